@@ -1490,42 +1490,6 @@ func (e ImportAtomicity) Valid() bool {
 	}
 }
 
-// Defines values for ImportDuplicates.
-const (
-	ImportDuplicatesHold   ImportDuplicates = "hold"
-	ImportDuplicatesImport ImportDuplicates = "import"
-)
-
-// Valid indicates whether the value is a known member of the ImportDuplicates enum.
-func (e ImportDuplicates) Valid() bool {
-	switch e {
-	case ImportDuplicatesHold:
-		return true
-	case ImportDuplicatesImport:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ImportCandidateLevel.
-const (
-	ImportCandidateLevelLikely   ImportCandidateLevel = "likely"
-	ImportCandidateLevelPossible ImportCandidateLevel = "possible"
-)
-
-// Valid indicates whether the value is a known member of the ImportCandidateLevel enum.
-func (e ImportCandidateLevel) Valid() bool {
-	switch e {
-	case ImportCandidateLevelLikely:
-		return true
-	case ImportCandidateLevelPossible:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ImportField.
 const (
 	ImportFieldAge                   ImportField = "age"
@@ -1694,56 +1658,11 @@ func (e ImportMode) Valid() bool {
 	}
 }
 
-// Defines values for ImportRowDecision.
-const (
-	ImportRowDecisionImport ImportRowDecision = "import"
-	ImportRowDecisionLink   ImportRowDecision = "link"
-	ImportRowDecisionSkip   ImportRowDecision = "skip"
-)
-
-// Valid indicates whether the value is a known member of the ImportRowDecision enum.
-func (e ImportRowDecision) Valid() bool {
-	switch e {
-	case ImportRowDecisionImport:
-		return true
-	case ImportRowDecisionLink:
-		return true
-	case ImportRowDecisionSkip:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ImportRowDecideDecision.
-const (
-	ImportRowDecideDecisionImport ImportRowDecideDecision = "import"
-	ImportRowDecideDecisionLink   ImportRowDecideDecision = "link"
-	ImportRowDecideDecisionSkip   ImportRowDecideDecision = "skip"
-)
-
-// Valid indicates whether the value is a known member of the ImportRowDecideDecision enum.
-func (e ImportRowDecideDecision) Valid() bool {
-	switch e {
-	case ImportRowDecideDecisionImport:
-		return true
-	case ImportRowDecideDecisionLink:
-		return true
-	case ImportRowDecideDecisionSkip:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ImportRowStatus.
 const (
 	ImportRowStatusAccepted  ImportRowStatus = "accepted"
 	ImportRowStatusChanged   ImportRowStatus = "changed"
 	ImportRowStatusCreated   ImportRowStatus = "created"
-	ImportRowStatusDuplicate ImportRowStatus = "duplicate"
-	ImportRowStatusLeftOut   ImportRowStatus = "left_out"
-	ImportRowStatusLinked    ImportRowStatus = "linked"
 	ImportRowStatusRejected  ImportRowStatus = "rejected"
 	ImportRowStatusSkipped   ImportRowStatus = "skipped"
 	ImportRowStatusUnchanged ImportRowStatus = "unchanged"
@@ -1757,12 +1676,6 @@ func (e ImportRowStatus) Valid() bool {
 	case ImportRowStatusChanged:
 		return true
 	case ImportRowStatusCreated:
-		return true
-	case ImportRowStatusDuplicate:
-		return true
-	case ImportRowStatusLeftOut:
-		return true
-	case ImportRowStatusLinked:
 		return true
 	case ImportRowStatusRejected:
 		return true
@@ -2663,6 +2576,48 @@ func (e ScreeningFactorCreatePolarity) Valid() bool {
 	}
 }
 
+// Defines values for ServiceChangeAction.
+const (
+	ServiceChangeActionCreated  ServiceChangeAction = "created"
+	ServiceChangeActionUpdated  ServiceChangeAction = "updated"
+	ServiceChangeActionVerified ServiceChangeAction = "verified"
+)
+
+// Valid indicates whether the value is a known member of the ServiceChangeAction enum.
+func (e ServiceChangeAction) Valid() bool {
+	switch e {
+	case ServiceChangeActionCreated:
+		return true
+	case ServiceChangeActionUpdated:
+		return true
+	case ServiceChangeActionVerified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceChangeActorKind.
+const (
+	ServiceChangeActorKindClient ServiceChangeActorKind = "client"
+	ServiceChangeActorKindSystem ServiceChangeActorKind = "system"
+	ServiceChangeActorKindUser   ServiceChangeActorKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the ServiceChangeActorKind enum.
+func (e ServiceChangeActorKind) Valid() bool {
+	switch e {
+	case ServiceChangeActorKindClient:
+		return true
+	case ServiceChangeActorKindSystem:
+		return true
+	case ServiceChangeActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ServiceContactStatus.
 const (
 	ServiceContactStatusActive ServiceContactStatus = "active"
@@ -2675,6 +2630,39 @@ func (e ServiceContactStatus) Valid() bool {
 	case ServiceContactStatusActive:
 		return true
 	case ServiceContactStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceHoursWeekday.
+const (
+	ServiceHoursWeekdayFR ServiceHoursWeekday = "FR"
+	ServiceHoursWeekdayMO ServiceHoursWeekday = "MO"
+	ServiceHoursWeekdaySA ServiceHoursWeekday = "SA"
+	ServiceHoursWeekdaySU ServiceHoursWeekday = "SU"
+	ServiceHoursWeekdayTH ServiceHoursWeekday = "TH"
+	ServiceHoursWeekdayTU ServiceHoursWeekday = "TU"
+	ServiceHoursWeekdayWE ServiceHoursWeekday = "WE"
+)
+
+// Valid indicates whether the value is a known member of the ServiceHoursWeekday enum.
+func (e ServiceHoursWeekday) Valid() bool {
+	switch e {
+	case ServiceHoursWeekdayFR:
+		return true
+	case ServiceHoursWeekdayMO:
+		return true
+	case ServiceHoursWeekdaySA:
+		return true
+	case ServiceHoursWeekdaySU:
+		return true
+	case ServiceHoursWeekdayTH:
+		return true
+	case ServiceHoursWeekdayTU:
+		return true
+	case ServiceHoursWeekdayWE:
 		return true
 	default:
 		return false
@@ -4682,24 +4670,6 @@ func (e CreateImportParamsAtomicity) Valid() bool {
 	}
 }
 
-// Defines values for CreateImportParamsDuplicates.
-const (
-	CreateImportParamsDuplicatesHold   CreateImportParamsDuplicates = "hold"
-	CreateImportParamsDuplicatesImport CreateImportParamsDuplicates = "import"
-)
-
-// Valid indicates whether the value is a known member of the CreateImportParamsDuplicates enum.
-func (e CreateImportParamsDuplicates) Valid() bool {
-	switch e {
-	case CreateImportParamsDuplicatesHold:
-		return true
-	case CreateImportParamsDuplicatesImport:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for CreateImportParamsDelimiter.
 const (
 	CreateImportParamsDelimiterComma     CreateImportParamsDelimiter = "comma"
@@ -5621,6 +5591,24 @@ func (e GetCodelistParamsLabels) Valid() bool {
 	}
 }
 
+// Defines values for ListLocationsParamsSort.
+const (
+	ListLocationsParamsSortCreatedAt      ListLocationsParamsSort = "created_at"
+	ListLocationsParamsSortMinusCreatedAt ListLocationsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListLocationsParamsSort enum.
+func (e ListLocationsParamsSort) Valid() bool {
+	switch e {
+	case ListLocationsParamsSortCreatedAt:
+		return true
+	case ListLocationsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListOrganisationsParamsSort.
 const (
 	ListOrganisationsParamsSortCreatedAt      ListOrganisationsParamsSort = "created_at"
@@ -5723,6 +5711,60 @@ func (e ListPartnerMessagesParamsSort) Valid() bool {
 	case ListPartnerMessagesParamsSortCreatedAt:
 		return true
 	case ListPartnerMessagesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListServicesParamsSort.
+const (
+	ListServicesParamsSortCreatedAt                  ListServicesParamsSort = "created_at"
+	ListServicesParamsSortDistance                   ListServicesParamsSort = "distance"
+	ListServicesParamsSortMinusCreatedAt             ListServicesParamsSort = "-created_at"
+	ListServicesParamsSortMinusDistance              ListServicesParamsSort = "-distance"
+	ListServicesParamsSortMinusName                  ListServicesParamsSort = "-name"
+	ListServicesParamsSortMinusNextVerificationDueOn ListServicesParamsSort = "-next_verification_due_on"
+	ListServicesParamsSortName                       ListServicesParamsSort = "name"
+	ListServicesParamsSortNextVerificationDueOn      ListServicesParamsSort = "next_verification_due_on"
+)
+
+// Valid indicates whether the value is a known member of the ListServicesParamsSort enum.
+func (e ListServicesParamsSort) Valid() bool {
+	switch e {
+	case ListServicesParamsSortCreatedAt:
+		return true
+	case ListServicesParamsSortDistance:
+		return true
+	case ListServicesParamsSortMinusCreatedAt:
+		return true
+	case ListServicesParamsSortMinusDistance:
+		return true
+	case ListServicesParamsSortMinusName:
+		return true
+	case ListServicesParamsSortMinusNextVerificationDueOn:
+		return true
+	case ListServicesParamsSortName:
+		return true
+	case ListServicesParamsSortNextVerificationDueOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListServiceChangesParamsSort.
+const (
+	ListServiceChangesParamsSortMinusVersion ListServiceChangesParamsSort = "-version"
+	ListServiceChangesParamsSortVersion      ListServiceChangesParamsSort = "version"
+)
+
+// Valid indicates whether the value is a known member of the ListServiceChangesParamsSort enum.
+func (e ListServiceChangesParamsSort) Valid() bool {
+	switch e {
+	case ListServiceChangesParamsSortMinusVersion:
+		return true
+	case ListServiceChangesParamsSortVersion:
 		return true
 	default:
 		return false
@@ -8162,6 +8204,11 @@ type ChangePage struct {
 	NextCursor string `json:"next_cursor"`
 }
 
+// ClockTime By the clock of the location. Hours that close when they open, or earlier, run past midnight
+//
+// Example: 08:00
+type ClockTime = string
+
 // CodeLabels By language
 type CodeLabels struct {
 	Ar string `json:"ar"`
@@ -9353,10 +9400,9 @@ type Import struct {
 	Atomicity ImportAtomicity `json:"atomicity"`
 
 	// Counts `accepted` rows keep the rules; those that were not imported before are `created`, by a real run
-	Counts     ImportCounts        `json:"counts"`
-	CreatedAt  time.Time           `json:"created_at"`
-	CreatedBy  *openapi_types.UUID `json:"created_by,omitempty"`
-	Duplicates ImportDuplicates    `json:"duplicates"`
+	Counts    ImportCounts        `json:"counts"`
+	CreatedAt time.Time           `json:"created_at"`
+	CreatedBy *openapi_types.UUID `json:"created_by,omitempty"`
 
 	// Errors How often each error was found
 	Errors map[string]int `json:"errors"`
@@ -9386,26 +9432,6 @@ type Import struct {
 // ImportAtomicity defines model for Import.Atomicity.
 type ImportAtomicity string
 
-// ImportDuplicates defines model for Import.Duplicates.
-type ImportDuplicates string
-
-// ImportCandidate Somebody who is registered, or, in a dry run, an earlier row of the same file
-type ImportCandidate struct {
-	BeneficiaryID *openapi_types.UUID  `json:"beneficiary_id,omitempty"`
-	Level         ImportCandidateLevel `json:"level"`
-	Line          *int                 `json:"line,omitempty"`
-
-	// Reasons The strongest first
-	Reasons   []DuplicateReason `json:"reasons"`
-	Reference *string           `json:"reference,omitempty"`
-
-	// Score Up to 1
-	Score float64 `json:"score"`
-}
-
-// ImportCandidateLevel defines model for ImportCandidate.Level.
-type ImportCandidateLevel string
-
 // ImportColumn defines model for ImportColumn.
 type ImportColumn struct {
 	// Default Read in place of an empty cell
@@ -9423,18 +9449,9 @@ type ImportColumn struct {
 
 // ImportCounts `accepted` rows keep the rules; those that were not imported before are `created`, by a real run
 type ImportCounts struct {
-	Accepted int `json:"accepted"`
-	Changed  int `json:"changed"`
-	Created  int `json:"created"`
-
-	// Duplicates Wait for a decision; in a dry run those that would
-	Duplicates int `json:"duplicates"`
-
-	// LeftOut Decided against, or not decided in time
-	LeftOut int `json:"left_out"`
-
-	// Linked Decided to be registered people; accepted like those that were imported before
-	Linked    int `json:"linked"`
+	Accepted  int `json:"accepted"`
+	Changed   int `json:"changed"`
+	Created   int `json:"created"`
 	Processed int `json:"processed"`
 	Rejected  int `json:"rejected"`
 
@@ -9594,42 +9611,16 @@ type ImportProposal struct {
 // ImportRow defines model for ImportRow.
 type ImportRow struct {
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-
-	// Candidates Whom the row may be, the likeliest first; left out where there is nobody or the caller may not read beneficiaries
-	Candidates []ImportCandidate `json:"candidates,omitempty"`
-
-	// DecideBy Until when a row waits; afterwards it is left out
-	DecideBy  *time.Time          `json:"decide_by,omitempty"`
-	DecidedAt *time.Time          `json:"decided_at,omitempty"`
-	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
-	Decision  *ImportRowDecision  `json:"decision,omitempty"`
-	ID        openapi_types.UUID  `json:"id"`
-	Issues    []ImportIssue       `json:"issues"`
+	Issues        []ImportIssue       `json:"issues"`
 
 	// Line Where the row begins in the file
 	Line      int     `json:"line"`
 	Reference *string `json:"reference,omitempty"`
 	SourceID  *string `json:"source_id,omitempty"`
 
-	// Status accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected; duplicate: likely registered already, waits for a decision; linked: decided to be a registered person; left_out: decided against, or nobody decided in time
+	// Status accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected
 	Status ImportRowStatus `json:"status"`
 }
-
-// ImportRowDecision defines model for ImportRow.Decision.
-type ImportRowDecision string
-
-// ImportRowDecide defines model for ImportRowDecide.
-type ImportRowDecide struct {
-	// AcknowledgedDuplicates Likely duplicates that the row does not show, once somebody has looked at them
-	AcknowledgedDuplicates []openapi_types.UUID `json:"acknowledged_duplicates,omitempty"`
-
-	// BeneficiaryID Of a link, and of nothing else
-	BeneficiaryID *openapi_types.UUID     `json:"beneficiary_id,omitempty"`
-	Decision      ImportRowDecideDecision `json:"decision"`
-}
-
-// ImportRowDecideDecision defines model for ImportRowDecide.Decision.
-type ImportRowDecideDecision string
 
 // ImportRowPage defines model for ImportRowPage.
 type ImportRowPage struct {
@@ -9642,7 +9633,7 @@ type ImportRowPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// ImportRowStatus accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected; duplicate: likely registered already, waits for a decision; linked: decided to be a registered person; left_out: decided against, or nobody decided in time
+// ImportRowStatus accepted: a dry run would register it; created; unchanged: imported before; changed: imported before with other values, not overwritten; skipped: of another centre; rejected
 type ImportRowStatus string
 
 // ImportStatus defines model for ImportStatus.
@@ -12163,6 +12154,112 @@ type SeparationPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// Service defines model for Service.
+type Service struct {
+	// AcknowledgeHours How soon the provider says it acknowledges a referral
+	AcknowledgeHours *int    `json:"acknowledge_hours,omitempty"`
+	ContactEmail     *string `json:"contact_email,omitempty"`
+
+	// ContactOffice Whom to refer to: a desk or a function, never a person's name
+	ContactOffice *string `json:"contact_office,omitempty"`
+	ContactPhone  *string `json:"contact_phone,omitempty"`
+
+	// Cost In words; absent: not known
+	Cost *string `json:"cost,omitempty"`
+
+	// CoveragePcodes OCHA P-codes, opaque
+	CoveragePcodes []string  `json:"coverage_pcodes"`
+	CreatedAt      time.Time `json:"created_at"`
+
+	// DecisionHours How soon the provider says it decides on one
+	DecisionHours *int    `json:"decision_hours,omitempty"`
+	Description   *string `json:"description,omitempty"`
+
+	// DistanceKm In a search by `near`: to its nearest site
+	DistanceKm *float64           `json:"distance_km,omitempty"`
+	ID         openapi_types.UUID `json:"id"`
+	Languages  []Language         `json:"languages"`
+
+	// MaximumAge Years, inclusive
+	MaximumAge *int `json:"maximum_age,omitempty"`
+
+	// MhpssActivity Its code in the IASC 4Ws
+	MhpssActivity *string `json:"mhpss_activity,omitempty"`
+
+	// MinimumAge Years
+	MinimumAge *int   `json:"minimum_age,omitempty"`
+	Name       string `json:"name"`
+
+	// Nationalities None: any
+	Nationalities []Country `json:"nationalities"`
+
+	// NextVerificationDueOn UTC
+	NextVerificationDueOn openapi_types.Date `json:"next_verification_due_on"`
+
+	// OrganisationID The provider
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// PopulationTypes None: any
+	PopulationTypes []string `json:"population_types"`
+
+	// Public Whether the systems of other organisations see it
+	Public          bool     `json:"public"`
+	ReferralMethods []string `json:"referral_methods"`
+
+	// Sexes Whom it takes; none: any
+	Sexes []string `json:"sexes"`
+
+	// Sites Where and when it is given
+	Sites []ServiceSite `json:"sites"`
+
+	// Stale Its verification is overdue: ask before relying on it. It is not suggested
+	Stale     bool      `json:"stale"`
+	Status    string    `json:"status"`
+	Type      string    `json:"type"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// VerificationNote How it was verified last
+	VerificationNote *string             `json:"verification_note,omitempty"`
+	VerifiedAt       time.Time           `json:"verified_at"`
+	VerifiedBy       *openapi_types.UUID `json:"verified_by,omitempty"`
+	Version          int64               `json:"version"`
+}
+
+// ServiceChange defines model for ServiceChange.
+type ServiceChange struct {
+	Action    ServiceChangeAction    `json:"action"`
+	ActorID   *openapi_types.UUID    `json:"actor_id,omitempty"`
+	ActorKind ServiceChangeActorKind `json:"actor_kind"`
+	At        time.Time              `json:"at"`
+
+	// Fields Which fields changed; none where the entry was made
+	Fields []string           `json:"fields"`
+	ID     openapi_types.UUID `json:"id"`
+
+	// Note Of a verification
+	Note *string `json:"note,omitempty"`
+
+	// Version That the change made
+	Version int64 `json:"version"`
+}
+
+// ServiceChangeAction defines model for ServiceChange.Action.
+type ServiceChangeAction string
+
+// ServiceChangeActorKind defines model for ServiceChange.ActorKind.
+type ServiceChangeActorKind string
+
+// ServiceChangePage defines model for ServiceChangePage.
+type ServiceChangePage struct {
+	Data []ServiceChange `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // ServiceContact defines model for ServiceContact.
 type ServiceContact struct {
 	AccessMode *string            `json:"access_mode,omitempty"`
@@ -12223,6 +12320,261 @@ type ServiceContactPatch struct {
 	Place       nullable.Nullable[string] `json:"place,omitempty"`
 	Reason      nullable.Nullable[string] `json:"reason,omitempty"`
 	ServiceType *string                   `json:"service_type,omitempty"`
+}
+
+// ServiceCreate defines model for ServiceCreate.
+type ServiceCreate struct {
+	// AcknowledgeHours How soon the provider says it acknowledges a referral
+	AcknowledgeHours *int    `json:"acknowledge_hours,omitempty"`
+	ContactEmail     *string `json:"contact_email,omitempty"`
+
+	// ContactOffice Whom to refer to: a desk or a function, never a person's name
+	ContactOffice *string `json:"contact_office,omitempty"`
+	ContactPhone  *string `json:"contact_phone,omitempty"`
+
+	// Cost In words; absent: not known
+	Cost *string `json:"cost,omitempty"`
+
+	// CoveragePcodes OCHA P-codes, opaque
+	CoveragePcodes []string `json:"coverage_pcodes,omitempty"`
+
+	// DecisionHours How soon the provider says it decides on one
+	DecisionHours *int                `json:"decision_hours,omitempty"`
+	Description   *string             `json:"description,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	Languages     []Language          `json:"languages,omitempty"`
+
+	// MaximumAge Years, inclusive
+	MaximumAge *int `json:"maximum_age,omitempty"`
+
+	// MhpssActivity Its code in the IASC 4Ws
+	MhpssActivity *string `json:"mhpss_activity,omitempty"`
+
+	// MinimumAge Years
+	MinimumAge *int   `json:"minimum_age,omitempty"`
+	Name       string `json:"name"`
+
+	// Nationalities None: any
+	Nationalities []Country `json:"nationalities,omitempty"`
+
+	// OrganisationID The provider; a partner's system is its organisation's
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// PopulationTypes None: any
+	PopulationTypes []string `json:"population_types,omitempty"`
+
+	// Public Whether the systems of other organisations see it; yes where not given
+	Public          *bool    `json:"public,omitempty"`
+	ReferralMethods []string `json:"referral_methods"`
+
+	// Sexes Whom it takes; none: any
+	Sexes []string `json:"sexes,omitempty"`
+
+	// Sites Where and when it is given
+	Sites []ServiceSite `json:"sites,omitempty"`
+
+	// Status `active` where none is given
+	Status *string `json:"status,omitempty"`
+	Type   string  `json:"type"`
+}
+
+// ServiceException defines model for ServiceException.
+type ServiceException struct {
+	// ClosesAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
+	//
+	// Example: 08:00
+	ClosesAt *ClockTime         `json:"closes_at,omitempty"`
+	On       openapi_types.Date `json:"on"`
+
+	// OpensAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
+	//
+	// Example: 08:00
+	OpensAt *ClockTime `json:"opens_at,omitempty"`
+}
+
+// ServiceHours defines model for ServiceHours.
+type ServiceHours struct {
+	// ClosesAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
+	//
+	// Example: 08:00
+	ClosesAt ClockTime `json:"closes_at"`
+
+	// OpensAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
+	//
+	// Example: 08:00
+	OpensAt ClockTime `json:"opens_at"`
+
+	// Weekday As BYDAY of iCalendar
+	Weekday ServiceHoursWeekday `json:"weekday"`
+}
+
+// ServiceHoursWeekday As BYDAY of iCalendar
+type ServiceHoursWeekday string
+
+// ServiceLocation defines model for ServiceLocation.
+type ServiceLocation struct {
+	Address *string `json:"address,omitempty"`
+
+	// Admin1Pcode P-code of the region
+	Admin1Pcode string `json:"admin1_pcode"`
+
+	// Confidential Only admin 1 is told of it
+	Confidential bool               `json:"confidential"`
+	CreatedAt    time.Time          `json:"created_at"`
+	ID           openapi_types.UUID `json:"id"`
+
+	// Latitude WGS 84
+	Latitude  *float64 `json:"latitude,omitempty"`
+	Longitude *float64 `json:"longitude,omitempty"`
+	Name      *string  `json:"name,omitempty"`
+
+	// OrganisationID The provider
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// Pcode P-code of the place
+	Pcode *string `json:"pcode,omitempty"`
+
+	// TimeZone IANA name
+	TimeZone  *string   `json:"time_zone,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"`
+}
+
+// ServiceLocationCreate defines model for ServiceLocationCreate.
+type ServiceLocationCreate struct {
+	Address *string `json:"address,omitempty"`
+
+	// Admin1Pcode P-code of the region
+	Admin1Pcode string `json:"admin1_pcode"`
+
+	// Confidential Only admin 1 is told of it; no where not given
+	Confidential *bool               `json:"confidential,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+
+	// Latitude WGS 84
+	Latitude  *float64 `json:"latitude,omitempty"`
+	Longitude *float64 `json:"longitude,omitempty"`
+	Name      string   `json:"name"`
+
+	// OrganisationID The provider; a partner's system is its organisation's
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// Pcode P-code of the place
+	Pcode *string `json:"pcode,omitempty"`
+
+	// TimeZone IANA name
+	TimeZone string `json:"time_zone"`
+}
+
+// ServiceLocationPage defines model for ServiceLocationPage.
+type ServiceLocationPage struct {
+	Data []ServiceLocation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ServiceLocationPatch defines model for ServiceLocationPatch.
+type ServiceLocationPatch struct {
+	Address nullable.Nullable[string] `json:"address,omitempty"`
+
+	// Admin1Pcode P-code of the region
+	Admin1Pcode *string `json:"admin1_pcode,omitempty"`
+
+	// Confidential Only admin 1 is told of it
+	Confidential *bool `json:"confidential,omitempty"`
+
+	// Latitude WGS 84
+	Latitude  nullable.Nullable[float64] `json:"latitude,omitempty"`
+	Longitude nullable.Nullable[float64] `json:"longitude,omitempty"`
+	Name      *string                    `json:"name,omitempty"`
+
+	// Pcode P-code of the place
+	Pcode nullable.Nullable[string] `json:"pcode,omitempty"`
+
+	// TimeZone IANA name
+	TimeZone *string `json:"time_zone,omitempty"`
+}
+
+// ServicePage defines model for ServicePage.
+type ServicePage struct {
+	Data []Service `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ServicePatch defines model for ServicePatch.
+type ServicePatch struct {
+	// AcknowledgeHours How soon the provider says it acknowledges a referral
+	AcknowledgeHours nullable.Nullable[int]    `json:"acknowledge_hours,omitempty"`
+	ContactEmail     nullable.Nullable[string] `json:"contact_email,omitempty"`
+
+	// ContactOffice Whom to refer to: a desk or a function, never a person's name
+	ContactOffice nullable.Nullable[string] `json:"contact_office,omitempty"`
+	ContactPhone  nullable.Nullable[string] `json:"contact_phone,omitempty"`
+
+	// Cost In words; absent: not known
+	Cost nullable.Nullable[string] `json:"cost,omitempty"`
+
+	// CoveragePcodes OCHA P-codes, opaque
+	CoveragePcodes []string `json:"coverage_pcodes,omitempty"`
+
+	// DecisionHours How soon the provider says it decides on one
+	DecisionHours nullable.Nullable[int]    `json:"decision_hours,omitempty"`
+	Description   nullable.Nullable[string] `json:"description,omitempty"`
+	Languages     []Language                `json:"languages,omitempty"`
+
+	// MaximumAge Years, inclusive
+	MaximumAge nullable.Nullable[int] `json:"maximum_age,omitempty"`
+
+	// MhpssActivity Its code in the IASC 4Ws
+	MhpssActivity nullable.Nullable[string] `json:"mhpss_activity,omitempty"`
+
+	// MinimumAge Years
+	MinimumAge nullable.Nullable[int] `json:"minimum_age,omitempty"`
+	Name       *string                `json:"name,omitempty"`
+
+	// Nationalities None: any
+	Nationalities []Country `json:"nationalities,omitempty"`
+
+	// PopulationTypes None: any
+	PopulationTypes []string `json:"population_types,omitempty"`
+
+	// Public Whether the systems of other organisations see it
+	Public          *bool    `json:"public,omitempty"`
+	ReferralMethods []string `json:"referral_methods,omitempty"`
+
+	// Sexes Whom it takes; none: any
+	Sexes []string `json:"sexes,omitempty"`
+
+	// Sites Where and when it is given
+	Sites  []ServiceSite `json:"sites,omitempty"`
+	Status *string       `json:"status,omitempty"`
+	Type   *string       `json:"type,omitempty"`
+}
+
+// ServiceSite defines model for ServiceSite.
+type ServiceSite struct {
+	// Exceptions What holds on a date instead of its weekday's hours
+	Exceptions []ServiceException `json:"exceptions,omitempty"`
+
+	// Hours Every week; absent: not published
+	Hours []ServiceHours `json:"hours,omitempty"`
+
+	// LocationID A location of the provider
+	LocationID openapi_types.UUID `json:"location_id"`
+}
+
+// ServiceVerification defines model for ServiceVerification.
+type ServiceVerification struct {
+	Note string `json:"note"`
 }
 
 // Session defines model for Session.
@@ -13471,8 +13823,7 @@ type UserPatch struct {
 
 // Visit defines model for Visit.
 type Visit struct {
-	// AccessMode Absent of a visit that an import knew of
-	AccessMode *string `json:"access_mode,omitempty"`
+	AccessMode string `json:"access_mode"`
 
 	// AdmittedAt Called in from the queue
 	AdmittedAt  *time.Time          `json:"admitted_at,omitempty"`
@@ -16325,9 +16676,6 @@ type CreateImportParams struct {
 	// Atomicity `per_row` saves every row that keeps the rules, `all_or_nothing` none where one is rejected
 	Atomicity *CreateImportParamsAtomicity `form:"atomicity,omitempty" json:"atomicity,omitempty"`
 
-	// Duplicates `hold` lets rows of likely duplicates wait for a decision, `import` registers them as well; their pairs wait under `/duplicates`
-	Duplicates *CreateImportParamsDuplicates `form:"duplicates,omitempty" json:"duplicates,omitempty"`
-
 	// Encoding WHATWG name, such as windows-1252. Detected where it is not given
 	Encoding *string `form:"encoding,omitempty" json:"encoding,omitempty"`
 
@@ -16352,9 +16700,6 @@ type CreateImportParamsMode string
 
 // CreateImportParamsAtomicity defines parameters for CreateImport.
 type CreateImportParamsAtomicity string
-
-// CreateImportParamsDuplicates defines parameters for CreateImport.
-type CreateImportParamsDuplicates string
 
 // CreateImportParamsDelimiter defines parameters for CreateImport.
 type CreateImportParamsDelimiter string
@@ -16384,12 +16729,6 @@ type CommitImportParams struct {
 
 	// AcceptLanguage Language of messages: en, fr, ar or es
 	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
-}
-
-// StreamImportEventsParams defines parameters for StreamImportEvents.
-type StreamImportEventsParams struct {
-	// LastEventID `id` of the last event that was received
-	LastEventID *string `json:"Last-Event-ID,omitempty"`
 }
 
 // ExportImportFaultsParams defines parameters for ExportImportFaults.
@@ -16424,15 +16763,6 @@ type ListImportRowsParams struct {
 
 // ListImportRowsParamsSort defines parameters for ListImportRows.
 type ListImportRowsParamsSort string
-
-// DecideImportRowParams defines parameters for DecideImportRow.
-type DecideImportRowParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-
-	// AcceptLanguage Language of messages: en, fr, ar or es
-	AcceptLanguage *AcceptLanguage `json:"Accept-Language,omitempty"`
-}
 
 // ListLegalHoldsParams defines parameters for ListLegalHolds.
 type ListLegalHoldsParams struct {
@@ -18024,6 +18354,42 @@ type FollowAttachmentLinkParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
+// ListLocationsParams defines parameters for ListLocations.
+type ListLocationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListLocationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// OrganisationID Only of this provider
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+
+	// Admin1Pcode Only in this region
+	Admin1Pcode *string `form:"admin1_pcode,omitempty" json:"admin1_pcode,omitempty"`
+}
+
+// ListLocationsParamsSort defines parameters for ListLocations.
+type ListLocationsParamsSort string
+
+// CreateLocationParams defines parameters for CreateLocation.
+type CreateLocationParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateLocationParams defines parameters for UpdateLocation.
+type UpdateLocationParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // UpdateMeParams defines parameters for UpdateMe.
 type UpdateMeParams struct {
 	// IfMatch The ETag that was read
@@ -18226,6 +18592,111 @@ type WaitlistReferralParams struct {
 
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListServicesParams defines parameters for ListServices.
+type ListServicesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `distance` where `near` is given, else `name`. A cursor carries its own
+	Sort *ListServicesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// OrganisationID Only of this provider
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+
+	// LocationID Only at this location
+	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
+
+	// Type Only this type; a category stands for all of its types
+	Type *string `form:"type,omitempty" json:"type,omitempty"`
+
+	// Status Only in this status
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Language Only where this language is spoken
+	Language *Language `form:"language,omitempty" json:"language,omitempty"`
+
+	// Pcode Only what covers this P-code or has a site there
+	Pcode *string `form:"pcode,omitempty" json:"pcode,omitempty"`
+
+	// Q Part of the name or the description, without regard to case and accents
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Near Latitude and longitude in degrees of WGS 84
+	Near *string `form:"near,omitempty" json:"near,omitempty"`
+
+	// RadiusKm With `near`: no farther than this
+	RadiusKm *float64 `form:"radius_km,omitempty" json:"radius_km,omitempty"`
+
+	// OpenAt Only with a site whose published hours include this instant, by the site's own clock
+	OpenAt *time.Time `form:"open_at,omitempty" json:"open_at,omitempty"`
+
+	// Sex Only what takes persons of this sex
+	Sex *string `form:"sex,omitempty" json:"sex,omitempty"`
+
+	// Age Only what takes persons of so many years
+	Age *int `form:"age,omitempty" json:"age,omitempty"`
+
+	// PopulationType Only what takes this population type
+	PopulationType *string `form:"population_type,omitempty" json:"population_type,omitempty"`
+
+	// Nationality Only what takes this nationality
+	Nationality *Country `form:"nationality,omitempty" json:"nationality,omitempty"`
+
+	// Stale Only services whose verification is overdue, or only the others
+	Stale *bool `form:"stale,omitempty" json:"stale,omitempty"`
+
+	// Suggested Only what may be suggested: active and verified in time; or only the rest
+	Suggested *bool `form:"suggested,omitempty" json:"suggested,omitempty"`
+}
+
+// ListServicesParamsSort defines parameters for ListServices.
+type ListServicesParamsSort string
+
+// CreateServiceParams defines parameters for CreateService.
+type CreateServiceParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateServiceParams defines parameters for UpdateService.
+type UpdateServiceParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListServiceChangesParams defines parameters for ListServiceChanges.
+type ListServiceChangesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-version` where none is given. A cursor carries its own
+	Sort *ListServiceChangesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListServiceChangesParamsSort defines parameters for ListServiceChanges.
+type ListServiceChangesParamsSort string
+
+// VerifyServiceParams defines parameters for VerifyService.
+type VerifyServiceParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
 }
 
 // GetCubeDataParams defines parameters for GetCubeData.
@@ -18819,9 +19290,6 @@ type ProposeImportMappingJSONRequestBody = SheetHeader
 // CreateImportMultipartRequestBody defines body for CreateImport for multipart/form-data ContentType.
 type CreateImportMultipartRequestBody CreateImportMultipartBody
 
-// DecideImportRowJSONRequestBody defines body for DecideImportRow for application/json ContentType.
-type DecideImportRowJSONRequestBody = ImportRowDecide
-
 // PlaceLegalHoldJSONRequestBody defines body for PlaceLegalHold for application/json ContentType.
 type PlaceLegalHoldJSONRequestBody = LegalHoldCreate
 
@@ -19041,6 +19509,12 @@ type TurnVisitAwayJSONRequestBody = VisitTurnAway
 // VoidVisitJSONRequestBody defines body for VoidVisit for application/json ContentType.
 type VoidVisitJSONRequestBody = VoidReason
 
+// CreateLocationJSONRequestBody defines body for CreateLocation for application/json ContentType.
+type CreateLocationJSONRequestBody = ServiceLocationCreate
+
+// UpdateLocationApplicationMergePatchPlusJSONRequestBody defines body for UpdateLocation for application/merge-patch+json ContentType.
+type UpdateLocationApplicationMergePatchPlusJSONRequestBody = ServiceLocationPatch
+
 // UpdateMeApplicationMergePatchPlusJSONRequestBody defines body for UpdateMe for application/merge-patch+json ContentType.
 type UpdateMeApplicationMergePatchPlusJSONRequestBody = MePatch
 
@@ -19076,6 +19550,15 @@ type FailReferralJSONRequestBody = ReferralNotDelivered
 
 // RevokePartnerReferralJSONRequestBody defines body for RevokePartnerReferral for application/json ContentType.
 type RevokePartnerReferralJSONRequestBody = ReferralRevoke
+
+// CreateServiceJSONRequestBody defines body for CreateService for application/json ContentType.
+type CreateServiceJSONRequestBody = ServiceCreate
+
+// UpdateServiceApplicationMergePatchPlusJSONRequestBody defines body for UpdateService for application/merge-patch+json ContentType.
+type UpdateServiceApplicationMergePatchPlusJSONRequestBody = ServicePatch
+
+// VerifyServiceJSONRequestBody defines body for VerifyService for application/json ContentType.
+type VerifyServiceJSONRequestBody = ServiceVerification
 
 // PublishStatisticsJSONRequestBody defines body for PublishStatistics for application/json ContentType.
 type PublishStatisticsJSONRequestBody = PublicationCreate
@@ -20022,18 +20505,12 @@ type ServerInterface interface {
 	// CommitImport Turn a finished dry run into a real run
 	// (POST /v1/centres/{centre_id}/imports/{id}/commit)
 	CommitImport(ctx echo.Context, centreID CentreID, id ID, params CommitImportParams) error
-	// StreamImportEvents Follow an import as it goes on
-	// (GET /v1/centres/{centre_id}/imports/{id}/events)
-	StreamImportEvents(ctx echo.Context, centreID CentreID, id ID, params StreamImportEventsParams) error
 	// ExportImportFaults Every fault as a table
 	// (GET /v1/centres/{centre_id}/imports/{id}/faults)
 	ExportImportFaults(ctx echo.Context, centreID CentreID, id ID, params ExportImportFaultsParams) error
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx echo.Context, centreID CentreID, id ID, params ListImportRowsParams) error
-	// DecideImportRow Decide about a row that may be a duplicate
-	// (POST /v1/centres/{centre_id}/imports/{id}/rows/{row_id}/decide)
-	DecideImportRow(ctx echo.Context, centreID CentreID, id ID, rowID openapi_types.UUID, params DecideImportRowParams) error
 	// ListLegalHolds List legal holds
 	// (GET /v1/centres/{centre_id}/legal-holds)
 	ListLegalHolds(ctx echo.Context, centreID CentreID, params ListLegalHoldsParams) error
@@ -20490,6 +20967,18 @@ type ServerInterface interface {
 	// FollowAttachmentLink Open what a link leads to
 	// (GET /v1/links/{link})
 	FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error
+	// ListLocations List where providers work
+	// (GET /v1/locations)
+	ListLocations(ctx echo.Context, params ListLocationsParams) error
+	// CreateLocation Enter a location
+	// (POST /v1/locations)
+	CreateLocation(ctx echo.Context, params CreateLocationParams) error
+	// GetLocation Read a location
+	// (GET /v1/locations/{id})
+	GetLocation(ctx echo.Context, id ID) error
+	// UpdateLocation Change a location
+	// (PATCH /v1/locations/{id})
+	UpdateLocation(ctx echo.Context, id ID, params UpdateLocationParams) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -20559,6 +21048,24 @@ type ServerInterface interface {
 	// WaitlistReferral Put an accepted referral on the waiting list
 	// (POST /v1/partner/referrals/{id}/waitlist)
 	WaitlistReferral(ctx echo.Context, id ID, params WaitlistReferralParams) error
+	// ListServices Search the service map
+	// (GET /v1/services)
+	ListServices(ctx echo.Context, params ListServicesParams) error
+	// CreateService Enter a service
+	// (POST /v1/services)
+	CreateService(ctx echo.Context, params CreateServiceParams) error
+	// GetService Read a service
+	// (GET /v1/services/{id})
+	GetService(ctx echo.Context, id ID) error
+	// UpdateService Change a service
+	// (PATCH /v1/services/{id})
+	UpdateService(ctx echo.Context, id ID, params UpdateServiceParams) error
+	// ListServiceChanges Read who changed a service
+	// (GET /v1/services/{id}/history)
+	ListServiceChanges(ctx echo.Context, id ID, params ListServiceChangesParams) error
+	// VerifyService Confirm that an entry is true
+	// (POST /v1/services/{id}/verify)
+	VerifyService(ctx echo.Context, id ID, params VerifyServiceParams) error
 	// ListCubes List cubes
 	// (GET /v1/statistics/cubes)
 	ListCubes(ctx echo.Context) error
@@ -33696,13 +34203,6 @@ func (w *ServerInterfaceWrapper) CreateImport(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter atomicity: %s", err))
 	}
 
-	// ------------- Optional query parameter "duplicates" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "duplicates", ctx.QueryParams(), &params.Duplicates, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter duplicates: %s", err))
-	}
-
 	// ------------- Optional query parameter "encoding" -------------
 
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "encoding", ctx.QueryParams(), &params.Encoding, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
@@ -33947,50 +34447,6 @@ func (w *ServerInterfaceWrapper) CommitImport(ctx echo.Context) error {
 	return err
 }
 
-// StreamImportEvents converts echo context to params.
-func (w *ServerInterfaceWrapper) StreamImportEvents(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params StreamImportEventsParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Last-Event-ID" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Last-Event-ID")]; found {
-		var LastEventID string
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Last-Event-ID, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Last-Event-ID", valueList[0], &LastEventID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Last-Event-ID: %s", err))
-		}
-
-		params.LastEventID = &LastEventID
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.StreamImportEvents(ctx, centreID, id, params)
-	return err
-}
-
 // ExportImportFaults converts echo context to params.
 func (w *ServerInterfaceWrapper) ExportImportFaults(ctx echo.Context) error {
 	var err error
@@ -34117,73 +34573,6 @@ func (w *ServerInterfaceWrapper) ListImportRows(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListImportRows(ctx, centreID, id, params)
-	return err
-}
-
-// DecideImportRow converts echo context to params.
-func (w *ServerInterfaceWrapper) DecideImportRow(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "row_id" -------------
-	var rowID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "row_id", ctx.Param("row_id"), &rowID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter row_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params DecideImportRowParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-	// ------------- Optional header parameter "Accept-Language" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Accept-Language")]; found {
-		var AcceptLanguage AcceptLanguage
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Accept-Language, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Accept-Language", valueList[0], &AcceptLanguage, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Accept-Language: %s", err))
-		}
-
-		params.AcceptLanguage = &AcceptLanguage
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.DecideImportRow(ctx, centreID, id, rowID, params)
 	return err
 }
 
@@ -41607,6 +41996,142 @@ func (w *ServerInterfaceWrapper) FollowAttachmentLink(ctx echo.Context) error {
 	return err
 }
 
+// ListLocations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLocations(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLocationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "admin1_pcode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "admin1_pcode", ctx.QueryParams(), &params.Admin1Pcode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter admin1_pcode: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLocations(ctx, params)
+	return err
+}
+
+// CreateLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateLocation(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateLocationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateLocation(ctx, params)
+	return err
+}
+
+// GetLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLocation(ctx, id)
+	return err
+}
+
+// UpdateLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateLocationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateLocation(ctx, id, params)
+	return err
+}
+
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -42500,6 +43025,339 @@ func (w *ServerInterfaceWrapper) WaitlistReferral(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.WaitlistReferral(ctx, id, params)
+	return err
+}
+
+// ListServices converts echo context to params.
+func (w *ServerInterfaceWrapper) ListServices(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListServicesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "location_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", ctx.QueryParams(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter language: %s", err))
+	}
+
+	// ------------- Optional query parameter "pcode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pcode", ctx.QueryParams(), &params.Pcode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pcode: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "near" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "near", ctx.QueryParams(), &params.Near, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter near: %s", err))
+	}
+
+	// ------------- Optional query parameter "radius_km" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "radius_km", ctx.QueryParams(), &params.RadiusKm, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter radius_km: %s", err))
+	}
+
+	// ------------- Optional query parameter "open_at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "open_at", ctx.QueryParams(), &params.OpenAt, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter open_at: %s", err))
+	}
+
+	// ------------- Optional query parameter "sex" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sex", ctx.QueryParams(), &params.Sex, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sex: %s", err))
+	}
+
+	// ------------- Optional query parameter "age" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "age", ctx.QueryParams(), &params.Age, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter age: %s", err))
+	}
+
+	// ------------- Optional query parameter "population_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "population_type", ctx.QueryParams(), &params.PopulationType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter population_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "nationality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nationality", ctx.QueryParams(), &params.Nationality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nationality: %s", err))
+	}
+
+	// ------------- Optional query parameter "stale" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stale", ctx.QueryParams(), &params.Stale, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stale: %s", err))
+	}
+
+	// ------------- Optional query parameter "suggested" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "suggested", ctx.QueryParams(), &params.Suggested, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter suggested: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListServices(ctx, params)
+	return err
+}
+
+// CreateService converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateService(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateServiceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateService(ctx, params)
+	return err
+}
+
+// GetService converts echo context to params.
+func (w *ServerInterfaceWrapper) GetService(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetService(ctx, id)
+	return err
+}
+
+// UpdateService converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateService(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateServiceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateService(ctx, id, params)
+	return err
+}
+
+// ListServiceChanges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListServiceChanges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListServiceChangesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListServiceChanges(ctx, id, params)
+	return err
+}
+
+// VerifyService converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyService(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyServiceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyService(ctx, id, params)
 	return err
 }
 
@@ -43594,10 +44452,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports", wrapper.CreateImport, options.OperationMiddlewares["createImport"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id", wrapper.GetImport, options.OperationMiddlewares["getImport"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/rows", wrapper.ListImportRows, options.OperationMiddlewares["listImportRows"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/rows/:row_id/decide", wrapper.DecideImportRow, options.OperationMiddlewares["decideImportRow"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/faults", wrapper.ExportImportFaults, options.OperationMiddlewares["exportImportFaults"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/commit", wrapper.CommitImport, options.OperationMiddlewares["commitImport"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/imports/:id/events", wrapper.StreamImportEvents, options.OperationMiddlewares["streamImportEvents"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/imports/:id/cancel", wrapper.CancelImport, options.OperationMiddlewares["cancelImport"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases", wrapper.ListCases, options.OperationMiddlewares["listCases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases", wrapper.CreateCase, options.OperationMiddlewares["createCase"]...)
@@ -43770,6 +44626,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.ListPartnerMessages, options.OperationMiddlewares["listPartnerMessages"]...)
 	router.POST(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.CreatePartnerMessage, options.OperationMiddlewares["createPartnerMessage"]...)
 	router.GET(options.BaseURL+"/v1/partner/deletion-requests", wrapper.ListDeletionRequests, options.OperationMiddlewares["listDeletionRequests"]...)
+	router.GET(options.BaseURL+"/v1/services", wrapper.ListServices, options.OperationMiddlewares["listServices"]...)
+	router.POST(options.BaseURL+"/v1/services", wrapper.CreateService, options.OperationMiddlewares["createService"]...)
+	router.GET(options.BaseURL+"/v1/services/:id", wrapper.GetService, options.OperationMiddlewares["getService"]...)
+	router.PATCH(options.BaseURL+"/v1/services/:id", wrapper.UpdateService, options.OperationMiddlewares["updateService"]...)
+	router.POST(options.BaseURL+"/v1/services/:id/verify", wrapper.VerifyService, options.OperationMiddlewares["verifyService"]...)
+	router.GET(options.BaseURL+"/v1/services/:id/history", wrapper.ListServiceChanges, options.OperationMiddlewares["listServiceChanges"]...)
+	router.GET(options.BaseURL+"/v1/locations", wrapper.ListLocations, options.OperationMiddlewares["listLocations"]...)
+	router.POST(options.BaseURL+"/v1/locations", wrapper.CreateLocation, options.OperationMiddlewares["createLocation"]...)
+	router.GET(options.BaseURL+"/v1/locations/:id", wrapper.GetLocation, options.OperationMiddlewares["getLocation"]...)
+	router.PATCH(options.BaseURL+"/v1/locations/:id", wrapper.UpdateLocation, options.OperationMiddlewares["updateLocation"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.ListStockItems, options.OperationMiddlewares["listStockItems"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.CreateStockItem, options.OperationMiddlewares["createStockItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id", wrapper.GetStockItem, options.OperationMiddlewares["getStockItem"]...)
@@ -57007,84 +57873,6 @@ func (response CommitImportdefaultApplicationProblemPlusJSONResponse) VisitCommi
 	return err
 }
 
-type StreamImportEventsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   StreamImportEventsParams
-}
-
-type StreamImportEventsResponseObject interface {
-	VisitStreamImportEventsResponse(w http.ResponseWriter) error
-}
-
-type StreamImportEvents200TextEventStreamResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response StreamImportEvents200TextEventStreamResponse) VisitStreamImportEventsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/event-stream")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type StreamImportEvents204Response struct {
-}
-
-func (response StreamImportEvents204Response) VisitStreamImportEventsResponse(w http.ResponseWriter) error {
-	w.WriteHeader(204)
-	return nil
-}
-
-type StreamImportEventsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response StreamImportEventsdefaultApplicationProblemPlusJSONResponse) VisitStreamImportEventsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ExportImportFaultsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -57162,49 +57950,6 @@ type ListImportRowsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListImportRowsdefaultApplicationProblemPlusJSONResponse) VisitListImportRowsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DecideImportRowRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	RowID    openapi_types.UUID `json:"row_id"`
-	Params   DecideImportRowParams
-	Body     *DecideImportRowJSONRequestBody
-}
-
-type DecideImportRowResponseObject interface {
-	VisitDecideImportRowResponse(w http.ResponseWriter) error
-}
-
-type DecideImportRow200JSONResponse ImportRow
-
-func (response DecideImportRow200JSONResponse) VisitDecideImportRowResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type DecideImportRowdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response DecideImportRowdefaultApplicationProblemPlusJSONResponse) VisitDecideImportRowResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -63684,89 +64429,6 @@ func (response ListVisits200JSONResponse) VisitListVisitsResponse(w http.Respons
 	return err
 }
 
-type ListVisits200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListVisits200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type ListVisits200ApplicationXNdjsonResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListVisits200ApplicationXNdjsonResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type ListVisits200TextCsvResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListVisits200TextCsvResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/csv")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
 type ListVisitsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -64701,6 +65363,191 @@ type FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLocationsRequestObject struct {
+	Params ListLocationsParams
+}
+
+type ListLocationsResponseObject interface {
+	VisitListLocationsResponse(w http.ResponseWriter) error
+}
+
+type ListLocations200JSONResponse ServiceLocationPage
+
+func (response ListLocations200JSONResponse) VisitListLocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLocationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLocationsdefaultApplicationProblemPlusJSONResponse) VisitListLocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLocationRequestObject struct {
+	Params CreateLocationParams
+	Body   *CreateLocationJSONRequestBody
+}
+
+type CreateLocationResponseObject interface {
+	VisitCreateLocationResponse(w http.ResponseWriter) error
+}
+
+type CreateLocation201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateLocation201JSONResponse struct {
+	Body    ServiceLocation
+	Headers CreateLocation201ResponseHeaders
+}
+
+func (response CreateLocation201JSONResponse) VisitCreateLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateLocationdefaultApplicationProblemPlusJSONResponse) VisitCreateLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLocationRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetLocationResponseObject interface {
+	VisitGetLocationResponse(w http.ResponseWriter) error
+}
+
+type GetLocation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetLocation200JSONResponse struct {
+	Body    ServiceLocation
+	Headers GetLocation200ResponseHeaders
+}
+
+func (response GetLocation200JSONResponse) VisitGetLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLocationdefaultApplicationProblemPlusJSONResponse) VisitGetLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLocationRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateLocationParams
+	Body   *UpdateLocationApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateLocationResponseObject interface {
+	VisitUpdateLocationResponse(w http.ResponseWriter) error
+}
+
+type UpdateLocation200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateLocation200JSONResponse struct {
+	Body    ServiceLocation
+	Headers UpdateLocation200ResponseHeaders
+}
+
+func (response UpdateLocation200JSONResponse) VisitUpdateLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateLocationdefaultApplicationProblemPlusJSONResponse) VisitUpdateLocationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -65780,6 +66627,280 @@ type WaitlistReferraldefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response WaitlistReferraldefaultApplicationProblemPlusJSONResponse) VisitWaitlistReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServicesRequestObject struct {
+	Params ListServicesParams
+}
+
+type ListServicesResponseObject interface {
+	VisitListServicesResponse(w http.ResponseWriter) error
+}
+
+type ListServices200JSONResponse ServicePage
+
+func (response ListServices200JSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServicesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListServicesdefaultApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateServiceRequestObject struct {
+	Params CreateServiceParams
+	Body   *CreateServiceJSONRequestBody
+}
+
+type CreateServiceResponseObject interface {
+	VisitCreateServiceResponse(w http.ResponseWriter) error
+}
+
+type CreateService201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateService201JSONResponse struct {
+	Body    Service
+	Headers CreateService201ResponseHeaders
+}
+
+func (response CreateService201JSONResponse) VisitCreateServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateServicedefaultApplicationProblemPlusJSONResponse) VisitCreateServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetServiceResponseObject interface {
+	VisitGetServiceResponse(w http.ResponseWriter) error
+}
+
+type GetService200ResponseHeaders struct {
+	ETag string
+}
+
+type GetService200JSONResponse struct {
+	Body    Service
+	Headers GetService200ResponseHeaders
+}
+
+func (response GetService200JSONResponse) VisitGetServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetServicedefaultApplicationProblemPlusJSONResponse) VisitGetServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateServiceRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateServiceParams
+	Body   *UpdateServiceApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateServiceResponseObject interface {
+	VisitUpdateServiceResponse(w http.ResponseWriter) error
+}
+
+type UpdateService200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateService200JSONResponse struct {
+	Body    Service
+	Headers UpdateService200ResponseHeaders
+}
+
+func (response UpdateService200JSONResponse) VisitUpdateServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateServicedefaultApplicationProblemPlusJSONResponse) VisitUpdateServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServiceChangesRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListServiceChangesParams
+}
+
+type ListServiceChangesResponseObject interface {
+	VisitListServiceChangesResponse(w http.ResponseWriter) error
+}
+
+type ListServiceChanges200JSONResponse ServiceChangePage
+
+func (response ListServiceChanges200JSONResponse) VisitListServiceChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServiceChangesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListServiceChangesdefaultApplicationProblemPlusJSONResponse) VisitListServiceChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyServiceRequestObject struct {
+	ID     ID `json:"id"`
+	Params VerifyServiceParams
+	Body   *VerifyServiceJSONRequestBody
+}
+
+type VerifyServiceResponseObject interface {
+	VisitVerifyServiceResponse(w http.ResponseWriter) error
+}
+
+type VerifyService200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyService200JSONResponse struct {
+	Body    Service
+	Headers VerifyService200ResponseHeaders
+}
+
+func (response VerifyService200JSONResponse) VisitVerifyServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyServicedefaultApplicationProblemPlusJSONResponse) VisitVerifyServiceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -67501,18 +68622,12 @@ type StrictServerInterface interface {
 	// CommitImport Turn a finished dry run into a real run
 	// (POST /v1/centres/{centre_id}/imports/{id}/commit)
 	CommitImport(ctx context.Context, request CommitImportRequestObject) (CommitImportResponseObject, error)
-	// StreamImportEvents Follow an import as it goes on
-	// (GET /v1/centres/{centre_id}/imports/{id}/events)
-	StreamImportEvents(ctx context.Context, request StreamImportEventsRequestObject) (StreamImportEventsResponseObject, error)
 	// ExportImportFaults Every fault as a table
 	// (GET /v1/centres/{centre_id}/imports/{id}/faults)
 	ExportImportFaults(ctx context.Context, request ExportImportFaultsRequestObject) (ExportImportFaultsResponseObject, error)
 	// ListImportRows What became of each row
 	// (GET /v1/centres/{centre_id}/imports/{id}/rows)
 	ListImportRows(ctx context.Context, request ListImportRowsRequestObject) (ListImportRowsResponseObject, error)
-	// DecideImportRow Decide about a row that may be a duplicate
-	// (POST /v1/centres/{centre_id}/imports/{id}/rows/{row_id}/decide)
-	DecideImportRow(ctx context.Context, request DecideImportRowRequestObject) (DecideImportRowResponseObject, error)
 	// ListLegalHolds List legal holds
 	// (GET /v1/centres/{centre_id}/legal-holds)
 	ListLegalHolds(ctx context.Context, request ListLegalHoldsRequestObject) (ListLegalHoldsResponseObject, error)
@@ -67969,6 +69084,18 @@ type StrictServerInterface interface {
 	// FollowAttachmentLink Open what a link leads to
 	// (GET /v1/links/{link})
 	FollowAttachmentLink(ctx context.Context, request FollowAttachmentLinkRequestObject) (FollowAttachmentLinkResponseObject, error)
+	// ListLocations List where providers work
+	// (GET /v1/locations)
+	ListLocations(ctx context.Context, request ListLocationsRequestObject) (ListLocationsResponseObject, error)
+	// CreateLocation Enter a location
+	// (POST /v1/locations)
+	CreateLocation(ctx context.Context, request CreateLocationRequestObject) (CreateLocationResponseObject, error)
+	// GetLocation Read a location
+	// (GET /v1/locations/{id})
+	GetLocation(ctx context.Context, request GetLocationRequestObject) (GetLocationResponseObject, error)
+	// UpdateLocation Change a location
+	// (PATCH /v1/locations/{id})
+	UpdateLocation(ctx context.Context, request UpdateLocationRequestObject) (UpdateLocationResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -68038,6 +69165,24 @@ type StrictServerInterface interface {
 	// WaitlistReferral Put an accepted referral on the waiting list
 	// (POST /v1/partner/referrals/{id}/waitlist)
 	WaitlistReferral(ctx context.Context, request WaitlistReferralRequestObject) (WaitlistReferralResponseObject, error)
+	// ListServices Search the service map
+	// (GET /v1/services)
+	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
+	// CreateService Enter a service
+	// (POST /v1/services)
+	CreateService(ctx context.Context, request CreateServiceRequestObject) (CreateServiceResponseObject, error)
+	// GetService Read a service
+	// (GET /v1/services/{id})
+	GetService(ctx context.Context, request GetServiceRequestObject) (GetServiceResponseObject, error)
+	// UpdateService Change a service
+	// (PATCH /v1/services/{id})
+	UpdateService(ctx context.Context, request UpdateServiceRequestObject) (UpdateServiceResponseObject, error)
+	// ListServiceChanges Read who changed a service
+	// (GET /v1/services/{id}/history)
+	ListServiceChanges(ctx context.Context, request ListServiceChangesRequestObject) (ListServiceChangesResponseObject, error)
+	// VerifyService Confirm that an entry is true
+	// (POST /v1/services/{id}/verify)
+	VerifyService(ctx context.Context, request VerifyServiceRequestObject) (VerifyServiceResponseObject, error)
 	// ListCubes List cubes
 	// (GET /v1/statistics/cubes)
 	ListCubes(ctx context.Context, request ListCubesRequestObject) (ListCubesResponseObject, error)
@@ -77984,33 +79129,6 @@ func (sh *strictHandler) CommitImport(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
-// StreamImportEvents operation middleware
-func (sh *strictHandler) StreamImportEvents(ctx echo.Context, centreID CentreID, id ID, params StreamImportEventsParams) error {
-	var request StreamImportEventsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.StreamImportEvents(ctx.Request().Context(), request.(StreamImportEventsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "StreamImportEvents")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(StreamImportEventsResponseObject); ok {
-		return validResponse.VisitStreamImportEventsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ExportImportFaults operation middleware
 func (sh *strictHandler) ExportImportFaults(ctx echo.Context, centreID CentreID, id ID, params ExportImportFaultsParams) error {
 	var request ExportImportFaultsRequestObject
@@ -78059,57 +79177,6 @@ func (sh *strictHandler) ListImportRows(ctx echo.Context, centreID CentreID, id 
 		return err
 	} else if validResponse, ok := response.(ListImportRowsResponseObject); ok {
 		return validResponse.VisitListImportRowsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// DecideImportRow operation middleware
-func (sh *strictHandler) DecideImportRow(ctx echo.Context, centreID CentreID, id ID, rowID openapi_types.UUID, params DecideImportRowParams) error {
-	var request DecideImportRowRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.RowID = rowID
-	request.Params = params
-
-	var body DecideImportRowJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.DecideImportRow(ctx.Request().Context(), request.(DecideImportRowRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "DecideImportRow")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(DecideImportRowResponseObject); ok {
-		return validResponse.VisitDecideImportRowResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -83818,6 +84885,153 @@ func (sh *strictHandler) FollowAttachmentLink(ctx echo.Context, link string, par
 	return nil
 }
 
+// ListLocations operation middleware
+func (sh *strictHandler) ListLocations(ctx echo.Context, params ListLocationsParams) error {
+	var request ListLocationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLocations(ctx.Request().Context(), request.(ListLocationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLocations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLocationsResponseObject); ok {
+		return validResponse.VisitListLocationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateLocation operation middleware
+func (sh *strictHandler) CreateLocation(ctx echo.Context, params CreateLocationParams) error {
+	var request CreateLocationRequestObject
+
+	request.Params = params
+
+	var body CreateLocationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateLocation(ctx.Request().Context(), request.(CreateLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateLocationResponseObject); ok {
+		return validResponse.VisitCreateLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLocation operation middleware
+func (sh *strictHandler) GetLocation(ctx echo.Context, id ID) error {
+	var request GetLocationRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLocation(ctx.Request().Context(), request.(GetLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLocationResponseObject); ok {
+		return validResponse.VisitGetLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateLocation operation middleware
+func (sh *strictHandler) UpdateLocation(ctx echo.Context, id ID, params UpdateLocationParams) error {
+	var request UpdateLocationRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateLocationApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateLocation(ctx.Request().Context(), request.(UpdateLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateLocationResponseObject); ok {
+		return validResponse.VisitUpdateLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	var request GetMeRequestObject
@@ -84652,6 +85866,228 @@ func (sh *strictHandler) WaitlistReferral(ctx echo.Context, id ID, params Waitli
 	return nil
 }
 
+// ListServices operation middleware
+func (sh *strictHandler) ListServices(ctx echo.Context, params ListServicesParams) error {
+	var request ListServicesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListServices(ctx.Request().Context(), request.(ListServicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListServices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListServicesResponseObject); ok {
+		return validResponse.VisitListServicesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateService operation middleware
+func (sh *strictHandler) CreateService(ctx echo.Context, params CreateServiceParams) error {
+	var request CreateServiceRequestObject
+
+	request.Params = params
+
+	var body CreateServiceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateService(ctx.Request().Context(), request.(CreateServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateServiceResponseObject); ok {
+		return validResponse.VisitCreateServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetService operation middleware
+func (sh *strictHandler) GetService(ctx echo.Context, id ID) error {
+	var request GetServiceRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetService(ctx.Request().Context(), request.(GetServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServiceResponseObject); ok {
+		return validResponse.VisitGetServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateService operation middleware
+func (sh *strictHandler) UpdateService(ctx echo.Context, id ID, params UpdateServiceParams) error {
+	var request UpdateServiceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateServiceApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateService(ctx.Request().Context(), request.(UpdateServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateServiceResponseObject); ok {
+		return validResponse.VisitUpdateServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListServiceChanges operation middleware
+func (sh *strictHandler) ListServiceChanges(ctx echo.Context, id ID, params ListServiceChangesParams) error {
+	var request ListServiceChangesRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListServiceChanges(ctx.Request().Context(), request.(ListServiceChangesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListServiceChanges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListServiceChangesResponseObject); ok {
+		return validResponse.VisitListServiceChangesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyService operation middleware
+func (sh *strictHandler) VerifyService(ctx echo.Context, id ID, params VerifyServiceParams) error {
+	var request VerifyServiceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body VerifyServiceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyService(ctx.Request().Context(), request.(VerifyServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyServiceResponseObject); ok {
+		return validResponse.VisitVerifyServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCubes operation middleware
 func (sh *strictHandler) ListCubes(ctx echo.Context) error {
 	var request ListCubesRequestObject
@@ -85302,1992 +86738,2024 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345w9wzlLsmSu62KN86WZXusPbalLXnGO6atyUKSyEx0MQEaACuV9tbfcwHnEs+V",
-	"nMACQIIkSIJMVknV7fnRY1WSID4W1vd61m+rlB8KzghTcvX0t9We4IwI+M/nnCnC1HeY7Uq8I/pPGZGp",
-	"oIWinK2ern7cE5TbXxHfIgX/3pBcrpIVeYcPRU5WT1dbsUpWgvxSUkGy1VMlSpKsZLonB6zHVKdCPyWV",
-	"oGy3ev8+WX39I96Fv3ZDhKScJWjLBXqxffA9Vum+8bGfVw9/Xk383nc8xeYj7W/+tCeCwLoYOSJBJC9F",
-	"ShCVE7/wn1icQqNjhUguzRcwk0ciUEYKwjKJOGus61makkI9qA5jyvffJ6sCC3wgyp6sGaz/YL/zDvVA",
-	"pMQ7Ip8iovddJAgLxAUieg+oftqQzCpZMXwIT7We2gG/+46wndqvnj66uEgCW/WcMCXIi6/CBJDCr+7L",
-	"BVb7+rvmtzXNBjdny8UBq9XTVVnCk4EZ8IzkVKofYNgg0VOpEoQlogxdvXuQ2heuwvPSPw1OyduUzy/0",
-	"WSlFhB7nv/+GH/z6Vv/PxYMv1m//5Q/h+ZYboufcs2PlhnwikZ5jz7aVGzJleqEJCMlF9/NXjLxT6xR+",
-	"vXIMotB0tSFbXh/jLyURJ39CMFzPFB5ehOmmj2LcpQ0v/mxieZGRQ8EVYenp30ngjn+Pr4lEGAlSEKyQ",
-	"xFtyiTA7oZLRX0qCFHmn+i6SN/YDPXjfRXryJFkdKKt2KDjPreGVwT3SDBcpzY2OWCJBcNbiqZ8BTw1P",
-	"subCUST0sOf4tj9wRqLmqKkoxXlOBNpjOTAvPWI1uWnEtH2NWZ/IK7BQiLP8hI57mhvmnRpZqSeE1J5K",
-	"mO6lYe44zzXxUzUwVfO5iVvG0rzMyI9c4bw70+e8ZAq+LfhRIsV5z3WjZpi1gnH8KWRki8tcrZ5ucS5J",
-	"NYUN5znBzIhOI+67Vx/n+RXCWSY9rUCzS3JDxKnSGnqmVCkR9VwIKw+rp39b4TxfvQ3txnf0QFV3Iq/1",
-	"4jFwnb6PwYvBdT+5SPQ50IP+NsirA2XmX/Ulo0yRHREwiTGqAfqlEh0xUyRLkCzTvZYjV5uTIvL/f/Hg",
-	"8ydPPnty1Ucog1QSlKfv9a2UBWeSwCm9fFaq/fOcEqa+FsIwbUu7+j9xUeTUKEN//rs0GlHFB35bEfPK",
-	"irIbnNNsncJAmlfoH9YB4QMP6BUzrtA140eGQKXiAmU0g78Wgt8QRJUk+fbT1Xt/dX8QZLt6uvr//bnW",
-	"Uf9sfpV/hpWYNcAyW8f+zXP0+V8ef4EkSfWf0JNPH60SX7v96aefHughCFN6xYFT+5Yf7QKknaTak4Mk",
-	"+Q2Zpv/p6XnTPWvLdwIP7rggW0HkHil+TZjbeHj1dvf2fbJ6JfgmJ4eB9RXmiX8NrBP0k2qZK/1NhWle",
-	"reqXkkiFNoLga60bAwUduCBIlDmRl0gSgmBP5Kdud+Tq6d+qgavTaoxMJdpSkmd6o9wT+v2C61ut9/3P",
-	"cPXev9U3UirMUj1YKdhTrRE8vXj4xaOLi4uLB/A/f9H/81f3T/t/WN9XhVUpV08fP3qUrBRVIFUD68Kw",
-	"mlrPcBsm/+z2JfoI3WEEzu8NPxC1p2wHnEhwtjPbZ+XYjb4RnEmwsY5gouB0j8wa0IFgJoHX2S+BPfHq",
-	"heEp+h+F4AURihqGkwqCFcnWWDX0qQwr8kDRA+kqVa3p/tb9nWYRulmyyrFU61JWH++YdgxRhfRTaMcV",
-	"wubOJEhx2IoDZaXS84ubNLPWQvcHoo5cXAeE5PMXX71GQvN0qWdywCfQa+Dr5v4SlgEpoq3gh0tEDoU6",
-	"PdXqo5YQihxk8Iv2D1gIfNL/5mKHGZVwB9eRm1cIckN5KdeSpIKodckUzcM8MudsB3M2j1rlHsGijRkb",
-	"t4OC3PDriaQiU14YQovfDjPN7lpeapWOMt8YB3m9ozfmgHiprT5mxBZltVbvtLvOp8sim0z91sfReIEy",
-	"9fnjVVDlqMXQ34w1495P/LvXmEqXIiz5VvvpUW2tbPHN30mq9BSr+/4cvgBsPsuoHg3nr7z7bxXHJkto",
-	"Xe+mCnORzL7v7ga2daJB06h5Pysi8sZ4EprSAb97YZ71fjYUlqyMaWd/18rBzDsYIO5hW7w9rwNl9l8P",
-	"IybZIqYxGhkkjFfWr9Q6eaxwYzlDEqwWKoE77HkWxsb5gbxT1kOhB3LW0tArxqRqbwjMvvnpkT2wxuzg",
-	"3ThQ5v/14dTbwso8xxutURg19H5di7sn8e55FVq5x/lXJKWaccqJ7GxDpFqDuqj/g/GQKfFyi9Kcy1IQ",
-	"qYVFuqd5Jgj7RKIUS+C3nXMdOZ6UHw5W4Zr6amYX2jCrYROMHxA25m2ID7sjiru/dl/1/jfP7eHF4MF1",
-	"7p2br5vB24FThK9NO8BIbuzJ5d7ARMeJ1pHgIw6EXmk+tObXRIK7os1usf197KSeY0ncWIa2sjANg//W",
-	"GBaXRunR9pOQypheCTqCcU8V0kxHWkU1QIDGAOuEHeg1OVIZ1IoiD4mXKuWG3znS1uSTEePn3WpzIOw/",
-	"6uy8G2p852V360X9w6TLYo/y/ciVcMMH56YUTveOOXTOEKOCCMkZ+uPVhjCypSnF4rSm2dWftE3N9ROa",
-	"KaE/Xun/Bz+ASdxiev6rUUdjR4t71vgP1hnJieox4H703K7OwUQKBc71g4kuxCncc0zULc3JmgUDRM/A",
-	"VtA8QBKmEnSkas9LZUxpDDcDHUqpYMZ7ngc3YE/obq88c6ZiEtFX4ZqyrGsPJas6XqXJqyKWNTwPZvOG",
-	"5EFD6kAyitfmzz3cwR0Ihk2gEo4kbOylhN6QbC33+NGTz3sH1BttR3NbGlSVCZNU0RuqTj1Ur8nvqeHP",
-	"NhIFVJ7ykimIV1t2wfS+gh/cDmmEov5UqoLMI1mNrCG4KYm2IPfkHdb8yXyxOy79NbDVX56UUSOGNnzU",
-	"dExWal8eNizIiX/aE7UH+xf4OXjcVt0AwDwDtyxyjjOSrTenWMFLt3TIjYORTDEDAtG8FQuSwbWDHcp4",
-	"Wh4M2UQb4OZ78fOLNtiT1Q2n2VoQLHucW/r3qR4D80rkdI80U4EY2yv6juQyAQHAED2YgMlSDgdgLs1r",
-	"6jPRBm+xdF9dqy6z8Gm3SU/DAvE7yq67spq8K6ggctKWF6UouCSjYr3x6Vf2JX0HRB7OFPF3Vz9Ufyrx",
-	"Jzq+zlmumfOW1Zq+G2x8rq/qzwYyZKhCvCDMZ9IuvuATQogx159ZwiFRK1b3zCPh7cISLomzNYu2K2LU",
-	"h9ES7/Nl9fvB7flPbnSrCTem5uQN30gjjefnn9+sxkwOO07w+MqMqmdpOEPtSpAMp+rqKbrBeVnrBUpg",
-	"mtuoKjpqKU4EliSDtCX9n6WA9C5jDOAcaVpCGTlglvk3jTJJRM3OIXymdXLYaGx4OhY2Ca/gwmQ66SmF",
-	"L6Rey5eC4OuwQm+syZyya6OqZZxIX1Fu+8acIdkN/lDmrI1Q/hYjjY0Ka6juZN1eHKiUhtJxrogJJpr9",
-	"seYlF5n9s9kCytnaqv9rQVIu9E/pnqTXENVZ18N4fywZxMnX15Dxw7haqz0Bv1K2TveYsrAKSn7prvWH",
-	"8rAhokrN1NIvmRxUsPtQme29JPq8WkNfqqhUSNIdwwqI78YomMgsqn22eyz3wZO9JqfgwV5d0+wKMvL+",
-	"/OmR5PkD2MY///14LT/9u+TsatW/bRF6WzXx7pe/zh49efLwiwRtsCSfPy5FntSr07Qm0dURn6QCX7q9",
-	"mg+vEpvNmCBJfkmQXjBEl/SXQG9KTOSVsIxkaHNC2BDulpBwuMC9F6vGtA5a70Vi9r3aZX/d/hd6ieDr",
-	"m2AYGFfsa1DCepzufaJf4iJ41v8hCSShPnv1wqZoXCK80cYhRK0hGHmSihx8eu9TiM1nnFBrEVUpibhK",
-	"0JX5ypX+6JUZOkhPU3TIdI/ZjmRryEAIhId/AB8aZ/m0aG9ovzqMgOiLQpU0xHiJdriQCAuCKpHada0V",
-	"RPSkSVc/vcgSZPcf/BzgTfo73wTH60bEmqN+A/kH/GACsvqQTEw55kyLfo3y5NyUethq5gjLa5PyQHv8",
-	"FZqhDxmhejgrgzdkT1lWbYP0BfCEcDjkhvQKsSuXkFKl1pqgdXUCPfteJcR2R9U6WO3CPgqqFGF6OC3q",
-	"q3HrPYNHrRrQZUclcIY1DdH2Tz0f8Sl99JAHXaTwCtie3v1OHCPytqE50861HOZ0S5gVNdtczqyYaSjo",
-	"qTgjuU+AE5yTDHhIR2YP3g3gOt6RR18Epwm0spi+ffbg0ZPPm4IW5KfTdVwiClXJmKPN0xZnqwhD0tSN",
-	"DxTZu/P/CY6nuhal5XIX/JrEiVCjYGtZwJTWxOtlea47UEwC+1qfr7S8QDMvUFBJFudZdMyyzyMqSWI/",
-	"cNxzWbFNj0teGtVnD25NiZyV48guRl+DdURtF1B8pUBFveLpuu+TVcnqr7VDWvU2YlppJ1TAPUqQ5AfI",
-	"m+JQ8pNnM/Rze8buQL3d9yYWpjm154L+CvT2hogbIr4nCjvm1aQ+yDsF/5xcy7LQlp5Z7wTFRMqSiOCj",
-	"Wklfl4IGf3QJzOd9XZAbW+a1dll1PV/rPLfGpdqvD0TteTb7+ybTYfbbRNzQlKydMxv3JkdC4uDwEpuP",
-	"LLC6NkWag+7MJXwI3un3rTOwewNkkfQQa+zCJ9FA6GJ9WQdHA5YQKGmjWoE3xjP7xvtktcGSBrWpE0g9",
-	"42OARNINCYfeWl66QvCUgFdjbcZ2HxkKUWyoUPt1hnsyXQphEzbQgTO116rdiWBhw3lCKpThUyhUZR1M",
-	"A99bV2MHTLUMn66sas84g7DVjt6AojG4B8HhIQhdMiVOa75dc0F3dFT2PjcvzI0pO5pfM7DWgltfPeOi",
-	"sIMraz79PlmRrLR0nZObUJS3NUD7+ffJaosPND+te9Odd4RlRFvthCnrru0+o4+lJ3z+vSFe62urjQ6W",
-	"n5CNFc1NDtESlGUkW2dEKsr6eShkcxWCKCIggTysQMFTN5Qc17lXSTtEIFVJLDjDzX/H54j4b7flwwEL",
-	"qnC+dpUGI+faehxi+0IbPZQpHrWXB7ozRqBlFEM52O2Pt14Nrqd6JnZF7Rcg89E48Wkwl9LzN1NTpXbA",
-	"lNlId9SBePe9k3Kv9kQAhQc+/E0pILouC5LnlO2kcfvBE3KSr6fY6+mGnix4UeZmQ6JYRft5m6IBU16H",
-	"2O0zIegNzpEryHSF2aPcXJAtEYSFHBBv9lwo2Ix9ecDsqTeyLWGGHzGyHDI4+o5K8KqvWyH5/vnoN8QU",
-	"thh4BQY6YJswG0rlFj0lZkdiSz5sXtYBq3RPJLr65SpBZYEURw8vEWXIBFpql2C9Ml5u/LIhuzugNr7r",
-	"fvTFm5d/fvH1c/Tk0cO/jslGPYAep8djhAuaIHrQupDx4GyJED25LNU9rnJOUxuxM7xnZRIZgtGN266j",
-	"GEvLmJv2UNN6kM7a5Nq6c002Yk6ze7PbfM4XLU5jrE6wOocRvfVZraWGg6H1Mdp4FQSIUm2Dho+wSTj/",
-	"q9QimDPfxYDlNcnggu+4Qowbt0CCNierOpI8+0SCEvDUL9Lxq0srfcFeJjclfYu01mG8u17doa/Lekux",
-	"jLVekklg9nfg8cXwFs5KwMCpnkFOMi2Ms9KUToZkyNdQR51illE9ebONGD2++AJd5fSa5Kf69SvYsyxB",
-	"nKUEXA4bnp3AuZJzfk2yp/6WQSmko0pT7wS+mAJTAU4M4yYXRKs+k/y1dQb4o4uuLAsikTzn+qAUycCE",
-	"kAj8zfaKJIgyqQjOTJgBThLpzbhEmCFNXwd9E70fPKOjKut++Mgv674I8YazTDYspY2IDb372mMOz7VV",
-	"axxLPfbeVWoeceaO/Wdl8bgiNSjyBAwCKpHEgVOZYQ62ioEtWwSaMMX98ALalMrNK1Te8M9rVLIz6OEc",
-	"kzRgXo6V2nx01uYI3EHQ+hwB0jjbGh2d05nW6fj4H721OsD4w2Vh55uzy5qnXu3SZ3ELuGf2q1+cFVfP",
-	"uoiBO7EmcViBqIxhb9THoQtzL21jKGLY5Dy99ovMJBE3VvhCrju5oSm5bNrNjLxTAJkRFmOt3Ro5go59",
-	"3aJJnuFT4qroqyloGw39yhlJeibxQaz0xsqDrHUZ+7mTUBc0BBuGX9jUGzHaHGDd+aVacyqixvzCA1L2",
-	"R1+kam3+uOdgnjTKTiZL1Kg8Zf1JL0N5umh0Fb+hEicu6sKM7pIPxGVlSYW3ZtXuJWOoRkAE6CGDNIoe",
-	"Pvni0eOn6JnAmwR9rfY0Qd9hBdathzD47MF/AcLg298+e/+H1Ufoe7n1kpi5zp3WxbL0FnFHZ3kGJmvC",
-	"8+/bUhrt3d6/cRNz3mXxpcSkq9Oiq1jqWCClrC0T7le5Smc/lqhZGbk+oxUoC16n0W+dd2/aw7coFuj1",
-	"UfLZ+z8+sP+8ePCF/stf3//pX4ICoPeCjZftLHDhRpYzcgGHiGvZi3Z/L9kyFwyPRwwGjvKP1vX+f5zD",
-	"/U9/GEWGW30PcSO0OZnYwCXSH0DKIO4yFx7Y4PR6Fee9v2Uf5Oh9Od8nOfyJcxJfxu5h8Aq2PphO8UaO",
-	"7lbHOzlp8THeykkDTvdejgudcW/mWYJrhndz9HuxbsyogdpuzZ6XRt2ci8vED+4PnUSa98M/Om1Jv/tL",
-	"b8tfOnozb8F/Gun/+9B5PR2PYUTl+kIexIAGJ9ULCzsXSDPeEZYG/U5YoT1AHisPr+uITRJFw119HoTT",
-	"nuaZXGtW3Ff/ZYp/aZ4htafsWoIAOu5PiHFIUEh5mWcIy+ulfJTunUikFIscNhG7OKV9Pr+fpvv3fKy+",
-	"fgUoVCL4jKEagsGHPIr57EQHTxsASxIpDwB+xQXKtAQ/WE3AlDEXmIHT26UQffni2SpZffniq2DmkCmH",
-	"x71VhHtObohwRA0QyrKnipPDm7LnWhxdLgV1ZfyRRmB9EV8Wrni5kxFaI9MNK+UNOEn3FrTwYSQPE5Uh",
-	"Ojlnwq/0qPDpwJx/sVlafcAsEimuFcgaYi9UTqOVsT7cREffJusopyRDnCEAm9YEGxkaAibTWyhbfcN2",
-	"DzFwVpD6BAlFeGfwB8ad7Z0UxkzgrVolHsagLAsiJMmG8xmVoLtdKMV/kBjcW7875fud8k5EVZBTbtPq",
-	"y++u0kguZH1H5mXyLSCAJ6p7bZHbRKSJAIZtypOlpcRtc/uJu+XJgjPY/IiK7Xj2eXx5+CM+l+4oqKPh",
-	"fI89j3LaM9lWKCBSDzp2C7/yVKFJaPO+EteCxeDH+gZSiXKyBZT/6NJ0Xz2betvOVAjaaO32796cxjb0",
-	"ZQUqPmE7nXqEq8szleR4CMv84fib7QWbYcYWuYiT3zO07puXP8RRpp34TPx4H95lxuuC59O/2tokmPn4",
-	"tiwS/aik/WQ/56jUjneEhwVydLxxuoCevNh/DqE7ug2DYnfk7aAvSBB8/W85lvJ2sO/7sv+fKZQTLBVS",
-	"hKF0jwVOocds0uXtDTjET3/7a/L+TFjEes2vTSlKt/fUJMTxqp/CIq6mWLz6grB4h1QA3f7vpVSAVmyx",
-	"Aut/vx08xz6SzEoyaZ3mtYmbU70UuW7wB/SCwANEuDbqCzLkOhjAo/44mzTVpmxNJUkNx1htSvvsYi6L",
-	"q6uarP31dx1Zmlp7FNyY1S2h9LW5yz1T/EqW5YE9IEwJOiFqacb5Olzm3pqaG7t/PrMcKWdM2X5vUvOZ",
-	"SNY9ee1mD7txGnlWi0Ovc/0g0F94v41+0Wlf0QJGNIk92kTenCyi8CqwzOVYYrUqbw0jGzvPRdcTJNaH",
-	"ebKVxra0gkviUB3B1+QlEPz88x+abdp/u0g++yKcS73h2enM4zDpTWOHAV3Ou50jSM6PvS7Gz5pq2n//",
-	"8c91MsQf1g/e/uuf/nU8y9W2V4eFhs7sORbkmYCml4cwUuwOUybVOsWC7KgmivWR5nm4qA03RxpOPsKC",
-	"rP0X3idzaiNi2n19y4/6hKA4R9Zhzk8k0m8j97YMx1jtusNRPVelXcfDoaFyTPiiHjmcDWTbpNiHIInV",
-	"ltZ3P7aIjmzyhCJ9j7FNIPuqMYocpx+wToMGi7purVzqHz4+lKwcsDrUrGelIL016j/VKQXWG2y6t+rL",
-	"+MBdRlSNY3FDn5qOTSYJQd+CI6Ymom1iNXq8TyTyutPdVl2Jz7QcKSW9jDKC684MaN0pY16Uy45X+t0P",
-	"trtUZU58zUzFNkc/fdcs7uO7/9MacbbYg38BIq7wAiZuWxW7XxbucyxJyJySRMqBjoEmARRXKUrQMMwg",
-	"zAABu1i8cblE+5DqASd70LCUdMdmvta3Um57dRLAheFHBhkQcSPP7O2Yc5yt+Q0RgmYZYcF5PUOQH3ND",
-	"JRcoJ6o7S7THgNKE8IbfEIvlfaBVBtubl69MefueSsWFQTEy2KfWLxaZCphzOTV70HTw7WUz3wjbq8Ai",
-	"9yM+ihIDLr7WuDVIzLoH/sf+XOXrG8Ad07jNNvLNkD0JMgfyx33fjTGk591FHqYDslrzbU8fUCwtBJYs",
-	"xQ3V64cEbyJ2UTJ6y/OcH0m2LotezgHo9zW3MK88KItokjNvlIV31Vu3w3QwOe5pbig/BbgHqTDLJJJK",
-	"a1vRoPkkn3Yme54P6vP29ynpIpHMw0KPTplsXTQ0CCDZF3FZO6BCGe6wav3tU2YEzKs3BVHT55GLa6vf",
-	"OZda1W5kvJ9JjqeLCP0SG+6bqR8BeYd3gvhdM42+O6FZidnQimWEtTCqAJwamC/CuVbgdvsKNtJ0oNGb",
-	"H/5E41h6LqidYOys7ZBQmBamBQMzno2qFFql1gy54gtn6RMVuPnkeByV15HVDiB8vOfH2ug+Q3VrPcNx",
-	"qUSSEGZdkUgRfEA4NxU1Z/XT5UXvVXrz8pXtGqG3QJhSmV2JRSZdk7hxb0zlFx/fIPusSf8NQRR+RQQI",
-	"nK0W/0ebF+3cQ1EKgBm4kWAc9ZIte5Ll4WCh5u9NbLMC8O04O+y63Ha3e8ZWOKatu9tWmjqMvs+GqBsr",
-	"npM8UFCSrTUFhIlW4gO0sIJMd9sqyuySNTajHAlcjuIGfs8ZmQ9A7887WG/CSKzs13wr8tFtyTKtfvbd",
-	"yvfJasdxvnBWcm/6pZO20akxwKnpJidD3Uv077FDuiYYUcV1jYeDRQpWDYBmletC8J0gUl+QzDDqTPCi",
-	"IB8Gd/n81Ah3VBXFDWb11xd+lgt00g1s3aZpzqEzL1C3RKjAJ/lUK3yC681IEEYZZ1wkTW1vYpbmLdzL",
-	"M+5ed9Ukl8QHN06g+Ewo4w6ZmpLauckt4wOCQ67SroP5dwu3vR17bd+F4SvwFRQvjd2AblVhWvf+0xxU",
-	"GqNBK4B6Apfgk8cnCbqQLemk6R7Zqa9+v1TxdPY7Vf8tjpYXcYdXyuD984S7XVgil91dSJznL7erp3+L",
-	"uppv23nLEZc1IrG9V+Ecf/ecqz4dqaVfEI7nxNea6PQtajGLyRMfV08jIA6aV30Sjsctqq/v++7KgbDM",
-	"RabPbfU/PdA3kNIOswMHvmEZodhWb8H/S+P/rx6K4dI9AQYTkrZNBc4JJMSE8V9una9bQlt4+LYN5Fu8",
-	"gvOAKBbO7F8aFaLh9acmzOygMFyb6jcvX9UNqk3oOeZ4NVeS6wNR64KIlIQa85ujNnv/tGokDZ15QJ37",
-	"RCIYJa7fUOSR2LTvtKeduD8no1xihkq2pYzKPclgXjGFxnaIVTegZQ3HlR+4DRrARsFaU6bX1NPQtprr",
-	"KgRI5dkzgTftLGYX4FinOpW2e86Wi0t7hcycElDMnYuwd+S1vsixq5sUy4yIDHTPG0o5at9df3f0sTvl",
-	"LpBp2W82aRrUw+CasWXWnjf243eZ2LrrMTeJXdrMzOp7J6pmghnM5ywL84WzdBJLEpGqycxK/KHiobHJ",
-	"Ds5nKePPaV730Pyraa2rNmp1dyiyDw/0w+e4QAU4fKhCKReCpErGkOcoKGyo5OFL2++Ni0OotMHcKy6m",
-	"5CZN0BVNese0dJbqrciElln9Fbg4jJ6R1d/0s7YjXKzAg+FrtNcqekvUkYtrLT+M6+fteQ2O5vYpmoeR",
-	"DYtyGNlDAZ9m1LwHqs4RXi/cVUR8XWEx9eD7UacqumviTgUj6uVuZ9QlPaGB3LUKrY0pSCm7KXNGBN7Q",
-	"nKrTpZZMVWNFCzk2eQ/uYbi6ozy529i8OF702nG+Jr9qUMA4M7dVutNFbdilFAVLM3QVfvRugZf6fInw",
-	"xiQkOozBTySSCp/OJI8WhsBEncYNFLHNs1TcONHWgh1/6GfZ1/PxmPtScbRzuG1LHj9/hR7/pVUr+KRx",
-	"GI/CfMvjdcPAS4yrcOJ/z61vHbXbvvGjXkpVrPWt+6ws3hHyf0jJs9j9Nt+Qu/RdbOx1QSaB+ffcqiUR",
-	"xAdpfwZiiz0IuptsRbVS7XsyLaFoGBLqUywEJRIdOOwtZrVHMc/5UV4aTNY6MX9yJUsz+/WubNbqm710",
-	"XsHfLkPnUSpnjbnrNWfZGGE6MTjTRzbPjafMDxRMoJ/Yyro055Ky3dTyuigdY3FPgN2S10T/8W49Ez5J",
-	"unHejk0TfJf38OBGHPfWGw3p3XLAcz+VvYx64X/aEwDQ99qYXzN+lA7y11aImIkF3fR9/pHFnNyBvel4",
-	"uafui6crh6BSoUMoTvdgIE476nDMMhlVqp9z5nUwbUsulpJ8sJYInsinul8mOXjYzRTErbkBQulQ7s4v",
-	"zJmez9ryJ3tVCPrjcXGc6hybEORC0ZQWmKmAK/4V4UVOTB48L5WkGbm0iAlaraPshqp4VPUmNb2qvxzS",
-	"uItSFFyGfTt6wKycSlQfvyeisa56C1qnNH5Rn8OlWyIXIgD0tzozG8Kb5hwjPTbntEXX5xNojTf15GKQ",
-	"XCez/BnU3HaMhAln/Ai+5Xk2A31ZBpCCrT9niDv2eQwGgQL66/Mi0ZZ7ud8EOLo2ZSzicvAk6/1zOYTv",
-	"yUeBQzwTQri9qiUMzH98NhTexjmcfQGQgo/CcxKr3U1ysCxZA3peHeesOstgBGC60dItLeyHEtR0+PUN",
-	"zku8QDXgHCg08+14w6R+ITLJ+QOX6lSJu1HEAJOtXokCLg77I4i5s3o8rTP8vcx2JENaZH0MKGpLlr+5",
-	"8/W22gMLbpDL+AWYB9TaIskADlRUt427ot6lKHIqy58CotGikKFDHj/VhTRRj0/eP030GwvCEsiTUooc",
-	"iimaF2cKp+qZeS+0F7ctNaA+ZvIL0ag75Db8VIyQLO7KVXg58MpYBs/0Muuo0rTmTFyVyj2E1zxf1sCA",
-	"FV0k9YUZu2uz01g8+u7zBpjMk2g3wDLUd5ZaCuONbtkcATydHXzMV3xy4tIdcoDWkcIfx450IelbCbD7",
-	"K3uX8ZZM71RydqXjOfQS3JF/46FCv+WhZ4z9Mxt45hawZG7HxNzkpD9J2v5eJbLXKZq3bSu4/+6J2v9Y",
-	"wVcivoV6LYAyI7WenUw3ewGPwX53humrsNgRFetcuFc4Md5eeSf7duCKzpPG50FV3K8LMoVc+lFLvBkN",
-	"Hccs4BLDA/tQSzqoJAblRM5AjzCz6/acaQvrM+nj4zzM2CNcSBkC+Xn/FCGzA4soQR8LEY3rTkNENTMT",
-	"ckZA+oO47So3bD1GH2m8YDdULRGEqEPYtxm26AVGtToIZB0pfE2YS92OrHYT/HAbpqlNQprTePD28oZK",
-	"2QMd/BM0msGZyeLc0jxKXb9bxapJaPVi6jP0tnGc6mepWh61LJs1EklV/f0pn2ldXhFkQerr2PFZ0/II",
-	"ZlqbOvfi+DksJKA9dnb/xDTUqNyZfDHI9Xzewfovj0aEfrBWaEvjLdX+lqqq50iWjN5Sy90ch2zwnwRV",
-	"ijCUc7YjAuGtsunkW5yqUPJHMIucp2kpxMR5K22S90GYcJYSZJz9/5R9vs4XUDVdN8/HUsLQJbnNnNMW",
-	"qSwU33C01GI+E0MUMMrQxiwkHYAR3T+5YHZgCfPtLH4x/Yx7V/OfNUtoJV1yFc3m+5pyBAAqoFmC6deC",
-	"aYYk9wm8nxedtV3dBmKG5c+PobrN8eDslXGvNvmM96G344ew4N1yx3r/rtjLgjC95fe+Nrbv1i10yvfw",
-	"aJfhnOfluMK/hjD1oI0Xldco3WO2I9kluiaFciE023usSQwPo5T8jzm5dqYX7lWOA5JjvgM9RNOASDlZ",
-	"063fivT3mC5IAQiMUxPRO9DwFN6MjZdNjPCe1sY/EPbRmnrXPZaAhFecgvOrR4kufazfiF2VfsMHTRjO",
-	"nitO37lnbXcT2VPJSpW0sPMS6ecSHzLiqNVkiwJc5ZQ+RZwRJMsDIKYSnO4RSGSWnmILECvM+U5W3+13",
-	"vOv3q76pcJ4QF8hHgJqUaE4563X614+YDc5JhhRHak8lqk2vOPDZRaI5y+ufTQTZRrevKQ3u9NOSjEPn",
-	"WT+4ydWAAtk4bMcbqJ0bsr77wcEMhm8TGcyHDHs7XE9+D0P8lRJeg3AZdt7goY7TOAJNKkn1dkC+PQc1",
-	"ICDltipEcm38WUEsytGesh3C7AQap0HIhiycmBFM22EYAkIklORZ0OPsKDypax9sp1Dbu4PhA5Gm8+AI",
-	"sBJ8Y3BjZmFn1bpBa/KWyRvTkIgbbSoiSdkuNwuZUj3eG45/FArH16L/XOE+j/EF5hmq2YvG2JnCx86p",
-	"uOqljK/odruMWqhHe4WFghFDAhkup+yFlocml1RJkm+n0I937wMfhZhT5GnAs7V46oqd6SQztieKRyfB",
-	"8oGptfmBXXRzSe5r/lj1qUxjtN9ilr28MZOZwFHmap1LVyq19qua1tCSF3IFgBl2D90BPiF3Ux4quev0",
-	"G5wZTUaQA78xwt2Y6EGNxmMNC937kK73wrgFcqyIcEofwPAfaxwemG3iPAgEi5w2e7JHxT/sfiRGP3Kr",
-	"G97bRTD+5krHiAY0A5JqvPfM7bgzXlvVe14FZKRxBW0ajHa2NdYVCKqmzUUQI8cpZtfddKl5ZRLDJjep",
-	"+VEvbstLlkU2vp7mKcki/WE2r+0DJ7e7JsGxXgFBJM/L3q/CzzfxeuqSvkhqEb/GP9oxWCtD1c3/nnYi",
-	"BerrtCsebrJhr9EyPTZu537cTRr7cONxzQ+hubvmHq4VIc9IYltLGi2tD1D4Lgi7AwSZkbFDX0rtq4/q",
-	"vml+bh+WaVp4C7Qd0fru9lnoXDXGLPN1Q2ZMSmTzX5yeLN2QRWMGVi/+dzyK0OtK7/noWvq9hlb1/2g4",
-	"z13d1szDeDRb+a0MH+L6kJyRn39GRLg3X79+pu9w37x8dXcporwYjzUwtOUiJZNNSzt43zp/JPjwPXF+",
-	"ojtGR2LZ7eSCCp43nAtAwfpemIW+XT7B/yPL3q+z9WErxg//NlMiby2tvZ7+QkqXdxnun971o8CglYTy",
-	"/aZQ9eYUZEZ9vRczeis2/1QxueOqV0T2+u5rq7UnSdsW6AipouCV63aRM/D/OvE+V2a1JxM9RHffDHSg",
-	"uVBnIVOTuhRfR7btbJ3BDRGb7nwM+0xc6BRK8gssKgNUXxtw5H0iUYHV/tJguyc2ZewBpI9hZnqcZAIf",
-	"H7g2lSk/EIQ3vFRaJVN7cpAkvwk00woy+Jp5w7z9dSergRTT+tovxQRrPnL/mOBPOM8/iCIzlM1xe3oO",
-	"pnKKn7F3houXNx5KqcD8k4REiocPpiENW3maom5TO5oPub6AZhW1+q9Z9pHCyOvZLcT1gHHcP36ndaTu",
-	"6nN6oKo33VUrRp452U1bcIO2rjWhu70iGfRckahkGRHoiE8Jql1giDMiEWVpXmat7MXe5vIOADzA3RTl",
-	"QX1FTxApjsw6o76iRWnTJrxeJasjFswoEtsyz8OG4fl3DFZotzVZuUmb5bmZDR3wQiQO379nJG660wbS",
-	"jVIi5frAs1YSwLB+CKOtvZfD6J4FToMBi1eQki2DdyasW39JdpRJRG6IOJmWQISlpIp1wHyeomf/9l8P",
-	"Li4uHj76LBzeKZkysfDhFBjz2EwVJrrK1mS+yLC3CkwlRKXtObvFZa5ic7P8/J32meRYUVVmLUd672XP",
-	"6Q1luzUWBK8Pj8K5WTlnuyljHjDDOwJxOU05eSy1dd4bYnl+V4N+6IiSaZvq0mwyVtAoXwme5zGZJ8mq",
-	"6LEDn3/7DL16YAJwvMC/lEFCKfZYktjF53RL0lOak7V5DbBp6AGL01qdCp7z3Sl2qOp5iM+IG5pOufr2",
-	"jQrptU1gcs9ds8suqUiqyDAx6Vu1/pWz8KkqTnOiega366IzGJm/Je0F3X4F+RErItY5VYLIdUHEOsOn",
-	"iFzDeF3dBN6t8HRc0N9rnx01NjJpCgiPYBz9Bu5zv/x5bu9LN+X1JnCPvtEasecnM4eF5JGqdE+yKsqN",
-	"+HbbU9OThemIvFMC96viv/UhW3oLqppWBjPdUqx5yCcSuX1NvBV8IhE/sjq+t8cSmVMISIkNySOAtjPy",
-	"nXnSNGuyvRoDJhIMmJOeGIndYVMqBY86wEV+DJV1haL6bmsSP3Gl+uwwbSyUi1fRU5ckpm6omVE4qFpN",
-	"2zCTNlnrn+mU1Mr6ioTSqem7vvzCXiFoKGHtptclaqryPkZb0DQMZ1GztmAuOSPqyMW1Jn0qxwsoLFMy",
-	"M3Hf9dmaWXdS7ebb0ZOII6JudoQcYghxB2epJQnV6CluHZ8J2pyQvSqtPs1PbIyzRd6tBQdu3eC+zKtA",
-	"Wc4u8AtLWoSdrEpGfymJ/V2JkrQMhwN+Rw/a0ISOaGZ7zB8uhqyH2jvy33979uC/3v72KHny/g/LWAVz",
-	"NPzJintz0w6UOajMqB0cVvOrPf3C388HX1xEWQCtExk/kxEDoR7vr43pwD/vxHpotzwbdRcGrIt4Y8H7",
-	"2uOLf1i7YAjcNUyznuXQJLEx+mpbFZMJtGF0tPS5Zz88Q1ZIeQf3+UUyaJ1MW8BClku95Z9P5xh9RsjE",
-	"zQxrhPNMjxkGxhIOPuMpu4/uvaXU5/sg+nuyPn2xcx/lb8+yzpDHERt1hnwene9sGdsnL0dzjkPyb/il",
-	"ey0Px893onwcH7AhLxeSihFfvb9Scmxx/e6FV04ZbNmrcyBWAN9FBX1WEMJEimc4jI4TizBigVMX12ml",
-	"wkLJYLK887g515pePrKqxQfvyzERHjQGIhxhiTBDRAguIlFt5jqOnQJW735NRW+HSfY2Ez0clXWyw++S",
-	"7J4hvVFoQ9SREIYefnFxAclsjx5+8cXkMvjuRo9s72J67qv9PQTJ68OamcIMzZkP5OdubV5j7dDkR4Yy",
-	"Kkhqse3GO0Ta8whfASMKWiGPUqg9EYhmEqgptWGXzh7sgtaqaZRkwOyAbWQEwIwSi5CMuEAHInb6L1yY",
-	"wiKH6GzWS6WNXTwFyDAbYymGpEILmRc0vyow78rxgwVQYXw+78epfeqaU7n6uby4+Cx1g8G/yKeW3V0l",
-	"6OpTy+3gv+1WwX+b3YL/NNt1BfsFaAV7XBSEkcwhFQAEkJY7RBzkU3QFyQkC559qKroaESBBF3p1gjXI",
-	"drWPsxL6bGPKasubGwxJsZaiLM3237olGE8vdMQea8tR9BC2ZguowDsHFYXIoVBhwmwxr9b9zo/4JFEh",
-	"iD6hSxdg5GjHUaiV2DiT8mYe3Lk6PBfKJKswUDqGuOhJgg3/ORy43IYGaS3JpMXrdWD9P33RhFZQ7Gw/",
-	"gwjZhW1VedROJGyZYeQiw2yXWNT7nt1fKM5oR/raxTN6Q41NUn1d5kQiqbRc4qZ/HoinS4Rd4DjFDNlg",
-	"L6Tto01pk5chZm/+1hetjw1jdjmD/sXUvptHJdoQLdWQ4kFp4cKecaH7MCbU5PioYXtQhc8QZicDdWeF",
-	"CKwg4xElDssETBsk0KGoDZY0wKtuiKBbWks+I0ISJAjsmQFuRFSBrNQjckkypLnrENhCS30gN0SgGhpr",
-	"gdSNML1YfW5rFa6U5+WBSYjNui0+M+VjqXyOcE/Mr9kup3KfWL2NQ6YMRwdcVAQV9KrhsA/gmcukQVfe",
-	"dQuqL7Xe1jFXXaKOHqq2Wi2eZwQiRJ07UmkqhhaHiHgJlcQO9caiJY3bQ0GVQrP5y2r7paljogygdk1n",
-	"uCi4gjkmUWsBXYeR8+Y3J/4tP6IDZiYfQdpkpKAfo5c7/2Nz04HkCosUy2zb2xYLJYxsaUqxOEXXS+1p",
-	"ng1CWFMJrPWAT2hDEls48PCvA347B2cb6qBit0yiA5USYFeVMQBNwWBoOPtk9L363jz/DaCkBi6VHW+9",
-	"5WINdQNheGuM9I9IkB2VytQUoiMv8wwxQjK0IZJmtjhqkWn5H4pETAi80qa1FkkEP+OowDu5etcD+xUm",
-	"TKiiXIYm9dta5k/zNFdvbU7hzOvqCYTRDREbnKOMpNQBNBwFVWbFC/XaTiu0umFPoNm6dfUCAILTzGsT",
-	"2b2cWCmc7g9Q57z1YPAtSO+eH10Wvxn0aY16KOmOWV+MMfxTLjJbRjMKgf7O1AataRZCdvUyVGTVnpSa",
-	"rr57klco29WFiXSy1LcEJjCIv93aXcrMN/QrMA2e68V65c8GTX/MF643MiPZJWJndi/UT4toojBPu9fW",
-	"TiB2iVsWBF/LyoFoqCGpE5lPKONgFQ1VNk/o2KmIKARRRKxL2ZcjGov/2giBE7XnWfT+2MeHwkCCpLSg",
-	"BpEtjmj9iwNIs/RAFWA/XsKhP3WdI2XKC4IkPsmziLoFOdi97Qb5RN90qfB2C0q3eymyPhemGr2t5mlX",
-	"eAdZML1a0X82UfyrmJgrrK+GWCwWhnOaraG9Z0AFdI36jXYyGoy7i7rljhA22+vJCMcWKvpvk22L9Xpc",
-	"a0Aaz4qHfXDp2/Zj3aFkfcZ6Bet9FaADwPXhbIPfJeyiEnaUmu+/xB0PiX98Injytfg45OdY3tOCorEN",
-	"RDcqsgYE0SLeMmNg3rOsAc4UToOuzyM+IQWd5NM9wpadfIquJN6SK03yVyW7ZvzIripmuOHZCWF5TbJP",
-	"O3G7OXa2Jdawr/cndw2tYWkA5XuiG7dYs35NWRRz0vu8hoc9x2GXixuXqEw6SKehVnIxSWYm9N7HkO9C",
-	"tRckN6xzT4tgfP9Yr9vh1/estLWte15KouX5uvENzdfwNhQx58ieRNMloTUY4DkOvuMEspFxYLZA5WH4",
-	"Xbwl6+M+1GTvW14Kl67CjHIrFzQwyr58AMg0SRDOMkGk1DrgHrMs/+ft6d0xbuAOuk20lOLfkwE++Uwp",
-	"cijUQgiI40pApfk4uiz2JiHlQKQ0cYMbKs0txAeaaxIusFAGj5SrfQ8caQ+3aG0xbF9l75lpj2/OvMrK",
-	"JduZ3/q2nQX7PKyN6I2cZxbPFpbj6vHHLAlH7ZcJibFjovJ3MebE2OiuzxRR7XGnXKwGXx+4Xsso+6A2",
-	"30tlf6nWCYvxm9HipY+CsYzOspfRRBRn3R7jmVTkdf8Z0ehe3xFjClw+r4dgwNx2njHjXoKmvxJhQVAh",
-	"tA6eIep3pRlKTq3X+rxGcWh5Wt68RJ89/PzzBw8Rzos9fvAZOPDxodA7t/rh69erpIsW8VkAK6JzCStA",
-	"iOflhvS15puQl1luSH9udC+WUUYPhMlpPUPLDfnKvRbMyyBYlmLi3L83L4XH04pgDxoBcAW+pfmoq/Qr",
-	"Ki1k9iv7wiCITa+b75lNMNSmfr19pjhCT1QzSez3lUsQg7xE88cDwYyyHfSnY4jnWRO9aaQWvjbkXNZR",
-	"tduNw2zumt8u1O1WUPDVRNQhyF7HibdRI2uoJw+D9c3gK6thnKN3lBvymh97qAlHkThW+Hv9bI8SAeMM",
-	"LeF7EloGLjNKbC8ix6QgJMCgpdGO3xDBrJO4NrWKcpPTNNyD07KPELT+ryEB8Y3gBwQDSsBB01JAul5f",
-	"jrRZfjINbTTJmq+DmAsmdhVEUGNHjm3qK/PkmZfWm880JvPG5IUGqKLaj2B0q0KnOhKpzI65bMEqM3Ny",
-	"+efYhdfn6l/4inLqzasOubUnvWRZse1gimeQjFKvdKAneZ4qad2fNms1nLNb66eO8O0uFTmGZWGlBN2U",
-	"DdbgeyvgCwOpwyfQA1wKe0+NdzBtIydYkiDOJ4EEb7f3EvFSQb7gAYMHH6KIfqv3EXQ7a3tVX+w7qe+C",
-	"xRqTeWB3tSFm1jcJJ5PjiYWyTBMhFxHBZvfke4jTqXE3m91CeNj/VN/0X1VsqcfmMncXpZrnyktUMncs",
-	"6MCZ2hu10nWn7kZqgMrHkkX1QMZqjXw00BMccot7l6nlXPBuesoJxJo0rSZgGZg0+5IFFoV3ZL0TvCxG",
-	"T7B+sqqIjYxWTYVMg9OI3mmGja0exI7uKvSQ/uFsrZDNyYvSmHhrVyg6uC3t598nq19KLJTJZKhth0cX",
-	"jx4/+F8Pw+0630UghLwLN3yVZVFoq6ynEWKPWWcxtS+tC9la/N5YSUzk40RwYJWRJWq1fA7wm6kk099z",
-	"vyvr4yS3W9uonu5QquCFaiatz4Yu81ckJ/o4XpNfShJi/ylnWyoOEyfe2Qo/4GiqjdfRTTJgZpMm0Gkl",
-	"UX/S25zGyBGbs4Bvsr3d98tHaRVjkpk6hICVusWpsn2Q/DQnrg1RRd6pxHhQdtxoNZ7TxKR52eoWE/hx",
-	"/4KYD/zD4Dm/0zYLYRn0WCBMmb7MtWhIVhsq1H7tuq1WvNmAtNnbsubbNRd0B64bH9HtgAVVOK87MJGs",
-	"TJslDwe6s0UQ1UMuipXxtLSm1Aan13pGoH05PKZ1IfgNzXo4ZW16BEGnGzyXGI86JUfwDxVcgEooMJPb",
-	"nhgZThXvb/ZZSiL0UaU5NeyYT+jw1lOBeWVd0VdVxiM86DwRrsPbiOeqEDwlppDEfOd9ck7Oyi22gwJs",
-	"hSG4p8CNj20YN9Yg4Eeuz+wQl/UxhQkHe5b5Mf1OGL89VyC9VbU9Q0WSnvW9AL+t79O9ZLWeD2LApLCG",
-	"ItiHkpCAgr20A4gcNljs+DrDp8Cl/wqfpIUC0WY6Ae0fquJAq0ZUosoYDal0B/xu3XQSt8avjQwY15QX",
-	"olRwrTZeoguwkDE7hUenbJ2SUOke6HKmFP+IqAJTbE+zjLAE/UoEl4i8S0mh+qZtB14fKOOip02KxAcC",
-	"0wNZJauSyOERvU7jw6N6/Zgantnu2BEOiKpItT4vpHjY9ZCsQNJZFk16N1fv6aHMFS1yIg1W/7gj2nND",
-	"eYRTHWR4o7oH0qGsFiEHL2JZgI8rKJC1AZeTbDdRSDRe7Ct5MLWWRNi2EZKknGUI52rPy92+7k5qqgr2",
-	"xpK8FZlmc+tnvRPZn3Cracc+7BiUX2xaRRNMbcuepNerZEUPoPS8PaOnUbhxqe2WpvaCyD3PM2nzq/0o",
-	"X8GlpAZvNKfXJD8F58FZfxmmydSE8gxTBM6PAKQVc45GJ57UZ7CPISnB2Y5IVTW7jZOs7l68rio1ui5O",
-	"rZwGsehc6QaVKOf8mmRIi4cdptpY2CKMCkwFKkplsVdGK7FkGkRhqjvQQtk92CR6ZP0XoLkElYXmaQ/j",
-	"W8k1XR8FYbZ8J8fKwCVwtc4qrpGsDB7XYp3H76LmzFKtR2Zuh92VqYnKu7zV/gwy0ueYZTQLctQZOn11",
-	"g6fdyw92JWwfuKBh0EPE/xFPoeMF/O77/Qcad3jyXM28Sw6z4wb1WCAYxrKnAmo0lQicsZBKzw9kw7PT",
-	"p+gHfCAS4ZwzLWtZ5qooDF0Z3BRoPE4lUjzPTMskrbQLz9f/6SoCWWwX1JgMoEKGTgRD9lCGTwmiTCqC",
-	"M8MnwdOBLFesMX0fjSL4ey6SNusJmvfV4+tCeCWULWs/w6ernvK7QQM/OPz72puyrh2KY1VMvu8oAGwW",
-	"LPhj8Y/XWVg9PfoOJiqYao1ci/YYad50UcUnOtbRCg+rO6oizfepdaP1FmJKFiTPKduZ1C7zRKNSblLi",
-	"1SC2/nvnQYtoNxIdqng/xCu+8qj4fKjqifquX4XsBBfoCXBc7r/amoTRMELirHoqVmxO7lAd+MnT7qaV",
-	"A3YdSI35e9vzNuYEZ6XkD53AnH0fgki9goGvnoJQgJtndf9PZCjGVTHuh2G7PdBgO1TpMIr8OKCf60nD",
-	"qq+eGs05qKtHKealuKE3PV5nf29MLpCtY1VHboMEUVZt9ZHIU8CqOoA6YQ5XtoIgOJt+MApfk+EPG+9n",
-	"XaPspg2ocxK84QaRsKITn9kuFilpREfaoePp8RJwJAIleYhpnYrzuXGV+k+1waEHZ5rbZkQqypyHoB2C",
-	"cQtqKxGa8g9YXIfzcj0hFdNhoa2j1hXOAw3sOyxsCVd3R7CNe7xHE7IrR/dUUzPWze0mveQG3KuFv67Y",
-	"eYtvMIIc3Ah4drkwTFcq4I6Gf0m0ITaxV6vbVWFB27oQxIAAhBMzHyamTbnx9sLTMkGZtocURw8ifSNu",
-	"tj6vcqyowXIMX/JTZoLh00rTDl7TI6G7vRqG36vWbRKP5AwLulpU4u1i9fXQyX693RJo59qLatcMQ4by",
-	"G5mtNDBapYxC7p/hpK2QNWTPPhrfp+JHrEkNwAb8yF49SROMsVIo6ra2t+lH85Fgg+756BllYGUWS9Fr",
-	"01yvAGBa9G3SS8kai5WQoNzOWDA+FSvhtLmXCQyeePKuoKI/H8oH2piDpRFDeQvkc3aIebaPpu+8R27H",
-	"nKj4uLrY8eLOPcvW6rth70qP8ZYV2h7IqPkaOuTEZ75mRGGah+tTOGhgXer/n29e/oDsr4gyW5G24dnJ",
-	"pukUWOCD1ts+kS1c6b5WMPZTVdt2O63gMrk4BNG7SRa0QzQ71MdZwVlp9Rzqryo0q1sJebl3os15b9LB",
-	"Bgh9HZPelFpmE9vpRBAFu5osi4JC2RraZYXAy48IS0mkPAAKPbTzcajowSjvNTn1CAup8MnCKuEDMdaM",
-	"Na7k7Ip0vbaqajTvLdF7aXq+K/JOyQR9+fwVevyXRtUcYaMNj9uUZwguxQxtiAmwIsoS11u+GxoYzfOp",
-	"fZhdIr9p4jjpZQej9tYC81Us0+1nVeVDhyTOvPTT+q3Ie2DExrQGQsCQ3sCL6NHFo4sHDx8l5iCrfjVc",
-	"HIJ43JavaJLZ8Qf2j3+XnH36Gh+/t3ASQX6fCbxVfn6sZtXVVQRBoHrF90ATeoGZzOsioT7E/+hOAB0G",
-	"2tw7V7OK/t//+/+BPbNODGh50dg/80Q9vVC3gJKu5xzgd/jES4X2VDMQvgVQKvVAH4MZ7UGTmGMP7WON",
-	"jWoG6CUR2+KayjNSCfyK6dZlkx4F+w4Uu+n+AbRIqU+UzvJ89kvb57w4mQJxIBmo5za1eUcbJAM9yTXI",
-	"mCoWpyGzxCObzJJIl0al4Ft05TbkqoM54NTCVszJL77GD359q//n4sEX67f/8ocPIeguEWExU//sSWPL",
-	"H90eAzffbUQ8fVSXWBZQMdqJcaZz2XAjABWMArZW9yiwugWZ9afoNYF6xQxaaaLjnjvcg+Ys7p6pn3/M",
-	"73t42wIeQT1MfIOUjyn912zAElAwYzx4GXyXXu71O/v5nf3cS/bzGsJmtnXM4JU6U29Z+MKNl+L5fdbP",
-	"u2+r+Veqmwo5j1BKOm8qIe0/rNn7ZqfV4wMKex8T721vtRAR/aO5diaWTt07l8ptuSKCrcwq2Cru2vTi",
-	"DEj7Fg3nBczjHnu3ZKnhCc8M/MlAR8Cqpdq2emmd0e2WpmWuTibdwPZHhkx/YTv0QgjSHczDVbLSqsRn",
-	"q2T12MNGg1hbTlnPkXjzrG5fmEB/wnJP2U5xhv5N8LJAcs+FQpIoxFk1dcp2tn2ES0yFXFSJqgV9il5U",
-	"Zh9GGcU7xiWVgTIw2DjSLrSQJN+aZ9+Fk6UNG+nxYP9wZsOFOXWcczz6pVrz7Xad8QOmbKixoH0C7XFW",
-	"Y6wHq5TqUXvqSCCaq38yfNekOGH7BROUJtCa1gRS/ZZ4PTyzn56nVr2MW0/Vt74zzw/3ScLpnsi13ZC+",
-	"NqkeeYZryO4A8fy2HYv/OGDclk6SBuNosoP2FehetC5tjHD3imvOA6v+GHncnd3LMRzlFmkEDzj2eJZw",
-	"0IRk5T3z1LRPY1r1yZdO3pj8UzamupiHV13A38OhZIDFZizWyF03mtT7ZLUnWMx8VRDDlGe+LgmZ/Wa+",
-	"XadYkDkvH3F+Peu77XQcM/16B+uhm1vjzzdpHViIsL4lOAMNYSJFvSK8yEmlXByp2vNSK4YMH8hi2Fsm",
-	"09C5q2xW9IWL6gxkSU8p3mju87sWyIubQs/m5Qa+q7narvnFr8fTegaqGr+tkhSXKiPJsebDkv4aLmfV",
-	"/KHKjITWVUmFgwhQ0yCklF8+TplpGxfUVfYEZ72ZiA4g3MAt6kcvq97Lxz3Nq75Crn4uRv+KFIYDqqZX",
-	"Q9nan3/7rwffPtBk+PhJ0PoO7ur3dvu04djsS+3TbYdyMKSzrYxu9kHKe8c0zbmKYKNKVG9ZEnUF5tbh",
-	"NCm+wU7GuEl0r5YeGE9N5FqjO+65JMjHVYcmWprir9CGpPwAvebNHYhNca02xhCY3Z7h/nHTdLn+szCf",
-	"XKaj9gw+1q6SXIop/J1TViUvjNYe5WSrYp8dxvH/0aRJ2tOfCdP/sWa0NA4rCRWNe+vwz+DtOAXOy1CZ",
-	"TqRz6Kd9xBk+xVh5H4R6xgv7vacjzuVr46CfcCjeZVps4yJY2AJWZpsp3i8Ds5r9kjtxf/dgmZyIeJ2j",
-	"Jz8iRoN+5nkrnWLZ5lC31rgmdLVe2BrQr1yRVaBVnmtg3WsTyBRbf7Xc86OMhYe8G73DVGrIWKEfK1yk",
-	"LOO1Dv00Zbv1DADhPpOnL8zZLGUy2era+NsQV8Mcqvm6dQ97FGZ1s0p3vno0vd189VIf9JrER1MXZqeo",
-	"NX/jPx5d+j9noADGfRvBcWb2n5zBlJ4iHOrHD/kLFSzxFl1TllXnvNbDxDXi/0dgM+NNF+fznTGUnjks",
-	"okWu0US3gOLUkZz3S3/q7sgSatQHv5ejytPwPR19ffBCRr3duqDtd87s4ja/qeFiF3scSGHeRe+SsMH6",
-	"DGis/EBT23ejBmUUa8GPq2SF83zNxZpxwDYIN7My2ABjHAC+b0Bs76qq1GFENNzOYL4NYp8SISz88Eid",
-	"maeJdHNh+FYRZmr+YcAaMzNUO7bFNC/HI3FmF1/oe2XQ0vPIV76xbbi2lE1Puov1EuOi0Bd24uMOOq77",
-	"gK3bHl/d9/pJe6EDXupnVUMFuSdEeVnYCZJlukdQFJ2XBweIXQeB4r3VraPpoLMJvhNEyuauOxCN2oAO",
-	"4g56AKrQbWUtT1KRQxgEU2GhZmdVjq/wjXn2TsIzRywYZbsl76Idcug2zlXrD6Z8v+aoDRbk5W42D9Fe",
-	"44qRerRS8SJvKxyVv+1l8g2A2Fa5vEuB1FYpwJK7KGeCuEgQZQijTJyQKFmiNQ2CRU6JQAJ2sVY17JQ/",
-	"FPxsThkJH/4/BzDtFOxZJ3k1f5scXNziMg8kdL0mONPEAmUtthkJORTqhBygvFe3FDSNZNU2qntMe8iz",
-	"vkT6KLDwkjBSLEmCcJpCRj5mGSpKlqrSlWS3vzpWaITFjqhYAUqM2xeaccXWH4XX3tOHwggniU8SKohw",
-	"Ix0bsO8+kZDbBDfTtkKDh6rmMFCXZJJu4Xyoksh1aowpemqTmTmkaqeGyKsMwiBd6cMqFMmuNAuR6JqQ",
-	"wuTSlzmBImIuLVjTkVipa1QzkqEN2XJBQBpfWbZ7lZgWp4LgXDOpbj6O/V6YO5hy7L4fzSd6hEpDmWyd",
-	"IKbKtMyooJAuG6y0sUxe5uFUEhMhKgPX7SsDTuUAzOC49U5Z0CrIe2sIXH9Uyq5DXSrcmIob66RKdykg",
-	"AeoSuZ0EuObOQbUOKfhp23aob0sF0TTU+ys/yt7KDCt+Amkm17QoSBgq0yCHmpKUcE+Pkg0SiGZDa18n",
-	"GYkgwxL8bUhq8qzJzf9sTaH1UryNaikU9mg9ymnPsf/C9rQgs/BvRhsG8JadSdKpEoGN7mIgaE11T7Kq",
-	"qWcNfHgAYtPkoTXw7ExxWBPPzqsai4elrBHvkr5AcKJFNr1xE4V/4HxtVbcI/EwoX/FRM2/KnBGBN9QD",
-	"/DRYXzVolenrDTsmVOU7r3E0kxXdMd5TKOUZcIEquJweaBCo6uUWYfT8zX/CXblEJJfEiOigQ5alPLPp",
-	"nJ2UORfu01wnIwpIMUEY/fTtsx9/+jfIi7ysWq5aPigLLYJAooX7lRh9p9b7UnmzSlbvcgnYhtnfm9Cf",
-	"ftVnoWrot1bVq5sDZymp+ITWczMCQPDRCee9Nqnc40dPPu/5iZCeSiUj2QFw3tsYC8ole2NN4XS7L0+K",
-	"yJjenu2utOb5OiXNLCXxiKifXRi7NoiyCSoi1FABWqVpEgJ6oWtbq2U9/MP01BekIFhJU5SFQWMErSeQ",
-	"lZ2FbBjo5X0JhAaWEj7IcLc6p/H2aZja7q8Vr6OgishGpVKrL13YS2FLYvtEVYrzHMDguvhLPiT7DRHB",
-	"5rfGd6TVJjNXMMRKlVSGbMYJlK55PBreqW3G8QRdCzxXzaJeVT9FfG/cN8E+i1pk1Hvl1SfNy+ndUkZd",
-	"oW+EM8hM7Kv6tQlJs733vu136WlnbrTcqqH6JSqwqJz01+Sk/5PgdL+6R91snORueS2q/F3vgEbJZWaO",
-	"691TgGfEPYwwJTv00cI4unjwhYM5+nT94O1vF8mTLwKxivYZ9Wz9lB3/qrF5E3ZdMy4Tf8kGmqtIBPoZ",
-	"MkqYBC6qCKtMdlsTXAEJ/uujR39ZNSI3P//8r397qLdH79FvF0kohlN1K481vB9FGN6VZLZInUZAm++A",
-	"Ba6tZ2ODC/OArS9y6u6n6CcPNcpge5k6kUq0gz3r4P8xQ441t4zxJ0EAEuuTjo+y+p6eVr8QQ8KuyUnX",
-	"gaVVVYWtDb+QZwNsDNhJEPWAkQ0CzJRdgBsepL+ziVu78lkQlQUrsuYiC+m83/IjuvjszxeP//zo4tHn",
-	"TrW6RNnh1AvwVeEIHEDuZdAG/BAuSBjAu3y5rVWJxOsuqLUUK0yl7exMox2PDnNmpEUNWPlSrSUpsMCK",
-	"i5AyImlG7H5foqvLKLC2JyN8r6NGGHod5UkvmHPgTijMeoZsxMjAuTPng3C40rcgM26Jq5/DzpdIxmjo",
-	"b/csE6O5F4ukYQzoq4tQ0SyVoj+G/72VxzUAymltPKEpPxyoGnAi/MAVWQDVfDDUGQtobgZZjJzvJR1r",
-	"uuTSfOoW2FcVDl/+VOvvjMcjX/PjMoVUjd6J4cZxoF6YftaJrQW/JjmtQn6eo6rqX+DQayAwagMpxmqH",
-	"kVwiAKqnbPx8U3Sy/iaNrvVEMJv2P5iiuekghWFpR0yVvDTNwU1XCdtZyq4q2sN1B02JQy3CbNqN8V1b",
-	"J/c5DYghxWwhGq/DygPGPdqQHWU13l9fIGIkIFx50XtSOKLTMV7zo8vICNn3sCIfNsrs1+BlNZGhqUnG",
-	"fk/uoWDZdxDVR/UjdT8vvb3OnQUJj4nx5FbATXvs91BTe9CeqoOPyDga6p/Y5UgBh7om2wR8mXyLbFYc",
-	"+NZje8zMvBB9bbIGD3Ix4ao5+H2Ur/Xl6JymC8Q99aK0YIZW1j2i6hJZr9glqmJ0T9uhz0vU94tpTW7C",
-	"jiZtIAHS5jdEWD/JJbJhvqcmi8KPUV4iF/i7rK/LU9s914/Y4lzLp1NipEMnEm3ChE+raLGJ+OJmzFdI",
-	"eNQGEuuHmyFnuIXdqHNd0r9QdDMY3OzXa990wAV+KUlpRi8ZMxmzqWsHvDLplmZCmGmLuAeLzoz+IzkU",
-	"ebDf9qLmQcvazaWpejWiAhljUROJw5KviA2oLBS2CDsTo6xNt+bFrIVqE+cbDGzD3z0DCpvoOfiawq06",
-	"go7I6wsOAIbcaFARyWzdQqdGBp27hjGSgBeErVMsSSPLKjj5rwTeQpgMS4IU5z24b3oWJlA9eh56H1/7",
-	"L4SNTf2Y14Ntwn7X0CefSGRj4PXGm48mLvhm/a2K82tDxC0vdBUxx8E8NEM4lufdELHBOaoD8JF55X5U",
-	"fvI3ojpki+j+a+Zp91p8Y20fxDjap2jyEmKnZh+3Gir08vM7xg73nW5dc7PMagq9F/6F87z1aZvrrCST",
-	"rJiGpjrpxQJadcGyp7y3wen1TkCucUjbj2E0qgYTohL6h1wa1diTuBH2s4zub53mXE6tzsi5hHx+Hso8",
-	"/oaQTG+EhY3FphWZxBTwOwnLtCIdjr2nNRMaIuzX2uISOPda7aWcKZxOeRMenx2oNhrXZIq0eLi9layt",
-	"6yjsdNet996bVI4bl4cVUwXpKrxCzPUnB33GkHdnoOpsA7C/ENeyI0QzW/KuyDHDvcDdW0sok3dxy/Oc",
-	"H9dlsXBZKXQzr/Y18oyCLw0Ujv07s91iN1ztkbRdS2O6NQZimvY2FVgoBkx2XB+5ISIre9Kxta2FMoIz",
-	"aKyqbfAC23TGriZiW+hG3rhX5mnIFaXcZcDEUX/1RjPrvwf8vG8UMZDSLwvOpveEveHX/lWuEVRZZrs8",
-	"Gmlad8h8G8wImihlJBE3NA15XN7YXxCW10aN6W+710EShFcrjIFOa1k79LoQ/EYbhbdQkhR3jvLOypJm",
-	"p9G4NNXKGVdRcBLofFq3a69Otrpdfo6pu7qDGtQSnqBKG7tnnqCOuTPNmLEZ0b7tghgh0DocYupH5760",
-	"/BYpnmefIic9r+xRXVXenQ2W1FSvUAUZCsGe47H+1K8hq6KKjdgCRvT44gt0ZVxF9etXpi9zv1t1QXdq",
-	"MCfSZQ1l6ESwkAgrJIjWYMEidBhYCNLDESxHa4mKu+wQWyT52UWwTNJzv8Mej3IPm5mvtVbzgnvT49/j",
-	"KA+R+mnDoIYWw0VpMtPXUUXe7ecNGI3ZuyCw2DOT3G5d5ajK1p/WL7vxje6sw1cu5QfKdj8KzOS2p9UE",
-	"duUkTacn4tstEbLjHrBOLyPCJIFE3S4ar2fidPWY+pNUoQ1J8YFEt2Kcaw/ccogtUoXVnCk+SOaO7RUO",
-	"h9ULQW4oOUYPYx9vFP1FvQiFa0HsWE2gRKp2SY1rP/72HmXXVjV2tVoAp1Xvc8wVW0TAt27tfZPzmYHG",
-	"bsEuUnZ9Zs/g3qRwjzyiPO81OZhZ9SxDi+pJfez1VpaKBH1HBHgrRmm5MbYbVYgBtEcgO7/chD+gib/M",
-	"cfC3/btAJc63//s7/bG9wjtQdLBSgm5KFbZqc7wZRP7/bSzR9MtTf3drKOujavyQbBGEnUy9aPu+t82D",
-	"57ZExKSigcAV9IiupVtBbE2acJBrgzAq3mua7A28/M+f/v1Nd0XX5NQUKS39Nd+FaVXc9HTtC9uO1yrc",
-	"5a+UYVJ9N37Q12Bx6Ynox82nzYAJTDu0B4MhK9iK4M7xUjBy+o6EymTqOsRQqkEhrDcRHThTe8QFqMxe",
-	"ZnGGDW48KVQMxK77XjVwoFg7w6erHiTaQdW0Luf0hr871MqMFMbBcFd7WX3wLjdzK/hhBlodvFaEizhe",
-	"PbBMr8vx4S1QwM7orngISqzWeqFTasGFMlW4QzieBZe05ThupFzdATQnn3EEik8/AP1O7/b/3oIrFlmz",
-	"ophh9jwPV/OfgIP/zlrPZa3DUfE2px0N898N5x13evmseFLLkdvioGP77DPUkV1+P8grFjC1Pb3wfhnZ",
-	"/i4sUntzuyx0FF3zTJY6PP5HwmJHN+FclrvILrRZ8MJQr3NY9ejGDbPu0dcdj560fxN49ugEFuLhCx/V",
-	"dF4/DqLLZx9TSBZ856XatRxRz1+hx39pFLxvRQuY7klnh/CDX9/+9ij57P0fH9h/Qin8o+Sv7//0L8Fi",
-	"+O/IDuffBtvmjaWT1cmZiXEV4TzXvIQKCJDIiZlkLXZlCnMhs/WWoiqEDRomZHLGhnlj4YCLprboQQeW",
-	"A0hHQcnwQkmUY8P9LxHeSMLUUwTP15FdwrJ2h5E+xftjjY/YzQlpI9UtWKhL1sd7USLJbiBq3Sw2rhnQ",
-	"zz+/CVLDHdFdJ9g8ftjTW28ttS0zJruAsVDz+vtlK3yPGTbpot9rOb9Mg9e0FMLmWnTQtrZcpKTdgtQL",
-	"b00wnfPxnHjIS1gfqkWuzXtD7svR7M2f9hyJkvmZD5fmvzlTgkNJMt9C2pA9hNHVQO6dDN9k5n3nEwnF",
-	"XOhXA9jzwcXFRBdkJ+wJucmQPISvCUMbnF4D4EwNwRMz53OgwPOVv/s16UbclVny7K7Je9xH9JHR+zOT",
-	"UbYh6kgIQw+/uLiA4PSjh198MVlSuRPuJm7WM4g46QXkQ5vP3jMpEVg+OeAQvCcUYJcScmjnakjX1GgP",
-	"LpHIDpfmtHk1w3VVPfNJUGX39bVO3tMiPgHr++qd4GH2paMwoo5cXK8Fz8mEVHiIhcFLYdIxg8qUF6H0",
-	"029JniFeKgMvxU5GrYWr/BSpveDlbo/sIAhmBhVAAOJtd703GT0wHc7IWrNqQKWTA2fyFEm6A4BMyhCW",
-	"164smjPD61Ez8OapCQGutWjbumGZAgRaYS761NM+4M7ZhK/XMo5a/xYs7czoK3GcjI/U17TbCrNbzEDo",
-	"VUt/BFgLA0K811cF1NPEFlDVuleKc8IyLIIUWfHDJbwdjZZe3ck60y5GB4zVOExTrLUSmFbQ6a2+WZhl",
-	"WHFxQtVDNSyILXzMcXotDT4PVmiPb4itPcsuAQIOLvhxzwG0BwB7TJQfp1VjlXg+08tkgU9OY6kNleRW",
-	"FGvN8O6eVfWrv/WFq+dW8TRDzXYnJ6jI8/uh3067yXMpYcH26fHn3zrR+nBgiv37voSeeh+7h7vVLyFD",
-	"z+ymOIWN9EtH12E/KCH7M4ynSVDz9CAPXUxB7VNMq7Y6HpRbxg3e2wRR0E4S9jibv2nNRbslVrMLk5YI",
-	"3alZCZCuwKvXkW3S3IzoBKVhQa/zQS9kiWCHLMUNveHRogxcOwGoAUryzNMf3LAGY4TfaINtc0L2pOJ1",
-	"gpJlfD0Yq8l43ZoiUnKzTJs0k4S9eWV2Hl1DbDcop3kC1VG5jW6ssJein3O2zWkayIFv297qyNdVmxa4",
-	"LPhA1n4TlwomR8JsGn1cXNVdyGYXZU4GOAIQLCDNQce7r9kupzIIyd/HXF5uHQDMUyuztcjWNvAnEjGO",
-	"3IriGJyrCIevjWebGwsR1th/CnP0pOXCR62bPMyPdpxIxKMah1fj9lZBPJPO8Wu7qnSU3JHUBnxNprAU",
-	"fK0nf0ME9Huw8PANXisTRG4Iq/BGwXgBKgFMuEtUp8Q4KC9ZJ/34ROQuzkB7JSilhH/IqtnSDpAH1tQ2",
-	"sW63X2pXdPqtmFxDI0jOWPPtmgu6o2zlQ6EnsH3ihpLj2qvCgT8Wgigi1qVBizhgQVVdq5+sSFam5suu",
-	"kWFEByb3RTB9m72Y4ltFuc5Lb4frmttA+VAL9EtJ7O9aU+uAezdYaIdgBwPacHW/olsPOrTtwoZGNJpr",
-	"Hfc03SN1dCnsEmXwYmL7nDpKAiJDWNbNC/TTTxGGZoEJYFpKBXa1KE2bHmAOl4hvfdK0TnjzREWen6Jn",
-	"NgLs6LmLxF6B+vWB5rcvzHDDHbelUcM53tJphgTD957BIuaO2JF7Z+3otdflve36QyPZ5bQ9qBSCEPRx",
-	"ResTB/UuSWjYlj4c3yp8PS1GOVVjDcmvqV6YQZWtu5AgD/L3PfEOdowoXpu664l6xe1oAwN8t3cZQSjy",
-	"reVNTrwe+A2xgbxTC7X0gLNwkz7gJzIEeOG1FYfGmfVg8ZZHdPpPX1fdn3yIZSoTgwPiSQVcZlSB8zUf",
-	"Gjl4gkYCgPs1p0yfHvQDrpCNZ9go1UoSczrVBg+d7FJM+/6hHcO0/4Nl/KNPjPp+X0j5LFX0xmJ9teoB",
-	"lNbrMAviWBmwMGkVHFBKSWZhEJEk0vK2LpfWmnmU5/dAWan62sq7hrRxhOSvEwpZwvBZMOmeDyoe5+lr",
-	"6DV6qfCqN3rS2Nd6mXZNo+dk5h9u9BcD2XbQg63d4xV6TeuwuxvgHAajG/3GrPTf9fNjx1jIU7rn68r0",
-	"CDd+KU4CH2i2rvrTRyyw+c7I8bbOrdrL9qeriHBn3hEH3HuyP3C1kOsxVvExU4327JF36gNVvlpg9tut",
-	"U/W2o/FFu/LBc7vN5DC37544+CuIg2kCYHwRS8jqipDvmbDW836FhaIpLTCbqkybm076GlRAkoElL/BN",
-	"Av6LF0ZPoV3zicgq2GiaWFCDxhtMQJiB4+Cio60ysqJed185mVPDvUdrN5dJiBlvkNGace85vK40oHPV",
-	"pifTr8mYnmTF2vKSdxIS9AyhsMUpzanCKt4y3hOc2TyNgOLHi5xAbgeAtgGikDalKhUQGgBGcY1v3XfO",
-	"sLM812Y/5JKm6j3Jix6c3Lm6TT5eexZwaCoiKM6HYq6B3fDUqG6bzZwDXjc6YhkUoweemV7+fq8btq4A",
-	"TAU5aNb9tgetzl78wMd/MB1VNYFHN+HqsNwQqp2xLsJJyprsKqOZZY7yLtGFrXyxMQfNfYPb0Y/lUeSY",
-	"DRjs3lVCB4KZRIqjjF8ixpFz83fHDOi4YSrVRr82p4hEGCle0DSM6ryEOlyzzfZcTm7/qnYsiAtkEvwH",
-	"krwn4gn3pt74iXgZPpmU85i8m7hGXf41flPBFMuyIOKGygnhbjieD6EVz1VzrelShXIGrJyQeVOdcjNL",
-	"rGItHUHTECP1lR4TsPPQX5aTwcEohpYfHifUF4Jv4a+2m7zRiGKipmeL4+mStY6hfX7xjypnW3nQkWJ3",
-	"FOFlGFZ5glCuS/ofPx4t6V9QXs8Wya1+5R0JHQ2Ss4BMbUAMhD/yUQrZeaIx2CLvSmszo1ZajhkjhvXm",
-	"YeTdMyTdOFBPIDNmQMrUuzMmExy4wgSJcMs8s8kMu+QzUKIx5OiexCXu6qo3qDhc27khO8wSRKENJ8IS",
-	"1ZQ4o7Jz1GPqi4cGi8zoDc1KnFc+ilWy2glehtva+mMt5QNzboJ76AardmKxRu5naGQfn5o0Wf/pSSLv",
-	"4RJxes04jtHves7d6DnjgE63oPeMf/QfRg8a01MicKZ69JYZIFMBr4FHsi21y29ka5ARwtLHVOJ943Lr",
-	"Wnkw7s/hnENrdjpIHNfGD3qgWgxd2xGHqqcoxYJAj8cEuexLmSDbkE+Gc0yMDOmF7618NNC2JSuFrSUm",
-	"pgPOnuaZ7cwD3puq8RaHdHH983jcwOxBczJB6cUZOU31GBxcHL2DS0BSesA5qtJTa/iwx08uLprX8uHj",
-	"Zs0tlNc+TL54/8eff/7U/evx+z/9X3/or1RNA1v84s1L9PjRwyZ62f9++U1LIkTiu3UC3Gbx3gR6tlXt",
-	"w+1iTH2swUBsTPHRxaPHDy4eNqf5l8AePX7/4I8Xf3v44Iu3/+fh3y4ePHr7p+AOeYpQN50L/u6uAjTG",
-	"K/COXCJ9wRE3uVQ5liqGW7x8Vqr914BG0oVAcH+uZdQNzgEQxWTgJdVf6ip6+4edwI1/m7KCZFUyXKo9",
-	"F/RX4r1VMlkWppO0edMlTfs/KH5NOg1/vKJiPdt1Y6vGQPjNAkM08NKrv+8JfZGwBTQdV3Ye2vzQMoeq",
-	"tWMbTvbVzZn09v7QzYikbAAbOKX3DhIqyEbSICLS7E56uJ5X4ihijJRmOXmnU1SLOsZBcipy8R990uLx",
-	"//0/fv5Zvv3X/+H+4w/n9DOdA7fgEd8o0PJsWvQopR1Yj+qv09uQzKeDBazuBoe6X1Z3cycWs7rHGfLC",
-	"ILFj12xU+PZeu6GJRl3Dhe/XuNFxG/dthsHyUmiNYk6LzW95KQkSZU5sW0xmmBjlzPibtZ2q9lyaHBAL",
-	"2t0pNHKcb3Qrqnmu7Su22z6LRYiY3ms/0P3eNlT0Subsd0P39pXpLer6Jof0opRIWZcfN3f4PyBJ4bgn",
-	"DGGUVk04XfdclGKGNqRTMhnbR//j78E/EcBgr63rPL77sHvhvYMSW0c1YKjf9176+Lrvz+2hz5ma1rdf",
-	"ub79/yTd9zMqSBr2mV3xUm14ybKrp0jWLfcrlMQrytzPe8yggRFzz/jM3nOEuBHBNDT/9XYAISoYfLFN",
-	"jTFD3hU+1POD0IwdIZqTzG/57148YqYazcc9JWTL85wf12URTP75Bn59UBZ61iTVXHGzJPgV42pd00Uk",
-	"jQVfel+1EO8s4t8ZP4KQ3HC1BxiCoIfNFm9H3seX5un3dYvxoFcOnCAZwZm+DFDZXmApe7IxIlvHBlhC",
-	"1Ss9+n5Wb7yvm6lHY85Uo9Sb39byBZEFn4y/JsgNv/aZTeWmhCr9GthifaRqnwl8ZOGg+lQJWHWR75zi",
-	"G/uLba68BXTcSGge82qlUQbjuP/0nf9rNl9dYb/dr6PTJm5asP9/m+ENt/9vKY3zUPJxer0TICxCdSF9",
-	"ipZDkuqYeY+SJ+//MKqh9Tn/QX+hSjr0znFNLq43u8dwXHv2+XoPeVfkmOGAbdqTSRQQYxnZ4jJX/XHc",
-	"tlQblVc2whm5HFNr+XEw3mag+ECZ/VcMOEeT781jast8f10IfkNt4c4YTbQ4jccigmyhil53QZF6ucEC",
-	"frC2UXq/XGGvsJRHLjLTN3mqY9ggVa4LO0jrUB9eRHh8GDme8X4bmK49odb4QzvwSnC+nbgBi008aoav",
-	"iSRTC+UUORRcYHFabpMDQwZnzXOanl6wb7gFYwh4TG+r0LY2EQLZezCvsUv15uUrswBQxnoAJa6sgLqy",
-	"9S/YCmjkFudH6R2GPz/65qgTcQlE6EM6rqIqj4gbVVARdn3BIxF8k5NDPwkZOdtc5OtvnqMvHj/5i16K",
-	"fhtlRGGay0/RN6WAjBaLz40yUhCWuQCwliUJkmW6R1iiK3c1tcZHrrQGc2VBQNYG1eLq01XS0+u/pakr",
-	"vMnJJUBtFILvBD7IsEtDBRH0AWulzC0K2RFLtBH8mrAE3K566kd8QrwMOoIgYhuf+ARJJia6Haq0Y1Lh",
-	"IMSVwYOBIPcnEtHsEv1ScsCf0gauDUlH2Q0+lIKjpHAHFEAI/UQizxfb62ZvjQCgaltKTA+La8ogUcYS",
-	"zHihtAlhmul5NoFVb6tdCpJ0uQGon3CYvMyogxCrUwi0Kg6ZqjttNrCDyQAojBjX/wVDBu/ijNh6uTmr",
-	"ebir3GhuOHmnCDPFzQcuiMkHkQk05wLwO23G6rM4AdzOJRLkhprnUy6E8fBUFUJua6CPJmSV2NFB0zIv",
-	"BrejzxPzjeAH9NA0MdnT3Z5IyJCitjtRuDZQ77rcT3Yk5ARLyM0YzUGEnJmmsRusOYIjC03xRLCIQLEw",
-	"+KJmkNowrmixpiI7omcOO1RLb1WtnRm5A/OKuALX5C7vhqeNfB6yDN2+Vymujx41u3N+4RkPfadiD6T/",
-	"GEZ29jsq1bmWgserxvBNYeDQlF6TVB/N6Xm49cd3ZKu07HJhLkEKcMg4aaLvIWZSc4XMgHUeyIGLk2YR",
-	"jBz1BQD8TtaVxsJ+ua/ryNeAuMjFtQQ4IkCVhSxegMLq9ByZgD0d2AQL3PZlztPrZTBcmh7/RdXRHG9I",
-	"OBmquunTmJ62euPBpiX9lYQ1grjS3eZu18W7JQNI0+ji9HFs6XldHxadgj6M1KWoBvqx3YGn1JCLpwjB",
-	"ATbm9nb0UpzVIyIU9frGIvsyp+AL9z0JOBSCbPUELxEjkPAc0cVhsXvVVZ4zckM1D8ISFQY4Q+u3Jrrb",
-	"tH5HPRTu+lTi58lYb+jWwVfnqQcaP7kFfFIt/ni/XFJBduOpJrwwtZem7Y2nLgXVkrnJIlBhB6n+Rvn5",
-	"RCLzgmnrykW3g8BHmCiS9nYddMoullBMkOMo6PG5mSfNAEr35+nQSpPQe87PZOl1RWhi2HIfXOrSlhU5",
-	"TCmSS3K0DTcCGSv/cIkyEJQNN7rEymGcQDZHHNz9Gbk3c5qY2XcidauPI+GGwDVPOdtScZicMmRftxbC",
-	"9NdvJd2nTvMxjQsxqq3Qibk8GZX2itQAxVFi9Cv3oqkVC4jRu08TasVV/7nSiAjJ1jSEMP2mICnd0tSW",
-	"vlkMbW0IJzZnVgU6IUnSMETHERk6ShTJ9NkrwsIE/droxAnaYmrxnErmzG/jb2YcesXvsUQZwblyPQuC",
-	"mUMfVx7VSF/jH2vlKYbNL5dfpUcSNCPROV7ueZebxUs5gNJus4UtQVEJxeeCgKtDxqz0o8zi4nnZy1Pg",
-	"55vpXor7lRnGVLRD5YNkkYVSKMIIb7/nmsXmmnUblwdTS5w9EMo962gXnpyquVpXWPSavgLnz9KUFJMx",
-	"cWfZZu8HpvHc1khMnMhkldBtajApaEpqQjVQSy99O7jIKjluQrVOBSchrTmEd4SlJyTxSTZBAj6Rrkva",
-	"qptWKOn4vYMUAtM82LzgCnV6RK5BOMY7QUgGYtwJrR5xOanoB8L3h2CX55+coQhthwGeFuaQIGsew+xB",
-	"v9Fqcb0pI20Xho/cORbriY0ctrMlJxz2j/acwQu05SnOEVy1zoEuV8baVz83vyK14JKGKwUn8oSqniVk",
-	"3UukeBsm41Pk0DOqjAvGFUq1Xs4gILUJXg+8I2sDIjV2ReonI3xNddu3GIKvH1/X7ejG5hN86X2ymuBF",
-	"WvWHWL0WdBNKslvd30Jb0+wYN7bI5tPvu43sxgZoPx9j3Xp9/kK/t7v8BZ+pGweGfq57+k3DiW629RsF",
-	"7Gk+/j7Q9G90iPYL79tNC2P9HB6ZBE3caXEHgfMfCAm6S/zGjJN2tx/0IVItJu8iFPB3I6xvLkJufMuP",
-	"Ju9qxTTBtaHlav3Upe0UZgL+gqCr+rcrYK2o0k+Rg/WJqF+Y51yv8vVXuKBjdey3VjY6210c8hO2HJSV",
-	"oLmCg7iS5F0DGxQLUoU6Z7oYBxDhwrn1LZ4Zlsq+PfqR1GLMcPrFu+rqXfwsbhcD7qx74Mj5vSrEsaqQ",
-	"LT9WMeJzjiGr4SsTc5nI+V1sbRz95twYUHxHFbei7x3qScsgnR6HnahOjypww8qZd2cCfA7szWn5PlUS",
-	"S1htSLkgPakwF9q2ftiIbvByk3urtpr2RPVjoIGPP13X19pMsd6Z0VNfIJGxSUVnpDLaYYiUwZwXg9QW",
-	"dMW/2dsghRcntB1wxkmWZ2HL4DZbv9GMhLuqHIVJ7PfimmY9XuLt26ieaw1/KHzQrjVi8+eVxdqNnOaz",
-	"i9yz9lWIXMhS2VMeXd7D9Ck9e34TLruKB3ae1fVK8MN6fkQhuslvuIvOM5dd3HsBe+9YspInqcghXITF",
-	"Z69p9KbWY9tZjp3qkiSuieR+0jf4GALt2bOwKNc/rO0J+22uqYH7vClzRgTeUNtTR9qEgjWYHyXbpyIc",
-	"Z6RWd5jWodafjXULDq6Vq69cPONDa6HhdILpKujLyoMZdrZTtqsTgFzaGFbwW7dS0NzmvoPv+WFqwUoR",
-	"9t++fP7tM/QK9sgVeUIygEliwoLgcXpw3MiyLze3wQ300hzaUWizfZwhzMDnZmMvao/ZLUSjMpLSbAZS",
-	"VRafZ9dHnHYfp+et1W/FBv07icjVECtIjBW2Y74gf4fcp3GtrWL7ZierVbZm11piDE28tgDJU2FO5lJA",
-	"dA/1ESWvuQ9DK11QCN5TAbgccmmvx2sUdnMEGGf0/Q+OMbios/gDeXynd6uYlevZ1nBGv/K75/af3HM7",
-	"Az+3Bb00LU/jWZX84uWLI/PMxoATHLpZBlkmiJQReNuL5Q60k4SNCDCZvxjBWyg4ZmSaQSDW3655Wzr2",
-	"3/LrjqatNP28o4+Hg/JxqMM+rT+MYylnh9Enf7EvMj4RP3vgu1Nyheb6q/XfBlWWGvmyZb8tIMsnyuHW",
-	"nHpLPLaC/xrKtXtRFzJdohwrIpABtGnl/6GMQ7qT3PNjIP+uncFovtbUbqq1ReztWFujbt59QVizvpKt",
-	"rY3N2RpDJmoLfsVL5sV5KGX/mbQVwimhN0RARqCEjkgYKfIO+vhiqM7u7T1kRnbTG1r4awLTnWbqjFYv",
-	"PLOGs1uDQTOR+EDGKpt73dlDK+D5zVTvezNp/yy7yxtqeKdv+PX0aS5iGg6ahDsqlcmFeo5Ftkhc8xZj",
-	"QVTKMt7vkGOptPbJps4G3unpHci3ypSfaRZmBw9i3nTqMXoqNuZUeZzherH9NqqRgszpY61O6ER1Kz9Q",
-	"TRnV8XUJIOYKfMvzjIgPEeBfNl8Wiyx2nmdmFhyI2GlzlRkkqVDhV8pF1ir70tfHvIn0mwk67mm6r6G1",
-	"Ivyag/kHM/Uwt2/JeAZBDDW90sQXUNomnM5sBjbHRdxBOgAcJGEy9sfSidzOeTNuTCV6wxbxUIYO4r65",
-	"K5treF0d07lKBNjodWXFzz+/WS2oRfzIr8nUaSr3Tk+xEISIJD7JTtXLRAhW+M7oKiIrm9qhNAFYjhNh",
-	"E6q3Qo1Lf9pzVD2BMLohYoNz9P+x92/NbSNbnij+VTIY/Y+6NCRTF9+kmJhR2a7a3lVlu23Xru5tqckk",
-	"kCSzBGZyIwHRrApH9MP/REyc1/N0vsDM43yd7tf+JCdyrcxEAkyQAEXJUm9PxOwui0ggL+uea/2WBU8g",
-	"XJBFxnOUbhuDAYmnVhxenbHCDQpR0B5ADbCunfoCqrDhYuqUCLm4FogRNH7dKL5tOSs+bYc5PbW6j2rO",
-	"6GW9WsTCLQHko3E48ymbKZZeMdVmU7022wOLqbW+cXbr6AvLpzJpvRHmcax2b3l17Yq/Bo3gjn/BH6xv",
-	"7troms+Ssn4s2ghIiB1FG4CDXuYKmp+ShLbAPqjLVEvalnzc9oWZPQVGV1M+D9v5+UJa/CvE6Eq1GQqw",
-	"WIoxgQiAXqzCRi5oPj0hw0tuqggWVoChTwxVXs4IWkUK3ArOJ5RoOTTetwUEwc/n9JIp6K2M8+XKIe8M",
-	"gUXhaffXlefNe7yEO/uZnq2svNiRRwgYUTtOiA9Dwv7aeEQN9WQrUbWSlgbwCY8DQ6bZTJ+ua3AdlFXs",
-	"qnpaHMNCZnDZHTtYlmr7aTd2wkbYaX2kKqfjMXTFc024IZ+yhcmoF33V3HADN9PtYIs0z3bpQFs7p901",
-	"sxvU0ozu1tf2SvJkXXRA/951wrJ9YsjOXHCfEhwO7yqVb5LC2/XXvfuy7+6Kps3Gwa3Iqs8kR1bcmxUq",
-	"3kSxLzqHzn2dVlupTOiyjc3cNjxeTnMnzrRnLd03H9rfiV2k/dw9mbM5naSJ4zeOvAUJ0MiwW+VAqLhg",
-	"L65YMOi2hRU6ZTRxmMbVdb8x4Lj6VwbwjtBYmKYRoHYDZK4iUPKqggaAe7dqSOWlM0ZGS6LYR4MJwvB1",
-	"bStk/+QmH+qg0U0vbVAzetsHTO/7ZgtYxtDRJAnGEwy4Kr6xdcBg452kdv9HmSwm09zmsmwOvKY0bqql",
-	"m3CV25TyIFmUj8DZpVxcIqYMz08JtZFvExlHKjDY75RoMw5i5IAHHaSdNfc6enQ44b7I5mmhQmk0bq4j",
-	"tpSmlYsjTxRo2h824REoFgxOK5cDu/DVzzwznILYfbm/RUuWB9930/dQUe+KK56HkRE1D8LPrgERMnNE",
-	"GM1SzlRuOZ7Y/h/bAyKu9wa2NdaNNe5znHdnVgq3CklXj7Gkm4rE8nfuYr0k3hJPPWZzA64avpz4dbo0",
-	"VQJ4BjEVmqoWlOeEpvlUM7tf42g0p7K4kVxgvcGUKnYKBHnJ5hYMgufl8xgF6oy2dIsidjMswb2TuRuj",
-	"rsiZHUxYvbgfLNJRme11vDaHs855QYYyU9nABjuxw0vz5r6Z4d4+7MIKvwGm2WgM15hoazbpXCvQyBXX",
-	"M5HLTOG7nPODplP7q2zvyFt+4RasjF3H+rY1COrbsxLPu2hDMtuVvHenqq2q3bdYz25Fc9n7+N4J6B8s",
-	"ZmAniEepGFwhgCUGXs6EmbBFsG9Iq1xl08/bH/Ip6hljr90rKg/bwd17W7E0ZclgnMlZhzT2qnPf3V0v",
-	"DZRH6w2U9mhQrY3FPOMtLqr/oq2e9/honei8nY4qp17ZmDAdXkmENvQKMRtSRWr2eHAp+lkotRhMTSbW",
-	"hnqO1vki716/2VVv3nJU6MbuFYTXpDAxQcttiH5iOkolGR23urfbRlHDy9ur4M6dhgNhAuU6An+liFFs",
-	"Cu/cD8JNMLfoTdyqhdu712/Kvm2qmLNMsa73ck2NiO9uoq2D/l5pLbumSfK712/OEjkPd5SdQY13sDNc",
-	"uJWOu/sa80mRMZIyeoWAjcFrHzkfbGMumHGRmZ+ZTNPqUpblqqN+/JNcQCMTPZbQEfQ1IXEq40vMiM2o",
-	"ABTKOOWzkTL9sDlADyqW5ylLoB/kVBaZIhAshw4op6R/oh8zw4QkY2wqvZpUghX2NB3AO8LtVrgwCbh6",
-	"quZ5c984YjazC2Mg2LztyeNHG3q56YcFnbBsoMVH1vT197KaVmQGRSSXcs0H+8GwqObPK67khm/ajnxE",
-	"LgQmQtiOXhYYq3yT6jaJOn2FZxTem6h+VE10aJ7qnApq5xVKUMtkylQ4ijOjS0MUrH1ThpyOxwP90i0K",
-	"tVcuZ81/21lu2BfVGZIeKD/OFXTBIZQoFkuRlCjcgtjWKJpYbOYbTRd0qUgimQpwnVJMKQv4vkHFuBM1",
-	"HcaKjHUdZZIA27ZwqQ2HNnZdhtSzv82kzZsif/mByTUdYJ7TeKoHqY60nXJxOZhxUeSsoXAnlWICpXPi",
-	"UjO5lnPua9h812f0FsJNqkAs1VuBphRttdkEwQwEjP+Rg35/42dUTMXgkrH5IKHLwNKeawocQ7c5IGKi",
-	"B2jJDdFskC42P1cfKXXl0mA2mmJkf1JHjx5ulLMmXtF+WpjCDfj32NMY3+AfgZlybSqdhG2FCFa2LjBt",
-	"c4oN1Ggr4jqQIVQ7DBZcJHLRTI7fy4xMHUnCEcGZqYJpMjEVF6YjhEnLQwWVJS4zBIwGVM9lGVpJWsfH",
-	"m0lrKheqMV8aXHio/yjz4nEGMK7ap0O/RFspcYp92TfU6npfjsJ71ngkaksYcdNEZpKxdU04ODb0FAz2",
-	"ecQmhYBrWT/Tt+wPAn9MqTg1fRhOiJDBHIcRU/kA8sT1f2C5cZNt8gsYgND6LjdtH6DxHRtLuJjS01L5",
-	"nn0bAVChpDBpF6Zpif4AS05JH1qI2Nk9PvRJ5PHhRj4fZYxeDiYpVappuk60jjLtKhN4mEDtMRCPtg6g",
-	"n10M92zVCR0eV2j20ZMuE2qzjTy/gV0xus6QlAN7CWEqjrmgKRm77n6zQuU4F2TrILXEUphKs0HGaNIg",
-	"Yf9UEyCkHGaiBFxccWxgTxPjSaUrR/DYX/zTjWuf8sl0kHF1ORjRlJrMnVo6AVeXiqRMKU2bObaTUhF6",
-	"76WT4ewDrRAqIIJEFZMJUxAE0N8j+nv1edvciIbe0uHJyzQZzOhHt6PlqR9tlJYpzRl0fW2iuDOif4Vy",
-	"nJwJA2wAuHGQ4oXHBMegOZtrTye7XCVHk/7X1fVJpcoHBpQJemXN5qHEoudG46PuhYesaKHoAAHEkiJU",
-	"Ef1KYnGeKju9ca/8ycy4aCDhd9abxbIPM6EKNx5tXPiMJbyYbaDJn/glW3DFIPVGPw801ZF8tKi3eqRi",
-	"3NcygLQC4VoisgkXyoLTxKYlWOKR/kbFkTEtSaFjHxeDmRT5tEq4B4eb512IRA4g48i+qDv91xR4lZMa",
-	"5tlElE300TjTZpG7xkxIJU06OxEzHrIMGJ9MrQpThk+0x1AVQG2s+QXNxGDOspi5YLQbvHEsTKNNwPJX",
-	"8+SqfTyD6o7KLMoXN20mYLMEYt3jYJrXGVB0WVVHAI8EzFYpGFpD4yA4fGXkkE4oFyofQs9SIYkq4im+",
-	"C+O9YACtvuTP716/IuZXqCxHKw2jlpuigfatTTuRyvjyxXjM4lB6qf6xkpGnFJ8I415BhtgAO3uCE1jx",
-	"j10T+VW69q6iIOssFDEHsnQRPO3tySJNSFagk2AGaiUDIknbQ1khek1abotPoLKTGVG5nAdfbNo5DhzV",
-	"ND9S0scGKYRbvjKw/rFy6+z6ms4XwxTv/E59HZvdAUZPblwJNLwkoWX9Qk3gbFEUqr8Qvv3aUNBduTmo",
-	"4Vh1qwUvbxDcAsy8mjZ2q4QBqpqqJbRUMVWpuSTQuRXMyzY3YG1hF7pdKL1xDR3sXU89V6fbFuNrGrbz",
-	"OR+PAwIIMbRa3zeXon1THwr75qbpFPOUxzRnv5YaqmtDUErGRZoS55+XQCA1omjAVLENREqFGrSKysYi",
-	"LvR1vddMZaGYtoau+R6HX3etd1jsveU13+Tg7q7xDoPAsvUbajSIG1QB1bGNXPx127l7B+wf0iYK3uZy",
-	"z6sSH8tCJCYXploDkGpdsNwnL2g8JeyKJ+CnG0QC07heEbTEDGBaLF0pDc+IKmYRoTmZaafsYP9cDFN+",
-	"ydIlVJnPJNhaVJDhXCrFRykb7p+v6pt4ytBGaRXsS6U0cAlJuT8hL4WpnM+0e9wcqRhTiHHaJxMPqxOu",
-	"l0aMyPG4Gvxt4fTCFjTe73FldlGK+tq0nWIvW5WcMUgJn4LTC6hYUWvC3T9qYmd6Gb5Q0+YtnJihHDXV",
-	"1AIhVFPnE0GEZIKIJxBKqTkam3wFwWjWcBrfuY1XuEX6WXsGKuVzD4VR1A5ko4dsiK/licwpzyBhH6nM",
-	"QFxec+vbu0kremtV7zGwL92yHMX5O1ynf//0NzpXTd7EiMVyxga2CXo4Z18qFuE1tmBGighJzBiTYyAg",
-	"/cDc+UiByQNBCx282ybTvxAJ02e1tCFpLXAy3oB9B5/uZol4rlUgc1Ib843+T9NeVNIsgi5RcPKt0lEU",
-	"5qPcWDoKHkZUp4PqTriNXp+2soP01nev39yzhFZY9y4qDT6DIxBcDFYhdTdPFs4ZNTeJmINkdI/xUlfT",
-	"F8aFiPErg7jIB3I8HiRyRrloUPAzKpbEPIHXHBmjECqoXKtvUlyBz7qW2KtOYMLHYx4Xab6s3C6YeRgf",
-	"As2pX6macjHJpSCQ5Qz7MZsxkShytAlHwZtV+cmy9/aM/gYI9wMhcx6zTRc2Jt7uzI68yIQiB08IJTlV",
-	"l6j0lTx1yZ106brRJJKpjgFyFWeMCS4mA7i8sYnMq7tpouf+VrrrF0hHw2uZ6kXzYZsUBjsBE6vfPAU5",
-	"JopdsQxgxCOYQe1K6QrvUWRWvVnyovvbT7kmcYLHu4ZUo3XM07Qd4XNqkmxOJjUoKXcprEhKNV8uxD55",
-	"ccWyJUFLydbou7S7XBLF8kAak8t53JQahA9+KpPYVIeEIhxYTf/ZNNR72iCetjE09GPG2mn1uGL2cXuj",
-	"0GIIPOplZTmMtG5GUT0eGerv7vTCJvWEDyI+FHNZuhtGvXXPWsjVbLPihnFlhyDf8Wo11HschudMQA5H",
-	"ef+18RVmCIzn6rLNGP0YpIWbOP7GrHD93Gqqojd5dzpmEobqPGqKLH/5XONttH9YQWoKbE+VjwxjrBUk",
-	"7QylVWk9p1kOkiNjUKJ4SlDl2wylxVSmAHK3sZXSFyFzp4SM3wyj/0Xm3EGZE2Rm02jpTzY/pQM7f7ck",
-	"tk/TPjnD8FSRTZjQdjxuK6bcmHiNNmRDtQYMbu9FvKzcbrcpFhDaUU47D8NJdhxWE9rlpN373HwaBOdb",
-	"n547emT4iXQJQT6DXsERVhSxVkzMyMbhEHbE3CrmZMT05oPcpUlCivnqKawx9M+IKma+xZyD2S0g4VGP",
-	"q6c0bDwBAMyHrw1MoGFVU9BJxa1wro9BvqFK7wW8qLwqbYh3HvebyWCbNbsD77bq9mFGRypNYUb7quoq",
-	"Iu8UVzZ5E1VudxP33ZLYVqxOXrv2bQMgQyg7EtIJixXSS7iyvYBr+S0bHVXTh2DB8+kgnvI0yVydZ/uX",
-	"aBVG08GU0TSfQr5Q51fgXs8dOkK3wdCOqtoUues75tOl4jFNB3PKu89gnrGJoKv5RZvzxKiKOw6qtyAK",
-	"naB5sTex2hZHPtHUVx880fA2NzJFaUF0yhuHsuUNsZxKsybFGPRbxlRPk/DHpehaXkHjSyEXKUsmXrLp",
-	"JlOrovw9rPft38A+znm2HGCYJSRVnWWgDxwKGwWhQi1YRmAsK7NeId1VLEnOZ/qvKwvsdr3lunCGT+cM",
-	"M6LLBlzR9pmOoanWtrY+n/rORRVaaqTSqsHaPYGicr8JEdgpvWIW0s0BkZ+9eUl4rlg6JlTh/W5ERksC",
-	"7cPwFhIqdDwgjf1gx+t4YPapse9eEAK+Cr3UosGfaRbLxQCwugLn/Qb+XgWoL5PVLN6XIhWQs3ZljAaG",
-	"IuVjFi/jlOEctmpUmFSSDNreTSqMiqfprex2oKu0d8z1iQTOppG6rXPUjbR/Bu/LFErDBYaC1IpLNs+B",
-	"auOUqtUsIe1ID3BuTdKhLFhsyqUOSp647AzSaZzPnAMjLgc2PNDpTeArDmx2i+o4fqVpT7lR6yZZLnx1",
-	"Ak1HblzgjjElvNFEEQT1CKMlRvMhtq59U20Wswz/2MYlBaemnS/+ns8Y6r5ULjqPwXB+x2H1xHrjgeGr",
-	"cB5rNti8pds2owUPG71PylL4OVw++MXwUVm5pMqGF1CrYZL315U9l4ZHp0IWTJvecnA1zXrbl7j23Rvq",
-	"JJqrRLoPrJsd/i40rCta3Wz/8ysLaaCjdytYshZNxmHKlrgnwcx0F5nawm7hylVMuWx9kDAEbK51cBbj",
-	"kFVqC5yM0qiV8hskC7VPsDGdKlJTkAyRCFvRD+VXTsfabUklqJqEq7lUEJynyW+FyiFqerG+IXsrC0Gb",
-	"kAnNuZhsyKTTD8I1N67VZm8l2KKGC8UT5phaL53LpFMq14odUJ1YVD2EBsK6RjqwFAaOAwNEUVULNIr4",
-	"dYljDa5smThmRP613lGqgGu8ZluVYO+Pv3cOWy2lw/19Q4fy2ZV1XfS22PSLzYNcQkRz9xuZ0syERByk",
-	"PV6NlRf7kN1T5Fkl+uq3doTEgGW4iETJIgvCdtdroexVvfXR3NS8L7TY5q1KG7Y7iQ6NO3a8zYF0n8KU",
-	"AWkeV6ekH2peEUHm4VhmxH7Il0Eb81bcSa4i0gCwBM1tqszmNm0rgar6qQePms1p6ZF/FpDUm2iD1cid",
-	"t9E4yrV7CDRAAaCralYKnzHyuxQs2q45io/ytqEXrD3qgXJwb3lGY63zWr6j9vj9RJb9TF2kHL4c0sd6",
-	"btxK5m4Pk9nUOvHvh5LrWcr45/WHtIus41L+3rPkY5Zd8Zg9M9gJAZjQ6wLhXquZzZaYtNcEnt0Rnrod",
-	"1FQY6jguoUts3NGGudA9VGGbcl0nmLDkrSMRCymWM1koB3pgBoKdBbQywBdsZG7v4S37wHxupbStzqg2",
-	"XfDpoLaJ5WnWWpaslVs+x26lYK7P1HcXNLqGSCyJLcfs3HqkZQP71n1A1rWHMTc/iKPm97f5DLxao/pa",
-	"S54q+W7AyK7S6k70bEVd3Wddu5uanxorr2+zcddY+5YbnGzbnMRn3U4bfHMMGqAtpYLeP02SjKnG6l7I",
-	"0ptQsasoABxLCGvqZW4LORRO1fWZhFoPRK8PlmxjfkawH9QvAiptEDuvUNAWzgCr7LSzi351cAK/Thk2",
-	"54KrJlgECHGHe9l6JoVi2YDaDNEWhkjV/FD2v7ztKk/joplidiKUkfbumTSeMpZryYWFuh3Mp6kbtGrT",
-	"w/UXyeTC3k4q/Rn/jsYTPkf99YkQLqutZc8vM7HgavlEvBRdm1YbrVIrYhZIxS4DE3rbFfmUiZzHNJcZ",
-	"ofM5IgVCzA0YPMamGjU0n9Uo4ozytC6jHx5v7GAn2GIwp0otZJaE+kaC7FdQyY8PmUs3QWgy4wKTCWRG",
-	"FMurszxoiFt731p5eu1cVzK69YK9FwZPb85iPubxK5Mkev0Ab9D0Nz8M1FLlrKHuEQ5dqyV3/Y4Ha726",
-	"GZ9kVOS1hMeop8wSIC1yUIhpnAV9Pm8CA8+XW52InkPZcoMstCS28wEZnFMtjSEZgOfhTRBjhDfx3VLF",
-	"0vEgY3OZYTGmHGntC/+Jl9gNV8t3JWauV5TzMb/Z4PiayDxg3bZck2JC8Zxf1W6ATEVD+TvDjmAGoTd8",
-	"C9SynfrdbWWyEmr2mdHwbHXLKjS8SXBsFSqwgmJT9t4dkBu7ZOadd6rqyBYtabmeIxeilw4U8kJ0xSH1",
-	"BVjgcmG7C4RPG6a5C5PVV6j3zG6t7MQuYgi7ZZ3tnfq1PLJx9C6780OO2JlLmbrJW7yUiy5IiNWJ/cTF",
-	"StOaLYIuh1u0Yv7V2lsTKRNFoCnVKWA4ub7UXEGz6iDXt+sWiptzsfmEYCO6nU/CMwR894netA+fcVGJ",
-	"vnuKQdulbY/W9Ads/3zrRrB/K6jIjdG0kV7+yT5ciWR55/+wFSZrIUKQ04iFohjRPzfI+w3tl2R8OYCX",
-	"r0hEd0Tlxle31W2atyVukc10M4NgZecEf7aMbKsct+TVpE/3cvaRzqD6vHe8/7DmVR77G/6vH/p7Ty/+",
-	"OIiefvr6/Hzf/uv40zf//R+ag2whWJWX716T48ODxxAIsl9/8cvb6tePqh8/2/vrxR9Hn/5hIzuapXkT",
-	"aN5ipdhshIiHNyA0O3LWjmTeq2tKtyrfruSKpYxc8rx2V/WoelYHe08vkD760cMWR1ZlFvf5xnP7ruxL",
-	"UCPrK8qNGu0octr6rXdDskoxmFKRbCFYjXnUbWDIV9wo6uwcN53iLgxlnyjumaGsp247Y113C/R7XtiW",
-	"yTvbBFPJsh5hzICw5S66zPQ8HPSpwTRfKwXsd6LOe4drXg05lmKiE5doM7FVo0E98Gf78ArMmf0hchNZ",
-	"s4icpnJSMLeS0DWY3klNDETlVCTK5sQJli9kdvmVIrF9Ta8pQrLWyBFjPtDvX3tFZsGNLSh/7oHH69PW",
-	"HnXwimxtnNTBzwO2qIuLyisfVHRNQKEavFp3oQTbbc+yq+LvIP23NH7rotZJ2c1a8bkpo+64qLZmR6ML",
-	"+twU8NwxB/QnuZXnOWP5VCZbAI3ecac16i14Lswle7fsfrMl0SZP97nXA6BeQFyohqucbRqoY/vkrca0",
-	"bLruIAkarxCSjF+xLPhTW1tSqDmLy07wKw9c8pYmnt34H/UAn1uCDYG4gBB3pSZvMzcZVmpml9UrYqMA",
-	"dzyTUuE2h43WdMe/22mzMuXQptB0HmwqK+FzHs7BQMYFiNa2pK4YTYNvWk2Gde9GEPfcVLn/xprvuwoQ",
-	"EUZprm7TJc8jLEqMSJ5RocbY98iVYq6idLWqiinmcwtuvpubNWiU1SruObM5ZldsyuM0fIbdEoAXdDni",
-	"aTpYQ8WecN9RfjBIH8c5XklJc+LwRs3wo5FoJUHFjEOLwoylDJER1pYFY1gfYjYIc1T+KzZhH7NZPajS",
-	"AIIalJ9RLM9Ta5YnXO/RqDDBu4zpbWko36ssY1cuq1OY99BnfZ7xcUjT61NgDdyuipn1CEvlcM0oCzS5",
-	"DnHEjYVfGk30hkCIacNtd6ZxR18qVbAt7ghuJyYVckgrIfQT6/gDWFNk/lXLLrzBq4LVfHUL8p7K3DaO",
-	"tdGJXBpIrWoc82HQWr/9O4UmmtrsBL40uQ2rTbuvfE3kt0d2QYN2IaZKpALHs4nMlpvzg2G9sDQ3Zm2W",
-	"1xauQdtQu2nS3j5jCEIubdCK9SLf2YdNqeDlAJkifABh8gLcBnPenJUwTYR3Iix8fUfX+RcztK6Tbs9y",
-	"6mQdAS7GYJLRlstbH9huYxuZkJPpuO+o2Zyl3fPa4TsAmLXMu10ClOXKQfdA347Yt5Z75V8H0b3f+3tP",
-	"L8z/HezvXXz7Dztg3huMz9wCt98OB/uRr1V+3oY3r8dtzXS/K5v6paHr+2ZP4x7sptpqrbK/Frfvnvc2",
-	"p0x5vEjT9PW4d/KhE1de1D/Smk9vluk6LMayX2gpdYb0EziOVvd3Y0LHUTiho5F5f+R5R4PTLbLj7aa7",
-	"tQmw9w0ai138q7uatV06FN7ubzZIfuT5lgnZOzjiWteMXdRftz/KRofMW9q6bduVOvuR38voEOzAjSuz",
-	"26WyRgloYza1LDeMN0B0wF1rmyBQhB01scJArFx+U4heJyGYaDbYOlSS0BmdsO5JQ03oanctayp0xXSt",
-	"oJTMEkA46Lphc6m4zdlddVd3EOpamWm7+mww6Wzg1WGedHZIQjrILdnMpTk/zHjIXiKsA4+rknejbPnJ",
-	"vK+r1XH7YSZ7gVulzCHcS/B8aNNnMkkTMmL5gjFB8oUkWAfq1R0taMag6zriRUPYcoSBIHxXuMihc5Rr",
-	"TjNNGvfc2KlGZ8w91iZTx1LVrgrQjtt4RR3paBM5XHyeaEkXqgnnbvlHtfGEdmVaOTlyD+2rci9u2si6",
-	"dY+/2cySSm0ZHS1UeCq7YtDbS0+74zlmoQSWKvJA1Gy9+MDgA7RWTT7AIJ8ygFCHf5iwzcVObhtqTGis",
-	"FySZjRlvP8k8lHZseDJQ/qvyjuHWrfLjpGiw1y3uSiNcAVU5ZizZbi/coaFzpQrwSTZmMWGNdKPBdQNO",
-	"g8z4hItBky8AS5OITG/uhE1XG5teFNMZdtRr5RcsBMvUlM99opULAQZbnhUmMSqWQvGJaISzN32uWkMr",
-	"3P3Ykr8if5vW8c+dTXj4HOWNdzj1YLWEcd2p7s5Gu5fhr5+9CpKaLbKVPMc0sUFrcJXdR2W4YHeh7u1O",
-	"5ep2ybJtrqk0cULHz6cE4OIgYel3lkmyYMKGrEJoBCxTTDWqPSzDyrFbHVdQFmwHtdF114os3VGF5fNT",
-	"SdobI1ehIu4tcmGtbNiViFybD3/H5eQbbKWzKiWxD15L3rrJRLGmSFk+zWQxmW62pG2dnOsKd2/tPG/J",
-	"Gw70bjQUqB5RN5Ci9mvdFRsbVriHTPxPjartDPqDzWhKsIoggohCVb1VQCAODlcwKI62T1kw83uL2f83",
-	"SZT1Uq6NMNtbBIzMMv4LBo38ap2NO1cPFpnajsG8yOIpVpDYPyVSUFfbkReZwIbvHoJdz1W3D1ZrtL3i",
-	"mpX6m/VIc+GY0oZYkn++3YjUBZw2Rtq2CEBte2vsglAbT7QalOoYXdq45JsMFmx7QVwJICVsTItUf8aG",
-	"kLYNKG0dkLhPBQ5vWWyhi4JoDw1tHqFb+kIvwdbhRG1yy7dy121lVIdCMBiybU+YjcDbbmvs5Dbt7q6M",
-	"GntY99CqeQtlrd3hFILBvVa3TbXJbsIHe4sVk3cMdaEsYvuvZaNUiq47GylwdzLQciUTUNJq7JFcDpzx",
-	"c7ErMwKrWG+SLrbG5+tI4u/81O8tWt5yRZhWJylLSC6xfeZoaW62XF55IMuOV8rer1gGUNVoWtI0dal5",
-	"sglfdI5mYunZmH7Jc5aRmRT5dAW/fbcXDPOUCa6mq42zjx492twS33UK3dgGIKfZhAXY8B37CLtNJ+Ud",
-	"G1dkxqjIyRiyvTYsv0YqXsxtztaI7V+MKdOBXF4L5tp8gKnDFRliUtrQlis7O2i1f3aZHlme9mE7L/ZR",
-	"xYt91OTFXjdDz6TcmYkGt66Ys+wKEE+ae7SANlThi22q2IAnqqGMcUEVUXPoOyLHEaEKum5TZTrjp6nm",
-	"CroklwJbUvBci+x8ysWEsFQxbI9FqOk67sOFtAxgX69QYMrSG80PdGpCJPyKJwWoiEkmi3m4DzoXRc6a",
-	"muvRLOcxn1OIb1e1d+fNUoYuZNbWJcrlnMfVr278yj1s63pNUI3qvq4eWkly5Wm7vfXYrR0vb9l+z7F7",
-	"VckH4woe/7enttI8fNhv1dD/7vJh2Yz++Hijfr0Wi1Y3rdmkDu9ggD3rxuyGHjbrittqXGGIvQ1xtyPk",
-	"Xbilq5runjmngV3ZVQ5oE79vrNHszJjbss6N0+/Kfr9//f7NMynGXC+rezggGKesTPJRqxzpi4apvRCZ",
-	"TGdBpM7vZD41XXQQPiJlY0gkwDZElGRsDnqKGFwvbfhSoRYsYwm2JJqxmcyWp4TprxAq2EKbbGLVCFYs",
-	"zkJ+wHdUsaPDoFGbpauPy3xOi3x68uABMS0BI+0tEEr+6a3txdIiXVhvzFs2k1fIi9dP5F97XDvss+Ve",
-	"FK05daouG+xsJWcMWrROtW0tSSL3yctERURLYgUOmWZIRaRIlycIh0PjHKljUWLMJorMJRc5bv5iKtmV",
-	"sdAzRhP9zGyVBLZp8IVmQ0NWjna5xjxlW2LAmRyCTn0hbzztICnYTRow67vQU3U5uLQQkeyKBRjw9Ri6",
-	"zaUsy0/IFLyxHJpHAknFKZ+N/Ja/nmReB8TE0QVMuJpxpVgCbfcW1jNMpGgIuZWBiACxo6NOR7LII+dL",
-	"TqmYMDJmLAG/UjU0VbOvbkuomUwD0/jeYw7guClXBB7deDFCx+MBPBnEWZRziEyajXHbtrP249DGM8R3",
-	"ekWwilrztTb8dhspKMaidJRRPUnHXmtbk2v5eabcRdp17SZLGh0O3Nv++q5uURuj1/NMzuYpy7cHf24I",
-	"2hgK3AYaWk/rOVJuZy285g6lizZdE17Ws9uBNwG6+H75D+/5jKVcsAbM/DX9g8mUzudMsOQUCilIQpcR",
-	"tBWe8UTwyRTwfH95/6z1ncpm9d9d6cvEdZQOUFsIx3nly1akfKXA5FQRKUQCiPeMZ2TMWZqor1zH/pUN",
-	"bqlSZnLWgK9Py50+8RrtR8RgWEd4qxWRRcbznIkI2JT857/9r0oulfl1O81qJ4DXJq7VgKdfK9+CkwRZ",
-	"sgNli8G4YHNuLZPKHqCCsCyTWaDbQEi/0Hyd5jDHYSnIzWIdC+1CgFS48Z5JEuiGvtrG+Ptn5NHj46dE",
-	"4f05ebh/sNp/Ctv55+FX/PnX9+Rr/Z6n/UdPvjklck7/VjDt0WhxM5VpEmoLUe/C3rK7rRnDRegWK5Yi",
-	"UQ327jhjajrY5pt2bMPyXxur65QsZHapvbWYRYTmZPjg6uCB1B7yAxg6DGbTxXLOgi+NU65P/wRNb83P",
-	"2AuepqlcqDA2OESYgkL6dQfbEL4zqN+Kf8do1ubiu0IslZdVjq9y/o0E+xZjHaGcc17W2GzOpMOny7jH",
-	"xpwAzFuze1DdS/O2OGPQF5mmSntIVTJpcWG8QlcbJ9VALO/mNGZ7is1ppo3vU8z7oupSYTgmTUuwGlgX",
-	"6IMWZqJ/rN6GhE/LCLBaTnGakkwu1CkEMRBHZ8hFnBYJG4DQ+2/adB62y+96n1FumxutQlilLG9fnnmD",
-	"VQi5N8sa4ciEDeR4oOVUEefYz14siSx79HgtgtwJ9nbvSG5W6zTlyaAQOU/Xl0ycwqHKAgyRHLN2FBGS",
-	"MNGqfuI2HFG7cO9soirJBEnaPLs1plongtyCuNaDuDoE1wb81toJd6y42GIfd2GA2c/eM9vL7cBueit3",
-	"JK0NJ71NFMP0aggVkYAraOuoplRo419esawM+3nF/FNsjZbDE0Qxpv+x62h1Cz9UqNKaCPtYGVO5Nu7a",
-	"+bUi56Lg+bLRaBRE20nznIqYnZiMGbDxbFuVXMK/ffyDyOTCTbWLpyezEASvaG8m+r1l46ZKJ6bG8HLG",
-	"xoXSpJGBAkkyuhDXkIuafjKesIHLB1wb4ptnUlupWEqiB/iv6Nh9yo1bk7Iyp1kH3EPLXm9oFszGnmNb",
-	"89avMY+vR6Xr3opoJRJOF5Tnek/tlvSiShciJHmTmgnH34NeOOb0L9amLLZaaUrjO13MbKVSVBdpbqVe",
-	"6x5zWJZ6ynOvHdbFGgl95qRMRwMGql4aJKIELDwJAii30T9t+m0WReu0yXaGFohGV2G04vXWNQ5X2q6u",
-	"e0APK7Hqw+vLobYU+9o+7wuJkAZSJJZzzhIyYoonePWLCZZfKaJlWKxOCTUwmtrls9AIW0mcMu/iuFWm",
-	"0o7uAPzDXNtzfWX7utbgbaskdrRQfF+rJe7GbEZz7d6ZzSVRempGMAZWD1WKKWX7Us1TqmWlNjxUUJVU",
-	"lUQghNCAgNUAzFlbk+0u0pgIUlPGq7e5mfydCcz2qViCgDGsRRYZy2yfvMwJh7jTmDPtaI9ksly1mOMp",
-	"TwOy+xe4Gzl4Euz5m1IxKegkVJT33bM35PixL0025glnXF0OXOLCWkYDreg9D7HMj5vvadnHlWPQf4vM",
-	"6v0VhY7kF4UeTAdY2i3MaDajPNyycSpnbGBEXoOiVYzQZMYFV3lGc5mRS8bm6CnQ2PbQ2xXEkN2tNccf",
-	"KsK9DDaQkxKrOMeUpywhik/EHhfqlMg5E4rQCeWCjLQ7oFg6DtJjMyIuBsjgij5UQcpSvG+6YtnSKP9m",
-	"0l17+V8nainYQB/0wF1d1kKxfKIdff31Mv5KpEDyqCXFeUuV2YQKrjrVM+stVQMuBtqCrugCKyi9BLWc",
-	"zeYy08am90dZ5NqWGEDBWxa2v285+39bwxq5zGHTOlJ2UMJ1qqnv38rZOtpuEh1bmatOGvjmw8PjavTu",
-	"X//H+bm6+Mf/Yf8jGL/bLD1shqCp2SlFh7mvMlCR1URTayRL4exmKdKlK8er9rDXS9NySd2YGLLl9vU7",
-	"laOH1T072/sr3fv94o/D6OjT13vmn1CrdRg9+fRNOAbaBJe7ISt5G24NMOB1808rNN9EpTswH0FP3i/T",
-	"EVe+i2jr7hjWp+s7QsgrinQbHen35GjlLLZgny1i0n/hKtzbCK6jZ8H4gOlsDglSV3o8ij8qCNfcmpNL",
-	"wRZEjjeliBox7H/rU9TTllueN5S+P4PKZG0oQO6+Fqt/K1jBWudjube3DNfRLONXNHU7sXZBlYft4I5q",
-	"345pC+QIRi1+t83F4TZ3AtuY7ymf8BFPTWX32l3LWMxghQN/lH6J6BpIxxEtj5Z9tN9dl9ft7a9NzQL8",
-	"XzBWyXzq7m3MD9a5hOpev/t/KCuHaWoGxKZNcv2Z9lowfWrKaOLwYaoTfsPkPGVkMZWA9hyVBQ9VYJhT",
-	"wnNtzywVmi/abNGDvPY92ppxHnM4Hd5NpH2M/k9u7p+2bnB1KeRCDKBkUQUDAjNM/nF0Vam7hmYkJuEQ",
-	"UgmcICmXs3J27QR8ScjzjMuM50ucZdAKCN70vNpAMnKkWKalQ9Pq3zEmCM1JnnE6YbewDplxJnJXNbbu",
-	"7F97j34CNyrWxviWO2FGN13N1JYEampQGwR3QmaBIxpqY/Md8j+2H1SWfJwIhlBnUmRMRchH5pYOsjxS",
-	"KS9ZQmi+SQ0Gthtmg8lOLMto2phBbB9AETQCQMfci3K3cTDwHSwZ5DL8Ed/yaPdCFRdswK6ab4el8vit",
-	"LCxBa4LrjdwnZ15icBm0N48oQmdSTEgOr7Iyi6YZo8myzSTLe7h1NAvm0Tt8FPJINFttSbI4uJtCs2Na",
-	"qrTPjTKwbRzC0yQVq6liDnl3fFVGuWiya7cEBaiYvttYsLdtM25h1HU3fmIqtDZZUJ4TmuZTLWr8e8Ka",
-	"/YNcrNBCQkUErd0dRJV7fg5GSyi3coMfdm0Daku7pXTdHu2oZ2cAGOy4ARhsa31b0yXbSPEWeXbcuOob",
-	"hep7fHQlD7rC/B5fNTL5SzRSl10vM7vyTP0usjq+cXo/y1YleLU0gnXwb68c0FsdqbIlqkt4ojsIeWEw",
-	"4X7FvMzadwMvsWvNsT6gcwOaZEWkrmutfbb314s/jj79w8Y4z2cRvY0ydSPSx43J2I1f7i5zm9kZ7f+Q",
-	"7T0juYTrjQDO24yny0HjFSIImuafKy3RNtWt2kcbmfKfClY0lXDO3eo2yiOzEdp2tbHOVjLMZuUpUyAV",
-	"uLUUMWuKv7W8qat/xE5y/absSlR7O3wPhfZbTUKvi3zLcvAWttbNaeHtbsOuFexoXzjuO72VjqxAq70y",
-	"iN6Lein2LHQxBNPDp8iE3rcF3GZonzF4Te4bgh0vhHcRXy6DaNePi62BXApf59wJMlypVoMNqYbvGynk",
-	"fZGJM33C95L/bouXJE/euk9thQ8Rdsux6dWCKrLIJMz7xnCK/1KkgmUU6eFdnDEWLtR7znKWzbigAmOl",
-	"Mw7lj+TKH39CMq4uEagJwvTzTOYMAJomlAsF0ctZRKQgY1lkBHLb1G6KWxDibNDY8Mg80BVRyY1qC6rk",
-	"Bmyd6LfNnRxi43bAOrcn/T2C6m5/YwOg4PNMk8cA6heCaYLw1BVni4F/579uhj/Z59Z1sbJYCuZ0VsPb",
-	"NRwguAgrARhapQoq2KobklSKCcVzfmV0ncvn1YO1zWl/N4APecbjvAFISRWTCRZAbE159xDI1g1pxZ/b",
-	"xrBXSlMsv1XJo3qeq0fSXgAbxMbrq9+GHgTXSUWuK5fypw7r2yZ6f00hZ755I0He25SCm42rGxRZtcO3",
-	"R9L+5Hfh34Ztlvvl5v4qs0vNYS4IUgtAyBlDAHkDVMFzzJ22GJkGGRMyczcgYxoQBQsYdPvFxICu5HqP",
-	"rf7up+y2gshqKAmDAi8FaKG4B/q/XCLVfJ7JK5oSmZGcqssIa0qWc2afGMs0lYu9Yh7ZnOC8UGVeCYb/",
-	"doeKGSzMs4d0SigWEQJAiGJXLKMpiVMZXyq4U7d/0nvH2/XCrcOE0xJFMOqNeabyQcbUXAroQlfWEpWl",
-	"RLhDg2Lei3pTmWpVbsov7e72ykBpTwu8kSyEfqzcPKouTRSBi8kACm9GGaOXg0lKlbJvvOgO+wU8cvNQ",
-	"mhXNGS6uxDZ+Xa2vhtoNg9I5wwQUTd9+JyAtEsyl7GgJVfMnhIol/AFIR9ruIEwxYhP929csaSaogB7J",
-	"K5YlkJSpqT6XCUZB5rGc6VdcdIXrrCytVbXsaq8wJz/KBgU55kg6QM1G4DTcknUSegcaqyrs75OiAh8l",
-	"LjLQtFM2M3eYtMinh6sHOjwr8qnM+O8Q+jwhiJBF/vPf/tdwn7wDD2zCckINcBek5wEoGGCCmYqoocvc",
-	"o4KYghzyes7Ey+fkmRSCxRBYuOIJy6JzoZZKH4H3Mh9hbJ+crTiBUyMiADzKCnieIXc4qEBT6YEsPaf5",
-	"9Fx8Pfy4Bw8NMRPIoE/gOC0PCcWXfqPFN06s/jVeQZ3aPwexCvhlDsPrWQmjBdjkMBDBLXMaT6G88yRj",
-	"NOmd9N4yamItXBH8HVAPy8wLf9Ai45qbe2fwN0CnVtWHi4TnlXdr0wIaSC21RrLZcXmGhRal5cCZOpmx",
-	"TLNK7znARWg5hTBOC+t0oz0ixyCV8J7nlMAoiAzBxwqRSJTV1Zf7k6okj5mpV5+2K31rnjTPwReMajCH",
-	"jhOraqETW5La+3ORTDB/ViKgZOmFg5wHeqGCMFiFiJcAaZAlbr7vmM1JzYApCPxqQmRSmQReCvV4ONBO",
-	"HVrRRWSecZHD8xm7kpeht1kYBTjPykZpva2gbbGxEp2NUxtkP/qr/r/B50/NVmnem2RM2RekklZXC9TI",
-	"NH3pnxcyu2SZnqcxU2DXTtBe8IglTqXCbEtrSuAEYF/Lcf7i3P7rs4rMeU65ymW2jEjO6Axf4V7o3mJX",
-	"+x2bcBFZgoDPyStU4OqUJBkd57iFTsuok7G2aEB5FZqW8K/e7xOtIQFIErcr5WO2Fy/jlGG+lFkWFXQC",
-	"fe/JTFsFCksuXGmmfVtlvSvfsut4ZhZQSV8F7HmgmwK1Pi7TvfN7OFp/kHkg0nNxGItefysYaGqJMyZq",
-	"MkiSnF4ypY8aeNw+hnSEqduYjg30Thw8n//Kkm9h8+BdWksK3CwV2WGa+MHtyWhsYLcMPKQ/q7M3Ly1s",
-	"pPeEE4NJUjl8w2C1QcZoq52FTJhLBy0fsW9+t+B5PK3sLThqZtJyPI7MF1M6YilIv56DXap+Cg4BfyAp",
-	"SyaAHeqerG2YhRuCT5mHEIPdMtiq5jDY9tg9ABHp/V5lSTFPeUzzcuhPUl6C5TkvaxJoxnyxbLJ17SrN",
-	"MqCeR9PGnHJXIalO5sUo5WraO+m9wf8yo3Keaa8sm5WP1jcG/gq8U0IfwGgugBrdQLtPz4Gp7UunslBM",
-	"a+7qm8s/V5+xL/leZjNflVSex0IpdYKgSaWEw43N5ALn6yqqwME3laflXnsvqvKr+WtlY7nmz/mci4k/",
-	"zikS/A5qez3skrF5ZYAYyY81BYsOm8LZzWmWC5Y59DJAK8VRbl9xkVK0GpuyCU0HqxsP9DgrVK43A3JK",
-	"XTqq9nygZJwrwEarvcXO40e9NmsQTVmaoGA1/Suh+FyLdyTMlAGS2UTiBVUv6s1YZT5SaN6VC+GBC8xY",
-	"Xe6Gn4LGNVXFKA0iLtQXOVlvH7Vv/QFu1vT8mD5ja5X6I6ZzpU7GfKIZWs8DUu3nahlPpZIxpykx0LfK",
-	"PV0xC0JPWpuE5Jq99bG5sXZmb1IqImPpigTMhMavAiZJ9asgLb5SRM1ZzMc8JvBMRMaFiDEGTBI+HvO4",
-	"SLWbBd9QNr4HBoizvaQwwS5NccgBCLPH6Mx9vCYbt/tsWSe/t9Y6NgglPLU+g1cTvhAk4RmLtWXivS+s",
-	"kMvohQs+LaYydS/sVRNMqntc+WXlSU/x+eKrPsiw7InjZH+52GEJofi8cWaZ5ZAyEBSw9qQgiomEi4kD",
-	"Sy2VVTkuKJIqT1TEegQvrdrK/qAyAa/+av0LwV8cG+Dez7QcKRXbyns8GmP8CjT1lVziW1IuLld9FQNk",
-	"OIProuyKx2wQS5HTuDYr86OJz7t9osQgOqwMrpP7pvFyrk4AC4Iicxe5aypsYAz0+ZSFUFqnSq06Yze8",
-	"Mt91Y+2AqhreOCSnecg8sJLPPuFPw/9NxpdB2kulthYiQpPfCpWXRoMtEcygCTWzwVX8TZtHWo9wmZRv",
-	"978MoaCIpFKbqbZnPRqpU2ZMtwijcokUMrPfRCMS31dRY/BCFEe5zBi6YJrKIsLROcQaK+e4wDu8/pxc",
-	"igZ15j3hC21/YJ2cwiNyqi5rZpn+i/vFqUqD0RrZNkooTCAEXQ4xCE9hieF+DciMcuSK6Qw+F1axZ8zH",
-	"XwXAPg9NVNXeA1ttdLcn+cC4qIzT9jwi+rvRTtKqy9qzOfpJOC8DxbzCSOOxNSXKRxqE98rTkNZUfSP+",
-	"yZGiLas3T9ZFmEl5NZJQZpckn2auJMgOXpiYZjASlRS4ZTZabDH0f8nS3kmvFqSrZDpjZBGi5eCC7dnw",
-	"1wdnmwX134qjFlJjFXlxoT/igu6rsbUPPRtpyUzgAGMZNnBSNsHFKrc0nw7cE2A3DcDioBDyt9aq1IYG",
-	"QgsFInM3/03PhPnQS+bSBv0w+huM531Y+fZFODh3s7N3gX6MnQRmsWkTL8JBvg+B2emduaiG8m56dYl+",
-	"Nx8VkIXqHVklKrhubSsxwA83QUGrQcMb+4wfWgwd0io91IKLXQa13LLa8O0X13b7LlZCjx9685TmY5nN",
-	"BhZtyn/KBiA/9HImqMgHgJfnwX35E6mEGT/0ACBOCub/5qZZe11gIyv+TO1t1aDhjQu6ekRxLeNUIodN",
-	"21sNHjY9VYsW1jahHiisberFSgjw5vepFkhct0+rUcSN7GLk6EoMscO6LlbChC1I0Y8WVs+gEg7c9Kbg",
-	"bFaChrev91ZjkuvOrR6R9J+9qMcZV1+0QQDWKbgWfqy9b+NoLxZ548RfCWF2I8nVCOYHS+yBsKT7zcUX",
-	"PwDaIksGuOwyqLjygx9HrJJyLXC4QsxBCVWLHe5Cea8c6owNqKDpUuXlF3dlklzUgpK1N7YZ74cmb5zG",
-	"KqHINV9rN/HVQOQHZ783HHg42vhhxRxoGB6KNVbJMBhj3Gh9NHwuEHv8cBGMJbYz7urBxA+3Ip9XApQ3",
-	"YiOHIpq3r4uC8dB16qgh6nnTM4dQJ8+XgzGNecpzijwTdLs2yrSm4Ot1GPx6U75Yiei2MJO8IG6Vp/1g",
-	"7VZGUi10+8Hfv9bCwI/uftj82Wj9Ry5WQsIf8A8D84cwffuBXhiQsUvG5vD0yvB21HRRC/dWX3sRCuDe",
-	"iAAJhHuDwR4/yHvTbFrd4Ib9XNn3Bk6xbDqj8wGzWnK9DRqZqNiYsWRE48vBWMY0HcwlF3m5F7cSr7sH",
-	"m7EasG+nluvx+q5xl4tgqD5MvPWg/OaAix+T3yz9qlHU1sKtEtVvZ7tXQvs3brlWrweuabrWrgv+vhnn",
-	"06dPUA42bkBlnDKapEwpSEXzqq1tSM5ls1aSriIvEUKZDMMkIha/ARJ9TTIOpL+cC4utCLlcMuXx0l2t",
-	"aWOAjBgXE6KmciH2z8W5+Pbb73mmcqJyNlf7336LOd0nZPjm9bv3ZCWRGyYkyPCHF/jjjA3hU2V+tU22",
-	"wERswciUqlO8xff6O6tzsTaz/EzgFRtmXPvT8VPB8eaV58ok9xGvXfE+wQ6uI5uJmaZ6dxK91276Lnr3",
-	"4A/9fz79d3z+v9E0HZrteSaFNoO1I/Ttt/pPe+Tb95ou4uX+twTKVKhLLV8IRVKAycMG/ZC8bvblwR+u",
-	"quHTEGeHm6EQ2JfH08oWYpZQPmXngtiUzSk16+KYBCX8i0hzm6nIcf/YXEpDljqdMQLVI1RBjlqCV6eJ",
-	"BPS/nLCPXOX7sLCXifoWSPCXX14+VxExlbTk8T45s3s8o0s8TtuecciTIeQmQjXmaflRbUnrEdgHxc7O",
-	"JM9DdZJeWs5nLLI3qmYE7p57EU+8tT3Fqf6kj+1be4M7/COhOY2IV/rwaYhXvGT4ExeXJyRj6X87h9qI",
-	"894Q+JFl+2SIDw8hBw2aumviI4UA3GIy5mnOMgJVehlM95ItITGfHPf7+nuaqfhEyAxS//fIt28Z1bto",
-	"UuJtaYqdqN604Yv3dDIEpsiJFiWECzJ8Od57JQXb+5nm8XRokmpx0FH/WBNICmncUEKInn+ij2XMWZrA",
-	"RmKzUWhMfEXTAvLqsFsa5IsTUaQpzhFywtX+t2T45uz9sz8NcUV/fvf6FfkZcvcBYm2fPDNJSyYtFyqh",
-	"pVCQbgUzNpN1xIZLK1txa9VwoieH8yDHh08ionKaMnJ8cFiOw+agtmpPr8hc8Cd8PGaZ3dk5o7me9gvo",
-	"egNCYWhylKnewoTN5jJnIl7u/ciWwxMkn0vYyQSYwBYCSkhphe09NcQHPHJ8eHhKVM61tCAkKwS0utFU",
-	"R84sAWcmkVELvsNjMpVFpnCGL7JMZoaFhnSOEXIuxYN5Jkcpm/3jb0qK4YmmHTgRoHOVS5lE5Lh/YE5O",
-	"c6iWDPpvR1hDyCdTuIWfcejVFgGP6xke9x/qfzx19Y2QQDvi2HH2a2xGDsAsIh/A78NvInJ8oL9PUikm",
-	"0DRlnuu/Her/OdL/o995eEgoJJrr744yEFXmfQyWOYywJkD/DY4YCQgUIsv0V/RhHx8+hc1/2D8yrdHf",
-	"sjxb7p2Nc5ZBMc/Dfh9loCXuETTaVoQbjrIl05pesdfjnv3TkHyt92mcRYRmEWHqG6JYCgAlRvTrb5vd",
-	"JznPU6ZOTeY28i5ykp7HMGE55almBr0cLsgLMdG+bgQnnbArlmrTTZ2A/rQaeymLDLtEso9IE8Dj+htD",
-	"nP+bIptLBdP/5z3zjyEuGZNAZcLI16qIp1o4DsFaiqUwkGvDbzAHg4ISMBWCp15yIva84TluLzaE0nyn",
-	"t7LMKtnXa/q10sa8Mh5rorLcMqG2Uxwbg/pJIlKZoxruAyGPZeayRISE1eC6n+lt3v/Wyigyo9mllhtl",
-	"2aRjXtwD+DTNIQuffN2opYffnGp2tzIahqJIPjzE8quUx0woBGUE+Lve2ZzGU7Z3uN/vRb0CclameT5X",
-	"Jw8eLBaLfQo/78ts8sCMVQ9+evnsxat3L2DMp6gHxNM76f1Klyq36NoOK6PX3z/A5+ScCTrnvZPe0X5/",
-	"/wiyVvIpZKQ80P9jWr2GGhnB2SEPcLVPIDcuPjWEOqY8VUYNALOzTP85KwTg7Zh8OyleJr0T/ZGXIoE+",
-	"cbYAGGZw2O9jH0DQs5Al40mp3wyIB/tIZ/MUti/l4hKrI2VczEqgxd6DRMbKWfL6D/hfv/ei3iVbKv2X",
-	"/QVL0z04pQe/LS7V/m9YfzBjecZjeMT+J0A8JVwwBX+GUgP9Kpvh6z5rtnd/SWdp2RVm46lg4eSmskrc",
-	"MzDlV014jj9GZcOm8Mvchj94g3KnUnOJwW9VzGY0W/ZOeq+g84M1tGyOKWbbTeA25x3YwNrFiJq2tIms",
-	"kIL2ydvvn5HHDw/AjBNsYY0YzU3QbXUssfwY2oUFqenPv/747trEhHTx4Y8eTSe9k96L5Pm7M0BpuYJ/",
-	"HT58ePAUKn71Ry/fZD8O/jb7+Jdf6b/85ezpYvHd949eFvLo6i+///74/cc/PXu/+OfvlpPs3fGlHqN3",
-	"tvf6xzeYXNc76SkOJdq9k97Bwd/+5exffvz4LBv/5d3g8fvlr//0p9eTx9P46g2d85/TbPGS0jfxn355",
-	"K3ufLloTC2xJA63ASndNKvbFYFsWGRoJFUpBLy1AKuA17VHf49pDAdKKdp4cHxwHyaLiw72DF/7McmoK",
-	"ka9HLeAgD/LlnKmBKuZzmeWmgy44IgPP2cME8oypqWlGfxH1TMO/Us5rqWFerwV9L+ppBhoUGW9+qFGE",
-	"2aUF5gcXKFcSFzZgIsEQQfM3nFeLKe694PiBfmIwY/lUJrX9EDbCD0539bfNGZM2FFIX8E2zNXIf9rnT",
-	"6vBk6iPXrMucs2JxxnJoTxy7kj/717nEiwHYgtasu45sGzh65n7fMVf/SS5ILv0q+kaOthp2E8s+t659",
-	"LrXBpq0FPfURYPsrxsjQKNhhkKn/hCr9uvxre3b05GV7DWy+HTiEs5RfsZ3v/ktj+WIbbEL1R/57k/I1",
-	"Vsmm7QdXx9lpdufLgIvx6o2ngCtH4zk3jVXQGvgqrIrfOkPpjp3QW+jmsusTekZF9Yhw9zL2t4KpXDUe",
-	"1tWBFkV7tuy36dC+a2z3WXo3tB4QiiAcBGaUzAiGkFbPSptXZ29ePnOFx3Oa0RnLWYZWUGhvykce/MRn",
-	"gG298UGHHbLxyZciTouEGfSQaBWiChd1SobarB6GUMUgEggftAgANhAIBaS9k97fCoY1cWiZ653q+cTl",
-	"IBGxaGnPdhX3sfr2vH9dBCBjVnB6RLq0Fd7oRnJV74QUmlwd19mf50bcmuAkUIcnmi6wmBFiS1Jg/W9g",
-	"CmZA5dN1oLlPF9dldQS3+fBHBYu0d9g/fLTXP9jrP3zff3LS75/0+3/tIZpVr3/w9LDf7/f34H8e6/95",
-	"Yv+J/++wX67imZZwBh9FjsmzTHKlqMhJ8tULNZfcu0UDVj14erjf3z/c7z84PK5nHA1afr9/0It6ZTHJ",
-	"qqlzUQXAbFqucxcPPl3UgHtEkabtrQrL62+wV8qKgHwtGJkb7L/rysgSsudDNdv54lNFfP7EVV7DP7Di",
-	"0v8rlM7YclSLeg3GVfA6C60v6DookNmMWIYiYohXQNR/H+KI0G3NAOlYRadlCgR7LNfO6BLqkCNCrTS2",
-	"z3JBnr18/lb/NxAIdAKsl6vah1FOA4hWTrAx9qpoRi5wB9ZZNnuR5h/Zsof8CQrpO5ksu7Hmneag7sRv",
-	"QTmr4FSGompC7KDFTnX8fNB0TBIQsHjpA99+8Z5Omt5pHnsAz3yKej/JeG17Efu8e85MYfcMjhf3NQ7H",
-	"6kGPx1uzuP4DXAXvSWgD8qGHfB20oB78wZNPjWbUMVxRQW91gLJTYDWEYwYe111PqX3RZet0WbQL1nmZ",
-	"b8s3n25RyRkog2144FNn0f8cxP3cNqFaCeQLl/2QWUVmgZgisJWxjZQJ35mMj3GhmMFUgta3Apr+jlke",
-	"T+F+BHp0C7YPd322eyngGID1eArXqXCxeopXd8q/kj8+fLLKikhO19CBY7j97aD8oPp0D3buH0OKsMJT",
-	"T/YfHuwf9PuGrbaxwmB2bfRQ/5b0kDKnJuTirrFVULVYFLLtOKtBh9gw58kfW3Je0Co90yZlzAzEXUYm",
-	"UiZN3GKxrIBrGrgDH90Bd0TbGZNf9GKpF82x+es52usfvu8/PTk4NOtZpztXijjDynTlnU6ZHu5Gmd47",
-	"/n83LfIq9xPTMuqaEkA7cmzPWJu7FQTvIZoH2nKzf4p5FDJNsKk+qGroZZMRithkckwmGY19zQvJjrgb",
-	"NQ3cJEtguY403uGyv0iUu2lph6SFpdTeQqnBz9+//eGHvz7//ue/vv/1nw5/+vHVq19/ODx6/+b1d//y",
-	"zy+Oj37pfZEuraTLD/yKEQNgxRYmprRL57VIeL6HVWyNjusrtmAqx3TUffKCxlOScsFsVq4kCTcgOLm0",
-	"6NAAnxQ5DB38q2N5AzfGRGT+iwMwM+Q0mrxN8p//9v+gGDoXmOENCZuQ3MuVy95KGb0C6x9mxHPF0vGa",
-	"W4nyLuIUMgehuQQ2SXJIYZlMmYFKKm89MGlq9fLiFf58pvfxxdWtXWIEouoGu5YrUiizUBTACYTmQ3F1",
-	"6GOym5i+3n6TjxprYsuMTkFCaLr3KABwfZczQLxR+HRORymDOKhBDLVwTlyVlNh44+CQ88t5eT1oDgIt",
-	"aBrmhao1XvMx92Pbm/mE52exCaOt2wx3y1OSrd6O3+So6a7H25ZrrPuVzG3GFHyfC5VTcBBCH4XOzMHz",
-	"X9uSZ+WWsvUHc9n9c7u7XTKnbYMLWICDbNhKNx+5EdjaBEqqAPI+bHfsHxweHT989FeHhZ0MUNKCap+a",
-	"xBj4+vHjgwNfyrlJflf2yuldy0mBEEjrMdTvYXFSxb0C3D4rPmAtLV54jPr1GvdXTs7f9gVWAAUhFOGr",
-	"XtTbjgXOXNCD0VBAzY91adZWCHsmnonwAGFfm3N0aXrpOtFwsQoKi+nUEMPjuSIjNuFQPhC59hdDxUXM",
-	"Bor9bRiZ3GwWXyqTtA1a3vbVhNQQRlNEDYbfFZ8ImhcZ2z8X720JjU3NB2RSbfzRGUv2CaBNQpMk8Hu+",
-	"UmSo38YSrIqZUwXWoiYW8HNOtL8D8y+TvoucyPGYUJwME4nRN9qYy5kgo+W5sM2rEDE8VRLu8Ex/DD6B",
-	"6olLtowwb70QCd6Kj5akMjJjBvlkn7zHjHBUdUwQ02zb+GQznqbaxgIdcIrlUca1i+VMD8xNw9XEGFNw",
-	"qkZ2rbGowLMz8MPg9XlnBVtm/j2lajp02RAdDa3Tc3F8+NQkB1Go6DMZAsq15MCqOZPdTdNULlTIPsPH",
-	"fQvtveGHmoFWVyQTLggd5zAxyAEWl5ExUml1s3BfWUIYzVKuZ+NRkcz0jkwES4ZNBpDdv7BCsi0lZ1zw",
-	"WTHze/V5/deDtZRUTb1aAXG5T8584i0rW+aAIe+sI+4RtkfIa+evP1ZZQNmo918/9Pee0r3xxR+Pjj/9",
-	"w03oVQ5QFFaGAc33TrQi0y9OKHQOPelrsaoPBUEvNypKWNFJ71F8MH4y6o8ejo/jJ/Rw3E+ejI/Hx8lR",
-	"fDg6oP2n4yfscfIofjg6pkdPD58cPO4/6j/sH/eP+of9g36/38MJDXzlqg8b5qdFPRCHntPuPnjJsJ1d",
-	"7/G/fPQ/h18D2dg76cWHqRjNvu8n//xn6LiK4EvhnTno76MG/yv0tRJ2J/vdtOZfPL4JKc5frVBFwL9b",
-	"V59/KRHNWynQVU87zxid1ZVnPn2gWWyhvSDNGsGA3AstvWmamlQoizTspYaATsUaNWLfp0Us9MomX5va",
-	"WEDDhSJWqIVhCTFVyd/YdBAb9sulJAtGL08hZjcUcmDfOrSes0HXRYEBZQ+EC8JSxSDnLZAxAublG7va",
-	"z5kwYsv5yq3vxTLLWJyTqcwUIyMQUYhLv/AfU9rSIUm2JBm/0jNvTeV24Xgj1O5W7XiVFnD4zhnAYa2F",
-	"769KkOx5eX4rKdaazCcFzRK3Ip/OHUB2k3n43vR+MqjUcs4EFpumNPciTIHoTdtc0nclRvc9yiT1Ujlv",
-	"OKG0SwbpDl3eJMmwas1Gpx9Xs1kbA+aGj62QZR/nPGPKH3K41z9+3396ctwxxg7KuFCh73svgy6OdAJT",
-	"6P0sf+dpSh883O/3rudGGjK9bR/S4jCG8h89lHwf5z5UY1Hnd7ywYthndYfXVC/zTRkg++QF9tPgFkLB",
-	"9hAxhdJamBz719tYQGAbfIXKB5hIzPHsRoNtkvcvRHJ70v6FSKzzts2Bm7822jHgOmnrw7xyH0r2h1xA",
-	"yb5fjjasS3gjIyJCjU1j9VD5F6hiRsCKVMaXLDkX1kahKb/UDjo4bbZLsDaBCsQKccaMdudgrHGWwc+M",
-	"rDMExfra14eJn4uhFGyg/z3Q3x5YbT4sbTLfFkMIAttvwE1NXVrPHKvY4T8zFkuIWOi/faNNtgVLU/3Z",
-	"o3MxtG8dIDmv/fAC+iLnZLSEdSbaWYROiTI7KUFljCVluATxCIa+6TOsGZvaUPQX5xmMh08R0EZK9M61",
-	"KTWb56YbqSYvc5ghp1zT0EvRu45tB72we+it9aIem2kb/aRHuVL0fzC4FLXldcDCG0zA9lIbp37L6VLv",
-	"TbeIFS3xDpw2wsXO64n0m4khk+vYg/oxWeTN8uI98olL9cMmdrkiplTV/jUs/SNN8ybuB7GgfUBvcJ12",
-	"seGcbaaLxa6RGYBPgCnKczKhV4woScY0w3wF+NZ+kHhfF/ntKAZzvnoDb1E7QMRLOQXYQiHIAsLD2RIs",
-	"1zVOLmy8OW5sV+Ufshz7nTfLU6ieON5nadsYrevmQ3pRTum/8HFB0MAq89aKPJf5vPmgLIpPXlax2JBA",
-	"kU+1Ao+1diF0Pt8n70wEm4tS09m2nxApjhkZPoilGPNsNjRd/CGO7OcL4QjN51yQQrGylabMqtGJ06qa",
-	"WomFhAy6TKbvX79/81kjErtTQzbO8CaTcnzr2uj1+zcv9IbOGlJsytKnCDH0gARuiyUwdp9LoCEp8DoX",
-	"qauV/mrMmEFEnFUuspTdzE1vMnnFsHsXoeZCCgzB3DYbpvM55tVFXsctZcw2z0xUHsNYICht/QGBp1hQ",
-	"2cRIyDbG5nXWdCCGh8v57OxSNfJa84ae9zNcghdovj32eGvOC3CdgsUicCqngcP9HOzyvshEjU1IWO23",
-	"4BS7nAGyW4BXEq7oKF1jIuDFZkWuo7/X6DkFdYgpiISNdtqCcYitN+sJM7s7Rvq7dGD00t6ymbyi6dbh",
-	"6Vfu5hB3+LZI9V0u56RQWuZtIddXadGS0R6+ZK2LYpKfFVF6ElpUm9BSO8praadkTLBFVYB8MVhuXiK/",
-	"vxOS+C2bpzS29zDV+exYHtu+n823NCVQseeR2Sbep9bn8G5KwbCw/w1pHjtBBnnmOpR+gQW5KViQl+9e",
-	"k6ODR4/2DghN51O6d9QwG4hmwh/aMd4z83wjFIkhMVt9Mp9SxRq+bX9bgf8w64LOqaYiQU8VUaRTPmbx",
-	"Mk7ZAMdvmolNl82Xc5nKybIpfbT8udt83MDARN54uKIC8A5tnlTGJjQDHHPo9Q72UKzfqMA5tmETbTSE",
-	"5/u3tcm8My7cv2/uDvBat2UoBm4dMcTvEhm6MfOvkfxmykZUW+F10YgSsg5X6WWujK8ItIvdrgHcfgYI",
-	"45q4tKTNcpLLhC41G2lpAnbR79XgiqUPCOPTS0jJKyFHEHgWWsQqA2fcBAaCS7oLxvHZD3A7bETMSe/V",
-	"i7e9qJcayGPY/zE2fnN7NoA96530uJyZBgaJV2aF+PAJsyDe5GxCE/a7XiwIjxPvVfqU+YwN9D7ryYwz",
-	"HtMHrzidsSXmuGk+5zgPNWVa6/Wi3qxIcz4uBCSA07RDwTbO7vPAhphDD3De97IQ9x01pNJktsblsD7X",
-	"uiDE2o1J04GGBq1wQayx5YDwTCfyYL7VhOWOI68npTEoDxxiWs+t5bMdljr2D2+Xbw2Up1lldy6+OYyR",
-	"Zj4rDfI7U7O4Rjci0MgapukMJ4Ij14OKvNGHHa2qSOjH70Ng4Y26y3cePgAyUSaB/UH5gj14ASC4+7gh",
-	"T5xhZns7dNemSEHbatNdY4rEdE5jOOPjfr+zUfYZAESaOeVO1vdWOoo3oIcYdvlKkXkmxzwNM06zcnmA",
-	"/Zygc2iDmnlt71cVOl1XnC1OTb8J6JFMRykbRraOtFRFPEGcOHVp/PkEgOiwrzIZLaGOYzdIoG4R98rj",
-	"v5PZm03FqFIx21OGK2LgbRvmYX9s6eZaGhyYgU2TcLTqPG6oZAxPwvwU2Axsyt5z3dwH8oplGQc/eJ5S",
-	"vbtQ26JA9bfeorKOes4yJeFaG9PFGmuFQQizZDBa7qCOuc5/Hq99rSXrN+D2679qrvx6TFPFvmmYmuPr",
-	"W4NOpYq1Le+MD3ZrSiZH0BgBamJL4sgYVQZ6uRA8ZwlSP5RZQAs5LQud0YdPD4z1O6Yzni4HmR455mB2",
-	"Vg67zazogYGTBxRpN7x3u7irz6hiVrreeiBFa5ygqWhKfrQ0xJtpLGQ0jBdhbSBNU1RavkqEfwfrWK9j",
-	"XbbRrw+QF7unOlet2HCGFI2nWqFi0WWEoVFGZJawDHXJiQcKS4WAOnsjHcrEAb2ftp8TnUkxwbdADeVX",
-	"JGOqSHPMwCqEcTSF6SzEZvvkGfIOXmiZPpEJVgP+xmLHQWXbxVrmKFSsbrCAccrb6/vdhpRmM0zwf8eY",
-	"sJueMzojM8ZyVHR6wqZhjm36GvV4zmY43S4iyufp9iV0Zquem3mo3Rnd3lYY2sCiDfNFdBFuQKwbsm0t",
-	"SA//a6kCy1ldNcHhp27bIIs8lqU1ALUGLo46lkU2YEsQrtjbDcSyRPgva/hop8qIG2OJ8LxsQGrMpFmh",
-	"8v0OR3RcmZtJ9uxtwRJvDdE21ZSOWEwRpYxRwAa7Ae1mZUJNwT3H3bIFCdSTdzVVtta3+7sFaWpCXfoC",
-	"t/QFbukL3NIXuKUvcEtf4JZuxmndALPkBWw7YCzdlG96PYSm+lq+wDP9XcEz7Rpv6QvQ0hegpS9AS3+3",
-	"QEsbAZbaqc4KmNLNqM2qfdOkMM+gPZZxrBQpRMqUFj0QxjEt6kFcLrhi+wQ2d0aXZKTHaO6DiOnXwwkT",
-	"CdNmJxM5z5fDiAxnfILS01yYDaNz4f0RA1Bq+I3BaKcm0mJQG3BGIPD3z8W5GP5tqNVtBt1QRkuTRTqV",
-	"C4jl4LW41XsyI0ofPkaBuQBvFp6DWDNq9tGSsI80zgngfjMRs4jYDrjnQhRa2wGsFEsZGLb75GVeqV4b",
-	"MaU3Axu0eEHjoYplxrQBkZOZVDkZptopH0ZEQjkSWHQnZIg2I2yLkllutJip/B3kMqfpkCQSLsImEr/A",
-	"833ywtSE682oK0xRtvUvc2y1dbDQ5ws7CUXkw7M4ZvP8hOTsY/4gVlf6xHwR+XFPJFpMDhFai+ZoS6m5",
-	"pn01ZSyHq4tMLhQodv1pUKNA2ZFWYPmULYnKpUz0TugfZ1LvLuz/uTC7UiaDQR7Wqf4IvAO/aiLt2s7h",
-	"9jEts3O2T84EYR/nMvNvC2I5G3Fhg59Dbcd5G61VaXWDYUs6Xe6jtSi1yrMsiVMtjyqXE6aZ5tTvBGvx",
-	"JHDKimSFaAoAfVfzTb6APXVJF9AaewIRb5YMIPqwV/+D43n8sfyHCYTbEgT/n22u2M+MXArIFBIQKV1T",
-	"2g9rKe1H7cNGTDEyZ3Kesogopo8WGv8vNcPMqDqBiTvgApy8tem1vNLsj8k1YM+ZVgmW62Oaak3HPs5T",
-	"iLzDtX14cbXwnLlk2hini/Q+vMSH7TaYf5bWLM0yqj9VCP63gpmfjY5V+TLFO4FsFiDht45CtJQGez2h",
-	"wPUpxfzmcGTP0dX6wFObmFPzFIxXsHkS64JR7aYQM37VdQ+0JtEqfRdbEP7+pg2wM7ju+ssYq2IfmwQS",
-	"/NIyaUg/HPjOr1MJWBHwKUExY57ny/JCm2dNeUve4zurVoLgB0ymrINaUyU1kOOBzPiEi53NAFOS5LxI",
-	"0SOGXW0ol3JPDcxTLQ+jPnDtXFJ2xdK1HGcMWftgy0kExq7NldKuDBrDBgLB3E3Z+xm0qTYxqb2DBU97",
-	"B/Fx0+kavQZb46btfHZKhthzN6j+2+fiWTWPL+tFPcjz1ZrhSvLkhhEd0cqHGMQU8+cTFmsLGxzKEVVc",
-	"IZqEwrz7Ec/y6QCkzEnv4OnTp+D5HlR+GcyzMstiyWgWTiRY6RLk2yAnveecpqmWcrCd9q8/0xlNZNER",
-	"H7JamDDW34ISgFLCmPKAH16+gmZL2qaFT8Jf/+P/+vf/rf//v/+f//if5N//z3/83//+v//j//8f/7MH",
-	"CUBVTjvpgeNnOr5aaQ074VZ9ULHLoDhDT/jg8GjFovP3yv1YYakTOKQYIhcf9Zno/7KhfzrnlVQFS2Gd",
-	"ejZdM2XNuwQxwf+oQp5XItmXcyY+zlLkULUnx2MeM2tP7nuu2Czdh/9bTTIPINfQGbNXm6rqzVnksJil",
-	"KThv7KM+LCcdRlzgfc2KaOiF3MYKZ/X+OO/x5Lx3ct6KMs970XlJCTCspIXz3qfzqtZZvTHx9tY4xsF5",
-	"W9e3OleeRKX1XjLZuWgz9aicaGR4cuNs8VbB5pkUImGZdee1zS3TYibQOj8l0JMMMtd+k+DljpZkeGru",
-	"KoTE08sKYVGyZTYrUhpYfeNNU7QS2nC91hdTmTKYgqEeDGLtOMJWiVs1lqdGNv6hjUOMAQAOBXg4pJQW",
-	"Xvit6lQ3dgnBt10/NNeUBflKmqOmqQ1ycUUu2Tz3ekfYfDxo4YtahkB8AnOSQAHtk3dMJGRofh9GZgdM",
-	"EM17xbnwJSSCjsErhiZKAv8wEbkheOhTniZfKfdtvLoBK5Fqv51pxgBfFlAaOBWRi4DZwediSBXMTJMT",
-	"plU5WoIvQsVuOQCpTmbkiuc0JVzoE1T5PnkFrqkJO864UlxMTgklcP8LxqI1lCCn61zYjZywPOdiQigm",
-	"7hDXBRKAJcnQ6HkMAr13u4cwqtLBqBqbXCqfsmyIq1LbErMEcksVXZKvh/6u7ycFSkmmht/oLU75JUuX",
-	"58L93cUWAbIefx64X+1RxVQkPIHXRAjoao6wlHkDngwjMnRSTP/DhiSHoB6H5wJijTYGG1nc2XoM8ZRM",
-	"pKZB+IaXRgvnCOirNE1N2JOjJTik8aWQi5QlE5YMvFXvkzdSKT5KmbdoZaNmgD1Dib9lJwZahmcmixpl",
-	"4/CB/1IM33ml4DyxNObtgKsNt7+Vhwb15zncaQpJZjJjlUkorH8TdKYJCTYcEh5OzoXlvIHJ7huSrw1D",
-	"U6FZVSxnslDE1GRqXsppnEM6CaPJN3BEmN86GC0HSs71OZArlo1o6jjPXLPBRWzMshzSM6NzwWdzs5sE",
-	"qEEP9Rdsr+cmUiZklMr4Ei9+QyFHtEKraRmfL2FZW0Mnh4+jTVa4tb5BwjrD2noZIKDggjPhVzwpaOoZ",
-	"vJAnBC5FPpV6B+z15Keu5vZdNKFbGMPbmKm7rs/3j/zv299auRTTv7NYCjnj8ReHrLVDtgVRh0zht771",
-	"eG+xH6p2dAMqFy7UeR/rreVRIRLNrxuQIKo3z9A9oRU4RMbwhk/4FZw8IYAOQc7IlYQyIKNi4WZaSbA4",
-	"zP3yqdP/Y0IJhosQr90YVkf9J6WVuqBLkkvMgyqyK34lswi+ZS+N0R+e03xKRiyVi5DmnLC8qjavCVTx",
-	"RQ5+kYN3Rg6WDtFdARvYHBsw6avOC3YVAx2iANfw+qPWLWHCOB9nxlFF5H7sfJGXqLGIoTj28kbJec9k",
-	"LJz3tG9z7gTGeW+fDFcJcEgm0rryQIlaCI6LNI3OhfOhTBmMg3AOubgOMAHS5EFGH/ePT6u4XGWAw4rj",
-	"DOT4qYc6ci7WA4yEYUlC0jiUXv650UdWLsxOQGhFTsD/4+HhY/K0Tw4OydEx6YIGXQkh7xSo5ItK+qKS",
-	"7qRKuosIOC0MbYeD01ovdbOvH9A8p/F0traE8m2Zrwloz1pwp5pQMMpZBo//89/+X4VonFAlDimY3fBv",
-	"TknIsCeqiKc2xBrGfIPqR28tX1LfbgwppyMuzXpoHHdkWEYWyoxLlTQxdIzW6+1Bl65hCjZP0z3kX6IZ",
-	"9jV5ZjcI+VKNq7dXKGvU2aEteh/zlFm1NadKzWWW7/82n4Bk45Np3js5ODjqt9Zk7KDEBbDXxAMVA1ZQ",
-	"Skcg6t+Y70D0M+HU6hw+oxP24Lc5mxi1w69YMlBTevjwUe+k96h/1D+i7PBw9PTpkyePDkYxOxodPhkf",
-	"HTEWH4zY44dP6OHBUfzkUfz0KO4/fpSM2NPxw4dP4oOD+PHDQ1AuQvGcX4EE7QmZzSAm6z7xdPzkUdJ/",
-	"cvDkyXH8OHn08Ck9HDNK+/HDhzTpHzykR6Px8fhgdDjqj54cHsbJwcPkUXzwcNQf9/u0/wTqD35nvZNj",
-	"KMCIevm0mI0EFP3j5d4aneXOpJinkiYdUQ9KRRf1FjyB2tZH/f41qwMdU916dWApgZuBbbgi+BwD9OZA",
-	"CMkX5J/P0Qr3gIKrcbIAeZRSlZM5zWBNQ82UJpRkSsIgRwJ6cOL/Zhm/YsoUQ6C7lIKUR/QIlOpG1ETY",
-	"MyHHur+Tc/HnNy9+iMibVz9AmOlXNnpDgPVURN48/x4v4n5+cxSRn4/PIvJ6MonIr2d/ifSTP8OPZz+/",
-	"xeoG9LzoJRP2IhBUjp6QlgGmkg0uXU3TxnOhV/mVIs9wcnvvl3MGyBaETjLG9slLmAq8GW6kM7bHhBb0",
-	"eN2pJ6+1/JtXP5yQYg4dIQ18gnHPnJsakYTBtRd8m8/YuTC4PjOWUazVYIQLDMHNTq1bOzaFeqaADG++",
-	"tcYa1oTS0F6b79vl6D8wEWfLOYCfoOGRk5QzLHw4IxmbM5qXMUDIhxlyU2PnXWLt/ciWQ9frEh4zB+qC",
-	"ieb2F2s8bVNNYyMhddVwjAA3QGZ+6WZLO+m0dsXZ5FXjURgrDZYFU5hSU8Nj16C97yM7U6hNMAydS0lS",
-	"mk0Y+fqg3yc/8+8iQ53k8CH+Uy/A0r3hDxunkN/oiR48NDNYYgunESQ06A3xmzRVPstm83wZYUNDnKhW",
-	"SpHrZgtTcN0MIfILXkDkTZgLMucfWWpg4/EtU4qw4UNDMtG5qLf2tBKquncrpGBqUWSBPVDx/XoRtsRD",
-	"H419LeoQqPDAypeYhcMV+rFSSt7srSvAc2v+f6DPYg8NnIrNA8CcJ73/35vn3+8dQA/rtrZERafNM73M",
-	"3FSd4UtDyWhO7Ea2tKkmmCCnCQsxNqahoY3UoooAl9TVnnVrXi3HWPlCxc6pL3yIdo/1D+hIAT8uDCd4",
-	"NXXcdBIcLat5PaVjRlMsIXF9M5xJZWZgkLPNGwPOQWl9NcCpetKYozAG2LYp+0i1spvR9MSXBJpMKXS9",
-	"MEJ2gc3wtcJMgLxbF/T6gawP1h0BYiqXIQGx4UZupL+Y/V/M/q3N/u4WfjDWZazr+3wJ7XsSwcgYLtIZ",
-	"BO38iBn9uDcCDXfQf/i0/+jg8aOVouqt42cP/vCk/zXvrsEWEQ7TsgZ7q1i460HFIrheGOOLGPsixj6z",
-	"GIMm6D5F34mg/aYQB9wjW6sMw93Yb72ylLsT6Qiit1TmCiHWOc2nHlScL+h6dRuqC4he8402dPcwrrPK",
-	"6VLVr4mNo2+ye8xFRJt7Y8+bhHiHqcE3YAI5vWSu3xlcmqO3FrxLbrhJvo5rtuuL5LoEjLAq+7C3VTzx",
-	"M7S12GDs3MGLvY3GyzPTODQHb3bE0ggpEXPjrbpoLTh2Z7M88E4sDPtS1u+4kgyIgAITvcXbStPvfp8c",
-	"9Y/dFaHe6hVrZkpVOJQl2EYTSLN0v0EUeIFU+CVhKcsZSIFHDpvAztrAgzR0k0rkQlwz3ALb0kogjzs8",
-	"+koK5suK1uw3T8ZV7mtVq1ckXD74tvtAtLC+rdbKaeE+WuZMhSuKG18X7gFlllnhfoSp2YP9VAE6Thd0",
-	"qQJzWF2ADS0952ouNW+i8Aq+b1iy0zCyve1NKGrdN7rJqsP+o7t4vNc+yCZBUj1Zex7IKqtIjgCTh7cy",
-	"mrfX7ryex/FBfTehvnOeUl7TUm0WUYvFUwxy3qYF+twIrO2Nzh0Cjd0PI3R3+jPl4lJdpwnGvbHag9ej",
-	"39tbHnN7BZV+oMyBHczV11Bl8dBYNyA/ACFNzpkwwCblTI35wBWZF9lcKkYKkfNUszb7OOcZVBkLMmJT",
-	"mo71KxcBkH68ooGrzkKxNchnp/BekajyysybCq9bGDN6ycqWQ4rBrSEVSygGtHBr2miBJ5W7/jFtaI+3",
-	"s2Cc8+IcfVy3tWTMljYU65XM/xMXl73rNMLHA8EcThizhUehJ9GlPqxjGMvQSDD08dCEPlbXEfWKTLtM",
-	"0zyfq5MHD+ic75uX7stsokUF8PmDs7++PNP/Lz57dlb+v233oUkt6m+dkkvG5iaXQLE4Y/BfC3O1Cbxz",
-	"24rmDKGJsWCUsQSIL5eXbG0MttqMX2/0Lv0XL/jV5MEYbMWjw765+CULnuCl4ZRPpsCZwGF1ljLFzsq5",
-	"NN6teEc23hC+fe9W8cXVuFOuRu4dzBdn44uz8XfvbJwRNdMGzpzHeZEx36j74nHcisdRNjb4O3U5EIEQ",
-	"MP4xpSSm4qtS61qMHLCZFaDOWz/k3es3mBT29dM+SVBEE8M936C2d2b3ypUO33AtAWjj5QUEW72CsI8b",
-	"Fo6paTth7zDb3jmY/gI7uHOItssc+3LR/OWi+T7ny9zPKyQx5jZXmKL0gARhzKQrm5E6cXILt0cAsPl3",
-	"q4leer4eQEHk2LrFYodZNKaxp7FODekZPQNaCpCXsP2LbTwDymlFax31fYW19n68pnxaqRXJk8+oVLaM",
-	"Srlmpt8xreoVyWXZkIilim0TnfmLpusv197XlVl6G6u3EmRGEwjBsiwD12sXEiqmWdLc6Ktux+HFcgbI",
-	"LYVikQnZJJBUOEJzUkCrElThczEZfuPuvmFkLsk84yInXw9rvrF+crS0TTOG+wTvKxOGmGrnghJsfYNx",
-	"M4PGifUPtoekTeEubVD4GCIRximjmYVDfPf6zVdI8HR54okGkxnjOguUyAymg6m7X8+Sc8HN5f0zaaJi",
-	"sEaaMSxGJXpWDca0qRwysksQrlTBAH+SZAy3qIJK/TUVZCqLrGp3Q72nmVIqJ/qQYCzAPgKWqAHva1EB",
-	"Yw9qSab0igHSaXnWKCyH8PKBkPnATmzohfgSVjlrWlZxQO1OGNvnrVcs/4xmyaaWX6/Hq9R0SiiZp1Tl",
-	"PMYfOqBiazstWPfai7MnfS/13/yTProRXOybNO7b9lPW7wM67GZy6o0fGEZbOw8kTTBNO4EdHPa3BztY",
-	"Ia86mvJWYTkn33YSX4uR7O+EZtJzaYpfecgK5aba2ZfdqLPkztWiansTqwhRtHJPsrqeT+3qBCvgO0ZW",
-	"Ul9Ukq/NN3LsY2kaRl7JS7j0hGl8E7nW2GtzMVdNTeDPzTLz2rGJgy/i646KrxUR8hLWfJ9LWFDoBA1h",
-	"WFwNtLhB5Gxh+z6wZ9pgAr9eMXqBb8EWlorZntkoPVbAW3YM2lKnhTc49y/4LdfGb9kdlImmlEEXgdVa",
-	"8HSUas65L5skl16FmhXJhCW964FnBOnxtnE0mu0VzCnCRcNlgVfeq+XFHTFZthBaxkG8+fBhoz3lGp3o",
-	"+UQ1sAftCAIfg4tm2wakUhm76wpQ/w1Eu8kUKdO90BNOXNZXx1Cc2ZvrW0ifOSa3lm235dC3+PabSB/7",
-	"YgB+PgPwLkY415h0oCeszwQu0m5sOZQsn1EqVu7XXWw0BWijXJo7je0Fm17dvZdrP2k1YNIPPHjwOOWC",
-	"x18k2xfJdp8l21uM8tCdOahsj2YZFRO2HnYUgohFliGQFwM0KiHJkIkEAGqHt4kt+oxm7Myf9f1yUKF7",
-	"5w37prZDKH6sFaLo+yCsJ/lai7hvsP4zJ18jVqeNLdYX8E3DPAPonzeI9gkaX+UD1+JMDRb/H3tvuuNG",
-	"kqWJvoqBmAtJMx6MTVJKDAwGkZIyU92pZSRV6nZ11CWN7kbSMpxmhJl7UByhgP4xA/Sdv/3rPkGj759+",
-	"iHqJqr/9JINzjpkvpJPBfZFYQKWCpC+2nf2c78g4zoBGCyeeQFJtTw7w6lqwPDP2L/NJTr8Iw3iqEvb3",
-	"PJI8QTDrNXJs/oxyl9DFPC/PPnuCiUMEN13CoV6QBa9k1o/R79YN+p6MIyPU1LaEbNjTDrAfdpVse7wr",
-	"YPrOBRuLzNc9cN9iEq9U5JrbFTi304wi0Ix6vv0w/NAWXaks9Q2kJGwiI++fpNP9wDKgJUp66ekhpl4K",
-	"cycqmgD63n/2imqxIsZ913qpVZZ6wwYcRmfZwxb91bQtV1mm9PARlrMwjo888Y/Mexjk9j8Bd0a+iMwP",
-	"pcPvdGqoX6JTgpvZ3b5dYoO0as5sOhDmTgILRihFZsSdFMNlwzczUB5dIFtGWVu7Yj2ZeyIcva5gD1tK",
-	"J03exDm1HgWZNk+VfIXVwEgQTIk9bMGKNf2KleZM6is8iN6Ge6+k6vrF66SJe5pzQI8dowfW35r3kQSq",
-	"ceX7OXg9NePRptQlssr2gGUaYwy7bWA3S0jMxewr+OyyLHKTXduOwnLTwnLJTa/uakZzOOhYnJe/Uywc",
-	"ar5JopeXuEG1wF2+o9mkAXT6tfCpuZamZ1UpSZOMbsX+LkciPiAixhTp0u7vh9thll7sWnLNTZR7gp1W",
-	"GmlVJnqJ2rdZRnY/69lpBv82F26a/fKLw+EnSwG75l9lpV6IxM7bsWDtEXpJZFSRdO9gIhiP4fIRK7XI",
-	"yTr4wGVhrO3SqfkrK64Hn5//m5abdJEfBdwhCbi9dKrP1DqpGmJCvOU5nBVlEbnAW1Tr1HCsE6GEtbNr",
-	"I+5t2+j8N9gCjulOKYktcMDt2BgSXTxDncYR+VPawspIZHg8eCX1ysWFIgyRRtG+h8cJ15FBjLAGwTlz",
-	"yKuRKh5iwZuS2GhkYjHr7Joho5JauSosgRAePlygDfNdCb0joS+tlapbXzZcALp2cbV3FqqDRfWi0e9/",
-	"xr3cLPHEYu/MWgOZT5OP2QjEU4k10CP//Kfs9mZHmybsdek5eU/E8QdYPXDiY2ozwfmZQnGRKziCr/Tx",
-	"M916S9nPRAqlJE+byDhmMQ9v7b71ll2UoWDfztnhu1hEXaBiwjlNhE3QY2rRFSuNTTYUwqsoysEgnh/z",
-	"YQXvqEvpxnNL/WtqQS175fx9Af2+WvL2S8tsqAdi2iDcb3O2CXSHrUm37XmXvqyLaZS3qvXFWuIL7nrU",
-	"lBEcvD8F+apPPMbrSygJsa1hJO9klGJV/5xjvSi2qK01ah2DuARJT8P9oJYkOC4jQjmQZFi5gdFaN0qs",
-	"evH2rasF7Wjbtx6sc2xierCukHabnfuilub5zL41r4siD3voiklL1Zgu7OJQTa5zVk1BOwpO0tRYm4e3",
-	"7CFYqpHhQxUwIzqpFa5xhRjGIzRjeyKO0JS+URyUrS5X0uJRegTGdNjzDcqLTYoslSMMhKKiVcNj64NE",
-	"mIvb16TbrbUHWjESdidMm8djC+Cq90NhEkJ2edjK/m62R62AFT7zJIt03ShSb6lnYB670oZ1U24iyVWO",
-	"Pk8BRR/oygZQCpFViTcXzMqaae8uiFVcg0kW4UEXiysHJ7PO3ujUWj4X25yD8T1/DsSH99m8CTdwQGoa",
-	"Xs1UVSLMwMCaNOEwe+W5yEA7RQZK56SZTaaWs03bA2W6eOJtbVHGt8EQ3FHubVbuLbjT32zczYvS2XG3",
-	"jM9p5SXMVHG6SujNPehUdDqCEkGnWS8/aUOAwXgcJhM+tKq2ajzuS4syTluonjuZOeCWOrpiA8OIj7CF",
-	"JSLURnX2GYTVjcr1aFCVSyLTBtjLlA6sbbFExLGDgEU0CZboITeRxYE3GEc4VpRcvC+sK0NhOk1ieYdT",
-	"iEesPWKcjYR1TVbpyrkTT6YZWq/8+k63uCa8d1h+CFJZE/aZ0sMFEA94Ug3vCUR74nOnNlcg5+yTebnT",
-	"heOS0T1SMt/tpV9TPEDz3vj8ea2QMu00O9QKZkm3wi20U+hSmI8Njh8Y0LKnqfxA4iOEvEJjcIu6v3Po",
-	"TOr+LNR9wRK9RzbAkpzxa37G1pCHUA2Okmupe1fDcNRh1qvDfOqJjEr2Jiozi8Qx5wAOc2HUe0LSlUHz",
-	"wjArIuYFgbHNNAOtEh7Ocg2LWAx6WgkbMB5FRlhv9A+EHlA7zyQ1iiV6qzUeftxH8IGVwQe+4VKPpcWO",
-	"I0alExjaxzcfs0wPnRoP3L7O2P5lDleL5IY1cehRy7nAcrF/3oEpjAjOnndEE0iu1qi9Jj9VXxtFbvy5",
-	"EgJ4nMLj/svFxQ/s+Rk7v2CXj9mTp+v1JANpb9uTfH+MEN3JPT3M0+9DrlhbOO9otG9Bwmmu5Y+CG/Tm",
-	"diTWXKi03xaGiS88TOKRA1PQJjvxVEicgiqPaQaiI7/U2bW9zSL+rnM874gGpvmL2OKquPqSxMuQ/7bN",
-	"GgnFxEmfy9iLLWRcNNW8laBy/ls4rmDW3kqVzZsaNHj/bkaNzMnMUkNCmHt9uqcXrt+tp3cuhnYfA5qf",
-	"l0zlE4uygX30qx6FwyrCYcED8K26W8vy5p5ah4yDzBAwqzlbUZtGlwL8tcHShmwqO3IoHIl3x8Tr28DS",
-	"KdgLN8P9up+vb5iHEPfD25APtdrZ4Mh8Qx3h52j/Pm+S/QXjmKhEl0nVXay/+9La17qbuxeI3uV1OgJW",
-	"ura4cbTW5u5HvvoN8NV9zKqfQ8l54dAE7uet61Bqdlk0tS2OfOjFUqsy7GOR1JG1H1n7HrB2XzXl/GWz",
-	"iqVWY/WRtMByUiPmqXFouGwhoUCbDOhTrPWtb9A14CZRwrBE61v3s/gy0Ca5YkNsIorFMzYAUh/2dB/b",
-	"mmNuT9foVOW8c4FoWHWY62VhYsdI1/ojXVgOgQiQ0pbyt6aMYjxDZ0HRvC4AsxBecycFMIM2t9Lm8eNV",
-	"6lkXS1n64Z78jLMnWWtHoBbsOtUVTSCRAb4twqoS8QV2as53Pj1fMk3qjCDJKUO9OX9Wx2qhrJx8tx3N",
-	"KnDEWThmPlOSrhaRa2TlA1wFBv3BZ/cfRpKUb6Q4XR5cx3EhxO1lU+CTPJlWwJOI4UXbTG14HQmVyGT0",
-	"MpvCkfMfcxy2WhaXabhEDLaJS+avuTxfQJW/yIGD/UPOT84eEwQB/CBVt+miy7VG7efXb2EdMUwL7JGd",
-	"nV9csseoUy+l8buFH+StfrcJZTlOy3ua1FDIk5VuxCwqsJ8DTGsAnjKe2NDTQ3GXpSsMUhUmKRyFOvvo",
-	"DXZv2Gazd1DGSiDHbvj2sK3sgpYv+KLjuU0YSMytGA0Ea8EAW1klGh9h03NsXDQB2MgVibhR3jsooLaP",
-	"2Je4mNRAvT+x4WXB0zMtzWH8rO8032EG41oPMxrnK0uzhMMqHDtKhsUdOxOEccxoUJNyZmPJDRmnPv3q",
-	"/9xcekMFE9zf5g9HGl4rDX8qN/A/qMyGhQlyT0oq8rFWxNQK5L6hNIcMDF13UBMLvM4J1i0dewfGgEAF",
-	"suMoHTEZKkJsq2RJgPIHZ9+SDhdyBTpcWyym3S2WXLG6zrfuLIsxnnZ57njaCibb3qVaHFn7tln7gedW",
-	"LMTd16NenSK7G+0o1WJ7cmFqd8qQx7Ew6D6wwpn5/sVMJlbEnXUKgLE8DZQ1IsvVmDv/AjdtfVw9WEMj",
-	"8CNX3QeuWg0ThMXT4xctMp6MX18c+XWj9huS34749e4S43bMrQ8nNW7njPmYI3eUHkedfA1JcRUcfoP5",
-	"cZ1UhbBqPD6JZKcjwzRO5H25coSWtUno38r0h5+ysV5bK6w9xBQIjiPfRg5E4U21oFZ88ffW1NMBxjvs",
-	"chF3akFpdaayp02y/DBNmrrTaUa6z6Wi/sb+Ow+lfrmAAAAmjPdZWqZ+P1W4Oqpba9TOiQ2a/JMRfQHc",
-	"n77x6PmYdifyq2C1qBlGowYiZsjjW/r1soYSFcFfm27gKyVgbzP5ooqTbDsBg/okzJN4kfNoxkuM7yCS",
-	"L67jmFn5JWvgYLEBhCfKq0xoAA/Jmjjkl9g6a40dsxZD0veNQ9PkRHc6vidpddsLKxLKgbAJT6RNZEhI",
-	"RYmmjhipAXG03UadBJE4Bgo8JYOi6sDutsllFVPdMv9Zidw32RjzKHC+QYGzymH7VvM6SIbNRqiolF4b",
-	"S+mYYs+cfs3fvbkUjylcesUGZkducuQm93ITbL1YPHR74fSYruM61IwlmMOe9Actjraqy2WR3WwTtnNO",
-	"BrjTFqHbW7vDd+yvR/M/OvePQvYoZFcVsvsYV5ihgrsi+0oZu8GQwu86NUqMpqrYDlAB3m6oX4Rg7p5t",
-	"RhP+jl75q+geWAxhoK2EbzccP/CvqQW1k+zvY/3kunh7JAbcJIVw7ZOT83MK12Y/DUzev6CvFepIoLBM",
-	"BHLxy0HMsZXzC634LS7avHLhcS2o9XWEy5giNfj9BomzXDxYFwb55tfX9NUgpLe8+fXsufvGDfpH3ue3",
-	"esthgJwF7Gn1JfYmEl1sq1MICHgOeyARgALHQqZvs3ld4V+IsFzJy7bjjsdblZAIWM0ZHklYcaLDFIeF",
-	"kgoY6h2PcRy8L6KgkFlfcuMHXob5O1xBJWZ6+qdO8/Xnp3KnHv5tMKgS01mSZSxB7QdaWHkUGWsRGYuf",
-	"l2NZJgd2Paasb8yH755/+jUW3c0560tsdn9TA49Ev0dET0hx3YMDp16UePfDx04rXeEgJr7wzeNTr6II",
-	"rrt4EhXZcS50cVZbytY6xLLJIx/eIz586IDWi/DjFZWnXQb6Ns3ADzy0tw7+fgzoHUXBURQcLAD2pCDY",
-	"YGAOVbzNi4KZte+Odbo5g1RgQkX2iok7YUZJT6ouhY5AVKLyLBPW13fCejASm5o7eadNwIweAhuHf9Dk",
-	"x0CXkV2pKK7kejDC3RHBqtyon0AoJMDn8dHoInCJ5uzy7NnkS2AXYGg01raI9RA7618z7KjOY98PMTJ8",
-	"CJ86zKElwxucU9nKSNwobO/fYB5r2PpV0Nk1DmbcCJaqSBg25CPGu1wqm8A6cISjvdO3IqLs9Z6QBpZU",
-	"SKArxu0tgbZEIhaJ80J3tY7q7B2+6kZ50YUoA6WpPrAMUestSkrWTpMMSZBgmmEpWgm/Fa3AgZ3LxEHY",
-	"6DthwNaRCjHSQeKxlhd+LXS39wRztO+n7YaCU4YzELCWH0vTXdrK1+eBrTNMHsLNemBvFNCuf7RQQDH0",
-	"xAfWv4kWoJUqPPmtcUnvNmdawKASRof7y7mKbhQtY8B4torY5NLB6FDfbmEEeaEoAMFvhfILjVNvG8Fv",
-	"4bnpVO2hogE7DjVnB6OD0yA+5IuTDGUogFpctKQGjNIdhEVk9/jpqTUugXXeCgxnY7eIP80tdd7AAi8S",
-	"KFhQQZmmaBRxE6KUHiHmXoaL+VUHcY6N6OHEz6secEoK2twOInUUdiuopSrSzVQlMs6W6fHJ2XlhmRbb",
-	"0SoVAn+I9lN5IJk9pjzggHNWJFWiGVckRhxztbwvJqHaX/oDtaTycDowApsL7E6JeKtJSQDjC83pqM5a",
-	"kex0hBEqFLaFUrIstUha5TLHMrrBNTRu66TnWHJjXCQWZeGNSvLUFuwJg/sAIkjHKHdJPNZZK9SqE8sw",
-	"ccMZFmDXrOwP4tGNsgmIcJT67RH+6xqKuPCFQImQ4bLdikFSZ5+zIjfCEOrzETUZFsJpSRzB690BgDf4",
-	"4SmNIfZcCN6oOaVghehjXvIRgNz9wq9KhrnDRHS5y1D3ErxqMa7znmb6gQa4GXniTxwunmuRlAx1s6dT",
-	"K1D1BOadwtWoibsMCnKLuOyFwsHPbrsq6KiUDmp7coAaG0t0xEd1XPwCCeIIMtkF/Ir3eZT6fh+1Rg3T",
-	"O5quPZR/qb9Qp+ROKjwga6N0zi4u2OVl4VEkKXAES0nL/K7cNF2f/rHUMamSUUj4Q53GEZg0Ec5563Ln",
-	"MzVBIrZHg4n0GsXLdNiJV2iCOX6rSrCUJVsSWRP87hl9nobo2Jq/u98Atks9moAPksmImkbmByQD8kaB",
-	"EqJEnf0B/6X+H0A3Tn606PcmT1qVCazLJ65WMM1Y2uQNLdax+cfKzT/Wlyt61OfXpc+vlNJJfHSn2ZzT",
-	"WeeQ2xIb8hrVFBZ6CN2UiG+ffsV/8SKjh9P5+Gck/GHJwVdUPFgIamvHAFfO3XsN58PrOOfduOtIRAGL",
-	"RSfxbkDWFiFPrYA/Iy1IIe3g9+SJG9N19FAF3ppgD3lRzclf8QiV3T4nfT1X/x/yovuPfJegbT1CH6Ee",
-	"FoApSjr7jQKlHRi/08CBs4sIc03R/z6lt9RS0gRGDqOdKVE+wM4dlFAxwurUhGLDEsW/BuRJ9vfcTQSB",
-	"IEhJkZb52wPKIHZOUzgdSOksMVzGU8ZXGEY+xj7/8qtQ3aRXazw926SA65AqjpRYat03FmrzLfueds6j",
-	"884ZP7lsn4Unj8MnP5w8j87EyVnnaeescx5e8HMSP25SjZodiFB2ZNjEmqbCb/PKnOiHdUiPD3q4rwLE",
-	"696RjKjDqAx7cL72SYAEX6si/l4+bLMUGl49XRR9HIg4lqprA0ZfEyIQ3uQEBVm+SpT7OBUgmrdVq1Zw",
-	"9L/FSR1V/2Pfv93UrXV4X8ajppvXX//9b//7r//6t//5t3+uBUWvTqP2t//113+F///13/G3efMZzvP+",
-	"3oon8k40aYtqQS3mqpsC823UuFkWp9Q9rVG7Nry95XKzMSre/45/DhaNeOLB4M0pxmPJbcA4oyPErGP1",
-	"9FVf+HKsPnAb3hUNtEiwAWCWzQRaOnb+7mhTZ+MdBDNTRDGN/MtK1Y0FPV1axlkrp4bWVnHlFBPYXMZH",
-	"kbka4bCmlZuNncqdOuKXZC5zMowy7S9LtgdaPPZ98+0l9/pY+MVLQmBjJV8oYU6/wj+bq/ia5HT7m2N6",
-	"JNc1keunnvBH97Bqtuanu/2o1nLjrLD9HVUfQr3WTA1qseqtlfWqdZdwKY0OvOvM47h4h+IJC+YQK7mO",
-	"rHVNrPXQq7Dm47CraTK7LL/aPEc+8AKstbHoYxXWkY0f2fhOKqiKTHyDtVMUkpxmln4QwBZDDN/DhZj0",
-	"6+L5nXHmFXIrWCJ4n2kVj66Y0hnhslhwoyzr6SHrg9pJZi6ntN0NRJumpAN8dJHYty4Qeww2rTvYhJkB",
-	"hXTyHr/zVUwUYsKIE36LYScMQk0ZIQ+BP+19cInqR21iuCL3GXzTtCObiH6tUevLruEqad6lsRKGt2UM",
-	"bCHAxGYZCUUpAiLuNI0Aq4UeMYegmHOQl4Rlq6xM5B1ypJoCFQiT3yS9nt5wcXJxtuXQUZEg97dRkU/g",
-	"YD6B4yACRqAqF/adhbovbF6FAae0zj73NMaHOlJFlqFXgJky18eQUZYicIWaLlaqJFh8mnX7d/iCaopU",
-	"WG+wqFi+ATPJs9GAz+fZcchp8Co41GNNiSqkBL2veCx3GjjaCHOpoPqlCHYfI0bfOTNeZhu/5yY+Jc6+",
-	"uSgQjOT0K/yzahQooIQdJSrTb62oZGpdkYxxtB2Zv0fqXAt1ohNM7E9p773tcBYgsz0J+tA4q1yMRMQb",
-	"Cvp8cooZORUbYDkR5aMixlWU16rqrLNj2cfY45YMrik4D5N60PzoDHTeV9OO1h3+KTEH39oEt+dOimGx",
-	"9fjTk7Pz2pKmyd4FhI6sdC2s9MBan2Qxnjk56mqKyqlQO4vxbJwBV9rM07mpj9lM5aojn30pE8vaoiuV",
-	"AitZm2WZrVDRejjtdqM4uFpFtvtkabb7SkVHpntkurtmuq9UtDGOa0SMx9T25GB6HMahu0lb8EkisMrQ",
-	"ue+yAFHSE/06o5IP3SEgC5aqWFjLWuRQ/6/oh28xbm+ti+Jk7nok3m1WAH0ozf8Ykdlo+c88wZiFS4Dm",
-	"idIca5ImZQk1FnQgh2sWBPyHPMo/4Ma11jQSGBq2NIQFNCu1LCTGdbcY5MM2Q0tFzrLt0FKOTTRXfMmM",
-	"MUEvWn7JIY72LLYEC0fJpFaYO2ERa6xRQFTK5obhGNvTQ5T5WfRJKthnweCQFiJDCENDuDfJcBrm1iyo",
-	"S8qbCrIncOOcHbK8zFkK1sOW+6uJP4uo9cinZcFggFgo1wEsAc4cEbGMiNjD1gRhNbF2qfWoaCA4SegX",
-	"oG9FfCds4ENY0oQxTp3INfshNyTKoaspgaviod9t4GqCvS3AjhbmLEsxhX0MXx2FwtqMkBIpfKMhroKc",
-	"mR3nMmW+ME3ArBDjKsmw06/Fj5urfBpjdzvyChyJdmtES1DrpU3fC+/BPQqfC4PNSYX7EQIbG2yFJ3aM",
-	"xjcYEgNNbiD0IBYeHx4VR4ySUZDMpQURywAGMlesbOmSqioPcVa/PqkjSusHsYb2WavpeGsPv01wvync",
-	"aUnDbe8Cb0duvzVuv49+4vtUrixCNwezX6+KtcNo3fZlxXzRu7Xy90IEcG1hv6qg33r4+0EF/YpT3rug",
-	"35HhHxn+DIZP0cHtc/s7YWRn9H0z/E95+iuw6bAnwlsRMZk0WKTDtE+eVOyDYbF6lzpJ8QE3yYbMAYld",
-	"mmRHlgXGXKW7uKM7Zf9HBntksPvGYH9DstgNj90dyMGecNjDAT04RLX5O0A8ODL3I3OfxdwJ7aAUmp+F",
-	"drACs7ehEQKM8+l5dtjcmyfCJqwjjU18Jh1Go0qFsR0eJtosgIewzaS634r5px/zaR9Weh3t1zby6wpv",
-	"qgW14ouPANtrxLUBirGu5wL8XWvUpIrknYxSHtcHvZGVIY+bPcFj1HNicSfi0kWwLoT29lmn6JPraI1M",
-	"X8ecuE/NSHuLadBgTsE3F7Bj2RszhtQkoJ26w9uJRor3ZWgL7x2/tPyegdGJyHIfs7dh1tq88usp7noi",
-	"zMAAeTRTmytv+D2WMBVweTqdFXB5skM9dY/KueP+EzWz63YF8LmmX50Yhcw2M/qq2dr+wkaUygCYLfLh",
-	"gwCQaI1teosNhez2LAMSs1kD75wQnFS0vpEQyeMHFi4JRZQaYevsdUJA4u7h2M5aD4SiNhVoAmDWX4+A",
-	"zeE7nSpg7CoUuXaM/h6tOtJguxmGI6RW2jNAL9wAtwpczjxzYLrDOFMiTQyP3VCCTG/AxqZOraA+ZThq",
-	"EBKe6wRZv9JMD8m4RGYlgQz0HMNLG0yS5IoVeA06u4DfTEslrKa2HcOoLypCtiAt5hUJC7L5FbniwaK5",
-	"H5WE715JWO3kf89wJlM0jo0Bm+Q6zenX7O/NQ5xUpYJOFVf7jPR5ZHZHZrd2ZocqcIEADgMiZinWtR+Z",
-	"ssXBVsRpioxxm20CpzLnU2c37SiytbXlmmbXupaTztDrI3yhKzrLjVKMcvUxvcvn7nobc/15A858xQcV",
-	"jNrF0gfcjeuy23YTEXPCDM7JEAQarJxUHRESWAKIsozf9kUk0/7KlpIjhv0CmsAxNe9ZjeyozOzOnl+1",
-	"iHTM7xpb7qNuc9Rt5tJtLjag2xwaXBMREePoMiUmvzbokOnyfYdpKzsX7oeTsHLYgvrYrOMo5o5ibkMm",
-	"/IGJOZfEM8WE32D3EiuAu2Hi0MycnjA1RqgEg2k9jrG+li9ZaW0zM+djYcAHlo0jVSg2nYeDGHVBjV52",
-	"zL1Zm5ial3U/X5oRl9AFL0/OEIkw4UlqQYdTPIQDyJUk6DzDQ9ABswv0QKhtdx7JKHHbCSRhT8aREWp6",
-	"DknO1qjcnZaL0gfw7oDpO2FYIksN/l64B+9bHslnl4CAkRwYI1AeRnxIBSHC7Okh63CTzVbaOnulIku3",
-	"OQZOmFOux0jERz5E5Ir+sf5yy9kd7omwOV3BHraUTpq8ifNsPboHxgke7cpHk7KYepAhQPn1wJl2tUDo",
-	"AIcahYs57OmxBZ2W0pGf+Z2mcayDWSxB5weaEvFt8u7Ft+9bjetn4mBWaJ+0Fk/xNuGq1IeqzPlXCejn",
-	"+unp1/zD5hCcSixpf+38IxFOJ0IwsFAu74ulOlPBwnDzQuS0H0Fmv8JVTtUinW41wjydW+zSB72dpTp8",
-	"B/Qq6uDR6XwURvsojPbRczpbw0PnaZVAmuk3zUXUghpeIvsilkpMVefeKddDUyoGrzeYGyP7IiCOZkQo",
-	"8FogPmy4yW3ClE5EA64UPOwxI6xOTSjYsJzB+cAyG+oB2LADoQI0mm9UoZwBaya1oXZXWsUjegJwSqyk",
-	"7PMRu1V6WGfXygNQA1sdErz9YCCU65NFK5po5LhMq4BJdaNCHQl7RZcPuWWWS5dU4XwAbtwysSLu1Nln",
-	"f6HzKyITD1ifm1sRsRZ926rfqBu1zT7Wn/wmHpYPeeOFnFS/uUirajhDMsv/svkRsIF3w4kIhHWo+31u",
-	"GywEsldJACeV8nOCmvgyiLE1DPmZK8fsn1sat0xEH5lTn3/5Vahu0qs1np5NjD2A31/TtU/OglpfKvfp",
-	"PLuWG8NHKP6SUYxRNW36tSmzxvPfzmUommkwoykLjpOVZVf4HArSmjzjFclNl1lykxvZPLIt9D18cDyJ",
-	"npBYd8K0Cw4mfOyz9nnnaXgmTp5cRI9PLvlZ++R5eB6dPOmcdS46T9s/8POzWlDr6z7OqtbXd77DJu23",
-	"W73EcAw8ekMXf5x35BGM3IUj6JDBxk4I1lLSl5smYec7ndeHOdvcyhB20w+RD2Q244vwjD9uty9OzqLL",
-	"JyeXnccXJ/wyFCfnnTP+vHPGn4SoqWQzztH5y9MuqEBLTPl8csor+fs9y9y2t78kgist0ld3woyw3NF3",
-	"aXFizKEOkDzYt6LRxbSOVKFTffMG4fQghIQlpr4Qsl+sLZksUkWxxB62gHDrqYp0E0ffHOIzmhEf2daj",
-	"OhvfOHgaXsiQCZCzHlukc5BoN2rIi7pHpt6B3EPU0Iih5u1Mxaxo1abmTt5pQ3ESzozoCGN4PP5WI+70",
-	"rVdS/Kdx87Ic6lA6ceGOLMzh34Zj9KEQRSNr3ChYDnoxImRMtMMr2LCJ1oimsUB/UTomP5Y4x2FZpp96",
-	"YoSwIKFOrVR2fov0DUz9DyrSGzFIpxmWxUzhKKVHLIZ2M+e14hylgFumD3lLFyp21oqB7ndHzercGVxI",
-	"WGBkDvjjoKcVZg8g6U7fGXdBqhIZZ4vy+OTsvLQocI0SY+v25NPZM3/JYhs8zYOKBz9g9LYrpESwRpGO",
-	"MpJ9gOCClpSIvbBty+KNmPyYfIMjzThNsCDFXvrD5kQYsZqlohbb8TXe4/ErMNaVPH/l6PPUtqPDnozF",
-	"jbK6L0gEpSrCqv4Ri8RAqMj6MLkb1AnjLEv+Cxhnd9LKBP4AMddwl3ZSy2MWacJgYImIY3hV2JuficOw",
-	"D5mDv1JFvuSgLJTs9hJme7KT7I2PkSs7dAyAWF6jFokQlNwIxghKvqW6IEvQaG1pkl4z4phsev78+fOT",
-	"s3Ny7uW/NAdGhJKccrWR4Ga2U/L8IsuExYxTZzC+lDyOdS2ooYHvv33D+zzS6fwyA/m6zxRFroG5oh0D",
-	"LAO7raJZQ1uHv4tQK92XIVyg8Fcey0TSzT+/fgvfYzEXjgm//dv/+uu/wv//+u9/+2f213//2//+67/+",
-	"7X/+7Z9rSO+DlIDJms68dS1eybNKfrAi7LXzlaKG5vq9Xv/8xxMUlZf4gxd7Y3ddZD9OM9XEF9i0caOt",
-	"4JfNGjHOcLxm27WE47VI0wfieS1Lp9kAdMgk+zwSq6apGsFvT7oxt/aEetBPz0393NPoCQVjD5hsCWFO",
-	"xtjgdYRaPyopKCYQQQf4coaS44sX4Y6CyxIdn33BFYqKgpczMVzGDdY6JatR3MHCtoDTtTChvCmjFiWe",
-	"yf6UPNYfYZI/wxw/uCkeW7euv3Vr7quj/YSVzpJb0WDTpSsUlg1Uex/p3gXbtOYDsD2dxhH1im0LofLR",
-	"tEdA8cVB8TimYFz1WPSdMFEqtpVXu7iHcFLanZc1/vltnsdEPWr+ABy/KJpJPxqdguIhFUsVCPJQ6tSS",
-	"edDTdiATHueNnHvCsL6I3Krgc7DWIkrF2GyelWaDzGXsiqflKyZFysSarCszd5y3bN1jB+9vIgNv0AKO",
-	"ywwcnEs655a1jb4VRQfdC2434Jj702JCB02j+5K2KPE0z9qqzNEa35CVM7WOJLl9klyW+g5G1buXaj9Q",
-	"IFg4emV47capdg3u9Cm0jY+LRbJLr/qPo3L+DTBFhRnpuMhwTB4+Prt8VGeYF/97ahNsjdHyQI9eb3XJ",
-	"BH3GEwR6rE8AbGQKR7VHZD6EDFqwCoZ2EC6KUPddzO1TkdnkiCES9D+dJqFGTStb7trS5P/Cn7GN+KSP",
-	"cuAoB3YgBxAvld8jB2ba+Jhhb1dhvPehE0XiToaCdTnqZxFzRjzxQt3pxFKJRhYdxob30hQdvM7tRwi6",
-	"3KJbgzraxzF+iQh7hivLQ3h1nb3iYe9GUVYVQvS23r/7+KkFrJmz1oAnvRYmjQwLcVOKUoJx3AIh0Aqc",
-	"HzpDtHX5XtiONY2xBRO6nOPYOcJF3GncqFbZr98KWKvK0+8mNfV3LFLGH/PGA60AHp9/piv7ot8Whq6F",
-	"5aG/0CdOfxphw1R478jEN/QUakqLv1phYMdOgP3xMLGtQo4aWL4ROVhsiz1s/ac++iBbj2CdKVes7WrZ",
-	"4FKfWeeSk25UW/Skor5WqLTfOThfnyoYwOZyBluEBjgs8bCnQayKLwn9CNuDiWpvnddIWmb5nYhYqmJh",
-	"LRN5OFtaQlImDzPFoEAwd7JhjZzDqsNlbAM6BQON5f2W0ti4hWV3Uzi9OIX3n+bu4FaDPT67dPBXbp18",
-	"eiCGQaS1iAD9+Owx/Od5QGGPHMk5jRPM20J3A73mwY1q60jCKfNqBEyDyPUBOnBYS0YtB/rFmREDwRNm",
-	"eUcEsGy4BsNpqXckfn6k8ppdVtC56VJ2lK01au5A1YJa2z0MoRUuz4PM/Y+MJvPs40Y4/7wZh6Poi6Sn",
-	"YcJDI5OEkqFKjvyfuEp4bRX/+L2e7osaKt1Jr9aolSkdtS4/zaWnBHJQD7L0rD5XvCtQu5r23lO3yBkT",
-	"Kg3E8ZPqUu58e0ptnRooMkn796/M+RR9P6e0xjO5SIXj2dpO3EKxnKzcriRb58hLPx/bjDlfmOejfV1o",
-	"oFMiOH8uu7kW3J8qHaqQRITof6ThBt5Xn2dg5/Kgtv0oCZ0sQrLHxCOpuhmTzQB7lwuYhNxEOGId34mN",
-	"qFQ/aQPiEMWmDbkiDcREzKWW02CuKHc9tYLFgt+hfAAtqxQ2qZM88uqNL9IOdeRSyiTq+5hQ5dLAgywx",
-	"S+NOejRJemtVrTauxIcCj3zBja9WWkpeJOigbNQ+f3xxXn/z04eff/7jy5/e/PHT5/9+8evfv337+eeL",
-	"y0/v3/34D//3q8eXf3j32+Uv756+/OP7v/vvn1/9w+WrN799+vndIr18y+P+hO/epxqbpcPg3EQLZewu",
-	"FhOfGjT2od+lt+AXHUfCTMs8IkpA9dKynrt0zRUwQOKVya+fEb8Fh4BaprT/rWSKmWiaS24mR7Ei1jya",
-	"DQqEzUx80Ykt5M/oDumB6NUa9jRWnYDqiBcGDr8hjrM2YQ2fJUKPJGsHS2NkX2Zq88d374GVdLQJQbts",
-	"DblRUnVblC7krnhgwaKDufCuwLKVFryqlSdv0jMlxnfDnojq7EO5fsZSw5SrLDzcThNnHtL4KDczjorA",
-	"Rzfq/qKVadUoL7LlPqwgMIx5w+FfeEUtqJ24f/HyoHaC/84dAcbzg5lhoGLCR5twTISpGktqhdldrQae",
-	"zlrj4klAc29cnNefZGN7w43kfc5eWwvmA56jWuOs/uwp5bHANY4sakE2k7l8c+e11aKO/hBvHQ3IE890",
-	"OCAMwKNuAhcPtbkV2cGs8FttJsKInGUqP/2YDoS5k1abnPllifVkWxlmhSDG6sr8OoXLgsLcQA4Qqpcg",
-	"vgvqmza3zOMh5ZhfSiOT1kNl2UgkAXOqFTzf6Fj4Rw3pFsH79FRugLkCnY8XH0rrGjoWek/BB2CTWRki",
-	"j7USC+LGoe/ls0x6rHUdgmncQOfMaWjvWgFrFQnsy4mKgMhalJNPnhfO7ACOiO0JkaDTw+ihxQZX3rVn",
-	"EyN4Hx0ZOEubaB2Rli5uFBXsXMGD8Dp6MvpL0aPo6wF8lIT8V18GMBMsZfABlhZNiHKEWpIYbjMBjtuq",
-	"syfo1aGQjr5Rfa5G7imWmVTNEiLHLKJFs4hK7v+gdlL6pFKQFyhv/F8dHcd6mA583CGonYx/tUxi0mQh",
-	"i0flokMHv8Q8IXdBlcxyw/YAgBWSCy448YBnc42PdCE03qRlLk1yysL7Hycyktw7QAMFGw9OqncZuZum",
-	"vR7fSrD+usMcgGtlblaOab/YAAo3zl4Dr0DooZq6BfjbonrDPC/Nyteq3jpmwq3+bsSFyyoLfDK9VHMU",
-	"uebVL7qztlUodC9CITWeu0fiSXdIcJHwdEKNUCungVP2qfx7kWw+j8PHWRjr8BaRUE2qGPB0EK2uY7Hz",
-	"YqAsjphWDcatlV0FhByQwcO8ihOwQcwVSEdgIifpwFeRUeiN5BbYlPuRC7iEx6Dt+jFYoZLmZEr9PBHp",
-	"cQ6bX3h+sUzoGkPhjqWTq+AF/vr4iQtpN32FoK01zrIo96whZtQ/p64NO+IeixoSvqfUnKMnu70J8GUF",
-	"lBQXc9iHPL5tSkV57IgGza0V1vZpeefAFNlYHiJoJM4aCEon7E5FdRjPl35MrMGe6E5HhiLSYQoDrxc0",
-	"tX5cx38R+DB7bwVwPu8LdDe6CGnhEYHXmkUco24nviR4rBxbaktFdTYTjKlWpVWWiKP29aYmo5ta42aO",
-	"jX98flP7840qUeuklQTr5lynlWPyWm95HDIK6EgHtOc3ah5CCIqnP4BNuXd46NLloDw7l4/z8uoOC3Wc",
-	"9hWGYO0VFXChpfC7lsrFb69agePRtB0mVW7DYDvSmFdMeau25Aw7kmSRU4pc3tMcyW/wHSnwq6ewTvPQ",
-	"X7PI8E7ScPkkriYCO/6iNJH2NguVwwaQKuMEk0N88QkPXh2ts8/O50+wsP7ZKrPj6nnFco6v5c2gvFQH",
-	"oViy+mh6s7uIam7IH+Pr9cHuhBVGaZrHFellLW/vN8fcevTYIWbZg7UwYn2CheUq8x5ykCM28AF7zmxm",
-	"dnsYnBG8OX8JyFcjI9GqTwlmvyB9aHeh7GVFclUnqGq5khHBJ8PvRGzJescjE2ubYGrWgMPm1xaSDevG",
-	"k53/zVU85UfRTdVB46Ai86qMPv4I9Ov002qeNS/kKb5krsx4zDvN6mDFF2CgGuke1eVOGdUKuCma+5kG",
-	"XUBPcHWa7PLsWZ6/MuQjn+aTtTqlsveqltxdkThK3XrI7KgAH7ACHKzIVdaV4Xl59myS0t4UjPMsKE6n",
-	"vPCifeFMM3qXTudLOwHhx9T0ChWLfHPeG8WsSFzCG4tSweBcMa7EkGLBlt2KQeJzH3rSJtqM6ixzsmRw",
-	"fH1+K7zvIHemV8HO4CU9bhm2XqlGjuGYJQqvp+zceVP7iS6W02Z8Mv/cagzy9RNc5/9ShSRQwQbwuyx3",
-	"/DN66JFzgvZKCIqy20tqC1qnOO51pVbsB6vYkk7xgohhGvHOp0ScUur09LjYO5dK4GFbvOIwiLmiNhVO",
-	"m0AFYmpg5Do8wJZBIOy12nBkhF5SC2on2V+rl1x713XFpk0ZH/y0Hge2O1EF+PxFIxd+aWBMSpDntTkw",
-	"umsE1jlElKkXGT0YiKhqVfa8+HqM7www7xzDTB7STSubxhyxOd2xKKqctaDW1Tyed1xiEZCrS6BRdxjm",
-	"RsXKlLx8y7bt6CQOs4vkh2ZHxlPUKyxBcPRAzY/2S9GqdGWVVB7YUIftiw6uoIzlznjXCBGBISiTGVrQ",
-	"LO8N7dxOfThrIMgFaWaJs707d43boW+1f810Hes6ihhXjoSpjAypwEvSlXSu06/0x729aWZqWM6xkhHR",
-	"Hha0HsXdSm6N6dS3rxbLDIlIDgdPUnsiCiubsGQjrOjCkhHuyh1Yql0dn6lnAMVEpM2SktCJjByozl4r",
-	"v453XkxT8Yb8IiJMme5g1QgCpYe6TxktMmk4fTzA9oNYR0v19r69qAx745m6zAphScjX2aR+gO4Qrxh0",
-	"pKAGiTiQTTlJllUa1u0qQWjVMr86L0EYvOfWYgYit7fYGdsUGQiaMkvpuTtynBwsM5rpQ5nOj+YV6YOB",
-	"0Xforp8iyF/E2qZGWEo4ojwpzAn2p95Hf/NWwNmJCfKoiy8XtYs4X7LBHbNTN4Rx55K0l3Z5zMyV9Icr",
-	"T9j8NsDlIlC+bqVCc5DIA04oGpZNqUB85mK1ALydKpn47gI9YZjFNAcQjm8l74tRBnLSDLGpiS9jM3Bn",
-	"R4pCJeIC2CklxS+7fReeDnccduHrmFYDxxPseCQixpkVoVbRZNeHvXR2tHxgOEs0aRRKNSikhzFjSmTx",
-	"zXPo8LXwl1adtYCntxrez0o2YsvZFfB7HhLNr/JlClHxZ7r+mjl6QBgTLwZYe8TcwTtxv9fHwbfzi8d6",
-	"703ErpZy1bijt9uEGxfCv5MJGIUIdm2TAisZ29Ei5tEfikBHiLWC2B13PEydd2EZStyhZ8ZvSKVCliuc",
-	"36Rzxt764iWen8sV9bfTr5m0XYtbJh/Y4SKNfZ9yOlgbGe5rWHlGd+F9l+fVHpuc2Kp8Njldb6zF8P0c",
-	"xX0vdtRZeEtLNDVL2rNqkWc7ezGNRp3NdRWw5VDU19mPo0wXc2GnLKsYG7X3tNN7Hj6+uHgUlPKYsxZT",
-	"H9+9p8R4D+g5pjmBZR25NlIIHudYXSMrKHJX+LYk2FxrcQxPtwCrqVO7hu+8prBf7pbQYYIVYSxKk9Fy",
-	"WtRLj1eyC7fWQTJwz0vGFSP6Oq9vLboe16ofnRrxuwiT75SZMdJesj6krkgTLTsqmPimGBft9ZFvHfnW",
-	"hvjWBzxg62dbwntLdogz/pPRfdYaCBVJ1W268bQC1t4Ih7imPuwPqFzcOzpYW9jkxDtMsOM5PZZYilSM",
-	"q5EDIEEwm6uVtJsXual4WEzis4hj5kthF8EeL8y6TJjH5OallRgUWNlJWpINZO7V6fG5V+NZzoKHvSBH",
-	"h3Y1UIuE3QpvPazAm0242UrgLX9RLagVXjt/4K2wtVnWM7qqqkfifpoz8AaqYRNv2VTcL8sCN7yDxWg+",
-	"JoB1nyARRLTpFOdCF8bMefeCK6UTZmMhBq6nMxKi0QhqDSyRVl4vVnO2ETcmbpN/6LNLPhuG19+gjezi",
-	"LimRDLW5nd8figWFKEYHBmirmdrcsMDvsTOCb/tYa9R6PPegtqUe2FHY01aHkkrp8nM/dY55xog7KVuP",
-	"OmaEto851mUucBh51u8Q8T5tx9L2SM/tlyHlfOjOHdA6u3Z1uH0+Itg0J50apDNLL6VExPqpTVhbMIN4",
-	"mQ8z5HnuQe5dI4TWqSP/FiiX7ikOuh7fM+SU81USejPr4iYlIh7w8iHaaQRxSY63MJ9ZlEcsSZA7DD/m",
-	"+/mtVvTPSh9zZf2KlSqeV9ZRT7+W8gHWEIUsDm9tLZv3UFnw2tOkVHyeS8X8qkVCikdFZEwRKauqniQ+",
-	"wiGwrM2jeHTFbGK06rIOl0nvqhQDtkwRJvlCeszlkhzyW0uen8Fu9igcWxxllYO+yOQ2lEjf8toNwmB5",
-	"OBPL/u7ju7cM4RsYplJjpr1rPT1VjZqlIF0TJAHBZcLXbcFs2u1i8kEOkB7BmvWl4k5TvUtjJQxvy1gm",
-	"I3LDIWYUncyMxCaz6Mu6XEcbwlceIr3R8JdIql9BPVt3Yn1B0NjECNVNetaRgEueBolMKASC5S32/7y0",
-	"VbOrjPpD5lKVatFHfid8ncom9KFT3hcgwb5++1xtShYFmYGOCbi6XM5CPXA92BLsDiYTywYxDwXxlAI3",
-	"oWb8CdlvCCknEOTUTgQXi3jakYswtgXwPtyECdY0V4wA7lwXv9lukCDTeT/2BLagcMDmlCKVTXNBSw7W",
-	"I2cAR/azGvvB5URy8Md2s+bZFtsY7ytH+kkb1tU6amSajiKYSqYQv5LqFy2oSa0cXKiFKM0+iOlNxDyf",
-	"AX7C24fc5soUlSn6kkbvfnpQxbqINc6tPHmtTpuSHkUvxNLLQq8F7PnseV1ma2WKiLsnM80W7fB8oOyx",
-	"GtNyWetwWX8YreGuUjK+OYbqW2ivz9Mlu2qHuRifqblHlmhagIqndqtKDB2c7e9aKpvBxV0VgG7boqNN",
-	"1mhPJmNQvAcKsrvGRBDc5dXw7LbLvJZB0PTa4AB70PzCU7u4Fx+I4ZglslwFECweyGvYCVzIpZlSkvCw",
-	"NztFZKFuSVcLJIoU3n2s0N5YhfY6M0Py4zI1P+Q6trrY6QtL+u+0jMS0IfhGVNlFxS4AjqCwpUqwyRYj",
-	"60jRuDw5u/h09rxxkUVGZCx8w9CBQ8So/z7oIpNB3NDG+fnl2fy4Ped5HMNn6jVtiKBMMW+j/umRN7B5",
-	"diS57/At+7wrTn8fiK5r8i3vRNS0PX7x5GmtUXt6dnl2ycXFRfv582fPnp63Q3HZvnjWubwUIjxvix+e",
-	"POMX55fhs6fh88vw7IenUVs87zx58iw8Pw9/eHIxAzLZv+J559nT6OzZ+bNnj8MfoqdPnvOLjuD8LHzy",
-	"hEdn50/4ZbvzuHPevmiftZ9dXITR+ZPoaXj+pH3WOTvjZ8/gWfJ/iFrj8fnF5eMnQS3ppf224jL2Nl1F",
-	"VGViT9IBCP8Fw2B5SklQG8oo6dUa50/PzlbLL8kZ4J7llmTxABwg4dxNJJcU2feepZhcU1YJNQ9EkN4B",
-	"NzijFky6RQqtFQasbGzXAvKf03+NkXfCB0UI2YfqxMlAJ17uGEyAei58AUTeuFF/9/7VzwF7//ZnNIQ/",
-	"i/Z7hnRnA/b+5U9kUr95fxmwN4+vA/au2w3Y5+vfArjyDf54/eYDszpVEUZuEn4rVOBiHChoYEDAAJy6",
-	"y2QS+MaNNwpm+cCyFzS4k0+jgaBQDsIV1tlrHAo+GUGijTgRCth7hL0HYfAgyd+//bnB0oEL/mDQwem9",
-	"DvooFAGLxJ0Myd5PZF/cKOT2Ie8Lwy1FKbLKkP6Vz/DBtaSFRu8GVsKBnGqNcaSWR7Ku++nAF0KFZjTA",
-	"6lpcDZmwWAqLLRqvmREDARLHVzlga56WjLAdY6ugM5/8vRi1sn6XeJnb0Azzn1oxuq5ZMMFC10g6XW6+",
-	"mAPQFniM0IXCLQtR/elM6EJXN2pGAhEttdO0cNj4CvjdYazTGMEqufQjkXHe+SvRmsXcdAV7eH52xt7I",
-	"HwN3+tjFE/roobEK51/CNiQs0Y9geOdP3AhGeQ9imjA5kSpeK/qDZBQUO6SDxCHSgPfgENzVHtsLbgwK",
-	"A5aKDeQXEVvqsEZP6XFq+dJyRyK4UfB6uAu7UxaU1/LaTWy165ip024vyUYJk7hybS9hQ/xjSUBQizXX",
-	"Kb+q+SVdVlZkN5ve1U/jRAKNn8J+nJDqUtJmYEq1Ru3/ev/yp5Pz+g8LKAsloTUwMNVEkk5FD61ywWas",
-	"tZAwXmI+2HGJeiff2/WKlKB7vbF+Sotqqtmcv9b6/MuvGFmtNS7Ozire4DWWClTwMSYmiYcFcIB74gsH",
-	"GdHncaNIYLDz3AhierBMSIEkZyI8MUkiDDz///nHs5Pn/KTzp69PH//5P1U24cqN5X/0ujvuT24Q6DbW",
-	"Jq4tLW7NaAxHHfl705EXV4crfTROF/2WEytpjpl8nUfp7vMvJ20UFednT56fPT3/4Sl8TZ2iF+mrVHQF",
-	"nX4tsM+5ei4lpI5ZcoTkhSGS6nNV1iqp0Fe1z0fMCjE9fbMoVncPI3NkXEfGtQzjwlh18SgfTMqlT/sj",
-	"ny/q9+WZ7I8roDpDoDjWqgyBIpPbUCbmp15uW9oEsy3LDZacJUzOz6modeVIPhlh6AZAppq1u0v4rSDG",
-	"CyOELSMjZ+GMyBUsmnVnRI6zvgA9YuxiwYBTwde2g4zHe3Sbg4yOGyNCEui4RQEdSG1YQVTMzTVWV1JO",
-	"CxtVqaxcY1AYFaO8nQc3Dnr4A0Ei21sL5FVnl2ePkc7gKljhCfWlxy05eCYVoHt1HqDosyn0X3Av4i+R",
-	"yHKhnzrKz0ftIu349kmCjvRQrcFJgUszFyfuLHDpW61EkVXMTXmDqFMmvLkaaqeR1Kf/efEbSbP6z+Wm",
-	"18DV26NE2OrGUVMfV6kc+GmWCP86DMUgOcH1tBVnOR7yka0Yw+QEvEPmpbQDDXRJfKvyea2cpFoZ6IZz",
-	"4Mx6x2Js6uLs6T5u78obOY2ZlHfW7weRSlWWTthz8Qqg75krD+N4fD6+mtiofRBzOSag5pmEZ2LMpm4Y",
-	"W449vXQ8a3llc8L+/daVz9VFZyzVrd1VHu9WtfSpebzDQjjHClBkQI4jFbhYUMuasOUUGmQbdfY6wZb3",
-	"lnTufKROc5CWDVIz0Fa40gOZMPFlILEfAiKo9XjcgUcOXcf7HMfaB/Yw9pfaLOWOs1gq4fu7JobL+Aqf",
-	"qyKbR5YKQ5HjykWf3zpNhOaKYTSuKKeuzggRBvQVvNJm8RKthDdellBeMrMls+tp3l6JcUs6C4U7m9Ov",
-	"Ut3WVkh5c5tCoNl4zxK2PgxikRL0BV1W7pxUejueOG/H5DyCWmqwe22SDGzj9JQPZN09tK5NF9gE0vrp",
-	"9R9fX8P/wusX1/n/ll2HaRIR3nXFboUYuAC7FaER+NfQxQORfrYsY65xYCSqCSRMaZboW6FmyRnb00N1",
-	"olUo4GdY53VYLQU31zS7JWF9bRN2eXHmgqRsKCMKrvVkt0cwFVnXowI1EQfhNjNkChHkBSl4Di/tp2wm",
-	"RwNjrwyMpLAxRxPjaGJ87ybGNbN9UG8GMkxSI4oq3dHO2KidcSeM7Iy+Y0OjWCaIKSIhVw9ygety3khT",
-	"tizGajyblbhg7tTD52csIs7MHNE8IkGfKdsTgRt5T/ABtkWS/CdNoLp/YVZgCMOmEmAfqJw3xkAnYF0x",
-	"hiUrZY6h5GMo+SBzYA4yTqQ60qfLcuIcmCNLWXFlUPJ0wyEiYG7fr/R5XTDtsE47sWgIe+AfpnRbR6NS",
-	"MftVhrZPmAIdV/LOeCdBfxXlzKJAmpBUl2dFITUz8r1EqSXcuGNBsiqcxo+uhUKimdV9gasvYiuW8cP8",
-	"Bmf7GNZekV3BKpZDD6zPI/S3CmNKmPzLMKcSFP30kstPFfVzzNXJRXNicf8obPI6e9OxwHJDBZYDo0MR",
-	"pUbYNeJhOyyQMhp2gBxv0ea8LgNBlvtKVI0rMbLbFWb+alA4zFkjyqa/fa0Y3V3gt7VG7Q9vf3nxYSls",
-	"zJ6MI9sEMrG1Ru0XwYYIQpdo1tWsp9HvNA/IpduSua5ZRGP0na0x6S5JjQoYD1E5UlJEAQwUNi9VYSzm",
-	"h8gUz3ID4MfXL+ED2IJNDovwl//3jsfU+JNFgsX/8U//n1TJX/7N/OX/T5hNB3/5NyNFapCrwEXEMEKt",
-	"rIwcl7FOq8FhkRiXFtseYrkYLnFP9lmbh7fZc7IplicFx1fnoTiEQgm5QZ573eWR+B8obfPe8lI1O/xO",
-	"4wgHXIE1849f/Sm+rrM3/C//3uXwWtPlSlqX9V17KY3AfufM/OXfulIrHgtcAA5UnLjf3IoI1eGUeazR",
-	"I/uix6XBgaDQ9540gaGxnmBdLSxOtzQ5mMOvvP2Xf0ONDmFJC13zfzg5e1ICOc/I3hNTo2ZTm3CpeDsW",
-	"Tavj1PVrXwg/9GK1OtWiJNlDFPRye5cCPyZI9EJHmH2HRr8uAs2whz++vn7EsoJDHucwmnhQ2yNMBVMi",
-	"hktfPgpYT8QRfF3GUjci1CbycJw+mkustYA2JRMM+qLO9rDl2UUL2+p4JuXDzn5RiQxLDZhvlIOI4axw",
-	"dJk/us7ZmqoCk6OcQVgkYCD4bMT1Q/QsuAG5Ae9yqazPpjMCNAHzAKRuHFOcyz8EXpNBj4KRqRJ75fQI",
-	"CugrxsMs2j/kEh3hQME3KulhmWBe0EbKeuBfkYPKED0jCM6NmlnZWQx/u3ZHsAxdwR62lE6avImTbj3K",
-	"qxgza7iU51csyM5amlXUJpJAK9LtboHnx8V4STIVhcw6BMWy/PkenrsUu9wNRn1p479VhPrZ4PTTpMLS",
-	"SDlly+30a/bElaHqx8h0RaD6o8Z81JiPGvPqGnOwJl57sHj783PQ/an4Kg6ywsde5Nkbqvf6VdqEEFaM",
-	"QKQUzL/ibNjTsZhAunfHt+F0ScJTrKr1mlsbXKzWazUNcd2VXnNJnik8YUljdgelYIfKMKbF98hK4znt",
-	"lc5ogUGvX+06pafvKKK3TWYzJZ7HOvKLQ4POl9+H6OoToTbfEJvHwKhHlQjRqK2SEhNkX2SYQUiiLOlh",
-	"1PAhppyOfNgwRHhWbm8fBWXAKHRRULZI0YERON7meJ9zG1C7ENLwgqI97F0QicYmcPMyOprzehjddqOE",
-	"C+q5VdreUlxx/Y29j/bJ0T452if7aZ+8zEa475rGB/RjlwTEhtQK2tfvVa3wfXY4AsKX2+zMVAiuSnsD",
-	"ioWKbN50hx5VMHsqu+5kbTAyD/tUhWUe8U+P2Kn4/0bE5fcrpw5IIk30y16v2Dlfm9jx/Sb8OPdd+Pyq",
-	"9S3DDNaMv2FAckMSaIeJqvtg1mKxAkLqwnFFcGJYEbIHqeJaaTbko0Ld8pgswZQ5bVieQLVkiukhmo5Z",
-	"gum7HJQXBcH8FuFvWkYf6DHfuB14FGyHJNiQM67dnKLcyuZ0uqEL7nueXtBZsDZx+hutyr5LUcquLvgq",
-	"Bc4pqkqvXlCcGsFvT7oxt3aHLbZeY1t8gXEOFY4aOVy0gwnRRTAwX5Xf06mxOVRYXj9x8TjHucdv4EhK",
-	"1X0UMIEoHQg6L20JDSQo5CjZDOQ+4gk/KRCq7nRkKAyLBTe+RNCBnZOULdUjUBeBYpDq7HHekCAr6C30",
-	"CcQEqLboEUahQ4L13lzKTJaFekej+4XKkMIaWUHA2bkFePHc156wjhiyxEhhJyU3noef8TjsMvMpr/Rw",
-	"4PNSAW/TyoZSp85i7mk7kAmPs2pubArYF5EMF2yr+mM+622nHGVv/kDOkwom9cElIn4jEM5VoXNcBtxU",
-	"ZEUU9Rgji+oAejfluDaLQDaHWnWEESoUdvkMJN+O60XhYYdVLQJnMErjbdSLFF9VC2qlV1dVZuyyP5VW",
-	"d0ItGLtYp758QccokaEccGwwN5ei+cJo+eXkg067ginZRc1ZKUFSNwM8+kzZvCgoFIuxzyTviHjkti3b",
-	"lMI0nn86e55PY0HHx0oZ9GX62rMc+gLhM60mMef3MlV+RrZ1nX3EjqNk79xJhEQYCD2IBaWF6zSxCKAE",
-	"fIL3KUWneFJnoZDlq7VTxWJvCWtJmthNovTYhn77Osu0En2QFBjjKRzu5Qyxgk5y+jX/sHKW9ATtbRvG",
-	"4yhO1ylOg7VR6OEm2M6itv3JqS2NsiIgUKLxDWXVUuty6brcYf5Xo5RLO+SWqt9QxVehiGOML892+Beg",
-	"jTjrSKyeM9jSmjOTxmJWi4RV9IB1J85OodDzs9Xl8k5SZA+e6Gdnym5Wyp7S+d9R9HC73GIqzA3q/RRW",
-	"AaPAV3PW72caS0QJ6d51MYUdRQo/9gSLRYew595K3ocnL6nL0wHcRNjwqLYd1bYdcnA82Jvn4D0dR98v",
-	"/16dRZfg5mVfeJ2xzt5SAI2CWh1NPbTbIyYTK+JOg4WxtvC7NiwxXNmOMDDc3MskrUcPwJgZOpEnJQJs",
-	"4GHKA5/d5LMRPoiIvTDaWhZr7aJTnHV4X8YjWLifjIz4qFR+YESfS9XUA6GWlSC/AAEc5cdRfnxb8sNl",
-	"sFP/5wKrXblKbpYwKajCqwcJXxcedlBBwr1ElNttdLAgx+fmRPNwto7R/bWwvktcewzgLMR+seJgzBXy",
-	"dGGulVph5l0bfrHmYGFOZ3sWLPzc05RwhNvielQf/ZjzabafesLlbPm8sKCYHNLhIbouCOYzoGBly5FT",
-	"yxXStPzpblE+lQOxcmBZ3sXhQ6OjYhTUJ1GxvBuMF0DSMn0nDCnOqYqFtfntPExQM8CoquvYYTTlZ6JS",
-	"3OeKd0VfqCTIg7KY9lZM8IJv+8WSXlTNY626AsbDVZb9xkkvf9gq7AmMvBnxkW259K/yDB5Nyiya9Se9",
-	"R1HbBXnKkixjd7HUfAzfaywVV0Bg9iT2f9Wb9xYUFLzTr/mHtURcCxu6C9PrqKJsTEUJ1kbWBxuAVYUw",
-	"wVFzqQSShteXFqni9SWWs40OQ0syw1Ohvn2v6q53cIbqm2mEYaxthlrV92UHk3A1Cb8VisqCli8AFyqa",
-	"EGTfcreho9A8Cs0N6baf+K0oS01fjLicUiuymsk1eCZfFR52bHaxoWYXukPFXI4k6LNgg5hPGwz8REJl",
-	"BRlWendXY7ewqpfBT4u+bJc+2EmmezHOrRyNLMgp87sK2EQXhE3kF2lu2TDvtfBwv91zN6kbGN01wloC",
-	"gco+BXliitOfbBrzJG94yjhrS5P0WChMIjuwP9XokJc06wrJcLHJao+cHe2ZA/cXPaT6NM1j3yKBW0F9",
-	"hn5Po25VGGq/aj9eJ8yKxGbTeGCZPzgBG2JzW3QOxtqmRjywzPY4tXmlSfcFSt5QpypxbRHq7DM2W+LW",
-	"rQFBUFwxzuDYGZbLKqrExdrwobSi7G/NxhODnLSMO9CjcSCKPO3UpKQUt42+FarBOD6CSZXNCStbqIZ3",
-	"5LMO4HC6etwg84fyxDPkfLSzSlnyM7pTp+jCDGk7PGNJct+d87Wwnd+p8/XvgHRZTw9Zh5uMkhBIJuyt",
-	"EF4vKKqnX/MPa/Gwlohw961pjwrIfiggwdoInyzNXLIdmItWFOljb120pVFWeNhKTGMbPlLKbTxJB9NN",
-	"688ZRvNks8m5u0zCTvyE74JXHZThHaVi8zY3vQTs7eyv1c3wYmdHrW8ZNhpgD+EoUcMwI5hNZByzKBXs",
-	"YYfHVjyaMvJIK1HV8rGtdSy4Wm87xyQR/QHmMP4pWIu4mgRsplUueAgvlvFRdi5y0uvpvmgiFtcOUAM8",
-	"be1h372cxeRm5L6bji9TMQYbIG3gE14yjjBu4QGnZC2gFPyZq4i1lBBRy/lwsw57rq85tsq+YlaI7COZ",
-	"iXlmTZZNrgdCBUwr1tOU5j7kwGpAw4B/nRE7w2ScZeH507NT++4+kpwks6UoZHeGV7bK36nZ9T7mKm80",
-	"ie0qHWdY2uLKecvp145b3rWYWwWKWBHA8ruTZcGaSOJwC/ZnnOv9MUWKg6ywRArUtKFi/WL9VkE9RdFm",
-	"nXWxRCA/L71fXqqtu/B+kkIvC9SzpKK3o4L7AybZexpTxVwpbE68Kal0mguDr984yU9N7hF3MsJUcgf6",
-	"yb3qiqpsrG3C4KjyMKmza7dchMCVZa9HY7GUbFqz2EhloecS7IVH0QsanxvdoVRslvnP+afzJ7n07ouk",
-	"p2F2gx6Z+UonwqPvp/22wN7ddigT7COoO50FmFZptRbRvo98a44iQa6Y4ypwqDGCQbkW2D98/SzMG6rf",
-	"KQv7KBKbcx4MrzqHYJSKwDfV//ju/QPLQk6czuM3G2lvr+jm1HSFShj2dbgTCuPFcPyEwIoe95iONAin",
-	"TKeGigR6stvDJ5XzILfA+fzOr0e12nK5OvlkpnNAWPlao6ZVV0vVbfa1konGw1AsWf8okiQmGPKhiOMl",
-	"HRC0jmvtnPfds8GEaqWrVIH188Addl3ZBxUujHV4y0yqLOOWScSE7/EINbS2EGoyQ3tpYw5uPER+kwWF",
-	"X7nGBclQhmIxfrHurirfL49w7SRy5rC2dhKYKDbV2fiu4/ovVOTBLhA3/RlfcoRROORc5f1KH67oX1tc",
-	"l1+wFX1i+J2Is5byi2LRrJBgo3TStAk3CcZDth1KBXLbwzDqWCLuQQGv+zRXpX2fUGcSkZXKeNcIqvSS",
-	"yaw45c+U07/DGOVcdLLg2V/4dO4uhIkb8A2HL6coENdR5NNE0QinZG0nIlbQHE6/uiTH1QOWjjR2nxn6",
-	"LcuWYA2kcrhhTVdRtbcRzWLFV9kszgu+NhHIfK0ylpA1Z3OCrcepW3Um4OrsF5d27lOCMOWcAMvjiLVH",
-	"hRxR63CIfYbRmAHt/XoD2mDUDXwzQm6XCJguJ17XHiyt4BcDbu0AbIAlNLkdxUkPlP5nx0irWcCcIq8n",
-	"baLNaHqicU+zvr4TUZ74BhqkA7iiVvIa/yV0qGFvVGcf9NDFB8HULkYI57Suf3GjOtrX+wNTOEsct0dz",
-	"V+WfL9MvGOELsjayiE47t3YSwQP0UC2AHHBeLCF5rfImjwTjhlV6KvJeib5WKNeMtLfNWNyJuNao9UUk",
-	"0z6QpS4MXDURHhr1l7bDGq6tbh1/MlxZuauC1Wr95BU62ZJsZPtnJc/JILeC5z3VZP8JcQThxLfqrBRs",
-	"cC5/m3AVWVcyUMhRhtMIvKcnu716noGMP7lesNbVx1bg91FDV6mwRzupL3CKlwlRejztgwsTFAi/sjjs",
-	"/OTibDHdZ73Q2PO/95BUnml5yqA2UKL90roO6rj7QctMG9YiLKVWnf2okx6yRtKadAfzF8hcQbccSJqh",
-	"LtR54VSiQuU7LFoiFJW+E9Anlp2ndG7EFWKXStWFXY8Fj7KG1jY1d/JOmwKTkAmLtCArqSPJM2hERxjD",
-	"YzfEgVBr5BE4nYNkEh9EV9pCOBG7cBoj75Bp+LWdW9lZEDf0DZ7oI0e5h6PwwcDouwmegqvHeE4kTKpE",
-	"l+z1pXmN0onYQvnmW3zNYWEm6TBMjdmGoVR4E1hK5Y8rRSmvY6un7F6Q8bukJ6RhifiSTBm4g4tu0o2l",
-	"KWREgAWgwUYrO9Okp81mDbg1dtXowPNAcc3WprivU5+O2wA0n2CHfucSNCIUuKdX2EnDxmKQYBpZfQdB",
-	"TiDmPQxyIis7nCDnG25uRYSmTabNyFxBcpjlOQ55h4dJlQk0ltBe7lM9tUvRjEApbO9OA6XT6eSHxuXS",
-	"dLLwEd9dpBR34Dst9PwMXzKO1LyaVnP6Ff5ZKEDKrp1wxNcjpdhMTIJwh1M3NYzqCGfFms+jlFuLlAvW",
-	"QG+HG26tpp79Cbe68VWEWx3Nbijc+iO24WNEZOzh47PLR845IRNmuYxYW3Q0QpvwkWW8r9ETkWX42Wn5",
-	"yVm/k3Hxu3wJ6nJyeN0R1QUoNZZJEoslJO3O4qwHSviVgvNVJJM1y81Tf+qnZykrweBJI9QxsYBMRNQg",
-	"aAHPwG/+NQflIKDixg27BuglYPm7vzYaO/XMd27J7wbVOF9K7sOpcPbOjLvWY7C6M7Z3rc64J9qi+PmO",
-	"RfeSjGp3VVWbV2Uq3QdlTQYNfET/vZM212x8K2JpWSQQMWoD9VWr6Sk7iof8KGKtuhhcKvnRD6TK6ltS",
-	"XFyFFfJA7/1aubgKc292HULFvM5WfazhYZbycKv0UAX4Feb9IJj3In0QuYqKCaMhbIlyLTPHLmb/8U//",
-	"glzCHXZfPEERJ1j/SHawq0vC2txKyx62TulXHttWwG6livwbmvpOGCMj8ajOXqaCgcVimUkVZdspPczK",
-	"0N18Pr57X4JNh8HdCjGwtDgt+CLWPGp20jhu5d5MWpehTuMINakR64N1VuEGzRD2SnwQUfaGvREsX/4S",
-	"P/xWfX2hYThwhxQZnlgM4B4s1HEseDf1vi9sjKQVe6NVxEd04PitoE6eizHLdwOhSKb9eeUW622hREeG",
-	"kpu5E/rarnMRnl884dQTy1IJwVzNiXyB9JpA08KiBl27/vmPJy/w18dP6HSpZpbMUGuc0Vf3DHGZ/EH3",
-	"WGxVgO8pJQj2ZBdUGiswP+4O2XtNgdaCiQM6NSEcnSGPb5sSzBubgBrdqHFrhbWuQmM8J3KDzrxvIIkI",
-	"SMWXBSwtAQcxV7Mj+y7wS8WBQNrArJ2Pa07r/T2+5LDi+ntjt1fXFHufi0+OkpY56pkyBP9jBTC0O0Ak",
-	"hDHPx/cHQWboUGQ3nI8duu5b26k/vh4MtFQJ6jzOWZkB6zu8y1Ju5PnFJtsFXC5TcZYxS4cqt1SIn6qG",
-	"sqjMEk3+BqMmEkX+DG0zLNI59sXhGxzLzufZrkVeW3C6TWb7ugYY2RnyPGDbSSIgGfYwSSTjrmWohr3O",
-	"FPl5XECzPh+hgk4yQiZ19i5rsoV5Xg70G3NyKRs5S5tF84ksJ1QRMBM0hxRnud7m7UsjSHVSomAvFawl",
-	"X1ElY5EVM4ov0iZ2VprJe1r53faEshMiamVpAmOahzfR2CvJd2FC212qCu5iBYm/hFPwzdb04+wc7Otq",
-	"CvrpVyd1Vq/idwS1YvrJUVs7amtHbe3AtLVgDRz7UJOdwH6vxt/a2xDqDLiwcgQxRwvbNIh+FnpoYNml",
-	"hS+pcIrHVmN2xzBLkxpZum8KClNQDHZY3heust65jjEsAJf3KdgQ3tYrsSlU4apiDmbER1jp5aIjER8V",
-	"gGkXzLFaTgldd46V5/60tfSpLPfOntaWsL52lFV1aBzmPuCKNSA2jel6p0hrfGdI2FtnQNUwb2CQ5jVI",
-	"jpU8sAW6B8OSaB7NTF8SHmGXTDCIsUjUEpA2qDAZZ/AP9THMHF4HLF8woLm9BUZD5ep+RVz6p7SFXsre",
-	"vnUlrI7VSUXOWec/7sgvImqQMz3whnrAhj2NsVACI4EnwGNAN6u2pZfpKuDO0ur8bMkI5NHeONobR3vj",
-	"aG9809rA+zQpqQIIJ6XN7dpUgh03x9gjlYAcyc7VTfBcEiVkBLJWacMiowcDn8y4BhFabE9xFKFHEXoU",
-	"oUcRehShazeoHZctJoau1aoGkpoaRrnOTi2ZbgV7M+aqm/KucOFRWlOQNU4YXr9//cAGTMRW+HtpQA/s",
-	"FWv5u1tgUVrnu0J5VGe/EJiRDZgV5k6Gwua2ZBHcHKQcYtABF42ubtREUhYBqDGO/rMRAXm4bOk6e52w",
-	"tuDGlqeF2YPYRQru9EKUkr5AmKMoRbPYzdNPyqUft8VIYwRYI5qmplFqFmlmdV9gaUH9Rl2DHY3dpoY9",
-	"ga+gBbS8k/evcm5CTEw2ZsQqasTI3UhYBfMi4t6oCVk+MFIl0wX5RJcNEmCD0ZT0Kr+7tfl71g1Gv/qb",
-	"Fk2kGkSdknRH1aw9IvCcCv2qLRXH0Y5rWBO84lM+zUNw7X/yxJFohjs6dpKO7v3FCqbGWWUkO52prBKr",
-	"F5LCTFodo/st9K0hE8TUfCU8gUqLjrFQD6SIsAYgINQ2YqN1NpnBAqykz6klJLrHiNIdYys8qc7cYbI5",
-	"Owh5HAuDTjxgB7dKDxH3xQgWi04CTKWKuxSwJX1KSzZDiiAM4BFgLuBUnRwoI2NPGg+wlDNyYSfPh8wg",
-	"Wae+XXATS4F1XYh9OYU5wQJtt5VMbmyAkooecpdD00kwjZ00n0tSklw145jq1JEihoXLdSsYF2LnLqKl",
-	"4Q0FVa2gDuO4qOEqpbpWDPS1q27AMBKc1A7vy3hUGF9x54DS/Z1lVdRfnemqi2ibP+DViZ574k8JqtdP",
-	"+2JhPfIlEH6FfMBKVKoBsrsognWvZm2RDAUQ6VDvc7LewTL+HlfRCVbvfM9+ph9HBUECwiriIx+1bmnV",
-	"ckFu3zyBYkSxDzRhqYy9wkckhsuYatmcpkxMr764NjulRcMSAW7Y5Hd3wuzMn7VkSmambINoWzzi/Yub",
-	"9vqC3kc327642WbmRqzofqNn598026MF0Lfy2yqGBT+WT/XRzXeQbr6shqp6TE8/nT2vGNPl95Cad29v",
-	"5YLQAzsRiQVrDtAdsR7fH2WtfddKzbWyQ+GcgEoMfbtEWmiyc8rpKb7AQxrmSfCq6Jz10yIwtLypCOkz",
-	"PmWQI6zI64Tscd4n90DeiYrOQJz1aHQIJJPVIldT0gALjyoY47CU8+pDdDgOTRvK5z03N31S7Ajzi2BD",
-	"rhIEOelq1tN9waSyCVhJC/OlD7CEO+o7/43EP34UXQl8D2hzjGOsJRri/GRT3XofBPCQMBGRb/tmM68q",
-	"lY4J3mc81koEaJkI5NOgEJCoXKQw3A/m2BprM62nsx1cvUw8U22MsDq+qy4Iv2cUuSe4UD/Y0amKpown",
-	"v+yQ2mFrxEkhT2HTCjhkuBxLqdrCsF5q2yCEQcKKiLVFT1JWK9BkW5uIXL9zQpxczADqmFOP3WBBMB2V",
-	"/QTgQ/YHh7et02Tf64GvLfO7LIA9Aw+Ck4lBi77zPVWEVmdixOOPnJk0xoVoG30r1Mz6Xbf2uyzhnUGP",
-	"y9HaMid6h8W32fGfIKe3vP9t48TDBPP+tSsrTadf3V/rKcXNRrXtntrfr4AK1kM4h4v5PpUU9idAlg+x",
-	"yjeSEeB26h29trsB6PalZeOG+2EXCFpaJhW7NrFMasvpcbuqLjxY2p1dZbgRSXZK8H47cotui9yrSwkK",
-	"OMdZdfMSVE0ruBaq3kFxwFGDmFeDuPxONIhKLvSJ3wosr7U6TtHT3ubh7dp5EQrcIzPKVI/1ZXy4J+6S",
-	"TS0Nye7PHIUssCstaGUedXgp9eRD/tSjjrJ6LBcP1xqUFCN+F2FyEsbapmb3Pa4HQkVSdZtuPC3KCE20",
-	"636NlftjiOkZ9LhWrijC3oqIPXx8cfEoKCG2lwAHgM9Y35ah1OV+qM2tywVzyOtcjTI33prQyWndYa9e",
-	"uKU/FJhy3ccMFOLhHg8btigWXR4zLiMipoR1pJK2JxaMbbr1+IALtCN28U10qaYVJEs6O2PLcom9aN/g",
-	"+t4TVcus4cADi61UKSeUAqOUIXHlJx/eWtamYG+XS8VSFQlDSaYPLDzCsQBHtlz5+C/CtweMU2sIbBQR",
-	"+KYLxe4NyCeu1skeDq19QZbk8IL3RZ7ID9PsScsGHNh1bQzLvi8imfYX7fGCZ/HIFZbJeKDFY5wRKa3W",
-	"qt6dlb1RHlBF8MK8CFlQyALDmqRUedFEfZraMAupEmGETUClCkWUUkUScIoQ+0k+dNnov6c2kR0pokdB",
-	"Jv6ofAqX1l/munhEQmU6CFLII+/d7EjFY0YtLE7SAbysL62VqnuFVkesbdKEs8vDhDDf8nwvYno8SUR/",
-	"kNDLfWqoiCiJTPbJdzrg1oqozj6XgIazwlili4BMzueKhwOej97ZtWo9eGIOUO0hZbMpFVicuSWacT3n",
-	"njEiVXg4amWqS5WEnaHSJlhAaRNhYFHfSt4XoyVVJJzMkRUuxQqvLRoWeNZXYIE27e8B51PNno6jFqlA",
-	"qPCwrhYIJZ6V0NtE62itxAxz34mOcmxVdGxVdGxVNM01BBxpWYZmQyOEOtFpsifN+q5IUVoj36IpvkuT",
-	"gzSvMMtTCREh4iX5vzFvmczhdorZ5ctoFbtrnvkNkN1LtBLQ7ZVoptfRL8zqwQ5p8LrQEzIzGxKHOD3k",
-	"1M5ERM6VQqYJbVhf34HBcR3HLMp6UYKJYkR4qxUaKGI45nT16ffOdSgVWCchZVBmdkks74Rl7RG8iMdG",
-	"8GhEPhdnc5VHBmaQL+ldNoOEcApg3z6+e38ovMLqwbxi/OzxYjwCVuHIIJbzx/4qssRmOMi+ISvQlT/u",
-	"S/OKRPD+9NaCPULGtF5IdGSc9QjSlIEVyWiBYpJP8LpjIclmCknK8F5uy7ASSOkhewj09iigRlKlqxFp",
-	"RyZTBhymxjh9OhuzG09b61hgQdcuKznmMKLmfF50AbaJRrguNGrmNBpSu6D9s85qDCCpNwLsuV0UZEzH",
-	"/MKDp30zs32vxPjUEyNmhcjYXNYAm2kVMJMX3HV4mFgmiYEUu/Aj6JWjPJlMzUUtdRCnGxZoFV4BGh9F",
-	"5WOw0zqOBUlhyZO+u0KNwjJXqRYOpepb7JR2HUUIFolocTqTLStpHqdf+7iWaynVKFHAtnMtD1sIBeuj",
-	"gL1VrmfVW8Q8LClMe1x5IU3lcCsyITPS2gY42Tg1nwoV7SY9dOsLdG+mKMp5VLJz34PLEMX0M0oVAU18",
-	"HJ4jK2a1VnYV4W64zBEyw/wzMkAzbAFb0FYQ6HJx94VQKysVB5Uqf2TfB+k8xWR3r5ToTmcNWonhynbc",
-	"nHdnixDlEzsoQpnnrMHh2OI7GQ9DMUjsVf67w+pxv1shLOb8UtOtYU+GPSYjoTAhBXa7raNRnb1T7lHc",
-	"NwWEcdwoHEFbhLovLGv5NTIiajFXgWaogWM8CjwUUXmEPQQfwVkheDAzhCrlM2woJVd3vPekUQZAb3Mr",
-	"Q3ujuIoCxi1rDbhJLII7Bsx5KDC44SCR7sQYrEYeGLSFDtlORCiRDLW5fYCZLX0bFADdnX+NsFMc+qNm",
-	"beGxHrkSQ5zyjVI6EbbO3urEoR43GE8SHvbwrUGesWMxE9AhusPbBO8HbMhjBHRySTW2kCSE1ydod8Li",
-	"+Ywdy9rCygg36kYZ0ZU2IR4elOarXX+zDBReDxXN1IX9iSQIdVmqWwJy5vhSqVKZjFiib4Ui8HmNaPGI",
-	"Hl2/UQUnelFgjbUsp15uhEvgTw9tNhty2PEJwcgVSxXlTtLwApealWdO0f0+f8ptQmUXOp93iZj1VjRz",
-	"c5oOq2a2x41oatPlSlpOyV+JHnITWRTMJlW2RFH/8U//4ufNFWu5pC3hUkyz9O8I9oVb2BEU47C2HY3S",
-	"HkhwLCPd+X9tFRi+s8g/udXbLVgDsU5XYHb94VcaDUIh1pAKHXZg7U+FTKdPCEVIx1GPJTMtWL3qV2E3",
-	"foBsDyoF6O1hewAyATg9+SkDUSdSSDS2g83of2nZm6pIn2AZ9O5TCFI6HGJaznijrJ9jcvgwD3IWgpQk",
-	"uBOtEf8dGKFnR9KyrlZijdnfsIKw5m9wEQ8tQ+GT94cmQ+1QxGGZ8IQwhGxnPI6PuQlbDD3+QUWacdZ3",
-	"52k5ukbNZmaQsZ9aUN/u4OgXfPBjocYex04x7JOPXPXdat6KQUL++o5EFYXZNOx523fe2ORnHOYxOLnJ",
-	"4CSqUNT/qDoeCZJEsWj6EL+jcCRCGxsurYgWwrHOGOo1C3VqpSpbWZtwSFysOagJtLg/4UzUCZDf5Phy",
-	"wHP2Hl4O7cxYhsj9fJ1KAxUVZLaEGGw0sFr0Uk7jwUqzbswtGXYoxCgE1K8z14ABfV1UFYP9tu8ksB1f",
-	"Jlsums/5NTxi0vizui/aOhoVXbi5vxOMXNUVxlZklnMHDgznZ6cm0hw0uBh9LUw+u4uR4uJXEC4BiX+z",
-	"AdK/F2LgGQQebueYXE1vOv0K/6wlQOqI4nB964crEIM1kM9BhlaHdOb2FsfOja8iOujIbhvB0zFC313s",
-	"dNPLcU8Tp7l1iCG3BUuhoEAsGedcTl3YB3eJ0izWoA059BFhxOKqwisVbaTR0lFWHGXF/HFcEhbe9l9E",
-	"ZfI9IafoR+/iSNiEOhsHvu0zwtUx9NrKsFfqWNrvyyQRUQOIi54NK0mW0a0cDEQUsJ4e4hdAfOhUQb85",
-	"4QawROvbOqMmEcCDblTLShWK/6r0sBVQrBSzNqRNXFipz5ME+9cBhwthHcinjMFS8i5TdwCX69Eq2Net",
-	"K+9kRheQVthqpT9IRmgno+8ZQ1F9fedLe2UsslBejw/AqquzVo/bZl8b4brmZbhH8DJ6VsgVa5MrLqvy",
-	"v/arlIg4tq4DrKZp4tivWKurlXvqjUo0i4weZP2a6ww9REZQYWd1e1h62mAguAlKgUjdKWXnyhjjZyDM",
-	"LO8LPzR4RKj7giVDGTqj1sIO8thdQv1hfVwarm8LF7OlgKhWAkchVbfOXrh7uBHOnNWGPT9jEc7wIdjd",
-	"spsa3o7FowZ7fH7GWrRZTfFlIDFy7sKcOoaD6Nx0//FP/1LCm8FNLxweEINnDlvO3UKlVRY9f1WBQ3Rv",
-	"OgpZ3rlZpqjS6ct6jsOppZaJV4y3rVBJI7PycZo2yU6KG7Tzokxx9FltSn6+Pv/yq1DdpFdrnJ+dnc3h",
-	"emzBohUI2Qbe2Sj8+nXIuYNMQLsNZ3qqhxS2otJFCpx2bm9o4cglPWFFfvgD5pA66dABN+KwcZlY/cdi",
-	"IbrrlwcvFl8GMQZkOzy2onr0/i2lCcjEtZopLO/TycUN4PfXdO2T/GdujAP2S0aY9ARKYG2qExjmCnfO",
-	"M08f6q9TTgp1M5lnmviCe+d4frbqJNfnZp6mS9TPLy4fP3kKKkUm8OarzwOlgh7/9c9BDdhvvmTwiGfn",
-	"T1yfGFdMXz5V/ocF6gGz1So8qe6UpTI865+Cmpc02aBK/uLaP1x00zcfH1++ffk6fffy1fmvv7+6fPt7",
-	"ePHm5fXwzcvrBVRcJLStu5KJvKudycRheJ6OE2bcOVN63Dd/WsEonml76kig8nH6Ff6Z7lr6VMqOgtts",
-	"roiU8oli3haxvWItSr9qMdxXDI7jfQWh7nLShpKaxutOh6J0Ey3dYWzEIuEz74srdumv8+KfFi+qdnrh",
-	"m164yS4u/XBK03gZLQbOipemo8ZCWsWJTmuh5HGONxnTgsWQvnU6vTDrl4qJPKLPJZjBuJW1Ru3VifvC",
-	"CPwqBsMQtxW7vMsv2eeCgCGW3YRtUQJdPzJBlvnBIz4WftIDGRbuKnKJ2ln0vH1+EV7yx+LJAvRe3vIK",
-	"mv/kFO+yWfSClvHk16zD62wTyV2fXf7nYCFH9m/IC2Zfi9es3wrzpD/La4cEi9RHaZtEsanFAHKRT/nr",
-	"VmNVcwTP3ajfwjGb0RjiusBrpC2RHmWpdlILVoLTShUW90mFxt2IoW2aqbM06YePLy5YSyqiGMx5az26",
-	"IiNnyK2zFzxEF6Il8RFYINfEEuFxKgXNGDQMO5Zv2ubh7fzM7x73VlX25I2iflIYOMPVIJup4/gX2jwt",
-	"pOUWvjIg+xAYF11h0lhYitkXYnClR2VWKdxRZYO4fhqrseO1t9TA+eF3yOcaOVskJvfnJbnObhpq3Mv4",
-	"pvuEvkPmV+mG+oin2lMGOV90p0PH3glBDFlPY4EzVK4so3C6n+o9l8aSPwN4inW5xMhq7EBwh7yYuYRs",
-	"wgQPex6iUWnWIsirVpYBFBTzboZcJg3mkLKZVmCEUbI+XDJIkxsF1EzEH/ERJu2Huo8ungGXJgekzDtC",
-	"Aw+80wh0SancSmeQ12fjqdwdGaOXy7oUJsyGRJ1/mufiZb5sB5WZdWJD9KNtNCsL31ELaif+jzU0I/0/",
-	"7L37ktu2ui/4KijWVCWpw25LffFFXadmHMdZ8U7i+Njey1N7dUqCSEjCagrQBsiWtVKuOu8wbzB/TNX8",
-	"NQ+x3+Q8yRS+DwBJiVRTt5Zk65/ELVEkCHz3y+8DGuQin0PKVh9DakkMTMkUatWFTLueA4IwAMkcr7os",
-	"pw0RJq56We67ilVJrXk/MY9P+B1LZqs+Hqk/JQkzug43yG585QaZ77rG1KgeihrLDFczpp/52KyxHQZj",
-	"LvDfefDBgvU1WBssCZmzZk1zGIZ7Gta6mOW5PGtdfGy96LQvPOxhJmziptjYskIfXtucs8UTtOcdBlI0",
-	"jmi0zQ2gHLvxLy58/sh6WUPFGILet85fPHsaBuyex0xAvAXmCARhMGV8OIIrrs0JF37TLl3f5yoddWPk",
-	"n/xHl3M/ap1fl36m2efS9e0HrhewzzQxyrP8O6Mqgdw7rfPnz58X8BVzfq/IjS0c7bbqBL1qeOzoTq7K",
-	"a8FP/jNjGXgSEyYnCcLs2JQCkjNTLMZcRMGWKCi7bZdI/NnINHkSjVh0t0ntQW2K347nLTIzmcosicmY",
-	"sTS0iYPcA4LGCBfkcTWD/czcI+GCuTReqihPoCXQeDJiRjSjythE5hT6zMjpKRPpjERUxBwg5c5vhfOT",
-	"+NgpBYs2h6jehtPgA9dgRwWhw0rPBjZsAyNlm5UBBQnRCdovXrwAlNhnRpoiyLRVAr/TMY2zIAzAHHGf",
-	"/htNEnAMcgmA0aLgb2/eGno0kqQTrIDZ4rflFVDVLioMvE5ZA5y3XakhHl9+w5HbblALyQvK5DIoC1zg",
-	"4VV33lN9XSgs54vQ5qTvWMJ9vvyRZeenkUQrT+qSpLSyEwwcX4hRJTabuWBQdrU06A0bj83NqbYI/Jjt",
-	"pbpQLOBhKNE9ohon5UNIpzIk/VPBCN6wuOZkRW2ZC7dt3azMrXU8aojrUKp4HmBgh6iDK34Ew6Zhi0Rz",
-	"sfAE53bssQW1B95xrwMVJyjtbkgsmS2t6T3JlR13i8af4FUQ06F3TJOeztQ9v5eG+XoemMGSKJhMfZmO",
-	"XLzp/Fb0So56rwOtmGjDnpMeePO9DplAsfkgtHATPYSV6ErRK4FV+GiH2VEA6a2oqrHNxDeEJokNvY9v",
-	"hU7pzJl4hpa+02TEdSrVDETrTV4N6qNRRvhiWMFYcRiSKoTMQxyFUqjxmZ/T6B8HQXDz6YCzJEbDEvty",
-	"3YvUlJdW2IdITEWpfxRFpu5FAXa/HLrxBZI/KtgUfYNEBPrQzooBMGclbEnFilLwJ/vsVRpYdqA77fie",
-	"hWvareKMXLxmlQLTb1Mn16vXefqqU7LFffdK9mI7SvYQy2VLQr6DHdjV2PGA+bVE435ZUfmBcljSbbRC",
-	"WP+m2hAuRfZ/8o889V5v2nu9+yDtpuJviWbx/+6uIglXwmVbUXdtJz7pCPzA4pSfXPrODarzcgTTgv0Z",
-	"9DwfixnP7s0vljr1Sk7B6O25loGe8eY1U/dMnQEkC94kJLQP4zyJZpEUsQUfwW5p7A/okB5c27EFaL2Q",
-	"9Azv9MBox/q9kPSM2W3Y3iY5ySc0GW9F7zeq07PX5hZnb37qke+lchXivR+MMoIqcFBIN660JLRyBvKu",
-	"8HQ3muulsH87k9QsxRa1tK/tW+jCTI5ICoFTcgFTDT7jMaEJv7fjUHWqGB0TJgABy0Y5EAYMK9ghWAr5",
-	"pnt5xwq1ITCwEMakmnWCRyJkCg8n2aTjnj3X1nAroIIEpgm050rcsUQe5jVPC4Xjxgp/AVeOMXRMjSq6",
-	"d2uHozangV0EVdY5XvgaKWeBeOe8MnOWslDsgjueFgqBGL9nPvOG1kEu30sHvmFZu+tuwLqeKOGA84b4",
-	"ZFSY3dYsJdY+AWdmoWI/54Fd1t+fit2/oWL3lH1OUQyfIWOVbIuAxx3yQF33rSgJ1Vth5FiH/HUb8Pg2",
-	"6NwGz9vXt0F4C0uFDypqzeECd/jzF5W+7Nq7Nilvhx9av+M26FyGtwFN4ddLyvbhR0MpzDLwCG/BwroN",
-	"On99+XIrQCQt1Px6dqoMBtqtPYSKdR8Lxw6yqgJ2YyY4YthhChPQLGt1/xs0vAvFToXONijFJHrEJzok",
-	"UKysXSgI9dh3miS20g2M+mLVu5s+BWElc48JAjyObQAOniOFuRxAqVetiqr0nH6Glz0qZ+mOzXbsJd0x",
-	"c9UZ/m/FOqgHXvMlSORCtWOluAcS9CVKd1zU1eDYr+rY3nCMq1O0wrcLP6lH1iqHdOH5ILNrng9bVKnV",
-	"nzbW6fi2edWRrwZbsVTMTbqbZP0EBmvD/OMJU5ohUoxiKQT+VgAaKxRYF+HFyg0rNUuVig+5qG7ww5v6",
-	"VqzVluRPCESCYNMSRK9OqUJIpJp1cdF1g74eBfesoVc9AA/crc22kxgC6wQ6YWwShEjunaDP5UTPopHU",
-	"MuIU20yQoUBhgPYYKLOnbjhtO3Sn0XE7XszKFQjGtZh8kOMx48kWa4yMqH1stx1Yq7ayCBkP245cj8KA",
-	"i7jYPoYKYqPmsXpIMeDYc9LrU81iyPkA2rX2SRKzwnCuz8ENQ7IM2CGazpAvwaGz9oT1PGHvjYr4tw9/",
-	"vCUf8M+L1kXrrH3hPLA7NptKFWuHKCijO9S7Ce8rCJkSxUTMFDT/9v43vGkvNH/JLIWqHqN0uIqyhCri",
-	"KzBCEo0kj9C46UnB/higvxRJoVNMovWA4HoI8grRbijEJkADOGZSk4kEwLUbctW+JLQv7xlpk9/5jxWz",
-	"IkE//YwSe3/lQyuyLaCnlMTRRJn3wqqhv+yNjJSy3PmLnJKYx2QmMwJfouaYMnb3v1fUm/pPZP+fLIJC",
-	"FM/ndo2AuZAgXDeUsCrz36XP6QSvjJAQKaH37F9n9zLTJJZqzEnE0pQRzcaUC0bMivAxuVgxa8p4N39h",
-	"/4oZ70x5DLYneEFUMRrA1R3AmYBibbj4zy8ryZ79gLgBKVZIvB/ZMBPHjN6GorWy9wPROqiVXlZeAe5F",
-	"wcYvo7lZMWsMNjhlfzQPOSrLy49+loqwmKdS6RtjEoj0DKJwHmQbBRvAUBQ7x0rawIPgmgdWViJZebP1",
-	"ROq6gD3bMCWcTFrPtHg8Qbbcijlm6bbilP2LlaRhXUjEOjsHkbatt95saRQKGOwlSRIwFXJy3aYN17wK",
-	"qbqXtudtpp6nC2f/FEizZ0d0Q3wjxobh6UgmEOu4tIF8MM2s6Watwpu8kAfQvS2sm+eIuXbXRUOrMSg+",
-	"EOR65tW2W05LPG7bCvUKgy/QH9lDe2kd+x1i5cQSLY9xyYoJ+5vp8ieWavc9t8K2tJsjQSRn61jdlEbl",
-	"21YLrkkeaXEDK3hidgconSOSBbpDdiA+BkhteZzRBSSh0Z3OEdBQKDRn/QIqtJB4KmvAONrt34zH9zGo",
-	"7mQ+ncynvZpP7wo7eEDC28nTOfFtV1svvxuKa+9B1TphvZK9U7B/htJiG0bpmeFo/PzMu40uCoZxKAiU",
-	"l+JYdsIczcd/Y9TL8RziONLUiUxz/XcuzMXUPdME8xEerQHa3G5c3qSYZYkl0+v7iLhJa8nU+YzJxoJy",
-	"FSG4utAbQJlGLtwai7Lm4mKV6JaPYj9ysOm954olfhbhAopq/PZ9m0gi9W7ey8ptCtExWghUz2yimKf7",
-	"8P2aSsuUq302xPhKRSr0FPoB0cZFqCULf8JtNZzv48Ah0POJ+dDn5I2kzed7Dilfz2y1kxcyzTbAIcct",
-	"Ptmv3n61BU9fuwHrstsn83U98/UPz3xHYb9anHOULcWlr2DGjmSm2UgmcX2900ucgCwF025IrUeGAmBv",
-	"MFGnXK+B0nQrPgEmNZp4HQgCPIn0fS8kvaK0+HwmYiMxesRhVKMonhgRqUeMpRD+hJJsAOa2ChOLxXID",
-	"GWU6SuxbMZaGvm9Ak0J9Mty5rwAcy4L8CRjAjCOesTT688S8yVBa8FKz867WGu17joVM3VSmNOmdk+vW",
-	"pY2FpFLeijEVM3sXTVQm6sCqfsmP5rjAqvbfy1LEQAiDs/yPPxuWQ3u2MHTmMP09WgDi0I5h7r0NVW4Z",
-	"Hqm68idn1jKmVgEnt2K/Vy+j8gCy95LH+2kMar3oXBYagxKqWNzV/F8s6FyhbF6pP7HhtVftYBE+4xe4",
-	"4OrabBUs4KKgcv1WLenmv2wvqqqN6oi8ZLDFRGFpu+9FfC4nTHweJ0hm+kwOBjxibtL7eUFsjpNz+H85",
-	"dl/dHwBQOdq6HvktQtsaErEkAUHLPqfQmWpJvM8FltsvmjJVIr5c5p0Xazc5vdvgy1wR9GKRld88i/1T",
-	"bWNZPTRfcx7mlT2GFm5Fk1WFRSoKLx5cISASUaPMSGZ8aAdSJAckkkk2Fpi8urETP6hi5J+SC+wG6N30",
-	"/JBFOBEYNg9nZk4kS2jFCz9aNVouwSq93d+4TgtSrmDKFJRhZbOY+Qx16uaV4XWOIygGRj1+jJAwVnLG",
-	"0nPSQ22ge+5LEL35VBMfNvN6w9oWBVgaI7oLDmHuVLooYK6Vvu9x0bUfd/3HvR9cqQmPIfJH75i4yYeH",
-	"IxyWm4ltXkVXolCBTPY7vtcyskXZbzd6I5wmxawvNOIT21wFNs0697tYvN+UD1iwAsCS3+ptF2g1Ayn4",
-	"qhXtymdQJQ6NI3Xck0YLgrcylW3ekNBcwiwRvf1MxAl7OKGdP3J5hVoVXrlghW4AjqKxSlQNWVqUUzvD",
-	"8TixyEMsUvKaDiV88oC5YWuomhD9XsZwV1dSVYWNjaO2UOLk03RgtFh7w9kfzUGHkJo2MAe2XfY0x4PX",
-	"6/hNWy16OsmQ7ciQQyz/ekhx+hqwh6TICqryibdxa+EnpMbRIjKmMx+VxcP775Dt6BGqLcQ/NqlOR5Ik",
-	"bJCuGKS9qZ4nApn+3B+p08+lOObv9q1OwDybAvMsLNhubU4S3xtpBu6gO3fyPdDFD/scGrUxwO4y8eqk",
-	"kqfK7ipSsum1xt3DaEsXdj5fRI1fuaIobW8pNIgU8djdhk3iOwVR+Z0mYy8UDsr0qgwAlWqfCikCVRjp",
-	"7OysuWBO+QLoDcpvYDP9S6M6jEMIyMJT5iZfObYDiQkw9+w9q4QyjeM5Mtkv0Pg2gy5r8skOAy8nUVcv",
-	"6tY8rUrbMY6/7gjNyzj2ztv2ozPO5HzyF/6j+xgRGy98NrMqThz2KBz2ccSctjYrOqoQT2ndB2NoVJYe",
-	"lJYKlvqEpqPcUPf8GcyrqpXmL20mGp4wEe++hHOf+1NfPYqgiTaqljB674ZdFNxhakUiQpq7/J0dvRnP",
-	"o46n/rXgl+CtVVd/FhHG8xk37sc2CyyVq1odZGmmWPNQHxObW4b7gRg3e1aUoddnrfba1uBrEe8kOHhS",
-	"VI9jCh5hGPGl42EUKFuIIULt1v6q7F+LWNvCoFxiY3DqnNSlMJrXvFcIL3ODLWQpHldueQxpTDHbIW6N",
-	"ueHvksfv8RanbMYpm7GxGPo7MGHBkhnTGIqpmVJSrSGV+HgiVXo2ppMJF8PlgNruohxP0/YXAtL0TRFs",
-	"E2q8HdizxdyGwiYsmOu556ZsPEloynRvK1iZb+Cuv7uXOapEhrE8d5zCgO/D4Mz+f/P5wZ4iuICWKAe/",
-	"aBtdoCfhIPIZbtQ7uhlNGpliNuCCu5AT1nUiEVmcaRjVy5QEplPYMeOBhuGo/YV2AJm/LK8pNNZa6VLN",
-	"PpcuxYGu9zTJcAt+NisOwuAXHM5Y+i32Z/qfOvRS/31kNlKkOMmlcKH9HBQl4N5RC61vv+iOWTqShseM",
-	"TEqZgKwETVnXtgQF8Xg234eFLViGKbsWDVuaK2/Mb5vqnlZOLu9xeA4jL4c0Zv8ydIN7rWc6ZeN8vA47",
-	"o+6KlbqTNszrlCTPY2d1UJguSemU4FDHuXh02gJXvyMQyZIbbY6zsvR1Km3xNEo91BvmYhjLFcKcAbSd",
-	"7KAu58NbeBJgkVthbp0p42VzkUpCYbw/6iSb+IFmUg212eekV6KiHnYNwS8t7CSRA2slKzl197kVuOMs",
-	"zoc1aJmrRVi3ud4O6B4KrplvVQWYuQE3pjP3CP4I3UJg5lp9zW+JyjZOCoXrdfavXSl8EqibCtQvG8jD",
-	"9UTZfiApy3ReIUl/ZZP0mJNJTmJXGvm/AlqYk9OVYrq5Rd+8trdkzS9mjCphJecF0mbm2slKO1lpD1lp",
-	"4bZESMGjPRTvf5kd5xJlS4TC/kqeX5KcEdHoWcCHvCH27dBMUlTgjCgjeIyogfZv86mROed5wywUxVmH",
-	"0ji+VbmZeaNyeWwSrU6qjSWIMqYORXJDc6t5xHJtO+uBSuxqtiSGy4J1XZs9wFE+yMuHGMpbquJ9VfIW",
-	"lfyTaMSiuz2mFF4CXo+dWz2VWRKTPiNTJcXQIuCC2+OnluD+h55B8WvH4PMNEkw55AdKVJZUMC28/zG7",
-	"SHaIXOcfudFijRJrcKDtMGchRDJLWIbeQTN++jBiLP0FH7YXVn4rU/Yb12kVL78Gb3vAYQz/jQ+FUhvj",
-	"9lMRvfYmA57qxwypvJLjCVUF7s0j3ZZQLQ4VY+majD1RciI1TfQm7PwgeqybGYgq+WfFRDSC3vTXYgjI",
-	"i/AKmmQ6o0kyIyN6D0OxRoWJjzaqgvF6bosjZJaGthLCFtWmsoDS8lamI7NtgI8hVY5HuxK74x6xr4Ph",
-	"sR7GcDuJv2PCmcmWxQVMCpqo//p/8V9WHPzX/70oD45ICryzRF5nnTsmAJLEUaAp0SlPEsQhfkyex7UW",
-	"eR7J28/9XIfLffarPu0mrdlsFWiOIxqS/gwMXxxfIdGapjaQGJNITmZEDs7JW4CGHlCeaLtmW8lg4e5w",
-	"WcvyaR/9MreWjzn57dsMBgo+ZOrsonVxtQqqQflw69TxyySxlDLeS9qinHSuyitvO4/xIN9uaVr+MpY7",
-	"zNz1ppMTDwuErHGW2wUuSphezVG7HubBD/ijuufHaoYoQXl6nSJuUM0ixjJmKy7hd/OTrWbcUznmETB9",
-	"MGGqq8Azj2RmpZ8ffNy5uL5shXYkbRx0Wj7yC//Ox9oHnat2aAtJsxS+TLi4s9dNlIyY1uavpzCtWrF/",
-	"sgjucvniWRgoOdXuK30HCLFB57J1eREGmSg+3EiX7pQqgfUwT780jEQX1hnYCjdwWPBth0acd/tcpaPu",
-	"mGsNaOTty7a33rqKDTJYfrv17EsYGFcYBUxiOJthWDYMmIhkDL8OsnRw9ryI5BXpe0DEnqRdKGz2q704",
-	"a12VVqtH9OL6adAJXgyeP41bz9vPn19Fz+Kn1y/oxYBR2oqur2ncal/Ty/7gatDuX/Rb/ecXF1Hcvo6f",
-	"Ru3rfmvQatHWc1/W1W5fXbeet2DlAjDm67bragWcWCg/syqgu6jtQiT1ThCrWVfBtDIh4Qj+8SeQxFAx",
-	"rRHley4QXboLDOSsX3H7P4qzKJ0fEz8cvL4qBa8vwyCnKyxxzxLaBTy2ztMv2yhAOLjKA+7V2aPUGnxg",
-	"MPSZYaCJ2rAglghobPKkKiU983UP3fTihCZv3MuBR9h3ANPwO/t9D1H8IbCNj+L6VphNKFb9I351x4W9",
-	"UodrHQEW7CAkmZjAPJVUklRKMs6iETQHWFAxb0M4nkfguHyVcMdYMn0LNQQD87JpHlfDGAUEuxHmLMxN",
-	"Jxxead8toklSnnx9K27FGel5uNcO+fePP589D+F/7admlZ+4iOVUn7Uvri/gUTFLQeDap0hVCOz1Zykj",
-	"YM+SMVV3N3gC5+7FLFAtAHmek5fiVhD/0vm+DTMQ8DbkwOJzs8aXJZDZ788/J/rzDx0El0X0QyQHpdMc",
-	"Hdd80bMjpmzzxzn5yQhveBPc9T6M8uWKII40QTF742D68FIYvGOWqzIR2usxpkEU07DHGiaLw2KrMXNx",
-	"tYgXTaTAoVcJF3ZWxB2bAXAANX4vIjxaArN+0w0xksIRh7Ex7cBYQCXEgnUMyUAcDTZ3PEkRETLMvWsq",
-	"CFWKzixuofFUEMnULA+wCj35WAr8DutoiM8dmqv7LJ0yJoCG3supX64oYulZyuvT6G6oZCZiu922diZL",
-	"7EjWd398+Ej+1//8f57kvRmc6Z45BRhT33M5+p6lWXii2S3b02OT2mYNVu2HdlqSpvcW1K9DetjTjRf3",
-	"LGH5ih9DfL7ixzI42gRAiRDL+r7nzYjeD6FlY8Xsj77v+e8s+GNK5D1T1uWbf2Ap8gVRNbNvMf4UFj+i",
-	"yQDfAIkEJAxCz2LEjSbE2GIdmxiJGagsh3HoLEjCRKyBBAxV0EEKaJbW4MSLkVNzo6IHlVcTalixsG45",
-	"IFqOGSAuTkcSF33HkpmRbn1WPHvbRBDC3pud6s8gvEtVwplyd3NSPCRTaqSaoQZvZPWwc8ss2j81ZhGP",
-	"me6QnqEXY+89+UvJKThu+F3vnPzhpxDjXbkm5tXKD6SaJFIMncqAvcV8xojeM9I31E3eSa15P2FmDbnx",
-	"Z8fjuXdF7kL9wZV9pquBzn+FxHvVupr3Hi2fFccKP70iv/MfzSfX9mok9DsuAA0ZK8t8K1p+LysO7ae9",
-	"QuTz7Fc263lSvxXGDi3d226LwE97NEmMNWtJv4diYWy4AgC+0xEVxbpvO/MC5Qgg3dMI5oY9UOe2h2Bu",
-	"ZUcjj9FSKBgHhXIZNzzWyC24zEX1boDLUzlksIdzFobrAKyf3J+nBiun97eNJzPmwv/dwJ196Vlbg1Jw",
-	"wsucbESN6CaRHI+NTIqxFrGph+mNyoIpnk/9d5/gzRt53j3rNPbsUueKMLFICebjGl0RLhIlFjChiMHA",
-	"gvcIayrSvcda/WK5F+teLP+k/PBmLwjYISRhqUa2kQMnMQvixEgM11PKIm4ciZD0UBn1vKCBnRgbeTVl",
-	"SXJj7RAjcuwdKkROzS4U/NjqbXC+rd0D+yeuqNGLf/rl5cdPf7Oxa8CpMusuWJPn5CdrStrz4z7NtAww",
-	"3XvGNQxz1WqwuLWenPvoVQEozcY8kol0DAAAz7RvpBufNIe8RwN3YayCnT9vVnJTMHVXwJm3acqtCZmP",
-	"Mi96hg1ESWdMGCMSy/ZJzaKMwunaNpXKhV20WjWw901ScTuBYIeIzRZx1TEBcht02s/CW8gIAM56HmW4",
-	"DcJbSGnA5z/Dn3Ro/rq4Cm9LCQm4Qmb8IQD2wnssrnqcJSk3fjCMizrDUN9ftZN08ghW1ROMW/zqw9+t",
-	"aWE9M+dof6eJmy32cTbxOpahhePo3Xp7ITnHHfxhbtxJk8Pw0aWVapDeCECmLydN/4Fv/OfCBKBavHo8",
-	"4RtztDfmHG/okN2Ujk20n920rp+02k/Msd/8fHNxdWOOcc0zbJDkvdhykrcyp2RjvyiwplLdYeOFFIt+",
-	"4Vdb5Y3bY4NDVfGxMPh8Nqafz/ogy54+a7eeP396ZT7FaTgPYwjZ5y8vAX+T2oxGiIyVIVKhMQlHckoG",
-	"VKEWrB4t6ZE0GpaK73+45CkxcUpMnBITKyUmwo0lPrjRTgAcfK39zxhbpCJf8x6q7RsK9icRFRFLDmFg",
-	"J0ZUtQSlAeM6b/IAWh6EPCdvGcOBxK4m302A81Prx/Lezm/DeSnwwt9p4ljnhig2AeFn1JZNtWgfQT4v",
-	"NwjYGiqjrJiI8xBkRQ0xbObe4k8n7XbSbiftVq3dgDOTQ9RuH1IJhH0MnSdmrQ9otsaKB6O5+1M8H3OM",
-	"gITZQWpDykVIhPFcpCJDKWMclg8hVsifWQenz4aQZWfT83moKyGJ4yYfMJcKboO5IOp1WfVQD7xNOShs",
-	"07NKTuH3Tk42nRmNm72uYlofPOukw0467KvWYVaKPYYK+8+MZYeovz5RnkKljSSozQ9fjX3MlIDY2ZyY",
-	"tqgvrr5hI/3G7plYUuz9AbLbZ4YDCV5KBkqOMfUCee/c8+AawpwAiYXlPr4kK3WzJGkfa6U0i6RRFVCM",
-	"AbVAfSO8iRyAEjsnPXhaz9y05yjVDhXtgXvTs2NlGEmoTsNbgfdyc5Ld2G0o/rghvZimFKs63NzwsHBj",
-	"vC9K355z0+xr6RHm+9mY/K//+X851Rr6vDLU4UDW9ob0eAxLLrlzlsjPySeejm5F7zeq07PX5vXO3vzU",
-	"8/eJ5JjpYmkdYOig6MUXv8DYpMt5TXmSYLOAef5YKsg3RAk3h2U7CYRgUWotBptGY8mA6FRONE4SN+vw",
-	"qtnsks1Ct69vBZ6SLiSi7R2N90oTfm+rt+xW00RL2O/cKU3lHYNx5dDZ7gqG7uWdKxvBtK8qNNvFktl2",
-	"O8YmJJsUQPPI/N55rCKzITglyJZ+2MObR/HzNx/RezBmXsAPxrjnVJABv3fvA9lqKAuD0sGqSg68ELnu",
-	"NXLSgtkylxE3FGKLKwzh2gPwJViKRYzf5/l733tlpXtpA5ZkNFvrDMyGDA4syIffy6OHO+TZrYALOj5K",
-	"cSuwBuuvW6sEIA+nMmGkOeTr/JVBp3V+DVk7w2i3QeevWzA8bq3lcZubKbfG+oCPnCV0G3TaF8/MJ9be",
-	"yD/wFop5grmg9Jc1Z8zl1+12eOtNH/PJi+fhbcE4uQ06F+YStJzsDZxNZf8sWUBmnV++3Iq5bNWDw41z",
-	"tgm+hMFF66ra8l8M6thSK6RJqOJ81B7B+bChrT+2qa26FE8pmXMwQUXYsXrd58dgGwkBOoprnUEBFPyl",
-	"5DTEnl+lWGRR0Wy9QuiSfFgPXKi8w1JUK2/Bdj0nb+2Y7IgKUPDFSdnLUlJYWYLvtOhN4ShqPIef8VV3",
-	"n5iqTgKbbQx9a2OIciLURtPwdBZGMmYhYuBhuW84ZlrTIbsV7avw6nmr1b4IHdeG4DaEvrMQvQX3d1hM",
-	"LYevcFR58bMODCXHD3y50fmq7AsvRPI3IvaViH8nAOULHbKffS1i3+sxOdZiDUAtPBBWSvv1ydiqmeaH",
-	"yb3osdYlfGu475y8MTxsayugFCOhEfNiFWqR8wpkjL/bynHkUU1n+hwrsFNXYjtXvHYrsBocJh76Pk4g",
-	"kGJ57w2ZjhCjYOYGtnMN5iZCCYCE11BobL62nReFCnG0oGztu62ER7FzK1JFebIEb7huuOISAVMzWhHJ",
-	"x2zI197PaTZ4x42cUHITBmfw/8bNmxD3y4sTZJYat2Cb3Zvv5fSBBs65NYC8yUsf56R1zdKi+Yrbgk37",
-	"dC2Ltmkn5yoz38AKQPqOXHhl/u1Q3i92zIM6KDTMh4HTCJ2gsbICcAxUM0bNAyr6F4C4EyzotK/CAopA",
-	"J0D1WQzR+NDfNrrx3svpITXkQZ62zyJbqe4Mtabq7rDU23xvx6NMO6oYZ4Sr2M0so7OaSm8HqkOTxGe8",
-	"b/A8C20mRrcpds/ZtKr8GzLuruHHws1Q25VxBvL8znblpRZ5xcZuCo08dhm98tycXsfHbbh2eCR5I4zF",
-	"RbYK1yIRCeIebDzSnlPc7nqZpR41DHfkBg0P7zloyuNiiQE0n/kKgdz+qKgUWChG6GCXPS02gJkNxT6W",
-	"/F7nS0YvKzm9uRVXrRcYU2PdSIpBwiNEOxDQtYR7xBLtMkqGjuMQp4/agGaYWx+YOeIpi6FbNJFiGC4M",
-	"L4X6cHN42MlzL80tjUEDSIFxiBOHy/ZMTltC9iVMdzHrxmaEbqHnKl+K/YXtOFtsW/CxJbPovEPVGHAd",
-	"kkh5h/SgbbsuV4Rjq2GPRoYyEhYPWdwt0Ctm13rWUusWSK4HL2WDZdUddP0ZEXJaZaXhpntxfWT4UWsM",
-	"rGpd4UwYrr23dhesrtd+QqG7F9woc041YSOjznakUa2amdOpuA8+du/pzzotNGeKVVMRCRvS5AxHuNS5",
-	"cqDRx5k2ah37GGmSjmQ2HIGRnXLERZX30A7u+nwFCg+m4KdbGbzym1nsL7DWoxq6ckwwNE4BoqSvef6c",
-	"RFjFDFn+1IjqOq/JfLXxwz7mw4N8Ry+GdfNR+UaFLJ+SD7841iH57VaeZW94v4G5H2Itd/uzRj+hOKXL",
-	"jjV7S8fYjU8F4cLIcbObUALgJwk+O2tfnF22l4zpKq58WxNVvEh5bBcKBG/3gSH5cBGaPwXB/grd0e07",
-	"ULUuwts805pbgQ6IwjCmsapAGqLt53qXqWZlWABEKEEMAQv9ENZrk46dnMpTfSsgVxfTGTwAPy+ysEPt",
-	"flG0H2FKvrF6C3Zpir3W5ekwA+B7gT1gU2lewHk/Ir4V5kVCCyCeo5EaQW7nwrjF4fcl6IJFRFHDSJ7u",
-	"jm7o/tqMvTpPHtE8/q9Oqq58WFXC8x283TE31xXFdP0YlamVCiOWWBQH5ygb4WCNmkXx3dAwbz5cZekY",
-	"/qp2uaIYOqypxieGqvM+be3mQVTPPWTF2HkiuR3zGGbM5nHgeeZ7nEH3D7c+gfMNlR7Q0kxnztJSTKfl",
-	"MOfidGVfwvLwXOWqkfAbWCx7HqoMZTzIzhArTqRm8RrmyLEMhC8KICbi7gMbEaI/W7zN04rbrChUvwKZ",
-	"fbEdmX2IY2MeNGteiwZye5n9MqaCDiGFejaWMUuWD332Y0NHXKdSzQpg/JpMEioEIupNQc5xpdNz8lqk",
-	"ECorDafGpAoYPz3rknbvJY//u+HU7Yx//t2/2e/4YscVi4ReAt2VYsehSP+cIAzyhzYKRFafbCplzRqK",
-	"B12NJwXhvHCXYbomLThRphTcFnO3TXMpl7aNJDGvKsddZC3zplINqeAaVtc4NdN2DSXaC0i72EeeZjzH",
-	"SI8dgbNSqz76loswMnac7oWgTWpmCdsRyDCMz+nl3BqCJ5kwEVNFYIQLF+WRyxA6+xcMK8bSu5w4sG2x",
-	"kI018pX7joJUSShmtrBHhqgLsTQ37sMNGlaxBW7EbgGzFNvpPjdQq7QCrr3EBQRXHL1n42c4bPmhyVvA",
-	"YnNUs9f4mePKobxnSoyhAskzp5Apw9ydYgym4Z2121db5NpnwJsrBNbmtm4/U3fnz6+C499bIjvmwJGT",
-	"Lkgai34xhKY9Z8lBQdrUi5lV7K3VR/IWK07NJ7PKkNEi/22mQb9NxRluj1s+AmZdCgbRQTgXyxSrHzBb",
-	"Vq270Kybh4GqeeoJmJn7xSOA80bwG3R2AHwAfGKE2YX+LsPNY6lYRTCIa2Jeo6C4KwAGXIEdFo+5UZtc",
-	"GOUfMZLKmFbICHPfjZX0nkNGrwXWHroOVxwviqTRXN/+XfL4Pd7ykUuYGoiNQwxLLFeaH+kdYjZWCBDD",
-	"EQ7yH+ux11KiMLNueUMasp7vSFMyYcWUz4ohBsOVl4h3nirKBRdDV8Te83FZqCKN5ISRXqaZQsnaq4lO",
-	"2Fc4FUjtqEDq4eooc0bbKYuCZxkKq3mS/aqubS4MPp9Fhju4TrHvZDDowm/qe0gSV1dLjUVovDIQ86Ef",
-	"CwbAt3UzwZyhtrQ2qvrREyYnCUy7gbmbyOMxhWigYw2sK4YSLvcJZDWguz2+abbGeT57rEIuL2eaWZsX",
-	"QbiObczGFHBVKNea/h9m5Vydu+WEgQUCKBiwLjTeNPNwme/ky//6/7Sm5HeZaU2NIyATV6kHOBRqU4PZ",
-	"cVKjhbW2GZoCKfrYESmrfuojUoY5zM7i6CZnj+Sa7t+NdthNOKpUWWWrG7AuHwvwk7ogkL22NMEZK6dc",
-	"/Akb6b/HtgAyVFSk+lakIzbWLMHOSnP/H8L8UVzjNKOBxelIza58Z0dwVQkOrolld3OJFRj1o0Hw/Pca",
-	"W6rn1Co2W5FTVmSEPUWK8BCqbNf4yKNDjtMrc29/MxxgiX6RuY1StwQfdCzxSgVtoQ/ZtesUElXHgBx7",
-	"bBj6OWnEx9SI4cZ89+ZggJWXqUobY5r3zLaqJ5vHcCCOUa9OlxTmYFmyFOw7cHXyrroHNBwU9SzyLZLX",
-	"uprNBWQaqzQouT6D1/9vjdRb6+nZ5cqa6R2u6pGjK/WK6QCDKkt1zSvMP4zk1A6j8/aV8f22r332XEkH",
-	"3Xt8OIIzGhYQ8jqERhEMh5F3TOhyp4Mdtwfwlziygt4zP3FwoJgesfh8SbFdDUcyEW/KjmvGRw9Za9ta",
-	"jZXVduvyrHUgahtqylovOu2LjdX2xRbU9tFJpdci3q79O5po/QQqDmAlNRbwLyyJiWba7Lz2pgOXMDbW",
-	"/Zp8f/VJA7bUDyFJ2D1LQCTccRF3CCVDJbPJd9p5qPZuCMusjd6eEZqmTMRURDh91ga+IphUJ6CcUSrM",
-	"4ICL+sEtiAuo81UcRscNeMI0XubTFIZgv9MkRSxIY70v+OLmbaBdyuJc8hQxqnWVM2xMfbN1L93OPYCt",
-	"+DNMhYvprG7gmpLjZiAWse1lfihM+htd+sBUbvS4LYBM+6MOOu1WiDswJ7DGXGQACvy05WCg//FXkFNr",
-	"0D43QnThXobkzCEZipu/zUTPopHssjhzri6++2Sm6JjHXSBcsxCAskECs1Gzwp+h2cB8tas0cZXppiZt",
-	"bdG2ty1azKM7Az7MFCR8ygYPMIxncqwzlcB9BVnz+y/vPnzYLJD2oDjK97ku2zSwSLCA7UH6WQo523Py",
-	"aQSj3O9wXDw3RkuSj7a2EgeBZm9w/LGdsm3MPCOCzsnL/Dqc1FySK4Vh0AOpIBZXKVtWKqatQS8DQnEy",
-	"7jhraXeetfLPKdTSrpKz0gUVAjkloKjtwJMVz+8BhLKiaoVlgASrXoX9avU1/MqhTWNJQo3m2qxyQm/+",
-	"dcPEGvBz1/2uC9c+uAcIXsNoNGqYW1sQ6Wsk2eaebnYDDTGYrJ7SwYAkjMZ1SxjQiCc8NQbXdhKcCxTx",
-	"uLATC4/fNf7EH5b/4rx1Kx/wvWwUtrWcNrCUlj7aTsVfZkU9otXkU6YLNlB1y9Plx/bTTts5knNE2ril",
-	"yPg7bvzHP3AiBppWnSATo0h128+71y+MhgIa1UHnhTFBPoMVZV56lZYnLlKmJorB3Azr8c7Zc4kDbzKn",
-	"D1MmUqY4TcBAecejNFNGK6sYnKKS9TeWMU1w37joep7yC2+vaiF6lVPe9evCwI4F99hcUgQ9dAElOeGR",
-	"0aMJYxO0v6RSMyLRRfmnzJRgs1q/unzWW8v3FhTIo2d9wVytzfniOWkZcZp4gbVoqj4WFMhLYzHG/J7H",
-	"Wb4eCHdJgWOVecQnVKQ3hJIBHfNk9p2G743tY71+hImKRjyJFRNggFPFnM8LuvCm4EubX09HEgCBubY+",
-	"srXc3Ye5v/wONuzMEzZcj48H2jsnL6MURL4ldevFX8EaEobePhkzkdKEjBhN0hHRE2YOwByIVO5DjA3h",
-	"WAmZpaRXFj29Ynob1Crh6fmt8EMSECClCCnCBbnnbHozN1iwCq6EYnVOwYwHmMLMiIXQl46Zt04AwBWy",
-	"B/ZTKmaQa3eeTwh31KmiYghjeTUaA35CxK0olOdQMHTTIkYjAAzUZ9ML3LXXnPqCPtlc5u9UjhfYSW8A",
-	"BgXcvF1x31CKryWAdwj7cjIotmtQzNMnxqjyUNvaAEMYgC/cH4n4azZg1mGVr7V7Cm2iytzAu4QKmF8F",
-	"GwC+swX68vhcU7qQvlxmJTWO1C2vnzFWAOhHH5qrhu6dA+cJcegjSSA+JOyo/sLcJLQfxnQGSlezmpKc",
-	"so7dMGx9EpMnMfmVi8mPeaz8YHKitZ6gLWnK17tb72/T6qZekeLtbL+czXtEMTv0JUlsLIorXdGlZgS5",
-	"n8hs5CQijS/USYH3SVBI1UAaVTgntiBqI+dk22VRJa4J1oxfbLUk6qQWTmrhG1ILB1krU28N2/o9CiBJ",
-	"IRaO4DC8aWGgpfMHtm8NP0HxvMeSPqMvMpEw7Q7OwkU5dbIq1B2+0Ha0wp66l99iJ00EHdswiGo19th2",
-	"z/JJhZxUyDZUiDcFT3pk63oEttbqEcHiFV2NFZUGIAruT2XMuSfWG8FBj1PsJ4bxbFjSXaVc0O2Yy7m4",
-	"9gzbyBjB3Kf1lJDZoGNUQRtL3N2kP9bi6hzP86QDTzrw5EZ9zerP4rEh8MW8DtxtPuGJkCmrLwL+GSEv",
-	"oMwBawgKRb4h0dmEqXsOE1igNGGqZIozVsx9b0gqbVUhfAYFDFwTNp6ksxB8RLgzTnIxBL8Gfs2V7z+w",
-	"y1pa6vsWXveo6nwPEp1mp9C1TkRcrDqCodBP0F1Fc6Tss3n6x6kkVN/B8EkylEacmZ3uG8HGlkuzi0Vp",
-	"FgaG2VMmVoAW30IdmaHw/RSRVco2qCJzAgEC5YeYSKg01N+kFuOOOnViD/S8Suws5g4wXXC+rCzJHNZe",
-	"a5IaUf7qBLjDIpqTvCjKi5VPpkosfMLnfqUlG+btGKEggNaRP+sYVE/+Mv/rPgR4MiiYV4JxYylVmVlC",
-	"qrKphR+Vja36ugwrZLYOlHtiu83Y7qM9uaPwUKACYF0WCvcytt6y4GZz61fk/j2j81abIA4bbd14IGDq",
-	"HnNKygHqplMe7RlB9xSJO0XithGJs9NmTpG4req5vwMquQ+9+XkjFbjOa5qMgrElw+7fmm8B+yNJHDSH",
-	"Hep7D5P2sX1SsXvOpjkYkJAp4v0gSOVY6pRkasiEHVd1U2yxl4Jp77wiEX+nbTMQo2Pof9rKqCp4mY/y",
-	"PSz2uGJuuMG7H1PlnxOEwVn+R5PW+p8yhlzuumof6qO1t1+xnba6dTmSMcv7lqERvaZvWcasq2c6ZePK",
-	"DRhzQFzt3meJYIr2eWJ73ycs4gMedQ2/dEFD7TYMufYYRBnbFVE7l7/4yp3aF4ykGPCYiQh+zZJBV7GJ",
-	"VCneoma2YuvFys4WYElqJjT3xoYwR56Yjzk+Hp9wcXbRWg4odbHtxtcP9pSNpHjsmCUI4vrGV/jawn1b",
-	"cWsYLSvitPzoaYazHczDX6JFJiOq2dcz1BBf+h2+1Gmg4Wmg4a7nMgH/GOlcHHt1EGMJC6xwcCMJEz5g",
-	"Z9EsShiZOF49opGEFnCE50BE8BYExvVaKPfPKQLnwVNuwOJOGaHGITE/xOw8iNKU3jFN2GDAopT0Zxbx",
-	"qjS4EG+P90JbrX5i4UpTCAtEstfskR0y+AsV8Zm8Z4rQoWIsdh2GjIy54BqHgzmWg/93ZVbNcS9WGilY",
-	"2If9gMQXD+LbHiU4LxvWmoCEUmVXswPLXHPQcwN3qp/C7RD3MU7+e4A09znur0D7pxl/D8/420gFnub7",
-	"7VLrHfdsPzTatjLQT7EBU0xE7KyfyOiu3l//NOLRiMTsnkfMzjVyYKkIguT+sv3KY0BByjQ2CWzsfr93",
-	"6/wRl3ma3rej6X1IBrvAQS0foUdC3XWZ5sXH1rPcxnCo+IVrrs5a7Y9wwWphy4s25Aj7kDT7SPsJS8ll",
-	"SF5qTcf0jhIlKcQm+L9Y0LluFRJjcgKVTLVhzGelcTZxFxRZ0GlfbM+HLx/GY7vx/WJUst6ZN4rH0iNk",
-	"lOySdX18cydOPWDJWcmH8Dk8STy4m8uBycEg4YKdExih4dcKYrDk8jsPHrG1bS8UWBdDlkJZ1Ti8FUJO",
-	"PeQp3tOuQAM4PUzm0KTnH4TDUHHkqpsolyPQ6fMCLB7EHOQAh7zNXEhiQnVaj1BXppeDmPtm2eayioWb",
-	"suXFmgzz6MWjS6XY5WNJsYsKISaMiDKs+PJv/2Hu274w3qH/48qonqaSLuj848+yzGut5RbOUWtl2EMz",
-	"dX/cYY+yFK0pioPXJBTlaGMxuoLFuDwU8jJJrFvmnhoSPyUIaacRCBgCaFaFTBYk0y6KSI+J/VbluCLj",
-	"znFfe0fc99Ep9kPxvR42SGx0ZjU22mewppJPnyiWMIjb7S1yU2FOUU0SicDBkRwzjX6uMVaGUsI4D0wJ",
-	"F/B0IepzA4YLssC8ySWgYh3cKwKIvkPKRQ2Clt2UukBQk/pTe4tNzaR9Ti07SMHnjmZuWS9Ky1qUju5n",
-	"K0vIFxtIyIstSshDDFA1sDcgSlUpJYEJ5cAo/w3sDkWTMy768vOSOBVNAVtUMKXJCCqeCBdhnvBzIwvB",
-	"1ZoR/HmfxeB5bS9YpWjyBlb6lYWqehPFpaGOHplkqSYMAPtExJl2NTo7j2aVuDcMzkp/ufWZL/y/G8e/",
-	"HJmtHQJbOgjH3b2rlw8C8tNe8nepnHiTf73qAvxP6ycBSc1sdRmELGJG44QLTGVOqNYszgfzGMZaOpxH",
-	"3jOFpWkrz+QZKDm224F8XfcINaSCa+DFVQfRbCsKuVFQDuTFm5SNHzseByK1Pg6X84RiEeP3LMYzcWK2",
-	"INCd6HvcWsOyblhninvJ2az3M51Qf4PFwhtaXOaneCXIVpeFhz8q5raCIIJEeyd4iVUsfsQuUwr/LI4t",
-	"GpCXQxqzfxlyWVKvu7LpdmF4LoNhqp3g/dnFj88/Xn36j/9hdm2OBRtVE5h3c+LB1e3ZlhnDuTAipWt5",
-	"/CdOk0QGbpPceNoxF4b/Cu1ABT3QCbDRAA6MYkPMPwI9YkarBzDQURlvBD6mUSTHYxljzObPgk2p8RZL",
-	"io83qWTIyarGX3Y0fijWYL3McOPl7YLnhAYtSPHdS40t+dFl2fKERhGbpHt0ot+7uH7BogVlnHBxhzht",
-	"ZX/Zerbk+165i6D3ww3pyQkT3Yhq1iM00ZLEig5SbcfvzE3IxXuiaCxXApJSvw6shEFFojWj0e/mglAB",
-	"lgIaVmv42rj7hmEyEb/P2eIoKiz8XjtpX9zQCq2goNrZzZMKwmDM0pE022B7wkHUyUmWoNC1ho3t6QCR",
-	"Z3bLfFXWKBfI3M2F00sk+kcu5FgqFw/RS0a5WOkd4w4WRGO1CPyysjQy/JWweMj2XJFlJTvRjNkJmj7C",
-	"Ri1Y5Fb437/vvoXAyfw7mX+7N/+OTsx5/ty6rDPLTVi6T0H3yQUSB4zFWJEnIHgIPa6IigMEBZLPRs3W",
-	"En3FWYZwbwn5kYqWC7srR2oTxSwxlg6L56TedRAGbpODTvCLhEQPTGLkn4ngwxHOxl8h6K5o8sqR0MmS",
-	"WZvF3R5unb9jFiVcHJgdw5BfQwAxQCfI6JGtGTT2pY+Ue33NuJDdiE5oBFHlVbnyJ3vwJ6ZcmyntFm6d",
-	"J8eGqh5A4MXR+Kkk/8ziIeuQ/gymCltcSm3oWoekz1U6su2FIiaafQ5Jv9DcXeS9hFEltG+/kAPCcV5g",
-	"g5zb73bFe4deWM16LZin8B3as8CbNo1qLi+W2elIKhZ0WuclJKSVmQ/26zeu07rgY8LvWALgdfrxcg8/",
-	"cxG76lqI1U9HEsY89rGiVorc9zniYKKQ6Zm3gA7Brt2ydhtQnhy7akN/tBvzuCtk2kXYrtWV3FuZ/uRP",
-	"+qTp1jc/E6mLes5TYcH72o7ug4bWPTLlHwNCBcGIN054nFKeGoXoVrs1PoVXPQXUTgG1U0DtwMTdj2xo",
-	"m3S2KtuMJMGyoL2CwW5BdLk3OUmvk/Q6Sa8Dk17vsrRkw3ijzQLAOoPGQjSuKdj08orgAiOYk4Pwg6tL",
-	"CQnVZECVLQkmEU0SpsDTvIM2zIH9WDO9an3wrbgV4Fj1MPnbISn7nD6J9H0vJL2iSPh8JmIjFnpYR0Gh",
-	"WpoSPTGuqx4xlgLiqpJTDVkAIzcRB0oxOg59PbNOpYwJhRbTWzGWRkTcmBvBdXhnW7chBwMko5S4DMI5",
-	"eSkI+zwxbzKUTHvh28MXsrPKHf5aKlOa9M7JdeuSTEc8YSSV8lYADgDeRROV1c47ys/4VCR9KpI+FUlv",
-	"UCQNUs09yFfcQcCu+lkxVyxKESp/kapkloIpBT/GfzWmDncuEQLfVGLuUs1WLdGuflhet7u74vBaJsjg",
-	"eAeUJ+ibZ4IKPYWCO2jwB2FrO/wNQcSMJikseQWiAJhXDDktHNfO4C03B5dQNLFl7GHpmfciPpcTJj6P",
-	"E9x3fSYHAx6xWEaZUVbnBZU3Ts7h/+Uw12J8WtMxI4bvYBJWSWuGhN0zNSMRSxJQkuyzEYD+zPtcUNju",
-	"hVMPqtRzabuCv24DHt8GndsGlu1V+zb4civm4Erny/vd3gFenaiEuw6cCVFeC49DNMNDlJu34uE1sXb4",
-	"/uzZz5e/vvgf/+fvoZEhDy7QpZjklGQiZsou1HB9JJNsLCDxo2/AnsNezH9KLlhM+jPSu+mFFvYCD0Rl",
-	"wh6ZOZAsoRUv/GhtEF6tNWiFaJ5wMJ+hLbR5D8RS4FFqEfK9vYt27FQqY+uJc/LW5tISRu9tYtvaxH02",
-	"kIpZt8KQQQEvJLdzze1DQkFrhE7JKCPJjIwKbaUKgoTmq0i4UU1jGTMSG4vSmJvGbZtaGchKNulyVNH1",
-	"PfstZgWc8mqMbY5b0B0jDrsxNIyWibmOEqlZ3IUdQ3/TzzxB5zUfQgLExT5PEipsqXDwSgqdJSmWYhum",
-	"GkizrWfZBF2HaKSk4BHhSSKY1ps45A94zyOj10ZdkaWKe0+54Ebj9+dRYcHB6lnK/eCnepKrEEQ/KTpI",
-	"jxtEJJd51TUF5g23UlGg12rLmhdmBad8aZfWxqn/tYctrCwcRlQI6IKnE14rLJoE7HKLvlO035vImT/z",
-	"QrvulIo0n0i0Sjs/DMLg8IQ/wwW71QXzCrFCZ3lsNVa4A1FViPtBb8zuAn/LpM0hdoEtN5nmOsEOqUjD",
-	"PCCNRtUpCSki5loX0Bp6SQyfDhkB9DUqiCE7xeMChAnOezQ2kDGDJhMl71nccbdBUwrTHIXUbZMC4FXA",
-	"15EsN0+ANLaPILB1Bnv53yrEKJok3Wwyl8F4UTYqXHxsjcLBd7jgxy2mWMamhxief0DLv0LapsRJt410",
-	"/BM7zmVJRF6SseEOs1HQFDoFdFkIIpJU4p8hRkrN3wnVqcfuWQi/N4Hi+MUu6TRW/1DG6m8lwvS7vH/0",
-	"GSQNogQ44e4e548dpv5rzs1jpjU4oHXs/CNLp6w87cB1xNiY7FZZ+Xe3nhMvHwov/xX0wUoIPhlHTRDN",
-	"WLEVXAryMWPaAuXXuTLt1UHErqEQgsdu9qlgKviyHcGCRHaossWywOGKl7pA5buEcgEx+Buj/CMqhExJ",
-	"n1nzOiZ0kDI1pSrWbk4RZJULjQF2kgqNIqa1K3IpmNS5xWy3idA+IADCSEjI01AhxWwsM50XI0DQukC0",
-	"D0UgLYHsNRBpme5jzml6At7BLzTT9IZMAASPUKXQvBOkMPX4PFiXKfYbh3MbX8GVn3JEhEc0ns1TmaPD",
-	"pdgmK5jQzr3cZ+lxXpfXp5pDNlMQW6ZWwNNz7QIv7cWWFGMW8Zjpc/LHwDkWkPC8IZQINiWW6olik4RG",
-	"lveMSsRcxEYtsx6tBBfOtVt2FXAnLMOd0h9u34+kQwFeMOgE9zylSRfYm+k85BV0gn8X5t0jbqSdFEYY",
-	"8Hua3Njpod7xJjpTQ2NhrCwV3Ja9x3c4ueIbSZOX+s7IEs1E7InblYZuS6g8sdGpPQqXH2dEyzHLZx+A",
-	"cJmOJIbRQuB8omRSSAFMlIxYnCmmsbfQ+A48Jd9ftS5/QHGRicTYBHjmPh63DsQIbtDepcIpg3HKYHxF",
-	"GYzDlsdOKs5LZPwYRDIXw91JZcX+yaJ9dmO81DZvwcVwa21l+FYnSXqSpCdJ+o1L0vdQMbszQTpR7J6z",
-	"aT1OBSZQZ5hJ7ZCpMyx9JRsUjRovyS4RaxXhOqjVheCU7WShImLWufVBJJ8LRhcZQKKU/BcTRAs60SOZ",
-	"npP3TKeKRymLrQumR3Lqe7WggI/RMTyvBu7CvufWSl2qpYwXEH/hP41QKkgKOWEC5tCIrtksQ+E0MawX",
-	"ZGIUqW77eff6BUhr92usZ6v/3UXp6rzurfSbfO/zX/4jGCgkNdxsy/6rZ5It/dSUXljZmalHjvp+YIyw",
-	"zzRKkxmSoh9C66X5cSaWFAMK2KO9A4EoDE35cBaUklvmCR2KLbAnh7F7IXI5g8ESFbgDHWLhnGLEi/LQ",
-	"HiFR7F7eYQQaJ6nEiIkLBtaUa1bD8LhRB1H7upZqvlw9qPQeaeOLDSadajt3VttZzJ7glKSNFbFiWib3",
-	"+x8ytaiXa1gTkLOZlQLS9qtCJw/Ub6UwBxyUtZDEW7GEipkfLb4lXwk27vhgcrRMsiJ+HqYAzI6n9I4J",
-	"Z97EHG0fMpJ6wlOaEC50apTTOgICaOwUbd5EBLyVKbNGheEOmCprk6XQ3rZ5wfcTVHp7lAUAFqRLhv53",
-	"2qWPwbI3hvxbif8qAbiOqCZ9NszEFjnc7MbR4mAVmNvsDcjMgVTkLadjNluHi4E4Tky8CRPjJm6xSePJ",
-	"nu3ynxVj/2IaBRPXuZ8TEnAF63hZwFxIhUO0fSu2dgAOhfwRF4ZsIzutG7zucaahEMU8ARvTyEgmMfn+",
-	"qvXih7AcJ6BRyu9ZmJe5IUvALUb0nrmQBnoOeHsq6BDwWvBXkugRVS4Mgt6Fu//NfGgE7BFbUe4rz7HU",
-	"BetW3E6NudYQt8CyOh4bS2Uwg8dIFbtZ3ymMIB8sL4kxMu/Sz8lMWZLATg5olNrOZt+/nIctxnRGNNue",
-	"RbSZ43OKGZ9ixqeY8RGrtg9MxBsqNh1l7Izdm6XVTykHeY6YDbaGoIcn1iOaznQ5QrMa/k9NLbNZ1mtc",
-	"1XFh38goypR6jErmwpOCMCg+uDkWCR58GabmhvRQgVeuvzmIjVsn3szwq+QrwKTAgu64xVhZfKL9qjFm",
-	"jaGoLrxvF366zfLuWvXxNJdWRlDYqchXF4U/kaZzjVHOEDhwNx10rloOsa0NNNjgJxdF2OvGyuaZkfuw",
-	"Rx1zMEylXdw+w6sFKisi7n1sF14VKhZBos5Pq3YD18rjqD2F6ExNEvNRKwxS2XXX47svmdnfXlAJl2Fw",
-	"zzVPrb5s8NZPL1C6blIc76XW4xfG5+S9FJ7DXGa5vqQt7BC0jYbyL50ZAc/0HgGcjUbUek2AinUIAG5S",
-	"OUz7DpS7wnegURiNRuSejXiEw/RsqWZIgI0QQEWzz/AMOrS/PCfvECGdKlYa+Ofr6OH6PI+BKPp2AD74",
-	"CEb0QZgO3AZfO2tbeaxToh2OERfwSpMRlJYjlEuPfXZD5tBUsmpzOrJizr6Kq/efUp4We1sFxAGpSEnC",
-	"mXZeyiBLM2W8LLtHKE3yJM3CXpB0yiMWukGERZOwMIewSie72n5P33tNsuxCNCFBoigGd9l5CDSZ0pnu",
-	"Grc3CAN7UO5LfHbsvqgSTted6wUN8Ggif6VZB/5wt93AUMylnxTlqoqytZqivFhRUbbXU5RrkFWVPnxv",
-	"kfiOO41Y1L01IUh4TQgoiXs5q1a9xmTtZyJO7PDTxo7bcugYwFcdySkB2FGrcj1XzSnGML/SfKFTniRG",
-	"LborMKjnrxlLtaBasVTdOA5WMUPa/sGh4hVqBwBrijpnw0Kek/D5Oqz0LQkfb5YeTrTnISveI8bkdvzW",
-	"zfhNEWLelMQLNJcpxaCiDybeamv9+zb3Fz6KzjW5lzyeC4R7oD1nBZcMYFIONhWt2pooeoWkcbgwGxi4",
-	"24aGcez565i0L0JS5tL1fNKtIsGcBOtJsNYI1sOMpD9opb1COdVMvq5kmz3BMW21JtofScx0ClEIhAK5",
-	"ATkIHyBGLJQSyCytDLAvBtZvKk0uorNoZCMx5tMG4XeMnpywRA4JS2Td1GmdlC4IkKYi8iIIA4yZdfuz",
-	"ZsnEC7Tf8yj8KuJ4NZd2e2Fc0CQHGszFkgvvdtlJkBby5CH5dViwJ78bN9K+wIL76GZaIr114L1RhkHh",
-	"qR7JqSaU9Kz27JXdTXupjXnaShQ71cPIhoIBWr7AhoRpYjZoRr7v2X918YueLXrB21vD1cdWFYugngQ/",
-	"Np+CtRdXS1xxt0Bz+wVOWUvCrM9gOww4noTlg8Jy7WOrkom/wXt+5eE885IgZQvCF8RGKhsL3/UDfdaY",
-	"fPKXnbq6Bmz0aoE3L5H2VPJ1YsW1WBEHU4u7o4tugRsEdszqbPXoNk34V/22gzMxoemoMG3J8Wwwr+pW",
-	"mbjz56YC4wnU4uy8hHk/m7OsDMFSlJAkkWLIlMua07EUw3mT2hZGw1bWRyudifhw+W6FpDU32ILxt+e+",
-	"h1d0bJWKK2i2ea7GEu3vsA/Ui7ItRyhPuqdBGljyuPvwkeKFVfd97kKg29VjRxpN/DuIBlRmYxrDQEqm",
-	"lFRbCSg+jvyuFaVvfNXWd66WiyqG4hCIhq8uMC8smOliTAMCoIUKLfJ9D7/xvvjaAvcoW8xcD/69nEFj",
-	"IhO4Xf0ZSaeSxEzf6YMRvafk0EbJIWD0/aeG5tXD9snw68wpWS1QdF421Qa2nebMsCCNDqlt4wOu7JVb",
-	"2KlzY3edG+70D7d3w9Jp3UPx2y7csHEbR+lXlU/HZ8d05ueS2/n+iiQ0rZ9/685goOS4evptjCOcG+zA",
-	"kjUwqhL+8CpSudIatpdcLBc/yyxVjEajhmMJluptECpFBdy+WKazFy5fT18/b9crZugmvHSL9xeVJzFd",
-	"lJZ8lSvwHzPkOW5Do1YxjqnWXWAbO1O7SLGdgAs8Sy7F+ZgPlW3IzD8NqgpD6hR8cfO3lf4sC/HHzn26",
-	"7XLirT796UAoolzbPFI7i+0oWdZ2Enrxi00huuDVdHzbujGa/JhsaHxBYS0Yi1l8Tt5C83osCQ6BSKQY",
-	"Qs4ydBVwQqaMMG7U+Dl5I+woZ+w9KYme83KWs9DU8nCBnU9qLusqqe8aKdPTXvOatcLtMQVXI2G0ayGz",
-	"pjTYYaL2pHi+AsWzHlXVNIZIFR93JnlBl9X1hkhlfESn0MBUz6HWAMJk8zzyvNe41rjhBnnjBXG/mWF6",
-	"EgsnsTCXwos8aR1EEKiRxWoz23M268G1bvRyjunlk4egLRusyfGWejYamZSrdm9samjuqoEDjocmpF9g",
-	"0LW9sV21cJzk7EnOHni0vZk5lTdxNBO2q5pM+8687qwKZVvic0950R8hPAIDL13BQkwPpwDlJF8PSL7a",
-	"nOpq0nU+A7opwX3NQthmPeck8MaJTzmpT3a+htCnPa6QCDZlOsVmulWzm9W5zT/eHVtCE5Egd5zLtHCT",
-	"YXDm/7VKW9yy/KFLSzbMWS5ltj/efcBfHMiE/g9/vHv01IqcLEunpFTEVMXEkr4YFgCBC7z6ysJeZQnT",
-	"u0MLw6EjFq14oOSY9PpUgxLphTgREz6twS2ev8Ruo77xQ4jh2t5EJjyaeVfXfMuVPr8VHnsrf2wBIst3",
-	"k8GNDOEoGvMoRYgy0AVL8iF/vNtrEgTfGX5DNUskBWs2AUnVuWiFwZQq0Z0wFcH9nptPGB+OsNBkxIcj",
-	"sBkSOQ06rfPrMBizmBtZ0AZaTnlqnhN8+OMdMTo1WIUl9jM625zI1znhBFh+yXCTNZn+AR39xPqvdara",
-	"MDheUnjaTYlRQzKm6o7FpKdlpiLWc9+ERW02pRpvZBQMmbGK+dVDlmIZFLLdZoI/Zx2aMIUMgbjjNOmO",
-	"ZGZI5Op5GCCYueoCyKD74pkxtLOJMYm0nPvu4upL6O+Et9WaaT2268p5waIwK5kAnrIRwG7qVuk6bJpw",
-	"lyFsdv50ENw2C90tzlJf6QaThIoHVmdeK01pNBo7gOGEi7vumIssNZcY8QFK4KLVMnKCiu4dY5NuTGc6",
-	"6Lxo+WLzwqeXLbN4qtALV1yk3SkXsZzmt31qbjaSU91Fc8ENPDNvgSPdYMu6iKE9kEkip13jIOFbj2QS",
-	"d8f0s3+gEXc6dUYvgG6PJ+Z9Lue+GXNhf2RcGsXkhImu8cC56I6lSEd2cZmIZRfih+7b0rstyuXrjeRy",
-	"fthQJWYPw1gwOTDFIBOAbk6TbpSlXTkYdGM5phz8s7Dq64TdA7D6ZWBI/p8AC94VMjX+QX6AOlKMCS6G",
-	"XbNGrK/qPC1+jgu131yCpHf+gH0z+53RTjKJmYK/u8ZGwt0EIHJ36/LGxFzTPk9ANl61wmBAxzyZwa53",
-	"oxFPYsUEHrHZFcPHFsGcGYK+8k9EXxWvBA3fvc8SwZS/uVncZDTTPKJJd0KN0WqWMlFsKChUNpuVUh2Z",
-	"z1HBWdTuPDyQ0xuNjKWRsHjInJD4K/DT6IPOVRgI49omKHEsFDsKkphF3HhBlT+8KPzy8vJp/tNnF1/C",
-	"AOauzboDGqXGpL0o4NY7sv7iapWVV259qnnUtWLAEpbFxOeiC+UoIETgX12ZgScwyJKk+JtAUKQvnnJr",
-	"Wipmwe0976DR0rVj/WCD3XjMTtucQHFpXRv66iLbmzfXqTSvIqPM8sBzeB+u73ImKgrfXECH5lM+9Jtq",
-	"WMI4l12nUoqXeolid+0ZCkt3vl8sm1Y9qf30+fyjLuseBdfOP8tQT+FhcGBOFFQ90Oilhs8zl84/zoZu",
-	"3OOegQ2DShtK5NGYaWwEvgMV+0b8bMz4Kqvskx3l4Uz9gwmM1HlXkPoDbwFerbjw7ftUD1lmjZP+rmR1",
-	"RHPgIBtcqTSytmFeVYRC22et60JjWePwZOsqyCdhtMOT5Xay3E6W28lyO1luJ8vtZLkttdzmBzEtxPMq",
-	"82YLenqdqoTqMNzHEXOWx3HYeo8eSd+06us1jUYQy/aTANFSTa2pjQWpvhwMPjaXF4rBYDQoT8sRuYr+",
-	"biaWBc2bTr2z9V7rBNK3XeQ1zx7ke80iKWJiyIOL4Q/BaimhrdZ3bcR3B5l9ro1nvxpRMWSEEi+31gtd",
-	"Q4mPo+C9TujOFGEzpjtkOpLsnikyVTJlRKJ7hgkyOy/GrRegEa4uLn44J5/c0GLnbpqTBC9As9iwptGs",
-	"mhjjHAfyoIQ1/54B+uKtMBYwi0kmYqaq6z6FxHXYeZq2CMKubMwIF6m0T6dpXu85lkaLFaRDVbLMvdNG",
-	"XL6HwZYnJ/bkxJ6c2JMTe3JiT07syYndsxPrC+n37sW+OcR0hbdz54zpd9B3iIZcbsNtalTHcpLu0aLG",
-	"AlEcxe6MY2viwkgripjgTMQsJmN5zzSCjYUWBS9JSJwxYogGRtHfSfwpm2LzEkm4YG7844jrVKrZDW6i",
-	"Jgm/Z6Q/Izy9FVTMpnRWZ1GnJXPcWe/VrjTF1zFLp8RIEShynY54ZLs0DbnbDE6UyOhON28JgOPah/G9",
-	"FYC0kVSp8UUYjc2xaGJsKpwiasgAQBmwOlCuVLT9imq2wy4BQ3Zx0Gm3nxstaRzQ4D3TqeIwPQldNnNN",
-	"SFIpb0g6kpoZ/9DQNKNjMpMZgOUZMpLC/9PNYQtCw/fd5u7HKlLvpSEYXg3h+Du812OKsN9Yin2LyOG4",
-	"dY4LDYcZ1ng4FdtIssV8MKifvmdkjbmCKVfJSofGrE1LhazTubR2SO5pksFq4R9zQw1Wyc6ah1cycm2c",
-	"1Qg+cyqGfoysqKnBtu8RrAjOu6F/DYEe2wgzAAg8Y3j12UAaJ9R4KhPJBXwRPHG+zBN0ZFaYh/rhj3c/",
-	"mXOtiUjjiTIRMf1oddqv7JGkU4khWr7XeHIj3mCDAYvSeog6EqsZUZno5DMlkVenMkti0meRHDMi75mK",
-	"M2wbNkrYomiFhA+sEIQoFZnSGTA5YhAaDegbQnDyNE3NN6ALz8lbnDN9KyxN3bhAGhdDEkuG6tjIW+h9",
-	"tkA75Pse2jI9WE4PaMy+rZaT3g/n5Gc+hHJ0KZLZDVHzErw4z4n0sxT0UjpityKiScLUd9CI0Zzja4AY",
-	"/nj3Gjd/c/Bkcwhdewhoc0foVIHTg6YFDsI3/ww6GJsJA4d21rlshwHCr3WMA4t36lr+bT/LP3J8fGlI",
-	"33xQukWdTqzZ0RrtiEJyd5rQbnvdxEn77WNFxj+qGaGg7mzoGLfMM8yBShDjKT+h8T8znfrg3dZbTf7I",
-	"Us1jnMubibTjmsSgQS13EwYyE/E5+USNaW8uAbxjGy+1BenOpqD6zl1zDpZ6jwudDQZGWkMATEZ3vfPc",
-	"hrdDh7gESC6MLOBkofqZ70buDDIF0qhPozucmeRXYDxkHRJKMsFTb/9L4WWhVETLMQPpB/AycS7u2Geu",
-	"05tauLAlfS3mzV76A9trjwvY/GjjcMUie9pjLrCfLGXjhqx/0WoHYZDYBo3GP7qGH6WNr38ahMF/ZlSk",
-	"wNgQ0cz7TClO9bq4gj2xIrD4aWPRVD6hPYx5L3bWNt2bZzngMi1SV37GfapZd277XAgxaK/wqOcHSxwT",
-	"qXnq+pDnXtWa2PnmdB2hG/43ypiziAHxGFumEH13uaXg5U//dobH1Gq1HursbjXo7PYROMvCLN4hmoUh",
-	"659sTLVK6yKhH3cjl3nHav2Owbo+TaiIGFF8OCqmv2FzHnBkQdXaG9Q3WP84I4lMwY6GQpBz0qP3lCe0",
-	"nzBojpSCjMy3ADStmGbqnhmtydMR6VHdlYMeurkQebMXQ17YuL6o7G6MDgK1ZBSOTGAGC94LdlbDzL9z",
-	"8no8SWeIbF2y/RzMNTPfw6qMPNsWvLXZqB/dPp1Gom46EnVJ77eRwjWPdgJ6lajDkich7ET1o4qifUuP",
-	"S2Ra+7B04+dgzQ4UYaV2I5Gv6iI4hivrkabPUj5uBHn9wTjvwHNOEBnulTVPhQtLT/Wi0mbw7QP7UiaM",
-	"iu0CXDuZFXSC560VjAN6sMaBFF0jS42x02qhtw+yF7RssCEadEHmPTpgASi92jrLfi6J57XdjjpoQFFG",
-	"VMVLYEhEqqy/JpXxsOWAGC4KsczRAmgyr68hBAJZpj4bciGM6lu4CIMiFnJguEydFZQYeSlAjKJ+Lft3",
-	"mDISlmXNG9UFkcwrv6IqfhR1txgsaaQH1h8V95BewGHDfS5gj74WLfEzwmLk2oFIsdlYhMaK4kdHyQ+q",
-	"pkajEOqeu8Vh68iCXrY6D6qpl+tqPbqruLtNr32xlkrignVX8YgfR4dt6HAWfGI8KEsSikWMT9LuJFPR",
-	"iOo1QBUr9SeISiOszRuuGIEBcbpEjXrkfrjuUVUqlOiaS+DhMIMVlYgHbHWy0HzHAdXV+BHOiH5MPRxz",
-	"PZHa1qtuPTJ8ivU+GOv9yR7AgUR6jyCqCyE4lo5kDDiHCpTflKeCaW28t3PyRmuZDWS2okhxR3F8Id04",
-	"J6JTQLcc0C1sTeNA7k9vPpwCuUcayEUmBvU/lDLW60RxC6XFNQ7qL/iKUJvQIVgcRwVWPMIvIaBqLITc",
-	"D3V33WYc9Se/0tOUwN1NCQRHC0Rt9cPtV2vw56/ml3WP9WRYnk64+vzBotQxhhpDf/+fLDL//PPk7G7V",
-	"2d22judCT+CkcOB50b7xBoB10AqdbsHf3r/1Sqx9sU0l5klIZ2ZL4Glv+ZAp8pF9TnnC1kCFntJZnydJ",
-	"1y//049nz5+3txF3dbx2OIFXgIqNC6L7UT0+99ydzS4qGSC7Gnz9ONxUb01jfMTb0xfXX4VBDdF2yHlc",
-	"LTGvr5ZHhtDM7tNk0co+hfu+jXDfn1+fItqa/+UgIQ6miW15NJN6TYXCn0Mj1oLDs1Uttq3K17Kue4IB",
-	"yH0CUvw48wgP2IucByJBu44kofqOxfN9ba6eZ0p5qhfa2HoDmakumzHdCyujpys0rOEWzevwo2hes0Wd",
-	"HxgTLvqrU6nYqrxrO6930pvWSP2xCOASFq65WLwGjJgG6iIOCi3ltRu1VvAxkVqfAo8LgUezLd2Yjo1n",
-	"8UDs8WQVHahVdFZ/nuvbQ7/9seXosg/vNJYGUaUVta+A9EFiZIFR5AyGObvoJX6MVbxSpwUbaaNwM1op",
-	"GJjbo5HyNi8eRto4Jzu3W5pbKLg9R2mglLrrITsBIGHYGbWilfIetmGfZsrJVNiDqbBTRVJIU9rcwEkp",
-	"NFYKyJAbqgJDwno5CkKhjfmOsYmG4pQ7NtlqXvENrOO4mjNkzHbdliFjBg0Z+P/NuzTguI0Llmlsy5eY",
-	"bpQOXsdij9Q1HjhgpnypCzX/SzKaEU3ZUMINq+5e+Hrh/va9wuAzbIahG/hURnddEMP+x1vtOrATsbBA",
-	"OaIpTeQwQ4WFI2H7CRV3zOwXCDlze7zYi6jgOm4PWtEF7b9g0PXpV9oJ+iyO8bUWb7dFhdjO9/hH/wCH",
-	"d+yg2GDCKlN8wDFtCxLf4teVI7dBYVLIh4mhf/NaqaLRXReh4HxHSEm14J/I2OU8xnwEfw1nZ7OUnRE/",
-	"B5au41YibjFVV2d/9zxld1GopfQOwq3YiSDvmcqHMgqWTqW6+w7YGX9Fvjc/I4YpSU8MOHBkL8zDt/as",
-	"fuh4wBwhU6Ipj4lL9lGNiT/sPDQ2OUfVA0vguqCGEGgDsEFuBYrhkPQMgZv/O/bqgbfUM6TVQ7HGWGwc",
-	"hldUjywMLhzBOXgPPTuIuwvVlbpXgPAw72braP0rf6fzhdE7JtC/mNOF5pcIsot1nojInU55xB4o0nyD",
-	"DRT7K9AsU0RJMjVj4tX5b4dVkCc5fhRyfGWS+faqDV/GsZPLa5v7O63DsJJr07H7J379Vvj12LLTtcy3",
-	"v0kgH6HpFODUOEwHnulO3tFNwXGfpAhyeo4mke7lk0EAcBGal8Y3hRpQP2Qg70tBH9EPGyBjGqNkcGHY",
-	"crh1UGn6NI+82oEh6xtE2x4bggjh3aGiY8O2L65XbSJDP2Or00JOYvObFpuHF65cOuhlG6bLE8UGiunR",
-	"HjNWgFbsBkY5YgvB10Vac/2BKVP3NAFXdDpikM9CmkOQGxrdsTi0zm+laz3C7yzk8Xy6a5mDPCeOmya7",
-	"YGu3IHP3MMTlJP9O8u9A5d9Heod4uBgBK8WSiKYz9x4ri8U7vqRr7EeeJNrYdmOaMsVporeZs/mVpyc8",
-	"rV3haZlz3W2iZmdpEn9I6zV4l2SX2Z2V7nBVvsPFNUIpbVM+X6ya+r8M9pDS+JUfWgPSHU8fKaFhzLM7",
-	"VA8uicFTzZLBDcnvCSyE1ahc5f6zfigfALczZpnh0D5H59kL2FIioA7IKQToYruQom/sATvM6nHGl135",
-	"AwmDX/l+oXu3y/R/rsxgK/PG42UbTuJwc3G46ul+e4mBD3SGpiV1kg+Cc4ATuZZRudMsAYqrrXp7JzY7",
-	"DDY7um6zO54eVDS/l/+oLkgPzgHOOTDcR7Vm437CYozZT32QnroYvRxUR+gR0hnJdK24/Fp2x7bD8k4S",
-	"uIGtq1rJjxSPP0mow5JQRxY6rxFUzZX5Eycn9hk4h8oyzCq6H4cEBoe6wDj8gZOfxnC1MSwSmRrxlws+",
-	"uJjpHO0I72FFpJ8SRQCW1XyhyJBysdgxkua+ovHPMORy843gAjqKOAgfcq3uiBKkwKpDVfDtZ0c1TMWt",
-	"eTlWyLfT1tIu4Ejc8bTrNqjLxakN9mjBQZae6fqtsL+++bijDqa9N7V+5XWPVlHVBZEftIIcC9Qny96h",
-	"o4V5IYRTNvp7mxmz3/wiTp1OSzqdGifJrG+8h36mPheIRwM4Fhrtzgfm0kyosmrkUUfv1qbpoIThZXvL",
-	"1QvXua3iMD7s+/9OufC4H4+eD3O8d2BJMUs/hpQMTT1OfuwlAMI774TiIrBRZUoVG0lgJ/f5GMbzMrzU",
-	"f9+obaaiPQZZBLkzosI4LjDlnacPpLi83tlvnivnmgepfD0CfcTM1DFJgLX28httECkydB9s5vXtpZ3m",
-	"gQo8vd1Q6zdJ2UeXenmQTPeXhfFBwp6QadcOpgRKx1hhKkmf2aAfaG+jxDT6DWtV3haSKutrum1nVix1",
-	"v5UqHW2k1B4vyfJNc/6xpTS2oae0pZy9DxMi3/ewodxd2h1I1fvhhrBEM3s+GCYiNCVSROwbHD/0GyIy",
-	"7bOzPdMMTjdlikR0bPaxFE0/kpFEFVhOqwoUrY9v9NAJ0utYIL1Ok4d2q0Xfs4lUKaHEssQaujN9APvL",
-	"ikeSyiE0r3VI3xhyoc3VhySWQqqQDBUVaUgiwKYUMZFTwdQ5eQl5e8HujaQFnb/lcPrRzSECpPt74Jwd",
-	"R9QLTwrCoPjg5vF1QyA+tP0ow93hiYUCj3yIMtckpnXQYbYapItX1w/j2fHQWfAkgx/Pnj2DHkE0KulY",
-	"ZuZGwdX5tW88jAwDv/7399Bh2CgJLUCfvX71yx9B6N/Xyd9nZ62nZ5etIAyAEx1oz9vX7610X0UPPl1V",
-	"D14ZFjUcr0d8EnQCpNYixc0piT0E/w+tGSaRjz6Ixzxyx9G8zau6T0y0IyZalV++igAjTmQ/vDkhnhWf",
-	"xFwfQFnmHwPcLFtUTnWhptyIApyof8/UrNhAF8kxg/BCSLhIJVyTK3CoQAcDcqDkuFB2iWnA0tOETOee",
-	"WF+BGZIecm78lUVJCqTwVdRjXnwD5Zj5mS2vyLz4doISFzW1ezJLTwWZxzqX5IFDXb8i89/f/nqqyDzG",
-	"6BMgmtxhZoSqlNAhXS+DUxAANW7JazA8zO9modPgvl//hiRMa1Td/2JKkikTKZHZVuHpfy9MnTuNvd7p",
-	"2OtHCTM9WKtZFNBbelxSW4ZqBfuWnlMYB1H1sKL23NIT4dLqp9mvVsLzdwKhC9eehoPvfDj4yaD6Gsbf",
-	"bhYhdRrucMKkEMKBkAKLh0w9crDUWyU7jZi6XX+UqeUnNj92Nl+Lo78O0G2w/g8ylluWFE8UMwe2z2Du",
-	"O6lT7LGXEwjSMOc7JVzcsZhAqJZDY/0NkQOEFki5GDqUEZ4aDwnDs46aIaxqDlTds/icfHKhWwVVCCwm",
-	"VNtShJBQEnM9kZomBN0vGv8z0ynM9ObmJ7BFMek3nPJoC+zmY8iWKvAVUkWFHjCF1YSRzEQa2lAzPo8m",
-	"CCowgDYxlgef3XIazrbO47luoiIYoBAOrg1FV2PtwnPnFcH+Ar5+XORrkTJlCGXKI7bynEjc7OOrLHNk",
-	"8kBr/TfVW19SX357TkHcowzi4nFasaMbL4NV08D6Md/3r/9+ivkeeMy3dugoEM8yi+xBgwl1Y32496Px",
-	"+WgO5oP42OlIyWw4ItMRj0YkpjMMA0t5h0iuVs9uMej7zq7zuEK+dp92X2CYPygIg8Jjq+K9W4xnwTGv",
-	"NHh+m+ZC32yMTM3L/cz6KqPIAvnLuydcnF0830ccB4n2wIrdbJvcxDPUI/S42yAxE0TmY+HzDhw3zMgI",
-	"EqlcmanxMV7hYlGy6JTO7PI7ZJKlhCkllSaKD0eI0FzwL/yMDt/rjmIqH3kJEwBsBgvlIrgN3k0gtp3e",
-	"th76YUzdKeXGQTMszRNWGPqMQpKmJOVjhmPvF1qWKltyzPMKFLNXx6M5R63DDLv0RL5qabTGXn+LNhEI",
-	"jII14iwVagvW1zWQdhp59ly/Ydz5xAAPM8DRlc2W9PVBBl1tLH03jb8YQKU2vudKsI0CZ+fkNY1GJOGC",
-	"WXRSqGS9Idh6F9vfWNgpCw1gND9UfWKZrJ06/RLvIgflSREO2NSY3xjF9TbFV9gO/B7Pca/WBxd6wqLU",
-	"ibGX5+SN1jIbyKwUCWzcijDXZvA4IT+pYgZ2TTCH9HxVMbCrUbxFZ2bbIGDzlg+ZIh/Z55QnbGlCa0pn",
-	"fZ4kXR/r+fTj2fPn7ZVjyHDjIwohL6UhH192tN44vAzj1o4/vlwmzrpo89XyVOkcDZ9Czt9mmYsTLH97",
-	"/9YHkdsXOwkiL5GAqy18W3LxW+51ByMMzat1fCrFICW8pMjY2HUCwjpYX1wYnw0/BWOOTaGbCS7xEuic",
-	"9GLFB2mPJNxYjjCAI+aDAVO642JPbrQX+mqUwLaRVJIBF1sNW793b3pcceuDnM24zeZwpKegc9W+qHeC",
-	"W+2CvjI0hXgdTcX3INhCCNkS0AFWAgJ7JjMyUVIOHrt9WrGE0Z1hTRVdPxxlMTQelsxSNxAD5E7eXjmi",
-	"98w6YNAMCZ6m9TuJYlinc2PcU/RVZ+C4+XqbRCJSh4a5YbPzJu2WIYLhwXrs6ODeV+yZwnHvtwPzkTGp",
-	"5oZpwNIjPuGw2uBXnkYjJnKDjmudsS4MORcg31eTMrC/x1gm5AjjNIBjfljDHEWcKoWOtlJo2ZluUvnz",
-	"W175c3mq/Dki/wuEng1vG0cl06wik406XBJKvPO8mrOWTZi65+Z0zjTTeunEjo/5nAccqJ8kTJERS2Lw",
-	"taS8I9CaysV5tbuUP+yDe9ZxOU3mXXfvMdmnGHfJ/bNxT6c7RA8jNmZGFpg/dUoHg/pZGSmP+IRuoVHx",
-	"ZaIl+uRY7R1JFbPYEC8Uc9Q1m+IpdO8lj1l5BZ7nYOBkuMvR+pExLHgM7POgHmhF7aB6pmP7rHX9sfU8",
-	"l4DuHEsXtK9WNYxarACMzEXM73mcgZIYc5Gl5u2ftsK502z4MvQiABGEPCpVQ2XYokZFp3LCI3jQJ6nu",
-	"EknNCb4xOuyes6lxFqIRT2LFoFytQmcs7NjWqrQWhM6jO9r5Cird7cIKPfsWpPgrcIJ3NLd/UZTnoxwx",
-	"I0ptq0iHGN7A+FwqE2gmwVH+PNZ5DZZOFRVDpjQ2g+BvjFctB8SQgusRgfKpVAKmUd4nQgXJqdptBtZY",
-	"aHbPFE1Igbb1eZ1DuXDme4ZAXl2oPCgwdikEVuHmDRhx277ouuuoEgbvrdo6avuyIHjqovxSxWg8zoug",
-	"Cgm0oh35cD3VAEL0xqicjiSJeV66AWx+XllNVcXbGxZVnZT+4Sn9cKvsfJADGx6wC9zQlka8ub/JLT/O",
-	"wM/JaYh8f9W6/AHnlUkRwSgG4wmgZf/gsJabPMJNyYAb77KvGL0zpojKEnZeN8plC0p/2/NcPINeXW9k",
-	"sG51mMu3xFfV41CkUixKd6r3nhhq32NT+lKudHOVcq4sNEI8MEppgfvMDbbJe+FR9WD/XfL4Pd5jF9OW",
-	"TqbJyTQ5RBFqyH4b8jOl+q4+4PzHhAkCl5BMAOxgDxMQPexRhdT6lGsW2gIhnZJMDZmwSfyO9S7Qz/Bh",
-	"DhdtwPCFkgnTNwVJidNhx1TQIVOaaMYcTkcefD8nL2FhRApoSNOp4lHKYgh4EI6h35TR8Xea0EQKdk4+",
-	"wntEVKkZ4TE+JOVjpkMiJBnQKF15WEdllB2ec1xx9Thju4+q40OCMDjz/1qlNKkOj2+RvjqEas2HwiG/",
-	"sDGkahwOCtKRIzzbsNCX8YzMWEq+N2rjh5p3G3Ox1vRsXB/X8Miae9uvGiMH0sGgC7+peygkqzi0dKbs",
-	"hvTkhFW3SNcdJKYaK8EvJ/CrWMJ2xFyPudYsbn5sLjkCmqv68farhvthZEEXflLxyJ+y8lyVsVyGF5mx",
-	"B8eqNIZPhJelfWPAIQQnhHJrntxngg14xKmabQes0u1yhOUbVc+09s2eJrTPvXET66K9bNJl60XnwpdR",
-	"oJBx3xuT4mNr5UqYVr8w+TrNlOBi2G0/x5CXzFQ0d3CFL1Z6I+Bkexy5Jiwm/C3P1aX7i6++rdSN0WSP",
-	"nawBa6O+s35qm8txHK0VQM7eQc37pxENNIt5ega3cY7ALiolYbUb962CeoJPvaJATVYZgDVvufnYmRPn",
-	"7ZjzVmGyKgb7OGJg4R6KS1LPmDZOahe7W2bcvJ82Z9knaCbuMUj0UYJFOlciEhrpNh1JGCM4AphBQ6Sl",
-	"eiNj7ZoPO6SXaWZ88w4xsr1XwAwsRplisHwV8bbaXKDJAXiYm2EyyFUVT6W6gwk15udQVi1T8MnQ4NaN",
-	"41S421Z6HUVsyu5sI1nSug5WYvmXsBt5cd2W41Yn+b4T+b4iRRQUwsXGCuEQ41SoFCojVH/j98xqBSOw",
-	"tBwz42QvaogvzYS1WWLC0n0Cza4lWZuIRvduxyQcLQzJK0MrIiVaZsORm4qyEq2/wpfnO4rgry0JEeml",
-	"IA2uzy5apZD0SmAwKA8OQ77alEvl2T2+/LVe3Er29TcnTi2XsFpDu6EYtWLq2KTohZeilCD9/v/sve1y",
-	"2ziaL34rKH3p7v/Siu046Y5c/zrH00nPZKfzMkl2smfWXSJEQiLGJKAhQCuaqVTtPZx7OFXn017E3Mle",
-	"ySk8DwCCEilTtvzWrU+JJYoEgef95ff0la32jo9JtHoGNT7ghJc6I4Y1YKMWpRSz7QTsS9wBmu/l693K",
-	"187juwcZ62P0e0G7WdBabvGma0Y1EYylyoNqtkcdN8pfi9V/wMVEfunT37OgXLtEJBVqwUpMsco8Zcq3",
-	"SEMKM/iR8dJpkrC53h4ZuDWX+VoksuBi9sm+wCPLaz5IjIUe2brtM3JW1wB/Owq4ZWDiHpK2pwxLj5Cs",
-	"oEl2AMxmPsgpFIfMS3bJ2QKWmfE89W1IORWzis6gJXkwLc21JVcX45xdsnwwGmR8lpnNYl/8cF4rc80L",
-	"w6zzs9//pd5etHBIynC2BtfkbEZT9nf4pROk4UbfZS5mlRPvPC/jJMDI4gO2pmdcTNBiNiD0gpWIRE6n",
-	"jfZIW55yl+mahhzenLcxytuSXkQqoXnu3w4AbQIx25bgiQjNlWzU35ZsWikGvZrGbE1LuhCtGZ7Vs761",
-	"aVl7Xr1p9mbtqB6LAXQVO0NSB7KtDkEF+Qi5WN06G+8g0bPO7E+Qa+/R+T0jaUmnmkzYjAvlANUTOV+6",
-	"+rYpzxk26cVyISDcHGN+2NUonbZXvCnGBJksfeYI39XWuRnT0dytKz3EEp6yNKqBY9xdJwyKNREgF20o",
-	"IGbEcReEknlGsTUeJ1XYdcLYqxlXUNTbnmwyZumUa1wYsdVZdkemVZ7DGnJJ094ZJnjjQGo+Cm/fnXLf",
-	"4tr+DpndiDPYFioSdjsl0r9N5eKt7L1u2Va3wCh1iiJGXrbZhF+3lOtoWt1nJj9j9UQ+O/wCBDJITCqW",
-	"pJAl2yx9r5E4wvd+bBLPB8jeSjJhgFA2LZkvzhQ66y/kDMHcZv/Hb9VyBldlL9u2d4MZvfTCLbCXrifj",
-	"rsICklPrbjtkIigb/EYB1MNuuhkeZ+Tv4LcT+qN2VtLYqNKSp2wQtYcDo4CtfQBi+5r9X1M1OeRw3KpH",
-	"/Tr8okGCefO+v2F9C6semiKpE1klvWS5giFi0pg0RIFnZ0j3rMy5Dkmub74O+gRbYzWallbmOQX24eeN",
-	"CgyW8PWOi+MfQCC2o0h+JQpLS0YyKlKWdljb9xCB7Vs0z/UKvi2xs95cfMJCG60rv9bS+V0FVPeiZi9q",
-	"bqcb4BHbw92dATXbPZagsa2WcibVEzcK714BJVwkHrsIa+hwiJtmklB1wVLy7cnx8XctkYa6ot/VFhjt",
-	"cI2gg90LR6rvarPzbqMPewG+F+B7Ab4zAd4x7fNnpgMRTmbSSwhL2teMbKwI2JL9lSV6L1+BvM1W3Lt4",
-	"vWlw90xB3xjWqj2YgO5e8D9iwV9HrfaC/9YF/x8Zm4eS307hcSNpbiz63WHep8x3U/AhDYd1tiw9RaEf",
-	"Fr142a4YXH5rCT23KY82pfcxY+aNl4rQqWF+mud72b+X/XvZ/zBlf2sLhK3P8JJ/QpOL7UT9JVd8w+zJ",
-	"t2zBlCa0LPklzd0AOA8xJ0u9CjB3CjiZxhI3RJYvbU7Pw9EBtpuFASuGBMbL6ZLTGSNTWYkU69FoSmBl",
-	"ZLLE/2w/h/JcfOY6IzEWVY2IZl/0k0RdxhGJQ/Hz5UCkRgTFxDoCMPicqLlZhcqY8arynJRyoQCD33CK",
-	"8TOULhktIkJhFvqSKC1lSszPBTsXiFx1am4E1+GdLTyvnE5d6YlrKB6SM0HYl7l5E5iv5zRQjC8UQ3Vg",
-	"7GZ/aKlpHg/Js8OnZJHxnBEt5bkojLrDuyhSVqJrHOef8dQfV6IYiPAuEsX1gwbRIHhs/wwsctV188Ub",
-	"UVTNnT/ib654uksD3y2U2crDS6aSihF22Y3jhpeM4ZLdrAGevKCQCcfqFcK7NoAmCVNqXMh0C1A/K0DD",
-	"325cy7zkEqR7x0wh+/V4QreB0iuZkWxcinHzBm2ThpCIQe2bBaV02YTpNMIvp5p1DR1yXDAtZdENt9dr",
-	"6FGfpTBa2hFdmxaj5VZL2V0BQ3jwowHNF3SpxhadJJAXTcvl+ejwmbVc3DXrY+M6jcvno6Nj+2uW8xmf",
-	"8BxH4uFfAElpbBGYkAuTEP1fKNvpjI1npazmhptElpTjox/Gz14YJQACQsGPvM3Ye7bv4XMwYhsUWJug",
-	"3ijE0hdzKqDsN79hp/UXXLOr8gCQqLY2IGpQwKVIh+ZQvxQ5kpY6kNMpT5gb/DgMjIQiH8K/Tdz49dpT",
-	"RQsGk28VAcCo4BaREZPlkiQsz8GsYF+MzPRkPeECW4/XeGzQZtA0iHfwj/MBT88Ho/NeJ3o++AqmQ9eb",
-	"vBOMwMbZMb6ti3IWV3MhPI1q8o+QQM5Fn0VFNSVElp6uXCTMGKbGeiOVSI2bix+BZsirQuDwplM7IJ2W",
-	"jPxVcsFgalN8GkcWdhYPpayEPTZzKFVOW977zupLUNN2F5dcOiPPuQMfnL5oT+eaz9B2vHlhSVcc590U",
-	"WmJcu4m1TaBFRU7JnMl5biP4jeH2OO4GpygvmR6RuGm3gO0e1wIvHpLX2phdIvUVl3+rWMXQPk9YhP03",
-	"te9hcYnd0sCpOSUxfhsDnNqEoaFp/EOvLofn4mz9hdCFCG0ffBlFaCGNNaLDphscoI3IbcZkD/sU3Q2t",
-	"uxD8yFy/MkO6vhaL2XFSAfk2tv8bm4/j7yL7qjDSiCvrsJUERnS4wdj1OOrIbY5Vz7aeVvkGIgHvg91F",
-	"llti9sXZJhh6sG7iIrMWkfUoSUKFz8R8G8M0VRjwTTWLYQXmtcydvzs9F37ciWAcgn6yJBOpM6QdeHfz",
-	"fE8HQEVwZhEOTOsa9h3V518fWURKNmVlSXMgz3JGBVcgYs3CrA/aPasbxOO9TlO70kqhufuSfZmzPMcq",
-	"1B72i7sczcHR4OVfzgY7MDiQ2+AtukwcuCFIs3nJZoIKjfGNLXT9LQ72vr0dvyWL8YqDvHs7Ephq7E/5",
-	"l2ggJ4qV5tXbjn7Xhqe7pi+SzfH2xupWtNoxcM/I30c9cM/aLl2z9hhAEgqnJbptmEklUsN6wL1Xhjmf",
-	"gA3QGez8nElQRKpjSAYolwXXGXbTWsKDa9FfrSOlQ4KoBPaSRBZMoZoPjQ5FFzhiw3/hXXqwOC7A0pg2",
-	"LJOVnmLBWEoKWatj7EgWEoKorBySz9nSYzo6kwjDZzZsSbuDrsYW6Yi6NmKt3UHGP8GOP/xA4wOK1QTj",
-	"MowlnNHU0QuOvABYCle5YswmyAp1TcKwEm3zMIzdRUaAbnqpwn2I5C5DJJG7/VixRIrUvMrx88MdhE6A",
-	"w++6t2KD7wulzN7h6+/+3lIfhdU8N5080CZkZ0w7J+Nm3Ls3W/dm662brcYgurTk+iBy61fJEOqXe/sS",
-	"5KajZcPYFynZPKcJU8EwtmJIzqxx91fJhVqNTkmRtJVI2eBQKypM/UQX7VqL6tUWvK0xAht3KvNcLlhK",
-	"uI4IJaiPViIvTYsT4jBMJF3FWS2yEan7mjGYXQ+3lSVnQnuXywf0UR5FAwhRtchIV+dj5AMdfN02pbHT",
-	"Wbh7dbFXF3epLh5iNdamqEU9KnmD1vjaz1B8QtOC6weD/K2d5m52TqxpBTe5zzqrNnkydtIn/s6hloXl",
-	"XkHeAlqHLdeSb2Mh9dj9aX5rJ0MGgXw/KpB5PYNYZ3Vkv7/GgD2/ocK4YzyyBPIlrTx5gkWS2/HhG3lr",
-	"Y2426gyz83rje+wVyz0pFnc2e81yf5rFmPE+gssFhouviHD01TQ8ZULz6fJekTZRucgp1NVaZbCAYLzy",
-	"RQAThkF0V6Eb6A13aeCBKA7egg6D8JpeYN4XQ/Cr2f4heS1W3aLgIS5/Hz6mCSnsXqNsydu3JOvxauth",
-	"Rdvk7+tkdXsGf30iR+3OUQJy4BtlFawUbIyPxftSuwiYxu0eb4mEGx3eX6E60npUOvV6QzK2E0qvHc/9",
-	"Wpyznc+w2+vevVP3EFTvRwoozSShxQ31bM7ovYKSnEH8DTGibQEXTjN2kjyjl+Y7Q3NWsbXqq4wqwhCh",
-	"qtwYHtzopkXuMwtaTQ0jEy6iG/hvsMO/Ev/thZtxtPffbtd/M5S8Yft/C1omZ1O9VzH3pmI+oBEPbo13",
-	"8tyZXF/fQMrkQFYPMYrYS4f0CSb6QYNCalYXNdm5g+bWMfSlxtFqDVOjmreprSxOoSxTVvbXPrDfQJTv",
-	"Kv3IJsN+ohdM+FnlbMaloDnJpJpzDcV3vnu8YClPaD5m4GiKZLmlgvpgdsls0D4t1a19AqX5+LWPrHQi",
-	"CzbuS2ru+g0kd7VKw7p9c2DVXrXdo/fERFrrNESccMhdhmh4ckOnqu4XuCcN98FVWtj5S65vtZHismFI",
-	"c2GzFwkLIZQDQVgNSJqTzqW8YCmp5jjz+bb9shu4X/jGj8r/2qbJJBrMs6UCSTSnHAqArEh7CyNHFxQw",
-	"dERKKEkyysstNeMnJOW9XtxH9va66Q7dLmS7m2mhqhQHdEHvM4f21s9yM6thKTHrIZVQjImR00a2C6We",
-	"SIwek9fQGXQ2N/pawLGynZs0GABvVAijKbTZmofKPCVUkRjbRnANY7OGuFtl3byYpOn/TTF95Zbvk2Tg",
-	"C3pHkKpmnQnoVeVactqqTK7nEJo9AG45M5TxuBzCn6G91xgCciFO8XRr71rJhNPcWXA4Mceb67LSiqds",
-	"XFABKBxbasGqFLBfez342/QPt6e8NYdxlQKv1saBuNpr5HvTyIb3a13kDuP6atl4QPeokV9rAhkpFYJP",
-	"iBSgEmqAguCSsPDktK2mRU7NgQJkZ3epvqvauBrRtEVnmRs8Kg/OM/0rgXukF0YwTKzxwmeZJirj0y1Q",
-	"rf8seXqLyKZ7Z+zBOWMgKB6K3I9gOePbIOxfi6L4M4g560QUNIWoGitLWW6vMBayvMAO7U5MAIoOCoKW",
-	"Ov3UgRAQuRNKcplcKFen+PHd+5Gd8+V9FmGnaX8LXZ5xjd/7/xv6jG0DOKQFESPnXJhlfBdZLAK/ncal",
-	"UUypwuxyROY5FSqyscWDao5jxRFJGBaUyTwN5o2lFTslCCxOc/u57y733VnIuKceEUedi+BNEI8bzDZe",
-	"MMDNqRSGItmXuZGekR1u7t9pTkstWKncvDMuTgmAHJcMCzqNUUaOfjglGhBjzc+TnBcT49vmrNTqlBix",
-	"ydJzsTJi3bij9oUBE5QqBq6t8VvNyS/h1RhNMjwmXFBZCTUk7xCxlurmnLLSMJyCB0JU1qjkdETo2rNt",
-	"T74imtGC0FwKNiTng08ypcvzgQM0WoM83B7dthVx4bOj5kcF7JpW7PYxXfEhg2hwYP/XB8s1Lrhg8cjF",
-	"PpwQqEnDhwskQsrpjPGSlDJnyiJhgTE7WQJ22SmJDVnEI8t9Ig06NMM5gADMYUQTMTwXI43EUdsOjeAW",
-	"XMAovY5NWRi2a92VwkL3MVoYOwGes+WcUaYYueAiVRFRzJy/Ruy8RBYFVWBAWOPnPwa1oApQztmXeQ4G",
-	"jwU3b3sD84DGC3DNCtXA7FWKz4S9NUjIsZOQxjZae3A0QAk5hgZMIxPHFm09GjhpiHNYQd7Bzk5kJcxl",
-	"/iMjmsw/VSm4mI2PfhhEA4B4Hs9yqpS74/qGRoOCfnmN73B07L+mZUkxpa6XgJU4lWXRBVYCRMkVTIpM",
-	"KxYZSe7UDxNpU8B8AzirQK7msk1Irw6seJ1a7JMGEXCTNjIN7BuE2N2KbpDYPUgwh31sBQeuce37o/NS",
-	"xcbBDx/n6FrzA1EVE1biYPCDH+GSk2eeU/veD8xQK/acCXp0cPj80+EPdaHbNmsDdhw1uapkbpr5wM4d",
-	"dp9s9dptcwxAnqKpj8Q5CkixUqzs+wR6NLgZ4IlTsHcNd+LM1G6wTycNUhtmqDfIWcSfjB11e9AnGRUz",
-	"1j1I4EyRuMsIt7+NI1g1KDR7mVeHVt+S0phtVrmCJ8S02ZtvwCYgKS9ZomW5hDD/lJYWnP9ceEvO/sDq",
-	"6IIuAfcqsL+cvaHthhpte0pOjg4dEv/YmrSxV/zuUi0lkXnaZZ29xUf/aHfq+jbaipESkHMcTti1KZRT",
-	"QieKCT2q+8ZknjKlCe67X/4Fm3dBtFtmCdmkoF9+ZmKms8Ho6PDwsI81JeQiHgGWLm5BhAMiYL246RYI",
-	"jSeZseFRQ5NO7Hpo8mrVVMaT7a2O7Gpqc8YJrj4mTaAPrNDua9N4gdlq1wTb+/xwo/3w7PB69gO+q/ll",
-	"n/d0Vs/QD6nv+ZrwgCvf8ejwpi+5Q3D3hpZ85rXk8Oj46cmz53+5pv6F2//jazSYSRFsmbnFD0fPmhq0",
-	"SVXbKtLDkxqWOrjT0EaiwnjTU7NvGVXjQpb1ohoKcvC/jmfVm48nT9++fF29e/nq6Oe/vnr69q/J8ZuX",
-	"Z4s3L8+2GBoFjHbXutNK/APL5q0q9CeUNCCJGtKALDKZezUTjtaxUhz0qfu6CUNpDdJunfgK0N5zmJU+",
-	"DdWZGzGDcZXI+Y8bogSn5KnrRBVSZ9BUAytMh6266Ee/uDU11CIqEBvdzxOhpV+wWS2GtiKrsyM3co78",
-	"93/+ny5MQjnnSZc2aRF3O2RucypqMDqpVduKsxANNNcgV36kRhdwdUH8N7Bub+B6Lhq8oEfJ4cmEff99",
-	"enxDE9OdTBebnOU5cScXhGp/xK04+NlDBm0O29rr/eVfo60QZP8MfLP5Wrhm55Fhz1bdtjCwsUyZ3yfP",
-	"tPWHv6yx6ZN/mH+6Qfo+NcxNc22E0qHZBe7w+wK+Nn9D+Kc/j86YZ9HtDUU6YbnagUY0/MwZPnNCFYdk",
-	"CSuhERxm56VsZcZzbh4N1VX1Z16pzUtesFLCwqb8C/NjB9xUFxt2GfuRSI4Tz+w3pP6mixOfHSXH00P6",
-	"gj2dnAy2Zrou3Dp7Dnt+6wDK89zWxWxbO5j2qW8NaXgnM+fiAvhUXHTz6ftqkvMEi67NlS7oDjH8IfCg",
-	"C+Ka3V1zMTOqToGj0R2EW4TOIHbNQiajoBesBCfSTRyFWmqtaZIVRgW66aPoQLpUPdRqh3kRXxgX/HRB",
-	"MaFvK7q1IpZxScpyphHl4bkrejMquV6kRkG0LlbQozrzT/mZi4ut5csHI7N6pQCmW1z6VgoWwu71Flzz",
-	"dNqcudNrXk6Vcvnk/9v+h7ygM4Y/rEfaGBExWeoVP+fq27XKGveaDXGDQwwPPvggy6pRsKBL1bKG9Rdw",
-	"guslV3OpuMMkbL1fXNNjjOWWhIIqu+IZ2+WNjw+fP8TjvfFB1kwJx+YnX7YrEmSVlvwzTzK8FSTpN+68",
-	"WcfJ0epuwhimeU65aL5Wn5fw1oyq7DJ24Z41VMi7ObOQPFbY5oymisBsN6dLaomlumcX4aDNrohmi1Kn",
-	"SjecGfP0bxT5NxhRC37LnOqsdltylJbNiqAOL+a4LSTm9FjBNlqZPlhJEzvGBnQEqileEi0vmCAUmoec",
-	"2wVxG5tL/gk9xLP3r0mSc8BTNfrDvEXU7Hw1N1aJnDPVaoK+YTeGlmYF5cYipFwp+j/NrXg5dN/3zjoc",
-	"HdZZh0pB6irARp2avwtWTFipMj7H87YhGjd2+PfXDNvYn3QPLJ7RlP09SFKASWqcBAZzmXF34XMMaaMZ",
-	"ZdYb/C+oc7FPOvvnfylFyRtZKUUNCaLnMQ5yIe4j/4hfooEUbKx5ge+tHIWGZ9777Y+acaK+pvQb1qnY",
-	"gKwfSoWR2/8Vg/ZzJgktyOv/EUifj3wmDriwZmwr/rKxU4GbHFkOr6q/DJC5KJlylqduOjAlZZW3GG8Y",
-	"vnvD7h/POOA9ukWj2xu2Y0zim1DkQ6x6a0qCAAEQEzVSMJvosoqhlUatjoG7PinZpbzADtn2BtaffiTf",
-	"Hx6+GJJXIkU/STFleL72i0o2LZnKrNqZsFyKmdHPMLLahSHxS65szJKl5PjwkGgpMWgZV0JV87ksNYxt",
-	"vWBibJRj7KKZWBaLdzkllWKYLYR3UObVZKXjYQvqgnm9T+ZXg760/eVgsVgcGJvuoCpzJoykTFcIHNYx",
-	"GA0WqhxjGLNe8zjjAie6wLbg2/Rngg/s0k5VskGSLdhhrcLcenuXNOeI5iQkMcfDgCtP8FebyfLdWaWz",
-	"V1A9uWvL7vcwxWmVfpoj6j3dGgtuVtEyZYFJ1xpYR8q2R7SJsJ9/f/JiSGK0gcZJyQB3j+bKpm6xEX2p",
-	"NCtUZNOO81JeghtfKJZfMuNTkT98+vSe/I4qnsDAwaW/JU9hLPu5cB8olpRMx66HeiLT5SmJQUHjDElB",
-	"y1IuvDG3JIZXyKykAlC34gZR4TKVptPpCOsVG1t5LszeKDvP0mXEbS3mxJicyiYVvughOXOlnIa52Aqz",
-	"R2TCEmq+qQvZiF5Ic3GpEDdSZ5xNh+cCaAUnpWI9p5wSt9sjZHYugCLHliHjqP4IXjX8ADcnakoIuAol",
-	"RHQu4kqYI5cl/ztLx7jV8Sk5OTyqb2M/7R7HuHsh4Ymglz11bEzYBpmAfFFWvtRvbFa8RrEDa0mCTwKV",
-	"syNfittf9sAebC92dqKFcf87TEMvQ68hsk5wSGOPn/wI23pLso4Z/1VbIruJdAts9atSh00Uo0YKcduK",
-	"4tYs4bvGWh5VUbFxo265pNgGwg7sv0GXTTQ4CP7qXYgCmSJzKbYb13s/6C6t6F8V2XAC4cquddBEG80N",
-	"1U35knDhPhAQXWydyA9X3NWQOfs0y0hgCgMTvn31ob3dqVHHsUW1IzjBzvcvJVeKCk3Sb15BHKMOBIqZ",
-	"bO/0WXvwrqbWh6x51xUVDRHVnYaVK9LDCcWmVAGnugM+LoAMMIfgJ1Jv7zsjTbxr8tT9TWZeJVkXJTN3",
-	"oIlej5P1pMFrkc+u5yFvv4JW/zxNH/eI2yaXtPr1Z2kKjWBNsuzikzYD4eZzBdvivit8ctOO11+DsI52",
-	"RNbG2l057wcRerpapmOqvze1bi1eN863W8eQWVUIV3S7kxjpMCZQ40hKpnkJtl9XoPVmymLXIVefR0mS",
-	"ivF8VUNc0264h2jslXL/AcZle4hyG6LdWppbb/4JFHVwKQ4stXS7fh+c32+LUNwQFK6ztGQLmyO0RZg7",
-	"cQNf2rV9cEt7VJ5grWFu2R+8uQOYSDHlZYElP+B7QcfxBr/L/+JuXK8buSwrZHTXXst63Kyzj0qvKGko",
-	"xqLqgqVES1t/FbD2e7zzOlPXj+pO9xsWhnJpC4q7lp8HEtASp6X6JnooI7Od80PyVpKFLFNCJ0bp1aOE",
-	"RlCUZsjd92/sQiDYF/aS6HEJhIMrJULsIENiMq+0Ig57mDv4vDsQGg0LNRocNP5y6zNf+P/3FjOeLDFP",
-	"wRVxPb9d/cCV6h9ncnd3Zbwbu8e5IsG7tD0++HrbBfifdgfcDCuhGjVyjaSMpjkXiBcxp0rZISm+Tw1y",
-	"Rl3CuO653CCKu44ER7KQb2NZaWg0j4OGPawd+c4vxbM++Ta2fenxdx2rwqZINEZaerrt0+oG9zY62mXo",
-	"zoicnKUzNl5pSX56cPgUZm84RKPrlOtg5sQiKGHWZgMAUjDoo96mUbgpU8bSCU0uxgtI0Tk3tm/SB1xS",
-	"18T94eD7n57+8cWf/v2Nkaoln2FFnoVd2Fhd1CxjavjQXyNPeK5/yxP+aIDoNB6hEfRVxmius7GodMnd",
-	"NHOjglr3xx2GBd0LbjA0NmaV27nWvwSISgof2Yl8FNzWu9jHN4uHrqikh2lcrOr3b1Qti1vtia7Q6Kc6",
-	"0Wur25VxhxcZg5x2LTKI4TYVDheEIgE9JJ/qa1KW8JQpRIU4XbdCFLMQdaAmhiQOQqEHf2TL2CzCeZDk",
-	"25PDw++GId64MzNcg1jYNo1DGYWsNyIoie8Z3FXVpLCzJRCXY2Pp5xt4IiUlmzOqiaJTdgqF+pXgf6sY",
-	"0eyLDntfB8+mR+x7+uzYyVf0NWsBu7IbvStEnz2LBgUXvgW2Q+xeN8TcVv+ITiFYo8bScetrmz9/ZCHS",
-	"GOA7jAZns5Kh/Ttx1iT+GRCbnDqJ9dVhvcFMRV7qbJwicsPRixc/QKjNPKD+ZjwvWcJtE8+SUbO/U1rw",
-	"fOlqL19ymufST8t3dZIFF0a3BHhyV8o/lTFj76LYq6UaTRJZFDK18uy6oud+wukri2iTfX9wRsNjjqpf",
-	"KWhhB/wYUxg5YclzK49tc2D9dwhOjb3wVCTM+o0sz0GY2YdTc9vImGnxHLGA4lNCp5qVC1raCpxpKf/O",
-	"BIktFcRD8gorfWjKxcxIVmYhAG1RUcpVkktVlYyAGVU2p+EOg94l9zaQTwbLFYWrNCu2JXd+cMSISIHI",
-	"bTSPSOnL1CLsVVpGZEp5XpW21kjJAoDMFL4QMQeK/n1rSmGVPm+eVdjbkXdgRyKA1WgTpqe95R+//9Px",
-	"wZsX//5yK1H8QE3RaHdS91NWB18eSjy7hxCFts4G1NmK5NwJjlCIINQugp+gjN0eyHkjOPO7ORPK9omD",
-	"xBmSs1xJEkgVFXngcTv4QEgNww8C8GUu6oFGxla6Og+1Jhvx/bqN14cJvEznc8mFLtZZ9eQ600vd62Ob",
-	"o+1ku7UUVA+ufYhZqCu5FnfvCr79ehW7eQ7YMc991HKuanBcZ7UEDyxswmqXzOVvfm8ctrdy9tGyh22i",
-	"PFJh51njZhLPOi67FnefsciKEccTvkMjpUvbe4FjTIxt4VLR6JNBe0btYEFc7iaCMZj+h0+XMAuqpUzS",
-	"7sVjM0dSlvNLVq5NP3gWyCQYSMkEIumfEm2kHCBtmMdwUTFFqCaZLNj2dsuPjobuuJjm18rcbj9vytlQ",
-	"HHHgamt2zOFnUBAwBTQYW5S2sRbn1CPEuAURV+wzJB8gGg0RH+0x6CxMlAeYgkw1Ikf5ioQ2JobXdkTh",
-	"yi52U/B8E2vGF6us6LjnDdOi3QDwSd1tbAkPTbX+wB+29lFWyle6fX34mtCQ7+6ef2CnA2wjix0EA/wQ",
-	"P+gaDJWyJOfiVjQltYP6Gjpwt86AXf1j0212MtpPVZ6TSmiek7N5yRtj2YUcJ3ROE6h12FZ3vbSHuldd",
-	"O2E9u50301wFU4pugtP+HdMLZpWOTb458zJM3bphMVoC2o3np7UKsB7VXm/cmvbVnzet/tzhOAIQJ4PP",
-	"jCRUePvCpfoF+VQxldLlcINbf3S4dafFM0gO8zRoR74h6qkTA5bIHm75huNMIqd3FiDvUpzvc8oF1Cuc",
-	"gtUIY6LIxGEYp0GqETi/qy2uyeD32hjXm56vS1n3k51fWUQbaX8uudbYBH+nlG2ey5p1HNdQWELqA++E",
-	"31Yk5dYtxCnl+WMzD70RiEwyTnk6FlKPqaGmdHs+eSv1S3+Qe5twN+5YLlVoEXpSDMKA12C6ANxpd9xm",
-	"S1vCAGVGFZmwWSV2y224/PXCkMfFdn+QMOqQ5YqBfbk9x33AY9zz2k547RO9YATj7TW/+Rx+FtTAbctu",
-	"StNy54UIU4d+NtfY9rWgHMKAYcPO7ngO3mGfCt2nQvep0F+PyPsdm9na0OvbEkbsuEHIO5Rvu5Rdbol7",
-	"8bUXX3vx9esRX+/tEHFnBNVV6yjUnEW0Ml9kTbKZY+BK80Q9SarJhuD5ZztUnUwY5lBhXKQ9EZaSlGoa",
-	"OZScRsH9vJRTnrNwyiICtVcpZyKB0tCnDe8Op460z+CCRe6qM7//rJtqwn7umHVzlucE927HRGDOZgNU",
-	"WGK3wuMm+qPsPt4n/zD/dPdovOQFE+ZElT9KyMW7qTQRKRg1p6oid/bmI53JVOZytqwhVbckgJP15MqE",
-	"tY94qiY3R9j3k1f/o84VQtLHvtRwDXXOD26acaVLj8+W+g3zk9JApn2xcti2V+MHbgSw1iWfVNA8bhH4",
-	"zfkdDqKBUQFGNb0YgPLMGVXer/3FXI2bHz5rdUVcpObFYQrhh1e/H7999dmIV8G1j3cN8F7+1Iw8gS+U",
-	"m4VdSKEzY3/YuaIedRefxkqsobAnCxtuD9McklExbqw4Kya0nMlxSpdqMHp6CAMqx+G2nUBH3zhheT4Y",
-	"Pav/GBdcSLM1R4fBhyVTuuQJqFfzxcom1fOv3BvVK74eOBXQWxc6P3x3V1zv5kZVExhNzqZc8BXAnIYM",
-	"2Hp+VDVhPxqi8u0FHeLjiZ3LuWEaBzR1QbrH/AJnFKNY8AKGulKgU8IQmRUsXX+FRVCW2vjzMGJAXSjf",
-	"dwtl0E6AnItz8VHT6RRawDD9UTJACJnymeGY5mR3tULamcxTEtc7H0d+qiQgSdegzTTPT/HtzoVTWVQs",
-	"JzJdArpzzqaayEoPyUfEyDY/qhkChzBb7a5wtbaZTdNJjuN9GchCwK621hsCZic0ZyKlJVkyWkZGrGqW",
-	"QAQEmumgIiTPrcwuaDnjQo0gooPVNYCCoFjOEq08TEIRWSQThd8DRJiVStG5MMtFFG25aGR77cqG5MwJ",
-	"C/M6yIu4IJipj9zvRu5HhJK/VbTUrISNoPAqtrUuz8+FXbu5IaBlD8kfeJoyYQkqo5eMCEniS5pXLPbK",
-	"Bo1JEqtqbs5dsTQekjf4EhjHEhKOyLp8dvH4erCEjCI6t5AaNB1LgahiY97F5v5LQ7CAE2/nY3vKSuUp",
-	"iV9PD95KwdANi22fuSJPD0+GBMG/R76EwKm4mhfqM8CDlimDeWpP4fqQZ0TqL4X3cmv2W2+TUo41Trt0",
-	"K8DVADOcnouT42MSaynHBRXLQDjHEYmF1GMp2HjOSi7T2Df4QIaRy9TOOjIH5EHQLSnDb93KYjtaGw55",
-	"nTBivNvYrMLsMuK4FxhWp4JoJuCkVBtauTULXmJT84rUg5k/r4q5Xv7ZUI3zylrM21IukAomJcDup2az",
-	"JstTQjUpJHAQCAGgz6hByWZpQxLDN61FE6eEmSXgGD0j03BW9NWzoANVedVA6Keb50H/sDIOGqyCv1XM",
-	"fm315xVjsNFMgvc8Jf9KRUXLpZ8FRZVGdmrZgI7aECOHBr2HoZjHtuHB/EzdoiLCsc4ltdMMqWYAUdV3",
-	"QTBD64bLCWaFo6jhrO9xO3/9yrPebvT3tc46fA3Um6dWHxpV0feFXHq85X38kLiq4ulg4xuFw85v+krO",
-	"CIA6T67Ie0BCWnm3VlwlsLk7sClODq+CpthMJ2ltpcAYXPQZ+mwxXnnFsPgrdnfH9AJtz/59YGmMQA80",
-	"QJlYTdTz/eo+6qve8vjwbl/Tc/c13kqA/qL5Kk5X+6j/je91vHt+XyPHuZxXeQ2Efw1JsHKHK1/65C4O",
-	"M07UZW2vxTD30XwE4a1UMkVibBEdEf9dlypDadZW6AghiGiQqMteiHP1MgxZxavBjLgLVce2AncIqGeH",
-	"tzwlvolSDeoYg7knFhoHIA5gRh5aYidHx+bl+/7yxSCMG3tb34Uz6KY4BLjq69ESdL6cTYg2KGgmY5aE",
-	"K9DS/XlkMRoeXuhjDlOc3RSUliNx2YUje63Kgoj7s4PD44PDo0+Hx3WiA0CFRua1IV3V6zdBjGWrIAtY",
-	"7+Ynjvib84Ltu0Ro5Sn2JQIiipAgzsXbVx8ie1zRUXRydBw1P3sRRTXJnIvNM2Hbgj3W33soKYIr4kT1",
-	"am8/NuRDjmpzUMiFkUnsfxFj3MKIziqnHseMJ5lVPgU4ZGZRlWYpEXKxVb7gdb20HQo6CLzWwVW3Oo/X",
-	"3yFr8CUdLZPUbJ9ItC3VheArth6EvyRcWE/bUN6X3BwSnU4h8vMvXKT/0ghw5nTCEDoXZvG5IKhgCwDM",
-	"DK6clv57AW1z1SXLc8ATIEzYFfzz/2JaYz187Ll88IweJYfpC3Y8+X7av5DLH8ymtEpAWHebW+Eh2fRM",
-	"sDSl7wY+yLjSEr1mK8JVRNgXHQZ5SnbJbWhIsIXxYIEyTomQjrXrECOWfNsIJYbQwtxKB3RxR+NK+BZX",
-	"oAK+/viOPD16/vzgiNB8ntGDp4P+Tu1GdWCvbzGNfgyDoB2Ps181jCBeGEvsGEZMF1zgn0cvApOIC81g",
-	"CGSPUgfbnvPLnScig+PpYpxPMNAMaKZBknfLQQtXPeiNhg2qqH0aZZM3UmVsYeALG/6HMCPAtAkWRsox",
-	"BDW1iJmOE0awJHaJ8J9pxYbkbRjjPxfGlYmgKNVomCEMY/UJbZdPCLYUW5hdc3FGleshweqd2PHwOGM5",
-	"Bk7tFA62wOWqczFhiqcYTpV5Cqj1ZCGrPAVcPPNyiotZ7to51Mhfim+PkWlscYRgabAMxBNtBmHPhV20",
-	"jdpbDw92jCtiNKr9yFqvdkIqvmMY418JNLeFZe3RB6d9n20ynZ7B6nSddu0dmMLXYNZtWmh2WK9cL6BN",
-	"UrwN+uLTCjKZO4XX3Pz094FgCCzq+4fLRMlmiXe98AY+JhQZ8HrmwWagzM8A4ytSkskF4StStGkBtA+r",
-	"Ap7FmibU/JhZ9azaijUZHNaN6/Zuxml9a/iSuqQCjKPrOLhOnI0b/n3oxN6U87tU9Dy85E5dQ1DNXBE0",
-	"BiFJP2+c/k48xhCmECYid9L7u2Zqvk4wYqUQuWBs7rG0p9NTp6EWmcz97FagdGhDBsqWpdrJ1I5/Uzi6",
-	"YD/F9bamuL76QhPtBrnSNC2Z6poVgfO8OqHBT/pmXFZmtaYMPqBYSnGjca3tz7ORcju7o8eQ2sbYWd6c",
-	"U3RFzuz2Jsb2GDroB65xpej6QM5MFmx8jULtntceHUIARMwqOsPUsvlbJhfG1LJ5CRco/+d/KUXJG1kp",
-	"Rc2+oxAZlzKH6rpfooEUbKx5gWjwyt9g9Wh6D1lUfCbUmIuxcSmwxlephSxhdshdTsE1Iu2usQJAAXQ7",
-	"i8AggeJBqftLY973wAv2weYRDwlG12huZJ8RfDgqgc8yfUpgZDyhxBw09Fc4JBBw9OIntvIpHhLooI61",
-	"8T9KWi7H7rjisLseDpVwYZzHBOFEigpRDwRJMikVswEZuRCnLmgZYdWZ+TFWJJWymmUwB6/S4A9ypSqE",
-	"rwumN1rhSLg6F6sjfWFNdoUw3kJKsmD0wgg5851hPfeqHGF5YarpFbq2zatDQWCO6F7duStkzaoc6GD8",
-	"9fOFfPolEyQtl6TkhusGW/HW/aAlwHn8GkcCo+joHgVsixUhVLKlGAmt0/5DgZcklcBAYHZeyUFtzpZl",
-	"np3OCN6r5wejnqMb8uxr/VCSjN162xajX5/5dj3rGGtl0dReZBJrhUHrqxpowOjFkUuReHXqsX9s94Nd",
-	"7zeBMxnBPWmuJJoQ5yJuEGVM/vs//7erMsbQaKFYfsnUkHyiF1zMCF3QJaHeXwULBMLaEMuWF4iuD11W",
-	"ZbkkXPdQ/2E7qB/uX1CRUsgw6ZJyYQO3BVeKi1lH42iLnkeiv56e3/Uk5za5QF4rJauprAZbmr73MMC5",
-	"Uzs/wN7DDQrXDWzepc59UrvfO+6jfmWYi+Y5UUxBLhUrgoFfSWmUoSCTSmMuBqRHgB3bW5xgyYLNNimW",
-	"T4OZ63i2SS4VJIWOjoH72lA23RbcjN3upUcbrRCrf/dmyN2aIa5H+uj4+j3SvxbhhIBRwkUAbiSUytsS",
-	"SltIljVBIudW6XeIkfLxi5G9M/OwpMjT35oUeTeH5GsdRpzRBvDVdUSJYvqgDi/dro0D1kjOp1oRSgxB",
-	"4tRaG6+E4ORqXLIOHFrgcxjrbWjogIsb20Iora4IU3YKNMX0e7dzjwTlbschRff6H8xe7P2WazH1R6YJ",
-	"Jf5gPAnugK+11PMd8/RPhtlkwSCWYPgtl0qTlAGuJBaHJhI65kFdDMmaENiZA4NtQK7JmAtSKbbZAlFM",
-	"f3r36f3e+NgbH3sXZls5BTicUrADcx6O+RbQ2nZ9OeWCgGpjdoNirZhR0Oa3p7sonvnkn/yoCmgO3ESv",
-	"dCzFbU9ACB4FxTPh37/0byE2tpTd7a6+9vrr1vqZ57fcHBi8VyBWTwb9BG5fyWikqH9TBPUby+k4kSKt",
-	"kg6cubWHGQYYbyOLL2nO0zFUYeNdv4e7Pt1h1YbjpQdWuQG5C8fmWEt49ymhVivqzVoWRKH7M2EEzsvi",
-	"kfhiEIWZHaibt9aTFOwbhaUbCMoZ+jGGjpTLBU+57poU8almvPurltjEfxv5pZO0t6bc+6mL8Lv/G6uN",
-	"+MAS8OhDtbADG+LJP9x/x33rJeq69NZaiIA9bjopb69ioh1wxSOqPrgGbV9Hx0RtdYY+t14Cpzmra051",
-	"tm50YRFvU+ptWdR7ReHDmqpqKQ1o01odjjzS8PVV164LANbI//nB0fHB06PBNQyoe8j/b9RCjyzNJsuS",
-	"JfpGmsV84YDTW/XHmSKxudD2hDz5hw+mfPU/jiOElaR53grr6AryCrpEoEVD7FwgnKGt9PFYtFgUANpq",
-	"276RltIZszzbXPrZveqjcoERbf2WfV8L6R4NDuz/ekHjFFyweOT6i82jXdwCDxOa31zzr++Hx/OlInU1",
-	"WhOEujwlsWa0iEcWTlGkQE8eqhh7jTEvssSKTylOSYwEF0dtOzSCW3BBLjlbdGzKIpOKte6KeT8oTKaF",
-	"h7XvHwnAhStGLrhIVUQUM+evsbYtkUVBEYjOCtb/GFClmFK2QW+eU4g69EFzgs67Vggn9yZUKT5zvX/Q",
-	"oTd2QmgQtTw4GkxlnsvFGIC+Mpmn45LZPaTzeSkvaR5MNYadBej9cWOkoLow/1Ql6N2jHwbRYFIyejGe",
-	"5VQpd8dfNkNLHa9AS/XEznKddRZjPyJpxZyoYSJtgtB+o0hKl0Cu5jIYWN/FQprqdmpxaP4RcJOWKeJg",
-	"zRNZmLfahm6Q2F2XUslhH9tWY74a5+yS5RtAdIwKCACwzc3HwQ93Os+TCTblCaflsq9JPTkyvGXW1PMH",
-	"if+Bn9Bw9vu/HPwIl5w8u94AipWZFkfNIdu9PRJYm8MWD7mqZEpWJfThmqUHn2z12sGxjQYZnxn7Nsgf",
-	"IHGOAlLcxrmhRzecguoU7F0HxpwZcgUEBmJNgGKxGwRtR6hj0Gi3xktgRn2i6kJ1TEPFJZWX7ZAsnwzv",
-	"4tfmIEpzZE9gh+29V3/wBxjPERm9j/qxYJoa1hqS33lsimIErVG65AlgAj+RcybonA+XtMgbHwA8nfkg",
-	"lYmKh7XQQKyaFsH5OZOgV5UDZ7aG44j829sogM6OyNvfv4tIwi95TpRMONPLiMxLqHciiiValhHBMSPG",
-	"x4kITh4hU5rwnGvOVLCcd0F2S7Ws6owUHHvF8HRGYOTo5VzmcgZ4jzmfMpIsk5xFpKCCzhA6CfKzVd54",
-	"2I/2gFscSSz7rjO1PhWLU38Q4CeqvTtXlxL5XG+0kjAK9xxLONpMPfOwkbuZiuoYqZ/g4I2moEsuuDda",
-	"+i3aJFw4mk7GADe22cgBnxM6YyKBXazPl9RYCcFjzt6/JjinR3X44ZglgwdNOctTRTS9YHYUCcJhmVd4",
-	"JWY5V1lEfiqZSLKInJV0whN4249zQwuZAx8zdqDrlSvohcfBLMIj9SMxNoQH8pFFtk9s3bRI7QeGn7mY",
-	"mRtjZQ7N7QQVxWgOw/bMGjLKxZC81h6fEp0b+562ayEigll4fV4SAMVr7KARIK18R3V9Cy6ILFNWjpD6",
-	"plOYx441ByoiBQcMc3gDlZTM9ypcMDYPmh2MZ1AyoYfkdYpXWyBRkS/D3bPjN9r4zm48TgzgBRsBpx0A",
-	"p5F5hohAi0xapjPeBx6cYVClqUhpmdrGDbPF81ImLAW4jFWOREZtW4XXovgSHBouAAHenNKI/OvHd2/J",
-	"R9BAEcnpUlaaZNxdrtkXDUSnzMHQnLhcfT01haVYl+XHDGR8rqDq47QmPpqm3rkKFv+TLIsuspszOc/D",
-	"MR0koOaAwLEBdc4SPuWGN5dEMJzpYR/yO29U8dYtgoEMZQnttbhFeGOgIrw9LY1cZgKk8qU0+mUKeOmk",
-	"ZCqp7HLcrCj0nXxnCgX3LFjQB5awuUXLWBvqjW+NVLEkk8YG6AVH9CeJy8IrohqhCkdKpJGvrSlTS90T",
-	"ltACMvLBQl5WaJayrjOAgWWQAINH2COhs5IBbFJESjaF+adAK1JewOjNIfmZC1tsA7AEwNQ0TRvH8qOx",
-	"T9qFoTkRXdJLI/CwCNCcjZYzZkRycA+Yvmrcq867ALEnsBIY4ZHxPI1wZMQiw7kR+CEBa8O6mJEHrZnS",
-	"0iwlwdajBuPzPC2Z6JJHvuwpo2bpJJXGfVpkLKR/tI7W7/AhRE1MaJnC9AtAnYTTzBlNVQjG4DuitSTU",
-	"lUgiA+e5cpECAASjYomtIcG7mCe0EWMmtZyVdJ4Z/zuhRkUbR5hqGBdRExmqW1ABSCHoIYIfNiJKl4wW",
-	"ZleZSMrl3G+wMbUAqSK3nWZS1aTvpr9PeR7S7JnWNMmKDsoJN85OBqFwBxsUcdsEra0j6DCbz83ZKrpU",
-	"1syFkSB5VQhFCkZFRChWO1YCGFlZxQf2dwQigObwreNUZceVKx2s+3Uxl2Xrmt+A9E/dbqHyA1fEWDOM",
-	"GqvJBQ1UROY5nIOQ2h4BhhoOqrkakjNSQ+vCDZGsmTDEB3YfowUCCkQ1ihzSBSaPAWagQRuqVTy8V8sk",
-	"k8Z6pTlR1dy83aiu3QWbxVKDFBA6wGcCRioteM7t8uETBFmPyBzuesDSCr3lVTmfyAJo3BrYJ5/Dpb75",
-	"w/uPH7v4sVZF6gLMILRLw9owtfIwqi7MhVyfBhIWh4EZkTcxwt0IkYZod1PuWuZN2OCeqsfpOCuysYpR",
-	"UM/sp+ZFNuKHMGfmwIKnull4V726pXqOlvgFN+ay0hJmoOVS24dQJ/a1iwE1ZTjRckj+VFGhwRUBMW8U",
-	"T2EIAUImDctdy+SidfrGDIevocmHpDIiU/7FUG41MV/Vc4GMKbfIJC5CXTQf4KGdvv7y9f8FAAD//w==",
+	"7L3vktw2li/4KojcjnD3dJZckiV3SxUbe2XZbuuObelKnvaNsTVZSBKZiS4mQANgpdKe+roPsI+4T3ID",
+	"BwAJkiAJMlklVbfnQ49VSYL4c3D+n9/5bZHwfc4ZYUounv222BGcEgH/+YIzRZj6FrNtgbdE/yklMhE0",
+	"V5SzxbPFDzuCMvsr4huk4N9rksnFckHe432ekcWzxUYslgtBfimoIOnimRIFWS5ksiN7rMdUx1w/JZWg",
+	"bLu4uVkuvvoBb8NfuyZCUs6WaMMFerk5+w6rZFf72M+Lhz8vRn7vW55g85HmN3/cEUFgXYwckCCSFyIh",
+	"iMqRX/g7FsfQ6FghkknzBczkgQiUkpywVCLOaut6niQkV2flYYz5/s1ykWOB90TZkzWDdR/st96h7omU",
+	"eEvkM0T0voslwgJxgYjeA6qfNiSzWC4Y3oenWk1tj99/S9hW7RbPHp2fLwNb9YIwJcjLL8MEkMCv7ss5",
+	"Vrvqu+a3FU17N2fDxR6rxbNFUcCTgRnwlGRUqu9h2CDRU6mWCEtEGbp8f5bYFy7D89I/9U7J25TPz/VZ",
+	"KUWEHue/fsJnv77T/3N+9nT17t/+EJ5vsSZ6zh07VqzJJxLpOXZsW7EmY6YXmoCQXLQ/f8nIe7VK4NdL",
+	"xyByTVdrsuHVMf5SEHH0JwTDdUzh4XmYbrooxl3a8OJPJpaXKdnnXBGWHP+dBO74d/iKSISRIDnBCkm8",
+	"IRcIsyMqGP2lIEiR96rrInljn+nBuy7SkyfLxZ6ycoeC89wYXhncI81wkdLc6IAlEgSnDZ76GfDU8CQr",
+	"LhxFQg87jm/zPWckao6aihKcZUSgHZY989IjlpMbR0ybN5h1ibwcC4U4y47osKOZYd6JkZV6QkjtqITp",
+	"XhjmjrNMEz9VPVM1nxu5ZSzJipT8wBXO2jN9wQum4NuCHyRSnHdcN2qGWSkYx59CSja4yNTi2QZnkpRT",
+	"WHOeEcyM6DTivn31cZZdIpym0tMKNLsk10QcS62hY0qlElHNhbBiv3j20wJn2eJdaDe+pXuq2hN5oxeP",
+	"get0fQxeDK77yflSnwPd62+DvNpTZv5VXTLKFNkSAZMYohqgXyrRATNF0iWSRbLTcuRyfVRE/t/nZ58/",
+	"efLZk8suQumlkqA8vdG3UuacSQKn9Op5oXYvMkqY+koIw7Qt7er/xHmeUaMMffoPaTSikg/8tiDmlQVl",
+	"1zij6SqBgTSv0D+sAsIHHtArZlyhK8YPDIFKxQVKaQp/zQW/JogqSbLNg8WNv7o/CLJZPFv8X59WOuqn",
+	"5lf5KazErAGW2Tj2r1+gz//y+CmSJNF/Qk8ePFosfe32xx9/PNNDEKb0igOn9g0/2AVIO0m1I3tJsmsy",
+	"Tv/T0/Ome9KWbwXu3XFBNoLIHVL8ijC38fDq7e7tzXLxWvB1RvY968vNE38OrBP0k3KZC/1NhWlWruqX",
+	"gkiF1oLgK60bAwXtuSBIFBmRF0gSgmBP5AO3O3Lx7Kdy4PK0aiNTiTaUZKneKPeEfj/n+lbrff8Urt7N",
+	"O30jpcIs0YMVgj3TGsGz84dPH52fn5+fwf/8Rf/PX90/7f9hfV8VVoVcPHv86NFyoagCqRpYF4bVVHqG",
+	"2zD5qduX6CN0hxE4v7d8T9SOsi1wIsHZ1myflWPX+kZwJsHGOoCJgpMdMmtAe4KZBF5nvwT2xOuXhqfo",
+	"f+SC50QoahhOIghWJF1hVdOnUqzImaJ70laqGtP9rf07TSN0s+Uiw1KtCll+vGXaMUQV0k+hLVcImzuz",
+	"RIrDVuwpK5SeX9ykmbUW2j8QdeDiKiAkX7z88g0SmqdLPZM9PoJeA18395ewFEgRbQTfXyCyz9XxmVYf",
+	"tYRQZC+DX7R/wELgo/43F1vMqIQ7uIrcvFyQa8oLuZIkEUStCqZoFuaRGWdbmLN51Cr3CBZtzNi4HRTk",
+	"ml+NJBWZ8NwQWvx2mGm21/JKq3SU+cY4yOstvTYHxAtt9TEjtiirtHqn3bU+XeTpaOq3Po7aC5Spzx8v",
+	"gipHJYZ+MtaMe3/p373aVNoUYcm33E+Paitli6//QRKlp1je9xfwBWDzaUr1aDh77d1/qzjWWULjetdV",
+	"mPPl5PvubmBTJ+o1jer3syQib4wnoSnt8fuX5lnvZ0Nhy4Ux7ezvWjmYeAcDxN1vizfntafM/uthxCQb",
+	"xDREI72E8dr6lRonjxWuLadPglVCJXCHPc/C0Djfk/fKeij0QM5a6nvFmFTNDYHZ1z89sAfWmO29G3vK",
+	"/L8+HHtbWJFleK01CqOG3q9rcfck3j6vXCv3OPuSJFQzTjmSna2JVCtQF/V/MB4yJV5tUJJxWQgitbBI",
+	"djRLBWGfSJRgCfy2da4Dx5Pw/d4qXGNfTe1Ca2Y1bILxA8LGvAvxYXdEcffX7qve//q5PTzvPbjWvXPz",
+	"dTN413OK8LVxBxjJjT253BmYaDnRWhJ8wIHQKc371vyGSHBXNNkttr8PndQLLIkby9BWGqZh8N8aw+LC",
+	"KD3afhJSGdNriQ5g3FOFNNORVlENEKAxwFphB3pFDlQGtaLIQ+KFSrjhd460NfmkxPh5N9ocCPuPWjvv",
+	"hhreedneelH9MOqy2KO8GbgSbvjg3JTCyc4xh9YZYpQTITlDf7xcE0Y2NKFYHFc0vfyTtqm5fkIzJfTH",
+	"S/3/4AcwiRtMz3816mjsaHHPGv/BKiUZUR0G3A+e29U5mEiuwLm+N9GFOIV7iom6oRlZsWCA6DnYCpoH",
+	"SMLUEh2o2vFCGVMaw81A+0IqmPGOZ8EN2BG63SnPnCmZRPRVuKIsbdtDy0UVr9LkVRLLCp4Hs3lNsqAh",
+	"tScpxSvz5w7u4A4EwyZQCUcSNvYSQq9JupI7/OjJ550D6o22o7ktDarKhEmq6DVVxw6q1+T3zPBnG4kC",
+	"Kk94wRTEqy27YHpfwQ9uhzRCUX8qUUHmsVwMrCG4KUttQe7Ie6z5k/lie1z6a2Crvzgqo0b0bfig6bhc",
+	"qF2xX7MgJ/5xR9QO7F/g5+BxW7QDANMM3CLPOE5JulofYwUv3dA+Nw5GMsEMCETzVixICtcOdijlSbE3",
+	"ZBNtgJvvxc8v2mBfLq45TVeCYNnh3NK/j/UYmFcip3ugqQrE2F7T9ySTSxAADNG9CZjM5XAA5lK/pj4T",
+	"rfEWS/fltWozC5926/TULxC/peyqLavJ+5wKIkdteV6InEsyKNZrn35tX9J3QGThTBF/d/VD1aeW/kSH",
+	"1znJNXPashrTd4MNz/V19dlAhgxViOeE+UzaxRd8Qggx5uozczgkKsXqnnkkvF2YwyVxsmbRdEUM+jAa",
+	"4n26rL7p3Z6/c6NbjbgxFSev+UZqaTw///x2MWRy2HGCx1ekVD1Pwhlql4KkOFGXz9A1zopKL1AC08xG",
+	"VdFBS3EisCQppC3p/ywEpHcZYwBnSNMSSskes9S/aZRJIip2DuEzrZPDRmPD07GwSXg5FybTSU8pfCH1",
+	"Wr4QBF+FFXpjTWaUXRlVLeVE+opy0zfmDMl28IcyZ22E8rcYqW1UWEN1J+v2Yk+lNJSOM0VMMNHsjzUv",
+	"uUjtn80WUM5WVv1fCZJwoX9KdiS5gqjOqhrG+2PBIE6+uoKMH8bVSu0I+JXSVbLDlIVVUPJLe63fF/s1",
+	"EWVqppZ+y9FBBbsPpdneSaIvyjV0pYpKhSTdMqyA+K6NgonMoppnu8NyFzzZK3IMHuzlFU0vISPv0wcH",
+	"kmVnsI2f/uNwJR/8Q3J2uejetgi9rZx4+8tfpY+ePHn4dInWWJLPHxciW1ar07Qm0eUBH6UCX7q9mg8v",
+	"lzabcYkk+WWJ9IIhuqS/BHrT0kReCUtJitZHhA3hbggJhwvce7FqTOOg9V4szb6Xu+yv2/9CJxF8dR0M",
+	"A+OSffVKWI/T3Sz1S1wEz/o/JIEk1OevX9oUjQuE19o4hKg1BCOPUpG9T+9dCrH5jBNqDaIqJBGXS3Rp",
+	"vnKpP3pphg7S0xgdMtlhtiXpCjIQAuHh78GHxlk2Ltob2q8WIyD6olAlDTFeoC3OJcKCoFKktl1rOREd",
+	"adLlTy/TJbL7D34O8Cb9g6+D47UjYvVRv4b8A743AVl9SCamHHOmebdGeXRuSj1sOXOE5ZVJeaAd/grN",
+	"0PuMUD2clcFrsqMsLbdB+gJ4RDgcckM6hdilS0gpU2tN0Lo8gY59LxNi26NqHaxyYR8EVYowPZwW9eW4",
+	"1Z7Bo1YNaLOjAjjDioZo+8eOj/iUPnjIvS5SeAVsT+9+Lx0j8rahPtPWtezndHOYFRXbnM+smGgo6Kk4",
+	"I7lLgBOckRR4SEtm994N4DrekUdfBKcJNLKYvnl+9ujJ53VBC/LT6TouEYWq5ZCjzdMWJ6sIfdLUjQ8U",
+	"2bnzfwfHU1WL0nC5C35F4kSoUbC1LGBKa+LVsjzXHSgmgX2tzldaXqCZFyioJI3zLDpm2eURlWRpP3DY",
+	"cVmyTY9LXhjVZwduTYmclePILkZfg3VEbRdQfKlARb3i6bo3y0XBqq81Q1rVNmJaaidUwD1aIsn3kDfF",
+	"oeQnSyfo5/aM3YF6u+9NLExzascF/RXo7S0R10R8RxR2zKtOfZB3Cv45uZJFri09s94RiomUBRHBR7WS",
+	"vioEDf7oEphP+7og17bMa+Wy6jq+1npuhQu1W+2J2vF08vdNpsPkt4m4pglZOWc27kyOhMTB/iXWH5lh",
+	"dU2KNAfdmkv4ELzT71pnYPd6yGLZQayxCx9FA6GL9UUVHA1YQqCkDWoF3hjP7Rs3y8UaSxrUpo4g9YyP",
+	"ARJJ1yQcemt46XLBEwJejZUZ232kL0SxpkLtVinuyHTJhU3YQHvO1E6rdkeChQ3nCalQio+hUJV1MPV8",
+	"b1WOHTDVUny8tKo94wzCVlt6DYpG7x4Eh4cgdMGUOK74ZsUF3dJB2fvCvDA1puxofsXAWgtuffmMi8L2",
+	"rqz+9M1yQdLC0nVGrkNR3sYAzedvlosN3tPsuOpMd94SlhJttROmrLu2/Yw+lo7w+XeGeK2vrTI6WHZE",
+	"NlY0NTlES1CWknSVEqko6+ahkM2VC6KIgATysAIFT11TclhlXiVtH4GUJbHgDDf/HZ8j4r/dlA97LKjC",
+	"2cpVGgyca+NxiO0LbfRQpnjUXu7p1hiBllH05WA3P954Nbie8pnYFTVfgMxH48SnwVxKz99MTZXaHlNm",
+	"I91RB+Ld91bKvdoRARQe+PDXhYDousxJllG2lcbtB0/IUb6efKenG3oy53mRmQ2JYhXN522KBkx5FWK3",
+	"z4Wg1zhDriDTFWYPcnNBNkQQFnJAvN1xoWAzdsUes2feyLaEGX7EyHLI4OhbKsGrvmqE5Lvno98QY9hi",
+	"4BUYaI9twmwolVt0lJgdiC35sHlZe6ySHZHo8pfLJSpypDh6eIEoQybQUrkEq5XxYu2XDdndAbXxffuj",
+	"L9+++vTlVy/Qk0cP/zokG/UAepwOjxHO6RLRvdaFjAdnQ4ToyGUp73GZc5rYiJ3hPQuTyBCMbtx2HcVQ",
+	"WsbUtIeK1oN01iTXxp2rsxFzmu2b3eRzvmhxGmN5guU5DOitzystNRwMrY7RxqsgQJRoGzR8hHXC+V+F",
+	"FsGc+S4GLK9IChd8yxVi3LgFlmh9tKojydJPJCgBz/wiHb+6tNQX7GVyU9K3SGsdxrvr1R36uqy3FMtY",
+	"qyWZBGZ/Bx6f92/hpAQMnOgZZCTVwjgtTOlkSIZ8BXXUCWYp1ZM324jR4/On6DKjVyQ7Vq9fwp6lS8RZ",
+	"QsDlsObpEZwrGedXJH3mbxmUQjqqNPVO4IvJMRXgxDBuckG06jPKX1tlgD86b8uyIBLJC64PSpEUTAiJ",
+	"wN9sr8gSUSYVwakJM8BJIr0ZFwgzpOlrr2+i94NndJRl3Q8f+WXd5yHecJLJhqW0EbG+d994zOGFtmqN",
+	"Y6nD3rtMzCPO3LH/LC0eV6QGRZ6AQUAlkjhwKhPMwUYxsGWLQBOmuB9eQOtCuXmFyhv+dY1KdgI9nGKS",
+	"BszLoVKbj87aHIA7CFqfA0AaJ1ujg3M60TodHv+jt1Z7GH+4LOx0c3Ze89SrXfosbgH3zH71i7Pi6lln",
+	"MXBH1iT2KxClMeyN+jh0Ye6lbQxFDOuMJ1d+kZkk4toKX8h1J9c0IRd1u5mR9wogM8JirLFbA0fQsq8b",
+	"NMlTfFy6KvpyCtpGQ79yRpYdk/ggVnpt5UHWOo/93EqoCxqCNcMvbOoNGG0OsO70Uq0pFVFDfuEeKfuD",
+	"L1K1Nn/YcTBPamUnoyVqVJ6y/qSXoTxeNLqK31CJExdVYUZ7yXvisrKkwhuzaveSMVQjIAL0kEEaRQ+f",
+	"PH30+Bl6LvB6ib5SO7pE32IF1q2HMPj87D8BYfDdb5/d/GHxEfpebr0kZqpzp3GxLL1F3NFJnoHRmvD0",
+	"+zaXRnu392/YxJx2WXwpMerqNOgqljpmSClryoT7Va7S2o85alYGrs9gBcqM12nwW6fdm+bwDYoFen20",
+	"/Ozmj2f2n+dnT/Vf/nrzp38LCoDOCzZctjPDhRtYzsAF7COueS/a/b1k81wwPBwx6DnKP1rX+387h/uf",
+	"/jCIDLf4DuJGaH00sYELpD+AlEHcZS48sMbJ1SLOe3/LPsjB+3K6T7L/E6ckvgzdw+AVbHwwGeONHNyt",
+	"lndy1OJjvJWjBhzvvRwWOsPezJME1wTv5uD3Yt2YUQM13ZodLw26OWeXiR/cHzqKNO+Hf3Tckn73l96W",
+	"v3TwZt6C/zTS//eh83paHsOIyvWZPIgBDU6qlxZ2LpBmvCUsCfqdsEI7gDxWHl7XAZskipq7+jQIpx3N",
+	"UrnSrLir/ssU/9IsRWpH2ZUEAXTYHRHjkKCQ8CJLEZZXc/ko3TuRSCkWOWwkdnFCu3x+P4737/lYfd0K",
+	"UKhE8DlDFQSDD3kU89mRDp4mAJYkUu4B/IoLlGoJvreagCljzjEDp7dLIfri5fPFcvHFyy+DmUOmHB53",
+	"VhHuOLkmwhE1QCjLjipODm/KjmtxcLkU1JXxRxqB1UV8lbvi5VZGaIVM16+U1+Ak3VvQwoeRLExUhujk",
+	"lAm/1qPCpwNz/sVmaXUBs0ikuFYgK4i9UDmNVsa6cBMdfZuso4ySFHGGAGxaE2xkaAiYTGehbPkN2z3E",
+	"wFlB6hMkFOGtwR8Ydra3UhhTgTdqsfQwBmWREyFJ2p/PqATdbkMp/r3E4N763Snf7ZR3IqqEnHKbVl1+",
+	"d5UGciGrOzItk28GATxS3WuK3DoiTQQwbF2ezC0lbpvbj9wtTxacwOYHVGzHs0/jy/0f8bl0S0EdDOd7",
+	"7HmQ057ItkIBkWrQoVv4pacKjUKb95W4BiwGP1Q3kEqUkQ2g/EeXpvvq2djbdqJC0ERrt3/35jS0oa9K",
+	"UPER2+nUI1xenrEkx0NY5g+H32wu2AwztMhZnPyeoXXfvPwhjjLuxCfix/vwLhNeFzwb/9XGJsHMh7dl",
+	"luhHKe1H+zkHpXa8IzwskKPjjeMF9OjF/msI3cFt6BW7A28HfUGC4Ku/ZVjK28G+78r+f65QRrBUSBGG",
+	"kh0WOIEes8s2b6/BIT747a/LmxNhEas1vzGlKO3eU6MQx8t+CrO4mmLx6nPC4h1SAXT7fxRSAVqxxQqs",
+	"/v2u9xy7SDItyKh1mtdGbk75UuS6wR/QCQIPEOHaqM9Jn+ugB4/642zSVJmyFZUsKzjGclOaZxdzWVxd",
+	"1Wjtr7vryNzU2qHgxqxuDqWvyV3umeJXsDQL7AFhStARUUszzlfhMvfG1NzY3fOZ5Eg5Ycr2e6Oaz0Sy",
+	"7tFrN3vYjtPIk1ocep3re4H+wvtt9ItW+4oGMKJJ7NEm8vpoEYUXgWXOxxLLVXlrGNjYaS66jiCxPsyj",
+	"rTS2pRVcEofqCL4mL4Hg55//UG/T/tv58rOn4VzqNU+PJx6HSW8aOgzoct7uHEEyfuh0MX5WV9P+64+f",
+	"VskQf1idvfvzn/48nOVq26vDQkNn9gIL8lxA08t9GCl2iymTapVgQbZUE8XqQLMsXNSG6yP1Jx9hQVb+",
+	"CzfLKbURMe2+vuEHfUJQnCOrMOcnEum3kXtbhmOsdt3hqJ6r0q7i4dBQOSZ8UY0czgaybVLsQ5DEakvr",
+	"2x+bRUc2eUKRvsfYJpBd1Rh5hpMPWKdBg0Vdt1Yu9U8fH1ouHLA61KynhSCdNeo/VikF1htsurfqy3jm",
+	"LiMqx7G4oc9MxyaThKBvwQFTE9E2sRo93icSed3pbquuxGdajpSWnYwygutODGjdKWOelcsOV/rdD7Y7",
+	"V2VOfM1MyTYHP33XLO7ju//jGnE22IN/ASKu8AwmblMVu18W7gssScickkTKno6BJgEUlylK0DDMIMwA",
+	"AbtYvHG5RPuQqgFHe9CwlHTLJr7WtVJue3USwIXhBwYZEHEjT+ztmHGcrvg1EYKmKWHBeT1HkB9zTSUX",
+	"KCOqPUu0w4DShPCaXxOL5b2nZQbb21evTXn7jkrFhUExMtin1i8WmQqYcTk2e9B08O1kM18L26vAIvcj",
+	"PogSAy6+xrgVSMyqA/7H/lzm6xvAHdO4zTbyTZE9CTIF8sd9343Rp+fdRR6mA7Ja8U1HH1AsLQSWLMQ1",
+	"1euHBG8itlEyesOzjB9IuiryTs4B6PcVtzCvnBV5NMmZN4rcu+qN22E6mBx2NDOUnwDcg1SYpRJJpbWt",
+	"aNB8ko07kx3PevV5+/uYdJFI5mGhR8dMtioa6gWQ7Iq4rBxQoQx3WLX+9jEzAubVmYKo6fPAxZXV75xL",
+	"rWw3MtzPJMPjRYR+ifX3zdSPgLzDW0H8rplG3x3RrMRsaMkywloYVQBODcwX4UwrcNtdCRtpOtDozQ9/",
+	"onYsHRfUTjB21nZIKEwL04KBGU8HVQqtUmuGXPKFk/SJEtx8dDyOyqvIagcQPt7zQ210n6OqtZ7huFQi",
+	"SQizrkikCN4jnJmKmpP66fK88yq9ffXado3QWyBMqcy2wCKVrkncsDem9IsPb5B91qT/hiAKvyQCBM5G",
+	"i/+DzYt27qEoBcAMXEswjnrJlj3JYr+3UPP3JrZZAvi2nB12XW67mz1jSxzTxt1tKk0tRt9lQ1SNFU9J",
+	"HsgpSVeaAsJEK/EeWlhBprttFWV2yRqbUY4ELgdxA7/jjEwHoPfnHaw3YSRW9mu+FfnopmCpVj+7buXN",
+	"crHlOJs5K7kz/dJJ2+jUGODUdJ2Rvu4l+vfYIV0TjKjiutrDwSIFqwZAs8pVLvhWEKkvSGoYdSp4npMP",
+	"g7t8emqEO6qS4nqz+qsLP8kFOuoGNm7TOOfQiReoXSKU46N8phU+wfVmLBFGKWdcLOva3sgszVu4lyfc",
+	"vfaqSSaJD268hOIzoYw7ZGxKausmN4wPCA65SrsW5t8t3PZm7LV5F/qvwJdQvDR0A9pVhUnV+09zUGmM",
+	"Bq0A6glcgE8eHyXoQrakkyY7ZKe++P1SxdPZ71T9Uxwtz+IOL5XB++cJd7swRy67u5A4y15tFs9+irqa",
+	"75p5yxGXNSKxvVPhHH73lKs+HqmlWxAO58RXmuj4LWowi9ETH1ZPIyAO6ld9FI7HLaqvN113ZU9Y6iLT",
+	"p7b6Hx/o60lph9mBA9+wjFBsq7Pg/5Xx/5cPxXDpjgCDCUnbpgKnBBJiwvivNs7XLaEtPHzbBvItXsFp",
+	"QBQzZ/bPjQpR8/pTE2Z2UBiuTfXbV6+rBtUm9BxzvJorydWeqFVOREJCjfnNUZu9f1Y2kobOPKDOfSIR",
+	"jBLXbyjySGzad9LRTtyfk1EuMUMF21BG5Y6kMK+YQmM7xKId0LKG48IP3AYNYKNgrSjTa+poaFvOdREC",
+	"pPLsmcCbdhaTC3CsU51K2z1nw8WFvUJmTktQzJ2LsHPklb7IsasbFcuMiAy0zxtKOSrfXXd39KE75S6Q",
+	"adlvNmkc1EPvmrFl1p439uN3mdi66yE3iV3axMzqeyeqJoIZTOcsM/OFk3QSSxKRqsnESvy+4qGhyfbO",
+	"Zy7jz2le99D8q2itrTZqdbcvsg8PdMPnuEAFOHyoQgkXgiRKxpDnIChsqOThC9vvjYt9qLTB3CsuxuQm",
+	"jdAVTXrHuHSW8q3IhJZJ/RW42A+ekdXf9LO2I1yswIPhK7TXMnpL1IGLKy0/jOvn3WkNjqb2KZqGkQ2L",
+	"chjZfQGfetS8A6rOEV4n3FVEfF1hMfbgu1GnSrqr404FI+rFdmvUJT2hnty1Eq2NKUgpuy4yRgRe04yq",
+	"44WWTGVjRQs5NnoP7mG4uqU8udtYvzhe9Npxvjq/qlHAMDO3VbrjRW3YpRQFS9N3FX7wboGX+nyB8Nok",
+	"JDqMwU8kkgofTySPBobASJ3GDRSxzZNU3DjR1oAdf+hn2Vfz8Zj7XHG0U7htQx6/eI0e/6VRK/ikdhiP",
+	"wnzL43X9wEuMq3Dif8etbxy1277ho55LVaz0rfusLN4R8n9IybPY/TbfkLv0XWzsdUFGgfl33Ko5EcR7",
+	"aX8CYos9CLodbUU1Uu07Mi2haBgS6hMsBCUS7TnsLWaVRzHL+EFeGEzWKjF/dCVLPfv1rmzW8puddF7C",
+	"385D51EqZ4W56zVnWRthOjI400U2L4ynzA8UjKCf2Mq6JOOSsu3Y8rooHWN2T4DdkjdE//FuPRM+Sbpx",
+	"3g1NE3yX9/DgBhz31hsN6d2yx3M/lr0MeuF/3BEA0PfamF8xfpAO8tdWiJiJBd30Xf6R2Zzcgb1pebnH",
+	"7ounK4egUqFDKE52YCCOO+pwzHI5qFS/4MzrYNqUXCwhWW8tETyRjXW/jHLwsOsxiFtTA4TSodydXpgz",
+	"Pp+14U/2qhD0x+PiOOU51iHIhaIJzTFTAVf8a8LzjJg8eF4oSVNyYRETtFpH2TVV8ajqdWp6XX05pHHn",
+	"hci5DPt29IBpMZaoPn5PRG1d1RY0Tmn4or6ASzdHLkQA6G9xYjaEN80pRnpszmmDrk8n0Apv6sl5L7mO",
+	"ZvkTqLnpGAkTzvARfMOzdAL6sgwgBVt/Th937PIY9AIFdNfnRaItd3K/EXB0TcqYxeXgSdb753II35OP",
+	"Aod4IoRwc1VzGJj//GwovI1TOPsMIAUfheckVrsb5WCZswb0tDrOSXWWwQjAeKOlXVrYDSWo6fCra5wV",
+	"eIZqwClQaObb8YZJ9UJkkvMHLtUpE3ejiAEmW74SBVwc9kcQc2f1eFpn+EeRbkmKtMj6GFDU5ix/c+fr",
+	"bbUHFlwjl+ELMA2otUGSARyoqG4bd0W9c1HkWJY/BkSjQSF9hzx8qjNpoh6fvH+a6NcWhCWQJ6UU2edj",
+	"NC/OFE7Uc/NeaC9uW2pAfczoF6JRd8ht+KkYIWnclSvxcuCVoQye8WXWUaVp9Zm4KpV7CK95uqyBAUu6",
+	"WFYXZuiuTU5j8ei7yxtgMk+i3QDzUN9JaimMN7hlUwTweHbwMV/x0YlLd8gBGkcKfxw60pmkbynA7q/s",
+	"ncdbMr5TycmVjqfQS3BH/sZDhX7zQ88Y+2cy8MwtYMncjom5zkh3krT9vUxkr1I0b9tWcP/dEbX/oYSv",
+	"RHwD9VoAZUYqPXs53uwFPAb73Qmmr8JiS1Ssc+Fe4cR4e+Wd7LueKzpNGp8GVXG/LsgYculGLfFm1Hcc",
+	"k4BLDA/sQi1poZIYlBM5AT3CzK7dc6YprE+kj4/zMGOPcCZlCOTn/VOEzA7MogR9LEQ0rDv1EdXETMgJ",
+	"AekP4rYr3bDVGF2k8ZJdUzVHEKIKYd9m2KITGNXqIJB1pPAVYS51O7LaTfD9bZimNglpSuPB28sbKmQH",
+	"dPCP0GgGpyaLc0OzKHX9bhWrOqFVi6nO0NvGYaqfpGp51DJv1kgkVXX3p3yudXlFkAWpr2LHJ03LI5hx",
+	"berci8PnMJOA9tjZ/RPTUKNyZ/LFINfzaQfrvzwYEfreWqENjbdQu1uqqp4iWVJ6Sy13MxyywX8UVCnC",
+	"UMbZlgiEN8qmk29wokLJH8Escp4khRAj5620Sd4FYcJZQpBx9v9L9vk6XUBVdF0/H0sJfZfkNnNOG6Qy",
+	"U3zD0VKD+YwMUcAofRszk3QARnT/5ILZgTnMt5P4xfgz7lzN3yuW0Ei65CqazXc15QgAVECzBNOvBdMU",
+	"Se4TeDcvOmm72g3EDMufHkN1m+PB2SvjXq3zGe9D74YPYca75Y71/l2xVzlhesvvfW1s162b6ZTv4dHO",
+	"wzlPy3GFf/Vh6kEbLyqvULLDbEvSC3RFcuVCaLb3WJ0YHkYp+R9zcu1EL9zrDAckx3QHeoimAZFytKZb",
+	"vRXp7zFdkAIQGMc6oneg4Sm8GRsvGxnhPa6MfyDsozX1rjssAQkvPwbnV40SXfpYvRG7Kv2GD5rQnz2X",
+	"H791z9ruJrKjkpUqaWHnJdLPLX3IiINWky0KcJlT+gxxRpAs9oCYSnCyQyCRWXKMLUAsMedbWX233/Gu",
+	"26/6tsR5QlwgHwFqVKI55azT6V89YjY4IylSHKkdlagyveLAZ2eJ5syvf9YRZGvdvsY0uNNPSzIMnWf9",
+	"4CZXAwpk47Adr6F2rs/67gYHMxi+dWQwHzLsXX89+T0M8ZdKeAXCZdh5jYc6TuMIdFlKqnc98u0FqAEB",
+	"KbdRIZJr4s8KYlGOdpRtEWZH0DgNQjZk4cSMYNoOwxAQIqEkS4MeZ0fhy6r2wXYKtb07GN4TaToPDgAr",
+	"wTd6N2YSdlalGzQmb5m8MQ2JuNamIpKUbTOzkDHV453h+EehcHwl+k8V7tMYX2CeoZq9aIydMXzslIqr",
+	"Tsr4km4286iFerTXWCgYMSSQ4XLKTmh5aHJJlSTZZgz9ePc+8FGIOUWeBjxbiae22BlPMkN7onh0Eizv",
+	"mVqTH9hF15fkvuaPVZ3KOEb7DWbpq2szmREcZarWOXelUmO/ymn1LXkmVwCYYffQHeATcjvloZS7Tr/B",
+	"qdFkBNnzayPcjYke1Gg81jDTvQ/pei+NWyDDigin9AEM/6HC4YHZLp0HgWCR0XpP9qj4h92PpdGP3Or6",
+	"93YWjL+p0jGiAU2PpBruPXM77ow3VvWeVgEZaVxBmwajnW2MdQWCqm5zEcTIYYzZdTddal6bxLDRTWp+",
+	"0Ivb8IKlkY2vx3lK0kh/mM1r+8DJ7a5JcKxXQBDJs6Lzq/DzdbyeOqcvklrEr+GPtgzW0lB187+nnUiB",
+	"+lrtivubbNhrNE+Pjdu5H3eTxt7feFzzQ2jurrmHa0XIU7K0rSWNltYFKHwXhN0CgkzJ0KHPpfZVR3Xf",
+	"ND+3D/M0LbwF2o5ofXf7LHSqGmOW+aYmM0Ylsvkvjk+WrsmiIQOrE/87HkXoTan3fHQt/d5Aq/p/Npzn",
+	"tm5r5mE8mo38Vob3cX1ITsjPPyEi3JmvXz3TdbhvX72+uxRRng/HGhjacJGQ0aalHbxrnT8QvP+OOD/R",
+	"HaMjsfR2ckEFz2rOBaBgfS/MQt/Nn+D/kWXvV9n6sBXDh3+bKZG3ltZeTX8mpcu7DPdP7/pBYNBKQvl+",
+	"Y6h6fQwyo67eiym9FZt/rJjcctUpIjt995XV2pGkbQt0hFRR8MpVu8gJ+H+teJ8rs9qRkR6iu28G2tNc",
+	"qLWQsUldiq8i23Y2zuCaiHV7PoZ9Ll3oFErycyxKA1RfG3DkfSJRjtXuwmC7L23K2Bmkj2FmepykAh/O",
+	"XJvKhO8JwmteKK2SqR3ZS5JdB5ppBRl8xbxh3v66l4ueFNPq2s/FBCs+cv+Y4I84yz6IItOXzXF7eg6m",
+	"coyfsXOGs5c37gupwPyThESKhw+mIfVbeZqiblM7mg65PoNmFbX6r1j6kcLI69nNxPWAcdw/fqd1pPbq",
+	"M7qnqjPdVStGnjnZTltwgzauNaHbnSIp9FyRqGApEeiAj0tUucAQZ0QiypKsSBvZi53N5R0AeIC7KcqD",
+	"+oqeIFIcmXVGfUWL0rpNeLVYLg5YMKNIbIosCxuGp98xWKHd1uXCTdosz82s74BnInH4/j0jcdOdNpBu",
+	"lBApV3ueNpIA+vVDGG3lvRxG98xxEgxYvIaUbBm8M2Hd+guypUwick3E0bQEIiwhZawD5vMMPf/bf56d",
+	"n58/fPRZOLxTMGVi4f0pMOaxiSpMdJWtyXyRYW8VmEqISttzdoOLTMXmZvn5O80zybCiqkgbjvTOy57R",
+	"a8q2KywIXu0fhXOzMs62Y8bcY4a3BOJymnKyWGprvdfH8vyuBt3QEQXTNtWF2WSsoFG+EjzLYjJPlou8",
+	"ww588c1z9PrMBOB4jn8pgoSS77AksYvP6IYkxyQjK/MaYNPQPRbHlTrmPOPbY+xQ5fMQnxHXNBlz9e0b",
+	"JdJrk8Dkjrtml21SkVSRfmLSt2r1K2fhU1WcZkR1DG7XRScwMn9Lmgu6/QryA1ZErDKqBJGrnIhVio8R",
+	"uYbxuroJvFvh6bigv9c+O6pt5LIuIDyCcfQbuM/d8ueFvS/tlNfrwD36WmvEnp/MHBaSB6qSHUnLKDfi",
+	"m01HTU8apiPyXgncrYr/1oVs6S2obFoZzHRLsOYhn0jk9nXpreATifiBVfG9HZbInEJASqxJFgG0nZJv",
+	"zZOmWZPt1RgwkWDAjHTESOwOm1IpeNQBLvJDqKwrFNV3W7P0E1fKz/bTxky5eCU9tUli7IaaGYWDquW0",
+	"DTNpkrX+mY5JrayuSCidmr7vyi/sFIKGElZuem2ipirrYrQ5TcJwFhVrC+aSM6IOXFxp0qdyuIDCMiUz",
+	"E/ddn62ZdS/L3Xw3eBJxRNTOjpB9DCHu4Cy1LEM1eopbx+cSrY/IXpVGn+YnNsbZIO/GggO3rndfplWg",
+	"zGcX+IUlDcJeLgpGfymI/V2JgjQMhz1+T/fa0ISOaGZ7zB/O+6yHyjvyXz89P/vPd789Wj65+cM8VsEU",
+	"DX+04l7ftD1lDiozagf71fxyT5/6+3n29DzKAmicyPCZDBgI1Xh/rU0H/nkn1kOz5dmguzBgXcQbC97X",
+	"Hp//09oFfeCuYZr1LIc6iQ3RV9OqGE2gNaOjoc89//45skLKO7jPz5e91sm4BcxkuVRb/vl4jtFlhIzc",
+	"zLBGOM30mGBgzOHgM56y++jem0t9vg+ivyPr0xc791H+dizrBHkcsVEnyOfB+U6WsV3ycjDnOCT/+l+6",
+	"1/Jw+HxHysfhAWvyciapGPHV+yslhxbX7V547ZTBhr06BWIF8F1U0GcFIUykeIrD6DixCCMWOHV2nVYq",
+	"LJQMJss7j5tzrenlI6tafPC+HCPhQWMgwhGWCDNEhOAiEtVmquPYKWDV7ldU9K6fZG8z0cNRWSs7/C7J",
+	"7jnSG4XWRB0IYejh0/NzSGZ79PDp09Fl8O2NHtje2fTc17t7CJLXhTUzhhmaM+/Jz93YvMbKockPDKVU",
+	"kMRi2w13iLTnEb4CRhQ0Qh6FUDsiEE0lUFNiwy6tPdgGrVXTKMmA2QHbSAmAGS0tQjLiAu2J2Oq/cGEK",
+	"ixyis1kvlTZ28Qwgw2yMJe+TCg1kXtD8ysC8K8cPFkCF8fm8H8f2qatP5fLn4vz8s8QNBv8iDyy7u1yi",
+	"yweW28F/262C/za7Bf9ptusS9gvQCnY4zwkjqUMqAAggLXeI2Mtn6BKSEwTOHmgquhwQIEEXenmCFch2",
+	"uY+TEvpsY8pyy+sbDEmxlqIszXbfujkYTyd0xA5ry1F0ELZmCyjHWwcVhcg+V2HCbDCvxv3ODvgoUS6I",
+	"PqELF2DkaMtRqJXYMJPyZh7cuYwnVz/QPelMJEv0E+7OZDwBx+ID9A0vhMV6gtRpPVUguiPiOWFAkxYo",
+	"Y4lEwVCOpUJ7mjK63ekzJe/xPtdq5+L8r8/Ozxe+2fVff/zp/OG7n87Pnr7770c/nZ999u5Pz346P3ti",
+	"/hR0lXtxxtBKSjCXlkdBdGTzhv8cjsBuQoM0zsbk9+sDwfp/usIijejeyQ4TETJwmzr/oMFL2DzDyFmG",
+	"2cyxqJuO3Z8pYGpH+soFZjpjpnVSfVNkRCKptIDlphEgyNkLhF0EPMEM2ag11B+gdWGzsCH5wPytK+0g",
+	"Nh7bZnH6F3PfzaMSrYkWz0jxoNhz8du4HIQwuNXoQK/h39IwI8yOBrPPSkNYQcojajXmifzWSKBFUWss",
+	"aYBXXRNBN7QS4UYWLpEgsGcGgRJRBQxWj8glSZEWE32oEQ09iFwTgSqMrxlyUML0YhXTjdUcE54VeyYh",
+	"yOy2+MTclbkSU8LNPb9i24zK3dIqoEbMcbTHeUlQQfcgDjsznruUIHTpXbegHlYpoC2722Uc6aEq89sC",
+	"k0ZAW1RJMKXKZWixj4jn0K3sUG8t7NOwYRfUjTSbvyi3X5qCLMoAM9i0uIvCXZhi2zUW0PZ8ubBEfeLf",
+	"8APaY2YSK6TNqgo6ZDq58z83N+3JErGQt8z2722wUMLIhiYUi2N04deOZmkvFjeVwFr3+IjWZGkrIB7+",
+	"tccB6XB5Q61g7JZJtKdSAn6sMpasqXwMDWefjL5X35nnvwa418ClsuOtNlysoAAijNONkf4RCbKlUpni",
+	"SHTgRZYiRkiK1kTS1FZ5zTIt/0OR0A+BV5q01iCJ4GccFXgnV+16YL/ChAnloPPQpH5by/xxLvPyrfUx",
+	"nEJePoEwuiZijTOUkoQ6pImDoMqseKam4UkJu9fv0jRbtypfAGRzmnr9LtuXEyuFk90eCrY3Hp6/RRve",
+	"8YMrRzCDPqvgGyXdMutUMh6MhIvU1gMNYrm/N0VOK5qGIGq9VBtZ9lmlpj3xjmQlXHh5YSK9RdUtgQn0",
+	"Aok3dpcy8w39CkyDZ3qxXh23aQsw5NTXG5mS9AKxE9sw6qdFNFGYp91rKycQ28Qtc4KvZOkJNdSwrDKy",
+	"jyjlYBX1lWiPaD2qiMgFUUSsCtmV7BoLZFuL5RO142n0/tjH++JZgiQ0pwZaLo5o/YsDkLl0TxWAWF7A",
+	"oT9zLTBlwnOCJD7Kk4i6gZ3Yvu0GwkXfdKnwZgNKt3spstAYphq9reZpV0EI6TydWtHf6+0IyuCeQwgo",
+	"h5gtqIczmq6gT2lABVTSwBsY7WQwqngXBdgtIWy215MRji2U9N8k2wbr9bhWjzSeFNj74NK36ce6Q8n6",
+	"nHUK1vsqQHsQ+MNpE79L2Fkl7CA133+JOxzb//hE8Ohr8XHIz6EErhlFYxNRb1Bk9QiiWbxlxsC8Z+kP",
+	"nCmcBF2fB3xEClriJzuELTt5gC4l3pBLTfKXBbti/MAuS2a45ukRYXlF0getuN0UO9sSa9jX+6O7htaw",
+	"NMj4HdGNWyy+v6IsijnpfV7Bw57jsM3FjUtULluQraGeeDHZciaHoIsh34VqL0hmWOeO5sFEhUO1bgfE",
+	"37HSxrbueCGJluer2jc0X8ObUOifI3sSdZeE1mCA5zgckiPIRsaB2QKVh3GE8YasDrtQt0ATbzd5N8wo",
+	"t3JGA6PoSmyAlJklwmkqiJRaB9xhlmb/us3JW8YN3EG3iZZS/HvSwyefK0X2uZoJynFYCSg1H0eX+c5k",
+	"1uyJlCZucE2luYV4T7MjZGUIZYBVudp14Kp2cIvGFsP2lfaemfbw5kwrEZ2zL/utb9tJ+NX92ojeyGlm",
+	"8WRhOawef8yScNB+GZHhOyQqfxdjTowN7vpEEdUcd8zFqvH1nus1j7IPavO9VPbn6gExG78ZrML6KBjL",
+	"4Cw7GU1EldntMZ5R1Wr3nxEN7vUdMabA5fOaIQbMbecZsym6PKdEIiwIyoXWwVNE/fY6fcmpfo5tCUfR",
+	"8LS8fYU+e/j552cPEc7yHT77rJbg+/1Xb+rpvQb24rMA6EXrEpbIFi+KNenqMTgiL7NYk+4k705QppTu",
+	"CZPjmp8Wa/Kley2Yl0GwLMTIuX9nXgqPpxXBDlgF4Ap8Q7NBV+mXVFrs79f2hV40nk4333ObYKhN/Wr7",
+	"TJWHnqhmkthvkLdEDPISzR/3BDPKttBojyGepXUYqoGi/sqQc1lH5W7XDrO+a37fU7dbQcFXEVGLIDsd",
+	"J95GDayhmjwM1jWDL62GcYreUazJG37ooCYcReJY4e/0sx1KBIzTt4TvSGgZuEgpsU2VHJOCkACD3kxb",
+	"fk0Es07iytTKi3VGk3AzUcs+Qj0Cfg0JiK8F3yMYUAKgm5YC0jUtc6TNsqPpzKNJ1nwdxFwwsSsngho7",
+	"cmhTX5snT7y03nzGMZm3Ji80QBXlfgSjWyXM1oFIZXbMZQuWmZmj61iHLrw+V//Cl5RTbV55yI096STL",
+	"km0HUzyDZJR4pQMdyfNUSev+tFmr4ZzdSj91hG93Kc8wLAsrJei6qLEG31sBX+hJHT6CHuBS2DuK1YNp",
+	"GxnBkgQBSwkkeLu9l4gXCvIF9xg8+BBF9HvWD8D0Wdur/GLXSX0bLNYYzQPbqw0xs65JOJkcTyyUpZoI",
+	"uYgINrsnbyBOp4bdbHYL4WH/U13Tf12ypQ6by9xdlGieKy9QwdyxoD1namfUStdmux2pASofShbVAxmr",
+	"NfLRQHNzyC3uXKaWc8G76SknEGvStLoEy8Ck2RcssCi8Jaut4EU+eILVk2Vpb2S0aiz2G5xG9E4zbGz1",
+	"IAh2W6GH9A9na4VsTp4XxsRbuYrX3m1pPn+zXPxSYKFMJkNlOzw6f/T47H89DPcdfR8BdfI+3LlWFnmu",
+	"rbKOjo4dZp0FB7+wLmRr8XtjLWMiH0eCA6uMLFGr5HOA34wlGYuFE8Qsbsr6OMnt1jaopzu4LXihnEnj",
+	"s6HL/CXJiD6ON+SXgoTYf8LZhor9yIm3tsIPOJqy6VV0tw+Y2agJtHpiVJ/0Nqc2csTmzOCbbG73/fJR",
+	"WsWYpKYOIWClbnCibEMnP82Ja0NUkfdqaTwoW260Gs9pYtK8bHWLCfy4f0HMB/5hgKnfa5uFsBSaRRCm",
+	"TIPpSjQsF2sq1G7l2saWvNmgzdnbsuKbFRd0C64bH5pujwVVOKtaSZG0SOolD3u6tUUQ5UMuipXypLCm",
+	"1BonV3pGoH05YKlVLvg1TTs4ZWV6BNGzazyXGI86JQfwD+VcgEooMJObjhgZThTv7lpaSCL0USUZNeyY",
+	"j2hV11GBeWld0ZdlxiM86DwRrlXdgOcqFzwhppDEfOdmeUrOyi32tQKQiD7cqsCNj+18N9Tp4Aeuz2wf",
+	"l/UxhgkHm6/5Mf1WGL85VyC9Rbk9fUWSnvU9A7+t7tO9ZLWeD6LHpLCGItiHkpCAgj23A4js11hs+SrF",
+	"x8Cl/xIfpcU00WY6Ae0fquJAq0ZUotIYDal0e/x+VXcSN8avjAwY15QXokRwrTZeoHOwkDE7hkenbJWQ",
+	"UOke6HKmFP+AqAJTbEfTlLAl+pUILhF5n5BcdU3bDrzaU8ZFR78XifcEpgeySpYlkf0jei3T+0f1GkvV",
+	"PLPtsSMcEGWRanVeSPGw62G5AElnWTTp3Fy9p/siUzTPiDRNB4Yd0Z4byiOc8iDDG9U+kBZlNQg5eBGL",
+	"HHxcQYGsDbiMpNuRQqL2YlfJg6m1JML2v5Ak4SxFOFM7Xmx3VZtVU1WwM5bkrcg0m1s/6Z3IRosbTTv2",
+	"Yceg/GLTMppgalt2JLlaLBd0D0rPuxOaM4U7sFq0HrUTRO54lkqbX+1H+XIuJTXAqRm9ItkxOA/Oussw",
+	"TaYmlGdYPKADIILFnKPRiUc1TOxiSEpwtiVSlV174ySruxdvykqNtotTK6dBUD1XukElyji/IinS4mGL",
+	"qTYWNgijHFOB8kJZ7JXBSiyZBOGkqla6DlHJjKz/AjS3REWuedrD+J54dddHTpgt38mwMnAJXK3Skmss",
+	"FwZYbLYW6ndRc2ap1iMzt8PuylRE5V3ecn96GekLzFKaBjnqBJ2+vMHj7uUHuxK2oV3QMOgg4v+Ip9Dh",
+	"An73/e4DjTs8eapm3iaHyXGDaiwQDEPZUwE1mkoEzlhIped7subp8QH6Hu+JRDjjTMtalroqCkNXBjcF",
+	"OqhTiRTPUtP7SSvtwvP1P1hEIIttgxqTAVRI0ZFgyB5K8XGJKJOK4NTwSfB0IMsVK3DiR4OtCDwXSZP1",
+	"BM378vFVLrwSyoa1n+LjZUf5Xa+BHxz+pvKmrCqH4lAVk+87CgCbBQv+WPzjVRZWR7PBvYkKJloj16I9",
+	"RprXXVTxiY5VtMIDHY+qSPN9au1ovYWYkjnJMsq2JrXLPFGrlBuVeNXbJODGedAi+qZEhypu+njFlx4V",
+	"n465PVLf9auQneACPQGOy/1XU5MwGkZInJVPxYrN0a22Az952t24csC2A6k2f2973sWc4KSU/L4TmLLv",
+	"fVivlzDw5TMQCnDzrO7/iQzFuErG/TBstwc6hYcqHQaRH3v0cz1pWPXlM6M5B3X1KMW8ENf0usPr7O+N",
+	"yQWydazqwG2QIMqqLT8SeQpYlQdQJczh0lYQBKfjD0bhK9L/YeP9rGqU3bQBdU6CN9wgEpZ04jPb2SIl",
+	"tehIM3Q8Pl4CjkSgJA8xrVVxPjWuUv2pMjj04Exz25RIRZnzEDRDMG5BTSVCU/4ei6twXq4npGJaRTR1",
+	"1KrCuacTf4uFzeHqbgm2YY/3YEJ26egea2rGurndpOfcgHu18DclO2/wDUaQgxsBzy4XhulKBdzR8C+J",
+	"1sQm9mp1uywsaFoXghgQgHBi5sOl6bduvL3wtFyiVNtDiqOzSN+Im63PqxwrqrEcw5f8lJlg+LTUtIPX",
+	"9EAA+roXfq9ct0k8khMs6HJRS28Xy6+HTvarzYZAX9pOVLt6GDKU38hspYHRKmVUC4IJTtoSWUN27KPx",
+	"fSp+wJrUAGzAj+xVkzTBGCuFom5rc5t+MB8Jdhqfjp5RBFZmsRS9ftPVCgCmRd8mvZS0tlgJCcrNjAXj",
+	"U7ESTpt7qcDgiSfvcyq686F8oI0pWBoxlDdDPmeLmCf7aLrOe+B2TImKD6uLLS/u1LNsrL4d9i71GG9Z",
+	"oe2BjJqvoNVPfOZrShSmWbg+hYMG1qb+//n21ffI/ooosxVpa54ebZpOjgXea73tE9nAle7qaWM/Vfaf",
+	"t9MKLpOLfRC9m6RBO0SzQ32cJZyVVs+h/qpEs7qVkJd7J9qc9yYdbIDQ1frpbaFlNrEtWwRRsKvLeVFQ",
+	"KFtB368QePkBYSmJlHtAoYe+RA4VPRjlvSLHDmEhFT5aWCW8J8aascaVnFyRrtdWVo1mnSV6r0zzekXe",
+	"K7lEX7x4jR7/pVY1R9hg5+Ym5RmCSzBDa2ICrIiypWuS3w4NDOb5VD7MNpFf13Gc9LKDUXtrgfkqlmlb",
+	"tCjzoUMSZ1r6afVW5D0wYmNcJyRgSG/hRfTo/NH52cNHS3OQZeMdLvZBPG7LVzTJbPmZ/eM/JGcP3uDD",
+	"dxZOIsjvU4E3ys+P1ay6vIogCFSn+O7ppi8wk1lVJNSF+B/dCaDFQOt752pW0f////5/sGfWiQEtL2r7",
+	"Z56ophfqFlDQ1ZQD/BYfeaHQjmoGwjcASqXO9DGY0c7qxBx7aB9rbFQzQC+J2BbXlJ6RUuCXTLcqm/Qo",
+	"2Heg2E33D6BBSl2idJLns1vavuD50RSIA8lAPbepzTvYIBnoSa5BxlixOA6ZJR7ZZJJEujAqBd+gS7ch",
+	"ly3MAacWNmJOfvE1Pvv1nf6f87Onq3f/9ocPIeguEGExU//sSW3LH90eAzffrUU8fVSXWBZQMtqRcaZT",
+	"2XAtABWMAjZW9yiwuhmZ9QP0hkC9Ygo9QdFhxx3uQX0Wd8/UTz/mmw7eNoNHUA8T3yDlY0r/NRswBxTM",
+	"EA+eB9+lk3v9zn5+Zz/3kv28gbCZbR3Te6VO1FtmvnDDpXh+w/jT7tti+pVqp0JOI5SCTptKSPsPa/a+",
+	"2Wn1+IDC3sXEO9tbzURE/2yunZGlU/fOpXJbrohgK7MStoq7fsM4BdK+RcN5BvO4w94tWGJ4wnMDf9LT",
+	"EbBsqbYpX1qldLOhSZGpo0k3sI2eIdNf2FbDEIJ0B/NwsVxoVeKzxXLx2MNGg1hbRlnHkXjzLG9fmEB/",
+	"xHJH2VZxhv4meJEjueNCIUkU4qycOmVb2z7CJaZCLqpE5YIeoJel2YdRSvGWcUlloAwMNo40Cy0kyTbm",
+	"2ffhZGnDRjo82N+f2HBhSh3nFI9+oVZ8s1mlfI8p62ssaJ9AO5xWGOvBKqVq1I46Eojm6p8M3zUpTth+",
+	"wQSlCbSmNYFUvyVeB8/spuexVS/D1lP5rW/N8/19knCyI3JlN6SrTapHnuEasjtAPL9tx+I/Dxi3pZNl",
+	"jXHU2UHzCrQvWps2Brh7yTWngVV/jDzuzu7lEI5ygzSCBxx7PHM4aEKy8p55apqnMa765Asnb0z+KRtS",
+	"XczDizbg735fMMBiMxZr5K4bTepmudgRLCa+KohhyhNfl4RMfjPbrBIsyJSXDzi7mvTdZjqOmX61g9XQ",
+	"9a3x57tsHFiIsL4hOAUNYSRFvSY8z0ipXByo2vFCK4YM78ls2Fsm09C5q2xW9LmL6vRkSY8p3qjv8/sG",
+	"yIubQsfmZQa+q77atvnFr4bTenqqGr8pkxTnKiPJsObDkv4aLmfV/KHMjITWVcsSBxGgpkFIKb98nDLT",
+	"Ni6oq+wITjszER1AuIFb1I9elL2XDzualX2FXP1cjP4VKQx7VE2vhrKxP3/7z7NvzjQZPn4StL6Du/qd",
+	"3T5tONb7Uvt026IcDOlsC6ObfZDy3iFNc6oiWKsS1Vu2jLoCU+tw6hRfYydD3CS6V0sHjKcmcq3RHXZc",
+	"EuTjqkMTLU3xl2hNEr6HXvPmDsSmuJYbYwjMbk9//7hxulz3WZhPztNRewIfa1ZJzsUU/sEpK5MXBmuP",
+	"MrJRsc/24/j/YNIk7elPhOn/WDNaaoe1DBWNe+vwz+DdMAVOy1AZT6RT6Kd5xCk+xlh5H4R6hgv7vacj",
+	"zuUr46AfcSjeZZpt4yJY2AxWZpMp3i8Ds5z9nDtxf/dgnpyIeJ2jIz8iRoN+7nkrnWLZ5FC31rgmdLVe",
+	"2hrQL12RVaBVnmtg3WkTyARbf7Xc8YOMhYe8G73DVGrIWKEfK1ykLOK1Dv00ZdvVBADhLpOnK8xZL2Uy",
+	"2era+FsTV8Mcqvm6dQ97FGZ1vUp3uno0vt18+VIX9JrEB1MXZqeoNX/jPx5c+r9moADGfRfBcSb2n5zA",
+	"lJ4hHOrHD/kLJSzxBl1RlpbnvNLDxDXi/2dgM8NNF6fznSGUniksokGu0UQ3g+LUkpz3S39q78gcatQH",
+	"v5eDylP/PR18vfdCRr3duKDNd07s4ja9qeFsF3sYSGHaRW+TsMH6DGisfE8T23ejAmUUK8EPi+UCZ9mK",
+	"ixXjgG0QbmZlsAGGOAB834DY3lFVKRHCwggP1It5GkU7p4VvFGGmdh8GrLAvQzVgG0yzYjiiZnbjpb4f",
+	"BvU8i3zla9tOa0PZ+OS5WG8vznN98UY+7iDg2g/Y+uvh1X2nn7QXM+Btfl42RpA7QpSXTb1Eskh2CIqb",
+	"s2LvgK2rYE6817lxNC2UNcG3gkhZ33UHhlEZwkH8QA8IFbqmrORRKrIPg1kqLNTk7MjhFb41z95JmOWA",
+	"BaNsO+ddtEP23cap6vnelOFXnNFLu6yfm725JQ/0yKNkP97qHWG/6+TPL4B6R4eANrjIAmk3bwhOEWUI",
+	"ig9sywiyz9UROdhvr7okqMDKsrlPWzfZQTbsBdIUhoUXKk+wJEuEkwTypjFLUV6wRBWucLb51aFyECy2",
+	"RMWyR2Kcc9AyKbZKJLz2jm4BhvVIfJRQ54FrSbOAUPaJhAyUJWhqpmEVPFS28IDqEZMaCedDlUSun15M",
+	"aUozvG4OqdypPvIqgmA1l/qwckXSSyS0mnlFSG4ynouMQKknlxZS50AsTzXg4SRFa7LhggCvvbSX6nJp",
+	"GlEKgjMkigCikv1e+OKbotmuH80nOtpEmUYnXT8Lovej81d+kJ254PaiBwLbVzTPSRicz2AVmiT4cBeB",
+	"gvUuVl+plc89B2JWsAR/G5bVVldb53+22u1qKd5GNafQTVsdPY0snpQRy4AGsTVR/zKz0HBUg2lpygWW",
+	"iyr7YgUsowezzyS21ACyTLVJHSDLK0OJx7mrILSWXZGlpVYN6LWbKPwDZysrQyIA+SAf3ofhuy4yRgRe",
+	"Uw9B0IAHVSg4plEw7JhQpTOuAuZbLuiW8Y7KC0+TDJTVZHRPg8g3rzYIoxdv/w5X4QKRTBIjTYK6N0t4",
+	"avPDWjk4Ln6g+WFKFFDaEmH04zfPf/jxb5BodVH2cDS9SJDMNbcE5htugGCUkMqGSeS1NpMyCWBp6T/q",
+	"WIJ+GVmuKiypRhmdmwNnCSnZAKJ6CYAsHZ3B2qkcyx1+9OTzjp8I6Sh9MEIIEKy9jbEoP7LTeR3O3/ni",
+	"qIiMaRbYbHNpnq9yXMxSlh4RdbMLo2AHYftAm4GiDIC/M10HQIVxfTC1WIJ/mCbdguQEK2mqPDAoNyCg",
+	"A2meaeCbb6E58AUQGuhveC/D7a+cctalDGkDpNIRDoIqImulD41GV2FzydbYdUmiBGcZoEu1AV18jOdr",
+	"IoLdNI0RqyW8mavQenWhlqVGnXICtTB+R34A1io12eGMP4tkVc6iWlU3RXxn7Mhg4zYtMqq98goepiUJ",
+	"auvZVQ5GWKVmYl9Wr43Iwuu8900DsKM/slHIyg7NFyjHovT6XZGj/k9tEC3uUXsMJ7kbtlSZEOgd0CC5",
+	"TEyau3sK8OyNhxFWT4s+GqAp52dPHW7Kg9XZu9/Ol0+eBpyfzTPq2PoxO/5lbfNG7LpmXMahm/Z0a5AI",
+	"9DNklDAJXFRb/c66tEWGJTLZnx89+sui5gr++ec///RQb4/eo9/OlyGncNn+ONZGfBRhI5aS2UL/GQFt",
+	"vgPGojb0jLkozAO2YMGpuw/Qjx4MjQELMonnpWgH08vhiWt73rLmht34JIhoYJ1j8WEb3ynRaEBgSNh1",
+	"TWg7yrSqqrA1N2cywsHGgJ0EUQ+guyDATB43+ANB+h94kaXtXfksCPOAFVlxkYZ03m/4AZ1/9un5408f",
+	"nT/63KlWFyjdHzsRg8rC5D3IvRT6Cu/DGc49AHqvNpUqsfTalWktxQpTaVvF0ugWOw7EYqDnhZ4ZlWol",
+	"SY6Faw3fVEagpb7Z7wt0eRGF/vRkgO+11AhDr4M86SXLKCMjKz2eI+u6NvjQjFifhgOqvQWZcUtc/RR2",
+	"Pkd0t6a/3bPQbn0vZonr9uirs1DRJJWiOyj4nZXHFaLCcWWcdgnf76nqcSJ8zxWZASa5N+YSi5BsBpmN",
+	"nO8lHWu65NJ86hbYVxmXm/9Uq+8MR0ne8MMslRmQnzDTerTEZGTAkENrsqWsAovq8ikPtLkrPaYdccPo",
+	"GOAbfnBhwGZlM2WkBjditqr3TGa7evp87+Ptq7azRQbOC/8MYZRqpbVgRkktdX9E1QWyNvMFKh30z5qB",
+	"lgvU9YvphGpiDib+tQQ9jF8TYa2oC2R9/M9MONAPUFwgz+tfFemdEj3oFhxvW+WAvxSkMG8XjJkcl8Q1",
+	"8FuYxArzQcy0ytk7+g9kn2fBDpmzyt+GOplJU6di7icy2pjeZ4f+Wp4XHFTILxi21qPUObfm2cRxuYnT",
+	"JTJb8/fPgYJGquZfUSDMA7QDrHo5G8ghbmyMxXDZUzs1GSy4srIXZ9qcO0Y1DM4JWyVlZ24bcQ9O/kuB",
+	"N+CHxpIgxXkHUovXnXnoPPQ+vvFfCGtz+jGva8qI/a6KlT+RyAaZqo03H10677Z1aCjOrwwRN9w8ZUgK",
+	"B3MSDOHYsM41EWucoSrCFZkJ5oe9Rn8jqqeliO6YYp52r8W3wvRhB6ONdhP4i52afdyqBdB9x+/x1t8p",
+	"snHNzTLLKXRe+JfOtO1q9r5KCzK93/uoF3NorgHLHvPeGidXW+jHH1SxYhiNqsr/qQTE7wsTRfQk6nAJ",
+	"D5bRHSmTjMux+ZQZl5C5Z/NgG842QlK9ERboDdtO+ZgC4pZp290R3EoqJtRH2G+0mitw5jXHSThTOBnz",
+	"Jjx+Qmd+fRdGU6RFsOusPWlcR2Gnu2q8d2Nipdcu0SGmbsHlZIeY648OrIQh785AnvgagPrAcWxHiGa2",
+	"5H2eYYY7oTY3llBG7+KGZxk/rIp85kIQ6D9a7mvkGQVf6kn1/ndm+7utudohafuMxfRXCgQN7G3KsVAM",
+	"mOywPnJNRFp0pOZpcwWlBKfQCm2HJcqxTQdqayK26V3kjXttnoZcK8pdiDmO+ss36g3kO+BKu0YRPd3h",
+	"Zc7Z+C5u1/zKv8oV5hlLbV8mI02rnlbvgiH3kVJGEnFNk5Dv/639BWF5ZdSY7kY5LewfeLWsCmw1g7ND",
+	"r3LBr2lK0ltIPo47R3lnCciT49QuD6x0g5QUvAz0KqsarJYnW94uP4nLXd1eDWoOZ0qpjd0zZ0rL3Bln",
+	"zNiUQ992QYwQaPYJQauDy+W1/BYpnqUPkJOel/aoLksHyRpLajKZqYIQYLBLqK+llo2tA7f7KwhbJpil",
+	"VBObLVVAj8+fosuMXpHsWL1+aTopLo3uWCLYapZumkn7jCGiVKOvgXww6ciF5VN0JFhIZFo/k9xYhA61",
+	"AkH+JYLlaC1RcRd+teUQn50HCyI8nyfs8SD3sJmtWms1L7g3Vz19vafqpzWD+qbd63lwso3nTfm42bsg",
+	"FMhzkz2KLHmW6bDjOlzWvtGedfjKJXxP2fYHgZncdIBDY5cDXvcbIr7ZECFb7gHr9DIiTBLIhGvj53km",
+	"TluPqT5JFVqTBO9JdPOkqfZAOvGdyKK0SBVWc6b4yIQ7ttc4HLfKTav66GHs47UCkKgXoYghiPamCZRI",
+	"1UxJdw1D392j9LWy3qJSC+C0qn2OuWKzCPjGrb1vcj41YJYNoCTKrk7s8teZdemRR5TnvSIHM6uOZWhR",
+	"ParzrN7KQpGg74gAb8UoKdbGdqMKMSjGDaS/FuvwBzTxFxkO/rZ7H0h1/+Z/f6s/tlN4C4oOVkrQdaHC",
+	"Vm2G171Yvb8NZXJ9cezuRwllMVQNH5LNMraTqRZt3/e2uffc5oiYlDQQuIIe0TV0K4idSRMOcsDFg+K9",
+	"osnOwMv//PHf37ZXdEWOdZHS0F+zbZhWxXVHn52w7Xilwn15Chkm1ffDB30FFpeeiH7cfNoMuIRph/ag",
+	"N2QFWxHcOV4IRo7fklAeelXoE8rWy4X1JqI9Z2qHuACV2UvdS7FBeiW5igHFc98rBw4U7qX4eNmBHder",
+	"mlb1Ut7wd4czlZLcOBjuai/LD97lZm4E30/Al4HX8nCW9Oszy/TaHB/eAgXshH5I+6DEaqwXepvlXChT",
+	"5taHvJVzSRuO41qeyx2AafEJR6D4+APQ73Ru/+9NM2KxsEqK6WfP05Cw/gU4+O+s9VTW2h8Vb3LawTD/",
+	"3XDeYaeXz4pHgYTfFgcd2mefoQ7s8k0vr5jB1Pb0wvtlZPu7MEty++2y0EE8rBNZav/4HwmLHdyEU1nu",
+	"LLvQZMEzg7NNYdWDG9fPugdfdzx61P6N4NmDE5iJh898VON5/TDsHZ98TCFZ8K2XatdwRL14jR7/pVZR",
+	"uhHtvv+NHcJnv7777dHys5s/ntl/Qq3po+Vfb/70b8Fq02/JFmffBBvdDKWTVcmZS+MqwlmmeQkVECCR",
+	"IzPJGuzKVL5BZustRVUI6zVMyOiMDfPGzAEXaNAdO2jPcgBKJCgZXiqJMmy4/wXCa0mYeobg+SqyS6CZ",
+	"eJTi/bHGR+zmhLSR8hbM1Nfi470okWTXE7WuV/NVDOjnn98GqeGO6K4VbB4+7PHNMubalgmTncFYqHj9",
+	"/bIVvsMMm3TR77Scn6clW1IIEWzh/JIh6GDdbBrmhbdGmM7ZcE485CWs9uUiV+a9PvflYPbmjzuORMH8",
+	"zIcL89+cKcGzzHgvqZLIHsLgaiD3ToZvMvO+84lEes/RrwYR44OLi5EuyFbYE3KTIXkIXxGG1ji5AkSH",
+	"CuMiZs6ngH5mC3/3K9KNuCuT5Nldk/ewj+gjo/fnJqNsTdSBEIYePj0/h+D0o4dPn46WVO6E24mb1Qwi",
+	"TnoG+dDks/dMSgSWT/Y4hJ8HkIGFhBzaqRrSFTXag0skssMlGa1fzXBdVcd8lqi0+7qaHe5oHp+A9V35",
+	"TvAwu9JRGFEHLq5WgmdkRCo8xMLgpTDpmEFlwvNQ+uk3JEsRL5TBb2FHo9bCVX6G1E7wYrtDdhAEM4MK",
+	"IAB0tbvemYwemA5nZKVZNcA+yZ4zeYYk3QICHWUIyytpy/c4M7we1QNvnpoQ4FqzNprplylAoCWomU89",
+	"zQNunU34es3jqPVvwdzOjK4Sx9EAJF1tNq0wu8UMhE619AeAajAonzt9VUA9XdoCqkr3SnBGWIpFkCJL",
+	"fjiHt6PWhKM9WWfaxeiAsRqHaWOxUgLTEnq40ekCsxQrLo6ofMhk6nqFjxlOrqQBvcYK7fA1sbVn6QVg",
+	"LMEFP+w42uOjAcM2UX6clHjq8Xymk8kCnxzHUmsqya0o1prh3T2r6lZ/qwtXza3kaYaa7U6OUJGndzC9",
+	"nQZRp1LCjA1P48+/caLV4cAUu/d9Dj31Pvb7dKufQ4ae2P9oDBvplo6uJ25QQnZnGI+ToObpXh46m4La",
+	"pZiWLRYMwjFIhRQq6aHiI1YUNJOEPc7mb1p90W6J5ezCpCVCd2pSAqQr8Op0ZJs0NyM6QWmY0eu81wuZ",
+	"I9ghC3FNr3m0KAPXTgBqgJIs9fQHN6zBGOHX2mBbH5E9qXidoGApX/XGalJeYb9HSm6WapNmlLA3r0zO",
+	"o6uJ7Rrl1E+gPCq30bUVdlL0C842GU0COfBN21sd+KrsgwCXBe/Jyu+SUMLkyHbjc1d1F7LZRZGRHo4A",
+	"BAvI5EttHX7FthmVQczrLubyauMAYJ5Zma1FtraBP5GIceRWFMfgXEU4fG0429xYiLDG7lOYoifNFz5q",
+	"3OR+frTlRCIe1eqzHLezCuK5dI5f27agpeQOpDbgKzKGpeArPflrIgBQ3eIv13itXCJyTZilE2u8AJUA",
+	"rNoFqlJiHJSXrJJ+fCJyF6enfwmUUsI/ZNnNZAvIAytq2042+5s0Kzr9XieuYwgkZ6z4ZsUF3VK28LGG",
+	"l7B94pqSw8qrwoE/5oIoIlaFQYvYY0FVVau/XJC0SMyXM3IN7tSIFifui2D61pudxPdica1N3vXXNTeR",
+	"qKEW6JeC2N+1ptZCz62x0BbB9ga04ep+STceXmPThQ2dHjTXOuxoskPq4FLYJUrhxaXtaOYoCYgMYVmh",
+	"g+unnyEMjaOWCEOdENjVojB9MIA5XCC+8UnTOuHNEyV5PkDPbQTY0XMb6tiJmE5U6uaF6e9o4bY0ajjH",
+	"W1rdRmD4zjOYxdwRW3LvrB299qq8t1l/aCS7HLcHpUIQ2Iu0pPWRg3qXJDRsQx8elCvVC+NilGM11pD8",
+	"GuuF6VXZ2gsJ8iB/35fewQ4RxRtTdz1Sr7gdbaCH73YuI4j1u7G8yYnXPb8mNpB3bKCS7nEa7oIF/ESG",
+	"AC+8BqLQ7a4aLN7yiE7/6eqwWKq+gh8QlUuDA+JJBVykVIHzNesbOXiCRgKA+zWjTJ8e9IY0+KSjz9Fa",
+	"HmVZ/MZoKXaD+052LqZ9/wCDYdr/wVL+0SdGfbfLpXyeKHptsb5aTcwJSzEL4lgZsDBpFRxQSklqYRCR",
+	"JNLytjaX1pp5lOd3T1mhuhrIuoaOcYTkrxMKWcLwWTDpjg8qHufpq+k1eqnwqjf6srav1TLtmgbPycw/",
+	"3EkrBrJtrwdbucdL9JrGYbc3wDkMBjf6rVnpv+vnh44xl8dkx1el6RHurJAfBd7T1NolcQusvzNwvI1z",
+	"K/ey+ekyItyad8QBd57s91zN5HqMVXzMVKM9e+S9+kCVrxbb/HbrVL3tqH3Rrrz33G4zOcztuycO/gri",
+	"YJwAGF7EHLK6JOR7Jqz1vF9joWhCc8zGKtPmpne0CMYmycCSF/gmAf/FC6Mn0A/1SGQZbFQ7SJMxaLzB",
+	"BIQJOA4uOtooI8urdXeVkzk13Hu0cnOZhJjhlpGNGXeew5tSAzpVbXoy/poM6UlWrM0veUchQU8QChuc",
+	"0IwqrOIt4x3BadLRUPw14XlGILcDQNsAUUibUqUKCB22orjGN+47J9hZnmuzG3JJU/WOZHkHTu5U3SYb",
+	"rj0LODQVERRnfTHXwG54alS7j13GAa8bHXC4Ffmep6ZZtmdYU7YqAUwF2WvW/a4Drc5e/MDHvzctCzWB",
+	"y9hDb7HcEKqdsS7CScqa7EqjmaWO8i7Qua18sTEHzX2D29GN5ZFnmPUY7N5VQnuCmUSKo5RfIMaRc/O3",
+	"xwzouGEq1Ua/NqeIRBgpntMkjOo8hzpcsc3mXI5u/8p2LIgLZBL8e5K8R+IJd6be+Il4KT6alPOYvJu4",
+	"7kj+NX5bwhTLIifimsoR4W44ng+hFU9Vc63pUoZyeqyckHlTnnI9S6xkLS1BUxMj1ZUeErDT0F/mk8HB",
+	"KIaWHx4n1BeCb+Cvtl2z0YhioqYni+PxkrWKoX1+/s8qZxt50JFidxDhpR9WeYRQrkr6Hz8eLOmfUV5P",
+	"FsmNhsAtCR0NkjODTK1BDIQ/8lEK2WmiMdhl7lJrM4NWWoYZI4b1ZmHk3RMk3TBQTyAzpkfKVLszJBMc",
+	"uMIIiXDLPLPODNvk01Oi0efoHsUl7uqq16g4XNu5JlvMlohuoCshlqiixAmVnYMeU1881FhkSq9pWuCs",
+	"9FEslout4EUevAv+WHP5wJyb4B66wcqdmK1T8gka2cenJo3WfzqSyDu4RJxeM4xj9Lueczd6zjCg0y3o",
+	"PcMf/afRg4b0lAicqQ69ZQLIVMBr4JFsQ+3yG9kaZISw9DGVeF+73LpGHoz7czjn0JqdDhLHtfGDHqgW",
+	"Q9d2xKHqGUqwINDjcYlc9qVcItuQT4ZzTIwM6YTvLX000LYlLYStJSamA86OZqntzAPem7LxFod0cf3z",
+	"cNzA7EF9MkHpxRk5jvUY7F0cvYVLQBK6xxkq01Mr+LDHT87P69fy4eN6zS2U1z5cPr35488/P3D/enzz",
+	"p//nD92Vqklgi1++fYUeP3pYRy/736++bkiESHy3VoDbLN6bQMe2ql24XYypjzUYiLUpPjp/9Pjs/GF9",
+	"mn8J7NHjm7M/nv/08Ozpu/9++NP52aN3fwrukKcItdO54O/uKkBjvBxvyQXSFxxxk0uVYaliuMWr54Xa",
+	"fQVoJG0IBPfnSkZd4wwAUUwG3rL8S1VFb/+wFbj2b1NWsFwUDBdqxwX9lXhvFUwWuekkbd50SdP+D4pf",
+	"kVbDH6+oWM92VduqIRB+s8AQDbzy6u87Ql8kbAGNx5Wdhjbft8y+au3YhpNddXMmvb07dDMgKWvABk7p",
+	"vYOECrKWNIiINLmTHq7mtXQUMURKk5y84ymqQR3DIDklufiPPmnw+P/6Hz//LN/9+X+4//jDKf1Mp8At",
+	"eMQ3CLQ8mRY9SmkG1qP663Q2JPPpYAaru8ah7pfVXd+J2azuYYY8M0js0DUbFL6d165volHXcOb7NWx0",
+	"3MZ9m2CwvBJao5jSYvMbXkiCRJER2xaTGSZGOTP+Zm2nqh2XJgfEgna3Co0c5xvcinKeK/uK7bbPYhEi",
+	"xvfaD3S/tw0VvZI5+93QvX1teou6vskhvSghUlblx/Ud/g9IUjjsCEMYJWUTTtc9FyWYoTVplUzG9tH/",
+	"+HvwjwQw2GnrOovvPuxeuHFQYquoBgzV+95LH1/3/ak99DlT4/r2K9e3/1+k+35KBUnCPrNLXqg1L1h6",
+	"+QzJquV+iZJ4SZn7eYcZNDBi7hmf2XuOEDcimIbmv971IEQFgy+2qTFmyLvC+2p+EJqxI0Rzkukt/92L",
+	"B8xUrfm4p4RseJbxw6rIg8k/X8OvZ0WuZ00SzRXXc4JfMa5WFV1E0ljwpZuyhXhrEf/O+AGE5JqrHcAQ",
+	"BD1stng78j6+Mk/fVC3Gg145cIKkBKf6MkBle46l7MjGiGwdG2AJZa/06PtZvnFTNVOPxpwpR6k2v6nl",
+	"CyJzPhp/TZBrfuUzm9JNCVX6FbDF6kDVLhX4wMJB9bESsOwi3zrFt/YX21x5A+i4kdA85tVSowzGcf/l",
+	"O/9XbL68wn67X0enddy0YP//JsPrb//fUBqnoeTj5GorQFiE6kK6FC2HJNUy8x4tn9z8YVBD63L+g/5C",
+	"lXToncOaXFxvdo/huPbs0/Ue8j7PMMMB27QjkyggxlKywUWmuuO4Tak2KK9shDNyOabW8uNgvPVA8Z4y",
+	"+68YcI4635vG1Ob5/ioX/Jrawp0hmmhwGo9FBNlCGb1ugyJ1coMZ/GBNo/R+ucJeYykPXKSmb/JYx7BB",
+	"qlzldpDGoT48j/D4MHI44f0mMF1zQo3x+3bgteB8M3IDZpt41AzfEEnGFsopss+5wOI43yYHhgzOmmc0",
+	"Ob5kX3MLxhDwmN5WoW1lIgSy92BeQ5fq7avXZgGgjHUASlxaAXVp61+wFdDILc6P0jsMf37wzVEn4pYQ",
+	"oQ/puIqqLCJuVEJF2PUFj0TwdUb23SRk5Gx9kW++foGePn7yF70U/TZKicI0kw/Q14WAjBaLz41SkhOW",
+	"ugCwliVLJItkh7BEl+5qao2PXGoN5tKCgKwMqsXlg8Wyo9d/Q1NXeJ2RC4DayAXfCryXYZeGCiLoA9ZK",
+	"kVkUsgOWaC34FWFLcLvqqR/wEfEi6AiCiG184hMkmZjodqjSjkmFgxBXBg8GgtyfSETTC/RLwQF/Shu4",
+	"NiQdZTf4UAqOksIdUAAh9BOJPF9sp5u9MQKAqm0oMT0sriiDRBlLMMOF0iaEaabn2QRWvS13KUjSxRqg",
+	"fsJh8iKlDkKsSiHQqjhkqm612cD2JgMgN2Jc/xcMGbyLE2Lrxfqk5uGucqO+4eS9IswUN++5ICYfRC6h",
+	"OReA32kzVp/FEeB2LpAg19Q8n3AhjIenrBByWwN9NCGrxI4OmpZ5MbgdXZ6YrwXfo4emicmObndEQoYU",
+	"td2JwrWBetflbrQjISNYQm7GYA4i5MzUjd1gzREcWWiKR4JFBIqFwRc1g1SGcUmLFRXZET1z2KFaeqtq",
+	"7MzAHZhWxBW4Jnd5Nzxt5POQZej2vUxxffSo3p3zqWc8dJ2KPZDuYxjY2W+pVKdaCh6vGsI3hYFDU3pD",
+	"En00xxfh1h/fko3SssuFuQTJwSHjpIm+h5hJzRVSA9a5J3sujppFMHLQFwDwO1lbGgv75a6uI18B4iIX",
+	"VxLgiABVFrJ4AQqr1XNkBPZ0YBMscNsXGU+u5sFwqXv8Z1VHM7wm4WSo8qaPY3ra6o0Hm5b0VxLWCOJK",
+	"d+u7XRXvFgwgTaOL04expad1fZh1CvowEpeiGujHdgeeUkMuniIEB1ib27vBS3FSj4hQ1Otri+zLnIIv",
+	"3Pck4FAIstETvECMQMJzRBeH2e5VW3lOyTXVPAhLlBvgDK3fmuhu3fod9FC461OKnydDvaEbB1+epx5o",
+	"+ORm8Ek1+OP9ckkF2Y2nmvDc1F6atjeeuhRUS6Ymi0CFHaT6G+XnE4nMC6atKxftDgIfYaJI0tl10Cm7",
+	"WEIxQYajoMenZp7UAyjtn8dDK41C7zk9k6XTFaGJYcN9cKkLW1bkMKVIJsnBNtwIZKz80yXKQFA23OgS",
+	"K4dxAtkccXD3J+TeTGliZt+J1K0+joQbAtc84WxDxX50ypB93VoI41+/lXSfKs3HNC7EqLJCR+bypFTa",
+	"K1IBFEeJ0S/di6ZWLCBG7z5NqBFX/ddKIyIkXdEQwvTbnCR0QxNb+mYxtLUhvLQ5syrQCUmSmiE6jMjQ",
+	"UqJIqs9eERYm6DdGJ16iDaYWz6lgzvw2/mbGoVf8DkuUEpwp17MgmDn0ceVRDfQ1/qFSnmLY/Hz5VXok",
+	"QVMSnePlnne5WbyQPSjtNlvYEhSVUHwuCLg6ZMxKP8osLp4VnTwFfr4e76W4X5lhTEU7VD5IFlkohSKM",
+	"8PZ7rllsrlm7cXkwtcTZA6Hcs5Z24cmpiqu1hUWn6Stw9jxJSD4aE3eSbXbTM40XtkZi5ERGq4RuU4NJ",
+	"QWNSE8qBGnrpu95FlslxI6p1SjgJac0hvCUsOSKJj7IOEvCJdF3SFu20QkmH7x2kEJjmweYFV6jTIXIN",
+	"wjHeCkJSEONOaHWIy1FFPxC+3we7PP/oDEVoOwzwtDCHJbLmMcwe9ButFlebMtB2of/InWOxmtjAYTtb",
+	"csRh/2DPGbxAG57gDMFVax3ofGWsXfVz0ytScy5puFJwJE8o61lC1r1EijdhMh4gh55RZlwwrlCi9XIG",
+	"Aal18HrgLVkZEKmhK1I9GeFrqtq+xRB89fiqakc3NJ/gSzfLxQgv0qI7xOq1oBtRkt3o/hbamnrHuKFF",
+	"1p++aTeyGxqg+XyMdev1+Qv93uzyF3ymahwY+rnq6TcOJ7re1m8QsKf++E2g6d/gEM0XbppNC2P9HB6Z",
+	"BE3ccXEHgbPvCQm6S/zGjKN2txv0IVItJu8jFPD3A6xvKkJufMuPOu9qxDTBtaHlavXUhe0UZgL+gqDL",
+	"6rdLYK2o1E+Rg/WJqF+Y5lwv8/UXOKdDdey3VjY62V0c8hM2HJSloLmEg7iU5H0NGxQLUoY6J7oYexDh",
+	"wrn1DZ4Zlsq+PfqR1GJMcPrFu+qqXfwsbhcD7qx74Mj5vSrEsaqQLT9UMeJzjj6r4UsTcxnJ+V1sbRj9",
+	"5tQYUHxHFbei7xzqScMgHR+HHalODypw/cqZd2cCfA7szXH5PmUSS1htSLggHakw59q2fliLbvBinXmr",
+	"tpr2SPWjp4GPP13X19pMsdqZwVOfIZGxTkUnpDLaYYiUwZwXg9QWdMW/3dkghRcntB1whkmWp2HL4DZb",
+	"v9GUhLuqHIRJ7PfimmY9XuLtu6ieazV/KHzQrjVi86eVxdqNHOezi9yz5lWIXMhc2VMeXd7D9Ck9e34d",
+	"LruKB3ae1PVK8P1qekQhuslvuIvOc5dd3HkBO+/YciGPUpF9uAiLT17T4E2txrazHDrVOUlcE8n9pG/w",
+	"MQTas6dhUa5/WNkT9ttcUwP3eV1kjAi8pranjrQJBSswPwq2S0Q4zkit7jCuQ60/G+sW7F0rV1+6eMaH",
+	"1kLD6QTjVdBXpQcz7GynbFslALm0Mazgt3aloLnNXQff8cPYgpU87L999eKb5+g17JEr8oRkAJPEhAXB",
+	"w/TguJFlX25uvRvopTk0o9Bm+zhDmIHPzcZe1A6zW4hGpSSh6QSkqjQ+z66LOO0+js9bq96KDfq3EpHL",
+	"IRaQGCtsx3xB/gG5T8NaW8n2zU6Wq2zMrrHEGJp4YwGSx8KcTKWA6B7qA0pefR/6VjqjELynAnA+5NJO",
+	"j9cg7OYAMM7g+x8cY3BWZ/EH8viO71YxKdezqeEMfuV3z+2/uOd2An5uA3ppXJ7G8zL5xcsXR+aZtQEn",
+	"2LezDNJUECkj8LZnyx1oJgkbEWAyfzGCt1BwzMg0g0Csv1nzNnfsv+HXHUxbqft5Bx8PB+XjUId9Wn8Y",
+	"x1JODqOP/mJXZHwkfnbPd8fkCk31V+u/9aosFfJlw36bQZaPlMONOXWWeGwE/zWUa/eyKmS6QBlWRCAD",
+	"aNPI/0Mph3QnueOHQP5dM4PRfK2u3ZRri9jbobZG7bz7nLB6fSVbWRubsxWGTNQG/IqXzIuzUMr+c2kr",
+	"hBNCr4mAjEAJHZEwUuQ99PHFUJ3d2XvIjOym17fwNwSmO87UGaxeeG4NZ7cGg2Yi8Z4MVTZ3urP7VsCz",
+	"67He93rS/kl2lzdU/05f86vx05zFNOw1CbdUKpML9QKLdJa45i3GgqiURbzfIcNSae2TjZ0NvNPRO5Bv",
+	"lCk/0yzMDh7EvGnVY3RUbEyp8jjB9WL7bZQjBZnTx1qd0Irqln6gijLK42sTQMwV+IZnKREfIsA/b74s",
+	"FmnsPE/MLNgTsdXmKjNIUqHCr4SLtFH2pa+PeRPpN5fosKPJroLWivBr9uYfTNTD3L4thzMIYqjptSa+",
+	"gNI24nQmM7ApLuIW0gHgIAmTsT+UTuR2zptxbSrRGzaLhzJ0EPfNXVlfw5vymE5VIsBGryorfv757WJG",
+	"LeIHfkXGTlO5dzqKhSBEJPFRtqpeRkKwwncGVxFZ2dQMpQnAchwJm1C+FWpc+uOOo/IJhNE1EWucIQee",
+	"gChDB0GV4W6DzoDUEyslXp3Vwi0KUVAfMBKgr536AaqwITB1gRg/nARiBI1fB9m3K2c1T7vXSjnV3keZ",
+	"E3zVrBZxcEsA+WgNTrUje0myayJjNtVrs71ymFr9jbOjvS9E7XgavRH2cVPtHhm6Lou/Vp3gjn83Pzjb",
+	"vGyjaz+Lqvqx5SAgoeko2gEc9FJJaH6KUhyBfdDkqY60HfmU2xe+7BlcdPl/2Hu35raRLF30r2Qw+kRd",
+	"BpKpi29STMyobFeVu6pst+3qmm5LQyaBJJklMJONBESzKhwxD+dE7Div5+n8gb0f99+ZeZ1fsiPXykzc",
+	"EgRAUbLc7R2xe8oikMjLuuW6fGvOl347P11Ji3+FGF2xNkMBFksxJhABsOCrsJ4Lms5PyPiSmyqClRVg",
+	"eCeGKi9nBNWRAreC8/ElWo7N7dsCguDnU3rJFPRWxvly5ZB3xsCi8LT7a+15M04h4c5+ZmArKy92dCME",
+	"jKgdJ8T7IWF/aTyihnqymlctp6URfKLAgT7TbKFP1zW49soqdlU+LY5uIfNy3h3bW5Zq+2k3dsJG2Gl9",
+	"pCql0yl0xXNNuCGfsoPJqBd91dxwAzfT7WCHNM9u6UBbX077a2b3Ukczul9f2yvJo03eAf173wnL7okh",
+	"O7uCFynB4fDWqbxNCm/XX/fuy767K5rajYNbkVUfSY7Urjc1Km6j2Ge9XedFnVZZqYzouovN3NU9nk9z",
+	"J5fpgrX0qd2hizuxi7Sfuydz2tNJmji+9c1bkACNDLtVDoQKM/bsinmdbltYoXNGI4dpXF73KwOOq39l",
+	"AO8IjYVpHABqN0DmKgIlr8prALixVUMqL10wMlkTxd4bTBCGw3WtkP3eTd7XQaOfXmpRM3rbR0zve7sF",
+	"LEPoaBJ5/QkGXBVH7OwwaI1J6uv/JJHZbJ7aXJZ2x2tMw6ZauhlXqU0p95JF/gicXczFJWLK8PSUUOv5",
+	"Np5xpAKD/U6JNuPARw540F7a2RDX0W/7E+6zZBlnypdG4+Y6YWtpWrk48kSBpu/Dxj0CxYLeaaVyZBde",
+	"/8wTwymI3ZcWt2jNUu94Nx2HCgZXXPHUj4yoeRB+dg2IkJkDwmgSc6ZSy/HE9v/YHhBx821gW2PdWONF",
+	"jivEzHLhViLp8jHmdFOSWMWdu9gsibfEUw/Z0oCr+oMTv8zXpkoAzyCkQlPVivKU0Dida2Yv1jgazaks",
+	"biQXWG8wp4qdAkFesqUFg+Bp/jx6gXqjLd2iiG2HJfjkZG6r1xU5s4cJqxf3nUU6yrO9jjfmcFY5z8tQ",
+	"ZiotbLATOzw3bz41M7ywD7uwwm+AaVqN4QoTbc0mvWsFGrnieiZynil8l3N+0HTqHsouHHnHL9yClbFr",
+	"X9+2BkF1e2r+vIsuJLNdyXt/qtqq2n2L9exWNOe9jz85Af2dxQzsBfEoFYMQAlhicMuZMeO28PYN6ZSr",
+	"bPp5F1/5EAyMsddtiNLD9uX+va1YHLNoNE3kokcae/ly3/+6nhsoDzYbKN3RoDobi2nCOwSq/6ytnrf4",
+	"aJXoCjsdlE69tDF+OrySCG1YKMRsSBWp2OPepehnodRiNDeZWC31HJ3zRd68fLWr3rz5W76I3Qtwr0lh",
+	"fIKW2xD9xHSUihI67RS320ZRw+DdVXDvTsMeN4FyHYG/UMQoNoUx9wN/E8wtehN3auH25uWrvG+bypYs",
+	"UaxvXK6pEfHdTbR10N+11rIbmiS/efnqLJJLf0fZBdR4ezvD+VvpuNjXlM+yhJGY0SsEbPSGfeRytI25",
+	"YN4LzPzMZJpWF7MkVT314/dyBY1M9LuETqCvCQljGV5iRmxCBaBQhjFfTJTph80BelCxNI1ZBP0g5zJL",
+	"FAFnOXRAOSXDE/2YeU1IMsWm0vWkEqywp/EIxvC3W+HCJODqqZrnTbxxwmxmF/pAsHnbo4cPWnq56YcF",
+	"nbFkpMVH0vT1t7KcVmReCkgq5YYPDr1uUc2fV1zJlm/ajnxErgQmQtiOXhYYKx9J9ZtElb78M/LvTVA9",
+	"qiY6NE/1TgW18/IlqCUyZsrvxVnQtSEK1r0pQ0qn05EedItC7Vpw1vy3nWXLvqjekPRA+WGqoAsOoUSx",
+	"UIooR+EWxLZG0cRiM99ovKJrRSLJlIfrlGJKWcD3FhXjTtR0GMsS1vctkwTYtYVL5XVoY9fnlWr2t5m0",
+	"GSkoLt8zuaYDTFMazvVLqidtx1xcjhZcZClrKNyJpZhB6Zy41Eyu5Zz7GjbfLTJ6B+EmlceXWliBphRt",
+	"tdkEwQQETPEjB8Nh62dUSMXokrHlKKJrz9KeagqcQrc5IGKiX9CSG7zZIF1sfq4+UurKpcFsNMXIxUkd",
+	"PbjfKmeNv6L7tDCFG/DvsacxjlA8AjPlylR6CdsSEdS2zjNtc4oN1Ggr4nqQIVQ7jFZcRHLVTI7fyoTM",
+	"HUnCEcGZqYxpMjEVF6YjhEnLQwWVRC4zBIwGVM95GVpOWsfH7aQ1lyvVmC8NV3io/8jz4nEG8F65T4ce",
+	"RFspYYx92VtqdQtfDvx71ngkaksYcdNEZpawTU04ODb0FAz2ecJmmYCwbDHTN+8PAn+MqTg1fRhOiJDe",
+	"HIcJU+kI8sT1f2C5cZNt8jMYgND6LjVtH6DxHZtKCEzpaal0z45GAFQoykzahWlaoj/AolMyhBYidnYP",
+	"D4sk8vCwlc8nCaOXo1lMlWqarhOtk0RflQk8TKD2GIhHWwfQzy6EOFt5QofHJZp98KjPhLpsI09vYFeM",
+	"rjMk5cBefJiKUy5oTKauu98iUynOBdnaSy2hFKbSbJQwGjVI2O8rAoTkrxkvARdXHBvY08jcpOLaETws",
+	"Lv5x69rnfDYfJVxdjiY0piZzp5JOwNWlIjFTStNmiu2kVIC39/yS4ewDrRBKIIJEZbMZU+AE0N8j+nvV",
+	"edvciIbe0v7JyzgaLeh7t6P5qR+1SsuYpgy6vjZR3BnRv0I5TsqEATYA3DhI8cJjgmPQnM31TSe5rJOj",
+	"Sf/re/WJpUpHBpQJemUtlr7EoqdG46PuhYesaKF4AQKIJUWoInpIYnGeSjvdulfFySy4aCDhN/Y2i2Uf",
+	"ZkIlbjxqXfiCRTxbtNDkj/ySrbhikHqjnwea6kk+WtRbPVIy7isZQFqBcC0R2YwLZcFpQtMSLCqQfqvi",
+	"SJiWpNCxj4vRQop0Xibcg8P2eWcikiPIOLID9af/igIvc1LDPJuIsok+GmfaLHI3mAmxpFHvS8SC+ywD",
+	"xmdzq8KU4RN9YygLoC7W/IomYrRkScicM9q93PouTKOLw/IX82TdPl5AdUdpFvnATZsJ2CweX/fUm+Z1",
+	"BhSdV9URwCMBs1UKhtbQ1AsOX3pzTGeUC5WOoWepkERl4RzHQn8vGED1Qf745uULYn6FynK00tBr2eYN",
+	"tKM27UQsw8tn0ykLfeml+sdSRp5SfCbM9QoyxEbY2RMugaX7sWsiX6frQigKss58HnMgS+fB07c9mcUR",
+	"STK8JJgXtZIBkaTtoSQTgyYtt8UnUNnJhKhULr0Dm3aOI0c1zY/k9NEihXDLay9WP5ZvnV1f0/mim+JN",
+	"sVNfz2Z3gNGTmqsEGl6S0Lx+oSJwtigK1V/wR79aCrpLkYMKjlW/WvA8guAWYObVtLFbJQxQ1VQtoaWK",
+	"qUpNJYHOrWBedomAdYVd6BdQeuUaOthYTzVXp98W4zAN2/mUT6ceAYQYWp3jzblob+tDYUdumk62jHlI",
+	"U/ZLrqH6NgSlZJrFMXH38xwIpEIUDZgqtoFIrlC9VlHeWMS5vq43zFxmimlr6JrjOPy6a41hsffW1xzJ",
+	"wd1dYwyDwLL1CBUaxA0qgerYRi7Fddu5Fw64eEhtFLxNcK9QJT6VmYhMLky5BiDWumC9T57RcE7YFY/g",
+	"nm4QCUzjekXQEjOAaaF0pTQ8ISpbBISmZKEvZQf752Ic80sWr6HKfCHB1qKCjJdSKT6J2Xj/vK5vwjlD",
+	"G6WTsy+W0sAlRPn++G4pTKV8oa/HzZ6KKQUfp30yKmB1QnhpwoicTsvO3w6XXtiCxvgeV2YXpaiuTdsp",
+	"Ntiq5IJBSvgcLr2AihV0Jtz9oyZ2ppf+gJo2b+HEDOWouaYWcKGaOp8APCQzRDwBV0rlotF2VxCMJg2n",
+	"8Y3beIVbpJ+1Z6BiviygMIrKgbTekA3xdTyRJeUJJOwjlRmIy2tuffdrUk1v1fUeA/vSLctRXHGHq/Rf",
+	"PP3Wy1XTbWLCQrlgI9sE3Z+zLxULMIwtmJEiQhLzjskxEJB+YGI+UmDygNdCh9ttk+mfiYjps1pbl7QW",
+	"OAlvwL6DT/ezRApXK0/mpDbmG+8/TXtRSrPwXom8k++UjqIwH+XG0lHwMIIqHZR3wm305rSVHaS3vnn5",
+	"6hNLaIV176LS4CNcBLyLwSqk/ubJyl1GTSQRc5CM7jG31Hr6wjQTIX5lFGbpSE6no0guKBcNCn5BxZqY",
+	"JzDMkTAKroJSWL1NcXk+61pi1y+BEZ9OeZjF6boUXTDzMHcINKd+oWrOxSyVgkCWM+zHYsFEpMhRG45C",
+	"YVb5J/Pe2wv6KyDcj4RMecjaAjbG3+7MjjRLhCIHjwglKVWXqPSVPHXJnXTtutFEkqmeDnIVJowJLmYj",
+	"CN7YROb6bhrveXErXfgF0tEwLFMONB92SWGwEzC++vYpyClR7IolACMewAwqIaUrjKPIpBxZKnj3t59y",
+	"ReJ4j3cDqQabmKdpO/zn1CTZnExqUFIuKKxITDVfrsQ+eXbFkjVBS8nW6Lu0u1QSxVJPGpPLeWxLDcIH",
+	"P+RJbKpHQhG+WE7/aXu18LRBPO1iaOjHjLXT6XHF7OM2otDhFXi0kJXlMNL6GUVVf6Svv7vTC23qCR9E",
+	"fCjmsnRb3nrtnrWQq0m74ob38g5BxYtXp1cLj8PrKROQw5HHv1qHMK/A+1xddnlHPwZp4caP35oVrp+r",
+	"pyoWJu9Ox0zCUF2BmgLLX0WuKWx08bC81OTZnjIfGcbYKEi6GUp1ab2kSQqSI2FQonhKUOXbDKXVXMYA",
+	"ctfaSumzkLlTQqbYDGP4WebcQZnjZWbTaOl7m5/Sg52/WRPbp2mfnKF7KktmTGg7HrcVU26Mv0Ybsr5a",
+	"AwbRexGuS9HtLsUCQl+U496v4SR7vlYR2vmk3XhuPg2C83WRnnveyPAT8RqcfAa9giOsKGKtGJ+R9cMh",
+	"7IiJKqZkwvTmg9ylUUSyZf0UNhj6Z0Rli6LFnILZLSDhUb9XTWloPQEAzIevjYyjoa4p6Kx0rXBXH4N8",
+	"Q5XeCxgoD5U2+DuPh81ksM2a3YH3W3V3N6MjlSY3ox2qvIqgcIq1TW6jyu0icd+siW3F6uS1a982AjKE",
+	"siMhnbCokV7Ele0FXMlvab2omj4EK57OR+Gcx1Hi6jy7D6JVGI1Hc0bjdA75Qr2HwL1eOnSEfi9DO6py",
+	"U+S+Yyzna8VDGo+WlPefwTJhM0Hr+UXteWJUhT1fqrYg8p2gGbgwscoWB0Wiqa7ee6L+bW5kityC6JU3",
+	"DmXLLb6cUrMmxRj0W8ZUT5Pwx6XoW15Bw0shVzGLZoVk0zZTq6T8C1jv24/A3i95sh6hm8UnVZ1loA8c",
+	"ChsFoUKtWELgXZZnvUK6q1iTlC/0X2sL7Bfecl04/adzhhnReQOuYPtMR99UK1tbnU9154ISLTVSadlg",
+	"7Z9AUYpvggd2Tq+YhXRzQORnr54TnioWTwlVGN8NyGRNoH0YRiGhQqcApLHv7Xgdjsw+Nfbd80LAl6GX",
+	"OjT4M81iuRgBVpfnvF/B38sA9XmymsX7UqQEctatjNHAUMR8ysJ1GDOcw1aNCqNSkkHX2KRCr3gc38pu",
+	"e7pKF465OhHP2TRSt70c9SPtn+D2ZQqlIYChILXiki1ToNowpqqeJaQv0iOcW5N0yAsWm3KpvZInzDuD",
+	"9HqvyJwjIy5H1j3QayS4K45sdovq+X6taU++UZsmmS+8PoGmIzdX4J4+JYxoogiCeoTJGr354FvXd1Nt",
+	"FrME/9jlSgqXmm538bd8wVD3xXLV+x105/d8rZpYb25gOBTOY8MGm1H6bTNa8LDR+yQvhV9C8KFYDB/k",
+	"lUsqb3gBtRomeX9T2XNuePQqZMG06S1fLqdZbzuIa9/dUifRXCXS/8Wq2VHchYZ1BfXNLn6+tpAGOnpT",
+	"w5K1aDIOUzbHPfFmpjvP1BZ2C1euYspl64OEIWBzbYKzmPqsUlvgZJRGpZTfIFmofYKN6VQWm4Jk8ETY",
+	"in4ov3I61m5LLEHVRFwtpQLnPI1+zVQKXtOLzQ3ZO1kI2oSMaMrFrCWTTj8IYW5cq83eirBFDReKR8wx",
+	"tV46l1GvVK6aHVCeWFA+hAbCukY6sBQGjgMdREFZCzSK+E2JYw1X2TxxzIj8a42Rq4BrDLOtSrDx42/d",
+	"ha2S0uH+3tKhfHFlry56W2z6RftLLiGiufuNjGliXCIO0h5DY3lgH7J7sjQpeV+LrR0hMWDtLyJRMku8",
+	"sN3VWigbqrd3NDe1whc6bPNWpQ3bnUSPxh073mZPuk9myoA0j6tTMvQ1rwgg83AqE2I/VJRBrXkr7iTr",
+	"iDQALEFTmyrT3qat5qiqnrr3qNmS5jfyjwKSehNtsBq58zYaR7l2D54GKAB0Vc5K4QtGfpOCBds1Rymi",
+	"vLX0grVHPVIO7i1NaKh1XscxKo9/msiyH6mLlMOXQ/rYzI1bydztYTKbWif+41ByNUsZ/7z5kHaRdZzL",
+	"308s+ZglVzz01Uz7PPt17aqkSf3URjaPWIKKjqdFzzniq7hEIa+vCgrs2YLy2Csd7BNyOuUNqnaB+T1T",
+	"lpBUnuhLB1OXgFdBbJZjYNwwtIwH5FWB5oOuwMzzhA9W67kgK5lEqgiYkBK9FcL/mSuW0BkbLTVRezb5",
+	"5ZPvz8grIHkVELmkf8s2QNt5iG8rHNVaRKbPyZubK5GCYIFb/cBLw3kWEXEF8ZDR5cK7xfqyTJNwrm9b",
+	"Y8FoMj7BljVYJMRUShRPmbdCp3YV6grvbiqIu+cslYqhK8dirEt/IsJfGE2UlsxhnCk0gD3x4/lSqRF4",
+	"PrzG7/NUYZDcCPjnZ2+ekONfVFsKeXlcgCSGz6EJvGHC/hqVpmb8eS0k99H9CynYCaFi3bWHVAHS2it/",
+	"sUcmIjaPoox567V/fvuki4Jr7SjytsAXnbqJyGWG7d9gv7vux8ZzrIzpTcnNJjEPm8sswcW1VvpzgBEI",
+	"fywuHnKB0J72QcKgyDftnst802IZgFYaLehyVBnFtwzF3jcAgi60PIJ+b6dgxvTbQcXeez/H0+ZySahg",
+	"M63GCzZTRysClv1GSy7fd1PqK1jUfF4kbv1ZU4V1Qqi6tFUcCYvX4DbXc9snz2F+WjkVSw88Xe+6GnN4",
+	"ZPj4aK4ila+h47uWTLfvm2vY218Yp7WWAZi0DXMhRPBJtOHd9v5SFVVGIpsPFLVaETob5YLlLI98qsrv",
+	"uiXj4X/LOuXt3SCfLc1vsFwbMX9Ca1xYt5LZo3yDCvPw+pXA89LVZYIP22Y/9puZMsWP3EQkQZj6v9aD",
+	"0CADwiuCeDjH/AhFEAsjQsFXQDnS97w1cMGCRv1syZ4301rxKy0JqhaWqGpUkxWCy7JzvybfmLYP7ugC",
+	"Szduj1tJbye3xyIpf5IXyCcGfM/Dh9ftpHKtbqhbNjW5JuHvqCGXfakJWci5bCK6xs6PXYxXvPoqf1Bi",
+	"UytRv+uu2spGSLFeyEw51DzzIthpBT3f1yjYppHox/Zqbq20S137inRQ2cT8NCs9Lzc6voocu5WH8vpM",
+	"fXe7DlWvXcTi+fTuXdmN3ro3ktzUX9SkDiIQd7FB6kfg1QrVV3q6lsm3pclSmVZ3qGqNuvqUde1uQCMq",
+	"rLy5T+NdY+1b7pC5bXfLIuv22uCbY9BG2tpOHdxYrKBXOlwtjFA8p/vHRUCTf3/37/96fq4u/ulf7X/8",
+	"YVMU4KbCDq0yvxaGqMBh7iQqURjzfsMsrhmlqMy6pR11LgHuDztmrO82YNGL6iqxjHYz4VbiDYWMvm5b",
+	"2DcgkSeJdUA+v4Ohij7zt0GMngBJNxrkKDSqut/thHtFLU4B9S5JBUu+UCYIQLiCEFtxoC/UHYpv9Gze",
+	"tcMAyClZM+XyJVLn97/FqEi5zKfZbvLvxA3HUArVPd2mc0sxlqKq8UZcjM+hPI0xuh7GDQkytxQo8eDO",
+	"5n79GpltuFA8e98VIqAGJK+YMib0RrEVyxAqQMD07pYiCI15+o1dvXiKTYvuhj2xkwX3X0kwWDF2GVGP",
+	"rjxT5Ju/PD37Czj8ntCYiQgaWVmv2E8vB8Hg7c+DYPDLM/1f3w+CwbevB8HgzZn+n589jrJalT9+ujDz",
+	"oLD0DXv6o+mI7HEDR1HClD/KQKMFFwdoW3pKJvdspT9WMM8aIgehFFMeMZFy6sHgeyniNYEPkQNstBRH",
+	"zmXqaWy0hc+5s1mX8jTzrfSX796QR8fdclZiKWZumA7PN6Zh7D6Vocsx4k3a24B4wUa/mbtOxUg8e3HW",
+	"mK51V9sT18OvJTqtEH8H1trugp5zX+tdbytu7He/25ZVtf3Ryca6SVb0tyDbezzsz6X5FeRRaSz4ZyML",
+	"976EfEy7v48waHNtdJQNmwvN/UZTieiLX+rAkbvzSjv1+Um6pfP92IlfullktXpb77AI84qrXcuhhg3a",
+	"jVxqHXxrOXUdYdFKE7sSHk3Uvzsp8Gly/66iUR8jktBAPH0iC9Uh7nykoZVh2iIPHQa4fiSiw0c+RyY6",
+	"U3FbpKJ1tz/ZkET73lwjRNErpHszIYv29f19hDD+7uMIn0MGfzchg9uLAjTZZDDjfp4iZkMBqqFnw1zG",
+	"kcKmWNASjQuVMmpuN4oY3/EXiliYnz5bnAciKkzo2egGfYqtI/Q0yhYGcKialwH1OkzJYUxuPvbYXH69",
+	"/pUzYn92t5jODtUqGEjhOxus8T8X0+z7UYAnp+pg2L8taHObJ6ZUW4jAx8GAJz2jYld4FZD/5euKjoVR",
+	"ILFxqnhoHKqG1iSVlw1eR4MkamZRKSwU0BMGpU+mWERcC+CdRhf00N4J/ILCTyEoGiwCskWx/wE2B+s2",
+	"k0yxRNspuHcdMp7L3nFl/6uwXflpbKCYndywkfY+sRv2nLH0e0YjbCnXg5fn7qW6wxeA2kgiV1YmKf2Z",
+	"hqvR0XAzZKfDX27K1awiReHEvKvlM/G8dyTa6zl6KZCKSdGBRLN0zkSqhaO+Oi+XAV6hEwZ3SQQW7+CN",
+	"bnQFtFwhBVuNllQpfQuuT/k19idR4IXHhww8nECHIsJeyoQolpZnedCAsFT4Vu3pjXOt9R7QCy4M6D29",
+	"JQu15nlh4MyvD0XkrTEwP4xMPZ2/OkYfujaZHFAkHqwNlC/4LKEirUBzBwNllgAA3qNMzMPEW1xSmMBo",
+	"Q9kazuEL5fqAgxlq5wMyWFvKAmErebopto2OIbsAxeLpKGFLmWAxo5xoyxD+E+EWG+oa7wq6E/rPCwWz",
+	"NwLjtAFD6oqzVdc1KSYUz50D9gxM7438d8y90e+FacP+Ozie1o/e1ah2DRSpyIyGZ8tbVqLhNsGxVYzb",
+	"Coo2nOk7IDd2yczbg0U1ZCf3ZIuOtFxFc/bRSw8KeYZl1n0utgUB5oHB2g7q6kPLNHdhshYV6idmt5Z2",
+	"Yhfhod2yzvbVQxt5pPXtRp5pedNLbakML88cuO9N4s3FXPRw/Fcm9iMXzOPU6Vvdddip8NJz84XuVFJG",
+	"iizkFYIirAzPcweE4uX6BkVb9cvA5ly0nxBsRL/ziXjCamgWyxiQOhZclMp8C4pB26Vdj7bsverwfNr1",
+	"0b9lVKTGaGqllz/Zh0slc9WgYGvIIhM8beraqxjRP2+VuQ3tBGDwmkR0R5RvfHlb3aYVtsQtspluFlAV",
+	"2bsVBVsHEGcQhSXX4cnd4Ow9XUCfxMHx/v3KrbJSNjfce3zx+0Hw+MOX5+f79l/HH776lz80O9l8DYCf",
+	"v3lJjg8PHoIjyH792c+vy18/Kn/8bO+vF78fffhDKzuapRUm0LzFSrHFJF7fkNDsyVk7knkvrindynxb",
+	"i+/EjFzytFIU/6B8Vgd7jy+QPobB/Q5HVmYW9/nGc/sGG3B7/MhXlBs12lPkdL233g3JKsVoTkW0hWA1",
+	"5lG/F313xVZRZ+fYdoq7MJSLRPGJGcp66k9Mw97rboEe59lGJMRtNsH0XNncC98AzaXOu4xQUzbmpc+4",
+	"TQrY7wS99w7XXHc55mKiF5doM3FhYhytL/5kH6415Lc/BG4iGxaR0ljOMuZW4guD6Z3UxEBUSkWkbDqK",
+	"YOlKJpdfKBLaYQZNHpKNRo6Y8pEef2OILE9roC5YZt2b+rQllg/VQ2Qb/aR2BBg194vKK4iTtjsUys6r",
+	"TQEl2G57ln0Vfw/pv6XxWxW1Tsq2a8WnJt3s+kFfr9nReAV9alrN3LEL6I9yq5unyZDZKl3qLl9ag8GK",
+	"p6KeVt+hD4XZkqDtpmu7GtUlcUgz1RDK2RKiOtrynY7wnC51szGEECX8iiXen7rakkItWZi6SdUesIiS",
+	"raRuN/4H/UKRWyq5KJATo9WGFvjdE3SAmwwrNbNLPURsFOCOZ5Ir3Ga3UZ01sUThzuPzyZiHDNP1rKvT",
+	"1wCFL7k/BwMZFxB9u5K6YtSPu19H3XNjAyys+Y+E/cqa410ZiIjG0rNLngbYPisgaUKFmkJyZN40rN5P",
+	"vlP/lmy5jHnDgW8VWaNx1s2QNG4bMHjmPIz9Z9gPaXBF1xMex6MNVFwQ7jsCIjSgqOabBYTgZoTCVs3w",
+	"QwUjF5pSL1OgophhD8+NDezQrQ8+G2zInf8rNG4fs1kD6CcCBDXKP6NYmsbWLI+43qNJZpx3CdPb0tBo",
+	"qrSMXV1ZncL8BO+sTxM+9Wl6fQqsgdtVtrA3wlw5XNPLcsmWfkF4Y+6XRhO9wRECMwzczjTu6HOlMrZF",
+	"jOB2fFK+C2nJhX5iL/7QVjww/6pkF95gqKAOjEkFJtvHEvSIKHgnUmmav3eBQLv9mEITTbVfAp+b3IY6",
+	"IvpVURMV8S6c06Cbi6nkqcD32Uwm6/bcdVgvLM29szHL6+aAOJo7kzQZkOByMW661k16Yx82Ta0uR8gU",
+	"/gPwkxdk3Jvz5ixvKE54L8LC4XtenX82r1Z10u1ZTr2sI+jgOpoltOPyNju2u9hGxuVk6isdNZuztHte",
+	"OXzXqngj826XAGW5ctTf0bcj9q3kXhXDQXTvt+He4wvzf0f7exdf/2EHzHuD/plb4Pbb4eAN1Wxb8ub1",
+	"uK2Z7ndlUz83dP2p2dO4B7sppN+o7K/F7bvnvfaUqQIv0jh+OR2cvOvFlRfVj3Tm05tluh6LseznW0qV",
+	"IYsJHEeb0Qm8CR1H/oSORub9gac9DU63yJ7RTRe12VGrwxuI+d/VrO38QlHY/XaD5AeebpmQvYMjLpUY",
+	"7abRQ/ejbLyQFZa2adt2pc5+4J+kdwh24MaV2e1SWaMEtD6bGtpJOjfeARfWNk6ggKx4OjcVBqIW/Kbg",
+	"vY5qUfwJVWy0taskogs6Y/2Thkwb+utEuj6Ch+rMFIBfwyklkwhaqfTdsKVUvNLetnBd3YGrq6FZWyeT",
+	"zjpe846LfS8kPh3kluxAiJtcWOaGXEiENfQVVMi7UbZsQJrdKCxu381kA7gVBGmIS/B0bNNnEkkjMmHp",
+	"ijFB0pVEoDNVqDta0YTNZQbxEZVi7fgEHUE4lr/IobeXa0kTTRqfuLFT9s4UmvttMnWuBbLqcYIcd7kV",
+	"9aSjNnK4+Djekj5U48/dKh5V6wntyrT6VCE3y3tx00bWrd/4m80sqdSW3lGTfVSbyq4Y9PbS0+54jpkv",
+	"gaWMPBA0Wy9WvMVSqRFaqyYfYJTO2TS1/zBum4udRBsqTGisFySZ1oy3H2XqSzs2PNkIi9jD3bpVfpwU",
+	"Dfa6xV1phCugKsWMJUFW0FCYp2RB12TCCFcqgztJaxYT1kg3Glw3cGmQCZ9xMWq6C8DSJBR125gw5me5",
+	"9KKQLhigMHS6F6wES9ScL4tEiyCWetTMJEaFUig+E4tyKnIpj4vxq+7QCnfft1RcUXGbNvHPnU14+Bjl",
+	"jXc49aBewrjpVHdno32S7q+fChUkFVtkK3mOaWKjzuAqu/fKcMHuQt3bncrV7ZNl21xTafyEjp9PCcDF",
+	"QcLSbyyRZMWEdVn50AhYophqVHtYhpViB32uoCzYvtRF113Ls3RHFVaRn3LSbvVc+Yq4t8iFtbJhVyJy",
+	"Yz78HZeTr1jCpaf0ETpOdeatm0wUa/KUpfNEZrN5uyVt6+RwSV0Ey11lm8KSWw70JivBul+Ay0fUD6So",
+	"+1p3xcaGFT5BJv5To2o7AxD7BY0JVhEE4FEoq7cSCMTBYQ2D4mj7lAUzv9eY/X+TRFkt5Wrt7byFw8gs",
+	"4+/QaVSs1mnduaqzyNR2jJZZEs6xgsT+KZIIYA9/SrNEjPQNf1RAsBu46vZRvUa7UFxTq7/p1WjK2BUt",
+	"vqTi+fYjUudwavW0beGA2jZq7JxQrSdadkr19C61LvkmnQXbBohLDqSITWkW689YF9K2DqWtHRKfUoHD",
+	"axZa6CIv2kNDn5UFFWuy0kuwdThBl9zyra7rtjKqRyEYvPJhy7ymVuBttzV2cm27uyujxh7WJ2jVvIay",
+	"1v5wCl7n3uEWKPpt+GCvsWLyjqEu5EVsf182SqnoureRArGTkZYriYCSVmOPpHLkjJ+LXZkRWMV6k3Sx",
+	"NT5fTxJ/U0z97g6CB6VTRlExrU5iFpFUBtAJZrI2kS2XV+7JsuOlsvcr6Khhit1DGscuNU824Ysu0UzM",
+	"bzbYk40sWUIWUqTzGn77bgMMy5gJruajiK5tUjg2jDp6UOodduBTekpmSS10628DkNJkxjxs+Ia9h92m",
+	"szzGxhVZMCpSMoVsr5blV0il4HNbsg1i+2djyvQgl5eCuTYfYOpwRcaYlDa25crODtqvkUueHpmf9mG3",
+	"W+yD0i32QdMt9roZeiblzkzUu3XZkiVXgHjS3KMldL2B6vcKqtiIR02Ng1ZUEbWEviNyGhCqyJQm+v9A",
+	"AqxmqASizJcCW1Jgu+d0zsWMsFgxaGSoXGfDIlxIRwf29QoF5iy+0fxApyZExK94lIGKmCUyW3qFy4KL",
+	"zPS7qjPvkiYpD/mSgn+7rL17b5YydCGTrleiVC55uKlL2a7KSnuViF5JHo025M/q33tN4JqgGuV9rR9a",
+	"TnL5abu9LbBbN17erm98zu5lJe/1KxT4vzu1bWir5W/zdnf5MG/PeHzcql+vxaLlTevbt8/DnlVjtnMb",
+	"1HpxW4UrDLF3Ie5uhLyLa2ld031il1PPruwqB7SJ31trNHsz5rasc+P0W9vvty/fvnoixZTrZfV3B3j9",
+	"lKVJPuiUI33RMLVnIpHxwovU+Y1M56aLDsJHxGwKiQTYhoiShC1BTxGD66UNXyrUiiUswpZEC7aQyfqU",
+	"MP0VQgVbaZNN1I1gxcLEdw/4hip2dOg1ahNP83yZLmmWzk/u3SOmJWCgbwuEkj+9tr1YOqQL6415zRby",
+	"Cnnx+on8G49rh3223EDBhlOn6rLBzlZywSYyWpO5tq0lieQ+eR6pgGhJrOBCphlSESni9QnC4dAwRepY",
+	"5RizkSJLyUWKm7+aS2gsri30hNFIP7Ook8A2Db7QbGjIytFXrimP2ZYYcCaHoFdfyBtPO4gydpMGzMYb",
+	"YkrV5ejSQkSyK+ZhwJdT6DYXsyQ9IXO4jaXYOVeTVBjzxYRFXhN7ExATxytgxNWCK8UiaLu3sjfDCNub",
+	"e7xMuSPCQ+x4UacTmaWBu0vOqZgxMmUsgnulamiqZofuSqiJjD3T+LbAHMBxc64IPNoaGKHT6Qie9OIs",
+	"yiV4Js3GuG3zGqHbXJ6gjaeP7/SKYBWV5mtd+O02UlCMRekoo3ySjr3cnjbJzzPlAmnXtZssafQ48ML2",
+	"V3d1i9oYvZ4ncrGM2TU6/jY4bQwFbgMNraf1FCm3txbeEEPpo003uJf17HZwmwBd/GndH97yBYu5YA2Y",
+	"+Rv6B5M5XS6ZYNEpFFKQiK4DaCu84JHgszng+f789knnmEq7+u+v9GXkOkp7qM2H41z7shUpXygwOVVA",
+	"MhFhI3+ekClncaS+QJfkwLPBHVXKQi4a8PVpvtMnJGEzrlJtkQfEYFgHGNUKyCrhacpEAGxK/vs//mcp",
+	"l8r8up1mtRPAsIlrNVDQr6VvwUmCLNmBskVnnLc5t5ZJeQ9QQViSyMTTbcCnX2i6SXOY47AU5GaxiYV2",
+	"IUBK3PiJSRLohl5vY/ztE/Lg4fFjojB+Tu7vH9T7T4UhU2qU+of44y9vyZd6nMfDB4++OiVySf+WMX2j",
+	"0eJmLuPI1xai2oW9Y3db8w4XvihWKEWkGuzdacLUfLTNN+27Dct/aayuU7KSyaW+rYUsIDQl43tXB/ek",
+	"viHfg1fH3my6UC6Zd9Aw5vr0T9D01vyMveBpHMuV8mODg4fJK6Rf9rAN4TujalT8G0aTLoHvErGUBisd",
+	"X+n8Gwn2Nfo6fDnnPK+xac+kw6dzv0drTgDmrdk9KO+lGS1MGPRFprHSN6QymXQIGNfoqnVSDcTyZklD",
+	"tqfYkiba+D7FvC+qLhW6Y+I4B6uBdYE+6GAmFo+1sCH+0zICrJJTHMckkSt1Ck4MxNEZcxHGWcRGIPT+",
+	"WZvO4275XW8Tym1zozqEVczS7uWZN1iFkBZmWSEcGbGRnI60nMrCFPvZizWReY+eQosgd4KD3V8k29U6",
+	"jXk0ykTK480lE6dwqDIDQyTFrB1FhCRMdKqfuI2LqF144WyCMsl4Sdo8uzWmWi+C3IK4NoO4OgTXBvzW",
+	"ygn3rLjYYh93YYDZz35itpfbgd30Vu5JWi0nvY0Xw/Rq8BWRwFXQ1lHNqdDGv7xiSe72KxTzz7E1WgpP",
+	"EMWY/seuvdUd7qFC5daE/46VMJVq467bvVakXGQ8XTcajYJoO2mZUhGyE5MxAzaebauSSvh3Ef8gMLlw",
+	"c33F05NZCYIh2pvxfm/ZuKnUianRvZywaaY0aSSgQKKErsQ15KKmn4RHbOTyATe6+JaJ1FYqlpLoF4pD",
+	"9Ow+5d7bkLKypEkP3EPLXq9o4s3GXmJb887DmMc3o9L1b0VU84TTFeWp3lO7JYOg1IUISd6kZsLxD6AX",
+	"jjn9i40pi51WGtPwThczW6kUVEWaW2mhdY85LEs9+blXDutig4Q+c1KmpwEDVS8NElECFp4EAZRa7582",
+	"/dpF0SZtsp2hBaLRVRjVbr1VjcOVtqurN6D7JV/14fXlUFeKfWmfLwoJnwZSJJRLziIyYYpHGPrFBMsv",
+	"FNEyLFSnhBoYTX3ls9AIW0mcPO/iuFOm0o5iAMXD3NhzvbZ9fWvwtlUSO1oojtdpibsxm9Fc++TM5pwo",
+	"C2pGMAZWD1WKKWX7Ui1jqmWlNjyUV5WUlYTHhdCAgNUAzFlZk+0u0pgIUlHG9WhuIn9jArN9SpYgYAxr",
+	"kUWmMtknz1PCwe805UxftCcyWtct5nDOY4/s/hliIwePvD1/YypmGZ35ivK+efKKHD8sSpPWPOGEq8uR",
+	"S1zYyGigFQvPgy/zfXuclr2vHYP+W2BWX1yR70h+VniD6QFLu4UZzRaU+1s2zuWCjYzIa1C0ihEaLbjg",
+	"Kk1oKhNyydgSbwo0tD30dgUxZHdrw/H7inAvvQ3kpMQqzinlMYuI4jOxx4U6JXLJhCJ0RrkgE30dUCye",
+	"eumxGREXHWQQovdVkLIY401XLFkb5d9MuhuD/1WiloKN9EGPXOiy4orlM33R11/P/a9ECiSPSlJcYaky",
+	"mVHBVa96Zr2lasTFSFvQJV1gBWUhQS1li6VMtLFZ+KPMUm1LjKDgLfHb37ec/b+tYY1c5rBpHSk7KOEq",
+	"1VT3r3a2jrabRMdW5qqTBkXz4f5x2Xv37/96fq4u/ulf7X94/Xft0sNmCJqanVx0mHiVgYosJ5paI1kK",
+	"ZzdLEa9dOV65h71empZL6sbEkC23r8ZUju6X9+xs769077eL3w+Dow9f7pl/Qq3WYfDow1d+H2gTXG5L",
+	"VvI23OphwOvmn5ZovolKd2A+gp78tExHXPkuvK27Y9giXd8RQq4p0m10ZLEnR6fLYgf22cIn/Weu/L2N",
+	"IBy96NJpz0jT4isfgoE2wNK0oYL9CRQYa30PKfhaOv4tYxnrnFblRu/odaNJwq9o3G1BpYftyz21t32n",
+	"Kx4j2Kb43S7xv21c+9tY4TGf8QmPTYH2xl1LWMhghaPiW3oQ0dcfjm90PFr23n53U3p2YX9thhXA+ILN",
+	"SZZzF34xP9g7IhTpFpv4+5JrmKZmAF5qE89P9OUDs6DmjEYO5qU84VdMLmNGVnMJoM1BXrdQxnc5JTzV",
+	"ZslaoRWirQ/9UqELjzZK3MXXn9XuJtLd1f69m/uHrftUXQq5EiOoPFTee/0Cc3gcXZXKp6GniMkbhIwA",
+	"J0jy5dTOrpuczgl5mXCZ8HSNs/Qqc2/A5kULyciJYomWDk2rf8OYIDQlacLpjN3COmTCmUhd8dems39Z",
+	"ePQD3IZCbVNvuRPm7aYIS2VJV1pbjSovQWjHLHBCfd1ovkH+xy6CypKPE8HgsYyyhKkA+cgE2yBZI5by",
+	"kkWEpm0FD57thtlgzhJLEho3JgLbB1AETQCXMS04q7vcE3AMFo1S6f9I0YDoNqAKMzZiV81BXqkK/JbX",
+	"h8Ax6XPn6T45K+T35r5384gidCHFjKQwlJVZNE4YjdZdJpmH0zbRLFg5b/BRSAfRbLUlyeLL/RSafaej",
+	"SvvYYAHbuhMKmqRkNZXMoaBkXBYCd2W2uWgyVres9L+2PXvbFuQWJl5/UyikQuuWFeUpoXE614KnGPyr",
+	"WEPI0wrtJVRL0K/d4U6555dgwvgSJlsuV9c2p7a0YvL72IMdNeL0oH0dN6B9ba19K5plG5neIXmOm/t3",
+	"q4h9i4/WkptLoqDAV41M/hxN1nXfCGVfnqkGGMvvN07vJ9mprq6SG7AJ0+2FQ2+rwk92hGrxT3QHfiz0",
+	"EHxajiyz9t1gRuxac2z20tyAJqmJ1E39ss/2/nrx+9GHP7SZu+FHEb2NMrUVvuPGZGzrl/vL3GZ2xtuA",
+	"zxJfkFRCzMID3rbg8XrUGBcEQdP8c6nPWVsxqn20kSn/lLGsqS5z6VbXKo/MRmhL1jowO8kwm2qnTNWT",
+	"JxQpQtbkjesYfqt+xE5y86bsSlQXdvgTFNqvNQm9zNIta7w72Fo3p4W3C3Fdy/XRvRq8eAUutVkFWh3k",
+	"LvVBMIixEaHzKJjGPFki9L6tIEShb5De2HfREOwZ5d2Ftzl3qV3fS7YBR8kfo7kTZFgrQYMNKTvzGynk",
+	"bZaIM33CnyT/3RYvSR69dp/aCvTBfy3HTlYrqsgqkTDvGwMf/nMWC5ZQpIc3YcKYv/ruKUtZsuCCCvSc",
+	"LjjUNJKr4vsnJOHqEtGXwGm/TGTKAHVpRrlQ4MtcBEQKMpVZQiBhTe2mYgVxy0aNXYzMA31hktxbXZGS",
+	"3AtbZ+9tE6FDwNseAOb2pL9FpNzt4zeA9L1MNHmMoCjBm/sHT11xthoVA/mbZvijfW5TayoLkGBOp+7s",
+	"roD7QFgsR1XolP+nYKtuSFIpJhRP+ZXRdS5JV7+sbU77u0FxSBMepg3oSCqbzbCqYWvK+wTRad0rnfhz",
+	"W492rd7E8luZPMrnWT+S7gLYwDBeX/02NBa4Tn5xVbnkP/VY3zbe+2sKOfPNG3Hy3qYUbDeublBkVQ7f",
+	"Hkn3k9/F/dZvs3xa19xfZHKpOcw5QSoOCLlgiApv0Cd4ignRFvjSwF1Cum0L3KVBRrAoQLdfIQyQSa6h",
+	"WP33Yh5uJ9yrhjovqNpSAAGKe6D/y6VVLZeJvKIxkQlJqboMsFBkvWT2iamMY7nay5aBTfRNM5VnmaD7",
+	"b3dQl95qO3tIp4RiZSCgfih2xRIakzCW4aWCCLv9k9473q3BbRX7m+bQgMFgyhOVjhKmllJAa7m8QCiv",
+	"D8IdGmXLQTCYy1irclNTaXd3kDtKB1rgTWQm9GP55lF1abwIXMxGUE0zSRi9HM1iqpQd8aI/lhfwyM3j",
+	"Y5Y0p79iEnvz9bW+GgoyDPTmAtNRNH0X2/tokWCCspM1lMKfECrW8AcgHWlbfjDFiM3e716IpJmghGQk",
+	"r1gSQYqmpvpURugFWYZyoYe46IvBWVpapxLYegMwJz/yrgMpZkw6lMxGNDTckk0SegcaqyzsPyVFBXeU",
+	"MEtA087ZwsQwaZbOD+sHOj7L0rlM+G/g+jwhCHtF/vs//ud4n7yBG9iMpYQaNC5I1gOkLwD6MmVOY5fH",
+	"RwUxVTbk5ZKJ50/JEykEC8GxcMUjlgTnQq2VPoLCYEXYsH1yVrsEzo2IAEQoK+B5gtzh8P9M+Qay9JKm",
+	"83Px5fj9Hjw0xrwgAymB72l5SCgO+pUW3zix6td4CUpq/xzEKoCSOWCuJzk2FgCOw4uIWJnScA41mycJ",
+	"o9HgZPCaUeNr4Yrg7wBlmGdeFF9aJVxz8+AM/gaQ06r8cBbxtDS2Ni2gK9RaaySbK5cmWD2RWw6cqZMF",
+	"SzSrDJ4CBoSWU4jNtLKXbrRH5BSkEsZ5Tgm8BZ4h+FgmIomyujx4cVKlVDIz9fLTdqWvzZPmOfiCUQ3m",
+	"0HFiZS10YutMB3/Mohlm00pEicxv4SDngV6oIAxWIcI14BQkkZvvG2YzVBNgCgK/GheZVCadl0KRHb5o",
+	"pw795QKyTLhI4fmEXclL32gWGwHOs7RRWm8r6EVsrERn41Resh/9Rf9f7/OnZqs0780SpuwAsaTl1QI1",
+	"Mk1f+ueVTC5ZoudpzBTYtRO0FwrEEsZSYe6lNSVwArCv+XvFxbn912cVmPOcc5XKZB2QlNEFDuEGdKPY",
+	"1X7DZlwEliDgc/IKFbg6JVFCpyluodMy6mSqLRpQXpmmJfxr4feZ1pCADonbFfMp2wvXYcwwX8osiwo6",
+	"g2b2ZKGtAoVAs67e0o5WWm/tW3YdT8wCSsmsACgPdJOh1sdlujG/haMtvmQeCPRcHHBioWkVvGgKhBMm",
+	"KjJIkpReMqWPGnjcPoZ0hIncmJwN9E4c5l5xyJxvYfNgLK0lBW6WCuxrmvjh2pPQ0GBpGczH4qzOXj23",
+	"WJCFJ5wYjKLS4RsGq7xkjLbKWciIueTQ/BE78psVT8N5aW/homYmLafTwHwxphMWg/QbOCyl8qfgEPAH",
+	"ErNoBoCg7snKhlkMIfiUeQiB1S2D1TWHAazHlgAIM19sQBZly5iHNM1f/VHKS7A8l3mFAk1YUSyb3F27",
+	"SrMMqO7RtLGk3JU9qpNlNom5mg9OBq/wv8xbKU/0rSxZ5I9WNwb+CryT4xnA21wANboX7T49Baa2g85l",
+	"ppjW3OWR8z+Xn7GDfCuTRVGVlJ7ni6VM0iqbmb+W9oNrtlouuZgV33PyH/5tlLR+7ZKxZekFMZHvK3oR",
+	"71kKvQZLmqSCJQ5JDJBD8S23HSh9pej0bsxmNB7V9wvIaJGplEwYpoK6LFJ9YYHyba4Ap6wyip3HD3pt",
+	"1o6ZszhCeWh6SUIhuJbKSE8xA1SxmcS40iAYLFhpPlJolpMrUSj0X7CquPQ/BU1kyvpMGnRaKBJyIto+",
+	"akf9DgJien5Mn7E1JotvzJdKnUz5TPOhngfkyy/VOpxLJUNOY2JgaJV7uqTNfU9aU4Kkmiv1sbl37cxe",
+	"xVQExkAVEWj3xq8CPkj5q8DkXyiilizkUx4SeCYg00yE6LolEZ9OeZjF+nYE31DWLQd2gzOZpDA+Kk1x",
+	"yAEIecfown28ItK2+2xes7630ag1aCE8tqZ+oT57JUjEExZqg6Iwnl+P5k4H5zNazWXsBhyU80LKe1z6",
+	"pfZkQV8VpU71JcOyJ46Ti8vFbkcIi1d4zywzfyUfRrHkikOXcUMHWjaH1uFk12ie0nLpFCWU/xMFx5DH",
+	"+pOCKCYiLmYOETVXXvl7XllXeqIk5gMYtGw7F1/KE/KqQ+tfCP7i+AsXvNACKld0tXEKxMv4FWjuK7nG",
+	"UWIuLut3F4NWuIDwEWzmKJQipWFlVvY80F/v9okSA9tQe7nKR93eL8g+moTz6iEXHywJb89zcqlOAEGC",
+	"ohjKUteK2IAf6APP66600pZaN4OfBl4vbcCmd+0LZT3f+kpKU5/9YWW0faI4jeJvMrz0EnMstTkSEBr9",
+	"mqk0t0psRWICrauZYyb4TdtfWuNxGeWjF78MvqaAxFLbwbbTPVrBc2ZswwDdfpEUMrHfRCsVxyudGQyI",
+	"gjOVCcM7nibbgHC8fWJJl7sZwRiFrp5cigbFW3iiqF6KL1bp0/9GStVlxe7Tf3G/OKVukF0D23wJxR74",
+	"uPNXDC6UXwS5Xz1CKH+zZpvDpQ6MJm0EF1BbAeavgEGqKuPAVhsroyCjwQwqvacvDNgHwL3tdIK6rDyb",
+	"4kUM52UAnGuMNJ1aoyd/pEHN1J6GvKnyiPgnR4q2it88WZWJJqfWiFaZXJJ0nriaI/vyyjhNva6uKMMt",
+	"s+5oi7z/cxIPTgYVL2AplRpdl+COhzvenvWvvXNWpFdT126CPoXr0Z4lEXKhv+sc/XV/3ruB9e4kxlmB",
+	"/hPrrMm76WKdXZzOR+4JMPpGYC5RCDNYU1tqKwkxijzewJv/ZsH+ejeIltI6GtHj7PUhvqt9+8LvELzZ",
+	"2bvgAvprPLNo28QLv2PxnWd2emcuyu7Dm15dpMfmkwwyXwtHVvJEblpbze/47iYoqO6ovLHPFN2ZvkOq",
+	"00PFodnnpY5bVnl9+8V13b6Lmrvz3WAZ03Qqk8XIwlYVn7JOz3eDlAkq0hEA7xVww4oTKbk23w0AaU4K",
+	"VvzNTbMynGcjS5exymhlR+WNC7qqF3Mj45S8lU3bW3ZYNj1V8VBWNqHqnKxs6kXN7Xjz+1RxXm7ap7rn",
+	"spVdjByt+S17rOui5prsQIpFD2X5DEouyLaRvLOpOSpvX+/V/aCbzq3sBa0/2SLhqiRacY5Wxmt9u+Ap",
+	"vXHqLjlY+9Fc3b/6zlKzx2nqfnPez3eAy8iiES47d3nWfih6Ocu0WnFr1qjVK4Iqns1daOfaoS7YiAoa",
+	"r1Waf3FXNsdFxWVaGbHL+0XH6Y3TWMlRuuFr3SZed5O+cwZ6w4H7faHvavq+4XWfJ7RMhl4PaKt50fA5",
+	"j2f03YXP06n/6nFTdrPpqn7Kd7cilmu+zxsxjX3O0ttXQV5X6yYt1OBQvemZg9OTp+vRlIY85ilFTvLe",
+	"tlolXZNf9zpsf70pX9ScxWXerTqI37k1LOhyxDYKlorTuIPZVfATV6ZR8AdvZXRVvMPvigfTWfYUHcjv",
+	"2j8bbP7IRc3r/A7/MDJ/8DNO0ZcMLyTskrElPF17vRuZXlQ8yuVhL3w+4huRTB6Pstd5VPQj3zT/lze4",
+	"YT9r+97Agl7e2WzyBsbLNmUsmtDwcjSVIY1HS8lFmu/Frfj/PoHNqMcEuun7akigrx/nwhsN8BNv1e/f",
+	"7sApuv3bpV/ZK9tZuJUCB92uCqXowY0byuUIxDUt5UpE4h+bcT58+AAlbdMGnMk5o1HMlIJ0ukLFuHXx",
+	"uYzcUuJYUMgKUSZLMgqIxaCAZGWTmQS5QOfCokVCPpqMebh20TttDJAJ42JG1FyuxP65OBdff/0tT1RK",
+	"VMqWav/rrzEv/YSMX71885bUktFhQoKMv3uGPy7YGD6V54jbzBNMJheMzKk6xcyDQuNpdS42ZsefCYzi",
+	"YdZ4cTrFdHYM7vJUmQRFUuijvE+wtezEZpPGsd6dSO+1m77zBt77Xf+fD/+Cz/8zjeOx2Z4nUmj7Wt+7",
+	"vv5a/2mPfP1W00W43v+aQKkNdenxK6FIDFB/GXTHgQR8sy/3fneVGR/GODvcDIVQxTycl7YQU6bSOTsX",
+	"xKadzqlZF8eMMFGMdZqAqSLHw2MT94YsBLpgBCpgqB5YvwrR2UgCgmFK2Huu0n1Y2PNIfQ0k+PPPz5+q",
+	"gJhqYPJwn5zZPV7QNR6n7Rs55tEY8iuhovQ0/6g20fUb2KDFzs4UAECFlV5ayhcssEFb8wbunhuIR4W1",
+	"Pcap/qiP7WsbJB7/HtGUBqRQvvFhjFFkMv6Ri8sTkrD4n8+hvuN8MAZ+ZMk+GePDY0jIg27zmvhIJgCJ",
+	"mUx5nLKEQKVhAtO9ZGsoLiDHw6H+nmYqPhMygfKFPfL1a0b1Lpq0flteYyeqN2387C2djYEpUqJFCeGC",
+	"jJ9P915IwfZ+omk4H5vEYHzpaHisCSSGVHQog0RHQ6SPZcpZHMFGYhdU6Jh8ReMMkgyxjRvkvBORxTHO",
+	"EfLa1f7XZPzq7O2T78e4oj++efmC/AT1BwATt0+emAwuk1oM1dxSKMg9gxmbyTpiw6XlPcK1ajjRk8N5",
+	"kOPDRwFRKY0ZOT44zN/DrqW28lCvyOQQRHw6ZYnd2SWjqZ72M2jHA0JhbPKsqd7CiC2WMmUiXO/9wNbj",
+	"EySfS9jJCJjAFjNKSMuF7T01xAc8cnx4eEpUyrW0ICTJBPTg0VRHziwBJyarUwu+w2Myl1micIbPkkQm",
+	"hoXGdIkedy7FvWUiJzFb/NOvSorxiaYdOBGgc5VKGQXkeHhgTk5zqJYM+m9HWAfJZ3MI9C84NJELgMf1",
+	"DI+H9/U/HrsaTUgCnnBshfsldkkHcBmRjuD38VcBOT7Q3yexFDPo5rJM9d8O9f8c6f/RYx4eEgrJ8vq7",
+	"kwRElRmPwTLHAdY16L/BESMBgUJkif6KPuzjw8ew+feHR6Zn+2uWJuu9s2nKEihIuj8cogy0xD2BDuCK",
+	"cMNRtuxb0ys2odyzfxqTL/U+TZOA0CQgTH1FFIsBZMWIfv1ts/sk5WnM1KnJPkfeRU7S8xhHLKU81syg",
+	"l8MFeSZm+q4bwElH7IrF2nRTJ6A/rcZeyyzB9pXsPdIE8Lj+xhjn/0R/bv9ry6tkQZNLzT95CaQjYsyk",
+	"Bz6gKWTUky8btdX4q1NN9lZWwasomg4PsZQq5iETCgEWAcpucLak4ZztHe4PB8Egg/SQeZou1cm9e6vV",
+	"ap/Cz/symd0z76p7Pz5/8uzFm2fwzodgAJs4OBn8QtcqtbjZDvdiMNw/wOfkkgm65IOTwdH+cP8IkkHS",
+	"OWR63NP/Y3qx+joNgdsCaYGrfQJpaOGpObAp5bEy4tBm2bFEsypg55jUNimeR4MT/ZHnIoJGbraYF2Zw",
+	"OBxioz7QN5B9UuDWXw0gB3tPF8sYti/m4hIrHWWYLXLQxMG9SIbKWbT6D/hfvw2CwSVbK/2X/RWL4z04",
+	"pXu/ri7V/q9YS7BgacJDeMT+J8A1RVwwBX+GsgE9lE37dZ8127u/pos4b9vSeipYBNlWIol7BiZt3ZTl",
+	"+GOQd1TyD+Y2/N4r5L9S/SR6l1W2WNBkPTgZvICeDtbgsPmhmNg2gyDKG7AFtakdNG1pE1khBe2T198+",
+	"IQ/vH4A5I9jKKnPNTdAOdSqxlBj6eXmp6Y+//PDm2sSEdPHu9wGNZ4OTwbPo6ZszQFy5gn8d3r9/8Biq",
+	"d/VHL18lP4z+tnj/51/oX/589ni1+ubbB88zeXT1599+e/j2/fdP3q7+7Zv1LHlzfKnf0Ts7ePnDK8xj",
+	"G5wMFIdy68HJ4ODgb385+8sP758k0z+/GT18u/7lT9+/nD2ch1ev6JL/FCer55S+Cr//+bUcfLjoTCyw",
+	"JQ20AivdNanYgcHGyhJUliVKwduKh1Tg9rBHizePPRQgnWjn0fHBsZcsSneZNzDgTyylpqj4etQCF8VR",
+	"ul4ypS/RS5mkpsUtGOSjwqUHk78TpuamW/xFMDAd+XI5r6WGGV4L+kEw0Aw0yhLe/FCjCLNL88wPIhRX",
+	"Ehc2YiLCq3LzN9ztDtPTB973R/qJ0YKlcxlV9kNYTzdcPsu/+ZITy5mI1iVQFfBNszVyH/a51+rwZKpv",
+	"bliXOWfFwoSl0D84dOV79q9LiQ5y2ILOrLuJbBs4euF+3zFXfy9XJJXFivhGjrYato1ln9orbiozk7uv",
+	"pz4BnH7FGBkbBTv2MvX3qNKvy7+2G8dAXnbXwObbnkM4i/kV2/nuP8dbuelTTaj+yL80KV9jlbRtP5j8",
+	"zk6zO587Hszt1ljMuHKtjuHEoGUKWgNf+FXxa2co3bETeg19WnZ9Qk+oKB8R7p5p368aD+vqQIuiPVvC",
+	"23Ro3zT249yH6yq0n606RgJwi4AZJROCrpT6WWnz6uzV8yeuiHhJE7pgKUvQCvLtTf7IvR/5AnCqWx90",
+	"OCCtTz4XYZxFzCCBBHW4KVzUKRlrs3rsQwgDjxh80FbzW4cYVJUOTgZ/yxgWyqFlrndqUCQuB2+IBUd7",
+	"tu13EXdvr/CvCw/8Sw1zR8RrW62N10iuqj2OfJOrYjQX59mKQeOdBOrwSNMFVjiCj0UKRNzxTMG8UPp0",
+	"FTTuw8V1WR2Bat79XsIVHRwODx/sDQ/2hvffDh+dDIcnw+FfB4hMNRgePD4cDofDPfifh/p/Htl/4v87",
+	"HOareKIlnME6kVPyJJFcKSpSEn3xTC0lL0STgFUPHh/uD/cP94f3Do+riT6jjt8fHgyCQV63UTd1Lspg",
+	"lk3LddfFgw8XFRAekcVxd6vC8vor7HtSE5AvBSNLg+N3XRmZw++8K2cRX3woic8fuUorWAZWXBb/CiUp",
+	"tkbVIliDceUN66D1Bf0EBTKbEctQWQz+CvB+74M/DfqoGVAcq+i0TAFnj+XaBV1DcXJAqJXG9lkuyJPn",
+	"T1/r/wYCgR5/1QJT+zDKaQDESgl2rq6LZuQCd2C9ZXPB4/oDWw+QP0EhfSOjdT/WvNMc1J/4LcBmGWjK",
+	"UFRFiB102Kmen/eajlEEAhaDH/DtZ2/prGlM89g9eOZDMPhRhhtbhdjn3XNmCrtncAxgVzgcC/UKPN6Z",
+	"xfUfICS6J6Glx7sB8rXXgrr3O48+NJpRxxCqgebnAEunwGrw+wwKXHc9pfZZl23SZcEuWOd5ui3ffLhF",
+	"JWfwDbbhgQ+9Rf9TEPdL21Cq5sgXLgsgsYrMgioFYCtjSyjjvjOZD9NMMYOPBE1tBbTznbI0nEN8RDD9",
+	"R7YPMS/blxQwCMB6PIWwIgQYTzGEpYqh6ePDR3VWRHK6hg6cQhS0h/KDqs492Ll/8inCEk892r9/sH8w",
+	"HBq22sYKg9l10UPDW9JDypyakKu7xlZe1WIRxbbjrAYdYt2cJ79vyXleq/RMm5QhM3B1CZlJGTVxi8Wl",
+	"Aq5p4A58dAfcEWxnTH7Wi7leNMdWXM/R3vDw7fDxycGhWc8m3VkrjvQr09qYTpke7kaZfnL8/2aepWXu",
+	"J6b90zUlgL7IsT1jbe5WELwFbx5oy/b7KWZtyTjCdvmgqqEvTUIoApbJKZklNCxqXkj6w92oaOAmWQLL",
+	"daTxBpf9WaLcTUvbJy0spQ5WSo1++vb1d9/99em3P/317S9/Ovzxhxcvfvnu8Ojtq5ff/OXfnh0f/Tz4",
+	"LF06SZfv+BUjBnyKrYxPaZeX1yzi6R6WiTVeXF+wFVMppmXuk2c0nJOYC2azUyWJuMGbSaVFegakosDB",
+	"1eBfHcsbqDAmAvNfHECWIbfP5C+S//6P/w/F0LnATGdIXIQkV47Zg1zMSMzoFVj/MCOeKhZPN0Ql8ljE",
+	"KWTQQaMIbHjkUL4SGTODSpRHPTBpqh68eIE/n+l9fHZ1a0EMj1fd4NByRTJlFooCOALXvM+vDj1JduPT",
+	"19tv8jJDTWyJ0SlICE1xjwzA03c5AwRlhU+ndBIz8IMaGFGLnMRVTomNEQeHgp/Pq9BP5sDTTqZhXqha",
+	"ww0fcz92jcxHPD0LjRtt02a4KE9Otno7fpWTplhPYVuuse4XMrUZU/B9LlRK4YLg+yh0Wfae/8b2OrUo",
+	"ZecPprL/53YXXTKnbZ0LWIiCbNhJNx+5N7BNCZQWAXy93+7YPzg8Or7/4K8O1zoaoaQF1T43iTHw9eOH",
+	"BwdFKecm+U3e92ZwrUsKuEA6v0OL/ShOynhSAJFnxQespcOAx6hfrxG/cnL+tgNYHvABn4evHKi33Qec",
+	"uaBfRkMBNT/WZ1lbwX8zKZgI9xALtjlHl8aXrqsMF3WkWASQBR8eTxWZsBmHNPrAtbIYKy5CNlLsb+PA",
+	"gOux8FJh4i9qedsjE1JDGI0RShh+V3wmaJolbP9cvLWlJDZFHVBFtfFHFyzaJw6ME+89Xygy1qOxCKtD",
+	"llSBtaiJBe45J/q+A/N3NQxhlhI5nRKKk2EiMvpGG3MpE2SyPhe2ERWif8dKQgzP9LrgM6giuGTrALvU",
+	"ZCLCqPhkTUpvJswAjuyTt5gRjqqOCWIaZ5s72YLHsbaxQAecYpmQudqFcqFfTE3z1MgYU3CqRnZtsKjg",
+	"ZmcwieHWVzgr2DLz7zlV87HLhuhpaJ2ei+PDxyY5iEJlm8kQUK69BlaPmexuGsdypXz2GT5etNDeGn6o",
+	"GGhVRTLjgtBpChODHGBxGRgjlZY3C/eVRYTRJOZ6NgUqkonekZlg0bjJALL751dItj3kggu+yBbFvnuF",
+	"XuremkKq5oVaAXG5T86KxJtXeCwBD95ZR7xA2AVC3jh//bHSAvKmu//+brj3mO5NL35/cPzhDzehVzlg",
+	"PVgZBjQ/ONGKTA8cUegCejLUYlUfCoJJtipKWNHJ4EF4MH00GU7uT4/DR/RwOoweTY+nx9FReDg5oMPH",
+	"00fsYfQgvD85pkePDx8dPBw+GN4fHg+PhofDg+FwOMAJjYrKVR82zE+LeiAOPafdffCSYWu6wcO/vC9+",
+	"Dr8GsnFwMggPYzFZfDuM/u2P0D0VMY/8O3Mw3EcN/lfoUSXsTg77ac0/F/jGpzh/sUIVgfRuXX3+OYc5",
+	"76RA6zftNGF0UVWe6fyeZrGVvgVp1vA65J5p6U3j2KRCWVDfQmoI6FSs1SJ2PC1ioe81+dLUiALwLBRz",
+	"Qi0Mi4ipzv3KpoNYt18qJVkxenkKPruxkCM76tjenA2QLQoMKHsgXBAWKwY5b56METAvX9nVfsyEEVvW",
+	"lm/9IJRJwsKUzGWiGJmAiEKw+lXxMaUtHRIla5LwKz3zzlRuF44RoW5RteM6LeDrO2cAB3Hmj1/leNTL",
+	"/PxqKdaazGcZTSK3oiKdOyzqJvPwrenjZACg5ZIJLLqMaVrwMHm8N11zSd/kcNifUCZpIZXzhhNK+2SQ",
+	"7vDKG0UJVq1Z7/TDcjZro8Pc8LEVsuz9kidMFV853Bsevx0+Pjnu6WMHZZwp3/cLg0FHRjqDKQx+kr/x",
+	"OKb37u8PB9e7Rhoyve07pIU/9OU/FgDpi5DyvhqLKr9jwIphz9Qdhqmep20ZIPvkGfbC4BZKwDYWMQXD",
+	"WpgcF8PbWEBgm3X5ygeYiMzx7EaDtcn7ZyK6PWn/TET28rbNgZu/NtoxcHXS1ocZch9K18dcQOl6sRxt",
+	"XJXwRkYEhBqbxuqh/C9QxYzADbEML1l0LqyNQmN+qS/ocGmzHX+1CZQhZoYzZvR1Dt41l2W4Zwb2MgRF",
+	"6/quDxM/F2Mp2Ej/e6S/PbLafJzbZEVbDEvxLbS/m5q6tDdzWMCX8J8JCyV4LPTfvtIm24rFsf7s0bkY",
+	"21FHSM4bP7yCHscpmaxhnZG+LELXQ5mc5OAqxpIyXIJ1+eOi6TOuGJvaUCwurmAwHj5GYBcp8XauTanF",
+	"MjWdRTV5mcP0Xco1DT0Xg+vYdtDXeoC3tUEwYAtto58MKFeK/iuDoKgtrwMWbjEBu0ttnPotp0u9NY0Z",
+	"alriDVzaCBc7ryfSIxNDJtexB/VjMkub5cVb5BOX6ocN6VJFTKmq/atf+gea5o3fD3xB++QXPWPbNRdg",
+	"cFxjXCx2DcwL+ASYojwlM3rFiJJkShPMV4Bv7XuJ92WW3o5iMOerN/AWtQN4vJRTgB0UgszAPZyswXLd",
+	"cMmFjTfHja2miocsp8UumvkplE8c41naNkbruvmQnuVT+js+LnAaWGXeWZGnMl02H5RFs0nzKhbrEsjS",
+	"uVbgodYuhC6X++SN8WBzkWs628ITPMUhI+N7oRRTnizGpiM/+JGL+UL4huZzLkimWN4WUyZl78RpWU3V",
+	"fCE+gy6R8duXb199VI/E7tSQ9TO8SqSc3ro2evn21TO9oYuGFJu89ClALDkggdtiCfTdpxJoSAoM5yJ1",
+	"ddJfjRkziIhT5yJL2c3c9CqRVwwbZRFqAlJgCKa2cTBdLjGvLig0t1LGbCuYiarAMBYQSVt/QOAxFlQ2",
+	"MRKyjbF5nTXt8eHhcj46u5SNvM68oef9BJdQcDTfHnu8NucFuE7eYhE4lVPP4X4MdnmbJaLCJsSv9jtw",
+	"il3OCNnNwysRV3QSbzARMLBZkut432u8OXl1iCmIhI122oJx8K036wkzuztG+ru8wOilvWYLeUXjrd3T",
+	"L1zkEHf4tkj1TSqXJFNa5m0h1+u0aMloDwfZeEUxyc+KKD0JLaqNa6kb5XW0UxIm2KosQD4bLDcvkd/e",
+	"CUn8mi1jGto4THk+O5bHtsVmc5QmB+wt3MhsZ+9Te+coRErBsLD/DWkeO0EGeeKagX6GBbkpWJDnb16S",
+	"o4MHD/YOCI2Xc7p31DAb8GbCH7ox3hPzfCMUiSExW32ynFPFGr5tf6vBf5h1QZNSU5Ggp4poyjGfsnAd",
+	"xmyE77fNxKbLpuuljOVs3ZQ+mv/cbz7uRc9EXtEkdUwFeIc2TyphM5oAnjc0gAd7KNQjKrgcW7eJNhr8",
+	"8/3bxmTeBRfu3zcXA7xWtAzFwK0jhhS7L/oiZsUwUrFvsRHVVnhdNKKEbMJVep4qc1cE2sXG0gDyvgCk",
+	"bU1cWtImKUllRNeajbQ0Abvot7JzxdIHuPHpJaTk5ZAjCDwLrVeVgfVtAgPBJd0F4/jsO4gOGxFzMnjx",
+	"7PUgGMQG+hf2f4r91tyejWDPBicDLhcGyD8qlFkhTrq+liOYNTmb0Yj9phcLwuOkMJQ+Zb5gI73PejLT",
+	"hIf03gtOF2yNOW6azznOQ82Z1nqDYLDI4pRPMwEJ4DTuUbCNs/s4sCHm0D2c963MxKeOGlJq3lrhclif",
+	"g/D3sXZj0rQH2L8TLog1thwQnmn67c23mrHUceT1pDQ65YFDTG+3jXy2w1LH4eHt8m25g11/Lr45jJFm",
+	"PssN8jtTs7hBNyLQyAam6Q0ngm9uBhV5pQ87qKtIaH1fhMAyvfptvvP4HpCJMgns9/IB9mAANd4v44Y8",
+	"coaZ7XHQX5siBW2rTXeNKRLSJQ3hjI+Hw95G2UcAEGnmlDtZ31vq1N2AHmLY5QtFlomc8tjPOM3K5R72",
+	"NYKGnQ1q5qWNryq8dF1xtjo1fRciFvKITmI2Dmwdaa6KeIQ4cerS3OcjAKKDdxiZrKGOYzdIoG4Rn9SN",
+	"/05mbzYVo0rFbG8VroiBt22Yh/2x4zXX0uDIvNg0CUer7sYNlYz+SZifPJuBzc4Hrkv6SF6xJOFwD17G",
+	"VO8u1LYoUP2dtyivo16yREkIa2O6WGOtMAhhFo0m6x3UMVf5r8BrX2rJ+hVc+/VfNVd+OaWxYl81TM3x",
+	"9a1Bp1LFupZ3hge7NSWjI2iMADWxOXEkjCoDvZwJnrIIqR/KLKCVmpaFzujDp0fG+p3SBY/Xo0S/OeVg",
+	"dpYOu8us6IGBkwcUaff64HZxV59Qxax0vXVHitY4XlPRlPxoaYiRaSxkNIwXYG0gjWNUWkWVCP/21rFe",
+	"x7rsol/vIS/2T3UuW7H+DCkazrVCxaLLAF2jjMgkYgnqkpMCKCwVAursjXTIEwf0ftq+RnQhxQxHgRrK",
+	"L0jCVBanmIGVCXPRFKazEFvskyfIOxjQMv0SI6wG/JWFjoPy9oOVzFGoWG2xgHHK2+v73bqUFgtM8H/D",
+	"mLCbnjK6IAvGUlR0esKmYY5tfhoMeMoWON0+IqrI091L6MxWPTXzULszugtbYWgDizbMF/GKcANi3ZBt",
+	"Z0F6+PelCixn9dUEhx/6bYPM0lDm1gDUGjg/6lRmyYitQbhijzMQyxLhv6zhoy9VRtwYS4SneSNOYyYt",
+	"MpXu9zii49LcTLLnYAuWeG2ItqmmdMJCiihljAI22A1oNysTKgruKe6WLUigBXlXUWUb73b/sCBNTahL",
+	"n+GWPsMtfYZb+gy39Blu6TPc0s1cWltglgoO2x4YSzd1N70eQlN1LZ/hmf6h4Jl2jbf0GWjpM9DSZ6Cl",
+	"f1igpVaApW6qswSmdDNqs2zfNCnMM2iPZS5WimQiZkqLHnDjjPF6DeJyxRXbJ7C5C7omE/2O5j7wmH45",
+	"njERMW12MpHydD0OyHjBZyg9TcBsHJyLwh/RAaXGXxmMdmo8LQa1AWcEAn//XJyL8d/GWt0m0A1lsjZZ",
+	"pHO5Al8OhsWt3pMJUfrw0QvMBdxm4TnwNaNmn6wJe0/DlADuNxMhC4jtgHsuRKa1HcBKsZiBYbtPnqel",
+	"6rUJU3ozsEFLwWk8VqFMmDYgUrKQKiXjWF/KxwGRUI4EFt0JGaPNCNuiZJIaLWYqf0epTGk8JpGEQNhM",
+	"4hd4uk+emZpwvRlVhWm8u5ry8hxbbR2s9PnCTkIR+fgsDNkyPYHe/fdCdaVPrCgi3++JSIvJMUJr0RRt",
+	"KbXUtK/mjKUQukjkSoFi158GNQqUHWgFls7ZmqhUykjvhP5xIfXuwv6fC7MreTIY5GGd6o/AGPhV42nX",
+	"dg63j2mZnbJ9ciYIe7+USTFaEMrFhAvr/BxrO66w0VqVljcYtqRXcB+tRalVnmVJnGp+VKmcMc00p8VO",
+	"sBZPAqesSJKJJgfQN5W7yWewpz7pAlpjz8DjzaIReB/2qn9wPI8/5v8wjnBbglD8Z5cQ+5mRSx6ZQjwi",
+	"pW9K+2Elpf2ou9uIKUaWTC5jFhDF9NFC4/+1ZpgFVScwcQdcgJO3Nr2WV5r9MbkG7DnTKsFyfUhjrenY",
+	"+2UMnncI2/sXV3HPmSBTq58u0PvwHB+222D+mVuzNEmo/lQm+N8yZn42Olal6xhjAsnCQ8KvHYVoKQ32",
+	"ekSB62OK+c1+z56jq82Opy4+p+YpmFtB+yQ2OaO6TSFk/KrvHmhNolX6LrbA//22DbAzuO76cx+rYu+b",
+	"BBL80jFpSD/s+c4vcwlYEfApQTFjnqfrPKDNk6a8pcLjO6tWAucHTCavg9pQJTWS05FM+IyLnc0AU5Lk",
+	"MovxRgy72lAu5Z4amac6Hkb1xY1zidkVizdynDFk7YMdJ+F5d2OulL7KoDFsIBBMbMrGZ9CmamNSG4OF",
+	"m/YO/OOm0zXeGmyNm7bz2SkZY89dr/rvnotn1TwONggGkOerNcOV5NENIzqilQ8+iDnmz0cs1BY2XCgn",
+	"VHGFaBIK8+4nPEnnI5AyJ4ODx48fw833oPTLaJnkWRZrRhN/IkGtS1DRBjkZPOU0jrWUg+20f/2JLmgk",
+	"s574kOXChKn+FpQA5BLGlAd89/wFNFvSNi18Ev76X//Pf/4v/f//83//1/8g//m//+v//c//9V//93/9",
+	"jwEkAJU57WQAFz/T8dVKa9gJt+qDkl0GxRl6wgeHRzWLrrhX7scSS53AIYXguXivz0T/l3X90yUvpSpY",
+	"CuvVs+maKWuFIIhx/gcl8rwS0b5cMvF+ESOHqj05nfKQWXtyv3AVW8T78H/LSeYe5Bq6YDa0qcq3OYsc",
+	"FrI4hssbe68Py0mHCRcYr6mJhoHv2ljirMHv5wMenQ9OzjtR5vkgOM8pAV7LaeF88OG8rHXqEZPC3pqL",
+	"sXfe9upbniuPgtx6z5nsXHSZepBPNDA82TpbjCrYPJNMRCyx13ltc8s4Wwi0zk8J9CSDzLVfJdxyJ2sy",
+	"PjWxCiHx9JJMWJRsmSyymHpW3xhpCmquDddrfTWXMYMpGOpBJ9aOPWwlv1VjeWpg/R/aOEQfAOBQwA2H",
+	"5NKi4H4rX6obu4TgaNd3zTVlQb6Q5qhpbJ1cXJFLtkwLvSNsPh608EUtQ8A/gTlJoID2yRsmIjI2v48D",
+	"swPGiVYY4lwUJSSCjsEQY+MlgX8Yj9wYbuhzHkdfKPdtDN2AlUj1vZ1pxoC7LKA0cCoC5wGzL5+LMVUw",
+	"M01OmFblaAm+CBW7+QtIdTIhVzylMeFCn6BK98kLuJoat+OCK8XF7JRQAvFfMBatoQQ5XefCbuSMpSkX",
+	"M0IxcYe4LpAALEnGRs+jE+it2z2EUZUORtXY5FIVKcu6uEq1LSGLILdU0TX5clzc9f0oQynJ1PgrvcUx",
+	"v2Tx+ly4vzvfIkDW488j96s9qpCKiEcwTICAruYIc5k34tE4IGMnxfQ/rEtyDOpxfC7A12h9sIHFna36",
+	"EE/JTGoahG8U0mjhHAF9lcaxcXtytATHNLwUchWzaMaiUWHV++SVVIpPYlZYtLJeM8CeoaS4ZScGWoYn",
+	"JosaZeP4XnFQdN8VSsF5ZGmssAOuNtz+lh8a1J+nENMUkixkwkqTUFj/JuhCExJsOCQ8nJwLy3kjk903",
+	"Jl8ahqZCs6pYL2SmiKnJ1LyU0jCFdBJGo6/giDC/dTRZj5Rc6nMgVyyZ0NhxngmzQSA2ZEkK6ZnBueCL",
+	"pdlNAtSgXy0u2IbnZlJGZBLL8BIDvz6XI1qh5bSMj5ewrK2hk8OHQZsVbq1vkLDOsLa3DBBQEOCM+BWP",
+	"MhoXDF7IE4IrRTqXegdsePJDX3P7LprQHYzhbczUXdfnF4/8H/u+VQuK6d9ZKIVc8PDzhazzhWwLovaZ",
+	"wq+L1uMni/1QtqMbULlwoe72sdlanmQi0vzaggRRjjxD94RO4BAJwwifKFZw8ogAOgQ5I1cSyoCMioXI",
+	"tJJgcZj48qnT/1NCCbqLEK/dGFZHw0e5lbqia5JKzIPKkit+JZMAvmWDxngfXtJ0TiYsliuf5pyxtKw2",
+	"rwlU8VkOfpaDd0YO5heiuwI20O4bMOmr7hbsKgZ6eAGucesPOreE8eN8nJmLKiL3Y+eLNEeNRQzFaSFv",
+	"lJwPTMbC+UDfbc6dwDgf7JNxnQDHZCbtVR4oUQvBaRbHwblwdyhTBuMgnH1XXAeYAGnyIKOPh8enZVyu",
+	"3MFhxXECcvy0gDpyLjYDjPhhSXzS2Jde/rHRR2oBsxMQWoET8P90ePiQPB6Sg0NydEz6oEGXXMg7BSr5",
+	"rJI+q6Q7qZLuIgJOB0Pb4eB01kv97Ot7NE1pOF9sLKF8nedrAtqzFtyxJhT0cubO4//+j/9fIRonVIlD",
+	"CmY//JtT4jPsicrCuXWx+jHfoPqxsJbPqW83hpTTE5dmMzSOOzIsI/NlxsVKGh86euv19uCVrmEKNk/T",
+	"PVQMohn2NXlmNwj5Uvard1coG9TZoS16n/KYWbW1pEotZZLu/7qcgWTjs3k6ODk4OBp21mTsIMcFsGHi",
+	"kQoBKyimExD1r8x3wPsZcWp1Dl/QGbv365LNjNrhVywaqTk9vP9gcDJ4MDwaHlF2eDh5/PjRowcHk5Ad",
+	"TQ4fTY+OGAsPJuzh/Uf08OAofPQgfHwUDh8+iCbs8fT+/UfhwUH48P4hKBeheMqvQIIOhEwW4JN1n3g8",
+	"ffQgGj46ePToOHwYPbj/mB5OGaXD8P59Gg0P7tOjyfR4ejA5nAwnjw4Pw+jgfvQgPLg/GU6HQzp8BPUH",
+	"v7HByTEUYASDdJ4tJgKK/jG4t0FnuTPJlrGkUU/Ug1zRBYMVj6C29cFweM3qQMdUt14dmEvgZmAbrgg+",
+	"xwC92eNCKgryj3fR8veAgtA4WYE8iqlKyZImsKaxZkrjSjIlYZAjAT048X+ThF8xZYoh8LoUg5RH9AiU",
+	"6kbUBNgzIcW6v5Nz8cdXz74LyKsX34Gb6Rc2eUWA9VRAXj39FgNxP706CshPx2cBeTmbBeSXsz8H+smf",
+	"4Mezn15jdQPevOglEzYQCCpHT0jLAFPJBkFX07TxXOhVfqHIE5zc3tv1kgGyBaGzhLF98hymAiNDRDph",
+	"e0xoQY/hTj15reVfvfjuhGRL6Ahp4BPM9cxdUwMSMQh7wbf5gp0Lg+uzYAnFWg1GuEAX3OLUXmunplDP",
+	"FJBh5FtrrHFFKI1t2HzfLkf/gYkwWS8B/AQNj5TEnGHhwxlJ2JLRNPcBQj7MmJsau0IQa+8Hth67Xpfw",
+	"mDlQ50w00V+s8bRNNY2NhNRVwTEC3ACZFEs3O9pJp5UQZ9OtGo/CWGmwLJjCnJoaHrsGffs+sjOF2gTD",
+	"0KmUJKbJjJEvD4ZD8hP/JjDUSQ7v4z/1AizdG/6wfgr5lZ7owX0zgzW2cJpAQoPekGKTptJn2WKZrgNs",
+	"aIgT1UopcN1sYQqumyF4fuEWEBQmzAVZ8vcsNrDxOMqcImz42JBMcC6qrT2thCrvXY0UTC2KzLAHKo6v",
+	"F2FLPPTR2GFRh0CFB1a+hMzvrtCP5VLyZqOuAM+t+f+ePos9NHBKNg8Ac54M/q9XT7/dO4Ae1l1tiZJO",
+	"WyZ6mampOsNBfcloTuwGtrSpIpggpwkLMVrT0NBG6lBFgEvqa8+6NdfLMWpfKNk51YWP0e6x9wM6UcCP",
+	"K8MJhZo6bjoJTtblvJ78YkZjLCFxfTOcSWVmYJCzzYiey0FufTXAqRakMUdhDLBtc/aeamW3oPFJURJo",
+	"MqXQ9cII2RU2w9cKMwLy7lzQW3RkvbPXESCmfBkSEBtuJCL92ez/bPZvbfb3t/C9vi5jXX/KQejiTcLr",
+	"GcNFOoOg2z1iQd/vTUDDHQzvPx4+OHj4oFZUvbX/7N7vBel/zdg12CLCYVpWYG8V83c9KFkE13NjfBZj",
+	"n8XYRxZj0AS9SNF3wmnf5uKAOLK1ytDdjf3WS0u5O54OL3pLaa7gYl3SdF6AiisKukHVhuoDotcc0Ybu",
+	"HubqrFK6VtUwsbnom+weE4joEjcu3CbB32Fq8A2YQEovmet3BkFzvK15Y8kNkeTrXM12HUiuSsAAq7IP",
+	"B1v5Ez9CW4sWY+cOBvZajZcnpnFoCrfZCYsDpETMjbfqorPg2J3Ncq9wYn7Yl7x+x5VkgAcUmOg1RitN",
+	"v/t9cjQ8diFCvdU1a2ZOld+VJVirCaRZetggCgqOVPglYjFLGUiBBw6bwM7awIM0dJOK5Epc090C29JJ",
+	"IE97PPpCClaUFZ3ZbxlNy9zXqVYvi7i893X/F9HC+rpcK6eF+2SdMuWvKG4czt8DyiyzxP0IU7MH+6k8",
+	"dByv6Fp55lBfgHUtPeVqKTVvovDyjjfO2Wkc2N72xhW16Rv9ZNXh8MFdPN5rH2STICmfrD0PZJU6kiPA",
+	"5GFURvP2xp3X8zg+qO4m1HcuY8orWqrLIiq+eIpOztu0QJ8agbW90blDoLFPwwjdnf6MubhU12mC8clY",
+	"7d7w6Lc2ymOiV1DpB8oc2MGEvsYqCcfGugH5AQhpcsmEATbJZ2rMB67IMkuWUjGSiZTHmrXZ+yVPoMpY",
+	"kAmb03iqh1x5QPoxRAOhzkyxDchnpzCuiFQeMitMhVctjAW9ZHnLIcUgakjFGooBLdyaNlrgSeXCP6YN",
+	"7fF2Foy7vLiLPq7bWjJmSxuK9XLm/5GLy8F1GuHjgWAOJ7yzxY1CT6JPfVhPN5ahEa/r475xfdTXEQyy",
+	"RF+Z5mm6VCf37tEl3zeD7v8f9v5tx40kSxOFX8VAzA9JMx6Mk6SUGBgMIpUndadSGkmV+qcmapNGdyNp",
+	"FU4zwsydFEcooC9mgN5zO1f7CRq9b/oh6iWqbvtJNtZaZn4gnQyeDxIL6E5FBOlubm7rW+dvadMFqEA5",
+	"P7/94+tb+F94++o2/9+q+zBLLcK9bti9EANXS2BFaAT+a+RSmyg7u1Y0t0RNTA2jQkR4+BJ9L+bGYMvD",
+	"+GGjN+m/FIJfszwYx614fXXhEr9sJCNKGvZkt4eSiRI2KVKu2dlmLk0hK76kGD8Qvv2YPcXJ1TgoVyMp",
+	"vJiTs3FyNr55Z+OW2T4YOAMZJqkRRaPu5HHsxOPIBxt8oy4HMRAixz+VlIRcPcq1rufIQZvZIuu890M+",
+	"vH1HRWGPX16wiCCaOel5Qto+M7unUjrygbQEso3nCQgxnYLwH3ciHHI3dsLnMBfNObj5AhvIOQSrVY6d",
+	"Es2nRPMx18scZwpJdaSvFeaEHlggTJV0+TDSDE52kD1Cgs1vVhO9Lvh6SAWR0OgWzx3m2Zg6BY11446e",
+	"0zOopZB5ica/+MEzqJymtNb1RVFhzc2PTyifhdSKltEelcqKUalsmOn3AlS9ZYnOBxKJ2IpVojO/w7k+",
+	"pb3XxSzYxnJWgvV5hCFYYQy6XptAqJCbaPagr0k7jhLLBplbUisCF7KJsKiwTeakwlElpMIHqtt6kuW+",
+	"8ZuJZgMjVcIetyZ8Y/hke+yHZrTqjPKVkSBOtTvFGY2+obiZY+Ok/gc/Q9KXcOc2KN6MmAjDWHDj6RA/",
+	"vH33iA48HzcK0OAqY7LJAjkzg5tgmuXXTXSnpEvev9IuKobPyI2gZlQGq5phTLvOIYddiklrU4H8k8wI",
+	"2qISK/VjrlhPp6Zsd2O/p1tSrLvwkvC7SPuIXKKOvG+BDhj/osasx4cCmU7zd01g2cKLN5VOmn5hrUKI",
+	"LxKld83zLg7s3anm9nlfaJZ/xU300Mivt53p03TDOBvE3CYypD8swYoNdlpl32stNC8uCqX/7kf+fCu8",
+	"2Ns07hedpwzXw3O4nMkJG990gjZ3HXQ00TRdiuzg6mJ1soOp4zXJprxSWC7Dt43E10I69gehmWAts+JX",
+	"BWaFfFP96vNp1CY6uF5UsDepi5CgVRaQNZv5tFifYIl8x2ElL0Ile+zukdAcSzcwcqjvMemJy3gSZKOx",
+	"59ZiTpuaKJ8PY+basYnLE3wdKHxNQchrfOZjbmEh0Kk0hPHhJkiLZ0DOCrbvuX+nM0zgt1NGL8ot2sLa",
+	"Cj8zm9Bjirxlw6Qtk2fhHa39xN+yNn/L5qhM4KQ0lwGshYFnSVTLnPt8SHLuVdh+GnVFVFuPPKPyPO6a",
+	"R2O2vUI1RfTQmCwotPcCXhyIybICaDkHcfvhw5n2VDboBNYTTJA9gCOIcowumh8bEGvr7K4hsv47inZX",
+	"KZKXe5EnHGVVX0uG4tzerG8h7TkmN1dsV5XQ93T1bZSPnQzA/RmAhxjhnGPSoZ7wPhO6SJux5QhZ9oiK",
+	"pfx6FhuNkdoo0S6nsTqwwdMdPa79CmrAlR8U6MHDWCoZnpDthGzHjGzvKcrDN+agijNuDFddMZ92FIOI",
+	"qTFE5CWQjUpp1hIqQoLa1i65RV9xI26Lqz4uBxWnd27ZN/UTQulmCzGKfqyk9WSPAeKeUP9nwh4TV6eP",
+	"LU4+wJMZ66xg/9wi2ydqfJs0sxFntjmScZwRjRZOPJGk2p4c4Kdrwepg7G/mi5x+EYbxVCXsH3kkeYJk",
+	"1htEbP6CapcwxLwoZl88w8Ihopsu8VAvCcFrufUT8rtzh74n48gINXMsIRv1tCPsh7dKvj1+K2B66JKN",
+	"RfB1Fzy0nMSPKnLD7QrI7SyjCCyjnh8/DH9oi65UluYGUhE2iZGPT9LpfmQZyBIVvfT0CEsvhRmKiiGA",
+	"fvafvaFerIhxP7VeapWV3rABh9VZ9rhF/2ralussU3r0BNtZGMdLnvlL5jMMcv+fiDsj30Tml9LhQ50a",
+	"mpfojOBm9m0/LrFBVjVnNh0IM5QAwUilyIwYSjFaNX0zh+XRJbJllI21K/aTuSvC0esK9rildNLkTXym",
+	"1pMgs+apk6+wG5gJgkdij1uwY02/Y6VnJvMVLkR3w3evpOr6zeukibuaC0BPHKNH1n81nyMJUuPa93Py",
+	"ehrGo01pSmSV7wHbNAEM+x1gN09JLAT2FTi7KkRuc2rbSVluW1mu+NKrp5rRMxx1Ls7r3xkeDg3fJNXL",
+	"S2hQrXBXn2g27QCdfyn81NzI0LOqkqRpoFtzvstJiI9IiLFEuvT2DyPsMM8udiO5FhbKA+FOK620qhK9",
+	"JO27bCN7GHr2WsG/y42b5b/84nj4yVPAqfk3WasXMrHzdixYe4xREhlVFN07mgjGY/j4mJVG5GQTfOBj",
+	"YaztyqX5axuuR1+f/7uW2wyRnxTcMSm4gwyqz7U6qRtiSr3lNZwVbRG5wlvW6tRwrBOhhLXzeyMeHNvo",
+	"4jc4Ao7pTqmILXDE7TgYEkM8I53GEcVT2sLKSGR8PPhJmpWLG0UcIo2ifw+XE24igxhjD4IL5lBUI1U8",
+	"xIY3JXHQyNRm1tktQ6CSWrkuLIEUHj5doA3zUwl9IKEvrZWqW181XQC2dnG395aqg031qtG//wy93FPi",
+	"icXZmbUGgk+TT/gIhKkEDXTJv/wp+3qzo00T3nXpOvlMxMkLWD1w6mPmMMHFQaG4yRWI4Dt9/JPufKTs",
+	"JxKFUpGnTWQcs5iH9/bQZssuCyg4t3N++i4WURekmHhOE2ETjJhaDMVKY5MtpfAqmnIwiefXfFzJO5pS",
+	"uvXaUn+bWlDLbrn4XED/Xi1F+6VlNtQDMWsR7m8Ljgl0h61JXzvwKX3ZFNMoH1Xrm7XEZ3zrUVNGcPD+",
+	"FOS7PnUZby+hJsSxhpEcyijFrv4F13pVHFFba9Q6BnkJkp6G74NZkuC6jAjlQJJj5RZGe90oQfXy41vX",
+	"S9rRa995ss7BxOxkXaHsNjv3RSvN48yhDa+LIk976JpJS92YLu3iWE1uc6impB0lJ+nRWJuH9+wxeKqR",
+	"4SMVMCM6qRVucIUYxWN0Y3sijtCVvlMcjK0uV9LiUXoCznTY8wPKi0OKLLUjDISiplXDY+uTRFiL29dk",
+	"2210BloxEzYUps3jiQ1w3fuhMAkxuzxuZf9utsetgBV+5kmW6bpTZN7SzMA8d6UN66bcRJKrnH2eEoo+",
+	"0ZUtoJQiq1JvLpmVDdPeXxKruAfTEOFJF4s7Byezzt7o1Fq+EGwuAHwvX4Lw4fdsPoQbEJCGhleDqkqE",
+	"GRjYkyYcZm88FwG0UwRQOifN7GFqOWzaHhjTxRNva8sC3xZTcCe9t129t+Sb/mrzbl6Vzs+7ZTinldcw",
+	"M9XpOqk3d6Fz0ekIKgSd5b38pA0RBuNxmC740Kraq/G8Ly2qOG2hee505oBbmuiKAwwjPsYRlshQG9XZ",
+	"J1BWdyq3o8FULqlMG+AsUzqwtsUSEceOAhbZJFiiR9xEFhfeYBzpWFFz8b6wrg2F6TSJ5RAfIR6z9phx",
+	"NhbWDVmlTy5ceDLL0frR7+9sj2sqeofth6CVNXGfKT1agvGAJ9X0niC0Z752ansNcs4/WRSdrhxKRg9o",
+	"yfxtr3yb4gFa9IsvX9YKJdPOskOrYJ52K3yF3hSGFBaDwckDA1b2LJMfRHyMlFfoDO7Q9ncBnWnbn4W6",
+	"L1iiD8gHWBEZv+RnbAN1CNXkKLmVenA9DCcbZrM2zMeeyKTkYLIy80Qcaw7gMBdWfSAiXZk0LyyzImNe",
+	"UBi7LDPQKuHhvNCwiMWgp5WwAeNRZIT1Tv9A6AGN80xSo1iid9rj4dd9Ih9Ym3zgK271WFntOGFUOoGl",
+	"fXjzIav00KnxxO2bzO1f53S1KG7YE4cRtRwFVsv98w48wpjo7HlHNEHkao3aa4pT9bVRFMZfqCCAxylc",
+	"7j9dXX3HXl6wyyt2/ZQ9e77ZSDKI9q4jyQ/nCDGc3NOjvPw+5Iq1hYuORoeWJJwVWv4guMFobkdiz4VK",
+	"+21hmPjMwyQeOzIFbbITT43EKZjyWGYgOvJznd3a+yzj7ybH845oYJm/iC3uiusvSbwO+S+77JFQTJz1",
+	"uYy92kLgokfNRwkqF7+F4wpu7b1U2XPTgAYf382kkTmdWRpICM9enx3phc/vN9K7EKA9BECLY8lMnFgW",
+	"Bg4xrnpSDusohyUPwNcabi3rmwd6HTIEmaNg1gu2ojWNIQX41xZbG7JH2VNA4SS8exZePwaWTsFBhBke",
+	"tv18f8MigngY0YZ8qdXBBifmW5oIv8D490WL7K8Yx0Il+phU3eXmu69sfW16uHtB6F1dpxNgpWvLO0cb",
+	"He5+wtWvAFcPsap+ASPnlWMTeBhbN2HU7LNpaleIfOzNUusC9qlJ6gTtJ2g/AGj3XVMuXjavWWo9qI+k",
+	"BchJjVikx6HhqoWEAmsyoJ9ire/9gK4BN4kShiVa37s/i88DbZIbNsIhotg8YwMQ9VFP93GsOdb2dI1O",
+	"VY6dS2TDqtNcPxQe7JTp2nymC9shkAFS2lL91oxVTFboLKmaN0VgFsJthlIAGLS5lTbPH6/Tz7pcydJ3",
+	"D9RnXDzLRjuCtODUqa5ogogM8G4RdpWIz/CmFrzn88sVy6QuiJKcKtSbi1d1rJfKysV319msAiLO4zHz",
+	"lZL0aRG5QVY+wVUA6Pe+uv84iqT8IMXZ+uA2jgspbq+bAl/kybQCTCLAi3ZZ2vA6EiqRyfiH7BFOyH+q",
+	"cdhpW1xm4ZIw2CZumf/M9eUSpvxVThzsL3J5dvGUKAjgD1J1my67XGvUfn79G+wjpmkBHtnF5dU1e4o2",
+	"9UoWv9v4QT7qd5dUlpOyfKBFDYU6WelWzKIC/BxhWQNgymRhQ0+PxDArVxikKkxSOAp19sE77N6xzZ7e",
+	"URkrgYjd8ONhW9kHWr7hi47nLmkgsbZiPBCsBQtsZZ1ofIxDz3Fw0RRhI1ek4sb57KCAxj7iXOJiUQPN",
+	"/sSBl4VIz6wyh8mzvtd6hznAtRkwmsSVlSHhuBrHTpph+cDOlGCcKhrUtJ7ZWnFDhtTnX/w/t1feUAGC",
+	"hzv84STDG5Xhj+UB/kdV2bC0QB5IS0W+1oqcWkHct1TmkJGh6w5aYoG3OcG7pWPvyBiQqEB2nKQjJ0NF",
+	"im2dKgkw/uDsW7LhQq7AhmuL5ay75Yor1rf5Nl1lMYFp15cO09Zw2Q6u1OIE7buG9iOvrVgK3TdjXp0j",
+	"3I33VGqxO70wczplyONYGAwfWOHcfH9jJhMr4s4mFcBEnQbqGpHVaixcf4EvbXOoHmxgEPgJVQ8BVatp",
+	"grB5evJDy6wnw+urE143ar+j+O0Jr/dXGLdntD6e0ri9A/OpRu6kPU42+QaK4ioQfov1cZ1UhbBrPD6L",
+	"ZKcjwzRO5EO1csSWtU3q38ryh5+ytd5aK6w9xhIIjivfRQ1E4U61oFa88bc21NMRxjvuchF3akFpd2bC",
+	"0zYhP0yTpu50mpHuc6lovrH/nadSv15CAQAI4/csbVO/nyrcHdWtNWqXBIMm/8mIvgD0p9949nwsuxP5",
+	"p2C3aBhGowYqZsTje/rrdQ01KpK/Nt3C1yrA3mXxRRWS7LoAg+YkLFJ4kWM04yXgO4rii9s4ZlZ+zgY4",
+	"WBwA4YXyJlMagCHZEIf8I7bOWhPHrMVQ9P3g0DQ5052On0laPfbCioRqIGzCE2kTGRJTUaJpIkZqQB3t",
+	"dlAnUSROkALPqKCoOrD7HXJZBao7xp+1xH2bgzFPCucrVDjrHLavta6DdNh8hopK7bW1ko4Z/sz5l/ze",
+	"2yvxmIHSaw4wO6HJCU0eRBMcvVg8dAcR9Jht4zrWjBXA4UDmgxZXWzXlsgg3u6TtXBAA9zoidHd7d/yB",
+	"/c1Y/qfg/knJnpTsukr2EPMKc0xw12RfqWO3mFL4s06NEuOZJrYjVIC7G5oXIZj7zi6zCf9At/xVdI8s",
+	"hzDQVsJvt5w/8LepBbWz7N+n/slNYXskBtwkhXTts7PLS0rXZn8amHx+QV8rtJHAYJlK5OIvBzHHUc6v",
+	"tOL3uGmL6oWntaDW1xFuY4rS4N83aJzV8sG6sMg3v76mXw1CusubXy9eut+4RX/P+/xe7zgNkEPAgXZf",
+	"4mwi0cWxOoWEgEfYI8kAFBALQd9mz3WD/0KG5Uos2004Hr+qhETCas7wSMKOkxymuCzUVACoQx7jOnhf",
+	"REGhsr4Uxg+8DvPfcA2VWOnprzor1p+fyr1G+HcBUCXQWREyVpD2I22sPKmMjaiM5c/LqS2TA1xPGOtb",
+	"i+G7659/iUV3e8H6EswebmngSegPSOiJKa57dOTUywrvYcTYaacrAsSEC189P/U6huCmmyfRkJ1EoauL",
+	"2kq+1jG2TZ5w+IBw+NgJrZfB4zWNp30m+rYN4Eee2tsEvp8SeidVcFIFR0uAPa0ItpiYQxNv+6pgbu+7",
+	"g073zKAVmFCRvWFiKMw46UnVpdQRqEo0nmXC+noorCcjsakZyqE2ATN6BDAO/0GXHxNdRnalorySm8EI",
+	"346IVuVO/QRKIQGcx0tjiMAVmrPrixfTN4G3AEujtbZFrEc4Wf+W4UR1Hvt5iJHhI/ipwxxbMtzBBZWt",
+	"jMSdwvH+Dea5hq3fBZ19xtGMG8FSFQnDRnzMeJdLZRPYB450tEN9LyKqXu8JaWBLhQS5YtzeE2lLJGKR",
+	"uCh0V+uozt7ire6UV13IMlB61EeWIWu9RU3J2mmSMQkSTTNsRSvh96IVOLJzmTgKGz0UBnwdqZAjHTQe",
+	"a3nl18Jwe08wJ/v+sd1S8JHhDASs5dfSdB9t5fvzyNYZFg/hy3pk7xTIrr+0UCAxdMVH1t+JNqCVKjz5",
+	"rUlN717OrIRBJY0O9x/nKrpTtI0B49ku4pBLR6NDc7uFERSFogQEvxfKbzQ+etsIfg/XTWdaDxUD2HGp",
+	"ORyMj86CeJ9vTjKSoQBpcdmSGgClOwjL6O7J01NrXAN03gtMZ+O0iD8trHXewAYvkyhY0kCZZWgUeROi",
+	"lC4hFt6Gq8VNB3GJg+jhxC9qHnAqCtreG0TpKLytoJaqSDdTlcg426anZxeXhW1a7o1WmRD4h+gwjQfS",
+	"2RPGAy44hyKpEs24IjXiwNXyvpimav/BH6gVjYfzgRE4XGB/RsRvmowEcL7QnY7qrBXJTkcYoUJhW6gl",
+	"y1qLtFWucyyjL7iBxm2d9BwkNyZVYlEX3qkkL23BmTD4HkAF6Rj1LqnHOmuFWnViGSZuOaMC7ZqV/UE8",
+	"vlM2ARWOWr89xv+6gSIufSFQI2S8bPdikNTZp6zJjTiE+nxMQ4aFcFYSR/J6dwDgDn55SmOKPVeCd2pB",
+	"LVih+pjXfEQg97Dyq9Jh7jCRXO4z1b0CVi2HOu/oSd/TArejT/yJw81zI5KSkW72dGoFmp4A3il8Gi1x",
+	"V0FBYRFXvVA4+NnXbgo2KpWD2p4coMXGEh3xcR03vyCCuIJMdwFe8T6PUj/vo9aoYXlH042H8jf1H9Qp",
+	"hZMKF8jGKF2yqyt2fV24FGkKXMFK2jL/Vu6abs7+WOmYVOkoFPyRTuMIXJoIn3nneucTDUEi2KPFRHqD",
+	"6mU27cSP6II5vFUlWsqSL4nQBH/3QJ+XITpY89/uNwB2aUYT4CC5jGhpZHFAciDvFBghStTZH/C/NP8D",
+	"5Mbpjxb9vcmTVmUB6+qFqxWgGUubvKHNOg3/WHv4x+ZqRU/2/Kbs+bVKOglH91rNORs6R9yWYMhbVDMg",
+	"9BimKRFun3/B/+KHjB7NxvFPKPijUoCvaHiwEMzWjgFUzsN7DRfD67jg3WToSEQBi0Un8WFA1hYhT62A",
+	"f0ZakEHawd9TJG7C1tEjFXhvgj3mRTMnv8UTNHb7nOz13Px/zIvhP4pdgrX1BGOEelQgpijZ7HcKjHYA",
+	"fmeBA7KLCGtNMf4+Y7bUStoEVg6rnatR3sObOyqlYoTVqQnFljWKvw3ok+zfCw8RBIEgI0Va5r8eUAWx",
+	"C5rC6UBJZ4nhMp6xvsIy8jX2+edfheomvVrj+cU2FVyHTHGUxNLovolUmx/Z97xzGV12LvjZdfsiPHsa",
+	"Pvvu7GV0Ic4uOs87F53L8IpfkvpxD9Wo2YEIZUeGTexpKvxtUZ0TfbcJ7fFejw5VgXjbO5IRTRiVYQ/O",
+	"1yEpkOBLVcbf64ddtkLDrWerog8DEcdSdW3A6NfECIRfcoqCPF8lynOcChTNu+pVKwT6f8OHOpn+p7l/",
+	"++lb6/C+jMdN91x/+7e//++//cvf/+ff/7kWFKM6jdrf/9ff/gX+72//hn9btJ7hMp/vrXgih6JJr6gW",
+	"1GKuuimAb6PGzao8pe5qjdqt4e0dt5tNSPHhT/xztGiEiUfDN6cYjyW3AeOMjhCzDurpV33h27H6gDa8",
+	"KxrokeAAwKyaCax0nPzd0abOJicIZq6IYhrxy0rVjQVdXVrGWSuXhtZOeeUUEzhcxmeRuRrjsma1m02c",
+	"yr0G4lcElwUBoyz7q4rtkTaPfdu4veK7PjV+8ZIS2FrLF2qY8y/wn+11fE0j3eHWmJ7EdUPi+rEn/NE9",
+	"rp6txeXuMLq13DorfH8n1cfQrzXXglque2ttu2rTLVxKYwDvNos4Lj+heMqDOcZOrhO0bghaj70LazGE",
+	"Xc+S2Wf71fYR+cgbsDYG0acurBOMn2B8Lx1URRDfYu8UpSRnuaXvBcBiiOl7+CAW/bp8fmcSvEJuBUsE",
+	"7zOt4vENUzoTXBYLbpRlPT1ifTA7yc3lVLa7hWzTjHKADy4T+5tLxJ6STZtONmFlQKGcvMeHvouJUkyY",
+	"ccLfYtoJk1AzVshDwKeDTy5R/6hNDFcUPoPfNO3YJqJfa9T6smu4SprDNFbC8LaMARYCLGyWkVBUIiDi",
+	"TtMI8FroEgsoigUXeU1ctsrKRA4RkWoKTCAsfpN0e7rD1dnVxY5TR0WBPNxBRb6Ag/kCjqNIGIGpXHjv",
+	"LNR9YfMuDDildfappzE/1JEqsgyjAsyUUR9TRlmJwA1autipkmDzaTbt3/ELqhlaYbPJomL7BjxJXo0G",
+	"OJ9XxyHS4KfgUE8MJarQEnS/4rHca+JoK+BSIfUrCewhZoy+cTBe5TV+y0N8Ssi+vSwQrOT8C/xn3SxQ",
+	"QAU7SlSW31pRCWpdkUwg2p7c35N0bkQ6MQgmDqe198FxOEuI2YEkfWidVSFGEuItJX0+OsOMgooN8JxI",
+	"8tEQ4yrKe1V1NtmxHGPscUsO1wyeh2k7aHF2Bjrv61lHm07/lMDBjzbB1zOUYlQcPf787OKytqJrcnAJ",
+	"oROUbgRKj2z0SZbjWRBR1zNUzoXaW45n6wBc6TPPRlOfs5mJqmNffSkTy9qiK5UCL1mbVcFWqGgzSLvb",
+	"LA7uVhF2n60Muz+q6AS6J9DdN+j+qKKtIa4RMR5T25OD2XkYx+4mbSEmicQqIxe+yxJESU/064xaPnSH",
+	"iCxYqmJhLWtRQP0/Yxy+xbi9ty6Lk4XrUXh32QH0vvT8p4zMVtt/FknGLN0CtEiW5tSTNK1LaLCgIznc",
+	"sCLg3+VZ/gE3brSmkQBoONIQNtCsNbKQgGu4HOXDLlNLRWTZdWop5yZaKL9kJkDQq5ZfcoqjA8stwcZR",
+	"MakVZigsco01CoxK2bNhOsb29Ah1fpZ9kgres2BwSAuZIaShId6bZDSLc2se1SXVTQXZFbhxwQ5Z3uas",
+	"BOtxy/2riX8WUeuJL8uCxYCwUK0DeAKcOSFimRCxx60pwWpi71LrSdFBcJrQb0DfingobOBTWNKEMT46",
+	"iWv2h9yRKKeuZiSuiod+v4mrKXhbAo6WRpaVQOEQ01cnpbAxJ6QkCl9piqugZ+bnuUwZF2YpmDVyXCUd",
+	"dv6l+OP2Op8m4G5PUYGT0O5MaIlqvfTSDyJ68IDB59JgC0rhYaTAJhZbEYmdkPEtpsTAkhsIPYiF54dH",
+	"wxGzZJQkc2VBBBkAIAvlylZuqaqKEGf969M2orR+ERsYn7Wejbfx9NsU+s1ApxUdt4NLvJ3Qfmdof4hx",
+	"4odMrixDtwDYb9bE2mO2bve6YrHs3UbxvZAB3Fjaryrptxl8P6qkX/GRDy7pdwL8E+DPAXzKDu4e7YfC",
+	"yM742wb8j3n5K8B02BPhvYiYTBos0mHap0gqzsGw2L1Lk6T4gJtkS+6AxClNsiPLCmOh1l18o3uF/xPA",
+	"ngD20AD2dxSL/WDs/kgODgRhj4f04BjN5m+A8eAE7idwnwfuxHZQSs3PYztYA+xtaIQA53x2nR0O9+aJ",
+	"sAnrSGMTX0mH2ahSY2yHh4k2S/Ah7LKo7vdi/emH/LGPq7yO3tcu6usKd6oFteKNTwTbG+S1AYmxbuYC",
+	"/LvWqEkVyaGMUh7XB72xlSGPmz3BY7RzYjEUcelDsC/E9vZJpxiT62iNoK9jTuhTM9LeYxk0uFPwmyt4",
+	"Y9kdM0BqEtFO3fHtRGPF+zK0hftOfrR8n4HRichqH7O7YdXaovrrOb71RJiBAfFopjY33vD32MJU4OXp",
+	"dNbg5ckO9cx3VK4d9z/RMLtuVwDONf3uxKhkdlnRVw1rh0sbUWoDYLaIw0dBINGaeOktNhKy27MMRMxm",
+	"A7xzQXBa0fpBQqSPH1n4SCii1AhbZ68TIhJ3F8dx1nogFI2pQBcAq/56RGwOv9OpAmBXocitY4z3aNWR",
+	"BsfNMFwhjdKeQ3rhFrhT4nLmwYHpDuNMiTQxPHZLCTK7AQebOrOC5pThqkFJeNQJsnmlmR2SoUTmJYEO",
+	"9IjhtQ0WSXLFCliDwS7Am1mlhNXStmca9WVVyA60xaIqYUmYXxMVj5bN/WQkfPNGwnon/1umM5lhcWyN",
+	"2CS3ac6/ZP/ePsVJVSnoTHV1yEyfJ7A7gd3GwQ5N4IIAHAdFzErQdRiVssXFVuRpisC4yzGBM8H53PlN",
+	"e8ps7Wy7Zvm1buSkc/T6SF/oms5ypxSzXH0s7/K1u97H3HzdgHNf8UIFp3a58gH3xU35bfvJiDllBudk",
+	"BAoNdk6qjgiJLAFUWYa3fRHJtL+2p+SE4bCIJnBNzQd2Izsqc6ez559aRjvm35rY7pNtc7JtFrJtrrZg",
+	"2xwbXRMJEeMYMiWQ3xh1yGz9vseylb0r9+MpWDluRX0a1nFScyc1tyUX/sjUnCvimeHCb3F6iRWAblg4",
+	"NLemJ0yNESrBZFqPY66v5VtWWruszPlQWPCRVeNIFYpt1+EgR11Qo5udam82pqYWhe6XKwNxiV3w+uwC",
+	"mQgTnqQWbDjFQziAXEmizjM8BBsw+4AeCLXrySOZJO66gCTsyTgyQs2uIclhjdrdabuofAC/HTA9FIYl",
+	"sjTg75W78KHVkXxyBQiYyYE1guRhxodMEBLMnh6xDjfZ00pbZz+qyNLXHIAT55SbMRLxsU8RuaZ/7L/c",
+	"cXWHuyK8nK5gj1tKJ03exOdsPXmAxgku7dpHk7KaepQxQPn9wCftaoHUAY41Cjdz1NMTGzqrpCM/83st",
+	"49gEWKwg50daEvF1Yvfyr+9rzetn6mBeap+sFi/xNuGqNIeqjPzrJPRz+/T8S/7D9hicSpB0uH7+SQhn",
+	"CyE4WKiXD8VTnWtgYbp5KXE6jCSz3+GqoGpRTneaYZ6NFvuMQe9mq44/AL2OOXgKOp+U0SEqo0OMnM63",
+	"8DB4WqWQ5sZNcxW1pIWXyL6IpRIzzbm3ys3QlIrB7Q3Wxsi+CAjRjAgFfhaEDwducpswpRPRgE8KHvaY",
+	"EVanJhRsVK7gfGSZDfUAfNiBUAE6zXeq0M6APZPa0LgrreIxXQGQEjsp+3zM7pUe1dmt8gTUAKsjorcf",
+	"DIRyc7JoRxONiMu0CphUdyrUkbA39PERt8xy6YoqXAzArVsmVsSdOvvkP+jiigjiAetzcy8i1qLftup3",
+	"6k7tco71R/8SjyuGvPVGTurfXGZUNZwhmdV/2fwI2MCH4UQEyjrU/T63DRaC2KskgJNK9TlBTXwexDga",
+	"huLMlWv21y2tWyaij+DU559/Faqb9GqN5xdTaw/g76/ps88uglpfKvfTZfZZbgwfo/pLxjFm1bTp12Y8",
+	"NZ7/dq5D0U2DJ5qx4fiwshwKX8BA2lBkvKK46TorbnIrW0S3hX6GD64n0VMaayhMuxBgwsu+aF92nocX",
+	"4uzZVfT07JpftM9ehpfR2bPOReeq87z9Hb+8qAW1vu7jU9X6eugnbNL7druXGI6JR+/o4h8XXXkEK3fp",
+	"CDpk8GKnFGup6Ms9JnHnO5vXpznb3MoQ3qZfIh/I7Imvwgv+tN2+OruIrp+dXXeeXp3x61CcXXYu+MvO",
+	"BX8WoqWSPXHOzl9+7IIJtMIjX04/8lrxfg+Zu472l1RwpUf641CYMbY7+iktTo051gHSB4fWNLqc1ZEq",
+	"DKpv3yGcnYSQsMU0F0L2i70l002qqJbY4xYIbj1VkW7i6psjvEYz4mPbelJnky8OroYfZAgCFKzHEekc",
+	"NNqdGvGi7ZGZd6D3kDU0Ymh5O1cxa1q1qRnKoTaUJ+HMiI4whseTdzViqO+9keJ/mnQvy6kOpROX7sjS",
+	"HP5uuEafClG0ssadgu2gGyNDxtQ4vIIPm2iNbBpLzBelY/J9CTmOyzP92BNjpAUJdWqlsot7pG/g0f+g",
+	"Ir0Vh3SWY1msFI5SusRybDcLflZcohZw2/Q+H+lCzc5aMbD9hjSszp3BpZQFZuYAHwc9rbB6AEV39ptx",
+	"H0hVIuNsU56eXVyWNgU+o8TEvj37ePHCf2S5FzwrgooHP2B0txuURPBGUY4ykX2E5IKWjIiD8G3L6o1A",
+	"fkK/wZFmnB6woMV+8IfNqTCCmpWyFruJNT4Q8SsA61qRv3L2eebY0VFPxuJOWd0XpIJSFWFX/5hFYiBU",
+	"ZH2a3C3qjHGWFf8FjLOhtDKBf4Caa7iPdlLLYxZp4mBgiYhjuFXYWxzEYdnHjOA/qiIuOSoLJbu9hNme",
+	"7CQHE2Pkyo4cABDkNWqRCMHIjWCNYORb6guyRI3WlibpNSOOxaaXL1++PLu4pOBe/pfmwIhQUlCuNhbc",
+	"zA9KXl5llbBYceocxh8kj2NdC2ro4PvfvuF9Hul0cZ2BuO4rRRE1sFa0YwAycNoqujX06vDvItRK92UI",
+	"H1D4Vx7LRNKXf379G/wem7lwTfjbv/+vv/0L/N/f/u3v/8z+9m9//99/+5e//8+//3MN5X2QEjFZ07m3",
+	"bsQrRVYpDlakvXaxUrTQ3LzX25//eIaq8hr/4NXexLeusj/OctXEZ3hpk05bIS6bDWKcE3jNXtcKgdei",
+	"TB9J5LWsneYT0CFI9nkk1i1TNYLfn3Vjbu0ZzaCfXZv6qacxEgrOHoBsiWFOxjjgdYxWPxopqCaQQQdw",
+	"OWPJ8c2L8I1CyBIDn33BFaqKQpQzMVzGDdY6J69RDGFjW4B0LSwob8qoRYVnsj+jjvV7eMif4Rnfu0c8",
+	"jW7d/OjWPFZH7xN2OituRYdNlz6hsG2gOvpI311yTGu+ANvTaRzRrNi2ECpfTXsMEl9cFI9jSsZVr0UP",
+	"hYlSsau62uUjhNPa7rJs8S/u8zwl6VGLJ+D4VdFN+t7oFAwPqViqQJGHUqeW3IOetgOZ8Dgf5NwThvVF",
+	"5HYFr4O9FlEqJp7mRelpEFwmPvG8/IlplTK1J5uqzJ3Elp1H7OD+TQTwBm3gpM7Axbmic25Z2+h7UQzQ",
+	"veJ2C4G5Py2ndNA1eqhoiwpP86qtyhqtyReydqXWSSR3L5KrSt/RmHoPSu17SgQLJ68MP7t1qd1AOH2G",
+	"bOPlYpHsM6r+/bhcfwOgqLAiHTcZjsnjpxfXT+oM6+L/nNoER2O0PNGjt1tdMUGf8QSJHutTBBuZwVEd",
+	"EVmMIYM2rALQjiJEEeq+y7l9LIJNzhgiwf7TaRJqtLSy7a6tLP6v/BnbSkz6pAdOemAPegD5UvkDemCu",
+	"j48V9nYd4H2InSgSQxkK1uVon0XMOfGEhbrTiaUSjSw7jAPvpSkGeF3Yjxh0ucWwBk20j2P8JTLsGa4s",
+	"D+HWdfYjD3t3iqqqkKK39e7th48tgGbOWgOe9FpYNDIq5E0pSwnOcQuUQCtwceiM0dbVe+E41jTGEUwY",
+	"co5jFwgXcadxp1rluH4rYK2qSL97qJl/xyZl/GM+eKAVwOXzn+mTfdFvC0Ofhe2hf2FMnP5phA1T4aMj",
+	"U7+hq9BQWvyrFQbe2BnAHw8T2yrUqIHnG1GAxbbY49Z/6GMMsvUE9plqxdqulw0+6ivrXHHSnWqLnlQ0",
+	"1wqN9qGj8/WlggG8XM7gFaEDDls86mlQq+JzQn+E14OFar+5qJG0zPKhiFiqYmEtE3k6W1piUqYIM+Wg",
+	"QDF3smWNXcCqw2VsAzoFA43t/ZbK2LiFbXePcH51Dvc/z8PBrQZ7enHt6K/cPvnyQEyDSGuRAfrpxVP4",
+	"fy8DSnvkTM5pnGDdFoYb6DaP7lRbRxJOmTcj4DFIXB9hAIe1ZNRypF+cGTEQPGGWd0QA24Z7MJpVekfq",
+	"53tqr9lnB517XKqOsrVGzR2oWlBru4shtcL1ZZCF/xFossg+vggXnzeTdBR9kfQ0PPDIyCShYqhSIP8n",
+	"rhJeWyc+/mCk+6qGRnfSqzVqZUlHq8s/5sqPBHpQD7LyrD5XvCvQupp133O3yRkIlRbi8KS6lTt/PaWx",
+	"Tg1UmWT9+1vmOEW/X1Bb45lcpsPxYmMnbqlcTtZuV9KtC9SlX068jAVvmNejfVlqoTMyOH8ph7mWfD9V",
+	"NlShiAjZ/8jCDXysPq/AzvVBbfdZEjpZxGSPhUdSdTOQzQh7V0uYhNxEuGIdD8VWTKqftAF1iGrThlyR",
+	"BWIi5krLaTE3VLueWsFiwYeoH8DKKqVN6qSPvHnjm7RDHbmSMon2PhZUuTLwICvM0vgmPZsk3bWqVxt3",
+	"4n0BI19x47uVVtIXCQYoG7VPH15d1t/89P7nn//4w09v/vjx03+9+vUff/vt089X1x/fvf3+v/3/f3x6",
+	"/Ye3v1//8vb5D3989w//9dOP/+36xze/f/z57TKzfMvr/oj3PqQem5XT4NxES1XsLpcTn5k09qnflV/B",
+	"LzqOhJlVeUSSgOalZT330Q13wICIVxa/fkL+FlwCWpnS/peSK2aiWSG5uYhiRax5NJ8UCIeZ+KYTW6if",
+	"0R2yAzGqNepp7DoB0xE/GDj+hjjOxoQ1fJUIXZK8HWyNkX2Zmc0f3r4DKOloE4J12Rpxo6TqtqhcyH3i",
+	"kQWPDp6FdwW2rbTgVq28eJOuKTG/G/ZEVGfvy/0zlgam3GTp4XaaOPeQ1ke1mXFUJD66Uw83rczqRnmV",
+	"bfdxJYFhzVtO/8ItakHtzP0XPx7UzvC/C2eA8fxgZRiYmPCjTTgWwlStJbXC7K9XA09nrXH1LKBnb1xd",
+	"1p9la3vDjeR9zl5bC+4DnqNa46L+4jnVscBnnFjUguxJForNXdbWyzr6Q7xzNiAvPLPpgDABj7YJfHik",
+	"zb3IDmZF3Go7GUZElpl4+iEdCDOUVpsc/LLCevKtDLNCELC6Nr9O4WNB4dlADxCrlyDcBfNNm3vm+ZBy",
+	"zi+lEaT1SFk2FknAnGkF1zc6Fv5SI/qK4H26KjcAriDnk82H0rqBjoXZU/ADwGTWhshjrcSSvHEYe/kk",
+	"kx5r3YbgGjcwOHMe2mErYK2igH0+UxEIWYtq8inywpkdwBGxPSESDHoYPbI44MqH9mxiBO9jIAOf0iZa",
+	"R2SliztFDTs3cCH8HF0Z46UYUfT9AD5LQvGrzwN4Emxl8AmWFj0Q1Qi1JAFuMwHEbdXZM4zqUEpH36k+",
+	"V2N3FctMquYpkVMV0bJVRKXwf1A7K/2kUtAXqG/8vzo6jvUoHfi8Q1A7m/zVKoVJ040snpWLDh38JeYJ",
+	"hQuqdJZbticArNBc8IEzT3i20PrIFkLnTVrmyiRnbLz/41RFkrsHWKDg48FJ9SEj96VZt8e7Eq2/7jBH",
+	"4FpZm5Vz2i+3gMIX5++BNyD0SM18Bfi3Ze2GRW6ata9V3XXChVv/3sgLl3UW+GJ6qRZocs27X3RnY7tQ",
+	"mF6ESmqydo/Uk+6Q4iLl6ZQasVbOIqfsU/v3MtV8noePszDW4T0yoZpUMcB0UK1uYrGLYqAujphWDcat",
+	"lV0FghyQw8O8iROwQcwVaEcAkbN04LvIKPVGegt8ysOoBVwhYtB28xisUElzuqR+kYz0JMLmH7y8WiV1",
+	"jalwB+kUKniFf336zKW0m75D0NYaF1mWe94SM+lf0NaGN+IuixYS3qc0nKMnu70p8mUFkhQXa9hHPL5v",
+	"SkV17MgGza0V1vZpexfgFNlaHSJYJM4bCEonbKiiOqzncz8maLBnutORoYh0mMLC6wVLrR/X8b9IfJjd",
+	"t4I4n/cFhhtdhrRwicBbzSKO0bYTnxM8Vg6W2lJRn80UMNWqrMqScNS+3NVkdFdr3C3w4p9e3tX+cqdK",
+	"0jrtJcG+udBp5Zq81Vteh4wCOtIBvfM7tYggBMXTH8BLeXB5GNLlYDy7kI+L8uoOC3Wc9hWmYO0NNXCh",
+	"p/BnLZXL3960AofR9DpMqtwLg9eRxrzikXfqS87xI0kXOaPI1T0tUPwGvyMDfv0S1lkR+lsWGd5JGq6e",
+	"xPVE4MRf1CbS3mepcngBZMo4xeQYX3zBgzdH6+yTi/kTLay/tsr8uHresZzza3k3KG/VQSqWrD+a7uw+",
+	"RD03FI/x/frgd8IOozbN84p0s5b395sTYT267Air7MFbGLM+0cJylUUPOegRG/iEPWc2c7s9Dc4Y7pzf",
+	"BPSrkZFo1Wcks1+RPbS/VPaqKrlqElS1XsmE4KPhQxFb8t7xyMTaJliaNeDw8mtL6YZN88kufucqTPle",
+	"dFN11DyoCF6V2cfvQX6dfVqNWYtSnuJNFqqMx7rTrA9WfAYA1Sj3aC53yqxWgKbo7mcWdIE9wfVpsuuL",
+	"F3n9yoiPfZlPNuqU2t6rRnJ3ReIkdecps5MBfMQGcLAmqmyqwvP64sW0pL0pOOdZUpxOeeFGh4JMc2aX",
+	"zsalvZDwY2l6hYlFsTkfjWJWJK7gjUWpYHCuGFdiRLlgy+7FIPG1Dz1pE23GdZYFWTI6vj6/Fz52kAfT",
+	"q2hn8CM9bhmOXqlmjuFYJQq3p+rcRUv7SS5Ws2Z8Mf/CZgzi+hnu83+qYhKogAH8XVY7/gkj9IicYL0S",
+	"g6Ls9pLakt4prntTpRWHARU7silekTDMEt7FjIhzKp2enRd760oJPG2LNxwGMVc0psJZE2hAzEyM3IZH",
+	"ODIIlL1WW86M0E1qQe0s+9f6Ldc+dF3x0masD/60mQC2O1EF+vxlMxd+a2BNSlDktTkwumsE9jlEVKkX",
+	"GT0YiKhqVw68+XoCdwZYd45pJk/pppVNY47cnO5YFE3OWlDrah4vui6xDMnVNcioOwwLs2JlRl7+ynYd",
+	"6CSE2UfxQ7Mj4xnmFbYgOHmg4UeHZWhVhrJKJg+8UMftiwGuoMzlznjXCBGBIyiTOVbQvOgNvbm9xnA2",
+	"IJBLyswKZ3t/4Rr3hr7W+TWzbazbKGJcORGmNjKUAq9J17K5zr/QPx6cTTPXwnKBlUyIDrCh9aTu1gpr",
+	"zJa+Q/VY5mhECjh4kToQVVg5hCVbYcUUlkxw157AUh3q+EQzAygnIm1WlIRBZESgOnut/D4OvZqm5g35",
+	"WURYMt3BrhEkSg91nypaZNJw9niA4wexj5b67f14URn2Jit1mRXCkpKvs2n7AMMh3jDoSEEDEnEh2wqS",
+	"rGo0bDpUgtSqZby6LFEYvOPWYgUit/c4GdsUAQRdmZXs3D0FTo4WjObGUGbj0aIqfTAweojh+hmK/FWs",
+	"bWqEpYIjqpPCmmB/6n32Nx8FnJ2YIM+6+HZRu0zwJVvcqTp1Sxx3rkh75ZDH3FpJf7jygs2vg1wuAuPr",
+	"Xip0B0k84ISiY9mUCtRnrlYLxNupkomfLtAThlkscwDl+JvkfTHOSE6aIQ418W1sBr7ZkaLQibgEd0rJ",
+	"8Mu+vo9IhzsO+4h1zOqB4wlOPBIR48yKUKtoeurDQQY7Wj4xnBWaNAqtGpTSw5wxFbL44Tl0+Fr4l1ad",
+	"tQDTWw0fZyUfseX8Cvh7nhLNP+XbFKLin+nzt8zJA9KYeDXA2mPmDt6Z+3t9knw7//DE7L2p3NVKoRp3",
+	"9PZbcONS+EOZgFOIZNc2KUDJxBstch79oUh0hFwryN0x5GHqogurSOIeIzP+hVQaZLnB+VUGZ+y9b17i",
+	"+blc0347/5Jp242EZfKFHS/T2Lepp4ONieGhppXnTBc+dH1eHbHJha0qZpPL9dZGDD+MKO73Yk+ThXe0",
+	"RTOrpD1Ui7za2atpdOpsbquAL4eqvs6+H2e2mEs7ZVXFOKi9p53d8/jp1dWToFTHnI2Y+vD2HRXGe0LP",
+	"CcsJPOvIjZFC8jgHdY2soch9wo8lweFay3N4ug1Yz5zaN33nLaX98rCEDhPsCGNRmoxXs6J+8Hwl+whr",
+	"HSWAeyyZNIzo13l/azH0uFH76NyIP4sw+UbBjJH1ks0hdU2a6NlRw8RXBVz0rk+4dcKtLeHWezxgm4ct",
+	"4aMle+QZ/8noPmsNhIqk6jbdeloBa28FIW5pDvsjahf3gQ7WFjY58wETnHhOlyVIkYpxNXYEJEhmc7OW",
+	"dfMqdxWPCyQ+iThmvhV2Ge7xwlOXBfNU3LyyEYMKKztJK8JAFl6dnZ/7cbLKWfCwF+Ts0K4Hapm0W+Gu",
+	"x5V4swk3O0m85TeqBbXCbRdPvBVebVb1jKGq6pW4Py2YeAPTsIlf2VbeL6sCN7yDzWg+J4B9n6ARRLTt",
+	"EufCFMYsePeKK6UTZmMhBm6mMwqi0UhqDZBIO6+X6znbShgTX5O/6ItrPp+G139BG9nFt6REMtLmfvF4",
+	"KDYUohodGJCtZmpzxwJ/j5MR/NjHWqPW43kEtS31wI7DnrY6lNRKl5/7mc+YV4y4k7LzrGMmaIdYY11G",
+	"geOos36LjPdpO5a2R3Zuv0wp51N37oDW2a3rw+3zMdGmOe3UIJtZei0lItZPbcLaghnky3ycMc9zT3Lv",
+	"BiG0zp34t8C4dFdx1PV4nxGnmq+S0pvbFzetEfGAlw/RXjOIKyLe0jizLEasKJB7TD/m7/Nr7eifVz7m",
+	"2voVK3U8r22jnn8p1QNsIAtZXN7GRjYfoLHgradprfgy14r5p5ZJKZ4MkQlDpGyqepH4AIfAsjaP4vEN",
+	"s4nRqss6XCa9m1IO2DJFnORL2THXKyLk11Y8PwduDigdW1xlVYC+CHJbKqRveesGabA8nYll//Dh7W8M",
+	"6RsYllJjpb0bPT3TjJpnIN0SJQHRZcKv24LZtNvF4oOcID2CPetLxZ2lOkxjJQxvy1gmYwrDIWcUncxM",
+	"xKar6Mu2XEcb4lceobzR8lcoql/DPNt0YX1B0djECNVNetaJgCueBo1MLASC5SP2/7KyV7OvivpjRqlK",
+	"s+gDHwrfp7INe+ic9wVosC9fP6rNqKIgN9CBgOvL5SzUAzeDLcHpYDKxbBDzUBCmFNCEhvEn5L8hpZxA",
+	"klM7lVws8mlHLsPYFoB9+BKmoGmhHAF8c1N4s9skQWbzfugJHEHhiM2pRCp7zCU9OdiPHABO8LMe/OB2",
+	"ojj4Y7td92yHY4wPFZF+0oZ1tY4amaWjiKaSKeSvpP5FC2ZSKycXaiFLs09iehcxr2eAP+HXR9zmxhS1",
+	"KfqWRh9+elQFXQSNCxtP3qrTpmRH0Q2x9bIwawFnPnusy3ytzBBx38lcs2UnPB8pPFZzWq7qHa4aD6M9",
+	"3FdJxlcHqH6E9uYiXbKr9liL8YmGe2SFpgWqeBq3qsTI0dn+WUtlM7q4mwLRbVt0tMkG7clkgor3SEl2",
+	"N1gIgm95PT673YLXKgya3hoc4AyaX3hql4/igzCcqkRW6wCCzQN9DW8CN3JlUEoSHvbml4gsNS3pZolC",
+	"kcK9Tx3aW+vQ3mRlSH5cZtaH3MZWFyd9YUv/UMtIzFqCH0SVfag4BcAJFI5UCbY5YmQTJRrXZxdXHy9e",
+	"Nq6yzIiMhR8YOnCMGPU/D7oIMsgb2ri8vL5YnLfnMs9j+Eq9pg2RlCnmbbQ/PfMGDs+OJPcTvmWfd8X5",
+	"nwei64Z8y6GImrbHr549rzVqzy+uL665uLpqv3z54sXzy3YorttXLzrX10KEl23x3bMX/OryOnzxPHx5",
+	"HV589zxqi5edZ89ehJeX4XfPruZQJvtbvOy8eB5dvLh88eJp+F30/NlLftURnF+Ez57x6OLyGb9ud552",
+	"LttX7Yv2i6urMLp8Fj0PL5+1LzoXF/ziBVxL/g9Razy9vLp++iyoJb2031Zcxt6nq8iqTL2TdADKf8k0",
+	"WF5SEtRGMkp6tcbl84uL9epLcgA8sNqSLB+ACySeu6nikiJ8H1iJyS1VldDwQCTpHXCDT9SCh26RQWuF",
+	"AS8bx7WA/uf0/42RQ+GTIsTsQ33i5KATljuACdDOhV+AkDfu1D+8+/HngL377Wd0hD+J9juGcmcD9u6H",
+	"n8ilfvPuOmBvnt4G7G23G7BPt78H8Mk3+MfbN++Z1amKMHOT8HuhApfjQEUDCwIAcOYuk0ngBzfeKXjK",
+	"R5a9osWdfRwPBKVykK6wzl7jUvDKSBJtxJlQAO8Rzh6ExYMmf/fbzw2WDlzyB5MOzu511EehCFgkhjIk",
+	"fz+RfXGnEO1D3heGW8pSZJ0h/Rtf4YN7SRuN0Q3shAM91ZpApJZnsq77x4FfCBWa8QC7a3E3ZMJiKSyO",
+	"aLxlRgwEaBzf5YCjeVoywnGMrYLNfPaPYtzK5l3ix9wLzTj/aRSjm5oFD1iYGkmnyz0v1gC0BR4jDKFw",
+	"y0I0fzpTttDNnZpTQERb7SwtXDbeAv7uONZpjeCVXPuVyDif/JVozWJuuoI9vry4YG/k94E7fezqGf3o",
+	"qbEK51/Ca0hYop/A8i6fuRWM8xnE9MAURKq4regPknFQnJAOGodEA+6DS3Cf9txe8MWgsGCp2EB+FrGl",
+	"CWt0lR6nkS8tdySCOwW3h2/hdMqC8Vreu6lX7SZm6rTbS7JVwkPcuLGX8EL8ZUlB0Ig1Nym/avglfaxs",
+	"yG63vKufxokEGT+H93FGpkvJmoFHqjVq/793P/x0dln/bgljoaS0BgYeNZFkU9FFq0KwGbQWCsZL4IMT",
+	"l2h28oNTr8gIejAa6x9pWUs1e+YvtT7//CtmVmuNq4uLijt4i6WCFXwCxCRhWAAHuCc+c9ARfR43igIG",
+	"b54bQaAH24QSSHomwhOTJMLA9f+v/35x9pKfdf705fnTv/yHyiFcubP8373tju8ndwh0G3sTN1YWt2E2",
+	"hpON/K3ZyMubw5UxGmeLfs2FlfSMmX5dxOju889nbVQVlxfPXl48v/zuOfyaJkUvM1epGAo6/1KAz4Vm",
+	"LiVkjlkKhOSNIZL6c1U2KqkwV7XPx8wKMbt8s6hW908jcwKuE3CtAlyYqy4e5aMpufRlfxTzRfu+/CSH",
+	"EwqorhAorrWqQqAIcluqxPzYy31Lm2C1ZXnAkvOEKfg5k7WunMknJwzDAAiq2bi7hN8LAl5YIbwycnKW",
+	"rohcw6PZdEXkJPQFGBFjV0smnAqxtj1UPD5g2xxldtwYEZJCx1cU0IHUhhVUxcKosb6Rcl54UZXGyi0m",
+	"hdEwysd5cOOoh98TJbK9tyBedXZ98RTlDD4FOzxlvvS4pQDPtAH0oM0DEn0xQ/4L4UX8SySyWujnTvLz",
+	"VbtMO959WqAjPVIbCFLg1iyExJ0lPvqbVqIIFQtL3iDqlAVvoYHaaST1+X9c/otkWf3H8tBrQPX2OBG2",
+	"enDUzMtVGgf+MUuCfxuGYpCc4X7airMcj/jYVqxh+gF8QOYHaQca5JJwq/J6rVykWhnphgvgzLvHcjB1",
+	"dfH8EF/v2i9yFpiU36x/HyQqVVU6Yc/lK0C+5+48rOPp5eRu4qD2QczlhIJa5CE8iDGbumXsOPf0g8Os",
+	"1Y3NKf/3azc+11edsVT3dl91vDu10mfW8Y4K6RwrwJABPY5S4HJBLWvCljNoEDbq7HWCI+8t2dz5Sp3l",
+	"IC0bpGagrXCtBzJh4vNA4jwEZFDr8bgDlxy5ifc5j7VP7GHuL7VZyR1nsVTCz3dNDJfxDV5XRTbPLBWW",
+	"IieNiz6/d5YIPSum0biimro6I0YYsFfwkzbLl2glvPOygvGSuS2ZX0/P7Y0Yt6XzWLizZ/pVqvvaGiVv",
+	"7qUQaTZ+ZwVfHxaxTAv6kiErd04qox3PXLRj+jmCWmpwem2SDGzj/JwPZN1dtK5NF2ACZf389o+vb+F/",
+	"4e2r2/x/q+7DLI0I97ph90IMXILditAI/NfI5QNRfnasY25xYaSqiSRMaZboe6Hm6Rnb0yN1plUo4M+w",
+	"z5vwWgphrll+S8L62ibs+urCJUnZSEaUXOvJbo9oKrKpRwVpIgThNnNkChnkJSV4gSjtx+xJTg7GQTkY",
+	"SeHFnFyMk4vxrbsYt8z2wbwZyDBJjSiadCc/Y6t+xlAY2Rl/w45GsU0QS0RCrh7lCtfVvJGlbFmM3Xg2",
+	"a3HB2qnHLy9YRMjMnNA8IUWfGdtTiRv5QPIBXosk/U+WQPX8wqzBEJZNLcA+UblojoFOwKZyDCt2ypxS",
+	"yadU8lHWwBxlnkh1pC+X5YQcWCNLVXFlUvJ0yykiALdvV/u8Lrh22KedWHSEPfEPU7qto3Gpmf0mY9sn",
+	"ToGOa3lnvJNgvIpqZlEhTWmq64uikpqb+V6h1RK+uGdFsi6dxvduhEKimdV9gbsvYitWicP8Dmf7lNZe",
+	"E65gF8upB9bnEcZbhTElTv5VwKlERT+75fJjRf8cc31y0YJc3N8Lm7zO7nRqsNxSg+XA6FBEqRF2g3zY",
+	"jgukzIYdIOItO5zXVSDI8lyJqnUlRna7wizeDQqHORtE2fRf3yhHdxfwttao/eG3X169X4kbsyfjyDZB",
+	"TGytUftFsBGS0CWadTXraYw7LUJy6V7JQp9ZxmL0k62x6C5JjQoYD9E4UlJEASwUXl6qwlgsTpEpXuQO",
+	"wPevf4AfwBdsctiEv/7fQx7T4E8WCRb/+z/9P1Ilf/1X89f/N2E2Hfz1X40UqUFUgQ8RYIRaWRk5lLHO",
+	"qsFlkRqXFsceYrsYbnFP9lmbh/fZdbJHLD8UHF+dp+KQCiXkBjH3tssj8T9Q2+az5aVqdvhQ4woHXIE3",
+	"89+/+FN8W2dv+F//rcvhtqbLlbSu6rv2gzQC550z89d/7UqteCxwAzhIceL+5nZEqA6nymONEdlXPS4N",
+	"LgSVvo+kCUyN9QTramHxcUsPB8/wK2//9V/RokNa0sLU/O/OLp6VSM4zsffC1KjZ1CZcKt6ORdPqOHXz",
+	"2pfiD71ar0+1qEkOkAW9PN6lgMdEiV6YCHPo1Oi3RaIZ9vj717dPWNZwyOOcRhMPanuMpWBKxPDRH54E",
+	"rCfiCH5d5lI3ItQm8nScPptL0Fpgm5IJJn3RZnvc8nDRwrE6HqR82tlvKolhaQDznXIUMZwVji7zR9cF",
+	"W1NVADmqGYRNAgDBayOvH7JnwRcQDXiXS2V9NZ0RYAmYR6B145jyXP4icJuMehScTJXYG2dHUEJfMR5m",
+	"2f4RlxgIBwm+U0kP2wTzhjYy1gN/i5xUhuQZSXDu1NzOzmL62407gm3oCva4pXTS5E186NaTvIsx84ZL",
+	"dX7FhuxspFlFbyIptKLc7pd4flKNlzRTUclsQlGsis8PYO5KcLkfjvrSi/9aGernk9PP0gorM+WUPbfz",
+	"L9kV16aqnxDTNYnqTxbzyWI+WczrW8zBhrD2aPn2F0fQw+n4Ki6yIsZexOwt9Xv9Km1CDCtGIFMK1l9x",
+	"NurpWEwx3bvj23C2JPEpVvV6LWwNLtfrtZ6FuOlOr4U0zwxMWNGZ3UMr2LECxqz8HnlpPJe90hktAPTm",
+	"za5zuvqeMnq7BJsZ+TzWkZ8dG3S+/T5FV59KtfmB2DwGoB5XMkSjtUpGTJD9IuMMQhFlSQ+zho+x5HTs",
+	"04Yh0rNye/8kKBNGYYiCqkWKAYzAYZvDPhc2oHEhZOEFRX/YhyASjUPgFgU6eubNAN1us4RL2rlV1t5K",
+	"qLj5wd4n/+Tkn5z8k8P0T37IVnjolsZ7jGOXFMSWzAp6r9+qWeHn7HAkhC+P2ZlrENyU3g0YFiqy+dAd",
+	"ulTB7amcupONwcgi7DMNlkXUP11ir+r/K1GX366eOiKNNDUve7Nq53JjasfPm/DrPHTl86vW9wwrWDN8",
+	"w4TkljTQHgtVD8GtxWYFpNSF44rkxLAj5A9Sx7XSbMTHhb7lCV2CJXPasLyAasUS02N0HbMC07c5KS8q",
+	"gsU9wt+1jN7TZb5yP/Ck2I5JsSEybtydotrK5my5oQ88dD29ZLBgY+r0d9qVQ9eiVF1diFUKfKaoqrx6",
+	"SXVqBL8/68bc2j2O2HqNY/EF5jlUOG7kdNGOJkQXycB8V35Pp8bmVGF5/8TV05znHn8DR1Kq7pOACWTp",
+	"QNJ5aUtsIEGhRslmJPcRT/hZQVB1pyNDYVgsuPEtgo7snLRsqR+BpggUk1QXT/OBBFlDb2FOIBZAtUWP",
+	"OAodE6yP5lJlsiz0OxrdL3SGFPbICiLOzj3Aq5e+94R1xIglRgo7rbnxPPyMx2GflU95p4cjn5cKsE0r",
+	"G0qdOo+5p+1AJjzOurlxKGBfRDJccqzq9/lT77rkKLvzewqeVIDUe1eI+JVQOFelznEb8KUiFFHWY0Is",
+	"qhPo3ZTj3ixD2Rxq1RFGqFDY1SuQ/DiuV4WLHVe3CJzBKI130S9SvFUtqJVuXdWZsc/5VFoNhVoyd7FJ",
+	"e/mKjlEiQzngOGBuIUPzldHy89l7nXYFU7KLlrNSgrRuRnj0iap5UVEoFuOcSd4R8di9tuylFB7j5ceL",
+	"l/ljLBn4WKuCvixfB1ZDXxB8ptU05/xBlsrPqbausw84cZT8naFESoSB0INYUFm4ThOLBEqAE7xPJTrF",
+	"kzqPhSzfrb0aFgcrWCvKxH4KpSde6Ndvs8xq0QdNgTmewuFezREr2CTnX/If1q6SnpK9XdN4nNTpJtVp",
+	"sDEJPd4C23nSdjg1taVVViQESjK+papaGl0u3ZQ7rP9qlGppR9xS9xua+CoUcYz55fkB/wK1EWcdid1z",
+	"Bkdac2bSWMwbkbCOHbDpwtkZEnp5sb5e3kuJ7NEL/fxK2e1q2XM6/3vKHu4WLWbS3KDdT2kVcAp8N2f9",
+	"YdBYIUtI390UKOwpU/ihJ1gsOsQ995vkfbjyirY8HcBtpA1PZtvJbNsjguPB3j6C93Qcfbv4vT5El+jm",
+	"ZV94m7HOfqMEGiW1OppmaLfHTCZWxJ0GC2Nt4e/asMRwZTvCwHLzKJO0nj0Ac2YYRJ7WCPACj1Mf+Oom",
+	"X43wXkTsldHWslhrl53irMP7Mh7Dxv1kZMTHpfYDI/pcqqYeCLWqBvkFBOCkP0764+vSH66CneY/F6B2",
+	"7S65ecqkYAqvnyR8XbjYUSUJD5JRbr/ZwYIeXxiJFkG2jtH9jUDfNe49JnCWgl/sOJgIhTxfGrVSK8yi",
+	"e8OvNpwszOXswJKFn3qaCo7wtbgZ1ac45mKW7ceecDVbvi4sKBaHdHiIoQui+QwoWdly4tRyjTQtf7pb",
+	"VE/lSKwcWZYPcfjU6LiYBfVFVCyfBuMVkLRMD4UhwzlVsbA2/zoPE7QMMKvqJnYYTfWZaBT3ueJd0Rcq",
+	"CfKkLJa9FQu84Lf9YksvmuaxVl0B6+Eqq37jZJc/bhXeCay8GfGxbbnyr/ITPJnWWfTUH/UBZW2XxJQV",
+	"IWN/udR8Dd9qLhV3QGD1JM5/1duPFhQMvPMv+Q8bybgWXug+XK+TibI1EyXYmFgfbQJWFdIEJ8ulkkga",
+	"bl/apIrblyBnFxOGVgTDc6G+/qjqvt/gHNM3swjDWNuMtarv2w6m6WoSfi8UtQWt3gAuVDSlyL7maUMn",
+	"pXlSmluybT/ye1HWmr4ZcTWjVmQ9kxuITP5YuNhp2MWWhl3oDjVzOZGgnwUbxHzWYuBPpFTW0GGle3c1",
+	"Tguruhn8admb7TMGOw26V5No5WRkSaTMv1XgJroibiK/SQvrhkU/Cxf3r3vhIXUDo7tGWEskUNlPQV6Y",
+	"4uwnm8Y8yQeeMs7a0iQ9FgqTyA68n2p2yGt66grNcLXNbo8cjg4sgPuLHlF/muaxH5HAraA5Q39Oo25V",
+	"Guqwej9eJ8yKxGaP8cgyf3ACNsLhthgcjLVNjXhkme1xGvNKD90XqHlDnarEjUWos084bIlbtwdEQXHD",
+	"OINjZ1iuq6gTF3vDR9KKcrw1W08MetIy7kiPJoko8rJTk5JR3Db6XqgG43gJJlX2TNjZQj28Y191AIfT",
+	"9eMGWTyUJx6Q89XOa2XJz+heg6JLA9JuMGNFcd9f8LXwOr/R4Os/gOiynh6xDjeZJCGRTNhbI71eMFTP",
+	"v+Q/bCTCWhLC/Y+mPRkgh2GABBsTfPI0c812ZCFaUZSPgw3RllZZEWErgcYuYqRU23iWDma71p8yjubp",
+	"YZMLT5mEN/ET3gtudVSOd5SK7fvcdBPwt7N/re+GFyc7an3PcNAAewxHiQaGGcFsIuOYRalgjzs8tuLJ",
+	"jJVHWomqkY9trWPB1WbHOSaJ6A+whvFPwUbU1TRhM+1yIUJ4tUqMsnOVi15P90UTubj2wBrgZesA5+7l",
+	"EJO7kYfuOv6QignaAGkDX/CSIcKkhwdIyVogKfhnriLWUkJELRfDzSbsubnmOCr7hlkhsh/JTcwra7Jq",
+	"cj0QKmBasZ6mMvcRB6gBCwP+65zYOS7jPA/Pn569+ncPieS0mK0kIftzvLJd/kbdrncxV/mgSRxX6ZBh",
+	"ZY8rx5bzLx23vRtxtwoSsSaB5Teny4INicTxNuzPOdeH44oUF1nhiRSkaUvN+sX+rYJ5iqrNOu9ihUR+",
+	"3nq/ulbbdOP9tIReF6RnRUNvTw33RyyyDwymirlSOJx4W1rpPFcGX75ykZ9Z3COGMsJSckf6yb3piqZs",
+	"rG3C4KjyMKmzW7ddxMCVVa9HE7mU7LHmwUhlo+cK8MKj6BWtz63uWDo2y/hz+fHyWa69+yLpaXi6QY/c",
+	"fKUT4dn3035b4OxuO5IJzhHUnc4SoFXarWWs7xNuLdAkyBVzqAKHGjMYVGuB88M3D2HeUf1GIeyDSGyO",
+	"PJhedQHBKBWBH6r/4e27R5aFnJDO8zcbae9v6Mup6QqVMJzrMBQK88Vw/ITAjh53mY40SKdMp4aaBHqy",
+	"28Mrlesgd4B8/s1vxrTacbs6xWRmIyDsfK1R06qrpeo2+1rJRONhKLasfxBJEhMN+UjE8YoBCNrHjU7O",
+	"++ZhMKFe6SpTYPMYuMepK4dgwoWxDu+ZSZVl3DKJnPA9HqGF1hZCTVdor+zMwRePEW+ypPCPbnBBMpKh",
+	"WA4vNj1V5dvFCDdOIgeHjY2TwEKxmcHGtx03f6GiDnaJvOnPeJMTjcIx1yofVvlwxfza4r78gqPoE8OH",
+	"Is5Gyi/LRbNGgY3SSdMm3CSYD9l1KhXE7QDTqBOFuEdFvO7LXJX2c0KdS0ReKuNdI6jTSybz8pQ/U03/",
+	"HnOUC8nJkmd/6dO5vxQmvoCvOH05w4C4jSJfJopOOBVrOxWxhuVw/sUVOa6fsHSisf/K0K9ZtwQbEJXj",
+	"TWu6jqqDzWgWO77KbnHe8LWNROZrlUFCNpzNKbYep2nVmYKrs19c2bkvCcKScyIsjyPWHhdqRK3jIfYV",
+	"RhMOtI/rDegFo23ghxFyu0LCdDX1uvFkaQVeDLi1A/ABVrDk9pQnPVL5n58jrYaABVVeT9pEm/HsQuOe",
+	"Zn09FFFe+AYWpCO4olHyGv9L7FCj3rjO3uuRyw+Cq13MEC7oXf/iVnXyrw+HpnCeOm6PF+7Kv1xlXjDS",
+	"F2RjZJGddmHrJIIL6JFagjngsthC8lrlQx6Jxg279FTkoxJ9rVCvGWnvm7EYirjWqPVFJNM+iKUuLFw1",
+	"kR4a7Ze24xqure8dfzRcWbmvhtVq++RHDLIl2coOz0teECB3wuc902X/CXkE4cS36qyUbHAhf5twFVnX",
+	"MlCoUYbTCNjTk91ePa9Axj+5WbDW9cdW8PfRQFepcEY7mS9wildJUXo+7aNLExQEv7I57PLs6mI522ez",
+	"1NiL3/eYTJ5ZdcpgNlCh/cq2Dtq4hyHLTBvWIi6lVp19r5MeQiNZTbqD9QvkrmBYDjTNSBf6vPBRokLn",
+	"O2xaIhS1vhPRJ7adp3RuxA1yl0rVhbceCx5lA61taoZyqE0BJGTCIi3IS+pIigwa0RHG8NgtcSDUBjEC",
+	"H+coQeK96EpbSCfiFE5j5BBBw+/twsbOkryhb/BEnxDlAUThg4HRwylMwd1jPBcSJlWiS/76ylijdCJ2",
+	"0L75G97muDiTdBimxuzCUSrcCTyl8o9rZSlvY6tnvL0gw7ukJ6RhificzFi4o4tu0hdLj5AJATaABlvt",
+	"7EyTnjbbdeA2OFWjA9cDwzXbm+J7nXl1fA0g8wlO6HchQSNCge/0Bidp2FgMEiwjq+8hyQnCfIBJToSy",
+	"40lyvuHmXkTo2mTWjMwNJMdZnvOQd3iYVLlAEwXt5TnVM6cUzUmUwuvda6J0tpx817heWU6WPuL7y5Ti",
+	"G/hGGz0/wS8ZR2lez6o5/wL/WSpBym6dcsTbo6TYTE2CcodTNzON6gRnzZ7Pk5bbiJYLNiBvx5turZae",
+	"w0m3uvVVpFudzG4p3fo9juFjJGTs8dOL6ycuOCETZrmMWFt0NFKb8LFlvK8xEpFV+NlZ9cnZvJNJ9bt6",
+	"C+pqenjTGdUlJDWWSRKLFTTt3vKsRyr4lYrzx0gmG9ab5/7Uz65SVoLBlcZoY2IDmYhoQNASkYHf/W2O",
+	"KkBAzY1bDg3QTcDzd//aau7Ug+/Cmt8tqnG5kt6HU+H8nTnf2ozD6s7YwY06415oi+rnG1bdKwLV/rqq",
+	"tm/KVIYPypYMOvjI/juUNrds/ChiaVkkkDFqC/1V69kpe8qHfC9irbqYXCrF0Y+ky+prMlxchxVioI9+",
+	"rd1chbU3+06hYl1nqz4x8DArebhXeqQC/BXW/SCZ9zJzELmKigWjIbwS5UZmTnyY/fs//R9ECXfYffME",
+	"ZZxg/yPZwakuCWtzKy173Dqnv/LYtgJ2L1Xk79DUQ2GMjMSTOvshFQw8FstMqqjaTulR1obunufD23cl",
+	"2nRY3L0QA0ub04JfxJpHzU4ax608mkn7MtJpHKElNWZ98M4qwqAZw14JB5Flb9Qbw/blN/HLb9U3lxqG",
+	"A3dMmeGpzQD0YKGOY8G7qY994WAkrdgbrSI+pgPH7wVN8lwOLN8OhCKd9pe1R6y3hRIdGUpuFi7oa7vJ",
+	"RXh+8YTTTCxLLQQLDSfyDdIbIk0LixZ07fbnP569wr8+fUanSzWzYoZa44J+9cASV6kfdJfFUQV4n1KB",
+	"YE92waSxAuvjhgjvNQVWCxYO6NSEcHRGPL5vSnBvbAJmdKPGrRXWug6NyZrILQbzvoIiIhAV3xawsgYc",
+	"xFzNz+y7xC81B4JoA1i7GNeC3vs7vMlx5fUPxm+v7in2MRdfHCUtc9IzYwn+jxXE0O4AkRLGOh8/HwTB",
+	"0LHIbrkeO3TTt3bTf3w7GGipErR5XLAyI9Z3fJel2sjLq22OC7hepeMsA0vHKrdSip+6hrKszApD/gbj",
+	"JgpFfg1tMy7SBd6L4zc4tZ0v8rqWuW0h6DZd7esGYGRnyGPArotEQDMcYJFIhq5lqoaDrhT5eVJBsz4f",
+	"o4FOOkImdfY2G7KFdV6O9BtrcqkaOSubRfeJPCc0EbASNKcUZ7nd5v1LI8h0UqLgLxW8Jd9RJWORNTOK",
+	"z9Imdl6ZyTva+f3OhLJTKmptbQJrWgSbaO2V4ru0oO2vVAXfYoWI/wCn4Kvt6cenc7Sv6xno51+c1lm/",
+	"i98J1JrlJydr7WStnay1I7PWgg0g9rEWO4H/Xs2/dbAp1Dl0YeUMYs4Wtm0S/Sz10MC2Swu/pMYpHluN",
+	"1R2jrExqbOl7M1iYgmKyw/K+cJ31LnSMaQH4eJ+SDeF9vZKbQhU+VazBjPgYO71cdiTi4wIx7ZI1VqsZ",
+	"oZuusfLoT6+WfirrvYvntRW8rz1VVR0bwjxEXLEBxqYJW+8cZY3vjQl75wBUTfMGDmneg+Sg5JEtyD04",
+	"liTz6Gb6lvAIp2SCQ4xNopaItMGEyZDBX9TnMHN6HfB8wYHm9h6AhtrV/Y648k9pC7OUvX/rWlgd1ElF",
+	"wVkXP+7IzyJqUDA98I56wEY9jblQIiOBK8BlwDar9qVXmSrgztL6eLZiBvLkb5z8jZO/cfI3vmpr4F2a",
+	"lEwBpJPS5n5jJsGeh2MckElAgWQX6iZ6LokaMgJdq7RhkdGDgS9m3IAKLY6nOKnQkwo9qdCTCj2p0I07",
+	"1A5li4WhG/WqQaRmplFus1NLrlvB34y56qa8K1x6lPYUdI1ThrfvXj+yAROxFf67tKBH9oa1/Ldb4FFa",
+	"F7tCfVRnvxCZkQ2YFWYoQ2FzX7JIbg5aDjnoAEWjmzs1VZRFBGqMY/xsTEQerlq6zl4nrC24seXHwupB",
+	"nCIF3/RKlIq+QJmjKkW32D2nfyhXftwWY40ZYI1smppWqVmkmdV9ga0F9Tt1C340Tpsa9QTegjbQ8k4+",
+	"v8qFCbEw2Zgxq+gRo3AjcRUsyoh7p6Z0+cBIlcxW5FNTNkiBDcYzyqv8260tPrNuMP7Vf2nZQqpB1Clp",
+	"dzTN2mMiz6mwr9pScVztpIU1hRUf88c8htD+Ry8ciWb4RidO0im8v1zD1CRURrLTmQmV2L2QFJ6k1TG6",
+	"38LYGoIgluYr4QVUWgyMhXogRYQ9AAGxthGM1tl0BQtASZ/TSEgMj5GkO2ArXKnO3GGyORyEPI6FwSAe",
+	"wMG90iPkfTGCxaKTAKhUoUuBW9KXtGRPSBmEAVwC3AV8VKcHyszY084DbOWcWtjp8yEzStaZdxfcxFJg",
+	"XxdyX84AJ9ig3Y6SyZ0NMFIxQu5qaDoJlrGT5XNNRpLrZpwwnTpSxLBxuW0F60Lu3GWsNPxCwVQrmMO4",
+	"Lhq4SqWuFQt97bobMI0EJ7XD+zIeF9ZXfHMg6f6bZVPUfzqzVZexNr/DTyd64Qd/TlS9/rGvlrYjfwDB",
+	"r9AP2IlKPUB2H02w7tasLZKRACEd6UMu1jta4O9xFZ1h9863HGf6flxQJKCsIj72WeuWVi2X5PbDEyhH",
+	"FPtEE7bK2Bu8RGK4jKmXzVnKBHr15a3ZGSMaVkhww0t+OxRmb/GsFUsyM2MbVNvyGe9f3GNvLul9CrMd",
+	"Sphtbm3EmuE3unb+m2Z7vAT7Vv61imXBH8un+hTmO8owX9ZDVb2m5x8vXlas6fpbKM17cLZyQemBn4jC",
+	"gj0HGI7YTOyPqta+aaPmVtmRcEFAJUZ+XCJtNPk55fIU3+AhDfMieFMMzvrHIjK0fKgI2TO+ZJAjrcjr",
+	"hPxx3qfwQD6Jis5AnM1odAwk090iNzPKAAuXKjjjsJWL2kN0OI7NGsqfe2E0fVacCPOLYCOuEiQ56WrW",
+	"033BpLIJeElL49J72MI9zZ3/SvIf34uuBNwD2ZxAjI1kQ1ycbGZY770ADAkTEfmxbzaLqlLrmOB9xmOt",
+	"RICeiUCcBoOAVOUyjeF+MafRWNsZPZ29wfXbxDPTxgir42F1Q/gDq8gjwYX+wY5OVTRjPfnHjmkctkae",
+	"FIoUNq2AQ4bbsZKpLQzrpbYNShg0rIhYW/QkVbWCTLa1iSj0uyDFydUcoo4F7dgtNgTTUTlMAj6EPzi8",
+	"bZ0mh94PfGuZf8sC4BkwCE4mJi36LvZUkVqdyxGPf+TMpDFuRNvoe6Hm9u+6vd9nC+8ceVxN1lY50Xts",
+	"vs2O/5Q4/cb7XzdPPDxgPr92baPp/Iv712ZacbNV7Xqm9reroILNCM7xcr7PFIXDSZDlS6yKjWQCuJt+",
+	"R2/tboG6fWXduOV52AWBlpZJxW5NLJPaanbcvroLj1Z253cZbkWTnRO9357CorsS9+pWggLPcdbdvIJU",
+	"0w5uRKr30BxwsiAWtSCuvxELohKFPvJ7ge21VscpRtrbPLzfOBahwj2BUWZ6bK7iw11xnzC1MiW7P3OU",
+	"ssCptGCVedbhlcyT9/lVTzbK+rlcPFwbMFKM+LMIk7Mw1jY1+59xPRAqkqrbdOtpUUVoot30a+zcn2BM",
+	"z6jHtXJNEfZeROzx06urJ0GJsb1EOAA4Y/1YhtKU+5E2964WzDGvczXOwngbYienfYd39cpt/bHQlOs+",
+	"VqAQhns+bHhFsejymHEZkTAlrCOVtD2xZG7T7cd73KA9wcVXMaWadpA86eyMrYoSBzG+wc29J6mW2cCB",
+	"RxZHqVJNKCVGqULixj98eG9Zm5K9XS4VS1UkDBWZPrJwCQcBTmy58vlfpG8PGKfREDgoIvBDF4rTGxAn",
+	"bjYJD8c2viArcnjF+yIv5IfH7EnLBhzgujbBZd8XkUz7y854wbN4QoVVKh5o8xhnJErrjap3Z+VgjAc0",
+	"EbwyL1IWFKrAsCcpVV410ZymNjyFVIkwwiZgUoUiSqkjCZAixHmSj101+p9Tm8iOFNGTIFN/1D6FW+s/",
+	"5qZ4REJlNghKyBMf3exIxWNGIyzO0gHcrC+tlap7g15HrG3ShLPLw4Q43/J6LwI9niSiP0jo5r40VERU",
+	"RCb7FDsdcGtFVGefSkTDWWOs0kVCJhdzxcMB18fo7EatHjwxR2j2kLHZlAo8ztwTzVDPhWeMSBUejlpZ",
+	"6lIl4c1QaxNsoLSJMLCpv0neF+MVTSR8mBMUrgSFtxYdCzzra0CgTfsHgHyq2dNx1CITCA0e1tUCqcSz",
+	"FnqbaB1tVJjh2fdio5xGFZ1GFZ1GFc0KDQEirQpoNjRCqDOdJgcyrO+GDKUN4hY94ts0OUr3Cqs8lRAR",
+	"Ml5S/BvrlskdbqdYXb6KVbG/4Zlfgdj9gF4Chr0SzfQm5oVZPdijDN4WZkJmbkPiGKdHnMaZiMiFUsg1",
+	"oRfW10NwOG7jmEXZLEpwUYwI77VCB0WMJoKuvvzehQ6lAu8kpArKzC+J5VBY1h7DjXhsBI/GFHNxPld5",
+	"ZeAG+ZbeVStIiKcA3tuHt++OBSusHiyqxi+eLocRsAsngFgtHvuryAqb4SD7gawgV/64r4wVieD92aMF",
+	"e8SMab2S6Mg4mxGkqQIrktESzSQf4XanRpLtNJKU6b3cK8NOIKVH7DHI25OABkmVPo1MOzKZseAwNcbZ",
+	"09ma3XraWscCG7r22cmxgBO14PWiK/BNNNJ1oVOzoNOQ2iX9n012Y4BIvRHgz+2jIWM25xcePO2HmR16",
+	"J8bHnhgzK0QGc9kAbKZVwEzecNfhYWKZJAApTuFH0isneTKZWYtamiBOX1hiVHgFaXwUlY/BXvs4lhSF",
+	"FU/6/ho1CttcZVo4lqqvcVLabRQhWSSyxelMt6xleZx/6eNebqRVoyQBu661PG4lFGxOAg7WuJ7XbxHz",
+	"sGQwHXDnhTSVy62ohMxEaxfkZJPSfC5UtJ/y0J1v0IOVoqjn0cjOYw+uQhTLz6hUBCzxSXqOrJnVWtlV",
+	"xLvhKkfIDfPXyAjNcARswVpBosvlwxdCrW1UHFWp/Am+jzJ4isXu3ijRnc4GrBLDle24Z96fL0KST3BQ",
+	"pDLPocHx2OI9GQ9DMUjsTf53x9Xj/m6FsFjzS0O3Rj0Z9piMhMKCFHjbbR2N6+ytcpfifiggrONO4Qra",
+	"ItR9YVnL75ERUYu5DjRDAxzjceCpiMor7CH5CD4VkgczQ6xSvsKGSnJ1x0dPGmUC9Da3MrR3iqsoYNyy",
+	"1oCbxCK5Y8BchAKTG44SaSgmaDXyxKAtTMh2KkKJZKTN/SOsbOnboEDo7uJrxJ3i2B81awvP9ciVGOEj",
+	"3ymlE2Hr7DedONbjBuNJwsMe3jXIK3YsVgI6Rne4m+D9gI14jIROrqjGFoqE8PMJ+p2web5ix7K2sDLC",
+	"F3WnjOhKmxCGB6Xn1W6+WUYKr0eKntSl/UkkiHVZqnsicuZ4U6lSmYxZou+FIvJ5jWzxyB5dv1OFIHpR",
+	"YU2MLKdZbsRL4E8PvWw24vDGpxQjVyxVVDtJywtcaVZeOUXf9/VT7iVUTqHzdZfIWW9FM3en6bBqZnvc",
+	"iKY2Xa6k5VT8legRN5FFxWxSZUsS9e//9H/8c3PFWq5oS7gS06z8O4L3wi28EVTjsLcdjdoeRHCiIt3F",
+	"f20VGb7zyD+63dsvWQNBp2swu33/K60GqRBrKIWOO7D2p0Kl00ekIqTjqCeKmZbsXvW7sJ84QPYOKhXo",
+	"/XFHADIFOLv4KSNRJ1FINI6DzeR/Zd2bqkifYRv0/ksIUjocYlbNeKNsn2Nx+ChPchaSlKS4E62R/x2A",
+	"0MORtKyrldhg9TfsIOz5G9zEY6tQ+OjjoclIOxZx2CY8IQwp2xmP41Ntwg5Tj39QkWac9d15Wk2u0bKZ",
+	"m2TspxbMtyEc/UIMfiLV2OM4KYZ99JmrvtvNezFIKF7fkWiiMJuGPe/7Lpqb/ITLPCUnt5mcRBOK5h9V",
+	"5yNBkygWzV7iN5SORGpjw6UV0VI81hmg3rJQp1aqspe1jYDE1YaTmiCLh5PORJsA8SbnlwPMOXh6OfQz",
+	"Yxki+vk+lQYaKgi2xBhsNEAtRilnYbDSrBtzS44dKjFKAfXrzA1gwFgXdcXgvO2hBNjxbbLlpvkcr+ES",
+	"086f1X3R1tG4GMLN453g5KquMLaispw7cmA4P3t1kRaQweXka2nx2V+OFDe/QnCJSPyrTZD+oxADDxB4",
+	"uF1gcj276fwL/GcjCVInFMcbWz9ehRhsQHyOMrU6ojN3sDx2bn0V2UEndrtInk4I+v5yp9vejgeGOC1s",
+	"Q4y4LXgKBQNixTznaubCIYRLlGaxBmvIsY8II5Y3FX5U0VYGLZ10xUlXLJ7HJWXhff9lTCY/E3KGffQ2",
+	"joRNaLJx4Mc+I10dw6itDHuliaX9vkwSETVAuOjasJPkGd3LwUBEAevpEf4ChA+DKhg3J94Almh9X2c0",
+	"JAIw6E61rFSh+M9Kj1oB5UqxakPaxKWV+jxJcH4dIFwI+0AxZUyWUnSZpgO4Wo9Wwb9u3fggM4aAtMJR",
+	"K/1BMkY/GWPPmIrq66Fv7ZWxyFJ5PT4Ar67OWj1um31thJual/Eewc3oWiFXrE2huKzL/9bvUiLi2LoJ",
+	"sJoeE9d+w1pdrdxV71SiWWT0IJvXXGcYITKCGjurx8PS1QYDwU1QSkTqTqk6V8aYPwNlZnlf+KXBJULd",
+	"FywZydA5tRbeII/dR2g+rM9Lw+f/P/b+dcltY/sTRF8lA3EibMdBlci6yBIrOs4pS/K22raslvTfnuld",
+	"DjIJJMl0gZn8ZwJFcTsc0e8wbzAfJmI+zUP0m/STTORambiQAAsgwSIp8YutIkFcErl+6/5bQ2ZztpgQ",
+	"lYLBXXAxPiev7G+oYtadlYq87JAQnvBb43fzcaLoMGLf9chVt0MG+LL67POMQ+bcpjllZDaiDdP9r//x",
+	"fxT4ZuCl5zaPUYMdyy1nf4KtVRoif2WJQwhvWgnZPLhZlKjC7ktnjptdiyMTbwgdaibiXurlw2PqON0p",
+	"9qZtFKUi0KelKsT5pvTzL0yM44nX63Y6nRqhx4FZtJwga98FG5lbvxEGdwAEpH3hRFZGSM2rKA2RGqSt",
+	"HQ3Nbbl4wjTLNr9PLFMnbjqDRtS8uFSt/ivfiG7n5ZkLs8+zCBKyIxppVn737iqFB+CxHTWTW97nq4vr",
+	"m+/f4rHX2ddUKUvsFy+g6MkYgV5lENg8q/llned0qf5zrEnBaSZ1HhMu8OgzdjvbPmR7YeYqW+K8e3F5",
+	"df3cmBSpwqvXn2eMCjz9X3/7noHfbMnMKV50r+2cGNtMX9xV7osG/YDpauXOdG6NpSI96x++5zRNelOF",
+	"eLH3v1+Mk18/Xl2+e/02+e31m+4vf765fPdncPHr69v5r69vG5i4IGhPHkpG8S4PJiPC0KwcJ0jROTV6",
+	"7Cd/bOEUr/U9ZcjA+Hj2l/lfdWjpU6E6yvxMZ4ZIoZ4ookMW6RsywPKrAYH3Cslx+F1OqduatDnHofFy",
+	"NMIs3cpId3NvCJHmbzplN+TSHefUPy5eWB70giu9sg/bXPvBI1VhGS4GPBUtPI5YSmnlH7RqhJLjOd5l",
+	"TsssBnej0/GC6bxUKORhU8qNGwyv0ut5b87sB4rBR5FxDOG1wpR3/jn9O6dgELL75rUIBqEfHgNkfnCM",
+	"j7mv5IwHuV/lUcLrhC+H3Yvgkl6x6wbyXnzlJTL/yRreRbfoFS7j2S/phNf1LpI9Pj38b79RIPufgAXr",
+	"j4Vj2vfCnOivi9qBwIL0YdkmSmyiIYGcxyl33HZQVSN5bu/6ndlmawZD3OawhuuC6GGV6ijRxkuwVqmA",
+	"5j4uwLlbEPBNU3MWH/rbq4sLMuACJQZq3gbf3aCTM6fa+guOogvYkujCeCC3CInmdCIxlrGxMPRSvemQ",
+	"Bvf1we+R8FZZ9eSdwHlSkDiD1UCfaWTxC3yeAcjyAC7po39ogAuPUEnENObsczm4wqlSr9T8oswHsfM0",
+	"toPj1kdqwPPBZ4BzvQwWEeT+3hB19jNQ41Hgq44JfYXgVxqG+gi72kkGBl/kaITb3ipBSFlXQeAakyut",
+	"KKyOU72nXGmMZxhM0baWGKBGzxi1zItpSEjHhNFg4igahSQDpLwapBVAfr7uZk553COWKZtIYZwwLNY3",
+	"h8yS+E4YaUbhD+kCivYDOYUQz4xylRFSZhOhDQY+SCC6xFJuIVPK685yKfeIRxDl0raECaohweavily8",
+	"zpbtqCqzznQAcbSdVmXBNTzfO3P/aGEYKexBLrI5pKz5GFK7xcCUjKFWXci4n0qA53uAzGHT23LaEGni",
+	"ym/LfVdyV1JrPozM5SN+z6JF08vj7o9JxIyuwwWyC1+6QOa7vjE1yoeihjLBu5nSz3xq7rHre1Mu8N9Z",
+	"8MGS9dW4N7glFM6Ke1riMNzTsNbVLM/lWefiU+dlr3uR0h4mwiZu8o0tDfrwuuY9Wz5B+759T4raEY2u",
+	"OQGUY9f+xUWaP7Je1lgxhqT3nfOX3z/3PfbAQyYg3gJzBDzfmzM+nsAR1+YN537TLRw/5Cqe9EOUn+xH",
+	"l0s/6pxfF36m2efC8d1HjhewzjQyyrP4O6MqYbv3OucvXrzI8Stm8l6SG1t5tW3VCaaq4amjO5kqryQ/",
+	"+c+EJeBJzJicRUizY1MKuJ2ZYiHmInK2RE7ZtV0i8Uct0+RZMGHB/Ta1B5UpfjueNy/MZC6TKCRTxmLf",
+	"Jg4yDwgaI1yQx9UMDhNzjogL5tJ4saI8gpZA48mIBdGMKmMTmbcwZAan50zECxJQEXKglDu/E85P4lOn",
+	"FCzbHLJ6G0mDD1yDHRWEjks9G1iwLYyUNisDcgjR87ovX74EltjvDZoiybRVAr/SKQ0Tz/fAHHGf/lca",
+	"ReAYZAiA0SLvH2/fmf1okKTnNeBsSZflFeyqXVQYpDplA3LebqmGeHr8hlduu0EtJS8ok0uvCLggw01X",
+	"Pt31VaGwTC58m5O+ZxFP8+VPjJ2/TyRaeVIXkNJiJxg4aSFGGWzWc8Gg7Gpt0BsWHpubY20Z+DHbS3Wu",
+	"WCCloUT3iGqclA8hndKQ9OucEbxlcc3JimpZCtu2bhpLa5WMms11KFU8jwiwY9TBO34Cw6Zmi0R9WHiG",
+	"czv22II6AO940IOKE0S7GxJKZktrBs8yZcfdTeNP8CiI6dB7pslAJ+qBP0gjfIOUmMFuUTCZhjKeuHjT",
+	"+Z0YFBz1QQ9aMdGGPScD8OYHPTKDYvORb+kmBkgr0ZdiUCCrSKMdZkWBpLekqsY2E98QGkU29D69Ezqm",
+	"C2fimb30jSYTrmOpFgCtN1k1aBqNMuCLYQVjxWFIKhcy93EUSq7GZ3lOY3o5CIKbT0ecRSEaltiX6x6k",
+	"ory0xD7EzZRH/aMoMnUPCrT7xdBNWiD5g4JF0Te4iUAf2lkxQOashC2paIiCr+21mzSw7EB32vE9K8d0",
+	"O/kZuXhMkwLTr1MnV6vX5f1VpWTz654q2Yt2lOwhlssWQL6HHdjl3PHA+bVG4/7dUPmBcljTbdQgrH9T",
+	"bggXIvuv00ueeq+37b3efZB2W/hbo1nSf/ebIGEjXraGuqud+KTb4AcWp/zdpe/coLoURzAtOFxAz/Ox",
+	"mPHswfxirVOv5ByM3oFrGRgYb14z9cDUGVCy4El8QocwzpNoFkgRWvIR7JbG/oAeGcCxPVuANvDJwMjO",
+	"AIx2rN/zycCY3UbsbZKT/I4m450Y/EJ1fPbGnOLs7esB+VYqVyE++M4oI6gCB4V040pLfIszkHeFq7vR",
+	"XLfC/u1MUnMrtqile22fQudmcgRSCJySC5xq8BkPCY34gx2HqmPF6JQwAQxYNsqBNGBYwQ7BUsg3Pch7",
+	"lqsNgYGFMCbV3Cd4JELGcHGSzHru2kttDXcCKkhgmkB3qcQdS+RhXvM8VzhurPCXcOQUQ8fUqKIHd+/w",
+	"qs3bwC6CMuscD3yDO2dl8y55ZeZdylyxC654nCsEYvyBpZk3tA4yfC+88C3L2l13A9b1BBEHnjfkJ6PC",
+	"rLZmMbH2CTgzKxX7mQzssv7+VOz+FRW7x+xzjDB8hoJVsC08HvbII3Xdd6IAqnfC4FiP/HXn8fDO6915",
+	"L7rXd55/B7cKH5TUmsMB7uUvH1T4sm/PWqe8HX5o/Y47r3fp33k0hl+vKduHH42lMLeBr/AOLKw7r/fX",
+	"33/fCYCklZrfVJxKg4F2aQ+hYj2NhWMHWVkBuzET3GbYYQoT2Cwrdf9bNLxzxU65zjYoxSR6wmfaJ1Cs",
+	"rF0oCPXYN5pEttINjPp81bubPgVhJXOOGRI8Tm0ADq4jhTkcSKmbVkWVek4/wsMelbN0zxY79pLumTnq",
+	"DP/XsA7qkce8BUTOVTuWwj1swbRE6Z6Lqhoc+1WV2BuJcXWKFnz78JNqZq1iSBeuD5hdcX1YolKt/ry2",
+	"TsenzaqO0mqwhqVibtLdLBlGMFgb5h/PmNIMmWIUiyHw14BoLFdgnacXKzasVNyqVHzMRXmDH540bcVq",
+	"dkvpGwJIEGxeoOjVMVVIiVRxX1z03aCvJ+E9q+lVj8ADd/dm20nMBut5OmJs5vm43XvekMuZXgQTqWXA",
+	"KbaZoECBwgDtMVJmTd1w2q7v3kbPrXg+K5fbMK7F5KOcThmPWqwxMlD71G47iFZlZREKHrYduR6FERdh",
+	"vn0MFcRWzWPVlGIgsedkMKSahZDzAbZrnSZJzB36S30ObhiSFcAe0XSBcgkOnbUnrOcJa29UxH/9+Ns7",
+	"8hH/vOhcdM66F84Du2eLuVShdoyCMrhHvRvxoYKQKVFMhExB8+/g/4MnHfjmL5nEUNVjlA5XQRJRRdIK",
+	"DJ8EE8kDNG4GUrDfRugvBVLoGJNoA9hwAyR5hWg3FGIT2AM4ZlKTmQTCtRty1b0kdCgfGOmSX/kPJbMi",
+	"QT/9iIi9v/KhhmIL7CkFOJop81xYNfSXPZFBKSudP8k5CXlIFjIh8CVqjjlj9/+/knrT9BM5/JMFUIiS",
+	"yrm9R+BciJCuG0pYlfnv2uv0vFcGJERM6AP799mDTDQJpZpyErA4ZkSzKeWCEXNHeJkMVsw9JbyfPXD6",
+	"iAnvzXkItid4QVQx6sHRPeCZgGJtOPiPvxthz35I3GArliDeD2yciGNmb0NoLe39QLYOatHL4hXwXuRs",
+	"/CKbm4VZY7DBW05fzWOOyvryox+lIizksVT6xpgEIj6DKFxKso3ABjQU+c6xgjZISXDNBUsrkSzetJ5I",
+	"3ZSwpw1TwmHSZqbF0wHZeivmmNGt4ZT9i0ZoWBUSsc7OQaRtq603WxqFAIO9JFEEpkK2Xdu04epXIZX3",
+	"0g5Sm2mQ7gtn/+S25sCO6Ib4RogNw/OJjCDWcWkD+WCaWdPNWoU3WSEPsHtbWrdUIpbaXVcNrdqk+LAh",
+	"NzOv2m45Lci4bSvUDQZfoD+yh/bSKvE7xMqJNVoe45IlE/a30+XP7K7d99wK29JuXgkyOVvH6qYwKt+2",
+	"WnBNskiLG1jBI7M6sNM5MlmgO2QH4mOA1JbHGV1AIhrc64wBDUGhvujnWKGFxLeyAY2jXf7tZHwfg+pO",
+	"5tPJfNqr+fQ+t4IHBN4OT5fg295tNX7XhOvUg6p0wgYFeydn/4yl5TYM4jMj0fj5Weo2uigYxqEgUF6I",
+	"Y9kJczQb/41RLydzyONIYweZ5vhvXJiLqQemCeYjUrYGaHO7cXmTfJYllExv7iPiIm2EqcsZk62BsgkI",
+	"Nge9EZRpZOBWG8rqw0WT6FYaxX7iYNOHVCrW+FmECyiqSZfv62QSqXbzbkuXyUfHaCVQvbCJYh7vw/er",
+	"i5YxV/tsiEkrFanQc+gHRBsXqZYs/Qm31XBpHwcOgV5OzPtpTt4gbTbfc0z5ZmarnbyQaLYFDzku8cl+",
+	"Te1XW/D0pRuwLrt9Ml83M19/S4XvKOxXy3OO2JK/9QZm7EQmmk1kFFbXO93iBGQpmHZDalNmKCD2BhN1",
+	"zvUGLE134nfgpEYTrwdBgGeBfhj4ZJBHi89nIjSIMSCOoxqheGYgUk8YiyH8CSXZQMxtFSYWi2UGMmI6",
+	"IvadmEqzv29Ak0J9Mpx5qIAcy5L8CRjAjCOesTT688w8yVha8lKz8q7WGu17joVM/VjGNBqck+vOpY2F",
+	"xFLeiSkVC3sWTVQiqsiqfspezXGRVe2/lyXPgeB7Z9kff9Qsh07Fwuwzx+mfsgUgD+0U5t7bUGXL9Ejl",
+	"lT+ZsBY5tXI8uSXr3byMKiWQfZA83E9jUOdl7zLXGBRRxcK+5v9mXu8KsblRf2LNY6+63ip9xk9wwNW1",
+	"WSq4gYucyk2Xak03/2V3VVVtVUeUIoMtJvILy/0gwnM5Y+LzNMJtps/kaMQD5ia9n+dgcxqdw/+Lsfvy",
+	"/gCgytHW9chO4dvWkIBFEQAt+xxDZ6rd4kMusNx+1ZQpg/himXdWrF3n7d15fy8VQa8WWaWLZ7l/ym0s",
+	"q4eWa879rLLH7IU7Ueeu/Pwu8i8evUNgJKJGmZHE+NCOpEiOSCCjZCoweXVjJ35QxcifkgvsBhjcDNIh",
+	"i/BGYNg8vDPzRpKIljzwk1WjZQhW6u3+wnWcQ7mcKZNThqXNYuYz1KnbV4ZXOY6gGBhN+WOEhLGSCxaf",
+	"kwFqAz1wXwL0ZlNN0rBZqjesbZGjpTHQnXMIM6fSRQEzrfTtgIu+/biffjz4zpWa8BAif/SeiZtseDjS",
+	"YbmZ2OZRdCkLFWByuuJ7LSNbxX670FvxNClmfaEJn9nmKrBpNjnfxer55nzEvAYES+lSt12gVY+k4ItW",
+	"tI3fQRkcGkfquCeN5oC3NJVtnpDQDGHWQO8wEWHEHk9oZ5dcX6FWxlcuWK4bgCM0lkHVmMV5nNoZj8dJ",
+	"RB4TkYLXdCjhk0fMDVtDVWfT72UMd3klVVnY2DhqKyVOaZoOjBZrbzj7oz7pEO6mLcyBtsuelmTwehO/",
+	"qdWipxOGtIMhh1j+9ZjiTGvAHkORBqryWWrjVtJPSI2jRWRIF2lUFl/ef4Fsx4BQbSn+sUl1PpEkYqO4",
+	"YZD2pnyeCGT6M3+kSj8X4pi/2qc6EfNsS8yzcsN2abMt8a1BM3AH3Xsn38K++G6fQ6O2JthdB68OldJd",
+	"2W+CknWPNe4eRlv6sPLZTVT4lQ2htNtSaBB3xFN3G9aJ7+Sg8htNpikoHJTpVRoAKtQ+5VIEKjfS2dlZ",
+	"S8Gc4gHQG5SdwGb610Z1GIcQkKWnzEy+YmwHEhNg7tlzloEyDcOlbbJfovE2gy4byskOAy8nqKuGug3f",
+	"VqntGIZfdoTmNgxT56396IwzOZ/9hf/oP0XEJgWf7ayKk4Q9iYR9mjCnrc0dHVWIp3DfB2NolJYeFG4V",
+	"LPUZjSeZoZ7Kp7esqhrNX9oOGp4xEe6+hHOf61NdPYqkiTaqFjH64IZd5NxhaiERKc1d/s6O3gyXWcfj",
+	"9LHgl+CtlVd/5hnGsxk37sc2CyyVq1odJXGiWP1QHxPbW4b7oRg3a5bH0OuzTndja/CNCHcSHDwpqqcx",
+	"BY8wjHjrZBgBpYUYItRu7a/K/o0ItS0MyhAbg1PnpCqFUb/mvQS8zAlayFI8LW6lHNKYYrZD3GpLwz8l",
+	"Dz/gKU7ZjFM2Y2sY+icIYc6SmdIQiqmZUlJtgEp8OpMqPpvS2YyL8XpCbXdQxqdp+wuBafomT7YJNd6O",
+	"7NlybkNhExbMDdx1YzadRTRmetAKV+ZbOOuv7mGOKpFhLM8dpzDge987s//ffn5wuiO4gJYoR79oG12g",
+	"J+Eg8hlu1Du6GXUamUI24oK7kBPWdeImsjzTMKqXKQlCp7BjJiUahledHmgHkKWHZTWFxlorHKrZ58Kh",
+	"OND1gUYJLsGP5o493/sJhzMWfov9melPHXtp+n1gFlLEOMkld6D9HBQl8N5RS61vv+hPWTyRRsYMJsVM",
+	"QFaCxqxvW4K8cLpY7sPCFiwjlH3Lhi3NkTfmt3V1TyfbLh9weA4jt2Masn+bfYNrrRc6ZtNsvA47o+6I",
+	"Rt1JW+Z1Csjz1FkdBNM1KZ0CHeo0g0enLfDud0QiWXCjzessLX2dS1s8jaiHesMcDGO5fJgzgLaTHdTl",
+	"fHhLTwIicifMqRNlvGwuYkkojPdHnWQTP9BMqqE2+5wMCrtogF1D8EtLO0nkyFrJSs7dee4ErjgLs2EN",
+	"WmZqEe7bHG8HdI8F1yxtVQWauRE3pjNPGfyRuoXAzLXqmt/CLts6KeRv1tm/caXwCVC3BdS/t8DDzaBs",
+	"P5SUxX1egqQ/s1l8zMkkh9ilRv7PwBbmcLoUputb9PVrewvW/GrGqJRWchmQtjPXTlbayUp7zErz24KQ",
+	"nEd7KN7/OjvOJcrWgML+Sp5vSSaIaPSs8EPeEPt0aCYpKnBGlAEeAzXQ/m0+NZhznjXMQlGcdSiN41uW",
+	"m1k2KtfHJtHqpNpYgogxVSySW5pb9SOWG9tZj1Ril4slMVLmbera7IGO8lFZPsRQ3loVn1Ylt6jknwUT",
+	"FtzvMaVwC3w9dm71XCZRSIaMzJUUY8uAC25POrUE199PBRS/dgK+3CDBlGN+oEQlUYnQwvMfs4tkh8j1",
+	"/pUZLdYosQYH2g5LFkIgk4gl6B3Uk6ePE8bin/BiexHldzJmv3Adl8nyG/C2RxzG8N+koVBqY9zpVMRU",
+	"e5MRj/VThlReyemMqpz0ZpFuu1EtDxVj8YaCPVNyJjWN9Dbi/Ch7rJsZiCr5R8VEMIHe9DdiDMyL8Aia",
+	"JDqhUbQgE/oAQ7EmuYmPNqqC8XpuiyNkEvu2EsIW1cYyx9LyTsYTs2zAjyFVxkfbSNxxjdiXIfBYD2Ok",
+	"nYTfMOHMZCviAiYFzdT//L/xXxYO/uf/uYoHR4QC7+0mr7LOnRDAlsRRoDHRMY8i5CF+SpnHe83LPG7v",
+	"dO7nJlKeZr+q027Sms1WgWY8oj4ZLsDwxfEVEq1pagOJIQnkbEHk6Jy8A2roEeWRtvdsKxks3R3e1rp8",
+	"2qf0NlvLx5z89jaDgYKPmTq76FxcNWE1KL7cKnV8G0V2p0z3krYoJp3L8spt5zEelduWpuWvE7nDzF1v",
+	"OznxsEjIame5XeCiwOlVn7XrcRn8iD+qun6oFsgSlKXXKfIGVdzEVIas4S38an7SasY9llMegNB7M6b6",
+	"CjzzQCYW/dLBx72L6++7vh1JG3q9Thr5hX/PlAyY1uav5zCFWrE/WQDfXr783veUnGv3lb4H5levd9m5",
+	"vPC9RORPalCjP6cw69/84u96EWZwOvCOxwaS+0Ou4kl/yrUGRvHuZTe1wPqKjRK41W7n+799z7izCBKR",
+	"kU6GoVXfYyKQIfzaS+LR2Ys8G1egH4DVehb3oTg5vbOLs85V4c70hF5cP/d63svRi+dh50X3xYur4Pvw",
+	"+fVLejFilHaC62sadrrX9HI4uhp1hxfDzvDFxUUQdq/D50H3etgZdTq08yItzep2r647Lzpw5wJ44quW",
+	"5qoB1yuUkFkY769qLB+3a88L1aKvYOKYkGAT/esPeP1jxbRGpu6lYHLhLDBUs/qOu/89P0/S+SLh4wHo",
+	"q0IA+tL3sj2EZepJRPvAqdZ7/ncbRQQHVz3AU5X0JPUCHxkMbmYYLKI2tIdpfo2NmlTFZGC+HqCrnZ+y",
+	"lBrocpSy5DuSaPid/X6ATPwQnMZLcX0nzCLkK/eRg7rnQlfp/P8A+FxHPknEDGaixJLEUpJpEkygwN8S",
+	"g6V2gJN5JH/L7hLOGEqm76AOYGQeNs5iYxhngIA1UpX5mfmDAyjtswU0iorTq+/EnTgjg5SytUf+49OP",
+	"Zy98+F/3ubnL37kI5VyfdS+uL+BSIYsBXO1VpMoF54aLmBGwScmUqvsbfAPn7sEs2SyQcZ6TW3EnSPrQ",
+	"2bqNEwBzGzZg4bm5x9sCUey3558j/fm7HhLEIoMhbgel44zh1nwxsGOibAPHOXlt3BR4Elz1IYzj5Yog",
+	"FzRBmL1xVHt4KAzPMberEuHb4zEuQRTTsMYapoPDzZbz3uLdIuczkQIHV0Vc2HkP92wBzf/U+K7I0mg3",
+	"mPV9bohBCrc5jJ1oh74CsyAWnWNYBWJhsLjTWYysjn7mIVNBYKK/5R403gaykZrbA77BdPvYHfgN1sKQ",
+	"NP9njh6yeM6YgD30Qc7T2xV5Pjy784Y0uB8rmYjQLretf0kiO1b1/W8fP5H/9T/+r2dZfwVnemDeAoya",
+	"H7g8+8DuWbiiWS3bl2MT0+YerIr37cQjTR8sMV+PDLAvGw8e2I2VVu2YzZdW7VgBR/0POxHiUd8OUpNh",
+	"8J1vxVgx+6NvB+l3lsAxJvKBKeu2LV+wEL2CyJhZtxB/Cjc/odEInwA3CSAM0sdi1IxGxNhTPZvcCBmo",
+	"LMdT6KxAwkSoYQuYXUFHMTBSWqMRD0ZJzYyKAVRPzagRRVjzq87VsuNit0d+ou3zK/Ir/8F8cm2Pxvdz",
+	"zwUQ8WJRU9oFlZ3LSrH9dJALup39zBaD9A3dCWM+Fc5tzon723w6oFFkjDD7xga4m6fmZQK3dDyhIl9y",
+	"bMct4PYHknUawMiqR0qs9hBHLG2m4yEquJxOy1VquLmlRtzgMBdQuoHNGcsxgzVcUoyu+ax6aHyWlSod",
+	"HN81xvaUi/TvGp7UbbojNWCZkznzZgNqEMc491MjSiGWwdV1blJbKGdBZgPn3Sd48lpO38D6KwN7q0v1",
+	"f1gfA6NZDcT5q5sSa2fAqbU+beq0VBRDp85S+YNlDpR7sOyT4sVrPeDvP91++v0fNnoITEFUk3nOFjgn",
+	"r60hYB+Dp4H+dZTVqV9TsW+uOjVubqMrZx5WWQhAsykPZCTdPgCKXTo0Qs5n9UnH0TxZIba3E8DNndzk",
+	"DJUGTN82UdSarH2SWdkpLCAKvFFABhmK2qXipgzu9m2jQOmNXXQ6FcTjdZIhOyHBBn+7RWZrDEHfeb3u",
+	"9/4dxGSB6TrzEe88/w6CyvD5j/AnHZu/Lq78u0JIGI6QCX+MAjv3HKt3PU2imBsvBgb2nGGw5a/KWSZZ",
+	"/KHsCsapefXxn1bDWrvauUnfaOKmO31azFJVw1DRu/1ubXWfnOMKfrc0cKLOy0hjA42qQN4K4AYvpq3+",
+	"hU/8x8oMlkrGcHzDN+bV3pj3eEPH7Kbw2kT3+5vO9bNO95l57Tc/3lxc3ZjXuOE7rJFmu2g5zVYa1bfR",
+	"NwSsuVT3WPouxapV/8XW2eLyWNe+LLrhe5/PpvTz2RCw7Pn33c6LF8+vzKc4j+RxFhd7/fVFuG9jG1P2",
+	"UbAS5IozltFEzsmIKtSC5cP9Ui6DmsW6+x/vdwoNn0LDX2Fo2N8atcEjdEJ88BXLP2J0h4rsnvdQs1wT",
+	"nJ8FVAQsOoSxhxjT0hKAH4Ye3mTh8CwMdE7eMYZjXV1ls5ujlc7+nsoHOwULp07AA3+jiROdG6LYDIDO",
+	"qB4b7NZpDO+8WGZtK1GMwmEiZBmH4WooBRZzb6GUk4Y6aagvWUOBdEWHqKE+xhI28THU4Jt7fUQ71VYe",
+	"GFzcn/L4lHVLR8yOlBpTLnwijAchFRlLGeLYcAiUQxbCOhpDNoZcJZufL5P+CEmcNKXxW6ngNHAlo6+s",
+	"Piofb4CnKcYobZJLyTn83mFi3em5uNibKpfNaYROeuikhw5eD1kkego19J8JSw5RB/1OeQw1B5KgRj58",
+	"VfQpUQLiUEtQazksXKZ3Kx0Fj1JdupoONjTKAqoXuNYJ5BXhLyXnPnZxKMUCy3Nh8x++CxpidYhNUmL5",
+	"jghTSAf5PSfv7ODDgAp4yPzsw3UhLsxU4TOtagUcLojL8iM+6u4DXeVBZbOMflqs7qPA+Jo9MLMv/ECG",
+	"zEdWEyz+8KdMazpmd6J75V+96HS6F74DaB+g009rxREx3d9+PlTtv8Lhk/nPejBmEj8gIQu4TpPfK7xL",
+	"1dMm4YFI9kTEPhJJnwloVnzH1WIfi9jnesqCNds9BpVRsLFiOqwO7pZNqSyEdg8mPIEauiqAXCF95+St",
+	"kWGbq4HUTkQDFEqXv87Vo2AswNYRoYxqutBrmNmqxtA0Edys6P2DecYvvO7diNKOC97t0Nwz+H/tInfw",
+	"CrIUgkziQE5brXL/IOePFLov3QNIcVagsISBFbcWLJeH5FLWzzu7HJUN+hL3bOCMseU7RmRc7RYC4Mw1",
+	"C/mew86eVxvWoTEQAdkoRGCE/BvoPYSxS6/8XAdVz0NFkzfoUqegjSrmD3J+SIXMEF0dssCWSjmTpq5i",
+	"2KsiiNiYRmdI5lmlAuD5pok2D0mM40NoZKyu8QRgJObIkCEfoKjYVYsKSSIpxkzBT1uh4PzF3OxPdjr0",
+	"EdFvHlNDkiNQwDqeiusvkZk3Iddff9WA6iq9YL7a+mKfMhpZLacMZnhjviEbmibkY/PS4BfHOi6t28ki",
+	"FDXPNzLnQ9ad/nBR6ycU+ZotwfU7OsWabmr8zv9MOKwmhE9STvnvz7oXZ5fdNYTN+Ttvi1szhZSnVigA",
+	"vP1HxqXBQWR5Hv4rVM7tq5PKELAjVbD2P2KDa2cwgqkJRzQMobTdlRJTzYrF5djngpXotoHAr9YmPTtD",
+	"g8f6TkRUxySkC7gAfp4XYcfflMsp2nlpc6oJcBnhvZWOyB+B3AusRZtL8wCWXAJK382D+JZKKuOlMEBu",
+	"GULdzeH3hQL4VW4JI0jpvju68WsbC3ZzmTyiyWxfHKo2flll4Pkenu6Yi/zyMF1NqDm3qDBhkW2qsOgB",
+	"4GCNmlX4/rueYd7SCP2ysr08DB3WfJuTQFVP2j+cIfuPWTGWWTKzY57CjGnVK8YQ6ZOMPHu8fAucbyim",
+	"htJqunCWlmI6JiNLvSWIFCVzdtLaqscn7JQNB9vCYtnzeB0obURxNvAYRFKzcANz5FhGg+UBiImw/8hC",
+	"+OjP5k/zvOQ0DUH1C8Dsi3Yw+xAJRB81a96IGri9zn6ZUkHHEFA+m8qQRevH/6QDJCZcx1ItcrRsmswi",
+	"KgT2Zc8B57jS8Tl5I2IIlRXGFCGJDRg/A+uS9h8kD/+LkdR2BgH9mj7Zr/hgxxWLhDoM3Zdix6HI9Dqe",
+	"72UXrRWILH+zsZQV95B/0eVdrhDO83cZpqtTqhQkSsFpMR9cEyI7l7YEJzKPKqd9FC3zpFKNqeAa7q6u",
+	"6uh0XTGOzs9zNDf7xHNtlgTpqSNwFrWqo28ZhJGpk/QUBDEJDV3au6GqASLVQSatPniSERMhVQTIPLko",
+	"Dt+B0Nm/YWwNpuyzzYFlm7nsucFXbj+RIlYyijC/b6TdbOpcLM0RP7qRMyq0PArIL2NuJZvdmOdaLdwB",
+	"1yniAg8IkrDb+BmO3XmMgxlEbGnX7DV+5qRyLB+YElPIx6bCKWTMoOc8UIwBL/pZt3vVotR+D7LZILC2",
+	"tHT7mb+y/P5KJP6D3WTHHDhy6IJbY9UvhtB0KllylEObaphpYm81H86Sr6gxnyxKQ0ar8tf6nNGvQHH6",
+	"7UnLJ+idj8EgOgjnYp1iTUeNFFXrLjTr9mGgcpna93Tl9H1jA58bEwc0YjZjRbCM30jzVCrWeOiy1eGu",
+	"p4JFmmVDF7gwyj9gdqBz6SzmrZX0nkNGbwTSkI1swhAHTeDW2O+E5tZg4xDDEuuV5id6j9wRJQBiJMIR",
+	"xy3PK26gRHFa+dpCdhS9tJJdyYjlUz4NQwxGKi+RfixWlAsuxq6kb5DGZaEePpAzRgaJZgqRdVARnbCP",
+	"cCqQ2lGB1OPVUeYdtVMWBdcyO6ziSvarqnJ73/t8Fhjp4DrGytrRqA+/qa6SjZilQ6fGIjReGcC8nxJE",
+	"AwFPFTu0M9TW1kaVX3rG5CwCzlSYwIAyHlKIBjrRANJQLOFyn0BW4/PMwOpNvXtclrOnKuRKcaaetXnh",
+	"+ZvYxmxKoSeNcq3p/9/cOVfn7nZ8D5cqb8C60HjdzMNltpK3//P/0ZqSX2WiNTWOgIxcpd5cqntkTNvG",
+	"YHaSVHtWYGuhKUDRp45IWfVTHZEywmFWFgmAnT2Sabr/MNrhCSYt2+oG5BOF/KPRguVBIHtsYZYPVk65",
+	"+BOwC5NvhYRarrGiItZ3Ip6wqWbRA4OAkIzYd352Ka6RE3dkpx7HZlW+sUTOZcDBNbHibg6xgFHN1Inv",
+	"f6+xpWpJLROzhpLSUBD2FCnCl1Bmu4ZHHh1ykl6ae/uHkQC76VeF2yh1u+G9nt28UkHjy2N27SaFROUx",
+	"ICceW4Z+ThrxKTWiv7XcvT0Ycqh1qtLGmJY9s1b15LZTbesU5mBZshTsG3B1fLR+ISGzVsNBUU/V3NlN",
+	"NZsLyLQ1PnZV7DrPzy4ba6a9zIxdo5gOMKiyVtfYYbETOYduLSc2tpa1fe2z50q6T8aA5OMJvKOxMSHt",
+	"6IseoUEAJLXyngld7HQAX9hShyB1Jn1gJJZkCB8rpicwZ7JSpiskkolwW3HcMD56yFrb1mo0Vtudy7PO",
+	"gahtqCnrvOx1L7ZW2xctqO2jQ6U3ImzX/p3MtH4GFQdwJxUW8E8sColm2qy8Tk0HLmH4iPs1+fbqdw2c",
+	"FN/5JGIPDGeI3nMR9gglYyWT2Tfaeaj2bEhLpY3eXhAax0yEVAQ4w8QGvgJgzBdQzigVZnDARf3obogL",
+	"qPNVHCjsRzxiGg9L0xRmw36jSczolNDIWO8rvrh5GmiXsnNKeIwcXbrMGTamvlm6W7dyKzi1VLMC7PQh",
+	"XVQRvysYMVvU1KVhUjd487Ew6S907QVjudXlWiDZSl+11+t2fFyBJcCacpEAodLzjqPL+tdfXrZbve65",
+	"AdGVc5ktZ16S2XHLp5npRTCRfRYmztXFZ58tFJ3ysA8b104kdTveRs1yf/pmAbO7bdLEVdw3FWlryzbW",
+	"NrSYS/dGfJwoSPgsDdg2ApMKOdaZSpC+HNb8+tP7jx93NuoT4Shb56ps08iOBwECbzJMYsjZnpPfJzAQ",
+	"7B6HjnFjtETZgCSLODzWLBrdQKzNzWoyZp6BoHNymx2H834KuJIbKTSSCmJxpdjSqJi2BF8gYWUWw2Hc",
+	"cdbS7jxrlV4nV0vbJGelcyqk7TGj+ff3CAdLXrXCbQCCld+F/ar5PfzMoU1jTUKNZtqsdGBO9nXNxBrI",
+	"c9/9rg/HProGkGSLGQ0mNXNrK5C+QZJt6epmNbKJ3ZAfJBGjYdUtjGjAIx4bg6udBOfKjnha2omVy++a",
+	"f+I3K39h1rqVzdtaN5nKWk5bWEprL82oinjlxcGKekKrKRv0u2wDlbc8XX7qPu91nSO5tElrtxQZf8fR",
+	"n/4L2UTRtOp5iZgEqt990b9+aTQU7FHt9V76MOXdWFHmoZu0PHERMzVTDDhHrce7ZM+5YZvw9oGhM2aK",
+	"0wgMlPc8iBNltLIKwSkqWH9TGdII142LfipT6Y13m1qIqcoprvp1jux0xT02h+QpoFxASc54YPRoxNgM",
+	"7S+p1IJIdFH+lIkSbFHpVxffdWv53pwCefKsL5irlTlffE9aBpxGKWCtmqpPRQVyayzGkD/wMMnuB8Jd",
+	"UuB4Jx7wGRXxDaFkRKc8Wnyj4Xtj+1ivH2miggmPQsUEGOBUMefzgi68yfnS5tfziQQiQa6tj2wtd/dh",
+	"5i+/hwU7Sze2neMK5CJm752T2yAGyLdb3XrxV3APEUNvn0yZiGlEJoxG8YToGTMvwLwQqdyHGBs6J7/b",
+	"Oq1BEXoG+fQ2qFXC4/PcQEwkSMlTinBBHjib3ywNRyijK6FYnZMz44GaMTGw4KelY+apI6CoKwzcFQvI",
+	"tTvPB8dn6lhRMYbxQBqNgXQ45p3IlefAXFsZ58e1AsFAdTY9J117zamv6JPtMX+nOJ4TJ70FGRRIc7tw",
+	"XxPFNwLgHdK+nAyKdg2K5f2JMaos1LYxwRAG4HPnx038JRswm4jKl9o9hTZRaW7gfUQFoU7vge9sib5S",
+	"fq45XUlfrrOSakfq1tfPGCsA9GMamisyjleQ8+As8JhEnNmyvhGypNE4bz9M6QKUrmYVJTlFHbtl2PoE",
+	"kyeY/MJh8lMWKz+YnGilJ2hLmrL73a33t2110yC/4wfw8geZmA+IYpYsPopsLIorXdKlZoA8nUhlcPJB",
+	"8rI6KfA+CYJUBaVRiXNiC6K2ck7aLosqSI23Yfyi1ZKok1o4qYWvSC0cZK1MtTVs6/cokCT5WDiCQ3Tm",
+	"zhJWmT/QvjW8/9mmRl/YAfM8Txfl1ElTqjt8oHa0wp66l99hJ00AHdswaqOZeLTds3xSIScV0oYKyQ8n",
+	"PemRdvUILK3VI4KFDV2NhkoDGAX3pzKW3BPrjWhsr8R+YhhWgyXdZcoF3Y6lnItrz7CNjIGdcr2JEjIL",
+	"dIwqaGvE3U36YyOpzvg8TzrwpANPbtSXrP4sHxsSXyzrwN3mE57ZaboVWYUfkfICyhywhiBX5OsTncyY",
+	"euAwgQVKE+ZKxjhjxZz3hsTSVhXCZ1DAwDVh01m88MFHhDPjJBez4Tfgr7lK+w/sba0t9X0Hj3tUdb4H",
+	"yU6zU+paBxEXTUcw5PoJ+k00B85o9j7NJaH6noVm346lgTOz0kMDbGw9ml2sopnvGWGPmWhALd5CHZnZ",
+	"4fspIivFNqgic4AAgfJDTCSUGupvY8txR506sS/0vAx2VnMHmC44X1eWZF7WXmuSau385htwh0U0J7zI",
+	"40XjN1M6Vx6v+4WWbJinY4QCAG2CP5sYVM/+Mv/rP0Z4MsqZV4JxYymVmVlCqqKphR8Vja3qugwLMq0T",
+	"5Z7Ebjux+2Tf3FF4KFABsKkI7VqF+3+hpTuj8SQzdK0I1uvBreih+aOh9O+ZnbfcBHHcaJvGA4FT95hT",
+	"Uo5QN57zYM8MuqdI3CkS10Ykzk6bOUXiWtVz/wRW8jT0ls4bKeF13tBkFIytGXb/znwL3B9R5Kg57FDf",
+	"B2PD2vZJxR44m2dkQELGyPeDJJVTqWOSqDETdlzVTb7FXgqmU+cVN/E32jYDMTqF/qdWRlXBw3ySH+Bm",
+	"jyvmhgu8+zFV6XU83zvL/qjTWv86YSjlrqv2sT5ae/qG7bTlrcuBDFnWtwyN6BV9yzJkfb3QMZuWLsCU",
+	"A+Nq/yGJBFN0yCPb+z5jAR/xoG/kpQ8aardhyI3HIMrQ3hG1c/nzj9yrfMBAihEPmQjg1ywa9RWbSRXj",
+	"KSpmK3ZeNna2gEtSM6F5amwI88oj8zHHy+MVLs4uOusJpS7abnz9aN+yQYqnjlkCEFc3vsLXlu7bwq0R",
+	"tCTP0/JDumc428E8/DVaZDahmn05Qw3xod/jQ50GGp4GGu56LhPIj0Hn/NirgxhLmBOFgxtJGPEROwsW",
+	"QcTIzMnqEY0ktIQjPCMigqcgMK7XUrl/jpE4D65yAxZ3zAg1Don5IWbnAUpjes80YaMRC2IyXFjGq8Lg",
+	"Qjw9ngttteqJhY2mEOY2yV6zR3bI4E9UhGfygSlCx4qx0HUYMjLlgmscDuZEDv7fl0m5xL1sNFIwtw77",
+	"IYnPv4ive5TgMjZsNAEJUWVXswOLUnPQcwN3qp/8djb3MU7+e2Rr7nPcX27vn2b8PT7jbysVeJrvt0ut",
+	"d9yz/dBoa2Wgn2IjppgI2NkwksF9tb/++4QHExKyBx4wO9fIkaUiCZL7y/YrT4EFKdHYJLC1+/3B3ecP",
+	"eJun6X07mt6H22AXPKjFV5gyoe66TPPiU+f7zMZwrPi5Y67OOt1PcECzsOVFF3KEQ0iafaLDiMXk0ie3",
+	"WtMpvadESQqxCf5v5vWuO7nEmJxBJVNlGPP7wjibsA+KzOt1L9rz4Ysv46nd+GE+KlntzBvFY/cjZJTs",
+	"Levq+OZOnHrgkrPIh/Q5PIpScjeXA5OjUcQFOycwQiO9V4DBgsvvPHjk1ra9UGBdjFkMZVVT/04IOU8p",
+	"T/Gc9g40kNPDZA5NBumFcBgqjlx1E+UyBjp9nqPFg5iDHOGQt4ULScyojqsZ6or75SDmvlmxuSwT4bpi",
+	"ebGhwDx58ehaFLt8KhS7KAExYSDKiOLtP/67OW/3wniH6R9XRvXURTqv968/ipjX2cgtXNqtpWEPzdTD",
+	"cYc9iihaURQHj0ko4mhtGG1gMa4PhdxGkXXL3FV9kk4Jwr1TiwQMCTTLQiYryLSLItJjEr+mEpcX3CXp",
+	"6+5I+j45xX4ovtfjBomNzjQTo30Ga0rl9JliEYO43d4iNyXmFNUkkkgcHMgp0+jnGmNlLCWM88CUcI5P",
+	"F6I+N2C4oAgsm1wCKtbBvSLA6DumXFQwaNlFqQoE1ak/tafY1kza59SygwQ+92qWbutl4bZW0dH9rDFC",
+	"vtwCIS9aRMhDDFDVsDcgSlWKkiCEcmSU/xZ2h6LRGRdD+XlNnIrGwC0qmNJkAhVPhAs/S/i5kYXgai0I",
+	"/nzIQvC82gtWKRq9hTv9wkJVg5ni0uyOAZklsSYMCPtEwJl2NTo7j2YVpNf3zgp/ufszX6T/rh3/ctts",
+	"4xDY2kE47ux9vX4QUDrtJXuW0ok32ddNbyD9afUkIKmZrS6DkEXIaBhxganMGdWahdlgHiNYa4fzyAem",
+	"sDSt8UyekZJTuxwo11WXUGMquAZZbDqIpq0o5FZBOcCLtzGbPnU8DiC1Og6XyYRiAeMPLMR34mA2B+gO",
+	"+p621rCoGzaZ4l5wNqv9TAfqb7FYeEuLy/wUjwRsdVl4+KNkbisAESTae94tVrGkI3aZUvhnfmzRiNyO",
+	"acj+bbbLmnrdxqbbhZG5BIap9rwPZxc/vPh09ft//29m1ZZEsFY1gXk2Bw+ubs+2zBjJhREpfSvjrzmN",
+	"Ium5RXLjaadcGPnLtQPl9EDPw0YDeGEUG2L+5ekJM1rdg4GOyngj8DENAjmdyhBjNn/kbEqNp1hTfLxN",
+	"JUO2rSr8ZbfHD8UarMYMN17e3vASaNAciu8eNVryo4vY8owGAZvFe3SiP7i4fs6iBWUccXGPPG1Ff9l6",
+	"tuTbQbGLYPDdDRnIGRP9gGo2IDTSkoSKjmJtx+8sTcjFcyI0FisBSaFfB+6EQUWiNaPR7+aCUAGWAhpW",
+	"G/jauPpGYBIRfsjE4igqLNK1dmifX9ASraCg2tnNk/J8b8riiTTLYHvCAerkLIkQdK1hY3s6APLMapmv",
+	"ihrlAoW7Pjjd4qZ/4kKOtbh4iF4y4mKpd4wrmIPGcgj8uzEaGfmKWDhme67IsshONGN2gmYaYaOWLLIV",
+	"+U+fd98gcDL/Tubf7s2/o4O5VD5bxzpzuxGL9wl0v7tA4oixECvyBAQPoccVWXFgQwHy2ajZRtCXn2UI",
+	"55aQHylpubCrcqQ2UcgiY+mwcAn1rj3fc4vs9byfJCR6YBIj/0wEH09wNn6DoLui0Su3hU6WzMYi7taw",
+	"dfkOWRBxcWB2DEN59YHEAJ0go0daM2jsQx+p9KY140L2AzqjAUSVm0rla/viT0K5sVDaJWxdJqdmVz3C",
+	"wIuj8WNJ/kzCMeuR4QKmClteSm32tfbJkKt4YtsLRUg0++yTYa65Oy97EaNK6LT9Qo4Ix3mBNXJuv9o7",
+	"3jv1QjPrNWeewndoz4Js2jSqOTxfZqcDqZjX65wXmJAaCx+s1y9cx1XBx4jfswjI6/TT5R5+5CJ01bUQ",
+	"q59PJIx5HGJFrRSZ73PEwUQh47PUAjoEu7Zl7TaiPDp21Yb+aD/kYV/IuI+0Xc2V3DsZv07f9EnTbW5+",
+	"RlLn9Vy6C3PeVzu6Dxpa9yiUv40IFQQj3jjhcU55bBSiu9vW5BQe9RRQOwXUTgG1A4O7H9jYNum0im0G",
+	"SbAsaK9ksC1Al3uSE3qd0OuEXgeGXu+TuGDDpEabJYB1Bo2laNwQ2PT6iuCcIJg3B+EHV5fiE6rJiCpb",
+	"EkwCGkVMgad5D22YI/uxZrppffCduBPgWA0w+dsjMfscPwv0w8AngzwkfD4ToYGFAdZRUKiWpkTPjOuq",
+	"J4zFwLiq5FxDFsDgJvJAKUanflrPrGMpQ0KhxfROTKWBiBtzIjgOz2zrNuRohNsoJi6DcE5uBWGfZ+ZJ",
+	"xpLpFHwH+EB2VrnjX4tlTKPBObnuXJL5hEeMxFLeCeABwLNoopLKeUfZOz4VSZ+KpE9F0lsUSQOquQul",
+	"FXcQsCu/VsgVC2Kkyl/dVTKJwZSCH+O/au8O914CJL4p5dylmjUt0S6/WFa3u7vi8EohSOD1jiiP0DdP",
+	"BBV6DgV30OAPYGs7/M2GCBmNYrjlBpsCaF4x5LTyunZGb7k9uYSikS1j9wvXfBDhuZwx8Xka4brrMzka",
+	"8YCFMkiMsjrPqbxpdA7/L4a5VuPTmk4ZMXIHk7AKWtMn7IGpBQlYFIGSZJ8NAKbvfMgFheVeeetemXou",
+	"LJf3153Hwzuvd1fDsr3q3nl/34klutLl8n63dsBXJ0rprj1nQhTvhYc+muE+4uadePyeWNf/cPb9j5c/",
+	"v/xv/9uvvsGQR2/QpZjknCQiZMreqJH6QEbJVEDiR9+APYe9mH9KLlhIhgsyuBn4lvYCX4hKhH1l5oUk",
+	"ES154Cdrg0jVWo1WiPoJB/MZ2kLb90CsJR6lliE/tXfRjp1LZWw9cU7e2VxaxOiDTWxbm3jIRlIx61aY",
+	"bZDjC8nsXHN6n1DQGr5TMsogmcEo31aqIElodhcRN6ppKkNGQmNRGnPTuG1zi4GsYJOuZxXd3LNvMSvg",
+	"lFdtbnNcgv4UediNoWG0TMh1EEnNwj6sGPqb6cwTdF6zISSwudjnWUSFLRX2XkmhkyjGUmwjVCNplvUs",
+	"maHrEEyUFDwgPIoE03obh/wR73li9NqkL5JY8dRTzrnR+P15kLthr3mWcj/8qemWKwGi14qO4uMmEckw",
+	"r7ymwDxhKxUFeqO2rGUwyznla7u0tk79bzxsoTE4TKgQ0AVPZ7wSLOoE7DKLvpe33+vgzB9ZoV1/TkWc",
+	"TSRq0s4PgzA4XOEPf8VudcG8XKzQWR6txgp3AFW5uB/0xuwu8LcObQ6xC2y9ybTUCXZIRRrmAnEwKU9J",
+	"SBEw17qA1tAtMXI6ZgTY16ggZtspHuYoTHDeo7GBjBk0myn5wMKeOw2aUpjmyKVu6xQANyFfx225fQKk",
+	"tn0Ega0zWMv/bwmMoknST2ZLGYyXRaPCxcc2KBx8jzf8tMUU68T0EMPzj2j5V7i3KXHotpWOf2bHuayJ",
+	"yEsyNdJhFgqaQufALgtBRBJL/NPHSKn5O6I6Trl7VsLvdag4frK3dBqrfyhj9VuJMP0qH558BkmNKAFO",
+	"uHvA+WOHqf/qS/OUaQ0OaJU4/8DiOStOO3AdMTYm26oo/+ru5yTLhyLLf3lDsBK8342jJohmLN8KLgX5",
+	"lDBtifKrXJlucxKxayiE4KGbfSqY8v5uB1hwkx0qtlgROFx4qQpUvo8oFxCDvzHKP6BCyJgMmTWvQ0JH",
+	"MVNzqkLt5hRBVjnXGGAnqdAgYFq7IpecSZ1ZzHaZCB0CAyCMhIQ8DRVSLKYy0VkxAgStc5v2sQik3SB7",
+	"DURaofuUSZqegXfwE000vSEzIMEjVCk07wTJTT0+9zYViv3G4dzCl0jl7xkjwhMaz+aqzO3DtdwmDUxo",
+	"517us/Q4q8sbUs0hmymILVPL8em5doFbe7DdiiELeMj0Oflt5BwLSHjeEEoEmxO764lis4gGVvaMSsRc",
+	"xFYtsylbCd441+62y4g74TbcW/rNrfuRdCjAA3o974HHNOqDeDOdhby8nvcfwjx7wA3aSWHAgD/Q6MZO",
+	"D00db6ITNTYWRmNUcEv2AZ/h5IpvhSa3+t5giWYiTDe3Kw1tC1Se2ejUHsHlhwXRcsqy2QcALvOJxDCa",
+	"D5JPlIxyKYCZkgELE8U09hYa34HH5NurzuV3CBeJiIxNgO88jcdtQjGCC7R3VDhlME4ZjC8og3HYeOxQ",
+	"cRmR8WOAZC7Gu0Nlxf5kwT67MW61zVtwMW6trQyf6oSkJyQ9IelXjqQfoGJ2Z0A6U+yBs3k1TwUmUBeY",
+	"Se2RuTMs00o2KBo1XpK9RaxVhOOgVheCU7aThYqAWec2DSKluWB0kYEkSsl/M0G0oDM9kfE5+cB0rHgQ",
+	"s9C6YHoi52mvFhTwMTqF61XQXdjnbK3UpRxlUoD4C/9pQCmHFHLGBMyhEX2zWGaH08iInpeISaD63Rf9",
+	"65eA1u7XWM9W/buLwtFZ3VvhN9naZ7/8lzdSuNVwsa34N88k2/1TUXphsTNRTxz1/cgYYZ9pEEcL3Irp",
+	"ENoUzY8zsaQY7IA92jsQiMLQVBrOglJyKzy+Y7EF8eQwds9HKWcwWKKEd6BHLJ1TiHxRKbWHTxR7kPcY",
+	"gcZJKiFy4oKBNeeaVQg8LtRB1L5upJovmweVPuDe+NsGk061nTur7cxnT3BK0taKWDEto4f9D5la1csV",
+	"ognM2cyigLT9qtDJA/VbMcwBB2UtJEmtWELFIh0t3pKvBAt3fDQ5WkZJnj8PUwBmxWN6z4Qzb0KOtg+Z",
+	"SD3jMY0IFzo2ymkTgIA9doo2bwMB72TMrFFhpAOmytpkKbS3bV/w/QyV3h6xAMiCdMHQ/0a79DFY9saQ",
+	"fyfxXwUC1wnVZMjGiWhRws1qHC0PVk64zdoAZo6kIu84nbLFJlIMm+MkxNsIMS5ii00az/Zsl/+oGPs3",
+	"0whMXGd+jk/AFaySZQFzIRUO0U5bsbUjcMjlj7gw2zaw07rB654mGgpRzBWwMY1MZBSSb686L7/zi3EC",
+	"GsT8gflZmRuKBJxiQh+YC2mg54Cnp4KOga8FfyWJnlDlwiDoXbjz3yyHRsAesRXlaeU5lrpg3YpbqSnX",
+	"GuIWWFbHQ2OpjBZwGalCN+s7hhHko/UlMQbzLtM5mTGLIljJEQ1i29mc9i9nYYspXRDN2rOItnN8TjHj",
+	"U8z4FDM+YtX2kYlwS8Wmg4SdsQdza9VTygHPkbPB1hAM8I0NiKYLXYzQNOP/qahlNrf1Bu/quLhvZBAk",
+	"Sj1FJXPuSp7v5S9cn4sEX3yRpuaGDFCBl95/fRIbd594MiOvkjegSYEbuueWY2X1ivar2pw1Zkf14Xn7",
+	"8NM2y7sr1cfzDK0MUNipyFcXuT9xT2cao5ghcORu2utddRxjWxf2YI2fXORpr2srm+8N7sMa9cyLYSru",
+	"4/IZWc3tsjzj3qdu7lGhYhEQdXlatRu4VhxHne4QnahZZD7q+F4s++54fPY1M/u7Kyrh0vceuOax1Zc1",
+	"nvr5BaLrNsXxKWo9fWF8tr3X0nOYw6zUF7SFHYK21VD+tTMj4JqpRwDvRiNrvSawi7UPBG5SOU77HpS7",
+	"wnegURgNJuSBTXiAw/RsqaZPQIyQQEWzz3ANOra/PCfvkSGdKlYY+JfW0cPxWR4DWfTtAHzwEQz0QZgO",
+	"3Ia0dta28linRDseIy7gkWYTKC1HKpcB++yGzKGpZNXmfGJhzj6Kq/efUx7ne1sFxAGpiEnEmXZeyiiJ",
+	"E2W8LLtGiCZZkmZlLUg85wHz3SDCvEmYm0NYppNdbX+6v/eaZNkFNOGGRCgGd9l5CDSa04XuG7fX8z37",
+	"otyXeO3QfVEGTte96xUN8GSQ32jWQfpy225gyOfST4qyqaLsNFOUFw0VZXczRbnBtirThx8sE99xpxHz",
+	"urciBAmPCQEl8SAX5arXmKzDRISRHX5a23FbTx0D/KoTOSdAO2pVbipVS4rRz440X+iYR5FRi+4IDOql",
+	"x0ylWlGtWKpuHAermCFt/+hQ8RK1A4Q1eZ2zZSHPCXy+DCu9JfBJzdLDifY8ZsWnjDGZHd+6Gb8tQ8zb",
+	"ArxAc5lSDCr6YOKtttZ/2ub+Mo2ic00eJA+XAuEp0Z6zggsGMCkGm/JWbUUUvQRpHC/MFgZu29QwTjx/",
+	"npLuhU+KUrqZT9oqE8wJWE/AWgGshxlJf9RKe4U4VQ9fG9lmz3BMW6WJ9lsUMh1DFAKpQG4AB+ED5IiF",
+	"UgKZxKUB9tXA+k2pyUV0EkxsJMZ8WiP8jtGTE5fIIXGJbJo6rULpHIDUhcgLz/cwZtYfLuolEy/Qfs+i",
+	"8E3guJlL214YFzTJgQZzseQidbvsJEhLefIYfh0W7cmvxo20D7DiPrqZlrjfevDciGFQeKoncq4JJQOr",
+	"PQdFd9MeamOethLFTvUw2JAzQIsH2JAwjcwCLci3A/uvPn4xsEUveHpruKaxVcUCqCfBj82nYO2F5Ygr",
+	"7lf23H6JUzZCmM0FbIcBxxNYPgqWG7+2Mkz8BZ7zCw/nmYcElM2BL8BGLGuD7+aBPmtMPvvLTl3dgDa6",
+	"WeAtRaQ9lXydRHEjUcTB1OL+6KJb4AaBHdNcrJ7cpvH/ql52cCZmNJ7kpi05mfWWVV2TiTt/bAsYz6AW",
+	"Z+clzPtZnHVlCHZHCUkiKcZMuaw5nUoxXjapbWE0LGV1tNKZiI+X75YgrTlBC8bfnvseXtGpVSquoNnm",
+	"uWoj2j9hHWgKZS1HKE+6p0YaWPKw//grxQPLzvvChUDb1WNHGk38J0ADKrMpDWEgJVNKqlYCik+D35VQ",
+	"+jat2vrG1XJRxRAOYdPw5oB5YclMV2MaEADNVWiRbwf4TeqLbwy4R9li5nrwH+QCGhOZwOUaLkg8lyRk",
+	"+l4fDPSekkNbJYdA0PefGlpWD+1vwy8zp2S1QN552VYb2HaaMyOCNDikto2PeGev3I2dOjd217nh3v7h",
+	"9m7YfVp1Ufy2Dyes3cZR+FXp1fHaIV2kc8ntfH9FIhpXz79172Ck5LR8+m2II5xrrMCae2BURfzxu4hl",
+	"o3toL7lYLH6WSawYDSY1xxKs1dsAKnkF3L1Yp7NXDt9MX7/oVitm6Ca8dDefHlScxHRRuOWrTIH/kKDM",
+	"cRsatYpxSrXug9jYmdr5HdvzuMB3yaU4n/Kxsg2Z2adeWWFIlYLPL35b6c8iiD917tMtl4O36vSnI6EI",
+	"Mm3zRO0stqNkXduJn8IvNoXonFfTS9vWjdGUjsmGxhcEa8FYyMJz8g6a10NJcAhEJMUYcpa+q4ATMmaE",
+	"caPGz8lbYUc5Y+9JAXrOi1nOXFPL4wV2aVJzXVdJdddIcT/tNa9ZCW5PCVy1wGjXILMhGuwwUXtSPF+A",
+	"4tlsV1U0hkgVHncmeUWXVfWGSGV8RKfQwFTPqNaAwmT7PPKy17jRuOEaeeMVuN/OMD3BwgkWllJ4Qbq1",
+	"DiIIVMtitZntJZv14Fo3BpnEDLLJQ9CWDdbktKWejVomZdPujW0NzV01cMDroREZ5gR0Y29sVy0cJ5w9",
+	"4eyBR9vrmVNZE0c9sG1qMu0787qzKpS24HNPedEfIDwCAy9dwUJID6cA5YSvB4SvNqfaDF2XM6Dbbrgv",
+	"GYRt1nMJgbdOfMpZdbLzDYQ+7evyiWBzpmNspmua3SzPbf72/tgSmsgEueNcpqWb9L2z9F9N2uLW5Q9d",
+	"WrJmznKtsP32/iP+4kAm9H/87f2Tp1bkbF06JaYipCokduuLcY4QOCerryztVRIxvTu2MBw6YtmKR0pO",
+	"yWBINSiRgY8TMeHTCt7i5UPsMuqbdAgxHDuYyYgHi9TVNd9ypc/vRMq9lV02R5GVdpPBiczGUTTkQYwU",
+	"ZaAL1uRDfnu/1yQIPjP8hmoWSQrWbARI1bvo+N6cKtGfMRXA+V6YTxgfT7DQZMLHE7AZIjn3ep3za9+b",
+	"spAbLOjCXo55bK7jffztPTE61WsiEvsZnW3eyJc54QREfs1wkw2F/hEd/cz6r1Wq2gg4HpK72k1BUH0y",
+	"peqehWSgZaICNnDf+HltNqcaT2QUDFmwkvnVYxZjGRSK3XbAn4kOjZhCgUDecRr1JzIxW+Tqhe8hmbnq",
+	"A8mg++J7Y2gnM2MSabn03cXV3356Jjyt1kzrqb2vTBYsC7OSEfApGwB2U7cKx2HThDsMabOzqwNw2yx0",
+	"Pz9LvdEJZhEVj9ydeaw4psFk6giGIy7u+1MuktgcYuADlMBFp2Nwgor+PWOzfkgX2uu97KTF5rlPLzvm",
+	"5qlCL1xxEffnXIRynp32uTnZRM51H80FN/DMPAWOdIMl6yOH9khGkZz3jYOETz2RUdif0s/pBQ3c6dgZ",
+	"vUC6PZ2Z57lc+mbKhf2RcWkUkzMm+sYD56I/lSKe2JtLRCj7ED903xaebRWXr7fC5exlQ5WYfRnGgsmI",
+	"KUaJAHZzGvWDJO7L0agfyinl4J/5ZV9H7AGI1S89s+X/BFrwvpCx8Q+yF6gDxZjgYtw394j1Vb3n+c/x",
+	"Ru03l4D0zh+wT2a/M9pJRiFT8Hff2Ei4mkBE7k5dXJiQazrkEWDjVcf3RnTKowWsej+Y8ChUTOArNqti",
+	"5NgymDOzoa/SK6KvikeChu8/JJFgKj25ubnZZKF5QKP+jBqj1dzKTLGxoFDZbO6U6sB8jgrOsnZn4YFs",
+	"v9HAWBoRC8fMgcRfXjqN3utd+Z4wrm2EiGOp2BFIQhZw4wWV/vAi98vLy+fZT7+/+Nv3YO7aoj+iQWxM",
+	"2oscb73b1n+7WmWVKrch1TzoWxiwG8ty4nPRh3IUABH4V18m4AmMkijK/8YTFPcXj7k1LRWz5Pap7KDR",
+	"0rdj/WCB3XjMXte8gfyt9W3oq49ib55cx9I8igwSKwMv4Hm4vs+EKA++GUD75lM+ThfViIRxLvtOpeQP",
+	"TRHFrtr3CJbu/f5txbTsSt3nL5YvdVl1KTh2+Vpm9+QuBi/MQUHZBY1eqnk9c+jy5Wzoxl3ue7BhUGlD",
+	"iTwaM7WNwPegYt+KH40ZX2aV/W5HeThT/2ACI1XeFaT+wFuAR8vfePs+1WOWWe2kvytZndCMOMgGV0qN",
+	"rDbMq5JQaPesc51rLKsdnuxcedkkjK5/stxOltvJcjtZbifL7WS5nSy3tZbb8iCmlXhead5sRU9vUpVQ",
+	"Hob7NGHO8jgOW+/JI+nbVn29ocEEYtnpJEC0VGNramNBaloOBh+bw3PFYDAalMfFiFxJfzcT64Lmdafe",
+	"2XqvTQLpbRd5LYsH+VazQIqQmO3Bxfg7r1lKqNX6rq3k7iCzz5Xx7FcTKsaMUJLi1mahayjxcTt4rxO6",
+	"E0XYgukemU8ke2CKzJWMGZHonmGCzM6LcfcL1AhXFxffnZPf3dBi526aNwlegGahEU2jWTUxxjkO5EGE",
+	"Nf9eAPvinTAWMAtJIkKmyus+hcT7sPM0bRGEvbMpI1zE0l6dxlm951QaLZZDh7JkmXumraR8D4MtT07s",
+	"yYk9ObEnJ/bkxJ6c2JMTu2cnNi2k37sX+/YQ0xWpnbtkTL+HvkM05DIbblujOpSzeI8WNRaI4ih2Zxxb",
+	"ExdGWlHkBGciZCGZygemkWzMtyx4UUTChBGzaWAU/b3En7I5Ni+RiAvmxj9OuI6lWtzgImoS8QdGhgvC",
+	"4ztBxWJOF1UWdVwwx531Xu5KU3wcc+uUGBSBItf5hAe2S9Nsd5vBCSIZ3Ov6LQHwuvZhfLdCkDaRKja+",
+	"CKOheS2aGJsKp4iabQCkDFgdKBsVbb+imu2wS8Bsu9DrdbsvjJY0Dqj3gelYcZiehC6bOcYnsZQ3JJ5I",
+	"zYx/aPY0o1OykAmQ5ZltJEX6TzeHzfON3Pfrux9NUO/WbBheTuH4KzzXU0LYLyzGvkWUcFw6J4VGwoxo",
+	"PJ6KrYVsIR+NqqfvGawxRzDlKlnp2Ji1caGQdb6U1vbJA40SuFv4x9JQgybZWXPxUkGujLMa4DNvxewf",
+	"gxUVNdj2ObyG5Lxb+tcQ6LGNMCOgwDOG15CNpHFCjacyk1zAF94z58s8Q0emwTzUj7+9f23ea0VEGt8o",
+	"EwHTT1an/cq+knguMUTL9xpPriUbbDRiQVxNUUdCtSAqEb1spiTK6lwmUUiGLJBTRuQDU2GCbcNGCVsW",
+	"LZ/wkQVBiFKROV2AkCMHodGAaUMITp6msfkGdOE5eYdzpu+E3VM3LpDGxZiEkqE6NngLvc+WaId8O0Bb",
+	"ZgC3M4A9Zp9Wy9ngu3PyIx9DOboU0eKGqGUEz89zIsMkBr0UT9idCGgUMfUNNGLUl/gKIobf3r/Bxd+e",
+	"PNm8hL59CWhzB+hUgdODpgUOwjf/9HoYm/E9x3bWu+z6HtKv9YwDi2fqW/ntfp995OT40mx980HhFFU6",
+	"sWJFK7QjguTuNKFd9qqJk/bbp4qMf1ILQkHd2dAxLlkqMAeKIMZTfkbDPxMdp8G71ltNfktizUOcy5uI",
+	"uOeaxKBBLXMTRjIR4Tn5nRrT3hwCfMc2XmoL0p1NQfW9O+YcLPUBFzoZjQxaQwBMBveD88yGt0OHuARK",
+	"Lows4GSh6pnvBndGiQI0GtLgHmcmpXdgPGTtE0oSwePU/pcixUKpiJZTBugH9DJhBnfsM9fxTSVd2Jq+",
+	"FvNkt+kL22uPC9j8aONwxQL7tqdcYD9ZzKY1Rf+i0/V8L7INGrV/dA0/imsf/9zzvf9MqIhBsCGimfWZ",
+	"UpzqdXEFa2IhMP9pbWgqvqE9jHnPd9bWXZvvM8Jlmt9d2TseUs36S8vnQohet8GlXhzs5phJzWPXh7z0",
+	"qNbEzhan7za6kX+jjDkLGGweY8vkou8ut+Tdvv6vZ/iaOp3OY53dnRqd3WkEzoowC3fIZmG29WsbUy3T",
+	"urjRj7uRyzxjuX7HYN2QRlQEjCg+nuTT37A4jziyoGrtCaobrH9YkEjGYEdDIcg5GdAHyiM6jBg0R0pB",
+	"JuZbIJpWTDP1wIzW5PGEDKjuy9EA3VyIvNmDIS9sXF9UdjdGB4FaMgpHRjCDBc8FK6th5t85eTOdxQtk",
+	"ti7Yfo7mmpnv4a4MnrVFb20W6ge3TqeRqNuORF3T+21QuOLSDqCbRB3WXAlpJ8ovlYf2li4XybjyYvHW",
+	"18GaHSjCiu1ColxVRXCMVFYzTZ/FfFqL8vqjcd5B5hwQGemVFVeFAwtXTaHSZvDtBYdSRoyKdgmuHWZ5",
+	"Pe9Fp4FxQA/WOJCib7DUGDudDnr7gL2gZb0t2aBzmPfkhAWg9CrrLIcZEi9rux110ICiDKgK19CQiFhZ",
+	"f00q42HLETFS5GOZoyXQZKm+hhAIZJmGbMyFMKpv5SAMiljKgfE6dZZTYuRWAIyifi36d5gyElZkzRNV",
+	"BZHMI7+iKnwSdbcaLKmlBzYfFfeYXsBhw0MuYI2+FC3xI9JiZNqBSLHdWITaiuIHt5MfVU21RiFUXbfF",
+	"Yesogim2Og+qrpfraj36Tdzduse+3EglccH6TTzip9FhWzqcOZ8YX5TdEooFjM/i/ixRwYTqDUgVS/Un",
+	"QKUBa/OEDSMwAKdr1GjK3A/HPalKhRJdcwhcHGawohJJCVsdFprvOLC6Gj/CGdFPqYdDrmdS23rV1iPD",
+	"p1jvo7He1/YFHEik9wiiuhCCY/FEhsBzqED5zXksmNbGezsnb7WWyUgmDSHFvYrjC+mG2SY6BXSLAd3c",
+	"0tQO5L5++/EUyD3SQC4KMaj/sZSh3iSKmystrnBQf8JHhNqEHsHiOCqw4hF+CQFVYyFkfqg7a5tx1Nfp",
+	"nZ6mBO5uSiA4WgC15Re3X20gnz+bX1ZdNt2GxemEzecP5lHHGGoM/f0/WWD++cfJ2W3V2W1bx3OhZ/Cm",
+	"cOB53r5JDQDroOU63bx/fHiXKrHuRZtKLN1COjFLAld7x8dMkU/sc8wjtgEr9JwuhjyK+unt//7D2YsX",
+	"3Tbirk7WDifwClSxYQ66n9Tjc9fd2eyiggGyq8HXTyNN1dY0xkdSe/ri+oswqCHaDjmPqzXm9dX6yBCa",
+	"2UMarVrZp3Df1xHu++PLU0St+V+OEuJgmtjWRzNpqqkQ/Dk0Yq04PK1qsbYqX4u67hkGIPdJSPHDImV4",
+	"wF7kLBAJ2nUiCdX3LFzua3P1PHPKY73SxjYYyUT12YLpgV8aPW3QsIZLtKzDj6J5zRZ1fmRMuOivjqVi",
+	"TWXXdl7vpDetlvpjAdAlrBxzsXoMGDE11EXo5VrKKxdqo+BjJLU+BR5XAo9mWfohnRrP4pHY48kqOlCr",
+	"6Kz6fW5uD/3yW8vR5TS8UxsNglIral8B6YPkyAKjyBkMS3bRLX6MVbxSxzkbaatwM1opGJjbo5HyLise",
+	"xr1xTnZut9S3UHB5jtJAKXTXQ3YCSMKwM6qhlfIBlmGfZsrJVNiDqbBTRZJLU9rcwEkp1FYKKJBbqgKz",
+	"hfV6FoRcG/M9YzMNxSn3bNZqXvEt3MdxNWfIkO26LUOGDBoy8P/bd2nA6zYuWKKxLV9iulE6eh3LPVLV",
+	"eOCImbJbXan5X5PRDGjMxhJOWHb23Ncr57fP5XufYTHMvoFPZXDfBxhOf9xq14GdiIUFygGNaSTHCSos",
+	"HAk7jKi4Z2a9AOTM6fHgFKK867A76gQXdPiSQddneqc9b8jCEB9r9XQtKsRutsY/pBdwfMeOig0mrDLF",
+	"RxzTtoD4lr+uGLn1cpNCPs7M/jePFSsa3PeRCi7tCCmoFvwTBbuYx1iO4G/g7GyXsjPwc2DpOm4RscVU",
+	"XZX9PUh3dh9BLab3EG7FTgT5wFQ2lFGweC7V/Tcgzvgr8q35GTFCSQZixEEiB34WvrXv6rteSpgjZEw0",
+	"5SFxyT6qMfGHnYfGJueoeuAWuM6pISTaAG6QO4Ew7JOB2eDm/068BuAtDczWGiCsMRYah+EV1RNLgwuv",
+	"4By8h4EdxN2H6ko9yFF4mGezdbTpI3+jsxuj90ygf7GkC80vkWQX6zyRkTue84A9UqT5Fhso9legWdwR",
+	"BWSqJ8TN5W+HVZAnHD8KHG+8Zb6+asPbMHS4vLG5v9M6DItc247dP8nr1yKvx5adrhS+/U0C+QRNp0Cn",
+	"xmE68EL3so5uCo77LEaS03M0ifQgmwwChIvQvDS9ydWApkMGsr4U9BHTYQNkSkNEBheGLYZbR6WmT/3I",
+	"qx0YsrlB1PbYEGQI748VnRqxfXndtIkM/YxWp4WcYPOrhs3DC1euHfTShunyTLGRYnqyx4wVsBW7gVFu",
+	"s/ng6+Jec/2BMVMPNAJXdD5hkM/CPYckNzS4Z6Fvnd9S13qC31nK4+V01zoHeQmO6ya7YGlbwNw9DHE5",
+	"4d8J/w4U/z7Re+TDxQhYIZZENF2452gMi/d8TdfYDzyKtLHtpjRmitNIt5mz+ZnHJz6tXfFpmfe620TN",
+	"ztIk6UvarMG7gF1mdRqd4ap4hotrpFJqE58vmqb+L709pDR+5ofWgHTP4ydKaBjz7B7Vg0ti8FizaHRD",
+	"snOCCGE1KleZ/6wfywfA6YxZZiR0yNF5TgG2kAioInLygbrY3kjeN04JO8zd44wve+ePJAx+5vul7m1X",
+	"6P9oLGCNZePpsg0nONweDpu+3a8vMfCRLtC0pA75IDgHPJEbGZU7zRIgXLXq7Z3E7DDE7Oi6ze55fFDR",
+	"/EH2o6ogPTgHOOfASB/Vmk2HEQsxZj9Pg/TUxejlqDxCj5TOuE03istvZHe0HZZ3SOAGtja1kp8oHn9C",
+	"qMNCqCMLnVcAVX1l/szhxD4D51BZhllF92OfwOBQFxiHP3Dy0xSONoZFJGMDfxnwwcFMZ2xHeA4LkemU",
+	"KAK0rOYLRcaUi9WOkTjzFY1/hiGXm6+EF9DtiIPwITfqjihQCjQdqoJPvziqYSruntdzhXw9bS3dHI/E",
+	"PY/7boH6XJzaYI+WHGTtO928Ffbnt5921MG096bWL7zu0SqqqiDyo1aQE4HqZNl7dLQwL4R0ykZ/t5kx",
+	"+yW9iVOn05pOp9pJMusb76GfacgF8tEAj4VGu/ORuTQzqqwaedLRu5VpOihhuO22XL1wndkqjuPDPv+v",
+	"lIuU9+PJ82FO9g4sKWb3j9lKZk89TX7sFgjhnXdC8SawUWVOFZtIECf3+RTG8zI8NP2+VttMSXsMighK",
+	"Z0CFcVxgyjuPH0lxpXpnv3muTGoe3eWbbdAnzEwdEwJstJZfaYNIXqCHYDNvbi/tNA+Uk+l2Q61f5c4+",
+	"utTLo9t0f1mYNEg4EDLu28GUsNMxVhhLMmQ26Afa2ygxjX7DRpW3uaTK5pqu7cyK3d3vpIonWym1p0uy",
+	"fNWSf2wpjTb0lLY7Z+/DhMi3A2wod4f2R1INvrshLNLMvh8MExEaEykC9hWOH/oFGZn22dmeaAZvN2aK",
+	"BHRq1rEQTT+SkUQlXE5NAUXr4xs9dKL0OhZKr9Pkod1q0Q9sJlVMKLEisYHujB/h/rLwSGI5hua1Hhka",
+	"Q863uXqfhFJI5ZOxoiL2SQDclCIkci6YOie3kLcX7MEgLej8lsPpRzeHCJjuH0BydhxRz13J8738hevH",
+	"180GSUPbTzLcHa6YK/DIhihzTUJaRR1mq0H6eHT1MJ4dD50FT9L74ez776FHEI1KOpWJOZF3dX6dNh4G",
+	"RoDf/McH6DCslYQWoM/evPrpN89Pn9fh7/dnnednlx3P90ASHWnPuzcfLLo30YPPm+rBKyOiRuL1hM+8",
+	"noe7Nb/jlpTEHoL/h9YME8knH8RjLrnjaN72Vd0nIdqREDWVly8iwIgT2Q9vTkgqis9Crg+gLPO3ES6W",
+	"LSqnOldTbqAAJ+o/MLXIN9AFcsogvOATLmIJx2QKHCrQwYAcKTnNlV1iGrBwNSHjpStWV2D6ZICSG35h",
+	"UZLcVvgi6jEvvoJyzOydra/IvPh6ghIXFbV7MolPBZnHOpfkkZe6eUXmf7z7+VSReYzRJ2A0ucfMCFUx",
+	"oWO6WQYnBwAVbskbMDzM7xa+0+Bpv/4NiZjWqLr/zZQkcyZiIpNW6el/zU2dO4293unY6ycJMz1aq5kH",
+	"6JYuF1WWoVpgb+k6uXEQZRfLa8+WrgiHll/NftWIz98BQh+OPQ0H3/lw8JNB9SWMv90uQuo03OGESSGE",
+	"AyEFFo6ZeuJgaWqV7DRi6lb9SaaWn8T82MV8I4n+Mki3wfo/yFhuESmeKWZe2D6Due+ljrHHXs4gSMOc",
+	"7xRxcc9CAqFaDo31N0SOkFog5mLsWEZ4bDwkDM+63QxhVfNC1QMLz8nvLnSroAqBhYRqW4rgE0pCrmdS",
+	"04ig+0XDPxMdw0xvbn4CSxSSYc0pj7bAbjmGbHcFPkKsqNAjprCaMJCJiH0basbr0QhJBUbQJsay4LO7",
+	"nZqzrbN4rpuoCAYohIMrQ9HlXLtw3WVFsL+Abzou8o2ImTIbZc4D1nhOJC728VWWuW3ySGv9V9VbX1Bf",
+	"6fKcgrhHGcTF12lhR9e+DVa+BzaP+X54889TzPfAY76VQ0dh86yzyB41mFA3Vod7Pxmfj2ZkPsiPHU+U",
+	"TMYTMp/wYEJCusAwsJT3yORq9WyLQd/39j6PK+Rr12n3BYbZhTzfy122LN7bYjwLXnOjwfNtmgtDszAy",
+	"Ng/3IxuqhKIIZA/vrnBxdvFiH3Ec3LQHVuxm2+RmqUA9QY+7DRIzQWQ2Fj7rwHHDjAyQSOXKTI2P8Qpv",
+	"FpFFx3Rhb79HZklMmFJSaaL4eIIMzTn/Ip3Rkfa6I0xlIy9hAoDNYCEugtuQugnEttPb1sN0GFN/Trlx",
+	"0IxI84jlhj4jSNKYxHzKcOz9SstSaUuOuV5ux+zV8agvUZsIwy49kS8ajTZY66/RJgLAyFkjzlKhtmB9",
+	"UwNpp5HnVOq3jDufBOBxATi6stmCvj7IoKuNpe+m8RcDqNTG91wJtlHg7Jy8ocGERFwwy04Klaw3BFvv",
+	"QvsbSztlqQGM5oeqTyyTtVOnb/EsclScFOGITY35jVHc1Kb4AtuBP+B73Kv1wYWesSB2MHZ7Tt5qLZOR",
+	"TAqRwNqtCEttBk8T8pMqZGDXeEtMz1clA7tqxVt0YpYNAjbv+Jgp8ol9jnnE1ia05nQx5FHUT2M9v/9w",
+	"9uJFt3EMGU58RCHktXsojS+7vV47vAzj1o4/vlzcnFXR5qv1qdKlPXwKOX+dZS4OWP7x4V0aRO5e7CSI",
+	"vAYBm914W7j4Nfe6gxGG5tUmPpVikBJeU2Rs7DoBYR2sL86Nz4afgjHH5tDNBIekCHROBqHio3hAIm4s",
+	"RxjAEfLRiCndc7EnN9oLfTVKYNlILMmIi1bD1h/ckx5X3PogZzO22RyO+8nrXXUvqp3gTjenr8yeQr6O",
+	"uvA98loIIdsNdICVgCCe0YLMlJSjp26fVixidGdcU3nXD0dZjI2HJZPYDcQA3MnaKyf0gVkHDJohwdO0",
+	"fidRDOt0box7ir7qAhy3tN4mksjUoWFu2OK8Trulj2R4cD92dPDgC/ZM4XXvtwPziTmploZpwK0HfMbh",
+	"br2feRxMmMgMOq51wvow5FwAvjdDGVjfYywTchvjNIBjeVjD0o44VQodbaXQune6TeXPL1nlz+Wp8ueI",
+	"/C8APRveNo5KollJJht1uCSUpM5zM2ctmTH1wM3bOdNM67UTOz5lcx5woH4UMUUmLArB15LynkBrKhfn",
+	"5e5SdrGP7lrH5TSZZ929x2SvYtwl98/aPZ3uJaY0YlNmsMD8qWM6GlXPyoh5wGe0hUbF20hL9Mmx2juQ",
+	"KmSh2bxQzFHVbIpvof8geciKd5DKHAyc9Hc5Wj8whgUPQXwe1QOdoOuVz3TsnnWuP3VeZAjo3mPhgO5V",
+	"U8Oow3LEyFyE/IGHCSiJKRdJbJ7+ecdfeps1H4ZeeABBKKNS1VSGHWpUdCxnPIAL/S7VfSSpeYNvjQ57",
+	"4GxunIVgwqNQMShXK9EZKyvWWpXWCug8uaOd3UGpu527w1R8cyj+CpzgHc3tX4XybJQjZkSpbRXpESMb",
+	"GJ+LZQTNJDjKn4c6q8HSsaJizJTGZhD8jfGq5YiYreB6RKB8KpbAaZT1iVBBsl3tFgNrLDR7YIpGJLe3",
+	"9XmVQ7nyzvdMgdwcVB4FjF2CQBNp3kIQ2/ZFN72PMjD4YNXWUduXOeCpivJLFaLxuAxBJQjU0I58vJ5q",
+	"BCF6Y1TOJ5KEPCvdADE/L62mKpPtLYuqTkr/8JS+36o4H+TAhkfsAje0pZZs7m9yyw8L8HOyPUS+vepc",
+	"fofzyqQIYBSD8QTQsn90WMtNFuGmZMSNdzlUjN4bU0QlETuvGuXSgtJve55LKqBX11sZrK0Oc/ma5Kp8",
+	"HIpUigXxTvXeM7Pb99iUvlYq3VylTCpzjRCPjFJakT5zgjZlzz+qHux/Sh5+wHPsYtrSyTQ5mSaHCKFm",
+	"27eBnzHV99UB599mTBA4hCQCaAcHmIAYYI8qpNbnXDPfFgjpmCRqzIRN4vesd4F+RhrmcNEGDF8oGTF9",
+	"k0NKnA47pYKOmdJEM+Z4OrLg+zm5hRsjUkBDmo4VD2IWQsCDcAz9xoxOv9GERlKwc/IJniOgSi0ID/Ei",
+	"MZ8y7RMhyYgGceNhHaVRdrjOccXVw4TtPqqOF/F87yz9V5PSpCo+vtX91SNUaz4WjvmFTSFV43hQcB+5",
+	"jWcbFoYyXJAFi8m3Rm18V/FsUy42mp6N98c1XLLi3Par2syBdDTqw2+qLgrJKg4tnTG7IQM5Y+Ut0lUv",
+	"ElONpeSXM/hVKGE5Qq6nXGsW1n9tLjkCmqv88varmuthsKAPPym55OukOFdlKtfxRSbs0bEqtekT4WHp",
+	"0BhwSMEJodyKKw+ZYCMecKoW7ZBVulUOsHyj7JrWvtnThPalJ65jXXTXTbrsvOxdpGUUCDLue2NSfOo0",
+	"roTpDHOTr+NECS7G/e4LDHnJRAVLLy73RaMnAkm2ryPThPmEv5W5qnR//tHbSt0YTfbUyRqwNqo76+e2",
+	"uRzH0VoAcvYOat4/DDTQJOTxGZzGOQK7qJSEu926bxXUE3yaKgrUZKUBWPOU24+dOUnejiWviZCVCdin",
+	"CQML91BckmrBtHFSe7O7Fcbt+2kzkX2GZuIeg0SfJFikSyUivkG3+UTCGMEJ0AyaTVqoNzLWrvmwRwaJ",
+	"ZsY37xGD7YMcZ2A+yhSC5atIaqstBZocgYc5GSaDXFXxXKp7mFBjfg5l1TIGnwwNbl07ToWrbdHrKGJT",
+	"dmVrYUnn2msk8rewGllxXctxqxO+7wTfG+6InEK42FohHGKcCpVCaYTqH/yBWa1gAEvLKTNO9qqG+Lse",
+	"WJtbjFi8T6LZjZC1DjS6ZzsmcLQ0JK/MXhEx0TIZT9xUlEZ7/RU+PN9RBH9jJESmlxwaXJ9ddAoh6UZk",
+	"MIgHh4GvNuVS+u6eHn+tF9fIvv7q4NRKCas0tGvCqIWpY0PRixRFKcH9Wxdb7RmPCVpTATU+4JCreEKM",
+	"aMBCzZUU42YA+xpXgEYnfH1afK18fXvA2DRGfwLa9UBrpSU1XSc0JoKxUKekmuVRx7X4a7n6z7gYys91",
+	"+nvmlMcuEUmFnjOFKVYZhUynLdKQwsz9yHjpNAjYLG7ODFyay3wrAjnlYvzJPsCR5TUPkmOhRraueUbO",
+	"6hqQb7cDdkxMXANpa2JY2MVtBU2yHgib+SCiUBwyU+yBsznc5oRHYdqGFFExTugYWpK90f/L3rsut5Fj",
+	"eeKvgmD8I1z1nxQtybKrTMXGrNrl6vZ0+dK2uz3brVoSzARJtDIBNoAUxa5wxLzDvsNGzKd5iH6TeZIN",
+	"nAMgkWQmRVLUrZqfbJHJTCRw7pffUfZaxfVFP2eXLO/0OhM+ntjNYldhOK+TufaFYdb52W//XG0vWjgk",
+	"YzhbgxtyNqYZ+zv80gvSeKPvMhezyIl3npfxEqDn8AEb0zM+JugwGxB6wUlEIkejWnukK0+5y3RNTQ6v",
+	"zttY5e1ILyGlMDwPbweANpGYbUrwJITmWtbqbxUblZpBr6Y1WzNFZ6Ixw7N41rc2LWvPqzfN3iwd1WMx",
+	"gK5jZ0jqQLbVI6ggHyEX61tn4x0kepaZ/Sly7T06v2ckU3RkyJCNudAeUD2V07mvbxvxnGGT3kDOBISb",
+	"B5gf9jVKp80Vb5oxQYbzkDnCd3V1btZ0tHdrSw+xlGcsSyrgGH/XIYNiTQTIRRsKiBlx3AWhZDqh2BqP",
+	"kyrcOmHs1ZhrKOptTjZZs3TEDS6MuOostyOjMs9hDbmk2doZJnjjSGo+Cm/fn/K6xbXrO2RuI85gW6hI",
+	"2e2USP9zKpdgZe91y6a6BUapUxQx8rLJJvy6oVxH0+o+M/kTVk3kc8MvQCCDxKRiTgqp2Grpu0XiCN/7",
+	"sUm8ECB7J8mQAULZSLFQnCnMZH0hZwnmNvs//lktZ3BV9rJtczeY0csg3CJ7aTsZdx0WkBw5d9sjE0HZ",
+	"4BMNUA+76WZ4nJG/g3+e0B91s5L6VpUqnrFO0hwOTCK2DgGIzWv2f03V5JDD8avurdfhl3RSzJuv+xu2",
+	"bmHVQ1MkVSJL0UuWaxgiJq1JQzR4dpZ0z1TOTUxy6+broE+wMVZjqHIyzyuwjz+tVGCwhK93XBz/AAKx",
+	"LUXyC1FYqhiZUJGxrMXavocI7LpF89ws4NsSN+vNxycctNGy8mssnd9VQHUvavai5na6AR6xPdzeGVCx",
+	"3WMJGrtqKW9SPfWj8O4VUMJH4rGLsIIOh7jpRBKqL1hGvjk5Pv62IdJQVfT72gKrHbYIOri98KT6vjI7",
+	"7zb6sBfgewG+F+A7E+At0z5/YiYS4WQsg4RwpL1lZGNBwCr2V5aavXwF8rZbce/i9abB3TMNfWNYq/Zg",
+	"Arp7wf+IBX8VtdoL/lsX/L9nbBpLfjeFx4+kubHo94d5nzLfT8GHNBzW2bLsFIV+XPQSZLtmcPmtJfT8",
+	"pjzalN6nCbNvPNeEjizz0zzfy/697N/L/ocp+xtbIFx9RpD8Q5pebCbqL7nmK2ZPvmMzpg2hSvFLmvsB",
+	"cAFiTiqzCDB3CjiZ1hK3RJbPXU4vwNEBtpuDASu6BMbLGcXpmJGRLEWG9Wg0I7AyMpzjf3Y0h/JP+LqP",
+	"K0MKu38XGdLqQZ2kEz12/dQjktO2idKV8KH2zp/wN9c83ec/7xbDa+Hhium0ZIRdtgOY4SV9uGQ3a4An",
+	"zyikgLFsg/C2DaBpyrTuFzLbAM3OSY74tyvXMlVcglhrGabjvu4P6SYYcoqlDJ7Vr9+gacQOEjHoO7ug",
+	"jM7r+JRWZuTUsLZpO54LRkoW7Thza037WWcpjCo3m2rVYozcaCm7y9zHB9/r0HxG57rvYDkieVFX2S96",
+	"h8+dyvbXLM9La7WqXvSOjt2vWc7HfMhznAWHfwEWo1XCMBoWRgCGv1C20zHrj5Usp5abxCRV/aPv+89f",
+	"WiUAAkLDj4KxtPZQ28MXYL3VKLCyvYI1hDUf9lRAy61+w1azJ7pmV3lxkKh3nRRHKdmeEb/0CtrbMB89",
+	"r+8++93mbL4fQd2+r4l3egTq6OWITJmc5i7MWJvAjTM5cNTrnJkeGdR1DDQHDCriHHTJG2NVpMhCWdjf",
+	"SlYyQg20IyXYJFAZSA481S8NLK9TMsBvB4D5NGRoFFgjNoi27rk4W34h+zK0pqfwZTShhbSaw8SdATjl",
+	"F+GlRPdcxM1U/oaunDb6kb1+YdBtdS1W3CKcOvlm4P7Xtx8Pvk3cq8LcFa6dVakIzBHw03urmbl+iLkX",
+	"pa7oT4cuBwHvgy0QeFZkwK68HkH/yNmys4nTXs7sJSkVIVz8zQBGPsIUYmrYAFZgX8ve+dvTcxFmMgjG",
+	"ITIhFRlKM0HagXe3zw90AFQEZ5bgVKe2icRJdf7VkSVEsRFTiuZAnmpMBdcgx+3CnKHcPlAYZMC9jny6",
+	"VqPQ3H/JrqYsz7FUbg1d4y9H1d3r/PDns84OlANyG7xFmzqCG4L0mio2FlQYdMI2kMu3OH349nb8lrT7",
+	"NQd59zofmKofTvnnpCOHONa833T0uzYS/DXrwm0cb25YbESrLVPBrPx91FPBnK3SNhCMAW6a8Fqi3WYZ",
+	"liKzrAfce20s5inYAK0RmS8TCYpItyD5g3KZcTPBlj9HeHAt+hZVOKdLsHXaXZLKgmlU87HRoekM5wCE",
+	"L4L7BRbHBVgao5plstD4KBjLSCErdYxtk0JCpIepLvkymQfgOW8SYajDTJj7pC0yZG2RltDQmgGhP8CO",
+	"P/yg0APyqyNMf2sJT2jm6QVx+aF33qfXrdkEoes2uH4n0VYj9u/OiwW6WUsV7t3Zu3RnE3/7vmapFJl9",
+	"leMXhztwc4HDH5CvC/WWweG7G3f3es1zU3j0JiE7ZsY7GTfj3r3Zujdbb91stQbRpSPXB5EAvE6G0LDc",
+	"25cgN51/Gce+iGLTnKZMRxOjii45c8bdXyUXejE6JUXaVMfhgkON0BXVE320aymqV1nwrhACbNyRzHM5",
+	"YxnhJiGUoD5aiLzULU6IwzCRtlWQNMhGpO4tYzC7nsApFWfCBJcr5BRQHiUdCFE1yEhfjGDlA+183TT8",
+	"vNOBnXt1sVcXd6kuHmLJyKqoRTXPdYXW+LqeofiUZgU3Dwae2HjNXS/vXtIKfryYc1Zd8qTvpc/gWw+t",
+	"FNekRHkL6G90XEu+GQhp+v5P+1s3vi4K5Id5ZizoGQRkqiL762sM2PMbKow7Bk1KIV/SyJMnWMm1GR++",
+	"lbc2i2OlzrA7b1a+x16x3JNi8Wez1yz3p1msGR8iuFxguPiaCMe6moZnTBg+mt8rHCAqFzmCJiOnDGYQ",
+	"jNehCGDIMIiOmKqjWG/4SyMPRHPwFkwchDf0AvO+GIJfzPZ3yRux6BZFD/H5+/gxddxT/xqqIW/fkKzH",
+	"q52HlWySv6+S1c0Z/OWxAZU7RwnIgSfaKVgpWB8fi/elbhEwMtg/3hEJtzp8fYXqSetR6dTtkPw3E0pv",
+	"PM/9WpyznQ/a2uvevVP3EFTvJwpQsiSlxQ31bM7ovSInnEH8DYFsXQEXjlz1knxCL+13luacYmvUVxOq",
+	"CUMYHbUyPLjSTUv8Zw5Zl1pGJlwkN/DfYId/Jf7bSz+IZe+/3a7/Zil5xfb/M2iZnI3MXsXcm4r5iEY8",
+	"uDXByfNnsr2+gZTJgSwfYhRxLR2yTjAxTEMT0rCqqMkNR7O3HkDz3CBZrGGqVfPWtZUDU5MqY2p97QP7",
+	"DUT5vjSPbHzlZ3rBRBiozMZcCpqTidRTbqD4LrS4FizjKc37DBxNkc43VFAf7S7ZDdqnpdq1T6Q0H7/2",
+	"kaVJZcH665Kav34FyV2v0rBu3x5YuVdt9+g9MZFVOg3b4j28kCUant7Qqar6Be5Jw330lRZuSIzvMayl",
+	"uFwY0l5Y70XCQgjtO7UXA5L2pHMpL1hGyikOpr1tv+wG7he+8aPyvzZpMkk608lcgySaUg4FQE6kvYO5",
+	"iDMKQB8iI5SkE8rVhprxM5LyXi/uI3t73XSHbhey3c20UKnEAZ3R+8yhvQsDp+xqWEbsekgpNGOi57WR",
+	"60KpxqaixxQ0tNUhC30t4Fi5zk0aTam2KoTRDNps7UNlnhGqyQDbRnANfbuGQbvKunkxSd3/G2H6yi8/",
+	"JMnAFwyOINX1OhPQq9q35DRVmWznENo9AG45s5TxuBzCn6C91xoCciZO8XQr71rLlNPcW3A41iOY67I0",
+	"mmesX1ABiAkbasFSCdivvR785/QPN6e8JYdxkQKv18aRuNpr5HvTyJb3K13kD2N7tWw9oHvUyG8MgYyU",
+	"jsEnRAZQCRVAQXRJXHhy2lTTIkf2QAFXsL1U31dtXA+72KCz7A0elQcXmP61wD0yMysYhs544eOJIXrC",
+	"RxtA7/5J8uwW4Rf3ztiDc8ZAUDwUuZ/Acvq3Qdi/FkXxJxBzzokoaAZRNaaUVJsrjJlUF9ih3YoJQNFB",
+	"QWRFr59aEAISf0JpLtML7esUP73/0HPDiILPItzI32+gy3NQgYz+D0ufA9cADmlBxMg5F3YZ3yYOiyBs",
+	"p3VpNNO6sLuckGlOhU5cbPGgnOLsY4Q7hQVNZJ5FQ5Gykp0SRD+mufs8dJeH7ixk3NOAiKPPRfQmCBoM",
+	"ZhsvWBIPeWdXUys9EzeBObzTlCojmNJ+KBMXpwSQWBXDgk5rlJGj70+JAVhL+/M058XQ+rY5U0afEis2",
+	"WXYuFuZAW3fUvTDgN1LNwLW1fqs9+Tm8GqPpBI8JF6RKobvkPcJqUlMfpqQsw2l4IERlrUrOeoQuPdv1",
+	"5GtiGC0IzaVgXXLe+SwzOj/veECjJXi6HUFwfvHU/KhAOLOS3T7+Jj6kk3QO3P/Wwd0cFFywQc/HPrwQ",
+	"qEgjhAvsovFEuSJK5kw7JCwwZodzwC47JQNLFoOe4z6RRR2a8bAyAOawoolYnhsgjQySph3qwS24gHlf",
+	"LZsys2zXuCv2/azQZLSwdgI8Z8NhiEwzcsFFphOimT1/KNYGyJOCajAgnPHzl04lqCIoZnY1zcHgcQjM",
+	"TW9gH1B7AW5YoWv4qlrzsXC3BgnZ9xLS2kZLD046KCH70IBpZWLfQUInHS8NcVgkyDvY2aEshb0sfGRF",
+	"k/2nVIKLcf/o+07SGSpGL/rjnGrt77i8oUmnoFdv8B2OjsPXVCmKKXUztzsGnaJtYCVAlFzDOLusZImV",
+	"5F79MJHVBcwTwMQEcrWXrULl9MCyy9TintRJgJuMlWlg3yAc6kZ0g8QeAF057GMjkGsFvr0+kirVrB/9",
+	"8HHO17Q/EGUxZAqnFx+8gktOngdOXfd+YIY6sedN0KODwxefD7+vCt02WRuwY6/OVYr5kcsdNxzVf7LR",
+	"azeBrYM8RVMfibMXkWKpmVr3CfSoczPAE69g7xruxJup7eCeXhpkLsxQbZC3iD9bO+r2oE8mVIxZO9r5",
+	"mSaDNiPc/XaQwKpBobnLgjp0+pYoa7Y55QqeEDN2b56ATUAyrlhqpJpDmH9Elf3HTNi5CJac+4HT0QWd",
+	"A+5VZH95e8O4DbXa9pScHB2SAX7TdybtICh+f6mRksg8a7PO3uGjX7md2t5GWzBSInIexGNAXQrllNCh",
+	"ZsL0qr4xmWdMG4L7HpZ/waZtcNqOWWI2KejVT0yMzaTTOzo8PFzHmhJyNujB5BTcggRR7GG9uOkOCI2n",
+	"E2vDo4YmrTjj0OTVqKmsJ7u2OnKrqcwZL7jWMWkifeCE9ro2TRCYjXZNtL0vDlfaD88Pt7Mf8F3tL9d5",
+	"T2/1dMMk7TVfEx5w7TseHd70JXcIxF3Tks+DluweHT87ef7iz1vqX7j9L1+TzliKaMvsLb4/el7XoHWq",
+	"2lSRHp5UQOXRnbouEhXHm57ZfZtQ3S+kqhZVU5Cd/3U8Lt9+Onn27oc35fsfXh/99NfXz979NT1++8PZ",
+	"7O0PZxtMtgFGu2vd6ST+gWPzRhX6I0oakEQ1aUBmE5kHNRPP/3BSHPSp/7oOQ+kM0nad+PqSqTkEE/zT",
+	"vHbiAhQLxlUS7z+uiBKckme+E1VIM4GmGlhh1m3URa/C4pbUUIOogCur2Q9UhQXb1WJoK3E6O/Fzsch/",
+	"/8f/bcMklFOetmmTBnG3Q+a2p6I7vZP6uP6al2G4AbnyilpdwPUFCd/AuoOBG7io85IepYcnQ/bdd9nx",
+	"DU1MfzJtbHKW58SfXBSqfYVbcfBTgAxaHbZ114fLvyYbIcj+Cfhm9bVwzc4jw4Gtrhn9LjMW9ikwbfXh",
+	"z0ts+vQX+087SN/nmrlpr01QOtS7wD1+X8TX9m8I/6zPo2MWWHRzQ5EOWa53oBEtP3OGzxxSzSFZwhQ0",
+	"gsOAr4wtDKLN7aOhuqr6LCi1qeIFUxIWNuJXPqVWTeBwYZd+GF/jOfHMfUOqb9o48flRejw6pC/Zs+FJ",
+	"Z2Oma8Otc+ew57cWoLzAbW3MtrGD6Z76zpJGcDJzLi6AT8VFO59+KIc5T7Ho2l7pg+4Qw+8CD/ogrt3d",
+	"JRdzQvUpcDS6g3CL2BnErlnIZBT0gilwIv1YRKilNoamk8KqQD8iER1In6qHWu04LxIK46Kfzigm9F1F",
+	"t9HEMS7JWM4Mojy88EVvViVXizQoiJbFCnpUZ+EpP3FxsbF8+Whl1lopgNEGl76TgsWwe2sLrmk2sh81",
+	"jOwZcoEG9JIf2KFlxuXT/3/zH/KCjhn+MEhKEBHDuVnwc66/XaOs8a9ZEzdn4HUdfAxBlkWjYEbnumEN",
+	"yy/gBdcPXE+l5h6TsPF+g4oeB1huSSiosmuesVne+PjwxUM83hsfZMWUcGxhPF+zIkFWacg/83SCt4Ik",
+	"/cqdt+s4OVrcTcOuzNNpTrmov9Y6LxGsGV26ZezCPaupkPdT5iB5nLDNGc00gTlcXpdUEqslgmk/00Yx",
+	"WrRFNBuUOtWm5szYpz/R5I8wRxP8lik1k8ptyVFa1iuCWryY46aQWNBjbq5Cu2sIc5JSKUYIokNz4n+D",
+	"MTOaFVyQI0D0cRN7EzIsDTESh/Eoeckz15Hi2u2iWCkoBan0pnnnRl/yp/A2jyrtXFVF3XLqOSq/SjoH",
+	"0V+bJVp5daotK4ibmncz9NAPm8ROzbbJeZYWj/rTdHHcYcQOJ4dJp+AihPtudZBelimmrbPysWTk6Dgh",
+	"Z2Oasb87pIqw1F7n3evDQzeqODBaCIKtmEW8YdLspQPzNdyU9rlHL7ovv0s6uRRj98l33Zcvw36+pYYp",
+	"wc0//pNkjPytpMrg2MLF810rFgiTB+L3xY8ML1j/7xCJ7JyNFE/p03ecFmzeWTkg+PBwx5PyPmEtt5ch",
+	"dx0cdKXkwblJ4i9djVLPX9SSeLOiw3OmJgtxQvd+pKBTdIMai4U/GToagWXlIOvwbqfOtBeQutJzbVhB",
+	"mLCCzgujGpLBE22l1iAm5wEEEr+hRNMRI3rCrGz/FvTGyDA1oypz7TvDSqtA3VJCaK6lVR6zicSnOsxu",
+	"q2dGUp2LZU3TrmaeOTUj3eC2eNUL7UHR7Lla32oF3kC4oKnhl9VWJfEFlrjJ3/EdREYmNB/BTnKF01ul",
+	"yrighun26W1h9NG9DnDbWJI9FiGzrXzY9ey2rRbRJKBcne5jnskVZKGvut1IGMIGWBO+YpxmGbhoA68e",
+	"jbJsCEOpXWQDb2v3Xj9ypSkqG8mFGzYC7K2UO7VSkt3xOjiPFR08iIL5GxkyLop7LeturAtXziw5W+Zr",
+	"rn1KxJoj65oXvs7aGxlgYmjU/e1Gh7OnTl0rVb37GMrFCTJXS/9Uy8iR7Q2HXU8dqcsLpyO3tMp3Okpk",
+	"Z4z4EDtXbqZFsaxgAzVasJUJy1D3RlM3ERnSDZjx4IoYecEEoYBD4zP4UALk2hJ+RMv77MMbkuYcRvNY",
+	"rrQ6IKmDqNkb61ROmW7Um2/ZjTUmKyjPO70O5VrT/2lvxVXXf792AevRYVXAWmrQWNGYnZH9u2DFkCk9",
+	"4VNkXFft49TT2W+3rAByP3H6E0sore40igrNTaX/fb0rZDetsGOqY6kEdhc+x+pIlPV2vdH/opYp96Sz",
+	"f/yX1pS8laXWtJP4gph+VFbrPwqP+DnpSMH6oH9dyQQGO7fW7lHJ0bpS6C1rzZEAWT8Ulvf7v8DLXyaS",
+	"0IK8+deYh/lYHHDhdGmjWnxHCyzh9WTZva6VNwJ5p2TEmXXmFaMXMOWrzFmbqnrL7l9JRbxHN8BMesvu",
+	"RSc1U+RDVEN1SbCkYKRgrmbaKYZGGnU6Bu76VLFLeYFga81YaD++It8dHr7sktciw5S7ZtryfJViV2yk",
+	"mJ44tTNk1rnQxMguOYuiN/BllNkgx4eHxEiJ2YpBKXQ5nUpljX+4tm/mUzbwUSLssMa7nJJSMyw8h3fQ",
+	"9tVkaQbdBgBP+3qf7a8669L21cFsNjsYSVUclCpnwkrKbIHAYR2dXmemVR8r4qo19ydc4HBg2BZ8m/WZ",
+	"4CO7dFaCq7fZgB2WwApc4cAlzTkCgwtJ7PEw4MoT/NVqsnx/VprJa2jE3XWS8LcwEHyRfmh60US3Sefq",
+	"YFxSlbEoO9hYo4mU7Y5oFWG/+O7kZZcM0Abqp4o5u1oPKo/DORQ6cRXs1nWBeG6hWX7JtLWrfvf58wfy",
+	"G6p5ard4OA+35NnACv1z4T/QLFXMDDwc31Bm81MyAAU9wJITqpScBWNuTiyvkLGiAgDcBzWiwmVqQ0ej",
+	"Hra+1rbyXNi90TAGMgmulmvrHSoOXArO15XpkjPfFWyZiy0we0KGLKX2m6onkpiZtBcrjSNIzISzUfdc",
+	"AK1oaEPG1mA5In63e8jsXABF9h1DDpLqI3jV+APcnKQuIeAqlBDJuRiUwh65VPzvLOvjVg+sC3hU3cZ9",
+	"2h4b3r2QCESwlj11bE3YGpmAfNFOvlRvbFe8RLEdZ0lCehu9kdDVvb7sgT3YXOzsRAvj/reYhkGGbiGy",
+	"TjBmvMZPXsG23pKsY8byiCOym0i3yFa/rgq9Dohdq0bfSZHA+9paHlWhgHWjbrlEwNVUHbh/b14xACFs",
+	"eyki11V732nv0lm/wbbmBMKVbetwWTpolIN6Av+BgEK1xnICuKJpMUMpc0bFbosF8GmOkcAUBiZ89/pj",
+	"M3JOrSVog8ZZcIK9768k15oKQ7InryGOUVVkiLFsDm4vPXhXKfiYNe86/14TUe0V/XJBenihWJcq7fn1",
+	"WnoZ0uz1BPMmvjPSxPs6T91fjniRZH2UzN6BpmY5TrYmDW5FPveTnq2dRZN/nmWPOzNb55JGv/4sywBT",
+	"qE6WbXzSZCCszsNumy9d4JObgqf9GoR1siOyttbuwnk/iNDT9TId841rU+tu047LcMSLCuEa4EQyQDoc",
+	"EMjBE8UMV2D7tQVab6Ysdh1yDXmUNC0Zzxc1xJZ2wz1EY6+V+w8wLruGKPc5wE2lufPmn0J/EJfiwFFL",
+	"u+v30fv9rp/Jz9PlZpIpNnM5QtfPuxM38Ae3to9+afuS8dspGYfkvyqwewx8LwCvW+F3hV/cjet1I5dl",
+	"gYzu2mtZjpu1QvKYBSUNfX1UXzAoT8NWvoi1P+Cdl5m6elR7ut+yMHTeu8K3pfw8kABUysV4jNCR6EAY",
+	"u+SdJDOpMkKHVulVU6l70N9oyT1AgexCILgXDpLocQmEg2slwsCjzw7ItDSa+DFW3E9iuAOhUbNQk85B",
+	"7S+/PvtF+P/aYiaQZWgV8fBxbdBypV4/zuTv7jvCr++PCe/S9Pjo600XEH7aHnCzrIRq1Mo1kjGa5Vwg",
+	"9OiUau3m7QbII6xSa2vlCfBdK0Rx25HgdF/yzUCWBjALBxH2E9aOfBuWEliffDNwEIeDb1tWhfhaaIw0",
+	"wAO6p1VYiU10tMvQnRU5OcvGrL+Abvfs4PAZFIJ6cOxtynUwc+LAuDFrs169bbVNvXhTRoxlQ5pe9GeQ",
+	"ovNu7LpJH3BJPR7gx4Pvfnz2+5d/+Pe3UHHLx9jc6RA8V1YX1cuYaj701yQQnq8vDoTf6yDQcRj2Afpq",
+	"wmhuJn1RGoWtxFYN2m1r2h9/GKH4Ldyga23MMjc03MODc2t85Kpi3+eLLvbxzeKhCyrpYRoXi/r9ia5k",
+	"caM90RYa/Vwleh1Qgrbu8GzCIKddiQxiuU1HFgEWCZgu+Vxdk7GUZ0wjwOjpshWimZt2AGqiSwZRKPTg",
+	"92w+INBtiB4k+ebk8PDbblMLkMcaihH4rPsOvcphIyJ0hTWDu7ocFm5MKUK8ruwifgtPpESxKaMGWqxO",
+	"AfOhFPxvJSOGXZkYRq3zfHTEvqPPj718RV+zErALu7F2s/Hz52u1V24bYm6qf0SnEKxRa+n49cEfCzMI",
+	"jhzaPgOo0F7nbKwY2r9Db02y0K3hCEmOvMT66scG2GcNuTKTfoYgoEcvX34PoTb7gOqb/lSxlDs8mDmj",
+	"dn9HtOD53Nde/sBpnsuOX62vkyy4sLolGk1wrfxzDXUo9iqpRtNUFoXMnDzbVvTcTzh9YRFNsu933mh4",
+	"zFH1awUt7AChXtwZSagjz408ttWB9d/gnDOEVaQiZc5vZHkOwsw9nNrbJtZMG0wRVnpwWmvhnDBr4/2d",
+	"Cej/NFDBQl5jpQ/NuBhbyRq6ODHwmXGd5lKXihEwo5TP/ONDuxEMjn8byCdH/RXSrtiV3IUZpD0iBQ4B",
+	"oHlCVChTSxD2Zp6QEeV5qVytkZYFYOK7nlRiDxT9+8aUwiJ93jyrsLcj78CORCz03qrxMO6Wv//uD8cH",
+	"b1/++w8bieIHaoomu5O6nydV8OWhxLPXEKLQW1ZDzV+QnDuBpI7BqJtF8FOUsZvPBFs55+v9lAntIAdB",
+	"4nTJWa4liaSKTsIMOzdDU0gDczSjOV5cVLOxDXadXZOHWpKN+H7txuvDnOFFp1PJhSmWWfUkkoYbFEXj",
+	"6yNilgNFurUU1Bpc+xCzUNdyLe7eNXz79Tp2CxywY577ZORUV3OWvNUSPbBwCatdMle4+b1x2N7K2UfL",
+	"HraJ8kiFXWCNm0k857jsWtx9wSIrRjxPhA6NjM5d7wW2Blvbwqei0SeD9ozKwYK43E0EYwTIg0+XMFa8",
+	"oUzS7cVjM0cylvNL6yQvBLGeRzLJqiDGBA5lPCXGSjkAbbWP4aJkmlBDJrJgm9strzwN3XExza+Vuf1+",
+	"3pSzoTjiwNfW7JjDz6AgYATAwq4obWUtzmkAG/YLIr7Yp0s+QjQaIj4mjDNwiOMB+AYy1QhCHioSmpgY",
+	"XtsThS+72E3B802smVCssqDjXtRMi2YDICR1N7ElAsr58gO/39hHWShfaff14WtCY767e/6BnY5gsh0M",
+	"tSUbB0W9BUNlLM25uBVNaRmdQvgy0oG7dQbc6h+bbnND9n8s85yUwvCcnE0Vz4OR2ul1hOyndEpTqHXY",
+	"VHf94A51r7p2wnpuO2+muQqmNV01me03zMyYUzou+ebNyzh16+cOGwnAyYGflirA1qj2euvXtK/+vGn1",
+	"5w4nW4I46XxhJKUi2Bc+1S/I55LpjM67K9z6o8ONOy2eQ3KYZ1E78g0H6Hgx4Ijs4ZZveM4kcnRnAfI2",
+	"xfkhp1xAvcIpWI0wcZwMWYBjq1KNwPltbXF1Br/Xxri16Xlbyrqf7PzCIppI+4vixmAT/J1Stn0uq9dx",
+	"bKGwhDQHwQm/rUjKrVuII8rzx2YeBiMQmaSf8awvpOlTS03Z5nzyTpofwkHubcLduGO51LFFGEgxCgNu",
+	"wXQRuNPuuM2VtsQBygnVZMjGpdgtt+HylwtDHhfb/U6WmmWE5ZqBfbk5x33EY9zz2k547TO9YATj7RW/",
+	"hRz+JKqB25TdtKFq54UII49+NjXY9jWjHMKAccPO7ngO3mGfCt2nQvep0F+PyPsNG7va0O1tCSt2sH9q",
+	"p/Jtl7LLL3Evvvbiay++fj3i60NpakZQVbWOQs1bRAujapckW3VSbUNm8Rf6iQf9JCMuMjKF2bPEDU72",
+	"cXSuiJyJLhkIRtWAXDA21cRIL2K1n6ypuWEE5iBiJH2aU4Tj1DOmNJnIGRlR5aD5qGLang+W0MMEhHOR",
+	"UkGGDJqvcYTCIOMaugoGp4tzVOBpE4pNBvZJ0OAg5kOZzZ9oohlV6aRLAMXaTa6seiHG/JJpMtDsapCQ",
+	"AR0D7OZUTsu8AoXzgKYCPqI5N/NBr3ppMKQ1M9CxVeYM+rcIu2QKlrBhd3kCl0ajnYgcYVXgOJdDVg2D",
+	"GCia8VL3L4qB/XW1QUFt4DE1wX9asvnkSeNR5S6it4TMhSNFn7tIwOl0UId3D2vowv04WxwVH2g2qDQ4",
+	"WPGdfy17Wfj/wx+rCJl0ruMhD00P9l/v5qEBEhIkATVsLNXcmk0ic8ydQ3ePPWt7md4JVKRj99UokTF2",
+	"QKl3BB7gn4y/60901g4g4Mvz7Zk4QHrLG3rqQFgbT8cj16+rdKvZ762roIak1hLRuJYP8D5WTFk57RQE",
+	"ALC1IRzcbAZn0qTmAhosLWApWHUUrkqC3FRsTBX0caZUYxLZKmJh2k70b20rPTrcfKk/ucFVODrBD62y",
+	"pJWxsWKYZvvy20/k+5NaSy6Oufqu+/JlyyoFdpBWC51SY5iyV/7vg3/9y+HBy59/OUqOv35zft71fx0d",
+	"fv32X5Pq22fL3/5/6zAu5CtQVvesnhxR5bqyKbJMy5qDjmuWG5ksh4AFWdArXlhZfXTothz/POxWW+5s",
+	"71aijWwXhyJljSA9YRmZyFJpwlFLOZhAYSWOSaxxAm4mN34SAdTyt8ngKROoKZpehxp2YDjomPVk4azq",
+	"F0eDRgdloNlVmwCCb9aWPlcbPl1LUlAxJ3NGW2FBFsVNdX7PascX9oELw8arTq9aCqrCYMIRJ+cbxUzd",
+	"0Ft/VxZ/uO6yIhOyjUtrV6wnkF85J7BtFZV9DnQdmyBWOziXcQNUF4hRbIPpAvtR0DkY9+V4DJWIPY+u",
+	"bCUeLs619vKCndZWZX2FtjX5290d4nIVvgAB0ekdnyQer7bv0QkLN1+QLSPY+kvlaMTTeBbh3CqmC7gC",
+	"yO1HxfD6S6bomOFERfD4cKbiz2vGNRycgF/ud8dLzrLdBWpoDmcxldrgXylVzEvIgmczPmIbzGM8imZT",
+	"waphOtWE2nU7Xu/D6Jyj4wqtNAoooFlXBJKseIRXg59abGu/GS8OICi0/VDHOse7x6Kf7CNBoSC3YGYi",
+	"M3hVJAOIqlzhyx/DX9ww9LbYlfXxEdn+L790oiV/f3D4DMJs7rj+8ksnzaVmGg/56EXv8BBdO+E+ghLe",
+	"TtKZMXaR0bmlqPdwh9gCX3OE5leM4uRVKCnEdAKyueMuFwOiIu1PRbr+SEtg9PUuGs7XH4q245Hej2qU",
+	"9yeIdtRS1QWdbjzH+8tEskum/IxuWst7FzSz0hvBTbjpgaeFRZWLqkXIWZfsbCh4UGTdc7HRIO4wfNO5",
+	"H+5lvKnkpwDeZGh38IExHuSmEMUPf6KTc0EFsT6ZAmRUuBIam4ZYYcANGbIxFzqJM7UoTZzydjrDPqDg",
+	"WnMxxpDQAApcXLxwQIZMc/AhcHfwFu2TYD6FJMk9Dgl/UPp017pyl/pvayX2q1NQzQpoUwl/r8PY90PY",
+	"VwxhX07eNg6P9bdZjVA0AHNmQGZUCRe2t3qmxR1aa7Q6aI2gxqL8goDcybxCGaqpBTQbG0GBKkm8u+Tq",
+	"3jvZeyd77+TheSfJzTXF51qFy69mgv91cn+3kzQGQO8DxIEDeznn2uA8R8Ugp5wR8BxmE5mzLoHJBg6K",
+	"DoaNWkKYczFGcPHBU/xgUI3yb3dTTlb6Kr4+qMFjOT0Xmw/7b/AAkB229gB2PdUj8LGxroWiiudzApIl",
+	"62zuut/fvP/HUotyM0MtzPnfxlJ7OuHaSDVvtdi+TJhILNN5AFyeThD/Vp96Owz6/4EzYBxsrGU3LL0A",
+	"brRMNHKhALfY7qr6CdyAxwb375TQLfd/elWXdPwDbxtI3b2q0/CdxH4k1bqmFOhn/MUFFyAbNVRT1I2A",
+	"57X+UCRH+7qVEektqJ/Xt0Kf7RD4u0aajyp8Cep/NpFVu+btmAKN0giV9o6rfT97AaXpHEvfOLZdeOMR",
+	"Ycdh1MKiJ5qVVrL+raTKesMAeUS+eXkMCEgJKUUO8+GrAbdPNEE5JRUUpHnrwTBVfHtKhmzCoZCPmgC4",
+	"hF4qlqzkbF17ZdMyZdzZXQUZk1swStpBJl7RPGcII1DUHOBTVxYAdRqe9at5RRsbK3+KTv8B2Sx/cnT6",
+	"K7FXYhSYEKXhmtgdvtZ4sQ6/NjzVT9NyuKKq9gsUQGENKyASJQQ53op3lhGrsZLKgIngq6dKjnge5s2n",
+	"lvjUE01omXEmUsehca+k4uOJaTZRXsEidzXnam16to/9iTfDAZ3lOcG92zVZGGpWDN5N3VaE8w1H2X68",
+	"T3+x/7THE3/gBRMaIkD+KAHZKmPoPyakYNSeqk782ScuEyNzOZ4nFfzdZgRwsgxVMmSN0UR7FDcmAAe9",
+	"BRvukXd8tk87cPN6ztW1KCg25tqoMO04CxuG4SK8CsuRFkqOko6zwKgxig9LGMVUsGKIOqNjLbWjTtI5",
+	"7iSdlx0Q8zmjOsjKn+3VuPnxsxZXxEVmX1xCS8br3/bfvf7SSTql4CZ0j3fwXuHUOr3OB1fs5Eq/CinM",
+	"hHDh/BMzYXMyYxA7sE9jChHJ3MnChrvDtIckL5kSBXZJsGJI1Vj2rYLv9KAUil714207gZhkP2V53uk9",
+	"r/7oF1xIuzVHh9GHilkrO4VmFfvFwiYlHcMNFA/6N6pWvF2kCuitJUyVwnd3xfUukGQf+kSTjI244Avj",
+	"J2syYFOjxL7pK0tUlTHZLD6eovxsHXbHSAojEgA8xf4CEhBOLAQBQz2w3il2Frg4VbjCqjBKjHX9olYH",
+	"P8UGQIW9ADkX5wJT8nbfXMyJwby9ER9bjgnCB5qQ9AJpT2SekUG184PE25/WKIRmBalBgNE8P8W3Oxde",
+	"ZbnGDIit5WxkiCxNl3xyzSdyRCqGQNPKaXSNq3WjIQwd5lasWr/VykJw/V0vFHZrpDRnIqMKyhATK1YN",
+	"S6GfGEZTQLIgz53MLqgac6F7kHVHrDqJhXM5S40OQ8eKxIUPNH4PNQ1OKkFyP8OVKDmr+c5uZdazdsLC",
+	"vg7yIi4IbHHkfp+DSiLbH2qQ4VXcoIo8Pxdu7faGEKvskt/xLGPCEdSEXlrXgwwuaV5iE0uYWFRqMtDl",
+	"1J67ZtmgS97iS6BdJCQckWugdIvH14MlQGQSgRdB07EMiGpgDb6Bvf/cEiwUL9t/AfHVUVYmT8ngzejg",
+	"nRQMvYVB6At6dnjSJa+Vkkr3QuTGq7iKF6ozwIOWGQPHBB2XmGdEFi5Fe8+tOWy9g3jxrHHaplshRgTM",
+	"cHouTo6PycBI2S+omEfCeZBgEYYUrD9listsEOrxAa+Hywxjf3BAnsk8KcNv/coGriIEDnmZMAZ4t75d",
+	"hd3lgUtBITS/IIYJLL9tivc6s+AHHBG0IPVonsvZ62Jq5n+yVONzRw3mrZIzpIKhkhdMkMxu1nB+Sqgh",
+	"hQQOAiEA9JnUKNkurUsG8E1jCOqUMLsEDMRZmaah1H2agxZ3CZ/mwX5BVcYqi1vhslCb/+xwKRQF6vYN",
+	"Xvt9+JYqRedoFfytZO5rpz+1mYP+HElVNITc0EyC9zwl/0ZFSdXcn3tOtUF2atiAlkiblUNrVwW/tY9t",
+	"7jDwi0p8TXt26tZkGAx8XXdBRt58Oa6ph2kvajhb97h99+u1Z73yqJ8f7uKs49dAvXnq9KFVFeu+kAeb",
+	"anifa7ql4jeCvpMdvZI3AnyvF/byLLzbXfTw1Ogkq6wUq4Fct8M6W7zY/dBEL0fX7O6O6QWGCIX3gaUx",
+	"AhOFoL7EaaI136+aSnTdWx4f3u1rBu7e4q3a2iIaT2/1ex3vnt+XyHGhHmMLSbCqNaXppU/u4jAHqb6s",
+	"7LWBYVfmqf0IwluZZJoMcOBKj4Tv2lQZSrOmtBGEIJJOqi/XaoGtlgF90IvBjEHbjEo3WKdFQD0/PLzN",
+	"VFUdtyHpgDrGJNOJGzQJA8Ps/y7REjs5OrYvv+4vX3ZiFIZg6/twBl0VhwBXfTlags6XtwnRBgXNZM2S",
+	"eAVG+j+P3MSzhxf6wOIoaqJwVH1jPVbHkbtWT6JyoOcHh8cHh0efD4+rTCCM6OzZ1/7687q/iWIsGwVZ",
+	"wHq3P/HEXyM0/y4JWnmaXSVARAkSxLl49/pj4o4rOUpOjo6T+mcvk6QimXOxojGuJdjj/L0HkzRYHSeq",
+	"Vnv7saEQctSrg0I+jEwG4RcI7WC9oqLMqY6LIlD5FOCQ2UWVhmXYfbFBvuBNtbQdCjoIvFbBVb86L0ba",
+	"ZA2+pKdlktntE6kJnabDues5iX9JuHCetqW8q9weEh2NIPLzL1xk/1ILcOZ0yHKNqicKggo2g/Hz0ZUj",
+	"Fb4XMISivGR5DtO5CBNuBf/4T0xrLIePA5d3ntOj9DB7yY6H343WzxCGg1mVVokI625zKzwmmzUTLHXp",
+	"u4IPXImQJXAnwnVC2JWJgzyKXXIXGhJsZj1YoIxT6DRH1q5CjAig7CKUGEKLcyst9UItMPDxW1wzY/vN",
+	"p/fk2dGLFwdHhObTCT141lnfqd2y+/dVHARtedx8ERYg9GIfH9d66Y9eHrb0Y69X6vTznScio+NpYxys",
+	"vQCaqZHk3XLQzGNxBqNhhSpqLDP5WOeNTFtbGPjChf8hzAjtCILFkXIMQY3c/HnPCT1YErQAYh1Kl7yL",
+	"Y/znwroyDm3n5PBZlxwfHlYJbZ9PiLYUC1z9qJ4J1b7EB8tfB56H+xOWY+BUuNKWGS5XnwvX1Abt6Xlm",
+	"F6zJTJZ5BlOmAXuAi3HuwdF1L1yKb4+RaRwYAsHSaBk4nb8ehD0XbtEuau88PNgxronVqO4jZ72CY+vf",
+	"MY7xLwSam8Ky7uij077XZrw2z2DBSG7R3pEpvAWzbtKPtUP032oBTZLiXTRlKishk7nTYfWrn/4hEgyR",
+	"Rf0A+rxAsjniXYaxg48JRQbczjxY3dT1xXKolWNRaV2QonULoLmfC3gWq7LjwrfAqo2T26PDunGj1s04",
+	"bd0uobQqqQDjaBsH14uzfs2/j53Ym3J+m4qexpfcqWs4c217rvl7RGhtMTvyGOOi1FKzFb7h+3pqvkow",
+	"YqWQB2XEPO9odOo1FHSuhET9CGi+KhfVG5bKN5vDf9TYAfeIKuEBKPB2q+DXBQ9cJ9b5+oqmxmPg0SxT",
+	"TLdh9GBrX0t08/j5ydoYfwh14FF4MgYfUCylaAXXC014G0MEuUi5a3SK649vAdZwt70HlyFf3tDvenRw",
+	"+DyasZh0fAsu5VrT5fbbiSxYfwvY4016HQL0Xw+bXnOZXlhTy+UlfKD8H/+lNSVvZak1BYxLECJ9JXPf",
+	"aSoF6xtuF4ytv+4GW/ezaj4Wus9F37oUWNer9UyqzHJJQ//m0ubuCgPGirS77qAABdDuLAKDRIoHpS7M",
+	"1nIngzhzKsSC2jsTaIrRNYDddWC4QmKM8JSMFRUwO9+qDi4I9XP1wNEbPHWVT4MuQXw/37E37/vjGsSz",
+	"quBQCRfWeUwR7asocYaYIOlESs0qlOFTH7RMsOrM/hgrkpQsxxOrpmRpwB/kWpc4DDpqo3TCkXB9LiIw",
+	"l6rN0q0Qar+lJDNGLzwEjGU9/6quwxMa/6/Rte3wKn/ENqL7c+eukTWLcqCF8ZfPF/Lpl0yQTM2J4pbr",
+	"Ohvx1v1Ab8B5NIVRs+xxo26g6PCdEfXh8FlGqCtWhFDJhmIktk5Xu2SxnzUnmQQGArPzWg5qcrYc89wU",
+	"DmOvnh+mek5uyLNvzENJMrbrbVeMvj3z7RbvwNfKoqk9m0isFQatr6uxXVYv9nyKJKjT0Jrpuh+Wew81",
+	"tGwTmmuJJsS5GNSIckD++z/+j68yxtBooVl+yXSXfKYXXIwJndE5ocFfBQsEwtoQy5YXzCP4WOdsTrhZ",
+	"Q/3XwRLgUkoKKjIKGSajKBcucOug1TYFUdhOz+8aQaFJLpA3WstyJMvOhqbvPQAotGrnB4iesELhBmiE",
+	"Hercp5X7veM+5deWuWieE8005FKxIhj4lSirDAUZlgZzMSA9XJ6j6hleQ5xU4yukYJrlowj8BM8WkT6A",
+	"W4H7mmbW+y24Gbvdy8QjtEKc/t2bIXdrhngAp6Pj7ScO/VqEE45fFT4CcCOhpG5LKG0gWZYEiZw6pd8i",
+	"RtTjFyN7Z+ZhSZFn/2xS5P0Ukq9VGHFMa2NktxElmpmDKrx0uzYOYnfwkdEI4HyBYCwuXgnBycW4ZBU4",
+	"pMb5P1cGopMHXNzYFkJpdU2YslWgaWY++J17JDOjdxxS9K//0e7F3m/Ziqk/MUMoCQcTSHAHfG2kme6Y",
+	"p3+0zCYLBrEEy2+51IZkDNBbsDgUgGnn2KXTJUtCYGcODLYB+SZjLkip2WoLRDPz+f3nD3vjY2987F2Y",
+	"TeUUTLWXAidmeeabQWvb9nLKBwH1yuxGhBFpf3u6i+KZz+HJjwtK0t4gZ5ZMbx1PMn4UFM/Ef/+82fxI",
+	"t9ttfe3V1431My9uuTkweq9IrJ501hO460pGK0XDm+KI7L4c9VMpsjJtmdq89DDLABsBbF7SnGd9qMLG",
+	"u34Hd322w6oNz0sPrHIDcheezbGW8O5TQo1W1NulLIhG92fICJyXn1Dji0E0Znagbt5ZT1K4AYgeJTL2",
+	"YzIYZexywSPe0ICGhP25Yrz7q5ZYxX8r+aWVtDem3Pupiwi7/09WG/GRpeDRx2phBzbE01/8f/vr1ktU",
+	"demNtRARe9wQ02+vYjbmyUdefbAFbW+jY5KmOsOQW1fAad7qmlIzWTa6sIi3LvU2LOq9pvBhSVU1lAY0",
+	"aa0WRx5peHvVtesCgCXyf3FwdHzw7KizhQF1D/n/lVrokaXZpFIsNTfSLPYLREZt0R9nmgzsha4n5Okv",
+	"IZjyNfx4kCCsJM3zRlhHX5BX0DkCLVpi5wLhDF2lT8CixaIA0Fab9o00lM7Y5bnm0i/+VR+VC5yVrE/N",
+	"Lfu++BDr9br/rQWNU3DBBj3fXwxzOl3cAg8Tmt9882/oh8fzpSLzNVpDhLo8JQPDaDHoefjsDOgpQBVj",
+	"rzHmReZY8SnFKRkgwQ2Sph3qwS24IJeczVo2BSZfNu6KfT8oTKaFNVwQPW3tSAAuXDNywUWmE6KZPX+D",
+	"tW2pLAqq4xH7f+lQrZnWrkFvmlOIOqyD5gSdd40QTv5NqNZ87Hv/oEOv74VQJ2l4cNIZyTyXsz4AfU1k",
+	"nvUVc3tIp1MlL2keTXyEnR3KUtjLwkeGwhw3UyrQu0ffd5LOUDF60R/nVGt/x59XQ0sdL0BLrYmd5Tvr",
+	"wvjxrGRe1DCR1UFon2iS0TmQq70MZiG0Dyc3zdTintRJgJuMzBAHa5rKwr7VJnSDxO67lBTXbQP/7Vf9",
+	"nF2yfP3p8vbm/eiHu4wtDZlgI55yqubrmtTDI8tbdk1r/iANP/Atpp2z3/754BVccvI8cOpG4X4n9iIn",
+	"4cU2HgmszWOLx1ylmJalgj5cu/Tok41eOzq2XmfCx9a+jfIHSJy9iBQ3cW7oUedmgTGvYO86MObNkGsg",
+	"MPzME8v9uEHQdoQ6Bo12Z7xEZtRnqi+cGUXLjJsDeAZaqbgkddkMyfLZ8i5+bQ9C2SN7inNl8d6LP/gd",
+	"jBJMrN5H/VgwQy1rdclvAjZF0YPWKKN4CpjAT+WUCTrl3Tkt8toHAE9nP8hkqgfdSmggVk2D4PwykaBX",
+	"tQdndoZjj/zxXRJBZyfk3W/fJyTllzwnWqacmXlCpgrqnYhmqZEqISlMsbQ+TkJwSiIZ0ZTj5MpoOe+j",
+	"7JZuWNUZKTj2iuHp4ERwM5/KXI4B7zHnI0bSeZqzhBRU0DFCJ0F+tsxrD3vlDrjBkcSy7ypTG1KxOCMP",
+	"AX6SyrvzdSlJyPUmCwmjeM+xhKPJ1LMP6/mb6aSKkYYJDsFoirrkonujpd+gTeKFo+lkDXBrm/WqobJj",
+	"JlLYxep8SYWVED3m7MMbkubcsmeLH45ZMngQzq2CQeduFAnCYdlXeC3GOdeThPyomEgnCTlTdMhTeNtP",
+	"U0sLEw8+Zu1A3ytX0IuAg1nERxpGYqwID+Q9h2yfurppkbkPLD9zMbY3xsocmrsJKprRnGVu0yeUiy55",
+	"YwI+ZTwuznctJEQwB6/PFQFQvNoOWgHSyHfUVLfggkiVMdVD6huNci6YqznQCSk4YJjDG+hUsdCrcMHY",
+	"NGp2sJ6BYsJ0yZsMr3ZAoiKfx7vnxm808Z3beJwYwAvWA047AE4j0wkiAs0m0jGd9T7w4CyDakNFRlXm",
+	"GjfsFk+VTFkGcBmLHImM2rSKoEXxJTg0XAACvD2lHvm3T+/fkU+ggRKS07ksDZlwf7lhVwaITtuDoXk1",
+	"SympJub4IVkOgmjCpxqqPk4r4qNZFpyraPE/SlW0kd2UyWkej+kgETVHBI4NqFOWwnymPJ8TwXCmh3vI",
+	"b4JRxRu3CAYyKAXttbhFeGOgIrw9VVYuMwFS+VJa/TLCGdiK6bR0y/FjjdB3Cp0pFNyzaEEfmRvb27CY",
+	"D/jWSBVzMqxtgJlxRH+SuCy8IqkQqnCkRJaE2hqVOeoespQWkJGPFvJDiWYpazsDmFANCTB4hDsSOlYM",
+	"YJMSotio1PZoLK1IeUGGNL3okp+4cMU2AEsATE2zrHYsr6x90iwM7YkYRS+twMMiQHs2Ro6ZFcnRPX4n",
+	"S82se9V6FyB2GEGNIzwmPM8SHBkxm+DcCPwQxqx5FzMJoDUjquxSUmw9qjE+zzPFRJs8CmVPE2qXTjJp",
+	"3afZhMX0j9bR8h0+xqiJKVUZTL8A1Ek4zZzRTMdgDKEj2khCfYkkMnCeax8pAEAwKubYGhK9i31CEzFO",
+	"pJFjRacT63+n1Kpo6whTA+MiKiJDdQsqACkEPUTww3pEG8VoYXeViVTNp2GDrakFSBW56zSTuiJ9hAJk",
+	"ZMTzmGbPjKHppGihnHjj3GQQCndwQRG/TdDa2oMOs+nUni0MAJz5qfOpzMtCaFIwKhJCsdqxFMDI2ik+",
+	"sL8TEAE0h289p2IfnGLaROt+U0ylalzzW5D+md8tVH7gilhrhlFrNfmggU7INIdzENK4I8BQw0E51V1y",
+	"RipoXbghkjUTlvjA7mO0QECBpEKRQ7rA5DHADNRoQzeKhw96nk6ktV5pTnQ5tW/Xq2p3wWZx1CAFhA7w",
+	"mYCRSguec7d8+ARB1hMyhbsesKxEb3lRzqeyABp3BvbJl3ipb3/34dOnNn6sVJG+0GHyfw3CRC88jOoL",
+	"eyE3p5GExWFgVuQNrXC3QqQm2jF807RjP/rBtdU4HW9F1lbRi+qZfTjIGbMevc4eWPTUD3ibFhkoRyM0",
+	"uKhxQb7E9VeC0IZX8PvMRCW4YAZGQTNGYPYZ7ERN1T9xq5KjaCgNyp7YdI+G9V13No4tOboKF9za89pI",
+	"GNKWS+OeR71eMj5IVVcyxMgu+UNJhQFfCfSQ1YyFpVSI6dRcCyPTi8bxIGOcDoc2KdJyj4z4lWWtcmi/",
+	"qgYXWVtzNpG4CH1Rf0DAnvr689f/FwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

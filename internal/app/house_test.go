@@ -38,6 +38,7 @@ var domains = map[string][]string{
 	"privacy":     {"audit", "beneficiary", "casework", "referral"},
 	"reception":   {"beneficiary", "centre"},
 	"referral":    {"beneficiary", "casework", "centre"},
+	"servicemap":  {}, // the network's, of no centre
 	"statistics":  {}, // reads figures by SQL, never persons
 	"timeline":    {"beneficiary", "casework"},
 	"task":        {},         // others raise tasks, and tasks call nobody

@@ -47,6 +47,8 @@ var untrailed = map[string]string{
 	"stat_recounts":            "a measurement",
 	"statistics_profiles":      "set by migrations",
 	"reserved_references":      "the numbers of a block that the trail has",
+	"service_changes":          "derived from changes that the trail has",
+	"service_reminders":        "which lapses were told of; each is in the feed",
 	"stock_balances":           "derived from movements that the trail has",
 	"stock_counters":           "numbers that documents use up",
 	"stock_recounts":           "a measurement",
@@ -67,6 +69,7 @@ var open = map[string]string{
 	"revocations":         "ids that every process must refuse",
 	"statistics_profiles": "rules of publication",
 	"shipped_forms":       "the network's forms, for every centre",
+	"service_reminders":   "which lapses were told of: ids and dates",
 	"epochs":              "order of the trail and the feed",
 	"goose_db_version":    "the schema's version; the server's role cannot read it",
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/waystation/waystation/internal/privacy"
 	"github.com/waystation/waystation/internal/reception"
 	"github.com/waystation/waystation/internal/referral"
+	"github.com/waystation/waystation/internal/servicemap"
 	"github.com/waystation/waystation/internal/statistics"
 	"github.com/waystation/waystation/internal/stock"
 	"github.com/waystation/waystation/internal/task"
@@ -56,6 +57,7 @@ type (
 	transfers     = transfer.Handlers
 	worklists     = worklist.Handlers
 	support       = mhpss.Handlers
+	directory     = servicemap.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -86,6 +88,7 @@ type server struct {
 	transfers
 	worklists
 	support
+	directory
 }
 
 var _ api.StrictServerInterface = server{}
@@ -104,6 +107,7 @@ func (a *App) server() server {
 		timelines: timelines{Permissions: a.feeds.Permissions},
 		worklists: worklists{Permissions: a.feeds.Permissions},
 		tasks:     tasks{CasesInView: casework.IDsInView},
+		directory: directory{Permissions: a.feeds.Permissions, VerifyEvery: a.Config.ServiceVerificationDays},
 		attachments: attachments{Service: attachment.NewService(attachment.Settings{
 			PublicURL: a.Config.PublicURL, MaxSize: int64(a.Config.MaxAttachment), MaxImage: int64(a.Config.MaxImage), MaxPixels: a.Config.MaxImagePixels,
 		}, a.files, a.vault)},

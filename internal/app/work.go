@@ -17,6 +17,7 @@ import (
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
 	"github.com/waystation/waystation/internal/referral"
+	"github.com/waystation/waystation/internal/servicemap"
 	"github.com/waystation/waystation/internal/statistics"
 	"github.com/waystation/waystation/internal/stock"
 	"github.com/waystation/waystation/internal/worklist"
@@ -40,6 +41,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	attachment.Jobs(r)
 	stock.Jobs(r)
 	worklist.Jobs(r)
+	servicemap.Jobs(r)
 	return r
 }
 

@@ -59,6 +59,8 @@ type Config struct {
 
 	ChangesKept time.Duration `env:"CHANGES_KEPT" envDefault:"2160h" doc:"How long the change feed keeps a change. A client that was away for longer begins anew. At least 192h."`
 
+	ServiceVerificationDays int `env:"SERVICE_VERIFICATION_DAYS" envDefault:"92" doc:"Days after which an entry of the service map has to be verified again; behind them it is stale."`
+
 	MaxBody         Size           `env:"MAX_BODY" envDefault:"1MiB" doc:"Largest request body, in bytes or with KiB, MiB, GiB. Operations that take files state their own limit in the API description."`
 	ImportFileDays  int            `env:"IMPORT_FILE_DAYS" envDefault:"30" doc:"Days for which the file of a dry run is kept for its real run, and rows that wait for a decision about duplicates. Files hold personal data; that of a real run is deleted when the run ends."`
 	BlobURL         Secret         `env:"BLOB_URL" doc:"Where uploaded files are kept: file:///folder, or s3://bucket with the parameters region, endpoint, use_path_style, ssetype (AES256, aws:kms) and kmskeyid; credentials as the AWS SDK finds them. Files are encrypted with ENCRYPTION_KEY_FILE in either. A bucket needs a rule that ends incomplete multipart uploads. Empty: the folder files in the data folder; several servers must share it."`

@@ -168,6 +168,9 @@ func (c *Config) validateLimits(p problems) {
 	if c.ImportFileDays < 1 {
 		p.add(variable("ImportFileDays"), "must be at least 1")
 	}
+	if c.ServiceVerificationDays < 1 {
+		p.add(variable("ServiceVerificationDays"), "must be at least 1")
+	}
 	if c.MaxAttachment < 1 || c.MaxAttachment > 100<<20 {
 		p.add(variable("MaxAttachment"), "must be at least 1 byte and at most 100MiB")
 	}
