@@ -686,6 +686,27 @@ func (e CaseloadState) Valid() bool {
 	}
 }
 
+// Defines values for CaseloadReportLineState.
+const (
+	CaseloadReportLineStateFull    CaseloadReportLineState = "full"
+	CaseloadReportLineStateOk      CaseloadReportLineState = "ok"
+	CaseloadReportLineStateWarning CaseloadReportLineState = "warning"
+)
+
+// Valid indicates whether the value is a known member of the CaseloadReportLineState enum.
+func (e CaseloadReportLineState) Valid() bool {
+	switch e {
+	case CaseloadReportLineStateFull:
+		return true
+	case CaseloadReportLineStateOk:
+		return true
+	case CaseloadReportLineStateWarning:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContactSafe.
 const (
 	ContactSafeNo      ContactSafe = "no"
@@ -2534,6 +2555,42 @@ func (e RelationshipPatchCare) Valid() bool {
 	}
 }
 
+// Defines values for ReportExclusion.
+const (
+	ReportExclusionRestrictedCases ReportExclusion = "restricted_cases"
+)
+
+// Valid indicates whether the value is a known member of the ReportExclusion enum.
+func (e ReportExclusion) Valid() bool {
+	switch e {
+	case ReportExclusionRestrictedCases:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ReportWhose.
+const (
+	ReportWhoseCentre ReportWhose = "centre"
+	ReportWhoseNobody ReportWhose = "nobody"
+	ReportWhoseWorker ReportWhose = "worker"
+)
+
+// Valid indicates whether the value is a known member of the ReportWhose enum.
+func (e ReportWhose) Valid() bool {
+	switch e {
+	case ReportWhoseCentre:
+		return true
+	case ReportWhoseNobody:
+		return true
+	case ReportWhoseWorker:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RescueEventStatus.
 const (
 	RescueEventStatusActive RescueEventStatus = "active"
@@ -2663,48 +2720,6 @@ func (e ScreeningFactorCreatePolarity) Valid() bool {
 	}
 }
 
-// Defines values for ServiceChangeAction.
-const (
-	ServiceChangeActionCreated  ServiceChangeAction = "created"
-	ServiceChangeActionUpdated  ServiceChangeAction = "updated"
-	ServiceChangeActionVerified ServiceChangeAction = "verified"
-)
-
-// Valid indicates whether the value is a known member of the ServiceChangeAction enum.
-func (e ServiceChangeAction) Valid() bool {
-	switch e {
-	case ServiceChangeActionCreated:
-		return true
-	case ServiceChangeActionUpdated:
-		return true
-	case ServiceChangeActionVerified:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ServiceChangeActorKind.
-const (
-	ServiceChangeActorKindClient ServiceChangeActorKind = "client"
-	ServiceChangeActorKindSystem ServiceChangeActorKind = "system"
-	ServiceChangeActorKindUser   ServiceChangeActorKind = "user"
-)
-
-// Valid indicates whether the value is a known member of the ServiceChangeActorKind enum.
-func (e ServiceChangeActorKind) Valid() bool {
-	switch e {
-	case ServiceChangeActorKindClient:
-		return true
-	case ServiceChangeActorKindSystem:
-		return true
-	case ServiceChangeActorKindUser:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ServiceContactStatus.
 const (
 	ServiceContactStatusActive ServiceContactStatus = "active"
@@ -2717,39 +2732,6 @@ func (e ServiceContactStatus) Valid() bool {
 	case ServiceContactStatusActive:
 		return true
 	case ServiceContactStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ServiceHoursWeekday.
-const (
-	ServiceHoursWeekdayFR ServiceHoursWeekday = "FR"
-	ServiceHoursWeekdayMO ServiceHoursWeekday = "MO"
-	ServiceHoursWeekdaySA ServiceHoursWeekday = "SA"
-	ServiceHoursWeekdaySU ServiceHoursWeekday = "SU"
-	ServiceHoursWeekdayTH ServiceHoursWeekday = "TH"
-	ServiceHoursWeekdayTU ServiceHoursWeekday = "TU"
-	ServiceHoursWeekdayWE ServiceHoursWeekday = "WE"
-)
-
-// Valid indicates whether the value is a known member of the ServiceHoursWeekday enum.
-func (e ServiceHoursWeekday) Valid() bool {
-	switch e {
-	case ServiceHoursWeekdayFR:
-		return true
-	case ServiceHoursWeekdayMO:
-		return true
-	case ServiceHoursWeekdaySA:
-		return true
-	case ServiceHoursWeekdaySU:
-		return true
-	case ServiceHoursWeekdayTH:
-		return true
-	case ServiceHoursWeekdayTU:
-		return true
-	case ServiceHoursWeekdayWE:
 		return true
 	default:
 		return false
@@ -3188,6 +3170,33 @@ func (e TaskStatus) Valid() bool {
 	case TaskStatusDone:
 		return true
 	case TaskStatusOpen:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TimelinessReportLineTimer.
+const (
+	TimelinessReportLineTimerAssessment    TimelinessReportLineTimer = "assessment"
+	TimelinessReportLineTimerAssignment    TimelinessReportLineTimer = "assignment"
+	TimelinessReportLineTimerFirstResponse TimelinessReportLineTimer = "first_response"
+	TimelinessReportLineTimerFollowUp      TimelinessReportLineTimer = "follow_up"
+	TimelinessReportLineTimerPlan          TimelinessReportLineTimer = "plan"
+)
+
+// Valid indicates whether the value is a known member of the TimelinessReportLineTimer enum.
+func (e TimelinessReportLineTimer) Valid() bool {
+	switch e {
+	case TimelinessReportLineTimerAssessment:
+		return true
+	case TimelinessReportLineTimerAssignment:
+		return true
+	case TimelinessReportLineTimerFirstResponse:
+		return true
+	case TimelinessReportLineTimerFollowUp:
+		return true
+	case TimelinessReportLineTimerPlan:
 		return true
 	default:
 		return false
@@ -5696,24 +5705,6 @@ func (e GetCodelistParamsLabels) Valid() bool {
 	}
 }
 
-// Defines values for ListLocationsParamsSort.
-const (
-	ListLocationsParamsSortCreatedAt      ListLocationsParamsSort = "created_at"
-	ListLocationsParamsSortMinusCreatedAt ListLocationsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListLocationsParamsSort enum.
-func (e ListLocationsParamsSort) Valid() bool {
-	switch e {
-	case ListLocationsParamsSortCreatedAt:
-		return true
-	case ListLocationsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListOrganisationsParamsSort.
 const (
 	ListOrganisationsParamsSortCreatedAt      ListOrganisationsParamsSort = "created_at"
@@ -5816,60 +5807,6 @@ func (e ListPartnerMessagesParamsSort) Valid() bool {
 	case ListPartnerMessagesParamsSortCreatedAt:
 		return true
 	case ListPartnerMessagesParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListServicesParamsSort.
-const (
-	ListServicesParamsSortCreatedAt                  ListServicesParamsSort = "created_at"
-	ListServicesParamsSortDistance                   ListServicesParamsSort = "distance"
-	ListServicesParamsSortMinusCreatedAt             ListServicesParamsSort = "-created_at"
-	ListServicesParamsSortMinusDistance              ListServicesParamsSort = "-distance"
-	ListServicesParamsSortMinusName                  ListServicesParamsSort = "-name"
-	ListServicesParamsSortMinusNextVerificationDueOn ListServicesParamsSort = "-next_verification_due_on"
-	ListServicesParamsSortName                       ListServicesParamsSort = "name"
-	ListServicesParamsSortNextVerificationDueOn      ListServicesParamsSort = "next_verification_due_on"
-)
-
-// Valid indicates whether the value is a known member of the ListServicesParamsSort enum.
-func (e ListServicesParamsSort) Valid() bool {
-	switch e {
-	case ListServicesParamsSortCreatedAt:
-		return true
-	case ListServicesParamsSortDistance:
-		return true
-	case ListServicesParamsSortMinusCreatedAt:
-		return true
-	case ListServicesParamsSortMinusDistance:
-		return true
-	case ListServicesParamsSortMinusName:
-		return true
-	case ListServicesParamsSortMinusNextVerificationDueOn:
-		return true
-	case ListServicesParamsSortName:
-		return true
-	case ListServicesParamsSortNextVerificationDueOn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListServiceChangesParamsSort.
-const (
-	ListServiceChangesParamsSortMinusVersion ListServiceChangesParamsSort = "-version"
-	ListServiceChangesParamsSortVersion      ListServiceChangesParamsSort = "version"
-)
-
-// Valid indicates whether the value is a known member of the ListServiceChangesParamsSort enum.
-func (e ListServiceChangesParamsSort) Valid() bool {
-	switch e {
-	case ListServiceChangesParamsSortMinusVersion:
-		return true
-	case ListServiceChangesParamsSortVersion:
 		return true
 	default:
 		return false
@@ -8083,6 +8020,38 @@ type CaseloadPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CaseloadReport defines model for CaseloadReport.
+type CaseloadReport struct {
+	Data     []CaseloadReportLine `json:"data"`
+	Excludes []ReportExclusion    `json:"excludes"`
+
+	// Limit Weighted cases a worker
+	Limit int `json:"limit"`
+}
+
+// CaseloadReportLine defines model for CaseloadReportLine.
+type CaseloadReportLine struct {
+	// ByRisk Cases by code list case_risk_level; none where nobody has assessed it
+	ByRisk map[string]int `json:"by_risk"`
+	Cases  int            `json:"cases"`
+
+	// Load Weighted
+	Load float64 `json:"load"`
+	Name *string `json:"name,omitempty"`
+
+	// State Of a worker
+	State *CaseloadReportLineState `json:"state,omitempty"`
+
+	// UserID Of a worker
+	UserID *openapi_types.UUID `json:"user_id,omitempty"`
+
+	// Whose The centre in all, cases without an owner, or one worker
+	Whose ReportWhose `json:"whose"`
+}
+
+// CaseloadReportLineState Of a worker
+type CaseloadReportLineState string
+
 // Centre defines model for Centre.
 type Centre struct {
 	AccessModes []string `json:"access_modes"`
@@ -8308,11 +8277,6 @@ type ChangePage struct {
 	// NextCursor Always present; where to go on
 	NextCursor string `json:"next_cursor"`
 }
-
-// ClockTime By the clock of the location. Hours that close when they open, or earlier, run past midnight
-//
-// Example: 08:00
-type ClockTime = string
 
 // CodeLabels By language
 type CodeLabels struct {
@@ -10789,6 +10753,42 @@ type Orientation struct {
 	Language Language `json:"language"`
 }
 
+// OutcomesReport defines model for OutcomesReport.
+type OutcomesReport struct {
+	Data     []OutcomesReportLine `json:"data"`
+	Excludes []ReportExclusion    `json:"excludes"`
+	From     openapi_types.Date   `json:"from"`
+
+	// Frozen The period is over and its figures stay
+	Frozen bool               `json:"frozen"`
+	To     openapi_types.Date `json:"to"`
+}
+
+// OutcomesReportLine defines model for OutcomesReportLine.
+type OutcomesReportLine struct {
+	Closures    int `json:"closures"`
+	GoalsJudged int `json:"goals_judged"`
+	GoalsMet    int `json:"goals_met"`
+
+	// GoalsMetPercent Of goals judged, to one decimal; left out where there are none
+	GoalsMetPercent *float64 `json:"goals_met_percent,omitempty"`
+
+	// Positive Closures for a reason that the code list calls positive
+	Positive int `json:"positive"`
+
+	// PositivePercent Of closures, to one decimal; left out where there are none
+	PositivePercent *float64 `json:"positive_percent,omitempty"`
+
+	// Reasons Closures by code list case_closure_reason
+	Reasons map[string]int `json:"reasons"`
+
+	// UserID Of a worker
+	UserID *openapi_types.UUID `json:"user_id,omitempty"`
+
+	// Whose The centre in all, cases without an owner, or one worker
+	Whose ReportWhose `json:"whose"`
+}
+
 // PartnerReferral defines model for PartnerReferral.
 type PartnerReferral struct {
 	// AccessUntil Until when a completed referral can be read
@@ -11652,6 +11652,48 @@ type RelationshipPatch struct {
 // RelationshipPatchCare `received`: the other takes care of this person; `given`: this person takes care of the other
 type RelationshipPatchCare string
 
+// ReopenedReport defines model for ReopenedReport.
+type ReopenedReport struct {
+	Data     []ReopenedReportLine `json:"data"`
+	Excludes []ReportExclusion    `json:"excludes"`
+	From     openapi_types.Date   `json:"from"`
+
+	// Frozen The period is over and its figures stay
+	Frozen     bool               `json:"frozen"`
+	To         openapi_types.Date `json:"to"`
+	WithinDays int                `json:"within_days"`
+}
+
+// ReopenedReportLine defines model for ReopenedReportLine.
+type ReopenedReportLine struct {
+	// ClosuresReturned Of those the ones reopened within the days
+	ClosuresReturned int `json:"closures_returned"`
+
+	// ClosuresWatched Closures whose days ended in the period
+	ClosuresWatched int `json:"closures_watched"`
+
+	// Reopened Cases reopened in the period
+	Reopened int `json:"reopened"`
+
+	// ReopenedWithin Of those within the days after their closure
+	ReopenedWithin int `json:"reopened_within"`
+
+	// ReturnedPercent Of closures watched, to one decimal; left out where there are none
+	ReturnedPercent *float64 `json:"returned_percent,omitempty"`
+
+	// UserID Of a worker
+	UserID *openapi_types.UUID `json:"user_id,omitempty"`
+
+	// Whose The centre in all, cases without an owner, or one worker
+	Whose ReportWhose `json:"whose"`
+}
+
+// ReportExclusion What is left out for everybody
+type ReportExclusion string
+
+// ReportWhose The centre in all, cases without an owner, or one worker
+type ReportWhose string
+
 // RescueEvent defines model for RescueEvent.
 type RescueEvent struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -12315,112 +12357,6 @@ type SeparationPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// Service defines model for Service.
-type Service struct {
-	// AcknowledgeHours How soon the provider says it acknowledges a referral
-	AcknowledgeHours *int    `json:"acknowledge_hours,omitempty"`
-	ContactEmail     *string `json:"contact_email,omitempty"`
-
-	// ContactOffice Whom to refer to: a desk or a function, never a person's name
-	ContactOffice *string `json:"contact_office,omitempty"`
-	ContactPhone  *string `json:"contact_phone,omitempty"`
-
-	// Cost In words; absent: not known
-	Cost *string `json:"cost,omitempty"`
-
-	// CoveragePcodes OCHA P-codes, opaque
-	CoveragePcodes []string  `json:"coverage_pcodes"`
-	CreatedAt      time.Time `json:"created_at"`
-
-	// DecisionHours How soon the provider says it decides on one
-	DecisionHours *int    `json:"decision_hours,omitempty"`
-	Description   *string `json:"description,omitempty"`
-
-	// DistanceKm In a search by `near`: to its nearest site
-	DistanceKm *float64           `json:"distance_km,omitempty"`
-	ID         openapi_types.UUID `json:"id"`
-	Languages  []Language         `json:"languages"`
-
-	// MaximumAge Years, inclusive
-	MaximumAge *int `json:"maximum_age,omitempty"`
-
-	// MhpssActivity Its code in the IASC 4Ws
-	MhpssActivity *string `json:"mhpss_activity,omitempty"`
-
-	// MinimumAge Years
-	MinimumAge *int   `json:"minimum_age,omitempty"`
-	Name       string `json:"name"`
-
-	// Nationalities None: any
-	Nationalities []Country `json:"nationalities"`
-
-	// NextVerificationDueOn UTC
-	NextVerificationDueOn openapi_types.Date `json:"next_verification_due_on"`
-
-	// OrganisationID The provider
-	OrganisationID openapi_types.UUID `json:"organisation_id"`
-
-	// PopulationTypes None: any
-	PopulationTypes []string `json:"population_types"`
-
-	// Public Whether the systems of other organisations see it
-	Public          bool     `json:"public"`
-	ReferralMethods []string `json:"referral_methods"`
-
-	// Sexes Whom it takes; none: any
-	Sexes []string `json:"sexes"`
-
-	// Sites Where and when it is given
-	Sites []ServiceSite `json:"sites"`
-
-	// Stale Its verification is overdue: ask before relying on it. It is not suggested
-	Stale     bool      `json:"stale"`
-	Status    string    `json:"status"`
-	Type      string    `json:"type"`
-	UpdatedAt time.Time `json:"updated_at"`
-
-	// VerificationNote How it was verified last
-	VerificationNote *string             `json:"verification_note,omitempty"`
-	VerifiedAt       time.Time           `json:"verified_at"`
-	VerifiedBy       *openapi_types.UUID `json:"verified_by,omitempty"`
-	Version          int64               `json:"version"`
-}
-
-// ServiceChange defines model for ServiceChange.
-type ServiceChange struct {
-	Action    ServiceChangeAction    `json:"action"`
-	ActorID   *openapi_types.UUID    `json:"actor_id,omitempty"`
-	ActorKind ServiceChangeActorKind `json:"actor_kind"`
-	At        time.Time              `json:"at"`
-
-	// Fields Which fields changed; none where the entry was made
-	Fields []string           `json:"fields"`
-	ID     openapi_types.UUID `json:"id"`
-
-	// Note Of a verification
-	Note *string `json:"note,omitempty"`
-
-	// Version That the change made
-	Version int64 `json:"version"`
-}
-
-// ServiceChangeAction defines model for ServiceChange.Action.
-type ServiceChangeAction string
-
-// ServiceChangeActorKind defines model for ServiceChange.ActorKind.
-type ServiceChangeActorKind string
-
-// ServiceChangePage defines model for ServiceChangePage.
-type ServiceChangePage struct {
-	Data []ServiceChange `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
 // ServiceContact defines model for ServiceContact.
 type ServiceContact struct {
 	AccessMode *string            `json:"access_mode,omitempty"`
@@ -12481,261 +12417,6 @@ type ServiceContactPatch struct {
 	Place       nullable.Nullable[string] `json:"place,omitempty"`
 	Reason      nullable.Nullable[string] `json:"reason,omitempty"`
 	ServiceType *string                   `json:"service_type,omitempty"`
-}
-
-// ServiceCreate defines model for ServiceCreate.
-type ServiceCreate struct {
-	// AcknowledgeHours How soon the provider says it acknowledges a referral
-	AcknowledgeHours *int    `json:"acknowledge_hours,omitempty"`
-	ContactEmail     *string `json:"contact_email,omitempty"`
-
-	// ContactOffice Whom to refer to: a desk or a function, never a person's name
-	ContactOffice *string `json:"contact_office,omitempty"`
-	ContactPhone  *string `json:"contact_phone,omitempty"`
-
-	// Cost In words; absent: not known
-	Cost *string `json:"cost,omitempty"`
-
-	// CoveragePcodes OCHA P-codes, opaque
-	CoveragePcodes []string `json:"coverage_pcodes,omitempty"`
-
-	// DecisionHours How soon the provider says it decides on one
-	DecisionHours *int                `json:"decision_hours,omitempty"`
-	Description   *string             `json:"description,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-	Languages     []Language          `json:"languages,omitempty"`
-
-	// MaximumAge Years, inclusive
-	MaximumAge *int `json:"maximum_age,omitempty"`
-
-	// MhpssActivity Its code in the IASC 4Ws
-	MhpssActivity *string `json:"mhpss_activity,omitempty"`
-
-	// MinimumAge Years
-	MinimumAge *int   `json:"minimum_age,omitempty"`
-	Name       string `json:"name"`
-
-	// Nationalities None: any
-	Nationalities []Country `json:"nationalities,omitempty"`
-
-	// OrganisationID The provider; a partner's system is its organisation's
-	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
-
-	// PopulationTypes None: any
-	PopulationTypes []string `json:"population_types,omitempty"`
-
-	// Public Whether the systems of other organisations see it; yes where not given
-	Public          *bool    `json:"public,omitempty"`
-	ReferralMethods []string `json:"referral_methods"`
-
-	// Sexes Whom it takes; none: any
-	Sexes []string `json:"sexes,omitempty"`
-
-	// Sites Where and when it is given
-	Sites []ServiceSite `json:"sites,omitempty"`
-
-	// Status `active` where none is given
-	Status *string `json:"status,omitempty"`
-	Type   string  `json:"type"`
-}
-
-// ServiceException defines model for ServiceException.
-type ServiceException struct {
-	// ClosesAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
-	//
-	// Example: 08:00
-	ClosesAt *ClockTime         `json:"closes_at,omitempty"`
-	On       openapi_types.Date `json:"on"`
-
-	// OpensAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
-	//
-	// Example: 08:00
-	OpensAt *ClockTime `json:"opens_at,omitempty"`
-}
-
-// ServiceHours defines model for ServiceHours.
-type ServiceHours struct {
-	// ClosesAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
-	//
-	// Example: 08:00
-	ClosesAt ClockTime `json:"closes_at"`
-
-	// OpensAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
-	//
-	// Example: 08:00
-	OpensAt ClockTime `json:"opens_at"`
-
-	// Weekday As BYDAY of iCalendar
-	Weekday ServiceHoursWeekday `json:"weekday"`
-}
-
-// ServiceHoursWeekday As BYDAY of iCalendar
-type ServiceHoursWeekday string
-
-// ServiceLocation defines model for ServiceLocation.
-type ServiceLocation struct {
-	Address *string `json:"address,omitempty"`
-
-	// Admin1Pcode P-code of the region
-	Admin1Pcode string `json:"admin1_pcode"`
-
-	// Confidential Only admin 1 is told of it
-	Confidential bool               `json:"confidential"`
-	CreatedAt    time.Time          `json:"created_at"`
-	ID           openapi_types.UUID `json:"id"`
-
-	// Latitude WGS 84
-	Latitude  *float64 `json:"latitude,omitempty"`
-	Longitude *float64 `json:"longitude,omitempty"`
-	Name      *string  `json:"name,omitempty"`
-
-	// OrganisationID The provider
-	OrganisationID openapi_types.UUID `json:"organisation_id"`
-
-	// Pcode P-code of the place
-	Pcode *string `json:"pcode,omitempty"`
-
-	// TimeZone IANA name
-	TimeZone  *string   `json:"time_zone,omitempty"`
-	UpdatedAt time.Time `json:"updated_at"`
-	Version   int64     `json:"version"`
-}
-
-// ServiceLocationCreate defines model for ServiceLocationCreate.
-type ServiceLocationCreate struct {
-	Address *string `json:"address,omitempty"`
-
-	// Admin1Pcode P-code of the region
-	Admin1Pcode string `json:"admin1_pcode"`
-
-	// Confidential Only admin 1 is told of it; no where not given
-	Confidential *bool               `json:"confidential,omitempty"`
-	ID           *openapi_types.UUID `json:"id,omitempty"`
-
-	// Latitude WGS 84
-	Latitude  *float64 `json:"latitude,omitempty"`
-	Longitude *float64 `json:"longitude,omitempty"`
-	Name      string   `json:"name"`
-
-	// OrganisationID The provider; a partner's system is its organisation's
-	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
-
-	// Pcode P-code of the place
-	Pcode *string `json:"pcode,omitempty"`
-
-	// TimeZone IANA name
-	TimeZone string `json:"time_zone"`
-}
-
-// ServiceLocationPage defines model for ServiceLocationPage.
-type ServiceLocationPage struct {
-	Data []ServiceLocation `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// ServiceLocationPatch defines model for ServiceLocationPatch.
-type ServiceLocationPatch struct {
-	Address nullable.Nullable[string] `json:"address,omitempty"`
-
-	// Admin1Pcode P-code of the region
-	Admin1Pcode *string `json:"admin1_pcode,omitempty"`
-
-	// Confidential Only admin 1 is told of it
-	Confidential *bool `json:"confidential,omitempty"`
-
-	// Latitude WGS 84
-	Latitude  nullable.Nullable[float64] `json:"latitude,omitempty"`
-	Longitude nullable.Nullable[float64] `json:"longitude,omitempty"`
-	Name      *string                    `json:"name,omitempty"`
-
-	// Pcode P-code of the place
-	Pcode nullable.Nullable[string] `json:"pcode,omitempty"`
-
-	// TimeZone IANA name
-	TimeZone *string `json:"time_zone,omitempty"`
-}
-
-// ServicePage defines model for ServicePage.
-type ServicePage struct {
-	Data []Service `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// ServicePatch defines model for ServicePatch.
-type ServicePatch struct {
-	// AcknowledgeHours How soon the provider says it acknowledges a referral
-	AcknowledgeHours nullable.Nullable[int]    `json:"acknowledge_hours,omitempty"`
-	ContactEmail     nullable.Nullable[string] `json:"contact_email,omitempty"`
-
-	// ContactOffice Whom to refer to: a desk or a function, never a person's name
-	ContactOffice nullable.Nullable[string] `json:"contact_office,omitempty"`
-	ContactPhone  nullable.Nullable[string] `json:"contact_phone,omitempty"`
-
-	// Cost In words; absent: not known
-	Cost nullable.Nullable[string] `json:"cost,omitempty"`
-
-	// CoveragePcodes OCHA P-codes, opaque
-	CoveragePcodes []string `json:"coverage_pcodes,omitempty"`
-
-	// DecisionHours How soon the provider says it decides on one
-	DecisionHours nullable.Nullable[int]    `json:"decision_hours,omitempty"`
-	Description   nullable.Nullable[string] `json:"description,omitempty"`
-	Languages     []Language                `json:"languages,omitempty"`
-
-	// MaximumAge Years, inclusive
-	MaximumAge nullable.Nullable[int] `json:"maximum_age,omitempty"`
-
-	// MhpssActivity Its code in the IASC 4Ws
-	MhpssActivity nullable.Nullable[string] `json:"mhpss_activity,omitempty"`
-
-	// MinimumAge Years
-	MinimumAge nullable.Nullable[int] `json:"minimum_age,omitempty"`
-	Name       *string                `json:"name,omitempty"`
-
-	// Nationalities None: any
-	Nationalities []Country `json:"nationalities,omitempty"`
-
-	// PopulationTypes None: any
-	PopulationTypes []string `json:"population_types,omitempty"`
-
-	// Public Whether the systems of other organisations see it
-	Public          *bool    `json:"public,omitempty"`
-	ReferralMethods []string `json:"referral_methods,omitempty"`
-
-	// Sexes Whom it takes; none: any
-	Sexes []string `json:"sexes,omitempty"`
-
-	// Sites Where and when it is given
-	Sites  []ServiceSite `json:"sites,omitempty"`
-	Status *string       `json:"status,omitempty"`
-	Type   *string       `json:"type,omitempty"`
-}
-
-// ServiceSite defines model for ServiceSite.
-type ServiceSite struct {
-	// Exceptions What holds on a date instead of its weekday's hours
-	Exceptions []ServiceException `json:"exceptions,omitempty"`
-
-	// Hours Every week; absent: not published
-	Hours []ServiceHours `json:"hours,omitempty"`
-
-	// LocationID A location of the provider
-	LocationID openapi_types.UUID `json:"location_id"`
-}
-
-// ServiceVerification defines model for ServiceVerification.
-type ServiceVerification struct {
-	Note string `json:"note"`
 }
 
 // Session defines model for Session.
@@ -13747,6 +13428,43 @@ type TimelinePage struct {
 	// Total All rows; only with `include_total=true`
 	Total *Total `json:"total,omitempty"`
 }
+
+// TimelinessReport defines model for TimelinessReport.
+type TimelinessReport struct {
+	Data     []TimelinessReportLine `json:"data"`
+	Excludes []ReportExclusion      `json:"excludes"`
+	From     openapi_types.Date     `json:"from"`
+
+	// Frozen The period is over and its figures stay
+	Frozen bool               `json:"frozen"`
+	To     openapi_types.Date `json:"to"`
+}
+
+// TimelinessReportLine defines model for TimelinessReportLine.
+type TimelinessReportLine struct {
+	// Due Deadlines that fell into the period
+	Due int `json:"due"`
+
+	// Late Done by the end of the period
+	Late int `json:"late"`
+
+	// NotDone Not done by then
+	NotDone int `json:"not_done"`
+	OnTime  int `json:"on_time"`
+
+	// OnTimePercent Of due, to one decimal
+	OnTimePercent *float64                  `json:"on_time_percent,omitempty"`
+	Timer         TimelinessReportLineTimer `json:"timer"`
+
+	// UserID Of a worker
+	UserID *openapi_types.UUID `json:"user_id,omitempty"`
+
+	// Whose The centre in all, cases without an owner, or one worker
+	Whose ReportWhose `json:"whose"`
+}
+
+// TimelinessReportLineTimer defines model for TimelinessReportLine.Timer.
+type TimelinessReportLineTimer string
 
 // Token RFC 6749 section 5.1
 type Token struct {
@@ -17541,6 +17259,36 @@ type SendReferralParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// GetOutcomesReportParams defines parameters for GetOutcomesReport.
+type GetOutcomesReportParams struct {
+	// From First day, at the centre
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To Last day, included
+	To openapi_types.Date `form:"to" json:"to"`
+}
+
+// GetReopenedReportParams defines parameters for GetReopenedReport.
+type GetReopenedReportParams struct {
+	// From First day, at the centre
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To Last day, included
+	To openapi_types.Date `form:"to" json:"to"`
+
+	// WithinDays Days after a closure in which a case counts as come back; 90 where none are given
+	WithinDays *int `form:"within_days,omitempty" json:"within_days,omitempty"`
+}
+
+// GetTimelinessReportParams defines parameters for GetTimelinessReport.
+type GetTimelinessReportParams struct {
+	// From First day, at the centre
+	From openapi_types.Date `form:"from" json:"from"`
+
+	// To Last day, included
+	To openapi_types.Date `form:"to" json:"to"`
+}
+
 // ListRescueEventsParams defines parameters for ListRescueEvents.
 type ListRescueEventsParams struct {
 	// Limit Rows a page
@@ -18537,42 +18285,6 @@ type FollowAttachmentLinkParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
-// ListLocationsParams defines parameters for ListLocations.
-type ListLocationsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListLocationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// OrganisationID Only of this provider
-	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
-
-	// Admin1Pcode Only in this region
-	Admin1Pcode *string `form:"admin1_pcode,omitempty" json:"admin1_pcode,omitempty"`
-}
-
-// ListLocationsParamsSort defines parameters for ListLocations.
-type ListLocationsParamsSort string
-
-// CreateLocationParams defines parameters for CreateLocation.
-type CreateLocationParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateLocationParams defines parameters for UpdateLocation.
-type UpdateLocationParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
 // UpdateMeParams defines parameters for UpdateMe.
 type UpdateMeParams struct {
 	// IfMatch The ETag that was read
@@ -18775,111 +18487,6 @@ type WaitlistReferralParams struct {
 
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListServicesParams defines parameters for ListServices.
-type ListServicesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `distance` where `near` is given, else `name`. A cursor carries its own
-	Sort *ListServicesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// OrganisationID Only of this provider
-	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
-
-	// LocationID Only at this location
-	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
-
-	// Type Only this type; a category stands for all of its types
-	Type *string `form:"type,omitempty" json:"type,omitempty"`
-
-	// Status Only in this status
-	Status *string `form:"status,omitempty" json:"status,omitempty"`
-
-	// Language Only where this language is spoken
-	Language *Language `form:"language,omitempty" json:"language,omitempty"`
-
-	// Pcode Only what covers this P-code or has a site there
-	Pcode *string `form:"pcode,omitempty" json:"pcode,omitempty"`
-
-	// Q Part of the name or the description, without regard to case and accents
-	Q *string `form:"q,omitempty" json:"q,omitempty"`
-
-	// Near Latitude and longitude in degrees of WGS 84
-	Near *string `form:"near,omitempty" json:"near,omitempty"`
-
-	// RadiusKm With `near`: no farther than this
-	RadiusKm *float64 `form:"radius_km,omitempty" json:"radius_km,omitempty"`
-
-	// OpenAt Only with a site whose published hours include this instant, by the site's own clock
-	OpenAt *time.Time `form:"open_at,omitempty" json:"open_at,omitempty"`
-
-	// Sex Only what takes persons of this sex
-	Sex *string `form:"sex,omitempty" json:"sex,omitempty"`
-
-	// Age Only what takes persons of so many years
-	Age *int `form:"age,omitempty" json:"age,omitempty"`
-
-	// PopulationType Only what takes this population type
-	PopulationType *string `form:"population_type,omitempty" json:"population_type,omitempty"`
-
-	// Nationality Only what takes this nationality
-	Nationality *Country `form:"nationality,omitempty" json:"nationality,omitempty"`
-
-	// Stale Only services whose verification is overdue, or only the others
-	Stale *bool `form:"stale,omitempty" json:"stale,omitempty"`
-
-	// Suggested Only what may be suggested: active and verified in time; or only the rest
-	Suggested *bool `form:"suggested,omitempty" json:"suggested,omitempty"`
-}
-
-// ListServicesParamsSort defines parameters for ListServices.
-type ListServicesParamsSort string
-
-// CreateServiceParams defines parameters for CreateService.
-type CreateServiceParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateServiceParams defines parameters for UpdateService.
-type UpdateServiceParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// ListServiceChangesParams defines parameters for ListServiceChanges.
-type ListServiceChangesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-version` where none is given. A cursor carries its own
-	Sort *ListServiceChangesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-}
-
-// ListServiceChangesParamsSort defines parameters for ListServiceChanges.
-type ListServiceChangesParamsSort string
-
-// VerifyServiceParams defines parameters for VerifyService.
-type VerifyServiceParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
 }
 
 // GetCubeDataParams defines parameters for GetCubeData.
@@ -19695,12 +19302,6 @@ type TurnVisitAwayJSONRequestBody = VisitTurnAway
 // VoidVisitJSONRequestBody defines body for VoidVisit for application/json ContentType.
 type VoidVisitJSONRequestBody = VoidReason
 
-// CreateLocationJSONRequestBody defines body for CreateLocation for application/json ContentType.
-type CreateLocationJSONRequestBody = ServiceLocationCreate
-
-// UpdateLocationApplicationMergePatchPlusJSONRequestBody defines body for UpdateLocation for application/merge-patch+json ContentType.
-type UpdateLocationApplicationMergePatchPlusJSONRequestBody = ServiceLocationPatch
-
 // UpdateMeApplicationMergePatchPlusJSONRequestBody defines body for UpdateMe for application/merge-patch+json ContentType.
 type UpdateMeApplicationMergePatchPlusJSONRequestBody = MePatch
 
@@ -19736,15 +19337,6 @@ type FailReferralJSONRequestBody = ReferralNotDelivered
 
 // RevokePartnerReferralJSONRequestBody defines body for RevokePartnerReferral for application/json ContentType.
 type RevokePartnerReferralJSONRequestBody = ReferralRevoke
-
-// CreateServiceJSONRequestBody defines body for CreateService for application/json ContentType.
-type CreateServiceJSONRequestBody = ServiceCreate
-
-// UpdateServiceApplicationMergePatchPlusJSONRequestBody defines body for UpdateService for application/merge-patch+json ContentType.
-type UpdateServiceApplicationMergePatchPlusJSONRequestBody = ServicePatch
-
-// VerifyServiceJSONRequestBody defines body for VerifyService for application/json ContentType.
-type VerifyServiceJSONRequestBody = ServiceVerification
 
 // PublishStatisticsJSONRequestBody defines body for PublishStatistics for application/json ContentType.
 type PublishStatisticsJSONRequestBody = PublicationCreate
@@ -20877,6 +20469,18 @@ type ServerInterface interface {
 	// SendReferral Send a referral
 	// (POST /v1/centres/{centre_id}/referrals/{id}/send)
 	SendReferral(ctx echo.Context, centreID CentreID, id ID, params SendReferralParams) error
+	// GetCaseloadReport Report who carries what
+	// (GET /v1/centres/{centre_id}/reports/caseload)
+	GetCaseloadReport(ctx echo.Context, centreID CentreID) error
+	// GetOutcomesReport Report how cases ended
+	// (GET /v1/centres/{centre_id}/reports/outcomes)
+	GetOutcomesReport(ctx echo.Context, centreID CentreID, params GetOutcomesReportParams) error
+	// GetReopenedReport Report cases that came back
+	// (GET /v1/centres/{centre_id}/reports/reopened)
+	GetReopenedReport(ctx echo.Context, centreID CentreID, params GetReopenedReportParams) error
+	// GetTimelinessReport Report deadlines kept
+	// (GET /v1/centres/{centre_id}/reports/timeliness)
+	GetTimelinessReport(ctx echo.Context, centreID CentreID, params GetTimelinessReportParams) error
 	// ListRescueEvents List rescue events
 	// (GET /v1/centres/{centre_id}/rescue-events)
 	ListRescueEvents(ctx echo.Context, centreID CentreID, params ListRescueEventsParams) error
@@ -21159,18 +20763,6 @@ type ServerInterface interface {
 	// FollowAttachmentLink Open what a link leads to
 	// (GET /v1/links/{link})
 	FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error
-	// ListLocations List where providers work
-	// (GET /v1/locations)
-	ListLocations(ctx echo.Context, params ListLocationsParams) error
-	// CreateLocation Enter a location
-	// (POST /v1/locations)
-	CreateLocation(ctx echo.Context, params CreateLocationParams) error
-	// GetLocation Read a location
-	// (GET /v1/locations/{id})
-	GetLocation(ctx echo.Context, id ID) error
-	// UpdateLocation Change a location
-	// (PATCH /v1/locations/{id})
-	UpdateLocation(ctx echo.Context, id ID, params UpdateLocationParams) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -21240,24 +20832,6 @@ type ServerInterface interface {
 	// WaitlistReferral Put an accepted referral on the waiting list
 	// (POST /v1/partner/referrals/{id}/waitlist)
 	WaitlistReferral(ctx echo.Context, id ID, params WaitlistReferralParams) error
-	// ListServices Search the service map
-	// (GET /v1/services)
-	ListServices(ctx echo.Context, params ListServicesParams) error
-	// CreateService Enter a service
-	// (POST /v1/services)
-	CreateService(ctx echo.Context, params CreateServiceParams) error
-	// GetService Read a service
-	// (GET /v1/services/{id})
-	GetService(ctx echo.Context, id ID) error
-	// UpdateService Change a service
-	// (PATCH /v1/services/{id})
-	UpdateService(ctx echo.Context, id ID, params UpdateServiceParams) error
-	// ListServiceChanges Read who changed a service
-	// (GET /v1/services/{id}/history)
-	ListServiceChanges(ctx echo.Context, id ID, params ListServiceChangesParams) error
-	// VerifyService Confirm that an entry is true
-	// (POST /v1/services/{id}/verify)
-	VerifyService(ctx echo.Context, id ID, params VerifyServiceParams) error
 	// ListCubes List cubes
 	// (GET /v1/statistics/cubes)
 	ListCubes(ctx echo.Context) error
@@ -37793,6 +37367,125 @@ func (w *ServerInterfaceWrapper) SendReferral(ctx echo.Context) error {
 	return err
 }
 
+// GetCaseloadReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseloadReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseloadReport(ctx, centreID)
+	return err
+}
+
+// GetOutcomesReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOutcomesReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOutcomesReportParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOutcomesReport(ctx, centreID, params)
+	return err
+}
+
+// GetReopenedReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetReopenedReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetReopenedReportParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// ------------- Optional query parameter "within_days" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "within_days", ctx.QueryParams(), &params.WithinDays, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter within_days: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetReopenedReport(ctx, centreID, params)
+	return err
+}
+
+// GetTimelinessReport converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTimelinessReport(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetTimelinessReportParams
+	// ------------- Required query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "from", ctx.QueryParams(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter from: %s", err))
+	}
+
+	// ------------- Required query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "to", ctx.QueryParams(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter to: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTimelinessReport(ctx, centreID, params)
+	return err
+}
+
 // ListRescueEvents converts echo context to params.
 func (w *ServerInterfaceWrapper) ListRescueEvents(ctx echo.Context) error {
 	var err error
@@ -42306,142 +41999,6 @@ func (w *ServerInterfaceWrapper) FollowAttachmentLink(ctx echo.Context) error {
 	return err
 }
 
-// ListLocations converts echo context to params.
-func (w *ServerInterfaceWrapper) ListLocations(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListLocationsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "organisation_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "admin1_pcode" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "admin1_pcode", ctx.QueryParams(), &params.Admin1Pcode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter admin1_pcode: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListLocations(ctx, params)
-	return err
-}
-
-// CreateLocation converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateLocation(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateLocationParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateLocation(ctx, params)
-	return err
-}
-
-// GetLocation converts echo context to params.
-func (w *ServerInterfaceWrapper) GetLocation(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetLocation(ctx, id)
-	return err
-}
-
-// UpdateLocation converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateLocation(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateLocationParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateLocation(ctx, id, params)
-	return err
-}
-
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -43335,339 +42892,6 @@ func (w *ServerInterfaceWrapper) WaitlistReferral(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.WaitlistReferral(ctx, id, params)
-	return err
-}
-
-// ListServices converts echo context to params.
-func (w *ServerInterfaceWrapper) ListServices(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListServicesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "organisation_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "location_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "type" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "language" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", ctx.QueryParams(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter language: %s", err))
-	}
-
-	// ------------- Optional query parameter "pcode" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "pcode", ctx.QueryParams(), &params.Pcode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pcode: %s", err))
-	}
-
-	// ------------- Optional query parameter "q" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
-	}
-
-	// ------------- Optional query parameter "near" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "near", ctx.QueryParams(), &params.Near, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter near: %s", err))
-	}
-
-	// ------------- Optional query parameter "radius_km" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "radius_km", ctx.QueryParams(), &params.RadiusKm, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter radius_km: %s", err))
-	}
-
-	// ------------- Optional query parameter "open_at" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "open_at", ctx.QueryParams(), &params.OpenAt, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter open_at: %s", err))
-	}
-
-	// ------------- Optional query parameter "sex" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sex", ctx.QueryParams(), &params.Sex, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sex: %s", err))
-	}
-
-	// ------------- Optional query parameter "age" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "age", ctx.QueryParams(), &params.Age, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter age: %s", err))
-	}
-
-	// ------------- Optional query parameter "population_type" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "population_type", ctx.QueryParams(), &params.PopulationType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter population_type: %s", err))
-	}
-
-	// ------------- Optional query parameter "nationality" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "nationality", ctx.QueryParams(), &params.Nationality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nationality: %s", err))
-	}
-
-	// ------------- Optional query parameter "stale" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "stale", ctx.QueryParams(), &params.Stale, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stale: %s", err))
-	}
-
-	// ------------- Optional query parameter "suggested" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "suggested", ctx.QueryParams(), &params.Suggested, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter suggested: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListServices(ctx, params)
-	return err
-}
-
-// CreateService converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateService(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateServiceParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateService(ctx, params)
-	return err
-}
-
-// GetService converts echo context to params.
-func (w *ServerInterfaceWrapper) GetService(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetService(ctx, id)
-	return err
-}
-
-// UpdateService converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateService(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateServiceParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateService(ctx, id, params)
-	return err
-}
-
-// ListServiceChanges converts echo context to params.
-func (w *ServerInterfaceWrapper) ListServiceChanges(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListServiceChangesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListServiceChanges(ctx, id, params)
-	return err
-}
-
-// VerifyService converts echo context to params.
-func (w *ServerInterfaceWrapper) VerifyService(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VerifyServiceParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VerifyService(ctx, id, params)
 	return err
 }
 
@@ -44881,6 +44105,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/resolve", wrapper.ResolveCaseProblem, options.OperationMiddlewares["resolveCaseProblem"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/problems/:problem_id/reopen", wrapper.ReopenCaseProblem, options.OperationMiddlewares["reopenCaseProblem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/caseloads", wrapper.ListCaseloads, options.OperationMiddlewares["listCaseloads"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/reports/caseload", wrapper.GetCaseloadReport, options.OperationMiddlewares["getCaseloadReport"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/reports/timeliness", wrapper.GetTimelinessReport, options.OperationMiddlewares["getTimelinessReport"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/reports/outcomes", wrapper.GetOutcomesReport, options.OperationMiddlewares["getOutcomesReport"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/reports/reopened", wrapper.GetReopenedReport, options.OperationMiddlewares["getReopenedReport"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/transfers", wrapper.RequestTransfer, options.OperationMiddlewares["requestTransfer"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers", wrapper.ListTransfers, options.OperationMiddlewares["listTransfers"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/transfers/:id", wrapper.GetTransfer, options.OperationMiddlewares["getTransfer"]...)
@@ -44938,16 +44166,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.ListPartnerMessages, options.OperationMiddlewares["listPartnerMessages"]...)
 	router.POST(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.CreatePartnerMessage, options.OperationMiddlewares["createPartnerMessage"]...)
 	router.GET(options.BaseURL+"/v1/partner/deletion-requests", wrapper.ListDeletionRequests, options.OperationMiddlewares["listDeletionRequests"]...)
-	router.GET(options.BaseURL+"/v1/services", wrapper.ListServices, options.OperationMiddlewares["listServices"]...)
-	router.POST(options.BaseURL+"/v1/services", wrapper.CreateService, options.OperationMiddlewares["createService"]...)
-	router.GET(options.BaseURL+"/v1/services/:id", wrapper.GetService, options.OperationMiddlewares["getService"]...)
-	router.PATCH(options.BaseURL+"/v1/services/:id", wrapper.UpdateService, options.OperationMiddlewares["updateService"]...)
-	router.POST(options.BaseURL+"/v1/services/:id/verify", wrapper.VerifyService, options.OperationMiddlewares["verifyService"]...)
-	router.GET(options.BaseURL+"/v1/services/:id/history", wrapper.ListServiceChanges, options.OperationMiddlewares["listServiceChanges"]...)
-	router.GET(options.BaseURL+"/v1/locations", wrapper.ListLocations, options.OperationMiddlewares["listLocations"]...)
-	router.POST(options.BaseURL+"/v1/locations", wrapper.CreateLocation, options.OperationMiddlewares["createLocation"]...)
-	router.GET(options.BaseURL+"/v1/locations/:id", wrapper.GetLocation, options.OperationMiddlewares["getLocation"]...)
-	router.PATCH(options.BaseURL+"/v1/locations/:id", wrapper.UpdateLocation, options.OperationMiddlewares["updateLocation"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.ListStockItems, options.OperationMiddlewares["listStockItems"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.CreateStockItem, options.OperationMiddlewares["createStockItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id", wrapper.GetStockItem, options.OperationMiddlewares["getStockItem"]...)
@@ -61208,6 +60426,285 @@ func (response SendReferraldefaultApplicationProblemPlusJSONResponse) VisitSendR
 	return err
 }
 
+type GetCaseloadReportRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+}
+
+type GetCaseloadReportResponseObject interface {
+	VisitGetCaseloadReportResponse(w http.ResponseWriter) error
+}
+
+type GetCaseloadReport200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseloadReport200JSONResponse struct {
+	Body    CaseloadReport
+	Headers GetCaseloadReport200ResponseHeaders
+}
+
+func (response GetCaseloadReport200JSONResponse) VisitGetCaseloadReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseloadReport200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       GetCaseloadReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetCaseloadReport200TextCsvResponse) VisitGetCaseloadReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCaseloadReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseloadReportdefaultApplicationProblemPlusJSONResponse) VisitGetCaseloadReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOutcomesReportRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetOutcomesReportParams
+}
+
+type GetOutcomesReportResponseObject interface {
+	VisitGetOutcomesReportResponse(w http.ResponseWriter) error
+}
+
+type GetOutcomesReport200ResponseHeaders struct {
+	ETag string
+}
+
+type GetOutcomesReport200JSONResponse struct {
+	Body    OutcomesReport
+	Headers GetOutcomesReport200ResponseHeaders
+}
+
+func (response GetOutcomesReport200JSONResponse) VisitGetOutcomesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOutcomesReport200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       GetOutcomesReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetOutcomesReport200TextCsvResponse) VisitGetOutcomesReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetOutcomesReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetOutcomesReportdefaultApplicationProblemPlusJSONResponse) VisitGetOutcomesReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReopenedReportRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetReopenedReportParams
+}
+
+type GetReopenedReportResponseObject interface {
+	VisitGetReopenedReportResponse(w http.ResponseWriter) error
+}
+
+type GetReopenedReport200ResponseHeaders struct {
+	ETag string
+}
+
+type GetReopenedReport200JSONResponse struct {
+	Body    ReopenedReport
+	Headers GetReopenedReport200ResponseHeaders
+}
+
+func (response GetReopenedReport200JSONResponse) VisitGetReopenedReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetReopenedReport200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       GetReopenedReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetReopenedReport200TextCsvResponse) VisitGetReopenedReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetReopenedReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetReopenedReportdefaultApplicationProblemPlusJSONResponse) VisitGetReopenedReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimelinessReportRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   GetTimelinessReportParams
+}
+
+type GetTimelinessReportResponseObject interface {
+	VisitGetTimelinessReportResponse(w http.ResponseWriter) error
+}
+
+type GetTimelinessReport200ResponseHeaders struct {
+	ETag string
+}
+
+type GetTimelinessReport200JSONResponse struct {
+	Body    TimelinessReport
+	Headers GetTimelinessReport200ResponseHeaders
+}
+
+func (response GetTimelinessReport200JSONResponse) VisitGetTimelinessReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTimelinessReport200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       GetTimelinessReport200ResponseHeaders
+	ContentLength int64
+}
+
+func (response GetTimelinessReport200TextCsvResponse) VisitGetTimelinessReportResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetTimelinessReportdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetTimelinessReportdefaultApplicationProblemPlusJSONResponse) VisitGetTimelinessReportResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRescueEventsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListRescueEventsParams
@@ -64862,89 +64359,6 @@ func (response ListVisits200JSONResponse) VisitListVisitsResponse(w http.Respons
 	return err
 }
 
-type ListVisits200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListVisits200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
-type ListVisits200ApplicationXNdjsonResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListVisits200ApplicationXNdjsonResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	flusher, ok := w.(http.Flusher)
-	if !ok {
-		// If w doesn't support flushing, fall back to io.Copy.
-		_, err := io.Copy(w, response.Body)
-		return err
-	}
-	// text/event-stream messages are typically small; use a
-	// modest buffer and flush after each chunk so clients see
-	// events immediately instead of waiting on OS buffering.
-	buf := make([]byte, 4096)
-	for {
-		n, err := response.Body.Read(buf)
-		if n > 0 {
-			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
-				return writeErr
-			}
-			flusher.Flush()
-		}
-		if err != nil {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-	}
-}
-
-type ListVisits200TextCsvResponse struct {
-	Body          io.Reader
-	ContentLength int64
-}
-
-func (response ListVisits200TextCsvResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
-
-	w.Header().Set("Content-Type", "text/csv")
-	if response.ContentLength != 0 {
-		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
-	}
-	w.WriteHeader(200)
-
-	if closer, ok := response.Body.(io.ReadCloser); ok {
-		defer closer.Close()
-	}
-	_, err := io.Copy(w, response.Body)
-	return err
-}
-
 type ListVisitsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -65879,191 +65293,6 @@ type FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListLocationsRequestObject struct {
-	Params ListLocationsParams
-}
-
-type ListLocationsResponseObject interface {
-	VisitListLocationsResponse(w http.ResponseWriter) error
-}
-
-type ListLocations200JSONResponse ServiceLocationPage
-
-func (response ListLocations200JSONResponse) VisitListLocationsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListLocationsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListLocationsdefaultApplicationProblemPlusJSONResponse) VisitListLocationsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateLocationRequestObject struct {
-	Params CreateLocationParams
-	Body   *CreateLocationJSONRequestBody
-}
-
-type CreateLocationResponseObject interface {
-	VisitCreateLocationResponse(w http.ResponseWriter) error
-}
-
-type CreateLocation201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateLocation201JSONResponse struct {
-	Body    ServiceLocation
-	Headers CreateLocation201ResponseHeaders
-}
-
-func (response CreateLocation201JSONResponse) VisitCreateLocationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateLocationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateLocationdefaultApplicationProblemPlusJSONResponse) VisitCreateLocationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLocationRequestObject struct {
-	ID ID `json:"id"`
-}
-
-type GetLocationResponseObject interface {
-	VisitGetLocationResponse(w http.ResponseWriter) error
-}
-
-type GetLocation200ResponseHeaders struct {
-	ETag string
-}
-
-type GetLocation200JSONResponse struct {
-	Body    ServiceLocation
-	Headers GetLocation200ResponseHeaders
-}
-
-func (response GetLocation200JSONResponse) VisitGetLocationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetLocationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetLocationdefaultApplicationProblemPlusJSONResponse) VisitGetLocationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateLocationRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateLocationParams
-	Body   *UpdateLocationApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateLocationResponseObject interface {
-	VisitUpdateLocationResponse(w http.ResponseWriter) error
-}
-
-type UpdateLocation200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateLocation200JSONResponse struct {
-	Body    ServiceLocation
-	Headers UpdateLocation200ResponseHeaders
-}
-
-func (response UpdateLocation200JSONResponse) VisitUpdateLocationResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateLocationdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateLocationdefaultApplicationProblemPlusJSONResponse) VisitUpdateLocationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -67143,280 +66372,6 @@ type WaitlistReferraldefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response WaitlistReferraldefaultApplicationProblemPlusJSONResponse) VisitWaitlistReferralResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListServicesRequestObject struct {
-	Params ListServicesParams
-}
-
-type ListServicesResponseObject interface {
-	VisitListServicesResponse(w http.ResponseWriter) error
-}
-
-type ListServices200JSONResponse ServicePage
-
-func (response ListServices200JSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListServicesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListServicesdefaultApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateServiceRequestObject struct {
-	Params CreateServiceParams
-	Body   *CreateServiceJSONRequestBody
-}
-
-type CreateServiceResponseObject interface {
-	VisitCreateServiceResponse(w http.ResponseWriter) error
-}
-
-type CreateService201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateService201JSONResponse struct {
-	Body    Service
-	Headers CreateService201ResponseHeaders
-}
-
-func (response CreateService201JSONResponse) VisitCreateServiceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateServicedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateServicedefaultApplicationProblemPlusJSONResponse) VisitCreateServiceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetServiceRequestObject struct {
-	ID ID `json:"id"`
-}
-
-type GetServiceResponseObject interface {
-	VisitGetServiceResponse(w http.ResponseWriter) error
-}
-
-type GetService200ResponseHeaders struct {
-	ETag string
-}
-
-type GetService200JSONResponse struct {
-	Body    Service
-	Headers GetService200ResponseHeaders
-}
-
-func (response GetService200JSONResponse) VisitGetServiceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetServicedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetServicedefaultApplicationProblemPlusJSONResponse) VisitGetServiceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateServiceRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateServiceParams
-	Body   *UpdateServiceApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateServiceResponseObject interface {
-	VisitUpdateServiceResponse(w http.ResponseWriter) error
-}
-
-type UpdateService200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateService200JSONResponse struct {
-	Body    Service
-	Headers UpdateService200ResponseHeaders
-}
-
-func (response UpdateService200JSONResponse) VisitUpdateServiceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateServicedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateServicedefaultApplicationProblemPlusJSONResponse) VisitUpdateServiceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListServiceChangesRequestObject struct {
-	ID     ID `json:"id"`
-	Params ListServiceChangesParams
-}
-
-type ListServiceChangesResponseObject interface {
-	VisitListServiceChangesResponse(w http.ResponseWriter) error
-}
-
-type ListServiceChanges200JSONResponse ServiceChangePage
-
-func (response ListServiceChanges200JSONResponse) VisitListServiceChangesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListServiceChangesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListServiceChangesdefaultApplicationProblemPlusJSONResponse) VisitListServiceChangesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyServiceRequestObject struct {
-	ID     ID `json:"id"`
-	Params VerifyServiceParams
-	Body   *VerifyServiceJSONRequestBody
-}
-
-type VerifyServiceResponseObject interface {
-	VisitVerifyServiceResponse(w http.ResponseWriter) error
-}
-
-type VerifyService200ResponseHeaders struct {
-	ETag string
-}
-
-type VerifyService200JSONResponse struct {
-	Body    Service
-	Headers VerifyService200ResponseHeaders
-}
-
-func (response VerifyService200JSONResponse) VisitVerifyServiceResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VerifyServicedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VerifyServicedefaultApplicationProblemPlusJSONResponse) VisitVerifyServiceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -69324,6 +68279,18 @@ type StrictServerInterface interface {
 	// SendReferral Send a referral
 	// (POST /v1/centres/{centre_id}/referrals/{id}/send)
 	SendReferral(ctx context.Context, request SendReferralRequestObject) (SendReferralResponseObject, error)
+	// GetCaseloadReport Report who carries what
+	// (GET /v1/centres/{centre_id}/reports/caseload)
+	GetCaseloadReport(ctx context.Context, request GetCaseloadReportRequestObject) (GetCaseloadReportResponseObject, error)
+	// GetOutcomesReport Report how cases ended
+	// (GET /v1/centres/{centre_id}/reports/outcomes)
+	GetOutcomesReport(ctx context.Context, request GetOutcomesReportRequestObject) (GetOutcomesReportResponseObject, error)
+	// GetReopenedReport Report cases that came back
+	// (GET /v1/centres/{centre_id}/reports/reopened)
+	GetReopenedReport(ctx context.Context, request GetReopenedReportRequestObject) (GetReopenedReportResponseObject, error)
+	// GetTimelinessReport Report deadlines kept
+	// (GET /v1/centres/{centre_id}/reports/timeliness)
+	GetTimelinessReport(ctx context.Context, request GetTimelinessReportRequestObject) (GetTimelinessReportResponseObject, error)
 	// ListRescueEvents List rescue events
 	// (GET /v1/centres/{centre_id}/rescue-events)
 	ListRescueEvents(ctx context.Context, request ListRescueEventsRequestObject) (ListRescueEventsResponseObject, error)
@@ -69606,18 +68573,6 @@ type StrictServerInterface interface {
 	// FollowAttachmentLink Open what a link leads to
 	// (GET /v1/links/{link})
 	FollowAttachmentLink(ctx context.Context, request FollowAttachmentLinkRequestObject) (FollowAttachmentLinkResponseObject, error)
-	// ListLocations List where providers work
-	// (GET /v1/locations)
-	ListLocations(ctx context.Context, request ListLocationsRequestObject) (ListLocationsResponseObject, error)
-	// CreateLocation Enter a location
-	// (POST /v1/locations)
-	CreateLocation(ctx context.Context, request CreateLocationRequestObject) (CreateLocationResponseObject, error)
-	// GetLocation Read a location
-	// (GET /v1/locations/{id})
-	GetLocation(ctx context.Context, request GetLocationRequestObject) (GetLocationResponseObject, error)
-	// UpdateLocation Change a location
-	// (PATCH /v1/locations/{id})
-	UpdateLocation(ctx context.Context, request UpdateLocationRequestObject) (UpdateLocationResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -69687,24 +68642,6 @@ type StrictServerInterface interface {
 	// WaitlistReferral Put an accepted referral on the waiting list
 	// (POST /v1/partner/referrals/{id}/waitlist)
 	WaitlistReferral(ctx context.Context, request WaitlistReferralRequestObject) (WaitlistReferralResponseObject, error)
-	// ListServices Search the service map
-	// (GET /v1/services)
-	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
-	// CreateService Enter a service
-	// (POST /v1/services)
-	CreateService(ctx context.Context, request CreateServiceRequestObject) (CreateServiceResponseObject, error)
-	// GetService Read a service
-	// (GET /v1/services/{id})
-	GetService(ctx context.Context, request GetServiceRequestObject) (GetServiceResponseObject, error)
-	// UpdateService Change a service
-	// (PATCH /v1/services/{id})
-	UpdateService(ctx context.Context, request UpdateServiceRequestObject) (UpdateServiceResponseObject, error)
-	// ListServiceChanges Read who changed a service
-	// (GET /v1/services/{id}/history)
-	ListServiceChanges(ctx context.Context, request ListServiceChangesRequestObject) (ListServiceChangesResponseObject, error)
-	// VerifyService Confirm that an entry is true
-	// (POST /v1/services/{id}/verify)
-	VerifyService(ctx context.Context, request VerifyServiceRequestObject) (VerifyServiceResponseObject, error)
 	// ListCubes List cubes
 	// (GET /v1/statistics/cubes)
 	ListCubes(ctx context.Context, request ListCubesRequestObject) (ListCubesResponseObject, error)
@@ -81923,6 +80860,109 @@ func (sh *strictHandler) SendReferral(ctx echo.Context, centreID CentreID, id ID
 	return nil
 }
 
+// GetCaseloadReport operation middleware
+func (sh *strictHandler) GetCaseloadReport(ctx echo.Context, centreID CentreID) error {
+	var request GetCaseloadReportRequestObject
+
+	request.CentreID = centreID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseloadReport(ctx.Request().Context(), request.(GetCaseloadReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseloadReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseloadReportResponseObject); ok {
+		return validResponse.VisitGetCaseloadReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOutcomesReport operation middleware
+func (sh *strictHandler) GetOutcomesReport(ctx echo.Context, centreID CentreID, params GetOutcomesReportParams) error {
+	var request GetOutcomesReportRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOutcomesReport(ctx.Request().Context(), request.(GetOutcomesReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOutcomesReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOutcomesReportResponseObject); ok {
+		return validResponse.VisitGetOutcomesReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetReopenedReport operation middleware
+func (sh *strictHandler) GetReopenedReport(ctx echo.Context, centreID CentreID, params GetReopenedReportParams) error {
+	var request GetReopenedReportRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetReopenedReport(ctx.Request().Context(), request.(GetReopenedReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetReopenedReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetReopenedReportResponseObject); ok {
+		return validResponse.VisitGetReopenedReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTimelinessReport operation middleware
+func (sh *strictHandler) GetTimelinessReport(ctx echo.Context, centreID CentreID, params GetTimelinessReportParams) error {
+	var request GetTimelinessReportRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTimelinessReport(ctx.Request().Context(), request.(GetTimelinessReportRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTimelinessReport")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTimelinessReportResponseObject); ok {
+		return validResponse.VisitGetTimelinessReportResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListRescueEvents operation middleware
 func (sh *strictHandler) ListRescueEvents(ctx echo.Context, centreID CentreID, params ListRescueEventsParams) error {
 	var request ListRescueEventsRequestObject
@@ -85485,153 +84525,6 @@ func (sh *strictHandler) FollowAttachmentLink(ctx echo.Context, link string, par
 	return nil
 }
 
-// ListLocations operation middleware
-func (sh *strictHandler) ListLocations(ctx echo.Context, params ListLocationsParams) error {
-	var request ListLocationsRequestObject
-
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListLocations(ctx.Request().Context(), request.(ListLocationsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListLocations")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListLocationsResponseObject); ok {
-		return validResponse.VisitListLocationsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateLocation operation middleware
-func (sh *strictHandler) CreateLocation(ctx echo.Context, params CreateLocationParams) error {
-	var request CreateLocationRequestObject
-
-	request.Params = params
-
-	var body CreateLocationJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateLocation(ctx.Request().Context(), request.(CreateLocationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateLocation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateLocationResponseObject); ok {
-		return validResponse.VisitCreateLocationResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetLocation operation middleware
-func (sh *strictHandler) GetLocation(ctx echo.Context, id ID) error {
-	var request GetLocationRequestObject
-
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetLocation(ctx.Request().Context(), request.(GetLocationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetLocation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetLocationResponseObject); ok {
-		return validResponse.VisitGetLocationResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateLocation operation middleware
-func (sh *strictHandler) UpdateLocation(ctx echo.Context, id ID, params UpdateLocationParams) error {
-	var request UpdateLocationRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	var body UpdateLocationApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateLocation(ctx.Request().Context(), request.(UpdateLocationRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateLocation")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateLocationResponseObject); ok {
-		return validResponse.VisitUpdateLocationResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	var request GetMeRequestObject
@@ -86466,228 +85359,6 @@ func (sh *strictHandler) WaitlistReferral(ctx echo.Context, id ID, params Waitli
 	return nil
 }
 
-// ListServices operation middleware
-func (sh *strictHandler) ListServices(ctx echo.Context, params ListServicesParams) error {
-	var request ListServicesRequestObject
-
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListServices(ctx.Request().Context(), request.(ListServicesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListServices")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListServicesResponseObject); ok {
-		return validResponse.VisitListServicesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateService operation middleware
-func (sh *strictHandler) CreateService(ctx echo.Context, params CreateServiceParams) error {
-	var request CreateServiceRequestObject
-
-	request.Params = params
-
-	var body CreateServiceJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateService(ctx.Request().Context(), request.(CreateServiceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateService")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateServiceResponseObject); ok {
-		return validResponse.VisitCreateServiceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetService operation middleware
-func (sh *strictHandler) GetService(ctx echo.Context, id ID) error {
-	var request GetServiceRequestObject
-
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetService(ctx.Request().Context(), request.(GetServiceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetService")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetServiceResponseObject); ok {
-		return validResponse.VisitGetServiceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateService operation middleware
-func (sh *strictHandler) UpdateService(ctx echo.Context, id ID, params UpdateServiceParams) error {
-	var request UpdateServiceRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	var body UpdateServiceApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateService(ctx.Request().Context(), request.(UpdateServiceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateService")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateServiceResponseObject); ok {
-		return validResponse.VisitUpdateServiceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListServiceChanges operation middleware
-func (sh *strictHandler) ListServiceChanges(ctx echo.Context, id ID, params ListServiceChangesParams) error {
-	var request ListServiceChangesRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListServiceChanges(ctx.Request().Context(), request.(ListServiceChangesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListServiceChanges")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListServiceChangesResponseObject); ok {
-		return validResponse.VisitListServiceChangesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VerifyService operation middleware
-func (sh *strictHandler) VerifyService(ctx echo.Context, id ID, params VerifyServiceParams) error {
-	var request VerifyServiceRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	var body VerifyServiceJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VerifyService(ctx.Request().Context(), request.(VerifyServiceRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VerifyService")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VerifyServiceResponseObject); ok {
-		return validResponse.VisitVerifyServiceResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListCubes operation middleware
 func (sh *strictHandler) ListCubes(ctx echo.Context) error {
 	var request ListCubesRequestObject
@@ -87338,2059 +86009,2027 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345w9wzLXZIld0sVb5ytlu2x99iWtuQZ7xhbk4UkkZnoYgI0AFYq7a2/5wLOJZ4r",
-	"OYEFgARJkASZLEnV7fnRY1WSID4W1vd61m+rlB8KzghTcvX0t9We4IwI+M/nnCnC1LeY7Uq8I/pPGZGp",
-	"oIWinK2ern7YE5TbXxHfIgX/3pBcrpIVeYsPRU5WT1dbsUpWgvxSUkGy1VMlSpKsZLonB6zHVKdCPyWV",
-	"oGy3evcuWX35A96Fv3ZLhKScJWjLBfpme/EdVum+8bGfVw9+Xk383rc8xeYj7W/+uCeCwLoYOSJBJC9F",
-	"ShCVE7/wn1icQqNjhUguzRcwk0ciUEYKwjKJOGus61makkJdVIcx5fvvklWBBT4QZU/WDNZ/sN96h3og",
-	"UuIdkU8R0fsuEoQF4gIRvQdUP21IZpWsGD6Ep1pP7YDffkvYTu1XTx9eXiaBrXpOmBLkmy/CBJDCr+7L",
-	"BVb7+rvmtzXNBjdny8UBq9XTVVnCk4EZ8IzkVKrvYdgg0VOpEoQlogxdv71I7QvX4Xnpnwan5G3K55f6",
-	"rJQiQo/z3z/hi1/f6P+5vHiyfvMvfwjPt9wQPeeeHSs35BOJ9Bx7tq3ckCnTC01ASC66n79m5K1ap/Dr",
-	"tWMQhaarDdny+hh/KYk4+ROC4Xqm8OAyTDd9FOMubXjxZxPLNxk5FFwRlp7+nQTu+Hf4hkiEkSAFwQpJ",
-	"vCVXCLMTKhn9pSRIkbeq7yJ5Y1/owfsu0uPHyepAWbVDwXluDa8M7pFmuEhpbnTEEgmCsxZP/Qx4aniS",
-	"NReOIqEHPce3/Z4zEjVHTUUpznMi0B7LgXnpEavJTSOm7SvM+kRegYVCnOUndNzT3DDv1MhKPSGk9lTC",
-	"dK8Mc8d5romfqoGpms9N3DKW5mVGfuAK592ZPuclU/BtwY8SKc57rhs1w6wVjONPISNbXOZq9XSLc0mq",
-	"KWw4zwlmRnQacd+9+jjPrxHOMulpBZpdklsiTpXW0DOlSomo50JYeVg9/WmF83z1JrQb39IDVd2JvNKL",
-	"x8B1+j4GLwbX/fgy0edAD/rbIK8OlJl/1ZeMMkV2RMAkxqgG6JdKdMRMkSxBskz3Wo5cb06KyP//5cXn",
-	"jx9/9vi6j1AGqSQoT9/pWykLziSBU3rxrFT75zklTH0phGHalnb1f+KiyKlRhv78d2k0oooP/LYi5pUV",
-	"Zbc4p9k6hYE0r9A/rAPCBx7QK2ZcoRvGjwyBSsUFymgGfy0EvyWIKkny7aerd/7q/iDIdvV09f/7c62j",
-	"/tn8Kv8MKzFrgGW2jv2r5+jzvzx6giRJ9Z/Q408frhJfu/3xxx8v9BCEKb3iwKl9zY92AdJOUu3JQZL8",
-	"lkzT//T0vOmeteU7gQd3XJCtIHKPFL8hzG08vHq3e/suWb0UfJOTw8D6CvPEvwbWCfpJtcyV/qbCNK9W",
-	"9UtJpEIbQfCN1o2Bgg5cECTKnMgrJAlBsCfyU7c7cvX0p2rg6rQaI1OJtpTkmd4o94R+v+D6Vut9/zNc",
-	"vXdv9I2UCrNUD1YK9lRrBE8vHzx5eHl5eXkB//MX/T9/df+0/4f1fVVYlXL19NHDh8lKUQVSNbAuDKup",
-	"9Qy3YfLPbl+ij9AdRuD8XvMDUXvKdsCJBGc7s31Wjt3qG8GZBBvrCCYKTvfIrAEdCGYSeJ39EtgTL78x",
-	"PEX/oxC8IEJRw3BSQbAi2Rqrhj6VYUUuFD2QrlLVmu5v3d9pFqGbJascS7UuZfXxjmnHEFVIP4V2XCFs",
-	"7kyCFIetOFBWKj2/uEkzay10fyDqyMVNQEg+/+aLV0honi71TA74BHoNfN3cX8IyIEW0FfxwhcihUKen",
-	"Wn3UEkKRgwx+0f4BC4FP+t9c7DCjEu7gOnLzCkFuKS/lWpJUELUumaJ5mEfmnO1gzuZRq9wjWLQxY+N2",
-	"UJBbfjORVGTKC0No8dthptldywut0lHmG+Mgr3f01hwQL7XVx4zYoqzW6p121/l0WWSTqd/6OBovUKY+",
-	"f7QKqhy1GPrJWDPu/cS/e42pdCnCkm+1nx7V1soW3/ydpEpPsbrvz+ELwOazjOrRcP7Su/9WcWyyhNb1",
-	"bqowl8ns++5uYFsnGjSNmvezIiJvjMehKR3w22/Ms97PhsKSlTHt7O9aOZh5BwPEPWyLt+d1oMz+60HE",
-	"JFvENEYjg4Tx0vqVWiePFW4sZ0iC1UIlcIc9z8LYON+Tt8p6KPRAzloaesWYVO0Ngdk3Pz2yB9aYHbwb",
-	"B8r8vz6YeltYmed4ozUKo4ber2vx/km8e16FVu5x/gVJqWacciI72xCp1qAu6v9gPGRKvNiiNOeyFERq",
-	"YZHuaZ4Jwj6RKMUS+G3nXEeOJ+WHg1W4pr6a2YU2zGrYBOMHhI15E+LD7oji7q/dV73/zXN7cDl4cJ17",
-	"5+brZvBm4BTha9MOMJIbe3K5NzDRcaJ1JPiIA6FXmg+t+RWR4K5os1tsfx87qedYEjeWoa0sTMPgvzWG",
-	"xZVRerT9JKQypleCjmDcU4U005FWUQ0QoDHAOmEHekOOVAa1oshD4qVKueF3jrQ1+WTE+Hm32hwI+486",
-	"O++GGt952d16Uf8w6bLYo3w3ciXc8MG5KYXTvWMOnTPEqCBCcob+eL0hjGxpSrE4rWl2/SdtU3P9hGZK",
-	"6I/X+v/BD2ASt5ie/2rU0djR4p41/oN1RnKiegy4Hzy3q3MwkUKBc/1gogtxCvccE3VLc7JmwQDRM7AV",
-	"NA+QhKkEHana81IZUxrDzUCHUiqY8Z7nwQ3YE7rbK8+cqZhE9FW4oSzr2kPJqo5XafKqiGUNz4PZvCF5",
-	"0JA6kIzitflzD3dwB4JhE6iEIwkbeymhtyRbyz1++Pjz3gH1RtvR3JYGVWXCJFX0lqpTD9Vr8ntq+LON",
-	"RAGVp7xkCuLVll0wva/gB7dDGqGoP5WqIPNIViNrCG5Koi3IPXmLNX8yX+yOS38NbPXfTsqoEUMbPmo6",
-	"Jiu1Lw8bFuTEP+6J2oP9C/wcPG6rbgBgnoFbFjnHGcnWm1Os4KVbOuTGwUimmAGBaN6KBcng2sEOZTwt",
-	"D4Zsog1w8734+UUb7MnqltNsLQiWPc4t/ftUj4F5JXK6R5qpQIztJX1LcpmAAGCIHkzAZCmHAzCX5jX1",
-	"mWiDt1i6r65Vl1n4tNukp2GB+C1lN11ZTd4WVBA5acuLUhRcklGx3vj0S/uSvgMiD2eK+LurH6o/lfgT",
-	"HV/nLNfMectqTd8NNj7Xl/VnAxkyVCFeEOYzaRdf8AkhxJjrzyzhkKgVq3vmkfB2YQmXxNmaRdsVMerD",
-	"aIn3+bL63eD2/Cc3utWEG1Nz8oZvpJHG8/PPr1djJocdJ3h8ZUbVszScoXYtSIZTdf0U3eK8rPUCJTDN",
-	"bVQVHbUUJwJLkkHakv7PUkB6lzEGcI40LaGMHDDL/JtGmSSiZucQPtM6OWw0NjwdC5uEV3BhMp30lMIX",
-	"Uq/lb4Lgm7BCb6zJnLIbo6plnEhfUW77xpwh2Q3+UOasjVD+FiONjQprqO5k3V4cqJSG0nGuiAkmmv2x",
-	"5iUXmf2z2QLK2dqq/2tBUi70T+mepDcQ1VnXw3h/LBnEydc3kPHDuFqrPQG/UrZO95iysApKfumu9fvy",
-	"sCGiSs3U0i+ZHFSw+1CZ7b0k+rxaQ1+qqFRI0h3DCojv1iiYyCyqfbZ7LPfBk70hp+DBXt/Q7Boy8v78",
-	"6ZHk+QVs45//fryRn/5dcna96t+2CL2tmnj3y19mDx8/fvAkQRssyeePSpEn9eo0rUl0fcQnqcCXbq/m",
-	"g+vEZjMmSJJfEqQXDNEl/SXQmxITeSUsIxnanBA2hLslJBwucO/FqjGtg9Z7kZh9r3bZX7f/hV4i+PI2",
-	"GAbGFfsalLAep3uX6Je4CJ71f0gCSajPXn5jUzSuEN5o4xCi1hCMPElFDj699ynE5jNOqLWIqpREXCfo",
-	"2nzlWn/02gwdpKcpOmS6x2xHsjVkIATCw9+DD42zfFq0N7RfHUZA9EWhShpivEI7XEiEBUGVSO261goi",
-	"etKkq5++yRJk9x/8HOBN+jvfBMfrRsSao34F+Qf8YAKy+pBMTDnmTIt+jfLk3JR62GrmCMsbk/JAe/wV",
-	"mqEPGaF6OCuDN2RPWVZtg/QF8IRwOOSG9Aqxa5eQUqXWmqB1dQI9+14lxHZH1TpY7cI+CqoUYXo4Leqr",
-	"ces9g0etGtBlRyVwhjUN0faPPR/xKX30kAddpPAK2J7e/U4cI/K2oTnTzrUc5nRLmBU121zOrJhpKOip",
-	"OCO5T4ATnJMMeEhHZg/eDeA63pFHXwSnCbSymL5+dvHw8edNQQvy0+k6LhGFqmTM0eZpi7NVhCFp6sYH",
-	"iuzd+f8Ex1Ndi9JyuQt+Q+JEqFGwtSxgSmvi9bI81x0oJoF9rc9XWl6gmRcoqCSL8yw6ZtnnEZUksR84",
-	"7rms2KbHJa+M6rMHt6ZEzspxZBejr8E6orYLKL5SoKJe8XTdd8mqZPXX2iGtehsxrbQTKuAeJUjyA+RN",
-	"cSj5ybMZ+rk9Y3eg3u57EwvTnNpzQX8FentNxC0R3xGFHfNqUh/knYJ/Tq5lWWhLz6x3gmIiZUlE8FGt",
-	"pK9LQYM/ugTm874uyK0t81q7rLqer3WeW+NS7dcHovY8m/19k+kw+20ibmlK1s6ZjXuTIyFxcHiJzUcW",
-	"WF2bIs1Bd+YSPgTv9PvWGdi9AbJIeog1duGTaCB0sf5WB0cDlhAoaaNagTfGM/vGu2S1wZIGtakTSD3j",
-	"Y4BE0g0Jh95aXrpC8JSAV2NtxnYfGQpRbKhQ+3WGezJdCmETNtCBM7XXqt2JYGHDeUIqlOFTKFRlHUwD",
-	"31tXYwdMtQyfrq1qzziDsNWO3oKiMbgHweEhCF0yJU5rvl1zQXd0VPY+Ny/MjSk7ml8zsNaCW18946Kw",
-	"gytrPv0uWZGstHSdk9tQlLc1QPv5d8lqiw80P6170513hGVEW+2EKeuu7T6jj6UnfP6dIV7ra6uNDpaf",
-	"kI0VzU0O0RKUZSRbZ0Qqyvp5KGRzFYIoIiCBPKxAwVO3lBzXuVdJO0QgVUksOMPNf8fniPhvt+XDAQuq",
-	"cL52lQYj59p6HGL7Qhs9lCketZcHujNGoGUUQznY7Y+3Xg2up3omdkXtFyDz0TjxaTCX0vM3U1OldsCU",
-	"2Uh31IF4972Tcq/2RACFBz78VSkgui4LkueU7aRx+8ETcpKvp9jr6YaeLHhR5mZDolhF+3mbogFTXofY",
-	"7TMh6C3OkSvIdIXZo9xckC0RhIUcEK/3XCjYjH15wOypN7ItYYYfMbIcMjj6jkrwqq9bIfn++eg3xBS2",
-	"GHgFBjpgmzAbSuUWPSVmR2JLPmxe1gGrdE8kuv7lOkFlgRRHD64QZcgEWmqXYL0yXm78siG7O6A2vu1+",
-	"9JvXL/78zZfP0eOHD/46Jhv1AHqcHo8RLmiC6EHrQsaDsyVC9OSyVPe4yjlNbcTO8J6VSWQIRjfuuo5i",
-	"LC1jbtpDTetBOmuTa+vONdmIOc3uzW7zOV+0OI2xOsHqHEb01me1lhoOhtbHaONVECBKtQ0aPsIm4fyv",
-	"UotgznwXA5Y3JIMLvuMKMW7cAgnanKzqSPLsEwlKwFO/SMevLq30BXuZ3JT0LdJah/HuenWHvi7rLcUy",
-	"1npJJoHZ34FHl8NbOCsBA6d6BjnJtDDOSlM6GZIhX0IddYpZRvXkzTZi9OjyCbrO6Q3JT/Xr17BnWYI4",
-	"Swm4HDY8O4FzJef8hmRP/S2DUkhHlabeCXwxBaYCnBjGTS6IVn0m+WvrDPCHl11ZFkQiec71QSmSgQkh",
-	"Efib7RVJEGVSEZyZMAOcJNKbcYUwQ5q+Dvomej94RkdV1v3goV/WfRniDWeZbFhKGxEbeveVxxyea6vW",
-	"OJZ67L3r1DzizB37z8ricUVqUOQJGARUIokDpzLDHGwVA1u2CDRhivvhBbQplZtXqLzhn9eoZGfQwzkm",
-	"acC8HCu1+eiszRG4g6D1OQKkcbY1OjqnM63T8fE/emt1gPGHy8LON2eXNU+92qXP4hZwz+xXvzgrrp51",
-	"EQN3Yk3isAJRGcPeqI9CF+Ze2sZQxLDJeXrjF5lJIm6t8IVcd3JLU3LVtJsZeasAMiMsxlq7NXIEHfu6",
-	"RZM8w6fEVdFXU9A2GvqVM5L0TOKDWOmNlQdZ6zL2cyehLmgINgy/sKk3YrQ5wLrzS7XmVESN+YUHpOwP",
-	"vkjV2vxxz8E8aZSdTJaoUXnK+pNehvJ00egqfkMlTlzUhRndJR+Iy8qSCm/Nqt1LxlCNgAjQQwZpFD14",
-	"/OTho6fomcCbBH2p9jRB32IF1q2HMPjs4r8AYfDNb5+9+8PqI/S93HlJzFznTutiWXqLuKOzPAOTNeH5",
-	"920pjfb93r9xE3PeZfGlxKSr06KrWOpYIKWsLRPuV7lKZz+WqFkZuT6jFSgLXqfRb513b9rDtygW6PVh",
-	"8tm7P17Yf15ePNF/+eu7P/1LUAD0XrDxsp0FLtzIckYu4BBxLXvR7u8lW+aC4fGIwcBR/tG63v+Pc7j/",
-	"6Q+jyHCr7yBuhDYnExu4QvoDSBnEXebCAxuc3qzivPd37IMcvS/n+ySHP3FO4svYPQxewdYH0yneyNHd",
-	"6ngnJy0+xls5acDp3stxoTPuzTxLcM3wbo5+L9aNGTVQ263Z89Kom3NxmfjB/aGTSPN++EenLel3f+ld",
-	"+UtHb+Yd+E8j/X8fOq+n4zGMqFxfyIMY0OCk+sbCzgXSjHeEpUG/E1ZoD5DHysPrOmKTRNFwV58H4bSn",
-	"eSbXmhX31X+Z4l+aZ0jtKbuRIICO+xNiHBIUUl7mGcLyZikfpXsnEinFIodNxC5OaZ/P78fp/j0fq69f",
-	"AQqVCD5jqIZg8CGPYj470cHTBsCSRMoDgF9xgTItwQ9WEzBlzAVm4PR2KUR/++bZKln97ZsvgplDphwe",
-	"91YR7jm5JcIRNUAoy54qTg5vyp5rcXS5FNSV8UcagfVFfFG44uVORmiNTDeslDfgJN1b0MKHkTxMVIbo",
-	"5JwJv9SjwqcDc/7FZmn1AbNIpLhWIGuIvVA5jVbG+nATHX2brKOckgxxhgBsWhNsZGgImExvoWz1Dds9",
-	"xMBZQeoTJBThncEfGHe2d1IYM4G3apV4GIOyLIiQJBvOZ1SC7nahFP9BYnBv/e6U73fKOxFVQU65Tasv",
-	"v7tKI7mQ9R2Zl8m3gACeqO61RW4TkSYCGLYpT5aWEnfN7SfulicLzmDzIyq249nn8eXhj/hcuqOgjobz",
-	"PfY8ymnPZFuhgEg96Ngt/MJThSahzftKXAsWgx/rG0glyskWUP6jS9N99WzqbTtTIWijtdu/e3Ma29AX",
-	"Faj4hO106hGuLs9UkuMhLPMH42+2F2yGGVvkIk5+z9C6b17+EEeZduIz8eN9eJcZrwueT/9qa5Ng5uPb",
-	"skj0o5L2k/2co1I73hEeFsjR8cbpAnryYv85hO7oNgyK3ZG3g74gQfDNv+VYyrvBvu/L/n+mUE6wVEgR",
-	"htI9FjiFHrNJl7c34BA//e2vybszYRHrNb8ypSjd3lOTEMerfgqLuJpi8eoLwuIdUgF0+7+XUgFascUK",
-	"rP/9ZvAc+0gyK8mkdZrXJm5O9VLkusEf0AsCDxDh2qgvyJDrYACP+uNs0lSbsjWVJDUcY7Up7bOLuSyu",
-	"rmqy9tffdWRpau1RcGNWt4TS1+Yu90zxK1mWB/aAMCXohKilGefLcJl7a2pu7P75zHKknDFl+71JzWci",
-	"WffktZs97MZp5FktDr3O9YNAf+H9NvpFp31FCxjRJPZoE3lzsojCq8Ayl2OJ1aq8NYxs7DwXXU+QWB/m",
-	"yVYa29IKLolDdQRfk5dA8PPPf2i2af/tMvnsSTiXesOz05nHYdKbxg4Dupx3O0eQnB97XYyfNdW0//7j",
-	"n+tkiD+sL97865/+dTzL1bZXh4WGzuw5FuSZgKaXhzBS7A5TJtU6xYLsqCaK9ZHmebioDTdHGk4+woKs",
-	"/RfeJXNqI2LafX3Nj/qEoDhH1mHOTyTSbyP3tgzHWO26w1E9V6Vdx8OhoXJM+KIeOZwNZNuk2IcgidWW",
-	"1nc/toiObPKEIn2PsU0g+6oxihynH7BOgwaLuu6sXOofPj6UrBywOtSsZ6UgvTXqP9YpBdYbbLq36st4",
-	"4S4jqsaxuKFPTccmk4Sgb8ERUxPRNrEaPd4nEnnd6e6qrsRnWo6Ukl5GGcF1Zwa03itjXpTLjlf63Q+2",
-	"u1RlTnzNTMU2Rz/9vlncx3f/pzXibLEH/wJEXOEFTNy2Kna/LNznWJKQOSWJlAMdA00CKK5SlKBhmEGY",
-	"AQJ2sXjjcon2IdUDTvagYSnpjs18rW+l3PbqJIALw48MMiDiRp7Z2zHnOFvzWyIEzTLCgvN6hiA/5pZK",
-	"LlBOVHeWaI8BpQnhDb8lFsv7QKsMttcvXpry9j2ViguDYmSwT61fLDIVMOdyavag6eDby2a+ErZXgUXu",
-	"R3wUJQZcfK1xa5CYdQ/8j/25ytc3gDumcZtt5JshexJkDuSP+74bY0jPex95mA7Ias23PX1AsbQQWLIU",
-	"t1SvHxK8idhFyegtz3N+JNm6LHo5B6Df19zCvHJRFtEkZ94oC++qt26H6WBy3NPcUH4KcA9SYZZJJJXW",
-	"tqJB80k+7Uz2PB/U5+3vU9JFIpmHhR6dMtm6aGgQQLIv4rJ2QIUy3GHV+tunzAiYV28KoqbPIxc3Vr9z",
-	"LrWq3ch4P5McTxcR+iU23DdTPwLyDu8E8btmGn13QrMSs6EVywhrYVQBODUwX4RzrcDt9hVspOlAozc/",
-	"/InGsfRcUDvB2FnbIaEwLUwLBmY8G1UptEqtGXLFF87SJypw88nxOCpvIqsdQPh4z4+10X2G6tZ6huNS",
-	"iSQhzLoikSL4gHBuKmrO6qfLi96r9PrFS9s1Qm+BMKUyuxKLTLomcePemMovPr5B9lmT/huCKPyCCBA4",
-	"Wy3+jzYv2rmHohQAM3AjwTjqJVv2JMvDwULN35vYZgXg23F22HW57W73jK1wTFt3t600dRh9nw1RN1Y8",
-	"J3mgoCRbawoIE63EB2hhBZnutlWU2SVrbEY5ErgcxQ38jjMyH4Den3ew3oSRWNmv+Vbko9uSZVr97LuV",
-	"75LVjuN84azk3vRLJ22jU2OAU9NNToa6l+jfY4d0TTCiiusaDweLFKwaAM0q14XgO0GkviCZYdSZ4EVB",
-	"Pgzu8vmpEe6oKoobzOqvL/wsF+ikG9i6TdOcQ2deoG6JUIFP8qlW+ATXm5EgjDLOuEia2t7ELM07uJdn",
-	"3L3uqkkuiQ9unEDxmVDGHTI1JbVzk1vGBwSHXKVdB/PvDm57O/bavgvDV+ALKF4auwHdqsK07v2nOag0",
-	"RoNWAPUErsAnj08SdCFb0knTPbJTX/1+qeLp7Heq/imOlhdxh1fK4P3zhLtdWCKX3V1InOcvtqunP0Vd",
-	"zTftvOWIyxqR2N6rcI6/e85Vn47U0i8Ix3Pia010+ha1mMXkiY+rpxEQB82rPgnH4w7V13d9d+VAWOYi",
-	"0+e2+p8e6BtIaYfZgQPfsIxQbKu34P+F8f9XD8Vw6Z4AgwlJ26YC5wQSYsL4L7bO1y2hLTx82wbyLV7B",
-	"eUAUC2f2L40K0fD6UxNmdlAYrk316xcv6wbVJvQcc7yaK8n1gah1QURKQo35zVGbvX9aNZKGzjygzn0i",
-	"EYwS128o8khs2nfa007cn5NRLjFDJdtSRuWeZDCvmEJjO8SqG9CyhuPKD9wGDWCjYK0p02vqaWhbzXUV",
-	"AqTy7JnAm3YWswtwrFOdSts9Z8vFlb1CZk4JKObORdg78lpf5NjVTYplRkQGuucNpRy1766/O/rYnXIX",
-	"yLTsN5s0DephcM3YMmvPG/vxu0xs3fWYm8QubWZm9b0TVTPBDOZzloX5wlk6iSWJSNVkZiX+UPHQ2GQH",
-	"57OU8ec0r3to/tW01lUbtbo7FNmHB/rhc1ygAhw+VKGUC0FSJWPIcxQUNlTy8Dfb742LQ6i0wdwrLqbk",
-	"Jk3QFU16x7R0luqtyISWWf0VuDiMnpHV3/SztiNcrMCD4Wu01yp6S9SRixstP4zr5815DY7m9imah5EN",
-	"i3IY2UMBn2bUvAeqzhFeL9xVRHxdYTH14PtRpyq6a+JOBSPq5W5n1CU9oYHctQqtjSlIKbstc0YE3tCc",
-	"qtOVlkxVY0ULOTZ5D+5huLqjPLnb2Lw4XvTacb4mv2pQwDgzt1W600Vt2KUUBUszdBV+8G6Bl/p8hfDG",
-	"JCQ6jMFPJJIKn84kjxaGwESdxg0Usc2zVNw40daCHX/gZ9nX8/GY+1JxtHO4bUseP3+JHv2lVSv4uHEY",
-	"D8N8y+N1w8BLjKtw4n/PrW8dtdu+8aNeSlWs9a37rCy+J+T/kJJnsfttviF36bvY2OuCTALz77lVSyKI",
-	"D9L+DMQWexB0N9mKaqXa92RaQtEwJNSnWAhKJDpw2FvMao9invOjvDKYrHVi/uRKlmb26/uyWatv9tJ5",
-	"BX+7DJ1HqZw15q7XnGVjhOnE4Ewf2Tw3njI/UDCBfmIr69KcS8p2U8vronSMxT0BdkteEf3H9+uZ8EnS",
-	"jfNmbJrgu7yHBzfiuLfeaEjvlgOe+6nsZdQL/+OeAIC+18b8hvGjdJC/tkLETCzopu/zjyzm5A7sTcfL",
-	"PXVfPF05BJUKHUJxugcDcdpRh2OWyahS/Zwzr4NpW3KxlOSDtUTwRD7V/TLJwcNupyBuzQ0QSodyd35h",
-	"zvR81pY/2atC0B+Pi+NU59iEIBeKprTATAVc8S8JL3Ji8uB5qSTNyJVFTNBqHWW3VMWjqjep6WX95ZDG",
-	"XZSi4DLs29EDZuVUovr4PRGNddVb0Dql8Yv6HC7dErkQAaC/1ZnZEN405xjpsTmnLbo+n0BrvKnHl4Pk",
-	"Opnlz6DmtmMkTDjjR/A1z7MZ6MsygBRs/TlD3LHPYzAIFNBfnxeJttzL/SbA0bUpYxGXgydZ75/LIXxP",
-	"Pgoc4pkQwu1VLWFg/uOzofA2zuHsC4AUfBSek1jtbpKDZcka0PPqOGfVWQYjANONlm5pYT+UoKbDL29x",
-	"XuIFqgHnQKGZb8cbJvULkUnOH7hUp0rcjSIGmGz1ShRwcdgfQcyd1eNpneHvZbYjGdIi62NAUVuy/M2d",
-	"r7fVHlhwg1zGL8A8oNYWSQZwoKK6bbwv6l2KIqey/CkgGi0KGTrk8VNdSBP1+OT900S/siAsgTwppcih",
-	"mKJ5caZwqp6Z90J7cddSA+pjJr8QjbpD7sJPxQjJ4q5chZcDr4xl8Ewvs44qTWvOxFWp3EN4zfNlDQxY",
-	"0UVSX5ixuzY7jcWj7z5vgMk8iXYDLEN9Z6mlMN7ols0RwNPZwcd8xScnLr1HDtA6Uvjj2JEuJH0rAXZ/",
-	"Ze8y3pLpnUrOrnQ8h16CO/JvPFTotzz0jLF/ZgPP3AGWzN2YmJuc9CdJ29+rRPY6RfOubQX33z1R+x8q",
-	"+ErEt1CvBVBmpNazk+lmL+Ax2O/OMH0VFjuiYp0L9wonxtsr72TfDFzRedL4PKiK+3VBppBLP2qJN6Oh",
-	"45gFXGJ4YB9qSQeVxKCcyBnoEWZ23Z4zbWF9Jn18nIcZe4QLKUMgP++fImR2YBEl6GMhonHdaYioZmZC",
-	"zghIfxC3XeWGrcfoI41v2C1VSwQh6hD2XYYteoFRrQ4CWUcK3xDmUrcjq90EP9yFaWqTkOY0Hry7vKFS",
-	"9kAH/wiNZnBmsji3NI9S19+vYtUktHox9Rl62zhO9bNULY9als0aiaSq/v6Uz7QurwiyIPV17PisaXkE",
-	"M61NnXtx/BwWEtAeO7t/YhpqVN6bfDHI9Xzewfovj0aEvrdWaEvjLdX+jqqq50iWjN5Ry90ch2zwHwVV",
-	"ijCUc7YjAuGtsunkW5yqUPJHMIucp2kpxMR5K22S90GYcJYSZJz9/5R9vs4XUDVdN8/HUsLQJbnLnNMW",
-	"qSwU33C01GI+E0MUMMrQxiwkHYAR3T+5YHZgCfPtLH4x/Yx7V/OfNUtoJV1yFc3m+5pyBAAqoFmC6deC",
-	"aYYk9wm8nxedtV3dBmKG5c+PobrN8eDslXGvNvmM96E344ew4N1yx3r/rtiLgjC95fe+Nrbv1i10yvfw",
-	"aJfhnOfluMK/hjD1oI0XlTco3WO2I9kVuiGFciE023usSQwPopT8jzm5dqYX7mWOA5JjvgM9RNOASDlZ",
-	"063fivT3mC5IAQiMUxPRO9DwFN6MjZdNjPCe1sY/EPbRmnrXPZaAhFecgvOrR4kufazfiF2VfsMHTRjO",
-	"nitO37pnbXcT2VPJSpW0sPMS6ecSHzLiqNVkiwJc5ZQ+RZwRJMsDIKYSnO4RSGSWnmILECvM+U5W3913",
-	"vOv3q76ucJ4QF8hHgJqUaE4563X614+YDc5JhhRHak8lqk2vOPDZRaI5y+ufTQTZRrevKQ3u9NOSjEPn",
-	"WT+4ydWAAtk4bMdbqJ0bsr77wcEMhm8TGcyHDHszXE9+D0P8lRJeg3AZdt7goY7TOAJNKkn1ZkC+PQc1",
-	"ICDltipEcm38WUEsytGesh3C7AQap0HIhiycmBFM22EYAkIklORZ0OPsKDypax9sp1Dbu4PhA5Gm8+AI",
-	"sBJ8Y3BjZmFn1bpBa/KWyRvTkIhbbSoiSdkuNwuZUj3eG45/GArH16L/XOE+j/EF5hmq2YvG2JnCx86p",
-	"uOqljC/odruMWqhHe4mFghFDAhkup+yFlocml1RJkm+n0I937wMfhZhT5GnAs7V46oqd6SQztieKRyfB",
-	"8oGptfmBXXRzSe5r/lj1qUxjtF9jlr24NZOZwFHmap1LVyq19qua1tCSF3IFgBl2D90BPiF3Ux4quev0",
-	"G5wZTUaQA781wt2Y6EGNxmMNC937kK73jXEL5FgR4ZQ+gOE/1jg8MNvEeRAIFjlt9mSPin/Y/UiMfuRW",
-	"N7y3i2D8zZWOEQ1oBiTVeO+Zu3FnvLKq97wKyEjjCto0GO1sa6wrEFRNm4sgRo5TzK7306XmpUkMm9yk",
-	"5ge9uC0vWRbZ+HqapySL9IfZvLYPnNzumgTHegUEkTwve78KP9/G66lL+iKpRfwa/2jHYK0MVTf/e9qJ",
-	"FKiv0654uMmGvUbL9Ni4m/vxftLYhxuPa34Izd0193CtCHlGEtta0mhpfYDC74OwO0CQGRk79KXUvvqo",
-	"7pvm5/ZhmaaFd0DbEa3v7p6FzlVjzDJfNWTGpEQ2/8XpydINWTRmYPXif8ejCL2q9J6PrqXfK2hV/4+G",
-	"89zVbc08jEezld/K8CGuD8kZ+flnRIR78/XrZ/oO9/WLl+8vRZQX47EGhrZcpGSyaWkH71vnDwQfviPO",
-	"T/Se0ZFYdje5oILnDecCULC+F2ahb5ZP8P/IsvfrbH3YivHDv8uUyDtLa6+nv5DS5V2G+6d3/SAwaCWh",
-	"fL8pVL05BZlRX+/FjN6JzT9VTO646hWRvb772mrtSdK2BTpCqih45bpd5Az8v068z5VZ7clED9H7bwY6",
-	"0Fyos5CpSV2KryPbdrbO4JaITXc+hn0mLnQKJfkFFpUBqq8NOPI+kajAan9lsN0TmzJ2AeljmJkeJ5nA",
-	"xwvXpjLlB4LwhpdKq2RqTw6S5LeBZlpBBl8zb5i3v+5kNZBiWl/7pZhgzUfuHxP8Eef5B1FkhrI57k7P",
-	"wVRO8TP2znDx8sZDKRWYf5KQSPHwwTSkYStPU9RdakfzIdcX0KyiVv8lyz5SGHk9u4W4HjCO+8fvtI7U",
-	"XX1OD1T1prtqxcgzJ7tpC27Q1rUmdLdXJIOeKxKVLCMCHfEpQbULDHFGJKIszcuslb3Y21zeAYAHuJui",
-	"PKiv6AkixZFZZ9RXtCht2oQ3q2R1xIIZRWJb5nnYMDz/jsEK7bYmKzdpszw3s6EDXojE4fv3jMRNd9pA",
-	"ulFKpFwfeNZKAhjWD2G0tfdyGN2zwGkwYPESUrJl8M6Edeu/kR1lEpFbIk6mJRBhKaliHTCfp+jZv/3X",
-	"xeXl5YOHn4XDOyVTJhY+nAJjHpupwkRX2ZrMFxn2VoGphKi0PWe3uMxVbG6Wn7/TPpMcK6rKrOVI773s",
-	"Ob2lbLfGguD14WE4NyvnbDdlzANmeEcgLqcpJ4+lts57QyzP72rQDx1RMm1TXZlNxgoa5SvB8zwm8yRZ",
-	"FT124POvn6GXFyYAxwv8SxkklGKPJYldfE63JD2lOVmb1wCbhh6wOK3VqeA5351ih6qeh/iMuKXplKtv",
-	"36iQXtsEJvfcNbvskoqkigwTk75V6185C5+q4jQnqmdwuy46g5H5W9Je0N1XkB+xImKdUyWIXBdErDN8",
-	"isg1jNfVTeDdCk/HBf299tlRYyOTpoDwCMbRb+A+98uf5/a+dFNebwP36CutEXt+MnNYSB6pSvckq6Lc",
-	"iG+3PTU9WZiOyFslcL8q/lsfsqW3oKppZTDTLcWah3wikdvXxFvBJxLxI6vje3sskTmFgJTYkDwCaDsj",
-	"35onTbMm26sxYCLBgDnpiZHYHTalUvCoA1zkx1BZVyiq77Ym8RNXqs8O08ZCuXgVPXVJYuqGmhmFg6rV",
-	"tA0zaZO1/plOSa2sr0gonZq+7csv7BWChhLWbnpdoqYq72O0BU3DcBY1awvmkjOijlzcaNKncryAwjIl",
-	"MxP3XZ+tmXUn1W6+GT2JOCLqZkfIIYYQd3CWWpJQjZ7i1vGZoM0J2avS6tP82MY4W+TdWnDg1g3uy7wK",
-	"lOXsAr+wpEXYyapk9JeS2N+VKEnLcDjgt/SgDU3oiGa2x/zhcsh6qL0j//3Ts4v/evPbw+Txuz8sYxXM",
-	"0fAnK+7NTTtQ5qAyo3ZwWM2v9vSJv58XTy6jLIDWiYyfyYiBUI/318Z04J/vxXpotzwbdRcGrIt4Y8H7",
-	"2qPLf1i7YAjcNUyznuXQJLEx+mpbFZMJtGF0tPS5Z98/Q1ZIeQf3+WUyaJ1MW8BClku95Z9P5xh9RsjE",
-	"zQxrhPNMjxkGxhIOPuMpu4/uvaXU5/sg+nuyPn2xcx/lb8+yzpDHERt1hnwene9sGdsnL0dzjkPyb/il",
-	"ey0Px893onwcH7AhLxeSihFfvb9Scmxx/e6Fl04ZbNmrcyBWAN9FBX1WEMJEimc4jI4TizBigVMX12ml",
-	"wkLJYLK887g515pePrKqxQfvyzERHjQGIhxhiTBDRAguIlFt5jqOnQJW735NRW+GSfYuEz0clXWyw98n",
-	"2T1DeqPQhqgjIQw9eHJ5CclsDx88eTK5DL670SPbu5ie+3J/D0Hy+rBmpjBDc+YD+blbm9dYOzT5kaGM",
-	"CpJabLvxDpH2PMJXwIiCVsijFGpPBKKZBGpKbdilswe7oLVqGiUZMDtgGxkBMKPEIiQjLtCBiJ3+Cxem",
-	"sMghOpv1UmljF08BMszGWIohqdBC5gXNrwrMu3L8YAFUGJ/P+3Fqn7rmVK5/Li8vP0vdYPAv8qlld9cJ",
-	"uv7Ucjv4b7tV8N9mt+A/zXZdw34BWsEeFwVhJHNIBQABpOUOEQf5FF1DcoLA+aeaiq5HBEjQhV6dYA2y",
-	"Xe3jrIQ+25iy2vLmBkNSrKUoS7P9t24JxtMLHbHH2nIUPYSt2QIq8M5BRSFyKFSYMFvMq3W/8yM+SVQI",
-	"ok/oygUYOdpxFGolNs6kvJkHdy7n6c0P9EB6E8lS/YS7MzlPwbH4Kfqal8JiPUHqtJ4qEN0J8YIwoEkL",
-	"lJEgUTJUYKnQgWaM7vb6TMlbfCi02rm6/OvTy8uVb3b99x9/unzw5qfLiydv/s/Dny4vPnvzp6c/XV48",
-	"Nn8Kusq9OGNoJRWYS8ejIHqyecN/Dkdgt6FBWmdj8vv1gWD9P31hkVZ072yHiQgZuG2df9TgJWyZYeQi",
-	"w2yXWNS7nt1fKGBqR/rSBWZ6Y6ZNUn1V5kQiqbSA5aYRIMjZK4RdBDzFDNmoNdQfoE1ps7Ah+cD8rS/t",
-	"IDYe22Vx+hdz382jEm2IFs9I8aDYc/HbuByEMLjV5ECv4d/SMCPMTgazz0pDWEHGI2o1lon8NkigQ1Eb",
-	"LGmAV90SQbe0FuFGFiZIENgzg0CJqAIGq0fkkmRIi4kh1IiWHkRuiUA1xtcCOShherGK6dZqjinPywOT",
-	"EGR2W3xm7spSiSnh5p5fsl1O5T6xCqgRcxwdcFERVNA9iMPOjGcuJQhde9ctqIfVCmjH7nYZR3qo2vy2",
-	"wKQR0BZ1EkylchlaHCLiJXQrO9RrC/s0btgFdSPN5q+q7ZemIIsywAw2Le6icBfm2HatBXQ9Xy4s0Zz4",
-	"1/yIDpiZxApps6qCDple7vyPzU0HskQs5C2z/XtbLJQwsqUpxeIUXfi1p3k2iMVNJbDWAz6hDUlsBcSD",
-	"vw44IB0ub6gVjN0yiQ5USsCPVcaSNZWPoeHsk9H36jvz/FcA9xq4VHa89ZaLNRRAhHG6MdI/IkF2VCpT",
-	"HImOvMwzxAjJ0IZImtkqr0Wm5X8oEvoh8Eqb1lokEfyMowLv5OpdD+xXmDChHHQZmtRva5k/zWVevbU5",
-	"hVPIqycQRrdEbHCOMpJShzRxFFSZFS/UNDytYPeGXZpm69bVC4BsTjOv32X3cmKlcLo/QMH21sPzt2jD",
-	"e3505Qhm0Kc1fKOkO2adSsaDkXKR2XqgUSz3t6bIaU2zEEStl2ojqz6r1LQn3pO8gguvLkykt6i+JTCB",
-	"QSDx1u5SZr6hX4Fp8Fwv1qvjNm0Bxpz6eiMzkl0hdmYbRv20iCYK87R7be0EYpe4ZUHwjaw8oYYakjoj",
-	"+4QyDlbRUIn2hNajiohCEEXEupR9ya6xQLaNWD5Re55F7499fCieJUhKC2qg5eKI1r84AJlLD1QBiOUV",
-	"HPpT1wJTprwgSOKTPIuoW9iJ3dtuIFz0TZcKb7egdLuXIguNYarR22qedhWEkM7TqxX9Z7MdQRXccwgB",
-	"1RCLBfVwTrM19CkNqIBKGngDo52MRhXfRwF2Rwib7fVkhGMLFf23ybbFej2uNSCNZwX2Prj0bfux3qNk",
-	"fcZ6Bet9FaADCPzhtInfJeyiEnaUmu+/xB2P7X98Injytfg45OdYAteCorGNqDcqsgYE0SLeMmNg3rP0",
-	"B84UToOuzyM+IQUt8dM9wpadfIquJd6Sa03y1yW7YfzIritmuOHZCWF5Q7JPO3G7OXa2Jdawr/dHdw2t",
-	"YWmQ8XuiG3dYfH9DWRRz0vu8hoc9x2GXixuXqEw6kK2hnngx2XImh6CPIb8P1V6Q3LDOPS2CiQrHet0O",
-	"iL9npa1t3fNSEi3P141vaL6Gt6HQP0f2JJouCa3BAM9xOCQnkI2MA7MFKg/jCOMtWR/3oW6BJt5u8m6Y",
-	"UW7lggZG2ZfYACkzCcJZJoiUWgfcY5bl/7zNyTvGDdxBt4mWUvx7MsAnnylFDoVaCMpxXAmoNB9Hl8Xe",
-	"ZNYciJQmbnBLpbmF+EDzE2RlCGWAVbna9+Cq9nCL1hbD9lX2npn2+ObMKxFdsi/7nW/bWfjVw9qI3sh5",
-	"ZvFsYTmuHn/MknDUfpmQ4TsmKn8XY06Mje76TBHVHnfKxWrw9YHrtYyyD2rzvVT2l+oBsRi/Ga3C+igY",
-	"y+gsexlNRJXZ3TGeSdVq958Rje71e2JMgcvnNUMMmNvOM2ZTdHlBiURYEFQIrYNniPrtdYaSU/0c2wqO",
-	"ouVpef0Cffbg888vHiCcF3t88Vkjwff7L18103sN7MVnAdCLziWskC2elxvS12NwQl5muSH9Sd69oEwZ",
-	"PRAmpzU/LTfkC/daMC+DYFmKiXP/zrwUHk8rgj2wCsAV+Jbmo67SL6i02N8v7QuDaDy9br5nNsFQm/r1",
-	"9pkqDz1RzSSx3yAvQQzyEs0fDwQzynbQaI8hnmdNGKqRov7akHNZR9VuNw6zuWt+31O3W0HBVxNRhyB7",
-	"HSfeRo2soZ48DNY3gy+shnGO3lFuyCt+7KEmHEXiWOHv9LM9SgSMM7SE70hoGbjMKLFNlRyTgpAAg95M",
-	"O35LBLNO4trUKspNTtNwM1HLPkI9An4NCYivBD8gGFACoJuWAtI1LXOkzfKT6cyjSdZ8HcRcMLGrIIIa",
-	"O3JsU1+aJ8+8tN58pjGZ1yYvNEAV1X4Eo1sVzNaRSGV2zGULVpmZk+tYxy68Plf/wleUU29edcitPekl",
-	"y4ptB1M8g2SUeqUDPcnzVEnr/rRZq+Gc3Vo/dYRvd6nIMSwLKyXopmywBt9bAV8YSB0+gR7gUth7itWD",
-	"aRs5wZIEAUsJJHi7vZeIlwryBQ8YPPgQRfR71o/A9Fnbq/pi30l9GyzWmMwDu6sNMbO+STiZHE8slGWa",
-	"CLmICDa7J99BnE6Nu9nsFsLD/qf6pv+yYks9Npe5uyjVPFdeoZK5Y0EHztTeqJWuzXY3UgNUPpYsqgcy",
-	"Vmvko4Hm5pBb3LtMLeeCd9NTTiDWpGk1AcvApNmXLLAovCPrneBlMXqC9ZNVaW9ktGoq9hucRvROM2xs",
-	"9SAIdlehh/QPZ2uFbE5elMbEW7uK18FtaT//Lln9UmKhTCZDbTs8vHz46OJ/PQj3HX0bAXXyNty5VpZF",
-	"oa2yno6OPWadBQe/si5ka/F7YyUxkY8TwYFVRpao1fI5wG+mkozFwgliFrdlfZzkdmsb1dMd3Ba8UM2k",
-	"9dnQZf6C5EQfxyvyS0lC7D/lbEvFYeLEO1vhBxxN2fQ6utsHzGzSBDo9MepPepvTGDlicxbwTba3+375",
-	"KK1iTDJThxCwUrc4Vbahk5/mxLUhqshblRgPyo4brcZzmpg0L1vdYgI/7l8Q84F/GGDqt9pmISyDZhGE",
-	"KdNguhYNyWpDhdqvXdvYijcbtDl7W9Z8u+aC7sB140PTHbCgCud1KymSlWmz5OFAd7YIonrIRbEynpbW",
-	"lNrg9EbPCLQvByy1LgS/pVkPp6xNjyB6doPnEuNRp+QI/qGCC1AJBWZy2xMjw6ni/V1LS0mEPqo0p4Yd",
-	"8wmt6noqMK+tK/q6yniEB50nwrWqG/FcFYKnxBSSmO+8S87JWbnDvlYAEjGEWxW48bGd78Y6HfzA9Zkd",
-	"4rI+pjDhYPM1P6bfCeO35wqkt6q2Z6hI0rO+F+C39X26l6zW80EMmBTWUAT7UBISULCXdgCRwwaLHV9n",
-	"+BS49F/gk7SYJtpMJ6D9Q1UcaNWISlQZoyGV7oDfrptO4tb4tZEB45ryQpQKrtXGK3QJFjJmp/DolK1T",
-	"EirdA13OlOIfEVVgiu1plhGWoF+J4BKRtykpVN+07cDrA2Vc9PR7kfhAYHogq2RVEjk8otcyfXhUr7FU",
-	"wzPbHTvCAVEVqdbnhRQPux6SFUg6y6JJ7+bqPT2UuaJFTqRpOjDuiPbcUB7hVAcZ3qjugXQoq0XIwYtY",
-	"FuDjCgpkbcDlJNtNFBKNF/tKHkytJRG2/4UkKWcZwrna83K3r9usmqqCvbEk70Sm2dz6We9ENlrcatqx",
-	"DzsG5RebVtEEU9uyJ+nNKlnRAyg9b85ozhTuwGrRetReELnneSZtfrUf5Su4lNQAp+b0huSn4Dw46y/D",
-	"NJmaUJ5h8YCOgAgWc45GJ57UMLGPISnB2Y5IVXXtjZOs7l68qio1ui5OrZwGQfVc6QaVKOf8hmRIi4cd",
-	"ptpY2CKMCkwFKkplsVdGK7FkGoSTqlvpOkQlM7L+C9BcgspC87QH8T3xmq6PgjBbvpNjZeASuFpnFddI",
-	"VgZYbLEW6u+j5sxSrUdmbofdlamJyru81f4MMtLnmGU0C3LUGTp9dYOn3csPdiVsQ7ugYdBDxP8RT6Hj",
-	"Bfzu+/0HGnd48lzNvEsOs+MG9VggGMaypwJqNJUInLGQSs8PZMOz06foe3wgEuGcMy1rWeaqKAxdGdwU",
-	"6KBOJVI8z0zvJ620C8/X/+kqAllsF9SYDKBChk4EQ/ZQhk8JokwqgjPDJ8HTgSxXrMGJH462IvBcJG3W",
-	"EzTvq8fXhfBKKFvWfoZP1z3ld4MGfnD4d7U3ZV07FMeqmHzfUQDYLFjwx+Ifr7OwepoNHkxUMNUauRbt",
-	"MdK86aKKT3SsoxUe6HhURZrvU+tG6y3ElCxInlO2M6ld5olGpdykxKvBJgHvnActom9KdKji3RCv+MKj",
-	"4vMxtyfqu34VshNcoCfAcbn/amsSRsMIibPqqVixObnVduAnT7ubVg7YdSA15u9tz5uYE5yVkj90AnP2",
-	"fQjr9RoGvn4KQgFuntX9P5GhGFfFuB+E7fZAp/BQpcMo8uOAfq4nDau+fmo056CuHqWYl+KW3vZ4nf29",
-	"MblAto5VHbkNEkRZtdVHIk8Bq+oA6oQ5XNkKguBs+sEofEOGP2y8n3WNsps2oM5J8IYbRMKKTnxmu1ik",
-	"pBEdaYeOp8dLwJEIlOQhpnUqzufGVeo/1QaHHpxpbpsRqShzHoJ2CMYtqK1EaMo/YHETzsv1hFRMq4i2",
-	"jlpXOA904u+wsCVc3R3BNu7xHk3IrhzdU03NWDe3m/SSG3CvFv6qYuctvsEIcnAj4NnlwjBdqYA7Gv4l",
-	"0YbYxF6tbleFBW3rQhADAhBOzHyQmH7rxtsLT8sEZdoeUhxdRPpG3Gx9XuVYUYPlGL7kp8wEw6eVph28",
-	"pkcC0NeD8HvVuk3ikZxhQVeLSrxdrL4eOtkvt1sCfWl7Ue2aYchQfiOzlQZGq5RRLQhmOGkrZA3Zs4/G",
-	"96n4EWtSA7ABP7JXT9IEY6wUirqt7W36wXwk2Gl8PnpGGViZxVL0+k3XKwCYFn2b9FKyxmIlJCi3MxaM",
-	"T8VKOG3uZQKDJ568Lajoz4fygTbmYGnEUN4C+ZwdYp7to+k775HbMScqPq4udry4c8+ytfpu2LvSY7xl",
-	"hbYHMmq+hFY/8ZmvGVGY5uH6FA4aWJf6/+frF98j+yuizFakbXh2smk6BRb4oPW2T2QLV7qvp439VNV/",
-	"3k4ruEwuDkH0bpIF7RDNDvVxVnBWWj2H+qsKzepOQl7unWhz3pt0sAFCX+un16WW2cS2bBFEwa4my6Kg",
-	"ULaGvl8h8PIjwlISKQ+AQg99iRwqejDKe0NOPcJCKnyysEr4QIw1Y40rObsiXa+tqhrNe0v0Xpjm9Yq8",
-	"VTJBf3v+Ej36S6NqjrDRzs1tyjMEl2KGNsQEWBFliWuS3w0NjOb51D7MLpHfNnGc9LKDUXtrgfkqlmlb",
-	"tKryoUMSZ176af1W5D0wYmNaJyRgSK/hRfTw8uHlxYOHiTnIqvEOF4cgHrflK5pkdvzC/vHvkrNPX+Hj",
-	"dxZOIsjvM4G3ys+P1ay6uoogCFSv+B7opi8wk3ldJNSH+B/dCaDDQJt752pW0f/7f/8/sGfWiQEtLxr7",
-	"Z56opxfqFlDS9ZwD/BafeKnQnmoGwrcASqUu9DGY0S6axBx7aB9rbFQzQC+J2BbXVJ6RSuBXTLcum/Qo",
-	"2Heg2E33D6BFSn2idJbns1/aPufFyRSIA8lAPbepzTvaIBnoSa5BxlSxOA2ZJR7ZZJZEujIqBd+ia7ch",
-	"1x3MAacWtmJOfvE1vvj1jf6fy4sn6zf/8ocPIeiuEGExU//scWPLH94dAzffbUQ8fVSXWBZQMdqJcaZz",
-	"2XAjABWMArZW9zCwugWZ9afoFYF6xQx6gqLjnjvcg+Ys3j9TP/+Y3/XwtgU8gnqY+AYpH1P6r9mAJaBg",
-	"xnjwMvguvdzrd/bzO/u5l+znFYTNbOuYwSt1pt6y8IUbL8XzG8afd99W869UNxVyHqGUdN5UQtp/WLP3",
-	"zU6rxwcU9j4m3tveaiEi+kdz7Uwsnbp3LpW7ckUEW5lVsFXc9RvGGZD2HRrOC5jHPfZuyVLDE54Z+JOB",
-	"joBVS7Vt9dI6o9stTctcnUy6gW30DJn+wrYahhCkO5gHq2SlVYnPVsnqkYeNBrG2nLKeI/HmWd2+MIH+",
-	"iOWesp3iDP2b4GWB5J4LhSRRiLNq6pTtbPsIl5gKuagSVQv6FH1TmX0YZRTvGJdUBsrAYONIu9BCknxr",
-	"nn0bTpY2bKTHg/39mQ0X5tRxzvHol2rNt9t1xg+YsqHGgvYJtMdZjbEerFKqR+2pI4Forv7J8F2T4oTt",
-	"F0xQmkBrWhNI9Vvi9fDMfnqeWvUybj1V3/rWPD/cJwmneyLXdkP62qR65BmuIXsPiOd37Vj8xwHjtnSS",
-	"NBhHkx20r0D3onVpY4S7V1xzHlj1x8jj3tu9HMNRbpFG8IBjj2cJB01IVt4zT037NKZVn/zNyRuTf8rG",
-	"VBfz8KoL+Hs4lAyw2IzFGrnrRpN6l6z2BIuZrwpimPLM1yUhs9/Mt+sUCzLn5SPOb2Z9t52OY6Zf72A9",
-	"dHNr/PkmrQMLEdbXBGegIUykqJeEFzmplIsjVXteasWQ4QNZDHvLZBo6d5XNir50UZ2BLOkpxRvNfX7b",
-	"AnlxU+jZvNzAdzVX2zW/+M14Ws9AVePXVZLiUmUkOdZ8WNJfw+Wsmj9UmZHQuiqpcBABahqElPLLxykz",
-	"beOCusqe4Kw3E9EBhBu4Rf3oVdV7+binedVXyNXPxehfkcJwQNX0aihb+/Nv/3Xx9YUmw0ePg9Z3cFe/",
-	"s9unDcdmX2qfbjuUgyGdbWV0sw9S3jumac5VBBtVonrLkqgrMLcOp0nxDXYyxk2ie7X0wHhqItca3XHP",
-	"JUE+rjo00dIUf402JOUH6DVv7kBsimu1MYbA7PYM94+bpsv1n4X55DIdtWfwsXaV5FJM4e+csip5YbT2",
-	"KCdbFfvsMI7/DyZN0p7+TJj+jzWjpXFYSaho3FuHfwZvxilwXobKdCKdQz/tI87wKcbK+yDUM17Y7z0d",
-	"cS5fGgf9hEPxLtNiGxfBwhawMttM8X4ZmNXsl9yJ+7sHy+RExOscPfkRMRr0M89b6RTLNoe6s8Y1oav1",
-	"ja0B/cIVWQVa5bkG1r02gUyx9VfLPT/KWHjI96N3mEoNGSv0Y4WLlGW81qGfpmy3ngEg3Gfy9IU5m6VM",
-	"JltdG38b4mqYQzVfd+5hj8KsblbpzlePprebr17qg16T+GjqwuwUteZv/MejS//nDBTAuG8iOM7M/pMz",
-	"mNJThEP9+CF/oYIl3qIbyrLqnNd6mLhG/P8IbGa86eJ8vjOG0jOHRbTINZroFlCcOpLzfulP3R1ZQo36",
-	"4PdyVHkavqejrw9eyKi3Wxe0/c6ZXdzmNzVc7GKPAynMu+hdEjZYnwGNlR9oavtu1KCMYi34cZWscJ6v",
-	"uVgzDtgG4WZWBhtgjAPA9w2I7fuqKnUYEQ23M5hvg9inRAgLPzxSZ+ZpIt1cGL5VhJmafxiwxswM1Y5t",
-	"Mc3L8Uic2cVv9L0yaOl55Ctf2TZcW8qmJ93FeolxUegLO/FxBx3XfcDWbY+v7jv9pL3QAS/1s6qhgtwT",
-	"orws7ATJMt0jKIrOy4MDxK6DQPHe6tbRdNDZBN8JImVz1x2IRm1AB3EHPQBV6LayliepyCEMgqmwULOz",
-	"KsdX+No8+17CM0csGGW7Je+iHXLoNs5V6w+mfL/mqA0W5OVuNg/RXuOKkXq0UvEibysclb/pZfINgNhW",
-	"ubxLgdRWKcCSuyhngrhIEGUIo0yckChZojUNgkVOiUACdrFWNeyUPxT8bE4ZCR/+Pwcw7RTsWSd5NX+b",
-	"HFzc4jIPJHS9IjjTxAJlLbYZCTkU6oQcoLxXtxQ0jWTVNqp7THvIs75C+iiw8JIwUixJgnCaQkY+Zhkq",
-	"Spaq0pVkt786VmiExY6oWAFKjNsXmnHF1h+F197Th8IIJ4lPEiqIcCMdG7DvPpGQ2wQ307ZCg4eq5jBQ",
-	"l2SSbuF8qJLIdWqMKXpqk5k5pGqnhsirDMIgXevDKhTJrjULkeiGkMLk0pc5gSJiLi1Y05FYqWtUM5Kh",
-	"DdlyQUAaX1u2e52YFqeC4FwzqW4+jv1emDuYcuy+H80neoRKQ5lsnSCmyrTMqKCQrhqstLFMXubhVBIT",
-	"ISoD1+0LA07lAMzguPVOWdAqyHtrCFx/VMpuQl0q3JiKG+ukSncpIAHqCrmdBLjmzkG1Din4adt2qG9L",
-	"BdE01PsrP8reygwrfgJpJje0KEgYKtMgh5qSlHBPj5INEohmQ2tfJxmJIMMS/G1IavKsyc3/bE2h9VK8",
-	"jWopFPZoPcppz7H/wva0ILPwb0YbBvCWnUnSqRKBje5iIGhNdU+yqqlnDXx4AGLT5KE18OxMcVgTz86r",
-	"GouHpawR75K+QHCiRTa9dROFf+B8bVW3CPxMKF/xUTNvy5wRgTfUA/w0WF81aJXp6w07JlTlO69xNJMV",
-	"3THeUyjlGXCBKricHmgQqOrFFmH0/PV/wl25QiSXxIjooEOWpTyz6ZydlDkX7tNcJyMKSDFBGP349bMf",
-	"fvw3yIu8qlquWj4oCy2CQKKF+5UYfafW+1J5u0pWb3MJ2IbZ35vQn37VZ6Fq6LdW1aubA2cpqfiE1nMz",
-	"AkDw0QnnvTap3OOHjz/v+YmQnkolI9kBcN7bGAvKJXtjTeF0u7+dFJExvT3bXWnN83VKmllK4hFRP7sw",
-	"dm0QZRNURKihArRK0yQE9ELXtlbLeviH6akvSEGwkqYoC4PGCFpPICs7C9kw0Mv7CggNLCV8kOFudU7j",
-	"7dMwtd1fK15HQRWRjUqlVl+6sJfClsT2iaoU5zmAwXXxl3xI9lsigs1vje9Iq01mrmCIlSqpDNmMEyhd",
-	"83g0vFPbjOMJuhZ4rppFvap+ivjOuG+CfRa1yKj3yqtPmpfTu6WMukLfCGeQmdgX9WsTkmZ7733b79LT",
-	"ztxouVVD9StUYFE56W/ISf8nwel+dY+62TjJ3fJaVPm73gGNksvMHNf3TwGeEfcgwpTs0EcL4+jy4omD",
-	"Ofp0ffHmt8vk8ZNArKJ9Rj1bP2XHv2hs3oRd14zLxF+ygeYqEoF+howSJoGLKsIqk93WBFdAgv/68OFf",
-	"Vo3Izc8//+tPD/T26D367TIJxXCqbuWxhvfDCMO7kswWqdMIaPMdsMC19WxscGEesPVFTt39FP3ooUYZ",
-	"bC9TJ1KJdrBnHfw/Zsix5pYx/jgIQGJ90vFRVt/T0+oXYkjYNTnpOrC0qqqwteEX8myAjQE7CaIeMLJB",
-	"gJmyC3DDg/R3NnFrVz4LorJgRdZcZCGd92t+RJef/fny0Z8fXj783KlWVyg7nHoBviocgQPIvQzagB/C",
-	"BQkDeJcvtrUqkXjdBbWWYoWptJ2dabTj0WHOjLSoAStfqrUkBRZYcRFSRiTNiN3vK3R9FQXW9niE73XU",
-	"CEOvozzpG+YcuBMKs54hGzEycO7M+SAcrvQdyIw74urnsPMlkjEa+ts9y8Ro7sUiaRgD+uoiVDRLpeiP",
-	"4X9n5XENgHJaG09oyg8HqgacCN9zRRZANR8MdcYCmptBFiPne0nHmi65NJ+6A/ZVhcOXP9X6O+PxyFf8",
-	"uEwhVaN3YrhxHKgXpp91YmvBb0hOq5Cf56iq+hc49BoIjNpAirHaYSSXCIDqKRs/3xSdrL9Jo2s9Ecym",
-	"/Q+maG46SGFY2hFTJa9Mc3DTVcJ2lrKrivZwvYemxKEWYTbtxviurZP7nAbEkGK2EI3XYeUB4x5tyI6y",
-	"Gu+vLxAxEhCuvOg9KRzR6Riv+NFlZITse1iRDxtl9mvwsprI0NQkY78n91Cw7FuI6qP6kbqfl95e586C",
-	"hMfEeHIr4KY99nuoqT1oT9XBR2QcDfVP7HKkgENdk20Cvky+RTYrDnzrsT1mZl6IvjZZgwe5mHDVHPw+",
-	"ytf6cnRO0wXinnpRWjBDK+seUXWFrFfsClUxuqft0OcV6vvFtCY3YUeTNpAAafNbIqyf5ArZMN9Tk0Xh",
-	"xyivkAv8XdXX5antnutHbHGu5dMpMdKhE4k2YcKnVbTYRHxxM+YrJDxqA4n1w82QM9zCbtS5LulfKLoZ",
-	"DG7267WvO+ACv5SkNKOXjJmM2dS1A16ZdEszIcy0RdyDRWdG/4EcijzYb3tR86Bl7ebSVL0aUYGMsaiJ",
-	"xGHJV8QGVBYKW4SdiVHWplvzYtZCtYnzDQa24W+fAYVN9Bx8SeFWHUFH5PUFBwBDbjSoiGS2bqFTI4PO",
-	"XcMYScALwtYplqSRZRWc/BcCbyFMhiVBivMe3Dc9CxOoHj0PvY+v/BfCxqZ+zOvBNmG/a+iTTySyMfB6",
-	"481HExd8s/5WxfmNIeKWF7qKmONgHpohHMvzbonY4BzVAfjIvHI/Kj/5G1EdskV0/zXztHstvrG2D2Ic",
-	"7VM0eQmxU7OPWw0Vevn5HWOH+063rrlZZjWF3gv/jfO89Wmb66wkk6yYhqY66cUCWnXBsqe8t8HpzU5A",
-	"rnFI249hNKoGE6IS+odcGdXYk7gR9rOM7m+d5lxOrc7IuYR8fh7KPP6KkExvhIWNxaYVmcQU8DsJy7Qi",
-	"HY69pzUTGiLsV9riEjj3Wu2lnCmcTnkTHp8dqDYa12SKtHi4vZWsreso7HTXrffemVSOW5eHFVMF6Sq8",
-	"Qsz1Rwd9xpB3Z6DqbAOwvxDXsiNEM1vytsgxw73A3VtLKJN3ccvznB/XZbFwWSl0M6/2NfKMgi8NFI79",
-	"O7PdYjdc7ZG0XUtjujUGYpr2NhVYKAZMdlwfuSUiK3vSsbWthTKCM2isqm3wAtt0xq4mYlvoRt64l+Zp",
-	"yBWl3GXAxFF/9UYz678H/LxvFDGQ0i8Lzqb3hL3lN/5VrhFUWWa7PBppWnfIfBPMCJooZSQRtzQNeVxe",
-	"218QljdGjelvu9dBEoRXK4yBTmtZO/S6EPxWG4V3UJIUd47yvZUlzU6jcWmqlTOuouAk0Pm0btdenWx1",
-	"u/wcU3d1BzWoJTxBlTZ2zzxBHXNnmjFjM6J92wUxQqB1OMTUj859afktUjzPPkVOel7bo7quvDsbLKmp",
-	"XqEKMhSCPcdj/alfQlZFFRuxBYzo0eUTdG1cRfXr16Yvc79bdUF3ajAn0mUNZehEsJAIKySI1mDBInQY",
-	"WAjSwxEsR2uJirvsEFsk+dllsEzSc7/DHo9yD5uZr7VW84J70+Pf4ygPkfppw6CGFsNFaTLT11FF3u3n",
-	"DRiN2bsgsNgzk9xuXeWoytaf1i+78Y3urMNXLuUHynY/CMzktqfVBHblJE2nJ+LbLRGy4x6wTi8jwiSB",
-	"RN0uGq9n4nT1mPqTVKENSfGBRLdinGsP3HGILVKF1ZwpPkjmju0lDofVC0FuKTlGD2MfbxT9Rb0IhWtB",
-	"7FhNoESqdkmNaz/+5h5l11Y1drVaAKdV73PMFVtEwLdu7X2T85mBxm7BLlJ2c2bP4N6kcI88ojzvNTmY",
-	"WfUsQ4vqSX3s9VaWigR9RwR4K0ZpuTG2G1WIAbRHIDu/3IQ/oIm/zHHwt/3bQCXO1//7W/2xvcI7UHSw",
-	"UoJuShW2anO8GUT+/20s0fRvp/7u1lDWR9X4IdkiCDuZetH2fW+bB89tiYhJRQOBK+gRXUu3gtiaNOEg",
-	"1wZhVLzXNNkbePmfP/776+6KbsipKVJa+mu+C9OquO3p2he2HW9UuMtfKcOk+nb8oG/A4tIT0Y+bT5sB",
-	"E5h2aA8GQ1awFcGd46Vg5PQtCZXJ1HWIoVSDQlhvIjpwpvaIC1CZvcziDBvceFKoGIhd971q4ECxdoZP",
-	"1z1ItIOqaV3O6Q3//lArM1IYB8P72svqg+9zM7eCH2ag1cFrRbiI4+WFZXpdjg9vgQJ2RnfFQ1BitdYL",
-	"nVILLpSpwh3C8Sy4pC3HcSPl6j1Ac/IZR6D49APQ7/Ru/+8tuGKRNSuKGWbP83A1/wk4+O+s9VzWOhwV",
-	"b3Pa0TD/++G8404vnxVPajlyVxx0bJ99hjqyy+8GecUCpranF94vI9vfhUVqb+6WhY6ia57JUofH/0hY",
-	"7OgmnMtyF9mFNgteGOp1Dqse3bhh1j36uuPRk/ZvAs8encBCPHzho5rO68dBdPnsYwrJgm+9VLuWI+r5",
-	"S/ToL42C961oAdM97uwQvvj1zW8Pk8/e/fHC/hNK4R8mf333p38JFsN/S3Y4/zrYNm8snaxOzkyMqwjn",
-	"ueYlVECARE7MJGuxK1OYC5mtdxRVIWzQMCGTMzbMGwsHXDS1RQ86sBxAOgpKhm+URDk23P8K4Y0kTD1F",
-	"8Hwd2SUsa3cY6VO8P9b4iN2ckDZS3YKFumR9vBclkuwGotbNYuOaAf388+sgNbwnuusEm8cPe3rrraW2",
-	"ZcZkFzAWal5/v2yF7zDDJl30Oy3nl2nwmpZC2FyLDtrWlouUtFuQeuGtCaZzPp4TD3kJ60O1yLV5b8h9",
-	"OZq9+eOeI1EyP/Phyvw3Z0pwKEnmW0gbsocwuhrIvZPhm8y873wioZgL/WoAez64uJjoguyEPSE3GZKH",
-	"8A1haIPTGwCcqSF4YuZ8DhR4vvJ3vybdiLsyS569b/Ie9xF9ZPT+zGSUbYg6EsLQgyeXlxCcfvjgyZPJ",
-	"ksqdcDdxs55BxEkvIB/afPaeSYnA8skBh+A9oQC7lJBDO1dDuqFGe3CJRHa4NKfNqxmuq+qZT4Iqu6+v",
-	"dfKeFvEJWN9V7wQPsy8dhRF15OJmLXhOJqTCQywMXgqTjhlUprwIpZ9+TfIM8VIZeCl2MmotXOWnSO0F",
-	"L3d7ZAdBMDOoAAIQb7vrvcnogelwRtaaVQMqnRw4k6dI0h0AZFKGsLxxZdGcGV6PmoE3T00IcK1F29YN",
-	"yxQg0Apz0aee9gF3ziZ8vZZx1Pq3YGlnRl+J42R8pL6m3VaY3WEGQq9a+gPAWhgQ4r2+KqCeJraAqta9",
-	"UpwTlmERpMiKHy7h7Wi09OpO1pl2MTpgrMZhmmKtlcC0gk5v9c3CLMOKixOqHqphQWzhY47TG2nwebBC",
-	"e3xLbO1ZdgUQcHDBj3sOoD0A2GOi/DitGqvE85leJgt8chpLbagkd6JYa4b3/llVv/pbX7h6bhVPM9Rs",
-	"d3KCijy/H/rdtJs8lxIWbJ8ef/6tE60PB6bYv+9L6Kn3sXu4W/0SMvTMbopT2Ei/dHQd9oMSsj/DeJoE",
-	"NU8P8tDFFNQ+xbRqq+NBuWXc4L1NEAXtJGGPs/mb1ly0W2I1uzBpidCdmpUA6Qq8eh3ZJs3NiE5QGhb0",
-	"Oh/0QpYIdshS3NJbHi3KwLUTgBqgJM88/cENazBG+K022DYnZE8qXicoWcbXg7GajNetKSIlN8u0STNJ",
-	"2JtXZufRNcR2g3KaJ1Adldvoxgp7Kfo5Z9ucpoEc+LbtrY58XbVpgcuCD2TtN3GpYHIkzKbRx8VV3YVs",
-	"dlHmZIAjAMEC0hx0vPuS7XIqg5D8fczlxdYBwDy1MluLbG0DfyIR48itKI7BuYpw+Np4trmxEGGN/acw",
-	"R09aLnzUusnD/GjHiUQ8qnF4NW5vFcQz6Ry/tqtKR8kdSW3AN2QKS8E3evK3REC/BwsP3+C1MkHklrAK",
-	"bxSMF6ASwIS7QnVKjIPyknXSj09E7uIMtFeCUkr4h6yaLe0AeWBNbRPrdvuldkWn34rJNTSC5Iw13665",
-	"oDvKVj4UegLbJ24pOa69Khz4YyGIImJdGrSIAxZU1bX6yYpkZWq+7BoZRnRgcl8E07fZiym+VZTrvPRm",
-	"uK65DZQPtUC/lMT+rjW1Drh3g4V2CHYwoA1X9wu69aBD2y5saESjudZxT9M9UkeXwi5RBi8mts+poyQg",
-	"MoRl3bxAP/0UYWgWmACmpVRgV4vStOkB5nCF+NYnTeuEN09U5PkpemYjwI6eu0jsFahfH2h++8IMN9xx",
-	"Wxo1nOMtnWZIMHzvGSxi7ogduXfWjl57Xd7brj80kl1O24NKIQhBH1e0PnFQ75KEhm3pw/GtwtfTYpRT",
-	"NdaQ/JrqhRlU2boLCfIgf98T72DHiOKVqbueqFfcjTYwwHd7lxGEIt9a3uTE64HfEhvIO7VQSw84Czfp",
-	"A34iQ4AXXltxaJxZDxZveUSn//R11f3Rh1imMjE4IJ5UwGVGFThf86GRgydoJAC4X3PK9OlBP+AK2XiG",
-	"jVKtJDGnU23w0MkuxbTvH9oxTPs/WMY/+sSo7/aFlM9SRW8t1lerHkBpvQ6zII6VAQuTVsEBpZRkFgYR",
-	"SSItb+tyaa2ZR3l+D5SVqq+tvGtIG0dI/jqhkCUMnwWT7vmg4nGevoZeo5cKr3qjJ419rZdp1zR6Tmb+",
-	"4UZ/MZBtBz3Y2j1eode0Dru7Ac5hMLrRr81K/10/P3aMhTyle76uTI9w45fiJPCBZuuqP33EApvvjBxv",
-	"69yqvWx/uooId+YdccC9J/s9Vwu5HmMVHzPVaM8eeas+UOWrBWa/2zpVbzsaX7QrHzy3u0wOc/vuiYO/",
-	"gjiYJgDGF7GErK4I+Z4Jaz3vl1gomtICs6nKtLnppK9BBSQZWPIC3yTgv3hh9BTaNZ+IrIKNpokFNWi8",
-	"wQSEGTgOLjraKiMr6nX3lZM5Ndx7tHZzmYSY8QYZrRn3nsOrSgM6V216PP2ajOlJVqwtL3knIUHPEApb",
-	"nNKcKqziLeM9wZnN0wgofrzICeR2AGgbIAppU6pSAaEBYBTX+Np95ww7y3Nt9kMuaarek7zowcmdq9vk",
-	"47VnAYemIoLifCjmGtgNT43qttnMOeB1oyOWQTF64Jnp5e/3umHrCsBUkINm3W960OrsxQ98/HvTUVUT",
-	"eHQTrg7LDaHaGesinKSsya4ymlnmKO8KXdrKFxtz0Nw3uB39WB5FjtmAwe5dJXQgmEmkOMr4FWIcOTd/",
-	"d8yAjhumUm30a3OKSISR4gVNw6jOS6jDNdtsz+Xk9q9qx4K4QCbBfyDJeyKecG/qjZ+Il+GTSTmPybuJ",
-	"a9TlX+PXFUyxLAsibqmcEO6G4/kQWvFcNdeaLlUoZ8DKCZk31Sk3s8Qq1tIRNA0xUl/pMQE7D/1lORkc",
-	"jGJo+eFxQn0h+Bb+arvJG40oJmp6tjieLlnrGNrnl/+ocraVBx0pdkcRXoZhlScI5bqk/9Gj0ZL+BeX1",
-	"bJHc6lfekdDRIDkLyNQGxED4Ix+lkJ0nGoMt8q61NjNqpeWYMWJYbx5G3j1D0o0D9QQyYwakTL07YzLB",
-	"gStMkAh3zDObzLBLPgMlGkOO7klc4n1d9QYVh2s7N2SHWYIotOFEWKKaEmdUdo56TH3x0GCRGb2lWYnz",
-	"ykexSlY7wctwW1t/rKV8YM5NcA/dYNVOLNbI/QyN7ONTkybrPz1J5D1cIk6vGccx+l3PeT96zjig0x3o",
-	"PeMf/YfRg8b0lAicqR69ZQbIVMBr4JFsS+3yG9kaZISw9DGVeF+53LpWHoz7czjn0JqdDhLHtfGDHqgW",
-	"Q9d2xKHqKUqxINDjMUEu+1ImyDbkk+EcEyNDeuF7Kx8NtG3JSmFriYnpgLOneWY784D3pmq8xSFdXP88",
-	"Hjcwe9CcTFB6cUZOUz0GBxdH7+ASkJQecI6q9NQaPuzR48vL5rV88KhZcwvltQ+SJ+/++PPPn7p/PXr3",
-	"p//rD/2Vqmlgi795/QI9evigiV72v1981ZIIkfhunQC3Wbw3gZ5tVftwuxhTH2swEBtTfHj58NHF5YPm",
-	"NP8S2KNH7y7+ePnTg4snb/7Pg58uLx6++VNwhzxFqJvOBX93VwEa4xV4R66QvuCIm1yqHEsVwy1ePCvV",
-	"/ktAI+lCILg/1zLqFucAiGIy8JLqL3UVvf3DTuDGv01ZQbIqGS7Vngv6K/HeKpksC9NJ2rzpkqb9HxS/",
-	"IZ2GP15RsZ7turFVYyD8ZoEhGnjh1d/3hL5I2AKajis7D21+aJlD1dqxDSf76uZMent/6GZEUjaADZzS",
-	"+x4SKshG0iAi0uxOerieV+IoYoyUZjl5p1NUizrGQXIqcvEffdzi8f/9P37+Wb751//h/uMP5/QznQO3",
-	"4BHfKNDybFr0KKUdWI/qr9PbkMyngwWs7gaHul9Wd3MnFrO6xxnywiCxY9dsVPj2XruhiUZdw4Xv17jR",
-	"cRf3bYbB8kJojWJOi82veSkJEmVObFtMZpgY5cz4m7WdqvZcmhwQC9rdKTRynG90K6p5ru0rtts+i0WI",
-	"mN5rP9D93jZU9Erm7HdD9/al6S3q+iaH9KKUSFmXHzd3+D8gSeG4JwxhlFZNOF33XJRihjakUzIZ20f/",
-	"4+/BPxHAYK+t6zy++7B74Z2DEltHNWCo3/de+vi678/toc+Zmta3X7m+/f8k3fczKkga9pld81JteMmy",
-	"66dI1i33K5TEa8rcz3vMoIERc8/4zN5zhLgRwTQ0//VmACEqGHyxTY0xQ94VPtTzg9CMHSGak8xv+e9e",
-	"PGKmGs3HPSVky/OcH9dlEUz++Qp+vSgLPWuSaq64WRL8inG1rukiksaCL72rWoh3FvHvjB9BSG642gMM",
-	"QdDDZou3I+/jC/P0u7rFeNArB06QjOBMXwaobC+wlD3ZGJGtYwMsoeqVHn0/qzfe1c3UozFnqlHqzW9r",
-	"+YLIgk/GXxPklt/4zKZyU0KVfg1ssT5Stc8EPrJwUH2qBKy6yHdO8bX9xTZX3gI6biQ0j3m10iiDcdx/",
-	"+s7/NZuvrrDf7tfRaRM3Ldj/v83whtv/t5TGeSj5OL3ZCRAWobqQPkXLIUl1zLyHyeN3fxjV0Pqc/6C/",
-	"UCUdeue4JhfXm91jOK49+3y9h7wtcsxwwDbtySQKiLGMbHGZq/44bluqjcorG+GMXI6ptfw4GG8zUHyg",
-	"zP4rBpyjyffmMbVlvr8uBL+ltnBnjCZanMZjEUG2UEWvu6BIvdxgAT9Y2yi9X66wl1jKIxeZ6Zs81TFs",
-	"kCrXhR2kdagPLiM8Powcz3i/DUzXnlBr/KEdeCk4307cgMUmHjXDV0SSqYVyihwKLrA4LbfJgSGDs+Y5",
-	"TU/fsK+4BWMIeEzvqtC2NhEC2Xswr7FL9frFS7MAUMZ6ACWurYC6tvUv2Apo5BbnR+kdhj8/+uaoE3EJ",
-	"ROhDOq6iKo+IG1VQEXZ9wSMRfJOTQz8JGTnbXOSrr56jJ48e/0UvRb+NMqIwzeWn6KtSQEaLxedGGSkI",
-	"y1wAWMuSBMky3SMs0bW7mlrjI9dag7m2ICBrg2px/ekq6en139LUFd7k5AqgNgrBdwIfZNiloYII+oC1",
-	"UuYWheyIJdoIfkNYAm5XPfUjPiFeBh1BELGNT3yCJBMT3Q5V2jGpcBDiyuDBQJD7E4lodoV+KTngT2kD",
-	"14ako+wGH0rBUVK4AwoghH4ikeeL7XWzt0YAULUtJaaHxQ1lkChjCWa8UNqEMM30PJvAqrfVLgVJutwA",
-	"1E84TF5m1EGI1SkEWhWHTNWdNhvYwWQAFEaM6/+CIYN3cUZsvdyc1TzcVW40N5y8VYSZ4uYDF8Tkg8gE",
-	"mnMB+J02Y/VZnABu5woJckvN8ykXwnh4qgohtzXQRxOySuzooGmZF4Pb0eeJ+UrwA3pgmpjs6W5PJGRI",
-	"UdudKFwbqHdd7ic7EnKCJeRmjOYgQs5M09gN1hzBkYWmeCJYRKBYGHxRM0htGFe0WFORHdEzhx2qpbeq",
-	"1s6M3IF5RVyBa/I+74anjXwesgzdvlcprg8fNrtzPvGMh75TsQfSfwwjO/stlepcS8HjVWP4pjBwaEqv",
-	"SKqP5vQ83PrjW7JVWna5MJcgBThknDTR9xAzqblCZsA6D+TAxUmzCEaO+gIAfifrSmNhv9zXdeRLQFzk",
-	"4kYCHBGgykIWL0BhdXqOTMCeDmyCBW77W87Tm2UwXJoe/0XV0RxvSDgZqrrp05ietnrjwaYl/ZWENYK4",
-	"0t3mbtfFuyUDSNPo4vRxbOl5XR8WnYI+jNSlqAb6sb0HT6khF08RggNszO3N6KU4q0dEKOr1lUX2ZU7B",
-	"F+57EnAoBNnqCV4hRiDhOaKLw2L3qqs8Z+SWah6EJSoMcIbWb010t2n9jnoo3PWpxM/jsd7QrYOvzlMP",
-	"NH5yC/ikWvzxfrmkguzGU014YWovTdsbT10KqiVzk0Wgwg5S/Y3y84lE5gXT1pWLbgeBjzBRJO3tOuiU",
-	"XSyhmCDHUdDjczNPmgGU7s/ToZUmofecn8nS64rQxLDlPrjUlS0rcphSJJfkaBtuBDJW/uESZSAoG250",
-	"iZXDOIFsjji4+zNyb+Y0MbPvROpWH0fCDYFrnnK2peIwOWXIvm4thOmv30m6T53mYxoXYlRboRNzeTIq",
-	"7RWpAYqjxOgX7kVTKxYQo+8/TagVV/3nSiMiJFvTEML064KkdEtTW/pmMbS1IZzYnFkV6IQkScMQHUdk",
-	"6ChRJNNnrwgLE/QroxMnaIupxXMqmTO/jb+ZcegVv8cSZQTnyvUsCGYOfVx5VCN9jX+olacYNr9cfpUe",
-	"SdCMROd4ueddbhYv5QBKu80WtgRFJRSfCwKuDhmz0o8yi4vnZS9PgZ9vp3sp7ldmGFPRDpUPkkUWSqEI",
-	"I7z9nmsWm2vWbVweTC1x9kAo96yjXXhyquZqXWHRa/oKnD9LU1JMxsSdZZu9G5jGc1sjMXEik1VCt6nB",
-	"pKApqQnVQC299M3gIqvkuAnVOhWchLTmEN4Rlp6QxCfZBAn4RLouaatuWqGk4/cOUghM82DzgivU6RG5",
-	"BuEY7wQhGYhxJ7R6xOWkoh8I3x+CXZ5/dIYitB0GeFqYQ4KseQyzB/1Gq8X1poy0XRg+cudYrCc2ctjO",
-	"lpxw2D/YcwYv0JanOEdw1ToHulwZa1/93PyK1IJLGq4UnMgTqnqWkHUvkeJtmIxPkUPPqDIuGFco1Xo5",
-	"g4DUJng98I6sDYjU2BWpn4zwNdVt32IIvn58XbejG5tP8KV3yWqCF2nVH2L1WtBNKMludX8LbU2zY9zY",
-	"IptPv+s2shsboP18jHXr9fkL/d7u8hd8pm4cGPq57uk3DSe62dZvFLCn+fi7QNO/0SHaL7xrNy2M9XN4",
-	"ZBI0cafFHQTOvyck6C7xGzNO2t1+0IdItZi8jVDA346wvrkIufEtP5q8qxXTBNeGlqv1U1e2U5gJ+AuC",
-	"ruvfroG1oko/RQ7WJ6J+YZ5zvcrXX+GCjtWx31nZ6Gx3cchP2HJQVoLmGg7iWpK3DWxQLEgV6pzpYhxA",
-	"hAvn1rd4Zlgq+/boR1KLMcPpF++qq3fxs7hdDLiz7oEj5/eqEMeqQrb8WMWIzzmGrIYvTMxlIud3sbVx",
-	"9JtzY0DxHVXcir5zqCctg3R6HHaiOj2qwA0rZ96dCfA5sDen5ftUSSxhtSHlgvSkwlxq2/pBI7rBy03u",
-	"rdpq2hPVj4EGPv50XV9rM8V6Z0ZPfYFExiYVnZHKaIchUgZzXgxSW9AV/3pvgxRenNB2wBknWZ6FLYO7",
-	"bP1GMxLuqnIUJrHfi2ua9XiJt2+ieq41/KHwQbvWiM2fVxZrN3Kazy5yz9pXIXIhS2VPeXR5D9On9Oz5",
-	"bbjsKh7YeVbXK8EP6/kRhegmv+EuOs9cdnHvBey9Y8lKnqQih3ARFp+9ptGbWo9tZzl2qkuSuCaS+0nf",
-	"4GMItGfPwqJc/7C2J+y3uaYG7vO2zBkReENtTx1pEwrWYH6UbJ+KcJyRWt1hWodafzbWLTi4Vq6+cPGM",
-	"D62FhtMJpqugLyoPZtjZTtmuTgByaWNYwW/dSkFzm/sOvueHqQUrRdh/++L518/QS9gjV+QJyQAmiQkL",
-	"gsfpwXEjy77c3AY30EtzaEehzfZxhjADn5uNvag9ZncQjcpISrMZSFVZfJ5dH3HafZyet1a/FRv07yQi",
-	"V0OsIDFW2I75gvwdcp/GtbaK7ZudrFbZml1riTE08coCJE+FOZlLAdE91EeUvOY+DK10QSF4TwXgcsil",
-	"vR6vUdjNEWCc0fc/OMbgos7iD+Txnd6tYlauZ1vDGf3K757bf3LP7Qz83Bb00rQ8jWdV8ouXL47MMxsD",
-	"TnDoZhlkmSBSRuBtL5Y70E4SNiLAZP5iBG+h4JiRaQaBWH+75m3p2H/LrzuattL0844+Hg7Kx6EO+7T+",
-	"II6lnB1Gn/zFvsj4RPzsge9OyRWa66/WfxtUWWrky5b9toAsnyiHW3PqLfHYCv5rKNfum7qQ6QrlWBGB",
-	"DKBNK/8PZRzSneSeHwP5d+0MRvO1pnZTrS1ib8faGnXz7gvCmvWVbG1tbM7WGDJRW/ArXjIvzkMp+8+k",
-	"rRBOCb0lAjICJXREwkiRt9DHF0N1dm/vITOym97Qwl8RmO40U2e0euGZNZzdGgyaicQHMlbZ3OvOHloB",
-	"z2+net+bSftn2V3eUMM7fctvpk9zEdNw0CTcUalMLtRzLLJF4pp3GAuiUpbxfoccS6W1TzZ1NvBOT+9A",
-	"vlWm/EyzMDt4EPOmU4/RU7Exp8rjDNeL7bdRjRRkTh9rdUInqlv5gWrKqI6vSwAxV+BrnmdEfIgA/7L5",
-	"slhksfM8M7PgQMROm6vMIEmFCr9SLrJW2Ze+PuZNpN9M0P/H3r81uY1reaL4V0Eo+h91aWY6b75lxkR3",
-	"lstV5V1Vttt27eq9nW4JIiEJlRSgTVApqyoc0Q//EzFxXs/T+QIzj/N1ul/7k5zAWgAIkqBIKpXp9G5P",
-	"xOwupwgSl7UW1vW3VjMezwporQ5+zY35B1vqYXbfovYMgi7U9FITX0Bp63E6WwuwbVzENaQDwEHKMGO/",
-	"LZ3I7pw349JUOm/YTjyUoYP41NyV5TW8csd0XSUCbPSisuLi4vVgh1rEG3nJ+k4zt2MaioUgRKToWtWq",
-	"XnpCsMJ3WlfRsbKpGkrLAMuxJ2yCGxVqXPrrTBL3BKHkimVjmhILnkC4IKuM5yjdWp0BiXetOLw6o4Ub",
-	"FKKgPoA3wKZ26iuowobA1BkRcnUtECNo/Noqvm05Kz5th7l7qr6PasHoZbVaxMItAeSjMTjzGZsrll4x",
-	"1WVTvTbbQ4uptblxdmfvC8tnMum8EeZxrHbvGLp2xV/DRnDHP+MP1jZ3bXTNZ0lRPxa1AhJiR9EG4KBn",
-	"uYLmpyShHbAPqjLVkrYlH7d9YWZPgdHVjC/Cen6+khb/CjG6Uq2GAiyWYkwgAqDnq7CeC5rPTsnokpsq",
-	"gpUVYGgTQ5WXU4LqSIFbwfmEEi1Hxvq2gCD4+ZxeMgW9lXG+XDnknRGwKDzt/lp73rzHS7iznxnYysp3",
-	"O7IIASNqxwnxYUjYXxuPqKGerOZVK2hpCJ/wODCkms316boG10FZxa7Kp8XRLWQGF92xg2Wptp92Yyds",
-	"hJ3WR6pyOplAVzzXhBvyKTuojHrRV80NN3Az3Q52SPPslg60tXHa/2Z2gzqq0f362l5JnmzyDujf+05Y",
-	"dk8M2ZkJ7lOCw+GtU3mbFN6uv+7dl313VzS1Kwe3Iqs+khypmTc1Km6j2Ke9Xef+nVZZqUzouovO3NU9",
-	"XkxzJ8a0py19aja0vxO7SPu5ezKnPZ2kieNbR96CBGhk2K1yIFS8ZE+vWNDptoUWOmM0cZjG5XW/NOC4",
-	"+lcG8I7QWJimEaB2A2SuIlDyqoIKgHu3akjlpXNGxmui2HuDCcLwdV0rZH9wkw910Oh3L7VcM3rbh0zv",
-	"e7sGLGPoaJIE/QkGXBXf2Nlh0BqT1Ob/OJPL6Sy3uSztjteUxk21dFOucptSHiSL4hE4u5SLS8SU4fkZ",
-	"odbzbTzjSAUG+50SrcaBjxzwoIO0syGuo0eHE+6X2SJdqlAajZvrmK2laeXiyBMFmraHjXsEigWD08rl",
-	"0C68/pknhlMQuy/3t2jN8uD7bjoOFQ2uuOJ5GBlR8yD87BoQITNHhNEs5UzlluOJ7f+xPSDiZmtgW2Xd",
-	"aOM+x3kxs0K4lUi6fIwF3ZQklr9z7zZL4i3x1GO2MOCq4eDEr7O1qRLAM4ip0FS1ojwnNM1nmtn9Gkdz",
-	"cyqLG8kF1hvMqGJnQJCXbGHBIHhePI9eoN5oS7coYtthCT45mdvqdUXO7KHC6sV9b5GOimyvk405nFXO",
-	"CzKUmUoLG+xEDy/Um09NDff2YRda+A0wTasyXGGirdmkd61AI1dcT0UuMoXvcs4Pqk7dQ9nekXf8wi1o",
-	"Gbv29W2rEFS3p+bPe9eFZLYree9PVVtVu2+xnt2K5qL38ScnoL+3mIG9IB6lYhBCAE0MrJwpM26LYN+Q",
-	"TrnKpp+3P+RDNDDKXrdXlB62g/v3tmJpypLhJJPzHmnsZeO+v7leKCgPNiso3dGgOiuLecY7BKr/rLWe",
-	"N/holei8nY5Kp17amDAdXkmENvQKMRtSRSr6eHAp+lkotRjOTCZWSz1H53yR1y9e7qo3bzEqFLF7Du41",
-	"KYxP0HIbop+YjlJJRied4nbbXNTw8u5XcO9OwwE3gXIdgb9QxFxsCmPuh+EmmFv0Ju7Uwu31i5dF3za1",
-	"XLBMsb5xuaZGxHc30dZBf9day25okvz6xcvzRC7CHWXnUOMd7AwXbqXjYl8TPl1mjKSMXiFgYzDsIxfD",
-	"bdQFMy4y8zOTaVpdyrJc9bwff5AraGSixxI6hr4mJE5lfIkZsRkVgEIZp3w+VqYfNgfoQcXyPGUJ9IOc",
-	"yWWmCDjLoQPKGTk41Y+ZYUKSCTaVrieVYIU9TYfwjnC7FS5MAq6eqnnexBvHzGZ2oQ8Em7c9evigpZeb",
-	"fljQKcuGWnxkTV9/I8tpRWZQRHIpN3zwIOgW1fx5xZVs+abtyEfkSmAihO3oZYGxijepfpOo0ld4RuG9",
-	"iapH1USH5qneqaB2XqEEtUymTIW9OHO6NkTBujdlyOlkMtQv3aJQuxacNf9tZ9myL6o3JD1Qfpwr6IJD",
-	"KFEsliIpULgFsa1RNLHYzDearuhakUQyFeA6pZhSFvC95YpxJ2o6jC0z1neUSQLs2sKlMhza2PUZUs3+",
-	"NpM2b4r85Qcm13SAeU7jmR6ketJ2ysXlcM7FMmcNhTupFFMonROXmsm1nHNfw+a7PqN3EG5SBXyp3go0",
-	"pWitzSYIZiBg/I8cHhy0fkbFVAwvGVsME7oOLO1bTYET6DYHREz0AC25wZsN0sXm5+ojpa5cGtRGU4zs",
-	"T+r4wf1WOWv8Fd2nhSncgH+PPY3xDf4RmClXptJL2JaIoLZ1gWmbU2ygRlsR14MModphuOIikatmcvxO",
-	"ZmTmSBKOCM5MLZkmE1NxYTpCmLQ8vKCyxGWGgNKA13NRhlaQ1slJO2nN5Eo15kuDCQ/1H0VePM4AxpX7",
-	"dOiXaC0lTrEve0utrvflKLxnjUeitoQRN01kphnb1ISDY0NPwWCfx2y6FBCW9TN9i/4g8MeUijPTh+GU",
-	"CBnMcRgzlQ8hT1z/B5YbN+kmv4ACCK3vctP2ARrfsYmEwJSelsr37NsIgAolS5N2YZqW6A+w5IwcQAsR",
-	"O7uHRz6JPDxq5fNxxujlcJpSpZqm60TrONOmMoGHCdQeA/Fo7QD62cUQZytP6OikRLMPHvWZUJdt5PkN",
-	"7Iq56wxJObCXEKbihAuakonr7jdfqhzngmwdpJZYClNpNswYTRok7A8VAUKKYcZLwMUVxwb2NDGWVFo7",
-	"gof+4h+3rn3Gp7NhxtXlcExTajJ3KukEXF0qkjKlNG3m2E5KRWi9F0aG0w/0hVACESRqOZ0yBU4A/T2i",
-	"v1edt82NaOgtHZ68TJPhnL53O1qc+nGrtExpzqDraxPFnRP9K5Tj5EwYYAPAjYMULzwmOAbN2VxbOtll",
-	"nRxN+l9f0yeVKh8aUCbolTVfhBKLvjU3Pt698JAVLRQNIIBYUoQqol9JLM5Taadb98qfzJyLBhJ+ba1Z",
-	"LPswEypx43Hrwucs4ct5C03+xC/ZiisGqTf6eaCpnuSjRb29R0rKfSUDSF8gXEtENuVCWXCa2LQESzzS",
-	"b704MqYlKXTs42I4lyKflQn38Kh93kuRyCFkHNkX9af/ygVe5qSGeTYRZRN9NM60WeRuUBNSSZPeRsSc",
-	"hzQDxqcze4UpwyfaYigLoC7a/IpmYrhgWcycM9oNbh0L0+jisPzVPFnXj+dQ3VGaRfHips0EbJaAr3sS",
-	"TPM6B4ouquoI4JGA2ioFQ21oEgSHL40c0SnlQuUj6FkqJFHLeIbvQn8vKED1l/zp9YvnxPwKleWopaHX",
-	"ss0baN/atBOpjC+fTiYsDqWX6h9LGXlK8akw5hVkiA2xsycYgSX72DWRr9O1F4qCrLOQxxzI0nnwtLUn",
-	"l2lCsiUaCWagvmRAJGl9KFuKQdMtt8Un8LKTGVG5XARfbNo5Dh3VND9S0EeLFMItrw2sfqzYOru+pvNF",
-	"N8Vrv1Nfz2Z3gNGTG1MCFS9JaFG/UBE4WxSF6i+Eo18tBd2lyEEFx6pfLXgRQXALMPNq2titEgaoaqqW",
-	"0FLFVKXmkkDnVlAvu0TAusIu9AsovXQNHWysp5qr02+L8TUN2/ktn0wCAggxtDrHmwvR3taHwr65aTrL",
-	"RcpjmrNfixuqb0NQSibLNCXOPi+AQCpE0YCpYhuIFBdqUCsqGos419f1XjOTS8W0NnTN9zj8umu9w2Lv",
-	"ra/5Jgd3d413GASWrd9QoUHcoBKojm3k4q/bzt07YP+Q2ih4m+CeVyU+kUuRmFyYcg1Aqu+C9T55SuMZ",
-	"YVc8ATvdIBKYxvWKoCZmANNi6UppeEbUch4RmpO5NsoO9y/EKOWXLF1Dlflcgq5FBRktpFJ8nLLR/kX9",
-	"volnDHWUTs6+VEoDl5AU+xOyUpjK+Vybx82eigkFH6d9MvGwOiG8NGZETiZl528Hoxe2oDG+x5XZRSmq",
-	"a9N6ig22KjlnkBI+A6MXULGizoS7f9zEzvQyHFDT6i2cmKEcNdPUAi5UU+cTgYdkiogn4EqpGBpttoJg",
-	"NGs4jW/cxivcIv2sPQOV8oWHwigqB9JqIRvi63giC8ozSNhHKjMQl9fc+u5mUu3eqt97DPRLtyxHcf4O",
-	"V+nfP/1W46rJmhizWM7Z0DZBD+fsS8UiDGMLZqSIkMSMMTkGAtIPTMxHCkweCGroYN02qf5LkTB9Vmvr",
-	"ktYCJ+MN2Hfw6X6aiGdaBTIntTLfaP807UUpzSJoEgUn3ykdRWE+yo2lo+BhRFU6KO+E2+jNaSs7SG99",
-	"/eLlJ5bQCuveRaXBRzAEgovBKqT+6snKGaMmkog5SObuMVZqPX1hshQxfmUYL/OhnEyGiZxTLhou+DkV",
-	"a2KewDBHxii4Ckph9baLK/BZ1xK7bgQmfDLh8TLN16XogpmHsSFQnfqVqhkX01wKAlnOsB/zOROJIsdt",
-	"OArerIpPFr235/Q3QLgfCpnzmLUFbIy/3akd+TITihw+IpTkVF3ipa/kmUvupGvXjSaRTPV0kKs4Y0xw",
-	"MR1C8MYmMtd303jP/a104RdIR8OwTDnQfNQlhcFOwPjq26cgJ0SxK5YBjHgEM6iElK4wjiKzcmTJ8+5v",
-	"P+WKxAke7wZSjTYxT9N2hM+pSbI5mdRwSbmgsCIp1Xy5Evvk6RXL1gQ1JVuj79LuckkUywNpTC7nsS01",
-	"CB/8UCSxqR4JRTiwnP7TNtR72iCedlE09GNG2+n0uGL2cRtR6DAEHvWyshxGWj+lqOqPDPV3d/dC2/WE",
-	"DyI+FHNZui2jXrlnLeRq1n5xw7iiQ5BveHUa6j0Ow3MmIIejiH+1vsIMgfFcXXYZox+DtHDjx2/NCtfP",
-	"1VMVvcm70zGTMFTnUVNk+cvnGm+j/cMKUlNge8p8ZBhjoyDppijVpfWCZjlIjoxBieIZwSvfZiitZjIF",
-	"kLvWVkqfhcydEjJ+M4yDzzLnDsqcIDObRks/2PyUHuz8zZrYPk375BzdU8tsyoTW43FbMeXG+Gu0Ihuq",
-	"NWAQvRfxuhTd7lIsILShnPYehpPsOawitItJu/e5+TQIzlc+Pfe0yPAT6RqcfAa9giOsKGKtGJ+R9cMh",
-	"7IiJKuZkzPTmg9ylSUKWi/opbFD0z4lazn2NOQe1W0DCox5XTWloPQEAzIevDY2joX5T0GnJrHCmj0G+",
-	"oUrvBbyoCJU2+DtPDprJYJs1uwPvt+rubkZHKk1uRvuq8ioi7xRrm9xGldtF4r5ZE9uK1clr175tCGQI",
-	"ZUdCOmFRI72EK9sLuJLf0mqomj4EK57PhvGMp0nm6jy7v0RfYTQdzhhN8xnkC/V+Be71wqEj9BsM7ajK",
-	"TZH7vmMxWyse03S4oLz/DBYZmwpazy9qzxOjKu45qNqCKHSC5sXexCpbHPlEU1198ETD29zIFIUG0Stv",
-	"HMqWW3w5pWZNijHot4ypnibhj0vRt7yCxpdCrlKWTL1k0zZVq3T5e1jv27+BvV/wbD1EN0tIqjrNQB84",
-	"FDYKQoVasYzAWFZkvUK6q1iTnM/1X2sL7Bfecl04w6dzjhnRRQOuaPtMx9BUK1tbnU9156ISLTVSaVlh",
-	"7Z9AUYpvggd2Rq+YhXRzQOTnL58RniuWTghVGN+NyHhNoH0YRiGhQscD0tgPdryOh2afGvvuBSHgy9BL",
-	"HRr8mWaxXAwBqytw3i/h72WA+iJZzeJ9KVICOetWxmhgKFI+YfE6ThnOYatGhUkpyaBrbFKhVzxNb2W3",
-	"A12lvWOuTiRwNo3UbY2jfqT9M1hfplAaAhgKUisu2SIHqo1TqupZQtqQHuLcmqRDUbDYlEsdlDxx0Rmk",
-	"1zifOYdGXA6te6DXm8BWHNrsFtVzfK1pT7FRmyZZLLw+gaYjNyZwT58SRjRRBEE9wniN3nzwrWvbVKvF",
-	"LMM/djFJwajpZou/4XOGd18qV73HoDu/57BqYr2xwPBVOI8NG2ze0m+bUYOHjd4nRSn8AoIPfjF8VFQu",
-	"qaLhBdRqmOT9TWXPheLRq5AF06a3HFxOs972Ja59d0udRHOVSP+BVbXD34WGdUX1zfY/X1tIAx29rmHJ",
-	"WjQZhylb4J4EM9OdZ2oLvYUrVzHlsvVBwhDQuTbBWUxCWqktcDKXRqWU3yBZqH2CjenUMjUFyeCJsBX9",
-	"UH7l7li7LamEqybhaiEVOOdp8ttS5eA1fbe5IXsnDUGrkAnNuZi2ZNLpByHMjWu12VsJtqjhQvGEOabW",
-	"S+cy6ZXKVdMDyhOLyofQQFjXSAeWwsBxoIMoKt8CjSJ+U+JYgylbJI4ZkX+tdxRXwDVes+2VYOPH3zmD",
-	"rZLS4f7e0qF8fmVNF70tNv2ifZBLiGjufiNTmhmXiIO0x9BYEdiH7J5lnpW8r35rR0gMWIeLSJRcZkHY",
-	"7motlA3VWxvNTc37Qodt3qq0YbuT6NG4Y8fbHEj3WZoyIM3j6owchJpXRJB5OJEZsR/yZVBr3oo7yToi",
-	"DQBL0NymyrS3aas5qqqnHjxqtqCFRf5RQFJvog1WI3feRuMo1+4h0AAFgK7KWSl8zsjvUrBou+YoPspb",
-	"Sy9Ye9RD5eDe8ozG+s7r+I7K458msuxH6iLl8OWQPjZz41Yyd3uYzKbWif99KLmapYx/3nxIu8g6LuTv",
-	"J5Z8zLIrHodqpkOe/frtqqRJ/dRKNk9Yhhcdz33POeKruEShoK8KCuzZnPI0KB3sE3Iy4Q1X7RzzeyYs",
-	"I7k81UYHU5eAV0FslmNk3DC0jAcUvALNB12BWeCJEKzWM0FWMkuUD5iQE70VIvyZK5bRKRsuNFEHNvnF",
-	"kx/OyUsgeRURuaB/W26AtgsQ31Y4qrWITJ+TN5YrkYJggVv9wEuvCywi4QriIcPLeXCLtbFMs3imra2R",
-	"YDQbnWLLGiwSYioniucsWKFTM4W6wrubCuLuOUulYujKsRjtMpyI8BdGM6Ulc5wuFSrAgfjxbKHUEDwf",
-	"QeX3Wa4wSG4E/LPz10/Iya+qLYW8/F6AJIbPoQq8YcLhGpWmZvxFLSQP0f1zKdgpoWLdtYeUB2kdlL/Y",
-	"IxMRm4fJkgXrtX9586TLBdfaUeSNxxeduonIxRLbv8F+d92PjedYeWcwJXc5TnncXGYJLq610p8DjED4",
-	"o794yAVCfToECYMi37R7LvNNi2YAt9JwThfDyltCy1DsfQMg6FzLI+j3dgZqTL8dVOx98HM8by6XhAo2",
-	"02rc05k6ahGw7NdacoW+m9NQwaLmc5+49WdNFdYpoerSVnFkLF2D21zPbZ88g/npy8kvPQh0veuqzOGR",
-	"4ePDmUpUsYaOYy2Zbt8317B3uDBO31oGYNI2zIUQwSfRhndb+6UqqoxENh/wbzUfOhvlguWsgHyqyu+6",
-	"JhPgf8s65e3dIJ8tzW/QXBsxf2KrXFi3ktmjYoO8eQT9SuB56eoywYdtsx/7zaUyxY/cRCRBmIa/1oPQ",
-	"IAMiKIJ4PMP8CEUQCyNBweehHGk7bw1cMKdJP12yp2VaK36lJUHVwhLVG9VkheCy7NyvyTem7YM7usjS",
-	"jdvjVtLbifXok/InaUA+MeB7AT68bieVa3VD3bKpyTUJf0cNueygJmQh57JJ6Bo7P3ZRXtH0VeGgxKZW",
-	"omHXXbWVjZBiPZdL5VDzzEDQ07x7vq9SsE0j0Y/t1dz60i517fPpoLKJxWlWel5udHz5HLuVh/L6TH13",
-	"uw5VzS5i8Xx6967sRm/dG0lu6i9qUgcRiNtvkPoReLVC9ZWermXybWmyVKbVHV615rr6lO/a3YBGVFh5",
-	"c5/Gu8bat9whc9vulj7r9trgm2PQRtra7jq4sVhBr3S4WhjBP6f7Jz6gyb+9/bd/vrhQ7/7xn+1//MOm",
-	"KMBNhR1aZX4tDFGBw9xJVMJ75/2GWVwzSlGZdUs76kIC3D/omLG+24BFL6qrxDLa1YRbiTd4GX3dtrBv",
-	"QKJIEuuAfH4HQxV95m+DGD0Bkm40yOE1qrrf7YR7RS3OAPUuywXLvlAmCEC4ghCb/6Iv1B2Kb/Rs3rXD",
-	"AMgZWTPl8iVy5/e/xahIucynWW8K78QNx1C86p5u07mlGIt/1QQjLsbnUJ7GCF0Po4YEmVsKlARwZwu/",
-	"fo3MNhgUT993hQioAckrpowKvVFspTKGChBQvbulCEJjnn7vrhqeYtOiu2FP7GTB/VcSDVaMXSY0cFee",
-	"K/LNX749/ws4/J7QlIkEGllZr9jPLwbR4M0vg2jw61P9Xz8MosF3rwbR4PW5/p9fAo6yWpU/ftqbeeQt",
-	"fcOe/mQ6IgfcwEmSMRWOMtBkzsUh6paBksk9W+mPFczThshBLMWEJ0zknAYw+F6IdE3gQ+QQGy2liXOZ",
-	"BhobbeFz7qzW5Txfhlb66/evyaOTbjkrqRRT95oOzzemYew+laHLMaIlHWxAPGfD342tU1ESz5+fN6Zr",
-	"3dX2xPXwa4lOK8TfgbW2M9AL7mu19bbixn723basqvWPTjrWTbJiuAXZ3uOD/lxamCCPSu+CfzaycG8j",
-	"5GPq/X2EQZtro6Ns2FxoHlaaSkTvf6kDR+7OK+2uz0/SLV3sx0780s0iq9XbeodFWFBc7VoONWzQbuRS",
-	"68u3llPXERatNLEr4dFE/buTAp8m9+8qGvUxIgkNxNMnslB9xZ2PNLQyTFvkocMLrh+J6PCRz5GJzlTc",
-	"Fqlo3e1PNiTRvjfXCFH0CuneTMiifX1/HyGMv/s4wueQwd9NyOD2ogBNOhnMuJ+niNlQgGro2TCTaaKw",
-	"KRa0RONC5Ywa60YR4zv+QhEL89Nni4tARIUJAxvdcJ9i6wg9jbKGARyqZmVAvQ5TchiTm489NcZv0L9y",
-	"TuzPzorp7FCtgoF439mgjf/ZT7PvRwGBnKrDg/5tQZvbPDGl2kIEIQ4GPOkpFbvCq4D8r1BXdCyMAomN",
-	"U8VD41A1tCa5vGzwOhokUTOLSmGhgJ4wKH2WiiXEtQDeaXRBvzo4gV9R+CkERYNFQLYo9j/A5mDdZrJU",
-	"LNN6Cu5dh4znsndc2f/ytqs4jQ0UsxMLG2nvE7OwZ4zlPzCaYEu5Hrw8c4PqDl8AaiOZXFmZpPRnGkyj",
-	"44PNkJ0Of7kpV7OKFIUTC66WT8Wz3pHooOfohUAqJr4DiS7zGRO5Fo7adF4sIjShMwa2JAKLd/BGN7oC",
-	"WkxIwVbDBVVKW8H1Kb/C/iQKvPD4kIGHE+hQRNhLmRHF8vIsDxsQlrxv1Z7eONda7wG9YO+FwdNbsFjf",
-	"PM8NnPn1oYiCNQbmh6GppwtXx+hD1yqTA4rEg7WB8jmfZlTkFWjuaKDMEgDAe7gUszgLFpd4ExhuKFvD",
-	"OXyhXB9wUEPtfEAGa01ZIGwlzzfFttExZBegWDoZZmwhMyxmlGOtGcJ/ItxiQ13jXUF3Qv+5VzB7IzBO",
-	"GzCkrjhbdV2TYkLxwjlgz8D03ih+x9wbPS7OG/bfwfG0fvSuRrVroEg+MxqeLW9ZiYbbBMdWMW4rKNpw",
-	"pu+A3NglM28PFtWQndyTLTrSchXNOUQvPSjkKZZZ9zFsPQEWgMHaDurqQ8s0d6Gy+hfqJ6a3lnZiF+Gh",
-	"3bLO9tVDG3mkdXQjz7SMDFJbLuPLcwfue5N4cykXPRz/lYn9xAULOHX6VncddSq8DFi+0J1KykSRubxC",
-	"UISV4XnugFCCXN9w0Vb9MrA579pPCDai3/kkPGM1NItFCkgdcy5KZb7exaD10q5HW/ZedXg+7/ro35ZU",
-	"5EZpaqWXf7EPl0rmqkHB1pDFUvC8qWuvYkT/vFXmNrQTgJfXJKI7omLjy9vqNs3bErfIZrqZQ1Vk71YU",
-	"bB1BnEF4S67Dk7uXs/d0Dn0SByf79ytWZaVs7mDv8bs/DqPHH768uNi3/zr58NU//UOzky3UAPjZ6xfk",
-	"5OjwITiC7Nef/vKq/PXj8sfP9/767o/jD//Qyo5mad4EmrdYKTYfp+sbEpo9OWtHMu/5NaVbmW9r8Z2U",
-	"kUueV4riH5TP6nDv8Tukj4PofocjKzOL+3zjuX2DDbgDfuQrys012lPkdLVb74ZklWI4oyLZQrAa9ajf",
-	"wJCt2Crq7BzbTnEXirJPFJ+Yoqyn/sQ07L3uFuj3PN2IhLjNJpieK5t74Rugudx5lxFqysa89Bm3SQH7",
-	"naj33uGa6y7HQkz04hKtJs5NjKN14M/24VpDfvtD5CayYRE5TeV0ydxKQmEwvZOaGIjKqUiUTUcRLF/J",
-	"7PILRWL7mkGTh2SjkiMmfKjfvzFEVqQ1UBcss+5NfdoSy4fqIbKNflL7Bnhr4ReVVxAnbXcolJ1XmwJK",
-	"sN32LPte/D2k/5bKb1XUOinbfit+a9LNrh/0DaodjSbot6bVzB0zQH+SW1meJkNmq3Spu2y0RoMVz0U9",
-	"rb5DHwqzJVGbpWu7GtUlcUyXqiGUsyVEdbLlmI7wnC51szGEkGT8imXBn7rqkkItWJy7SdUesIiSraRu",
-	"N/5HPcDnlkouCuTE6GtDC/zuCTrATYaVmtmlHiI2F+COZ1JcuM1uozprYonCncfnkymPGabrWVdnqAEK",
-	"X/BwDgYyLiD6diV1xWgYd7+OuufeDbCw5j8y9htrjnctQUQ0lp5d8jzC9lkRyTMq1ASSI4umYfV+8p36",
-	"tywXi5Q3HPhWkTWaLrspksZtAwrPjMdp+Az7IQ2u6HrM03S4gYo94b4jIEIDimq+6SEENyMUtt4MP1Yw",
-	"cqEp9SIHKkoZ9vDc2MAO3frgs8GG3MW/YuP2MZs1gH4iQFDD4jOK5Xlq1fKE6z0aL43zLmN6WxoaTZWW",
-	"sSuT1V2Yn6DN+m3GJ6GbXp8Ca+B2tZxbi7C4HK7pZblki7AgvDH3S6OK3uAIgRlGbmcad/SZUku2RYzg",
-	"dnxSIYO05EI/tYY/tBWPzL8q2YU3GCqoA2NSgcn2qYR7RHjeiVya5u9dINBuP6bQRFPtRuAzk9tQR0S/",
-	"8m8iH+/COQ26uZhKngocz6YyW7fnrsN6YWluzMYsr5sD4mjuTNKkQILLxbjpWjfptX3YNLW6HCJThA8g",
-	"TF6QcW/Om7OioTjhvQgLX9/TdP7FDK3eSbenOfXSjqCD63Ca0Y7L2+zY7qIbGZeTqa901GzO0u555fBd",
-	"q+KNzLtdApTlymF/R9+O2LeSe+WHg+je7wd7j9+Z/zvc33v39T/sgHlv0D9zC9x+Oxy8oZptS968Hrc1",
-	"0/2udOpnhq4/NX0a92A3hfQbL/trcfvuea89ZcrjRZqmLyaD07e9uPJd9SOd+fRmma7HYiz7hZZSZUg/",
-	"geN4MzpBMKHjOJzQ0ci8P/K8p8LpFtkzuumiNjtqdXgDMf+7mrVdGBTe7rcrJD/yfMuE7B0ccanEaDeN",
-	"HrofZaNB5i1t07bt6jr7kX+S3iHYgRu/zG6XyholoPXZ1NBO8pnxDriwtnECRWTF85mpMBC14DcF73VS",
-	"i+KPqWLDrV0lCZ3TKeufNGTa0F8n0vURPFTnpgD8Gk4pmSXQSqXvhi2k4pX2tp65ugNXV0Oztk4qnXW8",
-	"Fh0X+xokoTvILdmBEDe5sIyF7CXCGvqKKuTdKFs2IM1uFBa372ayAdwKgjTEJXg+sukzmaQJGbN8xZgg",
-	"+Uoi0Jny6o5WNGMzuYT4iMqxdnyMjiB8V7jIobeXa0EzTRqfuLJT9s54zf02qTrXAlkNOEFOulhFPemo",
-	"jRzefRxvSR+qCedu+UfVekK7Uq0+VcjN8l7ctJJ16xZ/s5olldrSO2qyj2pT2RWD3l562h3PMQslsJSR",
-	"B6Jm7cWKt1QqNURt1eQDDPMZm+T2H8Zt824n0YYKExrtBUmmNePtJ5mH0o4NTzbCIvZwt26VHydFg75u",
-	"cVca4QqoyjFjSZAVNBTmOZnTNRkzwpVagk3SmsWENdKNCtcNGA0y41Muhk22ACxNQlG3jQljfpZLL4rp",
-	"nAEKQye7YCVYpmZ84RMtgljqty5NYlQsheJTMS+nIpfyuBi/6g6tcPd9S/6K/G3axD93NuHhY5Q33uHU",
-	"g3oJ46ZT3Z2O9km6v372KkgqushW8hzTxIadwVV275Xhgt2Furc7lavbJ8u2uabS+AkdP58RgIuDhKXf",
-	"WSbJignrsgqhEbBMMdV47WEZVo4d9LmCsmA7qMtddy3P0h29sHx+Kki71XMVKuLeIhfWyoZdiciN+fB3",
-	"XE6+ZBmXgdJH6DjVmbduMlGsyVOWzzK5nM7aNWlbJ4dL6iJY7irbeEtuOdCbrATrbgCXj6gfSFH3te6K",
-	"jQ0rfIJM/C+NV9s5gNjPaUqwiiACj0L5eiuBQBwe1TAojrdPWTDze4XZ/zdJlNVSrtbezls4jMwy/g6d",
-	"Rn61TuvOVZ1FprZjuFhm8QwrSOyfEokA9vCnfJmJobbwhx6C3cBVtw/rNdpecU2t/qZXoymjV7T4kvzz",
-	"7UekzuHU6mnbwgG1bdTYOaFaT7TslOrpXWpd8k06C7YNEJccSAmb0GWqP2NdSNs6lLZ2SHxKBQ6vWGyh",
-	"i4JoDw19VuZUrMlKL8HW4URdcsu3MtdtZVSPQjAY8mHLvKZW4G23NXZybbu7K6XGHtYnqNW8grLW/nAK",
-	"Qefe0RYo+m34YK+wYvKOoS4URWx/XzpKqei6t5ICsZOhliuZgJJWo4/kcuiUn3e7UiOwivUm6WJrfL6e",
-	"JP7aT/3uDoIHpVPmomL6OklZQnIZQSeY8dpEtlxeeSDLjpfK3q+go4Ypdo9pmrrUPNmEL7pANbGwbLAn",
-	"G1mwjMylyGc1/PbdBhgWKRNczYYJXdukcGwYdfyg1DvsMHTpKbnMaqHbcBuAnGZTFmDD1+w97DadFjE2",
-	"rsicUZGTCWR7tSy/Qiqez23BNojtX4wq04NcXgjm2nyAqsMVGWFS2siWKzs9aL9GLkV6ZHHaR92s2Acl",
-	"K/ZBkxV73Qw9k3JnJhrcuuWCZVeAeNLcoyV2vYHqdgVVbMiTpsZBK6qIWkDfETmJCFVkQjP9fyABVjNU",
-	"BlHmS4EtKbDdcz7jYkpYqhg0MlSus6EPF9LRgX29QoEZS280P9BdEyLhVzxZwhUxzeRyERQucy6Wpt9V",
-	"nXkXNMt5zBcU/Nvl27v3ZilDFzLrahLlcsHjTV3KdlVW2qtE9EryZLghf1b/3msC1wTVKO9r/dAKkitO",
-	"2+2tx27deHm7vvEFu5cv+aBfweP/7tS2oa1WuM3b3eXDoj3jyUnr/XotFi1vWt++fQH2rCqzndug1ovb",
-	"KlxhiL0LcXcj5F2YpfWb7hMzTgO7sqsc0CZ+b63R7M2Y27LOjdNvbb/fvHjz8okUE66X1d8dEPRTlib5",
-	"oFOO9LuGqT0VmUznQaTOb2Q+M110ED4iZRNIJMA2RJRkbAH3FDG4XlrxpUKtWMYSbEk0Z3OZrc8I018h",
-	"VLCVVtlEXQlWLM5CdsA3VLHjo6BSmwWa58t8QZf57PTePWJaAkbaWiCU/Msr24ulQ7qw3phXbC6vkBev",
-	"n8i/8bh22GfLvSjacOpUXTbo2UrO2VgmazLTurUkidwnzxIVES2JFRhkmiEVkSJdnyIcDo1zpI5VgTGb",
-	"KLKQXOS4+auZhMbiWkPPGE30M/M6CWzT4AvVhoasHG1yTXjKtsSAMzkEvfpC3njaQbJkN6nAbLQQc6ou",
-	"h5cWIpJdsQADvphAt7mUZfkpmYE1lmPnXE1SccrnY5YEVexNQEwcTcCEqzlXiiXQdm9lLcME25sHvEyF",
-	"IyJA7Gio07Fc5pGzJWdUTBmZMJaAXakamqrZV3cl1EymgWl85zEHcNyMKwKPtgZG6GQyhCeDOItyAZ5J",
-	"szFu24JK6DbGE7TxDPGdXhGsotJ8rQu/3UYKitEoHWWUT9Kxl9vTJvl5rlwg7bp6kyWNHgfubX91V7eo",
-	"jdHreSLni5Rdo+Nvg9PGUOA20NB6Wt8i5fa+hTfEUPrcphvcy3p2O7Am4C7+tOyHN3zOUi5YA2b+hv7B",
-	"ZEYXCyZYcgaFFCSh6wjaCs95Ivh0Bni+v7x50jmm0n7997/0ZeI6SgeoLYTjXPuyFSlfKFA5VUSWIsFG",
-	"/jwjE87SRH2BLslBYIM7XilzOW/A16fFTp+SjE25yrVGHhGDYR1hVCsiq4znORMRsCn5r3//X6VcKvPr",
-	"djernQCGTVyrAe9+LX0LThJkyQ4uW3TGBZtza5lU9AAVhGWZzALdBkL3C8033RzmOCwFuVlsYqFdCJAS",
-	"N35ikgS6odfbGH/3hDx4ePKYKIyfk/v7h/X+U3HMlBrm4Vf86dc35Ev9nscHDx59dUbkgv5tybRFo8XN",
-	"TKZJqC1EtQt7x+62ZgwXoShWLEWiGvTdScbUbLjNN+3YhuW/MFrXGVnJ7FJbazGLCM3J6N7V4T2pLeR7",
-	"MHQUzKaL5YIFXxqnXJ/+Karemp+xFzxNU7lSYWxw8DAFhfSLHrohfGdYjYp/w2jWJfBdIpbSy0rHVzr/",
-	"RoJ9hb6OUM45L2ps2jPp8OnC79GaE4B5a3YPyntp3hZnDPoi01RpC6lMJh0CxjW6ap1UA7G8XtCY7Sm2",
-	"oJlWvs8w74uqS4XumDQtwGpgXXAfdFAT/WP1NiR8WkaAVXKK05RkcqXOwImBODojLuJ0mbAhCL3/oVXn",
-	"Ubf8rjcZ5ba5UR3CKmV59/LMG6xCyL1ZVghHJmwoJ0Mtp5Zxjv3sxZrIokeP1yLIneBg94Zk+7VOU54M",
-	"lyLn6eaSiTM4VLkERSTHrB1FhCRMdKqfuA1D1C7cO5uoTDJBkjbPbo2p1osgtyCuzSCuDsG1Ab+1csI9",
-	"Ky622MddKGD2s5+Y7uV2YDe9lXuSVstJb+PFML0aQkUkYAraOqoZFVr5l1csK9x+XjH/DFuj5fAEUYzp",
-	"f+zaW93BDhWq0CbCNlbGVK6Vu252rci5WPJ83ag0CqL1pEVORcxOTcYM6Hi2rUou4d8+/kFkcuFm2sTT",
-	"k1kJgiHam/F+b9m4qdSJqdG9nLHJUmnSyOACSTK6EteQi5p+Mp6wocsH3OjiW2RSa6lYSqIH+K/o2X3K",
-	"jduQsrKgWQ/cQ8teL2kWzMZeYFvzzq8xj29GpevfiqjmCacrynO9p3ZLBlGpCxGSvEnNhOMfQC8cc/rv",
-	"NqYsdlppSuM7XcxspVJUFWlupV7rHnNYlnqKc68c1rsNEvrcSZmeCgxUvTRIRAlYeBIEUG69f1r1axdF",
-	"m26T7RQtEI2uwqhm9VZvHK60Xl21gO6XfNVH15dDXSn2hX3eFxKhG0iRWC44S8iYKZ5g6BcTLL9QRMuw",
-	"WJ0RamA0tclnoRG2kjhF3sVJp0ylHcUA/MPc2HO9tn19a/C2vSR2tFB8X6cl7kZtRnXtk1ObC6L0rhnB",
-	"GGg9VCmmlO1LtUiplpVa8VDBq6R8SQRcCA0IWA3AnJU12e4ijYkglcu4Hs3N5O9MYLZPSRMEjGEtsshE",
-	"ZvvkWU44+J0mnGlDeyyTdV1jjmc8DcjuXyA2cvgo2PM3pWK6pNNQUd43T16Sk4e+NGnNE864uhy6xIWN",
-	"jAa3ovc8+DLft8dp2fvaMei/RWb1/opCR/KLQgumByztFmo0m1Mebtk4k3M2NCKv4aJVjNBkzgVXeUZz",
-	"mZFLxhZoKdDY9tDbFcSQ3a0Nxx8qwr0MNpCTEqs4J5SnLCGKT8UeF+qMyAUTitAp5YKMtTmgWDoJ0mMz",
-	"Ii46yCBEH6ogZSnGm65YtjaXfzPpbgz+V4laCjbUBz10ocuKK5ZPtaGvv174X4kUSB6VpDhvqTKbUsFV",
-	"r3pmvaVqyMVQa9Clu8AKSi9BLWfzhcy0sun9US5zrUsMoeAtC+vft5z9v61ijVzmsGkdKTso4SrVVPev",
-	"draOtptEx1bqqpMGvvpw/6Tsvfu3f764UO/+8Z/tfwT9d+3Sw2YImpqdQnSYeJWBiiwnmlolWQqnN0uR",
-	"rl05XrmHvV6alkvqxsSQLbevxlSO75f37Hzvr3Tv93d/HEXHH77cM/+EWq2j6NGHr8I+0Ca43Jas5G24",
-	"NcCA180/LdF8E5XuQH2Ee/LTUh1x5bvwtu6OYX26viOEXLtIt7kj/Z4cnYzFDuyzhU/6z1yFextBOHoe",
-	"9A+YzuaQIHWlx6P4o4Jwza05uRRsReSkLUXUiGH/Wx+igdbc8ryh9P0JVCZrRQFy97VY/duSLVnnfCz3",
-	"9o7uOppl/Iqmbic2Lqj0sB3c89q3Y7oCOYJSi9/tEjjcJiawjfqe8ikf89RUdm/ctYzFDFY49Efpl4i+",
-	"jnQc0fFo2Xv73U153d7+2tQswP8FZZUsZi5uY36wxiVU9/rd/0NZOUxTMyA2tcn1J9pqwfSpGaOJw4cp",
-	"T/glk4uUkdVMAtpzVBQ8lIFhzgjPtT6zVqi+aLVFD/La92htxlnM4XR4N5HuPvof3Nw/bN3g6lLIlRhC",
-	"yaIKOgTmmPzj6KpUdw3NSEzCIaQSOEFSLKd2dt0EfEHIi4zLjOdrnGVQCwhGep63kIwcK5Zp6dC0+teM",
-	"CUJzkmecTtktrENmnIncVY1tOvsX3qMfwIyKtTK+5U6Y0U2hmcqS4JoaVgZBTMgscExDbWy+Qf7H9oPK",
-	"ko8TweDqTJYZUxHykYnSQZZHKuUlSwjN267BwHbDbDDZiWUZTRsziO0DKILGAOiYe17uLgYGvoMlw1yG",
-	"P+JrHt1eqOIlG7Kr5uiwVB6/FYUlqE1wvZH75NxLDC6c9uYRRehciinJ4VVWZtE0YzRZd5lkEYfbRLOg",
-	"Hr3GRyGPRLPVliSLg/tdaHZMxyvtY6MMbOuH8G6SktZUUoe8GF+ZUd416bVbggKUVN9tNNjb1hm3UOr6",
-	"Kz8xFfo2WVGeE5rmMy1q/DhhRf9BLlaoIeFFBK3dHUSVe34BSksot7LFDru2ArWl3lKYbg921LMzAAx2",
-	"0gAMtvV9W7lLtpHiHfLsuDHVW4XqG3y0lgddYn6PrxqZ/Bkqqeu+wcy+PFONRZbHN07vZ9mpBK+SRrAJ",
-	"/u25A3qrIlV2RHUJT3QHLi90JnxaPi+z9t3AS+z65tjs0LmBm6QmUje11j7f++u7P44//EOrn+ejiN5G",
-	"mdqK9HFjMrb1y/1lbjM7o/4f0r3nJJcQ3gjgvM15uh42hhBB0DT/XGqJ1la3ah9tZMp/WbJlUwnnwq2u",
-	"VR6ZjdC6q/V1dpJhNitPmQKpQNRSxKzJ/9YxUlf9iJ3k5k3Zlaj2dvgTFNqvNAm9WOZbloN30LVu7hbe",
-	"Lhp2LWdH98Jx3+gtdWQFWh0UTvRBNEixZ6HzIZgePstM6H1bQTRD24zBMLmvCPYMCO/Cv1w40a7vF9sA",
-	"uRQO59wJMqxVq8GGlN33jRTyZpmJc33CnyT/3RYvSZ68cp/aCh8ibJZj06sVVWSVSZj3jeEU/3mZCpZR",
-	"pIfXccZYuFDvW5azbM4FFegrnXMofyRX/vhTknF1iUBN4KZfZDJnANA0pVwo8F7OIyIFmchlRiC3Te2m",
-	"uAUhzoaNDY/MA30RldyorqBKbsDWiX7bxOQQG7cH1rk96e8QVHf7iA2Agi8yTR5DqF8IpgnCU1ecrYZ+",
-	"zH/TDH+yz23qYmWxFMzp1N3bFRwgCIQVAAydUgUVbNUNSSrFhOI5vzJ3ncvn1YO1zml/N4APecbjvAFI",
-	"SS2nUyyA2JryPkEgWzekE39u68OulaZYfiuTR/k860fSXQAbxMbrX78NPQiuk4pcvVyKn3qsbxvv/TWF",
-	"nPnmjTh5b1MKtitXNyiyKodvj6T7ye/Cvg3rLJ+WmfurzC41hzknSMUBIecMAeQNUAXPMXfaYmQaZEzI",
-	"zG1BxjQgChYw6PaLiQFdyfUeq//up+x2gshqKAmDAi8FaKG4B/q/XCLVYpHJK5oSmZGcqssIa0rWC2af",
-	"mMg0lau95SKyOcH5UhV5Jej+2x0qZrAwzx7SGaFYRAgAIYpdsYymJE5lfKkgpm7/pPeOd+uFW4UJpwWK",
-	"YDSY8Ezlw4yphRTQha6oJSpKiXCHhsvFIBrMZKqvclN+aXd3UDhKB1rgjeVS6MeKzaPq0ngRuJgOofBm",
-	"nDF6OZymVCn7xnf9Yb+AR24eSrN0c4aLK7GNX1/tq6F2w6B0zjEBRdO33wlIiwQTlB2voWr+lFCxhj8A",
-	"6UjbHYQpRmyif/eaJc0EJdAjecWyBJIyNdXnMkEvyCKWc/2Kd33hOktL61QtW+8V5uRH0aAgxxxJB6jZ",
-	"CJyGW7JJQu/gxioL+0/pogIbJV5mcNPO2NzEMOkynx3VD3R0vsxnMuO/g+vzlCBCFvmvf/9fo33yGiyw",
-	"KcsJNcBdkJ4HoGCACWYqokYuc48KYgpyyIsFE8++JU+kECwGx8IVT1gWXQi1VvoIvJf5CGP75LxmBM6M",
-	"iADwKCvgeYbc4aACTaUHsvSC5rML8eXo/R48NMJMIIM+geO0PCQUX/qVFt84serXeAl1av8CxCrglzkM",
-	"rycFjBZgk8NABLfMaTyD8s7TjNFkcDp4xajxtXBF8HdAPSwyL/xBq4xrbh6cw98AnVqVH14mPC+9W6sW",
-	"0EBqrW8kmx2XZ1hoUWgOnKnTOcs0qwy+BbgILacQxmlljW7UR+QEpBLGec4IjALPEHxsKRKJsrr8cn9S",
-	"peQxM/Xy03alr8yT5jn4grkazKHjxMq30KktSR38aZlMMX9WIqBkYYWDnAd6oYIwWIWI1wBpkCVuvq+Z",
-	"zUnNgCkI/GpcZFKZBF4K9Xg40E4dWtFFZJFxkcPzGbuSl6G3WRgFOM/SRul7W0HbYqMlOh2nMsh+9Ff9",
-	"f4PPn5mt0rw3zZiyL0glLa8WqJFp+tI/r2R2yTI9T6OmwK6dor7gEUucSoXZllaVwAnAvhbj/MW5/ddn",
-	"FZnznHGVy2wdkZzROb7CvdC9xa72GzblIrIEAZ+TV3iBqzOSZHSS4xa6W0adTrRGA5fXUtMS/tX7fapv",
-	"SACSxO1K+YTtxes4ZZgvZZZFBZ1C33sy11qBwpILV5pp31Zab+1bdh1PzAJK6auAPQ90s8RbH5fp3vkd",
-	"HK0/yDwQ6bk4jEWvvxUMNLXEGRMVGSRJTi+Z0kcNPG4fQzrC1G1MxwZ6Jw6ez39lwbewefAufUsK3CwV",
-	"2WGa+MHsyWhsYLcMPKQ/q/OXzyxspPeEE4NJUjp8w2CVQUZpq5yFTJhLBy0esW9+veJ5PCvtLRhqZtJy",
-	"MonMF1M6ZilIv4GDXSp/Cg4BfyApS6aAHeqerGyYhRuCT5mHEIPdMlj95jDY9tg9ABHp/V5lyXKR8pjm",
-	"xdCfpLwEzXNR1CTQjPli2WTr2lWaZUA9j6aNBeWuQlKdLpbjlKvZ4HTwEv/LjMp5pq2ybF48Wt0Y+Cvw",
-	"TgF9AKO5AGp0A+0+fQtMbV86k0vF9M1dfnPx5/Iz9iXfyWzuXyWl57FQSp0iaFIh4XBjM7nC+bqKKjDw",
-	"TeVpsdfei8r8av5a2liu+XOx4GLqj3MXCX4Hb3s97JKxRWmAGMv3lQsWDTaFs1vQLBcsc+hlgFaKo9y+",
-	"4iKl6DQ2ZVOaDusbD/Q4X6pcbwbklLp0VG35QMk4V4CNVnmLncePem1WIZqxNEHBavpXQvG5Fu9ImCkD",
-	"JLOpxADVIBrMWWk+UmjelSvhgQvMWVXuhp+CxjXli1EaRFyoL3Ky3j5q3/o9RNb0/Jg+Y6uV+iNmC6VO",
-	"J3yqGVrPA1LtF2odz6SSMacpMdC3yj1dUgtCT1qdhOSavfWxubF2Zi9TKiKj6YoE1ITGrwImSfmrIC2+",
-	"UEQtWMwnPCbwTEQmSxGjD5gkfDLh8TLVZhZ8Q1n/HiggTveSwji7NMUhByDMHqNz9/GKbNzus0Wd/N5G",
-	"7dgglPDU2gxeTfhKkIRnLNaaife+8IVceC+c82k1k6l74aCcYFLe49IvtSe9i88XX9VBhmVPHSf7y8UO",
-	"SwjF540zyyyGFK9RLLvi0Nnc0IEW8rH1XNk1mqe0XDpDCRX+hOdhCqiRUhDFRMLF1KGwFrdgMS4o60pP",
-	"lO6LCF5aVsL9QUVmX/XV+heCvzj+wgXPtYAqbszaezziZfwKVIAruca3pFxc1o0gg5A4hzgUbOYwliKn",
-	"cWVW9jzQ8e/2iRIDFVEbXOWjbuM92UezeFY9ZP/BkvAOPCcX6hRQKyiKoWXu2h8bwAV94EXJlr79pb7k",
-	"weEDw0sbsGmsHVBWGFqH5DQPKTJWRtsn/Gn4v8n4MkjMqdR6TURo8ttS5YV6Y4sZM2iXzRwzwW9akdM3",
-	"HpdJ8Xb/y+C0ikgqtUJtu+ujOj1jRsmM0H+YSCEz+01Ud/F9pTODF6LgzGXG0FjUZBsRjmYsVoM5Ewve",
-	"4XUS5VI0XLzeE/714g+s0md4RE7VZUWB1H9xv7hL3aDJRrbhE4o9cJYXQwwWVVgEuV8DQqgYWVPywTrE",
-	"evuM+UixAC3o4Z6qyntgq42W4cloUINK47Tlgb0H3Gh3J6jLyrM5WnQ4LwMaXWOkycQqPcUjDddM7WlI",
-	"wCq/Ef/kSNECAJgnqzLRJOca0SqzS5LPMle8ZAevjPc16DNLlrhl1q9t0f5/ydLB6aDiTizlZKMPFPz6",
-	"YCzuWUfdW6dFBm/qmkkZunADt2dJhLzT33URg7pj8O3Auoky4/VAR4z1+hQdfLFEL81nQ/cEKH1DUJco",
-	"xCusqi21loS4SAG34s1/09O/3g6ShbQeS3RdB52Rb2vffhf2LN7s7F2UAh0/gVm0beK7sIfybWB2emfe",
-	"lf2QN726RL+bj5eQQusdWcmluWltNQfm25ugoLrH88Y+4/tFQ4dUp4eKZ7TPoI5bVhm+/eK6bt+7mt/0",
-	"7WCR0nwis/nQQmX5T1nv6dtBzgQV+RDA/jysMn8iJR/p2wGg20nB/N/cNCuvC2xkyRirvK3s8bxxQVd1",
-	"h25knJLbs2l7y57Ppqcqrs7KJlS9nJVNfVfzX978PlW8oJv2qe4CbWUXI0drDtAe63pX83F2IEXf1Vk+",
-	"g5Ivs+1NwdnUPJ63f+/VHaqbzq3qTvWffVd1ktZf1CIAqxRc8Z1W3tc62nOk3jjxl/yv/Uiy7n59a4k9",
-	"4FN1vznn6FuAimTJEJddeERrP/hO0DIpV7yeNWIOSqiK43MXl3ftUOdsSAVN1yovvrgrleRdxaNaeWOX",
-	"8b5f9cZprORH3fC1bhOve1HfOv294cDDrtK3NXWgYXjIUVomw6CDtFX7aPhcwHH69l3IEar/GvBidlP5",
-	"qm7Mt7citWuu0RvRnEO+1Nu/oYKe2E2XVIO/9aZnDj5Rnq+HExrzlOcUOSlojLVKuia373XY/npTflfz",
-	"JZd5t+o/fuvWMKeLIdsoWCo+5Q5amedGrkzDcxdvpZNVnMdv/YPpLHt8//Lb9s9Gmz/yruaUfot/GJo/",
-	"hBnHdzXDgIxdMraAp2vDu5Hpu4rDufzadyEX8o1IpoDDOehb8t3MN83/5Q1u2M/avjewYJB3Nqu8kXHC",
-	"TRhLxjS+HE5kTNPhQnKRF3txK+7BT2Az6iGDbvd9NWLQ183zLhgsCBNvNSzQ7t/xowLt0q/stO0s3Epx",
-	"hW6mQim4cOOKcjlAcU1NuRKw+O/NOB8+fIDSuUkDguWM0SRlSkHanleZbj2ALvO3lKAWeUkjymRjJhGx",
-	"WBeQFG0SlyBV6EJYHErIe5Mpj9cuuKeVATJmXEyJmsmV2L8QF+Lrr7/jmcqJytlC7X/9Nea/n5LRyxev",
-	"35Ba0jtMSJDR90/xxzkbwaeKXHSbmIJJ64KRGVVnmJjg9cJWF2JjFv65wCAfZqf70/HT5jH2y3NlEiGJ",
-	"19p5n2C327HNWk1TvTuJ3ms3fecsvPeH/j8f/gmf/x80TUdme55IofVrbXd9/bX+0x75+o2mi3i9/zWB",
-	"kh7q0vBXQpEUIAWX0LAHEv3Nvtz7w1WAfBjh7HAzFIIg83hW2kLMqMpn7EIQm946o2ZdHBPGhB8KNfFU",
-	"RU4OTkxYHJIU6JwRqLShCvL5EgzeJhKQEnPC3nOV78PCniXqayDBX3559q2KiKk6Jg/3ybnd4zld43Ha",
-	"VpYjnowgjxMqV8+Kj2oVXY/AnjF2dqbQACq59NJyPmeRjemaEbh77kU88db2GKf6kz62r20MefRHQnMa",
-	"Ea9M5MMIg8xk9BMXl6ckY+n/uIA6kovBCPiRZftkhA+PIF8PGuBr4iNLARjPZMLTnGUEKhozmO4lW0MR",
-	"Azk5ONDf00zFp0JmUCaxR75+xajeRVM+YMt47ET1po2evqHTETBFTrQoIVyQ0bPJ3nMp2N7PNI9nI5OA",
-	"jIOOD040gaSQ8g7lluhoSPSxTDhLE9hIbMwKTZyvaLqEHETsLAe59UQs0xTnCPnzav9rMnp5/ubJDyNc",
-	"0Z9ev3hOfoY6B4Cj2ydPTIKXSWGGqnEpFKSmwYzNZB2x4dKKtuX6ajjVk8N5kJOjRxFROU0ZOTk8KsZh",
-	"I1Vb4ahXZFIMEj6ZsMzu7ILRXE/7KXQIAqEwMvncVG9hwuYLmTMRr/d+ZOvRKZLPJexkAkxgiyYlpP/C",
-	"9p4Z4gMeOTk6OiMq51paEJItBbQF0lRHzi0BZybpUwu+oxMyk8tM4QyfZpnMDAuN6AId8lyKe4tMjlM2",
-	"/8fflBSjU007cCJA5yqXMonIycGhOTnNoVoy6L8dY70ln84gD2DOoa9dBDyuZ3hycF//47GrBYVk4zHH",
-	"7rxfYuN2ALER+RB+H30VkZND/X2SSjGFBjOLXP/tSP/Psf4f/c6jI0IhKV9/d5yBqDLvY7DMUYT1E/pv",
-	"cMRIQHAhskx/RR/2ydFj2Pz7B8emjfwrlmfrvfNJzjIofLp/cIAy0BL3GJqSK8INR9nyck2v2Bdzz/5p",
-	"RL7U+zTJIkKziDD1FVEsBTAXI/r1t83uk5znKVNnJssdeRc5Sc9jlLCc8lQzg14OF+SpmGpbN4KTTtgV",
-	"S7Xqpk7h/rQ39louM+yoyd4jTQCP62+McP4vl9lCKpj+v+6Zf4xwyZgwKxNGvlTLeKaF4wi0pVgKA083",
-	"+gqzQChcAqaa8sxL5MT+QDzH7cXmWZrv9FYWeS37ek2/llq+l8Zj/ViWWybUeopjY7h+koiU5qhG+0DI",
-	"E5m5PBUhYTW47id6m/e/tjKKzGl2qeVGUWLqmBf3AD5Nc6hYIF823tKjr840u1sZDUNRJB8dYalaymMm",
-	"FAJYAlTg4HxB4xnbO9o/GESDJWTNzPJ8oU7v3VutVvsUft6X2fSeGavu/fTsydPnr5/CmA/RAIhncDr4",
-	"la5VbpHIHa7I4GD/EJ+TCybogg9OB8f7B/vHkCOTzyAB5p7+H9MWN9T0Cc4OeYCrfQLZefGZIdQJ5aky",
-	"14BNPmSZFlGATWQy/qR4lgxO9UeeiQR66tliaZjB0cEB9kyEexaScjwp9ZsBPGHv6XyRwvalXFxiJamM",
-	"l/MClHJwL5Gxcpq8/gP+1++DaHDJ1kr/ZX/F0nQPTuneb6tLtf8b1mrMWZ7xGB6x/wlwWAkXTMGfoSxD",
-	"v8pmQ7vPmu3dX9N5WnTQaT0VLDJtK0HFPQNVvq7Cc/wxKppbhV/mNvzeS5Q7pfpU9Kqr5XxOs/XgdPAc",
-	"umRYRcumzWK+3xSCR69BB9YmRtS0pU1khRS0T15994Q8vH8IapxgK6vEaG6CzrQTiaXa0FotSE1/+vXH",
-	"19cmJqSLt38MaDodnA6eJt++PgdEmyv419H9+4ePoTpaf/TyZfbj8G/z93/+lf7lz+ePV6tvvnvwbCmP",
-	"r/78++8P37z/4cmb1b9+s55mr08u9Ri9s4MXP77E9L7B6UBxKGcfnA4OD//2l/O//Pj+STb58+vhwzfr",
-	"X//lhxfTh7P46iVd8J/TbPWM0pfxD7+8koMP7zoTC2xJA63ASndNKvbFoFsuM1QSSpSCVlqAVMBq2qO+",
-	"xbWHAqQT7Tw6OTwJkkXJhnsNL/yZ5dQUbV+PWsBAHubrBVNDtVwsZJabbsNgiAw9Yw9z4jOmZqZx/7to",
-	"YJojFnJeSw3zei3oB9FAM9BwmfHmhxpFmF1aYH4QmbmSuLAhEwm6CJq/4axazNofBMcP9RPDOctnMqns",
-	"h7AefjC6y7+FcjbLCZrWFVIV8E2zNXIf9rnX6vBkqiM3rMucs2JxxnJo5Ry78kj714XEwABsQWfW3US2",
-	"DRw9d7/vmKt/kCuSSx9xoJGj7Q3bxrLfWtM+l0tT0qCnPoY+CIoxMjIX7CjI1D/glX5d/rX9TQbysvsN",
-	"bL4dOITzlF+xne/+M6P5YstwQvVH/qnp8jVaSdv2g6nj9DS784XDxVj1xlLAlaPynJsmNKgNfBG+il85",
-	"RemOndAr6Hyz6xN6QkX5iHD3Mva3JVO5ajysq0MtivZsiXTToX3T2Bq1sG5o1SEUgTsI1CiZEXQh1c9K",
-	"q1fnL589cUXaC5rROctZhlpQaG+KR+79xOeAA976oMNZaX3ymYjTZcIM0kpUh/PCRZ2RkVarRyEENvAE",
-	"wgctWoJ1BEKx7eB08Lclw/pB1Mz1Tg184nLwkViHtWc7sPu4hnvev94F4HVqmEYiXdtqeDQjuap2jQpN",
-	"roqB7c+zFeMnOAm8wxNNF1j4Cb4lKbBWOjAFM6D06Soo34d312V1BAJ6+0cJt3VwdHD0YO/gcO/g/puD",
-	"R6cHB6cHB38dIPLX4ODw8dHBwcHBHvzPQ/0/j+w/8f8dHRSreKIlnMGSkRPyJJNcKSpyknzxVC0k96Jo",
-	"wKqHj4/2D/aP9g/uHZ1UE5yGHb9/cDiIBkU5S13VeVcGC21arjMXDz+8q4AciWWadtcqLK+/xL4yNQH5",
-	"QjCyMDiJ15WRBbzR23Jy9bsPJfH5E1d5BSvCikv/r1CpY0t3LUI4KFfBcBZqX9ChUSCzGbEMBdfgrwCv",
-	"/z74EaEznQEdshedling7LFcO6drqNmOCLXS2D7LBXny7NtX+r+BQKBrYrXu1j6MchoAx3KCTcTrohm5",
-	"wB1Yb9nseZp/ZOsB8idcSN/IZN2PNe80B/UnfgtgWgbyMhRVEWKHHXaq5+eDqmOSgIDFoA98++kbOm16",
-	"p3nsHjzzIRr8JOONrVjs8+45M4XdMzgG7iscjvWLHo93ZnH9BwgF70lomfJ2gHwd1KDu/cGTD41q1AmE",
-	"qKAPPcD+KdAawj4Dj+uud6l9vss23WXRLljnWb4t33y4xUvOwD5swwMfeov+b0HcL2zDrpojX7jsh8xe",
-	"ZBa0KgJdGVtuGfedyfiYLBUz+FPQJlhAg+QJy+MZxEegn7lg+xDrs51eAZoBtMczCKdCYPUMQ3fKD8mf",
-	"HD2qsyKS0zXuwAlEf3tcflDsugc794+hi7DEU4/27x/uHx4cGLbaRguD2XW5hw5u6R5S5tSEXN01tgpe",
-	"LRaxbTvOarhDrJvz9I8tOS+olZ5rlTJmBg4wI1MpkyZusbhfwDUN3IGP7oA7ou2Uyc/3YnEvmmPz13O8",
-	"d3D05uDx6eGRWc+mu7NWMxq+TGvvdJfp0W4u00+O/1/PlnmZ+4lpr3VNCaANObZntM3dCoI34M2D27Ld",
-	"PsU8CpkClIuBPYO+PxmhiOMmJ2Sa0di/eSHZEXejcgM3yRJYriON17jszxLlbmraIWlhKXWwUmr483ev",
-	"vv/+r99+9/Nf3/z6L0c//fj8+a/fHx2/efnim7/869OT418Gn6VLJ+nyPb9ixGBysZXxKe3SeF0mPN/D",
-	"8rhGw/U5WzGVYzrqPnlK4xlJuWA2K1eShBsYnlxaJG0AcIocig/+1bG8QVBjIjL/xQHEGnIaTd4m+a9/",
-	"/39QDF0IzPCGhE1I7uXKZW+ljF6B9g8z4rli6WRDVKKIRZxB5iA04sCGUg78LJMpM2BNRdQDk6bqwYvn",
-	"+PO53senV7cWxAh41Q3OL1dkqcxCUQAn4JoP+dWh58tufPp6+00+aqyJLTN3ChJCU9xjCeD0u5wBYrPC",
-	"p3M6Thn4QQ26qgWU4qqgxMaIg+syUMzL69dzGGjX0zAvvFrjDR9zP3aNzCc8P4+NG23TZrgoT0G2ejt+",
-	"k+OmWI+3LddY93OZ24wp+D4XKqdgIIQ+Cl2sg+e/sX1RLUrZ+YO57P+53UWXzGlb5wIW4CAbdrqbj90I",
-	"bAMDJVXQHiCsd+wfHh2f3H/wV4cbngxR0sLVPjOJMfD1k4eHh76Uc5P8pugrNLiWkQIukM5jqN/v47QM",
-	"swXIgVZ8wFo6vPAE79drxK+cnL/tAFYAdCHk4SsH6m13B6cu6MGoKODNj3VpVlcIWyaeinAPIXKbc3Rp",
-	"eum69nBRB9DFdGrw4fFckTGbcigfiFyrkJHiImZDxf42ikxuNosvlUnahlve9iCF1BBGU0RYht8Vnwqa",
-	"LzO2fyHe2BIam5oPYKta+aNzluwTh1GKds8Xioz021iCVTELqkBb1MQCds6ptndg/kXS9zIncjIhFCfD",
-	"RGLuG63M5UyQ8fpC2EZfiK6eKgkxPNNLhE+heuKSrSPMW1+KBKPi4zUpjcyYAVrZJ28wIxyvOiaIaUxu",
-	"bLI5T1OtY8EdcIblUca0i+VcD8xNc9rEKFNwqkZ2bdCowLIzUM1g9XlnBVtm/j2jajZy2RA9Fa2zC3Fy",
-	"9NgkB1Go6DMZAsq1L8GqOZPdTdNUrlRIP8PHfQ3tjeGHioJWvUimXBA6yWFikAMsLiOjpNLyZuG+soQw",
-	"mqVcz8ajIpnpHZkKloyaFCC7f+ELybbfnHPB58u539fQ61UfrKWkaubVCojLfXLuE29R2bIAvH2nHXGP",
-	"sD1C3jh//bHSAoqmxv/29mDvMd2bvPvjwcmHf7iJe5UDxoWVYUDzg1N9kekXJxS6rJ4eaLGqDwUxNlsv",
-	"SljR6eBBfDh5ND4Y35+cxI/o0eQgeTQ5mZwkx/HR+JAePJ48Yg+TB/H98Qk9fnz06PDhwYOD+wcnB8cH",
-	"RweHBwcHA5zQ0L9c9WHD/LSoB+LQc9rdBy8Ztv4bPPzLe/9z+DWQjYPTQXyUivH8u4PkX/8E3WkR6ym8",
-	"M4cH+3iD/xV6gAm7kwf9bs0/e3wTujh/tUIV8QVv/fr8c4H+3ukCrVvaecbovHp55rN7msVW2grSrBF0",
-	"yD3V0pumqUmFsljHXmoI3KlYo0bs+7SIhb7i5EtTGwt4vFDECrUwLCGmKvkrmw5i3X65lGTF6OUZ+OxG",
-	"Qg7tW0fWcjb4vigwoOyBcEFYqhjkvAUyRkC9fGlX+zETRmw5X7H1g1hmGYtzMpOZYmQMIgox/Ff+Y0pr",
-	"OiTJ1iTjV3rmnancLhwjQt2iaid1WsDhO2cAB+0Wjl8VMN2L4vxqKdaazKdLmiVuRT6dO4juJvXwjemT",
-	"ZXCx5YIJLDZNae55mALem665pK8LlPBPKJPUS+W84YTSPhmkOzR5kyTDqjXrnX5YzmZtdJgbPrZClr1f",
-	"8Iwpf8jR3sHJm4PHpyc9fexwGS9V6Pvey6DjJZ3CFAY/y995mtJ79/cPBtczIw2Z3rYNaWEfQ/mPHk6/",
-	"j7QfqrGo8jsGrBj2pN1hmOpZ3pYBsk+eYosQbiEUbL8VUyithcmJH97GAgLbDC1UPsBEYo5nNzdYm7x/",
-	"KpLbk/ZPRWKNt20O3Py1UY8B00lrH+aV+1CyP+ICSvb9crRRVcIbGRERanQaew8Vf4EqZgSsSGV8yZIL",
-	"YXUUmvJLbaCD0WY7KmsVaIlYIU6Z0eYcjDXGMtiZkTWGoFhf2/ow8QsxkoIN9b+H+ttDe5uPCp3M18UQ",
-	"gsB2PHBTU5fWMscqdvjPjMUSPBb6b19plW3F0lR/9vhCjOxbh0jOGz+8gh7SORmvYZ2JNhahq6TMTgtQ",
-	"GaNJGS5BPIKRr/qMKsqmVhT9xXkK49FjBLSREq1zrUrNF7np3KrJyxxmyCjXNPRMDK6j20Hf8AFaa4No",
-	"wOZaRz8dUK4U/WcGQVFbXgcs3KICdpfaOPVbTpd6Y/pV1G6J12C0ES52Xk+k30wMmVxHH9SPyWXeLC/e",
-	"IJ+4VD9s+JcrYkpV7V/D0j/SNG/8fuAL2gf0BteVGJvz2cbDWOwamQH4BKiiPCdTesWIkmRCM8xXgG/t",
-	"B4n3xTK/nYvBnK/ewFu8HcDjpdwF2OFCkEtwD2dr0Fw3GLmw8ea4sQOXf8hy4ncpLU6hfOIYz9K6MWrX",
-	"zYf0tJjS3/FxgdPAXuadL/Jc5ovmg7IoPnlRxWJdAst8pi/wWN8uhC4W++S18WBzUdx0tkUqeIpjRkb3",
-	"YikmPJuPAHxJMfAj+/lCOELzORdkqVjRdlRmZe/EWfmaqvlCQgpdJtM3L968/Kgeid1dQ9bP8DKTcnLr",
-	"t9GLNy+f6g2dN6TYFKVPEWLoAQncFkug7z6XQENSYDgXqavT/dWYMYOIOHUuspTdzE0vM3nFsH8YoSYg",
-	"BYpgbhsz08UC8+oir+eXMmqbpyYqj2EsEJTW/oDAUyyobGIkZBuj8zptOuDDw+V8dHYpK3mdeUPP+wku",
-	"wXM03x57vDLnBbhOwWIROJWzwOF+DHZ5s8xEhU1I+NrvwCl2OUNktwCvJFzRcbpBRcDAZkmuo73XaDkF",
-	"7xBTEAkb7W4LxsG33nxPmNndMdLfpQGjl/aKzeUVTbd2Tz93kUPc4dsi1de5XJCl0jJvC7lep0VLRnv4",
-	"ko0mikl+VkTpSWhRbVxL3Sivo56SMcFWZQHyWWG5eYn85k5I4ldskdLYxmHK89mxPLadR5ujNAVQsWeR",
-	"2YbnZ9bm8CKloFjY/4Y0j50ggzxxPVI/w4LcFCzIs9cvyPHhgwd7h4SmixndO26YDXgz4Q/dGO+Jeb4R",
-	"isSQmK0+WcyoYg3ftr/V4D/MuqB3q6lI0FNFFOmUT1i8jlM2xPFtM7Hpsvl6IVM5XTeljxY/95uPGxiY",
-	"yEsPV1QA3qHNk8rYlGaAYw598UEfivUbFRjH1m2ilYbwfP+2MZl3zoX7983FAK8VLUMxcOuIIX5TylDE",
-	"zA8j+e2cjai2wutdI0rIJlylZ7kytiLQLvbbBnD7OSCMa+LSkjbLSS4TutZspKUJ6EW/l50rlj7AjU8v",
-	"ISWvgBxB4FnoSKsMnHETGAgu6S4ox+ffQ3TYiJjTwfOnrwbRIDWQx7D/E+wz5/ZsCHs2OB1wOTcNDBKv",
-	"zArx4RNmQbzJ+ZQm7He9WBAep96r9CnzORvqfdaTmWQ8pveeczpna8xx03zOcR5qxvStN4gG82Wa88lS",
-	"QAI4TXsUbOPsPg5siDn0AOd9J5fiU0cNKfW0rXA5rM+1LgixdmPSdKChQSdcEKtsOSA80ws9mG81Zbnj",
-	"yOtJaXTKA4eYnnYb+WyHpY4HR7fLt+XOff25+OYwRpr5rFDI70zN4oa7EYFGNjBNbzgRHLkZVOSlPuyo",
-	"fkXqe7MEgYURdZfvPLoHZKJMAvu94gV78AJAcPdxQx45xcz2duh/myIFbXub7hpTJKYLGsMZnxwc9FbK",
-	"PgKASDOn3Mn63lID8wb0EMMuXyiyyOSEp2HGab5c7mE/J2hU2nDNvLDxVYVG1xVnqzPTbwJaMtNxykaR",
-	"rSMtriKeIE6cujT2fAJAdNjGmYzXUMexGyRQt4hPyuK/k9mbTcWoUjHbU4YrYuBtG+Zhf+xo5loaHJqB",
-	"TZNwtOosbqhkDE/C/BTYDOwBP3DN44fyimUZBzt4kVK9u1DbouDq77xFRR31gmVKQlgb08Uaa4VBCLNk",
-	"OF7voI65yn8er32pJetXYPbrv2qu/HJCU8W+apia4+tbg06linUt74wPd6tKJsfQGAFqYgviyBhVBnp5",
-	"KXjOEqR+KLOAFnJaFjqlD58eGu13Quc8XQ8zPXLCQe0sHXaXWdFDAycPKNJu+OB2cVefUMWsdL11R4q+",
-	"cYKqoin50dIQI9NYyGgYL8LaQJqmeGn5VyL8O1jHeh3tssv9eg95sX+qc1mLDWdI0XimL1QsuozQNcqI",
-	"zBKW4V1y6oHCUiGgzt5IhyJxQO+n7edE51JM8S1QQ/kFyZhapjlmYC2FMTSF6SzE5vvkCfIOBrRMn8gE",
-	"qwF/Y7HjoKLtYiVzFCpWWzRgnPL29/1uXUrzOSb4v2ZM2E3PGZ2TOWM5XnR6wqZhjm36Gg14zuY43T4i",
-	"yufp7iV0Zqu+NfNQu1O6va0wtIFFG+aLaCLcgFg3ZNtZkB79fV0FlrP63gRHH/ptg1zmsSy0Aag1cH7U",
-	"iVxmQ7YG4Yq93UAsS4T/soqPNqqMuDGaCM+LBqRGTZovVb7f44hOSnMzyZ6DLVjilSHapprSMYspopQx",
-	"CthgN3C7WZlQueC+xd2yBQnUk3eVq2yjbfffFqSpCXXpM9zSZ7ilz3BLn+GWPsMtfYZbuhmjtQVmyXPY",
-	"9sBYuinb9HoITdW1fIZn+m8Fz7RrvKXPQEufgZY+Ay39twVaagVY6nZ1lsCUbubaLOs3TRfmObTHMoaV",
-	"IkuRMqVFD7hxTIt6EJcrrtg+gc2d0zUZ6zGa+8Bj+uVoykTCtNrJRM7z9SgiozmfovQ0AbNRdCG8P6ID",
-	"So2+Mhjt1HhaDGoDzggE/v6FuBCjv430dZtBN5Tx2mSRzuQKfDkYFrf3nsyI0oePXmAuwJqF58DXjDf7",
-	"eE3YexrnBHC/mYhZRGwH3Ashlvq2A1gpljJQbPfJs7xUvTZmSm8GNmjxnMYjFcuMaQUiJ3OpcjJKtVE+",
-	"ioiEciTQ6E7JCHVG2BYls9zcYqbyd5jLnKYjkkgIhE0lfoHn++SpqQnXm1G9MEXR1r/IsdXawUqfL+wk",
-	"FJGPzuOYLfJTkrP3+b1YXekT80Xk+z2RaDE5QmgtmqMupRaa9tWMsRxCF5lcKbjY9afhGgXKjvQFls/Y",
-	"mqhcykTvhP5xLvXuwv5fCLMrRTIY5GGd6Y/AO/CrxtOu9RxuH9MyO2f75FwQ9n4hMz9aEMv5mAvr/Bxp",
-	"Pc7baH2VljcYtqRXcB+1RamvPMuSONXiqHI5ZZppzvxOsBZPAqesSLYUTQ6gbyq2yWewpz7pAvrGnoLH",
-	"myVD8D7sVf/geB5/LP5hHOG2BMH/Z5cQ+7mRSwGZQgIipW9K+1Elpf24u9uIKUYWTC5SFhHF9NFC4/+1",
-	"Zpg5VacwcQdcgJO3Or2WV5r9MbkG9DnTKsFyfUxTfdOx94sUPO8Qtg8vruKeM0GmVj9dpPfhGT5st8H8",
-	"s9BmaZZR/aml4H9bMvOzuWNVvk4xJpDNAyT8ylGIltKgrycUuD6lmN8c9uw5utrseOric2qegrEK2iex",
-	"yRnVbQox41d990DfJPpK38UWhL/ftgF2Btddf+FjVex9k0CCXzomDemHA9/5dSYBKwI+JShmzPN8XQS0",
-	"edaUt+Q9vrNqJXB+wGSKOqgNVVJDORnKjE+52NkMMCVJLpYpWsSwqw3lUu6poXmq42FUB26cS8quWLqR",
-	"44wiax/sOInA2I25UtqUQWXYQCCY2JSNz6BO1cakNgYLlvYO/OOm0zVaDbbGTev57IyMsOdu8Prvnotn",
-	"r3l82SAaQJ6vvhmuJE9uGNERtXzwQcwwfz5hsdawwaAcU8UVokkozLsf8yyfDUHKnA4OHz9+DJbvYemX",
-	"4SIrsizWjGbhRIJalyBfBzkdfMtpmmopB9tp//ozndNELnviQ5YLEyb6W1ACUEgYUx7w/bPn0GxJ67Tw",
-	"Sfjrf/5f//G/9f//j//zn/+T/Mf/+c//+z/+93/+///zfw4gAajMaacDMPxMx1crrWEn3KoPS3oZFGfo",
-	"CR8eHdc0On+v3I8lljqFQ4rBc/Fen4n+L+v6pwteSlWwFNarZ9M1U9a8IIhx/kcl8rwSyb5cMPF+niKH",
-	"qj05mfCYWX1y3zPF5uk+/N9yknkAuYbOmQ1tqrI1Z5HDYpamYLyx9/qwnHQYc4HxmppoGITMxhJnDf64",
-	"GPDkYnB60YkyLwbRRUEJMKyghYvBh4vyrVOPmHh7awzj4Lyt6VueK0+iQnsvmOxCdJl6VEw0MjzZOluM",
-	"Ktg8k6VIWGbNea1zy3Q5F6idnxHoSQaZa79JsHLHazI6M7EKIfH0sqWwKNkymy9TGlh9Y6Qpqrk2XK/1",
-	"1UymDKZgqAedWDv2sJX8Vo3lqZH1f2jlEH0AgEMBFg4ppIXnfisb1Y1dQvBt13fNNWVBPpfmqGlqnVxc",
-	"kUu2yL3eETYfD1r44i1DwD+BOUlwAe2T10wkZGR+H0VmB4wTzXvFhfAlJIKOwStGxksC/zAeuRFY6DOe",
-	"Jl8o920M3YCWSLXdzjRjgC0LKA2cish5wOzgCzGiCmamyQnTqhwtwRehYrcYgFQnM3LFc5oSLvQJqnyf",
-	"PAfT1Lgd51wpLqZnhBKI/4KyaBUlyOm6EHYjpyzPuZgSiok7xHWBBGBJMjL3PDqB3rjdQxhV6WBUjU4u",
-	"lU9Z1sVVqm2JWQK5pYquyZcjf9f3kyVKSaZGX+ktTvklS9cXwv3d+RYBsh5/Hrpf7VHFVCQ8gddECOhq",
-	"jrCQeUOejCIyclJM/8O6JEdwPY4uBPgarQ82srizVR/iGZlKTYPwDS+NFs4R0Fdpmhq3J0dNcETjSyFX",
-	"KUumLBl6q94nL6VSfJwyb9HKes0Ae4YSf8tODbQMz0wWNcrG0T3/pei+80rBeWJpzNsBVxtufysODerP",
-	"c4hpCknmMmOlSSisfxN0rgkJNhwSHk4vhOW8ocnuG5EvDUNToVlVrOdyqYipydS8lNM4h3QSRpOv4Igw",
-	"v3U4Xg+VXOhzIFcsG9PUcZ4Js0EgNmZZDumZ0YXg84XZTQLUoIf6C7bhuamUCRmnMr7EwG/I5YhaaDkt",
-	"4+MlLGtt6PToYdSmhVvtGySsU6ytlQECCgKcCb/iyZKmnsILeUJgUuQzqXfAhic/9FW376IK3UEZ3kZN",
-	"3XV9vn/k/73trVpQTP/OYinknMefDbLOBtkWRB1ShV/52uMni/1Q1qMbULlwoc762Kwtj5ci0fzaggRR",
-	"jjxD94RO4BAZwwif8Cs4eUIAHYKckysJZUDmioXItJKgcZj48pm7/yeEEnQXIV67UayODx4VWuqKrkku",
-	"MQ9qmV3xK5lF8C0bNEZ7eEHzGRmzVK5CN+eU5eVr85pAFZ/l4Gc5eGfkYGEQ3RWwgXbfgElfdVawqxjo",
-	"4QW4htUfdW4JE8b5ODeGKiL3Y+eLvECNRQzFiZc3Si4GJmPhYqBtmwsnMC4G+2RUJ8ARmUprygMlaiE4",
-	"WaZpdCGcDWXKYByEc8jEdYAJkCYPMvrk4OSsjMtVODisOM5Ajp95qCMXYjPASBiWJCSNQ+nlHxt9pBYw",
-	"OwWhFTkB/49HRw/J4wNyeESOT0gfNOiSC3mnQCWfr6TPV9KdvJLuIgJOB0Xb4eB0vpf66df3aJ7TeDbf",
-	"WEL5qsjXBLRnLbhTTSjo5Sycx//17/+vQjROqBKHFMx++DdnJKTYE7WMZ9bFGsZ8g+pHby2fU99uDCmn",
-	"Jy7NZmgcd2RYRhbKjEuVND509Nbr7UGTrmEKNk/TPeQH0Qz7mjyzG4R8KfvVu18oG66zI1v0PuEps9fW",
-	"giq1kFm+/9tiCpKNT2f54PTw8Pig803GDgtcABsmHqoYsIJSOgZR/9J8B7yfCaf2zuFzOmX3fluwqbl2",
-	"+BVLhmpGj+4/GJwOHhwcHxxTdnQ0fvz40aMHh+OYHY+PHk2OjxmLD8fs4f1H9OjwOH70IH58HB88fJCM",
-	"2ePJ/fuP4sPD+OH9I7hchOI5vwIJOhAym4NP1n3i8eTRg+Tg0eGjRyfxw+TB/cf0aMIoPYjv36fJweF9",
-	"ejyenEwOx0fjg/Gjo6M4ObyfPIgP748PJgcH9OAR1B/8zganJ1CAEQ3y2XI+FlD0j8G9DXeWO5PlIpU0",
-	"6Yl6UFx00WDFE6htfXBwcM3qQMdUt14dWEjgZmAbrgg+xwC9OeBC8gX5xzO0wj2gIDROViCPUqpysqAZ",
-	"rGmkmdK4kkxJGORIQA9O/N8s41dMmWIINJdSkPKIHoFS3YiaCHsm5Fj3d3oh/vTy6fcRefn8e3Az/crG",
-	"LwmwnorIy2+/w0Dczy+PI/LzyXlEXkynEfn1/M+RfvJn+PH851dY3YCWF71kwgYC4crRE9IywFSyQdDV",
-	"NG28EHqVXyjyBCe392a9YIBsQeg0Y2yfPIOpwJshIp2xPSa0oMdwp568vuVfPv/+lCwX0BHSwCcY88yZ",
-	"qRFJGIS94Nt8zi6EwfWZs4xirQYjXKALbn5mzdqJKdQzBWQY+dY31qgilEY2bL5vl6P/wEScrRcAfoKK",
-	"R05SzrDw4ZxkbMFoXvgAIR9mxE2NnRfE2vuRrUeu1yU8Zg7UORNN9BdrPG1TTaMjIXVVcIwAN0Bmfulm",
-	"Rz3prBLibLKq8SiMlgbLginMqKnhsWvQ1vexnSnUJhiGzqUkKc2mjHx5eHBAfubfRIY6ydF9/KdegKV7",
-	"wx/WTyG/0hM9vG9msMYWTmNIaNAb4jdpKn2WzRf5OsKGhjhRfSlFrpstTMF1MwTPL1gBkTdhLsiCv2ep",
-	"gY3Ht8wowoaPDMlEF6La2tNKqPLe1UjB1KLIJfZAxffrRdgSD3009rV4h0CFB1a+xCzsrtCPFVLyZqOu",
-	"AM+t+f+ePos9VHBKOg8Ac54O/n8vv/1u7xB6WHfVJUp32iLTy8xN1Rm+NJSM5sRuZEubKoIJcpqwEKM1",
-	"DQ11pA5VBLikvvqsW3O9HKP2hZKeU134CPUeax/QsQJ+XBlO8GrquOkkOF6X83oKw4ymWELi+mY4lcrM",
-	"wCBnmzcGjINC+2qAU/WkMUdhDLBtM/ae6stuTtNTXxJoMqXQ9cII2RU2w9cXZgLk3bmg13dkvbXmCBBT",
-	"sQwJiA03EpH+rPZ/Vvu3Vvv7a/hBX5fRrj/lILRvSQQ9Y7hIpxB0syPm9P3eGG64w4P7jw8eHD58UCuq",
-	"3tp/du8PT/pfM3YNuohwmJYV2FvFwl0PShrB9dwYn8XYZzH2kcUYNEH3KfpOOO3bXBwQR7ZaGbq7sd96",
-	"aSl3x9MRRG8pzRVcrAuazzyoOF/QDao6VB8QveaINnT3MKazyulaVcPExtA32T0mENElbuxZk+DvMDX4",
-	"Bkwgp5fM9TuDoDlaa8FYckMk+Tqm2a4DyVUJGGFV9tFgK3/iR2hr0aLs3MHAXqvy8sQ0Ds3Bmh2zNEJK",
-	"xNx4e110Fhy701nueScWhn0p6ndcSQZ4QIGJXmG00vS73yf/H3vvuuNGkqUJvoqBmIWkHo+7pEwxsBhE",
-	"SnlRTyqlkVSpnZqoJY3uRtIqnGaEmXtQHKGA/jED9M7f+bVP0Oj90w9RL1H1t59kcc4x8wvpzuD9IrGA",
-	"7lREkO7m5na+c//O1fnTLEUIWz1lzfS5rQ5lKfGgCQQifV4DBYVAKv4lErFIBKLA84ybwK/a0YPUTJOK",
-	"9EitGG7BbZkLkLsLfPQ3rUQRK+YWv2HULUvfXL16aST12T8s/kWysP6h3CsH4N4ZJ8JWdxTXXq56BpR7",
-	"zJL0E03NCe6nrTjH8YiPbcUaph/Ah5ZeSTvUIJsEXpXXa+fi1A78bHsXipp1j8Ww6vL8+T6+3pVfZB2Q",
-	"lN+sfx8kKtNMjkiTR1kZkO2ZOw/reHoxuZvY3zmMuZzQUvM8xEQsnlOQc5sW6CsHWMsbnWskGjsMI3R9",
-	"+jOW6s6uMgTjYKz2yvToTz7L47JX2OmHyhzFwaW+2taEbWfdIH4gQ5oeCuWITfKVOvNBWjZMzVBbwVKV",
-	"yBhEW3weSoNdxop1RJ/HXbjkqIKkn1I0mOpMrZjBfHaN11WRzVNmhaXISQtjwO9EPnLICswacjXGZkBP",
-	"twZGC37SZukfN4b26XIWTOa8ZI4+Pbe3ZNyW1jTr5cL/q1R3jVUG4dMLoRpO/M4SHgUsYpH+sAXDWO6M",
-	"VIY+nrnQx/RzBI3UgMvUT5KhbZ6d8aE8dRc91aYHUIFyfnbzx9c38L/w5uVN/r9l96FOLcK9rtmdEENX",
-	"S2BFaAT+a+RSmyg721Y0N0RNTA2jQkR4+BJ9J2bGYMvD+GGj1+m/FIJfdR6M41a8ujx3iV82khElDfuy",
-	"10fJRAmbFCnX7Gwzl6aQFV9QjB8I337MnuLoauyVq5EUXszR2Tg6G9+8s3HD7AAMnKEMk9SIolF39Di2",
-	"4nHkgw2+UZeDGAiR459KSkKuHuVa13PkoM1skXXe+yEf3r6jorDHL85ZRBDNnPQ8IW2fmd1TKR35QFoC",
-	"2cbzBISYTkH4jzsRDrkbO+FzmPPmHNx8gTXkHILlKseOieZjovmQ62UOM4WkutLXCnNCDywQpkq6fBhp",
-	"BidbyB4hweY3q4leF3w9pIJIaHSL5w7zbEzdgsa6dkfP6RnUUsi8RONf/OAZVE5TWuvqvKiwZubHJ5TP",
-	"XGpFy2iHSmXJqFQ2zPQHAareskTnA4lEbMUy0Znf4Vwf096rYhZsYzkrwQY8whCsMAZdr3UgVMhNVD/o",
-	"a9KOo8SyQeaW1IrAhWwiLCrskDmpcFQJqfCh6rWfZLlv/Gai2dBIlbDH7QnfGD7ZGfuhGe1TRvnKSBCn",
-	"2q3ijEbfUNzMsXFS/4OfIelLuHMbFG9GTIRhLLjxdIgf3r57RAeej5sFaHCVMdlkgZyZwU0wzfLrJrpV",
-	"0iXvX2oXFcNn5EZQMyqDVdUY065zyGGXYtLaVCD/JDOCtqjESv2YK9bXqSnb3djv6ZYU6x68JPwu0j4i",
-	"l6gj75ujA8a/qDHr83uBTKf5uyawbOPFW0onLb+wdiHEF4nSu+Z5Fwf27lRz+7wvNMu/5CZ6aOTX2+70",
-	"abpmnA1jbhMZ0h8WYMUGO62y77URmu/PC6X/7kf+fCO82Js07uedpwzXw3O4mMkJG99ygjZzHXQ00TRd",
-	"iOzg8nx5soOp4zXJprxUWC7Dt7XE10I69nuhmWAtdfGrArNCvql+9fk0ahPtXS8q2JvURUjQKgvIms18",
-	"mq9PsES+47CSF6GSPXb3SGiOpRsYea/vMOmJy3gSZKOxZ9ZiTpuaKJ8PY+bKsYmLI3ztKXxNQchrfOZD",
-	"bmEh0Kk0hPHhJkiLayBnCdv3zL/TGhP47ZTRi3KLtrC2ws/MJvSYIm9ZM2nL5Fl4R2s/8reszN+yPioT",
-	"OCmtRQBrbuBZENUy5z4fkpx7FXaQRj0RNVYjz6g8j9vm0ai3V6imiB4akwWF9l7Aiz0xWZYALecgbj58",
-	"WGtPZYNOYD3BBNkDOIIox+ii+bEBsbbO7rpH1n9H0e4qRfJyL/KEo6zqa8FQnNub1S2kHcfkZortshL6",
-	"nq6+ifKxowG4OwNwHyOcM0w61BPeZ0IXaT22HCHLDlGxlF/PYqMxUhsl2uU0lgc2eLqDx7VfQQ248oMC",
-	"PXgYSyXDI7Idke2Qke09RXn42hxUccKN4aonZtOOYhAxNYaIvASyUSnN2kJFSFDb3ia36EtuxE1x1Yfl",
-	"oOL0zg37pn5CKN1sLkbRj5W0nuwxQNwT6v9M2GPi6vSxxckHeFKzzgr2zw2yfaLGt0krG3FmWyMZxxnR",
-	"aOHEE0mq7cshfroRLA/G/ma+yOkXYRhPVcL+M48kT5DMeo2Izb+n2iUMMc+L2efPsHCI6KZLPNQLQvBK",
-	"bv2E/G7doe/LODJC1Y4lZKO+doT98FbJt8dvBUzfu2RjEXzdBfctJ/GjitxwuwJyO8soAsuo78cPwx86",
-	"oieVpbmBVIRNYuTjk3S6H1kGskRFL309wtJLYe5FxRBAP/vPXlMvVsS4n1ovtcpKb9iQw+ose9ymf7Vs",
-	"23WWKT16gu0sjOMlT/wl8xkGuf9PxJ2RbyLzS+nye50ampfojOBW9m0/LrFJVjVnNh0Kcy8BgpFKkRlx",
-	"L8Vo2fTNDJZHl8iWUTbWrthP5q4IR68n2OO20kmLt/CZ2k+CzJqnTr7CbmAmCB6JPW7DjrX8jpWemcxX",
-	"uBDdDd+9kqrnN6+bJu5qLgA9cYweWf/VfI4kSI1r38/J62kYjzalKZFVvgds0wQw7HaA3SwlMRfYV+Ds",
-	"shC5yaltR2W5aWW55EuvnmpGz3DQuTivf2s8HBq+SaqXl9CgWuEuP9Fs2gE6+1L4qbWWoWdVJUnTQLfi",
-	"fJejEB+QEGOJdOnt70fYYZZd7EZyzS2Ue8KdVlppVSV6Sdq32Ub2MPTstIJ/mxtX57/84nj4yVPAqfnX",
-	"WasXMrHzTixYZ4xREhlVFN07mgjGY/j4mJVG5GQTfOBjYazt0qX5KxuuB1+f/7uWmwyRHxXcISm4vQyq",
-	"z7Q6qRtiSr3lNZwVbRG5wlvU6tRwrBOhhLWzeyMeHNvo4jc4Ao7pbqmILXDE7TgYEkM8I53GEcVTOsLK",
-	"SGR8PPhJmpWLG0UcIs2ifw+XE24igxhjD4IL5lBUI1U8xIY3JXHQyNRmnrIbhkAltXJdWAIpPHy6QBvm",
-	"pxL6QMJAWitV73TZdAHY2sXd3lmqDjbVq0b//jP0ck+JJxZnZzaaCD4tPuEjEKYSNNAl//Kn7OutrjYt",
-	"eNel6+QzEScvYPXQqY/aYYLzg0JxkysQwXf6+Cfd+kjZTyQKpSJPm8g4ZjEP7+y+zZZdFFBwbufs9F0s",
-	"oh5IMfGcJsImGDG1GIqVxiYbSuFVNOVgEs+v+bCSdzSldOO1pf42jaCR3XL+uYD+vVqK9kvLbKiHom4R",
-	"7m9zjgl0h61FX9vzKX3ZFNMoH1Xrm7XEZ3zrUUtGcPD+FOS7PnUZby+hJsSxhpG8l1GKXf1zrvWyOKK2",
-	"0Wx0DfISJH0N3wezJMF1GRHKoSTHyi2M9rpZgurFx7eulrSj1771ZJ2DifpkXaHsNjv3RSvN48y+Da+L",
-	"Ik976JpJS92YLu3iWE1ucqimpB0lJ+nRWIeHd+wxeKqR4SMVMCO6qRVucIUYxWN0Y/sijtCVvlUcjK0e",
-	"V9LiUXoCznTY9wPKi0OKLLUjDIWiplXDY+uTRFiLO9Bk2611BloxE3YvTIfHExvguvdDYRJidnnczv7d",
-	"6ozbASv8zJMs03WryLylmYF57kob1ku5iSRXOfs8JRR9oitbQClFVqXeXDIrG6a9uyRWcQ+mIcKTLhZ3",
-	"Dk7mKXujU2v5XLA5B/C9eAHCh9+z+RBuQEAaGl4NqioRZmhgT1pwmL3xXATQbhFA6Zy0sodp5LBp+2BM",
-	"F0+8bSwKfBtMwR313mb13oJv+qvNu3lVOjvvluGcVl7D1KrTVVJv7kJnotsVVAha5738pA0RBuNxmC74",
-	"0Kraq/G8L22qOG2jee505pBbmuiKAwwjPsYRlshQG52yT6CsblVuR4OpXFKZNsBZpnRgbZslIo4dBSyy",
-	"SbBEj7iJLC68yTjSsaLm4gNhXRsK02kSy3t8hHjMOmPG2VhYN2SVPjl34Umdo/Wj3996j2sqeofth6CV",
-	"NXGfKT1agPGAJ9X0niC0J752anMNcs4/mRedLh1KRg9oyfxtL32b4gGa94svXjQKJdPOskOrYJZ2K3yF",
-	"3hSGFOaDwckDA1Z2nckPIj5Gyit0Brdo+7uAzrTtz0I9ECzRe+QDLImMX/IztoY6hGpylNxK3bsehqMN",
-	"s14b5mNfZFKyN1mZWSKONQdwmAur3hORrkyaF5ZZkTEvKIxtlhlolfBwVmhYxGLY10rYgPEoMsJ6p38o",
-	"9JDGeSapUSzRW+3x8Os+kg+sTD7wFbd6LK12nDAqncDSPrz5kFV66NR44vZ15vavcrpaFDfsicOIWo4C",
-	"y+X+eRceYUx09rwrWiByjWbjNcWpBtooCuPPVRDA4xQu9x8vL79jL87ZxSW7esqePV9vJBlEe9uR5Idz",
-	"hBhO7utRXn4fcsU6wkVHo31LEtaFlj8IbjCa25XYc6HSQUcYJj7zMInHjkxBm+zEUyNxCqY8lhmIrvx8",
-	"ym7sXZbxd5PjeVc0scxfxBZ3xfWXJF6H/Kdt9kgoJk4GXMZebSFw0aPmowSVi9/CcQW39k6q7LlpQIOP",
-	"72bSyJzOLA0khGc/rY/0wud3G+mdC9AeAqD5saQWJxaFgX2Mqx6VwyrKYcED8LWGW8v65oFehwxBZiiY",
-	"1YKtaE1jSAH+tcHWhuxRdhRQOArvjoXXj4GlU7AXYYaHbT/f3zCPIO5HtCFfanWwwYn5hibCzzH+fd4i",
-	"+0vGsVCJPiZVb7H57ktbX+se7l4QelfX6QRY6cbiztFah7sfcfUrwNV9rKqfw8h56dgEHsbWdRg1u2ya",
-	"2hYiH3qz1KqAfWySOkL7Edr3ANp915SLl81qlloN6iNpAXJSI+bpcWi6aiGhwJoM6KdY6zs/oGvITaKE",
-	"YYnWd+7P4vNQm+SajXCIKDbP2ABEfdTXAxxrjrU9PaNTlWPnAtmw6jTXq8KDHTNd6890YTsEMkBKW6rf",
-	"qlnFZIXOgqp5XQRmIdzmXgoAgw630ub541X6WRcrWfrugfqM82fZaEeQFpw61RMtEJEh3i3CrhLxGd7U",
-	"nPd8frFkmdQ5UZJThXpr/qqO1VJZufhuO5tVQMRZPGa+UpI+LSI3yMonuAoA/d5X9x9GkZQfpFivD27i",
-	"uJDi9rop8EWeTCvAJAK8aJulDa8joRKZjF9lj3BE/mONw1bb4jILl4TBtnDL/GeuLhYw5S9z4mB/kYuT",
-	"86dEQQB/kKrXctnlRrPx8+vfYB8xTQvwyM4vLq/YU7Spl7L43cYP81G/26SynJTlPS1qKNTJSrdiFhXg",
-	"5wDLGgBTJgsb+nok7rNyhWGqwiSFo3DKPniH3Tu22dM7KmMlELGbfjxsO/tA2zd80fHcJg0k1laMh4K1",
-	"YYHtrBONj3HoOQ4umiJs5IpU3DifHRTQ2EecS1wsaqDZnzjwshDpqStzmDzrO613mAFc6wGjSVxZGhIO",
-	"q3HsqBkWD+xMCcaxokFN65mNFTdkSH32xf9zc+UNFSC4v8MfjjK8Vhn+WB7gf1CVDQsL5J60VORrrcip",
-	"FcR9Q2UOGRm67qIlFnibE7xbOvaOjAGJCmTXSTpyMlSk2FapkgDjD86+JRsu5ApsuI5YzLpbrLhidZtv",
-	"3VUWE5h2deEwbQWXbe9KLY7Qvm1oP/DaioXQfT3m1RnC3XhHpRbb0wu10ylDHsfCYPjACufm+xszmVgR",
-	"d9epACbqNFDXiKxWY+76C3xp60P1YA2DwI+oug+oWk0ThM3Tkx9aZD0ZXl8e8brZ+B3Fb0d4vbvCuB2j",
-	"9eGUxu0cmI81ckftcbTJ11AUV4HwG6yP66YqhF3j8Ukku10ZpnEiH6qVI7asTVL/VpY//JSt9cZaYe0h",
-	"lkBwXPk2aiAKd2oEjeKNv7Whno4w3nGXi7jbCEq7UwtPm4T8ME1autttRXrApaL5xv53nkr9agEFACCM",
-	"37O0TYNBqnB3VK/RbFwQDJr8JyMGAtCffuPZ87HsTuSfgt2iYRjNBqiYEY/v6K9XDdSoSP7acgtfqQB7",
-	"m8UXVUiy7QIMmpMwT+FFjtGMl4DvIIovbuKYWfk5G+BgcQCEF8rrTGkAhmRDHPKP2FPWnjhmbYai7weH",
-	"psmJ7nb9TNLqsRdWJFQDYROeSJvIkJiKEk0TMVID6mi7gzqJInGCFLimgqLqwO52yGUVqG4Zf1YS900O",
-	"xjwqnK9Q4axy2L7Wug7SYbMZKiq118ZKOmr8mbMv+b03V+JRg9IrDjA7oskRTR5EExy9WDx0exH0qLdx",
-	"HWvGEuCwJ/NBi6utmnJZhJtt0nbOCYA7HRG6vb07/MD+eiz/Y3D/qGSPSnZVJbuPeYUZJrhrsq/UsRtM",
-	"KfxZp0aJca2J7QgV4O6G5kUI5r6zzWzCP9ItfxW9A8shDLWV8NsN5w/8bRpB4yT797F/cl3YHokhN0kh",
-	"Xfvs5OKC0rXZn4Ymn18w0AptJDBYphK5+MthzHGU80ut+B1u2rx64WkjaAx0hNuYojT49w0aZ7l8sC4s",
-	"8s2vr+lXw5Du8ubX8xfuN27RP/ABv9NbTgPkELCn3Zc4m0j0cKxOISHgEfZAMgAFxELQt9lzXeO/kGG5",
-	"Esu2E47HryohkbCaMzySsOMkhykuCzUVAOo9j3EdfCCioFBZXwrjB16H+W+4hkqs9PRXrYv156dypxH+",
-	"bQBUCXSWhIwlpP1AGyuPKmMtKmPx83Jsy+QA1xPG+sZi+O76Z19i0dtcsL4Es/tbGngU+j0SemKK6x0c",
-	"OfWiwrsfMXba6YoAMeHCV89PvYohuO7mSTRkJ1Ho8ryxlK91iG2TRxzeIxw+dELrRfB4ReNpl4m+TQP4",
-	"gaf21oHvx4TeURUcVcHBEmBPK4INJubQxNu8KpjZ++6g0z0zaAUmVGSvmbgXZpz0pepR6ghUJRrPMmED",
-	"fS+sJyOxqbmX99oEzOgRwDj8B11+THQZ2ZOK8kpuBiN8OyJalVv1EyiFBHAeL40hAldozq7Ov5++CbwF",
-	"WBqttSNiPcLJ+jcMJ6rz2M9DjAwfwU9d5tiS4Q4uqGxlJG4VjvdvMs81bP0u6OwzjmbcCJaqSBg24mPG",
-	"e1wqm8A+cKSjvdd3IqLq9b6QBrZUSJArxu0dkbZEIhaJi0L3tI5O2Vu81a3yqgtZBkqP+sgyZK23qClZ",
-	"J00yJkGiaYataCf8TrQDR3YuE0dho++FAV9HKuRIB43H2l75tTHc3hfMyb5/bLcUfGQ4AwFr+7W03Efb",
-	"+f48sqcMi4fwZT2ytwpk119aKJAYuuIj6+9EG9BOFZ789qSmdy+nLmFQSaPD/ce5im4VbWPAeLaLOOTS",
-	"0ejQ3G5hBEWhKAHB74TyG42P3jGC38F101rroWIAOy41h4PxwVkQ7/PNSUYyFCAtLlvSAKB0B2ER3T15",
-	"ehrNK4DOO4HpbJwW8ae5tc4b2OBFEgULGih1hkaRNyFK6RJi7m24nN90EBc4iB5O/LzmAaeioM29QZSO",
-	"wtsKGqmKdCtViYyzbXp6cn5R2KbF3miVCYF/iPbTeCCdPWE84IJzKJIq0YwrUiMOXC0fiGmq9lf+QC1p",
-	"PJwNjcDhArszIn7TZCSA84XudHTK2pHsdoURKhS2jVqyrLVIW+U6xzL6ghto3NFJ30Fyc1IlFnXhrUry",
-	"0hacCYPvAVSQjlHvkno8Ze1Qq24sw8QtZ1SgXbNyMIzHt8omoMJR63fG+F83UMSlLwRqhIyX7U4Mk1P2",
-	"KWtyIw6hAR/TkGEhnJXEkbzeHQC4g1+e0phiz5XgrZpTC1aoPuY1HxHIPaz8qnSYO0wkl7tMdS+BVYuh",
-	"zjt60ve0wM3oE3/icPPciKRkpFt9nVqBpieAdwqfRkvcVVBQWMRVLxQOfva164KNSuWgti+HaLGxREd8",
-	"fIqbXxBBXEGmuwCv+IBHqZ/30Wg2sLyj5cZD+Zv6D+qUwkmFC2RjlC7Y5SW7uipcijQFrmApbZl/K3dN",
-	"12d/LHVMqnQUCv5Ip3EELk2Ez7x1vfOJhiAR7NFiIr1G9VJPO/EjumAOb1WJlrLkSyI0wd890OdliA7W",
-	"/LcHTYBdmtEEOEguI1oaWRyQHMhbBUaIEqfsD/hfmv8BcuP0R5v+3uJJu7KAdfnC1QrQjKVN3tBmHYd/",
-	"rDz8Y321okd7fl32/EolnYSjO63mrIfOEbclGPIWVQ2EHsI0JcLtsy/4X/yQ0aN6HP+Egj8qBfiKhgcL",
-	"wWztGkDlPLzXdDG8rgveTYaORBSwWHQTHwZkHRHy1Ar4Z6QFGaRd/D1F4iZsHT1Sgfcm2GNeNHPyWzxB",
-	"Y3fAyV7Pzf/HvBj+o9glWFtPMEaoRwViipLNfqvAaAfgdxY4ILuIsNYU4+81s6WW0iawcljtTI3yHt7c",
-	"QSkVI6xOTSg2rFH8bUCfZP+ee4ggCAQZKdIy//WAKohd0BROB0o6SwyXcc36CsvI1zjgn38Vqpf0G83n",
-	"55tUcF0yxVESS6P7JlJtfmTf8+5FdNE95ydXnfPw5Gn47LuTF9G5ODnvPu+edy/CS35B6sc9VLNhhyKU",
-	"XRm2sKep8Ld5dU703Tq0x3s92lcF4m3vSEY0YVSGfThf+6RAgi9VGX+vH7bZCg23rldFH4YijqXq2YDR",
-	"r4kRCL/kFAV5vkqU5zgVKJq31atWCPT/hg91NP2Pc/9207fW5QMZj1vuuf72b3//X3/7l7//j7//cyMo",
-	"RnWajb//z7/9C/zf3/4N/zZvPcNFPt9b8UTeixa9okbQiLnqpQC+zQY3y/KUuqs1GzeGd7bcbjYhxfs/",
-	"8c/RohEmHgzfnGI8ltwGjDM6Qsw6qKdfDYRvxxoA2vCeaKJHggMAs2omsNJx8ndXm1M2OUEwc0UU04hf",
-	"VqpeLOjq0jLO2rk0tLfKK6eYwOEyPovM1RiXVdduNnEqdxqIXxJc5gSMsuwvK7YH2jz2beP2ku/62PjF",
-	"S0pgYy1fqGHOvsB/NtfxNY10+1tjehTXNYnrx77wR/ewerbml7v96NZy66zw/Z1UH0K/1kwLarHurZXt",
-	"qnW3cCmNAbybLOK4+ITiKQ/mEDu5jtC6Jmg99C6s+RB2NUtml+1Xm0fkA2/AWhtEH7uwjjB+hPGddFAV",
-	"QXyDvVOUkqxzS98LgMUQ0/fwQSz6dfn87iR4hdwKlgg+YFrF42umdCa4LBbcKMv6esQGYHaSm8upbHcD",
-	"2aaacoAPLhP7m0vEHpNN6042YWVAoZy8z+99FxOlmDDjhL/FtBMmoWpWyEPAp71PLlH/qE0MVxQ+g9+0",
-	"7NgmYtBoNgayZ7hKWvdprIThHRkDLARY2CwjoahEQMTdlhHgtdAl5lAUcy7yirhslZWJvEdEaigwgbD4",
-	"TdLt6Q6XJ5fnW04dFQVyfwcV+QIO5gs4DiJhBKZy4b2zUA+Ezbsw4JSesk99jfmhrlSRZRgVYKaM+pgy",
-	"ykoErtHSxU6VBJtPs2n/jl9Q1WiF9SaLiu0b8CR5NRrgfF4dh0iDn4JDPTGUqEJL0P2Kx3KniaONgEuF",
-	"1C8lsPuYMfrGwXiZ1/gtD/EpIfvmskCwkrMv8J9Vs0ABFewoUVl+a0UlqPVEMoFoO3J/j9K5FunEIJjY",
-	"n9beB8fhLCBme5L0oXVWhRhJiDeU9PnoDDMKKjbBcyLJR0OMqyjvVdXZZMdyjLHPLTlcNTwP03bQ/OwM",
-	"dN5Xs47Wnf4pgYMfbYKv516KUXH0+POT84vGkq7J3iWEjlC6Fig9sNEnWY5nTkRdzVA5E2pnOZ6NA3Cl",
-	"z1yPpj5nU4uqY199KRPLOqInlQIvWZtlwVaoaD1Iu90sDu5WEXafLQ27P6roCLpH0N016P6ooo0hrhEx",
-	"HlPbl8P6PIxjd5O2EJNEYpWRC99lCaKkLwanjFo+dJeILFiqYmEta1NA/f/EOHybcXtnXRYnC9ej8G6z",
-	"A+h96fmPGZmNtv/Mk4xZuAVonizNsSdpWpfQYEFHcrhmRcC/y7P8Q27caE0jAdBwpCFsoFlpZCEB1/1i",
-	"lA/bTC0VkWXbqaWcm2iu/JKZAEGvWn7JKY72LLcEG0fFpFaYe2GRa6xZYFTKng3TMbavR6jzs+yTVPCe",
-	"BYNDWsgMIQ0N8d4kozrOrVlUl1Q3FWRX4MYFO2R5m7MSrMdt968W/llE7Se+LAsWA8JCtQ7gCXDmhIhl",
-	"QsQet6cEq4W9S+0nRQfBaUK/AQMr4nthA5/CkiaM8dFJXLM/5I5EOXVVk7gqHvrdJq6m4G0BOFoYWZYC",
-	"hX1MXx2VwtqckJIofKUproKemZ3nMmVcqFMwK+S4Sjrs7Evxx811Pk3A3Y6iAkeh3ZrQEtV66aXvRfTg",
-	"AYPPpcHmlML9SIFNLLYiEjsh4xtMiYElNxR6GAvPD4+GI2bJKEnmyoIIMgBA5sqVLd1SVRUhzvrXp21E",
-	"af0i1jA+azUbb+3ptyn0q0GnJR23vUu8HdF+a2i/j3Hih0yuLEM3B9iv18TaYbZu+7pivuzdWvG9kAFc",
-	"W9qvKum3Hnw/qKRf8ZH3Lul3BPwj4M8AfMoObh/t74WR3fG3Dfgf8/JXgOmwL8I7ETGZNFmkw3RAkVSc",
-	"g2Gxe5cmSfEhN8mG3AGJU5pkV5YVxlytu/hGdwr/R4A9Auy+AezvKBa7wdjdkRzsCcIeDunBIZrN3wDj",
-	"wRHcj+A+C9yJ7aCUmp/FdrAC2NvQCAHOeX2dHQ735omwCetKYxNfSYfZqFJjbJeHiTYL8CFss6ju92L9",
-	"6Yf8sQ+rvI7e1zbq6wp3agSN4o2PBNtr5LUBibFu5gL8u9FsSBXJexmlPD4d9sdWhjxu9QWP0c6Jxb2I",
-	"Sx+CfSG2t086xZhcV2sEfR1zQp+GkfYOy6DBnYLfXMIby+6YAVKLiHZOHd9ONFZ8IENbuO/kR8v3GRqd",
-	"iKz2MbsbVq3Nq7+e41tPhBkaEI9WanPjDX+PLUwFXp5udwVenuxQ176jcu24/4mG2fV6AnCu5XcnRiWz",
-	"zYq+aljbX9qIUhsAs0UcPggCifbES2+zkZC9vmUgYjYb4J0LgtOK1g8SIn38yMJHQhGlRthT9johInF3",
-	"cRxnrYdC0ZgKdAGw6q9PxObwO50qAHYVitw6xniPVl1pcNwMwxXSKO0ZpBdugVslLmceHJjuMs6USBPD",
-	"Y7eUILMbcLCpMytoThmuGpSER50gm1ea2SEZSmReEuhAjxhe22CRJFesgDUY7AK8qSslrJa2HdOoL6pC",
-	"tqAt5lUJC8L8iqh4sGzuRyPhmzcSVjv53zKdSY3FsTFik9ymOfuS/XvzFCdVpaC16mqfmT6PYHcEu7WD",
-	"HZrABQE4DIqYpaBrPypli4utyNMUgXGbYwJrwfnM+U07ymxtbbvq/Fo3ctI5egOkL3RNZ7lTilmuAZZ3",
-	"+dpd72Ouv27Aua94oYJTu1j5gPviuvy23WTEnDKDczIChQY7J1VXhESWAKosw9uBiGQ6WNlTcsKwX0QT",
-	"uKbWA7uRHZWZ09nzTy2iHfNvTWz30bY52jZz2TaXG7BtDo2uiYSIcQyZEsivjTqkXr/vsGxl58r9cApW",
-	"DltRH4d1HNXcUc1tyIU/MDXninhqXPgNTi+xAtANC4dm1vSEqTFCJZhM63PM9bV9y0p7m5U5HwoLPrBq",
-	"HKlCsek6HOSoCxp0s2PtzdrU1LzQ/WJpIC6xC16dnCMTYcKT1IINp3gIB5ArSdR5hodgA2Yf0EOhtj15",
-	"JJPEbReQhH0ZR0ao+hqSHNao3Z22i8oH8NsB0/fCsESWBvy9dBfetzqST64AATM5sEaQPMz4kAlCgtnX",
-	"I9blJntaaU/Zjyqy9DUH4MQ55WaMRHzsU0Su6R/7L7dc3eGuCC+nJ9jjttJJi7fwOdtPHqBxgku79tGk",
-	"rKYeZQxQfj/wSXtaIHWAY43CzRz19cSG1pV05Gd+p2Uc6wCLJeT8QEsivk7sXvz1fa15/UwdzErtk9Xi",
-	"Jd4mXJXmUJWRf5WEfm6fnn3Jf9gcg1MJkvbXzz8KYb0QgoOFenlfPNWZBhammxcSp/1IMvsdrgqqFuV0",
-	"qxnmerTYZQx6O1t1+AHoVczBY9D5qIz2URntY+R0toWHwdMqhTQzbpqrqAUtvEQORCyVqDXn3io3Q1Mq",
-	"Brc3WBsjByIgRDMiFPhZED4cuMltwpRORBM+KXjYZ0ZYnZpQsFG5gvORZTbUQ/Bhh0IF6DTfqkI7A/ZM",
-	"akPjrrSKx3QFQErspBzwMbtTenTKbpQnoAZYHRG9/XAolJuTRTuaaERcplXApLpVoY6EvaaPj7hllktX",
-	"VOFiAG7dMrEi7p6yT/6DLq6IIB6wATd3ImJt+m379Fbdqm3Osf7oX+JhxZA33shJ/ZuLjKqGMySz+i+b",
-	"HwEb+DCciEBZh3ow4LbJQhB7lQRwUqk+J2iIz8MYR8NQnLlyzf66pXXLRAwQnAb8869C9ZJ+o/n8fGrt",
-	"Afz9NX322XnQGEjlfrrIPsuN4WNUf8k4xqyaNoNGzVPj+e/kOhTdNHiimg3Hh5XlUPgcBtKaIuMVxU1X",
-	"WXGTW9k8ui30M3xwPYme0lj3wnQKASa87Pedi+7z8FycPLuMnp5c8fPOyYvwIjp51j3vXnafd77jF+eN",
-	"oDHQA3yqxkDf+wmb9L7d7iWGY+LRO7r4x3lXHsHKXTqCDhm82CnFWir6co9J3PnO5vVpzg63MoS36ZfI",
-	"hzJ74svwnD/tdC5PzqOrZydX3aeXJ/wqFCcX3XP+onvOn4VoqWRPnLPzlx+7YAIt8cgX04+8UrzfQ+a2",
-	"o/0lFVzpkf54L8wY2x39lBanxhzrAOmDfWsaXczqSBUG1TfvENYnISRsMc2FkINib8l0kyqqJfa4DYJ7",
-	"mqpIt3D1rRFeoxXxsW0/OWWTLw6uhh9kCAIUrMcR6Rw02q0a8aLtkZl3oPeQNTRiaHk7VzFrWrWpuZf3",
-	"2lCehDMjusIYHk/e1Yh7feeNFP/TpHtZTnUonbh0R5bm8HfDNfpUiKKVNW8VbAfdGBkypsbhFXzYRGtk",
-	"01hgvigdkx9KyHFYnunHvhgjLUioUyuVnd8jfQOP/gcV6Y04pHWOZbFSOErpEoux3cz5WXGBWsBt0/t8",
-	"pAs1O2vFwPa7p2F17gwupCwwMwf4OOxrhdUDKLr1b8Z9IFWJjLNNeXpyflHaFPiMEhP79uzj+ff+I4u9",
-	"4LoIKh78gNHdrlESwRtFOcpE9hGSC1oyIvbCty2rNwL5Cf0GR5pxesCCFnvlD5tTYQQ1S2UtthNrfCDi",
-	"VwDWlSJ/5exz7djRUV/G4lZZPRCkglIVYVf/mEViKFRkfZrcLeqEcZYV/wWMs3tpZQL/ADXXdB/tppbH",
-	"LNLEwcASEcdwq7A/P4jDsg8ZwX9URVxyVBZK9voJs33ZTfYmxsiVHTkAIMhrNiIRgpEbwRrByLfUF2SJ",
-	"Gq0jTdJvRRyLTS9evHhxcn5Bwb38L62hEaGkoFxjLLiZHZS8uMwqYbHi1DmMrySPY90IGujg+9++4QMe",
-	"6XR+nYG47itFETWwVrRrADJw2iq6NfTq8O8i1EoPZAgfUPhXHstE0pd/fv0b/B6buXBN+Nu//8+//Qv8",
-	"39/+7e//zP72b3//X3/7l7//j7//cwPlfZgSMVnLubduxCtFVikOVqS9drFStNDcvNebn/94gqryCv/g",
-	"1d7Ety6zP9a5auIzvLRJp60Ql80GMc4IvGava4nAa1GmDyTyWtZOswnoECQHPBKrlqkawe9OejG39oRm",
-	"0NfXpn7qa4yEgrMHIFtimJMxDngdo9WPRgqqCWTQAVzOWHJ88yJ8oxCyxMDnQHCFqqIQ5UwMl3GTtc/I",
-	"axT3sLFtQLo2FpS3ZNSmwjM5qKlj/QEe8md4xvfuEY+jW9c/ujWP1dH7hJ3OilvRYdOlTyhsG6iOPtJ3",
-	"FxzTmi/A9nUaRzQrtiOEylfTGYPEFxfF45iScdVr0ffCRKnYVl3t4hHCaW13Ubb45/d5npL0qPkTcPyy",
-	"6Cb9YHQKhodULFWgyEOpU0vuQV/boUx4nA9y7gvDBiJyu4LXwV6LKBUTT/N96WkQXCY+8bz8iWmVMrUn",
-	"66rMncSWrUfs4P4tBPAmbeCkzsDFuaJzblnH6DtRDNC95HYDgbk/LaZ00DV6qGiLCk/zqq3KGq3JF7Jy",
-	"pdZRJLcvkstK38GYeg9K7XtKBAsnrww/u3GpXUM4vUa28XKxSHYZVf9hXK6/AVBUWJGOmwzH5PHT86sn",
-	"pwzr4v+c2gRHY7Q90aO3W10xwYDxBIkeT6cINjKDozoiMh9DBm1YBaAdRIgi1AOXc/tYBJucMUSC/afT",
-	"JNRoaWXb3Vha/F/6M7aRmPRRDxz1wA70APKl8gf0wEwfHyvs7SrA+xA7USTuZShYj6N9FjHnxBMW6m43",
-	"lko0s+wwDryXphjgdWE/YtDlFsMaNNE+jvGXyLBnuLI8hFufsh952L9VVFWFFL3td28/fGwDNHPWHvKk",
-	"38aikVEhb0pZSnCO26AE2oGLQ2eMtq7eC8expjGOYMKQcxy7QLiIu81b1S7H9dsBa1dF+t1D1f4dm5Tx",
-	"j/nggXYAl89/pk8OxKAjDH0Wtof+hTFx+qcRNkyFj45M/YauQkNp8a9WGHhjJwB/PExsu1CjBp5vRAEW",
-	"22aP2/9hgDHI9hPYZ6oV67heNvior6xzxUm3qiP6UtFcKzTa7x2dry8VDODlcgavCB1w2OJRX4NaFZ8T",
-	"+iO8HixU+81FjaRllt+LiKUqFtYykaezpSUmZYowUw4KFHM3W9bYBay6XMY2oFMw1Njeb6mMjVvYdvcI",
-	"Z5dncP+zPBzcbrKn51eO/srtky8PxDSItBYZoJ+eP4X/9yKgtEfO5JzGCdZtYbiBbvPoVnV0JOGUeTMC",
-	"HoPE9REGcFhbRm1H+sWZEUPBE2Z5VwSwbbgHo7rSO1I/P1B7zS476NzjUnWUbTQb7kA1gkbHXQypFa4u",
-	"giz8j0CTRfbxRbj4vJmkoxiIpK/hgUdGJgkVQ5UC+T9xlfDGKvHxByPdlw00upN+o9koSzpaXf4xl34k",
-	"0IN6mJVnDbjiPYHWVd19z9wmZyBUWojDk+pW7vz1lMY6NVFlkvXvb5njFP1+Tm2NZ3KRDsfztZ24hXI5",
-	"WbtdSbfOUZd+MfEy5rxhXo/2ZaGF1mRw/lIOcy34fqpsqEIREbL/kYUb+Fh9XoGd64PG9rMkdLKIyR4L",
-	"j6TqZSCbEfYulzAJuYlwxTq+FxsxqX7SBtQhqk0bckUWiImYKy2nxVxT7XpqBYsFv0f9AFZWKW1ySvrI",
-	"mze+STvUkSspk2jvY0GVKwMPssIsjW/Ss0nSXat6tXEn3hcw8iU3vltpKX2RYICy2fj04eXF6Zuf3v/8",
-	"8x9f/fTmjx8//ZfLX//zb799+vny6uO7tz/81//rx6dXf3j7+9Uvb5+/+uO7f/wvn378r1c/vvn9489v",
-	"F5nlW173R7z3PvXYLJ0G5yZaqGJ3sZx4bdLYp36XfgW/6DgSpq7yiCQBzUvL+u6ja+6AARGvLH79hPwt",
-	"uAS0MqX9TyVXzER1IbmZiGJFrHk0mxQIh5n4phNbqJ/RXbIDMao16mvsOgHTET8YOP6GOM7GhDV9lQhd",
-	"krwdbI2RA5mZzR/evgMo6WoTgnXZHnGjpOq1qVzIfeKRBY8OnoX3BLattOFW7bx4k64pMb8b9kV0yt6X",
-	"+2csDUy5ztLDnTRx7iGtj2oz46hIfHSrHm5aqetGeZlt92ElgWHNG07/wi0aQePE/Rc/HjRO8L9zZ4Dx",
-	"/GBlGJiY8KNNOBbCVK0ltcLsrlcDT2ejefksoGdvXl6cPsvW9oYbyQecvbYW3Ac8R43m+en3z6mOBT7j",
-	"xKIRZE8yV2zuorFa1tEf4q2zAXnhqacDwgQ82ibw4ZE2dyI7mBVxq81kGBFZavH0QzoU5l5abXLwywrr",
-	"ybcyzApBwOra/LqFjwWFZwM9QKxegnAXzDdt7pjnQ8o5v5RGkNYjZdlYJAFzphVc3+hY+EuN6CuCD+iq",
-	"3AC4gpxPNh9K6wY6FmZPwQ8Ak1kbIo+1EgvyxmHs5ZNM+qx9E4Jr3MTgzFlo79sBaxcF7POJikDI2lST",
-	"T5EXzuwQjojtC5Fg0MPokcUBVz60ZxMj+AADGfiUNtE6Iitd3Cpq2LmGC+Hn6MoYL8WIou8H8FkSil99",
-	"HsKTYCuDT7C06YGoRqgtCXBbCSBu+5Q9w6gOpXT0rRpwNXZXscykapYSOVYRLVpFVAr/B42T0k8qBX2B",
-	"+sb/q6vjWI/Soc87BI2TyV8tU5g03cjiWbno0MFfYp5QuKBKZ7llewLACs0FHzjxhGdzrY9sIXTepGWu",
-	"TLJm4/0fpyqS3D3AAgUfD06qDxm5L9XdHu9KtP66yxyBa2VtVs5pv9gCCl+cvQfegNAjVfsK8G+L2g3z",
-	"3DRrX6u664QLt/q9kRcu6yzwxfRSzdHkmne/6O7adqEwvQiV1GTtHqkn3SXFRcrTKTVirawjpxxQ+/ci",
-	"1Xyeh4+zMNbhHTKhmlQxwHRQrW5isYtioC6OmFZNxq2VPQWCHJDDw7yJE7BhzBVoRwCRk3Tou8go9UZ6",
-	"C3zK/agFXCJi0HHzGKxQSWu6pH6ejPQkwuYfvLhcJnWNqXAH6RQqeIl/ffrMpbRbvkPQNprnWZZ71hIz",
-	"6Z/T1oY34i6LFhLepzScoy97/SnyZQWSFBdr2Ec8vmtJRXXsyAbNrRXWDmh75+AU2VgdIlgkzhsISifs",
-	"XkWnsJ7Pg5igwZ7obleGItJhCgs/LVhqg/gU/4vEh9l9K4jz+UBguNFlSAuXCLzVLOIYbTvxOcFj5WCp",
-	"IxX12UwBU6PKqiwJR+PLbUNGt43m7Rwv/unFbeMvt6okrdNeEuybC51WrslbveV1yCigIx3QO79V8whC",
-	"UDz9AbyUB5eHIV0OxrML+bgor+6yUMfpQGEK1l5TAxd6Cn/WUrn87XU7cBhNr8Okyr0weB1pzCseeau+",
-	"5Aw/knSRM4pc3dMcxW/wOzLgVy9hrYvQ37DI8G7SdPUkricCJ/6iNpH2LkuVwwsgU8YpJsf44gsevDl6",
-	"yj65mD/Rwvprq8yPO807lnN+Le8G5a06SMWS9UfTnd2HqOeG4jG+Xx/8Tthh1KZ5XpFu1vb+fmsirEeX",
-	"HWGVPXgLYzYgWliusughBz1iA5+w58xmbrenwRnDnfObgH41MhLt05pk9kuyh3aXyl5WJVdNgqrWK5kQ",
-	"fDT8XsSWvHc8MrG2CZZmDTm8/MZCumHdfLLz37kKU34QvVQdNA8qgldl9vEHkF9nn1Zj1ryUp3iTuSrj",
-	"se4064MVnwFANco9msvdMqsVoCm6+5kFXWBPcH2a7Or8+7x+ZcTHvswnG3VKbe9VI7l7InGSuvWU2dEA",
-	"PmADOFgRVdZV4Xl1/v20pL0pOOdZUpxOeeFG+4JMM2aX1uPSTkj4sTS9wsSi2JyPRjErElfwxqJUMDhX",
-	"jCsxolywZXdimPjah760iTbjU5YFWTI6vgG/Ez52kAfTq2hn8CN9bhmOXqlmjuFYJQq3p+rceUv7SS6W",
-	"s2Z8Mf/cZgzi+gnu83+sYhKogAH8XVY7/gkj9IicYL0Sg6Ls9ZPGgt4prntdpRX7ARVbsilekjDUCe98",
-	"RsQZlU7X58XeulICT9viDYdhzBWNqXDWBBoQtYmRm/AARwaBstdqw5kRukkjaJxk/1q95dqHriteWs36",
-	"4E/rCWC7E1Wgz180c+G3BtakBEVeW0Oje0Zgn0NElXqR0cOhiKp2Zc+brydwZ4h155hm8pRuWtk05sjN",
-	"6Y5F0eRsBI2e5vG86xKLkFxdgYy6wzA3K1Zm5OWvbNuBTkKYXRQ/tLoyrjGvsAXByQMNP9ovQ6sylFUy",
-	"eeCFOm5fDHAFZS53xntGiAgcQZnMsIJmRW/oze00hrMGgVxQZpY427sL17g39LXOr6m3sW6iiHHlRJja",
-	"yFAKvCZdyeY6+0L/eHA2zUwLywVWMiHaw4bWo7pbKaxRL3376rHM0IgUcPAitSeqsHIIS7bCiiksmeCu",
-	"PIGlOtTxiWYGUE5E2qwoCYPIiECn7LXy+3jv1TQ1b8jPIsKS6S52jSBReqgHVNEik6azxwMcP4h9tNRv",
-	"78eLyrA/WanLrBCWlPwpm7YPMBziDYOuFDQgEReyqSDJskbDukMlSK1axquLEoXBO24tViBye4eTsU0R",
-	"QNCVWcrO3VHg5GDBaGYMpR6P5lXpw6HR9xiur1HkL2NtUyMsFRxRnRTWBPtT77O/+Sjg7MQEedbFt4va",
-	"RYIv2eKO1akb4rhzRdpLhzxm1kr6w5UXbH4d5HIRGF93UqE7SOIBJxQdy5ZUoD5ztVog3k6VTPx0gb4w",
-	"zGKZAyjH3yQfiHFGctIKcaiJb2Mz8M2uFIVOxAW4U0qGX/b1XUQ63HHYRayjrgeOJzjxSESMMytCraLp",
-	"qQ97Gexo+8RwVmjSLLRqUEoPc8ZUyOKH59Dha+Nf2qesDZjebvo4K/mIbedXwN/zlGj+Kd+mEBX/TJ+/",
-	"YU4ekMbEqwHWGTN38E7c308nybfzD0/M3pvKXS0VqnFHb7cFNy6Ffy8TcAqR7NomBSiZeKNFzqM/FImO",
-	"kGsFuTvueZi66MIykrjDyIx/IZUGWW5wfpXBGXvnm5d4fi5XtN/OvmTadi1hmXxhh8s09m3q6WBtYriv",
-	"aeUZ04X3XZ9XR2xyYauK2eRyvbERww8jivu92NFk4S1tUW2VtIdqkVc7ezWNTp3NbRXw5VDVn7Ifxpkt",
-	"5tJOWVUxDmrva2f3PH56efkkKNUxZyOmPrx9R4XxntBzwnICzzpyY6SQPM5BXTNrKHKf8GNJcLjW4hye",
-	"bgNWM6d2Td95Q2m/PCyhwwQ7wliUJuPlrKhXnq9kF2GtgwRwjyWThhH9Ou9vLYYe12ofnRnxZxEm3yiY",
-	"MbJesjmkrkkTPTtqmPiqgIve9RG3jri1Idx6jwds/bAlfLRkhzzjPxk9YO2hUJFUvZZbTztgnY0gxA3N",
-	"YX9E7eI+0ME6wiYnPmCCE8/psgQpUjGuxo6ABMlsrleybl7mruJhgcQnEcfMt8Iuwj1eeOqyYB6Lm5c2",
-	"YlBhZSdpSRjIwqv1+bkfJ6ucBQ/7Qc4O7XqgFkm7Fe56WIk3m3CzlcRbfqNG0Cjcdv7EW+HVZlXPGKqq",
-	"Xon705yJNzANW/iVTeX9sipww7vYjOZzAtj3CRpBRJsucS5MYcyCdy+5UjphNhZi6GY6oyAajaTWAIm0",
-	"83qxnrONhDHxNfmLfn/FZ9Pw+i9oI3v4lpRIRtrczR8PxYZCVKNDA7LVSm3uWODvcTKCH/vYaDb6PI+g",
-	"dqQe2nHY11aHklrp8nNf+4x5xYg7KVvPOmaCto811mUUOIw667fIeJ92Ymn7ZOcOypRyPnXnDugpu3F9",
-	"uAM+Jto0p52aZDNLr6VExAapTVhHMIN8mY8z5nnuSe7dIIT2mRP/NhiX7iqOuh7vM+JU81VSejP74qY1",
-	"Ih7w8iHaaQZxScRbGGcWxYglBXKH6cf8fX6tHf2zysdcW79ipY7nlW3Usy+leoA1ZCGLy1vbyOY9NBa8",
-	"9TStFV/kWjH/1CIpxaMhMmGIlE1VLxIf4BBY1uFRPL5mNjFa9ViXy6R/XcoBW6aIk3whO+ZqSYT82orn",
-	"Z8DNHqVji6usCtAXQW5DhfRtb90gDZanM7HsHz+8/Y0hfQPDUmqstHejp2vNqFkG0g1REhBdJvy6I5hN",
-	"ez0sPsgJ0iPYs4FU3Fmq92mshOEdGctkTGE45Iyik5mJ2HQVfdmW62pD/MojlDda/hJF9SuYZ+surC8o",
-	"GpsYoXpJ3zoRcMXToJGJhUCwfMT+X5b2anZVUX/IKFVpFn3g98L3qWzCHjrjAwEa7MvXj2o1VRTkBjoQ",
-	"cH25nIV66GawJTgdTCaWDWMeCsKUAprQMP6E/DeklBNIcmqnkotFPu3IZRg7ArAPX8IUNM2VI4Bvrgtv",
-	"tpskyGzeD32BIygcsTmVSGWPuaAnB/uRA8ARflaDH9xOFAd/bDfrnm1xjPG+ItJP2rCe1lEzs3QU0VQy",
-	"hfyV1L9owUxq5+RCbWRp9klM7yLm9QzwJ/z6iNvcmKI2Rd/S6MNPj6qgi6BxbuPJW3XalOwouiG2XhZm",
-	"LeDMZ491ma+VGSLuO5lrtuiE5wOFx2pOy2W9w2XjYbSHuyrJ+OoA1Y/QXl+kS/bUDmsxPtFwj6zQtEAV",
-	"T+NWlRg5Ots/a6lsRhd3XSC67YiuNtmgPZlMUPEeKMnuGgtB8C2vxme3XfBahkHTW4NDnEHzC0/t4lF8",
-	"EIZjlchyHUCweaCv4U3gRi4NSknCw/7sEpGFpiVdL1AoUrj3sUN7Yx3a66wMyY9LbX3ITWx1cdIXtvTf",
-	"axmJuiX4QVTZh4pTAJxA4UiVYJMjRtZRonF1cn758fxF8zLLjMhY+IGhQ8eIcfrnYQ9BBnlDmxcXV+fz",
-	"8/Zc5HkMX6nXsiGSMsW8g/anZ97A4dmR5H7Ctxzwnjj781D03JBveS+ilu3zy2fPG83G8/Or8ysuLi87",
-	"L158//3zi04orjqX33evroQILzriu2ff88uLq/D75+GLq/D8u+dRR7zoPnv2fXhxEX737HIGZbK/xYvu",
-	"98+j8+8vvv/+afhd9PzZC37ZFZyfh8+e8ej84hm/6nSfdi86l53zzveXl2F08Sx6Hl4865x3z8/5+fdw",
-	"LfnfRaP59OLy6umzoJH000FHcRl7n64iqzL1TtIhKP8F02B5SUnQGMko6TeaF8/Pz1erL8kBcM9qS7J8",
-	"AC6QeO6mikuK8L1nJSY3VFVCwwORpHfIDT5RGx66TQatFQa8bBzXAvqf0/83Rt4LnxQhZh/qEycHnbDc",
-	"AUyAdi78AoS8eav+8d2PPwfs3W8/oyP8SXTeMZQ7G7B3r34il/rNu6uAvXl6E7C3vV7APt38HsAn3+Af",
-	"b968Z1anKsLMTcLvhApcjgMVDSwIAMCZu0wmgR/ceKvgKR9Z9pIWd/JxPBSUykG6wlP2GpeCV0aSaCNO",
-	"hAJ4j3D2ICweNPm7335usnTokj+YdHB2r6M+CkXAInEvQ/L3EzkQtwrRPuQDYbilLEXWGTK49hU+uJe0",
-	"0RjdwE440FPtCURqeybrU/848AuhQjMeYnct7oZMWCyFxRGNN8yIoQCN47sccDRPW0Y4jrFdsJlP/rMY",
-	"t7N5l/gx90Izzn8axeimZsEDFqZG0ulyz4s1AB2BxwhDKNyyEM2f7pQtdH2rZhQQ0VY7SwuXjbeAvzuO",
-	"dVojeCVXfiUyzid/JVqzmJueYI8vzs/ZG/lD4E4fu3xGP3pqrML5l/AaEpboJ7C8i2duBeN8BjE9MAWR",
-	"Km4rBsNkHBQnpIPGIdGA++AS3Kc9txd8MSgsWCo2lJ9FbGnCGl2lz2nkS9sdieBWwe3hWzidsmC8lvdu",
-	"6lW7iZk67fWTbJXwENdu7CW8EH9ZUhA0Ys1Nyq8afkkfKxuymy3vGqRxIkHGz+B9nJDpUrJm4JEazcb/",
-	"8e7VTycXp98tYCyUlNbQwKMmkmwqumhVCDaD1kLBeAl8cOISzU5+cOoVGUEPRmP9Iy1qqWbP/KUx4J9/",
-	"xcxqo3l5fl5xB2+xVLCCT4CYJAwL4AD3xWcOOmLA42ZRwODNcyMI9GCbUAJJz0R4YpJEGLj+//3fzk9e",
-	"8JPun748f/qX/1A5hCt3lv+bt93x/eQOge5gb+LayuLWzMZwtJG/NRt5cXO4MkbjbNGvubCSnjHTr/MY",
-	"3QP++aSDquLi/NmL8+cX3z2HX9Ok6EXmKhVDQWdfCvA518ylhMwxS4GQvDFEUn+uykYlFeaqDviYWSHq",
-	"yzeLanX3NDJH4DoC1zLAhbnq4lE+mJJLX/ZHMV+078tPsj+hgOoKgeJaqyoEiiC3oUrMj/3ct7QJVluW",
-	"Byw5T5iCn7WsdeVMPjlhGAZAUM3G3SX8ThDwwgrhlZGTs3BF5AoezborIiehL8CIGLtcMOFUiLXtoOLx",
-	"AdvmILPjxoiQFDq+ooAOpDasoCrmRo3VjZSzwouqNFZuMCmMhlE+zoMbRz38niiR7Z0F8TplV+dPUc7g",
-	"U7DDU+ZLn1sK8EwbQA/aPCDR5zXyXwgv4l8ikdVCP3eSn6/aZdrx7tMCHemRWkOQArdmLiTuLvDR37QS",
-	"RaiYW/KGUbcseHMN1E4jqc/+YfEvkmX1D+Wh14DqnXEibPXgqNrLVRoH/jFLgn8ThmKYnOB+2oqzHI/4",
-	"2FasYfoBfEDmlbRDDXJJuFV5vXYuUu2MdMMFcGbdYzGYujx/vo+vd+UXWQcm5Tfr3weJSlWVTth3+QqQ",
-	"75k7D+t4ejG5mziofRhzOaGg5nkID2LMpm4ZW849vXKYtbyxOeX/fu3G5+qqM5bqzu6qjnerVnptHe+o",
-	"kM6xAgwZ0OMoBS4X1LYmbDuDBmHjlL1OcOS9JZs7X6mzHKRlw9QMtRWu9UAmTHweSpyHgAxqfR534ZIj",
-	"N/E+57H2iT3M/aU2K7njLJZK+PmuieEyvsbrqsjmmaXCUuSkcTHgd84SoWfFNBpXVFN3yogRBuwV/KTN",
-	"8iVaCe+8LGG8ZG5L5tfTc3sjxm3pLBbu7Jl+lequsULJm3spRJqN31nC14dFLNKCvmDIyp2TymjHMxft",
-	"mH6OoJEanF6bJEPbPDvjQ3nqLnqqTQ9gAmX97OaPr2/gf+HNy5v8f8vuQ51GhHtdszshhi7BbkVoBP5r",
-	"5PKBKD9b1jE3uDBS1UQSpjRL9J1Qs/SM7euROtEqFPBn2Od1eC2FMFed35KwgbYJu7o8d0lSNpIRJdf6",
-	"stcnmops6lFBmghBuM0cmUIGeUEJniNK+zF7kqODsVcORlJ4MUcX4+hifOsuxg2zAzBvhjJMUiOKJt3R",
-	"z9ion3EvjOyOv2FHo9gmiCUiIVePcoXrat7IUrYsxm48m7W4YO3U4xfnLCJkZk5onpCiz4ztqcSNfCD5",
-	"AK9Fkv4nS6B6fmHWYAjLphZgn6icN8dAJ2BdOYYlO2WOqeRjKvkga2AOMk+kutKXy3JCDqyRpaq4Mil5",
-	"uuEUEYDbt6t9XhdcO+zTTiw6wp74hynd0dG41Mx+nbHtE6dA17W8M95NMF5FNbOokKY01dV5UUnNzHwv",
-	"0WoJX9yxIlmVTuMHN0Ih0czqgcDdF7EVy8RhfoezfUxrrwhXsIvl1AMb8AjjrcKYEif/MuBUoqKvb7n8",
-	"WNE/x1yfXDQnF/cPwiavszsdGyw31GA5NDoUUWqEXSMftuMCKbNhB4h4iw7ndRUIsjxXompdiZG9njDz",
-	"d4PCYc4GUbb819fK0d0DvG00G3/47ZeX75fixuzLOLItEBPbaDZ+EWyEJHSJZj3N+hrjTvOQXLpXMtdn",
-	"FrEY/WRrLLpLUqMCxkM0jpQUUQALhZeXqjAW81Nkiu9zB+CH16/gB/AFWxw24a//zz2PafAniwSL//2f",
-	"/l+pkr/+q/nr/5cwmw7/+q9GitQgqsCHCDBCrayMHMpYZ9XgskiNS4tjD7FdDLe4Lwesw8O77DrZI5Yf",
-	"Co6vzlNxSIUScoOYe9PjkfjvqG3z2fJStbr8XuMKh1yBN/PfvvhTfHPK3vC//luPw21NjytpXdV345U0",
-	"AuedM/PXf+1JrXgscAM4SHHi/uZ2RKgup8pjjRHZl30uDS4Elb6PpAlMjfUF62lh8XFLDwfP8Cvv/PVf",
-	"0aJDWtLC1PzvTs6flUjOM7H3wtRs2NQmXCreiUXL6jh189oX4g+9XK1PtahJ9pAFvTzepYDHRIlemAiz",
-	"79ToN0WiGfb4h9c3T1jWcMjjnEYTD2pnjKVgSsTw0VdPAtYXcQS/LnOpGxFqE3k6Tp/NJWgtsE3JBJO+",
-	"aLM9bnu4aONYHQ9SPu3sN5XEsDSA+VY5ihjOCkeX+aPrgq2pKoAc1QzCJgGA4LWR1w/Zs+ALiAa8x6Wy",
-	"vprOCLAEzCPQunFMeS5/EbhNRj0KTqZK7LWzIyihrxgPs2z/iEsMhIME36qkj22CeUMbGeuBv0VOKkPy",
-	"jCQ4t2pmZ2cx/e3GHcE29AR73FY6afEWPnT7Sd7FmHnDpTq/YkN2NtKsojeRFFpRbndLPD+pxkuaqahk",
-	"1qEolsXnBzB3KbjcDUd96cV/rQz1s8np67TC0kw5Zc/t7Et2xZWp6ifEdEWi+qPFfLSYjxbz6hZzsCas",
-	"PVi+/fkRdH86voqLrIixFzF7Q/1ev0qbEMOKEciUgvVXnI36OhZTTPfu+DadLUl8ilW9XnNbg4v1eq1m",
-	"Ia6702suzVODCUs6sztoBTtUwKjL75GXxnPZK53RAkCv3+w6o6vvKKO3TbCpyeexrvzs2KDz7fcputOp",
-	"VJsfiM1jAOpxJUM0WqtkxATZLzLOIBRRlvQxa/gYS07HPm0YIj0rt3dPgjJhFIYoqFqkGMAIHLY57HNh",
-	"AxoXQhZeUPSHfQgi0TgEbl6go2deD9BtN0u4oJ1bZe0thYrrH+x99E+O/snRP9lP/+RVtsJ9tzTeYxy7",
-	"pCA2ZFbQe/1WzQo/Z4cjIXx5zM5Mg+C69G7AsFCRzYfu0KUKbk/l1J1sDEYWYa81WOZR/3SJnar/r0Rd",
-	"frt66oA00tS87PWqnYu1qR0/b8Kvc9+Vz69a3zGsYM3wDROSG9JAOyxU3Qe3FpsVkFIXjiuSE8OOkD9I",
-	"HddKsxEfF/qWJ3QJlsxpw/ICqiVLTA/RdcwKTN/mpLyoCOb3CH/XMnpPl/nK/cCjYjskxYbIuHZ3imor",
-	"W/VyQx946Hp6wWDB2tTp77Qr+65Fqbq6EKsU+ExRVXn1gurUCH530ou5tTscsfUax+ILzHOocNzM6aId",
-	"TYgukoH5rvy+To3NqcLy/onLpznPPf4GjqRUvScBE8jSgaTz0pbYQIJCjZLNSO4jnvCTgqDqbleGwrBY",
-	"cONbBB3ZOWnZUj8CTREoJqnOn+YDCbKG3sKcQCyA6og+cRQ6JlgfzaXKZFnodzR6UOgMKeyRFUScnXuA",
-	"ly987wnrihFLjBR2WnPjefgZj8MuK5/yTg9HPi8VYJtWNpQ6dR5zX9uhTHicdXPjUMCBiGS44FjVH/Kn",
-	"3nbJUXbn9xQ8qQCp964Q8SuhcK5KneM24EtFKKKsx4RYVCfQeynHvVmEsjnUqiuMUKGwy1cg+XFcLwsX",
-	"O6xuETiDURpvo1+keKtG0CjduqozY5fzqbS6F2rB3MU67eVLOkaJDOWQ44C5uQzNl0bLzyfvddoTTMke",
-	"Ws5KCdK6GeHRJ6rmRUWhWIxzJnlXxGP32rKXUniMFx/PX+SPsWDgY6UK+rJ87VkNfUHwmVbTnPN7WSo/",
-	"o9r6lH3AiaPk79xLpEQYCj2MBZWF6zSxSKAEOMEHVKJTPKmzWMjy3dqpYbG3grWkTOymUHrihX79Nktd",
-	"iz5oCszxFA73co5YwSY5+5L/sHKV9JTsbZvG46hO16lOg7VJ6OEW2M6Stv2pqS2tsiIhUJLxDVXV0uhy",
-	"6abcYf1Xs1RLO+KWut/QxFehiGPML88O+BeojTjrSuyeMzjSmjOTxmLWiIRV7IB1F87WSOjF+ep6eScl",
-	"sgcv9LMrZTerZc/o/O8oe7hdtKiluUG7n9Iq4BT4bs7Th0FjiSwhfXddoLCjTOGHvmCx6BL33G+SD+DK",
-	"S9rydAA3kTY8mm1Hs22HCI4He/MI3tdx9O3i9+oQXaKblwPhbcZT9hsl0Cip1dU0Q7szZjKxIu42WRhr",
-	"C3/XhiWGK9sVBpabR5mk9ewBmDPDIPK0RoAXeJj6wFc3+WqE9yJiL422lsVau+wUZ10+kPEYNu4nIyM+",
-	"LrUfGDHgUrX0UKhlNcgvIABH/XHUH1+X/nAV7DT/uQC1K3fJzVImBVN49STh68LFDipJuJeMcrvNDhb0",
-	"+NxINA+ydY0erAX6rnDvMYGzEPxix8FEKOT5wqiVWmHm3Rt+ueZkYS5ne5Ys/NTXVHCEr8XNqD7GMeez",
-	"bD/2havZ8nVhQbE4pMtDDF0QzWdAycq2E6e2a6Rp+9PdpnoqR2LlyLJ8iMOnRsfFLKgvomL5NBivgKRl",
-	"+l4YMpxTFQtr86/zMEHLALOqbmKH0VSfiUbxgCveEwOhkiBPymLZW7HAC347KLb0omkea9UTsB6usuo3",
-	"Tnb543bhncDKWxEf27Yr/yo/wZNpnUVP/VHvUdZ2QUxZEjJ2l0vN1/Ct5lJxBwRWT+L8V735aEHBwDv7",
-	"kv+wloxr4YXuwvU6migbM1GCtYn1wSZgVSFNcLRcKomk4falTaq4fQlytjFhaEkwPBPq64+q7voNzjB9",
-	"M4swjLXNWKsGvu1gmq4m4XdCUVvQ8g3gQkVTiuxrnjZ0VJpHpbkh2/YjvxNlrembEZczakXWM7mGyOSP",
-	"hYsdh11saNiF7lIzlxMJ+lmwYczrFgN/IqWygg4r3buncVpY1c3gT4vebJcx2GnQvZxEKycjCyJl/q0C",
-	"N9ElcRP5TZpbN8z7Wbi4f91zD6kbGt0zwloigcp+CvLCFGc/2TTmST7wlHHWkSbps1CYRHbh/VSzQ17R",
-	"U1dohstNdnvkcLRnAdxf9Ij60zSP/YgEbgXNGfpzGvWq0lD71fvxOmFWJDZ7jEeW+YMTsBEOt8XgYKxt",
-	"asQjy2yf05hXeuiBQM0b6lQlbizCKfuEw5a4dXtAFBTXjDM4dobluoo6cbE3fCStKMdbs/XEoCct4470",
-	"aJKIIi87NSkZxR2j74RqMo6XYFJlz4SdLdTDO/ZVB3A4XT9ukMVDeeIBOV/trFaW/IzuNCi6MCBtBzOW",
-	"FPfdBV8Lr/MbDb7+I4gu6+sR63KTSRISyYT9FdLrBUP17Ev+w1oirCUh3P1o2qMBsh8GSLA2wSdPM9ds",
-	"BxaiFUX52NsQbWmVFRG2EmhsI0ZKtY0n6bDetf6UcTRPD5uce8okvImf8F5wq4NyvKNUbN7nppuAv539",
-	"a3U3vDjZUes7hoMG2GM4SjQwzAhmExnHLEoFe9zlsRVPalYeaSWqRj52tI4FV+sd55gkYjDEGsY/BWtR",
-	"V9OEzbTLhQjh5TIxyu5lLnp9PRAt5OLaAWuAl609nLuXQ0zuRu676/gqFRO0AdIGvuAlQ4RJDw+QkrVB",
-	"UvDPXEWsrYSI2i6Gm03Yc3PNcVT2NbNCZD+Sm5hX1mTV5HooVMC0Yn1NZe4jDlADFgb81zmxM1zGWR6e",
-	"Pz079e8eEslpMVtKQnbneGW7/I26Xe9irvJBkziu0iHD0h5Xji1nX7pue9fibhUkYkUCy29OlwVrEonD",
-	"bdifca73xxUpLrLCEylI04aa9Yv9WwXzFFWbdd7FEon8vPV+ea227sb7aQm9KkjPkobejhruD1hkHxhM",
-	"FXOlcDjxprTSWa4MvnzlIl9b3CPuZYSl5I70k3vTFU3ZWNuEwVHlYXLKbtx2EQNXVr0eTeRSsseaBSOV",
-	"jZ5LwAuPope0Pre6Q+nYLOPPxceLZ7n2Hoikr+Hphn1y85VOhGffTwcdgbO77UgmOEdQd7sLgFZptxax",
-	"vo+4NUeTIFfMoQocasxgUK0Fzg9fP4R5R/UbhbAPIrE58mB61QUEo1QEfqj+h7fvHlkWckI6z99spL27",
-	"pi+npidUwnCuw71QmC+G4ycEdvS4y3SlQTplOjXUJNCXvT5eqVwHuQXk829+PabVltvVKSZTj4Cw841m",
-	"Q6uelqrXGmglE42Hodiy/kEkSUw05CMRx0sGIGgf1zo575uHwYR6patMgfVj4A6nruyDCRfGOrxjJlWW",
-	"ccskcsL3eYQWWkcINV2hvbQzB188RLzJksI/usEFyUiGYjG8WPdUlW8XI9w4iRwc1jZOAgvFaoONb7tu",
-	"/kJFHewCedOf8SZHGoVDrlXer/Lhivm1xX35BUfRJ4bfizgbKb8oF80KBTZKJy2bcJNgPmTbqVQQtz1M",
-	"o04U4h4U8bovc1Xazwl1LhF5qYz3jKBOL5nMylP+TDX9O8xRziUnC579hU/n7lKY+AK+4vRljQFxE0W+",
-	"TBSdcCrWdipiBcvh7Isrclw9YelEY/eVoV+zbgnWICqHm9Z0HVV7m9EsdnyV3eK84WsTiczXKoOEbDib",
-	"U2x9TtOqMwV3yn5xZee+JAhLzomwPI5YZ1yoEbWOh9hXGE040D6uN6QXjLaBH0bI7RIJ0+XU69qTpRV4",
-	"MeTWDsEHWMKS21Ge9EDlf3aOtBoC5lR5fWkTbcb1hcZ9zQb6XkR54RtYkI7gikbJa/wvsUON+uNT9l6P",
-	"XH4QXO1ihnBO7/oXt6qjf70/NIWz1HFnPHdX/sUy84KRviAbI4vstHNbJxFcQI/UAswBF8UWktcqH/JI",
-	"NG7YpaciH5UYaIV6zUh714rFvYgbzcZARDIdgFjqwsJVC+mh0X7pOK7hxure8UfDlZW7alittk9+xCBb",
-	"kq1s/7zkOQFyK3zetS77T8gjCCe+fcpKyQYX8rcJV5F1LQOFGmU4jYA9fdnrn+YVyPgnNwvWuv7YCv4+",
-	"GugqFc5oJ/MFTvEyKUrPp31waYKC4Fc2h12cXJ4vZvuslxp7/vsekslTV6cMZgMV2i9t66CNux+yzLRh",
-	"beJSap+yH3TSR2gkq0l3sX6B3BUMy4GmGelCnxc+SlTofIdNS4Si1nci+sS285TOjbhG7lKpevDWY8Gj",
-	"bKC1Tc29vNemABIyYZEW5CV1JUUGjegKY3jsljgUao0YgY9zkCDxXvSkLaQTcQqnMfIeQcPv7dzGzoK8",
-	"oW/wRB8R5QFE4cOh0fdTmIK7x3guJEyqRJf89aWxRulEbKF98ze8zWFxJukwTI3ZhqNUuBN4SuUfV8pS",
-	"3sRW17y9IMO7pC+kYYn4nNQs3NFFt+iLpUfIhAAbQIONdnamSV+bzTpwa5yq0YXrgeGa7U3xvdZeHV8D",
-	"yHyCE/pdSNCIUOA7vcZJGjYWwwTLyE53kOQEYd7DJCdC2eEkOd9wcycidG0ya0bmBpLjLM95yLs8TKpc",
-	"oImC9vKc6topRTMSpfB6d5oorZeT75pXS8vJwkd8d5lSfAPfaKPnJ/gl4yjNq1k1Z1/gPwslSNmNU454",
-	"e5QUm6lJUO5w6mrTqE5wVuz5PGq5tWi5YA3ydrjp1mrp2Z90q1tfRbrVyeyG0q0/4Bg+RkLGHj89v3ri",
-	"ghMyYZbLiHVEVyO1CR9bxgcaIxFZhZ+tq0/O5p1Mqt/lW1CX08PrzqguIKmxTJJYLKFpd5ZnPVDBr1Sc",
-	"P0YyWbPePPOnvr5KWQkGVxqjjYkNZCKiAUELRAZ+97c5qAABNTduODRANwHP3/1ro7lTD75za363qObF",
-	"UnofToXzd2Z8az0OqztjezfqjHuhLaqfb1h1LwlUu+uq2rwpUxk+KFsy6OAj+++9tLll40cRS8sigYxR",
-	"G+ivWs1O2VE+5AcRa9XD5FIpjn4gXVZfk+HiOqwQA330a+XmKqy92XUKFes626cTAw+zkoc7pUcqwF9h",
-	"3Q+SeS8yB5GrqFgwGsIrUW5k5sSH2b//0/9GlHCH3TdPUMYJ9j+SXZzqkrAOt9Kyx+0z+iuPbTtgd1JF",
-	"/g4tfS+MkZF4cspepYKBx2KZSRVV2yk9ytrQ3fN8ePuuRJsOi7sTYmhpc9rwi1jzqNVN47idRzNpX0Y6",
-	"jSO0pMZsAN5ZRRg0Y9gr4SCy7I36Y9i+/CZ++e3T9aWG4cAdUmZ4ajMAPVio41jwXupjXzgYSSv2RquI",
-	"j+nA8TtBkzwXA8u3Q6FIp/1l5RHrHaFEV4aSm7kL+jpuchGeXzzhNBPLUgvBXMOJfIP0mkjTwqIF3bj5",
-	"+Y8nL/GvT5/R6VKtrJih0TynXz2wxGXqB91lcVQB3qdUINiXPTBprMD6uHuE94YCqwULB3RqQjg6Ix7f",
-	"tSS4NzYBM7rZ4NYKa12HxmRN5AaDeV9BERGIim8LWFoDDmOuZmf2XeKXmgNBtAGsXYxrTu/9Hd7ksPL6",
-	"e+O3V/cU+5iLL46SljnpqVmC/2MFMbQ7QKSEsc7HzwdBMHQsshuuxw7d9K3t9B/fDIdaqgRtHheszIj1",
-	"Hd9lqTby4nKT4wKuluk4y8DSscotleKnrqEsK7PEkL/huIVCkV9D24yLdI734vgNjm3n87yuRW5bCLpN",
-	"V/u6ARjZGfIYsO0iEdAMe1gkkqFrmaphrytFfp5U0GzAx2igk46QySl7mw3ZwjovR/qNNblUjZyVzaL7",
-	"RJ4TmghYCZpTirPcbvP+pRFkOilR8JcK3pLvqJKxyJoZxWdpEzurzOQd7fxuZ0LZKRW1sjaBNc2DTbT2",
-	"SvFdWNB2V6qCb7FCxF/BKfhqe/rx6Rzt62oG+tkXp3VW7+J3ArVi+cnRWjtaa0dr7cCstWANiH2oxU7g",
-	"v1fzb+1tCnUGXVg5g5izhW2aRD9LPTSx7dLCL6lxisdWY3XHKCuTGlv6Xg0LU1BMdlg+EK6z3oWOMS0A",
-	"Hx9QsiG8O63kplCFTxVrMCM+xk4vlx2J+LhATLtgjdVyRui6a6w8+tOrpZ/Keu/8eWMJ72tHVVWHhjAP",
-	"EVesgbFpwtY7Q1njO2PC3joAVdO8gUOa9yA5KHlkC3IPjiXJPLqZviU8wimZ4BBjk6glIm0wYTJk8Bf1",
-	"OcycXgc8X3Cgub0DoKF2db8jrvxT2sIsZe/fuhZWB3VSUXDWxY+78rOImhRMD7yjHrBRX2MulMhI4Apw",
-	"GbDNqn3pZaYKuLO0Op4tmYE8+htHf+Pobxz9ja/aGniXJiVTAOmktLlbm0mw4+EYe2QSUCDZhbqJnkui",
-	"hoxA1yptWGT0cOiLGdegQovjKY4q9KhCjyr0qEKPKnTtDrVD2WJh6Fq9ahCp2jTKTXZqyXUr+JsxV72U",
-	"94RLj9Kegq5xyvDm3etHNmAitsJ/lxb0yF6ztv92GzxK62JXqI9O2S9EZmQDZoW5l6GwuS9ZJDcHLYcc",
-	"dICi0fWtmirKIgI1xjF+NiYiD1ctfcpeJ6wjuLHlx8LqQZwiBd/0SpSKvkCZoypFt9g9p38oV37cEWON",
-	"GWCNbJqaVqlZpJnVA4GtBae36gb8aJw2NeoLvAVtoOXdfH6VCxNiYbIxY1bRI0bhRuIqmJcR91ZN6fKh",
-	"kSqpV+RTUzZIgQ3HNeVV/u025p9ZNxz/6r+0aCHVMOqWtDuaZp0xkedU2FcdqTiudtLCmsKKj/ljHkJo",
-	"/6MXjkQzfKMTJ+kY3l+sYWoSKiPZ7dZCJXYvJIUnaXeNHrQxtoYgiKX5SngBlRYDY6EeShFhD0BArG0E",
-	"o6dsuoIFoGTAaSQkhsdI0h2wFa50ytxhsjkchDyOhcEgHsDBndIj5H0xgsWimwCoVKFLgVvSl7RkT0gZ",
-	"hCFcAtwFfFSnB8rM2NPOA2zljFrY6fMhM0rW2rsLbmIpsK8LuS9rwAk2aLujZHJnA4xUjJC7GppugmXs",
-	"ZPlckZHkuhknTKeuFDFsXG5bwbqQO3cRKw2/UDDVCuYwrosGrlKpa8VCX7vuBkwjwUnt8oGMx4X1Fd8c",
-	"SLr/ZtkU9Z/ObNVFrM3v8NOJnvvBnxNVr3/sy4XtyFcg+BX6ATtRqQfI7qIJ1t2adUQyEiCkI73PxXoH",
-	"C/x9rqIT7N75luNMP4wLigSUVcTHPmvd1qrtktx+eALliGKfaMJWGXuNl0gMlzH1sjlLmUDvdHFrtmZE",
-	"wxIJbnjJb++F2Vk8a8mSzMzYBtW2eMb7F/fY60t6H8Ns+xJmm1kbsWL4ja6d/6bVGS/AvpV/rWJZ8Mfy",
-	"qT6G+Q4yzJf1UFWv6fnH8xcVa7r6FkrzHpytXFB64CeisGDPAYYj1hP7o6q1b9qouVF2JFwQUImRH5dI",
-	"G01+Trk8xTd4SMO8CF4Xg7P+sYgMLR8qQvaMLxnkSCvyOiF/nA8oPJBPoqIzEGczGh0DyXS3yHVNGWDh",
-	"UgVnHLZyXnuIDsehWUP5c8+Nps+KE2F+EWzEVYIkJz3N+nogmFQ2AS9pYVx6D1u4o7nzX0n+4wfRk4B7",
-	"IJsTiLGWbIiLk9WG9d4LwJAwEZEf+2azqCq1jgk+YDzWSgTomQjEaTAISFUu0hjuF3McjbWZ0dPZG1y9",
-	"TTwzbYywOr6vbgh/YBV5JLjQP9jVqYpq1pN/7JDGYWvkSaFIYcsKOGS4HUuZ2sKwfmo7oIRBw4qIdURf",
-	"UlUryGRHm4hCv3NSnFzOIOqY047dYEMwHZX9JOBD+IPD29Fpsu/9wDeW+bcsAJ4Bg+BkYtJi4GJPFanV",
-	"mRzx+EfOTBrjRnSMvhNqZv+u2/tdtvDOkMflZG2ZE73D5tvs+E+J02988HXzxMMD5vNrVzaazr64f62n",
-	"FTdb1bZnan+7CipYj+AcLud7rSjsT4IsX2JVbCQTwO30O3prdwPU7Uvrxg3Pwy4ItLRMKnZjYpk0lrPj",
-	"dtVdeLCyO7vLcCOa7Izo/XYUFt2WuFe3EhR4jrPu5iWkmnZwLVK9g+aAowUxrwVx9Y1YEJUo9JHfCWyv",
-	"tTpOMdLe4eHd2rEIFe4RjDLTY30VH+6Ku4SppSnZ/ZmjlAVOpQWrzLMOL2WevM+verRRVs/l4uFag5Fi",
-	"xJ9FmJyEsbap2f2M66FQkVS9lltPmypCE+2mX2Pn/gRjekY9rpVrirB3ImKPn15ePglKjO0lwgHAGevH",
-	"MpSm3I+0uXO1YI55natxFsZbEzs57Tu8q5du6w+FplwPsAKFMNzzYcMrikWPx4zLiIQpYV2ppO2LBXOb",
-	"bj/e4wbtCC6+iinVtIPkSWdnbFmU2IvxDW7uPUm1zAYOPLI4SpVqQikxShUS1/7hwzvLOpTs7XGpWKoi",
-	"YajI9JGFSzgIcGLLlc//In17wDiNhsBBEYEfulCc3oA4cb1OeDi08QVZkcNLPhB5IT88Zl9aNuQA140J",
-	"LvuBiGQ6WHTGC57FIyosU/FAm8c4I1FabVS9Oyt7YzygieCVeZGyoFAFhj1JqfKqieY0deAppEqEETYB",
-	"kyoUUUodSYAUIc6TfOyq0f+c2kR2pYieBJn6o/Yp3Fr/MTfFIxIqs0FQQp746GZXKh4zGmFxkg7hZgNp",
-	"rVS9a/Q6Ym2TFpxdHibE+ZbXexHo8SQRg2FCN/eloSKiIjI5oNjpkFsrolP2qUQ0nDXGKl0kZHIxVzwc",
-	"cH2Mzq7V6sETc4BmDxmbLanA48w90Qz1XHjGiFTh4WiUpS5VEt4MtTbBBkqbCAOb+pvkAzFe0kTChzlC",
-	"4VJQeGPRscCzvgIE2nSwB8inWn0dR20ygdDgYT0tkEo8a6G3idbRWoUZnn0nNspxVNFxVNFxVFFdaAgQ",
-	"aVlAs6ERQp3oNNmTYX3XZCitEbfoEd+myUG6V1jlqYSIkPGS4t9Yt0zucCfF6vJlrIrdDc/8CsTuFXoJ",
-	"GPZKNNPrmBdm9XCHMnhTmAmZuQ2JY5wecRpnIiIXSiHXhF7YQN+Dw3ETxyzKZlGCi2JEeKcVOihiNBF0",
-	"9eX3LnQoFXgnIVVQZn5JLO+FZZ0x3IjHRvBoTDEX53OVVwZukG/pXbaChHgK4L19ePvuULDC6uG8avz8",
-	"6WIYAbtwBIjl4rG/iqywGQ6yH8gKcuWP+9JYkQg+qB8t2CdmTOuVRFfG2YwgTRVYkYwWaCb5CLc7NpJs",
-	"ppGkTO/lXhl2Aik9Yo9B3p4ENEiq9Glk2pFJzYLD1BhnT2drduvpaB0LbOjaZSfHHE7UnNeLLsE30UjX",
-	"hU7NnE5Dahf0f9bZjQEi9UaAP7eLhox6zi88eNoPM9v3ToyPfTFmVogM5rIB2EyrgJm84a7Lw8QySQBS",
-	"nMKPpFdO8mRSW4tamiBOX1hgVHgFaXwUlY/BTvs4FhSFJU/67ho1CttcZVo4lqqvcVLaTRQhWSSyxelM",
-	"t6xkeZx9GeBerqVVoyQB2661PGwlFKxPAvbWuJ7VbxHzsGQw7XHnhTSVy62ohMxEaxvkZJPSfCZUtJvy",
-	"0K1v0IOVoqjn0cjOYw+uQhTLz6hUBCzxSXqOrJnVWtlTxLvhKkfIDfPXyAjNcARswVpBosvFwxdCrWxU",
-	"HFSp/BG+DzJ4isXu3ijR3e4arBLDle26Z96dL0KST3BQpDLPocHx2OI9GQ9DMUzsdf53x9Xj/m6FsFjz",
-	"S0O3Rn0Z9pmMhMKCFHjbHR2NT9lb5S7F/VBAWMetwhV0RKgHwrK23yMjojZzHWiGBjjG48BTEZVX2Efy",
-	"EXwqJA9mhlilfIUNleTqro+eNMsE6B1uZWhvFVdRwLhl7SE3iUVyx4C5CAUmNxwl0r2YoNXIE4O2MCHb",
-	"qQglkpE2d4+wsmVggwKhu4uvEXeKY3/UrCM81yNXYoSPfKuUToQ9Zb/pxLEeNxlPEh728a5BXrFjsRLQ",
-	"MbrD3QQfBGzEYyR0ckU1tlAkhJ9P0O+EzfMVO5Z1hJURvqhbZURP2oQwPCg9r3bzzTJSeD1S9KQu7U8i",
-	"QazLUt0RkTPHm0qVymTMEn0nFJHPa2SLR/bo01tVCKIXFdbEyHKa5Ua8BP700MtmIw5vfEoxcsVSRbWT",
-	"tLzAlWbllVP0fV8/5V5C5RQ6X3eJnPVWtHJ3mg6rZrbPjWhp0+NKWk7FX4kecRNZVMwmVbYkUf/+T//b",
-	"PzdXrO2KtoQrMc3KvyN4L9zCG0E1Dnvb1ajtQQQnKtJd/NdWkeE7j/yj273dkjUQdLoGs5v3v9JqkAqx",
-	"gVLouAMbfypUOn1EKkI6jnqimGnB7lW/C7uJA2TvoFKB3h12BCBTgPXFTxmJOolConEcbCb/S+veVEX6",
-	"BNugd19CkNLhEHU1482yfY7F4aM8yVlIUpLiTrRG/ncAQg9H0rKeVmKN1d+wg7Dnb3ATD61C4aOPhyYj",
-	"7VjEYZvwhDCkbGc8jo+1CVtMPf5BRZpxNnDnaTm5RstmZpJxkFow3+7h6Bdi8BOpxj7HSTHso89cDdxu",
-	"3olhQvH6rkQThdk07Hvfd97c5Cdc5jE5ucnkJJpQNP+oOh8JmkSxqH6J31A6EqmNDZdWRAvxWGeAesNC",
-	"nVqpyl7WJgISl2tOaoIs7k86E20CxJucXw4wZ+/p5dDPjGWI6Of7VJpoqCDYEmOw0QC1GKWsw2ClWS/m",
-	"lhw7VGKUAhqcMjeAAWNd1BWD87bvJcCOb5MtN83neA2XmHb+rB6Ijo7GxRBuHu8EJ1f1hLEVleXckQPD",
-	"+dmpizSHDP7/7L3bktvGljb4KhmIibAdP6pEskonVnTMyJK8rbYt65fUWzO9y0EmgSSZLjCTjQSL4nYo",
-	"ot/hf4O5mIi5mofoN+knmVhrZSYAFsDisUhKvLFVJAgkMtf58K3V+Gtl9tlfjhQ3v4JxCUj8q02Q/iLE",
-	"2AkIJG4bmNzMbnr0F/xvKwlSyxTHG1s/XoUYboF9jjK1OiWaO1gcO7u+iuygZbuHSJ7OMfr+cqe73o57",
-	"hjgtbUNMuSl4CgUDYs0853rmwiGES5RmiQZryKKPiFSsbiq8VvFOBi2ddMVJVyyfxyVl4Xz/VUwmNxOy",
-	"xj76PYmFyWiycejGPiNcHcOorYyGpYmlo5HMMhG3gbno3rCT5BndyPFYxCEb6il+AMyHQRWMmxNuAMu0",
-	"vjlnNCQCZNC16hqpIvEvSk+7IeVKsWpDmsymlUY8y3B+HUi4CPaBYsqYLKXoMk0HsLUe3YJ/3b1yQWYM",
-	"AWmFo1ZG42yGfjLGnjEVNdK3rrVXJsKn8oZ8DF7dOesOuemMdCrs1DyPewQPo3tFXLEeheJ8l/8Lt0uZ",
-	"SBJjJ8Bqek1c+xXrDrSyd71WmWZxqsd+XvM5wwhRKqixs3o8LN1tPBY8DUuJSN0vVefKBPNnoMwMHwm3",
-	"NLhFpEeCZVMZWafWwAnyxF5C82FdXhqu7wmbs6WEqFYCVyHV4Jy9tL/hqbDurE7Z8waL8Q2/B79bDiYp",
-	"7yXihza7bDZYlw6rIz6PJWbObZpTJ0CINkz33//5v0p4M3joBeIBNdiw2HL2J9RaZTDyV5U4xPCm5ZD1",
-	"g5tljipRn585DlRLIxOvGO8ZobK29/LxNU3mKcUu2kZRagJ9RqelON+If/5VqEE2DNrNRqOxROixC5tW",
-	"YGQTumCjcPvXp+AOCgFtD5zp2ggpHEVliBQk7dLR0ALJZUNhRE78IbNInUR0II04HJxXq/8oNqLbeXnw",
-	"YPF5nGBCts8TI6pX755SegGZ2VEzhe19cndzQ/j+DV37OP+ap6kF9stmWPQERmBQGwSGd4VfLvOeLtV/",
-	"TjUpNM1kmdfEB9z7js3Gpi+5vTBznS1x3mxdXD5+AiaFV3jL9eeBUUG3/+tLGID4zbcMbvGs+djOibHN",
-	"9GWqcl+s0A/od6twp3NrLJXhWf8IA6dp/KJK8eLg/2oNJr99uLx4++rN5PdXr5u//vn64u2fUeu3Vy+m",
-	"v716sYKJi4z24KFkYu/qYDJJGJ6X40ReOnujx37yxwZO8ULfU8cCjY9Hf8H/6kNLH0vVUfAzkxsipXqi",
-	"hPdEYq5Yl8qvugzPFZPj+LuCUrc1aVNJQ+N1v09Zujsj3WFtJCLhbz4SV+zCXefUP21eXB30wie9tC+7",
-	"uvbDV6qTZbQZ+Fa89DpqLqVVfNG6EUoO53iXOS3YDOlGp9MD/bxULOQRIy7BDcajDNrB6zP7QSrwowQc",
-	"QzxWnPIuP/u/CwqGRHYHjkUJDP3IDEXme4f4WPhKj2VU+FVRSgSN+Hmv2You+KV4vAK/l4+8guc/WsO7",
-	"7Ba9pG08+9VPeF3sItnr/eVfwpUC2X9HWbD4Wrxm+16YY/1FUTtkWOQ+Ktskjp0YTCAX5ZS7bjNRtUTy",
-	"3K76LZDZgsEQLwqyRpoS61GVan9iwEuwVqnC5j6p0LmbMfRNvTlLL/39ZavFulIRx2DNW/eHK3JyptxY",
-	"f8FBdCFaEp+BB/KCRCLcTk3AMgYLw8zVm/Z4dLO88LsnvFVVPXmtaJ4UJs5wN8hn6lv5hT5PF3m5i48M",
-	"yT8EwUVXpJNEGMrZF3JwpVt5rxR+UeWD2Hkam4njrY/UwPfDz1DOtXOxSELuy5pSZz8DNe4VfPUxoW9Q",
-	"+FWGoT4gVTvOoOCL7veJ7K0SxJR1nQhcYHL5isL6ONU7LlND8QyQKcbWEqOoMWPBLfKiDwmZjAkeDR1E",
-	"o9KsS5BXXV8BFBbrbqZcZm1mkbKZVuCEUbE+XDKeZNcKuJmYP+YzLNqP9AhDPGMu0xyQMp8IDTLwViPQ",
-	"JZVyK+0hrxvzpdx9mWCUy9gSJqyGRJu/LnLxKt+2o6rMOjMRxtF2WpWFzwjC4Mz9YwvDSJEGpcrnkIrV",
-	"x5BaEkNTMsNadaWzjueAIAxQMserLstpQ4KJq16W+65iVdoY2Uvg8Ym8Ecls1ccT9WcsEaDraIPsxldu",
-	"EHzXAVOjeihqrCe0mhH/LEewxmYYjKSif+fBBwvWt8TacEnEnDVrmsMw3NOw1rtZnouzRutj43m72fKw",
-	"hxNlEzfFxpYV+vCacM4WT9CedxhotXREowk3wHLspX/R8vkj62UNUiEI9L5x/vzpkzAQtzIWCuMtOEcg",
-	"CIOpkIMhXvEYTrjwm2bp+p5Ms2EnJv7Jf3Qx96PG+ePSz4z4XLq+ec/1CveZJ6A8y78DVYnk3m6cP3v2",
-	"rICvmPN7RW7sztFuq07Qq4aHju7kqrwW/OQ/JmKCnsRY6HFCMDs2pUDkLFIRUy6iYEsUlN22SyT+WMo0",
-	"eRQNRXSzSe1BbYrfjuctMjOb6kkSs5EQWWgTB7kHhI0RLsjjagZ7E7hHIpVwabws5TLBlkDwZNSMGcFT",
-	"sIngFHoC5PRUqGzGIq5iiZBy59fK+Uly5JSCRZsjVG/gNPzANdhxxfig0rPBDdvASNlmZUBBQrSD5vPn",
-	"zxEl9ilIUwKZtkrgNz7i8SQIAzRH3Kf/ypMEHYNcAlC0KPjbm7dAjyBJ2sEKmC1+W14iVe2iwsDrlDXA",
-	"eZuVGuLh5Tceue0GtZC8qEwugrLARR5edec91deFwnK+CG1O+kYk0ufLH1h2fhpqsvK0KUlKKzvRwPGF",
-	"GFViczkXDMuuFga9ceOpuTkzFoGfsr3cFIoFPAwluUfc0KR8DOlUhqRfFYzgDYtrTlbUlrlw29bNytxa",
-	"x6NAXIdSxXMPAztEHVrxAxg2S7ZILC8WHtHcjj22oHbRO+62seKEpN0Vi7WwpTXdR7myk27R9BO6CmM6",
-	"/EYY1jWT9FbeamC+rgdmsCSKJlNPZ0MXbzq/Vt2So95tYysm2bDnrIvefLfNxlhs3g8t3ESXYCU6WnVL",
-	"YBU+2gE7iiC9FVU1tpn4ivEksaH30bUyGZ85Ew9o6TvDhtJkOp2haL3Kq0F9NAqEL4UVwIqjkFQhZB7S",
-	"KJRCjc/8nEb/OAyCw6d9KZKYDEvqy3UvUlNeWmEfEjEVpf5RFJm6F0XY/XLoxhdI/pjippgrIiLUh3ZW",
-	"DII5p8qWVKwoBV/ZZ6/SwLID3WnH99y5ptkozsila1YpMP02dXK9ep2nrzolW9x3r2Rb21Gyh1guWxLy",
-	"berArsaOR8yvBRr3y4rKD5XDgm6jFcL6V9WGcCmy/8o/8tR7vWnv9e6DtJuKvwWaxf+7s4okXAmXbUXd",
-	"tZ34pCPwA4tTfnLpOzeozssRSgv2ZtjzfCxmvLiFXyx06lM9RaO361oGuuDNG5HeivQMIVnoJiHjPRzn",
-	"yYyItIot+Ah1S1N/QJt18dq2LUDrhqwLvNNFo53q90LWBbMb2N4mOdknMhmvVfdXbrKz13CLszevuux7",
-	"nboK8e4PoIywChwV0pUrLQmtnMG8Kz7djeZ6oezfziSFpdiiluZj+xamMJMj0krRlFzEVMPPZMx4Im/t",
-	"OFSTpYKPmFCIgGWjHAQDRhXsGCzFfNOtvhGF2hAcWIhjUmGd6JEoneHD2WTcds+ea2u4VlhBgtMEmnMl",
-	"7lQij/Oap4XCcbDCn+OVIwodc1BFt27teNRwGtRFUGWd04WviXLuEO+cVwZnqQvFLrTjWaEQSMhb4TNv",
-	"ZB3k8r104BuWtbvuBqrriRKJOG+ET8YV7LYRGbP2CTozdyr2cx7YZf39qdj9Gyp2z8TnjMTwGTFWybYI",
-	"ZNxm99R1X6uSUL1WIMfa7K/rQMbXQfs6eNZ8fB2E17hU/KCi1hwvcIc/f1Hpy4696zLl7fhD63dcB+2L",
-	"8DrgGf56Qdk+/migFSyDjvAaLazroP3Xly/XCkXSnZpfz06VwUC7tYdQse5j4dRBVlXADmaCI4YdpjAR",
-	"zbJW978hw7tQ7FTobMNSTGaGcmxChsXKxoWCSI99Z1hiK93QqC9WvbvpUxhWgnuMCeBxZANw+Byt4HIE",
-	"pV61KqrSc/oJX/aonKUbMduxl3Qj4Koz+t+KdVD3vOYLlMiFasdKcY8k6EuUbqSqq8GxX9WxPXCMq1O0",
-	"wreDP6lH1iqHdPH5KLNrno9bVKnVnyyt0+lt86ojXw22YqmYm3Q3nvQSHKyN84/HIjWCkGJSkWHgbwWg",
-	"sUKBdRFerNywUrNUncqBVNUNfnRT34q12pL8CaFIUGJagug1GU8JEqlmXVJ13KCvB8E9W9Kr7qMH7tZm",
-	"20mAwNqBSYQYByGRezvoST02s2iojY4kpzYTYihUGKg9+insqRtO2wzdabTdjhezcgWCcS0mH/RoJGSy",
-	"xRojELUP7bYja9VWFhHjUduR61HoSxUX28dIQWzUPFYPKYYce866PW5EjDkfRLs2PkkCKwzn+hzcMCTL",
-	"gG1m+Iz4Eh06a09YzxP3HlTEv374/S37QH+2Gq3GWbPlPLAbMZvqNDYOUVBHN6R3E9lLMWTKUqFikWLz",
-	"b/d/o5t2Q/hLTzKs6gGlI9NokvCU+QqMkEVDLSMybrpaid/75C9FWpmMkmhdJLgugbxitBsLsRnSAI2Z",
-	"NGysEXDtil02Lxjv6VvBmuw3+WPFrEjUTz+RxN5f+dCKbIvoKSVxNE7hvahq6C97I5BSljt/1lMWy5jN",
-	"9IThl6Q5pkLc/O8V9ab+E937U0RYiOL53K4RMRcSguvGEtYU/rvwOe3gJQgJlTF+K/55dqsnhsU6HUkW",
-	"iSwTzIgRl0owWBE9JhcrsKaJ7OQv7F9xIttTGaPtiV4QTwUP8Oo24kxgsTZe/MeXlWTPfkDckBQrJN6P",
-	"YjBRx4zeRqK1sveD0Dq4lV5WXiHuRcHGL6O5WTELBhuesj+a+xyVxeVHP+mUiVhmOjVXYBKo7AyjcB5k",
-	"mwQbwlAUO8dK2sCD4MIDKyuRrLzZeiJ1XcCebZgSTiatZ1o8nCBbbMUcs3Rbccp+ayVpWBcSsc7OQaRt",
-	"6603WxpFAoZ6SZIETYWcXLdpwy1fhVTdS9v1NlPX04Wzfwqk2bUjujG+EVPD8HSoE4x1XNhAPppm1nSz",
-	"VuFVXsiD6N4W1s1zxFy7611Da2lQfCTI9cyrbbeclnjcthWaFQZfkD+yh/bSOvY7xMqJBVqe4pIVE/Y3",
-	"0+WPLNXue26FbWmHIyEkZ+tYXZVG5dtWC2lYHmlxAytkAruDlC4JyYLcITsQnwKktjwOdAFLeHRjcgQ0",
-	"EgrLs34BFVppOpU1YBzt9m/G4/sYVHcyn07m017Np3eFHTwg4e3k6Zz4tqutl99LimvvQdU6Yd2SvVOw",
-	"fwbaYhtG2RlwNH1+5t1GFwWjOBQGyktxLDthjufjvynq5XiOcBx55kQmXP+dC3OJ9FYYRvkIj9aAbW5X",
-	"Lm9SzLLEWpj1fUTapLVk6nzGZGNBuYoQXF3o9bFMIxduS4uy5cXFKtEtH8V+4GDTe88VC/wsJhUW1fjt",
-	"+zaRROrdvBeV2xSSY3QnUD2ziWKZ7cP3W1ZaZjLdZ0OMr1TkykyxH5BsXIJasvAn0lbD+T4OGgI9n5gP",
-	"fU4eJG0+33PA5Xpmq528MDFiAxxy2uKT/ertV1vw9LUbsC67fTJf1zNff/fMdxT2q8U5J9lSXPoKZuxQ",
-	"T4wY6iSur3d6QROQtRLGDan1yFAI7I0m6lSaNVCartUnxKQmE6+NQYBHkbnthqxblBafz1QMEqPLHEY1",
-	"ieIxiEgzFCLD8CeWZCMwt1WYVCyWG8gk00liX6uRBvq+Qk2K9cl4516K4FgW5E/hAGYa8Uyl0Z/H8CYD",
-	"bcFLYeddrTXZ95IKmTqZznjSPWePGxc2FpJpfa1GXM3sXQxLJ6oOrOrn/GiOC6xq/70sRQyEMDjL//hj",
-	"yXJozxZAZw7T36MFEA7tCOfe21DlluGRqit/cmYtY2oVcHIr9nv1MioPIHurZbyfxqDG8/ZFoTEo4amI",
-	"O0b+UwTtS5LNK/UnLnntZTO4C5/xM15w+Ri2ChfQKqhcv1ULuvkvmndV1UZ1RF4y2GKisLTdtyo+12Oh",
-	"Po8SIjNzpvt9GQk36f28IDZHyTn+vxy7r+4PQKgcY12P/BahbQ2JRJKgoBWfM+xMtSTek4rK7e+aMlUi",
-	"vlzmnRdrL3N618GXuSLou0VWfvMs9k+1jWX10HzNeZhX9gAtXKtlVhUWqShs3btCRCTioMzYBHxoB1Kk",
-	"+yzSyWSkKHl1ZSd+8FSwP7VU1A3Qver6IYt4IjhsHs8MTmSS8IoXfrBqtFyCVXq7v0qTFaRcwZQpKMPK",
-	"ZjH4jHTq5pXhdY4jKgbBPX6M0jhWciayc9YlbWC67ksUvflUEx8283rD2hYFWBoQ3QWHMHcqXRQw10rf",
-	"d6Xq2I87/uPuD67URMYY+eM3Ql3lw8MJDsvNxIZXMZUoVCiT/Y7vtYzsruy3G70RTlMqrC80lGPbXIU2",
-	"zTr3a92931T2RbACwJLf6m0XaC0HUvBVK9qVz6BKHIIjddyTRguCtzKVDW/IeC5hFoje3kTFibg/oZ0/",
-	"cnGFWhVeuRKFbgBJorFKVA1EVpRTO8PxOLHIfSxS8poOJXxyj7lha6iWIfq9jOGurqSqChuDo3anxMmn",
-	"6dBosfaGsz+WBx0iatrAHNh22dMcDz5ex2/aatHTSYZsR4YcYvnXfYrT14DdJ0VWUJWPvI1bCz+hDY0W",
-	"0TGf+agsHd6/YLajy7ixEP/UpDodapaIfrZikPaqep4IZvpzf6ROP5fimL/ZtzoB82wKzHNnwXZrc5L4",
-	"HqQZuoPu3Nn3SBc/7HNo1MYAu4vEq5NKnio7q0jJZa8Fd4+iLR3c+XwRNX7liqK0uaXQIFHEQ3cbLhPf",
-	"KYjK7wwbeaFwUKZXZQCoVPtUSBGkhZHOzs6aC+aUL8DeoPwGNtO/MKojJIaALDxlbvKVYzuYmEBzz96z",
-	"SijzOJ4jk/0CjW8z6LImn+ww8HISdfWibs3TqrQd4/jrjtC8iGPvvG0/OuNMzkd/0T86DxGx8cJnM6vi",
-	"xGEPwmEfh8Jpa1jRUYV4Sus+GEOjsvSgtFS01Mc8G+aGuufPYF5VrTR/aTPR8EioePclnPvcn/rqUQJN",
-	"tFG1RPBbN+yi4A5zKxIJ0tzl7+zozXgedTzzr4W/RG+tuvqziDCez7hxP7ZZYJ26qtX+JJukYvlQn1Cb",
-	"W4b7gRiHPSvK0Mdnjeba1uBrFe8kOHhSVA9jCh5hGPGF42ESKFuIIWLt1v6q7F+r2NjCoFxiU3DqnNWl",
-	"MJavea8QXnCDLWQpHlZueQxpSjHbIW5Lc8PftYzf0y1O2YxTNmNjMfR3ZMKCJTPiMRZTizTV6RpSSY7G",
-	"Os3ORnw8lmqwGFDbXZTjadr+QkSaviqCbWKNtwN7tpjbWNhEBXNd99xMjMYJz4TpbgUr8w3e9Tf3MkeV",
-	"yADLc8cpDPw+DM7s/zefH+wpQipsiXLwi7bRBXsSDiKf4Ua9k5uxTCNTLPpSSRdyorpOIiKLM42jekWq",
-	"kelS6pjxQMN41P5CO4DMX5bXFIK1VrrUiM+lS2mg6y1PJrQFP8GKgzD4mYYzln5L/Zn+pw691H8fwUaq",
-	"jCa5FC60n6OiRNw7bqH17RedkciGGngMZFImFGYleCY6tiUoiEez+T4sasECpuxYNGwNV17Bb5fVPY2c",
-	"XN7T8BzBXgx4LP4JdEN7bWYmE6N8vI444+6KlbqTNszrlCTPQ2d1SJguSOmU4FBHuXh02oJWvyMQyZIb",
-	"DcdZWfo61bZ4mqQe6Q24GMdyhThngGwnO6jL+fAWngRZ5FrBrScpeNlSZZpxHO9POskmfrCZ1GBt9jnr",
-	"lqioS11D+EsLO8l031rJqZ66+1wr2nER58MajM7VIq4brrcDugdKGuFbVRFmri/BdJYewZ+gWxjOXKuv",
-	"+S1R2cZJoXC9zv61K4VPAnVTgfplA3m4nijbDyRlmc4rJOkvYpwdczLJSexKI/8XRAtzcrpSTC9v0S9f",
-	"21uy5u9mjCphJecF0mbm2slKO1lp91lp4bZESMGjPRTvf5Ed5xJlC4TC/kqeX7CcEcnouYMPecXs25GZ",
-	"lHJFM6JA8ICowfZv+BRkznneMItFcdahBMe3Kjczb1Qujk2S1ckNWIIkY+pQJDc0t5aPWK5tZ91TiV3N",
-	"lgy4LFjXtdkDHOW9vHyIobyFKt5XJW9RyT+KhiK62WNK4QXi9di51VM9SWLWE2yaajWwCLjo9vipJbT/",
-	"oWdQ+tox+HyDhEgd8gNn6SSpYFp8/2N2kewQufY/cqPFGiXW4CDbYc5CiPQkERPyDpbjpw9DIbKf6WF7",
-	"YeW3OhO/SpNV8fJr9Lb7EsfwX/lQKLcxbj8V0Wtv1peZeciQyks9GvO0wL15pNsSqsWhEiJbk7HHqR5r",
-	"wxOzCTvfix7rZgaSSv4pFSoaYm/6azVA5EV8BcMmZsKTZMaG/BaHYg0LEx9tVIXi9dIWR+hJFtpKCFtU",
-	"m+kCSstbnQ1h2xAfQ6c5Hu1K7E57JL4Ohqd6GOB2Fn8nlDOTLYsrnBQ0Tv/r/6V/WXHwX//3XXlwRFLg",
-	"nSXyOuvcMQGSJI0CzZjJZJIQDvFD8jyttcjzRN5+7uc6XO6zX/VpN23NZqtAcxzRkPVmaPjS+ApN1jS3",
-	"gcSYRXo8Y7p/zt4iNHSfy8TYNdtKBgt3R8talE/76Je5tXzMyW/fZjBQyYFIz1qN1uUqqAblw61Txy+S",
-	"xFLKaC9pi3LSuSqvvO08xr18u6Vp+YtY7jBz15tOTjwsELKls9wucFHC9Foetet+HvxAP6p7fpzOCCUo",
-	"T69zwg2qWcRIx2LFJfwGP9lqxj3TIxkh0wdjkXZS9MwjPbHSzw8+brceXzRCO5I2DtoNH/nFf+dj7YP2",
-	"ZTO0haSTDL9MpLqx141THQlj4K8nOK06FX+KCO9y8fxpGKR6atxX5gYRYoP2ReOiFQYTVXw4SJfOlKeK",
-	"6mGefFkyEl1YZ2Ar3NBhobcdgDjv9GSaDTsjaQyikTcvmt5666SiP8HlNxtPv4QBuMIkYBLgbEFh2TAQ",
-	"KtIx/jqYZP2zZ0Ukr8jcIiL2OOtgYbNfbeuscVlarRny1uMnQTt43n/2JG48az57dhk9jZ88fs5bfcF5",
-	"I3r8mMeN5mN+0etf9pu9Vq/Re9ZqRXHzcfwkaj7uNfqNBm8882Vdzebl48azBq5cIcZ83XZdroATi+Vn",
-	"VgV07mq7kEi9HcTprJPitDKl8Qj+8QeSxCAVxhDK91wgunQXHMhZv+LmvxdnUTo/Jr4/eH1ZCl5fhEFO",
-	"V1TiPkl4B/HY2k++bKMA4eAqD6RXZw9Sa/BB4NBnQYEmbsOCVCJgqMmTpxnrwtddctOLE5q8ca/7HmHf",
-	"AUzj7+z3XULxx8A2PUqaawWbUKz6J/zqtgt7ZQ7XOkIs2H7IJmqM81QyzTKt2WgSDbE5wIKKeRvC8TwB",
-	"x+WrxDvGWphrrCHow8tmeVyNYhQY7CaYszA3nWh4pX23iCdJefL1tbpWZ6zr4V7b7N8+/nT2LMT/NZ/A",
-	"Kj9JFeupOWu2HrfwUbHIUODap+i0ENjrzTLB0J5lI57eXNEJnLsXs0C1COR5zl6oa8X8S+f7NpiggLch",
-	"BxGfwxpflEBmvz//nJjPP7QJXJbQD4kcUpPl6LjwRdeOmLLNH+fsFQhvfBPa9R6O8pUpIxxpRmL2ysH0",
-	"0aU4eAeWm05UaK+nmAZLhcE9NjhZHBdbjZlLqyW8aKYVDb1KpLKzIm7EDIEDOPi9hPBoCcz6TVcMJIUj",
-	"DrAx7cBYRCWkgnUKyWAcDTd3NM4IETLMvWuuGE9TPrO4heCpEJIpLA+xCj35WAr8jupomM8dwtU9kU2F",
-	"UEhD7/XUL1cVsfQs5fV4dDNI9UTFdrtt7cwksSNZ3/3+4SP77//8fx7lvRlSmC6cAo6p77ocfdfSLD4R",
-	"dsv29NikNqzBqv3QTksy/NaC+rVZl3q66eKuJSxf8QPE5yt+LIOTTYCUiLGs77vejOj+EFo2ToX90fdd",
-	"/50Ff8yYvhWpdfnmH1iKfGFUDfYtpp/i4oc86dMbEJGghCHoWYq48YSBLda2iZFYoMpyGIfOgmRCxQZJ",
-	"AKiC9zNEs7QGJ11MnJobFV2svBpzYMXCunWfGT0SiLg4HWpa9I1IZiDdeqJ49raJIMS9h53qzTC8y9NE",
-	"itTdzUnxkE05SDWgBm9kdalzCxbtnxqLSMbCtFkX6AXsvUd/pXqKjht91z1nv/spxHRXaRi8WvmB3LBE",
-	"q4FTGbi3lM8Y8lvBekDd7J02RvYSAWvIjT87Hs+9K3EX6Q+Z2me6Guj8V0S8l43Lee/R8llxrPCTS/ab",
-	"/BE+eWyvJkK/kQrRkKmyzLei5fey4tB+2i1EPs9+EbOuJ/VrBXZo6d52WxR92uVJAtasJf0uiYURcAUC",
-	"fGdDrop133bmBckRRLrnEc4Nu6fObQ/B3MqORhmTpVAwDgrlMm54LMgtvMxF9a6QyzM9ELiHcxaG6wCs",
-	"n9yfpwYrp/c3wZMZSeX/XsKdfeFZ26BScMILTjbiILpZpEcjkEkx1SIu62F6o7JgiudT/90ndPOlPO+u",
-	"dRq7dqlzRZhUpITzcUFXhHeJkgqYSMRQYMF7hDUV6d5jrX6x3It1L5Z/Un74ci+I2CEsEZkhttF9JzEL",
-	"4gQkhuspFZEERyJkXVJGXS9ocCdGIK+mIkmurB0CIsfeoULk1OxCwY+t3gbn29o9sH/SipZ68U8/v/j4",
-	"6W82do04VbDugjV5zl5ZU9Ken/RppkWA6d4zrmGYy8YSi1vrybmPXhWAMmIkI51oxwAI8Mx7IN3keHnI",
-	"ezJw74xVsPPnYSVXBVN3BZx5m6bcmpD5qPOiZ9xAknRgwoBILNsnNYsChdOxbSqVC2s1GjWw98uk4nYC",
-	"wY4Rmy3iqlMC5DpoN5+G15gRQJz1PMpwHYTXmNLAz3/CP/kA/mpdhtelhAReoSfyPgD2wnvcXfVokmQS",
-	"/GAcF3VGob6/aifp5BGsqieAW/zyw9+taWE9M+dof2eYmy32cTb2OlaQhePo3Xp7ITunHfxhbtzJMofh",
-	"o0sr1SC9UYhMX06a/oPe+I87E4Bq8erphK/gaK/gHK/4QFyVjk01n141Hj9qNB/BsV/9dNW6vIJjXPMM",
-	"l0jytrac5K3MKdnYLwmsqU5vqPFCq7t+4Vdb5U3bY4NDVfGxMPh8NuKfz3ooy548bTaePXtyCZ/SNJz7",
-	"MYTs8xeXgL/JbEYjJMaaEFIhmIRDPWV9npIWrB4t6ZE0liwV3/9wyVNi4pSYOCUmVkpMhBtLfHSjnQA4",
-	"+Fr7nyi2yFW+5j1U2y8p2B9FXEUiOYSBnRRRNRqVBo7rvMoDaHkQ8py9FYIGEruafDcBzk+tH+lbO7+N",
-	"5qXgC39nmGOdK5aKMQo/UFs21WJ8BPm83CBga6hAWQkV5yHIihpi3My9xZ9O2u2k3U7arVq7IWcmh6jd",
-	"PmQaCfsYOk9grfdotqUVD0Vz96d4PuYYAYmwg9QGXKqQKfBcdMoGWsc0LB9DrJg/sw5OTwwwyy6m5/NQ",
-	"V0ozx00+YK5TvA3lgrjXZdVDPeg25aCwTc+meoq/d3Jy2ZnRtNnrKqb1wbNOOuykw75qHWal2EOosP+Y",
-	"iMkh6q9PXGZYaaMZafPDV2MfJ6nC2NmcmLaoL66+YSP9Jm6FWlDs/QGz22fAgYwuZf1Ujyj1gnnv3POQ",
-	"BsOcCIlF5T6+JCtzsyR5j2qljIg0qAosxsBaoB4Ib6b7qMTOWRef1oWbdh2l2qGiXXRvunasjGAJN1l4",
-	"rehebk6yG7uNxR9XrBvzjFNVh5sbHhZuTPcl6dt1bpp9LTOkfL8Ysf/+z//lVGvo88pYh4NZ2yvWlTEu",
-	"ueTOWSI/Z59kNrxW3V+5yc5ew+udvXnV9feJ9EiYYmkdYuiQ6KUXb1Fs0uW8pjJJqFkAnj/SKeYbokTC",
-	"YdlOAqVElFmLwabRRNJnJtNjQ5PEYR1eNcMu2Sx08/G1olMyhUS0vSN4rzyRt7Z6y241T4zG/c6d0kzf",
-	"CBxXjp3trmDoVt+4shFK+6aFZrtYC9tuJ8SYTcYF0Dw2v3ceqwg2hKYE2dIPe3jzKH7+5kN+i8bMc/zB",
-	"iPacK9aXt+59MFuNZWFYOlhVyUEXEte9Jk66Y7bMZcSBQmxxBRCuPQBfgpWKSMjbPH/ve6+sdC9twIKM",
-	"ZmOdgdmYwcEF+fB7efRwmz29VnhB20cprhXVYP11bZUA5uHSiQJpjvk6f2XQbpw/xqwdMNp10P7rGg2P",
-	"a2t5XOdmyjVYH/iRs4Sug3az9RQ+sfZG/oG3UOAJcEHpL2vOwOWPm83w2ps+8MnzZ+F1wTi5DtotuIQs",
-	"J3sDZ1PZP0sWEKzzy5drNZetune4cc42wZcwaDUuqy3/u0EdW2pFNIlVnA/aIzgfNrT1xza1VZfiKSVz",
-	"DiaoiDtWr/v8GGyQEKijpDETLIDCv1I9DannN01FZFHRbL1C6JJ8VA9cqLyjUlQrb9F2PWdv7ZjsiCtU",
-	"8MVJ2YtSUlRZQu9015uiUdR0Dj/Rq+4+MVWdBIZtDH1rY0hyIjSgaWQ2CyMdi5Aw8KjcNxwJY/hAXKvm",
-	"ZXj5rNFotkLHtSG6DaHvLCRvwf0dFlPL4UsaVV78rI1DyekDX250vir74gux/I2YfSXm3wlB+UKH7Gdf",
-	"i9n3ekiOtVgDWAuPhJXxXn0ytmqm+WFyL3msdQnfGu47Z2+Ah21tBZZiJDwSXqxiLXJegUzxd1s5Tjxq",
-	"+MycUwV25kps54rXrhVVg+PEQ9/HiQRSLO+9YtMhYRTM3MB2adDcJCgBlPAGC43ha9t5UagQJwvK1r7b",
-	"SngSO9cqS7lMFuAN1w1XXCBgakYrEvnAhnzt/ZywwTtu5MSSmzA4w/8v3byJcb+8OEFPMnALttm9+V5P",
-	"72ngnFsDypu89HFOWtcsLZqvuC3YtE/WsmiX7eRcZeYbWgFE35ELr8y/Hcn7ux3zqA4KDfNh4DRCO1ha",
-	"WSE4BqkZUPOIiv4FIe6UCNrNy7CAItAOSH0WQzQ+9LeNbrz3enpIDXmYp+2JyFaqO0NtWXV3WOptvrfj",
-	"QaYdVYwzolXsZpbRWU2ltwPV4UniM95XdJ6FNhPQbam4lWJaVf6NGXfX8GPhZrjtyjhDeX5ju/Iyi7xi",
-	"YzeFRh67jG55bk637eM20jg8krwRxuIiW4VrkYgUcw8Gj7TrFLe7Xk8yjxpGO3JFhof3HAyXcbHEAJvP",
-	"fIVAbn9UVArcKUZoU5c9LzaAwYZSH0t+r/MFo5dTPb26VpeN5xRTE51Iq34iI0I7UNi1RHskEuMySkDH",
-	"cUjTR21AM8ytD8ocyUzE2C2aaDUI7wwvxfpwODzq5LnVcEswaBApMA5p4nDZnslpS+mexukusG5qRugU",
-	"eq7ypdhf2I6zu20LPrYEi847VMGAa7NE6xuiB2PbdWXKJLUadnkElJGIeCDiToFeKbvWtZZap0ByXXwp",
-	"Gyyr7qDrzZjS0yorjTbdi+sjw49aY2BV45JmwkjjvbWbYHW99oqE7l5wo+CcasJGoM52pFGtmpnTqbQP",
-	"Pnbv6c86LTxnilVTEYkY8OSMRrjUuXKo0UcTA2qd+hh5kg31ZDBEIzuThIuqb7Ed3PX5KhIeIsWfbmXw",
-	"yq+w2J9xrUc1dOWYYGicAiRJX/P8OYmwihmy+KkRN3VeE3y18cM+5sODfEcvhXXzUfmgQhZPycdfHOuQ",
-	"/GYjz7Iveb8+3I+wlju92VI/4TSly441e8tH1I3PFZMK5DjsJpYA+EmCT8+arbOL5oIxXcWVb2uiihcp",
-	"D+1CoeDt3DMkHy8i86cg2F+SO7p9B6rWRXibZ1pzK9ABUQBjglWF0pBsP9e7zI0owwIQQglhCFjoh7Be",
-	"m7Tt5FSZmWuFubqYz/AB9HmRhR1q9/Oi/YhT8sHqLdilGfVal6fD9JHvFfWATTW8gPN+VHyt4EVCCyCe",
-	"o5GCILdzYdzi6PsSdMFdRFFgJE93Rzd0f23GXp0nj2ge/1cnVVc+rCrh+Q7f7pib64piun6MytRKhaFI",
-	"LIqDc5RBOFij5q74XtIwX364ysIx/FXtckUxdFhTjU8MVed92trNg6ieu8+KsfNEcjvmIcyYzePA88z3",
-	"MIPu7299QucbKz2wpZnPnKWVCpOVw5x3pyv7Epb75ypXjYTfwGLZ81BlLOMhdsZYcaKNiNcwR45lIHxR",
-	"AAkVd+7ZiJD82eJtnlTcZkWh+hXI7NZ2ZPYhjo2516x5rZaQ24vslxFXfIAp1LORjkWyeOizHxs6lCbT",
-	"6awAxm/YOOFKEaLeFOWcTE12zl6rDENlpeHUlFRB46drXdLOrZbxvwCnbmf882/+zX6jFzuuWCT2EpiO",
-	"VjsORfrnBGGQP3SpQGT1yWZa16yheNDVeFIYzgt3GaZbpgUnmqQp3pZyt8vmUi5sG0kCr6pHHWIteFOd",
-	"DriSBle3dGqm6RpKjBeQdrEPPM14jpEeOgJnpVZ99C0XYWzkON0LQZvUnCRiRyDDOD6nm3NriJ5kIlTM",
-	"U4YjXKQqj1zG0Nk/cVgxld7lxEFti4VsLMhX6TsKslRjMbOFPQKiLsTS3LgPN2g4jS1wI3ULwFJsp/vc",
-	"QK3SCqTxEhcRXGn0no2f0bDl+yZvIYvNUc1e42eOKwf6VqRqhBVInjmVzgTl7lIhcBreWbN5uUWufYq8",
-	"uUJgbW7r9jN1d/78Kjj+vSWyYw4cOelCpHHXL8bQtOcs3S9Im3oxs4q9tfpI3mLFKXwyqwwZ3eW/zTTo",
-	"t6k4w+1xy0fErMvQIDoI52KRYvUDZsuqdReadfMwUDVPPUIzc794BHjeBH5Dzg6CD6BPTDC72N8F3DzS",
-	"qagIBknD4DUKirsCYMAV2FHxmBu1KRUo/0iwTMe8QkbAfTdW0nsOGb1WVHvoOlxpvCiRxvL69u9axu/p",
-	"lg9cwrSE2DjEsMRipfmR3xBmY4UAAY5wkP9Uj72WEsWZdYsb0oj1fEdaqhNRTPmsGGIArrwgvPMs5VJJ",
-	"NXBF7F0fl8Uq0kiPBetOjEhJsnZrohP2FU4FUjsqkLq/OgrOaDtlUfgsoLCaJ9mv6trmwuDzWQTcIU1G",
-	"fSf9fgd/U99Dkri6Wg4WIXhlKOZDPxYMgW/rZoI5Q21hbVT1o8dCjxOcdoNzN4nHY47RQMcaVFeMJVzu",
-	"E8xqYHd7fLXcGuf57KEKubycWc7abAXhOraxGHHEVeHSGP5/wMpleu6WEwYWCKBgwLrQ+LKZh4t8J1/8",
-	"1/9nDGe/6YkxHBwBnbhKPcShSDc1mB0nLbWwxjZDUyhFHzoiZdVPfUQKmAN2lkY3OXsk13T/BtphN+Go",
-	"UmWVrW6gunwqwE/qgkD22tIEZ6qccvEnaqT/ntoC2CDlKjPXKhuKkREJdVbC/X8I80dJQ9OM+hanI4Nd",
-	"+c6O4KoSHNIwy+5wiRUY9aNB6Pz3Gluq59QqNluRU1ZkhD1FiugQqmzX+MijQ47TK3NvfwMOsER/l7lB",
-	"qVuCD9qWeHWKbaH32bXrFBJVx4Ace2wY+jlpxIfUiOHGfPfmYICVF6lKG2Oa98y2qieXj+FgHKNenS4o",
-	"zKGyZK3Ed+jq5F1192g4LOq5y7dEXutqNheQWVqlYcn1Gb7+/1hKvTWenF2srJne0aoeOLpSr5gOMKiy",
-	"UNe8pPzDUE/tMDpvX4Hvt33ts+dKOuzek4MhntGggJDXZjyKcDiMvhHKlDsd7Lg9hL+kkRX8VviJg/1U",
-	"mKGIzxcU29VwpFDxpuy4Znz0kLW2rdVYWW03Ls4aB6K2saas8bzdbG2stltbUNtHJ5Veq3i79u9wbMwj",
-	"rDjAldRYwD+LJGZGGNh5400HqXFsrPs1+/7yk0FsqR9ClohbkaBIuJEqbjPOBqmejL8zzkO1dyNYZgN6",
-	"e8Z4lgkVcxXR9Fkb+IpwUp3CckadUgYHXdQPbkFSYZ1vKnF0XF8mwtBlPk0BBPudYRlhQYL1fscXh7fB",
-	"dimLcykzwqg2Vc4wmPqwdS/czt2DrfgTToWL+axu4FqqR8uBWMS2l/m+MOmvfOEDM73R47YAMu2POmg3",
-	"GyHtwJzAGkk1QVDgJw0HA/2Pv4KcWoPmOQjRO/cCkoNDAoqbv83YzKKh7oh44lxdevfxLOUjGXeQcGEh",
-	"CGVDBGajZoU/Q9jAfLWrNHGV6aYmbW3RtrctWuDR7b4cTFJM+JQNHmQYz+RUZ6qR+wqy5ref3334sFkg",
-	"7V5xlO9zXbapb5FgEduD9SYZ5mzP2achjnK/oXHxEoyWJB9tbSUOAc1e0fhjO2UbzDwQQefsRX4dTWou",
-	"yZXCMOi+TjEWVylbViqmrUEvQ0JxMu44a2l3nrXyzynU0q6SszIFFYI5JaSo7cCTFc/vHoSyomrFZaAE",
-	"q16F/Wr1NfwisU1jQUKN59qsckJv/vWSiTXk5477XQevvXcPCLxG8Gi4ZG7tjkhfI8k293TYDTLEcLJ6",
-	"xvt9lgge1y2hzyOZyAwMru0kOO9QxMPCTtx5/K7xJ363/BfnrVv5gO9Fo7Ct5bSBpbTw0XYq/iIr6gGt",
-	"Jp8yvWMDVbc8XXxsPmk3nSM5R6RLtxSBv+PGf/yDJmKQadUOJmoYpZ3ms87j56ChkEZN0H4OJshntKLg",
-	"pVdpeZIqE+k4FTg3w3q8c/Zc4sCb4PRxykQmUskTNFDeySibpKCV0xidopL1N9IxT2jfpOp4nvILb65q",
-	"IXqVU971x4WBHXfcY7ikCHroAkp6LCPQo4kQY7K/dJrOmCYX5U89SZWY1frV5bPeWr63oEAePOuL5mpt",
-	"zpfOyehI8sQLrLum6kNBgbwAizGWtzKe5OvBcJdWNFZZRnLMVXbFOOvzkUxm3xn8Hmwf6/UTTFQ0lEmc",
-	"CoUGOE+F83lRF14VfGn49XSoERBYGusjW8vdfZj7y+9ww848YeP19HikvXP2IspQ5FtSt178Ja4hEeTt",
-	"s5FQGU/YUPAkGzIzFnAAcCA6dR9SbIjGSuhJxrpl0dMtprdRrTKZnV8rPySBAFKKkCJSsVsppldzgwWr",
-	"4Eo4VecUzHiEKZyAWAh96Ri8dYIArpg9sJ9yNcNcu/N8QryjyVKuBjiW15Ax4CdEXKtCeQ5HQzcrYjQi",
-	"wEB9Nr3AXXvNqd/RJ5vL/J3K8QI7mQ3AoJCbtyvul5TiawngHcK+nAyK7RoU8/RJMao81LY2wBAF4Av3",
-	"JyL+mg2YdVjla+2eIpuoMjfwLuEK51fhBqDvbIG+PD7XlN9JXy6ykpaO1C2unwErAPWjD81VQ/fOgfOE",
-	"NPSRJRgfUnZUf2FuEtkPIz5DpWtETUlOWcduGLY+icmTmPzKxeTHPFZ+MDnRWk/QljTl692t97dpdVO3",
-	"SPF2tl/O5l2WCjv0JUlsLEqmpqJLDQS5n8gMcpKQxu/USaH3yUhI1UAaVTgntiBqI+dk22VRJa4J1oxf",
-	"bLUk6qQWTmrhG1ILB1krU28N2/o9jiBJIRWO0DC8aWGgpfMHtm8NPyLxvMeSPtAXE5UI4w7OwkU5dbIq",
-	"1B290Ha0wp66l99SJ02EHds4iGo19th2z/JJhZxUyDZUiDcFT3pk63oEt9bqESXiFV2NFZUGIgruT2XM",
-	"uSfWG6FBj1PqJ8bxbFTSXaVcyO2Yy7m49gzbyBjh3Kf1lBBs0DGqoI0l7m7SH2txdY7nedKBJx14cqO+",
-	"ZvVn8dgI+GJeB+42n/BI6UzUFwH/RJAXWOZANQSFIt+QmclYpLcSJ7BgacI01RnNWIH7XrFM26pC/AwL",
-	"GKRhYjTOZiH6iHhnmuQCBL8Gfs2l7z+wy1pY6vsWX/eo6nwPEp1mp9C1TkS0Vh3BUOgn6KyiOTLxGZ7+",
-	"caoZNzc4fJINNIgz2OkeCDaxWJq17kqzMABmz4RaAVp8C3VkQOH7KSKrlG1YReYEAgbKDzGRUGmov8ks",
-	"xh136sQe6HmV2LmbO6B0wfmisiQ4rL3WJC1F+asT4A6LaE7yoigvVj6ZKrHwiZ77lZZswNsJxlEArSN/",
-	"1jGoHv0F/+vcB3jSL5hXSkiwlKrMLKXTsqlFH5WNrfq6DCtktg6Ue2K7zdjuoz25o/BQsAJgXRYK9zK2",
-	"3rLgZnPrV+T+PaPzVpsgDhtt3XggYuoec0rKAepmUxntGUH3FIk7ReK2EYmz02ZOkbit6rm/Iyq5D735",
-	"eSMVuM5rmoxKiAXD7t/Ct4j9kSQOmsMO9b3FSfvUPpmKWymmORiQ0hnh/RBI5UibjE3SgVB2XNVVscVe",
-	"K2G880pE/J2xzUCCj7D/aSujqvBlPur3uNjjirnRBu9+TJV/ThAGZ/kfy7TWv5oI4nLXVXtfH629/Yrt",
-	"tNWty5GORd63jI3oNX3LOhYdMzOZGFVuwEgi4mrndpIokfKeTGzv+1hEsi+jDvBLBzXUbsOQa49B1LFd",
-	"Ebdz+Yuv3K59wUirvoyFivDXIul3UjHWaUa3qJmt2Hi+srOFWJJGKCO9saHgyBP4WNLj6Qmts1ZjMaBU",
-	"a9uNrx/sKYOkeOiYJQri+sZX/NrCfVtxC4w2KeK0/OhpRoodzMNfoEXGQ27E1zPUkF76Hb3UaaDhaaDh",
-	"rucyIf+AdC6OvTqIsYQFVji4kYSJ7IuzaBYlgo0drx7RSEILOCJzICJ8C4bjei2U++eMgPPwKVdocWeC",
-	"cXBI4IeUnUdRmvEbYZjo90WUsd7MIl6VBhfS7eleZKvVTyxcaQphgUj2mj2yQwZ/5io+07ciZXyQChG7",
-	"DkPBRlJJQ8PBHMvh/zt6Us1xz1caKVjYh/2AxBcP4tseJTgvG9aagERSZVezA8tcc9BzA3eqn8LtEPcx",
-	"Tv67hzT3Oe6vQPunGX/3z/jbSAWe5vvtUusd92w/Mtq2MtAvFX2RChWJs16io5t6f/3TUEZDFotbGQk7",
-	"18iBpRIIkvvL9iuPEAVpYqhJYGP3+71b54+0zNP0vh1N7yMy2AUOavkIPRLqrss0Wx8bT3Mbw6HiF665",
-	"PGs0P+IFq4UtW03MEfYwafaR9xKRsYuQvTCGj/gNZ6nmGJuQ/xRB+3GjkBjTY6xkqg1jPi2Ns4k7qMiC",
-	"drO1PR++fBgP7cb3ilHJemceFI+lR8wo2SWb+vjmTpx6xJKzko/gc2SSeHA3lwPT/X4ilThnOELDrxXF",
-	"YMnldx48YWvbXii0LgYiw7KqUXitlJ56yFO6p12BQXB6nMxhWNc/iIah0shVN1EuR6Az5wVYPIw56D4N",
-	"eZu5kMSYm6weoa5MLwcx982yzUUVCy/Llq01GebBi0cXSrGLh5JirQohpkBEASu++Nu/w32bLfAO/R+X",
-	"oHqWlXRB+x9/lGVeYy23cI5aK8MeRqS3xx32KEvRmqI4fE3GSY4uLUZXsBgXh0JeJIl1y9xTQ+anBBHt",
-	"LAUCRgCaVSGTO5JpF0Wkx8R+q3JckXHnuK+5I+776BT7ofhe9xskNjqzGhvtM1hTyaePUpEIjNvtLXJT",
-	"YU5xwxJNwMGRHglDfi4YKwOtcZwHpYQLeLoY9blCw4VYYN7kUlixju4VQ0TfAZeqBkHLbkpdIGiZ+lN7",
-	"i03NpH1OLTtIweeOZm5Zz0vLuisd3c9WlpDPN5CQrS1KyEMMUC1hb2CUqlJKIhPqPij/DeyOlCdnUvX0",
-	"5wVxKp4htqgSqWFDrHhiUoV5ws+NLERXa8bo5z0Ro+e1vWBVypM3uNKvLFTVHadSA3V02XiSGSYQsE9F",
-	"UhhXo7PzaFaJe8PgrPSXWx984f+9dPzLkdnaIbCFg3Dc3Ttm8SAgP+0lf5fKiTf516suwP+0fhKQNsJW",
-	"l2HIIhY8TqSiVOaYGyPifDAPMNbC4Tz6VqRUmrbyTJ5+qkd2O4iv6x6RDriSBnlx1UE024pCbhSUQ3nx",
-	"JhOjh47HoUitj8PlPJGKSMhbEdOZODFbEOhO9D1srWFZN6wzxb3kbNb7mU6ov6Fi4Q0tLvgpXYmy1WXh",
-	"8Y+Kua0oiDDR3g5eUBWLH7Er0pT+LI4t6rMXAx6LfwK5LKjXXdl0awHPTXCYajt4f9b68dnHy0///j9h",
-	"1+ZYcKlqAng3Jx5c3Z5tmQHOxREpHcvjryRPEh24TXLjaUdSAf8V2oEKeqAdUKMBHhinhph/BGYoQKsH",
-	"ONAxBW8EP+ZRpEcjHVPM5o+CTWnoFguKjzepZMjJqsZfdjR+KNZgvcxw4+XtgueEBi9I8d1LjS350WXZ",
-	"8ohHkRhne3Si37u4fsGiRWWcSHVDOG1lf9l6tuz7brmLoPvDFevqsVCdiBvRZTwxmsUp72fGjt+Zm5BL",
-	"9yTRWK4EZKV+HVyJwIpEa0aT3y0V4wotBTKs1vC1afeBYSYqfp+zxVFUWPi9dtK+uKEVWiHFamc3TyoI",
-	"g5HIhhq2wfaEo6jT40lCQtcaNranA0Ue7BZ8VdYoLWLu5YXTCyL6By7kWCgXD9FLJrlY6R3TDhZEY7UI",
-	"/LKyNAL+SkQ8EHuuyLKSnRkh7ARNH2HjFixyK/zv33ffQuBk/p3Mv92bf0cn5jx/bl3WwXITke1T0H1y",
-	"gcS+EDFV5CkMHmKPK6HiIEGh5LNRs7VEX3GWId5bY36kouXC7sqR2kSxSMDSEfGc1HschIHb5KAd/Kwx",
-	"0YOTGOVnpuRgSLPxVwi6pzx56UjoZMmszeJuD7fO37GIEqkOzI4RxK8hghiQEwR6ZGsGjX3pI+VeXzOu",
-	"dCfiYx5hVHlVrnxlD/7ElGszpd3CrfPkCKjqHgReGo2fafbnJB6INuvNcKqwxaU0QNcmZD2ZZkPbXqhi",
-	"ZsTnkPUKzd1F3ksET5Xx7Re6zyTNC1wi5/abXfHeoRdWs14L5il+R/Ys8qZNo8LlxTI7E+lUBO3GeQkJ",
-	"aWXmw/36VZqsLviYyBuRIHidebjcw09Sxa66FmP106HGMY89qqjVKvd9jjiYqHR25i2gQ7Brt6zd+lwm",
-	"x67ayB/txDLuKJ11CLZrdSX3Vmev/EmfNN365meiTVHPeSoseF/b0X3Y0LpHpvy9z7hiFPGmCY9TLjNQ",
-	"iG61W+NTfNVTQO0UUDsF1A5M3P0oBrZJZ6uyDSQJlQXtFQx2C6LLvclJep2k10l6HZj0ejfJSjaMN9os",
-	"AKwzaCxE45qCzSyuCC4wApwchh9cXUrIuGF9ntqSYBbxJBEpepo32IbZtx8bYVatD75W1wodqy4lf9ss",
-	"E5+zR5G57YasWxQJn89UDGKhS3UUHKulOTNjcF3NUIgMEVdTPTWYBQC5SThQqeCj0Nczm0zrmHFsMb1W",
-	"Iw0i4gpuhNfRnW3dhu73iYwy5jII5+yFYuLzGN5koIXxwrdLL2RnlTv8tUxnPOmes8eNCzYdykSwTOtr",
-	"hTgAdBfD0kntvKP8jE9F0qci6VOR9AZF0ijV3IN8xR0G7KqfFctURBlB5d+lKj3J0JTCH9O/lqYOdy4R",
-	"Ad9UYu5yI1Yt0a5+WF63u7vi8FommODx9rlMyDefKK7MFAvusMEfha3t8AeCiAVPMlzyCkSBMK8Ucrpz",
-	"XDuDt9wcXCLliS1jD0vPvFXxuR4L9XmU0L6bM93vy0jEOpqAsjovqLxRco7/L4e57sanDR8JBnyHk7BK",
-	"WjNk4lakMxaJJEElKT6DAPRn3pOK43bfOfWgSj2Xtiv46zqQ8XXQvl7Csr1sXgdfrtUcXOl8eb/bO8Sr",
-	"U5Vw14EzIcprkXFIZnhIcvNa3b8m0Qzfnz396eKX5//z//wtBBly7wJdiklP2UTFIrULBa6PdDIZKUz8",
-	"mCu056gX808tlYhZb8a6V93Qwl7QgaQTZY8MDmSS8IoXfrA2CK/WlmiFWD7hAJ+RLbR5D8RC4FFuEfK9",
-	"vUt27FSnYOupc/bW5tISwW9tYtvaxD3R16mwbgWQQQEvJLdz4fYh46g1QqdkUpBkIKNCW6lCIKH5KhIJ",
-	"qmmkY8FisCjB3AS3bWploCjZpItRRdf37LeYFXDKa2lsc9qCzohw2MHQAC0TSxMl2oi4gztG/qafeULO",
-	"az6EBIlLfB4nXNlS4eClVmaSZFSKDUzV17CtZ5MxuQ7RMNVKRkwmiRLGbOKQ3+M9D0GvDTtqkqXSe8oF",
-	"N5q+P48KCw5Wz1LuBz/Vk1yFIHqV8n523CAiucyrrimAN9xKRYFZqy1rXpgVnPKFXVobp/7XHrawsnAY",
-	"cqWwC56PZa2wWCZgl1v07aL9voyc+SMvtOtMucryiUSrtPPjIAyJT/gjvGO3umBeIVboLI+txgp3IKoK",
-	"cT/sjdld4G+RtDnELrDFJtNcJ9ghFWnAA7JoWJ2S0CoSrnWBrKEXDPh0IBiir3HFgOxSGRcgTGjeI9hA",
-	"YAaNx6m+FXHb3YZMKUpzFFK3yxQArwK+TmS5eQJkafsIA1tnuJf/o0KMkknSmYznMhjPy0aFi4+tUTj4",
-	"jhb8sMUUi9j0EMPz92j5l0TbnDnptpGOf2THuSyIyGs2Au6AjcKm0Cmiy2IQkWWa/gwpUgp/J9xkHrvn",
-	"Tvh9GSiOn+2STmP1D2Ws/lYiTL/p2wefQbJElIAm3N3S/LHD1H/Lc/NIGIMOaB07/yiyqShPO3AdMTYm",
-	"u1VW/s2t58TLh8LLfwU9tBKCT+CoKWaEKLaCa8U+ToSxQPl1rkxzdRCxx1gIIWM3+1SJNPiyHcFCRHao",
-	"ssWywOGKl7pA5buES4Ux+CtQ/hFXSmesJ6x5HTPez0Q65Wls3JwizCoXGgPsJBUeRcIYV+RSMKlzi9lu",
-	"E+M9RADEkZCYp+FKq9lIT0xejIBB6wLR3heBtASy10CkZbqPOaeZMXoHP/OJ4VdsjCB4jKcpmXeKFaYe",
-	"nwfrMsV+43Bu4yu48lOOiPCAxjM8VTg6XIhtsoIJ7dzLfZYe53V5PW4kZjMVs2VqBTw91y7wwl5sSTEW",
-	"kYyFOWe/951jgQnPK8aZElNmqZ6lYpzwyPIeqETKRWzUMuvRSmjh0rhlVwF34jLcKf3u9v1IOhTwBYN2",
-	"cCsznnSQvYXJQ15BO/g3Be8eSZB2WoEwkLc8ubLTQ73jzcwkHYCFsbJUcFv2nt7h5IpvJE1emBuQJUao",
-	"2BO3Kw3dllB5ZKNTexQuP86Y0SORzz5A4TIdagqjhcj5LNVJIQUwTnUk4kkqDPUWgu8gM/b9ZePiBxIX",
-	"E5WATUBn7uNx60CM0AbtXSqcMhinDMZXlME4bHnspOK8RKaPUSRLNdidVE7FnyLaZzfGC2PzFlINttZW",
-	"Rm91kqQnSXqSpN+4JH2PFbM7E6TjVNxKMa3HqaAE6owyqW02dYalr2TDolHwkuwSqVYRr8NaXQxO2U4W",
-	"riJhnVsfRPK5YHKRESQq1f8UihnFx2aos3P2XpgslVEmYuuCmaGe+l4tLOATfITPq4G7sO+5tVKXainj",
-	"BcRf9E8QSgVJocdC4Rwa1YHNAgrnCbBeMFHDKO00n3UeP0dp7X5N9Wz1v2uVrs7r3kq/yfc+/+U/gn5K",
-	"pEabbdl/9UyypZ+a0gsrOyfpA0d9PwjBxGceZcmMSNEPofXS/DgTS6lACtijvYOBKApN+XAWlpJb5gkd",
-	"ii2yp8SxeyFxucDBEhW4A21m4Zxiwovy0B4hS8WtvqEINE1SiQkTFw2sqTSihuFpow6i9nUt1XyxelDp",
-	"PdHGFxtMOtV27qy2s5g9oSlJGyviVBid3O5/yNRdvVzDmoicLawU0LZfFTt5sH4rwzngqKyVZt6KZVzN",
-	"/GjxLflKuHHHB5NjdDIp4udRCgB2POM3QjnzJpZk+7ChNmOZ8YRJZTJQTusICKSxU7R5ExHwVmfCGhXA",
-	"HThV1iZLsb1t84LvR6T09igLECzIlAz974xLH6NlD4b8W03/KgG4DrlhPTGYqC1yOOzG0eJgFZgb9gZl",
-	"Zl+n7K3kIzFbh4uROE5MvAkT0yZusUnj0Z7t8p9SIf4pDAkmaXI/J2ToCtbxssK5kCkN0fat2MYBOBTy",
-	"R1IB2UZ2Wjd63aOJwUIUeAI1prGhTmL2/WXj+Q9hOU7Ao0zeijAvcyOWwFsM+a1wIQ3yHOj2XPEB4rXQ",
-	"rzQzQ566MAh5F+7+V/OhEbRHbEW5rzynUheqW3E7NZLGYNyCyupkDJZKf4aP0WnsZn1nOIK8v7gkBmTe",
-	"hZ+TmYkkwZ3s8yiznc2+fzkPW4z4jBmxPYtoM8fnFDM+xYxPMeMjVm0fhIo3VGwmmogzcQtLq59SjvKc",
-	"MBtsDUGXTqzLDJ+ZcoRmNfyfmlpmWNZrWtVxYd/oKJqk6UNUMheeFIRB8cHLY5HQwZdhaq5YlxR45fqX",
-	"B7Fx66SbAb9quQJMCi7oRlqMlbtPtF8tjVkDFNXB9+3gT7dZ3l2rPp7k0goEhZ2KfNkq/Ek0nWuMcobA",
-	"gbuZoH3ZcIhtTaTBJX7SKsJeL61snoLcxz1qw8GINOvQ9gGvFqisiLj3sVl4VaxYRIk6P63aDVwrj6P2",
-	"FGIm6TiBjxphkOmOu57efcHM/uYdlXARBrfSyMzqyyXe+kmLpOsmxfFeaj18YXxO3gvhOeAyy/UlbWGH",
-	"oG00lH/hzAh8pvcI8GwModYbhlRsQgRw06nDtG9juSt+hxpF8GjIbsVQRjRMz5ZqhgzZiABUjPiMz+AD",
-	"+8tz9o4Q0nkqSgP/fB09Xp/nMQhF3w7ARx8BRB+G6dBt8LWztpXHOiXG4RhJha80HmJpOUG5dMVnN2SO",
-	"TCWrNqdDK+bsq7h6/ymXWbG3VWEckKuMJVIY56X0J9kkBS/L7hFJkzxJc2cvWDaVkQjdIMKiSViYQ1il",
-	"k11tv6fvvSZZdiGaiCBJFKO77DwEnkz5zHTA7Q3CwB6U+5KeHbsvqoTT4/bjOxrgwUT+SrMO/OFuu4Gh",
-	"mEs/KcpVFWVjNUXZWlFRNtdTlGuQVZU+fG+R+I47jVjUvTUhSHxNDCipWz2rVr1gsvYmKk7s8NOlHbfF",
-	"0DGIrzrUU4awo1bleq6aU4xhfiV8YTKZJKAW3RUU1PPXjHR6R7VSqTo4DlYxY9r+3qHiFWoHAWuKOmfD",
-	"Qp6T8Pk6rPQtCR9vlh5OtOc+K94jxuR2/NbN+E0RYt6UxAs2l6WpwIo+nHhrrPXv29yf+yi6NOxWy3gu",
-	"EO6B9pwVXDKAWTnYVLRqa6LoFZLG4cJsYOBuGxrGsecvI9ZshazMpev5pFtFgjkJ1pNgrRGshxlJv9dK",
-	"e0lyajn5upJt9ojGtNWaaL8nsTAZRiEICuQK5SB+QBixWEqgJ1llgP1uYP2q0uRiZhINbSQGPl0i/E7R",
-	"kxOWyCFhiaybOq2T0gUBsqyIbAVhQDGzTm+2XDKxRfZ7HoVfRRyv5tJuL4yLmuRAg7lUcuHdLjsJ0kKe",
-	"3Ce/Dgv25DdwI+0L3HEf3UxLorc2vjfJMCw8NUM9NYyzrtWe3bK7aS+1MU9biWKneoBsKBig5QtsSJgn",
-	"sEEz9n3X/qtDX3Rt0Qvd3hquPraaigjrSehj+BStvbha4qqbOzS3X+CUtSTM+gy2w4DjSVjeKyzXPrYq",
-	"mfgrvudXHs6Dl0QpWxC+KDYyvbTwXT/QZ43JR3/ZqatrwEavFnjzEmlPJV8nVlyLFWkwtbo5uugWukFo",
-	"x6zOVg9u04R/1W87OhNjng0L05Yczwbzqm6ViTt/bCowHmEtzs5LmPezOYvKECxFKc0SrQYidVlzPtJq",
-	"MG9S28Jo3Mr6aKUzEe8v362QtHCDLRh/e+57eMlHVqm4gmab51paov0d94F7UbblCOVJ9yyRBtYy7tx/",
-	"pHRh1X2fuRDodvXYkUYT/46igZTZiMc4kFKkqU63ElB8GPldK0rf+Kqt71wtF08FiUMkGrm6wGxZMNO7",
-	"MQ0MgBYqtNj3XfrG++JrC9yjbDFzPfi3eoaNiULRdvVmLJtqFgtzYw5G9J6SQxslh5DR958amlcP2yfD",
-	"rzOnZLVA0XnZVBvYdpozYEEeHVLbxgda2Uu3sFPnxu46N9zpH27vhqXTuofStx284dJtHKVfVT6dnh3z",
-	"mZ9Lbuf7pyzhWf38W3cG/VSPqqffxjTCeYkdWLAGwdNE3r+KTK+0hu0lF8vFz3qSpYJHwyXHEizU2yhU",
-	"igq42Vqks+9cvp6+ftasV8zYTXjhFu8vKk9iapWWfJkr8B8nxHPShkatYhxxYzrINnamdpFi24FUdJZS",
-	"q/ORHKS2ITP/NKgqDKlT8MXN31b6syzEHzr36bbLibf69KcDoYhybfNA7Sy2o2RR20noxS81hZiCV9P2",
-	"betgNPkx2dj4QsJaCRGL+Jy9xeb1WDMaApFoNcCcZegq4JTOBBMS1Pg5e6PsKGfqPSmJnvNylrPQ1HJ/",
-	"gZ1Pai7qKqnvGinT017zmrXC7SEF11LCaNdCZk1psMNE7UnxfAWKZz2qqmkM0Wl83JnkO7qsrjdEp+Aj",
-	"OoWGpnoOtYYQJpvnkee9xrXGDS+RN74j7jczTE9i4SQW5lJ4kSetgwgCLWWx2sz2nM16cK0b3Zxjuvnk",
-	"IWzLRmtytKWejaVMylW7NzY1NHfVwIHHwxPWKzDo2t7Yrlo4TnL2JGcPPNq+nDmVN3EsJ2xXNZn2nXnd",
-	"WRXKtsTnnvKiP2J4BAdeuoKFmB9OAcpJvh6QfLU51dWk63wGdFOC+5qFsM16zkngjROfelyf7HyNoU97",
-	"XCFTYipMRs10q2Y3q3Obv787toQmIUHuOJdp4SbD4Mz/a5W2uEX5Q5eWXDJnuZDZfn/3gX5xIBP6P/z+",
-	"7sFTK3q8KJ2ScRXzNGaW9NWgAAhc4NWXFvZqkgizO7QwGjpi0Yr7qR6xbo8bVCLdkCZi4qc1uMXzl9ht",
-	"NFd+CDFe2x3rREYz7+rCtzI159fKY2/ljy1AZPluMrwREE7KYxllBFGGumBBPuT3d3tNgtA742+4EYnm",
-	"aM0mKKnarUYYTHmqOmORRni/Z/CJkIMhFZoM5WCINkOip0G7cf44DEYiliALmkjLmczgOcGH398x0KnB",
-	"Kiyxn9HZcCJf54QTZPkFw03WZPp7dPQj67/WqWpgcLqk8LSrEqOGbMTTGxGzrtGTNBJd901Y1GZTbuhG",
-	"oGDYTFTMrx6IjMqgiO02E/w56/BEpMQQhDvOk85QT4BELp+FAYGZpx0EGXRfPAVDezIGk8joue9al19C",
-	"fye6rTHCmJFdV84LFoU51QniKYMAdlO3StdR04S7jGCz86ej4LZZ6E5xlvpKNxgnXN2zOnitLOPRcOQA",
-	"hhOpbjojqSYZXALiA5VAq9EAOcFV50aIcSfmMxO0nzd8sXnh04sGLJ6n5IWnUmWdqVSxnua3fQI3G+qp",
-	"6ZC54AaewVvQSDfcsg5haPd1kuhpBxwkeuuhTuLOiH/2DwRxZzJn9CLo9mgM73Mx981IKvsjcGlSocdC",
-	"dcADl6oz0iob2sVNVKw7GD9035be7a5cfryRXM4PG6vE7GGABZMDU/QnCtHNedKJJllH9/udWI+4RP8s",
-	"rPo6EbcIrH4RAMn/ibDgHaUz8A/yAzRRKoSSatCBNVJ9VftJ8XNaqP3mAiW98wfsm9nvQDvpJBYp/t0B",
-	"G4l2E4HI3a3LGxNLw3syQdl42QiDPh/JZIa73omGMolToeiIYVeAjy2CuQCCvvRPJF+VrkQN37mdJEqk",
-	"/uawuPFwZmTEk86Yg9EKSxmnYqA4VjbDSrmJ4HNScBa1Ow8P5PTGI7A0EhEPhBMSfwV+Gn3QvgwDBa5t",
-	"QhLHQrGTIIlFJMELqvxhq/DLi4sn+U+ftr6EAc5dm3X6PMrApG0VcOsdWX9xtcqpV249bmTUsWLAEpbF",
-	"xJeqg+UoKETwXx09QU+gP0mS4m8CxYm+ZCataZkKC27veYeMlo4d64cb7MZjtptwAsWldWzoq0NsD29u",
-	"Mg2voqOJ5YFn+D7S3ORMVBS+uYAO4VM58JsKLAHOZceplOKlXqLYXXtKwtKd7xfLplVPaj55Nv+oi7pH",
-	"4bXzzwLqKTwMD8yJgqoHgl5a8nlw6fzjbOjGPe4p2jCktLFEnoyZpY3Ad6hi36ifwIyvsso+2VEeztQ/",
-	"mMBInXeFqT/0FvDVigvfvk91n2W2dNLflawOeQ4cZIMrlUbWNsyrilBo86zxuNBYtnR4snEZ5JMwmuHJ",
-	"cjtZbifL7WS5nSy3k+V2stwWWm7zg5juxPMq82Z39PQ6VQnVYbiPQ+Esj+Ow9R48kr5p1ddrHg0xlu0n",
-	"AZKlmllTmwpSfTkYfgyXF4rBcDSozMoRuYr+bqEWBc2XnXpn673WCaRvu8hrnj3Y90ZEWsUMyEOqwQ/B",
-	"aimhrdZ3bcR3B5l9ro1nvxxyNRCMMy+31gtdY4mPo+C9TuiepEzMhGmz6VCLW5GyaaozwTS5Z5Qgs/Ni",
-	"3HoRGuGy1frhnH1yQ4uduwkniV6AETGwJmhWw8A4p4E8JGHh3zNEX7xWYAGLmE1ULNLquk+laR12nqYt",
-	"grArGwkmVabt03mW13uONGixgnSoSpa5d9qIy/cw2PLkxJ6c2JMTe3JiT07syYk9ObF7dmJ9If3evdg3",
-	"h5iu8HbunDH9DvsOyZDLbbhNjepYj7M9WtRUIEqj2J1xbE1cHGnFCRNcqFjEbKRvhSGwsdCi4CUJiyeC",
-	"AdHgKPobTT8VU2peYolUwo1/HEqT6XR2RZtoWCJvBevNmMyuFVezKZ/VWdRZyRx31nu1K83pdWDpnIEU",
-	"wSLX6VBGtksTyN1mcKJERzdm+ZYAPK59GN9bAUgb6jQDX0TwGI7FMLCpaIookAGCMlB1oF6paPslN2KH",
-	"XQJAdnHQbjafgZYEBzR4L0yWSpyeRC4bXBOyTOsrlg21EeAfAk0LPmIzPUGwPCAjrfw/3Ry2IAS+7yzv",
-	"fqwi9V4AwchqCMff8L0eUoT9KjLqWyQOp61zXAgcBqxxfyp2KckWy36/fvoeyBq4QqSukpUPwKzNSoWs",
-	"07m0dshueTLB1eI/5oYarJKdhYdXMnJtnBUEH5wK0A/IipoabPsewYrgvBv61xjosY0wfYTAA8OrJ/oa",
-	"nFDwVMZaKvwieOR8mUfkyKwwD/XD7+9ewbnWRKTpRIWKhHmwOu2X9kiyqaYQrdxrPHkp3hD9voiyeog6",
-	"Fqczlk5UO58pSbw61ZMkZj0R6ZFg+lak8YTahkEJWxStkMm+FYIYpWJTPkMmJwxC0IC+IYQmT/MMvkFd",
-	"eM7e0pzpa2Vp6soF0qQasFgLUscgb7H32QLtsO+7ZMt0cTldpDH7tkaPuz+cs5/kAMvRtUpmVyydl+DF",
-	"eU6sN8lQL2VDca0iniQi/Q4bMZbn+Boght/fvabN3xw8GQ6hYw+BbO6InCp0esi0oEH48M+gTbGZMHBo",
-	"Z+2LZhgQ/FobHFi6U8fyb/Np/pHj4wsgffigdIs6nVizozXakYTk7jSh3fa6iZP224eKjH9MZ4yjurOh",
-	"Y9oyzzAHKkHAU37E4z8nJvPBu623mvw+yYyMaS7vRGVt1ySGDWq5m9DXExWfs08cTHu4BPGObbzUFqQ7",
-	"m4KbG3fNOVrqXanMpN8HaY0BMB3ddM9zG94OHZIaIbkoskCThepnvoPc6U9SlEY9Ht3QzCS/AvCQTcg4",
-	"myiZeftfKy8LdcqMHgmUfggvE+fiTnyWJruqhQtb0NcCb/bCH9hee1zQ5icbR6Yisqc9kor6yTIxWpL1",
-	"W41mEAaJbdBY+keP8UfZ0tc/CcLgPyZcZcjYGNHM+0w5TfVqXeKeWBFY/HRp0VQ+oT2MeS921i67N09z",
-	"wGVepK78jHvciM7c9rkQYtBc4VHPDpY4xtrIzPUhz72qNbHzzek4Qgf+B2UsRSSQeMCWKUTfXW4pePHq",
-	"X8/omBqNxn2d3Y0lOrt9BM6ysIh3iGYBZP3KxlSrtC4R+nE3csE7Vut3Ctb1eMJVJFgqB8Ni+hs35x5H",
-	"FlWtvUF9g/WPM5boDO1oLAQ5Z11+y2XCe4nA5kit2BC+RaDpVBiR3grQmjIbsi43Hd3vkpuLkTd7MeaF",
-	"wfUlZXcFOgjVEigcneAMFroX7qzBmX/n7PVonM0I2bpk+zmYawHf46pAnm0L3ho26ke3T6eRqJuORF3Q",
-	"+w1SuObRTkCvEnVY8CSCnah+VFG0b+lxic5qH5Zt/Byq2cEirMxuJPFVXQQHuLIeafosk6OlIK8/gPOO",
-	"POcEEXCvrnkqXlh6qheVNoNvH9jTOhFcbRfg2smsoB08a6xgHPCDNQ606oAsBWOn0SBvH2UvatlgQzTo",
-	"gsx7cMACVHq1dZa9XBLPa7sdddCgoox4Gi+AIVFZav01nYKHrfsMuCikMkcLoCm8vsYQCGaZemIglQLV",
-	"d+ciCopYyIHBInVWUGLshUIxSvq17N9RykhZloU3qgsiwSu/5Gn8IOrubrBkKT2w/qi4+/QCDRvuSYV7",
-	"9LVoiZ8IFiPXDkyrzcYiLK0ofnSUfK9qWmoUQt1ztzhsnVjQy1bnQS3r5bpaj84q7u6y1z5fSyVJJTqr",
-	"eMQPo8M2dDgLPjEdlCWJVERCjrPOeJJGQ27WAFWs1J8oKkFYwxuuGIFBcbpAjXrkfrzuQVUqlujCJfhw",
-	"nMFKSsQDtjpZCN9JRHUFP8IZ0Q+ph2NpxtrYetWtR4ZPsd57Y72v7AEcSKT3CKK6GIIT2VDHiHOYovKb",
-	"ykwJY8B7O2dvjNGTvp6sKFLcURxfSDfOiegU0C0HdAtbs3Qg99WbD6dA7pEGcomJUf0PtI7NOlHcQmlx",
-	"jYP6M70i1ia0GRXHcUUVj/hLDKiChZD7oe6u24yjvvIrPU0J3N2UQHS0UNRWP9x+tQZ//gK/rHusJ8Py",
-	"dMLV5w8WpQ4YaoL8/T9FBP/84+TsbtXZ3baOl8qM8aRo4HnRvvEGgHXQCp1uwd/ev/VKrNnaphLzJGQm",
-	"sCX4tLdyIFL2UXzOZCLWQIWe8llPJknHL//Tj2fPnjW3EXd1vHY4gVeEio0LovtBPT733J3NLioZILsa",
-	"fP0w3FRvTVN8xNvTrcdfhUGN0XbMeVwuMK8vF0eGyMzu8eSulX0K930b4b4/vj5FtDX/y0FCHEwT2+Jo",
-	"JveaioS/xEasOw7PVrXYtipfy7ruEQUg9wlI8ePMIzxQL3IeiETtOtSMmxsRz/e1uXqeKZeZudPG1u3r",
-	"SdoRM2G6YWX0dIWGNdqieR1+FM1rtqjzgxDKRX9NplOxKu/azuud9KYtpf5EhHAJd65p3b0GjZgl1EUc",
-	"FFrKazdqreBjoo05BR7vBB5hWzoxH4FncU/s8WQVHahVdFZ/nuvbQ7/+vuXosg/vLC0Nokoral8B6YPE",
-	"yEKjyBkMc3bRC/qYqni1yQo20kbhZrJSKDC3RyPlbV48TLRxznZutyxvodD2HKWBUuqux+wEgoRRZ9SK",
-	"Vsp73IZ9miknU2EPpsJOFUkhTWlzAyelsLRSIIbcUBUACZvFKAiFNuYbIcYGi1NuxHirecU3uI7jas7Q",
-	"sdh1W4aOBTZk0P8379LA4wYXbGKoLV9TulE7eB2LPVLXeOCAmfKl3qn5X5DRjHgmBhpvWHX3wtd37m/f",
-	"Kww+42YA3eCnOrrpoBj2P95q14GdiEUFyhHPeKIHE1JYNBK2l3B1I2C/UMjB7eliL6KCx3Gz34havPdc",
-	"YNenX2k76Ik4pte6e7stKsRmvsc/+gc4vGMHxYYTVkUq+5LStijxLX5dOXIbFCaFfBgD/cNrZSmPbjoE",
-	"Bec7Qkqqhf4kxi7nMeYj+Gs4O5ul7ED8HFi6TlqJuMVUXZ393fWU3SGhlvEbDLdSJ4K+FWk+lFGJbKrT",
-	"m++QnelX7Hv4GQOmZF3Vl8iR3TAP39qz+qHtAXOUzpjhMmYu2ccNJf6o8xBsckmqB5cgTUENEdAGYoNc",
-	"KxLDIesCgcP/HXt10VvqAml1SawJEYPD8JKboYXBxSM4R++hawdxd7C60nQLEB7wbraO1r/ydyZfGL8R",
-	"ivyLOV0IvySQXarzJETubCojcU+R5htqoNhfgWaZIkqSaTkmXp3/dlgFeZLjRyHHVyaZb6/a8EUcO7m8",
-	"trm/0zoMK7k2Hbt/4tdvhV+PLTtdy3z7mwTyEZtOEU5N4nTgmWnnHd0cHfdxRiCn52QSmW4+GQQBF7F5",
-	"aXRVqAH1QwbyvhTyEf2wATbiMUkGF4Yth1v7labP8pFXOzBkfYNo22NDCCG8M0j5CNj2+eNVm8jIz9jq",
-	"tJCT2PymxebhhSsXDnrZhunyKBX9VJjhHjNWiFbsBkY5YgvR1yVac/2BmUhveYKu6HQoMJ9FNEcgNzy6",
-	"EXFond9K13pI31nI4/l01yIHeU4cL5vswq3dgszdwxCXk/w7yb8DlX8f+Q3h4VIErBRLYobP3HusLBZv",
-	"5IKusR9lkhiw7UY8E6nkidlmzuYXmZ3wtHaFpwXnuttEzc7SJP6Q1mvwLsku2J2V7nBZvkPrMUEpbVM+",
-	"t1ZN/V8Ee0hp/CIPrQHpRmYPlNAA8+yG1INLYsjMiKR/xfJ7IgtRNapMc//Z3JcPwNuBWQYc2pPkPHsB",
-	"W0oE1AE5hQhdbBdS9I09YAesnmZ82ZXfkzD4Re4Xune7TP/Hygy2Mm88XLbhJA43F4ernu63lxj4wGdk",
-	"WnIn+TA4hziRaxmVO80SkLjaqrd3YrPDYLOj6za7kdlBRfO7+Y/qgvToHNCcA+A+bowY9RIRU8x+6oP0",
-	"3MXodb86Qk+QzkSma8Xl17I7th2Wd5LADWxd1Up+oHj8SUIdloQ6stB5jaBaXpk/cnJin4FzrCyjrKL7",
-	"cchwcKgLjOMfNPlphFeDYZHoDMRfLvjwYmFytCO6hxWRfkoUQ1hW+CJlAy7V3Y6RLPcVwT+jkMvVN4IL",
-	"6CjiIHzItbojSpACqw5VobefHdUwFbfmxVgh305bS7OAI3Ejs47boI5UpzbYowUHWXim67fC/vLm4446",
-	"mPbe1PqV1z1aRVUXRL7XCnIsUJ8se0eOFuWFCE4Z9Pc2M2a/+kWcOp0WdDotnSSzvvEe+pl6UhEeDeJY",
-	"GLI775lLM+apVSMPOnq3Nk2HJQwvmluuXnic2yoO48O+/29cKo/78eD5MMd7B5YUs/QDpAQ09TD5sRcI",
-	"CO+8E06LoEaVKU/FUCM7uc9HOJ5X0KX++6XaZiraY4hFiDsjrsBxwSnvMrsnxeX1zn7zXDnX3Evl6xHo",
-	"A2amjkkCrLWX32iDSJGhe2gzr28v7TQPVODp7YZav0nKPrrUy71kur8sjA8SdpXOOnYwJVI6xQozzXrC",
-	"Bv1Qe4MSM+Q3rFV5W0iqrK/ptp1ZsdT9VqfZcCOl9nBJlm+a848tpbENPWUs5ex9mBD7vksN5e7STl+n",
-	"3R+umEiMsOdDYSLGM6ZVJL7B8UO/EiLTPjvbJ0bg6WYiZREfwT6WoulHMpKoAstpVYFizPGNHjpBeh0L",
-	"pNdp8tButeh7MdZpxjizLLGG7szuwf6y4pFleoDNa23WA0MutLn6kMVa6TRkg5SrLGQRYlOqmOmpEuk5",
-	"e4F5eyVuQdKizt9yOP3o5hAh0v0tcs6OI+qFJwVhUHzw8vF1IBAf2n6Q4e74xEKBRz5EWRoW8zroMFsN",
-	"0qGr64fx7HjoLHqSwY9nT59ijyAZlXykJ3Cj4PL8sW88jICBX//be+wwXCoJrVCfvX758+9B6N/Xyd+n",
-	"Z40nZxeNIAyQEx1oz9vX7610X0UPPllVD14CiwLHm6EcB+2AqLVIcXNKYg/B/0Nrhkn0gw/igUfuOJq3",
-	"eVX3iYl2xESr8stXEWCkieyHNyfEs+KjWJoDKMv8vU+bZYvKuSnUlIMooIn6tyKdFRvoIj0SGF4ImVSZ",
-	"xmtyBY4V6GhA9lM9KpRdUhqw9DSls7kn1ldghqxLnBt/ZVGSAil8FfWYrW+gHDM/s8UVma1vJyjRqqnd",
-	"05PsVJB5rHNJ7jnU9Ssy/+3tL6eKzGOMPiGiyQ1lRniaMT7g62VwCgKgxi15jYYH/G4WOg3u+/WvWCKM",
-	"IdX9T5FqNhUqY3qyVXj63wpT505jr3c69vpBwkz31moWBfSWHpfUlqFawb6l5xTGQVQ9rKg9t/REvLT6",
-	"afarlfD8nUDo4LWn4eA7Hw5+Mqi+hvG3m0VInYY7nDAphnAwpCDigUgfOFjqrZKdRkzdrj/I1PITmx87",
-	"m6/F0V8H6DZa/wcZyy1LikepgAPbZzD3nTYZ9djrMQZphPOdEqluRMwwVCuxsf6K6T5BC2RSDRzKiMzA",
-	"Q6LwrKNmDKvCgaa3Ij5nn1zoNsUqBBEzbmwpQsg4i6UZa8MTRu4Xj/+cmAxnekv4CW5RzHpLTnm0BXbz",
-	"MWRLFfQKWcqV6YuUqgkjPVFZaEPN9DyeEKhAH9vERB58dstZcrZ1Hs91ExXRAMVwcG0ouhprF587rwj2",
-	"F/D14yJfq0ykQChTGYmV50TSZh9fZZkjk3ta67+p3vqS+vLbcwriHmUQl47Tih2z9DJENQ2sH/N9//rv",
-	"p5jvgcd8a4eOIvEsssjuNZhIN9aHez+Cz8dzMB/Cx86GqZ4Mhmw6lNGQxXxGYWCtbwjJ1erZLQZ939l1",
-	"HlfI1+7T7gsM8wcFYVB4bFW8d4vxLDzmlQbPb9Nc6MHG6Axe7ifRSyecWCB/efeE1lnr2T7iOES0B1bs",
-	"Ztvkxp6hHqDH3QaJhWI6Hwufd+C4YUYgSHTqykzBx3hJiyXJYjI+s8tvs/EkYyJNdWpYKgdDQmgu+Bd+",
-	"RofvdScxlY+8xAkANoNFchHdBu8mMNtOb1sP/TCmzpRLcNCApWUiCkOfSUjyjGVyJGjs/Z2WpcqWHHhe",
-	"gWL26ngsz1HrMMMuPZGvWhqtsdffok2EAqNgjThLhduC9XUNpJ1Gnj3Xbxh3PjHA/QxwdGWzJX19kEFX",
-	"G0vfTeMvBVC5je+5EmxQ4OKcvebRkCVSCYtOipWsV4xa72L7Gws7ZaEBQPNj1SeVydqp0y/oLrpfnhTh",
-	"gE3B/KYorrcpvsJ24Pd0jnu1PqQyYxFlToy9OGdvjNGTvp6UIoFLtyLMtRk8TMhPp7FAuyaYQ3q+rBjY",
-	"tVS8xUxg2zBg81YORMo+is+ZTMTChNaUz3oySTo+1vPpx7Nnz5orx5DxxkcUQl5IQz6+7Gh96fAyjls7",
-	"/vhymTjros2Xi1OlczR8Cjl/m2UuTrD87f1bH0RutnYSRF4gAVdb+Lbk4rfc645GGJlX6/hUqcCU8IIi",
-	"Y7DrFIZ1qL64MD4bf4rGnJhiNxNe4iXQOevGqexnXZZIsBxxAEcs+32RmraLPbnRXuSrcYbbxjLN+lJt",
-	"NWz93r3pccWtD3I24zabw4megvZls1XvBDeaBX0FNEV4HcuK736whRCyJaADrARE9kxmbJxq3X/o9ulU",
-	"JILvDGuq6PrRKIsBeFh6krmBGCh38vbKIf//2Xv3JbdxdE/wVRCKjXDVDlNWptOusjI2zmbbrm5Ply/H",
-	"9inPns5aESIhCZ0koAbAVKorHDHvsO+wEfPXPES/yTzJBL4PAEmJVFKZyluV/rJTokgQ+O6X33fBnAMG",
-	"zZDgaTq/kyiGdTon1j1FX3UJjluot8kkInVomBu27Hdpt4wQDA/W40YHx79jzxSO+347MO8Yk2plmAYs",
-	"PeFzDqvt/ZWbZMZEadBxrQs2giHnAuT7dlIG9vcxlgl5wtgP4Fgd1rBCEftKoUdbKbTpTG9S+fNzWfnz",
-	"bF/584j8LxB6LrxtHZVCs4ZMNupwSSgJzvN2zloxZ+qC29M50EzrjRM7vpRzHnCgfpYxRWYsS8HXkvKc",
-	"QGsqF/1md6l82Gf/rMflNNl3vX2PyT3Fukv+v517Ov0hBhixnFlZYP/Uhk4m7bMyDE/4nO6gUfE00xJ9",
-	"cqz2TqRKWWqJF4o52ppN8RRGF5KnrL6CwHMwcDK6zdH6iTUseArsc6UeGCSHveaZjocHg+dfBj+WEtCf",
-	"Y+2Cw+NtDaMBqwAjc5HyC54WoCRyLgpj3/7FIFo5zY4vQ496IIKQR6XqqAwH1KpoI+c8gQd9leo8k9Se",
-	"4Furwy44W1hnIZnxLFUMytUadMbaju2sSmtN6Ny5o12uoNHdrqwwsG9Fir8CJ/iW5vavi/JylCNmRKlr",
-	"FRkSyxsYnzMyg2YSHOXPU13WYGmjqJgypbEZBH9jvWo5IZYUfI8IlE8ZCZhGZZ8IFaSkar8ZWGOh2QVT",
-	"NCMV2tb9Nody7czvGQJ5e6FypcC4TSGwDTffgBF37Ytedx1NwuCTU1uP2r6sCJ62KL9UKRqPqyKoQQJt",
-	"aUdeXU81gRC9NSoXM0lSXpZuAJv3G6upmnj7hkVVe6X/8JR+tFN2fpADG66wC/zQlk68eX+TW/60BD+n",
-	"pCHy3fHg2fc4r0yKBEYxWE8ALfsrh7WclBFuSibcepdjxei5NUVUkbF+2yiXHSj9Xc9zCQx6/PxGButO",
-	"h7n8kfiqeRyKVIol5lb13lNL7ffYlL6RK/1cpZIrK40QV4xSWuM+e4Nd8l70qHqwf5E8/YT3uI1pS3vT",
-	"ZG+aPEQRasl+F/LTUH3eHnD+MGeCwCWkEAA7GGMCIsYeVUitL7hmkSsQ0oYUasqES+IPnXeBfkYIc/ho",
-	"A4YvlMyYPqlISpwOm1NBp0xpohnzOB1l8L1PTmFhRApoSNNG8cSwFAIehGPo1zCaP9GEZlKwPvkC75FQ",
-	"pZaEp/gQw3OmIyIkmdDEbD2sozHKDs95XHH1tGC3H1XHh/Si3kH43zalSW14fOv0NSRUaz4VHvmF5ZCq",
-	"8TgoSEee8FzDwlimS7Jkhnxn1cb3Le+Wc3Gt6dm4Pq7hkS33dl91Rg6kk8kIftP2UEhWcWjpNOyExHLO",
-	"mluk2w4SU42N4Jdz+FUqYTtSrnOuNUu7H5tPjoDman68+6rjflhZMIKfNDzydVGfq5LLTXiRBbtyrEpn",
-	"+ER4WTq2BhxCcEIot+XJYybYhCecquVuwCr9LidYvtH0TGff3NOE9pU37mJdHG6adDl4OTwKZRQoZPz3",
-	"1qT4Mti6EmYwrky+NoUSXExHhz9iyEsWKlk5uMoXW70RcLI7jlITVhP+jufa0v3VV99V6sZqsrtO1oC1",
-	"0d5Zv3DN5TiO1gkgb++g5v3VigZapNwcwG28I3AblZKw2hv3rYJ6gk+DokBN1hiAtW9587Eze867Zc7b",
-	"hsmaGOzLjIGF+1BcknbGdHFSt9jbZcab99OWLPsUzcR7DBJ9kWCRrpSIRFa6LWYSxgjOAGbQEmmt3sha",
-	"u/bDIYkLzaxvPiRWtscVzMBqlCkFy1eRYKutBJo8gIe9GSaDfFXxQqpzmFBjfw5l1dKAT4YGt+4cp8Ld",
-	"dtLrUcSm3M52kiWD572tWP4UdqMsrttx3Gov329Fvm9JERWFcHRjhfAQ41SoFBojVH/mF8xpBSuwtMyZ",
-	"dbLXNcS3bsLaLjFj5j6BZq8lWbuIRv9uj0k4OhiSV5ZWhCFaFtOZn4qyFa2/wpfntxTBv7YkRKSXijR4",
-	"fnA0qIWktwKDQXnwMOSrS7k0nt3dy1/nxW1lX//hxKnjEtZqaHcUo05MPTYpehSkKCVIv11lq7vjYxKt",
-	"gUGtDzjmysyIZQ3YqIWSYrqdgH2NO0CzvXy9W/naenz3IGNDjH4vaDcLWsctwXSdUUMEY6kOoJrNUceN",
-	"8tdh9R9wMZaXXfp7FpQbn4ikQi+YwhSrzFKmQ4s0pDArP7JeOk0SNjfbIwM35jLfikTmXEy/uBd4ZHnN",
-	"B4mx0CFbt31Gzuka4G9PAbcMTNxB0naUYekhkhU0yfaA2ewHGYXikLliF5wtYJkznqWhDSmjYlrQKbQk",
-	"9ybKXqu4Ph9l7IJlvWFvxqczu1nsMgzndTLXvjDMOj/983+W24sWDkkZztbghpxOacr+Cb/0grS60XeZ",
-	"i1nlxDvPy3gJMHT4gI3pGR8TdJgNCL3gJCKRk0mtPdKVp9xluqYmhzfnbazydqQXkUIYnoW3A0Cbipht",
-	"SvBEhGZa1upvFZsUmkGvpjVbU0UXojHDs3rWtzYta8+rN83erB3VYzGArmJnSOpAttUjqCAfIRfrW2fj",
-	"HSR61pn9KXLtPTq/pyRVdGLImE250B5QPZHzpa9vm/CMYZNeLBcCws0x5od9jdJJc8WbZkyQ8TJkjvBd",
-	"XZ2bNR3t3drSQyzhKUujEjjG33XMoFgTAXLRhgJiRhx3QSiZzyi2xuOkCrdOGHs15RqKepuTTdYsnXCD",
-	"CyOuOsvtyKTIMlhDJmnaOcMEb1yRmo/C2/en3LW4trtD5jbiFLaFioTdTon0H1O5BCt7r1u21S0wSp2i",
-	"iJEXTTbhty3lOppW95nJn7FyIp8bfgECGSQmFUuSS8U2S99rJI7wvR+bxAsBsveSjBkglE0UC8WZwsy6",
-	"CzlLMLfZ//FHtZzBVdnLtu3dYEYvgnCr2EvXk3FXYQHJiXO3PTIRlA0+0QD1sJtuhscZ+Tv444T+qJuV",
-	"NLKqVPGU9aLmcGBUYesQgNi+Zv/3VE0OORy/6mG3Dr+ol2DevOtvWNfCqoemSMpElqIXLNMwRExak4Zo",
-	"8Ows6Z6qjJsqyXXN10GfYGOsxlDlZJ5XYJ9+3qjAYAnf7rg4/gEEYluK5FeisFQxMqMiZWmLtX0PEdiu",
-	"RfPcrODbEjfrzccnHLTRuvJrLJ3fVUB1L2r2ouZ2ugEesT3c3hlQst1jCRq7ailvUj31o/DuFVDCR+Kx",
-	"i7CEDoe46UwSqs9ZSr47Pjr6viHSUFb0+9oCqx2uEXRwe+FJ9UNpdt5t9GEvwPcCfC/AdybAW6Z9/sxM",
-	"RYSTqQwSwpH2NSMbKwJWsb+zxOzlK5C33Yp7F683De6eaugbw1q1BxPQ3Qv+Ryz4y6jVXvDfuuD/K2Pz",
-	"quR3U3j8SJobi35/mPcp8/0UfEjDYZ0tS09Q6FeLXoJs1wwuv7WEnt+UR5vS+zxj9o2XmtCJZX6aZXvZ",
-	"v5f9e9n/MGV/YwuEq88Ikn9Mk/PtRP0F13zD7Mn3bMG0IVQpfkEzPwAuQMxJZVYB5k4AJ9Na4pbIsqXL",
-	"6QU4OsB2czBgeZ/AeDmjOJ0yMpGFSLEejaYEVkbGS/zP9nMoz8RXbmYkxqKqITHs0jxN9EUckbgqfi4P",
-	"RGpFUEycIwCDz4me21XoGbNeVZYRJRcaMPgtp1g/QxvFaB4RCrPQl0QbKVNify7YmUDkqhN7I7gO7+zg",
-	"eeVk4ktPfENxn5wKwi7n9k1gvp7XQDG+UAzVgbGf/WGkoVncJ88Hz8hixjNGjJRnIrfqDu+iiSpE2zjO",
-	"X/DUH1eiGIjwLhLF5YN6Ua/y2O4ZWOSq6+aLN6Ko2jt/xt9c8XSfBr5bKLOVhyumk4IRdtGO44aXjOCS",
-	"3awBnrygkAnH6hXC2zaAJgnTepTLdAtQPydAq7/duJa54hKke8tMIff1aEy3gdJTzEo2LsWofoOmSUNI",
-	"xKD27YJSuqzDdFrhl1HD2oYOeS6YKJm3w+11GnrUZSmMKjeia9NijNxqKbsrYKge/LBHswVd6pFDJ6nI",
-	"i7rl8mI4eO4sF3/N+ti4VuPyxfDwyP2aZXzKxzzDkXj4F0BSWlsEJuTCJMTwF8p2OmWjqZLF3HKTmCVq",
-	"dPjj6PlLqwRAQGj4UbAZO8/2HbwAI7ZGgaUJGoxCLH2xpwLKfvMbtlp/lWt2VR4AEtXVBkQ1CrgQad8e",
-	"6mWeIWnpAzmZ8IT5wY/9ipGQZ334t44bv157qmnOYPKtJgAYVblFZMWkWpKEZRmYFezSysxA1mMusPV4",
-	"jcd6TQZNjXh7v531eHrWG551OtGz3jcwHdre5INgBDbOjfFtXJS3uOoL4WlUkn+EBHImuiwqKikhcvR0",
-	"5SJhxjC11hspRGrdXPwINENW5AKHN524AelUMfJ3yQWDqU3xSRw52Fk8FFUId2z2UIqMNrz3ndWXoKZt",
-	"Ly658Eaedwc+eX3RnM61n6HtePPCkrY4zocJtMT4dhNnm0CLipyQOZPzzEXwa8PtcdwNTlFeMjMkcd1u",
-	"Ads9LgVe3CdvjTW7RBoqLv9RsIKhfZ6wCPtvSt/D4RL7pYFTc0Ji/DYGOLUxQ0PT+odBXfbPxOn6C6EL",
-	"UbV98GU0obm01oipNt3gAG1EbrMme7VP0d/QuQuVH9nrV2ZIl9diMTtOKiDfxe5/I/tx/H3kXhVGGnHt",
-	"HDZFYESHH4xdjqOO/OY49ezqaXVoIBLwPthd5LglZpfeNsHQg3MTFzNnETmPkiRUhEzMdzFMU4UB39Sw",
-	"GFZgX8ve+fuTMxHGnQjGIegnFRlLM0PagXe3zw90AFQEZxbhwLS2Yd9Ref7lkUVEsQlTimZAnmpKBdcg",
-	"Yu3CnA/aPqsbxOO9TlO70kqhmf+SXc5ZlmEVagf7xV+O5uCw9/o/T3s7MDiQ2+At2kwcuCFIs7liU0GF",
-	"wfjGFrr+Fgd7396O35LFeMVB3r0dCUw1Cqf8a9STY82UffWmo9+14emv6Ypkc7S9sboVrbYM3LPy91EP",
-	"3HO2S9usPQaQhMJriXYbZlyI1LIecO+VYc6nYAO0Bju/ziQoIt0yJAOUy4KbGXbTOsKDa9FfLSOlfYKo",
-	"BO6SROZMo5qvGh2aLnDERvgiuPRgcZyDpTGpWSYrPcWCsZTkslTH2JEsJARRmeqTr7NlwHT0JhGGz1zY",
-	"krYHXa0t0hJ1rcVa24OM/w47/vADjQ8oVlMZl2Et4RlNPb3gyAuApfCVK9ZsgqxQ2yQMJ9E2D8PYXWQE",
-	"6KaTKtyHSO4yRBL52480S6RI7ascvRjsIHQCHH7XvRUbfF8oZQ4OX3f395b6KJzmuenkgSYhO2XGOxk3",
-	"49692bo3W2/dbLUG0YUj1weRW79KhtCw3NuXIDcdLVuNfRHF5hlNmK4MY8v75NQZd3+XXOjV6JQUSVOJ",
-	"lAsONaLClE/00a61qF5pwbsaI7BxJzLL5IKlhJuIUIL6aCXyUrc4IQ7DRNJWnNUgG5G6rxmD2fVwW6k4",
-	"Eya4XCGgj/Io6kGIqkFG+jofKx9o79u2KY2dzsLdq4u9urhLdfEQq7E2RS3KUckbtMa3bobiU5rm3DwY",
-	"5G/jNXe9c2JNK/jJfc5ZdcmTkZc+8fcetaxa7lXJW0DrsONa8l0spBn5P+1v3WTISiA/jApkQc8g1lkZ",
-	"2e+uMWDPb6gw7hiPLIF8SSNPHmOR5HZ8+E7e2pibjTrD7rzZ+B57xXJPisWfzV6z3J9msWZ8iOBygeHi",
-	"KyIcXTUNT5kwfLK8V6RNVC5yAnW1ThksIBivQxHAmGEQ3VfoVvSGv7TigWgO3oKpBuENPce8L4bgV7P9",
-	"ffJWrLpFlYf4/H31MXVIYf8aqiFv35Csx6udhxVtk78vk9XNGfz1iRylO0cJyIEn2ilYKdgIH4v3pW4R",
-	"MI3bP94RCbc6vLtC9aT1qHTq9YZkbCeU3nqe+704ZzufYbfXvXun7iGo3s8UUJpJQvMb6tmM0XsFJTmF",
-	"+BtiRLsCLpxm7CX5jF7Y7yzNOcXWqK9mVBOGCFVqY3hwo5sW+c8caDW1jEy4iG7gv8EO/078t5d+xtHe",
-	"f7td/81S8obt/yNomYxNzF7F3JuK+YRGPLg1wcnzZ3J9fQMpkwNZPMQoYicd0iWYGAYNCmlYWdTk5g7a",
-	"W8fQlxpHqzVMtWreurZyOIVSpUx11z6w30CUHwrzyCbDfqHnTIRZ5WzKpaAZmUk95waK70L3eM5SntBs",
-	"xMDRFMlySwX1ye6S3aB9Wqpd+1SU5uPXPrIwiczZqCup+es3kNzVKg3r9u2BFXvVdo/eExNpqdMQccIj",
-	"d1mi4ckNnaqyX+CeNNwnX2nh5i/5vtVaisuFIe2F9V4kLITQHgRhNSBpTzqT8pylpJjjzOfb9stu4H7h",
-	"Gz8q/2ubJpOoN58tNUiiOeVQAORE2nsYObqggKEjUkJJMqNcbakZvyAp7/XiPrK310136HYh291MCxVK",
-	"HNAFvc8c2vswy82uhqXErocUQjMmhl4buS6UciIxekxBQ8+gs7nW1wKOlevcpJUB8FaFMJpCm619qMxS",
-	"QjWJsW0E1zCya4jbVdbNi0nq/t8E01d++SFJBr5gcASprteZgF7VviWnqcrkeg6h3QPgllNLGY/LIfwZ",
-	"2nutISAX4gRPt/SutUw4zbwFhxNzgrkuC6N5ykY5FYDCsaUWLJSA/drrwT+mf7g95a05jKsUeLU2roir",
-	"vUa+N41seb/URf4wrq+WrQd0jxr5rSGQkdJV8AmRAlRCCVBQuaRaeHLSVNMiJ/ZAAbKzvVTfV21cjWja",
-	"oLPsDR6VBxeY/o3APTILKxjGznjh05khesYnW6Ba/yJ5eovIpntn7ME5YyAoHorcj2A5o9sg7N+LovgF",
-	"xJxzInKaQlSNKSXV9gpjIdU5dmi3YgJQdFAQtNTrpxaEgMifUJLJ5Fz7OsXPHz4O3Zyv4LMIN037O+jy",
-	"jEv83v/L0mfsGsAhLYgYOWfCLuP7yGERhO20Lo1mWud2lyMyz6jQkYstHhRzHCuOSMKwoJnM0sq8sbRg",
-	"JwSBxWnmPg/d5aE7Cxn3JCDi6DNReRPE4wazjecMcHMKjaFIdjm30jNyw83DO82pMoIp7eedcXFCAORY",
-	"MSzotEYZOfzxhBhAjLU/TzKej61vmzFl9AmxYpOlZ2JlxLp1R90LAyYo1QxcW+u32pNfwqsxmszwmHBB",
-	"qhC6Tz4gYi019TllyjKchgdCVNaq5HRI6NqzXU++JobRnNBMCtYnZ70vMqXLs54HNFqDPNwe3bYRceGr",
-	"p+ZHBeyaFuz2MV3xIb2od+D+1wXLNc65YPHQxz68EChJI4QLJELKmRnjiiiZMe2QsMCYHS8Bu+yExJYs",
-	"4qHjPpFWOjSrcwABmMOKJmJ5LkYaiaOmHRrCLbiAUXotm7KwbNe4K7mD7mM0t3YCPGfLOaNMM3LORaoj",
-	"opk9f4PYeYnMc6rBgHDGz996paCqoJyzy3kGBo8DN296A/uA2gtww3Jdw+zVmk+FuzVIyJGXkNY2Wntw",
-	"1EMJOYIGTCsTRw5tPep5aYhzWEHewc6OZSHsZeEjK5rsP4USXExHhz/2oh5API+mGdXa33F9Q6NeTi/f",
-	"4jscHoWvqVIUU+pmCViJE6nyNrASIEquYVJkWrDISnKvfphI6wLmCeCsArnayzYhvXqw4nVqcU/qRcBN",
-	"xso0sG8QYncrukFiDyDBHPaxERy4xLXvjs5LNRtVfvg4R9faH4giHzOFg8EPXsElx88Dp3a9H5ihTux5",
-	"E/TwYPDiy+DHstBtm7UBOw7rXKWYn2bec3OH/SdbvXbTHAOQp2jqI3EOK6RYaKa6PoEe9m4GeOIV7F3D",
-	"nXgztR3s00uD1IUZyg3yFvEXa0fdHvTJjIopax8kcKpJ3GaEu9/GEawaFJq7LKhDp2+JsmabU67gCTFj",
-	"9+YJ2AQk5YolRqolhPknVDlw/jMRLDn3A6ejc7oE3KuK/eXtDeM21GrbE3J8OPBI/CNn0sZB8ftLjZRE",
-	"ZmmbdfYeH/3K7dT1bbQVI6VCznF1wq5LoZwQOtZMmGHZNyazlGlDcN/D8s/ZvA2i3TFLlU1yevkzE1Mz",
-	"6w0PB4NBF2tKyEU8BCxd3IIIB0TAenHTHRAaT2bWhkcNTVqx66HJq1FTWU+2szpyqynNGS+4upg0FX3g",
-	"hHZXmyYIzEa7prK9LwYb7Yfng+vZD/iu9pdd3tNbPf0wpL7ja8IDrnzHw8FNX3KH4O41Lfk8aMn+4dGz",
-	"4+cv/vOa+hdu/9u3qDeVorJl9hY/Hj6va9A6VW2rSAfHJSx15U59F4mqxpue2X2bUT3KpSoXVVOQvf/n",
-	"aFq8+3z87P3rt8WH128Of/77m2fv/54cvXt9unj3+nSLoVHAaHetO53EP3Bs3qhCf0JJA5KoJg3IYiaz",
-	"oGaqo3WcFAd96r+uw1A6g7RdJ74BtPcMZqVPqurMj5jBuErk/ccNUYIT8sx3ogppZtBUAytM+4266FVY",
-	"3JoaahAViI0e5olQFRZsV4uhrcjp7MiPnCP/67///22YhHLOkzZt0iDudsjc9lR0b3hcqrYVZyHqGW5A",
-	"rryiVhdwfU7CN7DuYOAGLuq9pIfJ4HjMfvghPbqhielPpo1NTrOM+JOrhGpf4VYc/BwggzaHbd314fJv",
-	"0VYIsr8A32y+Fq7ZeWQ4sFW7LQxsLFMW9ikwbfnhr2ts+vQ3+087SN+Xmrlpr41QOtS7wD1+X4Wv7d8Q",
-	"/unOo1MWWHR7Q5GOWaZ3oBEtP3OGzxxTzSFZwhQ0gsPsvJStzHjO7KOhuqr8LCi1ueI5UxIWNuGXLIwd",
-	"8FNdXNhlFEYieU48dd+Q8ps2Tnx+mBxNBvQlezY+7m3NdG24de4c9vzWApQXuK2N2bZ2MN1T31vSCE5m",
-	"xsU58Kk4b+fTj8U44wkWXdsrfdAdYvh94EEfxLW7u+Zizqg+AY5GdxBuUXUGsWsWMhk5PWcKnEg/cRRq",
-	"qY2hySy3KtBPH0UH0qfqoVa7mhcJhXGVny4oJvRdRbfRxDEuSVnGDKI8vPBFb1Yll4s0KIjWxQp6VKfh",
-	"KT9zcb61fPlkZVanFMBki0vfS8GqsHudBdc8ndRn7nSal1OkXD79P7f/Ic/plOEPy5E2VkSMl2bFz7n6",
-	"do2yxr9mTdzgEMODTyHIsmoULOhSN6xh/QW84HrN9Vxq7jEJG+8Xl/QYY7kloaDKrnjGdnnjo8GLh3i8",
-	"Nz7Ikinh2MLky2ZFgqzSkH/myQxvBUn6jTtv13F8uLqbMIZpnlEu6q/V5SWCNaMLt4xduGc1FfJhzhwk",
-	"jxO2GaOpJjDbzeuSUmLp9tlFOGizLaLZoNSpNjVnxj79iSb/ASNqwW+ZUzMr3ZYMpWW9IqjFizlqCokF",
-	"PebmKrS7hjAnKZFigiA6NCP+Nxgzo2nOBTkERB83DDsi48IQI3EYj5IXPHUdKa7drhIrBaUgld4279zo",
-	"S/4c3uZRpZ3LqqhbTj1Xyq+i3kHlr+0Srbw81ZYVVJuadzNI0w8wxU7NtmmMlhYPR/NkdYRmhR2OB1Ev",
-	"5yKE+251OGOaKqats/KpYOTwKCKnU5qyfzqkirDUYe/9m8HATQEPjBaCYBvGfG+ZNHvpwHwNN4V97uGL",
-	"/ssfol4mxdR98kP/5cuwn++oYUpw86//QVJG/lFQZXAU5ur5dooFwuSB6vviR4bnbPRPiET2TieKJ/Tp",
-	"e05ztuxtnL09GOx4+uJnrOX2MuSug4OulDw4N1H1S1ejNPQXtSTerOjwnKnJSpzQvR/J6RzdoMZi4c+G",
-	"TiZgWTnIOrzbiTPtBaSu9FIblhMmrKDzwqiGZPBEW6kVV8k5hkDid5RoOmFEz5iV7d+D3pgYphZUpa59",
-	"Z1xqFahbigjNtLTKYzGT+FSH2W31zESqM7GuadrVzDOnZqQb3FZd9Up7UGX2XK1vtQRvIFzQxPCLcqui",
-	"6gWWuMk/8R1ESmY0m8BOcoVzH6VKuaCG6fbpbWH00b0OcNtakj0WIXNd+bDr2W3XWkSTgHJ1uo95JleQ",
-	"hb7qdithCBtgTfiScZpl4KoNvHk0yrohDKV2FRv4unbv1SNXmqKyFblww0aAvZVyp1ZKtDteB+expIMH",
-	"UTB/I0PGRXGvZN2tdeHGmSWn63zNtU+JWHOkq3nh66y9kQEmhkbd3250OHvqxLVS1buPoVycIHO19E+1",
-	"jBy5vuGw66kjdXnhdOQ1rfKdjhLZGSM+xM6Vm2lRLCvYQo3mbGPCMtS90cRNRIZ0A2Y8uCJGnjNBKODQ",
-	"+Aw+lAC5toSf0PI+/fiWJBmH0TyWK60OiOogavbGOpFzphv15jt2Y43Jcsqz3rBHudb0/7a34qrvv+9c",
-	"wHo4KAtYCw0aqzJmZ2L/zlk+ZkrP+BwZ11X7OPV0+udrVgC5nzj9iSWUVncaRYXmptT/vt4VsptW2DHV",
-	"s1QCuwufY3Ukynq73sr/Ki1T7kmn//qfWlPyThZa017kC2JGlbJa/1F4xK9RTwo2Av3rSiYw2Hlt7V4p",
-	"Oeoqhd6x1hwJkPVDYXm//yu8/HUmCc3J23+r8jCfigMunC5tVIvvaY4lvJ4s+1e18lZA3imZcGadecXo",
-	"OUz5KjLWpqresftXUhXeo1tgJr1j96KTminyIaqhuiRYUzBSMFcz7RRDI406HQN3farYhTxHsLVmLLSf",
-	"XpEfBoOXffJGpJhy10xbni9T7IpNFNMzp3bGzDoXmhjZJ6eV6A18WclskKPBgBgpMVsRF0IX87lU1viH",
-	"a0dmOWexjxJhhzXe5YQUmmHhObyDtq8mCxP3GwA87et9sb/qdaXty4PFYnEwkSo/KFTGhJWU6QqBwzp6",
-	"w95CqxFWxJVrHs24wOHAsC34Nt2Z4BO7cFaCq7fZgh3WwApc4cAFzTgCgwtJ7PEw4Mpj/NVmsvxwWpjZ",
-	"G2jE3XWS8M8wEHyVfmhy3kS3Ue/yYFpQlbJKdrCxRhMp2x3RJsJ+8cPxyz6J0QYaJYo5u1rHpcfhHAod",
-	"uQp267pAPDfXLLtg2tpVf/ny5SP5E9U8sVs8XoZb8jS2Qv9M+A80SxQzsYfjG8t0eUJiUNAxlpxQpeQi",
-	"GHNLYnmFTBUVAOAe14gKl6kNnUyG2Ppa28ozYfdGwxjIKLharq13rDhwKThfl6ZPTn1XsGUutsLsERmz",
-	"hNpvyp5IYhbSXqw0jiAxM84m/TMBtKKhDRlbg+WE+N0eIrNzARQ5cgwZR+VH8KrVD3BzorqEgKtQQkRn",
-	"Ii6EPXKp+D9ZOsKtjq0LeFjexn3aHhvevZAIRNDJnjqyJmyNTEC+aCdfyje2K16j2J6zJCG9jd5I6Oru",
-	"LntgD7YXOzvRwrj/LaZhkKHXEFnHGDPu8JNXsK23JOuYsTziiOwm0q1iq19VhV4HxK5Vo++kSOBDbS2P",
-	"qlDAulG3XCLgaqoO3L83rxiAELa9FJHryr3vtXfpdG+wrTmBcGXbOlyWDhrloJ7AfyCgUK2xnACuaFrM",
-	"WMqMUbHbYgF8mmMkMIWBCd+/+dSMnFNrCdqicRacYO/7K8m1psKQ9MkbiGOUFRliKpuD22sP3lUKvsqa",
-	"d51/r4mo9op+uSI9vFCsS5X2/HotvQxp9nqCeRvfGWniQ52n7i9HvEqyPkpm70ATsx4n60iD1yKf+0nP",
-	"1s6iyT9P08edma1zSaNff5qmgClUJ8s2PmkyEDbnYa+bL13hk5uCp/0ehHW0I7K21u7KeT+I0NPVMh3z",
-	"jZ2pdbdpx3U44lWFcAVwIomRDmMCOXiimOEKbL+2QOvNlMWuQ64hj5IkBePZqoa4pt1wD9HYK+X+A4zL",
-	"dhDlPge4rTR33vxT6A/iUhw4aml3/T55v9/1M/l5utzMUsUWLkfo+nl34ga+dmv75Je2Lxm/nZJxSP6r",
-	"HLvHwPcC8LoNflf4xd24XjdyWVbI6K69lvW4WSskj1lR0tDXR/U5g/I0bOWrsPZHvPM6U5ePak/3WxaG",
-	"zntX+LaWnwcSgEq5Kh4jdCQ6EMY+eS/JQqqU0LFVeuVU6iH0N1pyD1AguxAI7oWDJHpcAuHgSokQe/TZ",
-	"mMwLo4kfY8X9JIY7EBo1CzXqHdT+8uuzX4T/dxYzgSxDq4iHj2uDlit09ziTv7vvCL+6Pya8S9PjK19v",
-	"u4Dw0/aAm2UlVKNWrpGU0TTjAqFH51RrN283QB5hlVpbK0+A79ogituOBKf7ku9iWRjALIwr2E9YO/J9",
-	"WEpgffJd7CAO4+9bVoX4WmiMNMADuqeVWIlNdLTL0J0VORlLp2y0gm737GDwDApBPTj2dcp1MHPiwLgx",
-	"a9Ot3rbcpmF1UyaMpWOanI8WkKLzbmzXpA+4pB4P8NPBDz89++vLf/9v76Dilk+xudMheG6sLqqXMdV8",
-	"6G9RIDxfXxwIf9hDoOMw7AP01YzRzMxGojAKW4mtGrTb1rQ//jBC8Vu4Qd/amEVmaLiHB+fW+MhNxb7P",
-	"V13so5vFQ1dU0sM0Llb1+xNdyuJGe6ItNPqlTPQ6oARt3eHFjEFOuxQZxHKbrlgEWCRg+uRLeU3KEp4y",
-	"jQCjJ+tWiGZu2gGoiT6JK6HQg7+yZUyg2xA9SPLd8WDwfb+pBchjDVUR+Kz7Dr3KYSMq6Aodg7u6GOdu",
-	"TClCvG7sIn4HT6REsTmjBlqsTgDzoRD8HwUjhl2aKoxa7/nkkP1Anx95+Yq+ZilgV3ajc7Px8+ed2iuv",
-	"G2Juqn9EpxCsUWvp+PXBHyszCA4d2j4DqNBh73SqGNq/Y29NstCt4QhJTrzE+ubHBthnjbkys1GKIKCH",
-	"L1/+CKE2+4Dym9FcsYQ7PJglo3Z/JzTn2dLXXr7mNMtkz6/W10nmXFjdUhlNcKX8cw11KPZKqUaTROa5",
-	"TJ08u67ouZ9w+soimmTfX7zR8Jij6lcKWtgBQr24M5JQR55beWybA+t/wjlnCKtIRcKc38iyDISZezi1",
-	"t42smRbPEVY6Pqm1cM6YtfH+yQT0fxqoYCFvsNKHplxMrWQNXZwY+Ey5TjKpC8UImFHKZ/7xof0KDI5/",
-	"G8gnV/orpF2xK7kLM0iHRAocAkCziKhQphYh7M0yIhPKs0K5WiMtc8DEdz2pxB4o+veNKYVV+rx5VmFv",
-	"R96BHYlY6MNN42HcLf/6w78fHbx7+d9ebyWKH6gpGu1O6n6ZlcGXhxLP7iBEobeshpq/Ijl3AkldBaNu",
-	"FsFPUcZuPxNs45yvD3MmtIMcBInTJ6eZlqQiVXQUZti5GZpCGpijWZnjxUU5G9tg19kVeag12Yjv1268",
-	"PswZXnQ+l1yYfJ1VjyvScIuiaHx9RMxyoEi3loLqwLUPMQt1Jdfi7l3Bt9+uYrfAATvmuc9GznU5Z8lb",
-	"LZUH5i5htUvmCje/Nw7bWzn7aNnDNlEeqbALrHEzieccl12Lu69YZMWI54nQoZHSpeu9wNZga1v4VDT6",
-	"ZNCeUTpYEJe7iWCsAPLg0yWMFW8ok3R78djMkZRl/MI6yStBrOcVmWRVEGMChzKeEGOlHIC22sdwUTBN",
-	"qCEzmbPt7ZZXnobuuJjm98rcfj9vytlQHHHga2t2zOGnUBAwAWBhV5S2sRbnJIAN+wURX+zTJ58gGg0R",
-	"HxPGGTjE8QB8A5lqBCEPFQlNTAyv7YnCl13spuD5JtZMKFZZ0XEvaqZFswEQkrrb2BIB5Xz9gT9u7aOs",
-	"lK+0+/rwNaFVvrt7/oGdrsBkOxhqSzYOivoaDJWyJOPiVjSlZXQK4cuKDtytM+BW/9h0mxuy/1ORZaQQ",
-	"hmfkdK54FozU3rAn5Cihc5pArcO2uuu1O9S96toJ67ntvJnmypnWdNNktj8xs2BO6bjkmzcvq6lbP3fY",
-	"SABODvy0VgHWodrrnV/TvvrzptWfO5xsCeKk95WRhIpgX/hUvyBfCqZTuuxvcOsPB1t3WjyH5DBPK+3I",
-	"Nxyg48WAI7KHW77hOZPIyZ0FyNsU58eMcgH1CidgNcLEcTJmAY6tTDUC57e1xdUZ/F4b4zrT83Up636y",
-	"8yuLaCLtr4obg03wd0rZ9rmsXsdxDYUlpDkITvhtRVJu3UKcUJ49NvMwGIHIJKOUpyMhzYhaakq355P3",
-	"0rwOB7m3CXfjjmVSVy3CQIqVMOA1mK4C7rQ7bnOlLdUA5YxqMmbTQuyW23D564Uhj4vt/iILzVLCMs3A",
-	"vtye4z7hMe55bSe89oWeM4Lx9pLfQg5/VqmB25bdtKFq54UIE49+NjfY9rWgHMKA1Yad3fEcvMM+FbpP",
-	"he5Tob8fkfcnNnW1ode3JazYwf6pncq3Xcouv8S9+NqLr734+v2Ir4+FqRlBZdU6CjVvEa2Mql2TbOVJ",
-	"tQ2ZxV/oJx70k0y4SMkcZs8SNzjZx9G5InIh+iQWjKqYnDM218RIL2K1n6ypuWEE5iBiJH2eUYTj1Aum",
-	"NJnJBZlQ5aD5qGLang+W0MMEhDORUEHGDJqvcYRCnHINXQXxyeocFXjajGKTgX0SNDiI5VimyyeaaEZV",
-	"MusTQLF2kyvLXogpv2CaxJpdxhGJ6RRgN+dyXmQlKJwHNBXwEc24WcbD8qXBkNbMQMdWkTHo3yLsgilY",
-	"wpbd5RFcWhntROQEqwKnmRyzchhErGjKCz06z2P763KDgtrAY2qC/7Rk89mTxqPKXVTeEjIXjhR97iIC",
-	"p9NBHd49rKEL9+NscVR8oNmg0uBgw3f+texl4f8Pf6wiZNK5rg55aHqw/3o3Dw2QkCAJqGFTqZbWbBKp",
-	"Y+4MunvsWdvL9E6gIh27b0aJrGIHFHpH4AH+yfi70Uyn7QACvjzfnokDpLe8oecOhLXxdDxyfVelW85+",
-	"b10FNSSxlojGtXyE97FiyspppyAAgK0N4eBmMzijJjUX0GBpDkvBqqNwVRTkpmJTqqCPM6Eak8hWEQvT",
-	"dqL/aFvp4WD7pf7sBlfh6AQ/tMqSVsqmimGa7eufP5Mfj2stuTjm6of+y5ctqxTYQVoudE6NYcpe+f8e",
-	"/NvfBgcvf/3tMDr69t3ZWd//dTj49v2/ReW3z9a//T+6MC7kK1BWD62enFDlurIpskzLmoOOa5YbqSzG",
-	"gAWZ00ueW1l9OHBbjn8O+uWWO9u7lWgrtotDkbJGkJ6xlMxkoTThqKUcTKCwEsdE1jgBN5MbP4kAavnb",
-	"ZPCcCdQUTa9DDTswHHRMN1m4KPvF0aDRQRlodtkmgOCbztLncsuna0lyKpZkyWgrLMiquCnP71nt+MI+",
-	"cGHYdNPplUtBVRhMOOLkfKOYqRt63Xdl9Yddl1UxIdu4tHZFN4H8yjmBbaso7XOg66oJYrWDcxm3QHWB",
-	"GMV1MF1gP3K6BOO+mE6hEnHo0ZWtxMPFudZenrOT2qqsr9C2Jn+7u0NcLsMXICB6w6PjyOPVjjw6Ye7m",
-	"C7J1BFt/qZxMeFKdRbi0iukcrgBy+0kxvP6CKTplOFERPD6cqfhrx7iGgxPwy/3haM1ZtrtADc3gLOZS",
-	"G/wroYp5CZnzdMEnbIt5jIeV2VSwaphONaN23Y7XRzA65/CoRCutBBTQrMsDSZY8wsvBTy22td+MFwcQ",
-	"FLr+UMc6x7vHop/sI0GhIDdnZiZTeFUkA4iqXOLLH8Ff3DD0ttil9fER2f5vv/UqS/7xYPAMwmzuuP72",
-	"Wy/JpGYaD/nwxXAwQNdOuI+ghLcX9RaMnad0aSnqA9yhaoF3HKH5DaM4WRlKCjGdgGzuuMvFgKhIRnOR",
-	"dB9pCYze7aLxsvtQtB2P9H5Uo7w/Q7SjlqrO6XzrOd5fZ5JdMOVndNNa3junqZXeCG7CzRA8LSyqXFUt",
-	"Qi76ZGdDwYMi65+JrQZxh+Gbzv1wL+NNJT8F8CZDu4MPjPEgN4Wo+vAnOjoTVBDrkylARoUrobFpjBUG",
-	"3JAxm3Kho2qmFqWJU95OZ9gH5FxrLqYYEoqhwMXFC2MyZpqDD4G7g7donwTzOSRJ7nFI+IPSp7vWlbvU",
-	"f9dWYr87BdWsgLaV8Pc6jH0/hH3DEPb15G3j8Fh/m80IRTGYMzFZUCVc2N7qmRZ3qNNoddAaQY1V8gsC",
-	"cifLEmWophbQbGwEBSol8e6Sq3vvZO+d7L2Th+edRDfXFF9qFS6/mwn+V8n93U7SiIHeY8SBA3s549rg",
-	"PEfFIKecEvAcFjOZsT6ByQYOig6GjVpCWHIxRXDx+Cl+EJej/NvdlOONvoqvD2rwWE7OxPbD/hs8AGSH",
-	"a3sAu57qEfjYWNdCUcWzJQHJkva2d93vb97/H2zO/3Ustaczro1Uy1aL7euMicgynQfA5ckM8W/1ibfD",
-	"oP8fOAPGwVa17JalF8CNlokmLhTgFtvfVD+BG/DY4P6dErrl/k+v6qKef+BtA6m7V3UavhfZj6TqakqB",
-	"fsZfnHMBslFDNUXdCHhe6w9FcrSvWxqR3oL6tbsV+myHwN810nxU4UtQ/4uZLNs1b8cUaJRGqLR3XO37",
-	"xQsoTZdY+sax7cIbjwg7DqMWVj3RtLCS9R8FVdYbBsgj8t3LI0BAikghMpgPXw64faIJyimpoCDNWw+G",
-	"qfz7EzJmMw6FfNQEwCX0UrFkJWNd7ZVty5RxZ3cVZIxuwShpB5l4RbOMIYxAXnOAT1xZANRpeNYv5xVt",
-	"baz8Ujn9B2Sz/OLo9Hdir1RRYEKUhmtid/hK48U6/NrwRD9NivGGqtqvUACFNayASBQR5Hgr3llKrMaK",
-	"SgOmAl89V3LCszBvPrHEp55oQouUM5E4Dq32Sio+nZlmE+UVLHJXc64607N97M+8GQ7oNMsI7t2uycJQ",
-	"s2HwbuK2IpxvOMr24336m/2nPZ74mudMaIgA+aMEZKuUof8YkZxRe6o68mcfuUyMzOR0GZXwd9sRwPE6",
-	"VMmYNUYT7VHcmAAc9BZsuEfe8dk+7cDN6zlX16Kg2JRro8K04zRsGIaL8CosR1opOYp6zgKjxig+LmAU",
-	"U87yMeqMnrXUDntR76gX9V72QMxnjOogK3+1V+PmV5+1uiIuUvviEloy3vx59P7N117UKwQ3oXu8h/cK",
-	"p9Yb9j66YidX+pVLYWaEC+efmBlbkgWD2IF9GlOISOZOFjbcHaY9JHnBlMixS4LlY6qmcmQVfG8IpVD0",
-	"clTdtmOISY4SlmW94fPyj1HOhbRbcziofKiYtbITaFaxX6xsUtQz3EDxoH+jcsXXi1QBvbWEqRL47q64",
-	"3gWS7EOfaJKyCRd8ZfxkTQZsa5TYN31liao0JpvFx1OUn63D7hhJYEQCgKfYX0ACwomFIGCoB9Y7wc4C",
-	"F6cKV1gVRomxrl+l1cFPsQFQYS9AzsSZwJS83TcXc2Iwb2/Cp5ZjgvCBJiS9QtozmaUkLnc+jrz9aY1C",
-	"aFaQGgQYzbITfLsz4VWWa8yA2FrGJobIwvTJZ9d8IiekZAg0rZxG17haNxrC0HFmxar1W60sBNff9UJh",
-	"t0ZCMyZSqqAMMbJi1bAE+olhNAUkC7LMyeycqikXeghZd8Sqk1g4l7HE6DB0LI9c+EDj91DT4KQSJPdT",
-	"XImSi5rv7FZmPWsnLOzrIC/igsAWR+73OaioYvtDDTK8ihtUkWVnwq3d3hBilX3yF56mTDiCmtEL63qQ",
-	"+IJmBTaxhIlFhSaxLub23DVL4z55hy+BdpGQcESugdItHl8PlgCRSQReBE3HUiCq2Bp8sb3/0hIsFC/b",
-	"fwHx1VFWKk9I/HZy8F4Kht5CHPqCng2O++SNUlLpYYjceBVX8kJ5BnjQMmXgmKDjUuUZkYZL0d5zaw5b",
-	"7yBePGuctOlWiBEBM5ycieOjIxIbKUc5FcuKcI4jLMKQgo3mTHGZxqEeH/B6uEwx9gcH5JnMkzL81q8s",
-	"dhUhcMjrhBHj3UZ2FXaXY5eCQmh+QQwTWH7bFO91ZsFrHBG0IvVolsnFm3xulr9YqvG5owbzVskFUsFY",
-	"yXMmSGo3a7w8IdSQXAIHgRAA+oxqlGyX1icxfNMYgjohzC4BA3FWpmkodZ9noMVdwqd5sF9QlVWVxa1w",
-	"WanNfzZYC0WBun2L1/4YvqVK0SVaBf8omPva6U9tlqA/J1LlDSE3NJPgPU/If6WioGrpzz2j2iA7NWxA",
-	"S6TNyqHOVcHv7GObOwz8oiJf056euDUZBgNfuy7IyJsvxzX1MO1FDWddj9t3v1551huP+vlgF2ddfQ3U",
-	"mydOH1pV0fWFPNhUw/tc0S1VfSPoO9nRK3kjwPd6YS/PyrvdRQ9PjU7S0kqxGsh1O3TZ4tXuhyZ6Obxi",
-	"d3dMLzBEKLwPLI0RmCgE9SVOE3V8v3Iq0VVveTS429cM3H2Nt2pri2g8vc3vdbR7fl8jx5V6jGtIgk2t",
-	"KU0vfXwXhxkn+qK012LDLs1T+xGEt1LJNIlx4MqQhO/aVBlKs6a0EYQgol6iLzq1wJbLgD7o1WBG3Daj",
-	"0g3WaRFQzweD20xV1XEboh6oY0wyHbtBkzAwzP7vAi2x48Mj+/Jdf/myV0VhCLa+D2fQTXEIcNXXoyXo",
-	"fHmbEG1Q0EzWLKmuwEj/56GbePbwQh9YHEVNJRxV31iP1XHortWzSjnQ84PB0cHg8MvgqMwEwojOoX3t",
-	"b792/U0lxrJVkAWsd/sTT/w1QvPvEqGVp9llBEQUIUGcifdvPkXuuKLD6PjwKKp/9jKKSpI5Exsa41qC",
-	"Pc7fezBJg81xonK1tx8bCiFHvTko5MPIJA6/QGgH6xXlRUZ1tSgClU8ODpldVGFYit0XW+QL3pZL26Gg",
-	"g8BrGVz1q/NipE3W4Et6Wiap3T6RmNBpOl66npPqLwkXztO2lHeZ2UOikwlEfv4LF+l/qQU4MzpmmUbV",
-	"UwmCCraA8fOVKycqfC9gCEVxwbIMpnMRJtwK/vU/MK2xHj4OXN57Tg+TQfqSHY1/mHTPEIaD2ZRWqRDW",
-	"3eZWeJVsOiZY6tJ3Ax+4EiFL4E6E64iwS1MN8ih2wV1oSLCF9WCBMk6g0xxZuwwxIoCyi1BiCK2aW2mp",
-	"F2qBga++xRUztt9+/kCeHb54cXBIaDaf0YNnve5O7TW7f19Vg6Atj1uuwgKEXuyjo1ov/eHLQUs/drdS",
-	"p1/vPBFZOZ42xsHaC6CZGkneLQctPBZnMBo2qKLGMpNPdd5ItbWFgS9c+B/CjNCOIFg1Uo4hqImbP+85",
-	"YQhLghZArEPpk/fVGP+ZsK6MQ9s5Hjzrk6PBoExo+3xCZUuxwNWP6plR7Ut8sPw19jw8mrEMA6fClbYs",
-	"cLn6TLimNmhPz1K7YE0WsshSmDIN2ANcTDMPjq6H4VJ8e4xM48AQCJZWloHT+etB2DPhFu2i9s7Dgx3j",
-	"mliN6j5y1is4tv4dqzH+lUBzU1jWHX3ltO+1Ga/NM1gxklu0d8UUvgazbtOPtUP033IBTZLifWXKVFpA",
-	"JnOnw+o3P/1jRTBULOoH0OcFks0R7zqMHXxMKDLg9cyDzU1dXy2HWjlWKa0LUrRuATT3cwHPYlV2tfAt",
-	"sGrj5PbKYd24UetmnNa1SygpSyrAOLqOg+vF2ajm31ed2JtyfpuKnlcvuVPXcOHa9lzz94TQ2mJ25DFW",
-	"i1ILzTb4hh/qqfkywYiVQh6UEfO8k8mJ11DQuRIS9ROg+bJcVG9ZKt9sDv+Hxg64R1QJD0CBt1sF3xU8",
-	"sEus880lTYzHwKNpqphuw+jB1r6W6ObR8+POGH8IdeBReFIGH1AspWgF1wtNeFtDBLlIuWt0qtYf3wKs",
-	"4W57Dy5Cvryh3/XwYPC8MmMx6vkWXMq1puvttzOZs9E1YI+36XUI0H9DbHrNZHJuTS2Xl/CB8n/9T60p",
-	"eScLrSlgXIIQGSmZ+U5TKdjIcLtgbP11N7h2P6vmU6FHXIysS4F1vVovpEotlzT0b65t7q4wYKxIu+sO",
-	"ClAA7c4iMEhF8aDUhdla7mQQZ06FWFB7ZwJNMLoGsLsODFdIjBGekKmiAmbnW9XBBaF+rh44evFTV/kU",
-	"9wni+/mOveXIH1dcnVUFh0q4sM5jgmhfeYEzxARJZlJqVqIMn/igZYRVZ/bHWJGkZDGdWTUlCwP+INe6",
-	"wGHQlTZKJxwJ12eiAuZStlm6FULtt5Rkwei5h4CxrOdf1XV4QuP/Fbq2HV7lP7CN6P7cuStkzaocaGH8",
-	"9fOFfPoFEyRVS6K45breVrx1P9AbcB5NYdQ0fdyoGyg6fGdEfTh8mhLqihUhVLKlGKlap5tdsqqftSSp",
-	"BAYCs/NKDmpythzz3BQOY6+eH6Z6jm7Is2/NQ0kytuttV4x+febbLd6Br5VFU3sxk1grDFpfl2O7rF4c",
-	"+hRJUKehNdN1P6z3Hmpo2SY00xJNiDMR14gyJv/rv/9/vsoYQ6O5ZtkF033yhZ5zMSV0QZeEBn8VLBAI",
-	"a0MsW54zj+BjnbMl4aaD+q+DJcCllORUpBQyTEZRLlzg1kGrbQuicD09v2sEhSa5QN5qLYuJLHpbmr73",
-	"AKDQqp0fIHrCBoUboBF2qHOflu73jvuU31jmollGNNOQS8WKYOBXoqwyFGRcGMzFgPRweY6yZ7iDOCnH",
-	"V0jBNMsmFfATPFtE+gBuBe5rmlnvt+Bm7HYvE4/QCnH6d2+G3K0Z4gGcDo+uP3Ho9yKccPyq8BGAGwkl",
-	"dVtCaQvJsiZI5Nwp/RYxoh6/GNk7Mw9Lijz7o0mRD3NIvpZhxCmtjZG9jijRzByU4aXbtXEQu4NPjEYA",
-	"53MEY3HxSghOrsYly8AhNc7/uTQQnTzg4sa2EEqrK8KUrQJNM/PR79wjmRm945Cif/1Pdi/2fsu1mPoz",
-	"M4SScDCBBHfA10aa+Y55+ifLbDJnEEuw/JZJbUjKAL0Fi0MBmHaJXTp9siYEdubAYBuQbzLmghSabbZA",
-	"NDNfPnz5uDc+9sbH3oXZVk7BVHspcGKWZ74FtLZdX075IKDemN2oYETa357sonjmS3jy44KStDfImCXT",
-	"W8eTrD4Kimeqf/+63fxIt9ttfe3l1431My9uuTmw8l4VsXrc6yZwu0pGK0XDm+KI7JGcjBIp0iJpmdq8",
-	"9jDLAFsBbF7QjKcjqMLGu/4Ad322w6oNz0sPrHIDcheezbGW8O5TQo1W1Lu1LIhG92fMCJyXn1Dji0E0",
-	"Znagbt5ZT1K4AYgeJbLqx6Qwytjlgie8oQENCftLyXj3Vy2xif828ksraW9NufdTFxF2/w9WG/GJJeDR",
-	"V9XCDmyIp7/5/4661kuUdemNtRAV9rghpt9exWzNk4+8+uAatH0dHRM11RmG3LoCTvNW15ya2brRhUW8",
-	"dam3ZVHvFYUPa6qqoTSgSWu1OPJIw9dXXbsuAFgj/xcHh0cHzw571zCg7iH/v1ELPbI0m1SKJeZGmsV+",
-	"gcioLfrjVJPYXuh6Qp7+FoIp38KP4whhJWmWNcI6+oK8nC4RaNESOxcIZ+gqfQIWLRYFgLbatm+koXTG",
-	"Ls81l371r/qoXOC0YCNqbtn3xYdYr9f9rxM0Ts4Fi4e+vxjmdLq4BR4mNL/55t/QD4/nS0Xqa7TGCHV5",
-	"QmLDaB4PPXx2CvQUoIqx1xjzIkus+JTihMRIcHHUtENDuAUX5IKzRcumwOTLxl2x7weFyTS3hguip3WO",
-	"BODCNSPnXKQ6IprZ8zdY25bIPKe6OmL/bz2qNdPaNejNMwpRhy5oTtB51wjh5N+Eas2nvvcPOvRGXgj1",
-	"ooYHR72JzDK5GAHQ10xm6Ugxt4d0PlfygmaViY+ws2NZCHtZ+MhQmONmCgV69/DHXtQbK0bPR9OMau3v",
-	"+OtmaKmjFWipjthZvrMujB9PC+ZFDRNpHYT2iSYpXQK52stgFkL7cHLTTC3uSb0IuMnIFHGw5onM7Vtt",
-	"QzdI7L5LSXHdNvDffjXK2AXLuk+XtzcfVX64y9jSmAk24QmnatnVpB4fWt6ya+r4gyT8wLeY9k7//J8H",
-	"r+CS4+eBU7cK9zuxV3ESXlzHI4G1eWzxKlcppmWhoA/XLr3yyVavXTm2YW/Gp9a+reQPkDiHFVLcxrmh",
-	"h72bBca8gr3rwJg3Q66AwPAzTyz34wZB2xHqGDTanfFSMaO+UH3uzChapNwcwDPQSsUlqYtmSJYvlnfx",
-	"a3sQyh7ZU5wri/de/cFfYJRgZPU+6secGWpZq0/+FLAp8iG0RhnFE8AEfirnTNA57y9pntU+AHg6+0Eq",
-	"Ex33S6GBWDUNgvPrTIJe1R6c2RmOQ/If76MKdHZE3v/5Q0QSfsEzomXCmVlGZK6g3ololhipIpLAFEvr",
-	"40QEpySSCU04Tq6sLOdDJbulG1Z1SnKOvWJ4OjgR3CznMpNTwHvM+ISRZJlkLCI5FXSK0EmQny2y2sNe",
-	"uQNucCSx7LvM1IZULM7IQ4CfqPTufF1KFHK90UrCqLrnWMLRZOrZhw39zXRUxkjDBIdgNFW65Cr3Rku/",
-	"QZtUF46mkzXArW02LIfKTplIYBfL8yUlVkLlMacf35Ik45Y9W/xwzJLBg3BuFQw6d6NIEA7LvsIbMc24",
-	"nkXkJ8VEMovIqaJjnsDbfp5bWph58DFrB/peuZyeBxzMvHqkYSTGhvBANnTI9omrmxap+8DyMxdTe2Os",
-	"zKGZm6CiGc1Y6jZ9Rrnok7cm4FNWx8X5roWICObg9bkiAIpX20ErQBr5jpryFlwQqVKmhkh9k0nGBXM1",
-	"BzoiOQcMc3gDnSgWehXOGZtXmh2sZ6CYMH3yNsWrHZCoyJbV3XPjN5r4zm08TgzgORsCpx0Ap5H5DBGB",
-	"FjPpmM56H3hwlkG1oSKlKnWNG3aL50omLAW4jFWOREZtWkXQovgSHBouAAHentKQ/NfPH96Tz6CBIpLR",
-	"pSwMmXF/uWGXBohO24OhWTlLKSon5vghWQ6CaMbnGqo+Tkrio2kanKvK4n+SKm8juzmT86w6poNUqLlC",
-	"4NiAOmcJzGfKsiURDGd6uIf8KRhVvHGLYCCDUtBei1uENwYqwttTZeUyEyCVL6TVLxOcga2YTgq3HD/W",
-	"CH2n0JlCwT2rLOgTc2N7GxbzEd8aqWJJxrUNMAuO6E8Sl4VXRCVCFY6USKNQW6NSR91jltAcMvKVhbwu",
-	"0CxlbWcAE6ohAQaPcEdCp4oBbFJEFJsU2h6NpRUpz8mYJud98jMXrtgGYAmAqWma1o7llbVPmoWhPRGj",
-	"6IUVeFgEaM/GyCmzIrlyj7/IQjPrXrXeBYgdRlDjCI8Zz9IIR0YsZjg3Aj+EMWvexYwCaM2EKruUBFuP",
-	"aozPs1Qx0SaPQtnTjNqlk1Ra92kxY1X6R+to/Q6fqqiJCVUpTL8A1Ek4zYzRVFfBGEJHtJGE+hJJZOAs",
-	"0z5SAIBgVCyxNaTyLvYJTcQ4k0ZOFZ3PrP+dUKuirSNMDYyLKIkM1S2oAKQQ9BDBDxsSbRSjud1VJhK1",
-	"nIcNtqYWIFVkrtNM6pL0EQqQkQnPqjR7agxNZnkL5VQ3zk0GoXAHFxTx2wStrUPoMJvP7dnCAMCFnzqf",
-	"yKzIhSY5oyIiFKsdCwGMrJ3iA/s7AhFAM/jWcyr2wSmmTWXdb/O5VI1rfgfSP/W7hcoPXBFrzTBqrSYf",
-	"NNARmWdwDkIadwQYajgo5rpPTkkJrQs3RLJmwhIf2H2M5ggoEJUockgXmDwGmIEabehG8fBRL5OZtNYr",
-	"zYgu5vbthmXtLtgsjhqkgNABPhMwUmnOM+6WD58gyHpE5nDXA5YW6C2vyvlE5kDjzsA+/lpd6ru/fPz8",
-	"uY0fS1Wkz3WY/F+DMNErD6P63F7IzUlFwuIwMCvyxla4WyFSE+0YvmnasZ/84NpynI63ImurGFbqmX04",
-	"yBmzHr3OHljlqR/xNi0yUE4maHBR44J8keuvBKENr+D3mYlScMEMjJymjMDsM9iJmqp/4lYlJ5WhNCh7",
-	"qqZ7ZVjfVWfj2JKjq3DOrT2vjYQhbZk07nnU6yXjg1R1JUOM7JN/L6gw4CuBHrKaMbeUCjGdmmthZHLe",
-	"OB5kitPh0CZFWh6SCb+0rFWM7Vfl4CJray5mEhehz+sPCNhT33799r8DAAD//w==",
+	"7P3/ktw2ki+KvwqivhPhmV1KbsmSZ6SOb9wjy/baZ21LR/KuTuxYW40iUVVwswAaALtU9tG/9wHuI94n",
+	"uYEEQIIkSIIstqye8f4xa3WRIJBIJPLnJ39bpfxQcEaYkqunv632BGdEwH8+50wRpr7DbFfiHdF/yohM",
+	"BS0U5Wz1dPXjnqDc/or4Fin494bkcpWsyDt8KHKyerrailWyEuSXkgqSrZ4qUZJkJdM9OWA9pjoV+imp",
+	"BGW71fv3yeqrH/Eu/LUbIiTlLEFbLtC323vfY5XuGx/7afXgp9XE733HU2w+0v7mmz0RBNbFyBEJInkp",
+	"UoKonPiF/8TiFBodK0Ryab6AmTwSgTJSEJZJxFljXc/SlBTqXrUZU77/PlkVWOADUXZnzWD9G/udt6kH",
+	"IiXeEfkUEU13kSAsEBeIaBpQ/bRhmVWyYvgQnmo9tQN+9x1hO7VfPX14cZEESPWcMCXIt1+GGSCFX92X",
+	"C6z29XfNb2uaDRJny8UBq9XTVVnCk4EZ8IzkVKofYNgg01OpEoQlogxdvbuX2heuwvPSPw1OySPK5xd6",
+	"r5QiQo/z33/H9359q//n4t6T9dt/+VN4vuWG6Dn3UKzckE8k0nPsIVu5IVOmF5qAkFx0P3/FyDu1TuHX",
+	"KycgCs1XG7Ll9Tb+UhJx8icEw/VM4cFFmG/6OMYd2vDiz2aWbzNyKLgiLD39Owmc8e/xNZEII0EKghWS",
+	"eEsuEWYnVDL6S0mQIu9U30Hyxr6nB+87SI8fJ6sDZRWFgvPcGlkZpJEWuEhpaXTEEgmCs5ZM/QxkaniS",
+	"tRSOYqEHPdu3/YEzEjVHzUUpznMi0B7LgXnpEavJTWOm7SvM+q68AguFOMtP6LinuRHeqbkr9YSQ2lMJ",
+	"0700wh3nuWZ+qgamaj43kWQszcuM/MgVzrszfc5LpuDbgh8lUpz3HDdqhlkrGMefQka2uMzV6ukW55JU",
+	"U9hwnhPMzNVprvvu0cd5foVwlklPK9DiktwQcaq0hp4pVUpEPRfCysPq6d9XOM9Xb0PU+I4eqOpO5JVe",
+	"PAap0/cxeDG47scXid4HetDfhvvqQJn5V33IKFNkRwRMYoxrgH+pREfMFMkSJMt0r++Rq81JEfn/v7j3",
+	"+ePHnz2+6mOUQS4J3qfv9amUBWeSwC69eFaq/fOcEqa+EsIIbcu7+j9xUeTUKEOf/iyNRlTJgd9WxLyy",
+	"ouwG5zRbpzCQlhX6h3Xg8oEH9IoZV+ia8SNDoFJxgTKawV8LwW8IokqSfHt/9d5f3Z8E2a6erv5/n9Y6",
+	"6qfmV/kprMSsAZbZ2vavn6PP//roCZIk1X9Cj+8/XCW+dvvmzZt7egjClF5xYNe+4Ue7AGknqfbkIEl+",
+	"Q6bpf3p63nTPIvlO4EGKC7IVRO6R4teEOcLDq7dL2/fJ6qXgm5wcBtZXmCf+NbBO0E+qZa70NxWmebWq",
+	"X0oiFdoIgq+1bgwcdOCCIFHmRF4iSQgCmsj7jjpy9fTv1cDVbjVGphJtKckzTSj3hH6/4PpUa7p/Ckfv",
+	"/Vt9IqXCLNWDlYI91RrB04sHTx5eXFxc3IP/+av+n7+5f9r/w/q8KqxKuXr66OHDZKWogls1sC4Mq6n1",
+	"DEcw+amjS/QWus0I7N9rfiBqT9kOJJHgbGfIZ++xG30iOJNgYx3BRMHpHpk1oAPBTIKss18Ce+Llt0am",
+	"6H8UghdEKGoETioIViRbY9XQpzKsyD1FD6SrVLWm+1v3d5pF6GbJKsdSrUtZfbxj2jFEFdJPoR1XCJsz",
+	"kyDFgRQHykql5xc3aWathe4PRB25uA5cks+//fIVElqmSz2TAz6BXgNfN+eXsAxYEW0FP1wicijU6alW",
+	"H/UNochBBr9o/4CFwCf9by52mFEJZ3AdSbxCkBvKS7mWJBVErUumaB6WkTlnO5izedQq9wgWbczYOAoK",
+	"csOvJ7KKTHlhGC2eHGaa3bW80CodZb4xDvf1jt6YDeKltvqYubYoq7V6p911Pl0W2WTutz6OxguUqc8f",
+	"rYIqR30N/d1YM+79xD97jal0OcKyb0VPj2trZYtvfiap0lOszvtz+AKI+SyjejScv/TOv1UcmyKhdbyb",
+	"KsxFMvu8uxPY1okGTaPm+ayYyBvjcWhKB/zuW/Os97PhsGRlTDv7u1YOZp7BAHMP2+LteR0os/96EDHJ",
+	"FjON8cggY7y0fqXWzmOFG8sZusHqSyVwhj3Pwtg4P5B3ynoo9EDOWhp6xZhUbYLA7JufHqGBNWYHz8aB",
+	"Mv+vD6aeFlbmOd5ojcKooXfrWHx4Fu/uV6GVe5x/SVKqBaecKM42RKo1qIv6PxgPmRIvtijNuSwFkfqy",
+	"SPc0zwRhn0iUYgnytrOvI9uT8sPBKlxTX83sQhtmNRDB+AGBMG9DcthtUdz5tXTV9G/u24OLwY3rnDs3",
+	"XzeDtwO7CF+btoGR0ti7l3sDEx0nWucGH3Eg9N7mQ2t+RSS4K9riFtvfx3bqOZbEjWV4KwvzMPhvjWFx",
+	"aZQebT8JqYzplaAjGPdUIS10pFVUAwxoDLBO2IFekyOVQa0ocpN4qVJu5J1jbc0+GTF+3q02B8L+ow7l",
+	"3VDjlJdd0ov6h0mHxW7l+5Ej4YYPzk0pnO6dcOjsIUYFEZIz9OerDWFkS1OKxWlNs6u/aJua6ye0UEJ/",
+	"vtL/D34Ak7gl9PxXo7bGjhb3rPEfrDOSE9VjwP3ouV2dg4kUCpzrBxNdiFO455ioW5qTNQsGiJ6BraBl",
+	"gCRMJehI1Z6XypjSGE4GOpRSwYz3PA8SYE/obq88c6YSEtFH4ZqyrGsPJas6XqXZq2KWNTwPZvOG5EFD",
+	"6kAyitfmzz3SwW0IBiJQCVsSNvZSQm9ItpZ7/PDx570DakLb0RxJg6oyYZIqekPVqYfrNfs9NfLZRqKA",
+	"y1NeMgXxaisumKYr+MHtkOZS1J9KVVB4JKuRNQSJkmgLck/eYS2fzBe749JfA6T+4qSMGjFE8FHTMVmp",
+	"fXnYsKAkfrMnag/2L8hz8LitugGAeQZuWeQcZyRbb06xFy/d0iE3DkYyxQwYRMtWLEgGxw4olPG0PBi2",
+	"iTbAzffi5xdtsCerG06ztSBY9ji39O9TPQbmlcjpHmmmAjG2l/QdyWUCFwBD9GACJks5HEC4NI+pL0Qb",
+	"ssXyfXWsusLC590mPw1fiN9Rdt29q8m7ggoiJ5G8KEXBJRm91huffmlf0mdA5OFMEZ+6+qH6U4k/0fF1",
+	"znLNnLes1vTdYONzfVl/NpAhQxXiBWG+kHbxBZ8RQoK5/swSDolasbpjHgmPCku4JM7WLNquiFEfRut6",
+	"n39Xvx8kz39yo1tNODG1JG/4RhppPD/99Ho1ZnLYcYLbV2ZUPUvDGWpXgmQ4VVdP0Q3Oy1ovUALT3EZV",
+	"0VHf4kRgSTJIW9L/WQpI7zLGAM6R5iWUkQNmmX/SKJNE1OIcwmdaJwdCYyPTsbBJeAUXJtNJTyl8IPVa",
+	"vhAEX4cVemNN5pRdG1Ut40T6inLbN+YMyW7whzJnbYTytxhpECqsobqddbQ4UCkNp+NcERNMNPSx5iUX",
+	"mf2zIQHlbG3V/7UgKRf6p3RP0muI6qzrYbw/lgzi5OtryPhhXK3VnoBfKVune0xZWAUlv3TX+kN52BBR",
+	"pWbq2y+ZHFSwdKjM9l4WfV6toS9VVCok6Y5hBcx3YxRMZBbV3ts9lvvgzl6TU3Bjr65pdgUZeZ/eP5I8",
+	"vwdk/PTn47W8/7Pk7GrVT7YIva2aePfLX2UPHz9+8CRBGyzJ549KkSf16jSvSXR1xCepwJduj+aDq8Rm",
+	"MyZIkl8SpBcM0SX9JdCbEhN5JSwjGdqcEDaMuyUkHC5w78WqMa2N1rRIDN0rKvvr9r/QywRf3QTDwLgS",
+	"X4M3rCfp3if6JS6Ce/0fkkAS6rOX39oUjUuEN9o4hKg1BCNPUpGDz+99CrH5jLvUWkxVSiKuEnRlvnKl",
+	"P3plhg7y0xQdMt1jtiPZGjIQAuHhH8CHxlk+LdoboldHEBB9UKiShhkv0Q4XEmFBUHWldl1rBRE9adLV",
+	"T99mCbL0Bz8HeJN+5pvgeN2IWHPUryH/gB9MQFZvkokpx+xp0a9RnpybUg9bzRxheW1SHmiPv0IL9CEj",
+	"VA9n7+AN2VOWVWSQ/gU8IRwOuSG9l9iVS0ipUmtN0LragR66Vwmx3VG1Dla7sI+CKkWYHk5f9dW4Nc3g",
+	"UasGdMVRCZJhTUO8/abnIz6nj27yoIsUXgHb0zvfiRNEHhmaM+0cy2FJt4RZUYvN5cyKmYaCnoozkvsu",
+	"cIJzkoEM6dzZg2cDpI635dEHwWkCrSymb57de/j48+ZFC/en03VcIgpVyZijzdMWZ6sIQ7epGx84spfy",
+	"/wmOp7oWpeVyF/yaxF2hRsHWdwFTWhOvl+W57kAxCdC13l9pZYEWXqCgkizOs+iEZZ9HVJLEfuC457IS",
+	"m56UvDSqzx7cmhI5K8exXYy+BuuIIhdwfKVARb3i6brvk1XJ6q+1Q1o1GTGttBMq4BwlSPID5E1xKPnJ",
+	"sxn6ud1jt6Ee9b2JhXlO7bmgvwK/vSbihojvicJOeDW5D/JOwT8n17IstKVn1jtBMZGyJCL4qFbS16Wg",
+	"wR9dAvN5XxfkxpZ5rV1WXc/XOs+tcan26wNRe57N/r7JdJj9NhE3NCVr58zGvcmRkDg4vMTmIwusrs2R",
+	"ZqM7cwlvgrf7fesMUG+ALZIeZo1d+CQeCB2sL+rgaMASAiVtVCvwxnhm33ifrDZY0qA2dYJbz/gYIJF0",
+	"Q8Kht5aXrhA8JeDVWJux3UeGQhQbKtR+neGeTJdC2IQNdOBM7bVqdyJY2HCekApl+BQKVVkH08D31tXY",
+	"AVMtw6crq9ozziBstaM3oGgM0iA4PAShS6bEac23ay7ojo7evc/NC3Njyo7n1wystSDpq2dcFHZwZc2n",
+	"3ycrkpWWr3NyE4rytgZoP/8+WW3xgeandW+6846wjGirnTBl3bXdZ/S29ITPvzfMa31ttdHB8hOysaK5",
+	"ySH6BmUZydYZkYqyfhkK2VyFIIoISCAPK1Dw1A0lx3XuVdIOMUhVEgvOcPPf8Tki/tvt++GABVU4X7tK",
+	"g5F9bT0OsX2hjR7KFI+i5YHujBFoBcVQDnb7461Xg+upnoldUfsFyHw0TnwazKX0/M3UVKkdMGU20h21",
+	"Id5576Tcqz0RwOGBD39dCoiuy4LkOWU7adx+8ISc5Osp9nq6oScLXpS5IUiUqGg/b1M0YMrrkLh9JgS9",
+	"wTlyBZmuMHtUmguyJYKwkAPi9Z4LBcTYlwfMnnoj2xJm+BEjKyGDo++oBK/6uhWS75+PfkNMEYuBV2Cg",
+	"A7YJs6FUbtFTYnYktuTD5mUdsEr3RKKrX64SVBZIcfTgElGGTKCldgnWK+Plxi8bstQBtfFd96Pfvn7x",
+	"6bdfPUePHz7429jdqAfQ4/R4jHBBE0QPWhcyHpwtEaInl6U6x1XOaWojdkb2rEwiQzC6cdt1FGNpGXPT",
+	"HmpeD/JZm11bZ64pRsxudk92W875V4vTGKsdrPZhRG99Vmup4WBovY02XgUBolTboOEtbDLO/yr1FcyZ",
+	"72LA8ppkcMB3XCHGjVsgQZuTVR1Jnn0iQQl46hfp+NWllb5gD5Obkj5FWusw3l2v7tDXZb2lWMFaL8kk",
+	"MPsUeHQxTMJZCRg41TPISaYv46w0pZOhO+QrqKNOMcuonrwhI0aPLp6gq5xek/xUv34FNMsSxFlKwOWw",
+	"4dkJnCs559cke+qTDEohHVeaeifwxRSYCnBiGDe5IFr1meSvrTPAH15077IgEslzrjdKkQxMCInA32yP",
+	"SIIok4rgzIQZYCeRJsYlwgxp/jrok+j94BkdVVn3g4d+WfdFSDacZbJhKW1EbOjdV55weK6tWuNY6rH3",
+	"rlLziDN37D8ri8cVqUGRJ2AQUIkkDuzKDHOwVQxsxSLwhCnuhxfQplRuXqHyhn9eo5KdwQ/nmKQB83Ks",
+	"1OajszZH4A6C1ucIkMbZ1ujonM60TsfH/+it1QHBHy4LO9+cXdY89WqXPotbwB2zX/3irLh61kUM3Ik1",
+	"icMKRGUMe6M+Ch2YO2kbQxHDJufptV9kJom4sZcv5LqTG5qSy6bdzMg7BZAZ4WusRa2RLejY1y2e5Bk+",
+	"Ja6KvpqCttHQr5yRpGcSv4uV3lh5ULQuYz93EuqChmDD8AubeiNGmwOsO79Ua05F1JhfeOCW/dG/UrU2",
+	"f9xzME8aZSeTb9SoPGX9SS9DefrV6Cp+QyVOXNSFGd0lH4jLypIKb82q3UvGUI2ACNBDBnkUPXj85OGj",
+	"p+iZwJsEfaX2NEHfYQXWrYcw+OzefwHC4NvfPnv/p9VH6Hu59ZKYuc6d1sGy/BZxRmd5BiZrwvPP21Ia",
+	"7Yc9f+Mm5rzD4t8Sk45Oi69iuWOBlLL2nXC3ylU69FiiZmXk+IxWoCx4nEa/dd65aQ/f4ljg14fJZ+//",
+	"fM/+8+LeE/2Xv73/y78EL4DeAzZetrPAgRtZzsgBHGKuZQ/a3T1kyxwwPB4xGNjKP1vX+/9xDve//GkU",
+	"GW71PcSN0OZkYgOXSH8AKYO4y1x4YIPT61Wc9/6WfZCj5+V8n+TwJ85JfBk7h8Ej2PpgOsUbOUqtjndy",
+	"0uJjvJWTBpzuvRy/dMa9mWddXDO8m6Pfi3VjRg3Udmv2vDTq5lz8Tvzd/aGTWPNu+EenLekPf+lt+UtH",
+	"T+Yt+E8j/X+/d15Px2MYUbm+kAcxoMFJ9a2FnQukGe8IS4N+J6zQHiCPlYfXdcQmiaLhrj4PwmlP80yu",
+	"tSjuq/8yxb80z5DaU3Yt4QI67k+IcUhQSHmZZwjL66V8lO6dSKQUixw2Ebs4pX0+vzfT/Xs+Vl+/AhQq",
+	"EXzGUA3B4EMexXx2ooOnDYAliZQHAL/iAmX6Bj9YTcCUMReYgdPbpRB98e2zVbL64tsvg5lDphwe91YR",
+	"7jm5IcIxNUAoy54qTg5vyp5jcXS5FNSV8UcagfVBfFG44uVORmiNTDeslDfgJN1b0MKHkTzMVIbp5JwJ",
+	"v9SjwqcDc/7FZmn1AbNIpLhWIGuIvVA5jVbG+nATHX+brKOckgxxhgBsWjNsZGgIhExvoWz1Dds9xMBZ",
+	"QeoTJBThncEfGHe2d1IYM4G3apV4GIOyLIiQJBvOZ1SC7nahFP9BZnBv/eGU73fKuyuqgpxyRKsPvztK",
+	"I7mQ9RmZl8m3wAU8Ud1rX7lNRJoIYNjmfbL0LXHb0n4itby74AwxP6JiO5l9nlwe/ogvpTsK6mg43xPP",
+	"o5L2TLEVCojUg46dwi89VWgS2ryvxLVgMfixPoFUopxsAeU/ujTdV8+mnrYzFYI2Wrv9uzenMYK+qEDF",
+	"J5DTqUe4OjxTWY6HsMwfjL/ZXrAZZmyRizj5PUPrrnn5QxJl2o7PxI/34V1mvC54Pv2rLSLBzMfJskj0",
+	"o7rtJ/s5R2/teEd4+EKOjjdOv6AnL/af49IdJcPgtTvydtAXJAi+/rccS3k72Pd92f/PFMoJlgopwlC6",
+	"xwKn0GM26cr2Bhzi/d/+lrw/ExaxXvMrU4rS7T01CXG86qewiKspFq++ICzeIRVAt/+5lArQii1WYP3v",
+	"t4P72MeSWUkmrdO8NpE41UuR6wZ/QC8IPECEa6O+IEOugwE86o+zSVNtytZcktRwjBVR2nsXc1hcXdVk",
+	"7a+/68jS3Nqj4Masbgmlry1d7pjiV7IsD9CAMCXohKilGeercJl7a2pu7P75zHKknDFl+71JzWciRffk",
+	"tRsaduM08qwWh17n+kGgvzC9jX7RaV/RAkY0iT3aRN6cLKLwKrDM5URitSpvDSOEneei6wkS68082Upj",
+	"W1rBJXGojuBr8hIIfvrpT8027b9dJJ89CedSb3h2OnM7THrT2GZAl/Nu5wiS82Ovi/Gzppr233/+tE6G",
+	"+NP63tt//cu/jme52vbqsNDQnj3HgjwT0PTyEEaK3WHKpFqnWJAd1UyxPtI8Dxe14eZIw8lHWJC1/8L7",
+	"ZE5tREy7r2/4Ue8QFOfIOsz5iUT6beTeluEYq113OKrnqrTreDg0VI4JX9Qjh7OBbJsU+xAksdrS+u7H",
+	"FtGRTZ5QpO8xtglkXzVGkeP0d6zToMGirlsrl/qHjw8lKwesDjXrWSlIb436mzqlwHqDTfdWfRjvucOI",
+	"qnEsbuhT07HJJCHoU3DE1ES0TaxGj/eJRF53utuqK/GFlmOlpFdQRkjdmQGtDyqYF5Wy45V+d0PsLlWZ",
+	"E18zU4nN0U9/aBH38Z3/aY04W+LBPwARR3gBE7etit0tC/c5liRkTkki5UDHQJMAiqsUJWgYZhBmgIFd",
+	"LN64XKJ9SPWAkz1oWEq6YzNf61spt706CeDC8CODDIi4kWf2dsw5ztb8hghBs4yw4LyeIciPuaGSC5QT",
+	"1Z0l2mNAaUJ4w2+IxfI+0CqD7fWLl6a8fU+l4sKgGBnsU+sXi0wFzLmcmj1oOvj2ipmvhe1VYJH7ER9F",
+	"iQEXX2vcGiRm3QP/Y3+u8vUN4I5p3GYb+WbI7gSZA/njvu/GGNLzPkQepgOyWvNtTx9QLC0ElizFDdXr",
+	"hwRvInZRd/SW5zk/kmxdFr2SA9Dva2lhXrlXFtEsZ94oC++ot06H6WBy3NPccH4KcA9SYZZJJJXWtqJB",
+	"80k+bU/2PB/U5+3vU9JFIoWHhR6dMtm6aGgQQLIv4rJ2QIUy3GHV+tunzAiEV28KoubPIxfXVr9zLrWq",
+	"3ch4P5McT78i9EtsuG+mfgTuO7wTxO+aafTdCc1KDEErkRHWwqgCcGoQvgjnWoHb7SvYSNOBRhM//InG",
+	"tvQcUDvB2FnbIaEwLcwLBmY8G1UptEqtBXIlF87SJypw88nxOCqvI6sd4PLxnh9ro/sM1a31jMSlEklC",
+	"mHVFIkXwAeHcVNSc1U+XF71H6fWLl7ZrhCaBMKUyuxKLTLomcePemMovPk4g+6xJ/w1BFH5JBFw4W339",
+	"H21etHMPRSkAZuBGgnHUS7bsSZaHg4WavzOxzQrAt+PssOty5G73jK1wTFtnt600dQR9nw1RN1Y8J3mg",
+	"oCRbaw4IM63EB2hhBZnutlWUoZI1NqMcCVyO4gZ+zxmZD0DvzztYb8JI7N2v5Vbko9uSZVr97DuV75PV",
+	"juN84azk3vRLd9tGp8aApKabnAx1L9G/xw7pmmBEFdc1Hg4WKVg1AJpVrgvBd4JIfUAyI6gzwYuC/D64",
+	"y+enRritqjhuMKu/PvCzXKCTTmDrNE1zDp15gLolQgU+yada4RNcEyNBGGWccZE0tb2JWZq3cC7POHvd",
+	"VZNcEh/cOIHiM6GMO2RqSmrnJLeMDwgOuUq7DubfLZz2duy1fRaGj8CXULw0dgK6VYVp3ftPS1BpjAat",
+	"AOoJXIJPHp8k6EK2pJOme2SnvvrjUMXz2R9c/fc4Xl7EHV4pg3fPE+6osEQuuzuQOM9fbFdP/x51NN+2",
+	"85YjDmtEYnuvwjn+7jlHfTpSS/9FOJ4TX2ui00nUEhaTJz6unkZAHDSP+iQcj1tUX9/3nZUDYZmLTJ/b",
+	"6n96oG8gpR1mBw58IzJCsa3egv8Xxv9fPRQjpXsCDCYkbZsKnBNIiAnjv9g6X7eEtvDwbRvIt3gF5wFR",
+	"LJzZvzQqRMPrT02Y2UFhuDbVr1+8rBtUm9BzzPZqqSTXB6LWBREpCTXmN1ttaP+0aiQNnXlAnftEIhgl",
+	"rt9Q5JbYtO+0p524PyejXGKGSraljMo9yWBeMYXGdohVN6BlDceVH7gNGsBGwVpTptfU09C2musqBEjl",
+	"2TOBN+0sZhfgWKc6lbZ7zpaLS3uEzJwSUMydi7B35LU+yLGrmxTLjIgMdPcbSjlq311/d/SxM+UOkGnZ",
+	"b4g0DephcM3YCmvPG/vxu0xs3fWYm8QubWZm9Z27qmaCGcyXLAvLhbN0EssSkarJzEr8oeKhsckOzmcp",
+	"489pXnfQ/Kt5ras2anV3KLIPD/TD57hABTh8qEIpF4KkSsaw5ygobKjk4Qvb742LQ6i0wZwrLqbkJk3Q",
+	"FU16x7R0luqtyISWWf0VuDiM7pHV3/SztiNc7IUHw9dor1X0lqgjF9f6/jCun7fnNTia26doHkY2LMph",
+	"ZA8FfJpR8x6oOsd4vXBXEfF1hcXUje9Hnar4rok7FYyol7udUZf0hAZy1yq0NqYgpeymzBkReENzqk6X",
+	"+maqGitayLHJNLiD4eqO8uROY/PgeNFrJ/ma8qrBAePC3FbpTr9qwy6lKFiaoaPwo3cKvNTnS4Q3JiHR",
+	"YQx+IpFU+HQme7QwBCbqNG6gCDLPUnHjrrYW7PgDP8u+no8n3JeKo50jbVv38fOX6NFfW7WCjxub8TAs",
+	"tzxZNwy8xLgKJ/73nPrWVjvyjW/1UqpirW/dZWXxAyH/h5Q8i91v8w25S9/Fxl4XZBKYf8+pWhJBfJD3",
+	"ZyC22I2gu8lWVCvVvifTEoqGIaE+xUJQItGBA20xqz2Kec6P8tJgstaJ+ZMrWZrZrx/KZq2+2cvnFfzt",
+	"MnwepXLWmLtec5aNuUwnBmf62Oa58ZT5gYIJ/BNbWZfmXFK2m1peF6VjLO4JsCR5RfQfP6xnwmdJN87b",
+	"sWmC7/IObtyI4956oyG9Ww547qeKl1Ev/Js9AQB9r435NeNH6SB/bYWImVjQTd/nH1nMyR2gTcfLPZUu",
+	"nq4cgkqFDqE43YOBOG2rwzHLZFSpfs6Z18G0fXOxlOSDtUTwRD7V/TLJwcNupiBuzQ0QSodyd35hzvR8",
+	"1pY/2atC0B+Pi+NU+9iEIBeKprTATAVc8S8JL3Ji8uB5qSTNyKVFTNBqHWU3VMWjqje56WX95ZDGXZSi",
+	"4DLs29EDZuVUpvr4PRGNddUkaO3S+EF9DoduiVyIANDf6sxsCG+ac4z02JzTFl+fz6A13tTji0F2nSzy",
+	"Z3Bz2zESZpzxLfiG59kM9GUZQAq2/pwh6djnMRgECuivz4tEW+6VfhPg6NqcsYjLwbtZ757LIXxOPgoc",
+	"4pkQwu1VLWFg/uOLoTAZ50j2BUAKPgrPSax2N8nBsmQN6Hl1nLPqLIMRgOlGS7e0sB9KUPPhVzc4L/EC",
+	"1YBzoNDMt+MNk/qFyCTn37lUp0rcjWIGmGz1ShRwcdgfQcyZ1eNpneHnMtuRDOkr62NAUVuy/M3tr0dq",
+	"Dyy4wS7jB2AeUGuLJQM4UFHdNj4U9y7FkVNF/hQQjRaHDG3y+K4upIl6cvLuaaJfWxCWQJ6UUuRQTNG8",
+	"OFM4Vc/MeyFa3PatAfUxk1+IRt0ht+GnYoRkcUeuwsuBV8YyeKaXWUeVpjVn4qpU7iC85vl3DQxY8UVS",
+	"H5ixszY7jcXj7z5vgMk8iXYDLMN9Z6mlMN4oyeZcwNPFwcd8xCcnLn1ACdDaUvjj2JYudPtWF9jdvXuX",
+	"8ZZM71RydqXjOfwSpMi/8VCh3/LQM8b+mQ08cwtYMrdjYm5y0p8kbX+vEtnrFM3bthXcf/dE7X+s4CsR",
+	"30K9FkCZkVrPTqabvYDHYL87w/RVWOyIinUu3CmcGI9W3s6+HTii827j86Aq7tYBmcIu/agl3oyGtmMW",
+	"cImRgX2oJR1UEoNyImegR5jZdXvOtC/rM/nj49zM2C1cSBmC+/PuKUKGAosoQR8LE43rTkNMNTMTckZA",
+	"+ndx21Vu2HqMPtb4lt1QtUQQog5h32bYohcY1eogkHWk8DVhLnU7stpN8MNtmKY2CWlO48HbyxsqZQ90",
+	"8BtoNIMzk8W5pXmUuv5hFasmo9WLqffQI+M4189StTxuWTZrJJKr+vtTPtO6vCLIgtTXseOzpuUxzLQ2",
+	"de7F8X1Y6IL2xNndu6ahRuWD3S8GuZ7P21j/5dGI0A/WCm1pvKXa31JV9ZybJaO31HI3xyEb/I2gShGG",
+	"cs52RCC8VTadfItTFUr+CGaR8zQthZg4b6VN8j4IE85Sgoyz/5+yz9f5F1TN1839sZwwdEhuM+e0xSoL",
+	"xTccL7WEz8QQBYwyRJiFbgcQRHfvXjAUWMJ8O0teTN/j3tX8Zy0SWkmXXEWL+b6mHAGACmiWYPq1YJoh",
+	"yX0G75dFZ5Gr20DMiPz5MVRHHA/OXhn3alPOeB96O74JC54tt61374i9KAjTJL/ztbF9p26hXb6DW7uM",
+	"5DwvxxX+NYSpB228qLxG6R6zHcku0TUplAuh2d5jTWZ4EKXkf8zJtTO9cC9zHLg55jvQQzwNiJSTNd36",
+	"rUh/j+mCFIDAODURvQMNT+HN2HjZxAjvaW38A2Efral33WMJSHjFKTi/epTo0sf6jdhV6Td80ITh7Lni",
+	"9J171nY3kT2VrFRJCzsvkX4u8SEjjlpNtijAVU7pU8QZQbI8AGIqwekewY3M0lNsAWKFOd/J6rv9jnf9",
+	"ftXXFc4T4gL5CFCTEs0pZ71O//oRQ+CcZEhxpPZUotr0igOfXSSas7z+2USQbXT7mtLgTj8tyTh0nvWD",
+	"m1wNKJCNw3a8gdq5Ieu7HxzMYPg2kcF8yLC3w/XkdzDEXynhNQiXEecNGeokjWPQpLqp3g7cb89BDQjc",
+	"clsVYrk2/qwgFuVoT9kOYXYCjdMgZEMWTswIpu0wDAEhEkryLOhxdhye1LUPtlOo7d3B8IFI03lwBFgJ",
+	"vjFImFnYWbVu0Jq8FfLGNCTiRpuKSFK2y81CplSP94bjH4bC8fXVf+7lPk/wBeYZqtmLxtiZIsfOqbjq",
+	"5Ywv6Xa7jFqoR3uJhYIRQxcyHE7ZCy0PTS6pkiTfTuEf79wHPgoxp8jdgGfr66l77UxnmTGaKB6dBMsH",
+	"ptaWB3bRzSW5r/lj1bsyTdB+g1n24sZMZoJEmat1Ll2p1KJXNa2hJS/kCgAz7A66A3xG7qY8VPeu029w",
+	"ZjQZQQ78xlzuxkQPajSeaFjo3Id0vW+NWyDHigin9AEM/7HG4YHZJs6DQLDIabMne1T8w9IjMfqRW90w",
+	"bRfB+Jt7O0Y0oBm4qcZ7z9yOO+OVVb3nVUBGGlfQpsFoZ1tjXcFF1bS5CGLkOMXs+jBdal6axLDJTWp+",
+	"1Ivb8pJlkY2vp3lKskh/mM1r+52T212T4FivgCCS52XvV+Hnm3g9dUlfJLWIX+Mf7RislaHq5n9HO5EC",
+	"93XaFQ832bDHaJkeG7dzPj5MGvtw43EtD6G5u5YerhUhz0hiW0saLa0PUPhDMHYHCDIjY5u+lNpXb9Vd",
+	"0/wcHZZpWngLvB3R+u72RehcNcYs81XjzpiUyOa/OD1ZunEXjRlYvfjf8ShCryq956Nr6fcKWtX/o+E8",
+	"d3VbMw/j0WzltzJ8iOtDckZ+/hkR4d58/fqZvs19/eLlh0sR5cV4rIGhLRcpmWxa2sH71vkjwYfvifMT",
+	"fWB0JJbdTi6o4HnDuQAcrM+FWejb5RP8P7Ls/TpbH0gxvvm3mRJ5a2nt9fQXUrq8w3D39K4fBQatJJTv",
+	"N4WrN6egMOrrvZjRW7H5p16TO656r8he331ttfYkadsCHSFVFLxy3S5yBv5fJ97nyqz2ZKKH6MM3Ax1o",
+	"LtRZyNSkLsXXkW07W3twQ8SmOx8jPhMXOoWS/AKLygDVxwYceZ9IVGC1vzTY7olNGbsH6WOYmR4nmcDH",
+	"e65NZcoPBOENL5VWydSeHCTJbwLNtIICvhbeMG9/3clqIMW0PvZLCcFajtw9IfgG5/nvosgMZXPcnp6D",
+	"qZziZ+yd4eLljYdSKjD/JCGR18PvpiENW3mao25TO5oPub6AZhW1+q9Y9pHCyOvZLST1QHDcPXmndaTu",
+	"6nN6oKo33VUrRp452U1bcIO2jjWhu70iGfRckahkGRHoiE8Jql1giDMiEWVpXmat7MXe5vIOADwg3RTl",
+	"QX1FTxApjsw6o76ir9KmTXi9SlZHLJhRJLZlnocNw/PPGKzQkjVZuUmb5bmZDW3wQiwO37+bLP6KFFyo",
+	"hWhgBvuOsmAiAHkHzBufW2CG+0q/1leVU53HTeAEPmVlnifDhw2jIxfXJidn+Cp03FUtIzFEGqcuEKRD",
+	"4c2pai0bvgBCeU/NtTyHJWxOENtBWldHLTX/0jgUnW9xw7OTSXyHWBjJGjmN9fyBNuEZDIuwMwVTJUsC",
+	"hlS1T2fImaFhR/WJ495i/4/z7Bt4tM1BZgBH3UpsOUYIMpJpIh3ICkyJlOsDb5+nYTMORlt7L4dBeAuc",
+	"BuOKL6FyQgavtrAJ/AXZUSYRuSHiZDp3EZaSKiQJ83mKnv3bf927uLh48PCzcBS2ZMqkrAxnqpnHZloa",
+	"0cXwJkFNhp3K4NFAVNrW0Ftc5io2hdJPs+vIOayoKrNWvKv3gOX0hrLdGguC14eHfQeZ7aaMecAM7wiE",
+	"zzXn5LHc1nlvSAD4zUf6EV5KJhFVl4bIWGGUcqYEz/O4g1z0uGuef/MMvbxn4uS8wL+UQUYp9liS2MXn",
+	"dEvSU5qTtXkNIKToAYvTWp0KnvPdKXao6nkIo4obmk45+vaNCpC5zWByz11P2i6rSKrIMDPpU7X+lbPw",
+	"ripOc6J6BrfrojMEmU+S9oJuH+jhiBUR65wqQeS6IGKd4VNESnC8SW3yY6yO66SgT2tfHDUImTQvCI9h",
+	"HP8GznP//fPcnpduZvpN4Bx9rQ1Xz51tNgvJI1XpnmRVMgri221P6V0W5iPyTgkcoTC1AWi9BVW9ZYMJ",
+	"qSnWMuQTiRxdE28Fn0jEj6wOw2s9yuxC4JbYkDwCDz8j35knTU8121I14MmAAXPSE8q0FDYVjfCow0Xl",
+	"x1D1ZSj5xpEm8fPLqs8O88ZCKbMVP3VZYipBzYzCuQ/VtI0wabO1/plOyYCuj0io6oG+60sD7r0EDSes",
+	"3fS6TE1V3idoC5qGUWdq0RYs+WBEaU1Ysz6V43VOViiZmbjv+mLNrDupqPl2dCfimKibxCSHBELcxllu",
+	"SUKltIrb+ETiDK1uO/XHNhWhxd6tBQdO3SBd5hWKLWcX+PVfLcZOViWjv5TE/q5ESVqGwwG/owdtp0Hj",
+	"QkMe84eLIeuhdmL+99+f3fuvt789TB6//9MyVsEcDX+y4t4k2oEyh2gbRcFhNb+i6ROfnveeXERZAK0d",
+	"Gd+TEQOhHu9vjenAPz+I9dDuTDjq1Q9YF/HGgve1Rxf/sHbBEAZzmGc9y6HJYmP81bYqJjNow+ho6XPP",
+	"fniG7CXlbdznF8mgdTJtAQtZLjXJP58uMfqMkInEDGuE80yPGQbGEn544ym7Y154u/pl1Oe7cPX3JGf7",
+	"185dvH97lnXGfRxBqDPu59H5zr5j++7L0dKA0P03/NKdvg/H93fi/Tg+YOO+XOhWjPjq3b0lxxbX7154",
+	"6ZTBlr06BwkJYJhU0GcFcU6keIbDIFaxQEAW33hxnVYqLJQM1rQ4j5tzrenlI6ta/O7tcyai+MYg+SMs",
+	"EWaICMFFJPjUXMexU8Bq6tdc9HaYZW8zH8txWaeI40Oy3TOkCYU2RB0JYejBk4sLyDl9+ODJk8loFV1C",
+	"j5B3MT335f4OYln2QUJNEYZmzwfS6Lc2/bh2aPIjQxkVJLUQlOONXO1+hI+AuQpaIY9SqD0RiGYSuCm1",
+	"YZcODXZBa9X0MzOYkyA2MgKYY4kFMkdcoAMRO/0XLkz9nwNeN+ul0sYungKyn42xFEO3QgtAGzS/KjDv",
+	"UDOCdYphGE3vx6ntJJtTufqpvLj4LHWDwb/IfSvurhJ0dd9KO/hvSyr4b0Mt+E9DriugF4CK7HFREEYy",
+	"BygCSF363iHiIJ+iK0hOEDi/r7noauQCCbrQqx2ssfArOs7Ku7X9YyuSNwkMueuWo4ZSkWAKSwieXoSX",
+	"PdaWo+hhbC0WUIF3DtENkUOhwozZEl6t850f8UmiQhC9Q5cuwMjRjqNQx79xIeXNPEi5OjwXSvisoIo6",
+	"hrjoyVUP/zkcuNyGBmktyVSv6HVgyIuSI8tYyM8gQnZhW1UetRMJW2YYucgw2yUW9b6H+gvFGe1IX7l4",
+	"Rm+oscmqr8qcSCSVvpe4aXMJ19Mlwi5wnGKGbLAXqmvQprQ1BhCzN3/ri9bHhjG7kgESFgGiwjwq0Ybo",
+	"Ww0pHrwtXNgzLnQfhm6bHB81Yg/AMhjC7GQQKe0lAivIeEQl0jIB0wYLdDNKsaQBWXVDBN3S+uYzV0iC",
+	"BAGaGXxVRBXclXpELkmGtHQdwkRpqQ/khghUI9gtkLoR5herz22twpXyvDwwCbFZR+IzUz6WyucIt679",
+	"iu1yKveJ1ds4ZMpwdMBFxVBBrxoO+wCeuUwadOUdt6D6UuttHXPVJerooWqr1cLuRgC31LkjlaZieHGI",
+	"iZdQSexQry2o2bg9FFQptJi/rMgvTbkhZYCIbRo4RqGKzDGJWgvoOoycN7858W/4ER0wM/kI0iYjBf0Y",
+	"vdL5H1uaDiRXWEBnZrtTt0QoYWRLU4rFKbqscU/zbBBpnkoQrQd8QhuS2PqeB38b8Ns51OlQoyNLMokO",
+	"VEpAR1bGADR1vaHh7JPR5+p78/zXAGYcOFR2vPWWizWk3YdR6DHSPyJBdlQqU/qLjrzMM8QIydCGSJrZ",
+	"GsZFpuV/KBLYJPBKm9daLBH8jOMCb+dqqgfoFWZMKHZehif12/rOn+Zprt7anMKZ19UTCKMbIjY4RxlJ",
+	"qcNROQqqzIoXaomfVqCSw55AQ7p19QLg9tPM6+baPZxYKZzuDwBHsPW6VVgs7T0/uix+M+jTGpxU0h2z",
+	"vhhj+KdcZLYKZbRTgSkfytY0CwEwexkqsuoiTE3z7T3JKzD86sBEOllaZViDMPkt6lJmvqFfgWnwXC/W",
+	"QykwTS/GfOGakBnJLhE7s8moflpEM4V52r22dhdil7llQfC1rByIhhuSOpH5hDIOVtEQAMGExrqKiEIQ",
+	"RcS6lH05orEwzY0QOFF7nkXTxz4+FAYSJKUFNcCJcUzrHxwAhKYHqgCi1VSkPXUNXmXKC4IkPsmzmLqF",
+	"DNo97QagSJ90qfB2C0q3eymyjB6mGk1W87SraYMsmF6t6D+bzTaqmJjDv6iGWCwWhnOaraELb0AFVNKA",
+	"dxjtZDQY9yHgBTqXsCGvd0c4sVDxf5ttW6LXk1oDt/GseNjvfvu2/Vgf8GZ9xnov1rt6gQ70lwhnG/xx",
+	"wy56w45y892/ccdD4h/fFTz5WHwc9+dY3tOCV2MbL3L0yhq4iBbxlhkD845lDXCmcBp0fR7xCSmtxuF0",
+	"j7AVJ/fRlcRbcqVZ/qpk14wf2VUTAAHLa5Ld78Tt5tjZllnDvt437hhaw9L0feiJbtxizfo1ZVHCSdN5",
+	"DQ97jsOuFDcuUZl0AIlDHR9jksxM6L1PIH8I1V6Q3IjOPS2C8f1jvW7XZqJnpS2y7nkpib7P141vaLmG",
+	"t6GIOUd2J5ouCa3BgMxx6BcnuBsZB2ELXB5GycZbsj7uQ70wv+GlcOkqzCi3ckEDo+zLB4BMkwThLBNE",
+	"Sq0D7jHL8n/e1vsd4wbOoCOi5RT/nAzIyWdKkUOhFgIqHVcCKs3H8WWxNwkpByKliRvcUGlOIT7QXLNw",
+	"gYUysMFc7XtQg3ukRYvEQL7K3jPTHifOvMpKFXLGOzUbQ/JZtH5962Q7C519WBvRhJxnFs++LMfV44/5",
+	"Jhy1XyYkxo5dlX9cY+4aG6X6zCuqPe6Ug9WQ6wPHaxllH9TmO6nsL9XhZDF5M1q89FEIltFZ9gqaiOKs",
+	"2xM8k4q87r4gGqX1BxJMgcPntfoMmNvOM2bcS9CbWyIsCCqE1sEzRP3mUUPJqfVan9coDi1Py+sX6LMH",
+	"n39+7wHCebHH9z4DBz4+FJpyqx++erVKumgRnwWwIjqHsAKEeF5uSF8HzQl5meWG9OdG92IZZfRAmJzW",
+	"2rfckC/da8G8DIJlKSbO/XvzUng8rQj2oBGAVOBbmo+6Sr+k0iLbv7QvDILY9Lr5ntkEQ23q1+QzxRF6",
+	"olpIYr/9Y4IY5CWaPx4IZpTtoI0kQzzPmuhNI7XwtSHnso4qajc2s0k1v6uvo1bw4quZqMOQvY4Tj1Aj",
+	"a6gnD4P1zeBLq2Gco3eUG/KKH3u4CUexOFb4e/1sjxIB4wwt4XsSWgYuM0psyzAnpCAkwKDz2I7fEMGs",
+	"k7g2tYpyk9M03CrXio9QB4xfQxfE14IfEAwoAQdN3wLSteRzrM3yk+k7pVnWfB2uuWBiV0EENXbkGFFf",
+	"mifPPLTefKYJmdcmLzTAFRU9gtGtCp3qSKQyFHPZglVm5uTyz7EDr/fVP/AV59TEqza5RZNetqzEdjDF",
+	"M8hGqVc60JM8T5W07k+btRrO2a31U8f4lkpFjmFZWClBN2VDNPjeCvjCQOrwCfQAl8LeU+MdTNvICZYk",
+	"iPNJIMHb0V4iXirIFzxg8OBDFNFHLx5Bt7O2V/XFvp36LlisMVkGdlcbEmZ9k3B3cjyzUJZpJuQiItjs",
+	"nnwPcTo17mazJISH/U/1Tf9lJZZ6bC5zdlGqZa68RCVz24IOnKm9UStdE/lupAa4fCxZVA9krNbIRwOt",
+	"+yG3uHeZ+p4Lnk1POYFYk+bVBCwDk2ZfssCi8I6sd4KXxegO1k9WFbGR0aqpkGmwG9GUZtjY6kHs6K5C",
+	"D+kfztYK2Zy8KI2Jt3aFooNkaT//Pln9UmKhTCZDbTs8vHj46N7/ehDuqvsuAiHkXbgvsyyLQgCqelCK",
+	"9ph1FlP70rqQrcXvjZXERD5OBAdWGVmiVt/PAXkzlWUshEwQ6rd918fd3G5to3q6Q6mCF6qZtD4bOsxf",
+	"kpzo7XhFfilJSPynnG2pOEyceIcUfsDRVBuvo3vZwMwmTaDT8aX+pEecxsgRxFnAN9km993yUVrFmGSm",
+	"DiFgpW5xqmy7Mj/NiWtDVJF3KjEelB03Wo3nNDFpXra6xQR+3L8g5gP/MHjO77TNQlgGvQ0IU6Z9en01",
+	"JKsNFWq/dk2RK9lsQNrsaVnz7ZoLugPXjY/odsCCKpzXjdJIVqbNkocD3dkiiOohF8XKeFpaU2qD02s9",
+	"I9C+HB7TuhD8hmY9krI2PYKg0w2ZS4xHnZIj+IegmUmyUgIzue2JkeFU8f6evKUkQm9VmlMjjvmERow9",
+	"FZhX1hV9VWU8woPOE+EaMY54rgrBU2IKScx33ifn5KzcYtc2wFYYgnsKnPjYvo5jDQJ+5HrPDnFZH1OE",
+	"cLC1oB/T74Tx23MF1ltV5BkqkvSs7wXkbX2e7qSo9XwQAyaFNRTBPpSEBBTspR1A5LDBYsfXGT4FDv2X",
+	"+CQtFIg20wlo/1AVB1o1ohJVxmhIpTvgd+umk7g1fm1kwLimvBClgmu18RJdgIWM2Sk8OmXrlIRK90CX",
+	"M6X4R0QVmGJ7mmWEJehXIrhE5F1KCtU3bTvw+kAZFz1tUiQ+EJge3FWyKokcHrHuhjYyqtc2reGZ7Y4d",
+	"4YCoilTr/UKKh10PyQpuOiuiSS9xNU0PZa5okRNpsPrHHdGeG8pjnGojw4TqbkiHs1qMHDyIZQE+ruCF",
+	"rA24nGS7iZdE48W+kgdTa0mEbRshScpZhnCu9rzc7esmwqaqYG8syVu502xu/ax3ItuIbjXv2IedgPKL",
+	"Tatogqlt2ZP0epWs6AGUnrdn9DQK9xe2TQ3VXhC553kmbX61H+UruJTU4I3m9Jrkp+A8OOsvwzSZmlCe",
+	"YYrA+RGAtGL20ejEk9qB9gkkJTjbEamqntRxN6s7F6+qSo2ui1Mrp0EsOle6QSXKOb8mGdLXww5TbSxs",
+	"EUYFpgIVpbLYK6OVWDINojDVjaKh7B5sEj2y/gvwXILKQsu0B/EdH5uuj4IwW76TY2XgErhaZ5XUSFYG",
+	"jyvcn+2WwRznpmVarvXYzFHYHZmaqbzDW9FnUJA+xyyjWVCiztDpqxM87Vz+bkfC9oEL9wAMM/F/xHPo",
+	"eAG/+37/hsZtnjxXM++yw+y4QT0WXAxj2VMBNZpKBM5YSKXnB7Lh2ek++gEfiEQ450zftSxzVRSGrwxu",
+	"yoELqDJTPM9MyySttAvP139/FYEstgtqTAZQIUMngiF7KMOnBFEmFcGZkZPg6UBWKtaYvg9HEfw9F0lb",
+	"9ATN++rxdSG8EsqWtZ/h01VP+d2ggR8c/n3tTVnXDsWxKibfdxQANgsW/LH4x+ssrJ4efQcTFUy1Rq6v",
+	"9pjbvOmiik90rKMVHlZ3VEWa71PrRustxJQsSJ5TtjOpXeaJRqXcpMSrQWz9986DFtFuJDpU8X5IVnzp",
+	"cfH5UNUT9V2/CtldXKAnwHa5/2prEkbDCF1n1VOx1+bkRvKBnzztblo5YNeB1Ji/R563MTs4KyV/aAfm",
+	"0H0IIvUKBr56CpcCnDyr+38iQzGuSnA/CNvtgT74oUqHUeTHAf1cTxpWffXUaM5BXT1KMS/FDb3hvW2I",
+	"K9qYXCBbx6qO3AYJoqza6iORu4BVtQF1whyubAVBcDZ9YxS+JsMfNt7PukbZTRtQ5yR4ww0iYcUnvrBd",
+	"LFLSiI60Q8fT4yXgSARO8hDTOhXnc+Mq9Z9qg0MPzrS0zYhUlDkPQTsE4xbUViI05x+wuA7n5XqXVEyH",
+	"hbaOWlc424MaJcKWcHV3LrZxj/doQnbl6J5qasa6ud2klyTAnVr4q0qct+QGI8jBjYBnlwsjdKUC6Wjk",
+	"l0QbYhN7tbpdFRa0rQtBDAhAODHzQWLalBtvLzwtE5Rpe0hxdC/SN+Jm68sqJ4oaIsfIJT9lJhg+rTTt",
+	"4DE9Qtv9Yfi9at0m8UjOsKCrRSUeFauvh3b2q+2WQDvXXlS7ZhgylN/IbKWB0SplFHL/DCdthawhe+ho",
+	"fJ+KH7FmNQAb8CN79SRNMMbeQlGntU2mH81Hgg2656NnlIGVWSxFr01zvQKAadGnSS8layxWQoJyO2PB",
+	"+FTsDafNvUxg8MSTdwUV/flQPtDGHCyNGM5bIJ+zw8yzfTR9+z1yOuZExcfVxY4Xd+5etlbfDXtXeoy3",
+	"rBB5IKPmK+iQE5/5mhGFaR6uT+GggXW5/3++fvEDsr8iymxF2oZnJ5umU2CBD1pv+0S2cKX7WsHYT1Vt",
+	"2+20gsvk4hBE7yZZ0A7R4lBvZwVnpdVzqL+q0KxuJeTl3ok2571JBxsg9HVMel3qO5vYTieCKKBqsiwK",
+	"CmVraJcVAi8/IiwlkfIAKPTQzsehogejvNfk1HNZSIVPFlYJH4ixZqxxJWdXpOu1VVWjeW+J3gvT812R",
+	"d0om6IvnL9Gjvzaq5ggbbXjc5jzDcClmaENMgBVRlrje8t3QwGieT+3D7DL5TRPHSS87GLW3FpivYplu",
+	"P6sqHzp048xLP63fijwH5tqY1kAIBNJreBE9vHh4ce/Bw8RsZNWvhotDEI/byhXNMjt+z/7xZ8nZ/Vf4",
+	"+L2FkwjK+0zgrfLzY7Woro4iXASq9/oeaEIvMJN5XSTUh/gf3QmgI0CbtHM1q+j//b//H6CZdWJAy4sG",
+	"/cwT9fRC3QJKup6zgd/hEy8V2lMtQPgWQKnUPb0NZrR7TWaO3bSPNTaqBaCXRGyLayrPSHXhV0K3Lpv0",
+	"ONh3oFii+xvQYqW+q3SW57P/tn3Oi5MpEAeWgXpuU5t3tEEy0JNcg4yp1+I0ZJZ4ZJNZN9KlUSn4Fl05",
+	"glx1MAecWtiKOfnF1/jer2/1/1zce7J++y9/+j0uuktEWMzUP3vcIPnD2xPg5ruNiKeP6hIrAipBOzHO",
+	"dK4YbgSgglHA1uoeBla3oLC+j14RqFfMoJUmOu65wz1ozuLDC/Xzt/l9j2xbwCOoh4lvkPIxpf8aAiwB",
+	"BTMmg5fBd+mVXn+Inz/Ez50UP68gbGZbxwweqTP1loUP3Hgpnt9n/bzztpp/pLqpkPMYpaTzphLS/sOa",
+	"vW92Wj0+oLD3CfHe9lYLMdE/mmtnYunUnXOp3JYrItjKrIKt4q5NL86AtW/RcF7APO6xd0uWGpnwzMCf",
+	"DHQErFqqbauX1hndbmla5upk0g1sf2TI9Be2Qy+EIN3GPFglK61KfLZKVo88bDSIteWU9WyJN8/q9IUZ",
+	"9A2We8p2ijP0b4KXBZJ7LhSSRCHOqqlTtrPtI1xiKuSiSlQt6D76tjL7MMoo3jEuqQyUgQHhSLvQQpJ8",
+	"a559F06WNmKkx4P9w5kNF+bUcc7x6JdqzbfbdcYPmLKhxoL2CbTHWY2xHqxSqkftqSOBaK7+ychdk+KE",
+	"7RdMUJpAa1oTSPVb4vXIzH5+nlr1Mm49Vd/6zjw/3CcJp3si15YgfW1SPfYM15B9AMTz23Ys/uOAcVs+",
+	"SRqCoykO2kege9C6vDEi3SupOQ+s+mOUcR/sXI7hKLdYI7jBsduzhIMmdFfeMU9NezemVZ984e4bk3/K",
+	"xlQX8/CqC/h7OJQMsNiMxRpJdaNJvU9We4LFzFcFMUJ55uuSkNlv5tt1igWZ8/IR59ezvttOxzHTrylY",
+	"D90kjT/fpLVhIcb6huAMNISJHPWS8CInlXJxpGrPS60YMnwgi2FvmUxD566yWdEXLqozkCU9pXijSed3",
+	"LZAXN4Ue4uUGvqu52q75xa/H03oGqhq/qZIUlyojybGWw5L+Gi5n1fKhyoyE1lVJhYMIUNNwSSm/fJwy",
+	"0zYuqKvsCc56MxEdQLiBW9SPXla9l497mld9hVz9XIz+FXkZDqiaXg1liz7/9l/3vrmn2fDR46D1HaTq",
+	"95Z82nBs9qX2+bbDORjS2VZGN/tdynvHNM25imCjSlSTLIk6AnPrcJoc3xAnY9IkuldLD4ynZnKt0R33",
+	"XBLk46pDEy3N8VdoQ1J+gF7z5gzEprhWhDEMZskz3D9umi7Xvxfmk8t01J4hx9pVkksJhZ85ZVXywmjt",
+	"UU62KvbZYRz/H02apN39mTD9H2tGS2OzklDRuLcOfw/ejnPgvAyV6Uw6h3/aW5zhU4yV97twz3hhv/d0",
+	"xL58ZRz0EzbFO0yLES5ChC1gZbaF4t0yMKvZL0mJu0uDZXIi4nWOnvyIGA36meetdIplW0LdWuOa0NH6",
+	"1taAfumKrAKt8lwD616bQKbY+qvlnh9lLDzkh9E7TKWGjL30Yy8XKct4rUM/TdluPQNAuM/k6QtzNkuZ",
+	"TLa6Nv42xNUwh2q+bt3DHoVZ3azSna8eTW83X73UB70m8dHUhdkpas3f+I9Hl/7PGSiAcd9GSJyZ/Sdn",
+	"CKWnCIf68UP+QgVLvEXXlGXVPq/1MHGN+P8RxMx408X5cmcMpWeOiGixazTTLaA4dW7Ou6U/dSmyhBr1",
+	"u5/LUeVp+JyOvj54IKPebh3Q9jtndnGb39RwsYM9DqQw76B3WdhgfQY0Vn6gqe27UYMyirXgx1Wywnm+",
+	"5mLNOGAbhJtZGWyAMQkA3zcgth+qqtRhRDTczmC+DWKfEiEs/PBInZmniXRzYfhWEWZq/mHAGjMzVDu2",
+	"xTQvxyNxhorf6nNl0NLzyFe+tm24tpRNT7qL9RLjotAHduLjDjqu+4Ct2x5f3ff6SXugA17qZ1VDBbkn",
+	"RHlZ2AmSZbpHUBSdlwcHiF0HgeK91a2t6aCzCb4TRMom1R2IRm1AB3EHPQBV6LayliepyCEMgqmwULOz",
+	"KsdX+No8+0HCM0csGGW7Jc+iHXLoNM5V6w+mfL+WqA0R5OVuNjfRHuNKkHq8UskijxSOy9/2CvkGQGyr",
+	"XN6lQGqrFGDJXZQzQVwkiDKEUSZOSJQs0ZoGwSKnRCABVKxVDTvl3wt+NqeMhDf/nwOYdgr2rLt5tXyb",
+	"HFzc4jIPJHS9IjjTzAJlLbYZCTkU6oQcoLxXtxQ0jWTVNqq7TXvIs75Eeiuw8JIwUixJgnCaQkY+Zhkq",
+	"Spaq0pVkt786VmiExY6o2AuUGLcvNOOKrT8Kr72nD4W5nCQ+Saggwo10bMC++0RCbhOcTNsKDR6qmsNA",
+	"XZJJuoX9oUoi16kxpuipzWZmkypKDbFXGYRButKbVSiSXWkRItE1IYXJpS9zAkXEXFqwpiOxt65RzUiG",
+	"NmTLBYHb+MqK3avEtDgVBOdaSHXzcez3wtLBlGP3/Wg+0XOpNJTJ1g5iqkzLjAoK6bIhShvL5GUeTiUx",
+	"EaIycNy+NOBUDsAMtltTyoJWQd5b48L1R6XsOtSlwo2puLFOqnSXAhKgLpGjJMA1dzaqtUnBT9u2Q30k",
+	"FUTzUO+v/Ch7KzPs9RNIM7mmRUHCUJkGOdSUpIR7epRskEG0GFr7OslIBBmW4JMhqdmzZjf/szWH1kvx",
+	"CNVSKOzWepzTnmP/ge1pQWbh34w2DOAtO5OkUyUCG93FQNCa6p5kVXPPGuTwAMSmyUNr4NmZ4rAmnp1X",
+	"NRYPS1kj3iV9geBEX9n0xk0U/oHztVXdIvAzoXzFR828KXNGBN5QD/DTYH3VoFWmrzdQTKjKd17jaCYr",
+	"umO8p1DKM+ACVXA5PdAgUNWLLcLo+ev/hLNyiUguibmigw5ZlvLMpnN2UuZcuE9LnYwoYMUEYfTmm2c/",
+	"vvk3yIu8rFquWjkoC30FwY0W7ldi9J1a70vlzSpZvcslYBtmPzehP/2qz0LV0G+tqlc3B85SUskJredm",
+	"BIDgoxPOe21SuccPH3/e8xMhPZVK5mYHwHmPMBaUS/bGmsLpdl+cFJExvT3bXWnN83VKmllK4jFRv7gw",
+	"dm0QZRNURKihArRK0yQE9ELXtlbf9fAPBkUsghQEK2mKsjBojKD1BLKys5ANA728L4HRwFLCBxnuVuc0",
+	"3j4NU9v9teJ1FFQR2ahUavWlC3spbEls31WV4jwHMLgu/pIPyX5DRLD5rfEdabXJzBUMsVIllSGbcQKl",
+	"a56Mhndqm3E8QdcCz1WzqFfVzxHfG/dNsM+ivjJqWnn1SfNyereUUVfoG+EMMhP7sn5tQtJs77lv+116",
+	"2pkbLbdqqH6JCiwqJ/01Oen/JDjdr+5QNxt3c7e8FlX+rrdBo+wyM8f1w3OAZ8Q9iDAlO/zRwji6uPfE",
+	"wRzdX997+9tF8vhJIFbR3qMe0k+h+JcN4k2guhZcJv6SDTRXkQj0M2SUMAlSVBFWmey2JrgCEvzXhw//",
+	"umpEbn766V///kCTR9Pot4skFMOpupXHGt4PIwzv6ma2SJ3mgjbfAQtcW8/GBhfmAVtf5NTd++iNhxpl",
+	"sL1MnUh1tYM96+D/MUNONLeM8cdBABLrk46Psvqenla/EMPCrslJ14GlVVWFrQ2/kGcDbAygJFz1gJEN",
+	"F5gpuwA3PNz+ziZuUeWzICoLVmTNRRbSeb/hR3Tx2acXjz59ePHwc6daXaLscOoF+KpwBA5w72XQBvwQ",
+	"LkgYwLt8sa1VicTrLqi1FHuZStvZmUY7Hh3mzEiLGrDypVpLUmCBFRchZUTSjFh6X6Kryyiwtscjcq+j",
+	"Rhh+HZVJ3zLnwJ1QmPUM2YiRgXNnzgfhcKVv4c64Jal+jjhfIhmjob/dsUyMJi0WScMY0FcX4aJZKkV/",
+	"DP97ex/XACintfGEpvxwoGrAifADV2QBVPPBUGcsoLkZZDF2vpN8rPmSS/OpWxBfVTh8+V2tvzMej3zF",
+	"j8sUUjV6J4Ybx4F6YfpZJ7YW/JrktAr5eY6qqn+BQ6+BwKgNpBirHUZyiQConrLx803RyfqbNLrWE8Fs",
+	"2v9giuamgxSGpR0xVfLSNAc3XSVsZym7qmgP1wdoShxqEWbTbozv2jq5z2lADClmC/F4HVYeMO7Rhuwo",
+	"q/H++gIRIwHhyovek8IRnY7xih9dRkbIvocV+bBRhl6Dh9VEhqYmGfs9uYeCZd9BVB/Vj9T9vDR5nTsL",
+	"Eh4T48mtgJv22O+hpvagPVUbH5FxNNQ/sSuRAg51zbYJ+DL5FtmsOPCtx/aYmXkg+tpkDW7kYperluB3",
+	"8X6tD0dnN10g7qkXpQUztLLuEVWXyHrFLlEVo3vaDn1eor5fTGtyE3Y0aQMJsDa/IcL6SS6RDfM9NVkU",
+	"fozyErnA32V9XJ7a7rl+xBbn+n46JeZ26ESiTZjwaRUtNhFf3Iz5CgmP2kBi/XAz5AynsBt1rkv6F4pu",
+	"BoOb/Xrt6w64wC8lKc3oJWMmYzZ17YBXJt3STAgzbRH3YNGZ0X8khyIP9tte1DxoWbu5NFWv5qpAxljU",
+	"TOKw5CtmAy4LhS3CzsQoa9OteTFroSLifIOBbfi7Z8BhEz0HX1E4VUfQEXl9wAHAkBsNKiKZrVvo1Mig",
+	"c8cw5ibgBWHrFEvSyLIKTv5LgbcQJsOSIMV5D+6bnoUJVI/uh6bjK/+FsLGpH/N6sE2gdw198olENgZe",
+	"E958NHHBN+tvVZxfGyZueaGriDkO5qEZxrEy74aIDc5RHYCPzCv3o/KTvxHVIVtE918zT7vX4htr+yDG",
+	"0T5Fk5cQOzX7uNVQoZef3zF2uO9065ibZVZT6D3w3zrPW5+2uc5KMsmKaWiqk14soFUXLHvKexucXu8E",
+	"5BqHtP0YQaNqMCEqoX/IpVGNvRs3wn6W0f2t05zLqdUZOZeQz89DmcdfE5JpQljYWGxakUlMAb+TsEwr",
+	"0uHYe1oLoSHGfqUtLoFzr9VeypnC6ZQ34fHZgWqjcU3mSIuH21vJ2jqOwk533XrvvUnluHF5WDFVkK7C",
+	"KyRc3zjoM4a8MwNVZxuA/YW4lh0hWtiSd0WOGe4F7t5aRplMxS3Pc35cl8XCZaXQzbyia+QeBV8aKBz7",
+	"d2a7xW642iNpu5bGdGsMxDTtaSqwUAyE7Lg+ckNEVvakY2tbC2UEZ9BYVdvgBbbpjF1NxLbQjTxxL83T",
+	"kCtKucuAieP+6o1m1n8P+HnfKGIgpV8WnE3vCXvDr/2jXCOossx2eTS3ad0h820wI2jiLSOJuKFpyOPy",
+	"2v6CsLw2akx/270OkiC8WmEMdFrL2qHXheA32ii8hZKkuH2UH6wsaXYajUtTrZxxFQcngc6ndbv2amer",
+	"0+XnmLqjO6hBLeEJqrSxO+YJ6pg704wZmxHt2y6IEQKtwyGmfnTuSytvkeJ5dh+52/PKbtVV5d3ZYElN",
+	"9QpVkKEQ7Dke60/9CrIqqtiILWBEjy6eoCvjKqpfvzJ9mfvdqgu6U4M5kS5rKEMngoVEWCFBtAYLFqHD",
+	"wEKQHo5gOVpLVNxlh9giyc8ugmWSnvsdaDwqPWxmvtZazQvuTU9+j6M8ROqnDYMaWgwXpclMX0cVebef",
+	"N2A0hnZBYLFnJrnduspRla0/rV924xvdWYePXMoPlO1+FJjJbU+rCezKSZpOT8S3WyJkxz1gnV7mCpME",
+	"EnW7aLyeidPVY+pPUoU2JMUHEt2Kca49cMshtkgVVkum+CCZ27aXOBxWLwS5oeQYPYx9vFH0F/UiFK4F",
+	"sWM1gxKp2iU1rv342zuUXVvV2NVqAexWTeeYI7bIBd86tXftns8MNHYLdpGy6zN7BvcmhXvsEeV5r9nB",
+	"zKpnGfqqntTHXpOyVCToOyIgWzFKy42x3ahCDKA9Atn55Sb8Ac38ZY6Dv+3fBSpxvvnf3+mP7RXegaKD",
+	"lRJ0U6qwVZvjzSDy/29jiaZfnPq7W0NZH1Xjm2SLIOxk6kXb9z0yD+7bEhGTigcCR9BjupZuBbE1acJB",
+	"rg3C6PVe82Rv4OV/vvn3190VXZNT80pp6a/5Lsyr4qana1/YdrxW4S5/pQyz6rvxjb4Gi0tPRD9uPm0G",
+	"TGDaIRoMhqyAFEHK8VIwcvqOhMpk6jrEUKpBIaw3ER04U3vEBajMXmZxhg1uPClUDMSu+141cKBYO8On",
+	"qx4k2kHVtC7n9Ib/cKiVGSmMg+FD0bL64Ick5lbwwwy0OnitCBdxvLxnhV5X4sNboICd0V3xELyxWuuF",
+	"TqkFF8pU4Q7heBZc0pbjuJFy9QGgOfmMLVB8+gbod3rJ/0cLrlhkzYpjhsXzPFzNfwIJ/odoPVe0DkfF",
+	"25J2NMz/YSTvuNPLF8WTWo7clgQdo7MvUEeo/H5QVixgant64d0ysn0qLFJ7c7sidBRd80yROjz+RyJi",
+	"R4lwrshdhAptEbww1OscUT1KuGHRPfq6k9GT6DdBZo9OYCEZvvBWTZf14yC6fPY2he6C77xUu5Yj6vlL",
+	"9OivjYL3rWgB0z3uUAjf+/Xtbw+Tz97/+Z79J5TCP0z+9v4v/xIshv+O7HD+TbBt3lg6WZ2cmRhXEc5z",
+	"LUuogACJnJhJ1hJXpjAXMltvKapC2KBhQiZnbJg3Fg64aG6LHnRgOYB0FLwZvlUS5dhI/0uEN5Iw9RTB",
+	"83Vkl7Cs3WGkT/H+WOMjljghbaQ6BQt1yfp4D0ok2w1ErZvFxrUA+umn10Fu+EB81wk2j2/29NZbS5Fl",
+	"xmQXMBZqWX+3bIXvMcMmXfR7fc8v0+A1LYWwuRYdtK0tFylptyD1wlsTTOd8PCce8hLWh2qRa/PekPty",
+	"NHvzzZ4jUTI/8+HS/DdnSnAoSeZbSBuymzC6Gsi9k+GTzLzvfCKhmAv9agB7fvfrYqILshP2hNxkSB7C",
+	"14ShDU6vAXCmhuCJmfM5UOD5yqd+zboRZ2XWffah2XvcR/SR8fszk1G2IepICEMPnlxcQHD64YMnTybf",
+	"VG6Hu4mb9QwidnqB+6EtZ+/YLRFYPjngELwnFGCXEnJo52pI19RoDy6RyA6X5rR5NMN1VT3zSVBl9/W1",
+	"Tt7TIj4B6/vqneBm9qWjMKKOXFyvBc/JhFR4iIXBS2HWMYPKlBeh9NNvSJ4hXioDL8VORq2Fo/wUqb3g",
+	"5W6P7CAIZgYVQADibanem4wemA5nZK1FNaDSyYE9eYok3QFAJmUIy2tXFs2ZkfWoGXjz1ISA1Fq0bd3w",
+	"nQIMWmEu+tzT3uDO3oSP1zKOWv8ULO3M6CtxnIyP1Ne0215mt5iB0KuW/giwFgaEeK+PCqiniS2gqnWv",
+	"FOeEZVgEObKSh0t4OxotvbqTdaZdjA4Yq3GYplhrJTCtoNNbfbMwy7Di4oSqh2pYEFv4mOP0Whp8HqzQ",
+	"Ht8QW3uWXQIEHBzw454DaA8A9pgoP06rxirxcqZXyIKcnCZSGyrJrSjWWuB9eFHVr/7WB66eWyXTDDdb",
+	"Sk5Qkef3Q7+ddpPncsKC7dPj97+1o/XmwBT76b6EnnoXu4e71S9xh57ZTXGKGOm/HV2H/eAN2Z9hPO0G",
+	"NU8PytDFFNQ+xbRqq+NBuWXc4L1NuAraScKeZPOJ1ly0W2I1uzBridCZmpUA6Qq8eh3ZJs3NXJ2gNCzo",
+	"dT7ohSwR7JCluKE3PPoqA9dOAGqAkjzz9Ac3rMEY4TfaYNuckN2peJ2gZBlfD8ZqMl63poi8uVmmTZpJ",
+	"l715ZXYeXePabnBOcweqrXKEbqywl6Ofc7bNaRrIgW/b3urI11WbFjgs+EDWfhOXCiZHwmwafVxc1V3I",
+	"ZhdlTgYkAjAsIM1Bx7uv2C6nMgjJ3ydcXmwdAMxTe2frK1vbwJ9IxDhyK4oTcK4iHL42nm1uLERYY/8u",
+	"zNGTlgsftU7ysDzacSIRj2ocXo3bWwXxTDrHr+2q0lFyR1Ib8DWZIlLwtZ78DRHQ78HCwzdkrUwQuSGs",
+	"whsF4wW4BDDhLlGdEuOgvGSd9OMzkTs4A+2VoJQS/iGrZks7QB5YU9vEut1+qV3R6bdicg2NIDljzbdr",
+	"LuiOspUPhZ4A+cQNJce1V4UDfywEUUSsS4MWccCCqrpWP1mRrEzNl10jw4gOTO6LYPo2ezHFt4pynZfe",
+	"Dtc1t4HyoRbol5LY37Wm1gH3bojQDsMOBrTh6H5Jtx50aNuFDY1otNQ67mm6R+roUtglyuDFxPY5dZwE",
+	"TIawrJsX6KefIgzNAhPAtJQK7GpRmjY9IBwuEd/6rGmd8OaJij3vo2c2Auz4uYvEXoH69YHmtw/McMMd",
+	"R9Ko4Zxs6TRDguF792ARc0fsyJ2zdvTa6/Ledv2hudnlNBpUCkEI+rji9YmDeockNGxLH45vFb6eFqOc",
+	"qrGG7q+pXphBla27kKAM8umeeBs7xhSvTN31RL3idrSBAbnbu4wgFPnWyiZ3vR74DbGBvFMLtfSAs3CT",
+	"PpAnMgR44bUVh8aZ9WDxlkd0+k9fV903PsQylYnBAfFuBVxmVIHzNR8aObiD5gYA92tOmd496AdcIRvP",
+	"sFGqlSRmdyoCD+3sUkL77qEdw7T/g2X8o0+M+n5fSPksVfTGYn216gGU1uswC+JYGbAwaRUcUEpJZmEQ",
+	"kSTSyraulNaaeZTn90BZqfrayruGtHGM5K8TClnC8Fkw6Z4PKh7n6WvoNXqp8Ko3etKga71Mu6bRfTLz",
+	"Dzf6i4FsO+jB1u7xCr2mtdldAjiHwSihX5uV/rt+fmwbC3lK93xdmR7hxi/FSeADzdZVf/qIBTbfGdne",
+	"1r5VtGx/uooId+YdscG9O/sDVwu5HmMVHzPVaM8eead+p8pXC8x+u3WqHjkaX7QrH9y320wOc3T3roO/",
+	"wXUw7QIYX8QSd3XFyHfsstbzfomFoiktMJuqTJuTTvoaVECSgWUv8E0C/osXRk+hXfOJyCrYaJpYUIPG",
+	"G0xAmIHj4KKjrTKyol53XzmZU8O9R2s3l0mIGW+Q0Zpx7z68qjSgc9Wmx9OPyZieZK+15W/eSUjQMy6F",
+	"LU5pThVW8ZbxnuDM5mkEFD9e5ARyOwC0DRCFtClVqYDQADBKanzjvnOGneW5NvshlzRX70le9ODkztVt",
+	"8vHas4BDUxFBcT4Ucw1Qw1Ojum02cw543eiIZfAaPfDM9PL3e92wdQVgKshBi+63PWh19uAHPv6D6aiq",
+	"GTy6CVdH5IZQ7Yx1EU5S1mxXGc0sc5x3iS5s5YuNOWjpGyRHP5ZHkWM2YLB7RwkdCGYSKY4yfokYR87N",
+	"3x0zoOOGuVQb/dqcIhJhpHhB0zCq8xLqcC0223M5OfpV7VgQF8gk+A8keU/EE+5NvfET8TJ8MinnMXk3",
+	"cY26/GP8uoIplmVBxA2VE8LdsD2/h1Y8V821pksVyhmwckLmTbXLzSyxSrR0LprGNVIf6bELdh76y3J3",
+	"cDCKoe8PTxLqA8G38FfbTd5oRDFR07Ov4+k3ax1D+/ziH/WebeVBR167owgvw7DKEy7luqT/0aPRkv4F",
+	"7+vZV3KrX3nnho4GyVngTm1ADIQ/8lFesvOuxmCLvCutzYxaaTlmjBjRm4eRd8+46caBegKZMQO3TE2d",
+	"sTvBgStMuBFuWWY2hWGXfQZKNIYc3ZOkxIc66g0uDtd2bsgOswRRaMOJsEQ1J86o7Bz1mPrXQ0NEZvSG",
+	"ZiXOKx/FKlntBC/DbW39sZbygTk3wR10g1WUWKyR+xka2cenJk3Wf3qSyHukRJxeM45j9Iee82H0nHFA",
+	"p1vQe8Y/+g+jB43pKRE4Uz16ywyQqYDXwGPZltrlN7I1yAjh28dU4n3tcutaeTDuz+GcQ2t2Okgc18YP",
+	"eqBaDF3bEYeqpyjFgkCPxwS57EuZINuQT4ZzTMwd0gvfW/looG1LVgpbS0xMB5w9zTPbmQe8N1XjLQ7p",
+	"4vrn8biBoUFzMsHbizNymuoxOLg4egeXgKT0gHNUpafW8GGPHl9cNI/lg0fNmlsor32QPHn/559+uu/+",
+	"9ej9X/6vP/VXqqYBEn/7+gV69PBBE73sf7/4unUjROK7dQLcZvHeBHrIqvbhdjGmPtZgIDam+PDi4aN7",
+	"Fw+a0/xrgEaP3t/788XfH9x78vb/PPj7xb2Hb/8SpJCnCHXTueDv7ihAY7wC78gl0gcccZNLlWOpYqTF",
+	"i2el2n8FaCRdCAT35/qOusE5AKKYDLyk+ktdRW//sBO48W9TVpCsSoZLteeC/kq8t0omy8J0kjZvuqRp",
+	"/wfFr0mn4Y9XVKxnu26QagyE3ywwxAMvvPr7ntAXCVtA03Fl56HNDy1zqFo7tuFkX92cSW/vD92M3JQN",
+	"YAOn9H6AhAqykTSIiDS7kx6u55U4jhhjpVlO3ukc1eKOcZCcil38Rx+3ZPx//4+ffpJv//V/uP/40zn9",
+	"TOfALXjMNwq0PJsXPU5pB9aj+uv0NiTz+WABq7shoe6W1d2kxGJW97hAXhgkduyYjV6+vcduaKJRx3Dh",
+	"8zVudNzGeZthsLwQWqOY02LzG15KgkSZE9sWkxkhRjkz/mZtp6o9lyYHxIJ2dwqNnOQbJUU1z7V9xXbb",
+	"Z7EIEdN77Qe639uGil7JnP1u8NyWKuUHIl8RSKo/U341BvuOsmAKHXmX5mU2oTDHDPeVfq3PHxmdib0V",
+	"/FfCekFZKc+04Ql1l66R6pbutEmIpOrBfzw3n9rOyaPMQNOsAI27+bY5l3rK4UTlHce5XP9cZrtGW+XO",
+	"EweiRn5eF0SkQXiiF1sETyHzmUQfNM6IM0gvUU62CvFSVdWr+n+xjQc1XO283OQePa0pW6GM34S6wdr1",
+	"W2gukx9SF9nqM2uKE1Oc5xJVAwUjE/bHwbU6gt/KOr0e5CNt7Lxp9xBkc2qsXpK1nfq6rsnvdLmrQWAC",
+	"eaFHLq7jesEftaCNO+tv4NH2mTEDJDV7ezzg97VuMLjPzaHz9NI0V3aN40OGYUqkrPEXmjT4D8jSOu4J",
+	"QxilVRdi1z4cpZihDenUjA+aQV6L5nVWTgNxaLR3nvRiUXDK1GFqe/iJCC57zFiE87Vqv+5eeO+wFNdR",
+	"HWjq972X3hvWmQrBlnNAGXPwpK0CfkKyDU6va7/lEZuEZ8QZIiyDFGi1Crd3VjhV4yfCLOW5fdy+GdEY",
+	"2n/T9oae224Yigqm8mJG0pwy0gtt0rdnrfdgpJzeEFH1Mhnv9kQFScNBgyteqg0vWXb1FEF9YQMy7xJd",
+	"UeZ+3mMGHdyYe8bXdj1PsBsRfGPmv94OQOQFo8+2qztmyDvCh3p+EJu2I0RLkq3lzslbV714xEw11ARP",
+	"79nyPOfHdVkEsx+/hl/vlYWeNUm1VNwsif7HuFrXfBHJY8GX9GClQ3hsLuLfGT+ClbDhag84LMEQg0Wv",
+	"iDyPL8zT+r0bIrKShNVR8AJnBGf6MAC0R4Gl7ElHi+ydHRAJhaBcxES3q/NZvdFUTuIwaapRauK3lXlB",
+	"ZMEnA1AKcsOvfWFTxWkApqRG9lkfqdpnAh9ZOKto6g0oibihwcLS1/YX211+C/Dgkdhk5tXKpA4mskyk",
+	"UJ2PFbdDssop/ljzgGsxXx1hv9+549MmcGStKFY71xV49dmMUBrntQnB6fVOwGURKozrU7QclF7Hz/Uw",
+	"efz+T6MaWl/0E/QXbe1a1LlxTc7CZMULHOl0kNl6D3lX5JjhgHOuJ5UycI1lZIvLXPUnsrRvtdH7yqZ4",
+	"RC7HFJt/HIK3mSlzoMz+KwadqCn35gm1Zb6/LgS/obZycYwnWpLGExFBsVCl73RR4XqlwQKBgLZRerdi",
+	"AS+xlEcuMtM4fmpkzED1rgs7SGtTH1xEuLwZOZ7xfhuZsz2h1vhDFHgpON9OJMBiE4+a4SsiydRKYUUO",
+	"BRdYnJYjcmDI4Kx5TtPTt+xrbtFoAiGj20IaqE2EkJNQz2vsUL1+8dIsAJSxHkSdK3tBXdkCQGwvaOQW",
+	"56cpuSYm/Oibo+6KSyBFKaTjKqryiMB5hZVj1xfcEsE3OTn0s5C5Z5uLfPX1c/Tk0eO/6qXot1FGFKa5",
+	"vI++LgWk9NkGBSgjBWGZy4DRd0mCZJnuEZboyh1NrfGRK63BXFkUpLWB9bm6v+pG3kMdIF8rvMnJJTiM",
+	"C8F3Ah9k2KWhgi1EAGyqzC0M4xFLtBH8mrAEogh66kd8QrwMOoIgZSU+HAJZdia9J1RqzKTCQYw/A4gF",
+	"WT6fSESzS/RLyQGATxu4Nicnym7wsWQcJ4VbQAFE8icSecGo3jhjawRAldxSYpr4XFMGmYKWYcaRIkwO",
+	"h5meZxNY9baiUpClyw1gnYXzhMqMOgzFOodKq+KQqr/TZgM7mBSowlzj+r9gyOBZnJFcVG7IOXlArnSt",
+	"SXDyThFm0B0OXBCTECcT6E4I6J/ajNV7cQK8sUskyA01z6dcCOPhqUokHWmgkTCEtuzooGmZF4Pk6PPE",
+	"fC34AT0wXZz2dLcnElJEqW3PFo7daKrL/WRHQk6whOS00SRsSBpsGrvBokvYstAUTwSLCBgfA7BsBqkN",
+	"44oXay6yI3rmsIP19VbVoszIGZhXxRo4Jh/ybHjayOchy9DRvcrxf/iw2Z74iWc89O2K3ZD+bRih7HdU",
+	"nhty92XVGMBzb0z5FUn11pyeh3sffefFMBnEUwtwyLjbRJ9DzKSWCplBKz6QAxcnLSIYOeoDAADGrHsb",
+	"C/vlvrZLXwHkLBfXEvDYAFYbyhgAC7DTdGkC+H6ACBa58oucp9fLgFg1Pf6LqqM53pBwNmh10qcJPW31",
+	"xqPtS/orCWsEcdgFTWrX6AUlA0znaHSOcXD9eW1vFp2C3ozU5egHGlJ+AE+pYRdPEYINbMzt7eihOKtJ",
+	"Tijq9bWFNmdOwRfuexKSJATZ6gleIkag4iOijc1i56qrPGfkhmoZhCUqDHKQ1m9NdLdp/Y56KNzxqa6f",
+	"x2PN8VsbX+2nHmh85xbwSbXk491ySQXFjaea8MImYEHfL09dCqolc5NFoMQYap2M8vOJROYF09eai24L",
+	"lY8wUSTtbbvqlF0soZoqx1G9F+ZmnjQDKN2fp2PLTYIvOz+TpdcVoZlhy310vUtbV+lA9UguydF2HApk",
+	"rPzDJcpAUDbc6RcrB/IE2Rxx/T7OyL2Z08XRvhOpW30cCTcEjnnK2ZaKw+SUIfu6tRCmv34r6T51mo/p",
+	"3IpRbYVOzOXJqLRHpEZoj7pGv3QvmmLZYH70h04TasVV/7nSiAjJ1jQEsf+6ICnd0tTW/tomAtoQTmzR",
+	"gAq0gpOkYYiOQ9J0lCiS6b1XhIUZ+pXRiRO0xdQC2pXMmd/G38z4hmcnSBnKCM6Va9oSzBz6uPKoRhq7",
+	"/1grTzFifrn8Kj2SoBmJzvFyz7vcLF7KgTYVNlvYMhSVkEQuCLg6ZMxKP8osLp6XvTIFfr6Z7qW4W5lh",
+	"TEU7VH6XLLJQCkUY4vKPXLPYXLO2EOtJLXH2QCj3rKNdePdULdW6l0Wv6Stw/ixNSTEZFHyWbfZ+YBrP",
+	"bY3ExIlMVgkdUYNJQVNSE6qBWnrp28FFVslxE8oVKzwdac0hvCMsPSGJT7KJkvKJdG0iV920QknHzx2k",
+	"EJju6eYFV6nYWxknOUN4JwjJ4Bp3l1bPdTmp6hHC94dgbdUbZyhC33XA54Y5JMiaxzB70G+0WlwTZaTv",
+	"zPCWO8diPbGRzXa25ITN/tHuM3iBtjzFOYKj1tnQ5er4+wqI55fkm/KrUKn0RJlQ1bOErHuJFG/jBN1H",
+	"Dj6oyrhgXKFU6+UMAlKb4PHAO7I2KHpjR6R+MsLXVPe9jGH4+vF13Y9zbD7Bl94nqwlepFV/iNXrwTkB",
+	"k6LV/jJEmmbLzLFFNp9+3+3kOTZA+/kY69ZrdBr6vd3mNPhM3Tk19HPd1HQaUH6zr+koYlnz8feBrqej",
+	"Q7RfeN/u2hrr5/DYJGjiTos7CJz/QEjQXeJ3pp1E3X7Um0i1mLyLUMDfjYi+uRDh8T2PmrKrFdME14a+",
+	"V+unLm2rxKpo+ar+7QpEK6r0U+RwzSLqF+Y516t8/RUu6BiQx62Vjc52F4f8hC0HZXXRXMFGXEnyrgGO",
+	"jAWpQp0zXYwDkJjh3PqWzAzfyr49+pHUYsxw+sW76moqfhZHxYA76w44cv6oCnGiKmTLj1WM+JJjyGr4",
+	"0sRcJkp+F1sbh/86NwYU31LKreh7B/vUMkinx2EnqtOjCtywcuadmYCcA3tzWr5PlcQSVhtSLkhPKsyF",
+	"tq0fxMGCTFE/BjqY+dN1jf3NFGvKjO76AomMTS46I5XRDkOkDOa8GKjKoCv+9d4GKbw4oW0BNs6yPAtb",
+	"BrfZ+5JmJNxW6ihMYr8X1zTr8RJv30Y1nWz4Q+GDdq0RxJ9XFmsJOc1nF0mz9lGIXMhS2VMeX97B9Ck9",
+	"e34TLruKR7af1fZP8MN6fkQhust5uI3YM5dd3HsAe89YspInqcghXITFZ69p9KTWY9tZju3qkiyumeRu",
+	"8jf4GLqZ30HT0bre1naH/T7/1OAd35Q5IwJvqG0qJm1CwRrMj5LtUxGOM1KrO0yDlPNnY92Cg2vl6ksX",
+	"z/i9tdBwOsF0FfRF5cEMO9sp29UJQC5tDCv4rVspaE5z38b3/DC1YKUI+29fPP/mGXoJNHJFnpAMYJKY",
+	"sCB4nB+cNLLiy81tkIBemkM7Cm3IxxnCDHxuNvai9pjdQjQqIynNZiBVZfF5dn3Maek4PW+tfis26N9J",
+	"RK6GWEFirOA3Nh35Z8h9GtfaKrFvKFmtsjW71hJjeOKVRYifCnMylwOC3ZCnB/NadBha6YKX4P/H3r81",
+	"uY1reaL4V0Eo+h91aWZaefEtMya6s2xXlXdV2d62a7t7O7MliIQkVFKANkGlrKpwRD/8T8TEeT1P5wvM",
+	"PM7X6X7tT3ICawEgSIEiqVSm0709EbO7nCJIXNYda/3WZ6oAdwfdXBvxasQdbgDGaRz/yTEGdxos/kQR",
+	"3+7terbK9axaOI1f+RK5/TuP3G4BIF6BXuqWp3Hmkl+8fHGCz4wQnGC2nmWQJBlTqkXDgZ3lDlSThFEF",
+	"YOYvJTCKBN/ZMs0gcNdfrXnb9d1/Ja7bmLZSjvM2Ph6+lG8Hu+7T+kE7kXLta/TOX6y7Ge/YQGDDd7vk",
+	"Cm0br9Z/22iyFMiXVRT06+vyjnq4MqfaEo86FPrnRSHTKUlpzjKCgDaV/D+SSEh3UlO5DOTfrWPNI768",
+	"vzi3thZ729TXbT3vfs5Eub5SDIyPLcWAQiZqBX7FS+alaShl/0yZCuGY8SuWQUaggpZwlOTsAzQyp1Cd",
+	"Xdt8Dd9sp7dp4a8ZTLebq9NYvXBmHGe7BkQzUXTGmiqba8PZm1Yg06uu0fdy0v61/C7vVZt3+kpedp/m",
+	"TlzDjS7hhKscc6Ge0CzZyb3mDd4FcaUW7eMOKVW5tj5F19nAmJrmqXKcY/mZFmHm5UHMm7V6jJqKjW2q",
+	"PK4RejENh9ybgsLprlYnrN3qujhQQRnu+NYJoA0L/CjThGWf4oJ/t/myNEvazvOamQUzlk20uyoQSSpU",
+	"+BXLLKmUfWn2wZFEj4zIcsrjaQGt1SKuuTH/YEs7zO5b1JxB0IaaXmniCxhtHU5nawG2TYg40PokY/C2",
+	"5kC82zlvxqWptN6wnUQoQwfxuYUry2t47Y7pukYE+OhFZcX5+ZveDq2It/KSdZ1mbsfUFAvBFZGiK7VW",
+	"9dIRghW+07iKlpVN1au0DLAcO8ImuFGhzs3vppK4JwglVywb0ZRY8ATCBVlmPEfp1hgMSDy14vDqjBVu",
+	"UIiC9gBqgGCp/rSwhszF1CkRcnktECPofN0ovm05Kz5thzk9tb6Pas7oZbVaJCp6Vq2sw5lP2Uyx9Iqp",
+	"NpsKuJjzjOUsG1hMrfWYcPemd1qz5lOZtN4I8zhWu7e8unbFX4NacMe/4A/WN3d9xM1nSVE/FjUCEmJL",
+	"5RrgoOe5gu7PJKEtsA+qMtWStiUft31hZk+B0dWUz8N2fr6UFv8KMbpSbYYCLJZiTCACoBersJELmk9P",
+	"yPCSmyqCpRVg6BNDlZczgtaRAreC8wklWg6N920BQfDzOb1kCprL43y5csg7Q2BReNr9de158x4v4c5+",
+	"pmcrKy925BECRtSOE+LDkLDvao+opp5sLapW0NIAPuFxYMg0m+nTdR3+g7KKXZVPi2NYyAwmxeBQPQHa",
+	"2zUKRRvkCDutj1TldDyGtqB2EOZTtjAZ9aKv6htu4Ga6HWyR5tkuHWhr57S7ZnaDWprR3Rp7X0mebIoO",
+	"6N+7Tli2TwzZmQvuU4LD4V2n8iYpvF2D8bsv++6uaGo2Dm5FVn0iObLm3qxRcRPFPuscOvd1WmWlMqGr",
+	"NjZz2/B4Mc2dONOetfS5+dD+Tuwi7efuyZzmdJI6jm8ceQsSoJZht8qBkHMmWLKTPt/ll33p813pc8zz",
+	"KReDhK5UC2R/vxG4P7JjW/DAkdS2BR9kLF9kgtUhuCK0HdN+mCKZeTHBycEPZoLrlpv7wlILlNAHXCdq",
+	"aOYMb0LQW2LejYdTc2+EUwm8lSp/qu1fNcBVbdiIyrIJHecMoiQ8s22/a76Ae9yqbzgx+3Uj/cPvXP9u",
+	"d47r5xAgoShAt2EOKEuP2rJ1t6VjmREtoFdQB+ZrEr3oWBv2sSasGgzoYqEb+ipqWqRpGgEocgFURAWR",
+	"S8EywDGCSx97DGu1RAjmqKUDPhKejIoX7NkVC16pbBFjmDKaOMT68tpeGehz/SsD8F6aZfyKphH0ZABA",
+	"dEUA0CAsJNy7VU2hBp0xMloRxT4YxCeGr2uLf/Cjm3yoP1I3r6PBidDbPmB635vjGzKGflVJMFpsoLPx",
+	"ja3DwY0ZJ++mkowyuZhMc5up2HytltK4rlJ6wlVuC4aCZFE8AmeXcnGJiGE8PyXU3muae0+kAtPZgxLt",
+	"pAMzANp/kHY23Nrr0eFyqkU2TxcqlCTp5jpiK2kadTnyRHM1X0ob/IZS8OC0cjmwCw8oJ8MpiMya+1u0",
+	"YnnwfTedZRD1rrjieRj3VvMg/OzayyEzR4TRLOVM5Zbjie3utD3c7eZYz7ahGBNr8TnOy4gohFuJpMvH",
+	"WNBNSWL5OxfWQk4Sb9ktI2ZzA50dvnp+N12ZGjA8g5gKTVVLynNCU61eJlO/gt34RcqiAnOB1WRTqtgp",
+	"EOQlm1v7gufF8xjj74yld4sithl05rOTuY13asiZHXwqvbgfLI5dkct7vDFDv8p5QYYyU2lgg51EWQrz",
+	"5nMLsnj7sIsYyw0wTWOoo8JEW7NJ50qwWq7YKgBSnISrA7nLGZ1oOrVPVPKOvOUXbsHK2PVNzrYGQXV7",
+	"1m5rLtqQzHaAJt2paissky3Ws1vRXHS2/+wE9A8WEbYTgC+Eh6YSLTHwcibMBKWDXaFaVaKg1Tbwh3yM",
+	"esbYa/eK0sN2cPfOhSxNWTKwEdeWRUpl5767u14YKA82Gyjtsf5aG4t5xlukIf1FWz1v8dEq0Xk7HZVO",
+	"vbQxYTq8kghc65XZ1yQCVuzx4FL0s1BIN5iaPNuGar3W2YBvXr7aVef1YlQoH+MFXJ5IYW58LLchtpXp",
+	"F5hkdNwqK2MbRQ0vb6+CO/eRD4QJlOv3/pUiRrEpzKg6CLc43qLzfKsGnW9eviq6cqrFnGWKdc26qGsz",
+	"f3fLKFxjh7XG4Rta4L95+eoskfNwv/AZIHgE+36GG6W5zAa8jyIpo1cIxxu81JfzwTbmghkXmfmZydSt",
+	"LmVZrjrqxx/lEtpU6bGEjiDqTeJUxpdY75BRAVH4OOWzkSKQ+Ug4ROgVy/OUJdDtdyoXmSJwFQr9rU5J",
+	"/0Q/ZoYJScaLTGvd9ZRBxE+h6QDeEW6mxYUpr9BTNc+bbJIRs3m7GAPB1pyPHj5o6NSpHxZ0wrIB3BXV",
+	"ff2tLCeNmkERyaXc8MF+MCyq+fOKK9nwTdtvFS8fXN4qVczCHhZvUt0mUaWv8IzCexNVj6qODs1TnRP9",
+	"7bxC6ceZTJkKR3FmdGWIgrVvuZPT8XigX7oFDMda6o35bzvLhn1RnRuOAOXHuYIeZ4QSxWIpkqLHgiC2",
+	"8ZUmFpvXTNMlXSmSSKYCXKcUU8q282hQMe5Ei8vjrqNMinfbBl2V4dCktMuQam2PuwI27U695QcmV3eA",
+	"eU7jqR6kOtJ2ysXlYMbFImc1ZZmpFBMojBaXmsm1nHNfw9bqPqO3EG5SBWKp3go0pWirzaZ/ZyBg/I8c",
+	"9PuNn1ExFYNLxuYukaL8waeaAsfQSxSImOgBWnJDNBtv6U31hT5S6sAwwGw0UBP+pI4e3G+UsyZe0X5a",
+	"WKAD3U2wYz2+wT8CM+XKVDoJ2xIRrG1dYNrmFGuo0dY7dyBDqGUbLLlI5LKeHL+XGZk6koQjgjNTC6bJ",
+	"xNTTmX4/JukaFVSWuLw/MBpQPRdFxgVpHR83k9ZULlVtNQy48FDdV1Q94QxgXLkLk36JtlLilNGsGYnB",
+	"+3IU3rPaI1FbNokwLcImGdvUYolju2ZInlFkxCYLAdeyfh1H0f0J/phScWq67JwQIYMZUyOm8gFUAen/",
+	"QDCJOtvkVzAAobFpbpr6QFtTNpZwMaWnpfI9+zYCkHHJwiTVmZZU+gMsOSV9SKyws3t46JPIw8NGPh9l",
+	"jF4OJilVqm66TrSOMu0qE3iYALIEEI9NIQHhV53Q4XGJZh886jKhNtvI8xvYFaPrDEk5KK8QYu6YC5qS",
+	"sevdOluoHOeCbB2kllgKU0c8yBhNaiTsjxUBQophJkrAxRXPIcuAJsaTSteO4KG/+MeNa5/yyXSQcXU5",
+	"GNGUmrzMSjoBV5eKpEwpTZs5NgtUEXrvhZPh7AOtEEoQsUQtJhOmIAigv0f096rztrkRbu73+82Tl2ky",
+	"mNEPbkeLUz9qlJYpzRn09K6juDOif4Viy5wJA1sDqKCQwOsS5shYczbXnk52uU6OJrm7q+uTSpUPDOQe",
+	"dEKczUOJRU+NxkfdCw9Z0ULRAQIAPUWoIvqVxKL4lXa6ca/8ycy8JNAKlqr1ZrGoz0yoxI1HjQufsYQv",
+	"Zg00+TO/ZEuuGKTe6OeBpjqSjxb1Vo+UjPtKBpBWIFxLRDbhQlnosdg0fEw80m9UHJgXaLICBzMp8mmZ",
+	"cA8Om+e9EIkcQMbRoJKT257+Kwq8zEk186wjyjr6qJ1pvcjdYCakkiadnYgZD1kGjE+mVoUpwycuUbGT",
+	"Nb+kmfAzYf3BjWNhGm0Clu/Mk+v28Qxq90qzKF5ct5mAvBWIdY+DaV5nQNFFni4BtCkwWyUmyKO8aRg5",
+	"pBPKhcqH0JFaSKIW8RTfhfFeMIDWX/KnNy9fEPMr4IaglYZRy6ZooH1r3U6kMr58Nh6zOA9mlWOXVZeR",
+	"pxSfCONeQYbYAPs2gxNY8o+Nzxyia+8qCrLOsrqsbxfB096eXKQJyRboJJiBWsmASNL2ULYQvTott8Un",
+	"UNnJjKhczoMvNs16B45q6h8p6KNBCuGWrw2sfqzYOru+uvPFMMUbvw9rx1amgMCWG1cCDS9JaFGdVhE4",
+	"W5T86y+Eb78a4DpKNwcVlMJuSB/FDYJbgJlX3cZulTBAVV0tnJYqBnMglwT6chNTQLKr66mOF0qvXLse",
+	"e9dTzdXptsX4mprtfMrH44AAQoTE1vfNhWhv6jJk31w3ncU85THN2btCQ3Vt90zJeJGmxPnnBcxThShq",
+	"ELNs1UehUINWUVEN4kJf13vNVC4U09bQNd/j0Emv9Q6LrLq65pscmOk13mHwtbZ+Q4UGcYNKkGm2TZe/",
+	"bjt374D9Q2qi4G0u9zwMkLFciMTkwpRrAFKtC1b75BmNp4Rd8QT8dIM3Ax4CzxVBS8zAYcbSFUryjKjF",
+	"LCI0JzPtlB3sn4thyi9ZugIMkZkEW4sKMpxLpfgoZcP983V9E08Z2iitgn2plAYMJyn2J+SlMJXzmXaP",
+	"6yMVYwoxTvtk4iExw/XSiBE5HpeDvy2cXtiC2vs9rswuSlFdm7ZT7GWrkjMGKeFTcHoB8zBqTbj7R3Xs",
+	"TC/DF2ravIUTM5SjplDIRmfM1vlEECGZIJ4VhFIqjkaTryAYzWpO4zu38Qq3SD9rz0ClfO5h7IrKgTR6",
+	"yIb4Wp7InPIMEvaRygyA8TW3vr2btKa31vUeA/vSLctRnL/DVfr3T7/RuarzJkYsljM2MIZsfV1mVFSo",
+	"ghQRkpgxJsdAQPqBufORApMHwkWrUONXY/ovRML0Wa1sSFoLnIzXIJvCp7tZIp5rFcic1MZ8rf9Ttxel",
+	"NIugSxScfKt0FIX5KDeWjoKHEVXpoLwTbqM3p63sIL31zctXn1lCK6x7F5UGn8ARCC4Gq5C6mydL54ya",
+	"m0TMQTK6x3ip6+kL44WI8SuDeJEP5Hg8SOSMclGj4GdUrIh5Aq85MkYhVFC6Vm9SXIHPpuyKpWEnMOHj",
+	"MY8Xab4q3S6YeRgfAs2pd1RNuZjkUhDIcob9mM2YSBQ5akLJ8WZVfNJMDLJbfoP+JQMhcx6zpgsbE293",
+	"Zke+yIQiB48IJTlVl6j0lTx1yZ105XqNJZKpjgFyFWeMCS4mA7i8sYnM67tpouf+VrrrF0hHw2uZ8kXz",
+	"YZsUBjsBE6tvnoIcE8WuWAZNIiKYQeVK6QrvUWRWvlnyovvbT7kicYLHu4FUo03MU7cd4XOqk2xOJtUo",
+	"KXcprEhKNV8uxT55dsWyFUFLySKwuLS7XBLF8kAak8t5bEoNwgc/FklsqkNCEQ4sp/80DfWeNnjWbQwN",
+	"/Zixdlo9rph93N4otBgCj3pZWQ4Bs5tRVI1HBlTw3OmFJvWEDyL6H3NZug2jXrtnLaB21qy4YVzR/813",
+	"vFoN9R5HBBEmIIejuP9qfIUZAuO5umwzRj8GaeEmjt+YFa6fW09V9CbvTsdMwlCdR02R5S+fa7yN9g8r",
+	"SE2B7SnzkWGMjYKknaEUABCiWQ6SI2NQonhKUOXbDKXlVKYAYdrYKO+LkLlTQsZvddT/InPuoMwJMrNp",
+	"o/ejzU/pwM7frYjtwrdPzjA8tcgmTGg7HrcVU25MvEYbsqFaAwa39yJelW632xQLCO0op52H4SQ7DqsI",
+	"7WLS7n1uPjWC87VPzx09MvxEuoIgn0Gv4AgajVgrJmZk43AIO2JuFXMyYnrzQe7SJCGL+fopbDD0z4ha",
+	"zHyLOQezW0DCox5XTWloPAFohwJfG5hAw7qmoJOSW+FcH4N8QxUgQekXFVelNfHO4349GWyzZnfg3Vbd",
+	"PszoSKUuzGhfVV5F5J3i2iY3UeV2N3HfrYhttO3ktWvOOQAyhLIjIZ2wWCO9hCvb6b2S39LoqJouM0ue",
+	"TwfxlKdJ5uo8279EqzCaDqaMpvkU8oU6vwL3eu7QEboNhmaD5Zb3Xd8xn64Uj2k6mFPefQbzjE0EXc8v",
+	"as4ToyruOKgK4hg6QfNib2KVLY58oqmuPnii4W2uZYrCguiUNw5lyw2xnFIrPsUYdNPHVE+T8Mel6Fpe",
+	"QeNLIZcpSyZesmmTqVVS/l4nj+3fwD7MebYaYJglJFWdZeDB+VGhliwjMJYVWa+Q7ipWJOcz/de1BXa7",
+	"3nI9lsOnc4YZ0UV7xWj7TMfQVCtbW51PdeeiEi3VUmnZYO2eQFG634QI7JReMQvp5tpMnL16TniuWDom",
+	"VOH9bkRGKwLNIfEWEip0PCCNQBcKqng8MPtU21U12OCjDL3Uon2raQXOxQCwugLn/Qr+Xm4/UiSrWbwv",
+	"RUogZ+3KGA0MRcrHLF7FKcM5bNWGNiklGbS9m1QYFU/TW9ntKphK+ZirEwmcTS11W+eoG2n/At6XKZSG",
+	"CwwFqRWXbJ4D1cYpVetZQtqRHuDc6qRDUbBYl0sdlDxx0fep0zifOQdGXA5seKDTm8BXHNjsFtVx/FpL",
+	"tmKjNk2yWPj6BOqO3LjAHWNKeKOJIgjqEUYrjOZDbF37ptosZhn+sY1LCk5NO1/8LZ8x1H2pXHYeg+H8",
+	"jsOqifXGA8NX4Tw2bLB5S7dtRgseNnqfFKXwc7h88Ivho6JySRXtjKBWwyTvbyp7LgyPToUsmDa95eBy",
+	"mvW2L7Fp2E11EvVVIt0HVs0Ofxdq1hWtb7b/+bWF1NDRmzUsWYsm4zBlC9yTYGa6i0xtYbdw5SqmXLY+",
+	"SBgCNtcmOItxyCq1BU5GaVRK+Q2Shdon2HZULVJTkAyRCFvRD+VXTsfabUklqJqEq7lUEJynyW8LlUPU",
+	"9GKj8j1qZSFoEzKhOReThkw6/SBcc+NabfZWgg3IuFA8YY6pC/z39qlca3ZAeWJR+RBqCOsa6cBSGDgO",
+	"DBBFZS1QK+I3JY7VuLJF4pgR+dd6R6ECrvGabVWCvT/+3jlslZQO9/eNJm8iZ1fWddHbYtMvmge5hIj6",
+	"3mYypZkJiTiYebwaKy72IbtnkWel6KvfuBcSA1bhIhIlF1kQtrtaC2Wv6q2P5qbmfaHFNm9V2rDdSXRo",
+	"y7TjbQ6k+yxMGZDmcXVK+qHWRBFkHo5lRuyHfBnUmLfiTnIdkQaAJWhuU2Wam3CuBaqqpx48ajanhUf+",
+	"SUBSb6LJYS133kZbQNfMJ9DeKrIdS4qsFD5j5HcpWLRd6ysf5a2h07c96oFycG95RmOt81q+o/L454ks",
+	"+4l6BDp8OaSPzdy4lczdHiazrjHu3w8lV7OU8c+bD2kXWceF/P3Mko9ZdsVj9sRgJwRgQq8LhHutZjZb",
+	"YtJeE3h2R3jqdlBdYajjuISusHFHG+ZC91CFbcpNnWDCkreKRCykWM3kQjnQAzMQ7CyglQG+oJG5vYe3",
+	"7APzqZXStjqj3HTBp4PKJhanWWlZslFu+Ry7lYK5PlPfXdDoCiKxJLYcs3PrkXb01r4PyKb2MObmB3HU",
+	"/P42n4BXK1RfaclTJt8GjOwyre5Ez5bU1eesa3dT81Nh5c1tNu4aa99yg5Ntm5P4rNtpg2+OQQO0pVTQ",
+	"+6dJkjFVW90LWXoTKnYVBYBjCWFNPc9tIYfCqbouwlDrgej1wZJtzM8I9oP6VUClDWLnLRS0hTPAKjvt",
+	"7KJfHZzAuynD5lxw1QSLACHucC9bzwR6flKbIdrCECmbH8r+l7ddxWlc1FPMToSyUp+h5zNlLNeSCwt1",
+	"O5hPUzdo3aaH6y+SyaW9nVT6M/4djSd8jvqbEyFcVlvLnl9mYsHV8ol4LjouNDZapVLELJCKXQYm9LZb",
+	"5FMmch7TXGaEzueIFAgxN2DwGJtqVNB81qOIM8rTqoy+f9zYwU6w5WBOlVrKLAn1jQTZr6CSHx8yl26C",
+	"0GTGBSYTyIwolpdneVATt/a+tfb0xrmuZXTrBXsvDJ7enMV8zOMXJkn0+gHeoOlvfhiolcpZTd0jHLpW",
+	"S+76HQ/WenUzPsmoyCsJj1FPmSVAWuRgIaZxuDGuN4GB58utT0TPoWi5QZZaEtv5gAzOqZbGkAzA8/Am",
+	"iDHCm/huqWLpeJBBr2DM3xxp7Qv/iZfYNVfLdyVmrleU8zG/2eD4hsg8YN22XJNiQvGcX1VugExFQ/E7",
+	"NqG2CL3hW6C63vufTSuTtVCzz4yGZ8tbVqLhJsGxVajACoqm7L07IDd2ycw771TVkS1a0nI1Ry5ELx0o",
+	"5JnoikPqC7DA5cJ2FwgfG6a5C5PVV6ifmd1a2oldxBB2yzrbO/UbeaRxdC3PbNF6FHLEzlzK1E3e4qVc",
+	"dEFCLE/sZy7WmtZsEXQ53KIV8ztrb02kTBSBplSngOHk+lJzBc2qg1zfrlsobs5F8wnBRnQ7n4RnCPju",
+	"E71pHz7johR99xSDtkvbHq3pD9j++daNYP+2oCI3RlMjvfzZPlyKZHnnf78VJutChCCnEQtFMaJ/rpH3",
+	"De2XZHw5gJevSUR3RMXGl7fVbZq3JW6R9XQzg2Bl5wR/topsqxy35PWkT/dy9oHOoPq8d7x/v+JVHvsb",
+	"/m/v+3uPL/44iB5//Pr8fN/+6/jjN//0D/VBthCsyvM3L8nx4cFDCATZrz/79XX560flj5/t/fXij6OP",
+	"/9DIjmZp3gTqt1gpNhsh4uENCM2OnLUjmffimtKtzLdruWIpI5c8r9xVPSif1cHe4wukj350v8WRlZnF",
+	"fb723L4r+hJUyPqKcqNGO4qctn7r3ZCsUgymVCRbCFZjHnUbGPIVG0WdnWPTKe7CUPaJ4jMzlPXUbWes",
+	"626Bfs8z2zJ5Z5tgKlk2I4wZELbcRZeZnoeDPjWY5hulgP1O1HnvcM3rIcdCTHTiEm0mtmo0qAf+Yh9e",
+	"gzmzP0RuIhsWkdNUThbMrSR0DaZ3UhMDUTkVibI5cYLlS5ldfqVIbF/Tq4uQbDRyxJgP9Ps3XpFZcGML",
+	"yp974PH6tLVHHbwi2xgndfDzgC3q4qLyygcV3RBQKAevNl0owXbbs+yq+DtI/y2N36qodVK2WSs+NWXU",
+	"HRfV1uyodUGfmgKeO+aA/iy38jxnLJ/KZAug0TvutEa9Jc+FuWTvlt1vtiRq8nSfej0AqgXEC1VzlbNN",
+	"A3Vsn7zVmJZN1x0kQe0VQpLxK5YFf2prSwo1Z3HRCX7tgUve0sSzG/+THuBzS7AhEBcQ4i7V5DVzk2Gl",
+	"enZZvyI2CnDHMykUbn3YaEN3/LudNitTDm0KTefBurISPufhHAxkXIBobUvqitE0+Kb1ZFj3bgRxz02V",
+	"+2+s/r5rASLCKM31bbrkeYRFiRHJMyrUGPseuVLMdZSuVlUxi/ncgpvv5mYNGmW1invObI7ZFZvyOA2f",
+	"YbcE4CVdjXiaDjZQsSfcd5QfDNLHcY5XUlKfONyoGX4yEq0gqJhxaFGYsZQhMsLGsmAM60PMBmGOin/F",
+	"JuxjNqsHVRpAUIPiM4rleWrN8oTrPRotTPAuY3pbasr3SsvYlcvqFOZn6LM+zfg4pOn1KbAableLmfUI",
+	"C+VwzSgLNLkOccSNhV9qTfSaQIhpw213pnZHnyu1YFvcEdxOTCrkkJZC6CfW8Qewpsj8q5JdeINXBev5",
+	"6hbkPZW5bRxroxO5NJBa5Tjm/aC1fvt3CnU01ewEPje5DetNu698TeS3R3ZBg3YhplKkAsezicxWzfnB",
+	"sF5YmhuzMctrC9egbajdNGlvnzEEIZc2aMV6kW/sw6ZU8HKATBE+gDB5AW6DOW/OCpgmwjsRFr6+o+v8",
+	"qxla1Um3Zzl1so4AF2MwyWjL5W0ObLexjUzIyXTcd9RsztLueeXwHQDMRubdLgHKcuWge6BvR+xbyb3y",
+	"r4Po3u/9vccX5v8O9vcuvv2HHTDvDcZnboHbb4eD/cjXOj9vw5vX47Z6ut+VTf3c0PXnZk/jHuym2mqj",
+	"sr8Wt++e95pTpjxepGn6ctw7ed+JKy+qH2nNpzfLdB0WY9kvtJQqQ/oJHEfr+9uY0HEUTuioZd6feN7R",
+	"4HSL7Hi76W5tAux9g8ZiF//qrmZtFw6Ft/vNBslPPN8yIXsHR1zpmrGL+uv2R1nrkHlL27Rtu1JnP/HP",
+	"MjoEO3Djyux2qaxWAtqYTSXLDeMNEB1w19omCBRhR02sMBBrl98UotdJCCaaDbYOlSR0Riese9JQHbra",
+	"XcuaCl0xXSsoJbMEEA66bthcKm5zdtfd1R2EutZm2q4+G0w6G3h1mCedHZKQDnJLNnOpzw8zHrKXCOvA",
+	"48rkXStbfjbv62p13H6YyV7glilzCPcSPB/a9JlM0oSMWL5kTJB8KQnWgXp1R0uaMei6jnjRELYcYSAI",
+	"3xUucugc5ZrTTJPGZ27slKMz5h6rydSxVLWrArTjNl5RRzpqIoeLTxMt6UI14dwt/6gaT2hXppWTI5+h",
+	"fVXsxU0bWbfu8debWVKpLaOjCxWeyq4Y9PbS0+54jlkogaWMPBDVWy8+MPgArVWTDzDIpwwg1OEfJmxz",
+	"sZPbhgoTGusFSaYx4+1nmYfSjg1PBsp/Vd4x3LpVfpwUNfa6xV2phSugKseMJdvthTs0dK7UAnySxiwm",
+	"rJGuNbhuwGmQGZ9wMajzBWBpEpHpzZ2w6Wpj04tiOsOOeq38gqVgmZryuU+0cinAYMuzhUmMiqVQfCJq",
+	"4exNn6vW0Ap3P7bkr8jfpk38c2cTHj5FeeMdTj1YL2HcdKq7s9E+y/DXL14FScUW2UqeY5rYoDW4yu6j",
+	"Mlywu1D3dqdydbtk2dbXVJo4oePnUwJwcZCw9DvLJFkyYUNWITQClimmatUelmHl2K2OKygLtoPa6Lpr",
+	"RZbuqMLy+akg7cbIVaiIe4tcWCsbdiUiN+bD33E5+Qpb6axLSeyD15K3bjJRrC5Slk8zuZhMmy1pWyfn",
+	"usJ9tnaet+SGA70bDQXKR9QNpKj9WnfFxoYVPkMm/nOtajuD/mAzmhKsIoggolBWbyUQiIPDNQyKo+1T",
+	"Fsz8XmP2/00SZbWUqxFme4uAkVnGf8OgkV+t07hz1WCRqe0YzBdZPMUKEvunRArqajvyRSaw4buHYNdz",
+	"1e2D9Rptr7hmrf5mM9JcOKbUEEvyz7cbkbqAU2OkbYsA1La3xi4I1Xii5aBUx+hS45JvMliw7QVxKYCU",
+	"sDFdpPozNoS0bUBp64DE51Tg8JrFFrooiPZQ0+YRuqUv9RJsHU7UJrd8K3fdVkZ1KASDIdv2hGkE3nZb",
+	"YyfXtLu7MmrsYX2GVs1rKGvtDqcQDO61um2qTLYJH+w1VkzeMdSFoojtv5eNUiq67mykwN3JQMuVTEBJ",
+	"q7FHcjlwxs/FrswIrGK9SbrYGp+vI4m/8VO/t2h5yxVhWp2kLCG5xPaZo5W52XJ55YEsO14qe79iGUBV",
+	"o2lJ09Sl5sk6fNE5momFZ2P6Jc9ZRmZS5NM1/PbdXjDMUya4mq43zj568KC5Jb7rFNrYBiCn2YQF2PAN",
+	"+wC7TSfFHRtXZMaoyMkYsr0all8hFS/mNmcbxPavxpTpQC4vBXNtPsDU4YoMMSltaMuVnR203j+7SI8s",
+	"TvuwnRf7oOTFPqjzYq+boWdS7sxEg1u3mLPsChBP6nu0gDZU4YttqtiAJ6qmjHFJFVFz6DsixxGhCrpu",
+	"U2U646ep5gq6IpcCW1LwXIvsfMrFhLBUMWyPRajpOu7DhbQMYF+vUGDK0hvND3RqQiT8iicLUBGTTC7m",
+	"4T7oXCxyVtdcj2Y5j/mcQny7rL07b5YydCGzti5RLuc8Ln+18SufYVvXa4JqlPd1/dAKkitO2+2tx27t",
+	"eHnL9nuO3ctKPhhX8Pi/PbUV5uH9fquG/neXD4tm9MfHjfr1Wixa3rR6kzq8gwH2rBqzDT1sNhW3VbjC",
+	"EHsb4m5HyLtwS9c13WfmnAZ2ZVc5oHX83lij2Zkxt2WdG6fftf1++/LtqydSjLleVvdwQDBOWZrkg1Y5",
+	"0hc1U3smMpnOgkid38l8arroIHxEysaQSIBtiCjJ2Bz0FDG4XtrwpUItWcYSbEk0YzOZrU4J018hVLCl",
+	"NtnEuhGsWJyF/IDvqGJHh0GjNkvXH5f5nC7y6cm9e8S0BIy0t0Ao+fNr24ulRbqw3pjXbCavkBevn8i/",
+	"8bh22GfLvSjacOpUXdbY2UrOGLRonWrbWpJE7pPniYqIlsQKHDLNkIpIka5OEA6HxjlSx7LAmE0UmUsu",
+	"ctz85VSyK2OhZ4wm+pnZOgls0+ALzYaarBztco15yrbEgDM5BJ36Qt542kGyYDdpwGzuQk/V5eDSQkSy",
+	"KxZgwJdj6DaXsiw/IVPwxnJoHgkkFad8NvJb/nqSeRMQE0cXMOFqxpViCbTdW1rPMJGiJuRWBCICxI6O",
+	"Oh3JRR45X3JKxYSRMWMJ+JWqpqmafXVbQs1kGpjG9x5zAMdNuSLwaOPFCB2PB/BkEGdRziEyaTbGbdvO",
+	"2o9DG88Q3+kVwSoqzdfa8NttpKAYi9JRRvkkHXttbE2u5eeZchdp17WbLGl0OHBv+6u7ukVtjF7PEzmb",
+	"pyzfHvy5JmhjKHAbaGg9radIuZ218IY7lC7adEN4Wc9uB94E6OLPy394y2cs5YLVYOZv6B9MpnQ+Z4Il",
+	"p1BIQRK6iqCt8Iwngk+mgOf769snre9UmtV/d6UvE9dROkBtIRzntS9bkfKVApNTRWQhEkC8ZzwjY87S",
+	"RH3lOvavbXBLlTKTsxp8fVrs9InXaD8iBsM6wlutiCwznudMRMCm5L/+/X+VcqnMr9tpVjsBvDZxrQY8",
+	"/Vr6FpwkyJIdKFsMxgWbc2uZVPQAFYRlmcwC3QZC+oXmmzSHOQ5LQW4Wm1hoFwKkxI2fpyRR6jU04NvR",
+	"VtjX1SGOsw9xukg63Evj657pYXXxHqj8apN8NM7k76wm5XcOGZzaKJXaItTelpaOYz5ZZExpQyrcGCOX",
+	"3fNTTakaCkWck7czpoNKm0Oz6WaVg1sEZMNTRhMYig7ZmKUp4SKX2OEF01dDnkFKQzbGU2hQtoLBTCSu",
+	"U0z9e4SElD4WanmVowzE94ngcCkGoIiCtybmx8GcZXFQLL8ck2TBIu1V6w+ZvNaSqpOLkW/6m2RBfcB8",
+	"Zq6DjX1PC/Mz6gEkySBjai4FpC9i40rz6zylmKSQpnI5qAlE19rz2p0jS5ldAoJ3o+RdTqVi7djpHTxa",
+	"JUt8gV0x2OO9YucNKXgnGaRQeRnisNffPyEPHh4/JgrTcsj9/YP1tnZxzJQa5OFX/OndW/K1fs/j/oNH",
+	"35wSOad/WzB9pJpPpzJNQt1migTFTk2zzRguQpfjsRSJqnGjxxlT08E237Rja5b/0jhzp0ARikgRs4jQ",
+	"nAzvXR3ck3SRT+/B0GEwSTeWcxZ8aZxyTSAn6NFrJoa3EKpJVoVbDkDguo5kW7uc8J1BNdnmO0azNvk0",
+	"JWIpvax0fKXzryXY1xhCDZWy8KJ0rzlBF58uwqmNqUaYDmv3oLyX5m1xxqDdOk0VkRkpk0mLPJQ1umqc",
+	"VA2xvJnTmO0pNqeZ9ulPMZ2UqkuFUd40LTCwYF1gZrbwPv1j9TYkfFrGLqqUKqQpyeRSnUJsFOG5hlyA",
+	"Qh2ALfU/tEc+bJc2+jaj3PZMW0fGS1nevur7Boubcm+WFcKRCRvI8UDLqUWcQ7yOihWRResvr/OYO8He",
+	"7uNTzd4CTXkyWIicp5srsU7hUOUC/JsckwEVEVJbH23Ksm4jvmUX7p1NVCaZIEmbZ7eGauxEkFsQ12Zs",
+	"aAcMXQMLXTnhjoVcW+zjLvw6+9nPzKVzO7Cblu0dSavhpLcJjpoWMKHaNIgw2fLMKRUJS8BzK24TPIyQ",
+	"KXZczNG3U4zpf+z6EqxFeEuowpoIh24ypnJt3LULl4mciwXPV7VGoyDaTprnVMTsxCTigY1nuzUZB9CH",
+	"VYlMiu2UKjCt5VIQzPy4mUu1LfvBlRq81d5aZWy8UJo0MlAgSUaX4hpyUdNPxhM2cGnGG28O5pnUVipW",
+	"qOkB/is6NrVz4zZkws1p1gFO1bLXK5oFizzmGbvibNn6NebxzWCX3TucrV2w0SXlud5TuyW9qNTcDEne",
+	"ZHzD8fegxZY5/YuNmdCtVprS+E5jJFipFFVFmlup1xHMHJalnuLcK4d1sUFCnzkp09GAgWK6GokoAWJT",
+	"ggDK7aWCNv2aRdEmbbKdoQWi0RUurnm9VY3Dlbarqx7Q/dIV2OH15VBbin1pn/eFREgDKRLLOWcJGTHF",
+	"E2ajekqKrxTRMixWp4QadF7t8lnEla0kTpHOddwqAXJHV4v+YUYbLxqr29e1tHdbJbGjheL7Wi1xN2Yz",
+	"mmufndlcEKWnZgRjYPUUEV1VhHS14aGCqqSsJAIhhBpgvRq838qabNOi2vyyijJeTxKB+wZMIixZggBd",
+	"rkUWGctsnzzPCYe405gz7WiPZLJat5jjKU8DsvtXuHI9eBS8MUmpmCzoJFTr+92TV+T4oS9NGssPMq4u",
+	"By4faiOjgVb0nodY5ofm9A/2Ye0Y9N8is3p/RaEj+VWhB9MB7XoLM5rNKA93gp3KGRsYkVejaBUjNJlx",
+	"wVWe0Vxm5JKxOXoKNLatOXeFXGZ3a8Pxh2r7L4N9KaXE4vAx5SlLiOITsceFOiVyzoQidEK5ICPtDiiW",
+	"joP0WA+0jQEyyPwJFaazFK+xr1i2Msq/nnQ35hRViVoKhjdaLiOiEorlE+3o668X8VciBZJHJdfWW6rM",
+	"JlRw1QkmQW+pGnAx0BZ0SRdYQenlveZsNpeZNja9P8pFrm2JAdTRZmH7+5aLirY1rJHLHOS1I2WHUF6l",
+	"mur+rZ2to+060bGVueqkgW8+3D8uR+/+7Z/Pz9XFP/6z/Y9g/K5ZetjEY1MKWIgOc19lEGjL+evWSJbC",
+	"2c1SpCtX5esFqL9SmplBLqkbE0MWxaN6p3J0v7xnZ3t/pXu/X/xxGB19/HrP/BNKQA+jRx+/CcdA61C4",
+	"G4odtuHWAANeN629RPN1VLoD8xH05OdlOuLKdxFt3R3D+nR9Rwh5TZFuoyP9Vj+tnMUW7LNFTPovXIVb",
+	"psF19CwYH8BuNph3eaXHo/ijgnDNrTm5FGxJ5Lgp89yIYf9bH6OettzyvAZR4wkAHmhDAUqCtFj924It",
+	"WOs0T/f2luE6mmX8iqZuJzYuqPSwHdxR7dsxbfFhwajF77a5ONzmTmAb8z3lEz7iqQGM2LhrGYsZrHDg",
+	"j9IvEV0D6Tii5dGyD/a7m8pFvP21GZ8AKw7GKplP3b2N+cE6lwAaoB/Sq1Q1WTlMU/PAJvxtkutPtNeC",
+	"WZlTRhMHO1We8Csm5ykjy6kEEPmoqKMq402dEp5DDqBC80WbLXqQ1xVMWzPOYw7nwLmJtI/R/+jm/nHr",
+	"vnmXQi7FACqhVTAgMMPkH0dXJTgH6HFk8pghlcAJkmI5a2fXTsAXhDzPuMx4vsJZBq2A4E3PiwaSkSPF",
+	"Mi0d6lb/hjFBaE7yjNMJu4V1yIwzkbti1E1n/9J79CO4UbE2xrfcCTO67mqmsiRQU4PKILgTMgsc0VB3",
+	"rO+Q/7GrqbLk40QwhDqTRcZUhHxkbukgyyOV8pIlhOZNajCw3TAbTHZiWUbT2sIE+wCKoBHgxOZelLuN",
+	"g4HvYMkAc3/XP+JbHu1eqOIFG7Cr+tthqTx+K+rV0JrgeiP3yZlXb1AE7c0jitCZFBOSw6uszKJpxmiy",
+	"ajPJ4h5uE82CefQGH4U8Es1WW5IsDu6m0OyYlirtU4OXbBuH8DRJyWoqmUPeHV+ZUS7q7NotsUZKpu82",
+	"Fuxt24xbGHXdjZ+YCq1NlpTnhKb5VIsa/56wYv8gFyu0kFARXbJ5XiDfuefnYLSEcisb/LBrG1Bb2i2F",
+	"6/ZgR62AA3iDxzV4g1vr24ou2UaKt8iz48ZVbxSqb/HRtTzoEvN7fFXL5M/RSF11vczsyjPVu8jy+Nrp",
+	"/SJbVfZW0gg2oUq+cPiRVQDclmBR4YnuIOSFwYTPK+Zl1r4b1Jpda47NAZ0b0CRrInVTx/6zvb9e/HH0",
+	"8R8a4zyfRPTWytRGAKEbk7GNX+4uc+vZGe3/kO09I7mE640AfOSMp6tB7RUiCJr6n0udFpvK4e2jtUz5",
+	"5wVb1FWGz93qGuWR2Qhtu9pYZysZZrPylCmQCtxaipjVxd9a3tRVP2InuXlTdiWqvR3+DIX2a01CLxf5",
+	"ligTLWytm9PC292GXSvY0R6Pwnd6S42egVZ7RRC9F/VSbIXqYgimNdgiE3rflnCboX3G4DW5bwh2vBDe",
+	"RXy5CKJdPy62AcktfJ1zJ8hwrVoNNqQcvq+lkLeLTJzpE/4s+e+2eEny5LX71FawM2G3HHvpLakiy0zC",
+	"vG8M/vwvi1SwjCI9vIkzxsKFek9ZzrIZF1RgrHTGofyRXPnjT0jG1SXiv0GYfp7JnAHu24RyoSB6OYuI",
+	"FGQsFxmB3Da1m+IWRE4c1PZRMw90BWpzo9pitbkBWyf6bXMnh5DbHVoo2JP+HrG6t7+xgV4D80yTxwDq",
+	"F4JpgvDUFWfLgX/nv2mGP9vnNjXHsxAt5nTWw9sVeDG4CCtwXVqlCirYqhuSVIoJxXN+ZXSdy+fVg7XN",
+	"aX83ODJ5xuO8Bp9NLSYTLIDYmvI+Q3xsN6QVf24bw14rTbH8ViaP8nmuH0l7AWyAYK+vfmtam1wnFbmq",
+	"XIqfOqxvm+j9NYWc+eaNBHlvUwo2G1c3KLKq8EDmSNqf/C7827DN8nm5ue9kdqk5zAVBKgEIOWPYl8IA",
+	"VQDCk8wc9K4B3IXM3AbAXQOiYHHIbr+YGEDbXEvD9d/9lN1WyHs1JWFQ4KUAhBj3QP+XS6SazzN5RVMi",
+	"M5JTdRlhTclqzuwTiH20t5hHNic4X6girwTDf7sD2w0W5tlDOiUUiwgBIESxK5bRlMSpjC8V3KnbP+m9",
+	"4+1abFe7D1wHHSrqTWWqVbkpv7S72ysCpT0t8EZyIfRjxeZRdWmiCFxMBlB4M8oYvRxMUqqUfeNFdzRB",
+	"4JGbR+gtac5wcSV2B+1qfdXUbhjw3xkmoGj69huMaZFgLmVHK6iaPyFUrOAPQDrSNh1iihGb6N++Zkkz",
+	"QQn0SF6xDNG2NNXnMsEoyDyWM/2Ki64owKWltaqWXW9B6ORH0fckxxxJh9Nbi8eIW7JJQu9AY5WF/eek",
+	"qMBHiRcZaNopm5k7TLrIp4frBzo8W+RTmfHfIfR5QhAhi/zXv/+v4T55Ax7YhOWEGuAuSM8DUDDABDMV",
+	"UUOXuUcFMQU55OWciedPyRMpBIshsHDFE5ZF50KtlD4C72U+wtg+OVtzAqdGRAB4lBXwPEPucAikptLD",
+	"oAXSfHouvh5+2IOHhpgJZNAncJyWh4TiS7/R4hsnVv0aL6FO7Z+DWAX8Mofh9aSA0YKWBzAQMXNzGk+h",
+	"vPMkYzTpnfReM2piLVwR/B3AVIvMC3/QMuOam3tn8DcAvVflhxcJz0vv1qYF9KVbaY1ks+PyDAstCsuB",
+	"M3UyY5lmld5TgIvQcgphnJbW6UZ7RI5BKuE9zymBURAZgo8tRCJRVpdf7k+qlDxmpl5+2q70tXnSPAdf",
+	"MKrBHDpOrKyFTmxJau9Pi2SC+bMScWoLLxzkPNALFYTBKkS8AkiDLHHzfcNsTmoGTEHgVxMik8ok8FKo",
+	"x8OBdurQ4TIi84yLHJ7P2JW8DL3NwijAeZY2SuttBd3QjZXobJzKIPvRd/r/Bp8/NVuleW+SMWVfkEpa",
+	"Xi1QI9P0pX9GUEg9T2OmwK6doL3gEUucSoXZltaUwAnAvhbj/MW5/ddnFZnznHKVy2wVkZzRGb7CvdC9",
+	"xa72OzbhIrIEAZ+TV6jA1SlJMjrOcQudllEnY23RgPJaaFrCv3q/T7SGBCBJ3K6Uj9levIpThvlSZllU",
+	"0AnTXElm2ipQWHLhSjPt20rrXfuWXccTs4BS+iq0tAC6WaDWx2W6d34PR+sPMg9Eei4OY9FrmwcDTS1x",
+	"xkRFBkmS00um9FEDj9vHkI4wdRvTsYHeiYPn819Z8C1sHrxLa0mBm6UiO0wTP7g9GY0N7JaBh/Rndfbq",
+	"uYWN9J5wYjBJSodvGKwyyBhtlbOQCXPpoMUj9s1vljyPp6W9BUfNTFqOx5H5YkpHLAXp13OwS+VPwSHg",
+	"DyRlyQSwQ92TlQ2zcEPwKfMQtnawDLauOUzLDGxKgo0u/BaIyWKe8pjmxdCfpbwEy3Ne1CTQjPli2WTr",
+	"2lWaZUA9j6aNOeWuQlKdzBejlKtp76T3Cv/LjMp5pr2ybFY8Wt0Y+CvwTgF9gIjIAqjRDbT79BSY2r50",
+	"KheKac1dfnPx5/Iz9iXfy2zmq5LS81gopU4QNKmQcLixmVzifF1FFTj4pvK02GvvRWV+NX8tbSzX/Dmf",
+	"czHxxzlFgt9Bba+HXTI2Lw0QI/mhomDRYTMQzHOa5YJlDr0M0EpxlNtXXKQUrcambELTwfrGAz3OFirX",
+	"mwE5pS4dVXs+UDJucK8rb7Hz+EmvzRpEU5YmKFhNW1woPtfiHQkzZYBkNpF4QdWLejNWmo8UmnflUnjg",
+	"AjNWlbvhp6AfVlkxSoOIC/VFTtbbR+1bf4CbNT0/ps/YWqX+iOlcqRMD+K3nAan2c7WKp1LJmNOUGOhb",
+	"5Z4umQWhJ61NQnLN3vrY3Fg7s1cpFZGxdEUCZkLtVwGTpPxVkBZfKaLmLOZjHhN4JiLjhYgxBkwSPh7z",
+	"eJFqNwu+oWx8DwwQZ3tJYYJdmuKQAxBmj9GZ+3hFNm732aJOfm+jdWwQSnhqfQavJnwpSMIzFmvLxHtf",
+	"WCEX0QsXfFpOZepe2CsnmJT3uPTL2pOe4vPFV3WQYdkTx8n+crFxG0LxeePMMoshRSAoYO1JQRQTCRcT",
+	"B5ZaKKtiXFAklZ4oifUIXlq2lf1BJXFa6Faros0DoDmN5Xrq2bDK0JleJvZGLyf1VaerfyH4i2MtPM+Z",
+	"lk2Fslx7j0e3jF+B9r+SK3xLysXluv9jwBFncAWVXfGYDWIpchpXZmV+NDF/t/eUGJSItcFVFmoaL+fq",
+	"BPAlKAqMRe76nxtoBH3mRXEVAvuPJYZmYHhpvpvG2gFl1d44JKd5yOSw0tQ+4U/D/03Gl0F6TqW2QCJC",
+	"k98WKi8MEVt2mEG/fGYDtvibNrlMK4Li7f6XIbwUkVRq03dEUypiG++fMmMORhjpS6SQmf0mGqb4vpJq",
+	"hBeiiMtlxtCt01QWEY4OJ9ZtOWcI3uG1EuZS1KhI7wlfEfgDq+QUHpFTdVnhU/0X94tTvwb3NbId31BA",
+	"QVi7GGJQo8JSyP0akEPFyDWRAX4cVsZnzMd0BRBAD6FUVd4DW23sAU+agsFSGqd9BOwS4EY76a0uK8/m",
+	"6HvhvAy88xojjcfWPCkeqVEIa09DqlT5jfgnR4q2VN88WRVhJo3WSEKZXZJ8mrkyIzt4aeKkwehWssAt",
+	"sxFoi8v/a5b2TnqVwF8pexqjlRCBB7duz4bU3jt7L6hT15y/kGosyYsL/REXyF+P173v2ehNZoIRrmkG",
+	"BGOKft1YOZfm04F7AmyxAVgxFK4RrAUstfGCcEWBaN/Nf9Mzi973krm0gUSMKAdjhO/Xvn0RDvjd7Ozd",
+	"5QHGYwKzaNrEi3Dg8H1gdnpnLsrhwZteXaLfzUcLyGz1jqwUady0trW44vuboKD1QOSNfcYPV4YOaZ0e",
+	"KgHLLoNablll+PaLa7t9F2vhzPe9eUrzscxmA4tg5T9lg5rvezkTVOQDwODzIMT8iZRCl+97ADpnmvBU",
+	"ApdrrwtsZMlHqrytHIi8cUFXjVJuZJxSNLJue8sBybqnKhHIyiZUg4+VTb1YCyve/D5VgpOb9mk9MtnI",
+	"LkaOrsUlO6zrYi302IIU/Qhk+QxKIcamNwVnsxaIvH29tx7n3HRu1Sin/+xFNXa5/qIGAVil4EpIs/K+",
+	"xtFefPPGib8UFu1GkutR0feW2AOhTvebi1m+BwRHlgxw2UWgcu0HPzZZJuVKMHKNmIMSqhKP3IXyXjvU",
+	"GRtQQdOVyosv7sokuagEOitvbDPeD3feOI2VwpsbvtZu4uvBzffOfq858HAE8/2aOVAzPBS/LJNhMG7Z",
+	"aH3UfC4Qz3x/EYxPtjPuqgHK97cin9eCnjdiI5ejpN1N1zKbhuKjt6/ZgtHVTcqtJoZ60zOHwCnPV4Mx",
+	"jXnKc4ocGHTiGre+LpR7HXFxvSlfrMWHWxhdXki4LCH80O9WJlclEPze37/WosWPFb9v/my0+SMXawHm",
+	"9/iHgflDmL79sDEMyNglY3N4em14O2q6qASPy6+9CIWDb0QcBYLHwdCRHzK+aTYtb3DNfq7tew2nWDad",
+	"0fmAWZ272aKNTIxtzFgyovHlYCxjmg7mkou82Itbif59BpuxHv5vp+Sr0f+uqvAiGPgPE281xN8cvvEj",
+	"/M3SrxyTbS3cSncE7TyB0kXBjdvB5cuGaxrClcuHv2/G+fjxIxSsjWtwI6eMJilTCpLlvHpwG+Bz+bal",
+	"tLDIS9VQJgcyiYhFmIBUZJMuBAk658KiP0K2mUx5vHIXddoYICPGxYSoqVyK/XNxLr799nueqZyonM3V",
+	"/rffYtb5CRm+evnmLVlLNYcJCTL84Rn+OGND+FSRF2DTQTBVXDAypeoU8wy8DtTqXGzMfT8TeGGHOeH+",
+	"dPxkdbzH5bky6YfEa6i8T7DH7Mjmiqap3p1E77WbvosF3vtD/5+P/4TP/w+apkOzPU+k0Gawdqu+/Vb/",
+	"aY98+1bTRbza/5ZAIQ11ye9LoUgKQH4LaJMD6fVmX+794eouPg5xdrgZCqGHeTwtbSHmMeVTdi6ITSqd",
+	"UrMujmlawr/WNHejihz3j80VN+TR0xkjUN9CFWTRJXgRm0jAJ8wJ+8BVvg8Le56ob4EEf/31+VMVEVPr",
+	"Sx7ukzO7xzO6wuO0DSSHPBlCDgjUi54WH9WWtB6BnVrs7Ex6P9RP6aXlfMYiez9rRuDuuRfxxFvbY5zq",
+	"z/rYvrX3wcM/EprTiHjFGR+HeGFMhj9zcXlCMpb+j3Oo3jjvDYEfWbZPhvjwELLkoO28Jj6yEICsTMY8",
+	"zVlGoI4wg+leshWUDpDjfl9/TzMVnwiZQXHCHvn2NaN6F03Svi2esRPVmzZ89pZOhsAUOdGihHBBhs/H",
+	"ey+kYHu/0DyeDk3aLw466h9rAkkh0RyKHDGOkOhjGXOWJrCR2A4VWidf0XQBmX/Yzw0y2olYpCnOEbLW",
+	"1f63ZPjq7O2TH4e4oj+9efmC/ALVBQACt0+emLQqkzgMtdpSKEgIgxmbyTpiw6UVzcK1ajjRk8N5kOPD",
+	"RxFROU0ZOT44LMZh+1JbV6hXZNIFEj4es8zu7JzRXE/7GfTlAaEwNFnUVG9hwmZzmTMRr/Z+YqvhCZLP",
+	"JexkAkxgSxUlJN3C9p4a4gMeOT48PCUq51paEJItBDTj0VRHziwBZybVUgu+w2MylYtM4QyfZZnMDAsN",
+	"6Rzj7VyKe/NMjlI2+8fflBTDE007cCJA5yqXMonIcf/AnJzmUC0Z9N+OsMqRT6Zwpz/j0E0uAh7XMzzu",
+	"39f/eOwqMCHFd8SxJ+7X2C4doGNEPoDfh99E5PhAf5+kUkygrcs813871P9zpP9Hv/PwkFBIhdffHWUg",
+	"qsz7GCxzGGHVgv4bHDESEChElumv6MM+PnwMm3+/f2Sat79mebbaOxvnLINyo/v9PspAS9wjaAWuCDcc",
+	"ZYu6Nb1iN8o9+6ch+Vrv0ziLCM0iwtQ3RLEUIFSM6NffNrtPcp6nTJ2a3HLkXeQkPY9hwnLKU80Mejlc",
+	"kGdion3dCE46YVcs1aabOgH9aTX2Si4wxy1nH5AmgMf1N4Y4/1eLbC4VTP9f9sw/hrhkTFOVCSNfq0U8",
+	"1cJxCNZSLIUBhRt+gxkdFJSAqWE89dInsSsPz3F7sWWV5ju9lUWOyr5e07tSo/XSeKzaynLLhNpOcWwM",
+	"6ieJSGmOargPhDyWmcs5ERJWg+t+ord5/1sro8iMZpdabhSFnY55cQ/g0zSHOgHyda2WHn5zqtndymgY",
+	"iiL58BALxFIeM6EQNhIA+npncxpP2d7hfr8X9RaQATPN87k6uXdvuVzuU/h5X2aTe2asuvfz8yfPXrx5",
+	"BmM+Rj0gnt5J7x1dqdzifzs0j15//wCfk3Mm6Jz3TnpH+/39I8iByaeQ33JP/49pRhtqtQRnhzzA1T6B",
+	"TLv41BDqmPJUGTUAzM4y/edsIQARyGTvSfE86Z3ojzwXCXSysyXKMIPDfh87FYKehZwbT0r9ZmBG2Ac6",
+	"m6ewfSkXl1i/KePFrICC7N1LZKycJa//gP/1ey/qXbKV0n/ZX7I03YNTuvfb8lLt/4YVEjOWZzyGR+x/",
+	"AghVwgVT8GcohtCvsjnI7rNme/dXdJYWfWsaTwVLO5sKP3HPwJRfN+E5/hgVLaXCL3Mbfu8Vyp1SVSiG",
+	"0tViNqPZqnfSewG9KayhZTNWMXdvAndDb8AG1i5GVLeldWSFFLRPXn//hDy8fwBmnGBLa8RoboJ+sGOJ",
+	"BdLQ0CxITX9699ObaxMT0sX7P3o0nfROes+Sp2/OAEfmCv51eP/+wWOoSdYfvXyV/TT42+zDX97Rf/3L",
+	"2ePl8rvvHzxfyKOrv/z++8O3H3588nb5L9+tJtmb40s9Ru9s7+VPrzBVr3fSUxyKyHsnvYODv/3r2b/+",
+	"9OFJNv7Lm8HDt6t3f/7x5eThNL56Ref8lzRbPqf0Vfzjr69l7+NFa2KBLamhFVjprknFvhhsy0WGRkKJ",
+	"UtBLC5AKeE171Pe49lCAtKKdR8cHx0GyKPlwb+CFv7CcmlLp61ELOMiDfDVnaqAW87nMctPjFxyRgefs",
+	"YYp7xtTUtMu/iHqmJWEh57XUMK/Xgr4X9TQDDRYZr3+oVoTZpQXmBxcoVxIXNmAiwRBB/TecV4tJ+L3g",
+	"+IF+YjBj+VQmlf0QNsIPTnf5t+b8SxsKqQr4utkauQ/73Gl1eDLVkRvWZc5ZsThjOTRQjl1Rov3rXOLF",
+	"AGxBa9bdRLY1HD1zv++Yq3+US5JLv86/lqOthm1i2afWtc+lNti0taCnPoLuA4oxMjQKdhhk6h9RpV+X",
+	"f21XkZ68bK+BzbcDh3CW8iu2891/bixfbNRNqP7IP9UpX2OVNG0/uDrOTrM7XwRcjFdvPAVcORrPuWn9",
+	"gtbAV2FV/NoZSnfshF5Dv5ldn9ATKspHhLuXsb8tmMpV7WFdHWhRtGcLk+sO7bvahqSFd0OrAaEIwkFg",
+	"RsmMYAhp/ay0eXX26vkTVxo9pxmdsZxlaAWF9qZ45N7PfAbo240POnSTxiefizhdJMzgm0TrIFq4qFMy",
+	"1Gb1MIR7BpFA+KDFKLCBQChx7Z30/rZgWLWHlrneqZ5PXA60EUug9mzfcx9NcM/710UA1GYNSUikK1uD",
+	"jm4kV9VeTaHJVZGn/Xk2IusEJ4E6PNF0geWWEFuSWP4WmoIZUPp0FQrv48V1WR3hd97/UUJL7R32Dx/s",
+	"9Q/2+vff9h+d9Psn/f5fe4i31esfPD7s9/v9Pfifh/p/Htl/4v877BereKIlnEFwkWPyJJNcKSpyknz1",
+	"TM0l927RgFUPHh/u9/cP9/v3Do+r+UuDlt/vH/SiXlGasm7qXJQhOuuW69zFg48XFWghsUjT9laF5fVX",
+	"2M1lTUC+FIzMDTrhdWVkASr0vpw7ffGxJD5/5iqvIDRYcen/FQpxbMGsxeUG4yp4nYXWF/RFFMhsRixD",
+	"mTPEKyDqvw9xROgHZ6B+rKLTMgWCPZZrZ3QFldIRoVYa22e5IE+eP32t/xsIBHoVVgtq7cMopwHmKyfY",
+	"untdNCMXuAPrLJu9SPNPbNVD/gSF9J1MVt1Y805zUHfit7ChZfgsQ1EVIXbQYqc6fj5oOiYJCFi89IFv",
+	"P3tLJ3XvNI/dg2c+Rr2fZbyxAYp93j1nprB7BseL+wqHYy2ix+OtWVz/Aa6C9yQ0KnnfQ74OWlD3/uDJ",
+	"x1oz6hiuqKD7O4DtKbAawjEDj+uup9S+6LJNuizaBes8z7flm4+3qOQM2MI2PPCxs+h/CuJ+bttkrQXy",
+	"hct+yKwis1BREdjK2OjKhO9Mxsd4oZhBfYLmvALaEo9ZHk/hfgS6iAu2D3d9tr8qoCKA9XgK16lwsXqK",
+	"V3fKv5I/Pny0zopITtfQgWO4/e2g/KCWdQ927h9DirDEU4/27x/sH/T7hq22scJgdm30UP+W9JAypybk",
+	"8q6xVVC1WJy07TirRofYMOfJH1tyXtAqPdMmZcwMCF9GJlImddxi0baAa2q4Ax/dAXdE2xmTX/RioRfN",
+	"sfnrOdrrH77tPz45ODTr2aQ710pCw8p07Z1OmR7uRpl+dvz/ZrrIy9xPTFOra0oA7cixPWNt7lYQvIVo",
+	"HmjLZv8U8yhkmmDbf1DV0G0nIxTR0+SYTDIa+5oXkh1xNyoauE6WwHIdabzBZX+RKHfT0g5JC0upvaVS",
+	"g1++f/3DD399+v0vf3377s+HP//04sW7Hw6P3r56+d2//suz46Nfe1+kSyvp8gO/YsTAYbGliSnt0nld",
+	"JDzfwyq2Wsf1BVsylWM66j55RuMpgJXZrFxJEm4gdXJp8asBjClyiDz4V8fyBryMicj8FwfoaMhpNHmb",
+	"5L/+/f9BMXQuMMMbEjYhuZcrl72VMnoF1j/MiOeKpeMNtxLFXcQpZA5C+wts4+RwxzKZMgO8VNx6YNLU",
+	"+uXFC/z5TO/js6tbu8QIRNUNui5XZKHMQlEAJxCaD8XVodPKbmL6gF5nopWa2DKjU5AQ6u49FgAJv8sZ",
+	"ICIqfDqno5RBHNRgmlpwKK4KSqy9cXDY/sW8vC45B4EmOTXzQtUab/iY+7HtzXzC87PYhNE2bYa75SnI",
+	"Vm/Hb3JUd9fjbcs11v1C5jZjCr7PhcopOAihj0Lv6OD5b2watHZL2fqDuez+ud3dLpnTtsEFLMBBNmyl",
+	"m4/cCGy+AiVVAMoftjv2Dw6Pju8/+KtD604GKGlBtU9NYgx8/fjhwYEv5dwkvyu6+fSu5aRACKT1GOp3",
+	"2Tgpo2gBCqAVH7CWFi88Rv16jfsrJ+dv+wIrgKkQivCVL+ptTwVnLujBaCig5se6NGsrhD0Tz0S4h8C0",
+	"9Tm6NL10vXK4WIetxXRqiOHxXJERm3AoH4hcg46h4iJmA8X+NoxMbjaLL5VJ2gYtbzt/QmoIoyniGsPv",
+	"ik8EzRcZ2z8Xb20JjU3NB5xTbfzRGUv2CWBXQhsn8Hu+UmSo38YSrIqZUwXWoiYW8HNOtL8D8y+Svhc5",
+	"keMxoTgZJhKjb7QxlzNBRqtzYdtrIaZ5qiTc4ZkOHnwC1ROXbBVh3vpCJHgrPlqR0siMGRyVffIWM8JR",
+	"1TFBTDtw45PNeJpqGwt0wCmWRxnXLpYzPTA3LWETY0zBqRrZtcGiAs/OACSD1+edFWyZ+feUqunQZUN0",
+	"NLROz8Xx4WOTHEShos9kCCjXNASr5kx2N01TuVQh+wwf9y20t4YfKgZaVZFMuCB0nMPEIAdYXEbGSKXl",
+	"zcJ9ZQlhNEu5no1HRTLTOzIRLBnWGUB2/8IKyTa9nHHBZ4uZ303Q6xAfrKWkaurVCojLfXLmE29R2TIH",
+	"lHtnHXGPsD1C3jh//bHSAopWwv/2vr/3mO6NL/54cPzxH25Cr3KAorAyDEGUT7Qi0y9OKPQ2PelrsaoP",
+	"BSE0GxUlrOik9yA+GD8a9Uf3x8fxI3o47iePxsfj4+QoPhwd0P7j8SP2MHkQ3x8d06PHh48OHvYf9O/3",
+	"j/tH/cP+Qb/f7+GEBr5y1YcN89OiHohDz2l3H7xk2HCv9/BfP/ifw6+BbOyd9OLDVIxm3/eTf/kT9IRF",
+	"KKfwzhz091GD/xU6bwm7k/1uWvMvHt+EFOc7K1QRPvDW1edfCsz1Vgp03dPOM0ZnVeWZT+9pFltqL0iz",
+	"RjAg90xLb5qmJhXK4hZ7qSGgU7FGjdj3aREL3bzJ16Y2FrB1oYgVamFYQkxV8jc2HcSG/XIpyZLRy1OI",
+	"2Q2FHNi3Dq3nbLB6UWBA2QPhgrBUMch5C2SMgHn5yq72UyaM2HK+Yut7scwyFudkKjPFyAhEFCLnL/3H",
+	"lLZ0SJKtSMav9MxbU7ldON4ItbtVO16nBRy+cwZwyG3h+6sCcntenN9airUm88mCZolbkU/nDm67zjx8",
+	"a7pTGYxrOWcCi01TmnsRpkD0pm0u6ZsC8fszyiT1UjlvOKG0SwbpDl3eJMmwas1Gpx+Ws1lrA+aGj62Q",
+	"ZR/mPGPKH3K41z9+2398ctwxxg7KeKFC3/deBn0m6QSm0PtF/s7TlN67v9/vXc+NNGR62z6kRXUM5T96",
+	"mPs+an6oxqLK73hhxbAT7A6vqZ7nTRkg++QZdvzgFkLBdjkxhdJamBz719tYQGBbkIXKB5hIzPHsRoM1",
+	"yftnIrk9af9MJNZ52+bAzV9r7RhwnbT1YV65DyX7Qy6gZN8vRxtWJbyRERGhxqaxeqj4C1QxI2BFKuNL",
+	"lpwLa6PQlF9qBx2cNtvHWJtAC8QKccaMdudgrHGWwc+MrDMExfra14eJn4uhFGyg/z3Q3x5YbT4sbDLf",
+	"FkMIAtu9wE1NXVrPHKvY4T8zFkuIWOi/faNNtiVLU/3Zo3MxtG8dIDlv/PASOjfnZLSCdSbaWYRejjI7",
+	"KUBljCVluATxCIa+6TOsGJvaUPQX5xmMh48R0EZK9M61KTWb56ZfqiYvc5ghp1zT0HPRu45tB926e+it",
+	"9aIem2kb/aRHuVL0nxlcitryOmDhBhOwvdTGqd9yutRb03tiTUu8AaeNcLHzeiL9ZmLI5Dr2oH5MLvJ6",
+	"efEW+cSl+mGbvVwRU6pq/xqW/pGmeRP3g1jQPqA3uF7A2BLPtvvFYtfIDMAnwBTlOZnQK0aUJGOaYb4C",
+	"fGs/SLwvF/ntKAZzvnoDb1E7QMRLOQXYQiHIBYSHsxVYrhucXNh4c9zYUMs/ZDn2e4MWp1A+cbzP0rYx",
+	"Wtf1h/SsmNJ/4+OCoIFV5q0VeS7zef1BWRSfvKhisSGBRT7VCjzW2oXQ+XyfvDERbC4KTWcbk0KkOGZk",
+	"eC+WYsyz2RDAlxSDOLKfL4QjNJ9zQRaKFc0+ZVaOTpyW1dRaLCRk0GUyffvy7atPGpHYnRqycYZXmZTj",
+	"W9dGL9++eqY3dFaTYlOUPkWIoQckcFssgbH7XAINSYHXuUhdrfRXbcYMIuKsc5Gl7HpuepXJK4a9wAg1",
+	"F1JgCOa2HTKdzzGvLvL6dyljtnlmovIYxgJBaesPCDzFgso6RkK2MTavs6YDMTxczidnl7KR15o39Lyf",
+	"4BK8QPPtscdrc16A6xQsFoFTOQ0c7qdgl7eLTFTYhITVfgtOscsZILsFeCXhio7SDSYCXmyW5Dr6e7We",
+	"U1CHmIJI2GinLRiH2Hq9njCzu2Okv0sHRi/tNZvJK5puHZ5+4W4OcYdvi1Tf5HJOFkrLvC3k+jotWjLa",
+	"w5dsdFFM8rMiSk9Ci2oTWmpHeS3tlIwJtiwLkC8Gy81L5Ld3QhK/ZvOUxvYepjyfHctj20W0/pamACr2",
+	"PDLbZvzU+hzeTSkYFva/Ic1jJ8ggT1y/0y+wIDcFC/L8zUtydPDgwd4Boel8SveOamYD0Uz4QzvGe2Ke",
+	"r4UiMSRmq0/mU6pYzbftb2vwH2Zd0IfVVCToqSKKdMrHLF7FKRvg+KaZ2HTZfDWXqZys6tJHi5+7zccN",
+	"DEzklYcrKgDv0OZJZWxCM8Axh270YA/F+o0KnGMbNtFGQ3i+f9uYzDvjwv375u4Ar3VbhmLg1hFD/J6T",
+	"oRsz/xrJb81sRLUVXhe1KCGbcJWe58r4ikC72DsbwO1ngDCuiUtL2iwnuUzoSrORliZgF/1eDq5Y+oAw",
+	"Pr2ElLwCcgSBZ6HhrDJwxnVgILiku2Acn/0At8NGxJz0Xjx73Yt6qYE8hv0fYxs5t2cD2LPeSY/LmWlg",
+	"kHhlVogPnzAL4k3OJjRhv+vFgvA48V6lT5nP2EDvs57MOOMxvfeC0xlbYY6b5nOO81BTprVeL+rNFmnO",
+	"xwsBCeA07VCwjbP7NLAh5tADnPe9XIjPHTWk1LK2wuWwPte6IMTatUnTgYYGrXBBrLHlgPBMX/NgvtWE",
+	"5Y4jryelMSgPHGIa2W3ksx2WOvYPb5dvDZSnWWV3Lr45jJF6PisM8jtTs7hBNyLQyAam6QwngiM3g4q8",
+	"0ocdratI6O7vQ2DhjbrLdx7eAzJRJoH9XvGCPXgBILj7uCGPnGFmezt016ZIQdtq011jisR0TmM44+N+",
+	"v7NR9gkAROo55U7W95b6k9eghxh2+UqReSbHPA0zTr1yuYf9nKAPaY2aeWnvVxU6XVecLU9NvwnouExH",
+	"KRtGto60UEU8QZw4dWn8+QSA6LBLMxmtoI5jN0igbhGflcd/J7M364pRpWK2pwxXxMDb1szD/tjSzbU0",
+	"ODAD6ybhaNV53FDJGJ6E+SmwGdjived6ww/kFcsyDn7wPKV6d6G2RYHqb71FRR31nGVKwrU2povV1gqD",
+	"EGbJYLTaQR1zlf88XvtaS9ZvwO3Xf9Vc+fWYpop9UzM1x9e3Bp1KFWtb3hkf7NaUTI6gMQLUxBbEkTGq",
+	"DPTyQvCcJUj9UGYBLeS0LHRGHz49MNbvmM54uhpkeuSYg9lZOuw2s6IHBk4eUKTd8N7t4q4+oYpZ6Xrr",
+	"gRStcYKmoin50dIQb6axkNEwXoS1gTRNUWn5KhH+HaxjvY512Ua/3kNe7J7qXLZiwxlSNJ5qhYpFlxGG",
+	"RhmRWcIy1CUnHigsFQLq7I10KBIH9H7afk50JsUE3wI1lF+RjKlFmmMG1kIYR1OYzkJstk+eIO/ghZbp",
+	"E5lgNeBvLHYcVLRdrGSOQsVqgwWMU95e3+82pDSbYYL/G8aE3fSc0RmZMZajotMTNg1zbNPXqMdzNsPp",
+	"dhFRPk+3L6EzW/XUzEPtzuj2tsLQBhZtmC+ii3ADYt2QbWtBevjfSxVYzuqqCQ4/dtsGuchjWVgDUGvg",
+	"4qhjucgGbAXCFXu7gViWCP9lDR/tVBlxYywRnhcNSI2ZNFuofL/DER2X5maSPXtbsMRrQ7R1NaUjFlNE",
+	"KWMUsMFuQLtZmVBRcE9xt2xBAvXkXUWVbfTt/m5BmupQl77ALX2BW/oCt/QFbukL3NIXuKWbcVobYJa8",
+	"gG0HjKWb8k2vh9BUXcsXeKa/K3imXeMtfQFa+gK09AVo6e8WaKkRYKmd6iyBKd2M2izbN3UK8wzaYxnH",
+	"SpGFSJnSogfCOKZFPYjLJVdsn8DmzuiKjPQYzX0QMf16OGEiYdrsZCLn+WoYkeGMT1B6mguzYXQuvD9i",
+	"AEoNvzEY7dREWgxqA84IBP7+uTgXw78NtbrNoBvKaGWySKdyCbEcvBa3ek9mROnDxygwF+DNwnMQa0bN",
+	"PloR9oHGOQHcbyZiFhHbAfdciIXWdgArxVIGhu0+eZ6XqtdGTOnNwAYtXtB4qGKZMW1A5GQmVU6GqXbK",
+	"hxGRUI4EFt0JGaLNCNuiZJYbLWYqfwe5zGk6JImEi7CJxC/wfJ88MzXhejOqClMUbf2LHFttHSz1+cJO",
+	"QhH58CyO2Tw/ITn7kN+L1ZU+MV9EftgTiRaTQ4TWojnaUmquaV9NGcvh6iKTSwWKXX8a1ChQdqQVWD5l",
+	"K6JyKRO9E/rHmdS7C/t/LsyuFMlgkId1qj8C78Cvmki7tnO4fUzL7JztkzNB2Ie5zPzbgljORlzY4OdQ",
+	"23HeRmtVWt5g2JJOl/toLUqt8ixL4lSLo8rlhGmmOfU7wVo8CZyyItlC1AWAvqv4Jl/AnrqkC2iNPYGI",
+	"N0sGEH3Yq/7B8Tz+WPzDBMJtCYL/zzZX7GdGLgVkCgmIlK4p7YeVlPaj9mEjphiZMzlPWUQU00cLjf9X",
+	"mmFmVJ3AxB1wAU7e2vRaXmn2x+QasOdMqwTL9TFNtaZjH+YpRN7h2j68uEp4zlwyNcbpIr0Pz/Fhuw3m",
+	"n4U1S7OM6k8tBP/bgpmfjY5V+SrFO4FsFiDh145CtJQGez2hwPUpxfzmcGTP0dXmwFObmFP9FIxX0DyJ",
+	"TcGodlOIGb/qugdak2iVvostCH+/aQPsDK67/iLGqtiHOoEEv7RMGtIPB77zbioBKwI+JShmzPN8VVxo",
+	"86wub8l7fGfVShD8gMkUdVAbqqQGcjyQGZ9wsbMZYEqSnC9S9IhhV2vKpdxTA/NUy8OoDtw4l5RdsXQj",
+	"xxlD1j7YchKBsRtzpbQrg8awgUAwd1P2fgZtqiYmtXew4GnvID5uOl2j12Br3LSdz07JEHvuBtV/+1w8",
+	"q+bxZb2oB3m+WjNcSZ7cMKIjWvkQg5hi/nzCYm1hg0M5ooorRJNQmHc/4lk+HYCUOekdPH78GDzfg9Iv",
+	"g3lWZFmsGM3CiQRrXYJ8G+Sk95TTNNVSDrbT/vUXOqOJXHTEhywXJoz1t6AEoJAwpjzgh+cvoNmStmnh",
+	"k/DX//y//uN/6///H//nP/8n+Y//85//93/87//8///n/+xBAlCZ00564PiZjq9WWsNOuFUflOwyKM7Q",
+	"Ez44PFqz6Py9cj+WWOoEDimGyMUHfSb6v2zon855KVXBUlinnk3XTFnzLkFM8D8qkeeVSPblnIkPsxQ5",
+	"VO3J8ZjHzNqT+54rNkv34f+Wk8wDyDV0xuzVpip7cxY5LGZpCs4b+6APy0mHERd4X7MmGnoht7HEWb0/",
+	"zns8Oe+dnLeizPNedF5QAgwraOG89/G8rHXWb0y8vTWOcXDe1vUtz5UnUWG9F0x2LtpMPSomGhmebJwt",
+	"3irYPJOFSFhm3Xltc8t0MRNonZ8S6EkGmWu/SfByRysyPDV3FULi6WULYVGyZTZbpDSw+tqbpmgttOF6",
+	"rS+nMmUwBUM9GMTacYStFLeqLU+NbPxDG4cYAwAcCvBwSCEtvPBb2amu7RKCb7t+aK4uC/KFNEdNUxvk",
+	"4opcsnnu9Y6w+XjQwhe1DIH4BOYkgQLaJ2+YSMjQ/D6MzA6YIJr3inPhS0gEHYNXDE2UBP5hInJD8NCn",
+	"PE2+Uu7beHUDViLVfjvTjAG+LKA0cCoiFwGzg8/FkCqYmSYnTKtytARfhIrdYgBSnczIFc9pSrjQJ6jy",
+	"ffICXFMTdpxxpbiYnBJK4P4XjEVrKEFO17mwGzlhec7FhFBM3CGuCyQAS5Kh0fMYBHrrdg9hVKWDUTU2",
+	"uVQ+ZdkQV6m2JWYJ5JYquiJfD/1d308WKCWZGn6jtzjllyxdnQv3dxdbBMh6/HngfrVHFVOR8AReEyGg",
+	"qznCQuYNeDKMyNBJMf0PG5IcgnocnguINdoYbGRxZ6sxxFMykZoG4RteGi2cI6Cv0jQ1YU+OluCQxpdC",
+	"LlOWTFgy8Fa9T15JpfgoZd6ilY2aAfYMJf6WnRhoGZ6ZLGqUjcN7/ksxfOeVgvPE0pi3A6423P5WHBrU",
+	"n+dwpykkmcmMlSahsP5N0JkmJNhwSHg4OReW8wYmu29IvjYMTYVmVbGayYUipiZT81JO4xzSSRhNvoEj",
+	"wvzWwWg1UHKuz4FcsWxEU8d55poNLmJjluWQnhmdCz6bm90kQA16qL9gez03kTIho1TGl3jxGwo5ohVa",
+	"Tsv4dAnL2ho6OXwYNVnh1voGCesMa+tlgICCC86EX/FkQVPP4IU8IXAp8qnUO2CvJz92Nbfvogndwhje",
+	"xkzddX2+f+R/3/7W2qWY/p3FUsgZj784ZK0dsi2IOmQKv/atx88W+6FsR9egcuFCnfex2VoeLUSi+bUB",
+	"CaJ88wzdE1qBQ2QMb/iEX8HJEwLoEOSMXEkoAzIqFm6mlQSLw9wvnzr9PyaUYLgI8dqNYXXUf1RYqUu6",
+	"IrnEPKhFdsWvZBbBt+ylMfrDc5pPyYilchnSnBOWl9XmNYEqvsjBL3LwzsjBwiG6K2ADzbEBk77qvGBX",
+	"MdAhCnANrz9q3RImjPNxZhxVRO7Hzhd5gRqLGIpjL2+UnPdMxsJ5T/s2505gnPf2yXCdAIdkIq0rD5So",
+	"heB4kabRuXA+lCmDcRDOIRfXASZAmjzI6OP+8WkZl6sIcFhxnIEcP/VQR87FZoCRMCxJSBqH0ss/NfrI",
+	"2oXZCQityAn4fzw8fEge98nBITk6Jl3QoEsh5J0ClXxRSV9U0p1USXcRAaeFoe1wcFrrpW729T2a5zSe",
+	"zjaWUL4u8jUB7VkL7lQTCkY5i+Dxf/37/6sQjROqxCEFsxv+zSkJGfZELeKpDbGGMd+g+tFby5fUtxtD",
+	"yumIS7MZGscdGZaRhTLjUiVNDB2j9Xp70KWrmYLN03QP+Zdohn1NntkNQr6U4+rtFcoGdXZoi97HPGVW",
+	"bc2pUnOZ5fu/zScg2fhkmvdODg6O+q01GTsocAHsNfFAxYAVlNIRiPpX5jsQ/Uw4tTqHz+iE3fttziZG",
+	"7fArlgzUlB7ef9A76T3oH/WPKDs8HD1+/OjRg4NRzI5Gh4/GR0eMxQcj9vD+I3p4cBQ/ehA/Por7Dx8k",
+	"I/Z4fP/+o/jgIH54/xCUi1A851cgQXtCZjOIybpPPB4/epD0Hx08enQcP0we3H9MD8eM0n58/z5N+gf3",
+	"6dFofDw+GB2O+qNHh4dxcnA/eRAf3B/1x/0+7T+C+oPfWe/kGAowol4+XcxGAor+8XJvg85yZ7KYp5Im",
+	"HVEPCkUX9ZY8gdrWB/3+NasDHVPdenVgIYHrgW24IvgcA/TmQAjJF+SfztEK94CCq3GyBHmUUpWTOc1g",
+	"TUPNlCaUZErCIEcCenDi/2YZv2LKFEOgu5SClEf0CJTqRtRE2DMhx7q/k3Pxp1fPfojIqxc/QJjpHRu9",
+	"IsB6KiKvnn6PF3G/vDqKyC/HZxF5OZlE5N3ZXyL95C/w49kvr7G6AT0vesmEvQgElaMnpGWAqWSDS1fT",
+	"tPFc6FV+pcgTnNze29WcAbIFoZOMsX3yHKYCb4Yb6YztMaEFPV536slrLf/qxQ8nZDGHjpAGPsG4Z85N",
+	"jUjC4NoLvs1n7FwYXJ8ZyyjWajDCBYbgZqfWrR2bQj1TQIY331pjDStCaWivzfftcvQfmIiz1RzAT9Dw",
+	"yEnKGRY+nJGMzRnNixgg5MMMuamx8y6x9n5iq6HrdQmPmQN1wURz+4s1nrapprGRkLoqOEaAGyAzv3Sz",
+	"pZ10WrnirPOq8SiMlQbLgilMqanhsWvQ3veRnSnUJhiGzqUkKc0mjHx90O+TX/h3kaFOcngf/6kXYOne",
+	"8IeNU8hv9EQP7psZrLCF0wgSGvSG+E2aSp9ls3m+irChIU5UK6XIdbOFKbhuhhD5BS8g8ibMBZnzDyw1",
+	"sPH4lilF2PChIZnoXFRbe1oJVd67NVIwtShygT1Q8f16EbbEQx+NfS3qEKjwwMqXmIXDFfqxQkre7K0r",
+	"wHNr/r+nz2IPDZySzQPAnCe9/9+rp9/vHUAP67a2REmnzTO9zNxUneFLQ8loTuxGtrSpIpggpwkLMRrT",
+	"0NBGalFFgEvqas+6Na+XY6x9oWTnVBc+RLvH+gd0pIAfl4YTvJo6bjoJjlblvJ7CMaMplpC4vhnOpDIz",
+	"MMjZ5o0B56CwvmrgVD1pzFEYA2zblH2gWtnNaHriSwJNphS6Xhghu8Rm+FphJkDerQt6/UDWe+uOADEV",
+	"y5CA2HAjN9JfzP4vZv/WZn93Cz8Y6zLW9ed8Ce17EsHIGC7SGQTt/IgZ/bA3Ag130L//uP/g4OGDtaLq",
+	"reNn9/7wpP81767BFhEO07ICe6tYuOtBySK4Xhjjixj7IsY+sRiDJug+Rd+JoH1TiAPuka1VhuFu7Lde",
+	"WsrdiXQE0VtKc4UQ65zmUw8qzhd0vaoN1QVEr/5GG7p7GNdZ5XSlqtfExtE32T3mIqLNvbHnTUK8w9Tg",
+	"GzCBnF4y1+8MLs3RWwveJdfcJF/HNdv1RXJVAkZYlX3Y2yqe+AnaWjQYO3fwYq/ReHliGofm4M2OWBoh",
+	"JWJuvFUXrQXH7myWe96JhWFfivodV5IBEVBgotd4W2n63e+To/6xuyLUW71mzUypCoeyBGs0gTRL92tE",
+	"gRdIhV8SlrKcgRR44LAJ7KwNPEhNN6lELsU1wy2wLa0E8rjDoy+kYL6saM1+82Rc5r5WtXqLhMt733Yf",
+	"iBbWt+VaOS3cR6ucqXBFce3rwj2gzDJL3I8wNXuwnypAx+mSrlRgDusLsKGlp1zNpeZNFF7B9w0LdhpG",
+	"tre9CUVt+kY3WXXYf3AXj/faB1knSMona88DWWUdyRFg8vBWRvP2xp3X8zg+qO4m1HfOU8orWqrNIiqx",
+	"eIpBztu0QJ8agbW90blDoLHPwwjdnf5MubhU12mC8dlY7cHr0e/tLY+5vYJKP1DmwA7m6muosnhorBuQ",
+	"H4CQJudMGGCTYqbGfOCKzBfZXCpGFiLnqWZt9mHOM6gyFmTEpjQd61cuAyD9eEUDV50LxTYgn53Ce0Wi",
+	"iiszbyq8amHM6CUrWg4pBreGVKygGNDCrWmjBZ5U7vrHtKE93s6Ccc6Lc/Rx3daSMVtaU6xXMP/PXFz2",
+	"rtMIHw8EczhhzBYehZ5El/qwjmEsQyPB0Md9E/pYX0fUW2TaZZrm+Vyd3LtH53zfvHRfZhMtKoDP7539",
+	"9fmZ/n/x2ZOz4v9tuw91alF/65RcMjY3uQSKxRmD/1qaq03gndtWNGcITYwFo4wlQHy5vGQbY7DlZvx6",
+	"o3fpv3jBrzoPxmArHh32zcUvWfIELw2nfDIFzgQOq7KUKXZWzqXxbsU7svH/x96/7biRZGmi8KsYiPkh",
+	"acaDcZKUEgODQaTypO5USiOpUv/URG3S6G4krcJpRpi5k+IIBfTFDDB7bvtqP0Gj900/RL1E1W0/ycZa",
+	"y8wPpJPB80FiA12piCDdzc1tfev8rQfCtx+zpzi5GgflaiSFF3NyNk7OxjfvbNwy2wcDZyDDJDWiaNSd",
+	"PI6deBz5YINv1OUgBkLk+KeSkpCrR7nW9Rw5aDNbZJ33fsiHt++oKOzxywsWEUQzJz1PSNtnZvdUSkc+",
+	"kJZAtvE8ASGmUxD+406EQ+7GTvgc5qI5BzdfYAM5h2C1yrFTovmUaD7mepnjTCGpjvS1wpzQAwuEqZIu",
+	"H0aawckOskdIsPnNaqLXBV8PqSASGt3iucM8G1OnoLFu3NFzega1FDIv0fgXP3gGldOU1rq+KCqsufnx",
+	"CeWzkFrRMtqjUlkxKpUNM/1egKq3LNH5QCIRW7FKdOZ3ONentPe6mAXbWM5KsD6PMAQrjEHXaxMIFXIT",
+	"zR70NWnHUWLZIHNLakXgQjYRFhW2yZxUOKqEVPhAdVtPstw3fjPRbGCkStjj1oRvDJ9sj/3QjFadUb4y",
+	"EsSpdqc4o9E3FDdzbJzU/+BnSPoS7twGxZsRE2EYC248HeKHt+8e0YHn40YBGlxlTDZZIGdmcBNMs/y6",
+	"ie6UdMn7V9pFxfAZuRHUjMpgVTOMadc55LBLMWltKpB/khlBW1RipX7MFevp1JTtbuz3dEuKdRdeEn4X",
+	"aR+RS9SR9y3QAeNf1Jj1+FAg02n+rgksW3jxptJJ0y+sVQjxRaL0rnnexYG9O9XcPu8LzfKvuIkeGvn1",
+	"tjN9mm4YZ4OY20SG9IclWLHBTqvse62F5sVFofTf/cifb4UXe5vG/aLzlOF6eA6XMzlh45tO0Oaug44m",
+	"mqZLkR1cXaxOdjB1vCbZlFcKy2X4tpH4WkjH/iA0E6xlVvyqwKyQb6pffT6N2kQH14sK9iZ1ERK0ygKy",
+	"ZjOfFusTLJHvOKzkRahkj909Eppj6QZGDvU9Jj1xGU+CbDT23FrMaVMT5fNhzFw7NnF5gq8Dha8pCHmN",
+	"z3zMLSwEOpWGMD7cBGnxDMhZwfY99+90hgn8dsroRblFW1hb4WdmE3pMkbdsmLRl8iy8o7Wf+FvW5m/Z",
+	"HJUJnJTmMoC1MPAsiWqZc58PSc69CttPo66IauuRZ1Sex13zaMy2V6imiB4akwWF9l7AiwMxWVYALecg",
+	"bj98ONOeygadwHqCCbIHcARRjtFF82MDYm2d3TVE1n9H0e4qRfJyL/KEo6zqa8lQnNub9S2kPcfk5ort",
+	"qhL6nq6+jfKxkwG4PwPwECOcc0w61BPeZ0IXaTO2HCHLHlGxlF/PYqMxUhsl2uU0Vgc2eLqjx7VfQQ24",
+	"8oMCPXgYSyXDE7KdkO2Yke09RXn4xhxUccaN4aor5tOOYhAxNYaIvASyUSnNWkJFSFDb2iW36CtuxG1x",
+	"1cfloOL0zi37pn5CKN1sIUbRj5W0nuwxQNwT6v9M2GPi6vSxxckHeDJjnRXsn1tk+0SNb5NmNuLMNkcy",
+	"jjOi0cKJJ5JU25MD/HQtWB2M/c18kdMvwjCeqoT9I48kT5DMeoOIzV9Q7RKGmBfF7ItnWDhEdNMlHuol",
+	"IXgtt35Cfnfu0PdkHBmhZo4lZKOedoT98FbJt8dvBUwPXbKxCL7ugoeWk/hRRW64XQG5nWUUgWXU8+OH",
+	"4Q9t0ZXK0txAKsImMfLxSTrdjywDWaKil54eYemlMENRMQTQz/6zN9SLFTHup9ZLrbLSGzbgsDrLHrfo",
+	"X03bcp1lSo+eYDsL43jJM3/JfIZB7v8TcWfkm8j8Ujp8qFND8xKdEdzMvu3HJTbIqubMpgNhhhIgGKkU",
+	"mRFDKUarpm/msDy6RLaMsrF2xX4yd0U4el3BHreUTpq8ic/UehJk1jx18hV2AzNB8EjscQt2rOl3rPTM",
+	"ZL7Chehu+O6VVF2/eZ00cVdzAeiJY/TI+q/mcyRBalz7fk5eT8N4tClNiazyPWCbJoBhvwPs5imJhcC+",
+	"AmdXhchtTm07KcttK8sVX3r1VDN6hqPOxXn9O8PDoeGbpHp5CQ2qFe7qE82mHaDzL4WfmhsZelZVkjQN",
+	"dGvOdzkJ8REJMZZIl97+YYQd5tnFbiTXwkJ5INxppZVWVaKXpH2XbWQPQ89eK/h3uXGz/JdfHA8/eQo4",
+	"Nf8ma/VCJnbejgVrjzFKIqOKontHE8F4DB8fs9KInGyCD3wsjLVduTR/bcP16Ovzf9dymyHyk4I7JgV3",
+	"kEH1uVYndUNMqbe8hrOiLSJXeMtanRqOdSKUsHZ+b8SDYxtd/AZHwDHdKRWxBY64HQdDYohnpNM4onhK",
+	"W1gZiYyPBz9Js3Jxo4hDpFH07+Fywk1kEGPsQXDBHIpqpIqH2PCmJA4amdrMOrtlCFRSK9eFJZDCw6cL",
+	"tGF+KqEPJPSltVJ166umC8DWLu723lJ1sKleNfr3n6GXe0o8sTg7s9ZA8GnyCR+BMJWggS75lz9lX292",
+	"tGnCuy5dJ5+JOHkBqwdOfcwcJrg4KBQ3uQIRfKePf9Kdj5T9RKJQKvK0iYxjFvPw3h7abNllAQXnds5P",
+	"38Ui6oIUE89pImyCEVOLoVhpbLKlFF5FUw4m8fyajyt5R1NKt15b6m9TC2rZLRefC+jfq6Vov7TMhnog",
+	"Zi3C/W3BMYHusDXpawc+pS+bYhrlo2p9s5b4jG89asoIDt6fgnzXpy7j7SXUhDjWMJJDGaXY1b/gWq+K",
+	"I2prjVrHIC9B0tPwfTBLElyXEaEcSHKs3MJorxslqF5+fOt6STt67TtP1jmYmJ2sK5TdZue+aKV5nDm0",
+	"4XVR5GkPXTNpqRvTpV0cq8ltDtWUtKPkJD0aa/Pwnj0GTzUyfKQCZkQntcINrhCjeIxubE/EEbrSd4qD",
+	"sdXlSlo8Sk/AmQ57fkB5cUiRpXaEgVDUtGp4bH2SCGtx+5psu43OQCtmwobCtHk8sQGuez8UJiFml8et",
+	"7N/N9rgVsMLPPMkyXXeKzFuaGZjnrrRh3ZSbSHKVs89TQtEnurIFlFJkVerNJbOyYdr7S2IV92AaIjzp",
+	"YnHn4GTW2RudWssXgs0FgO/lSxA+/J7Nh3ADAtLQ8GpQVYkwAwN70oTD7I3nIoB2igBK56SZPUwth03b",
+	"A2O6eOJtbVng22IK7qT3tqv3lnzTX23ezavS+Xm3DOe08hpmpjpdJ/XmLnQuOh1BhaCzvJeftCHCYDwO",
+	"0wUfWlV7NZ73pUUVpy00z53OHHBLE11xgGHExzjCEhlqozr7BMrqTuV2NJjKJZVpA5xlSgfWtlgi4thR",
+	"wCKbBEv0iJvI4sIbjCMdK2ou3hfWtaEwnSaxHOIjxGPWHjPOxsK6Iav0yYULT2Y5Wj/6/Z3tcU1F77D9",
+	"ELSyJu4zpUdLMB7wpJreE4T2zNdOba9Bzvkni6LTlUPJ6AEtmb/tlW9TPECLfvHly1qhZNpZdmgVzNNu",
+	"ha/Qm8KQwmIwOHlgwMqeZfKDiI+R8gqdwR3a/i6gM237s1D3BUv0AfkAKyLjl/yMbaAOoZocJbdSD66H",
+	"4WTDbNaG+dgTmZQcTFZmnohjzQEc5sKqD0SkK5PmhWVWZMwLCmOXZQZaJTycFxoWsRj0tBI2YDyKjLDe",
+	"6R8IPaBxnklqFEv0Tns8/LpP5ANrkw98xa0eK6sdJ4xKJ7C0D28+ZJUeOjWeuH2Tuf3rnK4WxQ174jCi",
+	"lqPAarl/3oFHGBOdPe+IJohcrVF7TXGqvjaKwvgLFQTwOIXL/aerq+/Yywt2ecWun7JnzzcbSQbR3nUk",
+	"+eEcIYaTe3qUl9+HXLG2cNHR6NCShLNCyx8ENxjN7UjsuVBpvy0ME595mMRjR6agTXbiqZE4BVMeywxE",
+	"R36us1t7n2X83eR43hENLPMXscVdcf0lidch/2WXPRKKibM+l7FXWwhc9Kj5KEHl4rdwXMGtvZcqe24a",
+	"0ODju5k0MqczSwMJ4dnrsyO98Pn9RnoXArSHAGhxLJmJE8vCwCHGVU/KYR3lsOQB+FrDrWV980CvQ4Yg",
+	"cxTMesFWtKYxpAD/2mJrQ/YoewoonIR3z8Lrx8DSKTiIMMPDtp/vb1hEEA8j2pAvtTrY4MR8SxPhFxj/",
+	"vmiR/RXjWKhEH5Oqu9x895Wtr00Pdy8IvavrdAKsdG1552ijw91PuPoV4OohVtUvYOS8cmwCD2PrJoya",
+	"fTZN7QqRj71Zal3APjVJnaD9BO0HAO2+a8rFy+Y1S60H9ZG0ADmpEYv0ODRctZBQYE0G9FOs9b0f0DXg",
+	"JlHCsETre/dn8XmgTXLDRjhEFJtnbACiPurpPo41x9qertGpyrFziWxYdZrrh8KDnTJdm890YTsEMkBK",
+	"W6rfmrGKyQqdJVXzpgjMQrjNUAoAgza30ub543X6WZcrWfrugfqMi2fZaEeQFpw61RVNEJEB3i3CrhLx",
+	"Gd7Ugvd8frlimdQFUZJThXpz8aqO9VJZufjuOptVQMR5PGa+UpI+LSI3yMonuAoA/d5X9x9HkZQfpDhb",
+	"H9zGcSHF7XVT4Is8mVaASQR40S5LG15HQiUyGf+QPcIJ+U81Djtti8ssXBIG28Qt85+5vlzClL/KiYP9",
+	"RS7PLp4SBQH8Qapu02WXa43az69/g33ENC3AI7u4vLpmT9GmXsnidxs/yEf97pLKclKWD7SooVAnK92K",
+	"WVSAnyMsawBMmSxs6OmRGGblCoNUhUkKR6HOPniH3Tu22dM7KmMlELEbfjxsK/tAyzd80fHcJQ0k1laM",
+	"B4K1YIGtrBONj3HoOQ4umiJs5IpU3DifHRTQ2EecS1wsaqDZnzjwshDpmVXmMHnW91rvMAe4NgNGk7iy",
+	"MiQcV+PYSTMsH9iZEoxTRYOa1jNbK27IkPr8i//n9sobKkDwcIc/nGR4ozL8sTzA/6gqG5YWyANpqcjX",
+	"WpFTK4j7lsocMjJ03UFLLPA2J3i3dOwdGQMSFciOk3TkZKhIsa1TJQHGH5x9SzZcyBXYcG2xnHW3XHHF",
+	"+jbfpqssJjDt+tJh2hou28GVWpygfdfQfuS1FUuh+2bMq3OEu/GeSi12pxdmTqcMeRwLg+EDK5yb72/M",
+	"ZGJF3NmkApio00BdI7JajYXrL/ClbQ7Vgw0MAj+h6iGgajVNEDZPT35omfVkeH11wutG7XcUvz3h9f4K",
+	"4/aM1sdTGrd3YD7VyJ20x8km30BRXAXCb7E+rpOqEHaNx2eR7HRkmMaJfKhWjtiytkn9W1n+8FO21ltr",
+	"hbXHWALBceW7qIEo3KkW1Io3/taGejrCeMddLuJOLSjtzkx42ibkh2nS1J1OM9J9LhXNN/a/81Tq10so",
+	"AABh/J6lber3U4W7o7q1Ru2SYNDkPxnRF4D+9BvPno9ldyL/FOwWDcNo1EDFjHh8T3+9rqFGRfLXplv4",
+	"WgXYuyy+qEKSXRdg0JyERQovcoxmvAR8R1F8cRvHzMrP2QAHiwMgvFDeZEoDMCQb4pB/xNZZa+KYtRiK",
+	"vh8cmiZnutPxM0mrx15YkVANhE14Im0iQ2IqSjRNxEgNqKPdDuokisQJUuAZFRRVB3a/Qy6rQHXH+LOW",
+	"uG9zMOZJ4XyFCmedw/a11nWQDpvPUFGpvbZW0jHDnzn/kt97eyUeM1B6zQFmJzQ5ocmDaIKjF4uH7iCC",
+	"HrNtXMeasQI4HMh80OJqq6ZcFuFml7SdCwLgXkeE7m7vjj+wvxnL/xTcPynZk5JdV8keYl5hjgnumuwr",
+	"dewWUwp/1qlRYjzTxHaECnB3Q/MiBHPf2WU24R/olr+K7pHlEAbaSvjtlvMH/ja1oHaW/fvUP7kpbI/E",
+	"gJukkK59dnZ5Sena7E8Dk88v6GuFNhIYLFOJXPzlIOY4yvmVVvweN21RvfC0FtT6OsJtTFEa/PsGjbNa",
+	"PlgXFvnm19f0q0FId3nz68VL9xu36O95n9/rHacBcgg40O5LnE0kujhWp5AQ8Ah7JBmAAmIh6NvsuW7w",
+	"X8iwXIlluwnH41eVkEhYzRkeSdhxksMUl4WaCgB1yGNcB++LKChU1pfC+IHXYf4brqESKz39VWfF+vNT",
+	"udcI/y4AqgQ6K0LGCtJ+pI2VJ5WxEZWx/Hk5tWVygOsJY31rMXx3/fMvsehuL1hfgtnDLQ08Cf0BCT0x",
+	"xXWPjpx6WeE9jBg77XRFgJhw4avnp17HENx08yQaspModHVRW8nXOsa2yRMOHxAOHzuh9TJ4vKbxtM9E",
+	"37YB/MhTe5vA91NC76QKTqrgaAmwpxXBFhNzaOJtXxXM7X130OmeGbQCEyqyN0wMhRknPam6lDoCVYnG",
+	"s0xYXw+F9WQkNjVDOdQmYEaPAMbhP+jyY6LLyK5UlFdyMxjh2xHRqtypn0ApJIDzeGkMEbhCc3Z98WL6",
+	"JvAWYGm01raI9Qgn698ynKjOYz8PMTJ8BD91mGNLhju4oLKVkbhTON6/wTzXsPW7oLPPOJpxI1iqImHY",
+	"iI8Z73KpbAL7wJGOdqjvRUTV6z0hDWypkCBXjNt7Im2JRCwSF4Xuah3V2Vu81Z3yqgtZBkqP+sgyZK23",
+	"qClZO00yJkGiaYataCX8XrQCR3YuE0dho4fCgK8jFXKkg8ZjLa/8Whhu7wnmZN8/tlsKPjKcgYC1/Fqa",
+	"7qOtfH8e2TrD4iF8WY/snQLZ9ZcWCiSGrvjI+jvRBrRShSe/Nanp3cuZlTCopNHh/uNcRXeKtjFgPNtF",
+	"HHLpaHRobrcwgqJQlIDg90L5jcZHbxvB7+G66UzroWIAOy41h4Px0VkQ7/PNSUYyFCAtLltSA6B0B2EZ",
+	"3T15emqNa4DOe4HpbJwW8aeFtc4b2OBlEgVLGiizDI0ib0KU0iXEwttwtbjpIC5xED2c+EXNA05FQdt7",
+	"gygdhbcV1FIV6WaqEhln2/T07OKysE3LvdEqEwL/EB2m8UA6e8J4wAXnUCRVohlXpEYcuFreF9NU7T/4",
+	"A7Wi8XA+MAKHC+zPiPhNk5EAzhe601GdtSLZ6QgjVChsC7VkWWuRtsp1jmX0BTfQuK2TnoPkxqRKLOrC",
+	"O5XkpS04EwbfA6ggHaPeJfVYZ61Qq04sw8QtZ1SgXbOyP4jHd8omoMJR67fH+F83UMSlLwRqhIyX7V4M",
+	"kjr7lDW5EYdQn49pyLAQzkriSF7vDgDcwS9PaUyx50rwTi2oBStUH/OajwjkHlZ+VTrMHSaSy32mulfA",
+	"quVQ5x096Xta4Hb0iT9xuHluRFIy0s2eTq1A0xPAO4VPoyXuKigoLOKqFwoHP/vaTcFGpXJQ25MDtNhY",
+	"oiM+ruPmF0QQV5DpLsAr3udR6ud91Bo1LO9ouvFQ/qb+gzqlcFLhAtkYpUt2dcWurwuXIk2BK1hJW+bf",
+	"yl3TzdkfKx2TKh2Fgj/SaRyBSxPhM+9c73yiIUgEe7SYSG9QvcymnfgRXTCHt6pES1nyJRGa4O8e6PMy",
+	"RAdr/tv9BsAuzWgCHCSXES2NLA5IDuSdAiNEiTr7A/6X5n+A3Dj90aK/N3nSqixgXb1wtQI0Y2mTN7RZ",
+	"p+Efaw//2Fyt6Mme35Q9v1ZJJ+HoXqs5Z0PniNsSDHmLagaEHsM0JcLt8y/4X/yQ0aPZOP4JBX9UCvAV",
+	"DQ8WgtnaMYDKeXiv4WJ4HRe8mwwdiShgsegkPgzI2iLkqRXwz0gLMkg7+HuKxE3YOnqkAu9NsMe8aObk",
+	"t3iCxm6fk72em/+PeTH8R7FLsLaeYIxQjwrEFCWb/U6B0Q7A7yxwQHYRYa0pxt9nzJZaSZvAymG1czXK",
+	"e3hzR6VUjLA6NaHYskbxtwF9kv174SGCIBBkpEjL/NcDqiB2QVM4HSjpLDFcxjPWV1hGvsY+//yrUN2k",
+	"V2s8v9imguuQKY6SWBrdN5Fq8yP7nncuo8vOBT+7bl+EZ0/DZ9+dvYwuxNlF53nnonMZXvFLUj/uoRo1",
+	"OxCh7MiwiT1Nhb8tqnOi7zahPd7r0aEqEG97RzKiCaMy7MH5OiQFEnypyvh7/bDLVmi49WxV9GEg4liq",
+	"rg0Y/ZoYgfBLTlGQ56tEeY5TgaJ5V71qhUD/b/hQJ9P/NPdvP31rHd6X8bjpnutv//b3//O3f/n7//z7",
+	"/64FxahOo/b3//W3f4H//9u/4d8WrWe4zOd7K57IoWjSK6oFtZirbgrg26hxsypPqbtao3ZreHvH7WYT",
+	"Unz4E/8cLRph4tHwzSnGY8ltwDijI8Ssg3r6VV/4dqw+oA3vigZ6JDgAMKtmAisdJ393tKmzyQmCmSui",
+	"mEb8slJ1Y0FXl5Zx1sqlobVTXjnFBA6X8Vlkrsa4rFntZhOncq+B+BXBZUHAKMv+qmJ7pM1j3zZur/iu",
+	"T41fvKQEttbyhRrm/Av8Z3sdX9NId7g1pidx3ZC4fuwJf3SPq2drcbk7jG4tt84K399J9TH0a821oJbr",
+	"3lrbrtp0C5fSGMC7zSKOy08onvJgjrGT6wStG4LWY+/CWgxh17Nk9tl+tX1EPvIGrI1B9KkL6wTjJxjf",
+	"SwdVEcS32DtFKclZbul7AbAYYvoePohFvy6f35kEr5BbwRLB+0yreHzDlM4El8WCG2VZT49YH8xOcnM5",
+	"le1uIds0oxzgg8vE/uYSsadk06aTTVgZUCgn7/Gh72KiFBNmnPC3mHbCJNSMFfIQ8Ongk0vUP2oTwxWF",
+	"z+A3TTu2iejXGrW+7BqukuYwjZUwvC1jgIUAC5tlJBSVCIi40zQCvBa6xAKKYsFFXhOXrbIykUNEpJoC",
+	"EwiL3yTdnu5wdXZ1sePUUVEgD3dQkS/gYL6A4ygSRmAqF947C3Vf2LwLA05pnX3qacwPdaSKLMOoADNl",
+	"1MeUUVYicIOWLnaqJNh8mk37d/yCaoZW2GyyqNi+AU+SV6MBzufVcYg0+Ck41BNDiSq0BN2veCz3mjja",
+	"CrhUSP1KAnuIGaNvHIxXeY3f8hCfErJvLwsEKzn/Av9ZNwsUUMGOEpXlt1ZUglpXJBOItif39ySdG5FO",
+	"DIKJw2ntfXAczhJidiBJH1pnVYiRhHhLSZ+PzjCjoGIDPCeSfDTEuIryXlWdTXYsxxh73JLDNYPnYdoO",
+	"Wpydgc77etbRptM/JXDwo03w9QylGBVHjz8/u7isreiaHFxC6ASlG4HSIxt9kuV4FkTU9QyVc6H2luPZ",
+	"OgBX+syz0dTnbGai6thXX8rEsrboSqXAS9ZmVbAVKtoM0u42i4O7VYTdZyvD7o8qOoHuCXT3Dbo/qmhr",
+	"iGtEjMfU9uRgdh7GsbtJW4hJIrHKyIXvsgRR0hP9OqOWD90hIguWqlhYy1oUUP/PGIdvMW7vrcviZOF6",
+	"FN5ddgC9Lz3/KSOz1fafRZIxS7cALZKlOfUkTesSGizoSA43rAj4d3mWf8CNG61pJAAajjSEDTRrjSwk",
+	"4BouR/mwy9RSEVl2nVrKuYkWyi+ZCRD0quWXnOLowHJLsHFUTGqFGQqLXGONAqNS9myYjrE9PUKdn2Wf",
+	"pIL3LBgc0kJmCGloiPcmGc3i3JpHdUl1U0F2BW5csEOWtzkrwXrccv9q4p9F1Hriy7JgMSAsVOsAngBn",
+	"TohYJkTscWtKsJrYu9R6UnQQnCb0G9C3Ih4KG/gUljRhjI9O4pr9IXckyqmrGYmr4qHfb+JqCt6WgKOl",
+	"kWUlUDjE9NVJKWzMCSmJwlea4iromfl5LlPGhVkKZo0cV0mHnX8p/ri9zqcJuNtTVOAktDsTWqJaL730",
+	"g4gePGDwuTTYglJ4GCmwicVWRGInZHyLKTGw5AZCD2Lh+eHRcMQsGSXJXFkQQQYAyEK5spVbqqoixFn/",
+	"+rSNKK1fxAbGZ61n4208/TaFfjPQaUXH7eASbye03xnaH2Kc+CGTK8vQLQD2mzWx9pit272uWCx7t1F8",
+	"L2QAN5b2q0r6bQbfjyrpV3zkg0v6nQD/BPhzAJ+yg7tH+6EwsjP+tgH/Y17+CjAd9kR4LyImkwaLdJj2",
+	"KZKKczAsdu/SJCk+4CbZkjsgcUqT7MiywliodRff6F7h/wSwJ4A9NID9HcViPxi7P5KDA0HY4yE9OEaz",
+	"+RtgPDiB+wnc54E7sR2UUvPz2A7WAHsbGiHAOZ9dZ4fDvXkibMI60tjEV9JhNqrUGNvhYaLNEnwIuyyq",
+	"+71Yf/ohf+zjKq+j97WL+rrCnWpBrXjjE8H2BnltQGKsm7kA/641alJFciijlMf1QW9sZcjjZk/wGO2c",
+	"WAxFXPoQ7AuxvX3SKcbkOloj6OuYE/rUjLT3WAYN7hT85greWHbHDJCaRLRTd3w70Vjxvgxt4b6THy3f",
+	"Z2B0IrLax+xuWLW2qP56jm89EWZgQDyaqc2NN/w9tjAVeHk6nTV4ebJDPfMdlWvH/U80zK7bFYBzTb87",
+	"MSqZXVb0VcPa4dJGlNoAmC3i8FEQSLQmXnqLjYTs9iwDEbPZAO9cEJxWtH6QEOnjRxY+EoooNcLW2euE",
+	"iMTdxXGctR4IRWMq0AXAqr8eEZvD73SqANhVKHLrGOM9WnWkwXEzDFdIo7TnkF64Be6UuJx5cGC6wzhT",
+	"Ik0Mj91SgsxuwMGmzqygOWW4alASHnWCbF5pZodkKJF5SaADPWJ4bYNFklyxAtZgsAvwZlYpYbW07ZlG",
+	"fVkVsgNtsahKWBLm10TFo2VzPxkJ37yRsN7J/5bpTGZYHFsjNsltmvMv2b+3T3FSVQo6U10dMtPnCexO",
+	"YLdxsEMTuCAAx0ERsxJ0HUalbHGxFXmaIjDuckzgTHA+d37TnjJbO9uuWX6tGznpHL0+0he6prPcKcUs",
+	"Vx/Lu3ztrvcxN1834NxXvFDBqV2ufMB9cVN+234yYk6ZwTkZgUKDnZOqI0IiSwBVluFtX0Qy7a/tKTlh",
+	"OCyiCVxT84HdyI7K3Ons+aeW0Y75tya2+2TbnGybhWybqy3YNsdG10RCxDiGTAnkN0YdMlu/77FsZe/K",
+	"/XgKVo5bUZ+GdZzU3EnNbcmFPzI154p4ZrjwW5xeYgWgGxYOza3pCVNjhEowmdbjmOtr+ZaV1i4rcz4U",
+	"Fnxk1ThShWLbdTjIURfU6Gan2puNqalFofvlykBcYhe8PrtAJsKEJ6kFG07xEA4gV5Ko8wwPwQbMPqAH",
+	"Qu168kgmibsuIAl7Mo6MULNrSHJYo3Z32i4qH8BvB0wPhWGJLA34e+UufGh1JJ9cAQJmcmCNIHmY8SET",
+	"hASzp0esw032tNLW2Y8qsvQ1B+DEOeVmjER87FNErukf+y93XN3hrggvpyvY45bSSZM38TlbTx6gcYJL",
+	"u/bRpKymHmUMUH4/8Em7WiB1gGONws0c9fTEhs4q6cjP/F7LODYBFivI+ZGWRHyd2L386/ta8/qZOpiX",
+	"2ierxUu8TbgqzaEqI/86Cf3cPj3/kv+wPQanEiQdrp9/EsLZQggOFurlQ/FU5xpYmG5eSpwOI8nsd7gq",
+	"qFqU051mmGejxT5j0LvZquMPQK9jDp6CzidldIjK6BAjp/MtPAyeVimkuXHTXEUtaeElsi9iqcRMc+6t",
+	"cjM0pWJwe4O1MbIvAkI0I0KBnwXhw4Gb3CZM6UQ04JOChz1mhNWpCQUblSs4H1lmQz0AH3YgVIBO850q",
+	"tDNgz6Q2NO5Kq3hMVwCkxE7KPh+ze6VHdXarPAE1wOqI6O0HA6HcnCza0UQj4jKtAibVnQp1JOwNfXzE",
+	"LbNcuqIKFwNw65aJFXGnzj75D7q4IoJ4wPrc3IuItei3rfqdulO7nGP90b/E44ohb72Rk/o3lxlVDWdI",
+	"ZvVfNj8CNvBhOBGBsg51v89tg4Ug9ioJ4KRSfU5QE58HMY6GoThz5Zr9dUvrlonoIzj1+edfheomvVrj",
+	"+cXU2gP4+2v67LOLoNaXyv10mX2WG8PHqP6ScYxZNW36tRlPjee/netQdNPgiWZsOD6sLIfCFzCQNhQZ",
+	"ryhuus6Km9zKFtFtoZ/hg+tJ9JTGGgrTLgSY8LIv2ped5+GFOHt2FT09u+YX7bOX4WV09qxz0bnqPG9/",
+	"xy8vakGtr/v4VLW+HvoJm/S+3e4lhmPi0Tu6+MdFVx7Byl06gg4ZvNgpxVoq+nKPSdz5zub1ac42tzKE",
+	"t+mXyAcye+Kr8II/bbevzi6i62dn152nV2f8OhRnl50L/rJzwZ+FaKlkT5yz85cfu2ACrfDIl9OPvFa8",
+	"30PmrqP9JRVc6ZH+OBRmjO2OfkqLU2OOdYD0waE1jS5ndaQKg+rbdwhnJyEkbDHNhZD9Ym/JdJMqqiX2",
+	"uAWCW09VpJu4+uYIr9GM+Ni2ntTZ5IuDq+EHGYIABetxRDoHjXanRrxoe2TmHeg9ZA2NGFrezlXMmlZt",
+	"aoZyqA3lSTgzoiOM4fHkXY0Y6ntvpPifJt3LcqpD6cSlO7I0h78brtGnQhStrHGnYDvoxsiQMTUOr+DD",
+	"Jlojm8YS80XpmHxfQo7j8kw/9sQYaUFCnVqp7OIe6Rt49D+oSG/FIZ3lWBYrhaOULrEc282CnxWXqAXc",
+	"Nr3PR7pQs7NWDGy/IQ2rc2dwKWWBmTnAx0FPK6weQNGd/WbcB1KVyDjblKdnF5elTYHPKDGxb88+Xrzw",
+	"H1nuBc+KoOLBDxjd7QYlEbxRlKNMZB8huaAlI+IgfNuyeiOQn9BvcKQZpwcsaLEf/GFzKoygZqWsxW5i",
+	"jQ9E/ArAulbkr5x9njl2dNSTsbhTVvcFqaBURdjVP2aRGAgVWZ8md4s6Y5xlxX8B42worUzgH6DmGu6j",
+	"ndTymEWaOBhYIuIYbhX2FgdxWPYxI/iPqohLjspCyW4vYbYnO8nBxBi5siMHAAR5jVokQjByI1gjGPmW",
+	"+oIsUaO1pUl6zYhjsenly5cvzy4uKbiX/6U5MCKUFJSrjQU384OSl1dZJSxWnDqH8QfJ41jXgho6+P63",
+	"b3ifRzpdXGcgrvtKUUQNrBXtGIAMnLaKbg29Ovy7CLXSfRnCBxT+lccykfTln1//Br/HZi5cE/727//r",
+	"b/8C//+3f/v7/2Z/+7e//5+//cvf/+ff/3cN5X2QEjFZ07m3bsQrRVYpDlakvXaxUrTQ3LzX25//eIaq",
+	"8hr/4NXexLeusj/OctXEZ3hpk05bIS6bDWKcE3jNXtcKgdeiTB9J5LWsneYT0CFI9nkk1i1TNYLfn3Vj",
+	"bu0ZzaCfXZv6qacxEgrOHoBsiWFOxjjgdYxWPxopqCaQQQdwOWPJ8c2L8I1CyBIDn33BFaqKQpQzMVzG",
+	"DdY6J69RDGFjW4B0LSwob8qoRYVnsj+jjvV7eMif4Rnfu0c8jW7d/OjWPFZH7xN2OituRYdNlz6hsG2g",
+	"OvpI311yTGu+ANvTaRzRrNi2ECpfTXsMEl9cFI9jSsZVr0UPhYlSsau62uUjhNPa7rJs8S/u8zwl6VGL",
+	"J+D4VdFN+t7oFAwPqViqQJGHUqeW3IOetgOZ8Dgf5NwThvVF5HYFr4O9FlEqJp7mRelpEFwmPvG8/Ilp",
+	"lTK1J5uqzJ3Elp1H7OD+TQTwBm3gpM7Axbmic25Z2+h7UQzQveJ2C4G5Py2ndNA1eqhoiwpP86qtyhqt",
+	"yReydqXWSSR3L5KrSt/RmHoPSu17SgQLJ68MP7t1qd1AOH2GbOPlYpHsM6r+/bhcfwOgqLAiHTcZjsnj",
+	"pxfXT+oM6+L/nNoER2O0PNGjt1tdMUGf8QSJHutTBBuZwVEdEVmMIYM2rALQjiJEEeq+y7l9LIJNzhgi",
+	"wf7TaRJqtLSy7a6tLP6v/BnbSkz6pAdOemAPegD5UvkDemCuj48V9nYd4H2InSgSQxkK1uVon0XMOfGE",
+	"hbrTiaUSjSw7jAPvpSkGeF3Yjxh0ucWwBk20j2P8JTLsGa4sD+HWdfYjD3t3iqqqkKK39e7th48tgGbO",
+	"WgOe9FpYNDIq5E0pSwnOcQuUQCtwceiM0dbVe+E41jTGEUwYco5jFwgXcadxp1rluH4rYK2qSL97qJl/",
+	"xyZl/GM+eKAVwOXzn+mTfdFvC0Ofhe2hf2FMnP5phA1T4aMjU7+hq9BQWvyrFQbe2BnAHw8T2yrUqIHn",
+	"G1GAxbbY49Z/6GMMsvUE9plqxdqulw0+6ivrXHHSnWqLnlQ01wqN9qGj8/WlggG8XM7gFaEDDls86mlQ",
+	"q+JzQn+E14OFar+5qJG0zPKhiFiqYmEtE3k6W1piUqYIM+WgQDF3smWNXcCqw2VsAzoFA43t/ZbK2LiF",
+	"bXePcH51Dvc/z8PBrQZ7enHt6K/cPvnyQEyDSGuRAfrpxVP4n5cBpT1yJuc0TrBuC8MNdJtHd6qtIwmn",
+	"zJsR8Bgkro8wgMNaMmo50i/OjBgInjDLOyKAbcM9GM0qvSP18z211+yzg849LlVH2Vqj5g5ULai13cWQ",
+	"WuH6MsjC/wg0WWQfX4SLz5tJOoq+SHoaHnhkZJJQMVQpkP8TVwmvrRMffzDSfVVDozvp1Rq1sqSj1eUf",
+	"c+VHAj2oB1l5Vp8r3hVoXc2677nb5AyESgtxeFLdyp2/ntJYpwaqTLL+/S1znKLfL6it8Uwu0+F4sbET",
+	"t1QuJ2u3K+nWBerSLydexoI3zOvRviy10BkZnL+Uw1xLvp8qG6pQRITsf2ThBj5Wn1dg5/qgtvssCZ0s",
+	"YrLHwiOpuhnIZoS9qyVMQm4iXLGOh2IrJtVP2oA6RLVpQ67IAjERc6XltJgbql1PrWCx4EPUD2BlldIm",
+	"ddJH3rzxTdqhjlxJmUR7HwuqXBl4kBVmaXyTnk2S7lrVq4078b6Aka+48d1KK+mLBAOUjdqnD68u629+",
+	"ev/zz3/84ac3f/z46b9e/fqPv/326eer64/v3n7/3/7/Pz69/sPb369/efv8hz+++4f/+unH/3b945vf",
+	"P/78dplZvuV1f8R7H1KPzcppcG6ipSp2l8uJz0wa+9Tvyq/gFx1HwsyqPCJJQPPSsp776IY7YEDEK4tf",
+	"PyF/Cy4BrUxp/0vJFTPRrJDcXESxItY8mk8KhMNMfNOJLdTP6A7ZgRjVGvU0dp2A6YgfDBx/QxxnY8Ia",
+	"vkqELkneDrbGyL7MzOYPb98BlHS0CcG6bI24UVJ1W1Qu5D7xyIJHB8/CuwLbVlpwq1ZevEnXlJjfDXsi",
+	"qrP35f4ZSwNTbrL0cDtNnHtI66PazDgqEh/dqYebVmZ1o7zKtvu4ksCw5i2nf+EWtaB25v6LHw9qZ/jf",
+	"hTPAeH6wMgxMTPjRJhwLYarWklph9tergaez1rh6FtCzN64u68+ytb3hRvI+Z6+tBfcBz1GtcVF/8Zzq",
+	"WOAzTixqQfYkC8XmLmvrZR39Id45G5AXntl0QJiAR9sEPjzS5l5kB7MibrWdDCMiy0w8/ZAOhBlKq00O",
+	"fllhPflWhlkhCFhdm1+n8LGg8GygB4jVSxDugvmmzT3zfEg555fSCNJ6pCwbiyRgzrSC6xsdC3+pEX1F",
+	"8D5dlRsAV5DzyeZDad1Ax8LsKfgBYDJrQ+SxVmJJ3jiMvXySSY+1bkNwjRsYnDkP7bAVsFZRwD6fqQiE",
+	"rEU1+RR54cwO4IjYnhAJBj2MHlkccOVDezYxgvcxkIFPaROtI7LSxZ2ihp0buBB+jq6M8VKMKPp+AJ8l",
+	"ofjV5wE8CbYy+ARLix6IaoRakgC3mQDitursGUZ1KKWj71Sfq7G7imUmVfOUyKmKaNkqolL4P6idlX5S",
+	"KegL1Df+Xx0dx3qUDnzeIaidTf5qlcKk6UYWz8pFhw7+EvOEwgVVOsst2xMAVmgu+MCZJzxbaH1kC6Hz",
+	"Ji1zZZIzNt7/caoiyd0DLFDw8eCk+pCR+9Ks2+NdidZfd5gjcK2szco57ZdbQOGL8/fAGxB6pGa+Avzb",
+	"snbDIjfN2teq7jrhwq1/b+SFyzoLfDG9VAs0uebdL7qzsV0oTC9CJTVZu0fqSXdIcZHydEqNWCtnkVP2",
+	"qf17mWo+z8PHWRjr8B6ZUE2qGGA6qFY3sdhFMVAXR0yrBuPWyq4CQQ7I4WHexAnYIOYKtCOAyFk68F1k",
+	"lHojvQU+5WHUAq4QMWi7eQxWqKQ5XVK/SEZ6EmHzD15erZK6xlS4g3QKFbzCvz595lLaTd8haGuNiyzL",
+	"PW+JmfQvaGvDG3GXRQsJ71MaztGT3d4U+bICSYqLNewjHt83paI6dmSD5tYKa/u0vQtwimytDhEsEucN",
+	"BKUTNlRRHdbzuR8TNNgz3enIUEQ6TGHh9YKl1o/r+F8kPszuW0Gcz/sCw40uQ1q4ROCtZhHHaNuJzwke",
+	"KwdLbamoz2YKmGpVVmVJOGpf7moyuqs17hZ48U8v72p/uVMlaZ32kmDfXOi0ck3e6i2vQ0YBHemA3vmd",
+	"WkQQguLpD+ClPLg8DOlyMJ5dyMdFeXWHhTpO+wpTsPaGGrjQU/izlsrlb29agcNoeh0mVe6FwetIY17x",
+	"yDv1Jef4kaSLnFHk6p4WKH6D35EBv34J66wI/S2LDO8kDVdP4noicOIvahNp77NUObwAMmWcYnKML77g",
+	"wZujdfbJxfyJFtZfW2V+XD3vWM75tbwblLfqIBVL1h9Nd3Yfop4bisf4fn3wO2GHUZvmeUW6Wcv7+82J",
+	"sB5ddoRV9uAtjFmfaGG5yqKHHPSIDXzCnjObud2eBmcMd85vAvrVyEi06jOS2a/IHtpfKntVlVw1Capa",
+	"r2RC8NHwoYgtee94ZGJtEyzNGnB4+bWldMOm+WQXv3MVpnwvuqk6ah5UBK/K7OP3IL/OPq3GrEUpT/Em",
+	"C1XGY91p1gcrPgOAapR7NJc7ZVYrQFN09zMLusCe4Po02fXFi7x+ZcTHvswnG3VKbe9VI7m7InGSuvOU",
+	"2ckAPmIDOFgTVTZV4Xl98WJa0t4UnPMsKU6nvHCjQ0GmObNLZ+PSXkj4sTS9wsSi2JyPRjErElfwxqJU",
+	"MDhXjCsxolywZfdikPjah560iTbjOsuCLBkdX5/fCx87yIPpVbQz+JEetwxHr1Qzx3CsEoXbU3XuoqX9",
+	"JBerWTO+mH9hMwZx/Qz3+T9VMQlUwAD+Lqsd/4QRekROsF6JQVF2e0ltSe8U172p0orDgIod2RSvSBhm",
+	"Ce9iRsQ5lU7Pzou9daUEnrbFGw6DmCsaU+GsCTQgZiZGbsMjHBkEyl6rLWdG6Ca1oHaW/Wv9lmsfuq54",
+	"aTPWB3/aTADbnagCff6ymQu/NbAmJSjy2hwY3TUC+xwiqtSLjB4MRFS1KwfefD2BOwOsO8c0k6d008qm",
+	"MUduTncsiiZnLah1NY8XXZdYhuTqGmTUHYaFWbEyIy9/ZbsOdBLC7KP4odmR8QzzClsQnDzQ8KPDMrQq",
+	"Q1klkwdeqOP2xQBXUOZyZ7xrhIjAEZTJHCtoXvSG3txeYzgbEMglZWaFs72/cI17Q1/r/JrZNtZtFDGu",
+	"nAhTGxlKgdeka9lc51/oHw/OpplrYbnASiZEB9jQelJ3a4U1ZkvfoXosczQiBRy8SB2IKqwcwpKtsGIK",
+	"Sya4a09gqQ51fKKZAZQTkTYrSsIgMiJQnb1Wfh+HXk1T84b8LCIsme5g1wgSpYe6TxUtMmk4ezzA8YPY",
+	"R0v99n68qAx7k5W6zAphScnX2bR9gOEQbxh0pKABibiQbQVJVjUaNh0qQWrVMl5dligM3nFrsQKR23uc",
+	"jG2KAIKuzEp27p4CJ0cLRnNjKLPxaFGVPhgYPcRw/QxF/irWNjXCUsER1UlhTbA/9T77m48Czk5MkGdd",
+	"fLuoXSb4ki3uVJ26JY47V6S9cshjbq2kP1x5webXQS4XgfF1LxW6gyQecELRsWxKBeozV6sF4u1UycRP",
+	"F+gJwyyWOYBy/E3yvhhnJCfNEIea+DY2A9/sSFHoRFyCO6Vk+GVf30ekwx2HfcQ6ZvXA8QQnHomIcWZF",
+	"qFU0PfXhIIMdLZ8YzgpNGoVWDUrpYc6YCln88Bw6fC38S6vOWoDprYaPs5KP2HJ+Bfw9T4nmn/JtClHx",
+	"z/T5W+bkAWlMvBpg7TFzB+/M/b0+Sb6df3hi9t5U7mqlUI07evstuHEp/KFMwClEsmubFKBk4o0WOY/+",
+	"UCQ6Qq4V5O4Y8jB10YVVJHGPkRn/QioNstzg/CqDM/beNy/x/Fyuab+df8m07UbCMvnCjpdp7NvU08HG",
+	"xPBQ08pzpgsfuj6vjtjkwlYVs8nlemsjhh9GFPd7safJwjvaoplV0h6qRV7t7NU0OnU2t1XAl0NVX2ff",
+	"jzNbzKWdsqpiHNTe087uefz06upJUKpjzkZMfXj7jgrjPaHnhOUEnnXkxkgheZyDukbWUOQ+4ceS4HCt",
+	"5Tk83QasZ07tm77zltJ+eVhChwl2hLEoTcarWVE/eL6SfYS1jhLAPZZMGkb067y/tRh63Kh9dG7En0WY",
+	"fKNgxsh6yeaQuiZN9OyoYeKrAi561yfcOuHWlnDrPR6wzcOW8NGSPfKM/2R0n7UGQkVSdZtuPa2AtbeC",
+	"ELc0h/0RtYv7QAdrC5uc+YAJTjynyxKkSMW4GjsCEiSzuVnLunmVu4rHBRKfRBwz3wq7DPd44anLgnkq",
+	"bl7ZiEGFlZ2kFWEgC6/Ozs/9OFnlLHjYC3J2aNcDtUzarXDX40q82YSbnSTe8hvVglrhtosn3gqvNqt6",
+	"xlBV9UrcnxZMvIFp2MSvbCvvl1WBG97BZjSfE8C+T9AIItp2iXNhCmMWvHvFldIJs7EQAzfTGQXRaCS1",
+	"BkikndfL9ZxtJYyJr8lf9MU1n0/D67+gjeziW1IiGWlzv3g8FBsKUY0ODMhWM7W5Y4G/x8kIfuxjrVHr",
+	"8TyC2pZ6YMdhT1sdSmqly8/9zGfMK0bcSdl51jETtEOssS6jwHHUWb9Fxvu0HUvbIzu3X6aU86k7d0Dr",
+	"7Nb14fb5mGjTnHZqkM0svZYSEeunNmFtwQzyZT7OmOe5J7l3gxBa5078W2Bcuqs46nq8z4hTzVdJ6c3t",
+	"i5vWiHjAy4dorxnEFRFvaZxZFiNWFMg9ph/z9/m1dvTPKx9zbf2KlTqe17ZRz7+U6gE2kIUsLm9jI5sP",
+	"0Fjw1tO0VnyZa8X8U8ukFE+GyIQhUjZVvUh8gENgWZtH8fiG2cRo1WUdLpPeTSkHbJkiTvKl7JjrFRHy",
+	"ayuenwM3B5SOLa6yKkBfBLktFdK3vHWDNFiezsSyf/jw9jeG9A0MS6mx0t6Nnp5pRs0zkG6JkoDoMuHX",
+	"bcFs2u1i8UFOkB7BnvWl4s5SHaaxEoa3ZSyTMYXhkDOKTmYmYtNV9GVbrqMN8SuPUN5o+SsU1a9hnm26",
+	"sL6gaGxihOomPetEwBVPg0YmFgLB8hH7f1nZq9lXRf0xo1SlWfSBD4XvU9mGPXTO+wI02JevH9VmVFGQ",
+	"G+hAwPXlchbqgZvBluB0MJlYNoh5KAhTCmhCw/gT8t+QUk4gyamdSi4W+bQjl2FsC8A+fAlT0LRQjgC+",
+	"uSm82W2SILN5P/QEjqBwxOZUIpU95pKeHOxHDgAn+FkPfnA7URz8sd2ue7bDMcaHikg/acO6WkeNzNJR",
+	"RFPJFPJXUv+iBTOplZMLtZCl2ScxvYuY1zPAn/DrI25zY4raFH1Low8/PaqCLoLGhY0nb9VpU7Kj6IbY",
+	"elmYtYAznz3WZb5WZoi472Su2bITno8UHqs5LVf1DleNh9Ee7qsk46sDVD9Ce3ORLtlVe6zF+ETDPbJC",
+	"0wJVPI1bVWLk6Gz/rKWyGV3cTYHoti062mSD9mQyQcV7pCS7GywEwbe8Hp/dbsFrFQZNbw0OcAbNLzy1",
+	"y0fxQRhOVSKrdQDB5oG+hjeBG7kyKCUJD3vzS0SWmpZ0s0ShSOHepw7trXVob7IyJD8uM+tDbmOri5O+",
+	"sKV/qGUkZi3BD6LKPlScAuAECkeqBNscMbKJEo3rs4urjxcvG1dZZkTGwg8MHThGjPqfB10EGeQNbVxe",
+	"Xl8szttzmecxfKVe04ZIyhTzNtqfnnkDh2dHkvsJ37LPu+L8zwPRdUO+5VBETdvjV8+e1xq15xfXF9dc",
+	"XF21X7588eL5ZTsU1+2rF53rayHCy7b47tkLfnV5Hb54Hr68Di++ex61xcvOs2cvwsvL8LtnV3Mok/0t",
+	"XnZePI8uXly+ePE0/C56/uwlv+oIzi/CZ894dHH5jF+3O087l+2r9kX7xdVVGF0+i56Hl8/aF52LC37x",
+	"Aq4l/4eoNZ5eXl0/fRbUkl7abysuY+/TVWRVpt5JOgDlv2QaLC8pCWojGSW9WuPy+cXFevUlOQAeWG1J",
+	"lg/ABRLP3VRxSRG+D6zE5JaqSmh4IJL0DrjBJ2rBQ7fIoLXCgJeN41pA/3P6X2PkUPikCDH7UJ84OeiE",
+	"5Q5gArRz4Rcg5I079Q/vfvw5YO9++xkd4U+i/Y6h3NmAvfvhJ3Kp37y7Dtibp7cBe9vtBuzT7e8BfPIN",
+	"/vH2zXtmdaoizNwk/F6owOU4UNHAggAAnLnLZBL4wY13Cp7ykWWvaHFnH8cDQakcpCuss9e4FLwykkQb",
+	"cSYUwHuEswdh8aDJ3/32c4OlA5f8waSDs3sd9VEoAhaJoQzJ309kX9wpRPuQ94XhlrIUWWdI/8ZX+OBe",
+	"0kZjdAM74UBPtSYQqeWZrOv+ceAXQoVmPMDuWtwNmbBYCosjGm+ZEQMBGsd3OeBonpaMcBxjq2Azn/2j",
+	"GLeyeZf4MfdCM85/GsXopmbBAxamRtLpcs+LNQBtgccIQyjcshDNn86ULXRzp+YUENFWO0sLl423gL87",
+	"jnVaI3gl134lMs4nfyVas5ibrmCPLy8u2Bv5feBOH7t6Rj96aqzC+ZfwGhKW6CewvMtnbgXjfAYxPTAF",
+	"kSpuK/qDZBwUJ6SDxiHRgPvgEtynPbcXfDEoLFgqNpCfRWxpwhpdpcdp5EvLHYngTsHt4Vs4nbJgvJb3",
+	"bupVu4mZOu32kmyV8BA3buwlvBB/WVIQNGLNTcqvGn5JHysbstst7+qncSJBxs/hfZyR6VKyZuCRao3a",
+	"/+/dDz+dXda/W8JYKCmtgYFHTSTZVHTRqhBsBq2FgvES+ODEJZqd/ODUKzKCHozG+kda1lLNnvlLrc8/",
+	"/4qZ1Vrj6uKi4g7eYqlgBZ8AMUkYFsAB7onPHHREn8eNooDBm+dGEOjBNqEEkp6J8MQkiTBw/f/rv1+c",
+	"veRnnT99ef70L/+hcghX7iz/d2+74/vJHQLdxt7EjZXFbZiN4WQjf2s28vLmcGWMxtmiX3NhJT1jpl8X",
+	"Mbr7/PNZG1XF5cWzlxfPL797Dr+mSdHLzFUqhoLOvxTgc6GZSwmZY5YCIXljiKT+XJWNSirMVe3zMbNC",
+	"zC7fLKrV/dPInIDrBFyrABfmqotH+WhKLn3ZH8V80b4vP8nhhAKqKwSKa62qECiC3JYqMT/2ct/SJlht",
+	"WR6w5DxhCn7OZK0rZ/LJCcMwAIJqNu4u4feCgBdWCK+MnJylKyLX8Gg2XRE5CX0BRsTY1ZIJp0KsbQ8V",
+	"jw/YNkeZHTdGhKTQ8RUFdCC1YQVVsTBqrG+knBdeVKWxcotJYTSM8nEe3Djq4fdEiWzvLYhXnV1fPEU5",
+	"g0/BDk+ZLz1uKcAzbQA9aPOARF/MkP9CeBH/EomsFvq5k/x81S7TjnefFuhIj9QGghS4NQshcWeJj/6m",
+	"lShCxcKSN4g6ZcFbaKB2Gkl9/h+X/yJZVv+xPPQaUL09ToStHhw183KVxoF/zJLg34ahGCRnuJ+24izH",
+	"Iz62FWuYfgAfkPlB2oEGuSTcqrxeKxepVka64QI48+6xHExdXTw/xNe79oucBSblN+vfB4lKVZVO2HP5",
+	"CpDvuTsP63h6ObmbOKh9EHM5oaAWeQgPYsymbhk7zj394DBrdWNzyv/92o3P9VVnLNW93Vcd706t9Jl1",
+	"vKNCOscKMGRAj6MUuFxQy5qw5QwahI06e53gyHtLNne+Umc5SMsGqRloK1zrgUyY+DyQOA8BGdR6PO7A",
+	"JUdu4n3OY+0Te5j7S21WcsdZLJXw810Tw2V8g9dVkc0zS4WlyEnjos/vnSVCz4ppNK6opq7OiBEG7BX8",
+	"pM3yJVoJ77ysYLxkbkvm19NzeyPGbek8Fu7smX6V6r62RsmbeylEmo3fWcHXh0Us04K+ZMjKnZPKaMcz",
+	"F+2Yfo6glhqcXpskA9s4P+cDWXcXrWvTBZhAWT+//ePrW/i/8PbVbf5/q+7DLI0I97ph90IMXILditAI",
+	"/NfI5QNRfnasY25xYaSqiSRMaZboe6Hm6Rnb0yN1plUo4M+wz5vwWgphrll+S8L62ibs+urCJUnZSEaU",
+	"XOvJbo9oKrKpRwVpIgThNnNkChnkJSV4gSjtx+xJTg7GQTkYSeHFnFyMk4vxrbsYt8z2wbwZyDBJjSia",
+	"dCc/Y6t+xlAY2Rl/w45GsU0QS0RCrh7lCtfVvJGlbFmM3Xg2a3HB2qnHLy9YRMjMnNA8IUWfGdtTiRv5",
+	"QPIBXosk/U+WQPX8wqzBEJZNLcA+UblojoFOwKZyDCt2ypxSyadU8lHWwBxlnkh1pC+X5YQcWCNLVXFl",
+	"UvJ0yykiALdvV/u8Lrh22KedWHSEPfEPU7qto3Gpmf0mY9snToGOa3lnvJNgvIpqZlEhTWmq64uikpqb",
+	"+V6h1RK+uGdFsi6dxvduhEKimdV9gbsvYitWicP8Dmf7lNZeE65gF8upB9bnEcZbhTElTv5VwKlERT+7",
+	"5fJjRf8cc31y0YJc3N8Lm7zO7nRqsNxSg+XA6FBEqRF2g3zYjgukzIYdIOItO5zXVSDI8lyJqnUlRna7",
+	"wizeDQqHORtE2fRf3yhHdxfwttao/eG3X169X4kbsyfjyDZBTGytUftFsBGS0CWadTXraYw7LUJy6V7J",
+	"Qp9ZxmL0k62x6C5JjQoYD9E4UlJEASwUXl6qwlgsTpEpXuQOwPevf4AfwBdsctiEv/7fQx7T4E8WCRb/",
+	"+z/9P1Ilf/1X89f/N2E2Hfz1X40UqUFUgQ8RYIRaWRk5lLHOqsFlkRqXFsceYrsYbnFP9lmbh/fZdbJH",
+	"LD8UHF+dp+KQCiXkBjH3tssj8T9Q2+az5aVqdvhQ4woHXIE389+/+FN8W2dv+F//rcvhtqbLlbSu6rv2",
+	"gzQC550z89d/7UqteCxwAzhIceL+5nZEqA6nymONEdlXPS4NLgSVvo+kCUyN9QTramHxcUsPB8/wK2//",
+	"9V/RokNa0sLU/O/OLp6VSM4zsffC1KjZ1CZcKt6ORdPqOHXz2pfiD71ar0+1qEkOkAW9PN6lgMdEiV6Y",
+	"CHPo1Oi3RaIZ9vj717dPWNZwyOOcRhMPanuMpWBKxPDRH54ErCfiCH5d5lI3ItQm8nScPptL0Fpgm5IJ",
+	"Jn3RZnvc8nDRwrE6HqR82tlvKolhaQDznXIUMZwVji7zR9cFW1NVADmqGYRNAgDBayOvH7JnwRcQDXiX",
+	"S2V9NZ0RYAmYR6B145jyXP4icJuMehScTJXYG2dHUEJfMR5m2f4RlxgIBwm+U0kP2wTzhjYy1gN/i5xU",
+	"huQZSXDu1NzOzmL62407gm3oCva4pXTS5E186NaTvIsx84ZLdX7FhuxspFlFbyIptKLc7pd4flKNlzRT",
+	"UclsQlGsis8PYO5KcLkfjvrSi/9aGernk9PP0gorM+WUPbfzL9kV16aqnxDTNYnqTxbzyWI+WczrW8zB",
+	"hrD2aPn2F0fQw+n4Ki6yIsZexOwt9Xv9Km1CDCtGIFMK1l9xNurpWEwx3bvj23C2JPEpVvV6LWwNLtfr",
+	"tZ6FuOlOr4U0zwxMWNGZ3UMr2LECxqz8HnlpPJe90hktAPTmza5zuvqeMnq7BJsZ+TzWkZ8dG3S+/T5F",
+	"V59KtfmB2DwGoB5XMkSjtUpGTJD9IuMMQhFlSQ+zho+x5HTs04Yh0rNye/8kKBNGYYiCqkWKAYzAYZvD",
+	"Phc2oHEhZOEFRX/YhyASjUPgFgU6eubNAN1us4RL2rlV1t5KqLj5wd4n/+Tkn5z8k8P0T37IVnjolsZ7",
+	"jGOXFMSWzAp6r9+qWeHn7HAkhC+P2ZlrENyU3g0YFiqy+dAdulTB7amcupONwcgi7DMNlkXUP11ir+r/",
+	"K1GX366eOiKNNDUve7Nq53JjasfPm/DrPHTl86vW9wwrWDN8w4TkljTQHgtVD8GtxWYFpNSF44rkxLAj",
+	"5A9Sx7XSbMTHhb7lCV2CJXPasLyAasUS02N0HbMC07c5KS8qgsU9wt+1jN7TZb5yP/Ck2I5JsSEybtyd",
+	"otrK5my5oQ88dD29ZLBgY+r0d9qVQ9eiVF1diFUKfKaoqrx6SXVqBL8/68bc2j2O2HqNY/EF5jlUOG7k",
+	"dNGOJkQXycB8V35Pp8bmVGF5/8TV05znHn8DR1Kq7pOACWTpQNJ5aUtsIEGhRslmJPcRT/hZQVB1pyND",
+	"YVgsuPEtgo7snLRsqR+BpggUk1QXT/OBBFlDb2FOIBZAtUWPOAodE6yP5lJlsiz0OxrdL3SGFPbICiLO",
+	"zj3Aq5e+94R1xIglRgo7rbnxPPyMx2GflU95p4cjn5cKsE0rG0qdOo+5p+1AJjzOurlxKGBfRDJccqzq",
+	"9/lT77rkKLvzewqeVIDUe1eI+JVQOFelznEb8KUiFFHWY0IsqhPo3ZTj3ixD2Rxq1RFGqFDY1SuQ/Diu",
+	"V4WLHVe3CJzBKI130S9SvFUtqJVuXdWZsc/5VFoNhVoyd7FJe/mKjlEiQzngOGBuIUPzldHy89l7nXYF",
+	"U7KLlrNSgrRuRnj0iap5UVEoFuOcSd4R8di9tuylFB7j5ceLl/ljLBn4WKuCvixfB1ZDXxB8ptU05/xB",
+	"lsrPqbausw84cZT8naFESoSB0INYUFm4ThOLBEqAE7xPJTrFkzqPhSzfrb0aFgcrWCvKxH4KpSde6Ndv",
+	"s8xq0QdNgTmewuFezREr2CTnX/If1q6SnpK9XdN4nNTpJtVpsDEJPd4C23nSdjg1taVVViQESjK+papa",
+	"Gl0u3ZQ7rP9qlGppR9xS9xua+CoUcYz55fkB/wK1EWcdid1zBkdac2bSWMwbkbCOHbDpwtkZEnp5sb5e",
+	"3kuJ7NEL/fxK2e1q2XM6/3vKHu4WLWbS3KDdT2kVcAp8N2f9YdBYIUtI390UKOwpU/ihJ1gsOsQ995vk",
+	"fbjyirY8HcBtpA1PZtvJbNsjguPB3j6C93Qcfbv4vT5El+jmZV94m7HOfqMEGiW1OppmaLfHTCZWxJ0G",
+	"C2Nt4e/asMRwZTvCwHLzKJO0nj0Ac2YYRJ7WCPACj1Mf+OomX43wXkTsldHWslhrl53irMP7Mh7Dxv1k",
+	"ZMTHpfYDI/pcqqYeCLWqBvkFBOCkP0764+vSH66CneY/F6B27S65ecqkYAqvnyR8XbjYUSUJD5JRbr/Z",
+	"wYIeXxiJFkG2jtH9jUDfNe49JnCWgl/sOJgIhTxfGrVSK8yie8OvNpwszOXswJKFn3qaCo7wtbgZ1ac4",
+	"5mKW7ceecDVbvi4sKBaHdHiIoQui+QwoWdly4tRyjTQtf7pbVE/lSKwcWZYPcfjU6LiYBfVFVCyfBuMV",
+	"kLRMD4UhwzlVsbA2/zoPE7QMMKvqJnYYTfWZaBT3ueJd0RcqCfKkLJa9FQu84Lf9YksvmuaxVl0B6+Eq",
+	"q37jZJc/bhXeCay8GfGxbbnyr/ITPJnWWfTUH/UBZW2XxJQVIWN/udR8Dd9qLhV3QGD1JM5/1duPFhQM",
+	"vPMv+Q8bybgWXug+XK+TibI1EyXYmFgfbQJWFdIEJ8ulkkgabl/apIrblyBnFxOGVgTDc6G+/qjqvt/g",
+	"HNM3swjDWNuMtarv2w6m6WoSfi8UtQWt3gAuVDSlyL7maUMnpXlSmluybT/ye1HWmr4ZcTWjVmQ9kxuI",
+	"TP5YuNhp2MWWhl3oDjVzOZGgnwUbxHzWYuBPpFTW0GGle3c1Tguruhn8admb7TMGOw26V5No5WRkSaTM",
+	"v1XgJroibiK/SQvrhkU/Cxf3r3vhIXUDo7tGWEskUNlPQV6Y4uwnm8Y8yQeeMs7a0iQ9FgqTyA68n2p2",
+	"yGt66grNcLXNbo8cjg4sgPuLHlF/muaxH5HAraA5Q39Oo25VGuqwej9eJ8yKxGaP8cgyf3ACNsLhthgc",
+	"jLVNjXhkme1xGvNKD90XqHlDnarEjUWos084bIlbtwdEQXHDOINjZ1iuq6gTF3vDR9KKcrw1W08MetIy",
+	"7kiPJoko8rJTk5JR3Db6XqgG43gJJlX2TNjZQj28Y191AIfT9eMGWTyUJx6Q89XOa2XJz+heg6JLA9Ju",
+	"MGNFcd9f8LXwOr/R4Os/gOiynh6xDjeZJCGRTNhbI71eMFTPv+Q/bCTCWhLC/Y+mPRkgh2GABBsTfPI0",
+	"c812ZCFaUZSPgw3RllZZEWErgcYuYqRU23iWDma71p8yjubpYZMLT5mEN/ET3gtudVSOd5SK7fvcdBPw",
+	"t7N/re+GFyc7an3PcNAAewxHiQaGGcFsIuOYRalgjzs8tuLJjJVHWomqkY9trWPB1WbHOSaJ6A+whvFP",
+	"wUbU1TRhM+1yIUJ4tUqMsnOVi15P90UTubj2wBrgZesA5+7lEJO7kYfuOv6QignaAGkDX/CSIcKkhwdI",
+	"yVogKfhnriLWUkJELRfDzSbsubnmOCr7hlkhsh/JTcwra7Jqcj0QKmBasZ6mMvcRB6gBCwP+65zYOS7j",
+	"PA/Pn569+ncPieS0mK0kIftzvLJd/kbdrncxV/mgSRxX6ZBhZY8rx5bzLx23vRtxtwoSsSaB5Teny4IN",
+	"icTxNuzPOdeH44oUF1nhiRSkaUvN+sX+rYJ5iqrNOu9ihUR+3nq/ulbbdOP9tIReF6RnRUNvTw33Ryyy",
+	"DwymirlSOJx4W1rpPFcGX75ykZ9Z3COGMsJSckf6yb3piqZsrG3C4KjyMKmzW7ddxMCVVa9HE7mU7LHm",
+	"wUhlo+cK8MKj6BWtz63uWDo2y/hz+fHyWa69+yLpaXi6QY/cfKUT4dn3035b4OxuO5IJzhHUnc4SoFXa",
+	"rWWs7xNuLdAkyBVzqAKHGjMYVGuB88M3D2HeUf1GIeyDSGyOPJhedQHBKBWBH6r/4e27R5aFnJDO8zcb",
+	"ae9v6Mup6QqVMJzrMBQK88Vw/ITAjh53mY40SKdMp4aaBHqy28Mrlesgd4B8/s1vxrTacbs6xWRmIyDs",
+	"fK1R06qrpeo2+1rJRONhKLasfxBJEhMN+UjE8YoBCNrHjU7O++ZhMKFe6SpTYPMYuMepK4dgwoWxDu+Z",
+	"SZVl3DKJnPA9HqGF1hZCTVdor+zMwRePEW+ypPCPbnBBMpKhWA4vNj1V5dvFCDdOIgeHjY2TwEKxmcHG",
+	"tx03f6GiDnaJvOnPeJMTjcIx1yofVvlwxfza4r78gqPoE8OHIs5Gyi/LRbNGgY3SSdMm3CSYD9l1KhXE",
+	"7QDTqBOFuEdFvO7LXJX2c0KdS0ReKuNdI6jTSybz8pQ/U03/HnOUC8nJkmd/6dO5vxQmvoCvOH05w4C4",
+	"jSJfJopOOBVrOxWxhuVw/sUVOa6fsHSisf/K0K9ZtwQbEJXjTWu6jqqDzWgWO77KbnHe8LWNROZrlUFC",
+	"NpzNKbYep2nVmYKrs19c2bkvCcKScyIsjyPWHhdqRK3jIfYVRhMOtI/rDegFo23ghxFyu0LCdDX1uvFk",
+	"aQVeDLi1A/ABVrDk9pQnPVL5n58jrYaABVVeT9pEm/HsQuOeZn09FFFe+AYWpCO4olHyGv9L7FCj3rjO",
+	"3uuRyw+Cq13MEC7oXf/iVnXyrw+HpnCeOm6PF+7Kv1xlXjDSF2RjZJGddmHrJIIL6JFagjngsthC8lrl",
+	"Qx6Jxg279FTkoxJ9rVCvGWnvm7EYirjWqPVFJNM+iKUuLFw1kR4a7Ze24xqure8dfzRcWbmvhtVq++RH",
+	"DLIl2coOz0teECB3wuc902X/CXkE4cS36qyUbHAhf5twFVnXMlCoUYbTCNjTk91ePa9Axj+5WbDW9cdW",
+	"8PfRQFepcEY7mS9wildJUXo+7aNLExQEv7I57PLs6mI522ez1NiL3/eYTJ5ZdcpgNlCh/cq2Dtq4hyHL",
+	"TBvWIi6lVp19r5MeQiNZTbqD9QvkrmBYDjTNSBf6vPBRokLnO2xaIhS1vhPRJ7adp3RuxA1yl0rVhbce",
+	"Cx5lA61taoZyqE0BJGTCIi3IS+pIigwa0RHG8NgtcSDUBjECH+coQeK96EpbSCfiFE5j5BBBw+/twsbO",
+	"kryhb/BEnxDlAUThg4HRwylMwd1jPBcSJlWiS/76ylijdCJ20L75G97muDiTdBimxuzCUSrcCTyl8o9r",
+	"ZSlvY6tnvL0gw7ukJ6RhificzFi4o4tu0hdLj5AJATaABlvt7EyTnjbbdeA2OFWjA9cDwzXbm+J7nXl1",
+	"fA0g8wlO6HchQSNCge/0Bidp2FgMEiwjq+8hyQnCfIBJToSy40lyvuHmXkTo2mTWjMwNJMdZnvOQd3iY",
+	"VLlAEwXt5TnVM6cUzUmUwuvda6J0tpx817heWU6WPuL7y5TiG/hGGz0/wS8ZR2lez6o5/wL/WSpBym6d",
+	"csTbo6TYTE2CcodTNzON6gRnzZ7Pk5bbiJYLNiBvx5turZaew0m3uvVVpFudzG4p3fo9juFjJGTs8dOL",
+	"6ycuOCETZrmMWFt0NFKb8LFlvK8xEpFV+NlZ9cnZvJNJ9bt6C+pqenjTGdUlJDWWSRKLFTTt3vKsRyr4",
+	"lYrzx0gmG9ab5/7Uz65SVoLBlcZoY2IDmYhoQNASkYHf/W2OKkBAzY1bDg3QTcDzd//aau7Ug+/Cmt8t",
+	"qnG5kt6HU+H8nTnf2ozD6s7YwY06415oi+rnG1bdKwLV/rqqtm/KVIYPypYMOvjI/juUNrds/ChiaVkk",
+	"kDFqC/1V69kpe8qHfC9irbqYXCrF0Y+ky+prMlxchxVioI9+rd1chbU3+06hYl1nqz4x8DArebhXeqQC",
+	"/BXW/SCZ9zJzELmKigWjIbwS5UZmTnyY/fs//TOihDvsvnmCMk6w/5Hs4FSXhLW5lZY9bp3TX3lsWwG7",
+	"lyryd2jqoTBGRuJJnf2QCgYei2UmVVRtp/Qoa0N3z/Ph7bsSbTos7l6IgaXNacEvYs2jZieN41YezaR9",
+	"Gek0jtCSGrM+eGcVYdCMYa+Eg8iyN+qNYfvym/jlt+qbSw3DgTumzPDUZgB6sFDHseDd1Me+cDCSVuyN",
+	"VhEf04Hj94ImeS4Hlm8HQpFO+8vaI9bbQomODCU3Cxf0td3kIjy/eMJpJpalFoKFhhP5BukNkaaFRQu6",
+	"dvvzH89e4V+fPqPTpZpZMUOtcUG/emCJq9QPusviqAK8T6lAsCe7YNJYgfVxQ4T3mgKrBQsHdGpCODoj",
+	"Ht83Jbg3NgEzulHj1gprXYfGZE3kFoN5X0EREYiKbwtYWQMOYq7mZ/Zd4peaA0G0AaxdjGtB7/0d3uS4",
+	"8voH47dX9xT7mIsvjpKWOemZsQT/xwpiaHeASAljnY+fD4Jg6Fhkt1yPHbrpW7vpP74dDLRUCdo8LliZ",
+	"Ees7vstSbeTl1TbHBVyv0nGWgaVjlVspxU9dQ1lWZoUhf4NxE4Uiv4a2GRfpAu/F8Ruc2s4XeV3L3LYQ",
+	"dJuu9nUDMLIz5DFg10UioBkOsEgkQ9cyVcNBV4r8PKmgWZ+P0UAnHSGTOnubDdnCOi9H+o01uVSNnJXN",
+	"ovtEnhOaCFgJmlOKs9xu8/6lEWQ6KVHwlwreku+okrHImhnFZ2kTO6/M5B3t/H5nQtkpFbW2NoE1LYJN",
+	"tPZK8V1a0PZXqoJvsULEf4BT8NX29OPTOdrX9Qz08y9O66zfxe8Eas3yk5O1drLWTtbakVlrwQYQ+1iL",
+	"ncB/r+bfOtgU6hy6sHIGMWcL2zaJfpZ6aGDbpYVfUuMUj63G6o5RViY1tvS9GSxMQTHZYXlfuM56FzrG",
+	"tAB8vE/JhvC+XslNoQqfKtZgRnyMnV4uOxLxcYGYdskaq9WM0E3XWHn0p1dLP5X13sXz2gre156qqo4N",
+	"YR4irtgAY9OErXeOssb3xoS9cwCqpnkDhzTvQXJQ8sgW5B4cS5J5dDN9S3iEUzLBIcYmUUtE2mDCZMjg",
+	"L+pzmDm9Dni+4EBzew9AQ+3qfkdc+ae0hVnK3r91LawO6qSi4KyLH3fkZxE1KJgeeEc9YKOexlwokZHA",
+	"FeAyYJtV+9KrTBVwZ2l9PFsxA3nyN07+xsnfOPkbX7U18C5NSqYA0klpc78xk2DPwzEOyCSgQLILdRM9",
+	"l0QNGYGuVdqwyOjBwBczbkCFFsdTnFToSYWeVOhJhZ5U6MYdaoeyxcLQjXrVIFIz0yi32akl163gb8Zc",
+	"dVPeFS49SnsKusYpw9t3rx/ZgInYCv9dWtAje8Na/tst8Citi12hPqqzX4jMyAbMCjOUobC5L1kkNwct",
+	"hxx0gKLRzZ2aKsoiAjXGMX42JiIPVy1dZ68T1hbc2PJjYfUgTpGCb3olSkVfoMxRlaJb7J7TP5QrP26L",
+	"scYMsEY2TU2r1CzSzOq+wNaC+p26BT8ap02NegJvQRtoeSefX+XChFiYbMyYVfSIUbiRuAoWZcS9U1O6",
+	"fGCkSmYr8qkpG6TABuMZ5VX+7dYWn1k3GP/qv7RsIdUg6pS0O5pm7TGR51TYV22pOK520sKawoqP+WMe",
+	"Q2j/oxeORDN8oxMn6RTeX65hahIqI9npzIRK7F5ICk/S6hjdb2FsDUEQS/OV8AIqLQbGQj2QIsIegIBY",
+	"2whG62y6ggWgpM9pJCSGx0jSHbAVrlRn7jDZHA5CHsfCYBAP4OBe6RHyvhjBYtFJAFSq0KXALelLWrIn",
+	"pAzCAC4B7gI+qtMDZWbsaecBtnJOLez0+ZAZJevMuwtuYimwrwu5L2eAE2zQbkfJ5M4GGKkYIXc1NJ0E",
+	"y9jJ8rkmI8l1M06YTh0pYti43LaCdSF37jJWGn6hYKoVzGFcFw1cpVLXioW+dt0NmEaCk9rhfRmPC+sr",
+	"vjmQdP/NsinqP53ZqstYm9/hpxO98IM/J6pe/9hXS9uRP4DgV+gH7ESlHiC7jyZYd2vWFslIgJCO9CEX",
+	"6x0t8Pe4is6we+dbjjN9Py4oElBWER/7rHVLq5ZLcvvhCZQjin2iCVtl7A1eIjFcxtTL5ixlAr368tbs",
+	"jBENKyS44SW/HQqzt3jWiiWZmbENqm35jPcv7rE3l/Q+hdkOJcw2tzZizfAbXTv/TbM9XoJ9K/9axbLg",
+	"j+VTfQrzHWWYL+uhql7T848XLyvWdP0tlOY9OFu5oPTAT0RhwZ4DDEdsJvZHVWvftFFzq+xIuCCgEiM/",
+	"LpE2mvyccnmKb/CQhnkRvCkGZ/1jERlaPlSE7BlfMsiRVuR1Qv4471N4IJ9ERWcgzmY0OgaS6W6Rmxll",
+	"gIVLFZxx2MpF7SE6HMdmDeXPvTCaPitOhPlFsBFXCZKcdDXr6b5gUtkEvKSlcek9bOGe5s5/JfmP70VX",
+	"Au6BbE4gxkayIS5ONjOs914AhoSJiPzYN5tFVal1TPA+47FWIkDPRCBOg0FAqnKZxnC/mNNorO2Mns7e",
+	"4Ppt4plpY4TV8bC6IfyBVeSR4EL/YEenKpqxnvxjxzQOWyNPCkUKm1bAIcPtWMnUFob1UtsGJQwaVkSs",
+	"LXqSqlpBJtvaRBT6XZDi5GoOUceCduwWG4LpqBwmAR/CHxzetk6TQ+8HvrXMv2UB8AwYBCcTkxZ9F3uq",
+	"SK3O5YjHP3Jm0hg3om30vVBz+3fd3u+zhXeOPK4ma6uc6D0232bHf0qcfuP9r5snHh4wn1+7ttF0/sX9",
+	"azOtuNmqdj1T+9tVUMFmBOd4Od9nisLhJMjyJVbFRjIB3E2/o7d2t0DdvrJu3PI87IJAS8ukYrcmlklt",
+	"NTtuX92FRyu787sMt6LJzoneb09h0V2Je3UrQYHnOOtuXkGqaQc3ItV7aA44WRCLWhDX34gFUYlCH/m9",
+	"wPZaq+MUI+1tHt5vHItQ4Z7AKDM9Nlfx4a64T5hamZLdnzlKWeBUWrDKPOvwSubJ+/yqJxtl/VwuHq4N",
+	"GClG/FmEyVkYa5ua/c+4HggVSdVtuvW0qCI00W76NXbuTzCmZ9TjWrmmCHsvIvb46dXVk6DE2F4iHACc",
+	"sX4sQ2nK/Uibe1cL5pjXuRpnYbwNsZPTvsO7euW2/lhoynUfK1AIwz0fNryiWHR5zLiMSJgS1pFK2p5Y",
+	"Mrfp9uM9btCe4OKrmFJNO0iedHbGVkWJgxjf4Obek1TLbODAI4ujVKkmlBKjVCFx4x8+vLesTcneLpeK",
+	"pSoShopMH1m4hIMAJ7Zc+fwv0rcHjNNoCBwUEfihC8XpDYgTN5uEh2MbX5AVObzifZEX8sNj9qRlAw5w",
+	"XZvgsu+LSKb9ZWe84Fk8ocIqFQ+0eYwzEqX1RtW7s3IwxgOaCF6ZFykLClVg2JOUKq+aaE5TG55CqkQY",
+	"YRMwqUIRpdSRBEgR4jzJx64a/c+pTWRHiuhJkKk/ap/CrfUfc1M8IqEyGwQl5ImPbnak4jGjERZn6QBu",
+	"1pfWStW9Qa8j1jZpwtnlYUKcb3m9F4EeTxLRHyR0c18aKiIqIpN9ip0OuLUiqrNPJaLhrDFW6SIhk4u5",
+	"4uGA62N0dqNWD56YIzR7yNhsSgUeZ+6JZqjnwjNGpAoPR60sdamS8GaotQk2UNpEGNjU3yTvi/GKJhI+",
+	"zAkKV4LCW4uOBZ71NSDQpv0DQD7V7Ok4apEJhAYP62qBVOJZC71NtI42Kszw7HuxUU6jik6jik6jimaF",
+	"hgCRVgU0Gxoh1JlOkwMZ1ndDhtIGcYse8W2aHKV7hVWeSogIGS8p/o11y+QOt1OsLl/Fqtjf8MyvQOx+",
+	"QC8Bw16JZnoT88KsHuxRBm8LMyEztyFxjNMjTuNMRORCKeSa0Avr6yE4HLdxzKJsFiW4KEaE91qhgyJG",
+	"E0FXX37vQodSgXcSUgVl5pfEcigsa4/hRjw2gkdjirk4n6u8MnCDfEvvqhUkxFMA7+3D23fHghVWDxZV",
+	"4xdPl8MI2IUTQKwWj/1VZIXNcJD9QFaQK3/cV8aKRPD+7NGCPWLGtF5JdGSczQjSVIEVyWiJZpKPcLtT",
+	"I8l2GknK9F7ulWEnkNIj9hjk7UlAg6RKn0amHZnMWHCYGuPs6WzNbj1trWOBDV377ORYwIla8HrRFfgm",
+	"Gum60KlZ0GlI7ZL+zya7MUCk3gjw5/bRkDGb8wsPnvbDzA69E+NjT4yZFSKDuWwANtMqYCZvuOvwMLFM",
+	"EoAUp/Aj6ZWTPJnMrEUtTRCnLywxKryCND6Kysdgr30cS4rCiid9f40ahW2uMi0cS9XXOCntNoqQLBLZ",
+	"4nSmW9ayPM6/9HEvN9KqUZKAXddaHrcSCjYnAQdrXM/rt4h5WDKYDrjzQprK5VZUQmaitQtysklpPhcq",
+	"2k956M436MFKUdTzaGTnsQdXIYrlZ1QqApb4JD1H1sxqrewq4t1wlSPkhvlrZIRmOAK2YK0g0eXy4Quh",
+	"1jYqjqpU/gTfRxk8xWJ3b5ToTmcDVonhynbcM+/PFyHJJzgoUpnn0OB4bPGejIehGCT2Jv+74+pxf7dC",
+	"WKz5paFbo54Me0xGQmFBCrztto7GdfZWuUtxPxQQ1nGncAVtEeq+sKzl98iIqMVcB5qhAY7xOPBUROUV",
+	"9pB8BJ8KyYOZIVYpX2FDJbm646MnjTIBeptbGdo7xVUUMG5Za8BNYpHcMWAuQoHJDUeJNBQTtBp5YtAW",
+	"JmQ7FaFEMtLm/hFWtvRtUCB0d/E14k5x7I+atYXneuRKjPCR75TSibB19ptOHOtxg/Ek4WEP7xrkFTsW",
+	"KwEdozvcTfB+wEY8RkInV1RjC0VC+PkE/U7YPF+xY1lbWBnhi7pTRnSlTQjDg9LzajffLCOF1yNFT+rS",
+	"/iQSxLos1T0ROXO8qVSpTMYs0fdCEfm8RrZ4ZI+u36lCEL2osCZGltMsN+Il8KeHXjYbcXjjU4qRK5Yq",
+	"qp2k5QWuNCuvnKLv+/op9xIqp9D5ukvkrLeimbvTdFg1sz1uRFObLlfScir+SvSIm8iiYjapsiWJ+vd/",
+	"+mf/3FyxlivaEq7ENCv/juC9cAtvBNU47G1Ho7YHEZyoSHfxX1tFhu888o9u9/ZL1kDQ6RrMbt//SqtB",
+	"KsQaSqHjDqz9qVDp9BGpCOk46olipiW7V/0u7CcOkL2DSgV6f9wRgEwBzi5+ykjUSRQSjeNgM/lfWfem",
+	"KtJn2Aa9/xKClA6HmFUz3ijb51gcPsqTnIUkJSnuRGvkfwcg9HAkLetqJTZY/Q07CHv+Bjfx2CoUPvp4",
+	"aDLSjkUctglPCEPKdsbj+FSbsMPU4x9UpBlnfXeeVpNrtGzmJhn7qQXzbQhHvxCDn0g19jhOimEffeaq",
+	"73bzXgwSitd3JJoozKZhz/u+i+YmP+EyT8nJbSYn0YSi+UfV+UjQJIpFs5f4DaUjkdrYcGlFtBSPdQao",
+	"tyzUqZWq7GVtIyBxteGkJsji4aQz0SZAvMn55QBzDp5eDv3MWIaIfr5PpYGGCoItMQYbDVCLUcpZGKw0",
+	"68bckmOHSoxSQP06cwMYMNZFXTE4b3soAXZ8m2y5aT7Ha7jEtPNndV+0dTQuhnDzeCc4uaorjK2oLOeO",
+	"HBjOz15dpAVkcDn5Wlp89pcjxc2vEFwiEv9qE6T/KMTAAwQebheYXM9uOv8C/9lIgtQJxfHG1o9XIQYb",
+	"EJ+jTK2O6MwdLI+dW19FdtCJ3S6SpxOCvr/c6ba344EhTgvbECNuC55CwYBYMc+5mrlwCOESpVmswRpy",
+	"7CPCiOVNhR9VtJVBSyddcdIVi+dxSVl4338Zk8nPhJxhH72NI2ETmmwc+LHPSFfHMGorw15pYmm/L5NE",
+	"RA0QLro27CR5RvdyMBBRwHp6hL8A4cOgCsbNiTeAJVrf1xkNiQAMulMtK1Uo/rPSo1ZAuVKs2pA2cWml",
+	"Pk8SnF8HCBfCPlBMGZOlFF2m6QCu1qNV8K9bNz7IjCEgrXDUSn+QjNFPxtgzpqL6euhbe2UsslRejw/A",
+	"q6uzVo/bZl8b4abmZbxHcDO6VsgVa1MoLuvyv/W7lIg4tm4CrKbHxLXfsFZXK3fVO5VoFhk9yOY11xlG",
+	"iIygxs7q8bB0tcFAcBOUEpG6U6rOlTHmz0CZWd4XfmlwiVD3BUtGMnROrYU3yGP3EZoP6/PS8Pm2cDlb",
+	"SohqJXAVUnXr7JX7DjfCubPasJcXLMInfAx+t+ymhrdj8aTBnl5esBa9rKb4PJCYOXdpTh3DQXRhun//",
+	"p38u8c3gSy8cHlCDF45bzn2FWqssRv6qEocY3nQSsnpwsyxR/x9777rktrH8Cb5KBWIjbMegWyS7Wxd2",
+	"nNiVJftYc2xJI+l/vDunHWQRKJLlBqs4KLApHoci5h3mDfbDRuynfYh5k3mSjcysKgAkwOa1yZb4xVaD",
+	"uNQt75m/LJ0+33McTi21TLxmvGeEytreysdpmsyfFDto60WpcfQZnZb8fCP++VehBtkwaDcbjcYKrscu",
+	"LFqBkE3onI3CrV+fnDvIBLTdcKZrPaSwFZUuUuC0K3tDC0cuGwoj8sMfMovUSYcOuBGHjfNi9V/FQnTb",
+	"Lw8+LD6PEwzI9nliRPXo3VdKE5CZbTVTWN6ni4sbwu9v6N6r/GeephbYL5th0hMogUGtExjmCk+uMk8X",
+	"6j+nnBTqZrLKNPED986x2dh2krtzM9fpEufN1sXl1VNQKbzAW60+D5QKev1fX8IA2G++ZPCK580r2yfG",
+	"FtOXT5X7YY16QL9ahTedW2WpDM/6Rxg4SeMHVfIXB/9XazD57ePlxdvXbybvXv/U/PXPny7e/hm1fnv9",
+	"cvrb65drqLhIaA/uSibyrnYmE4fheTpO5LmzV3rslT+2MIqX2p46Fqh8PPkL/lfvWvpUyo6Cx0yuiJTy",
+	"iRLeE4m5Zl1Kv+oy3FcMjuNzBaFuc9KmkprG636fonQLLd1hbMQi4W8+Etfswt3nxD8tXlzt9MIvvbKT",
+	"XV/64ZTqeBktBs6Kl6aj5kJaxYnWtVByOMf7jGnBYkjXOp0+6PulYiKPGHEJZjBuZdAOfjqzF1KBlxIw",
+	"DHFbscu7/Oz/LggYYtkd2BYl0PUjM2SZHxziY+EnPZZR4akilwga8YtesxVd8EtxtQa9l7e8guY/WcW7",
+	"bBa9omU8+9V3eF1uItn7/e1fwrUc2f9EXrD8Xrxn91aYI/1lXjskWKQ+Stskip0YDCAX+ZS7bztWtULw",
+	"3I76LRyzJY0hXhZ4jTQl0qMs1f7EgJVgtVKFxX1SoXE3Y2ibenWWJv39ZavFulIRxWDOW/eHazJyptxY",
+	"e8FBdCFaEp+BBfKSWCK8Tk1AMwYNw8zlm/Z4dLs687vHvVWVPXmjqJ8UBs5wNchm6lv+hTZPF2m5i58M",
+	"yT4ExkV3pJNEGIrZF2JwpVd5qxSeqLJBbD+N7djxzltq4PzwGvK5ds4Wicl92ZDrHKahxr2Mr94n9A0y",
+	"v0o31Ec81Y4yyPmi+3069lYIYsi6jgUuUbl8RmG9n+o9l6khfwbwFGNziZHVmLHgFnnRu4RMxgSPhg6i",
+	"UWnWJcirrs8ACot5N1MuszazSNlMKzDCKFkfbhlPshsF1EzEH/MZJu1HeoQunjGXaQ5ImXeEBh54pxHo",
+	"klK5lfaQ1435VO6+TNDLZWwKE2ZDos5f57l4nS/bo8rMOjMR+tH2mpWF3wjC4Mz9YwfNSPEMSpX3IRXr",
+	"tyG1RwxVyQxz1ZXOOp4CgjBAzhyvOywnDQkmrnpY7reKUWljZC+BzyfyViSzdT9Ppz9jiQBZRwtkF75y",
+	"geC3Dqga1U1RYz2h0Yz4ZzmCMTbDYCQV/Tt3PliwvhXGhkMi4qwZ0xyG4YGatS5GeS7OGq1PjRftZsvD",
+	"Hk6UDdwUC1vWqMNrwj5bPEG732Gg1coejSa8ANOxV36i5eNH1soapEIQ6H3j/MWzp2Eg7mQsFPpbsI9A",
+	"EAZTIQdDvOMKdrjwTLN0f0+m2bATE/3kD13MPdQ4vyo9ZsTn0v3Ne+5XuM48AeFZfg5EJR73duP8+fPn",
+	"BXzFnN4rYmMLW7urPEEvGh7au5OL8lrwk/82ERO0JMZCjxOC2bEhBTrOIhUxxSIKukRB2O06ReKPlVST",
+	"J9FQRLfb5B7Uhvhte94iMbOpniQxGwmRhTZwkFtAWBjhnDwuZ7A3gXckUgkXxstSLhMsCQRLRs2YETwF",
+	"nQh2oSeAT0+FymYs4iqWCCl3fqOcnSRHTihYtDlC9QZKwwuuwI4rxgeVlg0u2BZKyi4zAwocoh00X7x4",
+	"gSixz4CbEsi0FQK/8RGPJ0EYoDrirv5nniRoGOQcgLxFwd/fvIXzCJykHayB2eKX5RWeqn1kGHiZsgE4",
+	"b7NSQjw8/8Ytt9WgFpIXhclFUGa4SMPrrrw/9XWusJwuQhuTvhWJ9PHyB+advw81aXnalDil5Z2o4PhE",
+	"jCq2uZoJhmlXS53euPBU3JwZi8BP0V5uCskCHoaSzCNuqFM+unQqXdKvC0rwlsk1Jy1qx1S4a+1mbWqt",
+	"o1E4XMeSxXMPATtEHRrxAyg2K5ZIrM4WnlDfjgOWoHbROu62MeOEuN01i7WwqTXdJ7mwk27Q9AjdhT4d",
+	"fisM65pJeifvNBBf1wMz2COKKlNPZ0Pnbzq/Ud2Sod5tYykm6bDnrIvWfLfNxphs3g8t3ESXYCU6WnVL",
+	"YBXe2wEriiC9FVk1tpj4mvEksa730Y0yGZ85FQ/O0neGDaXJdDpD1nqdZ4N6bxQwX3IrgBZHLqmCyzyk",
+	"ViiFHJ/5Po3+c+gEh6t9KZKYFEuqy3UTqUkvrdAP6TAVuf6jSDJ1E0XY/bLrxidI/pjiophrOkQoD22v",
+	"GARzTpVNqViTC762316ngGUPstO271m4p9ko9sile9ZJMP02ZXK9eJ0/X3VCtrjuXsi2diNkjzFdtsTk",
+	"21SBXY0dj5hfSyTulzWFHwqHJdVGa7j1r6sV4ZJn/7X/5Kn2etva6/07abdlf0ski/93Zx1OuBYu25qy",
+	"azf+SXfAj8xP+bsL37lGdZ6PUFiwN8Oa58eixos7eGKpUZ/qKSq9XVcy0AVr3oj0TqRnCMlCLwkZ72E7",
+	"T2ZEpFVswUeoWprqA9qsi/e2bQJaN2RdoJ0uKu2UvxeyLqjdQPY2yMl+J5XxRnV/5SY7+wlecfbmdZd9",
+	"r1OXId79AYQRZoGjQLp2qSWh5TMYd8Wvu9ZcL5X926mkMBSb1NK8srMwhZ4ckVaKuuQiphpekzHjibyz",
+	"7VBNlgo+YkIhApb1chAMGGWwo7MU4013+lYUckOwYSG2SYVxokWidIYfZ5Nx2317rqzhRmEGCXYTaM6l",
+	"uFOKPPZrnhYSx0ELf4F3jsh1zEEU3bmx41bDblAVQZV2Tjf+RCdn4fDOWWWwl7qQ7EIrnhUSgYS8Ez7y",
+	"RtpBzt9LG75lWrurbqC8niiRiPNG+GRcwWobkTGrn6Axs5Cxn9PAPvPvT8nu31CyeyY+Z8SGz4iwSrpF",
+	"IOM2uyev+0aVmOqNAj7WZn/dBDK+Cdo3wfPm1U0Q3uBQ8UJFrjne4DZ//qbSjx371lXS2/FBa3fcBO2L",
+	"8CbgGT69JG0fHxpoBcOgLbxBDesmaP/15cuNQpa0kPPryanSGWiX9hgy1r0vnCrIqhLYQU1wh2GPIUxE",
+	"s6yV/W9I8S4kOxUq2zAVk5mhHJuQYbKyca4gkmPfGZbYTDdU6otZ7677FLqV4B1jAngcWQccfkcruB1B",
+	"qdfNiqq0nH7GyT4qY+lWzPZsJd0KuOuM/rdmHtQ903yJHLmQ7VjJ7vEI+hSlW6nqcnDsT3VkDxTj8hQt",
+	"8+3gI/XIWmWXLn4feXbN93GJKqX605VlOs02zzry2WBrpoq5TnfjSS/BxtrY/3gsUiMIKSYVGTr+1gAa",
+	"KyRYF+HFygUrNUPVqRxIVV3gRy/1pVjrDcnvELIEJaYliF6T8ZQgkWrGJVXHNfp6ENyzFa3qPlrgbmy2",
+	"nAQOWDswiRDjIKTj3g56Uo/NLBpqoyPJqcyECAoFBkqPfgpr6prTNkO3G2234sWoXOHAuBKTj3o0EjLZ",
+	"YY4RsNqHNtuRtGozi4jwqOzI1Sj0pYqL5WMkILYqHquHFEOKPWfdHjcixpgPol0bHySBEYZzdQ6uGZIl",
+	"wDYzfEZ0iQad1Ses5YlrDyLiP39895Z9pD9bjVbjrNlyFtitmE11GhuHKKijW5K7ieyl6DJlqVCxSLH4",
+	"t/u/0Uu7IfylJxlm9YDQkWk0SXjKfAZGyKKhlhEpN12txLs+2UuRViajIFoXD1yXQF7R242J2AzPALWZ",
+	"NGysEXDtml02Lxjv6TvBmuw3+WNFr0iUTz8Txz5c+tCaZIvoKSV2NE5hXpQ19Jd9EXApS52/6CmLZcxm",
+	"esLwR5IcUyFu//eKfFN/Rff+FBEmong6t2NEzIWE4LoxhTWF/y79Tjt4BUxCZYzfiX+f3emJYbFOR5JF",
+	"IssEM2LEpRIMRkSfydkKjGkiO/mE/RQnsj2VMeqeaAXxVPAA724jzgQma+PNf3xZi/ccBsQNj2IFx/tR",
+	"DCbqMaO3EWutrP0gtA5uuZflV4h7UdDxy2huls2Cwoa77LfmPkNlefrRzzplIpaZTs01qAQqO0MvnAfZ",
+	"JsaGMBTFyrGSNPAguPDBykwky292HkjdFLBnF6qE40mbqRYPx8iWazGPmbut2WW/tRY3rHOJWGPnKMK2",
+	"9dqbTY0iBkO1JEmCqkJ+XHepw62ehVRdS9v1OlPXnwun/xSOZte26Eb/RkwFw9OhTtDXcWEd+aiaWdXN",
+	"aoXXeSIPontbWDdPEXPlrouK1sqg+HggN1Ovdl1yWqJxW1Zo1mh8QfbIAcpL68jvGDMnlkh58ktWdNjf",
+	"TpY/saf20H0rbEk7bAkhOVvD6rrUKt+WWkjDck+La1ghE1gdPOmSkCzIHLIN8clBatPjQBawhEe3JkdA",
+	"I6awOukXUKGVpl3ZAMbRLv92NH6IRnUn9emkPh1UfXpfWMEjYt6On86xbzvaev69Irv2FlStEdYt6TsF",
+	"/WegLbZhlJ0BRdP1M282Oi8Y+aHQUV7yY9kOczxv/01eL0dzhOPIM8cy4f7vnJtLpHfCMIpHeLQGLHO7",
+	"dnGTYpQl1sJsbiPSIm3EU+cjJlszynWY4PpMr49pGjlzW5mVrc4u1vFueS/2AzubPniqWGJnMakwqcYv",
+	"37eJJFJv5r2sXKaQDKMFR/XMBopldgjbb1Vumcn0kAUxPlORKzPFekDScQlqycKfSJsN5+s4qAn0fGA+",
+	"9DF54LR5f88Bl5uprbbzwsSILXDIaYlP+qvXX23C09euwLro9kl93Ux9feeJ71HorxbnnHhLcehrqLFD",
+	"PTFiqJO4Pt/pJXVA1koY16TWI0MhsDeqqFNpNkBpulG/IyY1qXhtdAI8icxdN2TdIrf4fKZi4Bhd5jCq",
+	"iRWPgUWaoRAZuj8xJRuBua3ApGSxXEEmnk4c+0aNNJzva5SkmJ+Mb+6lCI5lQf4UNmCmFs+UGv15DDMZ",
+	"aAteCivvcq1Jv5eUyNTJdMaT7jm7alxYX0im9Y0acTWzbzEsnag6sKpf8q15XGBVh69lKWIghMFZ/scf",
+	"K6ZDe7KAc+Yw/T1aAOHQjrDvvXVV7hgeqTrzJyfWMqZWASe3Yr3XT6PyALJ3WsaHKQxqvGhfFAqDEp6K",
+	"uGPkv0XQviTevFZ94or3XjaDRfiMX/CGyytYKhxAqyBy/VItqea/aC6Kqq3yiDxnsMlEYWm571R8rsdC",
+	"fR4ldMzMme73ZSRcp/fzAtscJef4/7Lvvro+AKFyjDU98leEtjQkEkmCjFZ8zrAy1R7xnlSUbr+oylSx",
+	"+HKad56svcru3QRf5pKgF5Os/OJZ7J9qHcvKofmc8zDP7IGzcKNWGVVYPEVh694RIiIRB2HGJmBDO5Ai",
+	"3WeRTiYjRcGra9vxg6eC/amlomqA7nXXN1nEHcFm87hnsCOThFdM+MGy0XIOVmnt/ipNVuByBVWmIAwr",
+	"i8XgGsnU7TPD6wxHFAyCe/wYpbGt5Exk56xL0sB03Y/IevOuJt5t5uWG1S0KsDTAugsGYW5UOi9gLpW+",
+	"70rVsZc7/nL3B5dqImP0/PFboa7z5uEEh+V6YsNUTCUKFfJkv+IHTSNb5P12obfCaUqFtYWGcmyLq1Cn",
+	"2eR9rcX3TWVfBGsALPml3nWC1mogBV+1oF17D6rYIRhSj7vTaIHxVoayYYaM5xxmCevtTVSciPsD2vkn",
+	"l2eoVeGVK1GoBpDEGqtY1UBkRT61NxyPE4ncRyIlq+lY3Cf3qBs2h2qVQ3+QNtzVmVRVbmMw1BZSnHyY",
+	"DpUWq284/WN10CE6TVuoA7tOe5qjwatN7KadJj2deMhueMgxpn/dJzh9Dth9XGQNUfnE67i18BPaUGsR",
+	"HfOZ98rS5v0Nox1dxo2F+Kci1elQs0T0szWdtNfV/UQw0p/bI3XyueTH/M3O6gTMsy0wz8KA7dLmR+J7",
+	"4GZoDrp9Z9/jufjhkE2jtgbYXcZeHVfyp7KzDpdc9V4w98jb0sGVzwdRY1euyUqbO3IN0ol46GrDVfw7",
+	"BVb5nWEjzxSOSvWqdACVcp8KIYK00NLZ6VlzzpzyDVgblL/ARvqXenWERBeQhafMVb6ybwcDE6ju2XdW",
+	"MWUex3PH5LBA47t0umxIJ3t0vJxYXT2r23C3KnXHOP66PTQv49gbb7v3zjiV88lf9I/OQ3hsPPPZTqs4",
+	"UdiDUNinoXDSGkb0qFw8pXEfjaJRmXpQGipq6mOeDXNF3dNnMC+q1uq/tB1reCJUvP8UzkOuT332KIEm",
+	"Wq9aIvida3ZRMIe5ZYkEae7id7b1ZjyPOp75aeGTaK1VZ38WEcbzHjfuYRsF1qnLWu1PskkqVnf1CbW9",
+	"ZngYiHFYsyIPvTprNDfWBn9S8V6cgydB9TCq4CN0I750NEwMZQc+RMzdOlyW/U8qNjYxKOfY5Jw6Z3Uh",
+	"jNVz3iuYF7xgB1GKh+VbHkOaQsy2idvK1PBPLeMP9IpTNOMUzdiaDf0TibCgyYx4jMnUIk11ugFXkqOx",
+	"TrOzER+PpRosB9R2N+V4mra+EJGmr4tgm5jj7cCeLeY2JjZRwlzXfTcTo3HCM2G6O8HKfINv/c1N5lEF",
+	"MkDz3HMIA38PgzP7/+37B/sTIRWWRDn4RVvogjUJRxHPcK3eycxYpZApFn2ppHM5UV4nHSKLM42tekWq",
+	"kehSqpjxQMO41f5G24DM35bnFIK2VrrViM+lW6mh6x1PJrQEP8OIgzD4hZozlp6l+kz/qEMv9b9HsJAq",
+	"o04uhRvtdRSUiHvHLbS+/aEzEtlQA40BT8qEwqgEz0THlgQF8Wg2X4dFJVhAlB2Lhq3hzmt4dlXZ08iP",
+	"ywdqniPYywGPxb/h3NBam5nJxChvryPOuLtjreqkLeM6Jc7z0FEdYqZLQjolONRRzh6dtKDR7wlEsmRG",
+	"w3ZWpr5OtU2eJq5HcgNuxrZcIfYZIN3JNupyNryFJ0ESuVHw6kkKVrZUmWYc2/uTTLKBHywmNZibfc66",
+	"pVPUpaohfNLCTjLdt1pyqqfuPTeKVlzEebMGo3OxiOOG+22D7oGSRvhSVYSZ60tQnaVH8CfoFoY91+pz",
+	"fkunbOugULhZZf/GmcInhrotQ/2yBT/cjJUdBpKyfM4rOOk/xDh7zMEkx7Erlfx/IFqY49OVbHp1jX71",
+	"3N6SNr8YMaqElZxnSNupayct7aSl3aelhbtiIQWL9lis/2V6nAuULWEKh0t5fslyQiSlZwEf8prZ2ZGa",
+	"lHJFPaKA8QCrwfJvuAo85zwvmMWkOGtQguFbFZuZVyqX+yZJ6+QGNEHiMXUokluqW6t7LDfWs+7JxK4m",
+	"SwZUFmxq2hwAjvJeWj5GV95SEe+zknco5J9EQxHdHjCk8BLxemzf6qmeJDHrCTZNtRpYBFw0e3zXElr/",
+	"0BMo/ewIfL5AQqQO+YGzdJJUEC3O/zGbSLaJXPtfudJilRKrcJDuMKchRHqSiAlZB6vR08ehENkv9LGD",
+	"kPJbnYlfpcmqaPkntLb7EtvwX3tXKLc+bt8V0Utv1peZeUiXyis9GvO0QL25p9seVItDJUS2IWGPUz3W",
+	"hidmG3K+Fz3W9QwkkfxzKlQ0xNr0n9QAkRdxCoZNzIQnyYwN+R02xRoWOj5arwr566VNjtCTLLSZEDap",
+	"NtMFlJa3OhvCsiE+hk5zPNq1yJ3WSHwdBE/5MEDtLP5OKKcmWxJX2ClonP7P/5f+ZdnB//y/F/nBI+IC",
+	"7+0hr9POHRHgkaRWoBkzmUwSwiF+SJqnsRZpno637/u5CZX76Fd92E1btdkK0BxHNGS9GSq+1L5CkzbN",
+	"rSMxZpEez5jun7O3CA3d5zIxdsw2k8HC3dGwlsXTPvlh7iwec7Lbd+kMVHIg0rNWo3W5DqpBeXPrxPHL",
+	"JLEnZXSQsEU56FwVV951HONeut1Rt/xlJHecsettOyceFwjZylFu57goYXqtjtp1Pw1+pIfqvh+nM0IJ",
+	"ysPrnHCDagYx0rFYcwi/wSM7jbhneiQjJPpgLNJOipZ5pCeW+/nGx+3W1UUjtC1p46Dd8J5f/Hfe1j5o",
+	"XzZDm0g6yfDHRKpbe9841ZEwBv56it2qU/GniPAtFy+ehUGqp8b9ZG4RITZoXzQuWmEwUcWPA3fpTHmq",
+	"KB/m6ZcVPdGFcQY2ww0NFprtANh5pyfTbNgZSWMQjbx50fTaWycV/QkOv9l49iUMwBQmBpMAZQtyy4aB",
+	"UJGO8elgkvXPnheRvCJzh4jY46yDic1+tK2zxmVptGbIW1dPg3bwov/8adx43nz+/DJ6Fj+9esFbfcF5",
+	"I7q64nGjecUvev3LfrPX6jV6z1utKG5exU+j5lWv0W80eOO5T+tqNi+vGs8bOHKFGPN1y3W5Bk4spp9Z",
+	"EdBZlHYhHfV2EKezTordypTGLfjXH3gkBqkwhlC+5xzRpbdgQ876ETf/a7EXpbNj4vud15cl5/VFGOTn",
+	"ilLcJwnvIB5b++mXXSQgHF3mgfTi7EFyDT4KbPosyNHErVuQUgQMFXnyNGNd+LlLZnqxQ5NX7nXfI+w7",
+	"gGl8zv7eJRR/dGzTp6S5UbAIxax/wq9uO7dX5nCtI8SC7YdsosbYTyXTLNOajSbREIsDLKiY1yEczRNw",
+	"XD5KfGOshbnBHII+TDbL/Wrko0BnN8GchbnqRM0r7dwiniTlztc36kadsa6He22z//j089nzEP/XfAqj",
+	"/F2qWE/NWbN11cJPxSJDhmu/otOCY683ywRDfZaNeHp7TTtw7iZmgWoRyPOcvVQ3ivlJ5+s2mCCDty4H",
+	"EZ/DGF+WQGa/P/+cmM8/tAlcltAP6TikJsvRceGHrm0xZYs/ztlrYN44E1r1HrbylSkjHGlGbPbawfTR",
+	"rdh4B4abTlRo7yefBkuFwTU22FkcB1uNmUujJbxophU1vUqksr0ibsUMgQM42L2E8GgPmLWbrhlwCnc4",
+	"QMe0DWMRlZAS1sklg340XNzROCNEyDC3rrliPE35zOIWgqVCSKYwPMQq9MfHnsDvKI+G+dgh3N0T2VQI",
+	"hWfog5764aoilp49eT0e3Q5SPVGxXW6bOzNJbEvW9+8+fmL/67//P0/y2gwpTBd2AdvUd12MvmvPLH4R",
+	"VsvW9NigNozBiv3Qdksy/M6C+rVZl2q66eauPVg+4wcOn8/4sQROOgGeRPRlfd/1akT3h9CScSrsQ993",
+	"/W8W/DFj+k6k1uSb/2DJ84VeNVi3mB7FwQ950qcZ0CFBDkPQs+Rx4wkDXaxtAyOxQJHlMA6dBsmEig0e",
+	"ATgVvJ8hmqVVOOlmotRcqehi5tWYAykWxq37zOiRQMTF6VDToG9FMgPu1hPFvbdFBCGuPaxUb4buXZ4m",
+	"UqTubY6Lh2zKgavBafBKVpcqt2DQ/quxiGQsTJt14byAvvfkr1RP0XCj37rn7J3vQkxvlYbB1Mof5IYl",
+	"Wg2cyMC1pXjGkN8J1oPTzd5rY2QvETCGXPmz7fHcXIm6SH7I1H7T5UDnT9HhvWxczluPls6KbYWfXrLf",
+	"5I9w5creTQf9VipEQ6bMMl+Klr/LskN7tVvwfJ79Q8y6/qjfKNBDS++2y6LoapcnCWiz9uh3iS2MgCoQ",
+	"4DsbclXM+7Y9L4iPINI9j7Bv2D15bgdw5lZWNMqYNIWCclBIl3HNY4Fv4W3Oq3eNVJ7pgcA1nNMwXAVg",
+	"fef+PDRY2b2/CZbMSCr/9wrm7EtP2gaFgmNesLMRB9bNIj0aAU+KKRdxVQvTK5UFVTzv+u+u0MtXsry7",
+	"1mjs2qHOJWFSkhL2xwVZES4eSkpgIhZDjgVvEdZkpHuLtXpiuRXrJpZfKX98tQkidghLRGaIbHTfccwC",
+	"OwGO4WpKRSTBkAhZl4RR1zMaXIkR8KupSJJrq4cAy7FvqGA5NatQsGOrl8HZtnYN7J80opUm/vsvLz/9",
+	"/nfru0acKhh3QZs8Z6+tKmn3T/ow0zLAdG8Z1xDMZWOFwW305dxGr3JAGTGSkU60IwAEeOY94G5yvDrk",
+	"PSm4C20VbP95GMl1QdVdA2fehil3xmQ+6TzpGReQOB2oMMASy/pJzaBA4HRsmUrlwFqNRg3s/SqhuL1A",
+	"sKPHZoe46hQAuQnazWfhDUYEEGc99zLcBOENhjTw+s/4Jx/AX63L8KYUkMA79ETeB8BemMfiqEeTJJNg",
+	"B2O7qDNy9f1V20kn92BVfQHM4lcf/2lVC2uZOUP7O8Ncb7FPs7GXsYI0HHferbUXsnNawR/m2p2sshne",
+	"u7RWDtIbhcj05aDpv2jGfyx0AKrFq6cdvoatvYZ9vOYDcV3aNtV8dt24etJoPoFtv/75unV5Ddu44R6u",
+	"EORt7TjIWxlTsr5fYlhTnd5S4YVWi3bhV5vlTctjnUNV/rEw+Hw24p/PesjLnj5rNp4/f3oJV6kbzv0Y",
+	"Qvb7y1PA32Q2ohESYU0IqRBUwqGesj5PSQpWt5b0SBorpoofvrnkKTBxCkycAhNrBSbCrTk+mtGOARx9",
+	"rv3P5FvkKh/zAbLtV2TsTyKuIpEcQ8NO8qgajUID23Ve5w603Al5zt4KQQ2JXU6+6wDnu9aP9J3t30b9",
+	"UnDC3xnmSOeapWKMzA/Elg21GO9BPi8XCNgcKhBWQsW5C7IihxgX82D+p5N0O0m3k3Srlm5ImckxSreP",
+	"mcaD/RgqT2Cs90i2lQUPeXMPJ3g+5RgBibCN1AZcqpApsFx0ygZax9QsH12sGD+zBk5PDDDKLqbn81BX",
+	"SjNHTd5hrlN8DcWCuJdl1U096DVlp7ANz6Z6is87Prlqz2ha7E0F0+bgWScZdpJhX7UMs1zsIUTYf5uI",
+	"yTHKr9+5zDDTRjOS5scvxj5NUoW+szk2bVFfXH7DVvJN3Am1JNn7I0a3z4ACGd3K+qkeUegF49655SEN",
+	"ujkREovSfXxKVuZ6SfIe5UoZEWkQFZiMgblAPWDeTPdRiJ2zLn6tCy/tupNqm4p20bzp2rYygiXcZOGN",
+	"one5Psmu7TYmf1yzbswzTlkdrm94WHgxvZe4b9eZaXZaZkjxfjFi/+u//w8nWkMfV8Y8HIzaXrOujHHI",
+	"JXPOHvJz9rvMhjeq+ys32dlPML2zN6+7/j2RHglTTK1DDB1ivTTxFvkmXcxrKpOEigXg+yOdYrwhSiRs",
+	"lq0kUEpEmdUYbBhNJH1mMj021EkcxuFFM6ySjUI3r24U7ZIpBKLtG8F65Ym8s9lbdql5YjSud26UZvpW",
+	"YLtyrGx3CUN3+taljVDYNy0U28Va2HI7IcZsMi6A5rH5tfNYRbAg1CXIpn7YzZtH8fMvH/I7VGZe4AMj",
+	"WnOuWF/euflgtBrTwjB1sCqTg24kqvuJKGlBbZmLiMMJsckVcHDtBvgUrFREQt7l8Xtfe2W5e2kBlkQ0",
+	"G5s0zMYIDg7Iu9/LrYfb7NmNwhva3ktxoygH668bKwQwDpdOFHBzjNf5O4N24/wKo3ZAaDdB+68bVDxu",
+	"rOZxk6spN6B94CWnCd0E7WbrGVyx+kZ+wWso8AW4ofSXVWfg9qtmM7zxqg9cefE8vCkoJzdBuwW3kOZk",
+	"X+B0KvtnSQOCcX75cqPmolX3NjfOySb4EgatxmW15r/o1LGpVnQmMYvzQWsE592GNv/YhrbqQjylYM7R",
+	"OBVxxepln2+DDRwCZZQ0ZoIJUPhXqqch1fymqYgsKprNVwhdkI/ygQuZd5SKavkt6q7n7K1tkx1xhQK+",
+	"2Cl7WUiKMktoTovWFLWipn34maa6/8BUdRAYljH0pY0h8YnQgKSR2SyMdCxCwsCjdN9wJIzhA3Gjmpfh",
+	"5fNGo9kKHdWGaDaEvrKQrAX3d1gMLYevqFV58Vobm5LTBZ9udL4u+eKEWD4jZqfE/JwQlC90yH52WszO",
+	"6yEp1mINYC48HqyM9+qDsVU9zY+TeslirQv41lDfOXsDNGxzKzAVI+GR8GwVc5HzDGTyv9vMcaJRw2fm",
+	"nDKwM5diO5e8dqMoGxw7Hvo6TjwgxfTeazYdEkbBzDVslwbVTYISQA5vMNEYfraVF4UMcdKgbO67zYQn",
+	"tnOjspTLZAnecF1zxSUMpqa1Ih0fWJCvvZ4TFnjPhZyYchMGZ/j/lYs30e+XJyfoSQZmwS6rNz/o6T0F",
+	"nHNjQH6Tpz7OceuaoUXzGbcFnfbpRhrtqpWc6/R8Qy2Aznfk3CvzsyN+v1gxj+KgUDAfBk4itIOVhRWC",
+	"Y5CYATGPqOhfEOJOiaDdvAwLKALtgMRn0UXjXX+7qMb7oKfHVJCHcdqeiGymulPUVhV3xyXe5ms7HqTb",
+	"UUU7IxrFfnoZndVkejtQHZ4kPuJ9TftZKDMB2ZaKOymmVenfGHF3BT8Wbobbqowz5Oe3tiovs8gr1ndT",
+	"KOSxw+iW++Z0295vI43DI8kLYSwushW4FolIMfdhsEi7TnC7+/Uk86hhtCLXpHh4y8FwGRdTDLD4zGcI",
+	"5PpHRabAQjJCm6rsebEADBaU6ljyd50vab2c6un1jbpsvCCfmuhEWvUTGRHagcKqJVojkRgXUYJzHIfU",
+	"fdQ6NMNc+6DIkcxEjNWiiVaDcKF5KeaHw+ZRJc+dhleCQoNIgXFIHYfL+kx+tpTuaezuAuOmYoROoeYq",
+	"H4p9wlacLZYteN8SDDqvUAUFrs0SrW/pPBhbritTJqnUsMsjOBmJiAci7hTOK0XXulZT6xSOXBcnZZ1l",
+	"1RV0vRlTelqlpdGie3b9yPCjNmhY1biknjDSeGvtNlhfrr0mpnsQ3CjYpxq3EYizPUlUK2bmZCqtg/fd",
+	"+/NnjRaeE8W6oYhEDHhyRi1c6kw5lOijiQGxTnWMPMmGejIYopKdScJF1XdYDu7qfBUxD5HioztpvPIr",
+	"DPYXHOujarrymGBonAAkTl/z/TmOsI4asvyrETd1VhP8tPXHPuXNg3xFL7l181b5IEKWd8nHJx5rk/xm",
+	"I4+yr/i+PryPsJY7vdlKj3Dq0mXbmr3lI6rG54pJBXwcVhNTAHwnwWdnzdbZRXNJm67iyHfVUcWzlIc2",
+	"oZDxdu5pko83kfpTYOyvyBzdvQFVayK8zSOtuRbogCiAMEGrQm5Iup+rXeZGlGEBCKGEMAQs9ENYL03a",
+	"tnOqzMyNwlhdzGf4AbpeJGGH2v2iqD9il3zQegt6aUa11uXuMH2ke0U1YFMNE3DWj4pvFEwktADiORop",
+	"MHLbF8YNjn4vQRcsIooCIflz9+ia7m9M2OvT5CPqx//VcdW1N6uKeb7H2T3m4roim65vozK1XGEoEovi",
+	"4AxlYA5WqVlk3ysq5qs3V1nahr+qXK7Iho6rq/GJoOqsT5u7eRTZc/dpMbafSK7HPIQas70feJ74HqbR",
+	"/f2lT2h8Y6YHljTzmdO0UmGysptzsbuyT2G5v69yVUv4LTSWAzdVxjQeImf0FSfaiHgDdeSxNIQvMiCh",
+	"4s49CxGSPVt8zdOK16zJVL8Cnt3aDc8+xrYx96o1P6kV+PYy/WXEFR9gCPVspGORLG/67NuGDqXJdDor",
+	"gPEbNk64UoSoN0U+J1OTnbOfVIauslJzagqqoPLTtSZp507L+G9Aqbtp//ybn9lvNLHH5YvEWgLT0WrP",
+	"rkj/nSAM8o+u5Iis3tlM65oxFDe6Gk8K3XnhPt10q5TgRJM0xddS7HbVWMqFLSNJYKp61CHSgpnqdMCV",
+	"NDi6lUMzTVdQYjyDtIN94G7Gc4T00B44y7XqvW85C2MjR+meCdqg5iQRewIZxvY53ZxaQ7QkE6FinjJs",
+	"4SJVueUyus7+jc2KKfUuPxxUtliIxgJ/lb6iIEs1JjNb2CM41AVfmmv34RoNp7EFbqRqARiKrXSfa6hV",
+	"GoE0nuMigiu13rP+M2q2fF/nLSSxuVNzUP+Zo8qBvhOpGmEGkidOpTNBsbtUCOyGd9ZsXu6Qap8hba7h",
+	"WJtbusN03Z3fvwqK/2AP2WN2HDnuQkdj0S5G17SnLN0vcJt6NrOOvrV+S95ixilcmVW6jBbpbzsJ+m0K",
+	"znB31PIJMesyVIiOwrhYJlh9g9myaN2HZN3eDVRNU09QzTwsHgHuN4HfkLGD4ANoExPMLtZ3ATWPdCoq",
+	"nEHSMJhGQXBXAAy4BDtKHnOtNqUC4R8JlumYV/AIeO/WQvrALqOfFOUeugpXai9KR2N1eftPLeMP9MoH",
+	"TmFagW0co1tiudD8xG8Js7GCgQBFOMh/ysfeSIhiz7rlBWlEer4iLdWJKIZ81nQxAFVeEN55lnKppBq4",
+	"JPau98tiFmmkx4J1J0akxFm7Nd4JO4VTgtSeEqTuz46CPdpNWhR+C05YzZfsT3Vlc2Hw+SwC6pAmo7qT",
+	"fr+Dz9TXkCQur5aDRghWGbL50LcFQ+Dbup5gTlFbmhtV/emx0OMEu91g302i8ZijN9CRBuUVYwqXu4JR",
+	"Daxuj69XG+M8nT1UIpfnM6tpm60g3EQ3FiOOuCpcGsP/Dxi5TM/dcMLAAgEUFFjnGl818nCRr+TL//n/",
+	"GcPZb3piDAdDQCcuUw9xKNJtFWZHSSsNrLFL1xRy0Yf2SFnxU++RAuKAlaXWTU4fySXdf4B02I87qpRZ",
+	"ZbMbKC+fEvCTOieQvbfUwZkyp5z/iQrpv6eyADZIucrMjcqGYmREQpWV8P4fwvxT0lA3o77F6chgVb6z",
+	"LbiqGIc0zJI73GIZRn1rENr/g/qW6im1iszWpJQ1CeFAniLahCrdNX7k3iFH6ZWxt78DBdhDv0jcINTt",
+	"gQ/a9vDqFMtC79NrN0kkqvYBOfLY0vVzkogPKRHDrenuzdEAKy8TldbHNG+Z7VROru7DQT9GvThdkphD",
+	"aclaie/Q1Mmr6u6RcJjUs0i3dLw2lWzOIbOySMOU6zOc/n9aSbw1np5drC2Z3tOoHti7Ui+YjtCpslTW",
+	"vKL4w1BPbTM6r1+B7bd76XPgTDqs3pODIe7RoICQ12Y8irA5jL4VypQrHWy7PYS/pJYV/E74joP9VJih",
+	"iM+XJNvVUKRQ8bbkuKF/9Jilts3VWFtsNy7OGkcitjGnrPGi3WxtLbZbOxDbj44r/aTi3eq/w7ExTzDj",
+	"AEdSowH/IpKYGWFg5Y1XHaTGtrHuafb95e8GsaV+CFki7kSCLOFWqrjNOBukejL+zjgL1b6NYJkNyO0Z",
+	"41kmVMxVRN1nreMrwk51CtMZdUoRHDRRP7oBSYV5vqnE1nF9mQhDt/kwBRzY7wzLCAsStPcFWxxmg+VS",
+	"FudSZoRRbaqMYVD1YeleupW7B1vxZ+wKF/NZXcO1VI9WA7GIbS3zfW7SX/nSD2Z6q8/tAGTab3XQbjZC",
+	"WoE5hjWSaoKgwE8bDgb6X38F+WkNmufARBfeBUcONglO3PxrxmYWDXVHxBNn6tLcx7OUj2TcwYMLA0Eo",
+	"Gzpg1mtW+DOEBcxHu04RV/nc1IStLdr2rlkLfLrdl4NJigGfssKDBOOJnPJMNVJfgdf89sv7jx+3c6Td",
+	"y47yda6LNvUtEixie7DeJMOY7Tn7fYit3G+pXbwEpSXJW1tbjkNAs9fU/th22QY1D1jQOXuZ30edmkt8",
+	"pdAMuq9T9MVV8pa1kmlr0MvwoDge9zhzafcetfLfKeTSrhOzMgURgjElPFG7gScr7t89CGVF0YrDQA5W",
+	"PQr70/pj+IfEMo0lATWeS7PKDr35zysG1pCeO+65Dt577xoQeI3g0XDF2NoCS98gyDb3dVgNUsSws3rG",
+	"+32WCB7XDaHPI5nIDBSu3QQ4F07Ew8JOLHx+3/gT7yz9xXnpVt7ge1krbKs5baEpLf207Yq/TIt6QK3J",
+	"h0wXdKDqkqeLT82n7aYzJOcO6colRWDvuPYf/6KOGKRatYOJGkZpp/m8c/UCJBSeURO0X4AK8hm1KJj0",
+	"OiVPUmUiHacC+2ZYi3dOn0sceBPsPnaZyEQqeYIKynsZZZMUpHIao1FU0v5GOuYJrZtUHU9TfuDNdTVE",
+	"L3LKq35VaNixYB7DLUXQQ+dQ0mMZgRxNhBiT/qXTdMY0mSh/6kmqxKzWri7v9c7ivQUB8uBRX1RXa2O+",
+	"tE9GR5InnmEtqqoPBQXyEjTGWN7JeJKPB91dWlFbZRnJMVfZNeOsz0cymX1n8HfQfazVTzBR0VAmcSoU",
+	"KuA8Fc7mRVl4XbCl4enpUCMgsDTWRraau7uY28vvccHO/MHG++nzePbO2csoQ5Zvj7q14i9xDIkga5+N",
+	"hMp4woaCJ9mQmbGADYAN0am7SL4haiuhJxnrlllPtxjeRrHKZHZ+o3yTBAJIKUKKSMXupJhezzUWrIIr",
+	"4ZSdU1DjEaZwAmwh9KljMOsEAVwxemCvcjXDWLuzfEJ8o8lSrgbYlteQMuA7RNyoQnoOR0U3K2I0IsBA",
+	"fTS9QF0HjakvyJPtef5e+XiBnMwWYFBIzbtl9yty8Y0Y8B5hX04KxW4VivnzST6q3NW2McAQOeAL76dD",
+	"/DUrMJuQytdaPUU6UWVs4H3CFfavwgVA29kCfXl8rilfCF8u05JW9tQtz58BLQDlo3fNVUP3zoHzhNT0",
+	"kSXoH1K2VX+hbxLpDyM+Q6FrRE1KTlnGbum2PrHJE5v8ytnkp9xXfjQx0VpL0KY05ePdr/W3bXZTt3ji",
+	"bW+/nMy7LBW26UuSWF+UTE1FlRowct+RGfgkIY0v5Emh9cmISdVAGlUYJzYhaivjZNdpUSWqCTb0X+w0",
+	"JeokFk5i4RsSC0eZK1OvDdv8PY4gSSEljlAzvGmhoaWzB3avDT8h9nzAlD6QFxOVCOM2zsJFOXGyLtQd",
+	"TWg3UuFA1ctvqZImwoptbES1Hnnsumb5JEJOImQXIsSrgic5snM5gktr5YgS8ZqmxppCAxEFDycy5swT",
+	"a41Qo8cp1RNjezZK6a4SLmR2zMVcXHmGLWSMsO/TZkIIFugxiqCtOe5+wh8bUXWO53mSgScZeDKjvmbx",
+	"Z/HYCPhiXgbuN57wROlM1CcB/0yQF5jmQDkEhSTfkJnJWKR3EjuwYGrCNNUZ9ViB916zTNusQryGCQzS",
+	"MDEaZ7MQbUR8M3VygQO/AX7Npa8/sMNamur7Fqf7qPJ8jxKdZq/QtY5FtNZtwVCoJ+isIzky8Rm+/mmq",
+	"GTe32HySDTSwM1jpHjA2sZybtRa5WRgAsWdCrQEtvoM8Mjjhh0kiq+RtmEXmGAI6yo8xkFCpqL/JLMYd",
+	"d+LEbuh5FdtZjB1QuOB8WVoSbNZBc5JWOvnrH8A9JtGc+EWRX6y9M1Vs4Xf67leasgGzE4wjA9qE/2yi",
+	"UD35C/7XuQ/wpF9Qr5SQoClVqVlKp2VViy6Vla36vAzLZHYOlHsiu+3I7pPduUdhoWAGwKYkFB6kbb0l",
+	"we361q9J/QdG561WQRw22qb+QMTUfcwhKQeom01ldGAE3ZMn7uSJ24UnznabOXnidirn/omo5N715vuN",
+	"VOA6b6gyKiGWNLt/C78i9keSOGgO29T3DjvtU/lkKu6kmOZgQEpnhPdDIJUjbTI2SQdC2XZV18USe62E",
+	"8cYrHeLvjC0GEnyE9U87aVWFk/mkP+BgH5fPjRZ4/22q/HeCMDjL/1iltP71RBCVu6ra++po7evXLKet",
+	"Ll2OdCzyumUsRK+pW9ax6JiZycSocgFGEhFXO3eTRImU92Ria9/HIpJ9GXWAXjooofbrhty4DaKO7Yi4",
+	"7ctfnHK7doKRVn0ZCxXh0yLpd1Ix1mlGr6jprdh4sbaxhViSRigjvbKhYMsTuCzp8/SF1lmrsRxQqrXr",
+	"wtePdpeBUzy0zxIZcX3hK/5s4b4tuwVCmxRxWn70Z0aKPfTDXyJFxkNuxNfT1JAm/Z4mdWpoeGpouO++",
+	"TEg/wJ2Lba+Ooi1hgRSOriVhIvviLJpFiWBjR6uPqCWhBRyRORARzoJhu14L5f45I+A8/Mo1atyZYBwM",
+	"EniQovPISjN+KwwT/b6IMtabWcSrUuNCej29i3S1+o6Fa3UhLBySg0aPbJPBX7iKz/SdSBkfpELErsJQ",
+	"sJFU0lBzMEdy+P+OnlRT3Iu1WgoW1uEwIPHFjfi2WwnO84aNOiARV9lX78Ay1Rx138C9yqdwN4f7MXb+",
+	"u+doHrLdX+Hsn3r83d/jbysReOrvt0+p97h7+5HStpOGfqnoi1SoSJz1Eh3d1tvrvw9lNGSxuJORsH2N",
+	"HFgqgSC5v2y98ghRkCaGigS2Nr8/uHH+SMM8de/bU/c+Ogb7wEEtb6FHQt13mmbrU+NZrmM4VPzCPZdn",
+	"jeYnvGE9t2WriTHCHgbNPvFeIjJ2EbKXxvARv+Us1Rx9E/LfImhfNQqBMT3GTKZaN+azUjubuIOCLGg3",
+	"W7uz4cub8dBmfK/olaw35kHw2POIESU7ZFPv39yLUY9YcpbzEXyOTBIP7uZiYLrfT6QS5wxbaPixIhss",
+	"mfzOgidsbVsLhdrFQGSYVjUKb5TSUw95Su+0IzAITo+dOQzr+g9RM1Rqueo6yuUIdOa8AIuHPgfdpyZv",
+	"M+eSGHOT1SPUlc/LUfR9s2RzUUXCq5Jla0OCefDk0aVc7OKhuFirgokpYFFAii///l/hvc0WWIf+j0sQ",
+	"PatyuqD9rz/KPK+xkVk4d1or3R5GpHeP2+1R5qI1SXE4TcaJj67MRtfQGJe7Ql4miTXL3FdD5rsE0dlZ",
+	"CQSMADSrXCYLnGkfSaSPifzWpbgi4c5RX3NP1PfJCfZjsb3uV0isd2Y9Mjqks6aSTp+kIhHotzuY56ZC",
+	"neKGJZqAgyM9EobsXFBWBlpjOw8KCRfwdNHrc42KC5HAvMqlMGMdzSuGiL4DLlUNgpZdlDpH0Cr5p/YV",
+	"26pJh+xadpSMz23N3LBelIa1yB3dY2tzyBdbcMjWDjnkMTqoVtA30EtVySWRCHUfhP8WekfKkzOpevrz",
+	"Ej8VzxBbVInUsCFmPDGpwjzg51oWoqk1Y/R4T8Roee3OWZXy5A2O9CtzVXXHqdRwOrpsPMkMEwjYpyIp",
+	"jMvR2bs3q0S9YXBW+suND37w/17Z/+WO2cYusKWNcNzbO2Z5IyDf7SWfS2XHm/zndQfgH63vBKSNsNll",
+	"6LKIBY8TqSiUOebGiDhvzAOEtbQ5j74TKaWmrd2Tp5/qkV0Oouu6T6QDrqRBWly3Ec2uvJBbOeWQX7zJ",
+	"xOih/XHIUuv9cDlNpCIS8k7EtCeOzRYYumN9D5trWJYNm3RxLxmb9XamY+pvKFl4S40LHqU7kbe6KDz+",
+	"UdG3FRkRBtrbwUvKYvEtdkWa0p/FtkV99nLAY/FvOC5L8nXXVt1aQHMTbKbaDj6ctX58/uny9//6X2DV",
+	"5khwpWwCmJtjDy5vz5bMAOVii5SOpfHXkieJDtwiufa0I6mA/grlQAU50A6o0AA3jFNBzL8CMxQg1QNs",
+	"6JiCNYKXeRTp0UjH5LP5o6BTGnrFkuTjbTIZ8mNVYy+7M34s2mA9z3Dt5e2A55gGL3Dx/XONHdnRZd7y",
+	"hEeRGGcHNKI/OL9+QaNFYZxIdUs4bWV72Vq27PtuuYqg+8M16+qxUJ2IG9FlPDGaxSnvZ8a235nrkEvv",
+	"JNZYzgRkpXodHInAjESrRpPdLRXjCjUFUqw2sLVp9YFgJir+kJPFo8iw8GvtuH1xQSukQorZzq6fVBAG",
+	"I5ENNSyDrQlHVqfHk4SYrlVsbE0HsjxYLfipLFFaRNyrM6eXdOgfOJFjKV88RiuZ+GKldUwrWGCN1Szw",
+	"y9rcCOgrEfFAHDgjy3J2ZoSwHTS9h41bsMid0L+f76GZwEn9O6l/+1f/Hh2b8/S5c14Hw01EdkhG97tz",
+	"JPaFiCkjT6HzEGtcCRUHDxRyPus124j1FXsZ4rs1xkcqSi7sqjxSnSgWCWg6Ip7jeldBGLhFDtrBLxoD",
+	"PdiJUX5mSg6G1Bt/Dad7ypNX7gidNJmNSdyt4c7pOxZRItWR6TGC6DVEEAMygkCO7EyhsZN+pNTrc8aV",
+	"7kR8zCP0Kq9Lla/txp+IcmOitEu4c5ocwam6B4GXWuNnmv05iQeizXoz7CpscSkNnGsTsp5Ms6EtL1Qx",
+	"M+JzyHqF4u4i7SWCp8r48gvdZ5L6Ba4Qc/vNjvjg0Avraa8F9RR/I30WadOGUeH2YpqdiXQqgnbjvISE",
+	"tDbx4Xr9Kk1W53xM5K1IELzOPFzs4WepYpddi7766VBjm8ceZdRqlds+j9iZqHR25jWgY9Brdyzd+lwm",
+	"j120kT3aiWXcUTrrEGzX+kLurc5e+50+SbrN1c9Em6Kc86ewYH3tRvZhQesBifJdn3HFyONNHR6nXGYg",
+	"EN1od0anONWTQ+3kUDs51I6M3f0oBrZIZ6e8DTgJpQUdFAx2B6zLzeTEvU7c68S9jox7vZ9kJR3GK20W",
+	"ANYpNBaicUPGZpZnBBcIAXYO3Q8uLyVk3LA+T21KMIt4kogULc1bLMPs28tGmHXzg2/UjULDqkvB3zbL",
+	"xOfsSWTuuiHrFlnC5zMVA1voUh4Fx2xpzswYTFczFCJDxNVUTw1GAYBvEg5UKvgo9PnMJtM6ZhxLTG/U",
+	"SAOLuIYX4X30Zpu3oft9OkYZcxGEc/ZSMfF5DDMZaGE88+3ShGyvcoe/lumMJ91zdtW4YNOhTATLtL5R",
+	"iANAbzEsndT2O8r3+JQkfUqSPiVJb5EkjVzNfchn3KHDrvpbsUxFlBFU/uKp0pMMVSl8mP618ulw+xIR",
+	"8E0l5i43Yt0U7eqP5Xm7+0sOryWCCW5vn8uEbPOJ4spMMeEOC/yR2doKfzgQseBJhkNe41AgzCu5nBa2",
+	"a2/wltuDS6Q8sWnsYembdyo+12OhPo8SWndzpvt9GYlYRxMQVucFkTdKzvH/ZTfXon/a8JFgQHfYCask",
+	"NUMm7kQ6Y5FIEhSS4jMwQL/nPak4LvfCrgdV4rm0XMFfN4GMb4L2zQqa7WXzJvhyo+bgSufT+93aIV6d",
+	"qoS7DpwKUR6LjENSw0Pimzfq/jGJZvjh7NnPF/948V/+z99C4CH3DtCFmPSUTVQsUjtQoPpIJ5ORwsCP",
+	"uUZ9jmox/9RSiZj1Zqx73Q0t7AVtSDpRdstgQyYJr5jwg5VBeLG2QinE6gEHuEa60PY1EEuBR7lFyPf6",
+	"LumxU52CrqfO2VsbS0sEv7OBbasT90Rfp8KaFXAMCnghuZ4Lrw8ZR6kROiGTAicDHhXaTBUCCc1HkUgQ",
+	"TSMdCxaDRgnqJphtU8sDRUknXY4qurllv8OogBNeK2Ob0xJ0RoTDDooGSJlYmijRRsQdXDGyN33PEzJe",
+	"8yYkeLjE53HClU0VDl5pZSZJRqnYQFR9Dct6NhmT6RANU61kxGSSKGHMNgb5PdbzEOTasKMmWSq9pVww",
+	"o+n386gw4GD9KOVh8FP9katgRK9T3s8eN4hIzvOqcwpghjvJKDAblWXNM7OCUb60Smvr0P/GzRbWZg5D",
+	"rhRWwfOxrGUWqzjsco2+XdTfV+Ezf+SJdp0pV1nekWidcn5shCHxC3+EC3qrc+YVfIVO89ipr3APrKrg",
+	"98PamP05/pZxm2OsAluuMs1Vgh1TkgZ8IIuG1SEJrSLhShdIG3rJgE4HgiH6GlcMjl0q4wKECfV7BB0I",
+	"1KDxONV3Im6715AqRWGOQuh2lQTgdcDX6VhuHwBZWT9Cx9YZruV/qmCjpJJ0JuO5CMaLslLh/GMbJA6+",
+	"pwE/bDLFMjI9Rvf8PVL+FZ1tzhx320rGP7HtXJZ45DUbAXXAQmFR6BTRZdGJyDJNf4bkKYW/E24yj92z",
+	"4H5fBYrjFzukU1v9Y2mrvxMP02/67sF7kKzgJaAOd3fUf+w45d/q1DwSxqABWkfOP4psKsrdDlxFjPXJ",
+	"7pSUf3PjOdHysdDyX0EPtYTgdzDUFDNCFEvBtWKfJsJYoPw6U6a5PojYFSZCyNj1PlUiDb7shrHQITtW",
+	"3mJJ4HjZS52j8n3CpUIf/DUI/4grpTPWE1a9jhnvZyKd8jQ2rk8RRpULhQG2kwqPImGMS3IpqNS5xmyX",
+	"ifEeIgBiS0iM03Cl1WykJyZPRkCndeHQ3ueBtAfkoI5IS3SfckozY7QOfuETw6/ZGEHwGE9TUu8UK3Q9",
+	"Pg82JYrD+uHcwldQ5e85IsIDKs/wVeHO4VJskzVUaGdeHjL1OM/L63EjMZqpmE1TK+DpuXKBl/ZmexRj",
+	"EclYmHP2ru8MCwx4XjPOlJgye+pZKsYJjyztgUikWMRWJbMerYQGLo0bdhVwJw7D7dI7t+6PpEIBJxi0",
+	"gzuZ8aSD5C1M7vIK2sF/KJh7JIHbaQXMQN7x5Np2D/WGNzOTdAAaxtpcwS3ZB5rDyRTfipu8NLfAS4xQ",
+	"sT/cLjV0V0zlifVOHZC5/DhjRo9E3vsAmct0qMmNFiLls1QnhRDAONWRiCepMFRbCLaDzNj3l42LH4hd",
+	"TFQCOgHtuffHbQIxQgt0cK5wimCcIhhfUQTjuPmx44rzHJkuI0uWarA/rpyKP0V0yGqMl8bGLaQa7Kys",
+	"jGZ14qQnTnripN84J/2AGbN7Y6TjVNxJMa3HqaAA6owiqW02dYqlz2TDpFGwkuwQKVcR78NcXXRO2UoW",
+	"riJhjVvvRPKxYDKRESQq1f8WihnFx2aos3P2QZgslVEmYmuCmaGe+lotTOATfITfq4G7sPPcWapLNZfx",
+	"DOIv+icwpQKn0GOhsA+N6sBiwQnnCZBeMFHDKO00n3euXiC3dk9TPlv9c63S3XneW+mZfO3zJ/8V9FM6",
+	"arTYlvzXjyTb81OTemF55yR9YK/vRyGY+MyjLJnRUfRNaD03f5yBpVTgCTigvoOOKHJNeXcWppJb4gkd",
+	"ii2Sp8S2eyFRucDGEhW4A21m4Zxiwovy0B4hS8WdviUPNHVSiQkTFxWsqTSihuBpoY4i93Uj0XyxvlPp",
+	"A52NL9aZdMrt3FtuZzF6Ql2SthbEqTA6uTt8k6lFuVxDmoicLSwX0LZeFSt5MH8rwz7gKKyVZl6LZVzN",
+	"fGvxHdlKuHCPDybH6GRSxM+jEACseMZvhXLqTSxJ92FDbcYy4wmTymQgnDZhEHjGTt7mbVjAW50Jq1QA",
+	"dWBXWRssxfK27RO+n5DQOyAvQLAgU1L0vzMufIyaPSjybzX9qwTgOuSG9cRgonZI4bAajxYHq0DcsDbI",
+	"M/s6ZW8lH4nZJlSMh+NExNsQMS3iDos0nhxYL/85FeLfwhBjkia3c0KGpmAdLSvsC5lSE21fim0cgEMh",
+	"fiQVHNvIdutGq3s0MZiIAl+gwjQ21EnMvr9svPghLPsJeJTJOxHmaW5EEviKIb8TzqVBlgO9nis+QLwW",
+	"ekozM+Spc4OQdeHefz3vGkF9xGaU+8xzSnWhvBW3UiNpDPotKK1OxqCp9Gf4GZ3Grtd3hi3I+8tTYoDn",
+	"Xfg+mZlIElzJPo8yW9ns65dzt8WIz5gRu9OItjN8Tj7jk8/45DN+xKLto1DxloINQWieAFklmse1zuG3",
+	"etrOYX5safuUI5oFAghgqoJDoNVThfkLIevNWCrNbcimQg6GwPEtitDHd++9mGGGz4xNmZKZYYkcyeyc",
+	"+XL6PrVOulE08hDzoPqYC2zmYCT0VJn8d8GjIRZ4g9Cg+m/6y7qys6GQKY6WJ1qJkveZ3o19bOFdN4q+",
+	"EMIksXkyN7e2xXIiDcoLt4oGtT/ql7oIbGRNZ2Mf9aAMGe8lwkqVgt8shXWrQggaiOyV/eAH3MYd4jnP",
+	"OrBrcG0oB0Ps45voKf5/JGI5GRHR4RoF7Qv4FQ7PxflVGCDcC/BW3CyULlu9z2Z0/8ZTyUecvTGGO3w3",
+	"4MS31Ig4XZWrceBqbox0GlCeic+Yq26I7Nwx6NCQ/ggDPJRBu3W1MrOZ2516aAocTWgnEcJ8Q/xsCE+H",
+	"dvEQtiKngTC8CGF5YD3/1rxO9PRvzWtay781wxtFMwtXWY+wuLRLX6tvb9QSnKDaokx7Oo+EpSLLqynI",
+	"RGQvYGOuzABUxwJffUXHYW+NOokd60mGnd5r2fErirTkurtIpcbgHcniXPcGNVrQbbqEfqFjy7hQpbKh",
+	"mw49juXkho21kaDJX7OB5okh8HrQkm9U/tGQuGxvRqybm4zuG2GAoDwM72gcieyc/R1fStdEKlic6vGY",
+	"1O1YEw7GeJzMECMFTWk9AUb4Cliya5fonTOpiHQKyrrF6oCPgnQsLZCVMThgmPZ3WEIiUroLVkaORJsc",
+	"HV2KlnXDPOyBNSY3qsi/8XpfDnAzEPsNTm2XpM+dSBelGFtJiKExVynFbtQ2Ysx+op0Di9Di+fvt8VhY",
+	"OlCMYBNuFAimogzcRMYVk5Dt+7FyOAda6YmBVAbOghlzZdCRTFmQF0+fspjPTI1MfGdpx8vEOUKdD3qn",
+	"JoPXhawEg1hTVgRnLpj3xVRiZcUE+HYvVtav3H3fggbGNZ/O9FYf3l0tk2UVJmi3wgAZQ4cYAwpuujAC",
+	"ptUq/NUZizTCDz19ev4MPRvIWlAFcH/kN101ClbFX0GiTdaBofIooycSrjoOlDEm5WFe71hBpuN2zgHH",
+	"uiA5LXCmC79fNFd34c0dw1WFv1vc0K1JOL84oV2XsLj0oV/ocGHJc5WhFTbDq0ZYXM2/Na/La/m3ZngR",
+	"tkLYpW9C1g/11PJIDFk/uKhPhR4LJeotLxwGc7c5F5WTZ9zxaRLuogCsN+QgDIVi5J5A7t8XU5ESG+2C",
+	"KJSqA6y0e85+FIbgGsTI4lJZDYPQG+GuG6X7bMqzCFGyKMJfMZwKcV8evZWzWNPJjSDhRFCqXrCgCERw",
+	"COtgg9fQRE4qwEkFWK4CfLDH7aQCLP/waz4zLmnPETyQKMFN8BJ1cgur3OPR7TV70ShWaQOtEyh79bgL",
+	"nKYkUUb8sxyB7X/x9GkYjKSiv5p+6FJlYgD2+R7Ul04qskmKnLcZ5leRv8HF5/BFx5ub+R8dmo29Rq/I",
+	"FZdmq8oFshdVJCyta/tFYw0vaIk+VtVN3AqEc0sRzi9euLDG4fxK5UpJM2yGz+G/rfOrb0LjKDD7iFuK",
+	"enC1A6QcMuV6H8NPhAub6OjWyYGP796z//Xf/wfjxsiBIgufoCvcIoXwmzCGfgPVMizgLsKzVp9wQNB9",
+	"kSRMKlcfjIKgzW7FOAvxvyzB1pIotrIbhZesr0GoGHSIHFNaJ7FxLfUQ5t0pD4Q0je2BnMgB6VnSGkJi",
+	"eyjTIhLpqcmucylJiCVuqDdqDGy7j46SeCL8t/A2q5i5Ry0rVZolWg1skb5D+zxnv8NYnBZU0HeKQ+MZ",
+	"jgz2LW+ca2v8ThrRSSNarhF98uR+0on25BbBIOllGCQYl2iGgdJZJ9ZKBO1GGGjVATJCF4n9d640PLsK",
+	"A7iSBm30bASVQZTdfuAhQiZ7dK8sHOhVlRhchjCeiNCuUogCxq1lOLd2uZ6CsuwyvAibYSN8drVehGXh",
+	"4W9Az8kTjEBoP6CGY6KJOBN38HitcvMSU5TIW2LL4ruUhNDFaHS56GC9ljY18FwwrJ9oVI+rnYuOokma",
+	"PgQ4V+FLQRgUP7x6ew3a+HLnlWvWpZy0yvGv3pfFjZNeFoTBnZZrdP7AAd1KVSfL7E8rt2GBE9XB+Xbw",
+	"0Z2ayXUZUU/zBBxgMahEBe3LVuFPOtN5ElS56M31KzNB+7LhmpA18Qyu8Eir2Ml55fypZyB6cI3asDEi",
+	"zTq0fECrhVNWFFafmoWpIggPJgkZPuK3nKWax6h5DKTJqDVxq5DH5E+ImaTjBC41QNp13P0099osp2ft",
+	"5kKW00UY3EkjM5sCtsKsn7aINW+D9+a51sNjveXHe2nHCbjNUn0pAQq0b4ekv/OOEiCR8Zve5Y17Y6gR",
+	"u2F4isEMTBJruw6lGpCFgb/lRsydGMooEZhlSuhDIZkm1BPEiM/4DT6wT56z99T0m6egFbjzV4CGw/vz",
+	"0jxqDP/Cwr4pJtFuwcqTsGQTW3RKm2drnOUlFU5pPES0NOpO0hWf7fralAErNqdDy+bsVByE3ZTLrAjX",
+	"rLC0hauMJVIYF0boT7IJWIHcrpG1ib1NubAWLJvKiNwDGPwoZDnCHK24rpLJDq7On++D1g3ugzXRgSRW",
+	"jBngLumVJ1M+Mx09RtFnN8r9SN+O3Q9VzOmqfbUgAR6M5a/Vvt9v7q4x+Yrl4SdBua6gbKwnKFtrCsrm",
+	"ZoJyg2NVJQ8/2OZyj7sytih7a6pqcJpYI6Hu9Kxa9ILK2puoGEgFqW1Vw215NxRsGTrUU4adNK3I9VQ1",
+	"JxjD/E74wWQySUAsujvIV+vvQZ/anGgl9DUwHKxgxkr0qoYsebWKjGujk0WZsyU2xYn5fB1a+o6Yj1dL",
+	"j8dPdJ8W75ug5Hr8ztX4bZuevCmxF8RLTVPhQgPAfEjZ8sjtL3wcRxp2p2U8V9vle8c5LbikALOys6mo",
+	"1dYUhlVwGtfqZAsFd9fdThx5/mPEmq2Qlal0M5t0p81NToz1xFhrGOtxFofdq6W9Ij61Gn9dSzd7MkYn",
+	"RK2K9i6JhcnQC+Ei6cAH8YIpp/RXOdgXHevXlSoXM5NoaD0xcHUF9zt5T07tMY6pPcam1cB1XLrAQFZl",
+	"ka0gDMhn1unNVquPbZH+nnvh12HH65m0u3PjoiQ5UmcuoQh4s4tYjOvicR//Oq5OHr+BGWknsGA+YpFs",
+	"T1gfLRXWEg9DLCUz1FPDOOta6dktm5v2VuvztOAKkjoHA28oKKDlG6xLmCewQDP2fdf+q0M/dC2OA73e",
+	"Kq7et0q5RO4yXEVtL67muOp24cwdthfIRhxmcwLbo8PxxCzvZZYbb1sVT/wV5/mVu/NgkshlC8wX2Uam",
+	"V2a+mzv6rDL55C/6aGeDTsjrOd48RzoQismJFDcixU+UOHn76LxbaAahHrM+WT24ThP+Vb/saEyMeTbM",
+	"bQlPs6slYk4meOeCMbEtw3iCuTh7R+U6zOIsS0OwJypPLncVOyOtBvMqtU1fxqWs91Y6FfF+RKoKTgsv",
+	"2IHyd2Aov1d8ZIWKw+iyca6VOdo/cR24Z2U79lCeZM8KYWAt4879W0o3Vr33uXOB7laOPVJv4j+RNZAw",
+	"G/EYawVFmup0Jw7Fh+Hftaz0jc/a+s7lcvFUEDu0yFRrM8yW7c+56NNAB2ghQ4t936VfvC2+McN9lKip",
+	"Dlb+Ts+w+EYoWq7ejGVTzWJhbs3RsN5TcGir4BAS+uFDQ/PiYffH8OuMKVkpUDRetpUGFiHyzIKSHFHZ",
+	"xkca2Ss3sFPlxv4qN9zuH2/thj2ndR+lXzv4wpXLOEpPVX6dvh0T2GYhT1unWByd1gzH74GtztyiGnPp",
+	"GARPE3n/KLBQ8xCFmeXkZz3JUsGj4Yqd9pfKbWQqRQHcbC2T2Qu3byavnzfrBTMC5F64wfubcBPzm0pD",
+	"vswF+I8TojlpXaNWMI64MR0kG5AXYfnEtgOpaC+lVucjOUgtxnB+NahKDKkT8MXF31X4s8zEHzr26ZbL",
+	"sbf68KfrqxDl0uaByllsRcmyspPQs18qCjEFq6btkdipcL4/ITT61DNrJUQs4nP2FvHYLbxjTyRaDTBm",
+	"GboMOKUzwYQEMX7O3igCF7a1JyXWc16OchaKWu5PsPNBzWVVJfVVI+XzdNC4Zi1ze0jGtRIz2jeT2ZAb",
+	"7DFQexI8X4Hg2exU1RSGIBjLY44kL8iyutoQnYKN6AQagdX47mHYlWP7OPK81bi8ZmTzuPECu99OMT2x",
+	"hRNbmAvhRf5oHYUTaCWN1Ua253TWoyvd6OYU02WpwKNlqCy7b1s07KRmYyWVct3qjW0VzX0VcOD28IT1",
+	"CgS6sTW2rxKOE5898dkj97avpk7lRRyrMdt1VaZDR173loWyK/Z5oLjoj+geMZgrZhMWYn48CSgn/npE",
+	"/NXGVNfjrvMR0G0P3NfMhG3Uc44Dbx341OP7AHjtdoVMiakwGRXTrRvdrI5tvnv/2AKa1Nxwz7FM20Ex",
+	"DM78v9Ypi1sWP3RhyRVjlkuJ7d37j/TE7oJl20VZ3r1/8NCKHi8Lp2RcxTyNmT36alDocVvEo7SwV5Nk",
+	"W1jKZWm62NnSNeBFmOZujxsUIt2QicQIulrTinf+FruMtgPhGN8qFeuOdSKjmTd1CQbZnN8oj72Vf7YA",
+	"keWryfBFcHBSHssoI4gylAVL4iHv3h80CEJzxmcKfSxdw75GGEx5qnI03OdwBdtRmrwjYct2JGycXxV7",
+	"EiKsrMwQSPbju/cMZGqwDknsOr6w8oer6PA1nMFH7oEGkq+U0K8dgW1C9PfI6CfWfq0T1UDgdEvha9cl",
+	"Qg3ZiKe3ImZdoydpJLrul7Aozabc0ItAwLCZyM6rPNKUBkVktx3jz0mHJyIlgqBW2jzpDPUEjsjl8zCg",
+	"/txpB0EG3Q/PQNGejEElMnrut9bll9C/iV7rGwOQleNowTYWTnWCSNLAgG3/iPJ9VDThbqNO0PnXkXHb",
+	"KHTH9QBf+wUIjr18dDCtLOPRcOQAhhOpbjsjqSYZ3ALsA4VAq9EAPsFV51aIse/S4ZPNC1cvGtj8NCUr",
+	"PJUq60ylivU0f+1TeNlQT02H1AUcl22ZiltuGzhSW2hqudABA4lmPdRJ3Bnxz/6DYampGvaRHo0z13y1",
+	"8MvIdxgBk4Zaf9jGH52RVtnQDm6iYt1B/2Gn1JfEzm2RL19txZfzzcYsMbsZoMHkwBT9icKG3TzpRJOs",
+	"o/v9TqxHXKJ9Flb9nIg77BV+EcCR/xM7XXeUzsA+yDfQRKkQSqpBB8ZI+VXtp8XrNFD7ywVyemcP2JnZ",
+	"30A66SQWKf7dAR2JVhN7a7tXlxcmlob3ZIK88bIRBn0+kskMV70TDWUSp0LRFsOqAB3bptwCDvSl/yLZ",
+	"qnQnSvjO3SRRIvUvh8GNhzMjI550xhyUVhjKOBUDxTGzGUbKTQTXScDZRtS5eyA/bzwCTSMR8UA4JvFX",
+	"IPDEKGBBl2GgwLRNiOPY7uLESGIRSbCCKh9sFZ68uHiaP/qs9SUMxOexTGedPo8yUGlbhVbs7lh/cbnK",
+	"qRduPW5k1LFswB4s2+Zdqg6moyATwX919AQtgf4kSYrPBIrT+ZKZtKplKmy/dk87pLR06OW0wPZkB+1m",
+	"q1EeWse6vjpE9jBzk2mYio4mlgae43xK7ZaLzDdn0GFAfVzcFSAJMC47TqQUb/Ucxa7aM9uE0e7vF0um",
+	"VV9qPn0+/6mLuk/hvfPfgtNT+BhumGMFVR8EubTi9+DW+c9Z14373DPUYUhoY4o8KTMrK4HvUcS+UT+D",
+	"Gl+llf0+5OgTcar+0ThG6qwrDP2htYBTKw589zbVfZrZykF/l7I65DlwkHWuVCpZu1CvKlyhzbPGVaGw",
+	"bGX3ZOMyCJ1rgpqmnjS3k+Z20txOmttJcztpbifNrV5zczEy9MAGFf68yrjZgpzeJCuh2g33aSic5vE4",
+	"dL0H96Rvm/X1E4+G6Mv2/fpIU82sqk0JqT4dDC/D7YVkMOx3aBsxeo9cRX23UMuc5jUJC3X5Xps40ned",
+	"5DVPHux7IyKtYuyrKNXgh2C9kNBO87u2orujjD7X+rNfDbkaCMaZ51ubua4xxced4AOm+fysJykTM2Ha",
+	"vlPmNNWZYJrMMwqQ2X4xbrwIjXDZav1wzn53jTmduQk7iVaAETGQJnX1BOWcGvIQh4V/zxB98UbZLvQT",
+	"FYu0Ou9TaRpHSBjcNgnCjmwkqP0rfd02xsR8z5EGKVbgDlXBMjenrah8w1ykkxF7MmJPRuzJiD0ZsScj",
+	"9mTEPmIj1ifSH9yKfXOM4Qqv584p0++x7pAUuVyH21apjvU4O6BGTQmiQIt513qr4mJLK06Y4ELFImYj",
+	"fScMgY3Zjv88SVg8EQwOjWGpiG41PSqmVLxELfpt+8ehNJlOZ9e0iIYl8k6w3ozJ7EZxNZvyWZ1GnZXU",
+	"cae9V5vSnKYzxMb4wEUwyXU6lJGt0oTjbiM4UaKjW7N6SQBu1yGU750ApA11moEt4rtqg05FXUThGCAo",
+	"A2UH6rWStl9xI/ZYJQDHLg7azeZzbFgv0KXkWsVbkw3uCVmm9TXLhtoIhi3bWSb4iM30BMHy4Bhp5f/p",
+	"+rAFIdB9Z3XzYx2u9xIOjKyGcPwN5/WQLOxXkVHdIlE4LZ2jQqAwII37Q7ErcbZY9vv13feA18AdInWZ",
+	"rHwAam1WSmSdzoW1Q3bHkwmOFv8x19RgnegsfLySkGv9rMD4YFfg/ACvqMnBtvMI1gTn3dK+RkePLYTp",
+	"IwQeKF490ddghIKlMtZS4Q/BE2fLPCFDZo1+qB/fvX8N+1rjkaYdFSoS5sHytF/ZLcmmmly08qD+5JVo",
+	"Q/T7IsrqIepYnM5YOlHtvKck0epUT5KY9USkR4LpO5HGEyobBiFsUbRCJvuWCaKXik35DImcMAhBAvqC",
+	"EOo8zTP4BWXhOXtLfaZvlD1T186RJtWAxVqQOAZ+i7XPFmiHfd8lXaaLw+niGbOzNXrc/eGc/SwHmI6u",
+	"VTK7Zuk8By/2c2K9SYZyKRuKGxXxJBHpd1iIsTrF1wAxvHv/Ey3+9uDJsAkduwmkc0dkVKHRQ6oFNcKH",
+	"fwZt8s2EgUM7a180w4Dg19pgwNKbOpZ+m8/yS46OL+Dow4XSK+pkYs2K1khHYpL7k4R22es6TtpfH8oz",
+	"/imdMY7izrqOack8wRwpBwFL+QmP/5yYzDvvdl5q8m6SGRlTX96JytquSAwL1HIzoa8nKj5nv3NQ7eEW",
+	"xDu2/lKbkO50Cm5u3T3nqKl3pTKTfh+4NTrAdHTbPc91eNt0SGqE5CLPAnUWqu/5DnynP0mRG/V4dEs9",
+	"k/wIwEI2IeNsomTm9X+tPC/UKTN6JJD7IbxMnLM78Vma7LoWLmxJXQvM7KXfsIPWuKDOTzqOTEVkd3sk",
+	"FdWTZWK0Ium3Gs0gDBJboLHyQ1f4ULby/U+DMPhvE64yJGz0aOZ1ppy6erUucU0sCyxeXZk1lXfoAG3e",
+	"i5W1q67NsxxwmRdPV77HPW5EZ275nAsxaK7xqedHezjG2sjM1SHPTdWq2PnidNxBB/oHYSxFJPDwgC5T",
+	"8L672FLw8vV/PqNtajQa91V2N1ao7PYeOEvCIt4jmgUc69fWp1oldemgP+5CLphjtXwnZ12PJ1xFgqVy",
+	"MCyGv3Fx7jFkUdTaF9QXWP84Y4nOUI/GRJBz1uV3XCa8lwgsjtSKDeFXBJpOhRHpnQCpKbMh63LT0f0u",
+	"mbnoebM3Y1wYTF8Sdtcgg1AsgcDRCfZgoXfhyhrs+XfOfhqNsxkhW5d0PwdzLeB3HBXws13BW8NC/ejW",
+	"6dQSdduWqEtqv4EL13zaMeh1vA5LvkSwE9WfKrL2HX0u0Vntx7Ktv0M5O5iEldmFJLqq8+AAVdYjTZ9l",
+	"crQS5PVHMN6R5hwjAurVNV/FG0tf9azSRvDtB3taJ4Kr3QJcO54VtIPnjTWUA360yoFWHeCloOw0GmTt",
+	"I+9FKRtsiQZd4HkPDliAQq82z7KXc+J5abenChoUlBFP4yUwJCpLrb2mU7CwdZ8BFYWU5mgBNIWX1+gC",
+	"wShTTwykUiD6Fm4ip4iFHBgsE2cFIcZeKmSjJF/L9h2FjJQlWZhRnRMJpvyKp/GDiLtFZ8lKcmDzVnH3",
+	"yQVqNtyTCtfoa5ESPxMsRi4dmFbbtUVYWVD86E7yvaJppVYIdd/dYbN1IkHPW50FtaqV63I9OuuYu6ve",
+	"+2IjkSSV6KxjET+MDNvS4CzYxLRR9kikIhJynHXGkzQacrMBqGKl/ERWCcwaZrimBwbZ6RIx6pH78b4H",
+	"FamYogu34MexBysJEQ/Y6ngh/CYR1RXsCKdEP6QcjqUZa2PzVXfuGT75eu/19b62G3Aknt5H4NVFF5zI",
+	"hjpGnMMUhd9UZkoYA9bbOXtjjJ709WRNluK24vG5dOP8EJ0cumWHbmFpVnbkvn7z8eTIfaSOXCJiFP8D",
+	"rWOziRe3kFpcY6D+QlPE3IQ2o+Q4rijjEZ9EhypoCLkd6t66Sz/qaz/SU5fA/XUJREMLWW31x+1PG9Dn",
+	"P+DJus/6Y1juTrh+/8Ei1wFFTZC9/6eI4J9/nIzdnRq7u5bxUpkx7hQ1PC/qN14BsAZaodIt+PuHt16I",
+	"NVu7FGL+CJkJLAl+7a0ciJR9Ep8zmYgNUKGnfNaTSdLxw//9x7Pnz5u78Ls6WjsexytCxcYF1v2gFp/7",
+	"7t56F5UUkH01vn4YaqrXpsk/4vXp1tVXoVCjtx1jHpdL1OvL5Z4hUrN7PFnUsk/uvm/D3ffH1yeIdmZ/",
+	"OUiIoyliW+7N5F5SEfOXWIi1YPDsVIrtKvO1LOuekAPykIAUP848wgPVIueOSJSuQ824uRXxfF2by+eZ",
+	"cpmZhTK2bl9P0o6YCdMNK72naxSs0RLNy/BHUbxmkzo/CqGc99dkOhXr0q6tvN5LbdpK4k9ECJewcE9r",
+	"8R5UYlYQF3FQKCmvXaiNnI+JNubkeFxwPMKydGI+AsviHt/jSSs6Uq3orH4/N9eHfn23Y++yd++szA2i",
+	"Si3qUA7po8TIQqXIKQxzetFLukxZvNpkBR1pK3czaSnkmDugkvI2Tx6ms3HO9q63rK6h0PI8SgWlVF2P",
+	"0QkECaPKqDW1lA+4DIdUU06qwgFUhb0KkkKY0sYGTkJhZaFABLmlKIAjbJajIBTKmG+FGBtMTrkV453G",
+	"Fd/gOB5XcYaOxb7LMnQssCCD/r99lQZuN5hgE0Nl+ZrCjdrB61jskbrCAwfMlA91Ied/SUQz4pkYaHxh",
+	"1dsLPy+8384rDD7jYsC5was6uu0gG/YP77TqwHbEogTliGc80YMJCSxqCdtLuLoVsF7I5OD1dLNnUcFV",
+	"3Ow3ohbvvRBY9elH2g56Io5pWouv26FAbOZr/KP/gMM7dlBs2GFVpLIvKWyLHN/i15U9t0GhU8jHMZx/",
+	"mFaW8ui2Q1BwviKkJFroTyLschxj3oO/gbGzXcgO2M+Rheuk5Yg7DNXV6d9df7I7xNQyfovuVqpE0Hci",
+	"zZsyKpFNdXr7HZIzPcW+h8cYECXrqr5EiuyGufvW7tUPbQ+Yo3TGDJcxc8E+bijwR5WHoJNLEj04BGkK",
+	"YoiANhAb5EYRGw5ZFw44/N+RVxetpS4crS6xNSFiMBhecTO0MLi4BedoPXRtI+4OZleabgHCA+Zm82j9",
+	"lL8z+cD4rVBkX8zJQniSQHYpz5MQubOpjMQ9SZpvqIDicAma5RNR4kyrEfH69LfHLMgTH38UfHztI/Pt",
+	"ZRu+jGPHlzdW9/eah2E517Zt90/0+q3Q62OLTtcS3+E6gXzColOEU5PYHXhm2nlFN0fDfZwRyOk5qUSm",
+	"m3cGQcBFLF4aXRdyQH2TgbwuhWxE32yAjXhMnMG5Ycvu1n6l6rO659U2DNlcIdp12xBCCO8MUj4Csn1x",
+	"tW4RGdkZO+0WcmKb3zTbPD535dJGL7tQXZ6kop8KMzxgxArRil3DKHfYQrR16ay5+sBMpHc8QVN0OhQY",
+	"z6IzRyA3PLoVcWiN30rTeki/Wcjj+XDXMgN5jh2vGuzCpd0Bzz1AE5cT/zvxvyPlf5/4LeHhkges5Eti",
+	"hs/cPNZmi7dySdXYjzJJDOh2I56JVPLE7DJm8w+ZnfC09oWnBfu630DN3sIkfpM2K/Au8S5YnbXecFl+",
+	"Q+uKoJR2yZ9b64b+L4IDhDT+IY+tAOlWZg8U0AD17JbEgwtiyMyIpH/N8nciCVE2qkxz+9ncFw/A14Fa",
+	"BhTak2Q8ewZbCgTUATmFCF1sB1K0jT1gB4yeenzZkd8TMPiHPCx0726J/o+1CWxt2ni4aMOJHW7PDtfd",
+	"3W8vMPCRz0i15I7zoXMOcSI3Uir3GiUgdrVTa+9EZsdBZo+u2uxWZkflze/mD9U56dE4oD4HQH3cGDHq",
+	"JSImn/3UO+m589HrfrWHniCd6Zhu5JffSO/YtVvecQLXsHVdLfmB/PEnDnVcHOqRuc5rGNXqwvyJ4xOH",
+	"dJxjZhlFFd3DIcPGoc4xjn9Q56cR3g2KRaIzYH8548ObhcnRjugdlkX6LlEMYVnhh5QNuFSLFSNZbiuC",
+	"fUYul+tvBBfQnYijsCE3qo4oQQqs21SFZj97VM1U3JiXY4V8O2UtzQKOxK3MOm6BOlKdymAfLTjI0j3d",
+	"vBT2H28+7amC6eBFrV953qMVVHVO5Hu1IEcC9cGy92RoUVyI4JRBfu8yYvarH8Sp0mlJpdPKQTJrGx+g",
+	"nqknFeHRII6FIb3znr40Y55aMfKgrXdrw3SYwvCyuePshatcV3EYH3b+v3GpPO7Hg8fDHO0dWVDMnh84",
+	"SnCmHiY+9hIB4Z11wmkQVKgy5akYaiQnd32E7XkF3ep/X6lspqI8hkiEqDPiCgwX7PIus3tCXF7uHDbO",
+	"lVPNvad8swP6gJGpx8QBNlrLb7RApEjQPdSZN9eX9hoHKtD0bl2t3+TJfnShl3uP6eGiMN5J2FU669jG",
+	"lHjSyVeYadYT1umH0huEmCG7YaPM20JQZXNJt+vIij3db3WaDbcSag8XZPmmKf+xhTR2IaeMPTkHbybE",
+	"vu9SQbm7tdPXafeHayYSI+z+kJuI8YxpFYlvsP3Qr4TIdMjK9okRuLuZSFnER7COJW/6I2lJVIHltC5D",
+	"MebxtR46QXo9FkivU+eh/UrRD2Ks04xxZkliA9mZ3YP9Zdkjy/QAi9farAeKXGhj9SGLtdJpyAYpV1nI",
+	"IsSmVDHTUyXSc/YS4/ZK3AGnRZm/Y3f6o+tDhEj3d0g5e/aoF74UhEHxw6v71+GAeNf2gzR3xy8WEjzy",
+	"JsrSsJjXQYfZbJAO3V3fjGfPTWfRkgx+PHv2DGsESankIz2BFwWX51e+8DACAv7pPz5gheFKQWiF8uyn",
+	"V7+8C0I/X8d/n501np5dNIIwQEp0oD1vf/pgufs6cvDpunLwEkgUKN4M5ThoB3RaiyduTkgcwPl/bMUw",
+	"iX7wRjzwyT1787bP6j4R0Z6IaF16+SocjNSR/fj6hHhSfBJLcwRpme/6tFg2qZybQk45sALqqH8n0lmx",
+	"gC7SI4HuhZBJlWm8JxfgmIGOCmQ/1aNC2iWFAUtfUzqb+2J9BmbIukS58VfmJSkcha8iH7P1DaRj5nu2",
+	"PCOz9e04JVo1uXt6kp0SMh9rX5J7NnXzjMz/ePuPU0bmY/Q+IaLJLUVGeJoxPuCbRXAKDKDGLPkJFQ94",
+	"bhY6Ce7r9a9ZIowh0f1vkWo2FSpjerJTePrfCl3nTm2v99r2+kHcTPfmahYZ9I4+l9SmoVrGvqPvFNpB",
+	"VH2sKD139EW8tfpr9qe18PwdQ+jgvafm4HtvDn5SqL6G9rfbeUidhDseNym6cNClIOKBSB/YWeq1kr16",
+	"TN2qP0jX8hOZP3Yy34iivw7QbdT+j9KXW+YUT1IBG/b/s/euy20c2brgq2Tgj+05RYikKNkCY2KGlmS3",
+	"TluXlrhbZ3rLASSqFoBsFjLRmVmE0B2O2O8w7zAR82s/xH6T/SQncq3MrAJQBRZI8Gbjly0CqMrLul++",
+	"dZ/B3A/KWOqxVzMM0kDwnXIhLyBjGKoV2Fh/ytSIoAWskOOAMiKs85AoPBuoGcOq7kL1JWRd9jmEbjVW",
+	"IUDGuPGlCAnjLBNmpgzPGblfPPt7YSzO9BbuJ3hEGRu2nPLoC+xWY8ieKmgLVnNpRqCpmjBVhbSJDzXT",
+	"+3hOoAIjbBODMvgcltNytnUZzw0TFdEAxXBwYyi6HmsX37uqCO4v4BvHRb6WFrQjlLlIYes5kXTYj6+y",
+	"LJDJFa31f6je+iX1FY9nH8R9lEFcuk4vdkzrZUA9DVw/5vvx9V/3Md8HHvNtHDqKxLPJIrvSYCLd2Bzu",
+	"PXc+Hy/BfAgf2060KsYTNp+IdMIyvqAwsFIXhOTq9ewOg74f/DofV8jXn9PtFxiWL+okncpr6+K9O4xn",
+	"4TVvNXh+l+bC0B2Msm5zP8FQF5xYoNx8eMPxwfEP9xHHIaJ9YMVuvk1uFhnqDnrcfZAYJFPlWPiyAycM",
+	"M3KCROlQZup8jJe0WJIsxvKFX36PzQrLQGulDdNiPCGE5op/EWd0xF53ElPlyEucAOAzWCQX0W2IbgLz",
+	"7fS+9TAOY+rPuXAOmmNpkUNl6DMJSW6ZFVOgsfdrLUu1LTnufRWKuVfHoz1HXYcZbtMT+V1Lo2uc9R/R",
+	"JkKBUbFGgqXCfcH6dQ2kW408R66/Ydx5zwBXM8CjK5td0tcPMujqY+m30/hLAVTu43uhBNspcOiy1zyd",
+	"sFxI8OikWMl6yqj1LvO/8bBTHhrAaX6s+qQyWT91+oyeokbLkyICsKkzvymKG22K32E78Ee6x3u1PoQ0",
+	"M0htEGNnXfbGGFWMVLEUCWzdirDSZnA3IT+lM0C7prOC9HxSM7CrVbzFFO7YMGDzToxBs3P4akUOGxNa",
+	"c74Yijzvx1jP5x8PfvjhaOsYMj74EYWQN9JQjC8HWm8dXsZxa48/vrxMnE3R5pPNqdIVGt6HnP+YZS5B",
+	"sPz88V0MIh8d30oQeYME3G7hu5KLf+RedzTCyLy6jk+lAVPCG4qMnV0nMaxD9cWV8dn4UzTmYI7dTPiV",
+	"KIG6bJBpMbIDlgtnOeIAjkyMRqBNL8Sewmgv8tU4w2NjVrGRkDsNW38MO31ccesHOZtxl83hRE+d3snR",
+	"cbMTfHhU0VeOpgivo634HnV2EEL2BPQAKwGRPfMFm2mlRnfdPq0hB35rWFNV149GWYydh6UKGwZioNwp",
+	"2ysn/BK8A4bNkOhper+TaaA6nVPnnpKvukDHLdbb5IqQOgzODVt027RbJgSGh+vxo4MHv2PPFK/7fjsw",
+	"7xiTamWYBi49FTOBq+38Wdh0ArI06IQxBfRxyLlE+b6dlMHzfYxlQoEw9gM4Voc1rFDEvlLo0VYKbbrT",
+	"m1T+/FJW/jzdV/48Iv8LhZ4PbztHpTBQk8kmHa4YZ9F53s5ZK2agL4W7nQMDxmyc2HFeznmggfp5DppN",
+	"IM/Q11LqgmFrqpDdenepfNmn8K7H5TS5vd6+x+Tf4tyl8L+tezrDJUYYsSk4WeD+aSwfjZpnZViRihnf",
+	"QaPiWW4U+eRU7Z0qnUHmiBeLOZqaTekW+pdKZLC8gshzOHAyuc3R+qkzLESG7HOlHjhMjzr1Mx2PDg6f",
+	"nR/+UErAcI9LXzg62dYwOoQKMLKQmbgUWYFKYipkYd3unx8mK7fZcjP8uIMiiHhU6ZbK8JA7FW3VTKT4",
+	"os9KX+SKuxt843TYpYC5cxbSicgzDViuVqMz1k5sZ1Vaa0Lnzh3tcgW17nZlhZF9K1L8JTrBtzS3f12U",
+	"l6McKSPKfatIjzneoPicVTk2k9Aof5GZsgbLWM3lGLShZhD6jfOq1Yg5Ugg9Ilg+ZRViGpV9IlyykqrD",
+	"YVCNhYFL0DxnFdo23SaHcu3O7xkCeXuhcqXAuE0hsA0334ARd+2LXncddcLgo1dbj9q+rAiepii/0hkZ",
+	"j6siqEYCbWlHXl1PNcIQvTMq5xPFMlGWbiCbd2urqep4+4ZFVXul//CUfrJTdn6QAxuusAvC0JZWvHl/",
+	"k1t+XKCfU9IQ+/bk8Ol3NK9MyRRHMThPgCz7K4e1nJYRbs5GwnmXQw38wpkiusih2zTKZQdKf9fzXCKD",
+	"njy7kcG602EufyS+qh+HorSG1N6q3nviqP0em9I3cmWYq1RyZaUR4opRSmvc5x6wS95LHlUP9l+VyD7S",
+	"M25j2tLeNNmbJg9RhDqy34X8tNxcNAec389AMvwKKyTCDg4oATGgHlVMrc+FgcQXCBnLCj0G6ZP4Pe9d",
+	"kJ8Rwxwh2kDhC61yMKcVSUnTYadc8jFowwxAwOkog+9ddoYLY0piQ5qxWqQWMgx4MEGhXwt8+o1hPFcS",
+	"uuwc95FyrRdMZPQSK6ZgEiYVG/HUbj2sozbKju95XHH1rIDbj6rTSzpJ5yD+3zalSU14fOv01WPcGDGW",
+	"AfkFppiqCTgoREeB8HzDwlBlC7YAy751auO7hr1NhbzW9GxanzD4yoZn+49aIwfy0aiPv2l6KSarBLZ0",
+	"WjhlAzWD+hbppoukVGMt+OUMf5UpPI5MmKkwBrL21xaSI6i56l/vP2p5Hk4W9PEnNa98VSzPVZmqTXiR",
+	"BVw5VqU1fCJulg+dAUcQnBjKbXjzECSMRCq4XuwGrDKcckrlG3Xv9PbNPU1oX9lxG+viaNOky8MXveNY",
+	"RkFCJnzuTIrzw60rYQ6HlcnXttBSyHH/6AcKealCpysXV/lgqx0hJ/vrKDVhNeHvea4p3V/d+q5SN06T",
+	"3XWyBq2N5s76uW8up3G0XgAFe4c0769ONPAiE/YAHxMcgduolMTV3rhvFdUT/jUqCtJktQFYt8ubj53Z",
+	"c94tc942TFbHYOcTQAv3obgkzYzp46R+sbfLjDfvpy1Z9gmZifcYJDpXaJGulIgkTrrNJwrHCE4QZtAR",
+	"6VK9kbN23R97bFAYcL55jznZPqhgBlajTBlavppFW20l0BQAPNzDKBkUqornSl/ghBr3cyyrVhZ9MjK4",
+	"Tes4FZ22l16PIjblT7aVLDl81tmK5c/wNMriuh3Hrfby/Vbk+5YUUVEIxzdWCA8xTkVKoTZC9bO4BK8V",
+	"nMAyagrOyV7XEL+1E9ZuiTnY+wSavZZkbSMaw94ek3D0MCQvHa1Iy4wqxpMwFWUrWn9Jmxe3FMG/tiQk",
+	"pJeKNHh2cHy4FJLeCgyG5MHDkK8+5VJ7d3cvf70Xt5V9/YcTp55LoNHQbilGvZh6bFL0OEpRzoh+28pW",
+	"/8THJFojgzofcCi0nTDHGnhQc63keDsB+4pOgOd7+Xq38rXx+u5BxsYY/V7Qbha0nlui6TrhlkmAzERQ",
+	"zfqo40b567H6D4Qcqq9t+nvmXNiQiOTSzEFTilXlGZjYIo0pzMqPnJfO0xRmdntk4Npc5huZqqmQ43O/",
+	"gUeW13yQGAstsnXbZ+S8rkH+DhRwy8DELSRtSxmWHRFZYZNsB5nN/SHnWBwy03ApYI7LnIg8i21IOZfj",
+	"go+xJbkz0u67WpiLfg6XkHd6nYkYT9xhwdc4nNfLXLdhnHV+9vPfyuMlC4dlQLM1hGVnY57BP/GXQZBW",
+	"D/ouczGrnHjneZkgAXoeH7A2PRNigh6zgaAXvERkajRaao/05Sl3ma5ZksOb8zZOeXvSS1ghrcjj7hDQ",
+	"piJm6xI8CeO5UUv1txpGhQHs1XRma6b5XNZmeFbv+tamZe159abZm7WreiwG0FXsjEkdzLYGBBXiI+Ji",
+	"c+tsvINEzzqzPyGuvUfn94xlmo8sG8JYSBMA1VM1W4T6tpHIgZr0BmouMdw8oPxwqFE6ra94MwCSDRcx",
+	"c0R79XVuznR0T2tKD0EqMsiSEjgmPHUIWKxJALlkQyExE467ZJzNJpxa42lShV8njr0aC4NFvfXJJmeW",
+	"joSlhTFfneVPZFTkOa4hVzxrnWHCHVek5qPw9sMtty2ube+Q+YM4w2PhMoXbKZH+YyqXaGXvdcu2ugVH",
+	"qXMSMeqyzib8bUu5TqbVfWbyJ1BO5PPDL1Ago8TkcsGmSsNm6XuNxBHt+7FJvBgge6fYEBChbKQhFmdK",
+	"O2kv5BzB3Gb/xx/VckZXZS/btneDgV9G4Vaxl64n467CAlIj724HZCIsG/zGINTDbroZHmfk7+CPE/rj",
+	"flZS36lSLTLoJPXhwKTC1jEAsX3N/u+pmhxzOGHVvXYdfkknpbx5299A28Kqh6ZIykSW5peQGxwippxJ",
+	"wwx6do50z3QubJXk2ubrsE+wNlZjufYyLyiwj79sVGC4hN/uuDj+AQRiG4rkV6KwXAObcJlB1mBt30ME",
+	"tm3RvLAr+LbMz3oL8QkPbbSu/GpL53cVUN2Lmr2ouZ1ugEdsDzd3BpRs91iCxr5aKphUT8IovHsFlAiR",
+	"eOoiLKHDMW46UYybC8jYtyfHx9/VRBrKiv5QW+C0wzWCDv4sAqm+L83Ou40+7AX4XoDvBfjOBHjDtM9f",
+	"wFZEOBurKCE8aV8zsrEiYDX8HVK7l69I3u4o7l283jS4e2awb4xq1R5MQHcv+B+x4C+jVnvBf+uC/88A",
+	"s6rk91N4wkiaG4v+cJn3KfPDFHxMw1GdLWSnJPSrRS9RthvAr99aQi8cyqNN6X2agNvxwjA+cszP83wv",
+	"+/eyfy/7H6bsr22B8PUZUfIPeXqxnai/FEZsmD35DuZgLONai0uehwFwEWJOabsKMHeKOJnOEndEli98",
+	"Ti/C0SG2m4cBm3YZjpezWvAxsJEqZEb1aDxjuDI2XND/7GgO5V9pu48rQ4qnfxcZ0vJFnaRTeW371COR",
+	"03UTpRvhQ92TP9Fvrnh7yH/eLYbXyss1mLQABpfNAGb0lT5+ZTdrwDfPOaaAqWyDiaYD4GkKxvSnKtsC",
+	"zc5LjupvN65lpoVCsdYwTMd/3B/ybTDkNKSA7+ovP6BuxA4RMeo7t6CML5bxKZ3MyLmFpmk7gQtGWk2b",
+	"ceZaTftpsxTg2s+m2rQYq7Zayu4y99WL73V4PucL0/ewHBV5sayyn/cOn3mVHb6zPi+t0ap63js69r+G",
+	"XIzFUOQ0C47+hViMTgnjaFgcARj/RbKdj6E/1qqYOW6Sk1T3j37oP3vhlAAKCIM/isZS66G2h8/Relui",
+	"wNL2itYQ1Xy4W0Ett3mHjWZP5Tu7youjRL3rpDhJyeaM+GVQ0MGG+Rh4fffZ7yZn8/0I6/ZDTbzXI1hH",
+	"r0ZsBmqW+zDj0gRumslBo14XYHtssKxjsDlgUBLnoMveWKciZRbLwv5RQAGMW2xHSqhJoDSQPHhqWBpa",
+	"XqdsQJ8OEPNpCGQUOCM2irbuF3m2viG3Gb6kp2gzhvGpcprDVjsDaMovwUvJ7hdZbaYKD/TltJUfue+v",
+	"DLotv0sVtwSnzr4d+P/ruz8Pvkv8VnHuijDeqtQM5wiE6b3lzNwwxDyIUl/0Z2KXg8T9UAsE3RUbwNeg",
+	"R8g/8rbsfOK1lzd7WcplDBd/O8CRjziFmFsY4ArcttyTvzv9IuNMBgkCIxNKs6GyE6Id3Lt7f6QDpCK8",
+	"s4SmOjVNJE7K+y+vLGEaRqA1z5E89ZhLYVCOu4V5Q7l5oDDKgHsd+XSlRuF5+BC+ziDPqVSuha4JXyfV",
+	"3eu8+ttZZwfKgbgNd9GkjvCBKL1mGsaSS0tO2BZy+RanD9/eid+Sdr/iIu9e5yNT9eMt/5p01JDGmvfr",
+	"rn7XRkL4Tlu4jePtDYutaLVhKpiTv496Kpi3VZoGggHipsmgJZptlmEhM8d6yL1XxmKeoA3QGJH5PFGo",
+	"iEwDkj8ql7mwE2r584SH3yXfogzndBm1TvuvpGoKhtR81egwfE5zAOIH0f1Ci+MCLY3RkmWy0vgoATI2",
+	"VaU6prZJqTDSA7rLPk8WEXgumEQU6rAT8H9pigw5W6QhNNQyIPQXPPGHHxR6QH51BdPfWcITngV6IVx+",
+	"7J0P6XVnNmHougmu30u0zYj9u/NikW5aqcK9O3uX7mwSHt83kCqZua0cPz/cgZuLHP6AfF2st4wO3924",
+	"u1drnpvCo9cJ2THY4GTcjHv3ZuvebL11s9UZRJeeXB9EAvAqGcLjcm9fgtx0/mU19sU0zHKegqlMjJp2",
+	"2Zk37v6uhDSr0Skl07o6Dh8cqoWuKN8Yol1rUb3SgveFEGjjjlSeqzlkTNiEcUb6aCXysmxxYhwGZNpU",
+	"QVIjG4m6rxmD2fUETqUFSBtdrphTIHmUdDBEVSMjQzGCkw+889u24eedDuzcq4u9urhLdfEQS0Y2RS3K",
+	"ea4btMZv7QzFJzybCvtg4Ilt0NzL5d1rWiGMF/POqk+e9IP0GXwXoJWqNSmVvAX2N3quZd8OpLL98E/3",
+	"Wz++rhLIj/PMIOoZAmQqI/vtNQae+Q0Vxh2DJqWYL6nlyROq5NqOD9+qW5vFsVFnuJO3G/exVyz3pFjC",
+	"3ew1y/1pFmfGxwiukBQuviLC0VbTiAykFaPFvcIBknJRI2wy8spgjsF4E4sAhkBBdMJUHVX1RvhqxQMx",
+	"Ar0FWw3CW35BeV8Kwa9m+7vsjVx1iyovCfn76muWcU/DNnRN3r4mWU/f9h5Wsk3+vkxW12fw18cGlO4c",
+	"ZygHvjFewSoJfXotPZf7ReDI4PB6TyTC6fD2CjWQ1qPSqddD8t9OKL0JPPd7cc52Pmhrr3v3Tt1DUL2f",
+	"OELJspRPb6hnc+D3ipxwhvE3ArL1BVw0cjVI8gm/dJ85mvOKrVZfTbhhQDA6emN4cKObloS/eWRd7hiZ",
+	"CZncwH/DE/6d+G8vwiCWvf92u/6bo+QNx/9H0DI5jOxexdybivlIRjy6NdHJC3dyfX2DKZMDVTzEKGIr",
+	"HdImmBinoUlloSxq8sPR3KMH2Dw3SFZrmJaqeZe1lQdTUzoD3V774HkjUb4v7CMbX3nOL0DGgcowFkry",
+	"nE2UmQmLxXexxXUKmUh53gd0NGW62FJBfXSn5A5on5Zq1j4Vpfn4tY8qbKqm0G9LauH7G0juapVGdfvu",
+	"woq9artH7wlkVuo0aosP8EKOaER6Q6eq7Be4Jw33MVRa+CExocdwKcXlw5Dui8u9SFQIYUKn9mpA0t10",
+	"rtQFZKyY0WDa2/bLbuB+0Y4flf+1TZNJ0plNFgYl0YwLLADyIu0dzkWccwT6kBnjLJ1wobfUjOdEynu9",
+	"uI/s7XXTHbpdxHY300KFlgd8zu8zh/YuDpxyq4GMufWwQhoA2QvayHehlGNTyWOKGtrpkJW+FnSsfOcm",
+	"r0ypdioEeIZttu6lKs8YN2xAbSO0hr5bw6BZZd28mGTZ/xtR+iosPybJ0BeMjiA3y3UmqFdNaMmpqzK5",
+	"nkPozgC55cxRxuNyCH/B9l5nCKi5PKXbLb1ro1LB82DB0ViPaK6rwhqRQX/KJSImbKkFCy3xvPZ68I/p",
+	"H25PeWsO4yoFXq2NK+Jqr5HvTSM73i91UbiM66tl5wHdo0Z+YxlmpEwVfEJmCJVQAhRUvlItPDmtq2lR",
+	"I3ehiCvYXKofqjauhl2s0VnuAY/Kg4tM/1rSGdm5EwxDb7yI8cQyMxGjLaB3/6pEdovwi3tn7ME5Yygo",
+	"HorcT3A5/dsg7N+LovgrijnvREx5hlE10Frp7RXGXOkL6tBuxATg5KAQsmLQTw0IAUm4oTRX6YUJdYqf",
+	"3n/o+WFE0WeRfuTvt9jlOShBRv9PR58D3wCOaUHCyPki3TK+SzwWQTxO59IYMGbqTjlhs5xLk/jY4kEx",
+	"o9nHBHeKC5qoPKsMRcoKOGWEfsxz//fYXR67s4hxTyMijvkiKzsh0GA028QUkuqQd/g6c9Iz8ROY455m",
+	"XFsJ2oShTEKeMkRi1UAFnc4oY0c/nDKLsJbu52kupkPn2+agrTllTmxC9kWuzIF27qjfMOI3cgPo2jq/",
+	"1d38ArcGPJ3QNdGCdCFNl70nWE1ul4cpacdwBl+IUVmnkrMe42vv9j35hlngU8ZzJaHLvnTOVcYXXzoB",
+	"0GgNnm5HEJyfAzU/KhDOrIDbx9+kl3SSzoH/vza4m4OpkDDohdhHEAIlacRwgVs03ajQTKscjEfCQmN2",
+	"uEDsslM2cGQx6Hnuk1mlQ7M6rAyBOZxoYo7nBkQjg6TuhHr4CCFx3lfDocwd29WeitufE5rAp85OwPds",
+	"OQwRDLALITOTMAPu/rFYGyFPptygAeGNn3/vlIKqAsUMX2c5GjwegbluB+4FSxsQFqZmCV/VGDGW/tEo",
+	"IftBQjrbaO3FSYckZB8bMJ1M7HtI6KQTpCENi0R5hyc7VIV0X4t/cqLJ/afQUshx/+iHTtIZauAX/XHO",
+	"jQlPXD/QpDPlX9/QHo6O48dca04pdbtwJ4adok1gJUiUwuA4u6yAxEnyoH5AZssC5hvExERydV/bhMoZ",
+	"gGXXqcW/qZMgN1kn09C+ITjUreiGiD0Cugo8x1og1xJ8uz2SKjfQr/zwcc7XdD+QxXQImqYXH7zEr5w8",
+	"i5za9nlohnqxF0zQo4PD5+eHP5SFbtusDdmxt8xVGsLI5Y4fjhr+stW268DWUZ6SqU/E2auQYmFAt30D",
+	"P+rcDPAkKNi7hjsJZmozuGeQBpkPM5QHFCzic2dH3R70yYTLMTSjnZ8ZNmgywv1vBwmuGhWa/1pUh17f",
+	"Mu3MNq9c0RMC687mG7QJWCY0pFbpBYb5R1y7/9gJfJHRkvM/8Dp6yheIe1Wxv4K9Yf2BOm17yk6ODtmA",
+	"Pul7k3YQFX/4qlWKqTxrss7e0atf+pO6vo22YqRUyHlQHQPqUyinjA8NSNsr+8ZUnoGxjM49Lv8CZk1w",
+	"2p5Zqmwy5V9/ATm2k07v6PDwsI01JdV80MPJKXQECaHY43rp0D0QmkgnzoYnDc0accaxyatWUzlPtrU6",
+	"8qspzZkguNqYNBV94IV2W5smCsxau6ZyvM8PN9oPzw6vZz/QXt0v2+wzWD3dOEm75TbxBVfu8ejwppvc",
+	"IRD3kpZ8FrVk9+j46cmz53+7pv7Fx//rt6QzVrJyZO4RPxw9W9agy1S1rSI9PCmByitP6vpIVDXe9NSd",
+	"24Sb/lTpclFLCrLz/xyPi7efTp6+e/WmeP/q9dEvf3/99N3f0+O3r87mb1+dbTHZBhntrnWnl/gHns1r",
+	"VehPJGlQEi1JAzafqDyqmer8Dy/FUZ+Gj5dhKL1B2qwTX1+CXmAwIbwtaCchUbFQXCUJ/uOGKMEpexo6",
+	"UaWyE2yqwRVm3Vpd9DIubk0N1YgK/GY5+4HruGC3WgptJV5nJ2EuFvvv//j/mjAJ1UykTdqkRtztkLnd",
+	"rZhO72R5XP+Sl2GFRbnykjtdIMwFi5/guqOBG7mo84IfpYcnQ/j+++z4hiZmuJkmNjnLcxZurhKqfUlH",
+	"cfBLhAzaHLb1349f/y3ZCkH2r8g3m7+L39l5ZDiy1RWj31UG8Zwi05Z//HWNTZ/8y/2nGaTvfMncdN9N",
+	"SDosd4EH/L4KX7t/Y/inPY+OIbLo9oYiH0JudqARHT8LoHcOuRGYLAGNjeA44CuDlUG0uXs1VleVf4tK",
+	"babFFLTChY3E15BSKydw+LBLP46vCZx45j9h5SdNnPjsKD0eHfIX8HR40tma6Zpw6/w97PmtASgvclsT",
+	"s23tYPq3vnOkEZ3MXMgL5FN50cynH4phLlIqunbfDEF3jOF3kQdDENed7pqLOeHmFDma3EF8RNUZpK5Z",
+	"zGRM+QVodCLDWESspbaWp5OpU4FhRCI5kCFVj7Xa1bxILIyr/HTOKaHvK7qtYZ5xWQY5WEJ5eB6K3pxK",
+	"LhdpSRCtixXyqM7iW34R8mJr+fLRyaxWKYDRFl99pyRUYfdaC65ZNnJ/qhnZMxSSDOg1P7DDi0yoJ//H",
+	"9j8UUz4G+mGUlCgihgu74udc/bhaWRO2uSRuztDrOvgYgyyrRsGcL0zNGtY3EATXK2FmyoiASVj7vEFJ",
+	"jwMqt2QcVdkV79gub3x8+PwhXu+NL7JkSry2OJ6vXpEQq9Tkn0U6oUdhkn7jybt1nBytnqaFr/bJLOdC",
+	"Lm+rzSaiNWMKv4xduGdLKuT9DDwkjxe2OfDMMJzDFXRJKbEaIpjub8Zq4NOmiGaNUufGLjkz7u3fGPZv",
+	"OEcT/ZYZt5PSbclJWi5XBDV4Mcd1IbGgx6aw0cqMwUqe+jE2qCNITQnNrLoAyTg2DwW3C+M2Ppf8E3mI",
+	"Zx/esDQXiKfq9IfbRbLc+eoebFI1A1Nrgr6FG0NLw5QLZxFyYQz/v92jhO6Gz1tnHY4Oy6xDYTB1VcFG",
+	"Hbl/T2E6BG0mYkb37UM0YTbqz9cM2/ifNE9VHfMM/llJUqBJ6pwEwOGxdLr4dwppkxnl1lv5v0qdi3/T",
+	"2X/9pzGcvVWFMdyRIHke/UouJPwpvuLXpKMk9K2Y0r5NoNDqnbfe/dFynKitKf0WGhUbkvVDqTAK579i",
+	"0H6eKMan7M3/VZE+n8RYHgjpzdha/GVnpyI3BbLsXlV/WUHm4mwkIM8Ypo4RmrnIa4w3Ct+9hfvHM67w",
+	"Ht+i0e0t7BiT+CYU+RCr3pYlQQUBkBI1SoJPdHnFUEujXsfgU59ouFQX1CFb38D600v2/eHhiy57LTPy",
+	"kwwYx/OlX6RhpMFMvNoZQq7k2OnnLjsrw5D0oSgHyLPjw0NmlaKg5aCQppjNlLY4YvMCZN8px0GIZlJZ",
+	"LD3llBUGKFuIezBua6qwg24N6oLb3rn7VactbX89mM/nB86mOyh0DtJJymyFwHEdnV5nbnSfwpjlmvsT",
+	"IWmiCx4L7aY9E3yESz9VyQdJtmCHtQpz7+1d8lwQmpNUzF0PIFee0K82k+X7s8JOXmP15K4tu59xitMq",
+	"/SzP0Y506yy4ccF1BhWTrjawTpTtr2gTYT///uRFlw3IBuqnGhB3j+fGp26pEX1hLExN4tOOM60u0Y2f",
+	"GsgvwflU7E/n5x/Yj9yIFAcOLuIjRTZwQv+LDH8wkGqwg9BDPVTZ4pQNUEHTDEnJtVbzaMwtmOMVNtZc",
+	"IurWYImoaJnG8tGoR/WKS0f5RbqzMX6eZciI+1rMoTM5jU8qfLVddhZKOR1zwQqzJ2wIKXeflIVszM6V",
+	"+7I2hBtpJwJG3S8SacVg7SjVc6oRC6fdI2YXEimy7xlykJR/wq1W/0CHkyxLCPwWSYjkixwU0l250uKf",
+	"kPXpqAen7OTwqHyM/2vzOMbdC4lIBK3sqWNnwi6RCcoX4+VLuWO34jWK7XhLEn0SrJztxVLc9rIHz2B7",
+	"sbMTLUzn32AaRhl6DZF1QkMaW/zkJR7rLck6cP6r9UR2E+lWsdWvSh0uoxgtpRC3rSiuzRK+X1rLoyoq",
+	"dm7ULZcU+0DYgf9vpcsm6RxU/vXrViPm3Vep3bg8+05zaUX7qsglJxC/2bQOnlqnubG6KV8wIcMfJEYX",
+	"6yfeu2/c1ZA5/zbPSGgKIxO+e/2xvt1pqY5ji2pHdIKD76+VMIZLy7JvXmMcowwEyrGq7/RZe/GuJoxX",
+	"WfOuKyqWRFRzGlatSI8gFJelCjrVDfBxFcgAdwlxIvX2vjPRxPtlnrq/ycyrJBuiZO4JPLXrcbKWNHgt",
+	"8tn1POTtV1Drn2fZ4x5xu8wltX79WZZhI9gyWTbxSZ2BcPO5gnVx3xU+uWnH6+9BWCc7Imtn7a7c94MI",
+	"PV0t0ynV35patxavG+fbrWPIrCqEK7rd2YDocMCwxpFpsEKj7dcUaL2Zsth1yDXmUdK0AJGvaohr2g33",
+	"EI29Uu4/wLhsC1HuQ7RbS3PvzT/Bog6h5IGnlmbX72Pw+30RShiCIuwk0zD3OUJfhLkTN/CVX9vHsLRH",
+	"5QmWGuaW/cGbO4CpkiOhp1Tyg74Xdhxv8LviL+7G9bqRy7JCRnfttazHzRr7qOyKksZiLG4uIGNW+fqr",
+	"Cmt/oCevM3X5quZ0v2NhLJf2oLhr+XkkAatoWmpsoscyMt8532XvFJsrnTE+dEqvHCXUw6I0R+6xf2MX",
+	"AsFvOEqixyUQDq6UCIMAGTJgs8IaFrCHRYDPuwOhsWShJp2DpX+F9bkP4v+3FjORLClPIQwLPb9N/cCF",
+	"aR9nCk8PZbwbu8eFYZW91L2+8vG2C4g/bQ64OVYiNerkGsuAZ7mQhBcx48b4ISmxTw1zRk3CuOy53CCK",
+	"m66ERrKwbweqsNhoPqg07FHtyHdxKZH12bcD35c++K5hVdQUScZITU+3f1vZ4F5HR7sM3TmRk0M2hv5K",
+	"S/LTg8OnOHsjIBpdp1yHMiceQYmyNhsAkCqDPspj6lUPZQSQDXl60Z9jii64sW2TPuiShibujwff//T0",
+	"zy/+8r/eOqmqxZgq8jzswsbqouUypiUf+rckEl7o34qE3+sQOk1EaER9NQGe20lfFlaLMM3cqaDa8wmX",
+	"4UH3Kg/oOhuzyP1c618riEqGXtmIfFR5bHSxj28WD11RSQ/TuFjV79+YUhbX2hNNodHzMtHrq9uNc4fn",
+	"E8CcdikymOM2Ux0uiEUCtsvOy+9kkIoMDKFCnK5bIQY8RB2qiS4bVEKhB3+GxcAtIniQ7NuTw8PvulW8",
+	"8WBmhAaxats0DWWUqjyISkl8y+CuKYZTP1uCcDk2ln6+xTdypmEG3DLDR3CKhfqFFP8ogFn4aqu9r51n",
+	"oyP4nj87DvKVfM1SwK6cRusK0WfPks5UyNgC2yB2rxtirqt/JKcQrVFn6YT11c2fP/IQaYD4Dr3O2VgD",
+	"2b/DYE3SPyvEpkZBYv0WsN5wpqLQdtLPCLnh6MWLHzDU5l5QftKfaUiFb+JZAHfnO+JTkS9C7eUrwfNc",
+	"xWn5oU5yKqTTLRU8uSvln5mAs3dJ7JVSjaepmk5V5uXZdUXP/YTTVxZRJ/v+FIyGxxxVv1LQ4gnEMaY4",
+	"csKT51Ye2+bA+o8ETk298Fym4P1GyHMUZv7l3D02cWbaYEZYQINTxkcW9JxrX4Ez0uqfINnAU8Ggy15T",
+	"pQ/PhBw7yQoeAtAXFWXCpLkyhQaGZpRenobbrfQuhd1gPhktVxKuyq3Yl9zFwRE9piQht/E8YTqWqSXU",
+	"q7RI2IiLvNC+1sioKQKZGdoQcxdK/n1tSmGVPm+eVdjbkXdgRxKAVW8Tpqd/5J+//8vxwdsX/+vVVqL4",
+	"gZqiye6k7vmkDL48lHh2CyGKbZ1LUGcrknMnOEJVBKF6EfyEZOz2QM4bwZnfz0Aa3yeOEqfLznKjWEWq",
+	"mCQCj/vBB1JZHH5QAV8Wshxo5Gylq/NQa7KR9tdsvD5M4GU+mykh7XSdVU+uM700bJ/aHH0n262loFpw",
+	"7UPMQl3JtXR6V/Dtb1exW+SAHfPcJ6tmpgTHDVZL5YVTn7DaJXPFh98bh+2tnH207GGbKI9U2EXWuJnE",
+	"847LrsXdZyqyAhZ4InZoZHzhey9ojImzLUIqmnwybM8oHSyMy91EMFam/9HbFc6CqimT9Gfx2MyRDHJx",
+	"CXpt+sGzikzCgZQgCUn/lFkn5RBpw71GyAIM45ZN1BS2t1teBhq642Ka3ytzh/O8KWdjccRBqK3ZMYef",
+	"YUHACNFgfFHaxlqc04gQExbEQrFPl33EaDRGfGzEoPMwURFgCjPVhBwVKxLqmBi3HYgilF3spuD5JtZM",
+	"LFZZ0XHPl0yLegMgJnW3sSUiNNX6C3/Y2kdZKV9p9vXxY8arfHf3/IMnXcE28thBOMCP8IOuwVAZpLmQ",
+	"t6IpuR/Ut6QDd+sM+NU/Nt3mJ6P9VOQ5K6QVOTubabE0ll2qfspnPMVah2111yt/qXvVtRPW88d5M801",
+	"BWP4JjjtH8HOwSsdn3wL5mU1dRuGxViFaDeRn9YqwFpUe70Na9pXf960+nOH4whQnHQ+A0u5jPZFSPVL",
+	"dl6Ayfiiu8GtPzrcutPiGSaHRVZpR74h6mkQA57IHm75RuBMpkZ3FiBvUpwfci4k1iucotWIY6LYMGAY",
+	"Z5VUI3J+U1vcMoPfa2Nca3q+LmXdT3Z+ZRF1pP1ZC2upCf5OKdu9F5brOK6hsKSyB9EJv61Iyq1biCMu",
+	"8sdmHkYjkJikn4msL5Xtc0dN2fZ88k7ZV/Ei9zbhbtyxXJmqRRhJsRIGvAbTVcCddsdtvrSlGqCccMOG",
+	"MC7kbrmNlr9eGPK42O5PCkcdQm4A7cvtOe4jXeOe13bCa+f8AhjF20t+izn8SaUGblt2M5brnRcijAL6",
+	"2cxS29ecCwwDVht2dsdzuId9KnSfCt2nQn8/Iu9HGPva0OvbEk7shEHIO5Rvu5RdYYl78bUXX3vx9fsR",
+	"Xx/8EPFgBJVV6yTUgkW0Ml9kTbK5axDGitQ8SYvhhuD5Zz9UnQ2Bcqg4LtLfCGQs45YnASVnqeB+ptVI",
+	"5FCdskhA7UUmQKZYGvp0ybujqSP1M7hwkbvqzG8/66YYwi8Ns27O8pzR2e2YCNzdbIAKS/1RRNzEeJXN",
+	"1/vkX+4/zT0ar8QUpLtRE68Sc/FhKk3CpsDdrZok3L37k52oTOVqvCghVbckgJP15MoQ6kc8FcObI+zH",
+	"yav/XuYKMenjN9VdQ52Lg5vGwlgd8dmyeGBxUhrKtK9eDvv2avpDGAFsrRbDApvHPQK/u7/DTtJxKsCp",
+	"phcdVJ45cBP92l/dt+nwq+9aXZGQmds4TiH8+Prn/rvXn514lcLGeFeHnhVvzckT/MCEWdhTJe3E2R9+",
+	"rmhE3aW3gaYaCn+zeOD+Mt0lORUTxorDdMj1WPUzvjCd3tNDHFDZrx7bCXb09VPI807vWfmP/lRI5Y7m",
+	"6LDyRw3GapGienUfrBxSOf8q7Khc8fXAqZDemtD58bO74vowN6oY4mhyGAkpVgBzlmTA1vOjiiG8dEQV",
+	"2wsaxMcTP5dzwzQObOrCdI/7Bc0oJrEQBQwPpUCnDAiZFS3d+A2PoKys8+dxxIC5MLHvFsuggwD5Ir/I",
+	"T5aPRtgCRukPDYgQMhJjxzHLk93NCmlPVJ6xQXnygyROlUQk6RK0mef5Ke3uiwwqi8vFUGULRHfOYWSZ",
+	"KmyXfSKMbPejkiFoCLPX7oZW65vZLB/mNN4XUBYidrW33ggwO+U5yIxrtgCuEydWLaQYAcFmOqwIyXMv",
+	"s6dcj4U0PYzoUHUNoiAYyCG1JsIkTBOPZGLoc4QI81Ip+SLdcglFW82Xsr1+ZV12FoSF2w7xIi0IZ+oT",
+	"94eR+wnj7B8F1xY0HgTHrfjWujz/Iv3a3QMRLbvL/iSyDKQnqAm/BCYVG1zyvIBBVDZkTLKBKWbu3g1k",
+	"gy57S5ugOJZUeEXe5fOLp+3hEiac0LmlsqjpIEOiGjjzbuCev3AEizjxfj52pKxMnbLBm9HBOyWB3LCB",
+	"7zM37OnhSZcR+HcvlhAEFVfyQnkHdNEqA5yn9hS/X+UZmcWv4r7CmuPR+6RUYI3TJt2KcDXIDKdf5Mnx",
+	"MRtYpfpTLhcV4TxI2EAq21cS+jPQQmWD2OCDGUahMj/ryF1QBEH3pIy/DSsb+NHaeMnrhDGgp/XdKtwp",
+	"E477lMLqXDILEm/K1KGVe7PgFTU1r0g9nPnzejqzi786qgleWY15q9WcqGCoEXY/c4c1XJwybtlUIQeh",
+	"EED6TJYo2S2tywb4SW3RxCkDtwQao+dkGs2KvnoWdEVVXjUQ+unmedA/rIyDRqvgHwX4j73+vGIMNplJ",
+	"uM9T9j+5LLhexFlQ3Fhip5oDaKgNcXKo03oYinttHR7MLzwsKmGC6lwyP82QW0CIqrYLwhlaN1xOZVY4",
+	"iRoBba87+OtX3vV2o7+vddfVbZDePPX60KmKthsK6fGa/cQhcUUhss7GHVWHnd90S8EIwDpPYdgHREJa",
+	"2VstrhLa3A3YFCeHV0FTbKaTrLRScAwu+Qxtjpi+ecWw+CtOd8f0gm3PcT+4NGDYA41QJl4Ttdxf2Ud9",
+	"1S6PD+92m5G7r7ErifqL56s4XfWj/jfu63j3/L5GjjM1K/ISCP8akmDlCVdu+uQuLnOQmsvSXhvg3Ef3",
+	"JwxvZQoMG1CLaI/Fz5pUGUmzukJHDEEkndRctkKcK5fhyGqwGswYNKHq+FbgBgH17PCWp8Qvo1SjOqZg",
+	"7omHxkGIA5yRR5bYydGx23zbX77oVOPG0dYP4Qy+KQ6Brvp6tIScr2ATkg2KmsmZJdUVWBX+eeQxGh5e",
+	"6GOGU5zDFJSaKwnZhSP/XTOpRNyfHRweHxwenR8el4kOBBXquW1juqrVbyoxlq2CLGi9u58E4l+eF+z3",
+	"kpCVZ+BrgkSUEEF8ke9ef0z8dSVHycnRcbL8txdJUpLMF7l5JmxdsMf7ew8lRXBFnKhc7e3HhmLI0WwO",
+	"CoUwMhvEXwwobuFEZ5HziGMm0olXPlN0yNyiCgsZk2q+Vb7gTbm0HQo6DLyWwdWwuojX3yBraJOBllnm",
+	"jk+m1pfqYvCVWg+qv2RCek/bUd7X3F0SH40w8vM/hMz+x1KAM+dDIOhcnMUXgqAS5giYWfnmSMfPJbbN",
+	"FZeQ54gnwED6FfzX/09pjfXwceTyzjN+lB5mL+B4+P2ofSFXvJhNaZUKYd1tbkVUyaZlgmVZ+m7gg4kw",
+	"VpHX7EW4SRh8tdUgj4ZL4UNDEubOg0XKOGVSBdYuQ4xU8u0jlBRCq+ZWGqCLGxpXqru4AhXwzaf37OnR",
+	"8+cHR4znswk/eNpp79RuVAf++zWm0ctqELThdf6jJSNITJ0ldowjpqdC0j+PXlRMIiEt4BDIFqUOvj3n",
+	"1ztPRFaup4lxznGgGdLMEkneLQfNQ/VgNBo2qKL6aZTLvJEZZwsjX/jwP4YZEaZNQjVSTiGokUfMDJzQ",
+	"wyXBJcF/ZgV02btqjP+LdK5MgkWpTsN0cRhrTGiHfELlSKmFOTQXT7gJPSRUvTMIPNyfQE6BUz+FA+a0",
+	"XPNFDsGIjMKpKs8QtZ7NVZFniIvnNmeEHOehncP04ldp9xSZphZHDJZWlkF4ostB2C/SL9pH7b2Hhycm",
+	"DHMa1f/JW69+QirtsRrjXwk014Vl/dVXbvs+22QaPYPV6Tr12rtiCl+DWbdpodlhvXK5gDpJ8a7SF58V",
+	"mMncKbzm5rd/qAiGikV9/3CZJNk88a4X3uCfGScGvJ55sBko8zPC+MqMTdSciRUpumwB1A+rQp6lmibS",
+	"/JRZjaxaizVZuawb1+3djNPa1vClZUkFGkfXcXCDOOsv+fdVJ/amnN+komfVr9ypa4iqWRhGxiAm6WdL",
+	"t78Tj7EKU4gTkRvp/f1yar5MMFKlELsAmEUs7dHoNGio+UTlcXYrUjq2ISNlK212MrXj3wyNLthPcb2t",
+	"Ka6vv/LUhkGuPMs0mKZZETTPqxEa/KRtxmVlVmsG+AdOpRQ3Gtda/z4fKfezO1oMqV0aOyuW5xRdkTO7",
+	"vYmxLYYOxoFrwhi+PpBzoqbQv0ahdsvvHh1iAESOCz6m1LL7t0ovnKnl8xIhUP5f/2kMZ29VYQx3505C",
+	"pK9VjtV1vyYdJaFvxZTQ4E18wOrVtB6yaMRYmr6QfedSUI2vMXOlcXbIXU7BdSLtrrECUAE0O4vIIBXF",
+	"Q1L316V5350o2DubRzykFF3juZN9TvDRqAQxnthThiPjGWfuorG/IiCBoKM3eOIrnwZdhh3UA+v8D831",
+	"oh+ua1DtrsdLZUI65zElOJFpQagHkqUTpQz4gIyay9MQtEyo6sz9mCqStCrGE5yDV1j0B4UxBcHXVaY3",
+	"euHIhPkiV0f64pr8CnG8hVJsDvzCCTn3mWO9sFVBsLw41fQKXVvn1ZEgcFd0r+7cFbJmVQ40MP76/WI+",
+	"/RIky/SCaeG4rrMVb90PWgLex+9xJDCJjuZRwL5YEUMlW4qRqnXafijwgmUKGQjNzis5qM7Z8syz0xnB",
+	"e/X8YNRzckOefWMfSpKxWW/7YvTrM9+uZx1TrSyZ2vOJolph1PqmBBpwerEXUiRRnUbsH9/94Nf7TcWZ",
+	"TPCZPDeKTIgvcrBElAP23//x/4YqYwqNTg3kl2C67JxfCDlmfM4XjEd/FS0QDGtjLFtdELo+dllpvWDC",
+	"tlD/1XbQONx/ymXGMcNkNRfSB26nwhghxw2NozV6noj+enp+15Oc6+QCe2OMKkaq6Gxp+t7DAOdG7fwA",
+	"ew83KNwwsHmXOvdJ6X7vuI/6tWMunufMgMFcKlUEI78y7ZShZMPCUi4GpUcFO7a1OKGSBZ9tMpCPKjPX",
+	"6W7TXBlMCh0dI/fVoWyGI7gZu91LjzZZIV7/7s2QuzVDQo/00fH1e6R/L8KJAKNkiADcSCjp2xJKW0iW",
+	"NUGiZl7pN4gR/fjFyN6ZeVhS5OkfTYq8n2HytQwjjvkS8NV1RIkBe1CGl27XxkFrJBcjaxhnjiBpaq2P",
+	"V2JwcjUuWQYOPfA5jvV2NHQg5I1tIZJWV4QpGwWaAfshnNwjQbnbcUgxbP+jO4u933Itpv4ElnEWLyaS",
+	"4A742io72zFP/+SYTU0BYwmO33JlLMsAcSWpODRV2DGP6qLL1oTAzhwYagMKTcZCssLAZgvEgD1/f/5h",
+	"b3zsjY+9C7OtnEIcTiXhwN1HYL45trZdX06FIKDZmN3gVCvmFLT77ekuimfO45sfVQHNQZjolfWVvO0J",
+	"CJVXYfFM9d+/tm8hdraUP+2mvvby49r6mee33BxY2VdFrJ502gnctpLRSdG4UwL166tRP1UyK9IGnLm1",
+	"lzkG6G8jiy95LrI+VmHTU7/Hpz7dYdVG4KUHVrmBuYvA5lRLePcpoVor6u1aFsSQ+zMEhvfl8UhiMYih",
+	"zA7WzXvrSUn4xlDpBoFyVv0YR0cm5IJHwjZNijgvGe/+qiU28d9Gfmkk7a0p937qIuLp/8FqIz5Cih59",
+	"VS3swIZ48q/wv/229RJlXXptLUSFPW46KW+vYpIdcMUjqj64Bm1fR8ckdXWGMbeukdOC1TXjdrJudFER",
+	"77LU27Ko94rChzVVVVMaUKe1Ghx5ouHrq65dFwCskf/zg6Pjg6dHnWsYUPeQ/9+ohR5Zmk1pDam9kWZx",
+	"HwTg9Fr9cWbYwH3R94Q8+VcMpvwWfzxICFaS53ktrGMoyJvyBQEtOmIXkuAMfaVPxKKlogDUVtv2jdSU",
+	"zrjl+ebSz2Grj8oFJrT1W/Z9PaR70jnw/9cKGmcqJAx6ob/YvTrELegysfktNP/Gfni6Xy6zUKM1JKjL",
+	"UzawwKeDnodTlBnSU4Qqpl5jyossqOJTyVM2IIIbJHUn1MNHCMkuBcwbDmU+UQZqT8XtDwuT+TTC2reP",
+	"BNDCDbALITOTMAPu/i3VtqVqOuUEROcF6793uDFgjG/Qm+Ucow5t0Jyw864WwinshBsjxqH3Dzv0+kEI",
+	"dZKaFyedkcpzNe8j0NdE5Vlfgz9DPptpdcnzylRjPFmE3u8vjRQ0F+4/hUa9e/RDJ+kMNfCL/jjnxoQn",
+	"/roZWup4BVqqJXZW6KzzGPsJywoIogZktgxC+41hGV8gubqv4cD6Jhay3NZTS0DzT5CbrMoIB2uWqqnb",
+	"1TZ0Q8QeupS0wHOsW437qJ/DJeQbQHScCqgAYLuH9ys/3Ok8T5AwEqngetHWpB4eOd5ya2r5gzT+IE5o",
+	"OPv5bwcv8Ssnz643gGJlpsXR8pDt1h4Jri1gi1e5SoNRhcY+XLf0yl+22nbl2nqdiRg7+7aSPyDi7FVI",
+	"cRvnhh/dcApqULB3HRgLZsgVEBiENYGKxR8Qth2RjiGj3RsvFTPqnJsL0zANlZakL+shWc4d79LH7iK0",
+	"u7IneML+2as/+BOO50ic3if9OAXLHWt12Y8Rm2Law9Yoq0WKmMBP1Awkn4nugk/zpT8gPJ37Q6ZSM+iW",
+	"QoOwamoE5+eJQr1qAjizNxx77N/eJRXo7IS9+/l9wlJxKXJmVCrALhI201jvxAykVumE0ZgR5+MkjCaP",
+	"sBFPRS6sAFNZzvtKdsvUrOqMTQX1itHt9NDIsYuZytUY8R5zMQKWLtIcEjblko8JOgnzs0W+9LKX/oJr",
+	"HEkq+y4ztTEVS1N/COAnKb27UJeSxFxvspIwqp45lXDUmXruZb3wMJOUMdI4wSEaTZUuucqzydKv0SbV",
+	"hZPp5AxwZ5v1AvA542OQKZ5ieb+sxEqovObswxtGc3pMgx9OWTJ80UhAnhlm+QX4USQEh+W28FqOc2Em",
+	"CftJg0wnCTvTfChS3O2nmaOFSQAfc3Zg6JWb8ouIgzmtXmkcibEhPJD3PLJ96uumZeb/4PhZyLF7MFXm",
+	"8NxPUDHAcxy259Yw4UJ22Rsb8SnJufH79F0LCZPg4fWFZgiKt3SCToDU8h235SOEZEpnoHtEfaMRzmOn",
+	"mgOTsKlADHPcgUk1xF6FC4BZpdnBeQYapO2yNxl92wOJynxRPT0/fqOO7/zB08QAMYUectoBchqbTQgR",
+	"aD5Rnumc90EX5xjUWC4zrjPfuOGOeKZVChnCZaxyJDFq3SqiFqVNCGy4QAR4d0s99j8/vX/HPqEGSljO",
+	"F6qwbCLC1y18tUh0xl0Mz1nI1ZdTUyCjuqw4ZmAiZgarPk5L4uNZFp2ryuJ/UnraRHYzULO8OqaDVai5",
+	"QuDUgDqDVIyE480Fk0AzPfxLfoxGlag9IhzIoDW219IR0YORiujxXDu5DBKl8qVy+mWEeOlMg0kLv5ww",
+	"K4p8p9iZwtE9qyzoI6Qw82gZa0O9addEFQs2XDoAOxeE/qRoWfSNpESoopESWRJra3TmqXsIKZ9iRr6y",
+	"kFcFmaXQdAc4sAwTYPgKfyV8rAFhkxKmYYTzT5FWlLrA0Ztd9ouQvtgGYQmQqXmWLV3LS2ef1AtDdyNW",
+	"80sn8KgI0N2NVWNwIrnyDJy+6tyrxqcgsae4EhzhMRF5ltDIiPmE5kbQHxlaG97FTCJozYhrt5SUWo+W",
+	"GF/kmQbZJI9i2dOEu6WzTDn3aT6BKv2TdbT+hI9V1MSU6wynXyDqJN5mDjwzVTCG2BFtFeOhRJIYOM9N",
+	"iBQgIBiXC2oNqezFvaGOGCfKqrHms4nzv1PuVLRzhLnFcRElkZG6RRVAFEIeIvphPWasBj51pwoy1YtZ",
+	"PGBnaiFSRe47zZQpST9Mfx+JvEqzZ9bydDJtoJzqwfnJIByf4IMi4ZiwtbWHHWazmbtbwxfGm7k4EiQv",
+	"ptKwKXCZME7VjoVERjZe8aH9naAI4Dl+GjjV+HHlxlbW/WY6U7p2zW9R+mfhtEj5oSvirBngzmoKQQOT",
+	"sFmO9yCV9VdAoYaDYma67IyV0Lr4QCJrkI740O4DPiVAgaREkSO6oOQxwgws0YapFQ8fzCKdKGe98pyZ",
+	"YuZ21ytrd9Fm8dSgJIYO6J2IkcqnIhd++fgXAllP2AyfegBZQd7yqpxP1RRp3BvYJ5+rS337pw+fPjXx",
+	"Y6mKzAWaQWSXVmvDzMrLuLlwXxT2tCJhaRiYE3lDJ9ydEFkS7WHKXc28CR/cM+U4nWBFLq2iV6lnjlPz",
+	"Eh/xI5gzd2GVt4ZZeFdt3VO9IEv8Qjhz2ViFM9ByZf1LeBD7NsSAlmU4s6rL/lJwadEVQTHvFM/UEQKG",
+	"TJYsd6vSi9rpG2MavkYmH5FKj43EV0e5xdB9VM4FcqbcfKJoEeZi+QUR2um3X3/73wEAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -33,6 +33,7 @@ var untrailed = map[string]string{
 	"revocations":              "follow from a change that the trail has; kept as long as a token lives",
 	"merge_rows":               "which rows a merge moved; the trail has each row's change",
 	"beneficiary_keys":         "derived from the name that the trail has",
+	"case_states":              "derived from cases, which the trail has",
 	"case_counters":            "numbers that references use up",
 	"import_files":             "the file as it was sent; its import is in the trail",
 	"stored_files":             "where bytes lie; what refers to them is in the trail",

@@ -22,6 +22,7 @@ import (
 	"github.com/waystation/waystation/internal/privacy"
 	"github.com/waystation/waystation/internal/reception"
 	"github.com/waystation/waystation/internal/referral"
+	"github.com/waystation/waystation/internal/report"
 	"github.com/waystation/waystation/internal/servicemap"
 	"github.com/waystation/waystation/internal/statistics"
 	"github.com/waystation/waystation/internal/stock"
@@ -50,6 +51,7 @@ type (
 	consents      = privacy.Handlers
 	arrivals      = reception.Handlers
 	referrals     = referral.Handlers
+	reports       = report.Handlers
 	figures       = statistics.Handlers
 	stores        = stock.Handlers
 	timelines     = timeline.Handlers
@@ -81,6 +83,7 @@ type server struct {
 	consents
 	arrivals
 	referrals
+	reports
 	figures
 	stores
 	timelines

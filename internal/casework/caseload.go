@@ -120,3 +120,39 @@ func (a *Act) overrode() string {
 	}
 	return ""
 }
+
+// RiskLoad is what somebody carries, by risk, restricted cases left out: the line of a report, which nobody may
+// find such a case in.
+type RiskLoad struct {
+	Whose  string     // worker | nobody | centre
+	UserID *uuid.UUID // of a worker
+	Name   string
+	Cases  int
+	Load   float64                 // weighted
+	ByRisk db.JSON[map[string]int] // cases by code list case_risk_level; none: not assessed yet
+}
+
+// RiskLoads returns the centre's line, nobody's, and those of everybody who may own cases; with of, that of one.
+// The figures are the same whoever asks.
+func RiskLoads(ctx context.Context, p centre.CaseloadPolicy, of *uuid.UUID) ([]RiskLoad, error) {
+	here, err := tenant.One(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return db.Select[RiskLoad](ctx, `
+		with load as (select * from caseloads_by_risk($2::jsonb) where centre_id = $1),
+			carrier as (
+				select user_id from members where centre_id = $1 and role = any ($3) and ended_at is null and centre_today(centre_id) between starts_on and coalesce(expires_on, 'infinity')
+				union select user_id from load),
+			part as (
+				select case when grouping(c.user_id) = 1 then 'centre' when c.user_id is null then 'nobody' else 'worker' end as whose, c.user_id,
+					coalesce(nullif(l.risk_level, ''), 'none') as risk, coalesce(sum(l.cases), 0)::int as cases, coalesce(sum(l.load), 0) as load
+				from carrier c left join load l on l.user_id is not distinct from c.user_id
+				group by grouping sets ((3), (3, c.user_id)))
+		select p.whose, p.user_id, coalesce(u.name, '') as name, sum(p.cases)::int as cases, sum(p.load) as load,
+			coalesce(jsonb_object_agg(p.risk, p.cases) filter (where p.cases > 0), '{}') as by_risk
+		from part p left join users u on u.id = p.user_id
+		where $4::uuid is null or p.user_id = $4
+		group by 1, 2, 3 order by array_position(array['centre', 'nobody', 'worker'], p.whose), name, p.user_id`,
+		here, weights(p), ownerRoles, of)
+}

@@ -233,6 +233,7 @@ var unchronicled = map[string]string{
 	"events":                   "the change feed: ids of changes that are told",
 	"beneficiary_keys":         "derived from the record",
 	"case_note_versions":       "what a note said before; the note is told",
+	"case_states":              "how a case stood, for reports; what happened to it is told",
 	"case_problems":            "what an assessment found; the assessment is told",
 	"case_transfers":           "what another centre is asked; the transition that it ends in is told",
 	"case_team":                "who works on a file happens to the file, not to the person",
