@@ -2720,6 +2720,48 @@ func (e ScreeningFactorCreatePolarity) Valid() bool {
 	}
 }
 
+// Defines values for ServiceChangeAction.
+const (
+	ServiceChangeActionCreated  ServiceChangeAction = "created"
+	ServiceChangeActionUpdated  ServiceChangeAction = "updated"
+	ServiceChangeActionVerified ServiceChangeAction = "verified"
+)
+
+// Valid indicates whether the value is a known member of the ServiceChangeAction enum.
+func (e ServiceChangeAction) Valid() bool {
+	switch e {
+	case ServiceChangeActionCreated:
+		return true
+	case ServiceChangeActionUpdated:
+		return true
+	case ServiceChangeActionVerified:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceChangeActorKind.
+const (
+	ServiceChangeActorKindClient ServiceChangeActorKind = "client"
+	ServiceChangeActorKindSystem ServiceChangeActorKind = "system"
+	ServiceChangeActorKindUser   ServiceChangeActorKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the ServiceChangeActorKind enum.
+func (e ServiceChangeActorKind) Valid() bool {
+	switch e {
+	case ServiceChangeActorKindClient:
+		return true
+	case ServiceChangeActorKindSystem:
+		return true
+	case ServiceChangeActorKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ServiceContactStatus.
 const (
 	ServiceContactStatusActive ServiceContactStatus = "active"
@@ -2732,6 +2774,39 @@ func (e ServiceContactStatus) Valid() bool {
 	case ServiceContactStatusActive:
 		return true
 	case ServiceContactStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServiceHoursWeekday.
+const (
+	ServiceHoursWeekdayFR ServiceHoursWeekday = "FR"
+	ServiceHoursWeekdayMO ServiceHoursWeekday = "MO"
+	ServiceHoursWeekdaySA ServiceHoursWeekday = "SA"
+	ServiceHoursWeekdaySU ServiceHoursWeekday = "SU"
+	ServiceHoursWeekdayTH ServiceHoursWeekday = "TH"
+	ServiceHoursWeekdayTU ServiceHoursWeekday = "TU"
+	ServiceHoursWeekdayWE ServiceHoursWeekday = "WE"
+)
+
+// Valid indicates whether the value is a known member of the ServiceHoursWeekday enum.
+func (e ServiceHoursWeekday) Valid() bool {
+	switch e {
+	case ServiceHoursWeekdayFR:
+		return true
+	case ServiceHoursWeekdayMO:
+		return true
+	case ServiceHoursWeekdaySA:
+		return true
+	case ServiceHoursWeekdaySU:
+		return true
+	case ServiceHoursWeekdayTH:
+		return true
+	case ServiceHoursWeekdayTU:
+		return true
+	case ServiceHoursWeekdayWE:
 		return true
 	default:
 		return false
@@ -5705,6 +5780,24 @@ func (e GetCodelistParamsLabels) Valid() bool {
 	}
 }
 
+// Defines values for ListLocationsParamsSort.
+const (
+	ListLocationsParamsSortCreatedAt      ListLocationsParamsSort = "created_at"
+	ListLocationsParamsSortMinusCreatedAt ListLocationsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListLocationsParamsSort enum.
+func (e ListLocationsParamsSort) Valid() bool {
+	switch e {
+	case ListLocationsParamsSortCreatedAt:
+		return true
+	case ListLocationsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListOrganisationsParamsSort.
 const (
 	ListOrganisationsParamsSortCreatedAt      ListOrganisationsParamsSort = "created_at"
@@ -5807,6 +5900,60 @@ func (e ListPartnerMessagesParamsSort) Valid() bool {
 	case ListPartnerMessagesParamsSortCreatedAt:
 		return true
 	case ListPartnerMessagesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListServicesParamsSort.
+const (
+	ListServicesParamsSortCreatedAt                  ListServicesParamsSort = "created_at"
+	ListServicesParamsSortDistance                   ListServicesParamsSort = "distance"
+	ListServicesParamsSortMinusCreatedAt             ListServicesParamsSort = "-created_at"
+	ListServicesParamsSortMinusDistance              ListServicesParamsSort = "-distance"
+	ListServicesParamsSortMinusName                  ListServicesParamsSort = "-name"
+	ListServicesParamsSortMinusNextVerificationDueOn ListServicesParamsSort = "-next_verification_due_on"
+	ListServicesParamsSortName                       ListServicesParamsSort = "name"
+	ListServicesParamsSortNextVerificationDueOn      ListServicesParamsSort = "next_verification_due_on"
+)
+
+// Valid indicates whether the value is a known member of the ListServicesParamsSort enum.
+func (e ListServicesParamsSort) Valid() bool {
+	switch e {
+	case ListServicesParamsSortCreatedAt:
+		return true
+	case ListServicesParamsSortDistance:
+		return true
+	case ListServicesParamsSortMinusCreatedAt:
+		return true
+	case ListServicesParamsSortMinusDistance:
+		return true
+	case ListServicesParamsSortMinusName:
+		return true
+	case ListServicesParamsSortMinusNextVerificationDueOn:
+		return true
+	case ListServicesParamsSortName:
+		return true
+	case ListServicesParamsSortNextVerificationDueOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListServiceChangesParamsSort.
+const (
+	ListServiceChangesParamsSortMinusVersion ListServiceChangesParamsSort = "-version"
+	ListServiceChangesParamsSortVersion      ListServiceChangesParamsSort = "version"
+)
+
+// Valid indicates whether the value is a known member of the ListServiceChangesParamsSort enum.
+func (e ListServiceChangesParamsSort) Valid() bool {
+	switch e {
+	case ListServiceChangesParamsSortMinusVersion:
+		return true
+	case ListServiceChangesParamsSortVersion:
 		return true
 	default:
 		return false
@@ -8277,6 +8424,11 @@ type ChangePage struct {
 	// NextCursor Always present; where to go on
 	NextCursor string `json:"next_cursor"`
 }
+
+// ClockTime By the clock of the location. Hours that close when they open, or earlier, run past midnight
+//
+// Example: 08:00
+type ClockTime = string
 
 // CodeLabels By language
 type CodeLabels struct {
@@ -12357,6 +12509,112 @@ type SeparationPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// Service defines model for Service.
+type Service struct {
+	// AcknowledgeHours How soon the provider says it acknowledges a referral
+	AcknowledgeHours *int    `json:"acknowledge_hours,omitempty"`
+	ContactEmail     *string `json:"contact_email,omitempty"`
+
+	// ContactOffice Whom to refer to: a desk or a function, never a person's name
+	ContactOffice *string `json:"contact_office,omitempty"`
+	ContactPhone  *string `json:"contact_phone,omitempty"`
+
+	// Cost In words; absent: not known
+	Cost *string `json:"cost,omitempty"`
+
+	// CoveragePcodes OCHA P-codes, opaque
+	CoveragePcodes []string  `json:"coverage_pcodes"`
+	CreatedAt      time.Time `json:"created_at"`
+
+	// DecisionHours How soon the provider says it decides on one
+	DecisionHours *int    `json:"decision_hours,omitempty"`
+	Description   *string `json:"description,omitempty"`
+
+	// DistanceKm In a search by `near`: to its nearest site
+	DistanceKm *float64           `json:"distance_km,omitempty"`
+	ID         openapi_types.UUID `json:"id"`
+	Languages  []Language         `json:"languages"`
+
+	// MaximumAge Years, inclusive
+	MaximumAge *int `json:"maximum_age,omitempty"`
+
+	// MhpssActivity Its code in the IASC 4Ws
+	MhpssActivity *string `json:"mhpss_activity,omitempty"`
+
+	// MinimumAge Years
+	MinimumAge *int   `json:"minimum_age,omitempty"`
+	Name       string `json:"name"`
+
+	// Nationalities None: any
+	Nationalities []Country `json:"nationalities"`
+
+	// NextVerificationDueOn UTC
+	NextVerificationDueOn openapi_types.Date `json:"next_verification_due_on"`
+
+	// OrganisationID The provider
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// PopulationTypes None: any
+	PopulationTypes []string `json:"population_types"`
+
+	// Public Whether the systems of other organisations see it
+	Public          bool     `json:"public"`
+	ReferralMethods []string `json:"referral_methods"`
+
+	// Sexes Whom it takes; none: any
+	Sexes []string `json:"sexes"`
+
+	// Sites Where and when it is given
+	Sites []ServiceSite `json:"sites"`
+
+	// Stale Its verification is overdue: ask before relying on it. It is not suggested
+	Stale     bool      `json:"stale"`
+	Status    string    `json:"status"`
+	Type      string    `json:"type"`
+	UpdatedAt time.Time `json:"updated_at"`
+
+	// VerificationNote How it was verified last
+	VerificationNote *string             `json:"verification_note,omitempty"`
+	VerifiedAt       time.Time           `json:"verified_at"`
+	VerifiedBy       *openapi_types.UUID `json:"verified_by,omitempty"`
+	Version          int64               `json:"version"`
+}
+
+// ServiceChange defines model for ServiceChange.
+type ServiceChange struct {
+	Action    ServiceChangeAction    `json:"action"`
+	ActorID   *openapi_types.UUID    `json:"actor_id,omitempty"`
+	ActorKind ServiceChangeActorKind `json:"actor_kind"`
+	At        time.Time              `json:"at"`
+
+	// Fields Which fields changed; none where the entry was made
+	Fields []string           `json:"fields"`
+	ID     openapi_types.UUID `json:"id"`
+
+	// Note Of a verification
+	Note *string `json:"note,omitempty"`
+
+	// Version That the change made
+	Version int64 `json:"version"`
+}
+
+// ServiceChangeAction defines model for ServiceChange.Action.
+type ServiceChangeAction string
+
+// ServiceChangeActorKind defines model for ServiceChange.ActorKind.
+type ServiceChangeActorKind string
+
+// ServiceChangePage defines model for ServiceChangePage.
+type ServiceChangePage struct {
+	Data []ServiceChange `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
 // ServiceContact defines model for ServiceContact.
 type ServiceContact struct {
 	AccessMode *string            `json:"access_mode,omitempty"`
@@ -12417,6 +12675,261 @@ type ServiceContactPatch struct {
 	Place       nullable.Nullable[string] `json:"place,omitempty"`
 	Reason      nullable.Nullable[string] `json:"reason,omitempty"`
 	ServiceType *string                   `json:"service_type,omitempty"`
+}
+
+// ServiceCreate defines model for ServiceCreate.
+type ServiceCreate struct {
+	// AcknowledgeHours How soon the provider says it acknowledges a referral
+	AcknowledgeHours *int    `json:"acknowledge_hours,omitempty"`
+	ContactEmail     *string `json:"contact_email,omitempty"`
+
+	// ContactOffice Whom to refer to: a desk or a function, never a person's name
+	ContactOffice *string `json:"contact_office,omitempty"`
+	ContactPhone  *string `json:"contact_phone,omitempty"`
+
+	// Cost In words; absent: not known
+	Cost *string `json:"cost,omitempty"`
+
+	// CoveragePcodes OCHA P-codes, opaque
+	CoveragePcodes []string `json:"coverage_pcodes,omitempty"`
+
+	// DecisionHours How soon the provider says it decides on one
+	DecisionHours *int                `json:"decision_hours,omitempty"`
+	Description   *string             `json:"description,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+	Languages     []Language          `json:"languages,omitempty"`
+
+	// MaximumAge Years, inclusive
+	MaximumAge *int `json:"maximum_age,omitempty"`
+
+	// MhpssActivity Its code in the IASC 4Ws
+	MhpssActivity *string `json:"mhpss_activity,omitempty"`
+
+	// MinimumAge Years
+	MinimumAge *int   `json:"minimum_age,omitempty"`
+	Name       string `json:"name"`
+
+	// Nationalities None: any
+	Nationalities []Country `json:"nationalities,omitempty"`
+
+	// OrganisationID The provider; a partner's system is its organisation's
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// PopulationTypes None: any
+	PopulationTypes []string `json:"population_types,omitempty"`
+
+	// Public Whether the systems of other organisations see it; yes where not given
+	Public          *bool    `json:"public,omitempty"`
+	ReferralMethods []string `json:"referral_methods"`
+
+	// Sexes Whom it takes; none: any
+	Sexes []string `json:"sexes,omitempty"`
+
+	// Sites Where and when it is given
+	Sites []ServiceSite `json:"sites,omitempty"`
+
+	// Status `active` where none is given
+	Status *string `json:"status,omitempty"`
+	Type   string  `json:"type"`
+}
+
+// ServiceException defines model for ServiceException.
+type ServiceException struct {
+	// ClosesAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
+	//
+	// Example: 08:00
+	ClosesAt *ClockTime         `json:"closes_at,omitempty"`
+	On       openapi_types.Date `json:"on"`
+
+	// OpensAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
+	//
+	// Example: 08:00
+	OpensAt *ClockTime `json:"opens_at,omitempty"`
+}
+
+// ServiceHours defines model for ServiceHours.
+type ServiceHours struct {
+	// ClosesAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
+	//
+	// Example: 08:00
+	ClosesAt ClockTime `json:"closes_at"`
+
+	// OpensAt By the clock of the location. Hours that close when they open, or earlier, run past midnight
+	//
+	// Example: 08:00
+	OpensAt ClockTime `json:"opens_at"`
+
+	// Weekday As BYDAY of iCalendar
+	Weekday ServiceHoursWeekday `json:"weekday"`
+}
+
+// ServiceHoursWeekday As BYDAY of iCalendar
+type ServiceHoursWeekday string
+
+// ServiceLocation defines model for ServiceLocation.
+type ServiceLocation struct {
+	Address *string `json:"address,omitempty"`
+
+	// Admin1Pcode P-code of the region
+	Admin1Pcode string `json:"admin1_pcode"`
+
+	// Confidential Only admin 1 is told of it
+	Confidential bool               `json:"confidential"`
+	CreatedAt    time.Time          `json:"created_at"`
+	ID           openapi_types.UUID `json:"id"`
+
+	// Latitude WGS 84
+	Latitude  *float64 `json:"latitude,omitempty"`
+	Longitude *float64 `json:"longitude,omitempty"`
+	Name      *string  `json:"name,omitempty"`
+
+	// OrganisationID The provider
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// Pcode P-code of the place
+	Pcode *string `json:"pcode,omitempty"`
+
+	// TimeZone IANA name
+	TimeZone  *string   `json:"time_zone,omitempty"`
+	UpdatedAt time.Time `json:"updated_at"`
+	Version   int64     `json:"version"`
+}
+
+// ServiceLocationCreate defines model for ServiceLocationCreate.
+type ServiceLocationCreate struct {
+	Address *string `json:"address,omitempty"`
+
+	// Admin1Pcode P-code of the region
+	Admin1Pcode string `json:"admin1_pcode"`
+
+	// Confidential Only admin 1 is told of it; no where not given
+	Confidential *bool               `json:"confidential,omitempty"`
+	ID           *openapi_types.UUID `json:"id,omitempty"`
+
+	// Latitude WGS 84
+	Latitude  *float64 `json:"latitude,omitempty"`
+	Longitude *float64 `json:"longitude,omitempty"`
+	Name      string   `json:"name"`
+
+	// OrganisationID The provider; a partner's system is its organisation's
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// Pcode P-code of the place
+	Pcode *string `json:"pcode,omitempty"`
+
+	// TimeZone IANA name
+	TimeZone string `json:"time_zone"`
+}
+
+// ServiceLocationPage defines model for ServiceLocationPage.
+type ServiceLocationPage struct {
+	Data []ServiceLocation `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ServiceLocationPatch defines model for ServiceLocationPatch.
+type ServiceLocationPatch struct {
+	Address nullable.Nullable[string] `json:"address,omitempty"`
+
+	// Admin1Pcode P-code of the region
+	Admin1Pcode *string `json:"admin1_pcode,omitempty"`
+
+	// Confidential Only admin 1 is told of it
+	Confidential *bool `json:"confidential,omitempty"`
+
+	// Latitude WGS 84
+	Latitude  nullable.Nullable[float64] `json:"latitude,omitempty"`
+	Longitude nullable.Nullable[float64] `json:"longitude,omitempty"`
+	Name      *string                    `json:"name,omitempty"`
+
+	// Pcode P-code of the place
+	Pcode nullable.Nullable[string] `json:"pcode,omitempty"`
+
+	// TimeZone IANA name
+	TimeZone *string `json:"time_zone,omitempty"`
+}
+
+// ServicePage defines model for ServicePage.
+type ServicePage struct {
+	Data []Service `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// ServicePatch defines model for ServicePatch.
+type ServicePatch struct {
+	// AcknowledgeHours How soon the provider says it acknowledges a referral
+	AcknowledgeHours nullable.Nullable[int]    `json:"acknowledge_hours,omitempty"`
+	ContactEmail     nullable.Nullable[string] `json:"contact_email,omitempty"`
+
+	// ContactOffice Whom to refer to: a desk or a function, never a person's name
+	ContactOffice nullable.Nullable[string] `json:"contact_office,omitempty"`
+	ContactPhone  nullable.Nullable[string] `json:"contact_phone,omitempty"`
+
+	// Cost In words; absent: not known
+	Cost nullable.Nullable[string] `json:"cost,omitempty"`
+
+	// CoveragePcodes OCHA P-codes, opaque
+	CoveragePcodes []string `json:"coverage_pcodes,omitempty"`
+
+	// DecisionHours How soon the provider says it decides on one
+	DecisionHours nullable.Nullable[int]    `json:"decision_hours,omitempty"`
+	Description   nullable.Nullable[string] `json:"description,omitempty"`
+	Languages     []Language                `json:"languages,omitempty"`
+
+	// MaximumAge Years, inclusive
+	MaximumAge nullable.Nullable[int] `json:"maximum_age,omitempty"`
+
+	// MhpssActivity Its code in the IASC 4Ws
+	MhpssActivity nullable.Nullable[string] `json:"mhpss_activity,omitempty"`
+
+	// MinimumAge Years
+	MinimumAge nullable.Nullable[int] `json:"minimum_age,omitempty"`
+	Name       *string                `json:"name,omitempty"`
+
+	// Nationalities None: any
+	Nationalities []Country `json:"nationalities,omitempty"`
+
+	// PopulationTypes None: any
+	PopulationTypes []string `json:"population_types,omitempty"`
+
+	// Public Whether the systems of other organisations see it
+	Public          *bool    `json:"public,omitempty"`
+	ReferralMethods []string `json:"referral_methods,omitempty"`
+
+	// Sexes Whom it takes; none: any
+	Sexes []string `json:"sexes,omitempty"`
+
+	// Sites Where and when it is given
+	Sites  []ServiceSite `json:"sites,omitempty"`
+	Status *string       `json:"status,omitempty"`
+	Type   *string       `json:"type,omitempty"`
+}
+
+// ServiceSite defines model for ServiceSite.
+type ServiceSite struct {
+	// Exceptions What holds on a date instead of its weekday's hours
+	Exceptions []ServiceException `json:"exceptions,omitempty"`
+
+	// Hours Every week; absent: not published
+	Hours []ServiceHours `json:"hours,omitempty"`
+
+	// LocationID A location of the provider
+	LocationID openapi_types.UUID `json:"location_id"`
+}
+
+// ServiceVerification defines model for ServiceVerification.
+type ServiceVerification struct {
+	Note string `json:"note"`
 }
 
 // Session defines model for Session.
@@ -18285,6 +18798,42 @@ type FollowAttachmentLinkParams struct {
 	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
+// ListLocationsParams defines parameters for ListLocations.
+type ListLocationsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListLocationsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// OrganisationID Only of this provider
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+
+	// Admin1Pcode Only in this region
+	Admin1Pcode *string `form:"admin1_pcode,omitempty" json:"admin1_pcode,omitempty"`
+}
+
+// ListLocationsParamsSort defines parameters for ListLocations.
+type ListLocationsParamsSort string
+
+// CreateLocationParams defines parameters for CreateLocation.
+type CreateLocationParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateLocationParams defines parameters for UpdateLocation.
+type UpdateLocationParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // UpdateMeParams defines parameters for UpdateMe.
 type UpdateMeParams struct {
 	// IfMatch The ETag that was read
@@ -18487,6 +19036,111 @@ type WaitlistReferralParams struct {
 
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListServicesParams defines parameters for ListServices.
+type ListServicesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `distance` where `near` is given, else `name`. A cursor carries its own
+	Sort *ListServicesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// OrganisationID Only of this provider
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+
+	// LocationID Only at this location
+	LocationID *openapi_types.UUID `form:"location_id,omitempty" json:"location_id,omitempty"`
+
+	// Type Only this type; a category stands for all of its types
+	Type *string `form:"type,omitempty" json:"type,omitempty"`
+
+	// Status Only in this status
+	Status *string `form:"status,omitempty" json:"status,omitempty"`
+
+	// Language Only where this language is spoken
+	Language *Language `form:"language,omitempty" json:"language,omitempty"`
+
+	// Pcode Only what covers this P-code or has a site there
+	Pcode *string `form:"pcode,omitempty" json:"pcode,omitempty"`
+
+	// Q Part of the name or the description, without regard to case and accents
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Near Latitude and longitude in degrees of WGS 84
+	Near *string `form:"near,omitempty" json:"near,omitempty"`
+
+	// RadiusKm With `near`: no farther than this
+	RadiusKm *float64 `form:"radius_km,omitempty" json:"radius_km,omitempty"`
+
+	// OpenAt Only with a site whose published hours include this instant, by the site's own clock
+	OpenAt *time.Time `form:"open_at,omitempty" json:"open_at,omitempty"`
+
+	// Sex Only what takes persons of this sex
+	Sex *string `form:"sex,omitempty" json:"sex,omitempty"`
+
+	// Age Only what takes persons of so many years
+	Age *int `form:"age,omitempty" json:"age,omitempty"`
+
+	// PopulationType Only what takes this population type
+	PopulationType *string `form:"population_type,omitempty" json:"population_type,omitempty"`
+
+	// Nationality Only what takes this nationality
+	Nationality *Country `form:"nationality,omitempty" json:"nationality,omitempty"`
+
+	// Stale Only services whose verification is overdue, or only the others
+	Stale *bool `form:"stale,omitempty" json:"stale,omitempty"`
+
+	// Suggested Only what may be suggested: active and verified in time; or only the rest
+	Suggested *bool `form:"suggested,omitempty" json:"suggested,omitempty"`
+}
+
+// ListServicesParamsSort defines parameters for ListServices.
+type ListServicesParamsSort string
+
+// CreateServiceParams defines parameters for CreateService.
+type CreateServiceParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateServiceParams defines parameters for UpdateService.
+type UpdateServiceParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListServiceChangesParams defines parameters for ListServiceChanges.
+type ListServiceChangesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-version` where none is given. A cursor carries its own
+	Sort *ListServiceChangesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+}
+
+// ListServiceChangesParamsSort defines parameters for ListServiceChanges.
+type ListServiceChangesParamsSort string
+
+// VerifyServiceParams defines parameters for VerifyService.
+type VerifyServiceParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
 }
 
 // GetCubeDataParams defines parameters for GetCubeData.
@@ -19302,6 +19956,12 @@ type TurnVisitAwayJSONRequestBody = VisitTurnAway
 // VoidVisitJSONRequestBody defines body for VoidVisit for application/json ContentType.
 type VoidVisitJSONRequestBody = VoidReason
 
+// CreateLocationJSONRequestBody defines body for CreateLocation for application/json ContentType.
+type CreateLocationJSONRequestBody = ServiceLocationCreate
+
+// UpdateLocationApplicationMergePatchPlusJSONRequestBody defines body for UpdateLocation for application/merge-patch+json ContentType.
+type UpdateLocationApplicationMergePatchPlusJSONRequestBody = ServiceLocationPatch
+
 // UpdateMeApplicationMergePatchPlusJSONRequestBody defines body for UpdateMe for application/merge-patch+json ContentType.
 type UpdateMeApplicationMergePatchPlusJSONRequestBody = MePatch
 
@@ -19337,6 +19997,15 @@ type FailReferralJSONRequestBody = ReferralNotDelivered
 
 // RevokePartnerReferralJSONRequestBody defines body for RevokePartnerReferral for application/json ContentType.
 type RevokePartnerReferralJSONRequestBody = ReferralRevoke
+
+// CreateServiceJSONRequestBody defines body for CreateService for application/json ContentType.
+type CreateServiceJSONRequestBody = ServiceCreate
+
+// UpdateServiceApplicationMergePatchPlusJSONRequestBody defines body for UpdateService for application/merge-patch+json ContentType.
+type UpdateServiceApplicationMergePatchPlusJSONRequestBody = ServicePatch
+
+// VerifyServiceJSONRequestBody defines body for VerifyService for application/json ContentType.
+type VerifyServiceJSONRequestBody = ServiceVerification
 
 // PublishStatisticsJSONRequestBody defines body for PublishStatistics for application/json ContentType.
 type PublishStatisticsJSONRequestBody = PublicationCreate
@@ -20763,6 +21432,18 @@ type ServerInterface interface {
 	// FollowAttachmentLink Open what a link leads to
 	// (GET /v1/links/{link})
 	FollowAttachmentLink(ctx echo.Context, link string, params FollowAttachmentLinkParams) error
+	// ListLocations List where providers work
+	// (GET /v1/locations)
+	ListLocations(ctx echo.Context, params ListLocationsParams) error
+	// CreateLocation Enter a location
+	// (POST /v1/locations)
+	CreateLocation(ctx echo.Context, params CreateLocationParams) error
+	// GetLocation Read a location
+	// (GET /v1/locations/{id})
+	GetLocation(ctx echo.Context, id ID) error
+	// UpdateLocation Change a location
+	// (PATCH /v1/locations/{id})
+	UpdateLocation(ctx echo.Context, id ID, params UpdateLocationParams) error
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
@@ -20832,6 +21513,24 @@ type ServerInterface interface {
 	// WaitlistReferral Put an accepted referral on the waiting list
 	// (POST /v1/partner/referrals/{id}/waitlist)
 	WaitlistReferral(ctx echo.Context, id ID, params WaitlistReferralParams) error
+	// ListServices Search the service map
+	// (GET /v1/services)
+	ListServices(ctx echo.Context, params ListServicesParams) error
+	// CreateService Enter a service
+	// (POST /v1/services)
+	CreateService(ctx echo.Context, params CreateServiceParams) error
+	// GetService Read a service
+	// (GET /v1/services/{id})
+	GetService(ctx echo.Context, id ID) error
+	// UpdateService Change a service
+	// (PATCH /v1/services/{id})
+	UpdateService(ctx echo.Context, id ID, params UpdateServiceParams) error
+	// ListServiceChanges Read who changed a service
+	// (GET /v1/services/{id}/history)
+	ListServiceChanges(ctx echo.Context, id ID, params ListServiceChangesParams) error
+	// VerifyService Confirm that an entry is true
+	// (POST /v1/services/{id}/verify)
+	VerifyService(ctx echo.Context, id ID, params VerifyServiceParams) error
 	// ListCubes List cubes
 	// (GET /v1/statistics/cubes)
 	ListCubes(ctx echo.Context) error
@@ -41999,6 +42698,142 @@ func (w *ServerInterfaceWrapper) FollowAttachmentLink(ctx echo.Context) error {
 	return err
 }
 
+// ListLocations converts echo context to params.
+func (w *ServerInterfaceWrapper) ListLocations(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListLocationsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "admin1_pcode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "admin1_pcode", ctx.QueryParams(), &params.Admin1Pcode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter admin1_pcode: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListLocations(ctx, params)
+	return err
+}
+
+// CreateLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateLocation(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateLocationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateLocation(ctx, params)
+	return err
+}
+
+// GetLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) GetLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetLocation(ctx, id)
+	return err
+}
+
+// UpdateLocation converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateLocation(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateLocationParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateLocation(ctx, id, params)
+	return err
+}
+
 // GetMe converts echo context to params.
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
@@ -42892,6 +43727,339 @@ func (w *ServerInterfaceWrapper) WaitlistReferral(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.WaitlistReferral(ctx, id, params)
+	return err
+}
+
+// ListServices converts echo context to params.
+func (w *ServerInterfaceWrapper) ListServices(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListServicesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "location_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "location_id", ctx.QueryParams(), &params.LocationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter location_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "language" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "language", ctx.QueryParams(), &params.Language, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter language: %s", err))
+	}
+
+	// ------------- Optional query parameter "pcode" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "pcode", ctx.QueryParams(), &params.Pcode, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter pcode: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "near" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "near", ctx.QueryParams(), &params.Near, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter near: %s", err))
+	}
+
+	// ------------- Optional query parameter "radius_km" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "radius_km", ctx.QueryParams(), &params.RadiusKm, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter radius_km: %s", err))
+	}
+
+	// ------------- Optional query parameter "open_at" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "open_at", ctx.QueryParams(), &params.OpenAt, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter open_at: %s", err))
+	}
+
+	// ------------- Optional query parameter "sex" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sex", ctx.QueryParams(), &params.Sex, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sex: %s", err))
+	}
+
+	// ------------- Optional query parameter "age" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "age", ctx.QueryParams(), &params.Age, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter age: %s", err))
+	}
+
+	// ------------- Optional query parameter "population_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "population_type", ctx.QueryParams(), &params.PopulationType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter population_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "nationality" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "nationality", ctx.QueryParams(), &params.Nationality, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter nationality: %s", err))
+	}
+
+	// ------------- Optional query parameter "stale" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stale", ctx.QueryParams(), &params.Stale, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stale: %s", err))
+	}
+
+	// ------------- Optional query parameter "suggested" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "suggested", ctx.QueryParams(), &params.Suggested, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter suggested: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListServices(ctx, params)
+	return err
+}
+
+// CreateService converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateService(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateServiceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateService(ctx, params)
+	return err
+}
+
+// GetService converts echo context to params.
+func (w *ServerInterfaceWrapper) GetService(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetService(ctx, id)
+	return err
+}
+
+// UpdateService converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateService(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateServiceParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateService(ctx, id, params)
+	return err
+}
+
+// ListServiceChanges converts echo context to params.
+func (w *ServerInterfaceWrapper) ListServiceChanges(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListServiceChangesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListServiceChanges(ctx, id, params)
+	return err
+}
+
+// VerifyService converts echo context to params.
+func (w *ServerInterfaceWrapper) VerifyService(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VerifyServiceParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VerifyService(ctx, id, params)
 	return err
 }
 
@@ -44166,6 +45334,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.ListPartnerMessages, options.OperationMiddlewares["listPartnerMessages"]...)
 	router.POST(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.CreatePartnerMessage, options.OperationMiddlewares["createPartnerMessage"]...)
 	router.GET(options.BaseURL+"/v1/partner/deletion-requests", wrapper.ListDeletionRequests, options.OperationMiddlewares["listDeletionRequests"]...)
+	router.GET(options.BaseURL+"/v1/services", wrapper.ListServices, options.OperationMiddlewares["listServices"]...)
+	router.POST(options.BaseURL+"/v1/services", wrapper.CreateService, options.OperationMiddlewares["createService"]...)
+	router.GET(options.BaseURL+"/v1/services/:id", wrapper.GetService, options.OperationMiddlewares["getService"]...)
+	router.PATCH(options.BaseURL+"/v1/services/:id", wrapper.UpdateService, options.OperationMiddlewares["updateService"]...)
+	router.POST(options.BaseURL+"/v1/services/:id/verify", wrapper.VerifyService, options.OperationMiddlewares["verifyService"]...)
+	router.GET(options.BaseURL+"/v1/services/:id/history", wrapper.ListServiceChanges, options.OperationMiddlewares["listServiceChanges"]...)
+	router.GET(options.BaseURL+"/v1/locations", wrapper.ListLocations, options.OperationMiddlewares["listLocations"]...)
+	router.POST(options.BaseURL+"/v1/locations", wrapper.CreateLocation, options.OperationMiddlewares["createLocation"]...)
+	router.GET(options.BaseURL+"/v1/locations/:id", wrapper.GetLocation, options.OperationMiddlewares["getLocation"]...)
+	router.PATCH(options.BaseURL+"/v1/locations/:id", wrapper.UpdateLocation, options.OperationMiddlewares["updateLocation"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.ListStockItems, options.OperationMiddlewares["listStockItems"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/items", wrapper.CreateStockItem, options.OperationMiddlewares["createStockItem"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/stock/items/:id", wrapper.GetStockItem, options.OperationMiddlewares["getStockItem"]...)
@@ -64359,6 +65537,89 @@ func (response ListVisits200JSONResponse) VisitListVisitsResponse(w http.Respons
 	return err
 }
 
+type ListVisits200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListVisits200ApplicationVndOpenxmlformatsOfficedocumentSpreadsheetmlSheetResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ListVisits200ApplicationXNdjsonResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListVisits200ApplicationXNdjsonResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ListVisits200TextCsvResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response ListVisits200TextCsvResponse) VisitListVisitsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
 type ListVisitsdefaultApplicationProblemPlusJSONResponse struct {
 	Body       Problem
 	StatusCode int
@@ -65293,6 +66554,191 @@ type FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response FollowAttachmentLinkdefaultApplicationProblemPlusJSONResponse) VisitFollowAttachmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLocationsRequestObject struct {
+	Params ListLocationsParams
+}
+
+type ListLocationsResponseObject interface {
+	VisitListLocationsResponse(w http.ResponseWriter) error
+}
+
+type ListLocations200JSONResponse ServiceLocationPage
+
+func (response ListLocations200JSONResponse) VisitListLocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListLocationsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListLocationsdefaultApplicationProblemPlusJSONResponse) VisitListLocationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLocationRequestObject struct {
+	Params CreateLocationParams
+	Body   *CreateLocationJSONRequestBody
+}
+
+type CreateLocationResponseObject interface {
+	VisitCreateLocationResponse(w http.ResponseWriter) error
+}
+
+type CreateLocation201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateLocation201JSONResponse struct {
+	Body    ServiceLocation
+	Headers CreateLocation201ResponseHeaders
+}
+
+func (response CreateLocation201JSONResponse) VisitCreateLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateLocationdefaultApplicationProblemPlusJSONResponse) VisitCreateLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLocationRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetLocationResponseObject interface {
+	VisitGetLocationResponse(w http.ResponseWriter) error
+}
+
+type GetLocation200ResponseHeaders struct {
+	ETag string
+}
+
+type GetLocation200JSONResponse struct {
+	Body    ServiceLocation
+	Headers GetLocation200ResponseHeaders
+}
+
+func (response GetLocation200JSONResponse) VisitGetLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetLocationdefaultApplicationProblemPlusJSONResponse) VisitGetLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLocationRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateLocationParams
+	Body   *UpdateLocationApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateLocationResponseObject interface {
+	VisitUpdateLocationResponse(w http.ResponseWriter) error
+}
+
+type UpdateLocation200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateLocation200JSONResponse struct {
+	Body    ServiceLocation
+	Headers UpdateLocation200ResponseHeaders
+}
+
+func (response UpdateLocation200JSONResponse) VisitUpdateLocationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateLocationdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateLocationdefaultApplicationProblemPlusJSONResponse) VisitUpdateLocationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -66372,6 +67818,280 @@ type WaitlistReferraldefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response WaitlistReferraldefaultApplicationProblemPlusJSONResponse) VisitWaitlistReferralResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServicesRequestObject struct {
+	Params ListServicesParams
+}
+
+type ListServicesResponseObject interface {
+	VisitListServicesResponse(w http.ResponseWriter) error
+}
+
+type ListServices200JSONResponse ServicePage
+
+func (response ListServices200JSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServicesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListServicesdefaultApplicationProblemPlusJSONResponse) VisitListServicesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateServiceRequestObject struct {
+	Params CreateServiceParams
+	Body   *CreateServiceJSONRequestBody
+}
+
+type CreateServiceResponseObject interface {
+	VisitCreateServiceResponse(w http.ResponseWriter) error
+}
+
+type CreateService201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateService201JSONResponse struct {
+	Body    Service
+	Headers CreateService201ResponseHeaders
+}
+
+func (response CreateService201JSONResponse) VisitCreateServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateServicedefaultApplicationProblemPlusJSONResponse) VisitCreateServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServiceRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetServiceResponseObject interface {
+	VisitGetServiceResponse(w http.ResponseWriter) error
+}
+
+type GetService200ResponseHeaders struct {
+	ETag string
+}
+
+type GetService200JSONResponse struct {
+	Body    Service
+	Headers GetService200ResponseHeaders
+}
+
+func (response GetService200JSONResponse) VisitGetServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetServicedefaultApplicationProblemPlusJSONResponse) VisitGetServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateServiceRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateServiceParams
+	Body   *UpdateServiceApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateServiceResponseObject interface {
+	VisitUpdateServiceResponse(w http.ResponseWriter) error
+}
+
+type UpdateService200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateService200JSONResponse struct {
+	Body    Service
+	Headers UpdateService200ResponseHeaders
+}
+
+func (response UpdateService200JSONResponse) VisitUpdateServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateServicedefaultApplicationProblemPlusJSONResponse) VisitUpdateServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServiceChangesRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListServiceChangesParams
+}
+
+type ListServiceChangesResponseObject interface {
+	VisitListServiceChangesResponse(w http.ResponseWriter) error
+}
+
+type ListServiceChanges200JSONResponse ServiceChangePage
+
+func (response ListServiceChanges200JSONResponse) VisitListServiceChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListServiceChangesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListServiceChangesdefaultApplicationProblemPlusJSONResponse) VisitListServiceChangesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyServiceRequestObject struct {
+	ID     ID `json:"id"`
+	Params VerifyServiceParams
+	Body   *VerifyServiceJSONRequestBody
+}
+
+type VerifyServiceResponseObject interface {
+	VisitVerifyServiceResponse(w http.ResponseWriter) error
+}
+
+type VerifyService200ResponseHeaders struct {
+	ETag string
+}
+
+type VerifyService200JSONResponse struct {
+	Body    Service
+	Headers VerifyService200ResponseHeaders
+}
+
+func (response VerifyService200JSONResponse) VisitVerifyServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VerifyServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VerifyServicedefaultApplicationProblemPlusJSONResponse) VisitVerifyServiceResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -68573,6 +70293,18 @@ type StrictServerInterface interface {
 	// FollowAttachmentLink Open what a link leads to
 	// (GET /v1/links/{link})
 	FollowAttachmentLink(ctx context.Context, request FollowAttachmentLinkRequestObject) (FollowAttachmentLinkResponseObject, error)
+	// ListLocations List where providers work
+	// (GET /v1/locations)
+	ListLocations(ctx context.Context, request ListLocationsRequestObject) (ListLocationsResponseObject, error)
+	// CreateLocation Enter a location
+	// (POST /v1/locations)
+	CreateLocation(ctx context.Context, request CreateLocationRequestObject) (CreateLocationResponseObject, error)
+	// GetLocation Read a location
+	// (GET /v1/locations/{id})
+	GetLocation(ctx context.Context, request GetLocationRequestObject) (GetLocationResponseObject, error)
+	// UpdateLocation Change a location
+	// (PATCH /v1/locations/{id})
+	UpdateLocation(ctx context.Context, request UpdateLocationRequestObject) (UpdateLocationResponseObject, error)
 	// GetMe Who am I?
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
@@ -68642,6 +70374,24 @@ type StrictServerInterface interface {
 	// WaitlistReferral Put an accepted referral on the waiting list
 	// (POST /v1/partner/referrals/{id}/waitlist)
 	WaitlistReferral(ctx context.Context, request WaitlistReferralRequestObject) (WaitlistReferralResponseObject, error)
+	// ListServices Search the service map
+	// (GET /v1/services)
+	ListServices(ctx context.Context, request ListServicesRequestObject) (ListServicesResponseObject, error)
+	// CreateService Enter a service
+	// (POST /v1/services)
+	CreateService(ctx context.Context, request CreateServiceRequestObject) (CreateServiceResponseObject, error)
+	// GetService Read a service
+	// (GET /v1/services/{id})
+	GetService(ctx context.Context, request GetServiceRequestObject) (GetServiceResponseObject, error)
+	// UpdateService Change a service
+	// (PATCH /v1/services/{id})
+	UpdateService(ctx context.Context, request UpdateServiceRequestObject) (UpdateServiceResponseObject, error)
+	// ListServiceChanges Read who changed a service
+	// (GET /v1/services/{id}/history)
+	ListServiceChanges(ctx context.Context, request ListServiceChangesRequestObject) (ListServiceChangesResponseObject, error)
+	// VerifyService Confirm that an entry is true
+	// (POST /v1/services/{id}/verify)
+	VerifyService(ctx context.Context, request VerifyServiceRequestObject) (VerifyServiceResponseObject, error)
 	// ListCubes List cubes
 	// (GET /v1/statistics/cubes)
 	ListCubes(ctx context.Context, request ListCubesRequestObject) (ListCubesResponseObject, error)
@@ -84525,6 +86275,153 @@ func (sh *strictHandler) FollowAttachmentLink(ctx echo.Context, link string, par
 	return nil
 }
 
+// ListLocations operation middleware
+func (sh *strictHandler) ListLocations(ctx echo.Context, params ListLocationsParams) error {
+	var request ListLocationsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListLocations(ctx.Request().Context(), request.(ListLocationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListLocations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListLocationsResponseObject); ok {
+		return validResponse.VisitListLocationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateLocation operation middleware
+func (sh *strictHandler) CreateLocation(ctx echo.Context, params CreateLocationParams) error {
+	var request CreateLocationRequestObject
+
+	request.Params = params
+
+	var body CreateLocationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateLocation(ctx.Request().Context(), request.(CreateLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateLocationResponseObject); ok {
+		return validResponse.VisitCreateLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetLocation operation middleware
+func (sh *strictHandler) GetLocation(ctx echo.Context, id ID) error {
+	var request GetLocationRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetLocation(ctx.Request().Context(), request.(GetLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetLocationResponseObject); ok {
+		return validResponse.VisitGetLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateLocation operation middleware
+func (sh *strictHandler) UpdateLocation(ctx echo.Context, id ID, params UpdateLocationParams) error {
+	var request UpdateLocationRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateLocationApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateLocation(ctx.Request().Context(), request.(UpdateLocationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateLocation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateLocationResponseObject); ok {
+		return validResponse.VisitUpdateLocationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetMe operation middleware
 func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	var request GetMeRequestObject
@@ -85359,6 +87256,228 @@ func (sh *strictHandler) WaitlistReferral(ctx echo.Context, id ID, params Waitli
 	return nil
 }
 
+// ListServices operation middleware
+func (sh *strictHandler) ListServices(ctx echo.Context, params ListServicesParams) error {
+	var request ListServicesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListServices(ctx.Request().Context(), request.(ListServicesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListServices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListServicesResponseObject); ok {
+		return validResponse.VisitListServicesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateService operation middleware
+func (sh *strictHandler) CreateService(ctx echo.Context, params CreateServiceParams) error {
+	var request CreateServiceRequestObject
+
+	request.Params = params
+
+	var body CreateServiceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateService(ctx.Request().Context(), request.(CreateServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateServiceResponseObject); ok {
+		return validResponse.VisitCreateServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetService operation middleware
+func (sh *strictHandler) GetService(ctx echo.Context, id ID) error {
+	var request GetServiceRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetService(ctx.Request().Context(), request.(GetServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServiceResponseObject); ok {
+		return validResponse.VisitGetServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateService operation middleware
+func (sh *strictHandler) UpdateService(ctx echo.Context, id ID, params UpdateServiceParams) error {
+	var request UpdateServiceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateServiceApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateService(ctx.Request().Context(), request.(UpdateServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateServiceResponseObject); ok {
+		return validResponse.VisitUpdateServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListServiceChanges operation middleware
+func (sh *strictHandler) ListServiceChanges(ctx echo.Context, id ID, params ListServiceChangesParams) error {
+	var request ListServiceChangesRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListServiceChanges(ctx.Request().Context(), request.(ListServiceChangesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListServiceChanges")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListServiceChangesResponseObject); ok {
+		return validResponse.VisitListServiceChangesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VerifyService operation middleware
+func (sh *strictHandler) VerifyService(ctx echo.Context, id ID, params VerifyServiceParams) error {
+	var request VerifyServiceRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body VerifyServiceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VerifyService(ctx.Request().Context(), request.(VerifyServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VerifyService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VerifyServiceResponseObject); ok {
+		return validResponse.VisitVerifyServiceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListCubes operation middleware
 func (sh *strictHandler) ListCubes(ctx echo.Context) error {
 	var request ListCubesRequestObject
@@ -86009,2027 +88128,2100 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/ktw2ki+KvwqivhPhmV1KbsmSZ6SOb9wjy/baZ21LR/KuTuxYW40iUVVwswAaALtU9tG/9wHuI94n",
-	"uYEEQIIkSIIstqye8f4xa3WRIJBIJPLnJ39bpfxQcEaYkqunv632BGdEwH8+50wRpr7DbFfiHdF/yohM",
-	"BS0U5Wz1dPXjnqDc/or4Fin494bkcpWsyDt8KHKyerrailWyEuSXkgqSrZ4qUZJkJdM9OWA9pjoV+imp",
-	"BGW71fv3yeqrH/Eu/LUbIiTlLEFbLtC323vfY5XuGx/7afXgp9XE733HU2w+0v7mmz0RBNbFyBEJInkp",
-	"UoKonPiF/8TiFBodK0Ryab6AmTwSgTJSEJZJxFljXc/SlBTqXrUZU77/PlkVWOADUXZnzWD9G/udt6kH",
-	"IiXeEfkUEU13kSAsEBeIaBpQ/bRhmVWyYvgQnmo9tQN+9x1hO7VfPX14cZEESPWcMCXIt1+GGSCFX92X",
-	"C6z29XfNb2uaDRJny8UBq9XTVVnCk4EZ8IzkVKofYNgg01OpEoQlogxdvbuX2heuwvPSPw1OySPK5xd6",
-	"r5QiQo/z33/H9359q//n4t6T9dt/+VN4vuWG6Dn3UKzckE8k0nPsIVu5IVOmF5qAkFx0P3/FyDu1TuHX",
-	"KycgCs1XG7Ll9Tb+UhJx8icEw/VM4cFFmG/6OMYd2vDiz2aWbzNyKLgiLD39Owmc8e/xNZEII0EKghWS",
-	"eEsuEWYnVDL6S0mQIu9U30Hyxr6nB+87SI8fJ6sDZRWFgvPcGlkZpJEWuEhpaXTEEgmCs5ZM/QxkaniS",
-	"tRSOYqEHPdu3/YEzEjVHzUUpznMi0B7LgXnpEavJTWOm7SvM+q68AguFOMtP6LinuRHeqbkr9YSQ2lMJ",
-	"0700wh3nuWZ+qgamaj43kWQszcuM/MgVzrszfc5LpuDbgh8lUpz3HDdqhlkrGMefQka2uMzV6ukW55JU",
-	"U9hwnhPMzNVprvvu0cd5foVwlklPK9DiktwQcaq0hp4pVUpEPRfCysPq6d9XOM9Xb0PU+I4eqOpO5JVe",
-	"PAap0/cxeDG47scXid4HetDfhvvqQJn5V33IKFNkRwRMYoxrgH+pREfMFMkSJMt0r++Rq81JEfn/v7j3",
-	"+ePHnz2+6mOUQS4J3qfv9amUBWeSwC69eFaq/fOcEqa+EsIIbcu7+j9xUeTUKEOf/iyNRlTJgd9WxLyy",
-	"ouwG5zRbpzCQlhX6h3Xg8oEH9IoZV+ia8SNDoFJxgTKawV8LwW8IokqSfHt/9d5f3Z8E2a6erv5/n9Y6",
-	"6qfmV/kprMSsAZbZ2vavn6PP//roCZIk1X9Cj+8/XCW+dvvmzZt7egjClF5xYNe+4Ue7AGknqfbkIEl+",
-	"Q6bpf3p63nTPIvlO4EGKC7IVRO6R4teEOcLDq7dL2/fJ6qXgm5wcBtZXmCf+NbBO0E+qZa70NxWmebWq",
-	"X0oiFdoIgq+1bgwcdOCCIFHmRF4iSQgCmsj7jjpy9fTv1cDVbjVGphJtKckzTSj3hH6/4PpUa7p/Ckfv",
-	"/Vt9IqXCLNWDlYI91RrB04sHTx5eXFxc3IP/+av+n7+5f9r/w/q8KqxKuXr66OHDZKWogls1sC4Mq6n1",
-	"DEcw+amjS/QWus0I7N9rfiBqT9kOJJHgbGfIZ++xG30iOJNgYx3BRMHpHpk1oAPBTIKss18Ce+Llt0am",
-	"6H8UghdEKGoETioIViRbY9XQpzKsyD1FD6SrVLWm+1v3d5pF6GbJKsdSrUtZfbxj2jFEFdJPoR1XCJsz",
-	"kyDFgRQHykql5xc3aWathe4PRB25uA5cks+//fIVElqmSz2TAz6BXgNfN+eXsAxYEW0FP1wicijU6alW",
-	"H/UNochBBr9o/4CFwCf9by52mFEJZ3AdSbxCkBvKS7mWJBVErUumaB6WkTlnO5izedQq9wgWbczYOAoK",
-	"csOvJ7KKTHlhGC2eHGaa3bW80CodZb4xDvf1jt6YDeKltvqYubYoq7V6p911Pl0W2WTutz6OxguUqc8f",
-	"rYIqR30N/d1YM+79xD97jal0OcKyb0VPj2trZYtvfiap0lOszvtz+AKI+SyjejScv/TOv1UcmyKhdbyb",
-	"KsxFMvu8uxPY1okGTaPm+ayYyBvjcWhKB/zuW/Os97PhsGRlTDv7u1YOZp7BAHMP2+LteR0os/96EDHJ",
-	"FjON8cggY7y0fqXWzmOFG8sZusHqSyVwhj3Pwtg4P5B3ynoo9EDOWhp6xZhUbYLA7JufHqGBNWYHz8aB",
-	"Mv+vD6aeFlbmOd5ojcKooXfrWHx4Fu/uV6GVe5x/SVKqBaecKM42RKo1qIv6PxgPmRIvtijNuSwFkfqy",
-	"SPc0zwRhn0iUYgnytrOvI9uT8sPBKlxTX83sQhtmNRDB+AGBMG9DcthtUdz5tXTV9G/u24OLwY3rnDs3",
-	"XzeDtwO7CF+btoGR0ti7l3sDEx0nWucGH3Eg9N7mQ2t+RSS4K9riFtvfx3bqOZbEjWV4KwvzMPhvjWFx",
-	"aZQebT8JqYzplaAjGPdUIS10pFVUAwxoDLBO2IFekyOVQa0ocpN4qVJu5J1jbc0+GTF+3q02B8L+ow7l",
-	"3VDjlJdd0ov6h0mHxW7l+5Ej4YYPzk0pnO6dcOjsIUYFEZIz9OerDWFkS1OKxWlNs6u/aJua6ye0UEJ/",
-	"vtL/D34Ak7gl9PxXo7bGjhb3rPEfrDOSE9VjwP3ouV2dg4kUCpzrBxNdiFO455ioW5qTNQsGiJ6BraBl",
-	"gCRMJehI1Z6XypjSGE4GOpRSwYz3PA8SYE/obq88c6YSEtFH4ZqyrGsPJas6XqXZq2KWNTwPZvOG5EFD",
-	"6kAyitfmzz3SwW0IBiJQCVsSNvZSQm9ItpZ7/PDx570DakLb0RxJg6oyYZIqekPVqYfrNfs9NfLZRqKA",
-	"y1NeMgXxaisumKYr+MHtkOZS1J9KVVB4JKuRNQSJkmgLck/eYS2fzBe749JfA6T+4qSMGjFE8FHTMVmp",
-	"fXnYsKAkfrMnag/2L8hz8LitugGAeQZuWeQcZyRbb06xFy/d0iE3DkYyxQwYRMtWLEgGxw4olPG0PBi2",
-	"iTbAzffi5xdtsCerG06ztSBY9ji39O9TPQbmlcjpHmmmAjG2l/QdyWUCFwBD9GACJks5HEC4NI+pL0Qb",
-	"ssXyfXWsusLC590mPw1fiN9Rdt29q8m7ggoiJ5G8KEXBJRm91huffmlf0mdA5OFMEZ+6+qH6U4k/0fF1",
-	"znLNnLes1vTdYONzfVl/NpAhQxXiBWG+kHbxBZ8RQoK5/swSDolasbpjHgmPCku4JM7WLNquiFEfRut6",
-	"n39Xvx8kz39yo1tNODG1JG/4RhppPD/99Ho1ZnLYcYLbV2ZUPUvDGWpXgmQ4VVdP0Q3Oy1ovUALT3EZV",
-	"0VHf4kRgSTJIW9L/WQpI7zLGAM6R5iWUkQNmmX/SKJNE1OIcwmdaJwdCYyPTsbBJeAUXJtNJTyl8IPVa",
-	"vhAEX4cVemNN5pRdG1Ut40T6inLbN+YMyW7whzJnbYTytxhpECqsobqddbQ4UCkNp+NcERNMNPSx5iUX",
-	"mf2zIQHlbG3V/7UgKRf6p3RP0muI6qzrYbw/lgzi5OtryPhhXK3VnoBfKVune0xZWAUlv3TX+kN52BBR",
-	"pWbq2y+ZHFSwdKjM9l4WfV6toS9VVCok6Y5hBcx3YxRMZBbV3ts9lvvgzl6TU3Bjr65pdgUZeZ/eP5I8",
-	"vwdk/PTn47W8/7Pk7GrVT7YIva2aePfLX2UPHz9+8CRBGyzJ549KkSf16jSvSXR1xCepwJduj+aDq8Rm",
-	"MyZIkl8SpBcM0SX9JdCbEhN5JSwjGdqcEDaMuyUkHC5w78WqMa2N1rRIDN0rKvvr9r/QywRf3QTDwLgS",
-	"X4M3rCfp3if6JS6Ce/0fkkAS6rOX39oUjUuEN9o4hKg1BCNPUpGDz+99CrH5jLvUWkxVSiKuEnRlvnKl",
-	"P3plhg7y0xQdMt1jtiPZGjIQAuHhH8CHxlk+LdoboldHEBB9UKiShhkv0Q4XEmFBUHWldl1rBRE9adLV",
-	"T99mCbL0Bz8HeJN+5pvgeN2IWHPUryH/gB9MQFZvkokpx+xp0a9RnpybUg9bzRxheW1SHmiPv0IL9CEj",
-	"VA9n7+AN2VOWVWSQ/gU8IRwOuSG9l9iVS0ipUmtN0LragR66Vwmx3VG1Dla7sI+CKkWYHk5f9dW4Nc3g",
-	"UasGdMVRCZJhTUO8/abnIz6nj27yoIsUXgHb0zvfiRNEHhmaM+0cy2FJt4RZUYvN5cyKmYaCnoozkvsu",
-	"cIJzkoEM6dzZg2cDpI635dEHwWkCrSymb57de/j48+ZFC/en03VcIgpVyZijzdMWZ6sIQ7epGx84spfy",
-	"/wmOp7oWpeVyF/yaxF2hRsHWdwFTWhOvl+W57kAxCdC13l9pZYEWXqCgkizOs+iEZZ9HVJLEfuC457IS",
-	"m56UvDSqzx7cmhI5K8exXYy+BuuIIhdwfKVARb3i6brvk1XJ6q+1Q1o1GTGttBMq4BwlSPID5E1xKPnJ",
-	"sxn6ud1jt6Ee9b2JhXlO7bmgvwK/vSbihojvicJOeDW5D/JOwT8n17IstKVn1jtBMZGyJCL4qFbS16Wg",
-	"wR9dAvN5XxfkxpZ5rV1WXc/XOs+tcan26wNRe57N/r7JdJj9NhE3NCVr58zGvcmRkDg4vMTmIwusrs2R",
-	"ZqM7cwlvgrf7fesMUG+ALZIeZo1d+CQeCB2sL+rgaMASAiVtVCvwxnhm33ifrDZY0qA2dYJbz/gYIJF0",
-	"Q8Kht5aXrhA8JeDVWJux3UeGQhQbKtR+neGeTJdC2IQNdOBM7bVqdyJY2HCekApl+BQKVVkH08D31tXY",
-	"AVMtw6crq9ozziBstaM3oGgM0iA4PAShS6bEac23ay7ojo7evc/NC3Njyo7n1wystSDpq2dcFHZwZc2n",
-	"3ycrkpWWr3NyE4rytgZoP/8+WW3xgeandW+6846wjGirnTBl3bXdZ/S29ITPvzfMa31ttdHB8hOysaK5",
-	"ySH6BmUZydYZkYqyfhkK2VyFIIoISCAPK1Dw1A0lx3XuVdIOMUhVEgvOcPPf8Tki/tvt++GABVU4X7tK",
-	"g5F9bT0OsX2hjR7KFI+i5YHujBFoBcVQDnb7461Xg+upnoldUfsFyHw0TnwazKX0/M3UVKkdMGU20h21",
-	"Id5576Tcqz0RwOGBD39dCoiuy4LkOWU7adx+8ISc5Osp9nq6oScLXpS5IUiUqGg/b1M0YMrrkLh9JgS9",
-	"wTlyBZmuMHtUmguyJYKwkAPi9Z4LBcTYlwfMnnoj2xJm+BEjKyGDo++oBK/6uhWS75+PfkNMEYuBV2Cg",
-	"A7YJs6FUbtFTYnYktuTD5mUdsEr3RKKrX64SVBZIcfTgElGGTKCldgnWK+Plxi8bstQBtfFd96Pfvn7x",
-	"6bdfPUePHz7429jdqAfQ4/R4jHBBE0QPWhcyHpwtEaInl6U6x1XOaWojdkb2rEwiQzC6cdt1FGNpGXPT",
-	"HmpeD/JZm11bZ64pRsxudk92W875V4vTGKsdrPZhRG99Vmup4WBovY02XgUBolTboOEtbDLO/yr1FcyZ",
-	"72LA8ppkcMB3XCHGjVsgQZuTVR1Jnn0iQQl46hfp+NWllb5gD5Obkj5FWusw3l2v7tDXZb2lWMFaL8kk",
-	"MPsUeHQxTMJZCRg41TPISaYv46w0pZOhO+QrqKNOMcuonrwhI0aPLp6gq5xek/xUv34FNMsSxFlKwOWw",
-	"4dkJnCs559cke+qTDEohHVeaeifwxRSYCnBiGDe5IFr1meSvrTPAH15077IgEslzrjdKkQxMCInA32yP",
-	"SIIok4rgzIQZYCeRJsYlwgxp/jrok+j94BkdVVn3g4d+WfdFSDacZbJhKW1EbOjdV55weK6tWuNY6rH3",
-	"rlLziDN37D8ri8cVqUGRJ2AQUIkkDuzKDHOwVQxsxSLwhCnuhxfQplRuXqHyhn9eo5KdwQ/nmKQB83Ks",
-	"1OajszZH4A6C1ucIkMbZ1ujonM60TsfH/+it1QHBHy4LO9+cXdY89WqXPotbwB2zX/3irLh61kUM3Ik1",
-	"icMKRGUMe6M+Ch2YO2kbQxHDJufptV9kJom4sZcv5LqTG5qSy6bdzMg7BZAZ4WusRa2RLejY1y2e5Bk+",
-	"Ja6KvpqCttHQr5yRpGcSv4uV3lh5ULQuYz93EuqChmDD8AubeiNGmwOsO79Ua05F1JhfeOCW/dG/UrU2",
-	"f9xzME8aZSeTb9SoPGX9SS9DefrV6Cp+QyVOXNSFGd0lH4jLypIKb82q3UvGUI2ACNBDBnkUPXj85OGj",
-	"p+iZwJsEfaX2NEHfYQXWrYcw+OzefwHC4NvfPnv/p9VH6Hu59ZKYuc6d1sGy/BZxRmd5BiZrwvPP21Ia",
-	"7Yc9f+Mm5rzD4t8Sk45Oi69iuWOBlLL2nXC3ylU69FiiZmXk+IxWoCx4nEa/dd65aQ/f4ljg14fJZ+//",
-	"fM/+8+LeE/2Xv73/y78EL4DeAzZetrPAgRtZzsgBHGKuZQ/a3T1kyxwwPB4xGNjKP1vX+/9xDve//GkU",
-	"GW71PcSN0OZkYgOXSH8AKYO4y1x4YIPT61Wc9/6WfZCj5+V8n+TwJ85JfBk7h8Ej2PpgOsUbOUqtjndy",
-	"0uJjvJWTBpzuvRy/dMa9mWddXDO8m6Pfi3VjRg3Udmv2vDTq5lz8Tvzd/aGTWPNu+EenLekPf+lt+UtH",
-	"T+Yt+E8j/X+/d15Px2MYUbm+kAcxoMFJ9a2FnQukGe8IS4N+J6zQHiCPlYfXdcQmiaLhrj4PwmlP80yu",
-	"tSjuq/8yxb80z5DaU3Yt4QI67k+IcUhQSHmZZwjL66V8lO6dSKQUixw2Ebs4pX0+vzfT/Xs+Vl+/AhQq",
-	"EXzGUA3B4EMexXx2ooOnDYAliZQHAL/iAmX6Bj9YTcCUMReYgdPbpRB98e2zVbL64tsvg5lDphwe91YR",
-	"7jm5IcIxNUAoy54qTg5vyp5jcXS5FNSV8UcagfVBfFG44uVORmiNTDeslDfgJN1b0MKHkTzMVIbp5JwJ",
-	"v9SjwqcDc/7FZmn1AbNIpLhWIGuIvVA5jVbG+nATHX+brKOckgxxhgBsWjNsZGgIhExvoWz1Dds9xMBZ",
-	"QeoTJBThncEfGHe2d1IYM4G3apV4GIOyLIiQJBvOZ1SC7nahFP9BZnBv/eGU73fKuyuqgpxyRKsPvztK",
-	"I7mQ9RmZl8m3wAU8Ud1rX7lNRJoIYNjmfbL0LXHb0n4itby74AwxP6JiO5l9nlwe/ogvpTsK6mg43xPP",
-	"o5L2TLEVCojUg46dwi89VWgS2ryvxLVgMfixPoFUopxsAeU/ujTdV8+mnrYzFYI2Wrv9uzenMYK+qEDF",
-	"J5DTqUe4OjxTWY6HsMwfjL/ZXrAZZmyRizj5PUPrrnn5QxJl2o7PxI/34V1mvC54Pv2rLSLBzMfJskj0",
-	"o7rtJ/s5R2/teEd4+EKOjjdOv6AnL/af49IdJcPgtTvydtAXJAi+/rccS3k72Pd92f/PFMoJlgopwlC6",
-	"xwKn0GM26cr2Bhzi/d/+lrw/ExaxXvMrU4rS7T01CXG86qewiKspFq++ICzeIRVAt/+5lArQii1WYP3v",
-	"t4P72MeSWUkmrdO8NpE41UuR6wZ/QC8IPECEa6O+IEOugwE86o+zSVNtytZcktRwjBVR2nsXc1hcXdVk",
-	"7a+/68jS3Nqj4Masbgmlry1d7pjiV7IsD9CAMCXohKilGeercJl7a2pu7P75zHKknDFl+71JzWciRffk",
-	"tRsaduM08qwWh17n+kGgvzC9jX7RaV/RAkY0iT3aRN6cLKLwKrDM5URitSpvDSOEneei6wkS68082Upj",
-	"W1rBJXGojuBr8hIIfvrpT8027b9dJJ89CedSb3h2OnM7THrT2GZAl/Nu5wiS82Ovi/Gzppr233/+tE6G",
-	"+NP63tt//cu/jme52vbqsNDQnj3HgjwT0PTyEEaK3WHKpFqnWJAd1UyxPtI8Dxe14eZIw8lHWJC1/8L7",
-	"ZE5tREy7r2/4Ue8QFOfIOsz5iUT6beTeluEYq113OKrnqrTreDg0VI4JX9Qjh7OBbJsU+xAksdrS+u7H",
-	"FtGRTZ5QpO8xtglkXzVGkeP0d6zToMGirlsrl/qHjw8lKwesDjXrWSlIb436mzqlwHqDTfdWfRjvucOI",
-	"qnEsbuhT07HJJCHoU3DE1ES0TaxGj/eJRF53utuqK/GFlmOlpFdQRkjdmQGtDyqYF5Wy45V+d0PsLlWZ",
-	"E18zU4nN0U9/aBH38Z3/aY04W+LBPwARR3gBE7etit0tC/c5liRkTkki5UDHQJMAiqsUJWgYZhBmgIFd",
-	"LN64XKJ9SPWAkz1oWEq6YzNf61spt706CeDC8CODDIi4kWf2dsw5ztb8hghBs4yw4LyeIciPuaGSC5QT",
-	"1Z0l2mNAaUJ4w2+IxfI+0CqD7fWLl6a8fU+l4sKgGBnsU+sXi0wFzLmcmj1oOvj2ipmvhe1VYJH7ER9F",
-	"iQEXX2vcGiRm3QP/Y3+u8vUN4I5p3GYb+WbI7gSZA/njvu/GGNLzPkQepgOyWvNtTx9QLC0ElizFDdXr",
-	"hwRvInZRd/SW5zk/kmxdFr2SA9Dva2lhXrlXFtEsZ94oC++ot06H6WBy3NPccH4KcA9SYZZJJJXWtqJB",
-	"80k+bU/2PB/U5+3vU9JFIoWHhR6dMtm6aGgQQLIv4rJ2QIUy3GHV+tunzAiEV28KoubPIxfXVr9zLrWq",
-	"3ch4P5McT78i9EtsuG+mfgTuO7wTxO+aafTdCc1KDEErkRHWwqgCcGoQvgjnWoHb7SvYSNOBRhM//InG",
-	"tvQcUDvB2FnbIaEwLcwLBmY8G1UptEqtBXIlF87SJypw88nxOCqvI6sd4PLxnh9ro/sM1a31jMSlEklC",
-	"mHVFIkXwAeHcVNSc1U+XF71H6fWLl7ZrhCaBMKUyuxKLTLomcePemMovPk4g+6xJ/w1BFH5JBFw4W339",
-	"H21etHMPRSkAZuBGgnHUS7bsSZaHg4WavzOxzQrAt+PssOty5G73jK1wTFtnt600dQR9nw1RN1Y8J3mg",
-	"oCRbaw4IM63EB2hhBZnutlWUoZI1NqMcCVyO4gZ+zxmZD0DvzztYb8JI7N2v5Vbko9uSZVr97DuV75PV",
-	"juN84azk3vRLd9tGp8aApKabnAx1L9G/xw7pmmBEFdc1Hg4WKVg1AJpVrgvBd4JIfUAyI6gzwYuC/D64",
-	"y+enRritqjhuMKu/PvCzXKCTTmDrNE1zDp15gLolQgU+yada4RNcEyNBGGWccZE0tb2JWZq3cC7POHvd",
-	"VZNcEh/cOIHiM6GMO2RqSmrnJLeMDwgOuUq7DubfLZz2duy1fRaGj8CXULw0dgK6VYVp3ftPS1BpjAat",
-	"AOoJXIJPHp8k6EK2pJOme2SnvvrjUMXz2R9c/fc4Xl7EHV4pg3fPE+6osEQuuzuQOM9fbFdP/x51NN+2",
-	"85YjDmtEYnuvwjn+7jlHfTpSS/9FOJ4TX2ui00nUEhaTJz6unkZAHDSP+iQcj1tUX9/3nZUDYZmLTJ/b",
-	"6n96oG8gpR1mBw58IzJCsa3egv8Xxv9fPRQjpXsCDCYkbZsKnBNIiAnjv9g6X7eEtvDwbRvIt3gF5wFR",
-	"LJzZvzQqRMPrT02Y2UFhuDbVr1+8rBtUm9BzzPZqqSTXB6LWBREpCTXmN1ttaP+0aiQNnXlAnftEIhgl",
-	"rt9Q5JbYtO+0p524PyejXGKGSraljMo9yWBeMYXGdohVN6BlDceVH7gNGsBGwVpTptfU09C2musqBEjl",
-	"2TOBN+0sZhfgWKc6lbZ7zpaLS3uEzJwSUMydi7B35LU+yLGrmxTLjIgMdPcbSjlq311/d/SxM+UOkGnZ",
-	"b4g0DephcM3YCmvPG/vxu0xs3fWYm8QubWZm9Z27qmaCGcyXLAvLhbN0EssSkarJzEr8oeKhsckOzmcp",
-	"489pXnfQ/Kt5ras2anV3KLIPD/TD57hABTh8qEIpF4KkSsaw5ygobKjk4Qvb742LQ6i0wZwrLqbkJk3Q",
-	"FU16x7R0luqtyISWWf0VuDiM7pHV3/SztiNc7IUHw9dor1X0lqgjF9f6/jCun7fnNTia26doHkY2LMph",
-	"ZA8FfJpR8x6oOsd4vXBXEfF1hcXUje9Hnar4rok7FYyol7udUZf0hAZy1yq0NqYgpeymzBkReENzqk6X",
-	"+maqGitayLHJNLiD4eqO8uROY/PgeNFrJ/ma8qrBAePC3FbpTr9qwy6lKFiaoaPwo3cKvNTnS4Q3JiHR",
-	"YQx+IpFU+HQme7QwBCbqNG6gCDLPUnHjrrYW7PgDP8u+no8n3JeKo50jbVv38fOX6NFfW7WCjxub8TAs",
-	"tzxZNwy8xLgKJ/73nPrWVjvyjW/1UqpirW/dZWXxAyH/h5Q8i91v8w25S9/Fxl4XZBKYf8+pWhJBfJD3",
-	"ZyC22I2gu8lWVCvVvifTEoqGIaE+xUJQItGBA20xqz2Kec6P8tJgstaJ+ZMrWZrZrx/KZq2+2cvnFfzt",
-	"MnwepXLWmLtec5aNuUwnBmf62Oa58ZT5gYIJ/BNbWZfmXFK2m1peF6VjLO4JsCR5RfQfP6xnwmdJN87b",
-	"sWmC7/IObtyI4956oyG9Ww547qeKl1Ev/Js9AQB9r435NeNH6SB/bYWImVjQTd/nH1nMyR2gTcfLPZUu",
-	"nq4cgkqFDqE43YOBOG2rwzHLZFSpfs6Z18G0fXOxlOSDtUTwRD7V/TLJwcNupiBuzQ0QSodyd35hzvR8",
-	"1pY/2atC0B+Pi+NU+9iEIBeKprTATAVc8S8JL3Ji8uB5qSTNyKVFTNBqHWU3VMWjqje56WX95ZDGXZSi",
-	"4DLs29EDZuVUpvr4PRGNddUkaO3S+EF9DoduiVyIANDf6sxsCG+ac4z02JzTFl+fz6A13tTji0F2nSzy",
-	"Z3Bz2zESZpzxLfiG59kM9GUZQAq2/pwh6djnMRgECuivz4tEW+6VfhPg6NqcsYjLwbtZ757LIXxOPgoc",
-	"4pkQwu1VLWFg/uOLoTAZ50j2BUAKPgrPSax2N8nBsmQN6Hl1nLPqLIMRgOlGS7e0sB9KUPPhVzc4L/EC",
-	"1YBzoNDMt+MNk/qFyCTn37lUp0rcjWIGmGz1ShRwcdgfQcyZ1eNpneHnMtuRDOkr62NAUVuy/M3tr0dq",
-	"Dyy4wS7jB2AeUGuLJQM4UFHdNj4U9y7FkVNF/hQQjRaHDG3y+K4upIl6cvLuaaJfWxCWQJ6UUuRQTNG8",
-	"OFM4Vc/MeyFa3PatAfUxk1+IRt0ht+GnYoRkcUeuwsuBV8YyeKaXWUeVpjVn4qpU7iC85vl3DQxY8UVS",
-	"H5ixszY7jcXj7z5vgMk8iXYDLMN9Z6mlMN4oyeZcwNPFwcd8xCcnLn1ACdDaUvjj2JYudPtWF9jdvXuX",
-	"8ZZM71RydqXjOfwSpMi/8VCh3/LQM8b+mQ08cwtYMrdjYm5y0p8kbX+vEtnrFM3bthXcf/dE7X+s4CsR",
-	"30K9FkCZkVrPTqabvYDHYL87w/RVWOyIinUu3CmcGI9W3s6+HTii827j86Aq7tYBmcIu/agl3oyGtmMW",
-	"cImRgX2oJR1UEoNyImegR5jZdXvOtC/rM/nj49zM2C1cSBmC+/PuKUKGAosoQR8LE43rTkNMNTMTckZA",
-	"+ndx21Vu2HqMPtb4lt1QtUQQog5h32bYohcY1eogkHWk8DVhLnU7stpN8MNtmKY2CWlO48HbyxsqZQ90",
-	"8BtoNIMzk8W5pXmUuv5hFasmo9WLqffQI+M4189StTxuWTZrJJKr+vtTPtO6vCLIgtTXseOzpuUxzLQ2",
-	"de7F8X1Y6IL2xNndu6ahRuWD3S8GuZ7P21j/5dGI0A/WCm1pvKXa31JV9ZybJaO31HI3xyEb/I2gShGG",
-	"cs52RCC8VTadfItTFUr+CGaR8zQthZg4b6VN8j4IE85Sgoyz/5+yz9f5F1TN1839sZwwdEhuM+e0xSoL",
-	"xTccL7WEz8QQBYwyRJiFbgcQRHfvXjAUWMJ8O0teTN/j3tX8Zy0SWkmXXEWL+b6mHAGACmiWYPq1YJoh",
-	"yX0G75dFZ5Gr20DMiPz5MVRHHA/OXhn3alPOeB96O74JC54tt61374i9KAjTJL/ztbF9p26hXb6DW7uM",
-	"5DwvxxX+NYSpB228qLxG6R6zHcku0TUplAuh2d5jTWZ4EKXkf8zJtTO9cC9zHLg55jvQQzwNiJSTNd36",
-	"rUh/j+mCFIDAODURvQMNT+HN2HjZxAjvaW38A2Efral33WMJSHjFKTi/epTo0sf6jdhV6Td80ITh7Lni",
-	"9J171nY3kT2VrFRJCzsvkX4u8SEjjlpNtijAVU7pU8QZQbI8AGIqwekewY3M0lNsAWKFOd/J6rv9jnf9",
-	"ftXXFc4T4gL5CFCTEs0pZ71O//oRQ+CcZEhxpPZUotr0igOfXSSas7z+2USQbXT7mtLgTj8tyTh0nvWD",
-	"m1wNKJCNw3a8gdq5Ieu7HxzMYPg2kcF8yLC3w/XkdzDEXynhNQiXEecNGeokjWPQpLqp3g7cb89BDQjc",
-	"clsVYrk2/qwgFuVoT9kOYXYCjdMgZEMWTswIpu0wDAEhEkryLOhxdhye1LUPtlOo7d3B8IFI03lwBFgJ",
-	"vjFImFnYWbVu0Jq8FfLGNCTiRpuKSFK2y81CplSP94bjH4bC8fXVf+7lPk/wBeYZqtmLxtiZIsfOqbjq",
-	"5Ywv6Xa7jFqoR3uJhYIRQxcyHE7ZCy0PTS6pkiTfTuEf79wHPgoxp8jdgGfr66l77UxnmTGaKB6dBMsH",
-	"ptaWB3bRzSW5r/lj1bsyTdB+g1n24sZMZoJEmat1Ll2p1KJXNa2hJS/kCgAz7A66A3xG7qY8VPeu029w",
-	"ZjQZQQ78xlzuxkQPajSeaFjo3Id0vW+NWyDHigin9AEM/7HG4YHZJs6DQLDIabMne1T8w9IjMfqRW90w",
-	"bRfB+Jt7O0Y0oBm4qcZ7z9yOO+OVVb3nVUBGGlfQpsFoZ1tjXcFF1bS5CGLkOMXs+jBdal6axLDJTWp+",
-	"1Ivb8pJlkY2vp3lKskh/mM1r+52T212T4FivgCCS52XvV+Hnm3g9dUlfJLWIX+Mf7RislaHq5n9HO5EC",
-	"93XaFQ832bDHaJkeG7dzPj5MGvtw43EtD6G5u5YerhUhz0hiW0saLa0PUPhDMHYHCDIjY5u+lNpXb9Vd",
-	"0/wcHZZpWngLvB3R+u72RehcNcYs81XjzpiUyOa/OD1ZunEXjRlYvfjf8ShCryq956Nr6fcKWtX/o+E8",
-	"d3VbMw/j0WzltzJ8iOtDckZ+/hkR4d58/fqZvs19/eLlh0sR5cV4rIGhLRcpmWxa2sH71vkjwYfvifMT",
-	"fWB0JJbdTi6o4HnDuQAcrM+FWejb5RP8P7Ls/TpbH0gxvvm3mRJ5a2nt9fQXUrq8w3D39K4fBQatJJTv",
-	"N4WrN6egMOrrvZjRW7H5p16TO656r8he331ttfYkadsCHSFVFLxy3S5yBv5fJ97nyqz2ZKKH6MM3Ax1o",
-	"LtRZyNSkLsXXkW07W3twQ8SmOx8jPhMXOoWS/AKLygDVxwYceZ9IVGC1vzTY7olNGbsH6WOYmR4nmcDH",
-	"e65NZcoPBOENL5VWydSeHCTJbwLNtIICvhbeMG9/3clqIMW0PvZLCcFajtw9IfgG5/nvosgMZXPcnp6D",
-	"qZziZ+yd4eLljYdSKjD/JCGR18PvpiENW3mao25TO5oPub6AZhW1+q9Y9pHCyOvZLST1QHDcPXmndaTu",
-	"6nN6oKo33VUrRp452U1bcIO2jjWhu70iGfRckahkGRHoiE8Jql1giDMiEWVpXmat7MXe5vIOADwg3RTl",
-	"QX1FTxApjsw6o76ir9KmTXi9SlZHLJhRJLZlnocNw/PPGKzQkjVZuUmb5bmZDW3wQiwO37+bLP6KFFyo",
-	"hWhgBvuOsmAiAHkHzBufW2CG+0q/1leV03MeWycKoyMX10QkVn0cO6jtpBTLV9UCEkOecboCKTq03Zyq",
-	"prJh0R/KeGou8Dmsa3OCqA7SWjpqKfiXxpXovIobnp1MyjtEwUjWyGas5w8EC89gWHidKZIqKRIwoczm",
-	"eYGpGRJmaNhRTeK4t6j/49z6Bh5tc5AZwFG3EliOEYKMZNpHB/IBUyLl+sDbJ2nYgIPR1t7LYfjdAqfB",
-	"iOJLqJmQwUstbPx+QXaUSURuiDiZnl2EpaQKRsJ8nqJn//Zf9y4uLh48/Cwcfy2ZMskqwzlq5rGZNkZ0",
-	"GbxJTZNhdzL4MhCVtin0Fpe5ik2e9BPsOhIOK6rKrBXp6j1gOb2hbLfGguD14WHfQWa7KWMeMMM7AoFz",
-	"zTl5LLd13hsSAH7bkX5sl5JJRNWlITJWGKWcKcHzPO4gFz2OmuffPEMv75kIOS/wL2WQUYo9liR28Tnd",
-	"kvSU5mRtXgPwKHrA4rRWp4LnfHeKHap6HgKo4oamU46+faOCYm4zmNxz1422yyqSKjLMTPpUrX/lLLyr",
-	"itOcqJ7B7broDEHmk6S9oNuHeDhiRcQ6p0oQuS6IWGf4FJEMHG9Mm8wYq906KejT2hdHDUImzQvCYxjH",
-	"v4Hz3H//PLfnpZuTfhM4R19rk9VzZJvNQvJIVbonWZWGgvh221N0l4X5iLxTAkcoTG3oWW9BVVfZYCpq",
-	"irUM+UQiR9fEW8EnEvEjqwPwWo8yuxC4JTYkj0DCz8h35knTTc02Uw34MGDAnPQEMS2FTS0jPOoQUfkx",
-	"VHcZSrtxpEn8zLLqs8O8sVCybMVPXZaYSlAzo3DWQzVtI0zabK1/plNyn+sjEqp3oO/6EoB7L0HDCWs3",
-	"vS5TU5X3CdqCpmG8mVq0BYs9GFFaE9asT+V4hZMVSmYm7ru+WDPrTipqvh3diTgm6qYvySGBELdxlluS",
-	"UBGt4jYykThDq9tI/bFNQmixd2vBgVM3SJd5JWLL2QV+5VeLsZNVyegvJbG/K1GSluFwwO/oQdtp0LLQ",
-	"kMf84WLIeqjdl//992f3/uvtbw+Tx+//tIxVMEfDn6y4N4l2oMxh2UZRcFjNr2j6xKfnvScXURZAa0fG",
-	"92TEQKjH+1tjOvDPD2I9tHsSjvrzA9ZFvLHgfe3RxT+sXTCEvhzmWc9yaLLYGH+1rYrJDNowOlr63LMf",
-	"niF7SXkb9/lFMmidTFvAQpZLTfLPp0uMPiNkIjHDGuE802OGgbGEB954yu6Y/92ufhn1+S5c/T1p2f61",
-	"cxfv355lnXEfRxDqjPt5dL6z79i++3K0KCB0/w2/dKfvw/H9nXg/jg/YuC8XuhUjvnp3b8mxxfW7F146",
-	"ZbBlr87BQAIAJhX0WUHoEime4TB8VSwEkEU2XlynlQoLJYPVLM7j5lxrevnIqha/e+Ocifi9MRj+CEuE",
-	"GSJCcBEJOzXXcewUsJr6NRe9HWbZ28zEclzWKd/4kGz3DGlCoQ1RR0IYevDk4gKyTR8+ePJkMk5Fl9Aj",
-	"5F1Mz325v4Moln1gUFOEodnzgQT6rU08rh2a/MhQRgVJLfjkeAtXux/hI2CuglbIoxRqTwSimQRuSm3Y",
-	"pUODXdBaNZ3MDNokiI2MANpYYiHMERfoQMRO/4ULU/nnINfNeqm0sYungOlnYyzF0K3Qgs4Gza8KzDu8",
-	"jGCFYhhA0/txaiPJ5lSufiovLj5L3WDwL3LfirurBF3dt9IO/tuSCv7bUAv+05DrCugFcCJ7XBSEkcxB",
-	"iQBGl753iDjIp+gKkhMEzu9rLroauUCCLvRqB2sU/IqOszJubefYiuRNAkPWuuWooVQkmMISgqcX22WP",
-	"teUoehhbiwVU4J3DckPkUKgwY7aEV+t850d8kqgQRO/QpQswcrTjKNTrb1xIeTMPUq4Oz4VSPSuQoo4h",
-	"Lnqy1MN/Dgcut6FBWksydSt6HRjyouTIMhbyM4iQXdhWlUftRMKWGUYuMsx2iUW976H+QnFGO9JXLp7R",
-	"G2pssuqrMicSSaXvJW4aXML1dImwCxynmCEb7IW6GrQpbXUBxOzN3/qi9bFhzK5kgIRFAKcwj0q0IfpW",
-	"Q4oHbwsX9owL3YdB2ybHR43YA5gMhjA7GSxKe4nACjIeUYO0TMC0wQLdjFIsaUBW3RBBt7S++cwVkiBB",
-	"gGYGWRVRBXelHpFLkiEtXYfQUFrqA7khAtXYdQukboT5xepzW6twpTwvD0xCbNaR+MyUj6XyOcJNa79i",
-	"u5zKfWL1Ng6ZMhwdcFExVNCrhsM+gGcukwZdecctqL7UelvHXHWJOnqo2mq1gLsRkC117kilqRheHGLi",
-	"JVQSO9RrC2c2bg8FVQot5i8r8ktTaEgZYGGb1o1ReCJzTKLWAroOI+fNb078G35EB8xMPoK0yUhBP0av",
-	"dP7HlqYDyRUWypnZvtQtEUoY2dKUYnGKLmjc0zwbxJinEkTrAZ/QhiS2sufB3wb8dg5vOtTiyJJMogOV",
-	"EnCRlTEATUVvaDj7ZPS5+t48/zXAGAcOlR1vveViDWn3Yfx5jPSPSJAdlcoU/aIjL/MMMUIytCGSZrZ6",
-	"cZFp+R+KhDQJvNLmtRZLBD/juMDbuZrqAXqFGRPKnJfhSf22vvOneZqrtzancOZ19QTC6IaIDc5RRlLq",
-	"EFSOgiqz4oWa4acVnOSwJ9CQbl29AIj9NPP6uHYPJ1YKp/sDABFsvT4VFkV7z48ui98M+rSGJZV0x6wv",
-	"xhj+KReZrUIZ7VFgyoeyNc1C0Mtehoqs+gdT03Z7T/IKBr86MJFOllYB1iBAfou6lJlv6FdgGjzXi/Xw",
-	"CUy7izFfuCZkRrJLxM5sL6qfFtFMYZ52r63dhdhlblkQfC0rB6LhhqROZD6hjINVNAQ9MKGlriKiEEQR",
-	"sS5lX45oLEBzIwRO1J5n0fSxjw+FgQRJaUENZGIc0/oHB6Cg6YEqAGc1FWlPXWtXmfKCIIlP8iymbmGC",
-	"dk+7gSbSJ10qvN2C0u1eiiygh6lGk9U87WraIAumVyv6z2abjSom5pAvqiEWi4XhnGZr6L8bUAGVNLAd",
-	"RjsZDcZ9CGCBziVsyOvdEU4sVPzfZtuW6PWk1sBtPCse9rvfvm0/1ge8WZ+x3ov1rl6gA50lwtkGf9yw",
-	"i96wo9x892/c8ZD4x3cFTz4WH8f9OZb3tODV2EaKHL2yBi6iRbxlxsC8Y1kDnCmcBl2fR3xCSqtxON0j",
-	"bMXJfXQl8ZZcaZa/Ktk140d21QRAwPKaZPc7cbs5drZl1rCv9407htawNB0feqIbt1izfk1ZlHDSdF7D",
-	"w57jsCvFjUtUJh0o4lCvx5gkMxN67xPIH0K1FyQ3onNPi2B8/1iv2zWY6Flpi6x7Xkqi7/N14xtaruFt",
-	"KGLOkd2JpktCazAgcxz6xQnuRsZB2AKXh/Gx8Zasj/tQF8xveClcugozyq1c0MAo+/IBINMkQTjLBJFS",
-	"64B7zLL8n7fpfse4gTPoiGg5xT8nA3LymVLkUKiFIErHlYBK83F8WexNQsqBSGniBjdUmlOIDzTXLFxg",
-	"oQxgMFf7HrzgHmnRIjGQr7L3zLTHiTOvslKFnPFOzcaQfBatX9862c7CZR/WRjQh55nFsy/LcfX4Y74J",
-	"R+2XCYmxY1flH9eYu8ZGqT7zimqPO+VgNeT6wPFaRtkHtflOKvtL9TZZTN6MFi99FIJldJa9giaiOOv2",
-	"BM+kIq+7L4hGaf2BBFPg8HlNPgPmtvOMGfcSdOWWCAuCCqF18AxRv23UUHJqvdbnNYpDy9Py+gX67MHn",
-	"n997gHBe7PG9z8CBjw+Fptzqh69erZIuWsRnAayIziGsACGelxvS1ztzQl5muSH9udG9WEYZPRAmpzX1",
-	"LTfkS/daMC+DYFmKiXP/3rwUHk8rgj1oBCAV+Jbmo67SL6m0mPYv7QuDIDa9br5nNsFQm/o1+UxxhJ6o",
-	"FpLYb/yYIAZ5ieaPB4IZZTtoIMkQz7MmetNILXxtyLmso4rajc1sUs3v5+uoFbz4aibqMGSv48Qj1Mga",
-	"6snDYH0z+NJqGOfoHeWGvOLHHm7CUSyOFf5eP9ujRMA4Q0v4noSWgcuMEtsszAkpCAkw6Dm24zdEMOsk",
-	"rk2totzkNA03ybXiI9T74tfQBfG14AcEA0rAQdO3gHTN+Bxrs/xkOk5pljVfh2sumNhVEEGNHTlG1Jfm",
-	"yTMPrTefaULmtckLDXBFRY9gdKtCpzoSqQzFXLZglZk5ufxz7MDrffUPfMU5NfGqTW7RpJctK7EdTPEM",
-	"slHqlQ70JM9TJa3702athnN2a/3UMb6lUpFjWBZWStBN2RANvrcCvjCQOnwCPcClsPfUeAfTNnKCJQni",
-	"fBJI8Ha0l4iXCvIFDxg8+BBF9NGLR9DtrO1VfbFvp74LFmtMloHd1YaEWd8k3J0czyyUZZoJuYgINrsn",
-	"30OcTo272SwJ4WH/U33Tf1mJpR6by5xdlGqZKy9Rydy2oANnam/UStc+vhupAS4fSxbVAxmrNfLRQNN+",
-	"yC3uXaa+54Jn01NOINakeTUBy8Ck2ZcssCi8I+ud4GUxuoP1k1VFbGS0aipkGuxGNKUZNrZ6EDu6q9BD",
-	"+oeztUI2Jy9KY+KtXaHoIFnaz79PVr+UWCiTyVDbDg8vHj66978ehPvpvotACHkX7sgsy6IQgKoelKI9",
-	"Zp3F1L60LmRr8XtjJTGRjxPBgVVGlqjV93NA3kxlGQshE4T6bd/1cTe3W9uonu5QquCFaiatz4YO85ck",
-	"J3o7XpFfShIS/ylnWyoOEyfeIYUfcDTVxuvoLjYws0kT6PR6qT/pEacxcgRxFvBNtsl9t3yUVjEmmalD",
-	"CFipW5wq26jMT3Pi2hBV5J1KjAdlx41W4zlNTJqXrW4xgR/3L4j5wD8MnvM7bbMQlkFvA8KUaZxeXw3J",
-	"akOF2q9dO+RKNhuQNnta1ny75oLuwHXjI7odsKAK53WLNJKVabPk4UB3tgiieshFsTKeltaU2uD0Ws8I",
-	"tC+Hx7QuBL+hWY+krE2PIOh0Q+YS41Gn5Aj+IWhjkqyUwExue2JkOFW8vxtvKYnQW5Xm1IhjPqEFY08F",
-	"5pV1RV9VGY/woPNEuBaMI56rQvCUmEIS8533yTk5K7fYrw2wFYbgngInPraj41iDgB+53rNDXNbHFCEc",
-	"bCrox/Q7Yfz2XIH1VhV5hookPet7AXlbn6c7KWo9H8SASWENRbAPJSEBBXtpBxA5bLDY8XWGT4FD/yU+",
-	"SQsFos10Ato/VMWBVo2oRJUxGlLpDvjduukkbo1fGxkwrikvRKngWm28RBdgIWN2Co9O2TolodI90OVM",
-	"Kf4RUQWm2J5mGWEJ+pUILhF5l5JC9U3bDrw+UMZFT5sUiQ8Epgd3laxKIodHrPugjYzqNUxreGa7Y0c4",
-	"IKoi1Xq/kOJh10OygpvOimjSS1xN00OZK1rkRBqs/nFHtOeG8hin2sgwobob0uGsFiMHD2JZgI8reCFr",
-	"Ay4n2W7iJdF4sa/kwdRaEmHbRkiScpYhnKs9L3f7un2wqSrYG0vyVu40m1s/653IBqJbzTv2YSeg/GLT",
-	"Kppgalv2JL1eJSt6AKXn7Rk9jcKdhW07Q7UXRO55nkmbX+1H+QouJTV4ozm9JvkpOA/O+sswTaYmlGeY",
-	"InB+BCCtmH00OvGkRqB9AkkJznZEqqobddzN6s7Fq6pSo+vi1MppEIvOlW5QiXLOr0mG9PWww1QbC1uE",
-	"UYGpQEWpLPbKaCWWTIMoTHWLaCi7B5tEj6z/AjyXoLLQMu1BfK/HpuujIMyW7+RYGbgErtZZJTWSlcHj",
-	"Cvdnu2Uwx7lpmZZrPTZzFHZHpmYq7/BW9BkUpM8xy2gWlKgzdPrqBE87l7/bkbB94MI9AMNM/B/xHDpe",
-	"wO++37+hcZsnz9XMu+wwO25QjwUXw1j2VECNphKBMxZS6fmBbHh2uo9+wAciEc4503cty1wVheErg5ty",
-	"4AKqzBTPM9MySSvtwvP1319FIIvtghqTAVTI0IlgyB7K8ClBlElFcGbkJHg6kJWKNabvw1EEf89F0hY9",
-	"QfO+enxdCK+EsmXtZ/h01VN+N2jgB4d/X3tT1rVDcayKyfcdBYDNggV/LP7xOgurp0ffwUQFU62R66s9",
-	"5jZvuqjiEx3raIWH1R1Vkeb71LrRegsxJQuS55TtTGqXeaJRKTcp8WoQW/+986BFtBuJDlW8H5IVX3pc",
-	"fD5U9UR9169CdhcX6AmwXe6/2pqE0TBC11n1VOy1ObmFfOAnT7ubVg7YdSA15u+R523MDs5KyR/agTl0",
-	"H4JIvYKBr57CpQAnz+r+n8hQjKsS3A/CdnugA36o0mEU+XFAP9eThlVfPTWac1BXj1LMS3FDb3hvG+KK",
-	"NiYXyNaxqiO3QYIoq7b6SOQuYFVtQJ0whytbQRCcTd8Yha/J8IeN97OuUXbTBtQ5Cd5wg0hY8YkvbBeL",
-	"lDSiI+3Q8fR4CTgSgZM8xLROxfncuEr9p9rg0IMzLW0zIhVlzkPQDsG4BbWVCM35Byyuw3m53iUV02Gh",
-	"raPWFc72oEaJsCVc3Z2LbdzjPZqQXTm6p5qasW5uN+klCXCnFv6qEuctucEIcnAj4NnlwghdqUA6Gvkl",
-	"0YbYxF6tbleFBW3rQhADAhBOzHyQmDblxtsLT8sEZdoeUhzdi/SNuNn6ssqJoobIMXLJT5kJhk8rTTt4",
-	"TI/Qdn8Yfq9at0k8kjMs6GpRiUfF6uuhnf1quyXQzrUX1a4ZhgzlNzJbaWC0ShmF3D/DSVsha8geOhrf",
-	"p+JHrFkNwAb8yF49SROMsbdQ1Gltk+lH85Fgg+756BllYGUWS9Fr01yvAGBa9GnSS8kai5WQoNzOWDA+",
-	"FXvDaXMvExg88eRdQUV/PpQPtDEHSyOG8xbI5+ww82wfTd9+j5yOOVHxcXWx48Wdu5et1XfD3pUe4y0r",
-	"RB7IqPkKOuTEZ75mRGGah+tTOGhgXe7/n69f/IDsr4gyW5G24dnJpukUWOCD1ts+kS1c6b5WMPZTVdt2",
-	"O63gMrk4BNG7SRa0Q7Q41NtZwVlp9Rzqryo0q1sJebl3os15b9LBBgh9HZNel/rOJrbTiSAKqJosi4JC",
-	"2RraZYXAy48IS0mkPAAKPbTzcajowSjvNTn1XBZS4ZOFVcIHYqwZa1zJ2RXpem1V1WjeW6L3wvR8V+Sd",
-	"kgn64vlL9Oivjao5wkYbHrc5zzBcihnaEBNgRZQlrrd8NzQwmudT+zC7TH7TxHHSyw5G7a0F5qtYptvP",
-	"qsqHDt0489JP67ciz4G5NqY1EAKB9BpeRA8vHl7ce/AwMRtZ9avh4hDE47ZyRbPMjt+zf/xZcnb/FT5+",
-	"b+EkgvI+E3ir/PxYLaqrowgXgeq9vgea0AvMZF4XCfUh/kd3AugI0CbtXM0q+n//7/8HaGadGNDyokE/",
-	"80Q9vVC3gJKu52zgd/jES4X2VAsQvgVQKnVPb4MZ7V6TmWM37WONjWoB6CUR2+KayjNSXfiV0K3LJj0O",
-	"9h0oluj+BrRYqe8qneX57L9tn/PiZArEgWWgntvU5h1tkAz0JNcgY+q1OA2ZJR7ZZNaNdGlUCr5FV44g",
-	"Vx3MAacWtmJOfvE1vvfrW/0/F/eerN/+y59+j4vuEhEWM/XPHjdI/vD2BLj5biPi6aO6xIqAStBOjDOd",
-	"K4YbAahgFLC1uoeB1S0orO+jVwTqFTNopYmOe+5wD5qz+PBC/fxtft8j2xbwCOph4hukfEzpv4YAS0DB",
-	"jMngZfBdeqXXH+LnD/FzJ8XPKwib2dYxg0fqTL1l4QM3Xorn91k/77yt5h+pbirkPEYp6byphLT/sGbv",
-	"m51Wjw8o7H1CvLe91UJM9I/m2plYOnXnXCq35YoItjKrYKu4a9OLM2DtWzScFzCPe+zdkqVGJjwz8CcD",
-	"HQGrlmrb6qV1Rrdbmpa5Opl0A9sfGTL9he3QCyFItzEPVslKqxKfrZLVIw8bDWJtOWU9W+LNszp9YQZ9",
-	"g+Wesp3iDP2b4GWB5J4LhSRRiLNq6pTtbPsIl5gKuagSVQu6j76tzD6MMop3jEsqA2VgQDjSLrSQJN+a",
-	"Z9+Fk6WNGOnxYP9wZsOFOXWcczz6pVrz7Xad8QOmbKixoH0C7XFWY6wHq5TqUXvqSCCaq38yctekOGH7",
-	"BROUJtCa1gRS/ZZ4PTKzn5+nVr2MW0/Vt74zzw/3ScLpnsi1JUhfm1SPPcM1ZB8A8fy2HYv/OGDclk+S",
-	"huBoioP2EegetC5vjEj3SmrOA6v+GGXcBzuXYzjKLdYIbnDs9izhoAndlXfMU9PejWnVJ1+4+8bkn7Ix",
-	"1cU8vOoC/h4OJQMsNmOxRlLdaFLvk9WeYDHzVUGMUJ75uiRk9pv5dp1iQea8fMT59azvttNxzPRrCtZD",
-	"N0njzzdpbViIsb4hOAMNYSJHvSS8yEmlXByp2vNSK4YMH8hi2Fsm09C5q2xW9IWL6gxkSU8p3mjS+V0L",
-	"5MVNoYd4uYHvaq62a37x6/G0noGqxm+qJMWlykhyrOWwpL+Gy1m1fKgyI6F1VVLhIALUNFxSyi8fp8y0",
-	"jQvqKnuCs95MRAcQbuAW9aOXVe/l457mVV8hVz8Xo39FXoYDqqZXQ9miz7/9171v7mk2fPQ4aH0Hqfq9",
-	"JZ82HJt9qX2+7XAOhnS2ldHNfpfy3jFNc64i2KgS1SRLoo7A3DqcJsc3xMmYNInu1dID46mZXGt0xz2X",
-	"BPm46tBES3P8FdqQlB+g17w5A7EprhVhDINZ8gz3j5umy/XvhfnkMh21Z8ixdpXkUkLhZ05ZlbwwWnuU",
-	"k62KfXYYx/9HkyZpd38mTP/HmtHS2KwkVDTurcPfg7fjHDgvQ2U6k87hn/YWZ/gUY+X9LtwzXtjvPR2x",
-	"L18ZB/2ETfEO02KEixBhC1iZbaF4twzMavZLUuLu0mCZnIh4naMnPyJGg37meSudYtmWULfWuCZ0tL61",
-	"NaBfuiKrQKs818C61yaQKbb+arnnRxkLD/lh9A5TqSFjL/3Yy0XKMl7r0E9TtlvPABDuM3n6wpzNUiaT",
-	"ra6Nvw1xNcyhmq9b97BHYVY3q3Tnq0fT281XL/VBr0l8NHVhdopa8zf+49Gl/3MGCmDctxESZ2b/yRlC",
-	"6SnCoX78kL9QwRJv0TVlWbXPaz1MXCP+fwQxM950cb7cGUPpmSMiWuwazXQLKE6dm/Nu6U9diiyhRv3u",
-	"53JUeRo+p6OvDx7IqLdbB7T9zpld3OY3NVzsYI8DKcw76F0WNlifAY2VH2hq+27UoIxiLfhxlaxwnq+5",
-	"WDMO2AbhZlYGG2BMAsD3DYjth6oqdRgRDbczmG+D2KdECAs/PFJn5mki3VwYvlWEmZp/GLDGzAzVjm0x",
-	"zcvxSJyh4rf6XBm09Dzyla9tG64tZdOT7mK9xLgo9IGd+LiDjus+YOu2x1f3vX7SHuiAl/pZ1VBB7glR",
-	"XhZ2gmSZ7hEUReflwQFi10GgeG91a2s66GyC7wSRskl1B6JRG9BB3EEPQBW6razlSSpyCINgKizU7KzK",
-	"8RW+Ns9+kPDMEQtG2W7Js2iHHDqNc9X6gynfryVqQwR5uZvNTbTHuBKkHq9UssgjhePyt71CvgEQ2yqX",
-	"dymQ2ioFWHIX5UwQFwmiDGGUiRMSJUu0pkGwyCkRSAAVa1XDTvn3gp/NKSPhzf/nAKadgj3rbl4t3yYH",
-	"F7e4zAMJXa8IzjSzQFmLbUZCDoU6IQco79UtBU0jWbWN6m7THvKsL5HeCiy8JIwUS5IgnKaQkY9ZhoqS",
-	"pap0Jdntr44VGmGxIyr2AiXG7QvNuGLrj8Jr7+lDYS4niU8SKohwIx0bsO8+kZDbBCfTtkKDh6rmMFCX",
-	"ZJJuYX+oksh1aowpemqzmdmkilJD7FUGYZCu9GYVimRXWoRIdE1IYXLpy5xAETGXFqzpSOyta1QzkqEN",
-	"2XJB4Da+smL3KjEtTgXBuRZS3Xwc+72wdDDl2H0/mk/0XCoNZbK1g5gq0zKjgkK6bIjSxjJ5mYdTSUyE",
-	"qAwcty8NOJUDMIPt1pSyoFWQ99a4cP1RKbsOdalwYypurJMq3aWABKhL5CgJcM2djWptUvDTtu1QH0kF",
-	"0TzU+ys/yt7KDHv9BNJMrmlRkDBUpkEONSUp4Z4eJRtkEC2G1r5OMhJBhiX4ZEhq9qzZzf9szaH1UjxC",
-	"tRQKu7Ue57Tn2H9ge1qQWfg3ow0DeMvOJOlUicBGdzEQtKa6J1nV3LMGOTwAsWny0Bp4dqY4rIln51WN",
-	"xcNS1oh3SV8gONFXNr1xE4V/4HxtVbcI/EwoX/FRM2/KnBGBN9QD/DRYXzVolenrDRQTqvKd1ziayYru",
-	"GO8plPIMuEAVXE4PNAhU9WKLMHr++j/hrFwikktiruigQ5alPLPpnJ2UORfu01InIwpYMUEYvfnm2Y9v",
-	"/g3yIi+rlqtWDspCX0Fwo4X7lRh9p9b7UnmzSlbvcgnYhtnPTehPv+qzUDX0W6vq1c2Bs5RUckLruRkB",
-	"IPjohPNem1Tu8cPHn/f8REhPpZK52QFw3iOMBeWSvbGmcLrdFydFZExvz3ZXWvN8nZJmlpJ4TNQvLoxd",
-	"G0TZBBURaqgArdI0CQG90LWt1Xc9/INBEYsgBcFKmqIsDBojaD2BrOwsZMNAL+9LYDSwlPBBhrvVOY23",
-	"T8PUdn+teB0FVUQ2KpVafenCXgpbEtt3VaU4zwEMrou/5EOy3xARbH5rfEdabTJzBUOsVEllyGacQOma",
-	"J6PhndpmHE/QtcBz1SzqVfVzxPfGfRPss6ivjJpWXn3SvJzeLWXUFfpGOIPMxL6sX5uQNNt77tt+l552",
-	"5kbLrRqqX6ICi8pJf01O+j8JTverO9TNxt3cLa9Flb/rbdAou8zMcf3wHOAZcQ8iTMkOf7Qwji7uPXEw",
-	"R/fX997+dpE8fhKIVbT3qIf0Uyj+ZYN4E6iuBZeJv2QDzVUkAv0MGSVMghRVhFUmu60JroAE//Xhw7+u",
-	"GpGbn376178/0OTRNPrtIgnFcKpu5bGG98MIw7u6mS1Sp7mgzXfAAtfWs7HBhXnA1hc5dfc+euOhRhls",
-	"L1MnUl3tYM86+H/MkBPNLWP8cRCAxPqk46Osvqen1S/EsLBrctJ1YGlVVWFrwy/k2QAbAygJVz1gZMMF",
-	"ZsouwA0Pt7+ziVtU+SyIyoIVWXORhXTeb/gRXXz26cWjTx9ePPzcqVaXKDucegG+KhyBA9x7GbQBP4QL",
-	"EgbwLl9sa1Ui8boLai3FXqbSdnam0Y5Hhzkz0qIGrHyp1pIUWGDFRUgZkTQjlt6X6OoyCqzt8Yjc66gR",
-	"hl9HZdK3zDlwJxRmPUM2YmTg3JnzQThc6Vu4M25Jqp8jzpdIxmjob3csE6NJi0XSMAb01UW4aJZK0R/D",
-	"/97exzUAymltPKEpPxyoGnAi/MAVWQDVfDDUGQtobgZZjJ3vJB9rvuTSfOoWxFcVDl9+V+vvjMcjX/Hj",
-	"MoVUjd6J4cZxoF6YftaJrQW/JjmtQn6eo6rqX+DQayAwagMpxmqHkVwiAKqnbPx8U3Sy/iaNrvVEMJv2",
-	"P5iiuekghWFpR0yVvDTNwU1XCdtZyq4q2sP1AZoSh1qE2bQb47u2Tu5zGhBDitlCPF6HlQeMe7QhO8pq",
-	"vL++QMRIQLjyovekcESnY7ziR5eREbLvYUU+bJSh1+BhNZGhqUnGfk/uoWDZdxDVR/UjdT8vTV7nzoKE",
-	"x8R4civgpj32e6ipPWhP1cZHZBwN9U/sSqSAQ12zbQK+TL5FNisOfOuxPWZmHoi+NlmDG7nY5aol+F28",
-	"X+vD0dlNF4h76kVpwQytrHtE1SWyXrFLVMXonrZDn5eo7xfTmtyEHU3aQAKszW+IsH6SS2TDfE9NFoUf",
-	"o7xELvB3WR+Xp7Z7rh+xxbm+n06JuR06kWgTJnxaRYtNxBc3Y75CwqM2kFg/3Aw5wynsRp3rkv6FopvB",
-	"4Ga/Xvu6Ay7wS0lKM3rJmMmYTV074JVJtzQTwkxbxD1YdGb0H8mhyIP9thc1D1rWbi5N1au5KpAxFjWT",
-	"OCz5itmAy0Jhi7AzMcradGtezFqoiDjfYGAb/u4ZcNhEz8FXFE7VEXREXh9wADDkRoOKSGbrFjo1Mujc",
-	"MYy5CXhB2DrFkjSyrIKT/1LgLYTJsCRIcd6D+6ZnYQLVo/uh6fjKfyFsbOrHvB5sE+hdQ598IpGNgdeE",
-	"Nx9NXPDN+lsV59eGiVte6CpijoN5aIZxrMy7IWKDc1QH4CPzyv2o/ORvRHXIFtH918zT7rX4xto+iHG0",
-	"T9HkJcROzT5uNVTo5ed3jB3uO9065maZ1RR6D/y3zvPWp22us5JMsmIamuqkFwto1QXLnvLeBqfXOwG5",
-	"xiFtP0bQqBpMiEroH3JpVGPvxo2wn2V0f+s053JqdUbOJeTz81Dm8deEZJoQFjYWm1ZkElPA7yQs04p0",
-	"OPae1kJoiLFfaYtL4NxrtZdypnA65U14fHag2mhckznS4uH2VrK2jqOw01233ntvUjluXB5WTBWkq/AK",
-	"Cdc3DvqMIe/MQNXZBmB/Ia5lR4gWtuRdkWOGe4G7t5ZRJlNxy/OcH9dlsXBZKXQzr+gauUfBlwYKx/6d",
-	"2W6xG672SNqupTHdGgMxTXuaCiwUAyE7ro/cEJGVPenY2tZCGcEZNFbVNniBbTpjVxOxLXQjT9xL8zTk",
-	"ilLuMmDiuL96o5n13wN+3jeKGEjplwVn03vC3vBr/yjXCKoss10ezW1ad8h8G8wImnjLSCJuaBryuLy2",
-	"vyAsr40a0992r4MkCK9WGAOd1rJ26HUh+I02Cm+hJCluH+UHK0uanUbj0lQrZ1zFwUmg82ndrr3a2ep0",
-	"+Tmm7ugOalBLeIIqbeyOeYI65s40Y8ZmRPu2C2KEQOtwiKkfnfvSylukeJ7dR+72vLJbdVV5dzZYUlO9",
-	"QhVkKAR7jsf6U7+CrIoqNmILGNGjiyfoyriK6tevTF/mfrfqgu7UYE6kyxrK0IlgIRFWSBCtwYJF6DCw",
-	"EKSHI1iO1hIVd9khtkjys4tgmaTnfgcaj0oPm5mvtVbzgnvTk9/jKA+R+mnDoIYWw0VpMtPXUUXe7ecN",
-	"GI2hXRBY7JlJbreuclRl60/rl934RnfW4SOX8gNlux8FZnLb02oCu3KSptMT8e2WCNlxD1inl7nCJIFE",
-	"3S4ar2fidPWY+pNUoQ1J8YFEt2Kcaw/ccogtUoXVkik+SOa27SUOh9ULQW4oOUYPYx9vFP1FvQiFa0Hs",
-	"WM2gRKp2SY1rP/72DmXXVjV2tVoAu1XTOeaILXLBt07tXbvnMwON3YJdpOz6zJ7BvUnhHntEed5rdjCz",
-	"6lmGvqon9bHXpCwVCfqOCMhWjNJyY2w3qhADaI9Adn65CX9AM3+Z4+Bv+3eBSpxv/vd3+mN7hXeg6GCl",
-	"BN2UKmzV5ngziPz/21ii6Ren/u7WUNZH1fgm2SIIO5l60fZ9j8yD+7ZExKTigcAR9JiupVtBbE2acJBr",
-	"gzB6vdc82Rt4+Z9v/v11d0XX5NS8Ulr6a74L86q46enaF7Ydr1W4y18pw6z6bnyjr8Hi0hPRj5tPmwET",
-	"mHaIBoMhKyBFkHK8FIycviOhMpm6DjGUalAI601EB87UHnEBKrOXWZxhgxtPChUDseu+Vw0cKNbO8Omq",
-	"B4l2UDWtyzm94T8camVGCuNg+FC0rD74IYm5FfwwA60OXivCRRwv71mh15X48BYoYGd0VzwEb6zWeqFT",
-	"asGFMlW4QzieBZe05ThupFx9AGhOPmMLFJ++AfqdXvL/0YIrFlmz4phh8TwPV/OfQIL/IVrPFa3DUfG2",
-	"pB0N838YyTvu9PJF8aSWI7clQcfo7AvUESq/H5QVC5janl54t4xsnwqL1N7crggdRdc8U6QOj/+RiNhR",
-	"IpwrchehQlsELwz1OkdUjxJuWHSPvu5k9CT6TZDZoxNYSIYvvFXTZf04iC6fvU2hu+A7L9Wu5Yh6/hI9",
-	"+muj4H0rWsB0jzsUwvd+ffvbw+Sz93++Z/8JpfAPk7+9/8u/BIvhvyM7nH8TbJs3lk5WJ2cmxlWE81zL",
-	"EiogQCInZpK1xJUpzIXM1luKqhA2aJiQyRkb5o2FAy6a26IHHVgOIB0Fb4ZvlUQ5NtL/EuGNJEw9RfB8",
-	"HdklLGt3GOlTvD/W+IglTkgbqU7BQl2yPt6DEsl2A1HrZrFxLYB++ul1kBs+EN91gs3jmz299dZSZJkx",
-	"2QWMhVrW3y1b4XvMsEkX/V7f88s0eE1LIWyuRQdta8tFStotSL3w1gTTOR/PiYe8hPWhWuTavDfkvhzN",
-	"3nyz50iUzM98uDT/zZkSHEqS+RbShuwmjK4Gcu9k+CQz7zufSCjmQr8awJ7f/bqY6ILshD0hNxmSh/A1",
-	"YWiD02sAnKkheGLmfA4UeL7yqV+zbsRZmXWffWj2HvcRfWT8/sxklG2IOhLC0IMnFxcQnH744MmTyTeV",
-	"2+Fu4mY9g4idXuB+aMvZO3ZLBJZPDjgE7wkF2KWEHNq5GtI1NdqDSySyw6U5bR7NcF1Vz3wSVNl9fa2T",
-	"97SIT8D6vnonuJl96SiMqCMX12vBczIhFR5iYfBSmHXMoDLlRSj99BuSZ4iXysBLsZNRa+EoP0VqL3i5",
-	"2yM7CIKZQQUQgHhbqvcmowemwxlZa1ENqHRyYE+eIkl3AJBJGcLy2pVFc2ZkPWoG3jw1ISC1Fm1bN3yn",
-	"AINWmIs+97Q3uLM34eO1jKPWPwVLOzP6Shwn4yP1Ne22l9ktZiD0qqU/AqyFASHe66MC6mliC6hq3SvF",
-	"OWEZFkGOrOThEt6ORkuv7mSdaRejA8ZqHKYp1loJTCvo9FbfLMwyrLg4oeqhGhbEFj7mOL2WBp8HK7TH",
-	"N8TWnmWXAAEHB/y45wDaA4A9JsqP06qxSryc6RWyICenidSGSnIrirUWeB9eVPWrv/WBq+dWyTTDzZaS",
-	"E1Tk+f3Qb6fd5LmcsGD79Pj9b+1ovTkwxX66L6Gn3sXu4W71S9yhZ3ZTnCJG+m9H12E/eEP2ZxhPu0HN",
-	"04MydDEFtU8xrdrqeFBuGTd4bxOugnaSsCfZfKI1F+2WWM0uzFoidKZmJUC6Aq9eR7ZJczNXJygNC3qd",
-	"D3ohSwQ7ZClu6A2PvsrAtROAGqAkzzz9wQ1rMEb4jTbYNidkdypeJyhZxteDsZqM160pIm9ulmmTZtJl",
-	"b16ZnUfXuLYbnNPcgWqrHKEbK+zl6OecbXOaBnLg27a3OvJ11aYFDgs+kLXfxKWCyZEwm0YfF1d1F7LZ",
-	"RZmTAYkADAtIc9Dx7iu2y6kMQvL3CZcXWwcA89Te2frK1jbwJxIxjtyK4gScqwiHr41nmxsLEdbYvwtz",
-	"9KTlwketkzwsj3acSMSjGodX4/ZWQTyTzvFru6p0lNyR1AZ8TaaIFHytJ39DBPR7sPDwDVkrE0RuCKvw",
-	"RsF4AS4BTLhLVKfEOCgvWSf9+EzkDs5AeyUopYR/yKrZ0g6QB9bUNrFut19qV3T6rZhcQyNIzljz7ZoL",
-	"uqNs5UOhJ0A+cUPJce1V4cAfC0EUEevSoEUcsKCqrtVPViQrU/Nl18gwogOT+yKYvs1eTPGtolznpbfD",
-	"dc1toHyoBfqlJPZ3ral1wL0bIrTDsIMBbTi6X9KtBx3admFDIxottY57mu6ROroUdokyeDGxfU4dJwGT",
-	"ISzr5gX66acIQ7PABDAtpQK7WpSmTQ8Ih0vEtz5rWie8eaJiz/vomY0AO37uIrFXoH59oPntAzPccMeR",
-	"NGo4J1s6zZBg+N49WMTcETty56wdvfa6vLddf2hudjmNBpVCEII+rnh94qDeIQkN29KH41uFr6fFKKdq",
-	"rKH7a6oXZlBl6y4kKIN8uifexo4xxStTdz1Rr7gdbWBA7vYuIwhFvrWyyV2vB35DbCDv1EItPeAs3KQP",
-	"5IkMAV54bcWhcWY9WLzlEZ3+09dV940PsUxlYnBAvFsBlxlV4HzNh0YO7qC5AcD9mlOmdw/6AVfIxjNs",
-	"lGolidmdisBDO7uU0L57aMcw7f9gGf/oE6O+3xdSPksVvbFYX616AKX1OsyCOFYGLExaBQeUUpJZGEQk",
-	"ibSyrSultWYe5fk9UFaqvrbyriFtHCP564RCljB8Fky654OKx3n6GnqNXiq86o2eNOhaL9OuaXSfzPzD",
-	"jf5iINsOerC1e7xCr2ltdpcAzmEwSujXZqX/rp8f28ZCntI9X1emR7jxS3ES+ECzddWfPmKBzXdGtre1",
-	"bxUt25+uIsKdeUdscO/O/sDVQq7HWMXHTDXas0feqd+p8tUCs99unapHjsYX7coH9+02k8Mc3b3r4G9w",
-	"HUy7AMYXscRdXTHyHbus9bxfYqFoSgvMpirT5qSTvgYVkGRg2Qt8k4D/4oXRU2jXfCKyCjaaJhbUoPEG",
-	"ExBm4Di46GirjKyo191XTubUcO/R2s1lEmLGG2S0Zty7D68qDehctenx9GMypifZa235m3cSEvSMS2GL",
-	"U5pThVW8ZbwnOLN5GgHFjxc5gdwOAG0DRCFtSlUqIDQAjJIa37jvnGFnea7NfsglzdV7khc9OLlzdZt8",
-	"vPYs4NBURFCcD8VcA9Tw1Khum82cA143OmIZvEYPPDO9/P1eN2xdAZgKctCi+20PWp09+IGP/2A6qmoG",
-	"j27C1RG5IVQ7Y12Ek5Q121VGM8sc512iC1v5YmMOWvoGydGP5VHkmA0Y7N5RQgeCmUSKo4xfIsaRc/N3",
-	"xwzouGEu1Ua/NqeIRBgpXtA0jOq8hDpci832XE6OflU7FsQFMgn+A0neE/GEe1Nv/ES8DJ9MynlM3k1c",
-	"oy7/GL+uYIplWRBxQ+WEcDdsz++hFc9Vc63pUoVyBqyckHlT7XIzS6wSLZ2LpnGN1Ed67IKdh/6y3B0c",
-	"jGLo+8OThPpA8C381XaTNxpRTNT07Ot4+s1ax9A+v/hHvWdbedCR1+4owsswrPKES7ku6X/0aLSkf8H7",
-	"evaV3OpX3rmho0FyFrhTGxAD4Y98lJfsvKsx2CLvSmszo1ZajhkjRvTmYeTdM266caCeQGbMwC1TU2fs",
-	"TnDgChNuhFuWmU1h2GWfgRKNIUf3JCnxoY56g4vDtZ0bssMsQRTacCIsUc2JMyo7Rz2m/vXQEJEZvaFZ",
-	"ifPKR7FKVjvBy3BbW3+spXxgzk1wB91gFSUWa+R+hkb28alJk/WfniTyHikRp9eM4xj9oed8GD1nHNDp",
-	"FvSe8Y/+w+hBY3pKBM5Uj94yA2Qq4DXwWLaldvmNbA0yQvj2MZV4X7vculYejPtzOOfQmp0OEse18YMe",
-	"qBZD13bEoeopSrEg0OMxQS77UibINuST4RwTc4f0wvdWPhpo25KVwtYSE9MBZ0/zzHbmAe9N1XiLQ7q4",
-	"/nk8bmBo0JxM8PbijJymegwOLo7ewSUgKT3gHFXpqTV82KPHFxfNY/ngUbPmFsprHyRP3v/5p5/uu389",
-	"ev+X/+tP/ZWqaYDE375+gR49fNBEL/vfL75u3QiR+G6dALdZvDeBHrKqfbhdjKmPNRiIjSk+vHj46N7F",
-	"g+Y0/xqg0aP39/588fcH9568/T8P/n5x7+HbvwQp5ClC3XQu+Ls7CtAYr8A7con0AUfc5FLlWKoYafHi",
-	"Wan2XwEaSRcCwf25vqNucA6AKCYDL6n+UlfR2z/sBG7825QVJKuS4VLtuaC/Eu+tksmyMJ2kzZsuadr/",
-	"QfFr0mn44xUV69muG6QaA+E3CwzxwAuv/r4n9EXCFtB0XNl5aPNDyxyq1o5tONlXN2fS2/tDNyM3ZQPY",
-	"wCm9HyChgmwkDSIize6kh+t5JY4jxlhplpN3Oke1uGMcJKdiF//Rxy0Z/9//46ef5Nt//R/uP/50Tj/T",
-	"OXALHvONAi3P5kWPU9qB9aj+Or0NyXw+WMDqbkiou2V1NymxmNU9LpAXBokdO2ajl2/vsRuaaNQxXPh8",
-	"jRsdt3HeZhgsL4TWKOa02PyGl5IgUebEtsVkRohRzoy/Wdupas+lyQGxoN2dQiMn+UZJUc1zbV+x3fZZ",
-	"LELE9F77ge73tqGiVzJnvxs8t6VK+YHIVwSS6s+UX43BvqMsmEJH3qV5mU0ozDHDfaVf6/NHRmdibwX/",
-	"lbBeUFbKM214Qt2la6S6pTttEiKpevAfz82ntnPyKDPQNCtA426+bc6lnnI4UXnHcS7XP5fZrtFWufPE",
-	"gaiRn9cFEWkQnujFFsFTyHwm0QeNM+IM0kuUk61CvFRV9ar+X2zjQQ1XOy83uUdPa8pWKOM3oW6wdv0W",
-	"msvkh9RFtvrMmuLEFOe5RNVAwciE/XFwrY7gt7JOrwf5SBs7b9o9BNmcGquXZG2nvq5r8jtd7moQmEBe",
-	"6JGL67he8EctaOPO+ht4tH1mzABJzd4eD/h9rRsM7nNz6Dy9NM2VXeP4kGGYEilr/IUmDf4DsrSOe8IQ",
-	"RmnVhdi1D0cpZmhDOjXjg2aQ16J5nZXTQBwa7Z0nvVgUnDJ1mNoefiKCyx4zFuF8rdqvuxfeOyzFdVQH",
-	"mvp976X3hnWmQrDlHFDGHDxpq4CfkGyD0+vab3nEJuEZcYYIyyAFWq3C7Z0VTtX4iTBLeW4ft29GNIb2",
-	"37S9oee2G4aigqm8mJE0p4z0Qpv07VnrPRgppzdEVL1Mxrs9UUHScNDgipdqw0uWXT1FUF/YgMy7RFeU",
-	"uZ/3mEEHN+ae8bVdzxPsRgTfmPmvtwMQecHos+3qjhnyjvChnh/Epu0I0ZJka7lz8tZVLx4xUw01wdN7",
-	"tjzP+XFdFsHsx6/h13tloWdNUi0VN0ui/zGu1jVfRPJY8CU9WOkQHpuL+HfGj2AlbLjaAw5LMMRg0Ssi",
-	"z+ML87R+74aIrCRhdRS8wBnBmT4MAO1RYCl70tEie2cHREIhKBcx0e3qfFZvNJWTOEyaapSa+G1lXhBZ",
-	"8MkAlILc8Gtf2FRxGoApqZF91keq9pnARxbOKpp6A0oibmiwsPS1/cV2l98CPHgkNpl5tTKpg4ksEylU",
-	"52PF7ZCscoo/1jzgWsxXR9jvd+74tAkcWSuK1c51BV59NiOUxnltQnB6vRNwWYQK4/oULQel1/FzPUwe",
-	"v//TqIbWF/0E/UVbuxZ1blyTszBZ8QJHOh1ktt5D3hU5ZjjgnOtJpQxcYxnZ4jJX/Yks7Vtt9L6yKR6R",
-	"yzHF5h+H4G1myhwos/+KQSdqyr15Qm2Z768LwW+orVwc44mWpPFERFAsVOk7XVS4XmmwQCCgbZTerVjA",
-	"SyzlkYvMNI6fGhkzUL3rwg7S2tQHFxEub0aOZ7zfRuZsT6g1/hAFXgrOtxMJsNjEo2b4ikgytVJYkUPB",
-	"BRan5YgcGDI4a57T9PQt+5pbNJpAyOi2kAZqEyHkJNTzGjtUr1+8NAsAZawHUefKXlBXtgAQ2wsaucX5",
-	"aUquiQk/+uaou+ISSFEK6biKqjwicF5h5dj1BbdE8E1ODv0sZO7Z5iJfff0cPXn0+K96KfptlBGFaS7v",
-	"o69LASl9tkEBykhBWOYyYPRdkiBZpnuEJbpyR1NrfORKazBXFgVpbWB9ru6vupH3UAfI1wpvcnIJDuNC",
-	"8J3ABxl2aahgCxEAmypzC8N4xBJtBL8mLIEogp76EZ8QL4OOIEhZiQ+HQJadSe8JlRozqXAQ488AYkGW",
-	"zycS0ewS/VJyAODTBq7NyYmyG3wsGcdJ4RZQAJH8iUReMKo3ztgaAVAlt5SYJj7XlEGmoGWYcaQIk8Nh",
-	"pufZBFa9ragUZOlyA1hn4TyhMqMOQ7HOodKqOKTq77TZwA4mBaow17j+LxgyeBZnJBeVG3JOHpArXWsS",
-	"nLxThBl0hwMXxCTEyQS6EwL6pzZj9V6cAG/sEglyQ83zKRfCeHiqEklHGmgkDKEtOzpoWubFIDn6PDFf",
-	"C35AD0wXpz3d7YmEFFFq27OFYzea6nI/2ZGQEywhOW00CRuSBpvGbrDoErYsNMUTwSICxscALJtBasO4",
-	"4sWai+yInjnsYH29VbUoM3IG5lWxBo7JhzwbnjbyecgydHSvcvwfPmy2J37iGQ99u2I3pH8bRij7HZXn",
-	"htx9WTUG8NwbU35FUr01p+fh3kffeTFMBvHUAhwy7jbR5xAzqaVCZtCKD+TAxUmLCEaO+gAAgDHr3sbC",
-	"frmv7dJXADnLxbUEPDaA1YYyBsAC7DRdmgC+HyCCRa78Iufp9TIgVk2P/6LqaI43JJwNWp30aUJPW73x",
-	"aPuS/krCGkEcdkGT2jV6QckA0zkanWMcXH9e25tFp6A3I3U5+oGGlB/AU2rYxVOEYAMbc3s7eijOapIT",
-	"inp9baHNmVPwhfuehCQJQbZ6gpeIEaj4iGhjs9i56irPGbmhWgZhiQqDHKT1WxPdbVq/ox4Kd3yq6+fx",
-	"WHP81sZX+6kHGt+5BXxSLfl4t1xSQXHjqSa8sAlY0PfLU5eCasncZBEoMYZaJ6P8fCKRecH0teai20Ll",
-	"I0wUSXvbrjplF0uopspxVO+FuZknzQBK9+fp2HKT4MvOz2TpdUVoZthyH13v0tZVOlA9kktytB2HAhkr",
-	"/3CJMhCUDXf6xcqBPEE2R1y/jzNyb+Z0cbTvROpWH0fCDYFjnnK2peIwOWXIvm4thOmv30q6T53mYzq3",
-	"YlRboRNzeTIq7RGpEdqjrtEv3YumWDaYH/2h04RacdV/rjQiQrI1DUHsvy5ISrc0tbW/tomANoQTWzSg",
-	"Aq3gJGkYouOQNB0limR67xVhYYZ+ZXTiBG0xtYB2JXPmt/E3M77h2QlShjKCc+WatgQzhz6uPKqRxu4/",
-	"1spTjJhfLr9KjyRoRqJzvNzzLjeLl3KgTYXNFrYMRSUkkQsCrg4Zs9KPMouL52WvTIGfb6Z7Ke5WZhhT",
-	"0Q6V3yWLLJRCEYa4/CPXLDbXrC3EelJLnD0Qyj3raBfePVVLte5l0Wv6Cpw/S1NSTAYFn2WbvR+YxnNb",
-	"IzFxIpNVQkfUYFLQlNSEaqCWXvp2cJFVctyEcsUKT0dacwjvCEtPSOKTbKKkfCJdm8hVN61Q0vFzBykE",
-	"pnu6ecFVKvZWxknOEN4JQjK4xt2l1XNdTqp6hPD9IVhb9cYZitB3HfC5YQ4JsuYxzB70G60W10QZ6Tsz",
-	"vOXOsVhPbGSznS05YbN/tPsMXqAtT3GO4Kh1NnS5Ov6+AuL5Jfmm/CpUKj1RJlT1LCHrXiLF2zhB95GD",
-	"D6oyLhhXKNV6OYOA1CZ4PPCOrA2K3tgRqZ+M8DXVfS9jGL5+fF334xybT/Cl98lqghdp1R9i9XpwTsCk",
-	"aLW/DJGm2TJzbJHNp993O3mODdB+Psa69Rqdhn5vtzkNPlN3Tg39XDc1nQaU3+xrOopY1nz8faDr6egQ",
-	"7Rfet7u2xvo5PDYJmrjT4g4C5z8QEnSX+J1pJ1G3H/UmUi0m7yIU8Hcjom8uRHh8z6Om7GrFNMG1oe/V",
-	"+qlL2yqxKlq+qn+7AtGKKv0UOVyziPqFec71Kl9/hQs6BuRxa2Wjs93FIT9hy0FZXTRXsBFXkrxrgCNj",
-	"QapQ50wX4wAkZji3viUzw7eyb49+JLUYM5x+8a66moqfxVEx4M66A46cP6pCnKgK2fJjFSO+5BiyGr40",
-	"MZeJkt/F1sbhv86NAcW3lHIr+t7BPrUM0ulx2Inq9KgCN6yceWcmIOfA3pyW71MlsYTVhpQL0pMKc6Ft",
-	"6wdxsCBT1I+BDmb+dF1jfzPFmjKju75AImOTi85IZbTDECmDOS8GqjLoin+9t0EKL05oW4CNsyzPwpbB",
-	"bfa+pBkJt5U6CpPY78U1zXq8xNu3UU0nG/5Q+KBdawTx55XFWkJO89lF0qx9FCIXslT2lMeXdzB9Ss+e",
-	"34TLruKR7We1/RP8sJ4fUYjuch5uI/bMZRf3HsDeM5as5EkqcggXYfHZaxo9qfXYdpZju7oki2smuZv8",
-	"DT6GbuZ30HS0rre13WG/zz81eMc3Zc6IwBtqm4pJm1CwBvOjZPtUhOOM1OoO0yDl/NlYt+DgWrn60sUz",
-	"fm8tNJxOMF0FfVF5MMPOdsp2dQKQSxvDCn7rVgqa09y38T0/TC1YKcL+2xfPv3mGXgKNXJEnJAOYJCYs",
-	"CB7nByeNrPhycxskoJfm0I5CG/JxhjADn5uNvag9ZrcQjcpISrMZSFVZfJ5dH3NaOk7PW6vfig36dxKR",
-	"qyFWkBgr+I1NR/4Zcp/GtbZK7BtKVqtsza61xBieeGUR4qfCnMzlgGA35OnBvBYdhla64CV4Ry/A5aCb",
-	"ez1e/x97/9bkNq7lieJfBaHof9SlmWnlxbfMmOjOsl1V3lVle9uu7e7tzJYgEpJQSQHaBJWyqsIR/fA/",
-	"ERPn9TydLzDzOF+n+7U/yQmsBYAgBYqkUplO9/ZEzO5yiiBxWXes9VuNuMMNwDiN4z85xuBOg8WfKOLb",
-	"vV3PVrmeVQun8StfIrd/55HbLQDEK9BL3fI0zlzyi5cvTvCZEYITzNazDJIkY0q1aDiws9yBapIwqgDM",
-	"/KUERpHgO1umGQTu+qs1b7u++6/EdRvTVspx3sbHw5fy7WDXfVo/aCdSrn2N3vmLdTfjHRsIbPhul1yh",
-	"bePV+m8bTZYC+bKKgn59Xd5RD1fmVFviUYdC/7woZDolKc1ZRhDQppL/RxIJ6U5qKpeB/Lt1rHnEl/cX",
-	"59bWYm+b+rqt593PmSjXV4qB8bGlGFDIRK3Ar3jJvDQNpeyfKVMhHDN+xTLICFTQEo6SnH2ARuYUqrNr",
-	"m6/hm+30Ni38NYPpdnN1GqsXzozjbNeAaCaKzlhTZXNtOHvTCmR61TX6Xk7av5bf5b1q805fycvu09yJ",
-	"a7jRJZxwlWMu1BOaJTu517zBuyCu1KJ93CGlKtfWp+g6GxhT0zxVjnMsP9MizLw8iHmzVo9RU7GxTZXH",
-	"NUIvpuGQe1NQON3V6oS1W10XByoowx3fOgG0YYEfZZqw7FNc8O82X5ZmSdt5XjOzYMayiXZXBSJJhQq/",
-	"YpkllbIvzT44kuiREVlOeTwtoLVaxDU35h9saYfZfYuaMwjaUNMrTXwBo63D6WwtwLYJEQdan2QM3tYc",
-	"iHc75824NJXWG7aTCGXoID63cGV5Da/dMV3XiAAfvaisOD9/09uhFfFWXrKu08ztmJpiIbgiUnSl1qpe",
-	"OkKwwncaV9Gysql6lZYBlmNH2AQ3KtS5+d1UEvcEoeSKZSOaEgueQLggy4znKN0agwGJp1YcXp2xwg0K",
-	"UdAeQA0QLNWfFtaQuZg6JUIurwViBJ2vG8W3LWfFp+0wp6fW91HNGb2sVotERc+qlXU48ymbKZZeMdVm",
-	"UwEXc56xnGUDi6m1HhPu3vROa9Z8KpPWG2Eex2r3llfXrvhrUAvu+Bf8wfrmro+4+Swp6seiRkBCbKlc",
-	"Axz0PFfQ/ZkktAX2QVWmWtK25OO2L8zsKTC6mvJ52M7Pl9LiXyFGV6rNUIDFUowJRAD0YhU2ckHz6QkZ",
-	"XnJTRbC0Agx9YqjyckbQOlLgVnA+oUTLofG+LSAIfj6nl0xBc3mcL1cOeWcILApPu7+uPW/e4yXc2c/0",
-	"bGXlxY48QsCI2nFCfBgS9l3tEdXUk61F1QpaGsAnPA4MmWYzfbquw39QVrGr8mlxDAuZwaQYHKonQHu7",
-	"RqFogxxhp/WRqpyOx9AW1A7CfMoWJqNe9FV9ww3cTLeDLdI826UDbe2cdtfMblBLM7pbY+8ryZNN0QH9",
-	"e9cJy/aJITtzwX1KcDi861TeJIW3azB+92Xf3RVNzcbBrciqTyRH1tybNSpuothnnUPnvk6rrFQmdNXG",
-	"Zm4bHi+muRNn2rOWPjcf2t+JXaT93D2Z05xOUsfxjSNvQQLUMuxWORByzgRLdtLnu/yyL32+K32OeT7l",
-	"YpDQlWqB7O83AvdHdmwLHjiS2rbgg4zli0ywOgRXhLZj2g9TJDMvJjg5+MFMcN1yc19YaoES+oDrRA3N",
-	"nOFNCHpLzLvxcGrujXAqgbdS5U+1/asGuKoNG1FZNqHjnEGUhGe27XfNF3CPW/UNJ2a/bqR/+J3r3+3O",
-	"cf0cAiQUBeg2zAFl6VFbtu62dCwzogX0CurAfE2iFx1rwz7WhFWDAV0sdENfRU2LNE0jAEUugIqoIHIp",
-	"WAY4RnDpY49hrZYIwRy1dMBHwpNR8YI9u2LBK5UtYgxTRhOHWF9e2ysDfa5/ZQDeS7OMX9E0gp4MAIiu",
-	"CAAahIWEe7eqKdSgM0ZGK6LYB4P4xPB1bfEPfnSTD/VH6uZ1NDgRetsHTO97c3xDxtCvKglGiw10Nr6x",
-	"dTi4MePk3VSSUSYXk2luMxWbr9VSGtdVSk+4ym3BUJAsikfg7FIuLhExjOenhNp7TXPviVRgOntQop10",
-	"YAZA+w/SzoZbez06XE61yObpQoWSJN1cR2wlTaMuR55oruZLaYPfUAoenFYuB3bhAeVkOAWRWXN/i1Ys",
-	"D77vprMMot4VVzwP495qHoSfXXs5ZOaIMJqlnKnccjyx3Z22h7vdHOvZNhRjYi0+x3kZEYVwK5F0+RgL",
-	"uilJLH/nwlrISeItu2XEbG6gs8NXz++mK1MDhmcQU6Gpakl5Tmiq1ctk6lewG79IWVRgLrCabEoVOwWC",
-	"vGRza1/wvHgeY/ydsfRuUcQ2g858djK38U4NObODT6UX94PFsStyeY83ZuhXOS/IUGYqDWywkyhLYd58",
-	"bkEWbx92EWO5AaZpDHVUmGhrNulcCVbLFVsFQIqTcHUgdzmjE02n9olK3pG3/MItWBm7vsnZ1iCobs/a",
-	"bc1FG5LZDtCkO1VthWWyxXp2K5qLzvafnYD+wSLCdgLwhfDQVKIlBl7OhJmgdLArVKtKFLTaBv6Qj1HP",
-	"GHvtXlF62A7u3rmQpSlLBjbi2rJIqezcd3fXCwPlwWYDpT3WX2tjMc94izSkv2ir5y0+WiU6b6ej0qmX",
-	"NiZMh1cSgWu9MvuaRMCKPR5cin4WCukGU5Nn21Ct1zob8M3LV7vqvF6MCuVjvIDLEynMjY/lNsS2Mv0C",
-	"k4yOW2VlbKOo4eXtVXDnPvKBMIFy/d6/UsQoNoUZVQfhFsdbdJ5v1aDzzctXRVdOtZizTLGuWRd1bebv",
-	"bhmFa+yw1jh8Qwv8Ny9fnSVyHu4XPgMEj2Dfz3CjNJfZgPdRJGX0CuF4g5f6cj7Yxlww4yIzPzOZutWl",
-	"LMtVR/34o1xCmyo9ltARRL1JnMr4EusdMiogCh+nfDZSBDIfCYcIvWJ5nrIEuv1O5SJTBK5Cob/VKemf",
-	"6MfMMCHJeJFprbueMoj4KTQdwDvCzbS4MOUVeqrmeZNNMmI2bxdjINia89HDBw2dOvXDgk5YNoC7orqv",
-	"v5XlpFEzKCK5lBs+2A+GRTV/XnElG75p+63i5YPLW6WKWdjD4k2q2ySq9BWeUXhvoupR1dGheapzor+d",
-	"Vyj9OJMpU+EozoyuDFGw9i13cjoeD/RLt4DhWEu9Mf9tZ9mwL6pzwxGg/DhX0OOMUKJYLEVS9FgQxDa+",
-	"0sRi85ppuqQrRRLJVIDrlGJK2XYeDSrGnWhxedx1lEnxbtugqzIcmpR2GVKt7XFXwKbdqbf8wOTqDjDP",
-	"aTzVg1RH2k65uBzMuFjkrKYsM5ViAoXR4lIzuZZz7mvYWt1n9BbCTapALNVbgaYUbbXZ9O8MBIz/kYN+",
-	"v/EzKqZicMnY3CVSlD/4VFPgGHqJAhETPUBLbohm4y29qb7QR0odGAaYjQZqwp/U0YP7jXLWxCvaTwsL",
-	"dKC7CXasxzf4R2CmXJlKJ2FbIoK1rQtM25xiDTXaeucOZAi1bIMlF4lc1pPj9zIjU0eScERwZmrBNJmY",
-	"ejrT78ckXaOCyhKX9wdGA6rnosi4IK3j42bSmsqlqq2GARceqvuKqiecAYwrd2HSL9FWSpwymjUjMXhf",
-	"jsJ7VnskassmEaZF2CRjm1oscWzXDMkziozYZCHgWtav4yi6P8EfUypOTZedEyJkMGNqxFQ+gCog/R8I",
-	"JlFnm/wKBiA0Ns1NUx9oa8rGEi6m9LRUvmffRgAyLlmYpDrTkkp/gCWnpA+JFXZ2Dw99Enl42Mjno4zR",
-	"y8EkpUrVTdeJ1lGmXWUCDxNAlgDisSkkIPyqEzo8LtHsg0ddJtRmG3l+A7tidJ0hKQflFULMHXNBUzJ2",
-	"vVtnC5XjXJCtg9QSS2HqiAcZo0mNhP2xIkBIMcxECbi44jlkGdDEeFLp2hE89Bf/uHHtUz6ZDjKuLgcj",
-	"mlKTl1lJJ+DqUpGUKaVpM8dmgSpC771wMpx9oBVCCSKWqMVkwhQEAfT3iP5edd42N8LN/X6/efIyTQYz",
-	"+sHtaHHqR43SMqU5g57edRR3RvSvUGyZM2FgawAVFBJ4XcIcGWvO5trTyS7XydEkd3d1fVKp8oGB3INO",
-	"iLN5KLHoqdH4qHvhIStaKDpAAKCnCFVEv5JYFL/STjfulT+ZmZcEWsFStd4sFvWZCZW48ahx4TOW8MWs",
-	"gSZ/5pdsyRWD1Bv9PNBUR/LRot7qkZJxX8kA0gqEa4nIJlwoCz0Wm4aPiUf6jYoD8wJNVuBgJkU+LRPu",
-	"wWHzvBcikQPIOBpUcnLb039FgZc5qWaedURZRx+1M60XuRvMhFTSpLMTMeMhy4DxydSqMGX4xCUqdrLm",
-	"lzQTfiasP7hxLEyjTcDynXly3T6eQe1eaRbFi+s2E5C3ArHucTDN6wwousjTJYA2BWarxAR5lDcNI4d0",
-	"QrlQ+RA6UgtJ1CKe4rsw3gsG0PpL/vTm5QtifgXcELTSMGrZFA20b63biVTGl8/GYxbnwaxy7LLqMvKU",
-	"4hNh3CvIEBtg32ZwAkv+sfGZQ3TtXUVB1llWl/XtInja25OLNCHZAp0EM1ArGRBJ2h7KFqJXp+W2+AQq",
-	"O5kRlct58MWmWe/AUU39IwV9NEgh3PK1gdWPFVtn11d3vhimeOP3Ye3YyhQQ2HLjSqDhJQktqtMqAmeL",
-	"kn/9hfDtVwNcR+nmoIJS2A3po7hBcAsw86rb2K0SBqiqq4XTUsVgDuSSQF9uYgpIdnU91fFC6ZVr12Pv",
-	"eqq5Ot22GF9Ts51P+XgcEECIkNj6vrkQ7U1dhuyb66azmKc8pjl7V2ioru2eKRkv0pQ4/7yAeaoQRQ1i",
-	"lq36KBRq0CoqqkFc6Ot6r5nKhWLaGrrmexw66bXeYZFVV9d8kwMzvcY7DL7W1m+o0CBuUAkyzbbp8tdt",
-	"5+4dsH9ITRS8zeWehwEylguRmFyYcg1AqnXBap88o/GUsCuegJ9u8GbAQ+C5ImiJGTjMWLpCSZ4RtZhF",
-	"hOZkpp2yg/1zMUz5JUtXgCEyk2BrUUGGc6kUH6VsuH++rm/iKUMbpVWwL5XSgOEkxf6EvBSmcj7T7nF9",
-	"pGJMIcZpn0w8JGa4XhoxIsfjcvC3hdMLW1B7v8eV2UUpqmvTdoq9bFVyxiAlfApOL2AeRq0Jd/+ojp3p",
-	"ZfhCTZu3cGKGctQUCtnojNk6nwgiJBPEs4JQSsXRaPIVBKNZzWl85zZe4RbpZ+0ZqJTPPYxdUTmQRg/Z",
-	"EF/LE5lTnkHCPlKZATC+5ta3d5PW9Na63mNgX7plOYrzd7hK//7pNzpXdd7EiMVyxgbGkK2vy4yKClWQ",
-	"IkISM8bkGAhIPzB3PlJg8kC4aBVq/GpM/4VImD6rlQ1Ja4GT8RpkU/h0N0vEc60CmZPamK/1f+r2opRm",
-	"EXSJgpNvlY6iMB/lxtJR8DCiKh2Ud8Jt9Oa0lR2kt755+eozS2iFde+i0uATOALBxWAVUnfzZOmcUXOT",
-	"iDlIRvcYL3U9fWG8EDF+ZRAv8oEcjweJnFEuahT8jIoVMU/gNUfGKIQKStfqTYor8NmUXbE07AQmfDzm",
-	"8SLNV6XbBTMP40OgOfWOqikXk1wKAlnOsB+zGROJIkdNKDnerIpPmolBdstv0L9kIGTOY9Z0YWPi7c7s",
-	"yBeZUOTgEaEkp+oSlb6Spy65k65cr7FEMtUxQK7ijDHBxWQAlzc2kXl9N0303N9Kd/0C6Wh4LVO+aD5s",
-	"k8JgJ2Bi9c1TkGOi2BXLoElEBDOoXCld4T2KzMo3S150f/spVyRO8Hg3kGq0iXnqtiN8TnWSzcmkGiXl",
-	"LoUVSanmy6XYJ8+uWLYiaClZBBaXdpdLolgeSGNyOY9NqUH44MciiU11SCjCgeX0n6ah3tMGz7qNoaEf",
-	"M9ZOq8cVs4/bG4UWQ+BRLyvLIWB2M4qq8ciACp47vdCknvBBRP9jLku3YdRr96wF1M6aFTeMK/q/+Y5X",
-	"q6He44ggwgTkcBT3X42vMENgPFeXbcboxyAt3MTxG7PC9XPrqYre5N3pmEkYqvOoKbL85XONt9H+YQWp",
-	"KbA9ZT4yjLFRkLQzlAIAQjTLQXJkDEoUTwmqfJuhtJzKFCBMGxvlfREyd0rI+K2O+l9kzh2UOUFmNm30",
-	"frT5KR3Y+bsVsV349skZhqcW2YQJbcfjtmLKjYnXaEM2VGvA4PZexKvS7XabYgGhHeW08zCcZMdhFaFd",
-	"TNq9z82nRnC+9um5o0eGn0hXEOQz6BUcQaMRa8XEjGwcDmFHzK1iTkZMbz7IXZokZDFfP4UNhv4ZUYuZ",
-	"bzHnYHYLSHjU46opDY0nAO1Q4GsDE2hY1xR0UnIrnOtjkG+oAiQo/aLiqrQm3nncryeDbdbsDrzbqtuH",
-	"GR2p1IUZ7avKq4i8U1zb5Caq3O4m7rsVsY22nbx2zTkHQIZQdiSkExZrpJdwZTu9V/JbGh1V02VmyfPp",
-	"IJ7yNMlcnWf7l2gVRtPBlNE0n0K+UOdX4F7PHTpCt8HQbLDc8r7rO+bTleIxTQdzyrvPYJ6xiaDr+UXN",
-	"eWJUxR0HVUEcQydoXuxNrLLFkU801dUHTzS8zbVMUVgQnfLGoWy5IZZTasWnGINu+pjqaRL+uBRdyyto",
-	"fCnkMmXJxEs2bTK1Ssrf6+Sx/RvYhznPVgMMs4SkqrMMPDg/KtSSZQTGsiLrFdJdxYrkfKb/urbAbtdb",
-	"rsdy+HTOMCO6aK8YbZ/pGJpqZWur86nuXFSipVoqLRus3RMoSvebEIGd0itmId1cm4mzV88JzxVLx4Qq",
-	"vN+NyGhFoDkk3kJChY4HpBHoQkEVjwdmn2q7qgYbfJShl1q0bzWtwLkYAFZX4Lxfwd/L7UeKZDWL96VI",
-	"CeSsXRmjgaFI+ZjFqzhlOIet2tAmpSSDtneTCqPiaXoru10FUykfc3UigbOppW7rHHUj7V/A+zKF0nCB",
-	"oSC14pLNc6DaOKVqPUtIO9IDnFuddCgKFutyqYOSJy76PnUa5zPnwIjLgQ0PdHoT+IoDm92iOo5fa8lW",
-	"bNSmSRYLX59A3ZEbF7hjTAlvNFEEQT3CaIXRfIita99Um8Uswz+2cUnBqWnni7/lM4a6L5XLzmMwnN9x",
-	"WDWx3nhg+Cqcx4YNNm/pts1owcNG75OiFH4Olw9+MXxUVC6pop0R1GqY5P1NZc+F4dGpkAXTprccXE6z",
-	"3vYlNg27qU6ivkqk+8Cq2eHvQs26ovXN9j+/tpAaOnqzhiVr0WQcpmyBexLMTHeRqS3sFq5cxZTL1gcJ",
-	"Q8Dm2gRnMQ5ZpbbAySiNSim/QbJQ+wTbjqpFagqSIRJhK/qh/MrpWLstqQRVk3A1lwqC8zT5baFyiJpe",
-	"bFS+R60sBG1CJjTnYtKQSacfhGtuXKvN3kqwARkXiifMMXWB/94+lWvNDihPLCofQg1hXSMdWAoDx4EB",
-	"oqisBWpF/KbEsRpXtkgcMyL/Wu8oVMA1XrOtSrD3x987h62S0uH+vtHkTeTsyrouelts+kXzIJcQUd/b",
-	"TKY0MyERBzOPV2PFxT5k9yzyrBR99Rv3QmLAKlxEouQiC8J2V2uh7FW99dHc1LwvtNjmrUobtjuJDm2Z",
-	"drzNgXSfhSkD0jyuTkk/1JoogszDscyI/ZAvgxrzVtxJriPSALAEzW2qTHMTzrVAVfXUg0fN5rTwyD8J",
-	"SOpNNDms5c7baAvomvkE2ltFtmNJkZXCZ4z8LgWLtmt95aO8NXT6tkc9UA7uLc9orHVey3dUHv88kWU/",
-	"UY9Ahy+H9LGZG7eSudvDZNY1xv37oeRqljL+efMh7SLruJC/n1nyMcuueMyeGOyEAEzodYFwr9XMZktM",
-	"2msCz+4IT90OqisMdRyX0BU27mjDXOgeqrBNuakTTFjyVpGIhRSrmVwoB3pgBoKdBbQywBc0Mrf38JZ9",
-	"YD61UtpWZ5SbLvh0UNnE4jQrLUs2yi2fY7dSMNdn6rsLGl1BJJbElmN2bj3Sjt7a9wHZ1B7G3Pwgjprf",
-	"3+YT8GqF6istecrk24CRXabVnejZkrr6nHXtbmp+Kqy8uc3GXWPtW25wsm1zEp91O23wzTFogLaUCnr/",
-	"NEkypmqreyFLb0LFrqIAcCwhrKnnuS3kUDhV10UYaj0QvT5Yso35GcF+UL8KqLRB7LyFgrZwBlhlp51d",
-	"9KuDE3g3ZdicC66aYBEgxB3uZeuZQM9PajNEWxgiZfND2f/ytqs4jYt6itmJUFbqM/R8pozlWnJhoW4H",
-	"82nqBq3b9HD9RTK5tLeTSn/Gv6PxhM9Rf3MihMtqa9nzy0wsuFo+Ec9Fx4XGRqtUipgFUrHLwITedot8",
-	"ykTOY5rLjND5HJECIeYGDB5jU40Kms96FHFGeVqV0fePGzvYCbYczKlSS5klob6RIPsVVPLjQ+bSTRCa",
-	"zLjAZAKZEcXy8iwPauLW3rfWnt4417WMbr1g74XB05uzmI95/MIkiV4/wBs0/c0PA7VSOaupe4RD12rJ",
-	"Xb/jwVqvbsYnGRV5JeEx6imzBEiLHCzENA43xvUmMPB8ufWJ6DkULTfIUktiOx+QwTnV0hiSAXge3gQx",
-	"RngT3y1VLB0PMugVjPmbI6194T/xErvmavmuxMz1inI+5jcbHN8QmQes25ZrUkwonvOryg2QqWgofscm",
-	"1BahN3wLVNd7/7NpZbIWavaZ0fBsectKNNwkOLYKFVhB0ZS9dwfkxi6ZeeedqjqyRUtarubIheilA4U8",
-	"E11xSH0BFrhc2O4C4WPDNHdhsvoK9TOzW0s7sYsYwm5ZZ3unfiOPNI6u5ZktWo9CjtiZS5m6yVu8lIsu",
-	"SIjlif3MxVrTmi2CLodbtGJ+Z+2tiZSJItCU6hQwnFxfaq6gWXWQ69t1C8XNuWg+IdiIbueT8AwB332i",
-	"N+3DZ1yUou+eYtB2adujNf0B2z/fuhHs3xZU5MZoaqSXP9uHS5Es7/zvt8JkXYgQ5DRioShG9M818r6h",
-	"/ZKMLwfw8jWJ6I6o2PjytrpN87bELbKebmYQrOyc4M9WkW2V45a8nvTpXs4+0BlUn/eO9+9XvMpjf8P/",
-	"7X1/7/HFHwfR449fn5/v238df/zmn/6hPsgWglV5/uYlOT48eAiBIPv1Z7++Ln/9qPzxs72/Xvxx9PEf",
-	"GtnRLM2bQP0WK8VmI0Q8vAGh2ZGzdiTzXlxTupX5di1XLGXkkueVu6oH5bM62Ht8gfTRj+63OLIys7jP",
-	"157bd0VfggpZX1Fu1GhHkdPWb70bklWKwZSKZAvBasyjbgNDvmKjqLNzbDrFXRjKPlF8ZoaynrrtjHXd",
-	"LdDveWZbJu9sE0wly2aEMQPClrvoMtPzcNCnBtN8oxSw34k67x2ueT3kWIiJTlyizcRWjQb1wF/sw2sw",
-	"Z/aHyE1kwyJymsrJgrmVhK7B9E5qYiAqpyJRNidOsHwps8uvFInta3p1EZKNRo4Y84F+/8YrMgtubEH5",
-	"cw88Xp+29qiDV2Qb46QOfh6wRV1cVF75oKIbAgrl4NWmCyXYbnuWXRV/B+m/pfFbFbVOyjZrxaemjLrj",
-	"otqaHbUu6FNTwHPHHNCf5Vae54zlU5lsATR6x53WqLfkuTCX7N2y+82WRE2e7lOvB0C1gHihaq5ytmmg",
-	"ju2TtxrTsum6gySovUJIMn7FsuBPbW1JoeYsLjrBrz1wyVuaeHbjf9IDfG4JNgTiAkLcpZq8Zm4yrFTP",
-	"LutXxEYB7ngmhcKtDxtt6I5/t9NmZcqhTaHpPFhXVsLnPJyDgYwLEK1tSV0xmgbftJ4M696NIO65qXL/",
-	"jdXfdy1ARBilub5NlzyPsCgxInlGhRpj3yNXirmO0tWqKmYxn1tw893crEGjrFZxz5nNMbtiUx6n4TPs",
-	"lgC8pKsRT9PBBir2hPuO8oNB+jjO8UpK6hOHGzXDT0aiFQQVMw4tCjOWMkRG2FgWjGF9iNkgzFHxr9iE",
-	"fcxm9aBKAwhqUHxGsTxPrVmecL1Ho4UJ3mVMb0tN+V5pGbtyWZ3C/Ax91qcZH4c0vT4FVsPtajGzHmGh",
-	"HK4ZZYEm1yGOuLHwS62JXhMIMW247c7U7uhzpRZsizuC24lJhRzSUgj9xDr+ANYUmX9Vsgtv8KpgPV/d",
-	"grynMreNY210IpcGUqscx7wftNZv/06hjqaancDnJrdhvWn3la+J/PbILmjQLsRUilTgeDaR2ao5PxjW",
-	"C0tzYzZmeW3hGrQNtZsm7e0zhiDk0gatWC/yjX3YlApeDpApwgcQJi/AbTDnzVkB00R4J8LC13d0nX81",
-	"Q6s66fYsp07WEeBiDCYZbbm8zYHtNraRCTmZjvuOms1Z2j2vHL4DgNnIvNslQFmuHHQP9O2IfSu5V/51",
-	"EN37vb/3+ML838H+3sW3/7AD5r3B+MwtcPvtcLAf+Vrn521483rcVk/3u7Kpnxu6/tzsadyD3VRbbVT2",
-	"1+L23fNec8qUx4s0TV+OeyfvO3HlRfUjrfn0Zpmuw2Is+4WWUmVIP4HjaH1/GxM6jsIJHbXM+xPPOxqc",
-	"bpEdbzfdrU2AvW/QWOziX93VrO3CofB2v9kg+YnnWyZk7+CIK10zdlF/3f4oax0yb2mbtm1X6uwn/llG",
-	"h2AHblyZ3S6V1UpAG7OpZLlhvAGiA+5a2wSBIuyoiRUGYu3ym0L0OgnBRLPB1qGShM7ohHVPGqpDV7tr",
-	"WVOhK6ZrBaVklgDCQdcNm0vFbc7uuru6g1DX2kzb1WeDSWcDrw7zpLNDEtJBbslmLvX5YcZD9hJhHXhc",
-	"mbxrZcvP5n1drY7bDzPZC9wyZQ7hXoLnQ5s+k0makBHLl4wJki8lwTpQr+5oSTMGXdcRLxrCliMMBOG7",
-	"wkUOnaNcc5pp0vjMjZ1ydMbcYzWZOpaqdlWAdtzGK+pIR03kcPFpoiVdqCacu+UfVeMJ7cq0cnLkM7Sv",
-	"ir24aSPr1j3+ejNLKrVldHShwlPZFYPeXnraHc8xCyWwlJEHonrrxQcGH6C1avIBBvmUAYQ6/MOEbS52",
-	"cttQYUJjvSDJNGa8/SzzUNqx4clA+a/KO4Zbt8qPk6LGXre4K7VwBVTlmLFku71wh4bOlVqAT9KYxYQ1",
-	"0rUG1w04DTLjEy4Gdb4ALE0iMr25EzZdbWx6UUxn2FGvlV+wFCxTUz73iVYuBRhsebYwiVGxFIpPRC2c",
-	"velz1Rpa4e7HlvwV+du0iX/ubMLDpyhvvMOpB+sljJtOdXc22mcZ/vrFqyCp2CJbyXNMExu0BlfZfVSG",
-	"C3YX6t7uVK5ulyzb+ppKEyd0/HxKAC4OEpZ+Z5kkSyZsyCqERsAyxVSt2sMyrBy71XEFZcF2UBtdd63I",
-	"0h1VWD4/FaTdGLkKFXFvkQtrZcOuROTGfPg7LidfYSuddSmJffBa8tZNJorVRcryaSYXk2mzJW3r5FxX",
-	"uM/WzvOW3HCgd6OhQPmIuoEUtV/rrtjYsMJnyMR/rlVtZ9AfbEZTglUEEUQUyuqtBAJxcLiGQXG0fcqC",
-	"md9rzP6/SaKslnI1wmxvETAyy/hvGDTyq3Uad64aLDK1HYP5IounWEFi/5RIQV1tR77IBDZ89xDseq66",
-	"fbBeo+0V16zV32xGmgvHlBpiSf75diNSF3BqjLRtEYDa9tbYBaEaT7QclOoYXWpc8k0GC7a9IC4FkBI2",
-	"potUf8aGkLYNKG0dkPicChxes9hCFwXRHmraPEK39KVegq3Didrklm/lrtvKqA6FYDBk254wjcDbbmvs",
-	"5Jp2d1dGjT2sz9CqeQ1lrd3hFILBvVa3TZXJNuGDvcaKyTuGulAUsf33slFKRdedjRS4OxlouZIJKGk1",
-	"9kguB874udiVGYFVrDdJF1vj83Uk8Td+6vcWLW+5Ikyrk5QlJJfYPnO0MjdbLq88kGXHS2XvVywDqGo0",
-	"LWmautQ8WYcvOkczsfBsTL/kOcvITIp8uobfvtsLhnnKBFfT9cbZRw8eNLfEd51CG9sA5DSbsAAbvmEf",
-	"YLfppLhj44rMGBU5GUO2V8PyK6TixdzmbIPY/tWYMh3I5aVgrs0HmDpckSEmpQ1tubKzg9b7ZxfpkcVp",
-	"H7bzYh+UvNgHdV7sdTP0TMqdmWhw6xZzll0B4kl9jxbQhip8sU0VG/BE1ZQxLqkiag59R+Q4IlRB122q",
-	"TGf8NNVcQVfkUmBLCp5rkZ1PuZgQliqG7bEINV3HfbiQlgHs6xUKTFl6o/mBTk2IhF/xZAEqYpLJxTzc",
-	"B52LRc7qmuvRLOcxn1OIb5e1d+fNUoYuZNbWJcrlnMflrzZ+5TNs63pNUI3yvq4fWkFyxWm7vfXYrR0v",
-	"b9l+z7F7WckH4woe/7entsI8vN9v1dD/7vJh0Yz++LhRv16LRcubVm9Sh3cwwJ5VY7ahh82m4rYKVxhi",
-	"b0Pc7Qh5F27puqb7zJzTwK7sKge0jt8bazQ7M+a2rHPj9Lu2329fvn31RIox18vqHg4IxilLk3zQKkf6",
-	"omZqz0Qm01kQqfM7mU9NFx2Ej0jZGBIJsA0RJRmbg54iBtdLG75UqCXLWIItiWZsJrPVKWH6K4QKttQm",
-	"m1g3ghWLs5Af8B1V7OgwaNRm6frjMp/TRT49uXePmJaAkfYWCCV/fm17sbRIF9Yb85rN5BXy4vUT+Tce",
-	"1w77bLkXRRtOnarLGjtbyRmDFq1TbVtLksh98jxREdGSWIFDphlSESnS1QnC4dA4R+pYFhiziSJzyUWO",
-	"m7+cSnZlLPSM0UQ/M1sngW0afKHZUJOVo12uMU/ZlhhwJoegU1/IG087SBbsJg2YzV3oqbocXFqISHbF",
-	"Agz4cgzd5lKW5SdkCt5YDs0jgaTilM9GfstfTzJvAmLi6AImXM24UiyBtntL6xkmUtSE3IpARIDY0VGn",
-	"I7nII+dLTqmYMDJmLAG/UtU0VbOvbkuomUwD0/jeYw7guClXBB5tvBih4/EAngziLMo5RCbNxrht21n7",
-	"cWjjGeI7vSJYRaX5Wht+u40UFGNROsoon6Rjr42tybX8PFPuIu26dpMljQ4H7m1/dVe3qI3R63kiZ/OU",
-	"5duDP9cEbQwFbgMNraf1FCm3sxbecIfSRZtuCC/r2e3AmwBd/Hn5D2/5jKVcsBrM/A39g8mUzudMsOQU",
-	"CilIQlcRtBWe8UTwyRTwfH99+6T1nUqz+u+u9GXiOkoHqC2E47z2ZStSvlJgcqqILEQCiPeMZ2TMWZqo",
-	"r1zH/rUNbqlSZnJWg69Pi50+8RrtR8RgWEd4qxWRZcbznIkI2JT817//r1Iulfl1O81qJ4DXJq7VgKdf",
-	"S9+CkwRZsgNli8G4YHNuLZOKHqCCsCyTWaDbQEi/0HyT5jDHYSnIzWITC+1CgJS48fOUJEq9hgZ8O9oK",
-	"+7o6xHH2IU4XSYd7aXzdMz2sLt4DlV9tko/Gmfyd1aT8ziGDUxulUluE2tvS0nHMJ4uMKW1IhRtj5LJ7",
-	"fqopVUOhiHPydsZ0UGlzaDbdrHJwi4BseMpoAkPRIRuzNCVc5BI7vGD6asgzSGnIxngKDcpWMJiJxHWK",
-	"qX+PkJDSx0Itr3KUgfg+ERwuxQAUUfDWxPw4mLMsDorll2OSLFikvWr9IZPXWlJ1cjHyTX+TLKgPmM/M",
-	"dbCx72lhfkY9gCQZZEzNpYD0RWxcaX6dpxSTFNJULgc1gehae167c2Qps0tA8G6UvMupVKwdO72DR6tk",
-	"iS+wKwZ7vFfsvCEF7ySDFCovQxz2+vsn5MHD48dEYVoOub9/sN7WLo6ZUoM8/Io/vXtLvtbvedx/8Oib",
-	"UyLn9G8Lpo9U8+lUpkmo20yRoNipabYZw0XocjyWIlE1bvQ4Y2o62OabdmzN8l8aZ+4UKEIRKWIWEZqT",
-	"4b2rg3uSLvLpPRg6DCbpxnLOgi+NU64J5AQ9es3E8BZCNcmqcMsBCFzXkWxrlxO+M6gm23zHaNYmn6ZE",
-	"LKWXlY6vdP61BPsaQ6ihUhZelO41J+ji00U4tTHVCNNh7R6U99K8Lc4YtFunqSIyI2UyaZGHskZXjZOq",
-	"IZY3cxqzPcXmNNM+/Smmk1J1qTDKm6YFBhasC8zMFt6nf6zehoRPy9hFlVKFNCWZXKpTiI0iPNeQC1Co",
-	"A7Cl/of2yIft0kbfZpTbnmnryHgpy9tXfd9gcVPuzbJCODJhAzkeaDm1iHOI11GxIrJo/eV1HnMn2Nt9",
-	"fKrZW6ApTwYLkfN0cyXWKRyqXIB/k2MyoCJCauujTVnWbcS37MK9s4nKJBMkafPs1lCNnQhyC+LajA3t",
-	"gKFrYKErJ9yxkGuLfdyFX2c/+5m5dG4HdtOyvSNpNZz0NsFR0wImVJsGESZbnjmlImEJeG7FbYKHETLF",
-	"jos5+naKMf2PXV+CtQhvCVVYE+HQTcZUro27duEykXOx4Pmq1mgURNtJ85yKmJ2YRDyw8Wy3JuMA+rAq",
-	"kUmxnVIFprVcCoKZHzdzqbZlP7hSg7faW6uMjRdKk0YGCiTJ6FJcQy5q+sl4wgYuzXjjzcE8k9pKxQo1",
-	"PcB/Rcemdm7chky4Oc06wKla9npFs2CRxzxjV5wtW7/GPL4Z7LJ7h7O1Cza6pDzXe2q3pBeVmpshyZuM",
-	"bzj+HrTYMqd/sTETutVKUxrfaYwEK5WiqkhzK/U6gpnDstRTnHvlsC42SOgzJ2U6GjBQTFcjESVAbEoQ",
-	"QLm9VNCmX7Mo2qRNtjO0QDS6wsU1r7eqcbjSdnXVA7pfugI7vL4cakuxL+3zvpAIaSBFYjnnLCEjpnjC",
-	"bFRPSfGVIlqGxeqUUIPOq10+i7iylcQp0rmOWyVA7uhq0T/MaONFY3X7upb2bqskdrRQfF+rJe7GbEZz",
-	"7bMzmwui9NSMYAysniKiq4qQrjY8VFCVlJVEIIRQA6xXg/dbWZNtWlSbX1ZRxutJInDfgEmEJUsQoMu1",
-	"yCJjme2T5znhEHcac6Yd7ZFMVusWczzlaUB2/wpXrgePgjcmKRWTBZ2Ean2/e/KKHD/0pUlj+UHG1eXA",
-	"5UNtZDTQit7zEMv80Jz+wT6sHYP+W2RW768odCS/KvRgOqBdb2FGsxnl4U6wUzljAyPyahStYoQmMy64",
-	"yjOay4xcMjZHT4HGtjXnrpDL7G5tOP5Qbf9lsC+llFgcPqY8ZQlRfCL2uFCnRM6ZUIROKBdkpN0BxdJx",
-	"kB7rgbYxQAaZP6HCdJbiNfYVy1ZG+deT7sacoipRS8HwRstlRFRCsXyiHX399SL+SqRA8qjk2npLldmE",
-	"Cq46wSToLVUDLgbagi7pAisovbzXnM3mMtPGpvdHuci1LTGAOtosbH/fclHRtoY1cpmDvHak7BDKq1RT",
-	"3b+1s3W0XSc6tjJXnTTwzYf7x+Xo3b/98/m5uvjHf7b/EYzfNUsPm3hsSgEL0WHuqwwCbTl/3RrJUji7",
-	"WYp05ap8vQD1V0ozM8gldWNiyKJ4VO9Uju6X9+xs76907/eLPw6jo49f75l/QgnoYfTo4zfhGGgdCndD",
-	"scM23BpgwOumtZdovo5Kd2A+gp78vExHXPkuoq27Y1ifru8IIa8p0m10pN/qp5Wz2IJ9tohJ/4WrcMs0",
-	"uI6eBeMD2M0G8y6v9HgUf1QQrrk1J5eCLYkcN2WeGzHsf+tj1NOWW57XIGo8AcADbShASZAWq39bsAVr",
-	"nebp3t4yXEezjF/R1O3ExgWVHraDO6p9O6YtPiwYtfjdNheH29wJbGO+p3zCRzw1gBEbdy1jMYMVDvxR",
-	"+iWiayAdR7Q8WvbBfndTuYi3vzbjE2DFwVgl86m7tzE/WOcSQAP0Q3qVqiYrh2lqHtiEv01y/Yn2WjAr",
-	"c8po4mCnyhN+xeQ8ZWQ5lQAiHxV1VGW8qVPCc8gBVGi+aLNFD/K6gmlrxnnM4Rw4N5H2Mfof3dw/bt03",
-	"71LIpRhAJbQKBgRmmPzj6KoE5wA9jkweM6QSOEFSLGft7NoJ+IKQ5xmXGc9XOMugFRC86XnRQDJypFim",
-	"pUPd6t8wJgjNSZ5xOmG3sA6ZcSZyV4y66exfeo9+BDcq1sb4ljthRtddzVSWBGpqUBkEd0JmgSMa6o71",
-	"HfI/djVVlnycCIZQZ7LImIqQj8wtHWR5pFJesoTQvEkNBrYbZoPJTizLaFpbmGAfQBE0ApzY3Ityt3Ew",
-	"8B0sGWDu7/pHfMuj3QtVvGADdlV/OyyVx29FvRpaE1xv5D458+oNiqC9eUQROpNiQnJ4lZVZNM0YTVZt",
-	"Jlncw22iWTCP3uCjkEei2WpLksXB3RSaHdNSpX1q8JJt4xCeJilZTSVzyLvjKzPKRZ1duyXWSMn03caC",
-	"vW2bcQujrrvxE1OhtcmS8pzQNJ9qUePfE1bsH+RihRYSKqJLNs8L5Dv3/ByMllBuZYMfdm0Daku7pXDd",
-	"HuyoFXAAb/C4Bm9wa31b0SXbSPEWeXbcuOqNQvUtPrqWB11ifo+vapn8ORqpq66XmV15pnoXWR5fO71f",
-	"ZKvK3koawSZUyRcOP7IKgNsSLCo80R2EvDCY8HnFvMzad4Nas2vNsTmgcwOaZE2kburYf7b314s/jj7+",
-	"Q2Oc55OI3lqZ2gggdGMytvHL3WVuPTuj/R+yvWckl3C9EYCPnPF0Nai9QgRBU/9zqdNiUzm8fbSWKf+8",
-	"YIu6yvC5W12jPDIboW1XG+tsJcNsVp4yBVKBW0sRs7r4W8ubuupH7CQ3b8quRLW3w5+h0H6tSejlIt8S",
-	"ZaKFrXVzWni727BrBTva41H4Tm+p0TPQaq8IoveiXoqtUF0MwbQGW2RC79sSbjO0zxi8JvcNwY4XwruI",
-	"LxdBtOvHxTYguYWvc+4EGa5Vq8GGlMP3tRTydpGJM33CnyX/3RYvSZ68dp/aCnYm7JZjL70lVWSZSZj3",
-	"jcGf/2WRCpZRpIc3ccZYuFDvKctZNuOCCoyVzjiUP5Irf/wJybi6RPw3CNPPM5kzwH2bUC4URC9nEZGC",
-	"jOUiI5DbpnZT3ILIiYPaPmrmga5AbW5UW6w2N2DrRL9t7uQQcrtDCwV70t8jVvf2NzbQa2CeafIYQP1C",
-	"ME0QnrribDnw7/w3zfBn+9ym5ngWosWcznp4uwIvBhdhBa5Lq1RBBVt1Q5JKMaF4zq+MrnP5vHqwtjnt",
-	"7wZHJs94nNfgs6nFZIIFEFtT3meIj+2GtOLPbWPYa6Uplt/K5FE+z/UjaS+ADRDs9dVvTWuT66QiV5VL",
-	"8VOH9W0Tvb+mkDPfvJEg721KwWbj6gZFVhUeyBxJ+5PfhX8btlk+Lzf3ncwuNYe5IEglACFnDPtSGKAK",
-	"QHiSmYPeNYC7kJnbALhrQBQsDtntFxMDaJtrabj+u5+y2wp5r6YkDAq8FIAQ4x7o/3KJVPN5Jq9oSmRG",
-	"cqouI6wpWc2ZfQKxj/YW88jmBOcLVeSVYPhvd2C7wcI8e0inhGIRIQCEKHbFMpqSOJXxpYI7dfsnvXe8",
-	"XYvtaveB66BDRb2pTLUqN+WXdnd7RaC0pwXeSC6EfqzYPKouTRSBi8kACm9GGaOXg0lKlbJvvOiOJgg8",
-	"cvMIvSXNGS6uxO6gXa2vmtoNA/47wwQUTd9+gzEtEsyl7GgFVfMnhIoV/AFIR9qmQ0wxYhP929csaSYo",
-	"gR7JK5Yh2pam+lwmGAWZx3KmX3HRFQW4tLRW1bLrLQid/Cj6nuSYI+lwemvxGHFLNknoHWissrD/nBQV",
-	"+CjxIgNNO2Uzc4dJF/n0cP1Ah2eLfCoz/juEPk8IImSR//r3/zXcJ2/AA5uwnFAD3AXpeQAKBphgpiJq",
-	"6DL3qCCmIIe8nDPx/Cl5IoVgMQQWrnjCsuhcqJXSR+C9zEcY2ydna07g1IgIAI+yAp5nyB0OgdRUehi0",
-	"QJpPz8XXww978NAQM4EM+gSO0/KQUHzpN1p848SqX+Ml1Kn9cxCrgF/mMLyeFDBa0PIABiJmbk7jKZR3",
-	"nmSMJr2T3mtGTayFK4K/A5hqkXnhD1pmXHNz7wz+BqD3qvzwIuF56d3atIC+dCutkWx2XJ5hoUVhOXCm",
-	"TmYs06zSewpwEVpOIYzT0jrdaI/IMUglvOc5JTAKIkPwsYVIJMrq8sv9SZWSx8zUy0/blb42T5rn4AtG",
-	"NZhDx4mVtdCJLUnt/WmRTDB/ViJObeGFg5wHeqGCMFiFiFcAaZAlbr5vmM1JzYApCPxqQmRSmQReCvV4",
-	"ONBOHTpcRmSecZHD8xm7kpeht1kYBTjP0kZpva2gG7qxEp2NUxlkP/pO/9/g86dmqzTvTTKm7AtSScur",
-	"BWpkmr70zwgKqedpzBTYtRO0FzxiiVOpMNvSmhI4AdjXYpy/OLf/+qwic55TrnKZrSKSMzrDV7gXurfY",
-	"1X7HJlxEliDgc/IKFbg6JUlGxzluodMy6mSsLRpQXgtNS/hX7/eJ1pAAJInblfIx24tXccowX8osiwo6",
-	"YZoryUxbBQpLLlxppn1bab1r37LreGIWUEpfhZYWQDcL1Pq4TPfO7+Fo/UHmgUjPxWEsem3zYKCpJc6Y",
-	"qMggSXJ6yZQ+auBx+xjSEaZuYzo20Dtx8Hz+Kwu+hc2Dd2ktKXCzVGSHaeIHtyejsYHdMvCQ/qzOXj23",
-	"sJHeE04MJknp8A2DVQYZo61yFjJhLh20eMS++c2S5/G0tLfgqJlJy/E4Ml9M6YilIP16Dnap/Ck4BPyB",
-	"pCyZAHaoe7KyYRZuCD5lHsLWDpbB1jWHaZmBTUmw0YXfAjFZzFMe07wY+rOUl2B5zouaBJoxXyybbF27",
-	"SrMMqOfRtDGn3FVIqpP5YpRyNe2d9F7hf5lROc+0V5bNikerGwN/Bd4poA8QEVkANbqBdp+eAlPbl07l",
-	"QjGtuctvLv5cfsa+5HuZzXxVUnoeC6XUCYImFRIONzaTS5yvq6gCB99UnhZ77b2ozK/mr6WN5Zo/53Mu",
-	"Jv44p0jwO6jt9bBLxualAWIkP1QULDpsBoJ5TrNcsMyhlwFaKY5y+4qLlKLV2JRNaDpY33igx9lC5Xoz",
-	"IKfUpaNqzwdKxg3udeUtdh4/6bVZg2jK0gQFq2mLC8XnWrwjYaYMkMwmEi+oelFvxkrzkULzrlwKD1xg",
-	"xqpyN/wU9MMqK0ZpEHGhvsjJevuofesPcLOm58f0GVur1B8xnSt1YgC/9Twg1X6uVvFUKhlzmhIDfavc",
-	"0yWzIPSktUlIrtlbH5sba2f2KqUiMpauSMBMqP0qYJKUvwrS4itF1JzFfMxjAs9EZLwQMcaAScLHYx4v",
-	"Uu1mwTeUje+BAeJsLylMsEtTHHIAwuwxOnMfr8jG7T5b1MnvbbSODUIJT63P4NWELwVJeMZibZl47wsr",
-	"5CJ64YJPy6lM3Qt75QST8h6Xfll70lN8vviqDjIse+I42V8uNm5DKD5vnFlmMaQIBAWsPSmIYiLhYuLA",
-	"UgtlVYwLiqTSEyWxHsFLy7ayP6gkTgvdalW0eQA0p7FcTz0bVhk608vE3ujlpL7qdPUvBH9xrIXnOdOy",
-	"qVCWa+/x6JbxK9D+V3KFb0m5uFz3fww44gyuoLIrHrNBLEVO48qszI8m5u/2nhKDErE2uMpCTePlXJ0A",
-	"vgRFgbHIXf9zA42gz7workJg/7HE0AwML81301g7oKzaG4fkNA+ZHFaa2if8afi/yfgySM+p1BZIRGjy",
-	"20LlhSFiyw4z6JfPbMAWf9Mml2lFULzd/zKElyKSSm36jmhKRWzj/VNmzMEII32JFDKz30TDFN9XUo3w",
-	"QhRxucwYunWayiLC0eHEui3nDME7vFbCXIoaFek94SsCf2CVnMIjcqouK3yq/+J+cerX4L5GtuMbCigI",
-	"axdDDGpUWAq5XwNyqBi5JjLAj8PK+Iz5mK4AAughlKrKe2CrjT3gSVMwWErjtI+AXQLcaCe91WXl2Rx9",
-	"L5yXgXdeY6Tx2JonxSM1CmHtaUiVKr8R/+RI0ZbqmyerIsyk0RpJKLNLkk8zV2ZkBy9NnDQY3UoWuGU2",
-	"Am1x+X/N0t5JrxL4K2VPY7QSIvDg1u3ZkNp7Z+8Fdeqa8xdSjSV5caE/4gL56/G69z0bvclMMMI1zYBg",
-	"TNGvGyvn0nw6cE+ALTYAK4bCNYK1gKU2XhCuKBDtu/lvembR+14ylzaQiBHlYIzw/dq3L8IBv5udvbs8",
-	"wHhMYBZNm3gRDhy+D8xO78xFOTx406tL9Lv5aAGZrd6RlSKNm9a2Fld8fxMUtB6IvLHP+OHK0CGt00Ml",
-	"YNllUMstqwzffnFtt+9iLZz5vjdPaT6W2WxgEaz8p2xQ830vZ4KKfAAYfB6EmD+RUujyfQ9A50wTnkrg",
-	"cu11gY0s+UiVt5UDkTcu6KpRyo2MU4pG1m1vOSBZ91QlAlnZhGrwsbKpF2thxZvfp0pwctM+rUcmG9nF",
-	"yNG1uGSHdV2shR5bkKIfgSyfQSnE2PSm4GzWApG3r/fW45ybzq0a5fSfvajGLtdf1CAAqxRcCWlW3tc4",
-	"2otv3jjxl8Ki3UhyPSr63hJ7INTpfnMxy/eA4MiSAS67CFSu/eDHJsukXAlGrhFzUEJV4pG7UN5rhzpj",
-	"AypoulJ58cVdmSQXlUBn5Y1txvvhzhunsVJ4c8PX2k18Pbj53tnvNQcejmC+XzMHaoaH4pdlMgzGLRut",
-	"j5rPBeKZ7y+C8cl2xl01QPn+VuTzWtDzRmzkcpS0u+laZtNQfPT2NVswurpJudXEUG965hA45flqMKYx",
-	"T3lOkQODTlzj1teFcq8jLq435Yu1+HALo8sLCZclhB/63crkqgSC3/v711q0+LHi982fjTZ/5GItwPwe",
-	"/zAwfwjTtx82hgEZu2RsDk+vDW9HTReV4HH5tRehcPCNiKNA8DgYOvJDxjfNpuUNrtnPtX2v4RTLpjM6",
-	"HzCrczdbtJGJsY0ZS0Y0vhyMZUzTwVxykRd7cSvRv89gM9bD/+2UfDX631UVXgQD/2HirYb4m8M3foS/",
-	"WfqVY7KthVvpjqCdJ1C6KLhxO7h82XBNQ7hy+fD3zTgfP36EgrVxDW7klNEkZUpBspxXD24DfC7ftpQW",
-	"FnmpGsrkQCYRsQgTkIps0oUgQedcWPRHyDaTKY9X7qJOGwNkxLiYEDWVS7F/Ls7Ft99+zzOVE5Wzudr/",
-	"9lvMOj8hw1cv37wla6nmMCFBhj88wx9nbAifKvICbDoIpooLRqZUnWKegdeBWp2LjbnvZwIv7DAn3J+O",
-	"n6yO97g8Vyb9kHgNlfcJ9pgd2VzRNNW7k+i9dtN3scB7f+j/8/Gf8Pn/QdN0aLbniRTaDNZu1bff6j/t",
-	"kW/farqIV/vfEiikoS75fSkUSQHIbwFtciC93uzLvT9c3cXHIc4ON0Mh9DCPp6UtxDymfMrOBbFJpVNq",
-	"1sUxTUv415rmblSR4/6xueKGPHo6YwTqW6iCLLoEL2ITCfiEOWEfuMr3YWHPE/UtkOCvvz5/qiJian3J",
-	"w31yZvd4Rld4nLaB5JAnQ8gBgXrR0+Kj2pLWI7BTi52dSe+H+im9tJzPWGTvZ80I3D33Ip54a3uMU/1Z",
-	"H9u39j54+EdCcxoRrzjj4xAvjMnwZy4uT0jG0v9xDtUb570h8CPL9skQHx5Clhy0ndfERxYCkJXJmKc5",
-	"ywjUEWYw3Uu2gtIBctzv6+9ppuITITMoTtgj375mVO+iSdq3xTN2onrThs/e0skQmCInWpQQLsjw+Xjv",
-	"hRRs7xeax9OhSfvFQUf9Y00gKSSaQ5EjxhESfSxjztIENhLboULr5CuaLiDzD/u5QUY7EYs0xTlC1rra",
-	"/5YMX529ffLjEFf0pzcvX5BfoLoAQOD2yROTVmUSh6FWWwoFCWEwYzNZR2y4tKJZuFYNJ3pyOA9yfPgo",
-	"IiqnKSPHB4fFOGxfausK9YpMukDCx2OW2Z2dM5rraT+DvjwgFIYmi5rqLUzYbC5zJuLV3k9sNTxB8rmE",
-	"nUyACWypooSkW9jeU0N8wCPHh4enROVcSwtCsoWAZjya6siZJeDMpFpqwXd4TKZykSmc4bMsk5lhoSGd",
-	"Y7ydS3FvnslRymb/+JuSYniiaQdOBOhc5VImETnuH5iT0xyqJYP+2xFWOfLJFO70Zxy6yUXA43qGx/37",
-	"+h+PXQUmpPiOOPbE/RrbpQN0jMgH8Pvwm4gcH+jvk1SKCbR1mef6b4f6f470/+h3Hh4SCqnw+rujDESV",
-	"eR+DZQ4jrFrQf4MjRgIChcgy/RV92MeHj2Hz7/ePTPP21yzPVntn45xlUG50v99HGWiJewStwBXhhqNs",
-	"UbemV+xGuWf/NCRf630aZxGhWUSY+oYolgKEihH9+ttm90nO85SpU5NbjryLnKTnMUxYTnmqmUEvhwvy",
-	"TEy0rxvBSSfsiqXadFMnoD+txl7JBea45ewD0gTwuP7GEOf/apHNpYLp/8ue+ccQl4xpqjJh5Gu1iKda",
-	"OA7BWoqlMKBww28wo4OCEjA1jKde+iR25eE5bi+2rNJ8p7eyyFHZ12t6V2q0XhqPVVtZbplQ2ymOjUH9",
-	"JBEpzVEN94GQxzJzOSdCwmpw3U/0Nu9/a2UUmdHsUsuNorDTMS/uAXya5lAnQL6u1dLDb041u1sZDUNR",
-	"JB8eYoFYymMmFMJGAkBf72xO4ynbO9zv96LeAjJgpnk+Vyf37i2Xy30KP+/LbHLPjFX3fn7+5NmLN89g",
-	"zMeoB8TTO+m9oyuVW/xvh+bR6+8f4HNyzgSd895J72i/v38EOTD5FPJb7un/Mc1oQ62W4OyQB7jaJ5Bp",
-	"F58aQh1TniqjBoDZWab/nC0EIAKZ7D0pnie9E/2R5yKBTna2RBlmcNjvY6dC0LOQc+NJqd8MzAj7QGfz",
-	"FLYv5eIS6zdlvJgVUJC9e4mMlbPk9R/wv37vRb1LtlL6L/tLlqZ7cEr3flteqv3fsEJixvKMx/CI/U8A",
-	"oUq4YAr+DMUQ+lU2B9l91mzv/orO0qJvTeOpYGlnU+En7hmY8usmPMcfo6KlVPhlbsPvvUK5U6oKxVC6",
-	"WsxmNFv1TnovoDeFNbRsxirm7k3gbugN2MDaxYjqtrSOrJCC9snr75+Qh/cPwIwTbGmNGM1N0A92LLFA",
-	"GhqaBanpT+9+enNtYkK6eP9Hj6aT3knvWfL0zRngyFzBvw7v3z94DDXJ+qOXr7KfBn+bffjLO/qvfzl7",
-	"vFx+9/2D5wt5dPWX339/+PbDj0/eLv/lu9Uke3N8qcfone29/OkVpur1TnqKQxF576R3cPC3fz37158+",
-	"PMnGf3kzePh29e7PP76cPJzGV6/onP+SZsvnlL6Kf/z1tex9vGhNLLAlNbQCK901qdgXg225yNBIKFEK",
-	"emkBUgGvaY/6HtceCpBWtPPo+OA4SBYlH+4NvPAXllNTKn09agEHeZCv5kwN1GI+l1luevyCIzLwnD1M",
-	"cc+Ympp2+RdRz7QkLOS8lhrm9VrQ96KeZqDBIuP1D9WKMLu0wPzgAuVK4sIGTCQYIqj/hvNqMQm/Fxw/",
-	"0E8MZiyfyqSyH8JG+MHpLv/WnH9pQyFVAV83WyP3YZ87rQ5Ppjpyw7rMOSsWZyyHBsqxK0q0f51LvBiA",
-	"LWjNupvItoajZ+73HXP1j3JJcunX+ddytNWwTSz71Lr2udQGm7YW9NRH0H1AMUaGRsEOg0z9I6r06/Kv",
-	"7SrSk5ftNbD5duAQzlJ+xXa++8+N5YuNugnVH/mnOuVrrJKm7QdXx9lpdueLgIvx6o2ngCtH4zk3rV/Q",
-	"GvgqrIpfO0Ppjp3Qa+g3s+sTekJF+Yhw9zL2twVTuao9rKsDLYr2bGFy3aF9V9uQtPBuaDUgFEE4CMwo",
-	"mREMIa2flTavzl49f+JKo+c0ozOWswytoNDeFI/c+5nPAH278UGHbtL45HMRp4uEGXyTaB1ECxd1Soba",
-	"rB6GcM8gEggftBgFNhAIJa69k97fFgyr9tAy1zvV84nLgTZiCdSe7Xvuownuef+6CIDarCEJiXRla9DR",
-	"jeSq2qspNLkq8rQ/z0ZkneAkUIcnmi6w3BJiSxLL30JTMANKn65C4X28uC6rI/zO+z9KaKm9w/7hg73+",
-	"wV7//tv+o5N+/6Tf/2sP8bZ6/YPHh/1+v78H//NQ/88j+0/8f4f9YhVPtIQzCC5yTJ5kkitFRU6Sr56p",
-	"ueTeLRqw6sHjw/3+/uF+/97hcTV/adDy+/2DXtQrSlPWTZ2LMkRn3XKdu3jw8aICLSQWadreqrC8/gq7",
-	"uawJyJeCkblBJ7yujCxAhd6Xc6cvPpbE589c5RWEBisu/b9CIY4tmLW43GBcBa+z0PqCvogCmc2IZShz",
-	"hngFRP33IY4I/eAM1I9VdFqmQLDHcu2MrqBSOiLUSmP7LBfkyfOnr/V/A4FAr8JqQa19GOU0wHzlBFt3",
-	"r4tm5AJ3YJ1lsxdp/omtesifoJC+k8mqG2veaQ7qTvwWNrQMn2UoqiLEDlrsVMfPB03HJAEBi5c+8O1n",
-	"b+mk7p3msXvwzMeo97OMNzZAsc+758wUds/geHFf4XCsRfR4vDWL6z/AVfCehEYl73vI10EL6t4fPPlY",
-	"a0YdwxUVdH8HsD0FVkM4ZuBx3fWU2hddtkmXRbtgnef5tnzz8RaVnAFb2IYHPnYW/U9B3M9tm6y1QL5w",
-	"2Q+ZVWQWKioCWxkbXZnwncn4GC8UM6hP0JxXQFviMcvjKdyPQBdxwfbhrs/2VwVUBLAeT+E6FS5WT/Hq",
-	"TvlX8seHj9ZZEcnpGjpwDLe/HZQf1LLuwc79Y0gRlnjq0f79g/2Dft+w1TZWGMyujR7q35IeUubUhFze",
-	"NbYKqhaLk7YdZ9XoEBvmPPljS84LWqVn2qSMmQHhy8hEyqSOWyzaFnBNDXfgozvgjmg7Y/KLXiz0ojk2",
-	"fz1He/3Dt/3HJweHZj2bdOdaSWhYma690ynTw90o08+O/99MF3mZ+4lpanVNCaAdObZnrM3dCoK3EM0D",
-	"bdnsn2IehUwTbPsPqhq67WSEInqaHJNJRmNf80KyI+5GRQPXyRJYriONN7jsLxLlblraIWlhKbW3VGrw",
-	"y/evf/jhr0+//+Wvb9/9+fDnn168ePfD4dHbVy+/+9d/eXZ89Gvvi3RpJV1+4FeMGDgstjQxpV06r4uE",
-	"53tYxVbruL5gS6ZyTEfdJ89oPAWwMpuVK0nCDaROLi1+NYAxRQ6RB//qWN6AlzERmf/iAB0NOY0mb5P8",
-	"17//PyiGzgVmeEPCJiT3cuWyt1JGr8D6hxnxXLF0vOFWoriLOIXMQWh/gW2cHO5YJlNmgJeKWw9Mmlq/",
-	"vHiBP5/pfXx2dWuXGIGoukHX5YoslFkoCuAEQvOhuDp0WtlNTB/Q60y0UhNbZnQKEkLdvccCIOF3OQNE",
-	"RIVP53SUMoiDGkxTCw7FVUGJtTcODtu/mJfXJecg0CSnZl6oWuMNH3M/tr2ZT3h+Fpsw2qbNcLc8Bdnq",
-	"7fhNjuruerxtuca6X8jcZkzB97lQOQUHIfRR6B0dPP+NTYPWbilbfzCX3T+3u9slc9o2uIAFOMiGrXTz",
-	"kRuBzVegpApA+cN2x/7B4dHx/Qd/dWjdyQAlLaj2qUmMga8fPzw48KWcm+R3RTef3rWcFAiBtB5D/S4b",
-	"J2UULUABtOID1tLihceoX69xf+Xk/G1fYAUwFUIRvvJFve2p4MwFPRgNBdT8WJdmbYWwZ+KZCPcQmLY+",
-	"R5eml65XDhfrsLWYTg0xPJ4rMmITDuUDkWvQMVRcxGyg2N+GkcnNZvGlMknboOVt509IDWE0RVxj+F3x",
-	"iaD5ImP75+KtLaGxqfmAc6qNPzpjyT4B7Epo4wR+z1eKDPXbWIJVMXOqwFrUxAJ+zon2d2D+RdL3Iidy",
-	"PCYUJ8NEYvSNNuZyJshodS5sey3ENE+VhDs808GDT6B64pKtIsxbX4gEb8VHK1IamTGDo7JP3mJGOKo6",
-	"JohpB258shlPU21jgQ44xfIo49rFcqYH5qYlbGKMKThVI7s2WFTg2RmAZPD6vLOCLTP/nlI1HbpsiI6G",
-	"1um5OD58bJKDKFT0mQwB5ZqGYNWcye6maSqXKmSf4eO+hfbW8EPFQKsqkgkXhI5zmBjkAIvLyBiptLxZ",
-	"uK8sIYxmKdez8ahIZnpHJoIlwzoDyO5fWCHZppczLvhsMfO7CXod4oO1lFRNvVoBcblPznziLSpb5oBy",
-	"76wj7hG2R8gb568/VlpA0Ur439739x7TvfHFHw+OP/7DTehVDlAUVoYhiPKJVmT6xQmF3qYnfS1W9aEg",
-	"hGajooQVnfQexAfjR6P+6P74OH5ED8f95NH4eHycHMWHowPafzx+xB4mD+L7o2N69Pjw0cHD/oP+/f5x",
-	"/6h/2D/o9/s9nNDAV676sGF+WtQDceg57e6Dlwwb7vUe/usH/3P4NZCNvZNefJiK0ez7fvIvf4KesAjl",
-	"FN6Zg/4+avC/QuctYXey301r/sXjm5DifGeFKsIH3rr6/EuBud5Kga572nnG6KyqPPPpPc1iS+0FadYI",
-	"BuSeaelN09SkQlncYi81BHQq1qgR+z4tYqGbN/na1MYCti4UsUItDEuIqUr+xqaD2LBfLiVZMnp5CjG7",
-	"oZAD+9ah9ZwNVi8KDCh7IFwQlioGOW+BjBEwL1/Z1X7KhBFbzldsfS+WWcbinExlphgZgYhC5Pyl/5jS",
-	"lg5JshXJ+JWeeWsqtwvHG6F2t2rH67SAw3fOAA65LXx/VUBuz4vzW0ux1mQ+WdAscSvy6dzBbdeZh29N",
-	"dyqDcS3nTGCxaUpzL8IUiN60zSV9UyB+f0aZpF4q5w0nlHbJIN2hy5skGVat2ej0w3I2a23A3PCxFbLs",
-	"w5xnTPlDDvf6x2/7j0+OO8bYQRkvVOj73sugzySdwBR6v8jfeZrSe/f3+73ruZGGTG/bh7SojqH8Rw9z",
-	"30fND9VYVPkdL6wYdoLd4TXV87wpA2SfPMOOH9xCKNguJ6ZQWguTY/96GwsIbAuyUPkAE4k5nt1osCZ5",
-	"/0wktyftn4nEOm/bHLj5a60dA66Ttj7MK/ehZH/IBZTs++Vow6qENzIiItTYNFYPFX+BKmYErEhlfMmS",
-	"c2FtFJryS+2gg9Nm+xhrE2iBWCHOmNHuHIw1zjL4mZF1hqBYX/v6MPFzMZSCDfS/B/rbA6vNh4VN5tti",
-	"CEFguxe4qalL65ljFTv8Z8ZiCREL/bdvtMm2ZGmqP3t0Lob2rQMk540fXkLn5pyMVrDORDuL0MtRZicF",
-	"qIyxpAyXIB7B0Dd9hhVjUxuK/uI8g/HwMQLaSIneuTalZvPc9EvV5GUOM+SUaxp6LnrXse2gW3cPvbVe",
-	"1GMzbaOf9ChXiv4zg0tRW14HLNxgAraX2jj1W06Xemt6T6xpiTfgtBEudl5PpN9MDJlcxx7Uj8lFXi8v",
-	"3iKfuFQ/bLOXK2JKVe1fw9I/0jRv4n4QC9oH9AbXCxhb4tl2v1jsGpkB+ASYojwnE3rFiJJkTDPMV4Bv",
-	"7QeJ9+Uivx3FYM5Xb+AtageIeCmnAFsoBLmA8HC2Ast1g5MLG2+OGxtq+Ycsx35v0OIUyieO91naNkbr",
-	"uv6QnhVT+m98XBA0sMq8tSLPZT6vPyiL4pMXVSw2JLDIp1qBx1q7EDqf75M3JoLNRaHpbGNSiBTHjAzv",
-	"xVKMeTYbAviSYhBH9vOFcITmcy7IQrGi2afMytGJ07KaWouFhAy6TKZvX7599UkjErtTQzbO8CqTcnzr",
-	"2ujl21fP9IbOalJsitKnCDH0gARuiyUwdp9LoCEp8DoXqauV/qrNmEFEnHUuspRdz02vMnnFsBcYoeZC",
-	"CgzB3LZDpvM55tVFXv8uZcw2z0xUHsNYICht/QGBp1hQWcdIyDbG5nXWdCCGh8v55OxSNvJa84ae9xNc",
-	"ghdovj32eG3OC3CdgsUicCqngcP9FOzydpGJCpuQsNpvwSl2OQNktwCvJFzRUbrBRMCLzZJcR3+v1nMK",
-	"6hBTEAkb7bQF4xBbr9cTZnZ3jPR36cDopb1mM3lF063D0y/czSHu8G2R6ptczslCaZm3hVxfp0VLRnv4",
-	"ko0uikl+VkTpSWhRbUJL7SivpZ2SMcGWZQHyxWC5eYn89k5I4tdsntLY3sOU57NjeWy7iNbf0hRAxZ5H",
-	"ZtuMn1qfw7spBcPC/jekeewEGeSJ63f6BRbkpmBBnr95SY4OHjzYOyA0nU/p3lHNbCCaCX9ox3hPzPO1",
-	"UCSGxGz1yXxKFav5tv1tDf7DrAv6sJqKBD1VRJFO+ZjFqzhlAxzfNBObLpuv5jKVk1Vd+mjxc7f5uIGB",
-	"ibzycEUF4B3aPKmMTWgGOObQjR7soVi/UYFzbMMm2mgIz/dvG5N5Z1y4f9/cHeC1bstQDNw6YojfczJ0",
-	"Y+ZfI/mtmY2otsLrohYlZBOu0vNcGV8RaBd7ZwO4/QwQxjVxaUmb5SSXCV1pNtLSBOyi38vBFUsfEMan",
-	"l5CSV0COIPAsNJxVBs64DgwEl3QXjOOzH+B22IiYk96LZ697US81kMew/2NsI+f2bAB71jvpcTkzDQwS",
-	"r8wK8eETZkG8ydmEJux3vVgQHifeq/Qp8xkb6H3WkxlnPKb3XnA6YyvMcdN8znEeasq01utFvdkizfl4",
-	"ISABnKYdCrZxdp8GNsQceoDzvpcL8bmjhpRa1la4HNbnWheEWLs2aTrQ0KAVLog1thwQnulrHsy3mrDc",
-	"ceT1pDQG5YFDTCO7jXy2w1LH/uHt8q2B8jSr7M7FN4cxUs9nhUF+Z2oWN+hGBBrZwDSd4URw5GZQkVf6",
-	"sKN1FQnd/X0ILLxRd/nOw3tAJsoksN8rXrAHLwAEdx835JEzzGxvh+7aFCloW226a0yRmM5pDGd83O93",
-	"Nso+AYBIPafcyfreUn/yGvQQwy5fKTLP5JinYcapVy73sJ8T9CGtUTMv7f2qQqfrirPlqek3AR2X6Shl",
-	"w8jWkRaqiCeIE6cujT+fABAddmkmoxXUcewGCdQt4rPy+O9k9mZdMapUzPaU4YoYeNuaedgfW7q5lgYH",
-	"ZmDdJBytOo8bKhnDkzA/BTYDW7z3XG/4gbxiWcbBD56nVO8u1LYoUP2tt6ioo56zTEm41sZ0sdpaYRDC",
-	"LBmMVjuoY67yn8drX2vJ+g24/fqvmiu/HtNUsW9qpub4+tagU6libcs744PdmpLJETRGgJrYgjgyRpWB",
-	"Xl4InrMEqR/KLKCFnJaFzujDpwfG+h3TGU9Xg0yPHHMwO0uH3WZW9MDAyQOKtBveu13c1SdUMStdbz2Q",
-	"ojVO0FQ0JT9aGuLNNBYyGsaLsDaQpikqLV8lwr+DdazXsS7b6Nd7yIvdU53LVmw4Q4rGU61QsegywtAo",
-	"IzJLWIa65MQDhaVCQJ29kQ5F4oDeT9vPic6kmOBboIbyK5IxtUhzzMBaCONoCtNZiM32yRPkHbzQMn0i",
-	"E6wG/I3FjoOKtouVzFGoWG2wgHHK2+v73YaUZjNM8H/DmLCbnjM6IzPGclR0esKmYY5t+hr1eM5mON0u",
-	"Isrn6fYldGarnpp5qN0Z3d5WGNrAog3zRXQRbkCsG7JtLUgP/3upAstZXTXB4cdu2yAXeSwLawBqDVwc",
-	"dSwX2YCtQLhibzcQyxLhv6zho50qI26MJcLzogGpMZNmC5Xvdzii49LcTLJnbwuWeG2Itq6mdMRiiihl",
-	"jAI22A1oNysTKgruKe6WLUignryrqLKNvt3fLUhTHerSF7ilL3BLX+CWvsAtfYFb+gK3dDNOawPMkhew",
-	"7YCxdFO+6fUQmqpr+QLP9HcFz7RrvKUvQEtfgJa+AC393QItNQIstVOdJTClm1GbZfumTmGeQXss41gp",
-	"shApU1r0QBjHtKgHcbnkiu0T2NwZXZGRHqO5DyKmXw8nTCRMm51M5DxfDSMynPEJSk9zYTaMzoX3RwxA",
-	"qeE3BqOdmkiLQW3AGYHA3z8X52L4t6FWtxl0QxmtTBbpVC4hloPX4lbvyYwoffgYBeYCvFl4DmLNqNlH",
-	"K8I+0DgngPvNRMwiYjvgngux0NoOYKVYysCw3SfP81L12ogpvRnYoMULGg9VLDOmDYiczKTKyTDVTvkw",
-	"IhLKkcCiOyFDtBlhW5TMcqPFTOXvIJc5TYckkXARNpH4BZ7vk2emJlxvRlVhiqKtf5Fjq62DpT5f2Eko",
-	"Ih+exTGb5yckZx/ye7G60ifmi8gPeyLRYnKI0Fo0R1tKzTXtqyljOVxdZHKpQLHrT4MaBcqOtALLp2xF",
-	"VC5londC/ziTendh/8+F2ZUiGQzysE71R+Ad+FUTadd2DrePaZmds31yJgj7MJeZf1sQy9mICxv8HGo7",
-	"zttorUrLGwxb0ulyH61FqVWeZUmcanFUuZwwzTSnfidYiyeBU1YkW4i6ANB3Fd/kC9hTl3QBrbEnEPFm",
-	"yQCiD3vVPziexx+Lf5hAuC1B8P/Z5or9zMilgEwhAZHSNaX9sJLSftQ+bMQUI3Mm5ymLiGL6aKHx/0oz",
-	"zIyqE5i4Ay7AyVubXssrzf6YXAP2nGmVYLk+pqnWdOzDPIXIO1zbhxdXCc+ZS6bGOF2k9+E5Pmy3wfyz",
-	"sGZpllH9qYXgf1sw87PRsSpfpXgnkM0CJPzaUYiW0mCvJxS4PqWY3xyO7Dm62hx4ahNzqp+C8QqaJ7Ep",
-	"GNVuCjHjV133QGsSrdJ3sQXh7zdtgJ3BdddfxFgV+1AnkOCXlklD+uHAd95NJWBFwKcExYx5nq+KC22e",
-	"1eUteY/vrFoJgh8wmaIOakOV1ECOBzLjEy52NgNMSZLzRYoeMexqTbmUe2pgnmp5GNWBG+eSsiuWbuQ4",
-	"Y8jaB1tOIjB2Y66UdmXQGDYQCOZuyt7PoE3VxKT2DhY87R3Ex02na/QabI2btvPZKRliz92g+m+fi2fV",
-	"PL6sF/Ugz1drhivJkxtGdEQrH2IQU8yfT1isLWxwKEdUcYVoEgrz7kc8y6cDkDInvYPHjx+D53tQ+mUw",
-	"z4osixWjWTiRYK1LkG+DnPSecpqmWsrBdtq//kJnNJGLjviQ5cKEsf4WlAAUEsaUB/zw/AU0W9I2LXwS",
-	"/vqf/9d//G/9///j//zn/yT/8X/+8//+j//9n/////yfPUgAKnPaSQ8cP9Px1Upr2Am36oOSXQbFGXrC",
-	"B4dHaxadv1fuxxJLncAhxRC5+KDPRP+XDf3TOS+lKlgK69Sz6Zopa94liAn+RyXyvBLJvpwz8WGWIoeq",
-	"PTke85hZe3Lfc8Vm6T7833KSeQC5hs6YvdpUZW/OIofFLE3BeWMf9GE56TDiAu9r1kRDL+Q2ljir98d5",
-	"jyfnvZPzVpR53ovOC0qAYQUtnPc+npe1zvqNibe3xjEOztu6vuW58iQqrPeCyc5Fm6lHxUQjw5ONs8Vb",
-	"BZtnshAJy6w7r21umS5mAq3zUwI9ySBz7TcJXu5oRYan5q5CSDy9bCEsSrbMZouUBlZfe9MUrYU2XK/1",
-	"5VSmDKZgqAeDWDuOsJXiVrXlqZGNf2jjEGMAgEMBHg4ppIUXfis71bVdQvBt1w/N1WVBvpDmqGlqg1xc",
-	"kUs2z73eETYfD1r4opYhEJ/AnCRQQPvkDRMJGZrfh5HZARNE815xLnwJiaBj8IqhiZLAP0xEbgge+pSn",
-	"yVfKfRuvbsBKpNpvZ5oxwJcFlAZOReQiYHbwuRhSBTPT5IRpVY6W4ItQsVsMQKqTGbniOU0JF/oEVb5P",
-	"XoBrasKOM64UF5NTQgnc/4KxaA0lyOk6F3YjJyzPuZgQiok7xHWBBGBJMjR6HoNAb93uIYyqdDCqxiaX",
-	"yqcsG+Iq1bbELIHcUkVX5Ouhv+v7yQKlJFPDb/QWp/ySpatz4f7uYosAWY8/D9yv9qhiKhKewGsiBHQ1",
-	"R1jIvAFPhhEZOimm/2FDkkNQj8NzAbFGG4ONLO5sNYZ4SiZS0yB8w0ujhXME9FWapibsydESHNL4Ushl",
-	"ypIJSwbeqvfJK6kUH6XMW7SyUTPAnqHE37ITAy3DM5NFjbJxeM9/KYbvvFJwnlga83bA1Ybb34pDg/rz",
-	"HO40hSQzmbHSJBTWvwk604QEGw4JDyfnwnLewGT3DcnXhqGp0KwqVjO5UMTUZGpeymmcQzoJo8k3cESY",
-	"3zoYrQZKzvU5kCuWjWjqOM9cs8FFbMyyHNIzo3PBZ3OzmwSoQQ/1F2yv5yZSJmSUyvgSL35DIUe0Qstp",
-	"GZ8uYVlbQyeHD6MmK9xa3yBhnWFtvQwQUHDBmfArnixo6hm8kCcELkU+lXoH7PXkx67m9l00oVsYw9uY",
-	"qbuuz/eP/O/b31q7FNO/s1gKOePxF4estUO2BVGHTOHXvvX42WI/lO3oGlQuXKjzPjZby6OFSDS/NiBB",
-	"lG+eoXtCK3CIjOENn/ArOHlCAB2CnJErCWVARsXCzbSSYHGY++VTp//HhBIMFyFeuzGsjvqPCit1SVck",
-	"l5gHtciu+JXMIviWvTRGf3hO8ykZsVQuQ5pzwvKy2rwmUMUXOfhFDt4ZOVg4RHcFbKA5NmDSV50X7CoG",
-	"OkQBruH1R61bwoRxPs6Mo4rI/dj5Ii9QYxFDcezljZLznslYOO9p3+bcCYzz3j4ZrhPgkEykdeWBErUQ",
-	"HC/SNDoXzocyZTAOwjnk4jrABEiTBxl93D8+LeNyFQEOK44zkOOnHurIudgMMBKGJQlJ41B6+adGH1m7",
-	"MDsBoRU5Af+Ph4cPyeM+OTgkR8ekCxp0KYS8U6CSLyrpi0q6kyrpLiLgtDC0HQ5Oa73Uzb6+R/OcxtPZ",
-	"xhLK10W+JqA9a8GdakLBKGcRPP6vf/9/FaJxQpU4pGB2w785JSHDnqhFPLUh1jDmG1Q/emv5kvp2Y0g5",
-	"HXFpNkPjuCPDMrJQZlyqpImhY7Rebw+6dDVTsHma7iH/Es2wr8kzu0HIl3Jcvb1C2aDODm3R+5inzKqt",
-	"OVVqLrN8/7f5BCQbn0zz3snBwVG/tSZjBwUugL0mHqgYsIJSOgJR/8p8B6KfCadW5/AZnbB7v83ZxKgd",
-	"fsWSgZrSw/sPeie9B/2j/hFlh4ejx48fPXpwMIrZ0ejw0fjoiLH4YMQe3n9EDw+O4kcP4sdHcf/hg2TE",
-	"Ho/v338UHxzED+8fgnIRiuf8CiRoT8hsBjFZ94nH40cPkv6jg0ePjuOHyYP7j+nhmFHaj+/fp0n/4D49",
-	"Go2Pxwejw1F/9OjwME4O7icP4oP7o/6436f9R1B/8DvrnRxDAUbUy6eL2UhA0T9e7m3QWe5MFvNU0qQj",
-	"6kGh6KLekidQ2/qg379mdaBjqluvDiwkcD2wDVcEn2OA3hwIIfmC/NM5WuEeUHA1TpYgj1KqcjKnGaxp",
-	"qJnShJJMSRjkSEAPTvzfLONXTJliCHSXUpDyiB6BUt2Imgh7JuRY93dyLv706tkPEXn14gcIM71jo1cE",
-	"WE9F5NXT7/Ei7pdXRxH55fgsIi8nk4i8O/tLpJ/8BX48++U1Vjeg50UvmbAXgaBy9IS0DDCVbHDpapo2",
-	"ngu9yq8UeYKT23u7mjNAtiB0kjG2T57DVODNcCOdsT0mtKDH6049ea3lX7344YQs5tAR0sAnGPfMuakR",
-	"SRhce8G3+YydC4PrM2MZxVoNRrjAENzs1Lq1Y1OoZwrI8OZba6xhRSgN7bX5vl2O/gMTcbaaA/gJGh45",
-	"STnDwoczkrE5o3kRA4R8mCE3NXbeJdbeT2w1dL0u4TFzoC6YaG5/scbTNtU0NhJSVwXHCHADZOaXbra0",
-	"k04rV5x1XjUehbHSYFkwhSk1NTx2Ddr7PrIzhdoEw9C5lCSl2YSRrw/6ffIL/y4y1EkO7+M/9QIs3Rv+",
-	"sHEK+Y2e6MF9M4MVtnAaQUKD3hC/SVPps2w2z1cRNjTEiWqlFLlutjAF180QIr/gBUTehLkgc/6BpQY2",
-	"Ht8ypQgbPjQkE52LamtPK6HKe7dGCqYWRS6wByq+Xy/Clnjoo7GvRR0CFR5Y+RKzcLhCP1ZIyZu9dQV4",
-	"bs3/9/RZ7KGBU7J5AJjzpPf/e/X0+70D6GHd1pYo6bR5ppeZm6ozfGkoGc2J3ciWNlUEE+Q0YSFGYxoa",
-	"2kgtqghwSV3tWbfm9XKMtS+U7Jzqwodo91j/gI4U8OPScIJXU8dNJ8HRqpzXUzhmNMUSEtc3w5lUZgYG",
-	"Odu8MeAcFNZXDZyqJ405CmOAbZuyD1QruxlNT3xJoMmUQtcLI2SX2AxfK8wEyLt1Qa8fyHpv3REgpmIZ",
-	"EhAbbuRG+ovZ/8Xs39rs727hB2Ndxrr+nC+hfU8iGBnDRTqDoJ0fMaMf9kag4Q769x/3Hxw8fLBWVL11",
-	"/OzeH570v+bdNdgiwmFaVmBvFQt3PShZBNcLY3wRY1/E2CcWY9AE3afoOxG0bwpxwD2ytcow3I391ktL",
-	"uTuRjiB6S2muEGKd03zqQcX5gq5XtaG6gOjV32hDdw/jOqucrlT1mtg4+ia7x1xEtLk39rxJiHeYGnwD",
-	"JpDTS+b6ncGlOXprwbvkmpvk67hmu75IrkrACKuyD3tbxRM/QVuLBmPnDl7sNRovT0zj0By82RFLI6RE",
-	"zI236qK14NidzXLPO7Ew7EtRv+NKMiACCkz0Gm8rTb/7fXLUP3ZXhHqr16yZKVXhUJZgjSaQZul+jSjw",
-	"AqnwS8JSljOQAg8cNoGdtYEHqekmlciluGa4BballUAed3j0hRTMlxWt2W+ejMvc16pWb5Fwee/b7gPR",
-	"wvq2XCunhftolTMVriiufV24B5RZZon7EaZmD/ZTBeg4XdKVCsxhfQE2tPSUq7nUvInCK/i+YcFOw8j2",
-	"tjehqE3f6CarDvsP7uLxXvsg6wRJ+WTteSCrrCM5Akwe3spo3t6483oexwfV3YT6znlKeUVLtVlEJRZP",
-	"Mch5mxboUyOwtjc6dwg09nkYobvTnykXl+o6TTA+G6s9eD36vb3lMbdXUOkHyhzYwVx9DVUWD411A/ID",
-	"ENLknAkDbFLM1JgPXJH5IptLxchC5DzVrM0+zHkGVcaCjNiUpmP9ymUApB+vaOCqc6HYBuSzU3ivSFRx",
-	"ZeZNhVctjBm9ZEXLIcXg1pCKFRQDWrg1bbTAk8pd/5g2tMfbWTDOeXGOPq7bWjJmS2uK9Qrm/5mLy951",
-	"GuHjgWAOJ4zZwqPQk+hSH9YxjGVoJBj6uG9CH+vriHqLTLtM0zyfq5N79+ic75uX7stsokUF8Pm9s78+",
-	"P9P/Lz57clb8v233oU4t6m+dkkvG5iaXQLE4Y/BfS3O1Cbxz24rmDKGJsWCUsQSIL5eXbGMMttyMX2/0",
-	"Lv0XL/hV58EYbMWjw765+CVLnuCl4ZRPpsCZwGFVljLFzsq5NN6teEc2bgjfvnWr+P/Y+7cdN5IsTRR+",
-	"FQMxPyTNeDBOklJiYDCIVJ7UnUppJFXqn5qoTRrdjaRVOM0IM3dSHKGAvpgBZs9tX+0naPS+6Yeol6i6",
-	"7SfZWGuZ+YF0Mng+SGygKxURpLu5ua1vnb91cjUOytVICi/m5GycnI1v3tm4ZbYPBs5AhklqRNGoO3kc",
-	"O/E48sEG36jLQQyEyPFPJSUhV49yres5ctBmtsg67/2QD2/fUVHY45cXLCKIZk56npC2z8zuqZSOfCAt",
-	"gWzjeQJCTKcg/MedCIfcjZ3wOcxFcw5uvsAGcg7BapVjp0TzKdF8zPUyx5lCUh3pa4U5oQcWCFMlXT6M",
-	"NIOTHWSPkGDzm9VErwu+HlJBJDS6xXOHeTamTkFj3bij5/QMailkXqLxL37wDCqnKa11fVFUWHPz4xPK",
-	"ZyG1omW0R6WyYlQqG2b6vQBVb1mi84FEIrZilejM73CuT2nvdTELtrGclWB9HmEIVhiDrtcmECrkJpo9",
-	"6GvSjqPEskHmltSKwIVsIiwqbJM5qXBUCanwgeq2nmS5b/xmotnASJWwx60J3xg+2R77oRmtOqN8ZSSI",
-	"U+1OcUajbyhu5tg4qf/Bz5D0Jdy5DYo3IybCMBbceDrED2/fPaIDz8eNAjS4yphsskDOzOAmmGb5dRPd",
-	"KemS96+0i4rhM3IjqBmVwapmGNOuc8hhl2LS2lQg/yQzgraoxEr9mCvW06kp293Y7+mWFOsuvCT8LtI+",
-	"IpeoI+9boAPGv6gx6/GhQKbT/F0TWLbw4k2lk6ZfWKsQ4otE6V3zvIsDe3equX3eF5rlX3ETPTTy621n",
-	"+jTdMM4GMbeJDOkPS7Big51W2fdaC82Li0Lpv/uRP98KL/Y2jftF5ynD9fAcLmdywsY3naDNXQcdTTRN",
-	"lyI7uLpYnexg6nhNsimvFJbL8G0j8bWQjv1BaCZYy6z4VYFZId9Uv/p8GrWJDq4XFexN6iIkaJUFZM1m",
-	"Pi3WJ1gi33FYyYtQyR67eyQ0x9INjBzqe0x64jKeBNlo7Lm1mNOmJsrnw5i5dmzi8gRfBwpfUxDyGp/5",
-	"mFtYCHQqDWF8uAnS4hmQs4Lte+7f6QwT+O2U0Ytyi7awtsLPzCb0mCJv2TBpy+RZeEdrP/G3rM3fsjkq",
-	"EzgpzWUAa2HgWRLVMuc+H5KcexW2n0ZdEdXWI8+oPI+75tGYba9QTRE9NCYLCu29gBcHYrKsAFrOQdx+",
-	"+HCmPZUNOoH1BBNkD+AIohyji+bHBsTaOrtriKz/jqLdVYrk5V7kCUdZ1deSoTi3N+tbSHuOyc0V21Ul",
-	"9D1dfRvlYycDcH8G4CFGOOeYdKgnvM+ELtJmbDlClj2iYim/nsVGY6Q2SrTLaawObPB0R49rv4IacOUH",
-	"BXrwMJZKhidkOyHbMSPbe4ry8I05qOKMG8NVV8ynHcUgYmoMEXkJZKNSmrWEipCgtrVLbtFX3Ijb4qqP",
-	"y0HF6Z1b9k39hFC62UKMoh8raT3ZY4C4J9T/mbDHxNXpY4uTD/Bkxjor2D+3yPaJGt8mzWzEmW2OZBxn",
-	"RKOFE08kqbYnB/jpWrA6GPub+SKnX4RhPFUJ+0ceSZ4gmfUGEZu/oNolDDEvitkXz7BwiOimSzzUS0Lw",
-	"Wm79hPzu3KHvyTgyQs0cS8hGPe0I++Gtkm+P3wqYHrpkYxF83QUPLSfxo4rccLsCcjvLKALLqOfHD8Mf",
-	"2qIrlaW5gVSETWLk45N0uh9ZBrJERS89PcLSS2GGomIIoJ/9Z2+oFyti3E+tl1plpTdswGF1lj1u0b+a",
-	"tuU6y5QePcF2Fsbxkmf+kvkMg9z/J+LOyDeR+aV0+FCnhuYlOiO4mX3bj0tskFXNmU0HwgwlQDBSKTIj",
-	"hlKMVk3fzGF5dIlsGWVj7Yr9ZO6KcPS6gj1uKZ00eROfqfUkyKx56uQr7AZmguCR2OMW7FjT71jpmcl8",
-	"hQvR3fDdK6m6fvM6aeKu5gLQE8fokfVfzedIgtS49v2cvJ6G8WhTmhJZ5XvANk0Aw34H2M1TEguBfQXO",
-	"rgqR25zadlKW21aWK7706qlm9AxHnYvz+neGh0PDN0n18hIaVCvc1SeaTTtA518KPzU3MvSsqiRpGujW",
-	"nO9yEuIjEmIskS69/cMIO8yzi91IroWF8kC400orrapEL0n7LtvIHoaevVbw73LjZvkvvzgefvIUcGr+",
-	"TdbqhUzsvB0L1h5jlERGFUX3jiaC8Rg+PmalETnZBB/4WBhru3Jp/tqG69HX5/+u5TZD5CcFd0wK7iCD",
-	"6nOtTuqGmFJveQ1nRVtErvCWtTo1HOtEKGHt/N6IB8c2uvgNjoBjulMqYgsccTsOhsQQz0incUTxlLaw",
-	"MhIZHw9+kmbl4kYRh0ij6N/D5YSbyCDG2IPggjkU1UgVD7HhTUkcNDK1mXV2yxCopFauC0sghYdPF2jD",
-	"/FRCH0joS2ul6tZXTReArV3c7b2l6mBTvWr07z9DL/eUeGJxdmatgeDT5BM+AmEqQQNd8i9/yr7e7GjT",
-	"hHdduk4+E3HyAlYPnPqYOUxwcVAobnIFIvhOH/+kOx8p+4lEoVTkaRMZxyzm4b09tNmyywIKzu2cn76L",
-	"RdQFKSae00TYBCOmFkOx0thkSym8iqYcTOL5NR9X8o6mlG69ttTfphbUslsuPhfQv1dL0X5pmQ31QMxa",
-	"hPvbgmMC3WFr0tcOfEpfNsU0ykfV+mYt8RnfetSUERy8PwX5rk9dxttLqAlxrGEkhzJKsat/wbVeFUfU",
-	"1hq1jkFegqSn4ftgliS4LiNCOZDkWLmF0V43SlC9/PjW9ZJ29Np3nqxzMDE7WVcou83OfdFK8zhzaMPr",
-	"osjTHrpm0lI3pku7OFaT2xyqKWlHyUl6NNbm4T17DJ5qZPhIBcyITmqFG1whRvEY3dieiCN0pe8UB2Or",
-	"y5W0eJSegDMd9vyA8uKQIkvtCAOhqGnV8Nj6JBHW4vY12XYbnYFWzIQNhWnzeGIDXPd+KExCzC6PW9m/",
-	"m+1xK2CFn3mSZbruFJm3NDMwz11pw7opN5HkKmefp4SiT3RlCyilyKrUm0tmZcO095fEKu7BNER40sXi",
-	"zsHJrLM3OrWWLwSbCwDfy5cgfPg9mw/hBgSkoeHVoKoSYQYG9qQJh9kbz0UA7RQBlM5JM3uYWg6btgfG",
-	"dPHE29qywLfFFNxJ721X7y35pr/avJtXpfPzbhnOaeU1zEx1uk7qzV3oXHQ6ggpBZ3kvP2lDhMF4HKYL",
-	"PrSq9mo870uLKk5baJ47nTnglia64gDDiI9xhCUy1EZ19gmU1Z3K7WgwlUsq0wY4y5QOrG2xRMSxo4BF",
-	"NgmW6BE3kcWFNxhHOlbUXLwvrGtDYTpNYjnER4jHrD1mnI2FdUNW6ZMLF57McrR+9Ps72+Oait5h+yFo",
-	"ZU3cZ0qPlmA84Ek1vScI7Zmvndpeg5zzTxZFpyuHktEDWjJ/2yvfpniAFv3iy5e1Qsm0s+zQKpin3Qpf",
-	"oTeFIYXFYHDywICVPcvkBxEfI+UVOoM7tP1dQGfa9meh7guW6APyAVZExi/5GdtAHUI1OUpupR5cD8PJ",
-	"htmsDfOxJzIpOZiszDwRx5oDOMyFVR+ISFcmzQvLrMiYFxTGLssMtEp4OC80LGIx6GklbMB4FBlhvdM/",
-	"EHpA4zyT1CiW6J32ePh1n8gH1iYf+IpbPVZWO04YlU5gaR/efMgqPXRqPHH7JnP71zldLYob9sRhRC1H",
-	"gdVy/7wDjzAmOnveEU0QuVqj9priVH1tFIXxFyoI4HEKl/tPV1ffsZcX7PKKXT9lz55vNpIMor3rSPLD",
-	"OUIMJ/f0KC+/D7libeGio9GhJQlnhZY/CG4wmtuR2HOh0n5bGCY+8zCJx45MQZvsxFMjcQqmPJYZiI78",
-	"XGe39j7L+LvJ8bwjGljmL2KLu+L6SxKvQ/7LLnskFBNnfS5jr7YQuOhR81GCysVv4biCW3svVfbcNKDB",
-	"x3czaWROZ5YGEsKz12dHeuHz+430LgRoDwHQ4lgyEyeWhYFDjKuelMM6ymHJA/C1hlvL+uaBXocMQeYo",
-	"mPWCrWhNY0gB/rXF1obsUfYUUDgJ756F14+BpVNwEGGGh20/39+wiCAeRrQhX2p1sMGJ+ZYmwi8w/n3R",
-	"IvsrxrFQiT4mVXe5+e4rW1+bHu5eEHpX1+kEWOna8s7RRoe7n3D1K8DVQ6yqX8DIeeXYBB7G1k0YNfts",
-	"mtoVIh97s9S6gH1qkjpB+wnaDwDafdeUi5fNa5ZaD+ojaQFyUiMW6XFouGohocCaDOinWOt7P6BrwE2i",
-	"hGGJ1vfuz+LzQJvkho1wiCg2z9gARH3U030ca461PV2jU5Vj5xLZsOo01w+FBztlujaf6cJ2CGSAlLZU",
-	"vzVjFZMVOkuq5k0RmIVwm6EUAAZtbqXN88fr9LMuV7L03QP1GRfPstGOIC04daormiAiA7xbhF0l4jO8",
-	"qQXv+fxyxTKpC6Ikpwr15uJVHeulsnLx3XU2q4CI83jMfKUkfVpEbpCVT3AVAPq9r+4/jiIpP0hxtj64",
-	"jeNCitvrpsAXeTKtAJMI8KJdlja8joRKZDL+IXuEE/Kfahx22haXWbgkDLaJW+Y/c325hCl/lRMH+4tc",
-	"nl08JQoC+INU3abLLtcatZ9f/wb7iGlagEd2cXl1zZ6iTb2Sxe82fpCP+t0lleWkLB9oUUOhTla6FbOo",
-	"AD9HWNYAmDJZ2NDTIzHMyhUGqQqTFI5CnX3wDrt3bLOnd1TGSiBiN/x42Fb2gZZv+KLjuUsaSKytGA8E",
-	"a8ECW1knGh/j0HMcXDRF2MgVqbhxPjsooLGPOJe4WNRAsz9x4GUh0jOrzGHyrO+13mEOcG0GjCZxZWVI",
-	"OK7GsZNmWD6wMyUYp4oGNa1ntlbckCH1+Rf/z+2VN1SA4OEOfzjJ8EZl+GN5gP9RVTYsLZAH0lKRr7Ui",
-	"p1YQ9y2VOWRk6LqDlljgbU7wbunYOzIGJCqQHSfpyMlQkWJbp0oCjD84+5ZsuJArsOHaYjnrbrniivVt",
-	"vk1XWUxg2vWlw7Q1XLaDK7U4Qfuuof3IayuWQvfNmFfnCHfjPZVa7E4vzJxOGfI4FgbDB1Y4N9/fmMnE",
-	"irizSQUwUaeBukZktRoL11/gS9scqgcbGAR+QtVDQNVqmiBsnp780DLryfD66oTXjdrvKH57wuv9Fcbt",
-	"Ga2PpzRu78B8qpE7aY+TTb6BorgKhN9ifVwnVSHsGo/PItnpyDCNE/lQrRyxZW2T+rey/OGnbK231gpr",
-	"j7EEguPKd1EDUbhTLagVb/ytDfV0hPGOu1zEnVpQ2p2Z8LRNyA/TpKk7nWak+1wqmm/sf+ep1K+XUAAA",
-	"wvg9S9vU76cKd0d1a43aJcGgyX8yoi8A/ek3nj0fy+5E/inYLRqG0aiBihnx+J7+el1DjYrkr0238LUK",
-	"sHdZfFGFJLsuwKA5CYsUXuQYzXgJ+I6i+OI2jpmVn7MBDhYHQHihvMmUBmBINsQh/4its9bEMWsxFH0/",
-	"ODRNznSn42eSVo+9sCKhGgib8ETaRIbEVJRomoiRGlBHux3USRSJE6TAMyooqg7sfodcVoHqjvFnLXHf",
-	"5mDMk8L5ChXOOofta63rIB02n6GiUnttraRjhj9z/iW/9/ZKPGag9JoDzE5ockKTB9EERy8WD91BBD1m",
-	"27iONWMFcDiQ+aDF1VZNuSzCzS5pOxcEwL2OCN3d3h1/YH8zlv8puH9Ssiclu66SPcS8whwT3DXZV+rY",
-	"LaYU/qxTo8R4pontCBXg7obmRQjmvrPLbMI/0C1/Fd0jyyEMtJXw2y3nD/xtakHtLPv3qX9yU9geiQE3",
-	"SSFd++zs8pLStdmfBiafX9DXCm0kMFimErn4y0HMcZTzK634PW7aonrhaS2o9XWE25iiNPj3DRpntXyw",
-	"Lizyza+v6VeDkO7y5teLl+43btHf8z6/1ztOA+QQcKDdlzibSHRxrE4hIeAR9kgyAAXEQtC32XPd4L+Q",
-	"YbkSy3YTjsevKiGRsJozPJKw4ySHKS4LNRUA6pDHuA7eF1FQqKwvhfEDr8P8N1xDJVZ6+qvOivXnp3Kv",
-	"Ef5dAFQJdFaEjBWk/UgbK08qYyMqY/nzcmrL5ADXE8b61mL47vrnX2LR3V6wvgSzh1saeBL6AxJ6Yorr",
-	"Hh059bLCexgxdtrpigAx4cJXz0+9jiG46eZJNGQnUejqoraSr3WMbZMnHD4gHD52Qutl8HhN42mfib5t",
-	"A/iRp/Y2ge+nhN5JFZxUwdESYE8rgi0m5tDE274qmNv77qDTPTNoBSZUZG+YGAozTnpSdSl1BKoSjWeZ",
-	"sL4eCuvJSGxqhnKoTcCMHgGMw3/Q5cdEl5FdqSiv5GYwwrcjolW5Uz+BUkgA5/HSGCJwhebs+uLF9E3g",
-	"LcDSaK1tEesRTta/ZThRncd+HmJk+Ah+6jDHlgx3cEFlKyNxp3C8f4N5rmHrd0Fnn3E040awVEXCsBEf",
-	"M97lUtkE9oEjHe1Q34uIqtd7QhrYUiFBrhi390TaEolYJC4K3dU6qrO3eKs75VUXsgyUHvWRZchab1FT",
-	"snaaZEyCRNMMW9FK+L1oBY7sXCaOwkYPhQFfRyrkSAeNx1pe+bUw3N4TzMm+f2y3FHxkOAMBa/m1NN1H",
-	"W/n+PLJ1hsVD+LIe2TsFsusvLRRIDF3xkfV3og1opQpPfmtS07uXMythUEmjw/3HuYruFG1jwHi2izjk",
-	"0tHo0NxuYQRFoSgBwe+F8huNj942gt/DddOZ1kPFAHZcag4H46OzIN7nm5OMZChAWly2pAZA6Q7CMrp7",
-	"8vTUGtcAnfcC09k4LeJPC2udN7DByyQKljRQZhkaRd6EKKVLiIW34Wpx00Fc4iB6OPGLmgecioK29wZR",
-	"OgpvK6ilKtLNVCUyzrbp6dnFZWGblnujVSYE/iE6TOOBdPaE8YALzqFIqkQzrkiNOHC1vC+mqdp/8Adq",
-	"RePhfGAEDhfYnxHxmyYjAZwvdKejOmtFstMRRqhQ2BZqybLWIm2V6xzL6AtuoHFbJz0HyY1JlVjUhXcq",
-	"yUtbcCYMvgdQQTpGvUvqsc5aoVadWIaJW86oQLtmZX8Qj++UTUCFo9Zvj/G/bqCIS18I1AgZL9u9GCR1",
-	"9ilrciMOoT4f05BhIZyVxJG83h0AuINfntKYYs+V4J1aUAtWqD7mNR8RyD2s/Kp0mDtMJJf7THWvgFXL",
-	"oc47etL3tMDt6BN/4nDz3IikZKSbPZ1agaYngHcKn0ZL3FVQUFjEVS8UDn72tZuCjUrloLYnB2ixsURH",
-	"fFzHzS+IIK4g012AV7zPo9TP+6g1alje0XTjofxN/Qd1SuGkwgWyMUqX7OqKXV8XLkWaAlewkrbMv5W7",
-	"ppuzP1Y6JlU6CgV/pNM4Apcmwmfeud75REOQCPZoMZHeoHqZTTvxI7pgDm9ViZay5EsiNMHfPdDnZYgO",
-	"1vy3+w2AXZrRBDhILiNaGlkckBzIOwVGiBJ19gf8L83/ALlx+qNFf2/ypFVZwLp64WoFaMbSJm9os07D",
-	"P9Ye/rG5WtGTPb8pe36tkk7C0b1Wc86GzhG3JRjyFtUMCD2GaUqE2+df8L/4IaNHs3H8Ewr+qBTgKxoe",
-	"LASztWMAlfPwXsPF8DoueDcZOhJRwGLRSXwYkLVFyFMr4J+RFmSQdvD3FImbsHX0SAXem2CPedHMyW/x",
-	"BI3dPid7PTf/H/Ni+I9il2BtPcEYoR4ViClKNvudAqMdgN9Z4IDsIsJaU4y/z5gttZI2gZXDaudqlPfw",
-	"5o5KqRhhdWpCsWWN4m8D+iT798JDBEEgyEiRlvmvB1RB7IKmcDpQ0lliuIxnrK+wjHyNff75V6G6Sa/W",
-	"eH6xTQXXIVMcJbE0um8i1eZH9j3vXEaXnQt+dt2+CM+ehs++O3sZXYizi87zzkXnMrzil6R+3EM1anYg",
-	"QtmRYRN7mgp/W1TnRN9tQnu816NDVSDe9o5kRBNGZdiD83VICiT4UpXx9/phl63QcOvZqujDQMSxVF0b",
-	"MPo1MQLhl5yiIM9XifIcpwJF86561QqB/t/woU6m/2nu33761jq8L+Nx0z3X3/7t7//nb//y9//59/9d",
-	"C4pRnUbt7//rb/8C//+3f8O/LVrPcJnP91Y8kUPRpFdUC2oxV90UwLdR42ZVnlJ3tUbt1vD2jtvNJqT4",
-	"8Cf+OVo0wsSj4ZtTjMeS24BxRkeIWQf19Ku+8O1YfUAb3hUN9EhwAGBWzQRWOk7+7mhTZ5MTBDNXRDGN",
-	"+GWl6saCri4t46yVS0Nrp7xyigkcLuOzyFyNcVmz2s0mTuVeA/ErgsuCgFGW/VXF9kibx75t3F7xXZ8a",
-	"v3hJCWyt5Qs1zPkX+M/2Or6mke5wa0xP4rohcf3YE/7oHlfP1uJydxjdWm6dFb6/k+pj6Neaa0Et1721",
-	"tl216RYupTGAd5tFHJefUDzlwRxjJ9cJWjcErcfehbUYwq5nyeyz/Wr7iHzkDVgbg+hTF9YJxk8wvpcO",
-	"qiKIb7F3ilKSs9zS9wJgMcT0PXwQi35dPr8zCV4ht4IlgveZVvH4himdCS6LBTfKsp4esT6YneTmcirb",
-	"3UK2aUY5wAeXif3NJWJPyaZNJ5uwMqBQTt7jQ9/FRCkmzDjhbzHthEmoGSvkIeDTwSeXqH/UJoYrCp/B",
-	"b5p2bBPRrzVqfdk1XCXNYRorYXhbxgALARY2y0goKhEQcadpBHgtdIkFFMWCi7wmLltlZSKHiEg1BSYQ",
-	"Fr9Juj3d4ers6mLHqaOiQB7uoCJfwMF8AcdRJIzAVC68dxbqvrB5Fwac0jr71NOYH+pIFVmGUQFmyqiP",
-	"KaOsROAGLV3sVEmw+TSb9u/4BdUMrbDZZFGxfQOeJK9GA5zPq+MQafBTcKgnhhJVaAm6X/FY7jVxtBVw",
-	"qZD6lQT2EDNG3zgYr/Iav+UhPiVk314WCFZy/gX+s24WKKCCHSUqy2+tqAS1rkgmEG1P7u9JOjcinRgE",
-	"E4fT2vvgOJwlxOxAkj60zqoQIwnxlpI+H51hRkHFBnhOJPloiHEV5b2qOpvsWI4x9rglh2sGz8O0HbQ4",
-	"OwOd9/Wso02nf0rg4Eeb4OsZSjEqjh5/fnZxWVvRNTm4hNAJSjcCpUc2+iTL8SyIqOsZKudC7S3Hs3UA",
-	"rvSZZ6Opz9nMRNWxr76UiWVt0ZVKgZeszapgK1S0GaTdbRYHd6sIu89Wht0fVXQC3RPo7ht0f1TR1hDX",
-	"iBiPqe3Jwew8jGN3k7YQk0RilZEL32UJoqQn+nVGLR+6Q0QWLFWxsJa1KKD+nzEO32Lc3luXxcnC9Si8",
-	"u+wAel96/lNGZqvtP4skY5ZuAVokS3PqSZrWJTRY0JEcblgR8O/yLP+AGzda00gANBxpCBto1hpZSMA1",
-	"XI7yYZeppSKy7Dq1lHMTLZRfMhMg6FXLLznF0YHllmDjqJjUCjMUFrnGGgVGpezZMB1je3qEOj/LPkkF",
-	"71kwOKSFzBDS0BDvTTKaxbk1j+qS6qaC7ArcuGCHLG9zVoL1uOX+1cQ/i6j1xJdlwWJAWKjWATwBzpwQ",
-	"sUyI2OPWlGA1sXep9aToIDhN6Degb0U8FDbwKSxpwhgfncQ1+0PuSJRTVzMSV8VDv9/E1RS8LQFHSyPL",
-	"SqBwiOmrk1LYmBNSEoWvNMVV0DPz81ymjAuzFMwaOa6SDjv/Uvxxe51PE3C3p6jASWh3JrREtV566QcR",
-	"PXjA4HNpsAWl8DBSYBOLrYjETsj4FlNiYMkNhB7EwvPDo+GIWTJKkrmyIIIMAJCFcmUrt1RVRYiz/vVp",
-	"G1Fav4gNjM9az8bbePptCv1moNOKjtvBJd5OaL8ztD/EOPFDJleWoVsA7DdrYu0xW7d7XbFY9m6j+F7I",
-	"AG4s7VeV9NsMvh9V0q/4yAeX9DsB/gnw5wA+ZQd3j/ZDYWRn/G0D/se8/BVgOuyJ8F5ETCYNFukw7VMk",
-	"FedgWOzepUlSfMBNsiV3QOKUJtmRZYWxUOsuvtG9wv8JYE8Ae2gA+zuKxX4wdn8kBweCsMdDenCMZvM3",
-	"wHhwAvcTuM8Dd2I7KKXm57EdrAH2NjRCgHM+u84Oh3vzRNiEdaSxia+kw2xUqTG2w8NEmyX4EHZZVPd7",
-	"sf70Q/7Yx1VeR+9rF/V1hTvVglrxxieC7Q3y2oDEWDdzAf5da9SkiuRQRimP64Pe2MqQx82e4DHaObEY",
-	"irj0IdgXYnv7pFOMyXW0RtDXMSf0qRlp77EMGtwp+M0VvLHsjhkgNYlop+74dqKx4n0Z2sJ9Jz9avs/A",
-	"6ERktY/Z3bBqbVH99RzfeiLMwIB4NFObG2/4e2xhKvDydDpr8PJkh3rmOyrXjvufaJhdtysA55p+d2JU",
-	"Mrus6KuGtcOljSi1ATBbxOGjIJBoTbz0FhsJ2e1ZBiJmswHeuSA4rWj9ICHSx48sfCQUUWqErbPXCRGJ",
-	"u4vjOGs9EIrGVKALgFV/PSI2h9/pVAGwq1Dk1jHGe7TqSIPjZhiukEZpzyG9cAvcKXE58+DAdIdxpkSa",
-	"GB67pQSZ3YCDTZ1ZQXPKcNWgJDzqBNm80swOyVAi85JAB3rE8NoGiyS5YgWswWAX4M2sUsJqadszjfqy",
-	"KmQH2mJRlbAkzK+JikfL5n4yEr55I2G9k/8t05nMsDi2RmyS2zTnX7J/b5/ipKoUdKa6OmSmzxPYncBu",
-	"42CHJnBBAI6DImYl6DqMStniYivyNEVg3OWYwJngfO78pj1ltna2XbP8Wjdy0jl6faQvdE1nuVOKWa4+",
-	"lnf52l3vY26+bsC5r3ihglO7XPmA++Km/Lb9ZMScMoNzMgKFBjsnVUeERJYAqizD276IZNpf21NywnBY",
-	"RBO4puYDu5EdlbnT2fNPLaMd829NbPfJtjnZNgvZNldbsG2Oja6JhIhxDJkSyG+MOmS2ft9j2crelfvx",
-	"FKwct6I+Des4qbmTmtuSC39kas4V8cxw4bc4vcQKQDcsHJpb0xOmxgiVYDKtxzHX1/ItK61dVuZ8KCz4",
-	"yKpxpArFtutwkKMuqNHNTrU3G1NTi0L3y5WBuMQueH12gUyECU9SCzac4iEcQK4kUecZHoINmH1AD4Ta",
-	"9eSRTBJ3XUAS9mQcGaFm15DksEbt7rRdVD6A3w6YHgrDElka8PfKXfjQ6kg+uQIEzOTAGkHyMONDJggJ",
-	"Zk+PWIeb7GmlrbMfVWTpaw7AiXPKzRiJ+NiniFzTP/Zf7ri6w10RXk5XsMctpZMmb+Jztp48QOMEl3bt",
-	"o0lZTT3KGKD8fuCTdrVA6gDHGoWbOerpiQ2dVdKRn/m9lnFsAixWkPMjLYn4OrF7+df3teb1M3UwL7VP",
-	"VouXeJtwVZpDVUb+dRL6uX16/iX/YXsMTiVIOlw//ySEs4UQHCzUy4fiqc41sDDdvJQ4HUaS2e9wVVC1",
-	"KKc7zTDPRot9xqB3s1XHH4Bexxw8BZ1PyugQldEhRk7nW3gYPK1SSHPjprmKWtLCS2RfxFKJmebcW+Vm",
-	"aErF4PYGa2NkXwSEaEaEAj8LwocDN7lNmNKJaMAnBQ97zAirUxMKNipXcD6yzIZ6AD7sQKgAneY7VWhn",
-	"wJ5JbWjclVbxmK4ASImdlH0+ZvdKj+rsVnkCaoDVEdHbDwZCuTlZtKOJRsRlWgVMqjsV6kjYG/r4iFtm",
-	"uXRFFS4G4NYtEyviTp198h90cUUE8YD1ubkXEWvRb1v1O3WndjnH+qN/iccVQ956Iyf1by4zqhrOkMzq",
-	"v2x+BGzgw3AiAmUd6n6f2wYLQexVEsBJpfqcoCY+D2IcDUNx5so1++uW1i0T0Udw6vPPvwrVTXq1xvOL",
-	"qbUH8PfX9NlnF0GtL5X76TL7LDeGj1H9JeMYs2ra9GsznhrPfzvXoeimwRPN2HB8WFkOhS9gIG0oMl5R",
-	"3HSdFTe5lS2i20I/wwfXk+gpjTUUpl0IMOFlX7QvO8/DC3H27Cp6enbNL9pnL8PL6OxZ56Jz1Xne/o5f",
-	"XtSCWl/38alqfT30EzbpfbvdSwzHxKN3dPGPi648gpW7dAQdMnixU4q1VPTlHpO4853N69OcbW5lCG/T",
-	"L5EPZPbEV+EFf9puX51dRNfPzq47T6/O+HUozi47F/xl54I/C9FSyZ44Z+cvP3bBBFrhkS+nH3mteL+H",
-	"zF1H+0squNIj/XEozBjbHf2UFqfGHOsA6YNDaxpdzupIFQbVt+8Qzk5CSNhimgsh+8XekukmVVRL7HEL",
-	"BLeeqkg3cfXNEV6jGfGxbT2ps8kXB1fDDzIEAQrW44h0DhrtTo140fbIzDvQe8gaGjG0vJ2rmDWt2tQM",
-	"5VAbypNwZkRHGMPjybsaMdT33kjxP026l+VUh9KJS3dkaQ5/N1yjT4UoWlnjTsF20I2RIWNqHF7Bh020",
-	"RjaNJeaL0jH5voQcx+WZfuyJMdKChDq1UtnFPdI38Oh/UJHeikM6y7EsVgpHKV1iObabBT8rLlELuG16",
-	"n490oWZnrRjYfkMaVufO4FLKAjNzgI+DnlZYPYCiO/vNuA+kKpFxtilPzy4uS5sCn1FiYt+efbx44T+y",
-	"3AueFUHFgx8wutsNSiJ4oyhHmcg+QnJBS0bEQfi2ZfVGID+h3+BIM04PWNBiP/jD5lQYQc1KWYvdxBof",
-	"iPgVgHWtyF85+zxz7OioJ2Nxp6zuC1JBqYqwq3/MIjEQKrI+Te4WdcY4y4r/AsbZUFqZwD9AzTXcRzup",
-	"5TGLNHEwsETEMdwq7C0O4rDsY0bwH1URlxyVhZLdXsJsT3aSg4kxcmVHDgAI8hq1SIRg5EawRjDyLfUF",
-	"WaJGa0uT9JoRx2LTy5cvX55dXFJwL/9Lc2BEKCkoVxsLbuYHJS+vskpYrDh1DuMPksexrgU1dPD9b9/w",
-	"Po90urjOQFz3laKIGlgr2jEAGThtFd0aenX4dxFqpfsyhA8o/CuPZSLpyz+//g1+j81cuCb87d//19/+",
-	"Bf7/b//29//N/vZvf/8/f/uXv//Pv//vGsr7ICVisqZzb92IV4qsUhysSHvtYqVoobl5r7c///EMVeU1",
-	"/sGrvYlvXWV/nOWqic/w0iadtkJcNhvEOCfwmr2uFQKvRZk+kshrWTvNJ6BDkOzzSKxbpmoEvz/rxtza",
-	"M5pBP7s29VNPYyQUnD0A2RLDnIxxwOsYrX40UlBNIIMO4HLGkuObF+EbhZAlBj77gitUFYUoZ2K4jBus",
-	"dU5eoxjCxrYA6VpYUN6UUYsKz2R/Rh3r9/CQP8MzvnePeBrduvnRrXmsjt4n7HRW3IoOmy59QmHbQHX0",
-	"kb675JjWfAG2p9M4olmxbSFUvpr2GCS+uCgex5SMq16LHgoTpWJXdbXLRwintd1l2eJf3Od5StKjFk/A",
-	"8auim/S90SkYHlKxVIEiD6VOLbkHPW0HMuFxPsi5Jwzri8jtCl4Hey2iVEw8zYvS0yC4THziefkT0ypl",
-	"ak82VZk7iS07j9jB/ZsI4A3awEmdgYtzRefcsrbR96IYoHvF7RYCc39aTumga/RQ0RYVnuZVW5U1WpMv",
-	"ZO1KrZNI7l4kV5W+ozH1HpTa95QIFk5eGX5261K7gXD6DNnGy8Ui2WdU/ftxuf4GQFFhRTpuMhyTx08v",
-	"rp/UGdbF/zm1CY7GaHmiR2+3umKCPuMJEj3Wpwg2MoOjOiKyGEMGbVgFoB1FiCLUfZdz+1gEm5wxRIL9",
-	"p9Mk1GhpZdtdW1n8X/kztpWY9EkPnPTAHvQA8qXyB/TAXB8fK+ztOsD7EDtRJIYyFKzL0T6LmHPiCQt1",
-	"pxNLJRpZdhgH3ktTDPC6sB8x6HKLYQ2aaB/H+Etk2DNcWR7CrevsRx727hRVVSFFb+vd2w8fWwDNnLUG",
-	"POm1sGhkVMibUpYSnOMWKIFW4OLQGaOtq/fCcaxpjCOYMOQcxy4QLuJO4061ynH9VsBaVZF+91Az/45N",
-	"yvjHfPBAK4DL5z/TJ/ui3xaGPgvbQ//CmDj90wgbpsJHR6Z+Q1ehobT4VysMvLEzgD8eJrZVqFEDzzei",
-	"AIttscet/9DHGGTrCewz1Yq1XS8bfNRX1rnipDvVFj2paK4VGu1DR+frSwUDeLmcwStCBxy2eNTToFbF",
-	"54T+CK8HC9V+c1EjaZnlQxGxVMXCWibydLa0xKRMEWbKQYFi7mTLGruAVYfL2AZ0CgYa2/stlbFxC9vu",
-	"HuH86hzuf56Hg1sN9vTi2tFfuX3y5YGYBpHWIgP004un8D8vA0p75EzOaZxg3RaGG+g2j+5UW0cSTpk3",
-	"I+AxSFwfYQCHtWTUcqRfnBkxEDxhlndEANuGezCaVXpH6ud7aq/ZZwede1yqjrK1Rs0dqFpQa7uLIbXC",
-	"9WWQhf8RaLLIPr4IF583k3QUfZH0NDzwyMgkoWKoUiD/J64SXlsnPv5gpPuqhkZ30qs1amVJR6vLP+bK",
-	"jwR6UA+y8qw+V7wr0Lqadd9zt8kZCJUW4vCkupU7fz2lsU4NVJlk/ftb5jhFv19QW+OZXKbD8WJjJ26p",
-	"XE7WblfSrQvUpV9OvIwFb5jXo31ZaqEzMjh/KYe5lnw/VTZUoYgI2f/Iwg18rD6vwM71QW33WRI6WcRk",
-	"j4VHUnUzkM0Ie1dLmITcRLhiHQ/FVkyqn7QBdYhq04ZckQViIuZKy2kxN1S7nlrBYsGHqB/AyiqlTeqk",
-	"j7x545u0Qx25kjKJ9j4WVLky8CArzNL4Jj2bJN21qlcbd+J9ASNfceO7lVbSFwkGKBu1Tx9eXdbf/PT+",
-	"55//+MNPb/748dN/vfr1H3/77dPPV9cf3739/r/9/398ev2Ht79f//L2+Q9/fPcP//XTj//t+sc3v3/8",
-	"+e0ys3zL6/6I9z6kHpuV0+DcREtV7C6XE5+ZNPap35VfwS86joSZVXlEkoDmpWU999ENd8CAiFcWv35C",
-	"/hZcAlqZ0v6XkitmolkhubmIYkWseTSfFAiHmfimE1uon9EdsgMxqjXqaew6AdMRPxg4/oY4zsaENXyV",
-	"CF2SvB1sjZF9mZnNH96+AyjpaBOCddkacaOk6raoXMh94pEFjw6ehXcFtq204FatvHiTrikxvxv2RFRn",
-	"78v9M5YGptxk6eF2mjj3kNZHtZlxVCQ+ulMPN63M6kZ5lW33cSWBYc1bTv/CLWpB7cz9Fz8e1M7wvwtn",
-	"gPH8YGUYmJjwo004FsJUrSW1wuyvVwNPZ61x9SygZ29cXdafZWt7w43kfc5eWwvuA56jWuOi/uI51bHA",
-	"Z5xY1ILsSRaKzV3W1ss6+kO8czYgLzyz6YAwAY+2CXx4pM29yA5mRdxqOxlGRJaZePohHQgzlFabHPyy",
-	"wnryrQyzQhCwuja/TuFjQeHZQA8Qq5cg3AXzTZt75vmQcs4vpRGk9UhZNhZJwJxpBdc3Ohb+UiP6iuB9",
-	"uio3AK4g55PNh9K6gY6F2VPwA8Bk1obIY63EkrxxGHv5JJMea92G4Bo3MDhzHtphK2CtooB9PlMRCFmL",
-	"avIp8sKZHcARsT0hEgx6GD2yOODKh/ZsYgTvYyADn9ImWkdkpYs7RQ07N3Ah/BxdGeOlGFH0/QA+S0Lx",
-	"q88DeBJsZfAJlhY9ENUItSQBbjMBxG3V2TOM6lBKR9+pPldjdxXLTKrmKZFTFdGyVUSl8H9QOyv9pFLQ",
-	"F6hv/L86Oo71KB34vENQO5v81SqFSdONLJ6Viw4d/CXmCYULqnSWW7YnAKzQXPCBM094ttD6yBZC501a",
-	"5sokZ2y8/+NURZK7B1ig4OPBSfUhI/elWbfHuxKtv+4wR+BaWZuVc9ovt4DCF+fvgTcg9EjNfAX4t2Xt",
-	"hkVumrWvVd11woVb/97IC5d1FvhieqkWaHLNu190Z2O7UJhehEpqsnaP1JPukOIi5emUGrFWziKn7FP7",
-	"9zLVfJ6Hj7Mw1uE9MqGaVDHAdFCtbmKxi2KgLo6YVg3GrZVdBYIckMPDvIkTsEHMFWhHAJGzdOC7yCj1",
-	"RnoLfMrDqAVcIWLQdvMYrFBJc7qkfpGM9CTC5h+8vFoldY2pcAfpFCp4hX99+syltJu+Q9DWGhdZlnve",
-	"EjPpX9DWhjfiLosWEt6nNJyjJ7u9KfJlBZIUF2vYRzy+b0pFdezIBs2tFdb2aXsX4BTZWh0iWCTOGwhK",
-	"J2yoojqs53M/JmiwZ7rTkaGIdJjCwusFS60f1/G/SHyY3beCOJ/3BYYbXYa0cInAW80ijtG2E58TPFYO",
-	"ltpSUZ/NFDDVqqzKknDUvtzVZHRXa9wt8OKfXt7V/nKnStI67SXBvrnQaeWavNVbXoeMAjrSAb3zO7WI",
-	"IATF0x/AS3lweRjS5WA8u5CPi/LqDgt1nPYVpmDtDTVwoafwZy2Vy9/etAKH0fQ6TKrcC4PXkca84pF3",
-	"6kvO8SNJFzmjyNU9LVD8Br8jA379EtZZEfpbFhneSRqunsT1RODEX9Qm0t5nqXJ4AWTKOMXkGF98wYM3",
-	"R+vsk4v5Ey2sv7bK/Lh63rGc82t5Nyhv1UEqlqw/mu7sPkQ9NxSP8f364HfCDqM2zfOKdLOW9/ebE2E9",
-	"uuwIq+zBWxizPtHCcpVFDznoERv4hD1nNnO7PQ3OGO6c3wT0q5GRaNVnJLNfkT20v1T2qiq5ahJUtV7J",
-	"hOCj4UMRW/Le8cjE2iZYmjXg8PJrS+mGTfPJLn7nKkz5XnRTddQ8qAheldnH70F+nX1ajVmLUp7iTRaq",
-	"jMe606wPVnwGANUo92gud8qsVoCm6O5nFnSBPcH1abLrixd5/cqIj32ZTzbqlNreq0Zyd0XiJHXnKbOT",
-	"AXzEBnCwJqpsqsLz+uLFtKS9KTjnWVKcTnnhRoeCTHNml87Gpb2Q8GNpeoWJRbE5H41iViSu4I1FqWBw",
-	"rhhXYkS5YMvuxSDxtQ89aRNtxnWWBVkyOr4+vxc+dpAH06toZ/AjPW4Zjl6pZo7hWCUKt6fq3EVL+0ku",
-	"VrNmfDH/wmYM4voZ7vN/qmISqIAB/F1WO/4JI/SInGC9EoOi7PaS2pLeKa57U6UVhwEVO7IpXpEwzBLe",
-	"xYyIcyqdnp0Xe+tKCTxtizccBjFXNKbCWRNoQMxMjNyGRzgyCJS9VlvOjNBNakHtLPvX+i3XPnRd8dJm",
-	"rA/+tJkAtjtRBfr8ZTMXfmtgTUpQ5LU5MLprBPY5RFSpFxk9GIioalcOvPl6AncGWHeOaSZP6aaVTWOO",
-	"3JzuWBRNzlpQ62oeL7ousQzJ1TXIqDsMC7NiZUZe/sp2HegkhNlH8UOzI+MZ5hW2IDh5oOFHh2VoVYay",
-	"SiYPvFDH7YsBrqDM5c541wgRgSMokzlW0LzoDb25vcZwNiCQS8rMCmd7f+Ea94a+1vk1s22s2yhiXDkR",
-	"pjYylAKvSdeyuc6/0D8enE0z18JygZVMiA6wofWk7tYKa8yWvkP1WOZoRAo4eJE6EFVYOYQlW2HFFJZM",
-	"cNeewFId6vhEMwMoJyJtVpSEQWREoDp7rfw+Dr2apuYN+VlEWDLdwa4RJEoPdZ8qWmTScPZ4gOMHsY+W",
-	"+u39eFEZ9iYrdZkVwpKSr7Np+wDDId4w6EhBAxJxIdsKkqxqNGw6VILUqmW8uixRGLzj1mIFIrf3OBnb",
-	"FAEEXZmV7Nw9BU6OFozmxlBm49GiKn0wMHqI4foZivxVrG1qhKWCI6qTwppgf+p99jcfBZydmCDPuvh2",
-	"UbtM8CVb3Kk6dUscd65Ie+WQx9xaSX+48oLNr4NcLgLj614qdAdJPOCEomPZlArUZ65WC8TbqZKJny7Q",
-	"E4ZZLHMA5fib5H0xzkhOmiEONfFtbAa+2ZGi0Im4BHdKyfDLvr6PSIc7DvuIdczqgeMJTjwSEePMilCr",
-	"aHrqw0EGO1o+MZwVmjQKrRqU0sOcMRWy+OE5dPha+JdWnbUA01sNH2clH7Hl/Ar4e54SzT/l2xSi4p/p",
-	"87fMyQPSmHg1wNpj5g7emft7fZJ8O//wxOy9qdzVSqEad/T2W3DjUvhDmYBTiGTXNilAycQbLXIe/aFI",
-	"dIRcK8jdMeRh6qILq0jiHiMz/oVUGmS5wflVBmfsvW9e4vm5XNN+O/+SaduNhGXyhR0v09i3qaeDjYnh",
-	"oaaV50wXPnR9Xh2xyYWtKmaTy/XWRgw/jCju92JPk4V3tEUzq6Q9VIu82tmraXTqbG6rgC+Hqr7Ovh9n",
-	"tphLO2VVxTiovaed3fP46dXVk6BUx5yNmPrw9h0VxntCzwnLCTzryI2RQvI4B3WNrKHIfcKPJcHhWstz",
-	"eLoNWM+c2jd95y2l/fKwhA4T7AhjUZqMV7OifvB8JfsIax0lgHssmTSM6Nd5f2sx9LhR++jciD+LMPlG",
-	"wYyR9ZLNIXVNmujZUcPEVwVc9K5PuHXCrS3h1ns8YJuHLeGjJXvkGf/J6D5rDYSKpOo23XpaAWtvBSFu",
-	"aQ77I2oX94EO1hY2OfMBE5x4TpclSJGKcTV2BCRIZnOzlnXzKncVjwskPok4Zr4Vdhnu8cJTlwXzVNy8",
-	"shGDCis7SSvCQBZenZ2f+3GyylnwsBfk7NCuB2qZtFvhrseVeLMJNztJvOU3qgW1wm0XT7wVXm1W9Yyh",
-	"quqVuD8tmHgD07CJX9lW3i+rAje8g81oPieAfZ+gEUS07RLnwhTGLHj3iiulE2ZjIQZupjMKotFIag2Q",
-	"SDuvl+s520oYE1+Tv+iLaz6fhtd/QRvZxbekRDLS5n7xeCg2FKIaHRiQrWZqc8cCf4+TEfzYx1qj1uN5",
-	"BLUt9cCOw562OpTUSpef+5nPmFeMuJOy86xjJmiHWGNdRoHjqLN+i4z3aTuWtkd2br9MKedTd+6A1tmt",
-	"68Pt8zHRpjnt1CCbWXotJSLWT23C2oIZ5Mt8nDHPc09y7wYhtM6d+LfAuHRXcdT1eJ8Rp5qvktKb2xc3",
-	"rRHxgJcP0V4ziCsi3tI4syxGrCiQe0w/5u/za+3on1c+5tr6FSt1PK9to55/KdUDbCALWVzexkY2H6Cx",
-	"4K2naa34MteK+aeWSSmeDJEJQ6RsqnqR+ACHwLI2j+LxDbOJ0arLOlwmvZtSDtgyRZzkS9kx1ysi5NdW",
-	"PD8Hbg4oHVtcZVWAvghyWyqkb3nrBmmwPJ2JZf/w4e1vDOkbGJZSY6W9Gz0904yaZyDdEiUB0WXCr9uC",
-	"2bTbxeKDnCA9gj3rS8WdpTpMYyUMb8tYJmMKwyFnFJ3MTMSmq+jLtlxHG+JXHqG80fJXKKpfwzzbdGF9",
-	"QdHYxAjVTXrWiYArngaNTCwEguUj9v+yslezr4r6Y0apSrPoAx8K36eyDXvonPcFaLAvXz+qzaiiIDfQ",
-	"gYDry+Us1AM3gy3B6WAysWwQ81AQphTQhIbxJ+S/IaWcQJJTO5VcLPJpRy7D2BaAffgSpqBpoRwBfHNT",
-	"eLPbJEFm837oCRxB4YjNqUQqe8wlPTnYjxwATvCzHvzgdqI4+GO7Xfdsh2OMDxWRftKGdbWOGpmlo4im",
-	"kinkr6T+RQtmUisnF2ohS7NPYnoXMa9ngD/h10fc5sYUtSn6lkYffnpUBV0EjQsbT96q06ZkR9ENsfWy",
-	"MGsBZz57rMt8rcwQcd/JXLNlJzwfKTxWc1qu6h2uGg+jPdxXScZXB6h+hPbmIl2yq/ZYi/GJhntkhaYF",
-	"qngat6rEyNHZ/llLZTO6uJsC0W1bdLTJBu3JZIKK90hJdjdYCIJveT0+u92C1yoMmt4aHOAMml94apeP",
-	"4oMwnKpEVusAgs0DfQ1vAjdyZVBKEh725peILDUt6WaJQpHCvU8d2lvr0N5kZUh+XGbWh9zGVhcnfWFL",
-	"/1DLSMxagh9ElX2oOAXACRSOVAm2OWJkEyUa12cXVx8vXjaussyIjIUfGDpwjBj1Pw+6CDLIG9q4vLy+",
-	"WJy35zLPY/hKvaYNkZQp5m20Pz3zBg7PjiT3E75ln3fF+Z8HouuGfMuhiJq2x6+ePa81as8vri+uubi6",
-	"ar98+eLF88t2KK7bVy8619dChJdt8d2zF/zq8jp88Tx8eR1efPc8aouXnWfPXoSXl+F3z67mUCb7W7zs",
-	"vHgeXby4fPHiafhd9PzZS37VEZxfhM+e8eji8hm/bneedi7bV+2L9ourqzC6fBY9Dy+ftS86Fxf84gVc",
-	"S/4PUWs8vby6fvosqCW9tN9WXMbep6vIqky9k3QAyn/JNFheUhLURjJKerXG5fOLi/XqS3IAPLDakiwf",
-	"gAsknrup4pIifB9YicktVZXQ8EAk6R1wg0/UgodukUFrhQEvG8e1gP7n9L/GyKHwSRFi9qE+cXLQCcsd",
-	"wARo58IvQMgbd+of3v34c8De/fYzOsKfRPsdQ7mzAXv3w0/kUr95dx2wN09vA/a22w3Yp9vfA/jkG/zj",
-	"7Zv3zOpURZi5Sfi9UIHLcaCigQUBADhzl8kk8IMb7xQ85SPLXtHizj6OB4JSOUhXWGevcSl4ZSSJNuJM",
-	"KID3CGcPwuJBk7/77ecGSwcu+YNJB2f3OuqjUAQsEkMZkr+fyL64U4j2Ie8Lwy1lKbLOkP6Nr/DBvaSN",
-	"xugGdsKBnmpNIFLLM1nX/ePAL4QKzXiA3bW4GzJhsRQWRzTeMiMGAjSO73LA0TwtGeE4xlbBZj77RzFu",
-	"ZfMu8WPuhWac/zSK0U3NggcsTI2k0+WeF2sA2gKPEYZQuGUhmj+dKVvo5k7NKSCirXaWFi4bbwF/dxzr",
-	"tEbwSq79SmScT/5KtGYxN13BHl9eXLA38vvAnT529Yx+9NRYhfMv4TUkLNFPYHmXz9wKxvkMYnpgCiJV",
-	"3Fb0B8k4KE5IB41DogH3wSW4T3tuL/hiUFiwVGwgP4vY0oQ1ukqP08iXljsSwZ2C28O3cDplwXgt793U",
-	"q3YTM3Xa7SXZKuEhbtzYS3gh/rKkIGjEmpuUXzX8kj5WNmS3W97VT+NEgoyfw/s4I9OlZM3AI9Uatf/f",
-	"ux9+Orusf7eEsVBSWgMDj5pIsqnoolUh2AxaCwXjJfDBiUs0O/nBqVdkBD0YjfWPtKylmj3zl1qff/4V",
-	"M6u1xtXFRcUdvMVSwQo+AWKSMCyAA9wTnznoiD6PG0UBgzfPjSDQg21CCSQ9E+GJSRJh4Pr/13+/OHvJ",
-	"zzp/+vL86V/+Q+UQrtxZ/u/edsf3kzsEuo29iRsri9swG8PJRv7WbOTlzeHKGI2zRb/mwkp6xky/LmJ0",
-	"9/nnszaqisuLZy8vnl9+9xx+TZOil5mrVAwFnX8pwOdCM5cSMscsBULyxhBJ/bkqG5VUmKva52NmhZhd",
-	"vllUq/unkTkB1wm4VgEuzFUXj/LRlFz6sj+K+aJ9X36SwwkFVFcIFNdaVSFQBLktVWJ+7OW+pU2w2rI8",
-	"YMl5whT8nMlaV87kkxOGYQAE1WzcXcLvBQEvrBBeGTk5S1dEruHRbLoichL6AoyIsaslE06FWNseKh4f",
-	"sG2OMjtujAhJoeMrCuhAasMKqmJh1FjfSDkvvKhKY+UWk8JoGOXjPLhx1MPviRLZ3lsQrzq7vniKcgaf",
-	"gh2eMl963FKAZ9oAetDmAYm+mCH/hfAi/iUSWS30cyf5+apdph3vPi3QkR6pDQQpcGsWQuLOEh/9TStR",
-	"hIqFJW8QdcqCt9BA7TSS+vw/Lv9Fsqz+Y3noNaB6e5wIWz04aublKo0D/5glwb8NQzFIznA/bcVZjkd8",
-	"bCvWMP0APiDzg7QDDXJJuFV5vVYuUq2MdMMFcObdYzmYurp4foivd+0XOQtMym/Wvw8SlaoqnbDn8hUg",
-	"33N3Htbx9HJyN3FQ+yDmckJBLfIQHsSYTd0ydpx7+sFh1urG5pT/+7Ubn+urzliqe7uvOt6dWukz63hH",
-	"hXSOFWDIgB5HKXC5oJY1YcsZNAgbdfY6wZH3lmzufKXOcpCWDVIz0Fa41gOZMPF5IHEeAjKo9XjcgUuO",
-	"3MT7nMfaJ/Yw95farOSOs1gq4ee7JobL+AavqyKbZ5YKS5GTxkWf3ztLhJ4V02hcUU1dnREjDNgr+Emb",
-	"5Uu0Et55WcF4ydyWzK+n5/ZGjNvSeSzc2TP9KtV9bY2SN/dSiDQbv7OCrw+LWKYFfcmQlTsnldGOZy7a",
-	"Mf0cQS01OL02SQa2cX7OB7LuLlrXpgswgbJ+fvvH17fwf+Htq9v8/1bdh1kaEe51w+6FGLgEuxWhEfiv",
-	"kcsHovzsWMfc4sJIVRNJmNIs0fdCzdMztqdH6kyrUMCfYZ834bUUwlyz/JaE9bVN2PXVhUuSspGMKLnW",
-	"k90e0VRkU48K0kQIwm3myBQyyEtK8AJR2o/Zk5wcjINyMJLCizm5GCcX41t3MW6Z7YN5M5BhkhpRNOlO",
-	"fsZW/YyhMLIz/oYdjWKbIJaIhFw9yhWuq3kjS9myGLvxbNbigrVTj19esIiQmTmheUKKPjO2pxI38oHk",
-	"A7wWSfqfLIHq+YVZgyEsm1qAfaJy0RwDnYBN5RhW7JQ5pZJPqeSjrIE5yjyR6khfLssJObBGlqriyqTk",
-	"6ZZTRABu3672eV1w7bBPO7HoCHviH6Z0W0fjUjP7Tca2T5wCHdfyzngnwXgV1cyiQprSVNcXRSU1N/O9",
-	"QqslfHHPimRdOo3v3QiFRDOr+wJ3X8RWrBKH+R3O9imtvSZcwS6WUw+szyOMtwpjSpz8q4BTiYp+dsvl",
-	"x4r+Oeb65KIFubi/FzZ5nd3p1GC5pQbLgdGhiFIj7Ab5sB0XSJkNO0DEW3Y4r6tAkOW5ElXrSozsdoVZ",
-	"vBsUDnM2iLLpv75Rju4u4G2tUfvDb7+8er8SN2ZPxpFtgpjYWqP2i2AjJKFLNOtq1tMYd1qE5NK9koU+",
-	"s4zF6CdbY9FdkhoVMB6icaSkiAJYKLy8VIWxWJwiU7zIHYDvX/8AP4Av2OSwCX/9v4c8psGfLBIs/vd/",
-	"+n+kSv76r+av/2/CbDr4678aKVKDqAIfIsAItbIycihjnVWDyyI1Li2OPcR2MdzinuyzNg/vs+tkj1h+",
-	"KDi+Ok/FIRVKyA1i7m2XR+J/oLbNZ8tL1ezwocYVDrgCb+a/f/Gn+LbO3vC//luXw21NlytpXdV37Qdp",
-	"BM47Z+av/9qVWvFY4AZwkOLE/c3tiFAdTpXHGiOyr3pcGlwIKn0fSROYGusJ1tXC4uOWHg6e4Vfe/uu/",
-	"okWHtKSFqfnfnV08K5GcZ2LvhalRs6lNuFS8HYum1XHq5rUvxR96tV6falGTHCALenm8SwGPiRK9MBHm",
-	"0KnRb4tEM+zx969vn7Cs4ZDHOY0mHtT2GEvBlIjhoz88CVhPxBH8usylbkSoTeTpOH02l6C1wDYlE0z6",
-	"os32uOXhooVjdTxI+bSz31QSw9IA5jvlKGI4Kxxd5o+uC7amqgByVDMImwQAgtdGXj9kz4IvIBrwLpfK",
-	"+mo6I8ASMI9A68Yx5bn8ReA2GfUoOJkqsTfOjqCEvmI8zLL9Iy4xEA4SfKeSHrYJ5g1tZKwH/hY5qQzJ",
-	"M5Lg3Km5nZ3F9LcbdwTb0BXscUvppMmb+NCtJ3kXY+YNl+r8ig3Z2Uizit5EUmhFud0v8fykGi9ppqKS",
-	"2YSiWBWfH8DcleByPxz1pRf/tTLUzyenn6UVVmbKKXtu51+yK65NVT8hpmsS1Z8s5pPFfLKY17eYgw1h",
-	"7dHy7S+OoIfT8VVcZEWMvYjZW+r3+lXahBhWjECmFKy/4mzU07GYYrp3x7fhbEniU6zq9VrYGlyu12s9",
-	"C3HTnV4LaZ4ZmLCiM7uHVrBjBYxZ+T3y0ngue6UzWgDozZtd53T1PWX0dgk2M/J5rCM/OzbofPt9iq4+",
-	"lWrzA7F5DEA9rmSIRmuVjJgg+0XGGYQiypIeZg0fY8np2KcNQ6Rn5fb+SVAmjMIQBVWLFAMYgcM2h30u",
-	"bEDjQsjCC4r+sA9BJBqHwC0KdPTMmwG63WYJl7Rzq6y9lVBx84O9T/7JyT85+SeH6Z/8kK3w0C2N9xjH",
-	"LimILZkV9F6/VbPCz9nhSAhfHrMz1yC4Kb0bMCxUZPOhO3SpgttTOXUnG4ORRdhnGiyLqH+6xF7V/1ei",
-	"Lr9dPXVEGmlqXvZm1c7lxtSOnzfh13noyudXre8ZVrBm+IYJyS1poD0Wqh6CW4vNCkipC8cVyYlhR8gf",
-	"pI5rpdmIjwt9yxO6BEvmtGF5AdWKJabH6DpmBaZvc1JeVASLe4S/axm9p8t85X7gSbEdk2JDZNy4O0W1",
-	"lc3ZckMfeOh6eslgwcbU6e+0K4euRam6uhCrFPhMUVV59ZLq1Ah+f9aNubV7HLH1GsfiC8xzqHDcyOmi",
-	"HU2ILpKB+a78nk6NzanC8v6Jq6c5zz3+Bo6kVN0nARPI0oGk89KW2ECCQo2SzUjuI57ws4Kg6k5HhsKw",
-	"WHDjWwQd2Tlp2VI/Ak0RKCapLp7mAwmyht7CnEAsgGqLHnEUOiZYH82lymRZ6Hc0ul/oDCnskRVEnJ17",
-	"gFcvfe8J64gRS4wUdlpz43n4GY/DPiuf8k4PRz4vFWCbVjaUOnUec0/bgUx4nHVz41DAvohkuORY1e/z",
-	"p951yVF25/cUPKkAqfeuEPEroXCuSp3jNuBLRSiirMeEWFQn0Lspx71ZhrI51KojjFChsKtXIPlxXK8K",
-	"FzuubhE4g1Ea76JfpHirWlAr3bqqM2Of86m0Ggq1ZO5ik/byFR2jRIZywHHA3EKG5iuj5eez9zrtCqZk",
-	"Fy1npQRp3Yzw6BNV86KiUCzGOZO8I+Kxe23ZSyk8xsuPFy/zx1gy8LFWBX1Zvg6shr4g+Eyrac75gyyV",
-	"n1NtXWcfcOIo+TtDiZQIA6EHsaCycJ0mFgmUACd4n0p0iid1HgtZvlt7NSwOVrBWlIn9FEpPvNCv32aZ",
-	"1aIPmgJzPIXDvZojVrBJzr/kP6xdJT0le7um8Tip002q02BjEnq8BbbzpO1wampLq6xICJRkfEtVtTS6",
-	"XLopd1j/1SjV0o64pe43NPFVKOIY88vzA/4FaiPOOhK75wyOtObMpLGYNyJhHTtg04WzMyT08mJ9vbyX",
-	"EtmjF/r5lbLb1bLndP73lD3cLVrMpLlBu5/SKuAU+G7O+sOgsUKWkL67KVDYU6bwQ0+wWHSIe+43yftw",
-	"5RVteTqA20gbnsy2k9m2RwTHg719BO/pOPp28Xt9iC7Rzcu+8DZjnf1GCTRKanU0zdBuj5lMrIg7DRbG",
-	"2sLftWGJ4cp2hIHl5lEmaT17AObMMIg8rRHgBR6nPvDVTb4a4b2I2CujrWWx1i47xVmH92U8ho37yciI",
-	"j0vtB0b0uVRNPRBqVQ3yCwjASX+c9MfXpT9cBTvNfy5A7dpdcvOUScEUXj9J+LpwsaNKEh4ko9x+s4MF",
-	"Pb4wEi2CbB2j+xuBvmvce0zgLAW/2HEwEQp5vjRqpVaYRfeGX204WZjL2YElCz/1NBUc4WtxM6pPcczF",
-	"LNuPPeFqtnxdWFAsDunwEEMXRPMZULKy5cSp5RppWv50t6ieypFYObIsH+LwqdFxMQvqi6hYPg3GKyBp",
-	"mR4KQ4ZzqmJhbf51HiZoGWBW1U3sMJrqM9Eo7nPFu6IvVBLkSVkseysWeMFv+8WWXjTNY626AtbDVVb9",
-	"xskuf9wqvBNYeTPiY9ty5V/lJ3gyrbPoqT/qA8raLokpK0LG/nKp+Rq+1Vwq7oDA6kmc/6q3Hy0oGHjn",
-	"X/IfNpJxLbzQfbheJxNlayZKsDGxPtoErCqkCU6WSyWRNNy+tEkVty9Bzi4mDK0IhudCff1R1X2/wTmm",
-	"b2YRhrG2GWtV37cdTNPVJPxeKGoLWr0BXKhoSpF9zdOGTkrzpDS3ZNt+5PeirDV9M+JqRq3IeiY3EJn8",
-	"sXCx07CLLQ270B1q5nIiQT8LNoj5rMXAn0iprKHDSvfuapwWVnUz+NOyN9tnDHYadK8m0crJyJJImX+r",
-	"wE10RdxEfpMW1g2LfhYu7l/3wkPqBkZ3jbCWSKCyn4K8MMXZTzaNeZIPPGWctaVJeiwUJpEdeD/V7JDX",
-	"9NQVmuFqm90eORwdWAD3Fz2i/jTNYz8igVtBc4b+nEbdqjTUYfV+vE6YFYnNHuORZf7gBGyEw20xOBhr",
-	"mxrxyDLb4zTmlR66L1DzhjpViRuLUGefcNgSt24PiILihnEGx86wXFdRJy72ho+kFeV4a7aeGPSkZdyR",
-	"Hk0SUeRlpyYlo7ht9L1QDcbxEkyq7Jmws4V6eMe+6gAOp+vHDbJ4KE88IOerndfKkp/RvQZFlwak3WDG",
-	"iuK+v+Br4XV+o8HXfwDRZT09Yh1uMklCIpmwt0Z6vWConn/Jf9hIhLUkhPsfTXsyQA7DAAk2Jvjkaeaa",
-	"7chCtKIoHwcboi2tsiLCVgKNXcRIqbbxLB3Mdq0/ZRzN08MmF54yCW/iJ7wX3OqoHO8oFdv3uekm4G9n",
-	"/1rfDS9OdtT6nuGgAfYYjhINDDOC2UTGMYtSwR53eGzFkxkrj7QSVSMf21rHgqvNjnNMEtEfYA3jn4KN",
-	"qKtpwmba5UKE8GqVGGXnKhe9nu6LJnJx7YE1wMvWAc7dyyEmdyMP3XX8IRUTtAHSBr7gJUOESQ8PkJK1",
-	"QFLwz1xFrKWEiFouhptN2HNzzXFU9g2zQmQ/kpuYV9Zk1eR6IFTAtGI9TWXuIw5QAxYG/Nc5sXNcxnke",
-	"nj89e/XvHhLJaTFbSUL253hlu/yNul3vYq7yQZM4rtIhw8oeV44t5186bns34m4VJGJNAstvTpcFGxKJ",
-	"423Yn3OuD8cVKS6ywhMpSNOWmvWL/VsF8xRVm3XexQqJ/Lz1fnWttunG+2kJvS5Iz4qG3p4a7o9YZB8Y",
-	"TBVzpXA48ba00nmuDL585SI/s7hHDGWEpeSO9JN70xVN2VjbhMFR5WFSZ7duu4iBK6tejyZyKdljzYOR",
-	"ykbPFeCFR9ErWp9b3bF0bJbx5/Lj5bNce/dF0tPwdIMeuflKJ8Kz76f9tsDZ3XYkE5wjqDudJUCrtFvL",
-	"WN8n3FqgSZAr5lAFDjVmMKjWAueHbx7CvKP6jULYB5HYHHkwveoCglEqAj9U/8Pbd48sCzkhnedvNtLe",
-	"39CXU9MVKmE412EoFOaL4fgJgR097jIdaZBOmU4NNQn0ZLeHVyrXQe4A+fyb34xpteN2dYrJzEZA2Pla",
-	"o6ZVV0vVbfa1konGw1BsWf8gkiQmGvKRiOMVAxC0jxudnPfNw2BCvdJVpsDmMXCPU1cOwYQLYx3eM5Mq",
-	"y7hlEjnhezxCC60thJqu0F7ZmYMvHiPeZEnhH93ggmQkQ7EcXmx6qsq3ixFunEQODhsbJ4GFYjODjW87",
-	"bv5CRR3sEnnTn/EmJxqFY65VPqzy4Yr5tcV9+QVH0SeGD0WcjZRflotmjQIbpZOmTbhJMB+y61QqiNsB",
-	"plEnCnGPinjdl7kq7eeEOpeIvFTGu0ZQp5dM5uUpf6aa/j3mKBeSkyXP/tKnc38pTHwBX3H6coYBcRtF",
-	"vkwUnXAq1nYqYg3L4fyLK3JcP2HpRGP/laFfs24JNiAqx5vWdB1VB5vRLHZ8ld3ivOFrG4nM1yqDhGw4",
-	"m1NsPU7TqjMFV2e/uLJzXxKEJedEWB5HrD0u1Ihax0PsK4wmHGgf1xvQC0bbwA8j5HaFhOlq6nXjydIK",
-	"vBhwawfgA6xgye0pT3qk8j8/R1oNAQuqvJ60iTbj2YXGPc36eiiivPANLEhHcEWj5DX+l9ihRr1xnb3X",
-	"I5cfBFe7mCFc0Lv+xa3q5F8fDk3hPHXcHi/clX+5yrxgpC/IxsgiO+3C1kkEF9AjtQRzwGWxheS1yoc8",
-	"Eo0bdumpyEcl+lqhXjPS3jdjMRRxrVHri0imfRBLXVi4aiI9NNovbcc1XFvfO/5ouLJyXw2r1fbJjxhk",
-	"S7KVHZ6XvCBA7oTPe6bL/hPyCMKJb9VZKdngQv424SqyrmWgUKMMpxGwpye7vXpegYx/crNgreuPreDv",
-	"o4GuUuGMdjJf4BSvkqL0fNpHlyYoCH5lc9jl2dXFcrbPZqmxF7/vMZk8s+qUwWygQvuVbR20cQ9Dlpk2",
-	"rEVcSq06+14nPYRGspp0B+sXyF3BsBxompEu9Hnho0SFznfYtEQoan0nok9sO0/p3Igb5C6VqgtvPRY8",
-	"ygZa29QM5VCbAkjIhEVakJfUkRQZNKIjjOGxW+JAqA1iBD7OUYLEe9GVtpBOxCmcxsghgobf24WNnSV5",
-	"Q9/giT4hygOIwgcDo4dTmIK7x3guJEyqRJf89ZWxRulE7KB98ze8zXFxJukwTI3ZhaNUuBN4SuUf18pS",
-	"3sZWz3h7QYZ3SU9IwxLxOZmxcEcX3aQvlh4hEwJsAA222tmZJj1ttuvAbXCqRgeuB4ZrtjfF9zrz6vga",
-	"QOYTnNDvQoJGhALf6Q1O0rCxGCRYRlbfQ5IThPkAk5wIZceT5HzDzb2I0LXJrBmZG0iOszznIe/wMKly",
-	"gSYK2stzqmdOKZqTKIXXu9dE6Ww5+a5xvbKcLH3E95cpxTfwjTZ6foJfMo7SvJ5Vc/4F/rNUgpTdOuWI",
-	"t0dJsZmaBOUOp25mGtUJzpo9nycttxEtF2xA3o433VotPYeTbnXrq0i3OpndUrr1exzDx0jI2OOnF9dP",
-	"XHBCJsxyGbG26GikNuFjy3hfYyQiq/Czs+qTs3knk+p39RbU1fTwpjOqS0hqLJMkFito2r3lWY9U8CsV",
-	"54+RTDasN8/9qZ9dpawEgyuN0cbEBjIR0YCgJSIDv/vbHFWAgJobtxwaoJuA5+/+tdXcqQffhTW/W1Tj",
-	"ciW9D6fC+TtzvrUZh9WdsYMbdca90BbVzzesulcEqv11VW3flKkMH5QtGXTwkf13KG1u2fhRxNKySCBj",
-	"1Bb6q9azU/aUD/lexFp1MblUiqMfSZfV12S4uA4rxEAf/Vq7uQprb/adQsW6zlZ9YuBhVvJwr/RIBfgr",
-	"rPtBMu9l5iByFRULRkN4JcqNzJz4MPv3f/pnRAl32H3zBGWcYP8j2cGpLglrcyste9w6p7/y2LYCdi9V",
-	"5O/Q1ENhjIzEkzr7IRUMPBbLTKqo2k7pUdaG7p7nw9t3Jdp0WNy9EANLm9OCX8SaR81OGsetPJpJ+zLS",
-	"aRyhJTVmffDOKsKgGcNeCQeRZW/UG8P25Tfxy2/VN5cahgN3TJnhqc0A9GChjmPBu6mPfeFgJK3YG60i",
-	"PqYDx+8FTfJcDizfDoQinfaXtUest4USHRlKbhYu6Gu7yUV4fvGE00wsSy0ECw0n8g3SGyJNC4sWdO32",
-	"5z+evcK/Pn1Gp0s1s2KGWuOCfvXAElepH3SXxVEFeJ9SgWBPdsGksQLr44YI7zUFVgsWDujUhHB0Rjy+",
-	"b0pwb2wCZnSjxq0V1roOjcmayC0G876CIiIQFd8WsLIGHMRczc/su8QvNQeCaANYuxjXgt77O7zJceX1",
-	"D8Zvr+4p9jEXXxwlLXPSM2MJ/o8VxNDuAJESxjofPx8EwdCxyG65Hjt007d20398OxhoqRK0eVywMiPW",
-	"d3yXpdrIy6ttjgu4XqXjLANLxyq3UoqfuoayrMwKQ/4G4yYKRX4NbTMu0gXei+M3OLWdL/K6lrltIeg2",
-	"Xe3rBmBkZ8hjwK6LREAzHGCRSIauZaqGg64U+XlSQbM+H6OBTjpCJnX2NhuyhXVejvQba3KpGjkrm0X3",
-	"iTwnNBGwEjSnFGe53eb9SyPIdFKi4C8VvCXfUSVjkTUzis/SJnZemck72vn9zoSyUypqbW0Ca1oEm2jt",
-	"leK7tKDtr1QF32KFiP8Ap+Cr7enHp3O0r+sZ6OdfnNZZv4vfCdSa5Scna+1krZ2stSOz1oINIPaxFjuB",
-	"/17Nv3WwKdQ5dGHlDGLOFrZtEv0s9dDAtksLv6TGKR5bjdUdo6xMamzpezNYmIJissPyvnCd9S50jGkB",
-	"+Hifkg3hfb2Sm0IVPlWswYz4GDu9XHYk4uMCMe2SNVarGaGbrrHy6E+vln4q672L57UVvK89VVUdG8I8",
-	"RFyxAcamCVvvHGWN740Je+cAVE3zBg5p3oPkoOSRLcg9OJYk8+hm+pbwCKdkgkOMTaKWiLTBhMmQwV/U",
-	"5zBzeh3wfMGB5vYegIba1f2OuPJPaQuzlL1/61pYHdRJRcFZFz/uyM8ialAwPfCOesBGPY25UCIjgSvA",
-	"ZcA2q/alV5kq4M7S+ni2Ygby5G+c/I2Tv3HyN75qa+BdmpRMAaST0uZ+YybBnodjHJBJQIFkF+omei6J",
-	"GjICXau0YZHRg4EvZtyACi2Opzip0JMKPanQkwo9qdCNO9QOZYuFoRv1qkGkZqZRbrNTS65bwd+Mueqm",
-	"vCtcepT2FHSNU4a3714/sgETsRX+u7SgR/aGtfy3W+BRWhe7Qn1UZ78QmZENmBVmKENhc1+ySG4OWg45",
-	"6ABFo5s7NVWURQRqjGP8bExEHq5aus5eJ6wtuLHlx8LqQZwiBd/0SpSKvkCZoypFt9g9p38oV37cFmON",
-	"GWCNbJqaVqlZpJnVfYGtBfU7dQt+NE6bGvUE3oI20PJOPr/KhQmxMNmYMavoEaNwI3EVLMqIe6emdPnA",
-	"SJXMVuRTUzZIgQ3GM8qr/NutLT6zbjD+1X9p2UKqQdQpaXc0zdpjIs+psK/aUnFc7aSFNYUVH/PHPIbQ",
-	"/kcvHIlm+EYnTtIpvL9cw9QkVEay05kJldi9kBSepNUxut/C2BqCIJbmK+EFVFoMjIV6IEWEPQABsbYR",
-	"jNbZdAULQEmf00hIDI+RpDtgK1ypztxhsjkchDyOhcEgHsDBvdIj5H0xgsWikwCoVKFLgVvSl7RkT0gZ",
-	"hAFcAtwFfFSnB8rM2NPOA2zlnFrY6fMhM0rWmXcX3MRSYF8Xcl/OACfYoN2OksmdDTBSMULuamg6CZax",
-	"k+VzTUaS62acMJ06UsSwcbltBetC7txlrDT8QsFUK5jDuC4auEqlrhULfe26GzCNBCe1w/syHhfWV3xz",
-	"IOn+m2VT1H86s1WXsTa/w08neuEHf05Uvf6xr5a2I38Awa/QD9iJSj1Adh9NsO7WrC2SkQAhHelDLtY7",
-	"WuDvcRWdYffOtxxn+n5cUCSgrCI+9lnrllYtl+T2wxMoRxT7RBO2ytgbvERiuIypl81ZygR69eWt2Rkj",
-	"GlZIcMNLfjsUZm/xrBVLMjNjG1Tb8hnvX9xjby7pfQqzHUqYbW5txJrhN7p2/ptme7wE+1b+tYplwR/L",
-	"p/oU5jvKMF/WQ1W9pucfL15WrOn6WyjNe3C2ckHpgZ+IwoI9BxiO2Ezsj6rWvmmj5lbZkXBBQCVGflwi",
-	"bTT5OeXyFN/gIQ3zInhTDM76xyIytHyoCNkzvmSQI63I64T8cd6n8EA+iYrOQJzNaHQMJNPdIjczygAL",
-	"lyo447CVi9pDdDiOzRrKn3thNH1WnAjzi2AjrhIkOelq1tN9waSyCXhJS+PSe9jCPc2d/0ryH9+LrgTc",
-	"A9mcQIyNZENcnGxmWO+9AAwJExH5sW82i6pS65jgfcZjrUSAnolAnAaDgFTlMo3hfjGn0VjbGT2dvcH1",
-	"28Qz08YIq+NhdUP4A6vII8GF/sGOTlU0Yz35x45pHLZGnhSKFDatgEOG27GSqS0M66W2DUoYNKyIWFv0",
-	"JFW1gky2tYko9LsgxcnVHKKOBe3YLTYE01E5TAI+hD84vG2dJofeD3xrmX/LAuAZMAhOJiYt+i72VJFa",
-	"ncsRj3/kzKQxbkTb6Huh5vbvur3fZwvvHHlcTdZWOdF7bL7Njv+UOP3G+183Tzw8YD6/dm2j6fyL+9dm",
-	"WnGzVe16pva3q6CCzQjO8XK+zxSFw0mQ5Uusio1kAribfkdv7W6Bun1l3bjledgFgZaWScVuTSyT2mp2",
-	"3L66C49Wdud3GW5Fk50Tvd+ewqK7EvfqVoICz3HW3byCVNMObkSq99AccLIgFrUgrr8RC6IShT7ye4Ht",
-	"tVbHKUba2zy83zgWocI9gVFmemyu4sNdcZ8wtTIluz9zlLLAqbRglXnW4ZXMk/f5VU82yvq5XDxcGzBS",
-	"jPizCJOzMNY2NfufcT0QKpKq23TraVFFaKLd9Gvs3J9gTM+ox7VyTRH2XkTs8dOrqydBibG9RDgAOGP9",
-	"WIbSlPuRNveuFswxr3M1zsJ4G2Inp32Hd/XKbf2x0JTrPlagEIZ7Pmx4RbHo8phxGZEwJawjlbQ9sWRu",
-	"0+3He9ygPcHFVzGlmnaQPOnsjK2KEgcxvsHNvSepltnAgUcWR6lSTSglRqlC4sY/fHhvWZuSvV0uFUtV",
-	"JAwVmT6ycAkHAU5sufL5X6RvDxin0RA4KCLwQxeK0xsQJ242CQ/HNr4gK3J4xfsiL+SHx+xJywYc4Lo2",
-	"wWXfF5FM+8vOeMGzeEKFVSoeaPMYZyRK642qd2flYIwHNBG8Mi9SFhSqwLAnKVVeNdGcpjY8hVSJMMIm",
-	"YFKFIkqpIwmQIsR5ko9dNfqfU5vIjhTRkyBTf9Q+hVvrP+ameERCZTYISsgTH93sSMVjRiMsztIB3Kwv",
-	"rZWqe4NeR6xt0oSzy8OEON/yei8CPZ4koj9I6Oa+NFREVEQm+xQ7HXBrRVRnn0pEw1ljrNJFQiYXc8XD",
-	"AdfH6OxGrR48MUdo9pCx2ZQKPM7cE81Qz4VnjEgVHo5aWepSJeHNUGsTbKC0iTCwqb9J3hfjFU0kfJgT",
-	"FK4EhbcWHQs862tAoE37B4B8qtnTcdQiEwgNHtbVAqnEsxZ6m2gdbVSY4dn3YqOcRhWdRhWdRhXNCg0B",
-	"Iq0KaDY0QqgznSYHMqzvhgylDeIWPeLbNDlK9wqrPJUQETJeUvwb65bJHW6nWF2+ilWxv+GZX4HY/YBe",
-	"Aoa9Es30JuaFWT3YowzeFmZCZm5D4hinR5zGmYjIhVLINaEX1tdDcDhu45hF2SxKcFGMCO+1QgdFjCaC",
-	"rr783oUOpQLvJKQKyswvieVQWNYew414bASPxhRzcT5XeWXgBvmW3lUrSIinAN7bh7fvjgUrrB4sqsYv",
-	"ni6HEbALJ4BYLR77q8gKm+Eg+4GsIFf+uK+MFYng/dmjBXvEjGm9kujIOJsRpKkCK5LREs0kH+F2p0aS",
-	"7TSSlOm93CvDTiClR+wxyNuTgAZJlT6NTDsymbHgMDXG2dPZmt162lrHAhu69tnJsYATteD1oivwTTTS",
-	"daFTs6DTkNol/Z9NdmOASL0R4M/toyFjNucXHjzth5kdeifGx54YMytEBnPZAGymVcBM3nDX4WFimSQA",
-	"KU7hR9IrJ3kymVmLWpogTl9YYlR4BWl8FJWPwV77OJYUhRVP+v4aNQrbXGVaOJaqr3FS2m0UIVkkssXp",
-	"TLesZXmcf+njXm6kVaMkAbuutTxuJRRsTgIO1rie128R87BkMB1w54U0lcutqITMRGsX5GST0nwuVLSf",
-	"8tCdb9CDlaKo59HIzmMPrkIUy8+oVAQs8Ul6jqyZ1VrZVcS74SpHyA3z18gIzXAEbMFaQaLL5cMXQq1t",
-	"VBxVqfwJvo8yeIrF7t4o0Z3OBqwSw5XtuGfeny9Ckk9wUKQyz6HB8djiPRkPQzFI7E3+d8fV4/5uhbBY",
-	"80tDt0Y9GfaYjITCghR4220djevsrXKX4n4oIKzjTuEK2iLUfWFZy++REVGLuQ40QwMc43HgqYjKK+wh",
-	"+Qg+FZIHM0OsUr7ChkpydcdHTxplAvQ2tzK0d4qrKGDcstaAm8QiuWPAXIQCkxuOEmkoJmg18sSgLUzI",
-	"dipCiWSkzf0jrGzp26BA6O7ia8Sd4tgfNWsLz/XIlRjhI98ppRNh6+w3nTjW4wbjScLDHt41yCt2LFYC",
-	"OkZ3uJvg/YCNeIyETq6oxhaKhPDzCfqdsHm+YseytrAywhd1p4zoSpsQhgel59VuvllGCq9Hip7Upf1J",
-	"JIh1Wap7InLmeFOpUpmMWaLvhSLyeY1s8cgeXb9ThSB6UWFNjCynWW7ES+BPD71sNuLwxqcUI1csVVQ7",
-	"ScsLXGlWXjlF3/f1U+4lVE6h83WXyFlvRTN3p+mwamZ73IimNl2upOVU/JXoETeRRcVsUmVLEvXv//TP",
-	"/rm5Yi1XtCVciWlW/h3Be+EW3giqcdjbjkZtDyI4UZHu4r+2igzfeeQf3e7tl6yBoNM1mN2+/5VWg1SI",
-	"NZRCxx1Y+1Oh0ukjUhHScdQTxUxLdq/6XdhPHCB7B5UK9P64IwCZApxd/JSRqJMoJBrHwWbyv7LuTVWk",
-	"z7ANev8lBCkdDjGrZrxRts+xOHyUJzkLSUpS3InWyP8OQOjhSFrW1UpssPobdhD2/A1u4rFVKHz08dBk",
-	"pB2LOGwTnhCGlO2Mx/GpNmGHqcc/qEgzzvruPK0m12jZzE0y9lML5tsQjn4hBj+RauxxnBTDPvrMVd/t",
-	"5r0YJBSv70g0UZhNw573fRfNTX7CZZ6Sk9tMTqIJRfOPqvORoEkUi2Yv8RtKRyK1seHSimgpHusMUG9Z",
-	"qFMrVdnL2kZA4mrDSU2QxcNJZ6JNgHiT88sB5hw8vRz6mbEMEf18n0oDDRUEW2IMNhqgFqOUszBYadaN",
-	"uSXHDpUYpYD6deYGMGCsi7picN72UALs+DbZctN8jtdwiWnnz+q+aOtoXAzh5vFOcHJVVxhbUVnOHTkw",
-	"nJ+9ukgLyOBy8rW0+OwvR4qbXyG4RCT+1SZI/1GIgQcIPNwuMLme3XT+Bf6zkQSpE4rjja0fr0IMNiA+",
-	"R5laHdGZO1geO7e+iuygE7tdJE8nBH1/udNtb8cDQ5wWtiFG3BY8hYIBsWKeczVz4RDCJUqzWIM15NhH",
-	"hBHLmwo/qmgrg5ZOuuKkKxbP45Ky8L7/MiaTnwk5wz56G0fCJjTZOPBjn5GujmHUVoa90sTSfl8miYga",
-	"IFx0bdhJ8ozu5WAgooD19Ah/AcKHQRWMmxNvAEu0vq8zGhIBGHSnWlaqUPxnpUetgHKlWLUhbeLSSn2e",
-	"JDi/DhAuhH2gmDImSym6TNMBXK1Hq+Bft258kBlDQFrhqJX+IBmjn4yxZ0xF9fXQt/bKWGSpvB4fgFdX",
-	"Z60et82+NsJNzct4j+BmdK2QK9amUFzW5X/rdykRcWzdBFhNj4lrv2Gtrlbuqncq0SwyepDNa64zjBAZ",
-	"QY2d1eNh6WqDgeAmKCUidadUnStjzJ+BMrO8L/zS4BKh7guWjGTonFoLb5DH7iM0H9bnpeHzbeFytpQQ",
-	"1UrgKqTq1tkr9x1uhHNntWEvL1iET/gY/G7ZTQ1vx+JJgz29vGAtellN8XkgMXPu0pw6hoPownT//k//",
-	"XOKbwZdeODygBi8ct5z7CrVWWYz8VSUOMbzpJGT14GZZokqnL5s5Dqf2/2PvXZfcNpY/wVepQGyE7Rh0",
-	"i2R368KOE7uyZB9rji1pJP2Pd+e0gywCRbLcYBUHBTbF41DEvMO8wX7YiP20DzFvMk+ykZlVBYAE2Lw2",
-	"2RK/2GoQl7rlPfOX1DLxmvGeESpreysfp2kyf1LsoK0XpcbRZ3Ra8vON+OdfhRpkw6DdbDQaK7geu7Bo",
-	"BUI2oXM2Crd+fXLuIBPQdsOZrvWQwlZUukiB067sDS0cuWwojMgPf8gsUicdOuBGHDbOi9V/FQvRbb88",
-	"+LD4PE4wINvniRHVo3dfKU1AZrbVTGF5ny4ubgi/v6F7r/KfeZpaYL9shklPoAQGtU5gmCs8uco8Xaj/",
-	"nHJSqJvJKtPED9w7x2Zj20nuzs1cp0ucN1sXl1dPQaXwAm+1+jxQKuj1f30JA2C/+ZLBK543r2yfGFtM",
-	"Xz5V7oc16gH9ahXedG6VpTI86x9h4CSNH1TJXxz8X63B5LePlxdvX7+ZvHv9U/PXP3+6ePtn1Prt9cvp",
-	"b69frqHiIqE9uCuZyLvamUwchufpOJHnzl7psVf+2MIoXmp76lig8vHkL/hfvWvpUyk7Ch4zuSJSyidK",
-	"eE8k5pp1Kf2qy3BfMTiOzxWEus1Jm0pqGq/7fYrSLbR0h7ERi4S/+Uhcswt3nxP/tHhxtdMLv/TKTnZ9",
-	"6YdTquNltBg4K16ajpoLaRUnWtdCyeEc7zOmBYshXet0+qDvl4qJPGLEJZjBuJVBO/jpzF5IBV5KwDDE",
-	"bcUu7/Kz/7sgYIhld2BblEDXj8yQZX5wiI+Fn/RYRoWnilwiaMQves1WdMEvxdUa9F7e8gqa/2QV77JZ",
-	"9IqW8exX3+F1uYlk7/e3fwnXcmT/E3nB8nvxnt1bYY70l3ntkGCR+ihtkyh2YjCAXORT7r7tWNUKwXM7",
-	"6rdwzJY0hnhZ4DXSlEiPslT7EwNWgtVKFRb3SYXG3YyhberVWZr095etFutKRRSDOW/dH67JyJlyY+0F",
-	"B9GFaEl8BhbIS2KJ8Do1Ac0YNAwzl2/a49Ht6szvHvdWVfbkjaJ+Uhg4w9Ugm6lv+RfaPF2k5S5+MiT7",
-	"EBgX3ZFOEmEoZl+IwZVe5a1SeKLKBrH9NLZjxztvqYHzw2vI59o5WyQm92VDrnOYhhr3Mr56n9A3yPwq",
-	"3VAf8VQ7yiDni+736dhbIYgh6zoWuETl8hmF9X6q91ymhvwZwFOMzSVGVmPGglvkRe8SMhkTPBo6iEal",
-	"WZcgr7o+Aygs5t1MuczazCJlM63ACKNkfbhlPMluFFAzEX/MZ5i0H+kRunjGXKY5IGXeERp44J1GoEtK",
-	"5VbaQ1435lO5+zJBL5exKUyYDYk6f53n4nW+bI8qM+vMROhH22tWFn4jCIMz948dNCPFMyhV3odUrN+G",
-	"1B4xVCUzzFVXOut4CgjCADlzvO6wnDQkmLjqYbnfKkaljZG9BD6fyFuRzNb9PJ3+jCUCZB0tkF34ygWC",
-	"3zqgalQ3RY31hEYz4p/lCMbYDIORVPTv3PlgwfpWGBsOiYizZkxzGIYHata6GOW5OGu0PjVetJstD3s4",
-	"UTZwUyxsWaMOrwn7bPEE7X6HgVYrezSa8AJMx175iZaPH1kra5AKQaD3jfMXz56GgbiTsVDob8E+AkEY",
-	"TIUcDPGOK9jhwjPN0v09mWbDTkz0kz90MfdQ4/yq9JgRn0v3N++5X+E68wSEZ/k5EJV43NuN8+fPnxfw",
-	"FXN6r4iNLWztrvIEvWh4aO9OLsprwU/+20RM0JIYCz1OCGbHhhToOItUxBSLKOgSBWG36xSJP1ZSTZ5E",
-	"QxHdbpN7UBvit+15i8TMpnqSxGwkRBbawEFuAWFhhHPyuJzB3gTekUglXBgvS7lMsCQQLBk1Y0bwFHQi",
-	"2IWeAD49FSqbsYirWCKk3PmNcnaSHDmhYNHmCNUbKA0vuAI7rhgfVFo2uGBbKCm7zAwocIh20Hzx4gWi",
-	"xD4Dbkog01YI/MZHPJ4EYYDqiLv6n3mSoGGQcwDyFgV/f/MWziNwknawBmaLX5ZXeKr2kWHgZcoG4LzN",
-	"Sgnx8Pwbt9xWg1pIXhQmF0GZ4SINr7vy/tTXucJyughtTPpWJNLHyx+Yd/4+1KTlaVPilJZ3ooLjEzGq",
-	"2OZqJhimXS11euPCU3FzZiwCP0V7uSkkC3gYSjKPuKFO+ejSqXRJvy4owVsm15y0qB1T4a61m7WptY5G",
-	"4XAdSxbPPQTsEHVoxA+g2KxYIrE6W3hCfTsOWILaReu428aME+J21yzWwqbWdJ/kwk66QdMjdBf6dPit",
-	"MKxrJumdvNNAfF0PzGCPKKpMPZ0Nnb/p/EZ1S4Z6t42lmKTDnrMuWvPdNhtjsnk/tHATXYKV6GjVLYFV",
-	"eG8HrCiC9FZk1dhi4mvGk8S63kc3ymR85lQ8OEvfGTaUJtPpDFnrdZ4N6r1RwHzJrQBaHLmkCi7zkFqh",
-	"FHJ85vs0+s+hExyu9qVIYlIsqS7XTaQmvbRCP6TDVOT6jyLJ1E0UYffLrhufIPljiotirukQoTy0vWIQ",
-	"zDlVNqViTS742n57nQKWPchO275n4Z5mo9gjl+5ZJ8H025TJ9eJ1/nzVCdniunsh29qNkD3GdNkSk29T",
-	"BXY1djxifi2RuF/WFH4oHJZUG63h1r+uVoRLnv3X/pOn2utta6/376Tdlv0tkSz+3511OOFauGxryq7d",
-	"+CfdAT8yP+XvLnznGtV5PkJhwd4Ma54fixov7uCJpUZ9qqeo9HZdyUAXrHkj0juRniEkC70kZLyH7TyZ",
-	"EZFWsQUfoWppqg9osy7e27YJaN2QdYF2uqi0U/5eyLqgdgPZ2yAn+51UxhvV/ZWb7OwneMXZm9dd9r1O",
-	"XYZ49wcQRpgFjgLp2qWWhJbPYNwVv+5ac71U9m+nksJQbFJL88rOwhR6ckRaKeqSi5hqeE3GjCfyzrZD",
-	"NVkq+IgJhQhY1stBMGCUwY7OUow33elbUcgNwYaF2CYVxokWidIZfpxNxm337bmyhhuFGSTYTaA5l+JO",
-	"KfLYr3laSBwHLfwF3jki1zEHUXTnxo5bDbtBVQRV2jnd+BOdnIXDO2eVwV7qQrILrXhWSAQS8k74yBtp",
-	"Bzl/L234lmntrrqB8nqiRCLOG+GTcQWrbUTGrH6CxsxCxn5OA/vMvz8lu39Dye6Z+JwRGz4jwirpFoGM",
-	"2+yevO4bVWKqNwr4WJv9dRPI+CZo3wTPm1c3QXiDQ8ULFbnmeIPb/PmbSj927FtXSW/HB63dcRO0L8Kb",
-	"gGf49JK0fXxooBUMg7bwBjWsm6D915cvNwpZ0kLOryenSmegXdpjyFj3vnCqIKtKYAc1wR2GPYYwEc2y",
-	"Vva/IcW7kOxUqGzDVExmhnJsQobJysa5gkiOfWdYYjPdUKkvZr277lPoVoJ3jAngcWQdcPgdreB2BKVe",
-	"Nyuq0nL6GSf7qIylWzHbs5V0K+CuM/rfmnlQ90zzJXLkQrZjJbvHI+hTlG6lqsvBsT/VkT1QjMtTtMy3",
-	"g4/UI2uVXbr4feTZNd/HJaqU6k9Xluk02zzryGeDrZkq5jrdjSe9BBtrY//jsUiNIKSYVGTo+FsDaKyQ",
-	"YF2EFysXrNQMVadyIFV1gR+91JdirTckv0PIEpSYliB6TcZTgkSqGZdUHdfo60Fwz1a0qvtogbux2XIS",
-	"OGDtwCRCjIOQjns76Ek9NrNoqI2OJKcyEyIoFBgoPfoprKlrTtsM3W603YoXo3KFA+NKTD7q0UjIZIc5",
-	"RsBqH9psR9KqzSwiwqOyI1ej0JcqLpaPkYDYqnisHlIMKfacdXvciBhjPoh2bXyQBEYYztU5uGZIlgDb",
-	"zPAZ0SUadFafsJYnrj2IiP/88d1b9pH+bDVajbNmy1lgt2I21WlsHKKgjm5J7iayl6LLlKVCxSLF4t/u",
-	"/0Yv7Ybwl55kmNUDQkem0SThKfMZGCGLhlpGpNx0tRLv+mQvRVqZjIJoXTxwXQJ5RW83JmIzPAPUZtKw",
-	"sUbAtWt22bxgvKfvBGuy3+SPFb0iUT79TBz7cOlDa5ItoqeU2NE4hXlR1tBf9kXApSx1/qKnLJYxm+kJ",
-	"wx9JckyFuP3fK/JN/RXd+1NEmIji6dyOETEXEoLrxhTWFP679Dvt4BUwCZUxfif+fXanJ4bFOh1JFoks",
-	"E8yIEZdKMBgRfSZnKzCmiezkE/ZTnMj2VMaoe6IVxFPBA7y7jTgTmKyNN//xZS3ecxgQNzyKFRzvRzGY",
-	"qMeM3kastbL2g9A6uOVell8h7kVBxy+juVk2Cwob7rLfmvsMleXpRz/rlIlYZjo116ASqOwMvXAeZJsY",
-	"G8JQFCvHStLAg+DCByszkSy/2XkgdVPAnl2oEo4nbaZaPBwjW67FPGbutmaX/dZa3LDOJWKNnaMI29Zr",
-	"bzY1ihgM1ZIkCaoK+XHdpQ63ehZSdS1t1+tMXX8unP5TOJpd26Ib/RsxFQxPhzpBX8eFdeSjamZVN6sV",
-	"XueJPIjubWHdPEXMlbsuKlorg+LjgdxMvdp1yWmJxm1ZoVmj8QXZIwcoL60jv2PMnFgi5ckvWdFhfztZ",
-	"/sSe2kP3rbAl7bAlhORsDavrUqt8W2ohDcs9La5hhUxgdfCkS0KyIHPINsQnB6lNjwNZwBIe3ZocAY2Y",
-	"wuqkX0CFVpp2ZQMYR7v829H4IRrVndSnk/p0UPXpfWEFj4h5O346x77taOv594rs2ltQtUZYt6TvFPSf",
-	"gbbYhlF2BhRN18+82ei8YOSHQkd5yY9lO8zxvP03eb0czRGOI88cy4T7v3NuLpHeCcMoHuHRGrDM7drF",
-	"TYpRllgLs7mNSIu0EU+dj5hszSjXYYLrM70+pmnkzG1lVrY6u1jHu+W92A/sbPrgqWKJncWkwqQav3zf",
-	"JpJIvZn3snKZQjKMFhzVMxsoltkhbL9VuWUm00MWxPhMRa7MFOsBScclqCULfyJtNpyv46Am0POB+dDH",
-	"5IHT5v09B1xuprbazgsTI7bAIaclPumvXn+1CU9fuwLrotsn9XUz9fWdJ75Hob9anHPiLcWhr6HGDvXE",
-	"iKFO4vp8p5fUAVkrYVyTWo8MhcDeqKJOpdkApelG/Y6Y1KTitdEJ8CQyd92QdYvc4vOZioFjdJnDqCZW",
-	"PAYWaYZCZOj+xJRsBOa2ApOSxXIFmXg6cewbNdJwvq9RkmJ+Mr65lyI4lgX5U9iAmVo8U2r05zHMZKAt",
-	"eCmsvMu1Jv1eUiJTJ9MZT7rn7KpxYX0hmdY3asTVzL7FsHSi6sCqfsm35nGBVR2+lqWIgRAGZ/kff6yY",
-	"Du3JAs6Zw/T3aAGEQzvCvvfWVbljeKTqzJ+cWMuYWgWc3Ir1Xj+NygPI3mkZH6YwqPGifVEoDEp4KuKO",
-	"kf8WQfuSePNa9Ykr3nvZDBbhM37BGy6vYKlwAK2CyPVLtaSa/6K5KKq2yiPynMEmE4Wl5b5T8bkeC/V5",
-	"lNAxM2e635eRcJ3ezwtsc5Sc4//Lvvvq+gCEyjHW9MhfEdrSkEgkCTJa8TnDylR7xHtSUbr9oipTxeLL",
-	"ad55svYqu3cTfJlLgl5MsvKLZ7F/qnUsK4fmc87DPLMHzsKNWmVUYfEUha17R4iIRByEGZuADe1AinSf",
-	"RTqZjBQFr65txw+eCvanloqqAbrXXd9kEXcEm83jnsGOTBJeMeEHy0bLOViltfurNFmByxVUmYIwrCwW",
-	"g2skU7fPDK8zHFEwCO7xY5TGtpIzkZ2zLkkD03U/IuvNu5p4t5mXG1a3KMDSAOsuGIS5Uem8gLlU+r4r",
-	"Vcde7vjL3R9cqomM0fPHb4W6zpuHExyW64kNUzGVKFTIk/2KHzSNbJH324XeCqcpFdYWGsqxLa5CnWaT",
-	"97UW3zeVfRGsAbDkl3rXCVqrgRR81YJ27T2oYodgSD3uTqMFxlsZyoYZMp5zmCWstzdRcSLuD2jnn1ye",
-	"oVaFV65EoRpAEmusYlUDkRX51N5wPE4kch+JlKymY3Gf3KNu2ByqVQ79QdpwV2dSVbmNwVBbSHHyYTpU",
-	"Wqy+4fSP1UGH6DRtoQ7sOu1pjgavNrGbdpr0dOIhu+Ehx5j+dZ/g9Dlg93GRNUTlE6/j1sJPaEOtRXTM",
-	"Z94rS5v3N4x2dBk3FuKfilSnQ80S0c/WdNJeV/cTwUh/bo/UyeeSH/M3O6sTMM+2wDwLA7ZLmx+J74Gb",
-	"oTno9p19j+fih0M2jdoaYHcZe3VcyZ/KzjpcctV7wdwjb0sHVz4fRI1duSYrbe7INUgn4qGrDVfx7xRY",
-	"5XeGjTxTOCrVq9IBVMp9KoQI0kJLZ6dnzTlzyjdgbVD+AhvpX+rVERJdQBaeMlf5yr4dDEygumffWcWU",
-	"eRzPHZPDAo3v0umyIZ3s0fFyYnX1rG7D3arUHeP46/bQvIxjb7zt3jvjVM4nf9E/Og/hsfHMZzut4kRh",
-	"D0Jhn4bCSWsY0aNy8ZTGfTSKRmXqQWmoqKmPeTbMFXVPn8G8qFqr/9J2rOGJUPH+UzgPuT712aMEmmi9",
-	"aongd67ZRcEc5pYlEqS5i9/Z1pvxPOp45qeFT6K1Vp39WUQYz3vcuIdtFFinLmu1P8kmqVjd1SfU9prh",
-	"YSDGYc2KPPTqrNHcWBv8ScV7cQ6eBNXDqIKP0I340tEwMZQd+BAxd+twWfY/qdjYxKCcY5Nz6pzVhTBW",
-	"z3mvYF7wgh1EKR6Wb3kMaQox2yZuK1PDP7WMP9ArTtGMUzRjazb0TyTCgiYz4jEmU4s01ekGXEmOxjrN",
-	"zkZ8PJZqsBxQ292U42na+kJEmr4ugm1ijrcDe7aY25jYRAlzXffdTIzGCc+E6e4EK/MNvvU3N5lHFcgA",
-	"zXPPIQz8PQzO7P+37x/sT4RUWBLl4BdtoQvWJBxFPMO1eiczY5VCplj0pZLO5UR5nXSILM40tuoVqUai",
-	"S6lixgMN41b7G20DMn9bnlMI2lrpViM+l26lhq53PJnQEvwMIw7C4Bdqzlh6luoz/aMOvdT/HsFCqow6",
-	"uRRutNdRUCLuHbfQ+vaHzkhkQw00BjwpEwqjEjwTHVsSFMSj2XwdFpVgAVF2LBq2hjuv4dlVZU8jPy4f",
-	"qHmOYC8HPBb/hnNDa21mJhOjvL2OOOPujrWqk7aM65Q4z0NHdYiZLgnplOBQRzl7dNKCRr8nEMmSGQ3b",
-	"WZn6OtU2eZq4HskNuBnbcoXYZ4B0J9uoy9nwFp4ESeRGwasnKVjZUmWacWzvTzLJBn6wmNRgbvY565ZO",
-	"UZeqhvBJCzvJdN9qyameuvfcKFpxEefNGozOxSKOG+63DboHShrhS1URZq4vQXWWHsGfoFsY9lyrz/kt",
-	"nbKtg0LhZpX9G2cKnxjqtgz1yxb8cDNWdhhIyvI5r+Ck/xDj7DEHkxzHrlTy/4FoYY5PV7Lp1TX61XN7",
-	"S9r8YsSoElZyniFtp66dtLSTlnaflhbuioUULNpjsf6X6XEuULaEKRwu5fklywmRlJ4FfMhrZmdHalLK",
-	"FfWIAsYDrAbLv+Eq8JzzvGAWk+KsQQmGb1VsZl6pXO6bJK2TG9AEicfUoUhuqW6t7rHcWM+6JxO7miwZ",
-	"UFmwqWlzADjKe2n5GF15S0W8z0reoZB/Eg1FdHvAkMJLxOuxfaunepLErCfYNNVqYBFw0ezxXUto/UNP",
-	"oPSzI/D5AgmROuQHztJJUkG0OP/HbCLZJnLtf+VKi1VKrMJBusOchhDpSSImZB2sRk8fh0Jkv9DHDkLK",
-	"b3UmfpUmq6Lln9Da7ktsw3/tXaHc+rh9V0QvvVlfZuYhXSqv9GjM0wL15p5ue1AtDpUQ2YaEPU71WBue",
-	"mG3I+V70WNczkETyz6lQ0RBr039SA0RexCkYNjETniQzNuR32BRrWOj4aL0q5K+XNjlCT7LQZkLYpNpM",
-	"F1Ba3upsCMuG+Bg6zfFo1yJ3WiPxdRA85cMAtbP4O6GcmmxJXGGnoHH6P/9f+pdlB//z/17kB4+IC7y3",
-	"h7xOO3dEgEeSWoFmzGQySQiH+CFpnsZapHk63r7v5yZU7qNf9WE3bdVmK0BzHNGQ9Wao+FL7Ck3aNLeO",
-	"xJhFejxjun/O3iI0dJ/LxNgx20wGC3dHw1oWT/vkh7mzeMzJbt+lM1DJgUjPWo3W5TqoBuXNrRPHL5PE",
-	"npTRQcIW5aBzVVx513GMe+l2R93yl5Hcccaut+2ceFwgZCtHuZ3jooTptTpq1/00+JEeqvt+nM4IJSgP",
-	"r3PCDaoZxEjHYs0h/AaP7DTinumRjJDog7FIOyla5pGeWO7nGx+3W1cXjdC2pI2DdsN7fvHfeVv7oH3Z",
-	"DG0i6STDHxOpbu1941RHwhj46yl2q07FnyLCt1y8eBYGqZ4a95O5RYTYoH3RuGiFwUQVPw7cpTPlqaJ8",
-	"mKdfVvREF8YZ2Aw3NFhotgNg552eTLNhZySNQTTy5kXTa2+dVPQnOPxm49mXMABTmBhMApQtyC0bBkJF",
-	"Osang0nWP3teRPKKzB0iYo+zDiY2+9G2zhqXpdGaIW9dPQ3awYv+86dx43nz+fPL6Fn89OoFb/UF543o",
-	"6orHjeYVv+j1L/vNXqvX6D1vtaK4eRU/jZpXvUa/0eCN5z6tq9m8vGo8b+DIFWLM1y3X5Ro4sZh+ZkVA",
-	"Z1HahXTU20GczjopditTGrfgX3/gkRikwhhC+Z5zRJfegg0560fc/K/FXpTOjonvd15flpzXF2GQnytK",
-	"cZ8kvIN4bO2nX3aRgHB0mQfSi7MHyTX4KLDpsyBHE7duQUoRMFTkydOMdeHnLpnpxQ5NXrnXfY+w7wCm",
-	"8Tn7e5dQ/NGxTZ+S5kbBIhSz/gm/uu3cXpnDtY4QC7YfsokaYz+VTLNMazaaREMsDrCgYl6HcDRPwHH5",
-	"KPGNsRbmBnMI+jDZLPerkY8Cnd0EcxbmqhM1r7Rzi3iSlDtf36gbdca6Hu61zf7j089nz0P8X/MpjPJ3",
-	"qWI9NWfN1lULPxWLDBmu/YpOC4693iwTDPVZNuLp7TXtwLmbmAWqRSDPc/ZS3SjmJ52v22CCDN66HER8",
-	"DmN8WQKZ/f78c2I+/9AmcFlCP6TjkJosR8eFH7q2xZQt/jhnr4F540xo1XvYylemjHCkGbHZawfTR7di",
-	"4x0YbjpRob2ffBosFQbX2GBncRxsNWYujZbwoplW1PQqkcr2irgVMwQO4GD3EsKjPWDWbrpmwCnc4QAd",
-	"0zaMRVRCSlgnlwz60XBxR+OMECHD3LrmivE05TOLWwiWCiGZwvAQq9AfH3sCv6M8GuZjh3B3T2RTIRSe",
-	"oQ966oerilh69uT1eHQ7SPVExXa5be7MJLEtWd+/+/iJ/a///v88yWszpDBd2AVsU991MfquPbP4RVgt",
-	"W9Njg9owBiv2Q9styfA7C+rXZl2q6aabu/Zg+YwfOHw+48cSOOkEeBLRl/V916sR3R9CS8apsA993/W/",
-	"WfDHjOk7kVqTb/6DJc8XetVg3WJ6FAc/5EmfZkCHBDkMQc+Sx40nDHSxtg2MxAJFlsM4dBokEyo2eATg",
-	"VPB+hmiWVuGkm4lSc6Wii5lXYw6kWBi37jOjRwIRF6dDTYO+FckMuFtPFPfeFhGEuPawUr0Zund5mkiR",
-	"urc5Lh6yKQeuBqfBK1ldqtyCQfuvxiKSsTBt1oXzAvrek79SPUXDjX7rnrN3vgsxvVUaBlMrf5Ablmg1",
-	"cCID15biGUN+J1gPTjd7r42RvUTAGHLlz7bHc3Ml6iL5IVP7TZcDnT9Fh/eycTlvPVo6K7YVfnrJfpM/",
-	"wpUrezcd9FupEA2ZMst8KVr+LssO7dVuwfN59g8x6/qjfqNADy292y6LoqtdniSgzdqj3yW2MAKqQIDv",
-	"bMhVMe/b9rwgPoJI9zzCvmH35LkdwJlbWdEoY9IUCspBIV3GNY8FvoW3Oa/eNVJ5pgcC13BOw3AVgPWd",
-	"+/PQYGX3/iZYMiOp/N8rmLMvPWkbFAqOecHORhxYN4v0aAQ8KaZcxFUtTK9UFlTxvOu/u0IvX8ny7lqj",
-	"sWuHOpeESUlK2B8XZEW4eCgpgYlYDDkWvEVYk5HuLdbqieVWrJtYfqX88dUmiNghLBGZIbLRfccxC+wE",
-	"OIarKRWRBEMiZF0SRl3PaHAlRsCvpiJJrq0eAizHvqGC5dSsQsGOrV4GZ9vaNbB/0ohWmvjvv7z89Pvf",
-	"re8acapg3AVt8py9tqqk3T/pw0zLANO9ZVxDMJeNFQa30ZdzG73KAWXESEY60Y4AEOCZ94C7yfHqkPek",
-	"4C60VbD952Ek1wVVdw2ceRum3BmT+aTzpGdcQOJ0oMIASyzrJzWDAoHTsWUqlQNrNRo1sPerhOL2AsGO",
-	"Hpsd4qpTAOQmaDefhTcYEUCc9dzLcBOENxjSwOs/4598AH+1LsObUkAC79ATeR8Ae2Eei6MeTZJMgh2M",
-	"7aLOyNX3V20nndyDVfUFMItfffynVS2sZeYM7e8Mc73FPs3GXsYK0nDcebfWXsjOaQV/mGt3sspmeO/S",
-	"WjlIbxQi05eDpv+iGf+x0AGoFq+edvgatvYa9vGaD8R1adtU89l14+pJo/kEtv365+vW5TVs44Z7uEKQ",
-	"t7XjIG9lTMn6folhTXV6S4UXWi3ahV9tljctj3UOVfnHwuDz2Yh/PushL3v6rNl4/vzpJVylbjj3YwjZ",
-	"7y9PAX+T2YhGSIQ1IaRCUAmHesr6PCUpWN1a0iNprJgqfvjmkqfAxCkwcQpMrBWYCLfm+GhGOwZw9Ln2",
-	"P5Nvkat8zAfItl+RsT+JuIpEcgwNO8mjajQKDWzXeZ070HIn5Dl7KwQ1JHY5+a4DnO9aP9J3tn8b9UvB",
-	"CX9nmCOda5aKMTI/EFs21GK8B/m8XCBgc6hAWAkV5y7IihxiXMyD+Z9O0u0k3U7SrVq6IWUmxyjdPmYa",
-	"D/ZjqDyBsd4j2VYWPOTNPZzg+ZRjBCTCNlIbcKlCpsBy0SkbaB1Ts3x0sWL8zBo4PTHAKLuYns9DXSnN",
-	"HDV5h7lO8TUUC+JellU39aDXlJ3CNjyb6ik+7/jkqj2jabE3FUybg2edZNhJhn3VMsxysYcQYf9tIibH",
-	"KL9+5zLDTBvNSJofvxj7NEkV+s7m2LRFfXH5DVvJN3En1JJk748Y3T4DCmR0K+unekShF4x755aHNOjm",
-	"REgsSvfxKVmZ6yXJe5QrZUSkQVRgMgbmAvWAeTPdRyF2zrr4tS68tOtOqm0q2kXzpmvbygiWcJOFN4re",
-	"5foku7bbmPxxzboxzzhldbi+4WHhxfRe4r5dZ6bZaZkhxfvFiP2v//4/nGgNfVwZ83AwanvNujLGIZfM",
-	"OXvIz9nvMhveqO6v3GRnP8H0zt687vr3RHokTDG1DjF0iPXSxFvkm3Qxr6lMEioWgO+PdIrxhiiRsFm2",
-	"kkApEWVWY7BhNJH0mcn02FAncRiHF82wSjYK3by6UbRLphCItm8E65Un8s5mb9ml5onRuN65UZrpW4Ht",
-	"yrGy3SUM3elblzZCYd+0UGwXa2HL7YQYs8m4AJrH5tfOYxXBglCXIJv6YTdvHsXPv3zI71CZeYEPjGjN",
-	"uWJ9eefmg9FqTAvD1MGqTA66kajuJ6KkBbVlLiIOJ8QmV8DBtRvgU7BSEQl5l8fvfe2V5e6lBVgS0Wxs",
-	"0jAbIzg4IO9+L7cebrNnNwpvaHsvxY2iHKy/bqwQwDhcOlHAzTFe5+8M2o3zK4zaAaHdBO2/blDxuLGa",
-	"x02uptyA9oGXnCZ0E7SbrWdwxeob+QWvocAX4IbSX1adgduvms3wxqs+cOXF8/CmoJzcBO0W3EKak32B",
-	"06nsnyUNCMb55cuNmotW3dvcOCeb4EsYtBqX1Zr/olPHplrRmcQszgetEZx3G9r8YxvaqgvxlII5R+NU",
-	"xBWrl32+DTZwCJRR0pgJJkDhX6mehlTzm6YisqhoNl8hdEE+ygcuZN5RKqrlt6i7nrO3tk12xBUK+GKn",
-	"7GUhKcosoTktWlPUipr24Wea6v4DU9VBYFjG0Jc2hsQnQgOSRmazMNKxCAkDj9J9w5Ewhg/EjWpehpfP",
-	"G41mK3RUG6LZEPrKQrIW3N9hMbQcvqJW5cVrbWxKThd8utH5uuSLE2L5jJidEvNzQlC+0CH72WkxO6+H",
-	"pFiLNYC58HiwMt6rD8ZW9TQ/Tuoli7Uu4FtDfefsDdCwza3AVIyER8KzVcxFzjOQyf9uM8eJRg2fmXPK",
-	"wM5ciu1c8tqNomxw7Hjo6zjxgBTTe6/ZdEgYBTPXsF0aVDcJSgA5vMFEY/jZVl4UMsRJg7K57zYTntjO",
-	"jcpSLpMleMN1zRWXMJia1op0fGBBvvZ6TljgPRdyYspNGJzh/1cu3kS/X56coCcZmAW7rN78oKf3FHDO",
-	"jQH5TZ76OMeta4YWzWfcFnTapxtptKtWcq7T8w21ADrfkXOvzM+O+P1ixTyKg0LBfBg4idAOVhZWCI5B",
-	"YgbEPKKif0GIOyWCdvMyLKAItAMSn0UXjXf97aIa74OeHlNBHsZpeyKymepOUVtV3B2XeJuv7XiQbkcV",
-	"7YxoFPvpZXRWk+ntQHV4kviI9zXtZ6HMBGRbKu6kmFalf2PE3RX8WLgZbqsyzpCf39qqvMwir1jfTaGQ",
-	"xw6jW+6b0217v400Do8kL4SxuMhW4FokIsXch8Ei7TrB7e7Xk8yjhtGKXJPi4S0Hw2VcTDHA4jOfIZDr",
-	"HxWZAgvJCG2qsufFAjBYUKpjyd91vqT1cqqn1zfqsvGCfGqiE2nVT2REaAcKq5ZojURiXEQJznEcUvdR",
-	"69AMc+2DIkcyEzFWiyZaDcKF5qWYHw6bR5U8dxpeCQoNIgXGIXUcLusz+dlSuqexuwuMm4oROoWaq3wo",
-	"9glbcbZYtuB9SzDovEIVFLg2S7S+pfNgbLmuTJmkUsMuj+BkJCIeiLhTOK8UXetaTa1TOHJdnJR1llVX",
-	"0PVmTOlplZZGi+7Z9SPDj9qgYVXjknrCSOOttdtgfbn2mpjuQXCjYJ9q3EYgzvYkUa2YmZOptA7ed+/P",
-	"nzVaeE4U64YiEjHgyRm1cKkz5VCijyYGxDrVMfIkG+rJYIhKdiYJF1XfYTm4q/NVxDxEio/upPHKrzDY",
-	"X3Csj6rpymOCoXECkDh9zffnOMI6asjyr0bc1FlN8NPWH/uUNw/yFb3k1s1b5YMIWd4lH594rE3ym408",
-	"yr7i+/rwPsJa7vRmKz3CqUuXbWv2lo+oGp8rJhXwcVhNTAHwnQSfnTVbZxfNJW26iiPfVUcVz1Ie2oRC",
-	"xtu5p0k+3kTqT4GxvyJzdPcGVK2J8DaPtOZaoAOiAMIErQq5Iel+rnaZG1GGBSCEEsIQsNAPYb00advO",
-	"qTIzNwpjdTGf4QfoepGEHWr3i6L+iF3yQest6KUZ1VqXu8P0ke4V1YBNNUzAWT8qvlEwkdACiOdopMDI",
-	"bV8YNzj6vQRdsIgoCoTkz92ja7q/MWGvT5OPqB//V8dV196sKub5Hmf3mIvrimy6vo3K1HKFoUgsioMz",
-	"lIE5WKVmkX2vqJiv3lxlaRv+qnK5Ihs6rq7GJ4Kqsz5t7uZRZM/dp8XYfiK5HvMQasz2fuB54nuYRvf3",
-	"lz6h8Y2ZHljSzGdO00qFycpuzsXuyj6F5f6+ylUt4bfQWA7cVBnTeIic0VecaCPiDdSRx9IQvsiAhIo7",
-	"9yxESPZs8TVPK16zJlP9Cnh2azc8+xjbxtyr1vykVuDby/SXEVd8gCHUs5GORbK86bNvGzqUJtPprADG",
-	"b9g44UoRot4U+ZxMTXbOflIZuspKzakpqILKT9eapJ07LeO/AaXupv3zb35mv9HEHpcvEmsJTEerPbsi",
-	"/XeCMMg/upIjsnpnM61rxlDc6Go8KXTnhft0061SghNN0hRfS7HbVWMpF7aMJIGp6lGHSAtmqtMBV9Lg",
-	"6FYOzTRdQYnxDNIO9oG7Gc8R0kN74CzXqve+5SyMjRyleyZog5qTROwJZBjb53Rzag3RkkyEinnKsIWL",
-	"VOWWy+g6+zc2K6bUu/xwUNliIRoL/FX6ioIs1ZjMbGGP4FAXfGmu3YdrNJzGFriRqgVgKLbSfa6hVmkE",
-	"0niOiwiu1HrP+s+o2fJ9nbeQxOZOzUH9Z44qB/pOpGqEGUieOJXOBMXuUiGwG95Zs3m5Q6p9hrS5hmNt",
-	"bukO03V3fv8qKP6DPWSP2XHkuAsdjUW7GF3TnrJ0v8Bt6tnMOvrW+i15ixmncGVW6TJapL/tJOi3KTjD",
-	"3VHLJ8Ssy1AhOgrjYplg9Q1my6J1H5J1ezdQNU09QTXzsHgEuN8EfkPGDoIPoE1MMLtY3wXUPNKpqHAG",
-	"ScNgGgXBXQEw4BLsKHnMtdqUCoR/JFimY17BI+C9WwvpA7uMflKUe+gqXKm9KB2N1eXtP7WMP9ArHziF",
-	"aQW2cYxuieVC8xO/JczGCgYCFOEg/ykfeyMhij3rlhekEen5irRUJ6IY8lnTxQBUeUF451nKpZJq4JLY",
-	"u94vi1mkkR4L1p0YkRJn7dZ4J+wUTglSe0qQuj87CvZoN2lR+C04YTVfsj/Vlc2FweezCKhDmozqTvr9",
-	"Dj5TX0OSuLxaDhohWGXI5kPfFgyBb+t6gjlFbWluVPWnx0KPE+x2g303icZjjt5ARxqUV4wpXO4KRjWw",
-	"uj2+Xm2M83T2UIlcns+spm22gnAT3ViMOOKqcGkM/z9g5DI9d8MJAwsEUFBgnWt81cjDRb6SL//n/2cM",
-	"Z7/piTEcDAGduEw9xKFIt1WYHSWtNLDGLl1TyEUf2iNlxU+9RwqIA1aWWjc5fSSXdP8B0mE/7qhSZpXN",
-	"bqC8fErAT+qcQPbeUgdnypxy/icqpP+eygLYIOUqMzcqG4qREQlVVsL7fwjzT0lD3Yz6Fqcjg1X5zrbg",
-	"qmIc0jBL7nCLZRj1rUFo/w/qW6qn1CoyW5NS1iSEA3mKaBOqdNf4kXuHHKVXxt7+DhRgD/0icYNQtwc+",
-	"aNvDq1MsC71Pr90kkajaB+TIY0vXz0kiPqREDLemuzdHA6y8TFRaH9O8ZbZTObm6Dwf9GPXidEliDqUl",
-	"ayW+Q1Mnr6q7R8JhUs8i3dLx2lSyOYfMyiINU67PcPr/aSXx1nh6drG2ZHpPo3pg70q9YDpCp8pSWfOK",
-	"4g9DPbXN6Lx+Bbbf7qXPgTPpsHpPDoa4R4MCQl6b8SjC5jD6VihTrnSw7fYQ/pJaVvA74TsO9lNhhiI+",
-	"X5JsV0ORQsXbkuOG/tFjlto2V2Ntsd24OGscidjGnLLGi3aztbXYbu1AbD86rvSTiner/w7HxjzBjAMc",
-	"SY0G/ItIYmaEgZU3XnWQGtvGuqfZ95e/G8SW+iFkibgTCbKEW6niNuNskOrJ+DvjLFT7NoJlNiC3Z4xn",
-	"mVAxVxF1n7WOrwg71SlMZ9QpRXDQRP3oBiQV5vmmElvH9WUiDN3mwxRwYL8zLCMsSNDeF2xxmA2WS1mc",
-	"S5kRRrWpMoZB1Yele+lW7h5sxZ+xK1zMZ3UN11I9Wg3EIra1zPe5SX/lSz+Y6a0+twOQab/VQbvZCGkF",
-	"5hjWSKoJggI/bTgY6H/9FeSnNWieAxNdeBccOdgkOHHzrxmbWTTUHRFPnKlLcx/PUj6ScQcPLgwEoWzo",
-	"gFmvWeHPEBYwH+06RVzlc1MTtrZo27tmLfDpdl8OJikGfMoKDxKMJ3LKM9VIfQVe89sv7z9+3M6Rdi87",
-	"yte5LtrUt0iwiO3BepMMY7bn7PchtnK/pXbxEpSWJG9tbTkOAc1eU/tj22Ub1DxgQefsZX4fdWou8ZVC",
-	"M+i+TtEXV8lb1kqmrUEvw4PieNzjzKXde9TKf6eQS7tOzMoURAjGlPBE7QaerLh/9yCUFUUrDgM5WPUo",
-	"7E/rj+EfEss0lgTUeC7NKjv05j+vGFhDeu645zp4771rQOA1gkfDFWNrCyx9gyDb3NdhNUgRw87qGe/3",
-	"WSJ4XDeEPo9kIjNQuHYT4Fw4EQ8LO7Hw+X3jT7yz9BfnpVt5g+9lrbCt5rSFprT007Yr/jIt6gG1Jh8y",
-	"XdCBqkueLj41n7abzpCcO6QrlxSBvePaf/yLOmKQatUOJmoYpZ3m887VC5BQeEZN0H4BKshn1KJg0uuU",
-	"PEmViXScCuybYS3eOX0uceBNsPvYZSITqeQJKijvZZRNUpDKaYxGUUn7G+mYJ7RuUnU8TfmBN9fVEL3I",
-	"Ka/6VaFhx4J5DLcUQQ+dQ0mPZQRyNBFiTPqXTtMZ02Si/KknqRKzWru6vNc7i/cWBMiDR31RXa2N+dI+",
-	"GR1JnniGtaiqPhQUyEvQGGN5J+NJPh50d2lFbZVlJMdcZdeMsz4fyWT2ncHfQfexVj/BREVDmcSpUKiA",
-	"81Q4mxdl4XXBloanp0ONgMDSWBvZau7uYm4vv8cFO/MHG++nz+PZO2cvowxZvj3q1oq/xDEkgqx9NhIq",
-	"4wkbCp5kQ2bGAjYANkSn7iL5hqithJ5krFtmPd1ieBvFKpPZ+Y3yTRIIIKUIKSIVu5Niej3XWLAKroRT",
-	"dk5BjUeYwgmwhdCnjsGsEwRwxeiBvcrVDGPtzvIJ8Y0mS7kaYFteQ8qA7xBxowrpORwV3ayI0YgAA/XR",
-	"9AJ1HTSmviBPtuf5e+XjBXIyW4BBITXvlt2vyMU3YsB7hH05KRS7VSjmzyf5qHJX28YAQ+SAL7yfDvHX",
-	"rMBsQipfa/UU6USVsYH3CVfYvwoXAG1nC/Tl8bmmfCF8uUxLWtlTtzx/BrQAlI/eNVcN3TsHzhNS00eW",
-	"oH9I2Vb9hb5JpD+M+AyFrhE1KTllGbul2/rEJk9s8itnk59yX/nRxERrLUGb0pSPd7/W37bZTd3iibe9",
-	"/XIy77JU2KYvSWJ9UTI1FVVqwMh9R2bgk4Q0vpAnhdYnIyZVA2lUYZzYhKitjJNdp0WVqCbY0H+x05So",
-	"k1g4iYVvSCwcZa5MvTZs8/c4giSFlDhCzfCmhYaWzh7YvTb8hNjzAVP6QF5MVCKM2zgLF+XEybpQdzSh",
-	"3UiFA1Uvv6VKmggrtrER1Xrkseua5ZMIOYmQXYgQrwqe5MjO5QgurZUjSsRrmhprCg1EFDycyJgzT6w1",
-	"Qo0ep1RPjO3ZKKW7SriQ2TEXc3HlGbaQMcK+T5sJIVigxyiCtua4+wl/bETVOZ7nSQaeZODJjPqaxZ/F",
-	"YyPgi3kZuN94whOlM1GfBPwzQV5gmgPlEBSSfENmJmOR3knswIKpCdNUZ9RjBd57zTJtswrxGiYwSMPE",
-	"aJzNQrQR8c3UyQUO/Ab4NZe+/sAOa2mq71uc7qPK8z1KdJq9Qtc6FtFatwVDoZ6gs47kyMRn+PqnqWbc",
-	"3GLzSTbQwM5gpXvA2MRybtZa5GZhAMSeCbUGtPgO8sjghB8miaySt2EWmWMI6Cg/xkBCpaL+JrMYd9yJ",
-	"E7uh51VsZzF2QOGC82VpSbBZB81JWunkr38A95hEc+IXRX6x9s5UsYXf6btfacoGzE4wjgxoE/6ziUL1",
-	"5C/4X+c+wJN+Qb1SQoKmVKVmKZ2WVS26VFa26vMyLJPZOVDuiey2I7tPducehYWCGQCbklB4kLb1lgS3",
-	"61u/JvUfGJ23WgVx2Gib+gMRU/cxh6QcoG42ldGBEXRPnriTJ24XnjjbbebkidupnPsnopJ715vvN1KB",
-	"67yhyqiEWNLs/i38itgfSeKgOWxT3zvstE/lk6m4k2KagwEpnRHeD4FUjrTJ2CQdCGXbVV0XS+y1EsYb",
-	"r3SIvzO2GEjwEdY/7aRVFU7mk/6Ag31cPjda4P23qfLfCcLgLP9jldL61xNBVO6qau+ro7WvX7Octrp0",
-	"OdKxyOuWsRC9pm5Zx6JjZiYTo8oFGElEXO3cTRIlUt6Tia19H4tI9mXUAXrpoITarxty4zaIOrYj4rYv",
-	"f3HK7doJRlr1ZSxUhE+LpN9JxVinGb2iprdi48XaxhZiSRqhjPTKhoItT+CypM/TF1pnrcZyQKnWrgtf",
-	"P9pdBk7x0D5LZMT1ha/4s4X7tuwWCG1SxGn50Z8ZKfbQD3+JFBkPuRFfT1NDmvR7mtSpoeGpoeG++zIh",
-	"/QB3Lra9Ooq2hAVSOLqWhInsi7NoFiWCjR2tPqKWhBZwROZARDgLhu16LZT754yA8/Ar16hxZ4JxMEjg",
-	"QYrOIyvN+K0wTPT7IspYb2YRr0qNC+n19C7S1eo7Fq7VhbBwSA4aPbJNBn/hKj7TdyJlfJAKEbsKQ8FG",
-	"UklDzcEcyeH/O3pSTXEv1mopWFiHw4DEFzfi224lOM8bNuqARFxlX70Dy1Rz1H0D9yqfwt0c7sfY+e+e",
-	"o3nIdn+Fs3/q8Xd/j7+tROCpv98+pd7j7u1HSttOGvqloi9SoSJx1kt0dFtvr/8+lNGQxeJORsL2NXJg",
-	"qQSC5P6y9cojREGaGCoS2Nr8/uDG+SMN89S9b0/d++gY7AMHtbyFHgl132marU+NZ7mO4VDxC/dcnjWa",
-	"n/CG9dyWrSbGCHsYNPvEe4nI2EXIXhrDR/yWs1Rz9E3If4ugfdUoBMb0GDOZat2Yz0rtbOIOCrKg3Wzt",
-	"zoYvb8ZDm/G9oley3pgHwWPPI0aU7JBNvX9zL0Y9YslZzkfwOTJJPLibi4Hpfj+RSpwzbKHhx4pssGTy",
-	"OwuesLVtLRRqFwORYVrVKLxRSk895Cm9047AIDg9duYwrOs/RM1QqeWq6yiXI9CZ8wIsHvocdJ+avM2c",
-	"S2LMTVaPUFc+L0fR982SzUUVCa9Klq0NCebBk0eXcrGLh+JirQompoBFASm+/Pt/hfc2W2Ad+j8uQfSs",
-	"yumC9r/+KPO8xkZm4dxprXR7GJHePW63R5mL1iTF4TQZJz66MhtdQ2Nc7gp5mSTWLHNfDZnvEkRnZyUQ",
-	"MALQrHKZLHCmfSSRPibyW5fiioQ7R33NPVHfJyfYj8X2ul8hsd6Z9cjokM6aSjp9kopEoN/uYJ6bCnWK",
-	"G5ZoAg6O9EgYsnNBWRloje08KCRcwNNFr881Ki5EAvMql8KMdTSvGCL6DrhUNQhadlHqHEGr5J/aV2yr",
-	"Jh2ya9lRMj63NXPDelEa1iJ3dI+tzSFfbMEhWzvkkMfooFpB30AvVSWXRCLUfRD+W+gdKU/OpOrpz0v8",
-	"VDxDbFElUsOGmPHEpArzgJ9rWYim1ozR4z0Ro+W1O2dVypM3ONKvzFXVHadSw+nosvEkM0wgYJ+KpDAu",
-	"R2fv3qwS9YbBWekvNz74wf97Zf+XO2Ybu8CWNsJxb++Y5Y2AfLeXfC6VHW/yn9cdgH+0vhOQNsJml6HL",
-	"IhY8TqSiUOaYGyPivDEPENbS5jz6TqSUmrZ2T55+qkd2OYiu6z6RDriSBmlx3UY0u/JCbuWUQ37xJhOj",
-	"h/bHIUut98PlNJGKSMg7EdOeODZbYOiO9T1srmFZNmzSxb1kbNbbmY6pv6Fk4S01LniU7kTe6qLw+EdF",
-	"31ZkRBhobwcvKYvFt9gVaUp/FtsW9dnLAY/Fv+G4LMnXXVt1awHNTbCZajv4cNb68fmny9//63+BVZsj",
-	"wZWyCWBujj24vD1bMgOUiy1SOpbGX0ueJDpwi+Ta046kAvorlAMV5EA7oEID3DBOBTH/CsxQgFQPsKFj",
-	"CtYIXuZRpEcjHZPP5o+CTmnoFUuSj7fJZMiPVY297M74sWiD9TzDtZe3A55jGrzAxffPNXZkR5d5yxMe",
-	"RWKcHdCI/uD8+gWNFoVxItUt4bSV7WVr2bLvu+Uqgu4P16yrx0J1Im5El/HEaBanvJ8Z235nrkMuvZNY",
-	"YzkTkJXqdXAkAjMSrRpNdrdUjCvUFEix2sDWptUHgpmo+ENOFo8iw8KvteP2xQWtkAopZju7flJBGIxE",
-	"NtSwDLYmHFmdHk8SYrpWsbE1HcjyYLXgp7JEaRFxr86cXtKhf+BEjqV88RitZOKLldYxrWCBNVazwC9r",
-	"cyOgr0TEA3HgjCzL2ZkRwnbQ9B42bsEid0L/fr6HZgIn9e+k/u1f/Xt0bM7T5855HQw3EdkhGd3vzpHY",
-	"FyKmjDyFzkOscSVUHDxQyPms12wj1lfsZYjv1hgfqSi5sKvySHWiWCSg6Yh4jutdBWHgFjloB79oDPRg",
-	"J0b5mSk5GFJv/DWc7ilPXrkjdNJkNiZxt4Y7p+9YRIlUR6bHCKLXEEEMyAgCObIzhcZO+pFSr88ZV7oT",
-	"8TGP0Ku8LlW+tht/IsqNidIu4c5pcgSn6h4EXmqNn2n25yQeiDbrzbCrsMWlNHCuTch6Ms2GtrxQxcyI",
-	"zyHrFYq7i7SXCJ4q48svdJ9J6he4QsztNzvig0MvrKe9FtRT/I30WaRNG0aF24tpdibSqQjajfMSEtLa",
-	"xIfr9as0WZ3zMZG3IkHwOvNwsYefpYpddi366qdDjW0ee5RRq1Vu+zxiZ6LS2ZnXgI5Br92xdOtzmTx2",
-	"0Ub2aCeWcUfprEOwXesLubc6e+13+iTpNlc/E22Kcs6fwoL1tRvZhwWtByTKd33GFSOPN3V4nHKZgUB0",
-	"o90ZneJUTw61k0Pt5FA7Mnb3oxjYIp2d8jbgJJQWdFAw2B2wLjeTE/c6ca8T9zoy7vV+kpV0GK+0WQBY",
-	"p9BYiMYNGZtZnhFcIATYOXQ/uLyUkHHD+jy1KcEs4kkiUrQ0b7EMs28vG2HWzQ++UTcKDasuBX/bLBOf",
-	"syeRueuGrFtkCZ/PVAxsoUt5FByzpTkzYzBdzVCIDBFXUz01GAUAvkk4UKngo9DnM5tM65hxLDG9USMN",
-	"LOIaXoT30Ztt3obu9+kYZcxFEM7ZS8XE5zHMZKCF8cy3SxOyvcod/lqmM550z9lV44JNhzIRLNP6RiEO",
-	"AL3FsHRS2+8o3+NTkvQpSfqUJL1FkjRyNfchn3GHDrvqb8UyFVFGUPmLp0pPMlSl8GH618qnw+1LRMA3",
-	"lZi73Ih1U7SrP5bn7e4vObyWCCa4vX0uE7LNJ4orM8WEOyzwR2ZrK/zhQMSCJxkOeY1DgTCv5HJa2K69",
-	"wVtuDy6R8sSmsYelb96p+FyPhfo8SmjdzZnu92UkYh1NQFidF0TeKDnH/5fdXIv+acNHggHdYSesktQM",
-	"mbgT6YxFIklQSIrPwAD9nvek4rjcC7seVInn0nIFf90EMr4J2jcraLaXzZvgy42agyudT+93a4d4daoS",
-	"7jpwKkR5LDIOSQ0PiW/eqPvHJJrhh7NnP1/848V/+T9/C4GH3DtAF2LSUzZRsUjtQIHqI51MRgoDP+Ya",
-	"9TmqxfxTSyVi1pux7nU3tLAXtCHpRNktgw2ZJLxiwg9WBuHF2gqlEKsHHOAa6ULb10AsBR7lFiHf67uk",
-	"x051CrqeOmdvbSwtEfzOBratTtwTfZ0Ka1bAMSjgheR6Lrw+ZBylRuiETAqcDHhUaDNVCCQ0H0UiQTSN",
-	"dCxYDBolqJtgtk0tDxQlnXQ5qujmlv0OowJOeK2MbU5L0BkRDjsoGiBlYmmiRBsRd3DFyN70PU/IeM2b",
-	"kODhEp/HCVc2VTh4pZWZJBmlYgNR9TUs69lkTKZDNEy1khGTSaKEMdsY5PdYz0OQa8OOmmSp9JZywYym",
-	"38+jwoCD9aOUh8FP9UeughG9Tnk/e9wgIjnPq84pgBnuJKPAbFSWNc/MCkb50iqtrUP/GzdbWJs5DLlS",
-	"WAXPx7KWWazisMs1+nZRf1+Fz/yRJ9p1plxleUeidcr5sRGGxC/8ES7orc6ZV/AVOs1jp77CPbCqgt8P",
-	"a2P25/hbxm2OsQpsuco0Vwl2TEka8IEsGlaHJLSKhCtdIG3oJQM6HQiG6GtcMTh2qYwLECbU7xF0IFCD",
-	"xuNU34m47V5DqhSFOQqh21USgNcBX6djuX0AZGX9CB1bZ7iW/6mCjZJK0pmM5yIYL8pKhfOPbZA4+J4G",
-	"/LDJFMvI9Bjd8/dI+Vd0tjlz3G0rGf/EtnNZ4pHXbATUAQuFRaFTRJdFJyLLNP0ZkqcU/k64yTx2z4L7",
-	"fRUojl/skE5t9Y+lrf5OPEy/6bsH70GygpeAOtzdUf+x45R/q1PzSBiDBmgdOf8osqkodztwFTHWJ7tT",
-	"Uv7NjedEy8dCy38FPdQSgt/BUFPMCFEsBdeKfZoIY4Hy60yZ5vogYleYCCFj1/tUiTT4shvGQofsWHmL",
-	"JYHjZS91jsr3CZcKffDXIPwjrpTOWE9Y9TpmvJ+JdMrT2Lg+RRhVLhQG2E4qPIqEMS7JpaBS5xqzXSbG",
-	"e4gAiC0hMU7DlVazkZ6YPBkBndaFQ3ufB9IekIM6Ii3RfcopzYzROviFTwy/ZmMEwWM8TUm9U6zQ9fg8",
-	"2JQoDuuHcwtfQZW/54gID6g8w1eFO4dLsU3WUKGdeXnI1OM8L6/HjcRopmI2Ta2Ap+fKBV7am+1RjEUk",
-	"Y2HO2bu+Myww4HnNOFNiyuypZ6kYJzyytAcikWIRW5XMerQSGrg0bthVwJ04DLdL79y6P5IKBZxg0A7u",
-	"ZMaTDpK3MLnLK2gH/6Fg7pEEbqcVMAN5x5Nr2z3UG97MTNIBaBhrcwW3ZB9oDidTfCtu8tLcAi8xQsX+",
-	"cLvU0F0xlSfWO3VA5vLjjBk9EnnvA2Qu06EmN1qIlM9SnRRCAONURyKepMJQbSHYDjJj3182Ln4gdjFR",
-	"CegEtOfeH7cJxAgt0MG5wimCcYpgfEURjOPmx44rznNkuowsWarB/rhyKv4U0SGrMV4aG7eQarCzsjKa",
-	"1YmTnjjpiZN+45z0A2bM7o2RjlNxJ8W0HqeCAqgziqS22dQplj6TDZNGwUqyQ6RcRbwPc3XROWUrWbiK",
-	"hDVuvRPJx4LJREaQqFT/WyhmFB+boc7O2QdhslRGmYitCWaGeuprtTCBT/ARfq8G7sLOc2epLtVcxjOI",
-	"v+ifwJQKnEKPhcI+NKoDiwUnnCdAesFEDaO003zeuXqB3No9Tfls9c+1SnfneW+lZ/K1z5/8V9BP6ajR",
-	"YlvyXz+SbM9PTeqF5Z2T9IG9vh+FYOIzj7JkRkfRN6H13PxxBpZSgSfggPoOOqLINeXdWZhKbokndCi2",
-	"SJ4S2+6FROUCG0tU4A60mYVzigkvykN7hCwVd/qWPNDUSSUmTFxUsKbSiBqCp4U6itzXjUTzxfpOpQ90",
-	"Nr5YZ9Ipt3NvuZ3F6Al1SdpaEKfC6OTu8E2mFuVyDWkicrawXEDbelWs5MH8rQz7gKOwVpp5LZZxNfOt",
-	"xXdkK+HCPT6YHKOTSRE/j0IAsOIZvxXKqTexJN2HDbUZy4wnTCqTgXDahEHgGTt5m7dhAW91JqxSAdSB",
-	"XWVtsBTL27ZP+H5CQu+AvADBgkxJ0f/OuPAxavagyL/V9K8SgOuQG9YTg4naIYXDajxaHKwCccPaIM/s",
-	"65S9lXwkZptQMR6OExFvQ8S0iDss0nhyYL3851SIfwtDjEma3M4JGZqCdbSssC9kSk20fSm2cQAOhfiR",
-	"VHBsI9utG63u0cRgIgp8gQrT2FAnMfv+svHih7DsJ+BRJu9EmKe5EUngK4b8TjiXBlkO9Hqu+ADxWugp",
-	"zcyQp84NQtaFe//1vGsE9RGbUe4zzynVhfJW3EqNpDHot6C0OhmDptKf4Wd0Grte3xm2IO8vT4kBnnfh",
-	"+2RmIklwJfs8ymxls69fzt0WIz5jRuxOI9rO8Dn5jE8+45PP+BGLto9CxVsKNgSheQJklWge1zqH3+pp",
-	"O4f5saXtU45oFggggKkKDoFWTxXmL4SsN2OpNLchmwo5GALHtyhCH9+992KGGT4zNmVKZoYlciSzc+bL",
-	"6fvUOulG0chDzIPqYy6wmYOR0FNl8t8Fj4ZY4A1Cg+q/6S/rys6GQqY4Wp5oJUreZ3o39rGFd90o+kII",
-	"k8Tmydzc2hbLiTQoL9wqGtT+qF/qIrCRNZ2NfdSDMmS8lwgrVQp+sxTWrQohaCCyV/aDH3Abd4jnPOvA",
-	"rsG1oRwMsY9voqf4/5GI5WRERIdrFLQv4Fc4PBfnV2GAcC/AW3GzULps9T6b0f0bTyUfcfbGGO7w3YAT",
-	"31Ij4nRVrsaBq7kx0mlAeSY+Y666IbJzx6BDQ/ojDPBQBu3W1crMZm536qEpcDShnUQI8w3xsyE8HdrF",
-	"Q9iKnAbC8CKE5YH1/FvzOtHTvzWvaS3/1gxvFM0sXGU9wuLSLn2tvr1RS3CCaosy7ek8EpaKLK+mIBOR",
-	"vYCNuTIDUB0LfPUVHYe9NeokdqwnGXZ6r2XHryjSkuvuIpUag3cki3PdG9RoQbfpEvqFji3jQpXKhm46",
-	"9DiWkxs21kaCJn/NBponhsDrQUu+UflHQ+KyvRmxbm4yum+EAYLyMLyjcSSyc/Z3fCldE6lgcarHY1K3",
-	"Y004GONxMkOMFDSl9QQY4Stgya5donfOpCLSKSjrFqsDPgrSsbRAVsbggGHa32EJiUjpLlgZORJtcnR0",
-	"KVrWDfOwB9aY3Kgi/8brfTnAzUDsNzi1XZI+dyJdlGJsJSGGxlylFLtR24gx+4l2DixCi+fvt8djYelA",
-	"MYJNuFEgmIoycBMZV0xCtu/HyuEcaKUnBlIZOAtmzJVBRzJlQV48fcpiPjM1MvGdpR0vE+cIdT7onZoM",
-	"XheyEgxiTVkRnLlg3hdTiZUVE+DbvVhZv3L3fQsaGNd8OtNbfXh3tUyWVZig3QoDZAwdYgwouOnCCJhW",
-	"q/BXZyzSCD/09On5M/RsIGtBFcD9kd901ShYFX8FiTZZB4bKo4yeSLjqOFDGmJSHeb1jBZmO2zkHHOuC",
-	"5LTAmS78ftFc3YU3dwxXFf5ucUO3JuH84oR2XcLi0od+ocOFJc9VhlbYDK8aYXE1/9a8Lq/l35rhRdgK",
-	"YZe+CVk/1FPLIzFk/eCiPhV6LJSot7xwGMzd5lxUTp5xx6dJuIsCsN6QgzAUipF7Arl/X0xFSmy0C6JQ",
-	"qg6w0u45+1EYgmsQI4tLZTUMQm+Eu26U7rMpzyJEyaIIf8VwKsR9efRWzmJNJzeChBNBqXrBgiIQwSGs",
-	"gw1eQxM5qQAnFWC5CvDBHreTCrD8w6/5zLikPUfwQKIEN8FL1MktrHKPR7fX7EWjWKUNtE6g7NXjLnCa",
-	"kkQZ8c9yBLb/xdOnYTCSiv5q+qFLlYkB2Od7UF86qcgmKXLeZphfRf4GF5/DFx1vbuZ/dGg29hq9Ildc",
-	"mq0qF8heVJGwtK7tF401vKAl+lhVN3ErEM4tRTi/eOHCGofzK5UrJc2wGT6H/7bOr74JjaPA7CNuKerB",
-	"1Q6QcsiU630MPxEubKKjWycHPr57z/7Xf/8fjBsjB4osfIKucIsUwm/CGPoNVMuwgLsIz1p9wgFB90WS",
-	"MKlcfTAKgja7FeMsxP+yBFtLotjKbhResr4GoWLQIXJMaZ3ExrXUQ5h3pzwQ0jS2B3IiB6RnSWsIie2h",
-	"TItIpKcmu86lJCGWuKHeqDGw7T46SuKJ8N/C26xi5h61rFRplmg1sEX6Du3znP0OY3FaUEHfKQ6NZzgy",
-	"2Le8ca6t8TtpRCeNaLlG9MmT+0kn2pNbBIOkl2GQYFyiGQZKZ51YKxG0G2GgVQfICF0k9t+50vDsKgzg",
-	"Shq00bMRVAZRdvuBhwiZ7NG9snCgV1VicBnCeCJCu0ohChi3luHc2uV6Csqyy/AibIaN8NnVehGWhYe/",
-	"AT0nTzACof2AGo6JJuJM3MHjtcrNS0xRIm+JLYvvUhJCF6PR5aKD9Vra1MBzwbB+olE9rnYuOoomafoQ",
-	"4FyFLwVhUPzw6u01aOPLnVeuWZdy0irHv3pfFjdOelkQBndartH5Awd0K1WdLLM/rdyGBU5UB+fbwUd3",
-	"aibXZUQ9zRNwgMWgEhW0L1uFP+lM50lQ5aI316/MBO3LhmtC1sQzuMIjrWIn55Xzp56B6ME1asPGiDTr",
-	"0PIBrRZOWVFYfWoWpoogPJgkZPiI33KWah6j5jGQJqPWxK1CHpM/IWaSjhO41ABp13H309xrs5yetZsL",
-	"WU4XYXAnjcxsCtgKs37aIta8Dd6b51oPj/WWH++lHSfgNkv1pQQo0L4dkv7OO0qARMZvepc37o2hRuyG",
-	"4SkGMzBJrO06lGpAFgb+lhsxd2Ioo0RglimhD4VkmlBPECM+4zf4wD55zt5T02+eglbgzl8BGg7vz0vz",
-	"qDH8Cwv7pphEuwUrT8KSTWzRKW2erXGWl1Q4pfEQ0dKoO0lXfLbra1MGrNicDi2bs1NxEHZTLrMiXLPC",
-	"0hauMpZIYVwYoT/JJmAFcrtG1ib2NuXCWrBsKiNyD2Dwo5DlCHO04rpKJju4On++D1o3uA/WRAeSWDFm",
-	"gLukV55M+cx09BhFn90o9yN9O3Y/VDGnq/bVggR4MJa/Vvt+v7m7xuQrloefBOW6grKxnqBsrSkom5sJ",
-	"yg2OVZU8/GCbyz3uytii7K2pqsFpYo2EutOzatELKmtvomIgFaS2VQ235d1QsGXoUE8ZdtK0ItdT1Zxg",
-	"DPM74QeTySQBsejuIF+tvwd9anOildDXwHCwghkr0asasuTVKjKujU4WZc6W2BQn5vN1aOk7Yj5eLT0e",
-	"P9F9WrxvgpLr8TtX47dtevKmxF4QLzVNhQsNAPMhZcsjt7/wcRxp2J2W8Vxtl+8d57TgkgLMys6molZb",
-	"UxhWwWlcq5MtFNxddztx5PmPEWu2Qlam0s1s0p02Nzkx1hNjrWGsx1kcdq+W9or41Gr8dS3d7MkYnRC1",
-	"Ktq7JBYmQy+Ei6QDH8QLppzSX+VgX3SsX1eqXMxMoqH1xMDVFdzv5D05tcc4pvYYm1YD13HpAgNZlUW2",
-	"gjAgn1mnN1utPrZF+nvuhV+HHa9n0u7OjYuS5EiduYQi4M0uYjGui8d9/Ou4Onn8BmakncCC+YhFsj1h",
-	"fbRUWEs8DLGUzFBPDeOsa6Vnt2xu2lutz9OCK0jqHAy8oaCAlm+wLmGewALN2Pdd+68O/dC1OA70equ4",
-	"et8q5RK5y3AVtb24muOq24Uzd9heIBtxmM0JbI8OxxOzvJdZbrxtVTzxV5znV+7Og0kily0wX2QbmV6Z",
-	"+W7u6LPK5JO/6KOdDTohr+d48xzpQCgmJ1LciBQ/UeLk7aPzbqEZhHrM+mT14DpN+Ff9sqMxMebZMLcl",
-	"PM2ulog5meCdC8bEtgzjCebi7B2V6zCLsywNwZ6oPLncVeyMtBrMq9Q2fRmXst5b6VTE+xGpKjgtvGAH",
-	"yt+Bofxe8ZEVKg6jy8a5VuZo/8R14J6V7dhDeZI9K4SBtYw7928p3Vj13ufOBbpbOfZIvYn/RNZAwmzE",
-	"Y6wVFGmq0504FB+Gf9ey0jc+a+s7l8vFU0Hs0CJTrc0wW7Y/56JPAx2ghQwt9n2XfvG2+MYM91GipjpY",
-	"+Ts9w+IboWi5ejOWTTWLhbk1R8N6T8GhrYJDSOiHDw3Ni4fdH8OvM6ZkpUDReNlWGliEyDMLSnJEZRsf",
-	"aWSv3MBOlRv7q9xwu3+8tRv2nNZ9lH7t4AtXLuMoPVX5dfp2TGCbhTxtnWJxdFozHL8Htjpzi2rMpWMQ",
-	"PE3k/aPAQs1DFGaWk5/1JEsFj4YrdtpfKreRqRQFcLO1TGYv3L6ZvH7erBfMCJB74Qbvb8JNzG8qDfky",
-	"F+A/TojmpHWNWsE44sZ0kGxAXoTlE9sOpKK9lFqdj+QgtRjD+dWgKjGkTsAXF39X4c8yE3/o2KdbLsfe",
-	"6sOfrq9ClEubBypnsRUly8pOQs9+qSjEFKyatkdip8L5/oTQ6FPPrJUQsYjP2VvEY7fwjj2RaDXAmGXo",
-	"MuCUzgQTEsT4OXujCFzY1p6UWM95OcpZKGq5P8HOBzWXVZXUV42Uz9NB45q1zO0hGddKzGjfTGZDbrDH",
-	"QO1J8HwFgmezU1VTGIJgLI85krwgy+pqQ3QKNqITaARW47uHYVeO7ePI81bj8pqRzePGC+x+O8X0xBZO",
-	"bGEuhBf5o3UUTqCVNFYb2Z7TWY+udKObU0yXpQKPlqGy7L5t0bCTmo2VVMp1qze2VTT3VcCB28MT1isQ",
-	"6MbW2L5KOE589sRnj9zbvpo6lRdxrMZs11WZDh153VsWyq7Y54Hioj+ie8RgrphNWIj58SSgnPjrEfFX",
-	"G1Ndj7vOR0C3PXBfMxO2Uc85Drx14FOP7wPgtdsVMiWmwmRUTLdudLM6tvnu/WMLaFJzwz3HMm0HxTA4",
-	"8/9apyxuWfzQhSVXjFkuJbZ37z/SE7sLlm0XZXn3/sFDK3q8LJyScRXzNGb26KtBocdtEY/Swl5Nkm1h",
-	"KZel6WJnS9eAF2Gauz1uUIh0QyYSI+hqTSve+VvsMtoOhGN8q1SsO9aJjGbe1CUYZHN+ozz2Vv7ZAkSW",
-	"rybDF8HBSXkso4wgylAWLImHvHt/0CAIzRmfKfSxdA37GmEw5anK0XCfwxVsR2nyjoQt25GwcX5V7EmI",
-	"sLIyQyDZj+/eM5CpwToksev4wsofrqLD13AGH7kHGki+UkK/dgS2CdHfI6OfWPu1TlQDgdMtha9dlwg1",
-	"ZCOe3oqYdY2epJHoul/CojSbckMvAgHDZiI7r/JIUxoUkd12jD8nHZ6IlAiCWmnzpDPUEzgil8/DgPpz",
-	"px0EGXQ/PANFezIGlcjoud9al19C/yZ6rW8MQFaOowXbWDjVCSJJAwO2/SPK91HRhLuNOkHnX0fGbaPQ",
-	"HdcDfO0XIDj28tHBtLKMR8ORAxhOpLrtjKSaZHALsA8UAq1GA/gEV51bIca+S4dPNi9cvWhg89OUrPBU",
-	"qqwzlSrW0/y1T+FlQz01HVIXcFy2ZSpuuW3gSG2hqeVCBwwkmvVQJ3FnxD/7D4alpmrYR3o0zlzz1cIv",
-	"I99hBEwaav1hG390RlplQzu4iYp1B/2HnVJfEju3Rb58tRVfzjcbs8TsZoAGkwNT9CcKG3bzpBNNso7u",
-	"9zuxHnGJ9llY9XMi7rBX+EUAR/5P7HTdUToD+yDfQBOlQiipBh0YI+VXtZ8Wr9NA7S8XyOmdPWBnZn8D",
-	"6aSTWKT4dwd0JFpN7K3tXl1emFga3pMJ8sbLRhj0+UgmM1z1TjSUSZwKRVsMqwJ0bJtyCzjQl/6LZKvS",
-	"nSjhO3eTRInUvxwGNx7OjIx40hlzUFphKONUDBTHzGYYKTcRXCcBZxtR5+6B/LzxCDSNRMQD4ZjEX4HA",
-	"E6OABV2GgQLTNiGOY7uLEyOJRSTBCqp8sFV48uLiaf7os9aXMBCfxzKddfo8ykClbRVasbtj/cXlKqde",
-	"uPW4kVHHsgF7sGybd6k6mI6CTAT/1dETtAT6kyQpPhMoTudLZtKqlqmw/do97ZDS0qGX0wLbkx20m61G",
-	"eWgd6/rqENnDzE2mYSo6mlgaeI7zKbVbLjLfnEGHAfVxcVeAJMC47DiRUrzVcxS7as9sE0a7v18smVZ9",
-	"qfn0+fynLuo+hffOfwtOT+FjuGGOFVR9EOTSit+DW+c/Z1037nPPUIchoY0p8qTMrKwEvkcR+0b9DGp8",
-	"lVb2+5CjT8Sp+kfjGKmzrjD0h9YCTq048N3bVPdpZisH/V3K6pDnwEHWuVKpZO1CvapwhTbPGleFwrKV",
-	"3ZONyyB0rglqmnrS3E6a20lzO2luJ83tpLmdNLd6zc3FyNADG1T48yrjZgtyepOshGo33KehcJrH49D1",
-	"HtyTvm3W1088GqIv2/frI001s6o2JaT6dDC8DLcXksGw36FtxOg9chX13UItc5rXJCzU5Xtt4kjfdZLX",
-	"PHmw742ItIqxr6JUgx+C9UJCO83v2orujjL6XOvPfjXkaiAYZ55vbea6xhQfd4IPmObzs56kTMyEaftO",
-	"mdNUZ4JpMs8oQGb7xbjxIjTCZav1wzn73TXmdOYm7CRaAUbEQJrU1ROUc2rIQxwW/j1D9MUbZbvQT1Qs",
-	"0uq8T6VpHCFhcNskCDuykaD2r/R12xgT8z1HGqRYgTtUBcvcnLai8g1zkU5G7MmIPRmxJyP2ZMSejNiT",
-	"EfuIjVifSH9wK/bNMYYrvJ47p0y/x7pDUuRyHW5bpTrW4+yAGjUliAIt5l3rrYqLLa04YYILFYuYjfSd",
-	"MAQ2Zjv+8yRh8UQwODSGpSK61fSomFLxErXot+0fh9JkOp1d0yIalsg7wXozJrMbxdVsymd1GnVWUsed",
-	"9l5tSnOazhAb4wMXwSTX6VBGtkoTjruN4ESJjm7N6iUBuF2HUL53ApA21GkGtojvqg06FXURhWOAoAyU",
-	"HajXStp+xY3YY5UAHLs4aDebz7FhvUCXkmsVb002uCdkmdbXLBtqIxi2bGeZ4CM20xMEy4NjpJX/p+vD",
-	"FoRA953VzY91uN5LODCyGsLxN5zXQ7KwX0VGdYtE4bR0jgqBwoA07g/FrsTZYtnv13ffA14Dd4jUZbLy",
-	"Aai1WSmRdToX1g7ZHU8mOFr8x1xTg3Wis/DxSkKu9bMC44NdgfMDvKImB9vOI1gTnHdL+xodPbYQpo8Q",
-	"eKB49URfgxEKlspYS4U/BE+cLfOEDJk1+qF+fPf+NexrjUeadlSoSJgHy9N+Zbckm2py0cqD+pNXog3R",
-	"74soq4eoY3E6Y+lEtfOekkSrUz1JYtYTkR4Jpu9EGk+obBiEsEXRCpnsWyaIXio25TMkcsIgBAnoC0Ko",
-	"8zTP4BeUhefsLfWZvlH2TF07R5pUAxZrQeIY+C3WPlugHfZ9l3SZLg6ni2fMztbocfeHc/azHGA6ulbJ",
-	"7Jql8xy82M+J9SYZyqVsKG5UxJNEpN9hIcbqFF8DxPDu/U+0+NuDJ8MmdOwmkM4dkVGFRg+pFtQIH/4Z",
-	"tMk3EwYO7ax90QwDgl9rgwFLb+pY+m0+yy85Or6Aow8XSq+ok4k1K1ojHYlJ7k8S2mWv6zhpf30oz/in",
-	"dMY4ijvrOqYl8wRzpBwELOUnPP5zYjLvvNt5qcm7SWZkTH15JypruyIxLFDLzYS+nqj4nP3OQbWHWxDv",
-	"2PpLbUK60ym4uXX3nKOm3pXKTPp94NboANPRbfc81+Ft0yGpEZKLPAvUWai+5zvwnf4kRW7U49Et9Uzy",
-	"IwAL2YSMs4mSmdf/tfK8UKfM6JFA7ofwMnHO7sRnabLrWriwJXUtMLOXfsMOWuOCOj/pODIVkd3tkVRU",
-	"T5aJ0Yqk32o0gzBIbIHGyg9d4UPZyvc/DcLgv024ypCw0aOZ15ly6urVusQ1sSyweHVl1lTeoQO0eS9W",
-	"1q66Ns9ywGVePF35Hve4EZ255XMuxKC5xqeeH+3hGGsjM1eHPDdVq2Lni9NxBx3oH4SxFJHAwwO6TMH7",
-	"7mJLwcvX//mMtqnRaNxX2d1YobLbe+AsCYt4j2gWcKxfW59qldSlg/64C7lgjtXynZx1PZ5wFQmWysGw",
-	"GP7GxbnHkEVRa19QX2D944wlOkM9GhNBzlmX33GZ8F4isDhSKzaEXxFoOhVGpHcCpKbMhqzLTUf3u2Tm",
-	"oufN3oxxYTB9SdhdgwxCsQQCRyfYg4XehStrsOffOftpNM5mhGxd0v0czLWA33FUwM92BW8NC/WjW6dT",
-	"S9RtW6Iuqf0GLlzzaceg1/E6LPkSwU5Uf6rI2nf0uURntR/Ltv4O5exgElZmF5Loqs6DA1RZjzR9lsnR",
-	"SpDXH8F4R5pzjAioV9d8FW8sfdWzShvBtx/saZ0IrnYLcO14VtAOnjfWUA740SoHWnWAl4Ky02iQtY+8",
-	"F6VssCUadIHnPThgAQq92jzLXs6J56XdnipoUFBGPI2XwJCoLLX2mk7BwtZ9BlQUUpqjBdAUXl6jCwSj",
-	"TD0xkEqB6Fu4iZwiFnJgsEycFYQYe6mQjZJ8Ldt3FDJSlmRhRnVOJJjyK57GDyLuFp0lK8mBzVvF3ScX",
-	"qNlwTypco69FSvxMsBi5dGBabdcWYWVB8aM7yfeKppVaIdR9d4fN1okEPW91FtSqVq7L9eisY+6ueu+L",
-	"jUSSVKKzjkX8MDJsS4OzYBPTRtkjkYpIyHHWGU/SaMjNBqCKlfITWSUwa5jhmh4YZKdLxKhH7sf7HlSk",
-	"Yoou3IIfxx6sJEQ8YKvjhfCbRFRXsCOcEv2QcjiWZqyNzVfduWf45Ou919f72m7AkXh6H4FXF11wIhvq",
-	"GHEOUxR+U5kpYQxYb+fsjTF60teTNVmK24rH59KN80N0cuiWHbqFpVnZkfv6zceTI/eROnKJiFH8D7SO",
-	"zSZe3EJqcY2B+gtNEXMT2oyS47iijEd8Eh2qoCHkdqh76y79qK/9SE9dAvfXJRANLWS11R+3P21An/+A",
-	"J+s+649huTvh+v0Hi1wHFDVB9v6fIoJ//nEydndq7O5axktlxrhT1PC8qN94BcAaaIVKt+DvH956IdZs",
-	"7VKI+SNkJrAk+LW3ciBS9kl8zmQiNkCFnvJZTyZJxw//9x/Pnj9v7sLv6mjteByvCBUbF1j3g1p87rt7",
-	"611UUkD21fj6YaipXpsm/4jXp1tXX4VCjd52jHlcLlGvL5d7hkjN7vFkUcs+ufu+DXffH1+fINqZ/eUg",
-	"IY6miG25N5N7SUXMX2Ih1oLBs1MptqvM17Kse0IOyEMCUvw48wgPVIucOyJRug414+ZWxPN1bS6fZ8pl",
-	"ZhbK2Lp9PUk7YiZMN6z0nq5RsEZLNC/DH0Xxmk3q/CiEct5fk+lUrEu7tvJ6L7VpK4k/ESFcwsI9rcV7",
-	"UIlZQVzEQaGkvHahNnI+JtqYk+NxwfEIy9KJ+Qgsi3t8jyet6Ei1orP6/dxcH/r13Y69y969szI3iCq1",
-	"qEM5pI8SIwuVIqcwzOlFL+kyZfFqkxV0pK3czaSlkGPugErK2zx5mM7GOdu73rK6hkLL8ygVlFJ1PUYn",
-	"ECSMKqPW1FI+4DIcUk05qQoHUBX2KkgKYUobGzgJhZWFAhHklqIAjrBZjoJQKGO+FWJsMDnlVox3Gld8",
-	"g+N4XMUZOhb7LsvQscCCDPr/9lUauN1ggk0MleVrCjdqB69jsUfqCg8cMFM+1IWc/yURzYhnYqDxhVVv",
-	"L/y88H47rzD4jIsB5wav6ui2g2zYP7zTqgPbEYsSlCOe8UQPJiSwqCVsL+HqVsB6IZOD19PNnkUFV3Gz",
-	"34havPdCYNWnH2k76Ik4pmktvm6HArGZr/GP/gMO79hBsWGHVZHKvqSwLXJ8i19X9twGhU4hH8dw/mFa",
-	"Wcqj2w5BwfmKkJJooT+JsMtxjHkP/gbGznYhO2A/Rxauk5Yj7jBUV6d/d/3J7hBTy/gtulupEkHfiTRv",
-	"yqhENtXp7XdIzvQU+x4eY0CUrKv6EimyG+buW7tXP7Q9YI7SGTNcxswF+7ihwB9VHoJOLkn04BCkKYgh",
-	"AtpAbJAbRWw4ZF044PB/R15dtJa6cLS6xNaEiMFgeMXN0MLg4haco/XQtY24O5hdaboFCA+Ym82j9VP+",
-	"zuQD47dCkX0xJwvhSQLZpTxPQuTOpjIS9yRpvqECisMlaJZPRIkzrUbE69PfHrMgT3z8UfDxtY/Mt5dt",
-	"+DKOHV/eWN3fax6G5Vzbtt0/0eu3Qq+PLTpdS3yH6wTyCYtOEU5NYnfgmWnnFd0cDfdxRiCn56QSmW7e",
-	"GQQBF7F4aXRdyAH1TQbyuhSyEX2zATbiMXEG54Ytu1v7larP6p5X2zBkc4Vo121DCCG8M0j5CMj2xdW6",
-	"RWRkZ+y0W8iJbX7TbPP43JVLG73sQnV5kop+KszwgBErRCt2DaPcYQvR1qWz5uoDM5He8QRN0elQYDyL",
-	"zhyB3PDoVsShNX4rTesh/WYhj+fDXcsM5Dl2vGqwC5d2Bzz3AE1cTvzvxP+OlP994reEh0sesJIviRk+",
-	"c/NYmy3eyiVVYz/KJDGg2414JlLJE7PLmM0/ZHbC09oXnhbs634DNXsLk/hN2qzAu8S7YHXWesNl+Q2t",
-	"K4JS2iV/bq0b+r8IDhDS+Ic8tgKkW5k9UEAD1LNbEg8uiCEzI5L+NcvfiSRE2agyze1nc188AF8HahlQ",
-	"aE+S8ewZbCkQUAfkFCJ0sR1I0Tb2gB0weurxZUd+T8DgH/Kw0L27Jfo/1iawtWnj4aINJ3a4PTtcd3e/",
-	"vcDARz4j1ZI7zofOOcSJ3Eip3GuUgNjVTq29E5kdB5k9umqzW5kdlTe/mz9U56RH44D6HAD1cWPEqJeI",
-	"mHz2U++k585Hr/vVHnqCdKZjupFffiO9Y9dueccJXMPWdbXkB/LHnzjUcXGoR+Y6r2FUqwvzJ45PHNJx",
-	"jpllFFV0D4cMG4c6xzj+QZ2fRng3KBaJzoD95YwPbxYmRzuid1gW6btEMYRlhR9SNuBSLVaMZLmtCPYZ",
-	"uVyuvxFcQHcijsKG3Kg6ogQpsG5TFZr97FE1U3FjXo4V8u2UtTQLOBK3Muu4BepIdSqDfbTgIEv3dPNS",
-	"2H+8+bSnCqaDF7V+5XmPVlDVOZHv1YIcCdQHy96ToUVxIYJTBvm9y4jZr34Qp0qnJZVOKwfJrG18gHqm",
-	"nlSER4M4Fob0znv60ox5asXIg7berQ3TYQrDy+aOsxeucl3FYXzY+f/GpfK4Hw8eD3O0d2RBMXt+4CjB",
-	"mXqY+NhLBIR31gmnQVChypSnYqiRnNz1EbbnFXSr/32lspmK8hgiEaLOiCswXLDLu8zuCXF5uXPYOFdO",
-	"Nfee8s0O6ANGph4TB9hoLb/RApEiQfdQZ95cX9prHKhA07t1tX6TJ/vRhV7uPaaHi8J4J2FX6axjG1Pi",
-	"SSdfYaZZT1inH0pvEGKG7IaNMm8LQZXNJd2uIyv2dL/VaTbcSqg9XJDlm6b8xxbS2IWcMvbkHLyZEPu+",
-	"SwXl7tZOX6fdH66ZSIyw+0NuIsYzplUkvsH2Q78SItMhK9snRuDuZiJlER/BOpa86Y+kJVEFltO6DMWY",
-	"x9d66ATp9VggvU6dh/YrRT+IsU4zxpkliQ1kZ3YP9pdljyzTAyxea7MeKHKhjdWHLNZKpyEbpFxlIYsQ",
-	"m1LFTE+VSM/ZS4zbK3EHnBZl/o7d6Y+uDxEi3d8h5ezZo174UhAGxQ+v7l+HA+Jd2w/S3B2/WEjwyJso",
-	"S8NiXgcdZrNBOnR3fTOePTedRUsy+PHs2TOsESSlko/0BF4UXJ5f+cLDCAj4p//4gBWGKwWhFcqzn179",
-	"8i4I/Xwd/3121nh6dtEIwgAp0YH2vP3pg+Xu68jBp+vKwUsgUaB4M5TjoB3QaS2euDkhcQDn/7EVwyT6",
-	"wRvxwCf37M3bPqv7RER7IqJ16eWrcDBSR/bj6xPiSfFJLM0RpGW+69Ni2aRybgo55cAKqKP+nUhnxQK6",
-	"SI8EuhdCJlWm8Z5cgGMGOiqQ/VSPCmmXFAYsfU3pbO6L9RmYIesS5cZfmZekcBS+inzM1jeQjpnv2fKM",
-	"zNa345Ro1eTu6Ul2Ssh8rH1J7tnUzTMy/+PtP04ZmY/R+4SIJrcUGeFpxviAbxbBKTCAGrPkJ1Q84LlZ",
-	"6CS4r9e/ZokwhkT3v0Wq2VSojOnJTuHpfyt0nTu1vd5r2+sHcTPdm6tZZNA7+lxSm4ZqGfuOvlNoB1H1",
-	"saL03NEX8dbqr9mf1sLzdwyhg/eemoPvvTn4SaH6GtrfbuchdRLueNyk6MJBl4KIByJ9YGep10r26jF1",
-	"q/4gXctPZP7YyXwjiv46QLdR+z9KX26ZUzxJBWzYIZ257/X/z967LrdxZOuCr5KBP7bnFCGSomQLjIkZ",
-	"WpLdOm1dWuJunektB5CoWgCyWchEZ2YRQnc4Yr/DvMNEzK/9EPtN9pOcyLUyswpAFVggwZuNX7YIoCov",
-	"6375lrHUY69mGKSB4DvlQl5AxjBUK7Cx/pSpEUELWCHHAWVEWOchUXg2UDOGVd2F6kvIuuxzCN1qrEKA",
-	"jHHjSxESxlkmzEwZnjNyv3j298JYnOkt3E/wiDI2bDnl0RfYrcaQPVXQFqzm0oxAUzVhqgppEx9qpvfx",
-	"nEAFRtgmBmXwOSyn5WzrMp4bJiqiAYrh4MZQdD3WLr53VRHcX8A3jot8LS1oRyhzkcLWcyLpsB9fZVkg",
-	"kyta6/9QvfVL6isezz6I+yiDuHSdXuyY1suAehq4fsz34+u/7mO+Dzzm2zh0FIlnk0V2pcFEurE53Hvu",
-	"fD5egvkQPradaFWMJ2w+EemEZXxBYWClLgjJ1evZHQZ9P/h1Pq6Qrz+n2y8wLF/USTqV19bFe3cYz8Jr",
-	"3mrw/C7NhaE7GGXd5n6CoS44sUC5+fCG44PjH+4jjkNE+8CK3Xyb3Cwy1B30uPsgMUimyrHwZQdOGGbk",
-	"BInSoczU+RgvabEkWYzlC7/8HpsVloHWShumxXhCCM0V/yLO6Ii97iSmypGXOAHAZ7BILqLbEN0E5tvp",
-	"fethHMbUn3PhHDTH0iKHytBnEpLcMiumQGPv11qWalty3PsqFHOvjkd7jroOM9ymJ/K7lkbXOOs/ok2E",
-	"AqNijQRLhfuC9esaSLcaeY5cf8O4854BrmaAR1c2u6SvH2TQ1cfSb6fxlwKo3Mf3Qgm2U+DQZa95OmG5",
-	"kODRSbGS9ZRR613mf+Nhpzw0gNP8WPVJZbJ+6vQZPUWNlidFBGBTZ35TFDfaFL/DduCPdI/3an0IaWaQ",
-	"2iDGzrrsjTGqGKliKRLYuhVhpc3gbkJ+SmeAdk1nBen5pGZgV6t4iyncsWHA5p0Yg2bn8NWKHDYmtOZ8",
-	"MRR53o+xns8/Hvzww9HWMWR88CMKIW+koRhfDrTeOryM49Yef3x5mTibos0nm1OlKzS8Dzn/MctcgmD5",
-	"+eO7GEQ+Or6VIPIGCbjdwnclF//Ive5ohJF5dR2fSgOmhDcUGTu7TmJYh+qLK+Oz8adozMEcu5nwK1EC",
-	"ddkg02JkBywXznLEARyZGI1Am16IPYXRXuSrcYbHxqxiIyF3Grb+GHb6uOLWD3I24y6bw4meOr2To+Nm",
-	"J/jwqKKvHE0RXkdb8T3q7CCE7AnoAVYCInvmCzbTSo3uun1aQw781rCmqq4fjbIYOw9LFTYMxEC5U7ZX",
-	"TvgleAcMmyHR0/R+J9NAdTqnzj0lX3WBjlust8kVIXUYnBu26LZpt0wIDA/X40cHD37Hnile9/12YN4x",
-	"JtXKMA1ceipmAlfb+bOw6QRkadAJYwro45BzifJ9OymD5/sYy4QCYewHcKwOa1ihiH2l0KOtFNp0pzep",
-	"/PmlrPx5uq/8eUT+Fwo9H952jkphoCaTTTpcMc6i87yds1bMQF8KdzsHBozZOLHjvJzzQAP18xw0m0Ce",
-	"oa+l1AXD1lQhu/XuUvmyT+Fdj8tpcnu9fY/Jv8W5S+F/W/d0hkuMMGJTcLLA/dNYPho1z8qwIhUzvoNG",
-	"xbPcKPLJqdo7VTqDzBEvFnM0NZvSLfQvlchgeQWR53DgZHKbo/VTZ1iIDNnnSj1wmB516mc6Hh0cPjs/",
-	"/KGUgOEel75wdLKtYXQIFWBkITNxKbIClcRUyMK63T8/TFZus+Vm+HEHRRDxqNItleEhdyraqplI8UWf",
-	"lb7IFXc3+MbpsEsBc+cspBORZxqwXK1GZ6yd2M6qtNaEzp072uUKat3tygoj+1ak+Et0gm9pbv+6KC9H",
-	"OVJGlPtWkR5zvEHxOatybCahUf4iM2UNlrGayzFoQ80g9BvnVasRc6QQekSwfMoqxDQq+0S4ZCVVh8Og",
-	"GgsDl6B5ziq0bbpNDuXand8zBPL2QuVKgXGbQmAbbr4BI+7aF73uOuqEwUevth61fVkRPE1RfqUzMh5X",
-	"RVCNBNrSjry6nmqEIXpnVM4nimWiLN1ANu/WVlPV8fYNi6r2Sv/hKf1kp+z8IAc2XGEXhKEtrXjz/ia3",
-	"/LhAP6ekIfbtyeHT72hemZIpjmJwngBZ9lcOazktI9ycjYTzLoca+IUzRXSRQ7dplMsOlP6u57lEBj15",
-	"diODdafDXP5IfFU/DkVpDam9Vb33xFH7PTalb+TKMFep5MpKI8QVo5TWuM89YJe8lzyqHuy/KpF9pGfc",
-	"xrSlvWmyN00eogh1ZL8L+Wm5uWgOOL+fgWT4FVZIhB0cUAJiQD2qmFqfCwOJLxAylhV6DNIn8XveuyA/",
-	"I4Y5QrSBwhda5WBOK5KSpsNOueRj0IYZgIDTUQbfu+wMF8aUxIY0Y7VILWQY8GCCQr8W+PQbw3iuJHTZ",
-	"Oe4j5VovmMjoJVZMwSRMKjbiqd16WEdtlB3f87ji6lkBtx9Vp5d0ks5B/L9tSpOa8PjW6avHuDFiLAPy",
-	"C0wxVRNwUIiOAuH5hoWhyhZsAZZ969TGdw17mwp5renZtD5h8JUNz/YftUYO5KNRH3/T9FJMVgls6bRw",
-	"ygZqBvUt0k0XSanGWvDLGf4qU3gcmTBTYQxk7a8tJEdQc9W/3n/U8jycLOjjT2pe+apYnqsyVZvwIgu4",
-	"cqxKa/hE3CwfOgOOIDgxlNvw5iFIGIlUcL3YDVhlOOWUyjfq3untm3ua0L6y4zbWxdGmSZeHL3rHsYyC",
-	"hEz43JkU54dbV8IcDiuTr22hpZDj/tEPFPJShU5XLq7ywVY7Qk7211FqwmrC3/NcU7q/uvVdpW6cJrvr",
-	"ZA1aG82d9XPfXE7jaL0ACvYOad5fnWjgRSbsAT4mOAK3USmJq71x3yqqJ/xrVBSkyWoDsG6XNx87s+e8",
-	"W+a8bZisjsHOJ4AW7kNxSZoZ08dJ/WJvlxlv3k9bsuwTMhPvMUh0rtAiXSkRSZx0m08UjhGcIMygI9Kl",
-	"eiNn7bo/9tigMOB88x5zsn1QwQysRpkytHw1i7baSqApAHi4h1EyKFQVz5W+wAk17udYVq0s+mRkcJvW",
-	"cSo6bS+9HkVsyp9sK1ly+KyzFcuf4WmUxXU7jlvt5futyPctKaKiEI5vrBAeYpyKlEJthOpncQleKziB",
-	"ZdQUnJO9riF+ayes3RJzsPcJNHstydpGNIa9PSbh6GFIXjpakZYZVYwnYSrKVrT+kjYvbimCf21JSEgv",
-	"FWnw7OD4cCkkvRUYDMmDhyFffcql9u7uXv56L24r+/oPJ049l0Cjod1SjHox9dik6HGUopwR/baVrf6J",
-	"j0m0RgZ1PuBQaDthjjXwoOZayfF2AvYVnQDP9/L1buVr4/Xdg4yNMfq9oN0saD23RNN1wi2TAJmJoJr1",
-	"UceN8tdj9R8IOVRf2/T3zLmwIRHJpZmDphSryjMwsUUaU5iVHzkvnacpzOz2yMC1ucw3MlVTIcfnfgOP",
-	"LK/5IDEWWmTrts/IeV2D/B0o4JaBiVtI2pYyLDsissIm2Q4ym/tDzrE4ZKbhUsAclzkReRbbkHIuxwUf",
-	"Y0tyZ6Tdd7UwF/0cLiHv9DoTMZ64w4KvcTivl7luwzjr/Oznv5XHSxYOy4BmawjLzsY8g3/iL4MgrR70",
-	"XeZiVjnxzvMyQQL0PD5gbXomxAQ9ZgNBL3iJyNRotNQe6ctT7jJdsySHN+dtnPL2pJewQlqRx90hoE1F",
-	"zNYleBLGc6OW6m81jAoD2KvpzNZM87mszfCs3vWtTcva8+pNszdrV/VYDKCr2BmTOphtDQgqxEfExebW",
-	"2XgHiZ51Zn9CXHuPzu8ZyzQfWTaEsZAmAKqnarYI9W0jkQM16Q3UXGK4eUD54VCjdFpf8WYAJBsuYuaI",
-	"9urr3Jzp6J7WlB6CVGSQJSVwTHjqELBYkwByyYZCYiYcd8k4m004tcbTpAq/Thx7NRYGi3rrk03OLB0J",
-	"SwtjvjrLn8ioyHNcQ6541jrDhDuuSM1H4e2HW25bXNveIfMHcYbHwmUKt1Mi/cdULtHK3uuWbXULjlLn",
-	"JGLUZZ1N+NuWcp1Mq/vM5E+gnMjnh1+gQEaJyeWCTZWGzdL3Gokj2vdjk3gxQPZOsSEgQtlIQyzOlHbS",
-	"Xsg5grnN/o8/quWMrspetm3vBgO/jMKtYi9dT8ZdhQWkRt7dDshEWDb4jUGoh910MzzOyN/BHyf0x/2s",
-	"pL5TpVpk0Enqw4FJha1jAGL7mv3fUzU55nDCqnvtOvySTkp587a/gbaFVQ9NkZSJLM0vITc4REw5k4YZ",
-	"9Owc6Z7pXNgqybXN12GfYG2sxnLtZV5QYB9/2ajAcAm/3XFx/AMIxDYUya9EYbkGNuEyg6zB2r6HCGzb",
-	"onlhV/BtmZ/1FuITHtpoXfnVls7vKqC6FzV7UXM73QCP2B5u7gwo2e6xBI19tVQwqZ6EUXj3CigRIvHU",
-	"RVhCh2PcdKIYNxeQsW9Pjo+/q4k0lBX9obbAaYdrBB38WQRSfV+anXcbfdgL8L0A3wvwnQnwhmmfv4Ct",
-	"iHA2VlFCeNK+ZmRjRcBq+Dukdi9fkbzdUdy7eL1pcPfMYN8Y1ao9mIDuXvA/YsFfRq32gv/WBf+fAWZV",
-	"ye+n8ISRNDcW/eEy71Pmhyn4mIajOlvITknoV4teomw3gF+/tYReOJRHm9L7NAG344VhfOSYn+f5Xvbv",
-	"Zf9e9j9M2V/bAuHrM6LkH/L0YjtRfymM2DB78h3MwVjGtRaXPA8D4CLEnNJ2FWDuFHEynSXuiCxf+Jxe",
-	"hKNDbDcPAzbtMhwvZ7XgY2AjVciM6tF4xnBlbLig/9nRHMq/0nYfV4YUT/8uMqTlizpJp/La9qlHIqfr",
-	"Jko3woe6J3+i31zx9pD/vFsMr5WXazBpAQwumwHM6Ct9/Mpu1oBvnnNMAVPZBhNNB8DTFIzpT1W2BZqd",
-	"lxzV325cy0wLhWKtYZiO/7g/5NtgyGlIAd/VX35A3YgdImLUd25BGV8s41M6mZFzC03TdgIXjLSaNuPM",
-	"tZr202YpwLWfTbVpMVZttZTdZe6rF9/r8HzOF6bvYTkq8mJZZT/vHT7zKjt8Z31eWqNV9bx3dOx/DbkY",
-	"i6HIaRYc/QuxGJ0SxtGwOAIw/otkOx9Df6xVMXPcJCep7h/90H/2wikBFBAGfxSNpdZDbQ+fo/W2RIGl",
-	"7RWtIar5cLeCWm7zDhvNnsp3dpUXR4l610lxkpLNGfHLoKCDDfMx8Prus99Nzub7Edbth5p4r0ewjl6N",
-	"2AzULPdhxqUJ3DSTg0a9LsD22GBZx2BzwKAkzkGXvbFORcosloX9o4ACGLfYjpRQk0BpIHnw1LA0tLxO",
-	"2YA+HSDm0xDIKHBGbBRt3S/ybH1DbjN8SU/RZgzjU+U0h612BtCUX4KXkt0vstpMFR7oy2krP3LfXxl0",
-	"W36XKm4JTp19O/D/13d/HnyX+K3i3BVhvFWpGc4RCNN7y5m5YYh5EKW+6M/ELgeJ+6EWCLorNoCvQY+Q",
-	"f+Rt2fnEay9v9rKUyxgu/naAIx9xCjG3MMAVuG25J393+kXGmQwSBEYmlGZDZSdEO7h39/5IB0hFeGcJ",
-	"TXVqmkiclPdfXlnCNIxAa54jeeoxl8KgHHcL84Zy80BhlAH3OvLpSo3C8/AhfJ1BnlOpXAtdE75OqrvX",
-	"efW3s84OlANxG+6iSR3hA1F6zTSMJZeWnLAt5PItTh++vRO/Je1+xUXevc5HpurHW/416aghjTXv1139",
-	"ro2E8J22cBvH2xsWW9Fqw1QwJ38f9VQwb6s0DQQDxE2TQUs02yzDQmaO9ZB7r4zFPEEboDEi83miUBGZ",
-	"BiR/VC5zYSfU8ucJD79LvkUZzukyap32X0nVFAyp+arRYfic5gDED6L7hRbHBVoaoyXLZKXxUQJkbKpK",
-	"dUxtk1JhpAd0l32eLCLwXDCJKNRhJ+D/0hQZcrZIQ2ioZUDoL3jiDz8o9ID86gqmv7OEJzwL9EK4/Ng7",
-	"H9LrzmzC0HUTXL+XaJsR+3fnxSLdtFKFe3f2Lt3ZJDy+byBVMnNbOX5+uAM3Fzn8Afm6WG8ZHb67cXev",
-	"1jw3hUevE7JjsMHJuBn37s3Wvdl662arM4guPbk+iATgVTKEx+XevgS56fzLauyLaZjlPAVTmRg17bIz",
-	"b9z9XQlpVqNTSqZ1dRw+OFQLXVG+MUS71qJ6pQXvCyHQxh2pPFdzyJiwCeOM9NFK5GXZ4sQ4DMi0qYKk",
-	"RjYSdV8zBrPrCZxKC5A2ulwxp0DyKOlgiKpGRoZiBCcfeOe3bcPPOx3YuVcXe3Vxl+riIZaMbIpalPNc",
-	"N2iN39oZik94NhX2wcAT26C5l8u717RCGC/mnVWfPOkH6TP4LkArVWtSKnkL7G/0XMu+HUhl++Gf7rd+",
-	"fF0lkB/nmUHUMwTIVEb222sMPPMbKow7Bk1KMV9Sy5MnVMm1HR++Vbc2i2OjznAnbzfuY69Y7kmxhLvZ",
-	"a5b70yzOjI8RXCEpXHxFhKOtphEZSCtGi3uFAyTlokbYZOSVwRyD8SYWAQyBguiEqTqq6o3w1YoHYgR6",
-	"C7YahLf8gvK+FIJfzfZ32Ru56hZVXhLy99XXLOOehm3omrx9TbKevu09rGSb/H2ZrK7P4K+PDSjdOc5Q",
-	"DnxjvIJVEvr0Wnou94vAkcHh9Z5IhNPh7RVqIK1HpVOvh+S/nVB6E3ju9+Kc7XzQ1l737p26h6B6P3GE",
-	"kmUpn95Qz+bA7xU54QzjbwRk6wu4aORqkOQTfuk+czTnFVutvppww4BgdPTG8OBGNy0Jf/PIutwxMhMy",
-	"uYH/hif8O/HfXoRBLHv/7Xb9N0fJG47/j6BlchjZvYq5NxXzkYx4dGuikxfu5Pr6BlMmB6p4iFHEVjqk",
-	"TTAxTkOTykJZ1OSHo7lHD7B5bpCs1jAtVfMuaysPpqZ0Brq99sHzRqJ8X9hHNr7ynF+AjAOVYSyU5Dmb",
-	"KDMTFovvYovrFDKR8rwP6GjKdLGlgvroTskd0D4t1ax9Kkrz8WsfVdhUTaHfltTC9zeQ3NUqjer23YUV",
-	"e9V2j94TyKzUadQWH+CFHNGI9IZOVdkvcE8a7mOotPBDYkKP4VKKy4ch3ReXe5GoEMKETu3VgKS76Vyp",
-	"C8hYMaPBtLftl93A/aIdPyr/a5smk6QzmywMSqIZF1gA5EXaO5yLOOcI9CEzxlk64UJvqRnPiZT3enEf",
-	"2dvrpjt0u4jtbqaFCi0P+JzfZw7tXRw45VYDGXPrYYU0ALIXtJHvQinHppLHFDW00yErfS3oWPnOTV6Z",
-	"Uu1UCPAM22zdS1WeMW7YgNpGaA19t4ZBs8q6eTHJsv83ovRVWH5MkqEvGB1BbpbrTFCvmtCSU1dlcj2H",
-	"0J0BcsuZo4zH5RD+gu29zhBQc3lKt1t610algufBgqOxHtFcV4U1IoP+lEtETNhSCxZa4nnt9eAf0z/c",
-	"nvLWHMZVCrxaG1fE1V4j35tGdrxf6qJwGddXy84DukeN/MYyzEiZKviEzBAqoQQoqHylWnhyWlfTokbu",
-	"QhFXsLlUP1RtXA27WKOz3AMelQcXmf61pDOycycYht54EeOJZWYiRltA7/5ViewW4Rf3ztiDc8ZQUDwU",
-	"uZ/gcvq3Qdi/F0XxVxRz3omY8gyjaqC10tsrjLnSF9Sh3YgJwMlBIWTFoJ8aEAKScENprtILE+oUP73/",
-	"0PPDiKLPIv3I32+xy3NQgoz+n44+B74BHNOChJHzRbplfJd4LIJ4nM6lMWDM1J1ywmY5lybxscWDYkaz",
-	"jwnuFBc0UXlWGYqUFXDKCP2Y5/7vsbs8dmcR455GRBzzRVZ2QqDBaLaJKSTVIe/wdeakZ+InMMc9zbi2",
-	"ErQJQ5mEPGWIxKqBCjqdUcaOfjhlFmEt3c/TXEyHzrfNQVtzypzYhOyLXJkD7dxRv2HEb+QG0LV1fqu7",
-	"+QVuDXg6oWuiBelCmi57T7Ca3C4PU9KO4Qy+EKOyTiVnPcbX3u178g2zwKeM50pCl33pnKuML750AqDR",
-	"GjzdjiA4PwdqflQgnFkBt4+/SS/pJJ0D/39tcDcHUyFh0AuxjyAEStKI4QK3aLpRoZlWORiPhIXG7HCB",
-	"2GWnbODIYtDz3CezSodmdVgZAnM40cQczw2IRgZJ3Qn18BFC4ryvhkOZO7arPRW3Pyc0gU+dnYDv2XIY",
-	"IhhgF0JmJmEG3P1jsTZCnky5QQPCGz//3ikFVQWKGb7OcjR4PAJz3Q7cC5Y2ICxMzRK+qjFiLP2jUUL2",
-	"g4R0ttHai5MOScg+NmA6mdj3kNBJJ0hDGhaJ8g5PdqgK6b4W/+REk/tPoaWQ4/7RD52kM9TAL/rjnBsT",
-	"nrh+oElnyr++oT0cHcePudacUup24U4MO0WbwEqQKIXBcXZZAYmT5EH9gMyWBcw3iImJ5Oq+tgmVMwDL",
-	"rlOLf1MnQW6yTqahfUNwqFvRDRF7BHQVeI61QK4l+HZ7JFVuoF/54eOcr+l+IIvpEDRNLz54iV85eRY5",
-	"te3z0Az1Yi+YoEcHh8/PD38oC922WRuyY2+ZqzSEkcsdPxw1/GWrbdeBraM8JVOfiLNXIcXCgG77Bn7U",
-	"uRngSVCwdw13EszUZnDPIA0yH2YoDyhYxOfOjro96JMJl2NoRjs/M2zQZIT73w4SXDUqNP+1qA69vmXa",
-	"mW1euaInBNadzTdoE7BMaEit0gsM84+4dv+xE/gioyXnf+B19JQvEPeqYn8Fe8P6A3Xa9pSdHB2yAX3S",
-	"9ybtICr+8FWrFFN51mSdvaNXv/QndX0bbcVIqZDzoDoG1KdQThkfGpC2V/aNqTwDYxmde1z+Bcya4LQ9",
-	"s1TZZMq//gJybCed3tHh4WEba0qq+aCHk1PoCBJCscf10qF7IDSRTpwNTxqaNeKMY5NXraZynmxrdeRX",
-	"U5ozQXC1MWkq+sAL7bY2TRSYtXZN5XifH260H54dXs9+oL26X7bZZ7B6unGSdstt4guu3OPR4U03uUMg",
-	"7iUt+Sxqye7R8dOTZ8//dk39i4//129JZ6xk5cjcI344erasQZepaltFenhSApVXntT1kahqvOmpO7cJ",
-	"N/2p0uWilhRk5/85HhdvP508fffqTfH+1eujX/7++um7v6fHb1+dzd++Ottisg0y2l3rTi/xDzyb16rQ",
-	"n0jSoCRakgZsPlF5VDPV+R9eiqM+DR8vw1B6g7RZJ76+BL3AYEJ4W9BOQqJiobhKEvzHDVGCU/Y0dKJK",
-	"ZSfYVIMrzLq1uuhlXNyaGqoRFfjNcvYD13HBbrUU2kq8zk7CXCz23//x/zVhEqqZSJu0SY242yFzu1sx",
-	"nd7J8rj+JS/DCoty5SV3ukCYCxY/wXVHAzdyUecFP0oPT4bw/ffZ8Q1NzHAzTWxylucs3FwlVPuSjuLg",
-	"lwgZtDls678fv/5bshWC7F+RbzZ/F7+z88hwZKsrRr+rDOI5RaYt//jrGps++Zf7TzNI3/mSuem+m5B0",
-	"WO4CD/h9Fb52/8bwT3seHUNk0e0NRT6E3OxAIzp+FkDvHHIjMFkCGhvBccBXBiuDaHP3aqyuKv8WldpM",
-	"iylohQsbia8hpVZO4PBhl34cXxM48cx/wspPmjjx2VF6PDrkL+Dp8KSzNdM14db5e9jzWwNQXuS2Jmbb",
-	"2sH0b33nSCM6mbmQF8in8qKZTz8Uw1ykVHTtvhmC7hjD7yIPhiCuO901F3PCzSlyNLmD+IiqM0hds5jJ",
-	"mPIL0OhEhrGIWEttLU8nU6cCw4hEciBDqh5rtat5kVgYV/npnFNC31d0W8M847IMcrCE8vA8FL05lVwu",
-	"0pIgWhcr5FGdxbf8IuTF1vLlo5NZrVIAoy2++k5JqMLutRZcs2zk/lQzsmcoJBnQa35ghxeZUE/+j+1/",
-	"KKZ8DPTDKClRRAwXdsXPufpxtbImbHNJ3Jyh13XwMQZZVo2COV+YmjWsbyAIrlfCzJQRAZOw9nmDkh4H",
-	"VG7JOKqyK96xXd74+PD5Q7zeG19kyZR4bXE8X70iIVapyT+LdEKPwiT9xpN36zg5Wj1NC1/tk1nOhVze",
-	"VptNRGvGFH4Zu3DPllTI+xl4SB4vbHPgmWE4hyvoklJiNUQw3d+M1cCnTRHNGqXOjV1yZtzbvzHs33CO",
-	"JvotM24npduSk7Rcrghq8GKO60JiQY9NYaOVGYOVPPVjbFBHkJoSmll1AZJxbB4KbhfGbXwu+SfyEM8+",
-	"vGFpLhBP1ekPt4tkufPVPdikagam1gR9CzeGloYpF84i5MIY/n+7RwndDZ+3zjocHZZZh8Jg6qqCjTpy",
-	"/57CdAjaTMSM7tuHaMJs1J+vGbbxP2meqjrmGfyzkqRAk9Q5CYDDY+l08e8U0iYzyq238n+VOhf/prP/",
-	"+k9jOHurCmO4I0HyPPqVXEj4U3zFr0lHSehbMaV9m0Ch1Ttvvfuj5ThRW1P6LTQqNiTrh1JhFM5/xaD9",
-	"PFGMT9mb/6sifT6JsTwQ0puxtfjLzk5Fbgpk2b2q/rKCzMXZSECeMUwdIzRzkdcYbxS+ewv3j2dc4T2+",
-	"RaPbW9gxJvFNKPIhVr0tS4IKAiAlapQEn+jyiqGWRr2Owac+0XCpLqhDtr6B9aeX7PvDwxdd9lpm5CcZ",
-	"MI7nS79Iw0iDmXi1M4RcybHTz112VoYh6UNRDpBnx4eHzCpFQctBIU0xmyltccTmBci+U46DEM2kslh6",
-	"yikrDFC2EPdg3NZUYQfdGtQFt71z96tOW9r+ejCfzw+cTXdQ6Bykk5TZCoHjOjq9ztzoPoUxyzX3J0LS",
-	"RBc8FtpNeyb4CJd+qpIPkmzBDmsV5t7bu+S5IDQnqZi7HkCuPKFfbSbL92eFnbzG6sldW3Y/4xSnVfpZ",
-	"nqMd6dZZcOOC6wwqJl1tYJ0o21/RJsJ+/v3Jiy4bkA3UTzUg7h7PjU/dUiP6wliYmsSnHWdaXaIbPzWQ",
-	"X4Lzqdifzs8/sB+5ESkOHFzER4ps4IT+Fxn+YCDVYAehh3qossUpG6CCphmSkmut5tGYWzDHK2ysuUTU",
-	"rcESUdEyjeWjUY/qFZeO8ot0Z2P8PMuQEfe1mENnchqfVPhqu+wslHI65oIVZk/YEFLuPikL2ZidK/dl",
-	"bQg30k4EjLpfJNKKwdpRqudUIxZOu0fMLiRSZN8z5CAp/4Rbrf6BDidZlhD4LZIQyRc5KKS7cqXFPyHr",
-	"01EPTtnJ4VH5GP/X5nGMuxcSkQha2VPHzoRdIhOUL8bLl3LHbsVrFNvxliT6JFg524uluO1lD57B9mJn",
-	"J1qYzr/BNIwy9Boi64SGNLb4yUs81luSdeD8V+uJ7CbSrWKrX5U6XEYxWkohbltRXJslfL+0lkdVVOzc",
-	"qFsuKfaBsAP/30qXTdI5qPzr161GzLuvUrtxefad5tKK9lWRS04gfrNpHTy1TnNjdVO+YEKGP0iMLtZP",
-	"vHffuKshc/5tnpHQFEYmfPf6Y32701IdxxbVjugEB99fK2EMl5Zl37zGOEYZCJRjVd/ps/biXU0Yr7Lm",
-	"XVdULImo5jSsWpEeQSguSxV0qhvg4yqQAe4S4kTq7X1noon3yzx1f5OZV0k2RMncE3hq1+NkLWnwWuSz",
-	"63nI26+g1j/Pssc94naZS2r9+rMsw0awZbJs4pM6A+HmcwXr4r4rfHLTjtffg7BOdkTWztpdue8HEXq6",
-	"WqZTqr81tW4tXjfOt1vHkFlVCFd0u7MB0eGAYY0j02CFRtuvKdB6M2Wx65BrzKOkaQEiX9UQ17Qb7iEa",
-	"e6Xcf4Bx2Rai3Idot5bm3pt/gkUdQskDTy3Nrt/H4Pf7IpQwBEXYSaZh7nOEvghzJ27gK7+2j2Fpj8oT",
-	"LDXMLfuDN3cAUyVHQk+p5Ad9L+w43uB3xV/cjet1I5dlhYzu2mtZj5s19lHZFSWNxVjcXEDGrPL1VxXW",
-	"/kBPXmfq8lXN6X7Hwlgu7UFx1/LzSAJW0bTU2ESPZWS+c77L3ik2VzpjfOiUXjlKqIdFaY7cY//GLgSC",
-	"33CURI9LIBxcKREGATJkwGaFNSxgD4sAn3cHQmPJQk06B0v/CutzH8T/by1mIllSnkIYFnp+m/qBC9M+",
-	"zhSeHsp4N3aPC8Mqe6l7feXjbRcQf9occHOsRGrUyTWWAc9yIQkvYsaN8UNSYp8a5oyahHHZc7lBFDdd",
-	"CY1kYd8OVGGx0XxQadij2pHv4lIi67NvB74vffBdw6qoKZKMkZqebv+2ssG9jo52GbpzIieHbAz9lZbk",
-	"pweHT3H2RkA0uk65DmVOPIISZW02ACBVBn2Ux9SrHsoIIBvy9KI/xxRdcGPbJn3QJQ1N3B8Pvv/p6Z9f",
-	"/OV/vXVSVYsxVeR52IWN1UXLZUxLPvRvSSS80L8VCb/XIXSaiNCI+moCPLeTviysFmGauVNBtecTLsOD",
-	"7lUe0HU2ZpH7uda/VhCVDL2yEfmo8tjoYh/fLB66opIepnGxqt+/MaUsrrUnmkKj52Wi11e3G+cOzyeA",
-	"Oe1SZDDHbaY6XBCLBGyXnZffySAVGRhChThdt0IMeIg6VBNdNqiEQg/+DIuBW0TwINm3J4eH33WreOPB",
-	"zAgNYtW2aRrKKFV5EJWS+JbBXVMMp362BOFybCz9fItv5EzDDLhlho/gFAv1Cyn+UQCz8NVWe187z0ZH",
-	"8D1/dhzkK/mapYBdOY3WFaLPniWdqZCxBbZB7F43xFxX/0hOIVqjztIJ66ubP3/kIdIA8R16nbOxBrJ/",
-	"h8GapH9WiE2NgsT6LWC94UxFoe2knxFyw9GLFz9gqM29oPykP9OQCt/EswDuznfEpyJfhNrLV4LnuYrT",
-	"8kOd5FRIp1sqeHJXyj8zAWfvktgrpRpPUzWdqszLs+uKnvsJp68sok72/SkYDY85qn6loMUTiGNMceSE",
-	"J8+tPLbNgfUfCZyaeuG5TMH7jZDnKMz8y7l7bOLMtMGMsIAGp4yPLOg5174CZ6TVP0GygaeCQZe9pkof",
-	"ngk5dpIVPASgLyrKhElzZQoNDM0ovTwNt1vpXQq7wXwyWq4kXJVbsS+5i4MjekxJQm7jecJ0LFNLqFdp",
-	"kbARF3mhfa2RUVMEMjO0IeYulPz72pTCKn3ePKuwtyPvwI4kAKveJkxP/8g/f/+X44O3L/7Xq61E8QM1",
-	"RZPdSd3zSRl8eSjx7BZCFNs6l6DOViTnTnCEqghC9SL4CcnY7YGcN4Izv5+BNL5PHCVOl53lRrGKVDFJ",
-	"BB73gw+ksjj8oAK+LGQ50MjZSlfnodZkI+2v2Xh9mMDLfDZTQtrpOqueXGd6adg+tTn6TrZbS0G14NqH",
-	"mIW6kmvp9K7g29+uYrfIATvmuU9WzUwJjhuslsoLpz5htUvmig+/Nw7bWzn7aNnDNlEeqbCLrHEziecd",
-	"l12Lu89UZAUs8ETs0Mj4wvde0BgTZ1uEVDT5ZNieUTpYGJe7iWCsTP+jtyucBVVTJunP4rGZIxnk4hL0",
-	"2vSDZxWZhAMpQRKS/imzTsoh0oZ7jZAFGMYtm6gpbG+3vAw0dMfFNL9X5g7neVPOxuKIg1Bbs2MOP8OC",
-	"gBGiwfiitI21OKcRISYsiIViny77iNFojPjYiEHnYaIiwBRmqgk5KlYk1DExbjsQRSi72E3B802smVis",
-	"sqLjni+ZFvUGQEzqbmNLRGiq9Rf+sLWPslK+0uzr48eMV/nu7vkHT7qCbeSxg3CAH+EHXYOhMkhzIW9F",
-	"U3I/qG9JB+7WGfCrf2y6zU9G+6nIc1ZIK3J2NtNiaSy7VP2Uz3iKtQ7b6q5X/lL3qmsnrOeP82aaawrG",
-	"8E1w2j+CnYNXOj75FszLauo2DIuxCtFuIj+tVYC1qPZ6G9a0r/68afXnDscRoDjpfAaWchnti5Dql+y8",
-	"AJPxRXeDW390uHWnxTNMDous0o58Q9TTIAY8kT3c8o3AmUyN7ixA3qQ4P+RcSKxXOEWrEcdEsWHAMM4q",
-	"qUbk/Ka2uGUGv9fGuNb0fF3Kup/s/Moi6kj7sxbWUhP8nVK2ey8s13FcQ2FJZQ+iE35bkZRbtxBHXOSP",
-	"zTyMRiAxST8TWV8q2+eOmrLt+eSdsq/iRe5twt24Y7kyVYswkmIlDHgNpquAO+2O23xpSzVAOeGGDWFc",
-	"yN1yGy1/vTDkcbHdnxSOOoTcANqX23PcR7rGPa/thNfO+QUwireX/BZz+JNKDdy27GYs1zsvRBgF9LOZ",
-	"pbavORcYBqw27OyO53AP+1ToPhW6T4X+fkTejzD2taHXtyWc2AmDkHco33Ypu8IS9+JrL7724uv3I74+",
-	"+CHiwQgqq9ZJqAWLaGW+yJpkc9cgjBWpeZIWww3B889+qDobAuVQcVykvxHIWMYtTwJKzlLB/Uyrkcih",
-	"OmWRgNqLTIBMsTT06ZJ3R1NH6mdw4SJ31ZnfftZNMYRfGmbdnOU5o7PbMRG4u9kAFZb6o4i4ifEqm6/3",
-	"yb/cf5p7NF6JKUh3oyZeJebiw1SahE2Bu1s1Sbh79yc7UZnK1XhRQqpuSQAn68mVIdSPeCqGN0fYj5NX",
-	"/73MFWLSx2+qu4Y6Fwc3jYWxOuKzZfHA4qQ0lGlfvRz27dX0hzAC2FothgU2j3sEfnd/h52k41SAU00v",
-	"Oqg8c+Am+rW/um/T4VfftboiITO3cZxC+PH1z/13rz878SqFjfGuDj0r3pqTJ/iBCbOwp0raibM//FzR",
-	"iLpLbwNNNRT+ZvHA/WW6S3IqJowVh+mQ67HqZ3xhOr2nhzigsl89thPs6OunkOed3rPyH/2pkModzdFh",
-	"5Y8ajNUiRfXqPlg5pHL+VdhRueLrgVMhvTWh8+Nnd8X1YW5UMcTR5DASUqwA5izJgK3nRxVDeOmIKrYX",
-	"NIiPJ34u54ZpHNjUheke9wuaUUxiIQoYHkqBThkQMitauvEbHkFZWefP44gBc2Fi3y2WQQcB8kV+kZ8s",
-	"H42wBYzSHxoQIWQkxo5jlie7mxXSnqg8Y4Py5AdJnCqJSNIlaDPP81Pa3RcZVBaXi6HKFojunMPIMlXY",
-	"LvtEGNnuRyVD0BBmr90NrdY3s1k+zGm8L6AsROxqb70RYHbKc5AZ12wBXCdOrFpIMQKCzXRYEZLnXmZP",
-	"uR4LaXoY0aHqGkRBMJBDak2ESZgmHsnE0OcIEealUvJFuuUSiraaL2V7/cq67CwIC7cd4kVaEM7UJ+4P",
-	"I/cTxtk/Cq4taDwIjlvxrXV5/kX6tbsHIlp2l/1JZBlIT1ATfglMKja45HkBg6hsyJhkA1PM3L0byAZd",
-	"9pY2QXEsqfCKvMvnF0/bwyVMOKFzS2VR00GGRDVw5t3APX/hCBZx4v187EhZmTplgzejg3dKArlhA99n",
-	"btjTw5MuI/DvXiwhCCqu5IXyDuiiVQY4T+0pfr/KMzKLX8V9hTXHo/dJqcAap026FeFqkBlOv8iT42M2",
-	"sEr1p1wuKsJ5kLCBVLavJPRnoIXKBrHBBzOMQmV+1pG7oAiC7kkZfxtWNvCjtfGS1wljQE/ru1W4UyYc",
-	"9ymF1blkFiTelKlDK/dmwStqal6Rejjz5/V0Zhd/dVQTvLIa81arOVHBUCPsfuYOa7g4ZdyyqUIOQiGA",
-	"9JksUbJbWpcN8JPaoolTBm4JNEbPyTSaFX31LOiKqrxqIPTTzfOgf1gZB41WwT8K8B97/XnFGGwyk3Cf",
-	"p+x/cllwvYizoLixxE41B9BQG+LkUKf1MBT32jo8mF94WFTCBNW5ZH6aIbeAEFVtF4QztG64nMqscBI1",
-	"Atped/DXr7zr7UZ/X+uuq9sgvXnq9aFTFW03FNLjNfuJQ+KKQmSdjTuqDju/6ZaCEYB1nsKwD4iEtLK3",
-	"WlwltLkbsClODq+CpthMJ1lppeAYXPIZ2hwxffOKYfFXnO6O6QXbnuN+cGnAsAcaoUy8Jmq5v7KP+qpd",
-	"Hh/e7TYjd19jVxL1F89XcbrqR/1v3Nfx7vl9jRxnalbkJRD+NSTByhOu3PTJXVzmIDWXpb02wLmP7k8Y",
-	"3soUGDagFtEei581qTKSZnWFjhiCSDqpuWyFOFcuw5HVYDWYMWhC1fGtwA0C6tnhLU+JX0apRnVMwdwT",
-	"D42DEAc4I48ssZOjY7f5tr980anGjaOtH8IZfFMcAl319WgJOV/BJiQbFDWTM0uqK7Aq/PPIYzQ8vNDH",
-	"DKc4hykoNVcSsgtH/rtmUom4Pzs4PD44PDo/PC4THQgq1HPbxnRVq99UYixbBVnQenc/CcS/PC/Y7yUh",
-	"K8/A1wSJKCGC+CLfvf6Y+OtKjpKTo+Nk+W8vkqQkmS9y80zYumCP9/ceSorgijhRudrbjw3FkKPZHBQK",
-	"YWQ2iL8YUNzCic4i5xHHTKQTr3ym6JC5RRUWMibVfKt8wZtyaTsUdBh4LYOrYXURr79B1tAmAy2zzB2f",
-	"TK0v1cXgK7UeVH/JhPSetqO8r7m7JD4aYeTnfwiZ/Y+lAGfOh0DQuTiLLwRBJcwRMLPyzZGOn0tsmysu",
-	"Ic8RT4CB9Cv4r/+f0hrr4ePI5Z1n/Cg9zF7A8fD7UftCrngxm9IqFcK629yKqJJNywTLsvTdwAcTYawi",
-	"r9mLcJMw+GqrQR4Nl8KHhiTMnQeLlHHKpAqsXYYYqeTbRygphFbNrTRAFzc0rlR3cQUq4JtP79nTo+fP",
-	"D44Yz2cTfvC0096p3agO/PdrTKOX1SBow+v8R0tGkJg6S+wYR0xPhaR/Hr2omERCWsAhkC1KHXx7zq93",
-	"noisXE8T45zjQDOkmSWSvFsOmofqwWg0bFBF9dMol3kjM84WRr7w4X8MMyJMm4RqpJxCUCOPmBk4oYdL",
-	"gkuC/8wK6LJ31Rj/F+lcmQSLUp2G6eIw1pjQDvmEypFSC3NoLp5wE3pIqHpnEHi4P4GcAqd+CgfMabnm",
-	"ixyCERmFU1WeIWo9m6sizxAXz23OCDnOQzuH6cWv0u4pMk0tjhgsrSyD8ESXg7BfpF+0j9p7Dw9PTBjm",
-	"NKr/k7de/YRU2mM1xr8SaK4Ly/qrr9z2fbbJNHoGq9N16rV3xRS+BrNu00Kzw3rlcgF1kuJdpS8+KzCT",
-	"uVN4zc1v/1ARDBWL+v7hMkmyeeJdL7zBPzNODHg982AzUOZnhPGVGZuoORMrUnTZAqgfVoU8SzVNpPkp",
-	"sxpZtRZrsnJZN67buxmnta3hS8uSCjSOruPgBnHWX/Lvq07sTTm/SUXPql+5U9cQVbMwjIxBTNLPlm5/",
-	"Jx5jFaYQJyI30vv75dR8mWCkSiF2ATCLWNqj0WnQUPOJyuPsVqR0bENGylba7GRqx78ZGl2wn+J6W1Nc",
-	"X3/lqQ2DXHmWaTBNsyJonlcjNPhJ24zLyqzWDPAPnEopbjSutf59PlLuZ3e0GFK7NHZWLM8puiJndnsT",
-	"Y1sMHYwD14QxfH0g50RNoX+NQu2W3z06xACIHBd8TKll92+VXjhTy+clQqD8v/7TGM7eqsIY7s6dhEhf",
-	"qxyr635NOkpC34opocGb+IDVq2k9ZNGIsTR9IfvOpaAaX2PmSuPskLucgutE2l1jBaACaHYWkUEqioek",
-	"7q9L8747UbB3No94SCm6xnMn+5zgo1EJYjyxpwxHxjPO3EVjf0VAAkFHb/DEVz4Nugw7qAfW+R+a60U/",
-	"XNeg2l2Pl8qEdM5jSnAi04JQDyRLJ0oZ8AEZNZenIWiZUNWZ+zFVJGlVjCc4B6+w6A8KYwqCr6tMb/TC",
-	"kQnzRa6O9MU1+RXieAul2Bz4hRNy7jPHemGrgmB5carpFbq2zqsjQeCu6F7duStkzaocaGD89fvFfPol",
-	"SJbpBdPCcV1nK966H7QEvI/f40hgEh3No4B9sSKGSrYUI1XrtP1Q4AXLFDIQmp1XclCds+WZZ6czgvfq",
-	"+cGo5+SGPPvGPpQkY7Pe9sXo12e+Xc86plpZMrXnE0W1wqj1TQk04PRiL6RIojqN2D+++8Gv95uKM5ng",
-	"M3luFJkQX+RgiSgH7L//4/8NVcYUGp0ayC/BdNk5vxByzPicLxiP/ipaIBjWxli2uiB0feyy0nrBhG2h",
-	"/qvtoHG4/5TLjGOGyWoupA/cToUxQo4bGkdr9DwR/fX0/K4nOdfJBfbGGFWMVNHZ0vS9hwHOjdr5AfYe",
-	"blC4YWDzLnXuk9L93nEf9WvHXDzPmQGDuVSqCEZ+ZdopQ8mGhaVcDEqPCnZsa3FCJQs+22QgH1VmrtPd",
-	"prkymBQ6Okbuq0PZDEdwM3a7lx5tskK8/t2bIXdrhoQe6aPj6/dI/16EEwFGyRABuJFQ0rcllLaQLGuC",
-	"RM280m8QI/rxi5G9M/OwpMjTP5oUeT/D5GsZRhzzJeCr64gSA/agDC/dro2D1kguRtYwzhxB0tRaH6/E",
-	"4ORqXLIMHHrgcxzr7WjoQMgb20Ikra4IUzYKNAP2Qzi5R4Jyt+OQYtj+R3cWe7/lWkz9CSzjLF5MJMEd",
-	"8LVVdrZjnv7JMZuaAsYSHL/lyliWAeJKUnFoqrBjHtVFl60JgZ05MNQGFJqMhWSFgc0WiAF7/v78w974",
-	"2BsfexdmWzmFOJxKwoG7j8B8c2xtu76cCkFAszG7walWzClo99vTXRTPnMc3P6oCmoMw0SvrK3nbExAq",
-	"r8Limeq/f23fQuxsKX/aTX3t5ce19TPPb7k5sLKvilg96bQTuG0lo5OicacE6tdXo36qZFakDThzay9z",
-	"DNDfRhZf8lxkfazCpqd+j099usOqjcBLD6xyA3MXgc2plvDuU0K1VtTbtSyIIfdnCAzvy+ORxGIQQ5kd",
-	"rJv31pOS8I2h0g0C5az6MY6OTMgFj4RtmhRxXjLe/VVLbOK/jfzSSNpbU+791EXE0/+D1UZ8hBQ9+qpa",
-	"2IEN8eRf4X/7beslyrr02lqICnvcdFLeXsUkO+CKR1R9cA3avo6OSerqDGNuXSOnBatrxu1k3eiiIt5l",
-	"qbdlUe8VhQ9rqqqmNKBOazU48kTD11dduy4AWCP/5wdHxwdPjzrXMKDuIf+/UQs9sjSb0hpSeyPN4j4I",
-	"wOm1+uPMsIH7ou8JefKvGEz5Lf54kBCsJM/zWljHUJA35QsCWnTELiTBGfpKn4hFS0UBqK227RupKZ1x",
-	"y/PNpZ/DVh+VC0xo67fs+3pI96Rz4P+vFTTOVEgY9EJ/sXt1iFvQZWLzW2j+jf3wdL9cZqFGa0hQl6ds",
-	"YIFPBz0PpygzpKcIVUy9xpQXWVDFp5KnbEAEN0jqTqiHjxCSXQqYNxzKfKIM1J6K2x8WJvNphLVvHwmg",
-	"hRtgF0JmJmEG3P1bqm1L1XTKCYjOC9Z/73BjwBjfoDfLOUYd2qA5YeddLYRT2Ak3RoxD7x926PWDEOok",
-	"NS9OOiOV52reR6CvicqzvgZ/hnw20+qS55WpxniyCL3fXxopaC7cfwqNevfoh07SGWrgF/1xzo0JT/x1",
-	"M7TU8Qq0VEvsrNBZ5zH2E5YVEEQNyGwZhPYbwzK+QHJ1X8OB9U0sZLmtp5aA5p8gN1mVEQ7WLFVTt6tt",
-	"6IaIPXQpaYHnWLca91E/h0vIN4DoOBVQAcB2D+9XfrjTeZ4gYSRSwfWirUk9PHK85dbU8gdp/EGc0HD2",
-	"898OXuJXTp5dbwDFykyLo+Uh2609ElxbwBavcpUGowqNfbhu6ZW/bLXtyrX1OhMxdvZtJX9AxNmrkOI2",
-	"zg0/uuEU1KBg7zowFsyQKyAwCGsCFYs/IGw7Ih1DRrs3Xipm1Dk3F6ZhGiotSV/WQ7KcO96lj91FaHdl",
-	"T/CE/bNXf/AnHM+ROL1P+nEKljvW6rIfIzbFtIetUVaLFDGBn6gZSD4T3QWf5kt/QHg694dMpWbQLYUG",
-	"YdXUCM7PE4V61QRwZm849ti/vUsq0NkJe/fz+4Sl4lLkzKhUgF0kbKax3okZSK3SCaMxI87HSRhNHmEj",
-	"nopcWAGmspz3leyWqVnVGZsK6hWj2+mhkWMXM5WrMeI95mIELF2kOSRsyiUfE3QS5meLfOllL/0F1ziS",
-	"VPZdZmpjKpam/hDAT1J6d6EuJYm53mQlYVQ9cyrhqDP13Mt64WEmKWOkcYJDNJoqXXKVZ5OlX6NNqgsn",
-	"08kZ4M426wXgc8bHIFM8xfJ+WYmVUHnN2Yc3jOb0mAY/nLJk+KKRgDwzzPIL8KNICA7LbeG1HOfCTBL2",
-	"kwaZThJ2pvlQpLjbTzNHC5MAPubswNArN+UXEQdzWr3SOBJjQ3gg73lk+9TXTcvM/8Hxs5Bj92CqzOG5",
-	"n6BigOc4bM+tYcKF7LI3NuJTknPj9+m7FhImwcPrC80QFG/pBJ0AqeU7bstHCMmUzkD3iPpGI5zHTjUH",
-	"JmFTgRjmuAOTaoi9ChcAs0qzg/MMNEjbZW8y+rYHEpX5onp6fvxGHd/5g6eJAWIKPeS0A+Q0NpsQItB8",
-	"ojzTOe+DLs4xqLFcZlxnvnHDHfFMqxQyhMtY5Uhi1LpVRC1KmxDYcIEI8O6Weux/fnr/jn1CDZSwnC9U",
-	"YdlEhK9b+GqR6Iy7GJ6zkKsvp6ZARnVZcczARMwMVn2clsTHsyw6V5XF/6T0tInsZqBmeXVMB6tQc4XA",
-	"qQF1BqkYCcebCyaBZnr4l/wYjSpRe0Q4kEFrbK+lI6IHIxXR47l2chkkSuVL5fTLCPHSmQaTFn45YVYU",
-	"+U6xM4Wje1ZZ0EdIYebRMtaGetOuiSoWbLh0AHYuCP1J0bLoG0mJUEUjJbIk1tbozFP3EFI+xYx8ZSGv",
-	"CjJLoekOcGAZJsDwFf5K+FgDwiYlTMMI558irSh1gaM3u+wXIX2xDcISIFPzLFu6lpfOPqkXhu5GrOaX",
-	"TuBREaC7G6vG4ERy5Rk4fdW5V41PQWJPcSU4wmMi8iyhkRHzCc2NoD8ytDa8i5lE0JoR124pKbUeLTG+",
-	"yDMNskkexbKnCXdLZ5ly7tN8AlX6J+to/Qkfq6iJKdcZTr9A1Em8zRx4ZqpgDLEj2irGQ4kkMXCemxAp",
-	"QEAwLhfUGlLZi3tDHTFOlFVjzWcT53+n3Klo5whzi+MiSiIjdYsqgCiEPET0w3rMWA186k4VZKoXs3jA",
-	"ztRCpIrcd5opU5J+mP4+EnmVZs+s5elk2kA51YPzk0E4PsEHRcIxYWtrDzvMZjN3t4YvjDdzcSRIXkyl",
-	"YVPgMmGcqh0LiYxsvOJD+ztBEcBz/DRwqvHjyo2trPvNdKZ07ZrfovTPwmmR8kNXxFkzwJ3VFIIGJmGz",
-	"HO9BKuuvgEINB8XMdNkZK6F18YFE1iAd8aHdB3xKgAJJiSJHdEHJY4QZWKINUysePphFOlHOeuU5M8XM",
-	"7a5X1u6izeKpQUkMHdA7ESOVT0Uu/PLxLwSynrAZPvUAsoK85VU5n6op0rg3sE8+V5f69k8fPn1q4sdS",
-	"FZkLNIPILq3WhpmVl3Fz4b4o7GlFwtIwMCfyhk64OyGyJNrDlLuaeRM+uGfKcTrBilxaRa9Szxyn5iU+",
-	"4kcwZ+7CKm8Ns/Cu2rqnekGW+IVw5rKxCmeg5cr6l/Ag9m2IAS3LcGZVl/2l4NKiK4Ji3imeqSMEDJks",
-	"We5WpRe10zfGNHyNTD4ilR4bia+Ocouh+6icC+RMuflE0SLMxfILIrTTb7/+9r8DAAD//w==",
+	"7P3tktw2li4K3woi345w9wxLXZIld0sVb5ytlu2x99iWtuQZ7xhbk4UkkZnoYgI0AFYq7a2/5wLOJZ4r",
+	"OYEFgARJkASZLFnV7fnRY1WSID4W1vd61q+rlB8KzghTcvXs19We4IwI+M8XnCnC1DeY7Uq8I/pPGZGp",
+	"oIWinK2erb7fE5TbXxHfIgX/3pBcrpIVeYcPRU5Wz1ZbsUpWgvxcUkGy1TMlSpKsZLonB6zHVKdCPyWV",
+	"oGy3ev8+WX3xPd6Fv3ZLhKScJWjLBfp6e/EtVum+8bGfVg9/Wk383jc8xeYj7W/+sCeCwLoYOSJBJC9F",
+	"ShCVE7/wn1icQqNjhUguzRcwk0ciUEYKwjKJOGus63makkJdVIcx5fvvk1WBBT4QZU/WDNZ/sN94h3og",
+	"UuIdkc8Q0fsuEoQF4gIRvQdUP21IZpWsGD6Ep1pP7YDffUPYTu1Xzx5dXiaBrXpBmBLk68/DBJDCr+7L",
+	"BVb7+rvmtzXNBjdny8UBq9WzVVnCk4EZ8IzkVKrvYNgg0VOpEoQlogxdv7tI7QvX4Xnpnwan5G3KZ5f6",
+	"rJQiQo/z3z/ii1/e6v+5vHi6fvsvfwjPt9wQPeeeHSs35BOJ9Bx7tq3ckCnTC01ASC66n79m5J1ap/Dr",
+	"tWMQhaarDdny+hh/Lok4+ROC4Xqm8PAyTDd9FOMubXjxZxPL1xk5FFwRlp7+nQTu+Lf4hkiEkSAFwQpJ",
+	"vCVXCLMTKhn9uSRIkXeq7yJ5Y1/owfsu0pMnyepAWbVDwXluDa8M7pFmuEhpbnTEEgmCsxZP/RR4aniS",
+	"NReOIqGHPce3/Y4zEjVHTUUpznMi0B7LgXnpEavJTSOm7WvM+kRegYVCnOUndNzT3DDv1MhKPSGk9lTC",
+	"dK8Mc8d5romfqoGpms9N3DKW5mVGvucK592ZvuAlU/BtwY8SKc57rhs1w6wVjONPISNbXOZq9WyLc0mq",
+	"KWw4zwlmRnQacd+9+jjPrxHOMulpBZpdklsiTpXW0DOlSomo50JYeVg9+3GF83z1NrQb39ADVd2JvNaL",
+	"x8B1+j4GLwbX/eQy0edAD/rbIK8OlJl/1ZeMMkV2RMAkxqgG6JdKdMRMkSxBskz3Wo5cb06KyP//5cVn",
+	"T558+uS6j1AGqSQoT9/rWykLziSBU3r5vFT7FzklTH0hhGHalnb1f+KiyKlRhv78d2k0oooP/Loi5pUV",
+	"Zbc4p9k6hYE0r9A/rAPCBx7QK2ZcoRvGjwyBSsUFymgGfy0EvyWIKkny7YPVe391fxBku3q2+v/9udZR",
+	"/2x+lX+GlZg1wDJbx/7lC/TZXx4/RZKk+k/oyYNHq8TXbn/44YcLPQRhSq84cGpf8aNdgLSTVHtykCS/",
+	"JdP0Pz09b7pnbflO4MEdF2QriNwjxW8IcxsPr97t3r5PVq8E3+TkMLC+wjzxr4F1gn5SLXOlv6kwzatV",
+	"/VwSqdBGEHyjdWOgoAMXBIkyJ/IKSUIQ7Il84HZHrp79WA1cnVZjZCrRlpI80xvlntDvF1zfar3vf4ar",
+	"9/6tvpFSYZbqwUrBnmmN4Nnlw6ePLi8vLy/gf/6i/+ev7p/2/7C+rwqrUq6ePX70KFkpqkCqBtaFYTW1",
+	"nuE2TP7Z7Uv0EbrDCJzfG34gak/ZDjiR4Gxnts/KsVt9IziTYGMdwUTB6R6ZNaADwUwCr7NfAnvi1deG",
+	"p+h/FIIXRChqGE4qCFYkW2PV0KcyrMiFogfSVapa0/21+zvNInSzZJVjqdalrD7eMe0Yogrpp9COK4TN",
+	"nUmQ4rAVB8pKpecXN2lmrYXuD0QdubgJCMkXX3/+GgnN06WeyQGfQK+Br5v7S1gGpIi2gh+uEDkU6vRM",
+	"q49aQihykMEv2j9gIfBJ/5uLHWZUwh1cR25eIcgt5aVcS5IKotYlUzQP88icsx3M2TxqlXsEizZmbNwO",
+	"CnLLbyaSikx5YQgtfjvMNLtrealVOsp8Yxzk9Y7emgPipbb6mBFblNVavdPuOp8ui2wy9VsfR+MFytRn",
+	"j1dBlaMWQz8aa8a9n/h3rzGVLkVY8q3206PaWtnim7+TVOkpVvf9BXwB2HyWUT0azl95998qjk2W0Lre",
+	"TRXmMpl9390NbOtEg6ZR835WROSN8SQ0pQN+97V51vvZUFiyMqad/V0rBzPvYIC4h23x9rwOlNl/PYyY",
+	"ZIuYxmhkkDBeWb9S6+Sxwo3lDEmwWqgE7rDnWRgb5zvyTlkPhR7IWUtDrxiTqr0hMPvmp0f2wBqzg3fj",
+	"QJn/14dTbwsr8xxvtEZh1ND7dS0+PIl3z6vQyj3OPycp1YxTTmRnGyLVGtRF/R+Mh0yJl1uU5lyWgkgt",
+	"LNI9zTNB2CcSpVgCv+2c68jxpPxwsArX1Fczu9CGWQ2bYPyAsDFvQ3zYHVHc/bX7qve/eW4PLwcPrnPv",
+	"3HzdDN4OnCJ8bdoBRnJjTy73BiY6TrSOBB9xIPRK86E1vyYS3BVtdovt72Mn9QJL4sYytJWFaRj8t8aw",
+	"uDJKj7afhFTG9ErQEYx7qpBmOtIqqgECNAZYJ+xAb8iRyqBWFHlIvFQpN/zOkbYmn4wYP+9WmwNh/1Fn",
+	"591Q4zsvu1sv6h8mXRZ7lO9HroQbPjg3pXC6d8yhc4YYFURIztAfrzeEkS1NKRanNc2u/6Rtaq6f0EwJ",
+	"/fFa/z/4AUziFtPzX406Gjta3LPGf7DOSE5UjwH3ved2dQ4mUihwrh9MdCFO4Z5jom5pTtYsGCB6DraC",
+	"5gGSMJWgI1V7XipjSmO4GehQSgUz3vM8uAF7Qnd75ZkzFZOIvgo3lGVdeyhZ1fEqTV4VsazheTCbNyQP",
+	"GlIHklG8Nn/u4Q7uQDBsApVwJGFjLyX0lmRrucePnnzWO6DeaDua29KgqkyYpIreUnXqoXpNfs8Mf7aR",
+	"KKDylJdMQbzasgum9xX84HZIIxT1p1IVZB7JamQNwU1JtAW5J++w5k/mi91x6S+Brf7bSRk1YmjDR03H",
+	"ZKX25WHDgpz4hz1Re7B/gZ+Dx23VDQDMM3DLIuc4I9l6c4oVvHRLh9w4GMkUMyAQzVuxIBlcO9ihjKfl",
+	"wZBNtAFuvhc/v2iDPVndcpqtBcGyx7mlf5/qMTCvRE73SDMViLG9ou9ILhMQAAzRgwmYLOVwAObSvKY+",
+	"E23wFkv31bXqMgufdpv0NCwQv6HspiurybuCCiInbXlRioJLMirWG59+ZV/Sd0Dk4UwRf3f1Q/WnEn+i",
+	"4+uc5Zo5b1mt6bvBxuf6qv5sIEOGKsQLwnwm7eILPiGEGHP9mSUcErVidc88Et4uLOGSOFuzaLsiRn0Y",
+	"LfE+X1a/H9ye/+RGt5pwY2pO3vCNNNJ4fvrpzWrM5LDjBI+vzKh6noYz1K4FyXCqrp+hW5yXtV6gBKa5",
+	"jaqio5biRGBJMkhb0v9ZCkjvMsYAzpGmJZSRA2aZf9Mok0TU7BzCZ1onh43GhqdjYZPwCi5MppOeUvhC",
+	"6rX8TRB8E1bojTWZU3ZjVLWME+krym3fmDMku8Efypy1EcrfYqSxUWEN1Z2s24sDldJQOs4VMcFEsz/W",
+	"vOQis382W0A5W1v1fy1IyoX+Kd2T9AaiOut6GO+PJYM4+foGMn4YV2u1J+BXytbpHlMWVkHJz921flce",
+	"NkRUqZla+iWTgwp2HyqzvZdEX1Rr6EsVlQpJumNYAfHdGgUTmUW1z3aP5T54sjfkFDzY6xuaXUNG3p8f",
+	"HEmeX8A2/vnvxxv54O+Ss+tV/7ZF6G3VxLtf/iJ79OTJw6cJ2mBJPntcijypV6dpTaLrIz5JBb50ezUf",
+	"Xic2mzFBkvycIL1giC7pL4HelJjIK2EZydDmhLAh3C0h4XCBey9WjWkdtN6LxOx7tcv+uv0v9BLBF7fB",
+	"MDCu2NeghPU43ftEv8RF8Kz/QxJIQn3+6mubonGF8EYbhxC1hmDkSSpy8Om9TyE2n3FCrUVUpSTiOkHX",
+	"5ivX+qPXZuggPU3RIdM9ZjuSrSEDIRAe/g58aJzl06K9of3qMAKiLwpV0hDjFdrhQiIsCKpEate1VhDR",
+	"kyZd/fR1liC7/+DnAG/S3/kmOF43ItYc9UvIP+AHE5DVh2RiyjFnWvRrlCfnptTDVjNHWN6YlAfa46/Q",
+	"DH3ICNXDWRm8IXvKsmobpC+AJ4TDITekV4hdu4SUKrXWBK2rE+jZ9yohtjuq1sFqF/ZRUKUI08NpUV+N",
+	"W+8ZPGrVgC47KoEzrGmItn/o+YhP6aOHPOgihVfA9vTud+IYkbcNzZl2ruUwp1vCrKjZ5nJmxUxDQU/F",
+	"Gcl9ApzgnGTAQzoye/BuANfxjjz6IjhNoJXF9NXzi0dPPmsKWpCfTtdxiShUJWOONk9bnK0iDElTNz5Q",
+	"ZO/O/yc4nupalJbLXfAbEidCjYKtZQFTWhOvl+W57kAxCexrfb7S8gLNvEBBJVmcZ9Exyz6PqCSJ/cBx",
+	"z2XFNj0ueWVUnz24NSVyVo4juxh9DdYRtV1A8ZUCFfWKp+u+T1Ylq7/WDmnV24hppZ1QAfcoQZIfIG+K",
+	"Q8lPns3Qz+0ZuwP1dt+bWJjm1J4L+gvQ2xsibon4lijsmFeT+iDvFPxzci3LQlt6Zr0TFBMpSyKCj2ol",
+	"fV0KGvzRJTCf93VBbm2Z19pl1fV8rfPcGpdqvz4QtefZ7O+bTIfZbxNxS1Oyds5s3JscCYmDw0tsPrLA",
+	"6toUaQ66M5fwIXin37fOwO4NkEXSQ6yxC59EA6GL9bc6OBqwhEBJG9UKvDGe2zfeJ6sNljSoTZ1A6hkf",
+	"AySSbkg49Nby0hWCpwS8GmsztvvIUIhiQ4XarzPck+lSCJuwgQ6cqb1W7U4ECxvOE1KhDJ9CoSrrYBr4",
+	"3roaO2CqZfh0bVV7xhmErXb0FhSNwT0IDg9B6JIpcVrz7ZoLuqOjsveFeWFuTNnR/JqBtRbc+uoZF4Ud",
+	"XFnz6ffJimSlpeuc3IaivK0B2s+/T1ZbfKD5ad2b7rwjLCPaaidMWXdt9xl9LD3h828N8VpfW210sPyE",
+	"bKxobnKIlqAsI9k6I1JR1s9DIZurEEQRAQnkYQUKnrql5LjOvUraIQKpSmLBGW7+Oz5HxH+7LR8OWFCF",
+	"87WrNBg519bjENsX2uihTPGovTzQnTECLaMYysFuf7z1anA91TOxK2q/AJmPxolPg7mUnr+Zmiq1A6bM",
+	"RrqjDsS7752Ue7UnAig88OEvSwHRdVmQPKdsJ43bD56Qk3w9xV5PN/RkwYsyNxsSxSraz9sUDZjyOsRu",
+	"nwtBb3GOXEGmK8we5eaCbIkgLOSAeLPnQsFm7MsDZs+8kW0JM/yIkeWQwdF3VIJXfd0KyffPR78hprDF",
+	"wCsw0AHbhNlQKrfoKTE7ElvyYfOyDlileyLR9c/XCSoLpDh6eIUoQybQUrsE65XxcuOXDdndAbXxXfej",
+	"X795+eevv3iBnjx6+Ncx2agH0OP0eIxwQRNED1oXMh6cLRGiJ5elusdVzmlqI3aG96xMIkMwunHXdRRj",
+	"aRlz0x5qWg/SWZtcW3euyUbMaXZvdpvP+aLFaYzVCVbnMKK3Pq+11HAwtD5GG6+CAFGqbdDwETYJ53+V",
+	"WgRz5rsYsLwhGVzwHVeIceMWSNDmZFVHkmefSFACnvlFOn51aaUv2MvkpqRvkdY6jHfXqzv0dVlvKZax",
+	"1ksyCcz+Djy+HN7CWQkYONUzyEmmhXFWmtLJkAz5AuqoU8wyqidvthGjx5dP0XVOb0h+ql+/hj3LEsRZ",
+	"SsDlsOHZCZwrOec3JHvmbxmUQjqqNPVO4IspMBXgxDBuckG06jPJX1tngD+67MqyIBLJC64PSpEMTAiJ",
+	"wN9sr0iCKJOK4MyEGeAkkd6MK4QZ0vR10DfR+8EzOqqy7oeP/LLuyxBvOMtkw1LaiNjQu6895vBCW7XG",
+	"sdRj712n5hFn7th/VhaPK1KDIk/AIKASSRw4lRnmYKsY2LJFoAlT3A8voE2p3LxC5Q3/vEYlO4MezjFJ",
+	"A+blWKnNR2dtjsAdBK3PESCNs63R0TmdaZ2Oj//RW6sDjD9cFna+ObuseerVLn0at4B7Zr/6xVlx9ayL",
+	"GLgTaxKHFYjKGPZGfRy6MPfSNoYihk3O0xu/yEwScWuFL+S6k1uakqum3czIOwWQGWEx1tqtkSPo2Nct",
+	"muQZPiWuir6agrbR0C+ckaRnEr+Jld5YeZC1LmM/dxLqgoZgw/ALm3ojRpsDrDu/VGtORdSYX3hAyn7v",
+	"i1StzR/3HMyTRtnJZIkalaesP+llKE8Xja7iN1TixEVdmNFd8oG4rCyp8Nas2r1kDNUIiAA9ZJBG0cMn",
+	"Tx89foaeC7xJ0BdqTxP0DVZg3XoIg88v/gsQBt/++un7P6w+Qt/LnZfEzHXutC6WpbeIOzrLMzBZE55/",
+	"35bSaD/s/Rs3MeddFl9KTLo6LbqKpY4FUsraMuF+lat09mOJmpWR6zNagbLgdRr91nn3pj18i2KBXh8l",
+	"n77/44X95+XFU/2Xv77/078EBUDvBRsv21ngwo0sZ+QCDhHXshft/l6yZS4YHo8YDBzlH63r/f84h/uf",
+	"/jCKDLf6FuJGaHMysYErpD+AlEHcZS48sMHpzSrOe3/HPsjR+3K+T3L4E+ckvozdw+AVbH0wneKNHN2t",
+	"jndy0uJjvJWTBpzuvRwXOuPezLME1wzv5uj3Yt2YUQO13Zo9L426OReXib+5P3QSad4P/+i0Jf3uL70r",
+	"f+nozbwD/2mk/++3zuvpeAwjKtcX8iAGNDipvrawc4E04x1hadDvhBXaA+Sx8vC6jtgkUTTc1edBOO1p",
+	"nsm1ZsV99V+m+JfmGVJ7ym4kCKDj/oQYhwSFlJd5hrC8WcpH6d6JREqxyGETsYtT2ufz+2G6f8/H6utX",
+	"gEIlgs8ZqiEYfMijmM9OdPC0AbAkkfIA4FdcoExL8IPVBEwZc4EZOL1dCtHfvn6+SlZ/+/rzYOaQKYfH",
+	"vVWEe05uiXBEDRDKsqeKk8ObsudaHF0uBXVl/JFGYH0RXxaueLmTEVoj0w0r5Q04SfcWtPBhJA8TlSE6",
+	"OWfCr/So8OnAnH+2WVp9wCwSKa4VyBpiL1ROo5WxPtxER98m6yinJEOcIQCb1gQbGRoCJtNbKFt9w3YP",
+	"MXBWkPoECUV4Z/AHxp3tnRTGTOCtWiUexqAsCyIkyYbzGZWgu10oxX+QGNxbvzvl+53yTkRVkFNu0+rL",
+	"767SSC5kfUfmZfItIIAnqnttkdtEpIkAhm3Kk6WlxF1z+4m75cmCM9j8iIrtePZ5fHn4Iz6X7iioo+F8",
+	"jz2Pctoz2VYoIFIPOnYLP/dUoUlo874S14LF4Mf6BlKJcrIFlP/o0nRfPZt6285UCNpo7fbv3pzGNvRl",
+	"BSo+YTudeoSryzOV5HgIy/zh+JvtBZthxha5iJPfM7Tum5c/xFGmnfhM/Hgf3mXG64Ln07/a2iSY+fi2",
+	"LBL9qKT9ZD/nqNSOd4SHBXJ0vHG6gJ682H8OoTu6DYNid+TtoC9IEHzzbzmW8m6w7/uy/58rlBMsFVKE",
+	"oXSPBU6hx2zS5e0NOMQHv/41eX8mLGK95temFKXbe2oS4njVT2ERV1MsXn1BWLxDKoBu//dSKkArtliB",
+	"9b/fDp5jH0lmJZm0TvPaxM2pXopcN/gDekHgASJcG/UFGXIdDOBRf5xNmmpTtqaSpIZjrDalfXYxl8XV",
+	"VU3W/vq7jixNrT0KbszqllD62tzlnil+JcvywB4QpgSdELU043wRLnNvTc2N3T+fWY6UM6Zsvzep+Uwk",
+	"6568drOH3TiNPKvFode5fhDoL7zfRr/otK9oASOaxB5tIm9OFlF4FVjmciyxWpW3hpGNneei6wkS68M8",
+	"2UpjW1rBJXGojuBr8hIIfvrpD8027b9eJp8+DedSb3h2OvM4THrT2GFAl/Nu5wiS82Ovi/HTppr233/8",
+	"c50M8Yf1xdt//dO/jme52vbqsNDQmb3AgjwX0PTyEEaK3WHKpFqnWJAd1USxPtI8Dxe14eZIw8lHWJC1",
+	"/8L7ZE5tREy7r6/4UZ8QFOfIOsz5iUT6beTeluEYq113OKrnqrTreDg0VI4JX9Qjh7OBbJsU+xAksdrS",
+	"+u7HFtGRTZ5QpO8xtglkXzVGkeP0N6zToMGirjsrl/qHjw8lKwesDjXrWSlIb436D3VKgfUGm+6t+jJe",
+	"uMuIqnEsbugz07HJJCHoW3DE1ES0TaxGj/eJRF53uruqK/GZliOlpJdRRnDdmQGtD8qYF+Wy45V+94Pt",
+	"LlWZE18zU7HN0U9/aBb38d3/aY04W+zBvwARV3gBE7etit0vC/cFliRkTkki5UDHQJMAiqsUJWgYZhBm",
+	"gIBdLN64XKJ9SPWAkz1oWEq6YzNf61spt706CeDC8CODDIi4kWf2dsw5ztb8lghBs4yw4LyeI8iPuaWS",
+	"C5QT1Z0l2mNAaUJ4w2+JxfI+0CqD7c3LV6a8fU+l4sKgGBnsU+sXi0wFzLmcmj1oOvj2spkvhe1VYJH7",
+	"ER9FiQEXX2vcGiRm3QP/Y3+u8vUN4I5p3GYb+WbIngSZA/njvu/GGNLzPkQepgOyWvNtTx9QLC0ElizF",
+	"LdXrhwRvInZRMnrL85wfSbYui17OAej3Nbcwr1yURTTJmTfKwrvqrdthOpgc9zQ3lJ8C3INUmGUSSaW1",
+	"rWjQfJJPO5M9zwf1efv7lHSRSOZhoUenTLYuGhoEkOyLuKwdUKEMd1i1/vYpMwLm1ZuCqOnzyMWN1e+c",
+	"S61qNzLezyTH00WEfokN983Uj4C8wztB/K6ZRt+d0KzEbGjFMsJaGFUATg3MF+FcK3C7fQUbaTrQ6M0P",
+	"f6JxLD0X1E4wdtZ2SChMC9OCgRnPRlUKrVJrhlzxhbP0iQrcfHI8jsqbyGoHED7e82NtdJ+jurWe4bhU",
+	"IkkIs65IpAg+IJybipqz+unyovcqvXn5ynaN0FsgTKnMrsQik65J3Lg3pvKLj2+Qfdak/4YgCj8nAgTO",
+	"Vov/o82Ldu6hKAXADNxIMI56yZY9yfJwsFDz9ya2WQH4dpwddl1uu9s9Yysc09bdbStNHUbfZ0PUjRXP",
+	"SR4oKMnWmgLCRCvxAVpYQaa7bRVldskam1GOBC5HcQO/5YzMB6D35x2sN2EkVvZrvhX56LZkmVY/+27l",
+	"+2S14zhfOCu5N/3SSdvo1Bjg1HSTk6HuJfr32CFdE4yo4rrGw8EiBasGQLPKdSH4ThCpL0hmGHUmeFGQ",
+	"3wZ3+fzUCHdUFcUNZvXXF36WC3TSDWzdpmnOoTMvULdEqMAn+UwrfILrzUgQRhlnXCRNbW9iluYd3Msz",
+	"7l531SSXxAc3TqD4TCjjDpmaktq5yS3jA4JDrtKug/l3B7e9HXtt34XhK/A5FC+N3YBuVWFa9/7THFQa",
+	"o0ErgHoCV+CTxycJupAt6aTpHtmpr36/VPF09jtV/xhHy4u4wytl8P55wt0uLJHL7i4kzvOX29WzH6Ou",
+	"5tt23nLEZY1IbO9VOMffPeeqT0dq6ReE4znxtSY6fYtazGLyxMfV0wiIg+ZVn4TjcYfq6/u+u3IgLHOR",
+	"6XNb/U8P9A2ktMPswIFvWEYottVb8P/S+P+rh2K4dE+AwYSkbVOBcwIJMWH8l1vn65bQFh6+bQP5Fq/g",
+	"PCCKhTP7l0aFaHj9qQkzOygM16b6zctXdYNqE3qOOV7NleT6QNS6ICIlocb85qjN3j+rGklDZx5Q5z6R",
+	"CEaJ6zcUeSQ27TvtaSfuz8kol5ihkm0po3JPMphXTKGxHWLVDWhZw3HlB26DBrBRsNaU6TX1NLSt5roK",
+	"AVJ59kzgTTuL2QU41qlOpe2es+Xiyl4hM6cEFHPnIuwdea0vcuzqJsUyIyID3fOGUo7ad9ffHX3sTrkL",
+	"ZFr2m02aBvUwuGZsmbXnjf34XSa27nrMTWKXNjOz+t6JqplgBvM5y8J84SydxJJEpGoysxJ/qHhobLKD",
+	"81nK+HOa1z00/2pa66qNWt0diuzDA/3wOS5QAQ4fqlDKhSCpkjHkOQoKGyp5+Jvt98bFIVTaYO4VF1Ny",
+	"kyboiia9Y1o6S/VWZELLrP4KXBxGz8jqb/pZ2xEuVuDB8DXaaxW9JerIxY2WH8b18/a8Bkdz+xTNw8iG",
+	"RTmM7KGATzNq3gNV5wivF+4qIr6usJh68P2oUxXdNXGnghH1crcz6pKe0EDuWoXWxhSklN2WOSMCb2hO",
+	"1elKS6aqsaKFHJu8B/cwXN1RntxtbF4cL3rtOF+TXzUoYJyZ2yrd6aI27FKKgqUZugrfe7fAS32+Qnhj",
+	"EhIdxuAnEkmFT2eSRwtDYKJO4waK2OZZKm6caGvBjj/0s+zr+XjMfak42jnctiWPX7xCj//SqhV80jiM",
+	"R2G+5fG6YeAlxlU48b/n1reO2m3f+FEvpSrW+tZ9VhY/EPJ/SMmz2P0235C79F1s7HVBJoH599yqJRHE",
+	"B2l/BmKLPQi6m2xFtVLtezItoWgYEupTLAQlEh047C1mtUcxz/lRXhlM1joxf3IlSzP79UPZrNU3e+m8",
+	"gr9dhs6jVM4ac9drzrIxwnRicKaPbF4YT5kfKJhAP7GVdWnOJWW7qeV1UTrG4p4AuyWvif7jh/VM+CTp",
+	"xnk7Nk3wXd7Dgxtx3FtvNKR3ywHP/VT2MuqF/2FPAEDfa2N+w/hROshfWyFiJhZ00/f5RxZzcgf2puPl",
+	"nrovnq4cgkqFDqE43YOBOO2owzHLZFSpfsGZ18G0LblYSvLBWiJ4Ip/qfpnk4GG3UxC35gYIpUO5O78w",
+	"Z3o+a8uf7FUh6I/HxXGqc2xCkAtFU1pgpgKu+FeEFzkxefC8VJJm5MoiJmi1jrJbquJR1ZvU9Kr+ckjj",
+	"LkpRcBn27egBs3IqUX38nojGuuotaJ3S+EV9AZduiVyIANDf6sxsCG+ac4z02JzTFl2fT6A13tSTy0Fy",
+	"nczyZ1Bz2zESJpzxI/iK59kM9GUZQAq2/pwh7tjnMRgECuivz4tEW+7lfhPg6NqUsYjLwZOs98/lEL4n",
+	"HwUO8UwI4faqljAw//HZUHgb53D2BUAKPgrPSax2N8nBsmQN6Hl1nLPqLIMRgOlGS7e0sB9KUNPhF7c4",
+	"L/EC1YBzoNDMt+MNk/qFyCTn37hUp0rcjSIGmGz1ShRwcdgfQcyd1eNpneHvZbYjGdIi62NAUVuy/M2d",
+	"r7fVHlhwg1zGL8A8oNYWSQZwoKK6bXwo6l2KIqey/CkgGi0KGTrk8VNdSBP1+OT900S/tCAsgTwppcih",
+	"mKJ5caZwqp6b90J7cddSA+pjJr8QjbpD7sJPxQjJ4q5chZcDr4xl8Ewvs44qTWvOxFWp3EN4zfNlDQxY",
+	"0UVSX5ixuzY7jcWj7z5vgMk8iXYDLEN9Z6mlMN7ols0RwNPZwcd8xScnLn1ADtA6Uvjj2JEuJH0rAXZ/",
+	"Ze8y3pLpnUrOrnQ8h16CO/JvPFTotzz0jLF/ZgPP3AGWzN2YmJuc9CdJ29+rRPY6RfOubQX33z1R++8r",
+	"+ErEt1CvBVBmpNazk+lmL+Ax2O/OMH0VFjuiYp0L9wonxtsr72TfDlzRedL4PKiK+3VBppBLP2qJN6Oh",
+	"45gFXGJ4YB9qSQeVxKCcyBnoEWZ23Z4zbWF9Jn18nIcZe4QLKUMgP++fImR2YBEl6GMhonHdaYioZmZC",
+	"zghI/yZuu8oNW4/RRxpfs1uqlghC1CHsuwxb9AKjWh0Eso4UviHMpW5HVrsJfrgL09QmIc1pPHh3eUOl",
+	"7IEO/gEazeDMZHFuaR6lrn9YxapJaPVi6jP0tnGc6mepWh61LJs1EklV/f0pn2tdXhFkQerr2PFZ0/II",
+	"ZlqbOvfi+DksJKA9dnb/xDTUqHww+WKQ6/m8g/VfHo0IfWet0JbGW6r9HVVVz5EsGb2jlrs5DtngPwiq",
+	"FGEo52xHBMJbZdPJtzhVoeSPYBY5T9NSiInzVtok74Mw4SwlyDj7/yn7fJ0voGq6bp6PpYShS3KXOact",
+	"UlkovuFoqcV8JoYoYJShjVlIOgAjun9ywezAEubbWfxi+hn3ruY/a5bQSrrkKprN9zXlCABUQLME068F",
+	"0wxJ7hN4Py86a7u6DcQMy58fQ3Wb48HZK+NebfIZ70Nvxw9hwbvljvX+XbGXBWF6y+99bWzfrVvolO/h",
+	"0S7DOc/LcYV/DWHqQRsvKm9QusdsR7IrdEMK5UJotvdYkxgeRin5H3Ny7Uwv3KscByTHfAd6iKYBkXKy",
+	"plu/FenvMV2QAhAYpyaid6DhKbwZGy+bGOE9rY1/IOyjNfWueywBCa84BedXjxJd+li/Ebsq/YYPmjCc",
+	"PVecvnHP2u4msqeSlSppYecl0s8lPmTEUavJFgW4yil9hjgjSJYHQEwlON0jkMgsPcUWIFaY852svrvv",
+	"eNfvV31T4TwhLpCPADUp0Zxy1uv0rx8xG5yTDCmO1J5KVJteceCzi0Rzltc/mwiyjW5fUxrc6aclGYfO",
+	"s35wk6sBBbJx2I63UDs3ZH33g4MZDN8mMpgPGfZ2uJ78Hob4KyW8BuEy7LzBQx2ncQSaVJLq7YB8ewFq",
+	"QEDKbVWI5Nr4s4JYlKM9ZTuE2Qk0ToOQDVk4MSOYtsMwBIRIKMmzoMfZUXhS1z7YTqG2dwfDByJN58ER",
+	"YCX4xuDGzMLOqnWD1uQtkzemIRG32lREkrJdbhYypXq8Nxz/KBSOr0X/ucJ9HuMLzDNUsxeNsTOFj51T",
+	"cdVLGZ/T7XYZtVCP9goLBSOGBDJcTtkLLQ9NLqmSJN9OoR/v3gc+CjGnyNOAZ2vx1BU700lmbE8Uj06C",
+	"5QNTa/MDu+jmktzX/LHqU5nGaL/CLHt5ayYzgaPM1TqXrlRq7Vc1raElL+QKADPsHroDfELupjxUctfp",
+	"NzgzmowgB35rhLsx0YMajccaFrr3IV3va+MWyLEiwil9AMN/rHF4YLaJ8yAQLHLa7MkeFf+w+5EY/cit",
+	"bnhvF8H4mysdIxrQDEiq8d4zd+POeG1V73kVkJHGFbRpMNrZ1lhXIKiaNhdBjBynmF0fpkvNK5MYNrlJ",
+	"zfd6cVtesiyy8fU0T0kW6Q+zeW2/cXK7axIc6xUQRPK87P0q/Hwbr6cu6YukFvFr/KMdg7UyVN3872kn",
+	"UqC+Trvi4SYb9hot02Pjbu7Hh0ljH248rvkhNHfX3MO1IuQZSWxrSaOl9QEKfwjC7gBBZmTs0JdS++qj",
+	"um+an9uHZZoW3gFtR7S+u3sWOleNMct83ZAZkxLZ/BenJ0s3ZNGYgdWL/x2PIvS60ns+upZ+r6FV/T8a",
+	"znNXtzXzMB7NVn4rw4e4PiRn5OefERHuzdevn+k73DcvX324FFFejMcaGNpykZLJpqUdvG+d3xN8+JY4",
+	"P9EHRkdi2d3kggqeN5wLQMH6XpiFvl0+wf8jy96vs/VhK8YP/y5TIu8srb2e/kJKl3cZ7p/e9b3AoJWE",
+	"8v2mUPXmFGRGfb0XM3onNv9UMbnjqldE9vrua6u1J0nbFugIqaLglet2kTPw/zrxPldmtScTPUQfvhno",
+	"QHOhzkKmJnUpvo5s29k6g1siNt35GPaZuNAplOQXWFQGqL424Mj7RKICq/2VwXZPbMrYBaSPYWZ6nGQC",
+	"Hy9cm8qUHwjCG14qrZKpPTlIkt8GmmkFGXzNvGHe/rqT1UCKaX3tl2KCNR+5f0zwB5znv4kiM5TNcXd6",
+	"DqZyip+xd4aLlzceSqnA/JOERIqH30xDGrbyNEXdpXY0H3J9Ac0qavVfsOwjhZHXs1uI6wHjuH/8TutI",
+	"3dXn9EBVb7qrVow8c7KbtuAGbV1rQnd7RTLouSJRyTIi0BGfElS7wBBnRCLK0rzMWtmLvc3lHQB4gLsp",
+	"yoP6ip4gUhyZdUZ9RYvSpk14s0pWRyyYUSS2ZZ6HDcPz7xis0G5rsnKTNstzMxs64IVIHL5/P0n8NSm4",
+	"UAvtgRnsG8qCiQDkHRBvfG6BGe4L/VpfVU7PfWzdKIyOXNwQkVj1ceyitpNSLF1VC0jM9ozvK2xFZ283",
+	"p6qpbJj1hzKemgt8AevanCCqg7SWjloK/pVxJTqv4oZnJ5PyDlEwkjWyGev5w4aFZzDMvM5kSRUXCZhQ",
+	"5vC8wNQMDjM07Kgmcdxb1P9xav0BHm1TkBnA7W7FsBwhBAnJtI8O5AOmRMr1gbdv0rABB6OtvZfD8LsF",
+	"ToMRxVdQMyGDQi1s/P6N7CiTiNwScTI9uwhLSRWMhPk8Q8//7b8uLi8vHz76NBx/LZkyySrDOWrmsZk2",
+	"RnQZvElNk2F3MvgyEJW2KfQWl7mKTZ70E+w6HA4rqsqsFenqvWA5vaVst8aC4PXhUd9FZrspYx4wwzsC",
+	"gXNNOXkstXXeG2IAftuRfmyXkklE1ZXZZKwwSjlTgud53EUuehw1L756jl5dmAg5L/DPZZBQij2WJHbx",
+	"Od2S9JTmZG1eA/AoesDitFangud8d4odqnoeAqjilqZTrr59o4JibhOY3HPXjbZLKpIqMkxM+latf+Es",
+	"fKqK05yonsHtuugMRuZvSXtBdw/xcMSKiHVOlSByXRCxzvApIhk43pg2mTFWu3Vc0N9rnx01NjJpCgiP",
+	"YBz9Bu5zv/x5Ye9LNyf9NnCPvtQmq+fINoeF5JGqdE+yKg0F8e22p+guC9MReacEjlCY2tCz3oKqrrLB",
+	"VNQUax7yiURuXxNvBZ9IxI+sDsBrPcqcQkBKbEgegYSfkW/Mk6abmm2mGvBhwIA56Qli2h02tYzwqENE",
+	"5cdQ3WUo7cZtTeJnllWfHaaNhZJlK3rqksTUDTUzCmc9VNM2zKRN1vpnOiX3ub4ioXoH+q4vAbhXCBpK",
+	"WLvpdYmaqryP0RY0DePN1KwtWOzBiNKasCZ9KscrnCxTMjNx3/XZmll3Uu3m29GTiCOibvqSHGIIcQdn",
+	"qSUJFdEqbiMTiTO0uo3Un9gkhBZ5txYcuHWD+zKvRGw5u8Cv/GoRdrIqGf25JPZ3JUrSMhwO+B09aDsN",
+	"Whaa7TF/uByyHmr35X//+Pziv97++ih58v4Py1gFczT8yYp7c9MOlDks26gdHFbzqz196u/nxdPLKAug",
+	"dSLjZzJiINTj/bUxHfjnB7Ee2j0JR/35Aesi3ljwvvb48h/WLhhCXw7TrGc5NElsjL7aVsVkAm0YHS19",
+	"7vl3z5EVUt7BfXaZDFon0xawkOVSb/ln0zlGnxEycTPDGuE802OGgbGEB954yu6Z/92ufhn1+T6I/p60",
+	"bF/s3Ef527OsM+RxxEadIZ9H5ztbxvbJy9GigJD8G37pXsvD8fOdKB/HB2zIy4WkYsRX76+UHFtcv3vh",
+	"lVMGW/bqHAwkAGBSQZ8VhC6R4hkOw1fFQgBZZOPFdVqpsFAyWM3iPG7OtaaXj6xq8Zs3zpmI3xuD4Y+w",
+	"RJghIgQXkbBTcx3HTgGrd7+morfDJHuXmViOyjrlGx+S7J4jvVFoQ9SREIYePr28hGzTRw+fPp2MU9Hd",
+	"6JHtXUzPfbW/hyiWfWBQU5ihOfOBBPqtTTyuHZr8yFBGBUkt+OR4C1d7HuErYERBK+RRCrUnAtFMAjWl",
+	"NuzS2YNd0Fo1ncwM2iSwjYwA2lhiIcwRF+hAxE7/hQtT+ecg1816qbSxi2eA6WdjLMWQVGhBZ4PmVwXm",
+	"HV5GsEIxDKDp/Ti1kWRzKtc/lZeXn6ZuMPgXeWDZ3XWCrh9Ybgf/bbcK/tvsFvyn2a5r2C+AE9njoiCM",
+	"ZA5KBDC6tNwh4iCfoWtIThA4f6Cp6HpEgARd6NUJ1ij41T7Oyri1nWOrLW9uMGStW4oaSkWCKSzBeHqx",
+	"XfZYW46ih7A1W0AF3jksN0QOhQoTZot5te53fsQniQpB9AlduQAjRzuOQr3+xpmUN/PgzuU8vfmeHkhv",
+	"pmeqn3B3JucpOBYfoK94KSwYG9Q26KkC0Z0QLwgDmrRINgkSJUMFlgodaMbobm9SzPCh0Grn6vKvzy4v",
+	"V77Z9d9//PHy4dsfLy+evv0/j368vPj07Z+e/Xh58cT8Kegq9+KMoZVUaEsdj4LoSbcP/zkcgd2GBmmd",
+	"jSnA0QeCIcGrJyzSiu6d7TARIQO3rfOPGryELTOMXGSY7RKLet+z+wsFTO1IX7jATG/MtEmqr8ucSCSV",
+	"FrDcdOoEOXuFsIuAp5ghG7WGAiG0KW2ZBCQfmL/1pR3ExmO7LA4yL+G+m0cl2hAtnpHiQbHn4rdxOQhh",
+	"9LnJgV7Dv6VhRpidDKimlYawgoxHFFMtE/ltkEA3NRZLGuBVt0TQLa1FuJGFCRIE9sxAxCKqgMHqEbkk",
+	"GdJiYgjWpaUHkVsiUA3Ct0AOSpherGK6tZpjyvPywCQEmd0Wn5m7slRiSrj77hdsl1O5T6wCasQcRwdc",
+	"VAQVdA/isDPjuUsJQtfedQvqYbUC2rG7XcaRHqo2vy1ycAT2TJ0EU6lchhaHiHgJ3coO9cbiso0bdkHd",
+	"SLP5q2r7pamYpAxAvU0PyihglDm2XWsBXc+XC0s0J/4VP6IDZiaxQtqsqqBDppc7/2Nz04EsEYtJzWyD",
+	"7RYLJYxsaUqxOEVXZu5png2C5VMJrPWAT2hDElui9PCvAw5IB5wd6tVkt0yiA5USAJ6VsWRNaXJoOPtk",
+	"9L361jz/JeAxBy6VHW+95WIN9QNhIH2M9I9IkB2VylQvoyMv8wwxQjK0IZJmtgxzkWn5H4rEZgm80qa1",
+	"FkkEP+OowDu5etcD+xUmTKjXXoYm9dta5k9zmVdvbU7hFPLqCYTRLREbnKOMpNRBwRwFVWbFC3X1Tytc",
+	"zGGXptm6dfUCtB6gmdeQtns5sVI43R8AUWHrNdywcOB7fnTlCGbQZzW+qqQ7Zp1KxoORcpHZcprRZgum",
+	"Dipb0yyEIe2l2siqETI1/cP3JK/w/KsLE+ktalWSDSL9t3aXMvMN/QpMg+d6sR7QgunbMebU1xuZkewK",
+	"sTP7pOqnRTRRmKfda2snELvELQuCb2TlCTXUkNQZ2SeUcbCKhjAUJvQGVkQUgigi1qXsS3aNRZpuxPKJ",
+	"2vMsen/s40PxLEFSWlCD/RhHtP7FAUxreqAKUGZNad0z16NWprwgSOKTPIuoW+Cm3dtuMJb0TZcKb7eg",
+	"dLuXIpEAYKrR22qedsV5kM7TqxX9Z7NfSBXccxAe1RCLBfVwTrM1NBIOqIBKGvwRo52MRhU/BEJCRwib",
+	"7fVkhGMLFf23ybbFej2uNSCNZwX2fnPp2/ZjfUDJ+pz1Ctb7KkAHWmSE0yZ+l7CLSthRar7/Enc8tv/x",
+	"ieDJ1+LjkJ9jCVwLisY25OWoyBoQRIt4y4yBec/SHzhTOA26Po/4hJRW43C6R9iykwfoWuItudYkf12y",
+	"G8aP7LqJ5IDlDckedOJ2c+xsS6xhX+8P7hpaw9K0ruiJbtxh8f0NZVHMSe/zGh72HIddLm5cojLpYCqH",
+	"mlbGZMuZHII+hvwhVHtBcsM697QIJioc63W7Thk9K21t656Xkmh5vm58Q/M1vA2F/jmyJ9F0SWgNBniO",
+	"g/E4gWxkHJgtUHkY6Btvyfq4D7XzNPF2k3fDjHIrFzQwyr7EBkiZSRDOMkGk1DrgHrMs/9DZh5ELMa9E",
+	"YdktZtzAHXSbaCnFvycDfPK5UuRQqIWwVseVgErzcXRZ7E1mzYFIaeIGt1SaW4gPND9BVoZQBvmYq30P",
+	"8HEPt2htMWxfZe+ZaY9vzrwSURVyxjs1G0MWXbR+fefbdhbA/LA2ojdynlk8W1iOq8cfsyQctV8mZPiO",
+	"icrfxZgTY6O7PlNEtcedcrEafH3gei2j7IPafC+V/aWatCzGb0arsD4KxjI6y15GE1FldneMZ1K12v1n",
+	"RKN7/YEYU+Dyed1KA+a284zZFF1eUCIRFgQVQuvgGaJ+/6uh5FQ/x7aCo2h5Wt68RJ8+/Oyzi4cI58Ue",
+	"X3zaSPD97ovXzfReA3vxaQD0onMJK2SLF+WG9DUBnZCXWW5If5J3LyhTRg+EyWndicsN+dy9FszLIFiW",
+	"YuLcvzUvhcfTimAPrAJwBb6l+air9HMqLTj/K/vCIBpPr5vvuU0w1KZ+vX2mykNPVDNJ7HewTBCDvETz",
+	"xwPBjLIddMJkiOdZE4ZqpKi/NuRc1lG1243DbO6a35jY7VZQ8NVE1CHIXseJt1Eja6gnD4P1zeBzq2Gc",
+	"o3eUG/KaH3uoCUeROFb4W/1sjxIB4wwt4VsSWgYuM0ps1zPHpCAkwKB52o7fEsGsk7g2tYpyk9M03O3X",
+	"so9QE49fQgLiS8EPCAaUAOimpYB0XQUdabP8ZFpnaZI1XwcxF0zsKoigxo4c29RX5skzL603n2lM5o3J",
+	"Cw1QRbUfwehWBbN1JFKZHXPZglVm5uQ61rELr8/Vv/AV5dSbVx1ya096ybJi28EUzyAZpV7pQE/yPFXS",
+	"uj9t1mo4Z7fWTx3h210qcgzLwkoJuikbrMH3VsAXBlKHT6AHuBT2nmL1YNpGTrAkQcBSAgnebu8l4qWC",
+	"fMEDBg8+RBF9GOYRmD5re1Vf7Dupb4LFGpN5YHe1IWbWNwknk+OJhbJMEyEXEcFm9+R7iNOpcTeb3UJ4",
+	"2P9U3/RfVWypx+YydxelmufKK1QydyzowJnaG7XS9cHvRmqAyseSRfVAxmqNfLS1aHeVeO8ytZwL3k1P",
+	"OYFYk6bVBCwDk2ZfssCi8I6sd4KXxegJ1k9Wpb2R0aqp2G9wGtE7zbCx1YMg2F2FHtI/nK0Vsjl5URoT",
+	"b+0qXge3pf38+2T1c4mFMpkMte3w6PLR44v/9TDcGPhdBNTJu3BraVkWhQB4+CAX7THrLDj4lXUhW4vf",
+	"GyuJiXycCA6sMrJErZbPAX4zlWQsFk4Qs7gt6+Mkt1vbqJ7u4LbghWomrc+GLvPnJCf6OF6Tn0sSYv8p",
+	"Z1sqDhMn3tkKP+BoyqbX0e14YGaTJtBpWlN/0tucxsgRm7OAb7K93ffLR2kVY5KZOoSAlbrFqbId1/w0",
+	"J64NUUXeqcR4UHbcaDWe08SkednqFhP4cf+CmA/8wwBTv9M2C2EZNGkgTJkO8LVoSFYbKtR+7fo6V7zZ",
+	"oM3Z27Lm2zUXdAeuGx+a7oAFVTive72RrEybJQ8HurNFENVDLoqV8bS0ptQGpzd6RqB9OWCpdSH4Lc16",
+	"OGVtegTRsxs8lxiPOiVH8A9BP5ZkpQRmctsTI8Op4v1thUtJhD6qNKeGHfMJvSR7KjCvrSv6usp4hAed",
+	"J8L1khzxXBWCp8QUkpjvvE/OyVm5w8ZzABIxhFsVuPGxrSnHOh18z/WZHeKyPqYw4WB3RD+m3wnjt+cK",
+	"pLeqtmeoSNKzvhfgt/V9upes1vNBDJgU1lAE+1ASElCwl3YAkcMGix1fZ/gUuPSf45O0mCbaTCeg/UNV",
+	"HGjViEpUGaMhle6A362bTuLW+LWRAeOa8kKUCq7Vxit0CRYyZqfw6JStUxIq3QNdzpTiHxFVYIrtaZYR",
+	"lqBfiOASkXcpKVTftO3A6wNlXPT0e5H4QGB6IKtkVRI5PGLd0G1kVK/zW8Mz2x07wgFRFanW54UUD7se",
+	"khVIOsuiSe/m6j09lLmiRU6kaTow7oj23FAe4VQHGd6o7oF0KKtFyMGLWBbg4woKZG3A5STbTRQSjRf7",
+	"Sh5MrSURtv+FJClnGcK52vNyt6/7IJuqgr2xJO9Eptnc+lnvRHZC3WrasQ87BuUXm1bRBFPbsifpzSpZ",
+	"0QMoPW/PaM4UbpFs0XrUXhC553kmbX61H+UruJTUAKfm9Ibkp+A8OOsvwzSZmlCeYfGAjoAIFnOORiee",
+	"1NG0jyEpwdmOSFW11Y6TrO5evK4qNbouTq2cBkH1XOkGlSjn/IZkSIuHHabaWNgijApMBSpKZbFXRiux",
+	"ZBqEk6p7XTtEJTOy/gvQXILKQvO0h/FNK5uuj4IwW76TY2XgErhaZxXXSFYGWCzcaO6OUSnnpmVaqvXI",
+	"zO2wuzI1UXmXt9qfQUb6ArOMZkGOOkOnr27wtHv5m10J29Au3MwwTMT/EU+h4wX87vv9Bxp3ePJczbxL",
+	"DrPjBvVYIBjGsqcCajSVCJyxkErPD2TDs9MD9B0+EIlwzpmWtSxzVRSGrgxuyoELqDJTPM9M7yettAvP",
+	"1/9gFYEstgtqTAZQIUMngiF7KMOnBFEmFcGZ4ZPg6UCWK9bgxI9GWxF4LpI26wma99Xj60J4JZQtaz/D",
+	"p+ue8rtBAz84/Pvam7KuHYpjVUy+7ygAbBYs+GPxj9dZWD3NBg8mKphqjVyL9hhp3nRRxSc61tEKD3Q8",
+	"qiLN96l1o/UWYkoWJM8p25nULvNEo1JuUuLVYJOA986DFtE3JTpU8X6IV3zuUfH5mNsT9V2/CtkJLtAT",
+	"4Ljcf7U1CaNhhMRZ9VSs2JzcCz/wk6fdTSsH7DqQGvP3tudtzAnOSskfOoE5+z6E9XoNA18/A6EAN8/q",
+	"/p/IUIyrYtwPw3Z7oJV/qNJhFPlxQD/Xk4ZVXz8zmnNQV49SzEtxS295bz/lam9MLpCtY1VHboMEUVZt",
+	"9ZHIU8CqOoA6YQ5XtoIgOJt+MArfkOEPG+9nXaPspg2ocxK84QaRsKITn9kuFilpREfaoePp8RJwJAIl",
+	"eYhpnYrzuXGV+k+1waEHZ5rbZkQqypyHoB2CcQtqKxGa8g9Y3ITzcj0hFdMqoq2j1hXO9qJGsbAlXN0d",
+	"wTbu8R5NyK4c3VNNzVg3t5v0khtwrxb+umLnLb7BCHJwI+DZ5cIwXamAOxr+JdGG2MRerW5XhQVt60IQ",
+	"AwIQTsx8mJh+68bbC0/LBGXaHlIcXUT6RtxsfV7lWFGD5Ri+5KfMBMOnlaYdvKZHAtDXg/B71bpN4pGc",
+	"YUFXi0q8Xay+HjrZL7ZbAn1pe1HtmmHIUH4js5UGRquUUS0IZjhpK2QN2bOPxvep+BFrUgOwAT+yV0/S",
+	"BGOsFIq6re1t+t58JNhpfD56RhlYmcVS9PpN1ysAmBZ9m/RSssZiJSQotzMWjE/FSjht7mUCgyeevCuo",
+	"6M+H8oE25mBpxFDeAvmcHWKe7aPpO++R2zEnKj6uLna8uHPPsrX6bti70mO8ZYW2BzJqvoBWP/GZrxlR",
+	"mObh+hQOGliX+v/nm5ffIfsrosxWpG14drJpOgUW+KD1tk9kC1e6r6eN/VTVf95OK7hMLg5B9G6SBe0Q",
+	"zQ71cVZwVlo9h/qrCs3qTkJe7p1oc96bdLABQl/rpzelltnEtmwRRMGuJsuioFC2hr5fIfDyI8JSEikP",
+	"gEIPfYkcKnowyntDTj3CQip8srBK+ECMNWONKzm7Il2vraoazXtL9F6a5vWKvFMyQX978Qo9/kujao6w",
+	"0c7NbcozBJdihjbEBFgRZYlrkt8NDYzm+dQ+zC6R3zZxnPSyg1F7a4H5KpZpW7Sq8qFDEmde+mn9VuQ9",
+	"MGJjWickYEhv4EX06PLR5cXDR4k5yKrxDheHIB635SuaZHb8wv7x75KzB6/x8VsLJxHk95nAW+Xnx2pW",
+	"XV1FEASqV3wPdNMXmMm8LhLqQ/yP7gTQYaDNvXM1q+j//b//H9gz68SAlheN/TNP1NMLdQso6XrOAX6D",
+	"T7xUaE81A+FbAKVSF/oYzGgXTWKOPbSPNTaqGaCXRGyLayrPSCXwK6Zbl016FOw7UOym+wfQIqU+UTrL",
+	"89kvbV/w4mQKxIFkoJ7b1OYdbZAM9CTXIGOqWJyGzBKPbDJLIl0ZlYJv0bXbkOsO5oBTC1sxJ7/4Gl/8",
+	"8lb/z+XF0/Xbf/nDbyHorhBhMVP/9Eljyx/dHQM3321EPH1Ul1gWUDHaiXGmc9lwIwAVjAK2VvcosLoF",
+	"mfUD9JpAvWIGPUHRcc8d7kFzFh+eqZ9/zO97eNsCHkE9THyDlI8p/ddswBJQMGM8eBl8l17u9Tv7+Z39",
+	"3Ev28xrCZrZ1zOCVOlNvWfjCjZfi+Q3jz7tvq/lXqpsKOY9QSjpvKiHtP6zZ+2an1eMDCnsfE+9tb7UQ",
+	"Ef2juXYmlk7dO5fKXbkigq3MKtgq7voN4wxI+w4N5wXM4x57t2Sp4QnPDfzJQEfAqqXatnppndHtlqZl",
+	"rk4m3cA2eoZMf2FbDUMI0h3Mw1Wy0qrEp6tk9djDRoNYW05Zz5F486xuX5hAf8ByT9lOcYb+TfCyQHLP",
+	"hUKSKMRZNXXKdrZ9hEtMhVxUiaoFPUBfV2YfRhnFO8YllYEyMNg40i60kCTfmmffhZOlDRvp8WB/d2bD",
+	"hTl1nHM8+qVa8+12nfEDpmyosaB9Au1xVmOsB6uU6lF76kggmqt/MnzXpDhh+wUTlCbQmtYEUv2WeD08",
+	"s5+ep1a9jFtP1be+Mc8P90nC6Z7Itd2QvjapHnmGa8g+AOL5XTsW/3HAuC2dJA3G0WQH7SvQvWhd2hjh",
+	"7hXXnAdW/THyuA92L8dwlFukETzg2ONZwkETkpX3zFPTPo1p1Sd/c/LG5J+yMdXFPLzqAv4eDiUDLDZj",
+	"sUbuutGk3ierPcFi5quCGKY883VJyOw38+06xYLMefmI85tZ322n45jp1ztYD93cGn++SevAQoT1FcEZ",
+	"aAgTKeoV4UVOKuXiSNWel1oxZPhAFsPeMpmGzl1ls6IvXVRnIEt6SvFGc5/ftUBe3BR6Ni838F3N1XbN",
+	"L34zntYzUNX4VZWkuFQZSY41H5b0l3A5q+YPVWYktK5KKhxEgJoGIaX88nHKTNu4oK6yJzjrzUR0AOEG",
+	"blE/elX1Xj7uaV71FXL1czH6V6QwHFA1vRrK1v78239dfHWhyfDxk6D1HdzVb+32acOx2Zfap9sO5WBI",
+	"Z1sZ3ew3Ke8d0zTnKoKNKlG9ZUnUFZhbh9Ok+AY7GeMm0b1aemA8NZFrje6455IgH1cdmmhpir9GG5Ly",
+	"A/SaN3cgNsW12hhDYHZ7hvvHTdPl+s/CfHKZjtoz+Fi7SnIppvB3TlmVvDBae5STrYp9dhjH/3uTJmlP",
+	"fyZM/8ea0dI4rCRUNO6twz+Dt+MUOC9DZTqRzqGf9hFn+BRj5f0m1DNe2O89HXEuXxgH/YRD8S7TYhsX",
+	"wcIWsDLbTPF+GZjV7Jfcifu7B8vkRMTrHD35ETEa9HPPW+kUyzaHurPGNaGr9bWtAf3cFVkFWuW5Bta9",
+	"NoFMsfVXyz0/ylh4yA+jd5hKDRkr9GOFi5RlvNahn6Zst54BINxn8vSFOZulTCZbXRt/G+JqmEM1X3fu",
+	"YY/CrG5W6c5Xj6a3m69e6oNek/ho6sLsFLXmb/zHo0v/5wwUwLhvIzjOzP6TM5jSM4RD/fghf6GCJd6i",
+	"G8qy6pzXepi4Rvz/CGxmvOnifL4zhtIzh0W0yDWa6BZQnDqS837pT90dWUKN+s3v5ajyNHxPR18fvJBR",
+	"b7cuaPudM7u4zW9quNjFHgdSmHfRuyRssD4DGis/0NT23ahBGcVa8OMqWeE8X3OxZhywDcLNrAw2wBgH",
+	"gO8bENsPVVXqMCIabmcw3waxT4kQFn54pM7M00S6uTB8qwgzNf8wYI2ZGaod22Kal+OROLOLX+t7ZdDS",
+	"88hXvrRtuLaUTU+6i/US46LQF3bi4w46rvuArdseX923+kl7oQNe6udVQwW5J0R5WdgJkmW6R1AUnZcH",
+	"B4hdB4HivdWto+mgswm+E0TK5q47EI3agA7iDnoAqtBtZS1PUpFDGARTYaFmZ1WOr/CNefaDhGeOWDDK",
+	"dkveRTvk0G2cq9YfTPl+zVEbLMjL3Wweor3GFSP1aKXiRd5WOCp/28vkGwCxrXJ5lwKprVKAJXdRzgRx",
+	"kSDKEEaZOCFRskRrGgSLnBKBBOxirWrYKf9W8LM5ZSR8+P8cwLRTsGed5NX8bXJwcYvLPJDQ9ZrgTBML",
+	"lLXYZiTkUKgTcoDyXt1S0DSSVduo7jHtIc/6CumjwMJLwkixJAnCaQoZ+ZhlqChZqkpXkt3+6lihERY7",
+	"omIFKDFuX2jGFVt/FF57Tx8KI5wkPkmoIMKNdGzAvvtEQm4T3EzbCg0eqprDQF2SSbqF86FKItepMabo",
+	"qU1m5pCqnRoirzIIg3StD6tQJLvWLESiG0IKk0tf5gSKiLm0YE1HYqWuUc1IhjZkywUBaXxt2e51Ylqc",
+	"CoJzzaS6+Tj2e2HuYMqx+340n+gRKg1lsnWCmCrTMqOCQrpqsNLGMnmZh1NJTISoDFy3zw04lQMwg+PW",
+	"O2VBqyDvrSFw/VEpuwl1qXBjKm6skyrdpYAEqCvkdhLgmjsH1Tqk4Kdt26G+LRVE01Dvr/woeyszrPgJ",
+	"pJnc0KIgYahMgxxqSlLCPT1KNkggmg2tfZ1kJIIMS/C3IanJsyY3/7M1hdZL8TaqpVDYo/Uopz3H/gvb",
+	"04LMwr8ZbRjAW3YmSadKBDa6i4GgNdU9yaqmnjXw4QGITZOH1sCzM8VhTTw7r2osHpayRrxL+gLBiRbZ",
+	"9NZNFP6B87VV3SLwM6F8xUfNvC1zRgTeUA/w02B91aBVpq837JhQle+8xtFMVnTHeE+hlGfABargcnqg",
+	"QaCql1uE0Ys3/wl35QqRXBIjooMOWZbyzKZzdlLmXLhPc52MKCDFBGH0w1fPv//h3yAv8qpquWr5oCy0",
+	"CAKJFu5XYvSdWu9L5e0qWb3LJWAbZn9vQn/6VZ+FqqHfWlWvbg6cpaTiE1rPzQgAwUcnnPfapHKPHz35",
+	"rOcnQnoqlYxkB8B5b2MsKJfsjTWF0+3+dlJExvT2bHelNc/XKWlmKYlHRP3swti1QZRNUBGhhgrQKk2T",
+	"ENALXdtaLevhH6anviAFwUqaoiwMGiNoPYGs7Cxkw0Av7ysgNLCU8EGGu9U5jbdPw9R2f614HQVVRDYq",
+	"lVp96cJeClsS2yeqUpznAAbXxV/yIdlviQg2vzW+I602mbmCIVaqpDJkM06gdM3j0fBObTOOJ+ha4Llq",
+	"FvWq+iniW+O+CfZZ1CKj3iuvPmleTu+WMuoKfSOcQWZin9evTUia7b33bb9LTztzo+VWDdWvUIFF5aS/",
+	"ISf9nwSn+9U96mbjJHfLa1Hl73oHNEouM3NcPzwFeEbcwwhTskMfLYyjy4unDubowfri7a+XyZOngVhF",
+	"+4x6tn7Kjn/e2LwJu64Zl4m/ZAPNVSQC/QwZJUwCF1WEVSa7rQmugAT/9dGjv6wakZuffvrXHx/q7dF7",
+	"9OtlEorhVN3KYw3vRxGGdyWZLVKnEdDmO2CBa+vZ2ODCPGDri5y6+wD94KFGGWwvUydSiXawZx38P2bI",
+	"seaWMf4kCEBifdLxUVbf09PqF2JI2DU56TqwtKqqsLXhF/JsgI0BOwmiHjCyQYCZsgtww4P0dzZxa1c+",
+	"DaKyYEXWXGQhnfcrfkSXn/758vGfH10++sypVlcoO5x6Ab4qHIEDyL0M2oAfwgUJA3iXL7e1KpF43QW1",
+	"lmKFqbSdnWm049Fhzoy0qAErX6q1JAUWWHERUkYkzYjd7yt0fRUF1vZkhO911AhDr6M86WvmHLgTCrOe",
+	"IxsxMnDuzPkgHK70HciMO+Lq57DzJZIxGvrbPcvEaO7FImkYA/rqIlQ0S6Xoj+F/a+VxDYByWhtPaMoP",
+	"B6oGnAjfcUUWQDUfDHXGApqbQRYj53tJx5ouuTSfugP2VYXDlz/V+jvj8cjX/LhMIVWjd2K4cRyoF6af",
+	"dWJrwW9ITquQn+eoqvoXOPQaCIzaQIqx2mEklwiA6ikbP98Unay/SaNrPRHMpv0PpmhuOkhhWNoRUyWv",
+	"THNw01XCdpayq4r2cH2ApsShFmE27cb4rq2T+5wGxJBithCN12HlAeMebciOshrvry8QMRIQrrzoPSkc",
+	"0ekYr/nRZWSE7HtYkQ8bZfZr8LKayNDUJGO/J/dQsOwbiOqj+pG6n5feXufOgoTHxHhyK+CmPfZ7qKk9",
+	"aE/VwUdkHA31T+xypIBDXZNtAr5MvkU2Kw5867E9ZmZeiL42WYMHuZhw1Rz8PsrX+nJ0TtMF4p55UVow",
+	"QyvrHlF1haxX7ApVMbpn7dDnFer7xbQmN2FHkzaQAGnzWyKsn+QK2TDfM5NF4ccor5AL/F3V1+WZ7Z7r",
+	"R2xxruXTKTHSoROJNmHCZ1W02ER8cTPmKyQ8agOJ9cPNkDPcwm7UuS7pXyi6GQxu9uu1bzrgAj+XpDSj",
+	"l4yZjNnUtQNemXRLMyHMtEXcg0VnRv+eHIo82G97UfOgZe3m0lS9GlGBjLGoicRhyVfEBlQWCluEnYlR",
+	"1qZb82LWQrWJ8w0GtuHvngOFTfQcfEHhVh1BR+T1BQcAQ240qIhktm6hUyODzl3DGEnAC8LWKZakkWUV",
+	"nPznAm8hTIYlQYrzHtw3PQsTqB49D72Pr/0XwsamfszrwTZhv2vok08ksjHweuPNRxMXfLP+VsX5jSHi",
+	"lhe6ipjjYB6aIRzL826J2OAc1QH4yLxyPyo/+RtRHbJFdP8187R7Lb6xtg9iHO1TNHkJsVOzj1sNFXr5",
+	"+R1jh/tOt665WWY1hd4L/7XzvPVpm+usJJOsmIamOunFAlp1wbKnvLfB6c1OQK5xSNuPYTSqBhOiEvqH",
+	"XBnV2JO4EfazjO5vneZcTq3OyLmEfH4eyjz+kpBMb4SFjcWmFZnEFPA7Ccu0Ih2Ovac1Exoi7Nfa4hI4",
+	"91rtpZwpnE55Ex6fHag2GtdkirR4uL2VrK3rKOx016333ptUjluXhxVTBekqvELM9QcHfcaQd2eg6mwD",
+	"sL8Q17IjRDNb8q7IMcO9wN1bSyiTd3HL85wf12WxcFkpdDOv9jXyjIIvDRSO/Tuz3WI3XO2RtF1LY7o1",
+	"BmKa9jYVWCgGTHZcH7klIit70rG1rYUygjNorKpt8ALbdMauJmJb6EbeuFfmacgVpdxlwMRRf/VGM+u/",
+	"B/y8bxQxkNIvC86m94S95Tf+Va4RVFlmuzwaaVp3yHwbzAiaKGUkEbc0DXlc3thfEJY3Ro3pb7vXQRKE",
+	"VyuMgU5rWTv0uhD8VhuFd1CSFHeO8oOVJc1Oo3FpqpUzrqLgJND5tG7XXp1sdbv8HFN3dQc1qCU8QZU2",
+	"ds88QR1zZ5oxYzOifdsFMUKgdTjE1I/OfWn5LVI8zx4gJz2v7VFdV96dDZbUVK9QBRkKwZ7jsf7ULyCr",
+	"ooqN2AJG9PjyKbo2rqL69WvTl7nfrbqgOzWYE+myhjJ0IlhIhBUSRGuwYBE6DCwE6eEIlqO1RMVddogt",
+	"kvz0Mlgm6bnfYY9HuYfNzNdaq3nBvenx73GUh0j9tGFQQ4vhojSZ6euoIu/28waMxuxdEFjsuUlut65y",
+	"VGXrT+uX3fhGd9bhK5fyA2W77wVmctvTagK7cpKm0xPx7ZYI2XEPWKeXEWGSQKJuF43XM3G6ekz9SarQ",
+	"hqT4QKJbMc61B+44xBapwmrOFB8kc8f2CofD6oUgt5Qco4exjzeK/qJehMK1IHasJlAiVbukxrUff3uP",
+	"smurGrtaLYDTqvc55ootIuBbt/a+yfnMQGO3YBcpuzmzZ3BvUrhHHlGe95oczKx6lqFF9aQ+9norS0WC",
+	"viMCvBWjtNwY240qxADaI5CdX27CH9DEX+Y4+Nv+XaAS56v//Y3+2F7hHSg6WClBN6UKW7U53gwi//86",
+	"lmj6t1N/d2so66Nq/JBsEYSdTL1o+763zYPntkTEpKKBwBX0iK6lW0FsTZpwkGuDMCrea5rsDbz8zx/+",
+	"/U13RTfk1BQpLf0134VpVdz2dO0L2443Ktzlr5RhUn03ftA3YHHpiejHzafNgAlMO7QHgyEr2IrgzvFS",
+	"MHL6hoTKZOo6xFCqQSGsNxEdOFN7xAWozF5mcYYNbjwpVAzErvteNXCgWDvDp+seJNpB1bQu5/SG/3Co",
+	"lRkpjIPhQ+1l9cEPuZlbwQ8z0OrgtSJcxPHqwjK9LseHt0ABO6O74iEosVrrhU6pBRfKVOEO4XgWXNKW",
+	"47iRcvUBoDn5jCNQfPoB6Hd6t//3FlyxyJoVxQyz53m4mv8EHPx31nouax2Oirc57WiY/8Nw3nGnl8+K",
+	"J7UcuSsOOrbPPkMd2eX3g7xiAVPb0wvvl5Ht78IitTd3y0JH0TXPZKnD438kLHZ0E85luYvsQpsFLwz1",
+	"OodVj27cMOsefd3x6En7N4Fnj05gIR6+8FFN5/XjILp89jGFZME3XqpdyxH14hV6/JdGwftWtIDpnnR2",
+	"CF/88vbXR8mn7/94Yf8JpfCPkr++/9O/BIvhvyE7nH8VbJs3lk5WJ2cmxlWE81zzEiogQCInZpK12JUp",
+	"zIXM1juKqhA2aJiQyRkb5o2FAy6a2qIHHVgOIB0FJcPXSqIcG+5/hfBGEqaeIXi+juwSlrU7jPQp3h9r",
+	"fMRuTkgbqW7BQl2yPt6LEkl2A1HrZrFxzYB++ulNkBo+EN11gs3jhz299dZS2zJjsgsYCzWvv1+2wreY",
+	"YZMu+q2W88s0eE1LIWyuRQdta8tFStotSL3w1gTTOR/PiYe8hPWhWuTavDfkvhzN3vxhz5EomZ/5cGX+",
+	"mzMlOJQk8y2kDdlDGF0N5N7J8E1m3nc+kVDMhX4xgD2/ubiY6ILshD0hNxmSh/ANYWiD0xsAnKkheGLm",
+	"fA4UeL7yd78m3Yi7MkuefWjyHvcRfWT0/txklG2IOhLC0MOnl5cQnH708OnTyZLKnXA3cbOeQcRJLyAf",
+	"2nz2nkmJwPLJAYfgPaEAu5SQQztXQ7qhRntwiUR2uDSnzasZrqvqmU+CKruvr3XynhbxCVjfVu8ED7Mv",
+	"HYURdeTiZi14TiakwkMsDF4Kk44ZVKa8CKWffkXyDPFSGXgpdjJqLVzlZ0jtBS93e2QHQTAzqAACEG+7",
+	"673J6IHpcEbWmlUDKp0cOJNnSNIdAGRShrC8cWXRnBlej5qBN09NCHCtRdvWDcsUINAKc9GnnvYBd84m",
+	"fL2WcdT6t2BpZ0ZfieNkfKS+pt1WmN1hBkKvWvo9wFoYEOK9viqgnia2gKrWvVKcE5ZhEaTIih8u4e1o",
+	"tPTqTtaZdjE6YKzGYZpirZXAtIJOb/XNwizDiosTqh6qYUFs4WOO0xtp8HmwQnt8S2ztWXYFEHBwwY97",
+	"DqA9ANhjovw4rRqrxPOZXiYLfHIaS22oJHeiWGuG9+FZVb/6W1+4em4VTzPUbHdygoo8vx/63bSbPJcS",
+	"FmyfHn/+rROtDwem2L/vS+ip97F7uFv9EjL0zG6KU9hIv3R0HfaDErI/w3iaBDVPD/LQxRTUPsW0aqvj",
+	"Qbll3OC9TRAF7SRhj7P5m9ZctFtiNbswaYnQnZqVAOkKvHod2SbNzYhOUBoW9Dof9EKWCHbIUtzSWx4t",
+	"ysC1E4AaoCTPPP3BDWswRvitNtg2J2RPKl4nKFnG14OxmozXrSkiJTfLtEkzSdibV2bn0TXEdoNymidQ",
+	"HZXb6MYKeyn6BWfbnKaBHPi27a2OfF21aYHLgg9k7TdxqWByJMym0cfFVd2FbHZR5mSAIwDBAtIcdLz7",
+	"gu1yKoOQ/H3M5eXWAcA8szJbi2xtA38iEePIrSiOwbmKcPjaeLa5sRBhjf2nMEdPWi581LrJw/xox4lE",
+	"PKpxeDVubxXEc+kcv7arSkfJHUltwDdkCkvBN3ryt0RAvwcLD9/gtTJB5JawCm8UjBegEsCEu0J1SoyD",
+	"8pJ10o9PRO7iDLRXglJK+Iesmi3tAHlgTW0T63b7pXZFp9+KyTU0guSMNd+uuaA7ylY+FHoC2yduKTmu",
+	"vSoc+GMhiCJiXRq0iAMWVNW1+smKZGVqvuwaGUZ0YHJfBNO32YspvlWU67z0driuuQ2UD7VAP5fE/q41",
+	"tQ64d4OFdgh2MKANV/dzuvWgQ9subGhEo7nWcU/TPVJHl8IuUQYvJrbPqaMkIDKEZd28QD/9DGFoFpgA",
+	"pqVUYFeL0rTpAeZwhfjWJ03rhDdPVOT5AD23EWBHz10k9grUrw80v31hhhvuuC2NGs7xlk4zJBi+9wwW",
+	"MXfEjtw7a0evvS7vbdcfGskup+1BpRCEoI8rWp84qHdJQsO29OH4VuHraTHKqRprSH5N9cIMqmzdhQR5",
+	"kL/viXewY0Tx2tRdT9Qr7kYbGOC7vcsIQpFvLW9y4vXAb4kN5J1aqKUHnIWb9AE/kSHAC6+tODTOrAeL",
+	"tzyi03/6uur+4EMsU5kYHBBPKuAyowqcr/nQyMETNBIA3K85Zfr0oB9whWw8w0apVpKY06k2eOhkl2La",
+	"9w/tGKb9HyzjH31i1Lf7QsrnqaK3FuurVQ+gtF6HWRDHyoCFSavggFJKMguDiCSRlrd1ubTWzKM8vwfK",
+	"StXXVt41pI0jJH+dUMgShs+CSfd8UPE4T19Dr9FLhVe90ZPGvtbLtGsaPScz/3CjvxjItoMebO0er9Br",
+	"Wofd3QDnMBjd6Ddmpf+unx87xkKe0j1fV6ZHuPFLcRL4QLN11Z8+YoHNd0aOt3Vu1V62P11FhDvzjjjg",
+	"3pP9jquFXI+xio+ZarRnj7xTv1HlqwVmv9s6VW87Gl+0Kx88t7tMDnP77omDv4I4mCYAxhexhKyuCPme",
+	"CWs971dYKJrSArOpyrS56aSvQQUkGVjyAt8k4L94YfQU2jWfiKyCjaaJBTVovMEEhBk4Di462iojK+p1",
+	"95WTOTXce7R2c5mEmPEGGa0Z957D60oDOldtejL9mozpSVasLS95JyFBzxAKW5zSnCqs4i3jPcGZzdMI",
+	"KH68yAnkdgBoGyAKaVOqUgGhAWAU1/jKfecMO8tzbfZDLmmq3pO86MHJnavb5OO1ZwGHpiKC4nwo5hrY",
+	"DU+N6rbZzDngdaMjlkExeuCZ6eXv97ph6wrAVJCDZt1ve9Dq7MUPfPw701FVE3h0E64Oyw2h2hnrIpyk",
+	"rMmuMppZ5ijvCl3ayhcbc9DcN7gd/VgeRY7ZgMHuXSV0IJhJpDjK+BViHDk3f3fMgI4bplJt9GtzikiE",
+	"keIFTcOozkuowzXbbM/l5PavaseCuEAmwX8gyXsinnBv6o2fiJfhk0k5j8m7iWvU5V/jNxVMsSwLIm6p",
+	"nBDuhuP5LbTiuWquNV2qUM6AlRMyb6pTbmaJVaylI2gaYqS+0mMCdh76y3IyOBjF0PLD44T6QvAt/NV2",
+	"kzcaUUzU9GxxPF2y1jG0zy7/UeVsKw86UuyOIrwMwypPEMp1Sf/jx6Ml/QvK69kiudWvvCOho0FyFpCp",
+	"DYiB8Ec+SiE7TzQGW+Rda21m1ErLMWPEsN48jLx7hqQbB+oJZMYMSJl6d8ZkggNXmCAR7phnNplhl3wG",
+	"SjSGHN2TuMSHuuoNKg7Xdm7IDrMEUWjDibBENSXOqOwc9Zj64qHBIjN6S7MS55WPYpWsdoKX4ba2/lhL",
+	"+cCcm+AeusGqnViskfsZGtnHpyZN1n96ksh7uEScXjOOY/S7nvNh9JxxQKc70HvGP/oPoweN6SkROFM9",
+	"essMkKmA18Aj2Zba5TeyNcgIYeljKvG+dLl1rTwY9+dwzqE1Ox0kjmvjBz1QLYau7YhD1TOUYkGgx2OC",
+	"XPalTJBtyCfDOSZGhvTC91Y+GmjbkpXC1hIT0wFnT/PMduYB703VeItDurj+eTxuYPagOZmg9OKMnKZ6",
+	"DA4ujt7BJSApPeAcVempNXzY4yeXl81r+fBxs+YWymsfJk/f//Gnnx64fz1+/6f/6w/9lappYIu/fvMS",
+	"PX70sIle9r9fftmSCJH4bp0At1m8N4GebVX7cLsYUx9rMBAbU3x0+ejxxeXD5jT/Etijx+8v/nj548OL",
+	"p2//z8MfLy8evf1TcIc8RaibzgV/d1cBGuMVeEeukL7giJtcqhxLFcMtXj4v1f4LQCPpQiC4P9cy6hbn",
+	"AIhiMvCS6i91Fb39w07gxr9NWUGyKhku1Z4L+gvx3iqZLAvTSdq86ZKm/R8UvyGdhj9eUbGe7bqxVWMg",
+	"/GaBIRp46dXf94S+SNgCmo4rOw9tfmiZQ9XasQ0n++rmTHp7f+hmRFI2gA2c0vsBEirIRtIgItLsTnq4",
+	"nlfiKGKMlGY5eadTVIs6xkFyKnLxH33S4vH//T9++km+/df/4f7jD+f0M50Dt+AR3yjQ8mxa9CilHViP",
+	"6q/T25DMp4MFrO4Gh7pfVndzJxazuscZ8sIgsWPXbFT49l67oYlGXcOF79e40XEX922GwfJSaI1iTovN",
+	"r3gpCRJlTmxbTGaYGOXM+Ju1nar2XJocEAva3Sk0cpxvdCuqea7tK7bbPotFiJjeaz/Q/d42VPRK5ux3",
+	"g/e2VCk/EPmaQFL9mfyrMdg3lAVT6Mi7NC+zCYU5Zrgv9Gt9/sjoTOyt4L8Q1gvKSnmmDU+ou3SNVLd0",
+	"p01CJFUP/uO5+dR2Tt7ODDTNCuxxN98251JPOZyovOM4l+u/l9mu0Va588SBqJGf1wURaRCe6OUWwVPI",
+	"fCbRF40z4gzSK5STrUK8VFX1qv5fbONBDVc7Lze5t5/WlK1Qxm9D3WDt+i00l8kPqYts9Z01xYkpznOJ",
+	"qoGCkQn74+Ba3YbfyTq9HuQjbey8afdsyObUWL0kazv1dV2T3+lyV4PABPJCj1zcxPWCP2pGG3fXf4BH",
+	"23fGDJDU5O3RgN/XukHgPjWH7tMr01zZNY4PGYYpkbLGX2juwX9AltZxTxjCKK26ELv24SjFDG1Ip2Z8",
+	"0AzyWjSvs3IaiEOjvfOkF4uCU6YOU9vDT0Rw2WPGIpyvVft198J7h6W4jupAU7/vvfTekM5UCLacA8qY",
+	"gydtFfATkm1welP7LY/YJDwjzhBhGaRAq1W4vbPCqRq/EWYpL+zj9s2IxtD+m7Y39Nx2w1BUMJUWM5Lm",
+	"lJFeaJO+M2u9ByPl9JaIqpfJeLcnKkgaDhpc81JteMmy62cI6gsbkHlX6Joy9/MeM+jgxtwzvrbreYLd",
+	"iOAbM//1dgAiLxh9tl3dMUPeFT7U84PYtB0hmpNsLXVOPrrqxSNmqqEmeHrPluc5P67LIpj9+CX8elEW",
+	"etYk1VxxsyT6H+NqXdNFJI0FX9KDlQ7hsbmIf2f8CFbChqs94LAEQwwWvSLyPr40T+v3bonIShJWR8EL",
+	"nBGc6csA0B4FlrInHS2yd3aAJRSCchET3a7uZ/VGUzmJw6SpRqk3v63MCyILPhmAUpBbfuMzmypOAzAl",
+	"NbLP+kjVPhP4yMJZRVMloCTilgYLS9/YX2x3+S3Ag0dik5lXK5M6mMgycYfqfKy4E5JVTvHHmgdcs/nq",
+	"Cvv9zh2dNoEja0WxOrkuw6vvZoTSOK9NCE5vdgKERagwrk/RclB6HT/Xo+TJ+z+Mamh90U/QX7S1a1Hn",
+	"xjU5C5MVz3Ck00Fm6z3kXZFjhgPOuZ5UyoAYy8gWl7nqT2RpS7VReWVTPCKXY4rNPw7G28yUOVBm/xWD",
+	"TtTke/OY2jLfXxeC31JbuThGEy1O47GIIFuo0ne6qHC93GCBQEDbKL1fsYBXWMojF5lpHD81MmageteF",
+	"HaR1qA8vI1zejBzPeL+NzNmeUGv8oR14JTjfTtyAxSYeNcPXRJKplcKKHAousDgtt8mBIYOz5jlNT1+z",
+	"L7lFowmEjO4KaaA2EUJOQj2vsUv15uUrswBQxnoQda6tgLq2BYDYCmjkFuenKbkmJvzom6NOxCWQohTS",
+	"cRVVeUTgvMLKsesLHongm5wc+knIyNnmIl9/+QI9ffzkL3op+m2UEYVpLh+gL0sBKX22QQHKSEFY5jJg",
+	"tCxJkCzTPcISXburqTU+cq01mGuLgrQ2sD7XD1bdyHuoA+QbhTc5uQKHcSH4TuCDDLs0VLCFCIBNlbmF",
+	"YTxiiTaC3xCWQBRBT/2IT4iXQUcQpKzEh0Mgy86k94RKjZlUOIjxZwCxIMvnE4lodoV+LjkA8GkD1+bk",
+	"RNkNPpaMo6RwCyiASP5EIi8Y1RtnbI0AqJJbSkwTnxvKIFPQEsw4UoTJ4TDT82wCq95WuxQk6XIDWGfh",
+	"PKEyow5Dsc6h0qo4pOrvtNnADiYFqjBiXP8XDBm8izOSi8oNOScPyJWuNTecvFOEGXSHAxfEJMTJBLoT",
+	"AvqnNmP1WZwAb+wKCXJLzfMpF8J4eKoSSbc10EgYQlt2dNC0zIvB7ejzxHwp+AE9NF2c9nS3JxJSRKlt",
+	"zxaO3ehdl/vJjoScYAnJaaNJ2JA02DR2g0WXcGShKZ4IFhEwPgZg2QxSG8YVLdZUZEf0zGEH6+utqrUz",
+	"I3dgXhVr4Jp8yLvhaSOfhSxDt+9Vjv+jR832xE8946HvVOyB9B/DyM5+Q+W5IXefV40BPPfGlF+TVB/N",
+	"6UW499E3XgyTQTy1AIeMkyb6HmImNVfIDFrxgRy4OGkWwchRXwAAMGZdaSzsl/vaLn0BkLNc3EjAYwNY",
+	"bShjACzATtOlCeD7gU2wyJV/y3l6swyIVdPjv6g6muMNCWeDVjd9GtPTVm882r6kv5CwRhCHXdDc7Rq9",
+	"oGSA6RyNzjEOrj+v7c2iU9CHkboc/UBDyg/gKTXk4ilCcICNub0dvRRnNckJRb2+tNDmzCn4wn1PQpKE",
+	"IFs9wSvECFR8RLSxWexedZXnjNxSzYOwRIVBDtL6rYnuNq3fUQ+Fuz6V+Hky1hy/dfDVeeqBxk9uAZ9U",
+	"iz/eL5dUkN14qgkvbAIW9P3y1KWgWjI3WQRKjKHWySg/n0hkXjB9rbnotlD5CBNF0t62q07ZxRKqqXIc",
+	"1XthbuZJM4DS/Xk6ttwk+LLzM1l6XRGaGLbcR9e7snWVDlSP5JIcbcehQMbKP1yiDARlw51+sXIgT5DN",
+	"Edfv44zcmzldHO07kbrVx5FwQ+Cap5xtqThMThmyr1sLYfrrd5LuU6f5mM6tGNVW6MRcnoxKe0VqhPYo",
+	"Mfq5e9EUywbzoz90mlArrvrPlUZESLamIYj9NwVJ6ZamtvbXNhHQhnBiiwZUoBWcJA1DdBySpqNEkUyf",
+	"vSIsTNCvjU6coC2mFtCuZM78Nv5mxjc8O0HKUEZwrlzTlmDm0MeVRzXS2P37WnmKYfPL5VfpkQTNSHSO",
+	"l3ve5WbxUg60qbDZwpagqIQkckHA1SFjVvpRZnHxvOzlKfDz7XQvxf3KDGMq2qHym2SRhVIowhCXv+ea",
+	"xeaatZlYT2qJswdCuWcd7cKTUzVX6wqLXtNX4Px5mpJiMij4LNvs/cA0XtgaiYkTmawSuk0NJgVNSU2o",
+	"BmrppW8HF1klx00oV6zwdKQ1h/COsPSEJD7JJkrKJ9K1iVx10wolHb93kEJguqebF1ylYm9lnOQM4Z0g",
+	"JAMx7oRWj7icVPUI4ftDsLbqB2coQt91wOeGOSTImscwe9BvtFpcb8pI35nhI3eOxXpiI4ftbMkJh/29",
+	"PWfwAm15inMEV61zoMvV8fcVEM8vyTflV6FS6Yk8oapnCVn3Einexgl6gBx8UJVxwbhCqdbLGQSkNsHr",
+	"gXdkbVD0xq5I/WSEr6nuexlD8PXj67of59h8gi+9T1YTvEir/hCr14NzAiZFq/1laGuaLTPHFtl8+n23",
+	"k+fYAO3nY6xbr9Fp6Pd2m9PgM3Xn1NDPdVPTaUD5zb6mo4hlzcffB7qejg7RfuF9u2trrJ/DI5OgiTst",
+	"7iBw/h0hQXeJ35l20u72o95EqsXkXYQC/m6E9c2FCI/vedTkXa2YJrg2tFytn7qyrRKrouXr+rdrYK2o",
+	"0k+RwzWLqF+Y51yv8vVXuKBjQB53VjY6210c8hO2HJSVoLmGg7iW5F0DHBkLUoU6Z7oYByAxw7n1LZ4Z",
+	"lsq+PfqR1GLMcPrFu+rqXfw0bhcD7qx74Mj5vSrEsaqQLT9WMeJzjiGr4XMTc5nI+V1sbRz+69wYUHxL",
+	"Kbeibx3sU8sgnR6HnahOjypww8qZd2cCfA7szWn5PlUSS1htSLkgPakwl9q2fhgHCzJF/RjoYOZP1zX2",
+	"N1Osd2b01BdIZGxS0RmpjHYYImUw58VAVQZd8W/2NkjhxQltC7BxkuVZ2DK4y96XNCPhtlJHYRL7vbim",
+	"WY+XePs2qulkwx8KH7Rrjdj8eWWxdiOn+ewi96x9FSIXslT2lEeX9zB9Ss+e34bLruKR7We1/RP8sJ4f",
+	"UYjuch5uI/bcZRf3XsDeO5as5EkqcggXYfHZaxq9qfXYdpZjp7okiWsiuZ/0DT6GbuZ30HS0rre1PWG/",
+	"zz81eMe3Zc6IwBtqm4pJm1CwBvOjZPtUhOOM1OoO0yDl/NlYt+DgWrn63MUzfmstNJxOMF0FfVl5MMPO",
+	"dsp2dQKQSxvDCn77/9h7sya3cS1d9K8gFB1RQyvTOXnKjBPdWS7XLncNdtuu7d7b6ZYgEpJQSQEqgkxZ",
+	"VeGIfrg34sR9vU/3D5zzeP5O92v/khtYCwBBEhRJpTKd3tsn4uwupwgSw5qwhm/VKwWRm5sOvuGHvgUr",
+	"y7D/9vmT78/JC9gjW+QJyQCYxERTRtvpwUojI77s3DZuoJfmUI1C4/ZJQagAn5uJvWRzKm4gGhWziMdb",
+	"IFXF3fPsmojT7GP/vLViVNegfy0R2b1iAImxqbwy6ci/Qu5Tu9XmxD7upFtlZXaVJXahiZcGIb4vzMm2",
+	"FBDshtw/mFfZh00r3aES/EQV4O6gmxs9Xq24wy3AOK3jPzrG4E6dxR/J49u/Xc9WuZ5VC6f1K589t3/n",
+	"ntstAMQr0Ev98jTOXfKLly9O8JkJghMs6lkGcZwypTo0HNhZ7kA1SRhVAGb+UgKjSPCdHdMMArH+as3b",
+	"rmP/Fb9ua9pK2c/b+ng4KN8Ndt2n9cNuIuXaYfTeX2yKjPdsILDhu31yhbb1V+u/bTRZCuTLKgr69XV5",
+	"Tz1cmVNjiUcTCv2zopDpjCQ0YylBQJtK/h+JJaQ7qblcBfLv6ljziC/vL86trcPetvV1q+fdL5ko11eK",
+	"kbljSzGikIlagV/xknlpEkrZP1emQjhi/IqlkBGooCUcJRl7D43MKVRnNzZfwzfb6W1a+EsG0+131Wmt",
+	"Xjg3F2e7BkQzUXTB2iqbG93Zm1Ygk6u+3vdy0v617l3eqzbv9JW87D/NnVwNN14JZ1xlmAv1hKbxTuKa",
+	"NxgL4krl3f0OCVWZtj5F39nAmIbmqXKaYfmZFmHm5UHMm1o9RkPFxjZVHtdwvZiGQ+5NQeF0V6sTalFd",
+	"5wcqKMMdX50AurDA9zKJWfoxAvy7zZeladx1ntfMLFiwdKavqwKRpEKFX5FM40rZl2YfHEn0yCFZzXk0",
+	"L6C1Ovg1N+YfbGmH2X0btmcQdKGmF5r4AkZbj9PZWoBt4yIOtD5JGbyt3RHvds6bcWkqnTdsJx7K0EF8",
+	"au7K8hpeumO6rhEBd/SisuLi4tVgh1bEa3nJ+k4zs2MaioUgRKToWtWqXnpCsMJ3WlfRsbKpGkpLAcux",
+	"J2yCGxXq3PxmLol7glByxdIJTYgFTyBckFXKM5Rurc6A2FMrDq/OWOEGhShoD6AGCJbqzwtryASmzoiQ",
+	"q2uBGEHn61bxbctZ8Wk7zOmp+j6qJaOX1WqRYdGzam0vnNmcLRRLrpjqsqmAi7lMWcbSkcXUqvuE+ze9",
+	"05o1m8u480aYx7HavWPo2hV/jRrBHf+MP9i7uesjbj5LivqxYSsgIbZUbgAOepYp6P5MYtoB+6AqUy1p",
+	"W/Jx2xdm9gQYXc35MmznZytp8a8QoyvRZijAYinGBCIAer4K67mg2fyUjC+5qSJYWQGGd2Ko8nJGUB0p",
+	"cCs4n1Ci5djcvi0gCH4+o5dMQXN5nC9XDnlnDCwKT7u/1p437/ES7uxnBray8t2OboSAEbXjhPgwJOyb",
+	"xiNqqCeredUKWhrBJzwODJlmC326rsN/UFaxq/JpcXQLmcGkGByqJ0B7u0GhaIMcYaf1kaqMTqfQFtQO",
+	"wnzKDiajXvRVc8MN3Ey3gx3SPLulA219Oe2vmd2gjmZ0v8beV5LHm7wD+ve+E5bdE0N2dgX3KcHh8Nap",
+	"vE0Kb9dg/O7LvrsrmtqNg1uRVR9JjtSuNzUqbqPYp71d575Oq6xUxnTdxWbu6h4vprmTy7RnLX1qd2h/",
+	"J3aR9nP3ZE57OkkTx7eOvAUJ0MiwW+VAyCUTLN5Jn+/yyz73+a70OebZnItRTNeqA7K/3wjcH9mzLXjg",
+	"SBrbgo9SluWpYE0Irghtx/Q9TJHUvJjg5OAHM8G65ea+sNICJfQB14kamjnDmxD0lph34+E0xI1wKoG3",
+	"UuVPtfurRriqDRtRWTah04yBl4Sntu13wxdwjzv1DSdmv26kf/id69/tzrF+DgESGgboNswBZenRWLbu",
+	"tnQqU6IF9BrqwHxNohcdacM+0oTVgAFdLHRDX0VNizRJhgCKXAAVUUHkSrAUcIwg6GOPoVZLhGCOWjrg",
+	"I+HJqChnT69YMKSyhY9hzmjsEOvLa3thoM/1rwzAe2ma8iuaDKEnAwCiKwKABmEh4d6tGgo16IKRyZoo",
+	"9t4gPjF8XVf8g+/d5EP9kfrdOlouEXrbR0zve7t/Q0bQryoOeosNdDa+sbM7uDXj5M1ckkkq89k8s5mK",
+	"7WG1hEZNldIzrjJbMBQki+IROLuEi0tEDOPZGaE2rmninkgFprMHJfqSDswAaP9B2tkQtdejw+VUebpM",
+	"chVKknRznbC1NI26HHmiuZqtpHV+Qyl4cFqZHNmFB5ST4RREZs38LVqzLPi+m84yGA6uuOJZGPdW8yD8",
+	"7NrLITMPCaNpwpnKLMcT291pe7jbzb6ebV0xxtfic5yXEVEItxJJl4+xoJuSxPJ3LqyFnCTesltGxJYG",
+	"Ojscen4zX5saMDyDiApNVSvKM0ITrV5mc7+C3dyLlEUF5gKryeZUsTMgyEu2tPYFz4rn0cffG0vvFkVs",
+	"O+jMJydzW2NqyJk97lR6cX+yOHZFLu/Jxgz9KucFGcpMpYUNduJlKcybT83J4u3DLnwsN8A0ra6OChNt",
+	"zSa9K8EauWIrB0hxEq4O5C5ndKLp1D1RyTvyjl+4BStj15GcbQ2C6vbUojXvupDMdoAm/alqKyyTLdaz",
+	"W9FcdLb/5AT0nywibC8AX3APzSVaYnDLmTHjlA52hepUiYJW28gf8mE4MMZet1eUHraD+3cuZEnC4pH1",
+	"uHYsUipf7vtf1wsD5cFmA6U71l9nYzFLeYc0pD9rq+c1PlolOm+nh6VTL21MmA6vJALXemX2DYmAFXs8",
+	"uBT9LBTSjeYmz7alWq9zNuCr5y921Xm9GBXKx/gZgidSmIiP5TbEtjL9AuOUTjtlZWyjqOHl3VVw7z7y",
+	"ATeBcv3ev1DEKDaFGVWH4RbHW3Se79Sg89XzF0VXTpUvWapY36yLpjbzd7eMwjV2qDUO39AC/9XzF+ex",
+	"XIb7hS8AwSPY9zPcKM1lNmA8iiSMXiEcbzCoL5ejbcwFM25o5mcm07S6hKWZ6qkfv5craFOlxxI6Aa83",
+	"iRIZXWK9Q0oFeOGjhC8mikDmI+HgoVcsyxIWQ7ffucxTRSAUCv2tzsjBqX7MDBOSTPNUa916yiDip9Bk",
+	"BO8IN9PiwpRX6Kma5002yYTZvF30gWBrzkcPH7R06tQPCzpj6QhiRU1ffy3LSaNm0JBkUm744EHQLar5",
+	"84or2fJN228Vgw8ub5UqZmEPizepfpOo0ld4RuG9GVaPqokOzVO9E/3tvELpx6lMmAp7cRZ0bYiCdW+5",
+	"k9HpdKRfugUMRy31xvy3nWXLvqjeDUeA8qNMQY8zQolikRRx0WNBENv4ShOLzWumyYquFYklUwGuU4op",
+	"Zdt5tKgYd6JF8LjvKJPi3bVBV2U4NCntM6Ra2+NCwKbdqbf8wOSaDjDLaDTXg1RP2k64uBwtuMgz1lCW",
+	"mUgxg8JocamZXMs59zVsre4zegfhJlXAl+qtQFOKttps+ncKAsb/yOHBQetnVETF6JKxpUukKH/wW02B",
+	"U+glCkRM9AAtucGbjVF6U32hj5Q6MAwwGw3UhD+p4wf3W+Ws8Vd0nxYW6EB3E+xYj2/wj8BMuTKVXsK2",
+	"RAS1rQtM25xiAzXaeuceZAi1bKMVF7FcNZPjdzIlc0eScERwZipnmkxMPZ3p92OSrlFBpbHL+wOjAdVz",
+	"UWRckNbJSTtpzeVKNVbDwBUeqvuKqiecAYwrd2HSL9FWSpQwmrYjMXhfHob3rPFI1JZNIkyLsFnKNrVY",
+	"4tiuGZJnFJmwWS4gLOvXcRTdn+CPCRVnpsvOKREymDE1YSobQRWQ/g8Ek2iyTX4BAxAam2amqQ+0NWVT",
+	"CYEpPS2V7dm3EYCMi3OTVGdaUukPsPiMHEBihZ3dwyOfRB4etfL5JGX0cjRLqFJN03WidZLqqzKBhwkg",
+	"SwDx2BQSEH7VCR2dlGj2waM+E+qyjTy7gV0xus6QlIPyCiHmTrmgCZm63q2LXGU4F2TrILVEUpg64lHK",
+	"aNwgYb+vCBBSDDNeAi6ueAZZBjQ2N6mkdgQP/cU/bl37nM/mo5Sry9GEJtTkZVbSCbi6VCRhSmnazLBZ",
+	"oBri7b24ZDj7QCuEEkQsUflsxhQ4AfT3iP5edd42N8LN/f5B++RlEo8W9L3b0eLUj1ulZUIzBj29myju",
+	"nOhfodgyY8LA1gAqKCTwuoQ5MtWczfVNJ72sk6NJ7u579UmkykYGcg86IS6WocSib43GR90LD1nRQvEC",
+	"BAB6ilBF9CuJRfEr7XTrXvmTWXhJoBUsVXubxaI+M6ESNx63LnzBYp4vWmjyR37JVlwxSL3RzwNN9SQf",
+	"LeqtHikZ95UMIK1AuJaIbMaFstBjkWn4GHuk36o4MC/QZAWOFlJk8zLhHh61zzsXsRxBxtGokpPbnf4r",
+	"CrzMSQ3zbCLKJvponGmzyN1gJiSSxr0vEQsesgwYn82tClOGT1yiYi9rfkVT4WfC+oNbx8I0ujgs35gn",
+	"6/bxAmr3SrMoXty0mYC8FfB1T4NpXudA0UWeLgG0KTBbJSbIo7xpGTmmM8qFysbQkVpIovJoju9Cfy8Y",
+	"QPWX/Mur5z8T8yvghqCVhl7LNm+gfWvTTiQyunw6nbIoC2aVY5dVl5GnFJ8Jc72CDLER9m2GS2Dpfmzu",
+	"zCG69kJRkHWWNmV9Ow+evu3JPIlJmuMlwQzUSgZEkraH0lwMmrTcFp9AZSdTojK5DL7YNOsdOappfqSg",
+	"jxYphFteG1j9WLF1dn1N54tuild+H9aerUwBgS0zVwk0vCShRXVaReBsUfKvvxCOfrXAdZQiBxWUwn5I",
+	"H0UEwS3AzKtpY7dKGKCqqRZOSxWDOZBJAn25iSkg2VV4qmdA6YVr12NjPdVcnX5bjK9p2M5v+XQaEECI",
+	"kNg53lyI9rYuQ/bNTdPJlwmPaMbeFBqqb7tnSqZ5khB3Py9gnipE0YCYZas+CoUatIqKahDn+rrea+Yy",
+	"V0xbQ9d8j0MnvdY7LLLq+ppvcmCm13iHwdfa+g0VGsQNKkGm2TZd/rrt3L0D9g+pjYK3Ce55GCBTmYvY",
+	"5MKUawASrQvW++QpjeaEXfEY7ukGbwZuCDxTBC0xA4cZSVcoyVOi8sWQ0Iws9KXscP9CjBN+yZI1YIgs",
+	"JNhaVJDxUirFJwkb71/U9U00Z2ijdHL2JVIaMJy42J/QLYWpjC/09bjZUzGl4OO0T8YeEjOElyaMyOm0",
+	"7PztcOmFLWiM73FldlGK6tq0nWKDrUouGKSEz+HSC5iHw86Eu3/cxM70MhxQ0+YtnJihHDWHQja6YLbO",
+	"ZwgekhniWYErpXLRaLsrCEbThtP4xm28wi3Sz9ozUAlfehi7onIgrTdkQ3wdT2RJeQoJ+0hlBsD4mlvf",
+	"/ZpU01t1vcfAvnTLchTn73CV/v3Tb71cNd0mJiySCzYyhmxzXeawqFAFKSIkMWNMjoGA9AMT85ECkwfC",
+	"RatQ49dg+uciZvqs1tYlrQVOyhuQTeHT/SwR72oVyJzUxnzj/adpL0ppFsErUXDyndJRFOaj3Fg6Ch7G",
+	"sEoH5Z1wG705bWUH6a2vnr/4xBJaYd27qDT4CBeB4GKwCqm/ebJyl1ETScQcJKN7zC21nr4wzUWEXxlF",
+	"eTaS0+kolgvKRYOCX1CxJuYJDHOkjIKroBRWb1Ncgc8m7Iol4UtgzKdTHuVJti5FF8w8zB0Czak3VM25",
+	"mGVSEMhyhv1YLJiIFTluQ8nxZlV80kwMslt+hf4lIyEzHrG2gI3xtzuzI8tTocjhI0JJRtUlKn0lz1xy",
+	"J127XmOxZKqng1xFKWOCi9kIgjc2kbm+m8Z77m+lC79AOhqGZcqB5qMuKQx2AsZX3z4FOSWKXbEUmkQM",
+	"YQaVkNIVxlFkWo4sed797adckTjB491AqsNNzNO0HeFzapJsTiY1KCkXFFYkoZovV2KfPL1i6ZqgpWQR",
+	"WFzaXSaJYlkgjcnlPLalBuGDH4okNtUjoQgHltN/2oZ6Txs86y6Ghn7MWDudHlfMPm4jCh2GwKNeVpZD",
+	"wOxnFFX9kQEVvHR6oU094YOI/sdclm7LqJfuWQuonbYrbhhX9H/zL16dhnqPI4IIE5DDUcS/Wl9hhsB4",
+	"ri67jNGPQVq48eO3ZoXr5+qpit7k3emYSRiq86hpaPnL5xpvo/3DClJTYHvKfGQYY6Mg6WYoBQCEaJqB",
+	"5EgZlCieEVT5NkNpNZcJQJi2Nsr7LGTulJDxWx0dfJY5d1DmBJnZtNH73uan9GDnb9bEduHbJ+fonsrT",
+	"GRPajsdtxZQb46/Rhmyo1oBB9F5E61J0u0uxgNAX5aT3MJxkz2EVoV1M2r3PzadBcL706bnnjQw/kazB",
+	"yWfQKziCRiPWivEZWT8cwo6YqGJGJkxvPshdGsckX9ZPYYOhf05UvvAt5gzMbgEJj3pcNaWh9QSgHQp8",
+	"bWQcDXVNQWela4W7+hjkG6oACUq/qAiVNvg7Tw6ayWCbNbsD77fq7m5GRypNbkb7qvIqht4p1ja5jSq3",
+	"i8R9sya20baT16455wjIEMqOhHTCokZ6MVe203slv6X1omq6zKx4Nh9Fc57Eqavz7P4SrcJoMpozmmRz",
+	"yBfq/Qrc66VDR+g3GJoNllve933Hcr5WPKLJaEl5/xksUzYTtJ5f1J4nRlXUc1AVxDF0gubF3sQqWzz0",
+	"iaa6+uCJhre5kSkKC6JX3jiULbf4ckqt+BRj0E0fUz1Nwh+Xom95BY0uhVwlLJ55yaZtplZJ+XudPLZ/",
+	"A3u/5Ol6hG6WkFR1loEH50eFWrGUwFhWZL1CuqtYk4wv9F9rC+wX3nI9lsOnc44Z0UV7xeH2mY6hqVa2",
+	"tjqf6s4NS7TUSKVlg7V/AkUpvgke2Dm9YhbSzbWZOH/xjPBMsWRKqML47pBM1gSaQ2IUEip0PCCNQBcK",
+	"qng0MvvU2FU12OCjDL3UoX2raQXOxQiwugLn/QL+Xm4/UiSrWbwvRUogZ93KGA0MRcKnLFpHCcM5bNWG",
+	"Ni4lGXSNTSr0iifJrex2FUylfMzViQTOppG67eWoH2n/BLcvUygNAQwFqRWXbJkB1UYJVfUsIX2RHuHc",
+	"mqRDUbDYlEsdlDxR0fep1zifOUdGXI6se6DXm+CuOLLZLarn+FpLtmKjNk2yWHh9Ak1Hbq7APX1KGNFE",
+	"EQT1CJM1evPBt67vptosZin+scuVFC413e7ir/mCoe5L5Kr3GHTn9xxWTaw3NzB8Fc5jwwabt/TbZrTg",
+	"YaP3SVEKv4Tgg18MPywql1TRzghqNUzy/qay58Lw6FXIgmnTWw4up1lv+xKbht1WJ9FcJdJ/YNXs8Heh",
+	"YV3D+mb7n68tpIGOXtWwZC2ajMOULXBPgpnpzjO1hd3ClauYctn6IGEI2Fyb4CymIavUFjgZpVEp5TdI",
+	"FmqfYNtRlSemIBk8EbaiH8qvnI6125JIUDUxV0upwDlP419zlYHX9N1G5XvcyULQJmRMMy5mLZl0+kEI",
+	"c+NabfZWjA3IuFA8Zo6pC/z37qlcNTugPLFh+RAaCOsa6cBSGDgOdBANy1qgUcRvShxruMoWiWNG5F/r",
+	"HYUKuMZrtlUJNn78nbuwVVI63N83mryxXFzZq4veFpt+0T7IJUQ09zaTCU2NS8TBzGNorAjsQ3ZPnqUl",
+	"76vfuBcSA9bhIhIl8zQI212thbKhentHc1PzvtBhm7cqbdjuJHq0ZdrxNgfSfXJTBqR5XJ2Rg1BroiFk",
+	"Hk5lSuyHfBnUmrfiTrKOSAPAEjSzqTLtTThrjqrqqQePmi1pcSP/KCCpN9HksJE7b6MtoGvmE2hvNbQd",
+	"S4qsFL5g5Hcp2HC71lc+yltLp2971CPl4N6ylEZa53V8R+XxTxNZ9iP1CHT4ckgfm7lxK5m7PUxmU2Pc",
+	"vx9KrmYp4583H9Iuso4L+fuJJR+z9IpHoZrpkGe/rl2VNKmf2sjmMUtR0fHM95wjvopLFAr6qqDAni0o",
+	"T4LSwT4hp1PeoGoXmN8zZSnJ5Km+dDB1CXgVxGY5Do0bhpbxgIIq0HzQFZgFngjBaj0TZCXTWPmACRnR",
+	"WyHCn7liKZ2x0VITdWCTnz/5/py8AJJXQyKX9Ld8A7RdgPi2wlGtRWT6nLy5uRIpCBa41Q+89LrAImKu",
+	"IB4yulwEt1hflmkazfVtaywYTcen2LIGi4SYyojiWcd2W13h3U0FcfecpVIxdOVYjHUZTkT4C6Op0pIZ",
+	"WmNdhfdwMV8qNQLPR9D4fZYpDJIbAf/s/NUTcvJGtaWQl98LkMTwOTSBN0w4XKNiQLvq6svVQvIQ3f8s",
+	"BTslVKy79pDyIK2D8hc7ICNi8yjOWbBe+5fXT7oouNaOIq89vujUTUQuc2zuCfvddT82nmPlncGU3HyS",
+	"8Ki5zBJcXGulPwcYgfBHf/GQC4T2dAgSBkW+aeZf5psWywC00mhBl6PKW0LLUOx9AyDoQssj6OZ5BmZM",
+	"vx1U7H3wczxrLpeECrY5EwbQy9pMHa0IWPYrLblC381oqGBR87lP3LZNZpzr5apLW8WRsmQNbnM9t33y",
+	"DOanlZNfehDoadrVmMMjw8dHcxWrYg0dx1oy3b4rumHvcGGc1loGYNK2Q4cQwSfRZH3b+0tVVBmJbD7g",
+	"azUfOhvlguWsgHyqyu+6JRPgf8s65e3dIJ8tzW+wXBsxfyJrXLj+jLhHxQZ58wj6lcDz0tVlgg/bZj/2",
+	"m7kyxY/cRCRBmIa/1oPQIAMiKIJ4NMf8CEUQCyNGweehHOl73hq4YEHjfrZkz5tpoHmpf8otLFHVqCYr",
+	"BJdl535NvjFtH9zRDS3duD1uJb2d3B59Uv4kL5BPDPhegA+v20nlWt1Qt2xqck3C31FDLjuoCVnIuWxi",
+	"usbOj12MV7z6qnBQYlMr0bDrrtrKRkixXshcOdQ8MxDsNE/P9zUKtmkk+rG9mlsr7VLXPp8OKptYnGal",
+	"5+VGx5fPsVt5KK/P1He361D12kUsnk/v3pXd6K17I8lN/UVN6iACcfsNUj8Cr1aovtLTtUy+LU2WyrS6",
+	"Q1Vr1NWnrGt3AxpRYeXNfRrvGmvfcofMbbtb+qzba4NvjkEbaWs7dXBjsYJe6XC1MIJ/TvdPfECTf3/7",
+	"7/98caHe/eM/2//4h01RgJsKO7TK/FoYogKHuZOohPfO+w2zuGaUojLrlnbUhQS4f9AxY323AYteVFeJ",
+	"ZbSbCbcSb/Ay+rptYd+ARJEk1gH5/A6GKvrM3wYxegIk3WiQw2tUdb/bCfeKWpwB6l2aCZZ+oUwQgHAF",
+	"ITb/RV+oOxTf6Nm8a4cBkDOyZsrlS2TO73+LUZFymU+z3RTeiRuOoXjVPd2mc0sxFl/VBCMuxudQnsYY",
+	"XQ/jhgSZWwqUBHBnC79+jcw2XCievu8KEVADkldMGRN6o9hKZAQVIGB6d0sRhMY8/d5dvXiKTYvuhj2x",
+	"kwX3X8lwsGLsMqYBXXmuyDd/+fb8L+Dwe0ITJmJoZGW9Yj89HwwHr38ZDAdvnur/+n4wHHz3cjAcvDrX",
+	"//NLwFFWq/LHT3szH3pL37CnP5qOyAE3cBynTIWjDDRecHGItmWgZHLPVvpjBfOsIXIQSTHlMRMZpwEM",
+	"vuciWRP4EDnERktJ7FymgcZGW/icO5t1Gc/y0Erf/OkVeXTSLWclkWLmXtPh+cY0jN2nMnQ5RrxJBxsQ",
+	"L9jod3PXqRiJ5z+fN6Zr3dX2xPXwa4lOK8TfgbW2u6AX3Nd619uKG/vd77ZlVW1/dLKxbpIVwy3I9h4f",
+	"9OfS4gryqPQu+GcjC/e+hHxMu7+PMGhzbXSUDZsLzcNGU4no/S914MjdeaWd+vwk3dLFfuzEL90sslq9",
+	"rXdYhAXF1a7lUMMG7UYutb58azl1HWHRShO7Eh5N1L87KfBpcv+uolEfI5LQQDx9IgvVV9z5SEMrw7RF",
+	"Hjq84PqRiA4f+RyZ6EzFbZGK1t3+ZEMS7XtzjRBFr5DuzYQs2tf3txHC+JuPI3wOGfzNhAxuLwrQZJPB",
+	"jPt5ipgNBaiGng1zmcQKm2JBSzQuVMaoud0oYnzHXyhiYX76bHERiKgwYWCjG/Qpto7Q0yhbGMChal4G",
+	"1OswJYcxufnYE3P5DfpXzon92d1iOjtUq2Ag3nc2WON/9tPs+1FAIKfq8KB/W9DmNk9MqbYQQYiDAU96",
+	"RsWu8Cog/yvUFR0Lo0Bi41Tx0DhUDa1JJi8bvI4GSdTMolJYKKAnDEqfXLGYuBbAO40u6FcHJ/AGhZ9C",
+	"UDRYBGSLYv8DbA7WbSa5Yqm2U3DvOmQ8l73jyv6Xt13FaWygmJ3csJH2PrEb9pyx7HtGY2wp14OX525Q",
+	"3eELQG0klSsrk5T+TMPV6PhgM2Snw19uytWsIkXhxIKr5TPxrHckOug5ei6QionvQKJ5Nmci08JRX52X",
+	"yyFeoVMGd0kEFu/gjW50BbRcIQVbjZZUKX0Lrk/5JfYnUeCFx4cMPJxAhyLCXsqUKJaVZ3nYgLDkfav2",
+	"9Ma51noP6AV7Lwye3pJFWvP8bODMrw9FFKwxMD+MTD1duDpGH7o2mRxQJB6sDZQv+CylIqtAcw8HyiwB",
+	"ALxHuZhHabC4xJvAaEPZGs7hC+X6gIMZaucDMlhbygJhK3m2KbaNjiG7AMWS6ShlS5liMaOcaMsQ/hPh",
+	"FhvqGu8KuhP6z72C2RuBcdqAIXXF2arrmhQTihfOAXsGpvdG8Tvm3uhxUdaw/w6Op/WjdzWqXQNF8pnR",
+	"8Gx5y0o03CY4topxW0HRhjN9B+TGLpl5e7CohuzknmzRkZaraM4heulBIU+xzLrPxdYTYAEYrO2grj60",
+	"THMXJquvUD8xu7W0E7sID+2WdbavHtrII62jG3mmZWSQ2jIZXZ47cN+bxJtLuOjh+K9M7EcuWMCp07e6",
+	"66hT4WXg5gvdqaSMFVnIKwRFWBme5w4IJcj1DYq26peBzXnXfkKwEf3OJ+Ypq6FZLBNA6lhwUSrz9RSD",
+	"tku7Hm3Ze9Xh+azro7/lVGTGaGqll3+1D5dK5qpBwdaQRS541tS1VzGif94qcxvaCcDLaxLRHVGx8eVt",
+	"dZvmbYlbZDPdLKAqsncrCrYeQpxBeEuuw5O7l7P3dAF9Egcn+/crt8pK2dzB3uN3fxwOH3/48uJi3/7r",
+	"5MNX//QPzU62UAPgZ6+ek5Ojw4fgCLJff/rLy/LXj8sfP9/767s/jj/8Qys7mqV5E2jeYqXYYpKsb0ho",
+	"9uSsHcm8n68p3cp8W4vvJIxc8qxSFP+gfFaHe4/fIX0cDO93OLIys7jPN57bN9iAO+BHvqLcqNGeIqfr",
+	"vfVuSFYpRnMq4i0EqzGP+g0M3RVbRZ2dY9sp7sJQ9oniEzOU9dSfmIa9190C/Z6nG5EQt9kE03Nlcy98",
+	"AzSXOe8yQk3ZmJc+4zYpYL8z7L13uOa6y7EQE724RJuJCxPjaB34k3241pDf/jB0E9mwiIwmcpYzt5JQ",
+	"GEzvpCYGojIqYmXTUQTLVjK9/EKRyL5m0OQh2WjkiCkf6fdvDJEVaQ3UBcuse1OftsTyoXqIbKOf1L4B",
+	"3lr4ReUVxEnbHQpl59WmgBJstz3Lvoq/h/Tf0vitilonZdu14rcm3ez6Qd+g2dF4Bf3WtJq5YxfQH+VW",
+	"N0+TIbNVutRdvrQOByueiXpafYc+FGZLhm03XdvVqC6JI5qrhlDOlhDV8ZZjOsJzutTNxhBCnPIrlgZ/",
+	"6mpLCrVkUeYmVXvAIkq2krrd+B/0AJ9bKrkokBOj1YYW+N0TdICbDCs1s0s9RGwU4I5nUijcZrdRnTWx",
+	"ROHO4/PJhEcM0/WsqzPUAIUveTgHAxkXEH27krpiNIy7X0fdc+8GWFjzHyn7lTXHu3IQEY2lZ5c8G2L7",
+	"rCHJUirUFJIji6Zh9X7ynfq35MtlwhsOfKvIGk3yboakcduAwTPnURI+w35Igyu6nvAkGW2gYk+47wiI",
+	"0ICimm96CMHNCIWtmuGHCkYuNKVeZkBFCcMenhsb2KFbH3w22JC7+Fdk3D5mswbQTwQIalR8RrEsS6xZ",
+	"HnO9R5PcOO9SprelodFUaRm7urI6hfkJ3lm/Tfk0pOn1KbAGblf5wt4IC+VwTS/LJVuGBeGNuV8aTfQG",
+	"RwjMcOh2pnFHnymVsy1iBLfjkwpdSEsu9FN78Ye24kPzr0p24Q2GCurAmFRgsn0iQY8IzzuRSdP8vQsE",
+	"2u3HFJpoqv0S+MzkNtQR0a98TeTjXTinQTcXU8lTgePZTKbr9tx1WC8szY3ZmOV1c0AczZ1JmgxIcLkY",
+	"N13rJr2yD5umVpcjZIrwAYTJCzLuzXlzVjQUJ7wXYeHre16dfzFDqzrp9iynXtYRdHAdzVLacXmbHdtd",
+	"bCPjcjL1lY6azVnaPa8cvmtVvJF5t0uAslw56u/o2xH7VnKv/HAQ3fv9YO/xO/N/R/t7777+hx0w7w36",
+	"Z26B22+HgzdUs23Jm9fjtma635VN/czQ9admT+Me7KaQfqOyvxa375732lOmPF6kSfJ8Ojh924sr31U/",
+	"0plPb5bpeizGsl9oKVWG9BM4jjejEwQTOo7DCR2NzPsDz3oanG6RPaObLmqzo1aHNxDzv6tZ28WFwtv9",
+	"doPkB55tmZC9gyMulRjtptFD96NsvJB5S9u0bbtSZz/wT9I7BDtw48rsdqmsUQJan00N7SSbG++AC2sb",
+	"J9CQrHg2NxUGohb8puC9jmtR/AlVbLS1qySmCzpj/ZOGTBv660S6PoKH6twUgF/DKSXTGFqp9N2wpVS8",
+	"0t7Wu67uwNXV0Kytk0lnHa9Fx8W+F5KQDnJLdiDETS4sc0P2EmENfQ0r5N0oWzYgzW4UFrfvZrIB3AqC",
+	"NMQleDa26TOppDGZsGzFmCDZSiLQmfLqjlY0ZXOZQ3xEZVg7PkFHEL4rXOTQ28u1pKkmjU/c2Cl7Z7zm",
+	"fptMnWuBrAacICddbkU96aiNHN59HG9JH6oJ5275R9V6QrsyrT5VyM3yXty0kXXrN/5mM0sqtaV31GQf",
+	"1aayKwa9vfS0O55jFkpgKSMPDJutFyveEqnUCK1Vkw8wyuZsmtl/GLfNu51EGypMaKwXJJnWjLcfZRZK",
+	"OzY82QiL2MPdulV+nBQN9rrFXWmEK6Aqw4wlQVbQUJhnZEHXZMIIVyqHO0lrFhPWSDcaXDdwaZApn3Ex",
+	"aroLwNIkFHXbmDDmZ7n0ooguGKAwdLoXrARL1ZwvfaJFEEv91twkRkVSKD4Ti3IqcimPi/Gr7tAKd9+3",
+	"5K/I36ZN/HNnEx4+RnnjHU49qJcwbjrV3dlon6T76yevgqRii2wlzzFNbNQZXGX3Xhku2F2oe7tTubp9",
+	"smybayqNn9Dx8xkBuDhIWPqdpZKsmLAuqxAaAUsVU41qD8uwMuygzxWUBdtBXXTdtTxLd1Rh+fxUkHar",
+	"5ypUxL1FLqyVDbsSkRvz4e+4nHzBUi4DpY/Qcaozb91koliTpyybpzKfzdstaVsnh0vqIljuKtt4S245",
+	"0JusBOt+AS4fUT+Qou5r3RUbG1b4BJn4XxtV2zmA2C9oQrCKYAgehbJ6K4FAHB7VMCiOt09ZMPN7idn/",
+	"N0mU1VKu1t7OWziMzDL+Bp1GfrVO685VnUWmtmO0zNNojhUk9k+xRAB7+FOWp2Kkb/gjD8Fu4KrbR/Ua",
+	"ba+4plZ/06vRlLErWnxJ/vn2I1LncGr1tG3hgNo2auycUK0nWnZK9fQutS75Jp0F2waISw6kmE1pnujP",
+	"WBfStg6lrR0Sn1KBw0sWWeiiINpDQ5+VBRVrstJLsHU4wy655Vtd121lVI9CMBjyYcu8plbgbbc1dnJt",
+	"u7sro8Ye1ido1byEstb+cApB597RFij6bfhgL7Fi8o6hLhRFbH9bNkqp6Lq3kQKxk5GWK6mAklZjj2Ry",
+	"5Iyfd7syI7CK9SbpYmt8vp4k/spP/e4OggelU0ZRMa1OEhaTTA6hE8xkbSJbLq88kGXHS2XvV9BRwxS7",
+	"RzRJXGqebMIXXaKZWNxssCcbWbKULKTI5jX89t0GGJYJE1zNRzFd26RwbBh1/KDUO+wwpPSUzNNa6Dbc",
+	"BiCj6YwF2PAVew+7TWdFjI0rsmBUZGQK2V4ty6+QiudzW7INYvsXY8r0IJfngrk2H2DqcEXGmJQ2tuXK",
+	"zg7ar5FLkR5ZnPZRt1vsg9It9kHTLfa6GXom5c5MNLh1+ZKlV4B40tyjJXK9ger3CqrYiMdNjYNWVBG1",
+	"hL4jcjokVJEpTfX/gQRYzVApRJkvBbakwHbP2ZyLGWGJYtDIULnOhj5cSEcH9vUKBeYsudH8QKcmRMyv",
+	"eJyDipilMl8GhcuCi9z0u6oz75KmGY/4koJ/u6y9e2+WMnQh065XokwuebSpS9muykp7lYheSR6PNuTP",
+	"6t97TeCaoBrlfa0fWkFyxWm7vfXYrRsvb9c3vmD3spIP+hU8/u9ObRvaaoXbvN1dPizaM56ctOrXa7Fo",
+	"edP69u0LsGfVmO3cBrVe3FbhCkPsXYi7GyHv4lpa13Sf2OU0sCu7ygFt4vfWGs3ejLkt69w4/db2+/Xz",
+	"1y+eSDHleln93QFBP2Vpkg865Ui/a5jaU5HKZBFE6vxGZnPTRQfhIxI2hUQCbENEScqWoKeIwfXShi8V",
+	"asVSFmNLogVbyHR9Rpj+CqGCrbTJJupGsGJRGroHfEMVOz4KGrVpoHm+zJY0z+an9+4R0xJwqG8LhJJ/",
+	"fWl7sXRIF9Yb85It5BXy4vUT+Tce1w77bLkXDTecOlWXDXa2kgs2kfGazLVtLUks98mzWA2JlsQKLmSa",
+	"IRWRIlmfIhwOjTKkjlWBMRsrspRcZLj5q7mExuLaQk8ZjfUzizoJbNPgC82GhqwcfeWa8oRtiQFncgh6",
+	"9YW88bSDOGc3acBsvCFmVF2OLi1EJLtiAQZ8PoVucwlLs1Myh9tYhp1zNUlFCV9MWBw0sTcBMXG8AsZc",
+	"LbhSLIa2eyt7M4yxvXnAy1Q4IgLEjhd1OpF5NnR3yTkVM0amjMVwr1QNTdXsq7sSaiqTwDS+85gDOG7O",
+	"FYFHWwMjdDodwZNBnEW5BM+k2Ri3bUEjdJvLE7TxDPGdXhGsotJ8rQu/3UYKirEoHWWUT9Kxl9vTJvl5",
+	"rlwg7bp2kyWNHgfubX91V7eojdHreSIXy4Rdo+Nvg9PGUOA20NB6Wt8i5fbWwhtiKH206Qb3sp7dDm4T",
+	"oIs/rfvDa75gCResATN/Q/9gMqfLJRMsPoNCChLT9RDaCi94LPhsDni+v7x+0jmm0q7++yt9GbuO0gFq",
+	"C+E4175sRcoXCkxONSS5iLGRP0/JlLMkVl+gS3IQ2OCOKmUhFw34+rTY6VOSshlXmbbIh8RgWA8xqjUk",
+	"q5RnGRNDYFPy3//xv0q5VObX7TSrnQCGTVyrAU+/lr4FJwmyZAfKFp1xwebcWiYVPUAFYWkq00C3gZB+",
+	"odkmzWGOw1KQm8UmFtqFAClx46cpSZR6CQ34drQV9nVNiOPsfZTkcY+4NL7uqR7W5O+Byq8uyUfTVP7O",
+	"GlJ+l5DBqY1SqS1CfdvS0nHKZ3nKlDakwo0xMtk/P9WUqqFQxDl5O2M6qHQ5NJtuVjm4PCAbvmU0hqF4",
+	"IZuyJCFcZBI7vGD6auhmkNCQjfEtNChbw2AmYtcppvk9QkJKHwu1vMpQBuL7RHC4FCNQRMGoiflxtGRp",
+	"FBTLz6ckztlQ36r1h0xea0nVyXzim/4mWVAfMF+YcLCx72lhfg4HAEkySplaSgHpi9i40vy6TCgmKSSJ",
+	"XI0aHNGN9ry+zpGVTC8BwbtV8q7mUrFu7PQGHq2SJb7Arhjs8UGx84YUvJMMUqi8DHHYy++ekAcPTx4T",
+	"hWk55P7+Yb2tXRQxpUZZ+BX/8uY1+VK/5/HBg0dfnRG5pL/lTB+p5tO5TOJQt5kiQbFX02wzhotQcDyS",
+	"IlYN1+hpytR8tM037diG5T83l7kzoAhFpIjYkNCMjO9dHd6TNM/m92DoOJikG8klC740SrgmkFO80Wsm",
+	"hrcQqklWhVsOgOO6iWQ7XznhO6Nqss03jKZd8mlKxFJ6Wen4SuffSLAv0YUaKmXhRelee4IuPl24U1tT",
+	"jTAd1u5BeS/N26KUQbt1migiU1Imkw55KDW6ap1UA7G8WtKI7Sm2pKm+059hOilVlwq9vElSYGDBusDM",
+	"7HD79I/V25DwaRm7qFKqkCQklSt1Br5RhOcacwEKdQS21P/QN/Jxt7TR1ynltmdaHRkvYVn3qu8bLG7K",
+	"vFlWCEfGbCSnIy2n8igDfx0VayKL1l9e5zF3goPd+6fabws04fEoFxlPNldincGhyhzuNxkmAyoipLY+",
+	"upRl3YZ/yy7cO5thmWSCJG2e3RqqsRdBbkFcm7GhHTB0Ayx05YR7FnJtsY+7uNfZz35iVzq3A7tp2d6T",
+	"tFpOehvnqGkBE6pNAw+TLc+cUxGzGG5uRTTBwwiZY8fFDO92ijH9j10HwTq4t4QqrImw6yZlKtPGXTd3",
+	"mci4yHm2bjQaBdF20jKjImKnJhEPbDzbrclcAH1YlaFJsZ1TBaa1XAmCmR83E1Tbsh9cqcFbY9QqZdNc",
+	"adJIQYHEKV2Ja8hFTT8pj9nIpRlvjBwsU6mtVKxQ0wP8V/RsaufGbciEW9K0B5yqZa8XNA0WeSxTdsXZ",
+	"qvNrzOObwS77dzirBdjoivJM76ndksGw1NwMSd5kfMPxD6DFljn9dxszoTutNKHRncZIsFJpWBVpbqVe",
+	"RzBzWJZ6inOvHNa7DRL63EmZngYMFNM1SEQJEJsSBFBmgwra9GsXRZu0yXaGFohGV7hYu/VWNQ5X2q6u",
+	"3oDul0JgR9eXQ10p9rl93hcSIQ2kSCSXnMVkwhSPmfXqKSm+UETLsEidEWrQefWVzyKubCVxinSuk04J",
+	"kDsKLfqHOdwYaKxuX9/S3m2VxI4Wiu/rtMTdmM1orn1yZnNBlJ6aEYyB1VN4dFXh0tWGhwqqkrKSCLgQ",
+	"GoD1GvB+K2uyTYsa88sqyrieJALxBkwiLFmCAF2uRRaZynSfPMsIB7/TlDN90Z7IeF23mKM5TwKy+xcI",
+	"uR4+CkZMEipmOZ2Fan2/efKCnDz0pUlr+UHK1eXI5UNtZDTQit7z4Mt8357+wd7XjkH/bWhW768odCS/",
+	"KLzB9EC73sKMZgvKw51g53LBRkbkNShaxQiNF1xwlaU0kym5ZGyJNwUa2dacu0Ius7u14fhDtf2Xwb6U",
+	"UmJx+JTyhMVE8ZnY40KdEblkQhE6o1yQib4OKJZMg/TYDLSNDjLI/AkVprMEw9hXLF0b5d9MuhtziqpE",
+	"LQXDiJbLiKi4YvlMX/T11wv/K5ECyaOSa+stVaYzKrjqBZOgt1SNuBhpC7qkC6yg9PJeM7ZYylQbm94f",
+	"ZZ5pW2IEdbRp2P6+5aKibQ1r5DIHee1I2SGUV6mmun+1s3W03SQ6tjJXnTTwzYf7J2Xv3b//88WFeveP",
+	"/2z/I+i/a5ceNvHYlAIWosPEqwwCbTl/3RrJUji7WYpk7ap8PQf1F0ozM8gldWNiyKJ4VGMqx/fLe3a+",
+	"91e69/u7P46Gxx++3DP/hBLQo+GjD1+FfaBNKNwtxQ7bcGuAAa+b1l6i+SYq3YH5CHry0zIdceW78Lbu",
+	"jmF9ur4jhFxTpNvoSL/VT6fLYgf22cIn/Weuwi3TIBy9CPoHsJsN5l1e6fEo/qggXHNrRi4FWxE5bcs8",
+	"N2LY/9aH4UBbblnWgKjxBAAPtKEAJUFarP6Ws5x1TvN0b+/orqNpyq9o4nZi44JKD9vBPdW+HdMVHxaM",
+	"Wvxul8DhNjGBbcz3hM/4hCcGMGLjrqUsYrDCkT9Kv0T0daTjiI5Hy97b724qF/H212Z8Aqw4GKtkOXdx",
+	"G/ODvVwCaIB+SK9SNWTlME3NI5vwt0muP9G3FszKnDMaO9ip8oRfMLlMGFnNJYDID4s6qjLe1BnhGeQA",
+	"KjRftNmiB3ldwbQ1427M4Rw4N5HuPvrv3dw/bN0371LIlRhBJbQKOgQWmPzj6KoE5wA9jkweM6QSOEFS",
+	"LKd2dt0EfEHIy5TLlGdrnGXQCghGen5uIRk5USzV0qFp9a8YE4RmJEs5nbFbWIdMOROZK0bddPbPvUc/",
+	"wDUq0sb4ljthRjeFZipLAjU1qgyCmJBZ4ISGumN9g/yPXU2VJR8ngsHVGecpU0PkIxOlgyyPRMpLFhOa",
+	"tanBwHbDbDDZiaUpTRoLE+wDKIImgBObeV7uLhcMfAeLR5j7W/+Ib3l0e6GKcjZiV83RYak8fivq1dCa",
+	"4Hoj98m5V29QOO3NI4rQhRQzksGrrMyiScpovO4yySIOt4lmwTx6hY9CHolmqy1JFgf3U2h2TEeV9rHB",
+	"S7b1Q3iapGQ1lcwhL8ZXZpR3TXbtllgjJdN3Gwv2tm3GLYy6/sZPRIXWJivKM0KTbK5FjR8nrNg/yMUK",
+	"LSRURJdsmRXId+75JRgtodzKlnvYtQ2oLe2W4ur2YEetgAN4gycNeINb69uKLtlGinfIs+Pmqt4qVF/j",
+	"o7U86BLze3zVyOTP0Ehd9w1m9uWZaiyyPL5xej/JTpW9lTSCTaiSPzv8yCoAbkewqPBEd+DyQmfCp+Xz",
+	"MmvfDWrNrjXHZofODWiSmkjd1LH/fO+v7/44/vAPrX6ejyJ6G2VqK4DQjcnY1i/3l7nN7Iz2f8j2XpBM",
+	"QngjAB+54Ml61BhCBEHT/HOp02JbObx9tJEp/zVneVNl+NKtrlUemY3Qtqv1dXaSYTYrT5kCqUDUUkSs",
+	"yf/WMVJX/Yid5OZN2ZWo9nb4ExTaLzUJPc+zLVEmOthaN6eFt4uGXcvZ0R2Pwr/0lho9A60OCif6YDhI",
+	"sBWq8yGY1mB5KvS+rSCaoe+MwTC5bwj2DAjvwr9cONGu7xfbgOQWDufcCTKsVavBhpTd940U8jpPxbk+",
+	"4U+S/26LlySPX7pPbQU7E76WYy+9FVVklUqY943Bn/85TwRLKdLDqyhlLFyo9y3LWLrgggr0lS44lD+S",
+	"K3/8KUm5ukT8N3DTL1OZMcB9m1EuFHgvF0MiBZnKPCWQ26Z2U9yCyImjxj5q5oG+QG1uVFesNjdg60S/",
+	"bWJyCLndo4WCPenvEKt7+4gN9BpYppo8RlC/EEwThKeuOFuN/Jj/phn+aJ/b1BzPQrSY06m7tyvwYhAI",
+	"K3BdOqUKKtiqG5JUignFM35ldJ3L59WDtc1pfzc4MlnKo6wBn03lsxkWQGxNeZ8gPrYb0ok/t/Vh10pT",
+	"LL+VyaN8nvUj6S6ADRDs9dVvQ2uT66QiV5VL8VOP9W3jvb+mkDPfvBEn721KwXbj6gZFVhUeyBxJ95Pf",
+	"xf02bLN8WtfcNzK91BzmnCAVB4RcMOxLYYAqAOFJpg561wDuQmZuC+CuAVGwOGS3X0wMoG2upWH9dz9l",
+	"txPyXkNJGBR4KQAhxj3Q/+USqZbLVF7RhMiUZFRdDrGmZL1k9gnEPtrLl0ObE5zlqsgrQfff7sB2g4V5",
+	"9pDOCMUiQgAIUeyKpTQhUSKjSwUxdfsnvXe8W4vtaveB66BDDQdzmWhVbsov7e4OCkfpQAu8icyFfqzY",
+	"PKoujReBi9kICm8mKaOXo1lClbJvfNcfTRB45OYRekuaM1xcid1B+1pfDbUbBvx3gQkomr79BmNaJJig",
+	"7GQNVfOnhIo1/AFIR9qmQ0wxYhP9u9csaSYogR7JK5Yi2pam+kzG6AVZRnKhX/GuLwpwaWmdqmXrLQid",
+	"/Cj6nmSYI+lwehvxGHFLNknoHWissrD/lBQV3FGiPAVNO2cLE8OkeTY/qh/o+DzP5jLlv4Pr85QgQhb5",
+	"7//4X+N98gpuYDOWEWqAuyA9D0DBABPMVESNXeYeFcQU5JDnSyaefUueSCFYBI6FKx6zdHgh1FrpI/Be",
+	"5iOM7ZPz2iVwbkQEgEdZAc9T5A6HQGoqPQxaIM3mF+LL8fs9eGiMmUAGfQLHaXlIKL70Ky2+cWLVr/ES",
+	"6tT+BYhVwC9zGF5PChgtaHkAAxEzN6PRHMo7T1NG48Hp4CWjxtfCFcHfAUy1yLzwB61Srrl5cA5/A9B7",
+	"VX44j3lWerc2LaAv3VprJJsdl6VYaFFYDpyp0wVLNasMvgW4CC2nEMZpZS/daI/IKUgljPOcERgFniH4",
+	"WC5iibK6/HJ/UqXkMTP18tN2pS/Nk+Y5+IJRDebQcWJlLXRqS1IH/5LHM8yflYhTW9zCQc4DvVBBGKxC",
+	"RGuANEhjN99XzOakpsAUBH41LjKpTAIvhXo8HGinDh0uh2SZcpHB8ym7kpeht1kYBTjP0kZpva2gG7qx",
+	"Ep2NUxlkP/pG/9/g82dmqzTvzVKm7AsSScurBWpkmr70zwgKqedpzBTYtVO0FzxiiRKpMNvSmhI4AdjX",
+	"Ypy/OLf/+qyG5jznXGUyXQ9JxugCX+Fe6N5iV/sNm3ExtAQBn5NXqMDVGYlTOs1wC52WUadTbdGA8so1",
+	"LeFfvd9nWkMCkCRuV8KnbC9aRwnDfCmzLCrojGmuJAttFSgsuXClmfZtpfXWvmXX8cQsoJS+Ci0tgG5y",
+	"1Pq4TPfO7+Bo/UHmgaGei8NY9NrmwUBTS5wyUZFBkmT0kil91MDj9jGkI0zdxnRsoHfi4Pn8VxZ8C5sH",
+	"79JaUuBmqaEdpokfrj0pjQzsloGH9Gd1/uKZhY30nnBiMI5Lh28YrDLIGG2Vs5Axc+mgxSP2za9WPIvm",
+	"pb2Fi5qZtJxOh+aLCZ2wBKTfwMEulT8Fh4A/kITFM8AOdU9WNszCDcGnzEPY2sEyWF1zmJYZ2JQEG134",
+	"LRDjfJnwiGbF0B+lvATLc1nUJNCU+WLZZOvaVZplQD2Ppo0l5a5CUp0u80nC1XxwOniB/2VGZTzVt7J0",
+	"UTxa3Rj4K/BOAX2AiMgCqNENtPv0LTC1felc5oppzV1+c/Hn8jP2Jd/JdOGrktLzWCilThE0qZBwuLGp",
+	"XOF8XUUVXPBN5Wmx196Lyvxq/lraWK75c7nkYuaPc4oEv4PaXg+7ZGxZGiAm8n1FweKFzUAwL2maCZY6",
+	"9DJAK8VRbl9xkVJ0GpuwGU1G9Y0HelzkKtObATmlLh1V33ygZNzgXlfeYufxg16bNYjmLIlRsJq2uFB8",
+	"rsU7EmbCAMlsJjFANRgOFqw0Hyk078qV8MAFFqwqd8NPQT+ssmKUBhEX6oucrLeP2rf+CSJren5Mn7G1",
+	"Sv0R86VSpwbwW88DUu2Xah3NpZIRpwkx0LfKPV0yC0JPWpuEZJq99bG5sXZmLxIqhsbSFTGYCY1fBUyS",
+	"8ldBWnyhiFqyiE95ROCZIZnmIkIfMIn5dMqjPNHXLPiGsv49MECc7SWFcXZpikMOQJg9Rhfu4xXZuN1n",
+	"izr5vY3WsUEo4Ym9M3g14StBYp6ySFsm3vvCCrnwXjjn02ouE/fCQTnBpLzHpV9qT3qKzxdf1UGGZU8d",
+	"J/vLxcZtCMXnjTPLLIYUr1EsveIRc28BcR9Zz5Vdo3lKy6UzlFDhT3gepoAZKQVRTMRczBwKa6EFi3FB",
+	"WVd6oqQvhvDSshHuDyrJ6UJpW91vHgCVbEziM884VoaA9f5h0/VytmB1uvoXgr84nsVNXGihV2jh2ns8",
+	"hmD8CsyKK7nGtyRcXNYvVgZ1cQGxLTigUSRFRqPKrOwZYzDB7T0lBn6iNrjKm93Ge/KUptG8Sjj+gyWF",
+	"EHhOLtUpIGFQFG155jq1GxAHTURFGRi2IJhKdCLB8NIGbBprB5SNkNYhGc1CxpGV+/YJfxr+bzK6DDJI",
+	"IrWtNCQ0/jVXWWEy2QLJFDr7M8eg8Js2Dk3ThOLt/pfBETYkidRG+oQmVEQ2MjFnxnAdok8ylkKm9pto",
+	"QuP7SmcGL0RhnMmU4QVUk+2QcLwaY4WZu7bBO7ymx1yKBmXuPeGrLH9glT7DIzKqLiuMr//ifnGGgkGo",
+	"HdredChKwQFfDDH4VmGx5n4NCLZiZE0GwY0Ta/hT5qPPAlyhh6WqKu+BrTaWiyf3wbQqjdO3Gexn4EY7",
+	"PaMuK89meEvEeRkg6hojTafWkCoeaVBdtachqav8RvyTI0ULKmCerMpEk/BrRKtML0k2T11BlB28Mh7d",
+	"oB8uznHLrK/cdhD4JU0Gp4OKi7KU541+VYgVwAV0zzr/3jrLNKj9a9fUkBIPaOSSCHmnv+uiEHVn49uB",
+	"dT2lxpPiOn6AJ6loNo5lf0k2H7knwJAcgQlGIQZizXepLS/EWgq4Km/+m55N93YQL6X1gqI7POjgfFv7",
+	"9ruwt/JmZ+8iH+hMCsyibRPfhb2ebwOz0zvzruzbvOnVxfrdfJJDWq53ZCU36aa11Zyib2+Cgupe1Bv7",
+	"jO9rDR1SnR4q3tY+gzpuWWX49ovrun3var7Yt4NlQrOpTBcjC7/lP2U9sm8HGRNUZCMAEPTwz/yJlPyu",
+	"bweAmGc6CFW8rrXXBTaydMGrvK3sRb1xQVd1sW5knJIrtWl7y97Upqcq7tPKJlQ9p5VNfVfzid78PlU8",
+	"q5v2qe5WbWUXI0drTtUe63pX85t2IEXffVo+g5J/tO1NwdnUvKi3r/fqTtpN51Z10frPvqs6XusvahGA",
+	"VQqu+GMr72sd7Tlnb5z4Sz7dfiRZd+m+tcQe8NO635zD9S3AT7J4hMsuvKy1H3zHapmUK57UGjEHJVTF",
+	"mboL5V071AUbUUGTtcqKL+7KJHlX8dJW3thlvO+rvXEaK/lmN3yt28Trntm3zn5vOPCw+/VtzRxoGB5y",
+	"vpbJMOh0bbU+Gj4XcMa+fRdyruq/Bjyj3Uy+qmv07a1I7Zq79UYs57J/tr9BW2bekGf29vVd0K+7SeU1",
+	"eG9veubgYeXZejSlEU94RpEvg1e71q1vciJfR4hcb8rvap7psiSoeqPfujUs6HLENoqpioe6g43nOaUr",
+	"0/Ccz1tZeBVX9Fv/YDpLMt9b/bb9s8PNH3lXc3G/xT+MzB/CjOM7rmFAyi4ZW8LTteHdyPRdxX1dfu27",
+	"kEP6RuRcwH0d9FT5Tuub5v/yBjfsZ23fG1gwyDubDeihcelNGYsnNLocTWVEk9FScpEVe3ErzsZPYDPq",
+	"AYhu1kM1/tBXx74Lhh7CxFsNMrR7i/wYQ7v0K7uAOwu3UpSi28WjFKq4cbO7HO64pt1dCX/8fTPOhw8f",
+	"oLhv2oCxOWc0TphSkFjo1c5bf6LLTS6l0A29tBZl8kXjIbFoHJC2bVKrIJnpQlikTMjMkwmP1i5UqI0B",
+	"MmFczIiay5XYvxAX4uuvv+OpyojK2FLtf/01ZuifkvGL569ek1paPkxIkPGfnuKPCzaGTxWpDjZ1BtPq",
+	"BSNzqs4wdcLr1q0uxMY6gXOBIUPMn/en4yf2YySZZ8qkahKv+fQ+wX68E5tXmyR6d2K91276zvV47w/9",
+	"fz78Ez7/P2iSjM32PJFC29f6Fvf11/pPe+Tr15ouovX+1wSKjqgrFFgJRRIAPcyhpRCUIph9ufeHq1H5",
+	"MMbZ4WYohGnm0by0hZjzlc3ZhSA2AXdOzbo4prQJP7BqorOKnBycmCA7pDzQBSNQC0QVZBzGGAqOJWA5",
+	"ZoS95yrbh4U9i9XXQIK//PLsWzUkpi6aPNwn53aPF3SNx2mbbY55PIa0FqitPSs+qk10PQK72tjZmVII",
+	"qDXTS8v4gg1thNiMwN1zL+Kxt7bHONUf9bF9bSPS4z9imtEh8QpZPowxZE3GP3JxeUpSlvyPC6h0uRiM",
+	"gR9Zuk/G+PAYMgqhRb8mPpILQKEmU55kLCVQc5nCdC/ZGsosyMnBgf6eZio+EzKFQo498vVLRvUumgIH",
+	"W2hkJ6o3bfz0NZ2NgSkyokUJ4YKMn033fpaC7f1Es2g+NinSOOj44EQTSAJJ+VAQim6LWB/LlLMkho3E",
+	"1rHQZvqKJjlkSWLvO8j+JyJPEpwjZPir/a/J+MX56yffj3FF//Lq+c/kJ6jEAMC8ffLEpKCZJGuoa5dC",
+	"QfIczNhM1hEbLq1orK5Vw6meHM6DnBw9GhKV0YSRk8OjYhy2erU1mHpFJmEh5tMpS+3OLhnN9LSfQg8j",
+	"EApjk3FO9RbGbLGUGRPReu8Hth6fIvlcwk7GwAS2rFNCgjJs75khPuCRk6OjM6IyrqUFIWkuoHGRpjpy",
+	"bgk4NWmpWvAdnZC5zFOFM3yapjI1LDSmS3TvcynuLVM5SdjiH39VUoxPNe3AiQCdq0zKeEhODg7NyWkO",
+	"1ZJB/+0YK0L5bA5ZBQsOnfeGwON6hicH9/U/HrtqVUiHnnDsH/wltpYHmB2RjeD38VdDcnKov08SKWbQ",
+	"AmeZ6b8d6f851v+j33l0RCiUDejvTlIQVeZ9DJY5HmKFh/4bHDESEChEluqv6MM+OXoMm3//4Ng0un/J",
+	"snS9dz7NWAqlWfcPDlAGWuKeQNt0RbjhKFsAr+kVO3fu2T+NyZd6n6bpkNB0SJj6iiiWANyMEf3622b3",
+	"ScazhKkzk4ePvIucpOcxjllGeaKZQS+HC/JUzPRddwgnHbMrlmjTTZ2C/rQaey1zTNvL2HukCeBx/Y0x",
+	"zv9Fni6lgun/2575xxiXjCm9MmbkS5VHcy0cx2AtRVIYAL3xV5hTQkEJmHrPMy/VFDsY8Qy3F9t7ab7T",
+	"W1lkyezrNb0pNaUvjccKtzSzTKjtFMfGoH7iISnNUY33gZCnMnVZL0LCanDdT/Q2739tZRRZ0PRSy42i",
+	"CNYxL+4BfJpmUFNBvmzU0uOvzjS7WxkNQ1EkHx1hMV3CIyYUQmwCmOHgfEmjOds72j8YDAc55ODMs2yp",
+	"Tu/dW61W+xR+3pfp7J4Zq+79+OzJ059fPYUxH4YDIJ7B6eANXavMYqU75JPBwf4hPieXTNAlH5wOjvcP",
+	"9o8h4yabQzrNPf0/pnFvqC0VnB3yAFf7BHL9ojNDqFPKE2XUgE1lZKkWUYCeZPIHpXgWD071R56JGLr+",
+	"2XJumMHRwQF2dQQ9Cyk+npT61UCysPd0sUxg+xIuLrHWVUb5ooDNHNyLZaScJa//gP/1+2A4uGRrpf+y",
+	"v2JJsgendO/X1aXa/xWrSRYsS3kEj9j/BMCumAum4M9QOKJfZfO13WfN9u6v6SIpevy0ngqWwbYVyeKe",
+	"gSlfN+E5/jgs2m+FX+Y2/N4LlDulClr00at8saDpenA6+Bn6eFhDyybhYvbgDEJRr8AG1leMYdOWNpEV",
+	"UtA+efndE/Lw/iGYcYKtrBGjuQl6504lFpND87cgNf3Lmx9eXZuYkC7e/jGgyWxwOngaf/vqHDB3ruBf",
+	"R/fvHz6G+m390csX6Q+j3xbv//yG/uXP549Xq2++e/Asl8dXf/7994ev33//5PXq375Zz9JXJ5d6jN7Z",
+	"wfMfXmCy4OB0oDgU3A9OB4eHv/3l/C8/vH+STv/8avTw9frNv37/fPZwHl29oEv+U5KunlH6Ivr+l5dy",
+	"8OFdZ2KBLWmgFVjprknFvhhsyzxFI6FEKXhLC5AK3Jr2qH/j2kMB0ol2Hp0cngTJonSHewUv/Ill1JSV",
+	"X49a4II8ytZLpkYqXy5lmpl+yHARGXmXPczaT5majzCf8t1wYNo3FnJeSw3zei3oB8OBZqBRnvLmhxpF",
+	"mF1aYH4QmbmSuLAREzG6CJq/4W61WFcwCI4f6SdGC5bNZVzZD2E9/HDpLv8WygAtp3taV0hVwDfN1sh9",
+	"2Odeq8OTqY7csC5zzopFKcug2XTkCjjtX5cSAwOwBZ1ZdxPZNnD0wv2+Y67+Xq5IJn1MhEaOthq2jWW/",
+	"tVf7TOamQEJPfQKdGhRjZGwU7DjI1N+jSr8u/9oOLAN52V0Dm28HDuE84Vds57v/zFi+2NScUP2Rf2pS",
+	"vsYqadt+uOo4O83ufOFwMbd6c1PAlaPxnJk2OWgNfBFWxS+doXTHTugl9ObZ9Qk9oaJ8RLh7KfstZypT",
+	"jYd1dahF0Z4t4m46tG8am7cWtxtadQgNwR0EZpRMCbqQ6melzavzF8+euDLyJU3pgmUsRSsotDfFI/d+",
+	"5AtAKm990CHBtD75TERJHjODBTOsA47hos7IWJvV4xBGHHgC4YMWz8E6AqEceHA6+C1nWOGIlrneqYFP",
+	"XA7gEqu69myPeB95cc/717sAAFANdUkka1uvj9dIrqp9rUKTq6J0+/NsRSEKTgJ1eKzpAktTwbcksaIv",
+	"NAUzoPTpKmzgh3fXZXWEKnr7RwlZdnB0cPRg7+Bw7+D+64NHpwcHpwcHfx0gNtng4PDx0cHBwcEe/M9D",
+	"/T+P7D/x/x0dFKt4oiWcQbuRU/IklVwpKjISf/FULSX3omjAqoePj/YP9o/2D+4dnVTTpUYdv39wOBgO",
+	"iuKYuqnzrgxn2rRcd108/PCuAsMk8iTpblVYXn+BnW9qAvK5YGRpkByvKyMLAKa35VTtdx9K4vNHrrIK",
+	"moUVl/5foe7HFhdbDHMwroLhLLS+oIekQGYzYhlKwsFfAV7/ffAjQu88A4tkFZ2WKeDssVy7oGuoKh8S",
+	"aqWxfZYL8uTZty/1fwOBQF/HamWwfRjlNECiZQTbnNdFM3KBO7DestnzNP/A1gPkT1BI38h43Y817zQH",
+	"9Sd+C7FahhozFFURYocddqrn54OmYxyDgMWgD3z76Ws6a3qneewePPNhOPhRRhubxdjn3XNmCrtncAzc",
+	"VzgcqyE9Hu/M4voPEArek9DU5e0A+TpoQd37g8cfGs2oEwhRQad8ACZUYDWEfQYe111PqX3WZZt02XAX",
+	"rPMs25ZvPtyikjPAFNvwwIfeov9bEPdL21Ks5sgXLvshtYrMwmoNwVbGpmDGfWcyPqa5YgYhCxoZC2jh",
+	"PGVZNIf4CHRcF2wfYn22Fy0APYD1eAbhVAisnmHoTvkh+ZOjR3VWRHK6hg6cQvS3h/KD0tk92Ll/DCnC",
+	"Ek892r9/uH94cGDYahsrDGbXRQ8d3JIeUubUhFzdNbYKqhaLKbcdZzXoEOvmPP1jS84LWqXn2qSMmAEs",
+	"TMlMyriJWywyGXBNA3fgozvgjuF2xuRnvVjoRXNs/nqO9w6OXh88Pj08MuvZpDtrFahhZVp7p1OmR7tR",
+	"pp8c/7+a51mZ+4lpAHZNCaAvcmzPWJu7FQSvwZsH2rL9fop5FDIBYBgDzAadiVJCEWlOTskspZGveSHZ",
+	"EXejooGbZAks15HGK1z2Z4lyNy3tkLSwlDpYKTX66buXf/rTX7/97qe/vn7zr0c//vDzz2/+dHT8+sXz",
+	"b/7yb09Pjn8ZfJYunaTLn/gVIwbhi62MT2mXl9c85tkelsc1Xlx/ZiumMkxH3SdPaTQH/DWblStJzA2o",
+	"TyYt1jfAQQ0dJhD+1bG8wWNjYmj+iwPMNuQ0mrxN8t//8f+iGLoQmOENCZuQ3MuVy95KGL0C6x9mxDPF",
+	"kumGqEQRiziDzEFoFYItrxyUWioTZqCfiqgHJk3Vgxc/48/neh+fXt1aECPgVTdIxFyRXJmFogCOwTUf",
+	"8qtDV5rd+PQBkM94KzWxpUanICE0xT1ygM/f5QwQPRY+ndFJwsAPavBfLTwVVwUlNkYcXB+EYl5eR6HD",
+	"QEOhhnmhao02fMz92DUyH/PsPDJutE2b4aI8Bdnq7fhVTppiPd62XGPdP8vMZkzB97lQGYULQuij0Gc7",
+	"eP4bGyzVopSdP5jJ/p/bXXTJnLZ1LmABDrJhJ9187EZgoxooqYIGBmG7Y//w6Pjk/oO/OmTzeISSFlT7",
+	"3CTGwNdPHh4e+lLOTfKbovPR4FqXFHCBdB5D/Y4kp2XQLsAhtOID1tLhhSeoX68Rv3Jy/rYDWAEIh5CH",
+	"rxyot/0nnLmgB6OhgJof69KsrRC+mXgmwj0E8W3O0aXJpesrxEUd4hfTqcGHxzNFJmzGoXxg6JqZjBUX",
+	"ERsp9tt4aHKzWXSpTNI2aHnbJRVSQxhNEAMafld8JmiWp2z/Qry2JTQ2NR+gW7XxRxcs3icO8RTvPV8o",
+	"MtZvYzFWxSypAmtREwvcc071fQfmXyR95xmR0ymhOBkmYqNvtDGXMUEm6wthW5Eh/nuiJMTwTLcTPoPq",
+	"iUu2HmLeei5ijIpP1qQ0MmUGtmWfvMaMcFR1TBDTOt3cyRY8SbSNBTrgDMujzNUukgs9MDPtc2NjTMGp",
+	"Gtm1waKCm50Bk4Zbn3dWsGXm33Oq5mOXDdHT0Dq7ECdHj01yEIWKPpMhoFyDFayaM9ndNEnkSoXsM3zc",
+	"t9BeG36oGGhVRTLjgtBpBhODHGBxOTRGKi1vFu4riwmjacL1bDwqkqnekZlg8bjJALL7F1ZItkHoggu+",
+	"yBd+50Wvm36wlpKquVcrIC73yblPvEVlyxI6AjjriHuE7RHyxvnrj5UWULRd/ve3B3uP6d703R8PTj78",
+	"w03oVQ4YF1aGIS70qVZk+sUxhT6wpwdarOpDQcTOVkUJKzodPIgOp48mB5P705PoET2aHsSPpifTk/g4",
+	"Opoc0oPH00fsYfwguj85ocePjx4dPjx4cHD/4OTg+ODo4PDg4GCAExr5ylUfNsxPi3ogDj2n3X3wkmFz",
+	"wsHDv7z3P4dfA9k4OB1ER4mYLL47iP/tX6B/LiJHhXfm8GAfNfhfoUuZsDt50E9r/tnjm5DifGOFKqIV",
+	"3rr6/HOBT99JgdZv2lnK6KKqPLP5Pc1iK30L0qwRdMg91dKbJolJhbLIyV5qCOhUrFEj9n1axELnc/Kl",
+	"qY0FdF8oYoVaGBYTU5X8lU0HsW6/TEqyYvTyDHx2YyFH9q1je3M2aMEoMKDsgXBBWKIY5LwFMkbAvHxh",
+	"V/sxE0ZsOV+x9YNIpimLMjKXqWJkAiIKuwys/MeUtnRInK5Jyq/0zDtTuV04RoS6RdVO6rSAw3fOAA4o",
+	"Lhy/KkC/l8X51VKsNZnPcprGbkU+nTvA7ybz8LXp5GVQtuWSCSw2TWjmeZgC3puuuaSvCszxTyiT1Evl",
+	"vOGE0j4ZpDu88sZxilVr1jv9sJzN2ugwN3xshSx7v+QpU/6Qo72Dk9cHj09PevrYQRnnKvR972XQk5PO",
+	"YAqDn+TvPEnovfv7B4PrXSMNmd72HdKCSIbyHz3Ufx+3P1RjUeV3DFgx7Jq7wzDVs6wtA2SfPMUmJtxC",
+	"KNiOMKZQWguTEz+8jQUEtl1bqHyAidgcz240WJu8fyri25P2T0VsL2/bHLj5a6MdA1cnbX2YV+5Dyf6Y",
+	"CyjZ98vRxlUJb2TEkFBj01g9VPwFqpgRsCKR0SWLL4S1UWjCL/UFHS5ttuezNoFyxApxxoy+zsFYc1mG",
+	"e+bQXoagWF/f9WHiF2IsBRvpf4/0t0dWm48Lm8y3xRCCwPZPcFNTl/ZmjlXs8J8piyR4LPTfvtIm24ol",
+	"if7s8YUY27eOkJw3fngFXa4zMlnDOmN9WYS+lzI9LUBljCVluATxCMa+6TOuGJvaUPQX5xmMR48R0EZK",
+	"vJ1rU2qxzExvWU1e5jBDl3JNQ8/E4Dq2HXQ2H+BtbTAcsIW20U8HlCtF/5lBUNSW1wELt5iA3aU2Tv2W",
+	"06Vem+4XNS3xCi5thIud1xPpNxNDJtexB/VjMs+a5cVr5BOX6octCTNFTKmq/WtY+g81zRu/H/iC9gG9",
+	"wfVNxvaBtjUyFrsOzQB8AkxRnpEZvWJESTKlKeYrwLf2g8T7PM9uRzGY89UbeIvaATxeyinADgpB5uAe",
+	"TtdguW645MLGm+PGHmH+Icup30e1OIXyiWM8S9vGaF03H9LTYkp/w8cFTgOrzDsr8kxmy+aDsig+WVHF",
+	"Yl0CeTbXCjzS2oXQ5XKfvDIebC4KTWebuIKnOGJkfC+SYsrTxRjAlxQDP7KfL4QjNJ9zQXLFisaoMi17",
+	"J87KaqrmCwkZdKlMXj9//eKjeiR2p4asn+FFKuX01rXR89cvnuoNXTSk2BSlT0PE0AMSuC2WQN99JoGG",
+	"pMBwLlJXJ/3VmDGDiDh1LrKU3cxNL1J5xbAbGaEmIAWGYGZbR9PlEvPqhl4HMWXMNs9MVB7DWCAobf0B",
+	"gSdYUNnESMg2xuZ11nTAh4fL+ejsUjbyOvOGnvcTXILnaL499nhpzgtwnYLFInAqZ4HD/Rjs8jpPRYVN",
+	"SFjtd+AUu5wRsluAV2Ku6CTZYCJgYLMk1/G+13hzCuoQUxAJG+20BePgW2/WE2Z2d4z0d3mB0Ut7yRby",
+	"iiZbu6d/dpFD3OHbItVXmVySXGmZt4Vcr9OiJaM9fMnGK4pJflZE6UloUW1cS90or6OdkjLBVmUB8tlg",
+	"uXmJ/PpOSOKXbJnQyMZhyvPZsTy2fUybozQFULF3I7Mt2c/sncOLlIJhYf8b0jx2ggzyxHVc/QwLclOw",
+	"IM9ePSfHhw8e7B0SmizndO+4YTbgzYQ/dGO8J+b5RigSQ2K2+mQ5p4o1fNv+VoP/MOuCTrCmIkFPFVGk",
+	"Ez5l0TpK2AjHt83Epstm66VM5GzdlD5a/NxvPm5gYCIvPFxRAXiHNk8qZTOaAo45dO4HeyjSb1RwObZu",
+	"E200hOf728Zk3gUX7t83FwO8VrQMxcCtI4b4LS5DETM/jOQ3hzai2gqvd40oIZtwlZ5lytwVgXaxezeA",
+	"2y8AYVwTl5a0aUYyGdO1ZiMtTcAu+r3sXLH0AW58egkpeQXkCALPQn9bZeCMm8BAcEl3wTg+/xNEh42I",
+	"OR38/PTlYDhIDOQx7P8Uu9a5PRvBng1OB1wuTAOD2CuzQnz4mFkQb3I+ozH7XS8WhMep9yp9ynzBRnqf",
+	"9WSmKY/ovZ85XbA15rhpPuc4DzVnWusNhoNFnmR8mgtIAKdJj4JtnN3HgQ0xhx7gvO9kLj511JBSh9wK",
+	"l8P6XOuCEGs3Jk0HGhp0wgWxxpYDwjOd1YP5VjOWOY68npRGpzxwiOmQt5HPdljqeHB0u3xb7gPYn4tv",
+	"DmOkmc8Kg/zO1Cxu0I0INLKBaXrDieDIzaAiL/RhD+sqUuvNEgQWRtRdvvP4HpCJMgns94oX7MELAMHd",
+	"xw155Awz29uhvzZFCtpWm+4aUySiSxrBGZ8cHPQ2yj4CgEgzp9zJ+t5SO/QG9BDDLl8oskzllCdhxmlW",
+	"LvewnxO0PW1QM89tfFXhpeuKs9WZ6TcBDZ7pJGHjoa0jLVQRjxEnTl2a+3wMQHTYFJpM1lDHsRskULeI",
+	"T+rGfyezN5uKUaVitqcMV8TA2zbMw/7Y8ZpraXBkBjZNwtGqu3FDJWN4EuanwGZgR/mBa0U/klcsTTnc",
+	"g5cJ1bsLtS0KVH/nLSrqqJcsVRLC2pgu1lgrDEKYxaPJegd1zFX+83jtSy1Zv4Jrv/6r5sovpzRR7KuG",
+	"qTm+vjXoVKpY1/LO6HC3pmR8DI0RoCa2II6UUWWgl3PBMxYj9UOZBbSQ07LQGX349MhYv1O64Ml6lOqR",
+	"Uw5mZ+mwu8yKHho4eUCRdsMHt4u7+oQqZqXrrTtStMYJmoqm5EdLQ4xMYyGjYbwh1gbSJEGl5atE+Hew",
+	"jvU61mUX/XoPebF/qnPZig1nSNForhUqFl0O0TXKiExjlqIuOfVAYakQUGdvpEOROKD30/ZzogspZvgW",
+	"qKH8gqRM5UmGGVi5MBdNYToLscU+eYK8gwEt0ycyxmrAX1nkOKhou1jJHIWK1RYLGKe8vb7frUtpscAE",
+	"/1eMCbvpGaMLsmAsQ0WnJ2wa5timr8MBz9gCp9tHRPk83b2EzmzVt2YeandGt7cVhjawaMN8Ea8INyDW",
+	"Ddl2FqRHf1uqwHJWX01w9KHfNsg8i2RhDUCtgfOjTmWejtgahCv2dgOxLBH+yxo++lJlxI2xRHhWNCA1",
+	"ZtIiV9l+jyM6Kc3NJHsOtmCJl4Zom2pKJyyiiFLGKGCD3YB2szKhouC+xd2yBQnUk3cVVbbxbvd3C9LU",
+	"hLr0GW7pM9zSZ7ilz3BLn+GWPsMt3cyltQVmyXPY9sBYuqm76fUQmqpr+QzP9HcFz7RrvKXPQEufgZY+",
+	"Ay393QIttQIsdVOdJTClm1GbZfumSWGeQ3ssc7FSJBcJU1r0gBvHtKgHcbniiu0T2NwFXZOJHqO5Dzym",
+	"X45nTMRMm51MZDxbj4dkvOAzlJ4mYDYeXgjvj+iAUuOvDEY7NZ4Wg9qAMwKBv38hLsT4t7FWtyl0Q5ms",
+	"TRbpXK7Al4Nhcav3ZEqUPnz0AnMBt1l4DnzNqNkna8Le0ygjgPvNRMSGxHbAvRAi19oOYKVYwsCw3SfP",
+	"slL12oQpvRnYoMVzGo9VJFOmDYiMLKTKyDjRl/LxkEgoRwKL7pSM0WaEbVEyzYwWM5W/o0xmNBmTWEIg",
+	"bCbxCzzbJ09NTbjejKrCFEVb/yLHVlsHK32+sJNQRD4+jyK2zE5Jxt5n9yJ1pU/MF5Hv90SsxeQYobVo",
+	"hraUWmraV3PGMghdpHKlQLHrT4MaBcoeagWWzdmaqEzKWO+E/nEh9e7C/l8IsytFMhjkYZ3pj8A78KvG",
+	"067tHG4f0zI7Y/vkXBD2filTP1oQycWEC+v8HGs7zttorUrLGwxb0iu4j9ai1CrPsiROtTiqTM6YZpoz",
+	"vxOsxZPAKSuS5qLJAfRN5W7yGeypT7qA1tgz8HizeATeh73qHxzP44/FP4wj3JYg+P/sEmI/N3IpIFNI",
+	"QKT0TWk/qqS0H3d3GzHFyJLJZcKGRDF9tND4f60ZZkHVKUzcARfg5K1Nr+WVZn9MrgF7zrRKsFwf0URr",
+	"OvZ+mYDnHcL24cVV3HMmyNTqpxvqfXiGD9ttMP8srFmaplR/Khf8t5yZn42OVdk6wZhAugiQ8EtHIVpK",
+	"g70eU+D6hGJ+c9iz5+hqs+Opi8+peQrmVtA+iU3OqG5TiBi/6rsHWpNolb6LLQh/v20D7Ayuu/7Cx6rY",
+	"+yaBBL90TBrSDwe+82YuASsCPiUoZszzbF0EtHnalLfkPb6zaiVwfsBkijqoDVVSIzkdyZTPuNjZDDAl",
+	"SS7zBG/EsKsN5VLuqZF5quNhVAdunEvCrliykeOMIWsf7DiJwNiNuVL6KoPGsIFAMLEpG59Bm6qNSW0M",
+	"Fm7aO/CPm07XeGuwNW7azmdnZIw9d4Pqv3sunlXz+LLBcAB5vlozXEke3zCiI1r54IOYY/58zCJtYcOF",
+	"ckIVV4gmoTDvfsLTbD4CKXM6OHz8+DHcfA9Lv4yWaZFlsWY0DScS1LoE+TbI6eBbTpNESznYTvvXn+iC",
+	"xjLviQ9ZLkyY6m9BCUAhYUx5wJ+e/QzNlrRNC5+Ev/7X//2f/1v////8P//1P8l//p//+n/+83//1//1",
+	"X/9zAAlAZU47HcDFz3R8tdIadsKt+rBkl0Fxhp7w4dFxzaLz98r9WGKpUzikCDwX7/WZ6P+yrn+65KVU",
+	"BUthvXo2XTNlzQuCGOf/sESeVyLel0sm3i8S5FC1J6dTHjFrT+57V7FFsg//t5xkHkCuoQtmQ5uqfJuz",
+	"yGERSxK4vLH3+rCcdJhwgfGammgYhK6NJc4a/HEx4PHF4PSiE2VeDIYXBSXAsIIWLgYfLspapx4x8fbW",
+	"XIyD87ZX3/JceTwsrPeCyS5El6kPi4kODU+2zhajCjbPJBcxS+11XtvcMskXAq3zMwI9ySBz7VcJt9zJ",
+	"mozPTKxCSDy9NBcWJVumizyhgdU3RpqGNdeG67W+msuEwRQM9aATa8cetpLfqrE8dWj9H9o4RB8A4FDA",
+	"DYcU0sJzv5Uv1Y1dQvBt13fNNWVB/izNUdPEOrm4IpdsmXm9I2w+HrTwRS1DwD+BOUmggPbJKyZiMja/",
+	"j4dmB4wTzXvFhfAlJIKOwSvGxksC/zAeuTHc0Oc8ib9Q7tsYugErkep7O9OMAXdZQGngVAydB8wOvhBj",
+	"qmBmmpwwrcrREnwRKnaLAUh1MiVXPKMJ4UKfoMr2yc9wNTVuxwVXiovZGaEE4r9gLFpDCXK6LoTdyBnL",
+	"Mi5mhGLiDnFdIAFYkoyNnkcn0Gu3ewijKh2MqrHJpfIpy7q4SrUtEYsht1TRNfly7O/6fpyjlGRq/JXe",
+	"4oRfsmR9IdzfnW8RIOvx55H71R5VREXMY3jNEAFdzREWMm/E4/GQjJ0U0/+wLskxqMfxhQBfo/XBDi3u",
+	"bNWHeEZmUtMgfMNLo4VzBPRVmiTG7cnREhzT6FLIVcLiGYtH3qr3yQupFJ8kzFu0sl4zwJ6hxN+yUwMt",
+	"w1OTRY2ycXzPfym677xScB5bGvN2wNWG29+KQ4P68wximkKShUxZaRIK698EXWhCgg2HhIfTC2E5b2Sy",
+	"+8bkS8PQVGhWFeuFzBUxNZmalzIaZZBOwmj8FRwR5reOJuuRkkt9DuSKpROaOM4zYTYIxEYszSA9c3gh",
+	"+GJpdpMANeih/oJteG4mZUwmiYwuMfAbcjmiFVpOy/h4CcvaGjo9ejhss8Kt9Q0S1hnW9pYBAgoCnDG/",
+	"4nFOE8/ghTwhuFJkc6l3wIYnP/Q1t++iCd3BGN7GTN11fb5/5H/f961aUEz/ziIp5IJHny9knS9kWxB1",
+	"yBR+6VuPnyz2Q9mObkDlwoW628dma3mSi1jzawsSRDnyDN0TOoFDpAwjfMKv4OQxAXQIck6uJJQBGRUL",
+	"kWklweIw8eUzp/+nhBJ0FyFeuzGsjg8eFVbqiq5JJjEPKk+v+JVMh/AtGzTG+/CSZnMyYYlchTTnjGVl",
+	"tXlNoIrPcvCzHLwzcrC4EN0VsIF234BJX3W3YFcx0MMLcI1b/7BzS5gwzse5uagicj92vsgK1FjEUJx6",
+	"eaPkYmAyFi4G+m5z4QTGxWCfjOsEOCYzaa/yQIlaCE7zJBleCHeHMmUwDsI5dMV1gAmQJg8y+uTg5KyM",
+	"y1U4OKw4TkGOn3moIxdiM8BIGJYkJI1D6eUfG32kFjA7BaE1dAL+H4+OHpLHB+TwiByfkD5o0CUX8k6B",
+	"Sj6rpM8q6U6qpLuIgNPB0HY4OJ31Uj/7+h7NMhrNFxtLKF8W+ZqA9qwFd6IJBb2chfP4v//j/1OIxglV",
+	"4pCC2Q//5oyEDHui8mhuXaxhzDeofvTW8jn17caQcnri0myGxnFHhmVkocy4REnjQ0dvvd4evNI1TMHm",
+	"abqH/CCaYV+TZ3aDkC9lv3p3hbJBnR3ZovcpT5hVW0uq1FKm2f6vyxlINj6bZ4PTw8Pjg86ajB0WuAA2",
+	"TDxSEWAFJXQCov6F+Q54P2NOrc7hCzpj935dsplRO/yKxSM1p0f3HwxOBw8Ojg+OKTs6mjx+/OjRg8NJ",
+	"xI4nR4+mx8eMRYcT9vD+I3p0eBw9ehA9Po4OHj6IJ+zx9P79R9HhYfTw/hEoF6F4xq9Agg6ETBfgk3Wf",
+	"eDx99CA+eHT46NFJ9DB+cP8xPZoySg+i+/dpfHB4nx5PpifTw8nR5GDy6Ogoig/vxw+iw/uTg+nBAT14",
+	"BPUHv7PB6QkUYAwH2TxfTAQU/WNwb4POcmeSLxNJ456oB4WiG/7/7L3djhtJlib4KgZiBpJ6PBiMCEmZ",
+	"YmAxiJTyR9WplEZSp3aqo5Y0uhtJq3CaEWbuQXGEAuZiBuid273aJ2j03vRD1EtU3c6TLM45Zv5DOhn8",
+	"/5FYQHcqIkh3c3M73/n/Tm0kI+xtfd5orNkdmAnVzrsDcwSeTWwjLaPPCWRvrgghFYF8f45W9QwoTI2z",
+	"EeJRzG3ChtzgM7VBKF0oybWEYY0EzuCk/2+MvBfWNUOQuxQjyhN7BKG6g5qAZiYk1PfXvFV/ePfjzwF7",
+	"99vPGGb6JDrvGIqeDdi7Vz9RIu7Nu6uAvXl6E7C3vV7APt38HsAn3+Afb968p+4G8rz4nVA+EYgqBxYE",
+	"GOA62TDp6oY23ip4ykeWvaTFnX0cDwUyWzDeM0LU2WtcCl4ZM9JGnAkFQE/pTlg8aPl3v/3cZOkQJ0I6",
+	"+gTnnmVuasAigWkvvLcciFvleH0GwnDq1RBMKgrBDa69W9t1jXqugYwy36Cx2hOg1PZp87p/HPiFUKEZ",
+	"D5H8hAyPhMVSUOPDDTNiKHiSxwCxHqYtXY9dIYl19o9i3M5mXeLH3AvNgoku+0s9nn6oprOR6HRN8Bgh",
+	"b4A2xdbNBe2k64kU5yyvml6Fs9LwsXAJfe56ePwzgPd95VeKvQlOoBOtWcxNT7DHF40GeyN/CNzpZJfP",
+	"6Ed4AH/unXz4OIV+Agu9eOZWMKYRTh0saIANKQ5pKt1WDIbJOKCBhrRQUEpBNs0Wl5BNM8TIL3oBQWHB",
+	"UrGh/CxiRxtPV+lzog1vuyMT3KrJ0Z4eocp7N3UUXC+KTmkGKl0fHsK3eMCr8ZclHYIdHtT5EorqcAV8",
+	"LEfJ7WZdkZ4b5P8c3sUZGTglmweJOZu1//ju1U9nFzjDelFboqTThgYeM3FdZ3TRqmK0DHYD39o0AUxY",
+	"00SNGA+WoZGNtEAXAT3SsvZs9szT7RhTdyjZOZMP3ia7x/sHvGNRHkdOEgo9ddJNEuyMy3U9uWPGY2oh",
+	"yeZmZCaVW4FjznZXrHAOcutrBp1qAY0lgTHStvXFZw7KbsDjZhEJ4JhynHrhQHZEw/BBYUZ4vBdu6C0G",
+	"sv7ZuyN4mPLH0MjYsJWM9MnsP5n9K5v9y1v4lbEuZ10fcxK66ElURsboITODYDE/YsA/n3VQw100nr1o",
+	"PL/47vlUU/XK8bPzLwX0XzN3jbaIyjgtJ2hvraieelCyCNYLY5xg7ARje4YxHIJePNEHEbR/KMSBeWRv",
+	"lVG4m+atlx7lcCIdlewtpbViiHXIk36BKq4IdLVJG2oZEr3ZGW2c7uFcZ5vwsZ1MEztH31X3uETEInnj",
+	"gjeJ8Q7Xg+/IBBJ+J7J5Z5g0J2+tMpc8I5O8jmu26UTyJAIG1JV9WVspnriHsRYPGDsHmNh70Hh56QaH",
+	"JujNdkQc0Emk2nivLhYGjs3ZLOeFN1ZN+5L372QtGRgBRSF6T9lKN+++zq4aT7MUIWz1lDXT57Y6lKXE",
+	"gyYQiHRjBhQUAqn4l0jEIhGIAs8zbgK/akcPMmOaVKRHas1wC27LQoDcXeKjv2klilixsPgNo25Z+hbq",
+	"1Usjqc//YfkvkoX1D+VeOQD3zjgRtrqjeOblqmdAuccsST/R1JzhftqKcxyP+NhWrGH6AXxo6ZW0Qw2y",
+	"SeBVeb12Lk7twM+2d6GoefdYDqsuG88P8fWu/SJnAUn5zfr3QaIyzeSINHmUlQHZnrvzsI6nF5O7if2d",
+	"w5jLCS21yENMxOI5BTl3aYG+coC1utG5QaKx4zBCN6c/Y6nu7DpDMI7Gaq9Mj/7kszwue4WdfqjMURxc",
+	"6qttTdh21g3iBzKk6aFQjtgkX6kzH6Rlw9QMtRUsVYmMQbTF56E02GWsWEf0edyFS44qSPopRYOpztSK",
+	"Ocxn13hdFdk8ZVZYipy0MAb8TuQjh6zArCFXY2wG9HRrYLTgJ22W/nFjaJ+uZsFkzkvm6NNze0vGbemM",
+	"Zr1c+H+V6q62ziB8eiFUw4nfWcGjgEUs0x+2ZBjLnZHK0MczF/qYfo6glhpwmfpJMrTN83M+lHV30bo2",
+	"PYAKlPPzmz++voH/hTcvb/L/rboPs9Qi3Oua3QkxdLUEVoRG4L9GLrWJsrNrRXND1MTUMCpEhIcv0Xdi",
+	"bgy2PIwfNnqT/ksh+DXLg3HcileXDZf4ZSMZUdKwL3t9lEyUsEmRcs3ONnNpClnxJcX4gfDtx+wpTq7G",
+	"QbkaSeHFnJyNk7PxzTsbN8wOwMAZyjBJjSgadSePYyceRz7Y4Bt1OYiBEDn+qaQk5OpRrnU9Rw7azBZZ",
+	"570f8uHtOyoKe/yiwSKCaOak5wlp+8zsnkrpyAfSEsg2nicgxHQKwn/ciXDI3dgJn8NcNOfg5gtsIOcQ",
+	"rFY5dko0nxLNx1wvc5wpJNWVvlaYE3pggTBV0uXDSDM42UH2CAk2v1lN9Lrg6yEVREKjWzx3mGdj6hY0",
+	"1rU7ek7PoJZC5iUa/+IHz6BymtJaV42iwpqbH59QPgupFS2jPSqVFaNS2TDTHwSoessSnQ8kErEVq0Rn",
+	"fodzfUp7r4tZsI3lrAQb8AhDsMIYdL02gVAhN9HsQV+Tdhwllg0yt6RWBC5kE2FRYYfMSYWjSkiFD1Wv",
+	"/STLfeM3E82GRqqEPW5P+Mbwyc7YD81o1xnlKyNBnGq3ijMafUNxM8fGSf0PfoakL+HObVC8GTERhrHg",
+	"xtMhfnj77hEdeD5uFqDBVcZkkwVyZgY3wTTLr5voVkmXvH+pXVQMn5EbQc2oDFY1w5h2nUMOuxST1qYC",
+	"+SeZEbRFJVbqx1yxvk5N2e7Gfk+3pFj34CXhd5H2EblEHXnfAh0w/kWNWZ/fC2Q6zd81gWUbL95SOmn5",
+	"hbULIb5IlN41z7s4sHenmtvnfaFZ/iU30UMjv952p0/TNeNsGHObyJD+sAQrNthplX2vtdB83yiU/rsf",
+	"+fOt8GJv07hfdJ4yXA/P4XImJ2x8ywna3HXQ0UTTdCmyg8vG6mQHU8drkk15pbBchm8bia+FdOwPQjPB",
+	"WmbFrwrMCvmm+tXn06hNdHC9qGBvUhchQassIGs282mxPsES+Y7DSl6ESvbY3SOhOZZuYOS9vsOkJy7j",
+	"SZCNxp5bizltaqJ8PoyZa8cmLk7wdaDwNQUhr/GZj7mFhUCn0hDGh5sgLZ4BOSvYvuf+nc4wgd9OGb0o",
+	"t2gLayv8zGxCjynylg2TtkyehXe09hN/y9r8LZujMoGT0loGsBYGniVRLXPu8yHJuVdhB2nUE1FtPfKM",
+	"yvO4ax6N2fYK1RTRQ2OyoNDeC3hxICbLCqDlHMTthw9n2lPZoBNYTzBB9gCOIMoxumh+bECsrbO77pH1",
+	"31G0u0qRvNyLPOEoq/paMhTn9mZ9C2nPMbm5YruqhL6nq2+jfOxkAO7PADzECOcckw71hPeZ0EXajC1H",
+	"yLJHVCzl17PYaIzURol2OY3VgQ2e7uhx7VdQA678oEAPHsZSyfCEbCdkO2Zke09RHr4xB1WccWO46on5",
+	"tKMYREyNISIvgWxUSrO2UBES1LZ3yS36khtxU1z1cTmoOL1zy76pnxBKN1uIUfRjJa0newwQ94T6PxP2",
+	"mLg6fWxx8gGezFhnBfvnFtk+UePbpJWNOLOtkYzjjGi0cOKJJNX25RA/XQtWB2N/M1/k9IswjKcqYf/I",
+	"I8kTJLPeIGLz76l2CUPMi2J24xkWDhHddImHekkIXsutn5DfnTv0fRlHRqiZYwnZqK8dYT+8VfLt8VsB",
+	"0/cu2VgEX3fBQ8tJ/KgiN9yugNzOMorAMur78cPwh47oSWVpbiAVYZMY+fgkne5HloEsUdFLX4+w9FKY",
+	"e1ExBNDP/rPX1IsVMe6n1kutstIbNuSwOsset+lfLdt2nWVKj55gOwvjeMkzf8l8hkHu/xNxZ+SbyPxS",
+	"uvxep4bmJTojuJV9249LbJJVzZlNh8LcS4BgpFJkRtxLMVo1fTOH5dElsmWUjbUr9pO5K8LR6wn2uK10",
+	"0uItfKb2kyCz5qmTr7AbmAmCR2KP27BjLb9jpWcm8xUuRHfDd6+k6vnN66aJu5oLQE8co0fWfzWfIwlS",
+	"49r3c/J6GsajTWlKZJXvAds0AQz7HWA3T0ksBPYVOLsqRG5zattJWW5bWa740qunmtEzHHUuzuvfGR4O",
+	"Dd8k1ctLaFCtcFefaDbtAJ1/KfzU2sjQs6qSpGmgW3O+y0mIj0iIsUS69PYPI+wwzy52I7kWFsoD4U4r",
+	"rbSqEr0k7btsI3sYevZawb/LjZvlv/ziePjJU8Cp+ddZqxcysfNOLFhnjFESGVUU3TuaCMZj+PiYlUbk",
+	"ZBN84GNhrO3KpflrG65HX5//u5bbDJGfFNwxKbiDDKrPtTqpG2JKveU1nBVtEbnCW9bq1HCsE6GEtfN7",
+	"Ix4c2+jiNzgCjuluqYgtcMTtOBgSQzwjncYRxVM6wspIZHw8+EmalYsbRRwizaJ/D5cTbiKDGGMPggvm",
+	"UFQjVTzEhjclcdDI1GbW2Q1DoJJauS4sgRQePl2gDfNTCX0gYSCtlapXXzVdALZ2cbf3lqqDTfWq0b//",
+	"DL3cU+KJxdmZtSaCT4tP+AiEqQQNdMm//Cn7equrTQvedek6+UzEyQtYPXTqY+YwwcVBobjJFYjgO338",
+	"k+58pOwnEoVSkadNZByzmId39tBmyy4LKDi3c376LhZRD6SYeE4TYROMmFoMxUpjky2l8CqacjCJ59d8",
+	"XMk7mlK69dpSf5taUMtuufhcQP9eLUX7pWU21EMxaxHubwuOCXSHrUVfO/ApfdkU0ygfVeubtcRnfOtR",
+	"S0Zw8P4U5Ls+dRlvL6EmxLGGkbyXUYpd/Quu9bI4orbWrHUN8hIkfQ3fB7MkwXUZEcqhJMfKLYz2ulmC",
+	"6uXHt66XtKPXvvNknYOJ2cm6Qtltdu6LVprHmUMbXhdFnvbQNZOWujFd2sWxmtzkUE1JO0pO0qOxDg/v",
+	"2GPwVCPDRypgRnRTK9zgCjGKx+jG9kUcoSt9qzgYWz2upMWj9ASc6bDvB5QXhxRZakcYCkVNq4bH1ieJ",
+	"sBZ3oMm22+gMtGIm7F6YDo8nNsB174fCJMTs8rid/bvVGbcDVviZJ1mm61aReUszA/PclTasl3ITSa5y",
+	"9nlKKPpEV7aAUoqsSr25ZFY2THt/SaziHkxDhCddLO4cnMw6e6NTa/lCsLkA8L14AcKH37P5EG5AQBoa",
+	"Xg2qKhFmaGBPWnCYvfFcBNBuEUDpnLSyh6nlsGn7YEwXT7ytLQt8W0zBnfTedvXekm/6q827eVU6P++W",
+	"4ZxWXsPMVKfrpN7chc5FtyuoEHSW9/KTNkQYjMdhuuBDq2qvxvO+tKnitI3mudOZQ25poisOMIz4GEdY",
+	"IkNtVGefQFndqtyOBlO5pDJtgLNM6cDaNktEHDsKWGSTYIkecRNZXHiTcaRjRc3FB8K6NhSm0ySW9/gI",
+	"8Zh1xoyzsbBuyCp9cuHCk1mO1o9+f2d7XFPRO2w/BK2siftM6dESjAc8qab3BKE987VT22uQc/7Jouh0",
+	"6VAyekBL5m975dsUD9CiX3zxolYomXaWHVoF87Rb4Sv0pjCksBgMTh4YsLJnmfwg4mOkvEJncIe2vwvo",
+	"TNv+LNQDwRJ9QD7Aisj4JT9jG6hDqCZHya3Ug+thONkwm7VhPvZFJiUHk5WZJ+JYcwCHubDqAxHpyqR5",
+	"YZkVGfOCwthlmYFWCQ/nhYZFLIZ9rYQNGI8iI6x3+odCD2mcZ5IaxRK90x4Pv+4T+cDa5ANfcavHymrH",
+	"CaPSCSztw5sPWaWHTo0nbt9kbv8qp6tFccOeOIyo5SiwWu6fd+ERxkRnz7uiBSJXa9ZeU5xqoI2iMP5C",
+	"BQE8TuFy/+ny8jv2osEuLtnVU/bs+WYjySDau44kP5wjxHByX4/y8vuQK9YRLjoaHVqScFZo+YPgBqO5",
+	"XYk9FyoddIRh4jMPk3jsyBS0yU48NRKnYMpjmYHoys91dmPvsoy/mxzPu6KJZf4itrgrrr8k8TrkP++y",
+	"R0IxcTbgMvZqC4GLHjUfJahc/BaOK7i1d1Jlz00DGnx8N5NG5nRmaSAhPHt9dqQXPr/fSO9CgPYQAC2O",
+	"JTNxYlkYOMS46kk5rKMcljwAX2u4taxvHuh1yBBkjoJZL9iK1jSGFOBfW2xtyB5lTwGFk/DuWXj9GFg6",
+	"BQcRZnjY9vP9DYsI4mFEG/KlVgcbnJhvaSL8AuPfFy2yv2QcC5XoY1L1lpvvvrL1tenh7gWhd3WdToCV",
+	"ri3vHG10uPsJV78CXD3EqvoFjJyXjk3gYWzdhFGzz6apXSHysTdLrQvYpyapE7SfoP0AoN13Tbl42bxm",
+	"qfWgPpIWICc1YpEeh6arFhIKrMmAfoq1vvMDuobcJEoYlmh95/4sPg+1Sa7ZCIeIYvOMDUDUR309wLHm",
+	"WNvTMzpVOXYukQ2rTnO9KjzYKdO1+UwXtkMgA6S0pfqtGauYrNBZUjVvisAshNvcSwFg0OFW2jx/vE4/",
+	"63IlS989UJ/ReJaNdgRpwalTPdECERni3SLsKhGf4U0teM/nFyuWSTWIkpwq1FuLV3Wsl8rKxXfX2awC",
+	"Is7jMfOVkvRpEblBVj7BVQDo9766/ziKpPwgxdn64CaOCylur5sCX+TJtAJMIsCLdlna8DoSKpHJ+FX2",
+	"CCfkP9U47LQtLrNwSRhsC7fMf+bqYglT/jInDvYXuThrPCUKAviDVL2Wyy7XmrWfX/8G+4hpWoBH1ri4",
+	"vGJP0aZeyeJ3Gz/MR/3ukspyUpYPtKihUCcr3YpZVICfIyxrAEyZLGzo65G4z8oVhqkKkxSOQp198A67",
+	"d2yzp3dUxkogYjf9eNh29oG2b/ii47lLGkisrRgPBWvDAttZJxof49BzHFw0RdjIFam4cT47KKCxjziX",
+	"uFjUQLM/ceBlIdIzq8xh8qzvtd5hDnBtBowmcWVlSDiuxrGTZlg+sDMlGKeKBjWtZ7ZW3JAh9fkX/8/t",
+	"lTdUgODhDn84yfBGZfhjeYD/UVU2LC2QB9JSka+1IqdWEPctlTlkZOi6i5ZY4G1O8G7p2DsyBiQqkF0n",
+	"6cjJUJFiW6dKAow/OPuWbLiQK7DhOmI562654or1bb5NV1lMYNrVhcO0NVy2gyu1OEH7rqH9yGsrlkL3",
+	"zZhX5wh34z2VWuxOL8ycThnyOBYGwwdWODff35jJxIq4u0kFMFGngbpGZLUaC9df4EvbHKoHGxgEfkLV",
+	"Q0DVapogbJ6e/NAy68nw+vKE183a7yh+e8Lr/RXG7Rmtj6c0bu/AfKqRO2mPk02+gaK4CoTfYn1cN1Uh",
+	"7BqPzyLZ7cowjRP5UK0csWVtk/q3svzhp2ytN9YKa4+xBILjyndRA1G4Uy2oFW/8rQ31dITxjrtcxN1a",
+	"UNqdmfC0TcgP06Slu91WpAdcKppv7H/nqdSvllAAAML4PUvbNBikCndH9WrN2gXBoMl/MmIgAP3pN549",
+	"H8vuRP4p2C0ahtGsgYoZ8fiO/npVQ42K5K8tt/C1CrB3WXxRhSS7LsCgOQmLFF7kGM14CfiOovjiJo6Z",
+	"lZ+zAQ4WB0B4obzOlAZgSDbEIf+IrbP2xDFrMxR9Pzg0Tc50t+tnklaPvbAioRoIm/BE2kSGxFSUaJqI",
+	"kRpQR7sd1EkUiROkwDMqKKoO7H6HXFaB6o7xZy1x3+ZgzJPC+QoVzjqH7Wut6yAdNp+holJ7ba2kY4Y/",
+	"c/4lv/f2SjxmoPSaA8xOaHJCkwfRBEcvFg/dQQQ9Ztu4jjVjBXA4kPmgxdVWTbksws0uaTsXBMC9jgjd",
+	"3d4df2B/M5b/Kbh/UrInJbuukj3EvMIcE9w12Vfq2C2mFP6sU6PEeKaJ7QgV4O6G5kUI5r6zy2zCH+iW",
+	"v4rekeUQhtpK+O2W8wf+NrWgdpb9+9Q/uSlsj8SQm6SQrn12dnFB6drsT0OTzy8YaIU2EhgsU4lc/OUw",
+	"5jjK+aVW/A43bVG98LQW1AY6wm1MURr8+waNs1o+WBcW+ebX1/SrYUh3efNr44X7jVv0D3zA7/SO0wA5",
+	"BBxo9yXOJhI9HKtTSAh4hD2SDEABsRD0bfZc1/gvZFiuxLLdhOPxq0pIJKzmDI8k7DjJYYrLQk0FgHrP",
+	"Y1wHH4goKFTWl8L4gddh/huuoRIrPf1VZ8X681O51wj/LgCqBDorQsYK0n6kjZUnlbERlbH8eTm1ZXKA",
+	"6wljfWsxfHf98y+x6G0vWF+C2cMtDTwJ/QEJPTHF9Y6OnHpZ4T2MGDvtdEWAmHDhq+enXscQ3HTzJBqy",
+	"kyh02ait5GsdY9vkCYcPCIePndB6GTxe03jaZ6Jv2wB+5Km9TeD7KaF3UgUnVXC0BNjTimCLiTk08bav",
+	"Cub2vjvodM8MWoEJFdlrJu6FGSd9qXqUOgJVicazTNhA3wvryUhsau7lvTYBM3oEMA7/QZcfE11G9qSi",
+	"vJKbwQjfjohW5Vb9BEohAZzHS2OIwBWas6vG99M3gbcAS6O1dkSsRzhZ/4bhRHUe+3mIkeEj+KnLHFsy",
+	"3MEFla2MxK3C8f5N5rmGrd8FnX3G0YwbwVIVCcNGfMx4j0tlE9gHjnS09/pORFS93hfSwJYKCXLFuL0j",
+	"0pZIxCJxUeie1lGdvcVb3SqvupBloPSojyxD1nqLmpJ10iRjEiSaZtiKdsLvRDtwZOcycRQ2+l4Y8HWk",
+	"Qo500His7ZVfG8PtfcGc7PvHdkvBR4YzELC2X0vLfbSd788jW2dYPIQv65G9VSC7/tJCgcTQFR9Zfyfa",
+	"gHaq8OS3JzW9ezmzEgaVNDrcf5yr6FbRNgaMZ7uIQy4djQ7N7RZGUBSKEhD8Tii/0fjoHSP4HVw3nWk9",
+	"VAxgx6XmcDA+Ogvifb45yUiGAqTFZUtqAJTuICyjuydPT615BdB5JzCdjdMi/rSw1nkDG7xMomBJA2WW",
+	"oVHkTYhSuoRYeBsuFzcdxAUOoocTv6h5wKkoaHtvEKWj8LaCWqoi3UpVIuNsm56eNS4K27TcG60yIfAP",
+	"0WEaD6SzJ4wHXHAORVIlmnFFasSBq+UDMU3V/sofqBWNh/OhEThcYH9GxG+ajARwvtCdjuqsHcluVxih",
+	"QmHbqCXLWou0Va5zLKMvuIHGHZ30HSQ3J1ViURfeqiQvbcGZMPgeQAXpGPUuqcc6a4dadWMZJm45owLt",
+	"mpWDYTy+VTYBFY5avzPG/7qBIi59IVAjZLxsd2KY1NmnrMmNOIQGfExDhoVwVhJH8np3AOAOfnlKY4o9",
+	"V4K3akEtWKH6mNd8RCD3sPKr0mHuMJFc7jPVvQJWLYc67+hJ39MCt6NP/InDzXMjkpKRbvV1agWangDe",
+	"KXwaLXFXQUFhEVe9UDj42deuCzYqlYPavhyixcYSHfFxHTe/IIK4gkx3AV7xAY9SP++j1qxheUfLjYfy",
+	"N/Uf1CmFkwoXyMYoXbDLS3Z1VbgUaQpcwUraMv9W7ppuzv5Y6ZhU6SgU/JFO4whcmgifeed65xMNQSLY",
+	"o8VEeoPqZTbtxI/ogjm8VSVaypIvidAEf/dAn5chOljz3x40AXZpRhPgILmMaGlkcUByIG8VGCFK1Nk/",
+	"4X9p/gfIjdMfbfp7iyftygLW1QtXK0AzljZ5Q5t1Gv6x9vCPzdWKnuz5Tdnza5V0Eo7utZpzNnSOuC3B",
+	"kLeoZkDoMUxTItw+/4L/xQ8ZPZqN459Q8EelAF/R8GAhmK1dA6ich/eaLobXdcG7ydCRiAIWi27iw4Cs",
+	"I0KeWgH/jLQgg7SLv6dI3ISto0cq8N4Ee8yLZk5+iydo7A442eu5+f+YF8N/FLsEa+sJxgj1qEBMUbLZ",
+	"bxUY7QD8zgIHZBcR1ppi/H3GbKmVtAmsHFY7V6O8hzd3VErFCKtTE4otaxR/G9An2b8XHiIIAkFGirTM",
+	"fz2gCmIXNIXTgZLOEsNlPGN9hWXkaxzwz78K1Uv6tebzxjYVXJdMcZTE0ui+iVSbH9n3vHsRXXQb/Oyq",
+	"0wjPnobPvjt7ETXEWaP7vNvoXoSX/ILUj3uoZs0ORSi7MmxhT1Phb4vqnOi7TWiP93p0qArE296RjGjC",
+	"qAz7cL4OSYEEX6oy/l4/7LIVGm49WxV9GIo4lqpnA0a/JkYg/JJTFOT5KlGe41SgaN5Vr1oh0P8bPtTJ",
+	"9D/N/dtP31qXD2Q8brnn+tu///1//e1f//4//v4vtaAY1WnW/v4///av8H9/+3f826L1DBf5fG/FE3kv",
+	"WvSKakEt5qqXAvg2a9ysylPqrtas3Rje2XG72YQUH/7EP0eLRph4NHxzivFYchswzugIMeugnn41EL4d",
+	"awBow3uiiR4JDgDMqpnASsfJ311t6mxygmDmiiimEb+sVL1Y0NWlZZy1c2lo75RXTjGBw2V8FpmrMS5r",
+	"VrvZxKncayB+RXBZEDDKsr+q2B5p89i3jdsrvutT4xcvKYGttXyhhjn/Av/ZXsfXNNIdbo3pSVw3JK4f",
+	"+8If3ePq2Vpc7g6jW8uts8L3d1J9DP1acy2o5bq31rarNt3CpTQG8G6yiOPyE4qnPJhj7OQ6QeuGoPXY",
+	"u7AWQ9j1LJl9tl9tH5GPvAFrYxB96sI6wfgJxvfSQVUE8S32TlFKcpZb+l4ALIaYvocPYtGvy+d3J8Er",
+	"5FawRPAB0yoeXzOlM8FlseBGWdbXIzYAs5PcXE5lu1vINs0oB/jgMrG/uUTsKdm06WQTVgYUysn7/N53",
+	"MVGKCTNO+FtMO2ESasYKeQj4dPDJJeoftYnhisJn8JuWHdtEDGrN2kD2DFdJ6z6NlTC8I2OAhQALm2Uk",
+	"FJUIiLjbMgK8FrrEAopiwUVeEZetsjKR94hINQUmEBa/Sbo93eHy7LKx49RRUSAPd1CRL+BgvoDjKBJG",
+	"YCoX3jsL9UDYvAsDTmmdfeprzA91pYosw6gAM2XUx5RRViJwjZYudqok2HyaTft3/IJqhlbYbLKo2L4B",
+	"T5JXowHO59VxiDT4KTjUE0OJKrQE3a94LPeaONoKuFRI/UoCe4gZo28cjFd5jd/yEJ8Ssm8vCwQrOf8C",
+	"/1k3CxRQwY4SleW3VlSCWk8kE4i2J/f3JJ0bkU4MgonDae19cBzOEmJ2IEkfWmdViJGEeEtJn4/OMKOg",
+	"YhM8J5J8NMS4ivJeVZ1NdizHGPvcksM1g+dh2g5anJ2Bzvt61tGm0z8lcPCjTfD13EsxKo4ef37WuKit",
+	"6JocXELoBKUbgdIjG32S5XgWRNT1DJVzofaW49k6AFf6zLPR1OdsZqLq2FdfysSyjuhJpcBL1mZVsBUq",
+	"2gzS7jaLg7tVhN1nK8Pujyo6ge4JdPcNuj+qaGuIa0SMx9T25XB2Hsaxu0lbiEkiscrIhe+yBFHSF4M6",
+	"o5YP3SUiC5aqWFjL2hRQ/z8wDt9m3N5Zl8XJwvUovLvsAHpfev5TRmar7T+LJGOWbgFaJEtz6kma1iU0",
+	"WNCRHG5YEfDv8iz/kBs3WtNIADQcaQgbaNYaWUjAdb8c5cMuU0tFZNl1ainnJloov2QmQNCrll9yiqMD",
+	"yy3BxlExqRXmXljkGmsWGJWyZ8N0jO3rEer8LPskFbxnweCQFjJDSENDvDfJaBbn1jyqS6qbCrIrcOOC",
+	"HbK8zVkJ1uO2+1cL/yyi9hNflgWLAWGhWgfwBDhzQsQyIWKP21OC1cLepfaTooPgNKHfgIEV8b2wgU9h",
+	"SRPG+OgkrtkfckeinLqakbgqHvr9Jq6m4G0JOFoaWVYChUNMX52UwsackJIofKUproKemZ/nMmVcmKVg",
+	"1shxlXTY+Zfij9vrfJqAuz1FBU5CuzOhJar10ks/iOjBAwafS4MtKIWHkQKbWGxFJHZCxreYEgNLbij0",
+	"MBaeHx4NR8ySUZLMlQURZACALJQrW7mlqipCnPWvT9uI0vpFbGB81no23sbTb1PoNwOdVnTcDi7xdkL7",
+	"naH9IcaJHzK5sgzdAmC/WRNrj9m63euKxbJ3G8X3QgZwY2m/qqTfZvD9qJJ+xUc+uKTfCfBPgD8H8Ck7",
+	"uHu0vxdGdsffNuB/zMtfAabDvgjvRMRk0mSRDtMBRVJxDobF7l2aJMWH3CRbcgckTmmSXVlWGAu17uIb",
+	"3Sv8nwD2BLCHBrC/o1jsB2P3R3JwIAh7PKQHx2g2fwOMBydwP4H7PHAntoNSan4e28EaYG9DIwQ457Pr",
+	"7HC4N0+ETVhXGpv4SjrMRpUaY7s8TLRZgg9hl0V1vxfrTz/kj31c5XX0vnZRX1e4Uy2oFW98ItjeIK8N",
+	"SIx1Mxfg37VmTapI3sso5XF92B9bGfK41Rc8RjsnFvciLn0I9oXY3j7pFGNyXa0R9HXMCX1qRto7LIMG",
+	"dwp+cwlvLLtjBkgtItqpO76daKz4QIa2cN/Jj5bvMzQ6EVntY3Y3rFpbVH89x7eeCDM0IB6t1ObGG/4e",
+	"W5gKvDzd7hq8PNmhnvmOyrXj/icaZtfrCcC5lt+dGJXMLiv6qmHtcGkjSm0AzBZx+CgIJNoTL73NRkL2",
+	"+paBiNlsgHcuCE4rWj9IiPTxIwsfCUWUGmHr7HVCROLu4jjOWg+FojEV6AJg1V+fiM3hdzpVAOwqFLl1",
+	"jPEerbrS4LgZhiukUdpzSC/cAndKXM48ODDdZZwpkSaGx24pQWY34GBTZ1bQnDJcNSgJjzpBNq80s0My",
+	"lMi8JNCBHjG8tsEiSa5YAWsw2AV4M6uUsFra9kyjvqwK2YG2WFQlLAnza6Li0bK5n4yEb95IWO/kf8t0",
+	"JjMsjq0Rm+Q2zfmX7N/bpzipKgWdqa4OmenzBHYnsNs42KEJXBCA46CIWQm6DqNStrjYijxNERh3OSZw",
+	"JjifO79pT5mtnW3XLL/WjZx0jt4A6Qtd01nulGKWa4DlXb521/uYm68bcO4rXqjg1C5XPuC+uCm/bT8Z",
+	"MafM4JyMQKHBzknVFSGRJYAqy/B2ICKZDtb2lJwwHBbRBK6p9cBuZEdl7nT2/FPLaMf8WxPbfbJtTrbN",
+	"QrbN5RZsm2OjayIhYhxDpgTyG6MOma3f91i2snflfjwFK8etqE/DOk5q7qTmtuTCH5mac0U8M1z4LU4v",
+	"sQLQDQuH5tb0hKkxQiWYTOtzzPW1fctKe5eVOR8KCz6yahypQrHtOhzkqAtqdLNT7c3G1NSi0P1iZSAu",
+	"sQtenTWQiTDhSWrBhlM8hAPIlSTqPMNDsAGzD+ihULuePJJJ4q4LSMK+jCMj1OwakhzWqN2dtovKB/Db",
+	"AdP3wrBElgb8vXQXPrQ6kk+uAAEzObBGkDzM+JAJQoLZ1yPW5SZ7Wmnr7EcVWfqaA3DinHIzRiI+9iki",
+	"1/SP/Zc7ru5wV4SX0xPscVvppMVb+JztJw/QOMGlXftoUlZTjzIGKL8f+KQ9LZA6wLFG4WaO+npiQ2eV",
+	"dORnfq9lHJsAixXk/EhLIr5O7F7+9X2tef1MHcxL7ZPV4iXeJlyV5lCVkX+dhH5un55/yX/YHoNTCZIO",
+	"188/CeFsIQQHC/XyoXiqcw0sTDcvJU6HkWT2O1wVVC3K6U4zzLPRYp8x6N1s1fEHoNcxB09B55MyOkRl",
+	"dIiR0/kWHgZPqxTS3LhprqKWtPASORCxVGKmOfdWuRmaUjG4vcHaGDkQASGaEaHAz4Lw4cBNbhOmdCKa",
+	"8EnBwz4zwurUhIKNyhWcjyyzoR6CDzsUKkCn+VYV2hmwZ1IbGnelVTymKwBSYiflgI/ZndKjOrtRnoAa",
+	"YHVE9PbDoVBuThbtaKIRcZlWAZPqVoU6EvaaPj7illkuXVGFiwG4dcvEirhbZ5/8B11cEUE8YANu7kTE",
+	"2vTbdv1W3apdzrH+6F/iccWQt97ISf2by4yqhjMks/ovmx8BG/gwnIhAWYd6MOC2yUIQe5UEcFKpPieo",
+	"ic/DGEfDUJy5cs3+uqV1y0QMEJwG/POvQvWSfq35vDG19gD+/po++6wR1AZSuZ8uss9yY/gY1V8yjjGr",
+	"ps2gNuOp8fx3ch2Kbho80YwNx4eV5VD4AgbShiLjFcVNV1lxk1vZIrot9DN8cD2JntJY98J0CgEmvOz3",
+	"nYvu87Ahzp5dRk/Prnijc/YivIjOnnUb3cvu8853/KJRC2oDPcCnqg30vZ+wSe/b7V5iOCYevaOLf1x0",
+	"5RGs3KUj6JDBi51SrKWiL/eYxJ3vbF6f5uxwK0N4m36JfCizJ74MG/xpp3N51oiunp1ddZ9envGrUJxd",
+	"dBv8RbfBn4VoqWRPnLPzlx+7YAKt8MgX04+8VrzfQ+auo/0lFVzpkf54L8wY2x39lBanxhzrAOmDQ2sa",
+	"Xc7qSBUG1bfvEM5OQkjYYpoLIQfF3pLpJlVUS+xxGwS3nqpIt3D1rRFeoxXxsW0/qbPJFwdXww8yBAEK",
+	"1uOIdA4a7VaNeNH2yMw70HvIGhoxtLydq5g1rdrU3Mt7bShPwpkRXWEMjyfvasS9vvNGiv9p0r0spzqU",
+	"Tly6I0tz+LvhGn0qRNHKmrcKtoNujAwZU+PwCj5sojWyaSwxX5SOyQ8l5Dguz/RjX4yRFiTUqZXKLu6R",
+	"voFH/ycV6a04pLMcy2KlcJTSJZZju1nws+ICtYDbpvf5SBdqdtaKge13T8Pq3BlcSllgZg7wcdjXCqsH",
+	"UHRnvxn3gVQlMs425elZ46K0KfAZJSb27dnHxvf+I8u94FkRVDz4AaO7XaMkgjeKcpSJ7CMkF7RkRByE",
+	"b1tWbwTyE/oNjjTj9IAFLfbKHzanwghqVspa7CbW+EDErwCsa0X+ytnnmWNHR30Zi1tl9UCQCkpVhF39",
+	"YxaJoVCR9Wlyt6gzxllW/Bcwzu6llQn8A9Rc0320m1oes0gTBwNLRBzDrcL+4iAOyz5mBP9RFXHJUVko",
+	"2esnzPZlNzmYGCNXduQAgCCvWYtECEZuBGsEI99SX5AlarSONEm/FXEsNr148eLFWeOCgnv5X1pDI0JJ",
+	"QbnaWHAzPyh5cZlVwmLFqXMYX0kex7oW1NDB9799wwc80uniOgNx3VeKImpgrWjXAGTgtFV0a+jV4d9F",
+	"qJUeyBA+oPCvPJaJpC///Po3+D02c+Ga8Ld//59/+1f4v7/9+9//hf3t3//+v/72r3//H3//lxrK+zAl",
+	"YrKWc2/diFeKrFIcrEh77WKlaKG5ea83P//xDFXlFf7Bq72Jb11mf5zlqonP8NImnbZCXDYbxDgn8Jq9",
+	"rhUCr0WZPpLIa1k7zSegQ5Ac8EisW6ZqBL8768Xc2jOaQT+7NvVTX2MkFJw9ANkSw5yMccDrGK1+NFJQ",
+	"TSCDDuByxpLjmxfhG4WQJQY+B4IrVBWFKGdiuIybrH1OXqO4h41tA9K1saC8JaM2FZ7JwYw61h/gIX+G",
+	"Z3zvHvE0unXzo1vzWB29T9jprLgVHTZd+oTCtoHq6CN9d8kxrfkCbF+ncUSzYjtCqHw1nTFIfHFRPI4p",
+	"GVe9Fn0vTJSKXdXVLh8hnNZ2F2WLf3Gf5ylJj1o8Accvi27SD0anYHhIxVIFijyUOrXkHvS1HcqEx/kg",
+	"574wbCAityt4Hey1iFIx8TTfl54GwWXiE8/Ln5hWKVN7sqnK3Els2XnEDu7fQgBv0gZO6gxcnCs655Z1",
+	"jL4TxQDdS263EJj703JKB12jh4q2qPA0r9qqrNGafCFrV2qdRHL3Irmq9B2Nqfeg1L6nRLBw8srws1uX",
+	"2g2E02fINl4uFsk+o+o/jMv1NwCKCivScZPhmDx+2rh6UmdYF//n1CY4GqPtiR693eqKCQaMJ0j0WJ8i",
+	"2MgMjuqIyGIMGbRhFYB2FCGKUA9czu1jEWxyxhAJ9p9Ok1CjpZVtd21l8X/pz9hWYtInPXDSA3vQA8iX",
+	"yh/QA3N9fKywt+sA70PsRJG4l6FgPY72WcScE09YqLvdWCrRzLLDOPBemmKA14X9iEGXWwxr0ET7OMZf",
+	"IsOe4cryEG5dZz/ysH+rqKoKKXrb795++NgGaOasPeRJv41FI6NC3pSylOAct0EJtAMXh84YbV29F45j",
+	"TWMcwYQh5zh2gXARd5u3ql2O67cD1q6K9LuHmvl3bFLGP+aDB9oBXD7/mT45EIOOMPRZ2B76F8bE6Z9G",
+	"2DAVPjoy9Ru6Cg2lxb9aYeCNnQH88TCx7UKNGni+EQVYbJs9bv+HAcYg209gn6lWrON62eCjvrLOFSfd",
+	"qo7oS0VzrdBov3d0vr5UMICXyxm8InTAYYtHfQ1qVXxO6I/werBQ7TcXNZKWWX4vIpaqWFjLRJ7OlpaY",
+	"lCnCTDkoUMzdbFljF7DqchnbgE7BUGN7v6UyNm5h290jnF+ew/3P83Bwu8meNq4c/ZXbJ18eiGkQaS0y",
+	"QD9tPIX/9yKgtEfO5JzGCdZtYbiBbvPoVnV0JOGUeTMCHoPE9REGcFhbRm1H+sWZEUPBE2Z5VwSwbbgH",
+	"o1mld6R+fqD2mn120LnHpeooW2vW3IGqBbWOuxhSK1xdBFn4H4Emi+zji3DxeTNJRzEQSV/DA4+MTBIq",
+	"hioF8n/iKuG1deLjD0a6L2todCf9WrNWlnS0uvxjrvxIoAf1MCvPGnDFewKtq1n3PXebnIFQaSEOT6pb",
+	"ufPXUxrr1ESVSda/v2WOU/T7BbU1nsllOhwbGztxS+Vysna7km5doC79YuJlLHjDvB7ty1ILnZHB+Us5",
+	"zLXk+6myoQpFRMj+RxZu4GP1eQV2rg9qu8+S0MkiJnssPJKql4FsRti7WsIk5CbCFev4XmzFpPpJG1CH",
+	"qDZtyBVZICZirrScFnNNteupFSwW/B71A1hZpbRJnfSRN298k3aoI1dSJtHex4IqVwYeZIVZGt+kZ5Ok",
+	"u1b1auNOvC9g5EtufLfSSvoiwQBls/bpw8uL+puf3v/88x9f/fTmjx8//ZfLX//xt98+/Xx59fHd2x/+",
+	"6//549Orf3r7+9Uvb5+/+uO7P/yXTz/+16sf3/z+8ee3y8zyLa/7I977kHpsVk6DcxMtVbG7XE58ZtLY",
+	"p35XfgW/6DgSZlblEUkCmpeW9d1HN9wBAyJeWfz6CflbcAloZUr7n0uumIlmheTmIooVsebRfFIgHGbi",
+	"m05soX5Gd8kOxKjWqK+x6wRMR/xg4Pgb4jgbE9b0VSJ0SfJ2sDVGDmRmNn94+w6gpKtNCNZle8SNkqrX",
+	"pnIh94lHFjw6eBbeE9i20oZbtfPiTbqmxPxu2BdRnb0v989YGphynaWHO2ni3ENaH9VmxlGR+OhWPdy0",
+	"Mqsb5WW23ceVBIY1bzn9C7eoBbUz91/8eFA7w/8unAHG84OVYWBiwo824VgIU7WW1Aqzv14NPJ215uWz",
+	"gJ69eXlRf5at7Q03kg84e20tuA94jmrNRv3751THAp9xYlELsidZKDZ3UVsv6+gP8c7ZgLzwzKYDwgQ8",
+	"2ibw4ZE2dyI7mBVxq+1kGBFZZuLph3QozL202uTglxXWk29lmBWCgNW1+XULHwsKzwZ6gFi9BOEumG/a",
+	"3DHPh5RzfimNIK1HyrKxSALmTCu4vtGx8Jca0VcEH9BVuQFwBTmfbD6U1g10LMyegh8AJrM2RB5rJZbk",
+	"jcPYyyeZ9Fn7JgTXuInBmfPQ3rcD1i4K2OczFYGQtakmnyIvnNkhHBHbFyLBoIfRI4sDrnxozyZG8AEG",
+	"MvApbaJ1RFa6uFXUsHMNF8LP0ZUxXooRRd8P4LMkFL/6PIQnwVYGn2Bp0wNRjVBbEuC2EkDcdp09w6gO",
+	"pXT0rRpwNXZXscykap4SOVURLVtFVAr/B7Wz0k8qBX2B+sb/q6vjWI/Soc87BLWzyV+tUpg03cjiWbno",
+	"0MFfYp5QuKBKZ7llewLACs0FHzjzhGcLrY9sIXTepGWuTHLGxvs/TlUkuXuABQo+HpxUHzJyX5p1e7wr",
+	"0frrLnMErpW1WTmn/XILKHxx/h54A0KP1MxXgH9b1m5Y5KZZ+1rVXSdcuPXvjbxwWWeBL6aXaoEm17z7",
+	"RXc3tguF6UWopCZr90g96S4pLlKeTqkRa+UscsoBtX8vU83nefg4C2Md3iETqkkVA0wH1eomFrsoBuri",
+	"iGnVZNxa2VMgyAE5PMybOAEbxlyBdgQQOUuHvouMUm+kt8CnPIxawBUiBh03j8EKlbSmS+oXyUhPImz+",
+	"wYvLVVLXmAp3kE6hgpf416fPXEq75TsEba3ZyLLc85aYSf+Ctja8EXdZtJDwPqXhHH3Z60+RLyuQpLhY",
+	"wz7i8V1LKqpjRzZobq2wdkDbuwCnyNbqEMEicd5AUDph9yqqw3o+D2KCBnumu10ZikiHKSy8XrDUBnEd",
+	"/4vEh9l9K4jz+UBguNFlSAuXCLzVLOIYbTvxOcFj5WCpIxX12UwBU63KqiwJR+3LbU1Gt7Xm7QIv/unF",
+	"be0vt6okrdNeEuybC51WrslbveV1yCigIx3QO79ViwhCUDz9AbyUB5eHIV0OxrML+bgor+6yUMfpQGEK",
+	"1l5TAxd6Cn/WUrn87XU7cBhNr8Okyr0weB1pzCseeae+5Bw/knSRM4pc3dMCxW/wOzLg1y9hnRWhv2GR",
+	"4d2k6epJXE8ETvxFbSLtXZYqhxdApoxTTI7xxRc8eHO0zj65mD/Rwvprq8yPq+cdyzm/lneD8lYdpGLJ",
+	"+qPpzu5D1HND8Rjfrw9+J+wwatM8r0g3a3t/vzUR1qPLjrDKHryFMRsQLSxXWfSQgx6xgU/Yc2Yzt9vT",
+	"4IzhzvlNQL8aGYl2fUYy+yXZQ/tLZa+qkqsmQVXrlUwIPhp+L2JL3jsemVjbBEuzhhxefm0p3bBpPtnF",
+	"71yFKT+IXqqOmgcVwasy+/gDyK+zT6sxa1HKU7zJQpXxWHea9cGKzwCgGuUezeVumdUK0BTd/cyCLrAn",
+	"uD5NdtX4Pq9fGfGxL/PJRp1S23vVSO6eSJyk7jxldjKAj9gADtZElU1VeF41vp+WtDcF5zxLitMpL9zo",
+	"UJBpzuzS2bi0FxJ+LE2vMLEoNuejUcyKxBW8sSgVDM4V40qMKBds2Z0YJr72oS9tos24zrIgS0bHN+B3",
+	"wscO8mB6Fe0MfqTPLcPRK9XMMRyrROH2VJ27aGk/ycVq1owv5l/YjEFcP8N9/k9VTAIVMIC/y2rHP2GE",
+	"HpETrFdiUJS9flJb0jvFdW+qtOIwoGJHNsVLEoZZwruYEXFOpdOz82JvXSmBp23xhsMw5orGVDhrAg2I",
+	"mYmRm/AIRwaBstdqy5kRukktqJ1l/1q/5dqHrite2oz1wZ82E8B2J6pAn79s5sJvDaxJCYq8toZG94zA",
+	"PoeIKvUio4dDEVXtyoE3X0/gzhDrzjHN5CndtLJpzJGb0x2LoslZC2o9zeNF1yWWIbm6Ahl1h2FhVqzM",
+	"yMtf2a4DnYQw+yh+aHVlPMO8whYEJw80/OiwDK3KUFbJ5IEX6rh9McAVlLncGe8ZISJwBGUyxwqaF72h",
+	"N7fXGM4GBHJJmVnhbO8vXOPe0Nc6v2a2jXUTRYwrJ8LURoZS4DXpWjbX+Rf6x4OzaeZaWC6wkgnRATa0",
+	"ntTdWmGN2dJ3qB7LHI1IAQcvUgeiCiuHsGQrrJjCkgnu2hNYqkMdn2hmAOVEpM2KkjCIjAhUZ6+V38d7",
+	"r6apeUN+FhGWTHexawSJ0kM9oIoWmTSdPR7g+EHso6V+ez9eVIb9yUpdZoWwpOTrbNo+wHCINwy6UtCA",
+	"RFzItoIkqxoNmw6VILVqGa8uShQG77i1WIHI7R1OxjZFAEFXZiU7d0+Bk6MFo7kxlNl4tKhKHw6Nvsdw",
+	"/QxF/jLWNjXCUsER1UlhTbA/9T77m48Czk5MkGddfLuoXSb4ki3uVJ26JY47V6S9cshjbq2kP1x5webX",
+	"QS4XgfF1JxW6gyQecELRsWxJBeozV6sF4u1UycRPF+gLwyyWOYBy/E3ygRhnJCetEIea+DY2A9/sSlHo",
+	"RFyCO6Vk+GVf30ekwx2HfcQ6ZvXA8QQnHomIcWZFqFU0PfXhIIMdbZ8YzgpNmoVWDUrpYc6YCln88Bw6",
+	"fG38S7vO2oDp7aaPs5KP2HZ+Bfw9T4nmn/JtClHxz/T5G+bkAWlMvBpgnTFzB+/M/b0+Sb6df3hi9t5U",
+	"7mqlUI07evstuHEp/HuZgFOIZNc2KUDJxBstch79U5HoCLlWkLvjnoepiy6sIol7jMz4F1JpkOUG51cZ",
+	"nLF3vnmJ5+dyTfvt/EumbTcSlskXdrxMY9+mng42JoaHmlaeM1340PV5dcQmF7aqmE0u11sbMfwworjf",
+	"iz1NFt7RFs2skvZQLfJqZ6+m0amzua0Cvhyq+jr7YZzZYi7tlFUV46D2vnZ2z+Onl5dPglIdczZi6sPb",
+	"d1QY7wk9Jywn8KwjN0YKyeMc1DWzhiL3CT+WBIdrLc/h6TZgPXNq3/SdN5T2y8MSOkywI4xFaTJezYp6",
+	"5flK9hHWOkoA91gyaRjRr/P+1mLocaP20bkRfxZh8o2CGSPrJZtD6po00bOjhomvCrjoXZ9w64RbW8Kt",
+	"93jANg9bwkdL9sgz/pPRA9YeChVJ1Wu59bQD1tkKQtzQHPZH1C7uAx2sI2xy5gMmOPGcLkuQIhXjauwI",
+	"SJDM5not6+Zl7ioeF0h8EnHMfCvsMtzjhacuC+apuHllIwYVVnaSVoSBLLw6Oz/342SVs+BhP8jZoV0P",
+	"1DJpt8JdjyvxZhNudpJ4y29UC2qF2y6eeCu82qzqGUNV1Stxf1ow8QamYQu/sq28X1YFbngXm9F8TgD7",
+	"PkEjiGjbJc6FKYxZ8O4lV0onzMZCDN1MZxREo5HUGiCRdl4v13O2lTAmviZ/0e+v+HwaXv8FbWQP35IS",
+	"yUibu8XjodhQiGp0aEC2WqnNHQv8PU5G8GMfa81an+cR1I7UQzsO+9rqUFIrXX7uZz5jXjHiTsrOs46Z",
+	"oB1ijXUZBY6jzvotMt6nnVjaPtm5gzKlnE/duQNaZzeuD3fAx0Sb5rRTk2xm6bWUiNggtQnrCGaQL/Nx",
+	"xjzPPcm9G4TQPnfi3wbj0l3FUdfjfUacar5KSm9uX9y0RsQDXj5Ee80groh4S+PMshixokDuMf2Yv8+v",
+	"taN/XvmYa+tXrNTxvLaNev6lVA+wgSxkcXkbG9l8gMaCt56mteKLXCvmn1ompXgyRCYMkbKp6kXiAxwC",
+	"yzo8isfXzCZGqx7rcpn0r0s5YMsUcZIvZcdcrYiQX1vx/By4OaB0bHGVVQH6IshtqZC+7a0bpMHydCaW",
+	"/eHD298Y0jcwLKXGSns3enqmGTXPQLohSgKiy4RfdwSzaa+HxQc5QXoEezaQijtL9T6NlTC8I2OZjCkM",
+	"h5xRdDIzEZuuoi/bcl1tiF95hPJGy1+hqH4N82zThfUFRWMTI1Qv6VsnAq54GjQysRAIlo/Y/8vKXs2+",
+	"KuqPGaUqzaIP/F74PpVt2EPnfCBAg335+lFtRhUFuYEOBFxfLmehHroZbAlOB5OJZcOYh4IwpYAmNIw/",
+	"If8NKeUEkpzaqeRikU87chnGjgDsw5cwBU0L5Qjgm5vCm90mCTKb90Nf4AgKR2xOJVLZYy7pycF+5ABw",
+	"gp/14Ae3E8XBH9vtumc7HGN8qIj0kzasp3XUzCwdRTSVTCF/JfUvWjCT2jm5UBtZmn0S07uIeT0D/Am/",
+	"PuI2N6aoTdG3NPrw06Mq6CJoXNh48ladNiU7im6IrZeFWQs489ljXeZrZYaI+07mmi074flI4bGa03JV",
+	"73DVeBjt4b5KMr46QPUjtDcX6ZI9tcdajE803CMrNC1QxdO4VSVGjs72z1oqm9HFXReIbjuiq002aE8m",
+	"E1S8R0qyu8FCEHzL6/HZ7Ra8VmHQ9NbgEGfQ/MJTu3wUH4ThVCWyWgcQbB7oa3gTuJErg1KS8LA/v0Rk",
+	"qWlJ10sUihTuferQ3lqH9iYrQ/LjMrM+5Ca2ujjpC1v677WMxKwl+EFU2YeKUwCcQOFIlWCbI0Y2UaJx",
+	"dda4/Nh40bzMMiMyFn5g6NAxYtT/POwhyCBvaPPi4qqxOG/PRZ7H8JV6LRsiKVPMO2h/euYNHJ4dSe4n",
+	"fMsB74nzPw9Fzw35lvciatk+v3z2vNasPW9cNa64uLzsvHjx/ffPLzqhuOpcft+9uhIivOiI7559zy8v",
+	"rsLvn4cvrsLGd8+jjnjRffbs+/DiIvzu2eUcymR/ixfd759Hje8vvv/+afhd9PzZC37ZFZw3wmfPeNS4",
+	"eMavOt2n3YvOZafR+f7yMowunkXPw4tnnUa30eCN7+Fa8r+JWvPpxeXV02dBLemng47iMvY+XUVWZeqd",
+	"pENQ/kumwfKSkqA2klHSrzUvnjca69WX5AB4YLUlWT4AF0g8d1PFJUX4PrASkxuqKqHhgUjSO+QGn6gN",
+	"D90mg9YKA142jmsB/c/p/xsj74VPihCzD/WJk4NOWO4AJkA7F34BQt68VX949+PPAXv328/oCH8SnXcM",
+	"5c4G7N2rn8ilfvPuKmBvnt4E7G2vF7BPN78H8Mk3+MebN++Z1amKMHOT8DuhApfjQEUDCwIAcOYuk0ng",
+	"BzfeKnjKR5a9pMWdfRwPBaVykK6wzl7jUvDKSBJtxJlQAO8Rzh6ExYMmf/fbz02WDl3yB5MOzu511Eeh",
+	"CFgk7mVI/n4iB+JWIdqHfCAMt5SlyDpDBte+wgf3kjYaoxvYCQd6qj2BSG3PZF33jwO/ECo04yF21+Ju",
+	"yITFUlgc0XjDjBgK0Di+ywFH87RlhOMY2wWb+ewfxbidzbvEj7kXmnH+0yhGNzULHrAwNZJOl3terAHo",
+	"CDxGGELhloVo/nSnbKHrWzWngIi22llauGy8BfzdcazTGsErufIrkXE++SvRmsXc9AR7fNFosDfyh8Cd",
+	"Pnb5jH701FiF8y/hNSQs0U9geRfP3ArG+QxiemAKIlXcVgyGyTgoTkgHjUOiAffBJbhPe24v+GJQWLBU",
+	"bCg/i9jShDW6Sp/TyJe2OxLBrYLbw7dwOmXBeC3v3dSrdhMzddrrJ9kq4SGu3dhLeCH+sqQgaMSam5Rf",
+	"NfySPlY2ZLdb3jVI40SCjJ/D+zgj06VkzcAj1Zq1//ju1U9nF/XvljAWSkpraOBRE0k2FV20KgSbQWuh",
+	"YLwEPjhxiWYnPzj1ioygB6Ox/pGWtVSzZ/5SG/DPv2Jmtda8bDQq7uAtlgpW8AkQk4RhARzgvvjMQUcM",
+	"eNwsChi8eW4EgR5sE0og6ZkIT0ySCAPX/7/+uXH2gp91//Tl+dO//IfKIVy5s/zP3nbH95M7BLqDvYkb",
+	"K4vbMBvDyUb+1mzk5c3hyhiNs0W/5sJKesZMvy5idA/457MOqoqLxrMXjecX3z2HX9Ok6GXmKhVDQedf",
+	"CvC50MylhMwxS4GQvDFEUn+uykYlFeaqDviYWSFml28W1er+aWROwHUCrlWAC3PVxaN8NCWXvuyPYr5o",
+	"35ef5HBCAdUVAsW1VlUIFEFuS5WYH/u5b2kTrLYsD1hynjAFP2ey1pUz+eSEYRgAQTUbd5fwO0HACyuE",
+	"V0ZOztIVkWt4NJuuiJyEvgAjYuxyyYRTIda2h4rHB2ybo8yOGyNCUuj4igI6kNqwgqpYGDXWN1LOCy+q",
+	"0li5waQwGkb5OA9uHPXwe6JEtncWxKvOrhpPUc7gU7DDU+ZLn1sK8EwbQA/aPCDRjRnyXwgv4l8ikdVC",
+	"P3eSn6/aZdrx7tMCHemR2kCQArdmISTuLvHR37QSRahYWPKGUbcseAsN1E4jqc//YfkvkmX1D+Wh14Dq",
+	"nXEibPXgqJmXqzQO/GOWBP8mDMUwOcP9tBVnOR7xsa1Yw/QD+IDMK2mHGuSScKvyeu1cpNoZ6YYL4My7",
+	"x3Iwddl4foivd+0XOQtMym/Wvw8SlaoqnbDv8hUg33N3Htbx9GJyN3FQ+zDmckJBLfIQHsSYTd0ydpx7",
+	"euUwa3Vjc8r//dqNz/VVZyzVnd1XHe9OrfSZdbyjQjrHCjBkQI+jFLhcUNuasO0MGoSNOnud4Mh7SzZ3",
+	"vlJnOUjLhqkZaitc64FMmPg8lDgPARnU+jzuwiVHbuJ9zmPtE3uY+0ttVnLHWSyV8PNdE8NlfI3XVZHN",
+	"M0uFpchJ42LA75wlQs+KaTSuqKauzogRBuwV/KTN8iVaCe+8rGC8ZG5L5tfTc3sjxm3pPBbu7Jl+lequ",
+	"tkbJm3spRJqN31nB14dFLNOCvmTIyp2TymjHMxftmH6OoJYanF6bJEPbPD/nQ1l3F61r0wOYQFk/v/nj",
+	"6xv4X3jz8ib/36r7MEsjwr2u2Z0QQ5dgtyI0Av81cvlAlJ8d65gbXBipaiIJU5ol+k6oeXrG9vVInWkV",
+	"Cvgz7PMmvJZCmGuW35KwgbYJu7psuCQpG8mIkmt92esTTUU29aggTYQg3GaOTCGDvKQELxCl/Zg9ycnB",
+	"OCgHIym8mJOLcXIxvnUX44bZAZg3QxkmqRFFk+7kZ2zVz7gXRnbH37CjUWwTxBKRkKtHucJ1NW9kKVsW",
+	"YzeezVpcsHbq8YsGiwiZmROaJ6ToM2N7KnEjH0g+wGuRpP/JEqieX5g1GMKyqQXYJyoXzTHQCdhUjmHF",
+	"TplTKvmUSj7KGpijzBOprvTlspyQA2tkqSquTEqebjlFBOD27Wqf1wXXDvu0E4uOsCf+YUp3dDQuNbNf",
+	"Z2z7xCnQdS3vjHcTjFdRzSwqpClNddUoKqm5me8VWi3hi3tWJOvSafzgRigkmlk9ELj7IrZilTjM73C2",
+	"T2ntNeEKdrGcemADHmG8VRhT4uRfBZxKVPSzWy4/VvTPMdcnFy3Ixf2DsMnr7E6nBsstNVgOjQ5FlBph",
+	"N8iH7bhAymzYASLessN5XQWCLM+VqFpXYmSvJ8zi3aBwmLNBlC3/9Y1ydPcAb2vN2j/99svL9ytxY/Zl",
+	"HNkWiImtNWu/CDZCErpEs55mfY1xp0VILt0rWegzy1iMfrI1Ft0lqVEB4yEaR0qKKICFwstLVRiLxSky",
+	"xfe5A/DD61fwA/iCLQ6b8Nf/+57HNPiTRYLF//u//79SJX/9N/PX/y9hNh3+9d+MFKlBVIEPEWCEWlkZ",
+	"OZSxzqrBZZEalxbHHmK7GG5xXw5Yh4d32XWyRyw/FBxfnafikAol5AYx96bHI/HfUNvms+WlanX5vcYV",
+	"DrkCb+afv/hTfFNnb/hf/73H4bamx5W0ruq79koagfPOmfnrv/WkVjwWuAEcpDhxf3M7IlSXU+Wxxojs",
+	"yz6XBheCSt9H0gSmxvqC9bSw+Lilh4Nn+JV3/vpvaNEhLWlhav53Z41nJZLzTOy9MDVrNrUJl4p3YtGy",
+	"Ok7dvPal+EMv1+tTLWqSA2RBL493KeAxUaIXJsIcOjX6TZFohj3+4fXNE5Y1HPI4p9HEg9oZYymYEjF8",
+	"9NWTgPVFHMGvy1zqRoTaRJ6O02dzCVoLbFMywaQv2myP2x4u2jhWx4OUTzv7TSUxLA1gvlWOIoazwtFl",
+	"/ui6YGuqCiBHNYOwSQAgeG3k9UP2LPgCogHvcamsr6YzAiwB8wi0bhxTnstfBG6TUY+Ck6kSe+3sCEro",
+	"K8bDLNs/4hID4SDBtyrpY5tg3tBGxnrgb5GTypA8IwnOrZrb2VlMf7txR7ANPcEet5VOWryFD91+kncx",
+	"Zt5wqc6v2JCdjTSr6E0khVaU2/0Sz0+q8ZJmKiqZTSiKVfH5AcxdCS73w1FfevFfK0P9fHL6WVphZaac",
+	"sud2/iW74tpU9RNiuiZR/cliPlnMJ4t5fYs52BDWHi3f/uIIejgdX8VFVsTYi5i9pX6vX6VNiGHFCGRK",
+	"wforzkZ9HYsppnt3fJvOliQ+xaper4WtweV6vdazEDfd6bWQ5pmBCSs6s3toBTtWwJiV3yMvjeeyVzqj",
+	"BYDevNl1TlffU0Zvl2AzI5/HuvKzY4POt9+n6OpTqTY/EJvHANTjSoZotFbJiAmyX2ScQSiiLOlj1vAx",
+	"lpyOfdowRHpWbu+eBGXCKAxRULVIMYAROGxz2OfCBjQuhCy8oOgP+xBEonEI3KJAR8+8GaDbbZZwSTu3",
+	"ytpbCRU3P9j75J+c/JOTf3KY/smrbIWHbmm8xzh2SUFsyayg9/qtmhV+zg5HQvjymJ25BsF16d2AYaEi",
+	"mw/doUsV3J7KqTvZGIwswj7TYFlE/dMl9qr+vxJ1+e3qqSPSSFPzsjerdi42pnb8vAm/zkNXPr9qfcew",
+	"gjXDN0xIbkkD7bFQ9RDcWmxWQEpdOK5ITgw7Qv4gdVwrzUZ8XOhbntAlWDKnDcsLqFYsMT1G1zErMH2b",
+	"k/KiIljcI/xdy+g9XeYr9wNPiu2YFBsi48bdKaqtbM2WG/rAQ9fTSwYLNqZOf6ddOXQtStXVhVilwGeK",
+	"qsqrl1SnRvC7s17Mrd3jiK3XOBZfYJ5DheNmThftaEJ0kQzMd+X3dWpsThWW909cPs157vE3cCSl6j0J",
+	"mECWDiSdl7bEBhIUapRsRnIf8YSfFQRVd7syFIbFghvfIujIzknLlvoRaIpAMUnVeJoPJMgaegtzArEA",
+	"qiP6xFHomGB9NJcqk2Wh39HoQaEzpLBHVhBxdu4BXr7wvSesK0YsMVLYac2N5+FnPA77rHzKOz0c+bxU",
+	"gG1a2VDq1HnMfW2HMuFx1s2NQwEHIpLhkmNVf8ifetclR9md31PwpAKk3rtCxK+EwrkqdY7bgC8VoYiy",
+	"HhNiUZ1A76Uc92YZyuZQq64wQoXCrl6B5MdxvSxc7Li6ReAMRmm8i36R4q1qQa1066rOjH3Op9LqXqgl",
+	"cxebtJcv6RglMpRDjgPmFjI0XxotP5+912lPMCV7aDkrJUjrZoRHn6iaFxWFYjHOmeRdEY/da8teSuEx",
+	"XnxsvMgfY8nAx1oV9GX5OrAa+oLgM62mOecPslR+TrV1nX3AiaPk79xLpEQYCj2MBZWF6zSxSKAEOMEH",
+	"VKJTPKnzWMjy3dqrYXGwgrWiTOynUHrihX79NsusFn3QFJjjKRzu1Ryxgk1y/iX/Ye0q6SnZ2zWNx0md",
+	"blKdBhuT0OMtsJ0nbYdTU1taZUVCoCTjW6qqpdHl0k25w/qvZqmWdsQtdb+hia9CEceYX54f8C9QG3HW",
+	"ldg9Z3CkNWcmjcW8EQnr2AGbLpydIaEXjfX18l5KZI9e6OdXym5Xy57T+d9T9nC3aDGT5gbtfkqrgFPg",
+	"uznrD4PGCllC+u6mQGFPmcIPfcFi0SXuud8kH8CVV7Tl6QBuI214MttOZtseERwP9vYRvK/j6NvF7/Uh",
+	"ukQ3LwfC24x19hsl0Cip1dU0Q7szZjKxIu42WRhrC3/XhiWGK9sVBpabR5mk9ewBmDPDIPK0RoAXeJz6",
+	"wFc3+WqE9yJiL422lsVau+wUZ10+kPEYNu4nIyM+LrUfGDHgUrX0UKhVNcgvIAAn/XHSH1+X/nAV7DT/",
+	"uQC1a3fJzVMmBVN4/STh68LFjipJeJCMcvvNDhb0+MJItAiydY0ebAT6rnDvMYGzFPxix8FEKOT50qiV",
+	"WmEW3Rt+ueFkYS5nB5Ys/NTXVHCEr8XNqD7FMRezbD/2havZ8nVhQbE4pMtDDF0QzWdAycq2E6e2a6Rp",
+	"+9PdpnoqR2LlyLJ8iMOnRsfFLKgvomL5NBivgKRl+l4YMpxTFQtr86/zMEHLALOqbmKH0VSfiUbxgCve",
+	"EwOhkiBPymLZW7HAC347KLb0omkea9UTsB6usuo3Tnb543bhncDKWxEf27Yr/yo/wZNpnUVP/VEfUNZ2",
+	"SUxZETL2l0vN1/Ct5lJxBwRWT+L8V739aEHBwDv/kv+wkYxr4YXuw/U6mShbM1GCjYn10SZgVSFNcLJc",
+	"Komk4falTaq4fQlydjFhaEUwPBfq64+q7vsNzjF9M4swjLXNWKsGvu1gmq4m4XdCUVvQ6g3gQkVTiuxr",
+	"njZ0Uponpbkl2/YjvxNlrembEVczakXWM7mByOSPhYudhl1sadiF7lIzlxMJ+lmwYcxnLQb+REplDR1W",
+	"undP47SwqpvBn5a92T5jsNOgezmJVk5GlkTK/FsFbqJL4ibym7Swblj0s3Bx/7oXHlI3NLpnhLVEApX9",
+	"FOSFKc5+smnMk3zgKeOsI03SZ6EwiezC+6lmh7yip67QDJfb7PbI4ejAAri/6BH1p2ke+xEJ3AqaM/Tn",
+	"NOpVpaEOq/fjdcKsSGz2GI8s8wcnYCMcbovBwVjb1IhHltk+pzGv9NADgZo31KlK3FiEOvuEw5a4dXtA",
+	"FBTXjDM4dobluoo6cbE3fCStKMdbs/XEoCct4470aJKIIi87NSkZxR2j74RqMo6XYFJlz4SdLdTDO/ZV",
+	"B3A4XT9ukMVDeeIBOV/tvFaW/IzuNSi6NCDtBjNWFPf9BV8Lr/MbDb7+AUSX9fWIdbnJJAmJZML+Gun1",
+	"gqF6/iX/YSMR1pIQ7n807ckAOQwDJNiY4JOnmWu2IwvRiqJ8HGyItrTKighbCTR2ESOl2sazdDjbtf6U",
+	"cTRPD5tceMokvImf8F5wq6NyvKNUbN/nppuAv539a303vDjZUes7hoMG2GM4SjQwzAhmExnHLEoFe9zl",
+	"sRVPZqw80kpUjXzsaB0LrjY7zjFJxGCINYx/CjairqYJm2mXCxHCy1VilN3LXPT6eiBayMW1B9YAL1sH",
+	"OHcvh5jcjTx01/FVKiZoA6QNfMFLhgiTHh4gJWuDpOCfuYpYWwkRtV0MN5uw5+aa46jsa2aFyH4kNzGv",
+	"rMmqyfVQqIBpxfqaytxHHKAGLAz4r3Ni57iM8zw8f3r26t89JJLTYraShOzP8cp2+Rt1u97FXOWDJnFc",
+	"pUOGlT2uHFvOv3Td9m7E3SpIxJoElt+cLgs2JBLH27A/51wfjitSXGSFJ1KQpi016xf7twrmKao267yL",
+	"FRL5eev96lpt04330xJ6VZCeFQ29PTXcH7HIPjCYKuZK4XDibWml81wZfPnKRX5mcY+4lxGWkjvST+5N",
+	"VzRlY20TBkeVh0md3bjtIgaurHo9msilZI81D0YqGz1XgBceRS9pfW51x9KxWcafi48Xz3LtPRBJX8PT",
+	"Dfvk5iudCM++nw46Amd325FMcI6g7naXAK3Sbi1jfZ9wa4EmQa6YQxU41JjBoFoLnB++eQjzjuo3CmEf",
+	"RGJz5MH0qgsIRqkI/FD9D2/fPbIs5IR0nr/ZSHt3TV9OTU+ohOFch3uhMF8Mx08I7Ohxl+lKg3TKdGqo",
+	"SaAve328UrkOcgfI59/8ZkyrHberU0xmNgLCzteaNa16Wqpea6CVTDQehmLL+geRJDHRkI9EHK8YgKB9",
+	"3OjkvG8eBhPqla4yBTaPgXucunIIJlwY6/COmVRZxi2TyAnf5xFaaB0h1HSF9srOHHzxGPEmSwr/6AYX",
+	"JCMZiuXwYtNTVb5djHDjJHJw2Ng4CSwUmxlsfNt18xcq6mCXyJv+jDc50Sgcc63yYZUPV8yvLe7LLziK",
+	"PjH8XsTZSPlluWjWKLBROmnZhJsE8yG7TqWCuB1gGnWiEPeoiNd9mavSfk6oc4nIS2W8ZwR1eslkXp7y",
+	"Z6rp32OOciE5WfLsL30695fCxBfwFacvZxgQN1Hky0TRCadibaci1rAczr+4Isf1E5ZONPZfGfo165Zg",
+	"A6JyvGlN11F1sBnNYsdX2S3OG762kch8rTJIyIazOcXW5zStOlNwdfaLKzv3JUFYck6E5XHEOuNCjah1",
+	"PMS+wmjCgfZxvSG9YLQN/DBCbldImK6mXjeeLK3AiyG3dgg+wAqW3J7ypEcq//NzpNUQsKDK60ubaDOe",
+	"XWjc12yg70WUF76BBekIrmiUvMb/EjvUqD+us/d65PKD4GoXM4QLete/uFWd/OvDoSmcp44744W78i9W",
+	"mReM9AXZGFlkp13YOongAnqklmAOuCi2kLxW+ZBHonHDLj0V+ajEQCvUa0bau1Ys7kVca9YGIpLpAMRS",
+	"FxauWkgPjfZLx3EN19b3jj8arqzcV8NqtX3yIwbZkmxlh+clLwiQO+Hznumy/4Q8gnDi23VWSja4kL9N",
+	"uIqsaxko1CjDaQTs6ctev55XIOOf3CxY6/pjK/j7aKCrVDijncwXOMWrpCg9n/bRpQkKgl/ZHHZxdtlY",
+	"zvbZLDX24vc9JpNnVp0ymA1UaL+yrYM27mHIMtOGtYlLqV1nP+ikj9BIVpPuYv0CuSsYlgNNM9KFPi98",
+	"lKjQ+Q6blghFre9E9Ilt5ymdG3GN3KVS9eCtx4JH2UBrm5p7ea9NASRkwiItyEvqSooMGtEVxvDYLXEo",
+	"1AYxAh/nKEHivehJW0gn4hROY+Q9gobf24WNnSV5Q9/giT4hygOIwodDo++nMAV3j/FcSJhUiS756ytj",
+	"jdKJ2EH75m94m+PiTNJhmBqzC0epcCfwlMo/rpWlvImtnvH2ggzvkr6QhiXiczJj4Y4uukVfLD1CJgTY",
+	"ABpstbMzTfrabNeB2+BUjS5cDwzXbG+K73Xm1fE1gMwnOKHfhQSNCAW+02ucpGFjMUywjKy+hyQnCPMB",
+	"JjkRyo4nyfmGmzsRoWuTWTMyN5AcZ3nOQ97lYVLlAk0UtJfnVM+cUjQnUQqvd6+J0tly8l3zamU5WfqI",
+	"7y9Tim/gG230/AS/ZByleT2r5vwL/GepBCm7ccoRb4+SYjM1CcodTt3MNKoTnDV7Pk9abiNaLtiAvB1v",
+	"urVaeg4n3erWV5FudTK7pXTrDziGj5GQscdPG1dPXHBCJsxyGbGO6GqkNuFjy/hAYyQiq/Czs+qTs3kn",
+	"k+p39RbU1fTwpjOqS0hqLJMkFito2r3lWY9U8CsV54+RTDasN8/9qZ9dpawEgyuN0cbEBjIR0YCgJSID",
+	"v/vbHFWAgJobtxwaoJuA5+/+tdXcqQffhTW/W1TzYiW9D6fC+TtzvrUZh9WdsYMbdca90BbVzzesulcE",
+	"qv11VW3flKkMH5QtGXTwkf33XtrcsvGjiKVlkUDGqC30V61np+wpH/KDiLXqYXKpFEc/ki6rr8lwcR1W",
+	"iIE++rV2cxXW3uw7hYp1ne36xMDDrOThTumRCvBXWPeDZN7LzEHkKioWjIbwSpQbmTnxYfa///v/gyjh",
+	"DrtvnqCME+x/JLs41SVhHW6lZY/b5/RXHtt2wO6kivwdWvpeGCMj8aTOXqWCgcdimUkVVdspPcra0N3z",
+	"fHj7rkSbDou7E2JoaXPa8ItY86jVTeO4nUczaV9GOo0jtKTGbADeWUUYNGPYK+EgsuyN+mPYvvwmfvnt",
+	"+uZSw3DgjikzPLUZgB4s1HEseC/1sS8cjKQVe6NVxMd04PidoEmey4Hl26FQpNP+svaI9Y5QoitDyc3C",
+	"BX0dN7kIzy+ecJqJZamFYKHhRL5BekOkaWHRgq7d/PzHs5f416fP6HSpVlbMUGs26FcPLHGV+kF3WRxV",
+	"gPcpFQj2ZQ9MGiuwPu4e4b2mwGrBwgGdmhCOzojHdy0J7o1NwIxu1ri1wlrXoTFZE7nFYN5XUEQEouLb",
+	"AlbWgMOYq/mZfZf4peZAEG0AaxfjWtB7f4c3Oa68/sH47dU9xT7m4oujpGVOemYswf+xghjaHSBSwljn",
+	"4+eDIBg6Ftkt12OHbvrWbvqPb4ZDLVWCNo8LVmbE+o7vslQbeXG5zXEBV6t0nGVg6VjlVkrxU9dQlpVZ",
+	"YcjfcNxCocivoW3GRbrAe3H8Bqe280Ve1zK3LQTdpqt93QCM7Ax5DNh1kQhohgMsEsnQtUzVcNCVIj9P",
+	"Kmg24GM00ElHyKTO3mZDtrDOy5F+Y00uVSNnZbPoPpHnhCYCVoLmlOIst9u8f2kEmU5KFPylgrfkO6pk",
+	"LLJmRvFZ2sTOKzN5Rzu/35lQdkpFra1NYE2LYBOtvVJ8lxa0/ZWq4FusEPFXcAq+2p5+fDpH+7qegX7+",
+	"xWmd9bv4nUCtWX5ystZO1trJWjsyay3YAGIfa7ET+O/V/FsHm0KdQxdWziDmbGHbJtHPUg9NbLu08Etq",
+	"nOKx1VjdMcrKpMaWvjeDhSkoJjssHwjXWe9Cx5gWgI8PKNkQ3tUruSlU4VPFGsyIj7HTy2VHIj4uENMu",
+	"WWO1mhG66Rorj/70aumnst5rPK+t4H3tqarq2BDmIeKKDTA2Tdh65yhrfG9M2DsHoGqaN3BI8x4kByWP",
+	"bEHuwbEkmUc307eERzglExxibBK1RKQNJkyGDP6iPoeZ0+uA5wsONLd3ADTUru53xJV/SluYpez9W9fC",
+	"6qBOKgrOuvhxV34WUZOC6YF31AM26mvMhRIZCVwBLgO2WbUvvcpUAXeW1sezFTOQJ3/j5G+c/I2Tv/FV",
+	"WwPv0qRkCiCdlDZ3GzMJ9jwc44BMAgoku1A30XNJ1JAR6FqlDYuMHg59MeMGVGhxPMVJhZ5U6EmFnlTo",
+	"SYVu3KF2KFssDN2oVw0iNTONcpOdWnLdCv5mzFUv5T3h0qO0p6BrnDK8eff6kQ2YiK3w36UFPbLXrO2/",
+	"3QaP0rrYFeqjOvuFyIxswKww9zIUNvcli+TmoOWQgw5QNLq+VVNFWUSgxjjGz8ZE5OGqpevsdcI6ghtb",
+	"fiysHsQpUvBNr0Sp6AuUOapSdIvdc/qHcuXHHTHWmAHWyKapaZWaRZpZPRDYWlC/VTfgR+O0qVFf4C1o",
+	"Ay3v5vOrXJgQC5ONGbOKHjEKNxJXwaKMuLdqSpcPjVTJbEU+NWWDFNhwPKO8yr/d2uIz64bjX/2Xli2k",
+	"GkbdknZH06wzJvKcCvuqIxXH1U5aWFNY8TF/zGMI7X/0wpFohm904iSdwvvLNUxNQmUku92ZUIndC0nh",
+	"SdpdowdtjK0hCGJpvhJeQKXFwFioh1JE2AMQEGsbwWidTVewAJQMOI2ExPAYSboDtsKV6swdJpvDQcjj",
+	"WBgM4gEc3Ck9Qt4XI1gsugmAShW6FLglfUlL9oSUQRjCJcBdwEd1eqDMjD3tPMBWzqmFnT4fMqNknXl3",
+	"wU0sBfZ1IfflDHCCDdrtKJnc2QAjFSPkroamm2AZO1k+V2QkuW7GCdOpK0UMG5fbVrAu5M5dxkrDLxRM",
+	"tYI5jOuigatU6lqx0NeuuwHTSHBSu3wg43FhfcU3B5Luv1k2Rf2nM1t1GWvzO/x0ohd+8OdE1esf+3Jp",
+	"O/IVCH6FfsBOVOoBsvtognW3Zh2RjAQI6UgfcrHe0QJ/n6voDLt3vuU40w/jgiIBZRXxsc9at7VquyS3",
+	"H55AOaLYJ5qwVcZe4yUSw2VMvWzOUibQqy9vzc4Y0bBCghte8tt7YfYWz1qxJDMztkG1LZ/x/sU99uaS",
+	"3qcw26GE2ebWRqwZfqNr579pdcZLsG/lX6tYFvyxfKpPYb6jDPNlPVTVa3r+sfGiYk1X30Jp3oOzlQtK",
+	"D/xEFBbsOcBwxGZif1S19k0bNTfKjoQLAiox8uMSaaPJzymXp/gGD2mYF8HrYnDWPxaRoeVDRcie8SWD",
+	"HGlFXifkj/MBhQfySVR0BuJsRqNjIJnuFrmeUQZYuFTBGYetXNQeosNxbNZQ/twLo+mz4kSYXwQbcZUg",
+	"yUlPs74eCCaVTcBLWhqX3sMW7mnu/FeS//hB9CTgHsjmBGJsJBvi4mQzw3rvBWBImIjIj32zWVSVWscE",
+	"HzAeayUC9EwE4jQYBKQql2kM94s5jcbazujp7A2u3yaemTZGWB3fVzeEP7CKPBJc6B/s6lRFM9aTf+yY",
+	"xmFr5EmhSGHLCjhkuB0rmdrCsH5qO6CEQcOKiHVEX1JVK8hkR5uIQr8LUpxcziHqWNCO3WJDMB2VwyTg",
+	"Q/iDw9vRaXLo/cA3lvm3LACeAYPgZGLSYuBiTxWp1bkc8fhHzkwa40Z0jL4Tam7/rtv7fbbwzpHH1WRt",
+	"lRO9x+bb7PhPidNvfPB188TDA+bza9c2ms6/uH9tphU3W9WuZ2p/uwoq2IzgHC/n+0xROJwEWb7EqthI",
+	"JoC76Xf01u4WqNtX1o1bnoddEGhpmVTsxsQyqa1mx+2ru/BoZXd+l+FWNNk50fvtKSy6K3GvbiUo8Bxn",
+	"3c0rSDXt4Eakeg/NAScLYlEL4uobsSAqUegjvxPYXmt1nGKkvcPDu41jESrcExhlpsfmKj7cFfcJUytT",
+	"svszRykLnEoLVplnHV7JPHmfX/Vko6yfy8XDtQEjxYg/izA5C2NtU7P/GddDoSKpei23njZVhCbaTb/G",
+	"zv0JxvSMelwr1xRh70TEHj+9vHwSlBjbS4QDgDPWj2UoTbkfaXPnasEc8zpX4yyMtyF2ctp3eFcv3dYf",
+	"C025HmAFCmG458OGVxSLHo8ZlxEJU8K6UknbF0vmNt1+vMcN2hNcfBVTqmkHyZPOztiqKHEQ4xvc3HuS",
+	"apkNHHhkcZQq1YRSYpQqJK79w4d3lnUo2dvjUrFURcJQkekjC5dwEODEliuf/0X69oBxGg2BgyICP3Sh",
+	"OL0BceJ6k/BwbOMLsiKHl3wg8kJ+eMy+tGzIAa5rE1z2AxHJdLDsjBc8iydUWKXigTaPcUaitN6oendW",
+	"DsZ4QBPBK/MiZUGhCgx7klLlVRPNaerAU0iVCCNsAiZVKKKUOpIAKUKcJ/nYVaP/ObWJ7EoRPQky9Uft",
+	"U7i1/mNuikckVGaDoIQ88dHNrlQ8ZjTC4iwdws0G0lqpetfodcTaJi04uzxMiPMtr/ci0ONJIgbDhG7u",
+	"S0NFREVkckCx0yG3VkR19qlENJw1xipdJGRyMVc8HHB9jM5u1OrBE3OEZg8Zmy2pwOPMPdEM9Vx4xohU",
+	"4eGolaUuVRLeDLU2wQZKmwgDm/qb5AMxXtFEwoc5QeFKUHhj0bHAs74GBNp0cADIp1p9HUdtMoHQ4GE9",
+	"LZBKPGuht4nW0UaFGZ59LzbKaVTRaVTRaVTRrNAQINKqgGZDI4Q602lyIMP6rslQ2iBu0SO+TZOjdK+w",
+	"ylMJESHjJcW/sW6Z3OFOitXlq1gV+xue+RWI3Sv0EjDslWimNzEvzOrhHmXwpjATMnMbEsc4PeI0zkRE",
+	"LpRCrgm9sIG+B4fjJo5ZlM2iBBfFiPBOK3RQxGgi6OrL713oUCrwTkKqoMz8kljeC8s6Y7gRj43g0Zhi",
+	"Ls7nKq8M3CDf0rtqBQnxFMB7+/D23bFghdXDRdV44+lyGAG7cAKI1eKxv4qssBkOsh/ICnLlj/vKWJEI",
+	"Ppg9WrBPzJjWK4mujLMZQZoqsCIZLdFM8hFud2ok2U4jSZney70y7ARSesQeg7w9CWiQVOnTyLQjkxkL",
+	"DlNjnD2drdmtp6N1LLCha5+dHAs4UQteL7oE30QjXRc6NQs6Dald0v/ZZDcGiNQbAf7cPhoyZnN+4cHT",
+	"fpjZoXdifOyLMbNCZDCXDcBmWgXM5A13XR4mlkkCkOIUfiS9cpInk5m1qKUJ4vSFJUaFV5DGR1H5GOy1",
+	"j2NJUVjxpO+vUaOwzVWmhWOp+honpd1EEZJFIlucznTLWpbH+ZcB7uVGWjVKErDrWsvjVkLB5iTgYI3r",
+	"ef0WMQ9LBtMBd15IU7ncikrITLR2QU42Kc3nQkX7KQ/d+QY9WCmKeh6N7Dz24CpEsfyMSkXAEp+k58ia",
+	"Wa2VPUW8G65yhNyw/5+9d11y28jWBV8lAzERtuOgKLIuurCiY0aW7LZO25KOpN2aOU0HmQSSZHaBmTxI",
+	"sCi2QxH7HfYbzI+JmF/zEPtN9pNMrLUyEwAJsHirIkvmH1sF4pK3dV/rW+4dHtAMW8AWtBUEutzcfSHU",
+	"zkrFo0qVP7HvR+k8xWR3p5TowWAPWknKlRnYOR/OFiHKJ3ZQhDLPWYPFscVvMh5FYpKZ6/x3i9VjfzdC",
+	"GMz5paZbs5GMRkzGQmFCCux2X8fzBnun7Ku4awoI4+goHEFfRHosDOu5NUpF3GO2Ai2lBo7JPHRQROUR",
+	"jhB8BGeF4MEsJVQpl2FDKbl64Lwn7TIAep8bGZmO4ioOGTesN+FpZhDcMWTWQ4HBDQuJdCsWYDXywKAp",
+	"dMi2IkKJbKbTm+8ws2VswgKgu/WvEXaKRX/UrC8c1iNXYoZT7iilM2Ea7K3OLOpxm/Es49EIvxrmGTsG",
+	"MwEtojt8TfBxyGY8QUAnm1RjCklCeH+GdicsnsvYMawvjIxxozoqFUNpMuLhYWm+2vY386DweqZopjbs",
+	"TyRBqMtS3RCQM8ePSjWV2Zxl+kYoAp/XiBaP6NGNjio40YsCa6FlOfVyI1wCd3pos9mMw44vCUau2FRR",
+	"7iQNL7SpWXnmFD3v8qfsJlR2oXN5l4hZb0Q3N6fpsGpmRjwVXZ0OuZKGU/JXpmc8jQ0K5nSqTImi/uvf",
+	"/8PNmyvWs0lbwqaY+vTvGPaFG9gRFOOwtgON0h5IcCEj3fp/TRUYvrXIP9nVOyxYA7FOW2D28sOvNBqE",
+	"QgyQCi12YPB7IdPpE0IR0nHUC8lMG1avulU4jB/A70GlAL153B4ALwDrk588iDqRQqaxHayn/61l71TF",
+	"+gzLoA+fQjClwyHqcsbbZf0ck8NneZCzEKQkwZ1pjfjvwAgdO5KGDbUSe8z+hhWENf8NF/GxZSh8cv7Q",
+	"bKYtijgsE54QhpDtjCfJKTfhAUOP/6ZizTgb2/O0HV2jZrMyyDieGlDfbuHoF3zwC6HGEcdOMeyTi1yN",
+	"7WreiElG/vqBRBWFmWk0crbvurHJzzjMU3DyPoOTqEJR/6PqeCRIEsXi+iH+icKRCG2ccmlEvBGOtWeo",
+	"L1mkp0aqspV1Hw6J8z0HNYEWjyeciToB8pscXw54ztHDy6GdmcgIuZ+rU2mjooLMlhCDUw2sFr2UdTxY",
+	"aTZMuCHDDoUYhYDGDWYbMKCvi6pisN/2rQS248pky0XzOb+GVywbf0aPRV/H86ILN/d3gpGrhiI1FZnl",
+	"3IIDw/k5qIm0Bg1uRl8bk8/hYqS4+BWES0Di32yA9G9CTByDwMNtHZO76U1P/oD/7SVAaoni8frWH69A",
+	"DPdAPo8ytDqjM3e0OHZ2fBXRQUt2DxE8XSD0w8VO73s57mjitLYOMeOmYCkUFIgt45zbqQvH4C5RmiUa",
+	"tCGLPiJSsbmq8JOK76XR0klWnGTF+nFcEhbO9t9EZXI9IWv0o3dJLExGnY1D1/YZ4eoYem1lNCp1LB2P",
+	"ZZaJuA3ERe+GlSTL6EZOJiIO2UjP8AIQHzpV0G9OuAEs0/qmwahJBPCgjuoZqSLxF6VnvZBipZi1IU1m",
+	"w0pjnmXYvw44XATrQD5lDJaSd5m6A9hcj17Bvu5dOyczuoC0wlYr40k2RzsZfc8YihrrW1faKxPhQ3kj",
+	"PgGrrsF6I266Y50K2zXP4x7Bx+hdEVesT644X+X/0q1SJpLE2A6wmqaJY79mvaFW9q0dlWkWp3ri+zU3",
+	"GHqIUkGFndXtYeltk4ngaVgKROpBKTtXJhg/A2Fm+Fi4ocErIj0WLJvJyBq1BnaQJ/YW6g/r4tJwf1/Y",
+	"mC0FRLUSOAqphg32yj7DU2HNWZ2yF00W4wy/B7tbDqcp7yfihza7bDVZjzarK75MJEbObZhTJ3AQrZvu",
+	"v/79P0p4M7jphcMDYrBpseXsI1RaZdDzVxU4RPempZDtnZtliiqdPt9zHE4ttUy8ZrxvhMra3srHaZrM",
+	"nxQ7aOtFqXH0GZ2W/Hxj/uVXoYbZKGi3ms3mGq7HHixagZBN6JyNwq3fgJw7yAS03XCmaz2ksBWVLlLg",
+	"tGt7QwtHLhsJI/LDHzKL1EmHDrgRh43zYvUfxUJ02y8PPiy+TBIMyA54YkT16N1XShOQmW01U1jep8uL",
+	"G8Lvb+jeq/xnnqYW2C+bY9ITKIFBrRMY5gpPrjNPF+pvUE4KdTNZZ5r4gTvn2GruOsn9uZnrdIlG6/zi",
+	"8uopqBRe4K1XnwdKBb3+j69hAOw3XzJ4xfPWle0TY4vpy6fK/bBBPaBfrcKbGlZZKsOz/h4GTtL4QZX8",
+	"xcH/dT6c/vbx8uLt6zfTd69/av36z58u3v4zOv/t9cvZb69fbqDiIqE9uCuZyLvamUwchufpOJHnzl7p",
+	"sVd+38EoXml76lig8vHkD/hfvWvpUyk7Ch4zuSJSyidKeF8k5pr1KP2qx3BfMTiOzxWEus1Jm0lqGq8H",
+	"A4rSLbV0h7ERi4S/+Vhcswt3nxP/tHhxtdMLv/TKTnZz6YdTquNltBg4K16ajloIaRUnWtdCyeEc32dM",
+	"CxZDutbp9EHfLxUTecSYSzCDcSuDdvDTmb2QCryUgGGI24pd3uUX/3dBwBDL7sK2KIGuH5khy/zgEB8L",
+	"P+mJjApPFblE0Ixf9Fvn0QW/FFcb0Ht5yyto/pNVvMtm0StaxrNffYfX1SaSvd/f/jXcyJH9d+QFq+/F",
+	"e/ZvhTnSX+W1Q4JF6qO0TaLYqcEAcpFPuft2Y1VrBM/tqN/CMVvRGOJlgddIUyI9ylIdTA1YCVYrVVjc",
+	"JxUad3OGtqlXZ2nS31+en7OeVEQxmPPW++GajJwZN9ZecBBdiJbE52CBvCSWCK9TU9CMQcMwC/mmfR7d",
+	"rM/87nBvVWVPdhT1k8LAGa4G2UwDy7/Q5ukhLffwkyHZh8C46I50mghDMftCDK70Km+VwhNVNojtp7Eb",
+	"O957Sw2cH15DPtfO2SIxua9bcp3DNNS4k/HV+4T+hMyv0g31EU+1owxyvujBgI69FYIYsq5jgStULp9R",
+	"WO+nes9lasifATzF2FxiZDVmIrhFXvQuIZMxwaORg2hUmvUI8qrnM4DCYt7NjMuszSxSNtMKjDBK1odb",
+	"JtOso4CaifhjPsek/UiP0cUz4TLNASnzjtDAA281Al1SKrfSHvK6uZjKPZAJermMTWHCbEjU+es8F6/z",
+	"ZXtUmVlnJkI/2r1mZeE3gjA4c//YQzNSPINS5X1IxeZtSO0RQ1Uyw1x1pbOup4AgDJAzx5sOy0lDgomr",
+	"Hpb7rWJU2hjZT+DzibwRyXzTz9Ppz1giQNbRAtmFr1wg+K0LqkZ1U9RYT2k0Y/5FjmGMrTAYS0X/zp0P",
+	"FqxvjbHhkIg4a8a0gGF4oGaty1Gei7Pm+afmi3br3MMeTpUN3BQLWzaow2vBPls8QbvfYaDV2h6NFrwA",
+	"07HXfuLcx4+slTVMhSDQ+2bjxbOnYSBuZSwU+luwj0AQBjMhhyO84wp2uPBMq3R/X6bZqBsT/eQPXSw8",
+	"1GxclR4z4kvp/tYd9ytcZ56A8Cw/B6ISj3u72Xj+/HkBXzGn94rY2NLW7itP0IuGh/bu5KK8Fvzkf03F",
+	"FC2JidCThGB2bEiBjrNIRUyxiIIuURB2+06R+H0t1eRJNBLRzS65B7Uhftuet0jMbKanSczGQmShDRzk",
+	"FhAWRjgnj8sZ7E/hHYlUwoXxspTLBEsCwZJRc2YET0Engl3oC+DTM6GyOYu4iiVCyjU6ytlJcuyEgkWb",
+	"I1RvoDS84ArsuGJ8WGnZ4ILtoKTsMzOgwCHaQevFixeIEvsMuCmBTFsh8Bsf83gahAGqI+7qf+dJgoZB",
+	"zgHIWxT89c1bOI/ASdrBBpgtflle4am6jwwDL1O2AOdtVUqIh+ffuOW2GtRC8qIwuQjKDBdpeNOV96e+",
+	"zhWW00VoY9I3IpE+Xv7AvPPzSJOWp02JU1reiQqOT8SoYpvrmWCYdrXS6Y0LT8XNmbEI/BTt5aaQLOBh",
+	"KMk84oY65aNLp9Il/bqgBO+YXHPSovZMhfvWbjam1joahcN1LFk8dxCwQ9ShET+AYrNmicT6bOEJ9e04",
+	"YAlqD63jXhszTojbXbNYC5ta03uSCzvpBk2P0F3o0+E3wrCemaa38lYD8fU8MIM9oqgy9XU2cv6mRkf1",
+	"SoZ6r42lmKTDNlgPrflem00w2XwQWriJHsFKdLXqlcAqvLcDVhRBeiuyamwx8TXjSWJd7+OOMhmfOxUP",
+	"ztJ3ho2kyXQ6R9Z6nWeDem8UMF9yK4AWRy6pgss8pFYohRyfxT6N/nPoBIerAymSmBRLqst1E6lJL63Q",
+	"D+kwFbn+o0gydRNF2P2y68YnSP6Y4qKYazpEKA9trxgEc06VTanYkAu+tt/epIDlHmSnbd+zdE+rWeyR",
+	"S/dskmD655TJ9eJ18XzVCdniunshe74fIXuM6bIlJt+mCuxq7HjE/Fohcb9uKPxQOKyoNtrArX9drQiX",
+	"PPuv/SdPtde71l7fv5N2V/a3QrL4f3c34YQb4bJtKLv24590B/zI/JSfXfjONarzfITCgv051jw/FjVe",
+	"3MITK436VM9Q6e25koEeWPNGpLciPUNIFnpJyHgf23kyIyKtYgs+QtXSVB/QZj28t20T0Hoh6wHt9FBp",
+	"p/y9kPVA7Qayt0FO9plUxo7q/cpNdvYTvOLszese+16nLkO89wMII8wCR4F07VJLQstnMO6KX3etuV4q",
+	"+7dTSWEoNqmldWVnYQo9OSKtFHXJRUw1vCZjxhN5a9uhmiwVfMyEQgQs6+UgGDDKYEdnKcabbvWNKOSG",
+	"YMNCbJMK40SLROkMP86mk7b79kJZQ0dhBgl2E2gtpLhTijz2a54VEsdBC3+Bd47JdcxBFN26seNWw25Q",
+	"FUGVdk43/kQnZ+nwLlhlsJe6kOxCK54VEoGEvBU+8kbaQc7fSxu+Y1q7q26gvJ4okYjzRvhkXMFqG5Ex",
+	"q5+gMbOUsZ/TwH3m35+S3f9Eye6Z+JIRGz4jwirpFoGM2+yOvO6OKjHVjgI+1mZ/dAIZd4J2J3jeuuoE",
+	"YQeHihcqcs3xBrf5izeVfuzat66T3o4PWrujE7Qvwk7AM3x6Rdo+PjTUCoZBW9hBDasTtP/4+rWjkCUt",
+	"5fx6cqp0BtqlPYaMde8LpwqyqgR2UBPcYbjHECaiWdbK/jekeBeSnQqVbZiKycxITkzIMFnZOFcQybHv",
+	"DEtsphsq9cWsd9d9Ct1K8I4JATyOrQMOv6MV3I6g1JtmRVVaTj/jZB+VsXQj5vdsJd0IuOuM/rdhHtQd",
+	"03yJHLmQ7VjJ7vEI+hSlG6nqcnDsT3VkDxTj8hQt8+3iI/XIWmWXLn4feXbN93GJKqX607VlOs02zzry",
+	"2WAbpoq5TneTaT/BxtrY/3giUiMIKSYVGTr+NgAaKyRYF+HFygUrNUPVqRxKVV3gRy/1pVibDcnvELIE",
+	"JWYliF6T8ZQgkWrGJVXXNfp6ENyzNa3qAVrgbmy2nAQOWDswiRCTIKTj3g76Uk/MPBppoyPJqcyECAoF",
+	"BkqPQQpr6prTtkK3G2234sWoXOHAuBKTj3o8FjLZY44RsNqHNtuRtGozi4jwqOzI1SgMpIqL5WMkIHYq",
+	"HquHFEOKbbBenxsRY8wH0a6ND5LACMOFOgfXDMkSYJsZPie6RIPO6hPW8sS1BxHx3z++e8s+0p/nzfPm",
+	"WevcWWA3Yj7TaWwcoqCObkjuJrKfosuUpULFIsXi397/Ri/thfCXnmaY1QNCR6bRNOEp8xkYIYtGWkak",
+	"3PS0Eu8GZC9FWpmMgmg9PHA9AnlFbzcmYjM8A9Rm0rCJRsC1a3bZumC8r28Fa7Hf5I8VvSJRPv1MHPtw",
+	"6UMbki2ip5TY0SSFeVHW0B/2RcClLHX+omcsljGb6ynDH0lyzIS4+d8r8k39Fd3/p4gwEcXTuR0jYi4k",
+	"BNeNKawp/Hfld9rBK2ASKmP8Vvzr7FZPDYt1OpYsElkmmBFjLpVgMCL6TM5WYExT2c0n7Kc4le2ZjFH3",
+	"RCuIp4IHeHcbcSYwWRtv/v3rRrznMCBueBQrON6PYjhVjxm9jVhrZe0HoXVwy70sv0Lci4KOX0Zzs2wW",
+	"FDbcZb81dxkqq9OPftYpE7HMdGquQSVQ2Rl64TzINjE2hKEoVo6VpIEHwYUPVmYiWX6z90DqtoA9+1Al",
+	"HE/aTrV4OEa2Wot5zNxtwy775xtxwzqXiDV2jiJsW6+92dQoYjBUS5IkqCrkx3WfOtz6WUjVtbQ9rzP1",
+	"/Llw+k/haPZsi270b8RUMDwb6QR9HRfWkY+qmVXdrFZ4nSfyILq3hXXzFLFQ7rqsaK0Nio8Hcjv1at8l",
+	"pyUat2WFZoPGF2SPHKC8tI78jjFzYoWUJ79kRYf93WT5E3tqD923wpa0w5YQkrM1rK5LrfJtqYU0LPe0",
+	"uIYVMoHVwZMuCcmCzCHbEJ8cpDY9DmQBS3h0Y3IENGIK65N+ARVaadqVLWAc7fLvRuOHaFR3Up9O6tNB",
+	"1af3hRU8Iubt+OkC+7ajreffa7Jrb0HVGmG9kr5T0H+G2mIbRtkZUDRdP/Nmo/OCkR8KHeUlP5btMMfz",
+	"9t/k9XI0RziOPHMsE+7/zrm5RHorDKN4hEdrwDK3axc3KUZZYi3M9jYiLdJWPHUxYrIzo9yECW7O9AaY",
+	"ppEzt7VZ2frsYhPvlvdiP7Cz6YOnihV2FpMKk2r88v05kUTqzbyXlcsUkmG05Kie20CxzA5h+63LLTOZ",
+	"HrIgxmcqcmVmWA9IOi5BLVn4E2mz4XwdBzWBXgzMhz4mD5w27+855HI7tdV2XpgasQMOOS3xSX/1+qtN",
+	"ePrWFVgX3T6pr9upr+888T0K/dXinBNvKQ59AzV2pKdGjHQS1+c7vaQOyFoJ45rUemQoBPZGFXUmzRYo",
+	"TR31GTGpScVroxPgSWRueyHrFbnFlzMVA8foMYdRTax4AizSjITI0P2JKdkIzG0FJiWL5Qoy8XTi2B01",
+	"1nC+r1GSYn4yvrmfIjiWBflT2ICZWjxTavSXCcxkqC14Kay8y7Um/V5SIlM30xlPeg121bywvpBM644a",
+	"czW3bzEsnao6sKpf8q15XGBVh69lKWIghMFZ/sfva6ZDe7KAc+Yw/T1aAOHQjrHvvXVV7hkeqTrzJyfW",
+	"MqZWASe3Yr03T6PyALK3WsaHKQxqvmhfFAqDEp6KuGvkv0TQviTevFF94pr3XraCZfiMX/CGyytYKhzA",
+	"eUHk+qVaUc1/0VoWVTvlEXnOYJOJwtJy36q4oSdCfRkndMzMmR4MZCRcp/dGgW2Okwb+v+y7r64PQKgc",
+	"Y02P/BWhLQ2JRJIgoxVfMqxMtUe8LxWl2y+rMlUsvpzmnSdrr7N7neDrQhL0cpKVXzyL/VOtY1k5tJhz",
+	"HuaZPXAWOmqdUYXFUxSe3zlCRCTiIMzYFGxoB1KkByzSyXSsKHh1bTt+8FSwf2qpqBqgd93zTRZxR7DZ",
+	"PO4Z7Mg04RUTfrBstJyDVVq7v0qTFbhcQZUpCMPKYjG4RjJ198zwOsMRBYPgHj9GaWwrORdZg/VIGpie",
+	"+xFZb97VxLvNvNywukUBlgZYd8EgzI1K5wXMpdL3Pam69nLXX+794FJNZIyeP34j1HXePJzgsFxPbJiK",
+	"qUShQp7sV/ygaWTLvN8u9E44TamwttBITmxxFeo027zvfPl9MzkQwQYAS36p952gtR5IwTctaDfegyp2",
+	"CIbU4+40WmC8laFsmCHjOYdZwXr7UxUn4u6Adv7J1RlqVXjlShSqASSxxipWNRRZkU/dG47HiUTuIpGS",
+	"1XQs7pM71A2bQ7XOoT9IG+7qTKoqtzEYakspTj5Mh0qL1Tec/rE+6BCdph3UgX2nPS3Q4NU2dtNek55O",
+	"PGQ/POQY07/uEpw+B+wuLrKBqHziddxa+AltqLWIjvnce2Vp8/6C0Y4e48ZC/FOR6mykWSIG2YZO2uvq",
+	"fiIY6c/tkTr5XPJj/mZndQLm2RWYZ2nAdmnzI/E9cDM0B92+s+/xXPxwyKZROwPsrmKvjiv5U9ndhEuu",
+	"ey+Ye+Rt6eLK54OosSs3ZKWtPbkG6UQ8dLXhOv6dAqv8zrCxZwpHpXpVOoBKuU+FEEFaaOns9KwFZ075",
+	"BqwNyl9gI/0rvTpCogvIwlPmKl/Zt4OBCVT37DurmDKP44Vjclig8X06Xbakk3t0vJxYXT2r23K3KnXH",
+	"OP62PTQv49gbb/v3zjiV88kf9I/uQ3hsPPPZTas4UdiDUNinkXDSGkb0qFw8pXEfjaJRmXpQGipq6hOe",
+	"jXJF3dNnsCiqNuq/tBtreCJUfP8pnIdcn/rsUQJNtF61RPBb1+yiYA5zyxIJ0tzF72zrzXgRdTzz08In",
+	"0Vqrzv4sIoznPW7cwzYKrFOXtTqYZtNUrO/qE2p3zfAwEOOwZkUeenXWbG2tDf6k4ntxDp4E1cOogo/Q",
+	"jfjS0TAxlD34EDF363BZ9j+p2NjEoJxjk3OqwepCGOvnvFcwL3jBHqIUD8u3PIY0hZhtE7e1qeHvWsYf",
+	"6BWnaMYpmrEzG/o7EmFBkxnzGJOpRZrqdAuuJMcTnWZnYz6ZSDVcDajtbsrxNG19ISJNXxfBNjHH24E9",
+	"W8xtTGyihLme+24mxpOEZ8L09oKV+Qbf+pubzKMKZIDmec8hDPw9DM7s/3fvH+xPhFRYEuXgF22hC9Yk",
+	"HEU8w7V6JzNjnUKmWAykks7lRHmddIgszjS26hWpRqJLqWLGAw3jVvsbbQMyf1ueUwjaWulWI76UbqWG",
+	"rrc8mdIS/AwjDsLgF2rOWHqW6jP9ow691P8ewUKqjDq5FG6011FQIu4dt9D69ofuWGQjDTQGPCkTCqMS",
+	"PBNdWxIUxOP5Yh0WlWABUXYtGraGO6/h2XVlTzM/Lh+oeY5gL4c8Fv+Cc0NrbeYmE+O8vY444+6OjaqT",
+	"dozrlDjPQ0d1iJmuCOmU4FDHOXt00oJGf08gkiUzGrazMvV1pm3yNHE9khtwM7blCrHPAOlOtlGXs+Et",
+	"PAmSSEfBq6cpWNlSZZpxbO9PMskGfrCY1GBudoP1SqeoR1VD+KSFnWR6YLXkVM/cezqKVlzEebMGo3Ox",
+	"iOOG+22D7qGSRvhSVYSZG0hQnaVH8CfoFoY91+pzfkunbOegULhdZf/WmcInhrorQ/26Az/cjpUdBpKy",
+	"fM4rOOnfxCR7zMEkx7Erlfy/IVqY49OVbHp9jX793N6SNr8cMaqElVxkSLupayct7aSl3aWlhftiIQWL",
+	"9lis/1V6nAuUrWAKh0t5fslyQiSlZwkf8prZ2ZGalHJFPaKA8QCrwfJvuAo8p5EXzGJSnDUowfCtis0s",
+	"KpWrfZOkdXIDmiDxmDoUyR3VrfU9llvrWXdkYleTJQMqC7Y1bQ4AR3knLR+jK2+liPdZyXsU8k+ikYhu",
+	"DhhSeIl4PbZv9UxPk5j1BZulWg0tAi6aPb5rCa1/6AmUfnYEvlggIVKH/MBZOk0qiBbn/5hNJNtErv2P",
+	"XGmxSolVOEh3WNAQIj1NxJSsg/Xo6eNIiOwX+thBSPmtzsSv0mRVtPwTWtsDiW34r70rlFsft++K6KU3",
+	"G8jMPKRL5ZUeT3haoN7c020PqsWhEiLbkrAnqZ5owxOzCznfiR7regaSSP45FSoaYW36T2qIyIs4BcOm",
+	"ZsqTZM5G/BabYo0KHR+tV4X89dImR+hpFtpMCJtUm+kCSstbnY1g2RAfQ6c5Hu1G5E5rJL4Ngqd8GKB2",
+	"Fn8nlFOTLYkr7BQ0Sf/z/6V/WXbwn//3Mj94RFzgvT3kddq5IwI8ktQKNGMmk0lCOMQPSfM01iLN0/H2",
+	"fT+3oXIf/aoPu2mrNlsBmuOIhqw/R8WX2ldo0qa5dSTGLNKTOdODBnuL0NADLhNjx2wzGSzcHQ1rVTzt",
+	"kx/m3uIxJ7t9n85AJYciPTtvnl9ugmpQ3tw6cfwySexJGR8kbFEOOlfFlfcdx7iTbvfULX8VyR1n7HrX",
+	"zonHBUK2dpTbOS5KmF7ro3bdTYMf6aG678fpnFCC8vA6J9ygmkGMdSw2HMJv8MheI+6ZHssIiT6YiLSb",
+	"omUe6anlfr7xcfv86qIZ2pa0cdBues8v/jtvax+0L1uhTSSdZvhjItWNvW+S6kgYA389xW7VqfiniPAt",
+	"Fy+ehUGqZ8b9ZG4QITZoXzQvzsNgqoofB+7SnfFUUT7M069reqIL4wxshhsaLDTbIbDzbl+m2ag7lsYg",
+	"GnnrouW1t24qBlMcfqv57GsYgClMDCYByhbklg0DoSId49PBNBucPS8ieUXmFhGxJ1kXE5v9aM/Pmpel",
+	"0ZoRP796GrSDF4PnT+Pm89bz55fRs/jp1Qt+PhCcN6OrKx43W1f8oj+4HLT65/1m//n5eRS3ruKnUeuq",
+	"3xw0m7z53Kd1tVqXV83nTRy5Qoz5uuW63AAnFtPPrAjoLku7kI56O4jTeTfFbmVK4xb843c8EsNUGEMo",
+	"3wuO6NJbsCFn/Yhb/7PYi9LZMfHdzuvLkvP6Igzyc0Up7tOEdxGPrf306z4SEI4u80B6cfYguQYfBTZ9",
+	"FuRo4tYtSCkChoo8eZqxHvzcIzO92KHJK/d64BH2HcA0Pmd/7xGKPzq26VPSdBQsQjHrn/Cr287tlTlc",
+	"6wixYAchm6oJ9lPJNMu0ZuNpNMLiAAsq5nUIR/MEHJePEt8Ya2E6mEMwgMlmuV+NfBTo7CaYszBXnah5",
+	"pZ1bxJOk3Pm6ozrqjPU83Gub/dunn8+eh/i/1lMY5WepYj0zZ63zq3P8VCwyZLj2KzotOPb680ww1GfZ",
+	"mKc317QDDTcxC1SLQJ4N9lJ1FPOTztdtOEUGb10OIm7AGF+WQGa/b3xJzJcf2gQuS+iHdBxSk+XouPBD",
+	"z7aYssUfDfYamDfOhFa9j618ZcoIR5oRm712MH10KzbegeGmUxXa+8mnwVJhcI0NdhbHwVZj5tJoCS+a",
+	"aUVNrxKpbK+IGzFH4AAOdi8hPNoDZu2mawacwh0O0DFtw1hEJaSEdXLJoB8NF3c8yQgRMsyta64YT1M+",
+	"t7iFYKkQkikMD7EK/fGxJ/A7yqNhPnYId/dFNhNC4Rn6oGd+uKqIpWdPXp9HN8NUT1Vsl9vmzkwT25L1",
+	"/buPn9h//fv/8ySvzZDC9GAXsE19z8Xoe/bM4hdhtWxNjw1qwxis2A9ttyTDby2oX5v1qKabbu7Zg+Uz",
+	"fuDw+YwfS+CkE+BJRF/W9z2vRvR+CC0Zp8I+9H3P/2bBHzOmb0VqTb7FD5Y8X+hVg3WL6VEc/IgnA5oB",
+	"HRLkMAQ9Sx43njDQxdo2MBILFFkO49BpkEyo2OARgFPBBxmiWVqFk24mSs2Vih5mXk04kGJh3HrAjB4L",
+	"RFycjTQN+kYkc+BufVHce1tEEOLaw0r15+je5WkiRere5rh4yGYcuBqcBq9k9ahyCwbtvxqLSMbCtFkP",
+	"zgvoe0/+SPUMDTf6rddg73wXYnqrNAymVv4gNyzRauhEBq4txTNG/FawPpxu9l4bI/uJgDHkyp9tj+fm",
+	"StRF8kOm9psuBzp/ig7vZfNy0Xq0dFZsK/z0kv0mf4QrV/ZuOug3UiEaMmWW+VK0/F2WHdqrvYLn8+xv",
+	"Yt7zR72jQA8tvdsui6KrPZ4koM3ao98jtjAGqkCA72zEVTHv2/a8ID6CSPc8wr5hd+S5HcCZW1nRKGPS",
+	"FArKQSFdxjWPBb6Ftzmv3jVSeaaHAtdwQcNwFYD1nfvz0GBl9/4WWDJjqfzfa5izLz1pGxQKjnnBzkYc",
+	"WDeL9HgMPCmmXMR1LUyvVBZU8bzrv7tCL1/L8u5Zo7Fnh7qQhElJStgfF2RFuHwoKYGJWAw5FrxFWJOR",
+	"7i3W6onlVqybWH6l/PH1JojYISwRmSGy0QPHMQvsBDiGqykVkQRDImQ9EkY9z2hwJcbAr2YiSa6tHgIs",
+	"x76hguXUrELBjq1eBmfb2jWwf9KI1pr4519efvr8V+u7RpwqGHdBm2yw11aVtPsnfZhpFWC6t4xrCOay",
+	"ucbgtvpybqNXOaCMGMtIJ9oRAAI88z5wNzlZH/KeFNyltgq2/zyM5Lqg6m6AM2/DlHtjMp90nvSMC0ic",
+	"DlQYYIll/aRmUCBwurZMpXJg581mDez9OqG4e4FgR4/NHnHVKQDSCdqtZ2EHIwKIs557GTpB2MGQBl7/",
+	"Gf/kQ/jr/DLslAISeIeeyrsA2AvzWB71eJpkEuxgbBd1Rq6+P2o76eQerKovgFn86uPfrWphLTNnaH9n",
+	"mOst9mk+8TJWkIbjzru19kLWoBX8YaHdyTqb4b1LG+UgvVGITF8Omv6DZvz7UgegWrx62uFr2Npr2Mdr",
+	"PhTXpW1TrWfXzasnzdYT2Pbrn6/PL69hG7fcwzWCvOd7DvJWxpSs75cY1kynN1R4odWyXfjNZnnT8ljn",
+	"UJV/LAy+nI35l7M+8rKnz1rN58+fXsJV6oZzN4aQ/f7qFPA3mY1ohERYU0IqBJVwpGdswFOSgtWtJT2S",
+	"xpqp4odvLnkKTJwCE6fAxEaBiXBnjo9mtGMAR59r/zP5FrnKx3yAbPs1GfuTiKtIJMfQsJM8qkaj0MB2",
+	"nde5Ay13QjbYWyGoIbHLyXcd4HzX+rG+tf3bqF8KTvg7wxzpXLNUTJD5gdiyoRbjPciNcoGAzaECYSVU",
+	"nLsgK3KIcTEP5n86SbeTdDtJt2rphpSZHKN0+5hpPNiPofIExnqHZFtb8JA393CC51OOEZAI20htyKUK",
+	"mQLLRadsqHVMzfLRxYrxM2vg9MUQo+xi1liEulKaOWryDnOd4msoFsS9LKtu6kGvKTuFbXg21TN83vHJ",
+	"dXtG02JvK5i2B886ybCTDPumZZjlYg8hwv7XVEyPUX595jLDTBvNSJofvxj7NE0V+s4W2LRFfXH5DTvJ",
+	"N3Er1Ipk748Y3T4DCmR0KxukekyhF4x755aHNOjmREgsSvfxKVmZ6yXJ+5QrZUSkQVRgMgbmAvWBeTM9",
+	"QCHWYD38Wg9e2nMn1TYV7aF507NtZQRLuMnCjqJ3uT7Jru02Jn9cs17MM05ZHa5veFh4Mb2XuG/PmWl2",
+	"WmZE8X4xZv/17//hRGvo48qYh4NR22vWkzEOuWTO2UPeYJ9lNuqo3q/cZGc/wfTO3rzu+fdEeixMMbUO",
+	"MXSI9dLEz8k36WJeM5kkVCwA3x/rFOMNUSJhs2wlgVIiyqzGYMNoIhkwk+mJoU7iMA4vmmGVbBS6ddVR",
+	"tEumEIi2bwTrlSfy1mZv2aXmidG43rlRmukbge3KsbLdJQzd6huXNkJh37RQbBdrYcvthJiw6aQAmscW",
+	"185jFcGCUJcgm/phN28Rxc+/fMRvUZl5gQ+Mac25YgN56+aD0WpMC8PUwapMDrqRqO4noqQltWUhIg4n",
+	"xCZXwMG1G+BTsFIRCXmbx+997ZXl7qUFWBHRbG7TMBsjODgg734vtx5us2cdhTe0vZeioygH64+OFQIY",
+	"h0unCrg5xuv8nUG72bjCqB0QWido/9FBxaNjNY9OrqZ0QPvAS04T6gTt1vkzuGL1jfyC11DgC3BD6S+r",
+	"zsDtV61W2PGqD1x58TzsFJSTTtA+h1tIc7IvcDqV/bOkAcE4v37tqIVo1Z3NjXOyCb6GwXnzslrzX3bq",
+	"2FQrOpOYxfmgNYKLbkObf2xDW3UhnlIw52icirhi9bLPt8EGDoEyShozxQQo/CvVs5BqftNURBYVzeYr",
+	"hC7IR/nAhcw7SkW1/BZ11wZ7a9tkR1yhgC92yl4VkqLMEprTsjVFrahpH36mqd5/YKo6CAzLGPrSxpD4",
+	"RGhA0shsHkY6FiFh4FG6bzgWxvCh6KjWZXj5vNlsnYeOakM0G0JfWUjWgvs7LIaWw1fUqrx4rY1NyemC",
+	"TzdqbEq+OCGWz4jZKTE/JwTlCx2yn50Ws/N6SIq1WAOYC48HK+P9+mBsVU/z46ResljrAr411Ndgb4CG",
+	"bW4FpmIkPBKerWIucp6BTP53mzlONGr43DQoAztzKbYLyWsdRdng2PHQ13HiASmm916z2YgwCuauYbs0",
+	"qG4SlAByeIOJxvCzrbwoZIiTBmVz320mPLGdjspSLpMVeMN1zRVXMJia1op0fGBBvvV6Tljgey7kxJSb",
+	"MDjD/69dvIl+vzw5QU8zMAv2Wb35Qc/uKOBcGAPymzz1cYFb1wwtWsy4Lei0T7fSaNet5Nyk5xtqAXS+",
+	"I+deWZwd8fvlinkUB4WC+TBwEqEdrC2sEByDxAyIeURF/4oQd0oE7dZlWEARaAckPosuGu/620c13gc9",
+	"O6aCPIzT9kVkM9WdorauuDsu8bZY2/Eg3Y4q2hnRKO6nl9FZTaa3A9XhSeIj3te0n4UyE5BtqbiVYlaV",
+	"/o0Rd1fwY+FmuK3KOEN+fmOr8jKLvGJ9N4VCHjuMXrlvTq/t/TbSODySvBDG4iJbgWuRiBRzHwaLtOcE",
+	"t7tfTzOPGkYrck2Kh7ccDJdxMcUAi898hkCuf1RkCiwlI7Spyp4XC8BgQamOJX9XY0Xr5VTPrjvqsvmC",
+	"fGqiG2k1SGREaAcKq5ZojURiXEQJznEcUvdR69AMc+2DIkcyEzFWiyZaDcOl5qWYHw6bR5U8txpeCQoN",
+	"IgXGIXUcLusz+dlSuq+xuwuMm4oRuoWaq3wo9glbcbZctuB9SzDovEIVFLg2S7S+ofNgbLmuTJmkUsMe",
+	"j+BkJCIeirhbOK8UXetZTa1bOHI9nJR1llVX0PXnTOlZlZZGi+7Z9SPDj9qiYVXzknrCSOOttZtgc7n2",
+	"mpjuQXCjYJ9q3EYgzu5JoloxsyBTaR28796fP2u08JwoNg1FJGLIkzNq4VJnyqFEH08NiHWqY+RJNtLT",
+	"4QiV7EwSLqq+xXJwV+eriHmIFB/dS+OVX2Gwv+BYH1XTlccEQ+MEIHH6mu8vcIRN1JDVX424qbOa4Ked",
+	"P/Ypbx7kK3rJrZu3ygcRsrpLPj7xWJvkt5p5lH3N9w3gfYS13O3P13qEU5cu29bsLR9TNT5XTCrg47Ca",
+	"mALgOwk+O2udn120VrTpKo58Xx1VPEt5aBMKGW/3jib5eBOpPwXG/orM0f0bULUmwts80pprgQ6IAggT",
+	"tCrkhqT7udplbkQZFoAQSghDwEI/hPXSpG07p8rMdBTG6mI+xw/Q9SIJO9TuF0X9Ebvkg9Zb0EszqrUu",
+	"d4cZIN0rqgGbaZiAs35U3FEwkdACiOdopMDIbV8YNzj6vQRdsIwoCoTkz92ja7q/NWFvTpOPqB//N8dV",
+	"N96sKub5Hmf3mIvrimy6vo3KzHKFkUgsioMzlIE5WKVmmX2vqZiv31xlZRv+qnK5Ihs6rq7GJ4Kqsz5t",
+	"7uZRZM/dpcXYfiK5HvMQaszufuBF4nuYRvd3lz6h8Y2ZHljSzOdO00qFycpuzuXuyj6F5e6+ylUt4XfQ",
+	"WA7cVBnTeIic0VecaCPiLdSRx9IQvsiAhIq7dyxESPZs8TVPK16zIVP9Bnj2+X549jG2jblTrflJrcG3",
+	"V+kvY674EEOoZ2Mdi2R102ffNnQkTabTeQGM37BJwpUiRL0Z8jmZmqzBflIZuspKzakpqILKT8+apN1b",
+	"LeO/AKXup/3zb35mv9HEHpcvEmsJTFere3ZF+u8EYZB/dC1HZPXOZlrXjKG40dV4UujOC+/TTbdOCU40",
+	"TVN8LcVu142lXNgykgSmqsddIi2YqU6HXEmDo1s7NNNyBSXGM0g72AfuZrxASA/tgbNcq977lrMwNnaU",
+	"7pmgDWpOE3FPIMPYPqeXU2uIlmQiVMxThi1cpCq3XEbX2b+wWTGl3uWHg8oWC9FY4K/SVxRkqcZkZgt7",
+	"BIe64Etz7T5co+E0tsCNVC0AQ7GV7gsNtUojkMZzXERwpdZ71n9GzZbv6ryFJLZwag7qP3NUOdS3IlVj",
+	"zEDyxKl0Jih2lwqB3fDOWq3LPVLtM6TNDRxrC0t3mK67i/tXQfEf7CF7zI4jx13oaCzbxeia9pSlBwVu",
+	"U89mNtG3Nm/JW8w4hSvzSpfRMv3tJkH/nIIz3B+1fELMugwVoqMwLlYJVt9gtixa70Oy7u4GqqapJ6hm",
+	"HhaPAPebwG/I2EHwAbSJCWYX67uAmsc6FRXOIGkYTKMguCsABlyCHSWPuVabUoHwjwTLdMwreAS8d2ch",
+	"fWCX0U+Kcg9dhSu1F6Wjsb68/buW8Qd65QOnMK3BNo7RLbFaaH7iN4TZWMFAgCIc5D/lY28lRLFn3eqC",
+	"NCI9X5GW6kQUQz4buhiAKi8I7zxLuVRSDV0Se8/7ZTGLNNITwXpTI1LirL0a74SdwilB6p4SpO7OjoI9",
+	"2k9aFH4LTljNl+xPdWVzYfDlLALqkCajupPBoIvP1NeQJC6vloNGCFYZsvnQtwVD4Nu6nmBOUVuZG1X9",
+	"6YnQkwS73WDfTaLxmKM30JEG5RVjCpe7glENrG6Pr9cb4yKdPVQil+cz62mb50G4jW4sxhxxVbg0hv8f",
+	"MHKZNtxwwsACARQUWOcaXzfycJGv5Mv//P+M4ew3PTWGgyGgE5ephzgU6a4Ks6OktQbW3KdrCrnoQ3uk",
+	"rPip90gBccDKUusmp4/kku7fQDrcjzuqlFllsxsoL58S8JM6J5C9t9TBmTKnnP+JCum/p7IANky5ykxH",
+	"ZSMxNiKhykp4/w9h/ilpqJvRwOJ0ZLAq39kWXFWMQxpmyR1usQyjvjUI7f9BfUv1lFpFZhtSyoaEcCBP",
+	"EW1Cle4aP3LvkKP0ytjbX4EC7KFfJm4Q6vbAB217eHWKZaF36bXbJBJV+4Aceezo+jlJxIeUiOHOdPfm",
+	"aICVV4lK62NatMz2KifX9+GgH6NenK5IzKG0ZK3Ed2jq5FV1d0g4TOpZpls6XttKNueQWVukYcr1GU7/",
+	"v60l3ppPzy42lkzvaVQP7F2pF0xH6FRZKWteUfxhpGe2GZ3Xr8D227/0OXAmHVbvyeEI92hYQMhrMx5F",
+	"2BxG3whlypUOtt0ewl9Sywp+K3zHwUEqzEjEjRXJdjUUKVS8Kzlu6R89ZqltczU2FtvNi7PmkYhtzClr",
+	"vmi3zncW2+d7ENuPjiv9pOL96r+jiTFPMOMAR1KjAf8ikpgZYWDljVcdpMa2se5p9v3lZ4PYUj+ELBG3",
+	"IkGWcCNV3GacDVM9nXxnnIVq30awzAbk9pzxLBMq5iqi7rPW8RVhpzqF6Yw6pQgOmqgf3YCkwjzfVGLr",
+	"uIFMhKHbfJgCDux3hmWEBQna+5ItDrPBcimLcykzwqg2VcYwqPqwdC/dyt2BrfgzdoWL+byu4Vqqx+uB",
+	"WMS2lvkuN+mvfOUHM73T5/YAMu23Omi3miGtwALDGks1RVDgp00HA/2PP4L8tAatBjDRpXfBkYNNghO3",
+	"+JqJmUcj3RXx1Jm6NPfJPOVjGXfx4MJAEMqGDpj1mhX+DGEB89FuUsRVPjc1YWuLtr1v1gKfbg/kcJpi",
+	"wKes8CDBeCKnPFON1FfgNb/98v7jx90caXeyo3yd66JNA4sEi9gerD/NMGbbYJ9H2Mr9htrFS1Bakry1",
+	"teU4BDR7Te2PbZdtUPOABTXYy/w+6tRc4iuFZtADnaIvrpK3bJRMW4NehgfF8bjHmUt771Er/51CLu0m",
+	"MStTECEYU8ITtR94suL+3YFQVhStOAzkYNWjsD9tPoa/SSzTWBFQ47k0q+zQm/+8ZmAN6bnrnuvivXeu",
+	"AYHXCB6N1oytLbH0LYJsC1+H1SBFDDurZ3wwYIngcd0QBjySicxA4dpPgHPpRDws7MTS5+8bf+Kdpb84",
+	"L93KG3yvaoVtNacdNKWVn7Zd8VdpUQ+oNfmQ6ZIOVF3ydPGp9bTdcobkwiFdu6QI7B3X/uMf1BGDVKt2",
+	"MFWjKO22nnevXoCEwjNqgvYLUEG+oBYFk96k5EmqTKSTVGDfDGvxLuhziQNvgt3HLhOZSCVPUEF5L6Ns",
+	"moJUTmM0ikra31jHPKF1k6rracoPvLWphuhFTnnVrwoNO5bMY7ilCHroHEp6IiOQo4kQE9K/dJrOmSYT",
+	"5Z96mioxr7Wry3u9t3hvQYA8eNQX1dXamC/tk9GR5IlnWMuq6kNBgbwEjTGWtzKe5uNBd5dW1FZZRnLC",
+	"VXbNOBvwsUzm3xn8HXQfa/UTTFQ0kkmcCoUKOE+Fs3lRFl4XbGl4ejbSCAgsjbWRrebuLub28ntcsDN/",
+	"sPF++jyevQZ7GWXI8u1Rt1b8JY4hEWTts7FQGU/YSPAkGzEzEbABsCE6dRfJN0RtJfQ0Y70y6+kVw9so",
+	"VpnMGh3lmyQQQEoRUkQqdivF7HqhsWAVXAmn7JyCGo8whVNgC6FPHYNZJwjgitEDe5WrOcbaneUT4htN",
+	"lnI1xLa8hpQB3yGiowrpORwV3ayI0YgAA/XR9AJ1HTSmviRPduf598rHC+RkdgCDQmreL7tfk4tvxYDv",
+	"EfblpFDsV6FYPJ/ko8pdbVsDDJEDvvB+OsTfsgKzDal8q9VTpBNVxgbeJ1xh/ypcALSdLdCXx+ea8aXw",
+	"5SotaW1P3er8GdACUD5611w1dO8COE9ITR9Zgv4hZVv1F/omkf4w5nMUukbUpOSUZeyObusTmzyxyW+c",
+	"TX7KfeVHExOttQRtSlM+3vu1/nbNbuoVT7zt7ZeTeY+lwjZ9SRLri5KpqahSA0buOzIDnySk8aU8KbQ+",
+	"GTGpGkijCuPEJkTtZJzsOy2qRDXBlv6LvaZEncTCSSz8icTCUebK1GvDNn+PI0hSSIkj1AxvVmho6eyB",
+	"/WvDT4g9HzClD+TFVCXCuI2zcFFOnGwKdUcT2o9UOFD18luqpImwYhsbUW1GHvuuWT6JkJMI2YcI8arg",
+	"SY7sXY7g0lo5okS8oamxodBARMHDiYwF88RaI9TocUb1xNiejVK6q4QLmR0LMRdXnmELGSPs+7SdEIIF",
+	"eowiaGeOez/hj62oOsfzPMnAkww8mVHfsvizeGwEfLEoA+83nvBE6UzUJwH/TJAXmOZAOQSFJN+QmelE",
+	"pLcSO7BgasIs1Rn1WIH3XrNM26xCvIYJDNIwMZ5k8xBtRHwzdXKBA78Ffs2lrz+ww1qZ6vsWp/uo8nyP",
+	"Ep3mXqFrHYs437QFQ6GeoLuJ5MjEF/j6p5lm3Nxg80k21MDOYKX7wNjEam52vszNwgCIPRNqA2jxPeSR",
+	"wQk/TBJZJW/DLDLHENBRfoyBhEpF/U1mMe64Eyd2QxtVbGc5dkDhgsaqtCTYrIPmJK118jc/gPeYRHPi",
+	"F0V+sfHOVLGFz/TdbzRlA2YnGEcGtA3/2UahevIH/K97F+DJoKBeKSFBU6pSs5ROy6oWXSorW/V5GZbJ",
+	"7B0o90R2u5HdJ7tzj8JCwQyAbUkoPEjbekuCu/Wt35D6D4zOW62COGy0bf2BiKn7mENSDlA3m8nowAi6",
+	"J0/cyRO3D0+c7TZz8sTtVc79HVHJvevN9xupwHXeUmVUQqxodv8WfkXsjyRx0By2qe8tdtqn8slU3Eox",
+	"y8GAlM4I74dAKsfaZGyaDoWy7aquiyX2WgnjjVc6xN8ZWwwk+Bjrn/bSqgon80l/wME+Lp8bLfD9t6ny",
+	"3wnC4Cz/Y53S+tdTQVTuqmrvqqO1r9+wnLa6dDnSscjrlrEQvaZuWceia+YmE+PKBRhLRFzt3k4TJVLe",
+	"l4mtfZ+ISA5k1AV66aKEul835NZtEHVsR8RtX/7ilNu1E4y0GshYqAifFsmgm4qJTjN6RU1vxeaLjY0t",
+	"xJI0QhnplQ0FW57AZUmfpy+cn503VwNKne+78PWj3WXgFA/ts0RGXF/4ij9buG/LboHQpkWclh/9mZHi",
+	"Hvrhr5AikxE34ttpakiTfk+TOjU0PDU0vO++TEg/wJ2Lba+Ooi1hgRSOriVhIgfiLJpHiWATR6uPqCWh",
+	"BRyRORARzoJhu14L5f4lI+A8/Mo1atyZYBwMEniQovPISjN+IwwTg4GIMtafW8SrUuNCej29i3S1+o6F",
+	"G3UhLBySg0aPbJPBX7iKz/StSBkfpkLErsJQsLFU0lBzMEdy+P+unlZT3IuNWgoW1uEwIPHFjfhztxJc",
+	"5A1bdUAirnJfvQPLVHPUfQPvVT6F+zncj7Hz3x1H85Dt/gpn/9Tj7+4efzuJwFN/v/uUeo+7tx8pbXtp",
+	"6JeKgUiFisRZP9HRTb29/nkkoxGLxa2MhO1r5MBSCQTJ/WXrlceIgjQ1VCSws/n9wY3zRxrmqXvfPXXv",
+	"o2NwHzio5S30SKj3naZ5/qn5LNcxHCp+4Z7Ls2brE96wmdvyvIUxwj4GzT7xfiIydhGyl8bwMb/hLNUc",
+	"fRPyXyJoXzULgTE9wUymWjfms1I7m7iLgixot873Z8OXN+Ohzfh+0StZb8yD4LHnESNKdsim3r95L0Y9",
+	"YslZzkfwOTJJPLibi4HpwSCRSjQYttDwY0U2WDL5nQVP2Nq2Fgq1i6HIMK1qHHaU0jMPeUrvtCMwCE6P",
+	"nTkM6/kPUTNUarnqOsrlCHSmUYDFQ5+DHlCTt7lzSUy4yeoR6srn5Sj6vlmyuagi4XXJ8nxLgnnw5NGV",
+	"XOziobjYeQUTU8CigBRf/vV/wntb52Ad+j8uQfSsy+mC9j9+L/O85lZm4cJprXR7GJHePm63R5mL1iTF",
+	"4TQZJz66NhvdQGNc7Qp5mSTWLHNfDZnvEkRnZy0QMALQrHKZLHGm+0gifUzktynFFQl3gfpa90R9n5xg",
+	"Pxbb626FxHpnNiOjQzprKun0SSoSgX67g3luKtQpbliiCTg40mNhyM4FZWWoNbbzoJBwAU8XvT7XqLgQ",
+	"CSyqXAoz1tG8YojoO+RS1SBo2UWpcwStk39qX7GrmnTIrmVHyfjc1iwM60VpWMvc0T22MYd8sQOHPN8j",
+	"hzxGB9Ua+gZ6qSq5JBKhHoDw30HvSHlyJlVff1nhp+IZYosqkRo2wownJlWYB/xcy0I0teaMHu+LGC2v",
+	"/TmrUp68wZF+Y66q3iSVGk5Hj02mmWECAftUJIVxOTr37s0qUW8YnJX+cuODH/y/1/Z/uWO2tQtsZSMc",
+	"9/auWd0IyHd7yedS2fEm/3nTAfhH6zsBaSNsdhm6LGLB40QqCmVOuDEizhvzAGGtbM6jb0VKqWkb9+QZ",
+	"pHpsl4Pouu4T6ZAraZAWN21Esy8v5E5OOeQXbzIxfmh/HLLUej9cThOpiIS8FTHtiWOzBYbuWN/D5hqW",
+	"ZcM2XdxLxma9nemY+htKFt5R44JH6U7krS4Kj39U9G1FRoSB9nbwkrJYfItdkab0Z7Ft0YC9HPJY/AuO",
+	"y4p83Y1Vt3OguSk2U20HH87Of3z+6fLz//wfsGoLJLhWNgHMzbEHl7dnS2aAcrFFStfS+GvJk0QHbpFc",
+	"e9qxVEB/hXKgghxoB1RogBvGqSDmH4EZCZDqATZ0TMEawcs8ivR4rGPy2fxe0CkNvWJF8vEumQz5saqx",
+	"l90ZPxZtsJ5nuPbydsALTIMXuPj9c4092dFl3vKER5GYZAc0oj84v35Bo0VhnEh1QzhtZXvZWrbs+165",
+	"iqD3wzXr6YlQ3Ygb0WM8MZrFKR9kxrbfWeiQS+8k1ljOBGSleh0cicCMRKtGk90tFeMKNQVSrLawtWn1",
+	"gWCmKv6Qk8WjyLDwa+24fXFBK6RCitnOrp9UEAZjkY00LIOtCUdWpyfThJiuVWxsTQeyPFgt+KksUc6J",
+	"uNdnTi/p0D9wIsdKvniMVjLxxUrrmFawwBqrWeDXjbkR0Fci4qE4cEaW5ezMCGE7aHoPG7dgkXuhfz/f",
+	"QzOBk/p3Uv/uX/17dGzO0+feeR0MNxHZIRndZ+dIHAgRU0aeQuch1rgSKg4eKOR81mu2Fesr9jLEd2uM",
+	"j1SUXNhVeaQ6USwS0HREvMD1roIwcIsctINfNAZ6sBOj/MKUHI6oN/4GTveUJ6/cETppMluTuFvDvdN3",
+	"LKJEqiPTYwTRa4ggBmQEgRzZm0JjJ/1IqdfnjCvdjfiER+hV3pQqX9uNPxHl1kRpl3DvNDmGU3UHAi+1",
+	"xs80++c0Hoo268+xq7DFpTRwrk3I+jLNRra8UMXMiC8h6xeKu4u0lwieKuPLL/SASeoXuEbM7Tc74oND",
+	"L2ymvRbUU/yN9FmkTRtGhduLaXYm0qkI2s1GCQlpY+LD9fpVmqzO+ZjIG5EgeJ15uNjDz1LFLrsWffWz",
+	"kcY2j33KqNUqt30esTNR6ezMa0DHoNfuWboNuEweu2gje7Qby7irdNYl2K7Nhdxbnb32O32SdNurn4k2",
+	"RTnnT2HB+tqP7MOC1gMS5bsB44qRx5s6PM64zEAgutHujU5xqieH2smhdnKoHRm7+1EMbZHOXnkbcBJK",
+	"CzooGOweWJebyYl7nbjXiXsdGfd6P81KOoxX2iwArFNoLETjlozNrM4ILhAC7By6H1xeSsi4YQOe2pRg",
+	"FvEkESlamjdYhjmwl40wm+YHd1RHoWHVo+Bvm2XiS/YkMre9kPWKLOHLmYqBLfQoj4JjtjRnZgKmqxkJ",
+	"kSHiaqpnBqMAwDcJByoVfBz6fGaTaR0zjiWmHTXWwCKu4UV4H73Z5m3owYCOUcZcBKHBXiomvkxgJkMt",
+	"jGe+PZqQ7VXu8NcynfGk12BXzQs2G8lEsEzrjkIcAHqLYem0tt9RvsenJOlTkvQpSXqHJGnkau5DPuMO",
+	"HXbV34plKqKMoPKXT5WeZqhK4cP0r7VPh9uXiIBvKjF3uRGbpmhXfyzP272/5PBaIpji9g64TMg2nyqu",
+	"zAwT7rDAH5mtrfCHAxELnmQ45A0OBcK8kstpabvuDd5yd3CJlCc2jT0sffNWxQ09EerLOKF1N2d6MJCR",
+	"iHU0BWHVKIi8cdLA/5fdXMv+acPHggHdYSesktQMmbgV6ZxFIklQSIovwAD9nvel4rjcS7seVInn0nIF",
+	"f3QCGXeCdmcNzfay1Qm+dtQCXOlier9bO8SrU5Vw14FTIcpjkXFIanhIfLOj7h6TaIUfzp79fPG3F//j",
+	"//wtBB5y5wBdiEnP2FTFIrUDBaqPdDIdKwz8mGvU56gW859aKhGz/pz1rnuhhb2gDUmnym4ZbMg04RUT",
+	"frAyCC/W1iiFWD/gANdIF9q9BmIl8Ci3CPle3yU9dqZT0PVUg721sbRE8Fsb2LY6cV8MdCqsWQHHoIAX",
+	"kuu58PqQcZQaoRMyKXAy4FGhzVQhkNB8FIkE0TTWsWAxaJSgboLZNrM8UJR00tWoottb9nuMCjjhtTa2",
+	"OS1Bd0w47KBogJSJpYkSbUTcxRUje9P3PCHjNW9CgodLfJkkXNlU4eCVVmaaZJSKDUQ10LCsZ9MJmQ7R",
+	"KNVKRkwmiRLG7GKQ32E9j0CujbpqmqXSW8oFM5p+b0SFAQebRykPg5/qj1wFI3qd8kH2uEFEcp5XnVMA",
+	"M9xLRoHZqixrkZkVjPKVVVo7h/63brawMXMYcaWwCp5PZC2zWMdhl2v07aL+vg6f+T1PtOvOuMryjkSb",
+	"lPNjIwyJX/g9XNJbnTOv4Ct0msdefYX3wKoKfj+sjbk/x98qbnOMVWCrVaaFSrBjStKAD2TRqDokoVUk",
+	"XOkCaUMvGdDpUDBEX+OKwbFLZVyAMKF+j6ADgRo0maT6VsRt9xpSpSjMUQjdrpMAvAn4Oh3L3QMga+tH",
+	"6Ng6w7X8bxVslFSS7nSyEMF4UVYqnH9si8TB9zTgh02mWEWmx+iev0PKv6KzzZnjbjvJ+Ce2ncsKj7xm",
+	"Y6AOWCgsCp0huiw6EVmm6c+QPKXwd8JN5rF7ltzv60Bx/GKHdGqrfyxt9ffiYfpN3z54D5I1vATU4e6W",
+	"+o8dp/xbn5rHwhg0QOvI+UeRzUS524GriLE+2b2S8m9uPCdaPhZa/iPoo5YQfAZDTTEjRLEUXCv2aSqM",
+	"BcqvM2Vam4OIXWEihIxd71Ml0uDrfhgLHbJj5S2WBI6XvdQ5Kt8nXCr0wV+D8I+4UjpjfWHV65jxQSbS",
+	"GU9j4/oUYVS5UBhgO6nwKBLGuCSXgkqda8x2mRjvIwIgtoTEOA1XWs3HemryZAR0WhcO7V0eSHtADuqI",
+	"tET3Kac0M0Hr4Bc+NfyaTRAEj/E0JfVOsULX40awLVEc1g/nFr6CKj/niAgPqDzDV4U7hyuxTTZQoZ15",
+	"ecjU4zwvr8+NxGimYjZNrYCn58oFXtqb7VGMRSRjYRrs3cAZFhjwvGacKTFj9tSzVEwSHlnaA5FIsYid",
+	"SmY9WgkNXBo37CrgThyG26V3bt0fSYUCTjBoB7cy40kXyVuY3OUVtIN/UzD3SAK30wqYgbzlybXtHuoN",
+	"b2am6RA0jI25gluyDzSHkym+Ezd5aW6AlxihYn+4XWrovpjKE+udOiBz+XHOjB6LvPcBMpfZSJMbLUTK",
+	"Z6lOCiGASaojEU9TYai2EGwHmbHvL5sXPxC7mKoEdALac++P2wZihBbo4FzhFME4RTC+oQjGcfNjxxUX",
+	"OTJdRpYs1fD+uHIq/imiQ1ZjvDQ2biHVcG9lZTSrEyc9cdITJ/2Tc9IPmDF7b4x0kopbKWb1OBUUQJ1T",
+	"JLXNZk6x9JlsmDQKVpIdIuUq4n2Yq4vOKVvJwlUkrHHrnUg+FkwmMoJEpfpfQjGj+MSMdNZgH4TJUhll",
+	"IrYmmBnpma/VwgQ+wcf4vRq4CzvPvaW6VHMZzyD+oH8CUypwCj0RCvvQqC4sFpxwngDpBVM1itJu63n3",
+	"6gVya/c05bPVP3deujvPeys9k699/uQ/gkFKR40W25L/5pFke35qUi8s75ymD+z1/SgEE194lCVzOoq+",
+	"Ca3n5o8zsJQKPAEH1HfQEUWuKe/OwlRySzyhQ7FF8pTYdi8kKhfYWKICd6DNLJxTTHhRHtojZKm41Tfk",
+	"gaZOKjFh4qKCNZNG1BA8LdRR5L5uJZovNncqfaCz8dU6k065nfeW21mMnlCXpJ0FcSqMTm4P32RqWS7X",
+	"kCYiZwvLBbStV8VKHszfyrAPOAprpZnXYhlXc99afE+2Ei7c44PJMTqZFvHzKAQAK57xG6GcehNL0n3Y",
+	"SJuJzHjCpDIZCKdtGASesZO3eRcW8FZnwioVQB3YVdYGS7G8bfeE7yck9A7ICxAsyJQU/e+MCx+jZg+K",
+	"/FtN/yoBuI64YX0xnKo9UjisxqPFwSoQN6wN8syBTtlbycdivg0V4+E4EfEuREyLuMcijScH1st/ToX4",
+	"lzDEmKTJ7ZyQoSlYR8sK+0Km1ETbl2IbB+BQiB9JBcc2st260eoeTw0mosAXqDCNjXQSs+8vmy9+CMt+",
+	"Ah5l8laEeZobkQS+YsRvhXNpkOVAr+eKDxGvhZ7SzIx46twgZF24918vukZQH7EZ5T7znFJdKG/FrdRY",
+	"GoN+C0qrkzFoKoM5fkansev1nWEL8sHqlBjgeRe+T2YmkgRXcsCjzFY2+/rl3G0x5nNmxP40ot0Mn5PP",
+	"+OQzPvmMH7Fo+yhUvKNgQxCaJ0BWieZxrXP4rZ61c5gfW9o+44hmgQACmKrgEGj1TGH+Qsj6c5ZKcxOy",
+	"mZDDEXB8iyL08d17L2aY4XNjU6ZkZlgixzJrMF9OP6DWSR1FIw8xD2qAucBmAUZCz5TJfxc8GmGBNwgN",
+	"qv+mv6wrOxsJmeJoeaKVKHmf6d3Yxxbe1VH0hRAmic2TubmxLZYTaVBeuFU0qP1Rv9RlYCNrOhv7qAdl",
+	"yHg/EVaqFPxmKaxbFULQUGSv7Ac/4DbuEc953oVdg2sjORxhH99Ez/D/YxHL6ZiIDtcoaF/Ar3B4LhpX",
+	"YYBwL8BbcbNQuuz0PpvR/RtPJR9z9sYY7vDdgBPfUCPidF2uxoGruTHSaUB5Jr5grrohsnPHoEtD+j0M",
+	"8FAG7fOrtZnNwu7UQ1PgaEI7iRDmG+JnQ3g6tIuHsBU5DYThRQjLA+v5l9Z1omd/aV3TWv6lFXYUzSxc",
+	"Zz3C4tKufK2+6agVOEG1RZn2dB4JS0WWV1OQichewMZcmQGojgW++oqOw7016iR2rKcZdnqvZcevKNKS",
+	"6+4ilRqDdySLc90b1GhBt+kS+oWOLeNClcqGbrr0OJaTGzbRRoImf82GmieGwOtBS+6o/KMhcdn+nFg3",
+	"NxndN8YAQXkY3tE4FlmD/RVfStdEKlic6smE1O1YEw7GZJLMESMFTWk9BUb4Cliya5fonTOpiHQKyrrF",
+	"6oCPgnQsLZCVMThgmPZ3WEIiUroLVkaORZscHT2KlvXCPOyBNSYdVeTfeH0gh7gZiP0Gp7ZH0udWpMtS",
+	"jK0lxNCYq5RiHbWLGLOfaOfAIrR4/n57PJaWDhQj2ISOAsFUlIHbyLhiErJ9P1YO50ArfTGUysBZMBOu",
+	"DDqSKQvy4ulTFvO5qZGJ7yzteJm4QKiLQe/UZPC6kJVgEGvKiuDMBYu+mEqsrJgA3+7EyvqVu+9b0MC4",
+	"5tOZ3unD+6tlsqzCBO3zMEDG0CXGgIKbLoyBaZ0X/upORBrhh54+bTxDzwayFlQB3B/5TVfNglXxR5Bo",
+	"k3VhqDzK6ImEq64DZYxJeVjUO9aQ6bidC8CxLkhOC5zpwu8XrfVdeAvHcF3h7xY3dGsSLi5OaNclLC59",
+	"6Bc6XFryXGU4D1vhVTMsruZfWtfltfxLK7wIz0PYpT+FrB/pmeWRGLJ+cFGfCj0RStRbXjgM5m5zLion",
+	"z7jj0yTcRQFYb8RBGArFyD2B3H8gZiIlNtoDUShVF1hpr8F+FIbgGsTY4lJZDYPQG+GujtIDNuNZhChZ",
+	"FOGvGE6FuC+P3spZrOnkRpBwIihVL1hQBCI4hHWwwWtoIicV4KQCrFYBPtjjdlIBVn/4NZ8bl7TnCB5I",
+	"lOAmeIk6uYVV7vPo5pq9aBartIHWCZS9etwFTlOSKGP+RY7B9r94+jQMxlLRXy0/dKkyMQT7/B7Ul24q",
+	"smmKnLcV5leRv8HF5/BFx5tb+R9dmo29Rq/IFZfWeZUL5F5UkbC0ru0XzQ28oCX6WFc3cSsQLixFuLh4",
+	"4dIah4srlSslrbAVPof/njeu/hQaR4HZR9xS1IOrHSDlkCnX+xh+IlzYREc3Tg58fPee/de//wfjxsih",
+	"IgufoCvcIoXwmzCGfgPVMizgLsKzVp9wQNADkSRMKlcfjIKgzW7EJAvxvyzB1pIotrKOwkvW1yBUDDpE",
+	"jimtk9i4lnoI8+6UB0KaxvZATuSA9CxpDSGxPZRpEYn01GTXuZQkxBI31I6aANseoKMkngr/LbzNKmbu",
+	"UctKlWaJVkNbpO/QPhvsM4zFaUEFfac4NJ7hyGDf8sa5tsbvpBGdNKLVGtEnT+4nneie3CIYJL0MgwTj",
+	"Eq0wUDrrxlqJoN0MA626QEboIrH/zpWGZ1dhAFfSoI2ejaAyiLLfDzxEyOQe3StLB3pdJQaXIYynIrSr",
+	"FKKAcWsZLqxdrqegLLsML8JW2AyfXW0WYVl6+E+g5+QJRiC0H1DDMdFUnIlbeLxWuXmJKUrkLbFl8T1K",
+	"QuhhNLpcdLBZS5saeC4Y1k80qsfVzkVH0TRNHwKcq/ClIAyKH16/vQZtfLnzyjXrUU5a5fjX78vixkkv",
+	"C8LgVssNOn/ggG6kqpNl9qe127DAierifLv46F7N5LqMqKd5Ag6wGFSigvbleeFPOtN5ElS56M31KzNB",
+	"+7LpmpC18Ayu8ch5sZPz2vlTz0D04Bq1YWNEmnVp+YBWC6esKKw+tQpTRRAeTBIyfMxvOEs1j1HzGEqT",
+	"UWvi80Iekz8hZppOErjUBGnXdffT3GuznJ61W0tZThdhcCuNzGwK2BqzfnpOrHkXvDfPtR4e6y0/3is7",
+	"TsBtlupLCVCgfTsk/b13lACJjN/0Lm/cG0ON2A3DUwxmYJJY23Uk1ZAsDPwtN2JuxUhGicAsU0IfCsk0",
+	"oZ4gRnzBb/ChfbLB3lPTb56CVuDOXwEaDu/PS/OoMfwLC/ummES7BStPwpJNbNEpbZ6tcZaXVDilyQjR",
+	"0qg7SU98setrUwas2JyNLJuzU3EQdjMusyJcs8LSFq4ylkhhXBhhMM2mYAVyu0bWJvY25dJasGwmI3IP",
+	"YPCjkOUIc7TiukomO7g6f74PWjd4H6yJDiSxYswAd0mvPJnxuenqCYo+u1HuR/p27H6oYk5X7aslCfBg",
+	"LH+j9v1+c/eNyVcsDz8Jyk0FZXMzQXm+oaBsbScotzhWVfLwg20u97grY4uyt6aqBqeJNRLqVs+rRS+o",
+	"rP2pioFUkNrWNdxWd0PBlqEjPWPYSdOKXE9VC4IxzO+EH0wmkwTEoruDfLX+HvSpLYhWQl8Dw8EKZqxE",
+	"r2rIkleryLg2OlmUOTtiU5yYz7ehpe+J+Xi19Hj8RHdp8b4JSq7H712N37XpyZsSe0G81DQVLjQAzIeU",
+	"LY/c/sLHcaRht1rGC7Vdvnec04JLCjArO5uKWm1NYVgFp3GtTnZQcPfd7cSR59/GrHUesjKVbmeT7rW5",
+	"yYmxnhhrDWM9zuKwO7W0V8Sn1uOvG+lmTybohKhV0d4lsTAZeiFcJB34IF4w5ZT+Kgf7smP9ulLlYmYa",
+	"jawnBq6u4X4n78mpPcYxtcfYthq4jksXGMi6LPI8CAPymXX78/XqY89Jf8+98Juw481M2v25cVGSHKkz",
+	"l1AEvNlFLMZ18biLfx1XJ4/fwIy0E1gyH7FIti+sj5YKa4mHIZaSGemZYZz1rPTslc1Ne6v1eVpwBUmd",
+	"g4E3FBTQ8g3WJcwTWKA5+75n/9WlH3oWx4FebxVX71ulXCJ3Ga6ithdXc1x1s3TmDtsLZCsOsz2B3aPD",
+	"8cQs72SWW29bFU/8Fef5jbvzYJLIZQvMF9lGptdmvts7+qwy+eQP+mh3i07ImznePEc6EIrJiRS3IsVP",
+	"lDh58+i8W2gGoR6zOVk9uE4T/lG/7GhMTHg2ym0JT7PrJWJOp3jnkjGxK8N4grk4947KdZjFWZWGYE9U",
+	"nlzuKnbGWg0XVWqbvoxLWe+tdCri3YhUFZwWXrAH5e/AUH6v+NgKFYfRZeNca3O0v+M6cM/K9uyhPMme",
+	"NcLAWsbdu7eUbqx673PnAt2vHHuk3sS/I2sgYTbmMdYKijTV6V4cig/Dv2tZ6RuftfWdy+XiqSB2aJGp",
+	"NmaY57Y/57JPAx2ghQwt9n2PfvG2+NYM91GipjpY+Vs9x+IboWi5+nOWzTSLhbkxR8N6T8GhnYJDSOiH",
+	"Dw0tiof9H8NvM6ZkpUDReNlVGliEyDMLSnJEZRsfaWSv3MBOlRv3V7nhdv94azfsOa37KP3axReuXcZR",
+	"eqry6/TtmMA2C3naOsXi6LRmOH4PbHXmDtWYK8cgeJrIu0eBhZqHKMwsJz/raZYKHo3W7LS/Um4jUykK",
+	"4Nb5Kpm9dPt28vp5q14wI0DuhRu8vwk3Mb+pNOTLXID/OCWak9Y1agXjmBvTRbIBeRGWT2w7kIr2UmrV",
+	"GMthajGG86tBVWJInYAvLv6+wp9lJv7QsU+3XI691Yc/XV+FKJc2D1TOYitKVpWdhJ79UlGIKVg1bY/E",
+	"ToXzgymh0aeeWSshYhE32FvEY7fwjn2RaDXEmGXoMuCUzgQTEsR4g71RBC5sa09KrKdRjnIWilruTrDz",
+	"Qc1VVSX1VSPl83TQuGYtc3tIxrUWM7pvJrMlN7jHQO1J8HwDgme7U1VTGIJgLI85krwky+pqQ3QKNqIT",
+	"aARW47uHYVeO3ePIi1bj6pqR7ePGS+x+N8X0xBZObGEhhBf5o3UUTqC1NFYb2V7QWY+udKOXU0yPpQKP",
+	"lqGy7IFt0bCXmo21VMpNqzd2VTTvq4ADt4cnrF8g0K2tsfsq4Tjx2ROfPXJv+3rqVF7EsR6z3VRlOnTk",
+	"9d6yUPbFPg8UF/0R3SMGc8VswkLMjycB5cRfj4i/2pjqZtx1MQK664H7lpmwjXoucOCdA596chcAr92u",
+	"kCkxEyajYrpNo5vVsc137x9bQJOaG95zLNN2UAyDM/+vTcriVsUPXVhyzZjlSmJ79/4jPbG/YNluUZZ3",
+	"7x88tKInq8IpGVcxT2Nmj74aFnrcFvEoLezVNNkVlnJVmi52tnQNeBGmudfnBoVIL2QiMYKu1rTiXbzF",
+	"LqPtQDjBt0rFehOdyGjuTV2CQTaNjvLYW/lnCxBZvpoMXwQHJ+WxjDKCKENZsCIe8u79QYMgNGd8ptDH",
+	"0jXsa4bBjKcqR8N9DlewHaXJOxKe246EzcZVsSchwsrKDIFkP757z0CmBpuQxL7jC2t/uIoOX8MZfOQe",
+	"aCD5Sgn92hHYNkR/h4x+Yu3XOlENBE63FL52XSLUkI15eiNi1jN6mkai534Ji9Jsxg29CAQMm4usUeWR",
+	"pjQoIrvdGH9OOjwRKREEtdLmSXekp3BELp+HAfXnTrsIMuh+eAaK9nQCKpHRC7+dX34N/Zvotb4xAFk5",
+	"jhZsY+FUJ4gkDQzY9o8o30dFE+426gSdfx0Zt41Cd10P8I1fgODYq0cH08oyHo3GDmA4keqmO5ZqmsEt",
+	"wD5QCJw3m8AnuOreCDHxXTp8snnh6kUTm5+mZIWnUmXdmVSxnuWvfQovG+mZ6ZK6gOOyLVNxy20DR2oL",
+	"TS0XumAg0axHOom7Y/7FfzAsNVXDPtLjSeaarxZ+GfsOI2DSUOsP2/ijO9YqG9nBTVWsu+g/7Jb6kti5",
+	"LfPlq534cr7ZmCVmNwM0mByYYjBV2LCbJ91omnX1YNCN9ZhLtM/Cqp8TcYu9wi8COPL/xE7XXaUzsA/y",
+	"DTRRKoSSatiFMVJ+Vftp8ToN1P5ygZze2QN2ZvY3kE46iUWKf3dBR6LVxN7a7tXlhYml4X2ZIG+8bIbB",
+	"gI9lMsdV70YjmcSpULTFsCpAx7Ypt4ADfem/SLYq3YkSvns7TZRI/cthcJPR3MiIJ90JB6UVhjJJxVBx",
+	"zGyGkXITwXUScLYRde4eyM8bj0DTSEQ8FI5J/BEIPDEKWNBlGCgwbRPiOLa7ODGSWEQSrKDKB88LT15c",
+	"PM0ffXb+NQzEl4lM590BjzJQac8Lrdjdsf7qcpVTL9z63Mioa9mAPVi2zbtUXUxHQSaC/+rqKVoCg2mS",
+	"FJ8JFKfzJTNpVctU2H7tnnZIaenSy2mB7ckO2q3zZnloXev66hLZw8xNpmEqOppaGniO8ym1Wy4y35xB",
+	"hwH1cXFXgCTAuOw6kVK81XMUu2rPbBNGu79fLZlWfan19Pnipy7qPoX3Ln4LTk/hY7hhjhVUfRDk0prf",
+	"g1sXP2ddN+5zz1CHIaGNKfKkzKytBL5HEftG/QxqfJVW9nnE0SfiVP2jcYzUWVcY+kNrAadWHPj+baq7",
+	"NLO1g/4uZXXEc+Ag61ypVLL2oV5VuEJbZ82rQmHZ2u7J5mUQOtcENU09aW4nze2kuZ00t5PmdtLcTppb",
+	"vebmYmTogQ0q/HmVcbMlOb1NVkK1G+7TSDjN43Hoeg/uSd816+snHo3Ql+379ZGmmllVmxJSfToYXobb",
+	"C8lg2O/QNmL0HrmK+m6hVjnNaxIW6vK9tnGk7zvJa5E82PdGRFrF2FdRquEPwWYhob3md+1Ed0cZfa71",
+	"Z78acTUUjDPPt7ZzXWOKjzvBB0zz+VlPUybmwrR9p8xZqjPBNJlnFCCz/WLceBEa4fL8/IcG++waczpz",
+	"E3YSrQAjYiBN6uoJyjk15CEOC/+eI/piR9ku9FMVi7Q671NpGkdIGNw2CcKObCyo/St93TbGxHzPsQYp",
+	"VuAOVcEyN6edqHzLXKSTEXsyYk9G7MmIPRmxJyP2ZMQ+YiPWJ9If3Ip9c4zhCq/nLijT77HukBS5XIfb",
+	"VamO9SQ7oEZNCaJAi3nXeqviYksrTpjgQsUiZmN9KwyBjdmO/zxJWDwVDA6NYamIbjQ9KmZUvEQt+m37",
+	"x5E0mU7n17SIhiXyVrD+nMmso7iaz/i8TqPOSuq4096rTWlO0xlhY3zgIpjkOhvJyFZpwnG3EZwo0dGN",
+	"Wb8kALfrEMr3XgDSRjrNwBbxXbVBp6IuonAMEJSBsgP1Rknbr7gR91glAMcuDtqt1nNsWC/QpeRaxVuT",
+	"De4JWab1NctG2giGLdtZJviYzfUUwfLgGGnl/+n6sAUh0H13ffNjE673Eg6MrIZw/A3n9ZAs7FeRUd0i",
+	"UTgtnaNCoDAgjbtDsWtxtlgOBvXd94DXwB0idZmsfAhqbVZKZJ0thLVDdsuTKY4W/7HQ1GCT6Cx8vJKQ",
+	"a/2swPhgV+D8AK+oycG28wg2BOfd0b5GR48thBkgBB4oXn0x0GCEgqUy0VLhD8ETZ8s8IUNmg36oH9+9",
+	"fw37WuORph0VKhLmwfK0X9ktyWaaXLTyoP7ktWhDDAYiyuoh6liczlk6Ve28pyTR6kxPk5j1RaTHgulb",
+	"kcZTKhsGIWxRtEImB5YJopeKzfgciZwwCEEC+oIQ6jzNM/gFZWGDvaU+0x1lz9S1c6RJNWSxFiSOgd9i",
+	"7bMF2mHf90iX6eFwenjG7GyNnvR+aLCf5RDT0bVK5tcsXeTgxX5OrD/NUC5lI9FREU8SkX6HhRjrU3wN",
+	"EMO79z/R4u8Ongyb0LWbQDp3REYVGj2kWlAjfPhn0CbfTBg4tLP2RSsMCH6tDQYsvalr6bf1LL/k6PgC",
+	"jj5cKL2iTibWrGiNdCQmeX+S0C57XcdJ++tDecY/pXPGUdxZ1zEtmSeYI+UgYCk/4fE/pybzzru9l5q8",
+	"m2ZGxtSXd6qytisSwwK13EwY6KmKG+wzB9UebkG8Y+svtQnpTqfg5sbd00BNvSeVmQ4GwK3RAaajm14j",
+	"1+Ft0yGpEZKLPAvUWai+5zvwncE0RW7U59EN9UzyIwAL2YSMs6mSmdf/tfK8UKfM6LFA7ofwMnHO7sQX",
+	"abLrWriwFXUtMLOXfsMOWuOCOj/pODIVkd3tsVRUT5aJ8Zqkf95sBWGQ2AKNtR+6woeyte9/GoTB/5py",
+	"lSFho0czrzPl1NXr/BLXxLLA4tW1WVN5hw7Q5r1YWbvu2jzLAZd58XTle9znRnQXls+5EIPWBp96frSH",
+	"Y6KNzFwd8sJUrYqdL07XHXSgfxDGUkQCDw/oMgXvu4stBS9f//cz2qZms3lXZXdzjcpu74GzJCzie0Sz",
+	"gGP92vpUq6QuHfTHXcgFc6yW7+Ss6/OEq0iwVA5HxfA3Ls4dhiyKWvuC+gLrH+cs0Rnq0ZgI0mA9fstl",
+	"wvuJwOJIrdgIfkWg6VQYkd4KkJoyG7EeN1096JGZi543ezPGhcH0JWF3DTIIxRIIHJ1gDxZ6F66swZ5/",
+	"DfbTeJLNCdm6pPs5mGsBv+OogJ/tC94aFupHt06nlqi7tkRdUfsNXLjm045Bb+J1WPElgp2o/lSRte/p",
+	"c4nOaj+W7fwdytnBJKzMLiTRVZ0HB6iyHmn6LJPjtSCvP4LxjjTnGBFQr675Kt5Y+qpnlTaCbz/Y1zoR",
+	"XO0X4NrxrKAdPG9uoBzwo1UOtOoCLwVlp9kkax95L0rZYEc06ALPe3DAAhR6tXmW/ZwTL0q7e6qgQUEZ",
+	"8TReAUOistTaazoFC1sPGFBRSGmOFkBTeHmNLhCMMvXFUCoFom/pJnKKWMiB4SpxVhBi7KVCNkrytWzf",
+	"UchIWZKFGdU5kWDKr3gaP4i4W3aWrCUHtm8Vd5dcoGbDfalwjb4VKfEzwWLk0oFptVtbhLUFxY/uJN8p",
+	"mtZqhVD33T02WycS9LzVWVDrWrku16O7ibm77r0vthJJUonuJhbxw8iwHQ3Ogk1MG2WPRCoiISdZdzJN",
+	"oxE3W4AqVspPZJXArGGGG3pgkJ2uEKMeuR/ve1CRiim6cAt+HHuwkhDxgK2OF8JvElFdwY5wSvRDyuFY",
+	"mok2Nl91757hk6/3Tl/va7sBR+LpfQReXXTBiWykY8Q5TFH4zWSmhDFgvTXYG2P0dKCnG7IUtxWPz6Ub",
+	"54fo5NAtO3QLS7O2I/f1m48nR+4jdeQSEaP4H2odm228uIXU4hoD9ReaIuYmtBklx3FFGY/4JDpUQUPI",
+	"7VD31n36UV/7kZ66BN5fl0A0tJDVVn/c/rQFff4Nnqz7rD+G5e6Em/cfLHIdUNQE2fv/FBH88/eTsbtX",
+	"Y3ffMl4qM8GdoobnRf3GKwDWQCtUugV//fDWC7HW+T6FmD9CZgpLgl97K4ciZZ/El0wmYgtU6Bmf92WS",
+	"dP3wP/949vx5ax9+V0drx+N4RajYuMC6H9Tic9+9t95FJQXkvhpfPww11WvT5B/x+vT51TehUKO3HWMe",
+	"lyvU68vVniFSs/s8WdayT+6+P4e77/dvTxDtzf5ykBBHU8S22pvJvaQi5i+xEGvJ4NmrFNtX5mtZ1j0h",
+	"B+QhASl+nHuEB6pFzh2RKF1HmnFzI+LFujaXzzPjMjNLZWy9gZ6mXTEXphdWek83KFijJVqU4Y+ieM0m",
+	"dX4UQjnvr8l0KjalXVt5fS+1aWuJPxEhXMLSPefL96ASs4a4iINCSXntQm3lfEy0MSfH45LjEZalG/Mx",
+	"WBZ3+B5PWtGRakVn9fu5vT7067s9e5e9e2dtbhBValGHckgfJUYWKkVOYVjQi17SZcri1SYr6Eg7uZtJ",
+	"SyHH3AGVlLd58jCdjQa7d71lfQ2FludRKiil6nqMTiBIGFVGbailfMBlOKSaclIVDqAq3KsgKYQpbWzg",
+	"JBTWFgpEkDuKAjjCZjUKQqGM+UaIicHklBsx2Wtc8Q2O43EVZ+hY3HdZho4FFmTQ/3ev0sDtBhNsaqgs",
+	"X1O4UTt4HYs9Uld44ICZ8qEu5fyviGhGPBNDjS+senvh56X323mFwRdcDDg3eFVHN11kw/7hvVYd2I5Y",
+	"lKAc8YwnejglgUUtYfsJVzcC1guZHLyebvYsKriKW4NmdM77LwRWffqRtoO+iGOa1vLr9igQW/ka/+g/",
+	"4PCOHRQbdlgVqRxICtsix7f4dWXPbVDoFPJxAucfppWlPLrpEhScrwgpiRb6kwi7HMdY9OBvYezsFrID",
+	"9nNk4TppOeIeQ3V1+nfPn+wuMbWM36C7lSoR9K1I86aMSmQznd58h+RMT7Hv4TEGRMl6aiCRInth7r61",
+	"e/VD2wPmKJ0xw2XMXLCPGwr8UeUh6OSSRA8OQZqCGCKgDcQG6ShiwyHrwQGH/zvy6v3/7L39cts42i94",
+	"KyjVVnX3HlqxHSfdkWvrXXc6PZPTnY838UzOvuNeCSIhCWMS0ACgFc1Uqs497D1s1fnrXMR7J+dKTuF5",
+	"AJCUSJmSJdtK9FdiiSJB4Pn++D3gLQ0saQ1QrDGWWIfhJdUTB4MLR9AF72HgBnH3obpSD0oQHvbdXB1t",
+	"eOXvdLEwes0E+hcLutD+EkF2sc4TEbnNjMfsliLN19hA8XAFmlWKqEimdky8Pv/tsAryIMf3Qo6vTTLf",
+	"XrXhRZJ4ubyxub/TOgwnue46dv/Ar98Kv+5bdrqR+R5uEsglNJ0CnBqH6cBz3Ss6uik47lODIKddNIn0",
+	"oJgMAoCL0LyUnZdqQMOQgaIvBX3EMGyAZDRByeDDsNVw66jW9GkfeXUDQzY3iLY9NgQRwvtjRTPLti+e",
+	"rdtEhn7GVqeFHMTmNy02H1+4cuWgl22YLk8UGymmJw+YsQK0Yj8wyhNbBL4u0prvDzRM3dAUXNHZhEE+",
+	"C2kOQW5ofM2SyDm/ta71BL9zkMeL6a5VDvKCOG6b7IKt3YLMfYAhLgf5d5B/j1T+XdJrxMPFCFgllkQ0",
+	"nfv3WFssXvMVXWM/8zTV1rbLqGGK01RvM2fzGzcHPK1d4WnZc91tomZnaZJwSJs1eFdkl92dte5wVr3D",
+	"6TOEUtqmfD5dN/X/tPMAKY3f+GNrQLrm5p4SGtY8u0b14JMY3GiWjs5JcU9gIaxG5arwn/Vt+QC4nTXL",
+	"LIcOOTrPQcBWEgFNQE4RQBe7hZR94wDYYVePM77cym9JGPzGHxa6d7tM/8faDLY2b9xftuEgDu8uDtc9",
+	"3W8vMfCRztG0pF7yQXAOcCI3Mip3miVAcbVVb+/AZo+Dzfau2+yam0cVzR8UP2oK0oNzgHMOLPdRrVk2",
+	"TFmCMftZCNJTH6OXo/oIPUI6I5luFJffyO7YdljeSwI/sHVdK/me4vEHCfW4JNSehc4bBFV7Zf7Ey4mH",
+	"DJxDZRlmFf2PIwKDQ31gHP7AyU8ZXG0Ni1QaK/4KwQcXM12gHeE9nIgMU6IIwLLaLxQZUy6WO0ZM4Sta",
+	"/wxDLuffCC6gp4hH4UNu1B1RgRRYd6gKvv18r4ap+DWvxgr5dtpaTko4Etfc9P0G9bk4tMHuLTjIyjPd",
+	"vBX2t9eXO+pgevCm1q+87tEpqqYg8q1WkGeB5mTZe3S0MC+EcMpWf28zY/Z7WMSh02lFp1PrJJnzjR+g",
+	"n2nIBeLRAI6FRrvzlrk0U6qcGrnX0buNaTooYbg42XL1wrPCVvEYH+7931AuAu7HvefDPO89sqSYox9L",
+	"Spam7ic/dgGA8N47obgIbFSZUcUmEtjJf57BeF6Gl4bvW7XN1LTHIIsgd8ZUWMcFprxzc0uKK+idh81z",
+	"FVxzK5VvRqD3mJnaJwmw0V5+ow0iZYYegs28ub200zxQiae3G2r9Jil771Ivt5Lpw2VhQpBwIKTpu8GU",
+	"QOkYKzSSDJkL+oH2tkpMo9+wUeVtKamyuabbdmbFUfdbqczkTkrt/pIs3zTn71tKYxt6SjvKefBhQuT7",
+	"ATaU+0v7I6kGP5wTlmrmzgfDRIQaIkXMvsHxQ78jItNDdrbnmsHpGqZITDO7j5Vo+p6MJKrBclpXoGi9",
+	"f6OHDpBe+wLpdZg8tFst+oFNpTKEEscSG+hOcwv2lxOPxMgxNK/1yNAacpHL1UckkUKqiIwVFSYiMWBT",
+	"ioTImWCqSy4gby/YjZW0oPO3HE7fuzlEgHR/A5yz44h66UmdqFN+cPv4uiWQENq+l+Hu8MRSgUcxRJlr",
+	"ktAm6DBXDdLHq5uH8ex46Cx4kp2fj378EXoE0aikmcztjTpn3Weh8TC2DPzqLx+gw7BVElqAPnv18s/v",
+	"OlF4Xy9/fzw6fn709LgTdYATPWjP21cfnHRfRw8+X1cPnlkWtRyvJ3za6XWQWssUt6AkHiD4/9iaYVJ5",
+	"74N47CN3HM27e1X3gYl2xETr8stXEWDEieyPb05IYMUnCdePoCzz3Qg3yxWVU12qKbeiACfq3zA1LzfQ",
+	"xTJjEF6ICBdGwjWFAocKdDAgR0pmpbJLTANWniakWXhicwVmRAbIuclXFiUpkcJXUY95+g2UYxZntroi",
+	"8/TbCUqcNtTuydwcCjL3dS7JLYe6eUXmX97+dqjI3MfoEyCaXGNmhCpD6JhulsEpCYAGt+QVGB72d/PI",
+	"a/DQr39OUqY1qu5/MiXJjAlDZL5VePo3palzh7HXOx17fS9hpltrNcsCekuPSxvLUJ1g39JzSuMg6h5W",
+	"1p5beiJcWv8099VaeP5eIPTh2sNw8J0PBz8YVF/D+Nu7RUi9hns8YVII4UBIgSVjpu45WBqskp1GTP2u",
+	"38vU8gOb7zubb8TRXwfoNlj/jzKWW5UUTxSzB/aQwdz3UhvssZdTCNIw7zulXFyzhEColkNj/TmRI4QW",
+	"MFyMPcoIN9ZDwvCsp2YIq9oDVTcs6ZJPPnSroAqBJYRqV4oQEUoSrqdS05Sg+0WTv+fawExvbn8CW5SQ",
+	"Ycspj67AbjGG7KgCX8EoKvSIKawmjGUuTORCzfg8miKowAjaxFgRfPbLaTnbuojn+omKYIBCOLgxFF2P",
+	"tQvPXVQEDxfwDeMiXwnDlCWUGY/Z2nMicbP3r7LMk8ktrfXfVG99RX2F7TkEcfcyiIvH6cSObr0MVk8D",
+	"m8d8P7z66yHm+8hjvo1DR4F4VllktxpMqBubw72X1uejBZgP4mObiZL5eEJmEx5PSELnGAaW8hqRXJ2e",
+	"3WLQ971b536FfN0+7b7AsHhQJ+qUHlsX791iPAuOea3B89s0F4Z2Y6SxL/crG6qcIgsUL++fcHp0+tND",
+	"xHGQaB9ZsZtrk5sGhrqHHncXJGaCyGIsfNGB44cZWUEilS8ztT7GS1wsShZt6Nwtv0emuSFMKak0UXw8",
+	"QYTmkn8RZnSEXncUU8XIS5gA4DJYKBfBbQhuAnHt9K71MAxj6s8otw6aZWmestLQZxSS1BDDM4Zj75da",
+	"lmpbcuzzShTzoI5He47ahBl26Yl81dJog73+Fm0iEBgla8RbKtQVrG9qIO008hy4/o5x5wMD3M4Ae1c2",
+	"W9HXjzLo6mLpu2n8xQAqdfE9X4JtFTjrklc0npCUC+bQSaGS9Zxg613ifuNgpxw0gNX8UPWJZbJu6vQF",
+	"3kWOqpMiPLCpNb8xihtsiq+wHfgDnuODWh9c6CmLjRdjF13yWmuZj2ReiQS2bkVYaDO4n5CfVAkDu6az",
+	"gPR8VjOwq1W8Red22yBg85aPmSKX7LPhKVuZ0JrR+ZCnaT/Eej79fPTTTydrx5DhxnsUQl5JQyG+7Gm9",
+	"dXgZxq3tf3y5SpxN0eaz1anSBRo+hJy/zTIXL1j+9OFtCCKfnO4kiLxCAq638G3JxW+51x2MMDSvNvGp",
+	"FIOU8IoiY2vXCQjrYH1xaXw2/BSMOTaDbia4JEigLhkkio/MgKTcWo4wgCPhoxFTuudjT360F/pqlMC2",
+	"ESPJiIuthq0/+Dfdr7j1o5zNuM3mcKSnTu/s5LTZCT4+KekrS1OI19FWfI86WwghOwJ6hJWAwJ7pnEyV",
+	"lKP7bp9WLGV0Z1hTZdcPR1mMrYclc+MHYoDcKdorJ/SGOQcMmiHB03R+J1EM63TOrXuKvuocHLdQb5NK",
+	"ROrQMDds3m3TbhkhGB6sx40OHnzFnikc98N2YN4zJtXCMA1YesynHFbb+Y2beMJEYdBxrXPWhyHnAuT7",
+	"elIG9ncfy4Q8YRwGcCwOa1igiEOl0N5WCq0607tU/vxeVP48PVT+7JH/BULPhbeto5JrVpPJRh0uCSXB",
+	"eV7PWcunTN1wezpHmmm9cmLHZTHnAQfqpylTZMLSBHwtKa8JtKZy0a13l4qHffTP2i+nyb7r7j0m9xTr",
+	"Lvn/tu7p9IcYYMQyZmWB/VMbOho1z8owPOZTuoVGxYtUS/TJsdo7liphiSVeKOZoajbFU+jfSJ6w6goC",
+	"z8HAyWiXo/Vja1jwBNjnVj1wHJ906mc6nhwdP7s8/qmQgP4cKxecnK1rGB2zEjAyFwm/4UkOSiLjIjf2",
+	"7Z8fRwun2fJl6GkHRBDyqFQtleExtSrayCmP4UGfpLpOJbUn+NrqsBvOZtZZiCc8TRSDcrUanbG0Y1ur",
+	"0loSOvfuaBcrqHW3SysM7FuS4i/BCd7R3P5lUV6McsSMKHWtIj1ieQPjc0am0EyCo/x5oosaLG0UFWOm",
+	"NDaD4G+sVy1HxJKC7xGB8ikjAdOo6BOhghRU7TcDayw0u2GKpqRE27rb5FAunfkDQyCvL1RuFRi7FALr",
+	"cPMdGHHbvuim66gTBh+c2tpr+7IkeJqi/FIlaDwuiqAaCbSmHXl7PdUIQvTWqJxNJEl4UboBbN6traaq",
+	"4+07FlUdlP7jU/rRVtn5UQ5suMUu8ENbWvHmw01u+XkOfk5BQ+T7s+OnP+C8MiliGMVgPQG07G8d1nJe",
+	"RLgpGXHrXQ4Vo9fWFFF5yrpNo1y2oPS3Pc8lMOjZszsZrFsd5vIt8VX9OBSpFIvNTvXeE0vtD9iUvpIr",
+	"/VylgitLjRC3jFJa4j57g23yXrRXPdh/lTz5gPfYxbSlg2lyME0eowi1ZL8N+Wmovm4OOL+bMkHgEpIL",
+	"gB0cYAJigD2qkFqfcc0iVyCkDcnVmAmXxO857wL9jBDm8NEGDF8omTJ9XpKUOB02o4KOmdJEM+ZxOorg",
+	"e5dcwMKIFNCQpo3isWEJBDwIx9CvYTT7ThOaSsG65BLeI6ZKzQlP8CGGZ0xHREgyorFZe1hHbZQdnrNf",
+	"cfUkZ7uPquNDOlHnKPxvndKkJjy+ZfrqEao1HwuP/MIySNV4HBSkI094rmFhKJM5mTNDvrdq44eGd8u4",
+	"2Gh6Nq6Pa3hkw73dV62RA+lo1IffND0UklUcWjoNOycDOWX1LdJNB4mpxlrwyyn8KpGwHQnXGdeaJe2P",
+	"zSdHQHPVP9591XI/rCzow09qHvlLXp2rkslVeJE5u3WsSmv4RHhZOrQGHEJwQii34clDJtiIx5yq+XbA",
+	"Kv0ux1i+UfdMZ9880IT2hTduY12crJp0efyidxrKKFDI+O+tSXF5vHYlzPGwNPna5EpwMe6f/IQhL5mr",
+	"eOHgSl+s9UbAye44Ck1YTvg7nmtK95dffVupG6vJ7jtZA9ZGc2f9zDWX4zhaJ4C8vYOa9w8rGmiecHME",
+	"t/GOwC4qJWG1d+5bBfUEnwZFgZqsNgBr3/LuY2cOnLdjzluHyeoY7HLCwMJ9LC5JM2O6OKlb7G6Z8e79",
+	"tAXLPkEz8QGDRJcSLNKFEpHISrfZRMIYwQnADFoirdQbWWvXftgjg1wz65v3iJXtgxJmYDnKlIDlq0iw",
+	"1RYCTR7Aw94Mk0G+qngm1TVMqLE/h7JqacAnQ4Nbt45T4W476bUXsSm3s61kyfGzzlosfwG7URTXbTlu",
+	"dZDvO5Hva1JESSGc3lkhPMY4FSqF2gjVn/gNc1rBCiwtM2ad7GUN8aWdsLZLTJl5SKDZjSRrG9Ho322f",
+	"hKODIXlpaUUYomU+nvipKGvR+kt8eb6jCP7GkhCRXkrS4NnR6XElJL0WGAzKg8chX13Kpfbs7l/+Oi9u",
+	"Lfv6mxOnjktYo6HdUow6MbVvUvQ0SFFKkH7bylZ3x30SrYFBrQ845MpMiGUN2KiZkmK8noD9BXeApgf5",
+	"er/ytfH4HkDGhhj9QdCuFrSOW4LpOqGGCMYSHUA166OOK+Wvw+o/4mIoP7fp75lRbnwikgo9YwpTrDJN",
+	"mA4t0pDCLP3Ieuk0jtnUrI8MXJvLfC1imXExvnQvsGd5zUeJsdAiW7d+Rs7pGuBvTwE7BiZuIWlbyrDk",
+	"BMkKmmQ7wGz2g5RCcchUsRvOZrDMCU+T0IaUUjHO6RhakjsjZa9VXF/3U3bD0k6vM+Hjid0s9jkM53Uy",
+	"174wzDq/+NN/FNuLFg5JGM7W4IZcjGnC/gm/9IK0vNH3mYtZ5MR7z8t4CdBz+IC16RkfE3SYDQi94CQi",
+	"kaNRpT3SlafcZ7qmIodX522s8nakF5FcGJ6GtwNAm5KYrUvwRISmWlbqbxUb5ZpBr6Y1WxNFZ6I2w7N4",
+	"1jublnXg1btmb5aOal8MoNvYGZI6kG31CCrIR8jFeudsvIVEzzKzP0GufUDn94Ikio4MGbIxF9oDqsdy",
+	"Ovf1bSOeMmzSG8iZgHDzAPPDvkbpvL7iTTMmyHAeMkf4rq7OzZqO9m5N6SEW84QlUQEc4+86ZFCsiQC5",
+	"aEMBMSOOuyCUTCcUW+NxUoVbJ4y9GnMNRb31ySZrlo64wYURV53ldmSUpymsIZU0aZ1hgjcuSc298Pb9",
+	"Kbctrm3vkLmNuIBtoSJmuymR/jaVS7CyD7plXd0Co9Qpihh5U2cTfllTrqNp9ZCZ/AkrJvK54RcgkEFi",
+	"UjEnmVRstfTdIHGE771vEi8EyN5KMmSAUDZSLBRnCjNpL+Qsweyy/+NbtZzBVTnItvXdYEZvgnAr2Uub",
+	"ybjbsIDkyLnbHpkIyga/0wD1sJ1uhv2M/B19O6E/6mYl9a0qVTxhnag+HBiV2DoEINav2f+aqskhh+NX",
+	"3WvX4Rd1Ysybt/0Na1tY9dgUSZHIUvSGpRqGiElr0hANnp0l3QuVclMmubb5OugTrI3VGKqczPMK7MPv",
+	"KxUYLOHLPRfHP4JAbEOR/EIUlipGJlQkLGmwth8gAtu2aJ6bBXxb4ma9+fiEgzZaVn61pfPbCqgeRM1B",
+	"1OymG2CP7eHmzoCC7fYlaOyqpbxJ9cSPwntQQAkficcuwgI6HOKmE0movmYJ+f7s9PSHmkhDUdHvawus",
+	"dtgg6OD2wpPqu8LsvN/ow0GAHwT4QYBvTYA3TPv8nZmSCCdjGSSEI+0NIxsLAlaxv7PYHOQrkLfdigcX",
+	"r3cN7l5o6BvDWrVHE9A9CP49FvxF1Oog+Hcu+H9jbFqW/G4Kjx9Jc2fR7w/zIWW+n4IPaTiss2XJOQr9",
+	"ctFLkO2aweU7S+j5TdnblN7HCbNvPNeEjizz0zQ9yP6D7D/I/scp+2tbIFx9RpD8Qxpfryfqb7jmK2ZP",
+	"vmUzpg2hSvEbmvoBcAFiTiqzCDB3DjiZ1hK3RJbOXU4vwNEBtpuDAcu6BMbLGcXpmJGRzEWC9Wg0IbAy",
+	"Mpzjf9afQ3klPnEzIQMsquoRwz6bJ7G+GURkUBY/n49EYkXQgDhHAAafEz21q9ATZr2qNCVKzjRg8FtO",
+	"sX6GNorRLCIUZqHPiTZSJsT+XLArgchV5/ZGcB3e2cHzytHIl574huIuuRCEfZ7aN4H5el4DDfCFBlAd",
+	"OPCzP4w0NB10ybPjp2Q24SkjRsorkVl1h3fRROWiaRznX/HU9ytRDER4H4ni4kGdqFN6bPsMLHLVpvni",
+	"lSiq9s4f8Te3PN2nge8Xymzh4YrpOGeE3TTjuOElfbhkO2uAJ88oZMKxeoXwpg2gccy07mcyWQPUzwnQ",
+	"8m9XrmWquATp3jBTyH3dH9J1oPQUs5KNS9Gv3qBu0hASMah9u6CEzqswnVb4pdSwpqFDngtGSmbNcHut",
+	"hh61WQqjyo3oWrUYI9dayvYKGMoH3+vQdEbnuu/QSUryomq5PO8dP3OWi79meWxco3H5vHdy6n7NUj7m",
+	"Q57iSDz8CyAprS0CE3JhEmL4C2U7HbP+WMl8arlJTGLVP/mp/+yFVQIgIDT8KNiMrWf7Hj8HI7ZCgYUJ",
+	"GoxCLH2xpwLKfvUbNlp/pWu2VR4AEtXVBkQVCrgRSdce6ucsRdLSR3I04jHzgx+7JSMhS7vwbxU3frn2",
+	"VNOMweRbTQAwqnSLyIpJNScxS1MwK9hnKzMDWQ+5wNbjJR7r1Bk0FeLt/Ouqw5OrTu+q1Yledb6A6dD0",
+	"Ju8EI7Bxboxv7aK8xVVdCE+igvwjJJAr0WZRUUEJkaOnWxcJM4aptd5ILhLr5uJHoBnSPBM4vOncDUin",
+	"ipG/Sy4YTG0anA8iBzuLh6Jy4Y7NHkqe0pr3vrf6EtS0zcUlN97I8+7AB68v6tO59jO0He9eWNIUx3k3",
+	"gpYY327ibBNoUZEjMmVymroIfmW4PY67wSnKc2Z6ZFC1W8B2HxQCb9Alr401u0QSKi7/kbOcoX0eswj7",
+	"bwrfw+ES+6WBU3NOBvjtAODUhgwNTesfBnXZvRIXyy+ELkTZ9sGX0YRm0lojptx0gwO0EbnNmuzlPkV/",
+	"Q+culH5kr1+YIV1ci8XsOKmAfD9w/+vbjwc/RO5VYaQR185hUwRGdPjB2MU46shvjlPPrp5WhwYiAe+D",
+	"3UWOWwbss7dNMPTg3MTZxFlEzqMkMRUhE/P9AKapwoBvatgAVmBfy975h/MrEcadCMYh6CcVGUozQdqB",
+	"d7fPD3QAVARnFuHAtKZh31Fx/sWRRUSxEVOKpkCeakwF1yBi7cKcD9o8qxvE44NOU7vVSqGp/5J9nrI0",
+	"xSrUFvaLvxzNwV7nl/+46GzB4EBug7doMnHghiDNpoqNBRUG4xtr6PodDvbe3Y7vyGK85SDv344EpuqH",
+	"U/4j6sihZsq+et3Rb9vw9Ne0RbI5Xd9YXYtWGwbuWfm71wP3nO3SNGuPASSh8Fqi2YYZ5iKxrAfce2uY",
+	"8wnYAI3Bzk8TCYpINwzJAOUy42aC3bSO8OBa9FeLSGmXICqBuySWGdOo5stGh6YzHLERvgguPVgc12Bp",
+	"jCqWyUJPsWAsIZks1DF2JAsJQVSmuuTTZB4wHb1JhOEzF7akzUFXa4s0RF0rsdbmIOO/w44//kDjI4rV",
+	"lMZlWEt4QhNPLzjyAmApfOWKNZsgK9Q0CcNJtNXDMLYXGQG6aaUKDyGS+wyRRP72fc1iKRL7KqfPj7cQ",
+	"OgEOv+/eihW+L5QyB4evvfu7oz4Kp3nuOnmgTsiOmfFOxt2492C2HszWnZut1iC6ceT6KHLrt8kQGpa7",
+	"ewly19Gy5dgXUWya0pjp0jC2rEsunHH3d8mFXoxOSRHXlUi54FAtKkzxRB/tWorqFRa8qzECG3ck01TO",
+	"WEK4iQglqI8WIi9VixPiMEzETcVZNbIRqXvDGMy2h9tKxZkwweUKAX2UR1EHQlQ1MtLX+Vj5QDtf1k1p",
+	"bHUW7kFdHNTFfaqLx1iNtSpqUYxKXqE1vrQzFJ/QJOPm0SB/G6+5q50TS1rBT+5zzqpLnvS99Bn84FHL",
+	"yuVepbwFtA47riXfD4Q0ff+n/a2bDFkK5IdRgSzoGcQ6KyL77TUG7PkdFcY945HFkC+p5ckzLJJcjw/f",
+	"yJ2NuVmpM+zOm5XvcVAsD6RY/NkcNMvDaRZrxocILhcYLr4lwtFW0/CECcNH8wdF2kTlIkdQV+uUwQyC",
+	"8ToUAQwZBtF9hW5Jb/hLSx6I5uAtmHIQ3tBrzPtiCH4x298lr8WiW1R6iM/flx9ThRT2r6Fq8vY1yXq8",
+	"2nlY0Tr5+yJZXZ/BX57IUbhzlIAc+E47BSsF6+Nj8b7ULQKmcfvHOyLhVoe3V6ietPZKp242JGM9ofTa",
+	"89zX4pxtfYbdQfcenLrHoHo/UkBpJjHN7qhnU0YfFJTkAuJviBHtCrhwmrGX5BN6Y7+zNOcUW62+mlBN",
+	"GCJUqZXhwZVuWuQ/c6DV1DIy4SK6g/8GO/yV+G8v/Iyjg/+2W//NUvKK7f8WtEzKRuagYh5MxXxAIx7c",
+	"muDk+TPZXN9AyuRI5o8xithKh7QJJoZBg0IaVhQ1ubmD9tYD6EsdRIs1TJVq3qq2cjiFUiVMtdc+sN9A",
+	"lO9ys2eTYS/pNRNhVjkbcyloSiZST7mB4rvQPZ6xhMc07TNwNEU8X1NBfbC7ZDfokJZq1j4lpbn/2kfm",
+	"JpYZ67clNX/9CpK7XaVh3b49sPyg2h7Qe2IiKXQaIk545C5LNDy+o1NV9As8kIb74Cst3Pwl37daSXG5",
+	"MKS9sNqLhIUQ2oMgLAYk7UmnUl6zhORTnPm8a7/sDu4XvvFe+V/rNJlEnelkrkESTSmHAiAn0t7CyNEZ",
+	"BQwdkRBK4gnlak3NeImkfNCLh8jeQTfdo9uFbHc3LZQrcURn9CFzaG/DLDe7GpYQux6SC82Y6Hlt5LpQ",
+	"ionE6DEFDT2BzuZKXws4Vq5zk5YGwFsVwmgCbbb2oTJNCNVkgG0juIa+XcOgWWXdvZik6v+NMH3llx+S",
+	"ZOALBkeQ6mqdCehV7Vty6qpMNnMI7R4At1xYytgvh/B3aO+1hoCciXM83cK71jLmNPUWHE7MCea6zI3m",
+	"CetnVAAKx5paMFcC9uugB79N/3B9yltyGBcp8HZtXBJXB438YBrZ8n6hi/xhbK6WrQf0gBr5tSGQkdJl",
+	"8AmRAFRCAVBQuqRceHJeV9MiR/ZAAbKzuVTfV23cjmhao7PsDfbKgwtM/0rgHpmZFQxDZ7zw8cQQPeGj",
+	"NVCt/yp5skNk04Mz9uicMRAUj0XuR7Cc/i4I+2tRFH8FMeeciIwmEFVjSkm1vsKYSXWNHdqNmAAUHRQE",
+	"LfX6qQEhIPInFKcyvta+TvHju/c9N+cr+CzCTdP+Hro8BwV+7/9l6XPgGsAhLYgYOVfCLuOHyGERhO20",
+	"Lo1mWmd2lyMyTanQkYstHuVTHCuOSMKwoIlMk9K8sSRn5wSBxWnqPg/d5aE7Cxn3PCDi6CtRehPE4waz",
+	"jWcMcHNyjaFI9nlqpWfkhpuHd5pSZQRT2s874+KcAMixYljQaY0ycvLTOTGAGGt/Hqc8G1rfNmXK6HNi",
+	"xSZLrsTCiHXrjroXBkxQqhm4ttZvtSc/h1djNJ7gMeGCVC50l7xDxFpqqnPKlGU4DQ+EqKxVyUmP0KVn",
+	"u558TQyjGaGpFKxLrjqXMqHzq44HNFqCPFwf3bYWceGTp+a9AnZNcrZ7TFd8SCfqHLn/tcFyHWRcsEHP",
+	"xz68EChII4QLJELKmQnjiiiZMu2QsMCYHc4Bu+ycDCxZDHqO+0RS6tAszwEEYA4rmojluQHSyCCq26Ee",
+	"3IILGKXXsCkzy3a1u5I56D5GM2snwHPWnDPKNCPXXCQ6IprZ8zeInRfLLKMaDAhn/PytUwiqEso5+zxN",
+	"weBx4OZ1b2AfUHkBblimK5i9WvOxcLcGCdn3EtLaRksPjjooIfvQgGllYt+hrUcdLw1xDivIO9jZocyF",
+	"vSx8ZEWT/SdXgotx/+SnTtQBiOf+OKVa+zsub2jUyejn1/gOJ6fha6oUxZS6mQNW4kiqrAmsBIiSa5gU",
+	"meQsspLcqx8mkqqA+Q5wVoFc7WWrkF49WPEytbgndSLgJmNlGtg3CLG7Ft0gsQeQYA77WAsOXODat0fn",
+	"pZr1Sz/cz9G19gciz4ZM4WDwo5dwydmzwKlt7wdmqBN73gQ9OTp+fnn8U1Hots7agB17Va5SzE8z77i5",
+	"w/6TtV67bo4ByFM09ZE4eyVSzDVTbZ9ATzp3AzzxCva+4U68mdoM9umlQeLCDMUGeYv40tpRu4M+mVAx",
+	"Zs2DBC40GTQZ4e63gwhWDQrNXRbUodO3RFmzzSlX8ISYsXvzHdgEJOGKxUaqOYT5R1Q5cP4rESw59wOn",
+	"ozM6B9yrkv3l7Q3jNtRq23NydnLskfj7zqQdBMXvLzVSEpkmTdbZW3z0S7dTm9toC0ZKiZwH5Qm7LoVy",
+	"TuhQM2F6Rd+YTBOmDcF9D8u/ZtMmiHbHLGU2yejn35kYm0mnd3J8fNzGmhJyNugBli5uQYQDImC9uOkO",
+	"CI3HE2vDo4Ymjdj10ORVq6msJ9taHbnVFOaMF1xtTJqSPnBCu61NEwRmrV1T2t7nxyvth2fHm9kP+K72",
+	"l23e01s93TCkvuVrwgNufceT47u+5BbB3Sta8lnQkt2T06dnz57/x4b6F27/ry9RZyxFacvsLX46eVbV",
+	"oFWqWleRHp8VsNSlO3VdJKocb3pq921CdT+TqlhURUF2/p/Tcf7m49nTt7+8zt/98urk97+/evr27/Hp",
+	"m18uZm9+uVhjaBQw2n3rTifxjxyb16rQX1HSgCSqSAMym8g0qJnyaB0nxUGf+q+rMJTOIG3Wia8A7T2F",
+	"WemjsjrzI2YwrhJ5/3FFlOCcPPWdqEKaCTTVwAqTbq0uehkWt6SGakQFYqOHeSJUhQXb1WJoK3I6O/Ij",
+	"58j/+u//fxMmoZzyuEmb1Ii7LTK3PRXd6Z0Vqm3BWYg6hhuQKy+p1QVcX5PwDaw7GLiBizov6El8fDZk",
+	"P/6YnN7RxPQn08QmF2lK/MmVQrUvcSuOfg+QQavDtu76cPmXaC0E2b8C36y+Fq7ZemQ4sFWzLQxsLBMW",
+	"9ikwbfHhH0ts+uRf9p9mkL7Lirlpr41QOlS7wD1+X4mv7d8Q/mnPo2MWWHR9Q5EOWaq3oBEtP3OGzxxS",
+	"zSFZwhQ0gsPsvIQtzHhO7aOhuqr4LCi1qeIZUxIWNuKfWRg74Ke6uLBLP4xE8px44b4hxTdNnPjsJD4d",
+	"HdMX7OnwrLM20zXh1rlzOPBbA1Be4LYmZlvbwXRPfWtJIziZKRfXwKfiuplP3+fDlMdYdG2v9EF3iOF3",
+	"gQd9ENfu7pKLOaH6HDga3UG4RdkZxK5ZyGRk9JopcCL9xFGopTaGxpPMqkA/fRQdSJ+qh1rtcl4kFMaV",
+	"fjqjmNB3Fd1GE8e4JGEpM4jy8NwXvVmVXCzSoCBaFivoUV2Ep/zOxfXa8uWDlVmtUgCjNS59KwUrw+61",
+	"FlzTZFSdudNqXk6ecPnk/1z/hzyjY4Y/LEbaWBExnJsFP+f229XKGv+aFXGDQwyPPoQgy6JRMKNzXbOG",
+	"5RfwgusXrqdSc49JWHu/QUGPAyy3JBRU2S3PWC9vfHr8/DEe750PsmBKOLYw+bJekSCr1OSfeTzBW0GS",
+	"fuXO23WcnSzuJoxhmqaUi+prtXmJYM3o3C1jG+5ZRYW8mzIHyeOEbcpoognMdvO6pJBYunl2EQ7abIpo",
+	"1ih1qk3FmbFP/06Tv8CIWvBbptRMCrclRWlZrQhq8GJO60JiQY+5uQrNriHMSYqlGCGIDk2J/w3GzGiS",
+	"cUFOANHHDcOOyDA3xEgcxqPkDU9cR4prtyvFSkEpSKXXzTvX+pK/h7fZq7RzURW149Rzqfwq6hyV/lov",
+	"0cqLU21YQbmpeTuDNP0AU+zUbJrGaGnxpD+NF0doltjh7DjqZFyEcN9OhzMmiWLaOisfckZOTiNyMaYJ",
+	"+6dDqghL7XXevjo+dlPAA6OFINiKMd9rJs1eODBfw01un3vyvPvix6iTSjF2n/zYffEi7OcbapgS3Pzn",
+	"/yAJI//IqTI4CnPxfFvFAmHyQPl98SPDM9b/J0QiOxcjxWP65C2nGZt3Vs7ePj7e8vTFj1jL7WXIfQcH",
+	"XSl5cG6i8peuRqnnL2pIvFnR4TlTk4U4oXs/ktEpukG1xcIfDR2NwLJykHV4t3Nn2gtIXem5NiwjTFhB",
+	"54VRBcngO22l1qBMzgMIJH5PiaYjRvSEWdn+A+iNkWFqRlXi2neGhVaBuqWI0FRLqzxmE4lPdZjdVs+M",
+	"pLoSy5qmWc08dWpGusFt5VUvtAeVZs9V+lYL8AbCBY0Nvym2KipfYImb/BPfQSRkQtMR7CRXOPdRqoQL",
+	"aphunt4WRh896AC3tSXZvgiZTeXDtme3bbSIOgHl6nT3eSZXkIW+6nYtYQgbYE34gnHqZeCiDbx6NMqy",
+	"IQyldiUbeFO79/aRK3VR2ZJcuGMjwMFKuVcrJdoer4PzWNDBoyiYv5Mh46K4t7Lu2rpw5cySi2W+5tqn",
+	"RKw50ta88HXW3sgAE0Oj7m82Opw9de5aqardx1AuTpC5GvqnGkaObG44bHvqSFVeOB25oVW+1VEiW2PE",
+	"x9i5cjctimUFa6jRjK1MWIa6Nxq7iciQbsCMB1fEyGsmCAUcGp/BhxIg15bwK1reF+9fkzjlMJrHcqXV",
+	"AVEVRM3eWMdyynSt3nzD7qwxWUZ52ul1KNea/t/2Vlx1/fetC1hPjosC1lyDxiqN2RnZvzOWDZnSEz5F",
+	"xnXVPk49Xfxpwwog9xOnP7GE0upOo6jQ3BT639e7QnbTCjumOpZKYHfhc6yORFlv11v6X6llyj3p4j//",
+	"p9aUvJG51rQT+YKYfqms1n8UHvFH1JGC9UH/upIJDHZurN1LJUdtpdAb1pgjAbJ+LCzv93+Blz9NJKEZ",
+	"ef1vZR7mY3HEhdOltWrxLc2whNeTZfe2Vt4SyDslI86sM68YvYYpX3nKmlTVG/bwSqrEe3QNzKQ37EF0",
+	"Uj1FPkY1VJUESwpGCuZqpp1iqKVRp2Pgrk8Uu5HXCLZWj4X260vy4/Hxiy55JRJMuWumLc8XKXbFRorp",
+	"iVM7Q2adC02M7JKLUvQGvixlNsjp8TExUmK2YpALnU+nUlnjH67tm/mUDXyUCDus8S7nJNcMC8/hHbR9",
+	"NZmbQbcGwNO+3qX9VactbX8+ms1mRyOpsqNcpUxYSZksEDiso9PrzLTqY0Vcseb+hAscDgzbgm/Tngk+",
+	"sBtnJbh6mzXYYQmswBUO3NCUIzC4kMQeDwOuPMNfrSbLdxe5mbyCRtxtJwn/BAPBF+mHxtd1dBt1Ph+N",
+	"c6oSVsoO1tZoImW7I1pF2M9/PHvRJQO0gfqxYs6u1oPC43AOhY5cBbt1XSCem2mW3jBt7ao/X16+Jz9T",
+	"zWO7xcN5uCVPBlboXwn/gWaxYmbg4fiGMpmfkwEo6AGWnFCl5CwYc3NieYWMFRUA4D6oEBUuUxs6GvWw",
+	"9bWylVfC7o2GMZBRcLVcW+9QceBScL4+my658F3BlrnYArNHZMhiar8peiKJmUl7sdI4gsRMOBt1rwTQ",
+	"ioY2ZGwNliPid7uHzM4FUGTfMeQgKj6CVy1/gJsTVSUEXIUSIroSg1zYI5eK/5MlfdzqgXUBT4rbuE+b",
+	"Y8PbFxKBCFrZU6fWhK2QCcgX7eRL8cZ2xUsU23GWJKS30RsJXd3tZQ/swfpiZytaGPe/wTQMMnQDkXWG",
+	"MeMWP3kJ27ojWceM5RFHZHeRbiVb/bYq9CogdqUafStFAu8qa9mrQgHrRu24RMDVVB25f+9eMQAhbHsp",
+	"ItcVe99p7tJp32BbcQLhyqZ1uCwdNMpBPYH/QEChWm05AVxRt5ihlCmjYrvFAvg0x0hgCgMTvn31oR45",
+	"p9IStEbjLDjB3vdXkmtNhSHJd68gjlFUZIixrA9uLz14Wyn4Mmved/69IqKaK/rlgvTwQrEqVZrz65X0",
+	"MqTZqwnmdXxnpIl3VZ56uBzxIsn6KJm9A43NcpysJQ1uRD4Pk56tnEWdf54k+52ZrXJJrV9/kSSAKVQl",
+	"yyY+qTMQVudhN82XLvDJXcHTvgZhHW2JrK21u3DejyL0dLtMx3xja2rdbtpxGY54USHcApxIBkiHAwI5",
+	"eKKY4Qpsv6ZA692UxbZDriGPEsc54+mihtjQbniAaOytcv8RxmVbiHKfA1xXmjtv/gn0B3Epjhy1NLt+",
+	"H7zf7/qZ/DxdbiaJYjOXI3T9vFtxA39xa/vgl3YoGd9NyTgk/1WG3WPgewF43Qq/K/ziflyvO7ksC2R0",
+	"317LctysEZLHLChp6Ouj+ppBeRq28pVY+z3eeZmpi0c1p/stC0PnvSt8W8rPAwlApVwZjxE6Eh0IY5e8",
+	"lWQmVULo0Cq9Yip1D/obLbkHKJBtCAT3wkES7ZdAOLpVIgw8+uyATHOjiR9jxf0khnsQGhULNeocVf7y",
+	"67NfhP+3FjOBLEOriIePa4KWy3X7OJO/u+8Iv70/JrxL3eNLX6+7gPDT5oCbZSVUo1aukYTRJOUCoUen",
+	"VGs3bzdAHmGVWlMrT4DvWiGKm44Ep/uS7wcyN4BZOChhP2HtyA9hKYH1yfcDB3E4+KFhVYivhcZIDTyg",
+	"e1qBlVhHR9sM3VmRk7JkzPoL6HZPj46fQiGoB8fepFwHMycOjBuzNu3qbYtt6pU3ZcRYMqTxdX8GKTrv",
+	"xrZN+oBL6vEAPxz9+OvT3178+397AxW3fIzNnQ7Bc2V1UbWMqeJDf4kC4fn64kD4vQ4CHYdhH6CvJoym",
+	"ZtIXuVHYSmzVoN22uv3xhxGK38INutbGzFNDwz08OLfGR64q9n226GKf3i0euqCSHqdxsajfv9OFLK61",
+	"J5pCo5dFotcBJWjrDs8mDHLahcggltt0ySLAIgHTJZfFNQmLecI0AoyeL1shmrlpB6AmumRQCoUe/cbm",
+	"AwLdhuhBku/Pjo9/6Na1AHmsoTICn3XfoVc5bEQJXaFlcFfnw8yNKUWI15VdxG/giZQoNmXUQIvVOWA+",
+	"5IL/I2fEsM+mDKPWeTY6YT/SZ6devqKvWQjYhd1o3Wz87Fmr9spNQ8x19Y/oFII1ai0dvz74Y2EGwYlD",
+	"22cAFdrrXIwVQ/t36K1JFro1HCHJkZdYX/zYAPusIVdm0k8QBPTkxYufINRmH1B8058qFnOHBzNn1O7v",
+	"iGY8nfvay184TVPZ8av1dZIZF1a3lEYT3Cr/XEMdir1CqtE4llkmEyfPNhU9DxNOX1hEnez7szca9jmq",
+	"fqughR0g1Is7Iwl15LmWx7Y6sP4zzjlDWEUqYub8RpamIMzcw6m9bWTNtMEUYaUH55UWzgmzNt4/mYD+",
+	"TwMVLOQVVvrQhIuxlayhixMDnwnXcSp1rhgBM0r5zD8+tFuCwfFvA/nkUn+FtCt2JXdhBmmPSIFDAGga",
+	"ERXK1CKEvZlHZER5mitXa6RlBpj4rieV2ANF/742pbBIn3fPKhzsyHuwIxELvbdqPIy75W8//vvp0ZsX",
+	"/+2XtUTxIzVFo+1J3ctJEXx5LPHsFkIUessqqPkLknMrkNRlMOp6EfwEZez6M8FWzvl6N2VCO8hBkDhd",
+	"cpFqSUpSRUdhhp2boSmkgTmapTleXBSzsQ12nd2Sh1qSjfh+zcbr45zhRadTyYXJlln1rCQN1yiKxtdH",
+	"xCwHirSzFFQLrn2MWahbuRZ37xa+/XIbuwUO2DLPfTRyqos5S95qKT0wcwmrbTJXuPmDcdjByjlEyx63",
+	"ibKnwi6wxt0knnNcti3uPmGRFSOeJ0KHRkLnrvcCW4OtbeFT0eiTQXtG4WBBXO4ugrEEyINPlzBWvKZM",
+	"0u3FvpkjCUv5jXWSF4JYz0oyyaogxgQOZTwnxko5AG21j+EiZ5pQQyYyY+vbLS89Dd1zMc3Xytx+P+/K",
+	"2VAcceRra7bM4RdQEDACYGFXlLayFuc8gA37BRFf7NMlHyAaDREfE8YZOMTxAHwDmWoEIQ8VCXVMDK/t",
+	"icKXXWyn4Pku1kwoVlnQcc8rpkW9ARCSuuvYEgHlfPmBP63toyyUrzT7+vA1oWW+u3/+gZ0uwWQ7GGpL",
+	"Ng6KegOGSliccrETTWkZnUL4sqQDt+sMuNXvm25zQ/Z/zdOU5MLwlFxMFU+DkdrpdYTsx3RKY6h1WFd3",
+	"/eIO9aC6tsJ6bjvvprkypjVdNZntZ2ZmzCkdl3zz5mU5devnDhsJwMmBn5YqwFpUe73xazpUf961+nOL",
+	"ky1BnHQ+MRJTEewLn+oX5DJnOqHz7gq3/uR47U6LZ5Ac5kmpHfmOA3S8GHBE9njLNzxnEjm6twB5k+J8",
+	"n1IuoF7hHKxGmDhOhizAsRWpRuD8pra4KoM/aGNca3relLIeJju/sIg60v6kuDHYBH+vlG2fy6p1HBso",
+	"LCHNUXDCdxVJ2bmFOKI83TfzMBiByCT9hCd9IU2fWmpK1ueTt9L8Eg7yYBNuxx1LpS5bhIEUS2HADZiu",
+	"BO60PW5zpS3lAOWEajJk41xsl9tw+cuFIfvFdn+WuWYJYalmYF+uz3Ef8BgPvLYVXruk14xgvL3gt5DD",
+	"n5Rq4NZlN22o2nohwsijn00Ntn3NKIcwYLlhZ3s8B+9wSIUeUqGHVOjXI/J+ZmNXG7q5LWHFDvZPbVW+",
+	"bVN2+SUexNdBfB3E19cjvt7npmIEFVXrKNS8RbQwqnZJshUn1TRkFn+hv/Ogn2TERUKmMHuWuMHJPo7O",
+	"FZEz0SUDwagakGvGppoY6UWs9pM1NTeMwBxEjKRPU4pwnHrGlCYTOSMjqhw0H1VM2/PBEnqYgHAlYirI",
+	"kEHzNY5QGCRcQ1fB4Hxxjgo8bUKxycA+CRocxHwok/l3mmhGVTzpEkCxdpMri16IMb9hmgw0+zyIyICO",
+	"AXZzKqd5WoDCeUBTAR/RlJv5oFe8NBjSmhno2MpTBv1bhN0wBUtYs7s8gktLo52IHGFV4DiVQ1YMgxgo",
+	"mvBc96+zgf11sUFBbeAx1cF/WrL56Eljr3IXpbeEzIUjRZ+7iMDpdFCH9w9r6ML9OFscFR9oNqg0OFrx",
+	"nX8te1n4/+MfqwiZdK7LQx7qHuy/3s5DAyQkSAJq2FiquTWbROKYO4XuHnvW9jK9FahIx+6rUSLL2AG5",
+	"3hJ4gH8y/q4/0UkzgIAvz7dn4gDpLW/oqQNhrT0dj1zfVukWs98bV0ENia0lonEt7+F9rJiyctopCABg",
+	"a0I4uNsMzqhOzQU0WJrBUrDqKFwVBbmp2Jgq6OOMqcYkslXEwjSd6D+aVnpyvP5Sf3eDq3B0gh9aZUkr",
+	"YWPFMM326U8fyU9nlZZcHHP1Y/fFi4ZVCuwgLRY6pcYwZa/8f4/+7W/HRy/++NdJdPrl+6urrv/r5PjL",
+	"D/8WFd8+Xf72/2jDuJCvQFnds3pyRJXryqbIMg1rDjquXm4kMh8CFmRGP/PMyuqTY7fl+Odxt9hyZ3s3",
+	"Em3JdnEoUtYI0hOWkInMlSYctZSDCRRW4pjIGifgZnLjJxFALX+TDJ4ygZqi7nWoYUeGg45pJwtnRb84",
+	"GjQ6KAPNPjcJIPimtfT5vObTtSQZFXMyZ7QRFmRR3BTn97RyfGEfuDBsvOr0iqWgKgwmHHFyvlbMVA29",
+	"9ruy+MO2yyqZkE1cWrminUB+6ZzAplUU9jnQddkEsdrBuYxroLpAjGITTBfYj4zOwbjPx2OoROx5dGUr",
+	"8XBxrrWXZ+y8sirrKzStyd/u/hCXi/AFCIhO7/Qs8ni1fY9OmLn5gmwZwdZfKkcjHpdnEc6tYrqGK4Dc",
+	"flUMr79hio4ZTlQEjw9nKv7RMq7h4AT8cn88XXKW7S5QQ1M4i6nUBv+KqWJeQmY8mfERW2Me40lpNhWs",
+	"GqZTTahdt+P1PozOOTkt0EpLAQU067JAkgWP8GLwU4Nt7Tfj+REEhTYf6ljlePdY9JN9JCgU5GbMTGQC",
+	"r4pkAFGVz/jyp/AXNwy9LfbZ+viIbP+3f3VKS/7p6PgphNnccf3tX504lZppPOST573jY3TthPsISng7",
+	"UWfG2HVC55ai3sEdyhZ4yxGaXzCKkxahpBDTCcjmjrtcDIiKuD8VcfuRlsDo7S4aztsPRdvySO+9GuX9",
+	"EaIdlVR1Rqdrz/H+NJHshik/o5tW8t4ZTaz0RnATbnrgaWFR5aJqEXLWJVsbCh4UWfdKrDWIOwzfdO6H",
+	"exlvKvkpgHcZ2h18YIwHuSlE5Yd/p6MrQQWxPpkCZFS4EhqbhlhhwA0ZsjEXOipnalGaOOXtdIZ9QMa1",
+	"5mKMIaEBFLi4eOGADJnm4EPg7uAtmifBfAxJkgccEv6o9Om2deU29d/GSuyrU1D1CmhdCf+gw9gPQ9hX",
+	"DGFfTt7WDo/1t1mNUDQAc2ZAZlQJF7a3eqbBHWo1Wh20RlBjpfyCgNzJvEAZqqgFNBtrQYEKSby95OrB",
+	"Ozl4Jwfv5PF5J9HdNcVlpcLlq5ngf5vc3+4kjQHQ+wBx4MBeTrk2OM9RMcgpJwQ8h9lEpqxLYLKBg6KD",
+	"YaOWEOZcjBFcfPAEPxgUo/yb3ZSzlb6Krw+q8VjOr8T6w/5rPABkh409gG1P9Qh8bKxroaji6ZyAZEk6",
+	"67vuDzfv/xub87+JpfZkwrWRat5osX2aMBFZpvMAuDyeIP6tPvd2GPT/A2fAONiyll2z9AK40TLRyIUC",
+	"3GK7q+oncAP2De7fKaEd9396VRd1/AN3DaTuXtVp+E5kP5KqrSkF+hl/cc0FyEYN1RRVI+BZpT8UydG+",
+	"bmFEegvqj/ZW6NMtAn9XSHOvwpeg/mcTWbRr7sYUqJVGqLS3XO176QWUpnMsfePYduGNR4Qdh1ELi55o",
+	"klvJ+o+cKusNA+QR+f7FKSAgRSQXKcyHLwbcfqcJyimpoCDNWw+GqeyHczJkEw6FfNQEwCX0UrFkJWVt",
+	"7ZV1y5RxZ7cVZIx2YJQ0g0y8pGnKEEYgqzjA564sAOo0POsX84rWNlb+Wjr9R2Sz/NXR6Vdir5RRYEKU",
+	"hmtid/hW48U6/NrwWD+J8+GKqtpPUACFNayASBQR5Hgr3llCrMaKCgOmBF89VXLE0zBvPrbEp77ThOYJ",
+	"ZyJ2HFrulVR8PDH1JspLWOS25ly1pmf72N95PRzQRZoS3Lttk4WhZsXg3dhtRTjfcJTNx/vkX/af5nji",
+	"LzxjQkMEyB8lIFslDP3HiGSM2lPVkT/7yGViZCrH86iAv1uPAM6WoUqGrDaaaI/izgTgoLdgwz3yjs/2",
+	"aQduXs25uhYFxcZcGxWmHSdhwzBchFdhOdJCyVHUcRYYNUbxYQ6jmDKWDVFndKyldtKJOqedqPOiA2I+",
+	"ZVQHWfmHvRo3v/ysxRVxkdgXl9CS8epP/bevPnWiTi64Cd3jHbxXOLVOr/PeFTu50q9MCjMhXDj/xEzY",
+	"nMwYxA7s05hCRDJ3srDh7jDtIckbpkSGXRIsG1I1ln2r4Ds9KIWin/vlbTuDmGQ/Zmna6T0r/uhnXEi7",
+	"NSfHpQ8Vs1Z2DM0q9ouFTYo6hhsoHvRvVKx4s0gV0FtDmCqG7+6L610gyT70O00SNuKCL4yfrMiAdY0S",
+	"+6YvLVEVxmS9+HiC8rNx2B0jMYxIAPAU+wtIQDixEAQM9cB659hZ4OJU4Qqrwigx1vUrtTr4KTYAKuwF",
+	"yJW4EpiSt/vmYk4M5u2N+NhyTBA+0ISkF0h7ItOEDIqdH0Te/rRGITQrSA0CjKbpOb7dlfAqyzVmQGwt",
+	"ZSNDZG665KNrPpEjUjAEmlZOo2tcrRsNYegwtWLV+q1WFoLr73qhsFsjpikTCVVQhhhZsWpYDP3EMJoC",
+	"kgVp6mR2RtWYC92DrDti1UksnEtZbHQYOpZFLnyg8XuoaXBSCZL7Ca5EyVnFd3Yrs561Exb2dZAXcUFg",
+	"iyP3+xxUVLL9oQYZXsUNqkjTK+HWbm8Iscou+TNPEiYcQU3ojXU9yOCGpjk2sYSJRbkmA51P7blrlgy6",
+	"5A2+BNpFQsIRuQZKt3h8PVgCRCYReBE0HUuAqAbW4BvY+88twULxsv0XEF8dZSXynAxej47eSsHQWxiE",
+	"vqCnx2dd8kopqXQvRG68iit4oTgDPGiZMHBM0HEp84xIwqVo77k1h613EC+eNc6bdCvEiIAZzq/E2ekp",
+	"GRgp+xkV85JwHkRYhCEF60+Z4jIZhHp8wOvhMsHYHxyQZzJPyvBbv7KBqwiBQ14mjAHerW9XYXd54FJQ",
+	"CM0viGECy2/r4r3OLPgFRwQtSD2apnL2Kpua+V8t1fjcUY15q+QMqWCo5DUTJLGbNZyfE2pIJoGDQAgA",
+	"fUYVSrZL65IBfFMbgjonzC4BA3FWpmkodZ+moMVdwqd+sF9QlWWVxa1wWajNf3q8FIoCdfsar/0pfEuV",
+	"onO0Cv6RM/e105/azEF/jqTKakJuaCbBe56T/0pFTtXcn3tKtUF2qtmAhkiblUOtq4Lf2MfWdxj4RUW+",
+	"pj05d2syDAa+tl2QkXdfjmvqYdqLGs7aHrfvfr31rFce9bPjbZx1+TVQb547fWhVRdsX8mBTNe9zS7dU",
+	"+Y2g72RLr+SNAN/rhb08C+92Hz08FTpJCivFaiDX7dBmixe7H+ro5eSW3d0yvcAQofA+sDRGYKIQ1Jc4",
+	"TdTy/YqpRLe95enx/b5m4O4N3qqpLaL29Fa/1+n2+X2JHBfqMTaQBKtaU+pe+uw+DnMQ65vCXhsY9tk8",
+	"sR9BeCuRTJMBDlzpkfBdkypDaVaXNoIQRNSJ9U2rFthiGdAHvRjMGDTNqHSDdRoE1LPj412mqqq4DVEH",
+	"1DEmmc7coEkYGGb/d4OW2NnJqX35tr980SmjMARb34cz6Ko4BLjqy9ESdL68TYg2KGgma5aUV2Ck//PE",
+	"TTx7fKEPLI6iphSOqm6sx+o4cdfqSakc6NnR8enR8cnl8WmRCYQRnT372l/+aPubUoxlrSALWO/2J574",
+	"K4Tm3yVCK0+zzxEQUYQEcSXevvoQueOKTqKzk9Oo+tmLKCpI5kqsaIxrCPY4f+/RJA1Wx4mK1e4+NhRC",
+	"jnp1UMiHkckg/AKhHaxXlOUp1eWiCFQ+GThkdlG5YQl2X6yRL3hdLG2Lgg4Cr0Vw1a/Oi5EmWYMv6WmZ",
+	"JHb7RGxCp+lw7npOyr8kXDhP21Le59QeEh2NIPLzX7hI/kslwJnSIUs1qp5SEFSwGYyfL105UuF7AUMo",
+	"8huWpjCdizDhVvCf/wPTGsvh48DlnWf0JD5OXrDT4Y+j9hnCcDCr0iolwrrf3Aovk03LBEtV+q7gA1ci",
+	"ZAnciXAdEfbZlIM8it1wFxoSbGY9WKCMc+g0R9YuQowIoOwilBhCK+dWGuqFGmDgy29xy4zt1x/fkacn",
+	"z58fnRCaTif06GmnvVO7Yffvy3IQtOFx80VYgNCLfXpa6aU/eXHc0I/drtTpj3tPRJaOp4lxsPYCaKZC",
+	"kvfLQTOPxRmMhhWqqLbM5EOVNxJtbWHgCxf+hzAjtCMIVo6UYwhq5ObPe07owZKgBRDrULrkbTnGfyWs",
+	"K+PQds6On3bJ6fFxkdD2+YTSlmKBqx/VM6Hal/hg+evA83B/wlIMnApX2jLD5eor4ZraoD09TeyCNZnJ",
+	"PE1gyjRgD3AxTj04uu6FS/HtMTKNA0MgWFpaBk7nrwZhr4RbtIvaOw8PdoxrYjWq+8hZr+DY+ncsx/gX",
+	"As11YVl39KXTftBmvCbPYMFIbtDeJVN4A2Zdpx9ri+i/xQLqJMXb0pSpJIdM5laH1a9++vuSYChZ1I+g",
+	"zwskmyPeZRg7+JhQZMDNzIPVTV2fLIdaOVYqrQtStGoB1PdzAc9iVXa58C2wau3k9tJh3blR626c1rZL",
+	"KC5KKsA42sTB9eKsX/Hvy07sXTm/SUVPy5fcq2s4c217rvl7RGhlMVvyGMtFqblmK3zDd9XUfJFgxEoh",
+	"D8qIed7R6NxrKOhcCYn6EdB8US6q1yyVrzeH/6KxA26PKuEBKHC3VfBtwQPbxDpffaax8Rh4NEkU000Y",
+	"Pdja1xDdPH121hrjD6EOPApPwuADiqUUjeB6oQlvbYggFyl3jU7l+uMdwBput/fgJuTLa/pdT46On5Vm",
+	"LEYd34JLudZ0uf12IjPW3wD2eJ1ehwD918Om11TG19bUcnkJHyj/z/+pNSVvZK41BYxLECJ9JVPfaSoF",
+	"6xtuF4ytv+4GG/ezaj4Wus9F37oUWNer9UyqxHJJTf/m0uZuCwPGirT77qAABdDsLAKDlBQPSl2YreVO",
+	"BnHmVIgFNXcm0BijawC768BwhcQY4TkZKypgdr5VHVwQ6ufqgaM3eOIqnwZdgvh+vmNv3vfHNSjPqoJD",
+	"JVxY5zFGtK8sxxligsQTKTUrUIbPfdAywqoz+2OsSFIyH0+smpK5AX+Qa53jMOhSG6UTjoTrK1ECcyna",
+	"LN0KofZbSjJj9NpDwFjW86/qOjyh8f8WXdsMr/IXbCN6OHfuFlmzKAcaGH/5fCGffsMESdScKG65rrMW",
+	"bz0M9AacR10YNUn2G3UDRYfvjKgOh08SQl2xIoRK1hQjZet0tUtW9rPmJJHAQGB23spBdc6WY567wmEc",
+	"1PPjVM/RHXn2tXksScZmve2K0Tdnvu3iHfhaWTS1ZxOJtcKg9XUxtsvqxZ5PkQR1GlozXffDcu+hhpZt",
+	"QlMt0YS4EoMKUQ7I//rv/5+vMsbQaKZZesN0l1zSay7GhM7onNDgr4IFAmFtiGXLa+YRfKxzNifctFD/",
+	"VbAEuJSSjIqEQobJKMqFC9w6aLV1QRQ20/PbRlCokwvktdYyH8m8s6bp+wAACo3a+RGiJ6xQuAEaYYs6",
+	"90nhfm+5T/mVZS6apkQzDblUrAgGfiXKKkNBhrnBXAxID5fnKHqGW4iTYnyFFEyzdFQCP8GzRaQP4Fbg",
+	"vrqZ9X4L7sZuDzLxCK0Qp38PZsj9miEewOnkdPOJQ1+LcMLxq8JHAO4klNSuhNIakmVJkMipU/oNYkTt",
+	"vxg5ODOPS4o8/dakyLspJF+LMOKYVsbIbiJKNDNHRXhptzYOYnfwkdEI4HyNYCwuXgnBycW4ZBE4pMb5",
+	"P58NRCePuLizLYTS6pYwZaNA08y89zu3JzOjtxxS9K//we7FwW/ZiKk/MkMoCQcTSHALfG2kmW6Zp3+1",
+	"zCYzBrEEy2+p1IYkDNBbsDgUgGnn2KXTJUtCYGsODLYB+SZjLkiu2WoLRDNz+e7y/cH4OBgfBxdmXTkF",
+	"U+2lwIlZnvlm0Nq2uZzyQUC9MrtRwoi0vz3fRvHMZXjyfkFJ2hukzJLpzvEky4+C4pny33+sNz/S7XZT",
+	"X3vxdW39zPMdNweW3qskVs867QRuW8lopWh4UxyR3ZejfixFkscNU5uXHmYZYC2AzRua8qQPVdh41x/h",
+	"rk+3WLXheemRVW5A7sKzOdYS3n9KqNaKerOUBdHo/gwZgfPyE2p8MYjGzA7UzTvrSQo3ANGjRJb9mARG",
+	"Gbtc8IjXNKAhYV8WjPdw1RKr+G8lvzSS9tqU+zB1EWH3v7HaiA8sBo++rBa2YEM8+Zf/b79tvURRl15b",
+	"C1Fijzti+h1UzNo8uefVBxvQ9iY6JqqrMwy5dQWc5q2uKTWTZaMLi3irUm/Not5bCh+WVFVNaUCd1mpw",
+	"5JGGN1dd2y4AWCL/50cnp0dPTzobGFAPkP9fqYX2LM0mlWKxuZNmsV8gMmqD/rjQZGAvdD0hT/4Vgilf",
+	"wo8HEcJK0jSthXX0BXkZnSPQoiV2LhDO0FX6BCxaLAoAbbVu30hN6Yxdnmsu/eRfda9c4CRnfWp27Pvi",
+	"Q6zX6/7XChon44INer6/GOZ0urgFHiY0v/nm39APj+dLReJrtIYIdXlOBobRbNDz8NkJ0FOAKsZeY8yL",
+	"zLHiU4pzMkCCG0R1O9SDW3BBbjibNWwKTL6s3RX7flCYTDNruCB6WutIAC5cM3LNRaIjopk9f4O1bbHM",
+	"MqrLI/b/1qFaM61dg940pRB1aIPmBJ13tRBO/k2o1nzse/+gQ6/vhVAnqnlw1BnJNJWzPgB9TWSa9BVz",
+	"e0inUyVvaFqa+Ag7O5S5sJeFjwyFOW4mV6B3T37qRJ2hYvS6P06p1v6Of6yGljpdgJZqiZ3lO+vC+PEk",
+	"Z17UMJFUQWi/0yShcyBXexnMQmgeTm7qqcU9qRMBNxmZIA7WNJaZfat16AaJ3XcpKa6bBv7br/opu2Fp",
+	"++ny9ub90g+3GVsaMsFGPOZUzdua1MMTy1t2TS1/EIcf+BbTzsWf/uPoJVxy9ixw6lrhfif2Sk7C8008",
+	"ElibxxYvc5ViWuYK+nDt0kufrPXapWPrdSZ8bO3bUv4AibNXIsV1nBt60rlbYMwr2PsOjHkz5BYIDD/z",
+	"xHI/bhC0HaGOQaPdGS8lM+qS6mtnRtE84eYInoFWKi5J3dRDslxa3sWv7UEoe2RPcK4s3nvxB3+GUYKR",
+	"1fuoHzNmqGWtLvk5YFNkPWiNMorHgAn8RE6ZoFPendMsrXwA8HT2g0TGetAthAZi1dQIzk8TCXpVe3Bm",
+	"Zzj2yF/eRiXo7Ii8/dO7iMT8hqdEy5gzM4/IVEG9E9EsNlJFJIYpltbHiQhOSSQjGnOcXFlazrtSdkvX",
+	"rOqCZBx7xfB0cCK4mU9lKseA95jyESPxPE5ZRDIq6BihkyA/m6eVh710B1zjSGLZd5GpDalYnJGHAD9R",
+	"4d35upQo5HqjhYRRec+xhKPO1LMP6/mb6aiIkYYJDsFoKnXJle6Nln6NNikvHE0na4Bb26xXDJUdMxHD",
+	"LhbnSwqshNJjLt6/JnHKLXs2+OGYJYMH4dwqGHTuRpEgHJZ9hVdinHI9iciviol4EpELRYc8hrf9OLW0",
+	"MPHgY9YO9L1yGb0OOJhZ+UjDSIwV4YG055DtY1c3LRL3geVnLsb2xliZQ1M3QUUzmrLEbfqEctElr03A",
+	"pyyPi/NdCxERzMHrc0UAFK+yg1aA1PIdNcUtuCBSJUz1kPpGo5QL5moOdEQyDhjm8AY6Viz0KlwzNi01",
+	"O1jPQDFhuuR1glc7IFGRzsu758Zv1PGd23icGMAz1gNOOwJOI9MJIgLNJtIxnfU+8OAsg2pDRUJV4ho3",
+	"7BZPlYxZAnAZixyJjFq3iqBF8SU4NFwAArw9pR75rx/fvSUfQQNFJKVzmRsy4f5ywz4bIDptD4amxSyl",
+	"qJiY44dkOQiiCZ9qqPo4L4iPJklwrkqL/1WqrInspkxO0/KYDlKi5hKBYwPqlMUwnylN50QwnOnhHvJz",
+	"MKp47RbBQAaloL0WtwhvDFSEt6fKymUmQCrfSKtfRjgDWzEd5245fqwR+k6hM4WCe1Za0AfmxvbWLOY9",
+	"vjVSxZwMKxtgZhzRnyQuC6+ICoQqHCmRRKG2RiWOuocsphlk5EsL+SVHs5Q1nQFMqIYEGDzCHQkdKwaw",
+	"SRFRbJRrezSWVqS8JkMaX3fJ71y4YhuAJQCmpklSOZaX1j6pF4b2RIyiN1bgYRGgPRsjx8yK5NI9/ixz",
+	"zax71XgXIHYYQY0jPCY8TSIcGTGb4NwI/BDGrHkXMwqgNSOq7FJibD2qMD5PE8VEkzwKZU8TapdOEmnd",
+	"p9mElekfraPlO3wooybGVCUw/QJQJ+E0U0YTXQZjCB3RRhLqSySRgdNU+0gBAIJRMcfWkNK72CfUEeNE",
+	"GjlWdDqx/ndMrYq2jjA1MC6iIDJUt6ACkELQQwQ/rEe0UYxmdleZiNV8GjbYmlqAVJG6TjOpC9JHKEBG",
+	"Rjwt0+yFMTSeZA2UU944NxmEwh1cUMRvE7S29qDDbDq1ZwsDAGd+6nws0zwTmmSMiohQrHbMBTCydooP",
+	"7O8IRABN4VvPqdgHp5g2pXW/zqZS1a75DUj/xO8WKj9wRaw1w6i1mnzQQEdkmsI5CGncEWCo4Sif6i65",
+	"IAW0LtwQyZoJS3xg9zGaIaBAVKDIIV1g8hhgBiq0oWvFw3s9jyfSWq80JTqf2rfrFbW7YLM4apACQgf4",
+	"TMBIpRlPuVs+fIIg6xGZwl2PWJKjt7wo52OZAY07A/vsU3mpb/78/uPHJn4sVJG+1mHyfwXCRC88jOpr",
+	"eyE35yUJi8PArMgbWuFuhUhFtGP4pm7HfvWDa4txOt6KrKyiV6pn9uEgZ8x69Dp7YKWnvsfbNMhAORqh",
+	"wUWNC/JFrr8ShDa8gt9nJgrBBTMwMpowArPPYCcqqv47tyo5Kg2lQdlTNt1Lw/puOxvHlhxdhWtu7Xlt",
+	"JAxpS6Vxz6NeLxkfpKoqGWJkl/x7ToUBXwn0kNWMmaVUiOlUXAsj4+va8SBjnA6HNinSco+M+GfLWvnQ",
+	"flUMLrK25mwicRH6uvqAgD315Y8v/zsAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
