@@ -48,7 +48,7 @@ func sheetRows(t *testing.T) []map[string]string {
 	return rows
 }
 
-// labelled makes the people of one centre of the sheet, nobody twice, and lets about 3 % come again
+// labelled makes the people of one centre of the sheet, or of all where none is named, nobody twice, and lets about 3 % come again
 // under their names in another spelling, with everything else as it was. Names, sex, nationality
 // and what is not known are the sheet's; numbers, ages and days are drawn, so that nobody of the
 // sheet who came twice is here as two.
@@ -60,7 +60,7 @@ func labelled(random *rand.Rand, sheet []map[string]string, centre string) []reg
 		if _, err := fmt.Sscan(row["age"], &age); err == nil && age >= 0 && age < 90 {
 			ages = append(ages, age)
 		}
-		if row["centre"] == centre && !strings.ContainsAny(row["nom"], "=\"") {
+		if (centre == "" || row["centre"] == centre) && !strings.ContainsAny(row["nom"], "=\"") {
 			rows = append(rows, row)
 		}
 	}
@@ -248,19 +248,47 @@ func (f *findings) add(it registered, list []registered, candidates []beneficiar
 }
 
 // TestDuplicates_AreFoundUnderVariedSpellings measures what the default policy finds at the four
-// centres of the sheet, each by itself as centres are.
+// centres of the sheet, each by itself as centres are: in the draw that the weights were chosen with, and in others that
+// are only ever measured.
 func TestDuplicates_AreFoundUnderVariedSpellings(t *testing.T) {
-	h := apptest.New(t)
-	random, sheet := rand.New(rand.NewPCG(12, 2024)), sheetRows(t)
-	var f findings
-	for i, name := range []string{"Centre de transit Agadez", "Centre Niamey (cas vulnérables)", "Centre de transit Arlit", "Centre de transit Dirkou"} {
-		measure(t, h, h.Centre("NE"+string(rune('A'+i)), name), labelled(random, sheet, name), &f)
+	sheet := sheetRows(t)
+	for name, draws := range map[string][]uint64{"tuned for": {2024}, "held out": {2031, 2032}} {
+		t.Run(name, func(t *testing.T) {
+			var f findings
+			for _, draw := range draws {
+				h := apptest.New(t)
+				random := rand.New(rand.NewPCG(12, draw))
+				for i, name := range []string{"Centre de transit Agadez", "Centre Niamey (cas vulnérables)", "Centre de transit Arlit", "Centre de transit Dirkou"} {
+					measure(t, h, h.Centre("NE"+string(rune('A'+i)), name), labelled(random, sheet, name), &f)
+				}
+			}
+			if f.wants(t, 0.9, 0.9); f.all < 5000 {
+				t.Errorf("only %d registrations", f.all)
+			}
+		})
 	}
+}
+
+// TestDuplicates_InOneCentreForEverybody measures a centre with the people of all four, never tuned for: more of them
+// share name and age, and fewer of those who are stopped are the same. Such a centre may raise its thresholds.
+func TestDuplicates_InOneCentreForEverybody(t *testing.T) {
+	h := apptest.New(t)
+	var f findings
+	measure(t, h, h.Centre("NEZ", "Everybody"), labelled(rand.New(rand.NewPCG(77, 2031)), sheetRows(t), ""), &f)
+	if f.wants(t, 0.8, 0.9); f.all < 5500 {
+		t.Errorf("only %d registrations", f.all)
+	}
+}
+
+// wants prints what was found at the default threshold and holds it to a promise: how much of what is stopped is
+// right, and how many of those who come again are stopped.
+func (f findings) wants(t *testing.T, right, stopped float64) {
+	t.Helper()
 	precision, recall := float64(f.right)/float64(f.likely), float64(f.right)/float64(f.repeats)
 	t.Logf("%d registrations, %d of them somebody again under varied names", f.all, f.repeats)
 	t.Logf("likely: %d, of them right %d: precision %.3f, recall %.3f", f.likely, f.right, precision, recall)
 	t.Logf("possible or likely: %d, of them right %d: recall %.3f", f.queued, f.queuedRight, float64(f.queuedRight)/float64(f.repeats))
-	if f.all < 5000 || f.repeats < 120 || precision < 0.9 || recall < 0.9 {
-		t.Errorf("precision %.3f and recall %.3f of %d, want 0.90 each", precision, recall, f.repeats)
+	if f.repeats < 120 || precision < right || recall < stopped {
+		t.Errorf("precision %.3f and recall %.3f of %d, want %.2f and %.2f", precision, recall, f.repeats, right, stopped)
 	}
 }
