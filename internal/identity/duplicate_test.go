@@ -126,13 +126,17 @@ func TestDuplicates_KeepToTheirCentre(t *testing.T) {
 	if found := d.Call(other, "POST", "/v1/centres/"+d.CentreB.String()+"/duplicates/check", obj{"given_name": "Mamadou", "family_name": "Diallo", "birth_date": "1999-01-17", "sex": "1"}).Want(200); found.Len("data") != 1 {
 		t.Errorf("found %s", found.Raw)
 	}
-	var foreign int
+	asked := `select count(*) from duplicate_candidates(?, '[{"sounds":["MMD"],"spelled":["mamadou"],"keys":["n:MMD","b:MMD:1999-01-17"],"birth_date":"1999-01-17","birth_date_precision":"day","nationalities":[]}]',
+		'{"possible":0,"near_days":31,"estimate_days":366,"namesakes":1,"weights":{"names":1}}', 10, null)`
+	var own, foreign int
 	err := d.App.DB.InTx(context.Background(), db.Scope{Centres: []uuid.UUID{d.CentreB}}, func(ctx context.Context) error {
-		return db.Tx(ctx).Raw(`select count(*) from duplicate_candidates(?, null, '{"sounds":["MMD"],"spelled":["mamadou"],"keys":["n:MMD","b:MMD:1999-01-17"],"birth_date":"1999-01-17","nationalities":[]}',
-			'{"possible":0,"weights":{"names":1}}', 10)`, d.CentreA).Scan(&foreign).Error
+		if err := db.Tx(ctx).Raw(asked, d.CentreB).Scan(&own).Error; err != nil {
+			return err
+		}
+		return db.Tx(ctx).Raw(asked, d.CentreA).Scan(&foreign).Error
 	})
-	if err != nil || foreign != 0 {
-		t.Errorf("asked for another centre, the function answers %d, %v", foreign, err)
+	if err != nil || own != 1 || foreign != 0 {
+		t.Errorf("the function answers %d of its own centre, and %d asked for another, %v", own, foreign, err)
 	}
 }
 

@@ -149,8 +149,8 @@ var happenings = map[string]func(s scene, who, other uuid.UUID){
 		s.post(s.at+"/rescue-events/"+convoy.ID().String()+"/people", obj{"beneficiary_id": who})
 	},
 	"import_rows.beneficiary_id": func(s scene, who, _ uuid.UUID) {
-		s.Exec(`with one as (insert into imports (centre_id, id, version, created_at, updated_at, mode, atomicity, status, source_system, definition, file_size, file_sha256, delimiter, rows)
-			values ($1, gen_random_uuid(), 1, now(), now(), 'commit', 'per_row', 'completed', 'x', '{}', 1, '\x00', ',', 1) returning id)
+		s.Exec(`with one as (insert into imports (centre_id, id, version, created_at, updated_at, mode, atomicity, on_duplicate, status, source_system, definition, file_size, file_sha256, delimiter, rows)
+			values ($1, gen_random_uuid(), 1, now(), now(), 'commit', 'per_row', 'import', 'completed', 'x', '{}', 1, '\x00', ',', 1) returning id)
 			insert into import_rows (centre_id, id, import_id, line, status, beneficiary_id) select $1, gen_random_uuid(), id, 1, 'created', $2 from one`, s.CentreA, who)
 	},
 	"import_sources.beneficiary_id": func(s scene, who, _ uuid.UUID) {
