@@ -42,7 +42,7 @@ func (w *world) crowded() scenario {
 			}
 			random := rand.New(rand.NewPCG(5, uint64(n)))
 			given, family := fullName(random)
-			return w.register(t, centre, given, family, fmt.Sprintf("%d-%02d-%02d", 1960+random.IntN(50), 1+random.IntN(12), 1+random.IntN(28)), n)
+			return w.register(t, centre, given, family, fmt.Sprintf("%d-%02d-%02d", 1960+random.IntN(40), 1+random.IntN(12), 1+random.IntN(28)), n) // grown up
 		}}
 }
 
