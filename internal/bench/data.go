@@ -82,7 +82,7 @@ func derived(centres ...uuid.UUID) []string {
 	return []string{
 		`insert into beneficiary_keys (centre_id, key, beneficiary_id) select distinct centre_id,
 			unnest(search_keys || duplicate_blocks(search_keys, birth_date, birth_date_precision, nationalities)) as key, id from beneficiaries where ` + here + " order by 1, 2, 3",
-		"select setval(format('numbering.%I', 'beneficiary_' || replace(id::text, '-', '')), 2000000) from centres",
+		"select setval(format('numbering.%I', 'beneficiary_' || replace(centre_id::text, '-', '')), 2000000) from (select distinct centre_id from beneficiaries where " + here + ") filled",
 		`insert into stat_registrations (centre_id, month, sex, age_group, nationality, population_type, n)
 			select centre_id, stat_month(registered_on), sex, stat_age_group(birth_date, registered_on), coalesce(nationalities[1], 'unknown'), population_type, count(*)
 			from beneficiaries where ` + here + " group by 1, 2, 3, 4, 5, 6",
