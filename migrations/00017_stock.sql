@@ -323,7 +323,8 @@ begin
     raise exception 'the period is closed' using errcode = 'check_violation', constraint = 'stock_period_closed_check';
   end if;
   if exists (select from posted p join stock_lots l on l.centre_id = p.centre_id and l.id = p.lot_id
-      where p.type in ('issue_distribution', 'issue_internal', 'issue_transfer', 'kit_assembly_out') and l.expires_on < p.occurred_on) then
+      where p.type in ('issue_distribution', 'issue_internal', 'issue_transfer', 'kit_assembly_out') and l.expires_on < p.occurred_on
+        and not exists (select from stock_documents d where d.centre_id = p.centre_id and d.id = p.document_id and d.kind = 'disassembly')) then
     raise exception 'an expired lot is not issued' using errcode = 'check_violation', constraint = 'stock_movements_expired_check';
   end if;
 

@@ -68,6 +68,11 @@ func holdings(ctx context.Context, lines []Line) ([]*held, error) {
 // issues are the types of movement that give goods away: never from an expired lot, first expiry first.
 var issues = []string{"issue_distribution", "issue_internal", "issue_transfer", "kit_assembly_out"}
 
+// issues tells whether a line gives goods away. Kits that are taken apart stay here.
+func (p *posting) issues(l *Line) bool {
+	return slices.Contains(issues, l.Type) && p.doc.Kind != Disassembly
+}
+
 // allot locks the balances and turns lines into movements.
 func (p *posting) allot(ctx context.Context) error {
 	stock, err := holdings(ctx, p.lines)
@@ -95,7 +100,7 @@ func (p *posting) allot(ctx context.Context) error {
 // take draws a line from the lots of its item in its place.
 func (p *posting) take(rules *fault.Error, i int, stock []*held) {
 	l, day := &p.lines[i], p.today()
-	issue := slices.Contains(issues, l.Type)
+	issue := p.issues(l)
 	usable := slices.DeleteFunc(slices.Clone(stock), func(h *held) bool {
 		return issue && h.expired(day) || !h.available().IsPositive()
 	})

@@ -3,6 +3,9 @@ package stock
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -104,19 +107,19 @@ func assemble(ctx context.Context, id uuid.UUID, o kitting) (*paper, error) {
 	if err := p.allot(ctx); err != nil {
 		return nil, err
 	}
-	lot, err := p.made(ctx, k.ItemID)
+	lot, err := p.made(ctx, k.ItemID, o.quantity)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.bring(ctx, o.place, lot, o.quantity); err != nil {
+	p.lots = append(p.lots, *lot)
+	if err := p.bring(ctx, o.place, part{k.ItemID, lot.ID, o.quantity}); err != nil {
 		return nil, err
 	}
-	p.lots = append(p.lots, *lot)
 	return p.paper(), p.store(ctx)
 }
 
-// made is the lot of the kits that the movements so far go into.
-func (p *posting) made(ctx context.Context, item uuid.UUID) (*Lot, error) {
+// made is the lot of the kits that the movements so far go into: whose goods it is made of, and what one kit cost.
+func (p *posting) made(ctx context.Context, item uuid.UUID, kits decimal.Decimal) (*Lot, error) {
 	used := map[uuid.UUID]bool{}
 	for _, m := range p.movements {
 		used[m.LotID] = true
@@ -126,29 +129,73 @@ func (p *posting) made(ctx context.Context, item uuid.UUID) (*Lot, error) {
 		return nil, err
 	}
 	lot := &Lot{Record: db.NewRecord(nil), ItemID: item, ReceivedOn: p.today(), Ownership: "own"}
+	donors, grants := map[string]bool{}, map[string]bool{}
 	for _, l := range from {
 		if l.ExpiresOn != nil && (lot.ExpiresOn == nil || l.ExpiresOn.Before(lot.ExpiresOn.Time)) {
 			lot.ExpiresOn = l.ExpiresOn
 		}
+		if slices.Index(bound, l.Ownership) > slices.Index(bound, lot.Ownership) {
+			lot.Ownership = l.Ownership
+		}
+		donors[l.Donor], grants[l.GrantCode] = true, true
 	}
+	lot.Donor, lot.GrantCode = joined(donors), joined(grants)
+	lot.Cost, lot.Currency = p.cost(from, kits)
 	return lot, nil
 }
 
-// bring adds a line that puts goods of a lot into a place.
-func (p *posting) bring(ctx context.Context, place uuid.UUID, lot *Lot, quantity decimal.Decimal) error {
-	item, err := db.Get[Item](ctx, lot.ItemID)
-	if err != nil {
-		return err
-	}
-	p.lines = append(p.lines, Line{
-		Record: db.NewRecord(nil), DocumentID: p.doc.ID, Position: len(p.lines) + 1, Type: "kit_assembly_in", ItemID: lot.ItemID, LocationID: place, LotID: &lot.ID,
-		Unit: item.Unit, Entered: quantity, Factor: one, Quantity: quantity,
-	})
-	p.move(&p.lines[len(p.lines)-1], lot.ID, quantity)
-	return nil
+// bound orders ownership: a kit with anything of somebody else is bound as that is.
+var bound = []string{"own", "consignment", "entrusted"}
+
+// joined names everybody once, in order.
+func joined(names map[string]bool) string {
+	delete(names, "")
+	return strings.Join(slices.Sorted(maps.Keys(names)), "; ")
 }
 
-// disassemble takes kits of a lot apart: the very components come back, into the lots that they came from. The lock on
+// costPlaces is how many decimal places a cost is kept with.
+const costPlaces = 4
+
+// cost is what one kit cost; nothing where the cost of a component is not known, or they are in several currencies.
+func (p *posting) cost(from map[uuid.UUID]Lot, kits decimal.Decimal) (*decimal.Decimal, string) {
+	sum, currency := decimal.Zero, from[p.movements[0].LotID].Currency
+	for _, m := range p.movements {
+		l := from[m.LotID]
+		if l.Cost == nil || l.Currency != currency {
+			return nil, ""
+		}
+		sum = sum.Sub(m.Quantity.Mul(*l.Cost))
+	}
+	sum = sum.DivRound(kits, costPlaces)
+	return &sum, currency
+}
+
+// part is a quantity of a lot.
+type part struct {
+	item, lot uuid.UUID
+	quantity  decimal.Decimal
+}
+
+// bring adds lines that put goods into a place.
+func (p *posting) bring(ctx context.Context, place uuid.UUID, parts ...part) error {
+	ids := map[uuid.UUID]bool{}
+	for _, b := range parts {
+		ids[b.item] = true
+	}
+	items, err := byID(ctx, ids, false, func(i *Item) uuid.UUID { return i.ID })
+	for _, b := range parts {
+		l := Line{
+			Record: db.NewRecord(nil), DocumentID: p.doc.ID, Position: len(p.lines) + 1, Type: "kit_assembly_in", ItemID: b.item, LocationID: place, LotID: &b.lot,
+			Unit: items[b.item].Unit, Entered: b.quantity, Factor: one, Quantity: b.quantity,
+		}
+		p.lines = append(p.lines, l)
+		p.move(&l, b.lot, b.quantity)
+	}
+	return err
+}
+
+// disassemble takes kits of a lot apart, expired ones too, for what is still good in them: the very components come
+// back, into the lots that they came from. The lock on
 // the kits' balance lets nobody else take the same components out meanwhile.
 func disassemble(ctx context.Context, id uuid.UUID, o kitting) (*paper, error) {
 	lot, err := db.Get[Lot](ctx, id)
@@ -204,15 +251,13 @@ func (p *posting) giveBack(ctx context.Context, made *Movement, o kitting) error
 	for item, used := range wanted { // exact: kits were assembled whole
 		wanted[item] = used.Mul(o.quantity).Div(made.Quantity)
 	}
+	var parts []part
 	for _, r := range rows {
-		part := decimal.Min(wanted[r.ItemID], r.Rest)
-		if !part.IsPositive() {
-			continue
-		}
-		wanted[r.ItemID] = wanted[r.ItemID].Sub(part)
-		if err := p.bring(ctx, o.place, &Lot{Record: db.Record{ID: r.LotID}, ItemID: r.ItemID}, part); err != nil {
-			return err
+		quantity := decimal.Min(wanted[r.ItemID], r.Rest)
+		if quantity.IsPositive() {
+			wanted[r.ItemID] = wanted[r.ItemID].Sub(quantity)
+			parts = append(parts, part{r.ItemID, r.LotID, quantity})
 		}
 	}
-	return nil
+	return p.bring(ctx, o.place, parts...)
 }

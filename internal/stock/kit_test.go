@@ -66,3 +66,47 @@ func TestKit_IsMadeOfOtherThings(t *testing.T) {
 		t.Error("the kit is still in use")
 	}
 }
+
+func TestKit_CarriesWhoseGoodsItIsMadeOfAndWhatTheyCost(t *testing.T) {
+	s := newShed(t)
+	soap, cup, kit := s.item("soap"), s.item("cup"), s.item("hygiene_kit")
+	s.receive(soap, "500", obj{"donor": "ECHO", "grant_code": "G1", "cost": obj{"amount": "0.01", "currency": "EUR"}})
+	s.receive(soap, "500", obj{"donor": "UNICEF", "ownership": "entrusted", "cost": obj{"amount": "0.02", "currency": "EUR"}})
+	s.receive(cup, "8", obj{"donor": "ECHO", "grant_code": "G1", "cost": obj{"amount": "1.5", "currency": "EUR"}})
+	s.receive(cup, "8", obj{"cost": obj{"amount": "900", "currency": "XOF"}})
+	bill := s.post(s.keeper, "/kits", obj{"item_id": kit, "components": []obj{{"item_id": soap, "quantity": "250"}, {"item_id": cup, "quantity": "2"}}}).Want(201)
+	assemble := func(quantity string) *apptest.Response {
+		made := s.post(s.keeper, "/kits/"+bill.ID().String()+"/assemble", obj{"location_id": s.store, "quantity": quantity}).Want(201)
+		return s.get("/lots/" + made.Text("lines", 2, "lot_id"))
+	}
+	first := assemble("1")
+	if first.Text("donor") != "ECHO" || first.Text("grant_code") != "G1" || first.Text("cost", "amount") != "5.5" || first.Text("cost", "currency") != "EUR" || first.Text("ownership") != "own" {
+		t.Errorf("250 grams at 0.01 and two cups at 1.5 are %s", first.Raw)
+	}
+	mixed := assemble("2")
+	if mixed.Text("donor") != "ECHO; UNICEF" || mixed.Text("ownership") != "entrusted" || mixed.Text("cost", "amount") != "6.75" {
+		t.Errorf("250 grams of each and cups are %s", mixed.Raw)
+	}
+	s.receive(soap, "250")
+	if unknown := assemble("2"); unknown.Value("cost") != nil {
+		t.Errorf("a cost of goods without one: %s", unknown.Raw)
+	}
+}
+
+func TestKit_ThatExpiredIsTakenApartAndNotIssued(t *testing.T) {
+	s := newShed(t)
+	soap, cup, kit := s.item("soap", obj{"track_expiry": true}), s.item("cup"), s.item("hygiene_kit")
+	s.receive(soap, "10", obj{"expires_on": in(1)})
+	s.receive(cup, "10")
+	bill := s.post(s.keeper, "/kits", obj{"item_id": kit, "components": []obj{{"item_id": soap, "quantity": "1"}, {"item_id": cup, "quantity": "1"}}}).Want(201)
+	made := s.post(s.keeper, "/kits/"+bill.ID().String()+"/assemble", obj{"location_id": s.store, "quantity": "3"}).Want(201)
+	s.Exec("alter table stock_lots disable trigger append_only; update stock_lots set expires_on = current_date - 3 where expires_on is not null; alter table stock_lots enable trigger append_only")
+	lot := made.Text("lines", 2, "lot_id")
+	s.post(s.keeper, "/releases", s.release(kit, "1")).WantCode(422, "invalid")
+	s.post(s.keeper, "/lots/"+lot+"/disassemble", obj{"location_id": s.store, "quantity": "3"}).Want(201)
+	if s.onHand(cup) != "10" || s.onHand(kit) != "0" {
+		t.Errorf("%s cups, %s kits", s.onHand(cup), s.onHand(kit))
+	}
+	s.post(s.keeper, "/kits/"+bill.ID().String()+"/assemble", obj{"location_id": s.store, "quantity": "1"}).WantCode(422, "invalid") // of soap that expired
+	s.proven()
+}
