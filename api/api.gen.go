@@ -665,6 +665,105 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
+// Defines values for CaseVisitKind.
+const (
+	CaseVisitKindHome     CaseVisitKind = "home"
+	CaseVisitKindOutreach CaseVisitKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitKind enum.
+func (e CaseVisitKind) Valid() bool {
+	switch e {
+	case CaseVisitKindHome:
+		return true
+	case CaseVisitKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitStatus.
+const (
+	CaseVisitStatusCancelled CaseVisitStatus = "cancelled"
+	CaseVisitStatusMet       CaseVisitStatus = "met"
+	CaseVisitStatusNotMet    CaseVisitStatus = "not_met"
+	CaseVisitStatusPlanned   CaseVisitStatus = "planned"
+	CaseVisitStatusVoid      CaseVisitStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitStatus enum.
+func (e CaseVisitStatus) Valid() bool {
+	switch e {
+	case CaseVisitStatusCancelled:
+		return true
+	case CaseVisitStatusMet:
+		return true
+	case CaseVisitStatusNotMet:
+		return true
+	case CaseVisitStatusPlanned:
+		return true
+	case CaseVisitStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitCreateKind.
+const (
+	CaseVisitCreateKindHome     CaseVisitCreateKind = "home"
+	CaseVisitCreateKindOutreach CaseVisitCreateKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitCreateKind enum.
+func (e CaseVisitCreateKind) Valid() bool {
+	switch e {
+	case CaseVisitCreateKindHome:
+		return true
+	case CaseVisitCreateKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitPatchKind.
+const (
+	CaseVisitPatchKindHome     CaseVisitPatchKind = "home"
+	CaseVisitPatchKindOutreach CaseVisitPatchKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitPatchKind enum.
+func (e CaseVisitPatchKind) Valid() bool {
+	switch e {
+	case CaseVisitPatchKindHome:
+		return true
+	case CaseVisitPatchKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitRecordResult.
+const (
+	CaseVisitRecordResultMet    CaseVisitRecordResult = "met"
+	CaseVisitRecordResultNotMet CaseVisitRecordResult = "not_met"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitRecordResult enum.
+func (e CaseVisitRecordResult) Valid() bool {
+	switch e {
+	case CaseVisitRecordResultMet:
+		return true
+	case CaseVisitRecordResultNotMet:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseloadState.
 const (
 	CaseloadStateFull    CaseloadState = "full"
@@ -2678,6 +2777,27 @@ func (e SOPStockApprovalFor) Valid() bool {
 	}
 }
 
+// Defines values for Safety.
+const (
+	SafetyPrecautions Safety = "precautions"
+	SafetySafe        Safety = "safe"
+	SafetyUnsafe      Safety = "unsafe"
+)
+
+// Valid indicates whether the value is a known member of the Safety enum.
+func (e Safety) Valid() bool {
+	switch e {
+	case SafetyPrecautions:
+		return true
+	case SafetySafe:
+		return true
+	case SafetyUnsafe:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ScreeningFactorPolarity.
 const (
 	ScreeningFactorPolarityNeutral    ScreeningFactorPolarity = "neutral"
@@ -4499,6 +4619,51 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	case ListCaseTeamParamsSortCreatedAt:
 		return true
 	case ListCaseTeamParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseVisitsParamsSort.
+const (
+	ListCaseVisitsParamsSortMinusPlannedAt ListCaseVisitsParamsSort = "-planned_at"
+	ListCaseVisitsParamsSortPlannedAt      ListCaseVisitsParamsSort = "planned_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseVisitsParamsSort enum.
+func (e ListCaseVisitsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseVisitsParamsSortMinusPlannedAt:
+		return true
+	case ListCaseVisitsParamsSortPlannedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseVisitsParamsStatus.
+const (
+	ListCaseVisitsParamsStatusCancelled ListCaseVisitsParamsStatus = "cancelled"
+	ListCaseVisitsParamsStatusMet       ListCaseVisitsParamsStatus = "met"
+	ListCaseVisitsParamsStatusNotMet    ListCaseVisitsParamsStatus = "not_met"
+	ListCaseVisitsParamsStatusPlanned   ListCaseVisitsParamsStatus = "planned"
+	ListCaseVisitsParamsStatusVoid      ListCaseVisitsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseVisitsParamsStatus enum.
+func (e ListCaseVisitsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseVisitsParamsStatusCancelled:
+		return true
+	case ListCaseVisitsParamsStatusMet:
+		return true
+	case ListCaseVisitsParamsStatusNotMet:
+		return true
+	case ListCaseVisitsParamsStatusPlanned:
+		return true
+	case ListCaseVisitsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -8099,6 +8264,113 @@ type CaseTransitionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CaseVisit defines model for CaseVisit.
+type CaseVisit struct {
+	// Admin2Pcode OCHA P-code of the district, opaque
+	Admin2Pcode *string             `json:"admin2_pcode,omitempty"`
+	CaseID      openapi_types.UUID  `json:"case_id"`
+	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+
+	// FollowupID The follow-up that it is made for
+	FollowupID openapi_types.UUID `json:"followup_id"`
+	ID         openapi_types.UUID `json:"id"`
+	Kind       CaseVisitKind      `json:"kind"`
+
+	// NextFollowupID The follow-up that its next date was set for
+	NextFollowupID *openapi_types.UUID `json:"next_followup_id,omitempty"`
+	Outcome        *string             `json:"outcome,omitempty"`
+
+	// Place Exact; only where the person agreed, and only for those who work on the case
+	Place         *string             `json:"place,omitempty"`
+	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
+	PlannedAt     time.Time           `json:"planned_at"`
+
+	// Reason Why it was cancelled or voided
+	Reason    *string            `json:"reason,omitempty"`
+	Safety    *VisitSafety       `json:"safety,omitempty"`
+	Status    CaseVisitStatus    `json:"status"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+	VisitedAt *time.Time         `json:"visited_at,omitempty"`
+	VisitorID openapi_types.UUID `json:"visitor_id"`
+	VoidedAt  *time.Time         `json:"voided_at,omitempty"`
+}
+
+// CaseVisitKind defines model for CaseVisit.Kind.
+type CaseVisitKind string
+
+// CaseVisitStatus defines model for CaseVisit.Status.
+type CaseVisitStatus string
+
+// CaseVisitCreate defines model for CaseVisitCreate.
+type CaseVisitCreate struct {
+	Admin2Pcode *string `json:"admin2_pcode,omitempty"`
+
+	// CompanionID Staff of the centre who goes along
+	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
+
+	// FollowupID One that is due; where absent the visit has its own
+	FollowupID *openapi_types.UUID `json:"followup_id,omitempty"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	Kind       CaseVisitCreateKind `json:"kind"`
+
+	// Place Exact; with place_agreed_on
+	Place *string `json:"place,omitempty"`
+
+	// PlaceAgreedOn When the person agreed that the exact place is kept
+	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
+	PlannedAt     time.Time           `json:"planned_at"`
+
+	// VisitorID Staff of the centre; the caller where absent
+	VisitorID *openapi_types.UUID `json:"visitor_id,omitempty"`
+}
+
+// CaseVisitCreateKind defines model for CaseVisitCreate.Kind.
+type CaseVisitCreateKind string
+
+// CaseVisitPage defines model for CaseVisitPage.
+type CaseVisitPage struct {
+	Data []CaseVisit `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseVisitPatch defines model for CaseVisitPatch.
+type CaseVisitPatch struct {
+	Admin2Pcode   nullable.Nullable[string]             `json:"admin2_pcode,omitempty"`
+	CompanionID   nullable.Nullable[openapi_types.UUID] `json:"companion_id,omitempty"`
+	Kind          *CaseVisitPatchKind                   `json:"kind,omitempty"`
+	Place         nullable.Nullable[string]             `json:"place,omitempty"`
+	PlaceAgreedOn nullable.Nullable[openapi_types.Date] `json:"place_agreed_on,omitempty"`
+	PlannedAt     *time.Time                            `json:"planned_at,omitempty"`
+	VisitorID     *openapi_types.UUID                   `json:"visitor_id,omitempty"`
+}
+
+// CaseVisitPatchKind defines model for CaseVisitPatch.Kind.
+type CaseVisitPatchKind string
+
+// CaseVisitRecord defines model for CaseVisitRecord.
+type CaseVisitRecord struct {
+	// Need Of a visit that met the person
+	Need *string `json:"need,omitempty"`
+
+	// NextAt When somebody goes again
+	NextAt  *time.Time            `json:"next_at,omitempty"`
+	Outcome *string               `json:"outcome,omitempty"`
+	Result  CaseVisitRecordResult `json:"result"`
+
+	// VisitedAt Now where absent
+	VisitedAt *time.Time `json:"visited_at,omitempty"`
+}
+
+// CaseVisitRecordResult defines model for CaseVisitRecord.Result.
+type CaseVisitRecordResult string
+
 // CaseWall defines model for CaseWall.
 type CaseWall struct {
 	CaseID    openapi_types.UUID  `json:"case_id"`
@@ -8677,6 +8949,9 @@ type ContactAttempt struct {
 	ByID   openapi_types.UUID   `json:"by_id"`
 	Method ContactAttemptMethod `json:"method"`
 	Note   *string              `json:"note,omitempty"`
+
+	// VisitID The visit that met nobody
+	VisitID *openapi_types.UUID `json:"visit_id,omitempty"`
 }
 
 // ContactAttemptMethod defines model for ContactAttempt.Method.
@@ -12436,6 +12711,9 @@ type SOPWeights struct {
 	Medium float64 `json:"medium"`
 }
 
+// Safety precautions are safe with what the note says
+type Safety string
+
 // ScreeningFactor defines model for ScreeningFactor.
 type ScreeningFactor struct {
 	Factor   string                  `json:"factor"`
@@ -14381,6 +14659,32 @@ type VisitReferOut struct {
 	OccurredAt     *time.Time          `json:"occurred_at,omitempty"`
 	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
 	Reason         string              `json:"reason"`
+}
+
+// VisitSafety defines model for VisitSafety.
+type VisitSafety struct {
+	CheckedAt time.Time           `json:"checked_at"`
+	CheckedBy *openapi_types.UUID `json:"checked_by,omitempty"`
+	Note      *string             `json:"note,omitempty"`
+
+	// Person precautions are safe with what the note says
+	Person Safety `json:"person"`
+
+	// Worker precautions are safe with what the note says
+	Worker Safety `json:"worker"`
+}
+
+// VisitSafetyCheck defines model for VisitSafetyCheck.
+type VisitSafetyCheck struct {
+	// CheckedAt Now where absent
+	CheckedAt *time.Time `json:"checked_at,omitempty"`
+	Note      *string    `json:"note,omitempty"`
+
+	// Person precautions are safe with what the note says
+	Person Safety `json:"person"`
+
+	// Worker precautions are safe with what the note says
+	Worker Safety `json:"worker"`
 }
 
 // VisitStatus defines model for VisitStatus.
@@ -16637,6 +16941,81 @@ type RequestTransferParams struct {
 
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseVisitsParams defines parameters for ListCaseVisits.
+type ListCaseVisitsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-planned_at` where none is given. A cursor carries its own
+	Sort *ListCaseVisitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that stand so
+	Status *ListCaseVisitsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// FollowupID Only those that were made for this follow-up
+	FollowupID *openapi_types.UUID `form:"followup_id,omitempty" json:"followup_id,omitempty"`
+}
+
+// ListCaseVisitsParamsSort defines parameters for ListCaseVisits.
+type ListCaseVisitsParamsSort string
+
+// ListCaseVisitsParamsStatus defines parameters for ListCaseVisits.
+type ListCaseVisitsParamsStatus string
+
+// PlanCaseVisitParams defines parameters for PlanCaseVisit.
+type PlanCaseVisitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseVisitParams defines parameters for UpdateCaseVisit.
+type UpdateCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelCaseVisitParams defines parameters for CancelCaseVisit.
+type CancelCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CheckVisitSafetyParams defines parameters for CheckVisitSafety.
+type CheckVisitSafetyParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RecordCaseVisitParams defines parameters for RecordCaseVisit.
+type RecordCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCaseVisitParams defines parameters for VoidCaseVisit.
+type VoidCaseVisitParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -19683,6 +20062,24 @@ type RequestTransferJSONRequestBody = TransferCreate
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
+// PlanCaseVisitJSONRequestBody defines body for PlanCaseVisit for application/json ContentType.
+type PlanCaseVisitJSONRequestBody = CaseVisitCreate
+
+// UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseVisit for application/merge-patch+json ContentType.
+type UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody = CaseVisitPatch
+
+// CancelCaseVisitJSONRequestBody defines body for CancelCaseVisit for application/json ContentType.
+type CancelCaseVisitJSONRequestBody = CaseReason
+
+// CheckVisitSafetyJSONRequestBody defines body for CheckVisitSafety for application/json ContentType.
+type CheckVisitSafetyJSONRequestBody = VisitSafetyCheck
+
+// RecordCaseVisitJSONRequestBody defines body for RecordCaseVisit for application/json ContentType.
+type RecordCaseVisitJSONRequestBody = CaseVisitRecord
+
+// VoidCaseVisitJSONRequestBody defines body for VoidCaseVisit for application/json ContentType.
+type VoidCaseVisitJSONRequestBody = CaseReason
+
 // RaiseCaseWallJSONRequestBody defines body for RaiseCaseWall for application/json ContentType.
 type RaiseCaseWallJSONRequestBody = CaseWallCreate
 
@@ -20829,6 +21226,30 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
+	// ListCaseVisits The home and outreach visits of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
+	ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error
+	// PlanCaseVisit Plan a visit
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
+	PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error
+	// GetCaseVisit Read a visit
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error
+	// UpdateCaseVisit Change a planned visit
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error
+	// CancelCaseVisit Give a planned visit up
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
+	CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error
+	// CheckVisitSafety Say whether a visit is safe
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
+	CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error
+	// RecordCaseVisit Record how a visit went
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
+	RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error
+	// VoidCaseVisit Void a visit entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
+	VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error
@@ -32786,6 +33207,480 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UndoCaseMerge(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseVisits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseVisits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseVisitsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "followup_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "followup_id", ctx.QueryParams(), &params.FollowupID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseVisits(ctx, centreID, id, params)
+	return err
+}
+
+// PlanCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) PlanCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlanCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlanCaseVisit(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseVisit(ctx, centreID, id, visitID)
+	return err
+}
+
+// UpdateCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// CancelCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// CheckVisitSafety converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckVisitSafety(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckVisitSafetyParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckVisitSafety(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// RecordCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// VoidCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseVisit(ctx, centreID, id, visitID, params)
 	return err
 }
 
@@ -45253,6 +46148,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.ListCaseVisits, options.OperationMiddlewares["listCaseVisits"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.PlanCaseVisit, options.OperationMiddlewares["planCaseVisit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.GetCaseVisit, options.OperationMiddlewares["getCaseVisit"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.UpdateCaseVisit, options.OperationMiddlewares["updateCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/check-safety", wrapper.CheckVisitSafety, options.OperationMiddlewares["checkVisitSafety"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/record", wrapper.RecordCaseVisit, options.OperationMiddlewares["recordCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/cancel", wrapper.CancelCaseVisit, options.OperationMiddlewares["cancelCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/void", wrapper.VoidCaseVisit, options.OperationMiddlewares["voidCaseVisit"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
@@ -56536,6 +57439,403 @@ type UndoCaseMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseVisitsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseVisitsParams
+}
+
+type ListCaseVisitsResponseObject interface {
+	VisitListCaseVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseVisits200JSONResponse CaseVisitPage
+
+func (response ListCaseVisits200JSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseVisitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseVisitsdefaultApplicationProblemPlusJSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanCaseVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   PlanCaseVisitParams
+	Body     *PlanCaseVisitJSONRequestBody
+}
+
+type PlanCaseVisitResponseObject interface {
+	VisitPlanCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type PlanCaseVisit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type PlanCaseVisit201JSONResponse struct {
+	Body    CaseVisit
+	Headers PlanCaseVisit201ResponseHeaders
+}
+
+func (response PlanCaseVisit201JSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlanCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+}
+
+type GetCaseVisitResponseObject interface {
+	VisitGetCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type GetCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers GetCaseVisit200ResponseHeaders
+}
+
+func (response GetCaseVisit200JSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   UpdateCaseVisitParams
+	Body     *UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseVisitResponseObject interface {
+	VisitUpdateCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers UpdateCaseVisit200ResponseHeaders
+}
+
+func (response UpdateCaseVisit200JSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   CancelCaseVisitParams
+	Body     *CancelCaseVisitJSONRequestBody
+}
+
+type CancelCaseVisitResponseObject interface {
+	VisitCancelCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type CancelCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers CancelCaseVisit200ResponseHeaders
+}
+
+func (response CancelCaseVisit200JSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckVisitSafetyRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   CheckVisitSafetyParams
+	Body     *CheckVisitSafetyJSONRequestBody
+}
+
+type CheckVisitSafetyResponseObject interface {
+	VisitCheckVisitSafetyResponse(w http.ResponseWriter) error
+}
+
+type CheckVisitSafety200ResponseHeaders struct {
+	ETag string
+}
+
+type CheckVisitSafety200JSONResponse struct {
+	Body    CaseVisit
+	Headers CheckVisitSafety200ResponseHeaders
+}
+
+func (response CheckVisitSafety200JSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckVisitSafetydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckVisitSafetydefaultApplicationProblemPlusJSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   RecordCaseVisitParams
+	Body     *RecordCaseVisitJSONRequestBody
+}
+
+type RecordCaseVisitResponseObject interface {
+	VisitRecordCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type RecordCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type RecordCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers RecordCaseVisit200ResponseHeaders
+}
+
+func (response RecordCaseVisit200JSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   VoidCaseVisitParams
+	Body     *VoidCaseVisitJSONRequestBody
+}
+
+type VoidCaseVisitResponseObject interface {
+	VisitVoidCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers VoidCaseVisit200ResponseHeaders
+}
+
+func (response VoidCaseVisit200JSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -69690,6 +70990,30 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
+	// ListCaseVisits The home and outreach visits of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
+	ListCaseVisits(ctx context.Context, request ListCaseVisitsRequestObject) (ListCaseVisitsResponseObject, error)
+	// PlanCaseVisit Plan a visit
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
+	PlanCaseVisit(ctx context.Context, request PlanCaseVisitRequestObject) (PlanCaseVisitResponseObject, error)
+	// GetCaseVisit Read a visit
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	GetCaseVisit(ctx context.Context, request GetCaseVisitRequestObject) (GetCaseVisitResponseObject, error)
+	// UpdateCaseVisit Change a planned visit
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	UpdateCaseVisit(ctx context.Context, request UpdateCaseVisitRequestObject) (UpdateCaseVisitResponseObject, error)
+	// CancelCaseVisit Give a planned visit up
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
+	CancelCaseVisit(ctx context.Context, request CancelCaseVisitRequestObject) (CancelCaseVisitResponseObject, error)
+	// CheckVisitSafety Say whether a visit is safe
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
+	CheckVisitSafety(ctx context.Context, request CheckVisitSafetyRequestObject) (CheckVisitSafetyResponseObject, error)
+	// RecordCaseVisit Record how a visit went
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
+	RecordCaseVisit(ctx context.Context, request RecordCaseVisitRequestObject) (RecordCaseVisitResponseObject, error)
+	// VoidCaseVisit Void a visit entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
+	VoidCaseVisit(ctx context.Context, request VoidCaseVisitRequestObject) (VoidCaseVisitResponseObject, error)
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx context.Context, request ListCaseWallsRequestObject) (ListCaseWallsResponseObject, error)
@@ -78858,6 +80182,365 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(UndoCaseMergeResponseObject); ok {
 		return validResponse.VisitUndoCaseMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseVisits operation middleware
+func (sh *strictHandler) ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error {
+	var request ListCaseVisitsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseVisits(ctx.Request().Context(), request.(ListCaseVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseVisitsResponseObject); ok {
+		return validResponse.VisitListCaseVisitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlanCaseVisit operation middleware
+func (sh *strictHandler) PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error {
+	var request PlanCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body PlanCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlanCaseVisit(ctx.Request().Context(), request.(PlanCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlanCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlanCaseVisitResponseObject); ok {
+		return validResponse.VisitPlanCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseVisit operation middleware
+func (sh *strictHandler) GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error {
+	var request GetCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseVisit(ctx.Request().Context(), request.(GetCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseVisitResponseObject); ok {
+		return validResponse.VisitGetCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseVisit operation middleware
+func (sh *strictHandler) UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error {
+	var request UpdateCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseVisit(ctx.Request().Context(), request.(UpdateCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseVisitResponseObject); ok {
+		return validResponse.VisitUpdateCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelCaseVisit operation middleware
+func (sh *strictHandler) CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error {
+	var request CancelCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body CancelCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelCaseVisit(ctx.Request().Context(), request.(CancelCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelCaseVisitResponseObject); ok {
+		return validResponse.VisitCancelCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckVisitSafety operation middleware
+func (sh *strictHandler) CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error {
+	var request CheckVisitSafetyRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body CheckVisitSafetyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckVisitSafety(ctx.Request().Context(), request.(CheckVisitSafetyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckVisitSafety")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckVisitSafetyResponseObject); ok {
+		return validResponse.VisitCheckVisitSafetyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordCaseVisit operation middleware
+func (sh *strictHandler) RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error {
+	var request RecordCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body RecordCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordCaseVisit(ctx.Request().Context(), request.(RecordCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordCaseVisitResponseObject); ok {
+		return validResponse.VisitRecordCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseVisit operation middleware
+func (sh *strictHandler) VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error {
+	var request VoidCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body VoidCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseVisit(ctx.Request().Context(), request.(VoidCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseVisitResponseObject); ok {
+		return validResponse.VisitVoidCaseVisitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -88128,2100 +89811,2128 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345w9wxLXZIld0sVb5ytlu2x99iWtuQZ7xhbk4UkkZnoYgI0AFYq7a2/5wLOJZ4r",
-	"OYEFgARJkASZLFnV7fnRY1WSID4W1vd61q+rlB8KzghTcvXs19We4IwI+M8XnCnC1DeY7Uq8I/pPGZGp",
-	"oIWinK2erb7fE5TbXxHfIgX/3pBcrpIVeYcPRU5Wz1ZbsUpWgvxcUkGy1TMlSpKsZLonB6zHVKdCPyWV",
-	"oGy3ev8+WX3xPd6Fv3ZLhKScJWjLBfp6e/EtVum+8bGfVg9/Wk383jc8xeYj7W/+sCeCwLoYOSJBJC9F",
-	"ShCVE7/wn1icQqNjhUguzRcwk0ciUEYKwjKJOGus63makkJdVIcx5fvvk1WBBT4QZU/WDNZ/sN94h3og",
-	"UuIdkc8Q0fsuEoQF4gIRvQdUP21IZpWsGD6Ep1pP7YDffUPYTu1Xzx5dXiaBrXpBmBLk68/DBJDCr+7L",
-	"BVb7+rvmtzXNBjdny8UBq9WzVVnCk4EZ8IzkVKrvYNgg0VOpEoQlogxdv7tI7QvX4Xnpnwan5G3KZ5f6",
-	"rJQiQo/z3z/ii1/e6v+5vHi6fvsvfwjPt9wQPeeeHSs35BOJ9Bx7tq3ckCnTC01ASC66n79m5J1ap/Dr",
-	"tWMQhaarDdny+hh/Lok4+ROC4Xqm8PAyTDd9FOMubXjxZxPL1xk5FFwRlp7+nQTu+Lf4hkiEkSAFwQpJ",
-	"vCVXCLMTKhn9uSRIkXeq7yJ5Y1/owfsu0pMnyepAWbVDwXluDa8M7pFmuEhpbnTEEgmCsxZP/RR4aniS",
-	"NReOIqGHPce3/Y4zEjVHTUUpznMi0B7LgXnpEavJTSOm7WvM+kRegYVCnOUndNzT3DDv1MhKPSGk9lTC",
-	"dK8Mc8d5romfqoGpms9N3DKW5mVGvucK592ZvuAlU/BtwY8SKc57rhs1w6wVjONPISNbXOZq9WyLc0mq",
-	"KWw4zwlmRnQacd+9+jjPrxHOMulpBZpdklsiTpXW0DOlSomo50JYeVg9+3GF83z1NrQb39ADVd2JvNaL",
-	"x8B1+j4GLwbX/eQy0edAD/rbIK8OlJl/1ZeMMkV2RMAkxqgG6JdKdMRMkSxBskz3Wo5cb06KyP//5cVn",
-	"T558+uS6j1AGqSQoT9/rWykLziSBU3r5vFT7FzklTH0hhGHalnb1f+KiyKlRhv78d2k0oooP/Loi5pUV",
-	"Zbc4p9k6hYE0r9A/rAPCBx7QK2ZcoRvGjwyBSsUFymgGfy0EvyWIKkny7YPVe391fxBku3q2+v/9udZR",
-	"/2x+lX+GlZg1wDJbx/7lC/TZXx4/RZKk+k/oyYNHq8TXbn/44YcLPQRhSq84cGpf8aNdgLSTVHtykCS/",
-	"JdP0Pz09b7pnbflO4MEdF2QriNwjxW8IcxsPr97t3r5PVq8E3+TkMLC+wjzxr4F1gn5SLXOlv6kwzatV",
-	"/VwSqdBGEHyjdWOgoAMXBIkyJ/IKSUIQ7Il84HZHrp79WA1cnVZjZCrRlpI80xvlntDvF1zfar3vf4ar",
-	"9/6tvpFSYZbqwUrBnmmN4Nnlw6ePLi8vLy/gf/6i/+ev7p/2/7C+rwqrUq6ePX70KFkpqkCqBtaFYTW1",
-	"nuE2TP7Z7Uv0EbrDCJzfG34gak/ZDjiR4Gxnts/KsVt9IziTYGMdwUTB6R6ZNaADwUwCr7NfAnvi1deG",
-	"p+h/FIIXRChqGE4qCFYkW2PV0KcyrMiFogfSVapa0/21+zvNInSzZJVjqdalrD7eMe0Yogrpp9COK4TN",
-	"nUmQ4rAVB8pKpecXN2lmrYXuD0QdubgJCMkXX3/+GgnN06WeyQGfQK+Br5v7S1gGpIi2gh+uEDkU6vRM",
-	"q49aQihykMEv2j9gIfBJ/5uLHWZUwh1cR25eIcgt5aVcS5IKotYlUzQP88icsx3M2TxqlXsEizZmbNwO",
-	"CnLLbyaSikx5YQgtfjvMNLtrealVOsp8Yxzk9Y7emgPipbb6mBFblNVavdPuOp8ui2wy9VsfR+MFytRn",
-	"j1dBlaMWQz8aa8a9n/h3rzGVLkVY8q3206PaWtnim7+TVOkpVvf9BXwB2HyWUT0azl95998qjk2W0Lre",
-	"TRXmMpl9390NbOtEg6ZR835WROSN8SQ0pQN+97V51vvZUFiyMqad/V0rBzPvYIC4h23x9rwOlNl/PYyY",
-	"ZIuYxmhkkDBeWb9S6+Sxwo3lDEmwWqgE7rDnWRgb5zvyTlkPhR7IWUtDrxiTqr0hMPvmp0f2wBqzg3fj",
-	"QJn/14dTbwsr8xxvtEZh1ND7dS0+PIl3z6vQyj3OPycp1YxTTmRnGyLVGtRF/R+Mh0yJl1uU5lyWgkgt",
-	"LNI9zTNB2CcSpVgCv+2c68jxpPxwsArX1Fczu9CGWQ2bYPyAsDFvQ3zYHVHc/bX7qve/eW4PLwcPrnPv",
-	"3HzdDN4OnCJ8bdoBRnJjTy73BiY6TrSOBB9xIPRK86E1vyYS3BVtdovt72Mn9QJL4sYytJWFaRj8t8aw",
-	"uDJKj7afhFTG9ErQEYx7qpBmOtIqqgECNAZYJ+xAb8iRyqBWFHlIvFQpN/zOkbYmn4wYP+9WmwNh/1Fn",
-	"591Q4zsvu1sv6h8mXRZ7lO9HroQbPjg3pXC6d8yhc4YYFURIztAfrzeEkS1NKRanNc2u/6Rtaq6f0EwJ",
-	"/fFa/z/4AUziFtPzX406Gjta3LPGf7DOSE5UjwH3ved2dQ4mUihwrh9MdCFO4Z5jom5pTtYsGCB6DraC",
-	"5gGSMJWgI1V7XipjSmO4GehQSgUz3vM8uAF7Qnd75ZkzFZOIvgo3lGVdeyhZ1fEqTV4VsazheTCbNyQP",
-	"GlIHklG8Nn/u4Q7uQDBsApVwJGFjLyX0lmRrucePnnzWO6DeaDua29KgqkyYpIreUnXqoXpNfs8Mf7aR",
-	"KKDylJdMQbzasgum9xX84HZIIxT1p1IVZB7JamQNwU1JtAW5J++w5k/mi91x6S+Brf7bSRk1YmjDR03H",
-	"ZKX25WHDgpz4hz1Re7B/gZ+Dx23VDQDMM3DLIuc4I9l6c4oVvHRLh9w4GMkUMyAQzVuxIBlcO9ihjKfl",
-	"wZBNtAFuvhc/v2iDPVndcpqtBcGyx7mlf5/qMTCvRE73SDMViLG9ou9ILhMQAAzRgwmYLOVwAObSvKY+",
-	"E23wFkv31bXqMgufdpv0NCwQv6HspiurybuCCiInbXlRioJLMirWG59+ZV/Sd0Dk4UwRf3f1Q/WnEn+i",
-	"4+uc5Zo5b1mt6bvBxuf6qv5sIEOGKsQLwnwm7eILPiGEGHP9mSUcErVidc88Et4uLOGSOFuzaLsiRn0Y",
-	"LfE+X1a/H9ye/+RGt5pwY2pO3vCNNNJ4fvrpzWrM5LDjBI+vzKh6noYz1K4FyXCqrp+hW5yXtV6gBKa5",
-	"jaqio5biRGBJMkhb0v9ZCkjvMsYAzpGmJZSRA2aZf9Mok0TU7BzCZ1onh43GhqdjYZPwCi5MppOeUvhC",
-	"6rX8TRB8E1bojTWZU3ZjVLWME+krym3fmDMku8Efypy1EcrfYqSxUWEN1Z2s24sDldJQOs4VMcFEsz/W",
-	"vOQis382W0A5W1v1fy1IyoX+Kd2T9AaiOut6GO+PJYM4+foGMn4YV2u1J+BXytbpHlMWVkHJz921flce",
-	"NkRUqZla+iWTgwp2HyqzvZdEX1Rr6EsVlQpJumNYAfHdGgUTmUW1z3aP5T54sjfkFDzY6xuaXUNG3p8f",
-	"HEmeX8A2/vnvxxv54O+Ss+tV/7ZF6G3VxLtf/iJ79OTJw6cJ2mBJPntcijypV6dpTaLrIz5JBb50ezUf",
-	"Xic2mzFBkvycIL1giC7pL4HelJjIK2EZydDmhLAh3C0h4XCBey9WjWkdtN6LxOx7tcv+uv0v9BLBF7fB",
-	"MDCu2NeghPU43ftEv8RF8Kz/QxJIQn3+6mubonGF8EYbhxC1hmDkSSpy8Om9TyE2n3FCrUVUpSTiOkHX",
-	"5ivX+qPXZuggPU3RIdM9ZjuSrSEDIRAe/g58aJzl06K9of3qMAKiLwpV0hDjFdrhQiIsCKpEate1VhDR",
-	"kyZd/fR1liC7/+DnAG/S3/kmOF43ItYc9UvIP+AHE5DVh2RiyjFnWvRrlCfnptTDVjNHWN6YlAfa46/Q",
-	"DH3ICNXDWRm8IXvKsmobpC+AJ4TDITekV4hdu4SUKrXWBK2rE+jZ9yohtjuq1sFqF/ZRUKUI08NpUV+N",
-	"W+8ZPGrVgC47KoEzrGmItn/o+YhP6aOHPOgihVfA9vTud+IYkbcNzZl2ruUwp1vCrKjZ5nJmxUxDQU/F",
-	"Gcl9ApzgnGTAQzoye/BuANfxjjz6IjhNoJXF9NXzi0dPPmsKWpCfTtdxiShUJWOONk9bnK0iDElTNz5Q",
-	"ZO/O/yc4nupalJbLXfAbEidCjYKtZQFTWhOvl+W57kAxCexrfb7S8gLNvEBBJVmcZ9Exyz6PqCSJ/cBx",
-	"z2XFNj0ueWVUnz24NSVyVo4juxh9DdYRtV1A8ZUCFfWKp+u+T1Ylq7/WDmnV24hppZ1QAfcoQZIfIG+K",
-	"Q8lPns3Qz+0ZuwP1dt+bWJjm1J4L+gvQ2xsibon4lijsmFeT+iDvFPxzci3LQlt6Zr0TFBMpSyKCj2ol",
-	"fV0KGvzRJTCf93VBbm2Z19pl1fV8rfPcGpdqvz4QtefZ7O+bTIfZbxNxS1Oyds5s3JscCYmDw0tsPrLA",
-	"6toUaQ66M5fwIXin37fOwO4NkEXSQ6yxC59EA6GL9bc6OBqwhEBJG9UKvDGe2zfeJ6sNljSoTZ1A6hkf",
-	"AySSbkg49Nby0hWCpwS8GmsztvvIUIhiQ4XarzPck+lSCJuwgQ6cqb1W7U4ECxvOE1KhDJ9CoSrrYBr4",
-	"3roaO2CqZfh0bVV7xhmErXb0FhSNwT0IDg9B6JIpcVrz7ZoLuqOjsveFeWFuTNnR/JqBtRbc+uoZF4Ud",
-	"XFnz6ffJimSlpeuc3IaivK0B2s+/T1ZbfKD5ad2b7rwjLCPaaidMWXdt9xl9LD3h828N8VpfW210sPyE",
-	"bKxobnKIlqAsI9k6I1JR1s9DIZurEEQRAQnkYQUKnrql5LjOvUraIQKpSmLBGW7+Oz5HxH+7LR8OWFCF",
-	"87WrNBg519bjENsX2uihTPGovTzQnTECLaMYysFuf7z1anA91TOxK2q/AJmPxolPg7mUnr+Zmiq1A6bM",
-	"RrqjDsS7752Ue7UnAig88OEvSwHRdVmQPKdsJ43bD56Qk3w9xV5PN/RkwYsyNxsSxSraz9sUDZjyOsRu",
-	"nwtBb3GOXEGmK8we5eaCbIkgLOSAeLPnQsFm7MsDZs+8kW0JM/yIkeWQwdF3VIJXfd0KyffPR78hprDF",
-	"wCsw0AHbhNlQKrfoKTE7ElvyYfOyDlileyLR9c/XCSoLpDh6eIUoQybQUrsE65XxcuOXDdndAbXxXfej",
-	"X795+eevv3iBnjx6+Ncx2agH0OP0eIxwQRNED1oXMh6cLRGiJ5elusdVzmlqI3aG96xMIkMwunHXdRRj",
-	"aRlz0x5qWg/SWZtcW3euyUbMaXZvdpvP+aLFaYzVCVbnMKK3Pq+11HAwtD5GG6+CAFGqbdDwETYJ53+V",
-	"WgRz5rsYsLwhGVzwHVeIceMWSNDmZFVHkmefSFACnvlFOn51aaUv2MvkpqRvkdY6jHfXqzv0dVlvKZax",
-	"1ksyCcz+Djy+HN7CWQkYONUzyEmmhXFWmtLJkAz5AuqoU8wyqidvthGjx5dP0XVOb0h+ql+/hj3LEsRZ",
-	"SsDlsOHZCZwrOec3JHvmbxmUQjqqNPVO4IspMBXgxDBuckG06jPJX1tngD+67MqyIBLJC64PSpEMTAiJ",
-	"wN9sr0iCKJOK4MyEGeAkkd6MK4QZ0vR10DfR+8EzOqqy7oeP/LLuyxBvOMtkw1LaiNjQu6895vBCW7XG",
-	"sdRj712n5hFn7th/VhaPK1KDIk/AIKASSRw4lRnmYKsY2LJFoAlT3A8voE2p3LxC5Q3/vEYlO4MezjFJ",
-	"A+blWKnNR2dtjsAdBK3PESCNs63R0TmdaZ2Oj//RW6sDjD9cFna+ObuseerVLn0at4B7Zr/6xVlx9ayL",
-	"GLgTaxKHFYjKGPZGfRy6MPfSNoYihk3O0xu/yEwScWuFL+S6k1uakqum3czIOwWQGWEx1tqtkSPo2Nct",
-	"muQZPiWuir6agrbR0C+ckaRnEr+Jld5YeZC1LmM/dxLqgoZgw/ALm3ojRpsDrDu/VGtORdSYX3hAyn7v",
-	"i1StzR/3HMyTRtnJZIkalaesP+llKE8Xja7iN1TixEVdmNFd8oG4rCyp8Nas2r1kDNUIiAA9ZJBG0cMn",
-	"Tx89foaeC7xJ0BdqTxP0DVZg3XoIg88v/gsQBt/++un7P6w+Qt/LnZfEzHXutC6WpbeIOzrLMzBZE55/",
-	"35bSaD/s/Rs3MeddFl9KTLo6LbqKpY4FUsraMuF+lat09mOJmpWR6zNagbLgdRr91nn3pj18i2KBXh8l",
-	"n77/44X95+XFU/2Xv77/078EBUDvBRsv21ngwo0sZ+QCDhHXshft/l6yZS4YHo8YDBzlH63r/f84h/uf",
-	"/jCKDLf6FuJGaHMysYErpD+AlEHcZS48sMHpzSrOe3/HPsjR+3K+T3L4E+ckvozdw+AVbH0wneKNHN2t",
-	"jndy0uJjvJWTBpzuvRwXOuPezLME1wzv5uj3Yt2YUQO13Zo9L426OReXib+5P3QSad4P/+i0Jf3uL70r",
-	"f+nozbwD/2mk/++3zuvpeAwjKtcX8iAGNDipvrawc4E04x1hadDvhBXaA+Sx8vC6jtgkUTTc1edBOO1p",
-	"nsm1ZsV99V+m+JfmGVJ7ym4kCKDj/oQYhwSFlJd5hrC8WcpH6d6JREqxyGETsYtT2ufz+2G6f8/H6utX",
-	"gEIlgs8ZqiEYfMijmM9OdPC0AbAkkfIA4FdcoExL8IPVBEwZc4EZOL1dCtHfvn6+SlZ/+/rzYOaQKYfH",
-	"vVWEe05uiXBEDRDKsqeKk8ObsudaHF0uBXVl/JFGYH0RXxaueLmTEVoj0w0r5Q04SfcWtPBhJA8TlSE6",
-	"OWfCr/So8OnAnH+2WVp9wCwSKa4VyBpiL1ROo5WxPtxER98m6yinJEOcIQCb1gQbGRoCJtNbKFt9w3YP",
-	"MXBWkPoECUV4Z/AHxp3tnRTGTOCtWiUexqAsCyIkyYbzGZWgu10oxX+QGNxbvzvl+53yTkRVkFNu0+rL",
-	"767SSC5kfUfmZfItIIAnqnttkdtEpIkAhm3Kk6WlxF1z+4m75cmCM9j8iIrtePZ5fHn4Iz6X7iioo+F8",
-	"jz2Pctoz2VYoIFIPOnYLP/dUoUlo874S14LF4Mf6BlKJcrIFlP/o0nRfPZt6285UCNpo7fbv3pzGNvRl",
-	"BSo+YTudeoSryzOV5HgIy/zh+JvtBZthxha5iJPfM7Tum5c/xFGmnfhM/Hgf3mXG64Ln07/a2iSY+fi2",
-	"LBL9qKT9ZD/nqNSOd4SHBXJ0vHG6gJ682H8OoTu6DYNid+TtoC9IEHzzbzmW8m6w7/uy/58rlBMsFVKE",
-	"oXSPBU6hx2zS5e0NOMQHv/41eX8mLGK95temFKXbe2oS4njVT2ERV1MsXn1BWLxDKoBu//dSKkArtliB",
-	"9b/fDp5jH0lmJZm0TvPaxM2pXopcN/gDekHgASJcG/UFGXIdDOBRf5xNmmpTtqaSpIZjrDalfXYxl8XV",
-	"VU3W/vq7jixNrT0KbszqllD62tzlnil+JcvywB4QpgSdELU043wRLnNvTc2N3T+fWY6UM6Zsvzep+Uwk",
-	"6568drOH3TiNPKvFode5fhDoL7zfRr/otK9oASOaxB5tIm9OFlF4FVjmciyxWpW3hpGNneei6wkS68M8",
-	"2UpjW1rBJXGojuBr8hIIfvrpD8027b9eJp8+DedSb3h2OvM4THrT2GFAl/Nu5wiS82Ovi/HTppr233/8",
-	"c50M8Yf1xdt//dO/jme52vbqsNDQmb3AgjwX0PTyEEaK3WHKpFqnWJAd1USxPtI8Dxe14eZIw8lHWJC1",
-	"/8L7ZE5tREy7r6/4UZ8QFOfIOsz5iUT6beTeluEYq113OKrnqrTreDg0VI4JX9Qjh7OBbJsU+xAksdrS",
-	"+u7HFtGRTZ5QpO8xtglkXzVGkeP0N6zToMGirjsrl/qHjw8lKwesDjXrWSlIb436D3VKgfUGm+6t+jJe",
-	"uMuIqnEsbugz07HJJCHoW3DE1ES0TaxGj/eJRF53uruqK/GZliOlpJdRRnDdmQGtD8qYF+Wy45V+94Pt",
-	"LlWZE18zU7HN0U9/aBb38d3/aY04W+zBvwARV3gBE7etit0vC/cFliRkTkki5UDHQJMAiqsUJWgYZhBm",
-	"gIBdLN64XKJ9SPWAkz1oWEq6YzNf61spt706CeDC8CODDIi4kWf2dsw5ztb8lghBs4yw4LyeI8iPuaWS",
-	"C5QT1Z0l2mNAaUJ4w2+JxfI+0CqD7c3LV6a8fU+l4sKgGBnsU+sXi0wFzLmcmj1oOvj2spkvhe1VYJH7",
-	"ER9FiQEXX2vcGiRm3QP/Y3+u8vUN4I5p3GYb+WbIngSZA/njvu/GGNLzPkQepgOyWvNtTx9QLC0ElizF",
-	"LdXrhwRvInZRMnrL85wfSbYui17OAej3Nbcwr1yURTTJmTfKwrvqrdthOpgc9zQ3lJ8C3INUmGUSSaW1",
-	"rWjQfJJPO5M9zwf1efv7lHSRSOZhoUenTLYuGhoEkOyLuKwdUKEMd1i1/vYpMwLm1ZuCqOnzyMWN1e+c",
-	"S61qNzLezyTH00WEfokN983Uj4C8wztB/K6ZRt+d0KzEbGjFMsJaGFUATg3MF+FcK3C7fQUbaTrQ6M0P",
-	"f6JxLD0X1E4wdtZ2SChMC9OCgRnPRlUKrVJrhlzxhbP0iQrcfHI8jsqbyGoHED7e82NtdJ+jurWe4bhU",
-	"IkkIs65IpAg+IJybipqz+unyovcqvXn5ynaN0FsgTKnMrsQik65J3Lg3pvKLj2+Qfdak/4YgCj8nAgTO",
-	"Vov/o82Ldu6hKAXADNxIMI56yZY9yfJwsFDz9ya2WQH4dpwddl1uu9s9Yysc09bdbStNHUbfZ0PUjRXP",
-	"SR4oKMnWmgLCRCvxAVpYQaa7bRVldskam1GOBC5HcQO/5YzMB6D35x2sN2EkVvZrvhX56LZkmVY/+27l",
-	"+2S14zhfOCu5N/3SSdvo1Bjg1HSTk6HuJfr32CFdE4yo4rrGw8EiBasGQLPKdSH4ThCpL0hmGHUmeFGQ",
-	"3wZ3+fzUCHdUFcUNZvXXF36WC3TSDWzdpmnOoTMvULdEqMAn+UwrfILrzUgQRhlnXCRNbW9iluYd3Msz",
-	"7l531SSXxAc3TqD4TCjjDpmaktq5yS3jA4JDrtKug/l3B7e9HXtt34XhK/A5FC+N3YBuVWFa9/7THFQa",
-	"o0ErgHoCV+CTxycJupAt6aTpHtmpr36/VPF09jtV/xhHy4u4wytl8P55wt0uLJHL7i4kzvOX29WzH6Ou",
-	"5tt23nLEZY1IbO9VOMffPeeqT0dq6ReE4znxtSY6fYtazGLyxMfV0wiIg+ZVn4TjcYfq6/u+u3IgLHOR",
-	"6XNb/U8P9A2ktMPswIFvWEYottVb8P/S+P+rh2K4dE+AwYSkbVOBcwIJMWH8l1vn65bQFh6+bQP5Fq/g",
-	"PCCKhTP7l0aFaHj9qQkzOygM16b6zctXdYNqE3qOOV7NleT6QNS6ICIlocb85qjN3j+rGklDZx5Q5z6R",
-	"CEaJ6zcUeSQ27TvtaSfuz8kol5ihkm0po3JPMphXTKGxHWLVDWhZw3HlB26DBrBRsNaU6TX1NLSt5roK",
-	"AVJ59kzgTTuL2QU41qlOpe2es+Xiyl4hM6cEFHPnIuwdea0vcuzqJsUyIyID3fOGUo7ad9ffHX3sTrkL",
-	"ZFr2m02aBvUwuGZsmbXnjf34XSa27nrMTWKXNjOz+t6JqplgBvM5y8J84SydxJJEpGoysxJ/qHhobLKD",
-	"81nK+HOa1z00/2pa66qNWt0diuzDA/3wOS5QAQ4fqlDKhSCpkjHkOQoKGyp5+Jvt98bFIVTaYO4VF1Ny",
-	"kyboiia9Y1o6S/VWZELLrP4KXBxGz8jqb/pZ2xEuVuDB8DXaaxW9JerIxY2WH8b18/a8Bkdz+xTNw8iG",
-	"RTmM7KGATzNq3gNV5wivF+4qIr6usJh68P2oUxXdNXGnghH1crcz6pKe0EDuWoXWxhSklN2WOSMCb2hO",
-	"1elKS6aqsaKFHJu8B/cwXN1RntxtbF4cL3rtOF+TXzUoYJyZ2yrd6aI27FKKgqUZugrfe7fAS32+Qnhj",
-	"EhIdxuAnEkmFT2eSRwtDYKJO4waK2OZZKm6caGvBjj/0s+zr+XjMfak42jnctiWPX7xCj//SqhV80jiM",
-	"R2G+5fG6YeAlxlU48b/n1reO2m3f+FEvpSrW+tZ9VhY/EPJ/SMmz2P0235C79F1s7HVBJoH599yqJRHE",
-	"B2l/BmKLPQi6m2xFtVLtezItoWgYEupTLAQlEh047C1mtUcxz/lRXhlM1joxf3IlSzP79UPZrNU3e+m8",
-	"gr9dhs6jVM4ac9drzrIxwnRicKaPbF4YT5kfKJhAP7GVdWnOJWW7qeV1UTrG4p4AuyWvif7jh/VM+CTp",
-	"xnk7Nk3wXd7Dgxtx3FtvNKR3ywHP/VT2MuqF/2FPAEDfa2N+w/hROshfWyFiJhZ00/f5RxZzcgf2puPl",
-	"nrovnq4cgkqFDqE43YOBOO2owzHLZFSpfsGZ18G0LblYSvLBWiJ4Ip/qfpnk4GG3UxC35gYIpUO5O78w",
-	"Z3o+a8uf7FUh6I/HxXGqc2xCkAtFU1pgpgKu+FeEFzkxefC8VJJm5MoiJmi1jrJbquJR1ZvU9Kr+ckjj",
-	"LkpRcBn27egBs3IqUX38nojGuuotaJ3S+EV9AZduiVyIANDf6sxsCG+ac4z02JzTFl2fT6A13tSTy0Fy",
-	"nczyZ1Bz2zESJpzxI/iK59kM9GUZQAq2/pwh7tjnMRgECuivz4tEW+7lfhPg6NqUsYjLwZOs98/lEL4n",
-	"HwUO8UwI4faqljAw//HZUHgb53D2BUAKPgrPSax2N8nBsmQN6Hl1nLPqLIMRgOlGS7e0sB9KUNPhF7c4",
-	"L/EC1YBzoNDMt+MNk/qFyCTn37hUp0rcjSIGmGz1ShRwcdgfQcyd1eNpneHvZbYjGdIi62NAUVuy/M2d",
-	"r7fVHlhwg1zGL8A8oNYWSQZwoKK6bXwo6l2KIqey/CkgGi0KGTrk8VNdSBP1+OT900S/tCAsgTwppcih",
-	"mKJ5caZwqp6b90J7cddSA+pjJr8QjbpD7sJPxQjJ4q5chZcDr4xl8Ewvs44qTWvOxFWp3EN4zfNlDQxY",
-	"0UVSX5ixuzY7jcWj7z5vgMk8iXYDLEN9Z6mlMN7ols0RwNPZwcd8xScnLn1ADtA6Uvjj2JEuJH0rAXZ/",
-	"Ze8y3pLpnUrOrnQ8h16CO/JvPFTotzz0jLF/ZgPP3AGWzN2YmJuc9CdJ29+rRPY6RfOubQX33z1R++8r",
-	"+ErEt1CvBVBmpNazk+lmL+Ax2O/OMH0VFjuiYp0L9wonxtsr72TfDlzRedL4PKiK+3VBppBLP2qJN6Oh",
-	"45gFXGJ4YB9qSQeVxKCcyBnoEWZ23Z4zbWF9Jn18nIcZe4QLKUMgP++fImR2YBEl6GMhonHdaYioZmZC",
-	"zghI/yZuu8oNW4/RRxpfs1uqlghC1CHsuwxb9AKjWh0Eso4UviHMpW5HVrsJfrgL09QmIc1pPHh3eUOl",
-	"7IEO/gEazeDMZHFuaR6lrn9YxapJaPVi6jP0tnGc6mepWh61LJs1EklV/f0pn2tdXhFkQerr2PFZ0/II",
-	"ZlqbOvfi+DksJKA9dnb/xDTUqHww+WKQ6/m8g/VfHo0IfWet0JbGW6r9HVVVz5EsGb2jlrs5DtngPwiq",
-	"FGEo52xHBMJbZdPJtzhVoeSPYBY5T9NSiInzVtok74Mw4SwlyDj7/yn7fJ0voGq6bp6PpYShS3KXOact",
-	"UlkovuFoqcV8JoYoYJShjVlIOgAjun9ywezAEubbWfxi+hn3ruY/a5bQSrrkKprN9zXlCABUQLME068F",
-	"0wxJ7hN4Py86a7u6DcQMy58fQ3Wb48HZK+NebfIZ70Nvxw9hwbvljvX+XbGXBWF6y+99bWzfrVvolO/h",
-	"0S7DOc/LcYV/DWHqQRsvKm9QusdsR7IrdEMK5UJotvdYkxgeRin5H3Ny7Uwv3KscByTHfAd6iKYBkXKy",
-	"plu/FenvMV2QAhAYpyaid6DhKbwZGy+bGOE9rY1/IOyjNfWueywBCa84BedXjxJd+li/Ebsq/YYPmjCc",
-	"PVecvnHP2u4msqeSlSppYecl0s8lPmTEUavJFgW4yil9hjgjSJYHQEwlON0jkMgsPcUWIFaY852svrvv",
-	"eNfvV31T4TwhLpCPADUp0Zxy1uv0rx8xG5yTDCmO1J5KVJteceCzi0Rzltc/mwiyjW5fUxrc6aclGYfO",
-	"s35wk6sBBbJx2I63UDs3ZH33g4MZDN8mMpgPGfZ2uJ78Hob4KyW8BuEy7LzBQx2ncQSaVJLq7YB8ewFq",
-	"QEDKbVWI5Nr4s4JYlKM9ZTuE2Qk0ToOQDVk4MSOYtsMwBIRIKMmzoMfZUXhS1z7YTqG2dwfDByJN58ER",
-	"YCX4xuDGzMLOqnWD1uQtkzemIRG32lREkrJdbhYypXq8Nxz/KBSOr0X/ucJ9HuMLzDNUsxeNsTOFj51T",
-	"cdVLGZ/T7XYZtVCP9goLBSOGBDJcTtkLLQ9NLqmSJN9OoR/v3gc+CjGnyNOAZ2vx1BU700lmbE8Uj06C",
-	"5QNTa/MDu+jmktzX/LHqU5nGaL/CLHt5ayYzgaPM1TqXrlRq7Vc1raElL+QKADPsHroDfELupjxUctfp",
-	"NzgzmowgB35rhLsx0YMajccaFrr3IV3va+MWyLEiwil9AMN/rHF4YLaJ8yAQLHLa7MkeFf+w+5EY/cit",
-	"bnhvF8H4mysdIxrQDEiq8d4zd+POeG1V73kVkJHGFbRpMNrZ1lhXIKiaNhdBjBynmF0fpkvNK5MYNrlJ",
-	"zfd6cVtesiyy8fU0T0kW6Q+zeW2/cXK7axIc6xUQRPK87P0q/Hwbr6cu6YukFvFr/KMdg7UyVN3872kn",
-	"UqC+Trvi4SYb9hot02Pjbu7Hh0ljH248rvkhNHfX3MO1IuQZSWxrSaOl9QEKfwjC7gBBZmTs0JdS++qj",
-	"um+an9uHZZoW3gFtR7S+u3sWOleNMct83ZAZkxLZ/BenJ0s3ZNGYgdWL/x2PIvS60ns+upZ+r6FV/T8a",
-	"znNXtzXzMB7NVn4rw4e4PiRn5OefERHuzdevn+k73DcvX324FFFejMcaGNpykZLJpqUdvG+d3xN8+JY4",
-	"P9EHRkdi2d3kggqeN5wLQMH6XpiFvl0+wf8jy96vs/VhK8YP/y5TIu8srb2e/kJKl3cZ7p/e9b3AoJWE",
-	"8v2mUPXmFGRGfb0XM3onNv9UMbnjqldE9vrua6u1J0nbFugIqaLglet2kTPw/zrxPldmtScTPUQfvhno",
-	"QHOhzkKmJnUpvo5s29k6g1siNt35GPaZuNAplOQXWFQGqL424Mj7RKICq/2VwXZPbMrYBaSPYWZ6nGQC",
-	"Hy9cm8qUHwjCG14qrZKpPTlIkt8GmmkFGXzNvGHe/rqT1UCKaX3tl2KCNR+5f0zwB5znv4kiM5TNcXd6",
-	"DqZyip+xd4aLlzceSqnA/JOERIqH30xDGrbyNEXdpXY0H3J9Ac0qavVfsOwjhZHXs1uI6wHjuH/8TutI",
-	"3dXn9EBVb7qrVow8c7KbtuAGbV1rQnd7RTLouSJRyTIi0BGfElS7wBBnRCLK0rzMWtmLvc3lHQB4gLsp",
-	"yoP6ip4gUhyZdUZ9RYvSpk14s0pWRyyYUSS2ZZ6HDcPz7xis0G5rsnKTNstzMxs64IVIHL5/P0n8NSm4",
-	"UAvtgRnsG8qCiQDkHRBvfG6BGe4L/VpfVU7PfWzdKIyOXNwQkVj1ceyitpNSLF1VC0jM9ozvK2xFZ283",
-	"p6qpbJj1hzKemgt8AevanCCqg7SWjloK/pVxJTqv4oZnJ5PyDlEwkjWyGev5w4aFZzDMvM5kSRUXCZhQ",
-	"5vC8wNQMDjM07Kgmcdxb1P9xav0BHm1TkBnA7W7FsBwhBAnJtI8O5AOmRMr1gbdv0rABB6OtvZfD8LsF",
-	"ToMRxVdQMyGDQi1s/P6N7CiTiNwScTI9uwhLSRWMhPk8Q8//7b8uLi8vHz76NBx/LZkyySrDOWrmsZk2",
-	"RnQZvElNk2F3MvgyEJW2KfQWl7mKTZ70E+w6HA4rqsqsFenqvWA5vaVst8aC4PXhUd9FZrspYx4wwzsC",
-	"gXNNOXkstXXeG2IAftuRfmyXkklE1ZXZZKwwSjlTgud53EUuehw1L756jl5dmAg5L/DPZZBQij2WJHbx",
-	"Od2S9JTmZG1eA/AoesDitFangud8d4odqnoeAqjilqZTrr59o4JibhOY3HPXjbZLKpIqMkxM+latf+Es",
-	"fKqK05yonsHtuugMRuZvSXtBdw/xcMSKiHVOlSByXRCxzvApIhk43pg2mTFWu3Vc0N9rnx01NjJpCgiP",
-	"YBz9Bu5zv/x5Ye9LNyf9NnCPvtQmq+fINoeF5JGqdE+yKg0F8e22p+guC9MReacEjlCY2tCz3oKqrrLB",
-	"VNQUax7yiURuXxNvBZ9IxI+sDsBrPcqcQkBKbEgegYSfkW/Mk6abmm2mGvBhwIA56Qli2h02tYzwqENE",
-	"5cdQ3WUo7cZtTeJnllWfHaaNhZJlK3rqksTUDTUzCmc9VNM2zKRN1vpnOiX3ub4ioXoH+q4vAbhXCBpK",
-	"WLvpdYmaqryP0RY0DePN1KwtWOzBiNKasCZ9KscrnCxTMjNx3/XZmll3Uu3m29GTiCOibvqSHGIIcQdn",
-	"qSUJFdEqbiMTiTO0uo3Un9gkhBZ5txYcuHWD+zKvRGw5u8Cv/GoRdrIqGf25JPZ3JUrSMhwO+B09aDsN",
-	"Whaa7TF/uByyHmr35X//+Pziv97++ih58v4Py1gFczT8yYp7c9MOlDks26gdHFbzqz196u/nxdPLKAug",
-	"dSLjZzJiINTj/bUxHfjnB7Ee2j0JR/35Aesi3ljwvvb48h/WLhhCXw7TrGc5NElsjL7aVsVkAm0YHS19",
-	"7vl3z5EVUt7BfXaZDFon0xawkOVSb/ln0zlGnxEycTPDGuE802OGgbGEB954yu6Z/92ufhn1+T6I/p60",
-	"bF/s3Ef527OsM+RxxEadIZ9H5ztbxvbJy9GigJD8G37pXsvD8fOdKB/HB2zIy4WkYsRX76+UHFtcv3vh",
-	"lVMGW/bqHAwkAGBSQZ8VhC6R4hkOw1fFQgBZZOPFdVqpsFAyWM3iPG7OtaaXj6xq8Zs3zpmI3xuD4Y+w",
-	"RJghIgQXkbBTcx3HTgGrd7+morfDJHuXmViOyjrlGx+S7J4jvVFoQ9SREIYePr28hGzTRw+fPp2MU9Hd",
-	"6JHtXUzPfbW/hyiWfWBQU5ihOfOBBPqtTTyuHZr8yFBGBUkt+OR4C1d7HuErYERBK+RRCrUnAtFMAjWl",
-	"NuzS2YNd0Fo1ncwM2iSwjYwA2lhiIcwRF+hAxE7/hQtT+ecg1816qbSxi2eA6WdjLMWQVGhBZ4PmVwXm",
-	"HV5GsEIxDKDp/Ti1kWRzKtc/lZeXn6ZuMPgXeWDZ3XWCrh9Ybgf/bbcK/tvsFvyn2a5r2C+AE9njoiCM",
-	"ZA5KBDC6tNwh4iCfoWtIThA4f6Cp6HpEgARd6NUJ1ij41T7Oyri1nWOrLW9uMGStW4oaSkWCKSzBeHqx",
-	"XfZYW46ih7A1W0AF3jksN0QOhQoTZot5te53fsQniQpB9AlduQAjRzuOQr3+xpmUN/PgzuU8vfmeHkhv",
-	"pmeqn3B3JucpOBYfoK94KSwYG9Q26KkC0Z0QLwgDmrRINgkSJUMFlgodaMbobm9SzPCh0Grn6vKvzy4v",
-	"V77Z9d9//PHy4dsfLy+evv0/j368vPj07Z+e/Xh58cT8Kegq9+KMoZVUaEsdj4LoSbcP/zkcgd2GBmmd",
-	"jSnA0QeCIcGrJyzSiu6d7TARIQO3rfOPGryELTOMXGSY7RKLet+z+wsFTO1IX7jATG/MtEmqr8ucSCSV",
-	"FrDcdOoEOXuFsIuAp5ghG7WGAiG0KW2ZBCQfmL/1pR3ExmO7LA4yL+G+m0cl2hAtnpHiQbHn4rdxOQhh",
-	"9LnJgV7Dv6VhRpidDKimlYawgoxHFFMtE/ltkEA3NRZLGuBVt0TQLa1FuJGFCRIE9sxAxCKqgMHqEbkk",
-	"GdJiYgjWpaUHkVsiUA3Ct0AOSpherGK6tZpjyvPywCQEmd0Wn5m7slRiSrj77hdsl1O5T6wCasQcRwdc",
-	"VAQVdA/isDPjuUsJQtfedQvqYbUC2rG7XcaRHqo2vy1ycAT2TJ0EU6lchhaHiHgJ3coO9cbiso0bdkHd",
-	"SLP5q2r7pamYpAxAvU0PyihglDm2XWsBXc+XC0s0J/4VP6IDZiaxQtqsqqBDppc7/2Nz04EsEYtJzWyD",
-	"7RYLJYxsaUqxOEVXZu5png2C5VMJrPWAT2hDElui9PCvAw5IB5wd6tVkt0yiA5USAJ6VsWRNaXJoOPtk",
-	"9L361jz/JeAxBy6VHW+95WIN9QNhIH2M9I9IkB2VylQvoyMv8wwxQjK0IZJmtgxzkWn5H4rEZgm80qa1",
-	"FkkEP+OowDu5etcD+xUmTKjXXoYm9dta5k9zmVdvbU7hFPLqCYTRLREbnKOMpNRBwRwFVWbFC3X1Tytc",
-	"zGGXptm6dfUCtB6gmdeQtns5sVI43R8AUWHrNdywcOB7fnTlCGbQZzW+qqQ7Zp1KxoORcpHZcprRZgum",
-	"Dipb0yyEIe2l2siqETI1/cP3JK/w/KsLE+ktalWSDSL9t3aXMvMN/QpMg+d6sR7QgunbMebU1xuZkewK",
-	"sTP7pOqnRTRRmKfda2snELvELQuCb2TlCTXUkNQZ2SeUcbCKhjAUJvQGVkQUgigi1qXsS3aNRZpuxPKJ",
-	"2vMsen/s40PxLEFSWlCD/RhHtP7FAUxreqAKUGZNad0z16NWprwgSOKTPIuoW+Cm3dtuMJb0TZcKb7eg",
-	"dLuXIpEAYKrR22qedsV5kM7TqxX9Z7NfSBXccxAe1RCLBfVwTrM1NBIOqIBKGvwRo52MRhU/BEJCRwib",
-	"7fVkhGMLFf23ybbFej2uNSCNZwX2fnPp2/ZjfUDJ+pz1Ctb7KkAHWmSE0yZ+l7CLSthRar7/Enc8tv/x",
-	"ieDJ1+LjkJ9jCVwLisY25OWoyBoQRIt4y4yBec/SHzhTOA26Po/4hJRW43C6R9iykwfoWuItudYkf12y",
-	"G8aP7LqJ5IDlDckedOJ2c+xsS6xhX+8P7hpaw9K0ruiJbtxh8f0NZVHMSe/zGh72HIddLm5cojLpYCqH",
-	"mlbGZMuZHII+hvwhVHtBcsM697QIJioc63W7Thk9K21t656Xkmh5vm58Q/M1vA2F/jmyJ9F0SWgNBniO",
-	"g/E4gWxkHJgtUHkY6Btvyfq4D7XzNPF2k3fDjHIrFzQwyr7EBkiZSRDOMkGk1DrgHrMs/9DZh5ELMa9E",
-	"YdktZtzAHXSbaCnFvycDfPK5UuRQqIWwVseVgErzcXRZ7E1mzYFIaeIGt1SaW4gPND9BVoZQBvmYq30P",
-	"8HEPt2htMWxfZe+ZaY9vzrwSURVyxjs1G0MWXbR+fefbdhbA/LA2ojdynlk8W1iOq8cfsyQctV8mZPiO",
-	"icrfxZgTY6O7PlNEtcedcrEafH3gei2j7IPafC+V/aWatCzGb0arsD4KxjI6y15GE1FldneMZ1K12v1n",
-	"RKN7/YEYU+Dyed1KA+a284zZFF1eUCIRFgQVQuvgGaJ+/6uh5FQ/x7aCo2h5Wt68RJ8+/Oyzi4cI58Ue",
-	"X3zaSPD97ovXzfReA3vxaQD0onMJK2SLF+WG9DUBnZCXWW5If5J3LyhTRg+EyWndicsN+dy9FszLIFiW",
-	"YuLcvzUvhcfTimAPrAJwBb6l+air9HMqLTj/K/vCIBpPr5vvuU0w1KZ+vX2mykNPVDNJ7HewTBCDvETz",
-	"xwPBjLIddMJkiOdZE4ZqpKi/NuRc1lG1243DbO6a35jY7VZQ8NVE1CHIXseJt1Eja6gnD4P1zeBzq2Gc",
-	"o3eUG/KaH3uoCUeROFb4W/1sjxIB4wwt4VsSWgYuM0ps1zPHpCAkwKB52o7fEsGsk7g2tYpyk9M03O3X",
-	"so9QE49fQgLiS8EPCAaUAOimpYB0XQUdabP8ZFpnaZI1XwcxF0zsKoigxo4c29RX5skzL603n2lM5o3J",
-	"Cw1QRbUfwehWBbN1JFKZHXPZglVm5uQ61rELr8/Vv/AV5dSbVx1ya096ybJi28EUzyAZpV7pQE/yPFXS",
-	"uj9t1mo4Z7fWTx3h210qcgzLwkoJuikbrMH3VsAXBlKHT6AHuBT2nmL1YNpGTrAkQcBSAgnebu8l4qWC",
-	"fMEDBg8+RBF9GOYRmD5re1Vf7Dupb4LFGpN5YHe1IWbWNwknk+OJhbJMEyEXEcFm9+R7iNOpcTeb3UJ4",
-	"2P9U3/RfVWypx+YydxelmufKK1QydyzowJnaG7XS9cHvRmqAyseSRfVAxmqNfLS1aHeVeO8ytZwL3k1P",
-	"OYFYk6bVBCwDk2ZfssCi8I6sd4KXxegJ1k9Wpb2R0aqp2G9wGtE7zbCx1YMg2F2FHtI/nK0Vsjl5URoT",
-	"b+0qXge3pf38+2T1c4mFMpkMte3w6PLR44v/9TDcGPhdBNTJu3BraVkWhQB4+CAX7THrLDj4lXUhW4vf",
-	"GyuJiXycCA6sMrJErZbPAX4zlWQsFk4Qs7gt6+Mkt1vbqJ7u4LbghWomrc+GLvPnJCf6OF6Tn0sSYv8p",
-	"Z1sqDhMn3tkKP+BoyqbX0e14YGaTJtBpWlN/0tucxsgRm7OAb7K93ffLR2kVY5KZOoSAlbrFqbId1/w0",
-	"J64NUUXeqcR4UHbcaDWe08SkednqFhP4cf+CmA/8wwBTv9M2C2EZNGkgTJkO8LVoSFYbKtR+7fo6V7zZ",
-	"oM3Z27Lm2zUXdAeuGx+a7oAFVTive72RrEybJQ8HurNFENVDLoqV8bS0ptQGpzd6RqB9OWCpdSH4Lc16",
-	"OGVtegTRsxs8lxiPOiVH8A9BP5ZkpQRmctsTI8Op4v1thUtJhD6qNKeGHfMJvSR7KjCvrSv6usp4hAed",
-	"J8L1khzxXBWCp8QUkpjvvE/OyVm5w8ZzABIxhFsVuPGxrSnHOh18z/WZHeKyPqYw4WB3RD+m3wnjt+cK",
-	"pLeqtmeoSNKzvhfgt/V9upes1vNBDJgU1lAE+1ASElCwl3YAkcMGix1fZ/gUuPSf45O0mCbaTCeg/UNV",
-	"HGjViEpUGaMhle6A362bTuLW+LWRAeOa8kKUCq7Vxit0CRYyZqfw6JStUxIq3QNdzpTiHxFVYIrtaZYR",
-	"lqBfiOASkXcpKVTftO3A6wNlXPT0e5H4QGB6IKtkVRI5PGLd0G1kVK/zW8Mz2x07wgFRFanW54UUD7se",
-	"khVIOsuiSe/m6j09lLmiRU6kaTow7oj23FAe4VQHGd6o7oF0KKtFyMGLWBbg4woKZG3A5STbTRQSjRf7",
-	"Sh5MrSURtv+FJClnGcK52vNyt6/7IJuqgr2xJO9Eptnc+lnvRHZC3WrasQ87BuUXm1bRBFPbsifpzSpZ",
-	"0QMoPW/PaM4UbpFs0XrUXhC553kmbX61H+UruJTUAKfm9Ibkp+A8OOsvwzSZmlCeYfGAjoAIFnOORiee",
-	"1NG0jyEpwdmOSFW11Y6TrO5evK4qNbouTq2cBkH1XOkGlSjn/IZkSIuHHabaWNgijApMBSpKZbFXRiux",
-	"ZBqEk6p7XTtEJTOy/gvQXILKQvO0h/FNK5uuj4IwW76TY2XgErhaZxXXSFYGWCzcaO6OUSnnpmVaqvXI",
-	"zO2wuzI1UXmXt9qfQUb6ArOMZkGOOkOnr27wtHv5m10J29Au3MwwTMT/EU+h4wX87vv9Bxp3ePJczbxL",
-	"DrPjBvVYIBjGsqcCajSVCJyxkErPD2TDs9MD9B0+EIlwzpmWtSxzVRSGrgxuyoELqDJTPM9M7yettAvP",
-	"1/9gFYEstgtqTAZQIUMngiF7KMOnBFEmFcGZ4ZPg6UCWK9bgxI9GWxF4LpI26wma99Xj60J4JZQtaz/D",
-	"p+ue8rtBAz84/Pvam7KuHYpjVUy+7ygAbBYs+GPxj9dZWD3NBg8mKphqjVyL9hhp3nRRxSc61tEKD3Q8",
-	"qiLN96l1o/UWYkoWJM8p25nULvNEo1JuUuLVYJOA986DFtE3JTpU8X6IV3zuUfH5mNsT9V2/CtkJLtAT",
-	"4Ljcf7U1CaNhhMRZ9VSs2JzcCz/wk6fdTSsH7DqQGvP3tudtzAnOSskfOoE5+z6E9XoNA18/A6EAN8/q",
-	"/p/IUIyrYtwPw3Z7oJV/qNJhFPlxQD/Xk4ZVXz8zmnNQV49SzEtxS295bz/lam9MLpCtY1VHboMEUVZt",
-	"9ZHIU8CqOoA6YQ5XtoIgOJt+MArfkOEPG+9nXaPspg2ocxK84QaRsKITn9kuFilpREfaoePp8RJwJAIl",
-	"eYhpnYrzuXGV+k+1waEHZ5rbZkQqypyHoB2CcQtqKxGa8g9Y3ITzcj0hFdMqoq2j1hXO9qJGsbAlXN0d",
-	"wTbu8R5NyK4c3VNNzVg3t5v0khtwrxb+umLnLb7BCHJwI+DZ5cIwXamAOxr+JdGG2MRerW5XhQVt60IQ",
-	"AwIQTsx8mJh+68bbC0/LBGXaHlIcXUT6RtxsfV7lWFGD5Ri+5KfMBMOnlaYdvKZHAtDXg/B71bpN4pGc",
-	"YUFXi0q8Xay+HjrZL7ZbAn1pe1HtmmHIUH4js5UGRquUUS0IZjhpK2QN2bOPxvep+BFrUgOwAT+yV0/S",
-	"BGOsFIq6re1t+t58JNhpfD56RhlYmcVS9PpN1ysAmBZ9m/RSssZiJSQotzMWjE/FSjht7mUCgyeevCuo",
-	"6M+H8oE25mBpxFDeAvmcHWKe7aPpO++R2zEnKj6uLna8uHPPsrX6bti70mO8ZYW2BzJqvoBWP/GZrxlR",
-	"mObh+hQOGliX+v/nm5ffIfsrosxWpG14drJpOgUW+KD1tk9kC1e6r6eN/VTVf95OK7hMLg5B9G6SBe0Q",
-	"zQ71cVZwVlo9h/qrCs3qTkJe7p1oc96bdLABQl/rpzelltnEtmwRRMGuJsuioFC2hr5fIfDyI8JSEikP",
-	"gEIPfYkcKnowyntDTj3CQip8srBK+ECMNWONKzm7Il2vraoazXtL9F6a5vWKvFMyQX978Qo9/kujao6w",
-	"0c7NbcozBJdihjbEBFgRZYlrkt8NDYzm+dQ+zC6R3zZxnPSyg1F7a4H5KpZpW7Sq8qFDEmde+mn9VuQ9",
-	"MGJjWickYEhv4EX06PLR5cXDR4k5yKrxDheHIB635SuaZHb8wv7x75KzB6/x8VsLJxHk95nAW+Xnx2pW",
-	"XV1FEASqV3wPdNMXmMm8LhLqQ/yP7gTQYaDNvXM1q+j//b//H9gz68SAlheN/TNP1NMLdQso6XrOAX6D",
-	"T7xUaE81A+FbAKVSF/oYzGgXTWKOPbSPNTaqGaCXRGyLayrPSCXwK6Zbl016FOw7UOym+wfQIqU+UTrL",
-	"89kvbV/w4mQKxIFkoJ7b1OYdbZAM9CTXIGOqWJyGzBKPbDJLIl0ZlYJv0bXbkOsO5oBTC1sxJ7/4Gl/8",
-	"8lb/z+XF0/Xbf/nDbyHorhBhMVP/9Eljyx/dHQM3321EPH1Ul1gWUDHaiXGmc9lwIwAVjAK2VvcosLoF",
-	"mfUD9JpAvWIGPUHRcc8d7kFzFh+eqZ9/zO97eNsCHkE9THyDlI8p/ddswBJQMGM8eBl8l17u9Tv7+Z39",
-	"3Ev28xrCZrZ1zOCVOlNvWfjCjZfi+Q3jz7tvq/lXqpsKOY9QSjpvKiHtP6zZ+2an1eMDCnsfE+9tb7UQ",
-	"Ef2juXYmlk7dO5fKXbkigq3MKtgq7voN4wxI+w4N5wXM4x57t2Sp4QnPDfzJQEfAqqXatnppndHtlqZl",
-	"rk4m3cA2eoZMf2FbDUMI0h3Mw1Wy0qrEp6tk9djDRoNYW05Zz5F486xuX5hAf8ByT9lOcYb+TfCyQHLP",
-	"hUKSKMRZNXXKdrZ9hEtMhVxUiaoFPUBfV2YfRhnFO8YllYEyMNg40i60kCTfmmffhZOlDRvp8WB/d2bD",
-	"hTl1nHM8+qVa8+12nfEDpmyosaB9Au1xVmOsB6uU6lF76kggmqt/MnzXpDhh+wUTlCbQmtYEUv2WeD08",
-	"s5+ep1a9jFtP1be+Mc8P90nC6Z7Itd2QvjapHnmGa8g+AOL5XTsW/3HAuC2dJA3G0WQH7SvQvWhd2hjh",
-	"7hXXnAdW/THyuA92L8dwlFukETzg2ONZwkETkpX3zFPTPo1p1Sd/c/LG5J+yMdXFPLzqAv4eDiUDLDZj",
-	"sUbuutGk3ierPcFi5quCGKY883VJyOw38+06xYLMefmI85tZ322n45jp1ztYD93cGn++SevAQoT1FcEZ",
-	"aAgTKeoV4UVOKuXiSNWel1oxZPhAFsPeMpmGzl1ls6IvXVRnIEt6SvFGc5/ftUBe3BR6Ni838F3N1XbN",
-	"L34zntYzUNX4VZWkuFQZSY41H5b0l3A5q+YPVWYktK5KKhxEgJoGIaX88nHKTNu4oK6yJzjrzUR0AOEG",
-	"blE/elX1Xj7uaV71FXL1czH6V6QwHFA1vRrK1v78239dfHWhyfDxk6D1HdzVb+32acOx2Zfap9sO5WBI",
-	"Z1sZ3ew3Ke8d0zTnKoKNKlG9ZUnUFZhbh9Ok+AY7GeMm0b1aemA8NZFrje6455IgH1cdmmhpir9GG5Ly",
-	"A/SaN3cgNsW12hhDYHZ7hvvHTdPl+s/CfHKZjtoz+Fi7SnIppvB3TlmVvDBae5STrYp9dhjH/3uTJmlP",
-	"fyZM/8ea0dI4rCRUNO6twz+Dt+MUOC9DZTqRzqGf9hFn+BRj5f0m1DNe2O89HXEuXxgH/YRD8S7TYhsX",
-	"wcIWsDLbTPF+GZjV7Jfcifu7B8vkRMTrHD35ETEa9HPPW+kUyzaHurPGNaGr9bWtAf3cFVkFWuW5Bta9",
-	"NoFMsfVXyz0/ylh4yA+jd5hKDRkr9GOFi5RlvNahn6Zst54BINxn8vSFOZulTCZbXRt/G+JqmEM1X3fu",
-	"YY/CrG5W6c5Xj6a3m69e6oNek/ho6sLsFLXmb/zHo0v/5wwUwLhvIzjOzP6TM5jSM4RD/fghf6GCJd6i",
-	"G8qy6pzXepi4Rvz/CGxmvOnifL4zhtIzh0W0yDWa6BZQnDqS837pT90dWUKN+s3v5ajyNHxPR18fvJBR",
-	"b7cuaPudM7u4zW9quNjFHgdSmHfRuyRssD4DGis/0NT23ahBGcVa8OMqWeE8X3OxZhywDcLNrAw2wBgH",
-	"gO8bENsPVVXqMCIabmcw3waxT4kQFn54pM7M00S6uTB8qwgzNf8wYI2ZGaod22Kal+OROLOLX+t7ZdDS",
-	"88hXvrRtuLaUTU+6i/US46LQF3bi4w46rvuArdseX923+kl7oQNe6udVQwW5J0R5WdgJkmW6R1AUnZcH",
-	"B4hdB4HivdWto+mgswm+E0TK5q47EI3agA7iDnoAqtBtZS1PUpFDGARTYaFmZ1WOr/CNefaDhGeOWDDK",
-	"dkveRTvk0G2cq9YfTPl+zVEbLMjL3Wweor3GFSP1aKXiRd5WOCp/28vkGwCxrXJ5lwKprVKAJXdRzgRx",
-	"kSDKEEaZOCFRskRrGgSLnBKBBOxirWrYKf9W8LM5ZSR8+P8cwLRTsGed5NX8bXJwcYvLPJDQ9ZrgTBML",
-	"lLXYZiTkUKgTcoDyXt1S0DSSVduo7jHtIc/6CumjwMJLwkixJAnCaQoZ+ZhlqChZqkpXkt3+6lihERY7",
-	"omIFKDFuX2jGFVt/FF57Tx8KI5wkPkmoIMKNdGzAvvtEQm4T3EzbCg0eqprDQF2SSbqF86FKItepMabo",
-	"qU1m5pCqnRoirzIIg3StD6tQJLvWLESiG0IKk0tf5gSKiLm0YE1HYqWuUc1IhjZkywUBaXxt2e51Ylqc",
-	"CoJzzaS6+Tj2e2HuYMqx+340n+gRKg1lsnWCmCrTMqOCQrpqsNLGMnmZh1NJTISoDFy3zw04lQMwg+PW",
-	"O2VBqyDvrSFw/VEpuwl1qXBjKm6skyrdpYAEqCvkdhLgmjsH1Tqk4Kdt26G+LRVE01Dvr/woeyszrPgJ",
-	"pJnc0KIgYahMgxxqSlLCPT1KNkggmg2tfZ1kJIIMS/C3IanJsyY3/7M1hdZL8TaqpVDYo/Uopz3H/gvb",
-	"04LMwr8ZbRjAW3YmSadKBDa6i4GgNdU9yaqmnjXw4QGITZOH1sCzM8VhTTw7r2osHpayRrxL+gLBiRbZ",
-	"9NZNFP6B87VV3SLwM6F8xUfNvC1zRgTeUA/w02B91aBVpq837JhQle+8xtFMVnTHeE+hlGfABargcnqg",
-	"QaCql1uE0Ys3/wl35QqRXBIjooMOWZbyzKZzdlLmXLhPc52MKCDFBGH0w1fPv//h3yAv8qpquWr5oCy0",
-	"CAKJFu5XYvSdWu9L5e0qWb3LJWAbZn9vQn/6VZ+FqqHfWlWvbg6cpaTiE1rPzQgAwUcnnPfapHKPHz35",
-	"rOcnQnoqlYxkB8B5b2MsKJfsjTWF0+3+dlJExvT2bHelNc/XKWlmKYlHRP3swti1QZRNUBGhhgrQKk2T",
-	"ENALXdtaLevhH6anviAFwUqaoiwMGiNoPYGs7Cxkw0Av7ysgNLCU8EGGu9U5jbdPw9R2f614HQVVRDYq",
-	"lVp96cJeClsS2yeqUpznAAbXxV/yIdlviQg2vzW+I602mbmCIVaqpDJkM06gdM3j0fBObTOOJ+ha4Llq",
-	"FvWq+iniW+O+CfZZ1CKj3iuvPmleTu+WMuoKfSOcQWZin9evTUia7b33bb9LTztzo+VWDdWvUIFF5aS/",
-	"ISf9nwSn+9U96mbjJHfLa1Hl73oHNEouM3NcPzwFeEbcwwhTskMfLYyjy4unDubowfri7a+XyZOngVhF",
-	"+4x6tn7Kjn/e2LwJu64Zl4m/ZAPNVSQC/QwZJUwCF1WEVSa7rQmugAT/9dGjv6wakZuffvrXHx/q7dF7",
-	"9OtlEorhVN3KYw3vRxGGdyWZLVKnEdDmO2CBa+vZ2ODCPGDri5y6+wD94KFGGWwvUydSiXawZx38P2bI",
-	"seaWMf4kCEBifdLxUVbf09PqF2JI2DU56TqwtKqqsLXhF/JsgI0BOwmiHjCyQYCZsgtww4P0dzZxa1c+",
-	"DaKyYEXWXGQhnfcrfkSXn/758vGfH10++sypVlcoO5x6Ab4qHIEDyL0M2oAfwgUJA3iXL7e1KpF43QW1",
-	"lmKFqbSdnWm049Fhzoy0qAErX6q1JAUWWHERUkYkzYjd7yt0fRUF1vZkhO911AhDr6M86WvmHLgTCrOe",
-	"IxsxMnDuzPkgHK70HciMO+Lq57DzJZIxGvrbPcvEaO7FImkYA/rqIlQ0S6Xoj+F/a+VxDYByWhtPaMoP",
-	"B6oGnAjfcUUWQDUfDHXGApqbQRYj53tJx5ouuTSfugP2VYXDlz/V+jvj8cjX/LhMIVWjd2K4cRyoF6af",
-	"dWJrwW9ITquQn+eoqvoXOPQaCIzaQIqx2mEklwiA6ikbP98Unay/SaNrPRHMpv0PpmhuOkhhWNoRUyWv",
-	"THNw01XCdpayq4r2cH2ApsShFmE27cb4rq2T+5wGxJBithCN12HlAeMebciOshrvry8QMRIQrrzoPSkc",
-	"0ekYr/nRZWSE7HtYkQ8bZfZr8LKayNDUJGO/J/dQsOwbiOqj+pG6n5feXufOgoTHxHhyK+CmPfZ7qKk9",
-	"aE/VwUdkHA31T+xypIBDXZNtAr5MvkU2Kw5867E9ZmZeiL42WYMHuZhw1Rz8PsrX+nJ0TtMF4p55UVow",
-	"QyvrHlF1haxX7ApVMbpn7dDnFer7xbQmN2FHkzaQAGnzWyKsn+QK2TDfM5NF4ccor5AL/F3V1+WZ7Z7r",
-	"R2xxruXTKTHSoROJNmHCZ1W02ER8cTPmKyQ8agOJ9cPNkDPcwm7UuS7pXyi6GQxu9uu1bzrgAj+XpDSj",
-	"l4yZjNnUtQNemXRLMyHMtEXcg0VnRv+eHIo82G97UfOgZe3m0lS9GlGBjLGoicRhyVfEBlQWCluEnYlR",
-	"1qZb82LWQrWJ8w0GtuHvngOFTfQcfEHhVh1BR+T1BQcAQ240qIhktm6hUyODzl3DGEnAC8LWKZakkWUV",
-	"nPznAm8hTIYlQYrzHtw3PQsTqB49D72Pr/0XwsamfszrwTZhv2vok08ksjHweuPNRxMXfLP+VsX5jSHi",
-	"lhe6ipjjYB6aIRzL826J2OAc1QH4yLxyPyo/+RtRHbJFdP8187R7Lb6xtg9iHO1TNHkJsVOzj1sNFXr5",
-	"+R1jh/tOt665WWY1hd4L/7XzvPVpm+usJJOsmIamOunFAlp1wbKnvLfB6c1OQK5xSNuPYTSqBhOiEvqH",
-	"XBnV2JO4EfazjO5vneZcTq3OyLmEfH4eyjz+kpBMb4SFjcWmFZnEFPA7Ccu0Ih2Ovac1Exoi7Nfa4hI4",
-	"91rtpZwpnE55Ex6fHag2GtdkirR4uL2VrK3rKOx016333ptUjluXhxVTBekqvELM9QcHfcaQd2eg6mwD",
-	"sL8Q17IjRDNb8q7IMcO9wN1bSyiTd3HL85wf12WxcFkpdDOv9jXyjIIvDRSO/Tuz3WI3XO2RtF1LY7o1",
-	"BmKa9jYVWCgGTHZcH7klIit70rG1rYUygjNorKpt8ALbdMauJmJb6EbeuFfmacgVpdxlwMRRf/VGM+u/",
-	"B/y8bxQxkNIvC86m94S95Tf+Va4RVFlmuzwaaVp3yHwbzAiaKGUkEbc0DXlc3thfEJY3Ro3pb7vXQRKE",
-	"VyuMgU5rWTv0uhD8VhuFd1CSFHeO8oOVJc1Oo3FpqpUzrqLgJND5tG7XXp1sdbv8HFN3dQc1qCU8QZU2",
-	"ds88QR1zZ5oxYzOifdsFMUKgdTjE1I/OfWn5LVI8zx4gJz2v7VFdV96dDZbUVK9QBRkKwZ7jsf7ULyCr",
-	"ooqN2AJG9PjyKbo2rqL69WvTl7nfrbqgOzWYE+myhjJ0IlhIhBUSRGuwYBE6DCwE6eEIlqO1RMVddogt",
-	"kvz0Mlgm6bnfYY9HuYfNzNdaq3nBvenx73GUh0j9tGFQQ4vhojSZ6euoIu/28waMxuxdEFjsuUlut65y",
-	"VGXrT+uX3fhGd9bhK5fyA2W77wVmctvTagK7cpKm0xPx7ZYI2XEPWKeXEWGSQKJuF43XM3G6ekz9SarQ",
-	"hqT4QKJbMc61B+44xBapwmrOFB8kc8f2CofD6oUgt5Qco4exjzeK/qJehMK1IHasJlAiVbukxrUff3uP",
-	"smurGrtaLYDTqvc55ootIuBbt/a+yfnMQGO3YBcpuzmzZ3BvUrhHHlGe95oczKx6lqFF9aQ+9norS0WC",
-	"viMCvBWjtNwY240qxADaI5CdX27CH9DEX+Y4+Nv+XaAS56v//Y3+2F7hHSg6WClBN6UKW7U53gwi//86",
-	"lmj6t1N/d2so66Nq/JBsEYSdTL1o+763zYPntkTEpKKBwBX0iK6lW0FsTZpwkGuDMCrea5rsDbz8zx/+",
-	"/U13RTfk1BQpLf0134VpVdz2dO0L2443Ktzlr5RhUn03ftA3YHHpiejHzafNgAlMO7QHgyEr2IrgzvFS",
-	"MHL6hoTKZOo6xFCqQSGsNxEdOFN7xAWozF5mcYYNbjwpVAzErvteNXCgWDvDp+seJNpB1bQu5/SG/3Co",
-	"lRkpjIPhQ+1l9cEPuZlbwQ8z0OrgtSJcxPHqwjK9LseHt0ABO6O74iEosVrrhU6pBRfKVOEO4XgWXNKW",
-	"47iRcvUBoDn5jCNQfPoB6Hd6t//3FlyxyJoVxQyz53m4mv8EHPx31nouax2Oirc57WiY/8Nw3nGnl8+K",
-	"J7UcuSsOOrbPPkMd2eX3g7xiAVPb0wvvl5Ht78IitTd3y0JH0TXPZKnD438kLHZ0E85luYvsQpsFLwz1",
-	"OodVj27cMOsefd3x6En7N4Fnj05gIR6+8FFN5/XjILp89jGFZME3XqpdyxH14hV6/JdGwftWtIDpnnR2",
-	"CF/88vbXR8mn7/94Yf8JpfCPkr++/9O/BIvhvyE7nH8VbJs3lk5WJ2cmxlWE81zzEiogQCInZpK12JUp",
-	"zIXM1juKqhA2aJiQyRkb5o2FAy6a2qIHHVgOIB0FJcPXSqIcG+5/hfBGEqaeIXi+juwSlrU7jPQp3h9r",
-	"fMRuTkgbqW7BQl2yPt6LEkl2A1HrZrFxzYB++ulNkBo+EN11gs3jhz299dZS2zJjsgsYCzWvv1+2wreY",
-	"YZMu+q2W88s0eE1LIWyuRQdta8tFStotSL3w1gTTOR/PiYe8hPWhWuTavDfkvhzN3vxhz5EomZ/5cGX+",
-	"mzMlOJQk8y2kDdlDGF0N5N7J8E1m3nc+kVDMhX4xgD2/ubiY6ILshD0hNxmSh/ANYWiD0xsAnKkheGLm",
-	"fA4UeL7yd78m3Yi7MkuefWjyHvcRfWT0/txklG2IOhLC0MOnl5cQnH708OnTyZLKnXA3cbOeQcRJLyAf",
-	"2nz2nkmJwPLJAYfgPaEAu5SQQztXQ7qhRntwiUR2uDSnzasZrqvqmU+CKruvr3XynhbxCVjfVu8ED7Mv",
-	"HYURdeTiZi14TiakwkMsDF4Kk44ZVKa8CKWffkXyDPFSGXgpdjJqLVzlZ0jtBS93e2QHQTAzqAACEG+7",
-	"673J6IHpcEbWmlUDKp0cOJNnSNIdAGRShrC8cWXRnBlej5qBN09NCHCtRdvWDcsUINAKc9GnnvYBd84m",
-	"fL2WcdT6t2BpZ0ZfieNkfKS+pt1WmN1hBkKvWvo9wFoYEOK9viqgnia2gKrWvVKcE5ZhEaTIih8u4e1o",
-	"tPTqTtaZdjE6YKzGYZpirZXAtIJOb/XNwizDiosTqh6qYUFs4WOO0xtp8HmwQnt8S2ztWXYFEHBwwY97",
-	"DqA9ANhjovw4rRqrxPOZXiYLfHIaS22oJHeiWGuG9+FZVb/6W1+4em4VTzPUbHdygoo8vx/63bSbPJcS",
-	"FmyfHn/+rROtDwem2L/vS+ip97F7uFv9EjL0zG6KU9hIv3R0HfaDErI/w3iaBDVPD/LQxRTUPsW0aqvj",
-	"Qbll3OC9TRAF7SRhj7P5m9ZctFtiNbswaYnQnZqVAOkKvHod2SbNzYhOUBoW9Dof9EKWCHbIUtzSWx4t",
-	"ysC1E4AaoCTPPP3BDWswRvitNtg2J2RPKl4nKFnG14OxmozXrSkiJTfLtEkzSdibV2bn0TXEdoNymidQ",
-	"HZXb6MYKeyn6BWfbnKaBHPi27a2OfF21aYHLgg9k7TdxqWByJMym0cfFVd2FbHZR5mSAIwDBAtIcdLz7",
-	"gu1yKoOQ/H3M5eXWAcA8szJbi2xtA38iEePIrSiOwbmKcPjaeLa5sRBhjf2nMEdPWi581LrJw/xox4lE",
-	"PKpxeDVubxXEc+kcv7arSkfJHUltwDdkCkvBN3ryt0RAvwcLD9/gtTJB5JawCm8UjBegEsCEu0J1SoyD",
-	"8pJ10o9PRO7iDLRXglJK+Iesmi3tAHlgTW0T63b7pXZFp9+KyTU0guSMNd+uuaA7ylY+FHoC2yduKTmu",
-	"vSoc+GMhiCJiXRq0iAMWVNW1+smKZGVqvuwaGUZ0YHJfBNO32YspvlWU67z0driuuQ2UD7VAP5fE/q41",
-	"tQ64d4OFdgh2MKANV/dzuvWgQ9subGhEo7nWcU/TPVJHl8IuUQYvJrbPqaMkIDKEZd28QD/9DGFoFpgA",
-	"pqVUYFeL0rTpAeZwhfjWJ03rhDdPVOT5AD23EWBHz10k9grUrw80v31hhhvuuC2NGs7xlk4zJBi+9wwW",
-	"MXfEjtw7a0evvS7vbdcfGskup+1BpRCEoI8rWp84qHdJQsO29OH4VuHraTHKqRprSH5N9cIMqmzdhQR5",
-	"kL/viXewY0Tx2tRdT9Qr7kYbGOC7vcsIQpFvLW9y4vXAb4kN5J1aqKUHnIWb9AE/kSHAC6+tODTOrAeL",
-	"tzyi03/6uur+4EMsU5kYHBBPKuAyowqcr/nQyMETNBIA3K85Zfr0oB9whWw8w0apVpKY06k2eOhkl2La",
-	"9w/tGKb9HyzjH31i1Lf7QsrnqaK3FuurVQ+gtF6HWRDHyoCFSavggFJKMguDiCSRlrd1ubTWzKM8vwfK",
-	"StXXVt41pI0jJH+dUMgShs+CSfd8UPE4T19Dr9FLhVe90ZPGvtbLtGsaPScz/3CjvxjItoMebO0er9Br",
-	"Wofd3QDnMBjd6Ddmpf+unx87xkKe0j1fV6ZHuPFLcRL4QLN11Z8+YoHNd0aOt3Vu1V62P11FhDvzjjjg",
-	"3pP9jquFXI+xio+ZarRnj7xTv1HlqwVmv9s6VW87Gl+0Kx88t7tMDnP77omDv4I4mCYAxhexhKyuCPme",
-	"CWs971dYKJrSArOpyrS56aSvQQUkGVjyAt8k4L94YfQU2jWfiKyCjaaJBTVovMEEhBk4Di462iojK+p1",
-	"95WTOTXce7R2c5mEmPEGGa0Z957D60oDOldtejL9mozpSVasLS95JyFBzxAKW5zSnCqs4i3jPcGZzdMI",
-	"KH68yAnkdgBoGyAKaVOqUgGhAWAU1/jKfecMO8tzbfZDLmmq3pO86MHJnavb5OO1ZwGHpiKC4nwo5hrY",
-	"DU+N6rbZzDngdaMjlkExeuCZ6eXv97ph6wrAVJCDZt1ve9Dq7MUPfPw701FVE3h0E64Oyw2h2hnrIpyk",
-	"rMmuMppZ5ijvCl3ayhcbc9DcN7gd/VgeRY7ZgMHuXSV0IJhJpDjK+BViHDk3f3fMgI4bplJt9GtzikiE",
-	"keIFTcOozkuowzXbbM/l5PavaseCuEAmwX8gyXsinnBv6o2fiJfhk0k5j8m7iWvU5V/jNxVMsSwLIm6p",
-	"nBDuhuP5LbTiuWquNV2qUM6AlRMyb6pTbmaJVaylI2gaYqS+0mMCdh76y3IyOBjF0PLD44T6QvAt/NV2",
-	"kzcaUUzU9GxxPF2y1jG0zy7/UeVsKw86UuyOIrwMwypPEMp1Sf/jx6Ml/QvK69kiudWvvCOho0FyFpCp",
-	"DYiB8Ec+SiE7TzQGW+Rda21m1ErLMWPEsN48jLx7hqQbB+oJZMYMSJl6d8ZkggNXmCAR7phnNplhl3wG",
-	"SjSGHN2TuMSHuuoNKg7Xdm7IDrMEUWjDibBENSXOqOwc9Zj64qHBIjN6S7MS55WPYpWsdoKX4ba2/lhL",
-	"+cCcm+AeusGqnViskfsZGtnHpyZN1n96ksh7uEScXjOOY/S7nvNh9JxxQKc70HvGP/oPoweN6SkROFM9",
-	"essMkKmA18Aj2Zba5TeyNcgIYeljKvG+dLl1rTwY9+dwzqE1Ox0kjmvjBz1QLYau7YhD1TOUYkGgx2OC",
-	"XPalTJBtyCfDOSZGhvTC91Y+GmjbkpXC1hIT0wFnT/PMduYB703VeItDurj+eTxuYPagOZmg9OKMnKZ6",
-	"DA4ujt7BJSApPeAcVempNXzY4yeXl81r+fBxs+YWymsfJk/f//Gnnx64fz1+/6f/6w/9lappYIu/fvMS",
-	"PX70sIle9r9fftmSCJH4bp0At1m8N4GebVX7cLsYUx9rMBAbU3x0+ejxxeXD5jT/Etijx+8v/nj548OL",
-	"p2//z8MfLy8evf1TcIc8RaibzgV/d1cBGuMVeEeukL7giJtcqhxLFcMtXj4v1f4LQCPpQiC4P9cy6hbn",
-	"AIhiMvCS6i91Fb39w07gxr9NWUGyKhku1Z4L+gvx3iqZLAvTSdq86ZKm/R8UvyGdhj9eUbGe7bqxVWMg",
-	"/GaBIRp46dXf94S+SNgCmo4rOw9tfmiZQ9XasQ0n++rmTHp7f+hmRFI2gA2c0vsBEirIRtIgItLsTnq4",
-	"nlfiKGKMlGY5eadTVIs6xkFyKnLxH33S4vH//T9++km+/df/4f7jD+f0M50Dt+AR3yjQ8mxa9CilHViP",
-	"6q/T25DMp4MFrO4Gh7pfVndzJxazuscZ8sIgsWPXbFT49l67oYlGXcOF79e40XEX922GwfJSaI1iTovN",
-	"r3gpCRJlTmxbTGaYGOXM+Ju1nar2XJocEAva3Sk0cpxvdCuqea7tK7bbPotFiJjeaz/Q/d42VPRK5ux3",
-	"g/e2VCk/EPmaQFL9mfyrMdg3lAVT6Mi7NC+zCYU5Zrgv9Gt9/sjoTOyt4L8Q1gvKSnmmDU+ou3SNVLd0",
-	"p01CJFUP/uO5+dR2Tt7ODDTNCuxxN98251JPOZyovOM4l+u/l9mu0Va588SBqJGf1wURaRCe6OUWwVPI",
-	"fCbRF40z4gzSK5STrUK8VFX1qv5fbONBDVc7Lze5t5/WlK1Qxm9D3WDt+i00l8kPqYts9Z01xYkpznOJ",
-	"qoGCkQn74+Ba3YbfyTq9HuQjbey8afdsyObUWL0kazv1dV2T3+lyV4PABPJCj1zcxPWCP2pGG3fXf4BH",
-	"23fGDJDU5O3RgN/XukHgPjWH7tMr01zZNY4PGYYpkbLGX2juwX9AltZxTxjCKK26ELv24SjFDG1Ip2Z8",
-	"0AzyWjSvs3IaiEOjvfOkF4uCU6YOU9vDT0Rw2WPGIpyvVft198J7h6W4jupAU7/vvfTekM5UCLacA8qY",
-	"gydtFfATkm1welP7LY/YJDwjzhBhGaRAq1W4vbPCqRq/EWYpL+zj9s2IxtD+m7Y39Nx2w1BUMJUWM5Lm",
-	"lJFeaJO+M2u9ByPl9JaIqpfJeLcnKkgaDhpc81JteMmy62cI6gsbkHlX6Joy9/MeM+jgxtwzvrbreYLd",
-	"iOAbM//1dgAiLxh9tl3dMUPeFT7U84PYtB0hmpNsLXVOPrrqxSNmqqEmeHrPluc5P67LIpj9+CX8elEW",
-	"etYk1VxxsyT6H+NqXdNFJI0FX9KDlQ7hsbmIf2f8CFbChqs94LAEQwwWvSLyPr40T+v3bonIShJWR8EL",
-	"nBGc6csA0B4FlrInHS2yd3aAJRSCchET3a7uZ/VGUzmJw6SpRqk3v63MCyILPhmAUpBbfuMzmypOAzAl",
-	"NbLP+kjVPhP4yMJZRVMloCTilgYLS9/YX2x3+S3Ag0dik5lXK5M6mMgycYfqfKy4E5JVTvHHmgdcs/nq",
-	"Cvv9zh2dNoEja0WxOrkuw6vvZoTSOK9NCE5vdgKERagwrk/RclB6HT/Xo+TJ+z+Mamh90U/QX7S1a1Hn",
-	"xjU5C5MVz3Ck00Fm6z3kXZFjhgPOuZ5UyoAYy8gWl7nqT2RpS7VReWVTPCKXY4rNPw7G28yUOVBm/xWD",
-	"TtTke/OY2jLfXxeC31JbuThGEy1O47GIIFuo0ne6qHC93GCBQEDbKL1fsYBXWMojF5lpHD81MmageteF",
-	"HaR1qA8vI1zejBzPeL+NzNmeUGv8oR14JTjfTtyAxSYeNcPXRJKplcKKHAousDgtt8mBIYOz5jlNT1+z",
-	"L7lFowmEjO4KaaA2EUJOQj2vsUv15uUrswBQxnoQda6tgLq2BYDYCmjkFuenKbkmJvzom6NOxCWQohTS",
-	"cRVVeUTgvMLKsesLHongm5wc+knIyNnmIl9/+QI9ffzkL3op+m2UEYVpLh+gL0sBKX22QQHKSEFY5jJg",
-	"tCxJkCzTPcISXburqTU+cq01mGuLgrQ2sD7XD1bdyHuoA+QbhTc5uQKHcSH4TuCDDLs0VLCFCIBNlbmF",
-	"YTxiiTaC3xCWQBRBT/2IT4iXQUcQpKzEh0Mgy86k94RKjZlUOIjxZwCxIMvnE4lodoV+LjkA8GkD1+bk",
-	"RNkNPpaMo6RwCyiASP5EIi8Y1RtnbI0AqJJbSkwTnxvKIFPQEsw4UoTJ4TDT82wCq95WuxQk6XIDWGfh",
-	"PKEyow5Dsc6h0qo4pOrvtNnADiYFqjBiXP8XDBm8izOSi8oNOScPyJWuNTecvFOEGXSHAxfEJMTJBLoT",
-	"AvqnNmP1WZwAb+wKCXJLzfMpF8J4eKoSSbc10EgYQlt2dNC0zIvB7ejzxHwp+AE9NF2c9nS3JxJSRKlt",
-	"zxaO3ehdl/vJjoScYAnJaaNJ2JA02DR2g0WXcGShKZ4IFhEwPgZg2QxSG8YVLdZUZEf0zGEH6+utqrUz",
-	"I3dgXhVr4Jp8yLvhaSOfhSxDt+9Vjv+jR832xE8946HvVOyB9B/DyM5+Q+W5IXefV40BPPfGlF+TVB/N",
-	"6UW499E3XgyTQTy1AIeMkyb6HmImNVfIDFrxgRy4OGkWwchRXwAAMGZdaSzsl/vaLn0BkLNc3EjAYwNY",
-	"bShjACzATtOlCeD7gU2wyJV/y3l6swyIVdPjv6g6muMNCWeDVjd9GtPTVm882r6kv5CwRhCHXdDc7Rq9",
-	"oGSA6RyNzjEOrj+v7c2iU9CHkboc/UBDyg/gKTXk4ilCcICNub0dvRRnNckJRb2+tNDmzCn4wn1PQpKE",
-	"IFs9wSvECFR8RLSxWexedZXnjNxSzYOwRIVBDtL6rYnuNq3fUQ+Fuz6V+Hky1hy/dfDVeeqBxk9uAZ9U",
-	"iz/eL5dUkN14qgkvbAIW9P3y1KWgWjI3WQRKjKHWySg/n0hkXjB9rbnotlD5CBNF0t62q07ZxRKqqXIc",
-	"1XthbuZJM4DS/Xk6ttwk+LLzM1l6XRGaGLbcR9e7snWVDlSP5JIcbcehQMbKP1yiDARlw51+sXIgT5DN",
-	"Edfv44zcmzldHO07kbrVx5FwQ+Cap5xtqThMThmyr1sLYfrrd5LuU6f5mM6tGNVW6MRcnoxKe0VqhPYo",
-	"Mfq5e9EUywbzoz90mlArrvrPlUZESLamIYj9NwVJ6ZamtvbXNhHQhnBiiwZUoBWcJA1DdBySpqNEkUyf",
-	"vSIsTNCvjU6coC2mFtCuZM78Nv5mxjc8O0HKUEZwrlzTlmDm0MeVRzXS2P37WnmKYfPL5VfpkQTNSHSO",
-	"l3ve5WbxUg60qbDZwpagqIQkckHA1SFjVvpRZnHxvOzlKfDz7XQvxf3KDGMq2qHym2SRhVIowhCXv+ea",
-	"xeaatZlYT2qJswdCuWcd7cKTUzVX6wqLXtNX4Px5mpJiMij4LNvs/cA0XtgaiYkTmawSuk0NJgVNSU2o",
-	"BmrppW8HF1klx00oV6zwdKQ1h/COsPSEJD7JJkrKJ9K1iVx10wolHb93kEJguqebF1ylYm9lnOQM4Z0g",
-	"JAMx7oRWj7icVPUI4ftDsLbqB2coQt91wOeGOSTImscwe9BvtFpcb8pI35nhI3eOxXpiI4ftbMkJh/29",
-	"PWfwAm15inMEV61zoMvV8fcVEM8vyTflV6FS6Yk8oapnCVn3Einexgl6gBx8UJVxwbhCqdbLGQSkNsHr",
-	"gXdkbVD0xq5I/WSEr6nuexlD8PXj67of59h8gi+9T1YTvEir/hCr14NzAiZFq/1laGuaLTPHFtl8+n23",
-	"k+fYAO3nY6xbr9Fp6Pd2m9PgM3Xn1NDPdVPTaUD5zb6mo4hlzcffB7qejg7RfuF9u2trrJ/DI5OgiTst",
-	"7iBw/h0hQXeJ35l20u72o95EqsXkXYQC/m6E9c2FCI/vedTkXa2YJrg2tFytn7qyrRKrouXr+rdrYK2o",
-	"0k+RwzWLqF+Y51yv8vVXuKBjQB53VjY6210c8hO2HJSVoLmGg7iW5F0DHBkLUoU6Z7oYByAxw7n1LZ4Z",
-	"lsq+PfqR1GLMcPrFu+rqXfw0bhcD7qx74Mj5vSrEsaqQLT9WMeJzjiGr4XMTc5nI+V1sbRz+69wYUHxL",
-	"Kbeibx3sU8sgnR6HnahOjypww8qZd2cCfA7szWn5PlUSS1htSLkgPakwl9q2fhgHCzJF/RjoYOZP1zX2",
-	"N1Osd2b01BdIZGxS0RmpjHYYImUw58VAVQZd8W/2NkjhxQltC7BxkuVZ2DK4y96XNCPhtlJHYRL7vbim",
-	"WY+XePs2qulkwx8KH7Rrjdj8eWWxdiOn+ewi96x9FSIXslT2lEeX9zB9Ss+e34bLruKR7We1/RP8sJ4f",
-	"UYjuch5uI/bcZRf3XsDeO5as5EkqcggXYfHZaxq9qfXYdpZjp7okiWsiuZ/0DT6GbuZ30HS0rre1PWG/",
-	"zz81eMe3Zc6IwBtqm4pJm1CwBvOjZPtUhOOM1OoO0yDl/NlYt+DgWrn63MUzfmstNJxOMF0FfVl5MMPO",
-	"dsp2dQKQSxvDCn77/9h7sya3cS1d9K8gFB1RQyvTOXnKjBPdWS7XLncNdtuu7d7b6ZYgEpJQSQEqgkxZ",
-	"VeGIfrg34sR9vU/3D5zzeP5O92v/khtYCwBBEhRJpTKd3tsn4uwupwgSw5qwhm/VKwWRm5sOvuGHvgUr",
-	"y7D/9vmT78/JC9gjW+QJyQCYxERTRtvpwUojI77s3DZuoJfmUI1C4/ZJQagAn5uJvWRzKm4gGhWziMdb",
-	"IFXF3fPsmojT7GP/vLViVNegfy0R2b1iAImxqbwy6ci/Qu5Tu9XmxD7upFtlZXaVJXahiZcGIb4vzMm2",
-	"FBDshtw/mFfZh00r3aES/EQV4O6gmxs9Xq24wy3AOK3jPzrG4E6dxR/J49u/Xc9WuZ5VC6f1K589t3/n",
-	"ntstAMQr0Ev98jTOXfKLly9O8JkJghMs6lkGcZwypTo0HNhZ7kA1SRhVAGb+UgKjSPCdHdMMArH+as3b",
-	"rmP/Fb9ua9pK2c/b+ng4KN8Ndt2n9cNuIuXaYfTeX2yKjPdsILDhu31yhbb1V+u/bTRZCuTLKgr69XV5",
-	"Tz1cmVNjiUcTCv2zopDpjCQ0YylBQJtK/h+JJaQ7qblcBfLv6ljziC/vL86trcPetvV1q+fdL5ko11eK",
-	"kbljSzGikIlagV/xknlpEkrZP1emQjhi/IqlkBGooCUcJRl7D43MKVRnNzZfwzfb6W1a+EsG0+131Wmt",
-	"Xjg3F2e7BkQzUXTB2iqbG93Zm1Ygk6u+3vdy0v617l3eqzbv9JW87D/NnVwNN14JZ1xlmAv1hKbxTuKa",
-	"NxgL4krl3f0OCVWZtj5F39nAmIbmqXKaYfmZFmHm5UHMm1o9RkPFxjZVHtdwvZiGQ+5NQeF0V6sTalFd",
-	"5wcqKMMdX50AurDA9zKJWfoxAvy7zZeladx1ntfMLFiwdKavqwKRpEKFX5FM40rZl2YfHEn0yCFZzXk0",
-	"L6C1Ovg1N+YfbGmH2X0btmcQdKGmF5r4AkZbj9PZWoBt4yIOtD5JGbyt3RHvds6bcWkqnTdsJx7K0EF8",
-	"au7K8hpeumO6rhEBd/SisuLi4tVgh1bEa3nJ+k4zs2MaioUgRKToWtWqXnpCsMJ3WlfRsbKpGkpLAcux",
-	"J2yCGxXq3PxmLol7glByxdIJTYgFTyBckFXKM5Rurc6A2FMrDq/OWOEGhShoD6AGCJbqzwtryASmzoiQ",
-	"q2uBGEHn61bxbctZ8Wk7zOmp+j6qJaOX1WqRYdGzam0vnNmcLRRLrpjqsqmAi7lMWcbSkcXUqvuE+ze9",
-	"05o1m8u480aYx7HavWPo2hV/jRrBHf+MP9i7uesjbj5LivqxYSsgIbZUbgAOepYp6P5MYtoB+6AqUy1p",
-	"W/Jx2xdm9gQYXc35MmznZytp8a8QoyvRZijAYinGBCIAer4K67mg2fyUjC+5qSJYWQGGd2Ko8nJGUB0p",
-	"cCs4n1Ci5djcvi0gCH4+o5dMQXN5nC9XDnlnDCwKT7u/1p437/ES7uxnBray8t2OboSAEbXjhPgwJOyb",
-	"xiNqqCeredUKWhrBJzwODJlmC326rsN/UFaxq/JpcXQLmcGkGByqJ0B7u0GhaIMcYaf1kaqMTqfQFtQO",
-	"wnzKDiajXvRVc8MN3Ey3gx3SPLulA219Oe2vmd2gjmZ0v8beV5LHm7wD+ve+E5bdE0N2dgX3KcHh8Nap",
-	"vE0Kb9dg/O7LvrsrmtqNg1uRVR9JjtSuNzUqbqPYp71d575Oq6xUxnTdxWbu6h4vprmTy7RnLX1qd2h/",
-	"J3aR9nP3ZE57OkkTx7eOvAUJ0MiwW+VAyCUTLN5Jn+/yyz73+a70OebZnItRTNeqA7K/3wjcH9mzLXjg",
-	"SBrbgo9SluWpYE0Irghtx/Q9TJHUvJjg5OAHM8G65ea+sNICJfQB14kamjnDmxD0lph34+E0xI1wKoG3",
-	"UuVPtfurRriqDRtRWTah04yBl4Sntu13wxdwjzv1DSdmv26kf/id69/tzrF+DgESGgboNswBZenRWLbu",
-	"tnQqU6IF9BrqwHxNohcdacM+0oTVgAFdLHRDX0VNizRJhgCKXAAVUUHkSrAUcIwg6GOPoVZLhGCOWjrg",
-	"I+HJqChnT69YMKSyhY9hzmjsEOvLa3thoM/1rwzAe2ma8iuaDKEnAwCiKwKABmEh4d6tGgo16IKRyZoo",
-	"9t4gPjF8XVf8g+/d5EP9kfrdOlouEXrbR0zve7t/Q0bQryoOeosNdDa+sbM7uDXj5M1ckkkq89k8s5mK",
-	"7WG1hEZNldIzrjJbMBQki+IROLuEi0tEDOPZGaE2rmninkgFprMHJfqSDswAaP9B2tkQtdejw+VUebpM",
-	"chVKknRznbC1NI26HHmiuZqtpHV+Qyl4cFqZHNmFB5ST4RREZs38LVqzLPi+m84yGA6uuOJZGPdW8yD8",
-	"7NrLITMPCaNpwpnKLMcT291pe7jbzb6ebV0xxtfic5yXEVEItxJJl4+xoJuSxPJ3LqyFnCTesltGxJYG",
-	"Ojscen4zX5saMDyDiApNVSvKM0ITrV5mc7+C3dyLlEUF5gKryeZUsTMgyEu2tPYFz4rn0cffG0vvFkVs",
-	"O+jMJydzW2NqyJk97lR6cX+yOHZFLu/Jxgz9KucFGcpMpYUNduJlKcybT83J4u3DLnwsN8A0ra6OChNt",
-	"zSa9K8EauWIrB0hxEq4O5C5ndKLp1D1RyTvyjl+4BStj15GcbQ2C6vbUojXvupDMdoAm/alqKyyTLdaz",
-	"W9FcdLb/5AT0nywibC8AX3APzSVaYnDLmTHjlA52hepUiYJW28gf8mE4MMZet1eUHraD+3cuZEnC4pH1",
-	"uHYsUipf7vtf1wsD5cFmA6U71l9nYzFLeYc0pD9rq+c1PlolOm+nh6VTL21MmA6vJALXemX2DYmAFXs8",
-	"uBT9LBTSjeYmz7alWq9zNuCr5y921Xm9GBXKx/gZgidSmIiP5TbEtjL9AuOUTjtlZWyjqOHl3VVw7z7y",
-	"ATeBcv3ev1DEKDaFGVWH4RbHW3Se79Sg89XzF0VXTpUvWapY36yLpjbzd7eMwjV2qDUO39AC/9XzF+ex",
-	"XIb7hS8AwSPY9zPcKM1lNmA8iiSMXiEcbzCoL5ejbcwFM25o5mcm07S6hKWZ6qkfv5craFOlxxI6Aa83",
-	"iRIZXWK9Q0oFeOGjhC8mikDmI+HgoVcsyxIWQ7ffucxTRSAUCv2tzsjBqX7MDBOSTPNUa916yiDip9Bk",
-	"BO8IN9PiwpRX6Kma5002yYTZvF30gWBrzkcPH7R06tQPCzpj6QhiRU1ffy3LSaNm0JBkUm744EHQLar5",
-	"84or2fJN228Vgw8ub5UqZmEPizepfpOo0ld4RuG9GVaPqokOzVO9E/3tvELpx6lMmAp7cRZ0bYiCdW+5",
-	"k9HpdKRfugUMRy31xvy3nWXLvqjeDUeA8qNMQY8zQolikRRx0WNBENv4ShOLzWumyYquFYklUwGuU4op",
-	"Zdt5tKgYd6JF8LjvKJPi3bVBV2U4NCntM6Ra2+NCwKbdqbf8wOSaDjDLaDTXg1RP2k64uBwtuMgz1lCW",
-	"mUgxg8JocamZXMs59zVsre4zegfhJlXAl+qtQFOKttps+ncKAsb/yOHBQetnVETF6JKxpUukKH/wW02B",
-	"U+glCkRM9AAtucGbjVF6U32hj5Q6MAwwGw3UhD+p4wf3W+Ws8Vd0nxYW6EB3E+xYj2/wj8BMuTKVXsK2",
-	"RAS1rQtM25xiAzXaeuceZAi1bKMVF7FcNZPjdzIlc0eScERwZipnmkxMPZ3p92OSrlFBpbHL+wOjAdVz",
-	"UWRckNbJSTtpzeVKNVbDwBUeqvuKqiecAYwrd2HSL9FWSpQwmrYjMXhfHob3rPFI1JZNIkyLsFnKNrVY",
-	"4tiuGZJnFJmwWS4gLOvXcRTdn+CPCRVnpsvOKREymDE1YSobQRWQ/g8Ek2iyTX4BAxAam2amqQ+0NWVT",
-	"CYEpPS2V7dm3EYCMi3OTVGdaUukPsPiMHEBihZ3dwyOfRB4etfL5JGX0cjRLqFJN03WidZLqqzKBhwkg",
-	"SwDx2BQSEH7VCR2dlGj2waM+E+qyjTy7gV0xus6QlIPyCiHmTrmgCZm63q2LXGU4F2TrILVEUpg64lHK",
-	"aNwgYb+vCBBSDDNeAi6ueAZZBjQ2N6mkdgQP/cU/bl37nM/mo5Sry9GEJtTkZVbSCbi6VCRhSmnazLBZ",
-	"oBri7b24ZDj7QCuEEkQsUflsxhQ4AfT3iP5edd42N8LN/f5B++RlEo8W9L3b0eLUj1ulZUIzBj29myju",
-	"nOhfodgyY8LA1gAqKCTwuoQ5MtWczfVNJ72sk6NJ7u579UmkykYGcg86IS6WocSib43GR90LD1nRQvEC",
-	"BAB6ilBF9CuJRfEr7XTrXvmTWXhJoBUsVXubxaI+M6ESNx63LnzBYp4vWmjyR37JVlwxSL3RzwNN9SQf",
-	"LeqtHikZ95UMIK1AuJaIbMaFstBjkWn4GHuk36o4MC/QZAWOFlJk8zLhHh61zzsXsRxBxtGokpPbnf4r",
-	"CrzMSQ3zbCLKJvponGmzyN1gJiSSxr0vEQsesgwYn82tClOGT1yiYi9rfkVT4WfC+oNbx8I0ujgs35gn",
-	"6/bxAmr3SrMoXty0mYC8FfB1T4NpXudA0UWeLgG0KTBbJSbIo7xpGTmmM8qFysbQkVpIovJoju9Cfy8Y",
-	"QPWX/Mur5z8T8yvghqCVhl7LNm+gfWvTTiQyunw6nbIoC2aVY5dVl5GnFJ8Jc72CDLER9m2GS2Dpfmzu",
-	"zCG69kJRkHWWNmV9Ow+evu3JPIlJmuMlwQzUSgZEkraH0lwMmrTcFp9AZSdTojK5DL7YNOsdOappfqSg",
-	"jxYphFteG1j9WLF1dn1N54tuild+H9aerUwBgS0zVwk0vCShRXVaReBsUfKvvxCOfrXAdZQiBxWUwn5I",
-	"H0UEwS3AzKtpY7dKGKCqqRZOSxWDOZBJAn25iSkg2VV4qmdA6YVr12NjPdVcnX5bjK9p2M5v+XQaEECI",
-	"kNg53lyI9rYuQ/bNTdPJlwmPaMbeFBqqb7tnSqZ5khB3Py9gnipE0YCYZas+CoUatIqKahDn+rrea+Yy",
-	"V0xbQ9d8j0MnvdY7LLLq+ppvcmCm13iHwdfa+g0VGsQNKkGm2TZd/rrt3L0D9g+pjYK3Ce55GCBTmYvY",
-	"5MKUawASrQvW++QpjeaEXfEY7ukGbwZuCDxTBC0xA4cZSVcoyVOi8sWQ0Iws9KXscP9CjBN+yZI1YIgs",
-	"JNhaVJDxUirFJwkb71/U9U00Z2ijdHL2JVIaMJy42J/QLYWpjC/09bjZUzGl4OO0T8YeEjOElyaMyOm0",
-	"7PztcOmFLWiM73FldlGK6tq0nWKDrUouGKSEz+HSC5iHw86Eu3/cxM70MhxQ0+YtnJihHDWHQja6YLbO",
-	"ZwgekhniWYErpXLRaLsrCEbThtP4xm28wi3Sz9ozUAlfehi7onIgrTdkQ3wdT2RJeQoJ+0hlBsD4mlvf",
-	"/ZpU01t1vcfAvnTLchTn73CV/v3Tb71cNd0mJiySCzYyhmxzXeawqFAFKSIkMWNMjoGA9AMT85ECkwfC",
-	"RatQ49dg+uciZvqs1tYlrQVOyhuQTeHT/SwR72oVyJzUxnzj/adpL0ppFsErUXDyndJRFOaj3Fg6Ch7G",
-	"sEoH5Z1wG705bWUH6a2vnr/4xBJaYd27qDT4CBeB4GKwCqm/ebJyl1ETScQcJKN7zC21nr4wzUWEXxlF",
-	"eTaS0+kolgvKRYOCX1CxJuYJDHOkjIKroBRWb1Ncgc8m7Iol4UtgzKdTHuVJti5FF8w8zB0Czak3VM25",
-	"mGVSEMhyhv1YLJiIFTluQ8nxZlV80kwMslt+hf4lIyEzHrG2gI3xtzuzI8tTocjhI0JJRtUlKn0lz1xy",
-	"J127XmOxZKqng1xFKWOCi9kIgjc2kbm+m8Z77m+lC79AOhqGZcqB5qMuKQx2AsZX3z4FOSWKXbEUmkQM",
-	"YQaVkNIVxlFkWo4sed797adckTjB491AqsNNzNO0HeFzapJsTiY1KCkXFFYkoZovV2KfPL1i6ZqgpWQR",
-	"WFzaXSaJYlkgjcnlPLalBuGDH4okNtUjoQgHltN/2oZ6Txs86y6Ghn7MWDudHlfMPm4jCh2GwKNeVpZD",
-	"wOxnFFX9kQEVvHR6oU094YOI/sdclm7LqJfuWQuonbYrbhhX9H/zL16dhnqPI4IIE5DDUcS/Wl9hhsB4",
-	"ri67jNGPQVq48eO3ZoXr5+qpit7k3emYSRiq86hpaPnL5xpvo/3DClJTYHvKfGQYY6Mg6WYoBQCEaJqB",
-	"5EgZlCieEVT5NkNpNZcJQJi2Nsr7LGTulJDxWx0dfJY5d1DmBJnZtNH73uan9GDnb9bEduHbJ+fonsrT",
-	"GRPajsdtxZQb46/Rhmyo1oBB9F5E61J0u0uxgNAX5aT3MJxkz2EVoV1M2r3PzadBcL706bnnjQw/kazB",
-	"yWfQKziCRiPWivEZWT8cwo6YqGJGJkxvPshdGsckX9ZPYYOhf05UvvAt5gzMbgEJj3pcNaWh9QSgHQp8",
-	"bWQcDXVNQWela4W7+hjkG6oACUq/qAiVNvg7Tw6ayWCbNbsD77fq7m5GRypNbkb7qvIqht4p1ja5jSq3",
-	"i8R9sya20baT16455wjIEMqOhHTCokZ6MVe203slv6X1omq6zKx4Nh9Fc57Eqavz7P4SrcJoMpozmmRz",
-	"yBfq/Qrc66VDR+g3GJoNllve933Hcr5WPKLJaEl5/xksUzYTtJ5f1J4nRlXUc1AVxDF0gubF3sQqWzz0",
-	"iaa6+uCJhre5kSkKC6JX3jiULbf4ckqt+BRj0E0fUz1Nwh+Xom95BY0uhVwlLJ55yaZtplZJ+XudPLZ/",
-	"A3u/5Ol6hG6WkFR1loEH50eFWrGUwFhWZL1CuqtYk4wv9F9rC+wX3nI9lsOnc44Z0UV7xeH2mY6hqVa2",
-	"tjqf6s4NS7TUSKVlg7V/AkUpvgke2Dm9YhbSzbWZOH/xjPBMsWRKqML47pBM1gSaQ2IUEip0PCCNQBcK",
-	"qng0MvvU2FU12OCjDL3UoX2raQXOxQiwugLn/QL+Xm4/UiSrWbwvRUogZ93KGA0MRcKnLFpHCcM5bNWG",
-	"Ni4lGXSNTSr0iifJrex2FUylfMzViQTOppG67eWoH2n/BLcvUygNAQwFqRWXbJkB1UYJVfUsIX2RHuHc",
-	"mqRDUbDYlEsdlDxR0fep1zifOUdGXI6se6DXm+CuOLLZLarn+FpLtmKjNk2yWHh9Ak1Hbq7APX1KGNFE",
-	"EQT1CJM1evPBt67vptosZin+scuVFC413e7ir/mCoe5L5Kr3GHTn9xxWTaw3NzB8Fc5jwwabt/TbZrTg",
-	"YaP3SVEKv4Tgg18MPywql1TRzghqNUzy/qay58Lw6FXIgmnTWw4up1lv+xKbht1WJ9FcJdJ/YNXs8Heh",
-	"YV3D+mb7n68tpIGOXtWwZC2ajMOULXBPgpnpzjO1hd3ClauYctn6IGEI2Fyb4CymIavUFjgZpVEp5TdI",
-	"FmqfYNtRlSemIBk8EbaiH8qvnI6125JIUDUxV0upwDlP419zlYHX9N1G5XvcyULQJmRMMy5mLZl0+kEI",
-	"c+NabfZWjA3IuFA8Zo6pC/z37qlcNTugPLFh+RAaCOsa6cBSGDgOdBANy1qgUcRvShxruMoWiWNG5F/r",
-	"HYUKuMZrtlUJNn78nbuwVVI63N83mryxXFzZq4veFpt+0T7IJUQ09zaTCU2NS8TBzGNorAjsQ3ZPnqUl",
-	"76vfuBcSA9bhIhIl8zQI212thbKhentHc1PzvtBhm7cqbdjuJHq0ZdrxNgfSfXJTBqR5XJ2Rg1BroiFk",
-	"Hk5lSuyHfBnUmrfiTrKOSAPAEjSzqTLtTThrjqrqqQePmi1pcSP/KCCpN9HksJE7b6MtoGvmE2hvNbQd",
-	"S4qsFL5g5Hcp2HC71lc+yltLp2971CPl4N6ylEZa53V8R+XxTxNZ9iP1CHT4ckgfm7lxK5m7PUxmU2Pc",
-	"vx9KrmYp4583H9Iuso4L+fuJJR+z9IpHoZrpkGe/rl2VNKmf2sjmMUtR0fHM95wjvopLFAr6qqDAni0o",
-	"T4LSwT4hp1PeoGoXmN8zZSnJ5Km+dDB1CXgVxGY5Do0bhpbxgIIq0HzQFZgFngjBaj0TZCXTWPmACRnR",
-	"WyHCn7liKZ2x0VITdWCTnz/5/py8AJJXQyKX9Ld8A7RdgPi2wlGtRWT6nLy5uRIpCBa41Q+89LrAImKu",
-	"IB4yulwEt1hflmkazfVtaywYTcen2LIGi4SYyojiWcd2W13h3U0FcfecpVIxdOVYjHUZTkT4C6Op0pIZ",
-	"WmNdhfdwMV8qNQLPR9D4fZYpDJIbAf/s/NUTcvJGtaWQl98LkMTwOTSBN0w4XKNiQLvq6svVQvIQ3f8s",
-	"BTslVKy79pDyIK2D8hc7ICNi8yjOWbBe+5fXT7oouNaOIq89vujUTUQuc2zuCfvddT82nmPlncGU3HyS",
-	"8Ki5zBJcXGulPwcYgfBHf/GQC4T2dAgSBkW+aeZf5psWywC00mhBl6PKW0LLUOx9AyDoQssj6OZ5BmZM",
-	"vx1U7H3wczxrLpeECrY5EwbQy9pMHa0IWPYrLblC381oqGBR87lP3LZNZpzr5apLW8WRsmQNbnM9t33y",
-	"DOanlZNfehDoadrVmMMjw8dHcxWrYg0dx1oy3b4rumHvcGGc1loGYNK2Q4cQwSfRZH3b+0tVVBmJbD7g",
-	"azUfOhvlguWsgHyqyu+6JRPgf8s65e3dIJ8tzW+wXBsxfyJrXLj+jLhHxQZ58wj6lcDz0tVlgg/bZj/2",
-	"m7kyxY/cRCRBmIa/1oPQIAMiKIJ4NMf8CEUQCyNGweehHOl73hq4YEHjfrZkz5tpoHmpf8otLFHVqCYr",
-	"BJdl535NvjFtH9zRDS3duD1uJb2d3B59Uv4kL5BPDPhegA+v20nlWt1Qt2xqck3C31FDLjuoCVnIuWxi",
-	"usbOj12MV7z6qnBQYlMr0bDrrtrKRkixXshcOdQ8MxDsNE/P9zUKtmkk+rG9mlsr7VLXPp8OKptYnGal",
-	"5+VGx5fPsVt5KK/P1He361D12kUsnk/v3pXd6K17I8lN/UVN6iACcfsNUj8Cr1aovtLTtUy+LU2WyrS6",
-	"Q1Vr1NWnrGt3AxpRYeXNfRrvGmvfcofMbbtb+qzba4NvjkEbaWs7dXBjsYJe6XC1MIJ/TvdPfECTf3/7",
-	"7/98caHe/eM/2//4h01RgJsKO7TK/FoYogKHuZOohPfO+w2zuGaUojLrlnbUhQS4f9AxY323AYteVFeJ",
-	"ZbSbCbcSb/Ay+rptYd+ARJEk1gH5/A6GKvrM3wYxegIk3WiQw2tUdb/bCfeKWpwB6l2aCZZ+oUwQgHAF",
-	"ITb/RV+oOxTf6Nm8a4cBkDOyZsrlS2TO73+LUZFymU+z3RTeiRuOoXjVPd2mc0sxFl/VBCMuxudQnsYY",
-	"XQ/jhgSZWwqUBHBnC79+jcw2XCievu8KEVADkldMGRN6o9hKZAQVIGB6d0sRhMY8/d5dvXiKTYvuhj2x",
-	"kwX3X8lwsGLsMqYBXXmuyDd/+fb8L+Dwe0ITJmJoZGW9Yj89HwwHr38ZDAdvnur/+n4wHHz3cjAcvDrX",
-	"//NLwFFWq/LHT3szH3pL37CnP5qOyAE3cBynTIWjDDRecHGItmWgZHLPVvpjBfOsIXIQSTHlMRMZpwEM",
-	"vuciWRP4EDnERktJ7FymgcZGW/icO5t1Gc/y0Erf/OkVeXTSLWclkWLmXtPh+cY0jN2nMnQ5RrxJBxsQ",
-	"L9jod3PXqRiJ5z+fN6Zr3dX2xPXwa4lOK8TfgbW2u6AX3Nd619uKG/vd77ZlVW1/dLKxbpIVwy3I9h4f",
-	"9OfS4gryqPQu+GcjC/e+hHxMu7+PMGhzbXSUDZsLzcNGU4no/S914MjdeaWd+vwk3dLFfuzEL90sslq9",
-	"rXdYhAXF1a7lUMMG7UYutb58azl1HWHRShO7Eh5N1L87KfBpcv+uolEfI5LQQDx9IgvVV9z5SEMrw7RF",
-	"Hjq84PqRiA4f+RyZ6EzFbZGK1t3+ZEMS7XtzjRBFr5DuzYQs2tf3txHC+JuPI3wOGfzNhAxuLwrQZJPB",
-	"jPt5ipgNBaiGng1zmcQKm2JBSzQuVMaoud0oYnzHXyhiYX76bHERiKgwYWCjG/Qpto7Q0yhbGMChal4G",
-	"1OswJYcxufnYE3P5DfpXzon92d1iOjtUq2Ag3nc2WON/9tPs+1FAIKfq8KB/W9DmNk9MqbYQQYiDAU96",
-	"RsWu8Cog/yvUFR0Lo0Bi41Tx0DhUDa1JJi8bvI4GSdTMolJYKKAnDEqfXLGYuBbAO40u6FcHJ/AGhZ9C",
-	"UDRYBGSLYv8DbA7WbSa5Yqm2U3DvOmQ8l73jyv6Xt13FaWygmJ3csJH2PrEb9pyx7HtGY2wp14OX525Q",
-	"3eELQG0klSsrk5T+TMPV6PhgM2Snw19uytWsIkXhxIKr5TPxrHckOug5ei6QionvQKJ5Nmci08JRX52X",
-	"yyFeoVMGd0kEFu/gjW50BbRcIQVbjZZUKX0Lrk/5JfYnUeCFx4cMPJxAhyLCXsqUKJaVZ3nYgLDkfav2",
-	"9Ma51noP6AV7Lwye3pJFWvP8bODMrw9FFKwxMD+MTD1duDpGH7o2mRxQJB6sDZQv+CylIqtAcw8HyiwB",
-	"ALxHuZhHabC4xJvAaEPZGs7hC+X6gIMZaucDMlhbygJhK3m2KbaNjiG7AMWS6ShlS5liMaOcaMsQ/hPh",
-	"FhvqGu8KuhP6z72C2RuBcdqAIXXF2arrmhQTihfOAXsGpvdG8Tvm3uhxUdaw/w6Op/WjdzWqXQNF8pnR",
-	"8Gx5y0o03CY4topxW0HRhjN9B+TGLpl5e7CohuzknmzRkZaraM4heulBIU+xzLrPxdYTYAEYrO2grj60",
-	"THMXJquvUD8xu7W0E7sID+2WdbavHtrII62jG3mmZWSQ2jIZXZ47cN+bxJtLuOjh+K9M7EcuWMCp07e6",
-	"66hT4WXg5gvdqaSMFVnIKwRFWBme5w4IJcj1DYq26peBzXnXfkKwEf3OJ+Ypq6FZLBNA6lhwUSrz9RSD",
-	"tku7Hm3Ze9Xh+azro7/lVGTGaGqll3+1D5dK5qpBwdaQRS541tS1VzGif94qcxvaCcDLaxLRHVGx8eVt",
-	"dZvmbYlbZDPdLKAqsncrCrYeQpxBeEuuw5O7l7P3dAF9Egcn+/crt8pK2dzB3uN3fxwOH3/48uJi3/7r",
-	"5MNX//QPzU62UAPgZ6+ek5Ojw4fgCLJff/rLy/LXj8sfP9/767s/jj/8Qys7mqV5E2jeYqXYYpKsb0ho",
-	"9uSsHcm8n68p3cp8W4vvJIxc8qxSFP+gfFaHe4/fIX0cDO93OLIys7jPN57bN9iAO+BHvqLcqNGeIqfr",
-	"vfVuSFYpRnMq4i0EqzGP+g0M3RVbRZ2dY9sp7sJQ9oniEzOU9dSfmIa9190C/Z6nG5EQt9kE03Nlcy98",
-	"AzSXOe8yQk3ZmJc+4zYpYL8z7L13uOa6y7EQE724RJuJCxPjaB34k3241pDf/jB0E9mwiIwmcpYzt5JQ",
-	"GEzvpCYGojIqYmXTUQTLVjK9/EKRyL5m0OQh2WjkiCkf6fdvDJEVaQ3UBcuse1OftsTyoXqIbKOf1L4B",
-	"3lr4ReUVxEnbHQpl59WmgBJstz3Lvoq/h/Tf0vitilonZdu14rcm3ez6Qd+g2dF4Bf3WtJq5YxfQH+VW",
-	"N0+TIbNVutRdvrQOByueiXpafYc+FGZLhm03XdvVqC6JI5qrhlDOlhDV8ZZjOsJzutTNxhBCnPIrlgZ/",
-	"6mpLCrVkUeYmVXvAIkq2krrd+B/0AJ9bKrkokBOj1YYW+N0TdICbDCs1s0s9RGwU4I5nUijcZrdRnTWx",
-	"ROHO4/PJhEcM0/WsqzPUAIUveTgHAxkXEH27krpiNIy7X0fdc+8GWFjzHyn7lTXHu3IQEY2lZ5c8G2L7",
-	"rCHJUirUFJIji6Zh9X7ynfq35MtlwhsOfKvIGk3yboakcduAwTPnURI+w35Igyu6nvAkGW2gYk+47wiI",
-	"0ICimm96CMHNCIWtmuGHCkYuNKVeZkBFCcMenhsb2KFbH3w22JC7+Fdk3D5mswbQTwQIalR8RrEsS6xZ",
-	"HnO9R5PcOO9SprelodFUaRm7urI6hfkJ3lm/Tfk0pOn1KbAGblf5wt4IC+VwTS/LJVuGBeGNuV8aTfQG",
-	"RwjMcOh2pnFHnymVsy1iBLfjkwpdSEsu9FN78Ye24kPzr0p24Q2GCurAmFRgsn0iQY8IzzuRSdP8vQsE",
-	"2u3HFJpoqv0S+MzkNtQR0a98TeTjXTinQTcXU8lTgePZTKbr9tx1WC8szY3ZmOV1c0AczZ1JmgxIcLkY",
-	"N13rJr2yD5umVpcjZIrwAYTJCzLuzXlzVjQUJ7wXYeHre16dfzFDqzrp9iynXtYRdHAdzVLacXmbHdtd",
-	"bCPjcjL1lY6azVnaPa8cvmtVvJF5t0uAslw56u/o2xH7VnKv/HAQ3fv9YO/xO/N/R/t7777+hx0w7w36",
-	"Z26B22+HgzdUs23Jm9fjtma635VN/czQ9admT+Me7KaQfqOyvxa375732lOmPF6kSfJ8Ojh924sr31U/",
-	"0plPb5bpeizGsl9oKVWG9BM4jjejEwQTOo7DCR2NzPsDz3oanG6RPaObLmqzo1aHNxDzv6tZ28WFwtv9",
-	"doPkB55tmZC9gyMulRjtptFD96NsvJB5S9u0bbtSZz/wT9I7BDtw48rsdqmsUQJan00N7SSbG++AC2sb",
-	"J9CQrHg2NxUGohb8puC9jmtR/AlVbLS1qySmCzpj/ZOGTBv660S6PoKH6twUgF/DKSXTGFqp9N2wpVS8",
-	"0t7Wu67uwNXV0Kytk0lnHa9Fx8W+F5KQDnJLdiDETS4sc0P2EmENfQ0r5N0oWzYgzW4UFrfvZrIB3AqC",
-	"NMQleDa26TOppDGZsGzFmCDZSiLQmfLqjlY0ZXOZQ3xEZVg7PkFHEL4rXOTQ28u1pKkmjU/c2Cl7Z7zm",
-	"fptMnWuBrAacICddbkU96aiNHN59HG9JH6oJ5275R9V6QrsyrT5VyM3yXty0kXXrN/5mM0sqtaV31GQf",
-	"1aayKwa9vfS0O55jFkpgKSMPDJutFyveEqnUCK1Vkw8wyuZsmtl/GLfNu51EGypMaKwXJJnWjLcfZRZK",
-	"OzY82QiL2MPdulV+nBQN9rrFXWmEK6Aqw4wlQVbQUJhnZEHXZMIIVyqHO0lrFhPWSDcaXDdwaZApn3Ex",
-	"aroLwNIkFHXbmDDmZ7n0ooguGKAwdLoXrARL1ZwvfaJFEEv91twkRkVSKD4Ti3IqcimPi/Gr7tAKd9+3",
-	"5K/I36ZN/HNnEx4+RnnjHU49qJcwbjrV3dlon6T76yevgqRii2wlzzFNbNQZXGX3Xhku2F2oe7tTubp9",
-	"smybayqNn9Dx8xkBuDhIWPqdpZKsmLAuqxAaAUsVU41qD8uwMuygzxWUBdtBXXTdtTxLd1Rh+fxUkHar",
-	"5ypUxL1FLqyVDbsSkRvz4e+4nHzBUi4DpY/Qcaozb91koliTpyybpzKfzdstaVsnh0vqIljuKtt4S245",
-	"0JusBOt+AS4fUT+Qou5r3RUbG1b4BJn4XxtV2zmA2C9oQrCKYAgehbJ6K4FAHB7VMCiOt09ZMPN7idn/",
-	"N0mU1VKu1t7OWziMzDL+Bp1GfrVO685VnUWmtmO0zNNojhUk9k+xRAB7+FOWp2Kkb/gjD8Fu4KrbR/Ua",
-	"ba+4plZ/06vRlLErWnxJ/vn2I1LncGr1tG3hgNo2auycUK0nWnZK9fQutS75Jp0F2waISw6kmE1pnujP",
-	"WBfStg6lrR0Sn1KBw0sWWeiiINpDQ5+VBRVrstJLsHU4wy655Vtd121lVI9CMBjyYcu8plbgbbc1dnJt",
-	"u7sro8Ye1ido1byEstb+cApB597RFij6bfhgL7Fi8o6hLhRFbH9bNkqp6Lq3kQKxk5GWK6mAklZjj2Ry",
-	"5Iyfd7syI7CK9SbpYmt8vp4k/spP/e4OggelU0ZRMa1OEhaTTA6hE8xkbSJbLq88kGXHS2XvV9BRwxS7",
-	"RzRJXGqebMIXXaKZWNxssCcbWbKULKTI5jX89t0GGJYJE1zNRzFd26RwbBh1/KDUO+wwpPSUzNNa6Dbc",
-	"BiCj6YwF2PAVew+7TWdFjI0rsmBUZGQK2V4ty6+QiudzW7INYvsXY8r0IJfngrk2H2DqcEXGmJQ2tuXK",
-	"zg7ar5FLkR5ZnPZRt1vsg9It9kHTLfa6GXom5c5MNLh1+ZKlV4B40tyjJXK9ger3CqrYiMdNjYNWVBG1",
-	"hL4jcjokVJEpTfX/gQRYzVApRJkvBbakwHbP2ZyLGWGJYtDIULnOhj5cSEcH9vUKBeYsudH8QKcmRMyv",
-	"eJyDipilMl8GhcuCi9z0u6oz75KmGY/4koJ/u6y9e2+WMnQh065XokwuebSpS9muykp7lYheSR6PNuTP",
-	"6t97TeCaoBrlfa0fWkFyxWm7vfXYrRsvb9c3vmD3spIP+hU8/u9ObRvaaoXbvN1dPizaM56ctOrXa7Fo",
-	"edP69u0LsGfVmO3cBrVe3FbhCkPsXYi7GyHv4lpa13Sf2OU0sCu7ygFt4vfWGs3ejLkt69w4/db2+/Xz",
-	"1y+eSDHleln93QFBP2Vpkg865Ui/a5jaU5HKZBFE6vxGZnPTRQfhIxI2hUQCbENEScqWoKeIwfXShi8V",
-	"asVSFmNLogVbyHR9Rpj+CqGCrbTJJupGsGJRGroHfEMVOz4KGrVpoHm+zJY0z+an9+4R0xJwqG8LhJJ/",
-	"fWl7sXRIF9Yb85It5BXy4vUT+Tce1w77bLkXDTecOlWXDXa2kgs2kfGazLVtLUks98mzWA2JlsQKLmSa",
-	"IRWRIlmfIhwOjTKkjlWBMRsrspRcZLj5q7mExuLaQk8ZjfUzizoJbNPgC82GhqwcfeWa8oRtiQFncgh6",
-	"9YW88bSDOGc3acBsvCFmVF2OLi1EJLtiAQZ8PoVucwlLs1Myh9tYhp1zNUlFCV9MWBw0sTcBMXG8AsZc",
-	"LbhSLIa2eyt7M4yxvXnAy1Q4IgLEjhd1OpF5NnR3yTkVM0amjMVwr1QNTdXsq7sSaiqTwDS+85gDOG7O",
-	"FYFHWwMjdDodwZNBnEW5BM+k2Ri3bUEjdJvLE7TxDPGdXhGsotJ8rQu/3UYKirEoHWWUT9Kxl9vTJvl5",
-	"rlwg7bp2kyWNHgfubX91V7eojdHreSIXy4Rdo+Nvg9PGUOA20NB6Wt8i5fbWwhtiKH206Qb3sp7dDm4T",
-	"oIs/rfvDa75gCResATN/Q/9gMqfLJRMsPoNCChLT9RDaCi94LPhsDni+v7x+0jmm0q7++yt9GbuO0gFq",
-	"C+E4175sRcoXCkxONSS5iLGRP0/JlLMkVl+gS3IQ2OCOKmUhFw34+rTY6VOSshlXmbbIh8RgWA8xqjUk",
-	"q5RnGRNDYFPy3//xv0q5VObX7TSrnQCGTVyrAU+/lr4FJwmyZAfKFp1xwebcWiYVPUAFYWkq00C3gZB+",
-	"odkmzWGOw1KQm8UmFtqFAClx46cpSZR6CQ34drQV9nVNiOPsfZTkcY+4NL7uqR7W5O+Byq8uyUfTVP7O",
-	"GlJ+l5DBqY1SqS1CfdvS0nHKZ3nKlDakwo0xMtk/P9WUqqFQxDl5O2M6qHQ5NJtuVjm4PCAbvmU0hqF4",
-	"IZuyJCFcZBI7vGD6auhmkNCQjfEtNChbw2AmYtcppvk9QkJKHwu1vMpQBuL7RHC4FCNQRMGoiflxtGRp",
-	"FBTLz6ckztlQ36r1h0xea0nVyXzim/4mWVAfMF+YcLCx72lhfg4HAEkySplaSgHpi9i40vy6TCgmKSSJ",
-	"XI0aHNGN9ry+zpGVTC8BwbtV8q7mUrFu7PQGHq2SJb7Arhjs8UGx84YUvJMMUqi8DHHYy++ekAcPTx4T",
-	"hWk55P7+Yb2tXRQxpUZZ+BX/8uY1+VK/5/HBg0dfnRG5pL/lTB+p5tO5TOJQt5kiQbFX02wzhotQcDyS",
-	"IlYN1+hpytR8tM037diG5T83l7kzoAhFpIjYkNCMjO9dHd6TNM/m92DoOJikG8klC740SrgmkFO80Wsm",
-	"hrcQqklWhVsOgOO6iWQ7XznhO6Nqss03jKZd8mlKxFJ6Wen4SuffSLAv0YUaKmXhRelee4IuPl24U1tT",
-	"jTAd1u5BeS/N26KUQbt1migiU1Imkw55KDW6ap1UA7G8WtKI7Sm2pKm+059hOilVlwq9vElSYGDBusDM",
-	"7HD79I/V25DwaRm7qFKqkCQklSt1Br5RhOcacwEKdQS21P/QN/Jxt7TR1ynltmdaHRkvYVn3qu8bLG7K",
-	"vFlWCEfGbCSnIy2n8igDfx0VayKL1l9e5zF3goPd+6fabws04fEoFxlPNldincGhyhzuNxkmAyoipLY+",
-	"upRl3YZ/yy7cO5thmWSCJG2e3RqqsRdBbkFcm7GhHTB0Ayx05YR7FnJtsY+7uNfZz35iVzq3A7tp2d6T",
-	"tFpOehvnqGkBE6pNAw+TLc+cUxGzGG5uRTTBwwiZY8fFDO92ijH9j10HwTq4t4QqrImw6yZlKtPGXTd3",
-	"mci4yHm2bjQaBdF20jKjImKnJhEPbDzbrclcAH1YlaFJsZ1TBaa1XAmCmR83E1Tbsh9cqcFbY9QqZdNc",
-	"adJIQYHEKV2Ja8hFTT8pj9nIpRlvjBwsU6mtVKxQ0wP8V/RsaufGbciEW9K0B5yqZa8XNA0WeSxTdsXZ",
-	"qvNrzOObwS77dzirBdjoivJM76ndksGw1NwMSd5kfMPxD6DFljn9dxszoTutNKHRncZIsFJpWBVpbqVe",
-	"RzBzWJZ6inOvHNa7DRL63EmZngYMFNM1SEQJEJsSBFBmgwra9GsXRZu0yXaGFohGV7hYu/VWNQ5X2q6u",
-	"3oDul0JgR9eXQ10p9rl93hcSIQ2kSCSXnMVkwhSPmfXqKSm+UETLsEidEWrQefWVzyKubCVxinSuk04J",
-	"kDsKLfqHOdwYaKxuX9/S3m2VxI4Wiu/rtMTdmM1orn1yZnNBlJ6aEYyB1VN4dFXh0tWGhwqqkrKSCLgQ",
-	"GoD1GvB+K2uyTYsa88sqyrieJALxBkwiLFmCAF2uRRaZynSfPMsIB7/TlDN90Z7IeF23mKM5TwKy+xcI",
-	"uR4+CkZMEipmOZ2Fan2/efKCnDz0pUlr+UHK1eXI5UNtZDTQit7z4Mt8357+wd7XjkH/bWhW768odCS/",
-	"KLzB9EC73sKMZgvKw51g53LBRkbkNShaxQiNF1xwlaU0kym5ZGyJNwUa2dacu0Ius7u14fhDtf2Xwb6U",
-	"UmJx+JTyhMVE8ZnY40KdEblkQhE6o1yQib4OKJZMg/TYDLSNDjLI/AkVprMEw9hXLF0b5d9MuhtziqpE",
-	"LQXDiJbLiKi4YvlMX/T11wv/K5ECyaOSa+stVaYzKrjqBZOgt1SNuBhpC7qkC6yg9PJeM7ZYylQbm94f",
-	"ZZ5pW2IEdbRp2P6+5aKibQ1r5DIHee1I2SGUV6mmun+1s3W03SQ6tjJXnTTwzYf7J2Xv3b//88WFeveP",
-	"/2z/I+i/a5ceNvHYlAIWosPEqwwCbTl/3RrJUji7WYpk7ap8PQf1F0ozM8gldWNiyKJ4VGMqx/fLe3a+",
-	"91e69/u7P46Gxx++3DP/hBLQo+GjD1+FfaBNKNwtxQ7bcGuAAa+b1l6i+SYq3YH5CHry0zIdceW78Lbu",
-	"jmF9ur4jhFxTpNvoSL/VT6fLYgf22cIn/Weuwi3TIBy9CPoHsJsN5l1e6fEo/qggXHNrRi4FWxE5bcs8",
-	"N2LY/9aH4UBbblnWgKjxBAAPtKEAJUFarP6Ws5x1TvN0b+/orqNpyq9o4nZi44JKD9vBPdW+HdMVHxaM",
-	"Wvxul8DhNjGBbcz3hM/4hCcGMGLjrqUsYrDCkT9Kv0T0daTjiI5Hy97b724qF/H212Z8Aqw4GKtkOXdx",
-	"G/ODvVwCaIB+SK9SNWTlME3NI5vwt0muP9G3FszKnDMaO9ip8oRfMLlMGFnNJYDID4s6qjLe1BnhGeQA",
-	"KjRftNmiB3ldwbQ1427M4Rw4N5HuPvrv3dw/bN0371LIlRhBJbQKOgQWmPzj6KoE5wA9jkweM6QSOEFS",
-	"LKd2dt0EfEHIy5TLlGdrnGXQCghGen5uIRk5USzV0qFp9a8YE4RmJEs5nbFbWIdMOROZK0bddPbPvUc/",
-	"wDUq0sb4ljthRjeFZipLAjU1qgyCmJBZ4ISGumN9g/yPXU2VJR8ngsHVGecpU0PkIxOlgyyPRMpLFhOa",
-	"tanBwHbDbDDZiaUpTRoLE+wDKIImgBObeV7uLhcMfAeLR5j7W/+Ib3l0e6GKcjZiV83RYak8fivq1dCa",
-	"4Hoj98m5V29QOO3NI4rQhRQzksGrrMyiScpovO4yySIOt4lmwTx6hY9CHolmqy1JFgf3U2h2TEeV9rHB",
-	"S7b1Q3iapGQ1lcwhL8ZXZpR3TXbtllgjJdN3Gwv2tm3GLYy6/sZPRIXWJivKM0KTbK5FjR8nrNg/yMUK",
-	"LSRURJdsmRXId+75JRgtodzKlnvYtQ2oLe2W4ur2YEetgAN4gycNeINb69uKLtlGinfIs+Pmqt4qVF/j",
-	"o7U86BLze3zVyOTP0Ehd9w1m9uWZaiyyPL5xej/JTpW9lTSCTaiSPzv8yCoAbkewqPBEd+DyQmfCp+Xz",
-	"MmvfDWrNrjXHZofODWiSmkjd1LH/fO+v7/44/vAPrX6ejyJ6G2VqK4DQjcnY1i/3l7nN7Iz2f8j2XpBM",
-	"QngjAB+54Ml61BhCBEHT/HOp02JbObx9tJEp/zVneVNl+NKtrlUemY3Qtqv1dXaSYTYrT5kCqUDUUkSs",
-	"yf/WMVJX/Yid5OZN2ZWo9nb4ExTaLzUJPc+zLVEmOthaN6eFt4uGXcvZ0R2Pwr/0lho9A60OCif6YDhI",
-	"sBWq8yGY1mB5KvS+rSCaoe+MwTC5bwj2DAjvwr9cONGu7xfbgOQWDufcCTKsVavBhpTd940U8jpPxbk+",
-	"4U+S/26LlySPX7pPbQU7E76WYy+9FVVklUqY943Bn/85TwRLKdLDqyhlLFyo9y3LWLrgggr0lS44lD+S",
-	"K3/8KUm5ukT8N3DTL1OZMcB9m1EuFHgvF0MiBZnKPCWQ26Z2U9yCyImjxj5q5oG+QG1uVFesNjdg60S/",
-	"bWJyCLndo4WCPenvEKt7+4gN9BpYppo8RlC/EEwThKeuOFuN/Jj/phn+aJ/b1BzPQrSY06m7tyvwYhAI",
-	"K3BdOqUKKtiqG5JUignFM35ldJ3L59WDtc1pfzc4MlnKo6wBn03lsxkWQGxNeZ8gPrYb0ok/t/Vh10pT",
-	"LL+VyaN8nvUj6S6ADRDs9dVvQ2uT66QiV5VL8VOP9W3jvb+mkDPfvBEn721KwXbj6gZFVhUeyBxJ95Pf",
-	"xf02bLN8WtfcNzK91BzmnCAVB4RcMOxLYYAqAOFJpg561wDuQmZuC+CuAVGwOGS3X0wMoG2upWH9dz9l",
-	"txPyXkNJGBR4KQAhxj3Q/+USqZbLVF7RhMiUZFRdDrGmZL1k9gnEPtrLl0ObE5zlqsgrQfff7sB2g4V5",
-	"9pDOCMUiQgAIUeyKpTQhUSKjSwUxdfsnvXe8W4vtaveB66BDDQdzmWhVbsov7e4OCkfpQAu8icyFfqzY",
-	"PKoujReBi9kICm8mKaOXo1lClbJvfNcfTRB45OYRekuaM1xcid1B+1pfDbUbBvx3gQkomr79BmNaJJig",
-	"7GQNVfOnhIo1/AFIR9qmQ0wxYhP9u9csaSYogR7JK5Yi2pam+kzG6AVZRnKhX/GuLwpwaWmdqmXrLQid",
-	"/Cj6nmSYI+lwehvxGHFLNknoHWissrD/lBQV3FGiPAVNO2cLE8OkeTY/qh/o+DzP5jLlv4Pr85QgQhb5",
-	"7//4X+N98gpuYDOWEWqAuyA9D0DBABPMVESNXeYeFcQU5JDnSyaefUueSCFYBI6FKx6zdHgh1FrpI/Be",
-	"5iOM7ZPz2iVwbkQEgEdZAc9T5A6HQGoqPQxaIM3mF+LL8fs9eGiMmUAGfQLHaXlIKL70Ky2+cWLVr/ES",
-	"6tT+BYhVwC9zGF5PChgtaHkAAxEzN6PRHMo7T1NG48Hp4CWjxtfCFcHfAUy1yLzwB61Srrl5cA5/A9B7",
-	"VX44j3lWerc2LaAv3VprJJsdl6VYaFFYDpyp0wVLNasMvgW4CC2nEMZpZS/daI/IKUgljPOcERgFniH4",
-	"WC5iibK6/HJ/UqXkMTP18tN2pS/Nk+Y5+IJRDebQcWJlLXRqS1IH/5LHM8yflYhTW9zCQc4DvVBBGKxC",
-	"RGuANEhjN99XzOakpsAUBH41LjKpTAIvhXo8HGinDh0uh2SZcpHB8ym7kpeht1kYBTjP0kZpva2gG7qx",
-	"Ep2NUxlkP/pG/9/g82dmqzTvzVKm7AsSScurBWpkmr70zwgKqedpzBTYtVO0FzxiiRKpMNvSmhI4AdjX",
-	"Ypy/OLf/+qyG5jznXGUyXQ9JxugCX+Fe6N5iV/sNm3ExtAQBn5NXqMDVGYlTOs1wC52WUadTbdGA8so1",
-	"LeFfvd9nWkMCkCRuV8KnbC9aRwnDfCmzLCrojGmuJAttFSgsuXClmfZtpfXWvmXX8cQsoJS+Ci0tgG5y",
-	"1Pq4TPfO7+Bo/UHmgaGei8NY9NrmwUBTS5wyUZFBkmT0kil91MDj9jGkI0zdxnRsoHfi4Pn8VxZ8C5sH",
-	"79JaUuBmqaEdpokfrj0pjQzsloGH9Gd1/uKZhY30nnBiMI5Lh28YrDLIGG2Vs5Axc+mgxSP2za9WPIvm",
-	"pb2Fi5qZtJxOh+aLCZ2wBKTfwMEulT8Fh4A/kITFM8AOdU9WNszCDcGnzEPY2sEyWF1zmJYZ2JQEG134",
-	"LRDjfJnwiGbF0B+lvATLc1nUJNCU+WLZZOvaVZplQD2Ppo0l5a5CUp0u80nC1XxwOniB/2VGZTzVt7J0",
-	"UTxa3Rj4K/BOAX2AiMgCqNENtPv0LTC1felc5oppzV1+c/Hn8jP2Jd/JdOGrktLzWCilThE0qZBwuLGp",
-	"XOF8XUUVXPBN5Wmx196Lyvxq/lraWK75c7nkYuaPc4oEv4PaXg+7ZGxZGiAm8n1FweKFzUAwL2maCZY6",
-	"9DJAK8VRbl9xkVJ0GpuwGU1G9Y0HelzkKtObATmlLh1V33ygZNzgXlfeYufxg16bNYjmLIlRsJq2uFB8",
-	"rsU7EmbCAMlsJjFANRgOFqw0Hyk078qV8MAFFqwqd8NPQT+ssmKUBhEX6oucrLeP2rf+CSJren5Mn7G1",
-	"Sv0R86VSpwbwW88DUu2Xah3NpZIRpwkx0LfKPV0yC0JPWpuEZJq99bG5sXZmLxIqhsbSFTGYCY1fBUyS",
-	"8ldBWnyhiFqyiE95ROCZIZnmIkIfMIn5dMqjPNHXLPiGsv49MECc7SWFcXZpikMOQJg9Rhfu4xXZuN1n",
-	"izr5vY3WsUEo4Ym9M3g14StBYp6ySFsm3vvCCrnwXjjn02ouE/fCQTnBpLzHpV9qT3qKzxdf1UGGZU8d",
-	"J/vLxcZtCMXnjTPLLIYUr1EsveIRc28BcR9Zz5Vdo3lKy6UzlFDhT3gepoAZKQVRTMRczBwKa6EFi3FB",
-	"WVd6oqQvhvDSshHuDyrJ6UJpW91vHgCVbEziM884VoaA9f5h0/VytmB1uvoXgr84nsVNXGihV2jh2ns8",
-	"hmD8CsyKK7nGtyRcXNYvVgZ1cQGxLTigUSRFRqPKrOwZYzDB7T0lBn6iNrjKm93Ge/KUptG8Sjj+gyWF",
-	"EHhOLtUpIGFQFG155jq1GxAHTURFGRi2IJhKdCLB8NIGbBprB5SNkNYhGc1CxpGV+/YJfxr+bzK6DDJI",
-	"IrWtNCQ0/jVXWWEy2QLJFDr7M8eg8Js2Dk3ThOLt/pfBETYkidRG+oQmVEQ2MjFnxnAdok8ylkKm9pto",
-	"QuP7SmcGL0RhnMmU4QVUk+2QcLwaY4WZu7bBO7ymx1yKBmXuPeGrLH9glT7DIzKqLiuMr//ifnGGgkGo",
-	"HdredChKwQFfDDH4VmGx5n4NCLZiZE0GwY0Ta/hT5qPPAlyhh6WqKu+BrTaWiyf3wbQqjdO3Gexn4EY7",
-	"PaMuK89meEvEeRkg6hojTafWkCoeaVBdtachqav8RvyTI0ULKmCerMpEk/BrRKtML0k2T11BlB28Mh7d",
-	"oB8uznHLrK/cdhD4JU0Gp4OKi7KU541+VYgVwAV0zzr/3jrLNKj9a9fUkBIPaOSSCHmnv+uiEHVn49uB",
-	"dT2lxpPiOn6AJ6loNo5lf0k2H7knwJAcgQlGIQZizXepLS/EWgq4Km/+m55N93YQL6X1gqI7POjgfFv7",
-	"9ruwt/JmZ+8iH+hMCsyibRPfhb2ebwOz0zvzruzbvOnVxfrdfJJDWq53ZCU36aa11Zyib2+Cgupe1Bv7",
-	"jO9rDR1SnR4q3tY+gzpuWWX49ovrun3var7Yt4NlQrOpTBcjC7/lP2U9sm8HGRNUZCMAEPTwz/yJlPyu",
-	"bweAmGc6CFW8rrXXBTaydMGrvK3sRb1xQVd1sW5knJIrtWl7y97Upqcq7tPKJlQ9p5VNfVfzid78PlU8",
-	"q5v2qe5WbWUXI0drTtUe63pX85t2IEXffVo+g5J/tO1NwdnUvKi3r/fqTtpN51Z10frPvqs6XusvahGA",
-	"VQqu+GMr72sd7Tlnb5z4Sz7dfiRZd+m+tcQe8NO635zD9S3AT7J4hMsuvKy1H3zHapmUK57UGjEHJVTF",
-	"mboL5V071AUbUUGTtcqKL+7KJHlX8dJW3thlvO+rvXEaK/lmN3yt28Trntm3zn5vOPCw+/VtzRxoGB5y",
-	"vpbJMOh0bbU+Gj4XcMa+fRdyruq/Bjyj3Uy+qmv07a1I7Zq79UYs57J/tr9BW2bekGf29vVd0K+7SeU1",
-	"eG9veubgYeXZejSlEU94RpEvg1e71q1vciJfR4hcb8rvap7psiSoeqPfujUs6HLENoqpioe6g43nOaUr",
-	"0/Ccz1tZeBVX9Fv/YDpLMt9b/bb9s8PNH3lXc3G/xT+MzB/CjOM7rmFAyi4ZW8LTteHdyPRdxX1dfu27",
-	"kEP6RuRcwH0d9FT5Tuub5v/yBjfsZ23fG1gwyDubDeihcelNGYsnNLocTWVEk9FScpEVe3ErzsZPYDPq",
-	"AYhu1kM1/tBXx74Lhh7CxFsNMrR7i/wYQ7v0K7uAOwu3UpSi28WjFKq4cbO7HO64pt1dCX/8fTPOhw8f",
-	"oLhv2oCxOWc0TphSkFjo1c5bf6LLTS6l0A29tBZl8kXjIbFoHJC2bVKrIJnpQlikTMjMkwmP1i5UqI0B",
-	"MmFczIiay5XYvxAX4uuvv+OpyojK2FLtf/01ZuifkvGL569ek1paPkxIkPGfnuKPCzaGTxWpDjZ1BtPq",
-	"BSNzqs4wdcLr1q0uxMY6gXOBIUPMn/en4yf2YySZZ8qkahKv+fQ+wX68E5tXmyR6d2K91276zvV47w/9",
-	"fz78Ez7/P2iSjM32PJFC29f6Fvf11/pPe+Tr15ouovX+1wSKjqgrFFgJRRIAPcyhpRCUIph9ufeHq1H5",
-	"MMbZ4WYohGnm0by0hZjzlc3ZhSA2AXdOzbo4prQJP7BqorOKnBycmCA7pDzQBSNQC0QVZBzGGAqOJWA5",
-	"ZoS95yrbh4U9i9XXQIK//PLsWzUkpi6aPNwn53aPF3SNx2mbbY55PIa0FqitPSs+qk10PQK72tjZmVII",
-	"qDXTS8v4gg1thNiMwN1zL+Kxt7bHONUf9bF9bSPS4z9imtEh8QpZPowxZE3GP3JxeUpSlvyPC6h0uRiM",
-	"gR9Zuk/G+PAYMgqhRb8mPpILQKEmU55kLCVQc5nCdC/ZGsosyMnBgf6eZio+EzKFQo498vVLRvUumgIH",
-	"W2hkJ6o3bfz0NZ2NgSkyokUJ4YKMn033fpaC7f1Es2g+NinSOOj44EQTSAJJ+VAQim6LWB/LlLMkho3E",
-	"1rHQZvqKJjlkSWLvO8j+JyJPEpwjZPir/a/J+MX56yffj3FF//Lq+c/kJ6jEAMC8ffLEpKCZJGuoa5dC",
-	"QfIczNhM1hEbLq1orK5Vw6meHM6DnBw9GhKV0YSRk8OjYhy2erU1mHpFJmEh5tMpS+3OLhnN9LSfQg8j",
-	"EApjk3FO9RbGbLGUGRPReu8Hth6fIvlcwk7GwAS2rFNCgjJs75khPuCRk6OjM6IyrqUFIWkuoHGRpjpy",
-	"bgk4NWmpWvAdnZC5zFOFM3yapjI1LDSmS3TvcynuLVM5SdjiH39VUoxPNe3AiQCdq0zKeEhODg7NyWkO",
-	"1ZJB/+0YK0L5bA5ZBQsOnfeGwON6hicH9/U/HrtqVUiHnnDsH/wltpYHmB2RjeD38VdDcnKov08SKWbQ",
-	"AmeZ6b8d6f851v+j33l0RCiUDejvTlIQVeZ9DJY5HmKFh/4bHDESEChEluqv6MM+OXoMm3//4Ng0un/J",
-	"snS9dz7NWAqlWfcPDlAGWuKeQNt0RbjhKFsAr+kVO3fu2T+NyZd6n6bpkNB0SJj6iiiWANyMEf3622b3",
-	"ScazhKkzk4ePvIucpOcxjllGeaKZQS+HC/JUzPRddwgnHbMrlmjTTZ2C/rQaey1zTNvL2HukCeBx/Y0x",
-	"zv9Fni6lgun/2575xxiXjCm9MmbkS5VHcy0cx2AtRVIYAL3xV5hTQkEJmHrPMy/VFDsY8Qy3F9t7ab7T",
-	"W1lkyezrNb0pNaUvjccKtzSzTKjtFMfGoH7iISnNUY33gZCnMnVZL0LCanDdT/Q2739tZRRZ0PRSy42i",
-	"CNYxL+4BfJpmUFNBvmzU0uOvzjS7WxkNQ1EkHx1hMV3CIyYUQmwCmOHgfEmjOds72j8YDAc55ODMs2yp",
-	"Tu/dW61W+xR+3pfp7J4Zq+79+OzJ059fPYUxH4YDIJ7B6eANXavMYqU75JPBwf4hPieXTNAlH5wOjvcP",
-	"9o8h4yabQzrNPf0/pnFvqC0VnB3yAFf7BHL9ojNDqFPKE2XUgE1lZKkWUYCeZPIHpXgWD071R56JGLr+",
-	"2XJumMHRwQF2dQQ9Cyk+npT61UCysPd0sUxg+xIuLrHWVUb5ooDNHNyLZaScJa//gP/1+2A4uGRrpf+y",
-	"v2JJsgendO/X1aXa/xWrSRYsS3kEj9j/BMCumAum4M9QOKJfZfO13WfN9u6v6SIpevy0ngqWwbYVyeKe",
-	"gSlfN+E5/jgs2m+FX+Y2/N4LlDulClr00at8saDpenA6+Bn6eFhDyybhYvbgDEJRr8AG1leMYdOWNpEV",
-	"UtA+efndE/Lw/iGYcYKtrBGjuQl6504lFpND87cgNf3Lmx9eXZuYkC7e/jGgyWxwOngaf/vqHDB3ruBf",
-	"R/fvHz6G+m390csX6Q+j3xbv//yG/uXP549Xq2++e/Asl8dXf/7994ev33//5PXq375Zz9JXJ5d6jN7Z",
-	"wfMfXmCy4OB0oDgU3A9OB4eHv/3l/C8/vH+STv/8avTw9frNv37/fPZwHl29oEv+U5KunlH6Ivr+l5dy",
-	"8OFdZ2KBLWmgFVjprknFvhhsyzxFI6FEKXhLC5AK3Jr2qH/j2kMB0ol2Hp0cngTJonSHewUv/Ill1JSV",
-	"X49a4II8ytZLpkYqXy5lmpl+yHARGXmXPczaT5majzCf8t1wYNo3FnJeSw3zei3oB8OBZqBRnvLmhxpF",
-	"mF1aYH4QmbmSuLAREzG6CJq/4W61WFcwCI4f6SdGC5bNZVzZD2E9/HDpLv8WygAtp3taV0hVwDfN1sh9",
-	"2Odeq8OTqY7csC5zzopFKcug2XTkCjjtX5cSAwOwBZ1ZdxPZNnD0wv2+Y67+Xq5IJn1MhEaOthq2jWW/",
-	"tVf7TOamQEJPfQKdGhRjZGwU7DjI1N+jSr8u/9oOLAN52V0Dm28HDuE84Vds57v/zFi+2NScUP2Rf2pS",
-	"vsYqadt+uOo4O83ufOFwMbd6c1PAlaPxnJk2OWgNfBFWxS+doXTHTugl9ObZ9Qk9oaJ8RLh7KfstZypT",
-	"jYd1dahF0Z4t4m46tG8am7cWtxtadQgNwR0EZpRMCbqQ6melzavzF8+euDLyJU3pgmUsRSsotDfFI/d+",
-	"5AtAKm990CHBtD75TERJHjODBTOsA47hos7IWJvV4xBGHHgC4YMWz8E6AqEceHA6+C1nWOGIlrneqYFP",
-	"XA7gEqu69myPeB95cc/717sAAFANdUkka1uvj9dIrqp9rUKTq6J0+/NsRSEKTgJ1eKzpAktTwbcksaIv",
-	"NAUzoPTpKmzgh3fXZXWEKnr7RwlZdnB0cPRg7+Bw7+D+64NHpwcHpwcHfx0gNtng4PDx0cHBwcEe/M9D",
-	"/T+P7D/x/x0dFKt4oiWcQbuRU/IklVwpKjISf/FULSX3omjAqoePj/YP9o/2D+4dnVTTpUYdv39wOBgO",
-	"iuKYuqnzrgxn2rRcd108/PCuAsMk8iTpblVYXn+BnW9qAvK5YGRpkByvKyMLAKa35VTtdx9K4vNHrrIK",
-	"moUVl/5foe7HFhdbDHMwroLhLLS+oIekQGYzYhlKwsFfAV7/ffAjQu88A4tkFZ2WKeDssVy7oGuoKh8S",
-	"aqWxfZYL8uTZty/1fwOBQF/HamWwfRjlNECiZQTbnNdFM3KBO7DestnzNP/A1gPkT1BI38h43Y817zQH",
-	"9Sd+C7FahhozFFURYocddqrn54OmYxyDgMWgD3z76Ws6a3qneewePPNhOPhRRhubxdjn3XNmCrtncAzc",
-	"VzgcqyE9Hu/M4voPEArek9DU5e0A+TpoQd37g8cfGs2oEwhRQad8ACZUYDWEfQYe111PqX3WZZt02XAX",
-	"rPMs25ZvPtyikjPAFNvwwIfeov9bEPdL21Ks5sgXLvshtYrMwmoNwVbGpmDGfWcyPqa5YgYhCxoZC2jh",
-	"PGVZNIf4CHRcF2wfYn22Fy0APYD1eAbhVAisnmHoTvkh+ZOjR3VWRHK6hg6cQvS3h/KD0tk92Ll/DCnC",
-	"Ek892r9/uH94cGDYahsrDGbXRQ8d3JIeUubUhFzdNbYKqhaLKbcdZzXoEOvmPP1jS84LWqXn2qSMmAEs",
-	"TMlMyriJWywyGXBNA3fgozvgjuF2xuRnvVjoRXNs/nqO9w6OXh88Pj08MuvZpDtrFahhZVp7p1OmR7tR",
-	"pp8c/7+a51mZ+4lpAHZNCaAvcmzPWJu7FQSvwZsH2rL9fop5FDIBYBgDzAadiVJCEWlOTskspZGveSHZ",
-	"EXejooGbZAks15HGK1z2Z4lyNy3tkLSwlDpYKTX66buXf/rTX7/97qe/vn7zr0c//vDzz2/+dHT8+sXz",
-	"b/7yb09Pjn8ZfJYunaTLn/gVIwbhi62MT2mXl9c85tkelsc1Xlx/ZiumMkxH3SdPaTQH/DWblStJzA2o",
-	"TyYt1jfAQQ0dJhD+1bG8wWNjYmj+iwPMNuQ0mrxN8t//8f+iGLoQmOENCZuQ3MuVy95KGL0C6x9mxDPF",
-	"kumGqEQRiziDzEFoFYItrxyUWioTZqCfiqgHJk3Vgxc/48/neh+fXt1aECPgVTdIxFyRXJmFogCOwTUf",
-	"8qtDV5rd+PQBkM94KzWxpUanICE0xT1ygM/f5QwQPRY+ndFJwsAPavBfLTwVVwUlNkYcXB+EYl5eR6HD",
-	"QEOhhnmhao02fMz92DUyH/PsPDJutE2b4aI8Bdnq7fhVTppiPd62XGPdP8vMZkzB97lQGYULQuij0Gc7",
-	"eP4bGyzVopSdP5jJ/p/bXXTJnLZ1LmABDrJhJ9187EZgoxooqYIGBmG7Y//w6Pjk/oO/OmTzeISSFlT7",
-	"3CTGwNdPHh4e+lLOTfKbovPR4FqXFHCBdB5D/Y4kp2XQLsAhtOID1tLhhSeoX68Rv3Jy/rYDWAEIh5CH",
-	"rxyot/0nnLmgB6OhgJof69KsrRC+mXgmwj0E8W3O0aXJpesrxEUd4hfTqcGHxzNFJmzGoXxg6JqZjBUX",
-	"ERsp9tt4aHKzWXSpTNI2aHnbJRVSQxhNEAMafld8JmiWp2z/Qry2JTQ2NR+gW7XxRxcs3icO8RTvPV8o",
-	"MtZvYzFWxSypAmtREwvcc071fQfmXyR95xmR0ymhOBkmYqNvtDGXMUEm6wthW5Eh/nuiJMTwTLcTPoPq",
-	"iUu2HmLeei5ijIpP1qQ0MmUGtmWfvMaMcFR1TBDTOt3cyRY8SbSNBTrgDMujzNUukgs9MDPtc2NjTMGp",
-	"Gtm1waKCm50Bk4Zbn3dWsGXm33Oq5mOXDdHT0Dq7ECdHj01yEIWKPpMhoFyDFayaM9ndNEnkSoXsM3zc",
-	"t9BeG36oGGhVRTLjgtBpBhODHGBxOTRGKi1vFu4riwmjacL1bDwqkqnekZlg8bjJALL7F1ZItkHoggu+",
-	"yBd+50Wvm36wlpKquVcrIC73yblPvEVlyxI6AjjriHuE7RHyxvnrj5UWULRd/ve3B3uP6d703R8PTj78",
-	"w03oVQ4YF1aGIS70qVZk+sUxhT6wpwdarOpDQcTOVkUJKzodPIgOp48mB5P705PoET2aHsSPpifTk/g4",
-	"Opoc0oPH00fsYfwguj85ocePjx4dPjx4cHD/4OTg+ODo4PDg4GCAExr5ylUfNsxPi3ogDj2n3X3wkmFz",
-	"wsHDv7z3P4dfA9k4OB1ER4mYLL47iP/tX6B/LiJHhXfm8GAfNfhfoUuZsDt50E9r/tnjm5DifGOFKqIV",
-	"3rr6/HOBT99JgdZv2lnK6KKqPLP5Pc1iK30L0qwRdMg91dKbJolJhbLIyV5qCOhUrFEj9n1axELnc/Kl",
-	"qY0FdF8oYoVaGBYTU5X8lU0HsW6/TEqyYvTyDHx2YyFH9q1je3M2aMEoMKDsgXBBWKIY5LwFMkbAvHxh",
-	"V/sxE0ZsOV+x9YNIpimLMjKXqWJkAiIKuwys/MeUtnRInK5Jyq/0zDtTuV04RoS6RdVO6rSAw3fOAA4o",
-	"Lhy/KkC/l8X51VKsNZnPcprGbkU+nTvA7ybz8LXp5GVQtuWSCSw2TWjmeZgC3puuuaSvCszxTyiT1Evl",
-	"vOGE0j4ZpDu88sZxilVr1jv9sJzN2ugwN3xshSx7v+QpU/6Qo72Dk9cHj09PevrYQRnnKvR972XQk5PO",
-	"YAqDn+TvPEnovfv7B4PrXSMNmd72HdKCSIbyHz3Ufx+3P1RjUeV3DFgx7Jq7wzDVs6wtA2SfPMUmJtxC",
-	"KNiOMKZQWguTEz+8jQUEtl1bqHyAidgcz240WJu8fyri25P2T0VsL2/bHLj5a6MdA1cnbX2YV+5Dyf6Y",
-	"CyjZ98vRxlUJb2TEkFBj01g9VPwFqpgRsCKR0SWLL4S1UWjCL/UFHS5ttuezNoFyxApxxoy+zsFYc1mG",
-	"e+bQXoagWF/f9WHiF2IsBRvpf4/0t0dWm48Lm8y3xRCCwPZPcFNTl/ZmjlXs8J8piyR4LPTfvtIm24ol",
-	"if7s8YUY27eOkJw3fngFXa4zMlnDOmN9WYS+lzI9LUBljCVluATxCMa+6TOuGJvaUPQX5xmMR48R0EZK",
-	"vJ1rU2qxzExvWU1e5jBDl3JNQ8/E4Dq2HXQ2H+BtbTAcsIW20U8HlCtF/5lBUNSW1wELt5iA3aU2Tv2W",
-	"06Vem+4XNS3xCi5thIud1xPpNxNDJtexB/VjMs+a5cVr5BOX6octCTNFTKmq/WtY+g81zRu/H/iC9gG9",
-	"wfVNxvaBtjUyFrsOzQB8AkxRnpEZvWJESTKlKeYrwLf2g8T7PM9uRzGY89UbeIvaATxeyinADgpB5uAe",
-	"TtdguW645MLGm+PGHmH+Icup30e1OIXyiWM8S9vGaF03H9LTYkp/w8cFTgOrzDsr8kxmy+aDsig+WVHF",
-	"Yl0CeTbXCjzS2oXQ5XKfvDIebC4KTWebuIKnOGJkfC+SYsrTxRjAlxQDP7KfL4QjNJ9zQXLFisaoMi17",
-	"J87KaqrmCwkZdKlMXj9//eKjeiR2p4asn+FFKuX01rXR89cvnuoNXTSk2BSlT0PE0AMSuC2WQN99JoGG",
-	"pMBwLlJXJ/3VmDGDiDh1LrKU3cxNL1J5xbAbGaEmIAWGYGZbR9PlEvPqhl4HMWXMNs9MVB7DWCAobf0B",
-	"gSdYUNnESMg2xuZ11nTAh4fL+ejsUjbyOvOGnvcTXILnaL499nhpzgtwnYLFInAqZ4HD/Rjs8jpPRYVN",
-	"SFjtd+AUu5wRsluAV2Ku6CTZYCJgYLMk1/G+13hzCuoQUxAJG+20BePgW2/WE2Z2d4z0d3mB0Ut7yRby",
-	"iiZbu6d/dpFD3OHbItVXmVySXGmZt4Vcr9OiJaM9fMnGK4pJflZE6UloUW1cS90or6OdkjLBVmUB8tlg",
-	"uXmJ/PpOSOKXbJnQyMZhyvPZsTy2fUybozQFULF3I7Mt2c/sncOLlIJhYf8b0jx2ggzyxHVc/QwLclOw",
-	"IM9ePSfHhw8e7B0SmizndO+4YTbgzYQ/dGO8J+b5RigSQ2K2+mQ5p4o1fNv+VoP/MOuCTrCmIkFPFVGk",
-	"Ez5l0TpK2AjHt83Epstm66VM5GzdlD5a/NxvPm5gYCIvPFxRAXiHNk8qZTOaAo45dO4HeyjSb1RwObZu",
-	"E200hOf728Zk3gUX7t83FwO8VrQMxcCtI4b4LS5DETM/jOQ3hzai2gqvd40oIZtwlZ5lytwVgXaxezeA",
-	"2y8AYVwTl5a0aUYyGdO1ZiMtTcAu+r3sXLH0AW58egkpeQXkCALPQn9bZeCMm8BAcEl3wTg+/xNEh42I",
-	"OR38/PTlYDhIDOQx7P8Uu9a5PRvBng1OB1wuTAOD2CuzQnz4mFkQb3I+ozH7XS8WhMep9yp9ynzBRnqf",
-	"9WSmKY/ovZ85XbA15rhpPuc4DzVnWusNhoNFnmR8mgtIAKdJj4JtnN3HgQ0xhx7gvO9kLj511JBSh9wK",
-	"l8P6XOuCEGs3Jk0HGhp0wgWxxpYDwjOd1YP5VjOWOY68npRGpzxwiOmQt5HPdljqeHB0u3xb7gPYn4tv",
-	"DmOkmc8Kg/zO1Cxu0I0INLKBaXrDieDIzaAiL/RhD+sqUuvNEgQWRtRdvvP4HpCJMgns94oX7MELAMHd",
-	"xw155Awz29uhvzZFCtpWm+4aUySiSxrBGZ8cHPQ2yj4CgEgzp9zJ+t5SO/QG9BDDLl8oskzllCdhxmlW",
-	"LvewnxO0PW1QM89tfFXhpeuKs9WZ6TcBDZ7pJGHjoa0jLVQRjxEnTl2a+3wMQHTYFJpM1lDHsRskULeI",
-	"T+rGfyezN5uKUaVitqcMV8TA2zbMw/7Y8ZpraXBkBjZNwtGqu3FDJWN4EuanwGZgR/mBa0U/klcsTTnc",
-	"g5cJ1bsLtS0KVH/nLSrqqJcsVRLC2pgu1lgrDEKYxaPJegd1zFX+83jtSy1Zv4Jrv/6r5sovpzRR7KuG",
-	"qTm+vjXoVKpY1/LO6HC3pmR8DI0RoCa2II6UUWWgl3PBMxYj9UOZBbSQ07LQGX349MhYv1O64Ml6lOqR",
-	"Uw5mZ+mwu8yKHho4eUCRdsMHt4u7+oQqZqXrrTtStMYJmoqm5EdLQ4xMYyGjYbwh1gbSJEGl5atE+Hew",
-	"jvU61mUX/XoPebF/qnPZig1nSNForhUqFl0O0TXKiExjlqIuOfVAYakQUGdvpEOROKD30/ZzogspZvgW",
-	"qKH8gqRM5UmGGVi5MBdNYToLscU+eYK8gwEt0ycyxmrAX1nkOKhou1jJHIWK1RYLGKe8vb7frUtpscAE",
-	"/1eMCbvpGaMLsmAsQ0WnJ2wa5timr8MBz9gCp9tHRPk83b2EzmzVt2YeandGt7cVhjawaMN8Ea8INyDW",
-	"Ddl2FqRHf1uqwHJWX01w9KHfNsg8i2RhDUCtgfOjTmWejtgahCv2dgOxLBH+yxo++lJlxI2xRHhWNCA1",
-	"ZtIiV9l+jyM6Kc3NJHsOtmCJl4Zom2pKJyyiiFLGKGCD3YB2szKhouC+xd2yBQnUk3cVVbbxbvd3C9LU",
-	"hLr0GW7pM9zSZ7ilz3BLn+GWPsMt3cyltQVmyXPY9sBYuqm76fUQmqpr+QzP9HcFz7RrvKXPQEufgZY+",
-	"Ay393QIttQIsdVOdJTClm1GbZfumSWGeQ3ssc7FSJBcJU1r0gBvHtKgHcbniiu0T2NwFXZOJHqO5Dzym",
-	"X45nTMRMm51MZDxbj4dkvOAzlJ4mYDYeXgjvj+iAUuOvDEY7NZ4Wg9qAMwKBv38hLsT4t7FWtyl0Q5ms",
-	"TRbpXK7Al4Nhcav3ZEqUPnz0AnMBt1l4DnzNqNkna8Le0ygjgPvNRMSGxHbAvRAi19oOYKVYwsCw3SfP",
-	"slL12oQpvRnYoMVzGo9VJFOmDYiMLKTKyDjRl/LxkEgoRwKL7pSM0WaEbVEyzYwWM5W/o0xmNBmTWEIg",
-	"bCbxCzzbJ09NTbjejKrCFEVb/yLHVlsHK32+sJNQRD4+jyK2zE5Jxt5n9yJ1pU/MF5Hv90SsxeQYobVo",
-	"hraUWmraV3PGMghdpHKlQLHrT4MaBcoeagWWzdmaqEzKWO+E/nEh9e7C/l8IsytFMhjkYZ3pj8A78KvG",
-	"067tHG4f0zI7Y/vkXBD2filTP1oQycWEC+v8HGs7zttorUrLGwxb0iu4j9ai1CrPsiROtTiqTM6YZpoz",
-	"vxOsxZPAKSuS5qLJAfRN5W7yGeypT7qA1tgz8HizeATeh73qHxzP44/FP4wj3JYg+P/sEmI/N3IpIFNI",
-	"QKT0TWk/qqS0H3d3GzHFyJLJZcKGRDF9tND4f60ZZkHVKUzcARfg5K1Nr+WVZn9MrgF7zrRKsFwf0URr",
-	"OvZ+mYDnHcL24cVV3HMmyNTqpxvqfXiGD9ttMP8srFmaplR/Khf8t5yZn42OVdk6wZhAugiQ8EtHIVpK",
-	"g70eU+D6hGJ+c9iz5+hqs+Opi8+peQrmVtA+iU3OqG5TiBi/6rsHWpNolb6LLQh/v20D7Ayuu/7Cx6rY",
-	"+yaBBL90TBrSDwe+82YuASsCPiUoZszzbF0EtHnalLfkPb6zaiVwfsBkijqoDVVSIzkdyZTPuNjZDDAl",
-	"SS7zBG/EsKsN5VLuqZF5quNhVAdunEvCrliykeOMIWsf7DiJwNiNuVL6KoPGsIFAMLEpG59Bm6qNSW0M",
-	"Fm7aO/CPm07XeGuwNW7azmdnZIw9d4Pqv3sunlXz+LLBcAB5vlozXEke3zCiI1r54IOYY/58zCJtYcOF",
-	"ckIVV4gmoTDvfsLTbD4CKXM6OHz8+DHcfA9Lv4yWaZFlsWY0DScS1LoE+TbI6eBbTpNESznYTvvXn+iC",
-	"xjLviQ9ZLkyY6m9BCUAhYUx5wJ+e/QzNlrRNC5+Ev/7X//2f/1v////8P//1P8l//p//+n/+83//1//1",
-	"X/9zAAlAZU47HcDFz3R8tdIadsKt+rBkl0Fxhp7w4dFxzaLz98r9WGKpUzikCDwX7/WZ6P+yrn+65KVU",
-	"BUthvXo2XTNlzQuCGOf/sESeVyLel0sm3i8S5FC1J6dTHjFrT+57V7FFsg//t5xkHkCuoQtmQ5uqfJuz",
-	"yGERSxK4vLH3+rCcdJhwgfGammgYhK6NJc4a/HEx4PHF4PSiE2VeDIYXBSXAsIIWLgYfLspapx4x8fbW",
-	"XIyD87ZX3/JceTwsrPeCyS5El6kPi4kODU+2zhajCjbPJBcxS+11XtvcMskXAq3zMwI9ySBz7VcJt9zJ",
-	"mozPTKxCSDy9NBcWJVumizyhgdU3RpqGNdeG67W+msuEwRQM9aATa8cetpLfqrE8dWj9H9o4RB8A4FDA",
-	"DYcU0sJzv5Uv1Y1dQvBt13fNNWVB/izNUdPEOrm4IpdsmXm9I2w+HrTwRS1DwD+BOUmggPbJKyZiMja/",
-	"j4dmB4wTzXvFhfAlJIKOwSvGxksC/zAeuTHc0Oc8ib9Q7tsYugErkep7O9OMAXdZQGngVAydB8wOvhBj",
-	"qmBmmpwwrcrREnwRKnaLAUh1MiVXPKMJ4UKfoMr2yc9wNTVuxwVXiovZGaEE4r9gLFpDCXK6LoTdyBnL",
-	"Mi5mhGLiDnFdIAFYkoyNnkcn0Gu3ewijKh2MqrHJpfIpy7q4SrUtEYsht1TRNfly7O/6fpyjlGRq/JXe",
-	"4oRfsmR9IdzfnW8RIOvx55H71R5VREXMY3jNEAFdzREWMm/E4/GQjJ0U0/+wLskxqMfxhQBfo/XBDi3u",
-	"bNWHeEZmUtMgfMNLo4VzBPRVmiTG7cnREhzT6FLIVcLiGYtH3qr3yQupFJ8kzFu0sl4zwJ6hxN+yUwMt",
-	"w1OTRY2ycXzPfym677xScB5bGvN2wNWG29+KQ4P68wximkKShUxZaRIK698EXWhCgg2HhIfTC2E5b2Sy",
-	"+8bkS8PQVGhWFeuFzBUxNZmalzIaZZBOwmj8FRwR5reOJuuRkkt9DuSKpROaOM4zYTYIxEYszSA9c3gh",
-	"+GJpdpMANeih/oJteG4mZUwmiYwuMfAbcjmiFVpOy/h4CcvaGjo9ejhss8Kt9Q0S1hnW9pYBAgoCnDG/",
-	"4nFOE8/ghTwhuFJkc6l3wIYnP/Q1t++iCd3BGN7GTN11fb5/5H/f961aUEz/ziIp5IJHny9knS9kWxB1",
-	"yBR+6VuPnyz2Q9mObkDlwoW628dma3mSi1jzawsSRDnyDN0TOoFDpAwjfMKv4OQxAXQIck6uJJQBGRUL",
-	"kWklweIw8eUzp/+nhBJ0FyFeuzGsjg8eFVbqiq5JJjEPKk+v+JVMh/AtGzTG+/CSZnMyYYlchTTnjGVl",
-	"tXlNoIrPcvCzHLwzcrC4EN0VsIF234BJX3W3YFcx0MMLcI1b/7BzS5gwzse5uagicj92vsgK1FjEUJx6",
-	"eaPkYmAyFi4G+m5z4QTGxWCfjOsEOCYzaa/yQIlaCE7zJBleCHeHMmUwDsI5dMV1gAmQJg8y+uTg5KyM",
-	"y1U4OKw4TkGOn3moIxdiM8BIGJYkJI1D6eUfG32kFjA7BaE1dAL+H4+OHpLHB+TwiByfkD5o0CUX8k6B",
-	"Sj6rpM8q6U6qpLuIgNPB0HY4OJ31Uj/7+h7NMhrNFxtLKF8W+ZqA9qwFd6IJBb2chfP4v//j/1OIxglV",
-	"4pCC2Q//5oyEDHui8mhuXaxhzDeofvTW8jn17caQcnri0myGxnFHhmVkocy4REnjQ0dvvd4evNI1TMHm",
-	"abqH/CCaYV+TZ3aDkC9lv3p3hbJBnR3ZovcpT5hVW0uq1FKm2f6vyxlINj6bZ4PTw8Pjg86ajB0WuAA2",
-	"TDxSEWAFJXQCov6F+Q54P2NOrc7hCzpj935dsplRO/yKxSM1p0f3HwxOBw8Ojg+OKTs6mjx+/OjRg8NJ",
-	"xI4nR4+mx8eMRYcT9vD+I3p0eBw9ehA9Po4OHj6IJ+zx9P79R9HhYfTw/hEoF6F4xq9Agg6ETBfgk3Wf",
-	"eDx99CA+eHT46NFJ9DB+cP8xPZoySg+i+/dpfHB4nx5PpifTw8nR5GDy6Ogoig/vxw+iw/uTg+nBAT14",
-	"BPUHv7PB6QkUYAwH2TxfTAQU/WNwb4POcmeSLxNJ456oB4WiG/7/7L3djhtJlib4KgZiBpJ6PBiMCEmZ",
-	"YmAxiJTyR9WplEZSp3aqo5Y0uhtJq3CaEWbuQXGEAuZiBuid273aJ2j03vRD1EtU3c6TLM45Zv5DOhn8",
-	"/5FYQHcqIkh3c3M73/n/Tm0kI+xtfd5orNkdmAnVzrsDcwSeTWwjLaPPCWRvrgghFYF8f45W9QwoTI2z",
-	"EeJRzG3ChtzgM7VBKF0oybWEYY0EzuCk/2+MvBfWNUOQuxQjyhN7BKG6g5qAZiYk1PfXvFV/ePfjzwF7",
-	"99vPGGb6JDrvGIqeDdi7Vz9RIu7Nu6uAvXl6E7C3vV7APt38HsAn3+Afb968p+4G8rz4nVA+EYgqBxYE",
-	"GOA62TDp6oY23ip4ykeWvaTFnX0cDwUyWzDeM0LU2WtcCl4ZM9JGnAkFQE/pTlg8aPl3v/3cZOkQJ0I6",
-	"+gTnnmVuasAigWkvvLcciFvleH0GwnDq1RBMKgrBDa69W9t1jXqugYwy36Cx2hOg1PZp87p/HPiFUKEZ",
-	"D5H8hAyPhMVSUOPDDTNiKHiSxwCxHqYtXY9dIYl19o9i3M5mXeLH3AvNgoku+0s9nn6oprOR6HRN8Bgh",
-	"b4A2xdbNBe2k64kU5yyvml6Fs9LwsXAJfe56ePwzgPd95VeKvQlOoBOtWcxNT7DHF40GeyN/CNzpZJfP",
-	"6Ed4AH/unXz4OIV+Agu9eOZWMKYRTh0saIANKQ5pKt1WDIbJOKCBhrRQUEpBNs0Wl5BNM8TIL3oBQWHB",
-	"UrGh/CxiRxtPV+lzog1vuyMT3KrJ0Z4eocp7N3UUXC+KTmkGKl0fHsK3eMCr8ZclHYIdHtT5EorqcAV8",
-	"LEfJ7WZdkZ4b5P8c3sUZGTglmweJOZu1//ju1U9nFzjDelFboqTThgYeM3FdZ3TRqmK0DHYD39o0AUxY",
-	"00SNGA+WoZGNtEAXAT3SsvZs9szT7RhTdyjZOZMP3ia7x/sHvGNRHkdOEgo9ddJNEuyMy3U9uWPGY2oh",
-	"yeZmZCaVW4FjznZXrHAOcutrBp1qAY0lgTHStvXFZw7KbsDjZhEJ4JhynHrhQHZEw/BBYUZ4vBdu6C0G",
-	"sv7ZuyN4mPLH0MjYsJWM9MnsP5n9K5v9y1v4lbEuZ10fcxK66ElURsboITODYDE/YsA/n3VQw100nr1o",
-	"PL/47vlUU/XK8bPzLwX0XzN3jbaIyjgtJ2hvraieelCyCNYLY5xg7ARje4YxHIJePNEHEbR/KMSBeWRv",
-	"lVG4m+atlx7lcCIdlewtpbViiHXIk36BKq4IdLVJG2oZEr3ZGW2c7uFcZ5vwsZ1MEztH31X3uETEInnj",
-	"gjeJ8Q7Xg+/IBBJ+J7J5Z5g0J2+tMpc8I5O8jmu26UTyJAIG1JV9WVspnriHsRYPGDsHmNh70Hh56QaH",
-	"JujNdkQc0Emk2nivLhYGjs3ZLOeFN1ZN+5L372QtGRgBRSF6T9lKN+++zq4aT7MUIWz1lDXT57Y6lKXE",
-	"gyYQiHRjBhQUAqn4l0jEIhGIAs8zbgK/akcPMmOaVKRHas1wC27LQoDcXeKjv2klilixsPgNo25Z+hbq",
-	"1Usjqc//YfkvkoX1D+VeOQD3zjgRtrqjeOblqmdAuccsST/R1JzhftqKcxyP+NhWrGH6AXxo6ZW0Qw2y",
-	"SeBVeb12Lk7twM+2d6GoefdYDqsuG88P8fWu/SJnAUn5zfr3QaIyzeSINHmUlQHZnrvzsI6nF5O7if2d",
-	"w5jLCS21yENMxOI5BTl3aYG+coC1utG5QaKx4zBCN6c/Y6nu7DpDMI7Gaq9Mj/7kszwue4WdfqjMURxc",
-	"6qttTdh21g3iBzKk6aFQjtgkX6kzH6Rlw9QMtRUsVYmMQbTF56E02GWsWEf0edyFS44qSPopRYOpztSK",
-	"Ocxn13hdFdk8ZVZYipy0MAb8TuQjh6zArCFXY2wG9HRrYLTgJ22W/nFjaJ+uZsFkzkvm6NNze0vGbemM",
-	"Zr1c+H+V6q62ziB8eiFUw4nfWcGjgEUs0x+2ZBjLnZHK0MczF/qYfo6glhpwmfpJMrTN83M+lHV30bo2",
-	"PYAKlPPzmz++voH/hTcvb/L/rboPs9Qi3Oua3QkxdLUEVoRG4L9GLrWJsrNrRXND1MTUMCpEhIcv0Xdi",
-	"bgy2PIwfNnqT/ksh+DXLg3HcileXDZf4ZSMZUdKwL3t9lEyUsEmRcs3ONnNpClnxJcX4gfDtx+wpTq7G",
-	"QbkaSeHFnJyNk7PxzTsbN8wOwMAZyjBJjSgadSePYyceRz7Y4Bt1OYiBEDn+qaQk5OpRrnU9Rw7azBZZ",
-	"570f8uHtOyoKe/yiwSKCaOak5wlp+8zsnkrpyAfSEsg2nicgxHQKwn/ciXDI3dgJn8NcNOfg5gtsIOcQ",
-	"rFY5dko0nxLNx1wvc5wpJNWVvlaYE3pggTBV0uXDSDM42UH2CAk2v1lN9Lrg6yEVREKjWzx3mGdj6hY0",
-	"1rU7ek7PoJZC5iUa/+IHz6BymtJaV42iwpqbH59QPgupFS2jPSqVFaNS2TDTHwSoessSnQ8kErEVq0Rn",
-	"fodzfUp7r4tZsI3lrAQb8AhDsMIYdL02gVAhN9HsQV+Tdhwllg0yt6RWBC5kE2FRYYfMSYWjSkiFD1Wv",
-	"/STLfeM3E82GRqqEPW5P+Mbwyc7YD81o1xnlKyNBnGq3ijMafUNxM8fGSf0PfoakL+HObVC8GTERhrHg",
-	"xtMhfnj77hEdeD5uFqDBVcZkkwVyZgY3wTTLr5voVkmXvH+pXVQMn5EbQc2oDFY1w5h2nUMOuxST1qYC",
-	"+SeZEbRFJVbqx1yxvk5N2e7Gfk+3pFj34CXhd5H2EblEHXnfAh0w/kWNWZ/fC2Q6zd81gWUbL95SOmn5",
-	"hbULIb5IlN41z7s4sHenmtvnfaFZ/iU30UMjv952p0/TNeNsGHObyJD+sAQrNthplX2vtdB83yiU/rsf",
-	"+fOt8GJv07hfdJ4yXA/P4XImJ2x8ywna3HXQ0UTTdCmyg8vG6mQHU8drkk15pbBchm8bia+FdOwPQjPB",
-	"WmbFrwrMCvmm+tXn06hNdHC9qGBvUhchQassIGs282mxPsES+Y7DSl6ESvbY3SOhOZZuYOS9vsOkJy7j",
-	"SZCNxp5bizltaqJ8PoyZa8cmLk7wdaDwNQUhr/GZj7mFhUCn0hDGh5sgLZ4BOSvYvuf+nc4wgd9OGb0o",
-	"t2gLayv8zGxCjynylg2TtkyehXe09hN/y9r8LZujMoGT0loGsBYGniVRLXPu8yHJuVdhB2nUE1FtPfKM",
-	"yvO4ax6N2fYK1RTRQ2OyoNDeC3hxICbLCqDlHMTthw9n2lPZoBNYTzBB9gCOIMoxumh+bECsrbO77pH1",
-	"31G0u0qRvNyLPOEoq/paMhTn9mZ9C2nPMbm5YruqhL6nq2+jfOxkAO7PADzECOcckw71hPeZ0EXajC1H",
-	"yLJHVCzl17PYaIzURol2OY3VgQ2e7uhx7VdQA678oEAPHsZSyfCEbCdkO2Zke09RHr4xB1WccWO46on5",
-	"tKMYREyNISIvgWxUSrO2UBES1LZ3yS36khtxU1z1cTmoOL1zy76pnxBKN1uIUfRjJa0newwQ94T6PxP2",
-	"mLg6fWxx8gGezFhnBfvnFtk+UePbpJWNOLOtkYzjjGi0cOKJJNX25RA/XQtWB2N/M1/k9IswjKcqYf/I",
-	"I8kTJLPeIGLz76l2CUPMi2J24xkWDhHddImHekkIXsutn5DfnTv0fRlHRqiZYwnZqK8dYT+8VfLt8VsB",
-	"0/cu2VgEX3fBQ8tJ/KgiN9yugNzOMorAMur78cPwh47oSWVpbiAVYZMY+fgkne5HloEsUdFLX4+w9FKY",
-	"e1ExBNDP/rPX1IsVMe6n1kutstIbNuSwOsset+lfLdt2nWVKj55gOwvjeMkzf8l8hkHu/xNxZ+SbyPxS",
-	"uvxep4bmJTojuJV9249LbJJVzZlNh8LcS4BgpFJkRtxLMVo1fTOH5dElsmWUjbUr9pO5K8LR6wn2uK10",
-	"0uItfKb2kyCz5qmTr7AbmAmCR2KP27BjLb9jpWcm8xUuRHfDd6+k6vnN66aJu5oLQE8co0fWfzWfIwlS",
-	"49r3c/J6GsajTWlKZJXvAds0AQz7HWA3T0ksBPYVOLsqRG5zattJWW5bWa740qunmtEzHHUuzuvfGR4O",
-	"Dd8k1ctLaFCtcFefaDbtAJ1/KfzU2sjQs6qSpGmgW3O+y0mIj0iIsUS69PYPI+wwzy52I7kWFsoD4U4r",
-	"rbSqEr0k7btsI3sYevZawb/LjZvlv/ziePjJU8Cp+ddZqxcysfNOLFhnjFESGVUU3TuaCMZj+PiYlUbk",
-	"ZBN84GNhrO3KpflrG65HX5//u5bbDJGfFNwxKbiDDKrPtTqpG2JKveU1nBVtEbnCW9bq1HCsE6GEtfN7",
-	"Ix4c2+jiNzgCjuluqYgtcMTtOBgSQzwjncYRxVM6wspIZHw8+EmalYsbRRwizaJ/D5cTbiKDGGMPggvm",
-	"UFQjVTzEhjclcdDI1GbW2Q1DoJJauS4sgRQePl2gDfNTCX0gYSCtlapXXzVdALZ2cbf3lqqDTfWq0b//",
-	"DL3cU+KJxdmZtSaCT4tP+AiEqQQNdMm//Cn7equrTQvedek6+UzEyQtYPXTqY+YwwcVBobjJFYjgO338",
-	"k+58pOwnEoVSkadNZByzmId39tBmyy4LKDi3c376LhZRD6SYeE4TYROMmFoMxUpjky2l8CqacjCJ59d8",
-	"XMk7mlK69dpSf5taUMtuufhcQP9eLUX7pWU21EMxaxHubwuOCXSHrUVfO/ApfdkU0ygfVeubtcRnfOtR",
-	"S0Zw8P4U5Ls+dRlvL6EmxLGGkbyXUYpd/Quu9bI4orbWrHUN8hIkfQ3fB7MkwXUZEcqhJMfKLYz2ulmC",
-	"6uXHt66XtKPXvvNknYOJ2cm6Qtltdu6LVprHmUMbXhdFnvbQNZOWujFd2sWxmtzkUE1JO0pO0qOxDg/v",
-	"2GPwVCPDRypgRnRTK9zgCjGKx+jG9kUcoSt9qzgYWz2upMWj9ASc6bDvB5QXhxRZakcYCkVNq4bH1ieJ",
-	"sBZ3oMm22+gMtGIm7F6YDo8nNsB174fCJMTs8rid/bvVGbcDVviZJ1mm61aReUszA/PclTasl3ITSa5y",
-	"9nlKKPpEV7aAUoqsSr25ZFY2THt/SaziHkxDhCddLO4cnMw6e6NTa/lCsLkA8L14AcKH37P5EG5AQBoa",
-	"Xg2qKhFmaGBPWnCYvfFcBNBuEUDpnLSyh6nlsGn7YEwXT7ytLQt8W0zBnfTedvXekm/6q827eVU6P++W",
-	"4ZxWXsPMVKfrpN7chc5FtyuoEHSW9/KTNkQYjMdhuuBDq2qvxvO+tKnitI3mudOZQ25poisOMIz4GEdY",
-	"IkNtVGefQFndqtyOBlO5pDJtgLNM6cDaNktEHDsKWGSTYIkecRNZXHiTcaRjRc3FB8K6NhSm0ySW9/gI",
-	"8Zh1xoyzsbBuyCp9cuHCk1mO1o9+f2d7XFPRO2w/BK2siftM6dESjAc8qab3BKE987VT22uQc/7Jouh0",
-	"6VAyekBL5m975dsUD9CiX3zxolYomXaWHVoF87Rb4Sv0pjCksBgMTh4YsLJnmfwg4mOkvEJncIe2vwvo",
-	"TNv+LNQDwRJ9QD7Aisj4JT9jG6hDqCZHya3Ug+thONkwm7VhPvZFJiUHk5WZJ+JYcwCHubDqAxHpyqR5",
-	"YZkVGfOCwthlmYFWCQ/nhYZFLIZ9rYQNGI8iI6x3+odCD2mcZ5IaxRK90x4Pv+4T+cDa5ANfcavHymrH",
-	"CaPSCSztw5sPWaWHTo0nbt9kbv8qp6tFccOeOIyo5SiwWu6fd+ERxkRnz7uiBSJXa9ZeU5xqoI2iMP5C",
-	"BQE8TuFy/+ny8jv2osEuLtnVU/bs+WYjySDau44kP5wjxHByX4/y8vuQK9YRLjoaHVqScFZo+YPgBqO5",
-	"XYk9FyoddIRh4jMPk3jsyBS0yU48NRKnYMpjmYHoys91dmPvsoy/mxzPu6KJZf4itrgrrr8k8TrkP++y",
-	"R0IxcTbgMvZqC4GLHjUfJahc/BaOK7i1d1Jlz00DGnx8N5NG5nRmaSAhPHt9dqQXPr/fSO9CgPYQAC2O",
-	"JTNxYlkYOMS46kk5rKMcljwAX2u4taxvHuh1yBBkjoJZL9iK1jSGFOBfW2xtyB5lTwGFk/DuWXj9GFg6",
-	"BQcRZnjY9vP9DYsI4mFEG/KlVgcbnJhvaSL8AuPfFy2yv2QcC5XoY1L1lpvvvrL1tenh7gWhd3WdToCV",
-	"ri3vHG10uPsJV78CXD3EqvoFjJyXjk3gYWzdhFGzz6apXSHysTdLrQvYpyapE7SfoP0AoN13Tbl42bxm",
-	"qfWgPpIWICc1YpEeh6arFhIKrMmAfoq1vvMDuobcJEoYlmh95/4sPg+1Sa7ZCIeIYvOMDUDUR309wLHm",
-	"WNvTMzpVOXYukQ2rTnO9KjzYKdO1+UwXtkMgA6S0pfqtGauYrNBZUjVvisAshNvcSwFg0OFW2jx/vE4/",
-	"63IlS989UJ/ReJaNdgRpwalTPdECERni3SLsKhGf4U0teM/nFyuWSTWIkpwq1FuLV3Wsl8rKxXfX2awC",
-	"Is7jMfOVkvRpEblBVj7BVQDo9766/ziKpPwgxdn64CaOCylur5sCX+TJtAJMIsCLdlna8DoSKpHJ+FX2",
-	"CCfkP9U47LQtLrNwSRhsC7fMf+bqYglT/jInDvYXuThrPCUKAviDVL2Wyy7XmrWfX/8G+4hpWoBH1ri4",
-	"vGJP0aZeyeJ3Gz/MR/3ukspyUpYPtKihUCcr3YpZVICfIyxrAEyZLGzo65G4z8oVhqkKkxSOQp198A67",
-	"d2yzp3dUxkogYjf9eNh29oG2b/ii47lLGkisrRgPBWvDAttZJxof49BzHFw0RdjIFam4cT47KKCxjziX",
-	"uFjUQLM/ceBlIdIzq8xh8qzvtd5hDnBtBowmcWVlSDiuxrGTZlg+sDMlGKeKBjWtZ7ZW3JAh9fkX/8/t",
-	"lTdUgODhDn84yfBGZfhjeYD/UVU2LC2QB9JSka+1IqdWEPctlTlkZOi6i5ZY4G1O8G7p2DsyBiQqkF0n",
-	"6cjJUJFiW6dKAow/OPuWbLiQK7DhOmI562654or1bb5NV1lMYNrVhcO0NVy2gyu1OEH7rqH9yGsrlkL3",
-	"zZhX5wh34z2VWuxOL8ycThnyOBYGwwdWODff35jJxIq4u0kFMFGngbpGZLUaC9df4EvbHKoHGxgEfkLV",
-	"Q0DVapogbJ6e/NAy68nw+vKE183a7yh+e8Lr/RXG7Rmtj6c0bu/AfKqRO2mPk02+gaK4CoTfYn1cN1Uh",
-	"7BqPzyLZ7cowjRP5UK0csWVtk/q3svzhp2ytN9YKa4+xBILjyndRA1G4Uy2oFW/8rQ31dITxjrtcxN1a",
-	"UNqdmfC0TcgP06Slu91WpAdcKppv7H/nqdSvllAAAML4PUvbNBikCndH9WrN2gXBoMl/MmIgAP3pN549",
-	"H8vuRP4p2C0ahtGsgYoZ8fiO/npVQ42K5K8tt/C1CrB3WXxRhSS7LsCgOQmLFF7kGM14CfiOovjiJo6Z",
-	"lZ+zAQ4WB0B4obzOlAZgSDbEIf+IrbP2xDFrMxR9Pzg0Tc50t+tnklaPvbAioRoIm/BE2kSGxFSUaJqI",
-	"kRpQR7sd1EkUiROkwDMqKKoO7H6HXFaB6o7xZy1x3+ZgzJPC+QoVzjqH7Wut6yAdNp+holJ7ba2kY4Y/",
-	"c/4lv/f2SjxmoPSaA8xOaHJCkwfRBEcvFg/dQQQ9Ztu4jjVjBXA4kPmgxdVWTbksws0uaTsXBMC9jgjd",
-	"3d4df2B/M5b/Kbh/UrInJbuukj3EvMIcE9w12Vfq2C2mFP6sU6PEeKaJ7QgV4O6G5kUI5r6zy2zCH+iW",
-	"v4rekeUQhtpK+O2W8wf+NrWgdpb9+9Q/uSlsj8SQm6SQrn12dnFB6drsT0OTzy8YaIU2EhgsU4lc/OUw",
-	"5jjK+aVW/A43bVG98LQW1AY6wm1MURr8+waNs1o+WBcW+ebX1/SrYUh3efNr44X7jVv0D3zA7/SO0wA5",
-	"BBxo9yXOJhI9HKtTSAh4hD2SDEABsRD0bfZc1/gvZFiuxLLdhOPxq0pIJKzmDI8k7DjJYYrLQk0FgHrP",
-	"Y1wHH4goKFTWl8L4gddh/huuoRIrPf1VZ8X681O51wj/LgCqBDorQsYK0n6kjZUnlbERlbH8eTm1ZXKA",
-	"6wljfWsxfHf98y+x6G0vWF+C2cMtDTwJ/QEJPTHF9Y6OnHpZ4T2MGDvtdEWAmHDhq+enXscQ3HTzJBqy",
-	"kyh02ait5GsdY9vkCYcPCIePndB6GTxe03jaZ6Jv2wB+5Km9TeD7KaF3UgUnVXC0BNjTimCLiTk08bav",
-	"Cub2vjvodM8MWoEJFdlrJu6FGSd9qXqUOgJVicazTNhA3wvryUhsau7lvTYBM3oEMA7/QZcfE11G9qSi",
-	"vJKbwQjfjohW5Vb9BEohAZzHS2OIwBWas6vG99M3gbcAS6O1dkSsRzhZ/4bhRHUe+3mIkeEj+KnLHFsy",
-	"3MEFla2MxK3C8f5N5rmGrd8FnX3G0YwbwVIVCcNGfMx4j0tlE9gHjnS09/pORFS93hfSwJYKCXLFuL0j",
-	"0pZIxCJxUeie1lGdvcVb3SqvupBloPSojyxD1nqLmpJ10iRjEiSaZtiKdsLvRDtwZOcycRQ2+l4Y8HWk",
-	"Qo500His7ZVfG8PtfcGc7PvHdkvBR4YzELC2X0vLfbSd788jW2dYPIQv65G9VSC7/tJCgcTQFR9Zfyfa",
-	"gHaq8OS3JzW9ezmzEgaVNDrcf5yr6FbRNgaMZ7uIQy4djQ7N7RZGUBSKEhD8Tii/0fjoHSP4HVw3nWk9",
-	"VAxgx6XmcDA+Ogvifb45yUiGAqTFZUtqAJTuICyjuydPT615BdB5JzCdjdMi/rSw1nkDG7xMomBJA2WW",
-	"oVHkTYhSuoRYeBsuFzcdxAUOoocTv6h5wKkoaHtvEKWj8LaCWqoi3UpVIuNsm56eNS4K27TcG60yIfAP",
-	"0WEaD6SzJ4wHXHAORVIlmnFFasSBq+UDMU3V/sofqBWNh/OhEThcYH9GxG+ajARwvtCdjuqsHcluVxih",
-	"QmHbqCXLWou0Va5zLKMvuIHGHZ30HSQ3J1ViURfeqiQvbcGZMPgeQAXpGPUuqcc6a4dadWMZJm45owLt",
-	"mpWDYTy+VTYBFY5avzPG/7qBIi59IVAjZLxsd2KY1NmnrMmNOIQGfExDhoVwVhJH8np3AOAOfnlKY4o9",
-	"V4K3akEtWKH6mNd8RCD3sPKr0mHuMJFc7jPVvQJWLYc67+hJ39MCt6NP/InDzXMjkpKRbvV1agWangDe",
-	"KXwaLXFXQUFhEVe9UDj42deuCzYqlYPavhyixcYSHfFxHTe/IIK4gkx3AV7xAY9SP++j1qxheUfLjYfy",
-	"N/Uf1CmFkwoXyMYoXbDLS3Z1VbgUaQpcwUraMv9W7ppuzv5Y6ZhU6SgU/JFO4whcmgifeed65xMNQSLY",
-	"o8VEeoPqZTbtxI/ogjm8VSVaypIvidAEf/dAn5chOljz3x40AXZpRhPgILmMaGlkcUByIG8VGCFK1Nk/",
-	"4X9p/gfIjdMfbfp7iyftygLW1QtXK0AzljZ5Q5t1Gv6x9vCPzdWKnuz5Tdnza5V0Eo7utZpzNnSOuC3B",
-	"kLeoZkDoMUxTItw+/4L/xQ8ZPZqN459Q8EelAF/R8GAhmK1dA6ich/eaLobXdcG7ydCRiAIWi27iw4Cs",
-	"I0KeWgH/jLQgg7SLv6dI3ISto0cq8N4Ee8yLZk5+iydo7A442eu5+f+YF8N/FLsEa+sJxgj1qEBMUbLZ",
-	"bxUY7QD8zgIHZBcR1ppi/H3GbKmVtAmsHFY7V6O8hzd3VErFCKtTE4otaxR/G9An2b8XHiIIAkFGirTM",
-	"fz2gCmIXNIXTgZLOEsNlPGN9hWXkaxzwz78K1Uv6tebzxjYVXJdMcZTE0ui+iVSbH9n3vHsRXXQb/Oyq",
-	"0wjPnobPvjt7ETXEWaP7vNvoXoSX/ILUj3uoZs0ORSi7MmxhT1Phb4vqnOi7TWiP93p0qArE296RjGjC",
-	"qAz7cL4OSYEEX6oy/l4/7LIVGm49WxV9GIo4lqpnA0a/JkYg/JJTFOT5KlGe41SgaN5Vr1oh0P8bPtTJ",
-	"9D/N/dtP31qXD2Q8brnn+tu///1//e1f//4//v4vtaAY1WnW/v4///av8H9/+3f826L1DBf5fG/FE3kv",
-	"WvSKakEt5qqXAvg2a9ysylPqrtas3Rje2XG72YQUH/7EP0eLRph4NHxzivFYchswzugIMeugnn41EL4d",
-	"awBow3uiiR4JDgDMqpnASsfJ311t6mxygmDmiiimEb+sVL1Y0NWlZZy1c2lo75RXTjGBw2V8FpmrMS5r",
-	"VrvZxKncayB+RXBZEDDKsr+q2B5p89i3jdsrvutT4xcvKYGttXyhhjn/Av/ZXsfXNNIdbo3pSVw3JK4f",
-	"+8If3ePq2Vpc7g6jW8uts8L3d1J9DP1acy2o5bq31rarNt3CpTQG8G6yiOPyE4qnPJhj7OQ6QeuGoPXY",
-	"u7AWQ9j1LJl9tl9tH5GPvAFrYxB96sI6wfgJxvfSQVUE8S32TlFKcpZb+l4ALIaYvocPYtGvy+d3J8Er",
-	"5FawRPAB0yoeXzOlM8FlseBGWdbXIzYAs5PcXE5lu1vINs0oB/jgMrG/uUTsKdm06WQTVgYUysn7/N53",
-	"MVGKCTNO+FtMO2ESasYKeQj4dPDJJeoftYnhisJn8JuWHdtEDGrN2kD2DFdJ6z6NlTC8I2OAhQALm2Uk",
-	"FJUIiLjbMgK8FrrEAopiwUVeEZetsjKR94hINQUmEBa/Sbo93eHy7LKx49RRUSAPd1CRL+BgvoDjKBJG",
-	"YCoX3jsL9UDYvAsDTmmdfeprzA91pYosw6gAM2XUx5RRViJwjZYudqok2HyaTft3/IJqhlbYbLKo2L4B",
-	"T5JXowHO59VxiDT4KTjUE0OJKrQE3a94LPeaONoKuFRI/UoCe4gZo28cjFd5jd/yEJ8Ssm8vCwQrOf8C",
-	"/1k3CxRQwY4SleW3VlSCWk8kE4i2J/f3JJ0bkU4MgonDae19cBzOEmJ2IEkfWmdViJGEeEtJn4/OMKOg",
-	"YhM8J5J8NMS4ivJeVZ1NdizHGPvcksM1g+dh2g5anJ2Bzvt61tGm0z8lcPCjTfD13EsxKo4ef37WuKit",
-	"6JocXELoBKUbgdIjG32S5XgWRNT1DJVzofaW49k6AFf6zLPR1OdsZqLq2FdfysSyjuhJpcBL1mZVsBUq",
-	"2gzS7jaLg7tVhN1nK8Pujyo6ge4JdPcNuj+qaGuIa0SMx9T25XB2Hsaxu0lbiEkiscrIhe+yBFHSF4M6",
-	"o5YP3SUiC5aqWFjL2hRQ/z8wDt9m3N5Zl8XJwvUovLvsAHpfev5TRmar7T+LJGOWbgFaJEtz6kma1iU0",
-	"WNCRHG5YEfDv8iz/kBs3WtNIADQcaQgbaNYaWUjAdb8c5cMuU0tFZNl1ainnJloov2QmQNCrll9yiqMD",
-	"yy3BxlExqRXmXljkGmsWGJWyZ8N0jO3rEer8LPskFbxnweCQFjJDSENDvDfJaBbn1jyqS6qbCrIrcOOC",
-	"HbK8zVkJ1uO2+1cL/yyi9hNflgWLAWGhWgfwBDhzQsQyIWKP21OC1cLepfaTooPgNKHfgIEV8b2wgU9h",
-	"SRPG+OgkrtkfckeinLqakbgqHvr9Jq6m4G0JOFoaWVYChUNMX52UwsackJIofKUproKemZ/nMmVcmKVg",
-	"1shxlXTY+Zfij9vrfJqAuz1FBU5CuzOhJar10ks/iOjBAwafS4MtKIWHkQKbWGxFJHZCxreYEgNLbij0",
-	"MBaeHx4NR8ySUZLMlQURZACALJQrW7mlqipCnPWvT9uI0vpFbGB81no23sbTb1PoNwOdVnTcDi7xdkL7",
-	"naH9IcaJHzK5sgzdAmC/WRNrj9m63euKxbJ3G8X3QgZwY2m/qqTfZvD9qJJ+xUc+uKTfCfBPgD8H8Ck7",
-	"uHu0vxdGdsffNuB/zMtfAabDvgjvRMRk0mSRDtMBRVJxDobF7l2aJMWH3CRbcgckTmmSXVlWGAu17uIb",
-	"3Sv8nwD2BLCHBrC/o1jsB2P3R3JwIAh7PKQHx2g2fwOMBydwP4H7PHAntoNSan4e28EaYG9DIwQ457Pr",
-	"7HC4N0+ETVhXGpv4SjrMRpUaY7s8TLRZgg9hl0V1vxfrTz/kj31c5XX0vnZRX1e4Uy2oFW98ItjeIK8N",
-	"SIx1Mxfg37VmTapI3sso5XF92B9bGfK41Rc8RjsnFvciLn0I9oXY3j7pFGNyXa0R9HXMCX1qRto7LIMG",
-	"dwp+cwlvLLtjBkgtItqpO76daKz4QIa2cN/Jj5bvMzQ6EVntY3Y3rFpbVH89x7eeCDM0IB6t1ObGG/4e",
-	"W5gKvDzd7hq8PNmhnvmOyrXj/icaZtfrCcC5lt+dGJXMLiv6qmHtcGkjSm0AzBZx+CgIJNoTL73NRkL2",
-	"+paBiNlsgHcuCE4rWj9IiPTxIwsfCUWUGmHr7HVCROLu4jjOWg+FojEV6AJg1V+fiM3hdzpVAOwqFLl1",
-	"jPEerbrS4LgZhiukUdpzSC/cAndKXM48ODDdZZwpkSaGx24pQWY34GBTZ1bQnDJcNSgJjzpBNq80s0My",
-	"lMi8JNCBHjG8tsEiSa5YAWsw2AV4M6uUsFra9kyjvqwK2YG2WFQlLAnza6Li0bK5n4yEb95IWO/kf8t0",
-	"JjMsjq0Rm+Q2zfmX7N/bpzipKgWdqa4OmenzBHYnsNs42KEJXBCA46CIWQm6DqNStrjYijxNERh3OSZw",
-	"JjifO79pT5mtnW3XLL/WjZx0jt4A6Qtd01nulGKWa4DlXb521/uYm68bcO4rXqjg1C5XPuC+uCm/bT8Z",
-	"MafM4JyMQKHBzknVFSGRJYAqy/B2ICKZDtb2lJwwHBbRBK6p9cBuZEdl7nT2/FPLaMf8WxPbfbJtTrbN",
-	"QrbN5RZsm2OjayIhYhxDpgTyG6MOma3f91i2snflfjwFK8etqE/DOk5q7qTmtuTCH5mac0U8M1z4LU4v",
-	"sQLQDQuH5tb0hKkxQiWYTOtzzPW1fctKe5eVOR8KCz6yahypQrHtOhzkqAtqdLNT7c3G1NSi0P1iZSAu",
-	"sQtenTWQiTDhSWrBhlM8hAPIlSTqPMNDsAGzD+ihULuePJJJ4q4LSMK+jCMj1OwakhzWqN2dtovKB/Db",
-	"AdP3wrBElgb8vXQXPrQ6kk+uAAEzObBGkDzM+JAJQoLZ1yPW5SZ7Wmnr7EcVWfqaA3DinHIzRiI+9iki",
-	"1/SP/Zc7ru5wV4SX0xPscVvppMVb+JztJw/QOMGlXftoUlZTjzIGKL8f+KQ9LZA6wLFG4WaO+npiQ2eV",
-	"dORnfq9lHJsAixXk/EhLIr5O7F7+9X2tef1MHcxL7ZPV4iXeJlyV5lCVkX+dhH5un55/yX/YHoNTCZIO",
-	"188/CeFsIQQHC/XyoXiqcw0sTDcvJU6HkWT2O1wVVC3K6U4zzLPRYp8x6N1s1fEHoNcxB09B55MyOkRl",
-	"dIiR0/kWHgZPqxTS3LhprqKWtPASORCxVGKmOfdWuRmaUjG4vcHaGDkQASGaEaHAz4Lw4cBNbhOmdCKa",
-	"8EnBwz4zwurUhIKNyhWcjyyzoR6CDzsUKkCn+VYV2hmwZ1IbGnelVTymKwBSYiflgI/ZndKjOrtRnoAa",
-	"YHVE9PbDoVBuThbtaKIRcZlWAZPqVoU6EvaaPj7illkuXVGFiwG4dcvEirhbZ5/8B11cEUE8YANu7kTE",
-	"2vTbdv1W3apdzrH+6F/iccWQt97ISf2by4yqhjMks/ovmx8BG/gwnIhAWYd6MOC2yUIQe5UEcFKpPieo",
-	"ic/DGEfDUJy5cs3+uqV1y0QMEJwG/POvQvWSfq35vDG19gD+/po++6wR1AZSuZ8uss9yY/gY1V8yjjGr",
-	"ps2gNuOp8fx3ch2Kbho80YwNx4eV5VD4AgbShiLjFcVNV1lxk1vZIrot9DN8cD2JntJY98J0CgEmvOz3",
-	"nYvu87Ahzp5dRk/Prnijc/YivIjOnnUb3cvu8853/KJRC2oDPcCnqg30vZ+wSe/b7V5iOCYevaOLf1x0",
-	"5RGs3KUj6JDBi51SrKWiL/eYxJ3vbF6f5uxwK0N4m36JfCizJ74MG/xpp3N51oiunp1ddZ9envGrUJxd",
-	"dBv8RbfBn4VoqWRPnLPzlx+7YAKt8MgX04+8VrzfQ+auo/0lFVzpkf54L8wY2x39lBanxhzrAOmDQ2sa",
-	"Xc7qSBUG1bfvEM5OQkjYYpoLIQfF3pLpJlVUS+xxGwS3nqpIt3D1rRFeoxXxsW0/qbPJFwdXww8yBAEK",
-	"1uOIdA4a7VaNeNH2yMw70HvIGhoxtLydq5g1rdrU3Mt7bShPwpkRXWEMjyfvasS9vvNGiv9p0r0spzqU",
-	"Tly6I0tz+LvhGn0qRNHKmrcKtoNujAwZU+PwCj5sojWyaSwxX5SOyQ8l5Dguz/RjX4yRFiTUqZXKLu6R",
-	"voFH/ycV6a04pLMcy2KlcJTSJZZju1nws+ICtYDbpvf5SBdqdtaKge13T8Pq3BlcSllgZg7wcdjXCqsH",
-	"UHRnvxn3gVQlMs425elZ46K0KfAZJSb27dnHxvf+I8u94FkRVDz4AaO7XaMkgjeKcpSJ7CMkF7RkRByE",
-	"b1tWbwTyE/oNjjTj9IAFLfbKHzanwghqVspa7CbW+EDErwCsa0X+ytnnmWNHR30Zi1tl9UCQCkpVhF39",
-	"YxaJoVCR9Wlyt6gzxllW/Bcwzu6llQn8A9Rc0320m1oes0gTBwNLRBzDrcL+4iAOyz5mBP9RFXHJUVko",
-	"2esnzPZlNzmYGCNXduQAgCCvWYtECEZuBGsEI99SX5AlarSONEm/FXEsNr148eLFWeOCgnv5X1pDI0JJ",
-	"QbnaWHAzPyh5cZlVwmLFqXMYX0kex7oW1NDB9799wwc80uniOgNx3VeKImpgrWjXAGTgtFV0a+jV4d9F",
-	"qJUeyBA+oPCvPJaJpC///Po3+D02c+Ga8Ld//59/+1f4v7/9+9//hf3t3//+v/72r3//H3//lxrK+zAl",
-	"YrKWc2/diFeKrFIcrEh77WKlaKG5ea83P//xDFXlFf7Bq72Jb11mf5zlqonP8NImnbZCXDYbxDgn8Jq9",
-	"rhUCr0WZPpLIa1k7zSegQ5Ac8EisW6ZqBL8768Xc2jOaQT+7NvVTX2MkFJw9ANkSw5yMccDrGK1+NFJQ",
-	"TSCDDuByxpLjmxfhG4WQJQY+B4IrVBWFKGdiuIybrH1OXqO4h41tA9K1saC8JaM2FZ7JwYw61h/gIX+G",
-	"Z3zvHvE0unXzo1vzWB29T9jprLgVHTZd+oTCtoHq6CN9d8kxrfkCbF+ncUSzYjtCqHw1nTFIfHFRPI4p",
-	"GVe9Fn0vTJSKXdXVLh8hnNZ2F2WLf3Gf5ylJj1o8Accvi27SD0anYHhIxVIFijyUOrXkHvS1HcqEx/kg",
-	"574wbCAityt4Hey1iFIx8TTfl54GwWXiE8/Ln5hWKVN7sqnK3Els2XnEDu7fQgBv0gZO6gxcnCs655Z1",
-	"jL4TxQDdS263EJj703JKB12jh4q2qPA0r9qqrNGafCFrV2qdRHL3Irmq9B2Nqfeg1L6nRLBw8srws1uX",
-	"2g2E02fINl4uFsk+o+o/jMv1NwCKCivScZPhmDx+2rh6UmdYF//n1CY4GqPtiR693eqKCQaMJ0j0WJ8i",
-	"2MgMjuqIyGIMGbRhFYB2FCGKUA9czu1jEWxyxhAJ9p9Ok1CjpZVtd21l8X/pz9hWYtInPXDSA3vQA8iX",
-	"yh/QA3N9fKywt+sA70PsRJG4l6FgPY72WcScE09YqLvdWCrRzLLDOPBemmKA14X9iEGXWwxr0ET7OMZf",
-	"IsOe4cryEG5dZz/ysH+rqKoKKXrb795++NgGaOasPeRJv41FI6NC3pSylOAct0EJtAMXh84YbV29F45j",
-	"TWMcwYQh5zh2gXARd5u3ql2O67cD1q6K9LuHmvl3bFLGP+aDB9oBXD7/mT45EIOOMPRZ2B76F8bE6Z9G",
-	"2DAVPjoy9Ru6Cg2lxb9aYeCNnQH88TCx7UKNGni+EQVYbJs9bv+HAcYg209gn6lWrON62eCjvrLOFSfd",
-	"qo7oS0VzrdBov3d0vr5UMICXyxm8InTAYYtHfQ1qVXxO6I/werBQ7TcXNZKWWX4vIpaqWFjLRJ7OlpaY",
-	"lCnCTDkoUMzdbFljF7DqchnbgE7BUGN7v6UyNm5h290jnF+ew/3P83Bwu8meNq4c/ZXbJ18eiGkQaS0y",
-	"QD9tPIX/9yKgtEfO5JzGCdZtYbiBbvPoVnV0JOGUeTMCHoPE9REGcFhbRm1H+sWZEUPBE2Z5VwSwbbgH",
-	"o1mld6R+fqD2mn120LnHpeooW2vW3IGqBbWOuxhSK1xdBFn4H4Emi+zji3DxeTNJRzEQSV/DA4+MTBIq",
-	"hioF8n/iKuG1deLjD0a6L2todCf9WrNWlnS0uvxjrvxIoAf1MCvPGnDFewKtq1n3PXebnIFQaSEOT6pb",
-	"ufPXUxrr1ESVSda/v2WOU/T7BbU1nsllOhwbGztxS+Vysna7km5doC79YuJlLHjDvB7ty1ILnZHB+Us5",
-	"zLXk+6myoQpFRMj+RxZu4GP1eQV2rg9qu8+S0MkiJnssPJKql4FsRti7WsIk5CbCFev4XmzFpPpJG1CH",
-	"qDZtyBVZICZirrScFnNNteupFSwW/B71A1hZpbRJnfSRN298k3aoI1dSJtHex4IqVwYeZIVZGt+kZ5Ok",
-	"u1b1auNOvC9g5EtufLfSSvoiwQBls/bpw8uL+puf3v/88x9f/fTmjx8//ZfLX//xt98+/Xx59fHd2x/+",
-	"6//549Orf3r7+9Uvb5+/+uO7P/yXTz/+16sf3/z+8ee3y8zyLa/7I977kHpsVk6DcxMtVbG7XE58ZtLY",
-	"p35XfgW/6DgSZlblEUkCmpeW9d1HN9wBAyJeWfz6CflbcAloZUr7n0uumIlmheTmIooVsebRfFIgHGbi",
-	"m05soX5Gd8kOxKjWqK+x6wRMR/xg4Pgb4jgbE9b0VSJ0SfJ2sDVGDmRmNn94+w6gpKtNCNZle8SNkqrX",
-	"pnIh94lHFjw6eBbeE9i20oZbtfPiTbqmxPxu2BdRnb0v989YGphynaWHO2ni3ENaH9VmxlGR+OhWPdy0",
-	"Mqsb5WW23ceVBIY1bzn9C7eoBbUz91/8eFA7w/8unAHG84OVYWBiwo824VgIU7WW1Aqzv14NPJ215uWz",
-	"gJ69eXlRf5at7Q03kg84e20tuA94jmrNRv3751THAp9xYlELsidZKDZ3UVsv6+gP8c7ZgLzwzKYDwgQ8",
-	"2ibw4ZE2dyI7mBVxq+1kGBFZZuLph3QozL202uTglxXWk29lmBWCgNW1+XULHwsKzwZ6gFi9BOEumG/a",
-	"3DHPh5RzfimNIK1HyrKxSALmTCu4vtGx8Jca0VcEH9BVuQFwBTmfbD6U1g10LMyegh8AJrM2RB5rJZbk",
-	"jcPYyyeZ9Fn7JgTXuInBmfPQ3rcD1i4K2OczFYGQtakmnyIvnNkhHBHbFyLBoIfRI4sDrnxozyZG8AEG",
-	"MvApbaJ1RFa6uFXUsHMNF8LP0ZUxXooRRd8P4LMkFL/6PIQnwVYGn2Bp0wNRjVBbEuC2EkDcdp09w6gO",
-	"pXT0rRpwNXZXscykap4SOVURLVtFVAr/B7Wz0k8qBX2B+sb/q6vjWI/Soc87BLWzyV+tUpg03cjiWbno",
-	"0MFfYp5QuKBKZ7llewLACs0FHzjzhGcLrY9sIXTepGWuTHLGxvs/TlUkuXuABQo+HpxUHzJyX5p1e7wr",
-	"0frrLnMErpW1WTmn/XILKHxx/h54A0KP1MxXgH9b1m5Y5KZZ+1rVXSdcuPXvjbxwWWeBL6aXaoEm17z7",
-	"RXc3tguF6UWopCZr90g96S4pLlKeTqkRa+UscsoBtX8vU83nefg4C2Md3iETqkkVA0wH1eomFrsoBuri",
-	"iGnVZNxa2VMgyAE5PMybOAEbxlyBdgQQOUuHvouMUm+kt8CnPIxawBUiBh03j8EKlbSmS+oXyUhPImz+",
-	"wYvLVVLXmAp3kE6hgpf416fPXEq75TsEba3ZyLLc85aYSf+Ctja8EXdZtJDwPqXhHH3Z60+RLyuQpLhY",
-	"wz7i8V1LKqpjRzZobq2wdkDbuwCnyNbqEMEicd5AUDph9yqqw3o+D2KCBnumu10ZikiHKSy8XrDUBnEd",
-	"/4vEh9l9K4jz+UBguNFlSAuXCLzVLOIYbTvxOcFj5WCpIxX12UwBU63KqiwJR+3LbU1Gt7Xm7QIv/unF",
-	"be0vt6okrdNeEuybC51WrslbveV1yCigIx3QO79ViwhCUDz9AbyUB5eHIV0OxrML+bgor+6yUMfpQGEK",
-	"1l5TAxd6Cn/WUrn87XU7cBhNr8Okyr0weB1pzCseeae+5Bw/knSRM4pc3dMCxW/wOzLg1y9hnRWhv2GR",
-	"4d2k6epJXE8ETvxFbSLtXZYqhxdApoxTTI7xxRc8eHO0zj65mD/Rwvprq8yPq+cdyzm/lneD8lYdpGLJ",
-	"+qPpzu5D1HND8Rjfrw9+J+wwatM8r0g3a3t/vzUR1qPLjrDKHryFMRsQLSxXWfSQgx6xgU/Yc2Yzt9vT",
-	"4IzhzvlNQL8aGYl2fUYy+yXZQ/tLZa+qkqsmQVXrlUwIPhp+L2JL3jsemVjbBEuzhhxefm0p3bBpPtnF",
-	"71yFKT+IXqqOmgcVwasy+/gDyK+zT6sxa1HKU7zJQpXxWHea9cGKzwCgGuUezeVumdUK0BTd/cyCLrAn",
-	"uD5NdtX4Pq9fGfGxL/PJRp1S23vVSO6eSJyk7jxldjKAj9gADtZElU1VeF41vp+WtDcF5zxLitMpL9zo",
-	"UJBpzuzS2bi0FxJ+LE2vMLEoNuejUcyKxBW8sSgVDM4V40qMKBds2Z0YJr72oS9tos24zrIgS0bHN+B3",
-	"wscO8mB6Fe0MfqTPLcPRK9XMMRyrROH2VJ27aGk/ycVq1owv5l/YjEFcP8N9/k9VTAIVMIC/y2rHP2GE",
-	"HpETrFdiUJS9flJb0jvFdW+qtOIwoGJHNsVLEoZZwruYEXFOpdOz82JvXSmBp23xhsMw5orGVDhrAg2I",
-	"mYmRm/AIRwaBstdqy5kRukktqJ1l/1q/5dqHrite2oz1wZ82E8B2J6pAn79s5sJvDaxJCYq8toZG94zA",
-	"PoeIKvUio4dDEVXtyoE3X0/gzhDrzjHN5CndtLJpzJGb0x2LoslZC2o9zeNF1yWWIbm6Ahl1h2FhVqzM",
-	"yMtf2a4DnYQw+yh+aHVlPMO8whYEJw80/OiwDK3KUFbJ5IEX6rh9McAVlLncGe8ZISJwBGUyxwqaF72h",
-	"N7fXGM4GBHJJmVnhbO8vXOPe0Nc6v2a2jXUTRYwrJ8LURoZS4DXpWjbX+Rf6x4OzaeZaWC6wkgnRATa0",
-	"ntTdWmGN2dJ3qB7LHI1IAQcvUgeiCiuHsGQrrJjCkgnu2hNYqkMdn2hmAOVEpM2KkjCIjAhUZ6+V38d7",
-	"r6apeUN+FhGWTHexawSJ0kM9oIoWmTSdPR7g+EHso6V+ez9eVIb9yUpdZoWwpOTrbNo+wHCINwy6UtCA",
-	"RFzItoIkqxoNmw6VILVqGa8uShQG77i1WIHI7R1OxjZFAEFXZiU7d0+Bk6MFo7kxlNl4tKhKHw6Nvsdw",
-	"/QxF/jLWNjXCUsER1UlhTbA/9T77m48Czk5MkGddfLuoXSb4ki3uVJ26JY47V6S9cshjbq2kP1x5webX",
-	"QS4XgfF1JxW6gyQecELRsWxJBeozV6sF4u1UycRPF+gLwyyWOYBy/E3ygRhnJCetEIea+DY2A9/sSlHo",
-	"RFyCO6Vk+GVf30ekwx2HfcQ6ZvXA8QQnHomIcWZFqFU0PfXhIIMdbZ8YzgpNmoVWDUrpYc6YCln88Bw6",
-	"fG38S7vO2oDp7aaPs5KP2HZ+Bfw9T4nmn/JtClHxz/T5G+bkAWlMvBpgnTFzB+/M/b0+Sb6df3hi9t5U",
-	"7mqlUI07evstuHEp/HuZgFOIZNc2KUDJxBstch79U5HoCLlWkLvjnoepiy6sIol7jMz4F1JpkOUG51cZ",
-	"nLF3vnmJ5+dyTfvt/EumbTcSlskXdrxMY9+mng42JoaHmlaeM1340PV5dcQmF7aqmE0u11sbMfwworjf",
-	"iz1NFt7RFs2skvZQLfJqZ6+m0amzua0Cvhyq+jr7YZzZYi7tlFUV46D2vnZ2z+Onl5dPglIdczZi6sPb",
-	"d1QY7wk9Jywn8KwjN0YKyeMc1DWzhiL3CT+WBIdrLc/h6TZgPXNq3/SdN5T2y8MSOkywI4xFaTJezYp6",
-	"5flK9hHWOkoA91gyaRjRr/P+1mLocaP20bkRfxZh8o2CGSPrJZtD6po00bOjhomvCrjoXZ9w64RbW8Kt",
-	"93jANg9bwkdL9sgz/pPRA9YeChVJ1Wu59bQD1tkKQtzQHPZH1C7uAx2sI2xy5gMmOPGcLkuQIhXjauwI",
-	"SJDM5not6+Zl7ioeF0h8EnHMfCvsMtzjhacuC+apuHllIwYVVnaSVoSBLLw6Oz/342SVs+BhP8jZoV0P",
-	"1DJpt8JdjyvxZhNudpJ4y29UC2qF2y6eeCu82qzqGUNV1Stxf1ow8QamYQu/sq28X1YFbngXm9F8TgD7",
-	"PkEjiGjbJc6FKYxZ8O4lV0onzMZCDN1MZxREo5HUGiCRdl4v13O2lTAmviZ/0e+v+HwaXv8FbWQP35IS",
-	"yUibu8XjodhQiGp0aEC2WqnNHQv8PU5G8GMfa81an+cR1I7UQzsO+9rqUFIrXX7uZz5jXjHiTsrOs46Z",
-	"oB1ijXUZBY6jzvotMt6nnVjaPtm5gzKlnE/duQNaZzeuD3fAx0Sb5rRTk2xm6bWUiNggtQnrCGaQL/Nx",
-	"xjzPPcm9G4TQPnfi3wbj0l3FUdfjfUacar5KSm9uX9y0RsQDXj5Ee80groh4S+PMshixokDuMf2Yv8+v",
-	"taN/XvmYa+tXrNTxvLaNev6lVA+wgSxkcXkbG9l8gMaCt56mteKLXCvmn1ompXgyRCYMkbKp6kXiAxwC",
-	"yzo8isfXzCZGqx7rcpn0r0s5YMsUcZIvZcdcrYiQX1vx/By4OaB0bHGVVQH6IshtqZC+7a0bpMHydCaW",
-	"/eHD298Y0jcwLKXGSns3enqmGTXPQLohSgKiy4RfdwSzaa+HxQc5QXoEezaQijtL9T6NlTC8I2OZjCkM",
-	"h5xRdDIzEZuuoi/bcl1tiF95hPJGy1+hqH4N82zThfUFRWMTI1Qv6VsnAq54GjQysRAIlo/Y/8vKXs2+",
-	"KuqPGaUqzaIP/F74PpVt2EPnfCBAg335+lFtRhUFuYEOBFxfLmehHroZbAlOB5OJZcOYh4IwpYAmNIw/",
-	"If8NKeUEkpzaqeRikU87chnGjgDsw5cwBU0L5Qjgm5vCm90mCTKb90Nf4AgKR2xOJVLZYy7pycF+5ABw",
-	"gp/14Ae3E8XBH9vtumc7HGN8qIj0kzasp3XUzCwdRTSVTCF/JfUvWjCT2jm5UBtZmn0S07uIeT0D/Am/",
-	"PuI2N6aoTdG3NPrw06Mq6CJoXNh48ladNiU7im6IrZeFWQs489ljXeZrZYaI+07mmi074flI4bGa03JV",
-	"73DVeBjt4b5KMr46QPUjtDcX6ZI9tcdajE803CMrNC1QxdO4VSVGjs72z1oqm9HFXReIbjuiq002aE8m",
-	"E1S8R0qyu8FCEHzL6/HZ7Ra8VmHQ9NbgEGfQ/MJTu3wUH4ThVCWyWgcQbB7oa3gTuJErg1KS8LA/v0Rk",
-	"qWlJ10sUihTuferQ3lqH9iYrQ/LjMrM+5Ca2ujjpC1v677WMxKwl+EFU2YeKUwCcQOFIlWCbI0Y2UaJx",
-	"dda4/Nh40bzMMiMyFn5g6NAxYtT/POwhyCBvaPPi4qqxOG/PRZ7H8JV6LRsiKVPMO2h/euYNHJ4dSe4n",
-	"fMsB74nzPw9Fzw35lvciatk+v3z2vNasPW9cNa64uLzsvHjx/ffPLzqhuOpcft+9uhIivOiI7559zy8v",
-	"rsLvn4cvrsLGd8+jjnjRffbs+/DiIvzu2eUcymR/ixfd759Hje8vvv/+afhd9PzZC37ZFZw3wmfPeNS4",
-	"eMavOt2n3YvOZafR+f7yMowunkXPw4tnnUa30eCN7+Fa8r+JWvPpxeXV02dBLemng47iMvY+XUVWZeqd",
-	"pENQ/kumwfKSkqA2klHSrzUvnjca69WX5AB4YLUlWT4AF0g8d1PFJUX4PrASkxuqKqHhgUjSO+QGn6gN",
-	"D90mg9YKA142jmsB/c/p/xsj74VPihCzD/WJk4NOWO4AJkA7F34BQt68VX949+PPAXv328/oCH8SnXcM",
-	"5c4G7N2rn8ilfvPuKmBvnt4E7G2vF7BPN78H8Mk3+MebN++Z1amKMHOT8DuhApfjQEUDCwIAcOYuk0ng",
-	"BzfeKnjKR5a9pMWdfRwPBaVykK6wzl7jUvDKSBJtxJlQAO8Rzh6ExYMmf/fbz02WDl3yB5MOzu511Eeh",
-	"CFgk7mVI/n4iB+JWIdqHfCAMt5SlyDpDBte+wgf3kjYaoxvYCQd6qj2BSG3PZF33jwO/ECo04yF21+Ju",
-	"yITFUlgc0XjDjBgK0Di+ywFH87RlhOMY2wWb+ewfxbidzbvEj7kXmnH+0yhGNzULHrAwNZJOl3terAHo",
-	"CDxGGELhloVo/nSnbKHrWzWngIi22llauGy8BfzdcazTGsErufIrkXE++SvRmsXc9AR7fNFosDfyh8Cd",
-	"Pnb5jH701FiF8y/hNSQs0U9geRfP3ArG+QxiemAKIlXcVgyGyTgoTkgHjUOiAffBJbhPe24v+GJQWLBU",
-	"bCg/i9jShDW6Sp/TyJe2OxLBrYLbw7dwOmXBeC3v3dSrdhMzddrrJ9kq4SGu3dhLeCH+sqQgaMSam5Rf",
-	"NfySPlY2ZLdb3jVI40SCjJ/D+zgj06VkzcAj1Zq1//ju1U9nF/XvljAWSkpraOBRE0k2FV20KgSbQWuh",
-	"YLwEPjhxiWYnPzj1ioygB6Ox/pGWtVSzZ/5SG/DPv2Jmtda8bDQq7uAtlgpW8AkQk4RhARzgvvjMQUcM",
-	"eNwsChi8eW4EgR5sE0og6ZkIT0ySCAPX/7/+uXH2gp91//Tl+dO//IfKIVy5s/zP3nbH95M7BLqDvYkb",
-	"K4vbMBvDyUb+1mzk5c3hyhiNs0W/5sJKesZMvy5idA/457MOqoqLxrMXjecX3z2HX9Ok6GXmKhVDQedf",
-	"CvC50MylhMwxS4GQvDFEUn+uykYlFeaqDviYWSFml28W1er+aWROwHUCrlWAC3PVxaN8NCWXvuyPYr5o",
-	"35ef5HBCAdUVAsW1VlUIFEFuS5WYH/u5b2kTrLYsD1hynjAFP2ey1pUz+eSEYRgAQTUbd5fwO0HACyuE",
-	"V0ZOztIVkWt4NJuuiJyEvgAjYuxyyYRTIda2h4rHB2ybo8yOGyNCUuj4igI6kNqwgqpYGDXWN1LOCy+q",
-	"0li5waQwGkb5OA9uHPXwe6JEtncWxKvOrhpPUc7gU7DDU+ZLn1sK8EwbQA/aPCDRjRnyXwgv4l8ikdVC",
-	"P3eSn6/aZdrx7tMCHemR2kCQArdmISTuLvHR37QSRahYWPKGUbcseAsN1E4jqc//YfkvkmX1D+Wh14Dq",
-	"nXEibPXgqJmXqzQO/GOWBP8mDMUwOcP9tBVnOR7xsa1Yw/QD+IDMK2mHGuSScKvyeu1cpNoZ6YYL4My7",
-	"x3Iwddl4foivd+0XOQtMym/Wvw8SlaoqnbDv8hUg33N3Htbx9GJyN3FQ+zDmckJBLfIQHsSYTd0ydpx7",
-	"euUwa3Vjc8r//dqNz/VVZyzVnd1XHe9OrfSZdbyjQjrHCjBkQI+jFLhcUNuasO0MGoSNOnud4Mh7SzZ3",
-	"vlJnOUjLhqkZaitc64FMmPg8lDgPARnU+jzuwiVHbuJ9zmPtE3uY+0ttVnLHWSyV8PNdE8NlfI3XVZHN",
-	"M0uFpchJ42LA75wlQs+KaTSuqKauzogRBuwV/KTN8iVaCe+8rGC8ZG5L5tfTc3sjxm3pPBbu7Jl+lequ",
-	"tkbJm3spRJqN31nB14dFLNOCvmTIyp2TymjHMxftmH6OoJYanF6bJEPbPD/nQ1l3F61r0wOYQFk/v/nj",
-	"6xv4X3jz8ib/36r7MEsjwr2u2Z0QQ5dgtyI0Av81cvlAlJ8d65gbXBipaiIJU5ol+k6oeXrG9vVInWkV",
-	"Cvgz7PMmvJZCmGuW35KwgbYJu7psuCQpG8mIkmt92esTTUU29aggTYQg3GaOTCGDvKQELxCl/Zg9ycnB",
-	"OCgHIym8mJOLcXIxvnUX44bZAZg3QxkmqRFFk+7kZ2zVz7gXRnbH37CjUWwTxBKRkKtHucJ1NW9kKVsW",
-	"YzeezVpcsHbq8YsGiwiZmROaJ6ToM2N7KnEjH0g+wGuRpP/JEqieX5g1GMKyqQXYJyoXzTHQCdhUjmHF",
-	"TplTKvmUSj7KGpijzBOprvTlspyQA2tkqSquTEqebjlFBOD27Wqf1wXXDvu0E4uOsCf+YUp3dDQuNbNf",
-	"Z2z7xCnQdS3vjHcTjFdRzSwqpClNddUoKqm5me8VWi3hi3tWJOvSafzgRigkmlk9ELj7IrZilTjM73C2",
-	"T2ntNeEKdrGcemADHmG8VRhT4uRfBZxKVPSzWy4/VvTPMdcnFy3Ixf2DsMnr7E6nBsstNVgOjQ5FlBph",
-	"N8iH7bhAymzYASLessN5XQWCLM+VqFpXYmSvJ8zi3aBwmLNBlC3/9Y1ydPcAb2vN2j/99svL9ytxY/Zl",
-	"HNkWiImtNWu/CDZCErpEs55mfY1xp0VILt0rWegzy1iMfrI1Ft0lqVEB4yEaR0qKKICFwstLVRiLxSky",
-	"xfe5A/DD61fwA/iCLQ6b8Nf/+57HNPiTRYLF//u//79SJX/9N/PX/y9hNh3+9d+MFKlBVIEPEWCEWlkZ",
-	"OZSxzqrBZZEalxbHHmK7GG5xXw5Yh4d32XWyRyw/FBxfnafikAol5AYx96bHI/HfUNvms+WlanX5vcYV",
-	"DrkCb+afv/hTfFNnb/hf/73H4bamx5W0ruq79koagfPOmfnrv/WkVjwWuAEcpDhxf3M7IlSXU+Wxxojs",
-	"yz6XBheCSt9H0gSmxvqC9bSw+Lilh4Nn+JV3/vpvaNEhLWlhav53Z41nJZLzTOy9MDVrNrUJl4p3YtGy",
-	"Ok7dvPal+EMv1+tTLWqSA2RBL493KeAxUaIXJsIcOjX6TZFohj3+4fXNE5Y1HPI4p9HEg9oZYymYEjF8",
-	"9NWTgPVFHMGvy1zqRoTaRJ6O02dzCVoLbFMywaQv2myP2x4u2jhWx4OUTzv7TSUxLA1gvlWOIoazwtFl",
-	"/ui6YGuqCiBHNYOwSQAgeG3k9UP2LPgCogHvcamsr6YzAiwB8wi0bhxTnstfBG6TUY+Ck6kSe+3sCEro",
-	"K8bDLNs/4hID4SDBtyrpY5tg3tBGxnrgb5GTypA8IwnOrZrb2VlMf7txR7ANPcEet5VOWryFD91+kncx",
-	"Zt5wqc6v2JCdjTSr6E0khVaU2/0Sz0+q8ZJmKiqZTSiKVfH5AcxdCS73w1FfevFfK0P9fHL6WVphZaac",
-	"sud2/iW74tpU9RNiuiZR/cliPlnMJ4t5fYs52BDWHi3f/uIIejgdX8VFVsTYi5i9pX6vX6VNiGHFCGRK",
-	"wforzkZ9HYsppnt3fJvOliQ+xaper4WtweV6vdazEDfd6bWQ5pmBCSs6s3toBTtWwJiV3yMvjeeyVzqj",
-	"BYDevNl1TlffU0Zvl2AzI5/HuvKzY4POt9+n6OpTqTY/EJvHANTjSoZotFbJiAmyX2ScQSiiLOlj1vAx",
-	"lpyOfdowRHpWbu+eBGXCKAxRULVIMYAROGxz2OfCBjQuhCy8oOgP+xBEonEI3KJAR8+8GaDbbZZwSTu3",
-	"ytpbCRU3P9j75J+c/JOTf3KY/smrbIWHbmm8xzh2SUFsyayg9/qtmhV+zg5HQvjymJ25BsF16d2AYaEi",
-	"mw/doUsV3J7KqTvZGIwswj7TYFlE/dMl9qr+vxJ1+e3qqSPSSFPzsjerdi42pnb8vAm/zkNXPr9qfcew",
-	"gjXDN0xIbkkD7bFQ9RDcWmxWQEpdOK5ITgw7Qv4gdVwrzUZ8XOhbntAlWDKnDcsLqFYsMT1G1zErMH2b",
-	"k/KiIljcI/xdy+g9XeYr9wNPiu2YFBsi48bdKaqtbM2WG/rAQ9fTSwYLNqZOf6ddOXQtStXVhVilwGeK",
-	"qsqrl1SnRvC7s17Mrd3jiK3XOBZfYJ5DheNmThftaEJ0kQzMd+X3dWpsThWW909cPs157vE3cCSl6j0J",
-	"mECWDiSdl7bEBhIUapRsRnIf8YSfFQRVd7syFIbFghvfIujIzknLlvoRaIpAMUnVeJoPJMgaegtzArEA",
-	"qiP6xFHomGB9NJcqk2Wh39HoQaEzpLBHVhBxdu4BXr7wvSesK0YsMVLYac2N5+FnPA77rHzKOz0c+bxU",
-	"gG1a2VDq1HnMfW2HMuFx1s2NQwEHIpLhkmNVf8ifetclR9md31PwpAKk3rtCxK+EwrkqdY7bgC8VoYiy",
-	"HhNiUZ1A76Uc92YZyuZQq64wQoXCrl6B5MdxvSxc7Li6ReAMRmm8i36R4q1qQa1066rOjH3Op9LqXqgl",
-	"cxebtJcv6RglMpRDjgPmFjI0XxotP5+912lPMCV7aDkrJUjrZoRHn6iaFxWFYjHOmeRdEY/da8teSuEx",
-	"XnxsvMgfY8nAx1oV9GX5OrAa+oLgM62mOecPslR+TrV1nX3AiaPk79xLpEQYCj2MBZWF6zSxSKAEOMEH",
-	"VKJTPKnzWMjy3dqrYXGwgrWiTOynUHrihX79NsusFn3QFJjjKRzu1Ryxgk1y/iX/Ye0q6SnZ2zWNx0md",
-	"blKdBhuT0OMtsJ0nbYdTU1taZUVCoCTjW6qqpdHl0k25w/qvZqmWdsQtdb+hia9CEceYX54f8C9QG3HW",
-	"ldg9Z3CkNWcmjcW8EQnr2AGbLpydIaEXjfX18l5KZI9e6OdXym5Xy57T+d9T9nC3aDGT5gbtfkqrgFPg",
-	"uznrD4PGCllC+u6mQGFPmcIPfcFi0SXuud8kH8CVV7Tl6QBuI214MttOZtseERwP9vYRvK/j6NvF7/Uh",
-	"ukQ3LwfC24x19hsl0Cip1dU0Q7szZjKxIu42WRhrC3/XhiWGK9sVBpabR5mk9ewBmDPDIPK0RoAXeJz6",
-	"wFc3+WqE9yJiL422lsVau+wUZ10+kPEYNu4nIyM+LrUfGDHgUrX0UKhVNcgvIAAn/XHSH1+X/nAV7DT/",
-	"uQC1a3fJzVMmBVN4/STh68LFjipJeJCMcvvNDhb0+MJItAiydY0ebAT6rnDvMYGzFPxix8FEKOT50qiV",
-	"WmEW3Rt+ueFkYS5nB5Ys/NTXVHCEr8XNqD7FMRezbD/2havZ8nVhQbE4pMtDDF0QzWdAycq2E6e2a6Rp",
-	"+9PdpnoqR2LlyLJ8iMOnRsfFLKgvomL5NBivgKRl+l4YMpxTFQtr86/zMEHLALOqbmKH0VSfiUbxgCve",
-	"EwOhkiBPymLZW7HAC347KLb0omkea9UTsB6usuo3Tnb543bhncDKWxEf27Yr/yo/wZNpnUVP/VEfUNZ2",
-	"SUxZETL2l0vN1/Ct5lJxBwRWT+L8V739aEHBwDv/kv+wkYxr4YXuw/U6mShbM1GCjYn10SZgVSFNcLJc",
-	"Komk4falTaq4fQlydjFhaEUwPBfq64+q7vsNzjF9M4swjLXNWKsGvu1gmq4m4XdCUVvQ6g3gQkVTiuxr",
-	"njZ0Uponpbkl2/YjvxNlrembEVczakXWM7mByOSPhYudhl1sadiF7lIzlxMJ+lmwYcxnLQb+REplDR1W",
-	"undP47SwqpvBn5a92T5jsNOgezmJVk5GlkTK/FsFbqJL4ibym7Swblj0s3Bx/7oXHlI3NLpnhLVEApX9",
-	"FOSFKc5+smnMk3zgKeOsI03SZ6EwiezC+6lmh7yip67QDJfb7PbI4ejAAri/6BH1p2ke+xEJ3AqaM/Tn",
-	"NOpVpaEOq/fjdcKsSGz2GI8s8wcnYCMcbovBwVjb1IhHltk+pzGv9NADgZo31KlK3FiEOvuEw5a4dXtA",
-	"FBTXjDM4dobluoo6cbE3fCStKMdbs/XEoCct4470aJKIIi87NSkZxR2j74RqMo6XYFJlz4SdLdTDO/ZV",
-	"B3A4XT9ukMVDeeIBOV/tvFaW/IzuNSi6NCDtBjNWFPf9BV8Lr/MbDb7+AUSX9fWIdbnJJAmJZML+Gun1",
-	"gqF6/iX/YSMR1pIQ7n807ckAOQwDJNiY4JOnmWu2IwvRiqJ8HGyItrTKighbCTR2ESOl2sazdDjbtf6U",
-	"cTRPD5tceMokvImf8F5wq6NyvKNUbN/nppuAv539a303vDjZUes7hoMG2GM4SjQwzAhmExnHLEoFe9zl",
-	"sRVPZqw80kpUjXzsaB0LrjY7zjFJxGCINYx/CjairqYJm2mXCxHCy1VilN3LXPT6eiBayMW1B9YAL1sH",
-	"OHcvh5jcjTx01/FVKiZoA6QNfMFLhgiTHh4gJWuDpOCfuYpYWwkRtV0MN5uw5+aa46jsa2aFyH4kNzGv",
-	"rMmqyfVQqIBpxfqaytxHHKAGLAz4r3Ni57iM8zw8f3r26t89JJLTYraShOzP8cp2+Rt1u97FXOWDJnFc",
-	"pUOGlT2uHFvOv3Td9m7E3SpIxJoElt+cLgs2JBLH27A/51wfjitSXGSFJ1KQpi016xf7twrmKao267yL",
-	"FRL5eev96lpt04330xJ6VZCeFQ29PTXcH7HIPjCYKuZK4XDibWml81wZfPnKRX5mcY+4lxGWkjvST+5N",
-	"VzRlY20TBkeVh0md3bjtIgaurHo9msilZI81D0YqGz1XgBceRS9pfW51x9KxWcafi48Xz3LtPRBJX8PT",
-	"Dfvk5iudCM++nw46Amd325FMcI6g7naXAK3Sbi1jfZ9wa4EmQa6YQxU41JjBoFoLnB++eQjzjuo3CmEf",
-	"RGJz5MH0qgsIRqkI/FD9D2/fPbIs5IR0nr/ZSHt3TV9OTU+ohOFch3uhMF8Mx08I7Ohxl+lKg3TKdGqo",
-	"SaAve328UrkOcgfI59/8ZkyrHberU0xmNgLCzteaNa16Wqpea6CVTDQehmLL+geRJDHRkI9EHK8YgKB9",
-	"3OjkvG8eBhPqla4yBTaPgXucunIIJlwY6/COmVRZxi2TyAnf5xFaaB0h1HSF9srOHHzxGPEmSwr/6AYX",
-	"JCMZiuXwYtNTVb5djHDjJHJw2Ng4CSwUmxlsfNt18xcq6mCXyJv+jDc50Sgcc63yYZUPV8yvLe7LLziK",
-	"PjH8XsTZSPlluWjWKLBROmnZhJsE8yG7TqWCuB1gGnWiEPeoiNd9mavSfk6oc4nIS2W8ZwR1eslkXp7y",
-	"Z6rp32OOciE5WfLsL30695fCxBfwFacvZxgQN1Hky0TRCadibaci1rAczr+4Isf1E5ZONPZfGfo165Zg",
-	"A6JyvGlN11F1sBnNYsdX2S3OG762kch8rTJIyIazOcXW5zStOlNwdfaLKzv3JUFYck6E5XHEOuNCjah1",
-	"PMS+wmjCgfZxvSG9YLQN/DBCbldImK6mXjeeLK3AiyG3dgg+wAqW3J7ypEcq//NzpNUQsKDK60ubaDOe",
-	"XWjc12yg70WUF76BBekIrmiUvMb/EjvUqD+us/d65PKD4GoXM4QLete/uFWd/OvDoSmcp44744W78i9W",
-	"mReM9AXZGFlkp13YOongAnqklmAOuCi2kLxW+ZBHonHDLj0V+ajEQCvUa0bau1Ys7kVca9YGIpLpAMRS",
-	"FxauWkgPjfZLx3EN19b3jj8arqzcV8NqtX3yIwbZkmxlh+clLwiQO+Hznumy/4Q8gnDi23VWSja4kL9N",
-	"uIqsaxko1CjDaQTs6ctev55XIOOf3CxY6/pjK/j7aKCrVDijncwXOMWrpCg9n/bRpQkKgl/ZHHZxdtlY",
-	"zvbZLDX24vc9JpNnVp0ymA1UaL+yrYM27mHIMtOGtYlLqV1nP+ikj9BIVpPuYv0CuSsYlgNNM9KFPi98",
-	"lKjQ+Q6blghFre9E9Ilt5ymdG3GN3KVS9eCtx4JH2UBrm5p7ea9NASRkwiItyEvqSooMGtEVxvDYLXEo",
-	"1AYxAh/nKEHivehJW0gn4hROY+Q9gobf24WNnSV5Q9/giT4hygOIwodDo++nMAV3j/FcSJhUiS756ytj",
-	"jdKJ2EH75m94m+PiTNJhmBqzC0epcCfwlMo/rpWlvImtnvH2ggzvkr6QhiXiczJj4Y4uukVfLD1CJgTY",
-	"ABpstbMzTfrabNeB2+BUjS5cDwzXbG+K73Xm1fE1gMwnOKHfhQSNCAW+02ucpGFjMUywjKy+hyQnCPMB",
-	"JjkRyo4nyfmGmzsRoWuTWTMyN5AcZ3nOQ97lYVLlAk0UtJfnVM+cUjQnUQqvd6+J0tly8l3zamU5WfqI",
-	"7y9Tim/gG230/AS/ZByleT2r5vwL/GepBCm7ccoRb4+SYjM1CcodTt3MNKoTnDV7Pk9abiNaLtiAvB1v",
-	"urVaeg4n3erWV5FudTK7pXTrDziGj5GQscdPG1dPXHBCJsxyGbGO6GqkNuFjy/hAYyQiq/Czs+qTs3kn",
-	"k+p39RbU1fTwpjOqS0hqLJMkFito2r3lWY9U8CsV54+RTDasN8/9qZ9dpawEgyuN0cbEBjIR0YCgJSID",
-	"v/vbHFWAgJobtxwaoJuA5+/+tdXcqQffhTW/W1TzYiW9D6fC+TtzvrUZh9WdsYMbdca90BbVzzesulcE",
-	"qv11VW3flKkMH5QtGXTwkf33XtrcsvGjiKVlkUDGqC30V61np+wpH/KDiLXqYXKpFEc/ki6rr8lwcR1W",
-	"iIE++rV2cxXW3uw7hYp1ne36xMDDrOThTumRCvBXWPeDZN7LzEHkKioWjIbwSpQbmTnxYfa///v/gyjh",
-	"DrtvnqCME+x/JLs41SVhHW6lZY/b5/RXHtt2wO6kivwdWvpeGCMj8aTOXqWCgcdimUkVVdspPcra0N3z",
-	"fHj7rkSbDou7E2JoaXPa8ItY86jVTeO4nUczaV9GOo0jtKTGbADeWUUYNGPYK+EgsuyN+mPYvvwmfvnt",
-	"+uZSw3DgjikzPLUZgB4s1HEseC/1sS8cjKQVe6NVxMd04PidoEmey4Hl26FQpNP+svaI9Y5QoitDyc3C",
-	"BX0dN7kIzy+ecJqJZamFYKHhRL5BekOkaWHRgq7d/PzHs5f416fP6HSpVlbMUGs26FcPLHGV+kF3WRxV",
-	"gPcpFQj2ZQ9MGiuwPu4e4b2mwGrBwgGdmhCOzojHdy0J7o1NwIxu1ri1wlrXoTFZE7nFYN5XUEQEouLb",
-	"AlbWgMOYq/mZfZf4peZAEG0AaxfjWtB7f4c3Oa68/sH47dU9xT7m4oujpGVOemYswf+xghjaHSBSwljn",
-	"4+eDIBg6Ftkt12OHbvrWbvqPb4ZDLVWCNo8LVmbE+o7vslQbeXG5zXEBV6t0nGVg6VjlVkrxU9dQlpVZ",
-	"YcjfcNxCocivoW3GRbrAe3H8Bqe280Ve1zK3LQTdpqt93QCM7Ax5DNh1kQhohgMsEsnQtUzVcNCVIj9P",
-	"Kmg24GM00ElHyKTO3mZDtrDOy5F+Y00uVSNnZbPoPpHnhCYCVoLmlOIst9u8f2kEmU5KFPylgrfkO6pk",
-	"LLJmRvFZ2sTOKzN5Rzu/35lQdkpFra1NYE2LYBOtvVJ8lxa0/ZWq4FusEPFXcAq+2p5+fDpH+7qegX7+",
-	"xWmd9bv4nUCtWX5ystZO1trJWjsyay3YAGIfa7ET+O/V/FsHm0KdQxdWziDmbGHbJtHPUg9NbLu08Etq",
-	"nOKx1VjdMcrKpMaWvjeDhSkoJjssHwjXWe9Cx5gWgI8PKNkQ3tUruSlU4VPFGsyIj7HTy2VHIj4uENMu",
-	"WWO1mhG66Rorj/70aumnst5rPK+t4H3tqarq2BDmIeKKDTA2Tdh65yhrfG9M2DsHoGqaN3BI8x4kByWP",
-	"bEHuwbEkmUc307eERzglExxibBK1RKQNJkyGDP6iPoeZ0+uA5wsONLd3ADTUru53xJV/SluYpez9W9fC",
-	"6qBOKgrOuvhxV34WUZOC6YF31AM26mvMhRIZCVwBLgO2WbUvvcpUAXeW1sezFTOQJ3/j5G+c/I2Tv/FV",
-	"WwPv0qRkCiCdlDZ3GzMJ9jwc44BMAgoku1A30XNJ1JAR6FqlDYuMHg59MeMGVGhxPMVJhZ5U6EmFnlTo",
-	"SYVu3KF2KFssDN2oVw0iNTONcpOdWnLdCv5mzFUv5T3h0qO0p6BrnDK8eff6kQ2YiK3w36UFPbLXrO2/",
-	"3QaP0rrYFeqjOvuFyIxswKww9zIUNvcli+TmoOWQgw5QNLq+VVNFWUSgxjjGz8ZE5OGqpevsdcI6ghtb",
-	"fiysHsQpUvBNr0Sp6AuUOapSdIvdc/qHcuXHHTHWmAHWyKapaZWaRZpZPRDYWlC/VTfgR+O0qVFf4C1o",
-	"Ay3v5vOrXJgQC5ONGbOKHjEKNxJXwaKMuLdqSpcPjVTJbEU+NWWDFNhwPKO8yr/d2uIz64bjX/2Xli2k",
-	"GkbdknZH06wzJvKcCvuqIxXH1U5aWFNY8TF/zGMI7X/0wpFohm904iSdwvvLNUxNQmUku92ZUIndC0nh",
-	"SdpdowdtjK0hCGJpvhJeQKXFwFioh1JE2AMQEGsbwWidTVewAJQMOI2ExPAYSboDtsKV6swdJpvDQcjj",
-	"WBgM4gEc3Ck9Qt4XI1gsugmAShW6FLglfUlL9oSUQRjCJcBdwEd1eqDMjD3tPMBWzqmFnT4fMqNknXl3",
-	"wU0sBfZ1IfflDHCCDdrtKJnc2QAjFSPkroamm2AZO1k+V2QkuW7GCdOpK0UMG5fbVrAu5M5dxkrDLxRM",
-	"tYI5jOuigatU6lqx0NeuuwHTSHBSu3wg43FhfcU3B5Luv1k2Rf2nM1t1GWvzO/x0ohd+8OdE1esf+3Jp",
-	"O/IVCH6FfsBOVOoBsvtognW3Zh2RjAQI6UgfcrHe0QJ/n6voDLt3vuU40w/jgiIBZRXxsc9at7VquyS3",
-	"H55AOaLYJ5qwVcZe4yUSw2VMvWzOUibQqy9vzc4Y0bBCghte8tt7YfYWz1qxJDMztkG1LZ/x/sU99uaS",
-	"3qcw26GE2ebWRqwZfqNr579pdcZLsG/lX6tYFvyxfKpPYb6jDPNlPVTVa3r+sfGiYk1X30Jp3oOzlQtK",
-	"D/xEFBbsOcBwxGZif1S19k0bNTfKjoQLAiox8uMSaaPJzymXp/gGD2mYF8HrYnDWPxaRoeVDRcie8SWD",
-	"HGlFXifkj/MBhQfySVR0BuJsRqNjIJnuFrmeUQZYuFTBGYetXNQeosNxbNZQ/twLo+mz4kSYXwQbcZUg",
-	"yUlPs74eCCaVTcBLWhqX3sMW7mnu/FeS//hB9CTgHsjmBGJsJBvi4mQzw3rvBWBImIjIj32zWVSVWscE",
-	"HzAeayUC9EwE4jQYBKQql2kM94s5jcbazujp7A2u3yaemTZGWB3fVzeEP7CKPBJc6B/s6lRFM9aTf+yY",
-	"xmFr5EmhSGHLCjhkuB0rmdrCsH5qO6CEQcOKiHVEX1JVK8hkR5uIQr8LUpxcziHqWNCO3WJDMB2VwyTg",
-	"Q/iDw9vRaXLo/cA3lvm3LACeAYPgZGLSYuBiTxWp1bkc8fhHzkwa40Z0jL4Tam7/rtv7fbbwzpHH1WRt",
-	"lRO9x+bb7PhPidNvfPB188TDA+bza9c2ms6/uH9tphU3W9WuZ2p/uwoq2IzgHC/n+0xROJwEWb7EqthI",
-	"JoC76Xf01u4WqNtX1o1bnoddEGhpmVTsxsQyqa1mx+2ru/BoZXd+l+FWNNk50fvtKSy6K3GvbiUo8Bxn",
-	"3c0rSDXt4Eakeg/NAScLYlEL4uobsSAqUegjvxPYXmt1nGKkvcPDu41jESrcExhlpsfmKj7cFfcJUytT",
-	"svszRykLnEoLVplnHV7JPHmfX/Vko6yfy8XDtQEjxYg/izA5C2NtU7P/GddDoSKpei23njZVhCbaTb/G",
-	"zv0JxvSMelwr1xRh70TEHj+9vHwSlBjbS4QDgDPWj2UoTbkfaXPnasEc8zpX4yyMtyF2ctp3eFcv3dYf",
-	"C025HmAFCmG458OGVxSLHo8ZlxEJU8K6UknbF0vmNt1+vMcN2hNcfBVTqmkHyZPOztiqKHEQ4xvc3HuS",
-	"apkNHHhkcZQq1YRSYpQqJK79w4d3lnUo2dvjUrFURcJQkekjC5dwEODEliuf/0X69oBxGg2BgyICP3Sh",
-	"OL0BceJ6k/BwbOMLsiKHl3wg8kJ+eMy+tGzIAa5rE1z2AxHJdLDsjBc8iydUWKXigTaPcUaitN6oendW",
-	"DsZ4QBPBK/MiZUGhCgx7klLlVRPNaerAU0iVCCNsAiZVKKKUOpIAKUKcJ/nYVaP/ObWJ7EoRPQky9Uft",
-	"U7i1/mNuikckVGaDoIQ88dHNrlQ8ZjTC4iwdws0G0lqpetfodcTaJi04uzxMiPMtr/ci0ONJIgbDhG7u",
-	"S0NFREVkckCx0yG3VkR19qlENJw1xipdJGRyMVc8HHB9jM5u1OrBE3OEZg8Zmy2pwOPMPdEM9Vx4xohU",
-	"4eGolaUuVRLeDLU2wQZKmwgDm/qb5AMxXtFEwoc5QeFKUHhj0bHAs74GBNp0cADIp1p9HUdtMoHQ4GE9",
-	"LZBKPGuht4nW0UaFGZ59LzbKaVTRaVTRaVTRrNAQINKqgGZDI4Q602lyIMP6rslQ2iBu0SO+TZOjdK+w",
-	"ylMJESHjJcW/sW6Z3OFOitXlq1gV+xue+RWI3Sv0EjDslWimNzEvzOrhHmXwpjATMnMbEsc4PeI0zkRE",
-	"LpRCrgm9sIG+B4fjJo5ZlM2iBBfFiPBOK3RQxGgi6OrL713oUCrwTkKqoMz8kljeC8s6Y7gRj43g0Zhi",
-	"Ls7nKq8M3CDf0rtqBQnxFMB7+/D23bFghdXDRdV44+lyGAG7cAKI1eKxv4qssBkOsh/ICnLlj/vKWJEI",
-	"Ppg9WrBPzJjWK4mujLMZQZoqsCIZLdFM8hFud2ok2U4jSZney70y7ARSesQeg7w9CWiQVOnTyLQjkxkL",
-	"DlNjnD2drdmtp6N1LLCha5+dHAs4UQteL7oE30QjXRc6NQs6Dald0v/ZZDcGiNQbAf7cPhoyZnN+4cHT",
-	"fpjZoXdifOyLMbNCZDCXDcBmWgXM5A13XR4mlkkCkOIUfiS9cpInk5m1qKUJ4vSFJUaFV5DGR1H5GOy1",
-	"j2NJUVjxpO+vUaOwzVWmhWOp+honpd1EEZJFIlucznTLWpbH+ZcB7uVGWjVKErDrWsvjVkLB5iTgYI3r",
-	"ef0WMQ9LBtMBd15IU7ncikrITLR2QU42Kc3nQkX7KQ/d+QY9WCmKeh6N7Dz24CpEsfyMSkXAEp+k58ia",
-	"Wa2VPUW8G65yhNyw/5+9d11y28jWBV8lAzERtuOgKLIuurCiY0aW7LZO25KOpN2aOU0HmQSSZHaBmTxI",
-	"sCi2QxH7HfYbzI+JmF/zEPtN9pNMrLUyEwAJsHirIkvmH1sF4pK3dV/rW+4dHtAMW8AWtBUEutzcfSHU",
-	"zkrFo0qVP7HvR+k8xWR3p5TowWAPWknKlRnYOR/OFiHKJ3ZQhDLPWYPFscVvMh5FYpKZ6/x3i9VjfzdC",
-	"GMz5paZbs5GMRkzGQmFCCux2X8fzBnun7Ku4awoI4+goHEFfRHosDOu5NUpF3GO2Ai2lBo7JPHRQROUR",
-	"jhB8BGeF4MEsJVQpl2FDKbl64Lwn7TIAep8bGZmO4ioOGTesN+FpZhDcMWTWQ4HBDQuJdCsWYDXywKAp",
-	"dMi2IkKJbKbTm+8ws2VswgKgu/WvEXaKRX/UrC8c1iNXYoZT7iilM2Ea7K3OLOpxm/Es49EIvxrmGTsG",
-	"MwEtojt8TfBxyGY8QUAnm1RjCklCeH+GdicsnsvYMawvjIxxozoqFUNpMuLhYWm+2vY386DweqZopjbs",
-	"TyRBqMtS3RCQM8ePSjWV2Zxl+kYoAp/XiBaP6NGNjio40YsCa6FlOfVyI1wCd3pos9mMw44vCUau2FRR",
-	"7iQNL7SpWXnmFD3v8qfsJlR2oXN5l4hZb0Q3N6fpsGpmRjwVXZ0OuZKGU/JXpmc8jQ0K5nSqTImi/uvf",
-	"/8PNmyvWs0lbwqaY+vTvGPaFG9gRFOOwtgON0h5IcCEj3fp/TRUYvrXIP9nVOyxYA7FOW2D28sOvNBqE",
-	"QgyQCi12YPB7IdPpE0IR0nHUC8lMG1avulU4jB/A70GlAL153B4ALwDrk588iDqRQqaxHayn/61l71TF",
-	"+gzLoA+fQjClwyHqcsbbZf0ck8NneZCzEKQkwZ1pjfjvwAgdO5KGDbUSe8z+hhWENf8NF/GxZSh8cv7Q",
-	"bKYtijgsE54QhpDtjCfJKTfhAUOP/6ZizTgb2/O0HV2jZrMyyDieGlDfbuHoF3zwC6HGEcdOMeyTi1yN",
-	"7WreiElG/vqBRBWFmWk0crbvurHJzzjMU3DyPoOTqEJR/6PqeCRIEsXi+iH+icKRCG2ccmlEvBGOtWeo",
-	"L1mkp0aqspV1Hw6J8z0HNYEWjyeciToB8pscXw54ztHDy6GdmcgIuZ+rU2mjooLMlhCDUw2sFr2UdTxY",
-	"aTZMuCHDDoUYhYDGDWYbMKCvi6pisN/2rQS248pky0XzOb+GVywbf0aPRV/H86ILN/d3gpGrhiI1FZnl",
-	"3IIDw/k5qIm0Bg1uRl8bk8/hYqS4+BWES0Di32yA9G9CTByDwMNtHZO76U1P/oD/7SVAaoni8frWH69A",
-	"DPdAPo8ytDqjM3e0OHZ2fBXRQUt2DxE8XSD0w8VO73s57mjitLYOMeOmYCkUFIgt45zbqQvH4C5RmiUa",
-	"tCGLPiJSsbmq8JOK76XR0klWnGTF+nFcEhbO9t9EZXI9IWv0o3dJLExGnY1D1/YZ4eoYem1lNCp1LB2P",
-	"ZZaJuA3ERe+GlSTL6EZOJiIO2UjP8AIQHzpV0G9OuAEs0/qmwahJBPCgjuoZqSLxF6VnvZBipZi1IU1m",
-	"w0pjnmXYvw44XATrQD5lDJaSd5m6A9hcj17Bvu5dOyczuoC0wlYr40k2RzsZfc8YihrrW1faKxPhQ3kj",
-	"PgGrrsF6I266Y50K2zXP4x7Bx+hdEVesT644X+X/0q1SJpLE2A6wmqaJY79mvaFW9q0dlWkWp3ri+zU3",
-	"GHqIUkGFndXtYeltk4ngaVgKROpBKTtXJhg/A2Fm+Fi4ocErIj0WLJvJyBq1BnaQJ/YW6g/r4tJwf1/Y",
-	"mC0FRLUSOAqphg32yj7DU2HNWZ2yF00W4wy/B7tbDqcp7yfihza7bDVZjzarK75MJEbObZhTJ3AQrZvu",
-	"v/79P0p4M7jphcMDYrBpseXsI1RaZdDzVxU4RPempZDtnZtliiqdPt9zHE4ttUy8ZrxvhMra3srHaZrM",
-	"nxQ7aOtFqXH0GZ2W/Hxj/uVXoYbZKGi3ms3mGq7HHixagZBN6JyNwq3fgJw7yAS03XCmaz2ksBWVLlLg",
-	"tGt7QwtHLhsJI/LDHzKL1EmHDrgRh43zYvUfxUJ02y8PPiy+TBIMyA54YkT16N1XShOQmW01U1jep8uL",
-	"G8Lvb+jeq/xnnqYW2C+bY9ITKIFBrRMY5gpPrjNPF+pvUE4KdTNZZ5r4gTvn2GruOsn9uZnrdIlG6/zi",
-	"8uopqBRe4K1XnwdKBb3+j69hAOw3XzJ4xfPWle0TY4vpy6fK/bBBPaBfrcKbGlZZKsOz/h4GTtL4QZX8",
-	"xcH/dT6c/vbx8uLt6zfTd69/av36z58u3v4zOv/t9cvZb69fbqDiIqE9uCuZyLvamUwchufpOJHnzl7p",
-	"sVd+38EoXml76lig8vHkD/hfvWvpUyk7Ch4zuSJSyidKeF8k5pr1KP2qx3BfMTiOzxWEus1Jm0lqGq8H",
-	"A4rSLbV0h7ERi4S/+Vhcswt3nxP/tHhxtdMLv/TKTnZz6YdTquNltBg4K16ajloIaRUnWtdCyeEc32dM",
-	"CxZDutbp9EHfLxUTecSYSzCDcSuDdvDTmb2QCryUgGGI24pd3uUX/3dBwBDL7sK2KIGuH5khy/zgEB8L",
-	"P+mJjApPFblE0Ixf9Fvn0QW/FFcb0Ht5yyto/pNVvMtm0StaxrNffYfX1SaSvd/f/jXcyJH9d+QFq+/F",
-	"e/ZvhTnSX+W1Q4JF6qO0TaLYqcEAcpFPuft2Y1VrBM/tqN/CMVvRGOJlgddIUyI9ylIdTA1YCVYrVVjc",
-	"JxUad3OGtqlXZ2nS31+en7OeVEQxmPPW++GajJwZN9ZecBBdiJbE52CBvCSWCK9TU9CMQcMwC/mmfR7d",
-	"rM/87nBvVWVPdhT1k8LAGa4G2UwDy7/Q5ukhLffwkyHZh8C46I50mghDMftCDK70Km+VwhNVNojtp7Eb",
-	"O957Sw2cH15DPtfO2SIxua9bcp3DNNS4k/HV+4T+hMyv0g31EU+1owxyvujBgI69FYIYsq5jgStULp9R",
-	"WO+nes9lasifATzF2FxiZDVmIrhFXvQuIZMxwaORg2hUmvUI8qrnM4DCYt7NjMuszSxSNtMKjDBK1odb",
-	"JtOso4CaifhjPsek/UiP0cUz4TLNASnzjtDAA281Al1SKrfSHvK6uZjKPZAJermMTWHCbEjU+es8F6/z",
-	"ZXtUmVlnJkI/2r1mZeE3gjA4c//YQzNSPINS5X1IxeZtSO0RQ1Uyw1x1pbOup4AgDJAzx5sOy0lDgomr",
-	"Hpb7rWJU2hjZT+DzibwRyXzTz9Ppz1giQNbRAtmFr1wg+K0LqkZ1U9RYT2k0Y/5FjmGMrTAYS0X/zp0P",
-	"FqxvjbHhkIg4a8a0gGF4oGaty1Gei7Pm+afmi3br3MMeTpUN3BQLWzaow2vBPls8QbvfYaDV2h6NFrwA",
-	"07HXfuLcx4+slTVMhSDQ+2bjxbOnYSBuZSwU+luwj0AQBjMhhyO84wp2uPBMq3R/X6bZqBsT/eQPXSw8",
-	"1GxclR4z4kvp/tYd9ytcZ56A8Cw/B6ISj3u72Xj+/HkBXzGn94rY2NLW7itP0IuGh/bu5KK8Fvzkf03F",
-	"FC2JidCThGB2bEiBjrNIRUyxiIIuURB2+06R+H0t1eRJNBLRzS65B7Uhftuet0jMbKanSczGQmShDRzk",
-	"FhAWRjgnj8sZ7E/hHYlUwoXxspTLBEsCwZJRc2YET0Engl3oC+DTM6GyOYu4iiVCyjU6ytlJcuyEgkWb",
-	"I1RvoDS84ArsuGJ8WGnZ4ILtoKTsMzOgwCHaQevFixeIEvsMuCmBTFsh8Bsf83gahAGqI+7qf+dJgoZB",
-	"zgHIWxT89c1bOI/ASdrBBpgtflle4am6jwwDL1O2AOdtVUqIh+ffuOW2GtRC8qIwuQjKDBdpeNOV96e+",
-	"zhWW00VoY9I3IpE+Xv7AvPPzSJOWp02JU1reiQqOT8SoYpvrmWCYdrXS6Y0LT8XNmbEI/BTt5aaQLOBh",
-	"KMk84oY65aNLp9Il/bqgBO+YXHPSovZMhfvWbjam1joahcN1LFk8dxCwQ9ShET+AYrNmicT6bOEJ9e04",
-	"YAlqD63jXhszTojbXbNYC5ta03uSCzvpBk2P0F3o0+E3wrCemaa38lYD8fU8MIM9oqgy9XU2cv6mRkf1",
-	"SoZ6r42lmKTDNlgPrflem00w2XwQWriJHsFKdLXqlcAqvLcDVhRBeiuyamwx8TXjSWJd7+OOMhmfOxUP",
-	"ztJ3ho2kyXQ6R9Z6nWeDem8UMF9yK4AWRy6pgss8pFYohRyfxT6N/nPoBIerAymSmBRLqst1E6lJL63Q",
-	"D+kwFbn+o0gydRNF2P2y68YnSP6Y4qKYazpEKA9trxgEc06VTanYkAu+tt/epIDlHmSnbd+zdE+rWeyR",
-	"S/dskmD655TJ9eJ18XzVCdniunshe74fIXuM6bIlJt+mCuxq7HjE/Fohcb9uKPxQOKyoNtrArX9drQiX",
-	"PPuv/SdPtde71l7fv5N2V/a3QrL4f3c34YQb4bJtKLv24590B/zI/JSfXfjONarzfITCgv051jw/FjVe",
-	"3MITK436VM9Q6e25koEeWPNGpLciPUNIFnpJyHgf23kyIyKtYgs+QtXSVB/QZj28t20T0Hoh6wHt9FBp",
-	"p/y9kPVA7Qayt0FO9plUxo7q/cpNdvYTvOLszese+16nLkO89wMII8wCR4F07VJLQstnMO6KX3etuV4q",
-	"+7dTSWEoNqmldWVnYQo9OSKtFHXJRUw1vCZjxhN5a9uhmiwVfMyEQgQs6+UgGDDKYEdnKcabbvWNKOSG",
-	"YMNCbJMK40SLROkMP86mk7b79kJZQ0dhBgl2E2gtpLhTijz2a54VEsdBC3+Bd47JdcxBFN26seNWw25Q",
-	"FUGVdk43/kQnZ+nwLlhlsJe6kOxCK54VEoGEvBU+8kbaQc7fSxu+Y1q7q26gvJ4okYjzRvhkXMFqG5Ex",
-	"q5+gMbOUsZ/TwH3m35+S3f9Eye6Z+JIRGz4jwirpFoGM2+yOvO6OKjHVjgI+1mZ/dAIZd4J2J3jeuuoE",
-	"YQeHihcqcs3xBrf5izeVfuzat66T3o4PWrujE7Qvwk7AM3x6Rdo+PjTUCoZBW9hBDasTtP/4+rWjkCUt",
-	"5fx6cqp0BtqlPYaMde8LpwqyqgR2UBPcYbjHECaiWdbK/jekeBeSnQqVbZiKycxITkzIMFnZOFcQybHv",
-	"DEtsphsq9cWsd9d9Ct1K8I4JATyOrQMOv6MV3I6g1JtmRVVaTj/jZB+VsXQj5vdsJd0IuOuM/rdhHtQd",
-	"03yJHLmQ7VjJ7vEI+hSlG6nqcnDsT3VkDxTj8hQt8+3iI/XIWmWXLn4feXbN93GJKqX607VlOs02zzry",
-	"2WAbpoq5TneTaT/BxtrY/3giUiMIKSYVGTr+NgAaKyRYF+HFygUrNUPVqRxKVV3gRy/1pVibDcnvELIE",
-	"JWYliF6T8ZQgkWrGJVXXNfp6ENyzNa3qAVrgbmy2nAQOWDswiRCTIKTj3g76Uk/MPBppoyPJqcyECAoF",
-	"BkqPQQpr6prTtkK3G2234sWoXOHAuBKTj3o8FjLZY44RsNqHNtuRtGozi4jwqOzI1SgMpIqL5WMkIHYq",
-	"HquHFEOKbbBenxsRY8wH0a6ND5LACMOFOgfXDMkSYJsZPie6RIPO6hPW8sS1BxHx3z++e8s+0p/nzfPm",
-	"WevcWWA3Yj7TaWwcoqCObkjuJrKfosuUpULFIsXi397/Ri/thfCXnmaY1QNCR6bRNOEp8xkYIYtGWkak",
-	"3PS0Eu8GZC9FWpmMgmg9PHA9AnlFbzcmYjM8A9Rm0rCJRsC1a3bZumC8r28Fa7Hf5I8VvSJRPv1MHPtw",
-	"6UMbki2ip5TY0SSFeVHW0B/2RcClLHX+omcsljGb6ynDH0lyzIS4+d8r8k39Fd3/p4gwEcXTuR0jYi4k",
-	"BNeNKawp/Hfld9rBK2ASKmP8Vvzr7FZPDYt1OpYsElkmmBFjLpVgMCL6TM5WYExT2c0n7Kc4le2ZjFH3",
-	"RCuIp4IHeHcbcSYwWRtv/v3rRrznMCBueBQrON6PYjhVjxm9jVhrZe0HoXVwy70sv0Lci4KOX0Zzs2wW",
-	"FDbcZb81dxkqq9OPftYpE7HMdGquQSVQ2Rl64TzINjE2hKEoVo6VpIEHwYUPVmYiWX6z90DqtoA9+1Al",
-	"HE/aTrV4OEa2Wot5zNxtwy775xtxwzqXiDV2jiJsW6+92dQoYjBUS5IkqCrkx3WfOtz6WUjVtbQ9rzP1",
-	"/Llw+k/haPZsi270b8RUMDwb6QR9HRfWkY+qmVXdrFZ4nSfyILq3hXXzFLFQ7rqsaK0Nio8Hcjv1at8l",
-	"pyUat2WFZoPGF2SPHKC8tI78jjFzYoWUJ79kRYf93WT5E3tqD923wpa0w5YQkrM1rK5LrfJtqYU0LPe0",
-	"uIYVMoHVwZMuCcmCzCHbEJ8cpDY9DmQBS3h0Y3IENGIK65N+ARVaadqVLWAc7fLvRuOHaFR3Up9O6tNB",
-	"1af3hRU8Iubt+OkC+7ajreffa7Jrb0HVGmG9kr5T0H+G2mIbRtkZUDRdP/Nmo/OCkR8KHeUlP5btMMfz",
-	"9t/k9XI0RziOPHMsE+7/zrm5RHorDKN4hEdrwDK3axc3KUZZYi3M9jYiLdJWPHUxYrIzo9yECW7O9AaY",
-	"ppEzt7VZ2frsYhPvlvdiP7Cz6YOnihV2FpMKk2r88v05kUTqzbyXlcsUkmG05Kie20CxzA5h+63LLTOZ",
-	"HrIgxmcqcmVmWA9IOi5BLVn4E2mz4XwdBzWBXgzMhz4mD5w27+855HI7tdV2XpgasQMOOS3xSX/1+qtN",
-	"ePrWFVgX3T6pr9upr+888T0K/dXinBNvKQ59AzV2pKdGjHQS1+c7vaQOyFoJ45rUemQoBPZGFXUmzRYo",
-	"TR31GTGpScVroxPgSWRueyHrFbnFlzMVA8foMYdRTax4AizSjITI0P2JKdkIzG0FJiWL5Qoy8XTi2B01",
-	"1nC+r1GSYn4yvrmfIjiWBflT2ICZWjxTavSXCcxkqC14Kay8y7Um/V5SIlM30xlPeg121bywvpBM644a",
-	"czW3bzEsnao6sKpf8q15XGBVh69lKWIghMFZ/sfva6ZDe7KAc+Yw/T1aAOHQjrHvvXVV7hkeqTrzJyfW",
-	"MqZWASe3Yr03T6PyALK3WsaHKQxqvmhfFAqDEp6KuGvkv0TQviTevFF94pr3XraCZfiMX/CGyytYKhzA",
-	"eUHk+qVaUc1/0VoWVTvlEXnOYJOJwtJy36q4oSdCfRkndMzMmR4MZCRcp/dGgW2Okwb+v+y7r64PQKgc",
-	"Y02P/BWhLQ2JRJIgoxVfMqxMtUe8LxWl2y+rMlUsvpzmnSdrr7N7neDrQhL0cpKVXzyL/VOtY1k5tJhz",
-	"HuaZPXAWOmqdUYXFUxSe3zlCRCTiIMzYFGxoB1KkByzSyXSsKHh1bTt+8FSwf2qpqBqgd93zTRZxR7DZ",
-	"PO4Z7Mg04RUTfrBstJyDVVq7v0qTFbhcQZUpCMPKYjG4RjJ198zwOsMRBYPgHj9GaWwrORdZg/VIGpie",
-	"+xFZb97VxLvNvNywukUBlgZYd8EgzI1K5wXMpdL3Pam69nLXX+794FJNZIyeP34j1HXePJzgsFxPbJiK",
-	"qUShQp7sV/ygaWTLvN8u9E44TamwttBITmxxFeo027zvfPl9MzkQwQYAS36p952gtR5IwTctaDfegyp2",
-	"CIbU4+40WmC8laFsmCHjOYdZwXr7UxUn4u6Adv7J1RlqVXjlShSqASSxxipWNRRZkU/dG47HiUTuIpGS",
-	"1XQs7pM71A2bQ7XOoT9IG+7qTKoqtzEYakspTj5Mh0qL1Tec/rE+6BCdph3UgX2nPS3Q4NU2dtNek55O",
-	"PGQ/POQY07/uEpw+B+wuLrKBqHziddxa+AltqLWIjvnce2Vp8/6C0Y4e48ZC/FOR6mykWSIG2YZO2uvq",
-	"fiIY6c/tkTr5XPJj/mZndQLm2RWYZ2nAdmnzI/E9cDM0B92+s+/xXPxwyKZROwPsrmKvjiv5U9ndhEuu",
-	"ey+Ye+Rt6eLK54OosSs3ZKWtPbkG6UQ8dLXhOv6dAqv8zrCxZwpHpXpVOoBKuU+FEEFaaOns9KwFZ075",
-	"BqwNyl9gI/0rvTpCogvIwlPmKl/Zt4OBCVT37DurmDKP44Vjclig8X06Xbakk3t0vJxYXT2r23K3KnXH",
-	"OP62PTQv49gbb/v3zjiV88kf9I/uQ3hsPPPZTas4UdiDUNinkXDSGkb0qFw8pXEfjaJRmXpQGipq6hOe",
-	"jXJF3dNnsCiqNuq/tBtreCJUfP8pnIdcn/rsUQJNtF61RPBb1+yiYA5zyxIJ0tzF72zrzXgRdTzz08In",
-	"0Vqrzv4sIoznPW7cwzYKrFOXtTqYZtNUrO/qE2p3zfAwEOOwZkUeenXWbG2tDf6k4ntxDp4E1cOogo/Q",
-	"jfjS0TAxlD34EDF363BZ9j+p2NjEoJxjk3OqwepCGOvnvFcwL3jBHqIUD8u3PIY0hZhtE7e1qeHvWsYf",
-	"6BWnaMYpmrEzG/o7EmFBkxnzGJOpRZrqdAuuJMcTnWZnYz6ZSDVcDajtbsrxNG19ISJNXxfBNjHH24E9",
-	"W8xtTGyihLme+24mxpOEZ8L09oKV+Qbf+pubzKMKZIDmec8hDPw9DM7s/3fvH+xPhFRYEuXgF22hC9Yk",
-	"HEU8w7V6JzNjnUKmWAykks7lRHmddIgszjS26hWpRqJLqWLGAw3jVvsbbQMyf1ueUwjaWulWI76UbqWG",
-	"rrc8mdIS/AwjDsLgF2rOWHqW6jP9ow691P8ewUKqjDq5FG6011FQIu4dt9D69ofuWGQjDTQGPCkTCqMS",
-	"PBNdWxIUxOP5Yh0WlWABUXYtGraGO6/h2XVlTzM/Lh+oeY5gL4c8Fv+Cc0NrbeYmE+O8vY444+6OjaqT",
-	"dozrlDjPQ0d1iJmuCOmU4FDHOXt00oJGf08gkiUzGrazMvV1pm3yNHE9khtwM7blCrHPAOlOtlGXs+Et",
-	"PAmSSEfBq6cpWNlSZZpxbO9PMskGfrCY1GBudoP1SqeoR1VD+KSFnWR6YLXkVM/cezqKVlzEebMGo3Ox",
-	"iOOG+22D7qGSRvhSVYSZG0hQnaVH8CfoFoY91+pzfkunbOegULhdZf/WmcInhrorQ/26Az/cjpUdBpKy",
-	"fM4rOOnfxCR7zMEkx7Erlfy/IVqY49OVbHp9jX793N6SNr8cMaqElVxkSLupayct7aSl3aWlhftiIQWL",
-	"9lis/1V6nAuUrWAKh0t5fslyQiSlZwkf8prZ2ZGalHJFPaKA8QCrwfJvuAo8p5EXzGJSnDUowfCtis0s",
-	"KpWrfZOkdXIDmiDxmDoUyR3VrfU9llvrWXdkYleTJQMqC7Y1bQ4AR3knLR+jK2+liPdZyXsU8k+ikYhu",
-	"DhhSeIl4PbZv9UxPk5j1BZulWg0tAi6aPb5rCa1/6AmUfnYEvlggIVKH/MBZOk0qiBbn/5hNJNtErv2P",
-	"XGmxSolVOEh3WNAQIj1NxJSsg/Xo6eNIiOwX+thBSPmtzsSv0mRVtPwTWtsDiW34r70rlFsft++K6KU3",
-	"G8jMPKRL5ZUeT3haoN7c020PqsWhEiLbkrAnqZ5owxOzCznfiR7regaSSP45FSoaYW36T2qIyIs4BcOm",
-	"ZsqTZM5G/BabYo0KHR+tV4X89dImR+hpFtpMCJtUm+kCSstbnY1g2RAfQ6c5Hu1G5E5rJL4Ngqd8GKB2",
-	"Fn8nlFOTLYkr7BQ0Sf/z/6V/WXbwn//3Mj94RFzgvT3kddq5IwI8ktQKNGMmk0lCOMQPSfM01iLN0/H2",
-	"fT+3oXIf/aoPu2mrNlsBmuOIhqw/R8WX2ldo0qa5dSTGLNKTOdODBnuL0NADLhNjx2wzGSzcHQ1rVTzt",
-	"kx/m3uIxJ7t9n85AJYciPTtvnl9ugmpQ3tw6cfwySexJGR8kbFEOOlfFlfcdx7iTbvfULX8VyR1n7HrX",
-	"zonHBUK2dpTbOS5KmF7ro3bdTYMf6aG678fpnFCC8vA6J9ygmkGMdSw2HMJv8MheI+6ZHssIiT6YiLSb",
-	"omUe6anlfr7xcfv86qIZ2pa0cdBues8v/jtvax+0L1uhTSSdZvhjItWNvW+S6kgYA389xW7VqfiniPAt",
-	"Fy+ehUGqZ8b9ZG4QITZoXzQvzsNgqoofB+7SnfFUUT7M069reqIL4wxshhsaLDTbIbDzbl+m2ag7lsYg",
-	"GnnrouW1t24qBlMcfqv57GsYgClMDCYByhbklg0DoSId49PBNBucPS8ieUXmFhGxJ1kXE5v9aM/Pmpel",
-	"0ZoRP796GrSDF4PnT+Pm89bz55fRs/jp1Qt+PhCcN6OrKx43W1f8oj+4HLT65/1m//n5eRS3ruKnUeuq",
-	"3xw0m7z53Kd1tVqXV83nTRy5Qoz5uuW63AAnFtPPrAjoLku7kI56O4jTeTfFbmVK4xb843c8EsNUGEMo",
-	"3wuO6NJbsCFn/Yhb/7PYi9LZMfHdzuvLkvP6Igzyc0Up7tOEdxGPrf306z4SEI4u80B6cfYguQYfBTZ9",
-	"FuRo4tYtSCkChoo8eZqxHvzcIzO92KHJK/d64BH2HcA0Pmd/7xGKPzq26VPSdBQsQjHrn/Cr287tlTlc",
-	"6wixYAchm6oJ9lPJNMu0ZuNpNMLiAAsq5nUIR/MEHJePEt8Ya2E6mEMwgMlmuV+NfBTo7CaYszBXnah5",
-	"pZ1bxJOk3Pm6ozrqjPU83Gub/dunn8+eh/i/1lMY5WepYj0zZ63zq3P8VCwyZLj2KzotOPb680ww1GfZ",
-	"mKc317QDDTcxC1SLQJ4N9lJ1FPOTztdtOEUGb10OIm7AGF+WQGa/b3xJzJcf2gQuS+iHdBxSk+XouPBD",
-	"z7aYssUfDfYamDfOhFa9j618ZcoIR5oRm712MH10KzbegeGmUxXa+8mnwVJhcI0NdhbHwVZj5tJoCS+a",
-	"aUVNrxKpbK+IGzFH4AAOdi8hPNoDZu2mawacwh0O0DFtw1hEJaSEdXLJoB8NF3c8yQgRMsyta64YT1M+",
-	"t7iFYKkQkikMD7EK/fGxJ/A7yqNhPnYId/dFNhNC4Rn6oGd+uKqIpWdPXp9HN8NUT1Vsl9vmzkwT25L1",
-	"/buPn9h//fv/8ySvzZDC9GAXsE19z8Xoe/bM4hdhtWxNjw1qwxis2A9ttyTDby2oX5v1qKabbu7Zg+Uz",
-	"fuDw+YwfS+CkE+BJRF/W9z2vRvR+CC0Zp8I+9H3P/2bBHzOmb0VqTb7FD5Y8X+hVg3WL6VEc/IgnA5oB",
-	"HRLkMAQ9Sx43njDQxdo2MBILFFkO49BpkEyo2OARgFPBBxmiWVqFk24mSs2Vih5mXk04kGJh3HrAjB4L",
-	"RFycjTQN+kYkc+BufVHce1tEEOLaw0r15+je5WkiRere5rh4yGYcuBqcBq9k9ahyCwbtvxqLSMbCtFkP",
-	"zgvoe0/+SPUMDTf6rddg73wXYnqrNAymVv4gNyzRauhEBq4txTNG/FawPpxu9l4bI/uJgDHkyp9tj+fm",
-	"StRF8kOm9psuBzp/ig7vZfNy0Xq0dFZsK/z0kv0mf4QrV/ZuOug3UiEaMmWW+VK0/F2WHdqrvYLn8+xv",
-	"Yt7zR72jQA8tvdsui6KrPZ4koM3ao98jtjAGqkCA72zEVTHv2/a8ID6CSPc8wr5hd+S5HcCZW1nRKGPS",
-	"FArKQSFdxjWPBb6Ftzmv3jVSeaaHAtdwQcNwFYD1nfvz0GBl9/4WWDJjqfzfa5izLz1pGxQKjnnBzkYc",
-	"WDeL9HgMPCmmXMR1LUyvVBZU8bzrv7tCL1/L8u5Zo7Fnh7qQhElJStgfF2RFuHwoKYGJWAw5FrxFWJOR",
-	"7i3W6onlVqybWH6l/PH1JojYISwRmSGy0QPHMQvsBDiGqykVkQRDImQ9EkY9z2hwJcbAr2YiSa6tHgIs",
-	"x76hguXUrELBjq1eBmfb2jWwf9KI1pr4519efvr8V+u7RpwqGHdBm2yw11aVtPsnfZhpFWC6t4xrCOay",
-	"ucbgtvpybqNXOaCMGMtIJ9oRAAI88z5wNzlZH/KeFNyltgq2/zyM5Lqg6m6AM2/DlHtjMp90nvSMC0ic",
-	"DlQYYIll/aRmUCBwurZMpXJg581mDez9OqG4e4FgR4/NHnHVKQDSCdqtZ2EHIwKIs557GTpB2MGQBl7/",
-	"Gf/kQ/jr/DLslAISeIeeyrsA2AvzWB71eJpkEuxgbBd1Rq6+P2o76eQerKovgFn86uPfrWphLTNnaH9n",
-	"mOst9mk+8TJWkIbjzru19kLWoBX8YaHdyTqb4b1LG+UgvVGITF8Omv6DZvz7UgegWrx62uFr2Npr2Mdr",
-	"PhTXpW1TrWfXzasnzdYT2Pbrn6/PL69hG7fcwzWCvOd7DvJWxpSs75cY1kynN1R4odWyXfjNZnnT8ljn",
-	"UJV/LAy+nI35l7M+8rKnz1rN58+fXsJV6oZzN4aQ/f7qFPA3mY1ohERYU0IqBJVwpGdswFOSgtWtJT2S",
-	"xpqp4odvLnkKTJwCE6fAxEaBiXBnjo9mtGMAR59r/zP5FrnKx3yAbPs1GfuTiKtIJMfQsJM8qkaj0MB2",
-	"nde5Ay13QjbYWyGoIbHLyXcd4HzX+rG+tf3bqF8KTvg7wxzpXLNUTJD5gdiyoRbjPciNcoGAzaECYSVU",
-	"nLsgK3KIcTEP5n86SbeTdDtJt2rphpSZHKN0+5hpPNiPofIExnqHZFtb8JA393CC51OOEZAI20htyKUK",
-	"mQLLRadsqHVMzfLRxYrxM2vg9MUQo+xi1liEulKaOWryDnOd4msoFsS9LKtu6kGvKTuFbXg21TN83vHJ",
-	"dXtG02JvK5i2B886ybCTDPumZZjlYg8hwv7XVEyPUX595jLDTBvNSJofvxj7NE0V+s4W2LRFfXH5DTvJ",
-	"N3Er1Ipk748Y3T4DCmR0KxukekyhF4x755aHNOjmREgsSvfxKVmZ6yXJ+5QrZUSkQVRgMgbmAvWBeTM9",
-	"QCHWYD38Wg9e2nMn1TYV7aF507NtZQRLuMnCjqJ3uT7Jru02Jn9cs17MM05ZHa5veFh4Mb2XuG/PmWl2",
-	"WmZE8X4xZv/17//hRGvo48qYh4NR22vWkzEOuWTO2UPeYJ9lNuqo3q/cZGc/wfTO3rzu+fdEeixMMbUO",
-	"MXSI9dLEz8k36WJeM5kkVCwA3x/rFOMNUSJhs2wlgVIiyqzGYMNoIhkwk+mJoU7iMA4vmmGVbBS6ddVR",
-	"tEumEIi2bwTrlSfy1mZv2aXmidG43rlRmukbge3KsbLdJQzd6huXNkJh37RQbBdrYcvthJiw6aQAmscW",
-	"185jFcGCUJcgm/phN28Rxc+/fMRvUZl5gQ+Mac25YgN56+aD0WpMC8PUwapMDrqRqO4noqQltWUhIg4n",
-	"xCZXwMG1G+BTsFIRCXmbx+997ZXl7qUFWBHRbG7TMBsjODgg734vtx5us2cdhTe0vZeioygH64+OFQIY",
-	"h0unCrg5xuv8nUG72bjCqB0QWido/9FBxaNjNY9OrqZ0QPvAS04T6gTt1vkzuGL1jfyC11DgC3BD6S+r",
-	"zsDtV61W2PGqD1x58TzsFJSTTtA+h1tIc7IvcDqV/bOkAcE4v37tqIVo1Z3NjXOyCb6GwXnzslrzX3bq",
-	"2FQrOpOYxfmgNYKLbkObf2xDW3UhnlIw52icirhi9bLPt8EGDoEyShozxQQo/CvVs5BqftNURBYVzeYr",
-	"hC7IR/nAhcw7SkW1/BZ11wZ7a9tkR1yhgC92yl4VkqLMEprTsjVFrahpH36mqd5/YKo6CAzLGPrSxpD4",
-	"RGhA0shsHkY6FiFh4FG6bzgWxvCh6KjWZXj5vNlsnYeOakM0G0JfWUjWgvs7LIaWw1fUqrx4rY1NyemC",
-	"TzdqbEq+OCGWz4jZKTE/JwTlCx2yn50Ws/N6SIq1WAOYC48HK+P9+mBsVU/z46ResljrAr411Ndgb4CG",
-	"bW4FpmIkPBKerWIucp6BTP53mzlONGr43DQoAztzKbYLyWsdRdng2PHQ13HiASmm916z2YgwCuauYbs0",
-	"qG4SlAByeIOJxvCzrbwoZIiTBmVz320mPLGdjspSLpMVeMN1zRVXMJia1op0fGBBvvV6Tljgey7kxJSb",
-	"MDjD/69dvIl+vzw5QU8zMAv2Wb35Qc/uKOBcGAPymzz1cYFb1wwtWsy4Lei0T7fSaNet5Nyk5xtqAXS+",
-	"I+deWZwd8fvlinkUB4WC+TBwEqEdrC2sEByDxAyIeURF/4oQd0oE7dZlWEARaAckPosuGu/620c13gc9",
-	"O6aCPIzT9kVkM9WdorauuDsu8bZY2/Eg3Y4q2hnRKO6nl9FZTaa3A9XhSeIj3te0n4UyE5BtqbiVYlaV",
-	"/o0Rd1fwY+FmuK3KOEN+fmOr8jKLvGJ9N4VCHjuMXrlvTq/t/TbSODySvBDG4iJbgWuRiBRzHwaLtOcE",
-	"t7tfTzOPGkYrck2Kh7ccDJdxMcUAi898hkCuf1RkCiwlI7Spyp4XC8BgQamOJX9XY0Xr5VTPrjvqsvmC",
-	"fGqiG2k1SGREaAcKq5ZojURiXEQJznEcUvdR69AMc+2DIkcyEzFWiyZaDcOl5qWYHw6bR5U8txpeCQoN",
-	"IgXGIXUcLusz+dlSuq+xuwuMm4oRuoWaq3wo9glbcbZctuB9SzDovEIVFLg2S7S+ofNgbLmuTJmkUsMe",
-	"j+BkJCIeirhbOK8UXetZTa1bOHI9nJR1llVX0PXnTOlZlZZGi+7Z9SPDj9qiYVXzknrCSOOttZtgc7n2",
-	"mpjuQXCjYJ9q3EYgzu5JoloxsyBTaR28796fP2u08JwoNg1FJGLIkzNq4VJnyqFEH08NiHWqY+RJNtLT",
-	"4QiV7EwSLqq+xXJwV+eriHmIFB/dS+OVX2Gwv+BYH1XTlccEQ+MEIHH6mu8vcIRN1JDVX424qbOa4Ked",
-	"P/Ypbx7kK3rJrZu3ygcRsrpLPj7xWJvkt5p5lH3N9w3gfYS13O3P13qEU5cu29bsLR9TNT5XTCrg47Ca",
-	"mALgOwk+O2udn120VrTpKo58Xx1VPEt5aBMKGW/3jib5eBOpPwXG/orM0f0bULUmwts80pprgQ6IAggT",
-	"tCrkhqT7udplbkQZFoAQSghDwEI/hPXSpG07p8rMdBTG6mI+xw/Q9SIJO9TuF0X9Ebvkg9Zb0EszqrUu",
-	"d4cZIN0rqgGbaZiAs35U3FEwkdACiOdopMDIbV8YNzj6vQRdsIwoCoTkz92ja7q/NWFvTpOPqB//N8dV",
-	"N96sKub5Hmf3mIvrimy6vo3KzHKFkUgsioMzlIE5WKVmmX2vqZiv31xlZRv+qnK5Ihs6rq7GJ4Kqsz5t",
-	"7uZRZM/dpcXYfiK5HvMQaszufuBF4nuYRvd3lz6h8Y2ZHljSzOdO00qFycpuzuXuyj6F5e6+ylUt4XfQ",
-	"WA7cVBnTeIic0VecaCPiLdSRx9IQvsiAhIq7dyxESPZs8TVPK16zIVP9Bnj2+X549jG2jblTrflJrcG3",
-	"V+kvY674EEOoZ2Mdi2R102ffNnQkTabTeQGM37BJwpUiRL0Z8jmZmqzBflIZuspKzakpqILKT8+apN1b",
-	"LeO/AKXup/3zb35mv9HEHpcvEmsJTFere3ZF+u8EYZB/dC1HZPXOZlrXjKG40dV4UujOC+/TTbdOCU40",
-	"TVN8LcVu142lXNgykgSmqsddIi2YqU6HXEmDo1s7NNNyBSXGM0g72AfuZrxASA/tgbNcq977lrMwNnaU",
-	"7pmgDWpOE3FPIMPYPqeXU2uIlmQiVMxThi1cpCq3XEbX2b+wWTGl3uWHg8oWC9FY4K/SVxRkqcZkZgt7",
-	"BIe64Etz7T5co+E0tsCNVC0AQ7GV7gsNtUojkMZzXERwpdZ71n9GzZbv6ryFJLZwag7qP3NUOdS3IlVj",
-	"zEDyxKl0Jih2lwqB3fDOWq3LPVLtM6TNDRxrC0t3mK67i/tXQfEf7CF7zI4jx13oaCzbxeia9pSlBwVu",
-	"U89mNtG3Nm/JW8w4hSvzSpfRMv3tJkH/nIIz3B+1fELMugwVoqMwLlYJVt9gtixa70Oy7u4GqqapJ6hm",
-	"HhaPAPebwG/I2EHwAbSJCWYX67uAmsc6FRXOIGkYTKMguCsABlyCHSWPuVabUoHwjwTLdMwreAS8d2ch",
-	"fWCX0U+Kcg9dhSu1F6Wjsb68/buW8Qd65QOnMK3BNo7RLbFaaH7iN4TZWMFAgCIc5D/lY28lRLFn3eqC",
-	"NCI9X5GW6kQUQz4buhiAKi8I7zxLuVRSDV0Se8/7ZTGLNNITwXpTI1LirL0a74SdwilB6p4SpO7OjoI9",
-	"2k9aFH4LTljNl+xPdWVzYfDlLALqkCajupPBoIvP1NeQJC6vloNGCFYZsvnQtwVD4Nu6nmBOUVuZG1X9",
-	"6YnQkwS73WDfTaLxmKM30JEG5RVjCpe7glENrG6Pr9cb4yKdPVQil+cz62mb50G4jW4sxhxxVbg0hv8f",
-	"MHKZNtxwwsACARQUWOcaXzfycJGv5Mv//P+M4ew3PTWGgyGgE5ephzgU6a4Ks6OktQbW3KdrCrnoQ3uk",
-	"rPip90gBccDKUusmp4/kku7fQDrcjzuqlFllsxsoL58S8JM6J5C9t9TBmTKnnP+JCum/p7IANky5ykxH",
-	"ZSMxNiKhykp4/w9h/ilpqJvRwOJ0ZLAq39kWXFWMQxpmyR1usQyjvjUI7f9BfUv1lFpFZhtSyoaEcCBP",
-	"EW1Cle4aP3LvkKP0ytjbX4EC7KFfJm4Q6vbAB217eHWKZaF36bXbJBJV+4Aceezo+jlJxIeUiOHOdPfm",
-	"aICVV4lK62NatMz2KifX9+GgH6NenK5IzKG0ZK3Ed2jq5FV1d0g4TOpZpls6XttKNueQWVukYcr1GU7/",
-	"v60l3ppPzy42lkzvaVQP7F2pF0xH6FRZKWteUfxhpGe2GZ3Xr8D227/0OXAmHVbvyeEI92hYQMhrMx5F",
-	"2BxG3whlypUOtt0ewl9Sywp+K3zHwUEqzEjEjRXJdjUUKVS8Kzlu6R89ZqltczU2FtvNi7PmkYhtzClr",
-	"vmi3zncW2+d7ENuPjiv9pOL96r+jiTFPMOMAR1KjAf8ikpgZYWDljVcdpMa2se5p9v3lZ4PYUj+ELBG3",
-	"IkGWcCNV3GacDVM9nXxnnIVq30awzAbk9pzxLBMq5iqi7rPW8RVhpzqF6Yw6pQgOmqgf3YCkwjzfVGLr",
-	"uIFMhKHbfJgCDux3hmWEBQna+5ItDrPBcimLcykzwqg2VcYwqPqwdC/dyt2BrfgzdoWL+byu4Vqqx+uB",
-	"WMS2lvkuN+mvfOUHM73T5/YAMu23Omi3miGtwALDGks1RVDgp00HA/2PP4L8tAatBjDRpXfBkYNNghO3",
-	"+JqJmUcj3RXx1Jm6NPfJPOVjGXfx4MJAEMqGDpj1mhX+DGEB89FuUsRVPjc1YWuLtr1v1gKfbg/kcJpi",
-	"wKes8CDBeCKnPFON1FfgNb/98v7jx90caXeyo3yd66JNA4sEi9gerD/NMGbbYJ9H2Mr9htrFS1Bakry1",
-	"teU4BDR7Te2PbZdtUPOABTXYy/w+6tRc4iuFZtADnaIvrpK3bJRMW4NehgfF8bjHmUt771Er/51CLu0m",
-	"MStTECEYU8ITtR94suL+3YFQVhStOAzkYNWjsD9tPoa/SSzTWBFQ47k0q+zQm/+8ZmAN6bnrnuvivXeu",
-	"AYHXCB6N1oytLbH0LYJsC1+H1SBFDDurZ3wwYIngcd0QBjySicxA4dpPgHPpRDws7MTS5+8bf+Kdpb84",
-	"L93KG3yvaoVtNacdNKWVn7Zd8VdpUQ+oNfmQ6ZIOVF3ydPGp9bTdcobkwiFdu6QI7B3X/uMf1BGDVKt2",
-	"MFWjKO22nnevXoCEwjNqgvYLUEG+oBYFk96k5EmqTKSTVGDfDGvxLuhziQNvgt3HLhOZSCVPUEF5L6Ns",
-	"moJUTmM0ikra31jHPKF1k6rracoPvLWphuhFTnnVrwoNO5bMY7ilCHroHEp6IiOQo4kQE9K/dJrOmSYT",
-	"5Z96mioxr7Wry3u9t3hvQYA8eNQX1dXamC/tk9GR5IlnWMuq6kNBgbwEjTGWtzKe5uNBd5dW1FZZRnLC",
-	"VXbNOBvwsUzm3xn8HXQfa/UTTFQ0kkmcCoUKOE+Fs3lRFl4XbGl4ejbSCAgsjbWRrebuLub28ntcsDN/",
-	"sPF++jyevQZ7GWXI8u1Rt1b8JY4hEWTts7FQGU/YSPAkGzEzEbABsCE6dRfJN0RtJfQ0Y70y6+kVw9so",
-	"VpnMGh3lmyQQQEoRUkQqdivF7HqhsWAVXAmn7JyCGo8whVNgC6FPHYNZJwjgitEDe5WrOcbaneUT4htN",
-	"lnI1xLa8hpQB3yGiowrpORwV3ayI0YgAA/XR9AJ1HTSmviRPduf598rHC+RkdgCDQmreL7tfk4tvxYDv",
-	"EfblpFDsV6FYPJ/ko8pdbVsDDJEDvvB+OsTfsgKzDal8q9VTpBNVxgbeJ1xh/ypcALSdLdCXx+ea8aXw",
-	"5SotaW1P3er8GdACUD5611w1dO8COE9ITR9Zgv4hZVv1F/omkf4w5nMUukbUpOSUZeyObusTmzyxyW+c",
-	"TX7KfeVHExOttQRtSlM+3vu1/nbNbuoVT7zt7ZeTeY+lwjZ9SRLri5KpqahSA0buOzIDnySk8aU8KbQ+",
-	"GTGpGkijCuPEJkTtZJzsOy2qRDXBlv6LvaZEncTCSSz8icTCUebK1GvDNn+PI0hSSIkj1AxvVmho6eyB",
-	"/WvDT4g9HzClD+TFVCXCuI2zcFFOnGwKdUcT2o9UOFD18luqpImwYhsbUW1GHvuuWT6JkJMI2YcI8arg",
-	"SY7sXY7g0lo5okS8oamxodBARMHDiYwF88RaI9TocUb1xNiejVK6q4QLmR0LMRdXnmELGSPs+7SdEIIF",
-	"eowiaGeOez/hj62oOsfzPMnAkww8mVHfsvizeGwEfLEoA+83nvBE6UzUJwH/TJAXmOZAOQSFJN+QmelE",
-	"pLcSO7BgasIs1Rn1WIH3XrNM26xCvIYJDNIwMZ5k8xBtRHwzdXKBA78Ffs2lrz+ww1qZ6vsWp/uo8nyP",
-	"Ep3mXqFrHYs437QFQ6GeoLuJ5MjEF/j6p5lm3Nxg80k21MDOYKX7wNjEam52vszNwgCIPRNqA2jxPeSR",
-	"wQk/TBJZJW/DLDLHENBRfoyBhEpF/U1mMe64Eyd2QxtVbGc5dkDhgsaqtCTYrIPmJK118jc/gPeYRHPi",
-	"F0V+sfHOVLGFz/TdbzRlA2YnGEcGtA3/2UahevIH/K97F+DJoKBeKSFBU6pSs5ROy6oWXSorW/V5GZbJ",
-	"7B0o90R2u5HdJ7tzj8JCwQyAbUkoPEjbekuCu/Wt35D6D4zOW62COGy0bf2BiKn7mENSDlA3m8nowAi6",
-	"J0/cyRO3D0+c7TZz8sTtVc79HVHJvevN9xupwHXeUmVUQqxodv8WfkXsjyRx0By2qe8tdtqn8slU3Eox",
-	"y8GAlM4I74dAKsfaZGyaDoWy7aquiyX2WgnjjVc6xN8ZWwwk+Bjrn/bSqgon80l/wME+Lp8bLfD9t6ny",
-	"3wnC4Cz/Y53S+tdTQVTuqmrvqqO1r9+wnLa6dDnSscjrlrEQvaZuWceia+YmE+PKBRhLRFzt3k4TJVLe",
-	"l4mtfZ+ISA5k1AV66aKEul835NZtEHVsR8RtX/7ilNu1E4y0GshYqAifFsmgm4qJTjN6RU1vxeaLjY0t",
-	"xJI0QhnplQ0FW57AZUmfpy+cn503VwNKne+78PWj3WXgFA/ts0RGXF/4ij9buG/LboHQpkWclh/9mZHi",
-	"Hvrhr5AikxE34ttpakiTfk+TOjU0PDU0vO++TEg/wJ2Lba+Ooi1hgRSOriVhIgfiLJpHiWATR6uPqCWh",
-	"BRyRORARzoJhu14L5f4lI+A8/Mo1atyZYBwMEniQovPISjN+IwwTg4GIMtafW8SrUuNCej29i3S1+o6F",
-	"G3UhLBySg0aPbJPBX7iKz/StSBkfpkLErsJQsLFU0lBzMEdy+P+unlZT3IuNWgoW1uEwIPHFjfhztxJc",
-	"5A1bdUAirnJfvQPLVHPUfQPvVT6F+zncj7Hz3x1H85Dt/gpn/9Tj7+4efzuJwFN/v/uUeo+7tx8pbXtp",
-	"6JeKgUiFisRZP9HRTb29/nkkoxGLxa2MhO1r5MBSCQTJ/WXrlceIgjQ1VCSws/n9wY3zRxrmqXvfPXXv",
-	"o2NwHzio5S30SKj3naZ5/qn5LNcxHCp+4Z7Ls2brE96wmdvyvIUxwj4GzT7xfiIydhGyl8bwMb/hLNUc",
-	"fRPyXyJoXzULgTE9wUymWjfms1I7m7iLgixot873Z8OXN+Ohzfh+0StZb8yD4LHnESNKdsim3r95L0Y9",
-	"YslZzkfwOTJJPLibi4HpwSCRSjQYttDwY0U2WDL5nQVP2Nq2Fgq1i6HIMK1qHHaU0jMPeUrvtCMwCE6P",
-	"nTkM6/kPUTNUarnqOsrlCHSmUYDFQ5+DHlCTt7lzSUy4yeoR6srn5Sj6vlmyuagi4XXJ8nxLgnnw5NGV",
-	"XOziobjYeQUTU8CigBRf/vV/wntb52Ad+j8uQfSsy+mC9j9+L/O85lZm4cJprXR7GJHePm63R5mL1iTF",
-	"4TQZJz66NhvdQGNc7Qp5mSTWLHNfDZnvEkRnZy0QMALQrHKZLHGm+0gifUzktynFFQl3gfpa90R9n5xg",
-	"Pxbb626FxHpnNiOjQzprKun0SSoSgX67g3luKtQpbliiCTg40mNhyM4FZWWoNbbzoJBwAU8XvT7XqLgQ",
-	"CSyqXAoz1tG8YojoO+RS1SBo2UWpcwStk39qX7GrmnTIrmVHyfjc1iwM60VpWMvc0T22MYd8sQOHPN8j",
-	"hzxGB9Ua+gZ6qSq5JBKhHoDw30HvSHlyJlVff1nhp+IZYosqkRo2wownJlWYB/xcy0I0teaMHu+LGC2v",
-	"/TmrUp68wZF+Y66q3iSVGk5Hj02mmWECAftUJIVxOTr37s0qUW8YnJX+cuODH/y/1/Z/uWO2tQtsZSMc",
-	"9/auWd0IyHd7yedS2fEm/3nTAfhH6zsBaSNsdhm6LGLB40QqCmVOuDEizhvzAGGtbM6jb0VKqWkb9+QZ",
-	"pHpsl4Pouu4T6ZAraZAWN21Esy8v5E5OOeQXbzIxfmh/HLLUej9cThOpiIS8FTHtiWOzBYbuWN/D5hqW",
-	"ZcM2XdxLxma9nemY+htKFt5R44JH6U7krS4Kj39U9G1FRoSB9nbwkrJYfItdkab0Z7Ft0YC9HPJY/AuO",
-	"y4p83Y1Vt3OguSk2U20HH87Of3z+6fLz//wfsGoLJLhWNgHMzbEHl7dnS2aAcrFFStfS+GvJk0QHbpFc",
-	"e9qxVEB/hXKgghxoB1RogBvGqSDmH4EZCZDqATZ0TMEawcs8ivR4rGPy2fxe0CkNvWJF8vEumQz5saqx",
-	"l90ZPxZtsJ5nuPbydsALTIMXuPj9c4092dFl3vKER5GYZAc0oj84v35Bo0VhnEh1QzhtZXvZWrbs+165",
-	"iqD3wzXr6YlQ3Ygb0WM8MZrFKR9kxrbfWeiQS+8k1ljOBGSleh0cicCMRKtGk90tFeMKNQVSrLawtWn1",
-	"gWCmKv6Qk8WjyLDwa+24fXFBK6RCitnOrp9UEAZjkY00LIOtCUdWpyfThJiuVWxsTQeyPFgt+KksUc6J",
-	"uNdnTi/p0D9wIsdKvniMVjLxxUrrmFawwBqrWeDXjbkR0Fci4qE4cEaW5ezMCGE7aHoPG7dgkXuhfz/f",
-	"QzOBk/p3Uv/uX/17dGzO0+feeR0MNxHZIRndZ+dIHAgRU0aeQuch1rgSKg4eKOR81mu2Fesr9jLEd2uM",
-	"j1SUXNhVeaQ6USwS0HREvMD1roIwcIsctINfNAZ6sBOj/MKUHI6oN/4GTveUJ6/cETppMluTuFvDvdN3",
-	"LKJEqiPTYwTRa4ggBmQEgRzZm0JjJ/1IqdfnjCvdjfiER+hV3pQqX9uNPxHl1kRpl3DvNDmGU3UHAi+1",
-	"xs80++c0Hoo268+xq7DFpTRwrk3I+jLNRra8UMXMiC8h6xeKu4u0lwieKuPLL/SASeoXuEbM7Tc74oND",
-	"L2ymvRbUU/yN9FmkTRtGhduLaXYm0qkI2s1GCQlpY+LD9fpVmqzO+ZjIG5EgeJ15uNjDz1LFLrsWffWz",
-	"kcY2j33KqNUqt30esTNR6ezMa0DHoNfuWboNuEweu2gje7Qby7irdNYl2K7Nhdxbnb32O32SdNurn4k2",
-	"RTnnT2HB+tqP7MOC1gMS5bsB44qRx5s6PM64zEAgutHujU5xqieH2smhdnKoHRm7+1EMbZHOXnkbcBJK",
-	"CzooGOweWJebyYl7nbjXiXsdGfd6P81KOoxX2iwArFNoLETjlozNrM4ILhAC7By6H1xeSsi4YQOe2pRg",
-	"FvEkESlamjdYhjmwl40wm+YHd1RHoWHVo+Bvm2XiS/YkMre9kPWKLOHLmYqBLfQoj4JjtjRnZgKmqxkJ",
-	"kSHiaqpnBqMAwDcJByoVfBz6fGaTaR0zjiWmHTXWwCKu4UV4H73Z5m3owYCOUcZcBKHBXiomvkxgJkMt",
-	"jGe+PZqQ7VXu8NcynfGk12BXzQs2G8lEsEzrjkIcAHqLYem0tt9RvsenJOlTkvQpSXqHJGnkau5DPuMO",
-	"HXbV34plKqKMoPKXT5WeZqhK4cP0r7VPh9uXiIBvKjF3uRGbpmhXfyzP272/5PBaIpji9g64TMg2nyqu",
-	"zAwT7rDAH5mtrfCHAxELnmQ45A0OBcK8kstpabvuDd5yd3CJlCc2jT0sffNWxQ09EerLOKF1N2d6MJCR",
-	"iHU0BWHVKIi8cdLA/5fdXMv+acPHggHdYSesktQMmbgV6ZxFIklQSIovwAD9nvel4rjcS7seVInn0nIF",
-	"f3QCGXeCdmcNzfay1Qm+dtQCXOlier9bO8SrU5Vw14FTIcpjkXFIanhIfLOj7h6TaIUfzp79fPG3F//j",
-	"//wtBB5y5wBdiEnP2FTFIrUDBaqPdDIdKwz8mGvU56gW859aKhGz/pz1rnuhhb2gDUmnym4ZbMg04RUT",
-	"frAyCC/W1iiFWD/gANdIF9q9BmIl8Ci3CPle3yU9dqZT0PVUg721sbRE8Fsb2LY6cV8MdCqsWQHHoIAX",
-	"kuu58PqQcZQaoRMyKXAy4FGhzVQhkNB8FIkE0TTWsWAxaJSgboLZNrM8UJR00tWoottb9nuMCjjhtTa2",
-	"OS1Bd0w47KBogJSJpYkSbUTcxRUje9P3PCHjNW9CgodLfJkkXNlU4eCVVmaaZJSKDUQ10LCsZ9MJmQ7R",
-	"KNVKRkwmiRLG7GKQ32E9j0CujbpqmqXSW8oFM5p+b0SFAQebRykPg5/qj1wFI3qd8kH2uEFEcp5XnVMA",
-	"M9xLRoHZqixrkZkVjPKVVVo7h/63brawMXMYcaWwCp5PZC2zWMdhl2v07aL+vg6f+T1PtOvOuMryjkSb",
-	"lPNjIwyJX/g9XNJbnTOv4Ct0msdefYX3wKoKfj+sjbk/x98qbnOMVWCrVaaFSrBjStKAD2TRqDokoVUk",
-	"XOkCaUMvGdDpUDBEX+OKwbFLZVyAMKF+j6ADgRo0maT6VsRt9xpSpSjMUQjdrpMAvAn4Oh3L3QMga+tH",
-	"6Ng6w7X8bxVslFSS7nSyEMF4UVYqnH9si8TB9zTgh02mWEWmx+iev0PKv6KzzZnjbjvJ+Ce2ncsKj7xm",
-	"Y6AOWCgsCp0huiw6EVmm6c+QPKXwd8JN5rF7ltzv60Bx/GKHdGqrfyxt9ffiYfpN3z54D5I1vATU4e6W",
-	"+o8dp/xbn5rHwhg0QOvI+UeRzUS524GriLE+2b2S8m9uPCdaPhZa/iPoo5YQfAZDTTEjRLEUXCv2aSqM",
-	"BcqvM2Vam4OIXWEihIxd71Ml0uDrfhgLHbJj5S2WBI6XvdQ5Kt8nXCr0wV+D8I+4UjpjfWHV65jxQSbS",
-	"GU9j4/oUYVS5UBhgO6nwKBLGuCSXgkqda8x2mRjvIwIgtoTEOA1XWs3HemryZAR0WhcO7V0eSHtADuqI",
-	"tET3Kac0M0Hr4Bc+NfyaTRAEj/E0JfVOsULX40awLVEc1g/nFr6CKj/niAgPqDzDV4U7hyuxTTZQoZ15",
-	"ecjU4zwvr8+NxGimYjZNrYCn58oFXtqb7VGMRSRjYRrs3cAZFhjwvGacKTFj9tSzVEwSHlnaA5FIsYid",
-	"SmY9WgkNXBo37CrgThyG26V3bt0fSYUCTjBoB7cy40kXyVuY3OUVtIN/UzD3SAK30wqYgbzlybXtHuoN",
-	"b2am6RA0jI25gluyDzSHkym+Ezd5aW6AlxihYn+4XWrovpjKE+udOiBz+XHOjB6LvPcBMpfZSJMbLUTK",
-	"Z6lOCiGASaojEU9TYai2EGwHmbHvL5sXPxC7mKoEdALac++P2wZihBbo4FzhFME4RTC+oQjGcfNjxxUX",
-	"OTJdRpYs1fD+uHIq/imiQ1ZjvDQ2biHVcG9lZTSrEyc9cdITJ/2Tc9IPmDF7b4x0kopbKWb1OBUUQJ1T",
-	"JLXNZk6x9JlsmDQKVpIdIuUq4n2Yq4vOKVvJwlUkrHHrnUg+FkwmMoJEpfpfQjGj+MSMdNZgH4TJUhll",
-	"IrYmmBnpma/VwgQ+wcf4vRq4CzvPvaW6VHMZzyD+oH8CUypwCj0RCvvQqC4sFpxwngDpBVM1itJu63n3",
-	"6gVya/c05bPVP3deujvPeys9k699/uQ/gkFKR40W25L/5pFke35qUi8s75ymD+z1/SgEE194lCVzOoq+",
-	"Ca3n5o8zsJQKPAEH1HfQEUWuKe/OwlRySzyhQ7FF8pTYdi8kKhfYWKICd6DNLJxTTHhRHtojZKm41Tfk",
-	"gaZOKjFh4qKCNZNG1BA8LdRR5L5uJZovNncqfaCz8dU6k065nfeW21mMnlCXpJ0FcSqMTm4P32RqWS7X",
-	"kCYiZwvLBbStV8VKHszfyrAPOAprpZnXYhlXc99afE+2Ei7c44PJMTqZFvHzKAQAK57xG6GcehNL0n3Y",
-	"SJuJzHjCpDIZCKdtGASesZO3eRcW8FZnwioVQB3YVdYGS7G8bfeE7yck9A7ICxAsyJQU/e+MCx+jZg+K",
-	"/FtN/yoBuI64YX0xnKo9UjisxqPFwSoQN6wN8syBTtlbycdivg0V4+E4EfEuREyLuMcijScH1st/ToX4",
-	"lzDEmKTJ7ZyQoSlYR8sK+0Km1ETbl2IbB+BQiB9JBcc2st260eoeTw0mosAXqDCNjXQSs+8vmy9+CMt+",
-	"Ah5l8laEeZobkQS+YsRvhXNpkOVAr+eKDxGvhZ7SzIx46twgZF24918vukZQH7EZ5T7znFJdKG/FrdRY",
-	"GoN+C0qrkzFoKoM5fkansev1nWEL8sHqlBjgeRe+T2YmkgRXcsCjzFY2+/rl3G0x5nNmxP40ot0Mn5PP",
-	"+OQzPvmMH7Fo+yhUvKNgQxCaJ0BWieZxrXP4rZ61c5gfW9o+44hmgQACmKrgEGj1TGH+Qsj6c5ZKcxOy",
-	"mZDDEXB8iyL08d17L2aY4XNjU6ZkZlgixzJrMF9OP6DWSR1FIw8xD2qAucBmAUZCz5TJfxc8GmGBNwgN",
-	"qv+mv6wrOxsJmeJoeaKVKHmf6d3Yxxbe1VH0hRAmic2TubmxLZYTaVBeuFU0qP1Rv9RlYCNrOhv7qAdl",
-	"yHg/EVaqFPxmKaxbFULQUGSv7Ac/4DbuEc953oVdg2sjORxhH99Ez/D/YxHL6ZiIDtcoaF/Ar3B4LhpX",
-	"YYBwL8BbcbNQuuz0PpvR/RtPJR9z9sYY7vDdgBPfUCPidF2uxoGruTHSaUB5Jr5grrohsnPHoEtD+j0M",
-	"8FAG7fOrtZnNwu7UQ1PgaEI7iRDmG+JnQ3g6tIuHsBU5DYThRQjLA+v5l9Z1omd/aV3TWv6lFXYUzSxc",
-	"Zz3C4tKufK2+6agVOEG1RZn2dB4JS0WWV1OQichewMZcmQGojgW++oqOw7016iR2rKcZdnqvZcevKNKS",
-	"6+4ilRqDdySLc90b1GhBt+kS+oWOLeNClcqGbrr0OJaTGzbRRoImf82GmieGwOtBS+6o/KMhcdn+nFg3",
-	"NxndN8YAQXkY3tE4FlmD/RVfStdEKlic6smE1O1YEw7GZJLMESMFTWk9BUb4Cliya5fonTOpiHQKyrrF",
-	"6oCPgnQsLZCVMThgmPZ3WEIiUroLVkaORZscHT2KlvXCPOyBNSYdVeTfeH0gh7gZiP0Gp7ZH0udWpMtS",
-	"jK0lxNCYq5RiHbWLGLOfaOfAIrR4/n57PJaWDhQj2ISOAsFUlIHbyLhiErJ9P1YO50ArfTGUysBZMBOu",
-	"DDqSKQvy4ulTFvO5qZGJ7yzteJm4QKiLQe/UZPC6kJVgEGvKiuDMBYu+mEqsrJgA3+7EyvqVu+9b0MC4",
-	"5tOZ3unD+6tlsqzCBO3zMEDG0CXGgIKbLoyBaZ0X/upORBrhh54+bTxDzwayFlQB3B/5TVfNglXxR5Bo",
-	"k3VhqDzK6ImEq64DZYxJeVjUO9aQ6bidC8CxLkhOC5zpwu8XrfVdeAvHcF3h7xY3dGsSLi5OaNclLC59",
-	"6Bc6XFryXGU4D1vhVTMsruZfWtfltfxLK7wIz0PYpT+FrB/pmeWRGLJ+cFGfCj0RStRbXjgM5m5zLion",
-	"z7jj0yTcRQFYb8RBGArFyD2B3H8gZiIlNtoDUShVF1hpr8F+FIbgGsTY4lJZDYPQG+GujtIDNuNZhChZ",
-	"FOGvGE6FuC+P3spZrOnkRpBwIihVL1hQBCI4hHWwwWtoIicV4KQCrFYBPtjjdlIBVn/4NZ8bl7TnCB5I",
-	"lOAmeIk6uYVV7vPo5pq9aBartIHWCZS9etwFTlOSKGP+RY7B9r94+jQMxlLRXy0/dKkyMQT7/B7Ul24q",
-	"smmKnLcV5leRv8HF5/BFx5tb+R9dmo29Rq/IFZfWeZUL5F5UkbC0ru0XzQ28oCX6WFc3cSsQLixFuLh4",
-	"4dIah4srlSslrbAVPof/njeu/hQaR4HZR9xS1IOrHSDlkCnX+xh+IlzYREc3Tg58fPee/de//wfjxsih",
-	"IgufoCvcIoXwmzCGfgPVMizgLsKzVp9wQNADkSRMKlcfjIKgzW7EJAvxvyzB1pIotrKOwkvW1yBUDDpE",
-	"jimtk9i4lnoI8+6UB0KaxvZATuSA9CxpDSGxPZRpEYn01GTXuZQkxBI31I6aANseoKMkngr/LbzNKmbu",
-	"UctKlWaJVkNbpO/QPhvsM4zFaUEFfac4NJ7hyGDf8sa5tsbvpBGdNKLVGtEnT+4nneie3CIYJL0MgwTj",
-	"Eq0wUDrrxlqJoN0MA626QEboIrH/zpWGZ1dhAFfSoI2ejaAyiLLfDzxEyOQe3StLB3pdJQaXIYynIrSr",
-	"FKKAcWsZLqxdrqegLLsML8JW2AyfXW0WYVl6+E+g5+QJRiC0H1DDMdFUnIlbeLxWuXmJKUrkLbFl8T1K",
-	"QuhhNLpcdLBZS5saeC4Y1k80qsfVzkVH0TRNHwKcq/ClIAyKH16/vQZtfLnzyjXrUU5a5fjX78vixkkv",
-	"C8LgVssNOn/ggG6kqpNl9qe127DAierifLv46F7N5LqMqKd5Ag6wGFSigvbleeFPOtN5ElS56M31KzNB",
-	"+7LpmpC18Ayu8ch5sZPz2vlTz0D04Bq1YWNEmnVp+YBWC6esKKw+tQpTRRAeTBIyfMxvOEs1j1HzGEqT",
-	"UWvi80Iekz8hZppOErjUBGnXdffT3GuznJ61W0tZThdhcCuNzGwK2BqzfnpOrHkXvDfPtR4e6y0/3is7",
-	"TsBtlupLCVCgfTsk/b13lACJjN/0Lm/cG0ON2A3DUwxmYJJY23Uk1ZAsDPwtN2JuxUhGicAsU0IfCsk0",
-	"oZ4gRnzBb/ChfbLB3lPTb56CVuDOXwEaDu/PS/OoMfwLC/ummES7BStPwpJNbNEpbZ6tcZaXVDilyQjR",
-	"0qg7SU98setrUwas2JyNLJuzU3EQdjMusyJcs8LSFq4ylkhhXBhhMM2mYAVyu0bWJvY25dJasGwmI3IP",
-	"YPCjkOUIc7TiukomO7g6f74PWjd4H6yJDiSxYswAd0mvPJnxuenqCYo+u1HuR/p27H6oYk5X7aslCfBg",
-	"LH+j9v1+c/eNyVcsDz8Jyk0FZXMzQXm+oaBsbScotzhWVfLwg20u97grY4uyt6aqBqeJNRLqVs+rRS+o",
-	"rP2pioFUkNrWNdxWd0PBlqEjPWPYSdOKXE9VC4IxzO+EH0wmkwTEoruDfLX+HvSpLYhWQl8Dw8EKZqxE",
-	"r2rIkleryLg2OlmUOTtiU5yYz7ehpe+J+Xi19Hj8RHdp8b4JSq7H712N37XpyZsSe0G81DQVLjQAzIeU",
-	"LY/c/sLHcaRht1rGC7Vdvnec04JLCjArO5uKWm1NYVgFp3GtTnZQcPfd7cSR59/GrHUesjKVbmeT7rW5",
-	"yYmxnhhrDWM9zuKwO7W0V8Sn1uOvG+lmTybohKhV0d4lsTAZeiFcJB34IF4w5ZT+Kgf7smP9ulLlYmYa",
-	"jawnBq6u4X4n78mpPcYxtcfYthq4jksXGMi6LPI8CAPymXX78/XqY89Jf8+98Juw481M2v25cVGSHKkz",
-	"l1AEvNlFLMZ18biLfx1XJ4/fwIy0E1gyH7FIti+sj5YKa4mHIZaSGemZYZz1rPTslc1Ne6v1eVpwBUmd",
-	"g4E3FBTQ8g3WJcwTWKA5+75n/9WlH3oWx4FebxVX71ulXCJ3Ga6ithdXc1x1s3TmDtsLZCsOsz2B3aPD",
-	"8cQs72SWW29bFU/8Fef5jbvzYJLIZQvMF9lGptdmvts7+qwy+eQP+mh3i07ImznePEc6EIrJiRS3IsVP",
-	"lDh58+i8W2gGoR6zOVk9uE4T/lG/7GhMTHg2ym0JT7PrJWJOp3jnkjGxK8N4grk4947KdZjFWZWGYE9U",
-	"nlzuKnbGWg0XVWqbvoxLWe+tdCri3YhUFZwWXrAH5e/AUH6v+NgKFYfRZeNca3O0v+M6cM/K9uyhPMme",
-	"NcLAWsbdu7eUbqx673PnAt2vHHuk3sS/I2sgYTbmMdYKijTV6V4cig/Dv2tZ6RuftfWdy+XiqSB2aJGp",
-	"NmaY57Y/57JPAx2ghQwt9n2PfvG2+NYM91GipjpY+Vs9x+IboWi5+nOWzTSLhbkxR8N6T8GhnYJDSOiH",
-	"Dw0tiof9H8NvM6ZkpUDReNlVGliEyDMLSnJEZRsfaWSv3MBOlRv3V7nhdv94azfsOa37KP3axReuXcZR",
-	"eqry6/TtmMA2C3naOsXi6LRmOH4PbHXmDtWYK8cgeJrIu0eBhZqHKMwsJz/raZYKHo3W7LS/Um4jUykK",
-	"4Nb5Kpm9dPt28vp5q14wI0DuhRu8vwk3Mb+pNOTLXID/OCWak9Y1agXjmBvTRbIBeRGWT2w7kIr2UmrV",
-	"GMthajGG86tBVWJInYAvLv6+wp9lJv7QsU+3XI691Yc/XV+FKJc2D1TOYitKVpWdhJ79UlGIKVg1bY/E",
-	"ToXzgymh0aeeWSshYhE32FvEY7fwjn2RaDXEmGXoMuCUzgQTEsR4g71RBC5sa09KrKdRjnIWilruTrDz",
-	"Qc1VVSX1VSPl83TQuGYtc3tIxrUWM7pvJrMlN7jHQO1J8HwDgme7U1VTGIJgLI85krwky+pqQ3QKNqIT",
-	"aARW47uHYVeO3ePIi1bj6pqR7ePGS+x+N8X0xBZObGEhhBf5o3UUTqC1NFYb2V7QWY+udKOXU0yPpQKP",
-	"lqGy7IFt0bCXmo21VMpNqzd2VTTvq4ADt4cnrF8g0K2tsfsq4Tjx2ROfPXJv+3rqVF7EsR6z3VRlOnTk",
-	"9d6yUPbFPg8UF/0R3SMGc8VswkLMjycB5cRfj4i/2pjqZtx1MQK664H7lpmwjXoucOCdA596chcAr92u",
-	"kCkxEyajYrpNo5vVsc137x9bQJOaG95zLNN2UAyDM/+vTcriVsUPXVhyzZjlSmJ79/4jPbG/YNluUZZ3",
-	"7x88tKInq8IpGVcxT2Nmj74aFnrcFvEoLezVNNkVlnJVmi52tnQNeBGmudfnBoVIL2QiMYKu1rTiXbzF",
-	"LqPtQDjBt0rFehOdyGjuTV2CQTaNjvLYW/lnCxBZvpoMXwQHJ+WxjDKCKENZsCIe8u79QYMgNGd8ptDH",
-	"0jXsa4bBjKcqR8N9DlewHaXJOxKe246EzcZVsSchwsrKDIFkP757z0CmBpuQxL7jC2t/uIoOX8MZfOQe",
-	"aCD5Sgn92hHYNkR/h4x+Yu3XOlENBE63FL52XSLUkI15eiNi1jN6mkai534Ji9Jsxg29CAQMm4usUeWR",
-	"pjQoIrvdGH9OOjwRKREEtdLmSXekp3BELp+HAfXnTrsIMuh+eAaK9nQCKpHRC7+dX34N/Zvotb4xAFk5",
-	"jhZsY+FUJ4gkDQzY9o8o30dFE+426gSdfx0Zt41Cd10P8I1fgODYq0cH08oyHo3GDmA4keqmO5ZqmsEt",
-	"wD5QCJw3m8AnuOreCDHxXTp8snnh6kUTm5+mZIWnUmXdmVSxnuWvfQovG+mZ6ZK6gOOyLVNxy20DR2oL",
-	"TS0XumAg0axHOom7Y/7FfzAsNVXDPtLjSeaarxZ+GfsOI2DSUOsP2/ijO9YqG9nBTVWsu+g/7Jb6kti5",
-	"LfPlq534cr7ZmCVmNwM0mByYYjBV2LCbJ91omnX1YNCN9ZhLtM/Cqp8TcYu9wi8COPL/xE7XXaUzsA/y",
-	"DTRRKoSSatiFMVJ+Vftp8ToN1P5ygZze2QN2ZvY3kE46iUWKf3dBR6LVxN7a7tXlhYml4X2ZIG+8bIbB",
-	"gI9lMsdV70YjmcSpULTFsCpAx7Ypt4ADfem/SLYq3YkSvns7TZRI/cthcJPR3MiIJ90JB6UVhjJJxVBx",
-	"zGyGkXITwXUScLYRde4eyM8bj0DTSEQ8FI5J/BEIPDEKWNBlGCgwbRPiOLa7ODGSWEQSrKDKB88LT15c",
-	"PM0ffXb+NQzEl4lM590BjzJQac8Lrdjdsf7qcpVTL9z63Mioa9mAPVi2zbtUXUxHQSaC/+rqKVoCg2mS",
-	"FJ8JFKfzJTNpVctU2H7tnnZIaenSy2mB7ckO2q3zZnloXev66hLZw8xNpmEqOppaGniO8ym1Wy4y35xB",
-	"hwH1cXFXgCTAuOw6kVK81XMUu2rPbBNGu79fLZlWfan19Pnipy7qPoX3Ln4LTk/hY7hhjhVUfRDk0prf",
-	"g1sXP2ddN+5zz1AbgVUuCccBnKZ/AK8EtSKWZqINtmDn8T+nJkM593sYwEGLUQ9xk0HmRToAZtyTbrS2",
-	"TvkeJfYb9TNYBVVK3ucRRxeLsxyOxs9SZ6xhJBGND5xaceD7N9HuUvTWziFwGbAjnuMQWV9Npc62D22t",
-	"wrPaOmteFerU1vZ2Ni+D0Hk6qAfrSRE8KYInRfCkCJ4UwZMieFIEH0wRdBE89A8HFd7GyqjektjfJmei",
-	"2kn4aSScIvM4VMcH9/PvmpP2E49G6Gn33QRJ8c2s5k7psj5ZDS/D7YVUNezGaNtEen9hRfW5UKtc+jXp",
-	"FHXZaNu4+fedgrZIHux7IyKtYuz6KNXwh2CzgNVes892orujjI3XettfjbgaCsaZ51vbOdYxAcmd4AMm",
-	"If2spykTc2Havo/nLNWZYJqsPQrf2W42brwI3HB5fv5Dg312bUOd9Qo7iUaFETGQJvUcBV2f2gURh4V/",
-	"zxEbsqNsj/ypikVanZWqNI0jJIRwm6JhRzYW1JyWvm7bdmI26liDECpwh6pQnpvTTlS+ZabUySY+2cQn",
-	"m/hkE59s4pNNfLKJTzbxUtXAwY3iN8cYTPFq84Ju/h6LLEkvzFXCXXX0WE+yAyrolA0LpJ236LcaM/bv",
-	"4gSALlQsYjbWt8IQslpoIf+ShMVTweDQGJaK6EbTo2JGlVrYkd/1uhxJk+l0fk2LaFgibwXrz5nMOoqr",
-	"+YzP6xT0rKTdO2Og2jLnNB0YOmfAlDCjdzaSkS1JheNu40tRoqMbs379A27XIXT5vaDBjXSagWnjW4iD",
-	"ikYtU+EYIAIFpULqjTLUX3Ej7rEkAo5dHLRbrefYnV+gh8r1xbcWINwTskzra5aNtBEM+9OzTPAxm+sp",
-	"IgPCMdLK/9M1nQtCoPvu+tbMJlzvJRwYWY1X+RvO6yFZ2K8ioyJNonBaOkeFQGFAGncHitfibLEcDOpb",
-	"DQKvgTtE6tJ2+RC05KyUtTtbCLqH7JYnUxwt/mOhg8MmsWP4eCUh17ptgfHBrsD5AV5Rk3Bu5xFsiES8",
-	"o7mOfiNb9TNAvD/Q4/pioMGmBcNnoqXCH4InzjR6QnbRBs1fP757/xr2tcbBTTsqVCTMgyWlv7Jbks00",
-	"eXzlQd3Ta9GGGAxElNXj8bE4nbN0qtp5A02i1ZmeJjHri0iPBdO3Io2nVCMNQthChoVMDiwTRKcXm/E5",
-	"EjkBLoIE9NUv1GabZ/ALysIGe0tNtTvKnqlr55eTashiLUgcA7/FQm+LKsS+75Eu08Ph9PCM2dkaPen9",
-	"0GA/yyHm3muVzK9ZusjBi82rWH+aoVzKRqKjIp4kIv0Oq07Wp/ga1Il373+ixd8dKRo2oWs3gVT4iGw0",
-	"tKFItaCu/wlq8uTqCQMH7da+aIUBYc21wR6mN3Ut/bae5ZccHV/A0YcLpVfUycSaFa2RjsQk708S2mWv",
-	"a69pf30oR/undM44ijvriaYl8wRzpBwETMInubVndrEcam2Cd9PMyJiaEE9V1nYVcViNl5sJAz1VcYN9",
-	"5qDawy0I7mxtVZt973QKbm7cPQ3U1HtSmelgANwa/Wk6uuk1ch3edliSGvHHyFFBbZTqG9wD3xlMU+RG",
-	"YAJTgyg/AjC4Tcg4myqZef1fK88LdcqMHgvkfoilE+fsTnyRJruuxUZbUcQDM3uZm+eHLOhBnZ90HJmK",
-	"yO72WCoqnsvEeE3SP2+2gjBIbDXK2g9d4UPZ2vc/DcLgf025ypCw0UGaF9VyamF2folrYllg8erarKm8",
-	"QwfoaV8sI153bZ7l6NK8eLryPe5zI7oLy+c8kkFrg089P9rDMdFGZq7oemGqVsXOF6frDjrQPwhjKSKB",
-	"hwd0mYIz34Wqgpev//sZbVOz2byrjL25Rhm798BZEhbxPUJ3wLF+bV20VVKXDvrjrlqDOVbLd3LW9XnC",
-	"VSRYKoejYjQdF+cOQxZFrX1BfTX5j3OW6Az1aMwrabAev+Uy4f1EYCWoVmwEvyKqdiqMSG8FSE2ZjViP",
-	"m64e9MjMRc+bvRnDzGD6krC7BhmEYgkEjk6w4Qy9C1fWYIPDBvtpPMnmBONd0v0cpreA33FUwM/2heUN",
-	"C/WjW6dT/9dd+7+uKHQHLlzzacegN/E6rPgSYWxUf6rI2vf0uURntR/Ldv4OpQBhTldmF5Loqs6DA1RZ",
-	"D6t9lsnxWvjeH8F4R5pzjAioV9d8FW8sfdWzSpsQYD/Y1zoRXO0XzdvxrKAdPG9uoBzwo1UOtOoCLwVl",
-	"p9kkax95L0rZYEfo6wLPe3B0BhR6tWmb/ZwTL0q7e6rvQUEZ8TRegbmistTaazoFC1sPGFBRSFmTFi1U",
-	"eHmNLhCMMvXFUCoFom/pJnKKWHyF4SpxVhBi7KVCNkrytWzfUchIWZKFGdU5kWDKr3gaP4i4W3aWrCUH",
-	"tu+Ld5dcoM7Kfalwjb4VKfEzYYDk0oFptVsPiLUFxY/uJN8pmtbq+1D33T12licS9LzVWVDrWrkudaS7",
-	"ibm77r0vthJJUonuJhbxw8iwHQ3Ogk1MG2WPRCoiISdZdzJNoxE3WyBIVspPZJXArGGGG3pgkJ2uEKO+",
-	"TQHe96AiFTN+4Rb8ODacJSHi0WkdL4TfJELYgh3hlOiHlMMuKeh+PMMnX++dvt7XeVbWMXh6H4FXF11w",
-	"IhvpGEEdUxR+M5kpYQxYbw32xhg9HejphizFbcXjc+kWUvtODt2yQ7ewNGs7cl+/+Xhy5D5SRy4RMYr/",
-	"odax2caLW8hUrjFQf6EpYm5Cm1FyHFeU8YhPokMVNITcDnVv3acf9bUf6akl4v21RERDC1lt9cftT1vQ",
-	"59/gybrP+mNYbsW4ebPFItcBRU2Qvf9PEcE/fz8Zu3s1dvct46UyE9wp6u5e1G+8AmANtELhXPDXD2+9",
-	"EGud71OI+SNkprAk+LW3cihS9kl8yWQitoDAnvF5XyZJ1w//849nz5+39uF3dbR2PI5XxMWNC6z7QS0+",
-	"9917a9RUUkDuq8v3w1BTvTZN/hGvT59ffRMKNXrbMeZxuUK9vlztGSI1u8+TZS375O77c7j7fv/2BNHe",
-	"7C+HMHE0RWyrvZncSypi/hILsZYMnr1KsX1lvpZl3RNyQB4S3+LHuQeMoNLm3BGJ0nWkGTc3Il6sa3P5",
-	"PDMuM7NUxtYb6GnaFXNhemGl93SDgjVaokUZ/iiK12xS50chlPP+mkynYlPatYXc91Kbtpb4ExGiLyzd",
-	"c758Dyoxa4iLOChUqNcu1FbOR1tefHI8lh2PsCzdmI/BsrjD93jSio5UKzqr38/t9aFf3+3Zu+zdO2tz",
-	"g6hSizqUQ/ooIbdQKXIKw4Je9JIuUxavNllBR9rJ3UxaCjnmDqikvM2Th+lsNNi96y3rayi0PI9SQSlV",
-	"12N0AjHHqDJqQy3lAy7DIdWUk6pwAFXhXgVJIUxpYwMnobC2UCCC3FEUwBE2q1EQCmXMN0JMDCan3IjJ",
-	"XuOKb3Acj6s4Q8fivssydCywIIP+v3uVBm43mGBTQ2X5msKN2sHrWOyRusIDB8yUD3Up539FRDPimRhq",
-	"fGHV2ws/L73fzisMvuBiwLnBqzq66SIb9g/vterAtv+iBOWIZzzRwykJLOp/20+4uhGwXsjk4PV0s2dR",
-	"wVXcGjSjc95/IbDq04+0HfRFHNO0ll+3R4HYytf4R/8BB5/skN2wnaxI5UBS2BY5voXDK3tug0Ifk48T",
-	"OP8wrSzl0U2XkOV8RUhJtNCfRNjlOMaiB38LY2e3kB2wnyML10nLEfcYqqvTv3v+ZHeJqWX8Bt2tVImg",
-	"b0Wad6BUIpvp9OY7JGd6in0PjzEgStZTA4kU2Qtz963dqx/aHjBH6YwZLmPmgn3cUOCPKg9BJ5ckenAI",
-	"0hTE0P/P3tsvt42j/YK3glJtVXfvoRXbcdIdubbedafTMznd+XgTz+TsO+6VIBKSMCYBDQBa0Uyl6tzD",
-	"3sNWnb/ORbx3cq7kFJ4HAEmJlClZsq1EfyWWKBIEnu+P34NAG4ANciVQDEdkYAnc/uvZawDe0sCS1gDF",
-	"GmOJdRheUj1xqLpwBF3wHgZu6ngfqiv1oAThYd/N1dGGV/5OFwuj10ygf7GgC+0vEbMX6zwR4NvMeMxu",
-	"KdJ8jQ0UD1egWaWIimRqx8Tr898OqyAPcnwv5PjaJPPtVRteJImXyxub+zutw3CS624G2IFfvx1+3bfs",
-	"dCPzPdxgkUtoOgU4NQ6jkOe6V3R0U3DcpwZBTrtoEulBMWgEABeheSk7L9WAhpkFRV8K+ohhdgHJaIKS",
-	"wYdhq+HWUa3p0z7y6uaPbG4QbXsKCQKO98eKZpZtXzxbt4kM/YytDh85iM1vWmw+vnDlyrkx2zBdnig2",
-	"UkxPHjBjBWjFfv6UJ7YIfF2kNd8faJi6oSm4orMJg3wW0hyC3ND4miWRc35rXesJfucgjxfTXasc5AVx",
-	"3DbZBVu7BZn7ADNhDvLvIP8eqfy7pNeIh4sRsEosiWg69++xtli85iu6xn7maaqtbZdRwxSnqd5mzuY3",
-	"bg54WrvC07LnuttEzc7SJOGQNmvwrsguuztr3eGseofTZwiltE35fLpu6v9p5wFSGr/xx9aAdM3NPSU0",
-	"rHl2jerBJzG40SwdnZPinsBCWI3KVeE/69vyAXA7a5ZZDh1ydJ6DgK0kApqAnCKALnYLKfvGAbDDrh5H",
-	"hrmV35Iw+I0/LHTvdpn+j7UZbG3euL9sw0Ec3l0crnu6315i4COdo2lJveSD4BzgRG5kVO40S4Diaqve",
-	"3oHNHgeb7V232TU3jyqaPyh+1BSkB+cA5xxY7qNas2yYsgRj9rMQpKc+Ri9H9RF6hHRGMt0oLr+R3bHt",
-	"sLyXBH7+67pW8j3F4w8S6nFJqD0LnTcIqvbK/ImXEw8ZOIfKMswq+h9HBOaQ+sA4/IGTnzK42hoWqTRW",
-	"/BWCDy5mukA7wns4ERmmRBGAZbVfKDKmXCx3jJjCV7T+GYZczr8RXEBPEY/Ch9yoO6ICKbDuUBV8+/le",
-	"DVPxa16NFfLttLWclHAkrrnp+w3qc3Fog91bcJCVZ7p5K+xvry931MH04E2tX3ndo1NUTUHkW60gzwLN",
-	"ybL36GhhXgjhlK3+3mbG7PewiEOn04pOp9ZJMucbP0A/05ALxKMBHAuNductc2mmVDk1cq+jdxvTdFDC",
-	"cHGy5eqFZ4Wt4jE+3Pu/oVwE3I97z4d53ntkSTFHP5aULE3dT37sAgDhvXdCcRHYqDKjik0ksJP/PIPx",
-	"vAwvDd+3apupaY9BFkHujKmwjgtMeefmlhRX0DsPm+cquOZWKt+MQO8xM7VPEmCjvfxGG0TKDD0Em3lz",
-	"e2mneaAST2831PpNUvbepV5uJdOHy8KEIOFASNN3gymB0jFWaCQZMhf0A+1tlZhGv2GjyttSUmVzTbft",
-	"zIqj7rdSmcmdlNr9JVm+ac7ft5TGNvSUdpTz4MOEyPcDbCj3l/ZHUg1+OCcs1cydD4aJCDVEiph9g+OH",
-	"fkdEpofsbM81g9M1TJGYZnYfK9H0PRlJVIPltK5A0Xr/Rg8dIL32BdLrMHlot1r0A5tKZQgljiU20J3m",
-	"FuwvJx6JkWNoXuuRoTXkIperj0gihVQRGSsqTERiwKYUCZEzwVSXXEDeXrAbK2lB5285nL53c4gA6f4G",
-	"OGfHEfXSkzpRp/zg9vF1SyAhtH0vw93hiaUCj2KIMtckoU3QYa4apI9XNw/j2fHQWfAkOz8f/fgj9Aii",
-	"UUkzmdsbdc66z0LjYWwZ+NVfPkCHYasktAB99urln991ovC+Xv7+eHT8/OjpcSfqACd60J63rz446b6O",
-	"Hny+rh48syxqOV5P+LTT6yC1liluQUk8QPD/sTXDpPLeB/HYR+44mnf3qu4DE+2Iidbll68iwIgT2R/f",
-	"nJDAik8Srh9BWea7EW6WKyqnulRTbkUBTtS/YWpebqCLZcYgvBARLoyEawoFDhXoYECOlMxKZZeYBqw8",
-	"TUiz8MTmCsyIDJBzk68sSlIiha+iHvP0GyjHLM5sdUXm6bcTlDhtqN2TuTkUZO7rXJJbDnXzisy/vP3t",
-	"UJG5j9EnQDS5xswIVYbQMd0sg1MSAA1uySswPOzv5pHX4KFf/5ykTGtU3f9kSpIZE4bIfKvw9G9KU+cO",
-	"Y693Ovb6XsJMt9ZqlgX0lh6XNpahOsG+peeUxkHUPaysPbf0RLi0/mnuq7Xw/L1A6MO1h+HgOx8OfjCo",
-	"vobxt3eLkHoN93jCpBDCgZACS8ZM3XOwNFglO42Y+l2/l6nlBzbfdzbfiKO/DtBtsP4fZSy3KimeKGYP",
-	"7CGDue+lNthjL6cQpGHed0q5uGYJgVAth8b6cyJHCC1guBh7lBFurIeE4VlPzRBWtQeqbljSJZ986FZB",
-	"FQJLCNWuFCEilCRcT6WmKUH3iyZ/z7WBmd7c/gS2KCHDllMeXYHdYgzZUQW+glFU6BFTWE0Yy1yYyIWa",
-	"8Xk0RVCBEbSJsSL47JfTcrZ1Ec/1ExXBAIVwcGMouh5rF567qAgeLuAbxkW+EoYpSygzHrO150TiZu9f",
-	"ZZknk1ta67+p3vqK+grbcwji7mUQF4/TiR3dehmsngY2j/l+ePXXQ8z3kcd8G4eOAvGssshuNZhQNzaH",
-	"ey+tz0cLMB/ExzYTJfPxhMwmPJ6QhM4xDCzlNSK5Oj27xaDve7fO/Qr5un3afYFh8aBO1Ck9ti7eu8V4",
-	"FhzzWoPnt2kuDO3GSGNf7lc2VDlFFihe3j/h9Oj0p4eI4yDRPrJiN9cmNw0MdQ897i5IzASRxVj4ogPH",
-	"DzOygkQqX2ZqfYyXuFiULNrQuVt+j0xzQ5hSUmmi+HiCCM0l/yLM6Ai97iimipGXMAHAZbBQLoLbENwE",
-	"4trpXethGMbUn1FuHTTL0jxlpaHPKCSpIYZnDMfeL7Us1bbk2OeVKOZBHY/2HLUJM+zSE/mqpdEGe/0t",
-	"2kQgMErWiLdUqCtY39RA2mnkOXD9HePOBwa4nQH2rmy2oq8fZdDVxdJ30/iLAVTq4nu+BNsqcNYlr2g8",
-	"ISkXzKGTQiXrOcHWu8T9xsFOOWgAq/mh6hPLZN3U6Qu8ixxVJ0V4YFNrfmMUN9gUX2E78Ac8xwe1PrjQ",
-	"UxYbL8YuuuS11jIfybwSCWzdirDQZnA/IT+pEgZ2TWcB6fmsZmBXq3iLzu22QcDmLR8zRS7ZZ8NTtjKh",
-	"NaPzIU/Tfoj1fPr56KefTtaOIcON9yiEvJKGQnzZ03rr8DKMW9v/+HKVOJuizWerU6ULNHwIOX+bZS5e",
-	"sPzpw9sQRD453UkQeYUEXG/h25KL33KvOxhhaF5t4lMpBinhFUXG1q4TENbB+uLS+Gz4KRhzbAbdTHBJ",
-	"kEBdMkgUH5kBSbm1HGEAR8JHI6Z0z8ee/Ggv9NUogW0jRpIRF1sNW3/wb7pfcetHOZtxm83hSE+d3tnJ",
-	"abMTfHxS0leWphCvo634HnW2EEJ2BPQIKwGBPdM5mSopR/fdPq1YyujOsKbKrh+OshhbD0vmxg/EALlT",
-	"tFdO6A1zDhg0Q4Kn6fxOohjW6Zxb9xR91Tk4bqHeJpWI1KFhbti826bdMkIwPFiPGx08+Io9Uzjuh+3A",
-	"vGdMqoVhGrD0mE85rLbzGzfxhInCoONa56wPQ84FyPf1pAzs7z6WCXnCOAzgWBzWsEARh0qhva0UWnWm",
-	"d6n8+b2o/Hl6qPzZI/8LhJ4Lb1tHJdesJpONOlwSSoLzvJ6zlk+ZuuH2dI4003rlxI7LYs4DDtRPU6bI",
-	"hKUJ+FpSXhNoTeWiW+8uFQ/76J+1X06Tfdfde0zuKdZd8v9t3dPpDzHAiGXMygL7pzZ0NGqelWF4zKd0",
-	"C42KF6mW6JNjtXcsVcISS7xQzNHUbIqn0L+RPGHVFQSeg4GT0S5H68fWsOAJsM+teuA4PunUz3Q8OTp+",
-	"dnn8UyEB/TlWLjg5W9cwOmYlYGQuEn7DkxyURMZFbuzbPz+OFk6z5cvQ0w6IIORRqVoqw2NqVbSRUx7D",
-	"gz5JdZ1Kak/wtdVhN5zNrLMQT3iaKAblajU6Y2nHtlaltSR07t3RLlZQ626XVhjYtyTFX4ITvKO5/cui",
-	"vBjliBlR6lpFesTyBsbnjEyhmQRH+fNEFzVY2igqxkxpbAbB31ivWo6IJQXfIwLlU0YCplHRJ0IFKaja",
-	"bwbWWGh2wxRNSYm2dbfJoVw68weGQF5fqNwqMHYpBNbh5jsw4rZ90U3XUScMPji1tdf2ZUnwNEX5pUrQ",
-	"eFwUQTUSaE078vZ6qhGE6K1ROZtIkvCidAPYvFtbTVXH23csqjoo/cen9KOtsvOjHNhwi13gh7a04s2H",
-	"m9zy8xz8nIKGyPdnx09/wHllUsQwisF6AmjZ3zqs5byIcFMy4ta7HCpGr60povKUdZtGuWxB6W97nktg",
-	"0LNndzJYtzrM5Vviq/pxKFIpFpud6r0nltofsCl9JVf6uUoFV5YaIW4ZpbTEffYG2+S9aK96sP8qefIB",
-	"77GLaUsH0+RgmjxGEWrJfhvy01B93RxwfjdlgsAlJBcAOzjABMQAe1QhtT7jmkWuQEgbkqsxEy6J33Pe",
-	"BfoZIczhow0YvlAyZfq8JClxOmxGBR0zpYlmzON0FMH3LrmAhREpoCFNG8VjwxIIeBCOoV/DaPadJjSV",
-	"gnXJJbxHTJWaE57gQwzPmI6IkGREY7P2sI7aKDs8Z7/i6knOdh9Vx4d0os5R+N86pUlNeHzL9NUjVGs+",
-	"Fh75hWWQqvE4KEhHnvBcw8JQJnMyZ4Z8b9XGDw3vlnGx0fRsXB/X8MiGe7uvWiMH0tGoD79peigkqzi0",
-	"dBp2TgZyyupbpJsOElONteCXU/hVImE7Eq4zrjVL2h+bT46A5qp/vPuq5X5YWdCHn9Q88pe8Olclk6vw",
-	"InN261iV1vCJ8LJ0aA04hOCEUG7Dk4dMsBGPOVXz7YBV+l2OsXyj7pnOvnmgCe0Lb9zGujhZNeny+EXv",
-	"NJRRoJDx31uT4vJ47UqY42Fp8rXJleBi3D/5CUNeMlfxwsGVvljrjYCT3XEUmrCc8Hc815TuL7/6tlI3",
-	"VpPdd7IGrI3mzvqZay7HcbROAHl7BzXvH1Y00Dzh5ghu4x2BXVRKwmrv3LcK6gk+DYoCNVltANa+5d3H",
-	"zhw4b8ectw6T1THY5YSBhftYXJJmxnRxUrfY3TLj3ftpC5Z9gmbiAwaJLiVYpAslIpGVbrOJhDGCE4AZ",
-	"tERaqTey1q79sEcGuWbWN+8RK9sHJczAcpQpActXkWCrLQSaPICHvRkmg3xV8Uyqa5hQY38OZdXSgE+G",
-	"BrduHafC3XbSay9iU25nW8mS42edtVj+AnajKK7bctzqIN93It/XpIiSQji9s0J4jHEqVAq1Eao/8Rvm",
-	"tIIVWFpmzDrZyxriSzthbZeYMvOQQLMbSdY2otG/2z4JRwdD8tLSijBEy3w88VNR1qL1l/jyfEcR/I0l",
-	"ISK9lKTBs6PT40pIei0wGJQHj0O+upRL7dndv/x1Xtxa9vU3J04dl7BGQ7ulGHViat+k6GmQopQg/baV",
-	"re6O+yRaA4NaH3DIlZkQyxqwUTMlxXg9AfsL7gBND/L1fuVr4/E9gIwNMfqDoF0taB23BNN1Qg0RjCU6",
-	"gGrWRx1Xyl+H1X/ExVB+btPfM6Pc+EQkFXrGFKZYZZowHVqkIYVZ+pH10mkcs6lZHxm4Npf5WsQy42J8",
-	"6V5gz/KajxJjoUW2bv2MnNM1wN+eAnYMTNxC0raUYckJkhU0yXaA2ewHKYXikKliN5zNYJkTniahDSml",
-	"YpzTMbQkd0bKXqu4vu6n7IalnV5nwscTu1nscxjO62SufWGYdX7xp/8othctHJIwnK3BDbkY04T9E37p",
-	"BWl5o+8zF7PIifeel/ESoOfwAWvTMz4m6DAbEHrBSUQiR6NKe6QrT7nPdE1FDq/O21jl7UgvIrkwPA1v",
-	"B4A2JTFbl+CJCE21rNTfKjbKNYNeTWu2JorORG2GZ/GsdzYt68Crd83eLB3VvhhAt7EzJHUg2+oRVJCP",
-	"kIv1ztl4C4meZWZ/glz7gM7vBUkUHRkyZGMutAdUj+V07uvbRjxl2KQ3kDMB4eYB5od9jdJ5fcWbZkyQ",
-	"4TxkjvBdXZ2bNR3t3ZrSQyzmCUuiAjjG33XIoFgTAXLRhgJiRhx3QSiZTii2xuOkCrdOGHs15hqKeuuT",
-	"TdYsHXGDCyOuOsvtyChPU1hDKmnSOsMEb1ySmnvh7ftTbltc294hcxtxAdtCRcx2UyL9bSqXYGUfdMu6",
-	"ugVGqVMUMfKmzib8sqZcR9PqITP5E1ZM5HPDL0Agg8SkYk4yqdhq6btB4gjfe98kXgiQvZVkyAChbKRY",
-	"KM4UZtJeyFmC2WX/x7dqOYOrcpBt67vBjN4E4VaylzaTcbdhAcmRc7c9MhGUDX6nAephO90M+xn5O/p2",
-	"Qn/UzUrqW1WqeMI6UX04MCqxdQhArF+z/zVVk0MOx6+6167DL+rEmDdv+xvWtrDqsSmSIpGl6A1LNQwR",
-	"k9akIRo8O0u6FyrlpkxybfN10CdYG6sxVDmZ5xXYh99XKjBYwpd7Lo5/BIHYhiL5hSgsVYxMqEhY0mBt",
-	"P0AEtm3RPDcL+LbEzXrz8QkHbbSs/GpL57cVUD2ImoOo2U03wB7bw82dAQXb7UvQ2FVLeZPqiR+F96CA",
-	"Ej4Sj12EBXQ4xE0nklB9zRLy/dnp6Q81kYaiot/XFljtsEHQwe2FJ9V3hdl5v9GHgwA/CPCDAN+aAG+Y",
-	"9vk7MyURTsYySAhH2htGNhYErGJ/Z7E5yFcgb7sVDy5e7xrcvdDQN4a1ao8moHsQ/Hss+Iuo1UHw71zw",
-	"/8bYtCz53RQeP5LmzqLfH+ZDynw/BR/ScFhny5JzFPrlopcg2zWDy3eW0PObsrcpvY8TZt94rgkdWean",
-	"aXqQ/QfZf5D9j1P217ZAuPqMIPmHNL5eT9TfcM1XzJ58y2ZMG0KV4jc09QPgAsScVGYRYO4ccDKtJW6J",
-	"LJ27nF6AowNsNwcDlnUJjJczitMxIyOZiwTr0WhCYGVkOMf/rD+H8kp84mZCBlhU1SOGfTZPYn0ziMig",
-	"LH4+H4nEiqABcY4ADD4nempXoSfMelVpSpScacDgt5xi/QxtFKNZRCjMQp8TbaRMiP25YFcCkavO7Y3g",
-	"Oryzg+eVo5EvPfENxV1yIQj7PLVvAvP1vAYa4AsNoDpw4Gd/GGloOuiSZ8dPyWzCU0aMlFcis+oO76KJ",
-	"ykXTOM6/4qnvV6IYiPA+EsXFgzpRp/TY9hlY5KpN88UrUVTtnT/ib255uk8D3y+U2cLDFdNxzgi7acZx",
-	"w0v6cMl21gBPnlHIhGP1CuFNG0DjmGndz2SyBqifE6Dl365cy1RxCdK9YaaQ+7o/pOtA6SlmJRuXol+9",
-	"Qd2kISRiUPt2QQmdV2E6rfBLqWFNQ4c8F4yUzJrh9loNPWqzFEaVG9G1ajFGrrWU7RUwlA++16HpjM51",
-	"36GTlORF1XJ53jt+5iwXf83y2LhG4/J57+TU/ZqlfMyHPMWRePgXQFJaWwQm5MIkxPAXynY6Zv2xkvnU",
-	"cpOYxKp/8lP/2QurBEBAaPhRsBlbz/Y9fg5GbIUCCxM0GIVY+mJPBZT96jdstP5K12yrPAAkqqsNiCoU",
-	"cCOSrj3Uz1mKpKWP5GjEY+YHP3ZLRkKWduHfKm78cu2pphmDybeaAGBU6RaRFZNqTmKWpmBWsM9WZgay",
-	"HnKBrcdLPNapM2gqxNv511WHJ1ed3lWrE73qfAHToelN3glGYOPcGN/aRXmLq7oQnkQF+UdIIFeizaKi",
-	"ghIiR0+3LhJmDFNrvZFcJNbNxY9AM6R5JnB407kbkE4VI3+XXDCY2jQ4H0QOdhYPReXCHZs9lDylNe99",
-	"b/UlqGmbi0tuvJHn3YEPXl/Up3PtZ2g73r2wpCmO824ELTG+3cTZJtCiIkdkyuQ0dRH8ynB7HHeDU5Tn",
-	"zPTIoGq3gO0+KATeoEteG2t2iSRUXP4jZzlD+zxmEfbfFL6HwyX2SwOn5pwM8NsBwKkNGRqa1j8M6rJ7",
-	"JS6WXwhdiLLtgy+jCc2ktUZMuekGB2gjcps12ct9iv6Gzl0o/chevzBDurgWi9lxUgH5fuD+17cfD36I",
-	"3KvCSCOuncOmCIzo8IOxi3HUkd8cp55dPa0ODUQC3ge7ixy3DNhnb5tg6MG5ibOJs4icR0liKkIm5vsB",
-	"TFOFAd/UsAGswL6WvfMP51cijDsRjEPQTyoylGaCtAPvbp8f6ACoCM4swoFpTcO+o+L8iyOLiGIjphRN",
-	"gTzVmAquQcTahTkftHlWN4jHB52mdquVQlP/Jfs8ZWmKVagt7Bd/OZqDvc4v/3HR2YLBgdwGb9Fk4sAN",
-	"QZpNFRsLKgzGN9bQ9Tsc7L27Hd+RxXjLQd6/HQlM1Q+n/EfUkUPNlH31uqPftuHpr2mLZHO6vrG6Fq02",
-	"DNyz8nevB+4526Vp1h4DSELhtUSzDTPMRWJZD7j31jDnE7ABGoOdnyYSFJFuGJIBymXGzQS7aR3hwbXo",
-	"rxaR0i5BVAJ3SSwzplHNl40OTWc4YiN8EVx6sDiuwdIYVSyThZ5iwVhCMlmoY+xIFhKCqEx1yafJPGA6",
-	"epMIw2cubEmbg67WFmmIulZirc1Bxn+HHX/8gcZHFKspjcuwlvCEJp5ecOQFwFL4yhVrNkFWqGkShpNo",
-	"q4dhbC8yAnTTShUeQiT3GSKJ/O37msVSJPZVTp8fbyF0Ahx+370VK3xfKGUODl9793dHfRRO89x18kCd",
-	"kB0z452Mu3HvwWw9mK07N1utQXTjyPVR5NZvkyE0LHf3EuSuo2XLsS+i2DSlMdOlYWxZl1w44+7vkgu9",
-	"GJ2SIq4rkXLBoVpUmOKJPtq1FNUrLHhXYwQ27kimqZyxhHATEUpQHy1EXqoWJ8RhmIibirNqZCNS94Yx",
-	"mG0Pt5WKM2GCyxUC+iiPog6EqGpkpK/zsfKBdr6sm9LY6izcg7o4qIv7VBePsRprVdSiGJW8Qmt8aWco",
-	"PqFJxs2jQf42XnNXOyeWtIKf3OecVZc86XvpM/jBo5aVy71KeQtoHXZcS74fCGn6/k/7WzcZshTID6MC",
-	"WdAziHVWRPbbawzY8zsqjHvGI4shX1LLk2dYJLkeH76ROxtzs1Jn2J03K9/joFgeSLH4szlolofTLNaM",
-	"DxFcLjBcfEuEo62m4QkTho/mD4q0icpFjqCu1imDGQTjdSgCGDIMovsK3ZLe8JeWPBDNwVsw5SC8odeY",
-	"98UQ/GK2v0tei0W3qPQQn78vP6YKKexfQ9Xk7WuS9Xi187CidfL3RbK6PoO/PJGjcOcoATnwnXYKVgrW",
-	"x8fifalbBEzj9o93RMKtDm+vUD1p7ZVO3WxIxnpC6bXnua/FOdv6DLuD7j04dY9B9X6kgNJMYprdUc+m",
-	"jD4oKMkFxN8QI9oVcOE0Yy/JJ/TGfmdpzim2Wn01oZowRKhSK8ODK920yH/mQKupZWTCRXQH/w12+Cvx",
-	"3174GUcH/223/pul5BXb/y1omZSNzEHFPJiK+YBGPLg1wcnzZ7K5voGUyZHMH2MUsZUOaRNMDIMGhTSs",
-	"KGpycwftrQfQlzqIFmuYKtW8VW3lcAqlSphqr31gv4Eo3+VmzybDXtJrJsKscjbmUtCUTKSecgPFd6F7",
-	"PGMJj2naZ+Boini+poL6YHfJbtAhLdWsfUpKc/+1j8xNLDPWb0tq/voVJHe7SsO6fXtg+UG1PaD3xERS",
-	"6DREnPDIXZZoeHxHp6roF3ggDffBV1q4+Uu+b7WS4nJhSHthtRcJCyG0B0FYDEjak06lvGYJyac483nX",
-	"ftkd3C98473yv9ZpMok608lcgySaUg4FQE6kvYWRozMKGDoiIZTEE8rVmprxEkn5oBcPkb2DbrpHtwvZ",
-	"7m5aKFfiiM7oQ+bQ3oZZbnY1LCF2PSQXmjHR89rIdaEUE4nRYwoaegKdzZW+FnCsXOcmLQ2AtyqE0QTa",
-	"bO1DZZoQqskA20ZwDX27hkGzyrp7MUnV/xth+sovPyTJwBcMjiDV1ToT0Kvat+TUVZls5hDaPQBuubCU",
-	"sV8O4e/Q3msNATkT53i6hXetZcxp6i04nJgTzHWZG80T1s+oABSONbVgrgTs10EPfpv+4fqUt+QwLlLg",
-	"7dq4JK4OGvnBNLLl/UIX+cPYXC1bD+gBNfJrQyAjpcvgEyIBqIQCoKB0Sbnw5LyupkWO7IECZGdzqb6v",
-	"2rgd0bRGZ9kb7JUHF5j+lcA9MjMrGIbOeOHjiSF6wkdroFr/VfJkh8imB2fs0TljICgei9yPYDn9XRD2",
-	"16Io/gpizjkRGU0gqsaUkmp9hTGT6ho7tBsxASg6KAha6vVTA0JA5E8oTmV8rX2d4sd373tuzlfwWYSb",
-	"pv09dHkOCvze/8vS58A1gENaEDFyroRdxg+RwyII22ldGs20zuwuR2SaUqEjF1s8yqc4VhyRhGFBE5km",
-	"pXljSc7OCQKL09R9HrrLQ3cWMu55QMTRV6L0JojHDWYbzxjg5uQaQ5Hs89RKz8gNNw/vNKXKCKa0n3fG",
-	"xTkBkGPFsKDTGmXk5KdzYgAx1v48Tnk2tL5typTR58SKTZZciYUR69YddS8MmKBUM3Btrd9qT34Or8Zo",
-	"PMFjwgWpXOgueYeItdRU55Qpy3AaHghRWauSkx6hS892PfmaGEYzQlMpWJdcdS5lQudXHQ9otAR5uD66",
-	"bS3iwidPzXsF7JrkbPeYrviQTtQ5cv9rg+U6yLhgg56PfXghUJBGCBdIhJQzE8YVUTJl2iFhgTE7nAN2",
-	"2TkZWLIY9Bz3iaTUoVmeAwjAHFY0EctzA6SRQVS3Qz24BRcwSq9hU2aW7Wp3JXPQfYxm1k6A56w5Z5Rp",
-	"Rq65SHRENLPnbxA7L5ZZRjUYEM74+VunEFQllHP2eZqCwePAzevewD6g8gLcsExXMHu15mPhbg0Ssu8l",
-	"pLWNlh4cdVBC9qEB08rEvkNbjzpeGuIcVpB3sLNDmQt7WfjIiib7T64EF+P+yU+dqAMQz/1xSrX2d1ze",
-	"0KiT0c+v8R1OTsPXVCmKKXUzB6zEkVRZE1gJECXXMCkyyVlkJblXP0wkVQHzHeCsArnay1YhvXqw4mVq",
-	"cU/qRMBNxso0sG8QYnctukFiDyDBHPaxFhy4wLVvj85LNeuXfrifo2vtD0SeDZnCweBHL+GSs2eBU9ve",
-	"D8xQJ/a8CXpydPz88vinotBtnbUBO/aqXKWYn2becXOH/SdrvXbdHAOQp2jqI3H2SqSYa6baPoGedO4G",
-	"eOIV7H3DnXgztRns00uDxIUZig3yFvGltaN2B30yoWLMmgcJXGgyaDLC3W8HEawaFJq7LKhDp2+Jsmab",
-	"U67gCTFj9+Y7sAlIwhWLjVRzCPOPqHLg/FciWHLuB05HZ3QOuFcl+8vbG8ZtqNW25+Ts5Ngj8fedSTsI",
-	"it9faqQkMk2arLO3+OiXbqc2t9EWjJQSOQ/KE3ZdCuWc0KFmwvSKvjGZJkwbgvseln/Npk0Q7Y5ZymyS",
-	"0c+/MzE2k07v5Pj4uI01JeRs0AMsXdyCCAdEwHpx0x0QGo8n1oZHDU0aseuhyatWU1lPtrU6cqspzBkv",
-	"uNqYNCV94IR2W5smCMxau6a0vc+PV9oPz443sx/wXe0v27ynt3q6YUh9y9eEB9z6jifHd33JLYK7V7Tk",
-	"s6AluyenT8+ePf+PDfUv3P5fX6LOWIrSltlb/HTyrKpBq1S1riI9PitgqUt36rpIVDne9NTu24TqfiZV",
-	"saiKguz8P6fj/M3Hs6dvf3mdv/vl1cnvf3/19O3f49M3v1zM3vxyscbQKGC0+9adTuIfOTavVaG/oqQB",
-	"SVSRBmQ2kWlQM+XROk6Kgz71X1dhKJ1B2qwTXwHaewqz0kdldeZHzGBcJfL+44oowTl56jtRhTQTaKqB",
-	"FSbdWl30MixuSQ3ViArERg/zRKgKC7arxdBW5HR25EfOkf/13///JkxCOeVxkzapEXdbZG57KrrTOytU",
-	"24KzEHUMNyBXXlKrC7i+JuEbWHcwcAMXdV7Qk/j4bMh+/DE5vaOJ6U+miU0u0pT4kyuFal/iVhz9HiCD",
-	"Vodt3fXh8i/RWgiyfwW+WX0tXLP1yHBgq2ZbGNhYJizsU2Da4sM/ltj0yb/sP80gfZcVc9NeG6F0qHaB",
-	"e/y+El/bvyH8055Hxyyw6PqGIh2yVG9BI1p+5gyfOaSaQ7KEKWgEh9l5CVuY8ZzaR0N1VfFZUGpTxTOm",
-	"JCxsxD+zMHbAT3VxYZd+GInkOfHCfUOKb5o48dlJfDo6pi/Y0+FZZ22ma8Ktc+dw4LcGoLzAbU3MtraD",
-	"6Z761pJGcDJTLq6BT8V1M5++z4cpj7Ho2l7pg+4Qw+8CD/ogrt3dJRdzQvU5cDS6g3CLsjOIXbOQycjo",
-	"NVPgRPqJo1BLbQyNJ5lVgX76KDqQPlUPtdrlvEgojCv9dEYxoe8quo0mjnFJwlJmEOXhuS96syq5WKRB",
-	"QbQsVtCjughP+Z2L67Xlywcrs1qlAEZrXPpWClaG3WstuKbJqDpzp9W8nDzh8sn/uf4PeUbHDH9YjLSx",
-	"ImI4Nwt+zu23q5U1/jUr4gaHGB59CEGWRaNgRue6Zg3LL+AF1y9cT6XmHpOw9n6Dgh4HWG5JKKiyW56x",
-	"Xt749Pj5YzzeOx9kwZRwbGHyZb0iQVapyT/zeIK3giT9yp236zg7WdxNGMM0TSkX1ddq8xLBmtG5W8Y2",
-	"3LOKCnk3ZQ6SxwnblNFEE5jt5nVJIbF08+wiHLTZFNGsUepUm4ozY5/+nSZ/gRG14LdMqZkUbkuK0rJa",
-	"EdTgxZzWhcSCHnNzFZpdQ5iTFEsxQhAdmhL/G4yZ0STjgpwAoo8bhh2RYW6IkTiMR8kbnriOFNduV4qV",
-	"glKQSq+bd671JX8Pb7NXaeeiKmrHqedS+VXUOSr9tV6ilRen2rCCclPzdgZp+gGm2KnZNI3R0uJJfxov",
-	"jtAsscPZcdTJuAjhvp0OZ0wSxbR1Vj7kjJycRuRiTBP2T4dUEZba67x9dXzspoAHRgtBsBVjvtdMmr1w",
-	"YL6Gm9w+9+R598WPUSeVYuw++bH74kXYzzfUMCW4+c//QRJG/pFTZXAU5uL5tooFwuSB8vviR4ZnrP9P",
-	"iER2LkaKx/TJW04zNu+snL19fLzl6YsfsZbby5D7Dg66UvLg3ETlL12NUs9f1JB4s6LDc6YmC3FC934k",
-	"o1N0g2qLhT8aOhqBZeUg6/Bu5860F5C60nNtWEaYsILOC6MKksF32kqtQZmcBxBI/J4STUeM6Amzsv0H",
-	"0Bsjw9SMqsS17wwLrQJ1SxGhqZZWecwmEp/qMLutnhlJdSWWNU2zmnnq1Ix0g9vKq15oDyrNnqv0rRbg",
-	"DYQLGht+U2xVVL7AEjf5J76DSMiEpiPYSa5w7qNUCRfUMN08vS2MPnrQAW5rS7J9ETKbyodtz27baBF1",
-	"AsrV6e7zTK4gC33V7VrCEDbAmvAF49TLwEUbePVolGVDGErtSjbwpnbv7SNX6qKyJblwx0aAg5Vyr1ZK",
-	"tD1eB+exoINHUTB/J0PGRXFvZd21deHKmSUXy3zNtU+JWHOkrXnh66y9kQEmhkbd32x0OHvq3LVSVbuP",
-	"oVycIHM19E81jBzZ3HDY9tSRqrxwOnJDq3yro0S2xoiPsXPlbloUywrWUKMZW5mwDHVvNHYTkSHdgBkP",
-	"roiR10wQCjg0PoMPJUCuLeFXtLwv3r8mccphNI/lSqsDoiqImr2xjuWU6Vq9+YbdWWOyjPK00+tQrjX9",
-	"v+2tuOr671sXsJ4cFwWsuQaNVRqzM7J/ZywbMqUnfIqM66p9nHq6+NOGFUDuJ05/Ygml1Z1GUaG5KfS/",
-	"r3eF7KYVdkx1LJXA7sLnWB2Jst6ut/S/UsuUe9LFf/5PrSl5I3OtaSfyBTH9Ulmt/yg84o+oIwXrg/51",
-	"JRMY7NxYu5dKjtpKoTesMUcCZP1YWN7v/wIvf5pIQjPy+t/KPMzH4ogLp0tr1eJbmmEJryfL7m2tvCWQ",
-	"d0pGnFlnXjF6DVO+8pQ1qao37OGVVIn36BqYSW/Yg+ikeop8jGqoKgmWFIwUzNVMO8VQS6NOx8Bdnyh2",
-	"I68RbK0eC+3Xl+TH4+MXXfJKJJhy10xbni9S7IqNFNMTp3aGzDoXmhjZJRel6A18WcpskNPjY2KkxGzF",
-	"IBc6n06lssY/XNs38ykb+CgRdljjXc5JrhkWnsM7aPtqMjeDbg2Ap329S/urTlva/nw0m82ORlJlR7lK",
-	"mbCSMlkgcFhHp9eZadXHirhizf0JFzgcGLYF36Y9E3xgN85KcPU2a7DDEliBKxy4oSlHYHAhiT0eBlx5",
-	"hr9aTZbvLnIzeQWNuNtOEv4JBoIv0g+Nr+voNup8PhrnVCWslB2srdFEynZHtIqwn/949qJLBmgD9WPF",
-	"nF2tB4XH4RwKHbkKduu6QDw30yy9YdraVX++vHxPfqaax3aLh/NwS54MrNC/Ev4DzWLFzMDD8Q1lMj8n",
-	"A1DQAyw5oUrJWTDm5sTyChkrKgDAfVAhKlymNnQ06mHra2Urr4TdGw1jIKPgarm23qHiwKXgfH02XXLh",
-	"u4Itc7EFZo/IkMXUflP0RBIzk/ZipXEEiZlwNupeCaAVDW3I2BosR8Tvdg+ZnQugyL5jyEFUfASvWv4A",
-	"NyeqSgi4CiVEdCUGubBHLhX/J0v6uNUD6wKeFLdxnzbHhrcvJAIRtLKnTq0JWyETkC/ayZfije2Klyi2",
-	"4yxJSG+jNxK6utvLHtiD9cXOVrQw7n+DaRhk6AYi6wxjxi1+8hK2dUeyjhnLI47I7iLdSrb6bVXoVUDs",
-	"SjX6VooE3lXWsleFAtaN2nGJgKupOnL/3r1iAELY9lJEriv2vtPcpdO+wbbiBMKVTetwWTpolIN6Av+B",
-	"gEK12nICuKJuMUMpU0bFdosF8GmOkcAUBiZ8++pDPXJOpSVojcZZcIK9768k15oKQ5LvXkEco6jIEGNZ",
-	"H9xeevC2UvBl1rzv/HtFRDVX9MsF6eGFYlWqNOfXK+llSLNXE8zr+M5IE++qPPVwOeJFkvVRMnsHGpvl",
-	"OFlLGtyIfB4mPVs5izr/PEn2OzNb5ZJav/4iSQBTqEqWTXxSZyCszsNumi9d4JO7gqd9DcI62hJZW2t3",
-	"4bwfRejpdpmO+cbW1LrdtOMyHPGiQrgFOJEMkA4HBHLwRDHDFdh+TYHWuymLbYdcQx4ljnPG00UNsaHd",
-	"8ADR2Fvl/iOMy7YQ5T4HuK40d978E+gP4lIcOWppdv0+eL/f9TP5ebrcTBLFZi5H6Pp5t+IG/uLW9sEv",
-	"7VAyvpuScUj+qwy7x8D3AvC6FX5X+MX9uF53clkWyOi+vZbluFkjJI9ZUNLQ10f1NYPyNGzlK7H2e7zz",
-	"MlMXj2pO91sWhs57V/i2lJ8HEoBKuTIeI3QkOhDGLnkryUyqhNChVXrFVOoe9Ddacg9QINsQCO6FgyTa",
-	"L4FwdKtEGHj02QGZ5kYTP8aK+0kM9yA0KhZq1Dmq/OXXZ78I/28tZgJZhlYRDx/XBC2X6/ZxJn933xF+",
-	"e39MeJe6x5e+XncB4afNATfLSqhGrVwjCaNJygVCj06p1m7eboA8wiq1plaeAN+1QhQ3HQlO9yXfD2Ru",
-	"ALNwUMJ+wtqRH8JSAuuT7wcO4nDwQ8OqEF8LjZEaeED3tAIrsY6Othm6syInZcmY9RfQ7Z4eHT+FQlAP",
-	"jr1JuQ5mThwYN2Zt2tXbFtvUK2/KiLFkSOPr/gxSdN6NbZv0AZfU4wF+OPrx16e/vfj3//YGKm75GJs7",
-	"HYLnyuqiahlTxYf+EgXC8/XFgfB7HQQ6DsM+QF9NGE3NpC9yo7CV2KpBu211++MPIxS/hRt0rY2Zp4aG",
-	"e3hwbo2PXFXs+2zRxT69Wzx0QSU9TuNiUb9/pwtZXGtPNIVGL4tErwNK0NYdnk0Y5LQLkUEst+mSRYBF",
-	"AqZLLotrEhbzhGkEGD1ftkI0c9MOQE10yaAUCj36jc0HBLoN0YMk358dH//QrWsB8lhDZQQ+675Dr3LY",
-	"iBK6Qsvgrs6HmRtTihCvK7uI38ATKVFsyqiBFqtzwHzIBf9Hzohhn00ZRq3zbHTCfqTPTr18RV+zELAL",
-	"u9G62fjZs1btlZuGmOvqH9EpBGvUWjp+ffDHwgyCE4e2zwAqtNe5GCuG9u/QW5MsdGs4QpIjL7G++LEB",
-	"9llDrsyknyAI6MmLFz9BqM0+oPimP1Us5g4PZs6o3d8RzXg697WXv3CaprLjV+vrJDMurG4pjSa4Vf65",
-	"hjoUe4VUo3Ess0wmTp5tKnoeJpy+sIg62fdnbzTsc1T9VkELO0CoF3dGEurIcy2PbXVg/Wecc4awilTE",
-	"zPmNLE1BmLmHU3vbyJppgynCSg/OKy2cE2ZtvH8yAf2fBipYyCus9KEJF2MrWUMXJwY+E67jVOpcMQJm",
-	"lPKZf3xotwSD498G8sml/gppV+xK7sIM0h6RAocA0DQiKpSpRQh7M4/IiPI0V67WSMsMMPFdTyqxB4r+",
-	"fW1KYZE+755VONiR92BHIhZ6b9V4GHfL337899OjNy/+2y9rieJHaopG25O6l5Mi+PJY4tkthCj0llVQ",
-	"8xck51Ygqctg1PUi+AnK2PVngq2c8/VuyoR2kIMgcbrkItWSlKSKjsIMOzdDU0gDczRLc7y4KGZjG+w6",
-	"uyUPtSQb8f2ajdfHOcOLTqeSC5Mts+pZSRquURSNr4+IWQ4UaWcpqBZc+xizULdyLe7eLXz75TZ2Cxyw",
-	"ZZ77aORUF3OWvNVSemDmElbbZK5w8wfjsIOVc4iWPW4TZU+FXWCNu0k857hsW9x9wiIrRjxPhA6NhM5d",
-	"7wW2Blvbwqei0SeD9ozCwYK43F0EYwmQB58uYax4TZmk24t9M0cSlvIb6yQvBLGelWSSVUGMCRzKeE6M",
-	"lXIA2mofw0XONKGGTGTG1rdbXnoauudimq+Vuf1+3pWzoTjiyNfWbJnDL6AgYATAwq4obWUtznkAG/YL",
-	"Ir7Yp0s+QDQaIj4mjDNwiOMB+AYy1QhCHioS6pgYXtsThS+72E7B812smVCssqDjnldMi3oDICR117El",
-	"Asr58gN/WttHWShfafb14WtCy3x3//wDO12CyXYw1JZsHBT1BgyVsDjlYiea0jI6hfBlSQdu1xlwq983",
-	"3eaG7P+apynJheEpuZgqngYjtdPrCNmP6ZTGUOuwru76xR3qQXVthfXcdt5Nc2VMa7pqMtvPzMyYUzou",
-	"+ebNy3Lq1s8dNhKAkwM/LVWAtaj2euPXdKj+vGv15xYnW4I46XxiJKYi2Bc+1S/IZc50QufdFW79yfHa",
-	"nRbPIDnMk1I78h0H6Hgx4Ijs8ZZveM4kcnRvAfImxfk+pVxAvcI5WI0wcZwMWYBjK1KNwPlNbXFVBn/Q",
-	"xrjW9LwpZT1Mdn5hEXWk/UlxY7AJ/l4p2z6XVes4NlBYQpqj4ITvKpKycwtxRHm6b+ZhMAKRSfoJT/pC",
-	"mj611JSszydvpfklHOTBJtyOO5ZKXbYIAymWwoAbMF0J3Gl73OZKW8oBygnVZMjGudgut+HylwtD9ovt",
-	"/ixzzRLCUs3Avlyf4z7gMR54bSu8dkmvGcF4e8FvIYc/KdXArctu2lC19UKEkUc/mxps+5pRDmHAcsPO",
-	"9ngO3uGQCj2kQg+p0K9H5P3Mxq42dHNbwood7J/aqnzbpuzySzyIr4P4Ooivr0d8vc9NxQgqqtZRqHmL",
-	"aGFU7ZJkK06qacgs/kJ/50E/yYiLhExh9ixxg5N9HJ0rImeiSwaCUTUg14xNNTHSi1jtJ2tqbhiBOYgY",
-	"SZ+mFOE49YwpTSZyRkZUOWg+qpi254Ml9DAB4UrEVJAhg+ZrHKEwSLiGroLB+eIcFXjahGKTgX0SNDiI",
-	"+VAm8+800YyqeNIlgGLtJlcWvRBjfsM0GWj2eRCRAR0D7OZUTvO0AIXzgKYCPqIpN/NBr3hpMKQ1M9Cx",
-	"lacM+rcIu2EKlrBmd3kEl5ZGOxE5wqrAcSqHrBgGMVA04bnuX2cD++tig4LawGOqg/+0ZPPRk8Ze5S5K",
-	"bwmZC0eKPncRgdPpoA7vH9bQhftxtjgqPtBsUGlwtOI7/1r2svD/xz9WETLpXJeHPNQ92H+9nYcGSEiQ",
-	"BNSwsVRzazaJxDF3Ct099qztZXorUJGO3VejRJaxA3K9JfAA/2T8XX+ik2YAAV+eb8/EAdJb3tBTB8Ja",
-	"ezoeub6t0i1mvzeughoSW0tE41rew/tYMWXltFMQAMDWhHBwtxmcUZ2aC2iwNIOlYNVRuCoKclOxMVXQ",
-	"xxlTjUlkq4iFaTrRfzSt9OR4/aX+7gZX4egEP7TKklbCxophmu3Tnz6Sn84qLbk45urH7osXDasU2EFa",
-	"LHRKjWHKXvn/Hv3b346PXvzxr5Po9Mv3V1dd/9fJ8Zcf/i0qvn26/O3/0YZxIV+Bsrpn9eSIKteVTZFl",
-	"GtYcdFy93EhkPgQsyIx+5pmV1SfHbsvxz+NuseXO9m4k2pLt4lCkrBGkJywhE5krTThqKQcTKKzEMZE1",
-	"TsDN5MZPIoBa/iYZPGUCNUXd61DDjgwHHdNOFs6KfnE0aHRQBpp9bhJA8E1r6fN5zadrSTIq5mTOaCMs",
-	"yKK4Kc7vaeX4wj5wYdh41ekVS0FVGEw44uR8rZipGnrtd2Xxh22XVTIhm7i0ckU7gfzSOYFNqyjsc6Dr",
-	"sglitYNzGddAdYEYxSaYLrAfGZ2DcZ+Px1CJ2PPoylbi4eJcay/P2HllVdZXaFqTv939IS4X4QsQEJ3e",
-	"6Vnk8Wr7Hp0wc/MF2TKCrb9UjkY8Ls8inFvFdA1XALn9qhhef8MUHTOcqAgeH85U/KNlXMPBCfjl/ni6",
-	"5CzbXaCGpnAWU6kN/hVTxbyEzHgy4yO2xjzGk9JsKlg1TKeaULtux+t9GJ1zclqglZYCCmjWZYEkCx7h",
-	"xeCnBtvab8bzIwgKbT7Uscrx7rHoJ/tIUCjIzZiZyAReFckAoiqf8eVP4S9uGHpb7LP18RHZ/m//6pSW",
-	"/NPR8VMIs7nj+tu/OnEqNdN4yCfPe8fH6NoJ9xGU8Haizoyx64TOLUW9gzuULfCWIzS/YBQnLUJJIaYT",
-	"kM0dd7kYEBVxfyri9iMtgdHbXTSctx+KtuWR3ns1yvsjRDsqqeqMTtee4/1pItkNU35GN63kvTOaWOmN",
-	"4Cbc9MDTwqLKRdUi5KxLtjYUPCiy7pVYaxB3GL7p3A/3Mt5U8lMA7zK0O/jAGA9yU4jKD/9OR1eCCmJ9",
-	"MgXIqHAlNDYNscKAGzJkYy50VM7UojRxytvpDPuAjGvNxRhDQgMocHHxwgEZMs3Bh8DdwVs0T4L5GJIk",
-	"Dzgk/FHp023rym3qv42V2FenoOoV0LoS/kGHsR+GsK8Ywr6cvK0dHutvsxqhaADmzIDMqBIubG/1TIM7",
-	"1Gq0OmiNoMZK+QUBuZN5gTJUUQtoNtaCAhWSeHvJ1YN3cvBODt7J4/NOortristKhctXM8H/Nrm/3Uka",
-	"A6D3AeLAgb2ccm1wnqNikFNOCHgOs4lMWZfAZAMHRQfDRi0hzLkYI7j44Al+MChG+Te7KWcrfRVfH1Tj",
-	"sZxfifWH/dd4AMgOG3sA257qEfjYWNdCUcXTOQHJknTWd90fbt7/NzbnfxNL7cmEayPVvNFi+zRhIrJM",
-	"5wFweTxB/Ft97u0w6P8HzoBxsGUtu2bpBXCjZaKRCwW4xXZX1U/gBuwb3L9TQjvu//SqLur4B+4aSN29",
-	"qtPwnch+JFVbUwr0M/7imguQjRqqKapGwLNKfyiSo33dwoj0FtQf7a3Qp1sE/q6Q5l6FL0H9zyayaNfc",
-	"jSlQK41QaW+52vfSCyhN51j6xrHtwhuPCDsOoxYWPdEkt5L1HzlV1hsGyCPy/YtTQECKSC5SmA9fDLj9",
-	"ThOUU1JBQZq3HgxT2Q/nZMgmHAr5qAmAS+ilYslKytraK+uWKePObivIGO3AKGkGmXhJ05QhjEBWcYDP",
-	"XVkA1Gl41i/mFa1trPy1dPqPyGb5q6PTr8ReKaPAhCgN18Tu8K3Gi3X4teGxfhLnwxVVtZ+gAAprWAGR",
-	"KCLI8Va8s4RYjRUVBkwJvnqq5IinYd58bIlPfacJzRPOROw4tNwrqfh4YupNlJewyG3NuWpNz/axv/N6",
-	"OKCLNCW4d9smC0PNisG7sduKcL7hKJuP98m/7D/N8cRfeMaEhgiQP0pAtkoY+o8RyRi1p6ojf/aRy8TI",
-	"VI7nUQF/tx4BnC1DlQxZbTTRHsWdCcBBb8GGe+Qdn+3TDty8mnN1LQqKjbk2Kkw7TsKGYbgIr8JypIWS",
-	"o6jjLDBqjOLDHEYxZSwbos7oWEvtpBN1TjtR50UHxHzKqA6y8g97NW5++VmLK+IisS8uoSXj1Z/6b199",
-	"6kSdXHATusc7eK9wap1e570rdnKlX5kUZkK4cP6JmbA5mTGIHdinMYWIZO5kYcPdYdpDkjdMiQy7JFg2",
-	"pGos+1bBd3pQCkU/98vbdgYxyX7M0rTTe1b80c+4kHZrTo5LHypmrewYmlXsFwubFHUMN1A86N+oWPFm",
-	"kSqgt4YwVQzf3RfXu0CSfeh3miRsxAVfGD9ZkQHrGiX2TV9aoiqMyXrx8QTlZ+OwO0ZiGJEA4Cn2F5CA",
-	"cGIhCBjqgfXOsbPAxanCFVaFUWKs61dqdfBTbABU2AuQK3ElMCVv983FnBjM2xvxseWYIHygCUkvkPZE",
-	"pgkZFDs/iLz9aY1CaFaQGgQYTdNzfLsr4VWWa8yA2FrKRobI3HTJR9d8IkekYAg0rZxG17haNxrC0GFq",
-	"xar1W60sBNff9UJht0ZMUyYSqqAMMbJi1bAY+olhNAUkC9LUyeyMqjEXugdZd8Sqk1g4l7LY6DB0LItc",
-	"+EDj91DT4KQSJPcTXImSs4rv7FZmPWsnLOzrIC/igsAWR+73OaioZPtDDTK8ihtUkaZXwq3d3hBilV3y",
-	"Z54kTDiCmtAb63qQwQ1Nc2xiCROLck0GOp/ac9csGXTJG3wJtIuEhCNyDZRu8fh6sASITCLwImg6lgBR",
-	"DazBN7D3n1uCheJl+y8gvjrKSuQ5GbweHb2VgqG3MAh9QU+Pz7rklVJS6V6I3HgVV/BCcQZ40DJh4Jig",
-	"41LmGZGES9Hec2sOW+8gXjxrnDfpVogRATOcX4mz01MyMFL2MyrmJeE8iLAIQwrWnzLFZTII9fiA18Nl",
-	"grE/OCDPZJ6U4bd+ZQNXEQKHvEwYA7xb367C7vLApaAQml8QwwSW39bFe51Z8AuOCFqQejRN5exVNjXz",
-	"v1qq8bmjGvNWyRlSwVDJayZIYjdrOD8n1JBMAgeBEAD6jCqUbJfWJQP4pjYEdU6YXQIG4qxM01DqPk1B",
-	"i7uET/1gv6AqyyqLW+GyUJv/9HgpFAXq9jVe+1P4lipF52gV/CNn7munP7WZg/4cSZXVhNzQTIL3PCf/",
-	"lYqcqrk/95Rqg+xUswENkTYrh1pXBb+xj63vMPCLinxNe3Lu1mQYDHxtuyAj774c19TDtBc1nLU9bt/9",
-	"eutZrzzqZ8fbOOvya6DePHf60KqKti/kwaZq3ueWbqnyG0HfyZZeyRsBvtcLe3kW3u0+engqdJIUVorV",
-	"QK7boc0WL3Y/1NHLyS27u2V6gSFC4X1gaYzARCGoL3GaqOX7FVOJbnvL0+P7fc3A3Ru8VVNbRO3prX6v",
-	"0+3z+xI5LtRjbCAJVrWm1L302X0c5iDWN4W9NjDss3liP4LwViKZJgMcuNIj4bsmVYbSrC5tBCGIqBPr",
-	"m1YtsMUyoA96MZgxaJpR6QbrNAioZ8fHu0xVVXEbog6oY0wynblBkzAwzP7vBi2xs5NT+/Jtf/miU0Zh",
-	"CLa+D2fQVXEIcNWXoyXofHmbEG1Q0EzWLCmvwEj/54mbePb4Qh9YHEVNKRxV3ViP1XHirtWTUjnQs6Pj",
-	"06Pjk8vj0yITCCM6e/a1v/zR9jelGMtaQRaw3u1PPPFXCM2/S4RWnmafIyCiCAniSrx99SFyxxWdRGcn",
-	"p1H1sxdRVJDMlVjRGNcQ7HH+3qNJGqyOExWr3X1sKIQc9eqgkA8jk0H4BUI7WK8oy1Oqy0URqHwycMjs",
-	"onLDEuy+WCNf8LpY2hYFHQRei+CqX50XI02yBl/S0zJJ7PaJ2IRO0+Hc9ZyUf0m4cJ62pbzPqT0kOhpB",
-	"5Oe/cJH8l0qAM6VDlmpUPaUgqGAzGD9funKkwvcChlDkNyxNYToXYcKt4D//B6Y1lsPHgcs7z+hJfJy8",
-	"YKfDH0ftM4ThYFalVUqEdb+5FV4mm5YJlqr0XcEHrkTIErgT4Toi7LMpB3kUu+EuNCTYzHqwQBnn0GmO",
-	"rF2EGBFA2UUoMYRWzq001As1wMCX3+KWGduvP74jT0+ePz86ITSdTujR0057p3bD7t+X5SBow+Pmi7AA",
-	"oRf79LTSS3/y4rihH7tdqdMf956ILB1PE+Ng7QXQTIUk75eDZh6LMxgNK1RRbZnJhypvJNrawsAXLvwP",
-	"YUZoRxCsHCnHENTIzZ/3nNCDJUELINahdMnbcoz/SlhXxqHtnB0/7ZLT4+Mioe3zCaUtxQJXP6pnQrUv",
-	"8cHy14Hn4f6EpRg4Fa60ZYbL1VfCNbVBe3qa2AVrMpN5msCUacAe4GKcenB03QuX4ttjZBoHhkCwtLQM",
-	"nM5fDcJeCbdoF7V3Hh7sGNfEalT3kbNewbH171iO8S8EmuvCsu7oS6f9oM14TZ7BgpHcoL1LpvAGzLpO",
-	"P9YW0X+LBdRJirelKVNJDpnMrQ6rX/309yXBULKoH0GfF0g2R7zLMHbwMaHIgJuZB6ubuj5ZDrVyrFRa",
-	"F6Ro1QKo7+cCnsWq7HLhW2DV2sntpcO6c6PW3TitbZdQXJRUgHG0iYPrxVm/4t+Xndi7cn6Tip6WL7lX",
-	"13Dm2vZc8/eI0MpituQxlotSc81W+Ibvqqn5IsGIlUIelBHzvKPRuddQ0LkSEvUjoPmiXFSvWSpfbw7/",
-	"RWMH3B5VwgNQ4G6r4NuCB7aJdb76TGPjMfBokiimmzB6sLWvIbp5+uysNcYfQh14FJ6EwQcUSykawfVC",
-	"E97aEEEuUu4ancr1xzuANdxu78FNyJfX9LueHB0/K81YjDq+BZdyrely++1EZqy/AezxOr0OAfqvh02v",
-	"qYyvranl8hI+UP6f/1NrSt7IXGsKGJcgRPpKpr7TVArWN9wuGFt/3Q027mfVfCx0n4u+dSmwrlfrmVSJ",
-	"5ZKa/s2lzd0WBowVaffdQQEKoNlZBAYpKR6UujBby50M4sypEAtq7kygMUbXAHbXgeEKiTHCczJWVMDs",
-	"fKs6uCDUz9UDR2/wxFU+DboE8f18x968749rUJ5VBYdKuLDOY4xoX1mOM8QEiSdSalagDJ/7oGWEVWf2",
-	"x1iRpGQ+nlg1JXMD/iDXOsdh0KU2SiccCddXogTmUrRZuhVC7beUZMbotYeAsaznX9V1eELj/y26thle",
-	"5S/YRvRw7twtsmZRDjQw/vL5Qj79hgmSqDlR3HJdZy3eehjoDTiPujBqkuw36gaKDt8ZUR0OnySEumJF",
-	"CJWsKUbK1ulql6zsZ81JIoGBwOy8lYPqnC3HPHeFwzio58epnqM78uxr81iSjM162xWjb85828U78LWy",
-	"aGrPJhJrhUHr62Jsl9WLPZ8iCeo0tGa67ofl3kMNLduEplqiCXElBhWiHJD/9d//P19ljKHRTLP0huku",
-	"uaTXXIwJndE5ocFfBQsEwtoQy5bXzCP4WOdsTrhpof6rYAlwKSUZFQmFDJNRlAsXuHXQauuCKGym57eN",
-	"oFAnF8hrrWU+knlnTdP3AQAUGrXzI0RPWKFwAzTCFnXuk8L93nKf8ivLXDRNiWYacqlYEQz8SpRVhoIM",
-	"c4O5GJAeLs9R9Ay3ECfF+AopmGbpqAR+gmeLSB/ArcB9dTPr/Rbcjd0eZOIRWiFO/x7MkPs1QzyA08np",
-	"5hOHvhbhhONXhY8A3EkoqV0JpTUky5IgkVOn9BvEiNp/MXJwZh6XFHn6rUmRd1NIvhZhxDGtjJHdRJRo",
-	"Zo6K8NJubRzE7uAjoxHA+RrBWFy8EoKTi3HJInBIjfN/PhuITh5xcWdbCKXVLWHKRoGmmXnvd25PZkZv",
-	"OaToX/+D3YuD37IRU39khlASDiaQ4Bb42kgz3TJP/2qZTWYMYgmW31KpDUkYoLdgcSgA086xS6dLloTA",
-	"1hwYbAPyTcZckFyz1RaIZuby3eX7g/FxMD4OLsy6cgqm2kuBE7M8882gtW1zOeWDgHpldqOEEWl/e76N",
-	"4pnL8OT9gpK0N0iZJdOd40mWHwXFM+W//1hvfqTb7aa+9uLr2vqZ5ztuDiy9V0msnnXaCdy2ktFK0fCm",
-	"OCK7L0f9WIokjxumNi89zDLAWgCbNzTlSR+qsPGuP8Jdn26xasPz0iOr3IDchWdzrCW8/5RQrRX1ZikL",
-	"otH9GTIC5+Un1PhiEI2ZHaibd9aTFG4AokeJLPsxCYwydrngEa9pQEPCviwY7+GqJVbx30p+aSTttSn3",
-	"Yeoiwu5/Y7URH1gMHn1ZLWzBhnjyL//fftt6iaIuvbYWosQed8T0O6iYtXlyz6sPNqDtTXRMVFdnGHLr",
-	"CjjNW11TaibLRhcW8Val3ppFvbcUPiypqprSgDqt1eDIIw1vrrq2XQCwRP7Pj05Oj56edDYwoB4g/79S",
-	"C+1Zmk0qxWJzJ81iv0Bk1Ab9caHJwF7oekKe/CsEU76EHw8ihJWkaVoL6+gL8jI6R6BFS+xcIJyhq/QJ",
-	"WLRYFADaat2+kZrSGbs811z6yb/qXrnASc761OzY98WHWK/X/a8VNE7GBRv0fH8xzOl0cQs8TGh+882/",
-	"oR8ez5eKxNdoDRHq8pwMDKPZoOfhsxOgpwBVjL3GmBeZY8WnFOdkgAQ3iOp2qAe34ILccDZr2BSYfFm7",
-	"K/b9oDCZZtZwQfS01pEAXLhm5JqLREdEM3v+BmvbYpllVJdH7P+tQ7VmWrsGvWlKIerQBs0JOu9qIZz8",
-	"m1Ct+dj3/kGHXt8LoU5U8+CoM5JpKmd9APqayDTpK+b2kE6nSt7QtDTxEXZ2KHNhLwsfGQpz3EyuQO+e",
-	"/NSJOkPF6HV/nFKt/R3/WA0tdboALdUSO8t31oXx40nOvKhhIqmC0H6nSULnQK72MpiF0Dyc3NRTi3tS",
-	"JwJuMjJBHKxpLDP7VuvQDRK771JSXDcN/Ldf9VN2w9L20+XtzfulH24ztjRkgo14zKmatzWphyeWt+ya",
-	"Wv4gDj/wLaadiz/9x9FLuOTsWeDUtcL9TuyVnITnm3gksDaPLV7mKsW0zBX04dqllz5Z67VLx9brTPjY",
-	"2rel/AESZ69Eius4N/Skc7fAmFew9x0Y82bILRAYfuaJ5X7cIGg7Qh2DRrszXkpm1CXV186MonnCzRE8",
-	"A61UXJK6qYdkubS8i1/bg1D2yJ7gXFm89+IP/gyjBCOr91E/ZsxQy1pd8nPApsh60BplFI8BE/iJnDJB",
-	"p7w7p1la+QDg6ewHiYz1oFsIDcSqqRGcnyYS9Kr24MzOcOyRv7yNStDZEXn7p3cRifkNT4mWMWdmHpGp",
-	"gnonollspIpIDFMsrY8TEZySSEY05ji5srScd6Xslq5Z1QXJOPaK4engRHAzn8pUjgHvMeUjRuJ5nLKI",
-	"ZFTQMUInQX42TysPe+kOuMaRxLLvIlMbUrE4Iw8BfqLCu/N1KVHI9UYLCaPynmMJR52pZx/W8zfTUREj",
-	"DRMcgtFU6pIr3Rst/RptUl44mk7WALe2Wa8YKjtmIoZdLM6XFFgJpcdcvH9N4pRb9mzwwzFLBg/CuVUw",
-	"6NyNIkE4LPsKr8Q45XoSkV8VE/EkIheKDnkMb/txamlh4sHHrB3oe+Uyeh1wMLPykYaRGCvCA2nPIdvH",
-	"rm5aJO4Dy89cjO2NsTKHpm6CimY0ZYnb9Anloktem4BPWR4X57sWIiKYg9fnigAoXmUHrQCp5Ttqiltw",
-	"QaRKmOoh9Y1GKRfM1RzoiGQcMMzhDXSsWOhVuGZsWmp2sJ6BYsJ0yesEr3ZAoiKdl3fPjd+o4zu38Tgx",
-	"gGesB5x2BJxGphNEBJpNpGM6633gwVkG1YaKhKrENW7YLZ4qGbME4DIWORIZtW4VQYviS3BouAAEeHtK",
-	"PfJfP757Sz6CBopISucyN2TC/eWGfTZAdNoeDE2LWUpRMTHHD8lyEEQTPtVQ9XFeEB9NkuBclRb/q1RZ",
-	"E9lNmZym5TEdpETNJQLHBtQpi2E+U5rOiWA408M95OdgVPHaLYKBDEpBey1uEd4YqAhvT5WVy0yAVL6R",
-	"Vr+McAa2YjrO3XL8WCP0nUJnCgX3rLSgD8yN7a1ZzHt8a6SKORlWNsDMOKI/SVwWXhEVCFU4UiKJQm2N",
-	"Shx1D1lMM8jIlxbyS45mKWs6A5hQDQkweIQ7EjpWDGCTIqLYKNf2aCytSHlNhjS+7pLfuXDFNgBLAExN",
-	"k6RyLC+tfVIvDO2JGEVvrMDDIkB7NkaOmRXJpXv8WeaaWfeq8S5A7DCCGkd4THiaRDgyYjbBuRH4IYxZ",
-	"8y5mFEBrRlTZpcTYelRhfJ4miokmeRTKnibULp0k0rpPswkr0z9aR8t3+FBGTYypSmD6BaBOwmmmjCa6",
-	"DMYQOqKNJNSXSCIDp6n2kQIABKNijq0hpXexT6gjxok0cqzodGL975haFW0dYWpgXERBZKhuQQUghaCH",
-	"CH5Yj2ijGM3srjIRq/k0bLA1tQCpInWdZlIXpI9QgIyMeFqm2QtjaDzJGiinvHFuMgiFO7igiN8maG3t",
-	"QYfZdGrPFgYAzvzU+VimeSY0yRgVEaFY7ZgLYGTtFB/Y3xGIAJrCt55TsQ9OMW1K636dTaWqXfMbkP6J",
-	"3y1UfuCKWGuGUWs1+aCBjsg0hXMQ0rgjwFDDUT7VXXJBCmhduCGSNROW+MDuYzRDQIGoQJFDusDkMcAM",
-	"VGhD14qH93oeT6S1XmlKdD61b9cranfBZnHUIAWEDvCZgJFKM55yt3z4BEHWIzKFux6xJEdveVHOxzID",
-	"GncG9tmn8lLf/Pn9x49N/FioIn2tw+T/CoSJXngY1df2Qm7OSxIWh4FZkTe0wt0KkYpox/BN3Y796gfX",
-	"FuN0vBVZWUWvVM/sw0HOmPXodfbASk99j7dpkIFyNEKDixoX5ItcfyUIbXgFv89MFIILZmBkNGEEZp/B",
-	"TlRU/XduVXJUGkqDsqdsupeG9d12No4tOboK19za89pIGNKWSuOeR71eMj5IVVUyxMgu+fecCgO+Eugh",
-	"qxkzS6kQ06m4FkbG17XjQcY4HQ5tUqTlHhnxz5a18qH9qhhcZG3N2UTiIvR19QEBe+rLH1/+dwAAAP//",
+	"7P3tktw2li4K3woi345w9wylLsmSu6WKN85Wy/bYe2xLW/KMd4ytyUKSyEx0MQEaACuV7q2/5wLOJZ4r",
+	"OYEFgARJkASZrJKqu+dHj1VJgvhYWN/rWX9bpfxQcEaYkqvnf1vtCc6IgP98yZkiTH2H2a7EO6L/lBGZ",
+	"Clooytnq+erHPUG5/RXxLVLw7w3J5SpZkff4UORk9Xy1FatkJcivJRUkWz1XoiTJSqZ7csB6THUq9FNS",
+	"Ccp2qw8fktVXP+Jd+Gs3REjKWYK2XKBvtw++xyrdNz72y+rRL6uJ3/uOp9h8pP3Nn/ZEEFgXI0ckiOSl",
+	"SAmicuIX/hOLU2h0rBDJpfkCZvJIBMpIQVgmEWeNdb1IU1KoB9VhTPn+h2RVYIEPRNmTNYP1H+x33qEe",
+	"iJR4R+RzRPS+iwRhgbhARO8B1U8bklklK4YP4anWUzvg998RtlP71fPHFxdJYKteEqYE+fbLMAGk8Kv7",
+	"coHVvv6u+W1Ns8HN2XJxwGr1fFWW8GRgBjwjOZXqBxg2SPRUqgRhiShDV+8fpPaFq/C89E+DU/I25YsL",
+	"fVZKEaHH+e+f8YPf3un/uXjwbP3uX34Xnm+5IXrOPTtWbshnEuk59mxbuSFTpheagJBcdD9/xch7tU7h",
+	"1yvHIApNVxuy5fUx/loScfInBMP1TOHRRZhu+ijGXdrw4s8mlm8zcii4Iiw9/TsJ3PHv8TWRCCNBCoIV",
+	"knhLLhFmJ1Qy+mtJkCLvVd9F8sZ+oAfvu0hPnyarA2XVDgXnuTW8MrhHmuEipbnREUskCM5aPPVz4Knh",
+	"SdZcOIqEHvUc3/YHzkjUHDUVpTjPiUB7LAfmpUesJjeNmLZvMOsTeQUWCnGWn9BxT3PDvFMjK/WEkNpT",
+	"CdO9NMwd57kmfqoGpmo+N3HLWJqXGfmRK5x3Z/qSl0zBtwU/SqQ477lu1AyzVjCOP4WMbHGZq9XzLc4l",
+	"qaaw4TwnmBnRacR99+rjPL9COMukpxVodkluiDhVWkPPlColop4LYeVh9fznFc7z1bvQbnxHD1R1J/JG",
+	"Lx4D1+n7GLwYXPfTi0SfAz3ob4O8OlBm/lVfMsoU2REBkxijGqBfKtERM0WyBMky3Ws5crU5KSL//xcP",
+	"vnj69POnV32EMkglQXn6Qd9KWXAmCZzSqxel2r/MKWHqKyEM07a0q/8TF0VOjTL0x79KoxFVfOBvK2Je",
+	"WVF2g3OarVMYSPMK/cM6IHzgAb1ixhW6ZvzIEKhUXKCMZvDXQvAbgqiSJN8+XH3wV/c7Qbar56v/3x9r",
+	"HfWP5lf5R1iJWQMss3XsX79EX/zpyTMkSar/hJ4+fLxKfO32p59+eqCHIEzpFQdO7Rt+tAuQdpJqTw6S",
+	"5Ddkmv6np+dN96wt3wk8uOOCbAWRe6T4NWFu4+HV293bD8nqteCbnBwG1leYJ/41sE7QT6plrvQ3FaZ5",
+	"tapfSyIV2giCr7VuDBR04IIgUeZEXiJJCII9kQ/d7sjV85+rgavTaoxMJdpSkmd6o9wT+v2C61ut9/2P",
+	"cPU+vNM3UirMUj1YKdhzrRE8v3j07PHFxcXFA/ifP+n/+bP7p/0/rO+rwqqUq+dPHj9OVooqkKqBdWFY",
+	"Ta1nuA2Tf3T7En2E7jAC5/eWH4jaU7YDTiQ425nts3LsRt8IziTYWEcwUXC6R2YN6EAwk8Dr7JfAnnj9",
+	"reEp+h+F4AURihqGkwqCFcnWWDX0qQwr8kDRA+kqVa3p/q37O80idLNklWOp1qWsPt4x7RiiCumn0I4r",
+	"hM2dSZDisBUHykql5xc3aWathe4PRB25uA4IyZfffvkGCc3TpZ7JAZ9Ar4Gvm/tLWAakiLaCHy4RORTq",
+	"9Fyrj1pCKHKQwS/aP2Ah8En/m4sdZlTCHVxHbl4hyA3lpVxLkgqi1iVTNA/zyJyzHczZPGqVewSLNmZs",
+	"3A4KcsOvJ5KKTHlhCC1+O8w0u2t5pVU6ynxjHOT1jt6YA+KltvqYEVuU1Vq90+46ny6LbDL1Wx9H4wXK",
+	"1BdPVkGVoxZDPxtrxr2f+HevMZUuRVjyrfbTo9pa2eKbv5JU6SlW9/0lfAHYfJZRPRrOX3v33yqOTZbQ",
+	"ut5NFeYimX3f3Q1s60SDplHzflZE5I3xNDSlA37/rXnW+9lQWLIypp39XSsHM+9ggLiHbfH2vA6U2X89",
+	"iphki5jGaGSQMF5bv1Lr5LHCjeUMSbBaqATusOdZGBvnB/JeWQ+FHshZS0OvGJOqvSEw++anR/bAGrOD",
+	"d+NAmf/XR1NvCyvzHG+0RmHU0Pt1Le6exLvnVWjlHudfkpRqxiknsrMNkWoN6qL+D8ZDpsSrLUpzLktB",
+	"pBYW6Z7mmSDsM4lSLIHfds515HhSfjhYhWvqq5ldaMOshk0wfkDYmHchPuyOKO7+2n3V+988t0cXgwfX",
+	"uXduvm4G7wZOEb427QAjubEnl3sDEx0nWkeCjzgQeqX50JrfEAnuija7xfb3sZN6iSVxYxnaysI0DP5b",
+	"Y1hcGqVH209CKmN6JegIxj1VSDMdaRXVAAEaA6wTdqDX5EhlUCuKPCReqpQbfudIW5NPRoyfd6vNgbD/",
+	"qLPzbqjxnZfdrRf1D5Muiz3KDyNXwg0fnJtSON075tA5Q4wKIiRn6PdXG8LIlqYUi9OaZld/0DY1109o",
+	"poR+f6X/H/wAJnGL6fmvRh2NHS3uWeM/WGckJ6rHgPvRc7s6BxMpFDjXDya6EKdwzzFRtzQnaxYMEL0A",
+	"W0HzAEmYStCRqj0vlTGlMdwMdCilghnveR7cgD2hu73yzJmKSURfhWvKsq49lKzqeJUmr4pY1vA8mM0b",
+	"kgcNqQPJKF6bP/dwB3cgGDaBSjiSsLGXEnpDsrXc48dPv+gdUG+0Hc1taVBVJkxSRW+oOvVQvSa/54Y/",
+	"20gUUHnKS6YgXm3ZBdP7Cn5wO6QRivpTqQoyj2Q1sobgpiTagtyT91jzJ/PF7rj0t8BW/+WkjBoxtOGj",
+	"pmOyUvvysGFBTvzTnqg92L/Az8HjtuoGAOYZuGWRc5yRbL05xQpeuqVDbhyMZIoZEIjmrViQDK4d7FDG",
+	"0/JgyCbaADffi59ftMGerG44zdaCYNnj3NK/T/UYmFcip3ukmQrE2F7T9ySXCQgAhujBBEyWcjgAc2le",
+	"U5+JNniLpfvqWnWZhU+7TXoaFojfUXbdldXkfUEFkZO2vChFwSUZFeuNT7+2L+k7IPJwpoi/u/qh+lOJ",
+	"P9Hxdc5yzZy3rNb03WDjc31dfzaQIUMV4gVhPpN28QWfEEKMuf7MEg6JWrG6Zx4JbxeWcEmcrVm0XRGj",
+	"PoyWeJ8vqz8Mbs9/cqNbTbgxNSdv+EYaaTy//PJ2NWZy2HGCx1dmVL1IwxlqV4JkOFVXz9ENzstaL1AC",
+	"09xGVdFRS3EisCQZpC3p/ywFpHcZYwDnSNMSysgBs8y/aZRJImp2DuEzrZPDRmPD07GwSXgFFybTSU8p",
+	"fCH1Wv4iCL4OK/TGmswpuzaqWsaJ9BXltm/MGZLd4A9lztoI5W8x0tiosIbqTtbtxYFKaSgd54qYYKLZ",
+	"H2tecpHZP5stoJytrfq/FiTlQv+U7kl6DVGddT2M98eSQZx8fQ0ZP4yrtdoT8Ctl63SPKQuroOTX7lp/",
+	"KA8bIqrUTC39kslBBbsPldneS6IvqzX0pYpKhSTdMayA+G6MgonMotpnu8dyHzzZa3IKHuzVNc2uICPv",
+	"jw+PJM8fwDb+8a/Ha/nwr5Kzq1X/tkXobdXEu1/+Knv89OmjZwnaYEm+eFKKPKlXp2lNoqsjPkkFvnR7",
+	"NR9dJTabMUGS/JogvWCILukvgd6UmMgrYRnJ0OaEsCHcLSHhcIF7L1aNaR203ovE7Hu1y/66/S/0EsFX",
+	"N8EwMK7Y16CE9Tjdh0S/xEXwrP9DEkhCffH6W5uicYnwRhuHELWGYORJKnLw6b1PITafcUKtRVSlJOIq",
+	"QVfmK1f6o1dm6CA9TdEh0z1mO5KtIQMhEB7+AXxonOXTor2h/eowAqIvClXSEOMl2uFCIiwIqkRq17VW",
+	"ENGTJl399G2WILv/4OcAb9Jf+SY4Xjci1hz1a8g/4AcTkNWHZGLKMWda9GuUJ+em1MNWM0dYXpuUB9rj",
+	"r9AMfcgI1cNZGbwhe8qyahukL4AnhMMhN6RXiF25hJQqtdYErasT6Nn3KiG2O6rWwWoX9lFQpQjTw2lR",
+	"X41b7xk8atWALjsqgTOsaYi2f+r5iE/po4c86CKFV8D29O534hiRtw3NmXau5TCnW8KsqNnmcmbFTENB",
+	"T8UZyX0CnOCcZMBDOjJ78G4A1/GOPPoiOE2glcX0zYsHj59+0RS0ID+druMSUahKxhxtnrY4W0UYkqZu",
+	"fKDI3p3/T3A81bUoLZe74NckToQaBVvLAqa0Jl4vy3PdgWIS2Nf6fKXlBZp5gYJKsjjPomOWfR5RSRL7",
+	"geOey4ptelzy0qg+e3BrSuSsHEd2MfoarCNqu4DiKwUq6hVP1/2QrEpWf60d0qq3EdNKO6EC7lGCJD9A",
+	"3hSHkp88m6Gf2zN2B+rtvjexMM2pPRf0N6C3t0TcEPE9Udgxryb1Qd4p+OfkWpaFtvTMeicoJlKWRAQf",
+	"1Ur6uhQ0+KNLYD7v64Lc2DKvtcuq6/la57k1LtV+fSBqz7PZ3zeZDrPfJuKGpmTtnNm4NzkSEgeHl9h8",
+	"ZIHVtSnSHHRnLuFD8E6/b52B3Rsgi6SHWGMXPokGQhfrL3VwNGAJgZI2qhV4Y7ywb3xIVhssaVCbOoHU",
+	"Mz4GSCTdkHDoreWlKwRPCXg11mZs95GhEMWGCrVfZ7gn06UQNmEDHThTe63anQgWNpwnpEIZPoVCVdbB",
+	"NPC9dTV2wFTL8OnKqvaMMwhb7egNKBqDexAcHoLQJVPitObbNRd0R0dl70vzwtyYsqP5NQNrLbj11TMu",
+	"Cju4subTH5IVyUpL1zm5CUV5WwO0n/+QrLb4QPPTujfdeUdYRrTVTpiy7truM/pYesLn3xvitb622uhg",
+	"+QnZWNHc5BAtQVlGsnVGpKKsn4dCNlchiCICEsjDChQ8dUPJcZ17lbRDBFKVxIIz3Px3fI6I/3ZbPhyw",
+	"oArna1dpMHKurcchti+00UOZ4lF7eaA7YwRaRjGUg93+eOvV4HqqZ2JX1H4BMh+NE58Gcyk9fzM1VWoH",
+	"TJmNdEcdiHffOyn3ak8EUHjgw1+XAqLrsiB5TtlOGrcfPCEn+XqKvZ5u6MmCF2VuNiSKVbSftykaMOV1",
+	"iN2+EILe4By5gkxXmD3KzQXZEkFYyAHxds+Fgs3YlwfMnnsj2xJm+BEjyyGDo++oBK/6uhWS75+PfkNM",
+	"YYuBV2CgA7YJs6FUbtFTYnYktuTD5mUdsEr3RKKrX68SVBZIcfToElGGTKCldgnWK+Plxi8bsrsDauP7",
+	"7ke/ffvqj99+9RI9ffzoz2OyUQ+gx+nxGOGCJogetC5kPDhbIkRPLkt1j6uc09RG7AzvWZlEhmB047br",
+	"KMbSMuamPdS0HqSzNrm27lyTjZjT7N7sNp/zRYvTGKsTrM5hRG99UWup4WBofYw2XgUBolTboOEjbBLO",
+	"/yq1CObMdzFgeU0yuOA7rhDjxi2QoM3Jqo4kzz6ToAQ894t0/OrSSl+wl8lNSd8irXUY765Xd+jrst5S",
+	"LGOtl2QSmP0deHIxvIWzEjBwqmeQk0wL46w0pZMhGfIV1FGnmGVUT95sI0ZPLp6hq5xek/xUv34Fe5Yl",
+	"iLOUgMthw7MTOFdyzq9J9tzfMiiFdFRp6p3AF1NgKsCJYdzkgmjVZ5K/ts4Af3zRlWVBJJKXXB+UIhmY",
+	"EBKBv9lekQRRJhXBmQkzwEkivRmXCDOk6eugb6L3g2d0VGXdjx77Zd0XId5wlsmGpbQRsaF333jM4aW2",
+	"ao1jqcfeu0rNI87csf+sLB5XpAZFnoBBQCWSOHAqM8zBVjGwZYtAE6a4H15Am1K5eYXKG/5xjUp2Bj2c",
+	"Y5IGzMuxUptPztocgTsIWp8jQBpnW6OjczrTOh0f/5O3VgcYf7gs7Hxzdlnz1Ktd+jxuAffMfvWLs+Lq",
+	"WRcxcCfWJA4rEJUx7I36JHRh7qVtDEUMm5yn136RmSTixgpfyHUnNzQll027mZH3CiAzwmKstVsjR9Cx",
+	"r1s0yTN8SlwVfTUFbaOh3zgjSc8kPoqV3lh5kLUuYz93EuqChmDD8AubeiNGmwOsO79Ua05F1JhfeEDK",
+	"/uiLVK3NH/cczJNG2clkiRqVp6w/6WUoTxeNruI3VOLERV2Y0V3ygbisLKnw1qzavWQM1QiIAD1kkEbR",
+	"o6fPHj95jl4IvEnQV2pPE/QdVmDdegiDLx78FyAMvvvb5x9+t/oEfS+3XhIz17nTuliW3iLu6CzPwGRN",
+	"eP59W0qjvdv7N25izrssvpSYdHVadBVLHQuklLVlwv0qV+nsxxI1KyPXZ7QCZcHrNPqt8+5Ne/gWxQK9",
+	"Pk4+//D7B/afFw+e6b/8+cMf/iUoAHov2HjZzgIXbmQ5IxdwiLiWvWj395Itc8HweMRg4Ch/b13v/8c5",
+	"3P/wu1FkuNX3EDdCm5OJDVwi/QGkDOIuc+GBDU6vV3He+1v2QY7el/N9ksOfOCfxZeweBq9g64PpFG/k",
+	"6G51vJOTFh/jrZw04HTv5bjQGfdmniW4Zng3R78X68aMGqjt1ux5adTNubhM/Oj+0EmkeT/8o9OW9E9/",
+	"6W35S0dv5i34TyP9fx87r6fjMYyoXF/IgxjQ4KT61sLOBdKMd4SlQb8TVmgPkMfKw+s6YpNE0XBXnwfh",
+	"tKd5JteaFffVf5niX5pnSO0pu5YggI77E2IcEhRSXuYZwvJ6KR+leycSKcUih03ELk5pn8/vp+n+PR+r",
+	"r18BCpUIvmCohmDwIY9iPjvRwdMGwJJEygOAX3GBMi3BD1YTMGXMBWbg9HYpRH/59sUqWf3l2y+DmUOm",
+	"HB73VhHuObkhwhE1QCjLnipODm/KnmtxdLkU1JXxRxqB9UV8Vbji5U5GaI1MN6yUN+Ak3VvQwoeRPExU",
+	"hujknAm/1qPCpwNz/tVmafUBs0ikuFYga4i9UDmNVsb6cBMdfZuso5ySDHGGAGxaE2xkaAiYTG+hbPUN",
+	"2z3EwFlB6hMkFOGdwR8Yd7Z3UhgzgbdqlXgYg7IsiJAkG85nVILudqEU/0FicG/90ynf75R3IqqCnHKb",
+	"Vl9+d5VGciHrOzIvk28BATxR3WuL3CYiTQQwbFOeLC0lbpvbT9wtTxacweZHVGzHs8/jy8Mf8bl0R0Ed",
+	"Ded77HmU057JtkIBkXrQsVv4pacKTUKb95W4FiwGP9Y3kEqUky2g/EeXpvvq2dTbdqZC0EZrt3/35jS2",
+	"oa8qUPEJ2+nUI1xdnqkkx0NY5o/G32wv2AwztshFnPyeoXXfvPwhjjLtxGfix/vwLjNeFzyf/tXWJsHM",
+	"x7dlkehHJe0n+zlHpXa8IzwskKPjjdMF9OTF/mMI3dFtGBS7I28HfUGC4Ot/y7GUt4N935f9/0KhnGCp",
+	"kCIMpXsscAo9ZpMub2/AIT7825+TD2fCItZrfmNKUbq9pyYhjlf9FBZxNcXi1ReExTukAuj2fy2lArRi",
+	"ixVY//vd4Dn2kWRWkknrNK9N3Jzqpch1gz+gFwQeIMK1UV+QIdfBAB71p9mkqTZlaypJajjGalPaZxdz",
+	"WVxd1WTtr7/ryNLU2qPgxqxuCaWvzV3umeJXsiwP7AFhStAJUUszzlfhMvfW1NzY/fOZ5Ug5Y8r2e5Oa",
+	"z0Sy7slrN3vYjdPIs1ocep3rB4H+wvtt9ItO+4oWMKJJ7NEm8uZkEYVXgWUuxxKrVXlrGNnYeS66niCx",
+	"PsyTrTS2pRVcEofqCL4mL4Hgl19+12zT/reL5PNn4VzqDc9OZx6HSW8aOwzoct7tHEFyfux1MX7eVNP+",
+	"+/d/rJMhfrd+8O5f//Cv41mutr06LDR0Zi+xIC8ENL08hJFid5gyqdYpFmRHNVGsjzTPw0VtuDnScPIR",
+	"FmTtv/AhmVMbEdPu6xt+1CcExTmyDnN+JpF+G7m3ZTjGatcdjuq5Ku06Hg4NlWPCF/XI4Wwg2ybFPgRJ",
+	"rLa0vvuxRXRkkycU6XuMbQLZV41R5Dj9iHUaNFjUdWvlUn/38aFk5YDVoWY9KwXprVH/qU4psN5g071V",
+	"X8YH7jKiahyLG/rcdGwySQj6FhwxNRFtE6vR430mkded7rbqSnym5Ugp6WWUEVx3ZkDrThnzolx2vNLv",
+	"frDdpSpz4mtmKrY5+um7ZnGf3v2f1oizxR78CxBxhRcwcduq2P2ycF9iSULmlCRSDnQMNAmguEpRgoZh",
+	"BmEGCNjF4o3LJdqHVA842YOGpaQ7NvO1vpVy26uTAC4MPzLIgIgbeWZvx5zjbM1viBA0ywgLzusFgvyY",
+	"Gyq5QDlR3VmiPQaUJoQ3/IZYLO8DrTLY3r56bcrb91QqLgyKkcE+tX6xyFTAnMup2YOmg28vm/la2F4F",
+	"Frkf8VGUGHDxtcatQWLWPfA/9ucqX98A7pjGbbaRb4bsSZA5kD/u+26MIT3vLvIwHZDVmm97+oBiaSGw",
+	"ZCluqF4/JHgTsYuS0Vue5/xIsnVZ9HIOQL+vuYV55UFZRJOceaMsvKveuh2mg8lxT3ND+SnAPUiFWSaR",
+	"VFrbigbNJ/m0M9nzfFCft79PSReJZB4WenTKZOuioUEAyb6Iy9oBFcpwh1Xrb58yI2BevSmImj6PXFxb",
+	"/c651Kp2I+P9THI8XUTol9hw30z9CMg7vBPE75pp9N0JzUrMhlYsI6yFUQXg1MB8Ec61ArfbV7CRpgON",
+	"3vzwJxrH0nNB7QRjZ22HhMK0MC0YmPFsVKXQKrVmyBVfOEufqMDNJ8fjqLyOrHYA4eM9P9ZG9wWqW+sZ",
+	"jkslkoQw64pEiuADwrmpqDmrny4veq/S21evbdcIvQXClMrsSiwy6ZrEjXtjKr/4+AbZZ036bwii8Esi",
+	"QOBstfg/2rxo5x6KUgDMwI0E46iXbNmTLA8HCzV/b2KbFYBvx9lh1+W2u90ztsIxbd3dttLUYfR9NkTd",
+	"WPGc5IGCkmytKSBMtBIfoIUVZLrbVlFml6yxGeVI4HIUN/B7zsh8AHp/3sF6E0ZiZb/mW5GPbkuWafWz",
+	"71Z+SFY7jvOFs5J70y+dtI1OjQFOTTc5Gepeon+PHdI1wYgqrms8HCxSsGoANKtcF4LvBJH6gmSGUWeC",
+	"FwX5OLjL56dGuKOqKG4wq7++8LNcoJNuYOs2TXMOnXmBuiVCBT7J51rhE1xvRoIwyjjjImlqexOzNG/h",
+	"Xp5x97qrJrkkPrhxAsVnQhl3yNSU1M5NbhkfEBxylXYdzL9buO3t2Gv7LgxfgS+heGnsBnSrCtO695/m",
+	"oNIYDVoB1BO4BJ88PknQhWxJJ033yE599c9LFU9n/6Tqn+NoeRF3eKUM3j9PuNuFJXLZ3YXEef5qu3r+",
+	"c9TVfNfOW464rBGJ7b0K5/i751z16Ugt/YJwPCe+1kSnb1GLWUye+Lh6GgFx0Lzqk3A8blF9/dB3Vw6E",
+	"ZS4yfW6r/+mBvoGUdpgdOPANywjFtnoL/l8Z/3/1UAyX7gkwmJC0bSpwTiAhJoz/aut83RLawsO3bSDf",
+	"4hWcB0SxcGb/0qgQDa8/NWFmB4Xh2lS/ffW6blBtQs8xx6u5klwfiFoXRKQk1JjfHLXZ++dVI2nozAPq",
+	"3GcSwShx/YYij8Smfac97cT9ORnlEjNUsi1lVO5JBvOKKTS2Q6y6AS1rOK78wG3QADYK1poyvaaehrbV",
+	"XFchQCrPngm8aWcxuwDHOtWptN1ztlxc2itk5pSAYu5chL0jr/VFjl3dpFhmRGSge95QylH77vq7o4/d",
+	"KXeBTMt+s0nToB4G14wts/a8sZ++y8TWXY+5SezSZmZW3ztRNRPMYD5nWZgvnKWTWJKIVE1mVuIPFQ+N",
+	"TXZwPksZf07zuofmX01rXbVRq7tDkX14oB8+xwUqwOFDFUq5ECRVMoY8R0FhQyUPf7H93rg4hEobzL3i",
+	"Ykpu0gRd0aR3TEtnqd6KTGiZ1V+Bi8PoGVn9TT9rO8LFCjwYvkZ7raK3RB25uNbyw7h+3p3X4Ghun6J5",
+	"GNmwKIeRPRTwaUbNe6DqHOH1wl1FxNcVFlMPvh91qqK7Ju5UMKJe7nZGXdITGshdq9DamIKUspsyZ0Tg",
+	"Dc2pOl1qyVQ1VrSQY5P34B6GqzvKk7uNzYvjRa8d52vyqwYFjDNzW6U7XdSGXUpRsDRDV+FH7xZ4qc+X",
+	"CG9MQqLDGPxMIqnw6UzyaGEITNRp3EAR2zxLxY0TbS3Y8Ud+ln09H4+5LxVHO4fbtuTxy9foyZ9atYJP",
+	"G4fxOMy3PF43DLzEuAon/vfc+tZRu+0bP+qlVMVa37rPyuIdIf+HlDyL3W/zDblL38XGXhdkEph/z61a",
+	"EkF8kPZnILbYg6C7yVZUK9W+J9MSioYhoT7FQlAi0YHD3mJWexTznB/lpcFkrRPzJ1eyNLNf78pmrb7Z",
+	"S+cV/O0ydB6lctaYu15zlo0RphODM31k89J4yvxAwQT6ia2sS3MuKdtNLa+L0jEW9wTYLXlD9B/v1jPh",
+	"k6Qb593YNMF3eQ8PbsRxb73RkN4tBzz3U9nLqBf+pz0BAH2vjfk140fpIH9thYiZWNBN3+cfWczJHdib",
+	"jpd76r54unIIKhU6hOJ0DwbitKMOxyyTUaX6JWdeB9O25GIpyQdrieCJfKr7ZZKDh91MQdyaGyCUDuXu",
+	"/MKc6fmsLX+yV4WgPx4Xx6nOsQlBLhRNaYGZCrjiXxNe5MTkwfNSSZqRS4uYoNU6ym6oikdVb1LT6/rL",
+	"IY27KEXBZdi3owfMyqlE9el7IhrrqregdUrjF/UlXLolciECQH+rM7MhvGnOMdJjc05bdH0+gdZ4U08v",
+	"Bsl1MsufQc1tx0iYcMaP4BueZzPQl2UAKdj6c4a4Y5/HYBAooL8+LxJtuZf7TYCja1PGIi4HT7LeP5dD",
+	"+J58EjjEMyGE26tawsD8+2dD4W2cw9kXACn4JDwnsdrdJAfLkjWg59VxzqqzDEYAphst3dLCfihBTYdf",
+	"3eC8xAtUA86BQjPfjjdM6hcik5w/cqlOlbgbRQww2eqVKODisD+CmDurx9M6w1/LbEcypEXWp4CitmT5",
+	"mztfb6s9sOAGuYxfgHlArS2SDOBARXXbuCvqXYoip7L8KSAaLQoZOuTxU11IE/X45P3TRL+2ICyBPCml",
+	"yKGYonlxpnCqXpj3Qntx21ID6mMmvxCNukNuw0/FCMnirlyFlwOvjGXwTC+zjipNa87EVancQ3jN82UN",
+	"DFjRRVJfmLG7NjuNxaPvPm+AyTyJdgMsQ31nqaUw3uiWzRHA09nBp3zFJycu3SEHaB0p/HHsSBeSvpUA",
+	"u7+ydxlvyfROJWdXOp5DL8Ed+TceKvRbHnrG2D+zgWduAUvmdkzMTU76k6Tt71Uie52iedu2gvvvnqj9",
+	"jxV8JeJbqNcCKDNS69nJdLMX8Bjsd2eYvgqLHVGxzoV7hRPj7ZV3su8Grug8aXweVMX9uiBTyKUftcSb",
+	"0dBxzAIuMTywD7Wkg0piUE7kDPQIM7tuz5m2sD6TPj7Nw4w9woWUIZCf908RMjuwiBL0qRDRuO40RFQz",
+	"MyFnBKQ/ituucsPWY/SRxrfshqolghB1CPs2wxa9wKhWB4GsI4WvCXOp25HVboIfbsM0tUlIcxoP3l7e",
+	"UCl7oIN/gkYzODNZnFuaR6nrd6tYNQmtXkx9ht42jlP9LFXLo5Zls0Yiqaq/P+ULrcsrgixIfR07Pmta",
+	"HsFMa1PnXhw/h4UEtMfO7p+YhhqVO5MvBrmezztY/+XRiNAP1gptabyl2t9SVfUcyZLRW2q5m+OQDf6T",
+	"oEoRhnLOdkQgvFU2nXyLUxVK/ghmkfM0LYWYOG+lTfI+CBPOUoKMs/8fss/X+QKqpuvm+VhKGLokt5lz",
+	"2iKVheIbjpZazGdiiAJGGdqYhaQDMKL7JxfMDixhvp3FL6afce9q/rNmCa2kS66i2XxfU44AQAU0SzD9",
+	"WjDNkOQ+gffzorO2q9tAzLD8+TFUtzkenL0y7tUmn/E+9G78EBa8W+5Y798Ve1UQprf83tfG9t26hU75",
+	"Hh7tMpzzvBxX+NcQph608aLyGqV7zHYku0TXpFAuhGZ7jzWJ4VGUkv8pJ9fO9MK9znFAcsx3oIdoGhAp",
+	"J2u69VuR/h7TBSkAgXFqInoHGp7Cm7HxsokR3tPa+AfCPlpT77rHEpDwilNwfvUo0aWP9Ruxq9Jv+KAJ",
+	"w9lzxek796ztbiJ7KlmpkhZ2XiL9XOJDRhy1mmxRgKuc0ueIM4JkeQDEVILTPQKJzNJTbAFihTnfyeq7",
+	"/Y53/X7VtxXOE+IC+QhQkxLNKWe9Tv/6EbPBOcmQ4kjtqUS16RUHPrtINGd5/bOJINvo9jWlwZ1+WpJx",
+	"6DzrBze5GlAgG4fteAO1c0PWdz84mMHwbSKD+ZBh74brye9hiL9SwmsQLsPOGzzUcRpHoEklqd4NyLeX",
+	"oAYEpNxWhUiujT8riEU52lO2Q5idQOM0CNmQhRMzgmk7DENAiISSPAt6nB2FJ3Xtg+0Uant3MHwg0nQe",
+	"HAFWgm8Mbsws7KxaN2hN3jJ5YxoScaNNRSQp2+VmIVOqx3vD8Y9D4fha9J8r3OcxvsA8QzV70Rg7U/jY",
+	"ORVXvZTxJd1ul1EL9WivsVAwYkggw+WUvdDy0OSSKkny7RT68e594KMQc4o8DXi2Fk9dsTOdZMb2RPHo",
+	"JFg+MLU2P7CLbi7Jfc0fqz6VaYz2G8yyVzdmMhM4ylytc+lKpdZ+VdMaWvJCrgAww+6hO8An5G7KQyV3",
+	"nX6DM6PJCHLgN0a4GxM9qNF4rGGhex/S9b41boEcKyKc0gcw/McahwdmmzgPAsEip82e7FHxD7sfidGP",
+	"3OqG93YRjL+50jGiAc2ApBrvPXM77ow3VvWeVwEZaVxBmwajnW2NdQWCqmlzEcTIcYrZdTddal6bxLDJ",
+	"TWp+1Ivb8pJlkY2vp3lKskh/mM1r+8jJ7a5JcKxXQBDJ87L3q/DzTbyeuqQvklrEr/GPdgzWylB187+n",
+	"nUiB+jrtioebbNhrtEyPjdu5H3eTxj7ceFzzQ2jurrmHa0XIM5LY1pJGS+sDFL4Lwu4AQWZk7NCXUvvq",
+	"o7pvmp/bh2WaFt4CbUe0vrt9FjpXjTHLfNOQGZMS2fwXpydLN2TRmIHVi/8djyL0ptJ7PrmWfm+gVf3f",
+	"G85zV7c18zAezVZ+K8OHuD4kZ+TnnxER7s3Xr5/pO9y3r17fXYooL8ZjDQxtuUjJZNPSDt63zh8JPnxP",
+	"nJ/ojtGRWHY7uaCC5w3nAlCwvhdmoe+WT/D/xLL362x92Irxw7/NlMhbS2uvp7+Q0uVdhvund/0oMGgl",
+	"oXy/KVS9OQWZUV/vxYzeis0/VUzuuOoVkb2++9pq7UnStgU6QqooeOW6XeQM/L9OvM+VWe3JRA/R3TcD",
+	"HWgu1FnI1KQuxdeRbTtbZ3BDxKY7H8M+Exc6hZL8AovKANXXBhx5n0lUYLW/NNjuiU0ZewDpY5iZHieZ",
+	"wMcHrk1lyg8E4Q0vlVbJ1J4cJMlvAs20ggy+Zt4wb3/dyWogxbS+9ksxwZqP3D8m+J9U0lCzxOxA2eN1",
+	"0XMDXn7zAr0GSnJUkFFj1SWIF/jXcolu1QVmtQf5lnoJWnSSPmXSPPCgLKrKXyrRAWfQWjCGx8zsprrn",
+	"MGFeKmhcEFTA4HSnr0AC9AXS+wJMRhIVu5gh3LEix2mAUr56j1N1iTjLT54ktKl6JmCSAHOAJ7bAY7jU",
+	"VhNHRy6unUjpa4AOn11Py0uwjfQnguYM9p2GrCbXtEFzyv5KJYm3xHhJhu41XMu35tGgt9guAnR0LWsZ",
+	"V2vzX9U8VqbC6KO4kZPVjV7B1C/od+Jr7z4C9pt/39odpBuU1VjMIPOd5/Ru8WfPgn4S1XeowVxbqZXQ",
+	"qsK5l6HdKdzHHScS4ZyDHhHRSHWAM71iNmmVSpSV5LJR5GXQmfTWQDKvZln8yD4ytx3mb4Ch0uZF7V4z",
+	"4ygUXWbWg+PbYKB1cx+iZ2PmoXf2mhRRGEdzGGLzqo4S0KXl4nlORG9FX5SNa++cN+fB27WQjmfUpHuq",
+	"3i2U+jCF5YxGDMb0u9EBzrrEwxdz9NsRWkfMGGdeuvF7008SbyDkPrXzRLAmBMxhw66BER2IChaJTIG/",
+	"BNLuhVOR/EA2PDtZibTDdFb/kxmxnDJXPs01Va93fSe2bHFzx0cPs+pjAD/hPP8ojuqhbP3b82NjKqfk",
+	"kfTOcHH4mkMpFYT3JCGR7r+P5gEfjuJpirpN7/f8lloLeM6jVv8Vyz7RNmF6dgtpPMA47p/Ck3OcdVef",
+	"0wNVveWMb1+99sOFXVvWDdq61oTu9opk4JyQqGSZ1m3xKUF1igPijEhEWZqXWas6jZeb3PuczRfXO4z7",
+	"sN2xojwogPUEkeLIrDPqK9pobcb8rlfJ6ogFM1J6W+Z52HVw/h2DFdptTVZu0mZ5bmZDB7wQicP37yeJ",
+	"vyEFF2qhPTCDfUdZMNGbvAfijc8dN8N9pV/rQ13ouY+tG4XBBUhEYsMDYxe1XXRg6apaQGK2Z3xfYSs6",
+	"e7s5QaCln/WHKlqaC3wJ69qcIGsPaRUYtQI4lyZVxGWNgJoLJc2Q5UiyRrVaPX/YsPAMhpnXmSyp4iIB",
+	"m8Acnpd4OIPDDA07qkkc97ar2zi1/gSPtinIDOB2t2JYjhCChATujlC9V0qkXB94+yYNW0cw2tp7Odxe",
+	"pcBpMGP0NdhgMijUwqGdv5AdZRKRGyJOpiczYSlpOnOeoxf/9l8PLi4uHj3+PBy7KZkSp/EaJPPYTBsj",
+	"GubMlB7JnvgIFRLckBDEIlusjanI4ji/gKrD4bCiqsxamYy9FyynN5Tt1lgQvD487rvIbDdlzANmeEcg",
+	"MVpTTh5LbZ33hhiA31ayH7uzZBJRZZyAmgejlDMleJ7HXeTxMORQ2LHYY0liF5/TLUlPaU7W5jUAB6YH",
+	"LE5rdSp4znen2KGq5yFBVtzQdMrVt29UrXbaBCb3HCCIg6QiqSLDxKRv1fo3zsKnqjjNieoZ3K6LzmBk",
+	"/pa0F3T7IakjVkSsc6oEkeuCiHWGTxHFnvHGtKl8sNqt44L+XvvsqLGRSVNAeATj6Ddwn/vlz0t7X7o1",
+	"xzeBe/S1Nlm98KyN+cgjVeke4gumzADx7bYHVCUL0xF5rwSOUJjarUW8BeV4E8qS+ZZ5EYXPJHL7mngr",
+	"+AwCR3WCtdajzCkEpMSG5BGdzjLynXnSdMsmTPXkD8GAOemJytsdNlg18KjreGEiXe0tDpVVuK1J/Mqh",
+	"6rPDtLFQRKCipy5JTN1QM6Ow07qatmEmbbLWP9Mpta31FQnVs9P3fQWevULQUMLaTa9L1FTlfYy2oGkY",
+	"T7RmbcFifkaU1oQ16VM5jmBhmZKZifuuz9bMupNqN9+NnkQcEXXLU+QQQ4g7OEstSQgkSXGbeZY4Q8tE",
+	"Yv3vuKBPi7xbCw7cusF9mQcBspxd4CN7tAg7WZWM/loS+7sSJWkZDgf8nh60nQYt6c32mD9cDFkPtfvy",
+	"v39+8eC/3v3tcfL0w++WsQrmaPiTFffmph0oc71KonZwWM2v9vSZv58Pnl1EWQCtExk/kxEDoR7vz43p",
+	"wD/vxHpo95wf9ecHrIt4Y6EVoP47tQuGuuuEadazHJokNkZfbatiMoE2jI6WPvfihxfICinv4L64SAat",
+	"k2kLWMhyqbf8i+kco88ImbiZYY1wnukxw8BYwgNvPGX3zP9uV7+M+nwfRH9PIosvdu6j/O1Z1hnyOGKj",
+	"zpDPo/OdLWP75OV4BlNA/g2/dK/l4fj5TpSP4wM25OVCUjHiq/dXSo4trt+98Nopgy17dQ7GLQDsqqDP",
+	"CkKXSPEMh+GJYyFebeeaxXVaqbBQMph87DxuzrWml4+savHRG6NO7M8S06MNYYkwQ0SIZnXMLdQXOAWs",
+	"3v2ait4Nk+xtZmI5KuskSt4l2b0wpUoboo6EMPTo2cUFFAw9fvTs2WQcwu5Gj2zvYnru6/097FLQB/Y7",
+	"hRmaMx8okN7awtLaocmPDGVUkNQ2FxglVHce4StgREEr5FEKtScC0UwCNaU27NLZg13QWjWdqk03AWAb",
+	"GQE06cQWfiEu0IGInf4LFwbZxbXUMuul0sYungNmu42xFENSoZU9DJpfFZh3eIhBBJpwgwTvx2iMVNv4",
+	"vTmVq1/Ki4vPUzcY/Is8tOzuKkFXDy23g/+2WwX/bXYL/tNs1xXsF8BF7nFREEYyBxUJGMxa7hBxkM/R",
+	"FSQnCJw/1FR0NSJAgi706gTrLmfVPs7KuIVnvC1vbjBUJVuKGkpFgikswXh6sTv3WFuOooewoT60wDuH",
+	"1Y3IoVBhwmwxr9b9zo/4JFEhiD4hV+OlONpxFOrlPs6kvJkHdy7n6fWP9EB6Mz1T/YS7MzlPwbH4EH3D",
+	"S2HBtqF2XU8ViO6EeEEY0KRFKk2QKBkqsFToQDNGd3uTYoYPhVY7Vxd/fn5xsfLNrv/+/c8Xj979fPHg",
+	"2bv/8/jniwefv/vD858vHjw1fwq6yr04Y2glFZpux6MgetLtw38OR2C3oUFaZ2MAFvSBYEjw6gmLtKJ7",
+	"ZztMRMjAbev8owYvYcsMIxcZZrvEoj707P5CAVM70lcuMNMbM22S6psyJxJJZeq7IbwNcvYSYRcBTzFD",
+	"NmoNABBoU9oyCUg+MH/rSzuIjcd2WRxkXsJ9N49KtCFaPCPFg2LPxW/jchDC6OKTA72Gf0vDjDA7maYJ",
+	"VhrCCjIeAZaxTOS3QQLd1FgsaYBX3RBBt7QW4UYWJkgQ2DPTAgRRBQxWj8glyZAWE0OwnS09iNwQgWqQ",
+	"9QVyUML0YhXTrdUcU56XByYhyOy2+MzclaUSU5zd1ipVZrucyn3SQlk44KIiqKB7EIedGS9cShC68q5b",
+	"UA+rFdCO3e0yjvRQtfltO8NEYIvWSTCVymVocYiIl9Ct7FBvLe72uGEX1I00m7+stl8aRBzKoGkTZvII",
+	"6ZHjwJdzbLvWArqeLxeWaE78G35EB8xMYoW0WVVBh0wvd/775qYDWSK25xAjUgZYKGFkS1OKxSm6MnNP",
+	"82ywGRqVwFoP+IQ2JLElSo/+POCAdI2RQuWqdsskOlApoYGPMpasgZ4KDWefjL5X35vnv4Z+O4FLZcdb",
+	"b7lYQ/1AuFEaRvpHJMiOSmXQqdCRl3mGGCEZ2hBJM1uGuci0/A9FYm8GXmnTWoskgp9xVOCdXL3rgf0K",
+	"EybgcS1Dk/ptLfOnucyrtzancAp59QTC6IaIDc5RRlLqoD6Pgiqz4kXql93Q4y5Ns3Xr6gVoLUczwlLS",
+	"i8mElcLp/gCIeVsfz8O0e9rzoytHMIM+r/tnSLpj1qlkPBgpFxmNQ2SxdVDZmmahHkFeqo304a6OVO33",
+	"JK/6tVUXJtJb1KokG+zk1tpdysw39CswDZ7rxXpAeqYv45hTX29kRrJLxKqSewfIG0Rb7qUL/bSIJgrz",
+	"tHtt7QRil7hlQfC1rDyhhhqSOiP7hDIOVtEQRl508EjLaFEIoohYl7Iv2TW2k1Ajlk/UnmfR+2MfH4pn",
+	"CZLSghps/zii9S8O9CyiB6qgi4gprXuODLIikikvCJL4JM8i6lbziu5tNxi6+qZLwMXRSrd7KRIJAKYa",
+	"va3maVecB+k8vVrRfzb7QVbBPQfRWA2xWFAP5zRbl0zRkGGkpMGXNNrJaFTxLhASOkLYbK8nIxxbqOi/",
+	"TbYt1utxrQFpPCuw99Glb9uPdYeS9QXrFaz3VYAOtEAMp038U8IuKmFHqfn+S9zx2P6nJ4InX4tPQ36O",
+	"JXAtKBrbLQ1GRdaAIFrEW2YMzHuW/sCZwmnQ9XnEJ6S0GofTPcKWnTxEVxJvyZUm+auSXTN+ZFdNJAcs",
+	"r0n2sBO3m2NnW2IN+3p/ctewBRTJlzKQJyJtjt07vc9reNhzHHa5uHGJyqTTM2cAb24wW87kEPQx5LtQ",
+	"7QXJDevc0yKYqHCs1+06IcYh6+15KYmW5+vGNywEcagbEbIn0XRJaA0GeI6D8TiBbGQcmC1QebiRE96S",
+	"9XFPWMiJXAqXd8OMcisXNDDKvsQGSJlJEM4yQaTUOuAesyy/6+zDyIWYV6Kw7BYzbiy6qtlESyn+PRng",
+	"ky+UIodCLdRLY1wJqDSfChJ7bzJrDkRKEzcA9EV9C/GB5ifIyhDKdLbhat/T2KaXW8Bo/X2HmgiYhuFP",
+	"RreFU6nMSLMb43s+r/J0OUjKOziNs/qSDSs5eiPnWduzZfC41v0pC9hRs2hC4vCYBP6ndHTScXTXZ0q+",
+	"9rhTLlZDXAxcr2VsCNDG76UNsVRvz8X4TTS89kdlLKOz7GU0EcVrt8d4JhXB3X9GNLrXd8SYApevOH3n",
+	"OdXaVrxzuNnMX15QIhEWBBVCq/YZon7b5KGcVz91t0K5aDlw3r5Cnz/64osHjxDOiz1+8Hkjb/iHr940",
+	"s4YNmsbnASyNziWsADNelptQDZvNjYvmtOWG9OeO92I9ZfRAmAQamfKlL91rwXQPgmUpJs79e/NSeDyt",
+	"CPagNQBX4Fuaj3pgv6TS9nR7bV8YBPnp9R6+sHmLiG9RvX2meERPVDNJjBg5uq6mCWKQ7mj+eCCYUbbT",
+	"b2OGeJ410a1GsAJq+9AlM1W73TjM5q4lqzrV0u1WUPDVRNQhyH4Lq96okTXUk4fB+mbwpdUwztE7yg15",
+	"w4891ISjSBwr/L1+tkeJgHGGlvA9CS0Dlxkltlm2Y1IQaWDQc3vHb4hg1vdcm1pFuclpGuRdqWUfod6P",
+	"v4UExNeCHxAMKAEnTksB6ZrRO9Jm+cl0XNYka74OYi6YL1YQQY0dObapr82TZ15abz7TmMxbk24aoIpq",
+	"P4JBswq960ikMjvmkhCrhM/J5bFjF16fq3/hK8qpN6865Nae9JJlxbaDmaNBMkq9ioSenHyqpPWq2mTY",
+	"cCpwt/2L3SXT4SVZYaUE3ZQN1uB7K+ALAxnJJ9ADXGZ8Tw18MBskJ1iSIA4qgbxxt/cS8VJBGuIBQ2AA",
+	"gpM+uvMI+p+1vaov9p3Ud8EakMk8sLvaEDPrm4STyfHEQlmmiZCLiBi2e/IDhP/UeP2S3UJ42P9U3/Rf",
+	"V2ypx+YydxelmufKS1QydyzowJnaG7UyJ1ulT70bAAIqH8tB1QMZqzXy0dai3VXivcvUci54Nz3lBEJY",
+	"mlZN30aTvV+ywKLwjqx3gpfF6AnWT1YVw5FBsKmQcnAa0TvNsLHVg9jaXYUeskqcrRWyOXlRGhNv7Qpp",
+	"B7el/fyHZPVriYUyCRK17fD44vGTB//rUTBzjLyPQFB5H+4xKcuiEIA6H+5tFDbrLOb4pevmZyx+b6wk",
+	"JqByIjiwysjKt1o+B/jNVJKxEDtBKOS2rI+T3G5to3q6Q/GCF6qZtD4busxfkpzo43hDfi1JiP2nnG2p",
+	"OEyceGcr/DimqcZeR3f5gZmd077T/6S3OY2RIzZnAd9ke7vvl4/SKsYkM+UNASt1i1NlG3X72VNcG6KK",
+	"vFeJ8aBAOzZeKs9pYrLHbNGMCfy4f0HMB/5h8K7fa5uFsAx6PxCmKNSc16IhWW2oUPu1a7BX8WYDYmdv",
+	"y5pv11zQHbhufMS7AxZU4bxuEU6yMm1WUhzoztZW1B1dbRQr42lpTakNTq/1jEzrV4tXtS4Ev4GWvyFO",
+	"WZseQVDuBs8lxqNOyRH8Q9DmJVkpgZnc9sTIcNrXiVPL7lISoY8qzalhxxxlNDY9oaew88q6oq+qREp4",
+	"0HkibogQNBttjl8InhJTn2K+8yE5JxXmNhuF65sxBIcVuPGR0xltoPAj12d2iEsmmcKEg031/VSBTnZA",
+	"e65Aeqtqe4ZqLz3rewF+W9+ne8lqPR/EgElhDUWwDyUhAQV7aQcQOWyw2PF1hk+BS/8lPkkLlaLNdMJs",
+	"52FsbBxEJaqM0ZBKd8Dv100ncWv82sgwaRRQtYhSwbXaeIkuwELG7BQenbJ1SkIVgaDLmQr/I6IKTLE9",
+	"zTLCEvQbEVwi8j4lheqbth14faCMi542MhIfCEwPZJWsKi2HR6z7xI2M6jWUa3hmu2NHOCCq2tf6vJDi",
+	"YddDsgJJZ1k06d1cvaeHMle0yIk0vQzGHdGeG8ojnOogwxvVPZAOZbUIOXgRywJ8XEGBrA24nGS7iUKi",
+	"8WJfJYUp4STCttWQJOUsQzhXe17u9hboSEhbrLCPbHw+t8Yxm/lOZIPVraYd+7BjUH4NaxVNMCUze5Je",
+	"r5IVPYDS8+6Mnk+uAjcIAqT2gsg9zzNp07b9KF/BpaQGjzWn1yQ/BefBWX91p0kANS3hDczQEYDGYs7R",
+	"6MSTGqX2MSQlONsRqQw5xRY6V/fiTVUA0nVxauW0vz+9ie3nnF+TDGnxsMNUGwtbhFGBqUBFqSyky2iB",
+	"l0yDKFUvpKs7OVYd8fXI+i9AcwkqC83THsX3wmy6PgrCbFVQjpVBYeBqnVVcI1kZvLJw/7pbBrucm+1p",
+	"qdYjM7fD7srUROVd3mp/BhnpS8wymgU56gydvrrB0+7lR7sStk9euEdimIj/I55Cx3EB3Pf7DzTu8OS5",
+	"mnmXHGbHDeqxQDCMZU8F1GgqEThjIUPfNo1/iH7AByIRzjnTspZlrjjD0JWBYzlwAcVriueZaSmllXbh",
+	"+fofriIAy3ZBjcngNGToRDBkD2X4lCDKpCI4M3wSPB3IcsUa8/jxaIcDz0XSZj1B8756fF0IrzKzZe1n",
+	"+HTVU9U3aOAHh/9Qe1PWtUNxrDjK9x0F8NKCdYQs/vE6C6unh+HBRAVTrZFr0R4jzZsuqvhExzpa4WGZ",
+	"RxW6+T61brTeIlfJguQ5ZTuT2mWeaBTgTUq8Guw98MF50CLasUSHKj4M8YovPSo+H8p7or7rFzc7wQV6",
+	"AhyX+6+2JmE0jJA4q56KFZuTW+wHfvK0u2lVhl0HUmP+3va8iznBWSn5QycwZ9+HIGSvYOCr5yAU4OZZ",
+	"3f8zGYpxVYz7Udhud0cyUukwCig5oJ/rScOqr54bzTmoq0cp5qW4oTe8t01ztTcmF8iWx6ojt0GCKKu2",
+	"+kjkKWBVHUCdMIcrW0EQnE0/GIWvyfCHjfezLn120wYwOwnecAN0WNGJz2wXi5Q0oiPt0PH0eAk4EoGS",
+	"PCC2TiH73LhK/afa4NCDM81tMyIVZc5D0A7BuAW1lQhN+QcsrsN5uZ6QiulA0dZR68Jpe1GjWNgSru6O",
+	"YBv3eI8mZFeO7qmmZqyb2016yQ24Vwt/U7HzFt9gBDkUE/DscmGYrlTAHQ3/kmhDbGKvVrerwoK2dSGI",
+	"wRYIJ2Y+Skwbd+PthadlgjJtDymOHkT6RtxsfV7lWFGD5Ri+5KfMBMOnlaYdvKZHAojag6h+1bpN4pGc",
+	"YUFXi0q8Xay+HjrZr7ZbAu1ue8HymmHIUH4js5UGRquUUZ0NZjhpK8AO2bOPxvep+BFrUgMMAz+yV0/S",
+	"BGOsFIq6re1t+tF8JNjAfD4oRxlYmYVo9NpY1ysA9Bd9m/RSssZiJSQotzMWjE/FSjht7mUCgyeevC+o",
+	"6M+H8vE75kB0xFDeAvmcHWKe7aPpO++R2zEnKj6uLna8uHPPsrX6bti70mO8ZYW2BzJqvoIOQvGZrxlR",
+	"mObh+hQOGliX+v/n21c/IPsrosxWpG14drJpOgUW+KD1ts9kC666r1WO/VTV1t5OK7hMLg5BUHCSBe0Q",
+	"zQ71cVYoWVo9h/qrCiTrVkJe7p1oc96bdLCvQl9HqbelltnEdoIRRMGuJsuCq1C2hnZiIUz0I8JSEikP",
+	"AG4P7Y4c2HowyntNTj3CQip8smhN+ECMNWONKzm7Il2vraoazXtL9F6ZnviKvFcyQX95+Ro9+VOjao6w",
+	"0YbQbcozBJdihjbEBFgRZYnrvd8NDYzm+dQ+zAAoRBMeSi87GLW3FpivYpluSKsqHzokcealn9ZvRd4D",
+	"IzamNVgChvQWXkSPLx5fPHj0ODEHWfXz4eIQhPm2fEWTzI4/sH/8q+Ts4Rt8/N7CSQT5fSbwVvn5sZpV",
+	"V1cRBIHqFd8DTfoFZjKvi4T6GglENxjoMNDm3rmaVfT//t//D+yZdWJAJ43G/pkn6umFmhCUdD3nAL/D",
+	"J14qtKeagfAtYF2pB/oYzGgPmsQce2ifamxUM0AvidgW11SekUrgV0y3Lpv0KNh3oNhN9w+gRUp9onSW",
+	"57Nf2r7kxckUiAPJQD23qc072iAZ6Emu78ZUsTgNmSUe2WSWRLo0KgXfoiu3IVcdzAGnFrZiTn7xNX7w",
+	"2zv9PxcPnq3f/cvvPoagu0SExUz986eNLX98ewzcfLcR8fRRXWJZQMVoJ8aZzmXDjQBUMArYWt3jwOoW",
+	"ZNYP0RsC9YoZtBpFxz13uAfNWdw9Uz//mD/08LYFPIJ6mPi+K59S+q/ZgCWgYMZ48DL4Lr3c65/s55/s",
+	"516ynzcQNrMdaQav1Jl6y8IXbrwUz+9Df959W82/Ut1UyHmEUtJ5Uwlp/2HN3jc7rR4fUNj7mHhv16yF",
+	"iOjvzbUzsXTq3rlUbssVEeyQVsFWcdfGGGdA2rdoOC9gHvfYuyVLDU94YeBPBhoNVp3attVL64xutzQt",
+	"c3Uy6Qa2fzRk+gvbwRhCkO5gHq2SlVYlPl8lqyceNhrE2nLKeo7Em2d1+8IE+hOWe8p2ijP0b4KXBZJ7",
+	"LhSSRCHOqqlTtrNdKVxiKuSiSlQt6CH6tjL7MMoo3jEuqQyUgcHGkXahhST51jz7PpwsbdhIjwf7hzP7",
+	"OMyp45zj0S/Vmm+364wfMGVD/QrtE2iPsxq6PVilVI/aU0cC0Vz9k+G7JsUJ2y+YoDSBjrcmkOp32uvh",
+	"mf30PLXqZdx6qr71nXl+uP0STvdEru2G9HVf9cgzXEN2B0Dqt+1Y/PvB+LZ0kjQYR5MdtK9A96J1aWOE",
+	"u1dccx5Y9afI4+7sXo7hKLdII3jAscezhIMmJCvvmaemfRrTqk/+4uSNyT9lY6qLeXjVBfw9HEoGWGzG",
+	"Yo3cdaNJfUhWe4LFzFcFMUx55uuSkNlv5tt1igWZ8/IR59ezvttOxzHTr3ewHrq5Nf58k9aBhQjrG4Iz",
+	"0BAmUtRrwoucVMrFkao9L7ViyPCBLIa9ZTINnbvKZkVfuKjOQJb0lOKN5j6/b4G8uCn0bF5u4Luaq+2a",
+	"X/x6PK1noKrxmypJcakykhxrPizpb+FyVs0fqsxI6IiVVDiIADUNQkr55eOUmW50QV1lT3DWm4noAMIN",
+	"3KJ+9LJq6Xzc07xqV+Tq52L0r0hhOKBqejWUrf35t/968M0DTYZPngat7+Cufm+3TxuOzXbXPt12KAdD",
+	"OtvK6GYfpbx3TNOcqwg2qkT1liVRV2BuHU6T4hvsZIybRLeA6YHx1ESuNbrjnkuCfFx16M2lKf4KbUjK",
+	"D9DC3tyB2BTXamMMgdntGW5LN02X6z8L88llGnXP4GPtKsmlmMJfOWVV8sJo7VFOtir22WEc/x9NmqQ9",
+	"/Zkw/Z9qRkvjsJJQ0bi3Dv8M3o1T4LwMlelEOod+2kec4VOMlfdRqGe8sN97OuJcvjIO+gmH4l2mxTYu",
+	"goUtYGW2meL9MjCr2S+5E/d3D5bJiYjXOXryI2I06Beet9Iplm0OdWuNa0JX61tbA/qlK7IKdOBzfbF7",
+	"bQKZYuuvlnt+lLHwkHejd5hKDRkr9GOFi5RlvNahn6Zst54BINxn8vSFOZulTCZbXRt/G+JqmEM1X7fu",
+	"YY/CrG5W6c5Xj6Z3sa9e6oNek/ho6sLsFLXmb/zHo0v/xwwUwLjvIjjOzP6TM5jSc4RDbf4hf6GCJd6i",
+	"a8qy6pzXepi4/v5/D2xmvOnifL4zhtIzh0W0yDWa6BZQnDqS837pT90dWUKN+uj3clR5Gr6no68PXsio",
+	"t1sXtP3OmV3c5jc1XOxijwMpzLvoXRI2WJ8BjZUfaGr7btSgjGIt+HGVrHCer7lYMw7YBuFmVgYbYIwD",
+	"wPcNiO1dVZU6jIiG2xnMt0HsUyKEhR8eqTPzNJFuLgzfKsJMzT8MWGNmhmrHtpjm5Xgkzuzit/peGbT0",
+	"PPKVr20bri1l05PuYr3EuCj0hZ34uIOO6z5g67bHV/e9ftJe6ICX+kXVUEHuCVFeFnaCZJnuERRF5+XB",
+	"AWLXQaB4b3XraDrobILvBJGyuesORKM2oIO4gx6AKnRbWcuTVOQQBsFUWKjZWZXjK3xrnr2T8MwRC0bZ",
+	"bsm7aIccuo1z1fqDKd+vOWqDBXm5m81DtNe4YqQerVS8yNsKR+Xvepl8AyC2VS7vUiC1VQqw5C7KmSAu",
+	"EkQZwigTJyRKlmhNg2CRUyKQgF2sVQ075Y8FP5tTRsKH/48BTDsFe9ZJXs3fJgcXt7jMAwldbwjONLFA",
+	"WYttRkIOhTohByjv1S0FTSNZtY3qHtMe8qwvkT4KLLwkjBRLkiCcppCRj1mGipKlqnQl2e2vjhUaYbEj",
+	"KlaAEuP2hWZcsfVH4bX39KEwwknik4QKItxIxwbsu88k5DbBzbSt0OChqjkM1CWZpFs4H6okcp0aY4qe",
+	"2mRmDqnaqSHyKoMwSFf6sApFsivNQiS6JqQwufRlTqCImEsL1nQkVuoa1YxkaEO2XBCQxleW7V4lpsWp",
+	"IDjXTKqbj2O/F+YOphy770fziR6h0lAmWyeIqTItMyoopMsGK20sk5d5OJXERIjKwHX70oBTOQAzOG69",
+	"Uxa0CvLeGgLXH5Wy61CXCjem4sY6qdJdCkiAukRuJwGuuXNQrUMKftq2HerbUkE0DfX+yo+ytzLDip9A",
+	"msk1LQoShso0yKGmJCXc06NkgwSi2dDa10lGIsiwBH8bkpo8a3LzP1tTaL0Ub6NaCoU9Wo9y2nPsv7A9",
+	"Lcgs/JvRhgG8ZWeSdKpEYKO7GAhaU92TrGrqWQMfHoDYNHloDTw7UxzWxLPzqsbiYSlrxLukLxCcaJFN",
+	"b9xE4R84X1vVLQI/E8pXfNTMmzJnROAN9QA/DdZXDVpl+nrDjglV+c5rHM1kRXeM9xRKeQZcoAoupwca",
+	"BKp6tUUYvXz7n3BXLhHJJTEiOuiQZSnPbDpnJ2XOhfs018mIAlJMEEY/ffPix5/+DfIiL6uWq5YPykKL",
+	"IJBo4X4lRt+p9b5U3qyS1ftcArZh9tcm9Kdf9VmoGvqtVfXq5sBZSio+ofXcjAAQfHTCea9NKvf48dMv",
+	"en4ipKdSyUh2AJz3NsaCcsneWFM43e4vJ0VkTG/Pdlda83ydkmaWknhE1M8ujF0bRNkEFRFqqACt0jQJ",
+	"Ab3Qta3Vsh7+YXrqC1IQrKQpysKgMYLWE8jKzkI2DPTyvgRCA0sJH2S4W53TePs0TG3314rXUVBFZKNS",
+	"qdWXLuylsCWxfaIqxXkOYHBd/CUfkv2GiGDzW+M70mqTmSsYYqVKKkM24wRK1zweDe/UNuN4gq4Fnqtm",
+	"Ua+qnyK+N+6bYJ9FLTLqvfLqk+bl9G4po67QN8IZZCb2Zf3ahKTZ3nvf9rv0tDM3Wm7VUP0SFVhUTvpr",
+	"ctL/SXC6X92jbjZOcre8FlX+rndAo+QyM8f17inAM+IeRZiSHfpoYRxdPHjmYI4erh+8+9tF8vRZIFbR",
+	"PqOerZ+y4182Nm/CrmvGZeIv2UBzFYlAP0NGCZPARRVhlclua4IrIMF/ffz4T6tG5OaXX/7150d6e/Qe",
+	"/e0iCcVwqm7lsYb34wjDu5LMFqnTCGjzHbDAtfVsbHBhHrD1RU7dfYh+8lCjDLaXqROpRDvYsw7+HzPk",
+	"WHPLGH8aBCCxPun4KKvv6Wn1CzEk7JqcdB1YWlVV2NrwC3k2wMaAnQRRDxjZIMBM2QW44UH6O5u4tSuf",
+	"B1FZsCJrLrKQzvsNP6KLz/948eSPjy8ef+FUq0uUHU69AF8VjsAB5F4GbcAP4YKEAbzLV9talUi87oJa",
+	"S7HCVNrOzjTa8egwZ0Za1ICVL9VakgILrLgIKSOSZsTu9yW6uowCa3s6wvc6aoSh11Ge9C1zDtwJhVkv",
+	"kI0YGTh35nwQDlf6FmTGLXH1c9j5EskYDf3tnmViNPdikTSMAX11ESqapVL0x/C/t/K4BkA5rY0nNOWH",
+	"A1UDToQfuCILoJoPhjpjAc3NIIuR872kY02XXJpP3QL7qsLhy59q/Z3xeOQbflymkKrROzHcOA7UC9PP",
+	"OrG14Nckp1XIz3NUVf0LHHoNBEZtIMVY7TCSSwRA9ZSNn2+KTtbfpNG1nghm0/4HUzQ3HaQwLO2IqZKX",
+	"pjm46SphO0vZVUV7uO6gKXGoRZhNuzG+a+vkPqcBMaSYLUTjdVh5wLhHG7KjrMb76wtEjASEKy96TwpH",
+	"dDrGG350GRkh+x5W5MNGmf0avKwmMjQ1ydjvyT0ULPsOovqofqTu56W317mzIOExMZ7cCrhpj/0eamoP",
+	"2lN18BEZR0P9E7scKeBQ12SbgC+Tb5HNigPfemyPmZkXoq9N1uBBLiZcNQe/j/K1vhyd03SBuOdelBbM",
+	"0Mq6R1RdIusVu0RVjO55O/R5ifp+Ma3JTdjRpA0kQNr8hgjrJ7lENsz33GRR+DHKS+QCf5f1dXluu+f6",
+	"EVuca/l0Sox06ESiTZjweRUtNhFf3Iz5CgmP2kBi/XAz5Ay3sBt1rkv6F4puBoOb/Xrt2w64wK8lKc3o",
+	"JWMmYzZ17YBXJt3STAgzbRH3YNGZ0X8khyIP9tte1DxoWbu5NFWvRlQgYyxqInFY8hWxAZWFwhZhZ2KU",
+	"tenWvJi1UG3ifIOBbfj7F0BhEz0HX1G4VUfQEXl9wQHAkBsNKiKZrVvo1Migc9cwRhLwgrB1iiVpZFkF",
+	"J/+lwFsIk2FJkOK8B/dNz8IEqkfPQ+/jG/+FsLGpH/N6sE3Y7xr65DOJbAy83njz0cQF36y/VXF+bYi4",
+	"5YWuIuY4mIdmCMfyvBsiNjhHdQA+Mq/cj8pP/kZUh2wR3X/NPO1ei2+s7YMYR/sUTV5C7NTs41ZDhV5+",
+	"fsfY4b7TrWtulllNoffCf+s8b33a5jorySQrpqGpTnqxgFZdsOwp721wer0TkGsc0vZjGI2qwYSohP4h",
+	"l0Y19iRuhP0so/tbpzmXU6szci4hn5+HMo+/JiTTG2FhY7FpRSYxBfxOwjKtSIdj72nNhIYI+422uATO",
+	"vVZ7KWcKp1PehMdnB6qNxjWZIi0ebm8la+s6Cjvddeu9DyaV48blYcVUQboKrxBz/clBnzHk3RmoOtsA",
+	"7C/EtewI0cyWvC9yzHAvcPfWEsrkXdzyPOfHdVksXFYK3cyrfY08o+BLA4Vj/85st9gNV3skbdfSmG6N",
+	"gZimvU0FFooBkx3XR26IyMqedGxta6GM4Awaq2obvMA2nbGridgWupE37rV5GnJFKXcZMHHUX73RzPrv",
+	"AT/vG0UMpPTLgrPpPWFv+LV/lWsEVZbZLo9GmtYdMt8FM4ImShlJxA1NQx6Xt/YXhOW1UWP62+51kATh",
+	"1QpjoNNa1g69LgS/0UbhLZQkxZ2jvLOypNlpNC5NtXLGVRScBDqf1u3aq5OtbpefY+qu7qAGtYQnqNLG",
+	"7pknqGPuTDNmbEa0b7sgRgi0DoeY+tG5Ly2/RYrn2UPkpOeVPaqryruzwZKa6hWqIEMh2HM81p/6FWRV",
+	"VLERW8CInlw8Q1fGVVS/fmX6Mve7VRd0pwZzIl3WUIZOBAuJsEKCaA0WLEKHgYUgPRzBcrSWqLjLDrFF",
+	"kp9fBMskPfc77PEo97CZ+VprNS+4Nz3+PY7yEKmfNgxqaDFclCYzfR1V5N1+3oDRmL0LAou9MMnt1lWO",
+	"qmz9af2yG9/ozjp85VJ+oGz3o8BMbntaTWBXTtJ0eiK+3RIhO+4B6/QyIkwSSNTtovF6Jk5Xj6k/SRXa",
+	"kBQfSHQrxrn2wC2H2CJVWM2Z4oNk7the43BYvRDkhpJj9DD28UbRX9SLULgWxI7VBEqkapfUuPbj7+5R",
+	"dm1VY1erBXBa9T7HXLFFBHzr1t43OZ8ZaOwW7CJl12f2DO5NCvfII8rzXpODmVXPMrSontTHXm9lqUjQ",
+	"d0SAt2KUlhtju1GFGEB7BLLzy034A5r4yxwHf9u/D1TifPO/v9Mf2yu8A0UHKyXoplRhqzbHm0Hk/7+N",
+	"JZr+5dTf3RrK+qgaPyRbBGEnUy/avu9t8+C5LRExqWggcAU9omvpVhBbkyYc5NogjIr3miZ7Ay//86d/",
+	"f9td0TU5NUVKS3/Nd2FaFTc9XfvCtuO1Cnf5K2WYVN+PH/Q1WFx6Ivpx82kzYALTDu3BYMgKtiK4c7wU",
+	"jJy+I6EymboOMZRqUAjrTUQHztQecQEqs5dZnGGDG08KFQOx675XDRwo1s7w6aoHiXZQNa3LOb3h7w61",
+	"MiOFcTDc1V5WH7zLzdwKfpiBVgevFeEijtcPLNPrcnx4CxSwM7orHoISq7Ve6JRacKFMFe4QjmfBJW05",
+	"jhspV3cAzclnHIHi0w9Av9O7/f9swRWLrFlRzDB7noer+Q/Awf/JWs9lrcNR8TanHQ3z3w3nHXd6+ax4",
+	"UsuR2+KgY/vsM9SRXf4wyCsWMLU9vfB+Gdn+LixSe3O7LHQUXfNMljo8/ifCYkc34VyWu8gutFnwwlCv",
+	"c1j16MYNs+7R1x2PnrR/E3j26AQW4uELH9V0Xj8OostnH1NIFnznpdq1HFEvX6Mnf2oUvG9FC5juaWeH",
+	"8IPf3v3tcfL5h98/sP+EUvjHyZ8//OFfgsXw35Edzr8Jts0bSyerkzMT4yrCea55CRUQIJETM8la7MoU",
+	"5kJm6y1FVQgbNEzI5IwN88bCARdNbdGDDiwHkI6CkuFbJVGODfe/RHgjCVPPETxfR3YJy9odRvoU7081",
+	"PmI3J6SNVLdgoS5Zn+5FiSS7gah1s9i4ZkC//PI2SA13RHedYPP4YU9vvbXUtsyY7ALGQs3r75et8D1m",
+	"2KSLfq/l/DINXtNSCJtr0UHb2nKRknYLUi+8NcF0zsdz4iEvYX2oFrk27w25L0ezN3/acyRK5mc+XJr/",
+	"5kwJDiXJfAtpQ/YQRlcDuXcyfJOZ953PJBRzod8MYM9HFxcTXZCdsCfkJkPyEL4mDG1weg2AMzUET8yc",
+	"z4ECz1f+7tekG3FXZsmzuybvcR/RJ0bvL0xG2YaoIyEMPXp2cQHB6cePnj2bLKncCXcTN+sZRJz0AvKh",
+	"zWfvmZQILJ8ccAjeEwqwSwk5tHM1pGtqtAeXSGSHS3PavJrhuqqe+SSosvv6WifvaRGfgPV99U7wMPvS",
+	"URhRRy6u14LnZEIqPMTC4KUw6ZhBZcqLUPrpNyTPEC+VgZdiJ6PWwlV+jtRe8HK3R3YQBDODCiAA8ba7",
+	"3puMHpgOZ2StWTWg0smBM3mOJN0BQCZlCMtrVxbNmeH1qBl489SEANdatG3dsEwBAq0wF33qaR9w52zC",
+	"12sZR61/C5Z2ZvSVOE7GR+pr2m2F2S1mIPSqpT8CrIUBId7rqwLqaWILqGrdK8U5YRkWQYqs+OES3o5G",
+	"S6/uZJ1pF6MDxmocpinWWglMK+j0Vt8szDKsuDih6qEaFsQWPuY4vZYGnwcrtMc3xNaeZZcAAQcX/Ljn",
+	"ANoDgD0myo/TqrFKPJ/pZbLAJ6ex1IZKciuKtWZ4d8+q+tXf+sLVc6t4mqFmu5MTVOT5/dBvp93kuZSw",
+	"YPv0+PNvnWh9ODDF/n1fQk+9j93D3eqXkKFndlOcwkb6paPrsB+UkP0ZxtMkqHl6kIcupqD2KaZVWx0P",
+	"yi3jBu9tgihoJwl7nM3ftOai3RKr2YVJS4Tu1KwESFfg1evINmluRnSC0rCg1/mgF7JEsEOW4obe8GhR",
+	"Bq6dANQAJXnm6Q9uWIMxwm+0wbY5IXtS8TpByTK+HozVZLxuTREpuVmmTZpJwt68MjuPriG2G5TTPIHq",
+	"qNxGN1bYS9EvOdvmNA3kwLdtb3Xk66pNC1wWfCBrv4lLBZMjYTaNPi6u6i5ks4syJwMcAQgWkOag491X",
+	"bJdTGYTk72Mur7YOAOa5ldlaZGsb+DOJGEduRXEMzlWEw9fGs82NhQhr7D+FOXrScuGj1k0e5kc7TiTi",
+	"UY3Dq3F7qyBeSOf4tV1VOkruSGoDviZTWAq+1pO/IQL6PVh4+AavlQkiN4RVeKNgvACVACbcJapTYhyU",
+	"l6yTfnwichdnoL0SlFLCP2TVbGkHyANraptYt9svtSs6/VZMrqERJGes+XbNBd1RtvKh0BPYPnFDyXHt",
+	"VeHAHwtBFBHr0qBFHLCgqq7VT1YkK1PzZdfIMKIDk/simL7NXkzxraJc56V3w3XNbaB8qAX6tST2d62p",
+	"dcC9Gyy0Q7CDAW24ul/SrQcd2nZhQyMazbWOe5rukTq6FHaJMngxsX1OHSUBkSEs6+YF+unnCEOzwAQw",
+	"LaUCu1qUpk0PMIdLxLc+aVonvHmiIs+H6IWNADt67iKxV6B+faD57Qsz3HDHbWnUcI63dJohwfC9Z7CI",
+	"uSN25N5ZO3rtdXlvu/7QSHY5bQ8qhSAEfVzR+sRBvUsSGralD8e3Cl9Pi1FO1VhD8muqF2ZQZesuJMiD",
+	"/H1PvIMdI4o3pu56ol5xO9rAAN/tXUYQinxreZMTrwd+Q2wg79RCLT3gLNykD/iJDAFeeG3FoXFmPVi8",
+	"5RGd/tPXVfcnH2KZysTggHhSAZcZVeB8zYdGDp6gkQDgfs0p06cH/YArZOMZNkq1ksScTrXBQye7FNO+",
+	"f2jHMO3/YBn/5BOjvt8XUr5IFb2xWF+tegCl9TrMgjhWBixMWgUHlFKSWRhEJIm0vK3LpbVmHuX5PVBW",
+	"qr628q4hbRwh+euEQpYwfBZMuueDisd5+hp6jV4qvOqNnjT2tV6mXdPoOZn5hxv9xUC2HfRga/d4hV7T",
+	"OuzuBjiHwehGvzUr/Xf9/NgxFvKU7vm6Mj3CjV+Kk8AHmq2r/vQRC2y+M3K8rXOr9rL96Soi3Jl3xAH3",
+	"nuwPXC3keoxVfMxUoz175L36SJWvFpj9dutUve1ofNGufPDcbjM5zO27Jw7+DOJgmgAYX8QSsroi5Hsm",
+	"rPW8X2OhaEoLzKYq0+amk74GFZBkYMkLfJOA/+KF0VNo13wisgo2miYW1KDxBhMQZuA4uOhoq4ysqNfd",
+	"V07m1HDv0drNZRJixhtktGbcew5vKg3oXLXp6fRrMqYnWbG2vOSdhAQ9QyhscUpzqrCKt4z3BGc2TyOg",
+	"+PEiJ5DbAaBtgCikTalKBYQGgFFc4xv3nTPsLM+12Q+5pKl6T/KiByd3rm6Tj9eeBRyaigiK86GYa2A3",
+	"PDWq22Yz54DXjY5YBsXogWeml7/f64atKwBTQQ6adb/rQauzFz/w8R9MR1VN4NFNuDosN4RqZ6yLcJKy",
+	"JrvKaGaZo7xLdGErX2zMQXPf4Hb0Y3kUOWYDBrt3ldCBYCaR4ijjl4hx5Nz83TEDOm6YSrXRr80pIhFG",
+	"ihc0DaM6L6EO12yzPZeT27+qHQviApkE/4Ek74l4wr2pN34iXoZPJuU8Ju8mrlGXf43fVjDFsiyIuKFy",
+	"QrgbjudjaMVz1VxrulShnAErJ2TeVKfczBKrWEtH0DTESH2lxwTsPPSX5WRwMIqh5YfHCfWF4Fv4q+0m",
+	"bzSimKjp2eJ4umStY2hfXPy9ytlWHnSk2B1FeBmGVZ4glOuS/idPRkv6F5TXs0Vyq195R0JHg+QsIFMb",
+	"EAPhj3ySQnaeaAy2yLvS2syolZZjxohhvXkYefcMSTcO1BPIjBmQMvXujMkEB64wQSLcMs9sMsMu+QyU",
+	"aAw5uidxibu66g0qDtd2bsgOswRRaMOJsEQ1Jc6o7Bz1mPriocEiM3pDsxLnlY9ilax2gpfhtrb+WEv5",
+	"wJyb4B66waqdWKyR+xka2aenJk3Wf3qSyHu4RJxeM45j9E895270nHFAp1vQe8Y/+nejB43pKRE4Uz16",
+	"ywyQqYDXwCPZltrlN7I1yAhh6WMq8b52uXWtPBj353DOoTU7HSSOa+MHPVAthq7tiEPVc5RiQaDHY4Jc",
+	"9qVMkG3IJ8M5JkaG9ML3Vj4aaNuSlcLWEhPTAWdP88x25gHvTdV4i0O6uP55PG5g9qA5maD04oycpnoM",
+	"Di6O3sElICk94BxV6ak1fNiTpxcXzWv56Emz5hbKax8lzz78/pdfHrp/Pfnwh//rd/2Vqmlgi799+wo9",
+	"efyoiV72v1993ZIIkfhunQC3Wbw3gZ5tVftwuxhTH2swEBtTfHzx+MmDi0fNaf4psEdPPjz4/cXPjx48",
+	"e/d/Hv188eDxuz8Ed8hThLrpXPB3dxWgMV6Bd+QS6QuOuMmlyrFUMdzi1YtS7b8CNJIuBIL7cy2jbnAO",
+	"gCgmAy+p/lJX0ds/7ARu/NuUFSSrkuFS7bmgvxHvrZLJsjCdpM2bLmna/0Hxa9Jp+OMVFevZrhtbNQbC",
+	"bxYYooFXXv19T+iLhC2g6biy89Dmh5Y5VK0d23Cyr27OpLf3h25GJGUD2MApvXeQUEE2kgYRkWZ30sP1",
+	"vBJHEWOkNMvJO52iWtQxDpJTkYv/6NMWj//v//HLL/Ldv/4P9x+/O6ef6Ry4BY/4RoGWZ9OiRyntwHpU",
+	"f53ehmQ+HSxgdTc41P2yups7sZjVPc6QFwaJHbtmo8K399oNTTTqGi58v8aNjtu4bzMMlldCaxRzWmx+",
+	"w0tJkChzYttiMsPEKGfG36ztVLXn0uSAWNDuTqGR43yjW1HNc21fsd32WSxCxPRe+4Hu97aholcyZ78b",
+	"vLelSvmByDcEkurP5F+Nwb6jLJhCR96neZlNKMwxw32lX+vzR0ZnYm8F/42wXlBWyjNteELdpWukuqU7",
+	"bRIiqXrwH8/Np7Zz8nZmoGlWYI+7+bY5l3rK4UTlHce5XP+1zHaNtsqdJw5Ejfy8LohIg/BEr7YInkLm",
+	"M4m+aJwRZ5BeopxsFeKlqqpX9f9iGw9quNp5ucm9/bSmbIUyfhPqBmvXb6G5TH5IXWSr76wpTkxxnktU",
+	"DRSMTNgfB9fqNvxW1un1IB9pY+dNu2dDNqfG6iVZ26mv65r8Tpe7GgQmkBd65OI6rhf8UTPauLv+Ezza",
+	"vjNmgKQmb48G/L7WDQL3qTl0n16b5squcXzIMEyJlDX+QnMP/gOytI57whBGadWF2LUPRylmaEM6NeOD",
+	"ZpDXonmdldNAHBrtnSe9WBScMnWY2h5+IoLLHjMW4Xyt2q+7Fz44LMV1VAea+n3vpQ+GdKZCsOUcUMYc",
+	"PGmrgJ+QbIPT69pvecQm4RlxhgjLIAVarcLtnRVO1fiNMEt5aR+3b0Y0hvbftL2h57YbhqKCqbSYkTSn",
+	"jPRCm/SdWes9GCmnN0RUvUzGuz1RQdJw0OCKl2rDS5ZdPUdQX9iAzLtEV5S5n/eYQQc35p7xtV3PE+xG",
+	"BN+Y+a93AxB5weiz7eqOGfKu8KGeH8Sm7QjRnGRrqXPy0VUvHjFTDTXB03u2PM/5cV0WwezHr+HXB2Wh",
+	"Z01SzRU3S6L/Ma7WNV1E0ljwJT1Y6RAem4v4d8aPYCVsuNoDDkswxGDRKyLv4yvztH7vhoisJGF1FLzA",
+	"GcGZvgwA7VFgKXvS0SJ7ZwdYQiEoFzHR7ep+Vm80lZM4TJpqlHrz28q8ILLgkwEoBbnh1z6zqeI0AFNS",
+	"I/usj1TtM4GPLJxVNFUCSiJuaLCw9K39xXaX3wI8eCQ2mXm1MqmDiSwTd6jOx4o7IVnlFH+qecA1m6+u",
+	"sN/v3NFpEziyVhSrk+syvPpuRiiN89qE4PR6J0BYhArj+hQtB6XX8XM9Tp5++N2ohtYX/QT9RVu7FnVu",
+	"XJOzMFnxDEc6HWS23kPeFzlmOOCc60mlDIixjGxxmav+RJa2VBuVVzbFI3I5ptj802C8zUyZA2X2XzHo",
+	"RE2+N4+pLfP9dSH4DbWVi2M00eI0HosIsoUqfaeLCtfLDRYIBLSN0vsVC3iNpTxykZnG8VMjYwaqd13Y",
+	"QVqH+ugiwuXNyPGM99vInO0JtcYf2oHXgvPtxA1YbOJRM3xDJJlaKazIoeACi9NymxwYMjhrntP09C37",
+	"mls0mkDI6LaQBmoTIeQk1PMau1RvX702CwBlrAdR58oKqCtbAIitgEZucX6akmtiwo++OepEXAIpSiEd",
+	"V1GVRwTOK6wcu77gkQi+ycmhn4SMnG0u8s3XL9GzJ0//pJei30YZUZjm8iH6uhSQ0mcbFKCMFIRlLgNG",
+	"y5IEyTLdIyzRlbuaWuMjV1qDubIoSGsD63P1cNWNvIc6QL5VeJOTS3AYF4LvBD7IsEtDBVuIANhUmVsY",
+	"xiOWaCP4NWEJRBH01I/4hHgZdARBykp8OASy7Ex6T6jUmEmFgxh/BhALsnw+k4hml+jXkgMAnzZwbU5O",
+	"lN3gY8k4Sgq3gAKI5M8k8oJRvXHG1giAKrmlxDTxuaYMMgUtwYwjRZgcDjM9zyaw6m21S0GSLjeAdRbO",
+	"Eyoz6jAU6xwqrYpDqv5Omw3sYFKgCiPG9X/BkMG7OCO5qNyQc/KAXOlac8PJe0WYQXc4cEFMQpxMoDsh",
+	"oH9qM1afxQnwxi6RIDfUPJ9yIYyHpyqRdFsDjYQhtGVHB03LvBjcjj5PzNeCH9Aj08VpT3d7IiFFlNr2",
+	"bOHYjd51uZ/sSMgJlpCcNpqEDUmDTWM3WHQJRxaa4olgEQHjYwCWzSC1YVzRYk1FdkTPHHawvt6qWjsz",
+	"cgfmVbEGrsld3g1PG/kiZBm6fa9y/B8/brYnfuYZD32nYg+k/xhGdvY7Ks8Nufu8agzguTem/Iak+mhO",
+	"L8O9j77zYpgM4qkFOGScNNH3EDOpuUJm0IoP5MDFSbMIRo76AgCAMetKY2G/3Nd26SuAnOXiWgIeG8Bq",
+	"QxkDYAF2mi5NAN8PbIJFrvxLztPrZUCsmh7/RdXRHG9IOBu0uunTmJ62euPR9iX9jYQ1gjjsguZu1+gF",
+	"JQNM52h0jnFw/Xltbxadgj6M1OXoBxpS3oGn1JCLpwjBATbm9m70UpzVJCcU9fraQpszp+AL9z0JSRKC",
+	"bPUELxEjUPER0cZmsXvVVZ4zckM1D8ISFQY5SOu3JrrbtH5HPRTu+lTi5+lYc/zWwVfnqQcaP7kFfFIt",
+	"/ni/XFJBduOpJrywCVjQ98tTl4JqydxkESgxhlono/x8JpF5wfS15qLbQuUTTBRJe9uuOmUXS6imynFU",
+	"74W5mSfNAEr35+nYcpPgy87PZOl1RWhi2HIfXe/S1lU6UD2SS3K0HYcCGSt/d4kyEJQNd/rFyoE8QTZH",
+	"XL+PM3Jv5nRxtO9E6lafRsINgWuecral4jA5Zci+bi2E6a/fSrpPneZjOrdiVFuhE3N5MirtFakR2qPE",
+	"6JfuRVMsG8yPvus0oVZc9R8rjYiQbE1DEPtvC5LSLU1t7a9tIqAN4cQWDahAKzhJGoboOCRNR4kimT57",
+	"RViYoN8YnThBW0wtoF3JnPlt/M2Mb3h2gpShjOBcuaYtwcyhTyuPaqSx+4+18hTD5pfLr9IjCZqR6Bwv",
+	"97zLzeKlHGhTYbOFLUFRCUnkgoCrQ8as9JPM4uJ52ctT4Oeb6V6K+5UZxlS0Q+WjZJGFUijCEJf/zDWL",
+	"zTVrM7Ge1BJnD4RyzzrahSenaq7WFRa9pq/A+Ys0JcVkUPBZttmHgWm8tDUSEycyWSV0mxpMCpqSmlAN",
+	"1NJL3w0uskqOm1CuWOHpSGsO4R1h6QlJfJJNlJTPpGsTueqmFUo6fu8ghcB0TzcvuErF3so4yRnCO0FI",
+	"BmLcCa0ecTmp6hHC94dgbdVPzlCEvuuAzw1zSJA1j2H2oN9otbjelJG+M8NH7hyL9cRGDtvZkhMO+0d7",
+	"zuAF2vIU5wiuWudAl6vj7ysgnl+Sb8qvQqXSE3lCVc8Ssu4lUryNE/QQOfigKuOCcYVSrZczCEhtgtcD",
+	"78jaoOiNXZH6yQhfU933Mobg68fXdT/OsfkEX/qQrCZ4kVb9IVavB+cETIpW+8vQ1jRbZo4tsvn0/8fe",
+	"3y7HjWN5wvitIDImol6GkiVZripLsbGjsl1dnnqxx3Z1TbflyYRIZCZaTCCLIJXOqnDEfvj/Izaer889",
+	"7H7c25n5ulfyBM4BQJAEk2QqJUvd3oidLisJEi/nHJzX3/nQ7OTZ9YL6832sW6/Raej3epvT4DNl59TQ",
+	"z2VT02FA+dW+pp2IZdXHPwS6nna+oj7gQ71ra18/h0cmQRN3WNwho+nPjAXdJX5n2kG7245601MtZu97",
+	"KODvO0TfthDh/XseVWVXLaYJrg19r5ZPnZpWia5oeVL+NgHRSpx+SiyuWY/6he2c6y5ff0SXvAvI48bK",
+	"Rrd2F4f8hDUHpbtoJnAQE8XeV8CRacZcqHNLF+MGSMxwbn1NZoZvZd8evSO1GFs4/fq76spdfNhvFwPu",
+	"rHvgyPlUFWJFVciW76oY8SXHJqvhKcZcBkp+G1vrhv+6bgyof0spu6KfLOxTzSAdHocdqE53KnCblTOP",
+	"ZwJyDuzNYfk+LoklrDbEMmMtqTAH2rY+7AcLMkT92NDBzJ+ubeyPUyx3pvPUd5DIWKWia6QymtcwpYI5",
+	"LwhVGXTFv56bIIUXJzQtwLpJViZhy+Ame1/yhIXbSq0yTOz34pq4Hi/x9l2vppMVfyh80Ky1x+ZvVxZr",
+	"NnKYz67nntVZoedCdpU95dHlPUyf0rOXV+Gyq/7I9lu1/cvkYrx9RKF3l/NwG7Ezm13cyoCtPBaN1Frl",
+	"bBEuwpJbr6mTU8t3m1l2neouSVwTyf2kb/AxNDO/g6ajcb2NzQn7ff454h1fFalgGb3gpqmYMgkFYzA/",
+	"CjGPs3CckRvdYRiknD8b4xbcuFaZP7XxjI+thYbTCYaroC+cBzPsbOdiViYA2bQxmsNvzUpB5Oa2g2/5",
+	"YWjByjLsv33x5Psz8hL2yBZ5QjIAJjHRjNFuerDSyIgvO7eNG+ilOdSj0Lh9UhAqwOdmYi/5nIobiEYl",
+	"LObJFkhVSf88uzbiNPs4PG+tHNU36N9IRHavGEFibCavTDry3yD3qVtrc2Ifd9Ktsja72hL70MQrgxA/",
+	"FOZkWwoIdkMeHsyr7cOmle7wErynF+DuoJtbPV6duMMdwDid4z86xuBOncUfyeM7vF3PVrmedQ2n8yuf",
+	"PLf/4J7bLQDEa9BLw/I0zlzyi5cvTvCZCwQnWDSzDJIkY0r1aDiws9yBepIwXgGY+UsJjCLBd/ZMMwjE",
+	"+us1b7uO/df8up1pK1U/b+fj4aB8P9h1n9YP+4mUa4fRB3+xLTI+sIHAhu8OyRXa1l+t/7ZRZSmRL+so",
+	"6Ne/ywfew7U5tZZ4tKHQPy8LmU5JSnOWEQS0qeX/kURCupOay1Ug/66JNY/48v7i3Np67G1XX7dm3v2S",
+	"iWp9pRgbG1uKMYVM1Br8ipfMS9NQyv6ZMhXCMeNXLIOMQAUt4SjJ2XtoZE6hOru1+Rq+2U5v08JfMZju",
+	"MFOns3rhzBjOdg2IZqLognVVNre6szetQKZXQ73v1aT9a9ld3qs27/SVvBw+zZ2YhhtNwhlXOeZCPaFZ",
+	"spO45g3GgrhSRX+/Q0pVrrVPMXQ2MKaleaqc5lh+pkWYeXkQ86ZRj9FSsbFNlcc1XC+m4ZB7U1A43dXq",
+	"hEZU1/mBSspwx9ckgD4s8L1ME5Z9jAD/bvNlaZb0nec1MwsWLJtpc1UgklSo8CuWWVIr+9LsgyOJHhmR",
+	"1ZzH8xJaq4dfc2P+wZZ6mN23qDuDoA81vdTEF1DaBpzO1gJsGxdxoPVJxuBt3Y54t3PejCtT6b1hO/FQ",
+	"hg7ivrkrq2t45Y7pukoE2OhlZcX5+evRDrWIN/KSDZ1mbse0FAtBiEjRtWpUvQyEYIXvdK6iZ2VTPZSW",
+	"AZbjQNgENyrUufnXuSTuCULJFcsuaEoseALhgqwynqN063QGJN614vDqjBZuUIiC+gDeAMFS/XmpDZnA",
+	"1CkRcnUtECPofN0pvm05Kz5th7l7qrmPasnoZb1aJCp7Vq2twZnP2UKx9IqpPpsKuJjLjOUsG1tMraZP",
+	"eHjTO32z5nOZ9N4I8zhWu/cMXbvir3EruOOf8Qdrm7s+4uazpKwfizoBCbGlcgtw0PNcQfdnktAe2Ad1",
+	"mWpJ25KP274ws6fA6GrOl2E9P19Ji3+FGF2pVkMBFksxJhAB0PNVWM8FzecnZHLJTRXBygowtImhyssp",
+	"QU2kwK3gfEKJlhNjfVtAEPx8Ti+ZgubyOF+uHPLOBFgUnnZ/bTxv3uMl3NnPjGxl5bsdWYSAEbXjhPgw",
+	"JOyvrUfUUk/W8KqVtDSGT3gcGFLNFvp0XYf/oKxiV9XT4ugWMoNJOThUT4D6dsuFohVyhJ3WR6pyOp1C",
+	"W1A7CPMpe6iMetFX7Q03cDPdDvZI8+yXDrS1cTr8ZnaDeqrRwxp7X0mebPIO6N+HTlj2TwzZmQnuU4LD",
+	"4W1SeZcU3q7B+N2XfXdXNHUrB7ciqz6SHGmYNw0q7qLYZ4Nd5/6dVlupTOi6j87c1z1eTnMnxrSnLd03",
+	"G9rfiV2k/dw9mdOdTtLG8Z0jb0ECtDLsVjkQcskES3bS57v6sk99vmt9jnk+52Kc0LXqgezvNwL3Rw5s",
+	"Cx44kta24OOM5UUmWBuCK0LbMW2HKZKZFxOcHPxgJtjU3NwXVlqghD7gOlFDM2d4E4LeEvNuPJyWuBFO",
+	"JfBWqvyp9n/VGFe1YSNqyyZ0mjPwkvDMtv1u+QLuca++4cTs1430D79z/bvdOTbPIUBCUYBuwxxQlR6t",
+	"ZetuS6cyI1pAr6EOzL9J9KJjrdjHmrBaMKDLhW7oq6hpkaZpBKDIJVARFUSuBMsAxwiCPvYYGrVECOao",
+	"pQM+Ep6Migv27IoFQypb+BjmjCYOsb66tpcG+lz/ygC8l2YZv6JpBD0ZABBdEQA0CAsJ927VUqhBF4xc",
+	"rIli7w3iE8PX9cU/+N5NPtQfaZjV0WFE6G0fM73v3f4NGUO/qiToLTbQ2fjG3u7gzoyTX+eSXGSymM1z",
+	"m6nYHVZLadxWKT3jKrcFQ0GyKB+Bs0u5uETEMJ6fEmrjmibuiVRgOntQoo10YAZA+w/SzoaovR4dLqcq",
+	"smVaqFCSpJvrBVtL06jLkSeqq/lKWuc3lIIHp5XLsV144HIynILIrLm/RWuWB99301kG0eiKK56HcW81",
+	"D8LPrr0cMnNEGM1SzlRuOZ7Y7k7bw91u9vVs64oxvhaf47yMiFK4VUi6eowl3VQklr9z4VvISeItu2XE",
+	"bGmgs8Oh51/na1MDhmcQU6GpakV5Tmiqr5fZ3K9gN3aRsqjAXGA12ZwqdgoEecmWVr/gefk8+vgHY+nd",
+	"oojtBp25dzK3M6aGnDnAptKL+5PFsStzeY83ZujXOS/IUGYqHWywEy9Lqd7cNyeLtw+78LHcANN0ujpq",
+	"TLQ1mwyuBGvliq0cIOVJuDqQu5zRiapT/0Ql78h7fuEWtIxdR3K2VQjq29OI1rzrQzLbAZoMp6qtsEy2",
+	"WM9uRXPZ2f7eCeg/WUTYQQC+4B6aS9TEwMqZMeOUDnaF6lWJglrb2B/yIRoZZa/fKyoP28HDOxeyNGXJ",
+	"2HpcexYpVY374eZ6qaB8tVlB6Y/111tZzDPeIw3pz1rreYOP1onO2+mocuqVjQnT4ZVE4FqvzL4lEbCm",
+	"jweXop+FQrrx3OTZdlTr9c4GfP3i5a46r5ejQvkYP0PwRAoT8bHchthWpl9gktFpr6yMbS5qeHn/K3hw",
+	"H/mAm0C5fu+fKWIuNoUZVYfhFsdbdJ7v1aDz9YuXZVdOVSxZptjQrIu2NvN3t4zCNXZoNA7f0AL/9YuX",
+	"Z4lchvuFLwDBI9j3M9wozWU2YDyKpIxeIRxvMKgvl+Nt1AUzLjLzM5NpW13KslwNvB+/lytoU6XHEnoB",
+	"Xm8SpzK+xHqHjArwwscpX1woApmPhIOHXrE8T1kC3X7nssgUgVAo9Lc6JQcn+jEzTEgyLTJ96zZTBhE/",
+	"haZjeEe4mRYXprxCT9U8b7JJLpjN20UfCLbm/Obrrzo6deqHBZ2xbAyxoravv5HVpFEzKCK5lBs+eBB0",
+	"i2r+vOJKdnzT9lvF4IPLW6WKWdjD8k1q2CTq9BWeUXhvovpRtdGheWpwor+dVyj9OJMpU2EvzoKuDVGw",
+	"/i13cjqdjvVLt4DhaKTemP+2s+zYFzW44QhQfpwr6HFGKFEsliIpeywIYhtfaWKxec00XdG1IolkKsB1",
+	"SjGlbDuPjivGnWgZPB46yqR4923QVRsOTUqHDKnX9rgQsGl36i0/MLm2A8xzGs/1IDWQtlMuLscLLoqc",
+	"tZRlplLMoDBaXGom13LOfQ1bq/uM3kO4SRXwpXor0JSitTab/p2BgPE/cnhw0PkZFVMxvmRs6RIpqh98",
+	"qilwCr1EgYiJHqAlN3izMUpvqi/0kVIHhgFqo4Ga8Cf18KtHnXLW+Cv6TwsLdKC7CXasxzf4R2CmXJvK",
+	"IGFbIYLG1gWmbU6xhRptvfMAMoRatvGKi0Su2snxO5mRuSNJOCI4M1UwTSamns70+zFJ13hBZYnL+wOl",
+	"Aa/nssi4JK3j427SmsuVaq2GARMeqvvKqiecAYyrdmHSL9FaSpwymnUjMXhfjsJ71nokassmEaZF2Cxj",
+	"m1oscWzXDMkzilywWSEgLOvXcZTdn+CPKRWnpsvOCREymDF1wVQ+hiog/R8IJtGmm/wCCiA0Ns1NUx9o",
+	"a8qmEgJTeloq37NvIwAZlxQmqc60pNIfYMkpOYDECju7r498Evn6qJPPLzJGL8ezlCrVNl0nWi8ybSoT",
+	"eJgAsgQQj00hAeFXn9DRcYVmv/pmyIT6bCPPb2BXzF1nSMpBeYUQc6dc0JRMXe/WRaFynAuydZBaYilM",
+	"HfE4YzRpkbDf1wQIKYcZLwEXVzyHLAOaGEsqbRzB1/7iH3eufc5n83HG1eX4gqbU5GXW0gm4ulQkZUpp",
+	"2syxWaCK0HovjQynH+gLoQIRS1QxmzEFTgD9PaK/V5+3zY1wc3900D15mSbjBX3vdrQ89Yed0jKlOYOe",
+	"3m0Ud0b0r1BsmTNhYGsAFRQSeF3CHJlqzuba0skum+RokruHmj6pVPnYQO5BJ8TFMpRY9NTc+Hj3wkNW",
+	"tFA0gABATxGqiH4lsSh+lZ3u3Ct/MgsvCbSGpWqtWSzqMxOqcOPDzoUvWMKLRQdN/sgv2YorBqk3+nmg",
+	"qYHko0W9vUcqyn0tA0hfIFxLRDbjQlnosdg0fEw80u+8ODAv0GQFjhdS5PMq4R4edc+7EIkcQ8bRuJaT",
+	"25/+axd4lZNa5tlGlG300TrTdpG7QU1IJU0GGxELHtIMGJ/N7RWmDJ+4RMVB2vyKZsLPhPUHd46FafRx",
+	"WP5qnmzqxwuo3avMonxx22YC8lbA1z0NpnmdAUWXeboE0KZAbZWYII/ypmPkhM4oFyqfQEdqIYkq4jm+",
+	"C/29oAA1X/Kvr1/8TMyvgBuCWhp6Lbu8gfatbTuRyvjy2XTK4jyYVY5dVl1GnlJ8Jox5BRliY+zbDEZg",
+	"xT42NnOIrr1QFGSdZW1Z386Dp609WaQJyQo0EsxAfcmASNL6UFaIUdstt8Un8LKTGVG5XAZfbJr1jh3V",
+	"tD9S0keHFMItbwysf6zcOru+tvNFN8Vrvw/rwFamgMCWG1MCFS9JaFmdVhM4W5T86y+Eo18dcB2VyEEN",
+	"pXAY0kcZQXALMPNq29itEgaoaquF01LFYA7kkkBfbmIKSHYVnhoYUHrp2vXYWE89V2fYFuNrWrbzKZ9O",
+	"AwIIERJ7x5tL0d7VZci+uW06xTLlMc3Zr+UNNbTdMyXTIk2Js89LmKcaUbQgZtmqj/JCDWpFZTWIc31d",
+	"7zVzWSimtaFrvsehk17rHRZZdX3NNzkw02u8w+Brbf2GGg3iBlUg02ybLn/ddu7eAfuH1EXB2wT3PAyQ",
+	"qSxEYnJhqjUAqb4L1vvkGY3nhF3xBOx0gzcDFgLPFUFNzMBhxtIVSvKMqGIREZqThTbKDvfPxSTllyxd",
+	"A4bIQoKuRQWZLKVS/CJlk/3z5n0TzxnqKL2cfamUBgwnKfcnZKUwlfOFNo/bPRVTCj5O+2TiITFDeOmC",
+	"ETmdVp2/PYxe2ILW+B5XZhelqK9N6yk22KrkgkFK+ByMXsA8jHoT7v7DNnaml+GAmlZv4cQM5ag5FLLR",
+	"BbN1PhF4SGaIZwWulJqh0WUrCEazltP41m28wi3Sz9ozUClfehi7onYgnRayIb6eJ7KkPIOEfaQyA2B8",
+	"za3vbyY17q3mvcdAv3TLchTn73Cd/v3T7zSu2qyJCxbLBRsbRba9LjMqK1RBighJzBiTYyAg/cDEfKTA",
+	"5IFw0SrU+LWo/oVImD6rtXVJa4GT8RZkU/j0ME3EM60CmZNamW+1f9r2opJmETSJgpPvlY6iMB/lxtJR",
+	"8DCiOh1Ud8Jt9Oa0lR2kt75+8fKeJbTCundRafARDIHgYrAKabh6snLGqIkkYg6SuXuMldpMX5gWIsav",
+	"jOMiH8vpdJzIBeWi5YJfULEm5gkMc2SMgqugElbvurgCn03ZFUvDRmDCp1MeF2m+rkQXzDyMDYHq1K9U",
+	"zbmY5VIQyHKG/VgsmEgUediFkuPNqvykmRhkt/wN+peMhcx5zLoCNsbf7tSOvMiEIoffEEpyqi7x0lfy",
+	"1CV30rXrNZZIpgY6yFWcMSa4mI0heGMTmZu7abzn/la68Auko2FYphpoPuqTwmAnYHz13VOQU6LYFcug",
+	"SUQEM6iFlK4wjiKzamTJ8+5vP+WaxAke7wZSjTYxT9t2hM+pTbI5mdRySbmgsCIp1Xy5Evvk2RXL1gQ1",
+	"JYvA4tLuckkUywNpTC7nsSs1CB/8UCaxqQEJRTiwmv7TNdR72uBZ91E09GNG2+n1uGL2cRtR6DEEHvWy",
+	"shwC5jClqO6PDFzBS3cvdF1P+CCi/zGXpdsx6pV71gJqZ90XN4wr+7/5hlevod7jiCDCBORwlPGvzleY",
+	"ITCeq8s+Y/RjkBZu/PidWeH6uWaqojd5dzpmEobqPGqKLH/5XONttH9YQWoKbE+VjwxjbBQk/RSlAIAQ",
+	"zXKQHBmDEsVTgle+zVBazWUKEKadjfI+CZk7JWT8VkcHn2TOHZQ5QWY2bfS+t/kpA9j52zWxXfj2yRm6",
+	"p4psxoTW43FbMeXG+Gu0IhuqNWAQvRfxuhLd7lMsILShnA4ehpMcOKwmtMtJu/e5+bQIzlc+PQ+0yPAT",
+	"6RqcfAa9giNoNGKtGJ+R9cMh7IiJKubkgunNB7lLk4QUy+YpbFD0z4gqFr7GnIPaLSDhUY+rpzR0ngC0",
+	"Q4GvjY2joXlT0FnFrHCmj0G+oQqQoPSLylBpi7/z+KCdDLZZszvwYavu72Z0pNLmZrSvqq4i8k6xscld",
+	"VLldJO7bNbGNtp28ds05x0CGUHYkpBMWDdJLuLKd3mv5LZ2Gqukys+L5fBzPeZpkrs6z/0v0FUbT8ZzR",
+	"NJ9DvtDgV+BeLx06wrDB0Gyw2vJ+6DuW87XiMU3HS8qHz2CZsZmgzfyi7jwxquKBg+ogjqETNC/2Jlbb",
+	"4sgnmvrqgyca3uZWpig1iEF541C23OHLqbTiU4xBN31M9TQJf1yKoeUVNL4UcpWyZOYlm3apWpXL3+vk",
+	"sf0b2Pslz9ZjdLOEpKrTDDw4PyrUimUExrIy6xXSXcWa5Hyh/9pY4LDwluuxHD6dM8yILtsrRttnOoam",
+	"Wtva+nzqOxdVaKmVSqsK6/AEikp8Ezywc3rFLKSbazNx9vI54bli6ZRQhfHdiFysCTSHxCgkVOh4QBqB",
+	"LhRU8Xhs9qm1q2qwwUcVeqlH+1bTCpyLMWB1Bc77Jfy92n6kTFazeF+KVEDO+pUxGhiKlE9ZvI5ThnPY",
+	"qg1tUkky6BubVOgVT9Nb2e06mEr1mOsTCZxNK3Vb42gYaf8E1pcplIYAhoLUiku2zIFq45SqZpaQNqTH",
+	"OLc26VAWLLblUgclT1z2fRo0zmfOsRGXY+seGPQmsBXHNrtFDRzfaMlWbtSmSZYLb06g7ciNCTzQp4QR",
+	"TRRBUI9wsUZvPvjWtW2q1WKW4R/7mKRg1PSzxd/wBcO7L5WrwWPQnT9wWD2x3lhg+Cqcx4YNNm8Zts2o",
+	"wcNG75OyFH4JwQe/GD4qK5dU2c4IajVM8v6msudS8RhUyIJp01sOrqZZb/sSm4bdVSfRXiUyfGBd7fB3",
+	"oWVdUXOz/c83FtJCR68bWLIWTcZhypa4J8HMdOeZ2kJv4cpVTLlsfZAwBHSuTXAW05BWaguczKVRK+U3",
+	"SBZqn2DbUVWkpiAZPBG2oh/Kr9wda7cllXDVJFwtpQLnPE3+VqgcvKbvNl6+D3tpCFqFTGjOxawjk04/",
+	"CGFuXKvN3kqwARkXiifMMXWJ/94/lauhB1QnFlUPoYWwrpEOLIWB40AHUVS9BVpF/KbEsRZTtkwcMyL/",
+	"Wu8or4BrvGbbK4FOWR4ICi8zFlNoQI66k6JThPMvbQIoXDS9My2168fQaLejgWrhz0EhYMPX3zl7sZZR",
+	"4v6+UeNO5OLKWk76VGz2R/cgl4/R3lpNpjQzHhmHco+RuTKvAJKLijyrOH/9vsGQl7AO17AoWWRB1PB6",
+	"KZbNFLAmopua94XgKVe3eavKiu1OYkBXqB1vcyDbqDBVSFrEqFNyEOqMFEHi41RmxH7IF4GdaTPuJJuA",
+	"OIBrQXObqdPdA7ThJ6ufevCo2ZKWDoGPgtF6Ez0WW7nzNroSul5Cge5akW2YUibF8AUjv0vBou06b/kg",
+	"cx2Nxu1Rj5VDm8szGusrt+c7ao/fT2Dbj9Si0MHbIX1s5satZO72KJ1tfXn/cSi5niSNf958SLtIei7l",
+	"7z3LfWbZFY9DJduhwELzdlXSZJ5qHZ8nLMOLjue+4x7hXVyeUtBVBvX9bEF5GpQO9gk5nfKWq3aB6UVT",
+	"lpFcnmibh6lLgMsgNskyMl4gWoUjCl6B5oOuvi3wRAjV67kgK5klysdryIneChH+zBXL6IyNl5qoA5v8",
+	"4sn3Z+QlkLyKiFzS34oNyHoB4tsKxrUREBpy8sZwJlIQrK9rHnjldYFFJFxBOGZ8uQhusbbVaRbPtbE3",
+	"EYxmkxPsmIM1SkzlRPG8Z7evvujypoC5f8pUpRa7dixGuwznQfyF0UxpyQydua7Ce7iYL5Uag+MlqPw+",
+	"zxXG6I2Af372+gk5/lV1ZbBX3wuIyPA5VIE3TDhcImMww5rXlyvF5CG6/1kKdkKoWPdtYeUhagflLzZg",
+	"RsDocVKwYLn4L2+e9LngOhuavPH4olczE7kssLco7Hff/dh4jrV3BjOCi4uUx+1VnuBhWyv9OYAohD/6",
+	"i4dUJNSnQ4g0KPLH2Du/yjcdmgHcSuMFXY5rbwktQ7H3LXikCy2PoJnoKagxw3ZQsffBz/G8vVoTCujm",
+	"TBg8Masz9dQiYNmvteQKfTenoXpJzec+cdsunUmhl6subRFJxtI1eO313PbJc5ifvpz8yodAS9W+yhwe",
+	"GT4+nqtElWvoOdaS6fZN2Q17h+vy9K1l8C1tN3aIUNyLHu/b2i91UWUksvmAf6v5yN0oFyxnBeRTXX43",
+	"NZkA/1vWqW7vBvlsaX6D5toKORRb5cK1h8Q9KjfIm0fQrwSel74uE3zY9hqy3yyUqb3kJiAKwjT8tQGE",
+	"BgkYQRHE4zmmZyiCUBwJCj4PZEnbeWvgggVNhumSAy3TQO9U/5Q7WKJ+oxoHNC7Lzv2afGO6Trijiyzd",
+	"uD3uJL2dWI8+Kd9LA/KJwf4L8OF1G7lcqxnrlj1Vrkn4O+oHZge1ARs5l01C19h4so/yiqavCgclNnUy",
+	"Dbvu6p10hBTrhSyUA+0zA0FP8+75oUrBNn1MP7ZXc+tLu9I00KeD2iaWp1lrubnR8eVz7FYeyusz9d1t",
+	"elQ3u4iFExrcOrMfvfXvY7mpvanJXEQccL8/60fg1RrV11rKVsm3o8dTlVZ3eNWa6+o+37W7wayosfLm",
+	"NpF3jbVvuUHnts01fdYdtME3x6CttLXddXBjsYJB2XiNMIJ/To+OfTyV/3j7H/9yfq7e/fO/2P/4p01R",
+	"gJsKO3TK/EYYoobGuZOohPfORy2zuGaUojbrjm7YpQR4dNAzYX63AYtBVFeLZXSrCbcSb/ASCvtt4dCA",
+	"RJmj1gN4/Q6GKobM3wYxBuIz3WiQw+uT9ajfCQ+KWpwC6F6WC5Z9pkwQgHAFITb/RZ+pOxTfGNg7bIcB",
+	"kFOyZsrlS+TO73+LUZFqlVG73hTeiRuOoXjFRf2mc0sxFv+qCUZcjM+hOo0Juh4mLQkytxQoCcDeln79",
+	"BpltMCieve+LUNDAsVdMGRV6o9hKZQwFKKB690sRhL5Aw95dNzzFpkX3g77YyYKHryQarRi7TGjgrjxT",
+	"5Nu/PD37Czj8ntCUiQT6aFmv2E8vRtHozS+jaPTrM/1f34+i0XevRtHo9Zn+P78EHGUNkAH8tDfzyFv6",
+	"hj390TRkDriBkyRjKhxloMmCi0PULQMVm3sWaAALqGctkYNYiilPmMg5DUAAvhDpmsCHyCH2eUoT5zIN",
+	"9FXawufcW63LeV6EVvrrn16Tb4775aykUszca3o835qGsftUhj7HiJZ0sP/xgo1/N7ZOTUk8+/msNV3r",
+	"rnZHboZfK3RaI/4erLWdgV5yX6ettxU3DrPvtmVVrX/00rFukhXDHdD2Hh8M59LSBPmm8i74ZysLDzZC",
+	"PqbeP0QYdLk2esqGzXXuYaWpQvT+l3pw5O680u76vJdu6XI/duKXbhdZnd7WOyzCguJq13KoZYN2I5c6",
+	"X761nLqOsOikiV0Jjzbq350UuJ/cv6to1MeIJLQQz5DIQv0Vdz7S0MkwXZGHHi+4fiSix0c+RSZ6U3FX",
+	"pKJzt+9tSKJ7b64RohgU0r2ZkEX3+v4+Qhh/93GETyGDv5uQwe1FAdp0MpjxME8Rs6EA1dIyYi7TRGFP",
+	"LujIxoXKGTXWjSLGd/yZIhZlaMgWl4GIGhMGNrrlPsXOFXoaVQ0DOFTNq3h+PabkIC43H3tqjN+gf+WM",
+	"2J+dFdPboVoHA/G+s0Eb/7OfZj+MAgI5VYcHw7uStneZYkp1hQhCHAxw1jMqdoVXAflfoabsWBgFEhun",
+	"iofGoWpoTXJ52eJ1NECmZha1wkIBLWlQ+hSKJcR1IN5pdEG/OjiBX1H4KcRkg0VAtii2X8DeZP1mUiiW",
+	"aT0F965HxnPVO67sf3nbVZ7GBorZiYWNtHfPLOw5Y/n3jCbY0W4AL8/doKbDF3DiSCZXViYp/ZkW0+jh",
+	"wWbEUAf/3JarWQeqwokFV8tn4vngSHTQc/RCIBUT34FEi3zORK6Fozadl8sITeiMgS2JuOY9vNGtroAO",
+	"E1Kw1XhJldJWcHPKr7A9igIvPD5k0OkEOhQRdVNmRLG8OsvDFoQl71uNpzfOtdH6QC/Ye2Hw9JYs1jfP",
+	"zwZN/fpQRMEaA/PD2NTThatj9KFrlcnhVOLB2kD5gs8yKvIaMng0UmYJgB8+LsQ8zoLFJd4ExhvK1nAO",
+	"nynXhhzUUDsfkMFaUxaImsnzTbFtdAw52DWWTscZW8oMixnlhdYM4T8R7bGlrvGuoDuh/9wrmL0RGKcN",
+	"GFJXnK36rkkxoXjpHLBnYFp/lL9j7o0eF+ct++/geDo/elej2g1QJJ8ZDc9Wt6xCw12CY6sYtxUUXTDX",
+	"d0Bu7JKZtweLaslOHsgWPWm5DiYdopcBFPIMy6yHGLaeAAvAYG0HdfWhY5q7UFn9C/We6a2VndhFeGi3",
+	"rLN99dBGHukc3cozHSOD1JbL+PLMYQvfJN5cysUAx39tYj9ywQJOnaHVXUe9Ci8Dli80x5IyUWQhrxAU",
+	"YWV4njsglCDXt1y0db8MbM677hOCjRh2PgnPWAPNYpkCUseCi0qZr3cxaL2079FWvVc9ns/7PvpbQUVu",
+	"lKZOevk3+3ClZK4eFOwMWRSC521NgxUj+uetMrehmwG8vCER3RGVG1/dVrdp3pa4RbbTzQKqIgd3wmDr",
+	"COIMwltyEx3dvZy9pwto0zg63n9UsyprZXMHe4/f/XEYPf7w+fn5vv3X8Ycv/vs/tTvZQv2Hn79+QY6P",
+	"Dr8GR5D9+rNfXlW//rD68bO9v7774+GHf+pkR7M0bwLtW6wUW1yk6xsSmgM5a0cy7+drSrcq3zbiOykj",
+	"lzyvFcV/VT2rw73H75A+DqJHPY6syizu863n9i32/w74ka8oN9foQJHT1269G5JVivGcimQLwWrUo2ED",
+	"Q7Zip6izc+w6xV0oyj5R3DNFWU/9iekXfN0t0O95thEJcZtNMC1fNrfiN0BzufMuI9SUjXnpM+6SAvY7",
+	"0eC9wzU3XY6lmBjEJVpNXJgYR+fAn+zD9eW4t0RuIhsWkdNUzgrmVhIKg+md1MRAVE5Fomw6imD5SmaX",
+	"nykS29eM2jwkG5UcMeVj/f6NIbIyrYG6YJl1b+rTllg+1AyRbfST2jfAW0u/qLyCOGm3Q6HqvNoUUILt",
+	"tmc59OIfIP23VH7rotZJ2e5b8alJN7t+0DeodrSaoE9Np5s7ZoD+KLeyPE2GzFbpUnfZaI1GK56LZlp9",
+	"jz4UZkuiLkvXNlVqSuKYFqollLMlRHWy5Zie8JwudbM1hJBk/IplwZ/66pJCLVmcu0k1HrCIkp2kbjf+",
+	"Bz3A55ZaLgrkxOhrQwv8/gk6wE2GldrZpRkiNhfgjmdSXrjtbqMma2KJwp3H55Mpjxmm61lXZ6gBCl/y",
+	"cA4GMi4g+vYldcVoGHe/ibrn3g2wsOY/MvY31h7vKkBEtJaeXfI8wu5dEckzKtQUkiPLnmXNdva9+rcU",
+	"y2XKWw58q8gaTYt+iqRx24DCM+dxGj7DYUiDK7q+4Gk63kDFnnDfERChAUU13/QQgtsRCjtvhh9qGLnQ",
+	"E3uZAxWlDFuIbuyfh2598NlgP/DyX7Fx+5jNGkE/ESCocfkZxfI8tWp5wvUeXRTGeZcxvS0tjaYqy9iV",
+	"yeouzHtosz7N+DR00+tTYC3croqFtQjLy+GaXpZLtgwLwhtzv7Sq6C2OEJhh5HamdUefK1WwLWIEt+OT",
+	"ChmkFRf6iTX8oat5ZP5Vyy68wVBBExiTCky2TyXcI8LzTuTS9J7vA4F2+zGFNprqNgKfm9yGJiL6lX8T",
+	"+XgXzmnQz8VU8VTgeDaT2bo7dx3WC0tzYzZmed0cEEd7Z5I2BRJcLsZN17lJr+3DpqnV5RiZInwAYfKC",
+	"jHtz3pyV/cwJH0RY+PqBpvMvZmj9Tro9zWmQdgQNZMezjPZc3mbHdh/dyLicTH2lo2ZzlnbPa4fvOiVv",
+	"ZN7tEqAsV46HO/p2xL613Cs/HET3fj/Ye/zO/O94f+/dl/+0A+a9Qf/MLXD77XDwhmq2LXnzetzWTve7",
+	"0qmfG7q+b/o07sFuCuk3XvbX4vbd8153ypTHizRNX0xHJ28HceW7+kd68+nNMt2AxVj2Cy2lzpB+AsfD",
+	"zegEwYSOh+GEjlbm/YHnAxVOt8iB0U0XtdlRq8MbiPnf1azt0qDwdr9bIfmB51smZO/giCslRrtp9ND/",
+	"KFsNMm9pm7ZtV9fZD/xeeodgB278MrtdKmuVgNZn00A7yefGO+DC2sYJFJEVz+emwkA0gt8UvNdJI4p/",
+	"QRUbb+0qSeiCztjwpCHThv46ka6P4KE6MwXg13BKySyBVipDN2wpFa+1t/XM1R24ulqatfVS6azjtey4",
+	"ONQgCd1BbskOhLjNhWUsZC8R1tBXVCPvVtmyAWl2o7C4fTeTDeDWEKQhLsHziU2fySRNyAXLV4wJkq8k",
+	"Ap0pr+5oRTM2lwXER1SOteMX6AjCd4WLHAZ7uZY006Rxz5WdqnfGa+63SdW5FshqwAly3McqGkhHXeTw",
+	"7uN4S4ZQTTh3yz+qzhPalWp1XyE3q3tx00rWrVv87WqWVGpL76jJPmpMZVcMenvpaXc8xyyUwFJFHoja",
+	"tRcr3lKp1Bi1VZMPMM7nbJrbfxi3zbudRBtqTGi0FySZzoy3H2UeSjs2PNkKizjA3bpVfpwULfq6xV1p",
+	"hSugKseMJUFW0FCY52RB1+SCEa5UATZJZxYT1ki3Klw3YDTIjM+4GLfZArA0CUXdNiaM+VkuvSimCwYo",
+	"DL3sgpVgmZrzpU+0CGKp31qYxKhYCsVnYlFNRa7kcTF+1R9a4e77lvwV+du0iX/ubMLDxyhvvMOpB80S",
+	"xk2nujsd7V66v37yKkhqushW8hzTxMa9wVV275Xhgt2Furc7las7JMu2vabS+AkdP58SgIuDhKXfWSbJ",
+	"ignrsgqhEbBMMdV67WEZVo4d9LmCsmA7qM9ddy3P0h29sHx+Kkm703MVKuLeIhfWyoZdiciN+fB3XE6+",
+	"ZBmXgdJH6DjVm7duMlGszVOWzzNZzObdmrStk8Ml9REsd5VtvCV3HOhNVoL1N4CrRzQMpKj/WnfFxoYV",
+	"7iET/1vr1XYGIPYLmhKsIojAo1C93iogEIdHDQyKh9unLJj5vcLs/5skynopV2dv5y0cRmYZf4dOI79a",
+	"p3Pn6s4iU9sxXhZZPMcKEvunRCKAPfwpLzIx1hb+2EOwG7nq9nGzRtsrrmnU3wxqNGX0ig5fkn++w4jU",
+	"OZw6PW1bOKC2jRo7J1TniVadUgO9S51LvklnwbYB4ooDKWFTWqT6M9aFtK1DaWuHxH0qcHjFYgtdFER7",
+	"aOmzsqBiTVZ6CbYOJ+qTW76VuW4rowYUgsGQD1vmNXUCb7utsZPr2t1dKTX2sO6hVvMKylqHwykEnXtH",
+	"W6Dod+GDvcKKyTuGulAWsf196SiVouvBSgrETsZarmQCSlqNPpLLsVN+3u1KjcAq1puki63x+QaS+Gs/",
+	"9bs/CB6UTpmLiunrJGUJyWUEnWAu1iay5fLKA1l2vFL2fgUdNUyxe0zT1KXmyTZ80SWqiaVlgz3ZyJJl",
+	"ZCFFPm/gt+82wLBMmeBqPk7o2iaFY8Ooh19Veocdhi49JYusEboNtwHIaTZjATZ8zd7DbtNZGWPjiiwY",
+	"FTmZQrZXx/JrpOL53JZsg9j+xagyA8jlhWCuzQeoOlyRCSalTWy5stOD9hvkUqZHlqd91M+K/apixX7V",
+	"ZsVeN0PPpNyZiQa3rliy7AoQT9p7tMSuN1DTrqCKjXnS1jhoRRVRS+g7IqcRoYpMaab/BxJgNUNlEGW+",
+	"FNiSAts953MuZoSlikEjQ+U6G/pwIT0d2NcrFJiz9EbzA901IRJ+xZMCrohZJotlULgsuChMv6sm8y5p",
+	"lvOYLyn4t6u39+DNUoYuZNbXJMrlksebupTtqqx0UInoleTJeEP+rP590ASuCapR3dfmoZUkV56221uP",
+	"3frx8nZ940t2r17yQb+Cx//9qW1DW61wm7e7y4dle8bj48779VosWt20oX37AuxZV2Z7t0FtFrfVuMIQ",
+	"ex/i7kfIuzBLmzfdPTNOA7uyqxzQNn7vrNEczJjbss6N029jv9+8ePPyiRRTrpc13B0Q9FNWJvlVrxzp",
+	"dy1TeyYymS6CSJ3fynxuuuggfETKppBIgG2IKMnYEu4pYnC9tOJLhVqxjCXYkmjBFjJbnxKmv0KoYCut",
+	"sommEqxYnIXsgG+pYg+PgkptFmieL/MlLfL5yYMHxLQEjLS1QCj5t1e2F0uPdGG9Ma/YQl4hL14/kX/j",
+	"ce2wz5Z7UbTh1Km6bNGzlVywC5msyVzr1pIkcp88T1REtCRWYJBphlREinR9gnA4NM6ROlYlxmyiyFJy",
+	"kePmr+YSGotrDT1jNNHPLJoksE2DL1QbWrJytMk15SnbEgPO5BAM6gt542kHScFuUoHZaCHmVF2OLy1E",
+	"JLtiAQZ8MYVucynL8hMyB2ssx865mqTilC8uWBJUsTcBMXE0AROuFlwplkDbvZW1DBNsbx7wMpWOiACx",
+	"o6FOL2SRR86WnFMxY2TKWAJ2pWppqmZf3ZdQM5kGpvGdxxzAcXOuCDzaGRih0+kYngziLMoleCbNxrht",
+	"Cyqh2xhP0MYzxHd6RbCKWvO1Pvx2GykoRqN0lFE9Scdebk/b5OeZcoG06+pNljQGHLi3/fVd3aI2Rq/n",
+	"iVwsU3aNjr8tThtDgdtAQ+tpPUXKHXwLb4ihDLlNN7iX9ex2YE3AXXy/7Ic3fMFSLlgLZv6G/sFkTpdL",
+	"JlhyCoUUJKHrCNoKL3gi+GwOeL6/vHnSO6bSff0Pv/Rl4jpKB6gthOPc+LIVKZ8pUDlVRAqRYCN/npEp",
+	"Z2miPkOX5CiwwT2vlIVctODr03KnT0jGZlzlWiOPiMGwjjCqFZFVxvOciQjYlPzf//G/KrlU5tftblY7",
+	"AQybuFYD3v1a+RacJMiSHVy26IwLNufWMqnsASoIyzKZBboNhO4Xmm+6OcxxWApys9jEQrsQIBVuvJ+S",
+	"RKlX0IBvR1thX9eGOM7ex2mRDIhL4+ue6WFt/h6o/OqTfDTN5O+sJeV3CRmcWimVWiPU1paWjlM+KzKm",
+	"tCIVboyRy+H5qaZUDYUizsnbGdNBpc+h2XSz2sEVAdnwlNEEhqJBNmVpSrjIJXZ4wfTVkGWQ0pCO8RQa",
+	"lK1hMBOJ6xTT/h4hIaWPhVpe5SgD8X0iOFyKMVxEwaiJ+XG8ZFkcFMsvpiQpWKStav0hk9dauepkceGr",
+	"/iZZUB8wX5hwsNHvaal+RiOAJBlnTC2lgPRFbFxpfl2mFJMU0lSuxi2O6FZ9XptzZCWzS0Dw7pS8q7lU",
+	"rB87/QqP1skSX2BXDPr4qNx5QwreSQYpVF6GOOzVd0/IV18fPyYK03LIo/3DZlu7OGZKjfPwK/711zfk",
+	"c/2exwdfffPFKZFL+lvB9JFqPp3LNAl1mykTFAc1zTZjuAgFx2MpEtViRk8zpubjbb5px7Ys/4Ux5k6B",
+	"IhSRImYRoTmZPLg6fCBpkc8fwNBJMEk3lksWfGmcck0gJ2jRayaGtxCqSVaFWw6A47qNZHubnPCdcT3Z",
+	"5ltGsz75NBViqbyscnyV828l2FfoQg2VsvCydK87QRefLt2pnalGmA5r96C6l+Ztccag3TpNFZEZqZJJ",
+	"jzyUBl11TqqFWF4vacz2FFvSTNv0p5hOStWlQi9vmpYYWLAuUDN7WJ/+sXobEj4toxfVShXSlGRypU7B",
+	"N4rwXBMu4EIdgy7137RFPumXNvomo9z2TGsi46Us71/1fYPFTbk3yxrhyISN5XSs5VQR5+Cvo2JNZNn6",
+	"y+s85k5wtHv/VLe1QFOejAuR83RzJdYpHKoswL7JMRlQESG19tGnLOs2/Ft24d7ZRFWSCZK0eXZrqMZB",
+	"BLkFcW3GhnbA0C2w0LUTHljItcU+7sKus5+9Zyad24HdtGwfSFodJ72Nc9S0gAnVpoGHyZZnzqlIWAKW",
+	"WxlN8DBC5thxMUfbTjGm/7HrIFgP95ZQpTYRdt1kTOVauevnLhM5FwXP161KoyBaT1rmVMTsxCTigY5n",
+	"uzUZA9CHVYlMiu2cKlCt5UoQzPy4maDalv3gKg3eWqNWGZsWSpNGBhdIktGVuIZc1PST8YSNXZrxxsjB",
+	"MpNaS8UKNT3Af8XApnZu3IZMuCXNBsCpWvZ6SbNgkccyY1ecrXq/xjy+GexyeIezRoCNrijP9Z7aLRlF",
+	"leZmSPIm4xuOfwQttszpv9uYCd1rpSmN7zRGgpVKUV2kuZV6HcHMYVnqKc+9dljvNkjoMydlBiowUEzX",
+	"IhElQGxKEEC5DSpo1a9bFG26TbZTtEA0usLFhtVbv3G40np13QJ6VAmBHV1fDvWl2Bf2eV9IhG4gRWK5",
+	"5CwhF0zxhFmvnpLiM0W0DIvVKaEGnVebfBZxZSuJU6ZzHfdKgNxRaNE/zGhjoLG+fUNLe7e9JHa0UHxf",
+	"ryXuRm1Gde3eqc0lUXrXjGAMtJ7So6tKl65WPFTwKqleEgEXQguwXgveb21NtmlRa35Z7TJuJolAvAGT",
+	"CCuaIECXa5FFpjLbJ89zwsHvNOVMG9oXMlk3NeZ4ztOA7P4FQq6H3wQjJikVs4LOQrW+3z55SY6/9qVJ",
+	"Z/lBxtXl2OVDbWQ0uBW958GX+b47/YO9bxyD/ltkVu+vKHQkvyi0YAagXW+hRrMF5eFOsHO5YGMj8lou",
+	"WsUITRZccJVnNJcZuWRsiZYCjW1rzl0hl9nd2nD8odr+y2BfSimxOHxKecoSovhM7HGhTolcMqEInVEu",
+	"yIU2BxRLp0F6bAfaRgcZZP6ECtNZimHsK5atzeXfTrobc4rqRC0Fw4iWy4iouWL5TBv6+uul/5VIgeRR",
+	"y7X1liqzGRVcDYJJ0FuqxlyMtQZduQusoPTyXnO2WMpMK5veH2WRa11iDHW0WVj/vuWiom0Va+QyB3nt",
+	"SNkhlNeppr5/jbN1tN0mOrZSV5008NWHR8dV791//Mv5uXr3z/9i/yPov+uWHjbx2JQClqLDxKsMAm01",
+	"f90qyVI4vVmKdO2qfD0H9WdKMzPIJXVjYsiieNRjKg8fVffsbO+vdO/3d38cRQ8/fL5n/gkloEfRNx++",
+	"CPtA21C4O4odtuHWAANeN629QvNtVLoD9RHuyfulOuLKd+Ft3R3D+nR9Rwi5cZFuc0f6rX56GYs92GcL",
+	"n/SfuQq3TINw9CLoH8BuNph3eaXHo/ijgnDNrTm5FGxF5LQr89yIYf9bH6KR1tzyvAVR4wkAHmhFAUqC",
+	"tFj9rWAF653m6d7e011Hs4xf0dTtxMYFVR62gwde+3ZMX3xYUGrxu30Ch9vEBLZR31M+4xc8NYARG3ct",
+	"YzGDFY79UfolYqgjHUf0PFr23n53U7mIt7824xNgxUFZJcu5i9uYH6xxCaAB+iG9StWSlcM0NY9twt8m",
+	"uf5EWy2YlTlnNHGwU9UJv2RymTKymksAkY/KOqoq3tQp4TnkACpUX7Taogd5XcG0NuMs5nAOnJtIfx/9",
+	"927uH7bum3cp5EqMoRJaBR0CC0z+cXRVgXOAHkcmjxlSCZwgKZfTOLt+Ar4k5GXGZcbzNc4yqAUEIz0/",
+	"d5CMvFAs09KhbfWvGROE5iTPOJ2xW1iHzDgTuStG3XT2L7xHP4AZFWtlfMudMKPbQjO1JcE1Na4NgpiQ",
+	"WeAFDXXH+hb5H7uaKks+TgSDqzMpMqYi5CMTpYMsj1TKS5YQmnddg4HthtlgshPLMpq2FibYB1AEXQBO",
+	"bO55ufsYGPgOlowx97f5EV/z6PdCFRdszK7ao8NSefxW1quhNsH1Ru6TM6/eoHTam0cUoQspZiSHV1mZ",
+	"RdOM0WTdZ5JlHG4TzYJ69BofhTwSzVZbkiwOHnah2TE9r7SPDV6yrR/Cu0kqWlNFHfJifFVGedem126J",
+	"NVJRfbfRYG9bZ9xCqRuu/MRU6NtkRXlOaJrPtajx44Q1/Qe5WKGGhBfRJVvmJfKde34JSksot7LDDru2",
+	"ArWl3lKabl/tqBVwAG/wuAVvcOv7tnaXbCPFe+TZcWOqdwrVN/hoIw+6wvweX7Uy+XNUUtdDg5lDeaYe",
+	"i6yOb53eT7JXZW8tjWATquTPDj+yDoDbEywqPNEduLzQmXC/fF5m7btBrdn1zbHZoXMDN0lDpG7q2H+2",
+	"99d3fzz88E+dfp6PInpbZWongNCNydjOLw+Xue3sjPp/SPdekFxCeCMAH7ng6XrcGkIEQdP+c6XTYlc5",
+	"vH20lSn/rWBFW2X40q2uUx6ZjdC6q/V19pJhNitPmQKpQNRSxKzN/9YzUlf/iJ3k5k3Zlaj2dvgeCu1X",
+	"moReFPmWKBM9dK2bu4W3i4Zdy9nRH48CjV46ZXmA8+I5iy+HQhmZMT2t2PaO4L243sxcszAWm/Z8vs6a",
+	"tlLVeVK8pXds2xP95NCUzMrGthEb5ir2prJWIPMO0+qj7nT75jZyp438HJWBnVE0SrE9r/NrmXZ1RSb0",
+	"9q4gwnYleRjCyDdOBiYp7CLmUTp2r++r3YAuGA4x3gnR2KighA2phpRaKeRNkYkzfcL38k64LfkuefLK",
+	"fWorKKSwqwj7O66oIqtMwrxvDJL/z0UqWEaRHl7HGWPh4tGnLGfZggsq0H+/4FCSS6788Sck4+oSMQkh",
+	"dLTMZM4Ai3BGuVDgUV9ERAoylUVGIN9S7abgCtE8x613nnlg6I3rRvXFD3QDtk4+3SZOjDDwA9p62JP+",
+	"DvHjt48iQv+LZabJYww1NcHUVXjqirPV2M9D2TTDH+1zmxQZCxtkTqcZcqlB3kFwtsQa6pW+qmCrbkhS",
+	"KSYUz/mVuetcjrkerO0g+7vBNsozHuctmIGqmM2wKGdryruHmO1uSC/+3Dau0iiXsvxWJY/qeTaPpL8A",
+	"NuDE179+W9rtXCc9vn65lD8NWN82EaVrCjnzzRsJPNymFOxWrm5QZNUhq8yR9D/5XfhcwjrL/XK9/Cqz",
+	"S81hzjFXc4rJBcNeKQY8BVDHZObgoA0INGSLd4BAG2APi413+wXuACTo2mw2f/fTyHuhQbaUKULRoQJg",
+	"bNwD/V8uuW+5zOQVTYnMSE7VZYR1Tusls08gHtdesYxsnnpeqDLXCV3SuwOADhaL2kM6JRQLWwG0RrEr",
+	"ltGUxKmMLxXkedg/6b3j/dq+1ztiXAexLBrNZaqvclMSbHd3VDrvR1rgXchC6MfKzaPq0ngRuJiNoRjs",
+	"ImP0cjxLqVL2je+GI1wCj9w8anTl5gwX/GLH2qHaV0s9kQGkXmBSlKZvv+mdFgkmUeBiDUgOJ4SKNfwB",
+	"SEfaRlhMMWKLT/rX0WkmqABxySuWIQKcpvpcJugFWcZyoV/xbigydWVpvSq4m20xnfwoe/HkmLfrsKNb",
+	"MUJxSzZJ6B3cWFVhf58uKrBR4iKDm3bOFiauTot8ftQ80MlZkc9lxn8Hd/wJQdQ28n//x/+a7JPXYIHN",
+	"WE6oAZODlFEAqgOcOlOlN3HZpFQQUyRGXiyZeP6UPJFCsBgcC1c8YVl0LtRa6SPwXuaj3u2Ts4YRODci",
+	"AgDNrIDnGXKHQ8U11UcGwZLm83Px+eT9Hjw0wew0g4iC47Q8JBRf+oUW3zix+td4BQlt/xzEKmDqOVy5",
+	"JyW0G7ThgIGI45zTeA4lxycZo8noZPSKUeNr4Yrg7wDwW2YD+YNWGdfcPDqDv0EjBlV9uEh4Xnm3Vi2g",
+	"V+Ja30g2YzPPsPin1Bw4UycLlmlWGT0FCBMtpxBabGWNbtRH5BSkEnqpTwmMAs8QfKwQiURZXX25P6lK",
+	"QqOZevVpu9JX5knzHHzBXA3m0HFi1VvoxJZJj/61SGaY0y0RO7m0wkHOA71QQRisQsRrgNnIEjff18zm",
+	"SWfAFAR+NS4yqUxSOYUaURxopw5dVyOyzLjI4fmMXcnL0NsstAecZ2Wj9L2toEO/0RKdjlMbZD/6q/7f",
+	"4POnZqs0780ypuwLUkmrqwVqZJq+9M8YlNDzNGoK7NoJ6gsescSpVJgBbFUJnADsaznOX5zbf31WkTnP",
+	"OVe5zNYRyRld4CvcC91b7Gq/ZTMuIksQ8Dl5hRe4OiVJRqc5bqG7ZdTJVGs0cHkVmpbwr97vM31DArgp",
+	"blfKp2wvXscpwxw+sywq6IxpriQLrRUoLANy5cL2bZX1Nr5l1/HELKCSUg1tVoBuCrz1cZnund/B0fqD",
+	"zAORnovD/fRaOcJAU9+eMVGTQZLk9JIpfdTA4/YxpCMsJ8ASAaB34iAj/VeWfAubB+/St6TAzVKRHaaJ",
+	"H8yejMYGCs5AlvqzOnv53EKZek84MZgklcM3DFYbZJS22lnIhLkU5fIR++bXK57H88regqFmJi2n08h8",
+	"MaUXLAXpN3JQYNVPwSHgDyRlyQxCfO7J2oZZCCz4lHkI241YBmveHKaNCzbKweYrflvOpFimPKZ5OfRH",
+	"KS9B81yWdTI0Y75YNhnkdpVmGVBjpmljSbmr2lUny+Ii5Wo+Ohm9xP8yo3KeaassW5SP1jcG/gq8U8Jx",
+	"IEq3AGp0A+0+PQWmti+dy0IxfXNX31z+ufqMfcl3Mlv4V0nleSzeUycI5FVKONzYTK5wvq7KDwx8Uw1d",
+	"7rX3oiq/mr9WNpZr/lwuuZj549xFgt/B214Pu2RsWRkgLuT72gWLBpuBBV/SLBcsc4h6gKCLo9y+4iKl",
+	"6DU2ZTOajpsbD/S4KFSuNwPynF2KtLZ8AMbAYLHX3mLn8YNem1WI5ixNULCaVs0AiKDFOxJmygBdbyYx",
+	"QDWKRgtWmY8UmnflSniAFwtWl7vhp6BHW/VilAalGWrenKy3j9q3/gkia3p+TJ+x1Ur9EfOlUicGhF7P",
+	"A8o/lmodz6WSMacpMXDMyj1dUQtCT1qdhOSavfWxubF2Zi9TKiKj6YoE1ITWrwJOTvWrIC0+U0QtWcyn",
+	"PCbwTESmhYjRB0wSPp3yuEi1mQXfUNa/BwqI072kMM4uTXHIAQj9yOjCfbwmG7f7bIndsLdROzaoOTy1",
+	"NoOHU7ASJOEZi7Vm4r0vfCGX3gvnfFrNZepeOKomPVX3uPJL40nv4vPFV32QYdkTx8n+crGZIMJDeuPM",
+	"Mssh5WsUy654zNxbQNzH1nNl12ie0nLpFCVU+BOehymgRkpBFBMJFzOHDFzeguW4oKyrPFG5LyJ4aVUJ",
+	"9wdV5HR5adu73zwAV7JRiU895VgZAtb7B70YRtUM1vp09S8Ef3E8i5u40EKvvIUb7/EYgvErUCuu5Brf",
+	"knJx2TSsDBLoAmJbcEDjWIqcxrVZ2TPGYILbe0oMJEpjcJ03+4335CnN4nmdcPwHKxdC4Dm5VCeAzkJR",
+	"tBVQySsSmiUGWEQTUVmaiG0xphKdSDC8sgGbxtoBVSWkc0hO85ByZOW+fcKfhv+bjC+DDJJKrStFhCZ/",
+	"K1Reqky2aDdjVyxTzDEo/KaVQ9PIo3y7/2VwhEUklVpJv6ApFbGNTMyZUVwj9EkmUsjMfhNVaHxf5czg",
+	"hSiMc5kxNEA12UaEo2mMVY/ObIN3eI24uRQtl7n3hH9l+QPr9BkekVN1WWN8/Rf3i1MUDGpyZPsloigF",
+	"B3w5xGCuhcWa+zUg2MqRDRkEFifiSmTMR0QGCE0P31fV3gNbbTQXT+6DalUZp60Z7LHhRrt7Rl3Wns3R",
+	"SsR5GXD0BiNNp1aRKh9puboaT0NSV/WN+CdHihbowjxZl4kmCd2IVpldknyeuSI9O3hlPLpBP1xS4JZZ",
+	"X7ntavFLlo5ORjUXZaX2AP2qECsAA3TPOv/eOs00ePs3zNTQJR64kSsi5J3+rotCNJ2Nb0fW9ZQZT4rL",
+	"OAVPUtkAH0tR03w+dk+AIjkGFYxCDMSq71JrXoj/FXBV3vw3PZ3u7ShZSusFRXd40MH5tvHtd2Fv5c3O",
+	"3kU+0JkUmEXXJr4Lez3fBmand+Zd1bd506tL9Lv5RQFpud6RVdykm9bWcIq+vQkKanpRb+wzvq81dEhN",
+	"eqh5W4cM6rllteHbL67v9r1r+GLfjpYpzacyW4wtJJz/lPXIvh3lTFCRjwHU0sPk8ydS8bu+HQGKo+lq",
+	"VfO6Nl4X2MiKgVd7W9WLeuOCru5i3cg4FVdq2/ZWvaltT9Xcp7VNqHtOa5v6ruETvfl9qnlWN+1T063a",
+	"yS5GjjacqgPW9a7hN+1Bir77tHoGFf9o15uCs2l4UW//3ms6aTedW91F6z/7ru54bb6oQwDWKbjmj629",
+	"r3O055y9ceKv+HSHkWTTpfvWEnvAT+t+cw7XtwCJypIxLrv0sjZ+8B2rVVKueVIbxByUUDVn6i4u78ah",
+	"LtiYCpquVV5+cVcqybual7b2xj7jfV/tjdNYxTe74Wv9Jt70zL51+nvLgYfdr28b6kDL8JDztUqGQadr",
+	"p/bR8rmAM/btu5BzVf814Bntp/LVXaNvb0VqN9ytN6I5V/2zwxXaKvOGPLO3f98F/bqbrrwW7+1Nzxw8",
+	"rDxfj6c05inPKfJl0LTr3Po2J/J1hMj1pvyu4ZmuSoK6N/qtW8OCLsdso5iqeah76HieU7o2Dc/5vJWG",
+	"V3NFv/UPprck873Vb7s/G23+yLuGi/st/mFs/hBmHN9xDQMydsnYEp5uDO9Hpu9q7uvqa9+FHNI3IucC",
+	"7uugp8p3Wt80/1c3uGU/G/vewoJB3tmsQEfGpTdlLLmg8eV4KmOajpeSi7zci1txNt6DzWgGIPppD/X4",
+	"w9A79l0w9BAm3nqQodtb5McYuqVf1QXcW7hVohT9DI9KqOLG1e5quOOaenct/PGPzTgfPnyA4r5pC+7r",
+	"nNEkZUpBYqFXO2/9iS43uZJCF3lpLcrkiyYRsWgckLZtUqsgmelcWPRWyMyTKY/XLlSolQFywbiYETWX",
+	"K7F/Ls7Fl19+xzOVE5Wzpdr/8kvM0D8hk5cvXr8hjbR8mJAgkz89wx8XbAKfKlMdbOoMptULRuZUnWLq",
+	"hNdBXp2LjXUCZwJDhpg/70/HT+zHSDLPlUnVJF5D9H2CPaIvbF5tmurdSfReu+k71+ODP/T/fPjv+Px/",
+	"o2k6MdvzRAqtX2sr7ssv9Z/2yJdvNF3E6/0vCRQdUVcosBKKpADEWUCbKyhFMPvy4A9Xo/JhgrPDzVAI",
+	"Hc7jeWULMecrn7NzQWwC7pyadXFMaRN+YNVEZxU5Pjg2QXZIeaALRqAWiCrIOEwwFJxIwBfNCXvPVb4P",
+	"C3ueqC+BBH/55flTFRFTF02+3idndo8XdI3HaRvATngygbQWqK09LT+qVXQ9Ajst2dmZUgioNdNLy/mC",
+	"RTZCbEbg7rkX8cRb22Oc6o/62L60EenJHwnNaUS8QpYPEwxZk8mPXFyekIyl/+0cKl3ORxPgR5btkwk+",
+	"PIGMwiX9rWCa+EghABmdTHmas4xAzWUG071kayizIMcHB/p7mqn4TMgMCjn2yJevGNW7aAocbKGRnaje",
+	"tMmzN3Q2AabIiRYlhAsyeT7d+1kKtvcTzeP5xKRI46CHB8eaQFJIyoeCUHRbJPpYppylCWwktjOG1udX",
+	"NC0gSxIxjiD7n4giTXGOkOGv9r8kk5dnb558P8EV/evrFz+Tn6ASA0Ac98kTk4Jmkqyhrl0KBclzMGMz",
+	"WUdsuLSy2b++Gk705HAe5Pjom4ionKaMHB8eleOw/bCtwdQrMgkLCZ9OWWZ3dslorqf9DPpqgVCYmIxz",
+	"qrcwYYulzJmI13s/sPXkBMnnEnYyASawZZ0SEpRhe08N8QGPHB8dnRKVcy0tCMkKAc20NNWRM0vAmUlL",
+	"1YLv6JjMZZEpnOGzLJOZYaEJXaJ7n0vxYJnJi5Qt/vlvSorJiaYdOBGgc5VLmUTk+ODQnJzmUC0Z9N8e",
+	"YkUon80hq2DBoRtkBDyuZ3h88Ej/47GrVoV06AuOPa0/hw2eAMyOyMfw++SLiBwf6u+TVIoZtGVa5vpv",
+	"R/r/PNT/R7/z6IhQKBvQ373IQFSZ9zFY5iTCCg/9NzhiJCC4EFmmv6IP+/joMWz+o4OHeNyTVyzP1ntn",
+	"05xlUJr16OAAZaAl7gto5a8INxxlC+A1vWI32T37pwn5XO/TNIsIzSLC1BdEsRTgZozo1982u09ynqdM",
+	"nZo8fORd5CQ9j0nCcspTzQx6OVyQZ2Kmbd0ITjphVyzVqps6gfvT3thrWWDaXs7eI00Aj+tvTHD+L4ts",
+	"KRVM/9/3zD8muGRM6ZUJI5+rIp5r4TgBbSmWwoA6Tr7AnBIKl4Cp9zz1Uk2xqxbPcXux5ZzmO72VZZbM",
+	"vl7Tr0YV4HljPFa4ZbllQq2nODaG6yeJSGWOarIPhDyVmct6ERJWg+t+ord5/0sro8iCZpdabpRFsI55",
+	"cQ/g0zSHmgryeestPfniVLO7ldEwFEXy0REW06U8ZkIh7CsAbI7OljSes72j/YNRNCogB2ee50t18uDB",
+	"arXap/DzvsxmD8xY9eDH50+e/fz6GYz5EI2AeEYno1/pWuUWv98hn4wO9g/xOblkgi756GT0cP9g/yFk",
+	"3ORzSKd5oP+PaSYdapUGZ4c8wNU+gVy/+NQQ6pTyVJlrwKYyskyLKEBPMvmDUjxPRif6I89FAp0obTk3",
+	"zODo4AA7jcI9Cyk+npT6m4FkYe/pYpnC9qVcXGKtq4yLRQnlOnqQyFg5TV7/Af/r91E0umRrpf+yv2Jp",
+	"ugen9OBvq0u1/zesJlmwPOMxPGL/EwC7Ei6Ygj9D4Yh+lc3Xdp8127u/pou07DvVeSpYBttVJIt7Bqp8",
+	"U4Xn+GNUtoQLv8xt+IOXKHcqFbToo1fFYkGz9ehk9DP0lrGKlk3CxezBGYSiXoMOrE2MqG1L28gKKWif",
+	"vPruCfn60SGocYKtrBKjuQn6OU8lFpNDQ8IgNf3rrz+8vjYxIV28/WNE09noZPQsefr6DDB3ruBfR48e",
+	"HT6G+m390cuX2Q/j3xbv//wr/cufzx6vVt9+99XzQj68+vPvv3/95v33T96s/v3b9Sx7fXypx+idHb34",
+	"4SUmC45ORopDwf3oZHR4+Ntfzv7yw/sn2fTPr8dfv1n/+m/fv5h9PY+vXtIl/ynNVs8pfRl//8srOfrw",
+	"rjexwJa00AqsdNekYl8MumWRoZJQoRS00gKkAlbTHvUtrj0UIL1o55vjw+MgWVRsuNfwwp9YTk1Z+fWo",
+	"BQzkcb5eMjVWxXIps9z06AZDZOwZe5i1nzE1H2M+5btoZFqKlnJeSw3zei3oR9FIM9C4yHj7Q60izC4t",
+	"MD+IzFxJXNiYiQRdBO3fcFYt1hWMguPH+onxguVzmdT2Q1gPPxjd1d9CGaDVdE/rCqkL+LbZGrkP+zxo",
+	"dXgy9ZEb1mXOWbE4Yzk0QI9dAaf961JiYAC2oDfrbiLbFo5euN93zNXfyxXJpY+J0MrR9obtYtmn1rTP",
+	"ZWEKJPTUL6B7iGKMTMwFOwky9fd4pV+Xf21XoJG87H8Dm28HDuEs5Vds57v/3Gi+2GifUP2R/952+Rqt",
+	"pGv7wdRxeprd+dLhYqx6YyngylF5zk3rJtQGPgtfxa+conTHTugV9Iva9Qk9oaJ6RLh7GfutYCpXrYd1",
+	"dahF0Z4t4m47tG9bGwqX1g2tO4QicAeBGiUzgi6k5llp9ers5fMnrox8STO6YDnLUAsK7U35yIMf+QLQ",
+	"8zsfdEgwnU8+F3FaJMxgwURNwDFc1CmZaLV6EsKIA08gfNDiOVhHIJQDj05GvxUMKxxRM9c7NfKJywFc",
+	"YlXXnvnfCvLinvevdwEAoAbqkkjXtl4fzUiu6r3WQpOrI8f78+xEIQpOAu/wRNMFlqaCb0liRV9oCmZA",
+	"5dN12MAP767L6ghV9PaPCrLs6Ojg6Ku9g8O9g0dvDr45OTg4OTj46wixyUYHh4+PDg4ODvbg/3yt/883",
+	"9p/4/44OylU80RLOoN3IKXmSSa4UFTlJPnumlpJ7UTRg1cPHR/sH+0f7Bw+OjuvpUuOe3z84HEWjsjim",
+	"qeq8q8KZti3XmYuHH97VYJhEkab9tQrL6y+xG1NDQL4QjCwNkuN1ZWQJwPS2mqr97kNFfP7IVV5Ds7Di",
+	"0v8r1P3Y4mKLYQ7KVTCchdoX9DUVyGxGLENJOPgrwOu/D35E6OdoYJHsRadlCjh7LNcu6BqqyiNCrTS2",
+	"z3JBnjx/+kr/NxAI9BqtVwbbh1FOAyRaTrD1flM0Ixe4Axssmz1P8w9sPUL+hAvpW5msh7Hmneag4cRv",
+	"IVarUGOGompC7LDHTg38fFB1TBIQsBj0gW8/e0Nnbe80jz2AZz5Eox9lvLGBkX3ePWemsHsGx8B9jcOx",
+	"GtLj8d4srv8AoeA9CY2G3o6Qr4Ma1IM/ePKhVY06hhAVA1UtM0wuWNhn4HHd9S61T3fZprss2gXrPM+3",
+	"5ZsPt3jJGWCKbXjgw2DR/xTE/dK2uWs48oXLfsjsRWZhtSLQlbFRnXHfmYyPaaGYQciC5toC2opPWR7P",
+	"IT4imP4j24dYn+2PDEAPoD2eQjgVAqunGLpTfkj++OibJisiOV3jDpxC9HfA5Qels3uwc/8cuggrPPXN",
+	"/qPD/cODA8NW22hhMLs+99DBLd1DypyakKu7xlbBq8Viym3HWS13iHVznvyxJecFtdIzrVLGzAAWZmQm",
+	"ZdLGLRaZDLimhTvw0R1wR7SdMvnpXizvRXNs/noe7h0cvTl4fHJ4ZNaz6e5sVKCGL9PGO91lerSby/Te",
+	"8f/reZFXuZ+YBmDXlADakGN7RtvcrSB4A948uC277VPMo5ApAMMYYDboTJQRikhzckpmGY39mxeSHXE3",
+	"ajdwmyyB5TrSeI3L/iRR7qamHZIWllJHK6XGP3336k9/+uvT737665tf/+3oxx9+/vnXPx09fPPyxbd/",
+	"+fdnxw9/GX2SLr2ky5/4FSMG4YutjE9pl8ZrkfB8D8vjWg3Xn9mKqRzTUffJMxrPAX/NZuVKknAD6pNL",
+	"i/UNcFCRwwTCvzqWN3hsTETmvzjAbENOo8nbJP/3f/y/KIbOBWZ4Q8ImJPdy5bK3UkavQPuHGfFcsXS6",
+	"ISpRxiJOIXMQWoVgyysHpZbJlBnopzLqgUlTzeDFz/jzmd7HZ1e3FsQIeNUNEjFXpFBmoSiAE3DNh/zq",
+	"0JVmNz59AOQz3kpNbJm5U5AQ2uIeBcDn73IGiB4Ln87pRcrAD2rwXy08FVclJbZGHFwfhHJeXkehw0BD",
+	"oZZ54dUab/iY+7FvZD7h+Vls3GibNsNFeUqy1dvxN3nRFuvxtuUa6/5Z5jZjCr7PhcopGAihj0Lv9+D5",
+	"b2yw1IhS9v5gLod/bnfRJXPa1rmABTjIhr3u5oduBDaqgZIqaGAQ1jv2D48eHj/66q8O2TwZo6SFq31u",
+	"EmPg68dfHx76Us5N8tuy89HoWkYKuEB6j6F+R5KTKmgX4BBa8QFr6fHCY7xfrxG/cnL+tgNYAQiHkIev",
+	"Gqi3/SecuqAHo6KANz/WpVldIWyZeCrCAwTxbc/Rpeml6yvERRPiF9OpwYfHc0Uu2IxD+UDkmplMFBcx",
+	"Gyv22yQyudksvlQmaRtuedslFVJDGE0RAxp+V3wmaF5kbP9cvLElNDY1H6BbtfJHFyzZJw7xFO2ezxSZ",
+	"6LexBKtillSBtqiJBeycE23vwPzLpO8iJ3I6JRQnw0Ri7hutzOVMkIv1ubCtyBD/PVUSYnim2wmfQfXE",
+	"JVtHmLdeiASj4hdrUhmZMQPbsk/eYEY4XnVMENPO39hkC56mWseCO+AUy6OMaRfLhR6Ym/a5iVGm4FSN",
+	"7NqgUYFlZ8Ckwerzzgq2zPx7TtV84rIhBipap+fi+OixSQ6iUNFnMgSUa7CCVXMmu5umqVypkH6Gj/sa",
+	"2hvDDzUFrX6RzLggdJrDxCAHWFxGRkml1c3CfWUJYTRLuZ6NR0Uy0zsyEyyZtClAdv/CF5JtELrggi+K",
+	"hd950TULbV6EUEtJ1dyrFRCX++TMJ96ysmUJHQGcdsQ9wvYIeeP89ccqCyjbLv/H24O9x3Rv+u6Pr44/",
+	"/NNN3KscMC6sDENc6BN9kekXJxT6wJ4caLGqDwUROzsvSljRyeir+HD6zcXBxaPpcfwNPZoeJN9Mj6fH",
+	"ycP46OKQHjyefsO+Tr6KH10c04ePj745/Prgq4NHB8cHDw+ODg4PDg5GOKGxf7nqw4b5aVEPxKHntLsP",
+	"XjJsTjj6+i/v/c/h10A2jk5G8VEqLhbfHST//q/QPxeRo8I7c3iwjzf4X6FLmbA7eTDs1vyzxzehi/NX",
+	"K1QRrfDWr88/l/j0vS7QpqWdZ4wu6pdnPn+gWWylrSDNGkGH3DMtvWmamlQoi5zspYbAnYo1asS+T4tY",
+	"6HxOPje1sYDuC0WsUAvDEmKqkr+w6SDW7ZdLSVaMXp6Cz24i5Ni+dWItZ4MWjAIDyh4IF4SlikHOWyBj",
+	"BNTLl3a1HzNhxJbzlVs/imWWsTgnc5kpRi5ARGGXgZX/mNKaDkmyNcn4lZ55byq3C8eIUL+o2nGTFnD4",
+	"zhnAAcWF41cl6PeyPL9GirUm81lBs8StyKdzB/jdph6+MZ28DMq2XDKBxaYpzT0PU8B70zeX9HWJOX6P",
+	"Mkm9VM4bTigdkkG6Q5M3STKsWrPe6a+r2aytDnPDx1bIsvdLnjHlDznaOzh+c/D45Higjx0u40KFvu+9",
+	"DHpy0hlMYfST/J2nKX3waP9gdD0z0pDpbduQFkQylP/oof77uP2hGos6v2PAimHX3B2GqZ7nXRkg++QZ",
+	"NjHhFkLBdoQxhdJamBz74W0sILDt2kLlA0wk5nh2c4N1yftnIrk9af9MJNZ42+bAzV9b9RgwnbT2YV65",
+	"DyX7Ey6gZN8vR5vUJbyRERGhRqex91D5F6hiRsCKVMaXLDkXVkehKb/UBjoYbbbns1aBCsQKccqMNudg",
+	"rDGWwc6MrDEExfra1oeJn4uJFGys/z3W3x7b23xS6mS+LoYQBLZ/gpuaurSWOVaxw39mLJbgsdB/+0Kr",
+	"bCuWpvqzD8/FxL51jOS88cMr6HKdk4s1rDPRxiL0vZTZSQkqYzQpwyWIRzDxVZ9JTdnUiqK/OE9hPHqM",
+	"gDZSonWuVanFMje9ZTV5mcMMGeWahp6L0XV0O+hsPkJrbRSN2ELr6CcjypWi/8IgKGrL64CFO1TA/lIb",
+	"p37L6VJvTPeLxi3xGow2wsXO64n0m4khk+vog/oxWeTt8uIN8olL9cOWhLkiplTV/jUs/SNN88bvB76g",
+	"fUBvcH2TsX2gbY2Mxa6RGYBPgCrKczKjV4woSaY0w3wF+NZ+kHhfFPntXAzmfPUG3uLtAB4v5S7AHheC",
+	"LMA9nK1Bc91g5MLGm+PGHmH+Icup30e1PIXqiWM8S+vGqF23H9Kzckp/x8cFTgN7mfe+yHOZL9sPyqL4",
+	"5GUVi3UJFPlcX+Cxvl0IXS73yWvjweaivOlsE1fwFMeMTB7EUkx5tpgA+JJi4Ef284VwhOZzLkihWNkY",
+	"VWZV78Rp9Zpq+EJCCl0m0zcv3rz8qB6J3V1D1s/wMpNyeuu30Ys3L5/pDV20pNiUpU8RYugBCdwWS6Dv",
+	"PpdAQ1JgOBepq9f91Zoxg4g4TS6ylN3OTS8zecWwGxmhJiAFimBuW0fT5RLz6iKvg5gyapunJiqPYSwQ",
+	"lNb+gMBTLKhsYyRkG6PzOm064MPD5Xx0dqkqeb15Q8/7CS7BczTfHnu8MucFuE7BYhE4ldPA4X4MdnlT",
+	"ZKLGJiR87ffgFLucMbJbgFcSruhFukFFwMBmRa6jvddqOQXvEFMQCRvtbgvGwbfefk+Y2d0x0t+lAaOX",
+	"9oot5BVNt3ZP/+wih7jDt0Wqr3O5JIXSMm8Lud6kRUtGe/iSjSaKSX5WROlJaFFtXEv9KK+nnpIxwVZV",
+	"AfJJYbl5ifzmTkjiV2yZ0tjGYarz2bE8tn1M26M0JVCxZ5HZluyn1ubwIqWgWNj/hjSPnSCDPHEdVz/B",
+	"gtwULMjz1y/Iw8Ovvto7JDRdzunew5bZgDcT/tCP8Z6Y51uhSAyJ2eqT5Zwq1vJt+1sD/sOsCzrBmooE",
+	"PVVEkU75lMXrOGVjHN81E5sum6+XMpWzdVv6aPnzsPm4gYGJvPRwRQXgHdo8qYzNaAY45tC5H/ShWL9R",
+	"gXFs3SZaaQjP97eNybwLLty/by4GeK1oGYqBW0cM8VtchiJmfhjJbw5tRLUVXu9aUUI24So9z5WxFYF2",
+	"sXs3gNsvAGFcE5eWtFlOcpnQtWYjLU1AL/q96lyx9AFufHoJKXkl5AgCz0J/W2XgjNvAQHBJd0E5PvsT",
+	"RIeNiDkZ/fzs1SgapQbyGPZ/il3r3J6NYc9GJyMuF6aBQeKVWSE+fMIsiDc5m9GE/a4XC8LjxHuVPmW+",
+	"YGO9z3oy04zH9MHPnC7YGnPcNJ9znIeaM33rjaLRokhzPi0EJIDTdEDBNs7u48CGmEMPcN53shD3HTWk",
+	"0iG3xuWwPte6IMTarUnTgYYGvXBBrLLlgPBMZ/VgvtWM5Y4jryel0SkPHGI65G3ksx2WOh4c3S7fVvsA",
+	"Dufim8MYaeezUiG/MzWLG+5GBBrZwDSD4URw5GZQkZf6sKPmFanvzQoEFkbUXb7z5AGQiTIJ7A/KF+zB",
+	"CwDB3ccN+cYpZra3w/DbFClo29t015giMV3SGM74+OBgsFL2EQBE2jnlTtb3Vtqht6CHGHb5TJFlJqc8",
+	"DTNO++XyAPs5QdvTlmvmhY2vKjS6rjhbnZp+E9DgmV6kbBLZOtLyKuIJ4sSpS2PPJwBEh02hycUa6jh2",
+	"gwTqFnGvLP47mb3ZVowqFbM9ZbgiBt62ZR72x55mrqXBsRnYNglHq87ihkrG8CTMT4HNwI7yI9eKfiyv",
+	"WJZxsIOXKdW7C7UtCq7+3ltU1lEvWaYkhLUxXay1VhiEMEvGF+sd1DHX+c/jtc+1ZP0CzH79V82Vn09p",
+	"qtgXLVNzfH1r0KlUsb7lnfHhblXJ5CE0RoCa2JI4MkaVgV4uBM9ZgtQPZRbQQk7LQqf04dNjo/1O6YKn",
+	"63GmR045qJ2Vw+4zK3po4OQBRdoNH90u7uoTqpiVrrfuSNE3TlBVNCU/WhpiZBoLGQ3jRVgbSNMULy3/",
+	"SoR/B+tYr6Nd9rlfHyAvDk91rmqx4QwpGs/1hYpFlxG6RhmRWcIyvEtOPFBYKgTU2RvpUCYO6P20/Zzo",
+	"QooZvgVqKD8jGVNFmmMGViGMoSlMZyG22CdPkHcwoGX6RCZYDfg3FjsOKtsu1jJHoWK1QwPGKW9/3+/W",
+	"pbRYYIL/a8aE3fSc0QVZMJbjRacnbBrm2Kav0YjnbIHTHSKifJ7uX0JntuqpmYfandLtbYWhDSzaMF9E",
+	"E+EGxLoh296C9Ojv6yqwnDX0Jjj6MGwbZJHHstQGoNbA+VGnssjGbA3CFXu7gViWCP9lFR9tVBlxYzQR",
+	"npcNSI2atChUvj/giI4rczPJnqMtWOKVIdq2mtILFlNEKWMUsMFu4HazMqF2wT3F3bIFCdSTd7WrbKNt",
+	"9w8L0tSGuvQJbukT3NInuKVPcEuf4JY+wS3djNHaAbPkOWwHYCzdlG16PYSm+lo+wTP9Q8Ez7Rpv6RPQ",
+	"0iegpU9AS/+wQEudAEv9rs4KmNLNXJtV/abtwjyD9ljGsFKkEClTWvSAG8e0qAdxueKK7RPY3AVdkws9",
+	"RnMfeEw/n8yYSJhWO5nIeb6eRGSy4DOUniZgNonOhfdHdECpyRcGo50aT4tBbcAZgcDfPxfnYvLbRF+3",
+	"GXRDuVibLNK5XIEvB8Pi9t6TGVH68NELzAVYs/Ac+JrxZr9YE/aexjkB3G8mYhYR2wH3XIhC33YAK8VS",
+	"BortPnmeV6rXLpjSm4ENWjyn8UTFMmNagcjJQqqcTFJtlE8iIqEcCTS6EzJBnRG2RcksN7eYqfwd5zKn",
+	"6YQkEgJhM4lf4Pk+eWZqwvVm1C9MUbb1L3NstXaw0ucLOwlF5JOzOGbL/ITk7H3+IFZX+sR8Efl+TyRa",
+	"TE4QWovmqEuppaZ9NWcsh9BFJlcKLnb9abhGgbIjfYHlc7YmKpcy0Tuhf1xIvbuw/+fC7EqZDAZ5WKf6",
+	"I/AO/KrxtGs9h9vHtMzO2T45E4S9X8rMjxbEcnHBhXV+TrQe5220vkqrGwxbMii4j9qi1FeeZUmcanlU",
+	"uZwxzTSnfidYiyeBU1YkK0SbA+jbmm3yCexpSLqAvrFn4PFmyRi8D3v1Pziexx/LfxhHuC1B8P/ZJ8R+",
+	"ZuRSQKaQgEgZmtJ+VEtpf9jfbcQUI0smlymLiGL6aKHx/1ozzIKqE5i4Ay7AyVudXssrzf6YXAP6nGmV",
+	"YLk+pqm+6dj7ZQqedwjbhxdXc8+ZIFOnny7S+/AcH7bbYP5ZarM0y6j+VCH4bwUzP5s7VuXrFGMC2SJA",
+	"wq8chWgpDfp6QoHrU4r5zWHPnqOrzY6nPj6n9ikYq6B7EpucUf2mEDN+NXQP9E2ir/RdbEH4+10bYGdw",
+	"3fWXPlbF3rcJJPilZ9KQfjjwnV/nErAi4FOCYsY8z9dlQJtnbXlL3uM7q1YC5wdMpqyD2lAlNZbTscz4",
+	"jIudzQBTkuSySNEihl1tKZdyT43NUz0Poz5w41xSdsXSjRxnFFn7YM9JBMZuzJXSpgwqwwYCwcSmbHwG",
+	"daouJrUxWLC0d+AfN52u0WqwNW5az2enZII9d4PXf/9cPHvN48tG0QjyfPXNcCV5csOIjqjlgw9ijvnz",
+	"CYu1hg0G5QVVXCGahMK8+wue5fMxSJmT0eHjx4/B8j2s/DJeZmWWxZrRLJxI0OgS5OsgJ6OnnKaplnKw",
+	"nfavP9EFTWQxEB+yWpgw1d+CEoBSwpjygD89/xmaLWmdFj4Jf/2v//9//m/9///z//zX/yT/+X/+6//5",
+	"z//9X/+///qfI0gAqnLayQgMP9Px1Upr2Am36sOKXgbFGXrCh0cPGxqdv1fuxwpLncAhxeC5eK/PRP+X",
+	"df3TJa+kKlgKG9Sz6Zopa14QxDj/owp5XolkXy6ZeL9IkUPVnpxOecysPrnvmWKLdB/+t5pkHkCuoQtm",
+	"Q5uqas1Z5LCYpSkYb+y9PiwnHS64wHhNQzSMQmZjhbNGf5yPeHI+OjnvRZnno+i8pAQYVtLC+ejDefXW",
+	"aUZMvL01hnFw3tb0rc6VJ1GpvZdMdi76TD0qJxoZnuycLUYVbJ5JIRKWWXNe69wyLRYCtfNTAj3JIHPt",
+	"bxKs3Is1mZyaWIWQeHpZISxKtswWRUoDq2+NNEUN14brtb6ay5TBFAz1oBNrxx62it+qtTw1sv4PrRyi",
+	"DwBwKMDCIaW08NxvVaO6tUsIvu36rrm2LMifpTlqmlonF1fkki1zr3eEzceDFr54yxDwT2BOElxA++Q1",
+	"EwmZmN8nkdkB40TzXnEufAmJoGPwionxksA/jEduAhb6nKfJZ8p9G0M3oCVSbbczzRhgywJKA6cich4w",
+	"O/hcTKiCmWlywrQqR0vwRajYLQcg1cmMXPGcpoQLfYIq3yc/g2lq3I4LrhQXs1NCCcR/QVm0ihLkdJ0L",
+	"u5EzludczAjFxB3iukACsCSZmHsenUBv3O4hjKp0MKpGJ5fKpyzr4qrUtsQsgdxSRdfk84m/6/tJgVKS",
+	"qckXeotTfsnS9blwf3e+RYCsx5/H7ld7VDEVCU/gNRECupojLGXemCeTiEycFNP/sC7JCVyPk3MBvkbr",
+	"g40s7mzdh3hKZlLTIHzDS6OFcwT0VZqmxu3JUROc0PhSyFXKkhlLxt6q98lLqRS/SJm3aGW9ZoA9Q4m/",
+	"ZScGWoZnJosaZePkgf9SdN95peA8sTTm7YCrDbe/lYcG9ec5xDSFJAuZscokFNa/CbrQhAQbDgkPJ+fC",
+	"ct7YZPdNyOeGoanQrCrWC1koYmoyNS/lNM4hnYTR5As4IsxvHV+sx0ou9TmQK5Zd0NRxngmzQSA2ZlkO",
+	"6ZnRueCLpdlNAtSgh/oLtuG5mZQJuUhlfImB35DLEbXQalrGx0tY1trQydHXUZcWbrVvkLBOsbZWBggo",
+	"CHAm/IonBU09hRfyhMCkyOdS74ANT34Yqm7fRRW6hzK8jZq66/p8/8j/se2tRlBM/85iKeSCx58Mst4G",
+	"2RZEHVKFX/na473Ffqjq0S2oXLhQZ31s1pYvCpFofu1AgqhGnqF7Qi9wiIxhhE/4FZw8IYAOQc7IlYQy",
+	"IHPFQmRaSdA4THz51N3/U0IJuosQr90oVg8Pvim11BVdk1xiHlSRXfErmUXwLRs0Rnt4SfM5uWCpXIVu",
+	"zhnLq9fmNYEqPsnBT3LwzsjB0iC6K2AD3b4Bk77qrGBXMTDAC3ANqz/q3RImjPNxZgxVRO7Hzhd5iRqL",
+	"GIpTL2+UnI9MxsL5SNs2505gnI/2yaRJgBMyk9aUB0rUQnBapGl0LpwNZcpgHITz/8fev+24sWxnovCr",
+	"BIhuSLKzWCRLVVNi4UejJM2DlqcOLclTfy/X2mQwM5KMWckIIiKzKFpYgC+6Ae++3Vf9BIb3jR9ivcRa",
+	"t36SjRgjIg9kJovng8QF2FNVRWZGRsb4xvkbZS5uSpgAZfKA0U8bT6+LvFxZgMPBsQIcv86xjtyK+QQj",
+	"5bQkZWhcVl6+b/aRmYRZG0DLSwH+71utH8jzBmm2yMVTsgwbdCGEvFGikpNKOqmkg1RJh8iAs4ChnfLg",
+	"LKyXlrOvz2kcU38wnNtC+SGr1wS2ZwPckTkoGOXMgsf/+S//RyMbJ3SJQwnmcvw316TMsCc68QcuxFrO",
+	"+Qbdj7lnOZW+bY0pZ0lemvnUOOkrwzayssq4SEsbQ8dovdkedOkqluDqNNMP5ZNoVnxtndkWKV+KcfXF",
+	"FcocddZyTe8hj5hTWyOq9UiquP77qA/IxvuDuNZuNi8aC2sy1sx4AVyauKN94AqKaA+g/r29D0Q/A06d",
+	"zuFD2mfnv49Y36odfs+Cjh7Q1uVVrV27alw0LihrtXrPnz97dtXs+eyi13oWXlww5jd77IfLZ7TVvPCf",
+	"XfnPL/zGD1dBjz0PLy+f+c2m/8NlC5SL0Dzm94CgNSHVEGKy6S2eh8+ugsaz5rNnT/0fgqvL57QVMkob",
+	"/uUlDRrNS3rRC5+GzV6r1+g9a7X8oHkZXPnNy14jbDRo4xn0H/wzq7WfQgOGV4sHybAnoOkfk3tzdFb6",
+	"TpJRJGmwJOtBpui82pgH0Nt61Wis2R2YCtXOuwMzBK4mtuGa4OcYsDeXhJDyQL4/R6t8BhSkxskY8Cii",
+	"OiYjquCZukYobSjJtoRBjQTM4MT/rxS/Z9o2Q6C7FAHKI3sEorqFGg9nJsTY99e+FX94/+PPHnn/9mcI",
+	"M31mvfcERE975P2rnzAR9+b9hUfePL3xyLt+3yOfb37zzCffwB9v3nzA7gb0vOgdEy4RCCrHLMhggO1k",
+	"g6SrHdp4K8xTPtLkJS7u7NNkxIDZgtC+YqxOXsNS4MqQkVbsjAkD9JjuNIs3Wv7925/bJBnBREhLn2Dd",
+	"s9RN9UjAIO0F9+ZDdissr8+QKYq9GoxwgSG44bVza0PbqGcbyDDzbTRWdwqUui5tXnePY37BhK8mIyA/",
+	"QcMjJhFn2PhwQxQbMRpnMUCoh+ly22OXS2Kd/QObdNNZl/Ax+0LTYKLN/mKPpxuqaW0kPF1TPEbAGyBV",
+	"vnVzQTvpeirFWeVV46uwVho8FixhQG0Pj3sG431fuJVCb4IV6FhKElHVZ+Rxs9Egb/gLz55O0rrEH80D",
+	"uHNv5cPFKeQTs9DmpV3BBEc49aCgwWxIfkhT4bZsOIonHg40xIUapeSl02xhCek0Q4j8ghfg5RbMBRnx",
+	"LyyytPF4lQFF2vCuPTLerZge7ekQqrh3M0fB9qLIBGeg4vXNQ7gWD/Nq3GVRh0CHB3a++Kw8XGE+lqHk",
+	"drOuQM9t5P/cvIszNHAKNg8Qc7Zr//X9q5/OmjDDelFboqDTRso8Zmy7zvCiZcVoKex6rrVpCpigpgkb",
+	"MR4sQ0MbaYEuAnykZe3Z9Jln2zFm7lCwc6YfvIt2j/MPaE+DPI6tJOR66ridJNibFOt6MseMRthCks7N",
+	"SE0quwLLnG2vWOIcZNZXBZ1qDo05gjHQtg3YF2qU3ZBG7TwSmGNKYeqFBdkxDsM3CjOA471wQ28+kPVP",
+	"zh2Bw5Q9hgTGhq1kpE9m/8nsX9nsX97CL411Wev6mJPQeU+iNDKGD5kaBIv5EUP65awHGq7ZuHzeuGr+",
+	"cDXTVL1y/Oz8aw7918xdgy0iUk7LKdpbzcqnHhQsgvXCGCcYO8HYnmEMhqDnT/RBBO0fCnFAHtlZZRju",
+	"xnnrhUc5nEhHKXtLYa0QYh3ReJCjissDXW3ahlqGRK86ow3TPazrrGM60dNpYuvo2+oem4hYJG+c8yYh",
+	"3mF78C2ZQEzvWDrvDJLm6K2V5pIrMsnruGabTiRPI6CHXdmt2krxxD2MtXjA2DnAxN6DxstLOzg0Bm+2",
+	"xyIPTyLWxjt1sTBwbM5mOc+9sXLal6x/J23JgAgoCNEHzFbaefd1ctF4mqYIzVbPWDMDqstDWYI9aAIZ",
+	"kW5UQEEukAp/CVjEYgYocJVyE7hVW3qQimlSgRyLNcMtsC0LAXK4xEffSsHyWLGw+I2CsCh9C/XqJQGX",
+	"53+3/BfRwvq7Yq+cAffeJGa6vKO48nLlM6DsYxakH2lqzmA/dck5jsZ0okvWMPsALrT0iuuRNLKJ4FV6",
+	"vW4mTl3Pzba3oah591gOq1qNq0N8vWu/yCogKb5Z9z5QVGaZHIEmD7MyRrbn7rxZx9Pm9G5Cf+coonxK",
+	"Sy3yEFOxeIpBzl1aoK8sYK1udG6QaOw4jNDN6c+Iizu9zhCMo7HaS9OjP7ksj81eQacfKHMQB5v66mrl",
+	"d611A/gBDGlyxIQlNslWas0HrskoUSOpGUlEzCMj2uzLiCvoMhakxwY0Cs0lxyUk/ZiigVRnotkc5rNr",
+	"uK4IdJYyyy2FT1sYQ3rHspFDmkHWkIoJNAM6ujVjtMAndZr+sWNon65mwaTOS+ro43M7S8ZuaUWzXib8",
+	"v3JxV1tnED6+EKzhhO+s4FGYRSzTH7ZkGMuekdLQx6UNfcw+h1dLlHGZBnE80u3zczridXvRulR9AxUg",
+	"5+c3f3x9Y/7n37y8yf636j5UqUVzr2tyx9jI1hJo5isG/xrb1CbIzq4VzQ1SE2PDKGMBHL5Y3rG5Mdji",
+	"MH6z0Zv0X3LBryoPxnIrXrQaNvFLxjzApOGA9wcgmSBh0yJlm5116tLksuJLivED4dtP6VOcXI2DcjXi",
+	"3Is5ORsnZ+O7dzZuiB4aA2fE/ThRLG/UnTyOnXgc2WCD79TlQAZC4PjHkhKfikeZ1nUcOWAza2Cdd37I",
+	"x3fvsSjs8fMGCRCiiZWeJ6jtU7N7JqXDH0hLANt4loBgsykI93Erwj61YydcDnPRnIOdL7CBnIO3WuXY",
+	"KdF8SjQfc73McaaQRMhdrTBF9IACYayky4aRpnCyg+wREGx+t5rodc7XAyqIGEe3OO4wx8YU5jTWtT16",
+	"Vs+AlgLmJRz/4gbPgHKa0VoXjbzCmpsfn1I+C6kVyYM9KpUVo1LpMNMXzKh6TWKZDSRikWarRGd+M+f6",
+	"lPZeF7PMNhazEmRIAwjBMqXA9doEQvlUBdWDvqbtOEwsK2BuSTTzbMgmgKLCHpqTAkaVoAofiX73SZr7",
+	"hm/GkowUFzF53J3yjc0nexM3NKNbJ5ivDBhyqt0KSnD0DcbNLBsn9j+4GZKuhDuzQeFmyEToR4wqR4f4",
+	"8d37R3jg6aSdgwZbGZNOFsiYGewE0zS/roJbwW3y/qW0UTF4RqoYNqMSs6oKY9p2DlnsEoRrnTDgnySK",
+	"4RYVWKkfU0EGMlFFuxv6Pe2SItk3Lwm+C7SPwCVqyfsW6IBxL2pCBvSeAdNp9q4RLLtw8Y6QccctrJsL",
+	"8QWs8K5p1sUBvTvl3D4fcs3yL6kKHhr59S6cPU3XhJJRRHXMffzDEqzYxk4r7Xut+epZI1f6b3+kV1vh",
+	"xd6mcb/oPGVzPTiHy5mcZuM7VtDmrgOPJpimS5EdtBqrkx3MHK9pNuWVwnIpvm0kvubjsT8IzWTWUhW/",
+	"yjErZJvqVp9No1bBwfWiGnsTuwgRWnkOWdOZT4v1CRbIdyxW0jxUksf2HjHOsbQDI+/lHSQ9YRlPvHQ0",
+	"9txazFlTE+TzYcxcOzbRPMHXgcLXDIS8hmc+5hYWBJ1SQxgeboq0uAJyVrB9z907rTCB380YvSC3YAtL",
+	"zdzMbESPGfKWDZO2TJ+F97j2E3/L2vwtm6MyMSelswxgLQw8S6Ja6txnQ5Izr0IPk6DPgtp65Bml53HX",
+	"PBrV9grWFOFDQ7Ig195r8OJATJYVQMs6iNsPH1baU+mgE7Meb4rswTiCIMfgormxAZHU1u66B9Z/S9Fu",
+	"K0Wyci/0hIO06mvJUJzdm/UtpD3H5OaK7aoS+gGvvo3ysZMBuD8D8BAjnHNMOtATzmcCF2kzthwiyx5R",
+	"sZBfT2OjEVAbxdLmNFYHNvN0R49rvxo1YMsPcvTgfsQF90/IdkK2Y0a2DxjloRtzUNkZVYqKPptPOwpB",
+	"xEQpJPJiwEYlJOkyEQBBbXeX3KIvqWI3+VUfl4MK0zu37Ju6CaF4s4UYRT+V0nqSxwbinmD/Z0weI1en",
+	"iy1OP8CTinWWsH9uke0TNL6OO+mIM90Z8yhKiUZzJx5JUvWAj+DTNW91MHY3c0VOvzBFaCJi8g804DQG",
+	"MusNIjZ9hrVLEGJeFLMbl1A4hHTTBR7qJSF4Lbd+Sn537tAPeBQoJirHEpLxQFrCfvNW0beHb3lE3ttk",
+	"Yx587QUPLSfxowjscLscclvLKDCW0cCNHzZ/6LE+FxrnBmIRNoqRi0/i6X6kiZElLHoZyDGUXjJ1z0qG",
+	"ALrZf/oae7ECQt3Uei5FWnpDRtSsTpPHXfxXR3dtZ5mQ4yfQzkIoXPLMXTKbYZD5/0jcGbgmMreUkN7L",
+	"ROG8RGsEd9Jvu3GJbbSqKdHJiKl7biAYqBSJYvecjVdN38xhebSJbB6kY+3y/WT2iubo9Rl53BUy7tAO",
+	"PFP3iZda89jJl9sNyASZRyKPu2bHOm7HCs+M5qu5EN4N3r3gou82L0xiezUbgJ46Ro+0+2o2R9JIjW3f",
+	"z8jrcRiPVIUpkWW+h9mmKWDY7wC7eUpiIbAvwdlVIXKbU9tOynLbynLFl14+1Qyf4ahzcU7/Vng4OHwT",
+	"VS8toEG5wl19otmsA3T+NfdTZyNDz8pKkmaBbs35LichPiIhhhLpwts/jLDDPLvYjuRaWCgPhDutsNKy",
+	"SvSCtO+yjexh6NlrBf8uN67Kf/nF8vCjpwBT86/TVi9gYqe9iJHeBKIkPCgpurc0EYRG5uMTUhiRk07w",
+	"MR/zI6lXLs1f23A9+vr83yTfZoj8pOCOScEdZFB9rtWJ3RAz6i2r4Sxpi8gU3rJWpzTHOmaCaT2/N+LB",
+	"sY02fgMj4IgMC0VsniVuh8GQEOIZyyQKMJ7SY5oHLOXjgU/irFzYKOQQaef9e3M5ZicysAn0INhgDkY1",
+	"EkF9aHgTHAaNzGxmndwQACouhe3CYkDh4dIFUhE3ldAFEoZcay769VXTBcbWzu/23lJ1ZlOdanTvP0Uv",
+	"+5RwYmF2Zq0N4NOhUz4CYipCA17yz39Kv94JpeqYd124TjYTcfoCWo6s+qgcJrg4KOQ3uQQRXKePe9Kd",
+	"j5T9jKJQKPLUMY8iElH/Th/abNllAQXmds5P30Us6BspRp7TmOkYIqYaQrFc6XhLKbySphxI4rk1H1fy",
+	"DqeUbr221N2m5tXSWy4+F9C9V43Rfq6J9uWIVS3C/m3BMYH2sHXwawc+pS+dYhpko2pdsxb7Am896PDA",
+	"HLw/edmuz1zG2UugCWGsYcDveZBAV/+Ca23lR9TW2rVQAS9BPJDm+8YsiWFdivl8xNGxsgvDvW4XoHr5",
+	"8a3rJe3wte88WWdhojpZlyu7Tc993kpzOHNow+uCwNEe2mbSQjemTbtYVpObDKoxaYfJSXw00qP+HXls",
+	"PNVA0bHwiGJhopkdXMHG0QTc2AGLAnClbwU1xlafCq7hKD0xzrQ/cAPK80OKNLYjjJjAplVFI+2SRFCL",
+	"O5Ro2210Blo+E3bPVI9GUxtgu/d9pmJkdnncTf/d6U26Hsn9TOM003Ur0LzFmYFZ7koq0k+oCjgVGfs8",
+	"JhRdoitdQCFFVqbebDIrHaa9vyRWfg9mIcKRLuZ3zpzMOnkjE63pQrC5APA9f26ED76nsyHcBgFxaHg5",
+	"qIqYqZEye9Ixh9kZz3kADfMAiuekkz5MLYNNPTDGdP7E69qywLfFFNxJ721X7y35pr/ZvJtTpfPzbinO",
+	"SeE0TKU6XSf1Zi90zsKQYSFolffyk1RIGAzHYbbgQ4pyr8bxvnSx4rQL5rnVmSOqcaIrDDAM6ARGWAJD",
+	"bVAnn42yuhWZHW1M5YLK1B7MMsUDq7skZlFkKWCBTYLEckxVoGHhbUKBjhU0Fx0ybdtQiEziiN/DI0QT",
+	"0psQSiZM2yGr+MmFC0+qHK0f3f5We1wz0TtoPzRaWSL3mZDjJRgPaFxO72mE9szVTm2vQc76J4uiU8ui",
+	"ZPCAlsze9sq3yR+gRb/4/HktVzJtLTuwCuZpt9xX8E1BSGExGJw+MMbKrjL5jYhPgPIKnMEd2v42oDNr",
+	"+xNfDhmJ5QH5ACsi49fsjG2gDqGcHCWzUg+uh+Fkw2zWhvk0YKmUHExWZp6IQ82BOcy5VR+ISJcmzXPL",
+	"LMmY5xTGLssMpIipPy80zCI2GkjBtEdoECimndM/YnKE4zzjRAkSy532eLh1n8gH1iYf+IZbPVZWO1YY",
+	"hYzN0j6++ZhWeshEOeL2Teb2LzK6WhA36ImDiFqGAqvl/mloHmGCdPY0ZB0jcrV27TXGqYZSCQzjL1QQ",
+	"QKPEXO7vW60fyPMGabbIxVNyebXZSLIR7V1Hkh/OEUI4eSDHWfm9TwXpMRsdDQ4tSVgVWv7IqIJobsih",
+	"50Ikwx5ThH2hfhxNLJmCVOmJx0bixJjyUGbAQv6lTm70XZrxt5PjacjaUObPIg27YvtLYqdD/tsueyQE",
+	"YWdDyiOntgC48FGzUYLCxm/NcTVu7R0X6XPjgAYX302lkVidWRhIaJ69Xh3pNZ/fb6R3IUB7CIAWx5JK",
+	"nFgWBg4xrnpSDusohyUPwLcabi3qmwd6HVIEmaNg1gu2gjUNIQXzry22NqSPsqeAwkl49yy8bgwsnoKD",
+	"CDM8bPu5/oZFBPEwog3ZUsuDDVbMtzQRfoHx74sW2bcIhUIl/BgX/eXmu69sfW16uHtO6G1dpxVgIWvL",
+	"O0cbHe5+wtVvAFcPsap+ASPnpWUTeBhbN2HU7LNpaleIfOzNUusC9qlJ6gTtJ2g/AGh3XVM2XjavWWo9",
+	"qA+4NpCTKLZIj0PbVgsxYaxJD3+KpLxzA7pGVMWCKRJLeWf/zL6MpIqvyRiGiELzjPaMqI8HcghjzaG2",
+	"p69kIjLsXCIbVp7mepV7sFOma/OZLmiHAAZIrgv1WxWrmK7QWVI1b4rAzDe3uefMgEGPaq6z/PE6/azL",
+	"lSz98EB9RuMyHe1opAWmTvVZx4jICO4WQFcJ+2Le1IL3vGquWCbVQEpyrFDvLF7VsV4qKxPfXWezcog4",
+	"j8fMVUrip1lgB1m5BFcOoD+46v7jKJJygxSr9cFNFOVS3E43ea7Ik0hhMAkBL9hlacPrgImYx5NX6SOc",
+	"kP9U47DTtrjUwkVh0B3YMveZi+YSpnwrIw52F2meNZ4iBYH5Axf9js0u19q1n1+/NfsIaVoDj6TRbF2Q",
+	"p2BTr2Tx240fZaN+d0llOS3LB1rUkKuT5XbFJMjBzxGWNRhMmS5sGMgxu0/LFUaJ8OPEHIU6+egcdufY",
+	"pk9vqYwFA8Ruu/Gw3fQDXdfwhcdzlzSQUFsxGTHSNQvspp1odAJDz2Fw0QxhIxWo4ibZ7CAPxz7CXOJ8",
+	"UQPO/oSBl7lIT1WZw/RZ32u9wxzg2gwYTePKypBwXI1jJ82wfGBnRjBOFQ1iVs9srbghRerzr+6f2ytv",
+	"KAHBwx3+cJLhjcrwp+IA/6OqbFhaIA+kpSJba0lOLSfuWypzSMnQZQiWmOdsTuPd4rG3ZAxAVMBDK+nA",
+	"yVCSYlunSsIYf+bsa7ThfCqMDddjy1l3yxVXrG/zbbrKYgrTLpoW09Zw2Q6u1OIE7buG9iOvrVgK3Tdj",
+	"Xp0D3E32VGqxO71QOZ3Sp1HEFIQPNLNuvrsx4bFmUbhJBTBVpwG6hqW1GgvXX8BL2xyqexsYBH5C1UNA",
+	"1XKaIGienv7QMutJ8bp1wut27TcQvz3h9f4K4/aM1sdTGrd3YD7VyJ20x8km30BRXAnCb7E+LkyEb3aN",
+	"RmcBD0PuJ1HMH6qVQ7asbVL/lpY//JSu9UZrpvUxlkBQWPkuaiByd6p5tfyNv7ehnpYw3nKXsyiseYXd",
+	"qYSnbUK+n8QdGYadQA4pFzjf2P3OUalfLKEADAjD9zRu03CYCNgd0a+1a02EQZX9pNiQGfTH3zj2fCi7",
+	"Y9mnzG7hMIx2zaiYMY3u8K8XNdCoQP7asQtfqwB7l8UXZUiy6wIMnJOwSOFFhtGEFoDvKIovbqKIaP4l",
+	"HeCgYQCEE8rrVGkYDEmHOGQf0XXSnTpmXQKi7waHJvGZDEM3k7R87IVmMdZA6JjGXMfcR6aiWOJEjEQZ",
+	"dbTbQZ1IkThFClxRQVF2YPc75LIMVHeMP2uJ+zYHY54UzjeocNY5bN9qXQfqsPkMFaXaa2slHRX+zPnX",
+	"7N7bK/GoQOk1B5id0OSEJg+iCYxezB+6gwh6VNu4ljVjBXA4kPmg+dWWTbnMw80uaTsXBMC9jgjd3d4d",
+	"f2B/M5b/Kbh/UrInJbuukj3EvMIcE9w22Zfq2C2mFH6XiRJsUmliW0IFc3eF8yIYsd/ZZTbhD3jLX1n/",
+	"yHIII6m5+e2W8wfuNjWvdpb++9Q/uSlsD9iIqjiXrr08azYxXZv+aaSy+QVDKcBGMgbLTCIXfjmKKIxy",
+	"fikFvYNNW1QvPK15taEMYBsTkAb3vo3GWS0fLHOLfPPra/zVyMe7vPm18dz+xi76BR3SO7njNEAGAQfa",
+	"fQmziVgfxurkEgIOYY8kA5BDLAB9nT7XNfwLGJZLsWw34Xj4qmAcCKspgSNpdhzlMIFlgaYygHpPI1gH",
+	"HbLAy1XWF8L4ntNh7hu2oRIqPd1Vq2L92anca4R/FwBVAJ0VIWMFaT/SxsqTytiIylj+vJzaMqmB6ylj",
+	"fWsxfHv9868R628vWF+A2cMtDTwJ/QEJPTLF9Y+OnHpZ4T2MGDvudEmAGHHhm+enXscQ3HTzJBiy0yjU",
+	"atRW8rWOsW3yhMMHhMPHTmi9DB6vaTztM9G3bQA/8tTeJvD9lNA7qYKTKjhaAuxZRbDFxByYeNtXBXN7",
+	"3y102mc2WoEwEehrwu6ZmsQDLvqYOjKqEoxnHpOhvGfakZHoRN3ze6k8ouTYwLj5D7j8kOhSvM8F5pXs",
+	"DEbz7QBpVW7FT0YpxAbn4dIQIrCF5uSi8Wz2JuYtmKXhWnsskmOYrH9DYKI6jdw8xEDRsfkpJJYt2dzB",
+	"BpU1D9itGMgo0G3iuIa12wWZfsbSjCtGEhEwRcZ0QmifcqFjsw8U6Gjv5R0LsHp9wLgyW8q4kStC9R2S",
+	"tgQsYrGNQvelDOrkHdzqVjjVBSwDhUd9pAmw1mvQlKSXxCmTINI0m63oxvSOdT1Lds5jS2Ej75kyvg4X",
+	"wJFuNB7pOuXXhXD7gBEr++6x7VLgkc0Z8EjXraVjP9rN9ueRrhMoHoKX9UjfCiO77tJMGInBKz7S7k64",
+	"Ad1EwMnvTmt6+3KqEgalNDrUfZyK4FbgNnqEprsIQy4tjQ7O7WaKYRQKExD0jgm30fDoPcXonbluUmk9",
+	"lAxgh6VmcDA5OgviQ7Y58Zj7zEiLzZbUDFDag7CM7p4+PbX2hYHOOwbpbJgW8aeFtc4bs8HLJAqWNFCq",
+	"DI08b0KQ4CXYwtvQWtx0YE0YRG9O/KLmAcWioO29QZCO3NvyaokIZCcRMY/SbXp61mjmtmm5N1pmQsAf",
+	"gsM0HlBnTxkPsOAMiriIJaEC1YgFV02HbJaq/ZU7UCsaD+cjxWC4wP6MiLcSjQTjfIE7HdRJN+BhyBQT",
+	"PtNd0JJFrYXaKtM5muAX7EDjnowHFpLb0yoxrwtvRZyVtsBMGHgPRgXJCPQuqsc66fpShBH3Y7uccY52",
+	"TfPhKJrcCh0bFQ5avzeB/9qBIjZ9wUAjpLxsd2wU18nntMkNOYSGdIJDhhmzVhIF8np7AMwd3PKEhBR7",
+	"pgRvxYJasET1Eaf5kEDuYeVXpsPsYUK53GeqewWsWg513uOTfsAFbkefuBMHm2dHJMVj2RnIRDMwPQ14",
+	"J+bTYInbCgoMi9jqhdzBT792nbNRsRxUD/gILDYSy4BO6rD5ORGEFaS6y+AVHdIgcfM+au0alHd07Hgo",
+	"d1P3QZlgOCl3gXSMUpO0WuTiIncp1BSwgpW0ZfatzDXdnP2x0jEp01Eg+GOZRIFxaQJ45p3rnc84BAlh",
+	"DxcTyA2ql2raiR/BBbN4Kwq0lAVfEqDJ/N0BfVaGaGHNfXvYNrCLM5oMDqLLCJZGGgdEB/JWGCNEsDr5",
+	"R/gvzv8wcmP1Rxf/3qFxt7SAdfXC1RLQjLiO3+BmnYZ/rD38Y3O1oid7flP2/FolnYije63mrIbOMdUF",
+	"GHIWVQWEHsM0JcTt86/wX/iQkuNqHP8Mgj8uBPjyhgfxjdkaKoPKWXivbWN4oQ3eTYeOWOCRiIWxCwOS",
+	"HvNpopn5ZyAZGqQh/B4jcVO2jhwLz3kT5DHNmznZLZ6AsTukaK9n5v9jmg//YezSWFtPIEYoxzliioLN",
+	"fiuM0W6A31rgBtlZALWmEH+vmC21kjYxKzernatRPpg3d1RKRTEtE+WzLWsUdxujT9J/LzxE0AgEGilc",
+	"E/d1DyuIbdDUnA6QdBIryqOK9eWWka1xSL/8ykQ/HtTaV41tKrgQTXGQxMLovqlUmxvZdxU2g2bYoGcX",
+	"vYZ/9tS//OHsedBgZ43wKmyETb9Fm6h+7EO1a3rEfB5yvwM9Tbm/Lapzgh82oT0+yPGhKhBnewc8wAmj",
+	"3B+Y83VICsT7Wpbxd/phl63Q5tbVqujjiEURF33tEfw1MgLBl6yiQM9XsOIcpxxF86561XKB/rfwUCfT",
+	"/zT3bz99ayEd8mjSsc/11//42//+67/97X/+7V9rXj6q06797X/99d/M//31P+Bvi9YzNLP53oLG/J51",
+	"8BXVvFpERT8x4NuuUbUqT6m9Wrt2o2hvx+1mU1J8+BP/LC0aYuLR8M0JQiNOtUcowSNEtIV6/NWQuXas",
+	"oUEb2mdt8EhgAGBazWSsdJj8HUpVJ9MTBFNXRBAJ+KW56EcMr841oaSbSUN3p7xygjAYLuOyyFRMYFlV",
+	"7WZTp3KvgfgVwWVBwCjK/qpie6TNY983bq/4rk+NX7SgBLbW8gUa5vyr+c/2Or5mke5wa0xP4rohcf00",
+	"YO7oHlfP1uJydxjdWnadJb6/lepj6Neaa0Et1721tl216RYuISGAd5NGHJefUDzjwRxjJ9cJWjcErcfe",
+	"hbUYwq5nyeyz/Wr7iHzkDVgbg+hTF9YJxk8wvpcOqjyIb7F3ClOSVW7pB2Zg0Yf0vfkgFP3afH44DV4+",
+	"1YzEjA6JFNHkmgiZCi6JGFVCk4Eck6ExO9HNpVi2u4VsU0U5wEebiX1rE7GnZNOmk01QGZArJx/Qe9fF",
+	"hCkmyDjBbyHtBEmoihVS3+DTwSeXsH9Ux4oKDJ+Z33T0RMdsWGvXhryvqIg790kkmKI9HhlY8KCwmQdM",
+	"YIkAi8KOYsZrwUssoCgWXOQFctkKzWN+D4hUE8YEguI3jrfHO7TOWo0dp47yAnm4g4pcAQdxBRxHkTAy",
+	"pnLuvRNfDpnOujDMKa2TzwMJ+aGQi0ATiAoQVUR9SBmlJQLXYOlCp0oMzafptH/LLygqtMJmk0X59g3z",
+	"JFk1msH5rDoOkAY+ZQ711FCiEi2B98sfy70mjrYCLiVSv5LAHmLG6DsH41Ve4/c8xKeA7NvLApmVnH81",
+	"/1k3C+RhwY5gpeW3mpWCWp/FU4i2J/f3JJ0bkU4IgrHDae19cBzOEmJ2IEkfXGdZiBGFeEtJn0/WMMOg",
+	"Ytt4Tij5YIhREWS9qjKd7FiMMQ6oRoergudh1g5anJ0Bz/t61tGm0z8FcHCjTeD13HM2zo8evzprNGsr",
+	"uiYHlxA6QelGoPTIRp+kOZ4FEXU9Q+Wcib3leLYOwKU+czWaupxNJapOXPUljzXpsT4XwnjJUq0KtkwE",
+	"m0Ha3WZxYLfysHu5Muz+KIIT6J5Ad9+g+6MItoa4ikVwTPWAj6rzMJbdjetcTBKIVcY2fJcmiOIBG9YJ",
+	"tnzIEIksSCIipjXpYkD9/wdx+C6h+k7bLE4argfh3WUH0IfC858yMltt/1kkGbN0C9AiWZpTT9KsLsHB",
+	"gpbkcMOKgP6QZflHVNnRmoobQIORhmYD1VojCxG47pejfNhlaimPLLtOLWXcRAvll9QUCDrV8ktGcXRg",
+	"uSWzcVhMqpm6Zxq4xto5RqX02SAdowdyDDo/zT5xYd4zI+aQ5jJDQEODvDfxuIpzax7VJdZNeekVqLLB",
+	"Dl7c5rQE63HX/qsDf2ZB94kryzKLMcKCtQ7GE6DEChFJhYg87s4IVgd6l7pP8g6C1YRuA4aaRfdMey6F",
+	"xZUfwaOjuKZ/yByJYuqqInGVP/T7TVzNwNsScLQ0sqwECoeYvjophY05IQVR+EZTXDk9Mz/PpYq4UKVg",
+	"1shxFXTY+df8j9vrfJqCuz1FBU5CuzOhRar1wks/iOjBAwafTYMtKIWHkQKbWmxJJHZKxreYEjOW3IjJ",
+	"UcQcPzwYjpAlwySZLQtCyDAAslCubOWWqrIIcdq/Pmsjcu0WsYHxWevZeBtPv82gXwU6rei4HVzi7YT2",
+	"O0P7Q4wTP2RypRm6BcB+sybWHrN1u9cVi2XvNorvuQzgxtJ+ZUm/zeD7USX98o98cEm/E+CfAH8O4GN2",
+	"cPdof88UDyffN+B/yspfDUz7A+bfsYDwuE0C6SdDjKTCHAwN3bs4SYqOqIq35A5wmNLEQ15UGAu17sIb",
+	"3Sv8nwD2BLCHBrC/gVjsB2P3R3JwIAh7PKQHx2g2fweMBydwP4H7PHBHtoNCan4e28EaYK99xZhxzqvr",
+	"7GC4N42ZjknIlY5dJR1kowqNsSH1Y6mW4EPYZVHdb/n604/ZYx9XeR2+r13U1+XuVPNq+RufCLY3yGtj",
+	"JEbbmQvm37V2jYuA3/MgoVF9NJho7tOoM2A0AjsnYvcsKnzI7AuyvX2WCcTkQikB9GVEEX1qius7KIM2",
+	"7pT5Tcu8sfSOKSB1kGinbvl2gomgQ+7r3H2nP1q8z0jJmKW1j+ndoGptUf11BW89ZmqkjHh0Ep0Zb/B7",
+	"aGHK8fKE4Rq8POmhrnxHxdpx9xMOs+v3mcG5jtudCJTMLiv6ymHtcGkjCm0AROdx+CgIJLpTL71Lxoz3",
+	"B5oYEdPpAO9MEKxW1G6QEOrjR9p8xGdBopiuk9cxEonbi8M4azliAsdUgAsAVX8DJDY3v5OJMMAufJZZ",
+	"xxDvkSLkCsbNEFghjtKeQ3phF7hT4nLiwIHIkFAiWBIrGtmleKndAINNrVmBc8pg1UZJONTx0nmlqR2S",
+	"okTqJRkd6BDDaRsokqSC5LAGgl0Gb6pKCculbc806suqkB1oi0VVwpIwvyYqHi2b+8lI+O6NhPVO/vdM",
+	"Z1JhcWyN2CSzac6/pv/ePsVJWSlopbo6ZKbPE9idwG7jYAcmcE4AjoMiZiXoOoxK2fxiS/I0eWDc5ZjA",
+	"SnA+t37TnjJbO9uuKr/Wjpy0jt4Q6Att01nmlEKWawjlXa521/mYm68bsO4rXCjn1C5XPmC/uCm/bT8Z",
+	"MavMzDkZG4Vmdo6LkPlIlmBUWYq3QxbwZLi2p2SF4bCIJmBNnQd2Iz0qc6ezZ59aRjtm35ra7pNtc7Jt",
+	"FrJtWluwbY6NrgmFiFAImSLIb4w6pFq/77FsZe/K/XgKVo5bUZ+GdZzU3EnNbcmFPzI1Z4t4Klz4LU4v",
+	"0cygGxQOza3p8ROlmIghmTagkOvrupaV7i4rcz7mFnxk1Thc+GzbdTjAUefV8Gan2puNqalFofv5ykBc",
+	"YBe8OGsAE2FM40QbG05Q3xxAKjhS5ynqGxsw/YAcMbHrySOpJO66gMQf8ChQTFTXkGSwhu3uuF1YPgDf",
+	"9oi8Z4rEvDDg76W98KHVkXy2BQiQyTFrNJIHGR80QVAwB3JMQqrSp+W6Tn4UgcavWQBHzik7YySgE5ci",
+	"sk3/0H+54+oOe0XzcvqMPO4KGXdoB56z++QBGidzads+GhfV1KOUAcrtBzxpXzKgDrCsUbCZ44Gc2tCq",
+	"ko7szO+1jGMTYLGCnB9pScS3id3Lv75vNa+fqoN5qX20WpzE65iKwhyqIvKvk9DP7NPzr9kP22NwKkDS",
+	"4fr5JyGsFkLjYIFePhRPda6BBenmpcTpMJLMbofLgqp5Od1phrkaLfYZg97NVh1/AHodc/AUdD4po0NU",
+	"RocYOZ1v4UHwtEwhzY2bZipqSQsv5kMWccEqzbl3ws7Q5IKY2yuojeFD5iGiKeYz+KwRPhi4SXVMhIxZ",
+	"23ySUX9AFNMyUT4j42IF5yNNtC9HxocdMeGB03wrcu0M0DMpFY67kiKa4BUMUkIn5ZBOyJ2Q4zq5EY6A",
+	"2sDqGOntRyMm7Jws3NFYAuISKTzCxa3wZcD0NX58TDXRlNuiChsDsOvmsWZRWCef3QdtXBFA3CNDqu5Y",
+	"QLr42279VtyKXc6x/uRe4nHFkLfeyIn9m8uMqjZniKf1Xzo7AtpzYTgWGGXty+GQ6jbxjdiL2DMnFetz",
+	"vBr7MopgNAzGmUvX7K5bWDeP2RDAaUi//MpEPx7U2leNmbV75u+v8bOXDa825ML+1Ew/S5WiE1B/8SSC",
+	"rJpUw1rFU8P572U6FNw080QVGw4Py4uh8AUMpA1FxkuKmy7S4ia7skV0m+9m+MB6Yjmjse6Z6uUCTHDZ",
+	"Z71meOU32NllK3h6dkEbvbPnfjM4uwwbYSu86v1Am42aVxvKITxVbSjv3YRNfN9292JFIfHoHF3446Ir",
+	"D8zKbToCD5l5sTOKtVD0ZR8TufOtzevSnD2quW/eplsiHfH0iVt+gz7t9VpnjeDi8uwifNo6oxc+O2uG",
+	"Dfo8bNBLHyyV9Ikzdv7iY+dMoBUeuTn7yGvF+x1k7jraX1DBpR7pj/dMTaDd0U1psWrMsg6gPji0ptHl",
+	"rI5EQFB9+w5hdRKCmy3GuRB8mO8tmW1SBbVEHneN4NYTEcgOrL4zhmt0AjrR3Sd1Mv3izNXggwRAAIP1",
+	"MCKdGo12K8Y0b3uk5p3Re8AaGhCwvK2rmDat6kTd83upME9CiWIhU4pG03dV7F7eOSPF/TTtXhZTHULG",
+	"Nt2Rpjnc3WCNLhUicGXtW2G2A28MDBkz4/ByPmwsJbBpLDFfFI/JiwJyHJdn+mnAJkAL4stEc6EX90jf",
+	"mEf/RxHIrTikVY5lvlI4SPASy7HdLPhZ1gQtYLfpQzbSBZudpSDG9rvHYXX2DC6lLCAzZ/BxNJACqgdA",
+	"dKvfjP1AImIepZvy9KzRLGyK+YxgU/t2+anxzH1kuRdcFUGFg+8RvNs1SKLxRkGOUpF9BOSCGo2Ig/Bt",
+	"i+oNQX5Kv5kjTSg+YE6LvXKHzaowhJqVsha7iTU+EPHLAetakb9i9rly7Oh4wCN2K7QcMlRBiQigq39C",
+	"AjZiItAuTW4XdUYoSYv/PELJPdc8Nv8waq5tPxommkYkkMjBQGIWReZW/mBxEDfLPmYE/1HkcclSWQje",
+	"H8RED3gYH0yMkQo9tgCAkNeuBcw3Rm5g1miMfI19QRqp0XpcxYNOQKHYtPn8+fOzRhODe9lfOiPFfI5B",
+	"udqEUTU/KNlspZWwUHFqHcZXnEaRrHk1cPDdb9/QIQ1ksrjOAFx3laKAGlArGioDGTBtFdwafHXwd+ZL",
+	"IYfcNx8Q8Fca8Zjjl39+/db8Hpq5YE3w27/9r7/+m/m/v/7H3/6V/PU//va///pvf/uff/vXGsj7KEFi",
+	"so51b+2IV4ysYhwsT3ttY6Vgodl5rzc///EMVOUF/MGpvalvtdI/Vrlq7It5adNOWy4umw5inBN4TV/X",
+	"CoHXvEwfSeS1qJ3mE9ABSA5pwNYtU1WM3p31I6r1Gc6gr65N/TyQEAk1zp4B2QLDHI9gwOsErH4wUkBN",
+	"AIOOweWUJcc1L5pv5EKWEPgcMipAVeSinLGiPGqT7jl6jezebGzXIF0XCso7POhi4RkfVtSxvjAP+bN5",
+	"xg/2EU+jWzc/ujWL1eH7NDudFreCwyYLnxDQNlAefcTvLjmmNVuAHsgkCnBWbI8xka2mNzESn18UjSJM",
+	"xpWvRd4zFSRsV3W1y0cIZ7Vds2jxL+7zPEXpEYsn4Ggr7ya9UDIxhgcXJBFGkftcJhrdg4HUIx7TKBvk",
+	"PGCKDFlgdwWuA70WQcKmnuZZ4WkAXKY+cVX8xKxKmdmTTVXmTmPLziN25v4dAPA2buC0zoDF2aJzqklP",
+	"yTuWD9C9pHoLgbk/Lad0wDV6qGgLC0+zqq3SGq3pF7J2pdZJJHcvkqtK39GYeg9K7QdMBDMrrwQ+u3Wp",
+	"3UA4vUK24XIRi/cZVX8xKdbfGFAUUJEOm2yOyeOnjYsndQJ18b8nOobRGF1H9OjsVltMMCQ0BqLH+gzB",
+	"RmpwlEdEFmPIwA0rAbSjCFH4cmhzbp/yYJMxhnBj/8kk9iVYWul211YW/5fujG0lJn3SAyc9sAc9AHyp",
+	"9AE9MNfHhwp7vQ7wPsROFLB77jPSp2CfBcQ68YiFMgwjLlg7zQ7DwHuu8gFeG/ZDBl2qIayBE+2jCH4J",
+	"DHuKCk19c+s6+ZH6g1uBVVVA0dt9/+7jp66BZkq6IxoPulA0Ms7lTTFLaZzjrlECXc/GoVNGW1vvBeNY",
+	"kwhGMEHIOYpsIJxFYftWdItx/a5HumWRfvtQlX+HJmX4YzZ4oOuZy2c/4yeHbNhjCj9rtgf/BTFx/Kdi",
+	"2k+Yi47M/AavgkNp4a+aKfPGzgz8UT/W3VyNmvF8Awyw6C553P0vQ4hBdp+YfcZasZ7tZTMfdZV1tjjp",
+	"VvTYgAucawVG+72l83Wlgp55uZSYVwQOuNni8UAatcq+xPhH83qgUO2tjRpxTTS9ZwFJRMS0JixLZ3ON",
+	"TMoYYcYclFHMYbqsiQ1YhZRH2sNTMJLQ3q+xjI1qs+32Ec5b5+b+51k4uNsmTxsXlv7K7pMrD4Q0CNca",
+	"GKCfNp6a//fcw7RHxuScRDHUbUG4AW/z6Fb0ZMDNKXNmhHkMFNdHEMAhXR50LekXJYqNGI2JpiHzzLbB",
+	"HoyrSu9Q/bzA9pp9dtDZx8XqKF1r1+yBqnm1nr0YUCtcNL00/A9Ak0b24UXY+LyapqMYsnggzQOPFY9j",
+	"LIYqBPJ/oiKmtXXi4w9Guls1MLrjQa1dK0o6WF3uMVd+JKMH5SgtzxpSQfsMrKuq+57bTU5BqLAQiyfl",
+	"rdzZ6ymMdWqDykTr390ywyn8/YLaGs7kMh2OjY2duKVyOWm7XUG3LlCX3px6GQveMKtH+7rUQisyOH8u",
+	"hrmWfD9lNlSuiAjY/9DC9VysPqvAzvRBbfdZEjxZyGQPhUdc9FOQTQl7V0uY+FQFsGIZ3bOtmFQ/SWXU",
+	"IahN7VOBFogKiC0tx8VcY+16ohmJGL0H/WCsrELapI76yJk3rknbl4EtKeNg70NBlS0D99LCLAlv0rFJ",
+	"4l3LerVhJz7kMPIlVa5baSV9EUOAsl37/PFls/7mpw8///zHVz+9+eOnz/+99es/vH37+efWxaf37178",
+	"j///j08v/vHdbxe/vLt69cf3f/jvn3/8Hxc/vvnt08/vlpnlW1z3J7j3IfXYrJwGpypYqmJ3uZx4ZdLY",
+	"pX5XfgW/yChgqqryCCUBzEtNBvajG+6AMSJeWvz6GfhbYAlgZXL93wqumAqqQnJzEUWzSNJgPikQDDNx",
+	"TSc6Vz8jQ7QDIao1HkjoOjGmI3zQs/wNUZSOCWu7KhG8JHo70BrDhzw1mz++e2+gJJTKN9Zld0yV4KLf",
+	"xXIh+4lH2nh05llon0HbStfcqpsVb+I1OeR3/QEL6uRDsX9G48CU6zQ93Eti6x7i+rA2MwryxEe34uGm",
+	"lapulJfpdh9XEtisecvpX3OLmlc7s/+Fj3u1M/jvwhlgOD9QGWZMTPOjjikUwpStJdFM7a9XA05nrd26",
+	"9PDZ261m/TJd2xuqOB1S8lpr4z7AOaq1G/VnV1jHYj5jxaLmpU+yUGyuWVsv6+gO8c7ZgJzwVNMBQQIe",
+	"bBPz4bFUdyw9mCVxq+1kGAFZKvH0YzJi6p5rqTLwSwvr0bdSRDOGwGrb/MLcx7zcsxk9gKxeDHHXmG9S",
+	"3RHHh5RxfgkJIC3HQpMJiz1iTStzfSUj5i41xq8wOsSrUmXA1cj5dPMh13agY272lPnBwGTahkgjKdiS",
+	"vHEQe/nM4wHp3vjGNW5DcObc1/ddj3TzAvblTARGyLpYk4+RF0r0yBwRPWAshqCHkmMNA65caE/HitEh",
+	"BDLgKXUsZYBWOrsV2LBzbS4En8MrQ7wUIoquH8BlSTB+9WVkngRaGVyCpYsPhDVCXY6A24kN4nbr5BKi",
+	"OpjSkbdiSMXEXkUTlYh5SuRURbRsFVEh/O/Vzgo/icToC9A37l+hjCI5TkYu7+DVzqZ/tUph0mwji2Pl",
+	"wkNn/hLRGMMFZTrLLtsRAJZoLvOBM0d4ttD60BYC541rYsskKzbe/XGmIsnew1igxsczJ9WFjOyXqm4P",
+	"d0VafxkSS+BaWpuVcdovt4DcF+fvgTMg5FhUvgL427J2wyI3TdvXyu465cKtf2/ghUs7C1wxPRcLNLlm",
+	"3S8y3Ngu5KYXgZKart1D9SRDVFyoPK1SQ9bKKnLKIbZ/L1PN53j4KPEj6d8BE6pKBDGYblSrnVhsoxig",
+	"iwMiRZtQrXlfGEH20OEhzsTxyCiiwmhHAyJnych1kWHqDfWW8SkPoxZwhYhBz85j0EzEndmS+kUy0tMI",
+	"m32w2VoldQ2pcAvpGCp4CX99emlT2h3XIahr7Uaa5Z63xFT6F7S1zRuxlwULCe5TGM4x4P3BDPmyMJIU",
+	"5WvYxzS663CBdezABk21ZloPcXsX4BTZWh2isUisN+AVTti9COpmPV+GEUKDPpNhyH0WSD8xC6/nLLVh",
+	"VIf/AvFhet8S4nw6ZBButBnS3CU8ZzWzKALbjn2J4VhZWOpxgX02M8BUK7MqC8JR+3pb48FtrX27wIt/",
+	"2ryt/flWFKR11ksy+2ZDp6VrclZvcR088PBIe/jOb8UiguDlT79nXsqDy4OQLjXGsw352CivDIkvo2Qo",
+	"IAWrr7GBCzyF3yUXNn973fUsRuPrUImwL8y8jiSiJY+8U19yjh+JusgaRbbuaYHiN/M7NODXL2GtitDf",
+	"kEDRMG7behLbEwETf0GbcH2XpsrNC0BTxiomy/jiCh6cOVonn23MH2lh3bVF6sfVs47ljF/LuUFZqw5Q",
+	"saT90Xhn+yHsucF4jOvXN36n2WHQplleEW/Wdf5+Zyqsh5cdQ5W98RYmZIi0sFSk0UNq9Ij2XMKeEp26",
+	"3Y4GZ2LunN3E6FfFA9atVySzX6I9tL9U9qoquWwSVLleSYXgk6L3LNLovcORiaSOoTRrRM3Lry2lGzbN",
+	"J7v4ncsw5QXrJ+KoeVABvEqzjy+M/Fr7tByzFqU8hZssVBkPdadpHyz7YgBUgtyDuRwWWa0MmoK7n1rQ",
+	"OfYE26dJLhrPsvqVMZ24Mp901Cm2vZeN5O6z2ErqzlNmJwP4iA1gb01U2VSF50Xj2aykvck552lSHE95",
+	"7kaHgkxzZpdW49JeSPihNL3ExMLYnItGEc1iW/BGgoQRc64IFWyMuWBN7tgodrUPA65jqSZ1kgZZUjq+",
+	"Ib1jLnaQBdPLaGfgIwOqCYxeKWeOoVAlam6P1bmLlvajXKxmzbhi/oXNGMD1M9jnvy9jEiiBAfhdWjv+",
+	"GSL0gJzGekUGRd4fxLUlvVNY96ZKKw4DKnZkU7xEYagS3sWMiHMsna7Oi72zpQSOtsUZDqOIChxTYa0J",
+	"MCAqEyM3/hGODDLKXootZ0bwJjWvdpb+a/2Waxe6LnlpFeszf9pMANueqBx9/rKZC7c1Zk2CYeS1M1Ky",
+	"rxj0OQRYqRcoORqxoGxXDrz5egp3RlB3DmkmR+kmhU4iCtyc9ljkTc6aV+tLGi26LrYMydWFkVF7GBZm",
+	"xUqNvOyV7TrQiQizj+KHTsijCvMKWhCsPODwo8MytEpDWQWTx7xQy+0LAS6vyOVOaF8xFhhHkMdzrKB5",
+	"0Rt8c3uN4WxAIJeUmRXO9v7CNfYNfavza6ptrJsgIFRYEcY2MpACp0nXsrnOv+I/HpxNM9fCsoGVVIgO",
+	"sKH1pO7WCmtUS9+heixzNCIGHJxIHYgqLB3Ckq6wZApLKrhrT2ApD3V8xpkBmBPhOi1KgiAyIFCdvBZu",
+	"H++dmsbmDf6FBVAyHULXCBCl+3KIFS08blt73IPxg9BHi/32brwo9wfTlbpEM6ZRydfJrH0A4RBnGISc",
+	"4YBEWMi2giSrGg2bDpUAtWoRr5oFCoP3VGuoQKT6DiZjqzyAgCuzkp27p8DJ0YLR3BhKNR4tqtJHIyXv",
+	"IVxfochfRlInimksOMI6KagJdqfeZX+zUcDpifGyrItrF9XLBF/SxZ2qU7fEcWeLtFcOecytlXSHKyvY",
+	"/DbI5QJjfN1xAe4gioc5oeBYdrgw6jNTqzni7UTw2E0XGDBFNJQ5GOX4ltMhm6QkJx0fhpq4NjZlvhly",
+	"lutEXII7pWD4pV/fR6TDHod9xDqqeuBoDBOPWEAo0cyXIpid+nCQwY6uSwynhSbtXKsGpvQgZ4yFLG54",
+	"Dh6+LvylWyddg+ndtouzoo/YtX6F+XuWEs0+5doUgvyf8fM3xMoD0Jg4NUB6E2IP3pn9e32afDv78NTs",
+	"vZnc1UqhGnv09ltwY1P49zw2TiGQXes4ByVTbzTPefSPeaIj4FoB7o576ic2urCKJO4xMuNeSKlBlhmc",
+	"32RwRt+55iWancs17bfzr6m23UhYJlvY8TKNfZ962tuYGB5qWnnOdOFD1+flEZtM2MpiNplcb23E8MOI",
+	"Yn/P9jRZeEdbVFkl7aCaZdXOTk2DU6czW8X4cqDq6+TFJLXFbNoprSqGQe0Dae2ex09brSdeoY45HTH1",
+	"8d17LIx3hJ5TlpPxrAM7RgrI4yzUtdOGIvsJN5YEhmstz+FpN2A9c2rf9J03mPbLwhLSj6EjjARJPFnN",
+	"inrl+Er2EdY6SgB3WDJtGOGvs/7WfOhxo/bRuWK/Mz/+TsGMoPWSziG1TZrg2WHDxDcFXPiuT7h1wq0t",
+	"4dYHOGCbhy3moiV75Bn/Sckh6Y6YCLjod+x6uh7pbQUhbnAO+yNsF3eBDtJjOj5zAROYeI6XRUjhglAx",
+	"sQQkQGZzvZZ18zJzFY8LJD6zKCKuFXYZ7vHcUxcF81TcvLIRAworPUkrwkAaXq3Oz/04XeXMqD/wMnZo",
+	"2wO1TNotd9fjSrzpmKqdJN6yG9W8Wu62iyfecq82rXqGUFX5SuyfFky8GdOwA1/ZVt4vrQJXNIRmNJcT",
+	"gL5PoxFYsO0S59wUxjR495IKIWOiI8ZGdqYzCKKSQGptIBF3Xi7Xc7aVMCa8JnfRZxd0Pg2v+4JUvA9v",
+	"SbB4LNXd4vFQaCgENTpSRrY6ic4cC/g9TEZwYx9r7dqAZhHUHpcjPfEHUkufYytddu4rnzGrGLEnZedZ",
+	"x1TQDrHGuogCx1Fn/Q4Y75NexPUA7dxhkVLOpe7sAa2TG9uHO6QTpE2z2qmNNjN3WooFZJjomPQYUcCX",
+	"+ThlnqeO5N4OQuieW/HvGuPSXsVS18N9xhRrvgpKb25f3KxGhANePER7zSCuiHhL48yyGLGiQO4x/Zi9",
+	"z2+1o39e+Zht6xek0PG8to16/rVQD7CBLGR+eRsb2XyAxoKznma14vNMK2afWialeDJEpgyRoqnqROKj",
+	"OQSa9GgQTa6JjpUUfRJSHg+uCzlgTQRyki9lx1ysiJDfWvH8HLg5oHRsfpVlAfo8yG2pkL7rrBugwXJ0",
+	"Jpr84eO7twToGwiUUkOlvR09XWlGzTOQbpCSAOkyza97jOik34fig4wgPTB7NuSCWkv1PokEU7THIx5P",
+	"MAwHnFF4MlMRm62iL9pyoVTIrzwGecPlr1BUv4Z5tunC+pyi0bFioh8PtBUBWzxtNDKyEDCSjdj/88pe",
+	"zb4q6o8ZpUrNoo/0nrk+lW3YQ+d0yIwG+/rto1pFFQW6gRYEbF8uJb4c2RlsMUwH47Emo4j6DDElhyY4",
+	"jD9G/w0o5RiQnOqZ5GKeTzuwGcYeM9gHL2EGmhbKEZhvbgpvdpskSG3ejwMGIygssTmWSKWPuaQnZ/Yj",
+	"A4AT/KwHP7CdIA7u2G7XPdvhGONDRaSfpCJ9KYN2aukIpKkkAvgrsX9RGzOpm5ELdYGl2SUxnYuY1TOY",
+	"P8HXx1RnxhS2KbqWRhd+elQGXQiNCxtPzqqTqmBH4Q2h9TI3awFmPjusS32t1BCx30lds2UnPB8pPJZz",
+	"Wq7qHa4aD8M93FdJxjcHqG6E9uYiXbwv9liL8RmHe6SFpjmqeBy3KtjY0tn+LrnQKV3cdY7otsdCqdJB",
+	"ezyeouI9UpLdDRaCwFtej89ut+C1CoOmswZHMIPmF5ro5aP4RhhOVSKrdQCZzTP62rwJ2MiVQSmOqT+Y",
+	"XyKy1LSk6yUKRXL3PnVob61De5OVIdlxqawPuYm0zE/6gpb+e8kDVrUEN4gq/VB+CoAVKBip4m1zxMgm",
+	"SjQuzhqtT43n7VaaGeERcwNDR5YRo/77qA8gA7yh7WbzorE4b08zy2O4Sr2O9oGUKaI9sD8d8wYMzw44",
+	"dRO++ZD22fnvI9a3Q775PQs6ekBbl1e1du2qcdG4oKzV6j1//uzZVbPns4te61l4ccGY3+yxHy6f0Vbz",
+	"wn925T+/8Bs/XAU99jy8vHzmN5v+D5etOZTJ7hbPw2dXQeNZ89mzp/4PwdXlc9oKGaUN//KSBo3mJb3o",
+	"hU/DZq/Va/SetVp+0LwMrvzmZa8RNhq08cxci/8zq7WfNlsXTy+9WjxIhj1BeeR8upKsysw7SUZG+S+Z",
+	"BstKSrzamAfxoNZuXjUa69WXZAB4YLUlaT4AFog8dzPFJXn4PrASkxusKsHhgUDSO6IKnqhrHrqLBq1m",
+	"ynjZMK7F6H+K/18pfs9cUgSZfbBPHB10xHILMB7YueYXRsjbt+IP73/82SPv3/4MjvBn1ntPQO60R96/",
+	"+gld6jfvLzzy5umNR971+x75fPObZz75Bv548+YD0TIRAWRuYnrHhGdzHKBozIIMAFhzl/DYc4Mbb4V5",
+	"ykeavMTFnX2ajBimcoCusE5ew1LgykASrdgZEwbeA5g9aBZvNPn7tz+3STKyyR9IOli711If+cwjAbvn",
+	"Pvr7MR+yWwFo79MhU1RjliLtDBleuwof2EvcaIhuQCec0VPdKUTqOibrunsc8wsmfDUZQXct7AaPScSZ",
+	"hhGNN0SxETMax3U5wGieLg9gHGM3ZzOf/QObdNN5l/Ax+0JTzn8cxWinZpkHzE2NxNNlnxdqAHoMjhGE",
+	"UKgmPpg/4YwtdH0r5hQQ4VZbSwuWDbcwf7cc67hG45VcuJXwKJv8FUtJIqr6jDxuNhrkDX/h2dNHWpf4",
+	"o6PGyp1/bl5DTGL5xCyveWlXMMlmEOMDYxCp5LZsOIonXn5CutE4KBrmPrAE+2nH7WW+6OUWzAUZ8S8s",
+	"0jhhDa8yoDjypWuPhHcrzO3Nt2A6Zc54Le7dzKu2EzNl0h/E6SrNQ1zbsZfmhbjLooLAEWt2Un7Z8Ev8",
+	"WNGQ3W551zCJYm5k/Ny8jzM0XQrWjHmkWrv2X9+/+umsWf9hCWOhoLRGyjxqzNGmwouWhWBTaM0VjBfA",
+	"ByYu4ezkB6deoRH0YDTWPdKylmr6zF9rQ/rlV8is1tqtRqPkDs5iKWEFnwIxjhjmmQM8YF+o0RFDGrXz",
+	"AmbePFUMQc9sE0gg6pkATkwcM2Wu/3/9U+PsOT0L//T16umf/0vpEK7MWf4nZ7vD+8kcAtmD3sSNlcVt",
+	"mI3hZCN/bzby8uZwaYzG2qLfcmElPmOqXxcxuof0y1kPVEWzcfm8cdX84cr8GidFLzNXKR8KOv+ag8+F",
+	"Zi7FaI5pDIRkjSEc+3NFOiopN1d1SCdEM1ZdvplXq/unkTkB1wm4VgEuyFXnj/LRlFy6sj+M+YJ9X3yS",
+	"wwkFlFcI5NdaViGQB7ktVWJ+GmS+pY6h2rI4YMl6whj8rGStK2by0QmDMACAajruLqZ3DIHXrNC8MnRy",
+	"lq6IXMOj2XRF5DT0eRARI60lE065WNseKh4fsG2OMjuuFPNRocMr8vBASkVyqmJh1FjfSDnPvahSY+UG",
+	"ksJgGGXjPKiy1MMfkBJZ32kjXnVy0XgKcmY+ZXZ4xnwZUI0BnlkD6EGbx0h0o0L+c+FF+EvA0lroKyv5",
+	"2aptph3uPivQgRyLDQQpYGsWQuJwiY++lYLloWJhyRsFYVHwFhqonQRcnv/d8l9Ey+rvikOvDar3JjHT",
+	"5YOjKi9Xahy4xywI/o3vs1F8BvupS85yNKYTXbKG2QdwAZlXXI+kkUvErdLrdTOR6qakGzaAM+8ey8FU",
+	"q3F1iK937RdZBSbFN+veB4pKWZWOP7D5CiPfc3ferONpc3o3YVD7KKJ8SkEt8hAOxIhO7DJ2nHt6ZTFr",
+	"dWNzxv/91o3P9VVnxMWd3lcd706t9Mo63nEunaOZMWSMHgcpsLmgrlZ+1xo0ABt18jqGkfcabe5spdZy",
+	"4JqMEjWSmtnWAx4T9mXEYR4CMKgNaBSaS47txPuMx9ol9iD3l+i05I6SiAvm5rvGivLoGq4rAp1llnJL",
+	"4dPGxZDeWUsEnxXSaFRgTV2dICOMsVfgkzrNl0jBnPOygvGSui2pX4/P7YwYu6XzWLjTZ/qVi7vaGiVv",
+	"9qUgaTZ8ZwVf3yximRb0JUNW9pyURjsubbRj9jm8WqJgem0cj3T7/JyOeN1etC5V38AEyPr5zR9f35j/",
+	"+Tcvb7L/rboPVRrR3Oua3DE2sgl2zXzF4F9jmw8E+dmxjrmBhaGqRpIwIUks75iYp2f0QI7FmRQ+M382",
+	"+7wJryUX5qryW2IylDomF62GTZKSMQ8wuTbg/QHSVKRTj3LShAhCderI5DLIS0rwAlHaT+mTnByMg3Iw",
+	"4tyLObkYJxfje3cxbogeGvNmxP04USxv0p38jK36GfdM8XDyHTsa+TZBKBHxqXiUKVxb84aWsiYRdOPp",
+	"tMUFaqceP2+QAJGZWKF5goo+NbZnEjf8geSDeS0c9T9aAuXzC9MGQ7NsbAF2icpFcwx4AjaVY1ixU+aU",
+	"Sj6lko+yBuYo80Qi5K5cliJyQI0sVsUVScmTLaeIDLh9v9rndc61gz7tWIMj7Ih/iJA9GUwKzezXKds+",
+	"cgqEtuWd0DCGeBXWzIJCmtFUF428kpqb+V6h1dJ8cc+KZF06jRd2hEIsiZZDBrvPIs1WicP8Zs72Ka29",
+	"JlyZXSymHsiQBhBvZUoVOPlXAacCFX11y+Wnkv45YvvkggW5uF8wHb9O73RqsNxSg+VISZ8FiWJ6g3zY",
+	"lgukyIbtAeItO5zXViDw4lyJsnXFivf7TC3eDWoOczqIsuO+vlGO7r7B21q79o9vf3n5YSVuzAGPAt0x",
+	"YqJr7dovjIyBhC6WpC/JQELcaRGSS/tKFvrMMhajm2wNRXdxooRHqA/GkeAs8MxCzctLhB+xxSky2bPM",
+	"AXjx+pX5wfiCHWo24S//9z2NcPAnCRiJ/vNf/g8X8V/+Xf3l/42JTkZ/+XfFWaIAVcyHEDB8KTQPLMpo",
+	"a9XAslCNcw1jD6FdDLZ4wIekR/279DrpIxYfyhxfmaXigArFpwow96ZPA/bPoG2z2fJcdEJ6L2GFIyqM",
+	"N/NPX90pvqmTN/Qv/9Gn5raqTwXXtuq79oorBvPOifrLv/e5FDRisAHUSHFs/2Z3hImQYuWxhIjsywHl",
+	"ChYCSt9F0hikxgaM9CXT8LiFhzPP8Cvt/eXfwaIDWtLc1PwfzhqXBZLzVOydMLVrOtEx5YL2ItbRMkrs",
+	"vPal+ENb6/Wp5jXJAbKgF8e75PAYKdFzE2EOnRr9Jk80Qx6/eH3zhKQNhzTKaDThoPYmUAomWGQ++uqJ",
+	"RwYsCsyvi1zqivlSBY6O02VzEVpzbFM8hqQv2GyPuw4uujBWx4GUSzu7TUUxLAxgvhWWIoaS3NEl7uja",
+	"YGsiciCHNYNmkwyAwLWB1w/Ys8wXAA1on3KhXTWdYsYSUI+M1o0izHO5i5jbpNSjxskUsb62dgQm9AWh",
+	"fprtH1MOgXAjwbciHkCbYNbQhsa6526RkcqgPAMJzq2Y29mZT3/bcUdmG/qMPO4KGXdoBx66+yTrYky9",
+	"4UKdX74hOx1pVtKbiAotL7f7JZ6fVuMFzZRXMptQFKvi8wOYuxJc7oejvvDiv1WG+vnk9FVaYWWmnKLn",
+	"dv41veLaVPVTYromUf3JYj5ZzCeLeX2L2dsQ1h4t3/7iCHo4HV/5RZbE2POYvaV+r1+5jpFhRTFgSoH6",
+	"K0rGAxmxGaZ7e3zb1pZEPsWyXq+FrcHler3WsxA33em1kOapwIQVndk9tIIdK2BU5ffQS6OZ7BXOaA6g",
+	"N292nePV95TR2yXYVOTzSMi/WDbobPtdiq4+k2pzA7FpZIB6UsoQDdYqGjFe+ouUMwhElMQDyBo+hpLT",
+	"iUsb+kDPSvXdE69IGAUhCqwWyQcwPIttFvts2ADHhaCF5+X9YReCiCUMgVsU6PCZNwN0u80SLmnnlll7",
+	"K6Hi5gd7n/yTk39y8k8O0z95la7w0C2NDxDHLiiILZkV+F6/V7PCzdmhQAhfHLMz1yC4LrwbY1iIQGdD",
+	"d/BSObendOpOOgYjjbBXGiyLqH+8xF7V/zeiLr9fPXVEGmlmXvZm1U5zY2rHzZtw6zx05fOrlHcEKlhT",
+	"fIOE5JY00B4LVQ/BrYVmBaDUNccVyInNjqA/iB3XQpIxneT6lqd0CZTMSUWyAqoVS0yP0XVMC0zfZaS8",
+	"oAgW9wh/kzz4gJf5xv3Ak2I7JsUGyLhxdwprKzvVcoMfeOh6cslgwcbU6W+4K4euRbG6OherZPBMQVl5",
+	"9ZLqVDF6d9aPqNZ7HLH1GsbiM8hzCH/SzuiiLU2IzJOBua78gUyUzqjCsv6J1tOM5x5+Y44kF/0nHmHA",
+	"0gGk81wX2EC8XI2STknuAxrTs5ygyjDkPlMkYlS5FkFLdo5attCPgFME8kmqxtNsIEHa0JubEwgFUD02",
+	"QI5CywTrorlYmcxz/Y5KDnOdIbk90gyJszMPsPXc9Z6QkI1JrDjTs5obzsPPcBz2WfmUdXpY8nkuDLZJ",
+	"oX0uE+sxD6Qe8ZhGaTc3DAUcsoD7S45VfZE99a5LjtI7f8DgSQlIfbCFiN8IhXNZ6hy2AV4qQBFmPabE",
+	"ojyB3k8o7M0ylM2+FCFTTPhMr16B5MZxvcxd7Li6RcwZDJJoF/0i+VvVvFrh1mWdGfucTyXFPRNL5i42",
+	"aS+38BjF3OcjCgPmFjI0XyrJv5x9kEmfEcH7YDkLwVDrpoRHn7GaFxSFIBHMmaQhiyb2taUvJfcYzz81",
+	"nmePsWTgY60K+qJ8HVgNfU7wiRSznPMHWSo/p9q6Tj7CxFH0d+45UCKMmBxFDMvCZRJrIFAyOEGHWKKT",
+	"P6nzWMiy3dqrYXGwgrWiTOynUHrqhX77NktVi77RFJDjyR3u1RyxnE1y/jX7Ye0q6RnZ2zWNx0mdblKd",
+	"ehuT0OMtsJ0nbYdTU1tYZUlCoCDjW6qqxdHl3E65g/qvdqGWdkw1dr+BiS98FkWQX54f8M9RG1EScuie",
+	"UzDSmhKVRGzeiIR17IBNF85WSGizsb5e3kuJ7NEL/fxK2e1q2XM8/3vKHu4WLSppbsDux7SKcQpcN2f9",
+	"YdBYIUuI390UKOwpU/hxwEjEQuSee8vp0Fx5RVseD+A20oYns+1ktu0RweFgbx/BBzIKvl/8Xh+iC3Tz",
+	"fMiczVgnbzGBhkmtUOIM7d6E8FizKGwTP5La/F0qEisqdMiUWW4WZeLasQdAzgyCyLMawbzA49QHrrrJ",
+	"VSN8YAF5qaTWJJLSZqcoCemQRxOzcT8pHtBJof1AsSHloiNHTKyqQX4xAnDSHyf98W3pD1vBjvOfc1C7",
+	"dpfcPGWSM4XXTxK+zl3sqJKEB8kot9/sYE6PL4xEiyBbqORwI9B3AXsPCZyl4Bc6DqZCIVdLo1aimVp0",
+	"b2hrw8nCTM4OLFn4eSCx4Ahei51RfYpjLmbZfhowW7Pl6sK8fHFISH0IXSDNp4fJyq4Vp65tpOm6093F",
+	"eipLYmXJslyIw6VGJ/ksqCuiItk0GKeAuCbynik0nBMRMa2zr1M/BssAsqp2YoeSWJ8JRvGQCtpnQyZi",
+	"L0vKQtlbvsDL/HaYb+kF0zySos/MeqhIq98o2uWPu7l3YlbeCehEd235V/EJnszqLHzqT/KAsrZLYsqK",
+	"kLG/XGq2hu81lwo7wKB6Eua/yu1HC3IG3vnX7IeNZFxzL3QfrtfJRNmaieJtTKyPNgErcmmCk+VSSiRt",
+	"bl/YpJLbFyBnFxOGVgTDcya+/ajqvt/gHNM3tQj9SOqUtWro2g5m6WpiescEtgWt3gDORDCjyL7laUMn",
+	"pXlSmluybT/RO1bUmq4ZcTWjlqU9kxuITP6Yu9hp2MWWhl3IEJu5rEjgz4yMIlq1GPMnVCpr6LDCvfsS",
+	"poWV3cz8admb7TMGOwu6rWm0sjKyJFJm38pxE7WQm8ht0sK6YdHPmou7173wkLqRkn3FtEYSqPQnLytM",
+	"sfaTTiIaZwNPCSU9ruIB8ZmKeWjeTzk75AU+dYlmaG2z2yODowML4P4ix9ifJmnkRiRQzXDO0O9J0C9L",
+	"Qx1W78frmGgW6/QxHmniDo5HxjDcFoKDkdSJYo800QOKY17xoYcMNK8vExHbsQh18hmGLVFt9wApKK4J",
+	"JebYKZLpKuzEhd7wMdesGG9N1xMZPakJtaRH00QUWdmpStAo7il5x0SbULgE4SJ9JuhswR7eias6MIfT",
+	"9uN6aTyUxg6Qs9XOa2XJzuheg6JLA9JuMGNFcd9f8DX3Or/T4OsfjOiSgRyTkKpUkoBIxh+skV7PGarn",
+	"X7MfNhJhLQjh/kfTngyQwzBAvI0JPnqamWY7shAty8vHwYZoC6ssibAVQGMXMVKsbTxLRtWu9eeUo3l2",
+	"2OTCUybNm/gJ7mVudVSOd5Cw7fvceBPjb6f/Wt8Nz092lPKOwKAB8tgcJRwYphjRMY8iEiSMPA5ppNmT",
+	"ipUHUrCykY89KSNGxWbHOcYxG46ghvFP3kbU1SxhM+5yLkLYWiVGGbYy0RvIIesAF9ceWAOcbB3g3L0M",
+	"YjI38tBdx1cJm6IN4NpzBS8pIkx7eAYpSddICvyZioB0BWNB18Zw0wl7dq45jMq+Jpqx9Ed0E7PKmrSa",
+	"XI6Y8IgUZCCxzH1MDdQYC8P81zqxc1zGeR6eOz179e8eEslZMVtJQvbneKW7/J26Xe8jKrJBkzCu0iLD",
+	"yh5Xhi3nX0O7vRtxt3ISsSaB5Xeny7wNicTxNuzPOdeH44rkF1niieSkaUvN+vn+rZx5CqpNW+9ihUR+",
+	"1nq/ulbbdOP9rIRe5KRnRUNvTw33RyyyDwymiqgQMJx4W1rpPFMGX79xka8s7mH3PIBSckv6SZ3pCqZs",
+	"JHVMzFGlflwnN3a7kIErrV4PpnIp6WPNg5HSRs8V4IUGwUtcn13dsXRsFvGn+al5mWnvIYsH0jzdaIBu",
+	"vpAxc+z7ybDHYHa3HvMY5gjKMFwCtAq7tYz1fcKtBZoEqSAWVcyhhgwG1lrA/PDNQ5hzVL9TCPvIYp0h",
+	"D6RXbUAwSJjnhup/fPf+kSY+RaRz/M2K67tr/HKi+kzEBOY63DMB+WJz/BiDjh57mZAroFPGU4NNAgPe",
+	"H8CVinWQO0A+9+Y3Y1rtuF0dYzLVCGh2vtauSdGXXPQ7Qyl4LOEw5FvWP7I4jpCGfMyiaMUABO7jRifn",
+	"ffcwGGOvdJkpsHkM3OPUlUMw4fxI+ndEJUITqgkHTvgBDcBC6zEmZiu0V3bmzBePEW/SpPCPdnBBPOY+",
+	"Ww4vNj1V5fvFCDtOIgOHjY2TgEKxymDju9DOXyipg10ib/oz3OREo3DMtcqHVT5cMr82vy+/wCj6WNF7",
+	"FqUj5ZflolmjwEbIuKNjqmLIh+w6lWrE7QDTqFOFuEdFvO7KXIV0c0KtS4ReKqF9xbDTi8fz8pQ/Y03/",
+	"HnOUC8nJkmd/6dO5vxQmvIBvOH1ZYUDcBIErEwUnHIu1rYpYw3I4/2qLHNdPWFrR2H9l6LesW7wNiMrx",
+	"pjVtR9XBZjTzHV9Ftzhr+NpGIvO1SCEhHc5mFduA4rTqVMHVyS+27NyVBEHJORKWRwHpTXI1otryELsK",
+	"oykH2sX1RviCwTZwwwipXiFhupp63XiytAQvRlTrkfEBVrDk9pQnPVL5n58jLYeABVXegOtYqkl1ofFA",
+	"kqG8Z0FW+GYsSEtwhaPkJfwX2aHGg0mdfJBjmx80rnY+Q7igd/2LXdXJvz4cmsJ56rg3Wbgrv7nKvGCg",
+	"L0jHyAI77cLWSWAuIMdiCeaAZr6F5LXIhjwijRt06YnARSWGUoBeU1zfdSJ2z6JauzZkAU+GRixlbuGi",
+	"A/TQYL/0LNdwbX3v+JOiQvN9NayW2yc/QpAtTld2eF7yggC5Ez7vSpf9J+ARNCe+WyeFZIMN+euYikDb",
+	"loFcjbI5jQZ7Brw/qGcVyPAnOwtW2/7YEv4+HOjKBcxoR/PFnOJVUpSOT/vo0gQ5wS9tDmuetRrL2T6b",
+	"pcZe/L7HZPJU1SkbswEL7Ve2dcDGPQxZJlKRLnIpdevkhYwHAI1oNckQ6hfQXYGwnNE0Y5nr84JHCXKd",
+	"72bTYiaw9R2JPqHtPMFzw66Bu5SLvnnrEaNBOtBaJ+qe30uVAwkek0Ay9JJCjpFBxUKmFI3sEkdMbBAj",
+	"4HGOEiQ+sD7XuXQiTOFUit8DaLi9XdjYWZI39A2c6BOiPIAodDRS8n4GU2D3CM2EhHARy4K/vjLWCBmz",
+	"HbRvvoXbHBdnkvT9RKldOEq5OxlPqfjjWlnKm0jLirfnpXgXDxhXJGZf4oqFW7roDn6x8AipEEADqLfV",
+	"zs4kHki1XQdug1M1QnM9Y7ime5N/r5VXh9dgZD6GCf02JKiYz+CdXsMkDR2xUQxlZPU9JDmNMB9gkhOg",
+	"7HiSnG+oumMBuDapNcMzA8lylmc85CH14zIXaKqgvTinunJK0ZxEqXm9e02UVsvJD+2LleVk6SO+v0wp",
+	"vIHvtNHzs/kloSDN61k151/Nf5ZKkJIbqxzh9iApOlWTRrmbU1eZRrWCs2bP50nLbUTLeRuQt+NNt5ZL",
+	"z+GkW+36StKtVma3lG59AWP4CAoZefy0cfHEBid4TDTlAemxUAK1CZ1oQocSIhFphZ+uqk9O551Mq9/V",
+	"W1BX08ObzqguIakRj+OIraBp95ZnPVLBL1WcPwY83rDePHenvrpKWTBirjQBGxMayFiAA4KWiAz85m5z",
+	"VAECbG7ccmgAb2I8f/uvreZOHfgurPntotrNlfS+ORXW35nzrc04rPaMHdyoM+qENq9+vmPVvSJQ7a+r",
+	"avumTGn4oGjJgIMP7L/3XGeWjRtFzDUJGDBGbaG/aj07ZU/5kBcskqIPyaVCHP1Iuqy+JcPFdlgBBrro",
+	"19rNVVB7s+8UKtR1dutTAw/Tkoc7IcfCg19B3Q+QeS8zB5GKIF8w6ptXIuzIzKkPk//8l/8HUMIedtc8",
+	"gRkns/8BD2GqS0x6VHNNHnfP8a800l2P3HERuDt05D1TigfsSZ28ShgxHosmKhFYbSfkOG1Dt8/z8d37",
+	"Am26WdwdYyONm9M1v4gkDTphEkXdLJqJ+zKWSRSAJTUhQ+OdlYRBU4a9Ag4Cy954MDHbl93ELb9b31xq",
+	"2By4Y8oMz2yGQQ/iyyhitJ+42BcMRpKCvJEioBM8cPSO4STP5cDy3YgJ1Gl/XnvEeo8JFnKfU7VwQV/P",
+	"Ti6C8wsnHGdiaWwhWGg4kWuQ3hBpmp+3oGs3P//x7CX89eklni7RSYsZau0G/uqBJa5SP2gvC6MK4D6F",
+	"AsEB7xuTRjOoj7sHeK8JY7VA4YBMlG+OzphGdx1u3BsdGzO6XaNaM61th8Z0TeQWg3nfQBGRERXXFrCy",
+	"BhxFVMzP7NvELzYHGtE2YG1jXAt67+/hJseV1z8Yv728p9jFXFxxFNfESk/FEtwfS4ih7QFCJQx1Pm4+",
+	"CIChZZHdcj22b6dv7ab/+GY0klzEYPPYYGVKrG/5Lgu1kc3WNscFXKzScZaCpWWVWynFj11DaVZmhSF/",
+	"o0kHhCK7htQpF+kC78XyG5zazhd5XcvcNhd0m632tQMw0jPkMGDXRSJGMxxgkUiKrkWqhoOuFPl5WkGT",
+	"IZ2AgY46gsd18i4dsgV1Xpb0G2pysRo5LZsF9wk9JzARoBI0oxQnmd3m/EvF0HQSLOcv5bwl11HFI5Y2",
+	"M7IvXMd6XpnJe9z5/c6E0jMqam1tYta0CDbh2kvFd2lB21+pCrzFEhF/ZU7BN9vTD09naV/XM9DPv1qt",
+	"s34XvxWoNctPTtbayVo7WWtHZq15G0DsYy12Mv57Of/WwaZQ59CFFTOIGVvYtkn009RDG9outfklNk7R",
+	"SEuo7hinZVITjd+rYGHy8skOTYfMdtbb0DGkBczHh5hs8O/qpdwUIvepfA1mQCfQ6WWzIwGd5Ihpl6yx",
+	"Ws0I3XSNlUN/fLX4U1HvNa5qK3hfe6qqOjaEeYi4YgOMTVO23jnIGt0bE/bOAaic5s04pFkPkoWSRzon",
+	"98axRJkHN9O1hAcwJdM4xNAkqpFI25gwKTK4i7ocZkavYzxf40BTfWeABtvV3Y7Y8k+uc7OUnX9rW1gt",
+	"1HGBwVkbPw75Fxa0MZjuOUfdI+OBhFwokpGYK5jLGNus3JdeZaqAPUvr49mKGciTv3HyN07+xsnf+Kat",
+	"gfdJXDAFgE5KqruNmQR7Ho5xQCYBBpJtqBvpuThoyMDoWiEVCZQcjVwx4wZUaH48xUmFnlToSYWeVOhJ",
+	"hW7cobYomy8M3ahXbUSqMo1yk55adN1y/mZERT+hfWbTo7inRtdYZXjz/vUj7REWaea+iwt6pK9J1327",
+	"azxKbWNXoI/q5BckM9Ie0Uzdc5/pzJfMk5sbLQccdAZFg+tbMVOUhQRqhEL8bIJEHrZauk5ex6THqNLF",
+	"x4LqQZgiZb7plCgWfRllDqoU3GL7nO6hbPlxj00kZIAlsGlKXKUkgSRaDhm0FtRvxY3xo2Ha1HjA4Ba4",
+	"gZqG2fwqGyaEwmSlJqSkRwzDjchVsCgj7q2Y0eUjxUVcrchnpmygAhtNKsqr3NutLT6zbjT51X1p2UKq",
+	"URAWtDuYZr0JkueU2Fc9LiisdtrCmsGKT9ljHkNo/5MTjlgSeKNTJ+kU3l+uYWoaKgMehpVQCd0Lce5J",
+	"uqGSwy7E1gAEoTRfMCegXENgzJcjzgLoAfCQtQ1htE5mK1gMlAwpjoSE8BhKugW23JXqxB4mncGBT6OI",
+	"KQjiGTi4E3IMvC+KkYiFsQGVMnTJcUu6kpb0CTGDMDKXMO4CPKrVA0Vm7FnnwWzlnFrY2fPBU0rWyrsz",
+	"qiLOoK8LuC8rwMls0G5HyWTOhjFSIUJua2jCGMrY0fK5QCPJdjNOmU4hZ5HZuMy2MusC7txlrDT4Qs5U",
+	"y5nDsC4cuIqlriULfW27GyCNZE5qSIc8muTWl39zRtLdN4umqPt0aqsuY23+AJ+O5cIPfoVUve6xW0vb",
+	"ka+M4JfoB+hExR4gvY8mWHtr0mPxmBkhHctDLtY7WuAfUBGcQffO9xxnejHJKRKjrAI6cVnrrhRdm+R2",
+	"wxMwRxS5RBO0yuhruESsKI+wl81aygh69eWt2YoRDSskuM1LfnfP1N7iWSuWZKbGtlFty2e8f7GPvbmk",
+	"9ynMdihhtrm1EWuG3/Da2W86vckS7FvZ10qWZf5YPNWnMN9RhvnSHqryNV19ajwvWdPF91Ca9+Bs5ZzS",
+	"M34iCAv0HEA4YjOxP6xa+66Nmhuhx8wGAQUbu3GJuNHo5xTLU1yDB1fEieB1PjjrHgvJ0LKhImjPuJJB",
+	"CrQir2P0x+kQwwPZJCo8A1E6o9EykMx2i1xXlAHmLpVzxs1WLmoP4eE4Nmsoe+6F0fQyPxHmF0bGVMRA",
+	"ctKXZCCHjHChY+MlLY1LH8wW7mnu/DeS/3jB+tzgnpHNKcTYSDbExskqw3ofmMEQP2aBG/um06gqto4x",
+	"OiQ0koJ54JkwwGljEKCqXKYx3C3mNBprO6On0ze4fpt4atoopmV0X94Q/sAqskhwrn8wlIkIKtaTfeyY",
+	"xmFL4EnBSGFHM3PIYDtWMrWZIoNE94wSNhqWBaTHBhyrWo1M9qQKMPS7IMVJaw5Rx4J27BYbgvGoHCYB",
+	"H8CfObw9mcSH3g98o4l7y8zAs8EgczIhaTG0saeS1Opcjnj4IyUqiWAjekreMTG3f9fu/T5beOfI42qy",
+	"tsqJ3mPzbXr8Z8TpLR1+2zzx5gGz+bVrG03nX+2/NtOKm65q1zO1v18F5W1GcI6X871SFA4nQZYtsSw2",
+	"kgrgbvodnbW7Ber2lXXjludh5wSaa8IFuVERj2ur2XH76i48Wtmd32W4FU12jvR+ewqL7krcy1sJcjzH",
+	"aXfzClKNO7gRqd5Dc8DJgljUgrj4TiyIUhT6RO8YtNdqGSUQae9R/27jWAQK9wRGqemxuYoPe8V9wtTK",
+	"lOzuzGHKAqbSGqvMsQ6vZJ58yK56slHWz+XC4dqAkaLY78yPz/xI6kTtf8b1iImAi37HrqeLFaGxtNOv",
+	"oXN/ijE9pR6XwjZF6DsWkMdPW60nXoGxvUA4YHBGu7EMhSn3Y6nubC2YZV6nYpKG8TbETo77bt7VS7v1",
+	"x0JTLodQgYIY7viwzSuKWJ9GhPIAhSkmIRdcD9iSuU27Hx9gg/YEF9/ElGrcQfSk0zO2KkocxPgGO/ce",
+	"pZqnAwceaRilijWhmBjFColr9/D+nSY9TPb2KRckEQFTWGT6SJtLWAiwYkuFy/8CfbtHKI6GgEERnhu6",
+	"kJ/eADhxvUl4OLbxBWmRw0s6ZFkhv3nMAddkRA1c16a47Ics4Mlw2RkvcBZPqLBKxQNuHqEERWm9UfX2",
+	"rByM8QAmglPmecqCXBUY9CQlwqkmnNPUM0/BRcwU07ExqXwWJNiRZJDCh3mSj201+u+JjnnIWfDES9Uf",
+	"tk/B1rqP2SkeAROpDQIS8sRFN0MuaERwhMVZMjI3G3Ktuehfg9cRSR13zNmlfoycb1m9F4IejWM2HMV4",
+	"c1caygIsIuNDjJ2OqNYsqJPPBaLhtDFWyDwhk425wuEw14fo7EatHjgxR2j2oLHZ4cJ4nJknmqKeDc8o",
+	"lgg4HLWi1CWCmzeDrU1mA7mO2f/H3rsut3Fk64KvkoGYCNtxihBBUjcwOmZkyW77tC3pSNrtmdNwAImq",
+	"BJDNQiZOZRUhtEMR+x32G8yPiZhf8xD7TfaTTKxL1gWsAnEjQcr4Y4tAoSorM9e3LrnWtxKY1LdaTtVi",
+	"SxMJX+YIhVtB4SuHjgXu9R0g0GXTB4B8pj+xcTQgEwgNHjG2CqnE8xJ6l1ob7VWY4d0PYqMcWxUdWxUd",
+	"WxU1hYYAkbYFNBcmSpkTm6UPpFnfJRlKe8QtesV3Wfoo3SvM8jRKRch4SfFvzFsmd3iYYXb5NlbF4Zpn",
+	"fgVi9wa9BAx7pVbYffQLc3Z2QBl8VeoJmbsNKTNOzyW1M1ERh1LINaEFm9prcDhexbGI8l6U4KIkKryy",
+	"Bh0UNV8Kuvr0ew4dagPeSUgZlLlfEutr5cRwAQ+ScaJktKCYC/tc1ZGBG+RLerfNICGeAli3j+/ePxas",
+	"cHa2rho/vdgMI2AWjgCxXTz2F5UnNsNG9g1ZQa78dt8aK1Ilp82tBSfEjOm8khjpOO8RZCkDK9LRBsUk",
+	"n+Bxx0KSuykkqdJ78ZJhJZCxc/EtyNt3ATWSqlyNTDs6bRhwmCUJ29P5mHk8Q2tjhQVdh6zkWMOJWvN+",
+	"0Rn4JhbputCpWdNpyNyG/s8+qzFApH5V4M8doiCjmfMLN571zcweeiXGp4laCKdUDnN5A2xhTSCSouBu",
+	"JMPUCU0AUu7Cj6RXLHk6bcxFrXQQpx9s0Cq8hjQ+iqrb4KB1HBuKwpY7/XCFGqVprjMtmKXqa+yU9iqK",
+	"kCwS2eJsrlt2sjye/DHFudxLqUZFAu471/JxK6FgfxLwYI3rVfUWsQwrBtMDrrzQSe1wazIhc9G6D3Ky",
+	"ZWl+okx0mPTQe5+gWzNFUc+jkV3EHjhDFNPPKFUELPFleo68mNU5PTbEu8GZI+SG+XvkhGbYArZkrSDR",
+	"5ebhC2V2NioeVar8Eb4fZfAUk929UWJHoz1YJYk0bsTvfDhfhCSf4KBMZV5AA/PY4jOFDEM1S91l8T1z",
+	"9fD3TimHOb/UdGs+0eFE6EgZTEiB1R7aaNEW7wzfSvqmgDCOnsERDFVop8qJgZ+jREUDwRVoCTVwjBeB",
+	"pyKqjnCC5CP4VkgeLBJilfIZNpSSa0c+etKtEqAPpdOh6xlpokBIJwYzmaQOyR0DwREKPNxgSqRrtUSr",
+	"URwMulKHbFYRRqVzm1x9g5ktUxeUCN05vkbcKcz+aMVQea5HadQcX7lnjE2Va4u3NmXW466QaSrDCT41",
+	"KDJ2HGYCMqM7PE3JaSDmMkZCJ06qcaUkIbw+Rb8TJs9n7DgxVE5HuFA9k6ixdilheFB5X8v9zXJSeDs3",
+	"9KZ87E8iQazL2lwRkbPEh2qT6XQhUnulDJHPW2SLR/bods+UguhlhbXUspx6uREvgd89tNhiLmHFbyhG",
+	"aURmKHeShhdwalaROUW/9/lTvAi1Xeh83iVy1jvVL9xp2qxWuIlMVN8mY2m0k5T8ldq5TCKHijnJjKtI",
+	"1H/9+3/495ZGDDhpS3GKaZ7+HcG6SAcrgmoc5nZkUduDCC5lpHP819WR4bNH/oln77BkDQSdXGD26sMv",
+	"NBqkQmyhFDJ3YOv3UqbTJ6QipO1ol5KZNqxe9bNwmDhAvga1CvTqcUcAcgXYnPyUk6iTKKQW28Hm8r+1",
+	"7s1MZE+wDPrwKQQZbQ7VlDPerdrnmBw+Lw45S4eUpLhTa5H/HYDQw5F2YmyN2mP2N8wgzPmvOImPLUPh",
+	"k4+HpnPLLOIwTbhDBFK2CxnHx9yEezx6/DcTWSHFlPfTdnJ9rZ1Om8nsfstVtnVca4WtI66txpatnsyb",
+	"0rlKvXnSiZqSBaM+yzBlt1874SZgN2CQ0p9xYW2WLUiTLknS2HBFKkxNTvMGp5l/pxd7VOeZJ0zhfPcH",
+	"msWDWkGr9NhNDzRxR1DPJGc358QrKKunCkZibNqnf4Xg5cQxfgebbauB4Vadysg3SNKuMPSben34lM6D",
+	"0eXJaKrNWX/GFtzbHz6cnnZOTztb0W9vksS65o1HGzCaj563gtaVNsiWbzGDsbTXGtNld6Y0D1qIa3aj",
+	"466dT3sRch4Y8x4gMFLSgojaLE2UDCeCUP/xnAD/iBU9RVkNpaw5EWUqb0XuW8kxIgaYpyZTMSiBalsw",
+	"RBQqBW5zpWaoUUrRnKDsOXsX0LeQKNUNN/jXgfeucXToRo+w15HzZZtBkSZXKRcyNqWRc3lyyT1n0x4X",
+	"Dy7lF+M7k38+AAilgQ5yZueSBvZ26gD/7OdM/4NADNip7+NZd/kDDxGDm+oWxpDv/YM6vitwc1ME2lzq",
+	"D3foTRNfAzjvc+z8atkJ32PtHwnEjhbwkz/w/ysPuw9gzfLxuZeuHXurHC2Lw1gWwT7k+fFSJjbI5wPq",
+	"KMYDrDmH9qhwR2SJr1ibe4MG0+xLJ8lU8mv9sflEOj7iQNJvav5KiffL4BRKA9el8koRzRTYQmBUUIRs",
+	"Wf93BZi7AzJqPH1jau0V3S6g1pPeKYMRUQjgBreSJEsH5QvLnjdlddzSktg3p2M9mpzvZCUcjM3xsYLK",
+	"LVyObP/uWf8/oW1+qCY394BFtT7Wz2kpOsLH21GmqojADoqfee+kbFOEg5O8B4E/XEBcJFbmvEgAxY8l",
+	"/P1VwcFf9fUNMBAY39sbHkxUeHUCC5wu/myo8CMnsYFXo5JKXhtFRQLuxAlYMLTRAikKSp08cfK4l2cJ",
+	"S1L/UmtCiidtRHtoQ9ZGHALu+Y+0ho8Ea4xNsTn9HBtLpXZMff9hDUIZx37iOYVRIhkr923vthCPghat",
+	"G3JvqlBm1FxzbZgqTdprmMQjWO0IVh/lQswnvI6FAPBi7QuwKH/rzwZVFV9qqioNEX1aGR2YFWYOHlyp",
+	"1BXBWKM++9DypRjggYBMBwhPDkPMDH+mLd4ZVTyM0vQw4cB4EicAKgq4pxM1vVx6dm5iBRimzh9Vzink",
+	"Y781TDDB4eW6YPINLB2QMusjMvb9WgwKrjyG7QJhaG4xJgy/HeT5E3N0+NAZtRir3h6nads+OpPQYOfc",
+	"ljVjq824P7VGpxY3Kx8oVVzIs2oPU5ulMEUADSpNY+R/EHMVxxTtQ1ziw1Fcgbr41svtPVLqH3qE9f20",
+	"YZ3YeY7qc6rL3Rek4xn4nwzQf6Oee+rGwV9aShPOM5oNoiPD4mUFhUsEF7ivhLrWkQI8rZIAlzGtNry1",
+	"DorBDx+vW/sDEiYiCqHZn1gzxprbo297AFz5u9V5AF2oYmlUkthka3TBbPaVxBLTzKXCqGuVVOqul+gl",
+	"JjISqQVfj8++pjzDeJ6ONdojjWnpwmXhxNc7rZvB9RsO80hIcZeEFKX8rXoOCjo/iJqH+CeioMB29onU",
+	"TkX94WITRj0G11citJnTplpZcxdFaGd7JrIAWXw4FBaYB454U/QUBcx58C1FsbYo1iGin+cm7mJyOoIt",
+	"dYlPLEAthnWaMNhYMY6lo2QjR2d1nHP7/aKoXCUmZJfNVHKtAXZ8a4Rqo5QCr+EWNwt+nJ0q9G5LZbtF",
+	"jatLE2nGKnE1Hp3khvCwfw6aHbSGDG4mXxuLz+FShHDyawSXvJavlhTjb0rNPEDg5uZi1N3spid/wP/2",
+	"QorBQvF466kfr0IM9iA+j5JOY0577sGm4vD4amINLHb3QZixJOiH48u46+loMlQ2tSHm0pU8hZIBsSW3",
+	"xXbmwkMokTNWxBasIe44pRK1uanwg9ljSPaoK466YivuDlIW3vffxGTCBK3mCNO7OFIuFSOduDTwkUZs",
+	"UYqHH1h9j94P1m+FdjrVaaqiLggX3RtmkjyjKz2bqSgQEzvHD0D4MKiCtdLUKwbzGNvie+wVBRjUMwOn",
+	"Taj+Yux8EBSJ2bF2KVMJTGWaqiQgug48bac6YiTIoIpiH53GNIdByb8eXPrCYgwBWYNFGNNZukA/GeuN",
+	"kX5gaq99Owcdq5y+YSJn4NW1xWAiXX9qE4VkGq7odYeHlHgvTvOcyKjo7PLKz1Kq4thR6TOdRPLYL8Vg",
+	"bA3ftWdSK6LEzihj3c4WXCWTKCLzLz0XJkIlYioXfLfZTMkkqJBP2FGFkVHHyJkAyszJqfJDg1uEdqpE",
+	"OtchO7UOVlDGfAmXJzEXCVw/9CcBRIJhjcJRaDNui9f8G5kodmdtIl6eigjf8Fvwu/U4S+QwVt91xUXn",
+	"VAxosfrq84wOP7laxsawETlM91///h+VHmO46KXNA2rwlI88+Sc+lddYo+rIIjC8yRKyfXCzKlGV3ecB",
+	"spQjcink0CmTdnMvH18T03Nop/CgOYrSEOhzGHQu0HAqP/+izDidtLqd09PTNUKPA5i0kiC7wAcblZ+/",
+	"EQV3EAQsL7iwjRFSWIraECkg7drR0NKWSyfKqWLzB4K7M9OmAzSSsHC5Wv1HufkIl1LAg9XnWYyFFiMZ",
+	"O1U/ev+UygvoVE3d0vQ+uzm5AXz/M137tPhaJgk3c00XMVW0JtNWYxAY3hV+uc57enqXNvEQqWjd18QH",
+	"3PqOndNdX3KPRbgNtkS7c3Z+8fQZmBS5wluPkx2MCrr9H1+CFsBvMWVwixedpxQL8A1UqrvKf7EBB3w+",
+	"W6U7tdlYqrbk/j1oeU2TD6oSL279X2fj7NePF+dv3/ycvXvzQ+eXf/5w/vaf4dmvb17Nf33zagMTFwXt",
+	"3kPJJN71wWRCGFlQMIU5OudGD3/y+w5O8Urf00YKjY8nf8D/VpegFYxY8DNXGCIVDqlYDlXsLsWAKLcG",
+	"AtcV85PwdyWlzjxkc52G2D1vNKJTOp8TRU3zwLPRLiWIhL/lVF2Kc3+dV/80eVF90Auf9JpfdnPth6/U",
+	"hGU0GfhWsvI6ZulIq/yiDVol721/l2daMBla0ZvzA9mD5wI9NZUa3GBcyla39cMJf5Ao/CgGxxCXFQYz",
+	"0p/zv0sKhiC7D8tiFIZ+dIqQ+cF3+S19ZWc6LP2qjBKt0+jlsHMWnssL9XQDea8ueY3Mf2LDu+oWvaZp",
+	"PPlFmnEmiXVolYvE1+eXfwk2CmT/HbFg9bV4zf69MC/6q6J2KLAofUTVRxKbOTxALuOUv243qFrj8JxH",
+	"/Ra22cr6tgJrtKuIHjETjjIHXgJbpQYJ3bVB524h0DfNzVl66W8xf1EbkhjkORt8d0lOzlw69hd8W0bs",
+	"kCcX4IG8IkiE25kMLGOwMNwSx+BQhlfrg98t4a06xryegREHdHCGs0E+04jxC32eAcryAB8ZkH8IwEVX",
+	"JFmsHJ3Zl87gKrfKvVL4RZ0PwtV2u8Hx3kvu8P3wM8S5bgGLBHJftkSdw5Td3Qp8zTGhPyH41WfL4672",
+	"kkHBFzsa0bZnJYhH1k0QuMLkylnkmuNU76VOHMUzAFMc80ci1LiZkkx1lYeEXCqUDCe+La+xBS+WzwAK",
+	"KvREUqddMVMmQsE14IRROiNcMsvSngFpJuGP5ALLf0M7xRDPTOqkaEKMMZLUYyDlLjLviCnoSk6X6TtH",
+	"OsYol+MUJmTAQ5u/KXLxppi2x0Wt5UKMo91pVhY+oxW0Tvw/dk/TmuEe1MwSi9yDW9Bs0RZDUzJFflJj",
+	"034uAUi/lYxVtOmwvDak1qD1w/Lf1YzKOqeHMTw+1lcqXmz6eNr9qYgV6DqaIJ742gmC7/pgatQze0U2",
+	"o9FM5Wc9hTF2gtZUG/p3EXzgBq1rjA2HxMU49WNa6lt7GMaxmlOe85NTLCzonOVcHpnhg5symfEG3Osd",
+	"WGfuIcvrHbSsWTui0YEbICnC2r84y8+P2MsaJwqphVvd0/bL58+Clk8Eh2WVUwS1udLjCV7xFFa49JtO",
+	"5fqhTtJJPyL5KX50vvSj0/bTys+c+ly5vnPL9QbnWcYa6xbLvwNVidu9e9p+8eJFmdwkl/eas7EbS7uv",
+	"PMFcNdx3dKdQ5Y0UaP8rUxl6EjNlZzER9fCRAm1nzKzGs4iSLVFSdvtOkfh9LdOESo93yT1oLq7AQIko",
+	"C7OY2yyOxFSpNCiVfpEHhGS4PsjjcwaHWCsWa6P8MV6aSB0jDTx4MmYhnJIJ2ESwCkMFOD1XJl2IUJpI",
+	"YxvRds94P0lPvVLgDqN4sIKShh94UnVphBzXejY4YTsYKfvMDCghRLfVefnyJRZsPQc0lVMdL/qsBH6V",
+	"UxllraCF5oj/9L/LOEbHoEAAiha1/vrzW9iPgCTd1gb0Qvm07LmWt06nbNGQvVOrIe4fv3HJuQMAt2FH",
+	"ZXLeqgIuyvCmM5/v+qZQWCEXAZ9JX6lY5+fl94ydv00sWXnWVZCSsRMNnDwRow4213PBMO1qZdAbJ54a",
+	"WqRIpQabghr0uVKyQF7GS+6Rr03FkE5tSPpNyQjeMbnmaEXtWQr3bd1sLK1NMgqb66Fk8dwiwL6LGo34",
+	"HgybNUsk1oeFJxF2YT9g24EBeseDLmacENpdisgqTq0ZPCmUnfaDpp/QVRjTkVfKiYHLkmt9jeyBg7x0",
+	"lbcomkxDm058vKndM4OKoz7oIv0+2bBtMUBvftAVM0w2HwXcYmhArYT61tSSCbwSMKPYmL0mq4aJ5y6F",
+	"jGMOvU97xqVy4U082EvfODHRLrXJAqH1ssgGzaNRAL4UVqhliwuEjJ0t5/iUaV6i8uMwCI4EwFrFERmW",
+	"xI7nX6QhvbTGPqTNVEb9R5Fk6l8UEHYpdJMnSH6fENHoJW0i1Ie4+qilpzYxnFKxIQq+4WdvUsByB7qT",
+	"Vu7mNZ3TIs3TX7NJgumfUyc3q9fl/dWkZMvznivZs/0o2YeYLlsB+S513VhStm9w+1GfxxUa98uGyg+V",
+	"w4pqow3C+pf1hnAlsv8mf+Sx9nrX2uu7D9LuCn8rNEv+7/4mSLhRL84Nddd+4pN+gz+wOOVv/viOl7HA",
+	"EToWHC6w5vmxmPHqGn6x0qlP7ByN3oEvGRiAN+9Ucq2SE2zDRTcJhBwSLZVToTURN5yiammqD+iKAV7b",
+	"5QS0QSAGIDsDNNopfy8QAzC7sQkDHXIK7m/UM4NfpEtPfoBbnPz8ZiC+tYnPEB98B8oIs8BRIV361JKA",
+	"cQbPXfHpwqXWRm3xyvDf3iSFoXBSS+cpv4UTV0rNuHeENUZhsQL20cTPdCRkrK8VxU5dmig5FcpEJbIy",
+	"av1IGewYLMXzpmt7pUq5IRKz5BVnpqNHYmyKDxfZrOufvVTW0DOYQaKjNmbLV1LcKUU+nUjfV43CwWCF",
+	"v8QrpxQ6lqCKrv3YcalhNaiKoM46pwt/oJ1zY/MueWWwlraU7EIznpYSgZS+VvnJG1kHBb5XFnzHtHZf",
+	"3UB5PWGssbcn9aSUBulhVSrYPkFn5kbGfiEDd5l/f0x2/xMlu6fqc0owfEKCVbEtWjrqilvyunumAqo9",
+	"AzjWFX/0Wjrqtbq91ovO014r6OFQ8YOaXHO8wC/+8kWVL/t813XS2/GH7Hf0Wt3zoNeSKf56Rdo+/mhs",
+	"DQyDlrCHFlav1f3jy5eeQUi6kfObi1NtMJCn9iFkrOexcKogq0tgBzPBb4Y7PMLEDsaNuv9nMrxLyU6l",
+	"yjZMxRRuomcuEJis7HwoiPTYN07EnOmGRn056503BIWV4B4z6o805QAcPscauBz7GmyaFVXrOf2IL/uo",
+	"nKUrtbhjL+lKwVUn9L8N86Buec1XiMilbMdauMctmKcoYauY+lfgr5rEHiTG5yky+PbxJ83MWtWQLvcd",
+	"TKZNz8cpqtXqz9bW6fS2RdZRng22YaoYtlGHvZwNY+0maD5h7b9TxBSTqBQDfxsQjZUSrMv0YtWClYah",
+	"2kSPtakv8KOb5qVYmw0pXyGEBKPmlbbsLpUJUSI1jEubPjafvy/es3XbIqEH7sfG5SSwwbotFys1K5om",
+	"DbWduUU4sc6GWlKZCQkUKgzUHqME5pTz3bqdwK9G1894+VSutGF8iclHO50qHe8xxwig9r7ddhStxswi",
+	"EjwqO/I1CiNtonL5GCmInYrHminFUGLbYjCUjjr5idDONB470SEJjDBYqnNgCn8vgF3h5ILkEh06tifY",
+	"88S5BxXx3z++eys+0p9np2enJ50z74FdqcXcJpHzjII2vCK9G+thgiFTkSgTqQSLfwf/G910EMBfNksx",
+	"qweUjk7CLJaJyDMwAhFOrA7JuBlYo96NyF8KrXEpHaINcMMNqLE3RrsxEVvgHgADH3TYzCLh2qW46JwL",
+	"ObTXSnTEr/r7mn4BqJ9+JMQ+XPrQhmKL7CkVOJol8F6UNfQH3whQiqXzJzsXkY7EwmYCvyTNMVfq6n+v",
+	"yTfNP7HDf6oQE1FyOecxIudCLFMfrx4l8N+Vz+m2XgNImFTIa/Wvk2ubORHZZKpFqNJUCaemUhslYET0",
+	"mAJWYEyZ7hcvnL9iprtzHaHtiV6QTJRs4dVd5JnAZG28+PcvG2HPYUjccCvWIN73apyZx8zeRtBaW/tB",
+	"bB2S0YvxCnkvSjZ+lc2NYRYMNlzlfGluc1RWpx/9aBOhIp3axF2CSWDSE4zCgUfBbgkAG9JQlCvHKtog",
+	"J8GFB9ZmIjHe7P0gdVvCnn2YEh6TtjMt7g/IVlsxjxndNuxvebYRGjaFRNjZeRDHts3WG6dGEcBQLUkc",
+	"o6lQbNd92nDrZyHV19IOcptpkO8Lb/+UtuYAsyIThfGNiAqG5xMbY6zjnAP5aJqx6cZW4WWRyONbjcyl",
+	"E7lE3GgismxobdbqcTvzat8lpxUZ57JCSrLdxB85QHlpk/g9xMyJFVo+7+Xo4w770eVPeNceMGnwx1JJ",
+	"OywJMTmzY3VZDkH4UgvtRBFpIV+GeMGkwJ2uicmC3CGsBTWWAqScHge6QMQyvHIFAxqBwvqiX2KFNpZW",
+	"ZQsaR57+3WR8ywy7o/l0NJ8er/n0vjSDDwi8PZ4uN+Cnj5vxe024zj2oRidsULF3SvYPdkbELmvpCUg0",
+	"fX6Su40+CkZxKAyUV+JYOIogPzmTifLNK0nmiMdRph4y4fpvfJhLJdfKCTqPyNkasMzt0p+blE9ZImyN",
+	"ua2PSJO0FaYun5jsDJSbgODmoDfCNI0C3NaGsvXhYpPoVh7Fvudg04dcKlb4WUIbTKrJp+/PySTS7Oa9",
+	"qp2mgByjG4HqBR8U6/QQvt+6aJnq5JAFMXmmojRujvWAZOMS1RLTn2jOhsvrOMAfvXkwH+Rn8oC02gg0",
+	"mCgZbSuzlTsvZE7twENOU3y0X3P7lROevnYD1p9uH83X7czXd7nwPQr7lXnOCVvKQ9/AjJ3YzKmJjaPm",
+	"fKdXSGOGDE8iM7FyrmCGQmJvNFHn2m3B0tQz2CZzQCZeF4MAT0J3PQjEoIwWn09MBIgxEJ6jmqB4BhDp",
+	"JkqlGP7ElGwk5maFSclihYFMmE6I3TNTC/v7EjUp5ifjnYcJkmMxyZ+xRb9OSo3+PIM3GVsmL4WZ97nW",
+	"ZN9rSmTqpzaV8aAtnp6ecywktbZnptIs+C5OJJlpIqv6qViax0VWdfhaljIHQtA6Kf74fc106FwsYJ95",
+	"Tv+cLYB4aKcK4J9DlXumR6rP/CmEtcqpVeLJrZnvzdOocgJZ7Nv7+4HYm85LhUGxTFTUd/pfqtW9IGze",
+	"qD5xzWsvOq2b9Bk/4QUXT2GqcABnJZWbT9WKav7zzk1VtVMeUY4MnEwUVKb72kRtO1Pm8zSmbeZO7Gik",
+	"QxXZMAPAa5dgcxq38f/V2H19fQBS5Th2PYpbBFwaEqo4RqBVn1OsTOUtPtSG0u1vmjJ1EF9N8y6StddZ",
+	"vV7ry1IS9M0kq3zymPun3sZiPbSccx4UmT2wF3pmnVEF5V0UnN06QmQkkqDMRAY+tCcpsiMR2jibGjq8",
+	"uuSOHzJR4p9WG6oGGFwO8iaLuCJJZnjNYEWyWNa88L1loxUIVuvt/qJdWkK5kilTUoa1xWLwGenU3TPD",
+	"mxxHVAxK5vwxxmJbyYVK22JA2sAN/JcIvUVXkzxslusNti1KtDQA3SWHsHAqfRSw0ErfDrTp88f9/OPB",
+	"dz7VREcY+ZNXylzyWUxOCAz7JZ1bfBVXy0KFmJzP+EHTyG5iP0/0TjxNiWJfaKJnXFyFNs029zu7eb+5",
+	"HqnWBgRL+VTvO0FrPZKCr1rRbrwGdXAIjtTj7jRaAt7ao2x4QyELhFkBvcPMRLG6/UC7eOTqDLU6vnKj",
+	"StUAmqCxDqrGKi3j1J3xeBxF5DYRqXhNDyV8cou5wTlU62z6g7Thrs+kqgsbg6N2I8UpP6ZDo4XtDW9/",
+	"rE86RLtpB3Ng32lPSzL4dBu/aa9JT0cM2Q+GPMT0r9sUZ54DdhuKbKAqn+Q2biP9hHXUWsRGcpFHZWnx",
+	"/oKnHQMhHVP8U5HqfGJFrEbphkHay/p+InjSX/gjTfq5Esf8ld/qSMyzKzHPjQHz1BZb4ltAM3QH/bqL",
+	"b3FffHfIplE7E+yuglePSvmu7G+CkuteC+4eRVv6OPPFIBr8yg2htLOn0CDtiPuuNlwnvlOCym+cmOag",
+	"8KBMr9oAUCX3qXREkJRaOns7aymYU70Aa4OKG/BJ/8qojtIYAmJ6ysLkq8Z28GACzT2+Zx0oyyha2iaH",
+	"JRrfZ9BlSzm5w8DLEeqaoW7L1aq1HaPo647QvIqi3Hnbf3TGm5xP/qB/9O8jYpODz25WxVHC7kXCPk2U",
+	"19YwokcV4qmM+8EYGrWpB5WhoqU+k+mkMNRz+Wwtq6qN+i/tBg1PlInuPoXzkPPTnD1KpIkcVYuVvPbN",
+	"LkrusGRIJEpzf37HrTejZdbxNH8t/CV6a/XZn2WG8aLHjf8xnwLbxGetjrI0S9T6oT5ldrcMD0MxDnNW",
+	"xtCnJ6edra3BH0x0J8HBo6K6H1PwEYYRX3kZJkDZQwwRc7cOl2X/g4kcJwYViE3BqbZoOsJYP+e9Brzg",
+	"Bns4pbhf3Mo5pOmImZu4rS0Nf7c6+kC3OJ5mHE8zdoahv6MQliyZqYwwmVoliU22QCU9ndkkPZnK2Uyb",
+	"8WpCbX9RwafJ9YXINH1ZJtvEHG9P9syc25jYRAlzA//cVE1nsUyVG+yFK/NnvOuv/mUe1UEGWJ53fISB",
+	"3wetE/7/7v2D8x2hDZZEefpFLnTBmoQHcZ7hW72Tm7FOIVOkRtpoH3KivE7aRMwzja16VWJR6BKqmMmJ",
+	"hnGp8wu5AVl+WZFTCNZa5VKnPlcupYau1zLOaAp+hBG3gtZP1Jyx8luqz8x/6tlL8+9DmEiTUieX0oX8",
+	"OSpK5L2TTK3PX/SnKp1YkDHApFQZPJWQqepzSVArmi6W67CoBAuEss9s2BauvITfrqt7Tovt8oGa5yjx",
+	"aiwj9S/YNzTXbuFSNS3a66gT6a/YqDppx3OdCvLc96kOgemKI50KHeq0gEevLWj0d0QiWXGjYTlrU1/n",
+	"lpOnCfVIb8DF2JYrwD4DZDtxoy7vwzM9CYpIz8CtswS8bG1SKyS29yedxAc/WEzqMDe7LQaVXTSgqiH8",
+	"JdNOCjtiKzmxc3+fnqEZV1HRrMHZQi3iuOF6btA9NtqpvFQVaeZGGkxnnTP4E3WLwJ5rzTm/lV2286FQ",
+	"sF1l/9aZwkdA3RVQv+yAh9tB2WEoKav7vAZJ/6Zm6WM+TPKIXWvk/w3ZwjxO18L0+hb9+rm9FWv+5olR",
+	"La3kMiDtZq4drbSjlXablRbsC0JKHu1D8f5X2XH+oGwFKBwu5fmVKASRjJ4b/JCXgt+OzKREGuoRBcAD",
+	"UIPl3/ApYE67KJjFpDh2KMHxrTubWTYqV8cmyeqUDixBwpgmFskdza31I5Zb21m3ZGLXi6UAKWtt69oc",
+	"gI7yVll+iKG8lSo+z0reo5J/Ek5UeHXAI4VXyNfDfavnNosjMVRinlgzZgZcdHvyriU0/0EuoPS1F/Dl",
+	"AgmVeOYHKZIsrhFafP/H7CJxE7nuPwqjhY0SNjjIdliyEEKbxSoj72A9efo4USr9iR52EFF+a1P1i3Zp",
+	"nSz/gN72SGMb/ss8FCo5xp13Rcy1txjp1N1nSOW1nc5kUpLeItLNG5V5qJRKtxTsWWJn1snY7SLOt7LH",
+	"+p6BpJJ/TJQJJ1ib/oMZI/MivoITmctkHC/ERF5jU6xJqeMjR1UoXq85OcJmacCZEJxUm9oSS8tbm05g",
+	"2pAfwyYFH+1G4k5zpL4Ogad8GJB2EX2jjDeTWcQNdgqaJf/5/9K/GA7+8/++iQePCAXe8yZvss69EOCW",
+	"pFagqXCpjmPiIb5PmaexlmWetnfe93MbKc9Pv5qP3SybzaxACx7RQAwXaPhS+wpL1rTkQGIkQjtbCDtq",
+	"i7dIDT2SOnY8Zs5kYLo7Gtaq87RP+TD3dh5z9Nv3GQw0eqySk7PTs4tNWA2qi9ukjl/FMe+U6UGOLaqH",
+	"znXnyvs+x7hVbvfULX+VyD3Ms+tdOyc+LBKytU+5feCiwum1PmvX7TL4kX7U9PwoWRBLUHG8Lok3qGEQ",
+	"UxupDYfwK/xkryfuqZ3qEIW+NVNJP0HPPLQZo1/e+Lh79vT8NOCWtFGre5pHfvHfRVv7VveiE3AiaZbi",
+	"l7E2V3zdLLGhcg7+eobdqhP1TxXiXc5fPg9aiZ07/5W7QobYVvf89PwsaGWm/HBAl/5cJobyYZ59WTMS",
+	"XRpnizPc0GGhtx0DnPeHOkkn/al2DtnIO+ed3HrrJ2qU4fA7p8+/BC1whQlgYpBsRWHZoKVMaCP8dStL",
+	"RycvykxeobtGRuxZ2sfE5ny0ZyenF5XRuok8e/qs1W29HL14Fp2+6Lx4cRE+j549fSnPRkrK0/DpUxmd",
+	"dp7K8+HoYtQZng1Phy/OzsKo8zR6FnaeDk9Hp6fy9EWe1tXpXDw9fXGKIzfIMd80XRcb8MRi+hmrgP5N",
+	"bRfQVu+2omTRT7BbmbG4BP/4HbfEOFHOEcv3UiC6chdsyNk84s7/LPei9H5MdHvw+qISvD4PWsW+ohT3",
+	"LJZ95GPrPvuyjwSEB5d5oHN1di+5Bh8VNn1WFGiSHBakFAFHRZ4yScUAvh6Qm17u0JQb93aUM+x7gmn8",
+	"HX8/IBZ/DGzTo7TrGZiEctY/8Vd3fdgr9bzWIXLBjgKRmRn2U0mtSK0V0yycYHEAk4rlNoSXeSKOK0aJ",
+	"d4yscj3MIRjBy6ZFXI1iFBjsJpqzoDCdqHklv1so47ja+bpneuZEDHK61674t08/nrwI8H+dZzDK37SJ",
+	"7NyddM6enuGjIpUi4PJTbFIK7A0XqRJoz4qpTK4uaQXa/sWYqBaJPNvilekZkb90MW/jDAGeQw4qasMY",
+	"X1VIZr9tf47d5++6RC5L7Ie0HRKXFuy48MWAW0xx8UdbvAHwxjehWR9iK1+dCOKRFgSzl56mjy7Fxjsw",
+	"3CQzAV9PMQ2RKIdz7LCzOA62njOXRkt80cIaanoVa8O9Iq7UAokDJPi9xPDIG4z9pksBSOE3B9iY3DAW",
+	"WQkpYZ1CMhhHw8mdzlJihAwK71oaIZNELpi3EDwVYjKF4SFXYb59eAd+Q3k0Ij87hKuHKp0rZXAPfbDz",
+	"fLimzKXHO28ow6txYjMT8XRz7kwWc0vW9+8+fhL/9e//z5OiNkMrN4BVwDb1A39GP+A9i0+E2eKaHj7U",
+	"hjGw2g+4W5KT10zq1xUDqummiwe8sfKMH9h8ecYPCzjZBLgTMZb17SA3IwbfBSzGieIffTvIv2Pyx1TY",
+	"a5Wwy7f8wErkC6NqMG8R/RQHP5HxiN6ANgkiDFHPUsRNxgJssS4fjEQKVZbnOPQWpFAmcrgFYFfIUYps",
+	"lmxw0sUkqYVRMcDMq5kEUSyN246Es1OFjIvziaVBX6l4Aeg2VOW15yKCAOceZmq4wPCuTGKtEn83j+KB",
+	"mEtANdgNuZE1oMotGHT+1EiFOlKuKwawX8Dee/JHYufouNF3g7Z4l3chprtqJ+DVqg+UTsTWjL3KwLml",
+	"84yJvFZiCLtbvLfO6WGsYAyF8cft8fy7knSR/tAJP9PnQBe/os17cXqx7D2ynJXbCj+7EL/q7+GTp3w1",
+	"bfQrbZANmTLL8lK04l4Mh/zpoBT5PPmbWgzyrd4zYIdW7s3TYujTgYxjsGZ56w8IFqYgFUjwnU6kKed9",
+	"c88LwhFkupch9g27Jc/tAMHc2opGHZGlUDIOSukyvnks4BZe5qN6lyjlqR0rnMMlC8NXADZ37i+OBmu7",
+	"93fAk5lqk/+9hjv7Khdth0rBgxesbCgBukVop1PApIhyEdf1MHOjsmSKF13//Sd087U87wE7jQMe6lIS",
+	"JiUpYX9c0BXBzU1JCUwEMRRYyD3Choz03GOtf7HCi/UvVnxSffh6L4jcISJWqSOxsSOPmCU4AcTwNaUq",
+	"1OBIBGJAymiQAw3OxBTwaq7i+JLtEIAcvkMN5DTMQsmPrZ8G79vyHPCfNKK1Xvy3n159+u2vHLtGnioY",
+	"d8mabIs3bEry+un8mGkVYXruGTcIzMXpGoPb6smFj14XgHJqqkMbWy8ASPAsh4BuerY+5T0ZuDfaKnD/",
+	"eRjJZcnU3YBnno8p9wYyn2yR9IwTSEgHJgxAYtU+aRgUKJw+l6nUDuzs9LSB9n6do7g7oWDHiM0eedXp",
+	"AKTX6naeBz08EUCe9SLK0GsFPTzSwM9/xD/lGP46uwh6lQMJvMJm+jYC9tJ73Bz1NItTDX4wtos6oVDf",
+	"H42ddIoIVt0TwC1+/fHvbFqwZ+Yd7W+c8L3FPi1muY5VZOH4/c7eXiDaNIPfLbU7WWcx8ujSRjlIPxtk",
+	"pq8emv6D3vj3Gx2AGvnqaYUvYWkvYR0v5VhdVpbNdJ5fnj59ctp5Ast++ePl2cUlLOOWa7jGIe/Zng95",
+	"a8+UOPZLgDW3yRUVXlhz0y/8arO8aXo4OFQXHwtan0+m8vPJELHs2fPO6YsXzy7gU+qGczuHED9/dQr4",
+	"zymfaAQkWBkxFYJJOLFzMZIJacH61pI5k8aaqeKHby55PJg4HkwcDyY2OpgIdkZ8dKM9ADz4XPsfKbYo",
+	"TTHmA2TbrwnsT0JpQhU/hIadFFF1FpUGtuu8LAJoRRCyLd4qRQ2JfU6+7wCXd62f2mvu30b9UvCFv3HC",
+	"i86lSNQMwQ/UFh+1uDyC3K4WCHAOFSgrZaIiBFmTQ4yTebD401G7HbXbUbvVazeUzPgharePqcWN/Rgq",
+	"T2Cst2i2tRUPRXMPp3g+FRwBseJGamOpTSAMeC42EWNrI2qWjyFWPD9jB2eoxnjKrubtZaorY4WXpjxg",
+	"bhO8DZ0FyVyX1Tf1oNtUg8J8PJvYOf7e4+S6PaNpsrdVTNuTZx112FGHfdU6jFHsPlTY/8pU9hD1129S",
+	"p5hpYwVp84evxj5licHY2RJMM+uLz2/YSb+pa2VWJHt/xNPtE5BAQZeKUWKndPSC596F56EdhjmREovS",
+	"ffKUrNT3kpRDypVyKrSgKjAZA3OBhgDewo5QibXFAJ82gJsO/E7lpqIDdG8G3FZGiVi6NOgZupfvk+zb",
+	"bmPyx6UYRDKVlNXh+4YHpRvTfQl9B95N49dyEzrvV1PxX//+H161Bvm5Mubh4KntpRjoCIdcced4k7fF",
+	"bzqd9MzgF+nSkx/g9U5+fjPI7xPaqXLl1Drk0CHopRc/o9ikP/Oa6zimYgF4/tQmeN4QxhoWiysJjFFh",
+	"yhYDH6OpeCRcameOOonDOHLVDLPEp9Cdpz1Dq+RKB9F8R/BeZayvOXuLp1rGzuJ8F05paq8UtivHynaf",
+	"MHRtr3zaCB37JqViu8gqLrdTaiayWYk0TyzPXc5VBBNCXYI49YMXb5nFL7/5RF6jMfMSfzClOZdGjPS1",
+	"fx88rca0MEwdrMvkoAtJ6n4gSbphtiydiMMO4eQK2Li8AHkKVqJCpa+L8/u89orRvTIBK040T7dpmI0n",
+	"ODigPPxebT3cFc97Bi/o5lGKnqEcrD96rATwHC7JDKA5ntflV7a6p+2neGoHgtZrdf/ooeHRY8ujV5gp",
+	"PbA+8CNvCfVa3c7Zc/iE7Y3ig9xCgSfABZW/2JyBy592OkEvN33gk5cvgl7JOOm1umdwCVlOfANvU/Gf",
+	"FQsIxvnlS88snVbd2ty4EJvWl6B1dnpRb/nfDOpwqhXtSczivNcaweWwIecf89FW0xFP5TDnwQQVccaa",
+	"dV/eBhsQAnWUdi7DBCj8K7HzgGp+k0SFzIrG+QqBP+SjfOBS5h2lojLeou3aFm+5TXYoDSr4cqfsVUdS",
+	"lFlC73TTm6JW1LQOP9Kr3v3BVP0hMExjkJc2BoQTgQNNo9NFENpIBcSBR+m+wVQ5J8eqZzoXwcWL09PO",
+	"WeClNkC3IcgrC8lb8H8H5aPl4DW1Ki9/1sWm5PRBnm7U3lR88YVE8UaCX0nk74SkfIFn9uPXEvxe9ymx",
+	"zDWAufC4sVI5bD6Mretp/jCllzzWpgPfBulri59Bhjm3AlMxYhmqHFYxF7nIQKb4O2eOk4w6uXBtysBO",
+	"fYrtUvJaz1A2OHY8zOs4cYOU03svxXxCHAUL37BdOzQ3iUoAEd5hojF8zZUXpQxxsqA4950z4Ql2eiZN",
+	"pI5X8A03NVdcATANrRVp+8CEfO31nDDBd1zIiSk3QesE/7928SbG/YrkBJul4Bbss3rzg53fUsC5NAbE",
+	"myL1cQmtG4YWLmfclmzaZ1tZtOtWcm7S8w2tANrfoQ+vLL8d4f3NinlUB6WC+aDlNUK3tbayQnIMUjOg",
+	"5pEV/QtS3BnV6nYughKLQLdF6rMcoslDf/uoxvtg5w+pIA/PaYcq5Ex1b6itq+4elnpbru24l25HNe2M",
+	"aBR308vopCHT25PqyDjOT7wvaT1LZSag2xJ1rdW8Lv0bT9x9wQ/TzUiuyjhBPL/iqryUmVc4dlMq5OFh",
+	"DKp9cwbdPG6jnecjKQphmBeZFS4zERnhHwwe6cArbn+9zdKcNYxm5JIMj9xzcFJH5RQDLD7LMwQK+6Mm",
+	"U+BGMkKXquxluQAMJpTqWIp7tVe0Xk7s/LJnLk5fUkxN9UNrRrEOie3AYNUSzZGKnT9Rgn0cBdR9lAOa",
+	"QWF90MmRTlWE1aKxNePgRvNSzA+HxaNKnmsLtwSDBpkCo4A6DlftmWJvGTu02N0Fxk3FCP1SzVUxFP4F",
+	"V5zdLFvIY0sw6KJCFQy4roitvaL94LhcVydCU6nhQIawM2IVjVXUL+1XOl0bsKXWL225Ab4UB8vqK+iG",
+	"C2HsvM5Ko0nP4fqR8Udt0bDq9IJ6wmiXe2tXrc312hsC3YPwRsE6NYSNQJ3dkUZlNbOkU2ke8th9vv/Y",
+	"aZGFUGx6FBGrsYxPqIVLkyuHGn2aOVDrVMco43Ris/EEjexUEy+qvcZycF/nawg8VII/3UvjlV9gsD/h",
+	"WB9V05XHREPjFSAhfcPzlxBhEzNk9VND6Zq8Jvhq54d9KpoH5RW9FNYtWuWDClndJR9/8Vib5HdOi1P2",
+	"Ne83gvsR13J/uFjrJ5K6dHFbs7dyStX40ghtAMdhNjEFIO8k+Pykc3Zy3lnRpqs88n11VMkh5b5dKATe",
+	"/i1N8vEiMn9KwP6a3NH9O1CNLsLb4qS1sAI9EQUIJlhViIZk+/naZelUlRaAGEqIQ4CpH4JmbdLlzqk6",
+	"dT2DZ3WRXOAD6POyCHvW7pdl+xG75IPVW7JLU6q1rnaHGaHcG6oBm1t4Ae/9mKhn4EUCJhAv2EgByLkv",
+	"jB8cfV+hLrjJKAqClO+7R9d0f2vB3lwmH1E//q8OVTderDrwfI9v95iL68ow3dxGZc6oMFExszh4RxnA",
+	"gY2am/C9pmG+fnOVlW3468rlyjD0sLoaHwWqyfvk3M0HkT13mxXD/UQKO+Y+zJjd48DLwnc/je5vL31C",
+	"5xszPbCkWS68pZUol1bDnDe7K+cpLLf3Va5rCb+DxXLgpsqYxkPijLHi2DoVbWGOPJaG8GUAUibq3zIR",
+	"Afmz5ds8q7nNhqD6FWD22X4w+yG2jbnVrPnBrIHbq+yXqTRyjEeoJ1MbqXh10+e8behEu9QmixIZvxOz",
+	"WBpDjHpzxDmduLQtfjAphsoqzanpUAWNnwG7pP1rq6O/gKTup/3zr/mb/Uov9rhikVhL4PrW3HEoMn9O",
+	"K2gVD10rEFm/sqm1DWMoL3Q9nxSG84K7DNOtU4ITZkmCt6Wz23XPUs65jCSGV7XTPokWvKlNxtJoh6Nb",
+	"+2im4wtKXA6QPNh77ma8JEj3HYFj1GqOvhUQJqZe0nMQ5EPNLFZ3RDKM7XMGhbQG6EnGykQyEdjCRZtq",
+	"y2UMnf0LmxVT6l2xOahssXQaC/iq84qCNLGYzMy0R7CpS7E03+7DNxpOIiZupGoBGApXui811KqMQLsc",
+	"cZHBlVrvcfyMmi3f1nkLRWxp1xw0fualcmyvVWKmmIGUC6exqaKzu0Qp7IZ30ulc7FFqn6NsbhBYW5q6",
+	"w3TdXV6/Gon/wJvsMQeOPLrQ1rjpF2NoOpcsOyqhTTPMbGJvbd6St5xxCp8sakNGN+VvNw3651Scwf6k",
+	"5RNy1qVoED0I52KVYs0bzFZV611o1t3DQPUy9QTNzMPyEeB6E/kNOTtIPoA+MdHsYn0XSPPUJqomGKSd",
+	"gNcoKe4aggGfYEfJY77Vpjag/EMlUhvJGoyA++6spA8cMvrBUO6hr3Cl9qK0NdbXt3+3OvpAt7znFKY1",
+	"YOMhhiVWK81P8oo4G2sABCTCU/5TPvZWShR71q0uSCPRyyvSEhur8pHPhiEGkMpz4jtPE6mNNmOfxD7I",
+	"47KYRRramRKDzKmEkHXQEJ3gVzgmSN1RgtTt2VGwRvtJi8JnwQ5reBJ/1VQ2F7Q+n4QgHdqlVHcyGvXx",
+	"N801JLHPq5VgEYJXhjAf5G3BkPi2qSeYN9RW5kbVP3qm7CzGbjfYd5NkPJIYDfSiQXnFmMLlP8FTDaxu",
+	"jy7XG+OynN1XIleOM+tZm2etYBvbWE0l8qpI7Zz8P2DkOmn74QQtJgIoGbA+NL7uycN5MZOv/vP/c06K",
+	"X23mnARHwMY+Uw95KJJdDWYvSWsN7HSfoSlE0fuOSLH6aY5IgXDAzFLrJm+PFJru30A73E04qpJZxdkN",
+	"lJdPCfhxUxCIr610cKbMKR9/okL6b6ksQIwTaVLXM+lETZ2KqbIS7v9dUDxKO+pmNGKejhRm5RtuwVUH",
+	"HNoJFne4hAGjuTUIrf9BY0vNklonZhtKyoaCcKBIES1Cne0aPfLokJf02rO3v4IE8Ka/Kdyg1HnDt7q8",
+	"eW2CZaG32bXbJBLVx4C8eOwY+jlqxPvUiMHOcvfzgyFWXqUqOca07JntVU+uH8PBOEazOl2RmENpydao",
+	"b9DVKarqbtFwmNRzU25pe22r2XxAZm2VhinXJ/j6/20t9Xb67OR8Y830nkZ1z9GVZsX0AIMqK3XNazp/",
+	"mNg5N6PL7Svw/favfQ6cSYfVe3o8wTUalxjyukKGITaHsVfKuGqlA7fbQ/pLalkhr1XecXCUKDdRUXtF",
+	"sl2DRCoT7SqOW8ZHH7LW5lyNjdX26fnJ6QNR25hTdvqy2znbWW2f7UFtPzpU+sFE+7V/JzPnnmDGAY6k",
+	"wQL+ScWRcMrBzLvcdNAW28b6X4tvL35zyC31XSBida1ihIQrbaKukGKc2Gz2jfMeKt+NaJkd6O2FkGmq",
+	"TCRNSN1nOfAVYqc6g+mMNqETHHRRP/oBaYN5vonG1nEjHStHl+XHFLBhv3EiJS5IsN5v+OLwNlguxTyX",
+	"OiWOalfnDIOpD1P3ys/cLdyKP2JXuEgumhquJXa6HolFxLXMt4VJf5ErH5janR63B5LpfKlb3c5pQDOw",
+	"BFhTbTIkBX526mmg//FHq9itrU4bQPTGvWDLwSLBjlu+zcwtwontqyjzri69+2yRyKmO+rhxYSBIZUMb",
+	"jKNmpT8DmMBitJsUcVX3TcOxNbNt7xta4NHdkR5nCR74VA0eFJhcyCnP1KL0lbDm15/ef/y4WyDtVjgq",
+	"5rnptGnETLDI7SGGWYpntm3x2wRbuV9Ru3gNRktctLZmxCGi2Utqf8xdtsHMAwhqi1fFddSpuYIrpWbQ",
+	"I5tgLK4WWzZKpm1gL8ON4jHucebS3vmpVf6cUi7tJmdWrqRC8EwJd9R+6MnK63cLQ1lZteIwEMHqR8Ff",
+	"bT6Gv2ks01hxoCYLbVbbobf4es2DNZTnvv9dH6+9dQ6IvEbJcLLm2doNSN/ikG3p6TAbZIhhZ/VUjkYi",
+	"VjJqGsJIhjrWKRhc+zngvLEj7pd24sbj75p/4h3LX1SUbhUNvle1wmbLaQdLaeWjuSv+KivqHq2m/Mj0",
+	"hg1UX/J0/qnzrNvxjuTSJl27pAj8Hd/+4x/UEYNMq24rM5Mw6Xde9J++BA2Fe9S1ui/BBPmMVhS89CYl",
+	"T9qkKpklCvtmsMe7ZM/FnrwJVh+7TKQq0TJGA+W9DtMsAa2cROgUVay/qY1kTPOmTT+XqXzgnU0txFzl",
+	"VGf9aalhxw33GC4pkx76gJKd6RD0aKzUjOwvmyQLYclF+afNEqMWjX51da33dt5bUiD3fuqL5mrjmS+t",
+	"k7OhlnEOWDdN1fuiAnkFFmOkr3WUFePBcJc11FZZh3omTXoppBjJqY4X3zj8Hmwf9vqJJiqc6DhKlEED",
+	"XCbK+7yoCy9LvjT8ej6xSAisHfvIbLn7Dwt/+T1O2Em+sfF6ejzuvbZ4FaYI+bzV2Yu/wDHEirx9MVUm",
+	"lbGYKBmnE+FmChYAFsQm/kOKDVFbCZulYlCFnkH5eBvVqtBpu2fyJglEkFKmFNFGXGs1v1xqLFhHVyIp",
+	"O6dkxiNNYQawEOSpY/DWMRK44ukBfyrNAs/avecT4B1dmkgzxra8joyBvENEz5TScyQaummZoxEJBppP",
+	"00vSddAz9Rv6ZHfMv1McL4mT24EMCqV5v3C/JopvBcB3SPtyNCj2a1As70+KURWhtq0JhigAX7o/beKv",
+	"2YDZRlS+1uopsolqzwbex9Jg/yqcAPSdmegr5+eayxvHl6uspLUjdavzZ8AKQP2Yh+bqqXuXyHkCavoo",
+	"YowPGW7VX+qbRPbDVC5Q6TrVkJJT1bE7hq2PMHmEya8cJj8VsfIHcyba6AlySlMx3rv1/nbNbhqUdzz3",
+	"9ivEfCASxU1f4phjUTpxNVVqAOR5R2bASWIav5Enhd6nIJBqoDSqcU44IWon52TfaVEVqWltGb/Ya0rU",
+	"US0c1cKfSC08yFyZZmuY8/ckkiQFlDhCzfDmpYaW3h/YvzX8hOD5gCl9oC8yEyvnF47porw62ZTqjl5o",
+	"P1rhQNXLb6mSJsSKbWxEtZl47Ltm+ahCjipkHyokNwWPemTvegSnlvWIUdGGrsaGSgMZBQ+nMpbcE/ZG",
+	"qNHjnOqJsT0bpXTXKRdyO5bOXHx5Bhcyhtj3aTslBBP0GFXQzoh7N8cfW0l1wed51IFHHXh0o75m9cd8",
+	"bER8sawD7/Y84YmxqWpOAv6RKC8wzYFyCEpJvoFw2Uwl1xo7sGBqwjyxKfVYgfteitRyViF+hgkM2gk1",
+	"naWLAH1EvDN1coENvwV/zUVef8DDWpnq+xZf91Hl+T5Idpo7pa71EHG2aQuGUj1BfxPNkarP8PRPcyuk",
+	"u8Lmk2JsAc5gpocAbGo1mp3dRLOgBcKeKrMBtfge8shghx8miawW2zCLzAMCBsof4kFCraH+c8ocd9Kr",
+	"E17Qdh3s3Dw7oOOC9qq0JFisg+YkrbXzN9+Ad5hEc8SLMl5svDJ1sPAbPfcrTdmAt1NCIgBtgz/bGFRP",
+	"/oD/9W8jPBmVzCujNFhKdWaWsUnV1KKPqsZWc14Gg8zeiXKPYreb2H3ilXsUHgpmAGwrQsFB2tazCO7W",
+	"t35D6T8wO2+9CeK50baNByKn7mM+kvKEuulchwdm0D1G4o6RuH1E4rjbzDESt1c993dkJc9Db3m/kRpe",
+	"5y1NRqPUimb3b+Fb5P6IY0/NwU19r7HTPpVPJupaq3lBBmRsSnw/RFI5tS4VWTJWhttVXZZL7K1RLnde",
+	"aRN/47gYSMkp1j/tpVUVvswn+wEH+7hibjTBd9+mKn9OK2idFH+sU1r/JlMk5b6q9rY6Wr79huW09aXL",
+	"oY1UUbeMhegNdcs2Un23cKma1k7AVCPjav86i41K5FDHXPs+U6Ee6bAP8tJHDXW3Ycit2yDaiEckuS9/",
+	"+ZW7jS8YWjPSkTIh/lrFo36iZjZJ6RYNvRVPX27sbCGXpFPG6dzYMLDkMXys6fH0hLOTs9PVhFJn+y58",
+	"/cirDEhx3zFLBOLmwlf8mum+GW5B0LIyT8v3+Z7R6g764a/QIrOJdOrraWpIL/2eXurY0PDY0PCu+zKh",
+	"/AA6l9tePYi2hCVReHAtCWM9UifhIoyVmHlZfUQtCZlwRBdERPgWAtv1MpX755SI8/Apl2hxp0pIcEjg",
+	"h3Q6j1CayivlhBqNVJiK4YIZryqNC+n2dC+y1Zo7Fm7UhbC0SQ56esRNBn+SJjqx1yoRcpwoFfkKQyWm",
+	"2mhHzcG8yOH/+zarl7iXG7UULM3DYUjiywvx524luIwNW3VAIlS5q96BVal50H0D71Q/BfvZ3I+x898t",
+	"W/OQ7f5Ke//Y4+/2Hn87qcBjf7+71HqPu7cfGW17aeiXqJFKlAnVyTC24VWzv/7bRIcTEalrHSrua+TJ",
+	"UokEyf/F9cpTZEHKHBUJ7Ox+f/Dj/J6Geezed0fd+2gb3AUPanUJcybUu07TPPt0+rywMTwrfumai5PT",
+	"zie8YLOw5VkHzwiHeGj2SQ5jlYrzQLxyTk7llRSJlRib0P9Sre7T09LBmJ1hJlNjGPN5pZ1N1EdF1up2",
+	"zvbnw1cX477d+GE5KtnszIPi4f2IJ0o8ZNcc37wTpx655Bj5iD5Hx3FO7ubPwOxoFGuj2gJbaORjRRis",
+	"uPzegyduba6FQutirFJMq5oGPWPsPKc8pXvyCByS02NnDicG+YOoGSq1XPUd5QoGOtcu0eJhzMGOqMnb",
+	"wockZtKlzQx11f3yIPq+sdic14nwumJ5tqXA3Hvy6EoUO78vFDurATEDEAWi+Oqv/xPu2zkD7zD/4wJU",
+	"z7pI1+r+4/cq5p1u5RYu7dbasIdTyfXjDntUUbQhKQ5fU0jC0bVhdAOLcXUo5FUcs1vmnxqIvEsQ7Z21",
+	"SMCIQLMuZHIDme4iifQxid+mElcW3CXp69yR9H3yiv2h+F63GyQcndlMjA4ZrKmV0yeJihXG7Q4Wuakx",
+	"p6QTsSXi4NBOlSM/F4yVsbXYzoOOhEt8uhj1uUTDhURg2eQymLGO7pVARt+x1KaBQYsnpSkQtE7+Kd9i",
+	"VzPpkF3LHiTw+aVZGtbLyrBuoqP/2cYI+XIHhDzbI0I+xADVGvYGRqlqURKF0I5A+e9gdyQyPtFmaD+v",
+	"iFPJFLlFjUqcmGDGk9AmKA78fMtCdLUWgn4+VBF6XvsLViUy/hlH+pWFqgazRFvYHQMxy1InFBL2mVAr",
+	"53N07jyaVZHeoHVS+cuPD77I/712/Mtvs61DYCsb4fi7993qRkB5t5fiXWo73hRfbzqA/KfNnYCsU5xd",
+	"hiGLSMko1oaOMmfSORUVjXlAsFY257HXKqHUtI178owSO+XpILluekQylkY7lMVNG9HsKwq5U1AO8eLn",
+	"VE3vOx6HkNochytkIlGh0tcqojXxMFsCdA9995trWNUN23RxrzibzX6mB/WfKVl4R4sLfkpXIrb6U3j8",
+	"o6ZvKwIRHrR3W68oiyVvsauShP4sty0aiVdjGal/wXZZka+7sel2BjKXYTPVbuvDydn3Lz5d/PY//wfM",
+	"2pIIrpVNAO/m4cHn7XHJDEgutkjps4y/0TKObctPkm9PO9UG5K9UDlTSA90WFRrggkkqiPlHy00UaPUW",
+	"NnRMwBvBj2UY2unURhSz+b1kUzq6xYrk410yGYpt1eAv+z3+UKzBZszw7eV5wEugIUsofveosSc/uoot",
+	"T2QYqll6QCf6g4/rlyxaVMaxNlfE01b1l9mzFd8OqlUEg+8uxcDOlOmH0qmBkLGzIkrkKHXcfmepQy7d",
+	"k6CxmgkoKvU6OBKFGYlsRpPfrY2QBi0FMqy28LVp9kFgMhN9KMTiUWRY5HPt0b48oTVaIcFsZ99PqhW0",
+	"piqdWJgGrglHqLOzLCbQZcOGazoQ8mC24KuqRjkj4V4fnF7Rpr/nRI6VuPgQvWTCxVrvmGawBI31EPhl",
+	"YzQC+YpVNFYHzshiZBdOKe6gmUfYJJNF7kX+8/c9NAgczb+j+Xf35t+jg7lcPveOdTDcWKWHBLrffCBx",
+	"pFREGXkGg4dY40qsOLihEPk4arYV9JV7GeK9LZ6P1JRc8Kw8UpsoUjFYOipaQr2nraDlJ7nVbf1k8aAH",
+	"OzHqz8Lo8YR6428QdE9k/NpvoaMls7WI+zncu3xHKoy1eWB2jCJ5DZDEgJwg0CN7M2j4pR+p9OY548b2",
+	"QzmTIUaVN5XKN7zwR6HcWih5Cvcuk1PYVbcw8FJr/NSKf2bRWHXFcIFdhZmX0sG+doEY6iSdcHmhiYRT",
+	"nwMxLBV3l2UvVjIxLi+/sCOhqV/gGmduv/KID069sJn1WjJP8TuyZ1E2+RgVLi+n2bnQJqrVPW1XmJA2",
+	"Fj6cr1+0S5uCj7G+UjGS17n7O3v4UZvIZ9dirH4+sdjmcUgZtdYUvs8jDiYam57kFtBDsGv3rN1GUseP",
+	"XbWRP9qPdNQ3Nu0TbdfmSu6tTd/kK33UdNubn7F1ZT2X78KS97Uf3YcFrQcUyncjIY2giDd1eJxLnYJC",
+	"9KPdm5ziqx4DaseA2jGg9sDg7ns15iKdvWIbIAmlBR2UDHYP0OXf5IheR/Q6otcDQ6/3WVqxYXKjjQlg",
+	"vUHDFI1bAptbnRFcEgRYOQw/+LyUQEgnRjLhlGARyjhWCXqaV1iGOeKPnXKb5gf3TM+gYzWgw9+uSNXn",
+	"9EnorgeBGJQh4fOJiQAWBpRHITFbWgo3A9fVTZRKkXE1sXOHpwCAm8QDlSg5DfJ8ZpdaGwmJJaY9M7UA",
+	"EZdwI7yO7sx5G3Y0om2UCn+C0BavjFCfZ/AmY6tcDr4DeiHuVe7511KbynjQFk9Pz8V8omMlUmt7BnkA",
+	"6C5OJFljv6NijY9J0sck6WOS9A5J0ohq/kF5xh0G7OqfFelEhSlR5d/cVTZL0ZTCH9O/1t4dfl1CIr6p",
+	"5dyVTm2aol3/sCJv9+6SwxuFIMPlHUkdk2+eGWncHBPusMAfwZYr/GFDRErGKQ55g02BNK8UcrqxXHdG",
+	"b7k7uUQiY05jDyrPvDZR286U+TyNad7diR2NdKgiG2agrNollTeN2/j/apjrZnzayakSIHfYCauiNQOh",
+	"rlWyEKGKY1SS6jMAYL7mQ20kTveNVW/VqefKdLX+6LV01Gt1e2tYthedXutLzyzRlS6n9/u5Q746U0t3",
+	"3fImRHUsOgrIDA8IN3vm9jGpTvDh5PmP5397+T/+z18DwJBbB+iPmOxcZCZSCQ8UpD60cTY1ePDjLtGe",
+	"o1rMf1ptVCSGCzG4HARMe0ELkmSGlwwWJItlzQvfWxlErtbWKIVY/8ABPiNbaPcaiJXEo5IZ8nN7l+zY",
+	"uU3A1jNt8ZbP0mIlr/lgm23ioRrZRLFbAdugxBdS2Llw+0BI1BqBVzIJIBlgVMCZKkQSWowi1qCapjZS",
+	"IgKLEsxNcNvmjIGqYpOuZhXd3rPf46mAV15rc5vTFPSnxMMOhgZomUi7MLZORX2cMfI3854n5LwWTUhw",
+	"c6nPs1gaThVuvbbGZXFKqdggVCML03qSzch1CCeJNToUOo6Ncm4Xh/wW73kCem3SN1ma6NxTLrnR9H07",
+	"LA24tfkp5WH4U/MtVwNEbxI5Sh83iUiBefU5BfCGe8kocFuVZS2DWckpX1mltfPR/9bNFjYGh4k0Bqvg",
+	"5Uw3gsU6AbvCou+W7fd1cOb3ItGuP5cmLToSbVLOj40wND7h9+CG3eqDeaVYobc89horvAOoKsX9sDbm",
+	"7gJ/q9DmIVaBrTaZlirBHlKSBjwgDSf1RxLWhMqXLpA19EqAnI6VQPY1aQRsu0RHJQoT6vcINhCYQbNZ",
+	"Yq9V1PW3IVOKjjlKR7frJABvQr5O23L3A5C17SMMbJ3gXP63Ghglk6SfzZZOMF5WjQofH9sicfA9Dfh+",
+	"kylWielDDM/fouVf096WwqPbTjr+CbdzWRGRt2IK0gEThUWhc2SXxSCiSC39GVCkFP6OpUtz7p4b4fd1",
+	"qDh+4iEd2+o/lLb6e4kw/Wqv770HyRpRAupwd039xx6m/ltfmqfKOXRAm8T5e5XOVbXbga+I4ZjsXkX5",
+	"Vz+eoyw/FFn+ozVEK6H1GzhqRjilyqXg1ohPmXJMlN/kynQ2JxF7iokQOvK9T41KWl/2Ayy0yR4qtrAI",
+	"PFx4aQpUvo+lNhiDvwTlH0pjbCqGis3rSMhRqpK5TCLn+xThqXKpMIA7qcgwVM75JJeSSV1YzDxNQg6R",
+	"ARBbQuI5jTTWLKY2c0UyAgatS5v2tggkb5CDBiJZ6D4VkuZm6B38JDMnL8UMSfCETBIy74wodT1ut7YV",
+	"isPG4fzE10jlbwUjwj0az/BU5ffhSm6TDUxo714eMvW4yMsbSqfxNNMITlMr8en5coFXfDFvxUiFOlKu",
+	"Ld6NvGOBB56XQgqj5oJ3vUjULJYhyx6oRDqL2KlkNmcroYFr54ddR9yJw/Cr9M7P+yOpUMAXbHVb1zqV",
+	"cR/FW7ki5NXqtv7NwLuHGtDOGgADfS3jS+4emjvewmXJGCyMjVHBT9kHeoejK74TmrxyV4AlTpko39w+",
+	"NXRfoPKEo1MHBJfvF8LZqSp6HyC4zCeWwmgBSr5IbFw6ApglNlRRlihHtYXgO+hUfHtxev4dwUVmYrAJ",
+	"aM3zeNw2FCM0QQdHheMJxvEE4ys6wXjYeOxRcRmR6WOEZG3Gd4fKifqnCg9ZjfHK8bmFNuO9lZXRWx2R",
+	"9IikRyT9kyPpB8yYvTMgnSXqWqt5M08FHaAu6CS1K+besMwz2TBpFLwkHiLlKuJ1mKuLwSmuZJEmVOzc",
+	"5kGk/CyYXGQkiUrsv5QRzsiZm9i0LT4olyY6TFXELpib2Hleq4UJfEpO8XkNdBf8nntLdalHmRwg/qB/",
+	"AiiVkMLOlME+NKYPkwU7XMYgeq3MTMKk33nRf/oS0dr/mvLZmn93Vrm6yHur/KaY++KX/2iNEtpqNNks",
+	"/pufJPP+aUi9YOzMknuO+n5USqjPMkzjBW3FvAltjuaP82ApUbgDDmjvYCCKQlN5OAtTyVl4As9ii+Kp",
+	"se1eQFKusLFEDe9AVzCdU0R8UTm1RyASdW2vKAJNnVQi4sRFA2uunWoQeJqoB5H7upVqPt88qPSB9sYX",
+	"DiYdczvvLLezfHpCXZJ2VsSJcja+PnyTqZt6uUE0kTlbMQpYrlfFSh7M30qxDzgqa2NFbsUKaRZ5a/E9",
+	"+Uo4cY+PJsfZOCvz59ERAMx4Kq+U8eZNpMn2ERPrZjqVsdDGpaCctgEI3GPHaPMuEPDWpoqNCpAO7CrL",
+	"h6VY3rZ7wvcTUnoHxAIkC3IVQ/8b54+P0bIHQ/6tpX9VCFwn0omhGmdmjxIOs/FoebBKwg1zg5g5sol4",
+	"q+VULbaRYtwcRyHeRYhpEvdYpPHkwHb5j4lS/1KOgEm7ws8JBLqCTbJssC9kQk2081Js5wkcSudH2sC2",
+	"DblbN3rd08xhIgo8gQrTxMTGkfj24vTld0E1TiDDVF+roEhzI5HAW0zktfIhDfIc6PbSyDHytdCvrHAT",
+	"mfgwCHkX/v6Xy6ERtEc4ozzPPKdUF8pb8TM11c5h3ILS6nQElspogY+xSeR7fafYgny0OiUGMO8875OZ",
+	"qjjGmRzJMOXK5rx+uQhbTOVCOLU/i2g3x+cYMz7GjI8x40es2j4qE+2o2JCE5gmIVWxl1Bgcfmvn3YLm",
+	"h0vb5xLZLJBAAFMVPAOtnRvMXwjEcCES7a4CMVd6PAHEZxahj+/e52pGOLlwnDKlUydiPdVpW+Tl9CNq",
+	"ndQzNPIA86BGmAvslmgk7Ny44nslwwkWeIPSoPpv+otD2elE6QRHK2NrVCX6TPfGPrZwr56hJwTwktg8",
+	"WborbrEca4f6ws+iQ+uP+qXeJDZi19nxT3NShlQOY8VapRQ3S2De6hiCxip9zQ/8gMu4Rz7nRR9WDT6b",
+	"6PEE+/jGdo7/n6pIZ1MSOpyjVvccvoXNc95+GrSQ7gWwFRcLtctO9+OM7l9louVUip+dk57fDZD4ihoR",
+	"J+uimgRU82Ok3YD6TH3GXHVHYue3QZ+G9HvQwk3Z6p49XRtsllanmZoCRxPwSwTwvgE+NoBfBzx5SFtR",
+	"yEAQnAcwPTCff+lcxnb+l84lzeVfOkHP0JsF68xHUJ7albe1Vz2zgieosSiTd+cDgVSEvIaCTGT2Ahjz",
+	"ZQZgOpZw9TVthztr1ElwbLMUO703wvFrOmkpbHeVaIuHd6SLC9sbzGhFl9kK+4WNGLjQpOKjmz79HMvJ",
+	"nZhZp8GSvxRjK2NH5PVgJfdM8dCAUHa4IOiWLqXrpnhAUB1GHmicqrQt/oo3pc9UokSU2NmMzO3IEg/G",
+	"bBYvkCMFXWmbARC+Bkj27RLz4EyiQpuAsc5cHfBQ0I6VCWIdgwOG1/4GS0hUQlfBzOip6lKgY0CnZYOg",
+	"OPbAGpOeKeM3fj7SY1wM5H6DXTsg7XOtkptaTKylxNCZq9ViPbOLGuNHdAtiEZq8/HreHjemDgwjWISe",
+	"AcVU1oHb6LhyEjLfHyuHC6KVoRpr42AvuJk0DgPJlAV5/uyZiOTCNejEdyw7uU5cEtTlQ+/EpXC7QFRo",
+	"EBvKimDPtZZjMbVcWRERvt3KlfWL9M9n0sCo4dGp3enB+6tlYqhwre5Z0EJg6BMwoOKmD6YAWmelv/oz",
+	"lYT4oGfP2s8xsoHQgiaA/6O46Olpyav4oxVbl/ZhqDJM6RexNH1PyhiR8bBsd6yh03E5l4hj/SE5TXBq",
+	"S9+fd9YP4S1tw3WVv5/cwM9JsDw5Ac9LUJ76IJ/o4MaUFybDWdAJnp4G5dn8S+eyOpd/6QTnwVkAq/Sn",
+	"0PUTO2eMxCPre1f1ibIzZVSz54XDEP4yH6Ly+kx6nCblrkrEehMJylAZQeEJRP+RmquEYHQAqlCbPkDp",
+	"oC2+V47oGtSUeanYwiD2RriqZ+xIzGUaIksWnfDXDKdG3VdHz3oWazqlU6SciEo1VyyoApEcggNscBt6",
+	"kaMJcDQBVpsAH3i7HU2A1Q9+IxfOJ+15gQcRJboJWZFOybTKQxleXYqXp+UqbZB1ImWvH3cJaSoaZSo/",
+	"6yn4/ufPngWtqTb0VycfujapGoN/fgfmSz9RaZYg8naC4lPEN/jwBTzRY3On+KNPb8Of0S0Kw6VzVhcC",
+	"uRNTJKjMa/fl6QZR0Ip8rGub+BkIlqYiWJ684MYcB8szVRglnaATvID/nrWf/iksjhLYh5Il6t7NDtBy",
+	"CMrNMYYfiBc2tuGV1wMf370X//Xv/yGkc3psyMMn6go/SQF8p5yj78C0DEq8i/Bbtic8EfRIxbHQxtcH",
+	"oyLoiis1SwP8r4ixtSSqrbRn8COONSgTgQ1RcErbOHK+pR7SvHvjgZimsT2QVzmgPStWQ0CwhzotJJWe",
+	"uPSy0JLEWOKH2jMzgO0RBkqiTOXPwsvYMPM/ZSg1VsTWjLlI37N9tsVvMBZvBZXsnfLQZIojg3UrGudy",
+	"jd/RIjpaRKstok+5uB9tojsKi+Ah6UXQivFcohO0jE37kTWq1T0NWtb0QYwwRML/LoyG50+DFnyStLoY",
+	"2WjVHqLs9wH3cWRyh+GVGxt6XSMGpyGIMhXwLAWoYPxcBktzV9gpqMsugvOgE5wGz59udsJy48d/Ajun",
+	"SDACpX2PFo4LM3WiruHnjcbNK0xRomgJl8UPKAlhgKfR1aKDzVraNNBzwbB+oFE9rnYuNgyzJLkPcq7S",
+	"k1pBq/zg9dtr0MJXO69cigHlpNWOf/2+LH6cdLNW0Lq2eoPOHzigK22adBl/tXYbFthRfXzfPv50r25y",
+	"U0bUsyIBByAGjahW9+Ks9Cft6SIJqlr05vuVuVb34tQ3IevgHlzjJ2flTs5r5089B9WDc9SFhVFJ2qfp",
+	"A1kt7bKysvrUKb0qkvBgkpCTU3klRWJlhJbHWLuUWhOflfKY8h3ismQWw0enoO36/np698Ysp+fdzo0s",
+	"p/Ogda2dTjkFbI23fnZG0LwL31uOWvfP9VZs75UdJ+AylvpKAhRY355Jf+8dJUAj4zPzkDeujaNG7E7g",
+	"LgY3MI7Zd51oMyYPA78rnJhrNdFhrDDLlNiHAnJNqCeIU5/xGXLMv2yL99T0WyZgFfj9V6KGw+uL0jxq",
+	"DP+Sad+M0Oi3YOVJUPGJmZ2S82yd97y0wVeaTZAtjbqTDNRnnl9OGWC1OZ8wzPGreAq7udRpma7ZYGmL",
+	"NKmItXL+GGGUpRl4gZLniH3i3Ke8MRcineuQwgN4+FHKcoR3ZHVdp5M9XV2+vw9aN3gX0EQbkqAYM8B9",
+	"0quM53Lh+naGqo8Xyn9Jz478F3Xg9LT79IYGuDfI36h9f764++bkK5eHHxXlporydDNFebahouxspyi3",
+	"2FZ1+vADN5d73JWxZd3bUFWDr4k1EubaLupVL5isw8xEICoobes6bqu7oWDL0ImdC+ykySo3l6olxRgU",
+	"V8IXLtVxDGrRX0Gx2vwajKktqVZiXwPHgRUzVqLXNWQpqlV01Hg6WdY5O3JTHMHn67DS9wQ+uVn6cOJE",
+	"t1nxeROUwo7fuxm/a9OTnyvwgnypSaL80QCADxlbOXP7y/wcRztxbXW0VNuV947zVnDFABbVYFPZqm0o",
+	"DKtBGt/qZAcDd9/dTrx4/m0qOmeBqErpdj7pXpubHIH1CKwNwPowi8NutdJeE06th68b2WZPZhiEaDTR",
+	"3sWRcilGIfxJOuAgfuCqKf11AfabgfXLWpNLuCyccCQGPl0j/E7Rk2N7jIfUHmPbauAmlC4ByLoQedYK",
+	"WhQz6w8X69XHnpH9XkThN4HjzVza/YVxUZM80GAusQjkbhdBjO/icRt+PaxOHr+CG8kvcMN9xCLZoeIY",
+	"LRXWEoYhl5Kb2LkTUgxYew6q7iZfyjFPJlfQ1DkYsKFkgFYv4JCwjGGCFuLbAf+rT18MmMeBbs+Gax5b",
+	"pVwi/zF8itZeVI+45urGnjtsL5CtEGZ7AbvDgOMRLG8Fy62XrQ4Tf8H3/MrDefCSiLIl8EXYSO3a4Lt9",
+	"oI+NySd/0EP7W3RC3izwliPSgVhMjqK4lSh+osTJq0cX3UI3CO2YzcXq3m2a4I/maUdnYibTSeFL5DK7",
+	"XiJmluGVN5yJXQHjCebi3Dkr12EmZ1UaAu+oIrncV+xMrRkvm9ScvoxT2Ryt9Cbi7YxUNUgLN9iD8Xdg",
+	"Kr/XcspKxXN08TnX2oj2d5wHmUPZniOUR92zxjGw1VH/9iWlC+vu+8KHQPerxx5pNPHvCA2kzKYywlpB",
+	"lSQ22UtA8X7wuxFKf86ztr7xuVwyUQSHzEy1MWCecX/OmzENDICWMrTEtwP6JvfFtwbcR8ma6mnlr+0C",
+	"i2+UoekaLkQ6tyJS7so9GOg9Hg7tdDiEgn74o6Fl9bD/bfh1nimxFig7L7tqA2aIPGFSkgdUtvGRRvba",
+	"D+xYuXF3lRt+9R9u7Qbv06aH0rd9vOHaZRyVX9U+nZ4dEdlmKU/bJlgcnTQMJ18Drs7coRpz5RiUTGJ9",
+	"+yiwUPMQhZnV5GebpYmS4WTNTvsr9TaCSlkBd85W6ewbl2+nr190mhUzEuSe+8HnF+EiFhdVhnxRKPDv",
+	"M5I5zaFRVoxT6VwfxQb0RVDdsd2WNrSW2pr2VI8T5hguPm3VJYY0Kfjy5O/r+LMK4vd99umny8Nb8/Gn",
+	"76sQFtrmnspZuKJkVdlJkMMvFYW4klfTzZnYqXB+lBEbfZKDtVEqUlFbvEU+dqZ3HKrYmjGeWQY+A87Y",
+	"VAmlQY23xc+GyIW59qQCPe3qKWepqOX2BLv8UHNVVUlz1Uh1Px30XLMR3O4TuNYCo7sGmS3R4A4Pao+K",
+	"5ytQPNvtqobCECRjecwnyTd0WVNtiE3AR/QKjchq8u5h2JVj93PkZa9xdc3I9ufGN+B+N8P0CAtHWFg6",
+	"wgvzrfUggkBrWax8sr1ksz640o1BITEDkSjcWo7KskfcomEvNRtrmZSbVm/samjeVQEHLo+MxbAkoFt7",
+	"Y3dVwnHE2SPOPvBo+3rmVFHEsR7YbmoyHfrk9c6yUPYFnwc6F/0ewyMOc8U4YSGSDycB5YivDwhf+Ux1",
+	"M3RdPgHddcN9zSDMp55LCLzzwaed3UbAy8sVCKPmyqVUTLfp6Wb92ea794/tQJOaG97xWSZ3UAxaJ/m/",
+	"NimLW3V+6I8l1zyzXCls795/pF/s77Bst1OWd+/v/WjFzlYdp6TSRDKJBG99My71uC3zUTLtVRbvSku5",
+	"Kk0XO1v6BrxI0zwYSodKZBAIFTtFnza04l2+hKeROxDO8K7aiMHMxjpc5K4u0SC7ds/k3FvFY0sUWXk1",
+	"Gd4INk4iIx2mRFGGumDFeci79wc9BKF3xt+U+lj6hn2nQWsuE1Ow4b6AT7AdpSs6Ep5xR8LT9tNyT0Kk",
+	"ldUpEsl+fPdegE5tbSIS+z5fWPvBdXL4BvbgI49Ag8jXaug3XsC2EfpbdPQT9l+bVDUIOF1SetplRVAD",
+	"MZXJlYrEwNksCdXAfxOUtdlcOroRKBixUGm7LiJNaVAkdrsBfyE6MlYJCQS10pZxf2Iz2CIXL4IW9edO",
+	"+kgy6L94DoZ2NgOTyNml784uvgT5nei2eWMA8nK8LHBj4cTGyCQNAMz9I6rXUdGEv4w6QRdPR+DmU+i+",
+	"7wG+8Q2QHHv16OC10lSGk6knGI61uepPtclSuATgA5XA2ekp4IQ0/SulZnmXjjzZvPTp+Sk2P03IC0+0",
+	"SftzbSI7L277DG42sXPXJ3MBx8UtU3HJuYEjtYWmlgt9cJDorSc2jvpT+Tl/YFBpqoZ9pKez1DdfLX0z",
+	"zTuMgEtDrT+48Ud/ak064cFlJrJ9jB/2K31J+N1u4vLTnXC5WGzMEuPFAAumIKYYZQYbdsu4H2Zp345G",
+	"/chOpUb/LKj7OlbX2Cv8vAVb/p/Y6bpvbAr+QbGALkyUMtqM+zBGyq/qPit/TgPlb84R6b0/wG/G34F2",
+	"snGkEvy7DzYSzSb21va3rk5MpJ0c6hix8eI0aI3kVMcLnPV+ONFxlChDSwyzAnLMTbkVbOiL/Inkq9KV",
+	"qOH711lsVJLfHAY3myycDmXcn0kwWmEos0SNjcTMZhipdCF8TgqOG1EX4YFiv8kQLI1YRWPlQeKPlsId",
+	"YwCCLoKWAdc2JsTh7uIEJJEKNXhBtT88K/3y/PxZ8dPnZ1+Clvo808miP5JhCibtWakVu9/WX3yucpIr",
+	"t6F0OuwzDPDG4jbv2vQxHQVBBP/Vtxl6AqMsjsu/aRlJ+0unmk3LRHG/9lx2yGjp081pgnlnt7qds9Pq",
+	"0Poc+uqT2MObu9TCq9gwYxl4ge9TabdcBt8CoIMW9XHxn4BIgHPZ9yqlfGmOKDxrz7kJI6/vFxbTuid1",
+	"nr1YftR506Pw2uVnwe4pPQwXzENB3QNBL635PLh0+XEcuvGPe442DCltTJEnY2ZtI/A9qtifzY9gxtdZ",
+	"Zb9NJMZEvKn/YAIjTd4VHv2ht4CvVh74/n2q2yyztQ/9fcrqRBbEQRxcqTWy9mFe1YRCOyenT0uFZWuH",
+	"J08vWoEPTVDT1KPldrTcjpbb0XI7Wm5Hy+1ouTVbbv6MDCOwrZp4Xu252Q09vU1WQn0Y7tNEecvjcdh6",
+	"9x5J3zXr6wcZTjCWnffrI0s1ZVObElLzdDD8GC4vJYNhv0NuxJhH5Grqu5VZFTRvSFhoyvfaJpC+7ySv",
+	"ZfEQ3zoVWhNhX0Vtxt+1NjsS2mt+105y9yBPnxvj2a8n0oyVkCLHre1C15ji43fwAdN8frRZItRCuW7e",
+	"KXOe2FQJS+4ZHZBxvxg/XqRGuDg7+64tfvONOb27CSuJXoBTEYgmdfUE45wa8hDCwr8XyL7YM9yFPjOR",
+	"SurzPo2lcQTEwc1JEDyyqaL2r/R0boyJ+Z5TC1qshA51h2X+nXaS8i1zkY5O7NGJPTqxRyf26MQendij",
+	"E/uIndg8kf7gXuzPD/G4Irdzl4zp91h3SIZcYcPtalRHdpYe0KKmBFGQxaJrPZu42NJKEie4MpGKxNRe",
+	"K0dkY9zxX8axiDIlYNM4kajwytJP1ZyKl6hFP7d/nGiX2mRxSZPoRKyvlRguhE57RprFXC6aLOq0Yo57",
+	"673elZb0OhNsjA8ogkmu84kOuUoTtjuf4ISxDa/c+iUBuFyHML73QpA2sUkKvkjeVRtsKuoiCtsASRko",
+	"O9BulLT9Wjp1h1UCsO2iVrfTeYEN6xWGlHyreHbZ4JpApNZeinRinRLYsl2kSk7FwmZIlgfbyJr8n74P",
+	"WysAue+v735sgnqvYMPoegrHX/G97hPCflEp1S2ShNPUeSkECQPRuP0odi1ki/Ro1Nx9D7AGrlCJz2SV",
+	"YzBr00oi63zpWDsQ1zLOcLT4j6WmBpuczsLDawW5Mc4KwAerAvsHsKIhB5vfo7UhOe+O/jUGergQZoQU",
+	"eGB4DdXIghMKnsrMaoNftJ54X+YJOTIb9EP9+O79G1jXhog0ragyoXL3lqf9mpcknVsK0eqDxpPXkg01",
+	"GqkwbaaoE1GyEElmukVPSZLVuc3iSAxVaKdK2GuVRBmVDYMSZhatQOgRgyBGqcRcLlDIiYMQNGBeEEKd",
+	"p2UK36AubIu31Ge6Z3hPXfpAmjZjEVlF6hjwFmufmWhHfDsgW2aAwxngHuO3dXY2+K4tftRjTEe3Jl5c",
+	"imQZwcv9nMQwS1EvpRPVM6GMY5V8g4UY60t8AxHDu/c/0OTvTp4Mi9DnRSCbOySnCp0eMi2oET78s9Wl",
+	"2EzQ8mxn3fNO0CL6tS44sHSnPstv53nxkZfjc9j68EHlFk06sWFGG7QjgeTdaUKe9qaOk/ztfUXGPyUL",
+	"IVHdceiYpiwXmAeKIOApP5HRPzOX5sG7vZeavMtSpyPqy5uZtOuLxLBArXATRjYzUVv8JsG0h0uQ75jj",
+	"pZyQ7m0K6a78NW201AfauGw0ArTGAJgNrwbtwobnpkPaIiUXRRaos1Bzz3fAnVGWIBoNZXhFPZPyEYCH",
+	"7AIhxf/P3t8ut42j+6L4raBU/6ru/m9akR0n3ZHr1DruJD2T1Z2XlWQm+6xJHwkiIQljEtAAoBXNVFft",
+	"ezj3cKr2p30R6072lZzC8wAgKZEyJUu2lehTYokiQeB5f/k9ueAm2P9SBFkoFdEyYyD9AF4mKcQd+8K1",
+	"uWiEC1vT12Lf7DIc2L32uIDNjzYOVyx2p51xgf1khmUtWf+sd9qJOqlr0Gj9oyfwI9P6+qedqPOPnAoD",
+	"jA0RzaLPlOJUr7Nz2BMnAsufthZN1RO6hzHv5c7atnvzYwG4TMvUVZzxiGo2WNo+H0LsnG7wqJ8eLHHM",
+	"pObG9yEvvaozsYvNGXhCt/xvlTFnMQPisbZMKfruc0udyxf/foLH1Ov1burs7rXo7A4ROMfCLNkjmoUl",
+	"6xcuplqndZHQD7uRy75jvX7HYN2IplTEjCg+mZbT37A5NziyoGrdDZobrH9ekFQasKOhEKRLhvSa8pSO",
+	"UgbNkVKQqf0WgKYV00xdM6s1uZmSIdUDOR6imwuRN3cx5IWt64vK7sLqIFBLVuHIFGaw4L1gZzXM/OuS",
+	"l9nMLBDZumL7eZhrZr+HVVl5tit4a7tRP/t9Oo5Eve1I1DW931YKNzzaC+hNog5rnoSwE/WPKov2HT0u",
+	"labxYebWz8GaHSjCMm4jka+aIjiWK5uRpk8Mz1pBXn+wzjvwnBdElntlw1PhwspTg6h0GXz3wJGUKaNi",
+	"twDXXmZ1+p2fehsYB/TBGgdSDKwstcZOr4fePshe0LKdW6JBl2TenQMWgNJrrLMcFZJ4WdvtqYMGFGVM",
+	"VbIGhkQY5fw1qayHLcfEclGEZY4OQJMFfQ0hEMgyjdiEC2FV38pFGBRxkAOTdeqspMTIpQAxivq16t9h",
+	"ykg4lrVv1BREsq/8nKrkTtTdarCklR7YflTcTXoBhw2PuIA9+lq0xC8Ii1FoByLF7cYitFYUP3tKvlE1",
+	"tRqF0PTcHQ5bRxYMstV7UG29XF/rMdjE3W177bOtVBIXbLCJR3w3OuyWDmfJJ8aDciShWMz4zAxmuYqn",
+	"VG8BqlirP0FUWmFt33DDCAyI0zVqNCD3w3V3qlKhRNdeAg+HGayoRAJgq5eF9jsOqK7Wj/BG9F3q4YTr",
+	"mdSuXnXnkeFjrPfGWO8LdwAPJNJ7AFFdCMExM5UJ4BwqUH5zbgTT2npvXfJKa5mPZb6hSPFHcXgh3aQg",
+	"omNAtxrQLW1N60Dui1cfjoHcAw3kIhOD+p9Imehtoril0uIGB/XP+IpQm9AnWBxHBVY8wi8hoGothMIP",
+	"9XfdZRz1RVjpcUrg/qYEgqMForb+4e6rLfjzV/vLpscGMqxOJ9x8/mBZ6lhDjaG//3cW2//+fnR2d+rs",
+	"7lrHc6FncFI48Lxs3wQDwDlopU63zp/evwlK7PRsl0oskJDO7ZbA097wCVPkI/tieMq2QIWe08WIp+kg",
+	"LP/Tzyc//XS6i7ir57WHE3gFqNikJLrv1OPzz93b7KKKAbKvwdd3w03N1jTGR4I9ffbkqzCoIdoOOY/z",
+	"Neb1+frIEJrZI5quWtnHcN+3Ee77/etTRDvzvzwkxINpYlsfzaRBU6Hw59CIteLw7FSL7arytarrHmEA",
+	"8j4BKX5eBIQH7EUuApGgXaeSUH3FkuW+Nl/PM6fc6JU2tuFY5mrAFkwPo9ro6QYNa7hFyzr8IJrXXFHn",
+	"B8aEj/5qIxXblHdd5/VeetNaqT8WA1zCyjVnq9eAEdNCXSSdUkt540ZtFXxMpdbHwONK4NFuyyChmfUs",
+	"bog9Hq2iB2oVnTSf5/b20G9vdxxdDuGd1tIgrrWi7isg/SAxssAo8gbDkl10iR9jFa/UpmQj3SrcjFYK",
+	"Bubu0Uh5UxQPI210yd7tlvYWCm7PQRoole56yE4ASBh2Rm1opbyHbbhPM+VoKtyDqbBXRVJKU7rcwFEp",
+	"tFYKyJC3VAWWhPV6FIRSG/MVYzMNxSlXbLbTvOIrWMdhNWfIhO27LUMmDBoy8N/bd2nAcVsXLNfYli8x",
+	"3Sg9vI7DHmlqPPDATMVSV2r+12Q0Y2rYRMIN6+5e+nrl/u69os4X2AxLN/CpjK8GIIbDj3fadeAmYmGB",
+	"ckwNTeUkR4WFI2FHKRVXzO4XCDl7e7w4iKjOk+R03IvP6OgZg67PsNJ+Z8SSBF9r9XY7VIinxR7/HB7g",
+	"8Y49FBtMWGWKjzmmbUHiO/y6auS2U5oU8mFm6d++llE0vhogFFzoCKmoFvwTGbuax1iO4G/h7NwuZWfF",
+	"zwNL13EnEXeYqmuyv4eBsgco1Ay9gnArdiLIa6aKoYyCmblUV98BO+OvyPf2Z8QyJRmKMQeOHEZF+Nad",
+	"1Q/9AJgjpCGa8oT4ZB/VmPjDzkNrk3NUPbAErktqCIE2ABvks0AxHJGhJXD7r2evIXhLQ0taQxRrjCXW",
+	"YXhO9dTB4MIRdMF7GLpB3AOortTDEoSHfTdXRxte+TtdLIxeMYH+xZIutL9EkF2s80REbjPnMbuhSPMV",
+	"NlDcX4FmlSIqkqkdE2/Of3usgjzK8YOQ4xuTzLdXbXiZJF4ub23u77UOw0mu247dP/Lrt8Kvh5adbmS+",
+	"+5sE8hGaTgFOjcN04IXuFx3dFBz3mUGQ0y6aRHpYTAYBwEVoXsouSjWgYchA0ZeCPmIYNkAymqBk8GHY",
+	"arh1XGv6tI+8uoEh2xtEux4bggjhg4mimWXbZ082bSJDP2On00KOYvObFpsPL1y5dtDLLkyXR4qNFdPT",
+	"e8xYAVqxHxjliS0CXxdpzfcHGqauaQqu6HzKIJ+FNIcgNzS+YknknN9a13qK3znI4+V01zoHeUkct012",
+	"wdbuQObewxCXo/w7yr8HKv8+0ivEw8UIWCWWRDRd+PfYWCxe8TVdYz/zNNXWtsuoYYrTVO8yZ/MrN0c8",
+	"rX3hadlz3W+iZm9pknBI2zV4V2SX3Z2N7nBevcPZE4RS2qV8Pts09f+4cw8pjV/5Q2tAuuLmjhIa1jy7",
+	"QvXgkxjcaJaOL0hxT2AhrEblqvCf9U35ALidNcssh444Os9BwFYSAU1AThFAF7uFlH3jANhhV48zvtzK",
+	"b0gY/MrvF7p3t0z/+8YMtjFv3F224SgOby8ONz3dby8x8IEu0LSkXvJBcA5wIrcyKveaJUBxtVNv78hm",
+	"D4PNDq7b7IqbBxXNHxY/agrSg3OAcw4s91GtWTZKWYIx+3kI0lMfo5fj+gg9QjojmW4Vl9/K7th1WN5L",
+	"Aj+wdVMr+Y7i8UcJ9bAk1IGFzhsEVXtl/sjLifsMnENlGWYV/Y8jAoNDfWAc/sDJTxlcbQ2LVBor/grB",
+	"BxczXaAd4T2ciAxTogjAstovFJlQLlY7RkzhK1r/DEMuF98ILqCniAfhQ27VHVGBFNh0qAq+/eKghqn4",
+	"Na/HCvl22lpOSzgSV9wM/AYNuDi2wR4sOMjaM92+FfbXVx/31MF0702tX3ndo1NUTUHkG60gzwLNybJ3",
+	"6GhhXgjhlK3+3mXG7LewiGOn05pOp9ZJMucb30M/04gLxKMBHAuNducNc2lmVDk1cqejdxvTdFDCcHm6",
+	"4+qFJ4Wt4jE+3Pu/plwE3I87z4d53ntgSTFHP5aULE3dTX7sEgDhvXdCcRHYqDKnik0lsJP/PIPxvAwv",
+	"Dd+3apupaY9BFkHujKmwjgtMeefmhhRX0Dv3m+cquOZGKt+OQO8wM3VIEmCrvfxGG0TKDD0Cm3l7e2mv",
+	"eaAST+821PpNUvbBpV5uJNP7y8KEIOFQSDNwgymB0jFWaCQZMRf0A+1tlZhGv2GryttSUmV7TbfrzIqj",
+	"7jdSmemtlNrdJVm+ac4/tJTGLvSUdpRz78OEyPdDbCj3lw7GUg1/uCAs1cydD4aJCDVEiph9g+OHfkNE",
+	"pvvsbM81g9M1TJGYZnYfK9H0AxlJVIPltKlA0frwRg8dIb0OBdLrOHlov1r0PZtJZQgljiW20J3mBuwv",
+	"Jx6JkRNoXuuTkTXkIperj0gihVQRmSgqTERiwKYUCZFzwVSXXELeXrBrK2lB5+84nH5wc4gA6f4aOGfP",
+	"EfXSkzpRp/zg9vF1SyAhtH0nw93hiaUCj2KIMtckoU3QYa4aZIBXNw/j2fPQWfAkOz+f/Pgj9AiiUUkz",
+	"mdsbdc67T0LjYWwZ+OVf3kOHYasktAB99vL5n992ovC+Xv7+eNJ7evK414k6wIketOfNy/dOum+iB59u",
+	"qgfPLYtajtdTPuv0O0itZYpbUhL3EPx/aM0wqbzzQTz2kXuO5t2+qvvIRHtiok355asIMOJE9oc3JySw",
+	"4qOE6wdQlvl2jJvlisqpLtWUW1GAE/WvmVqUG+himTEIL0SECyPhmkKBQwU6GJBjJbNS2SWmAStPE9Is",
+	"PbG5AjMiQ+Tc5CuLkpRI4auoxzz7BsoxizNbX5F59u0EJc4aavdkbo4FmYc6l+SGQ92+IvMvb349VmQe",
+	"YvQJEE2uMDNClSF0QrfL4JQEQINb8hIMD/u7ReQ1eOjXvyAp0xpV9z+ZkmTOhCEy3yk8/evS1Lnj2Ou9",
+	"jr2+kzDTjbWaZQG9o8eljWWoTrDv6DmlcRB1Dytrzx09ES6tf5r7aiM8fy8QBnDtcTj43oeDHw2qr2H8",
+	"7e0ipF7DPZwwKYRwIKTAkglTdxwsDVbJXiOmftfvZGr5kc0Pnc234uivA3QbrP8HGcutSopHitkDu89g",
+	"7jupDfbYyxkEaZj3nVIurlhCIFTLobH+gsgxQgsYLiYeZYQb6yFheNZTM4RV7YGqa5Z0yScfulVQhcAS",
+	"QrUrRYgIJQnXM6lpStD9osnfc21gpje3P4EtSsio5ZRHV2C3HEN2VIGvYBQVeswUVhPGMhcmcqFmfB5N",
+	"EVRgDG1irAg+++W0nG1dxHP9REUwQCEc3BiKrsfahecuK4L7C/iGcZEvhWHKEsqcx2zjOZG42YdXWebJ",
+	"5IbW+m+qt76ivsL2HIO4BxnExeN0Yke3Xgarp4HtY77vX/71GPN94DHfxqGjQDzrLLIbDSbUjc3h3o/W",
+	"56MFmA/iY5upkvlkSuZTHk9JQhcYBpbyCpFcnZ7dYdD3nVvnYYV83T7tv8CweFAn6pQeWxfv3WE8C455",
+	"o8HzuzQXRnZjpLEv9wsbqZwiCxQv759wdnL2033EcZBoH1ixm2uTmwWGuoMedxckZoLIYix80YHjhxlZ",
+	"QSKVLzO1PsZzXCxKFm3owi2/T2a5IUwpqTRRfDJFhOaSfxFmdIRedxRTxchLmADgMlgoF8FtCG4Cce30",
+	"rvUwDGMazCm3DpplaZ6y0tBnFJLUEMMzhmPvV1qWalty7PNKFHOvjkd7jtqGGfbpiXzV0miLvf4WbSIQ",
+	"GCVrxFsq1BWsb2sg7TXyHLj+lnHnIwPczAAHVzZb0dcPMujqYun7afzFACp18T1fgm0VOOuSlzSekpQL",
+	"5tBJoZL1gmDrXeJ+42CnHDSA1fxQ9Yllsm7q9CXeRY6rkyI8sKk1vzGKG2yKr7Ad+D2e471aH1zoGYuN",
+	"F2OXXfJKa5mPZV6JBLZuRVhqM7ibkJ9UCQO7prOE9HxeM7CrVbxF53bbIGDzhk+YIh/ZF8NTtjahNaeL",
+	"EU/TQYj1fPr55KefTjeOIcONDyiEvJaGQnzZ03rr8DKMWzv8+HKVOJuizefrU6VLNHwMOX+bZS5esPzp",
+	"/ZsQRD4920sQeY0E3Gzhu5KL33KvOxhhaF5t41MpBinhNUXG1q4TENbB+uLS+Gz4KRhzbA7dTHBJkEBd",
+	"MkwUH5shSbm1HGEAR8LHY6Z038ee/Ggv9NUogW0jRpIxFzsNW7/3b3pYcesHOZtxl83hSE+d/vnpWbMT",
+	"3Dst6StLU4jX0VZ8jzs7CCE7AnqAlYDAnumCzJSU47tun1YsZXRvWFNl1w9HWUyshyVz4wdigNwp2iun",
+	"9Jo5BwyaIcHTdH4nUQzrdC6se4q+6gIct1Bvk0pE6tAwN2zRbdNuGSEYHqzHjQ4efsWeKRz3/XZg3jEm",
+	"1dIwDVh6zGccVtv5lZt4ykRh0HGtczaAIecC5PtmUgb29xDLhDxhHAdwLA9rWKKIY6XQwVYKrTvT21T+",
+	"/FZU/jw+Vv4ckP8FQs+Ft62jkmtWk8lGHS4JJcF53sxZy2dMXXN7Oieaab12YsfHYs4DDtRPU6bIlKUJ",
+	"+FpSXhFoTeWiW+8uFQ/74J91WE6Tfdf9e0zuKdZd8v9t3dPpDzHAiGXMygL7pzZ0PG6elWF4zGd0B42K",
+	"l6mW6JNjtXcsVcISS7xQzNHUbIqnMLiWPGHVFQSeg4GT0T5H68fWsOAJsM+NeqAXn3bqZzqenvSefOz9",
+	"VEhAf46VC07PNzWMeqwEjMxFwq95koOSyLjIjX37p71o6TRbvgw964AIQh6VqqUy7FGroo2c8Rge9Emq",
+	"q1RSe4KvrA675mxunYV4ytNEMShXq9EZKzu2syqtFaFz5452sYJad7u0wsC+JSn+HJzgPc3tXxXlxShH",
+	"zIhS1yrSJ5Y3MD5nZArNJDjKnye6qMHSRlExYUpjMwj+xnrVckwsKfgeESifMhIwjYo+ESpIQdV+M7DG",
+	"QrNrpmhKSrStu00O5cqZ3zME8uZC5UaBsU8hsAk334IRd+2LbruOOmHw3qmtg7YvS4KnKcovVYLG47II",
+	"qpFAG9qRN9dTjSFEb43K+VSShBelG8Dm3dpqqjrevmVR1VHpPzylH+2UnR/kwIYb7AI/tKUVb97f5Jaf",
+	"F+DnFDREvj/vPf4B55VJEcMoBusJoGV/47CWiyLCTcmYW+9ypBi9sqaIylPWbRrlsgOlv+t5LoFBz5/c",
+	"ymDd6TCXb4mv6sehSKVYbPaq9x5Zar/HpvS1XOnnKhVcWWqEuGGU0gr32Rvskveig+rB/qvkyXu8xz6m",
+	"LR1Nk6Np8hBFqCX7XchPQ/VVc8D57YwJApeQXADs4BATEEPsUYXU+pxrFrkCIW1IriZMuCR+33kX6GeE",
+	"MIePNmD4QsmU6YuSpMTpsBkVdMKUJpoxj9NRBN+75BIWRqSAhjRtFI8NSyDgQTiGfg2j2Xea0FQK1iUf",
+	"4T1iqtSC8AQfYnjGdESEJGMam42HddRG2eE5hxVXT3K2/6g6PqQTdU7C/zYpTWrC41ulrz6hWvOJ8Mgv",
+	"LINUjcdBQTryhOcaFkYyWZAFM+R7qzZ+aHi3jIutpmfj+riGRzbc233VGjmQjscD+E3TQyFZxaGl07AL",
+	"MpQzVt8i3XSQmGqsBb+cwa8SCduRcJ1xrVnS/th8cgQ0V/3j3Vct98PKggH8pOaRL/LqXJVMrsOLzNmN",
+	"Y1VawyfCy9KRNeAQghNCuQ1PHjHBxjzmVC12A1bpdznG8o26Zzr75p4mtC+9cRvr4nTdpMves/5ZKKNA",
+	"IeO/tybFx97GlTC9UWnytcmV4GIyOP0JQ14yV/HSwZW+2OiNgJPdcRSasJzwdzzXlO4vv/quUjdWk911",
+	"sgasjebO+rlrLsdxtE4AeXsHNe/vVjTQPOHmBG7jHYF9VErCam/dtwrqCT4NigI1WW0A1r7l7cfOHDlv",
+	"z5y3CZPVMdjHKQML96G4JM2M6eKkbrH7Zcbb99MWLPsIzcR7DBJ9lGCRLpWIRFa6zacSxghOAWbQEmml",
+	"3shau/bDPhnmmlnfvE+sbB+WMAPLUaYELF9Fgq22FGjyAB72ZpgM8lXFc6muYEKN/TmUVUsDPhka3Lp1",
+	"nAp320mvg4hNuZ1tJUt6Tzobsfwl7EZRXLfjuNVRvu9Fvm9IESWFcHZrhfAQ41SoFGojVH/i18xpBSuw",
+	"tMyYdbJXNcQf7YS1XWLKzH0CzW4lWduIRv9uhyQcHQzJc0srwhAt88nUT0XZiNaf48vzPUXwt5aEiPRS",
+	"kgZPTs56lZD0RmAwKA8ehnx1KZfas7t7+eu8uI3s629OnDouYY2Gdksx6sTUoUnRsyBFKUH6bStb3R0P",
+	"SbQGBrU+4IgrMyWWNWCj5kqKyWYC9gXuAE2P8vVu5Wvj8d2DjA0x+qOgXS9oHbcE03VKDRGMJTqAatZH",
+	"HdfKX4fVf8LFSH5p098zp9z4RCQVes4UplhlmjAdWqQhhVn6kfXSaRyzmdkcGbg2l/lKxDLjYvLRvcCB",
+	"5TUfJMZCi2zd5hk5p2uAvz0F7BmYuIWkbSnDklMkK2iS7QCz2Q9SCsUhM8WuOZvDMqc8TUIbUkrFJKcT",
+	"aEnujJW9VnF9NUjZNUs7/c6UT6Z2s9iXMJzXyVz7wjDr/PJP/1lsL1o4JGE4W4MbcjmhCfsn/NIL0vJG",
+	"32UuZpkT7zwv4yVA3+ED1qZnfEzQYTYg9IKTiESOx5X2SFeecpfpmoocXp+3scrbkV5EcmF4Gt4OAG1K",
+	"YrYuwRMRmmpZqb9VbJxrBr2a1mxNFJ2L2gzP8lnvbVrWkVdvm71ZOapDMYBuYmdI6kC21SOoIB8hF+u9",
+	"s/EOEj2rzP4IufYend9Lkig6NmTEJlxoD6gey9nC17eNecqwSW8o5wLCzUPMD/sapYv6ijfNmCCjRcgc",
+	"4bu6OjdrOtq7NaWHWMwTlkQFcIy/64hBsSYC5KINBcSMOO6CUDKbUmyNx0kVbp0w9mrCNRT11iebrFk6",
+	"5gYXRlx1ltuRcZ6msIZU0qR1hgneuCQ1D8Lb96fctri2vUPmNuIStoWKmO2nRPrbVC7Byj7qlk11C4xS",
+	"pyhi5HWdTfjHhnIdTav7zORPWTGRzw2/AIEMEpOKBcmkYuul7xaJI3zvQ5N4IUD2RpIRA4SysWKhOFOY",
+	"aXshZwlmn/0f36rlDK7KUbZt7gYzeh2EW8le2k7G3YQFJMfO3fbIRFA2+J0GqIfddDMcZuTv5NsJ/VE3",
+	"K2lgVaniCetE9eHAqMTWIQCxec3+11RNDjkcv+p+uw6/qBNj3rztb1jbwqqHpkiKRJai1yzVMERMWpOG",
+	"aPDsLOleqpSbMsm1zddBn2BtrMZQ5WSeV2Dvf1urwGAJf9xxcfwDCMQ2FMkvRWGpYmRKRcKSBmv7HiKw",
+	"bYvmuVnCtyVu1puPTzhoo1XlV1s6v6uA6lHUHEXNfroBDtgebu4MKNjuUILGrlrKm1SP/Ci8ewWU8JF4",
+	"7CIsoMMhbjqVhOorlpDvz8/OfqiJNBQV/b62wGqHLYIObi88qb4tzM67jT4cBfhRgB8F+M4EeMO0z9+Y",
+	"KYlwMpFBQjjS3jKysSRgFfs7i81RvgJ52624d/F62+DupYa+MaxVezAB3aPgP2DBX0StjoJ/74L/V8Zm",
+	"ZcnvpvD4kTS3Fv3+MO9T5vsp+JCGwzpbllyg0C8XvQTZrhlcvreEnt+Ug03pfZgy+8YLTejYMj9N06Ps",
+	"P8r+o+x/mLK/tgXC1WcEyT+i8dVmov6aa75m9uQbNmfaEKoUv6apHwAXIOakMssAcxeAk2ktcUtk6cLl",
+	"9AIcHWC7ORiwrEtgvJxRnE4YGctcJFiPRhMCKyOjBf5n8zmUn8UnbqZkiEVVfWLYF/Mo1tfDiAzL4ufL",
+	"iUisCBoS5wjA4HOiZ3YVesqsV5WmRMm5Bgx+yynWz9BGMZpFhMIs9AXRRsqE2J8L9lkgctWFvRFch3d2",
+	"8LxyPPalJ76huEsuBWFfZvZNYL6e10BDfKEhVAcO/ewPIw1Nh13ypPeYzKc8ZcRI+VlkVt3hXTRRuWga",
+	"x/lXPPXDShQDEd5Forh4UCfqlB7bPgOLXLVtvngtiqq98wf8zQ1P92ngu4UyW3q4YjrOGWHXzThueMkA",
+	"LtnNGuDJcwqZcKxeIbxpA2gcM60HmUw2APVzArT827VrmSkuQbo3zBRyXw9GdBMoPcWsZONSDKo3qJs0",
+	"hEQMat8uKKGLKkynFX4pNaxp6JDngrGSWTPcXquhR22WwqhyI7rWLcbIjZayuwKG8sH3OzSd04UeOHSS",
+	"kryoWi5P+70nznLx16yOjWs0Lp/2T8/cr1nKJ3zEUxyJh38BJKW1RWBCLkxCDH+hbKcTNpgomc8sN4lp",
+	"rAanPw2ePLNKAASEhh8Fm7H1bN/eUzBiKxRYmKDBKMTSF3sqoOzXv2Gj9Ve6ZlflASBRXW1AVKGAa5F0",
+	"7aF+yVIkLX0ix2MeMz/4sVsyErK0C/9WceNXa081zRhMvtUEAKNKt4ismFQLErM0BbOCfbEyM5D1iAts",
+	"PV7hsU6dQVMh3s6/Pnd48rnT/9zqRD93/gDToelN3gpGYOPcGN/aRXmLq7oQnkQF+UdIIJ9Fm0VFBSVE",
+	"jp5uXCTMGKbWeiO5SKybix+BZkjzTODwpgs3IJ0qRv4uuWAwtWl4MYwc7CweisqFOzZ7KHlKa977zupL",
+	"UNM2F5dceyPPuwPvvb6oT+faz9B2vH1hSVMc5+0YWmJ8u4mzTaBFRY7JjMlZ6iL4leH2OO4GpygvmOmT",
+	"YdVuAdt9WAi8YZe8MtbsEkmouPxHznKG9nnMIuy/KXwPh0vslwZOzQUZ4rdDgFMbMTQ0rX8Y1GX3s7hc",
+	"fSF0Icq2D76MJjST1hox5aYbHKCNyG3WZC/3KfobOneh9CN7/dIM6eJaLGbHSQXk+6H738B+PPwhcq8K",
+	"I424dg6bIjCiww/GLsZRR35znHp29bQ6NBAJeB/sLnLcMmRfvG2CoQfnJs6nziJyHiWJqQiZmO+HME0V",
+	"BnxTw4awAvta9s4/XHwWYdyJYByCflKRkTRTpB14d/v8QAdARXBmEQ5Maxr2HRXnXxxZRBQbM6VoCuSp",
+	"JlRwDSLWLsz5oM2zukE83us0tRutFJr6L9mXGUtTrEJtYb/4y9Ec7Hde/OdlZwcGB3IbvEWTiQM3BGk2",
+	"U2wiqDAY39hA1+9xsPf+dnxPFuMNB3n3diQw1SCc8u9RR440U/bV645+14anv6Ytks3Z5sbqRrTaMHDP",
+	"yt+DHrjnbJemWXsMIAmF1xLNNswoF4llPeDeG8Ocj8AGaAx2fppKUES6YUgGKJc5N1PspnWEB9eiv1pE",
+	"SrsEUQncJbHMmEY1XzY6NJ3jiI3wRXDpweK4AktjXLFMlnqKBWMJyWShjrEjWUgIojLVJZ+mi4Dp6E0i",
+	"DJ+5sCVtDrpaW6Qh6lqJtTYHGf8DdvzhBxofUKymNC7DWsJTmnh6wZEXAEvhK1es2QRZoaZJGE6irR+G",
+	"sbvICNBNK1V4DJHcZYgk8rcfaBZLkdhXOXva20HoBDj8rnsr1vi+UMocHL727u+e+iic5rnt5IE6ITth",
+	"xjsZt+Peo9l6NFv3brZag+jakeuDyK3fJENoWO7+JchtR8uWY19EsVlKY6ZLw9iyLrl0xt3fJRd6OTol",
+	"RVxXIuWCQ7WoMMUTfbRrJapXWPCuxghs3LFMUzlnCeEmIpSgPlqKvFQtTojDMBE3FWfVyEak7i1jMLse",
+	"bisVZ8IElysE9FEeRR0IUdXISF/nY+UD7fyxaUpjp7Nwj+riqC7uUl08xGqsdVGLYlTyGq3xRztD8RFN",
+	"Mm4eDPK38Zq72jmxohX85D7nrLrkycBLn+EPHrWsXO5VyltA67DjWvL9UEgz8H/a37rJkKVAfhgVyIKe",
+	"QayzIrLfXmPAnt9SYdwxHlkM+ZJanjzHIsnN+PC13NuYm7U6w+68WfseR8VyT4rFn81Rs9yfZrFmfIjg",
+	"coHh4hsiHG01DU+YMHy8uFekTVQucgx1tU4ZzCEYr0MRwIhhEN1X6Jb0hr+05IFoDt6CKQfhDb3CvC+G",
+	"4Jez/V3ySiy7RaWH+Px9+TFVSGH/Gqomb1+TrMernYcVbZK/L5LV9Rn81YkchTtHCciB77RTsFKwAT4W",
+	"70vdImAat3+8IxJudXh7hepJ66B06nZDMjYTSq88z30tztnOZ9gdde/RqXsIqvcDBZRmEtPslno2ZfRe",
+	"QUkuIf6GGNGugAunGXtJPqXX9jtLc06x1eqrKdWEIUKVWhseXOumRf4zB1pNLSMTLqJb+G+ww1+J//bM",
+	"zzg6+m/79d8sJa/Z/m9By6RsbI4q5t5UzHs04sGtCU6eP5Pt9Q2kTE5k/hCjiK10SJtgYhg0KKRhRVGT",
+	"mztobz2EvtRhtFzDVKnmrWorh1MoVcJUe+0D+w1E+TY3BzYZ9iO9YiLMKmcTLgVNyVTqGTdQfBe6xzOW",
+	"8JimAwaOpogXGyqo93aX7AYd01LN2qekNA9f+8jcxDJjg7ak5q9fQ3I3qzSs27cHlh9V2z16T0wkhU5D",
+	"xAmP3GWJhse3dKqKfoF70nDvfaWFm7/k+1YrKS4XhrQXVnuRsBBCexCE5YCkPelUyiuWkHyGM5/37Zfd",
+	"wv3CNz4o/2uTJpOoM5suNEiiGeVQAORE2hsYOTqngKEjEkJJPKVcbagZPyIpH/XiMbJ31E136HYh291O",
+	"C+VKnNA5vc8c2pswy82uhiXErofkQjMm+l4buS6UYiIxekxBQ0+hs7nS1wKOlevcpKUB8FaFMJpAm619",
+	"qEwTQjUZYtsIrmFg1zBsVlm3Lyap+n9jTF/55YckGfiCwRGkulpnAnpV+5acuiqT7RxCuwfALZeWMg7L",
+	"IfwN2nutISDn4gJPt/CutYw5Tb0FhxNzgrkuc6N5wgYZFYDCsaEWzJWA/TrqwW/TP9yc8lYcxmUKvFkb",
+	"l8TVUSPfm0a2vF/oIn8Y26tl6wHdo0Z+ZQhkpHQZfEIkAJVQABSULikXnlzU1bTIsT1QgOxsLtX3VRs3",
+	"I5rW6Cx7g4Py4ALTvxS4R2ZuBcPIGS98MjVET/l4A1Trv0qe7BHZ9OiMPThnDATFQ5H7ESxnsA/C/loU",
+	"xV9BzDknIqMJRNWYUlJtrjDmUl1hh3YjJgBFBwVBS71+akAIiPwJxamMr7SvU/zw9l3fzfkKPotw07S/",
+	"hy7PYYHf+39Y+hy6BnBICyJGzmdhl/FD5LAIwnZal0YzrTO7yxGZpVToyMUWT/IZjhVHJGFY0FSmSWne",
+	"WJKzC4LA4jR1n4fu8tCdhYx7ERBx9GdRehPE4wazjWcMcHNyjaFI9mVmpWfkhpuHd5pRZQRT2s874+KC",
+	"AMixYljQaY0ycvrTBTGAGGt/Hqc8G1nfNmXK6AtixSZLPoulEevWHXUvDJigVDNwba3fak9+Aa/GaDzF",
+	"Y8IFqVzoLnmLiLXUVOeUKctwGh4IUVmrkpM+oSvPdj35mhhGM0JTKViXfO58lAldfO54QKMVyMPN0W1r",
+	"ERc+eWo+KGDXJGf7x3TFh3Sizon7Xxss12HGBRv2fezDC4GCNEK4QCKknJkyroiSKdMOCQuM2dECsMsu",
+	"yNCSxbDvuE8kpQ7N8hxAAOawoolYnhsijQyjuh3qwy24gFF6DZsyt2xXuyuZg+5jNLN2AjxnwzmjTDNy",
+	"xUWiI6KZPX+D2HmxzDKqwYBwxs/fOoWgKqGcsy+zFAweB25e9wb2AZUX4IZluoLZqzWfCHdrkJADLyGt",
+	"bbTy4KiDEnIADZhWJg4c2nrU8dIQ57CCvIOdHclc2MvCR1Y02X9yJbiYDE5/6kQdgHgeTFKqtb/j6oZG",
+	"nYx+eYXvcHoWvqZKUUypmwVgJY6lyprASoAouYZJkUnOIivJvfphIqkKmO8AZxXI1V62DunVgxWvUot7",
+	"UicCbjJWpoF9gxC7G9ENEnsACeawj7XgwAWufXt0XqrZoPTDwxxda38g8mzEFA4GP3kOl5w/CZza9n5g",
+	"hjqx503Q05Pe04+9n4pCt03WBuzYr3KVYn6aecfNHfafbPTadXMMQJ6iqY/E2S+RYq6ZavsEetq5HeCJ",
+	"V7B3DXfizdRmsE8vDRIXZig2yFvEH60dtT/okykVE9Y8SOBSk2GTEe5+O4xg1aDQ3GVBHTp9S5Q125xy",
+	"BU+IGbs334FNQBKuWGykWkCYf0yVA+f/LIIl537gdHRGF4B7VbK/vL1h3IZabXtBzk97Hol/4EzaYVD8",
+	"/lIjJZFp0mSdvcFHP3c7tb2NtmSklMh5WJ6w61IoF4SONBOmX/SNyTRh2hDc97D8KzZrgmh3zFJmk4x+",
+	"+Y2JiZl2+qe9Xq+NNSXkfNgHLF3cgggHRMB6cdMdEBqPp9aGRw1NGrHrocmrVlNZT7a1OnKrKcwZL7ja",
+	"mDQlfeCEdlubJgjMWrumtL1Pe2vthye97ewHfFf7yzbv6a2ebhhS3/I14QE3vuNp77YvuUNw94qWfBK0",
+	"ZPf07PH5k6f/uaX+hdv/64+oM5GitGX2Fj+dPqlq0CpVbapIe+cFLHXpTl0XiSrHmx7bfZtSPcikKhZV",
+	"UZCd/+tskr/+cP74zYtX+dsXL09/+/vLx2/+Hp+9fnE5f/3icoOhUcBod607ncQ/cWxeq0J/QUkDkqgi",
+	"Dch8KtOgZsqjdZwUB33qv67CUDqDtFknvgS09xRmpY/L6syPmMG4SuT9xzVRggvy2HeiCmmm0FQDK0y6",
+	"tbroeVjcihqqERWIjR7miVAVFmxXi6GtyOnsyI+cI//7f/y/TZiEcsbjJm1SI+52yNz2VHSnf16otiVn",
+	"IeoYbkCuPKdWF3B9RcI3sO5g4AYu6jyjp3HvfMR+/DE5u6WJ6U+miU0u05T4kyuFap/jVpz8FiCD1odt",
+	"3fXh8j+ijRBk/wp8s/5auGbnkeHAVs22MLCxTFjYp8C0xYe/r7Dpo3/Zf5pB+j5WzE17bYTSodoF7vH7",
+	"Snxt/4bwT3senbDAopsbinTEUr0DjWj5mTN85ohqDskSpqARHGbnJWxpxnNqHw3VVcVnQanNFM+YkrCw",
+	"Mf/CwtgBP9XFhV0GYSSS58RL9w0pvmnixCen8dm4R5+xx6PzzsZM14Rb587hyG8NQHmB25qYbWMH0z31",
+	"jSWN4GSmXFwBn4qrZj59l49SHmPRtb3SB90hht8FHvRBXLu7Ky7mlOoL4Gh0B+EWZWcQu2Yhk5HRK6bA",
+	"ifQTR6GW2hgaTzOrAv30UXQgfaoearXLeZFQGFf66ZxiQt9VdBtNHOOShKXMIMrDU1/0ZlVysUiDgmhV",
+	"rKBHdRme8hsXVxvLl/dWZrVKAYw3uPSNFKwMu9dacM2ScXXmTqt5OXnC5aP//+Y/5BmdMPxhMdLGiojR",
+	"wiz5OTffrlbW+NesiBscYnjyPgRZlo2COV3omjWsvoAXXC+4nknNPSZh7f2GBT0OsdySUFBlNzxjs7zx",
+	"We/pQzzeWx9kwZRwbGHyZb0iQVapyT/zeIq3giT92p236zg/Xd5NGMM0SykX1ddq8xLBmtG5W8Yu3LOK",
+	"Cnk7Yw6SxwnblNFEE5jt5nVJIbF08+wiHLTZFNGsUepUm4ozY5/+nSZ/gRG14LfMqJkWbkuK0rJaEdTg",
+	"xZzVhcSCHnNzFZpdQ5iTFEsxRhAdmhL/G4yZ0STjgpwCoo8bhh2RUW6IkTiMR8lrnriOFNduV4qVglKQ",
+	"Sm+ad671JX8Lb3NQaeeiKmrPqedS+VXUOSn9tVmilRen2rCCclPzbgZp+gGm2KnZNI3R0uLpYBYvj9As",
+	"scN5L+pkXIRw316HMyaJYto6K+9zRk7PInI5oQn7p0OqCEvtd9687PXcFPDAaCEItmbM94ZJs2cOzNdw",
+	"k9vnnj7tPvsx6qRSTNwnP3afPQv7+ZoapgQ3//U/ScLIP3KqDI7CXD7fVrFAmDxQfl/8yPCMDf4JkcjO",
+	"5VjxmD56w2nGFp21s7d7vR1PX/yAtdxehtx1cNCVkgfnJip/6WqU+v6ihsSbFR2eMzVZihO69yMZnaEb",
+	"VFss/MHQ8RgsKwdZh3e7cKa9gNSVXmjDMsKEFXReGFWQDL7TVmoNy+Q8hEDi95RoOmZET5mV7T+A3hgb",
+	"puZUJa59Z1RoFahbighNtbTKYz6V+FSH2W31zFiqz2JV0zSrmcdOzUg3uK286qX2oNLsuUrfagHeQLig",
+	"seHXxVZF5QsscZN/4juIhExpOoad5ArnPkqVcEEN083T28Loo3sd4LaxJDsUIbOtfNj17LatFlEnoFyd",
+	"7iHP5Aqy0FfdbiQMYQOsCV8wTr0MXLaB149GWTWEodSuZANva/fePHKlLipbkgu3bAQ4Wil3aqVEu+N1",
+	"cB4LOngQBfO3MmRcFPdG1t1YF66dWXK5ytdc+5SINUfamhe+ztobGWBiaNT9zUaHs6cuXCtVtfsYysUJ",
+	"MldD/1TDyJHtDYddTx2pygunI7e0ync6SmRnjPgQO1dup0WxrGADNZqxtQnLUPdGYzcRGdINmPHgihh5",
+	"xQShgEPjM/hQAuTaEn5By/vy3SsSpxxG81iutDogqoKo2RvrWM6YrtWbr9mtNSbLKE87/Q7lWtP/096K",
+	"q67/vnUB62mvKGDNNWis0pidsf07Y9mIKT3lM2RcV+3j1NPln7asAHI/cfoTSyit7jSKCs1Nof99vStk",
+	"N62wY6pjqQR2Fz7H6kiU9Xa9pf+VWqbcky7/639pTclrmWtNO5EviBmUymr9R+ERv0cdKdgA9K8rmcBg",
+	"59bavVRy1FYKvWaNORIg64fC8n7/l3j501QSmpFX/1bmYT4RJ1w4XVqrFt/QDEt4PVl2b2rlLYG8UzLm",
+	"zDrzitErmPKVp6xJVb1m96+kSrxHN8BMes3uRSfVU+RDVENVSbCiYKRgrmbaKYZaGnU6Bu76SLFreYVg",
+	"a/VYaL88Jz/2es+65KVIMOWumbY8X6TYFRsrpqdO7YyYdS40MbJLLkvRG/iylNkgZ70eMVJitmKYC53P",
+	"ZlJZ4x+uHZjFjA19lAg7rPEuFyTXDAvP4R20fTWZm2G3BsDTvt5H+6tOW9r+cjKfz0/GUmUnuUqZsJIy",
+	"WSJwWEen35lrNcCKuGLNgykXOBwYtgXfpj0TvGfXzkpw9TYbsMMKWIErHLimKUdgcCGJPR4GXHmOv1pP",
+	"lm8vczN9CY24u04S/gkGgi/TD42v6ug26nw5meRUJayUHayt0UTKdke0jrCf/nj+rEuGaAMNYsWcXa2H",
+	"hcfhHAoduQp267pAPDfTLL1m2tpVf/748R35mWoe2y0eLcIteTK0Qv+z8B9oFitmhh6ObySTxQUZgoIe",
+	"YskJVUrOgzG3IJZXyERRAQDuwwpR4TK1oeNxH1tfK1v5Wdi90TAGMgqulmvrHSkOXArO1xfTJZe+K9gy",
+	"F1ti9oiMWEztN0VPJDFzaS9WGkeQmCln4+5nAbSioQ0ZW4PlmPjd7iOzcwEUOXAMOYyKj+BVyx/g5kRV",
+	"CQFXoYSIPothLuyRS8X/yZIBbvXQuoCnxW3cp82x4d0LiUAEreypM2vCVsgE5It28qV4Y7viFYrtOEsS",
+	"0tvojYSu7vayB/Zgc7GzEy2M+99gGgYZuoXIOseYcYufPIdt3ZOsY8byiCOy20i3kq1+UxV6FRC7Uo2+",
+	"kyKBt5W1HFShgHWj9lwi4GqqTty/t68YgBC2vRSR64q97zR36bRvsK04gXBl0zpclg4a5aCewH8goFCt",
+	"tpwArqhbzEjKlFGx22IBfJpjJDCFgQnfvHxfj5xTaQnaoHEWnGDv+yvJtabCkOS7lxDHKCoyxETWB7dX",
+	"HryrFHyZNe86/14RUc0V/XJJenihWJUqzfn1SnoZ0uzVBPMmvjPSxNsqT91fjniZZH2UzN6BxmY1TtaS",
+	"Brcin/tJz1bOos4/T5LDzsxWuaTWr79MEsAUqpJlE5/UGQjr87Db5kuX+OS24Glfg7COdkTW1tpdOu8H",
+	"EXq6WaZjvrE1te427bgKR7ysEG4ATiRDpMMhgRw8UcxwBbZfU6D1dspi1yHXkEeJ45zxdFlDbGk33EM0",
+	"9ka5/wDjsi1Euc8BbirNnTf/CPqDuBQnjlqaXb/33u93/Ux+ni4300SxucsRun7enbiBL9za3vulHUvG",
+	"91MyDsl/lWH3GPheAF63xu8Kv7gb1+tWLssSGd2117IaN2uE5DFLShr6+qi+YlCehq18JdZ+h3deZeri",
+	"Uc3pfsvC0HnvCt9W8vNAAlApV8ZjhI5EB8LYJW8kmUuVEDqySq+YSt2H/kZL7gEKZBcCwb1wkESHJRBO",
+	"bpQIQ48+OySz3Gjix1hxP4nhDoRGxUKNOieVv/z67Bfh/63FTCDL0Cri4eOaoOVy3T7O5O/uO8Jv7o8J",
+	"71L3+NLXmy4g/LQ54GZZCdWolWskYTRJuUDo0RnV2s3bDZBHWKXW1MoT4LvWiOKmI8HpvuT7ocwNYBYO",
+	"S9hPWDvyQ1hKYH3y/dBBHA5/aFgV4muhMVIDD+ieVmAl1tHRLkN3VuSkLJmwwRK63eOT3mMoBPXg2NuU",
+	"62DmxIFxY9amXb1tsU398qaMGUtGNL4azCFF593YtkkfcEk9HuD7kx9/efzrs//476+h4pZPsLnTIXiu",
+	"rS6qljFVfOg/okB4vr44EH6/g0DHYdgH6Kspo6mZDkRuFLYSWzVot61uf/xhhOK3cIOutTHz1NBwDw/O",
+	"rfGR64p9nyy72Ge3i4cuqaSHaVws6/fvdCGLa+2JptDoxyLR64AStHWH51MGOe1CZBDLbbpkEWCRgOmS",
+	"j8U1CYt5wjQCjF6sWiGauWkHoCa6ZFgKhZ78yhZDAt2G6EGS7897vR+6dS1AHmuojMBn3XfoVQ4bUUJX",
+	"aBnc1fkoc2NKEeJ1bRfxa3giJYrNGDXQYnUBmA+54P/IGTHsiynDqHWejE/Zj/TJmZev6GsWAnZpN1o3",
+	"Gz950qq9ctsQc139IzqFYI1aS8evD/5YmkFw6tD2GUCF9juXE8XQ/h15a5KFbg1HSHLsJdYffmyAfdaI",
+	"KzMdJAgCevrs2U8QarMPKL4ZzBSLucODWTBq93dMM54ufO3lC07TVHb8an2dZMaF1S2l0QQ3yj/XUIdi",
+	"r5BqNI5llsnEybNtRc/9hNOXFlEn+/7sjYZDjqrfKGhhBwj14s5IQh15buSxrQ+s/4xzzhBWkYqYOb+R",
+	"pSkIM/dwam8bWTNtOENY6eFFpYVzyqyN908moP/TQAULeYmVPjThYmIla+jixMBnwnWcSp0rRsCMUj7z",
+	"jw/tlmBw/NtAPrnUXyHtil3JXZhB2idS4BAAmkZEhTK1CGFvFhEZU57mytUaaZkBJr7rSSX2QNG/r00p",
+	"LNPn7bMKRzvyDuxIxELvrxsP427564//cXby+tl/f7GRKH6gpmi0O6n7cVoEXx5KPLuFEIXesgpq/pLk",
+	"3AkkdRmMul4EP0IZu/lMsLVzvt7OmNAOchAkTpdcplqSklTRUZhh52ZoCmlgjmZpjhcXxWxsg11nN+Sh",
+	"VmQjvl+z8fowZ3jR2UxyYbJVVj0vScMNiqLx9RExy4Ei7S0F1YJrH2IW6kauxd27gW//uIndAgfsmOc+",
+	"GDnTxZwlb7WUHpi5hNUumSvc/N447GjlHKNlD9tEOVBhF1jjdhLPOS67FnefsMiKEc8ToUMjoQvXe4Gt",
+	"wda28Klo9MmgPaNwsCAudxvBWALkwadLGCteUybp9uLQzJGEpfzaOslLQawnJZlkVRBjAocyXhBjpRyA",
+	"ttrHcJEzTaghU5mxze2W556G7riY5mtlbr+ft+VsKI448bU1O+bwSygIGAOwsCtKW1uLcxHAhv2CiC/2",
+	"6ZL3EI2GiI8J4wwc4ngAvoFMNYKQh4qEOiaG1/ZE4csudlPwfBtrJhSrLOm4pxXTot4ACEndTWyJgHK+",
+	"+sCfNvZRlspXmn19+JrQMt/dPf/ATpdgsh0MtSUbB0W9BUMlLE652IumtIxOIXxZ0oG7dQbc6g9Nt7kh",
+	"+7/kaUpyYXhKLmeKp8FI7fQ7Qg5iOqMx1DpsqrteuEM9qq6dsJ7bzttproxpTddNZvuZmTlzSscl37x5",
+	"WU7d+rnDRgJwcuCnlQqwFtVer/2ajtWft63+3OFkSxAnnU+MxFQE+8Kn+gX5mDOd0EV3jVt/2tu40+IJ",
+	"JId5UmpHvuUAHS8GHJE93PINz5lEju8sQN6kON+llAuoV7gAqxEmjpMRC3BsRaoROL+pLa7K4PfaGNea",
+	"nrelrPvJzi8too60PyluDDbB3yll2+eyah3HFgpLSHMSnPB9RVL2biGOKU8PzTwMRiAyySDhyUBIM6CW",
+	"mpLN+eSNNC/CQR5twt24Y6nUZYswkGIpDLgF05XAnXbHba60pRygnFJNRmySi91yGy5/tTDksNjuzzLX",
+	"LCEs1Qzsy8057j0e45HXdsJrH+kVIxhvL/gt5PCnpRq4TdlNG6p2Xogw9uhnM4NtX3PKIQxYbtjZHc/B",
+	"OxxTocdU6DEV+vWIvJ/ZxNWGbm9LWLGD/VM7lW+7lF1+iUfxdRRfR/H19Yivd7mpGEFF1ToKNW8RLY2q",
+	"XZFsxUk1DZnFX+jvPOgnGXORkBnMniVucLKPo3NF5Fx0yVAwqobkirGZJkZ6Eav9ZE3NDSMwBxEj6bOU",
+	"IhynnjOlyVTOyZgqB81HFdP2fLCEHiYgfBYxFWTEoPkaRygME66hq2B4sTxHBZ42pdhkYJ8EDQ5iMZLJ",
+	"4jtNNKMqnnYJoFi7yZVFL8SEXzNNhpp9GUZkSCcAuzmTszwtQOE8oKmAj2jKzWLYL14aDGnNDHRs5SmD",
+	"/i3CrpmCJWzYXR7BpaXRTkSOsSpwksoRK4ZBDBVNeK4HV9nQ/rrYoKA28Jjq4D8t2XzwpHFQuYvSW0Lm",
+	"wpGiz11E4HQ6qMO7hzV04X6cLY6KDzQbVBqcrPnOv5a9LPz/4Y9VhEw61+UhD3UP9l/v5qEBEhIkATVs",
+	"ItXCmk0iccydQnePPWt7md4JVKRj9/UokWXsgFzvCDzAPxl/N5jqpBlAwJfn2zNxgPSWN/TMgbDWno5H",
+	"rm+rdIvZ742roIbE1hLRuJZ38D5WTFk57RQEALA1IRzcbgZnVKfmAhoszWApWHUUroqC3FRsQhX0ccZU",
+	"YxLZKmJhmk70H00rPe1tvtTf3OAqHJ3gh1ZZ0krYRDFMs3360wfy03mlJRfHXP3YffasYZUCO0iLhc6o",
+	"MUzZK//vk3/7W+/k2e//Oo3O/vj+8+eu/+u098cP/xYV3z5e/fb/14ZxIV+Bsrpv9eSYKteVTZFlGtYc",
+	"dFy93EhkPgIsyIx+4ZmV1ac9t+X4Z69bbLmzvRuJtmS7OBQpawTpKUvIVOZKE45aysEECitxTGSNE3Az",
+	"ufGTCKCWv0kGz5hATVH3OtSwE8NBx7SThfOiXxwNGh2UgWZfmgQQfNNa+nzZ8OlakoyKBVkw2ggLsixu",
+	"ivN7XDm+sA9cGDZZd3rFUlAVBhOOODlfK2aqhl77XVn+YdtllUzIJi6tXNFOID93TmDTKgr7HOi6bIJY",
+	"7eBcxg1QXSBGsQ2mC+xHRhdg3OeTCVQi9j26spV4uDjX2sszdlFZlfUVmtbkb3d3iMtF+AIERKd/dh55",
+	"vNqBRyfM3HxBtopg6y+V4zGPy7MIF1YxXcEVQG6/KIbXXzNFJwwnKoLHhzMVf28Z13BwAn65P56tOMt2",
+	"F6ihKZzFTGqDf8VUMS8hM57M+ZhtMI/xtDSbClYN06mm1K7b8foARuecnhVopaWAApp1WSDJgkd4Mfip",
+	"wbb2m/H0BIJC2w91rHK8eyz6yT4SFApyM2amMoFXRTKAqMoXfPkz+Isbht4W+2J9fES2/9u/OqUl/3TS",
+	"ewxhNndcf/tXJ06lZhoP+fRpv9dD1064j6CEtxN15oxdJXRhKeot3KFsgbccofkHRnHSIpQUYjoB2dxx",
+	"l4sBUREPZiJuP9ISGL3dRaNF+6FoOx7pfVCjvD9AtKOSqs7obOM53p+mkl0z5Wd000reO6OJld4IbsJN",
+	"HzwtLKpcVi1CzrtkZ0PBgyLrfhYbDeIOwzed++FexptKfgrgbYZ2Bx8Y40FuClH54d/p6LOgglifTAEy",
+	"KlwJjU0jrDDghozYhAsdlTO1KE2c8nY6wz4g41pzMcGQ0BAKXFy8cEhGTHPwIXB38BbNk2A+hCTJPQ4J",
+	"f1D6dNe6cpf6b2sl9tUpqHoFtKmEv9dh7Mch7GuGsK8mb2uHx/rbrEcoGoI5MyRzqoQL21s90+AOtRqt",
+	"DlojqLFSfkFA7mRRoAxV1AKajbWgQIUk3l1y9eidHL2To3fy8LyT6Paa4mOlwuWrmeB/k9zf7SSNIdD7",
+	"EHHgwF5OuTY4z1ExyCknBDyH+VSmrEtgsoGDooNho5YQFlxMEFx8+Ag/GBaj/JvdlPO1voqvD6rxWC4+",
+	"i82H/dd4AMgOW3sAu57qEfjYWNdCUcXTBQHJknQ2d93vb97/NzbnfxtL7dGUayPVotFi+zRlIrJM5wFw",
+	"eTxF/Ft94e0w6P8HzoBxsGUtu2HpBXCjZaKxCwW4xXbX1U/gBhwa3L9TQnvu//SqLur4B+4bSN29qtPw",
+	"nch+JFVbUwr0M/7iiguQjRqqKapGwJNKfyiSo33dwoj0FtTv7a3QxzsE/q6Q5kGFL0H9z6eyaNfcjylQ",
+	"K41Qae+42vejF1CaLrD0jWPbhTceEXYcRi0se6JJbiXrP3KqrDcMkEfk+2dngIAUkVykMB++GHD7nSYo",
+	"p6SCgjRvPRimsh8uyIhNORTyURMAl9BLxZKVlLW1VzYtU8ad3VWQMdqDUdIMMvGcpilDGIGs4gBfuLIA",
+	"qNPwrF/MK9rYWPlr6fQfkM3yV0enX4m9UkaBCVEarond4RuNF+vwa8Nj/SjOR2uqaj9BARTWsAIiUUSQ",
+	"4614ZwmxGisqDJgSfPVMyTFPw7z52BKf+k4TmiecidhxaLlXUvHJ1NSbKM9hkbuac9Wanu1jf+P1cECX",
+	"aUpw73ZNFoaaNYN3Y7cV4XzDUTYf76N/2X+a44kveMaEhgiQP0pAtkoY+o8RyRi1p6ojf/aRy8TIVE4W",
+	"UQF/txkBnK9ClYxYbTTRHsWtCcBBb8GGe+Qdn+3TDty8mnN1LQqKTbg2Kkw7TsKGYbgIr8JypKWSo6jj",
+	"LDBqjOKjHEYxZSwboc7oWEvttBN1zjpR51kHxHzKqA6y8nd7NW5++VnLK+IisS8uoSXj5Z8Gb15+6kSd",
+	"XHATusc7eK9wap1+550rdnKlX5kUZkq4cP6JmbIFmTOIHdinMYWIZO5kYcPdYdpDktdMiQy7JFg2omoi",
+	"B1bBd/pQCkW/DMrbdg4xyUHM0rTTf1L8Mci4kHZrTnulDxWzVnYMzSr2i6VNijqGGyge9G9UrHi7SBXQ",
+	"W0OYKobv7orrXSDJPvQ7TRI25oIvjZ+syIBNjRL7ps8tURXGZL34eITys3HYHSMxjEgA8BT7C0hAOLEQ",
+	"BAz1wHoX2Fng4lThCqvCKDHW9Su1OvgpNgAq7AXIZ/FZYEre7puLOTGYtzfmE8sxQfhAE5JeIu2pTBMy",
+	"LHZ+GHn70xqF0KwgNQgwmqYX+HafhVdZrjEDYmspGxsic9MlH1zziRyTgiHQtHIaXeNq3WgIQ0epFavW",
+	"b7WyEFx/1wuF3RoxTZlIqIIyxMiKVcNi6CeG0RSQLEhTJ7MzqiZc6D5k3RGrTmLhXMpio8PQsSxy4QON",
+	"30NNg5NKkNxPcCVKziu+s1uZ9aydsLCvg7yICwJbHLnf56Ciku0PNcjwKm5QRZp+Fm7t9oYQq+ySP/Mk",
+	"YcIR1JReW9eDDK9pmmMTS5hYlGsy1PnMnrtmybBLXuNLoF0kJByRa6B0i8fXgyVAZBKBF0HTsQSIamgN",
+	"vqG9/8ISLBQv238B8dVRViIvyPDV+OSNFAy9hWHoC3rcO++Sl0pJpfshcuNVXMELxRngQcuEgWOCjkuZ",
+	"Z0QSLkV7z605bL2DePGscdGkWyFGBMxw8Vmcn52RoZFykFGxKAnnYYRFGFKwwYwpLpNhqMcHvB4uE4z9",
+	"wQF5JvOkDL/1Kxu6ihA45FXCGOLdBnYVdpeHLgWF0PyCGCaw/LYu3uvMghc4ImhJ6tE0lfOX2cws/mqp",
+	"xueOasxbJedIBSMlr5ggid2s0eKCUEMyCRwEQgDoM6pQsl1alwzhm9oQ1AVhdgkYiLMyTUOp+ywFLe4S",
+	"PvWD/YKqLKssboXLUm3+495KKArU7Su89qfwLVWKLtAq+EfO3NdOf2qzAP05liqrCbmhmQTveUH+nYqc",
+	"qoU/95Rqg+xUswENkTYrh1pXBb+2j63vMPCLinxNe3Lh1mQYDHxtuyAjb78c19TDtBc1nLU9bt/9euNZ",
+	"rz3qJ71dnHX5NVBvXjh9aFVF2xfyYFM173NDt1T5jaDvZEev5I0A3+uFvTxL73YXPTwVOkkKK8VqINft",
+	"0GaLl7sf6ujl9Ibd3TG9wBCh8D6wNEZgohDUlzhN1PL9iqlEN73lWe9uXzNw9xZv1dQWUXt669/rbPf8",
+	"vkKOS/UYW0iCda0pdS99fheHOYz1dWGvDQ37Yh7ZjyC8lUimyRAHrvRJ+K5JlaE0q0sbQQgi6sT6ulUL",
+	"bLEM6INeDmYMm2ZUusE6DQLqSa+3z1RVFbch6oA6xiTTuRs0CQPD7P+u0RI7Pz2zL9/2l886ZRSGYOv7",
+	"cAZdF4cAV301WoLOl7cJ0QYFzWTNkvIKjPR/nrqJZw8v9IHFUdSUwlHVjfVYHafuWj0tlQM9OemdnfRO",
+	"P/bOikwgjOjs29f+4/e2vynFWDYKsoD1bn/iib9CaP5dIrTyNPsSARFFSBCfxZuX7yN3XNFpdH56FlU/",
+	"exZFBcl8Fmsa4xqCPc7fezBJg/VxomK1+48NhZCjXh8U8mFkMgy/QGgH6xVleUp1uSgClU8GDpldVG5Y",
+	"gt0XG+QLXhVL26Ggg8BrEVz1q/NipEnW4Et6WiaJ3T4Rm9BpOlq4npPyLwkXztO2lPcltYdEx2OI/Pw3",
+	"LpL/VglwpnTEUo2qpxQEFWwO4+dLV45V+F7AEIr8mqUpTOciTLgV/Nf/xLTGavg4cHnnCT2Ne8kzdjb6",
+	"cdw+QxgOZl1apURYd5tb4WWyaZlgqUrfNXzgSoQsgTsRriPCvphykEexa+5CQ4LNrQcLlHEBnebI2kWI",
+	"EQGUXYQSQ2jl3EpDvVADDHz5LW6Ysf3qw1vy+PTp05NTQtPZlJ487rR3arfs/n1eDoI2PG6xDAsQerHP",
+	"ziq99KfPeg392O1KnX6/80Rk6XiaGAdrL4BmKiR5txw091icwWhYo4pqy0zeV3kj0dYWBr5w4X8IM0I7",
+	"gmDlSDmGoMZu/rznhD4sCVoAsQ6lS96UY/yfhXVlHNrOee9xl5z1ekVC2+cTSluKBa5+VM+Ual/ig+Wv",
+	"Q8/DgylLMXAqXGnLHJerPwvX1Abt6WliF6zJXOZpAlOmAXuAi0nqwdF1P1yKb4+RaRwYAsHS0jJwOn81",
+	"CPtZuEW7qL3z8GDHuCZWo7qPnPUKjq1/x3KMfynQXBeWdUdfOu17bcZr8gyWjOQG7V0yhbdg1k36sXaI",
+	"/lssoE5SvClNmUpyyGTudFj9+qe/KwmGkkX9APq8QLI54l2FsYOPCUUG3M48WN/U9clyqJVjpdK6IEWr",
+	"FkB9PxfwLFZllwvfAqvWTm4vHdatG7Vux2ltu4TioqQCjKNtHFwvzgYV/77sxN6W85tU9Kx8yZ26hnPX",
+	"tueav8eEVhazI4+xXJSaa7bGN3xbTc0XCUasFPKgjJjnHY8vvIaCzpWQqB8DzRflonrDUvl6c/gvGjvg",
+	"DqgSHoAC91sF3xY8sE2s8+UXGhuPgUeTRDHdhNGDrX0N0c2zJ+etMf4Q6sCj8CQMPqBYStEIrhea8DaG",
+	"CHKRctfoVK4/3gOs4W57D65Dvrym3/X0pPekNGMx6vgWXMq1pqvtt1OZscEWsMeb9DoE6L8+Nr2mMr6y",
+	"ppbLS/hA+X/9L60peS1zrSlgXIIQGSiZ+k5TKdjAcLtgbP11N9i6n1XzidADLgbWpcC6Xq3nUiWWS2r6",
+	"N1c2d1cYMFak3XUHBSiAZmcRGKSkeFDqwmwtdzKIM6dCLKi5M4HGGF0D2F0HhiskxggvyERRAbPzrerg",
+	"glA/Vw8cveEjV/k07BLE9/Mde4uBP65heVYVHCrhwjqPMaJ9ZTnOEBMknkqpWYEyfOGDlhFWndkfY0WS",
+	"kvlkatWUzA34g1zrHIdBl9oonXAkXH8WJTCXos3SrRBqv6Ukc0avPASMZT3/qq7DExr/b9C1zfAqf8E2",
+	"ovtz526QNctyoIHxV88X8unXTJBELYjilus6G/HW/UBvwHnUhVGT5LBRN1B0+M6I6nD4JCHUFStCqGRD",
+	"MVK2Tte7ZGU/a0ESCQwEZueNHFTnbDnmuS0cxlE9P0z1HN2SZ1+Zh5JkbNbbrhh9e+bbLd6Br5VFU3s+",
+	"lVgrDFpfF2O7rF7s+xRJUKehNdN1P6z2Hmpo2SY01RJNiM9iWCHKIfnf/+P/8VXGGBrNNEuvme6Sj/SK",
+	"iwmhc7ogNPirYIFAWBti2fKKeQQf65wtCDct1H8VLAEupSSjIqGQYTKKcuECtw5abVMQhe30/K4RFOrk",
+	"AnmltczHMu9saPreA4BCo3Z+gOgJaxRugEbYoc59VLjfO+5TfmmZi6Yp0UxDLhUrgoFfibLKUJBRbjAX",
+	"A9LD5TmKnuEW4qQYXyEF0ywdl8BP8GwR6QO4Fbivbma934Lbsdu9TDxCK8Tp36MZcrdmiAdwOj3bfuLQ",
+	"1yKccPyq8BGAWwkltS+htIFkWREkcuaUfoMYUYcvRo7OzMOSIo+/NSnydgbJ1yKMOKGVMbLbiBLNzEkR",
+	"XtqvjYPYHXxsNAI4XyEYi4tXQnByOS5ZBA6pcf7PFwPRyRMubm0LobS6IUzZKNA0M+/8zh3IzOgdhxT9",
+	"67+3e3H0W7Zi6g/MEErCwQQS3AFfG2lmO+bpXyyzyYxBLMHyWyq1IQkD9BYsDgVg2gV26XTJihDYmQOD",
+	"bUC+yZgLkmu23gLRzHx8+/Hd0fg4Gh9HF2ZTOQVT7aXAiVme+ebQ2ra9nPJBQL02u1HCiLS/vdhF8czH",
+	"8OTDgpK0N0iZJdO940mWHwXFM+W/f99sfqTb7aa+9uLr2vqZp3tuDiy9V0msnnfaCdy2ktFK0fCmOCJ7",
+	"IMeDWIokjxumNq88zDLARgCb1zTlyQCqsPGuP8JdH++wasPz0gOr3IDchWdzrCW8+5RQrRX1eiULotH9",
+	"GTEC5+Un1PhiEI2ZHaibd9aTFG4AokeJLPsxCYwydrngMa9pQEPC/lgw3v1VS6zjv7X80kjaG1Pu/dRF",
+	"hN3/xmoj3rMYPPqyWtiBDfHoX/6/g7b1EkVdem0tRIk9bonpd1QxG/PkgVcfbEHb2+iYqK7OMOTWFXCa",
+	"t7pm1ExXjS4s4q1KvQ2Lem8ofFhRVTWlAXVaq8GRRxreXnXtugBghfyfnpyenTw+7WxhQN1D/n+tFjqw",
+	"NJtUisXmVprFfoHIqA3641KTob3Q9YQ8+lcIpvwRfjyMEFaSpmktrKMvyMvoAoEWLbFzgXCGrtInYNFi",
+	"UQBoq037RmpKZ+zyXHPpJ/+qB+UCJzkbULNn3xcfYr1e979W0DgZF2zY9/3FMKfTxS3wMKH5zTf/hn54",
+	"PF8qEl+jNUKoywsyNIxmw76Hz06AngJUMfYaY15kgRWfUlyQIRLcMKrboT7cggtyzdm8YVNg8mXtrtj3",
+	"g8JkmlnDBdHTWkcCcOGakSsuEh0Rzez5G6xti2WWUV0esf+3DtWaae0a9GYphahDGzQn6LyrhXDyb0K1",
+	"5hPf+wcdegMvhDpRzYOjzlimqZwPAOhrKtNkoJjbQzqbKXlN09LER9jZkcyFvSx8ZCjMcTO5Ar17+lMn",
+	"6owUo1eDSUq19nf8fT201NkStFRL7CzfWRfGjyc586KGiaQKQvudJgldALnay2AWQvNwclNPLe5JnQi4",
+	"ycgEcbBmsczsW21CN0jsvktJcd008N9+NUjZNUvbT5e3Nx+UfrjL2NKICTbmMadq0dakHp1a3rJravmD",
+	"OPzAt5h2Lv/0nyfP4ZLzJ4FTNwr3O7FXchKebuORwNo8tniZqxTTMlfQh2uXXvpko9cuHVu/M+UTa9+W",
+	"8gdInP0SKW7i3NDTzu0CY17B3nVgzJshN0Bg+Jknlvtxg6DtCHUMGu3OeCmZUR+pvnJmFM0Tbk7gGWil",
+	"4pLUdT0ky0fLu/i1PQhlj+wRzpXFey//4M8wSjCyeh/1Y8YMtazVJT8HbIqsD61RRvEYMIEfyRkTdMa7",
+	"C5qllQ8Ans5+kMhYD7uF0ECsmhrB+WkqQa9qD87sDMc++cubqASdHZE3f3obkZhf85RoGXNmFhGZKah3",
+	"IprFRqqIxDDF0vo4EcEpiWRMY46TK0vLeVvKbumaVV2SjGOvGJ4OTgQ3i5lM5QTwHlM+ZiRexCmLSEYF",
+	"nSB0EuRn87TysOfugGscSSz7LjK1IRWLM/IQ4CcqvDtflxKFXG+0lDAq7zmWcNSZevZhfX8zHRUx0jDB",
+	"IRhNpS650r3R0q/RJuWFo+lkDXBrm/WLobITJmLYxeJ8SYGVUHrM5btXJE65Zc8GPxyzZPAgnFsFg87d",
+	"KBKEw7Kv8FJMUq6nEflFMRFPI3Kp6IjH8LYfZpYWph58zNqBvlcuo1cBBzMrH2kYibEmPJD2HbJ97Oqm",
+	"ReI+sPzMxcTeGCtzaOomqGhGU5a4TZ9SLrrklQn4lOVxcb5rISKCOXh9rgiA4lV20AqQWr6jprgFF0Sq",
+	"hKk+Ut94nHLBXM2BjkjGAcMc3kDHioVehSvGZqVmB+sZKCZMl7xK8GoHJCrSRXn33PiNOr5zG48TA3jG",
+	"+sBpJ8BpZDZFRKD5VDqms94HHpxlUG2oSKhKXOOG3eKZkjFLAC5jmSORUetWEbQovgSHhgtAgLen1Cf/",
+	"/uHtG/IBNFBEUrqQuSFT7i837IsBotP2YGhazFKKiok5fkiWgyCa8pmGqo+LgvhokgTnqrT4X6TKmshu",
+	"xuQsLY/pICVqLhE4NqDOWAzzmdJ0QQTDmR7uIT8Ho4rXbhEMZFAK2mtxi/DGQEV4e6qsXGYCpPK1tPpl",
+	"jDOwFdNx7pbjxxqh7xQ6Uyi4Z6UFvWdubG/NYt7hWyNVLMiosgFmzhH9SeKy8IqoQKjCkRJJFGprVOKo",
+	"e8RimkFGvrSQFzmapazpDGBCNSTA4BHuSOhEMYBNiohi41zbo7G0IuUVGdH4qkt+48IV2wAsATA1TZLK",
+	"sTy39km9MLQnYhS9tgIPiwDt2Rg5YVYkl+7xZ5lrZt2rxrsAscMIahzhMeVpEuHIiPkU50bghzBmzbuY",
+	"UQCtGVNllxJj61GF8XmaKCaa5FEoe5pSu3SSSOs+zaesTP9oHa3e4X0ZNTGmKoHpF4A6CaeZMproMhhD",
+	"6Ig2klBfIokMnKbaRwoAEIyKBbaGlN7FPqGOGKfSyImis6n1v2NqVbR1hKmBcREFkaG6BRWAFIIeIvhh",
+	"faKNYjSzu8pErBazsMHW1AKkitR1mkldkD5CATIy5mmZZi+NofE0a6Cc8sa5ySAU7uCCIn6boLW1Dx1m",
+	"s5k9WxgAOPdT52OZ5pnQJGNURIRitWMugJG1U3xgf0cgAmgK33pOxT44xbQprftVNpOqds2vQfonfrdQ",
+	"+YErYq0ZRq3V5IMGOiKzFM5BSOOOAEMNJ/lMd8klKaB14YZI1kxY4gO7j9EMAQWiAkUO6QKTxwAzUKEN",
+	"XSse3ulFPJXWeqUp0fnMvl2/qN0Fm8VRgxQQOsBnAkYqzXjK3fLhEwRZj8gM7nrCkhy95WU5H8sMaNwZ",
+	"2Oefykt9/ed3Hz408WOhivQVmEGrIxT10sOovrIXcnNRkrA4DMyKvJEV7laIVEQ7hm/qduwXP7i2GKfj",
+	"rcjKKvqlemYfDnLGrEevswdWeuo7vE2DDJTjMRpc1LggX+T6K0Fowyv4fWaiEFwwAyOjCSMw+wx2oqLq",
+	"v3OrkuPSUBqUPWXTvTSs76azcWzJ0VW44tae10bCkLZUGvc86vWS8UGqqpIhRnbJf+RUGPCVQA9ZzZhZ",
+	"SoWYTsW1MDK+qh0PMsHpcGiTIi33yZh/sayVj+xXxeAia2vOpxIXoa+qDwjYU3/8/sf/FwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

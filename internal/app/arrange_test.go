@@ -114,6 +114,7 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	post("cases/evaluations", at+"/evaluations", map[string]any{"goal_id": a.ids["cases/goals"], "progress": "met", "reason": "Has one"})
 	post("cases/notes", at+"/notes", map[string]any{"text": "Slept well", "occurred_at": "2026-03-01T07:30:00Z"})
 	post("cases/follow-ups", at+"/follow-ups", map[string]any{"type": "home_visit", "due_at": "2026-12-12T08:00:00Z"})
+	post("cases/visits", at+"/visits", map[string]any{"kind": "home", "planned_at": "2026-12-12T08:00:00Z"})
 
 	post("cases/walls", at+"/walls", map[string]any{"user_id": h.Staff(centre, "caseworker").ID, "reason": "A cousin"})
 	conference := post("cases/conferences", at+"/conferences", map[string]any{"scheduled_at": "2026-12-12T08:00:00Z", "purpose": "Where to live"})

@@ -207,7 +207,8 @@ func progressed(ctx context.Context, c *Case, a *Act) error {
 			coalesce((select need <> 'urgent_intervention' from heard), false) as followed_up,
 			count(*) as attempts, max(at) as last_attempt
 		from case_contact_attempts x where centre_id = @centre and case_id = @case and at > coalesce((select done_at from heard), @start)
-			and exists (select from case_followups f where f.centre_id = @centre and f.id = x.followup_id and f.voided_at is null)`,
+			and exists (select from case_followups f where f.centre_id = @centre and f.id = x.followup_id and f.voided_at is null)
+			and not exists (select from case_visits v where v.centre_id = @centre and v.id = x.visit_id and v.voided_at is not null)`,
 		map[string]any{"centre": c.CentreID.UUID(), "case": c.ID, "start": c.startedAt()}).Scan(&sum).Error
 	if err != nil {
 		return err

@@ -222,7 +222,7 @@ func toFollowup(f *Followup) api.CaseFollowup {
 }
 
 func toAttempt(x *ContactAttempt) api.ContactAttempt {
-	return api.ContactAttempt{At: x.At, Method: api.ContactAttemptMethod(x.Method), Note: wire.Opt(x.Note), ByID: x.ByID}
+	return api.ContactAttempt{At: x.At, Method: api.ContactAttemptMethod(x.Method), Note: wire.Opt(x.Note), ByID: x.ByID, VisitID: x.VisitID}
 }
 
 // moment reads an instant as precisely as it is kept.

@@ -47,6 +47,7 @@ type ContactAttempt struct {
 	Method     string // phone | message | visit | family | partner | other
 	Note       string
 	ByID       uuid.UUID
+	VisitID    *uuid.UUID // the visit that met nobody
 }
 
 // TableName implements schema.Tabler.

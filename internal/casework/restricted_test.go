@@ -70,6 +70,7 @@ func TestRestrictedCase_RawSQLFindsNothing(t *testing.T) {
 	d.Call(d.worker, "PATCH", d.at(id, "notes", note), obj{"text": "y"}, match(1)).Want(200)
 	followup := d.Call(d.worker, "POST", d.at(id, "follow-ups"), obj{"type": "home_visit"}).Want(201)
 	d.Call(d.worker, "POST", followup.Header.Get("Location")+"/attempts", obj{"method": "phone"}, match(1)).Want(200)
+	d.Call(d.worker, "POST", d.at(id, "visits"), obj{"kind": "home", "planned_at": "2027-01-09T09:00:00Z"}).Want(201)
 	d.Call(d.worker, "POST", d.at(id, "approvals"), obj{"kind": "consent_override", "basis": "vital_interest", "reason": "x"}).Want(201)
 	d.Call(d.worker, "POST", d.at(id, "walls"), obj{"user_id": d.second.ID, "reason": "A cousin"}).Want(201)
 	conference := d.Call(d.worker, "POST", d.at(id, "conferences"), obj{"scheduled_at": "2027-01-09T09:00:00Z", "purpose": "x"}).Want(201)

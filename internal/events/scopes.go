@@ -61,6 +61,7 @@ var readScopes = map[string]string{
 	"best_interest_procedure": "case_files:read",
 	"case_wall":               "cases:read",
 	"case_conference":         "case_files:read",
+	"case_visit":              "case_files:read",
 	"case_invitation":         "case_files:read",
 	"break_glass_grant":       "break_glass:review",
 	"case_transfer":           "transfers:read",
