@@ -82,6 +82,7 @@ var definers = map[string]string{
 	"next_reference":        "takes the next number, nothing else",
 	"search_beneficiaries":  "intersects the centres that it is given with the scope",
 	"duplicate_candidates":  "answers nothing for a centre outside the scope",
+	"analyse_imported":      "tells the planner of sizes, shows nothing",
 	"merge_move":            "only inside the scope; moves rows from the duplicate of a merge to its survivor and notes each",
 	"merge_households":      "only inside the scope; ends the duplicate's membership",
 	"merge_made":            "only inside the scope; notes a row",

@@ -55,6 +55,11 @@ const (
 // Work works on jobs until ctx ends, beside the requests of this process or without any. It has
 // connections of its own, so that no request waits for a job.
 func (a *App) Work(ctx context.Context) error {
+	return a.WorkAs(ctx, jobs.Options{Workers: jobWorkers, ShutdownTimeout: a.Config.ShutdownTimeout})
+}
+
+// WorkAs is Work with options of the caller's.
+func (a *App) WorkAs(ctx context.Context, o jobs.Options) error {
 	d, err := db.Open(ctx, db.Options{
 		URL: a.Config.DatabaseURL.Reveal(), MaxConnections: jobWorkers + 6, ConnectTimeout: a.Config.ConnectTimeout,
 		StatementTimeout: jobStatementTimeout, LockTimeout: a.Config.LockTimeout, IdleTimeout: jobIdleTimeout,
@@ -63,5 +68,5 @@ func (a *App) Work(ctx context.Context) error {
 		return err
 	}
 	defer d.Close()
-	return a.Jobs(d).Work(ctx, jobs.Options{Workers: jobWorkers, ShutdownTimeout: a.Config.ShutdownTimeout})
+	return a.Jobs(d).Work(ctx, o)
 }

@@ -47,6 +47,8 @@ type run struct {
 	pass   *pass
 	done   int        // rows of the file that have their outcome
 	rest   []*outcome // rows that were read and left to the next batch
+
+	analysed int // after how many rows the planner was last told of the tables
 }
 
 // work runs the import from where it stands to its end. It returns errOutOfTime where it has to
@@ -196,6 +198,9 @@ func (r *run) take(ctx context.Context, batch []*outcome) (int, error) {
 
 // settle says what becomes of each row of a batch, stores it and counts it.
 func (r *run) settle(ctx context.Context, batch []*outcome, save bool) (int, error) {
+	if err := r.analyse(ctx); err != nil {
+		return 0, err
+	}
 	batch = fresh(batch)
 	before, err := neighboursOf(ctx, r.imp, batch)
 	if err != nil {
@@ -210,6 +215,21 @@ func (r *run) settle(ctx context.Context, batch []*outcome, save bool) (int, err
 		r.imp.add(o)
 	}
 	return taken, storeRows(ctx, r.imp, batch[:taken])
+}
+
+// analyse tells the planner how large the tables have become: after the first batch, and whenever a
+// run has doubled what it stored.
+func (r *run) analyse(ctx context.Context) error {
+	if r.imp.Processed < max(batchSize, 2*r.analysed) {
+		return nil
+	}
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return err
+	}
+	r.analysed = r.imp.Processed
+	_, err = tx.Exec(ctx, "select analyse_imported()")
+	return err
 }
 
 // fresh copies the rows, so that a transaction that runs again judges them anew.

@@ -18,10 +18,21 @@ func (h *House) Work() {
 		h.Scan(`select exists (select 1 from river.river_job
 			where state = 'running' or (state in ('available', 'pending') and scheduled_at <= now()))`, nil, &due)
 		if !due {
+			h.logFailures()
 			return
 		}
 	}
 	h.T.Fatal("jobs do not come to an end")
+}
+
+// logFailures tells what the jobs met that wait for another attempt: a test that goes on without them may fail for it.
+func (h *House) logFailures() {
+	h.T.Helper()
+	var failures []string
+	h.Scan(`select coalesce(array_agg(kind || ': ' || (errors[cardinality(errors)]->>'error')), '{}') from river.river_job where state in ('retryable', 'discarded')`, nil, &failures)
+	for _, one := range failures {
+		h.T.Log("a job failed: ", one)
+	}
 }
 
 // WorkAhead is Work for jobs that are scheduled for later or wait for another attempt, too.
@@ -54,7 +65,7 @@ func (h *House) startWorking() {
 	h.working.Do(func() {
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)
-		go func() { done <- h.App.Jobs(h.App.DB).Work(ctx, jobs.Options{OnDemand: true}) }()
+		go func() { done <- h.App.WorkAs(ctx, jobs.Options{OnDemand: true}) }()
 		h.T.Cleanup(func() {
 			stop()
 			if err := <-done; err != nil {
