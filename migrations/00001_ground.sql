@@ -130,6 +130,7 @@ create table events (
   subject_id      uuid not null,
   version         bigint,
   organisation_id uuid,          -- a partner that may see this event too
+  case_id         uuid,          -- of something that belongs to a case: its wall is the event's
   data            jsonb not null default '{}',  -- ids and codes only, never personal data
   primary key (centre_id, epoch, xid, id)
 );
@@ -198,10 +199,17 @@ select begin_epoch();
 -- +goose StatementBegin
 create function protect(t regclass, feed text default null, hide text[] default '{}', append_only boolean default false) returns void language plpgsql as $$
 begin
+  perform confine(t);
+  perform track(t, feed, hide, append_only);
+end $$;
+
+-- A tenant table that leaves no trail: what is derived, or tells nothing by itself.
+create function confine(t regclass) returns void language plpgsql as $$
+begin
   execute format('alter table %s enable row level security', t);
   execute format('alter table %s force row level security', t);
   execute format('create policy tenant on %s using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]))', t);
-  perform track(t, feed, hide, append_only);
+  perform keep_from_merged(t);
 end $$;
 
 create function track(t regclass, feed text default null, hide text[] default '{}', append_only boolean default false) returns void language plpgsql as $$
@@ -210,11 +218,55 @@ begin
   execute format('grant select, insert %s on %s to waystation_app', case when append_only then '' else ', update, delete' end, t);
 end $$;
 
--- hstore finds the columns that differ in half the time that jsonb takes.
+-- Nothing new is kept under a record that ended in another, whoever writes it and whether or not the writer looked:
+-- every table that refers to a person asks, holding the person, before a row of it does.
+--
+-- A key share lock waits for a merge that is under way and keeps one from beginning before the row is
+-- committed; a merge then finds the row. It is the lock that the foreign key takes a moment later, of a row
+-- found by its primary key. Who came too late is told so as of a lost race: the work runs again and meets
+-- the record as it is now.
+create function person_in_use() returns trigger language plpgsql as $$
+declare
+  scope   constant text := current_setting('app.centre_ids', true);
+  outside constant boolean := coalesce(new.centre_id <> all (scope_centres()), true); -- a partner's move
+  person  uuid;
+  state   text;
+begin
+  if tg_argv[0] = 'beneficiary_id' then person := new.beneficiary_id; else person := to_jsonb(new)->>tg_argv[0]; end if;
+  if outside then perform set_config('app.centre_ids', new.centre_id::text, true); end if;
+  select status into state from beneficiaries where centre_id = new.centre_id and id = person for key share;
+  if outside then perform set_config('app.centre_ids', coalesce(scope, ''), true); end if;
+  if state = 'merged' then
+    raise exception 'the person was merged into another' using errcode = 'serialization_failure', constraint = 'beneficiaries_merged';
+  end if;
+  return new;
+end $$;
+
+-- The columns of a table that refer to a person. What is derived from a record, and what speaks of records
+-- instead of people, stays with the record: search keys, the timeline, pairs and merges.
+create function person_columns(t regclass) returns setof name language sql stable as $$
+  select a.attname from pg_constraint k join pg_attribute b on b.attrelid = k.confrelid and b.attname = 'id'
+    join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[array_position(k.confkey, b.attnum)]
+  where k.contype = 'f' and k.confrelid = to_regclass('beneficiaries') and k.conrelid = t
+    and t::text <> all (array['beneficiary_keys', 'timeline', 'duplicates', 'merges'])
+$$;
+
+create function keep_from_merged(t regclass) returns void language plpgsql as $$
+declare col name;
+begin
+  for col in select person_columns(t) loop
+    execute format('create trigger %I before insert on %s for each row when (new.%I is not null) execute function person_in_use(%L)', col || '_in_use', t, col, col);
+    execute format('create trigger %1$I before update on %2$s for each row when (new.%3$I is distinct from old.%3$I) execute function person_in_use(%3$L)', col || '_still_in_use', t, col);
+  end loop;
+end $$;
+
+-- hstore finds the columns that differ in half the time that jsonb takes. The trail never holds how sensitive a row is: its
+-- readers are on no case team (handbook 14), and what they read must not tell a restricted file from another. What the feed
+-- makes of a change is judged before that is left out.
 create function trail_row() returns trigger language plpgsql as $$
 declare
   feed    constant text   := tg_argv[0];
-  hidden  constant text[] := tg_argv[1];
+  hidden  constant text[] := tg_argv[1]::text[] || '{sensitivity}';
   trail   constant jsonb  := nullif(current_setting('app.trail', true), '');
   whole   jsonb;
   was     jsonb;
@@ -230,6 +282,7 @@ begin
     now_is := whole - same - hidden;
     if now_is = '{}' then return null; end if;
     was := to_jsonb(old) - same - hidden;
+    change := feed_change(to_jsonb(old) - same, whole - same);
   elsif tg_op = 'INSERT' then
     whole := to_jsonb(new);
     now_is := whole - hidden;
@@ -243,9 +296,6 @@ begin
     values (centre, coalesce(trail->>'actor_kind', 'system'), coalesce(trail->>'operation', ''), coalesce(trail->>'request_id', ''),
       coalesce(trail->>'purpose', ''), lower(tg_op), tg_table_name, array[subject], was, now_is);
   if feed = '' then return null; end if;
-  if tg_op = 'UPDATE' then
-    change := feed_change(was, now_is);
-  end if;
   if whole->>'sensitivity' = 'restricted' and (change <> '.deleted' or tg_op <> 'UPDATE') then
     return null; -- not even that it exists
   end if;
@@ -266,12 +316,10 @@ create function feed_change(was jsonb, now_is jsonb) returns text language sql i
   end
 $$;
 -- +goose StatementEnd
+revoke execute on function keep_from_merged(regclass) from public;
 
 alter table events enable row level security;
 alter table events force row level security;
-create policy events_read on events for select using (
-  centre_id = any ((select scope_centres())::uuid[]) or organisation_id = (select scope_organisation())
-  or (centre_id = '00000000-0000-0000-0000-000000000000' and (select scope_network())));
 create policy events_write on events for insert with check (true);
 create policy events_expire on events for delete using (at < now() - interval '7 days');
 grant select, insert, delete on events to waystation_app;
@@ -313,4 +361,4 @@ grant select, insert, update, delete on stored_answers to waystation_app;
 
 -- +goose Down
 drop table stored_answers, events, audit_subjects, audit_checkpoints, audit_seals, audit_events, epochs;
-drop function redact_trail, trail_of, begin_epoch, current_epoch, feed_change, trail_row, track, protect, scope_trail, scope_network, scope_organisation, scope_actor, scope_centres;
+drop function redact_trail, trail_of, begin_epoch, current_epoch, feed_change, trail_row, track, confine, keep_from_merged, person_columns, person_in_use, protect, scope_trail, scope_network, scope_organisation, scope_actor, scope_centres;

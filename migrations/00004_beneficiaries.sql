@@ -119,25 +119,40 @@ create table beneficiary_keys (
   constraint beneficiary_keys_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id) on delete cascade
 );
 create index beneficiary_keys_beneficiary on beneficiary_keys (centre_id, beneficiary_id);
-alter table beneficiary_keys enable row level security;
-alter table beneficiary_keys force row level security;
-create policy tenant on beneficiary_keys using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('beneficiary_keys');
 grant select, insert, delete on beneficiary_keys to waystation_app;
 
 -- +goose StatementBegin
+-- Blocks: the keys under which somebody who may be the same person is looked for first, each rare
+-- even among a million people. y: all names as they sound, with the year of birth; b: one name with
+-- the day of birth; w: one name with the year and the first nationality. y and w also say whether
+-- the day of birth is known (1) or not (0): a known day needs no guessing among other known days.
+create function duplicate_blocks(keys text[], born date, born_precision text, nationalities text[]) returns text[] language sql stable parallel safe as $$
+  with sounds as (select substr(k, 3) as s from unnest(keys) k where k like 'n:%'),
+    names as (select string_agg(s, ' ' order by s collate "C") as s from sounds),
+    known as (select case born_precision when 'day' then '1' else '0' end as day, extract(year from born)::text as year)
+  select array(
+    select 'y:' || names.s || ':' || coalesce(known.year, '') || ':' || known.day from names, known where names.s is not null
+    union all select 'b:' || s || ':' || born from sounds, known where known.day = '1'
+    union all select 'w:' || s || ':' || known.year || ':' || known.day || ':' || nationalities[1] from sounds, known where known.year is not null and nationalities[1] is not null)
+$$;
+
 create function beneficiaries_keys() returns trigger language plpgsql as $$
+declare
+  keys constant text[] := new.search_keys || duplicate_blocks(new.search_keys, new.birth_date, new.birth_date_precision, new.nationalities);
 begin
   if tg_op = 'UPDATE' then
-    delete from beneficiary_keys where centre_id = new.centre_id and beneficiary_id = new.id and key <> all (new.search_keys);
+    delete from beneficiary_keys where centre_id = new.centre_id and beneficiary_id = new.id and key <> all (keys);
   end if;
   insert into beneficiary_keys (centre_id, key, beneficiary_id)
-    select new.centre_id, k, new.id from unnest(new.search_keys) k on conflict do nothing;
+    select new.centre_id, k, new.id from unnest(keys) k on conflict do nothing;
   return null;
 end $$;
 -- +goose StatementEnd
 create trigger keys_insert after insert on beneficiaries for each row execute function beneficiaries_keys();
 create trigger keys_update after update on beneficiaries for each row
-  when (old.search_keys is distinct from new.search_keys) execute function beneficiaries_keys();
+  when ((old.search_keys, old.birth_date, old.birth_date_precision, old.nationalities[1])
+    is distinct from (new.search_keys, new.birth_date, new.birth_date_precision, new.nationalities[1])) execute function beneficiaries_keys();
 
 -- Names are searched by a role of its own, which sees what a search needs and nothing else: under
 -- row-level security the trigram index would lie idle (% is not leakproof). The function is that
@@ -312,12 +327,12 @@ create table specific_needs (
 );
 create index specific_needs_beneficiary on specific_needs (centre_id, beneficiary_id);
 -- The trail keeps who wrote, not what: it is read by people who are on nobody's case team.
-select protect('specific_needs', 'specific_need', array['code', 'note']);
+select protect('specific_needs', 'specific_need', array['code', 'sensitivity', 'note']);
 
 -- +goose Down
 drop function search_beneficiaries(uuid[], text, text[], text[], text, int, int);
 drop table specific_needs, consents, household_members, households, beneficiary_keys, beneficiaries;
-drop function households_insert, beneficiaries_keys, beneficiaries_insert;
+drop function households_insert, beneficiaries_keys, duplicate_blocks, beneficiaries_insert;
 drop trigger numbering on centres;
 drop function next_reference, centres_numbering, found_numbering;
 drop schema numbering cascade;

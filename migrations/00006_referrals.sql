@@ -134,9 +134,8 @@ create table referral_needs (
 select referral_file('referral_needs', array['need_id', 'code_system', 'code', 'sensitivity', 'since']);
 create policy restricted_need on referral_needs as restrictive for select using (
   sensitivity <> 'restricted' or (select need_to_know_lifted()) or exists (
-    select 1 from case_team t join cases c on c.centre_id = t.centre_id and c.id = t.case_id
-      join referrals r on r.centre_id = c.centre_id and r.beneficiary_id = c.beneficiary_id
-    where t.user_id = (select scope_actor()) and t.ended_at is null
+    select 1 from cases c join referrals r on r.centre_id = c.centre_id and r.beneficiary_id = c.beneficiary_id
+    where c.id = any ((select cases_of_actor())::uuid[])
       and r.centre_id = referral_needs.centre_id and r.id = referral_needs.referral_id));
 
 -- Who moved a referral from where to where. Written by the database itself.
@@ -168,8 +167,9 @@ create table disclosures (
   updated_at      timestamptz not null default clock_timestamp(),
   beneficiary_id  uuid not null,
   referral_id     uuid,
+  case_id         uuid,                      -- of a transfer; a referral has its own
   organisation_id uuid not null references organisations (id),
-  act             text not null,             -- send | view | export
+  act             text not null,             -- send | view | export | transfer
   fields          text[] not null,
   consent_id      uuid,
   basis           text not null,             -- code list processing_basis
@@ -177,11 +177,15 @@ create table disclosures (
   primary key (centre_id, id),
   constraint disclosures_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id),
   constraint disclosures_referral_fk foreign key (centre_id, referral_id) references referrals (centre_id, id),
-  constraint disclosures_act_check check (act in ('send', 'view', 'export')),
+  constraint disclosures_case_fk foreign key (centre_id, case_id) references cases (centre_id, id),
+  constraint disclosures_act_check check (act in ('send', 'view', 'export', 'transfer')),
   constraint disclosures_ground_check check (basis <> 'consent' or consent_id is not null)
 );
 create index disclosures_beneficiary on disclosures (centre_id, beneficiary_id, created_at, id);
-select referral_file('disclosures', append_only => true);
+select protect('disclosures', append_only => true);
+create policy need_to_know on disclosures as restrictive for select using ((select need_to_know_lifted()) or (select scope_centres()) is null
+  or case when referral_id is null then case_id is null or exists (select 1 from cases c where c.centre_id = disclosures.centre_id and c.id = disclosures.case_id)
+    else exists (select 1 from referrals r where r.centre_id = disclosures.centre_id and r.id = disclosures.referral_id) end);
 
 create table referral_messages (
   centre_id       uuid not null,

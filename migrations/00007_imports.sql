@@ -77,9 +77,7 @@ create table import_files (
   constraint import_files_import_fk foreign key (centre_id, import_id) references imports (centre_id, id)
 );
 alter table import_files alter column data set storage external; -- it is compressed already
-alter table import_files enable row level security;
-alter table import_files force row level security;
-create policy tenant on import_files using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('import_files');
 grant select, insert, delete on import_files to waystation_app;
 
 -- What became of each row. The trail has the persons themselves; a second line for each row
@@ -101,9 +99,7 @@ create table import_rows (
   constraint import_rows_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id),
   constraint import_rows_status_check check (status in ('accepted', 'created', 'unchanged', 'changed', 'skipped', 'rejected'))
 );
-alter table import_rows enable row level security;
-alter table import_rows force row level security;
-create policy tenant on import_rows using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('import_rows');
 grant select, insert, delete on import_rows to waystation_app;
 
 -- Which rows of a source were taken in, and a fingerprint of what they said: the next file tells
@@ -117,9 +113,7 @@ create table import_sources (
   constraint import_sources_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id)
 );
 create index import_sources_beneficiary on import_sources (centre_id, beneficiary_id);
-alter table import_sources enable row level security;
-alter table import_sources force row level security;
-create policy tenant on import_sources using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('import_sources');
 grant select, insert, delete on import_sources to waystation_app;
 
 -- +goose Down

@@ -82,7 +82,7 @@ create index visits_beneficiary on visits (centre_id, beneficiary_id, arrived_at
 create index visits_rescue_event on visits (centre_id, rescue_event_id) where rescue_event_id is not null;
 create unique index visits_one_open_key on visits (centre_id, beneficiary_id) where status in ('waiting', 'admitted');
 -- The trail keeps that a triage was made, not what it found: it is read by people who receive nobody.
-select protect('visits', 'visit', array['observed_groups', 'known_groups', 'priority_band', 'queue_key', 'triage_note', 'outcome_note', 'exception_reason', 'note', 'void_reason']);
+select protect('visits', 'visit', array['observed_groups', 'known_groups', 'priority_band', 'queue_key', 'eligibility', 'triage_note', 'outcome_note', 'exception_reason', 'note', 'void_reason']);
 
 -- Who of a convoy is registered.
 create table rescue_event_people (

@@ -174,12 +174,11 @@ create table vulnerability_screenings (
 );
 create index vulnerability_screenings_beneficiary on vulnerability_screenings (centre_id, beneficiary_id, screened_at, id);
 select protect('vulnerability_screenings', 'vulnerability_screening',
-  array['factors', 'suggested_level', 'confirmed_level', 'confirm_note', 'note', 'void_reason']);
--- As with restricted needs: whoever finds out may write, the person's case team reads.
+  array['factors', 'sensitivity', 'suggested_level', 'confirmed_level', 'confirm_note', 'note', 'void_reason']);
+-- As with restricted needs: whoever finds out may write, who reads a file of the person's as one of its own may read.
 create policy need_to_know on vulnerability_screenings as restrictive for select using (
-  sensitivity <> 'restricted' or exists (
-    select 1 from case_team t join cases c on c.centre_id = t.centre_id and c.id = t.case_id
-    where t.user_id = (select scope_actor()) and t.ended_at is null
+  sensitivity <> 'restricted' or (select need_to_know_lifted()) or exists (
+    select 1 from cases c where c.id = any ((select cases_of_actor())::uuid[])
       and c.centre_id = vulnerability_screenings.centre_id and c.beneficiary_id = vulnerability_screenings.beneficiary_id));
 
 -- One row for two people; read from the other end, the kind is its inverse.
@@ -308,8 +307,10 @@ create index tasks_due on tasks (centre_id, status, due_at, id);
 create index tasks_beneficiary on tasks (centre_id, beneficiary_id) where beneficiary_id is not null;
 create index tasks_case on tasks (centre_id, case_id) where case_id is not null;
 select protect('tasks', null, array['reason']);
+-- Who judges a broken glass has a task for it without reading the file; one whom the file is kept from has none.
 create policy need_to_know on tasks as restrictive for select using (
-  case_id is null or (select need_to_know_lifted()) or exists (select 1 from cases c where c.centre_id = tasks.centre_id and c.id = tasks.case_id));
+  case_id is null or (select need_to_know_lifted()) or exists (select 1 from cases c where c.centre_id = tasks.centre_id and c.id = tasks.case_id)
+  or (kind = 'break_glass_review' and case_id <> all ((select cases_walled_from_actor())::uuid[])));
 
 -- +goose StatementBegin
 create function tasks_feed() returns trigger language plpgsql as $$

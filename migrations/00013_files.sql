@@ -18,9 +18,7 @@ create table stored_files (
   constraint stored_files_dropped_check check ((state = 'dropped') = (sealed_key = ''))
 );
 create index stored_files_waiting on stored_files (centre_id, created_at) where state <> 'kept';
-alter table stored_files enable row level security;
-alter table stored_files force row level security;
-create policy tenant on stored_files using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('stored_files');
 grant select, insert, update, delete on stored_files to waystation_app;
 
 create table attachments (

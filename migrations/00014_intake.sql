@@ -29,9 +29,7 @@ create table reserved_references (
   constraint reserved_references_block_fk foreign key (centre_id, block_id) references reference_blocks (centre_id, id)
 );
 create index reserved_references_block on reserved_references (centre_id, block_id, reference);
-alter table reserved_references enable row level security;
-alter table reserved_references force row level security;
-create policy tenant on reserved_references using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('reserved_references');
 grant select, insert on reserved_references to waystation_app;
 
 revoke execute on function next_reference(uuid, text) from public;
@@ -40,11 +38,9 @@ grant execute on function next_reference(uuid, text) to waystation_app;
 -- A registration brings a number only from a block that is still good: the block is held until the
 -- registration is committed, so that releasing it waits or comes first.
 -- +goose StatementBegin
-create or replace function beneficiaries_insert() returns trigger language plpgsql as $$
+create function beneficiaries_reserved() returns trigger language plpgsql as $$
 begin
-  if coalesce(new.reference, '') = '' then
-    new.reference := next_reference(new.centre_id, 'beneficiary');
-  elsif scope_centres() is not null then -- else the owner is at work
+  if scope_centres() is not null then -- else the owner is at work
     perform from reserved_references r join reference_blocks b on b.centre_id = r.centre_id and b.id = r.block_id
       where r.centre_id = new.centre_id and r.reference = new.reference and b.released_at is null and coalesce(b.expires_at > now(), true)
       for share of b;
@@ -52,12 +48,10 @@ begin
       raise exception 'the reference is not reserved' using errcode = '23514', constraint = 'beneficiaries_reference_reserved_check';
     end if;
   end if;
-  if new.registered_on is null then -- today, where the centre is
-    new.registered_on := (now() at time zone (select c.time_zone from centres c where c.id = new.centre_id))::date;
-  end if;
   return new;
 end $$;
 -- +goose StatementEnd
+create trigger brought before insert on beneficiaries for each row when (new.reference <> '') execute function beneficiaries_reserved(); -- before "fill"
 
 -- Everything that happened with a person, in one place and in order: an entry for each moment of a row, written
 -- by that row's own trigger (see chronicle). Ids and codes only; what was said stays where it was said.
@@ -77,16 +71,13 @@ create table timeline (
   constraint timeline_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id) on delete cascade
 );
 create index timeline_person on timeline (centre_id, beneficiary_id, at, id);
-alter table timeline enable row level security;
-alter table timeline force row level security;
-create policy tenant on timeline using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('timeline');
+-- What is restricted by itself shows as it does in its list.
 create policy need_to_know on timeline as restrictive for select using ((select need_to_know_lifted()) or (
   (case_id is null or exists (select 1 from cases c where c.centre_id = timeline.centre_id and c.id = timeline.case_id))
-  and (not restricted or case resource
-    when 'specific_need' then exists (select 1 from specific_needs n where n.centre_id = timeline.centre_id and n.id = timeline.resource_id)
-    else exists (select 1 from case_team t join cases c on c.centre_id = t.centre_id and c.id = t.case_id
-      where t.user_id = (select scope_actor()) and t.ended_at is null
-        and c.centre_id = timeline.centre_id and c.beneficiary_id = timeline.beneficiary_id) end)));
+  and (not restricted or exists (
+    select 1 from cases c where c.id = any ((select cases_of_actor())::uuid[])
+      and c.centre_id = timeline.centre_id and c.beneficiary_id = timeline.beneficiary_id))));
 grant select, update (beneficiary_id), delete on timeline to waystation_app; -- a merge moves entries, an erasure ends them
 
 -- The entries of one row: none where the person is not known (yet). moments says which column holds
@@ -214,17 +205,7 @@ drop function chronicle_past, chronicle;
 drop function chronicle_row cascade; -- with the triggers that call it
 drop function timeline_entries;
 drop table timeline;
--- +goose StatementBegin
-create or replace function beneficiaries_insert() returns trigger language plpgsql as $$
-begin
-  if coalesce(new.reference, '') = '' then
-    new.reference := next_reference(new.centre_id, 'beneficiary');
-  end if;
-  if new.registered_on is null then
-    new.registered_on := (now() at time zone (select c.time_zone from centres c where c.id = new.centre_id))::date;
-  end if;
-  return new;
-end $$;
--- +goose StatementEnd
+drop trigger brought on beneficiaries;
+drop function beneficiaries_reserved;
 grant execute on function next_reference(uuid, text) to public;
 drop table reserved_references, reference_blocks;

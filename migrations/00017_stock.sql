@@ -83,9 +83,7 @@ create table stock_counters (
   last      int not null,
   primary key (centre_id, series, year)
 );
-alter table stock_counters enable row level security;
-alter table stock_counters force row level security;
-create policy tenant on stock_counters using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('stock_counters');
 grant select, insert, update on stock_counters to waystation_app;
 
 create table stock_documents (
@@ -273,9 +271,7 @@ create table stock_balances (
 create index stock_balances_created on stock_balances (centre_id, created_at, id);
 create index stock_balances_item on stock_balances (centre_id, item_id, created_at, id);
 create index stock_balances_location on stock_balances (centre_id, location_id, created_at, id);
-alter table stock_balances enable row level security;
-alter table stock_balances force row level security;
-create policy tenant on stock_balances using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('stock_balances');
 grant select, update (updated_at) on stock_balances to waystation_app; -- the update is for the lock
 
 -- The days that are closed. The books open again for nobody: errors are put right in the open period.
@@ -365,9 +361,7 @@ create table stock_recounts (
   primary key (centre_id, id)
 );
 create index stock_recounts_created on stock_recounts (centre_id, created_at, id);
-alter table stock_recounts enable row level security;
-alter table stock_recounts force row level security;
-create policy tenant on stock_recounts using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('stock_recounts');
 grant select, insert on stock_recounts to waystation_app;
 
 -- +goose Down

@@ -53,13 +53,9 @@ create table import_people_keys (
   primary key (centre_id, import_id, key, person_id),
   constraint import_people_keys_import_fk foreign key (centre_id, import_id) references imports (centre_id, id)
 );
-alter table import_people enable row level security;
-alter table import_people force row level security;
-create policy tenant on import_people using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('import_people');
 create policy search on import_people for select to waystation_search using (true);
-alter table import_people_keys enable row level security;
-alter table import_people_keys force row level security;
-create policy tenant on import_people_keys using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('import_people_keys');
 create policy search on import_people_keys for select to waystation_search using (true);
 grant select, insert, delete on import_people, import_people_keys to waystation_app;
 grant select on import_people, import_people_keys to waystation_search;
@@ -68,7 +64,6 @@ grant select on import_people, import_people_keys to waystation_search;
 -- registered and, where a run of an import is named, those whom it would have registered. nr is the person's place in the
 -- list. rules is the centre's policy on duplicates; a person's own id is left out; most bounds how many are weighed under
 -- one key, so that a common name stays quick. Runs as the role of searches.
-drop function duplicate_candidates;
 -- +goose StatementBegin
 create function duplicate_candidates(centre uuid, people jsonb, rules jsonb, most int, run uuid)
 returns table (nr int, id uuid, reference text, line int, score float8, reasons jsonb) language plpgsql stable security definer
@@ -151,77 +146,19 @@ revoke create on schema public from waystation_search;
 revoke execute on function duplicate_candidates from public;
 grant execute on function duplicate_candidates to waystation_app;
 
-
--- +goose Down
-drop function duplicate_candidates;
+-- What the planner believes of the tables that an import fills. They may be new: believed to be empty they are read whole
+-- for each row, and an import does not wait for the database's own round.
 -- +goose StatementBegin
-create function duplicate_candidates(centre uuid, self uuid, person jsonb, rules jsonb, most int)
-returns table (id uuid, reference text, score float8, reasons jsonb) language plpgsql stable security definer
-set search_path = pg_catalog, public, pg_temp set enable_seqscan = off as $$
-#variable_conflict use_column
-declare
-  sounds   constant text[] := array(select jsonb_array_elements_text(person->'sounds'));
-  spelled  constant text[] := array(select jsonb_array_elements_text(person->'spelled'));
-  keys     constant text[] := array(select jsonb_array_elements_text(person->'keys'));
-  born     constant date   := person->>'birth_date';
-  exact    constant text   := person->>'birth_date_precision';
-  gender   constant text   := person->>'sex';
-  home     constant uuid   := person->>'household_id';
-  citizen  constant text[] := array(select jsonb_array_elements_text(person->'nationalities'));
-  phoned   constant boolean := exists (select from unnest(keys) k where k like 'p:%');
-  papers   constant boolean := exists (select from unnest(keys) k where k like 'd:%');
-  w        constant jsonb  := rules->'weights';
-  w_names  constant float8 := w->>'names';       w_birth constant float8 := w->>'birth_date';
-  w_sex    constant float8 := w->>'sex';         w_nationality constant float8 := w->>'nationality';
-  w_phone  constant float8 := w->>'phone';       w_document constant float8 := w->>'document';
-  w_home   constant float8 := w->>'household';
-  enough   constant float8 := rules->>'possible';
-  near     constant int    := rules->>'near_days';
-  about    constant int    := rules->>'estimate_days';
-  few      constant float8 := rules->>'namesakes';
+create function analyse_imported() returns void language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-  if centre <> all (scope_centres()) then return; end if;
-  return query
-  with block as materialized (
-    select found.beneficiary_id as id, bool_or(probe like 'p:%') as phone, bool_or(probe like 'd:%') as document
-    from unnest(duplicate_probes(keys, born, exact, citizen)) probe
-    cross join lateral (select k.beneficiary_id from beneficiary_keys k where k.centre_id = centre and k.key = probe order by k.beneficiary_id limit most) found
-    where found.beneficiary_id is distinct from self group by 1
-  ), weighed as materialized (
-    select b.id, b.reference, b.search_keys, b.search_name,
-      birth_agreement(born, exact, b.birth_date, b.birth_date_precision, near, about) as birth,
-      case when gender in ('1', '2') and b.sex in ('1', '2') then case when gender = b.sex then 0.5 else -1 end end as sex,
-      case when cardinality(citizen) > 0 and cardinality(b.nationalities) > 0 then case when citizen && b.nationalities then 0.5 else -0.5 end end as nationality,
-      case when block.phone then 1 when phoned and exists (select from unnest(b.search_keys) k where k like 'p:%') then -0.4 end as phone,
-      case when block.document then 1 when papers and exists (select from unnest(b.search_keys) k where k like 'd:%') then -0.25 end as document,
-      case when home is not null and exists (select from household_members m where m.centre_id = centre and m.beneficiary_id = b.id and m.household_id = home and m.left_on is null) then 1 end as home
-    from block join beneficiaries b on b.centre_id = centre and b.id = block.id and b.status = 'active'
-  ), named as materialized (
-    select x.*, name_agreement(sounds, spelled, x.search_keys, x.search_name) as names,
-      coalesce(sex * w_sex, 0) + coalesce(nationality * w_nationality, 0) + coalesce(phone * w_phone, 0) + coalesce(document * w_document, 0) + coalesce(home * w_home, 0) as others
-    from weighed x
-    where coalesce(birth * w_birth, 0) + coalesce(sex * w_sex, 0) + coalesce(nationality * w_nationality, 0) + coalesce(phone * w_phone, 0) + coalesce(document * w_document, 0)
-      + coalesce(home * w_home, 0) + w_names >= enough
-  ), crowded as ( -- where many share name and age, an age tells nobody apart; a known day does
-    select n.id, n.reference, n.names, n.sex, n.nationality, n.phone, n.document, n.home, n.others,
-      case when birth > 0 and birth < 1 and phone is distinct from 1 and document is distinct from 1 and home is null
-        then birth * least(1, few / greatest(1, count(*) filter (where names > 0.8 and birth > 0 and birth < 1) over ())) else birth end as birth
-    from named n
-  ), scored as (
-    select c.*, least(1, round((c.others + coalesce(c.birth * w_birth, 0) + coalesce(c.names * w_names, 0))::numeric, 3)::float8) as score from crowded c
-  )
-  select s.id, s.reference, s.score, (
-    select jsonb_agg(jsonb_build_object('evidence', e.name, 'agreement', round(e.agreement::numeric, 3), 'weight', e.weight) order by e.agreement * e.weight desc)
-    from (values ('names', s.names, w_names), ('birth_date', s.birth, w_birth), ('sex', s.sex, w_sex), ('nationality', s.nationality, w_nationality),
-      ('phone', s.phone, w_phone), ('document', s.document, w_document), ('household', s.home, w_home)) e (name, agreement, weight) where e.agreement is not null)
-  from scored s where s.score >= enough order by s.score desc, s.id limit 20;
+  analyze (skip_locked) beneficiaries, beneficiary_keys, consents, households, household_members, specific_needs, visits, import_sources, import_rows, import_people, import_people_keys;
 end $$;
 -- +goose StatementEnd
-grant create on schema public to waystation_search;
-alter function duplicate_candidates owner to waystation_search;
-revoke create on schema public from waystation_search;
-revoke execute on function duplicate_candidates from public;
-grant execute on function duplicate_candidates to waystation_app;
+revoke execute on function analyse_imported from public;
+grant execute on function analyse_imported to waystation_app;
+
+-- +goose Down
+drop function duplicate_candidates, analyse_imported;
 drop table import_people_keys, import_people;
 drop index import_rows_held, import_rows_source;
 delete from import_rows where status in ('duplicate', 'linked', 'left_out');

@@ -5,12 +5,6 @@
 -- How often an alert has climbed; null: an ordinary task.
 alter table tasks add column level int;
 
--- Who judges a broken glass has a task for it without reading the file; one whom the file is kept from has none.
-drop policy need_to_know on tasks;
-create policy need_to_know on tasks as restrictive for select using (
-  case_id is null or (select need_to_know_lifted()) or exists (select 1 from cases c where c.centre_id = tasks.centre_id and c.id = tasks.case_id)
-  or (kind = 'break_glass_review' and case_id <> all ((select cases_walled_from_actor())::uuid[])));
-
 -- Everything below begins from the cases under way, so that those that have ended cost nothing.
 create index cases_under_way on cases (centre_id, id) where status in ('draft', 'open', 'on_hold', 'pending_closure');
 create index case_followups_waiting on case_followups (centre_id, case_id) where done_at is null and voided_at is null;
@@ -75,8 +69,5 @@ grant select on worklist to waystation_app;
 
 -- +goose Down
 drop view worklist;
-drop policy need_to_know on tasks;
-create policy need_to_know on tasks as restrictive for select using (
-  case_id is null or (select need_to_know_lifted()) or exists (select 1 from cases c where c.centre_id = tasks.centre_id and c.id = tasks.case_id));
 drop index break_glass_grants_waiting, referrals_in_hand, tasks_waiting, case_followups_waiting, cases_under_way;
 alter table tasks drop column level;

@@ -161,23 +161,7 @@ end $$;
 revoke execute on function transfer_answer(uuid, bigint, text, text, uuid), transfer_file(case_transfers, cases), transfer_destination(text) from public;
 grant execute on function transfer_answer(uuid, bigint, text, text, uuid), transfer_destination(text) to waystation_app;
 
-alter table disclosures drop constraint disclosures_act_check;
-alter table disclosures add constraint disclosures_act_check check (act in ('send', 'view', 'export', 'transfer'));
-alter table disclosures add column case_id uuid, -- of a transfer; a referral has its own
-  add constraint disclosures_case_fk foreign key (centre_id, case_id) references cases (centre_id, id);
-drop policy need_to_know on disclosures;
-create policy need_to_know on disclosures as restrictive for select using ((select need_to_know_lifted()) or (select scope_centres()) is null
-  or case when referral_id is null then case_id is null or exists (select 1 from cases c where c.centre_id = disclosures.centre_id and c.id = disclosures.case_id)
-    else exists (select 1 from referrals r where r.centre_id = disclosures.centre_id and r.id = disclosures.referral_id) end);
-
 -- +goose Down
-drop policy need_to_know on disclosures;
-create policy need_to_know on disclosures as restrictive for select using ((select need_to_know_lifted()) or exists (
-  select 1 from referrals r where r.centre_id = disclosures.centre_id and r.id = disclosures.referral_id) or (select scope_centres()) is null);
-alter table disclosures drop column case_id;
-delete from disclosures where act = 'transfer';
-alter table disclosures drop constraint disclosures_act_check;
-alter table disclosures add constraint disclosures_act_check check (act in ('send', 'view', 'export'));
 drop function transfer_put, transfer_row, transfer_file, transfer_answer, transfer_destination;
 drop view incoming_transfers;
 drop table case_transfers;

@@ -26,9 +26,7 @@ create table case_states (
 );
 create index case_states_case on case_states (centre_id, case_id, id);
 create index case_states_reach on case_states (centre_id, reach_at);
-alter table case_states enable row level security;
-alter table case_states force row level security;
-create policy tenant on case_states using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('case_states');
 create policy need_to_know on case_states as restrictive for select using ((select need_to_know_lifted()) or exists (
   select 1 from cases c where c.centre_id = case_states.centre_id and c.id = case_states.case_id));
 grant select, insert on case_states to waystation_app;

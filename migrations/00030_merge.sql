@@ -41,9 +41,7 @@ create table merge_rows (
   constraint merge_rows_merge_fk foreign key (centre_id, merge_id) references merges (centre_id, id)
 );
 create index merge_rows_merge on merge_rows (centre_id, merge_id, relation);
-alter table merge_rows enable row level security;
-alter table merge_rows force row level security;
-create policy tenant on merge_rows using (centre_id = any ((select scope_centres())::uuid[])) with check (centre_id = any ((select scope_centres())::uuid[]));
+select confine('merge_rows');
 grant select on merge_rows to waystation_app;
 -- +goose StatementBegin
 create function row_seen(centre uuid, relation regclass, key jsonb) returns boolean language plpgsql stable as $$

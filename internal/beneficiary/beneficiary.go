@@ -81,7 +81,7 @@ var _ = db.Constraint("beneficiaries_source_key", func() *fault.Error {
 	return fault.New(fault.Conflict, "already_imported", "A row with this key was imported before.")
 })
 
-// What is written under a record that ended in another meanwhile, whoever writes it (migration 00021).
+// What is written under a record that ended in another meanwhile, whoever writes it (person_in_use in migration 00001).
 var _ = db.Constraint("beneficiaries_merged", func() *fault.Error {
 	return fault.State(Merged, "The record was merged into another; it takes nothing new. Read it to be led to the survivor.")
 })
