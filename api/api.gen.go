@@ -665,105 +665,6 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
-// Defines values for CaseVisitKind.
-const (
-	CaseVisitKindHome     CaseVisitKind = "home"
-	CaseVisitKindOutreach CaseVisitKind = "outreach"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitKind enum.
-func (e CaseVisitKind) Valid() bool {
-	switch e {
-	case CaseVisitKindHome:
-		return true
-	case CaseVisitKindOutreach:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitStatus.
-const (
-	CaseVisitStatusCancelled CaseVisitStatus = "cancelled"
-	CaseVisitStatusMet       CaseVisitStatus = "met"
-	CaseVisitStatusNotMet    CaseVisitStatus = "not_met"
-	CaseVisitStatusPlanned   CaseVisitStatus = "planned"
-	CaseVisitStatusVoid      CaseVisitStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitStatus enum.
-func (e CaseVisitStatus) Valid() bool {
-	switch e {
-	case CaseVisitStatusCancelled:
-		return true
-	case CaseVisitStatusMet:
-		return true
-	case CaseVisitStatusNotMet:
-		return true
-	case CaseVisitStatusPlanned:
-		return true
-	case CaseVisitStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitCreateKind.
-const (
-	CaseVisitCreateKindHome     CaseVisitCreateKind = "home"
-	CaseVisitCreateKindOutreach CaseVisitCreateKind = "outreach"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitCreateKind enum.
-func (e CaseVisitCreateKind) Valid() bool {
-	switch e {
-	case CaseVisitCreateKindHome:
-		return true
-	case CaseVisitCreateKindOutreach:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitPatchKind.
-const (
-	CaseVisitPatchKindHome     CaseVisitPatchKind = "home"
-	CaseVisitPatchKindOutreach CaseVisitPatchKind = "outreach"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitPatchKind enum.
-func (e CaseVisitPatchKind) Valid() bool {
-	switch e {
-	case CaseVisitPatchKindHome:
-		return true
-	case CaseVisitPatchKindOutreach:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitRecordResult.
-const (
-	CaseVisitRecordResultMet    CaseVisitRecordResult = "met"
-	CaseVisitRecordResultNotMet CaseVisitRecordResult = "not_met"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitRecordResult enum.
-func (e CaseVisitRecordResult) Valid() bool {
-	switch e {
-	case CaseVisitRecordResultMet:
-		return true
-	case CaseVisitRecordResultNotMet:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for CaseloadState.
 const (
 	CaseloadStateFull    CaseloadState = "full"
@@ -2777,27 +2678,6 @@ func (e SOPStockApprovalFor) Valid() bool {
 	}
 }
 
-// Defines values for Safety.
-const (
-	SafetyPrecautions Safety = "precautions"
-	SafetySafe        Safety = "safe"
-	SafetyUnsafe      Safety = "unsafe"
-)
-
-// Valid indicates whether the value is a known member of the Safety enum.
-func (e Safety) Valid() bool {
-	switch e {
-	case SafetyPrecautions:
-		return true
-	case SafetySafe:
-		return true
-	case SafetyUnsafe:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ScreeningFactorPolarity.
 const (
 	ScreeningFactorPolarityNeutral    ScreeningFactorPolarity = "neutral"
@@ -3530,6 +3410,114 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	case VulnerabilityScreeningSensitivityRestricted:
 		return true
 	case VulnerabilityScreeningSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookAttemptError.
+const (
+	WebhookAttemptErrorNotTaken       WebhookAttemptError = "not_taken"
+	WebhookAttemptErrorRefusedAddress WebhookAttemptError = "refused_address"
+	WebhookAttemptErrorTimeout        WebhookAttemptError = "timeout"
+	WebhookAttemptErrorUnreachable    WebhookAttemptError = "unreachable"
+)
+
+// Valid indicates whether the value is a known member of the WebhookAttemptError enum.
+func (e WebhookAttemptError) Valid() bool {
+	switch e {
+	case WebhookAttemptErrorNotTaken:
+		return true
+	case WebhookAttemptErrorRefusedAddress:
+		return true
+	case WebhookAttemptErrorTimeout:
+		return true
+	case WebhookAttemptErrorUnreachable:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookDeliveryStatus.
+const (
+	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "delivered"
+	WebhookDeliveryStatusDropped   WebhookDeliveryStatus = "dropped"
+	WebhookDeliveryStatusPending   WebhookDeliveryStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the WebhookDeliveryStatus enum.
+func (e WebhookDeliveryStatus) Valid() bool {
+	switch e {
+	case WebhookDeliveryStatusDelivered:
+		return true
+	case WebhookDeliveryStatusDropped:
+		return true
+	case WebhookDeliveryStatusPending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointOwnerKind.
+const (
+	WebhookEndpointOwnerKindClient WebhookEndpointOwnerKind = "client"
+	WebhookEndpointOwnerKindUser   WebhookEndpointOwnerKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointOwnerKind enum.
+func (e WebhookEndpointOwnerKind) Valid() bool {
+	switch e {
+	case WebhookEndpointOwnerKindClient:
+		return true
+	case WebhookEndpointOwnerKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointReason.
+const (
+	WebhookEndpointReasonByHand   WebhookEndpointReason = "by_hand"
+	WebhookEndpointReasonFailing  WebhookEndpointReason = "failing"
+	WebhookEndpointReasonGone     WebhookEndpointReason = "gone"
+	WebhookEndpointReasonNoRights WebhookEndpointReason = "no_rights"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointReason enum.
+func (e WebhookEndpointReason) Valid() bool {
+	switch e {
+	case WebhookEndpointReasonByHand:
+		return true
+	case WebhookEndpointReasonFailing:
+		return true
+	case WebhookEndpointReasonGone:
+		return true
+	case WebhookEndpointReasonNoRights:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointStatus.
+const (
+	WebhookEndpointStatusActive   WebhookEndpointStatus = "active"
+	WebhookEndpointStatusDisabled WebhookEndpointStatus = "disabled"
+	WebhookEndpointStatusPaused   WebhookEndpointStatus = "paused"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointStatus enum.
+func (e WebhookEndpointStatus) Valid() bool {
+	switch e {
+	case WebhookEndpointStatusActive:
+		return true
+	case WebhookEndpointStatusDisabled:
+		return true
+	case WebhookEndpointStatusPaused:
 		return true
 	default:
 		return false
@@ -4619,51 +4607,6 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	case ListCaseTeamParamsSortCreatedAt:
 		return true
 	case ListCaseTeamParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseVisitsParamsSort.
-const (
-	ListCaseVisitsParamsSortMinusPlannedAt ListCaseVisitsParamsSort = "-planned_at"
-	ListCaseVisitsParamsSortPlannedAt      ListCaseVisitsParamsSort = "planned_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseVisitsParamsSort enum.
-func (e ListCaseVisitsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseVisitsParamsSortMinusPlannedAt:
-		return true
-	case ListCaseVisitsParamsSortPlannedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseVisitsParamsStatus.
-const (
-	ListCaseVisitsParamsStatusCancelled ListCaseVisitsParamsStatus = "cancelled"
-	ListCaseVisitsParamsStatusMet       ListCaseVisitsParamsStatus = "met"
-	ListCaseVisitsParamsStatusNotMet    ListCaseVisitsParamsStatus = "not_met"
-	ListCaseVisitsParamsStatusPlanned   ListCaseVisitsParamsStatus = "planned"
-	ListCaseVisitsParamsStatusVoid      ListCaseVisitsParamsStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseVisitsParamsStatus enum.
-func (e ListCaseVisitsParamsStatus) Valid() bool {
-	switch e {
-	case ListCaseVisitsParamsStatusCancelled:
-		return true
-	case ListCaseVisitsParamsStatusMet:
-		return true
-	case ListCaseVisitsParamsStatusNotMet:
-		return true
-	case ListCaseVisitsParamsStatusPlanned:
-		return true
-	case ListCaseVisitsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -6179,6 +6122,84 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookEndpointsParamsSort.
+const (
+	ListWebhookEndpointsParamsSortCreatedAt      ListWebhookEndpointsParamsSort = "created_at"
+	ListWebhookEndpointsParamsSortMinusCreatedAt ListWebhookEndpointsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsSort enum.
+func (e ListWebhookEndpointsParamsSort) Valid() bool {
+	switch e {
+	case ListWebhookEndpointsParamsSortCreatedAt:
+		return true
+	case ListWebhookEndpointsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookEndpointsParamsStatus.
+const (
+	ListWebhookEndpointsParamsStatusActive   ListWebhookEndpointsParamsStatus = "active"
+	ListWebhookEndpointsParamsStatusDisabled ListWebhookEndpointsParamsStatus = "disabled"
+	ListWebhookEndpointsParamsStatusPaused   ListWebhookEndpointsParamsStatus = "paused"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsStatus enum.
+func (e ListWebhookEndpointsParamsStatus) Valid() bool {
+	switch e {
+	case ListWebhookEndpointsParamsStatusActive:
+		return true
+	case ListWebhookEndpointsParamsStatusDisabled:
+		return true
+	case ListWebhookEndpointsParamsStatusPaused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookDeliveriesParamsSort.
+const (
+	ListWebhookDeliveriesParamsSortAt      ListWebhookDeliveriesParamsSort = "at"
+	ListWebhookDeliveriesParamsSortMinusAt ListWebhookDeliveriesParamsSort = "-at"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsSort enum.
+func (e ListWebhookDeliveriesParamsSort) Valid() bool {
+	switch e {
+	case ListWebhookDeliveriesParamsSortAt:
+		return true
+	case ListWebhookDeliveriesParamsSortMinusAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookDeliveriesParamsStatus.
+const (
+	ListWebhookDeliveriesParamsStatusDelivered ListWebhookDeliveriesParamsStatus = "delivered"
+	ListWebhookDeliveriesParamsStatusDropped   ListWebhookDeliveriesParamsStatus = "dropped"
+	ListWebhookDeliveriesParamsStatusPending   ListWebhookDeliveriesParamsStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsStatus enum.
+func (e ListWebhookDeliveriesParamsStatus) Valid() bool {
+	switch e {
+	case ListWebhookDeliveriesParamsStatusDelivered:
+		return true
+	case ListWebhookDeliveriesParamsStatusDropped:
+		return true
+	case ListWebhookDeliveriesParamsStatusPending:
 		return true
 	default:
 		return false
@@ -8264,113 +8285,6 @@ type CaseTransitionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// CaseVisit defines model for CaseVisit.
-type CaseVisit struct {
-	// Admin2Pcode OCHA P-code of the district, opaque
-	Admin2Pcode *string             `json:"admin2_pcode,omitempty"`
-	CaseID      openapi_types.UUID  `json:"case_id"`
-	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
-	CreatedAt   time.Time           `json:"created_at"`
-
-	// FollowupID The follow-up that it is made for
-	FollowupID openapi_types.UUID `json:"followup_id"`
-	ID         openapi_types.UUID `json:"id"`
-	Kind       CaseVisitKind      `json:"kind"`
-
-	// NextFollowupID The follow-up that its next date was set for
-	NextFollowupID *openapi_types.UUID `json:"next_followup_id,omitempty"`
-	Outcome        *string             `json:"outcome,omitempty"`
-
-	// Place Exact; only where the person agreed, and only for those who work on the case
-	Place         *string             `json:"place,omitempty"`
-	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
-	PlannedAt     time.Time           `json:"planned_at"`
-
-	// Reason Why it was cancelled or voided
-	Reason    *string            `json:"reason,omitempty"`
-	Safety    *VisitSafety       `json:"safety,omitempty"`
-	Status    CaseVisitStatus    `json:"status"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Version   int64              `json:"version"`
-	VisitedAt *time.Time         `json:"visited_at,omitempty"`
-	VisitorID openapi_types.UUID `json:"visitor_id"`
-	VoidedAt  *time.Time         `json:"voided_at,omitempty"`
-}
-
-// CaseVisitKind defines model for CaseVisit.Kind.
-type CaseVisitKind string
-
-// CaseVisitStatus defines model for CaseVisit.Status.
-type CaseVisitStatus string
-
-// CaseVisitCreate defines model for CaseVisitCreate.
-type CaseVisitCreate struct {
-	Admin2Pcode *string `json:"admin2_pcode,omitempty"`
-
-	// CompanionID Staff of the centre who goes along
-	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
-
-	// FollowupID One that is due; where absent the visit has its own
-	FollowupID *openapi_types.UUID `json:"followup_id,omitempty"`
-	ID         *openapi_types.UUID `json:"id,omitempty"`
-	Kind       CaseVisitCreateKind `json:"kind"`
-
-	// Place Exact; with place_agreed_on
-	Place *string `json:"place,omitempty"`
-
-	// PlaceAgreedOn When the person agreed that the exact place is kept
-	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
-	PlannedAt     time.Time           `json:"planned_at"`
-
-	// VisitorID Staff of the centre; the caller where absent
-	VisitorID *openapi_types.UUID `json:"visitor_id,omitempty"`
-}
-
-// CaseVisitCreateKind defines model for CaseVisitCreate.Kind.
-type CaseVisitCreateKind string
-
-// CaseVisitPage defines model for CaseVisitPage.
-type CaseVisitPage struct {
-	Data []CaseVisit `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// CaseVisitPatch defines model for CaseVisitPatch.
-type CaseVisitPatch struct {
-	Admin2Pcode   nullable.Nullable[string]             `json:"admin2_pcode,omitempty"`
-	CompanionID   nullable.Nullable[openapi_types.UUID] `json:"companion_id,omitempty"`
-	Kind          *CaseVisitPatchKind                   `json:"kind,omitempty"`
-	Place         nullable.Nullable[string]             `json:"place,omitempty"`
-	PlaceAgreedOn nullable.Nullable[openapi_types.Date] `json:"place_agreed_on,omitempty"`
-	PlannedAt     *time.Time                            `json:"planned_at,omitempty"`
-	VisitorID     *openapi_types.UUID                   `json:"visitor_id,omitempty"`
-}
-
-// CaseVisitPatchKind defines model for CaseVisitPatch.Kind.
-type CaseVisitPatchKind string
-
-// CaseVisitRecord defines model for CaseVisitRecord.
-type CaseVisitRecord struct {
-	// Need Of a visit that met the person
-	Need *string `json:"need,omitempty"`
-
-	// NextAt When somebody goes again
-	NextAt  *time.Time            `json:"next_at,omitempty"`
-	Outcome *string               `json:"outcome,omitempty"`
-	Result  CaseVisitRecordResult `json:"result"`
-
-	// VisitedAt Now where absent
-	VisitedAt *time.Time `json:"visited_at,omitempty"`
-}
-
-// CaseVisitRecordResult defines model for CaseVisitRecord.Result.
-type CaseVisitRecordResult string
-
 // CaseWall defines model for CaseWall.
 type CaseWall struct {
 	CaseID    openapi_types.UUID  `json:"case_id"`
@@ -8949,9 +8863,6 @@ type ContactAttempt struct {
 	ByID   openapi_types.UUID   `json:"by_id"`
 	Method ContactAttemptMethod `json:"method"`
 	Note   *string              `json:"note,omitempty"`
-
-	// VisitID The visit that met nobody
-	VisitID *openapi_types.UUID `json:"visit_id,omitempty"`
 }
 
 // ContactAttemptMethod defines model for ContactAttempt.Method.
@@ -12711,9 +12622,6 @@ type SOPWeights struct {
 	Medium float64 `json:"medium"`
 }
 
-// Safety precautions are safe with what the note says
-type Safety string
-
 // ScreeningFactor defines model for ScreeningFactor.
 type ScreeningFactor struct {
 	Factor   string                  `json:"factor"`
@@ -14661,32 +14569,6 @@ type VisitReferOut struct {
 	Reason         string              `json:"reason"`
 }
 
-// VisitSafety defines model for VisitSafety.
-type VisitSafety struct {
-	CheckedAt time.Time           `json:"checked_at"`
-	CheckedBy *openapi_types.UUID `json:"checked_by,omitempty"`
-	Note      *string             `json:"note,omitempty"`
-
-	// Person precautions are safe with what the note says
-	Person Safety `json:"person"`
-
-	// Worker precautions are safe with what the note says
-	Worker Safety `json:"worker"`
-}
-
-// VisitSafetyCheck defines model for VisitSafetyCheck.
-type VisitSafetyCheck struct {
-	// CheckedAt Now where absent
-	CheckedAt *time.Time `json:"checked_at,omitempty"`
-	Note      *string    `json:"note,omitempty"`
-
-	// Person precautions are safe with what the note says
-	Person Safety `json:"person"`
-
-	// Worker precautions are safe with what the note says
-	Worker Safety `json:"worker"`
-}
-
 // VisitStatus defines model for VisitStatus.
 type VisitStatus string
 
@@ -14781,6 +14663,149 @@ type VulnerabilityScreeningPage struct {
 
 	// Total All rows; only with `include_total=true`
 	Total *Total `json:"total,omitempty"`
+}
+
+// WebhookAttempt defines model for WebhookAttempt.
+type WebhookAttempt struct {
+	At time.Time `json:"at"`
+
+	// Error Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
+	Error        *WebhookAttemptError `json:"error,omitempty"`
+	Milliseconds int64                `json:"milliseconds"`
+
+	// Status HTTP status; absent where none was answered
+	Status *int `json:"status,omitempty"`
+}
+
+// WebhookAttemptError Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
+type WebhookAttemptError string
+
+// WebhookDelivery defines model for WebhookDelivery.
+type WebhookDelivery struct {
+	// At When it happened
+	At time.Time `json:"at"`
+
+	// Attempts Since it was last put in line
+	Attempts int        `json:"attempts"`
+	EndedAt  *time.Time `json:"ended_at,omitempty"`
+
+	// EventID Number of the change; absent for a test
+	EventID *string `json:"event_id,omitempty"`
+
+	// ID `webhook-id`
+	ID openapi_types.UUID `json:"id"`
+
+	// Log The last 20 attempts, oldest first
+	Log           []WebhookAttempt   `json:"log"`
+	NextAttemptAt *time.Time         `json:"next_attempt_at,omitempty"`
+	Resource      string             `json:"resource"`
+	ResourceID    openapi_types.UUID `json:"resource_id"`
+
+	// Status `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
+	Status WebhookDeliveryStatus `json:"status"`
+	Type   string                `json:"type"`
+}
+
+// WebhookDeliveryStatus `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
+type WebhookDeliveryStatus string
+
+// WebhookDeliveryPage defines model for WebhookDeliveryPage.
+type WebhookDeliveryPage struct {
+	Data []WebhookDelivery `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WebhookEndpoint defines model for WebhookEndpoint.
+type WebhookEndpoint struct {
+	// CentreID The centre that it follows; absent: what concerns the organisation as a partner
+	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	Description *string             `json:"description,omitempty"`
+
+	// FailingSince Since when none was
+	FailingSince *time.Time         `json:"failing_since,omitempty"`
+	ID           openapi_types.UUID `json:"id"`
+
+	// OrganisationID Of the owner
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// OwnerID Whose rights say what it is told
+	OwnerID   openapi_types.UUID       `json:"owner_id"`
+	OwnerKind WebhookEndpointOwnerKind `json:"owner_kind"`
+
+	// PreviousSecretUntil How long the secret before signs too
+	PreviousSecretUntil *time.Time `json:"previous_secret_until,omitempty"`
+
+	// Reason Why it is not active: `gone` is a 410
+	Reason *WebhookEndpointReason `json:"reason,omitempty"`
+
+	// Secret Only in the answer that gives it out, and not in a repeat of it
+	Secret *string               `json:"secret,omitempty"`
+	Status WebhookEndpointStatus `json:"status"`
+
+	// SucceededAt When a message was last received
+	SucceededAt *time.Time `json:"succeeded_at,omitempty"`
+
+	// Types Types of events, as in the feed; empty: all
+	Types     []string  `json:"types"`
+	UpdatedAt time.Time `json:"updated_at"`
+	URL       string    `json:"url"`
+	Version   int64     `json:"version"`
+}
+
+// WebhookEndpointOwnerKind defines model for WebhookEndpoint.OwnerKind.
+type WebhookEndpointOwnerKind string
+
+// WebhookEndpointReason Why it is not active: `gone` is a 410
+type WebhookEndpointReason string
+
+// WebhookEndpointStatus defines model for WebhookEndpoint.Status.
+type WebhookEndpointStatus string
+
+// WebhookEndpointCreate defines model for WebhookEndpointCreate.
+type WebhookEndpointCreate struct {
+	// CentreID Staff name the centre; a partner's system none
+	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
+	Description *string             `json:"description,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Types       []string            `json:"types,omitempty"`
+	URL         string              `json:"url"`
+}
+
+// WebhookEndpointPage defines model for WebhookEndpointPage.
+type WebhookEndpointPage struct {
+	Data []WebhookEndpoint `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WebhookEndpointPatch defines model for WebhookEndpointPatch.
+type WebhookEndpointPatch struct {
+	Description nullable.Nullable[string] `json:"description,omitempty"`
+	Types       []string                  `json:"types,omitempty"`
+	URL         *string                   `json:"url,omitempty"`
+}
+
+// WebhookReplay defines model for WebhookReplay.
+type WebhookReplay struct {
+	EventIds []string   `json:"event_ids,omitempty"`
+	From     *time.Time `json:"from,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
+}
+
+// WebhookReplayed defines model for WebhookReplayed.
+type WebhookReplayed struct {
+	// Messages How many are in line again
+	Messages int64 `json:"messages"`
 }
 
 // WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
@@ -16941,81 +16966,6 @@ type RequestTransferParams struct {
 
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListCaseVisitsParams defines parameters for ListCaseVisits.
-type ListCaseVisitsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-planned_at` where none is given. A cursor carries its own
-	Sort *ListCaseVisitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only those that stand so
-	Status *ListCaseVisitsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// FollowupID Only those that were made for this follow-up
-	FollowupID *openapi_types.UUID `form:"followup_id,omitempty" json:"followup_id,omitempty"`
-}
-
-// ListCaseVisitsParamsSort defines parameters for ListCaseVisits.
-type ListCaseVisitsParamsSort string
-
-// ListCaseVisitsParamsStatus defines parameters for ListCaseVisits.
-type ListCaseVisitsParamsStatus string
-
-// PlanCaseVisitParams defines parameters for PlanCaseVisit.
-type PlanCaseVisitParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateCaseVisitParams defines parameters for UpdateCaseVisit.
-type UpdateCaseVisitParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CancelCaseVisitParams defines parameters for CancelCaseVisit.
-type CancelCaseVisitParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// CheckVisitSafetyParams defines parameters for CheckVisitSafety.
-type CheckVisitSafetyParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RecordCaseVisitParams defines parameters for RecordCaseVisit.
-type RecordCaseVisitParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidCaseVisitParams defines parameters for VoidCaseVisit.
-type VoidCaseVisitParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -19690,6 +19640,111 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListWebhookEndpointsParams defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListWebhookEndpointsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that are so
+	Status *ListWebhookEndpointsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CentreID Only those that follow this centre
+	CentreID *openapi_types.UUID `form:"centre_id,omitempty" json:"centre_id,omitempty"`
+}
+
+// ListWebhookEndpointsParamsSort defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParamsSort string
+
+// ListWebhookEndpointsParamsStatus defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParamsStatus string
+
+// CreateWebhookEndpointParams defines parameters for CreateWebhookEndpoint.
+type CreateWebhookEndpointParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateWebhookEndpointParams defines parameters for UpdateWebhookEndpoint.
+type UpdateWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-at` where none is given. A cursor carries its own
+	Sort *ListWebhookDeliveriesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that are so
+	Status *ListWebhookDeliveriesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Type Only of this type
+	Type *string `form:"type,omitempty" json:"type,omitempty"`
+}
+
+// ListWebhookDeliveriesParamsSort defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParamsSort string
+
+// ListWebhookDeliveriesParamsStatus defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParamsStatus string
+
+// PauseWebhookEndpointParams defines parameters for PauseWebhookEndpoint.
+type PauseWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReplayWebhookEventsParams defines parameters for ReplayWebhookEvents.
+type ReplayWebhookEventsParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeWebhookEndpointParams defines parameters for ResumeWebhookEndpoint.
+type ResumeWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateWebhookSecretParams defines parameters for RotateWebhookSecret.
+type RotateWebhookSecretParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TestWebhookEndpointParams defines parameters for TestWebhookEndpoint.
+type TestWebhookEndpointParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
 type ListNetworkWorklistParams struct {
 	// Limit Rows a page
@@ -20062,24 +20117,6 @@ type RequestTransferJSONRequestBody = TransferCreate
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
-// PlanCaseVisitJSONRequestBody defines body for PlanCaseVisit for application/json ContentType.
-type PlanCaseVisitJSONRequestBody = CaseVisitCreate
-
-// UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseVisit for application/merge-patch+json ContentType.
-type UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody = CaseVisitPatch
-
-// CancelCaseVisitJSONRequestBody defines body for CancelCaseVisit for application/json ContentType.
-type CancelCaseVisitJSONRequestBody = CaseReason
-
-// CheckVisitSafetyJSONRequestBody defines body for CheckVisitSafety for application/json ContentType.
-type CheckVisitSafetyJSONRequestBody = VisitSafetyCheck
-
-// RecordCaseVisitJSONRequestBody defines body for RecordCaseVisit for application/json ContentType.
-type RecordCaseVisitJSONRequestBody = CaseVisitRecord
-
-// VoidCaseVisitJSONRequestBody defines body for VoidCaseVisit for application/json ContentType.
-type VoidCaseVisitJSONRequestBody = CaseReason
-
 // RaiseCaseWallJSONRequestBody defines body for RaiseCaseWall for application/json ContentType.
 type RaiseCaseWallJSONRequestBody = CaseWallCreate
 
@@ -20421,6 +20458,15 @@ type CreateTrainingJSONRequestBody = TrainingCreate
 
 // UpdateTrainingApplicationMergePatchPlusJSONRequestBody defines body for UpdateTraining for application/merge-patch+json ContentType.
 type UpdateTrainingApplicationMergePatchPlusJSONRequestBody = TrainingPatch
+
+// CreateWebhookEndpointJSONRequestBody defines body for CreateWebhookEndpoint for application/json ContentType.
+type CreateWebhookEndpointJSONRequestBody = WebhookEndpointCreate
+
+// UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody defines body for UpdateWebhookEndpoint for application/merge-patch+json ContentType.
+type UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody = WebhookEndpointPatch
+
+// ReplayWebhookEventsJSONRequestBody defines body for ReplayWebhookEvents for application/json ContentType.
+type ReplayWebhookEventsJSONRequestBody = WebhookReplay
 
 // Getter for additional properties for Problem. Returns the specified
 // element and whether it was found
@@ -21226,30 +21272,6 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
-	// ListCaseVisits The home and outreach visits of a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
-	ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error
-	// PlanCaseVisit Plan a visit
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
-	PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error
-	// GetCaseVisit Read a visit
-	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
-	GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error
-	// UpdateCaseVisit Change a planned visit
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
-	UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error
-	// CancelCaseVisit Give a planned visit up
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
-	CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error
-	// CheckVisitSafety Say whether a visit is safe
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
-	CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error
-	// RecordCaseVisit Record how a visit went
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
-	RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error
-	// VoidCaseVisit Void a visit entered in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
-	VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error
@@ -22009,6 +22031,36 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
+	// ListWebhookEndpoints List webhook endpoints
+	// (GET /v1/webhook-endpoints)
+	ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error
+	// CreateWebhookEndpoint Ask to be told of changes
+	// (POST /v1/webhook-endpoints)
+	CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error
+	// GetWebhookEndpoint Read a webhook endpoint
+	// (GET /v1/webhook-endpoints/{id})
+	GetWebhookEndpoint(ctx echo.Context, id ID) error
+	// UpdateWebhookEndpoint Change a webhook endpoint
+	// (PATCH /v1/webhook-endpoints/{id})
+	UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error
+	// ListWebhookDeliveries See what an endpoint was told
+	// (GET /v1/webhook-endpoints/{id}/deliveries)
+	ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error
+	// PauseWebhookEndpoint Stop telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/pause)
+	PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error
+	// ReplayWebhookEvents Send messages again
+	// (POST /v1/webhook-endpoints/{id}/replay)
+	ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error
+	// ResumeWebhookEndpoint Go on telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/resume)
+	ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error
+	// RotateWebhookSecret Give out a new secret
+	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
+	RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error
+	// TestWebhookEndpoint Send a test event
+	// (POST /v1/webhook-endpoints/{id}/test)
+	TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
@@ -33207,480 +33259,6 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UndoCaseMerge(ctx, centreID, id, params)
-	return err
-}
-
-// ListCaseVisits converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseVisits(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseVisitsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "followup_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "followup_id", ctx.QueryParams(), &params.FollowupID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseVisits(ctx, centreID, id, params)
-	return err
-}
-
-// PlanCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) PlanCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PlanCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PlanCaseVisit(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseVisit(ctx, centreID, id, visitID)
-	return err
-}
-
-// UpdateCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateCaseVisit(ctx, centreID, id, visitID, params)
-	return err
-}
-
-// CancelCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelCaseVisit(ctx, centreID, id, visitID, params)
-	return err
-}
-
-// CheckVisitSafety converts echo context to params.
-func (w *ServerInterfaceWrapper) CheckVisitSafety(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CheckVisitSafetyParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CheckVisitSafety(ctx, centreID, id, visitID, params)
-	return err
-}
-
-// RecordCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) RecordCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RecordCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RecordCaseVisit(ctx, centreID, id, visitID, params)
-	return err
-}
-
-// VoidCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidCaseVisit(ctx, centreID, id, visitID, params)
 	return err
 }
 
@@ -45695,6 +45273,433 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
+// ListWebhookEndpoints converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookEndpoints(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhookEndpointsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "centre_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "centre_id", ctx.QueryParams(), &params.CentreID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookEndpoints(ctx, params)
+	return err
+}
+
+// CreateWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateWebhookEndpoint(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateWebhookEndpoint(ctx, params)
+	return err
+}
+
+// GetWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWebhookEndpoint(ctx, id)
+	return err
+}
+
+// UpdateWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// ListWebhookDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookDeliveries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhookDeliveriesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookDeliveries(ctx, id, params)
+	return err
+}
+
+// PauseWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) PauseWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PauseWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// ReplayWebhookEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplayWebhookEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplayWebhookEventsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplayWebhookEvents(ctx, id, params)
+	return err
+}
+
+// ResumeWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// RotateWebhookSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateWebhookSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateWebhookSecretParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateWebhookSecret(ctx, id, params)
+	return err
+}
+
+// TestWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) TestWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TestWebhookEndpoint(ctx, id, params)
+	return err
+}
+
 // ListNetworkWorklist converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
 	var err error
@@ -45870,6 +45875,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/changes", wrapper.ListChanges, options.OperationMiddlewares["listChanges"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/events", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.GET(options.BaseURL+"/v1/changes", wrapper.ListNetworkChanges, options.OperationMiddlewares["listNetworkChanges"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints", wrapper.ListWebhookEndpoints, options.OperationMiddlewares["listWebhookEndpoints"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints", wrapper.CreateWebhookEndpoint, options.OperationMiddlewares["createWebhookEndpoint"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.GetWebhookEndpoint, options.OperationMiddlewares["getWebhookEndpoint"]...)
+	router.PATCH(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.UpdateWebhookEndpoint, options.OperationMiddlewares["updateWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/rotate-secret", wrapper.RotateWebhookSecret, options.OperationMiddlewares["rotateWebhookSecret"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/pause", wrapper.PauseWebhookEndpoint, options.OperationMiddlewares["pauseWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/resume", wrapper.ResumeWebhookEndpoint, options.OperationMiddlewares["resumeWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/test", wrapper.TestWebhookEndpoint, options.OperationMiddlewares["testWebhookEndpoint"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id/deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/replay", wrapper.ReplayWebhookEvents, options.OperationMiddlewares["replayWebhookEvents"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.ListCentrePhases, options.OperationMiddlewares["listCentrePhases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.CreateCentrePhase, options.OperationMiddlewares["createCentrePhase"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases/:id", wrapper.GetCentrePhase, options.OperationMiddlewares["getCentrePhase"]...)
@@ -46148,14 +46163,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.ListCaseVisits, options.OperationMiddlewares["listCaseVisits"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.PlanCaseVisit, options.OperationMiddlewares["planCaseVisit"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.GetCaseVisit, options.OperationMiddlewares["getCaseVisit"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.UpdateCaseVisit, options.OperationMiddlewares["updateCaseVisit"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/check-safety", wrapper.CheckVisitSafety, options.OperationMiddlewares["checkVisitSafety"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/record", wrapper.RecordCaseVisit, options.OperationMiddlewares["recordCaseVisit"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/cancel", wrapper.CancelCaseVisit, options.OperationMiddlewares["cancelCaseVisit"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/void", wrapper.VoidCaseVisit, options.OperationMiddlewares["voidCaseVisit"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
@@ -57439,403 +57446,6 @@ type UndoCaseMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseVisitsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseVisitsParams
-}
-
-type ListCaseVisitsResponseObject interface {
-	VisitListCaseVisitsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseVisits200JSONResponse CaseVisitPage
-
-func (response ListCaseVisits200JSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseVisitsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseVisitsdefaultApplicationProblemPlusJSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlanCaseVisitRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   PlanCaseVisitParams
-	Body     *PlanCaseVisitJSONRequestBody
-}
-
-type PlanCaseVisitResponseObject interface {
-	VisitPlanCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type PlanCaseVisit201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type PlanCaseVisit201JSONResponse struct {
-	Body    CaseVisit
-	Headers PlanCaseVisit201ResponseHeaders
-}
-
-func (response PlanCaseVisit201JSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlanCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PlanCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-}
-
-type GetCaseVisitResponseObject interface {
-	VisitGetCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type GetCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers GetCaseVisit200ResponseHeaders
-}
-
-func (response GetCaseVisit200JSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   UpdateCaseVisitParams
-	Body     *UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateCaseVisitResponseObject interface {
-	VisitUpdateCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type UpdateCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers UpdateCaseVisit200ResponseHeaders
-}
-
-func (response UpdateCaseVisit200JSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   CancelCaseVisitParams
-	Body     *CancelCaseVisitJSONRequestBody
-}
-
-type CancelCaseVisitResponseObject interface {
-	VisitCancelCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type CancelCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers CancelCaseVisit200ResponseHeaders
-}
-
-func (response CancelCaseVisit200JSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckVisitSafetyRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   CheckVisitSafetyParams
-	Body     *CheckVisitSafetyJSONRequestBody
-}
-
-type CheckVisitSafetyResponseObject interface {
-	VisitCheckVisitSafetyResponse(w http.ResponseWriter) error
-}
-
-type CheckVisitSafety200ResponseHeaders struct {
-	ETag string
-}
-
-type CheckVisitSafety200JSONResponse struct {
-	Body    CaseVisit
-	Headers CheckVisitSafety200ResponseHeaders
-}
-
-func (response CheckVisitSafety200JSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckVisitSafetydefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CheckVisitSafetydefaultApplicationProblemPlusJSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RecordCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   RecordCaseVisitParams
-	Body     *RecordCaseVisitJSONRequestBody
-}
-
-type RecordCaseVisitResponseObject interface {
-	VisitRecordCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type RecordCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type RecordCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers RecordCaseVisit200ResponseHeaders
-}
-
-func (response RecordCaseVisit200JSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RecordCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RecordCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   VoidCaseVisitParams
-	Body     *VoidCaseVisitJSONRequestBody
-}
-
-type VoidCaseVisitResponseObject interface {
-	VisitVoidCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type VoidCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers VoidCaseVisit200ResponseHeaders
-}
-
-func (response VoidCaseVisit200JSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -70295,6 +69905,456 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type ListWebhookEndpointsRequestObject struct {
+	Params ListWebhookEndpointsParams
+}
+
+type ListWebhookEndpointsResponseObject interface {
+	VisitListWebhookEndpointsResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookEndpoints200JSONResponse WebhookEndpointPage
+
+func (response ListWebhookEndpoints200JSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookEndpointRequestObject struct {
+	Params CreateWebhookEndpointParams
+	Body   *CreateWebhookEndpointJSONRequestBody
+}
+
+type CreateWebhookEndpointResponseObject interface {
+	VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type CreateWebhookEndpoint201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateWebhookEndpoint201JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers CreateWebhookEndpoint201ResponseHeaders
+}
+
+func (response CreateWebhookEndpoint201JSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookEndpointRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetWebhookEndpointResponseObject interface {
+	VisitGetWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type GetWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type GetWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers GetWebhookEndpoint200ResponseHeaders
+}
+
+func (response GetWebhookEndpoint200JSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateWebhookEndpointParams
+	Body   *UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateWebhookEndpointResponseObject interface {
+	VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type UpdateWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers UpdateWebhookEndpoint200ResponseHeaders
+}
+
+func (response UpdateWebhookEndpoint200JSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookDeliveriesRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListWebhookDeliveriesParams
+}
+
+type ListWebhookDeliveriesResponseObject interface {
+	VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookDeliveries200JSONResponse WebhookDeliveryPage
+
+func (response ListWebhookDeliveries200JSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params PauseWebhookEndpointParams
+}
+
+type PauseWebhookEndpointResponseObject interface {
+	VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type PauseWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type PauseWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers PauseWebhookEndpoint200ResponseHeaders
+}
+
+func (response PauseWebhookEndpoint200JSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayWebhookEventsRequestObject struct {
+	ID     ID `json:"id"`
+	Params ReplayWebhookEventsParams
+	Body   *ReplayWebhookEventsJSONRequestBody
+}
+
+type ReplayWebhookEventsResponseObject interface {
+	VisitReplayWebhookEventsResponse(w http.ResponseWriter) error
+}
+
+type ReplayWebhookEvents202JSONResponse WebhookReplayed
+
+func (response ReplayWebhookEvents202JSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params ResumeWebhookEndpointParams
+}
+
+type ResumeWebhookEndpointResponseObject interface {
+	VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type ResumeWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type ResumeWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers ResumeWebhookEndpoint200ResponseHeaders
+}
+
+func (response ResumeWebhookEndpoint200JSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretRequestObject struct {
+	ID     ID `json:"id"`
+	Params RotateWebhookSecretParams
+}
+
+type RotateWebhookSecretResponseObject interface {
+	VisitRotateWebhookSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateWebhookSecret200ResponseHeaders struct {
+	ETag string
+}
+
+type RotateWebhookSecret200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers RotateWebhookSecret200ResponseHeaders
+}
+
+func (response RotateWebhookSecret200JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params TestWebhookEndpointParams
+}
+
+type TestWebhookEndpointResponseObject interface {
+	VisitTestWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type TestWebhookEndpoint202JSONResponse WebhookDelivery
+
+func (response TestWebhookEndpoint202JSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNetworkWorklistRequestObject struct {
 	Params ListNetworkWorklistParams
 }
@@ -70990,30 +71050,6 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
-	// ListCaseVisits The home and outreach visits of a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
-	ListCaseVisits(ctx context.Context, request ListCaseVisitsRequestObject) (ListCaseVisitsResponseObject, error)
-	// PlanCaseVisit Plan a visit
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
-	PlanCaseVisit(ctx context.Context, request PlanCaseVisitRequestObject) (PlanCaseVisitResponseObject, error)
-	// GetCaseVisit Read a visit
-	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
-	GetCaseVisit(ctx context.Context, request GetCaseVisitRequestObject) (GetCaseVisitResponseObject, error)
-	// UpdateCaseVisit Change a planned visit
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
-	UpdateCaseVisit(ctx context.Context, request UpdateCaseVisitRequestObject) (UpdateCaseVisitResponseObject, error)
-	// CancelCaseVisit Give a planned visit up
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
-	CancelCaseVisit(ctx context.Context, request CancelCaseVisitRequestObject) (CancelCaseVisitResponseObject, error)
-	// CheckVisitSafety Say whether a visit is safe
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
-	CheckVisitSafety(ctx context.Context, request CheckVisitSafetyRequestObject) (CheckVisitSafetyResponseObject, error)
-	// RecordCaseVisit Record how a visit went
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
-	RecordCaseVisit(ctx context.Context, request RecordCaseVisitRequestObject) (RecordCaseVisitResponseObject, error)
-	// VoidCaseVisit Void a visit entered in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
-	VoidCaseVisit(ctx context.Context, request VoidCaseVisitRequestObject) (VoidCaseVisitResponseObject, error)
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx context.Context, request ListCaseWallsRequestObject) (ListCaseWallsResponseObject, error)
@@ -71773,6 +71809,36 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
+	// ListWebhookEndpoints List webhook endpoints
+	// (GET /v1/webhook-endpoints)
+	ListWebhookEndpoints(ctx context.Context, request ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error)
+	// CreateWebhookEndpoint Ask to be told of changes
+	// (POST /v1/webhook-endpoints)
+	CreateWebhookEndpoint(ctx context.Context, request CreateWebhookEndpointRequestObject) (CreateWebhookEndpointResponseObject, error)
+	// GetWebhookEndpoint Read a webhook endpoint
+	// (GET /v1/webhook-endpoints/{id})
+	GetWebhookEndpoint(ctx context.Context, request GetWebhookEndpointRequestObject) (GetWebhookEndpointResponseObject, error)
+	// UpdateWebhookEndpoint Change a webhook endpoint
+	// (PATCH /v1/webhook-endpoints/{id})
+	UpdateWebhookEndpoint(ctx context.Context, request UpdateWebhookEndpointRequestObject) (UpdateWebhookEndpointResponseObject, error)
+	// ListWebhookDeliveries See what an endpoint was told
+	// (GET /v1/webhook-endpoints/{id}/deliveries)
+	ListWebhookDeliveries(ctx context.Context, request ListWebhookDeliveriesRequestObject) (ListWebhookDeliveriesResponseObject, error)
+	// PauseWebhookEndpoint Stop telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/pause)
+	PauseWebhookEndpoint(ctx context.Context, request PauseWebhookEndpointRequestObject) (PauseWebhookEndpointResponseObject, error)
+	// ReplayWebhookEvents Send messages again
+	// (POST /v1/webhook-endpoints/{id}/replay)
+	ReplayWebhookEvents(ctx context.Context, request ReplayWebhookEventsRequestObject) (ReplayWebhookEventsResponseObject, error)
+	// ResumeWebhookEndpoint Go on telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/resume)
+	ResumeWebhookEndpoint(ctx context.Context, request ResumeWebhookEndpointRequestObject) (ResumeWebhookEndpointResponseObject, error)
+	// RotateWebhookSecret Give out a new secret
+	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
+	RotateWebhookSecret(ctx context.Context, request RotateWebhookSecretRequestObject) (RotateWebhookSecretResponseObject, error)
+	// TestWebhookEndpoint Send a test event
+	// (POST /v1/webhook-endpoints/{id}/test)
+	TestWebhookEndpoint(ctx context.Context, request TestWebhookEndpointRequestObject) (TestWebhookEndpointResponseObject, error)
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
@@ -80182,365 +80248,6 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(UndoCaseMergeResponseObject); ok {
 		return validResponse.VisitUndoCaseMergeResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListCaseVisits operation middleware
-func (sh *strictHandler) ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error {
-	var request ListCaseVisitsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseVisits(ctx.Request().Context(), request.(ListCaseVisitsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseVisits")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseVisitsResponseObject); ok {
-		return validResponse.VisitListCaseVisitsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PlanCaseVisit operation middleware
-func (sh *strictHandler) PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error {
-	var request PlanCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body PlanCaseVisitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PlanCaseVisit(ctx.Request().Context(), request.(PlanCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PlanCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PlanCaseVisitResponseObject); ok {
-		return validResponse.VisitPlanCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseVisit operation middleware
-func (sh *strictHandler) GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error {
-	var request GetCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseVisit(ctx.Request().Context(), request.(GetCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseVisitResponseObject); ok {
-		return validResponse.VisitGetCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateCaseVisit operation middleware
-func (sh *strictHandler) UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error {
-	var request UpdateCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateCaseVisit(ctx.Request().Context(), request.(UpdateCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateCaseVisitResponseObject); ok {
-		return validResponse.VisitUpdateCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelCaseVisit operation middleware
-func (sh *strictHandler) CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error {
-	var request CancelCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body CancelCaseVisitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelCaseVisit(ctx.Request().Context(), request.(CancelCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelCaseVisitResponseObject); ok {
-		return validResponse.VisitCancelCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CheckVisitSafety operation middleware
-func (sh *strictHandler) CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error {
-	var request CheckVisitSafetyRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body CheckVisitSafetyJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CheckVisitSafety(ctx.Request().Context(), request.(CheckVisitSafetyRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CheckVisitSafety")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CheckVisitSafetyResponseObject); ok {
-		return validResponse.VisitCheckVisitSafetyResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RecordCaseVisit operation middleware
-func (sh *strictHandler) RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error {
-	var request RecordCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body RecordCaseVisitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RecordCaseVisit(ctx.Request().Context(), request.(RecordCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RecordCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RecordCaseVisitResponseObject); ok {
-		return validResponse.VisitRecordCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidCaseVisit operation middleware
-func (sh *strictHandler) VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error {
-	var request VoidCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body VoidCaseVisitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidCaseVisit(ctx.Request().Context(), request.(VoidCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidCaseVisitResponseObject); ok {
-		return validResponse.VisitVoidCaseVisitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -89781,6 +89488,332 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
+// ListWebhookEndpoints operation middleware
+func (sh *strictHandler) ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error {
+	var request ListWebhookEndpointsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookEndpoints(ctx.Request().Context(), request.(ListWebhookEndpointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookEndpoints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookEndpointsResponseObject); ok {
+		return validResponse.VisitListWebhookEndpointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateWebhookEndpoint operation middleware
+func (sh *strictHandler) CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error {
+	var request CreateWebhookEndpointRequestObject
+
+	request.Params = params
+
+	var body CreateWebhookEndpointJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateWebhookEndpoint(ctx.Request().Context(), request.(CreateWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateWebhookEndpointResponseObject); ok {
+		return validResponse.VisitCreateWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetWebhookEndpoint operation middleware
+func (sh *strictHandler) GetWebhookEndpoint(ctx echo.Context, id ID) error {
+	var request GetWebhookEndpointRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWebhookEndpoint(ctx.Request().Context(), request.(GetWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWebhookEndpointResponseObject); ok {
+		return validResponse.VisitGetWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateWebhookEndpoint operation middleware
+func (sh *strictHandler) UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error {
+	var request UpdateWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateWebhookEndpoint(ctx.Request().Context(), request.(UpdateWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateWebhookEndpointResponseObject); ok {
+		return validResponse.VisitUpdateWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWebhookDeliveries operation middleware
+func (sh *strictHandler) ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error {
+	var request ListWebhookDeliveriesRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookDeliveries(ctx.Request().Context(), request.(ListWebhookDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookDeliveriesResponseObject); ok {
+		return validResponse.VisitListWebhookDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PauseWebhookEndpoint operation middleware
+func (sh *strictHandler) PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error {
+	var request PauseWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseWebhookEndpoint(ctx.Request().Context(), request.(PauseWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PauseWebhookEndpointResponseObject); ok {
+		return validResponse.VisitPauseWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplayWebhookEvents operation middleware
+func (sh *strictHandler) ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error {
+	var request ReplayWebhookEventsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ReplayWebhookEventsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplayWebhookEvents(ctx.Request().Context(), request.(ReplayWebhookEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplayWebhookEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplayWebhookEventsResponseObject); ok {
+		return validResponse.VisitReplayWebhookEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeWebhookEndpoint operation middleware
+func (sh *strictHandler) ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error {
+	var request ResumeWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeWebhookEndpoint(ctx.Request().Context(), request.(ResumeWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeWebhookEndpointResponseObject); ok {
+		return validResponse.VisitResumeWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateWebhookSecret operation middleware
+func (sh *strictHandler) RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error {
+	var request RotateWebhookSecretRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateWebhookSecret(ctx.Request().Context(), request.(RotateWebhookSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateWebhookSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateWebhookSecretResponseObject); ok {
+		return validResponse.VisitRotateWebhookSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TestWebhookEndpoint operation middleware
+func (sh *strictHandler) TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error {
+	var request TestWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestWebhookEndpoint(ctx.Request().Context(), request.(TestWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TestWebhookEndpointResponseObject); ok {
+		return validResponse.VisitTestWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNetworkWorklist operation middleware
 func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
 	var request ListNetworkWorklistRequestObject
@@ -89811,2129 +89844,2146 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345w9wylLsmSu6WKN85Wy/bYe2xLW/KMd4ytyUKSyEx0MQEaACuV7q2/5wLOJZ4r",
-	"OYEFgARJkASZrJKqu+dHj1VJgvhYWN/rWX9bpfxQcEaYkqvnf1vtCc6IgP98yZkiTH2H2a7EO6L/lBGZ",
-	"Clooytnq+erHPUG5/RXxLVLw7w3J5SpZkff4UORk9Xy1FatkJcivJRUkWz1XoiTJSqZ7csB6THUq9FNS",
-	"Ccp2qw8fktVXP+Jd+Gs3REjKWYK2XKBvtw++xyrdNz72y+rRL6uJ3/uOp9h8pP3Nn/ZEEFgXI0ckiOSl",
-	"SAmicuIX/hOLU2h0rBDJpfkCZvJIBMpIQVgmEWeNdb1IU1KoB9VhTPn+h2RVYIEPRNmTNYP1H+x33qEe",
-	"iJR4R+RzRPS+iwRhgbhARO8B1U8bklklK4YP4anWUzvg998RtlP71fPHFxdJYKteEqYE+fbLMAGk8Kv7",
-	"coHVvv6u+W1Ns8HN2XJxwGr1fFWW8GRgBjwjOZXqBxg2SPRUqgRhiShDV+8fpPaFq/C89E+DU/I25YsL",
-	"fVZKEaHH+e+f8YPf3un/uXjwbP3uX34Xnm+5IXrOPTtWbshnEuk59mxbuSFTpheagJBcdD9/xch7tU7h",
-	"1yvHIApNVxuy5fUx/loScfInBMP1TOHRRZhu+ijGXdrw4s8mlm8zcii4Iiw9/TsJ3PHv8TWRCCNBCoIV",
-	"knhLLhFmJ1Qy+mtJkCLvVd9F8sZ+oAfvu0hPnyarA2XVDgXnuTW8MrhHmuEipbnREUskCM5aPPVz4Knh",
-	"SdZcOIqEHvUc3/YHzkjUHDUVpTjPiUB7LAfmpUesJjeNmLZvMOsTeQUWCnGWn9BxT3PDvFMjK/WEkNpT",
-	"CdO9NMwd57kmfqoGpmo+N3HLWJqXGfmRK5x3Z/qSl0zBtwU/SqQ477lu1AyzVjCOP4WMbHGZq9XzLc4l",
-	"qaaw4TwnmBnRacR99+rjPL9COMukpxVodkluiDhVWkPPlColop4LYeVh9fznFc7z1bvQbnxHD1R1J/JG",
-	"Lx4D1+n7GLwYXPfTi0SfAz3ob4O8OlBm/lVfMsoU2REBkxijGqBfKtERM0WyBMky3Ws5crU5KSL//xcP",
-	"vnj69POnV32EMkglQXn6Qd9KWXAmCZzSqxel2r/MKWHqKyEM07a0q/8TF0VOjTL0x79KoxFVfOBvK2Je",
-	"WVF2g3OarVMYSPMK/cM6IHzgAb1ixhW6ZvzIEKhUXKCMZvDXQvAbgqiSJN8+XH3wV/c7Qbar56v/3x9r",
-	"HfWP5lf5R1iJWQMss3XsX79EX/zpyTMkSar/hJ4+fLxKfO32p59+eqCHIEzpFQdO7Rt+tAuQdpJqTw6S",
-	"5Ddkmv6np+dN96wt3wk8uOOCbAWRe6T4NWFu4+HV293bD8nqteCbnBwG1leYJ/41sE7QT6plrvQ3FaZ5",
-	"tapfSyIV2giCr7VuDBR04IIgUeZEXiJJCII9kQ/d7sjV85+rgavTaoxMJdpSkmd6o9wT+v2C61ut9/2P",
-	"cPU+vNM3UirMUj1YKdhzrRE8v3j07PHFxcXFA/ifP+n/+bP7p/0/rO+rwqqUq+dPHj9OVooqkKqBdWFY",
-	"Ta1nuA2Tf3T7En2E7jAC5/eWH4jaU7YDTiQ425nts3LsRt8IziTYWEcwUXC6R2YN6EAwk8Dr7JfAnnj9",
-	"reEp+h+F4AURihqGkwqCFcnWWDX0qQwr8kDRA+kqVa3p/q37O80idLNklWOp1qWsPt4x7RiiCumn0I4r",
-	"hM2dSZDisBUHykql5xc3aWathe4PRB25uA4IyZfffvkGCc3TpZ7JAZ9Ar4Gvm/tLWAakiLaCHy4RORTq",
-	"9Fyrj1pCKHKQwS/aP2Ah8En/m4sdZlTCHVxHbl4hyA3lpVxLkgqi1iVTNA/zyJyzHczZPGqVewSLNmZs",
-	"3A4KcsOvJ5KKTHlhCC1+O8w0u2t5pVU6ynxjHOT1jt6YA+KltvqYEVuU1Vq90+46ny6LbDL1Wx9H4wXK",
-	"1BdPVkGVoxZDPxtrxr2f+HevMZUuRVjyrfbTo9pa2eKbv5JU6SlW9/0lfAHYfJZRPRrOX3v33yqOTZbQ",
-	"ut5NFeYimX3f3Q1s60SDplHzflZE5I3xNDSlA37/rXnW+9lQWLIypp39XSsHM+9ggLiHbfH2vA6U2X89",
-	"iphki5jGaGSQMF5bv1Lr5LHCjeUMSbBaqATusOdZGBvnB/JeWQ+FHshZS0OvGJOqvSEw++anR/bAGrOD",
-	"d+NAmf/XR1NvCyvzHG+0RmHU0Pt1Le6exLvnVWjlHudfkpRqxiknsrMNkWoN6qL+D8ZDpsSrLUpzLktB",
-	"pBYW6Z7mmSDsM4lSLIHfds515HhSfjhYhWvqq5ldaMOshk0wfkDYmHchPuyOKO7+2n3V+988t0cXgwfX",
-	"uXduvm4G7wZOEb427QAjubEnl3sDEx0nWkeCjzgQeqX50JrfEAnuija7xfb3sZN6iSVxYxnaysI0DP5b",
-	"Y1hcGqVH209CKmN6JegIxj1VSDMdaRXVAAEaA6wTdqDX5EhlUCuKPCReqpQbfudIW5NPRoyfd6vNgbD/",
-	"qLPzbqjxnZfdrRf1D5Muiz3KDyNXwg0fnJtSON075tA5Q4wKIiRn6PdXG8LIlqYUi9OaZld/0DY1109o",
-	"poR+f6X/H/wAJnGL6fmvRh2NHS3uWeM/WGckJ6rHgPvRc7s6BxMpFDjXDya6EKdwzzFRtzQnaxYMEL0A",
-	"W0HzAEmYStCRqj0vlTGlMdwMdCilghnveR7cgD2hu73yzJmKSURfhWvKsq49lKzqeJUmr4pY1vA8mM0b",
-	"kgcNqQPJKF6bP/dwB3cgGDaBSjiSsLGXEnpDsrXc48dPv+gdUG+0Hc1taVBVJkxSRW+oOvVQvSa/54Y/",
-	"20gUUHnKS6YgXm3ZBdP7Cn5wO6QRivpTqQoyj2Q1sobgpiTagtyT91jzJ/PF7rj0t8BW/+WkjBoxtOGj",
-	"pmOyUvvysGFBTvzTnqg92L/Az8HjtuoGAOYZuGWRc5yRbL05xQpeuqVDbhyMZIoZEIjmrViQDK4d7FDG",
-	"0/JgyCbaADffi59ftMGerG44zdaCYNnj3NK/T/UYmFcip3ukmQrE2F7T9ySXCQgAhujBBEyWcjgAc2le",
-	"U5+JNniLpfvqWnWZhU+7TXoaFojfUXbdldXkfUEFkZO2vChFwSUZFeuNT7+2L+k7IPJwpoi/u/qh+lOJ",
-	"P9Hxdc5yzZy3rNb03WDjc31dfzaQIUMV4gVhPpN28QWfEEKMuf7MEg6JWrG6Zx4JbxeWcEmcrVm0XRGj",
-	"PoyWeJ8vqz8Mbs9/cqNbTbgxNSdv+EYaaTy//PJ2NWZy2HGCx1dmVL1IwxlqV4JkOFVXz9ENzstaL1AC",
-	"09xGVdFRS3EisCQZpC3p/ywFpHcZYwDnSNMSysgBs8y/aZRJImp2DuEzrZPDRmPD07GwSXgFFybTSU8p",
-	"fCH1Wv4iCL4OK/TGmswpuzaqWsaJ9BXltm/MGZLd4A9lztoI5W8x0tiosIbqTtbtxYFKaSgd54qYYKLZ",
-	"H2tecpHZP5stoJytrfq/FiTlQv+U7kl6DVGddT2M98eSQZx8fQ0ZP4yrtdoT8Ctl63SPKQuroOTX7lp/",
-	"KA8bIqrUTC39kslBBbsPldneS6IvqzX0pYpKhSTdMayA+G6MgonMotpnu8dyHzzZa3IKHuzVNc2uICPv",
-	"jw+PJM8fwDb+8a/Ha/nwr5Kzq1X/tkXobdXEu1/+Knv89OmjZwnaYEm+eFKKPKlXp2lNoqsjPkkFvnR7",
-	"NR9dJTabMUGS/JogvWCILukvgd6UmMgrYRnJ0OaEsCHcLSHhcIF7L1aNaR203ovE7Hu1y/66/S/0EsFX",
-	"N8EwMK7Y16CE9Tjdh0S/xEXwrP9DEkhCffH6W5uicYnwRhuHELWGYORJKnLw6b1PITafcUKtRVSlJOIq",
-	"QVfmK1f6o1dm6CA9TdEh0z1mO5KtIQMhEB7+AXxonOXTor2h/eowAqIvClXSEOMl2uFCIiwIqkRq17VW",
-	"ENGTJl399G2WILv/4OcAb9Jf+SY4Xjci1hz1a8g/4AcTkNWHZGLKMWda9GuUJ+em1MNWM0dYXpuUB9rj",
-	"r9AMfcgI1cNZGbwhe8qyahukL4AnhMMhN6RXiF25hJQqtdYErasT6Nn3KiG2O6rWwWoX9lFQpQjTw2lR",
-	"X41b7xk8atWALjsqgTOsaYi2f+r5iE/po4c86CKFV8D29O534hiRtw3NmXau5TCnW8KsqNnmcmbFTENB",
-	"T8UZyX0CnOCcZMBDOjJ78G4A1/GOPPoiOE2glcX0zYsHj59+0RS0ID+druMSUahKxhxtnrY4W0UYkqZu",
-	"fKDI3p3/T3A81bUoLZe74NckToQaBVvLAqa0Jl4vy3PdgWIS2Nf6fKXlBZp5gYJKsjjPomOWfR5RSRL7",
-	"geOey4ptelzy0qg+e3BrSuSsHEd2MfoarCNqu4DiKwUq6hVP1/2QrEpWf60d0qq3EdNKO6EC7lGCJD9A",
-	"3hSHkp88m6Gf2zN2B+rtvjexMM2pPRf0N6C3t0TcEPE9Udgxryb1Qd4p+OfkWpaFtvTMeicoJlKWRAQf",
-	"1Ur6uhQ0+KNLYD7v64Lc2DKvtcuq6/la57k1LtV+fSBqz7PZ3zeZDrPfJuKGpmTtnNm4NzkSEgeHl9h8",
-	"ZIHVtSnSHHRnLuFD8E6/b52B3Rsgi6SHWGMXPokGQhfrL3VwNGAJgZI2qhV4Y7ywb3xIVhssaVCbOoHU",
-	"Mz4GSCTdkHDoreWlKwRPCXg11mZs95GhEMWGCrVfZ7gn06UQNmEDHThTe63anQgWNpwnpEIZPoVCVdbB",
-	"NPC9dTV2wFTL8OnKqvaMMwhb7egNKBqDexAcHoLQJVPitObbNRd0R0dl70vzwtyYsqP5NQNrLbj11TMu",
-	"Cju4subTH5IVyUpL1zm5CUV5WwO0n/+QrLb4QPPTujfdeUdYRrTVTpiy7truM/pYesLn3xvitb622uhg",
-	"+QnZWNHc5BAtQVlGsnVGpKKsn4dCNlchiCICEsjDChQ8dUPJcZ17lbRDBFKVxIIz3Px3fI6I/3ZbPhyw",
-	"oArna1dpMHKurcchti+00UOZ4lF7eaA7YwRaRjGUg93+eOvV4HqqZ2JX1H4BMh+NE58Gcyk9fzM1VWoH",
-	"TJmNdEcdiHffOyn3ak8EUHjgw1+XAqLrsiB5TtlOGrcfPCEn+XqKvZ5u6MmCF2VuNiSKVbSftykaMOV1",
-	"iN2+EILe4By5gkxXmD3KzQXZEkFYyAHxds+Fgs3YlwfMnnsj2xJm+BEjyyGDo++oBK/6uhWS75+PfkNM",
-	"YYuBV2CgA7YJs6FUbtFTYnYktuTD5mUdsEr3RKKrX68SVBZIcfToElGGTKCldgnWK+Plxi8bsrsDauP7",
-	"7ke/ffvqj99+9RI9ffzoz2OyUQ+gx+nxGOGCJogetC5kPDhbIkRPLkt1j6uc09RG7AzvWZlEhmB047br",
-	"KMbSMuamPdS0HqSzNrm27lyTjZjT7N7sNp/zRYvTGKsTrM5hRG99UWup4WBofYw2XgUBolTboOEjbBLO",
-	"/yq1CObMdzFgeU0yuOA7rhDjxi2QoM3Jqo4kzz6ToAQ894t0/OrSSl+wl8lNSd8irXUY765Xd+jrst5S",
-	"LGOtl2QSmP0deHIxvIWzEjBwqmeQk0wL46w0pZMhGfIV1FGnmGVUT95sI0ZPLp6hq5xek/xUv34Fe5Yl",
-	"iLOUgMthw7MTOFdyzq9J9tzfMiiFdFRp6p3AF1NgKsCJYdzkgmjVZ5K/ts4Af3zRlWVBJJKXXB+UIhmY",
-	"EBKBv9lekQRRJhXBmQkzwEkivRmXCDOk6eugb6L3g2d0VGXdjx77Zd0XId5wlsmGpbQRsaF333jM4aW2",
-	"ao1jqcfeu0rNI87csf+sLB5XpAZFnoBBQCWSOHAqM8zBVjGwZYtAE6a4H15Am1K5eYXKG/5xjUp2Bj2c",
-	"Y5IGzMuxUptPztocgTsIWp8jQBpnW6OjczrTOh0f/5O3VgcYf7gs7Hxzdlnz1Ktd+jxuAffMfvWLs+Lq",
-	"WRcxcCfWJA4rEJUx7I36JHRh7qVtDEUMm5yn136RmSTixgpfyHUnNzQll027mZH3CiAzwmKstVsjR9Cx",
-	"r1s0yTN8SlwVfTUFbaOh3zgjSc8kPoqV3lh5kLUuYz93EuqChmDD8AubeiNGmwOsO79Ua05F1JhfeEDK",
-	"/uiLVK3NH/cczJNG2clkiRqVp6w/6WUoTxeNruI3VOLERV2Y0V3ygbisLKnw1qzavWQM1QiIAD1kkEbR",
-	"o6fPHj95jl4IvEnQV2pPE/QdVmDdegiDLx78FyAMvvvb5x9+t/oEfS+3XhIz17nTuliW3iLu6CzPwGRN",
-	"eP59W0qjvdv7N25izrssvpSYdHVadBVLHQuklLVlwv0qV+nsxxI1KyPXZ7QCZcHrNPqt8+5Ne/gWxQK9",
-	"Pk4+//D7B/afFw+e6b/8+cMf/iUoAHov2HjZzgIXbmQ5IxdwiLiWvWj395Itc8HweMRg4Ch/b13v/8c5",
-	"3P/wu1FkuNX3EDdCm5OJDVwi/QGkDOIuc+GBDU6vV3He+1v2QY7el/N9ksOfOCfxZeweBq9g64PpFG/k",
-	"6G51vJOTFh/jrZw04HTv5bjQGfdmniW4Zng3R78X68aMGqjt1ux5adTNubhM/Oj+0EmkeT/8o9OW9E9/",
-	"6W35S0dv5i34TyP9fx87r6fjMYyoXF/IgxjQ4KT61sLOBdKMd4SlQb8TVmgPkMfKw+s6YpNE0XBXnwfh",
-	"tKd5JteaFffVf5niX5pnSO0pu5YggI77E2IcEhRSXuYZwvJ6KR+leycSKcUih03ELk5pn8/vp+n+PR+r",
-	"r18BCpUIvmCohmDwIY9iPjvRwdMGwJJEygOAX3GBMi3BD1YTMGXMBWbg9HYpRH/59sUqWf3l2y+DmUOm",
-	"HB73VhHuObkhwhE1QCjLnipODm/KnmtxdLkU1JXxRxqB9UV8Vbji5U5GaI1MN6yUN+Ak3VvQwoeRPExU",
-	"hujknAm/1qPCpwNz/tVmafUBs0ikuFYga4i9UDmNVsb6cBMdfZuso5ySDHGGAGxaE2xkaAiYTG+hbPUN",
-	"2z3EwFlB6hMkFOGdwR8Yd7Z3UhgzgbdqlXgYg7IsiJAkG85nVILudqEU/0FicG/90ynf75R3IqqCnHKb",
-	"Vl9+d5VGciHrOzIvk28BATxR3WuL3CYiTQQwbFOeLC0lbpvbT9wtTxacweZHVGzHs8/jy8Mf8bl0R0Ed",
-	"Ded77HmU057JtkIBkXrQsVv4pacKTUKb95W4FiwGP9Y3kEqUky2g/EeXpvvq2dTbdqZC0EZrt3/35jS2",
-	"oa8qUPEJ2+nUI1xdnqkkx0NY5o/G32wv2AwztshFnPyeoXXfvPwhjjLtxGfix/vwLjNeFzyf/tXWJsHM",
-	"x7dlkehHJe0n+zlHpXa8IzwskKPjjdMF9OTF/mMI3dFtGBS7I28HfUGC4Ot/y7GUt4N935f9/0KhnGCp",
-	"kCIMpXsscAo9ZpMub2/AIT7825+TD2fCItZrfmNKUbq9pyYhjlf9FBZxNcXi1ReExTukAuj2fy2lArRi",
-	"ixVY//vd4Dn2kWRWkknrNK9N3Jzqpch1gz+gFwQeIMK1UV+QIdfBAB71p9mkqTZlaypJajjGalPaZxdz",
-	"WVxd1WTtr7/ryNLU2qPgxqxuCaWvzV3umeJXsiwP7AFhStAJUUszzlfhMvfW1NzY/fOZ5Ug5Y8r2e5Oa",
-	"z0Sy7slrN3vYjdPIs1ocep3rB4H+wvtt9ItO+4oWMKJJ7NEm8uZkEYVXgWUuxxKrVXlrGNnYeS66niCx",
-	"PsyTrTS2pRVcEofqCL4mL4Hgl19+12zT/reL5PNn4VzqDc9OZx6HSW8aOwzoct7tHEFyfux1MX7eVNP+",
-	"+/d/rJMhfrd+8O5f//Cv41mutr06LDR0Zi+xIC8ENL08hJFid5gyqdYpFmRHNVGsjzTPw0VtuDnScPIR",
-	"FmTtv/AhmVMbEdPu6xt+1CcExTmyDnN+JpF+G7m3ZTjGatcdjuq5Ku06Hg4NlWPCF/XI4Wwg2ybFPgRJ",
-	"rLa0vvuxRXRkkycU6XuMbQLZV41R5Dj9iHUaNFjUdWvlUn/38aFk5YDVoWY9KwXprVH/qU4psN5g071V",
-	"X8YH7jKiahyLG/rcdGwySQj6FhwxNRFtE6vR430mkded7rbqSnym5Ugp6WWUEVx3ZkDrThnzolx2vNLv",
-	"frDdpSpz4mtmKrY5+um7ZnGf3v2f1oizxR78CxBxhRcwcduq2P2ycF9iSULmlCRSDnQMNAmguEpRgoZh",
-	"BmEGCNjF4o3LJdqHVA842YOGpaQ7NvO1vpVy26uTAC4MPzLIgIgbeWZvx5zjbM1viBA0ywgLzusFgvyY",
-	"Gyq5QDlR3VmiPQaUJoQ3/IZYLO8DrTLY3r56bcrb91QqLgyKkcE+tX6xyFTAnMup2YOmg28vm/la2F4F",
-	"Frkf8VGUGHDxtcatQWLWPfA/9ucqX98A7pjGbbaRb4bsSZA5kD/u+26MIT3vLvIwHZDVmm97+oBiaSGw",
-	"ZCluqF4/JHgTsYuS0Vue5/xIsnVZ9HIOQL+vuYV55UFZRJOceaMsvKveuh2mg8lxT3ND+SnAPUiFWSaR",
-	"VFrbigbNJ/m0M9nzfFCft79PSReJZB4WenTKZOuioUEAyb6Iy9oBFcpwh1Xrb58yI2BevSmImj6PXFxb",
-	"/c651Kp2I+P9THI8XUTol9hw30z9CMg7vBPE75pp9N0JzUrMhlYsI6yFUQXg1MB8Ec61ArfbV7CRpgON",
-	"3vzwJxrH0nNB7QRjZ22HhMK0MC0YmPFsVKXQKrVmyBVfOEufqMDNJ8fjqLyOrHYA4eM9P9ZG9wWqW+sZ",
-	"jkslkoQw64pEiuADwrmpqDmrny4veq/S21evbdcIvQXClMrsSiwy6ZrEjXtjKr/4+AbZZ036bwii8Esi",
-	"QOBstfg/2rxo5x6KUgDMwI0E46iXbNmTLA8HCzV/b2KbFYBvx9lh1+W2u90ztsIxbd3dttLUYfR9NkTd",
-	"WPGc5IGCkmytKSBMtBIfoIUVZLrbVlFml6yxGeVI4HIUN/B7zsh8AHp/3sF6E0ZiZb/mW5GPbkuWafWz",
-	"71Z+SFY7jvOFs5J70y+dtI1OjQFOTTc5Gepeon+PHdI1wYgqrms8HCxSsGoANKtcF4LvBJH6gmSGUWeC",
-	"FwX5OLjL56dGuKOqKG4wq7++8LNcoJNuYOs2TXMOnXmBuiVCBT7J51rhE1xvRoIwyjjjImlqexOzNG/h",
-	"Xp5x97qrJrkkPrhxAsVnQhl3yNSU1M5NbhkfEBxylXYdzL9buO3t2Gv7LgxfgS+heGnsBnSrCtO695/m",
-	"oNIYDVoB1BO4BJ88PknQhWxJJ033yE599c9LFU9n/6Tqn+NoeRF3eKUM3j9PuNuFJXLZ3YXEef5qu3r+",
-	"c9TVfNfOW464rBGJ7b0K5/i751z16Ugt/YJwPCe+1kSnb1GLWUye+Lh6GgFx0Lzqk3A8blF9/dB3Vw6E",
-	"ZS4yfW6r/+mBvoGUdpgdOPANywjFtnoL/l8Z/3/1UAyX7gkwmJC0bSpwTiAhJoz/aut83RLawsO3bSDf",
-	"4hWcB0SxcGb/0qgQDa8/NWFmB4Xh2lS/ffW6blBtQs8xx6u5klwfiFoXRKQk1JjfHLXZ++dVI2nozAPq",
-	"3GcSwShx/YYij8Smfac97cT9ORnlEjNUsi1lVO5JBvOKKTS2Q6y6AS1rOK78wG3QADYK1poyvaaehrbV",
-	"XFchQCrPngm8aWcxuwDHOtWptN1ztlxc2itk5pSAYu5chL0jr/VFjl3dpFhmRGSge95QylH77vq7o4/d",
-	"KXeBTMt+s0nToB4G14wts/a8sZ++y8TWXY+5SezSZmZW3ztRNRPMYD5nWZgvnKWTWJKIVE1mVuIPFQ+N",
-	"TXZwPksZf07zuofmX01rXbVRq7tDkX14oB8+xwUqwOFDFUq5ECRVMoY8R0FhQyUPf7H93rg4hEobzL3i",
-	"Ykpu0gRd0aR3TEtnqd6KTGiZ1V+Bi8PoGVn9TT9rO8LFCjwYvkZ7raK3RB25uNbyw7h+3p3X4Ghun6J5",
-	"GNmwKIeRPRTwaUbNe6DqHOH1wl1FxNcVFlMPvh91qqK7Ju5UMKJe7nZGXdITGshdq9DamIKUspsyZ0Tg",
-	"Dc2pOl1qyVQ1VrSQY5P34B6GqzvKk7uNzYvjRa8d52vyqwYFjDNzW6U7XdSGXUpRsDRDV+FH7xZ4qc+X",
-	"CG9MQqLDGPxMIqnw6UzyaGEITNRp3EAR2zxLxY0TbS3Y8Ud+ln09H4+5LxVHO4fbtuTxy9foyZ9atYJP",
-	"G4fxOMy3PF43DLzEuAon/vfc+tZRu+0bP+qlVMVa37rPyuIdIf+HlDyL3W/zDblL38XGXhdkEph/z61a",
-	"EkF8kPZnILbYg6C7yVZUK9W+J9MSioYhoT7FQlAi0YHD3mJWexTznB/lpcFkrRPzJ1eyNLNf78pmrb7Z",
-	"S+cV/O0ydB6lctaYu15zlo0RphODM31k89J4yvxAwQT6ia2sS3MuKdtNLa+L0jEW9wTYLXlD9B/v1jPh",
-	"k6Qb593YNMF3eQ8PbsRxb73RkN4tBzz3U9nLqBf+pz0BAH2vjfk140fpIH9thYiZWNBN3+cfWczJHdib",
-	"jpd76r54unIIKhU6hOJ0DwbitKMOxyyTUaX6JWdeB9O25GIpyQdrieCJfKr7ZZKDh91MQdyaGyCUDuXu",
-	"/MKc6fmsLX+yV4WgPx4Xx6nOsQlBLhRNaYGZCrjiXxNe5MTkwfNSSZqRS4uYoNU6ym6oikdVb1LT6/rL",
-	"IY27KEXBZdi3owfMyqlE9el7IhrrqregdUrjF/UlXLolciECQH+rM7MhvGnOMdJjc05bdH0+gdZ4U08v",
-	"Bsl1MsufQc1tx0iYcMaP4BueZzPQl2UAKdj6c4a4Y5/HYBAooL8+LxJtuZf7TYCja1PGIi4HT7LeP5dD",
-	"+J58EjjEMyGE26tawsD8+2dD4W2cw9kXACn4JDwnsdrdJAfLkjWg59VxzqqzDEYAphst3dLCfihBTYdf",
-	"3eC8xAtUA86BQjPfjjdM6hcik5w/cqlOlbgbRQww2eqVKODisD+CmDurx9M6w1/LbEcypEXWp4CitmT5",
-	"mztfb6s9sOAGuYxfgHlArS2SDOBARXXbuCvqXYoip7L8KSAaLQoZOuTxU11IE/X45P3TRL+2ICyBPCml",
-	"yKGYonlxpnCqXpj3Qntx21ID6mMmvxCNukNuw0/FCMnirlyFlwOvjGXwTC+zjipNa87EVancQ3jN82UN",
-	"DFjRRVJfmLG7NjuNxaPvPm+AyTyJdgMsQ31nqaUw3uiWzRHA09nBp3zFJycu3SEHaB0p/HHsSBeSvpUA",
-	"u7+ydxlvyfROJWdXOp5DL8Ed+TceKvRbHnrG2D+zgWduAUvmdkzMTU76k6Tt71Uie52iedu2gvvvnqj9",
-	"jxV8JeJbqNcCKDNS69nJdLMX8Bjsd2eYvgqLHVGxzoV7hRPj7ZV3su8Grug8aXweVMX9uiBTyKUftcSb",
-	"0dBxzAIuMTywD7Wkg0piUE7kDPQIM7tuz5m2sD6TPj7Nw4w9woWUIZCf908RMjuwiBL0qRDRuO40RFQz",
-	"MyFnBKQ/ituucsPWY/SRxrfshqolghB1CPs2wxa9wKhWB4GsI4WvCXOp25HVboIfbsM0tUlIcxoP3l7e",
-	"UCl7oIN/gkYzODNZnFuaR6nrd6tYNQmtXkx9ht42jlP9LFXLo5Zls0Yiqaq/P+ULrcsrgixIfR07Pmta",
-	"HsFMa1PnXhw/h4UEtMfO7p+YhhqVO5MvBrmezztY/+XRiNAP1gptabyl2t9SVfUcyZLRW2q5m+OQDf6T",
-	"oEoRhnLOdkQgvFU2nXyLUxVK/ghmkfM0LYWYOG+lTfI+CBPOUoKMs/8fss/X+QKqpuvm+VhKGLokt5lz",
-	"2iKVheIbjpZazGdiiAJGGdqYhaQDMKL7JxfMDixhvp3FL6afce9q/rNmCa2kS66i2XxfU44AQAU0SzD9",
-	"WjDNkOQ+gffzorO2q9tAzLD8+TFUtzkenL0y7tUmn/E+9G78EBa8W+5Y798Ve1UQprf83tfG9t26hU75",
-	"Hh7tMpzzvBxX+NcQph608aLyGqV7zHYku0TXpFAuhGZ7jzWJ4VGUkv8pJ9fO9MK9znFAcsx3oIdoGhAp",
-	"J2u69VuR/h7TBSkAgXFqInoHGp7Cm7HxsokR3tPa+AfCPlpT77rHEpDwilNwfvUo0aWP9Ruxq9Jv+KAJ",
-	"w9lzxek796ztbiJ7KlmpkhZ2XiL9XOJDRhy1mmxRgKuc0ueIM4JkeQDEVILTPQKJzNJTbAFihTnfyeq7",
-	"/Y53/X7VtxXOE+IC+QhQkxLNKWe9Tv/6EbPBOcmQ4kjtqUS16RUHPrtINGd5/bOJINvo9jWlwZ1+WpJx",
-	"6DzrBze5GlAgG4fteAO1c0PWdz84mMHwbSKD+ZBh74brye9hiL9SwmsQLsPOGzzUcRpHoEklqd4NyLeX",
-	"oAYEpNxWhUiujT8riEU52lO2Q5idQOM0CNmQhRMzgmk7DENAiISSPAt6nB2FJ3Xtg+0Uant3MHwg0nQe",
-	"HAFWgm8Mbsws7KxaN2hN3jJ5YxoScaNNRSQp2+VmIVOqx3vD8Y9D4fha9J8r3OcxvsA8QzV70Rg7U/jY",
-	"ORVXvZTxJd1ul1EL9WivsVAwYkggw+WUvdDy0OSSKkny7RT68e594KMQc4o8DXi2Fk9dsTOdZMb2RPHo",
-	"JFg+MLU2P7CLbi7Jfc0fqz6VaYz2G8yyVzdmMhM4ylytc+lKpdZ+VdMaWvJCrgAww+6hO8An5G7KQyV3",
-	"nX6DM6PJCHLgN0a4GxM9qNF4rGGhex/S9b41boEcKyKc0gcw/McahwdmmzgPAsEip82e7FHxD7sfidGP",
-	"3OqG93YRjL+50jGiAc2ApBrvPXM77ow3VvWeVwEZaVxBmwajnW2NdQWCqmlzEcTIcYrZdTddal6bxLDJ",
-	"TWp+1Ivb8pJlkY2vp3lKskh/mM1r+8jJ7a5JcKxXQBDJ87L3q/DzTbyeuqQvklrEr/GPdgzWylB187+n",
-	"nUiB+jrtioebbNhrtEyPjdu5H3eTxj7ceFzzQ2jurrmHa0XIM5LY1pJGS+sDFL4Lwu4AQWZk7NCXUvvq",
-	"o7pvmp/bh2WaFt4CbUe0vrt9FjpXjTHLfNOQGZMS2fwXpydLN2TRmIHVi/8djyL0ptJ7PrmWfm+gVf3f",
-	"G85zV7c18zAezVZ+K8OHuD4kZ+TnnxER7s3Xr5/pO9y3r17fXYooL8ZjDQxtuUjJZNPSDt63zh8JPnxP",
-	"nJ/ojtGRWHY7uaCC5w3nAlCwvhdmoe+WT/D/xLL362x92Irxw7/NlMhbS2uvp7+Q0uVdhvund/0oMGgl",
-	"oXy/KVS9OQWZUV/vxYzeis0/VUzuuOoVkb2++9pq7UnStgU6QqooeOW6XeQM/L9OvM+VWe3JRA/R3TcD",
-	"HWgu1FnI1KQuxdeRbTtbZ3BDxKY7H8M+Exc6hZL8AovKANXXBhx5n0lUYLW/NNjuiU0ZewDpY5iZHieZ",
-	"wMcHrk1lyg8E4Q0vlVbJ1J4cJMlvAs20ggy+Zt4wb3/dyWogxbS+9ksxwZqP3D8m+J9U0lCzxOxA2eN1",
-	"0XMDXn7zAr0GSnJUkFFj1SWIF/jXcolu1QVmtQf5lnoJWnSSPmXSPPCgLKrKXyrRAWfQWjCGx8zsprrn",
-	"MGFeKmhcEFTA4HSnr0AC9AXS+wJMRhIVu5gh3LEix2mAUr56j1N1iTjLT54ktKl6JmCSAHOAJ7bAY7jU",
-	"VhNHRy6unUjpa4AOn11Py0uwjfQnguYM9p2GrCbXtEFzyv5KJYm3xHhJhu41XMu35tGgt9guAnR0LWsZ",
-	"V2vzX9U8VqbC6KO4kZPVjV7B1C/od+Jr7z4C9pt/39odpBuU1VjMIPOd5/Ru8WfPgn4S1XeowVxbqZXQ",
-	"qsK5l6HdKdzHHScS4ZyDHhHRSHWAM71iNmmVSpSV5LJR5GXQmfTWQDKvZln8yD4ytx3mb4Ch0uZF7V4z",
-	"4ygUXWbWg+PbYKB1cx+iZ2PmoXf2mhRRGEdzGGLzqo4S0KXl4nlORG9FX5SNa++cN+fB27WQjmfUpHuq",
-	"3i2U+jCF5YxGDMb0u9EBzrrEwxdz9NsRWkfMGGdeuvF7008SbyDkPrXzRLAmBMxhw66BER2IChaJTIG/",
-	"BNLuhVOR/EA2PDtZibTDdFb/kxmxnDJXPs01Va93fSe2bHFzx0cPs+pjAD/hPP8ojuqhbP3b82NjKqfk",
-	"kfTOcHH4mkMpFYT3JCGR7r+P5gEfjuJpirpN7/f8lloLeM6jVv8Vyz7RNmF6dgtpPMA47p/Ck3OcdVef",
-	"0wNVveWMb1+99sOFXVvWDdq61oTu9opk4JyQqGSZ1m3xKUF1igPijEhEWZqXWas6jZeb3PuczRfXO4z7",
-	"sN2xojwogPUEkeLIrDPqK9pobcb8rlfJ6ogFM1J6W+Z52HVw/h2DFdptTVZu0mZ5bmZDB7wQicP37yeJ",
-	"vyEFF2qhPTCDfUdZMNGbvAfijc8dN8N9pV/rQ13ouY+tG4XBBUhEYsMDYxe1XXRg6apaQGK2Z3xfYSs6",
-	"e7s5QaCln/WHKlqaC3wJ69qcIGsPaRUYtQI4lyZVxGWNgJoLJc2Q5UiyRrVaPX/YsPAMhpnXmSyp4iIB",
-	"m8Acnpd4OIPDDA07qkkc97ar2zi1/gSPtinIDOB2t2JYjhCChATujlC9V0qkXB94+yYNW0cw2tp7Odxe",
-	"pcBpMGP0NdhgMijUwqGdv5AdZRKRGyJOpiczYSlpOnOeoxf/9l8PLi4uHj3+PBy7KZkSp/EaJPPYTBsj",
-	"GubMlB7JnvgIFRLckBDEIlusjanI4ji/gKrD4bCiqsxamYy9FyynN5Tt1lgQvD487rvIbDdlzANmeEcg",
-	"MVpTTh5LbZ33hhiA31ayH7uzZBJRZZyAmgejlDMleJ7HXeTxMORQ2LHYY0liF5/TLUlPaU7W5jUAB6YH",
-	"LE5rdSp4znen2KGq5yFBVtzQdMrVt29UrXbaBCb3HCCIg6QiqSLDxKRv1fo3zsKnqjjNieoZ3K6LzmBk",
-	"/pa0F3T7IakjVkSsc6oEkeuCiHWGTxHFnvHGtKl8sNqt44L+XvvsqLGRSVNAeATj6Ddwn/vlz0t7X7o1",
-	"xzeBe/S1Nlm98KyN+cgjVeke4gumzADx7bYHVCUL0xF5rwSOUJjarUW8BeV4E8qS+ZZ5EYXPJHL7mngr",
-	"+AwCR3WCtdajzCkEpMSG5BGdzjLynXnSdMsmTPXkD8GAOemJytsdNlg18KjreGEiXe0tDpVVuK1J/Mqh",
-	"6rPDtLFQRKCipy5JTN1QM6Ow07qatmEmbbLWP9Mpta31FQnVs9P3fQWevULQUMLaTa9L1FTlfYy2oGkY",
-	"T7RmbcFifkaU1oQ16VM5jmBhmZKZifuuz9bMupNqN9+NnkQcEXXLU+QQQ4g7OEstSQgkSXGbeZY4Q8tE",
-	"Yv3vuKBPi7xbCw7cusF9mQcBspxd4CN7tAg7WZWM/loS+7sSJWkZDgf8nh60nQYt6c32mD9cDFkPtfvy",
-	"v39+8eC/3v3tcfL0w++WsQrmaPiTFffmph0oc71KonZwWM2v9vSZv58Pnl1EWQCtExk/kxEDoR7vz43p",
-	"wD/vxHpo95wf9ecHrIt4Y6EVoP47tQuGuuuEadazHJokNkZfbatiMoE2jI6WPvfihxfICinv4L64SAat",
-	"k2kLWMhyqbf8i+kco88ImbiZYY1wnukxw8BYwgNvPGX3zP9uV7+M+nwfRH9PIosvdu6j/O1Z1hnyOGKj",
-	"zpDPo/OdLWP75OV4BlNA/g2/dK/l4fj5TpSP4wM25OVCUjHiq/dXSo4trt+98Nopgy17dQ7GLQDsqqDP",
-	"CkKXSPEMh+GJYyFebeeaxXVaqbBQMph87DxuzrWml4+savHRG6NO7M8S06MNYYkwQ0SIZnXMLdQXOAWs",
-	"3v2ait4Nk+xtZmI5KuskSt4l2b0wpUoboo6EMPTo2cUFFAw9fvTs2WQcwu5Gj2zvYnru6/097FLQB/Y7",
-	"hRmaMx8okN7awtLaocmPDGVUkNQ2FxglVHce4StgREEr5FEKtScC0UwCNaU27NLZg13QWjWdqk03AWAb",
-	"GQE06cQWfiEu0IGInf4LFwbZxbXUMuul0sYungNmu42xFENSoZU9DJpfFZh3eIhBBJpwgwTvx2iMVNv4",
-	"vTmVq1/Ki4vPUzcY/Is8tOzuKkFXDy23g/+2WwX/bXYL/tNs1xXsF8BF7nFREEYyBxUJGMxa7hBxkM/R",
-	"FSQnCJw/1FR0NSJAgi706gTrLmfVPs7KuIVnvC1vbjBUJVuKGkpFgikswXh6sTv3WFuOooewoT60wDuH",
-	"1Y3IoVBhwmwxr9b9zo/4JFEhiD4hV+OlONpxFOrlPs6kvJkHdy7n6fWP9EB6Mz1T/YS7MzlPwbH4EH3D",
-	"S2HBtqF2XU8ViO6EeEEY0KRFKk2QKBkqsFToQDNGd3uTYoYPhVY7Vxd/fn5xsfLNrv/+/c8Xj979fPHg",
-	"2bv/8/jniwefv/vD858vHjw1fwq6yr04Y2glFZpux6MgetLtw38OR2C3oUFaZ2MAFvSBYEjw6gmLtKJ7",
-	"ZztMRMjAbev8owYvYcsMIxcZZrvEoj707P5CAVM70lcuMNMbM22S6psyJxJJZeq7IbwNcvYSYRcBTzFD",
-	"NmoNABBoU9oyCUg+MH/rSzuIjcd2WRxkXsJ9N49KtCFaPCPFg2LPxW/jchDC6OKTA72Gf0vDjDA7maYJ",
-	"VhrCCjIeAZaxTOS3QQLd1FgsaYBX3RBBt7QW4UYWJkgQ2DPTAgRRBQxWj8glyZAWE0OwnS09iNwQgWqQ",
-	"9QVyUML0YhXTrdUcU56XByYhyOy2+MzclaUSU5zd1ipVZrucyn3SQlk44KIiqKB7EIedGS9cShC68q5b",
-	"UA+rFdCO3e0yjvRQtfltO8NEYIvWSTCVymVocYiIl9Ct7FBvLe72uGEX1I00m7+stl8aRBzKoGkTZvII",
-	"6ZHjwJdzbLvWArqeLxeWaE78G35EB8xMYoW0WVVBh0wvd/775qYDWSK25xAjUgZYKGFkS1OKxSm6MnNP",
-	"82ywGRqVwFoP+IQ2JLElSo/+POCAdI2RQuWqdsskOlApoYGPMpasgZ4KDWefjL5X35vnv4Z+O4FLZcdb",
-	"b7lYQ/1AuFEaRvpHJMiOSmXQqdCRl3mGGCEZ2hBJM1uGuci0/A9FYm8GXmnTWoskgp9xVOCdXL3rgf0K",
-	"EybgcS1Dk/ptLfOnucyrtzancAp59QTC6IaIDc5RRlLqoD6Pgiqz4kXql93Q4y5Ns3Xr6gVoLUczwlLS",
-	"i8mElcLp/gCIeVsfz8O0e9rzoytHMIM+r/tnSLpj1qlkPBgpFxmNQ2SxdVDZmmahHkFeqo304a6OVO33",
-	"JK/6tVUXJtJb1KokG+zk1tpdysw39CswDZ7rxXpAeqYv45hTX29kRrJLxKqSewfIG0Rb7qUL/bSIJgrz",
-	"tHtt7QRil7hlQfC1rDyhhhqSOiP7hDIOVtEQRl508EjLaFEIoohYl7Iv2TW2k1Ajlk/UnmfR+2MfH4pn",
-	"CZLSghps/zii9S8O9CyiB6qgi4gprXuODLIikikvCJL4JM8i6lbziu5tNxi6+qZLwMXRSrd7KRIJAKYa",
-	"va3maVecB+k8vVrRfzb7QVbBPQfRWA2xWFAP5zRbl0zRkGGkpMGXNNrJaFTxLhASOkLYbK8nIxxbqOi/",
-	"TbYt1utxrQFpPCuw99Glb9uPdYeS9QXrFaz3VYAOtEAMp038U8IuKmFHqfn+S9zx2P6nJ4InX4tPQ36O",
-	"JXAtKBrbLQ1GRdaAIFrEW2YMzHuW/sCZwmnQ9XnEJ6S0GofTPcKWnTxEVxJvyZUm+auSXTN+ZFdNJAcs",
-	"r0n2sBO3m2NnW2IN+3p/ctewBRTJlzKQJyJtjt07vc9reNhzHHa5uHGJyqTTM2cAb24wW87kEPQx5LtQ",
-	"7QXJDevc0yKYqHCs1+06IcYh6+15KYmW5+vGNywEcagbEbIn0XRJaA0GeI6D8TiBbGQcmC1QebiRE96S",
-	"9XFPWMiJXAqXd8OMcisXNDDKvsQGSJlJEM4yQaTUOuAesyy/6+zDyIWYV6Kw7BYzbiy6qtlESyn+PRng",
-	"ky+UIodCLdRLY1wJqDSfChJ7bzJrDkRKEzcA9EV9C/GB5ifIyhDKdLbhat/T2KaXW8Bo/X2HmgiYhuFP",
-	"RreFU6nMSLMb43s+r/J0OUjKOziNs/qSDSs5eiPnWduzZfC41v0pC9hRs2hC4vCYBP6ndHTScXTXZ0q+",
-	"9rhTLlZDXAxcr2VsCNDG76UNsVRvz8X4TTS89kdlLKOz7GU0EcVrt8d4JhXB3X9GNLrXd8SYApevOH3n",
-	"OdXaVrxzuNnMX15QIhEWBBVCq/YZon7b5KGcVz91t0K5aDlw3r5Cnz/64osHjxDOiz1+8Hkjb/iHr940",
-	"s4YNmsbnASyNziWsADNelptQDZvNjYvmtOWG9OeO92I9ZfRAmAQamfKlL91rwXQPgmUpJs79e/NSeDyt",
-	"CPagNQBX4Fuaj3pgv6TS9nR7bV8YBPnp9R6+sHmLiG9RvX2meERPVDNJjBg5uq6mCWKQ7mj+eCCYUbbT",
-	"b2OGeJ410a1GsAJq+9AlM1W73TjM5q4lqzrV0u1WUPDVRNQhyH4Lq96okTXUk4fB+mbwpdUwztE7yg15",
-	"w4891ISjSBwr/L1+tkeJgHGGlvA9CS0Dlxkltlm2Y1IQaWDQc3vHb4hg1vdcm1pFuclpGuRdqWUfod6P",
-	"v4UExNeCHxAMKAEnTksB6ZrRO9Jm+cl0XNYka74OYi6YL1YQQY0dObapr82TZ15abz7TmMxbk24aoIpq",
-	"P4JBswq960ikMjvmkhCrhM/J5bFjF16fq3/hK8qpN6865Nae9JJlxbaDmaNBMkq9ioSenHyqpPWq2mTY",
-	"cCpwt/2L3SXT4SVZYaUE3ZQN1uB7K+ALAxnJJ9ADXGZ8Tw18MBskJ1iSIA4qgbxxt/cS8VJBGuIBQ2AA",
-	"gpM+uvMI+p+1vaov9p3Ud8EakMk8sLvaEDPrm4STyfHEQlmmiZCLiBi2e/IDhP/UeP2S3UJ42P9U3/Rf",
-	"V2ypx+YydxelmufKS1QydyzowJnaG7UyJ1ulT70bAAIqH8tB1QMZqzXy0dai3VXivcvUci54Nz3lBEJY",
-	"mlZN30aTvV+ywKLwjqx3gpfF6AnWT1YVw5FBsKmQcnAa0TvNsLHVg9jaXYUeskqcrRWyOXlRGhNv7Qpp",
-	"B7el/fyHZPVriYUyCRK17fD44vGTB//rUTBzjLyPQFB5H+4xKcuiEIA6H+5tFDbrLOb4pevmZyx+b6wk",
-	"JqByIjiwysjKt1o+B/jNVJKxEDtBKOS2rI+T3G5to3q6Q/GCF6qZtD4busxfkpzo43hDfi1JiP2nnG2p",
-	"OEyceGcr/DimqcZeR3f5gZmd077T/6S3OY2RIzZnAd9ke7vvl4/SKsYkM+UNASt1i1NlG3X72VNcG6KK",
-	"vFeJ8aBAOzZeKs9pYrLHbNGMCfy4f0HMB/5h8K7fa5uFsAx6PxCmKNSc16IhWW2oUPu1a7BX8WYDYmdv",
-	"y5pv11zQHbhufMS7AxZU4bxuEU6yMm1WUhzoztZW1B1dbRQr42lpTakNTq/1jEzrV4tXtS4Ev4GWvyFO",
-	"WZseQVDuBs8lxqNOyRH8Q9DmJVkpgZnc9sTIcNrXiVPL7lISoY8qzalhxxxlNDY9oaew88q6oq+qREp4",
-	"0HkibogQNBttjl8InhJTn2K+8yE5JxXmNhuF65sxBIcVuPGR0xltoPAj12d2iEsmmcKEg031/VSBTnZA",
-	"e65Aeqtqe4ZqLz3rewF+W9+ne8lqPR/EgElhDUWwDyUhAQV7aQcQOWyw2PF1hk+BS/8lPkkLlaLNdMJs",
-	"52FsbBxEJaqM0ZBKd8Dv100ncWv82sgwaRRQtYhSwbXaeIkuwELG7BQenbJ1SkIVgaDLmQr/I6IKTLE9",
-	"zTLCEvQbEVwi8j4lheqbth14faCMi542MhIfCEwPZJWsKi2HR6z7xI2M6jWUa3hmu2NHOCCq2tf6vJDi",
-	"YddDsgJJZ1k06d1cvaeHMle0yIk0vQzGHdGeG8ojnOogwxvVPZAOZbUIOXgRywJ8XEGBrA24nGS7iUKi",
-	"8WJfJYUp4STCttWQJOUsQzhXe17u9hboSEhbrLCPbHw+t8Yxm/lOZIPVraYd+7BjUH4NaxVNMCUze5Je",
-	"r5IVPYDS8+6Mnk+uAjcIAqT2gsg9zzNp07b9KF/BpaQGjzWn1yQ/BefBWX91p0kANS3hDczQEYDGYs7R",
-	"6MSTGqX2MSQlONsRqQw5xRY6V/fiTVUA0nVxauW0vz+9ie3nnF+TDGnxsMNUGwtbhFGBqUBFqSyky2iB",
-	"l0yDKFUvpKs7OVYd8fXI+i9AcwkqC83THsX3wmy6PgrCbFVQjpVBYeBqnVVcI1kZvLJw/7pbBrucm+1p",
-	"qdYjM7fD7srUROVd3mp/BhnpS8wymgU56gydvrrB0+7lR7sStk9euEdimIj/I55Cx3EB3Pf7DzTu8OS5",
-	"mnmXHGbHDeqxQDCMZU8F1GgqEThjIUPfNo1/iH7AByIRzjnTspZlrjjD0JWBYzlwAcVriueZaSmllXbh",
-	"+fofriIAy3ZBjcngNGToRDBkD2X4lCDKpCI4M3wSPB3IcsUa8/jxaIcDz0XSZj1B8756fF0IrzKzZe1n",
-	"+HTVU9U3aOAHh/9Qe1PWtUNxrDjK9x0F8NKCdYQs/vE6C6unh+HBRAVTrZFr0R4jzZsuqvhExzpa4WGZ",
-	"RxW6+T61brTeIlfJguQ5ZTuT2mWeaBTgTUq8Guw98MF50CLasUSHKj4M8YovPSo+H8p7or7rFzc7wQV6",
-	"AhyX+6+2JmE0jJA4q56KFZuTW+wHfvK0u2lVhl0HUmP+3va8iznBWSn5QycwZ9+HIGSvYOCr5yAU4OZZ",
-	"3f8zGYpxVYz7Udhud0cyUukwCig5oJ/rScOqr54bzTmoq0cp5qW4oTe8t01ztTcmF8iWx6ojt0GCKKu2",
-	"+kjkKWBVHUCdMIcrW0EQnE0/GIWvyfCHjfezLn120wYwOwnecAN0WNGJz2wXi5Q0oiPt0PH0eAk4EoGS",
-	"PCC2TiH73LhK/afa4NCDM81tMyIVZc5D0A7BuAW1lQhN+QcsrsN5uZ6QiulA0dZR68Jpe1GjWNgSru6O",
-	"YBv3eI8mZFeO7qmmZqyb2016yQ24Vwt/U7HzFt9gBDkUE/DscmGYrlTAHQ3/kmhDbGKvVrerwoK2dSGI",
-	"wRYIJ2Y+Skwbd+PthadlgjJtDymOHkT6RtxsfV7lWFGD5Ri+5KfMBMOnlaYdvKZHAojag6h+1bpN4pGc",
-	"YUFXi0q8Xay+HjrZr7ZbAu1ue8HymmHIUH4js5UGRquUUZ0NZjhpK8AO2bOPxvep+BFrUgMMAz+yV0/S",
-	"BGOsFIq6re1t+tF8JNjAfD4oRxlYmYVo9NpY1ysA9Bd9m/RSssZiJSQotzMWjE/FSjht7mUCgyeevC+o",
-	"6M+H8vE75kB0xFDeAvmcHWKe7aPpO++R2zEnKj6uLna8uHPPsrX6bti70mO8ZYW2BzJqvoIOQvGZrxlR",
-	"mObh+hQOGliX+v/n21c/IPsrosxWpG14drJpOgUW+KD1ts9kC666r1WO/VTV1t5OK7hMLg5BUHCSBe0Q",
-	"zQ71cVYoWVo9h/qrCiTrVkJe7p1oc96bdLCvQl9HqbelltnEdoIRRMGuJsuCq1C2hnZiIUz0I8JSEikP",
-	"AG4P7Y4c2HowyntNTj3CQip8smhN+ECMNWONKzm7Il2vraoazXtL9F6ZnviKvFcyQX95+Ro9+VOjao6w",
-	"0YbQbcozBJdihjbEBFgRZYnrvd8NDYzm+dQ+zAAoRBMeSi87GLW3FpivYpluSKsqHzokcealn9ZvRd4D",
-	"IzamNVgChvQWXkSPLx5fPHj0ODEHWfXz4eIQhPm2fEWTzI4/sH/8q+Ts4Rt8/N7CSQT5fSbwVvn5sZpV",
-	"V1cRBIHqFd8DTfoFZjKvi4T6GglENxjoMNDm3rmaVfT//t//D+yZdWJAJ43G/pkn6umFmhCUdD3nAL/D",
-	"J14qtKeagfAtYF2pB/oYzGgPmsQce2ifamxUM0AvidgW11SekUrgV0y3Lpv0KNh3oNhN9w+gRUp9onSW",
-	"57Nf2r7kxckUiAPJQD23qc072iAZ6Emu78ZUsTgNmSUe2WSWRLo0KgXfoiu3IVcdzAGnFrZiTn7xNX7w",
-	"2zv9PxcPnq3f/cvvPoagu0SExUz986eNLX98ewzcfLcR8fRRXWJZQMVoJ8aZzmXDjQBUMArYWt3jwOoW",
-	"ZNYP0RsC9YoZtBpFxz13uAfNWdw9Uz//mD/08LYFPIJ6mPi+K59S+q/ZgCWgYMZ48DL4Lr3c65/s55/s",
-	"516ynzcQNrMdaQav1Jl6y8IXbrwUz+9Df959W82/Ut1UyHmEUtJ5Uwlp/2HN3jc7rR4fUNj7mHhv16yF",
-	"iOjvzbUzsXTq3rlUbssVEeyQVsFWcdfGGGdA2rdoOC9gHvfYuyVLDU94YeBPBhoNVp3attVL64xutzQt",
-	"c3Uy6Qa2fzRk+gvbwRhCkO5gHq2SlVYlPl8lqyceNhrE2nLKeo7Em2d1+8IE+hOWe8p2ijP0b4KXBZJ7",
-	"LhSSRCHOqqlTtrNdKVxiKuSiSlQt6CH6tjL7MMoo3jEuqQyUgcHGkXahhST51jz7PpwsbdhIjwf7hzP7",
-	"OMyp45zj0S/Vmm+364wfMGVD/QrtE2iPsxq6PVilVI/aU0cC0Vz9k+G7JsUJ2y+YoDSBjrcmkOp32uvh",
-	"mf30PLXqZdx6qr71nXl+uP0STvdEru2G9HVf9cgzXEN2B0Dqt+1Y/PvB+LZ0kjQYR5MdtK9A96J1aWOE",
-	"u1dccx5Y9afI4+7sXo7hKLdII3jAscezhIMmJCvvmaemfRrTqk/+4uSNyT9lY6qLeXjVBfw9HEoGWGzG",
-	"Yo3cdaNJfUhWe4LFzFcFMUx55uuSkNlv5tt1igWZ8/IR59ezvttOxzHTr3ewHrq5Nf58k9aBhQjrG4Iz",
-	"0BAmUtRrwoucVMrFkao9L7ViyPCBLIa9ZTINnbvKZkVfuKjOQJb0lOKN5j6/b4G8uCn0bF5u4Luaq+2a",
-	"X/x6PK1noKrxmypJcakykhxrPizpb+FyVs0fqsxI6IiVVDiIADUNQkr55eOUmW50QV1lT3DWm4noAMIN",
-	"3KJ+9LJq6Xzc07xqV+Tq52L0r0hhOKBqejWUrf35t/968M0DTYZPngat7+Cufm+3TxuOzXbXPt12KAdD",
-	"OtvK6GYfpbx3TNOcqwg2qkT1liVRV2BuHU6T4hvsZIybRLeA6YHx1ESuNbrjnkuCfFx16M2lKf4KbUjK",
-	"D9DC3tyB2BTXamMMgdntGW5LN02X6z8L88llGnXP4GPtKsmlmMJfOWVV8sJo7VFOtir22WEc/x9NmqQ9",
-	"/Zkw/Z9qRkvjsJJQ0bi3Dv8M3o1T4LwMlelEOod+2kec4VOMlfdRqGe8sN97OuJcvjIO+gmH4l2mxTYu",
-	"goUtYGW2meL9MjCr2S+5E/d3D5bJiYjXOXryI2I06Beet9Iplm0OdWuNa0JX61tbA/qlK7IKdOBzfbF7",
-	"bQKZYuuvlnt+lLHwkHejd5hKDRkr9GOFi5RlvNahn6Zst54BINxn8vSFOZulTCZbXRt/G+JqmEM1X7fu",
-	"YY/CrG5W6c5Xj6Z3sa9e6oNek/ho6sLsFLXmb/zHo0v/xwwUwLjvIjjOzP6TM5jSc4RDbf4hf6GCJd6i",
-	"a8qy6pzXepi4/v5/D2xmvOnifL4zhtIzh0W0yDWa6BZQnDqS837pT90dWUKN+uj3clR5Gr6no68PXsio",
-	"t1sXtP3OmV3c5jc1XOxijwMpzLvoXRI2WJ8BjZUfaGr7btSgjGIt+HGVrHCer7lYMw7YBuFmVgYbYIwD",
-	"wPcNiO1dVZU6jIiG2xnMt0HsUyKEhR8eqTPzNJFuLgzfKsJMzT8MWGNmhmrHtpjm5Xgkzuzit/peGbT0",
-	"PPKVr20bri1l05PuYr3EuCj0hZ34uIOO6z5g67bHV/e9ftJe6ICX+kXVUEHuCVFeFnaCZJnuERRF5+XB",
-	"AWLXQaB4b3XraDrobILvBJGyuesORKM2oIO4gx6AKnRbWcuTVOQQBsFUWKjZWZXjK3xrnr2T8MwRC0bZ",
-	"bsm7aIccuo1z1fqDKd+vOWqDBXm5m81DtNe4YqQerVS8yNsKR+Xvepl8AyC2VS7vUiC1VQqw5C7KmSAu",
-	"EkQZwigTJyRKlmhNg2CRUyKQgF2sVQ075Y8FP5tTRsKH/48BTDsFe9ZJXs3fJgcXt7jMAwldbwjONLFA",
-	"WYttRkIOhTohByjv1S0FTSNZtY3qHtMe8qwvkT4KLLwkjBRLkiCcppCRj1mGipKlqnQl2e2vjhUaYbEj",
-	"KlaAEuP2hWZcsfVH4bX39KEwwknik4QKItxIxwbsu88k5DbBzbSt0OChqjkM1CWZpFs4H6okcp0aY4qe",
-	"2mRmDqnaqSHyKoMwSFf6sApFsivNQiS6JqQwufRlTqCImEsL1nQkVuoa1YxkaEO2XBCQxleW7V4lpsWp",
-	"IDjXTKqbj2O/F+YOphy770fziR6h0lAmWyeIqTItMyoopMsGK20sk5d5OJXERIjKwHX70oBTOQAzOG69",
-	"Uxa0CvLeGgLXH5Wy61CXCjem4sY6qdJdCkiAukRuJwGuuXNQrUMKftq2HerbUkE0DfX+yo+ytzLDip9A",
-	"msk1LQoShso0yKGmJCXc06NkgwSi2dDa10lGIsiwBH8bkpo8a3LzP1tTaL0Ub6NaCoU9Wo9y2nPsv7A9",
-	"Lcgs/JvRhgG8ZWeSdKpEYKO7GAhaU92TrGrqWQMfHoDYNHloDTw7UxzWxLPzqsbiYSlrxLukLxCcaJFN",
-	"b9xE4R84X1vVLQI/E8pXfNTMmzJnROAN9QA/DdZXDVpl+nrDjglV+c5rHM1kRXeM9xRKeQZcoAoupwca",
-	"BKp6tUUYvXz7n3BXLhHJJTEiOuiQZSnPbDpnJ2XOhfs018mIAlJMEEY/ffPix5/+DfIiL6uWq5YPykKL",
-	"IJBo4X4lRt+p9b5U3qyS1ftcArZh9tcm9Kdf9VmoGvqtVfXq5sBZSio+ofXcjAAQfHTCea9NKvf48dMv",
-	"en4ipKdSyUh2AJz3NsaCcsneWFM43e4vJ0VkTG/Pdlda83ydkmaWknhE1M8ujF0bRNkEFRFqqACt0jQJ",
-	"Ab3Qta3Vsh7+YXrqC1IQrKQpysKgMYLWE8jKzkI2DPTyvgRCA0sJH2S4W53TePs0TG3314rXUVBFZKNS",
-	"qdWXLuylsCWxfaIqxXkOYHBd/CUfkv2GiGDzW+M70mqTmSsYYqVKKkM24wRK1zweDe/UNuN4gq4Fnqtm",
-	"Ua+qnyK+N+6bYJ9FLTLqvfLqk+bl9G4po67QN8IZZCb2Zf3ahKTZ3nvf9rv0tDM3Wm7VUP0SFVhUTvpr",
-	"ctL/SXC6X92jbjZOcre8FlX+rndAo+QyM8f17inAM+IeRZiSHfpoYRxdPHjmYI4erh+8+9tF8vRZIFbR",
-	"PqOerZ+y4182Nm/CrmvGZeIv2UBzFYlAP0NGCZPARRVhlclua4IrIMF/ffz4T6tG5OaXX/7150d6e/Qe",
-	"/e0iCcVwqm7lsYb34wjDu5LMFqnTCGjzHbDAtfVsbHBhHrD1RU7dfYh+8lCjDLaXqROpRDvYsw7+HzPk",
-	"WHPLGH8aBCCxPun4KKvv6Wn1CzEk7JqcdB1YWlVV2NrwC3k2wMaAnQRRDxjZIMBM2QW44UH6O5u4tSuf",
-	"B1FZsCJrLrKQzvsNP6KLz/948eSPjy8ef+FUq0uUHU69AF8VjsAB5F4GbcAP4YKEAbzLV9talUi87oJa",
-	"S7HCVNrOzjTa8egwZ0Za1ICVL9VakgILrLgIKSOSZsTu9yW6uowCa3s6wvc6aoSh11Ge9C1zDtwJhVkv",
-	"kI0YGTh35nwQDlf6FmTGLXH1c9j5EskYDf3tnmViNPdikTSMAX11ESqapVL0x/C/t/K4BkA5rY0nNOWH",
-	"A1UDToQfuCILoJoPhjpjAc3NIIuR872kY02XXJpP3QL7qsLhy59q/Z3xeOQbflymkKrROzHcOA7UC9PP",
-	"OrG14Nckp1XIz3NUVf0LHHoNBEZtIMVY7TCSSwRA9ZSNn2+KTtbfpNG1nghm0/4HUzQ3HaQwLO2IqZKX",
-	"pjm46SphO0vZVUV7uO6gKXGoRZhNuzG+a+vkPqcBMaSYLUTjdVh5wLhHG7KjrMb76wtEjASEKy96TwpH",
-	"dDrGG350GRkh+x5W5MNGmf0avKwmMjQ1ydjvyT0ULPsOovqofqTu56W317mzIOExMZ7cCrhpj/0eamoP",
-	"2lN18BEZR0P9E7scKeBQ12SbgC+Tb5HNigPfemyPmZkXoq9N1uBBLiZcNQe/j/K1vhyd03SBuOdelBbM",
-	"0Mq6R1RdIusVu0RVjO55O/R5ifp+Ma3JTdjRpA0kQNr8hgjrJ7lENsz33GRR+DHKS+QCf5f1dXluu+f6",
-	"EVuca/l0Sox06ESiTZjweRUtNhFf3Iz5CgmP2kBi/XAz5Ay3sBt1rkv6F4puBoOb/Xrt2w64wK8lKc3o",
-	"JWMmYzZ17YBXJt3STAgzbRH3YNGZ0X8khyIP9tte1DxoWbu5NFWvRlQgYyxqInFY8hWxAZWFwhZhZ2KU",
-	"tenWvJi1UG3ifIOBbfj7F0BhEz0HX1G4VUfQEXl9wQHAkBsNKiKZrVvo1Migc9cwRhLwgrB1iiVpZFkF",
-	"J/+lwFsIk2FJkOK8B/dNz8IEqkfPQ+/jG/+FsLGpH/N6sE3Y7xr65DOJbAy83njz0cQF36y/VXF+bYi4",
-	"5YWuIuY4mIdmCMfyvBsiNjhHdQA+Mq/cj8pP/kZUh2wR3X/NPO1ei2+s7YMYR/sUTV5C7NTs41ZDhV5+",
-	"fsfY4b7TrWtulllNoffCf+s8b33a5jorySQrpqGpTnqxgFZdsOwp721wer0TkGsc0vZjGI2qwYSohP4h",
-	"l0Y19iRuhP0so/tbpzmXU6szci4hn5+HMo+/JiTTG2FhY7FpRSYxBfxOwjKtSIdj72nNhIYI+422uATO",
-	"vVZ7KWcKp1PehMdnB6qNxjWZIi0ebm8la+s6Cjvddeu9DyaV48blYcVUQboKrxBz/clBnzHk3RmoOtsA",
-	"7C/EtewI0cyWvC9yzHAvcPfWEsrkXdzyPOfHdVksXFYK3cyrfY08o+BLA4Vj/85st9gNV3skbdfSmG6N",
-	"gZimvU0FFooBkx3XR26IyMqedGxta6GM4Awaq2obvMA2nbGridgWupE37rV5GnJFKXcZMHHUX73RzPrv",
-	"AT/vG0UMpPTLgrPpPWFv+LV/lWsEVZbZLo9GmtYdMt8FM4ImShlJxA1NQx6Xt/YXhOW1UWP62+51kATh",
-	"1QpjoNNa1g69LgS/0UbhLZQkxZ2jvLOypNlpNC5NtXLGVRScBDqf1u3aq5OtbpefY+qu7qAGtYQnqNLG",
-	"7pknqGPuTDNmbEa0b7sgRgi0DoeY+tG5Ly2/RYrn2UPkpOeVPaqryruzwZKa6hWqIEMh2HM81p/6FWRV",
-	"VLERW8CInlw8Q1fGVVS/fmX6Mve7VRd0pwZzIl3WUIZOBAuJsEKCaA0WLEKHgYUgPRzBcrSWqLjLDrFF",
-	"kp9fBMskPfc77PEo97CZ+VprNS+4Nz3+PY7yEKmfNgxqaDFclCYzfR1V5N1+3oDRmL0LAou9MMnt1lWO",
-	"qmz9af2yG9/ozjp85VJ+oGz3o8BMbntaTWBXTtJ0eiK+3RIhO+4B6/QyIkwSSNTtovF6Jk5Xj6k/SRXa",
-	"kBQfSHQrxrn2wC2H2CJVWM2Z4oNk7the43BYvRDkhpJj9DD28UbRX9SLULgWxI7VBEqkapfUuPbj7+5R",
-	"dm1VY1erBXBa9T7HXLFFBHzr1t43OZ8ZaOwW7CJl12f2DO5NCvfII8rzXpODmVXPMrSontTHXm9lqUjQ",
-	"d0SAt2KUlhtju1GFGEB7BLLzy034A5r4yxwHf9u/D1TifPO/v9Mf2yu8A0UHKyXoplRhqzbHm0Hk/7+N",
-	"JZr+5dTf3RrK+qgaPyRbBGEnUy/avu9t8+C5LRExqWggcAU9omvpVhBbkyYc5NogjIr3miZ7Ay//86d/",
-	"f9td0TU5NUVKS3/Nd2FaFTc9XfvCtuO1Cnf5K2WYVN+PH/Q1WFx6Ivpx82kzYALTDu3BYMgKtiK4c7wU",
-	"jJy+I6EymboOMZRqUAjrTUQHztQecQEqs5dZnGGDG08KFQOx675XDRwo1s7w6aoHiXZQNa3LOb3h7w61",
-	"MiOFcTDc1V5WH7zLzdwKfpiBVgevFeEijtcPLNPrcnx4CxSwM7orHoISq7Ve6JRacKFMFe4QjmfBJW05",
-	"jhspV3cAzclnHIHi0w9Av9O7/f9swRWLrFlRzDB7noer+Q/Awf/JWs9lrcNR8TanHQ3z3w3nHXd6+ax4",
-	"UsuR2+KgY/vsM9SRXf4wyCsWMLU9vfB+Gdn+LixSe3O7LHQUXfNMljo8/ifCYkc34VyWu8gutFnwwlCv",
-	"c1j16MYNs+7R1x2PnrR/E3j26AQW4uELH9V0Xj8OostnH1NIFnznpdq1HFEvX6Mnf2oUvG9FC5juaWeH",
-	"8IPf3v3tcfL5h98/sP+EUvjHyZ8//OFfgsXw35Edzr8Jts0bSyerkzMT4yrCea55CRUQIJETM8la7MoU",
-	"5kJm6y1FVQgbNEzI5IwN88bCARdNbdGDDiwHkI6CkuFbJVGODfe/RHgjCVPPETxfR3YJy9odRvoU7081",
-	"PmI3J6SNVLdgoS5Zn+5FiSS7gah1s9i4ZkC//PI2SA13RHedYPP4YU9vvbXUtsyY7ALGQs3r75et8D1m",
-	"2KSLfq/l/DINXtNSCJtr0UHb2nKRknYLUi+8NcF0zsdz4iEvYX2oFrk27w25L0ezN3/acyRK5mc+XJr/",
-	"5kwJDiXJfAtpQ/YQRlcDuXcyfJOZ953PJBRzod8MYM9HFxcTXZCdsCfkJkPyEL4mDG1weg2AMzUET8yc",
-	"z4ECz1f+7tekG3FXZsmzuybvcR/RJ0bvL0xG2YaoIyEMPXp2cQHB6cePnj2bLKncCXcTN+sZRJz0AvKh",
-	"zWfvmZQILJ8ccAjeEwqwSwk5tHM1pGtqtAeXSGSHS3PavJrhuqqe+SSosvv6WifvaRGfgPV99U7wMPvS",
-	"URhRRy6u14LnZEIqPMTC4KUw6ZhBZcqLUPrpNyTPEC+VgZdiJ6PWwlV+jtRe8HK3R3YQBDODCiAA8ba7",
-	"3puMHpgOZ2StWTWg0smBM3mOJN0BQCZlCMtrVxbNmeH1qBl489SEANdatG3dsEwBAq0wF33qaR9w52zC",
-	"12sZR61/C5Z2ZvSVOE7GR+pr2m2F2S1mIPSqpT8CrIUBId7rqwLqaWILqGrdK8U5YRkWQYqs+OES3o5G",
-	"S6/uZJ1pF6MDxmocpinWWglMK+j0Vt8szDKsuDih6qEaFsQWPuY4vZYGnwcrtMc3xNaeZZcAAQcX/Ljn",
-	"ANoDgD0myo/TqrFKPJ/pZbLAJ6ex1IZKciuKtWZ4d8+q+tXf+sLVc6t4mqFmu5MTVOT5/dBvp93kuZSw",
-	"YPv0+PNvnWh9ODDF/n1fQk+9j93D3eqXkKFndlOcwkb6paPrsB+UkP0ZxtMkqHl6kIcupqD2KaZVWx0P",
-	"yi3jBu9tgihoJwl7nM3ftOai3RKr2YVJS4Tu1KwESFfg1evINmluRnSC0rCg1/mgF7JEsEOW4obe8GhR",
-	"Bq6dANQAJXnm6Q9uWIMxwm+0wbY5IXtS8TpByTK+HozVZLxuTREpuVmmTZpJwt68MjuPriG2G5TTPIHq",
-	"qNxGN1bYS9EvOdvmNA3kwLdtb3Xk66pNC1wWfCBrv4lLBZMjYTaNPi6u6i5ks4syJwMcAQgWkOag491X",
-	"bJdTGYTk72Mur7YOAOa5ldlaZGsb+DOJGEduRXEMzlWEw9fGs82NhQhr7D+FOXrScuGj1k0e5kc7TiTi",
-	"UY3Dq3F7qyBeSOf4tV1VOkruSGoDviZTWAq+1pO/IQL6PVh4+AavlQkiN4RVeKNgvACVACbcJapTYhyU",
-	"l6yTfnwichdnoL0SlFLCP2TVbGkHyANraptYt9svtSs6/VZMrqERJGes+XbNBd1RtvKh0BPYPnFDyXHt",
-	"VeHAHwtBFBHr0qBFHLCgqq7VT1YkK1PzZdfIMKIDk/simL7NXkzxraJc56V3w3XNbaB8qAX6tST2d62p",
-	"dcC9Gyy0Q7CDAW24ul/SrQcd2nZhQyMazbWOe5rukTq6FHaJMngxsX1OHSUBkSEs6+YF+unnCEOzwAQw",
-	"LaUCu1qUpk0PMIdLxLc+aVonvHmiIs+H6IWNADt67iKxV6B+faD57Qsz3HDHbWnUcI63dJohwfC9Z7CI",
-	"uSN25N5ZO3rtdXlvu/7QSHY5bQ8qhSAEfVzR+sRBvUsSGralD8e3Cl9Pi1FO1VhD8muqF2ZQZesuJMiD",
-	"/H1PvIMdI4o3pu56ol5xO9rAAN/tXUYQinxreZMTrwd+Q2wg79RCLT3gLNykD/iJDAFeeG3FoXFmPVi8",
-	"5RGd/tPXVfcnH2KZysTggHhSAZcZVeB8zYdGDp6gkQDgfs0p06cH/YArZOMZNkq1ksScTrXBQye7FNO+",
-	"f2jHMO3/YBn/5BOjvt8XUr5IFb2xWF+tegCl9TrMgjhWBixMWgUHlFKSWRhEJIm0vK3LpbVmHuX5PVBW",
-	"qr628q4hbRwh+euEQpYwfBZMuueDisd5+hp6jV4qvOqNnjT2tV6mXdPoOZn5hxv9xUC2HfRga/d4hV7T",
-	"OuzuBjiHwehGvzUr/Xf9/NgxFvKU7vm6Mj3CjV+Kk8AHmq2r/vQRC2y+M3K8rXOr9rL96Soi3Jl3xAH3",
-	"nuwPXC3keoxVfMxUoz175L36SJWvFpj9dutUve1ofNGufPDcbjM5zO27Jw7+DOJgmgAYX8QSsroi5Hsm",
-	"rPW8X2OhaEoLzKYq0+amk74GFZBkYMkLfJOA/+KF0VNo13wisgo2miYW1KDxBhMQZuA4uOhoq4ysqNfd",
-	"V07m1HDv0drNZRJixhtktGbcew5vKg3oXLXp6fRrMqYnWbG2vOSdhAQ9QyhscUpzqrCKt4z3BGc2TyOg",
-	"+PEiJ5DbAaBtgCikTalKBYQGgFFc4xv3nTPsLM+12Q+5pKl6T/KiByd3rm6Tj9eeBRyaigiK86GYa2A3",
-	"PDWq22Yz54DXjY5YBsXogWeml7/f64atKwBTQQ6adb/rQauzFz/w8R9MR1VN4NFNuDosN4RqZ6yLcJKy",
-	"JrvKaGaZo7xLdGErX2zMQXPf4Hb0Y3kUOWYDBrt3ldCBYCaR4ijjl4hx5Nz83TEDOm6YSrXRr80pIhFG",
-	"ihc0DaM6L6EO12yzPZeT27+qHQviApkE/4Ek74l4wr2pN34iXoZPJuU8Ju8mrlGXf43fVjDFsiyIuKFy",
-	"QrgbjudjaMVz1VxrulShnAErJ2TeVKfczBKrWEtH0DTESH2lxwTsPPSX5WRwMIqh5YfHCfWF4Fv4q+0m",
-	"bzSimKjp2eJ4umStY2hfXPy9ytlWHnSk2B1FeBmGVZ4glOuS/idPRkv6F5TXs0Vyq195R0JHg+QsIFMb",
-	"EAPhj3ySQnaeaAy2yLvS2syolZZjxohhvXkYefcMSTcO1BPIjBmQMvXujMkEB64wQSLcMs9sMsMu+QyU",
-	"aAw5uidxibu66g0qDtd2bsgOswRRaMOJsEQ1Jc6o7Bz1mPriocEiM3pDsxLnlY9ilax2gpfhtrb+WEv5",
-	"wJyb4B66waqdWKyR+xka2aenJk3Wf3qSyHu4RJxeM45j9E895270nHFAp1vQe8Y/+nejB43pKRE4Uz16",
-	"ywyQqYDXwCPZltrlN7I1yAhh6WMq8b52uXWtPBj353DOoTU7HSSOa+MHPVAthq7tiEPVc5RiQaDHY4Jc",
-	"9qVMkG3IJ8M5JkaG9ML3Vj4aaNuSlcLWEhPTAWdP88x25gHvTdV4i0O6uP55PG5g9qA5maD04oycpnoM",
-	"Di6O3sElICk94BxV6ak1fNiTpxcXzWv56Emz5hbKax8lzz78/pdfHrp/Pfnwh//rd/2Vqmlgi799+wo9",
-	"efyoiV72v1993ZIIkfhunQC3Wbw3gZ5tVftwuxhTH2swEBtTfHzx+MmDi0fNaf4psEdPPjz4/cXPjx48",
-	"e/d/Hv188eDxuz8Ed8hThLrpXPB3dxWgMV6Bd+QS6QuOuMmlyrFUMdzi1YtS7b8CNJIuBIL7cy2jbnAO",
-	"gCgmAy+p/lJX0ds/7ARu/NuUFSSrkuFS7bmgvxHvrZLJsjCdpM2bLmna/0Hxa9Jp+OMVFevZrhtbNQbC",
-	"bxYYooFXXv19T+iLhC2g6biy89Dmh5Y5VK0d23Cyr27OpLf3h25GJGUD2MApvXeQUEE2kgYRkWZ30sP1",
-	"vBJHEWOkNMvJO52iWtQxDpJTkYv/6NMWj//v//HLL/Ldv/4P9x+/O6ef6Ry4BY/4RoGWZ9OiRyntwHpU",
-	"f53ehmQ+HSxgdTc41P2yups7sZjVPc6QFwaJHbtmo8K399oNTTTqGi58v8aNjtu4bzMMlldCaxRzWmx+",
-	"w0tJkChzYttiMsPEKGfG36ztVLXn0uSAWNDuTqGR43yjW1HNc21fsd32WSxCxPRe+4Hu97aholcyZ78b",
-	"vLelSvmByDcEkurP5F+Nwb6jLJhCR96neZlNKMwxw32lX+vzR0ZnYm8F/42wXlBWyjNteELdpWukuqU7",
-	"bRIiqXrwH8/Np7Zz8nZmoGlWYI+7+bY5l3rK4UTlHce5XP+1zHaNtsqdJw5Ejfy8LohIg/BEr7YInkLm",
-	"M4m+aJwRZ5BeopxsFeKlqqpX9f9iGw9quNp5ucm9/bSmbIUyfhPqBmvXb6G5TH5IXWSr76wpTkxxnktU",
-	"DRSMTNgfB9fqNvxW1un1IB9pY+dNu2dDNqfG6iVZ26mv65r8Tpe7GgQmkBd65OI6rhf8UTPauLv+Ezza",
-	"vjNmgKQmb48G/L7WDQL3qTl0n16b5squcXzIMEyJlDX+QnMP/gOytI57whBGadWF2LUPRylmaEM6NeOD",
-	"ZpDXonmdldNAHBrtnSe9WBScMnWY2h5+IoLLHjMW4Xyt2q+7Fz44LMV1VAea+n3vpQ+GdKZCsOUcUMYc",
-	"PGmrgJ+QbIPT69pvecQm4RlxhgjLIAVarcLtnRVO1fiNMEt5aR+3b0Y0hvbftL2h57YbhqKCqbSYkTSn",
-	"jPRCm/SdWes9GCmnN0RUvUzGuz1RQdJw0OCKl2rDS5ZdPUdQX9iAzLtEV5S5n/eYQQc35p7xtV3PE+xG",
-	"BN+Y+a93AxB5weiz7eqOGfKu8KGeH8Sm7QjRnGRrqXPy0VUvHjFTDTXB03u2PM/5cV0WwezHr+HXB2Wh",
-	"Z01SzRU3S6L/Ma7WNV1E0ljwJT1Y6RAem4v4d8aPYCVsuNoDDkswxGDRKyLv4yvztH7vhoisJGF1FLzA",
-	"GcGZvgwA7VFgKXvS0SJ7ZwdYQiEoFzHR7ep+Vm80lZM4TJpqlHrz28q8ILLgkwEoBbnh1z6zqeI0AFNS",
-	"I/usj1TtM4GPLJxVNFUCSiJuaLCw9K39xXaX3wI8eCQ2mXm1MqmDiSwTd6jOx4o7IVnlFH+qecA1m6+u",
-	"sN/v3NFpEziyVhSrk+syvPpuRiiN89qE4PR6J0BYhArj+hQtB6XX8XM9Tp5++N2ohtYX/QT9RVu7FnVu",
-	"XJOzMFnxDEc6HWS23kPeFzlmOOCc60mlDIixjGxxmav+RJa2VBuVVzbFI3I5ptj802C8zUyZA2X2XzHo",
-	"RE2+N4+pLfP9dSH4DbWVi2M00eI0HosIsoUqfaeLCtfLDRYIBLSN0vsVC3iNpTxykZnG8VMjYwaqd13Y",
-	"QVqH+ugiwuXNyPGM99vInO0JtcYf2oHXgvPtxA1YbOJRM3xDJJlaKazIoeACi9NymxwYMjhrntP09C37",
-	"mls0mkDI6LaQBmoTIeQk1PMau1RvX702CwBlrAdR58oKqCtbAIitgEZucX6akmtiwo++OepEXAIpSiEd",
-	"V1GVRwTOK6wcu77gkQi+ycmhn4SMnG0u8s3XL9GzJ0//pJei30YZUZjm8iH6uhSQ0mcbFKCMFIRlLgNG",
-	"y5IEyTLdIyzRlbuaWuMjV1qDubIoSGsD63P1cNWNvIc6QL5VeJOTS3AYF4LvBD7IsEtDBVuIANhUmVsY",
-	"xiOWaCP4NWEJRBH01I/4hHgZdARBykp8OASy7Ex6T6jUmEmFgxh/BhALsnw+k4hml+jXkgMAnzZwbU5O",
-	"lN3gY8k4Sgq3gAKI5M8k8oJRvXHG1giAKrmlxDTxuaYMMgUtwYwjRZgcDjM9zyaw6m21S0GSLjeAdRbO",
-	"Eyoz6jAU6xwqrYpDqv5Omw3sYFKgCiPG9X/BkMG7OCO5qNyQc/KAXOlac8PJe0WYQXc4cEFMQpxMoDsh",
-	"oH9qM1afxQnwxi6RIDfUPJ9yIYyHpyqRdFsDjYQhtGVHB03LvBjcjj5PzNeCH9Aj08VpT3d7IiFFlNr2",
-	"bOHYjd51uZ/sSMgJlpCcNpqEDUmDTWM3WHQJRxaa4olgEQHjYwCWzSC1YVzRYk1FdkTPHHawvt6qWjsz",
-	"cgfmVbEGrsld3g1PG/kiZBm6fa9y/B8/brYnfuYZD32nYg+k/xhGdvY7Ks8Nufu8agzguTem/Iak+mhO",
-	"L8O9j77zYpgM4qkFOGScNNH3EDOpuUJm0IoP5MDFSbMIRo76AgCAMetKY2G/3Nd26SuAnOXiWgIeG8Bq",
-	"QxkDYAF2mi5NAN8PbIJFrvxLztPrZUCsmh7/RdXRHG9IOBu0uunTmJ62euPR9iX9jYQ1gjjsguZu1+gF",
-	"JQNM52h0jnFw/Xltbxadgj6M1OXoBxpS3oGn1JCLpwjBATbm9m70UpzVJCcU9fraQpszp+AL9z0JSRKC",
-	"bPUELxEjUPER0cZmsXvVVZ4zckM1D8ISFQY5SOu3JrrbtH5HPRTu+lTi5+lYc/zWwVfnqQcaP7kFfFIt",
-	"/ni/XFJBduOpJrywCVjQ98tTl4JqydxkESgxhlono/x8JpF5wfS15qLbQuUTTBRJe9uuOmUXS6imynFU",
-	"74W5mSfNAEr35+nYcpPgy87PZOl1RWhi2HIfXe/S1lU6UD2SS3K0HYcCGSt/d4kyEJQNd/rFyoE8QTZH",
-	"XL+PM3Jv5nRxtO9E6lafRsINgWuecral4jA5Zci+bi2E6a/fSrpPneZjOrdiVFuhE3N5MirtFakR2qPE",
-	"6JfuRVMsG8yPvus0oVZc9R8rjYiQbE1DEPtvC5LSLU1t7a9tIqAN4cQWDahAKzhJGoboOCRNR4kimT57",
-	"RViYoN8YnThBW0wtoF3JnPlt/M2Mb3h2gpShjOBcuaYtwcyhTyuPaqSx+4+18hTD5pfLr9IjCZqR6Bwv",
-	"97zLzeKlHGhTYbOFLUFRCUnkgoCrQ8as9JPM4uJ52ctT4Oeb6V6K+5UZxlS0Q+WjZJGFUijCEJf/zDWL",
-	"zTVrM7Ge1BJnD4RyzzrahSenaq7WFRa9pq/A+Ys0JcVkUPBZttmHgWm8tDUSEycyWSV0mxpMCpqSmlAN",
-	"1NJL3w0uskqOm1CuWOHpSGsO4R1h6QlJfJJNlJTPpGsTueqmFUo6fu8ghcB0TzcvuErF3so4yRnCO0FI",
-	"BmLcCa0ecTmp6hHC94dgbdVPzlCEvuuAzw1zSJA1j2H2oN9otbjelJG+M8NH7hyL9cRGDtvZkhMO+0d7",
-	"zuAF2vIU5wiuWudAl6vj7ysgnl+Sb8qvQqXSE3lCVc8Ssu4lUryNE/QQOfigKuOCcYVSrZczCEhtgtcD",
-	"78jaoOiNXZH6yQhfU933Mobg68fXdT/OsfkEX/qQrCZ4kVb9IVavB+cETIpW+8vQ1jRbZo4tsvn0/8fe",
-	"3y7HjWN5wvitIDImol6GkiVZripLsbGjsl1dnnqxx3Z1TbflyYRIZCZaTCCLIJXOqnDEfvj/Izaer889",
-	"7H7c25n5ulfyBM4BQJAEk2QqJUvd3oidLisJEi/nHJzX3/nQ7OTZ9YL6832sW6/Raej3epvT4DNl59TQ",
-	"z2VT02FA+dW+pp2IZdXHPwS6nna+oj7gQ71ra18/h0cmQRN3WNwho+nPjAXdJX5n2kG7245601MtZu97",
-	"KODvO0TfthDh/XseVWVXLaYJrg19r5ZPnZpWia5oeVL+NgHRSpx+SiyuWY/6he2c6y5ff0SXvAvI48bK",
-	"Rrd2F4f8hDUHpbtoJnAQE8XeV8CRacZcqHNLF+MGSMxwbn1NZoZvZd8evSO1GFs4/fq76spdfNhvFwPu",
-	"rHvgyPlUFWJFVciW76oY8SXHJqvhKcZcBkp+G1vrhv+6bgyof0spu6KfLOxTzSAdHocdqE53KnCblTOP",
-	"ZwJyDuzNYfk+LoklrDbEMmMtqTAH2rY+7AcLMkT92NDBzJ+ubeyPUyx3pvPUd5DIWKWia6QymtcwpYI5",
-	"LwhVGXTFv56bIIUXJzQtwLpJViZhy+Ame1/yhIXbSq0yTOz34pq4Hi/x9l2vppMVfyh80Ky1x+ZvVxZr",
-	"NnKYz67nntVZoedCdpU95dHlPUyf0rOXV+Gyq/7I9lu1/cvkYrx9RKF3l/NwG7Ezm13cyoCtPBaN1Frl",
-	"bBEuwpJbr6mTU8t3m1l2neouSVwTyf2kb/AxNDO/g6ajcb2NzQn7ff454h1fFalgGb3gpqmYMgkFYzA/",
-	"CjGPs3CckRvdYRiknD8b4xbcuFaZP7XxjI+thYbTCYaroC+cBzPsbOdiViYA2bQxmsNvzUpB5Oa2g2/5",
-	"YWjByjLsv33x5Psz8hL2yBZ5QjIAJjHRjNFuerDSyIgvO7eNG+ilOdSj0Lh9UhAqwOdmYi/5nIobiEYl",
-	"LObJFkhVSf88uzbiNPs4PG+tHNU36N9IRHavGEFibCavTDry3yD3qVtrc2Ifd9Ktsja72hL70MQrgxA/",
-	"FOZkWwoIdkMeHsyr7cOmle7wErynF+DuoJtbPV6duMMdwDid4z86xuBOncUfyeM7vF3PVrmedQ2n8yuf",
-	"PLf/4J7bLQDEa9BLw/I0zlzyi5cvTvCZCwQnWDSzDJIkY0r1aDiws9yBepIwXgGY+UsJjCLBd/ZMMwjE",
-	"+us1b7uO/df8up1pK1U/b+fj4aB8P9h1n9YP+4mUa4fRB3+xLTI+sIHAhu8OyRXa1l+t/7ZRZSmRL+so",
-	"6Ne/ywfew7U5tZZ4tKHQPy8LmU5JSnOWEQS0qeX/kURCupOay1Ug/66JNY/48v7i3Np67G1XX7dm3v2S",
-	"iWp9pRgbG1uKMYVM1Br8ipfMS9NQyv6ZMhXCMeNXLIOMQAUt4SjJ2XtoZE6hOru1+Rq+2U5v08JfMZju",
-	"MFOns3rhzBjOdg2IZqLognVVNre6szetQKZXQ73v1aT9a9ld3qs27/SVvBw+zZ2YhhtNwhlXOeZCPaFZ",
-	"spO45g3GgrhSRX+/Q0pVrrVPMXQ2MKaleaqc5lh+pkWYeXkQ86ZRj9FSsbFNlcc1XC+m4ZB7U1A43dXq",
-	"hEZU1/mBSspwx9ckgD4s8L1ME5Z9jAD/bvNlaZb0nec1MwsWLJtpc1UgklSo8CuWWVIr+9LsgyOJHhmR",
-	"1ZzH8xJaq4dfc2P+wZZ6mN23qDuDoA81vdTEF1DaBpzO1gJsGxdxoPVJxuBt3Y54t3PejCtT6b1hO/FQ",
-	"hg7ivrkrq2t45Y7pukoE2OhlZcX5+evRDrWIN/KSDZ1mbse0FAtBiEjRtWpUvQyEYIXvdK6iZ2VTPZSW",
-	"AZbjQNgENyrUufnXuSTuCULJFcsuaEoseALhgqwynqN063QGJN614vDqjBZuUIiC+gDeAMFS/XmpDZnA",
-	"1CkRcnUtECPofN0pvm05Kz5th7l7qrmPasnoZb1aJCp7Vq2twZnP2UKx9IqpPpsKuJjLjOUsG1tMraZP",
-	"eHjTO32z5nOZ9N4I8zhWu/cMXbvir3EruOOf8Qdrm7s+4uazpKwfizoBCbGlcgtw0PNcQfdnktAe2Ad1",
-	"mWpJ25KP274ws6fA6GrOl2E9P19Ji3+FGF2pVkMBFksxJhAB0PNVWM8FzecnZHLJTRXBygowtImhyssp",
-	"QU2kwK3gfEKJlhNjfVtAEPx8Ti+ZgubyOF+uHPLOBFgUnnZ/bTxv3uMl3NnPjGxl5bsdWYSAEbXjhPgw",
-	"JOyvrUfUUk/W8KqVtDSGT3gcGFLNFvp0XYf/oKxiV9XT4ugWMoNJOThUT4D6dsuFohVyhJ3WR6pyOp1C",
-	"W1A7CPMpe6iMetFX7Q03cDPdDvZI8+yXDrS1cTr8ZnaDeqrRwxp7X0mebPIO6N+HTlj2TwzZmQnuU4LD",
-	"4W1SeZcU3q7B+N2XfXdXNHUrB7ciqz6SHGmYNw0q7qLYZ4Nd5/6dVlupTOi6j87c1z1eTnMnxrSnLd03",
-	"G9rfiV2k/dw9mdOdTtLG8Z0jb0ECtDLsVjkQcskES3bS57v6sk99vmt9jnk+52Kc0LXqgezvNwL3Rw5s",
-	"Cx44kta24OOM5UUmWBuCK0LbMW2HKZKZFxOcHPxgJtjU3NwXVlqghD7gOlFDM2d4E4LeEvNuPJyWuBFO",
-	"JfBWqvyp9n/VGFe1YSNqyyZ0mjPwkvDMtv1u+QLuca++4cTs1430D79z/bvdOTbPIUBCUYBuwxxQlR6t",
-	"ZetuS6cyI1pAr6EOzL9J9KJjrdjHmrBaMKDLhW7oq6hpkaZpBKDIJVARFUSuBMsAxwiCPvYYGrVECOao",
-	"pQM+Ep6Migv27IoFQypb+BjmjCYOsb66tpcG+lz/ygC8l2YZv6JpBD0ZABBdEQA0CAsJ927VUqhBF4xc",
-	"rIli7w3iE8PX9cU/+N5NPtQfaZjV0WFE6G0fM73v3f4NGUO/qiToLTbQ2fjG3u7gzoyTX+eSXGSymM1z",
-	"m6nYHVZLadxWKT3jKrcFQ0GyKB+Bs0u5uETEMJ6fEmrjmibuiVRgOntQoo10YAZA+w/SzoaovR4dLqcq",
-	"smVaqFCSpJvrBVtL06jLkSeqq/lKWuc3lIIHp5XLsV144HIynILIrLm/RWuWB99301kG0eiKK56HcW81",
-	"D8LPrr0cMnNEGM1SzlRuOZ7Y7k7bw91u9vVs64oxvhaf47yMiFK4VUi6eowl3VQklr9z4VvISeItu2XE",
-	"bGmgs8Oh51/na1MDhmcQU6GpakV5Tmiqr5fZ3K9gN3aRsqjAXGA12ZwqdgoEecmWVr/gefk8+vgHY+nd",
-	"oojtBp25dzK3M6aGnDnAptKL+5PFsStzeY83ZujXOS/IUGYqHWywEy9Lqd7cNyeLtw+78LHcANN0ujpq",
-	"TLQ1mwyuBGvliq0cIOVJuDqQu5zRiapT/0Ql78h7fuEWtIxdR3K2VQjq29OI1rzrQzLbAZoMp6qtsEy2",
-	"WM9uRXPZ2f7eCeg/WUTYQQC+4B6aS9TEwMqZMeOUDnaF6lWJglrb2B/yIRoZZa/fKyoP28HDOxeyNGXJ",
-	"2HpcexYpVY374eZ6qaB8tVlB6Y/111tZzDPeIw3pz1rreYOP1onO2+mocuqVjQnT4ZVE4FqvzL4lEbCm",
-	"jweXop+FQrrx3OTZdlTr9c4GfP3i5a46r5ejQvkYP0PwRAoT8bHchthWpl9gktFpr6yMbS5qeHn/K3hw",
-	"H/mAm0C5fu+fKWIuNoUZVYfhFsdbdJ7v1aDz9YuXZVdOVSxZptjQrIu2NvN3t4zCNXZoNA7f0AL/9YuX",
-	"Z4lchvuFLwDBI9j3M9wozWU2YDyKpIxeIRxvMKgvl+Nt1AUzLjLzM5NpW13KslwNvB+/lytoU6XHEnoB",
-	"Xm8SpzK+xHqHjArwwscpX1woApmPhIOHXrE8T1kC3X7nssgUgVAo9Lc6JQcn+jEzTEgyLTJ96zZTBhE/",
-	"haZjeEe4mRYXprxCT9U8b7JJLpjN20UfCLbm/Obrrzo6deqHBZ2xbAyxoravv5HVpFEzKCK5lBs+eBB0",
-	"i2r+vOJKdnzT9lvF4IPLW6WKWdjD8k1q2CTq9BWeUXhvovpRtdGheWpwor+dVyj9OJMpU2EvzoKuDVGw",
-	"/i13cjqdjvVLt4DhaKTemP+2s+zYFzW44QhQfpwr6HFGKFEsliIpeywIYhtfaWKxec00XdG1IolkKsB1",
-	"SjGlbDuPjivGnWgZPB46yqR4923QVRsOTUqHDKnX9rgQsGl36i0/MLm2A8xzGs/1IDWQtlMuLscLLoqc",
-	"tZRlplLMoDBaXGom13LOfQ1bq/uM3kO4SRXwpXor0JSitTab/p2BgPE/cnhw0PkZFVMxvmRs6RIpqh98",
-	"qilwCr1EgYiJHqAlN3izMUpvqi/0kVIHhgFqo4Ga8Cf18KtHnXLW+Cv6TwsLdKC7CXasxzf4R2CmXJvK",
-	"IGFbIYLG1gWmbU6xhRptvfMAMoRatvGKi0Su2snxO5mRuSNJOCI4M1UwTSamns70+zFJ13hBZYnL+wOl",
-	"Aa/nssi4JK3j427SmsuVaq2GARMeqvvKqiecAYyrdmHSL9FaSpwymnUjMXhfjsJ71nokassmEaZF2Cxj",
-	"m1oscWzXDMkzilywWSEgLOvXcZTdn+CPKRWnpsvOCREymDF1wVQ+hiog/R8IJtGmm/wCCiA0Ns1NUx9o",
-	"a8qmEgJTeloq37NvIwAZlxQmqc60pNIfYMkpOYDECju7r498Evn6qJPPLzJGL8ezlCrVNl0nWi8ybSoT",
-	"eJgAsgQQj00hAeFXn9DRcYVmv/pmyIT6bCPPb2BXzF1nSMpBeYUQc6dc0JRMXe/WRaFynAuydZBaYilM",
-	"HfE4YzRpkbDf1wQIKYcZLwEXVzyHLAOaGEsqbRzB1/7iH3eufc5n83HG1eX4gqbU5GXW0gm4ulQkZUpp",
-	"2syxWaCK0HovjQynH+gLoQIRS1QxmzEFTgD9PaK/V5+3zY1wc3900D15mSbjBX3vdrQ89Yed0jKlOYOe",
-	"3m0Ud0b0r1BsmTNhYGsAFRQSeF3CHJlqzuba0skum+RokruHmj6pVPnYQO5BJ8TFMpRY9NTc+Hj3wkNW",
-	"tFA0gABATxGqiH4lsSh+lZ3u3Ct/MgsvCbSGpWqtWSzqMxOqcOPDzoUvWMKLRQdN/sgv2YorBqk3+nmg",
-	"qYHko0W9vUcqyn0tA0hfIFxLRDbjQlnosdg0fEw80u+8ODAv0GQFjhdS5PMq4R4edc+7EIkcQ8bRuJaT",
-	"25/+axd4lZNa5tlGlG300TrTdpG7QU1IJU0GGxELHtIMGJ/N7RWmDJ+4RMVB2vyKZsLPhPUHd46FafRx",
-	"WP5qnmzqxwuo3avMonxx22YC8lbA1z0NpnmdAUWXeboE0KZAbZWYII/ypmPkhM4oFyqfQEdqIYkq4jm+",
-	"C/29oAA1X/Kvr1/8TMyvgBuCWhp6Lbu8gfatbTuRyvjy2XTK4jyYVY5dVl1GnlJ8Jox5BRliY+zbDEZg",
-	"xT42NnOIrr1QFGSdZW1Z386Dp609WaQJyQo0EsxAfcmASNL6UFaIUdstt8Un8LKTGVG5XAZfbJr1jh3V",
-	"tD9S0keHFMItbwysf6zcOru+tvNFN8Vrvw/rwFamgMCWG1MCFS9JaFmdVhM4W5T86y+Eo18dcB2VyEEN",
-	"pXAY0kcZQXALMPNq29itEgaoaquF01LFYA7kkkBfbmIKSHYVnhoYUHrp2vXYWE89V2fYFuNrWrbzKZ9O",
-	"AwIIERJ7x5tL0d7VZci+uW06xTLlMc3Zr+UNNbTdMyXTIk2Js89LmKcaUbQgZtmqj/JCDWpFZTWIc31d",
-	"7zVzWSimtaFrvsehk17rHRZZdX3NNzkw02u8w+Brbf2GGg3iBlUg02ybLn/ddu7eAfuH1EXB2wT3PAyQ",
-	"qSxEYnJhqjUAqb4L1vvkGY3nhF3xBOx0gzcDFgLPFUFNzMBhxtIVSvKMqGIREZqThTbKDvfPxSTllyxd",
-	"A4bIQoKuRQWZLKVS/CJlk/3z5n0TzxnqKL2cfamUBgwnKfcnZKUwlfOFNo/bPRVTCj5O+2TiITFDeOmC",
-	"ETmdVp2/PYxe2ILW+B5XZhelqK9N6yk22KrkgkFK+ByMXsA8jHoT7v7DNnaml+GAmlZv4cQM5ag5FLLR",
-	"BbN1PhF4SGaIZwWulJqh0WUrCEazltP41m28wi3Sz9ozUClfehi7onYgnRayIb6eJ7KkPIOEfaQyA2B8",
-	"za3vbyY17q3mvcdAv3TLchTn73Cd/v3T7zSu2qyJCxbLBRsbRba9LjMqK1RBighJzBiTYyAg/cDEfKTA",
-	"5IFw0SrU+LWo/oVImD6rtXVJa4GT8RZkU/j0ME3EM60CmZNamW+1f9r2opJmETSJgpPvlY6iMB/lxtJR",
-	"8DCiOh1Ud8Jt9Oa0lR2kt75+8fKeJbTCundRafARDIHgYrAKabh6snLGqIkkYg6SuXuMldpMX5gWIsav",
-	"jOMiH8vpdJzIBeWi5YJfULEm5gkMc2SMgqugElbvurgCn03ZFUvDRmDCp1MeF2m+rkQXzDyMDYHq1K9U",
-	"zbmY5VIQyHKG/VgsmEgUediFkuPNqvykmRhkt/wN+peMhcx5zLoCNsbf7tSOvMiEIoffEEpyqi7x0lfy",
-	"1CV30rXrNZZIpgY6yFWcMSa4mI0heGMTmZu7abzn/la68Auko2FYphpoPuqTwmAnYHz13VOQU6LYFcug",
-	"SUQEM6iFlK4wjiKzamTJ8+5vP+WaxAke7wZSjTYxT9t2hM+pTbI5mdRySbmgsCIp1Xy5Evvk2RXL1gQ1",
-	"JYvA4tLuckkUywNpTC7nsSs1CB/8UCaxqQEJRTiwmv7TNdR72uBZ91E09GNG2+n1uGL2cRtR6DEEHvWy",
-	"shwC5jClqO6PDFzBS3cvdF1P+CCi/zGXpdsx6pV71gJqZ90XN4wr+7/5hlevod7jiCDCBORwlPGvzleY",
-	"ITCeq8s+Y/RjkBZu/PidWeH6uWaqojd5dzpmEobqPGqKLH/5XONttH9YQWoKbE+VjwxjbBQk/RSlAIAQ",
-	"zXKQHBmDEsVTgle+zVBazWUKEKadjfI+CZk7JWT8VkcHn2TOHZQ5QWY2bfS+t/kpA9j52zWxXfj2yRm6",
-	"p4psxoTW43FbMeXG+Gu0IhuqNWAQvRfxuhLd7lMsILShnA4ehpMcOKwmtMtJu/e5+bQIzlc+PQ+0yPAT",
-	"6RqcfAa9giNoNGKtGJ+R9cMh7IiJKubkgunNB7lLk4QUy+YpbFD0z4gqFr7GnIPaLSDhUY+rpzR0ngC0",
-	"Q4GvjY2joXlT0FnFrHCmj0G+oQqQoPSLylBpi7/z+KCdDLZZszvwYavu72Z0pNLmZrSvqq4i8k6xscld",
-	"VLldJO7bNbGNtp28ds05x0CGUHYkpBMWDdJLuLKd3mv5LZ2Gqukys+L5fBzPeZpkrs6z/0v0FUbT8ZzR",
-	"NJ9DvtDgV+BeLx06wrDB0Gyw2vJ+6DuW87XiMU3HS8qHz2CZsZmgzfyi7jwxquKBg+ogjqETNC/2Jlbb",
-	"4sgnmvrqgyca3uZWpig1iEF541C23OHLqbTiU4xBN31M9TQJf1yKoeUVNL4UcpWyZOYlm3apWpXL3+vk",
-	"sf0b2Pslz9ZjdLOEpKrTDDw4PyrUimUExrIy6xXSXcWa5Hyh/9pY4LDwluuxHD6dM8yILtsrRttnOoam",
-	"Wtva+nzqOxdVaKmVSqsK6/AEikp8Ezywc3rFLKSbazNx9vI54bli6ZRQhfHdiFysCTSHxCgkVOh4QBqB",
-	"LhRU8Xhs9qm1q2qwwUcVeqlH+1bTCpyLMWB1Bc77Jfy92n6kTFazeF+KVEDO+pUxGhiKlE9ZvI5ThnPY",
-	"qg1tUkky6BubVOgVT9Nb2e06mEr1mOsTCZxNK3Vb42gYaf8E1pcplIYAhoLUiku2zIFq45SqZpaQNqTH",
-	"OLc26VAWLLblUgclT1z2fRo0zmfOsRGXY+seGPQmsBXHNrtFDRzfaMlWbtSmSZYLb06g7ciNCTzQp4QR",
-	"TRRBUI9wsUZvPvjWtW2q1WKW4R/7mKRg1PSzxd/wBcO7L5WrwWPQnT9wWD2x3lhg+Cqcx4YNNm8Zts2o",
-	"wcNG75OyFH4JwQe/GD4qK5dU2c4IajVM8v6msudS8RhUyIJp01sOrqZZb/sSm4bdVSfRXiUyfGBd7fB3",
-	"oWVdUXOz/c83FtJCR68bWLIWTcZhypa4J8HMdOeZ2kJv4cpVTLlsfZAwBHSuTXAW05BWaguczKVRK+U3",
-	"SBZqn2DbUVWkpiAZPBG2oh/Kr9wda7cllXDVJFwtpQLnPE3+VqgcvKbvNl6+D3tpCFqFTGjOxawjk04/",
-	"CGFuXKvN3kqwARkXiifMMXWJ/94/lauhB1QnFlUPoYWwrpEOLIWB40AHUVS9BVpF/KbEsRZTtkwcMyL/",
-	"Wu8or4BrvGbbK4FOWR4ICi8zFlNoQI66k6JThPMvbQIoXDS9My2168fQaLejgWrhz0EhYMPX3zl7sZZR",
-	"4v6+UeNO5OLKWk76VGz2R/cgl4/R3lpNpjQzHhmHco+RuTKvAJKLijyrOH/9vsGQl7AO17AoWWRB1PB6",
-	"KZbNFLAmopua94XgKVe3eavKiu1OYkBXqB1vcyDbqDBVSFrEqFNyEOqMFEHi41RmxH7IF4GdaTPuJJuA",
-	"OIBrQXObqdPdA7ThJ6ufevCo2ZKWDoGPgtF6Ez0WW7nzNroSul5Cge5akW2YUibF8AUjv0vBou06b/kg",
-	"cx2Nxu1Rj5VDm8szGusrt+c7ao/fT2Dbj9Si0MHbIX1s5satZO72KJ1tfXn/cSi5niSNf958SLtIei7l",
-	"7z3LfWbZFY9DJduhwELzdlXSZJ5qHZ8nLMOLjue+4x7hXVyeUtBVBvX9bEF5GpQO9gk5nfKWq3aB6UVT",
-	"lpFcnmibh6lLgMsgNskyMl4gWoUjCl6B5oOuvi3wRAjV67kgK5klysdryIneChH+zBXL6IyNl5qoA5v8",
-	"4sn3Z+QlkLyKiFzS34oNyHoB4tsKxrUREBpy8sZwJlIQrK9rHnjldYFFJFxBOGZ8uQhusbbVaRbPtbE3",
-	"EYxmkxPsmIM1SkzlRPG8Z7evvujypoC5f8pUpRa7dixGuwznQfyF0UxpyQydua7Ce7iYL5Uag+MlqPw+",
-	"zxXG6I2Af372+gk5/lV1ZbBX3wuIyPA5VIE3TDhcImMww5rXlyvF5CG6/1kKdkKoWPdtYeUhagflLzZg",
-	"RsDocVKwYLn4L2+e9LngOhuavPH4olczE7kssLco7Hff/dh4jrV3BjOCi4uUx+1VnuBhWyv9OYAohD/6",
-	"i4dUJNSnQ4g0KPLH2Du/yjcdmgHcSuMFXY5rbwktQ7H3LXikCy2PoJnoKagxw3ZQsffBz/G8vVoTCujm",
-	"TBg8Masz9dQiYNmvteQKfTenoXpJzec+cdsunUmhl6subRFJxtI1eO313PbJc5ifvpz8yodAS9W+yhwe",
-	"GT4+nqtElWvoOdaS6fZN2Q17h+vy9K1l8C1tN3aIUNyLHu/b2i91UWUksvmAf6v5yN0oFyxnBeRTXX43",
-	"NZkA/1vWqW7vBvlsaX6D5toKORRb5cK1h8Q9KjfIm0fQrwSel74uE3zY9hqy3yyUqb3kJiAKwjT8tQGE",
-	"BgkYQRHE4zmmZyiCUBwJCj4PZEnbeWvgggVNhumSAy3TQO9U/5Q7WKJ+oxoHNC7Lzv2afGO6Trijiyzd",
-	"uD3uJL2dWI8+Kd9LA/KJwf4L8OF1G7lcqxnrlj1Vrkn4O+oHZge1ARs5l01C19h4so/yiqavCgclNnUy",
-	"Dbvu6p10hBTrhSyUA+0zA0FP8+75oUrBNn1MP7ZXc+tLu9I00KeD2iaWp1lrubnR8eVz7FYeyusz9d1t",
-	"elQ3u4iFExrcOrMfvfXvY7mpvanJXEQccL8/60fg1RrV11rKVsm3o8dTlVZ3eNWa6+o+37W7wayosfLm",
-	"NpF3jbVvuUHnts01fdYdtME3x6CttLXddXBjsYJB2XiNMIJ/To+OfTyV/3j7H/9yfq7e/fO/2P/4p01R",
-	"gJsKO3TK/EYYoobGuZOohPfORy2zuGaUojbrjm7YpQR4dNAzYX63AYtBVFeLZXSrCbcSb/ASCvtt4dCA",
-	"RJmj1gN4/Q6GKobM3wYxBuIz3WiQw+uT9ajfCQ+KWpwC6F6WC5Z9pkwQgHAFITb/RZ+pOxTfGNg7bIcB",
-	"kFOyZsrlS+TO73+LUZFqlVG73hTeiRuOoXjFRf2mc0sxFv+qCUZcjM+hOo0Juh4mLQkytxQoCcDeln79",
-	"BpltMCieve+LUNDAsVdMGRV6o9hKZQwFKKB690sRhL5Aw95dNzzFpkX3g77YyYKHryQarRi7TGjgrjxT",
-	"5Nu/PD37Czj8ntCUiQT6aFmv2E8vRtHozS+jaPTrM/1f34+i0XevRtHo9Zn+P78EHGUNkAH8tDfzyFv6",
-	"hj390TRkDriBkyRjKhxloMmCi0PULQMVm3sWaAALqGctkYNYiilPmMg5DUAAvhDpmsCHyCH2eUoT5zIN",
-	"9FXawufcW63LeV6EVvrrn16Tb4775aykUszca3o835qGsftUhj7HiJZ0sP/xgo1/N7ZOTUk8+/msNV3r",
-	"rnZHboZfK3RaI/4erLWdgV5yX6ettxU3DrPvtmVVrX/00rFukhXDHdD2Hh8M59LSBPmm8i74ZysLDzZC",
-	"PqbeP0QYdLk2esqGzXXuYaWpQvT+l3pw5O680u76vJdu6XI/duKXbhdZnd7WOyzCguJq13KoZYN2I5c6",
-	"X761nLqOsOikiV0Jjzbq350UuJ/cv6to1MeIJLQQz5DIQv0Vdz7S0MkwXZGHHi+4fiSix0c+RSZ6U3FX",
-	"pKJzt+9tSKJ7b64RohgU0r2ZkEX3+v4+Qhh/93GETyGDv5uQwe1FAdp0MpjxME8Rs6EA1dIyYi7TRGFP",
-	"LujIxoXKGTXWjSLGd/yZIhZlaMgWl4GIGhMGNrrlPsXOFXoaVQ0DOFTNq3h+PabkIC43H3tqjN+gf+WM",
-	"2J+dFdPboVoHA/G+s0Eb/7OfZj+MAgI5VYcHw7uStneZYkp1hQhCHAxw1jMqdoVXAflfoabsWBgFEhun",
-	"iofGoWpoTXJ52eJ1NECmZha1wkIBLWlQ+hSKJcR1IN5pdEG/OjiBX1H4KcRkg0VAtii2X8DeZP1mUiiW",
-	"aT0F965HxnPVO67sf3nbVZ7GBorZiYWNtHfPLOw5Y/n3jCbY0W4AL8/doKbDF3DiSCZXViYp/ZkW0+jh",
-	"wWbEUAf/3JarWQeqwokFV8tn4vngSHTQc/RCIBUT34FEi3zORK6Fozadl8sITeiMgS2JuOY9vNGtroAO",
-	"E1Kw1XhJldJWcHPKr7A9igIvPD5k0OkEOhQRdVNmRLG8OsvDFoQl71uNpzfOtdH6QC/Ye2Hw9JYs1jfP",
-	"zwZN/fpQRMEaA/PD2NTThatj9KFrlcnhVOLB2kD5gs8yKvIaMng0UmYJgB8+LsQ8zoLFJd4ExhvK1nAO",
-	"nynXhhzUUDsfkMFaUxaImsnzTbFtdAw52DWWTscZW8oMixnlhdYM4T8R7bGlrvGuoDuh/9wrmL0RGKcN",
-	"GFJXnK36rkkxoXjpHLBnYFp/lL9j7o0eF+ct++/geDo/elej2g1QJJ8ZDc9Wt6xCw12CY6sYtxUUXTDX",
-	"d0Bu7JKZtweLaslOHsgWPWm5DiYdopcBFPIMy6yHGLaeAAvAYG0HdfWhY5q7UFn9C/We6a2VndhFeGi3",
-	"rLN99dBGHukc3cozHSOD1JbL+PLMYQvfJN5cysUAx39tYj9ywQJOnaHVXUe9Ci8Dli80x5IyUWQhrxAU",
-	"YWV4njsglCDXt1y0db8MbM677hOCjRh2PgnPWAPNYpkCUseCi0qZr3cxaL2079FWvVc9ns/7PvpbQUVu",
-	"lKZOevk3+3ClZK4eFOwMWRSC521NgxUj+uetMrehmwG8vCER3RGVG1/dVrdp3pa4RbbTzQKqIgd3wmDr",
-	"COIMwltyEx3dvZy9pwto0zg63n9UsyprZXMHe4/f/XEYPf7w+fn5vv3X8Ycv/vs/tTvZQv2Hn79+QY6P",
-	"Dr8GR5D9+rNfXlW//rD68bO9v7774+GHf+pkR7M0bwLtW6wUW1yk6xsSmgM5a0cy7+drSrcq3zbiOykj",
-	"lzyvFcV/VT2rw73H75A+DqJHPY6syizu863n9i32/w74ka8oN9foQJHT1269G5JVivGcimQLwWrUo2ED",
-	"Q7Zip6izc+w6xV0oyj5R3DNFWU/9iekXfN0t0O95thEJcZtNMC1fNrfiN0BzufMuI9SUjXnpM+6SAvY7",
-	"0eC9wzU3XY6lmBjEJVpNXJgYR+fAn+zD9eW4t0RuIhsWkdNUzgrmVhIKg+md1MRAVE5Fomw6imD5SmaX",
-	"nykS29eM2jwkG5UcMeVj/f6NIbIyrYG6YJl1b+rTllg+1AyRbfST2jfAW0u/qLyCOGm3Q6HqvNoUUILt",
-	"tmc59OIfIP23VH7rotZJ2e5b8alJN7t+0DeodrSaoE9Np5s7ZoD+KLeyPE2GzFbpUnfZaI1GK56LZlp9",
-	"jz4UZkuiLkvXNlVqSuKYFqollLMlRHWy5Zie8JwudbM1hJBk/IplwZ/66pJCLVmcu0k1HrCIkp2kbjf+",
-	"Bz3A55ZaLgrkxOhrQwv8/gk6wE2GldrZpRkiNhfgjmdSXrjtbqMma2KJwp3H55Mpjxmm61lXZ6gBCl/y",
-	"cA4GMi4g+vYldcVoGHe/ibrn3g2wsOY/MvY31h7vKkBEtJaeXfI8wu5dEckzKtQUkiPLnmXNdva9+rcU",
-	"y2XKWw58q8gaTYt+iqRx24DCM+dxGj7DYUiDK7q+4Gk63kDFnnDfERChAUU13/QQgtsRCjtvhh9qGLnQ",
-	"E3uZAxWlDFuIbuyfh2598NlgP/DyX7Fx+5jNGkE/ESCocfkZxfI8tWp5wvUeXRTGeZcxvS0tjaYqy9iV",
-	"yeouzHtosz7N+DR00+tTYC3croqFtQjLy+GaXpZLtgwLwhtzv7Sq6C2OEJhh5HamdUefK1WwLWIEt+OT",
-	"ChmkFRf6iTX8oat5ZP5Vyy68wVBBExiTCky2TyXcI8LzTuTS9J7vA4F2+zGFNprqNgKfm9yGJiL6lX8T",
-	"+XgXzmnQz8VU8VTgeDaT2bo7dx3WC0tzYzZmed0cEEd7Z5I2BRJcLsZN17lJr+3DpqnV5RiZInwAYfKC",
-	"jHtz3pyV/cwJH0RY+PqBpvMvZmj9Tro9zWmQdgQNZMezjPZc3mbHdh/dyLicTH2lo2ZzlnbPa4fvOiVv",
-	"ZN7tEqAsV46HO/p2xL613Cs/HET3fj/Ye/zO/O94f+/dl/+0A+a9Qf/MLXD77XDwhmq2LXnzetzWTve7",
-	"0qmfG7q+b/o07sFuCuk3XvbX4vbd8153ypTHizRNX0xHJ28HceW7+kd68+nNMt2AxVj2Cy2lzpB+AsfD",
-	"zegEwYSOh+GEjlbm/YHnAxVOt8iB0U0XtdlRq8MbiPnf1azt0qDwdr9bIfmB51smZO/giCslRrtp9ND/",
-	"KFsNMm9pm7ZtV9fZD/xeeodgB278MrtdKmuVgNZn00A7yefGO+DC2sYJFJEVz+emwkA0gt8UvNdJI4p/",
-	"QRUbb+0qSeiCztjwpCHThv46ka6P4KE6MwXg13BKySyBVipDN2wpFa+1t/XM1R24ulqatfVS6azjtey4",
-	"ONQgCd1BbskOhLjNhWUsZC8R1tBXVCPvVtmyAWl2o7C4fTeTDeDWEKQhLsHziU2fySRNyAXLV4wJkq8k",
-	"Ap0pr+5oRTM2lwXER1SOteMX6AjCd4WLHAZ7uZY006Rxz5WdqnfGa+63SdW5FshqwAly3McqGkhHXeTw",
-	"7uN4S4ZQTTh3yz+qzhPalWp1XyE3q3tx00rWrVv87WqWVGpL76jJPmpMZVcMenvpaXc8xyyUwFJFHoja",
-	"tRcr3lKp1Bi1VZMPMM7nbJrbfxi3zbudRBtqTGi0FySZzoy3H2UeSjs2PNkKizjA3bpVfpwULfq6xV1p",
-	"hSugKseMJUFW0FCY52RB1+SCEa5UATZJZxYT1ki3Klw3YDTIjM+4GLfZArA0CUXdNiaM+VkuvSimCwYo",
-	"DL3sgpVgmZrzpU+0CGKp31qYxKhYCsVnYlFNRa7kcTF+1R9a4e77lvwV+du0iX/ubMLDxyhvvMOpB80S",
-	"xk2nujsd7V66v37yKkhqushW8hzTxMa9wVV275Xhgt2Furc7las7JMu2vabS+AkdP58SgIuDhKXfWSbJ",
-	"ignrsgqhEbBMMdV67WEZVo4d9LmCsmA7qM9ddy3P0h29sHx+Kkm703MVKuLeIhfWyoZdiciN+fB3XE6+",
-	"ZBmXgdJH6DjVm7duMlGszVOWzzNZzObdmrStk8Ml9REsd5VtvCV3HOhNVoL1N4CrRzQMpKj/WnfFxoYV",
-	"7iET/1vr1XYGIPYLmhKsIojAo1C93iogEIdHDQyKh9unLJj5vcLs/5skynopV2dv5y0cRmYZf4dOI79a",
-	"p3Pn6s4iU9sxXhZZPMcKEvunRCKAPfwpLzIx1hb+2EOwG7nq9nGzRtsrrmnU3wxqNGX0ig5fkn++w4jU",
-	"OZw6PW1bOKC2jRo7J1TniVadUgO9S51LvklnwbYB4ooDKWFTWqT6M9aFtK1DaWuHxH0qcHjFYgtdFER7",
-	"aOmzsqBiTVZ6CbYOJ+qTW76VuW4rowYUgsGQD1vmNXUCb7utsZPr2t1dKTX2sO6hVvMKylqHwykEnXtH",
-	"W6Dod+GDvcKKyTuGulAWsf196SiVouvBSgrETsZarmQCSlqNPpLLsVN+3u1KjcAq1puki63x+QaS+Gs/",
-	"9bs/CB6UTpmLiunrJGUJyWUEnWAu1iay5fLKA1l2vFL2fgUdNUyxe0zT1KXmyTZ80SWqiaVlgz3ZyJJl",
-	"ZCFFPm/gt+82wLBMmeBqPk7o2iaFY8Ooh19Veocdhi49JYusEboNtwHIaTZjATZ8zd7DbtNZGWPjiiwY",
-	"FTmZQrZXx/JrpOL53JZsg9j+xagyA8jlhWCuzQeoOlyRCSalTWy5stOD9hvkUqZHlqd91M+K/apixX7V",
-	"ZsVeN0PPpNyZiQa3rliy7AoQT9p7tMSuN1DTrqCKjXnS1jhoRRVRS+g7IqcRoYpMaab/BxJgNUNlEGW+",
-	"FNiSAts953MuZoSlikEjQ+U6G/pwIT0d2NcrFJiz9EbzA901IRJ+xZMCrohZJotlULgsuChMv6sm8y5p",
-	"lvOYLyn4t6u39+DNUoYuZNbXJMrlksebupTtqqx0UInoleTJeEP+rP590ASuCapR3dfmoZUkV56221uP",
-	"3frx8nZ940t2r17yQb+Cx//9qW1DW61wm7e7y4dle8bj48779VosWt20oX37AuxZV2Z7t0FtFrfVuMIQ",
-	"ex/i7kfIuzBLmzfdPTNOA7uyqxzQNn7vrNEczJjbss6N029jv9+8ePPyiRRTrpc13B0Q9FNWJvlVrxzp",
-	"dy1TeyYymS6CSJ3fynxuuuggfETKppBIgG2IKMnYEu4pYnC9tOJLhVqxjCXYkmjBFjJbnxKmv0KoYCut",
-	"sommEqxYnIXsgG+pYg+PgkptFmieL/MlLfL5yYMHxLQEjLS1QCj5t1e2F0uPdGG9Ma/YQl4hL14/kX/j",
-	"ce2wz5Z7UbTh1Km6bNGzlVywC5msyVzr1pIkcp88T1REtCRWYJBphlREinR9gnA4NM6ROlYlxmyiyFJy",
-	"kePmr+YSGotrDT1jNNHPLJoksE2DL1QbWrJytMk15SnbEgPO5BAM6gt542kHScFuUoHZaCHmVF2OLy1E",
-	"JLtiAQZ8MYVucynL8hMyB2ssx865mqTilC8uWBJUsTcBMXE0AROuFlwplkDbvZW1DBNsbx7wMpWOiACx",
-	"o6FOL2SRR86WnFMxY2TKWAJ2pWppqmZf3ZdQM5kGpvGdxxzAcXOuCDzaGRih0+kYngziLMoleCbNxrht",
-	"Cyqh2xhP0MYzxHd6RbCKWvO1Pvx2GykoRqN0lFE9Scdebk/b5OeZcoG06+pNljQGHLi3/fVd3aI2Rq/n",
-	"iVwsU3aNjr8tThtDgdtAQ+tpPUXKHXwLb4ihDLlNN7iX9ex2YE3AXXy/7Ic3fMFSLlgLZv6G/sFkTpdL",
-	"JlhyCoUUJKHrCNoKL3gi+GwOeL6/vHnSO6bSff0Pv/Rl4jpKB6gthOPc+LIVKZ8pUDlVRAqRYCN/npEp",
-	"Z2miPkOX5CiwwT2vlIVctODr03KnT0jGZlzlWiOPiMGwjjCqFZFVxvOciQjYlPzf//G/KrlU5tftblY7",
-	"AQybuFYD3v1a+RacJMiSHVy26IwLNufWMqnsASoIyzKZBboNhO4Xmm+6OcxxWApys9jEQrsQIBVuvJ+S",
-	"RKlX0IBvR1thX9eGOM7ex2mRDIhL4+ue6WFt/h6o/OqTfDTN5O+sJeV3CRmcWimVWiPU1paWjlM+KzKm",
-	"tCIVboyRy+H5qaZUDYUizsnbGdNBpc+h2XSz2sEVAdnwlNEEhqJBNmVpSrjIJXZ4wfTVkGWQ0pCO8RQa",
-	"lK1hMBOJ6xTT/h4hIaWPhVpe5SgD8X0iOFyKMVxEwaiJ+XG8ZFkcFMsvpiQpWKStav0hk9dauepkceGr",
-	"/iZZUB8wX5hwsNHvaal+RiOAJBlnTC2lgPRFbFxpfl2mFJMU0lSuxi2O6FZ9XptzZCWzS0Dw7pS8q7lU",
-	"rB87/QqP1skSX2BXDPr4qNx5QwreSQYpVF6GOOzVd0/IV18fPyYK03LIo/3DZlu7OGZKjfPwK/711zfk",
-	"c/2exwdfffPFKZFL+lvB9JFqPp3LNAl1mykTFAc1zTZjuAgFx2MpEtViRk8zpubjbb5px7Ys/4Ux5k6B",
-	"IhSRImYRoTmZPLg6fCBpkc8fwNBJMEk3lksWfGmcck0gJ2jRayaGtxCqSVaFWw6A47qNZHubnPCdcT3Z",
-	"5ltGsz75NBViqbyscnyV828l2FfoQg2VsvCydK87QRefLt2pnalGmA5r96C6l+Ztccag3TpNFZEZqZJJ",
-	"jzyUBl11TqqFWF4vacz2FFvSTNv0p5hOStWlQi9vmpYYWLAuUDN7WJ/+sXobEj4toxfVShXSlGRypU7B",
-	"N4rwXBMu4EIdgy7137RFPumXNvomo9z2TGsi46Us71/1fYPFTbk3yxrhyISN5XSs5VQR5+Cvo2JNZNn6",
-	"y+s85k5wtHv/VLe1QFOejAuR83RzJdYpHKoswL7JMRlQESG19tGnLOs2/Ft24d7ZRFWSCZK0eXZrqMZB",
-	"BLkFcW3GhnbA0C2w0LUTHljItcU+7sKus5+9Zyad24HdtGwfSFodJ72Nc9S0gAnVpoGHyZZnzqlIWAKW",
-	"WxlN8DBC5thxMUfbTjGm/7HrIFgP95ZQpTYRdt1kTOVauevnLhM5FwXP161KoyBaT1rmVMTsxCTigY5n",
-	"uzUZA9CHVYlMiu2cKlCt5UoQzPy4maDalv3gKg3eWqNWGZsWSpNGBhdIktGVuIZc1PST8YSNXZrxxsjB",
-	"MpNaS8UKNT3Af8XApnZu3IZMuCXNBsCpWvZ6SbNgkccyY1ecrXq/xjy+GexyeIezRoCNrijP9Z7aLRlF",
-	"leZmSPIm4xuOfwQttszpv9uYCd1rpSmN7zRGgpVKUV2kuZV6HcHMYVnqKc+9dljvNkjoMydlBiowUEzX",
-	"IhElQGxKEEC5DSpo1a9bFG26TbZTtEA0usLFhtVbv3G40np13QJ6VAmBHV1fDvWl2Bf2eV9IhG4gRWK5",
-	"5CwhF0zxhFmvnpLiM0W0DIvVKaEGnVebfBZxZSuJU6ZzHfdKgNxRaNE/zGhjoLG+fUNLe7e9JHa0UHxf",
-	"ryXuRm1Gde3eqc0lUXrXjGAMtJ7So6tKl65WPFTwKqleEgEXQguwXgveb21NtmlRa35Z7TJuJolAvAGT",
-	"CCuaIECXa5FFpjLbJ89zwsHvNOVMG9oXMlk3NeZ4ztOA7P4FQq6H3wQjJikVs4LOQrW+3z55SY6/9qVJ",
-	"Z/lBxtXl2OVDbWQ0uBW958GX+b47/YO9bxyD/ltkVu+vKHQkvyi0YAagXW+hRrMF5eFOsHO5YGMj8lou",
-	"WsUITRZccJVnNJcZuWRsiZYCjW1rzl0hl9nd2nD8odr+y2BfSimxOHxKecoSovhM7HGhTolcMqEInVEu",
-	"yIU2BxRLp0F6bAfaRgcZZP6ECtNZimHsK5atzeXfTrobc4rqRC0Fw4iWy4iouWL5TBv6+uul/5VIgeRR",
-	"y7X1liqzGRVcDYJJ0FuqxlyMtQZduQusoPTyXnO2WMpMK5veH2WRa11iDHW0WVj/vuWiom0Va+QyB3nt",
-	"SNkhlNeppr5/jbN1tN0mOrZSV5008NWHR8dV791//Mv5uXr3z/9i/yPov+uWHjbx2JQClqLDxKsMAm01",
-	"f90qyVI4vVmKdO2qfD0H9WdKMzPIJXVjYsiieNRjKg8fVffsbO+vdO/3d38cRQ8/fL5n/gkloEfRNx++",
-	"CPtA21C4O4odtuHWAANeN629QvNtVLoD9RHuyfulOuLKd+Ft3R3D+nR9Rwi5cZFuc0f6rX56GYs92GcL",
-	"n/SfuQq3TINw9CLoH8BuNph3eaXHo/ijgnDNrTm5FGxF5LQr89yIYf9bH6KR1tzyvAVR4wkAHmhFAUqC",
-	"tFj9rWAF653m6d7e011Hs4xf0dTtxMYFVR62gwde+3ZMX3xYUGrxu30Ch9vEBLZR31M+4xc8NYARG3ct",
-	"YzGDFY79UfolYqgjHUf0PFr23n53U7mIt7824xNgxUFZJcu5i9uYH6xxCaAB+iG9StWSlcM0NY9twt8m",
-	"uf5EWy2YlTlnNHGwU9UJv2RymTKymksAkY/KOqoq3tQp4TnkACpUX7Taogd5XcG0NuMs5nAOnJtIfx/9",
-	"927uH7bum3cp5EqMoRJaBR0CC0z+cXRVgXOAHkcmjxlSCZwgKZfTOLt+Ar4k5GXGZcbzNc4yqAUEIz0/",
-	"d5CMvFAs09KhbfWvGROE5iTPOJ2xW1iHzDgTuStG3XT2L7xHP4AZFWtlfMudMKPbQjO1JcE1Na4NgpiQ",
-	"WeAFDXXH+hb5H7uaKks+TgSDqzMpMqYi5CMTpYMsj1TKS5YQmnddg4HthtlgshPLMpq2FibYB1AEXQBO",
-	"bO55ufsYGPgOlowx97f5EV/z6PdCFRdszK7ao8NSefxW1quhNsH1Ru6TM6/eoHTam0cUoQspZiSHV1mZ",
-	"RdOM0WTdZ5JlHG4TzYJ69BofhTwSzVZbkiwOHnah2TE9r7SPDV6yrR/Cu0kqWlNFHfJifFVGedem126J",
-	"NVJRfbfRYG9bZ9xCqRuu/MRU6NtkRXlOaJrPtajx44Q1/Qe5WKGGhBfRJVvmJfKde34JSksot7LDDru2",
-	"ArWl3lKabl/tqBVwAG/wuAVvcOv7tnaXbCPFe+TZcWOqdwrVN/hoIw+6wvweX7Uy+XNUUtdDg5lDeaYe",
-	"i6yOb53eT7JXZW8tjWATquTPDj+yDoDbEywqPNEduLzQmXC/fF5m7btBrdn1zbHZoXMDN0lDpG7q2H+2",
-	"99d3fzz88E+dfp6PInpbZWongNCNydjOLw+Xue3sjPp/SPdekFxCeCMAH7ng6XrcGkIEQdP+c6XTYlc5",
-	"vH20lSn/rWBFW2X40q2uUx6ZjdC6q/V19pJhNitPmQKpQNRSxKzN/9YzUlf/iJ3k5k3Zlaj2dvgeCu1X",
-	"moReFPmWKBM9dK2bu4W3i4Zdy9nRH48CjV46ZXmA8+I5iy+HQhmZMT2t2PaO4L243sxcszAWm/Z8vs6a",
-	"tlLVeVK8pXds2xP95NCUzMrGthEb5ir2prJWIPMO0+qj7nT75jZyp438HJWBnVE0SrE9r/NrmXZ1RSb0",
-	"9q4gwnYleRjCyDdOBiYp7CLmUTp2r++r3YAuGA4x3gnR2KighA2phpRaKeRNkYkzfcL38k64LfkuefLK",
-	"fWorKKSwqwj7O66oIqtMwrxvDJL/z0UqWEaRHl7HGWPh4tGnLGfZggsq0H+/4FCSS6788Sck4+oSMQkh",
-	"dLTMZM4Ai3BGuVDgUV9ERAoylUVGIN9S7abgCtE8x613nnlg6I3rRvXFD3QDtk4+3SZOjDDwA9p62JP+",
-	"DvHjt48iQv+LZabJYww1NcHUVXjqirPV2M9D2TTDH+1zmxQZCxtkTqcZcqlB3kFwtsQa6pW+qmCrbkhS",
-	"KSYUz/mVuetcjrkerO0g+7vBNsozHuctmIGqmM2wKGdryruHmO1uSC/+3Dau0iiXsvxWJY/qeTaPpL8A",
-	"NuDE179+W9rtXCc9vn65lD8NWN82EaVrCjnzzRsJPNymFOxWrm5QZNUhq8yR9D/5XfhcwjrL/XK9/Cqz",
-	"S81hzjFXc4rJBcNeKQY8BVDHZObgoA0INGSLd4BAG2APi413+wXuACTo2mw2f/fTyHuhQbaUKULRoQJg",
-	"bNwD/V8uuW+5zOQVTYnMSE7VZYR1Tusls08gHtdesYxsnnpeqDLXCV3SuwOADhaL2kM6JRQLWwG0RrEr",
-	"ltGUxKmMLxXkedg/6b3j/dq+1ztiXAexLBrNZaqvclMSbHd3VDrvR1rgXchC6MfKzaPq0ngRuJiNoRjs",
-	"ImP0cjxLqVL2je+GI1wCj9w8anTl5gwX/GLH2qHaV0s9kQGkXmBSlKZvv+mdFgkmUeBiDUgOJ4SKNfwB",
-	"SEfaRlhMMWKLT/rX0WkmqABxySuWIQKcpvpcJugFWcZyoV/xbigydWVpvSq4m20xnfwoe/HkmLfrsKNb",
-	"MUJxSzZJ6B3cWFVhf58uKrBR4iKDm3bOFiauTot8ftQ80MlZkc9lxn8Hd/wJQdQ28n//x/+a7JPXYIHN",
-	"WE6oAZODlFEAqgOcOlOlN3HZpFQQUyRGXiyZeP6UPJFCsBgcC1c8YVl0LtRa6SPwXuaj3u2Ts4YRODci",
-	"AgDNrIDnGXKHQ8U11UcGwZLm83Px+eT9Hjw0wew0g4iC47Q8JBRf+oUW3zix+td4BQlt/xzEKmDqOVy5",
-	"JyW0G7ThgIGI45zTeA4lxycZo8noZPSKUeNr4Yrg7wDwW2YD+YNWGdfcPDqDv0EjBlV9uEh4Xnm3Vi2g",
-	"V+Ja30g2YzPPsPin1Bw4UycLlmlWGT0FCBMtpxBabGWNbtRH5BSkEnqpTwmMAs8QfKwQiURZXX25P6lK",
-	"QqOZevVpu9JX5knzHHzBXA3m0HFi1VvoxJZJj/61SGaY0y0RO7m0wkHOA71QQRisQsRrgNnIEjff18zm",
-	"SWfAFAR+NS4yqUxSOYUaURxopw5dVyOyzLjI4fmMXcnL0NsstAecZ2Wj9L2toEO/0RKdjlMbZD/6q/7f",
-	"4POnZqs0780ypuwLUkmrqwVqZJq+9M8YlNDzNGoK7NoJ6gsescSpVJgBbFUJnADsaznOX5zbf31WkTnP",
-	"OVe5zNYRyRld4CvcC91b7Gq/ZTMuIksQ8Dl5hRe4OiVJRqc5bqG7ZdTJVGs0cHkVmpbwr97vM31DArgp",
-	"blfKp2wvXscpwxw+sywq6IxpriQLrRUoLANy5cL2bZX1Nr5l1/HELKCSUg1tVoBuCrz1cZnund/B0fqD",
-	"zAORnovD/fRaOcJAU9+eMVGTQZLk9JIpfdTA4/YxpCMsJ8ASAaB34iAj/VeWfAubB+/St6TAzVKRHaaJ",
-	"H8yejMYGCs5AlvqzOnv53EKZek84MZgklcM3DFYbZJS22lnIhLkU5fIR++bXK57H88regqFmJi2n08h8",
-	"MaUXLAXpN3JQYNVPwSHgDyRlyQxCfO7J2oZZCCz4lHkI241YBmveHKaNCzbKweYrflvOpFimPKZ5OfRH",
-	"KS9B81yWdTI0Y75YNhnkdpVmGVBjpmljSbmr2lUny+Ii5Wo+Ohm9xP8yo3KeaassW5SP1jcG/gq8U8Jx",
-	"IEq3AGp0A+0+PQWmti+dy0IxfXNX31z+ufqMfcl3Mlv4V0nleSzeUycI5FVKONzYTK5wvq7KDwx8Uw1d",
-	"7rX3oiq/mr9WNpZr/lwuuZj549xFgt/B214Pu2RsWRkgLuT72gWLBpuBBV/SLBcsc4h6gKCLo9y+4iKl",
-	"6DU2ZTOajpsbD/S4KFSuNwPynF2KtLZ8AMbAYLHX3mLn8YNem1WI5ixNULCaVs0AiKDFOxJmygBdbyYx",
-	"QDWKRgtWmY8UmnflSniAFwtWl7vhp6BHW/VilAalGWrenKy3j9q3/gkia3p+TJ+x1Ur9EfOlUicGhF7P",
-	"A8o/lmodz6WSMacpMXDMyj1dUQtCT1qdhOSavfWxubF2Zi9TKiKj6YoE1ITWrwJOTvWrIC0+U0QtWcyn",
-	"PCbwTESmhYjRB0wSPp3yuEi1mQXfUNa/BwqI072kMM4uTXHIAQj9yOjCfbwmG7f7bIndsLdROzaoOTy1",
-	"NoOHU7ASJOEZi7Vm4r0vfCGX3gvnfFrNZepeOKomPVX3uPJL40nv4vPFV32QYdkTx8n+crGZIMJDeuPM",
-	"Mssh5WsUy654zNxbQNzH1nNl12ie0nLpFCVU+BOehymgRkpBFBMJFzOHDFzeguW4oKyrPFG5LyJ4aVUJ",
-	"9wdV5HR5adu73zwAV7JRiU895VgZAtb7B70YRtUM1vp09S8Ef3E8i5u40EKvvIUb7/EYgvErUCuu5Brf",
-	"knJx2TSsDBLoAmJbcEDjWIqcxrVZ2TPGYILbe0oMJEpjcJ03+4335CnN4nmdcPwHKxdC4Dm5VCeAzkJR",
-	"tBVQySsSmiUGWEQTUVmaiG0xphKdSDC8sgGbxtoBVSWkc0hO85ByZOW+fcKfhv+bjC+DDJJKrStFhCZ/",
-	"K1Reqky2aDdjVyxTzDEo/KaVQ9PIo3y7/2VwhEUklVpJv6ApFbGNTMyZUVwj9EkmUsjMfhNVaHxf5czg",
-	"hSiMc5kxNEA12UaEo2mMVY/ObIN3eI24uRQtl7n3hH9l+QPr9BkekVN1WWN8/Rf3i1MUDGpyZPsloigF",
-	"B3w5xGCuhcWa+zUg2MqRDRkEFifiSmTMR0QGCE0P31fV3gNbbTQXT+6DalUZp60Z7LHhRrt7Rl3Wns3R",
-	"SsR5GXD0BiNNp1aRKh9puboaT0NSV/WN+CdHihbowjxZl4kmCd2IVpldknyeuSI9O3hlPLpBP1xS4JZZ",
-	"X7ntavFLlo5ORjUXZaX2AP2qECsAA3TPOv/eOs00ePs3zNTQJR64kSsi5J3+rotCNJ2Nb0fW9ZQZT4rL",
-	"OAVPUtkAH0tR03w+dk+AIjkGFYxCDMSq71JrXoj/FXBV3vw3PZ3u7ShZSusFRXd40MH5tvHtd2Fv5c3O",
-	"3kU+0JkUmEXXJr4Lez3fBmand+Zd1bd506tL9Lv5RQFpud6RVdykm9bWcIq+vQkKanpRb+wzvq81dEhN",
-	"eqh5W4cM6rllteHbL67v9r1r+GLfjpYpzacyW4wtJJz/lPXIvh3lTFCRjwHU0sPk8ydS8bu+HQGKo+lq",
-	"VfO6Nl4X2MiKgVd7W9WLeuOCru5i3cg4FVdq2/ZWvaltT9Xcp7VNqHtOa5v6ruETvfl9qnlWN+1T063a",
-	"yS5GjjacqgPW9a7hN+1Bir77tHoGFf9o15uCs2l4UW//3ms6aTedW91F6z/7ru54bb6oQwDWKbjmj629",
-	"r3O055y9ceKv+HSHkWTTpfvWEnvAT+t+cw7XtwCJypIxLrv0sjZ+8B2rVVKueVIbxByUUDVn6i4u78ah",
-	"LtiYCpquVV5+cVcqybual7b2xj7jfV/tjdNYxTe74Wv9Jt70zL51+nvLgYfdr28b6kDL8JDztUqGQadr",
-	"p/bR8rmAM/btu5BzVf814Bntp/LVXaNvb0VqN9ytN6I5V/2zwxXaKvOGPLO3f98F/bqbrrwW7+1Nzxw8",
-	"rDxfj6c05inPKfJl0LTr3Po2J/J1hMj1pvyu4ZmuSoK6N/qtW8OCLsdso5iqeah76HieU7o2Dc/5vJWG",
-	"V3NFv/UPprck873Vb7s/G23+yLuGi/st/mFs/hBmHN9xDQMydsnYEp5uDO9Hpu9q7uvqa9+FHNI3IucC",
-	"7uugp8p3Wt80/1c3uGU/G/vewoJB3tmsQEfGpTdlLLmg8eV4KmOajpeSi7zci1txNt6DzWgGIPppD/X4",
-	"w9A79l0w9BAm3nqQodtb5McYuqVf1QXcW7hVohT9DI9KqOLG1e5quOOaenct/PGPzTgfPnyA4r5pC+7r",
-	"nNEkZUpBYqFXO2/9iS43uZJCF3lpLcrkiyYRsWgckLZtUqsgmelcWPRWyMyTKY/XLlSolQFywbiYETWX",
-	"K7F/Ls7Fl19+xzOVE5Wzpdr/8kvM0D8hk5cvXr8hjbR8mJAgkz89wx8XbAKfKlMdbOoMptULRuZUnWLq",
-	"hNdBXp2LjXUCZwJDhpg/70/HT+zHSDLPlUnVJF5D9H2CPaIvbF5tmurdSfReu+k71+ODP/T/fPjv+Px/",
-	"o2k6MdvzRAqtX2sr7ssv9Z/2yJdvNF3E6/0vCRQdUVcosBKKpADEWUCbKyhFMPvy4A9Xo/JhgrPDzVAI",
-	"Hc7jeWULMecrn7NzQWwC7pyadXFMaRN+YNVEZxU5Pjg2QXZIeaALRqAWiCrIOEwwFJxIwBfNCXvPVb4P",
-	"C3ueqC+BBH/55flTFRFTF02+3idndo8XdI3HaRvATngygbQWqK09LT+qVXQ9Ajst2dmZUgioNdNLy/mC",
-	"RTZCbEbg7rkX8cRb22Oc6o/62L60EenJHwnNaUS8QpYPEwxZk8mPXFyekIyl/+0cKl3ORxPgR5btkwk+",
-	"PIGMwiX9rWCa+EghABmdTHmas4xAzWUG071kayizIMcHB/p7mqn4TMgMCjn2yJevGNW7aAocbKGRnaje",
-	"tMmzN3Q2AabIiRYlhAsyeT7d+1kKtvcTzeP5xKRI46CHB8eaQFJIyoeCUHRbJPpYppylCWwktjOG1udX",
-	"NC0gSxIxjiD7n4giTXGOkOGv9r8kk5dnb558P8EV/evrFz+Tn6ASA0Ac98kTk4Jmkqyhrl0KBclzMGMz",
-	"WUdsuLSy2b++Gk705HAe5Pjom4ionKaMHB8eleOw/bCtwdQrMgkLCZ9OWWZ3dslorqf9DPpqgVCYmIxz",
-	"qrcwYYulzJmI13s/sPXkBMnnEnYyASawZZ0SEpRhe08N8QGPHB8dnRKVcy0tCMkKAc20NNWRM0vAmUlL",
-	"1YLv6JjMZZEpnOGzLJOZYaEJXaJ7n0vxYJnJi5Qt/vlvSorJiaYdOBGgc5VLmUTk+ODQnJzmUC0Z9N8e",
-	"YkUon80hq2DBoRtkBDyuZ3h88Ej/47GrVoV06AuOPa0/hw2eAMyOyMfw++SLiBwf6u+TVIoZtGVa5vpv",
-	"R/r/PNT/R7/z6IhQKBvQ373IQFSZ9zFY5iTCCg/9NzhiJCC4EFmmv6IP+/joMWz+o4OHeNyTVyzP1ntn",
-	"05xlUJr16OAAZaAl7gto5a8INxxlC+A1vWI32T37pwn5XO/TNIsIzSLC1BdEsRTgZozo1982u09ynqdM",
-	"nZo8fORd5CQ9j0nCcspTzQx6OVyQZ2Kmbd0ITjphVyzVqps6gfvT3thrWWDaXs7eI00Aj+tvTHD+L4ts",
-	"KRVM/9/3zD8muGRM6ZUJI5+rIp5r4TgBbSmWwoA6Tr7AnBIKl4Cp9zz1Uk2xqxbPcXux5ZzmO72VZZbM",
-	"vl7Tr0YV4HljPFa4ZbllQq2nODaG6yeJSGWOarIPhDyVmct6ERJWg+t+ord5/0sro8iCZpdabpRFsI55",
-	"cQ/g0zSHmgryeestPfniVLO7ldEwFEXy0REW06U8ZkIh7CsAbI7OljSes72j/YNRNCogB2ee50t18uDB",
-	"arXap/DzvsxmD8xY9eDH50+e/fz6GYz5EI2AeEYno1/pWuUWv98hn4wO9g/xOblkgi756GT0cP9g/yFk",
-	"3ORzSKd5oP+PaSYdapUGZ4c8wNU+gVy/+NQQ6pTyVJlrwKYyskyLKEBPMvmDUjxPRif6I89FAp0obTk3",
-	"zODo4AA7jcI9Cyk+npT6m4FkYe/pYpnC9qVcXGKtq4yLRQnlOnqQyFg5TV7/Af/r91E0umRrpf+yv2Jp",
-	"ugen9OBvq0u1/zesJlmwPOMxPGL/EwC7Ei6Ygj9D4Yh+lc3Xdp8127u/pou07DvVeSpYBttVJIt7Bqp8",
-	"U4Xn+GNUtoQLv8xt+IOXKHcqFbToo1fFYkGz9ehk9DP0lrGKlk3CxezBGYSiXoMOrE2MqG1L28gKKWif",
-	"vPruCfn60SGocYKtrBKjuQn6OU8lFpNDQ8IgNf3rrz+8vjYxIV28/WNE09noZPQsefr6DDB3ruBfR48e",
-	"HT6G+m390cuX2Q/j3xbv//wr/cufzx6vVt9+99XzQj68+vPvv3/95v33T96s/v3b9Sx7fXypx+idHb34",
-	"4SUmC45ORopDwf3oZHR4+Ntfzv7yw/sn2fTPr8dfv1n/+m/fv5h9PY+vXtIl/ynNVs8pfRl//8srOfrw",
-	"rjexwJa00AqsdNekYl8MumWRoZJQoRS00gKkAlbTHvUtrj0UIL1o55vjw+MgWVRsuNfwwp9YTk1Z+fWo",
-	"BQzkcb5eMjVWxXIps9z06AZDZOwZe5i1nzE1H2M+5btoZFqKlnJeSw3zei3oR9FIM9C4yHj7Q60izC4t",
-	"MD+IzFxJXNiYiQRdBO3fcFYt1hWMguPH+onxguVzmdT2Q1gPPxjd1d9CGaDVdE/rCqkL+LbZGrkP+zxo",
-	"dXgy9ZEb1mXOWbE4Yzk0QI9dAaf961JiYAC2oDfrbiLbFo5euN93zNXfyxXJpY+J0MrR9obtYtmn1rTP",
-	"ZWEKJPTUL6B7iGKMTMwFOwky9fd4pV+Xf21XoJG87H8Dm28HDuEs5Vds57v/3Gi+2GifUP2R/952+Rqt",
-	"pGv7wdRxeprd+dLhYqx6YyngylF5zk3rJtQGPgtfxa+conTHTugV9Iva9Qk9oaJ6RLh7GfutYCpXrYd1",
-	"dahF0Z4t4m47tG9bGwqX1g2tO4QicAeBGiUzgi6k5llp9ers5fMnrox8STO6YDnLUAsK7U35yIMf+QLQ",
-	"8zsfdEgwnU8+F3FaJMxgwURNwDFc1CmZaLV6EsKIA08gfNDiOVhHIJQDj05GvxUMKxxRM9c7NfKJywFc",
-	"YlXXnvnfCvLinvevdwEAoAbqkkjXtl4fzUiu6r3WQpOrI8f78+xEIQpOAu/wRNMFlqaCb0liRV9oCmZA",
-	"5dN12MAP767L6ghV9PaPCrLs6Ojg6Ku9g8O9g0dvDr45OTg4OTj46wixyUYHh4+PDg4ODvbg/3yt/883",
-	"9p/4/44OylU80RLOoN3IKXmSSa4UFTlJPnumlpJ7UTRg1cPHR/sH+0f7Bw+OjuvpUuOe3z84HEWjsjim",
-	"qeq8q8KZti3XmYuHH97VYJhEkab9tQrL6y+xG1NDQL4QjCwNkuN1ZWQJwPS2mqr97kNFfP7IVV5Ds7Di",
-	"0v8r1P3Y4mKLYQ7KVTCchdoX9DUVyGxGLENJOPgrwOu/D35E6OdoYJHsRadlCjh7LNcu6BqqyiNCrTS2",
-	"z3JBnjx/+kr/NxAI9BqtVwbbh1FOAyRaTrD1flM0Ixe4Axssmz1P8w9sPUL+hAvpW5msh7Hmneag4cRv",
-	"IVarUGOGompC7LDHTg38fFB1TBIQsBj0gW8/e0Nnbe80jz2AZz5Eox9lvLGBkX3ePWemsHsGx8B9jcOx",
-	"GtLj8d4srv8AoeA9CY2G3o6Qr4Ma1IM/ePKhVY06hhAVA1UtM0wuWNhn4HHd9S61T3fZprss2gXrPM+3",
-	"5ZsPt3jJGWCKbXjgw2DR/xTE/dK2uWs48oXLfsjsRWZhtSLQlbFRnXHfmYyPaaGYQciC5toC2opPWR7P",
-	"IT4imP4j24dYn+2PDEAPoD2eQjgVAqunGLpTfkj++OibJisiOV3jDpxC9HfA5Qels3uwc/8cuggrPPXN",
-	"/qPD/cODA8NW22hhMLs+99DBLd1DypyakKu7xlbBq8Viym3HWS13iHVznvyxJecFtdIzrVLGzAAWZmQm",
-	"ZdLGLRaZDLimhTvw0R1wR7SdMvnpXizvRXNs/noe7h0cvTl4fHJ4ZNaz6e5sVKCGL9PGO91lerSby/Te",
-	"8f/reZFXuZ+YBmDXlADakGN7RtvcrSB4A948uC277VPMo5ApAMMYYDboTJQRikhzckpmGY39mxeSHXE3",
-	"ajdwmyyB5TrSeI3L/iRR7qamHZIWllJHK6XGP3336k9/+uvT737665tf/+3oxx9+/vnXPx09fPPyxbd/",
-	"+fdnxw9/GX2SLr2ky5/4FSMG4YutjE9pl8ZrkfB8D8vjWg3Xn9mKqRzTUffJMxrPAX/NZuVKknAD6pNL",
-	"i/UNcFCRwwTCvzqWN3hsTETmvzjAbENOo8nbJP/3f/y/KIbOBWZ4Q8ImJPdy5bK3UkavQPuHGfFcsXS6",
-	"ISpRxiJOIXMQWoVgyysHpZbJlBnopzLqgUlTzeDFz/jzmd7HZ1e3FsQIeNUNEjFXpFBmoSiAE3DNh/zq",
-	"0JVmNz59AOQz3kpNbJm5U5AQ2uIeBcDn73IGiB4Ln87pRcrAD2rwXy08FVclJbZGHFwfhHJeXkehw0BD",
-	"oZZ54dUab/iY+7FvZD7h+Vls3GibNsNFeUqy1dvxN3nRFuvxtuUa6/5Z5jZjCr7PhcopGAihj0Lv9+D5",
-	"b2yw1IhS9v5gLod/bnfRJXPa1rmABTjIhr3u5oduBDaqgZIqaGAQ1jv2D48eHj/66q8O2TwZo6SFq31u",
-	"EmPg68dfHx76Us5N8tuy89HoWkYKuEB6j6F+R5KTKmgX4BBa8QFr6fHCY7xfrxG/cnL+tgNYAQiHkIev",
-	"Gqi3/SecuqAHo6KANz/WpVldIWyZeCrCAwTxbc/Rpeml6yvERRPiF9OpwYfHc0Uu2IxD+UDkmplMFBcx",
-	"Gyv22yQyudksvlQmaRtuedslFVJDGE0RAxp+V3wmaF5kbP9cvLElNDY1H6BbtfJHFyzZJw7xFO2ezxSZ",
-	"6LexBKtillSBtqiJBeycE23vwPzLpO8iJ3I6JRQnw0Ri7hutzOVMkIv1ubCtyBD/PVUSYnim2wmfQfXE",
-	"JVtHmLdeiASj4hdrUhmZMQPbsk/eYEY4XnVMENPO39hkC56mWseCO+AUy6OMaRfLhR6Ym/a5iVGm4FSN",
-	"7NqgUYFlZ8Ckwerzzgq2zPx7TtV84rIhBipap+fi+OixSQ6iUNFnMgSUa7CCVXMmu5umqVypkH6Gj/sa",
-	"2hvDDzUFrX6RzLggdJrDxCAHWFxGRkml1c3CfWUJYTRLuZ6NR0Uy0zsyEyyZtClAdv/CF5JtELrggi+K",
-	"hd950TULbV6EUEtJ1dyrFRCX++TMJ96ysmUJHQGcdsQ9wvYIeeP89ccqCyjbLv/H24O9x3Rv+u6Pr44/",
-	"/NNN3KscMC6sDENc6BN9kekXJxT6wJ4caLGqDwUROzsvSljRyeir+HD6zcXBxaPpcfwNPZoeJN9Mj6fH",
-	"ycP46OKQHjyefsO+Tr6KH10c04ePj745/Prgq4NHB8cHDw+ODg4PDg5GOKGxf7nqw4b5aVEPxKHntLsP",
-	"XjJsTjj6+i/v/c/h10A2jk5G8VEqLhbfHST//q/QPxeRo8I7c3iwjzf4X6FLmbA7eTDs1vyzxzehi/NX",
-	"K1QRrfDWr88/l/j0vS7QpqWdZ4wu6pdnPn+gWWylrSDNGkGH3DMtvWmamlQoi5zspYbAnYo1asS+T4tY",
-	"6HxOPje1sYDuC0WsUAvDEmKqkr+w6SDW7ZdLSVaMXp6Cz24i5Ni+dWItZ4MWjAIDyh4IF4SlikHOWyBj",
-	"BNTLl3a1HzNhxJbzlVs/imWWsTgnc5kpRi5ARGGXgZX/mNKaDkmyNcn4lZ55byq3C8eIUL+o2nGTFnD4",
-	"zhnAAcWF41cl6PeyPL9GirUm81lBs8StyKdzB/jdph6+MZ28DMq2XDKBxaYpzT0PU8B70zeX9HWJOX6P",
-	"Mkm9VM4bTigdkkG6Q5M3STKsWrPe6a+r2aytDnPDx1bIsvdLnjHlDznaOzh+c/D45Higjx0u40KFvu+9",
-	"DHpy0hlMYfST/J2nKX3waP9gdD0z0pDpbduQFkQylP/oof77uP2hGos6v2PAimHX3B2GqZ7nXRkg++QZ",
-	"NjHhFkLBdoQxhdJamBz74W0sILDt2kLlA0wk5nh2c4N1yftnIrk9af9MJNZ42+bAzV9b9RgwnbT2YV65",
-	"DyX7Ey6gZN8vR5vUJbyRERGhRqex91D5F6hiRsCKVMaXLDkXVkehKb/UBjoYbbbns1aBCsQKccqMNudg",
-	"rDGWwc6MrDEExfra1oeJn4uJFGys/z3W3x7b23xS6mS+LoYQBLZ/gpuaurSWOVaxw39mLJbgsdB/+0Kr",
-	"bCuWpvqzD8/FxL51jOS88cMr6HKdk4s1rDPRxiL0vZTZSQkqYzQpwyWIRzDxVZ9JTdnUiqK/OE9hPHqM",
-	"gDZSonWuVanFMje9ZTV5mcMMGeWahp6L0XV0O+hsPkJrbRSN2ELr6CcjypWi/8IgKGrL64CFO1TA/lIb",
-	"p37L6VJvTPeLxi3xGow2wsXO64n0m4khk+vog/oxWeTt8uIN8olL9cOWhLkiplTV/jUs/SNN88bvB76g",
-	"fUBvcH2TsX2gbY2Mxa6RGYBPgCrKczKjV4woSaY0w3wF+NZ+kHhfFPntXAzmfPUG3uLtAB4v5S7AHheC",
-	"LMA9nK1Bc91g5MLGm+PGHmH+Icup30e1PIXqiWM8S+vGqF23H9Kzckp/x8cFTgN7mfe+yHOZL9sPyqL4",
-	"5GUVi3UJFPlcX+Cxvl0IXS73yWvjweaivOlsE1fwFMeMTB7EUkx5tpgA+JJi4Ef284VwhOZzLkihWNkY",
-	"VWZV78Rp9Zpq+EJCCl0m0zcv3rz8qB6J3V1D1s/wMpNyeuu30Ys3L5/pDV20pNiUpU8RYugBCdwWS6Dv",
-	"PpdAQ1JgOBepq9f91Zoxg4g4TS6ylN3OTS8zecWwGxmhJiAFimBuW0fT5RLz6iKvg5gyapunJiqPYSwQ",
-	"lNb+gMBTLKhsYyRkG6PzOm064MPD5Xx0dqkqeb15Q8/7CS7BczTfHnu8MucFuE7BYhE4ldPA4X4MdnlT",
-	"ZKLGJiR87ffgFLucMbJbgFcSruhFukFFwMBmRa6jvddqOQXvEFMQCRvtbgvGwbfefk+Y2d0x0t+lAaOX",
-	"9oot5BVNt3ZP/+wih7jDt0Wqr3O5JIXSMm8Lud6kRUtGe/iSjSaKSX5WROlJaFFtXEv9KK+nnpIxwVZV",
-	"AfJJYbl5ifzmTkjiV2yZ0tjGYarz2bE8tn1M26M0JVCxZ5HZluyn1ubwIqWgWNj/hjSPnSCDPHEdVz/B",
-	"gtwULMjz1y/Iw8Ovvto7JDRdzunew5bZgDcT/tCP8Z6Y51uhSAyJ2eqT5Zwq1vJt+1sD/sOsCzrBmooE",
-	"PVVEkU75lMXrOGVjHN81E5sum6+XMpWzdVv6aPnzsPm4gYGJvPRwRQXgHdo8qYzNaAY45tC5H/ShWL9R",
-	"gXFs3SZaaQjP97eNybwLLty/by4GeK1oGYqBW0cM8VtchiJmfhjJbw5tRLUVXu9aUUI24So9z5WxFYF2",
-	"sXs3gNsvAGFcE5eWtFlOcpnQtWYjLU1AL/q96lyx9AFufHoJKXkl5AgCz0J/W2XgjNvAQHBJd0E5PvsT",
-	"RIeNiDkZ/fzs1SgapQbyGPZ/il3r3J6NYc9GJyMuF6aBQeKVWSE+fMIsiDc5m9GE/a4XC8LjxHuVPmW+",
-	"YGO9z3oy04zH9MHPnC7YGnPcNJ9znIeaM33rjaLRokhzPi0EJIDTdEDBNs7u48CGmEMPcN53shD3HTWk",
-	"0iG3xuWwPte6IMTarUnTgYYGvXBBrLLlgPBMZ/VgvtWM5Y4jryel0SkPHGI65G3ksx2WOh4c3S7fVvsA",
-	"Dufim8MYaeezUiG/MzWLG+5GBBrZwDSD4URw5GZQkZf6sKPmFanvzQoEFkbUXb7z5AGQiTIJ7A/KF+zB",
-	"CwDB3ccN+cYpZra3w/DbFClo29t015giMV3SGM74+OBgsFL2EQBE2jnlTtb3Vtqht6CHGHb5TJFlJqc8",
-	"DTNO++XyAPs5QdvTlmvmhY2vKjS6rjhbnZp+E9DgmV6kbBLZOtLyKuIJ4sSpS2PPJwBEh02hycUa6jh2",
-	"gwTqFnGvLP47mb3ZVowqFbM9ZbgiBt62ZR72x55mrqXBsRnYNglHq87ihkrG8CTMT4HNwI7yI9eKfiyv",
-	"WJZxsIOXKdW7C7UtCq7+3ltU1lEvWaYkhLUxXay1VhiEMEvGF+sd1DHX+c/jtc+1ZP0CzH79V82Vn09p",
-	"qtgXLVNzfH1r0KlUsb7lnfHhblXJ5CE0RoCa2JI4MkaVgV4uBM9ZgtQPZRbQQk7LQqf04dNjo/1O6YKn",
-	"63GmR045qJ2Vw+4zK3po4OQBRdoNH90u7uoTqpiVrrfuSNE3TlBVNCU/WhpiZBoLGQ3jRVgbSNMULy3/",
-	"SoR/B+tYr6Nd9rlfHyAvDk91rmqx4QwpGs/1hYpFlxG6RhmRWcIyvEtOPFBYKgTU2RvpUCYO6P20/Zzo",
-	"QooZvgVqKD8jGVNFmmMGViGMoSlMZyG22CdPkHcwoGX6RCZYDfg3FjsOKtsu1jJHoWK1QwPGKW9/3+/W",
-	"pbRYYIL/a8aE3fSc0QVZMJbjRacnbBrm2Kav0YjnbIHTHSKifJ7uX0JntuqpmYfandLtbYWhDSzaMF9E",
-	"E+EGxLoh296C9Ojv6yqwnDX0Jjj6MGwbZJHHstQGoNbA+VGnssjGbA3CFXu7gViWCP9lFR9tVBlxYzQR",
-	"npcNSI2atChUvj/giI4rczPJnqMtWOKVIdq2mtILFlNEKWMUsMFu4HazMqF2wT3F3bIFCdSTd7WrbKNt",
-	"9w8L0tSGuvQJbukT3NInuKVPcEuf4JY+wS3djNHaAbPkOWwHYCzdlG16PYSm+lo+wTP9Q8Ez7Rpv6RPQ",
-	"0iegpU9AS/+wQEudAEv9rs4KmNLNXJtV/abtwjyD9ljGsFKkEClTWvSAG8e0qAdxueKK7RPY3AVdkws9",
-	"RnMfeEw/n8yYSJhWO5nIeb6eRGSy4DOUniZgNonOhfdHdECpyRcGo50aT4tBbcAZgcDfPxfnYvLbRF+3",
-	"GXRDuVibLNK5XIEvB8Pi9t6TGVH68NELzAVYs/Ac+JrxZr9YE/aexjkB3G8mYhYR2wH3XIhC33YAK8VS",
-	"BortPnmeV6rXLpjSm4ENWjyn8UTFMmNagcjJQqqcTFJtlE8iIqEcCTS6EzJBnRG2RcksN7eYqfwd5zKn",
-	"6YQkEgJhM4lf4Pk+eWZqwvVm1C9MUbb1L3NstXaw0ucLOwlF5JOzOGbL/ITk7H3+IFZX+sR8Efl+TyRa",
-	"TE4QWovmqEuppaZ9NWcsh9BFJlcKLnb9abhGgbIjfYHlc7YmKpcy0Tuhf1xIvbuw/+fC7EqZDAZ5WKf6",
-	"I/AO/KrxtGs9h9vHtMzO2T45E4S9X8rMjxbEcnHBhXV+TrQe5220vkqrGwxbMii4j9qi1FeeZUmcanlU",
-	"uZwxzTSnfidYiyeBU1YkK0SbA+jbmm3yCexpSLqAvrFn4PFmyRi8D3v1Pziexx/LfxhHuC1B8P/ZJ8R+",
-	"ZuRSQKaQgEgZmtJ+VEtpf9jfbcQUI0smlymLiGL6aKHx/1ozzIKqE5i4Ay7AyVudXssrzf6YXAP6nGmV",
-	"YLk+pqm+6dj7ZQqedwjbhxdXc8+ZIFOnny7S+/AcH7bbYP5ZarM0y6j+VCH4bwUzP5s7VuXrFGMC2SJA",
-	"wq8chWgpDfp6QoHrU4r5zWHPnqOrzY6nPj6n9ikYq6B7EpucUf2mEDN+NXQP9E2ir/RdbEH4+10bYGdw",
-	"3fWXPlbF3rcJJPilZ9KQfjjwnV/nErAi4FOCYsY8z9dlQJtnbXlL3uM7q1YC5wdMpqyD2lAlNZbTscz4",
-	"jIudzQBTkuSySNEihl1tKZdyT43NUz0Poz5w41xSdsXSjRxnFFn7YM9JBMZuzJXSpgwqwwYCwcSmbHwG",
-	"daouJrUxWLC0d+AfN52u0WqwNW5az2enZII9d4PXf/9cPHvN48tG0QjyfPXNcCV5csOIjqjlgw9ijvnz",
-	"CYu1hg0G5QVVXCGahMK8+wue5fMxSJmT0eHjx4/B8j2s/DJeZmWWxZrRLJxI0OgS5OsgJ6OnnKaplnKw",
-	"nfavP9EFTWQxEB+yWpgw1d+CEoBSwpjygD89/xmaLWmdFj4Jf/2v//9//m/9///z//zX/yT/+X/+6//5",
-	"z//9X/+///qfI0gAqnLayQgMP9Px1Upr2Am36sOKXgbFGXrCh0cPGxqdv1fuxwpLncAhxeC5eK/PRP+X",
-	"df3TJa+kKlgKG9Sz6Zopa14QxDj/owp5XolkXy6ZeL9IkUPVnpxOecysPrnvmWKLdB/+t5pkHkCuoQtm",
-	"Q5uqas1Z5LCYpSkYb+y9PiwnHS64wHhNQzSMQmZjhbNGf5yPeHI+OjnvRZnno+i8pAQYVtLC+ejDefXW",
-	"aUZMvL01hnFw3tb0rc6VJ1GpvZdMdi76TD0qJxoZnuycLUYVbJ5JIRKWWXNe69wyLRYCtfNTAj3JIHPt",
-	"bxKs3Is1mZyaWIWQeHpZISxKtswWRUoDq2+NNEUN14brtb6ay5TBFAz1oBNrxx62it+qtTw1sv4PrRyi",
-	"DwBwKMDCIaW08NxvVaO6tUsIvu36rrm2LMifpTlqmlonF1fkki1zr3eEzceDFr54yxDwT2BOElxA++Q1",
-	"EwmZmN8nkdkB40TzXnEufAmJoGPwionxksA/jEduAhb6nKfJZ8p9G0M3oCVSbbczzRhgywJKA6cich4w",
-	"O/hcTKiCmWlywrQqR0vwRajYLQcg1cmMXPGcpoQLfYIq3yc/g2lq3I4LrhQXs1NCCcR/QVm0ihLkdJ0L",
-	"u5EzludczAjFxB3iukACsCSZmHsenUBv3O4hjKp0MKpGJ5fKpyzr4qrUtsQsgdxSRdfk84m/6/tJgVKS",
-	"qckXeotTfsnS9blwf3e+RYCsx5/H7ld7VDEVCU/gNRECupojLGXemCeTiEycFNP/sC7JCVyPk3MBvkbr",
-	"g40s7mzdh3hKZlLTIHzDS6OFcwT0VZqmxu3JUROc0PhSyFXKkhlLxt6q98lLqRS/SJm3aGW9ZoA9Q4m/",
-	"ZScGWoZnJosaZePkgf9SdN95peA8sTTm7YCrDbe/lYcG9ec5xDSFJAuZscokFNa/CbrQhAQbDgkPJ+fC",
-	"ct7YZPdNyOeGoanQrCrWC1koYmoyNS/lNM4hnYTR5As4IsxvHV+sx0ou9TmQK5Zd0NRxngmzQSA2ZlkO",
-	"6ZnRueCLpdlNAtSgh/oLtuG5mZQJuUhlfImB35DLEbXQalrGx0tY1trQydHXUZcWbrVvkLBOsbZWBggo",
-	"CHAm/IonBU09hRfyhMCkyOdS74ANT34Yqm7fRRW6hzK8jZq66/p8/8j/se2tRlBM/85iKeSCx58Mst4G",
-	"2RZEHVKFX/na473Ffqjq0S2oXLhQZ31s1pYvCpFofu1AgqhGnqF7Qi9wiIxhhE/4FZw8IYAOQc7IlYQy",
-	"IHPFQmRaSdA4THz51N3/U0IJuosQr90oVg8Pvim11BVdk1xiHlSRXfErmUXwLRs0Rnt4SfM5uWCpXIVu",
-	"zhnLq9fmNYEqPsnBT3LwzsjB0iC6K2AD3b4Bk77qrGBXMTDAC3ANqz/q3RImjPNxZgxVRO7Hzhd5iRqL",
-	"GIpTL2+UnI9MxsL5SNs2505gnI/2yaRJgBMyk9aUB0rUQnBapGl0LpwNZcpgHITz/8fev+24sWxnovCr",
-	"BIhuSLKzWCRLVVNi4UejJM2DlqcOLclTfy/X2mQwM5KMWckIIiKzKFpYgC+6Ae++3Vf9BIb3jR9ivcRa",
-	"t36SjRgjIg9kJovng8QF2FNVRWZGRsb4xvkbZS5uSpgAZfKA0U8bT6+LvFxZgMPBsQIcv86xjtyK+QQj",
-	"5bQkZWhcVl6+b/aRmYRZG0DLSwH+71utH8jzBmm2yMVTsgwbdCGEvFGikpNKOqmkg1RJh8iAs4ChnfLg",
-	"LKyXlrOvz2kcU38wnNtC+SGr1wS2ZwPckTkoGOXMgsf/+S//RyMbJ3SJQwnmcvw316TMsCc68QcuxFrO",
-	"+Qbdj7lnOZW+bY0pZ0lemvnUOOkrwzayssq4SEsbQ8dovdkedOkqluDqNNMP5ZNoVnxtndkWKV+KcfXF",
-	"FcocddZyTe8hj5hTWyOq9UiquP77qA/IxvuDuNZuNi8aC2sy1sx4AVyauKN94AqKaA+g/r29D0Q/A06d",
-	"zuFD2mfnv49Y36odfs+Cjh7Q1uVVrV27alw0LihrtXrPnz97dtXs+eyi13oWXlww5jd77IfLZ7TVvPCf",
-	"XfnPL/zGD1dBjz0PLy+f+c2m/8NlC5SL0Dzm94CgNSHVEGKy6S2eh8+ugsaz5rNnT/0fgqvL57QVMkob",
-	"/uUlDRrNS3rRC5+GzV6r1+g9a7X8oHkZXPnNy14jbDRo4xn0H/wzq7WfQgOGV4sHybAnoOkfk3tzdFb6",
-	"TpJRJGmwJOtBpui82pgH0Nt61Wis2R2YCtXOuwMzBK4mtuGa4OcYsDeXhJDyQL4/R6t8BhSkxskY8Cii",
-	"OiYjquCZukYobSjJtoRBjQTM4MT/rxS/Z9o2Q6C7FAHKI3sEorqFGg9nJsTY99e+FX94/+PPHnn/9mcI",
-	"M31mvfcERE975P2rnzAR9+b9hUfePL3xyLt+3yOfb37zzCffwB9v3nzA7gb0vOgdEy4RCCrHLMhggO1k",
-	"g6SrHdp4K8xTPtLkJS7u7NNkxIDZgtC+YqxOXsNS4MqQkVbsjAkD9JjuNIs3Wv7925/bJBnBREhLn2Dd",
-	"s9RN9UjAIO0F9+ZDdissr8+QKYq9GoxwgSG44bVza0PbqGcbyDDzbTRWdwqUui5tXnePY37BhK8mIyA/",
-	"QcMjJhFn2PhwQxQbMRpnMUCoh+ly22OXS2Kd/QObdNNZl/Ax+0LTYKLN/mKPpxuqaW0kPF1TPEbAGyBV",
-	"vnVzQTvpeirFWeVV46uwVho8FixhQG0Pj3sG431fuJVCb4IV6FhKElHVZ+Rxs9Egb/gLz55O0rrEH80D",
-	"uHNv5cPFKeQTs9DmpV3BBEc49aCgwWxIfkhT4bZsOIonHg40xIUapeSl02xhCek0Q4j8ghfg5RbMBRnx",
-	"LyyytPF4lQFF2vCuPTLerZge7ekQqrh3M0fB9qLIBGeg4vXNQ7gWD/Nq3GVRh0CHB3a++Kw8XGE+lqHk",
-	"drOuQM9t5P/cvIszNHAKNg8Qc7Zr//X9q5/OmjDDelFboqDTRso8Zmy7zvCiZcVoKex6rrVpCpigpgkb",
-	"MR4sQ0MbaYEuAnykZe3Z9Jln2zFm7lCwc6YfvIt2j/MPaE+DPI6tJOR66ridJNibFOt6MseMRthCks7N",
-	"SE0quwLLnG2vWOIcZNZXBZ1qDo05gjHQtg3YF2qU3ZBG7TwSmGNKYeqFBdkxDsM3CjOA471wQ28+kPVP",
-	"zh2Bw5Q9hgTGhq1kpE9m/8nsX9nsX97CL411Wev6mJPQeU+iNDKGD5kaBIv5EUP65awHGq7ZuHzeuGr+",
-	"cDXTVL1y/Oz8aw7918xdgy0iUk7LKdpbzcqnHhQsgvXCGCcYO8HYnmEMhqDnT/RBBO0fCnFAHtlZZRju",
-	"xnnrhUc5nEhHKXtLYa0QYh3ReJCjissDXW3ahlqGRK86ow3TPazrrGM60dNpYuvo2+oem4hYJG+c8yYh",
-	"3mF78C2ZQEzvWDrvDJLm6K2V5pIrMsnruGabTiRPI6CHXdmt2krxxD2MtXjA2DnAxN6DxstLOzg0Bm+2",
-	"xyIPTyLWxjt1sTBwbM5mOc+9sXLal6x/J23JgAgoCNEHzFbaefd1ctF4mqYIzVbPWDMDqstDWYI9aAIZ",
-	"kW5UQEEukAp/CVjEYgYocJVyE7hVW3qQimlSgRyLNcMtsC0LAXK4xEffSsHyWLGw+I2CsCh9C/XqJQGX",
-	"53+3/BfRwvq7Yq+cAffeJGa6vKO48nLlM6DsYxakH2lqzmA/dck5jsZ0okvWMPsALrT0iuuRNLKJ4FV6",
-	"vW4mTl3Pzba3oah591gOq1qNq0N8vWu/yCogKb5Z9z5QVGaZHIEmD7MyRrbn7rxZx9Pm9G5Cf+coonxK",
-	"Sy3yEFOxeIpBzl1aoK8sYK1udG6QaOw4jNDN6c+Iizu9zhCMo7HaS9OjP7ksj81eQacfKHMQB5v66mrl",
-	"d611A/gBDGlyxIQlNslWas0HrskoUSOpGUlEzCMj2uzLiCvoMhakxwY0Cs0lxyUk/ZiigVRnotkc5rNr",
-	"uK4IdJYyyy2FT1sYQ3rHspFDmkHWkIoJNAM6ujVjtMAndZr+sWNon65mwaTOS+ro43M7S8ZuaUWzXib8",
-	"v3JxV1tnED6+EKzhhO+s4FGYRSzTH7ZkGMuekdLQx6UNfcw+h1dLlHGZBnE80u3zczridXvRulR9AxUg",
-	"5+c3f3x9Y/7n37y8yf636j5UqUVzr2tyx9jI1hJo5isG/xrb1CbIzq4VzQ1SE2PDKGMBHL5Y3rG5Mdji",
-	"MH6z0Zv0X3LBryoPxnIrXrQaNvFLxjzApOGA9wcgmSBh0yJlm5116tLksuJLivED4dtP6VOcXI2DcjXi",
-	"3Is5ORsnZ+O7dzZuiB4aA2fE/ThRLG/UnTyOnXgc2WCD79TlQAZC4PjHkhKfikeZ1nUcOWAza2Cdd37I",
-	"x3fvsSjs8fMGCRCiiZWeJ6jtU7N7JqXDH0hLANt4loBgsykI93Erwj61YydcDnPRnIOdL7CBnIO3WuXY",
-	"KdF8SjQfc73McaaQRMhdrTBF9IACYayky4aRpnCyg+wREGx+t5rodc7XAyqIGEe3OO4wx8YU5jTWtT16",
-	"Vs+AlgLmJRz/4gbPgHKa0VoXjbzCmpsfn1I+C6kVyYM9KpUVo1LpMNMXzKh6TWKZDSRikWarRGd+M+f6",
-	"lPZeF7PMNhazEmRIAwjBMqXA9doEQvlUBdWDvqbtOEwsK2BuSTTzbMgmgKLCHpqTAkaVoAofiX73SZr7",
-	"hm/GkowUFzF53J3yjc0nexM3NKNbJ5ivDBhyqt0KSnD0DcbNLBsn9j+4GZKuhDuzQeFmyEToR4wqR4f4",
-	"8d37R3jg6aSdgwZbGZNOFsiYGewE0zS/roJbwW3y/qW0UTF4RqoYNqMSs6oKY9p2DlnsEoRrnTDgnySK",
-	"4RYVWKkfU0EGMlFFuxv6Pe2SItk3Lwm+C7SPwCVqyfsW6IBxL2pCBvSeAdNp9q4RLLtw8Y6QccctrJsL",
-	"8QWs8K5p1sUBvTvl3D4fcs3yL6kKHhr59S6cPU3XhJJRRHXMffzDEqzYxk4r7Xut+epZI1f6b3+kV1vh",
-	"xd6mcb/oPGVzPTiHy5mcZuM7VtDmrgOPJpimS5EdtBqrkx3MHK9pNuWVwnIpvm0kvubjsT8IzWTWUhW/",
-	"yjErZJvqVp9No1bBwfWiGnsTuwgRWnkOWdOZT4v1CRbIdyxW0jxUksf2HjHOsbQDI+/lHSQ9YRlPvHQ0",
-	"9txazFlTE+TzYcxcOzbRPMHXgcLXDIS8hmc+5hYWBJ1SQxgeboq0uAJyVrB9z907rTCB380YvSC3YAtL",
-	"zdzMbESPGfKWDZO2TJ+F97j2E3/L2vwtm6MyMSelswxgLQw8S6Ja6txnQ5Izr0IPk6DPgtp65Bml53HX",
-	"PBrV9grWFOFDQ7Ig195r8OJATJYVQMs6iNsPH1baU+mgE7Meb4rswTiCIMfgormxAZHU1u66B9Z/S9Fu",
-	"K0Wyci/0hIO06mvJUJzdm/UtpD3H5OaK7aoS+gGvvo3ysZMBuD8D8BAjnHNMOtATzmcCF2kzthwiyx5R",
-	"sZBfT2OjEVAbxdLmNFYHNvN0R49rvxo1YMsPcvTgfsQF90/IdkK2Y0a2DxjloRtzUNkZVYqKPptPOwpB",
-	"xEQpJPJiwEYlJOkyEQBBbXeX3KIvqWI3+VUfl4MK0zu37Ju6CaF4s4UYRT+V0nqSxwbinmD/Z0weI1en",
-	"iy1OP8CTinWWsH9uke0TNL6OO+mIM90Z8yhKiUZzJx5JUvWAj+DTNW91MHY3c0VOvzBFaCJi8g804DQG",
-	"MusNIjZ9hrVLEGJeFLMbl1A4hHTTBR7qJSF4Lbd+Sn537tAPeBQoJirHEpLxQFrCfvNW0beHb3lE3ttk",
-	"Yx587QUPLSfxowjscLscclvLKDCW0cCNHzZ/6LE+FxrnBmIRNoqRi0/i6X6kiZElLHoZyDGUXjJ1z0qG",
-	"ALrZf/oae7ECQt3Uei5FWnpDRtSsTpPHXfxXR3dtZ5mQ4yfQzkIoXPLMXTKbYZD5/0jcGbgmMreUkN7L",
-	"ROG8RGsEd9Jvu3GJbbSqKdHJiKl7biAYqBSJYvecjVdN38xhebSJbB6kY+3y/WT2iubo9Rl53BUy7tAO",
-	"PFP3iZda89jJl9sNyASZRyKPu2bHOm7HCs+M5qu5EN4N3r3gou82L0xiezUbgJ46Ro+0+2o2R9JIjW3f",
-	"z8jrcRiPVIUpkWW+h9mmKWDY7wC7eUpiIbAvwdlVIXKbU9tOynLbynLFl14+1Qyf4ahzcU7/Vng4OHwT",
-	"VS8toEG5wl19otmsA3T+NfdTZyNDz8pKkmaBbs35LichPiIhhhLpwts/jLDDPLvYjuRaWCgPhDutsNKy",
-	"SvSCtO+yjexh6NlrBf8uN67Kf/nF8vCjpwBT86/TVi9gYqe9iJHeBKIkPCgpurc0EYRG5uMTUhiRk07w",
-	"MR/zI6lXLs1f23A9+vr83yTfZoj8pOCOScEdZFB9rtWJ3RAz6i2r4Sxpi8gU3rJWpzTHOmaCaT2/N+LB",
-	"sY02fgMj4IgMC0VsniVuh8GQEOIZyyQKMJ7SY5oHLOXjgU/irFzYKOQQaef9e3M5ZicysAn0INhgDkY1",
-	"EkF9aHgTHAaNzGxmndwQACouhe3CYkDh4dIFUhE3ldAFEoZcay769VXTBcbWzu/23lJ1ZlOdanTvP0Uv",
-	"+5RwYmF2Zq0N4NOhUz4CYipCA17yz39Kv94JpeqYd124TjYTcfoCWo6s+qgcJrg4KOQ3uQQRXKePe9Kd",
-	"j5T9jKJQKPLUMY8iElH/Th/abNllAQXmds5P30Us6BspRp7TmOkYIqYaQrFc6XhLKbySphxI4rk1H1fy",
-	"DqeUbr221N2m5tXSWy4+F9C9V43Rfq6J9uWIVS3C/m3BMYH2sHXwawc+pS+dYhpko2pdsxb7Am896PDA",
-	"HLw/edmuz1zG2UugCWGsYcDveZBAV/+Ca23lR9TW2rVQAS9BPJDm+8YsiWFdivl8xNGxsgvDvW4XoHr5",
-	"8a3rJe3wte88WWdhojpZlyu7Tc993kpzOHNow+uCwNEe2mbSQjemTbtYVpObDKoxaYfJSXw00qP+HXls",
-	"PNVA0bHwiGJhopkdXMHG0QTc2AGLAnClbwU1xlafCq7hKD0xzrQ/cAPK80OKNLYjjJjAplVFI+2SRFCL",
-	"O5Ro2210Blo+E3bPVI9GUxtgu/d9pmJkdnncTf/d6U26Hsn9TOM003Ur0LzFmYFZ7koq0k+oCjgVGfs8",
-	"JhRdoitdQCFFVqbebDIrHaa9vyRWfg9mIcKRLuZ3zpzMOnkjE63pQrC5APA9f26ED76nsyHcBgFxaHg5",
-	"qIqYqZEye9Ixh9kZz3kADfMAiuekkz5MLYNNPTDGdP7E69qywLfFFNxJ721X7y35pr/ZvJtTpfPzbinO",
-	"SeE0TKU6XSf1Zi90zsKQYSFolffyk1RIGAzHYbbgQ4pyr8bxvnSx4rQL5rnVmSOqcaIrDDAM6ARGWAJD",
-	"bVAnn42yuhWZHW1M5YLK1B7MMsUDq7skZlFkKWCBTYLEckxVoGHhbUKBjhU0Fx0ybdtQiEziiN/DI0QT",
-	"0psQSiZM2yGr+MmFC0+qHK0f3f5We1wz0TtoPzRaWSL3mZDjJRgPaFxO72mE9szVTm2vQc76J4uiU8ui",
-	"ZPCAlsze9sq3yR+gRb/4/HktVzJtLTuwCuZpt9xX8E1BSGExGJw+MMbKrjL5jYhPgPIKnMEd2v42oDNr",
-	"+xNfDhmJ5QH5ACsi49fsjG2gDqGcHCWzUg+uh+Fkw2zWhvk0YKmUHExWZp6IQ82BOcy5VR+ISJcmzXPL",
-	"LMmY5xTGLssMpIipPy80zCI2GkjBtEdoECimndM/YnKE4zzjRAkSy532eLh1n8gH1iYf+IZbPVZWO1YY",
-	"hYzN0j6++ZhWeshEOeL2Teb2LzK6WhA36ImDiFqGAqvl/mloHmGCdPY0ZB0jcrV27TXGqYZSCQzjL1QQ",
-	"QKPEXO7vW60fyPMGabbIxVNyebXZSLIR7V1Hkh/OEUI4eSDHWfm9TwXpMRsdDQ4tSVgVWv7IqIJobsih",
-	"50Ikwx5ThH2hfhxNLJmCVOmJx0bixJjyUGbAQv6lTm70XZrxt5PjacjaUObPIg27YvtLYqdD/tsueyQE",
-	"YWdDyiOntgC48FGzUYLCxm/NcTVu7R0X6XPjgAYX302lkVidWRhIaJ69Xh3pNZ/fb6R3IUB7CIAWx5JK",
-	"nFgWBg4xrnpSDusohyUPwLcabi3qmwd6HVIEmaNg1gu2gjUNIQXzry22NqSPsqeAwkl49yy8bgwsnoKD",
-	"CDM8bPu5/oZFBPEwog3ZUsuDDVbMtzQRfoHx74sW2bcIhUIl/BgX/eXmu69sfW16uHtO6G1dpxVgIWvL",
-	"O0cbHe5+wtVvAFcPsap+ASPnpWUTeBhbN2HU7LNpaleIfOzNUusC9qlJ6gTtJ2g/AGh3XVM2XjavWWo9",
-	"qA+4NpCTKLZIj0PbVgsxYaxJD3+KpLxzA7pGVMWCKRJLeWf/zL6MpIqvyRiGiELzjPaMqI8HcghjzaG2",
-	"p69kIjLsXCIbVp7mepV7sFOma/OZLmiHAAZIrgv1WxWrmK7QWVI1b4rAzDe3uefMgEGPaq6z/PE6/azL",
-	"lSz98EB9RuMyHe1opAWmTvVZx4jICO4WQFcJ+2Le1IL3vGquWCbVQEpyrFDvLF7VsV4qKxPfXWezcog4",
-	"j8fMVUrip1lgB1m5BFcOoD+46v7jKJJygxSr9cFNFOVS3E43ea7Ik0hhMAkBL9hlacPrgImYx5NX6SOc",
-	"kP9U47DTtrjUwkVh0B3YMveZi+YSpnwrIw52F2meNZ4iBYH5Axf9js0u19q1n1+/NfsIaVoDj6TRbF2Q",
-	"p2BTr2Tx240fZaN+d0llOS3LB1rUkKuT5XbFJMjBzxGWNRhMmS5sGMgxu0/LFUaJ8OPEHIU6+egcdufY",
-	"pk9vqYwFA8Ruu/Gw3fQDXdfwhcdzlzSQUFsxGTHSNQvspp1odAJDz2Fw0QxhIxWo4ibZ7CAPxz7CXOJ8",
-	"UQPO/oSBl7lIT1WZw/RZ32u9wxzg2gwYTePKypBwXI1jJ82wfGBnRjBOFQ1iVs9srbghRerzr+6f2ytv",
-	"KAHBwx3+cJLhjcrwp+IA/6OqbFhaIA+kpSJba0lOLSfuWypzSMnQZQiWmOdsTuPd4rG3ZAxAVMBDK+nA",
-	"yVCSYlunSsIYf+bsa7ThfCqMDddjy1l3yxVXrG/zbbrKYgrTLpoW09Zw2Q6u1OIE7buG9iOvrVgK3Tdj",
-	"Xp0D3E32VGqxO71QOZ3Sp1HEFIQPNLNuvrsx4bFmUbhJBTBVpwG6hqW1GgvXX8BL2xyqexsYBH5C1UNA",
-	"1XKaIGienv7QMutJ8bp1wut27TcQvz3h9f4K4/aM1sdTGrd3YD7VyJ20x8km30BRXAnCb7E+LkyEb3aN",
-	"RmcBD0PuJ1HMH6qVQ7asbVL/lpY//JSu9UZrpvUxlkBQWPkuaiByd6p5tfyNv7ehnpYw3nKXsyiseYXd",
-	"qYSnbUK+n8QdGYadQA4pFzjf2P3OUalfLKEADAjD9zRu03CYCNgd0a+1a02EQZX9pNiQGfTH3zj2fCi7",
-	"Y9mnzG7hMIx2zaiYMY3u8K8XNdCoQP7asQtfqwB7l8UXZUiy6wIMnJOwSOFFhtGEFoDvKIovbqKIaP4l",
-	"HeCgYQCEE8rrVGkYDEmHOGQf0XXSnTpmXQKi7waHJvGZDEM3k7R87IVmMdZA6JjGXMfcR6aiWOJEjEQZ",
-	"dbTbQZ1IkThFClxRQVF2YPc75LIMVHeMP2uJ+zYHY54UzjeocNY5bN9qXQfqsPkMFaXaa2slHRX+zPnX",
-	"7N7bK/GoQOk1B5id0OSEJg+iCYxezB+6gwh6VNu4ljVjBXA4kPmg+dWWTbnMw80uaTsXBMC9jgjd3d4d",
-	"f2B/M5b/Kbh/UrInJbuukj3EvMIcE9w22Zfq2C2mFH6XiRJsUmliW0IFc3eF8yIYsd/ZZTbhD3jLX1n/",
-	"yHIII6m5+e2W8wfuNjWvdpb++9Q/uSlsD9iIqjiXrr08azYxXZv+aaSy+QVDKcBGMgbLTCIXfjmKKIxy",
-	"fikFvYNNW1QvPK15taEMYBsTkAb3vo3GWS0fLHOLfPPra/zVyMe7vPm18dz+xi76BR3SO7njNEAGAQfa",
-	"fQmziVgfxurkEgIOYY8kA5BDLAB9nT7XNfwLGJZLsWw34Xj4qmAcCKspgSNpdhzlMIFlgaYygHpPI1gH",
-	"HbLAy1XWF8L4ntNh7hu2oRIqPd1Vq2L92anca4R/FwBVAJ0VIWMFaT/SxsqTytiIylj+vJzaMqmB6ylj",
-	"fWsxfHv9868R628vWF+A2cMtDTwJ/QEJPTLF9Y+OnHpZ4T2MGDvudEmAGHHhm+enXscQ3HTzJBiy0yjU",
-	"atRW8rWOsW3yhMMHhMPHTmi9DB6vaTztM9G3bQA/8tTeJvD9lNA7qYKTKjhaAuxZRbDFxByYeNtXBXN7",
-	"3y102mc2WoEwEehrwu6ZmsQDLvqYOjKqEoxnHpOhvGfakZHoRN3ze6k8ouTYwLj5D7j8kOhSvM8F5pXs",
-	"DEbz7QBpVW7FT0YpxAbn4dIQIrCF5uSi8Wz2JuYtmKXhWnsskmOYrH9DYKI6jdw8xEDRsfkpJJYt2dzB",
-	"BpU1D9itGMgo0G3iuIa12wWZfsbSjCtGEhEwRcZ0QmifcqFjsw8U6Gjv5R0LsHp9wLgyW8q4kStC9R2S",
-	"tgQsYrGNQvelDOrkHdzqVjjVBSwDhUd9pAmw1mvQlKSXxCmTINI0m63oxvSOdT1Lds5jS2Ej75kyvg4X",
-	"wJFuNB7pOuXXhXD7gBEr++6x7VLgkc0Z8EjXraVjP9rN9ueRrhMoHoKX9UjfCiO77tJMGInBKz7S7k64",
-	"Ad1EwMnvTmt6+3KqEgalNDrUfZyK4FbgNnqEprsIQy4tjQ7O7WaKYRQKExD0jgm30fDoPcXonbluUmk9",
-	"lAxgh6VmcDA5OgviQ7Y58Zj7zEiLzZbUDFDag7CM7p4+PbX2hYHOOwbpbJgW8aeFtc4bs8HLJAqWNFCq",
-	"DI08b0KQ4CXYwtvQWtx0YE0YRG9O/KLmAcWioO29QZCO3NvyaokIZCcRMY/SbXp61mjmtmm5N1pmQsAf",
-	"gsM0HlBnTxkPsOAMiriIJaEC1YgFV02HbJaq/ZU7UCsaD+cjxWC4wP6MiLcSjQTjfIE7HdRJN+BhyBQT",
-	"PtNd0JJFrYXaKtM5muAX7EDjnowHFpLb0yoxrwtvRZyVtsBMGHgPRgXJCPQuqsc66fpShBH3Y7uccY52",
-	"TfPhKJrcCh0bFQ5avzeB/9qBIjZ9wUAjpLxsd2wU18nntMkNOYSGdIJDhhmzVhIF8np7AMwd3PKEhBR7",
-	"pgRvxYJasET1Eaf5kEDuYeVXpsPsYUK53GeqewWsWg513uOTfsAFbkefuBMHm2dHJMVj2RnIRDMwPQ14",
-	"J+bTYInbCgoMi9jqhdzBT792nbNRsRxUD/gILDYSy4BO6rD5ORGEFaS6y+AVHdIgcfM+au0alHd07Hgo",
-	"d1P3QZlgOCl3gXSMUpO0WuTiIncp1BSwgpW0ZfatzDXdnP2x0jEp01Eg+GOZRIFxaQJ45p3rnc84BAlh",
-	"DxcTyA2ql2raiR/BBbN4Kwq0lAVfEqDJ/N0BfVaGaGHNfXvYNrCLM5oMDqLLCJZGGgdEB/JWGCNEsDr5",
-	"R/gvzv8wcmP1Rxf/3qFxt7SAdfXC1RLQjLiO3+BmnYZ/rD38Y3O1oid7flP2/FolnYije63mrIbOMdUF",
-	"GHIWVQWEHsM0JcTt86/wX/iQkuNqHP8Mgj8uBPjyhgfxjdkaKoPKWXivbWN4oQ3eTYeOWOCRiIWxCwOS",
-	"HvNpopn5ZyAZGqQh/B4jcVO2jhwLz3kT5DHNmznZLZ6AsTukaK9n5v9jmg//YezSWFtPIEYoxzliioLN",
-	"fiuM0W6A31rgBtlZALWmEH+vmC21kjYxKzernatRPpg3d1RKRTEtE+WzLWsUdxujT9J/LzxE0AgEGilc",
-	"E/d1DyuIbdDUnA6QdBIryqOK9eWWka1xSL/8ykQ/HtTaV41tKrgQTXGQxMLovqlUmxvZdxU2g2bYoGcX",
-	"vYZ/9tS//OHsedBgZ43wKmyETb9Fm6h+7EO1a3rEfB5yvwM9Tbm/Lapzgh82oT0+yPGhKhBnewc8wAmj",
-	"3B+Y83VICsT7Wpbxd/phl63Q5tbVqujjiEURF33tEfw1MgLBl6yiQM9XsOIcpxxF86561XKB/rfwUCfT",
-	"/zT3bz99ayEd8mjSsc/11//42//+67/97X/+7V9rXj6q06797X/99d/M//31P+Bvi9YzNLP53oLG/J51",
-	"8BXVvFpERT8x4NuuUbUqT6m9Wrt2o2hvx+1mU1J8+BP/LC0aYuLR8M0JQiNOtUcowSNEtIV6/NWQuXas",
-	"oUEb2mdt8EhgAGBazWSsdJj8HUpVJ9MTBFNXRBAJ+KW56EcMr841oaSbSUN3p7xygjAYLuOyyFRMYFlV",
-	"7WZTp3KvgfgVwWVBwCjK/qpie6TNY983bq/4rk+NX7SgBLbW8gUa5vyr+c/2Or5mke5wa0xP4rohcf00",
-	"YO7oHlfP1uJydxjdWnadJb6/lepj6Neaa0Et1721tl216RYuISGAd5NGHJefUDzjwRxjJ9cJWjcErcfe",
-	"hbUYwq5nyeyz/Wr7iHzkDVgbg+hTF9YJxk8wvpcOqjyIb7F3ClOSVW7pB2Zg0Yf0vfkgFP3afH44DV4+",
-	"1YzEjA6JFNHkmgiZCi6JGFVCk4Eck6ExO9HNpVi2u4VsU0U5wEebiX1rE7GnZNOmk01QGZArJx/Qe9fF",
-	"hCkmyDjBbyHtBEmoihVS3+DTwSeXsH9Ux4oKDJ+Z33T0RMdsWGvXhryvqIg790kkmKI9HhlY8KCwmQdM",
-	"YIkAi8KOYsZrwUssoCgWXOQFctkKzWN+D4hUE8YEguI3jrfHO7TOWo0dp47yAnm4g4pcAQdxBRxHkTAy",
-	"pnLuvRNfDpnOujDMKa2TzwMJ+aGQi0ATiAoQVUR9SBmlJQLXYOlCp0oMzafptH/LLygqtMJmk0X59g3z",
-	"JFk1msH5rDoOkAY+ZQ711FCiEi2B98sfy70mjrYCLiVSv5LAHmLG6DsH41Ve4/c8xKeA7NvLApmVnH81",
-	"/1k3C+RhwY5gpeW3mpWCWp/FU4i2J/f3JJ0bkU4IgrHDae19cBzOEmJ2IEkfXGdZiBGFeEtJn0/WMMOg",
-	"Ytt4Tij5YIhREWS9qjKd7FiMMQ6oRoergudh1g5anJ0Bz/t61tGm0z8FcHCjTeD13HM2zo8evzprNGsr",
-	"uiYHlxA6QelGoPTIRp+kOZ4FEXU9Q+Wcib3leLYOwKU+czWaupxNJapOXPUljzXpsT4XwnjJUq0KtkwE",
-	"m0Ha3WZxYLfysHu5Muz+KIIT6J5Ad9+g+6MItoa4ikVwTPWAj6rzMJbdjetcTBKIVcY2fJcmiOIBG9YJ",
-	"tnzIEIksSCIipjXpYkD9/wdx+C6h+k7bLE4argfh3WUH0IfC858yMltt/1kkGbN0C9AiWZpTT9KsLsHB",
-	"gpbkcMOKgP6QZflHVNnRmoobQIORhmYD1VojCxG47pejfNhlaimPLLtOLWXcRAvll9QUCDrV8ktGcXRg",
-	"uSWzcVhMqpm6Zxq4xto5RqX02SAdowdyDDo/zT5xYd4zI+aQ5jJDQEODvDfxuIpzax7VJdZNeekVqLLB",
-	"Dl7c5rQE63HX/qsDf2ZB94kryzKLMcKCtQ7GE6DEChFJhYg87s4IVgd6l7pP8g6C1YRuA4aaRfdMey6F",
-	"xZUfwaOjuKZ/yByJYuqqInGVP/T7TVzNwNsScLQ0sqwECoeYvjophY05IQVR+EZTXDk9Mz/PpYq4UKVg",
-	"1shxFXTY+df8j9vrfJqCuz1FBU5CuzOhRar1wks/iOjBAwafTYMtKIWHkQKbWmxJJHZKxreYEjOW3IjJ",
-	"UcQcPzwYjpAlwySZLQtCyDAAslCubOWWqrIIcdq/Pmsjcu0WsYHxWevZeBtPv82gXwU6rei4HVzi7YT2",
-	"O0P7Q4wTP2RypRm6BcB+sybWHrN1u9cVi2XvNorvuQzgxtJ+ZUm/zeD7USX98o98cEm/E+CfAH8O4GN2",
-	"cPdof88UDyffN+B/yspfDUz7A+bfsYDwuE0C6SdDjKTCHAwN3bs4SYqOqIq35A5wmNLEQ15UGAu17sIb",
-	"3Sv8nwD2BLCHBrC/gVjsB2P3R3JwIAh7PKQHx2g2fweMBydwP4H7PHBHtoNCan4e28EaYK99xZhxzqvr",
-	"7GC4N42ZjknIlY5dJR1kowqNsSH1Y6mW4EPYZVHdb/n604/ZYx9XeR2+r13U1+XuVPNq+RufCLY3yGtj",
-	"JEbbmQvm37V2jYuA3/MgoVF9NJho7tOoM2A0AjsnYvcsKnzI7AuyvX2WCcTkQikB9GVEEX1qius7KIM2",
-	"7pT5Tcu8sfSOKSB1kGinbvl2gomgQ+7r3H2nP1q8z0jJmKW1j+ndoGptUf11BW89ZmqkjHh0Ep0Zb/B7",
-	"aGHK8fKE4Rq8POmhrnxHxdpx9xMOs+v3mcG5jtudCJTMLiv6ymHtcGkjCm0AROdx+CgIJLpTL71Lxoz3",
-	"B5oYEdPpAO9MEKxW1G6QEOrjR9p8xGdBopiuk9cxEonbi8M4azliAsdUgAsAVX8DJDY3v5OJMMAufJZZ",
-	"xxDvkSLkCsbNEFghjtKeQ3phF7hT4nLiwIHIkFAiWBIrGtmleKndAINNrVmBc8pg1UZJONTx0nmlqR2S",
-	"okTqJRkd6BDDaRsokqSC5LAGgl0Gb6pKCculbc806suqkB1oi0VVwpIwvyYqHi2b+8lI+O6NhPVO/vdM",
-	"Z1JhcWyN2CSzac6/pv/ePsVJWSlopbo6ZKbPE9idwG7jYAcmcE4AjoMiZiXoOoxK2fxiS/I0eWDc5ZjA",
-	"SnA+t37TnjJbO9uuKr/Wjpy0jt4Q6Att01nmlEKWawjlXa521/mYm68bsO4rXCjn1C5XPmC/uCm/bT8Z",
-	"MavMzDkZG4Vmdo6LkPlIlmBUWYq3QxbwZLi2p2SF4bCIJmBNnQd2Iz0qc6ezZ59aRjtm35ra7pNtc7Jt",
-	"FrJtWluwbY6NrgmFiFAImSLIb4w6pFq/77FsZe/K/XgKVo5bUZ+GdZzU3EnNbcmFPzI1Z4t4Klz4LU4v",
-	"0cygGxQOza3p8ROlmIghmTagkOvrupaV7i4rcz7mFnxk1Thc+GzbdTjAUefV8Gan2puNqalFofv5ykBc",
-	"YBe8OGsAE2FM40QbG05Q3xxAKjhS5ynqGxsw/YAcMbHrySOpJO66gMQf8ChQTFTXkGSwhu3uuF1YPgDf",
-	"9oi8Z4rEvDDg76W98KHVkXy2BQiQyTFrNJIHGR80QVAwB3JMQqrSp+W6Tn4UgcavWQBHzik7YySgE5ci",
-	"sk3/0H+54+oOe0XzcvqMPO4KGXdoB56z++QBGidzads+GhfV1KOUAcrtBzxpXzKgDrCsUbCZ44Gc2tCq",
-	"ko7szO+1jGMTYLGCnB9pScS3id3Lv75vNa+fqoN5qX20WpzE65iKwhyqIvKvk9DP7NPzr9kP22NwKkDS",
-	"4fr5JyGsFkLjYIFePhRPda6BBenmpcTpMJLMbofLgqp5Od1phrkaLfYZg97NVh1/AHodc/AUdD4po0NU",
-	"RocYOZ1v4UHwtEwhzY2bZipqSQsv5kMWccEqzbl3ws7Q5IKY2yuojeFD5iGiKeYz+KwRPhi4SXVMhIxZ",
-	"23ySUX9AFNMyUT4j42IF5yNNtC9HxocdMeGB03wrcu0M0DMpFY67kiKa4BUMUkIn5ZBOyJ2Q4zq5EY6A",
-	"2sDqGOntRyMm7Jws3NFYAuISKTzCxa3wZcD0NX58TDXRlNuiChsDsOvmsWZRWCef3QdtXBFA3CNDqu5Y",
-	"QLr42279VtyKXc6x/uRe4nHFkLfeyIn9m8uMqjZniKf1Xzo7AtpzYTgWGGXty+GQ6jbxjdiL2DMnFetz",
-	"vBr7MopgNAzGmUvX7K5bWDeP2RDAaUi//MpEPx7U2leNmbV75u+v8bOXDa825ML+1Ew/S5WiE1B/8SSC",
-	"rJpUw1rFU8P572U6FNw080QVGw4Py4uh8AUMpA1FxkuKmy7S4ia7skV0m+9m+MB6Yjmjse6Z6uUCTHDZ",
-	"Z71meOU32NllK3h6dkEbvbPnfjM4uwwbYSu86v1Am42aVxvKITxVbSjv3YRNfN9292JFIfHoHF3446Ir",
-	"D8zKbToCD5l5sTOKtVD0ZR8TufOtzevSnD2quW/eplsiHfH0iVt+gz7t9VpnjeDi8uwifNo6oxc+O2uG",
-	"Dfo8bNBLHyyV9Ikzdv7iY+dMoBUeuTn7yGvF+x1k7jraX1DBpR7pj/dMTaDd0U1psWrMsg6gPji0ptHl",
-	"rI5EQFB9+w5hdRKCmy3GuRB8mO8tmW1SBbVEHneN4NYTEcgOrL4zhmt0AjrR3Sd1Mv3izNXggwRAAIP1",
-	"MCKdGo12K8Y0b3uk5p3Re8AaGhCwvK2rmDat6kTd83upME9CiWIhU4pG03dV7F7eOSPF/TTtXhZTHULG",
-	"Nt2Rpjnc3WCNLhUicGXtW2G2A28MDBkz4/ByPmwsJbBpLDFfFI/JiwJyHJdn+mnAJkAL4stEc6EX90jf",
-	"mEf/RxHIrTikVY5lvlI4SPASy7HdLPhZ1gQtYLfpQzbSBZudpSDG9rvHYXX2DC6lLCAzZ/BxNJACqgdA",
-	"dKvfjP1AImIepZvy9KzRLGyK+YxgU/t2+anxzH1kuRdcFUGFg+8RvNs1SKLxRkGOUpF9BOSCGo2Ig/Bt",
-	"i+oNQX5Kv5kjTSg+YE6LvXKHzaowhJqVsha7iTU+EPHLAetakb9i9rly7Oh4wCN2K7QcMlRBiQigq39C",
-	"AjZiItAuTW4XdUYoSYv/PELJPdc8Nv8waq5tPxommkYkkMjBQGIWReZW/mBxEDfLPmYE/1HkcclSWQje",
-	"H8RED3gYH0yMkQo9tgCAkNeuBcw3Rm5g1miMfI19QRqp0XpcxYNOQKHYtPn8+fOzRhODe9lfOiPFfI5B",
-	"udqEUTU/KNlspZWwUHFqHcZXnEaRrHk1cPDdb9/QIQ1ksrjOAFx3laKAGlArGioDGTBtFdwafHXwd+ZL",
-	"IYfcNx8Q8Fca8Zjjl39+/db8Hpq5YE3w27/9r7/+m/m/v/7H3/6V/PU//va///pvf/uff/vXGsj7KEFi",
-	"so51b+2IV4ysYhwsT3ttY6Vgodl5rzc///EMVOUF/MGpvalvtdI/Vrlq7It5adNOWy4umw5inBN4TV/X",
-	"CoHXvEwfSeS1qJ3mE9ABSA5pwNYtU1WM3p31I6r1Gc6gr65N/TyQEAk1zp4B2QLDHI9gwOsErH4wUkBN",
-	"AIOOweWUJcc1L5pv5EKWEPgcMipAVeSinLGiPGqT7jl6jezebGzXIF0XCso7POhi4RkfVtSxvjAP+bN5",
-	"xg/2EU+jWzc/ujWL1eH7NDudFreCwyYLnxDQNlAefcTvLjmmNVuAHsgkCnBWbI8xka2mNzESn18UjSJM",
-	"xpWvRd4zFSRsV3W1y0cIZ7Vds2jxL+7zPEXpEYsn4Ggr7ya9UDIxhgcXJBFGkftcJhrdg4HUIx7TKBvk",
-	"PGCKDFlgdwWuA70WQcKmnuZZ4WkAXKY+cVX8xKxKmdmTTVXmTmPLziN25v4dAPA2buC0zoDF2aJzqklP",
-	"yTuWD9C9pHoLgbk/Lad0wDV6qGgLC0+zqq3SGq3pF7J2pdZJJHcvkqtK39GYeg9K7QdMBDMrrwQ+u3Wp",
-	"3UA4vUK24XIRi/cZVX8xKdbfGFAUUJEOm2yOyeOnjYsndQJ18b8nOobRGF1H9OjsVltMMCQ0BqLH+gzB",
-	"RmpwlEdEFmPIwA0rAbSjCFH4cmhzbp/yYJMxhnBj/8kk9iVYWul211YW/5fujG0lJn3SAyc9sAc9AHyp",
-	"9AE9MNfHhwp7vQ7wPsROFLB77jPSp2CfBcQ68YiFMgwjLlg7zQ7DwHuu8gFeG/ZDBl2qIayBE+2jCH4J",
-	"DHuKCk19c+s6+ZH6g1uBVVVA0dt9/+7jp66BZkq6IxoPulA0Ms7lTTFLaZzjrlECXc/GoVNGW1vvBeNY",
-	"kwhGMEHIOYpsIJxFYftWdItx/a5HumWRfvtQlX+HJmX4YzZ4oOuZy2c/4yeHbNhjCj9rtgf/BTFx/Kdi",
-	"2k+Yi47M/AavgkNp4a+aKfPGzgz8UT/W3VyNmvF8Awyw6C553P0vQ4hBdp+YfcZasZ7tZTMfdZV1tjjp",
-	"VvTYgAucawVG+72l83Wlgp55uZSYVwQOuNni8UAatcq+xPhH83qgUO2tjRpxTTS9ZwFJRMS0JixLZ3ON",
-	"TMoYYcYclFHMYbqsiQ1YhZRH2sNTMJLQ3q+xjI1qs+32Ec5b5+b+51k4uNsmTxsXlv7K7pMrD4Q0CNca",
-	"GKCfNp6a//fcw7RHxuScRDHUbUG4AW/z6Fb0ZMDNKXNmhHkMFNdHEMAhXR50LekXJYqNGI2JpiHzzLbB",
-	"HoyrSu9Q/bzA9pp9dtDZx8XqKF1r1+yBqnm1nr0YUCtcNL00/A9Ak0b24UXY+LyapqMYsnggzQOPFY9j",
-	"LIYqBPJ/oiKmtXXi4w9Guls1MLrjQa1dK0o6WF3uMVd+JKMH5SgtzxpSQfsMrKuq+57bTU5BqLAQiyfl",
-	"rdzZ6ymMdWqDykTr390ywyn8/YLaGs7kMh2OjY2duKVyOWm7XUG3LlCX3px6GQveMKtH+7rUQisyOH8u",
-	"hrmWfD9lNlSuiAjY/9DC9VysPqvAzvRBbfdZEjxZyGQPhUdc9FOQTQl7V0uY+FQFsGIZ3bOtmFQ/SWXU",
-	"IahN7VOBFogKiC0tx8VcY+16ohmJGL0H/WCsrELapI76yJk3rknbl4EtKeNg70NBlS0D99LCLAlv0rFJ",
-	"4l3LerVhJz7kMPIlVa5baSV9EUOAsl37/PFls/7mpw8///zHVz+9+eOnz/+99es/vH37+efWxaf37178",
-	"j///j08v/vHdbxe/vLt69cf3f/jvn3/8Hxc/vvnt08/vlpnlW1z3J7j3IfXYrJwGpypYqmJ3uZx4ZdLY",
-	"pX5XfgW/yChgqqryCCUBzEtNBvajG+6AMSJeWvz6GfhbYAlgZXL93wqumAqqQnJzEUWzSNJgPikQDDNx",
-	"TSc6Vz8jQ7QDIao1HkjoOjGmI3zQs/wNUZSOCWu7KhG8JHo70BrDhzw1mz++e2+gJJTKN9Zld0yV4KLf",
-	"xXIh+4lH2nh05llon0HbStfcqpsVb+I1OeR3/QEL6uRDsX9G48CU6zQ93Eti6x7i+rA2MwryxEe34uGm",
-	"lapulJfpdh9XEtisecvpX3OLmlc7s/+Fj3u1M/jvwhlgOD9QGWZMTPOjjikUwpStJdFM7a9XA05nrd26",
-	"9PDZ261m/TJd2xuqOB1S8lpr4z7AOaq1G/VnV1jHYj5jxaLmpU+yUGyuWVsv6+gO8c7ZgJzwVNMBQQIe",
-	"bBPz4bFUdyw9mCVxq+1kGAFZKvH0YzJi6p5rqTLwSwvr0bdSRDOGwGrb/MLcx7zcsxk9gKxeDHHXmG9S",
-	"3RHHh5RxfgkJIC3HQpMJiz1iTStzfSUj5i41xq8wOsSrUmXA1cj5dPMh13agY272lPnBwGTahkgjKdiS",
-	"vHEQe/nM4wHp3vjGNW5DcObc1/ddj3TzAvblTARGyLpYk4+RF0r0yBwRPWAshqCHkmMNA65caE/HitEh",
-	"BDLgKXUsZYBWOrsV2LBzbS4En8MrQ7wUIoquH8BlSTB+9WVkngRaGVyCpYsPhDVCXY6A24kN4nbr5BKi",
-	"OpjSkbdiSMXEXkUTlYh5SuRURbRsFVEh/O/Vzgo/icToC9A37l+hjCI5TkYu7+DVzqZ/tUph0mwji2Pl",
-	"wkNn/hLRGMMFZTrLLtsRAJZoLvOBM0d4ttD60BYC541rYsskKzbe/XGmIsnew1igxsczJ9WFjOyXqm4P",
-	"d0VafxkSS+BaWpuVcdovt4DcF+fvgTMg5FhUvgL427J2wyI3TdvXyu465cKtf2/ghUs7C1wxPRcLNLlm",
-	"3S8y3Ngu5KYXgZKart1D9SRDVFyoPK1SQ9bKKnLKIbZ/L1PN53j4KPEj6d8BE6pKBDGYblSrnVhsoxig",
-	"iwMiRZtQrXlfGEH20OEhzsTxyCiiwmhHAyJnych1kWHqDfWW8SkPoxZwhYhBz85j0EzEndmS+kUy0tMI",
-	"m32w2VoldQ2pcAvpGCp4CX99emlT2h3XIahr7Uaa5Z63xFT6F7S1zRuxlwULCe5TGM4x4P3BDPmyMJIU",
-	"5WvYxzS663CBdezABk21ZloPcXsX4BTZWh2isUisN+AVTti9COpmPV+GEUKDPpNhyH0WSD8xC6/nLLVh",
-	"VIf/AvFhet8S4nw6ZBButBnS3CU8ZzWzKALbjn2J4VhZWOpxgX02M8BUK7MqC8JR+3pb48FtrX27wIt/",
-	"2ryt/flWFKR11ksy+2ZDp6VrclZvcR088PBIe/jOb8UiguDlT79nXsqDy4OQLjXGsw352CivDIkvo2Qo",
-	"IAWrr7GBCzyF3yUXNn973fUsRuPrUImwL8y8jiSiJY+8U19yjh+JusgaRbbuaYHiN/M7NODXL2GtitDf",
-	"kEDRMG7behLbEwETf0GbcH2XpsrNC0BTxiomy/jiCh6cOVonn23MH2lh3bVF6sfVs47ljF/LuUFZqw5Q",
-	"saT90Xhn+yHsucF4jOvXN36n2WHQplleEW/Wdf5+Zyqsh5cdQ5W98RYmZIi0sFSk0UNq9Ij2XMKeEp26",
-	"3Y4GZ2LunN3E6FfFA9atVySzX6I9tL9U9qoquWwSVLleSYXgk6L3LNLovcORiaSOoTRrRM3Lry2lGzbN",
-	"J7v4ncsw5QXrJ+KoeVABvEqzjy+M/Fr7tByzFqU8hZssVBkPdadpHyz7YgBUgtyDuRwWWa0MmoK7n1rQ",
-	"OfYE26dJLhrPsvqVMZ24Mp901Cm2vZeN5O6z2ErqzlNmJwP4iA1gb01U2VSF50Xj2aykvck552lSHE95",
-	"7kaHgkxzZpdW49JeSPihNL3ExMLYnItGEc1iW/BGgoQRc64IFWyMuWBN7tgodrUPA65jqSZ1kgZZUjq+",
-	"Ib1jLnaQBdPLaGfgIwOqCYxeKWeOoVAlam6P1bmLlvajXKxmzbhi/oXNGMD1M9jnvy9jEiiBAfhdWjv+",
-	"GSL0gJzGekUGRd4fxLUlvVNY96ZKKw4DKnZkU7xEYagS3sWMiHMsna7Oi72zpQSOtsUZDqOIChxTYa0J",
-	"MCAqEyM3/hGODDLKXootZ0bwJjWvdpb+a/2Waxe6LnlpFeszf9pMANueqBx9/rKZC7c1Zk2CYeS1M1Ky",
-	"rxj0OQRYqRcoORqxoGxXDrz5egp3RlB3DmkmR+kmhU4iCtyc9ljkTc6aV+tLGi26LrYMydWFkVF7GBZm",
-	"xUqNvOyV7TrQiQizj+KHTsijCvMKWhCsPODwo8MytEpDWQWTx7xQy+0LAS6vyOVOaF8xFhhHkMdzrKB5",
-	"0Rt8c3uN4WxAIJeUmRXO9v7CNfYNfavza6ptrJsgIFRYEcY2MpACp0nXsrnOv+I/HpxNM9fCsoGVVIgO",
-	"sKH1pO7WCmtUS9+heixzNCIGHJxIHYgqLB3Ckq6wZApLKrhrT2ApD3V8xpkBmBPhOi1KgiAyIFCdvBZu",
-	"H++dmsbmDf6FBVAyHULXCBCl+3KIFS08blt73IPxg9BHi/32brwo9wfTlbpEM6ZRydfJrH0A4RBnGISc",
-	"4YBEWMi2giSrGg2bDpUAtWoRr5oFCoP3VGuoQKT6DiZjqzyAgCuzkp27p8DJ0YLR3BhKNR4tqtJHIyXv",
-	"IVxfochfRlInimksOMI6KagJdqfeZX+zUcDpifGyrItrF9XLBF/SxZ2qU7fEcWeLtFcOecytlXSHKyvY",
-	"/DbI5QJjfN1xAe4gioc5oeBYdrgw6jNTqzni7UTw2E0XGDBFNJQ5GOX4ltMhm6QkJx0fhpq4NjZlvhly",
-	"lutEXII7pWD4pV/fR6TDHod9xDqqeuBoDBOPWEAo0cyXIpid+nCQwY6uSwynhSbtXKsGpvQgZ4yFLG54",
-	"Dh6+LvylWyddg+ndtouzoo/YtX6F+XuWEs0+5doUgvyf8fM3xMoD0Jg4NUB6E2IP3pn9e32afDv78NTs",
-	"vZnc1UqhGnv09ltwY1P49zw2TiGQXes4ByVTbzTPefSPeaIj4FoB7o576ic2urCKJO4xMuNeSKlBlhmc",
-	"32RwRt+55iWancs17bfzr6m23UhYJlvY8TKNfZ962tuYGB5qWnnOdOFD1+flEZtM2MpiNplcb23E8MOI",
-	"Yn/P9jRZeEdbVFkl7aCaZdXOTk2DU6czW8X4cqDq6+TFJLXFbNoprSqGQe0Dae2ex09brSdeoY45HTH1",
-	"8d17LIx3hJ5TlpPxrAM7RgrI4yzUtdOGIvsJN5YEhmstz+FpN2A9c2rf9J03mPbLwhLSj6EjjARJPFnN",
-	"inrl+Er2EdY6SgB3WDJtGOGvs/7WfOhxo/bRuWK/Mz/+TsGMoPWSziG1TZrg2WHDxDcFXPiuT7h1wq0t",
-	"4dYHOGCbhy3moiV75Bn/Sckh6Y6YCLjod+x6uh7pbQUhbnAO+yNsF3eBDtJjOj5zAROYeI6XRUjhglAx",
-	"sQQkQGZzvZZ18zJzFY8LJD6zKCKuFXYZ7vHcUxcF81TcvLIRAworPUkrwkAaXq3Oz/04XeXMqD/wMnZo",
-	"2wO1TNotd9fjSrzpmKqdJN6yG9W8Wu62iyfecq82rXqGUFX5SuyfFky8GdOwA1/ZVt4vrQJXNIRmNJcT",
-	"gL5PoxFYsO0S59wUxjR495IKIWOiI8ZGdqYzCKKSQGptIBF3Xi7Xc7aVMCa8JnfRZxd0Pg2v+4JUvA9v",
-	"SbB4LNXd4vFQaCgENTpSRrY6ic4cC/g9TEZwYx9r7dqAZhHUHpcjPfEHUkufYytddu4rnzGrGLEnZedZ",
-	"x1TQDrHGuogCx1Fn/Q4Y75NexPUA7dxhkVLOpe7sAa2TG9uHO6QTpE2z2qmNNjN3WooFZJjomPQYUcCX",
-	"+ThlnqeO5N4OQuieW/HvGuPSXsVS18N9xhRrvgpKb25f3KxGhANePER7zSCuiHhL48yyGLGiQO4x/Zi9",
-	"z2+1o39e+Zht6xek0PG8to16/rVQD7CBLGR+eRsb2XyAxoKznma14vNMK2afWialeDJEpgyRoqnqROKj",
-	"OQSa9GgQTa6JjpUUfRJSHg+uCzlgTQRyki9lx1ysiJDfWvH8HLg5oHRsfpVlAfo8yG2pkL7rrBugwXJ0",
-	"Jpr84eO7twToGwiUUkOlvR09XWlGzTOQbpCSAOkyza97jOik34fig4wgPTB7NuSCWkv1PokEU7THIx5P",
-	"MAwHnFF4MlMRm62iL9pyoVTIrzwGecPlr1BUv4Z5tunC+pyi0bFioh8PtBUBWzxtNDKyEDCSjdj/88pe",
-	"zb4q6o8ZpUrNoo/0nrk+lW3YQ+d0yIwG+/rto1pFFQW6gRYEbF8uJb4c2RlsMUwH47Emo4j6DDElhyY4",
-	"jD9G/w0o5RiQnOqZ5GKeTzuwGcYeM9gHL2EGmhbKEZhvbgpvdpskSG3ejwMGIygssTmWSKWPuaQnZ/Yj",
-	"A4AT/KwHP7CdIA7u2G7XPdvhGONDRaSfpCJ9KYN2aukIpKkkAvgrsX9RGzOpm5ELdYGl2SUxnYuY1TOY",
-	"P8HXx1RnxhS2KbqWRhd+elQGXQiNCxtPzqqTqmBH4Q2h9TI3awFmPjusS32t1BCx30lds2UnPB8pPJZz",
-	"Wq7qHa4aD8M93FdJxjcHqG6E9uYiXbwv9liL8RmHe6SFpjmqeBy3KtjY0tn+LrnQKV3cdY7otsdCqdJB",
-	"ezyeouI9UpLdDRaCwFtej89ut+C1CoOmswZHMIPmF5ro5aP4RhhOVSKrdQCZzTP62rwJ2MiVQSmOqT+Y",
-	"XyKy1LSk6yUKRXL3PnVob61De5OVIdlxqawPuYm0zE/6gpb+e8kDVrUEN4gq/VB+CoAVKBip4m1zxMgm",
-	"SjQuzhqtT43n7VaaGeERcwNDR5YRo/77qA8gA7yh7WbzorE4b08zy2O4Sr2O9oGUKaI9sD8d8wYMzw44",
-	"dRO++ZD22fnvI9a3Q775PQs6ekBbl1e1du2qcdG4oKzV6j1//uzZVbPns4te61l4ccGY3+yxHy6f0Vbz",
-	"wn925T+/8Bs/XAU99jy8vHzmN5v+D5etOZTJ7hbPw2dXQeNZ89mzp/4PwdXlc9oKGaUN//KSBo3mJb3o",
-	"hU/DZq/Va/SetVp+0LwMrvzmZa8RNhq08cxci/8zq7WfNlsXTy+9WjxIhj1BeeR8upKsysw7SUZG+S+Z",
-	"BstKSrzamAfxoNZuXjUa69WXZAB4YLUlaT4AFog8dzPFJXn4PrASkxusKsHhgUDSO6IKnqhrHrqLBq1m",
-	"ynjZMK7F6H+K/18pfs9cUgSZfbBPHB10xHILMB7YueYXRsjbt+IP73/82SPv3/4MjvBn1ntPQO60R96/",
-	"+gld6jfvLzzy5umNR971+x75fPObZz75Bv548+YD0TIRAWRuYnrHhGdzHKBozIIMAFhzl/DYc4Mbb4V5",
-	"ykeavMTFnX2ajBimcoCusE5ew1LgykASrdgZEwbeA5g9aBZvNPn7tz+3STKyyR9IOli711If+cwjAbvn",
-	"Pvr7MR+yWwFo79MhU1RjliLtDBleuwof2EvcaIhuQCec0VPdKUTqOibrunsc8wsmfDUZQXct7AaPScSZ",
-	"hhGNN0SxETMax3U5wGieLg9gHGM3ZzOf/QObdNN5l/Ax+0JTzn8cxWinZpkHzE2NxNNlnxdqAHoMjhGE",
-	"UKgmPpg/4YwtdH0r5hQQ4VZbSwuWDbcwf7cc67hG45VcuJXwKJv8FUtJIqr6jDxuNhrkDX/h2dNHWpf4",
-	"o6PGyp1/bl5DTGL5xCyveWlXMMlmEOMDYxCp5LZsOIonXn5CutE4KBrmPrAE+2nH7WW+6OUWzAUZ8S8s",
-	"0jhhDa8yoDjypWuPhHcrzO3Nt2A6Zc54Le7dzKu2EzNl0h/E6SrNQ1zbsZfmhbjLooLAEWt2Un7Z8Ev8",
-	"WNGQ3W551zCJYm5k/Ny8jzM0XQrWjHmkWrv2X9+/+umsWf9hCWOhoLRGyjxqzNGmwouWhWBTaM0VjBfA",
-	"ByYu4ezkB6deoRH0YDTWPdKylmr6zF9rQ/rlV8is1tqtRqPkDs5iKWEFnwIxjhjmmQM8YF+o0RFDGrXz",
-	"AmbePFUMQc9sE0gg6pkATkwcM2Wu/3/9U+PsOT0L//T16umf/0vpEK7MWf4nZ7vD+8kcAtmD3sSNlcVt",
-	"mI3hZCN/bzby8uZwaYzG2qLfcmElPmOqXxcxuof0y1kPVEWzcfm8cdX84cr8GidFLzNXKR8KOv+ag8+F",
-	"Zi7FaI5pDIRkjSEc+3NFOiopN1d1SCdEM1ZdvplXq/unkTkB1wm4VgEuyFXnj/LRlFy6sj+M+YJ9X3yS",
-	"wwkFlFcI5NdaViGQB7ktVWJ+GmS+pY6h2rI4YMl6whj8rGStK2by0QmDMACAajruLqZ3DIHXrNC8MnRy",
-	"lq6IXMOj2XRF5DT0eRARI60lE065WNseKh4fsG2OMjuuFPNRocMr8vBASkVyqmJh1FjfSDnPvahSY+UG",
-	"ksJgGGXjPKiy1MMfkBJZ32kjXnVy0XgKcmY+ZXZ4xnwZUI0BnlkD6EGbx0h0o0L+c+FF+EvA0lroKyv5",
-	"2aptph3uPivQgRyLDQQpYGsWQuJwiY++lYLloWJhyRsFYVHwFhqonQRcnv/d8l9Ey+rvikOvDar3JjHT",
-	"5YOjKi9Xahy4xywI/o3vs1F8BvupS85yNKYTXbKG2QdwAZlXXI+kkUvErdLrdTOR6qakGzaAM+8ey8FU",
-	"q3F1iK937RdZBSbFN+veB4pKWZWOP7D5CiPfc3ferONpc3o3YVD7KKJ8SkEt8hAOxIhO7DJ2nHt6ZTFr",
-	"dWNzxv/91o3P9VVnxMWd3lcd706t9Mo63nEunaOZMWSMHgcpsLmgrlZ+1xo0ABt18jqGkfcabe5spdZy",
-	"4JqMEjWSmtnWAx4T9mXEYR4CMKgNaBSaS47txPuMx9ol9iD3l+i05I6SiAvm5rvGivLoGq4rAp1llnJL",
-	"4dPGxZDeWUsEnxXSaFRgTV2dICOMsVfgkzrNl0jBnPOygvGSui2pX4/P7YwYu6XzWLjTZ/qVi7vaGiVv",
-	"9qUgaTZ8ZwVf3yximRb0JUNW9pyURjsubbRj9jm8WqJgem0cj3T7/JyOeN1etC5V38AEyPr5zR9f35j/",
-	"+Tcvb7L/rboPVRrR3Oua3DE2sgl2zXzF4F9jmw8E+dmxjrmBhaGqRpIwIUks75iYp2f0QI7FmRQ+M382",
-	"+7wJryUX5qryW2IylDomF62GTZKSMQ8wuTbg/QHSVKRTj3LShAhCderI5DLIS0rwAlHaT+mTnByMg3Iw",
-	"4tyLObkYJxfje3cxbogeGvNmxP04USxv0p38jK36GfdM8XDyHTsa+TZBKBHxqXiUKVxb84aWsiYRdOPp",
-	"tMUFaqceP2+QAJGZWKF5goo+NbZnEjf8geSDeS0c9T9aAuXzC9MGQ7NsbAF2icpFcwx4AjaVY1ixU+aU",
-	"Sj6lko+yBuYo80Qi5K5cliJyQI0sVsUVScmTLaeIDLh9v9rndc61gz7tWIMj7Ih/iJA9GUwKzezXKds+",
-	"cgqEtuWd0DCGeBXWzIJCmtFUF428kpqb+V6h1dJ8cc+KZF06jRd2hEIsiZZDBrvPIs1WicP8Zs72Ka29",
-	"JlyZXSymHsiQBhBvZUoVOPlXAacCFX11y+Wnkv45YvvkggW5uF8wHb9O73RqsNxSg+VISZ8FiWJ6g3zY",
-	"lgukyIbtAeItO5zXViDw4lyJsnXFivf7TC3eDWoOczqIsuO+vlGO7r7B21q79o9vf3n5YSVuzAGPAt0x",
-	"YqJr7dovjIyBhC6WpC/JQELcaRGSS/tKFvrMMhajm2wNRXdxooRHqA/GkeAs8MxCzctLhB+xxSky2bPM",
-	"AXjx+pX5wfiCHWo24S//9z2NcPAnCRiJ/vNf/g8X8V/+Xf3l/42JTkZ/+XfFWaIAVcyHEDB8KTQPLMpo",
-	"a9XAslCNcw1jD6FdDLZ4wIekR/279DrpIxYfyhxfmaXigArFpwow96ZPA/bPoG2z2fJcdEJ6L2GFIyqM",
-	"N/NPX90pvqmTN/Qv/9Gn5raqTwXXtuq79oorBvPOifrLv/e5FDRisAHUSHFs/2Z3hImQYuWxhIjsywHl",
-	"ChYCSt9F0hikxgaM9CXT8LiFhzPP8Cvt/eXfwaIDWtLc1PwfzhqXBZLzVOydMLVrOtEx5YL2ItbRMkrs",
-	"vPal+ENb6/Wp5jXJAbKgF8e75PAYKdFzE2EOnRr9Jk80Qx6/eH3zhKQNhzTKaDThoPYmUAomWGQ++uqJ",
-	"RwYsCsyvi1zqivlSBY6O02VzEVpzbFM8hqQv2GyPuw4uujBWx4GUSzu7TUUxLAxgvhWWIoaS3NEl7uja",
-	"YGsiciCHNYNmkwyAwLWB1w/Ys8wXAA1on3KhXTWdYsYSUI+M1o0izHO5i5jbpNSjxskUsb62dgQm9AWh",
-	"fprtH1MOgXAjwbciHkCbYNbQhsa6526RkcqgPAMJzq2Y29mZT3/bcUdmG/qMPO4KGXdoBx66+yTrYky9",
-	"4UKdX74hOx1pVtKbiAotL7f7JZ6fVuMFzZRXMptQFKvi8wOYuxJc7oejvvDiv1WG+vnk9FVaYWWmnKLn",
-	"dv41veLaVPVTYromUf3JYj5ZzCeLeX2L2dsQ1h4t3/7iCHo4HV/5RZbE2POYvaV+r1+5jpFhRTFgSoH6",
-	"K0rGAxmxGaZ7e3zb1pZEPsWyXq+FrcHler3WsxA33em1kOapwIQVndk9tIIdK2BU5ffQS6OZ7BXOaA6g",
-	"N292nePV95TR2yXYVOTzSMi/WDbobPtdiq4+k2pzA7FpZIB6UsoQDdYqGjFe+ouUMwhElMQDyBo+hpLT",
-	"iUsb+kDPSvXdE69IGAUhCqwWyQcwPIttFvts2ADHhaCF5+X9YReCiCUMgVsU6PCZNwN0u80SLmnnlll7",
-	"K6Hi5gd7n/yTk39y8k8O0z95la7w0C2NDxDHLiiILZkV+F6/V7PCzdmhQAhfHLMz1yC4LrwbY1iIQGdD",
-	"d/BSObendOpOOgYjjbBXGiyLqH+8xF7V/zeiLr9fPXVEGmlmXvZm1U5zY2rHzZtw6zx05fOrlHcEKlhT",
-	"fIOE5JY00B4LVQ/BrYVmBaDUNccVyInNjqA/iB3XQpIxneT6lqd0CZTMSUWyAqoVS0yP0XVMC0zfZaS8",
-	"oAgW9wh/kzz4gJf5xv3Ak2I7JsUGyLhxdwprKzvVcoMfeOh6cslgwcbU6W+4K4euRbG6OherZPBMQVl5",
-	"9ZLqVDF6d9aPqNZ7HLH1GsbiM8hzCH/SzuiiLU2IzJOBua78gUyUzqjCsv6J1tOM5x5+Y44kF/0nHmHA",
-	"0gGk81wX2EC8XI2STknuAxrTs5ygyjDkPlMkYlS5FkFLdo5attCPgFME8kmqxtNsIEHa0JubEwgFUD02",
-	"QI5CywTrorlYmcxz/Y5KDnOdIbk90gyJszMPsPXc9Z6QkI1JrDjTs5obzsPPcBz2WfmUdXpY8nkuDLZJ",
-	"oX0uE+sxD6Qe8ZhGaTc3DAUcsoD7S45VfZE99a5LjtI7f8DgSQlIfbCFiN8IhXNZ6hy2AV4qQBFmPabE",
-	"ojyB3k8o7M0ylM2+FCFTTPhMr16B5MZxvcxd7Li6RcwZDJJoF/0i+VvVvFrh1mWdGfucTyXFPRNL5i42",
-	"aS+38BjF3OcjCgPmFjI0XyrJv5x9kEmfEcH7YDkLwVDrpoRHn7GaFxSFIBHMmaQhiyb2taUvJfcYzz81",
-	"nmePsWTgY60K+qJ8HVgNfU7wiRSznPMHWSo/p9q6Tj7CxFH0d+45UCKMmBxFDMvCZRJrIFAyOEGHWKKT",
-	"P6nzWMiy3dqrYXGwgrWiTOynUHrqhX77NktVi77RFJDjyR3u1RyxnE1y/jX7Ye0q6RnZ2zWNx0mdblKd",
-	"ehuT0OMtsJ0nbYdTU1tYZUlCoCDjW6qqxdHl3E65g/qvdqGWdkw1dr+BiS98FkWQX54f8M9RG1EScuie",
-	"UzDSmhKVRGzeiIR17IBNF85WSGizsb5e3kuJ7NEL/fxK2e1q2XM8/3vKHu4WLSppbsDux7SKcQpcN2f9",
-	"YdBYIUuI390UKOwpU/hxwEjEQuSee8vp0Fx5RVseD+A20oYns+1ktu0RweFgbx/BBzIKvl/8Xh+iC3Tz",
-	"fMiczVgnbzGBhkmtUOIM7d6E8FizKGwTP5La/F0qEisqdMiUWW4WZeLasQdAzgyCyLMawbzA49QHrrrJ",
-	"VSN8YAF5qaTWJJLSZqcoCemQRxOzcT8pHtBJof1AsSHloiNHTKyqQX4xAnDSHyf98W3pD1vBjvOfc1C7",
-	"dpfcPGWSM4XXTxK+zl3sqJKEB8kot9/sYE6PL4xEiyBbqORwI9B3AXsPCZyl4Bc6DqZCIVdLo1aimVp0",
-	"b2hrw8nCTM4OLFn4eSCx4Ahei51RfYpjLmbZfhowW7Pl6sK8fHFISH0IXSDNp4fJyq4Vp65tpOm6093F",
-	"eipLYmXJslyIw6VGJ/ksqCuiItk0GKeAuCbynik0nBMRMa2zr1M/BssAsqp2YoeSWJ8JRvGQCtpnQyZi",
-	"L0vKQtlbvsDL/HaYb+kF0zySos/MeqhIq98o2uWPu7l3YlbeCehEd235V/EJnszqLHzqT/KAsrZLYsqK",
-	"kLG/XGq2hu81lwo7wKB6Eua/yu1HC3IG3vnX7IeNZFxzL3QfrtfJRNmaieJtTKyPNgErcmmCk+VSSiRt",
-	"bl/YpJLbFyBnFxOGVgTDcya+/ajqvt/gHNM3tQj9SOqUtWro2g5m6WpiescEtgWt3gDORDCjyL7laUMn",
-	"pXlSmluybT/RO1bUmq4ZcTWjlqU9kxuITP6Yu9hp2MWWhl3IEJu5rEjgz4yMIlq1GPMnVCpr6LDCvfsS",
-	"poWV3cz8admb7TMGOwu6rWm0sjKyJFJm38pxE7WQm8ht0sK6YdHPmou7173wkLqRkn3FtEYSqPQnLytM",
-	"sfaTTiIaZwNPCSU9ruIB8ZmKeWjeTzk75AU+dYlmaG2z2yODowML4P4ix9ifJmnkRiRQzXDO0O9J0C9L",
-	"Qx1W78frmGgW6/QxHmniDo5HxjDcFoKDkdSJYo800QOKY17xoYcMNK8vExHbsQh18hmGLVFt9wApKK4J",
-	"JebYKZLpKuzEhd7wMdesGG9N1xMZPakJtaRH00QUWdmpStAo7il5x0SbULgE4SJ9JuhswR7eias6MIfT",
-	"9uN6aTyUxg6Qs9XOa2XJzuheg6JLA9JuMGNFcd9f8DX3Or/T4OsfjOiSgRyTkKpUkoBIxh+skV7PGarn",
-	"X7MfNhJhLQjh/kfTngyQwzBAvI0JPnqamWY7shAty8vHwYZoC6ssibAVQGMXMVKsbTxLRtWu9eeUo3l2",
-	"2OTCUybNm/gJ7mVudVSOd5Cw7fvceBPjb6f/Wt8Nz092lPKOwKAB8tgcJRwYphjRMY8iEiSMPA5ppNmT",
-	"ipUHUrCykY89KSNGxWbHOcYxG46ghvFP3kbU1SxhM+5yLkLYWiVGGbYy0RvIIesAF9ceWAOcbB3g3L0M",
-	"YjI38tBdx1cJm6IN4NpzBS8pIkx7eAYpSddICvyZioB0BWNB18Zw0wl7dq45jMq+Jpqx9Ed0E7PKmrSa",
-	"XI6Y8IgUZCCxzH1MDdQYC8P81zqxc1zGeR6eOz179e8eEslZMVtJQvbneKW7/J26Xe8jKrJBkzCu0iLD",
-	"yh5Xhi3nX0O7vRtxt3ISsSaB5Xeny7wNicTxNuzPOdeH44rkF1niieSkaUvN+vn+rZx5CqpNW+9ihUR+",
-	"1nq/ulbbdOP9rIRe5KRnRUNvTw33RyyyDwymiqgQMJx4W1rpPFMGX79xka8s7mH3PIBSckv6SZ3pCqZs",
-	"JHVMzFGlflwnN3a7kIErrV4PpnIp6WPNg5HSRs8V4IUGwUtcn13dsXRsFvGn+al5mWnvIYsH0jzdaIBu",
-	"vpAxc+z7ybDHYHa3HvMY5gjKMFwCtAq7tYz1fcKtBZoEqSAWVcyhhgwG1lrA/PDNQ5hzVL9TCPvIYp0h",
-	"D6RXbUAwSJjnhup/fPf+kSY+RaRz/M2K67tr/HKi+kzEBOY63DMB+WJz/BiDjh57mZAroFPGU4NNAgPe",
-	"H8CVinWQO0A+9+Y3Y1rtuF0dYzLVCGh2vtauSdGXXPQ7Qyl4LOEw5FvWP7I4jpCGfMyiaMUABO7jRifn",
-	"ffcwGGOvdJkpsHkM3OPUlUMw4fxI+ndEJUITqgkHTvgBDcBC6zEmZiu0V3bmzBePEW/SpPCPdnBBPOY+",
-	"Ww4vNj1V5fvFCDtOIgOHjY2TgEKxymDju9DOXyipg10ib/oz3OREo3DMtcqHVT5cMr82vy+/wCj6WNF7",
-	"FqUj5ZflolmjwEbIuKNjqmLIh+w6lWrE7QDTqFOFuEdFvO7KXIV0c0KtS4ReKqF9xbDTi8fz8pQ/Y03/",
-	"HnOUC8nJkmd/6dO5vxQmvIBvOH1ZYUDcBIErEwUnHIu1rYpYw3I4/2qLHNdPWFrR2H9l6LesW7wNiMrx",
-	"pjVtR9XBZjTzHV9Ftzhr+NpGIvO1SCEhHc5mFduA4rTqVMHVyS+27NyVBEHJORKWRwHpTXI1otryELsK",
-	"oykH2sX1RviCwTZwwwipXiFhupp63XiytAQvRlTrkfEBVrDk9pQnPVL5n58jLYeABVXegOtYqkl1ofFA",
-	"kqG8Z0FW+GYsSEtwhaPkJfwX2aHGg0mdfJBjmx80rnY+Q7igd/2LXdXJvz4cmsJ56rg3Wbgrv7nKvGCg",
-	"L0jHyAI77cLWSWAuIMdiCeaAZr6F5LXIhjwijRt06YnARSWGUoBeU1zfdSJ2z6JauzZkAU+GRixlbuGi",
-	"A/TQYL/0LNdwbX3v+JOiQvN9NayW2yc/QpAtTld2eF7yggC5Ez7vSpf9J+ARNCe+WyeFZIMN+euYikDb",
-	"loFcjbI5jQZ7Brw/qGcVyPAnOwtW2/7YEv4+HOjKBcxoR/PFnOJVUpSOT/vo0gQ5wS9tDmuetRrL2T6b",
-	"pcZe/L7HZPJU1SkbswEL7Ve2dcDGPQxZJlKRLnIpdevkhYwHAI1oNckQ6hfQXYGwnNE0Y5nr84JHCXKd",
-	"72bTYiaw9R2JPqHtPMFzw66Bu5SLvnnrEaNBOtBaJ+qe30uVAwkek0Ay9JJCjpFBxUKmFI3sEkdMbBAj",
-	"4HGOEiQ+sD7XuXQiTOFUit8DaLi9XdjYWZI39A2c6BOiPIAodDRS8n4GU2D3CM2EhHARy4K/vjLWCBmz",
-	"HbRvvoXbHBdnkvT9RKldOEq5OxlPqfjjWlnKm0jLirfnpXgXDxhXJGZf4oqFW7roDn6x8AipEEADqLfV",
-	"zs4kHki1XQdug1M1QnM9Y7ime5N/r5VXh9dgZD6GCf02JKiYz+CdXsMkDR2xUQxlZPU9JDmNMB9gkhOg",
-	"7HiSnG+oumMBuDapNcMzA8lylmc85CH14zIXaKqgvTinunJK0ZxEqXm9e02UVsvJD+2LleVk6SO+v0wp",
-	"vIHvtNHzs/kloSDN61k151/Nf5ZKkJIbqxzh9iApOlWTRrmbU1eZRrWCs2bP50nLbUTLeRuQt+NNt5ZL",
-	"z+GkW+36StKtVma3lG59AWP4CAoZefy0cfHEBid4TDTlAemxUAK1CZ1oQocSIhFphZ+uqk9O551Mq9/V",
-	"W1BX08ObzqguIakRj+OIraBp95ZnPVLBL1WcPwY83rDePHenvrpKWTBirjQBGxMayFiAA4KWiAz85m5z",
-	"VAECbG7ccmgAb2I8f/uvreZOHfgurPntotrNlfS+ORXW35nzrc04rPaMHdyoM+qENq9+vmPVvSJQ7a+r",
-	"avumTGn4oGjJgIMP7L/3XGeWjRtFzDUJGDBGbaG/aj07ZU/5kBcskqIPyaVCHP1Iuqy+JcPFdlgBBrro",
-	"19rNVVB7s+8UKtR1dutTAw/Tkoc7IcfCg19B3Q+QeS8zB5GKIF8w6ptXIuzIzKkPk//8l/8HUMIedtc8",
-	"gRkns/8BD2GqS0x6VHNNHnfP8a800l2P3HERuDt05D1TigfsSZ28ShgxHosmKhFYbSfkOG1Dt8/z8d37",
-	"Am26WdwdYyONm9M1v4gkDTphEkXdLJqJ+zKWSRSAJTUhQ+OdlYRBU4a9Ag4Cy954MDHbl93ELb9b31xq",
-	"2By4Y8oMz2yGQQ/iyyhitJ+42BcMRpKCvJEioBM8cPSO4STP5cDy3YgJ1Gl/XnvEeo8JFnKfU7VwQV/P",
-	"Ti6C8wsnHGdiaWwhWGg4kWuQ3hBpmp+3oGs3P//x7CX89eklni7RSYsZau0G/uqBJa5SP2gvC6MK4D6F",
-	"AsEB7xuTRjOoj7sHeK8JY7VA4YBMlG+OzphGdx1u3BsdGzO6XaNaM61th8Z0TeQWg3nfQBGRERXXFrCy",
-	"BhxFVMzP7NvELzYHGtE2YG1jXAt67+/hJseV1z8Yv728p9jFXFxxFNfESk/FEtwfS4ih7QFCJQx1Pm4+",
-	"CIChZZHdcj22b6dv7ab/+GY0klzEYPPYYGVKrG/5Lgu1kc3WNscFXKzScZaCpWWVWynFj11DaVZmhSF/",
-	"o0kHhCK7htQpF+kC78XyG5zazhd5XcvcNhd0m632tQMw0jPkMGDXRSJGMxxgkUiKrkWqhoOuFPl5WkGT",
-	"IZ2AgY46gsd18i4dsgV1Xpb0G2pysRo5LZsF9wk9JzARoBI0oxQnmd3m/EvF0HQSLOcv5bwl11HFI5Y2",
-	"M7IvXMd6XpnJe9z5/c6E0jMqam1tYta0CDbh2kvFd2lB21+pCrzFEhF/ZU7BN9vTD09naV/XM9DPv1qt",
-	"s34XvxWoNctPTtbayVo7WWtHZq15G0DsYy12Mv57Of/WwaZQ59CFFTOIGVvYtkn009RDG9outfklNk7R",
-	"SEuo7hinZVITjd+rYGHy8skOTYfMdtbb0DGkBczHh5hs8O/qpdwUIvepfA1mQCfQ6WWzIwGd5Ihpl6yx",
-	"Ws0I3XSNlUN/fLX4U1HvNa5qK3hfe6qqOjaEeYi4YgOMTVO23jnIGt0bE/bOAaic5s04pFkPkoWSRzon",
-	"98axRJkHN9O1hAcwJdM4xNAkqpFI25gwKTK4i7ocZkavYzxf40BTfWeABtvV3Y7Y8k+uc7OUnX9rW1gt",
-	"1HGBwVkbPw75Fxa0MZjuOUfdI+OBhFwokpGYK5jLGNus3JdeZaqAPUvr49mKGciTv3HyN07+xsnf+Kat",
-	"gfdJXDAFgE5KqruNmQR7Ho5xQCYBBpJtqBvpuThoyMDoWiEVCZQcjVwx4wZUaH48xUmFnlToSYWeVOhJ",
-	"hW7cobYomy8M3ahXbUSqMo1yk55adN1y/mZERT+hfWbTo7inRtdYZXjz/vUj7REWaea+iwt6pK9J1327",
-	"azxKbWNXoI/q5BckM9Ie0Uzdc5/pzJfMk5sbLQccdAZFg+tbMVOUhQRqhEL8bIJEHrZauk5ex6THqNLF",
-	"x4LqQZgiZb7plCgWfRllDqoU3GL7nO6hbPlxj00kZIAlsGlKXKUkgSRaDhm0FtRvxY3xo2Ha1HjA4Ba4",
-	"gZqG2fwqGyaEwmSlJqSkRwzDjchVsCgj7q2Y0eUjxUVcrchnpmygAhtNKsqr3NutLT6zbjT51X1p2UKq",
-	"URAWtDuYZr0JkueU2Fc9LiisdtrCmsGKT9ljHkNo/5MTjlgSeKNTJ+kU3l+uYWoaKgMehpVQCd0Lce5J",
-	"uqGSwy7E1gAEoTRfMCegXENgzJcjzgLoAfCQtQ1htE5mK1gMlAwpjoSE8BhKugW23JXqxB4mncGBT6OI",
-	"KQjiGTi4E3IMvC+KkYiFsQGVMnTJcUu6kpb0CTGDMDKXMO4CPKrVA0Vm7FnnwWzlnFrY2fPBU0rWyrsz",
-	"qiLOoK8LuC8rwMls0G5HyWTOhjFSIUJua2jCGMrY0fK5QCPJdjNOmU4hZ5HZuMy2MusC7txlrDT4Qs5U",
-	"y5nDsC4cuIqlriULfW27GyCNZE5qSIc8muTWl39zRtLdN4umqPt0aqsuY23+AJ+O5cIPfoVUve6xW0vb",
-	"ka+M4JfoB+hExR4gvY8mWHtr0mPxmBkhHctDLtY7WuAfUBGcQffO9xxnejHJKRKjrAI6cVnrrhRdm+R2",
-	"wxMwRxS5RBO0yuhruESsKI+wl81aygh69eWt2YoRDSskuM1LfnfP1N7iWSuWZKbGtlFty2e8f7GPvbmk",
-	"9ynMdihhtrm1EWuG3/Da2W86vckS7FvZ10qWZf5YPNWnMN9RhvnSHqryNV19ajwvWdPF91Ca9+Bs5ZzS",
-	"M34iCAv0HEA4YjOxP6xa+66Nmhuhx8wGAQUbu3GJuNHo5xTLU1yDB1fEieB1PjjrHgvJ0LKhImjPuJJB",
-	"CrQir2P0x+kQwwPZJCo8A1E6o9EykMx2i1xXlAHmLpVzxs1WLmoP4eE4Nmsoe+6F0fQyPxHmF0bGVMRA",
-	"ctKXZCCHjHChY+MlLY1LH8wW7mnu/DeS/3jB+tzgnpHNKcTYSDbExskqw3ofmMEQP2aBG/um06gqto4x",
-	"OiQ0koJ54JkwwGljEKCqXKYx3C3mNBprO6On0ze4fpt4atoopmV0X94Q/sAqskhwrn8wlIkIKtaTfeyY",
-	"xmFL4EnBSGFHM3PIYDtWMrWZIoNE94wSNhqWBaTHBhyrWo1M9qQKMPS7IMVJaw5Rx4J27BYbgvGoHCYB",
-	"H8CfObw9mcSH3g98o4l7y8zAs8EgczIhaTG0saeS1Opcjnj4IyUqiWAjekreMTG3f9fu/T5beOfI42qy",
-	"tsqJ3mPzbXr8Z8TpLR1+2zzx5gGz+bVrG03nX+2/NtOKm65q1zO1v18F5W1GcI6X871SFA4nQZYtsSw2",
-	"kgrgbvodnbW7Ber2lXXjludh5wSaa8IFuVERj2ur2XH76i48Wtmd32W4FU12jvR+ewqL7krcy1sJcjzH",
-	"aXfzClKNO7gRqd5Dc8DJgljUgrj4TiyIUhT6RO8YtNdqGSUQae9R/27jWAQK9wRGqemxuYoPe8V9wtTK",
-	"lOzuzGHKAqbSGqvMsQ6vZJ58yK56slHWz+XC4dqAkaLY78yPz/xI6kTtf8b1iImAi37HrqeLFaGxtNOv",
-	"oXN/ijE9pR6XwjZF6DsWkMdPW60nXoGxvUA4YHBGu7EMhSn3Y6nubC2YZV6nYpKG8TbETo77bt7VS7v1",
-	"x0JTLodQgYIY7viwzSuKWJ9GhPIAhSkmIRdcD9iSuU27Hx9gg/YEF9/ElGrcQfSk0zO2KkocxPgGO/ce",
-	"pZqnAwceaRilijWhmBjFColr9/D+nSY9TPb2KRckEQFTWGT6SJtLWAiwYkuFy/8CfbtHKI6GgEERnhu6",
-	"kJ/eADhxvUl4OLbxBWmRw0s6ZFkhv3nMAddkRA1c16a47Ics4Mlw2RkvcBZPqLBKxQNuHqEERWm9UfX2",
-	"rByM8QAmglPmecqCXBUY9CQlwqkmnNPUM0/BRcwU07ExqXwWJNiRZJDCh3mSj201+u+JjnnIWfDES9Uf",
-	"tk/B1rqP2SkeAROpDQIS8sRFN0MuaERwhMVZMjI3G3Ktuehfg9cRSR13zNmlfoycb1m9F4IejWM2HMV4",
-	"c1caygIsIuNDjJ2OqNYsqJPPBaLhtDFWyDwhk425wuEw14fo7EatHjgxR2j2oLHZ4cJ4nJknmqKeDc8o",
-	"lgg4HLWi1CWCmzeDrU1mA7mO2f/H3rsut3Fk64KvkoGYCNtxihBBUjcwOmZkyW77tC3pSNrtmdNwAImq",
-	"BJDNQiZOZRUhtEMR+x32G8yPiZhf8xD7TfaTTKxL1gWsAnEjQcr4Y4tAoSorM9e3LrnWtxKY1LdaTtVi",
-	"SxMJX+YIhVtB4SuHjgXu9R0g0GXTB4B8pj+xcTQgEwgNHjG2CqnE8xJ6l1ob7VWY4d0PYqMcWxUdWxUd",
-	"WxU1hYYAkbYFNBcmSpkTm6UPpFnfJRlKe8QtesV3Wfoo3SvM8jRKRch4SfFvzFsmd3iYYXb5NlbF4Zpn",
-	"fgVi9wa9BAx7pVbYffQLc3Z2QBl8VeoJmbsNKTNOzyW1M1ERh1LINaEFm9prcDhexbGI8l6U4KIkKryy",
-	"Bh0UNV8Kuvr0ew4dagPeSUgZlLlfEutr5cRwAQ+ScaJktKCYC/tc1ZGBG+RLerfNICGeAli3j+/ePxas",
-	"cHa2rho/vdgMI2AWjgCxXTz2F5UnNsNG9g1ZQa78dt8aK1Ilp82tBSfEjOm8khjpOO8RZCkDK9LRBsUk",
-	"n+Bxx0KSuykkqdJ78ZJhJZCxc/EtyNt3ATWSqlyNTDs6bRhwmCUJ29P5mHk8Q2tjhQVdh6zkWMOJWvN+",
-	"0Rn4JhbputCpWdNpyNyG/s8+qzFApH5V4M8doiCjmfMLN571zcweeiXGp4laCKdUDnN5A2xhTSCSouBu",
-	"JMPUCU0AUu7Cj6RXLHk6bcxFrXQQpx9s0Cq8hjQ+iqrb4KB1HBuKwpY7/XCFGqVprjMtmKXqa+yU9iqK",
-	"kCwS2eJsrlt2sjye/DHFudxLqUZFAu471/JxK6FgfxLwYI3rVfUWsQwrBtMDrrzQSe1wazIhc9G6D3Ky",
-	"ZWl+okx0mPTQe5+gWzNFUc+jkV3EHjhDFNPPKFUELPFleo68mNU5PTbEu8GZI+SG+XvkhGbYArZkrSDR",
-	"5ebhC2V2NioeVar8Eb4fZfAUk929UWJHoz1YJYk0bsTvfDhfhCSf4KBMZV5AA/PY4jOFDEM1S91l8T1z",
-	"9fD3TimHOb/UdGs+0eFE6EgZTEiB1R7aaNEW7wzfSvqmgDCOnsERDFVop8qJgZ+jREUDwRVoCTVwjBeB",
-	"pyKqjnCC5CP4VkgeLBJilfIZNpSSa0c+etKtEqAPpdOh6xlpokBIJwYzmaQOyR0DwREKPNxgSqRrtUSr",
-	"URwMulKHbFYRRqVzm1x9g5ktUxeUCN05vkbcKcz+aMVQea5HadQcX7lnjE2Va4u3NmXW466QaSrDCT41",
-	"KDJ2HGYCMqM7PE3JaSDmMkZCJ06qcaUkIbw+Rb8TJs9n7DgxVE5HuFA9k6ixdilheFB5X8v9zXJSeDs3",
-	"9KZ87E8iQazL2lwRkbPEh2qT6XQhUnulDJHPW2SLR/bods+UguhlhbXUspx6uREvgd89tNhiLmHFbyhG",
-	"aURmKHeShhdwalaROUW/9/lTvAi1Xeh83iVy1jvVL9xp2qxWuIlMVN8mY2m0k5T8ldq5TCKHijnJjKtI",
-	"1H/9+3/495ZGDDhpS3GKaZ7+HcG6SAcrgmoc5nZkUduDCC5lpHP819WR4bNH/oln77BkDQSdXGD26sMv",
-	"NBqkQmyhFDJ3YOv3UqbTJ6QipO1ol5KZNqxe9bNwmDhAvga1CvTqcUcAcgXYnPyUk6iTKKQW28Hm8r+1",
-	"7s1MZE+wDPrwKQQZbQ7VlDPerdrnmBw+Lw45S4eUpLhTa5H/HYDQw5F2YmyN2mP2N8wgzPmvOImPLUPh",
-	"k4+HpnPLLOIwTbhDBFK2CxnHx9yEezx6/DcTWSHFlPfTdnJ9rZ1Om8nsfstVtnVca4WtI66txpatnsyb",
-	"0rlKvXnSiZqSBaM+yzBlt1874SZgN2CQ0p9xYW2WLUiTLknS2HBFKkxNTvMGp5l/pxd7VOeZJ0zhfPcH",
-	"msWDWkGr9NhNDzRxR1DPJGc358QrKKunCkZibNqnf4Xg5cQxfgebbauB4Vadysg3SNKuMPSben34lM6D",
-	"0eXJaKrNWX/GFtzbHz6cnnZOTztb0W9vksS65o1HGzCaj563gtaVNsiWbzGDsbTXGtNld6Y0D1qIa3aj",
-	"466dT3sRch4Y8x4gMFLSgojaLE2UDCeCUP/xnAD/iBU9RVkNpaw5EWUqb0XuW8kxIgaYpyZTMSiBalsw",
-	"RBQqBW5zpWaoUUrRnKDsOXsX0LeQKNUNN/jXgfeucXToRo+w15HzZZtBkSZXKRcyNqWRc3lyyT1n0x4X",
-	"Dy7lF+M7k38+AAilgQ5yZueSBvZ26gD/7OdM/4NADNip7+NZd/kDDxGDm+oWxpDv/YM6vitwc1ME2lzq",
-	"D3foTRNfAzjvc+z8atkJ32PtHwnEjhbwkz/w/ysPuw9gzfLxuZeuHXurHC2Lw1gWwT7k+fFSJjbI5wPq",
-	"KMYDrDmH9qhwR2SJr1ibe4MG0+xLJ8lU8mv9sflEOj7iQNJvav5KiffL4BRKA9el8koRzRTYQmBUUIRs",
-	"Wf93BZi7AzJqPH1jau0V3S6g1pPeKYMRUQjgBreSJEsH5QvLnjdlddzSktg3p2M9mpzvZCUcjM3xsYLK",
-	"LVyObP/uWf8/oW1+qCY394BFtT7Wz2kpOsLH21GmqojADoqfee+kbFOEg5O8B4E/XEBcJFbmvEgAxY8l",
-	"/P1VwcFf9fUNMBAY39sbHkxUeHUCC5wu/myo8CMnsYFXo5JKXhtFRQLuxAlYMLTRAikKSp08cfK4l2cJ",
-	"S1L/UmtCiidtRHtoQ9ZGHALu+Y+0ho8Ea4xNsTn9HBtLpXZMff9hDUIZx37iOYVRIhkr923vthCPghat",
-	"G3JvqlBm1FxzbZgqTdprmMQjWO0IVh/lQswnvI6FAPBi7QuwKH/rzwZVFV9qqioNEX1aGR2YFWYOHlyp",
-	"1BXBWKM++9DypRjggYBMBwhPDkPMDH+mLd4ZVTyM0vQw4cB4EicAKgq4pxM1vVx6dm5iBRimzh9Vzink",
-	"Y781TDDB4eW6YPINLB2QMusjMvb9WgwKrjyG7QJhaG4xJgy/HeT5E3N0+NAZtRir3h6nads+OpPQYOfc",
-	"ljVjq824P7VGpxY3Kx8oVVzIs2oPU5ulMEUADSpNY+R/EHMVxxTtQ1ziw1Fcgbr41svtPVLqH3qE9f20",
-	"YZ3YeY7qc6rL3Rek4xn4nwzQf6Oee+rGwV9aShPOM5oNoiPD4mUFhUsEF7ivhLrWkQI8rZIAlzGtNry1",
-	"DorBDx+vW/sDEiYiCqHZn1gzxprbo297AFz5u9V5AF2oYmlUkthka3TBbPaVxBLTzKXCqGuVVOqul+gl",
-	"JjISqQVfj8++pjzDeJ6ONdojjWnpwmXhxNc7rZvB9RsO80hIcZeEFKX8rXoOCjo/iJqH+CeioMB29onU",
-	"TkX94WITRj0G11citJnTplpZcxdFaGd7JrIAWXw4FBaYB454U/QUBcx58C1FsbYo1iGin+cm7mJyOoIt",
-	"dYlPLEAthnWaMNhYMY6lo2QjR2d1nHP7/aKoXCUmZJfNVHKtAXZ8a4Rqo5QCr+EWNwt+nJ0q9G5LZbtF",
-	"jatLE2nGKnE1Hp3khvCwfw6aHbSGDG4mXxuLz+FShHDyawSXvJavlhTjb0rNPEDg5uZi1N3spid/wP/2",
-	"QorBQvF466kfr0IM9iA+j5JOY0577sGm4vD4amINLHb3QZixJOiH48u46+loMlQ2tSHm0pU8hZIBsSW3",
-	"xXbmwkMokTNWxBasIe44pRK1uanwg9ljSPaoK466YivuDlIW3vffxGTCBK3mCNO7OFIuFSOduDTwkUZs",
-	"UYqHH1h9j94P1m+FdjrVaaqiLggX3RtmkjyjKz2bqSgQEzvHD0D4MKiCtdLUKwbzGNvie+wVBRjUMwOn",
-	"Taj+Yux8EBSJ2bF2KVMJTGWaqiQgug48bac6YiTIoIpiH53GNIdByb8eXPrCYgwBWYNFGNNZukA/GeuN",
-	"kX5gaq99Owcdq5y+YSJn4NW1xWAiXX9qE4VkGq7odYeHlHgvTvOcyKjo7PLKz1Kq4thR6TOdRPLYL8Vg",
-	"bA3ftWdSK6LEzihj3c4WXCWTKCLzLz0XJkIlYioXfLfZTMkkqJBP2FGFkVHHyJkAyszJqfJDg1uEdqpE",
-	"OtchO7UOVlDGfAmXJzEXCVw/9CcBRIJhjcJRaDNui9f8G5kodmdtIl6eigjf8Fvwu/U4S+QwVt91xUXn",
-	"VAxosfrq84wOP7laxsawETlM91///h+VHmO46KXNA2rwlI88+Sc+lddYo+rIIjC8yRKyfXCzKlGV3ecB",
-	"spQjcink0CmTdnMvH18T03Nop/CgOYrSEOhzGHQu0HAqP/+izDidtLqd09PTNUKPA5i0kiC7wAcblZ+/",
-	"EQV3EAQsL7iwjRFSWIraECkg7drR0NKWSyfKqWLzB4K7M9OmAzSSsHC5Wv1HufkIl1LAg9XnWYyFFiMZ",
-	"O1U/ev+UygvoVE3d0vQ+uzm5AXz/M137tPhaJgk3c00XMVW0JtNWYxAY3hV+uc57enqXNvEQqWjd18QH",
-	"3PqOndNdX3KPRbgNtkS7c3Z+8fQZmBS5wluPkx2MCrr9H1+CFsBvMWVwixedpxQL8A1UqrvKf7EBB3w+",
-	"W6U7tdlYqrbk/j1oeU2TD6oSL279X2fj7NePF+dv3/ycvXvzQ+eXf/5w/vaf4dmvb17Nf33zagMTFwXt",
-	"3kPJJN71wWRCGFlQMIU5OudGD3/y+w5O8Urf00YKjY8nf8D/VpegFYxY8DNXGCIVDqlYDlXsLsWAKLcG",
-	"AtcV85PwdyWlzjxkc52G2D1vNKJTOp8TRU3zwLPRLiWIhL/lVF2Kc3+dV/80eVF90Auf9JpfdnPth6/U",
-	"hGU0GfhWsvI6ZulIq/yiDVol721/l2daMBla0ZvzA9mD5wI9NZUa3GBcyla39cMJf5Ao/CgGxxCXFQYz",
-	"0p/zv0sKhiC7D8tiFIZ+dIqQ+cF3+S19ZWc6LP2qjBKt0+jlsHMWnssL9XQDea8ueY3Mf2LDu+oWvaZp",
-	"PPlFmnEmiXVolYvE1+eXfwk2CmT/HbFg9bV4zf69MC/6q6J2KLAofUTVRxKbOTxALuOUv243qFrj8JxH",
-	"/Ra22cr6tgJrtKuIHjETjjIHXgJbpQYJ3bVB524h0DfNzVl66W8xf1EbkhjkORt8d0lOzlw69hd8W0bs",
-	"kCcX4IG8IkiE25kMLGOwMNwSx+BQhlfrg98t4a06xryegREHdHCGs0E+04jxC32eAcryAB8ZkH8IwEVX",
-	"JFmsHJ3Zl87gKrfKvVL4RZ0PwtV2u8Hx3kvu8P3wM8S5bgGLBHJftkSdw5Td3Qp8zTGhPyH41WfL4672",
-	"kkHBFzsa0bZnJYhH1k0QuMLkylnkmuNU76VOHMUzAFMc80ci1LiZkkx1lYeEXCqUDCe+La+xBS+WzwAK",
-	"KvREUqddMVMmQsE14IRROiNcMsvSngFpJuGP5ALLf0M7xRDPTOqkaEKMMZLUYyDlLjLviCnoSk6X6TtH",
-	"OsYol+MUJmTAQ5u/KXLxppi2x0Wt5UKMo91pVhY+oxW0Tvw/dk/TmuEe1MwSi9yDW9Bs0RZDUzJFflJj",
-	"034uAUi/lYxVtOmwvDak1qD1w/Lf1YzKOqeHMTw+1lcqXmz6eNr9qYgV6DqaIJ742gmC7/pgatQze0U2",
-	"o9FM5Wc9hTF2gtZUG/p3EXzgBq1rjA2HxMU49WNa6lt7GMaxmlOe85NTLCzonOVcHpnhg5symfEG3Osd",
-	"WGfuIcvrHbSsWTui0YEbICnC2r84y8+P2MsaJwqphVvd0/bL58+Clk8Eh2WVUwS1udLjCV7xFFa49JtO",
-	"5fqhTtJJPyL5KX50vvSj0/bTys+c+ly5vnPL9QbnWcYa6xbLvwNVidu9e9p+8eJFmdwkl/eas7EbS7uv",
-	"PMFcNdx3dKdQ5Y0UaP8rUxl6EjNlZzER9fCRAm1nzKzGs4iSLVFSdvtOkfh9LdOESo93yT1oLq7AQIko",
-	"C7OY2yyOxFSpNCiVfpEHhGS4PsjjcwaHWCsWa6P8MV6aSB0jDTx4MmYhnJIJ2ESwCkMFOD1XJl2IUJpI",
-	"YxvRds94P0lPvVLgDqN4sIKShh94UnVphBzXejY4YTsYKfvMDCghRLfVefnyJRZsPQc0lVMdL/qsBH6V",
-	"UxllraCF5oj/9L/LOEbHoEAAiha1/vrzW9iPgCTd1gb0Qvm07LmWt06nbNGQvVOrIe4fv3HJuQMAt2FH",
-	"ZXLeqgIuyvCmM5/v+qZQWCEXAZ9JX6lY5+fl94ydv00sWXnWVZCSsRMNnDwRow4213PBMO1qZdAbJ54a",
-	"WqRIpQabghr0uVKyQF7GS+6Rr03FkE5tSPpNyQjeMbnmaEXtWQr3bd1sLK1NMgqb66Fk8dwiwL6LGo34",
-	"HgybNUsk1oeFJxF2YT9g24EBeseDLmacENpdisgqTq0ZPCmUnfaDpp/QVRjTkVfKiYHLkmt9jeyBg7x0",
-	"lbcomkxDm058vKndM4OKoz7oIv0+2bBtMUBvftAVM0w2HwXcYmhArYT61tSSCbwSMKPYmL0mq4aJ5y6F",
-	"jGMOvU97xqVy4U082EvfODHRLrXJAqH1ssgGzaNRAL4UVqhliwuEjJ0t5/iUaV6i8uMwCI4EwFrFERmW",
-	"xI7nX6QhvbTGPqTNVEb9R5Fk6l8UEHYpdJMnSH6fENHoJW0i1Ie4+qilpzYxnFKxIQq+4WdvUsByB7qT",
-	"Vu7mNZ3TIs3TX7NJgumfUyc3q9fl/dWkZMvznivZs/0o2YeYLlsB+S513VhStm9w+1GfxxUa98uGyg+V",
-	"w4pqow3C+pf1hnAlsv8mf+Sx9nrX2uu7D9LuCn8rNEv+7/4mSLhRL84Nddd+4pN+gz+wOOVv/viOl7HA",
-	"EToWHC6w5vmxmPHqGn6x0qlP7ByN3oEvGRiAN+9Ucq2SE2zDRTcJhBwSLZVToTURN5yiammqD+iKAV7b",
-	"5QS0QSAGIDsDNNopfy8QAzC7sQkDHXIK7m/UM4NfpEtPfoBbnPz8ZiC+tYnPEB98B8oIs8BRIV361JKA",
-	"cQbPXfHpwqXWRm3xyvDf3iSFoXBSS+cpv4UTV0rNuHeENUZhsQL20cTPdCRkrK8VxU5dmig5FcpEJbIy",
-	"av1IGewYLMXzpmt7pUq5IRKz5BVnpqNHYmyKDxfZrOufvVTW0DOYQaKjNmbLV1LcKUU+nUjfV43CwWCF",
-	"v8QrpxQ6lqCKrv3YcalhNaiKoM46pwt/oJ1zY/MueWWwlraU7EIznpYSgZS+VvnJG1kHBb5XFnzHtHZf",
-	"3UB5PWGssbcn9aSUBulhVSrYPkFn5kbGfiEDd5l/f0x2/xMlu6fqc0owfEKCVbEtWjrqilvyunumAqo9",
-	"AzjWFX/0Wjrqtbq91ovO014r6OFQ8YOaXHO8wC/+8kWVL/t813XS2/GH7Hf0Wt3zoNeSKf56Rdo+/mhs",
-	"DQyDlrCHFlav1f3jy5eeQUi6kfObi1NtMJCn9iFkrOexcKogq0tgBzPBb4Y7PMLEDsaNuv9nMrxLyU6l",
-	"yjZMxRRuomcuEJis7HwoiPTYN07EnOmGRn056503BIWV4B4z6o805QAcPscauBz7GmyaFVXrOf2IL/uo",
-	"nKUrtbhjL+lKwVUn9L8N86Buec1XiMilbMdauMctmKcoYauY+lfgr5rEHiTG5yky+PbxJ83MWtWQLvcd",
-	"TKZNz8cpqtXqz9bW6fS2RdZRng22YaoYtlGHvZwNY+0maD5h7b9TxBSTqBQDfxsQjZUSrMv0YtWClYah",
-	"2kSPtakv8KOb5qVYmw0pXyGEBKPmlbbsLpUJUSI1jEubPjafvy/es3XbIqEH7sfG5SSwwbotFys1K5om",
-	"DbWduUU4sc6GWlKZCQkUKgzUHqME5pTz3bqdwK9G1894+VSutGF8iclHO50qHe8xxwig9r7ddhStxswi",
-	"EjwqO/I1CiNtonL5GCmInYrHminFUGLbYjCUjjr5idDONB470SEJjDBYqnNgCn8vgF3h5ILkEh06tifY",
-	"88S5BxXx3z++eys+0p9np2enJ50z74FdqcXcJpHzjII2vCK9G+thgiFTkSgTqQSLfwf/G910EMBfNksx",
-	"qweUjk7CLJaJyDMwAhFOrA7JuBlYo96NyF8KrXEpHaINcMMNqLE3RrsxEVvgHgADH3TYzCLh2qW46JwL",
-	"ObTXSnTEr/r7mn4BqJ9+JMQ+XPrQhmKL7CkVOJol8F6UNfQH3whQiqXzJzsXkY7EwmYCvyTNMVfq6n+v",
-	"yTfNP7HDf6oQE1FyOecxIudCLFMfrx4l8N+Vz+m2XgNImFTIa/Wvk2ubORHZZKpFqNJUCaemUhslYET0",
-	"mAJWYEyZ7hcvnL9iprtzHaHtiV6QTJRs4dVd5JnAZG28+PcvG2HPYUjccCvWIN73apyZx8zeRtBaW/tB",
-	"bB2S0YvxCnkvSjZ+lc2NYRYMNlzlfGluc1RWpx/9aBOhIp3axF2CSWDSE4zCgUfBbgkAG9JQlCvHKtog",
-	"J8GFB9ZmIjHe7P0gdVvCnn2YEh6TtjMt7g/IVlsxjxndNuxvebYRGjaFRNjZeRDHts3WG6dGEcBQLUkc",
-	"o6lQbNd92nDrZyHV19IOcptpkO8Lb/+UtuYAsyIThfGNiAqG5xMbY6zjnAP5aJqx6cZW4WWRyONbjcyl",
-	"E7lE3GgismxobdbqcTvzat8lpxUZ57JCSrLdxB85QHlpk/g9xMyJFVo+7+Xo4w770eVPeNceMGnwx1JJ",
-	"OywJMTmzY3VZDkH4UgvtRBFpIV+GeMGkwJ2uicmC3CGsBTWWAqScHge6QMQyvHIFAxqBwvqiX2KFNpZW",
-	"ZQsaR57+3WR8ywy7o/l0NJ8er/n0vjSDDwi8PZ4uN+Cnj5vxe024zj2oRidsULF3SvYPdkbELmvpCUg0",
-	"fX6Su40+CkZxKAyUV+JYOIogPzmTifLNK0nmiMdRph4y4fpvfJhLJdfKCTqPyNkasMzt0p+blE9ZImyN",
-	"ua2PSJO0FaYun5jsDJSbgODmoDfCNI0C3NaGsvXhYpPoVh7Fvudg04dcKlb4WUIbTKrJp+/PySTS7Oa9",
-	"qp2mgByjG4HqBR8U6/QQvt+6aJnq5JAFMXmmojRujvWAZOMS1RLTn2jOhsvrOMAfvXkwH+Rn8oC02gg0",
-	"mCgZbSuzlTsvZE7twENOU3y0X3P7lROevnYD1p9uH83X7czXd7nwPQr7lXnOCVvKQ9/AjJ3YzKmJjaPm",
-	"fKdXSGOGDE8iM7FyrmCGQmJvNFHn2m3B0tQz2CZzQCZeF4MAT0J3PQjEoIwWn09MBIgxEJ6jmqB4BhDp",
-	"JkqlGP7ElGwk5maFSclihYFMmE6I3TNTC/v7EjUp5ifjnYcJkmMxyZ+xRb9OSo3+PIM3GVsmL4WZ97nW",
-	"ZN9rSmTqpzaV8aAtnp6ecywktbZnptIs+C5OJJlpIqv6qViax0VWdfhaljIHQtA6Kf74fc106FwsYJ95",
-	"Tv+cLYB4aKcK4J9DlXumR6rP/CmEtcqpVeLJrZnvzdOocgJZ7Nv7+4HYm85LhUGxTFTUd/pfqtW9IGze",
-	"qD5xzWsvOq2b9Bk/4QUXT2GqcABnJZWbT9WKav7zzk1VtVMeUY4MnEwUVKb72kRtO1Pm8zSmbeZO7Gik",
-	"QxXZMAPAa5dgcxq38f/V2H19fQBS5Th2PYpbBFwaEqo4RqBVn1OsTOUtPtSG0u1vmjJ1EF9N8y6StddZ",
-	"vV7ry1IS9M0kq3zymPun3sZiPbSccx4UmT2wF3pmnVEF5V0UnN06QmQkkqDMRAY+tCcpsiMR2jibGjq8",
-	"uuSOHzJR4p9WG6oGGFwO8iaLuCJJZnjNYEWyWNa88L1loxUIVuvt/qJdWkK5kilTUoa1xWLwGenU3TPD",
-	"mxxHVAxK5vwxxmJbyYVK22JA2sAN/JcIvUVXkzxslusNti1KtDQA3SWHsHAqfRSw0ErfDrTp88f9/OPB",
-	"dz7VREcY+ZNXylzyWUxOCAz7JZ1bfBVXy0KFmJzP+EHTyG5iP0/0TjxNiWJfaKJnXFyFNs029zu7eb+5",
-	"HqnWBgRL+VTvO0FrPZKCr1rRbrwGdXAIjtTj7jRaAt7ao2x4QyELhFkBvcPMRLG6/UC7eOTqDLU6vnKj",
-	"StUAmqCxDqrGKi3j1J3xeBxF5DYRqXhNDyV8cou5wTlU62z6g7Thrs+kqgsbg6N2I8UpP6ZDo4XtDW9/",
-	"rE86RLtpB3Ng32lPSzL4dBu/aa9JT0cM2Q+GPMT0r9sUZ54DdhuKbKAqn+Q2biP9hHXUWsRGcpFHZWnx",
-	"/oKnHQMhHVP8U5HqfGJFrEbphkHay/p+InjSX/gjTfq5Esf8ld/qSMyzKzHPjQHz1BZb4ltAM3QH/bqL",
-	"b3FffHfIplE7E+yuglePSvmu7G+CkuteC+4eRVv6OPPFIBr8yg2htLOn0CDtiPuuNlwnvlOCym+cmOag",
-	"8KBMr9oAUCX3qXREkJRaOns7aymYU70Aa4OKG/BJ/8qojtIYAmJ6ysLkq8Z28GACzT2+Zx0oyyha2iaH",
-	"JRrfZ9BlSzm5w8DLEeqaoW7L1aq1HaPo647QvIqi3Hnbf3TGm5xP/qB/9O8jYpODz25WxVHC7kXCPk2U",
-	"19YwokcV4qmM+8EYGrWpB5WhoqU+k+mkMNRz+Wwtq6qN+i/tBg1PlInuPoXzkPPTnD1KpIkcVYuVvPbN",
-	"LkrusGRIJEpzf37HrTejZdbxNH8t/CV6a/XZn2WG8aLHjf8xnwLbxGetjrI0S9T6oT5ldrcMD0MxDnNW",
-	"xtCnJ6edra3BH0x0J8HBo6K6H1PwEYYRX3kZJkDZQwwRc7cOl2X/g4kcJwYViE3BqbZoOsJYP+e9Brzg",
-	"Bns4pbhf3Mo5pOmImZu4rS0Nf7c6+kC3OJ5mHE8zdoahv6MQliyZqYwwmVoliU22QCU9ndkkPZnK2Uyb",
-	"8WpCbX9RwafJ9YXINH1ZJtvEHG9P9syc25jYRAlzA//cVE1nsUyVG+yFK/NnvOuv/mUe1UEGWJ53fISB",
-	"3wetE/7/7v2D8x2hDZZEefpFLnTBmoQHcZ7hW72Tm7FOIVOkRtpoH3KivE7aRMwzja16VWJR6BKqmMmJ",
-	"hnGp8wu5AVl+WZFTCNZa5VKnPlcupYau1zLOaAp+hBG3gtZP1Jyx8luqz8x/6tlL8+9DmEiTUieX0oX8",
-	"OSpK5L2TTK3PX/SnKp1YkDHApFQZPJWQqepzSVArmi6W67CoBAuEss9s2BauvITfrqt7Tovt8oGa5yjx",
-	"aiwj9S/YNzTXbuFSNS3a66gT6a/YqDppx3OdCvLc96kOgemKI50KHeq0gEevLWj0d0QiWXGjYTlrU1/n",
-	"lpOnCfVIb8DF2JYrwD4DZDtxoy7vwzM9CYpIz8CtswS8bG1SKyS29yedxAc/WEzqMDe7LQaVXTSgqiH8",
-	"JdNOCjtiKzmxc3+fnqEZV1HRrMHZQi3iuOF6btA9NtqpvFQVaeZGGkxnnTP4E3WLwJ5rzTm/lV2286FQ",
-	"sF1l/9aZwkdA3RVQv+yAh9tB2WEoKav7vAZJ/6Zm6WM+TPKIXWvk/w3ZwjxO18L0+hb9+rm9FWv+5olR",
-	"La3kMiDtZq4drbSjlXablRbsC0JKHu1D8f5X2XH+oGwFKBwu5fmVKASRjJ4b/JCXgt+OzKREGuoRBcAD",
-	"UIPl3/ApYE67KJjFpDh2KMHxrTubWTYqV8cmyeqUDixBwpgmFskdza31I5Zb21m3ZGLXi6UAKWtt69oc",
-	"gI7yVll+iKG8lSo+z0reo5J/Ek5UeHXAI4VXyNfDfavnNosjMVRinlgzZgZcdHvyriU0/0EuoPS1F/Dl",
-	"AgmVeOYHKZIsrhFafP/H7CJxE7nuPwqjhY0SNjjIdliyEEKbxSoj72A9efo4USr9iR52EFF+a1P1i3Zp",
-	"nSz/gN72SGMb/ss8FCo5xp13Rcy1txjp1N1nSOW1nc5kUpLeItLNG5V5qJRKtxTsWWJn1snY7SLOt7LH",
-	"+p6BpJJ/TJQJJ1ib/oMZI/MivoITmctkHC/ERF5jU6xJqeMjR1UoXq85OcJmacCZEJxUm9oSS8tbm05g",
-	"2pAfwyYFH+1G4k5zpL4Ogad8GJB2EX2jjDeTWcQNdgqaJf/5/9K/GA7+8/++iQePCAXe8yZvss69EOCW",
-	"pFagqXCpjmPiIb5PmaexlmWetnfe93MbKc9Pv5qP3SybzaxACx7RQAwXaPhS+wpL1rTkQGIkQjtbCDtq",
-	"i7dIDT2SOnY8Zs5kYLo7Gtaq87RP+TD3dh5z9Nv3GQw0eqySk7PTs4tNWA2qi9ukjl/FMe+U6UGOLaqH",
-	"znXnyvs+x7hVbvfULX+VyD3Ms+tdOyc+LBKytU+5feCiwum1PmvX7TL4kX7U9PwoWRBLUHG8Lok3qGEQ",
-	"UxupDYfwK/xkryfuqZ3qEIW+NVNJP0HPPLQZo1/e+Lh79vT8NOCWtFGre5pHfvHfRVv7VveiE3AiaZbi",
-	"l7E2V3zdLLGhcg7+eobdqhP1TxXiXc5fPg9aiZ07/5W7QobYVvf89PwsaGWm/HBAl/5cJobyYZ59WTMS",
-	"XRpnizPc0GGhtx0DnPeHOkkn/al2DtnIO+ed3HrrJ2qU4fA7p8+/BC1whQlgYpBsRWHZoKVMaCP8dStL",
-	"RycvykxeobtGRuxZ2sfE5ny0ZyenF5XRuok8e/qs1W29HL14Fp2+6Lx4cRE+j549fSnPRkrK0/DpUxmd",
-	"dp7K8+HoYtQZng1Phy/OzsKo8zR6FnaeDk9Hp6fy9EWe1tXpXDw9fXGKIzfIMd80XRcb8MRi+hmrgP5N",
-	"bRfQVu+2omTRT7BbmbG4BP/4HbfEOFHOEcv3UiC6chdsyNk84s7/LPei9H5MdHvw+qISvD4PWsW+ohT3",
-	"LJZ95GPrPvuyjwSEB5d5oHN1di+5Bh8VNn1WFGiSHBakFAFHRZ4yScUAvh6Qm17u0JQb93aUM+x7gmn8",
-	"HX8/IBZ/DGzTo7TrGZiEctY/8Vd3fdgr9bzWIXLBjgKRmRn2U0mtSK0V0yycYHEAk4rlNoSXeSKOK0aJ",
-	"d4yscj3MIRjBy6ZFXI1iFBjsJpqzoDCdqHklv1so47ja+bpneuZEDHK61674t08/nrwI8H+dZzDK37SJ",
-	"7NyddM6enuGjIpUi4PJTbFIK7A0XqRJoz4qpTK4uaQXa/sWYqBaJPNvilekZkb90MW/jDAGeQw4qasMY",
-	"X1VIZr9tf47d5++6RC5L7Ie0HRKXFuy48MWAW0xx8UdbvAHwxjehWR9iK1+dCOKRFgSzl56mjy7Fxjsw",
-	"3CQzAV9PMQ2RKIdz7LCzOA62njOXRkt80cIaanoVa8O9Iq7UAokDJPi9xPDIG4z9pksBSOE3B9iY3DAW",
-	"WQkpYZ1CMhhHw8mdzlJihAwK71oaIZNELpi3EDwVYjKF4SFXYb59eAd+Q3k0Ij87hKuHKp0rZXAPfbDz",
-	"fLimzKXHO28ow6txYjMT8XRz7kwWc0vW9+8+fhL/9e//z5OiNkMrN4BVwDb1A39GP+A9i0+E2eKaHj7U",
-	"hjGw2g+4W5KT10zq1xUDqummiwe8sfKMH9h8ecYPCzjZBLgTMZb17SA3IwbfBSzGieIffTvIv2Pyx1TY",
-	"a5Wwy7f8wErkC6NqMG8R/RQHP5HxiN6ANgkiDFHPUsRNxgJssS4fjEQKVZbnOPQWpFAmcrgFYFfIUYps",
-	"lmxw0sUkqYVRMcDMq5kEUSyN246Es1OFjIvziaVBX6l4Aeg2VOW15yKCAOceZmq4wPCuTGKtEn83j+KB",
-	"mEtANdgNuZE1oMotGHT+1EiFOlKuKwawX8Dee/JHYufouNF3g7Z4l3chprtqJ+DVqg+UTsTWjL3KwLml",
-	"84yJvFZiCLtbvLfO6WGsYAyF8cft8fy7knSR/tAJP9PnQBe/os17cXqx7D2ynJXbCj+7EL/q7+GTp3w1",
-	"bfQrbZANmTLL8lK04l4Mh/zpoBT5PPmbWgzyrd4zYIdW7s3TYujTgYxjsGZ56w8IFqYgFUjwnU6kKed9",
-	"c88LwhFkupch9g27Jc/tAMHc2opGHZGlUDIOSukyvnks4BZe5qN6lyjlqR0rnMMlC8NXADZ37i+OBmu7",
-	"93fAk5lqk/+9hjv7Khdth0rBgxesbCgBukVop1PApIhyEdf1MHOjsmSKF13//Sd087U87wE7jQMe6lIS",
-	"JiUpYX9c0BXBzU1JCUwEMRRYyD3Choz03GOtf7HCi/UvVnxSffh6L4jcISJWqSOxsSOPmCU4AcTwNaUq",
-	"1OBIBGJAymiQAw3OxBTwaq7i+JLtEIAcvkMN5DTMQsmPrZ8G79vyHPCfNKK1Xvy3n159+u2vHLtGnioY",
-	"d8mabIs3bEry+un8mGkVYXruGTcIzMXpGoPb6smFj14XgHJqqkMbWy8ASPAsh4BuerY+5T0ZuDfaKnD/",
-	"eRjJZcnU3YBnno8p9wYyn2yR9IwTSEgHJgxAYtU+aRgUKJw+l6nUDuzs9LSB9n6do7g7oWDHiM0eedXp",
-	"AKTX6naeBz08EUCe9SLK0GsFPTzSwM9/xD/lGP46uwh6lQMJvMJm+jYC9tJ73Bz1NItTDX4wtos6oVDf",
-	"H42ddIoIVt0TwC1+/fHvbFqwZ+Yd7W+c8L3FPi1muY5VZOH4/c7eXiDaNIPfLbU7WWcx8ujSRjlIPxtk",
-	"pq8emv6D3vj3Gx2AGvnqaYUvYWkvYR0v5VhdVpbNdJ5fnj59ctp5Ast++ePl2cUlLOOWa7jGIe/Zng95",
-	"a8+UOPZLgDW3yRUVXlhz0y/8arO8aXo4OFQXHwtan0+m8vPJELHs2fPO6YsXzy7gU+qGczuHED9/dQr4",
-	"zymfaAQkWBkxFYJJOLFzMZIJacH61pI5k8aaqeKHby55PJg4HkwcDyY2OpgIdkZ8dKM9ADz4XPsfKbYo",
-	"TTHmA2TbrwnsT0JpQhU/hIadFFF1FpUGtuu8LAJoRRCyLd4qRQ2JfU6+7wCXd62f2mvu30b9UvCFv3HC",
-	"i86lSNQMwQ/UFh+1uDyC3K4WCHAOFSgrZaIiBFmTQ4yTebD401G7HbXbUbvVazeUzPgharePqcWN/Rgq",
-	"T2Cst2i2tRUPRXMPp3g+FRwBseJGamOpTSAMeC42EWNrI2qWjyFWPD9jB2eoxnjKrubtZaorY4WXpjxg",
-	"bhO8DZ0FyVyX1Tf1oNtUg8J8PJvYOf7e4+S6PaNpsrdVTNuTZx112FGHfdU6jFHsPlTY/8pU9hD1129S",
-	"p5hpYwVp84evxj5licHY2RJMM+uLz2/YSb+pa2VWJHt/xNPtE5BAQZeKUWKndPSC596F56EdhjmREovS",
-	"ffKUrNT3kpRDypVyKrSgKjAZA3OBhgDewo5QibXFAJ82gJsO/E7lpqIDdG8G3FZGiVi6NOgZupfvk+zb",
-	"bmPyx6UYRDKVlNXh+4YHpRvTfQl9B95N49dyEzrvV1PxX//+H161Bvm5Mubh4KntpRjoCIdcced4k7fF",
-	"bzqd9MzgF+nSkx/g9U5+fjPI7xPaqXLl1Drk0CHopRc/o9ikP/Oa6zimYgF4/tQmeN4QxhoWiysJjFFh",
-	"yhYDH6OpeCRcameOOonDOHLVDLPEp9Cdpz1Dq+RKB9F8R/BeZayvOXuLp1rGzuJ8F05paq8UtivHynaf",
-	"MHRtr3zaCB37JqViu8gqLrdTaiayWYk0TyzPXc5VBBNCXYI49YMXb5nFL7/5RF6jMfMSfzClOZdGjPS1",
-	"fx88rca0MEwdrMvkoAtJ6n4gSbphtiydiMMO4eQK2Li8AHkKVqJCpa+L8/u89orRvTIBK040T7dpmI0n",
-	"ODigPPxebT3cFc97Bi/o5lGKnqEcrD96rATwHC7JDKA5ntflV7a6p+2neGoHgtZrdf/ooeHRY8ujV5gp",
-	"PbA+8CNvCfVa3c7Zc/iE7Y3ig9xCgSfABZW/2JyBy592OkEvN33gk5cvgl7JOOm1umdwCVlOfANvU/Gf",
-	"FQsIxvnlS88snVbd2ty4EJvWl6B1dnpRb/nfDOpwqhXtSczivNcaweWwIecf89FW0xFP5TDnwQQVccaa",
-	"dV/eBhsQAnWUdi7DBCj8K7HzgGp+k0SFzIrG+QqBP+SjfOBS5h2lojLeou3aFm+5TXYoDSr4cqfsVUdS",
-	"lFlC73TTm6JW1LQOP9Kr3v3BVP0hMExjkJc2BoQTgQNNo9NFENpIBcSBR+m+wVQ5J8eqZzoXwcWL09PO",
-	"WeClNkC3IcgrC8lb8H8H5aPl4DW1Ki9/1sWm5PRBnm7U3lR88YVE8UaCX0nk74SkfIFn9uPXEvxe9ymx",
-	"zDWAufC4sVI5bD6Mretp/jCllzzWpgPfBulri59Bhjm3AlMxYhmqHFYxF7nIQKb4O2eOk4w6uXBtysBO",
-	"fYrtUvJaz1A2OHY8zOs4cYOU03svxXxCHAUL37BdOzQ3iUoAEd5hojF8zZUXpQxxsqA4950z4Ql2eiZN",
-	"pI5X8A03NVdcATANrRVp+8CEfO31nDDBd1zIiSk3QesE/7928SbG/YrkBJul4Bbss3rzg53fUsC5NAbE",
-	"myL1cQmtG4YWLmfclmzaZ1tZtOtWcm7S8w2tANrfoQ+vLL8d4f3NinlUB6WC+aDlNUK3tbayQnIMUjOg",
-	"5pEV/QtS3BnV6nYughKLQLdF6rMcoslDf/uoxvtg5w+pIA/PaYcq5Ex1b6itq+4elnpbru24l25HNe2M",
-	"aBR308vopCHT25PqyDjOT7wvaT1LZSag2xJ1rdW8Lv0bT9x9wQ/TzUiuyjhBPL/iqryUmVc4dlMq5OFh",
-	"DKp9cwbdPG6jnecjKQphmBeZFS4zERnhHwwe6cArbn+9zdKcNYxm5JIMj9xzcFJH5RQDLD7LMwQK+6Mm",
-	"U+BGMkKXquxluQAMJpTqWIp7tVe0Xk7s/LJnLk5fUkxN9UNrRrEOie3AYNUSzZGKnT9Rgn0cBdR9lAOa",
-	"QWF90MmRTlWE1aKxNePgRvNSzA+HxaNKnmsLtwSDBpkCo4A6DlftmWJvGTu02N0Fxk3FCP1SzVUxFP4F",
-	"V5zdLFvIY0sw6KJCFQy4roitvaL94LhcVydCU6nhQIawM2IVjVXUL+1XOl0bsKXWL225Ab4UB8vqK+iG",
-	"C2HsvM5Ko0nP4fqR8Udt0bDq9IJ6wmiXe2tXrc312hsC3YPwRsE6NYSNQJ3dkUZlNbOkU2ke8th9vv/Y",
-	"aZGFUGx6FBGrsYxPqIVLkyuHGn2aOVDrVMco43Ris/EEjexUEy+qvcZycF/nawg8VII/3UvjlV9gsD/h",
-	"WB9V05XHREPjFSAhfcPzlxBhEzNk9VND6Zq8Jvhq54d9KpoH5RW9FNYtWuWDClndJR9/8Vib5HdOi1P2",
-	"Ne83gvsR13J/uFjrJ5K6dHFbs7dyStX40ghtAMdhNjEFIO8k+Pykc3Zy3lnRpqs88n11VMkh5b5dKATe",
-	"/i1N8vEiMn9KwP6a3NH9O1CNLsLb4qS1sAI9EQUIJlhViIZk+/naZelUlRaAGEqIQ4CpH4JmbdLlzqk6",
-	"dT2DZ3WRXOAD6POyCHvW7pdl+xG75IPVW7JLU6q1rnaHGaHcG6oBm1t4Ae/9mKhn4EUCJhAv2EgByLkv",
-	"jB8cfV+hLrjJKAqClO+7R9d0f2vB3lwmH1E//q8OVTderDrwfI9v95iL68ow3dxGZc6oMFExszh4RxnA",
-	"gY2am/C9pmG+fnOVlW3468rlyjD0sLoaHwWqyfvk3M0HkT13mxXD/UQKO+Y+zJjd48DLwnc/je5vL31C",
-	"5xszPbCkWS68pZUol1bDnDe7K+cpLLf3Va5rCb+DxXLgpsqYxkPijLHi2DoVbWGOPJaG8GUAUibq3zIR",
-	"Afmz5ds8q7nNhqD6FWD22X4w+yG2jbnVrPnBrIHbq+yXqTRyjEeoJ1MbqXh10+e8behEu9QmixIZvxOz",
-	"WBpDjHpzxDmduLQtfjAphsoqzanpUAWNnwG7pP1rq6O/gKTup/3zr/mb/Uov9rhikVhL4PrW3HEoMn9O",
-	"K2gVD10rEFm/sqm1DWMoL3Q9nxSG84K7DNOtU4ITZkmCt6Wz23XPUs65jCSGV7XTPokWvKlNxtJoh6Nb",
-	"+2im4wtKXA6QPNh77ma8JEj3HYFj1GqOvhUQJqZe0nMQ5EPNLFZ3RDKM7XMGhbQG6EnGykQyEdjCRZtq",
-	"y2UMnf0LmxVT6l2xOahssXQaC/iq84qCNLGYzMy0R7CpS7E03+7DNxpOIiZupGoBGApXui811KqMQLsc",
-	"cZHBlVrvcfyMmi3f1nkLRWxp1xw0fualcmyvVWKmmIGUC6exqaKzu0Qp7IZ30ulc7FFqn6NsbhBYW5q6",
-	"w3TdXV6/Gon/wJvsMQeOPLrQ1rjpF2NoOpcsOyqhTTPMbGJvbd6St5xxCp8sakNGN+VvNw3651Scwf6k",
-	"5RNy1qVoED0I52KVYs0bzFZV611o1t3DQPUy9QTNzMPyEeB6E/kNOTtIPoA+MdHsYn0XSPPUJqomGKSd",
-	"gNcoKe4aggGfYEfJY77Vpjag/EMlUhvJGoyA++6spA8cMvrBUO6hr3Cl9qK0NdbXt3+3OvpAt7znFKY1",
-	"YOMhhiVWK81P8oo4G2sABCTCU/5TPvZWShR71q0uSCPRyyvSEhur8pHPhiEGkMpz4jtPE6mNNmOfxD7I",
-	"47KYRRramRKDzKmEkHXQEJ3gVzgmSN1RgtTt2VGwRvtJi8JnwQ5reBJ/1VQ2F7Q+n4QgHdqlVHcyGvXx",
-	"N801JLHPq5VgEYJXhjAf5G3BkPi2qSeYN9RW5kbVP3qm7CzGbjfYd5NkPJIYDfSiQXnFmMLlP8FTDaxu",
-	"jy7XG+OynN1XIleOM+tZm2etYBvbWE0l8qpI7Zz8P2DkOmn74QQtJgIoGbA+NL7uycN5MZOv/vP/c06K",
-	"X23mnARHwMY+Uw95KJJdDWYvSWsN7HSfoSlE0fuOSLH6aY5IgXDAzFLrJm+PFJru30A73E04qpJZxdkN",
-	"lJdPCfhxUxCIr610cKbMKR9/okL6b6ksQIwTaVLXM+lETZ2KqbIS7v9dUDxKO+pmNGKejhRm5RtuwVUH",
-	"HNoJFne4hAGjuTUIrf9BY0vNklonZhtKyoaCcKBIES1Cne0aPfLokJf02rO3v4IE8Ka/Kdyg1HnDt7q8",
-	"eW2CZaG32bXbJBLVx4C8eOwY+jlqxPvUiMHOcvfzgyFWXqUqOca07JntVU+uH8PBOEazOl2RmENpydao",
-	"b9DVKarqbtFwmNRzU25pe22r2XxAZm2VhinXJ/j6/20t9Xb67OR8Y830nkZ1z9GVZsX0AIMqK3XNazp/",
-	"mNg5N6PL7Svw/favfQ6cSYfVe3o8wTUalxjyukKGITaHsVfKuGqlA7fbQ/pLalkhr1XecXCUKDdRUXtF",
-	"sl2DRCoT7SqOW8ZHH7LW5lyNjdX26fnJ6QNR25hTdvqy2znbWW2f7UFtPzpU+sFE+7V/JzPnnmDGAY6k",
-	"wQL+ScWRcMrBzLvcdNAW28b6X4tvL35zyC31XSBida1ihIQrbaKukGKc2Gz2jfMeKt+NaJkd6O2FkGmq",
-	"TCRNSN1nOfAVYqc6g+mMNqETHHRRP/oBaYN5vonG1nEjHStHl+XHFLBhv3EiJS5IsN5v+OLwNlguxTyX",
-	"OiWOalfnDIOpD1P3ys/cLdyKP2JXuEgumhquJXa6HolFxLXMt4VJf5ErH5janR63B5LpfKlb3c5pQDOw",
-	"BFhTbTIkBX526mmg//FHq9itrU4bQPTGvWDLwSLBjlu+zcwtwontqyjzri69+2yRyKmO+rhxYSBIZUMb",
-	"jKNmpT8DmMBitJsUcVX3TcOxNbNt7xta4NHdkR5nCR74VA0eFJhcyCnP1KL0lbDm15/ef/y4WyDtVjgq",
-	"5rnptGnETLDI7SGGWYpntm3x2wRbuV9Ru3gNRktctLZmxCGi2Utqf8xdtsHMAwhqi1fFddSpuYIrpWbQ",
-	"I5tgLK4WWzZKpm1gL8ON4jHucebS3vmpVf6cUi7tJmdWrqRC8EwJd9R+6MnK63cLQ1lZteIwEMHqR8Ff",
-	"bT6Gv2ks01hxoCYLbVbbobf4es2DNZTnvv9dH6+9dQ6IvEbJcLLm2doNSN/ikG3p6TAbZIhhZ/VUjkYi",
-	"VjJqGsJIhjrWKRhc+zngvLEj7pd24sbj75p/4h3LX1SUbhUNvle1wmbLaQdLaeWjuSv+KivqHq2m/Mj0",
-	"hg1UX/J0/qnzrNvxjuTSJl27pAj8Hd/+4x/UEYNMq24rM5Mw6Xde9J++BA2Fe9S1ui/BBPmMVhS89CYl",
-	"T9qkKpklCvtmsMe7ZM/FnrwJVh+7TKQq0TJGA+W9DtMsAa2cROgUVay/qY1kTPOmTT+XqXzgnU0txFzl",
-	"VGf9aalhxw33GC4pkx76gJKd6RD0aKzUjOwvmyQLYclF+afNEqMWjX51da33dt5bUiD3fuqL5mrjmS+t",
-	"k7OhlnEOWDdN1fuiAnkFFmOkr3WUFePBcJc11FZZh3omTXoppBjJqY4X3zj8Hmwf9vqJJiqc6DhKlEED",
-	"XCbK+7yoCy9LvjT8ej6xSAisHfvIbLn7Dwt/+T1O2Em+sfF6ejzuvbZ4FaYI+bzV2Yu/wDHEirx9MVUm",
-	"lbGYKBmnE+FmChYAFsQm/kOKDVFbCZulYlCFnkH5eBvVqtBpu2fyJglEkFKmFNFGXGs1v1xqLFhHVyIp",
-	"O6dkxiNNYQawEOSpY/DWMRK44ukBfyrNAs/avecT4B1dmkgzxra8joyBvENEz5TScyQaummZoxEJBppP",
-	"00vSddAz9Rv6ZHfMv1McL4mT24EMCqV5v3C/JopvBcB3SPtyNCj2a1As70+KURWhtq0JhigAX7o/beKv",
-	"2YDZRlS+1uopsolqzwbex9Jg/yqcAPSdmegr5+eayxvHl6uspLUjdavzZ8AKQP2Yh+bqqXuXyHkCavoo",
-	"YowPGW7VX+qbRPbDVC5Q6TrVkJJT1bE7hq2PMHmEya8cJj8VsfIHcyba6AlySlMx3rv1/nbNbhqUdzz3",
-	"9ivEfCASxU1f4phjUTpxNVVqAOR5R2bASWIav5Enhd6nIJBqoDSqcU44IWon52TfaVEVqWltGb/Ya0rU",
-	"US0c1cKfSC08yFyZZmuY8/ckkiQFlDhCzfDmpYaW3h/YvzX8hOD5gCl9oC8yEyvnF47porw62ZTqjl5o",
-	"P1rhQNXLb6mSJsSKbWxEtZl47Ltm+ahCjipkHyokNwWPemTvegSnlvWIUdGGrsaGSgMZBQ+nMpbcE/ZG",
-	"qNHjnOqJsT0bpXTXKRdyO5bOXHx5Bhcyhtj3aTslBBP0GFXQzoh7N8cfW0l1wed51IFHHXh0o75m9cd8",
-	"bER8sawD7/Y84YmxqWpOAv6RKC8wzYFyCEpJvoFw2Uwl1xo7sGBqwjyxKfVYgfteitRyViF+hgkM2gk1",
-	"naWLAH1EvDN1coENvwV/zUVef8DDWpnq+xZf91Hl+T5Idpo7pa71EHG2aQuGUj1BfxPNkarP8PRPcyuk",
-	"u8Lmk2JsAc5gpocAbGo1mp3dRLOgBcKeKrMBtfge8shghx8miawW2zCLzAMCBsof4kFCraH+c8ocd9Kr",
-	"E17Qdh3s3Dw7oOOC9qq0JFisg+YkrbXzN9+Ad5hEc8SLMl5svDJ1sPAbPfcrTdmAt1NCIgBtgz/bGFRP",
-	"/oD/9W8jPBmVzCujNFhKdWaWsUnV1KKPqsZWc14Gg8zeiXKPYreb2H3ilXsUHgpmAGwrQsFB2tazCO7W",
-	"t35D6T8wO2+9CeK50baNByKn7mM+kvKEuulchwdm0D1G4o6RuH1E4rjbzDESt1c993dkJc9Db3m/kRpe",
-	"5y1NRqPUimb3b+Fb5P6IY0/NwU19r7HTPpVPJupaq3lBBmRsSnw/RFI5tS4VWTJWhttVXZZL7K1RLnde",
-	"aRN/47gYSMkp1j/tpVUVvswn+wEH+7hibjTBd9+mKn9OK2idFH+sU1r/JlMk5b6q9rY6Wr79huW09aXL",
-	"oY1UUbeMhegNdcs2Un23cKma1k7AVCPjav86i41K5FDHXPs+U6Ee6bAP8tJHDXW3Ycit2yDaiEckuS9/",
-	"+ZW7jS8YWjPSkTIh/lrFo36iZjZJ6RYNvRVPX27sbCGXpFPG6dzYMLDkMXys6fH0hLOTs9PVhFJn+y58",
-	"/cirDEhx3zFLBOLmwlf8mum+GW5B0LIyT8v3+Z7R6g764a/QIrOJdOrraWpIL/2eXurY0PDY0PCu+zKh",
-	"/AA6l9tePYi2hCVReHAtCWM9UifhIoyVmHlZfUQtCZlwRBdERPgWAtv1MpX755SI8/Apl2hxp0pIcEjg",
-	"h3Q6j1CayivlhBqNVJiK4YIZryqNC+n2dC+y1Zo7Fm7UhbC0SQ56esRNBn+SJjqx1yoRcpwoFfkKQyWm",
-	"2mhHzcG8yOH/+zarl7iXG7UULM3DYUjiywvx524luIwNW3VAIlS5q96BVal50H0D71Q/BfvZ3I+x898t",
-	"W/OQ7f5Ke//Y4+/2Hn87qcBjf7+71HqPu7cfGW17aeiXqJFKlAnVyTC24VWzv/7bRIcTEalrHSrua+TJ",
-	"UokEyf/F9cpTZEHKHBUJ7Ox+f/Dj/J6Geezed0fd+2gb3AUPanUJcybUu07TPPt0+rywMTwrfumai5PT",
-	"zie8YLOw5VkHzwiHeGj2SQ5jlYrzQLxyTk7llRSJlRib0P9Sre7T09LBmJ1hJlNjGPN5pZ1N1EdF1up2",
-	"zvbnw1cX477d+GE5KtnszIPi4f2IJ0o8ZNcc37wTpx655Bj5iD5Hx3FO7ubPwOxoFGuj2gJbaORjRRis",
-	"uPzegyduba6FQutirFJMq5oGPWPsPKc8pXvyCByS02NnDicG+YOoGSq1XPUd5QoGOtcu0eJhzMGOqMnb",
-	"wockZtKlzQx11f3yIPq+sdic14nwumJ5tqXA3Hvy6EoUO78vFDurATEDEAWi+Oqv/xPu2zkD7zD/4wJU",
-	"z7pI1+r+4/cq5p1u5RYu7dbasIdTyfXjDntUUbQhKQ5fU0jC0bVhdAOLcXUo5FUcs1vmnxqIvEsQ7Z21",
-	"SMCIQLMuZHIDme4iifQxid+mElcW3CXp69yR9H3yiv2h+F63GyQcndlMjA4ZrKmV0yeJihXG7Q4Wuakx",
-	"p6QTsSXi4NBOlSM/F4yVsbXYzoOOhEt8uhj1uUTDhURg2eQymLGO7pVARt+x1KaBQYsnpSkQtE7+Kd9i",
-	"VzPpkF3LHiTw+aVZGtbLyrBuoqP/2cYI+XIHhDzbI0I+xADVGvYGRqlqURKF0I5A+e9gdyQyPtFmaD+v",
-	"iFPJFLlFjUqcmGDGk9AmKA78fMtCdLUWgn4+VBF6XvsLViUy/hlH+pWFqgazRFvYHQMxy1InFBL2mVAr",
-	"53N07jyaVZHeoHVS+cuPD77I/712/Mtvs61DYCsb4fi7993qRkB5t5fiXWo73hRfbzqA/KfNnYCsU5xd",
-	"hiGLSMko1oaOMmfSORUVjXlAsFY257HXKqHUtI178owSO+XpILluekQylkY7lMVNG9HsKwq5U1AO8eLn",
-	"VE3vOx6HkNochytkIlGh0tcqojXxMFsCdA9995trWNUN23RxrzibzX6mB/WfKVl4R4sLfkpXIrb6U3j8",
-	"o6ZvKwIRHrR3W68oiyVvsauShP4sty0aiVdjGal/wXZZka+7sel2BjKXYTPVbuvDydn3Lz5d/PY//wfM",
-	"2pIIrpVNAO/m4cHn7XHJDEgutkjps4y/0TKObctPkm9PO9UG5K9UDlTSA90WFRrggkkqiPlHy00UaPUW",
-	"NnRMwBvBj2UY2unURhSz+b1kUzq6xYrk410yGYpt1eAv+z3+UKzBZszw7eV5wEugIUsofveosSc/uoot",
-	"T2QYqll6QCf6g4/rlyxaVMaxNlfE01b1l9mzFd8OqlUEg+8uxcDOlOmH0qmBkLGzIkrkKHXcfmepQy7d",
-	"k6CxmgkoKvU6OBKFGYlsRpPfrY2QBi0FMqy28LVp9kFgMhN9KMTiUWRY5HPt0b48oTVaIcFsZ99PqhW0",
-	"piqdWJgGrglHqLOzLCbQZcOGazoQ8mC24KuqRjkj4V4fnF7Rpr/nRI6VuPgQvWTCxVrvmGawBI31EPhl",
-	"YzQC+YpVNFYHzshiZBdOKe6gmUfYJJNF7kX+8/c9NAgczb+j+Xf35t+jg7lcPveOdTDcWKWHBLrffCBx",
-	"pFREGXkGg4dY40qsOLihEPk4arYV9JV7GeK9LZ6P1JRc8Kw8UpsoUjFYOipaQr2nraDlJ7nVbf1k8aAH",
-	"OzHqz8Lo8YR6428QdE9k/NpvoaMls7WI+zncu3xHKoy1eWB2jCJ5DZDEgJwg0CN7M2j4pR+p9OY548b2",
-	"QzmTIUaVN5XKN7zwR6HcWih5Cvcuk1PYVbcw8FJr/NSKf2bRWHXFcIFdhZmX0sG+doEY6iSdcHmhiYRT",
-	"nwMxLBV3l2UvVjIxLi+/sCOhqV/gGmduv/KID069sJn1WjJP8TuyZ1E2+RgVLi+n2bnQJqrVPW1XmJA2",
-	"Fj6cr1+0S5uCj7G+UjGS17n7O3v4UZvIZ9dirH4+sdjmcUgZtdYUvs8jDiYam57kFtBDsGv3rN1GUseP",
-	"XbWRP9qPdNQ3Nu0TbdfmSu6tTd/kK33UdNubn7F1ZT2X78KS97Uf3YcFrQcUyncjIY2giDd1eJxLnYJC",
-	"9KPdm5ziqx4DaseA2jGg9sDg7ns15iKdvWIbIAmlBR2UDHYP0OXf5IheR/Q6otcDQ6/3WVqxYXKjjQlg",
-	"vUHDFI1bAptbnRFcEgRYOQw/+LyUQEgnRjLhlGARyjhWCXqaV1iGOeKPnXKb5gf3TM+gYzWgw9+uSNXn",
-	"9EnorgeBGJQh4fOJiQAWBpRHITFbWgo3A9fVTZRKkXE1sXOHpwCAm8QDlSg5DfJ8ZpdaGwmJJaY9M7UA",
-	"EZdwI7yO7sx5G3Y0om2UCn+C0BavjFCfZ/AmY6tcDr4DeiHuVe7511KbynjQFk9Pz8V8omMlUmt7BnkA",
-	"6C5OJFljv6NijY9J0sck6WOS9A5J0ohq/kF5xh0G7OqfFelEhSlR5d/cVTZL0ZTCH9O/1t4dfl1CIr6p",
-	"5dyVTm2aol3/sCJv9+6SwxuFIMPlHUkdk2+eGWncHBPusMAfwZYr/GFDRErGKQ55g02BNK8UcrqxXHdG",
-	"b7k7uUQiY05jDyrPvDZR286U+TyNad7diR2NdKgiG2agrNollTeN2/j/apjrZnzayakSIHfYCauiNQOh",
-	"rlWyEKGKY1SS6jMAYL7mQ20kTveNVW/VqefKdLX+6LV01Gt1e2tYthedXutLzyzRlS6n9/u5Q746U0t3",
-	"3fImRHUsOgrIDA8IN3vm9jGpTvDh5PmP5397+T/+z18DwJBbB+iPmOxcZCZSCQ8UpD60cTY1ePDjLtGe",
-	"o1rMf1ptVCSGCzG4HARMe0ELkmSGlwwWJItlzQvfWxlErtbWKIVY/8ABPiNbaPcaiJXEo5IZ8nN7l+zY",
-	"uU3A1jNt8ZbP0mIlr/lgm23ioRrZRLFbAdugxBdS2Llw+0BI1BqBVzIJIBlgVMCZKkQSWowi1qCapjZS",
-	"IgKLEsxNcNvmjIGqYpOuZhXd3rPf46mAV15rc5vTFPSnxMMOhgZomUi7MLZORX2cMfI3854n5LwWTUhw",
-	"c6nPs1gaThVuvbbGZXFKqdggVCML03qSzch1CCeJNToUOo6Ncm4Xh/wW73kCem3SN1ma6NxTLrnR9H07",
-	"LA24tfkp5WH4U/MtVwNEbxI5Sh83iUiBefU5BfCGe8kocFuVZS2DWckpX1mltfPR/9bNFjYGh4k0Bqvg",
-	"5Uw3gsU6AbvCou+W7fd1cOb3ItGuP5cmLToSbVLOj40wND7h9+CG3eqDeaVYobc89horvAOoKsX9sDbm",
-	"7gJ/q9DmIVaBrTaZlirBHlKSBjwgDSf1RxLWhMqXLpA19EqAnI6VQPY1aQRsu0RHJQoT6vcINhCYQbNZ",
-	"Yq9V1PW3IVOKjjlKR7frJABvQr5O23L3A5C17SMMbJ3gXP63Ghglk6SfzZZOMF5WjQofH9sicfA9Dfh+",
-	"kylWielDDM/fouVf096WwqPbTjr+CbdzWRGRt2IK0gEThUWhc2SXxSCiSC39GVCkFP6OpUtz7p4b4fd1",
-	"qDh+4iEd2+o/lLb6e4kw/Wqv770HyRpRAupwd039xx6m/ltfmqfKOXRAm8T5e5XOVbXbga+I4ZjsXkX5",
-	"Vz+eoyw/FFn+ozVEK6H1GzhqRjilyqXg1ohPmXJMlN/kynQ2JxF7iokQOvK9T41KWl/2Ayy0yR4qtrAI",
-	"PFx4aQpUvo+lNhiDvwTlH0pjbCqGis3rSMhRqpK5TCLn+xThqXKpMIA7qcgwVM75JJeSSV1YzDxNQg6R",
-	"ARBbQuI5jTTWLKY2c0UyAgatS5v2tggkb5CDBiJZ6D4VkuZm6B38JDMnL8UMSfCETBIy74wodT1ut7YV",
-	"isPG4fzE10jlbwUjwj0az/BU5ffhSm6TDUxo714eMvW4yMsbSqfxNNMITlMr8en5coFXfDFvxUiFOlKu",
-	"Ld6NvGOBB56XQgqj5oJ3vUjULJYhyx6oRDqL2KlkNmcroYFr54ddR9yJw/Cr9M7P+yOpUMAXbHVb1zqV",
-	"cR/FW7ki5NXqtv7NwLuHGtDOGgADfS3jS+4emjvewmXJGCyMjVHBT9kHeoejK74TmrxyV4AlTpko39w+",
-	"NXRfoPKEo1MHBJfvF8LZqSp6HyC4zCeWwmgBSr5IbFw6ApglNlRRlihHtYXgO+hUfHtxev4dwUVmYrAJ",
-	"aM3zeNw2FCM0QQdHheMJxvEE4ys6wXjYeOxRcRmR6WOEZG3Gd4fKifqnCg9ZjfHK8bmFNuO9lZXRWx2R",
-	"9IikRyT9kyPpB8yYvTMgnSXqWqt5M08FHaAu6CS1K+besMwz2TBpFLwkHiLlKuJ1mKuLwSmuZJEmVOzc",
-	"5kGk/CyYXGQkiUrsv5QRzsiZm9i0LT4olyY6TFXELpib2Hleq4UJfEpO8XkNdBf8nntLdalHmRwg/qB/",
-	"AiiVkMLOlME+NKYPkwU7XMYgeq3MTMKk33nRf/oS0dr/mvLZmn93Vrm6yHur/KaY++KX/2iNEtpqNNks",
-	"/pufJPP+aUi9YOzMknuO+n5USqjPMkzjBW3FvAltjuaP82ApUbgDDmjvYCCKQlN5OAtTyVl4As9ii+Kp",
-	"se1eQFKusLFEDe9AVzCdU0R8UTm1RyASdW2vKAJNnVQi4sRFA2uunWoQeJqoB5H7upVqPt88qPSB9sYX",
-	"DiYdczvvLLezfHpCXZJ2VsSJcja+PnyTqZt6uUE0kTlbMQpYrlfFSh7M30qxDzgqa2NFbsUKaRZ5a/E9",
-	"+Uo4cY+PJsfZOCvz59ERAMx4Kq+U8eZNpMn2ERPrZjqVsdDGpaCctgEI3GPHaPMuEPDWpoqNCpAO7CrL",
-	"h6VY3rZ7wvcTUnoHxAIkC3IVQ/8b54+P0bIHQ/6tpX9VCFwn0omhGmdmjxIOs/FoebBKwg1zg5g5sol4",
-	"q+VULbaRYtwcRyHeRYhpEvdYpPHkwHb5j4lS/1KOgEm7ws8JBLqCTbJssC9kQk2081Js5wkcSudH2sC2",
-	"DblbN3rd08xhIgo8gQrTxMTGkfj24vTld0E1TiDDVF+roEhzI5HAW0zktfIhDfIc6PbSyDHytdCvrHAT",
-	"mfgwCHkX/v6Xy6ERtEc4ozzPPKdUF8pb8TM11c5h3ILS6nQElspogY+xSeR7fafYgny0OiUGMO8875OZ",
-	"qjjGmRzJMOXK5rx+uQhbTOVCOLU/i2g3x+cYMz7GjI8x40es2j4qE+2o2JCE5gmIVWxl1Bgcfmvn3YLm",
-	"h0vb5xLZLJBAAFMVPAOtnRvMXwjEcCES7a4CMVd6PAHEZxahj+/e52pGOLlwnDKlUydiPdVpW+Tl9CNq",
-	"ndQzNPIA86BGmAvslmgk7Ny44nslwwkWeIPSoPpv+otD2elE6QRHK2NrVCX6TPfGPrZwr56hJwTwktg8",
-	"WborbrEca4f6ws+iQ+uP+qXeJDZi19nxT3NShlQOY8VapRQ3S2De6hiCxip9zQ/8gMu4Rz7nRR9WDT6b",
-	"6PEE+/jGdo7/n6pIZ1MSOpyjVvccvoXNc95+GrSQ7gWwFRcLtctO9+OM7l9louVUip+dk57fDZD4ihoR",
-	"J+uimgRU82Ok3YD6TH3GXHVHYue3QZ+G9HvQwk3Z6p49XRtsllanmZoCRxPwSwTwvgE+NoBfBzx5SFtR",
-	"yEAQnAcwPTCff+lcxnb+l84lzeVfOkHP0JsF68xHUJ7albe1Vz2zgieosSiTd+cDgVSEvIaCTGT2Ahjz",
-	"ZQZgOpZw9TVthztr1ElwbLMUO703wvFrOmkpbHeVaIuHd6SLC9sbzGhFl9kK+4WNGLjQpOKjmz79HMvJ",
-	"nZhZp8GSvxRjK2NH5PVgJfdM8dCAUHa4IOiWLqXrpnhAUB1GHmicqrQt/oo3pc9UokSU2NmMzO3IEg/G",
-	"bBYvkCMFXWmbARC+Bkj27RLz4EyiQpuAsc5cHfBQ0I6VCWIdgwOG1/4GS0hUQlfBzOip6lKgY0CnZYOg",
-	"OPbAGpOeKeM3fj7SY1wM5H6DXTsg7XOtkptaTKylxNCZq9ViPbOLGuNHdAtiEZq8/HreHjemDgwjWISe",
-	"AcVU1oHb6LhyEjLfHyuHC6KVoRpr42AvuJk0DgPJlAV5/uyZiOTCNejEdyw7uU5cEtTlQ+/EpXC7QFRo",
-	"EBvKimDPtZZjMbVcWRERvt3KlfWL9M9n0sCo4dGp3enB+6tlYqhwre5Z0EJg6BMwoOKmD6YAWmelv/oz",
-	"lYT4oGfP2s8xsoHQgiaA/6O46Olpyav4oxVbl/ZhqDJM6RexNH1PyhiR8bBsd6yh03E5l4hj/SE5TXBq",
-	"S9+fd9YP4S1tw3WVv5/cwM9JsDw5Ac9LUJ76IJ/o4MaUFybDWdAJnp4G5dn8S+eyOpd/6QTnwVkAq/Sn",
-	"0PUTO2eMxCPre1f1ibIzZVSz54XDEP4yH6Ly+kx6nCblrkrEehMJylAZQeEJRP+RmquEYHQAqlCbPkDp",
-	"oC2+V47oGtSUeanYwiD2RriqZ+xIzGUaIksWnfDXDKdG3VdHz3oWazqlU6SciEo1VyyoApEcggNscBt6",
-	"kaMJcDQBVpsAH3i7HU2A1Q9+IxfOJ+15gQcRJboJWZFOybTKQxleXYqXp+UqbZB1ImWvH3cJaSoaZSo/",
-	"6yn4/ufPngWtqTb0VycfujapGoN/fgfmSz9RaZYg8naC4lPEN/jwBTzRY3On+KNPb8Of0S0Kw6VzVhcC",
-	"uRNTJKjMa/fl6QZR0Ip8rGub+BkIlqYiWJ684MYcB8szVRglnaATvID/nrWf/iksjhLYh5Il6t7NDtBy",
-	"CMrNMYYfiBc2tuGV1wMf370X//Xv/yGkc3psyMMn6go/SQF8p5yj78C0DEq8i/Bbtic8EfRIxbHQxtcH",
-	"oyLoiis1SwP8r4ixtSSqrbRn8COONSgTgQ1RcErbOHK+pR7SvHvjgZimsT2QVzmgPStWQ0CwhzotJJWe",
-	"uPSy0JLEWOKH2jMzgO0RBkqiTOXPwsvYMPM/ZSg1VsTWjLlI37N9tsVvMBZvBZXsnfLQZIojg3UrGudy",
-	"jd/RIjpaRKstok+5uB9tojsKi+Ah6UXQivFcohO0jE37kTWq1T0NWtb0QYwwRML/LoyG50+DFnyStLoY",
-	"2WjVHqLs9wH3cWRyh+GVGxt6XSMGpyGIMhXwLAWoYPxcBktzV9gpqMsugvOgE5wGz59udsJy48d/Ajun",
-	"SDACpX2PFo4LM3WiruHnjcbNK0xRomgJl8UPKAlhgKfR1aKDzVraNNBzwbB+oFE9rnYuNgyzJLkPcq7S",
-	"k1pBq/zg9dtr0MJXO69cigHlpNWOf/2+LH6cdLNW0Lq2eoPOHzigK22adBl/tXYbFthRfXzfPv50r25y",
-	"U0bUsyIBByAGjahW9+Ks9Cft6SIJqlr05vuVuVb34tQ3IevgHlzjJ2flTs5r5089B9WDc9SFhVFJ2qfp",
-	"A1kt7bKysvrUKb0qkvBgkpCTU3klRWJlhJbHWLuUWhOflfKY8h3ismQWw0enoO36/np698Ysp+fdzo0s",
-	"p/Ogda2dTjkFbI23fnZG0LwL31uOWvfP9VZs75UdJ+AylvpKAhRY355Jf+8dJUAj4zPzkDeujaNG7E7g",
-	"LgY3MI7Zd51oMyYPA78rnJhrNdFhrDDLlNiHAnJNqCeIU5/xGXLMv2yL99T0WyZgFfj9V6KGw+uL0jxq",
-	"DP+Sad+M0Oi3YOVJUPGJmZ2S82yd97y0wVeaTZAtjbqTDNRnnl9OGWC1OZ8wzPGreAq7udRpma7ZYGmL",
-	"NKmItXL+GGGUpRl4gZLniH3i3Ke8MRcineuQwgN4+FHKcoR3ZHVdp5M9XV2+vw9aN3gX0EQbkqAYM8B9",
-	"0quM53Lh+naGqo8Xyn9Jz478F3Xg9LT79IYGuDfI36h9f764++bkK5eHHxXlporydDNFebahouxspyi3",
-	"2FZ1+vADN5d73JWxZd3bUFWDr4k1EubaLupVL5isw8xEICoobes6bqu7oWDL0ImdC+ykySo3l6olxRgU",
-	"V8IXLtVxDGrRX0Gx2vwajKktqVZiXwPHgRUzVqLXNWQpqlV01Hg6WdY5O3JTHMHn67DS9wQ+uVn6cOJE",
-	"t1nxeROUwo7fuxm/a9OTnyvwgnypSaL80QCADxlbOXP7y/wcRztxbXW0VNuV947zVnDFABbVYFPZqm0o",
-	"DKtBGt/qZAcDd9/dTrx4/m0qOmeBqErpdj7pXpubHIH1CKwNwPowi8NutdJeE06th68b2WZPZhiEaDTR",
-	"3sWRcilGIfxJOuAgfuCqKf11AfabgfXLWpNLuCyccCQGPl0j/E7Rk2N7jIfUHmPbauAmlC4ByLoQedYK",
-	"WhQz6w8X69XHnpH9XkThN4HjzVza/YVxUZM80GAusQjkbhdBjO/icRt+PaxOHr+CG8kvcMN9xCLZoeIY",
-	"LRXWEoYhl5Kb2LkTUgxYew6q7iZfyjFPJlfQ1DkYsKFkgFYv4JCwjGGCFuLbAf+rT18MmMeBbs+Gax5b",
-	"pVwi/zF8itZeVI+45urGnjtsL5CtEGZ7AbvDgOMRLG8Fy62XrQ4Tf8H3/MrDefCSiLIl8EXYSO3a4Lt9",
-	"oI+NySd/0EP7W3RC3izwliPSgVhMjqK4lSh+osTJq0cX3UI3CO2YzcXq3m2a4I/maUdnYibTSeFL5DK7",
-	"XiJmluGVN5yJXQHjCebi3Dkr12EmZ1UaAu+oIrncV+xMrRkvm9ScvoxT2Ryt9Cbi7YxUNUgLN9iD8Xdg",
-	"Kr/XcspKxXN08TnX2oj2d5wHmUPZniOUR92zxjGw1VH/9iWlC+vu+8KHQPerxx5pNPHvCA2kzKYywlpB",
-	"lSQ22UtA8X7wuxFKf86ztr7xuVwyUQSHzEy1MWCecX/OmzENDICWMrTEtwP6JvfFtwbcR8ma6mnlr+0C",
-	"i2+UoekaLkQ6tyJS7so9GOg9Hg7tdDiEgn74o6Fl9bD/bfh1nimxFig7L7tqA2aIPGFSkgdUtvGRRvba",
-	"D+xYuXF3lRt+9R9u7Qbv06aH0rd9vOHaZRyVX9U+nZ4dEdlmKU/bJlgcnTQMJ18Drs7coRpz5RiUTGJ9",
-	"+yiwUPMQhZnV5GebpYmS4WTNTvsr9TaCSlkBd85W6ewbl2+nr190mhUzEuSe+8HnF+EiFhdVhnxRKPDv",
-	"M5I5zaFRVoxT6VwfxQb0RVDdsd2WNrSW2pr2VI8T5hguPm3VJYY0Kfjy5O/r+LMK4vd99umny8Nb8/Gn",
-	"76sQFtrmnspZuKJkVdlJkMMvFYW4klfTzZnYqXB+lBEbfZKDtVEqUlFbvEU+dqZ3HKrYmjGeWQY+A87Y",
-	"VAmlQY23xc+GyIW59qQCPe3qKWepqOX2BLv8UHNVVUlz1Uh1Px30XLMR3O4TuNYCo7sGmS3R4A4Pao+K",
-	"5ytQPNvtqobCECRjecwnyTd0WVNtiE3AR/QKjchq8u5h2JVj93PkZa9xdc3I9ufGN+B+N8P0CAtHWFg6",
-	"wgvzrfUggkBrWax8sr1ksz640o1BITEDkSjcWo7KskfcomEvNRtrmZSbVm/samjeVQEHLo+MxbAkoFt7",
-	"Y3dVwnHE2SPOPvBo+3rmVFHEsR7YbmoyHfrk9c6yUPYFnwc6F/0ewyMOc8U4YSGSDycB5YivDwhf+Ux1",
-	"M3RdPgHddcN9zSDMp55LCLzzwaed3UbAy8sVCKPmyqVUTLfp6Wb92ea794/tQJOaG97xWSZ3UAxaJ/m/",
-	"NimLW3V+6I8l1zyzXCls795/pF/s77Bst1OWd+/v/WjFzlYdp6TSRDKJBG99My71uC3zUTLtVRbvSku5",
-	"Kk0XO1v6BrxI0zwYSodKZBAIFTtFnza04l2+hKeROxDO8K7aiMHMxjpc5K4u0SC7ds/k3FvFY0sUWXk1",
-	"Gd4INk4iIx2mRFGGumDFeci79wc9BKF3xt+U+lj6hn2nQWsuE1Ow4b6AT7AdpSs6Ep5xR8LT9tNyT0Kk",
-	"ldUpEsl+fPdegE5tbSIS+z5fWPvBdXL4BvbgI49Ag8jXaug3XsC2EfpbdPQT9l+bVDUIOF1SetplRVAD",
-	"MZXJlYrEwNksCdXAfxOUtdlcOroRKBixUGm7LiJNaVAkdrsBfyE6MlYJCQS10pZxf2Iz2CIXL4IW9edO",
-	"+kgy6L94DoZ2NgOTyNml784uvgT5nei2eWMA8nK8LHBj4cTGyCQNAMz9I6rXUdGEv4w6QRdPR+DmU+i+",
-	"7wG+8Q2QHHv16OC10lSGk6knGI61uepPtclSuATgA5XA2ekp4IQ0/SulZnmXjjzZvPTp+Sk2P03IC0+0",
-	"SftzbSI7L277DG42sXPXJ3MBx8UtU3HJuYEjtYWmlgt9cJDorSc2jvpT+Tl/YFBpqoZ9pKez1DdfLX0z",
-	"zTuMgEtDrT+48Ud/ak064cFlJrJ9jB/2K31J+N1u4vLTnXC5WGzMEuPFAAumIKYYZQYbdsu4H2Zp345G",
-	"/chOpUb/LKj7OlbX2Cv8vAVb/p/Y6bpvbAr+QbGALkyUMtqM+zBGyq/qPit/TgPlb84R6b0/wG/G34F2",
-	"snGkEvy7DzYSzSb21va3rk5MpJ0c6hix8eI0aI3kVMcLnPV+ONFxlChDSwyzAnLMTbkVbOiL/Inkq9KV",
-	"qOH711lsVJLfHAY3myycDmXcn0kwWmEos0SNjcTMZhipdCF8TgqOG1EX4YFiv8kQLI1YRWPlQeKPlsId",
-	"YwCCLoKWAdc2JsTh7uIEJJEKNXhBtT88K/3y/PxZ8dPnZ1+Clvo808miP5JhCibtWakVu9/WX3yucpIr",
-	"t6F0OuwzDPDG4jbv2vQxHQVBBP/Vtxl6AqMsjsu/aRlJ+0unmk3LRHG/9lx2yGjp081pgnlnt7qds9Pq",
-	"0Poc+uqT2MObu9TCq9gwYxl4ge9TabdcBt8CoIMW9XHxn4BIgHPZ9yqlfGmOKDxrz7kJI6/vFxbTuid1",
-	"nr1YftR506Pw2uVnwe4pPQwXzENB3QNBL635PLh0+XEcuvGPe47WCMxyRTmOYDf9A7ASzIpIu5l12IJd",
-	"Rv/MXIp67vegBRstQjvEvwyCF9kAmHFPttHaNuV71Ng/mx/BK6gz8n6bSAyxeM/hwcRZmpw1PElE5wNf",
-	"rTzw/btotxl6a+cQ+AzYiSx4iDhWU2uz7cNaq4msdk5On5bq1NaOdp5etAIf6aAerEdD8GgIHg3BoyF4",
-	"NASPhuDRELw3Q9Cf4GF8uFUTbaw91buh9rfJmagPEn6aKG/IPA7T8d7j/LvmpP0gwwlG2vNugmT4pmy5",
-	"U7psnqyGH8PlpVQ17MbIbSLzeGFN9bkyq0L6DekUTdlo24T5952Ctiwe4lunQmsi7Pqozfi71mYHVnvN",
-	"PttJ7h7k2XhjtP31RJqxElLkuLVdYB0TkPwOPmAS0o82S4RaKNfN+3jOE5sqYcnbo+M77mbjx4vEDRdn",
-	"Z9+1xW++baj3XmEl0alwKgLRpJ6jYOtTuyBCWPj3Arkhe4Z75GcmUkl9VqqxNI6AGMI5RYNHNlXUnJae",
-	"zm07MRt1akEJldCh7ijPv9NOUr5lptTRJz76xEef+OgTH33io0989ImPPvGNqoGDO8U/P8TDlNxsXrLN",
-	"32ORJdmFhUm4q40e2Vl6QAOdsmFBtIsW/WwxY/8uSQToykQqElN7rRwxqwVM+RfHIsqUgE3jRKLCK0s/",
-	"VXOq1MKO/L7X5US71CaLS5pEJ2J9rcRwIXTaM9Is5nLRZKCnFeveOwP1nrmk14GhSwGghBm984kOuSQV",
-	"tjufL4WxDa/c+vUPuFyHsOX3wgY3sUkKrk3eQhxMNGqZCtsAGSgoFdJulKH+Wjp1hyURsO2iVrfTeYHd",
-	"+RVGqHxffPYA4ZpApNZeinRinRLYn16kSk7FwmbIDAjbyJr8n77pXCsAue+v781sgnqvYMPoer7KX/G9",
-	"7hPCflEpFWmShNPUeSkECQPRuP2geC1ki/Ro1NxqELAGrlCJT9uVY7CS00rW7nzp0D0Q1zLOcLT4j6UO",
-	"DpucHcPDawW5MWwLwAerAvsHsKIh4Zzfo7UhE/GO7jrGjbjqZ4R8f2DHDdXIgk8Ljs/MaoNftJ541+gJ",
-	"+UUbNH/9+O79G1jXhgA3ragyoXL3lpT+mpcknVuK+OqDhqfXkg01GqkwbebjE1GyEElmukUDTZLVuc3i",
-	"SAxVaKdK2GuVRBnVSIMSZsqwQOgRgyAGvcRcLlDIiXARNGBe/UJttmUK36AubIu31FS7Z3hPXfq4nDZj",
-	"EVlF6hjwFgu9mVVIfDsgW2aAwxngHuO3dXY2+K4tftRjzL23Jl5cimQZwcvNq8QwS1EvpRPVM6GMY5V8",
-	"g1Un60t8A+vEu/c/0OTvzhQNi9DnRSATPiQfDX0oMi2o63+MljyFeoKWp3brnneCFnHNdcEfpjv1WX47",
-	"z4uPvByfw9aHDyq3aNKJDTPaoB0JJO9OE/K0N7XX5G/vK9D+KVkIieqOI9E0ZbnAPFAEAZfwSeHtuV08",
-	"h0af4F2WOh1RE+LMpF1fEYfVeIWbMLKZidriNwmmPVyC5M7sq3L2vbcppLvy17TRUh9o47LRCNAa42k2",
-	"vBq0/3/2/na5bRzdF8VvBaX6V3X3f9OK7Djpjlyn1nEn6Zms7rysJDPZZ036SBAJSRiTgAYArWimumrf",
-	"w7mHU7U/7YtYd7Kv5BSeBwBJiZQpWbKtRJ8SSxQJAs/7y+8pbHg3YYlLwB/DQAWOUWoecG/lzjhXII2s",
-	"C4wDosIKrMOtI0JJLrgJ9r8UQRZKRbTMGEg/wNJJCnHHvnBtLhqx0dY08dg3uyzc8/ts6AGbH20crljs",
-	"TjvjApvnDMtasv5Z77QTdVLXjdL6R0/gR6b19U87UecfORUGGBsCpEVTLcURZmfnsCdOBJY/bS2aqid0",
-	"DzPty23EbffmxwJdmpapqzjjEdVssLR9PiLZOd3gUT89WOKYSc2Nb7peelVnYhebM/CEbvnfKmPOYgbE",
-	"Y22ZUjDfp6o6ly/+/QSPqdfr3dTG3mvRxh4icI6FWbJH6A5L1i9ciLZO6yKhH3bXmn3Hev2OwboRTamI",
-	"GVF8Mi1n02FzbnBkQdW6GzR3k/+8IKk0YEdDXUmXDOk15SkdpQw6QaUgU/stoGorppm6ZlZrcjMlQ6oH",
-	"cjxENxcib+5iSDNb1xeV3YXVQaCWrMKRKQycwXvBzmoYcNglL7OZWSCMd8X285jezH4Pq7LybFdY3naj",
-	"fvb7dJz/etv5r2sa3a0Ubni0F9CbRB3WPAkxNuofVRbtO3pcKk3jw8ytn4MlQFDTZdxGIl81RXAsVzbD",
-	"ap8YnrXC9/5gnXfgOS+ILPfKhqfChZWnBlHpCgLcA0dSpoyK3aJ5e5nV6Xd+6m1gHNAHaxxIMbCy1Bo7",
-	"vR56+yB7Qct2bgl9XZJ5d47OAEqvsWxzVEjiZW23p/4eUJQxVckazBVhlPPXpLIethwTy0URVk06tFAW",
-	"9DWEQCDLNGITLoRVfSsXYVDE4StM1qmzkhIjlwLEKOrXqn+HKSPhWNa+UVMQyb7yc6qSO1F3q8GSVnpg",
-	"+7l4N+kFnKw84gL26GvREr8gBkihHYgUt5sB0VpR/Owp+UbV1GruQ9NzdzhZHlkwyFbvQbX1cn3pyGAT",
-	"d7fttc+2UklcsMEmHvHd6LBbOpwlnxgPypGEYjHjMzOY5SqeUr0FgmSt/gRRaYW1fcMNIzAgTteo0TCm",
-	"AK67U5UKFb/2Eng4DJxFJRLQab0stN9xgLC1foQ3ou9SD/uioP1Eho+x3htjvS+KqqyHEOk9gKguhOCY",
-	"mcoEQB0VKL85N4Jpbb23LnmltczHMt9QpPijOLyQbqm07xjQrQZ0S1vTOpD74tWHYyD3QAO5yMSg/idS",
-	"JnqbKG6pUrnBQf0zviLUJvQJFsdRgRWP8EsIqFoLofBD/V13GUd9EVZ6HIm4v5GI4GiBqK1/uPtqC/78",
-	"1f6y6bGBDKujGDcftliWOtZQY+jv/53F9r+/H53dnTq7u9bxXOgZnBROdy/bN8EAcA5aqXGu86f3b4IS",
-	"Oz3bpRILJKRzuyXwtDd8whT5yL4YnrItILDndDHiaToIy//088lPP53uIu7qee3hBF4BFzcpie479fj8",
-	"c/c2qKligOxryvfdcFOzNY3xkWBPnz35KgxqiLZDzuN8jXl9vj4yhGb2iKarVvYx3PdthPt+//oU0c78",
-	"L48w8WCa2NZHM2nQVCj8OTRirTg8O9Viu6p8req6RxiAvE98i58XATACW5uLQCRo16kkVF+xZLmvzdfz",
-	"zCk3eqWNbTiWuRqwBdPDqDZ6ukHDGm7Rsg4/iOY1V9T5gTHho7/aSMU25V3XyL2X3rRW6o/FgL6wcs3Z",
-	"6jVgxLRQF0mn1KHeuFFbBR9de/Ex8FgNPNptGSQ0s57FDbHHo1X0QK2ik+bz3N4e+u3tjqPLIbzTWhrE",
-	"tVbUfQWkHyTkFhhF3mBYsosu8WOs4pXalGykW4Wb0UrBwNw9GilviuJhpI0u2bvd0t5Cwe05SAOl0l0P",
-	"2QnAHMPOqA2tlPewDfdpphxNhXswFfaqSEppSpcbOCqF1koBGfKWqsCSsF6PglBqY75ibKahOOWKzXaa",
-	"V3wF6zis5gyZsH23ZciEQUMG/nv7Lg04buuC5Rrb8iWmG6WH13HYI02NBx6YqVjqSs3/moxmTA2bSLhh",
-	"3d1LX6/c371X1PkCm2HpBj6V8dUAxHD48U67Dtz4LyxQjqmhqZzkqLBw/u0opeKK2f0CIWdvjxcHEdV5",
-	"kpyOe/EZHT1j0PUZVtrvjFiS4Gut3m6HCvG02OOfwwM8fLJHdoNxskzxMce0LUh8B4dXjdx2SnNMPsws",
-	"/dvXMorGVwNElgsdIRXVgn8iY1fzGMsR/C2cndul7Kz4eWDpOu4k4g5TdU329zBQ9gCFmqFXEG7FTgR5",
-	"zVQxgVIwM5fq6jtgZ/wV+d7+jFimJEMx5sCRw6gI37qz+qEfAHOENERTnhCf7KMaE3/YeWhtco6qB5bA",
-	"dUkNIdAGYIN8FiiGIzK0BG7/9ew1BG9paElriGKNscQ6DM+pnjpUXTiCLngPQzd1fADVlXpYgvCw7+bq",
-	"aMMrf6eLhdErJtC/WNKF9peI2Yt1ngjwbeY8ZjcUab7CBor7K9CsUkRFMrVj4s35b49VkEc5fhByfGOS",
-	"+faqDS+TxMvlrc39vdZhOMl1OwPsyK/fDr8eWna6kfnub7DIR2g6BTg1DqOQF7pfdHRTcNxnBkFOu2gS",
-	"6WExaAQAF6F5Kbso1YCGmQVFXwr6iGF2AclogpLBh2Gr4dZxrenTPvLq5o9sbxDtegoJAo4PJopmlm2f",
-	"Pdm0iQz9jJ0OHzmKzW9abD68cOXauTG7MF0eKTZWTE/vMWMFaMV+/pQntgh8XaQ13x9omLqmKbii8ymD",
-	"fBbSHILc0PiKJZFzfmtd6yl+5yCPl9Nd6xzkJXHcNtkFW7sDmXsPM2GO8u8o/x6o/PtIrxAPFyNglVgS",
-	"0XTh32NjsXjF13SN/czTVFvbLqOGKU5Tvcucza/cHPG09oWnZc91v4mavaVJwiFt1+BdkV12dza6w3n1",
-	"DmdPEEppl/L5bNPU/+POPaQ0fuUPrQHpips7SmhY8+wK1YNPYnCjWTq+IMU9gYWwGpWrwn/WN+UD4HbW",
-	"LLMcOuLoPAcBW0kENAE5RQBd7BZS9o0DYIddPY4Mcyu/IWHwK79f6N7dMv3vGzPYxrxxd9mGozi8vTjc",
-	"9HS/vcTAB7pA05J6yQfBOcCJ3Mqo3GuWAMXVTr29I5s9DDY7uG6zK24eVDR/WPyoKUgPzgHOObDcR7Vm",
-	"2ShlCcbs5yFIT32MXo7rI/QI6YxkulVcfiu7Y9dheS8J/PzXTa3kO4rHHyXUw5JQBxY6bxBU7ZX5Iy8n",
-	"7jNwDpVlmFX0P44IzCH1gXH4Ayc/ZXC1NSxSaaz4KwQfXMx0gXaE93AiMkyJIgDLar9QZEK5WO0YMYWv",
-	"aP0zDLlcfCO4gJ4iHoQPuVV3RAVSYNOhKvj2i4MapuLXvB4r5Ntpazkt4UhccTPwGzTg4tgGe7DgIGvP",
-	"dPtW2F9ffdxTB9O9N7V+5XWPTlE1BZFvtII8CzQny96ho4V5IYRTtvp7lxmz38Iijp1OazqdWifJnG98",
-	"D/1MIy4QjwZwLDTanTfMpZlR5dTInY7ebUzTQQnD5emOqxeeFLaKx/hw7/+achFwP+48H+Z574ElxRz9",
-	"WFKyNHU3+bFLAIT33gnFRWCjypwqNpXATv7zDMbzMrw0fN+qbaamPQZZBLkzpsI6LjDlnZsbUlxB79xv",
-	"nqvgmhupfDsCvcPM1CFJgK328httECkz9Ahs5u3tpb3mgUo8vdtQ6zdJ2QeXermRTO8vCxOChEMhzcAN",
-	"pgRKx1ihkWTEXNAPtLdVYhr9hq0qb0tJle013a4zK46630hlprdSaneXZPmmOf/QUhq70FPaUc69DxMi",
-	"3w+xodxfOhhLNfzhgrBUM3c+GCYi1BApYvYNjh/6DRGZ7rOzPdcMTtcwRWKa2X2sRNMPZCRRDZbTpgJF",
-	"68MbPXSE9DoUSK/j5KH9atH3bCaVIZQ4lthCd5obsL+ceCRGTqB5rU9G1pCLXK4+IokUUkVkoqgwEYkB",
-	"m1IkRM4FU11yCXl7wa6tpAWdv+Nw+sHNIQKk+2vgnD1H1EtP6kSd8oPbx9ctgYTQ9p0Md4cnlgo8iiHK",
-	"XJOENkGHuWqQAV7dPIxnz0NnwZPs/Hzy44/QI4hGJc1kbm/UOe8+CY2HsWXgl395Dx2GrZLQAvTZy+d/",
-	"ftuJwvt6+fvjSe/pyeNeJ+oAJ3rQnjcv3zvpvokefLqpHjy3LGo5Xk/5rNPvILWWKW5JSdxD8P+hNcOk",
-	"8s4H8dhH7jmad/uq7iMT7YmJNuWXryLAiBPZH96ckMCKjxKuH0BZ5tsxbpYrKqe6VFNuRQFO1L9malFu",
-	"oItlxiC8EBEujIRrCgUOFehgQI6VzEpll5gGrDxNSLP0xOYKzIgMkXOTryxKUiKFr6Ie8+wbKMcszmx9",
-	"RebZtxOUOGuo3ZO5ORZkHupckhsOdfuKzL+8+fVYkXmI0SdANLnCzAhVhtAJ3S6DUxIADW7JSzA87O8W",
-	"kdfgoV//gqRMa1Td/2RKkjkThsh8p/D0r0tT545jr/c69vpOwkw31mqWBfSOHpc2lqE6wb6j55TGQdQ9",
-	"rKw9d/REuLT+ae6rjfD8vUAYwLXH4eB7Hw5+NKi+hvG3t4uQeg33cMKkEMKBkAJLJkzdcbA0WCV7jZj6",
-	"Xb+TqeVHNj90Nt+Ko78O0G2w/h9kLLcqKR4pZg/sPoO576Q22GMvZxCkYd53Srm4YgmBUC2HxvoLIscI",
-	"LWC4mHiUEW6sh4ThWU/NEFa1B6quWdIln3zoVkEVAksI1a4UISKUJFzPpKYpQfeLJn/PtYGZ3tz+BLYo",
-	"IaOWUx5dgd1yDNlRBb6CUVToMVNYTRjLXJjIhZrxeTRFUIExtImxIvjsl9NytnURz/UTFcEAhXBwYyi6",
-	"HmsXnrusCO4v4BvGRb4UhilLKHMes43nROJmH15lmSeTG1rrv6ne+or6CttzDOIeZBAXj9OJHd16Gaye",
-	"BraP+b5/+ddjzPeBx3wbh44C8ayzyG40mFA3Nod7P1qfjxZgPoiPbaZK5pMpmU95PCUJXWAYWMorRHJ1",
-	"enaHQd93bp2HFfJ1+7T/AsPiQZ2oU3psXbx3h/EsOOaNBs/v0lwY2Y2Rxr7cL2ykcoosULy8f8LZydlP",
-	"9xHHQaJ9YMVurk1uFhjqDnrcXZCYCSKLsfBFB44fZmQFiVS+zNT6GM9xsShZtKELt/w+meWGMKWk0kTx",
-	"yRQRmkv+RZjREXrdUUwVIy9hAoDLYKFcBLchuAnEtdO71sMwjGkwp9w6aJalecpKQ59RSFJDDM8Yjr1f",
-	"aVmqbcmxzytRzL06Hu05ahtm2Kcn8lVLoy32+lu0iUBglKwRb6lQV7C+rYG018hz4Ppbxp2PDHAzAxxc",
-	"2WxFXz/IoKuLpe+n8RcDqNTF93wJtlXgrEte0nhKUi6YQyeFStYLgq13ifuNg51y0ABW80PVJ5bJuqnT",
-	"l3gXOa5OivDAptb8xihusCm+wnbg93iO92p9cKFnLDZejF12ySutZT6WeSUS2LoVYanN4G5CflIlDOya",
-	"zhLS83nNwK5W8Rad222DgM0bPmGKfGRfDE/Z2oTWnC5GPE0HIdbz6eeTn3463TiGDDc+oBDyWhoK8WVP",
-	"663DyzBu7fDjy1XibIo2n69PlS7R8DHk/G2WuXjB8qf3b0IQ+fRsL0HkNRJws4XvSi5+y73uYIShebWN",
-	"T6UYpITXFBlbu05AWAfri0vjs+GnYMyxOXQzwSVBAnXJMFF8bIYk5dZyhAEcCR+PmdJ9H3vyo73QV6ME",
-	"to0YScZc7DRs/d6/6WHFrR/kbMZdNocjPXX656dnzU5w77SkryxNIV5HW/E97uwghOwI6AFWAgJ7pgsy",
-	"U1KO77p9WrGU0b1hTZVdPxxlMbEelsyNH4gBcqdor5zSa+YcMGiGBE/T+Z1EMazTubDuKfqqC3DcQr1N",
-	"KhGpQ8PcsEW3TbtlhGB4sB43Onj4FXumcNz324F5x5hUS8M0YOkxn3FYbedXbuIpE4VBx7XO2QCGnAuQ",
-	"75tJGdjfQywT8oRxHMCxPKxhiSKOlUIHWym07kxvU/nzW1H58/hY+XNA/hcIPRfeto5KrllNJht1uCSU",
-	"BOd5M2ctnzF1ze3pnGim9dqJHR+LOQ84UD9NmSJTlibga0l5RaA1lYtuvbtUPOyDf9ZhOU32XffvMbmn",
-	"WHfJ/7d1T6c/xAAjljErC+yf2tDxuHlWhuExn9EdNCpeplqiT47V3rFUCUss8UIxR1OzKZ7C4FryhFVX",
-	"EHgOBk5G+xytH1vDgifAPjfqgV582qmf6Xh60nvysfdTIQH9OVYuOD3f1DDqsRIwMhcJv+ZJDkoi4yI3",
-	"9u2f9qKl02z5MvSsAyIIeVSqlsqwR62KNnLGY3jQJ6muUkntCb6yOuyas7l1FuIpTxPFoFytRmes7NjO",
-	"qrRWhM6dO9rFCmrd7dIKA/uWpPhzcIL3NLd/VZQXoxwxI0pdq0ifWN7A+JyRKTST4Ch/nuiiBksbRcWE",
-	"KY3NIPgb61XLMbGk4HtEoHzKSMA0KvpEqCAFVfvNwBoLza6Zoikp0bbuNjmUK2d+zxDImwuVGwXGPoXA",
-	"Jtx8C0bctS+67TrqhMF7p7YO2r4sCZ6mKL9UCRqPyyKoRgJtaEfeXE81hhC9NSrnU0kSXpRuAJt3a6up",
-	"6nj7lkVVR6X/8JR+tFN2fpADG26wC/zQlla8eX+TW35egJ9T0BD5/rz3+AecVyZFDKMYrCeAlv2Nw1ou",
-	"igg3JWNuvcuRYvTKmiIqT1m3aZTLDpT+rue5BAY9f3Irg3Wnw1y+Jb6qH4cilWKx2avee2Sp/R6b0tdy",
-	"pZ+rVHBlqRHihlFKK9xnb7BL3osOqgf7r5In7/Ee+5i2dDRNjqbJQxShlux3IT8N1VfNAee3MyYIXEJy",
-	"AbCDQ0xADLFHFVLrc65Z5AqEtCG5mjDhkvh9512gnxHCHD7agOELJVOmL0qSEqfDZlTQCVOaaMY8TkcR",
-	"fO+SS1gYkQIa0rRRPDYsgYAH4Rj6NYxm32lCUylYl3yE94ipUgvCE3yI4RnTERGSjGlsNh7WURtlh+cc",
-	"Vlw9ydn+o+r4kE7UOQn/26Q0qQmPb5W++oRqzSfCI7+wDFI1HgcF6cgTnmtYGMlkQRbMkO+t2vih4d0y",
-	"Lraano3r4xoe2XBv91Vr5EA6Hg/gN00PhWQVh5ZOwy7IUM5YfYt000FiqrEW/HIGv0okbEfCdca1Zkn7",
-	"Y/PJEdBc9Y93X7XcDysLBvCTmke+yKtzVTK5Di8yZzeOVWkNnwgvS0fWgEMITgjlNjx5xAQb85hTtdgN",
-	"WKXf5RjLN+qe6eybe5rQvvTGbayL03WTLnvP+mehjAKFjP/emhQfextXwvRGpcnXJleCi8ng9CcMeclc",
-	"xUsHV/piozcCTnbHUWjCcsLf8VxTur/86rtK3VhNdtfJGrA2mjvr5665HMfROgHk7R3UvL9b0UDzhJsT",
-	"uI13BPZRKQmrvXXfKqgn+DQoCtRktQFY+5a3Hztz5Lw9c94mTFbHYB+nDCzch+KSNDOmi5O6xe6XGW/f",
-	"T1uw7CM0E+8xSPRRgkW6VCISWek2n0oYIzgFmEFLpJV6I2vt2g/7ZJhrZn3zPrGyfVjCDCxHmRKwfBUJ",
-	"ttpSoMkDeNibYTLIVxXPpbqCCTX251BWLQ34ZGhw69ZxKtxtJ70OIjbldraVLOk96WzE8pewG0Vx3Y7j",
-	"Vkf5vhf5viFFlBTC2a0VwkOMU6FSqI1Q/YlfM6cVrMDSMmPWyV7VEH+0E9Z2iSkz9wk0u5VkbSMa/bsd",
-	"knB0MCTPLa0IQ7TMJ1M/FWUjWn+OL8/3FMHfWhIi0ktJGjw5OetVQtIbgcGgPHgY8tWlXGrP7u7lr/Pi",
-	"NrKvvzlx6riENRraLcWoE1OHJkXPghSlBOm3rWx1dzwk0RoY1PqAI67MlFjWgI2aKykmmwnYF7gDND3K",
-	"17uVr43Hdw8yNsToj4J2vaB13BJM1yk1RDCW6ACqWR91XCt/HVb/CRcj+aVNf8+ccuMTkVToOVOYYpVp",
-	"wnRokYYUZulH1kunccxmZnNk4Npc5isRy4yLyUf3AgeW13yQGAstsnWbZ+ScrgH+9hSwZ2DiFpK2pQxL",
-	"TpGsoEm2A8xmP0gpFIfMFLvmbA7LnPI0CW1IKRWTnE6gJbkzVvZaxfXVIGXXLO30O1M+mdrNYl/CcF4n",
-	"c+0Lw6zzyz/9Z7G9aOGQhOFsDW7I5YQm7J/wSy9Iyxt9l7mYZU6887yMlwB9hw9Ym57xMUGH2YDQC04i",
-	"EjkeV9ojXXnKXaZrKnJ4fd7GKm9HehHJheFpeDsAtCmJ2boET0RoqmWl/laxca4Z9GpaszVRdC5qMzzL",
-	"Z723aVlHXr1t9mblqA7FALqJnSGpA9lWj6CCfIRcrPfOxjtI9Kwy+yPk2nt0fi9JoujYkBGbcKE9oHos",
-	"Zwtf3zbmKcMmvaGcCwg3DzE/7GuULuor3jRjgowWIXOE7+rq3KzpaO/WlB5iMU9YEhXAMf6uIwbFmgiQ",
-	"izYUEDPiuAtCyWxKsTUeJ1W4dcLYqwnXUNRbn2yyZumYG1wYcdVZbkfGeZrCGlJJk9YZJnjjktQ8CG/f",
-	"n3Lb4tr2DpnbiEvYFipitp8S6W9TuQQr+6hbNtUtMEqdooiR13U24R8bynU0re4zkz9lxUQ+N/wCBDJI",
-	"TCoWJJOKrZe+WySO8L0PTeKFANkbSUYMEMrGioXiTGGm7YWcJZh99n98q5YzuCpH2ba5G8zodRBuJXtp",
-	"Oxl3ExaQHDt32yMTQdngdxqgHnbTzXCYkb+Tbyf0R92spIFVpYonrBPVhwOjEluHAMTmNftfUzU55HD8",
-	"qvvtOvyiTox587a/YW0Lqx6aIikSWYpes1TDEDFpTRqiwbOzpHupUm7KJNc2Xwd9grWxGkOVk3legb3/",
-	"ba0CgyX8ccfF8Q8gENtQJL8UhaWKkSkVCUsarO17iMC2LZrnZgnflrhZbz4+4aCNVpVfben8rgKqR1Fz",
-	"FDX76QY4YHu4uTOgYLtDCRq7ailvUj3yo/DuFVDCR+Kxi7CADoe46VQSqq9YQr4/Pzv7oSbSUFT0+9oC",
-	"qx22CDq4vfCk+rYwO+82+nAU4EcBfhTgOxPgDdM+f2OmJMLJRAYJ4Uh7y8jGkoBV7O8sNkf5CuRtt+Le",
-	"xettg7uXGvrGsFbtwQR0j4L/gAV/EbU6Cv69C/5fGZuVJb+bwuNH0txa9PvDvE+Z76fgQxoO62xZcoFC",
-	"v1z0EmS7ZnD53hJ6flMONqX3YcrsGy80oWPL/DRNj7L/KPuPsv9hyv7aFghXnxEk/4jGV5uJ+muu+ZrZ",
-	"k2/YnGlDqFL8mqZ+AFyAmJPKLAPMXQBOprXELZGlC5fTC3B0gO3mYMCyLoHxckZxOmFkLHORYD0aTQis",
-	"jIwW+J/N51B+Fp+4mZIhFlX1iWFfzKNYXw8jMiyLny8nIrEiaEicIwCDz4me2VXoKbNeVZoSJecaMPgt",
-	"p1g/QxvFaBYRCrPQF0QbKRNify7YZ4HIVRf2RnAd3tnB88rx2Jee+IbiLrkUhH2Z2TeB+XpeAw3xhYZQ",
-	"HTj0sz+MNDQddsmT3mMyn/KUESPlZ5FZdYd30UTlomkc51/x1A8rUQxEeBeJ4uJBnahTemz7DCxy1bb5",
-	"4rUoqvbOH/A3Nzzdp4HvFsps6eGK6ThnhF0347jhJQO4ZDdrgCfPKWTCsXqF8KYNoHHMtB5kMtkA1M8J",
-	"0PJv165lprgE6d4wU8h9PRjRTaD0FLOSjUsxqN6gbtIQEjGofbughC6qMJ1W+KXUsKahQ54LxkpmzXB7",
-	"rYYetVkKo8qN6Fq3GCM3WsruChjKB9/v0HROF3rg0ElK8qJquTzt9544y8Vfszo2rtG4fNo/PXO/Zimf",
-	"8BFPcSQe/gWQlNYWgQm5MAkx/IWynU7YYKJkPrPcJKaxGpz+NHjyzCoBEBAafhRsxtazfXtPwYitUGBh",
-	"ggajEEtf7KmAsl//ho3WX+maXZUHgER1tQFRhQKuRdK1h/olS5G09Ikcj3nM/ODHbslIyNIu/FvFjV+t",
-	"PdU0YzD5VhMAjCrdIrJiUi1IzNIUzAr2xcrMQNYjLrD1eIXHOnUGTYV4O//63OHJ507/c6sT/dz5A0yH",
-	"pjd5KxiBjXNjfGsX5S2u6kJ4EhXkHyGBfBZtFhUVlBA5erpxkTBjmFrrjeQisW4ufgSaIc0zgcObLtyA",
-	"dKoY+bvkgsHUpuHFMHKws3goKhfu2Oyh5Cmtee87qy9BTdtcXHLtjTzvDrz3+qI+nWs/Q9vx9oUlTXGc",
-	"t2NoifHtJs42gRYVOSYzJmepi+BXhtvjuBucorxgpk+GVbsFbPdhIfCGXfLKWLNLJKHi8h85yxna5zGL",
-	"sP+m8D0cLrFfGjg1F2SI3w4BTm3E0NC0/mFQl93P4nL1hdCFKNs++DKa0Exaa8SUm25wgDYit1mTvdyn",
-	"6G/o3IXSj+z1SzOki2uxmB0nFZDvh+5/A/vx8IfIvSqMNOLaOWyKwIgOPxi7GEcd+c1x6tnV0+rQQCTg",
-	"fbC7yHHLkH3xtgmGHpybOJ86i8h5lCSmImRivh/CNFUY8E0NG8IK7GvZO/9w8VmEcSeCcQj6SUVG0kyR",
-	"duDd7fMDHQAVwZlFODCtadh3VJx/cWQRUWzMlKIpkKeaUME1iFi7MOeDNs/qBvF4r9PUbrRSaOq/ZF9m",
-	"LE2xCrWF/eIvR3Ow33nxn5edHRgcyG3wFk0mDtwQpNlMsYmgwmB8YwNdv8fB3vvb8T1ZjDcc5N3bkcBU",
-	"g3DKv0cdOdJM2VevO/pdG57+mrZINmebG6sb0WrDwD0rfw964J6zXZpm7TGAJBReSzTbMKNcJJb1gHtv",
-	"DHM+AhugMdj5aSpBEemGIRmgXObcTLGb1hEeXIv+ahEp7RJEJXCXxDJjGtV82ejQdI4jNsIXwaUHi+MK",
-	"LI1xxTJZ6ikWjCUkk4U6xo5kISGIylSXfJouAqajN4kwfObClrQ56GptkYaoayXW2hxk/A/Y8YcfaHxA",
-	"sZrSuAxrCU9p4ukFR14ALIWvXLFmE2SFmiZhOIm2fhjG7iIjQDetVOExRHKXIZLI336gWSxFYl/l7Glv",
-	"B6ET4PC77q1Y4/tCKXNw+Nq7v3vqo3Ca57aTB+qE7IQZ72TcjnuPZuvRbN272WoNomtHrg8it36TDKFh",
-	"ufuXILcdLVuOfRHFZimNmS4NY8u65NIZd3+XXOjl6JQUcV2JlAsO1aLCFE/00a6VqF5hwbsaI7BxxzJN",
-	"5ZwlhJuIUIL6aCnyUrU4IQ7DRNxUnFUjG5G6t4zB7Hq4rVScCRNcrhDQR3kUdSBEVSMjfZ2PlQ+088em",
-	"KY2dzsI9qoujurhLdfEQq7HWRS2KUclrtMYf7QzFRzTJuHkwyN/Ga+5q58SKVvCT+5yz6pInAy99hj94",
-	"1LJyuVcpbwGtw45ryfdDIc3A/2l/6yZDlgL5YVQgC3oGsc6KyH57jQF7fkuFccd4ZDHkS2p58hyLJDfj",
-	"w9dyb2Nu1uoMu/Nm7XscFcs9KRZ/NkfNcn+axZrxIYLLBYaLb4hwtNU0PGHC8PHiXpE2UbnIMdTVOmUw",
-	"h2C8DkUAI4ZBdF+hW9Ib/tKSB6I5eAumHIQ39ArzvhiCX872d8krsewWlR7i8/flx1Qhhf1rqJq8fU2y",
-	"Hq92Hla0Sf6+SFbXZ/BXJ3IU7hwlIAe+007BSsEG+Fi8L3WLgGnc/vGOSLjV4e0Vqietg9Kp2w3J2Ewo",
-	"vfI897U4ZzufYXfUvUen7iGo3g8UUJpJTLNb6tmU0XsFJbmE+BtiRLsCLpxm7CX5lF7b7yzNOcVWq6+m",
-	"VBOGCFVqbXhwrZsW+c8caDW1jEy4iG7hv8EOfyX+2zM/4+jov+3Xf7OUvGb7vwUtk7KxOaqYe1Mx79GI",
-	"B7cmOHn+TLbXN5AyOZH5Q4wittIhbYKJYdCgkIYVRU1u7qC99RD6UofRcg1TpZq3qq0cTqFUCVPttQ/s",
-	"NxDl29wc2GTYj/SKiTCrnE24FDQlU6ln3EDxXegez1jCY5oOGDiaIl5sqKDe212yG3RMSzVrn5LSPHzt",
-	"I3MTy4wN2pKav34Nyd2s0rBu3x5YflRt9+g9MZEUOg0RJzxylyUaHt/SqSr6Be5Jw733lRZu/pLvW62k",
-	"uFwY0l5Y7UXCQgjtQRCWA5L2pFMpr1hC8hnOfN63X3YL9wvf+KD8r02aTKLObLrQIIlmlEMBkBNpb2Dk",
-	"6JwCho5ICCXxlHK1oWb8iKR81IvHyN5RN92h24VsdzstlCtxQuf0PnNob8IsN7salhC7HpILzZjoe23k",
-	"ulCKicToMQUNPYXO5kpfCzhWrnOTlgbAWxXCaAJttvahMk0I1WSIbSO4hoFdw7BZZd2+mKTq/40xfeWX",
-	"H5Jk4AsGR5Dqap0J6FXtW3Lqqky2cwjtHgC3XFrKOCyH8Ddo77WGgJyLCzzdwrvWMuY09RYcTswJ5rrM",
-	"jeYJG2RUAArHhlowVwL266gHv03/cHPKW3EYlynwZm1cEldHjXxvGtnyfqGL/GFsr5atB3SPGvmVIZCR",
-	"0mXwCZEAVEIBUFC6pFx4clFX0yLH9kABsrO5VN9XbdyMaFqjs+wNDsqDC0z/UuAembkVDCNnvPDJ1BA9",
-	"5eMNUK3/KnmyR2TTozP24JwxEBQPRe5HsJzBPgj7a1EUfwUx55yIjCYQVWNKSbW5wphLdYUd2o2YABQd",
-	"FAQt9fqpASEg8icUpzK+0r5O8cPbd3035yv4LMJN0/4eujyHBX7v/2Hpc+gawCEtiBg5n4Vdxg+RwyII",
-	"22ldGs20zuwuR2SWUqEjF1s8yWc4VhyRhGFBU5kmpXljSc4uCAKL09R9HrrLQ3cWMu5FQMTRn0XpTRCP",
-	"G8w2njHAzck1hiLZl5mVnpEbbh7eaUaVEUxpP++MiwsCIMeKYUGnNcrI6U8XxABirP15nPJsZH3blCmj",
-	"L4gVmyz5LJZGrFt31L0wYIJSzcC1tX6rPfkFvBqj8RSPCRekcqG75C0i1lJTnVOmLMNpeCBEZa1KTvqE",
-	"rjzb9eRrYhjNCE2lYF3yufNRJnTxueMBjVYgDzdHt61FXPjkqfmggF2TnO0f0xUf0ok6J+5/bbBchxkX",
-	"bNj3sQ8vBArSCOECiZByZsq4IkqmTDskLDBmRwvALrsgQ0sWw77jPpGUOjTLcwABmMOKJmJ5bog0Mozq",
-	"dqgPt+ACRuk1bMrcsl3trmQOuo/RzNoJ8JwN54wyzcgVF4mOiGb2/A1i58Uyy6gGA8IZP3/rFIKqhHLO",
-	"vsxSMHgcuHndG9gHVF6AG5bpCmav1nwi3K1BQg68hLS20cqDow5KyAE0YFqZOHBo61HHS0OcwwryDnZ2",
-	"JHNhLwsfWdFk/8mV4GIyOP2pE3UA4nkwSanW/o6rGxp1MvrlFb7D6Vn4mipFMaVuFoCVOJYqawIrAaLk",
-	"GiZFJjmLrCT36oeJpCpgvgOcVSBXe9k6pFcPVrxKLe5JnQi4yViZBvYNQuxuRDdI7AEkmMM+1oIDF7j2",
-	"7dF5qWaD0g8Pc3St/YHIsxFTOBj85Dlccv4kcGrb+4EZ6sSeN0FPT3pPP/Z+KgrdNlkbsGO/ylWK+Wnm",
-	"HTd32H+y0WvXzTEAeYqmPhJnv0SKuWaq7RPoaed2gCdewd413Ik3U5vBPr00SFyYodggbxF/tHbU/qBP",
-	"plRMWPMggUtNhk1GuPvtMIJVg0JzlwV16PQtUdZsc8oVPCFm7N58BzYBSbhisZFqAWH+MVUOnP+zCJac",
-	"+4HT0RldAO5Vyf7y9oZxG2q17QU5P+15JP6BM2mHQfH7S42URKZJk3X2Bh/93O3U9jbakpFSIudhecKu",
-	"S6FcEDrSTJh+0Tcm04RpQ3Dfw/Kv2KwJot0xS5lNMvrlNyYmZtrpn/Z6vTbWlJDzYR+wdHELIhwQAevF",
-	"TXdAaDyeWhseNTRpxK6HJq9aTWU92dbqyK2mMGe84Gpj0pT0gRPabW2aIDBr7ZrS9j7trbUfnvS2sx/w",
-	"Xe0v27ynt3q6YUh9y9eEB9z4jqe9277kDsHdK1rySdCS3dOzx+dPnv7nlvoXbv+vP6LORIrSltlb/HT6",
-	"pKpBq1S1qSLtnRew1KU7dV0kqhxvemz3bUr1IJOqWFRFQXb+r7NJ/vrD+eM3L17lb1+8PP3t7y8fv/l7",
-	"fPb6xeX89YvLDYZGAaPdte50Ev/EsXmtCv0FJQ1Iooo0IPOpTIOaKY/WcVIc9Kn/ugpD6QzSZp34EtDe",
-	"U5iVPi6rMz9iBuMqkfcf10QJLshj34kqpJlCUw2sMOnW6qLnYXEraqhGVCA2epgnQlVYsF0thrYip7Mj",
-	"P3KO/O//8f82YRLKGY+btEmNuNshc9tT0Z3+eaHalpyFqGO4AbnynFpdwPUVCd/AuoOBG7io84yexr3z",
-	"Efvxx+TsliamP5kmNrlMU+JPrhSqfY5bcfJbgAxaH7Z114fL/4g2QpD9K/DN+mvhmp1HhgNbNdvCwMYy",
-	"YWGfAtMWH/6+wqaP/mX/aQbp+1gxN+21EUqHahe4x+8r8bX9G8I/7Xl0wgKLbm4o0hFL9Q40ouVnzvCZ",
-	"I6o5JEuYgkZwmJ2XsKUZz6l9NFRXFZ8FpTZTPGNKwsLG/AsLYwf8VBcXdhmEkUieEy/dN6T4pokTn5zG",
-	"Z+MefcYej847GzNdE26dO4cjvzUA5QVua2K2jR1M99Q3ljSCk5lycQV8Kq6a+fRdPkp5jEXX9kofdIcY",
-	"fhd40Adx7e6uuJhTqi+Ao9EdhFuUnUHsmoVMRkavmAIn0k8chVpqY2g8zawK9NNH0YH0qXqo1S7nRUJh",
-	"XOmnc4oJfVfRbTRxjEsSljKDKA9PfdGbVcnFIg0KolWxgh7VZXjKb1xcbSxf3luZ1SoFMN7g0jdSsDLs",
-	"XmvBNUvG1Zk7rebl5AmXj/7/m/+QZ3TC8IfFSBsrIkYLs+Tn3Hy7WlnjX7MibnCI4cn7EGRZNgrmdKFr",
-	"1rD6Al5wveB6JjX3mIS19xsW9DjEcktCQZXd8IzN8sZnvacP8XhvfZAFU8KxhcmX9YoEWaUm/8zjKd4K",
-	"kvRrd96u4/x0eTdhDNMspVxUX6vNSwRrRuduGbtwzyoq5O2MOUgeJ2xTRhNNYLab1yWFxNLNs4tw0GZT",
-	"RLNGqVNtKs6Mffp3mvwFRtSC3zKjZlq4LSlKy2pFUIMXc1YXEgt6zM1VaHYNYU5SLMUYQXRoSvxvMGZG",
-	"k4wLcgqIPm4YdkRGuSFG4jAeJa954jpSXLtdKVYKSkEqvWneudaX/C28zUGlnYuqqD2nnkvlV1HnpPTX",
-	"ZolWXpxqwwrKTc27GaTpB5hip2bTNEZLi6eDWbw8QrPEDue9qJNxEcJ9ex3OmCSKaeusvM8ZOT2LyOWE",
-	"JuyfDqkiLLXfefOy13NTwAOjhSDYmjHfGybNnjkwX8NNbp97+rT77Meok0oxcZ/82H32LOzna2qYEtz8",
-	"1/8kCSP/yKkyOApz+XxbxQJh8kD5ffEjwzM2+CdEIjuXY8Vj+ugNpxlbdNbO3u71djx98QPWcnsZctfB",
-	"QVdKHpybqPylq1Hq+4saEm9WdHjO1GQpTujej2R0hm5QbbHwB0PHY7CsHGQd3u3CmfYCUld6oQ3LCBNW",
-	"0HlhVEEy+E5bqTUsk/MQAonfU6LpmBE9ZVa2/wB6Y2yYmlOVuPadUaFVoG4pIjTV0iqP+VTiUx1mt9Uz",
-	"Y6k+i1VN06xmHjs1I93gtvKql9qDSrPnKn2rBXgD4YLGhl8XWxWVL7DETf6J7yASMqXpGHaSK5z7KFXC",
-	"BTVMN09vC6OP7nWA28aS7FCEzLbyYdez27ZaRJ2AcnW6hzyTK8hCX3W7kTCEDbAmfME49TJw2QZePxpl",
-	"1RCGUruSDbyt3XvzyJW6qGxJLtyyEeBopdyplRLtjtfBeSzo4EEUzN/KkHFR3BtZd2NduHZmyeUqX3Pt",
-	"UyLWHGlrXvg6a29kgImhUfc3Gx3OnrpwrVTV7mMoFyfIXA39Uw0jR7Y3HHY9daQqL5yO3NIq3+kokZ0x",
-	"4kPsXLmdFsWygg3UaMbWJixD3RuN3URkSDdgxoMrYuQVE4QCDo3P4EMJkGtL+AUt78t3r0icchjNY7nS",
-	"6oCoCqJmb6xjOWO6Vm++ZrfWmCyjPO30O5RrTf9Peyuuuv771gWsp72igDXXoLFKY3bG9u+MZSOm9JTP",
-	"kHFdtY9TT5d/2rICyP3E6U8sobS60ygqNDeF/vf1rpDdtMKOqY6lEthd+ByrI1HW2/WW/ldqmXJPuvyv",
-	"/6U1Ja9lrjXtRL4gZlAqq/UfhUf8HnWkYAPQv65kAoOdW2v3UslRWyn0mjXmSICsHwrL+/1f4uVPU0lo",
-	"Rl79W5mH+USccOF0aa1afEMzLOH1ZNm9qZW3BPJOyZgz68wrRq9gyleesiZV9Zrdv5Iq8R7dADPpNbsX",
-	"nVRPkQ9RDVUlwYqCkYK5mmmnGGpp1OkYuOsjxa7lFYKt1WOh/fKc/NjrPeuSlyLBlLtm2vJ8kWJXbKyY",
-	"njq1M2LWudDEyC65LEVv4MtSZoOc9XrESInZimEudD6bSWWNf7h2YBYzNvRRIuywxrtckFwzLDyHd9D2",
-	"1WRuht0aAE/7eh/trzptafvLyXw+PxlLlZ3kKmXCSspkicBhHZ1+Z67VACviijUPplzgcGDYFnyb9kzw",
-	"nl07K8HV22zADitgBa5w4JqmHIHBhST2eBhw5Tn+aj1Zvr3MzfQlNOLuOkn4JxgIvkw/NL6qo9uo8+Vk",
-	"klOVsFJ2sLZGEynbHdE6wn764/mzLhmiDTSIFXN2tR4WHodzKHTkKtit6wLx3Eyz9Jppa1f9+ePHd+Rn",
-	"qnlst3i0CLfkydAK/c/Cf6BZrJgZeji+kUwWF2QICnqIJSdUKTkPxtyCWF4hE0UFALgPK0SFy9SGjsd9",
-	"bH2tbOVnYfdGwxjIKLharq13pDhwKThfX0yXXPquYMtcbInZIzJiMbXfFD2RxMylvVhpHEFippyNu58F",
-	"0IqGNmRsDZZj4ne7j8zOBVDkwDHkMCo+glctf4CbE1UlBFyFEiL6LIa5sEcuFf8nSwa41UPrAp4Wt3Gf",
-	"NseGdy8kAhG0sqfOrAlbIROQL9rJl+KN7YpXKLbjLElIb6M3Erq628se2IPNxc5OtDDuf4NpGGToFiLr",
-	"HGPGLX7yHLZ1T7KOGcsjjshuI91KtvpNVehVQOxKNfpOigTeVtZyUIUC1o3ac4mAq6k6cf/evmIAQtj2",
-	"UkSuK/a+09yl077BtuIEwpVN63BZOmiUg3oC/4GAQrXacgK4om4xIylTRsVuiwXwaY6RwBQGJnzz8n09",
-	"ck6lJWiDxllwgr3vryTXmgpDku9eQhyjqMgQE1kf3F558K5S8GXWvOv8e0VENVf0yyXp4YViVao059cr",
-	"6WVIs1cTzJv4zkgTb6s8dX854mWS9VEyewcam9U4WUsa3Ip87ic9WzmLOv88SQ47M1vlklq//jJJAFOo",
-	"SpZNfFJnIKzPw26bL13ik9uCp30NwjraEVlba3fpvB9E6OlmmY75xtbUutu04yoc8bJCuAE4kQyRDocE",
-	"cvBEMcMV2H5NgdbbKYtdh1xDHiWOc8bTZQ2xpd1wD9HYG+X+A4zLthDlPge4qTR33vwj6A/iUpw4aml2",
-	"/d57v9/1M/l5utxME8XmLkfo+nl34ga+cGt775d2LBnfT8k4JP9Vht1j4HsBeN0avyv84m5cr1u5LEtk",
-	"dNdey2rcrBGSxywpaejro/qKQXkatvKVWPsd3nmVqYtHNaf7LQtD570rfFvJzwMJQKVcGY8ROhIdCGOX",
-	"vJFkLlVC6MgqvWIqdR/6Gy25ByiQXQgE98JBEh2WQDi5USIMPfrskMxyo4kfY8X9JIY7EBoVCzXqnFT+",
-	"8uuzX4T/txYzgSxDq4iHj2uClst1+ziTv7vvCL+5Pya8S93jS19vuoDw0+aAm2UlVKNWrpGE0STlAqFH",
-	"Z1RrN283QB5hlVpTK0+A71ojipuOBKf7ku+HMjeAWTgsYT9h7cgPYSmB9cn3QwdxOPyhYVWIr4XGSA08",
-	"oHtagZVYR0e7DN1ZkZOyZMIGS+h2j096j6EQ1INjb1Oug5kTB8aNWZt29bbFNvXLmzJmLBnR+GowhxSd",
-	"d2PbJn3AJfV4gO9Pfvzl8a/P/uO/v4aKWz7B5k6H4Lm2uqhaxlTxof+IAuH5+uJA+P0OAh2HYR+gr6aM",
-	"pmY6ELlR2Eps1aDdtrr98YcRit/CDbrWxsxTQ8M9PDi3xkeuK/Z9suxin90uHrqkkh6mcbGs37/ThSyu",
-	"tSeaQqMfi0SvA0rQ1h2eTxnktAuRQSy36ZJFgEUCpks+FtckLOYJ0wgwerFqhWjmph2AmuiSYSkUevIr",
-	"WwwJdBuiB0m+P+/1fujWtQB5rKEyAp9136FXOWxECV2hZXBX56PMjSlFiNe1XcSv4YmUKDZj1ECL1QVg",
-	"PuSC/yNnxLAvpgyj1nkyPmU/0idnXr6ir1kI2KXdaN1s/ORJq/bKbUPMdfWP6BSCNWotHb8++GNpBsGp",
-	"Q9tnABXa71xOFEP7d+StSRa6NRwhybGXWH/4sQH2WSOuzHSQIAjo6bNnP0GozT6g+GYwUyzmDg9mwajd",
-	"3zHNeLrwtZcvOE1T2fGr9XWSGRdWt5RGE9wo/1xDHYq9QqrROJZZJhMnz7YVPfcTTl9aRJ3s+7M3Gg45",
-	"qn6joIUdINSLOyMJdeS5kce2PrD+M845Q1hFKmLm/EaWpiDM3MOpvW1kzbThDGGlhxeVFs4pszbeP5mA",
-	"/k8DFSzkJVb60ISLiZWsoYsTA58J13Eqda4YATNK+cw/PrRbgsHxbwP55FJ/hbQrdiV3YQZpn0iBQwBo",
-	"GhEVytQihL1ZRGRMeZorV2ukZQaY+K4nldgDRf++NqWwTJ+3zyoc7cg7sCMRC72/bjyMu+WvP/7H2cnr",
-	"Z//9xUai+IGaotHupO7HaRF8eSjx7BZCFHrLKqj5S5JzJ5DUZTDqehH8CGXs5jPB1s75ejtjQjvIQZA4",
-	"XXKZaklKUkVHYYadm6EppIE5mqU5XlwUs7ENdp3dkIdakY34fs3G68Oc4UVnM8mFyVZZ9bwkDTcoisbX",
-	"R8QsB4q0txRUC659iFmoG7kWd+8Gvv3jJnYLHLBjnvtg5EwXc5a81VJ6YOYSVrtkrnDze+Owo5VzjJY9",
-	"bBPlQIVdYI3bSTznuOxa3H3CIitGPE+EDo2ELlzvBbYGW9vCp6LRJ4P2jMLBgrjcbQRjCZAHny5hrHhN",
-	"maTbi0MzRxKW8mvrJC8FsZ6UZJJVQYwJHMp4QYyVcgDaah/DRc40oYZMZcY2t1ueexq642Kar5W5/X7e",
-	"lrOhOOLE19bsmMMvoSBgDMDCrihtbS3ORQAb9gsivtinS95DNBoiPiaMM3CI4wH4BjLVCEIeKhLqmBhe",
-	"2xOFL7vYTcHzbayZUKyypOOeVkyLegMgJHU3sSUCyvnqA3/a2EdZKl9p9vXha0LLfHf3/AM7XYLJdjDU",
-	"lmwcFPUWDJWwOOViL5rSMjqF8GVJB+7WGXCrPzTd5obs/5KnKcmF4Sm5nCmeBiO10+8IOYjpjMZQ67Cp",
-	"7nrhDvWounbCem47b6e5MqY1XTeZ7Wdm5swpHZd88+ZlOXXr5w4bCcDJgZ9WKsBaVHu99ms6Vn/etvpz",
-	"h5MtQZx0PjESUxHsC5/qF+RjznRCF901bv1pb+NOiyeQHOZJqR35lgN0vBhwRPZwyzc8ZxI5vrMAeZPi",
-	"fJdSLqBe4QKsRpg4TkYswLEVqUbg/Ka2uCqD32tjXGt63pay7ic7v7SIOtL+pLgx2AR/p5Rtn8uqdRxb",
-	"KCwhzUlwwvcVSdm7hTimPD008zAYgcgkg4QnAyHNgFpqSjbnkzfSvAgHebQJd+OOpVKXLcJAiqUw4BZM",
-	"VwJ32h23udKWcoBySjUZsUkudsttuPzVwpDDYrs/y1yzhLBUM7AvN+e493iMR17bCa99pFeMYLy94LeQ",
-	"w5+WauA2ZTdtqNp5IcLYo5/NDLZ9zSmHMGC5YWd3PAfvcEyFHlOhx1To1yPyfmYTVxu6vS1hxQ72T+1U",
-	"vu1SdvklHsXXUXwdxdfXI77e5aZiBBVV6yjUvEW0NKp2RbIVJ9U0ZBZ/ob/zoJ9kzEVCZjB7lrjByT6O",
-	"zhWRc9ElQ8GoGpIrxmaaGOlFrPaTNTU3jMAcRIykz1KKcJx6zpQmUzknY6ocNB9VTNvzwRJ6mIDwWcRU",
-	"kBGD5mscoTBMuIauguHF8hwVeNqUYpOBfRI0OIjFSCaL7zTRjKp42iWAYu0mVxa9EBN+zTQZavZlGJEh",
-	"nQDs5kzO8rQAhfOApgI+oik3i2G/eGkwpDUz0LGVpwz6twi7ZgqWsGF3eQSXlkY7ETnGqsBJKkesGAYx",
-	"VDThuR5cZUP762KDgtrAY6qD/7Rk88GTxkHlLkpvCZkLR4o+dxGB0+mgDu8e1tCF+3G2OCo+0GxQaXCy",
-	"5jv/Wvay8P+HP1YRMulcl4c81D3Yf72bhwZISJAE1LCJVAtrNonEMXcK3T32rO1leidQkY7d16NElrED",
-	"cr0j8AD/ZPzdYKqTZgABX55vz8QB0lve0DMHwlp7Oh65vq3SLWa/N66CGhJbS0TjWt7B+1gxZeW0UxAA",
-	"wNaEcHC7GZxRnZoLaLA0g6Vg1VG4KgpyU7EJVdDHGVONSWSriIVpOtF/NK30tLf5Un9zg6twdIIfWmVJ",
-	"K2ETxTDN9ulPH8hP55WWXBxz9WP32bOGVQrsIC0WOqPGMGWv/L9P/u1vvZNnv//rNDr74/vPn7v+r9Pe",
-	"Hz/8W1R8+3j12/9fG8aFfAXK6r7Vk2OqXFc2RZZpWHPQcfVyI5H5CLAgM/qFZ1ZWn/bcluOfvW6x5c72",
-	"biTaku3iUKSsEaSnLCFTmStNOGopBxMorMQxkTVOwM3kxk8igFr+Jhk8YwI1Rd3rUMNODAcd004Wzot+",
-	"cTRodFAGmn1pEkDwTWvp82XDp2tJMioWZMFoIyzIsrgpzu9x5fjCPnBh2GTd6RVLQVUYTDji5HytmKka",
-	"eu13ZfmHbZdVMiGbuLRyRTuB/Nw5gU2rKOxzoOuyCWK1g3MZN0B1gRjFNpgusB8ZXYBxn08mUInY9+jK",
-	"VuLh4lxrL8/YRWVV1ldoWpO/3d0hLhfhCxAQnf7ZeeTxagcenTBz8wXZKoKtv1SOxzwuzyJcWMV0BVcA",
-	"uf2iGF5/zRSdMJyoCB4fzlT8vWVcw8EJ+OX+eLbiLNtdoIamcBYzqQ3+FVPFvITMeDLnY7bBPMbT0mwq",
-	"WDVMp5pSu27H6wMYnXN6VqCVlgIKaNZlgSQLHuHF4KcG29pvxtMTCAptP9SxyvHusegn+0hQKMjNmJnK",
-	"BF4VyQCiKl/w5c/gL24Yelvsi/XxEdn+b//qlJb800nvMYTZ3HH97V+dOJWaaTzk06f9Xg9dO+E+ghLe",
-	"TtSZM3aV0IWlqLdwh7IF3nKE5h8YxUmLUFKI6QRkc8ddLgZERTyYibj9SEtg9HYXjRbth6LteKT3QY3y",
-	"/gDRjkqqOqOzjed4f5pKds2Un9FNK3nvjCZWeiO4CTd98LSwqHJZtQg575KdDQUPiqz7WWw0iDsM33Tu",
-	"h3sZbyr5KYC3GdodfGCMB7kpROWHf6ejz4IKYn0yBciocCU0No2wwoAbMmITLnRUztSiNHHK2+kM+4CM",
-	"a83FBENCQyhwcfHCIRkxzcGHwN3BWzRPgvkQkiT3OCT8QenTXevKXeq/rZXYV6eg6hXQphL+XoexH4ew",
-	"rxnCvpq8rR0e62+zHqFoCObMkMypEi5sb/VMgzvUarQ6aI2gxkr5BQG5k0WBMlRRC2g21oICFZJ4d8nV",
-	"o3dy9E6O3snD806i22uKj5UKl69mgv9Ncn+3kzSGQO9DxIEDeznl2uA8R8Ugp5wQ8BzmU5myLoHJBg6K",
-	"DoaNWkJYcDFBcPHhI/xgWIzyb3ZTztf6Kr4+qMZjufgsNh/2X+MBIDts7QHseqpH4GNjXQtFFU8XBCRL",
-	"0tncdb+/ef/f2Jz/bSy1R1OujVSLRovt05SJyDKdB8Dl8RTxb/WFt8Og/x84A8bBlrXshqUXwI2WicYu",
-	"FOAW211XP4EbcGhw/04J7bn/06u6qOMfuG8gdfeqTsN3IvuRVG1NKdDP+IsrLkA2aqimqBoBTyr9oUiO",
-	"9nULI9JbUL+3t0If7xD4u0KaBxW+BPU/n8qiXXM/pkCtNEKlveNq349eQGm6wNI3jm0X3nhE2HEYtbDs",
-	"iSa5laz/yKmy3jBAHpHvn50BAlJEcpHCfPhiwO13mqCckgoK0rz1YJjKfrggIzblUMhHTQBcQi8VS1ZS",
-	"1tZe2bRMGXd2V0HGaA9GSTPIxHOapgxhBLKKA3zhygKgTsOzfjGvaGNj5a+l039ANstfHZ1+JfZKGQUm",
-	"RGm4JnaHbzRerMOvDY/1ozgframq/QQFUFjDCohEEUGOt+KdJcRqrKgwYErw1TMlxzwN8+ZjS3zqO01o",
-	"nnAmYseh5V5JxSdTU2+iPIdF7mrOVWt6to/9jdfDAV2mKcG92zVZGGrWDN6N3VaE8w1H2Xy8j/5l/2mO",
-	"J77gGRMaIkD+KAHZKmHoP0YkY9Seqo782UcuEyNTOVlEBfzdZgRwvgpVMmK10UR7FLcmAAe9BRvukXd8",
-	"tk87cPNqztW1KCg24dqoMO04CRuG4SK8CsuRlkqOoo6zwKgxio9yGMWUsWyEOqNjLbXTTtQ560SdZx0Q",
-	"8ymjOsjK3+3VuPnlZy2viIvEvriEloyXfxq8efmpE3VywU3oHu/gvcKpdfqdd67YyZV+ZVKYKeHC+Sdm",
-	"yhZkziB2YJ/GFCKSuZOFDXeHaQ9JXjMlMuySYNmIqokcWAXf6UMpFP0yKG/bOcQkBzFL007/SfHHIONC",
-	"2q057ZU+VMxa2TE0q9gvljYp6hhuoHjQv1Gx4u0iVUBvDWGqGL67K653gST70O80SdiYC740frIiAzY1",
-	"SuybPrdEVRiT9eLjEcrPxmF3jMQwIgHAU+wvIAHhxEIQMNQD611gZ4GLU4UrrAqjxFjXr9Tq4KfYAKiw",
-	"FyCfxWeBKXm7by7mxGDe3phPLMcE4QNNSHqJtKcyTciw2Plh5O1PaxRCs4LUIMBoml7g230WXmW5xgyI",
-	"raVsbIjMTZd8cM0nckwKhkDTyml0jat1oyEMHaVWrFq/1cpCcP1dLxR2a8Q0ZSKhCsoQIytWDYuhnxhG",
-	"U0CyIE2dzM6omnCh+5B1R6w6iYVzKYuNDkPHssiFDzR+DzUNTipBcj/BlSg5r/jObmXWs3bCwr4O8iIu",
-	"CGxx5H6fg4pKtj/UIMOruEEVafpZuLXbG0Ksskv+zJOECUdQU3ptXQ8yvKZpjk0sYWJRrslQ5zN77pol",
-	"wy55jS+BdpGQcESugdItHl8PlgCRSQReBE3HEiCqoTX4hvb+C0uwULxs/wXEV0dZibwgw1fjkzdSMPQW",
-	"hqEv6HHvvEteKiWV7ofIjVdxBS8UZ4AHLRMGjgk6LmWeEUm4FO09t+aw9Q7ixbPGRZNuhRgRMMPFZ3F+",
-	"dkaGRspBRsWiJJyHERZhSMEGM6a4TIahHh/werhMMPYHB+SZzJMy/NavbOgqQuCQVwljiHcb2FXYXR66",
-	"FBRC8wtimMDy27p4rzMLXuCIoCWpR9NUzl9mM7P4q6UanzuqMW+VnCMVjJS8YoIkdrNGiwtCDckkcBAI",
-	"AaDPqELJdmldMoRvakNQF4TZJWAgzso0DaXusxS0uEv41A/2C6qyrLK4FS5LtfmPeyuhKFC3r/Dan8K3",
-	"VCm6QKvgHzlzXzv9qc0C9OdYqqwm5IZmErznBfl3KnKqFv7cU6oNslPNBjRE2qwcal0V/No+tr7DwC8q",
-	"8jXtyYVbk2Ew8LXtgoy8/XJcUw/TXtRw1va4fffrjWe99qif9HZx1uXXQL154fShVRVtX8iDTdW8zw3d",
-	"UuU3gr6THb2SNwJ8rxf28iy921308FToJCmsFKuBXLdDmy1e7n6oo5fTG3Z3x/QCQ4TC+8DSGIGJQlBf",
-	"4jRRy/crphLd9JZnvbt9zcDdW7xVU1tE7emtf6+z3fP7Cjku1WNsIQnWtabUvfT5XRzmMNbXhb02NOyL",
-	"eWQ/gvBWIpkmQxy40ifhuyZVhtKsLm0EIYioE+vrVi2wxTKgD3o5mDFsmlHpBus0CKgnvd4+U1VV3Iao",
-	"A+oYk0znbtAkDAyz/7tGS+z89My+fNtfPuuUURiCre/DGXRdHAJc9dVoCTpf3iZEGxQ0kzVLyisw0v95",
-	"6iaePbzQBxZHUVMKR1U31mN1nLpr9bRUDvTkpHd20jv92DsrMoEworNvX/uP39v+phRj2SjIAta7/Ykn",
-	"/gqh+XeJ0MrT7EsERBQhQXwWb16+j9xxRafR+elZVP3sWRQVJPNZrGmMawj2OH/vwSQN1seJitXuPzYU",
-	"Qo56fVDIh5HJMPwCoR2sV5TlKdXloghUPhk4ZHZRuWEJdl9skC94VSxth4IOAq9FcNWvzouRJlmDL+lp",
-	"mSR2+0RsQqfpaOF6Tsq/JFw4T9tS3pfUHhIdjyHy89+4SP5bJcCZ0hFLNaqeUhBUsDmMny9dOVbhewFD",
-	"KPJrlqYwnYsw4VbwX/8T0xqr4ePA5Z0n9DTuJc/Y2ejHcfsMYTiYdWmVEmHdbW6Fl8mmZYKlKn3X8IEr",
-	"EbIE7kS4jgj7YspBHsWuuQsNCTa3HixQxgV0miNrFyFGBFB2EUoMoZVzKw31Qg0w8OW3uGHG9qsPb8nj",
-	"06dPT04JTWdTevK4096p3bL793k5CNrwuMUyLEDoxT47q/TSnz7rNfRjtyt1+v3OE5Gl42liHKy9AJqp",
-	"kOTdctDcY3EGo2GNKqotM3lf5Y1EW1sY+MKF/yHMCO0IgpUj5RiCGrv5854T+rAkaAHEOpQueVOO8X8W",
-	"1pVxaDvnvcddctbrFQltn08obSkWuPpRPVOqfYkPlr8OPQ8PpizFwKlwpS1zXK7+LFxTG7Snp4ldsCZz",
-	"macJTJkG7AEuJqkHR9f9cCm+PUamcWAIBEtLy8Dp/NUg7GfhFu2i9s7Dgx3jmliN6j5y1is4tv4dyzH+",
-	"pUBzXVjWHX3ptO+1Ga/JM1gykhu0d8kU3oJZN+nH2iH6b7GAOknxpjRlKskhk7nTYfXrn/6uJBhKFvUD",
-	"6PMCyeaIdxXGDj4mFBlwO/NgfVPXJ8uhVo6VSuuCFK1aAPX9XMCzWJVdLnwLrFo7ub10WLdu1Lodp7Xt",
-	"EoqLkgowjrZxcL04G1T8+7ITe1vOb1LRs/Ild+oazl3bnmv+HhNaWcyOPMZyUWqu2Rrf8G01NV8kGLFS",
-	"yIMyYp53PL7wGgo6V0Kifgw0X5SL6g1L5evN4b9o7IA7oEp4AArcbxV8W/DANrHOl19obDwGHk0SxXQT",
-	"Rg+29jVEN8+enLfG+EOoA4/CkzD4gGIpRSO4XmjC2xgiyEXKXaNTuf54D7CGu+09uA758pp+19OT3pPS",
-	"jMWo41twKdearrbfTmXGBlvAHm/S6xCg//rY9JrK+MqaWi4v4QPl//W/tKbktcy1poBxCUJkoGTqO02l",
-	"YAPD7YKx9dfdYOt+Vs0nQg+4GFiXAut6tZ5LlVguqenfXNncXWHAWJF21x0UoACanUVgkJLiQakLs7Xc",
-	"ySDOnAqxoObOBBpjdA1gdx0YrpAYI7wgE0UFzM63qoMLQv1cPXD0ho9c5dOwSxDfz3fsLQb+uIblWVVw",
-	"qIQL6zzGiPaV5ThDTJB4KqVmBcrwhQ9aRlh1Zn+MFUlK5pOpVVMyN+APcq1zHAZdaqN0wpFw/VmUwFyK",
-	"Nku3Qqj9lpLMGb3yEDCW9fyrug5PaPy/Qdc2w6v8BduI7s+du0HWLMuBBsZfPV/Ip18zQRK1IIpbruts",
-	"xFv3A70B51EXRk2Sw0bdQNHhOyOqw+GThFBXrAihkg3FSNk6Xe+Slf2sBUkkMBCYnTdyUJ2z5ZjntnAY",
-	"R/X8MNVzdEuefWUeSpKxWW+7YvTtmW+3eAe+VhZN7flUYq0waH1djO2yerHvUyRBnYbWTNf9sNp7qKFl",
-	"m9BUSzQhPothhSiH5H//j//HVxljaDTTLL1muks+0isuJoTO6YLQ4K+CBQJhbYhlyyvmEXysc7Yg3LRQ",
-	"/1WwBLiUkoyKhEKGySjKhQvcOmi1TUEUttPzu0ZQqJML5JXWMh/LvLOh6XsPAAqN2vkBoiesUbgBGmGH",
-	"OvdR4X7vuE/5pWUumqZEMw25VKwIBn4lyipDQUa5wVwMSA+X5yh6hluIk2J8hRRMs3RcAj/Bs0WkD+BW",
-	"4L66mfV+C27Hbvcy8QitEKd/j2bI3ZohHsDp9Gz7iUNfi3DC8avCRwBuJZTUvoTSBpJlRZDImVP6DWJE",
-	"Hb4YOTozD0uKPP7WpMjbGSRfizDihFbGyG4jSjQzJ0V4ab82DmJ38LHRCOB8hWAsLl4JwcnluGQROKTG",
-	"+T9fDEQnT7i4tS2E0uqGMGWjQNPMvPM7dyAzo3ccUvSv/97uxdFv2YqpPzBDKAkHE0hwB3xtpJntmKd/",
-	"scwmMwaxBMtvqdSGJAzQW7A4FIBpF9il0yUrQmBnDgy2AfkmYy5Irtl6C0Qz8/Htx3dH4+NofBxdmE3l",
-	"FEy1lwInZnnmm0Nr2/ZyygcB9drsRgkj0v72YhfFMx/Dkw8LStLeIGWWTPeOJ1l+FBTPlP/+fbP5kW63",
-	"m/rai69r62ee7rk5sPReJbF63mkncNtKRitFw5viiOyBHA9iKZI8bpjavPIwywAbAWxe05QnA6jCxrv+",
-	"CHd9vMOqDc9LD6xyA3IXns2xlvDuU0K1VtTrlSyIRvdnxAicl59Q44tBNGZ2oG7eWU9SuAGIHiWy7Mck",
-	"MMrY5YLHvKYBDQn7Y8F491ctsY7/1vJLI2lvTLn3UxcRdv8bq414z2Lw6MtqYQc2xKN/+f8O2tZLFHXp",
-	"tbUQJfa4JabfUcVszJMHXn2wBW1vo2OiujrDkFtXwGne6ppRM101urCItyr1NizqvaHwYUVV1ZQG1Gmt",
-	"BkceaXh71bXrAoAV8n96cnp28vi0s4UBdQ/5/7Va6MDSbFIpFptbaRb7BSKjNuiPS02G9kLXE/LoXyGY",
-	"8kf48TBCWEmaprWwjr4gL6MLBFq0xM4Fwhm6Sp+ARYtFAaCtNu0bqSmdsctzzaWf/KselAuc5GxAzZ59",
-	"X3yI9Xrd/1pB42RcsGHf9xfDnE4Xt8DDhOY33/wb+uHxfKlIfI3WCKEuL8jQMJoN+x4+OwF6ClDF2GuM",
-	"eZEFVnxKcUGGSHDDqG6H+nALLsg1Z/OGTYHJl7W7Yt8PCpNpZg0XRE9rHQnAhWtGrrhIdEQ0s+dvsLYt",
-	"lllGdXnE/t86VGumtWvQm6UUog5t0Jyg864Wwsm/CdWaT3zvH3ToDbwQ6kQ1D446Y5mmcj4AoK+pTJOB",
-	"Ym4P6Wym5DVNSxMfYWdHMhf2svCRoTDHzeQK9O7pT52oM1KMXg0mKdXa3/H39dBSZ0vQUi2xs3xnXRg/",
-	"nuTMixomkioI7XeaJHQB5Govg1kIzcPJTT21uCd1IuAmIxPEwZrFMrNvtQndILH7LiXFddPAf/vVIGXX",
-	"LG0/Xd7efFD64S5jSyMm2JjHnKpFW5N6dGp5y66p5Q/i8APfYtq5/NN/njyHS86fBE7dKNzvxF7JSXi6",
-	"jUcCa/PY4mWuUkzLXEEfrl166ZONXrt0bP3OlE+sfVvKHyBx9kukuIlzQ087twuMeQV714Exb4bcAIHh",
-	"Z55Y7scNgrYj1DFotDvjpWRGfaT6yplRNE+4OYFnoJWKS1LX9ZAsHy3v4tf2IJQ9skc4VxbvvfyDP8Mo",
-	"wcjqfdSPGTPUslaX/BywKbI+tEYZxWPABH4kZ0zQGe8uaJZWPgB4OvtBImM97BZCA7FqagTnp6kEvao9",
-	"OLMzHPvkL2+iEnR2RN786W1EYn7NU6JlzJlZRGSmoN6JaBYbqSISwxRL6+NEBKckkjGNOU6uLC3nbSm7",
-	"pWtWdUkyjr1ieDo4EdwsZjKVE8B7TPmYkXgRpywiGRV0gtBJkJ/N08rDnrsDrnEksey7yNSGVCzOyEOA",
-	"n6jw7nxdShRyvdFSwqi851jCUWfq2Yf1/c10VMRIwwSHYDSVuuRK90ZLv0ablBeOppM1wK1t1i+Gyk6Y",
-	"iGEXi/MlBVZC6TGX716ROOWWPRv8cMySwYNwbhUMOnejSBAOy77CSzFJuZ5G5BfFRDyNyKWiIx7D236Y",
-	"WVqYevAxawf6XrmMXgUczKx8pGEkxprwQNp3yPaxq5sWifvA8jMXE3tjrMyhqZugohlNWeI2fUq56JJX",
-	"JuBTlsfF+a6FiAjm4PW5IgCKV9lBK0Bq+Y6a4hZcEKkSpvpIfeNxygVzNQc6IhkHDHN4Ax0rFnoVrhib",
-	"lZodrGegmDBd8irBqx2QqEgX5d1z4zfq+M5tPE4M4BnrA6edAKeR2RQRgeZT6ZjOeh94cJZBtaEioSpx",
-	"jRt2i2dKxiwBuIxljkRGrVtF0KL4EhwaLgAB3p5Sn/z7h7dvyAfQQBFJ6ULmhky5v9ywLwaITtuDoWkx",
-	"SykqJub4IVkOgmjKZxqqPi4K4qNJEpyr0uJ/kSprIrsZk7O0PKaDlKi5RODYgDpjMcxnStMFEQxneriH",
-	"/ByMKl67RTCQQSlor8UtwhsDFeHtqbJymQmQytfS6pcxzsBWTMe5W44fa4S+U+hMoeCelRb0nrmxvTWL",
-	"eYdvjVSxIKPKBpg5R/QnicvCK6ICoQpHSiRRqK1RiaPuEYtpBhn50kJe5GiWsqYzgAnVkACDR7gjoRPF",
-	"ADYpIoqNc22PxtKKlFdkROOrLvmNC1dsA7AEwNQ0SSrH8tzaJ/XC0J6IUfTaCjwsArRnY+SEWZFcusef",
-	"Za6Zda8a7wLEDiOocYTHlKdJhCMj5lOcG4Efwpg172JGAbRmTJVdSoytRxXG52mimGiSR6HsaUrt0kki",
-	"rfs0n7Iy/aN1tHqH92XUxJiqBKZfAOoknGbKaKLLYAyhI9pIQn2JJDJwmmofKQBAMCoW2BpSehf7hDpi",
-	"nEojJ4rOptb/jqlV0dYRpgbGRRREhuoWVABSCHqI4If1iTaK0czuKhOxWszCBltTC5AqUtdpJnVB+ggF",
-	"yMiYp2WavTSGxtOsgXLKG+cmg1C4gwuK+G2C1tY+dJjNZvZsYQDg3E+dj2WaZ0KTjFEREYrVjrkARtZO",
-	"8YH9HYEIoCl86zkV++AU06a07lfZTKraNb8G6Z/43ULlB66ItWYYtVaTDxroiMxSOAchjTsCDDWc5DPd",
-	"JZekgNaFGyJZM2GJD+w+RjMEFIgKFDmkC0weA8xAhTZ0rXh4pxfxVFrrlaZE5zP7dv2idhdsFkcNUkDo",
-	"AJ8JGKk04yl3y4dPEGQ9IjO46wlLcvSWl+V8LDOgcWdgn38qL/X1n999+NDEj4Uq0lc6TP6vQJjopYdR",
-	"fWUv5OaiJGFxGJgVeSMr3K0QqYh2DN/U7dgvfnBtMU7HW5GVVfRL9cw+HOSMWY9eZw+s9NR3eJsGGSjH",
-	"YzS4qHFBvsj1V4LQhlfw+8xEIbhgBkZGE0Zg9hnsREXVf+dWJceloTQoe8qme2lY301n49iSo6twxa09",
-	"r42EIW2pNO551Osl44NUVSVDjOyS/8ipMOArgR6ymjGzlAoxnYprYWR8VTseZILT4dAmRVrukzH/Ylkr",
-	"H9mvisFF1tacTyUuQl9VHxCwp/74/Y//LwAA//8=",
+	"7P3tktw2li4K3woi345w9wxLXZIld0sVb5ytlu2x99iWtuQZ7xhbk4UkkZnoYgI0AFYq7a2/5wLOJZ4r",
+	"OYEFgARJkASZLFnV7fnRY1WSID4W1vd61q+rlB8KzghTcvXs19We4IwI+M8XnCnC1DeY7Uq8I/pPGZGp",
+	"oIWinK2erb7fE5TbXxHfIgX/3pBcrpIVeYcPRU5Wz1ZbsUpWgvxcUkGy1TMlSpKsZLonB6zHVKdCPyWV",
+	"oGy3ev8+WX3xPd6Fv3ZLhKScJWjLBfp6e/EtVum+8bGfVg9/Wk383jc8xeYj7W/+sCeCwLoYOSJBJC9F",
+	"ShCVE7/wn1icQqNjhUguzRcwk0ciUEYKwjKJOGus63makkJdVIcx5fvvk1WBBT4QZU/WDNZ/sN94h3og",
+	"UuIdkc8Q0fsuEoQF4gIRvQdUP21IZpWsGD6Ep1pP7YDffUPYTu1Xzx5dXiaBrXpBmBLk68/DBJDCr+7L",
+	"BVb7+rvmtzXNBjdny8UBq9WzVVnCk4EZ8IzkVKrvYNgg0VOpEoQlogxdv7tI7QvX4Xnpnwan5G3KZ5f6",
+	"rJQiQo/z3z/ii1/e6v+5vHi6fvsvfwjPt9wQPeeeHSs35BOJ9Bx7tq3ckCnTC01ASC66n79m5J1ap/Dr",
+	"tWMQhaarDdny+hh/Lok4+ROC4Xqm8PAyTDd9FOMubXjxZxPL1xk5FFwRlp7+nQTu+Lf4hkiEkSAFwQpJ",
+	"vCVXCLMTKhn9uSRIkXeq7yJ5Y1/owfsu0pMnyepAWbVDwXluDa8M7pFmuEhpbnTEEgmCsxZP/RR4aniS",
+	"NReOIqGHPce3/Y4zEjVHTUUpznMi0B7LgXnpEavJTSOm7WvM+kRegYVCnOUndNzT3DDv1MhKPSGk9lTC",
+	"dK8Mc8d5romfqoGpms9N3DKW5mVGvucK592ZvuAlU/BtwY8SKc57rhs1w6wVjONPISNbXOZq9WyLc0mq",
+	"KWw4zwlmRnQacd+9+jjPrxHOMulpBZpdklsiTpXW0DOlSomo50JYeVg9+3GF83z1NrQb39ADVd2JvNaL",
+	"x8B1+j4GLwbX/eQy0edAD/rbIK8OlJl/1ZeMMkV2RMAkxqgG6JdKdMRMkSxBskz3Wo5cb06KyP//5cVn",
+	"T558+uS6j1AGqSQoT9/rWykLziSBU3r5vFT7FzklTH0hhGHalnb1f+KiyKlRhv78d2k0oooP/Loi5pUV",
+	"Zbc4p9k6hYE0r9A/rAPCBx7QK2ZcoRvGjwyBSsUFymgGfy0EvyWIKkny7YPVe391fxBku3q2+v/9udZR",
+	"/2x+lX+GlZg1wDJbx/7lC/TZXx4/RZKk+k/oyYNHq8TXbn/44YcLPQRhSq84cGpf8aNdgLSTVHtykCS/",
+	"JdP0Pz09b7pnbflO4MEdF2QriNwjxW8IcxsPr97t3r5PVq8E3+TkMLC+wjzxr4F1gn5SLXOlv6kwzatV",
+	"/VwSqdBGEHyjdWOgoAMXBIkyJ/IKSUIQ7Il84HZHrp79WA1cnVZjZCrRlpI80xvlntDvF1zfar3vf4ar",
+	"9/6tvpFSYZbqwUrBnmmN4Nnlw6ePLi8vLy/gf/6i/+ev7p/2/7C+rwqrUq6ePX70KFkpqkCqBtaFYTW1",
+	"nuE2TP7Z7Uv0EbrDCJzfG34gak/ZDjiR4Gxnts/KsVt9IziTYGMdwUTB6R6ZNaADwUwCr7NfAnvi1deG",
+	"p+h/FIIXRChqGE4qCFYkW2PV0KcyrMiFogfSVapa0/21+zvNInSzZJVjqdalrD7eMe0Yogrpp9COK4TN",
+	"nUmQ4rAVB8pKpecXN2lmrYXuD0QdubgJCMkXX3/+GgnN06WeyQGfQK+Br5v7S1gGpIi2gh+uEDkU6vRM",
+	"q49aQihykMEv2j9gIfBJ/5uLHWZUwh1cR25eIcgt5aVcS5IKotYlUzQP88icsx3M2TxqlXsEizZmbNwO",
+	"CnLLbyaSikx5YQgtfjvMNLtrealVOsp8Yxzk9Y7emgPipbb6mBFblNVavdPuOp8ui2wy9VsfR+MFytRn",
+	"j1dBlaMWQz8aa8a9n/h3rzGVLkVY8q3206PaWtnim7+TVOkpVvf9BXwB2HyWUT0azl95998qjk2W0Lre",
+	"TRXmMpl9390NbOtEg6ZR835WROSN8SQ0pQN+97V51vvZUFiyMqad/V0rBzPvYIC4h23x9rwOlNl/PYyY",
+	"ZIuYxmhkkDBeWb9S6+Sxwo3lDEmwWqgE7rDnWRgb5zvyTlkPhR7IWUtDrxiTqr0hMPvmp0f2wBqzg3fj",
+	"QJn/14dTbwsr8xxvtEZh1ND7dS0+PIl3z6vQyj3OPycp1YxTTmRnGyLVGtRF/R+Mh0yJl1uU5lyWgkgt",
+	"LNI9zTNB2CcSpVgCv+2c68jxpPxwsArX1Fczu9CGWQ2bYPyAsDFvQ3zYHVHc/bX7qve/eW4PLwcPrnPv",
+	"3HzdDN4OnCJ8bdoBRnJjTy73BiY6TrSOBB9xIPRK86E1vyYS3BVtdovt72Mn9QJL4sYytJWFaRj8t8aw",
+	"uDJKj7afhFTG9ErQEYx7qpBmOtIqqgECNAZYJ+xAb8iRyqBWFHlIvFQpN/zOkbYmn4wYP+9WmwNh/1Fn",
+	"591Q4zsvu1sv6h8mXRZ7lO9HroQbPjg3pXC6d8yhc4YYFURIztAfrzeEkS1NKRanNc2u/6Rtaq6f0EwJ",
+	"/fFa/z/4AUziFtPzX406Gjta3LPGf7DOSE5UjwH3ved2dQ4mUihwrh9MdCFO4Z5jom5pTtYsGCB6DraC",
+	"5gGSMJWgI1V7XipjSmO4GehQSgUz3vM8uAF7Qnd75ZkzFZOIvgo3lGVdeyhZ1fEqTV4VsazheTCbNyQP",
+	"GlIHklG8Nn/u4Q7uQDBsApVwJGFjLyX0lmRrucePnnzWO6DeaDua29KgqkyYpIreUnXqoXpNfs8Mf7aR",
+	"KKDylJdMQbzasgum9xX84HZIIxT1p1IVZB7JamQNwU1JtAW5J++w5k/mi91x6S+Brf7bSRk1YmjDR03H",
+	"ZKX25WHDgpz4hz1Re7B/gZ+Dx23VDQDMM3DLIuc4I9l6c4oVvHRLh9w4GMkUMyAQzVuxIBlcO9ihjKfl",
+	"wZBNtAFuvhc/v2iDPVndcpqtBcGyx7mlf5/qMTCvRE73SDMViLG9ou9ILhMQAAzRgwmYLOVwAObSvKY+",
+	"E23wFkv31bXqMgufdpv0NCwQv6HspiurybuCCiInbXlRioJLMirWG59+ZV/Sd0Dk4UwRf3f1Q/WnEn+i",
+	"4+uc5Zo5b1mt6bvBxuf6qv5sIEOGKsQLwnwm7eILPiGEGHP9mSUcErVidc88Et4uLOGSOFuzaLsiRn0Y",
+	"LfE+X1a/H9ye/+RGt5pwY2pO3vCNNNJ4fvrpzWrM5LDjBI+vzKh6noYz1K4FyXCqrp+hW5yXtV6gBKa5",
+	"jaqio5biRGBJMkhb0v9ZCkjvMsYAzpGmJZSRA2aZf9Mok0TU7BzCZ1onh43GhqdjYZPwCi5MppOeUvhC",
+	"6rX8TRB8E1bojTWZU3ZjVLWME+krym3fmDMku8Efypy1EcrfYqSxUWEN1Z2s24sDldJQOs4VMcFEsz/W",
+	"vOQis382W0A5W1v1fy1IyoX+Kd2T9AaiOut6GO+PJYM4+foGMn4YV2u1J+BXytbpHlMWVkHJz921flce",
+	"NkRUqZla+iWTgwp2HyqzvZdEX1Rr6EsVlQpJumNYAfHdGgUTmUW1z3aP5T54sjfkFDzY6xuaXUNG3p8f",
+	"HEmeX8A2/vnvxxv54O+Ss+tV/7ZF6G3VxLtf/iJ79OTJw6cJ2mBJPntcijypV6dpTaLrIz5JBb50ezUf",
+	"Xic2mzFBkvycIL1giC7pL4HelJjIK2EZydDmhLAh3C0h4XCBey9WjWkdtN6LxOx7tcv+uv0v9BLBF7fB",
+	"MDCu2NeghPU43ftEv8RF8Kz/QxJIQn3+6mubonGF8EYbhxC1hmDkSSpy8Om9TyE2n3FCrUVUpSTiOkHX",
+	"5ivX+qPXZuggPU3RIdM9ZjuSrSEDIRAe/g58aJzl06K9of3qMAKiLwpV0hDjFdrhQiIsCKpEate1VhDR",
+	"kyZd/fR1liC7/+DnAG/S3/kmOF43ItYc9UvIP+AHE5DVh2RiyjFnWvRrlCfnptTDVjNHWN6YlAfa46/Q",
+	"DH3ICNXDWRm8IXvKsmobpC+AJ4TDITekV4hdu4SUKrXWBK2rE+jZ9yohtjuq1sFqF/ZRUKUI08NpUV+N",
+	"W+8ZPGrVgC47KoEzrGmItn/o+YhP6aOHPOgihVfA9vTud+IYkbcNzZl2ruUwp1vCrKjZ5nJmxUxDQU/F",
+	"Gcl9ApzgnGTAQzoye/BuANfxjjz6IjhNoJXF9NXzi0dPPmsKWpCfTtdxiShUJWOONk9bnK0iDElTNz5Q",
+	"ZO/O/yc4nupalJbLXfAbEidCjYKtZQFTWhOvl+W57kAxCexrfb7S8gLNvEBBJVmcZ9Exyz6PqCSJ/cBx",
+	"z2XFNj0ueWVUnz24NSVyVo4juxh9DdYRtV1A8ZUCFfWKp+u+T1Ylq7/WDmnV24hppZ1QAfcoQZIfIG+K",
+	"Q8lPns3Qz+0ZuwP1dt+bWJjm1J4L+gvQ2xsibon4lijsmFeT+iDvFPxzci3LQlt6Zr0TFBMpSyKCj2ol",
+	"fV0KGvzRJTCf93VBbm2Z19pl1fV8rfPcGpdqvz4QtefZ7O+bTIfZbxNxS1Oyds5s3JscCYmDw0tsPrLA",
+	"6toUaQ66M5fwIXin37fOwO4NkEXSQ6yxC59EA6GL9bc6OBqwhEBJG9UKvDGe2zfeJ6sNljSoTZ1A6hkf",
+	"AySSbkg49Nby0hWCpwS8GmsztvvIUIhiQ4XarzPck+lSCJuwgQ6cqb1W7U4ECxvOE1KhDJ9CoSrrYBr4",
+	"3roaO2CqZfh0bVV7xhmErXb0FhSNwT0IDg9B6JIpcVrz7ZoLuqOjsveFeWFuTNnR/JqBtRbc+uoZF4Ud",
+	"XFnz6ffJimSlpeuc3IaivK0B2s+/T1ZbfKD5ad2b7rwjLCPaaidMWXdt9xl9LD3h828N8VpfW210sPyE",
+	"bKxobnKIlqAsI9k6I1JR1s9DIZurEEQRAQnkYQUKnrql5LjOvUraIQKpSmLBGW7+Oz5HxH+7LR8OWFCF",
+	"87WrNBg519bjENsX2uihTPGovTzQnTECLaMYysFuf7z1anA91TOxK2q/AJmPxolPg7mUnr+Zmiq1A6bM",
+	"RrqjDsS7752Ue7UnAig88OEvSwHRdVmQPKdsJ43bD56Qk3w9xV5PN/RkwYsyNxsSxSraz9sUDZjyOsRu",
+	"nwtBb3GOXEGmK8we5eaCbIkgLOSAeLPnQsFm7MsDZs+8kW0JM/yIkeWQwdF3VIJXfd0KyffPR78hprDF",
+	"wCsw0AHbhNlQKrfoKTE7ElvyYfOyDlileyLR9c/XCSoLpDh6eIUoQybQUrsE65XxcuOXDdndAbXxXfej",
+	"X795+eevv3iBnjx6+Ncx2agH0OP0eIxwQRNED1oXMh6cLRGiJ5elusdVzmlqI3aG96xMIkMwunHXdRRj",
+	"aRlz0x5qWg/SWZtcW3euyUbMaXZvdpvP+aLFaYzVCVbnMKK3Pq+11HAwtD5GG6+CAFGqbdDwETYJ53+V",
+	"WgRz5rsYsLwhGVzwHVeIceMWSNDmZFVHkmefSFACnvlFOn51aaUv2MvkpqRvkdY6jHfXqzv0dVlvKZax",
+	"1ksyCcz+Djy+HN7CWQkYONUzyEmmhXFWmtLJkAz5AuqoU8wyqidvthGjx5dP0XVOb0h+ql+/hj3LEsRZ",
+	"SsDlsOHZCZwrOec3JHvmbxmUQjqqNPVO4IspMBXgxDBuckG06jPJX1tngD+67MqyIBLJC64PSpEMTAiJ",
+	"wN9sr0iCKJOK4MyEGeAkkd6MK4QZ0vR10DfR+8EzOqqy7oeP/LLuyxBvOMtkw1LaiNjQu6895vBCW7XG",
+	"sdRj712n5hFn7th/VhaPK1KDIk/AIKASSRw4lRnmYKsY2LJFoAlT3A8voE2p3LxC5Q3/vEYlO4MezjFJ",
+	"A+blWKnNR2dtjsAdBK3PESCNs63R0TmdaZ2Oj//RW6sDjD9cFna+ObuseerVLn0at4B7Zr/6xVlx9ayL",
+	"GLgTaxKHFYjKGPZGfRy6MPfSNoYihk3O0xu/yEwScWuFL+S6k1uakqum3czIOwWQGWEx1tqtkSPo2Nct",
+	"muQZPiWuir6agrbR0C+ckaRnEr+Jld5YeZC1LmM/dxLqgoZgw/ALm3ojRpsDrDu/VGtORdSYX3hAyn7v",
+	"i1StzR/3HMyTRtnJZIkalaesP+llKE8Xja7iN1TixEVdmNFd8oG4rCyp8Nas2r1kDNUIiAA9ZJBG0cMn",
+	"Tx89foaeC7xJ0BdqTxP0DVZg3XoIg88v/gsQBt/++un7P6w+Qt/LnZfEzHXutC6WpbeIOzrLMzBZE55/",
+	"35bSaD/s/Rs3MeddFl9KTLo6LbqKpY4FUsraMuF+lat09mOJmpWR6zNagbLgdRr91nn3pj18i2KBXh8l",
+	"n77/44X95+XFU/2Xv77/078EBUDvBRsv21ngwo0sZ+QCDhHXshft/l6yZS4YHo8YDBzlH63r/f84h/uf",
+	"/jCKDLf6FuJGaHMysYErpD+AlEHcZS48sMHpzSrOe3/HPsjR+3K+T3L4E+ckvozdw+AVbH0wneKNHN2t",
+	"jndy0uJjvJWTBpzuvRwXOuPezLME1wzv5uj3Yt2YUQO13Zo9L426OReXib+5P3QSad4P/+i0Jf3uL70r",
+	"f+nozbwD/2mk/++3zuvpeAwjKtcX8iAGNDipvrawc4E04x1hadDvhBXaA+Sx8vC6jtgkUTTc1edBOO1p",
+	"nsm1ZsV99V+m+JfmGVJ7ym4kCKDj/oQYhwSFlJd5hrC8WcpH6d6JREqxyGETsYtT2ufz+2G6f8/H6utX",
+	"gEIlgs8ZqiEYfMijmM9OdPC0AbAkkfIA4FdcoExL8IPVBEwZc4EZOL1dCtHfvn6+SlZ/+/rzYOaQKYfH",
+	"vVWEe05uiXBEDRDKsqeKk8ObsudaHF0uBXVl/JFGYH0RXxaueLmTEVoj0w0r5Q04SfcWtPBhJA8TlSE6",
+	"OWfCr/So8OnAnH+2WVp9wCwSKa4VyBpiL1ROo5WxPtxER98m6yinJEOcIQCb1gQbGRoCJtNbKFt9w3YP",
+	"MXBWkPoECUV4Z/AHxp3tnRTGTOCtWiUexqAsCyIkyYbzGZWgu10oxX+QGNxbvzvl+53yTkRVkFNu0+rL",
+	"767SSC5kfUfmZfItIIAnqnttkdtEpIkAhm3Kk6WlxF1z+4m75cmCM9j8iIrtePZ5fHn4Iz6X7iioo+F8",
+	"jz2Pctoz2VYoIFIPOnYLP/dUoUlo874S14LF4Mf6BlKJcrIFlP/o0nRfPZt6285UCNpo7fbv3pzGNvRl",
+	"BSo+YTudeoSryzOV5HgIy/zh+JvtBZthxha5iJPfM7Tum5c/xFGmnfhM/Hgf3mXG64Ln07/a2iSY+fi2",
+	"LBL9qKT9ZD/nqNSOd4SHBXJ0vHG6gJ682H8OoTu6DYNid+TtoC9IEHzzbzmW8m6w7/uy/58rlBMsFVKE",
+	"oXSPBU6hx2zS5e0NOMQHv/41eX8mLGK95temFKXbe2oS4njVT2ERV1MsXn1BWLxDKoBu//dSKkArtliB",
+	"9b/fDp5jH0lmJZm0TvPaxM2pXopcN/gDekHgASJcG/UFGXIdDOBRf5xNmmpTtqaSpIZjrDalfXYxl8XV",
+	"VU3W/vq7jixNrT0KbszqllD62tzlnil+JcvywB4QpgSdELU043wRLnNvTc2N3T+fWY6UM6Zsvzep+Uwk",
+	"6568drOH3TiNPKvFode5fhDoL7zfRr/otK9oASOaxB5tIm9OFlF4FVjmciyxWpW3hpGNneei6wkS68M8",
+	"2UpjW1rBJXGojuBr8hIIfvrpD8027b9eJp8+DedSb3h2OvM4THrT2GFAl/Nu5wiS82Ovi/HTppr233/8",
+	"c50M8Yf1xdt//dO/jme52vbqsNDQmb3AgjwX0PTyEEaK3WHKpFqnWJAd1USxPtI8Dxe14eZIw8lHWJC1",
+	"/8L7ZE5tREy7r6/4UZ8QFOfIOsz5iUT6beTeluEYq113OKrnqrTreDg0VI4JX9Qjh7OBbJsU+xAksdrS",
+	"+u7HFtGRTZ5QpO8xtglkXzVGkeP0N6zToMGirjsrl/qHjw8lKwesDjXrWSlIb436D3VKgfUGm+6t+jJe",
+	"uMuIqnEsbugz07HJJCHoW3DE1ES0TaxGj/eJRF53uruqK/GZliOlpJdRRnDdmQGtD8qYF+Wy45V+94Pt",
+	"LlWZE18zU7HN0U9/aBb38d3/aY04W+zBvwARV3gBE7etit0vC/cFliRkTkki5UDHQJMAiqsUJWgYZhBm",
+	"gIBdLN64XKJ9SPWAkz1oWEq6YzNf61spt706CeDC8CODDIi4kWf2dsw5ztb8lghBs4yw4LyeI8iPuaWS",
+	"C5QT1Z0l2mNAaUJ4w2+JxfI+0CqD7c3LV6a8fU+l4sKgGBnsU+sXi0wFzLmcmj1oOvj2spkvhe1VYJH7",
+	"ER9FiQEXX2vcGiRm3QP/Y3+u8vUN4I5p3GYb+WbIngSZA/njvu/GGNLzPkQepgOyWvNtTx9QLC0ElizF",
+	"LdXrhwRvInZRMnrL85wfSbYui17OAej3Nbcwr1yURTTJmTfKwrvqrdthOpgc9zQ3lJ8C3INUmGUSSaW1",
+	"rWjQfJJPO5M9zwf1efv7lHSRSOZhoUenTLYuGhoEkOyLuKwdUKEMd1i1/vYpMwLm1ZuCqOnzyMWN1e+c",
+	"S61qNzLezyTH00WEfokN983Uj4C8wztB/K6ZRt+d0KzEbGjFMsJaGFUATg3MF+FcK3C7fQUbaTrQ6M0P",
+	"f6JxLD0X1E4wdtZ2SChMC9OCgRnPRlUKrVJrhlzxhbP0iQrcfHI8jsqbyGoHED7e82NtdJ+jurWe4bhU",
+	"IkkIs65IpAg+IJybipqz+unyovcqvXn5ynaN0FsgTKnMrsQik65J3Lg3pvKLj2+Qfdak/4YgCj8nAgTO",
+	"Vov/o82Ldu6hKAXADNxIMI56yZY9yfJwsFDz9ya2WQH4dpwddl1uu9s9Yysc09bdbStNHUbfZ0PUjRXP",
+	"SR4oKMnWmgLCRCvxAVpYQaa7bRVldskam1GOBC5HcQO/5YzMB6D35x2sN2EkVvZrvhX56LZkmVY/+27l",
+	"+2S14zhfOCu5N/3SSdvo1Bjg1HSTk6HuJfr32CFdE4yo4rrGw8EiBasGQLPKdSH4ThCpL0hmGHUmeFGQ",
+	"3wZ3+fzUCHdUFcUNZvXXF36WC3TSDWzdpmnOoTMvULdEqMAn+UwrfILrzUgQRhlnXCRNbW9iluYd3Msz",
+	"7l531SSXxAc3TqD4TCjjDpmaktq5yS3jA4JDrtKug/l3B7e9HXtt34XhK/A5FC+N3YBuVWFa9/7THFQa",
+	"o0ErgHoCV+CTxycJupAt6aTpHtmpr36/VPF09jtV/xhHy4u4wytl8P55wt0uLJHL7i4kzvOX29WzH6Ou",
+	"5tt23nLEZY1IbO9VOMffPeeqT0dq6ReE4znxtSY6fYtazGLyxMfV0wiIg+ZVn4TjcYfq6/u+u3IgLHOR",
+	"6XNb/U8P9A2ktMPswIFvWEYottVb8P/S+P+rh2K4dE+AwYSkbVOBcwIJMWH8l1vn65bQFh6+bQP5Fq/g",
+	"PCCKhTP7l0aFaHj9qQkzOygM16b6zctXdYNqE3qOOV7NleT6QNS6ICIlocb85qjN3j+rGklDZx5Q5z6R",
+	"CEaJ6zcUeSQ27TvtaSfuz8kol5ihkm0po3JPMphXTKGxHWLVDWhZw3HlB26DBrBRsNaU6TX1NLSt5roK",
+	"AVJ59kzgTTuL2QU41qlOpe2es+Xiyl4hM6cEFHPnIuwdea0vcuzqJsUyIyID3fOGUo7ad9ffHX3sTrkL",
+	"ZFr2m02aBvUwuGZsmbXnjf34XSa27nrMTWKXNjOz+t6JqplgBvM5y8J84SydxJJEpGoysxJ/qHhobLKD",
+	"81nK+HOa1z00/2pa66qNWt0diuzDA/3wOS5QAQ4fqlDKhSCpkjHkOQoKGyp5+Jvt98bFIVTaYO4VF1Ny",
+	"kyboiia9Y1o6S/VWZELLrP4KXBxGz8jqb/pZ2xEuVuDB8DXaaxW9JerIxY2WH8b18/a8Bkdz+xTNw8iG",
+	"RTmM7KGATzNq3gNV5wivF+4qIr6usJh68P2oUxXdNXGnghH1crcz6pKe0EDuWoXWxhSklN2WOSMCb2hO",
+	"1elKS6aqsaKFHJu8B/cwXN1RntxtbF4cL3rtOF+TXzUoYJyZ2yrd6aI27FKKgqUZugrfe7fAS32+Qnhj",
+	"EhIdxuAnEkmFT2eSRwtDYKJO4waK2OZZKm6caGvBjj/0s+zr+XjMfak42jnctiWPX7xCj//SqhV80jiM",
+	"R2G+5fG6YeAlxlU48b/n1reO2m3f+FEvpSrW+tZ9VhY/EPJ/SMmz2P0235C79F1s7HVBJoH599yqJRHE",
+	"B2l/BmKLPQi6m2xFtVLtezItoWgYEupTLAQlEh047C1mtUcxz/lRXhlM1joxf3IlSzP79UPZrNU3e+m8",
+	"gr9dhs6jVM4ac9drzrIxwnRicKaPbF4YT5kfKJhAP7GVdWnOJWW7qeV1UTrG4p4AuyWvif7jh/VM+CTp",
+	"xnk7Nk3wXd7Dgxtx3FtvNKR3ywHP/VT2MuqF/2FPAEDfa2N+w/hROshfWyFiJhZ00/f5RxZzcgf2puPl",
+	"nrovnq4cgkqFDqE43YOBOO2owzHLZFSpfsGZ18G0LblYSvLBWiJ4Ip/qfpnk4GG3UxC35gYIpUO5O78w",
+	"Z3o+a8uf7FUh6I/HxXGqc2xCkAtFU1pgpgKu+FeEFzkxefC8VJJm5MoiJmi1jrJbquJR1ZvU9Kr+ckjj",
+	"LkpRcBn27egBs3IqUX38nojGuuotaJ3S+EV9AZduiVyIANDf6sxsCG+ac4z02JzTFl2fT6A13tSTy0Fy",
+	"nczyZ1Bz2zESJpzxI/iK59kM9GUZQAq2/pwh7tjnMRgECuivz4tEW+7lfhPg6NqUsYjLwZOs98/lEL4n",
+	"HwUO8UwI4faqljAw//HZUHgb53D2BUAKPgrPSax2N8nBsmQN6Hl1nLPqLIMRgOlGS7e0sB9KUNPhF7c4",
+	"L/EC1YBzoNDMt+MNk/qFyCTn37hUp0rcjSIGmGz1ShRwcdgfQcyd1eNpneHvZbYjGdIi62NAUVuy/M2d",
+	"r7fVHlhwg1zGL8A8oNYWSQZwoKK6bXwo6l2KIqey/CkgGi0KGTrk8VNdSBP1+OT900S/tCAsgTwppcih",
+	"mKJ5caZwqp6b90J7cddSA+pjJr8QjbpD7sJPxQjJ4q5chZcDr4xl8Ewvs44qTWvOxFWp3EN4zfNlDQxY",
+	"0UVSX5ixuzY7jcWj7z5vgMk8iXYDLEN9Z6mlMN7ols0RwNPZwcd8xScnLn1ADtA6Uvjj2JEuJH0rAXZ/",
+	"Ze8y3pLpnUrOrnQ8h16CO/JvPFTotzz0jLF/ZgPP3AGWzN2YmJuc9CdJ29+rRPY6RfOubQX33z1R++8r",
+	"+ErEt1CvBVBmpNazk+lmL+Ax2O/OMH0VFjuiYp0L9wonxtsr72TfDlzRedL4PKiK+3VBppBLP2qJN6Oh",
+	"45gFXGJ4YB9qSQeVxKCcyBnoEWZ23Z4zbWF9Jn18nIcZe4QLKUMgP++fImR2YBEl6GMhonHdaYioZmZC",
+	"zghI/yZuu8oNW4/RRxpfs1uqlghC1CHsuwxb9AKjWh0Eso4UviHMpW5HVrsJfrgL09QmIc1pPHh3eUOl",
+	"7IEO/gEazeDMZHFuaR6lrn9YxapJaPVi6jP0tnGc6mepWh61LJs1EklV/f0pn2tdXhFkQerr2PFZ0/II",
+	"ZlqbOvfi+DksJKA9dnb/xDTUqHww+WKQ6/m8g/VfHo0IfWet0JbGW6r9HVVVz5EsGb2jlrs5DtngPwiq",
+	"FGEo52xHBMJbZdPJtzhVoeSPYBY5T9NSiInzVtok74Mw4SwlyDj7/yn7fJ0voGq6bp6PpYShS3KXOact",
+	"UlkovuFoqcV8JoYoYJShjVlIOgAjun9ywezAEubbWfxi+hn3ruY/a5bQSrrkKprN9zXlCABUQLME068F",
+	"0wxJ7hN4Py86a7u6DcQMy58fQ3Wb48HZK+NebfIZ70Nvxw9hwbvljvX+XbGXBWF6y+99bWzfrVvolO/h",
+	"0S7DOc/LcYV/DWHqQRsvKm9QusdsR7IrdEMK5UJotvdYkxgeRin5H3Ny7Uwv3KscByTHfAd6iKYBkXKy",
+	"plu/FenvMV2QAhAYpyaid6DhKbwZGy+bGOE9rY1/IOyjNfWueywBCa84BedXjxJd+li/Ebsq/YYPmjCc",
+	"PVecvnHP2u4msqeSlSppYecl0s8lPmTEUavJFgW4yil9hjgjSJYHQEwlON0jkMgsPcUWIFaY852svrvv",
+	"eNfvV31T4TwhLpCPADUp0Zxy1uv0rx8xG5yTDCmO1J5KVJteceCzi0Rzltc/mwiyjW5fUxrc6aclGYfO",
+	"s35wk6sBBbJx2I63UDs3ZH33g4MZDN8mMpgPGfZ2uJ78Hob4KyW8BuEy7LzBQx2ncQSaVJLq7YB8ewFq",
+	"QEDKbVWI5Nr4s4JYlKM9ZTuE2Qk0ToOQDVk4MSOYtsMwBIRIKMmzoMfZUXhS1z7YTqG2dwfDByJN58ER",
+	"YCX4xuDGzMLOqnWD1uQtkzemIRG32lREkrJdbhYypXq8Nxz/KBSOr0X/ucJ9HuMLzDNUsxeNsTOFj51T",
+	"cdVLGZ/T7XYZtVCP9goLBSOGBDJcTtkLLQ9NLqmSJN9OoR/v3gc+CjGnyNOAZ2vx1BU700lmbE8Uj06C",
+	"5QNTa/MDu+jmktzX/LHqU5nGaL/CLHt5ayYzgaPM1TqXrlRq7Vc1raElL+QKADPsHroDfELupjxUctfp",
+	"NzgzmowgB35rhLsx0YMajccaFrr3IV3va+MWyLEiwil9AMN/rHF4YLaJ8yAQLHLa7MkeFf+w+5EY/cit",
+	"bnhvF8H4mysdIxrQDEiq8d4zd+POeG1V73kVkJHGFbRpMNrZ1lhXIKiaNhdBjBynmF0fpkvNK5MYNrlJ",
+	"zfd6cVtesiyy8fU0T0kW6Q+zeW2/cXK7axIc6xUQRPK87P0q/Hwbr6cu6YukFvFr/KMdg7UyVN3872kn",
+	"UqC+Trvi4SYb9hot02Pjbu7Hh0ljH248rvkhNHfX3MO1IuQZSWxrSaOl9QEKfwjC7gBBZmTs0JdS++qj",
+	"um+an9uHZZoW3gFtR7S+u3sWOleNMct83ZAZkxLZ/BenJ0s3ZNGYgdWL/x2PIvS60ns+upZ+r6FV/T8a",
+	"znNXtzXzMB7NVn4rw4e4PiRn5OefERHuzdevn+k73DcvX324FFFejMcaGNpykZLJpqUdvG+d3xN8+JY4",
+	"P9EHRkdi2d3kggqeN5wLQMH6XpiFvl0+wf8jy96vs/VhK8YP/y5TIu8srb2e/kJKl3cZ7p/e9b3AoJWE",
+	"8v2mUPXmFGRGfb0XM3onNv9UMbnjqldE9vrua6u1J0nbFugIqaLglet2kTPw/zrxPldmtScTPUQfvhno",
+	"QHOhzkKmJnUpvo5s29k6g1siNt35GPaZuNAplOQXWFQGqL424Mj7RKICq/2VwXZPbMrYBaSPYWZ6nGQC",
+	"Hy9cm8qUHwjCG14qrZKpPTlIkt8GmmkFGXzNvGHe/rqT1UCKaX3tl2KCNR+5f0zwB5znv4kiM5TNcXd6",
+	"DqZyip+xd4aLlzceSqnA/JOERIqH30xDGrbyNEXdpXY0H3J9Ac0qavVfsOwjhZHXs1uI6wHjuH/8TutI",
+	"3dXn9EBVb7qrVow8c7KbtuAGbV1rQnd7RTLouSJRyTIi0BGfElS7wBBnRCLK0rzMWtmLvc3lHQB4gLsp",
+	"yoP6ip4gUhyZdUZ9RYvSpk14s0pWRyyYUSS2ZZ6HDcPz7xis0G5rsnKTNstzMxs64IVIHL5/P0n8NSm4",
+	"UAvtgRnsG8qCiQDkHRBvfG6BGe4L/VpfVU7PfWzdKIyOXNwQkVj1ceyitpNSLF1VC0jM9ozvK2xFZ283",
+	"p6qpbJj1hzKemgt8AevanCCqg7SWjloK/pVxJTqv4oZnJ5PyDlEwkjWyGev5w4aFZzDMvM5kSRUXCZhQ",
+	"5vC8wNQMDjM07Kgmcdxb1P9xav0BHm1TkBnA7W7FsBwhBAnJtI8O5AOmRMr1gbdv0rABB6OtvZfD8LsF",
+	"ToMRxVdQMyGDQi1s/P6N7CiTiNwScTI9uwhLSRWMhPk8Q8//7b8uLi8vHz76NBx/LZkyySrDOWrmsZk2",
+	"RnQZvElNk2F3MvgyEJW2KfQWl7mKTZ70E+w6HA4rqsqsFenqvWA5vaVst8aC4PXhUd9FZrspYx4wwzsC",
+	"gXNNOXkstXXeG2IAftuRfmyXkklE1ZXZZKwwSjlTgud53EUuehw1L756jl5dmAg5L/DPZZBQij2WJHbx",
+	"Od2S9JTmZG1eA/AoesDitFangud8d4odqnoeAqjilqZTrr59o4JibhOY3HPXjbZLKpIqMkxM+latf+Es",
+	"fKqK05yonsHtuugMRuZvSXtBdw/xcMSKiHVOlSByXRCxzvApIhk43pg2mTFWu3Vc0N9rnx01NjJpCgiP",
+	"YBz9Bu5zv/x5Ye9LNyf9NnCPvtQmq+fINoeF5JGqdE+yKg0F8e22p+guC9MReacEjlCY2tCz3oKqrrLB",
+	"VNQUax7yiURuXxNvBZ9IxI+sDsBrPcqcQkBKbEgegYSfkW/Mk6abmm2mGvBhwIA56Qli2h02tYzwqENE",
+	"5cdQ3WUo7cZtTeJnllWfHaaNhZJlK3rqksTUDTUzCmc9VNM2zKRN1vpnOiX3ub4ioXoH+q4vAbhXCBpK",
+	"WLvpdYmaqryP0RY0DePN1KwtWOzBiNKasCZ9KscrnCxTMjNx3/XZmll3Uu3m29GTiCOibvqSHGIIcQdn",
+	"qSUJFdEqbiMTiTO0uo3Un9gkhBZ5txYcuHWD+zKvRGw5u8Cv/GoRdrIqGf25JPZ3JUrSMhwO+B09aDsN",
+	"Whaa7TF/uByyHmr35X//+Pziv97++ih58v4Py1gFczT8yYp7c9MOlDks26gdHFbzqz196u/nxdPLKAug",
+	"dSLjZzJiINTj/bUxHfjnB7Ee2j0JR/35Aesi3ljwvvb48h/WLhhCXw7TrGc5NElsjL7aVsVkAm0YHS19",
+	"7vl3z5EVUt7BfXaZDFon0xawkOVSb/ln0zlGnxEycTPDGuE802OGgbGEB954yu6Z/92ufhn1+T6I/p60",
+	"bF/s3Ef527OsM+RxxEadIZ9H5ztbxvbJy9GigJD8G37pXsvD8fOdKB/HB2zIy4WkYsRX76+UHFtcv3vh",
+	"lVMGW/bqHAwkAGBSQZ8VhC6R4hkOw1fFQgBZZOPFdVqpsFAyWM3iPG7OtaaXj6xq8Zs3zpmI3xuD4Y+w",
+	"RJghIgQXkbBTcx3HTgGrd7+morfDJHuXmViOyjrlGx+S7J4jvVFoQ9SREIYePr28hGzTRw+fPp2MU9Hd",
+	"6JHtXUzPfbW/hyiWfWBQU5ihOfOBBPqtTTyuHZr8yFBGBUkt+OR4C1d7HuErYERBK+RRCrUnAtFMAjWl",
+	"NuzS2YNd0Fo1ncwM2iSwjYwA2lhiIcwRF+hAxE7/hQtT+ecg1816qbSxi2eA6WdjLMWQVGhBZ4PmVwXm",
+	"HV5GsEIxDKDp/Ti1kWRzKtc/lZeXn6ZuMPgXeWDZ3XWCrh9Ybgf/bbcK/tvsFvyn2a5r2C+AE9njoiCM",
+	"ZA5KBDC6tNwh4iCfoWtIThA4f6Cp6HpEgARd6NUJ1ij41T7Oyri1nWOrLW9uMGStW4oaSkWCKSzBeHqx",
+	"XfZYW46ih7A1W0AF3jksN0QOhQoTZot5te53fsQniQpB9AlduQAjRzuOQr3+xpmUN/PgzuU8vfmeHkhv",
+	"pmeqn3B3JucpOBYfoK94KSwYG9Q26KkC0Z0QLwgDmrRINgkSJUMFlgodaMbobm9SzPCh0Grn6vKvzy4v",
+	"V77Z9d9//PHy4dsfLy+evv0/j368vPj07Z+e/Xh58cT8Kegq9+KMoZVUaEsdj4LoSbcP/zkcgd2GBmmd",
+	"jSnA0QeCIcGrJyzSiu6d7TARIQO3rfOPGryELTOMXGSY7RKLet+z+wsFTO1IX7jATG/MtEmqr8ucSCSV",
+	"FrDcdOoEOXuFsIuAp5ghG7WGAiG0KW2ZBCQfmL/1pR3ExmO7LA4yL+G+m0cl2hAtnpHiQbHn4rdxOQhh",
+	"9LnJgV7Dv6VhRpidDKimlYawgoxHFFMtE/ltkEA3NRZLGuBVt0TQLa1FuJGFCRIE9sxAxCKqgMHqEbkk",
+	"GdJiYgjWpaUHkVsiUA3Ct0AOSpherGK6tZpjyvPywCQEmd0Wn5m7slRiSrj77hdsl1O5T6wCasQcRwdc",
+	"VAQVdA/isDPjuUsJQtfedQvqYbUC2rG7XcaRHqo2vy1ycAT2TJ0EU6lchhaHiHgJ3coO9cbiso0bdkHd",
+	"SLP5q2r7pamYpAxAvU0PyihglDm2XWsBXc+XC0s0J/4VP6IDZiaxQtqsqqBDppc7/2Nz04EsEYtJzWyD",
+	"7RYLJYxsaUqxOEVXZu5png2C5VMJrPWAT2hDElui9PCvAw5IB5wd6tVkt0yiA5USAJ6VsWRNaXJoOPtk",
+	"9L361jz/JeAxBy6VHW+95WIN9QNhIH2M9I9IkB2VylQvoyMv8wwxQjK0IZJmtgxzkWn5H4rEZgm80qa1",
+	"FkkEP+OowDu5etcD+xUmTKjXXoYm9dta5k9zmVdvbU7hFPLqCYTRLREbnKOMpNRBwRwFVWbFC3X1Tytc",
+	"zGGXptm6dfUCtB6gmdeQtns5sVI43R8AUWHrNdywcOB7fnTlCGbQZzW+qqQ7Zp1KxoORcpHZcprRZgum",
+	"Dipb0yyEIe2l2siqETI1/cP3JK/w/KsLE+ktalWSDSL9t3aXMvMN/QpMg+d6sR7QgunbMebU1xuZkewK",
+	"sTP7pOqnRTRRmKfda2snELvELQuCb2TlCTXUkNQZ2SeUcbCKhjAUJvQGVkQUgigi1qXsS3aNRZpuxPKJ",
+	"2vMsen/s40PxLEFSWlCD/RhHtP7FAUxreqAKUGZNad0z16NWprwgSOKTPIuoW+Cm3dtuMJb0TZcKb7eg",
+	"dLuXIpEAYKrR22qedsV5kM7TqxX9Z7NfSBXccxAe1RCLBfVwTrM1NBIOqIBKGvwRo52MRhU/BEJCRwib",
+	"7fVkhGMLFf23ybbFej2uNSCNZwX2fnPp2/ZjfUDJ+pz1Ctb7KkAHWmSE0yZ+l7CLSthRar7/Enc8tv/x",
+	"ieDJ1+LjkJ9jCVwLisY25OWoyBoQRIt4y4yBec/SHzhTOA26Po/4hJRW43C6R9iykwfoWuItudYkf12y",
+	"G8aP7LqJ5IDlDckedOJ2c+xsS6xhX+8P7hpaw9K0ruiJbtxh8f0NZVHMSe/zGh72HIddLm5cojLpYCqH",
+	"mlbGZMuZHII+hvwhVHtBcsM697QIJioc63W7Thk9K21t656Xkmh5vm58Q/M1vA2F/jmyJ9F0SWgNBniO",
+	"g/E4gWxkHJgtUHkY6Btvyfq4D7XzNPF2k3fDjHIrFzQwyr7EBkiZSRDOMkGk1DrgHrMs/9DZh5ELMa9E",
+	"YdktZtzAHXSbaCnFvycDfPK5UuRQqIWwVseVgErzcXRZ7E1mzYFIaeIGt1SaW4gPND9BVoZQBvmYq30P",
+	"8HEPt2htMWxfZe+ZaY9vzrwSURVyxjs1G0MWXbR+fefbdhbA/LA2ojdynlk8W1iOq8cfsyQctV8mZPiO",
+	"icrfxZgTY6O7PlNEtcedcrEafH3gei2j7IPafC+V/aWatCzGb0arsD4KxjI6y15GE1FldneMZ1K12v1n",
+	"RKN7/YEYU+Dyed1KA+a284zZFF1eUCIRFgQVQuvgGaJ+/6uh5FQ/x7aCo2h5Wt68RJ8+/Oyzi4cI58Ue",
+	"X3zaSPD97ovXzfReA3vxaQD0onMJK2SLF+WG9DUBnZCXWW5If5J3LyhTRg+EyWndicsN+dy9FszLIFiW",
+	"YuLcvzUvhcfTimAPrAJwBb6l+air9HMqLTj/K/vCIBpPr5vvuU0w1KZ+vX2mykNPVDNJ7HewTBCDvETz",
+	"xwPBjLIddMJkiOdZE4ZqpKi/NuRc1lG1243DbO6a35jY7VZQ8NVE1CHIXseJt1Eja6gnD4P1zeBzq2Gc",
+	"o3eUG/KaH3uoCUeROFb4W/1sjxIB4wwt4VsSWgYuM0ps1zPHpCAkwKB52o7fEsGsk7g2tYpyk9M03O3X",
+	"so9QE49fQgLiS8EPCAaUAOimpYB0XQUdabP8ZFpnaZI1XwcxF0zsKoigxo4c29RX5skzL603n2lM5o3J",
+	"Cw1QRbUfwehWBbN1JFKZHXPZglVm5uQ61rELr8/Vv/AV5dSbVx1ya096ybJi28EUzyAZpV7pQE/yPFXS",
+	"uj9t1mo4Z7fWTx3h210qcgzLwkoJuikbrMH3VsAXBlKHT6AHuBT2nmL1YNpGTrAkQcBSAgnebu8l4qWC",
+	"fMEDBg8+RBF9GOYRmD5re1Vf7Dupb4LFGpN5YHe1IWbWNwknk+OJhbJMEyEXEcFm9+R7iNOpcTeb3UJ4",
+	"2P9U3/RfVWypx+YydxelmufKK1QydyzowJnaG7XS9cHvRmqAyseSRfVAxmqNfLS1aHeVeO8ytZwL3k1P",
+	"OYFYk6bVBCwDk2ZfssCi8I6sd4KXxegJ1k9Wpb2R0aqp2G9wGtE7zbCx1YMg2F2FHtI/nK0Vsjl5URoT",
+	"b+0qXge3pf38+2T1c4mFMpkMte3w6PLR44v/9TDcGPhdBNTJu3BraVkWhQB4+CAX7THrLDj4lXUhW4vf",
+	"GyuJiXycCA6sMrJErZbPAX4zlWQsFk4Qs7gt6+Mkt1vbqJ7u4LbghWomrc+GLvPnJCf6OF6Tn0sSYv8p",
+	"Z1sqDhMn3tkKP+BoyqbX0e14YGaTJtBpWlN/0tucxsgRm7OAb7K93ffLR2kVY5KZOoSAlbrFqbId1/w0",
+	"J64NUUXeqcR4UHbcaDWe08SkednqFhP4cf+CmA/8wwBTv9M2C2EZNGkgTJkO8LVoSFYbKtR+7fo6V7zZ",
+	"oM3Z27Lm2zUXdAeuGx+a7oAFVTive72RrEybJQ8HurNFENVDLoqV8bS0ptQGpzd6RqB9OWCpdSH4Lc16",
+	"OGVtegTRsxs8lxiPOiVH8A9BP5ZkpQRmctsTI8Op4v1thUtJhD6qNKeGHfMJvSR7KjCvrSv6usp4hAed",
+	"J8L1khzxXBWCp8QUkpjvvE/OyVm5w8ZzABIxhFsVuPGxrSnHOh18z/WZHeKyPqYw4WB3RD+m3wnjt+cK",
+	"pLeqtmeoSNKzvhfgt/V9upes1vNBDJgU1lAE+1ASElCwl3YAkcMGix1fZ/gUuPSf45O0mCbaTCeg/UNV",
+	"HGjViEpUGaMhle6A362bTuLW+LWRAeOa8kKUCq7Vxit0CRYyZqfw6JStUxIq3QNdzpTiHxFVYIrtaZYR",
+	"lqBfiOASkXcpKVTftO3A6wNlXPT0e5H4QGB6IKtkVRI5PGLd0G1kVK/zW8Mz2x07wgFRFanW54UUD7se",
+	"khVIOsuiSe/m6j09lLmiRU6kaTow7oj23FAe4VQHGd6o7oF0KKtFyMGLWBbg4woKZG3A5STbTRQSjRf7",
+	"Sh5MrSURtv+FJClnGcK52vNyt6/7IJuqgr2xJO9Eptnc+lnvRHZC3WrasQ87BuUXm1bRBFPbsifpzSpZ",
+	"0QMoPW/PaM4UbpFs0XrUXhC553kmbX61H+UruJTUAKfm9Ibkp+A8OOsvwzSZmlCeYfGAjoAIFnOORiee",
+	"1NG0jyEpwdmOSFW11Y6TrO5evK4qNbouTq2cBkH1XOkGlSjn/IZkSIuHHabaWNgijApMBSpKZbFXRiux",
+	"ZBqEk6p7XTtEJTOy/gvQXILKQvO0h/FNK5uuj4IwW76TY2XgErhaZxXXSFYGWCzcaO6OUSnnpmVaqvXI",
+	"zO2wuzI1UXmXt9qfQUb6ArOMZkGOOkOnr27wtHv5m10J29Au3MwwTMT/EU+h4wX87vv9Bxp3ePJczbxL",
+	"DrPjBvVYIBjGsqcCajSVCJyxkErPD2TDs9MD9B0+EIlwzpmWtSxzVRSGrgxuyoELqDJTPM9M7yettAvP",
+	"1/9gFYEstgtqTAZQIUMngiF7KMOnBFEmFcGZ4ZPg6UCWK9bgxI9GWxF4LpI26wma99Xj60J4JZQtaz/D",
+	"p+ue8rtBAz84/Pvam7KuHYpjVUy+7ygAbBYs+GPxj9dZWD3NBg8mKphqjVyL9hhp3nRRxSc61tEKD3Q8",
+	"qiLN96l1o/UWYkoWJM8p25nULvNEo1JuUuLVYJOA986DFtE3JTpU8X6IV3zuUfH5mNsT9V2/CtkJLtAT",
+	"4Ljcf7U1CaNhhMRZ9VSs2JzcCz/wk6fdTSsH7DqQGvP3tudtzAnOSskfOoE5+z6E9XoNA18/A6EAN8/q",
+	"/p/IUIyrYtwPw3Z7oJV/qNJhFPlxQD/Xk4ZVXz8zmnNQV49SzEtxS295bz/lam9MLpCtY1VHboMEUVZt",
+	"9ZHIU8CqOoA6YQ5XtoIgOJt+MArfkOEPG+9nXaPspg2ocxK84QaRsKITn9kuFilpREfaoePp8RJwJAIl",
+	"eYhpnYrzuXGV+k+1waEHZ5rbZkQqypyHoB2CcQtqKxGa8g9Y3ITzcj0hFdMqoq2j1hXO9qJGsbAlXN0d",
+	"wTbu8R5NyK4c3VNNzVg3t5v0khtwrxb+umLnLb7BCHJwI+DZ5cIwXamAOxr+JdGG2MRerW5XhQVt60IQ",
+	"AwIQTsx8mJh+68bbC0/LBGXaHlIcXUT6RtxsfV7lWFGD5Ri+5KfMBMOnlaYdvKZHAtDXg/B71bpN4pGc",
+	"YUFXi0q8Xay+HjrZL7ZbAn1pe1HtmmHIUH4js5UGRquUUS0IZjhpK2QN2bOPxvep+BFrUgOwAT+yV0/S",
+	"BGOsFIq6re1t+t58JNhpfD56RhlYmcVS9PpN1ysAmBZ9m/RSssZiJSQotzMWjE/FSjht7mUCgyeevCuo",
+	"6M+H8oE25mBpxFDeAvmcHWKe7aPpO++R2zEnKj6uLna8uHPPsrX6bti70mO8ZYW2BzJqvoBWP/GZrxlR",
+	"mObh+hQOGliX+v/nm5ffIfsrosxWpG14drJpOgUW+KD1tk9kC1e6r6eN/VTVf95OK7hMLg5B9G6SBe0Q",
+	"zQ71cVZwVlo9h/qrCs3qTkJe7p1oc96bdLABQl/rpzelltnEtmwRRMGuJsuioFC2hr5fIfDyI8JSEikP",
+	"gEIPfYkcKnowyntDTj3CQip8srBK+ECMNWONKzm7Il2vraoazXtL9F6a5vWKvFMyQX978Qo9/kujao6w",
+	"0c7NbcozBJdihjbEBFgRZYlrkt8NDYzm+dQ+zC6R3zZxnPSyg1F7a4H5KpZpW7Sq8qFDEmde+mn9VuQ9",
+	"MGJjWickYEhv4EX06PLR5cXDR4k5yKrxDheHIB635SuaZHb8wv7x75KzB6/x8VsLJxHk95nAW+Xnx2pW",
+	"XV1FEASqV3wPdNMXmMm8LhLqQ/yP7gTQYaDNvXM1q+j//b//H9gz68SAlheN/TNP1NMLdQso6XrOAX6D",
+	"T7xUaE81A+FbAKVSF/oYzGgXTWKOPbSPNTaqGaCXRGyLayrPSCXwK6Zbl016FOw7UOym+wfQIqU+UTrL",
+	"89kvbV/w4mQKxIFkoJ7b1OYdbZAM9CTXIGOqWJyGzBKPbDJLIl0ZlYJv0bXbkOsO5oBTC1sxJ7/4Gl/8",
+	"8lb/z+XF0/Xbf/nDbyHorhBhMVP/9Eljyx/dHQM3321EPH1Ul1gWUDHaiXGmc9lwIwAVjAK2VvcosLoF",
+	"mfUD9JpAvWIGPUHRcc8d7kFzFh+eqZ9/zO97eNsCHkE9THyDlI8p/ddswBJQMGM8eBl8l17u9Tv7+Z39",
+	"3Ev28xrCZrZ1zOCVOlNvWfjCjZfi+Q3jz7tvq/lXqpsKOY9QSjpvKiHtP6zZ+2an1eMDCnsfE+9tb7UQ",
+	"Ef2juXYmlk7dO5fKXbkigq3MKtgq7voN4wxI+w4N5wXM4x57t2Sp4QnPDfzJQEfAqqXatnppndHtlqZl",
+	"rk4m3cA2eoZMf2FbDUMI0h3Mw1Wy0qrEp6tk9djDRoNYW05Zz5F486xuX5hAf8ByT9lOcYb+TfCyQHLP",
+	"hUKSKMRZNXXKdrZ9hEtMhVxUiaoFPUBfV2YfRhnFO8YllYEyMNg40i60kCTfmmffhZOlDRvp8WB/d2bD",
+	"hTl1nHM8+qVa8+12nfEDpmyosaB9Au1xVmOsB6uU6lF76kggmqt/MnzXpDhh+wUTlCbQmtYEUv2WeD08",
+	"s5+ep1a9jFtP1be+Mc8P90nC6Z7Itd2QvjapHnmGa8g+AOL5XTsW/3HAuC2dJA3G0WQH7SvQvWhd2hjh",
+	"7hXXnAdW/THyuA92L8dwlFukETzg2ONZwkETkpX3zFPTPo1p1Sd/c/LG5J+yMdXFPLzqAv4eDiUDLDZj",
+	"sUbuutGk3ierPcFi5quCGKY883VJyOw38+06xYLMefmI85tZ322n45jp1ztYD93cGn++SevAQoT1FcEZ",
+	"aAgTKeoV4UVOKuXiSNWel1oxZPhAFsPeMpmGzl1ls6IvXVRnIEt6SvFGc5/ftUBe3BR6Ni838F3N1XbN",
+	"L34zntYzUNX4VZWkuFQZSY41H5b0l3A5q+YPVWYktK5KKhxEgJoGIaX88nHKTNu4oK6yJzjrzUR0AOEG",
+	"blE/elX1Xj7uaV71FXL1czH6V6QwHFA1vRrK1v78239dfHWhyfDxk6D1HdzVb+32acOx2Zfap9sO5WBI",
+	"Z1sZ3ew3Ke8d0zTnKoKNKlG9ZUnUFZhbh9Ok+AY7GeMm0b1aemA8NZFrje6455IgH1cdmmhpir9GG5Ly",
+	"A/SaN3cgNsW12hhDYHZ7hvvHTdPl+s/CfHKZjtoz+Fi7SnIppvB3TlmVvDBae5STrYp9dhjH/3uTJmlP",
+	"fyZM/8ea0dI4rCRUNO6twz+Dt+MUOC9DZTqRzqGf9hFn+BRj5f0m1DNe2O89HXEuXxgH/YRD8S7TYhsX",
+	"wcIWsDLbTPF+GZjV7Jfcifu7B8vkRMTrHD35ETEa9HPPW+kUyzaHurPGNaGr9bWtAf3cFVkFWuW5Bta9",
+	"NoFMsfVXyz0/ylh4yA+jd5hKDRkr9GOFi5RlvNahn6Zst54BINxn8vSFOZulTCZbXRt/G+JqmEM1X3fu",
+	"YY/CrG5W6c5Xj6a3m69e6oNek/ho6sLsFLXmb/zHo0v/5wwUwLhvIzjOzP6TM5jSM4RD/fghf6GCJd6i",
+	"G8qy6pzXepi4Rvz/CGxmvOnifL4zhtIzh0W0yDWa6BZQnDqS837pT90dWUKN+s3v5ajyNHxPR18fvJBR",
+	"b7cuaPudM7u4zW9quNjFHgdSmHfRuyRssD4DGis/0NT23ahBGcVa8OMqWeE8X3OxZhywDcLNrAw2wBgH",
+	"gO8bENsPVVXqMCIabmcw3waxT4kQFn54pM7M00S6uTB8qwgzNf8wYI2ZGaod22Kal+OROLOLX+t7ZdDS",
+	"88hXvrRtuLaUTU+6i/US46LQF3bi4w46rvuArdseX923+kl7oQNe6udVQwW5J0R5WdgJkmW6R1AUnZcH",
+	"B4hdB4HivdWto+mgswm+E0TK5q47EI3agA7iDnoAqtBtZS1PUpFDGARTYaFmZ1WOr/CNefaDhGeOWDDK",
+	"dkveRTvk0G2cq9YfTPl+zVEbLMjL3Wweor3GFSP1aKXiRd5WOCp/28vkGwCxrXJ5lwKprVKAJXdRzgRx",
+	"kSDKEEaZOCFRskRrGgSLnBKBBOxirWrYKf9W8LM5ZSR8+P8cwLRTsGed5NX8bXJwcYvLPJDQ9ZrgTBML",
+	"lLXYZiTkUKgTcoDyXt1S0DSSVduo7jHtIc/6CumjwMJLwkixJAnCaQoZ+ZhlqChZqkpXkt3+6lihERY7",
+	"omIFKDFuX2jGFVt/FF57Tx8KI5wkPkmoIMKNdGzAvvtEQm4T3EzbCg0eqprDQF2SSbqF86FKItepMabo",
+	"qU1m5pCqnRoirzIIg3StD6tQJLvWLESiG0IKk0tf5gSKiLm0YE1HYqWuUc1IhjZkywUBaXxt2e51Ylqc",
+	"CoJzzaS6+Tj2e2HuYMqx+340n+gRKg1lsnWCmCrTMqOCQrpqsNLGMnmZh1NJTISoDFy3zw04lQMwg+PW",
+	"O2VBqyDvrSFw/VEpuwl1qXBjKm6skyrdpYAEqCvkdhLgmjsH1Tqk4Kdt26G+LRVE01Dvr/woeyszrPgJ",
+	"pJnc0KIgYahMgxxqSlLCPT1KNkggmg2tfZ1kJIIMS/C3IanJsyY3/7M1hdZL8TaqpVDYo/Uopz3H/gvb",
+	"04LMwr8ZbRjAW3YmSadKBDa6i4GgNdU9yaqmnjXw4QGITZOH1sCzM8VhTTw7r2osHpayRrxL+gLBiRbZ",
+	"9NZNFP6B87VV3SLwM6F8xUfNvC1zRgTeUA/w02B91aBVpq837JhQle+8xtFMVnTHeE+hlGfABargcnqg",
+	"QaCql1uE0Ys3/wl35QqRXBIjooMOWZbyzKZzdlLmXLhPc52MKCDFBGH0w1fPv//h3yAv8qpquWr5oCy0",
+	"CAKJFu5XYvSdWu9L5e0qWb3LJWAbZn9vQn/6VZ+FqqHfWlWvbg6cpaTiE1rPzQgAwUcnnPfapHKPHz35",
+	"rOcnQnoqlYxkB8B5b2MsKJfsjTWF0+3+dlJExvT2bHelNc/XKWlmKYlHRP3swti1QZRNUBGhhgrQKk2T",
+	"ENALXdtaLevhH6anviAFwUqaoiwMGiNoPYGs7Cxkw0Av7ysgNLCU8EGGu9U5jbdPw9R2f614HQVVRDYq",
+	"lVp96cJeClsS2yeqUpznAAbXxV/yIdlviQg2vzW+I602mbmCIVaqpDJkM06gdM3j0fBObTOOJ+ha4Llq",
+	"FvWq+iniW+O+CfZZ1CKj3iuvPmleTu+WMuoKfSOcQWZin9evTUia7b33bb9LTztzo+VWDdWvUIFF5aS/",
+	"ISf9nwSn+9U96mbjJHfLa1Hl73oHNEouM3NcPzwFeEbcwwhTskMfLYyjy4unDubowfri7a+XyZOngVhF",
+	"+4x6tn7Kjn/e2LwJu64Zl4m/ZAPNVSQC/QwZJUwCF1WEVSa7rQmugAT/9dGjv6wakZuffvrXHx/q7dF7",
+	"9OtlEorhVN3KYw3vRxGGdyWZLVKnEdDmO2CBa+vZ2ODCPGDri5y6+wD94KFGGWwvUydSiXawZx38P2bI",
+	"seaWMf4kCEBifdLxUVbf09PqF2JI2DU56TqwtKqqsLXhF/JsgI0BOwmiHjCyQYCZsgtww4P0dzZxa1c+",
+	"DaKyYEXWXGQhnfcrfkSXn/758vGfH10++sypVlcoO5x6Ab4qHIEDyL0M2oAfwgUJA3iXL7e1KpF43QW1",
+	"lmKFqbSdnWm049Fhzoy0qAErX6q1JAUWWHERUkYkzYjd7yt0fRUF1vZkhO911AhDr6M86WvmHLgTCrOe",
+	"IxsxMnDuzPkgHK70HciMO+Lq57DzJZIxGvrbPcvEaO7FImkYA/rqIlQ0S6Xoj+F/a+VxDYByWhtPaMoP",
+	"B6oGnAjfcUUWQDUfDHXGApqbQRYj53tJx5ouuTSfugP2VYXDlz/V+jvj8cjX/LhMIVWjd2K4cRyoF6af",
+	"dWJrwW9ITquQn+eoqvoXOPQaCIzaQIqx2mEklwiA6ikbP98Unay/SaNrPRHMpv0PpmhuOkhhWNoRUyWv",
+	"THNw01XCdpayq4r2cH2ApsShFmE27cb4rq2T+5wGxJBithCN12HlAeMebciOshrvry8QMRIQrrzoPSkc",
+	"0ekYr/nRZWSE7HtYkQ8bZfZr8LKayNDUJGO/J/dQsOwbiOqj+pG6n5feXufOgoTHxHhyK+CmPfZ7qKk9",
+	"aE/VwUdkHA31T+xypIBDXZNtAr5MvkU2Kw5867E9ZmZeiL42WYMHuZhw1Rz8PsrX+nJ0TtMF4p55UVow",
+	"QyvrHlF1haxX7ApVMbpn7dDnFer7xbQmN2FHkzaQAGnzWyKsn+QK2TDfM5NF4ccor5AL/F3V1+WZ7Z7r",
+	"R2xxruXTKTHSoROJNmHCZ1W02ER8cTPmKyQ8agOJ9cPNkDPcwm7UuS7pXyi6GQxu9uu1bzrgAj+XpDSj",
+	"l4yZjNnUtQNemXRLMyHMtEXcg0VnRv+eHIo82G97UfOgZe3m0lS9GlGBjLGoicRhyVfEBlQWCluEnYlR",
+	"1qZb82LWQrWJ8w0GtuHvngOFTfQcfEHhVh1BR+T1BQcAQ240qIhktm6hUyODzl3DGEnAC8LWKZakkWUV",
+	"nPznAm8hTIYlQYrzHtw3PQsTqB49D72Pr/0XwsamfszrwTZhv2vok08ksjHweuPNRxMXfLP+VsX5jSHi",
+	"lhe6ipjjYB6aIRzL826J2OAc1QH4yLxyPyo/+RtRHbJFdP8187R7Lb6xtg9iHO1TNHkJsVOzj1sNFXr5",
+	"+R1jh/tOt665WWY1hd4L/7XzvPVpm+usJJOsmIamOunFAlp1wbKnvLfB6c1OQK5xSNuPYTSqBhOiEvqH",
+	"XBnV2JO4EfazjO5vneZcTq3OyLmEfH4eyjz+kpBMb4SFjcWmFZnEFPA7Ccu0Ih2Ovac1Exoi7Nfa4hI4",
+	"91rtpZwpnE55Ex6fHag2GtdkirR4uL2VrK3rKOx016333ptUjluXhxVTBekqvELM9QcHfcaQd2eg6mwD",
+	"sL8Q17IjRDNb8q7IMcO9wN1bSyiTd3HL85wf12WxcFkpdDOv9jXyjIIvDRSO/Tuz3WI3XO2RtF1LY7o1",
+	"BmKa9jYVWCgGTHZcH7klIit70rG1rYUygjNorKpt8ALbdMauJmJb6EbeuFfmacgVpdxlwMRRf/VGM+u/",
+	"B/y8bxQxkNIvC86m94S95Tf+Va4RVFlmuzwaaVp3yHwbzAiaKGUkEbc0DXlc3thfEJY3Ro3pb7vXQRKE",
+	"VyuMgU5rWTv0uhD8VhuFd1CSFHeO8oOVJc1Oo3FpqpUzrqLgJND5tG7XXp1sdbv8HFN3dQc1qCU8QZU2",
+	"ds88QR1zZ5oxYzOifdsFMUKgdTjE1I/OfWn5LVI8zx4gJz2v7VFdV96dDZbUVK9QBRkKwZ7jsf7ULyCr",
+	"ooqN2AJG9PjyKbo2rqL69WvTl7nfrbqgOzWYE+myhjJ0IlhIhBUSRGuwYBE6DCwE6eEIlqO1RMVddogt",
+	"kvz0Mlgm6bnfYY9HuYfNzNdaq3nBvenx73GUh0j9tGFQQ4vhojSZ6euoIu/28waMxuxdEFjsuUlut65y",
+	"VGXrT+uX3fhGd9bhK5fyA2W77wVmctvTagK7cpKm0xPx7ZYI2XEPWKeXEWGSQKJuF43XM3G6ekz9SarQ",
+	"hqT4QKJbMc61B+44xBapwmrOFB8kc8f2CofD6oUgt5Qco4exjzeK/qJehMK1IHasJlAiVbukxrUff3uP",
+	"smurGrtaLYDTqvc55ootIuBbt/a+yfnMQGO3YBcpuzmzZ3BvUrhHHlGe95oczKx6lqFF9aQ+9norS0WC",
+	"viMCvBWjtNwY240qxADaI5CdX27CH9DEX+Y4+Nv+XaAS56v//Y3+2F7hHSg6WClBN6UKW7U53gwi//86",
+	"lmj6t1N/d2so66Nq/JBsEYSdTL1o+763zYPntkTEpKKBwBX0iK6lW0FsTZpwkGuDMCrea5rsDbz8zx/+",
+	"/U13RTfk1BQpLf0134VpVdz2dO0L2443Ktzlr5RhUn03ftA3YHHpiejHzafNgAlMO7QHgyEr2IrgzvFS",
+	"MHL6hoTKZOo6xFCqQSGsNxEdOFN7xAWozF5mcYYNbjwpVAzErvteNXCgWDvDp+seJNpB1bQu5/SG/3Co",
+	"lRkpjIPhQ+1l9cEPuZlbwQ8z0OrgtSJcxPHqwjK9LseHt0ABO6O74iEosVrrhU6pBRfKVOEO4XgWXNKW",
+	"47iRcvUBoDn5jCNQfPoB6Hd6t//3FlyxyJoVxQyz53m4mv8EHPx31nouax2Oirc57WiY/8Nw3nGnl8+K",
+	"J7UcuSsOOrbPPkMd2eX3g7xiAVPb0wvvl5Ht78IitTd3y0JH0TXPZKnD438kLHZ0E85luYvsQpsFLwz1",
+	"OodVj27cMOsefd3x6En7N4Fnj05gIR6+8FFN5/XjILp89jGFZME3XqpdyxH14hV6/JdGwftWtIDpnnR2",
+	"CF/88vbXR8mn7/94Yf8JpfCPkr++/9O/BIvhvyE7nH8VbJs3lk5WJ2cmxlWE81zzEiogQCInZpK12JUp",
+	"zIXM1juKqhA2aJiQyRkb5o2FAy6a2qIHHVgOIB0FJcPXSqIcG+5/hfBGEqaeIXi+juwSlrU7jPQp3h9r",
+	"fMRuTkgbqW7BQl2yPt6LEkl2A1HrZrFxzYB++ulNkBo+EN11gs3jhz299dZS2zJjsgsYCzWvv1+2wreY",
+	"YZMu+q2W88s0eE1LIWyuRQdta8tFStotSL3w1gTTOR/PiYe8hPWhWuTavDfkvhzN3vxhz5EomZ/5cGX+",
+	"mzMlOJQk8y2kDdlDGF0N5N7J8E1m3nc+kVDMhX4xgD2/ubiY6ILshD0hNxmSh/ANYWiD0xsAnKkheGLm",
+	"fA4UeL7yd78m3Yi7MkuefWjyHvcRfWT0/txklG2IOhLC0MOnl5cQnH708OnTyZLKnXA3cbOeQcRJLyAf",
+	"2nz2nkmJwPLJAYfgPaEAu5SQQztXQ7qhRntwiUR2uDSnzasZrqvqmU+CKruvr3XynhbxCVjfVu8ED7Mv",
+	"HYURdeTiZi14TiakwkMsDF4Kk44ZVKa8CKWffkXyDPFSGXgpdjJqLVzlZ0jtBS93e2QHQTAzqAACEG+7",
+	"673J6IHpcEbWmlUDKp0cOJNnSNIdAGRShrC8cWXRnBlej5qBN09NCHCtRdvWDcsUINAKc9GnnvYBd84m",
+	"fL2WcdT6t2BpZ0ZfieNkfKS+pt1WmN1hBkKvWvo9wFoYEOK9viqgnia2gKrWvVKcE5ZhEaTIih8u4e1o",
+	"tPTqTtaZdjE6YKzGYZpirZXAtIJOb/XNwizDiosTqh6qYUFs4WOO0xtp8HmwQnt8S2ztWXYFEHBwwY97",
+	"DqA9ANhjovw4rRqrxPOZXiYLfHIaS22oJHeiWGuG9+FZVb/6W1+4em4VTzPUbHdygoo8vx/63bSbPJcS",
+	"FmyfHn/+rROtDwem2L/vS+ip97F7uFv9EjL0zG6KU9hIv3R0HfaDErI/w3iaBDVPD/LQxRTUPsW0aqvj",
+	"Qbll3OC9TRAF7SRhj7P5m9ZctFtiNbswaYnQnZqVAOkKvHod2SbNzYhOUBoW9Dof9EKWCHbIUtzSWx4t",
+	"ysC1E4AaoCTPPP3BDWswRvitNtg2J2RPKl4nKFnG14OxmozXrSkiJTfLtEkzSdibV2bn0TXEdoNymidQ",
+	"HZXb6MYKeyn6BWfbnKaBHPi27a2OfF21aYHLgg9k7TdxqWByJMym0cfFVd2FbHZR5mSAIwDBAtIcdLz7",
+	"gu1yKoOQ/H3M5eXWAcA8szJbi2xtA38iEePIrSiOwbmKcPjaeLa5sRBhjf2nMEdPWi581LrJw/xox4lE",
+	"PKpxeDVubxXEc+kcv7arSkfJHUltwDdkCkvBN3ryt0RAvwcLD9/gtTJB5JawCm8UjBegEsCEu0J1SoyD",
+	"8pJ10o9PRO7iDLRXglJK+Iesmi3tAHlgTW0T63b7pXZFp9+KyTU0guSMNd+uuaA7ylY+FHoC2yduKTmu",
+	"vSoc+GMhiCJiXRq0iAMWVNW1+smKZGVqvuwaGUZ0YHJfBNO32YspvlWU67z0driuuQ2UD7VAP5fE/q41",
+	"tQ64d4OFdgh2MKANV/dzuvWgQ9subGhEo7nWcU/TPVJHl8IuUQYvJrbPqaMkIDKEZd28QD/9DGFoFpgA",
+	"pqVUYFeL0rTpAeZwhfjWJ03rhDdPVOT5AD23EWBHz10k9grUrw80v31hhhvuuC2NGs7xlk4zJBi+9wwW",
+	"MXfEjtw7a0evvS7vbdcfGskup+1BpRCEoI8rWp84qHdJQsO29OH4VuHraTHKqRprSH5N9cIMqmzdhQR5",
+	"kL/viXewY0Tx2tRdT9Qr7kYbGOC7vcsIQpFvLW9y4vXAb4kN5J1aqKUHnIWb9AE/kSHAC6+tODTOrAeL",
+	"tzyi03/6uur+4EMsU5kYHBBPKuAyowqcr/nQyMETNBIA3K85Zfr0oB9whWw8w0apVpKY06k2eOhkl2La",
+	"9w/tGKb9HyzjH31i1Lf7QsrnqaK3FuurVQ+gtF6HWRDHyoCFSavggFJKMguDiCSRlrd1ubTWzKM8vwfK",
+	"StXXVt41pI0jJH+dUMgShs+CSfd8UPE4T19Dr9FLhVe90ZPGvtbLtGsaPScz/3CjvxjItoMebO0er9Br",
+	"Wofd3QDnMBjd6Ddmpf+unx87xkKe0j1fV6ZHuPFLcRL4QLN11Z8+YoHNd0aOt3Vu1V62P11FhDvzjjjg",
+	"3pP9jquFXI+xio+ZarRnj7xTv1HlqwVmv9s6VW87Gl+0Kx88t7tMDnP77omDv4I4mCYAxhexhKyuCPme",
+	"CWs971dYKJrSArOpyrS56aSvQQUkGVjyAt8k4L94YfQU2jWfiKyCjaaJBTVovMEEhBk4Di462iojK+p1",
+	"95WTOTXce7R2c5mEmPEGGa0Z957D60oDOldtejL9mozpSVasLS95JyFBzxAKW5zSnCqs4i3jPcGZzdMI",
+	"KH68yAnkdgBoGyAKaVOqUgGhAWAU1/jKfecMO8tzbfZDLmmq3pO86MHJnavb5OO1ZwGHpiKC4nwo5hrY",
+	"DU+N6rbZzDngdaMjlkExeuCZ6eXv97ph6wrAVJCDZt1ve9Dq7MUPfPw701FVE3h0E64Oyw2h2hnrIpyk",
+	"rMmuMppZ5ijvCl3ayhcbc9DcN7gd/VgeRY7ZgMHuXSV0IJhJpDjK+BViHDk3f3fMgI4bplJt9GtzikiE",
+	"keIFTcOozkuowzXbbM/l5PavaseCuEAmwX8gyXsinnBv6o2fiJfhk0k5j8m7iWvU5V/jNxVMsSwLIm6p",
+	"nBDuhuP5LbTiuWquNV2qUM6AlRMyb6pTbmaJVaylI2gaYqS+0mMCdh76y3IyOBjF0PLD44T6QvAt/NV2",
+	"kzcaUUzU9GxxPF2y1jG0zy7/UeVsKw86UuyOIrwMwypPEMp1Sf/jx6Ml/QvK69kiudWvvCOho0FyFpCp",
+	"DYiB8Ec+SiE7TzQGW+Rda21m1ErLMWPEsN48jLx7hqQbB+oJZMYMSJl6d8ZkggNXmCAR7phnNplhl3wG",
+	"SjSGHN2TuMSHuuoNKg7Xdm7IDrMEUWjDibBENSXOqOwc9Zj64qHBIjN6S7MS55WPYpWsdoKX4ba2/lhL",
+	"+cCcm+AeusGqnViskfsZGtnHpyZN1n96ksh7uEScXjOOY/S7nvNh9JxxQKc70HvGP/oPoweN6SkROFM9",
+	"essMkKmA18Aj2Zba5TeyNcgIYeljKvG+dLl1rTwY9+dwzqE1Ox0kjmvjBz1QLYau7YhD1TOUYkGgx2OC",
+	"XPalTJBtyCfDOSZGhvTC91Y+GmjbkpXC1hIT0wFnT/PMduYB703VeItDurj+eTxuYPagOZmg9OKMnKZ6",
+	"DA4ujt7BJSApPeAcVempNXzY4yeXl81r+fBxs+YWymsfJk/f//Gnnx64fz1+/6f/6w/9lappYIu/fvMS",
+	"PX70sIle9r9fftmSCJH4bp0At1m8N4GebVX7cLsYUx9rMBAbU3x0+ejxxeXD5jT/Etijx+8v/nj548OL",
+	"p2//z8MfLy8evf1TcIc8RaibzgV/d1cBGuMVeEeukL7giJtcqhxLFcMtXj4v1f4LQCPpQiC4P9cy6hbn",
+	"AIhiMvCS6i91Fb39w07gxr9NWUGyKhku1Z4L+gvx3iqZLAvTSdq86ZKm/R8UvyGdhj9eUbGe7bqxVWMg",
+	"/GaBIRp46dXf94S+SNgCmo4rOw9tfmiZQ9XasQ0n++rmTHp7f+hmRFI2gA2c0vsBEirIRtIgItLsTnq4",
+	"nlfiKGKMlGY5eadTVIs6xkFyKnLxH33S4vH//T9++km+/df/4f7jD+f0M50Dt+AR3yjQ8mxa9CilHViP",
+	"6q/T25DMp4MFrO4Gh7pfVndzJxazuscZ8sIgsWPXbFT49l67oYlGXcOF79e40XEX922GwfJSaI1iTovN",
+	"r3gpCRJlTmxbTGaYGOXM+Ju1nar2XJocEAva3Sk0cpxvdCuqea7tK7bbPotFiJjeaz/Q/d42VPRK5ux3",
+	"g/e2VCk/EPmaQFL9mfyrMdg3lAVT6Mi7NC+zCYU5Zrgv9Gt9/sjoTOyt4L8Q1gvKSnmmDU+ou3SNVLd0",
+	"p01CJFUP/uO5+dR2Tt7ODDTNCuxxN98251JPOZyovOM4l+u/l9mu0Va588SBqJGf1wURaRCe6OUWwVPI",
+	"fCbRF40z4gzSK5STrUK8VFX1qv5fbONBDVc7Lze5t5/WlK1Qxm9D3WDt+i00l8kPqYts9Z01xYkpznOJ",
+	"qoGCkQn74+Ba3YbfyTq9HuQjbey8afdsyObUWL0kazv1dV2T3+lyV4PABPJCj1zcxPWCP2pGG3fXf4BH",
+	"23fGDJDU5O3RgN/XukHgPjWH7tMr01zZNY4PGYYpkbLGX2juwX9AltZxTxjCKK26ELv24SjFDG1Ip2Z8",
+	"0AzyWjSvs3IaiEOjvfOkF4uCU6YOU9vDT0Rw2WPGIpyvVft198J7h6W4jupAU7/vvfTekM5UCLacA8qY",
+	"gydtFfATkm1welP7LY/YJDwjzhBhGaRAq1W4vbPCqRq/EWYpL+zj9s2IxtD+m7Y39Nx2w1BUMJUWM5Lm",
+	"lJFeaJO+M2u9ByPl9JaIqpfJeLcnKkgaDhpc81JteMmy62cI6gsbkHlX6Joy9/MeM+jgxtwzvrbreYLd",
+	"iOAbM//1dgAiLxh9tl3dMUPeFT7U84PYtB0hmpNsLXVOPrrqxSNmqqEmeHrPluc5P67LIpj9+CX8elEW",
+	"etYk1VxxsyT6H+NqXdNFJI0FX9KDlQ7hsbmIf2f8CFbChqs94LAEQwwWvSLyPr40T+v3bonIShJWR8EL",
+	"nBGc6csA0B4FlrInHS2yd3aAJRSCchET3a7uZ/VGUzmJw6SpRqk3v63MCyILPhmAUpBbfuMzmypOAzAl",
+	"NbLP+kjVPhP4yMJZRVMloCTilgYLS9/YX2x3+S3Ag0dik5lXK5M6mMgycYfqfKy4E5JVTvHHmgdcs/nq",
+	"Cvv9zh2dNoEja0WxOrkuw6vvZoTSOK9NCE5vdgKERagwrk/RclB6HT/Xo+TJ+z+Mamh90U/QX7S1a1Hn",
+	"xjU5C5MVz3Ck00Fm6z3kXZFjhgPOuZ5UyoAYy8gWl7nqT2RpS7VReWVTPCKXY4rNPw7G28yUOVBm/xWD",
+	"TtTke/OY2jLfXxeC31JbuThGEy1O47GIIFuo0ne6qHC93GCBQEDbKL1fsYBXWMojF5lpHD81MmageteF",
+	"HaR1qA8vI1zejBzPeL+NzNmeUGv8oR14JTjfTtyAxSYeNcPXRJKplcKKHAousDgtt8mBIYOz5jlNT1+z",
+	"L7lFowmEjO4KaaA2EUJOQj2vsUv15uUrswBQxnoQda6tgLq2BYDYCmjkFuenKbkmJvzom6NOxCWQohTS",
+	"cRVVeUTgvMLKsesLHongm5wc+knIyNnmIl9/+QI9ffzkL3op+m2UEYVpLh+gL0sBKX22QQHKSEFY5jJg",
+	"tCxJkCzTPcISXburqTU+cq01mGuLgrQ2sD7XD1bdyHuoA+QbhTc5uQKHcSH4TuCDDLs0VLCFCIBNlbmF",
+	"YTxiiTaC3xCWQBRBT/2IT4iXQUcQpKzEh0Mgy86k94RKjZlUOIjxZwCxIMvnE4lodoV+LjkA8GkD1+bk",
+	"RNkNPpaMo6RwCyiASP5EIi8Y1RtnbI0AqJJbSkwTnxvKIFPQEsw4UoTJ4TDT82wCq95WuxQk6XIDWGfh",
+	"PKEyow5Dsc6h0qo4pOrvtNnADiYFqjBiXP8XDBm8izOSi8oNOScPyJWuNTecvFOEGXSHAxfEJMTJBLoT",
+	"AvqnNmP1WZwAb+wKCXJLzfMpF8J4eKoSSbc10EgYQlt2dNC0zIvB7ejzxHwp+AE9NF2c9nS3JxJSRKlt",
+	"zxaO3ehdl/vJjoScYAnJaaNJ2JA02DR2g0WXcGShKZ4IFhEwPgZg2QxSG8YVLdZUZEf0zGEH6+utqrUz",
+	"I3dgXhVr4Jp8yLvhaSOfhSxDt+9Vjv+jR832xE8946HvVOyB9B/DyM5+Q+W5IXefV40BPPfGlF+TVB/N",
+	"6UW499E3XgyTQTy1AIeMkyb6HmImNVfIDFrxgRy4OGkWwchRXwAAMGZdaSzsl/vaLn0BkLNc3EjAYwNY",
+	"bShjACzATtOlCeD7gU2wyJV/y3l6swyIVdPjv6g6muMNCWeDVjd9GtPTVm882r6kv5CwRhCHXdDc7Rq9",
+	"oGSA6RyNzjEOrj+v7c2iU9CHkboc/UBDyg/gKTXk4ilCcICNub0dvRRnNckJRb2+tNDmzCn4wn1PQpKE",
+	"IFs9wSvECFR8RLSxWexedZXnjNxSzYOwRIVBDtL6rYnuNq3fUQ+Fuz6V+Hky1hy/dfDVeeqBxk9uAZ9U",
+	"iz/eL5dUkN14qgkvbAIW9P3y1KWgWjI3WQRKjKHWySg/n0hkXjB9rbnotlD5CBNF0t62q07ZxRKqqXIc",
+	"1XthbuZJM4DS/Xk6ttwk+LLzM1l6XRGaGLbcR9e7snWVDlSP5JIcbcehQMbKP1yiDARlw51+sXIgT5DN",
+	"Edfv44zcmzldHO07kbrVx5FwQ+Cap5xtqThMThmyr1sLYfrrd5LuU6f5mM6tGNVW6MRcnoxKe0VqhPYo",
+	"Mfq5e9EUywbzoz90mlArrvrPlUZESLamIYj9NwVJ6ZamtvbXNhHQhnBiiwZUoBWcJA1DdBySpqNEkUyf",
+	"vSIsTNCvjU6coC2mFtCuZM78Nv5mxjc8O0HKUEZwrlzTlmDm0MeVRzXS2P37WnmKYfPL5VfpkQTNSHSO",
+	"l3ve5WbxUg60qbDZwpagqIQkckHA1SFjVvpRZnHxvOzlKfDz7XQvxf3KDGMq2qHym2SRhVIowhCXv+ea",
+	"xeaatZlYT2qJswdCuWcd7cKTUzVX6wqLXtNX4Px5mpJiMij4LNvs/cA0XtgaiYkTmawSuk0NJgVNSU2o",
+	"BmrppW8HF1klx00oV6zwdKQ1h/COsPSEJD7JJkrKJ9K1iVx10wolHb93kEJguqebF1ylYm9lnOQM4Z0g",
+	"JAMx7oRWj7icVPUI4ftDsLbqB2coQt91wOeGOSTImscwe9BvtFpcb8pI35nhI3eOxXpiI4ftbMkJh/29",
+	"PWfwAm15inMEV61zoMvV8fcVEM8vyTflV6FS6Yk8oapnCVn3Einexgl6gBx8UJVxwbhCqdbLGQSkNsHr",
+	"gXdkbVD0xq5I/WSEr6nuexlD8PXj67of59h8gi+9T1YTvEir/hCr14NzAiZFq/1laGuaLTPHFtl8+n23",
+	"k+fYAO3nY6xbr9Fp6Pd2m9PgM3Xn1NDPdVPTaUD5zb6mo4hlzcffB7qejg7RfuF9u2trrJ/DI5OgiTst",
+	"7iBw/h0hQXeJ35l20u72o95EqsXkXYQC/m6E9c2FCI/vedTkXa2YJrg2tFytn7qyrRKrouXr+rdrYK2o",
+	"0k+RwzWLqF+Y51yv8vVXuKBjQB53VjY6210c8hO2HJSVoLmGg7iW5F0DHBkLUoU6Z7oYByAxw7n1LZ4Z",
+	"lsq+PfqR1GLMcPrFu+rqXfw0bhcD7qx74Mj5vSrEsaqQLT9WMeJzjiGr4XMTc5nI+V1sbRz+69wYUHxL",
+	"Kbeibx3sU8sgnR6HnahOjypww8qZd2cCfA7szWn5PlUSS1htSLkgPakwl9q2fhgHCzJF/RjoYOZP1zX2",
+	"N1Osd2b01BdIZGxS0RmpjHYYImUw58VAVQZd8W/2NkjhxQltC7BxkuVZ2DK4y96XNCPhtlJHYRL7vbim",
+	"WY+XePs2qulkwx8KH7Rrjdj8eWWxdiOn+ewi96x9FSIXslT2lEeX9zB9Ss+e34bLruKR7We1/RP8sJ4f",
+	"UYjuch5uI/bcZRf3XsDeO5as5EkqcggXYfHZaxq9qfXYdpZjp7okiWsiuZ/0DT6GbuZ30HS0rre1PWG/",
+	"zz81eMe3Zc6IwBtqm4pJm1CwBvOjZPtUhOOM1OoO0yDl/NlYt+DgWrn63MUzfmstNJxOMF0FfVl5MMPO",
+	"dsp2dQKQSxvDCn77/9j72+U4bixPGL8VRMVE+GWKFElRtkXGxg4tyW2NbUkjya3pFrlVYCaqCs0soJxA",
+	"sVR2KGI//P8RG8/X5x52P+7tzHydK3kC5wBIZCayMrNYpKlub8ROW6xMJF7OOTivv1OvFERubjr4hh/6",
+	"Fqws4v7bl0++PyOvYI9ckSckA2ASE80ZbacHJ42s+HJz27iBQZpDNQqN2ycFoQJ8bjb2omdU3EI0KmUJ",
+	"T7dAqkq759k1Eafdx/55a8VbXYP+tURkP8QAEmNzeW3Tkf8GuU/tWpsX+7iTfpWV2VWW2IUmXluE+L4w",
+	"J9tSQLQbcv9gXmUfNq10h5fgJ3oB7g66udHj1Yo73AKM0/r+744xuFNn8e/k8e3frmerXM+qhtP6lT88",
+	"t//gntstAMQr0Ev98jTOfPJLkC9O8JlLBCeY17MM0jRnSnVoOLCz3IFqkjBeAZj5Swm8RaJjdkwziMT6",
+	"qzVvu479V/y6rWkrZT9v6+PxoHw32PWQ1g+7iZQbh9F7f7EpMt6zgcCG7/bJFdrWX23+tlFlKZAvqyjo",
+	"N7/Le97DlTk1lng0odA/LwqZTklGNcsJAtpU8v9IKiHdSc3kKpJ/V8eaR3z5cHF+bR32tq2vWz3vfsFE",
+	"ub5SjKyNLcWIQiZqBX4lSOalWSxl/0zZCuGE8WuWQ0aggpZwlGj2ARqZU6jObmy+hiO76W1a+GsG0+1n",
+	"6rRWL5xZw9mtAdFMFJ2ztsrmRnf2phXI7Lqv972ctH8juysYavNOX8ur/tPciWm40SSccqUxF+oJzdOd",
+	"xDVvMRbElVp29ztkVGmjfYq+s4F3GpqnyonG8jMjwuzgUcybWj1GQ8XGNlUeN3C92IZDfqSocLqv1Qm1",
+	"qK73AxWU4Y+vTgBdWOB7maUs/z0C/LvNl6V52nWeN8wsmLN8asxVgUhSscKvROZppezLsA++ScybQ7Ka",
+	"8WRWQGt18GtuzD/YUg9z+zZszyDoQk2vDPFFlLYep7O1ANvGRRxpfZIzGK3dEe93LphxaSqdN2wnHsrY",
+	"QXxq7sryGl77Y7qpEgE2elFZcX7+ZrBDLeKtvGJ9p6ndOw3FQhAiUnStalUvPSFY4Tutq+hY2VQNpeWA",
+	"5dgTNsG/Fevc/G4miX+CUHLN8kuaEQeeQLggq5xrlG6tzoA0uFY8Xp3Vwi0KUVQfwBsgWqo/K7QhG5g6",
+	"JUKubgRiBJ2vW8W3K2fFp91r/p6q76NaMHpVrRYZFj2r1s7g1DM2Vyy7ZqrLpgIu5iJnmuUjh6lV9wn3",
+	"b3pnblY9k2nnjbCPY7V7x9C1L/4aNYI7/hl/cLa57yNuP0uK+rFhKyAhtlRuAA56rhV0fyYp7YB9UJWp",
+	"jrQd+fjtizN7BoyuZnwR1/P1Sjr8K8ToyowaCrBYijGBCICBr8J5LqienZDxFbdVBCsnwNAmhiovrwTV",
+	"kQK3gvOJJVqOrfXtAEHw85peMQXN5XG+XHnknTGwKDzt/1p73o4TJNy5zwxcZeXFjixCwIjacUJ8HBL2",
+	"XeMRNdST1bxqBS2N4BMBB8ZUs7k5Xd/hPyqr2HX5tDi6hezLpHg5Vk+A+nbDhWIUcoSdNkeqNJ1MoC2o",
+	"ewnzKTuojGbR180NN3Az/Q52SPPslg60tXHa/2b2L3VUo/s19r6WPN3kHTC/952w7J4YsjMTPKQEj8Nb",
+	"p/I2Kbxdg/H7L/vur2hqVw7uRFb9TnKkZt7UqLiNYp/1dp2Hd1plpTKl6y46c1f3eDHNnRjTgbb0qdnQ",
+	"4U7sIu3n/smc9nSSJo5vffMOJEAjw26VAyEXTLB0J32+y4P90ee70ueY6xkXo5SuVQdk/7ARePhmz7bg",
+	"kSNpbAs+yple5oI1IbgitB0zdpgiuR2Y4OTgBzvBuubmv7AyAiX2Ad+JGpo5w0gIekvs2Hg4DXEjnEpk",
+	"VKrCqXYfaoSr2rARlWUTOtEMvCQ8d22/G76Ae9ypbzix+3Ur/cPvXf9uf471c4iQ0DBCt3EOKEuPxrJ1",
+	"v6UTmRMjoNdQBxbeJGbRiVHsE0NYDRjQxUI39FU0tEizbAigyAVQERVErgTLAccIgj7uGGq1RAjmaKQD",
+	"PhKfjEqW7Nk1i4ZUtvAxzBhNPWJ9eW2vLPS5+ZUBeC/Nc35NsyH0ZABAdEUA0CAuJPzYqqFQg84ZuVwT",
+	"xT5YxCeGw3XFP/jeTz7WH6mf1dFiRJhtHzGz7+3+DZlAv6o06i220Nk4Ymd3cGvGybuZJJe5XE5n2mUq",
+	"tofVMpo0VUpPudKuYChKFsUjcHYZF1eIGMb1KaEurmnjnkgFtrMHJcZIB2YAtP8o7WyI2pu34+VUy3yR",
+	"LVUsSdLP9ZKtpW3U5ckT1VW9ks75DaXg0WlpOXILj1xOllMQmVWHW7RmOjrebWcZDAfXXHEdx701PAg/",
+	"+/ZyyMxDwmiecaa043jiujttD3e72dezrSvG+lpCjgsyIgrhViLp8jEWdFOSWOHOxW8hL4m37JaRsIWF",
+	"zo6Hnt/N1rYGDM8gocJQ1YpyTWhmrpfpLKxgt3aRcqjAXGA12YwqdgoEecUWTr/gungeffy9sfTuUMS2",
+	"g858cjK3NaaGnNnDpjKL+5PDsStyeY83ZuhXOS/KUHYqLWywEy9Lod58ak6WYB924WO5BaZpdXVUmGhr",
+	"NuldCdbIFVs5QIqT8HUg9zmjE1Wn7olKwZF3/MIdaBm7juRsqxBUt6cWrbnoQjLbAZr0p6qtsEy2WM9u",
+	"RXPR2f6TE9B/coiwvQB8wT00k6iJgZUzZdYpHe0K1akSBbW2UfjKx+HAKnvdhig97F7u37mQZRlLR87j",
+	"2rFIqWzc9zfXCwXlq80KSnesv87Kos55hzSkPxut5y0+WiW6YKeHpVMvbUycDq8lAtcGZfYNiYAVfTy6",
+	"FPMsFNKNZjbPtqVar3M24JuXr3bVeb14K5aP8QKCJ1LYiI/jNsS2sv0C05xOOmVlbHNRw+Ddr+DefeQj",
+	"bgLl+71/poi92BRmVB3GWxxv0Xm+U4PONy9fFV051XLBcsX6Zl00tZm/v2UUvrFDrXH4hhb4b16+Okvl",
+	"It4vfA4IHtG+n/FGaT6zAeNRJGP0GuF4o0F9uRhtoy7Y94Z2fnYyTavLWK5Vz/vxe7mCNlXmXUIvwetN",
+	"kkwmV1jvkFMBXvgk4/NLRSDzkXDw0CumdcZS6PY7k8tcEQiFQn+rU3JwYh6zrwlJJsvc3Lr1lEHET6HZ",
+	"CMaIN9PiwpZXmKna5202ySVzebvoA8HWnN98/VVLp07zsKBTlo8gVtT09beynDRqXxoSLeWGDx5E3aKG",
+	"P6+5ki3fdP1WMfjg81apYg72sBhJ9ZtElb7iM4rvzbB6VE10aJ/qnejv5hVLP85lxlTcizOna0sUrHvL",
+	"HU0nk5EZdAsYjlrqjf1vN8uWfVG9G44A5SdaQY8zQoliiRRp0WNBENf4yhCLy2um2YquFUklUxGuU4op",
+	"5dp5tFwx/kSL4HHft2yKd9cGXZXXoUlpn1eqtT0+BGzbnQbLj0yu6QC1psnMvKR60nbGxdVozsVSs4ay",
+	"zEyKKRRGiyvD5EbO+a9ha/WQ0TsIN6kivtRgBYZSjNbm0r9zEDDhRw4PDlo/oxIqRleMLXwiRfmDTw0F",
+	"TqCXKBAxMS8YyQ3ebIzS2+oLc6TUg2GA2mihJsJJPfzqUauctf6K7tPCAh3oboId63GE8AjslCtT6SVs",
+	"S0RQ27rItO0pNlCjq3fuQYZQyzZacZHKVTM5fidzMvMkCUcEZ6aWzJCJraez/X5s0jVeUHnq8/5AacDr",
+	"uSgyLkjr+LidtGZypRqrYcCEh+q+ouoJZwDvlbswmUGMlpJkjObtSAzBl4fxPWs8ErVlkwjbImyas00t",
+	"lji2a4bkGUUu2XQpICwb1nEU3Z/gjxkVp7bLzgkRMpoxdcmUHkEVkPkPBJNo0k1+BgUQGptq29QH2pqy",
+	"iYTAlJmW0ntuNAKQcenSJtXZllTmAyw9JQeQWOFm9/VRSCJfH7Xy+WXO6NVomlGlmqbrRetlbkxlAg8T",
+	"QJYA4nEpJCD8qhM6Oi7R7Fff9JlQl23k+hZ2xd51lqQ8lFcMMXfCBc3IxPdunS+VxrkgW0epJZHC1hGP",
+	"ckbTBgn7fUWAkOI16yXg4ppryDKgqbWkstoRfB0u/nHr2md8OhvlXF2NLmlGbV5mJZ2AqytFMqaUoU2N",
+	"zQLVEK33wsjw+oG5EEoQsUQtp1OmwAlgvkfM96rzdrkRfu6PDtonL7N0NKcf/I4Wp/6wVVpmVDPo6d1E",
+	"cWfE/ArFlpoJC1sDqKCQwOsT5sjEcDY3lk5+VSdHm9zd1/TJpNIjC7kHnRDni1hi0VN74+PdCw850ULR",
+	"AAIAPUWoImZI4lD8SjvdulfhZOZBEmgFS9VZs1jUZydU4saHrQufs5Qv5y00+SO/YiuuGKTemOeBpnqS",
+	"jxH17h4pKfeVDCBzgXAjEdmUC+WgxxLb8DENSL/14sC8QJsVOJpLoWdlwj08ap/3UqRyBBlHo0pObnf6",
+	"r1zgZU5qmGcTUTbRR+NMm0XuBjUhkzTtbUTMeUwzYHw6c1eYsnziExV7afMrmoswEzZ8ufVdmEYXh+U7",
+	"+2RdP55D7V5pFsXATZsJyFsRX/ckmuZ1BhRd5OkSQJsCtVVigjzKm5Y3x3RKuVB6DB2phSRqmcxwLPT3",
+	"ggJUH+Rf37x8QeyvgBuCWhp6Ldu8gW7Upp3IZHL1bDJhiY5mlWOXVZ+RpxSfCmteQYbYCPs2gxFYso+t",
+	"zRyj6yAUBVlneVPWt/fgGWtPLrOU5Es0EuyL5pIBkWT0oXwpBk233BafwMtO5kRpuYgObJv1jjzVND9S",
+	"0EeLFMItr71Y/VixdW59TeeLboo3YR/Wnq1MAYFNW1MCFS9JaFGdVhE4W5T8my/Eo18tcB2lyEEFpbAf",
+	"0kcRQfALsPNq2titEgaoaqqFM1LFYg5oSaAvN7EFJLsKT/UMKL3y7XpcrKeaq9Nvi3GYhu18yieTiABC",
+	"hMTO8eZCtLd1GXIjN01nuch4QjV7V9xQfds9UzJZZhnx9nkB81QhigbELFf1UVyoUa2oqAbxrq+bDTOT",
+	"S8WMNnTDcTw66Y3GcMiq6xuO5MFMbzCGxdfaeoQKDeIGlSDTXJuucN1u7sEBh4fURsHbBPcCDJCJXIrU",
+	"5sKUawAycxes98kzmswIu+Yp2OkWbwYsBK4VQU3MwmEm0hdK8pyo5XxIqCZzY5Qd7p+LccavWLYGDJG5",
+	"BF2LCjJeSKX4ZcbG++f1+yaZMdRROjn7MiktGE5a7E/MSmFK87kxj5s9FRMKPk73ZBogMUN46ZIROZmU",
+	"nb8djF7Ygsb4Hld2F6Wors3oKS7YquScQUr4DIxewDwcdibc/YdN7Eyv4gE1o97CiVnKUTMoZKNz5up8",
+	"huAhmSKeFbhSKoZGm60gGM0bTuNbv/EKt8g8685AZXwRYOyKyoG0WsiW+DqeyILyHBL2kcosgPENt767",
+	"mVS7t+r3HgP90i/LU1y4w1X6D0+/1bhqsiYuWSLnbGQV2ea6zGFRoQpSREhi37E5BgLSD2zMRwpMHogX",
+	"rUKNX4PqvxQpM2e1di5pI3By3oBsCp/up4kEplUkc9Io8432T9NelNIsoiZRdPKd0lEU5qPcWjoKHsaw",
+	"SgflnfAbvTltZQfprW9evvrEElph3buoNPgdDIHoYrAKqb96svLGqI0kYg6SvXuslVpPX5gsRYJfGSVL",
+	"PZKTySiVc8pFwwU/p2JN7BMY5sgZBVdBKazednFFPpuxa5bFjcCUTyY8WWZ6XYou2HlYGwLVqXdUzbiY",
+	"aikIZDnDfsznTKSKPGxDyQlmVXzSTgyyW/4G/UtGQmqesLaAjfW3e7VDL3OhyOE3hBJN1RVe+kqe+uRO",
+	"uva9xlLJVE8HuUpyxgQX0xEEb1wic303rfc83EoffoF0NAzLlAPNR11SGNwErK++fQpyQhS7Zjk0iRjC",
+	"DCohpWuMo8i8HFkKvPvbT7kicaLHu4FUh5uYp2k74ufUJNm8TGq4pHxQWJGMGr5ciX3y7Jrla4KakkNg",
+	"8Wl3WhLFdCSNyec8tqUG4YMfiyQ21SOhCF8sp/+0vRo8bfGsuyga5jGr7XR6XDH3uIsodHgFHg2ysjwC",
+	"Zj+lqOqPjFzBC38vtF1P+CCi/zGfpdvy1mv/rAPUztsvbniv6P8WGl6dXg0eRwQRJiCHo4h/tQ5hX4H3",
+	"ubrq8o55DNLCrR+/NSvcPFdPVQwm70/HTsJSXUBNQ8dfIdcEGx0eVpSaIttT5iPLGBsFSTdFKQIgRHMN",
+	"kiNnUKJ4SvDKdxlKq5nMAMK0tVHeH0LmXgmZsNXRwR8y5x7KnCgz2zZ637v8lB7s/O2auC58++QM3VPL",
+	"fMqE0eNxWzHlxvprjCIbqzVgEL0XyboU3e5SLCCMoZz1fg0n2fO1itAuJu3H8/NpEJyvQ3ruaZHhJ7I1",
+	"OPksegVH0GjEWrE+I+eHQ9gRG1XU5JKZzQe5S9OULBf1U9ig6J8RtZyHGrMGtVtAwqN5r5rS0HoC0A4F",
+	"vjayjob6TUGnJbPCmz4W+YYqQIIyAxWh0gZ/5/FBMxlss2Z/4P1W3d3N6Emlyc3ohiqvYhicYm2T26hy",
+	"u0jct2viGm17ee2bc46ADKHsSEgvLGqkl3LlOr1X8ltaDVXbZWbF9WyUzHiW5r7Os/sg5gqj2WjGaKZn",
+	"kC/Uewjc64VHR+j3MjQbLLe87zvGYrZWPKHZaEF5/xkscjYVtJ5f1J4nRlXS86UqiGPsBO3AwcQqWzwM",
+	"iaa6+uiJxre5kSkKDaJX3jiULbf4ckqt+BRj0E0fUz1twh+Xom95BU2uhFxlLJ0GyaZtqlbp8g86eWw/",
+	"Avuw4Pl6hG6WmFT1mkEA50eFWrGcwLusyHqFdFexJprPzV9rC+wX3vI9luOnc4YZ0UV7xeH2mY6xqVa2",
+	"tjqf6s4NS7TUSKVlhbV/AkUpvgke2Bm9Zg7SzbeZOHv1nHCtWDYhVGF8d0gu1wSaQ2IUEip0AiCNSBcK",
+	"qngysvvU2FU12uCjDL3UoX2rbQXOxQiwuiLn/Qr+Xm4/UiSrObwvRUogZ93KGC0MRcYnLFknGcM5bNWG",
+	"Ni0lGXSNTSr0imfZnex2FUylfMzViUTOppG6nXHUj7R/AuvLFkpDAENBasUVW2ig2iSjqp4lZAzpEc6t",
+	"SToUBYtNudRRyZMUfZ96vRcy58iKy5FzD/QaCWzFkctuUT3fr7VkKzZq0ySLhdcn0HTk1gTu6VPCiCaK",
+	"IKhHuFyjNx9868Y2NWoxy/GPXUxSMGq62eJv+Zzh3ZfJVe930J3f87VqYr21wHAonMeGDbaj9Ntm1OBh",
+	"o/dJUQq/gOBDWAw/LCqXVNHOCGo1bPL+prLnQvHoVciCadNbvlxOs952EJeG3VYn0Vwl0v/FqtoR7kLD",
+	"uob1zQ4/X1tIAx29qWHJOjQZjylb4J5EM9O9Z2oLvYUrXzHls/VBwhDQuTbBWUxiWqkrcLKXRqWU3yJZ",
+	"qH2CbUfVMrMFyeCJcBX9UH7l71i3LZmEqyblaiEVOOdp+rel0uA1vdh4+T7spCEYFTKlmotpSyadeRDC",
+	"3LhWl72VYgMyLhRPmWfqAv+9eypXTQ8oT2xYPoQGwrpBOrAUFo4DHUTD8i3QKOI3JY41mLJF4pgV+Tca",
+	"o7gCbjDMtleCix9/5w22SkqH//tGlTeV82tnuphtcekX7S/5hIjm3mYyo7l1iXiYeQyNFYF9yO5Z6rzk",
+	"fQ0b90JiwDpeRKLkMo/CdldroVyo3tlofmrBFzps81alDdudRI+2TDve5ki6z9KWARkeV6fkINaaaAiZ",
+	"hxOZE/ehUAa15q34k6wj0gCwBNUuVaa9CWfNUVU99ehRswUtLPLfBST1NpocNnLnXbQF9M18Iu2thq5j",
+	"SZGVwueM/CoFG27X+ipEeWvp9O2OeqQ83JvOaWLuvI5jVB7/NJFlf6cegR5fDuljMzduJXO3h8lsaoz7",
+	"j0PJ1Sxl/PPmQ9pF1nEhfz+x5GOWX/MkVjMd8+zXb1clbeqnUbJ5ynK86LgOPeeIr+IThaK+KiiwZ3PK",
+	"s6h0cE/IyYQ3XLVzzO+ZsJxoeWKMDqauAK+CuCzHoXXD0DIeUPQKtB/0BWaRJ2KwWs8FWck8VSFggiZm",
+	"K0T8M9csp1M2Whiijmzyyyffn5FXQPJqSOSC/rLcAG0XIb6tcFRrEZk+J28tVyIFwQK3+oGXhossIuUK",
+	"4iGjq3l0i42xTPNkZqytsWA0H59gyxosEmJKE8V1x3ZbXeHdbQVx95ylUjF05VisdhlPRPgLo7kykhla",
+	"Y13H93A+Wyg1As9HVPl9rhUGya2Af3725gk5fqfaUsjL4wIkMXwOVeANE47XqFjQrvr15WsheYzuX0jB",
+	"TggV6649pAJI66j8xQ7IiNg8SpcsWq/989snXS641o4ibwO+6NRNRC6W2NwT9rvrfmw8x8qY0ZTc5WXG",
+	"k+YyS3BxrZX5HGAEwh/DxUMuEOrTMUgYFPm2mX+Zb1o0A7iVRnO6GFVGiS1DsQ8NgKBzI4+gm+cpqDH9",
+	"dlCxD9HPcd1cLgkVbDMmLKCX05k6ahGw7DdGcsW+q2msYNHweUjcrk1mujTLVVeuiiNn2Rrc5mZu++Q5",
+	"zM9cTmHpQaSnaVdlDo8MHx/NVKqKNXR815Hp9l3RLXvHC+PMrWUBJl07dAgRfBJN1re1X6qiykpk+4Hw",
+	"Vguhs1EuOM6KyKeq/K5rMhH+d6xT3t4N8tnR/AbNtRHzJ3HKhe/PiHtUbFAwj6hfCTwvXV0m+LBr9uO+",
+	"uVS2+JHbiCQI0/jXehAaZEBERRBPZpgfoQhiYaQo+AKUI2PnrYEL5jTtp0v2tEwjzUvDU25hieqNarNC",
+	"cFlu7jfkG9v2wR/d0NGN3+NW0tuJ9RiS8idpQD6x4HsRPrxpJ5UbdUPdsqnJDQl/Rw253EtNyELeZZPS",
+	"NXZ+7KK8oumr4kGJTa1E4667aisbIcV6LpfKo+bZF0FPC+75vkrBNo1Ef2+v5taXdqlrX0gHlU0sTrPS",
+	"83Kj4yvk2K08lDdn6vvbdahqdhGH59O7d2U3euveSHJTf1GbOohA3GGD1N+BVytUX+npWibfliZLZVrd",
+	"4VVrr6tP+a7dDWhEhZU392m8b6x9xx0yt+1uGbJurw2+PQZtpK3troNbixX0SoerhRHCc3p0HAKa/I/3",
+	"/+Nfzs/VxT//i/uPf9oUBbitsEOrzK+FISpwmDuJSgRjPmqYxQ2jFJVZt7SjLiTAo4OOGeu7DVj0orpK",
+	"LKNdTbiTeEOQ0ddtC/sGJIoksQ7I5/cwVNFn/i6I0RMg6VaDHEGjqkfdTrhX1OIUUO9yLVj+mbJBAMIV",
+	"hNjCgT5T9yi+0bN51w4DIKdkzZTPl9De73+HUZFymU+z3hTfiVuOoQTVPd2mc0cxlvCqiUZcrM+hPI0x",
+	"uh7GDQkydxQoieDOFn79GpltMCiefegKEVADkldMWRV6o9jKZAIVIKB6d0sRhMY8/cauGp5i06K7YU/s",
+	"ZMH9VzIcrBi7SmnkrjxT5Nu/PD37Czj8ntCMiRQaWTmv2E8vB8PB258Hw8G7Z+a/vh8MB9+9HgwHb87M",
+	"//k54iirVfnjp4OZD4Olb9jTH21H5IgbOE1zpuJRBprOuThE3TJSMrnnKv2xgnnaEDlIpJjwlAnNaQSD",
+	"76XI1gQ+RA6x0VKWepdppLHRFj7nzmqd5noZW+m7P70h3xx3y1nJpJj6YTo835iGsftUhi7HiJZ0tAHx",
+	"nI1+tbZORUk8e3HWmK51X9sT18OvJTqtEH8H1trOQC+4r9XW24ob+9l327Kq0T866Vi3yYrxFmR7jw/6",
+	"c2lhgnxTGgv+2cjCvY2Q31Pv7yMM2lwbHWXD5kLzuNJUIvrwSx04cndeaX99fpJu6WI/duKXbhZZrd7W",
+	"eyzCouJq13KoYYN2I5daB99aTt1EWLTSxK6ERxP1704KfJrcv6to1O8RSWggnj6RheoQ9z7S0MowbZGH",
+	"DgPcPBLR4SN/RCY6U3FbpKJ1tz/ZkET73twgRNErpHs7IYv29f19hDD+7uMIf4QM/m5CBncXBWjSyWDG",
+	"/TxFzIUCVEPPhpnMUoVNsaAlGhdKM2qtG0Ws7/gzRRzMT58tLgIRFSaMbHTDfYqtI8w0yhoGcKialQH1",
+	"OkzJY0xuPvbMGr9R/8oZcT97K6azQ7UKBhJ8Z4M2/ucwzb4fBURyqg4P+rcFbW7zxJRqCxHEOBjwpKdU",
+	"7AqvAvK/Yl3RsTAKJDZOFQ+NQ9XQmmh51eB1tEiidhaVwkIBPWFQ+iwVS4lvAbzT6IIZOjqBdyj8FIKi",
+	"wSIgWxT7H2BzsG4zWSqWGz0F965DxnPZO67cfwXbVZzGBorZiYWNtPeJWdgzxvT3jKbYUq4HL8/8S3WH",
+	"LwC1kVyunExS5jMNptHDg82QnR5/uSlXs4oUhROLrpZPxfPekeio5+ilQComoQOJLvWMCW2EozGdF4sh",
+	"mtA5A1sSgcU7eKMbXQEtJqRgq9GCKmWs4PqUX2N/EgVeeHzIwsMJdCgi7KXMiWK6PMvDBoSl4Fu1pzfO",
+	"tdZ7wCw4GDB6eguWmJvnhYUzvzkUUbTGwP4wsvV08eoYc+hGZfJAkXiwLlA+59OcCl2B5h4OlF0CAHiP",
+	"lmKW5NHikmACow1laziHz5TvAw5qqJsPyGCjKQuEreR6U2wbHUNuAYplk1HOFjLHYkZ5aTRD+E+EW2yo",
+	"a7wv6E7oPw8KZm8FxmkDhtQ1Z6uua1JMKF44B9wZ2N4bxe+Ye2PeS3TD/ns4ntaP3teodg0UKWRGy7Pl",
+	"LSvRcJvg2CrG7QRFG870PZAbu2Tm7cGiGrKTe7JFR1quojnH6KUHhTzDMus+hm0gwCIwWNtBXX1smeYu",
+	"VNbwQv3E9NbSTuwiPLRb1tm+emgjj7S+3cgzLW9GqU3L5OrMg/veJt5cxkUPx39lYj9ywSJOnb7VXUed",
+	"Ci8jli90p5IyVWQurxEUYWV5nnsglCjXN1y0Vb8MbM5F+wnBRvQ7n5TnrIZmscgAqWPORanMN7gYjF7a",
+	"9WjL3qsOz+uuj/6ypEJbpamVXv7NPVwqmasGBVtDFkvBdVPXXsWI+XmrzG1oJwCD1ySiP6Ji48vb6jct",
+	"2BK/yGa6mUNVZO9WFGw9hDiDCJZchyf3g7MPdA59EgfH+48qVmWlbO5g7/HFb4fDxx8/Pz/fd/86/vjF",
+	"f/+nZidbrAHw8zcvyfHR4dfgCHJff/bz6/LXH5Y/frb314vfHn78p1Z2tEsLJtC8xUqx+WW2viWh2ZOz",
+	"diTzXtxQupX5thbfyRi54rpSFP9V+awO9x5fIH0cDB91OLIys/jPN57bt9iAO+JHvqbcXqM9RU5Xu/V+",
+	"SFYpRjMq0i0Eq1WP+r0YsxVbRZ2bY9sp7kJRDoniE1OUzdSf2Ia9N90CM86zjUiI22yC7bmyuRe+BZrT",
+	"3ruMUFMu5mXOuE0KuO8Me+8drrnucizERC8uMWri3MY4Wl/8yT1ca8jvfhj6iWxYhKaZnC6ZX0ksDGZ2",
+	"0hADUZqKVLl0FMH0SuZXnymSuGEGTR6SjUqOmPCRGX9jiKxIa6A+WObcm+a0JZYP1UNkG/2kbgQYtfCL",
+	"ymuIk7Y7FMrOq00BJdhud5Z9L/4e0n9L5bcqar2Ubb8Vn9p0s5sHfaNqR6MJ+tS2mrlnBuiPcivL02bI",
+	"bJUudZ+N1uFgxbWop9V36ENht2TYZum6rkZ1SZzQpWoI5WwJUZ1u+U5HeE6futkYQkhzfs3y6E9ddUmh",
+	"FizRflK1BxyiZCupu43/wbwQckslFwVyYsy1YQR+9wQd4CbLSs3sUg8R2wtwxzMpLtxmt1GdNbFE4d7j",
+	"88mMJwzT9ZyrM9YAhS94PAcDGRcQfbuSumI0jrtfR93zYwMsrP2PnP2NNce7liAiGkvPrrgeYvusIdE5",
+	"FWoCyZFF07B6P/lO/VuWi0XGGw58q8gazZbdFEnrtgGFZ8aTLH6G/ZAGV3R9ybNstIGKA+G+IyBCC4pq",
+	"vxkgBDcjFLbeDD9UMHKhKfVCAxVlDHt4bmxgh2598NlgQ+7iX4l1+9jNGkA/ESCoUfEZxbTOnFqecrNH",
+	"l0vrvMuZ2ZaGRlOlZezKZPUX5idosz7N+SR205tTYA3crpZzZxEWl8MNvSxXbBEXhLfmfmlU0RscITDD",
+	"od+Zxh19rtSSbREjuBufVMwgLbnQT5zhD23Fh/ZflezCWwwV1IExqcBk+0zCPSIC74SWtvl7Fwi0u48p",
+	"NNFUuxH43OY21BHRr8ObKMS78E6Dbi6mkqcC32dTma/bc9dhvbA0/87GLK/bA+Jo7kzSpECCy8W66Vo3",
+	"6Y172Da1uhohU8QPIE5ekHFvz5uzoqE44b0IC4fvaTr/bF+t3kl3pzn10o6gg+tomtOOy9vs2O6iG1mX",
+	"k62v9NRsz9LteeXwfavijcy7XQKU48pRf0ffjti3knsVhoPo3q8He48v7P+O9vcuvvynHTDvLfpn7oDb",
+	"74aDN1SzbcmbN+O2ZrrflU793NL1p6ZP4x7sppB+42V/I27fPe+1p0wFvEiz7OVkcPK+F1deVD/SmU9v",
+	"l+l6LMaxX2wpVYYMEzgebkYniCZ0PIwndDQy7w9c91Q4/SJ7Rjd91GZHrQ5vIeZ/X7O2C4Mi2P12heQH",
+	"rrdMyN7BEZdKjHbT6KH7UTYaZMHSNm3brq6zH/gn6R2CHbj1y+xuqaxRAjqfTQ3tRM+sd8CHta0TaEhW",
+	"XM9shYGoBb8peK/TWhT/kio22tpVktI5nbL+SUO2Df1NIl2/g4fqzBaA38ApJfMUWqn03bCFVLzS3jYw",
+	"V3fg6mpo1tZJpXOO16LjYl+DJHYH+SV7EOImF5a1kINEWEtfwwp5N8qWDUizG4XF3buZXAC3giANcQmu",
+	"xy59Jpc0JZdMrxgTRK8kAp2poO5oRXM2k0uIjyiNteOX6AjCseJFDr29XAuaG9L4xJWdsncmaO63SdW5",
+	"EchqxAly3MUq6klHbeRw8ft4S/pQTTx3Kzyq1hPalWr1qUJulvfitpWsO7f4m9UsqdSW3lGbfVSbyq4Y",
+	"9O7S0+55jlksgaWMPDBs1l6ceMukUiPUVm0+wEjP2ES7f1i3zcVOog0VJrTaC5JMa8bbj1LH0o4tTzbC",
+	"IvZwt26VHydFg77ucFca4Qqo0pixJMgKGgpzTeZ0TS4Z4UotwSZpzWLCGulGhesWjAaZ8ykXoyZbAJYm",
+	"oajbxYQxP8unFyV0zgCFoZNdsBIsVzO+CIkWQSzNqEubGJVIofhUzMupyKU8Lsavu0Mr3H/fUriicJs2",
+	"8c+9TXj4Pcob73HqQb2EcdOp7k5H+yTdXz8FFSQVXWQreY5pYqPO4Cq798pwwe5D3du9ytXtk2XbXFNp",
+	"/YSen08JwMVBwtKvLJdkxYRzWcXQCFiumGq89rAMS2MHfa6gLNi91OWuu5Fn6Z5eWCE/FaTd6rmKFXFv",
+	"kQvrZMOuROTGfPh7LidfsZzLSOkjdJzqzFu3mSjW5CnTs1wup7N2TdrVyeGSugiW+8o2wZJbDvQ2K8G6",
+	"G8DlI+oHUtR9rbtiY8sKnyAT/1vj1XYGIPZzmhGsIhiCR6F8vZVAIA6PahgUD7dPWbDze43Z/7dJlNVS",
+	"rtbezls4jOwy/g6dRmG1TuvOVZ1FtrZjtFjmyQwrSNyfUokA9vAnvczFyFj4owDBbuCr20f1Gu2guKZW",
+	"f9Or0ZTVK1p8SeH59iNS73Bq9bRt4YDaNmrsnVCtJ1p2SvX0LrUu+TadBdsGiEsOpJRN6DIzn3EupG0d",
+	"Sls7JD6lAofXLHHQRVG0h4Y+K3Mq1mRlluDqcIZdcsu3MtddZVSPQjB45eOWeU2twNt+a9zk2nZ3V0qN",
+	"O6xPUKt5DWWt/eEUos69oy1Q9NvwwV5jxeQ9Q10oitj+vnSUUtF1byUFYicjI1dyASWtVh/RcuSVn4td",
+	"qRFYxXqbdLE1Pl9PEn8Tpn53B8GD0il7UTFznWQsJVoOoRPM5dpGtnxeeSTLjpfK3q+ho4Ytdk9olvnU",
+	"PNmEL7pANbGwbLAnG1mwnMyl0LMafvtuAwyLjAmuZqOUrl1SODaMevhVqXfYYezSU3KZ10K38TYAmuZT",
+	"FmHDN+wD7DadFjE2rsicUaHJBLK9WpZfIZXA57ZgG8T2z1aV6UEuLwXzbT5A1eGKjDEpbezKlb0etF8j",
+	"lyI9sjjto25W7FclK/arJiv2phl6NuXOTjS6dcsFy68B8aS5R0viewPV7Qqq2IinTY2DVlQRtYC+I3Iy",
+	"JFSRCc3N/0ACrGGoHKLMVwJbUmC7Zz3jYkpYphg0MlS+s2EIF9LRgX2zQoEZy241P9BfEyLl1zxdwhUx",
+	"zeVyERUucy6Wtt9VnXkXNNc84QsK/u3y7d17s5SlC5l3NYm0XPBkU5eyXZWV9ioRvZY8HW3InzW/95rA",
+	"DUE1yvtaP7SC5IrT9nsbsFs3Xt6ub3zB7uVLPupXCPi/O7VtaKsVb/N2f/mwaM94fNx6v96IRcub1rdv",
+	"X4Q9q8ps5zao9eK2CldYYu9C3N0IeRdmaf2m+8SM08iu7CoHtInfW2s0ezPmtqxz6/Rb2++3L9++eiLF",
+	"hJtl9XcHRP2UpUl+1SlH+qJhas9ELrN5FKnzW6lntosOwkdkbAKJBNiGiJKcLeCeIhbXyyi+VKgVy1mK",
+	"LYnmbC7z9Slh5iuECrYyKpuoK8GKJXnMDviWKvbwKKrU5pHm+VIv6FLPTh48ILYl4NBYC4SSf3vterF0",
+	"SBc2G/OazeU18uLNE/k3HtcO+2z5gYYbTp2qqwY9W8k5u5TpmsyMbi1JKvfJ81QNiZHECgwyw5CKSJGt",
+	"TxAOhyYaqWNVYMymiiwkFxo3fzWT0FjcaOg5o6l5Zl4ngW0afKHa0JCVY0yuCc/YlhhwNoegV1/IW087",
+	"SJfsNhWYjRaipupqdOUgItk1izDgywl0m8tYrk/IDKwxjZ1zDUklGZ9fsjSqYm8CYuJoAqZczblSLIW2",
+	"eytnGabY3jziZSocERFiR0OdXsqlHnpbckbFlJEJYynYlaqhqZobuiuh5jKLTOO7gDmA42ZcEXi0NTBC",
+	"J5MRPBnFWZQL8EzajfHbFlVCtzGeoI1njO/MimAVleZrXfjtLlJQrEbpKaN8kp69/J42yc8z5QNpN9Wb",
+	"HGn0OPBg+6u7ukVtjFnPEzlfZOwGHX8bnDaWAreBhjbTeoqU2/sW3hBD6XObbnAvm9ntwJqAu/jTsh/e",
+	"8jnLuGANmPkb+geTGV0smGDpKRRSkJSuh9BWeM5TwaczwPP9+e2TzjGV9uu//6UvU99ROkJtMRzn2ped",
+	"SPlMgcqphmQpUmzkz3My4SxL1WfokhxENrjjlTKX8wZ8fVrs9AnJ2ZQrbTTyIbEY1kOMag3JKudaMzEE",
+	"NiX/9T//dymXyv663c3qJoBhE99qILhfS9+CkwRZsoPLFp1x0ebcRiYVPUAFYXku80i3gdj9QvWmm8Me",
+	"h6MgP4tNLLQLAVLixk9Tkij1Ghrw7Wgr3HBNiOPsQ5It0x5xaRzumXmtyd8DlV9dko8mufyVNaT8LiCD",
+	"0yil0miExtoy0nHCp8ucKaNIxRtjaNk/P9WWqqFQxDkFO2M7qHQ5NJduVjm4ZUQ2PGU0hVfRIJuwLCNc",
+	"aIkdXjB9NWYZZDSmYzyFBmVreJmJ1HeKaR5HSEjpY7GWVxplII4noq9LMYKLKBo1sT+OFixPomL55YSk",
+	"SzY0VrX5kM1rLV11cnkZqv42WdAcMJ/bcLDV72mhfg4HAEkyyplaSAHpi9i40v66yCgmKWSZXI0aHNGN",
+	"+rwx58hK5leA4N0qeVczqVg3dnoHj1bJEgdwKwZ9fFDsvCWF4CSjFCqvYhz2+rsn5Kuvjx8ThWk55NH+",
+	"Yb2tXZIwpUY6PsS/vntLPjfjPD746psvTolc0F+WzByp4dOZzNJYt5kiQbFX02z7Dhex4HgiRaoazOhJ",
+	"ztRstM033bsNy39pjblToAhFpEjYkFBNxg+uDx9IutSzB/DqOJqkm8gFiw6aZNwQyAla9IaJYRRCDcmq",
+	"eMsBcFw3kWxnkxO+M6om23zLaN4ln6ZELKXBSsdXOv9Ggn2NLtRYKQsvSvfaE3Tx6cKd2ppqhOmwbg/K",
+	"e2lHS3IG7dZppojMSZlMOuSh1OiqdVINxPJmQRO2p9iC5samP8V0UqquFHp5s6zAwIJ1gZrZwfoMjzXY",
+	"kPhpWb2oUqqQZSSXK3UKvlGE5xpzARfqCHSp/2Ys8nG3tNG3OeWuZ1odGS9junvV9y0WN+lglhXCkSkb",
+	"ycnIyKllosFfR8WayKL1V9B5zJ/gYPf+qXZrgWY8HS2F5tnmSqxTOFS5BPtGYzKgIkIa7aNLWdZd+Lfc",
+	"woOzGZZJJkrS9tmtoRp7EeQWxLUZG9oDQzfAQldOuGch1xb7uAu7zn32EzPp/A7spmV7T9JqOeltnKO2",
+	"BUysNg08TK48c0ZFylKw3IpoQoARMsOOixptO8WY+ceug2Ad3FtCFdpE3HWTM6WNctfNXSY0F0uu141K",
+	"oyBGT1poKhJ2YhPxQMdz3ZqsARjCqgxtiu2MKlCt5UoQzPy4naDalv3gSg3eGqNWOZsslSGNHC6QNKcr",
+	"cQO5aOgn5ykb+TTjjZGDRS6NlooVauaFcIieTe38exsy4RY07wGn6tjrFc2jRR6LnF1ztuo8jH18M9hl",
+	"/w5ntQAbXVGuzZ66LRkMS83NkORtxjcc/wBabNnTv9iYCd1ppRlN7jVGgpNKw6pI8ysNOoLZw3LUU5x7",
+	"5bAuNkjoMy9leiowUEzXIBElQGxKEEDaBRWM6tcuijbdJtspWiAafeFizeqt3jhcGb26agE9KoXAjm4u",
+	"h7pS7Ev3fCgkYjeQIolccJaSS6Z4ypxXT0nxmSJGhiXqlFCLzmtMPoe4spXEKdK5jjslQO4otBge5nBj",
+	"oLG6fX1Le7e9JHa0UByv0xJ3ozajuvbJqc0FUQbXjGAMtJ7Co6sKl65RPFT0KilfEhEXQgOwXgPeb2VN",
+	"rmlRY35Z5TKuJ4lAvAGTCEuaIECXG5FFJjLfJ8814eB3mnBmDO1Lma7rGnMy41lEdv8MIdfDb6IRk4yK",
+	"6ZJOY7W+3z55RY6/DqVJa/lBztXVyOdDbWQ0uBWD58GX+aE9/YN9qB2D+dvQrj5cUexIflZowfRAu95C",
+	"jWZzyuOdYGdyzkZW5DVctIoRms654ErnVMucXDG2QEuBJq41566Qy9xubTj+WG3/VbQvpZRYHD6hPGMp",
+	"UXwq9rhQp0QumFCETikX5NKYA4plkyg9NgNto4MMMn9ihekswzD2NcvX9vJvJt2NOUVVopaCYUTLZ0RU",
+	"XLF8agx98/XC/0qkQPKo5NoGS5X5lAquesEkmC1VIy5GRoMu3QVOUAZ5r5rNFzI3ymbwR7nURpcYQR1t",
+	"Hte/77ioaFvFGrnMQ157UvYI5VWqqe5f7Ww9bTeJjq3UVS8NQvXh0XHZe/c//uX8XF3887+4/4j679ql",
+	"h0s8tqWAheiw8SqLQFvOX3dKshReb5YiW/sq38BB/ZkyzAxySd2aGHIoHtWYysNH5T072/sr3fv14rej",
+	"4cOPn+/Zf0IJ6NHwm49fxH2gTSjcLcUO23BrhAFvmtZeovkmKt2B+gj35KelOuLKd+Ft3R3DhnR9Twi5",
+	"dpFuc0eGrX46GYsd2GcLn/SfuYq3TINw9DzqH8BuNph3eW3eR/FHBeGGWzW5EmxF5KQt89yK4fBbH4cD",
+	"o7lp3YCo8QQAD4yiACVBRqz+smRL1jnN04/e0V1H85xf08zvxMYFlR52L/e89t07XfFhQanF73YJHG4T",
+	"E9hGfc/4lF/yzAJGbNy1nCUMVjgK3zKDiL6OdHyj49GyD+67m8pFgv11GZ8AKw7KKlnMfNzG/uCMSwAN",
+	"MA+ZVaqGrBxmqHnkEv42yfUnxmrBrMwZo6mHnSpP+BWTi4yR1UwCiPywqKMq402dEq4hB1Ch+mLUFvNS",
+	"0BXMaDPeYo7nwPmJdPfRf+/n/nHrvnlXQq7ECCqhVdQhMMfkH09XJTgH6HFk85ghlcALkmI5tbPrJuAL",
+	"Ql7kXOZcr3GWUS0gGul50UIy8lKx3EiHptW/YUwQqonOOZ2yO1iHzDkT2hejbjr7l8GjH8GMSowyvuVO",
+	"2LebQjOVJcE1Naq8BDEhu8BLGuuO9S3yP3Y1VY58vAgGV2e6zJkaIh/ZKB1keWRSXrGUUN12DUa2G2aD",
+	"yU4sz2nWWJjgHkARdAk4sTrwcncxMHAMlo4w97f+kVDz6DagSpZsxK6bo8NSBfxW1KuhNsHNRu6Ts6De",
+	"oHDa20cUoXMppkTDUE5m0SxnNF13mWQRh9tEs6AevcFHIY/EsNWWJIsv97vQ3Dsdr7TfG7xkWz9EcJOU",
+	"tKaSOhTE+MqMctGk126JNVJSfbfRYO9aZ9xCqeuv/CRUmNtkRbkmNNMzI2rCOGFF/0EuVqgh4UV0xRa6",
+	"QL7zzy9AaYnlVrbYYTdWoLbUWwrT7asdtQKO4A0eN+ANbn3fVu6SbaR4hzw7bk31VqH6Fh+t5UGXmD/g",
+	"q0Ymf45K6rpvMLMvz1RjkeX3G6f3k+xU2VtJI9iEKvnC40dWAXA7gkXFJ7oDlxc6Ez4tn5dd+25Qa3Z9",
+	"c2x26NzCTVITqZs69p/t/fXit4cf/6nVz/O7iN5GmdoKIHRrMrb1y/1lbjM7o/4f073nREsIb0TgI+c8",
+	"W48aQ4ggaJp/LnVabCuHd482MuW/LdmyqTJ84VfXKo/sRhjd1fk6O8kwl5WnbIFUJGopEtbkf+sYqat+",
+	"xE1y86bsSlQHO/wJCu3XhoReLvWWKBMddK3bu4W3i4bdyNnRHY8iNHpLjZ6BVgeFE30wHGTYCtX7EGxr",
+	"sGUuzL6tIJphbMZomDxUBHsGhHfhXy6caDf3i21AcouHc+4FGdaq1WBDyu77Rgp5u8zFmTnhT5L/7oqX",
+	"JE9f+09tBTsTN8uxl96KKrLKJcz71uDP/7zMBMsp0sObJGcsXqj3lGmWz7mgAn2lcw7lj+Q6fP+E5Fxd",
+	"If4buOkXudQMcN+mlAsF3sv5kEhBJnKZE8htU7spbkHkxFFjHzX7QF+gNv9WV6w2/8LWiX7bxOQQcrtH",
+	"CwV30t8hVvf2ERvoNbDIDXmMoH4hmiYIT11zthqFMf9NM/zRPbepOZ6DaLGnU3dvV+DFIBBW4Lp0ShVU",
+	"sFW3JKkUE4prfm3vOp/Pa142Oqf73eLI6JwnugGfTS2nUyyA2JryPkF8bP9KJ/7c1oddK01x/FYmj/J5",
+	"1o+kuwC2QLA3v34bWpvcJBW5erkUP/VY3zbe+xsKOfvNW3Hy3qUUbFeublFkVeGB7JF0P/ld2LdxneXT",
+	"MnPfscuZlFdnWrP5Qjfh43X07AE6WVMu1yTEQHUpLqdkLKQeaXrFxPiEUILxtwJ4QZCjDx9OydiWJY4s",
+	"TPL4BMI9lCyWlxlPHHpy0E7OD2vhedBqrAwDhlPOaDIDn1kc9D7LeOCg6XC7FHHfSvr727ev7AJdRVjI",
+	"AlBOYuGo2906Fk4+mNyG433KMn7NtsU/7J75hlTU6MgKcxcWSxvKDsFwg03cIjOrMRngxdKpXwWonz8B",
+	"rATQTOnm1OjycOMV7uoeT8ddVLdMTjdAdRwdELdvQyKzlClNACOra4lghYWb5I/9SE+EpQI48cY4h01s",
+	"MU5zuViwdIwI3VDfCvlUQpJMiiniDxCuCxhlrolmWQYmIIqTa8iEkTlcJIji6ostmEhRoUiRDYCi7Uc3",
+	"1FZ0Sj2w+EmNOIu0VDjsGQSJogPH7uCeqsqAT/KCeiZSgGiPlAc2V1q8rZYYG24HlK6iIhfoKZEiYbnA",
+	"IozQbUootGGiuRbdIOW2w3MIJv1bzKrmGXjwuYhhmKJsheQwd490ltidG7/WPMnRem7g3S7btLGIXTGS",
+	"YzacomvP8FDZnqXdR692uVkqmBuChMW72OXsmsulsnhkTShL38sVCCYs2YFHySWbyJxBNZ2Zp9zCSRhF",
+	"5LDNG7FW6oSMjWwbQ24aOT48CKTc5Xo0o4jshOQyGA6sIBRyhPsZN9gbWlm8FNna4eCiWoJMNIWMGg6V",
+	"SVh8ZDNAXYMNX+DeBZjC1YAtqEWdSLkyuliTcyFJGEs39cKkZM6UolNWqBpO2ex8JuYPkYvqrfmzWR1o",
+	"GioECp4wo8sa2b6GIv9eBblbQYbl8dLVuyjp88xb4jSck9u8jZD0FZl+E3iJmAh5Az42QecsSB47LeT4",
+	"Z4qotdJsDvKyi0CpSOiqG3xrzDBHZ7HmPocHdeiw0cU/n5/v2//6p530GLOEdCPQBDNGh3PenS7jtYFP",
+	"WpfZTUpQC222JoR8ykTYtMOv2SLrHTV09mPzZjyOdjU9/OZjyy60dIOO70kUo7v5PoiCyPVI0CvtHHoO",
+	"y9tjr9VN/eZpzpxNj6G2LdJV/GeiDCTzq4wr7VN2KoJfzhl2UbWwqoBHLnPfKMq2h4I68pb2UBby01lz",
+	"dw99By0GEFM7GkgM779OfSIaAIxAW1PQMgv3wPyXL/tbLHJ5TTNjWWuqroaIgLJeMPcEGlR7y8XQVbCD",
+	"/85VQWGy2u5aQ0XNDndI5o4HyCuAs1XsmuU0I0kmkysFFSDuT2bvOOtUG1+1Im6CZT4czGSWjjxYmNvd",
+	"QZHWZxRHcSmXwjxWbB5VVzbnxRiCABNzmTN6NZpmVCk34kX/3hfAI7ffT6oU54lDgVHV2kcqEitsQBqx",
+	"rarm6HI09B22wzciwZYQXK5BUTwhVKzhD0A60rXIZsYWtbAU3RV6wwQliG55zXLEhjdUr2WKUn+RyLkZ",
+	"4qJvz6rS0jphu9UU/UJ+FF16NVb0+q5SjV4t3JJNEnoXul5J2H9Kmh5a1csc4kIzNrcZ93SpZ0cR/+fZ",
+	"Us9kzn8F98oJQTx38l//83+P9wnaMlOmCbUw81BMChD2gGBv8XvGvs6UCmLhY8jLBRPPn5InUgiWQBrM",
+	"NU9ZPjwXaP+oYLAQD3+fnNVSFmZWRADUuRPwPEfu8P1yLC6J7W1B9excfD7+sAcPjbFuzWKl4ntGHhKK",
+	"g35hxLc1zCpf4yWM9P1zEKuAtu8R558UoO/QoBNexAiHpskMwMhOckbTwcngNaM2M4grgr9D65+iTih8",
+	"aZVzw82DM/gbtGhU5YeXKdelsY1qcc1yPlmbG8nVcuocYUEKzYEzdTJnuWGVwVMANzVyCmNfK5cigvqI",
+	"nIBUwqzkUwJvQR4TfGwpUomyujx4OKlSqaOdevlpt9LX9kn7HHzBXg320HFi5VvoxAGoDf51mU6x2lti",
+	"V6UiZwTkPNALFYTBKkSyBgDOPPXzfcNcBXWOblj41SZ0SWXLzSmgR+GLburPlVqyIVnkXGh4HkMDkdEc",
+	"6CecZ2mjzL2thgQA62AMr+NUXnIffWf+N/r8qd0qw3tTG3E0A2SSllcL1MgMfZmfsYWJmadVU2DXTlBf",
+	"CIglyaTC2mCnSuAEYF+L98LF+f03ZzW05znjSst8PSSa0TkO4Qf0o7jVfsumXAwdQcDn5DVe4OqUpDmd",
+	"aNxCf8uok4nRaODyWhpawr8Gv0/NDQltT3C7Mj5he8k6yRhW99llUUGnzHAlmRutQCFAiAcSc6OV1lv7",
+	"llvHE7uAUrE1NGAFulnirY/L9GN+B0cbvmQfGEIsynUKsMhOroWsQ77LmajIIEk0vWLKHDXwuHsM6QiB",
+	"BhA8AM0r30wiHLLgW9g8GMvckgI3Sw3daxDRMGZPThMLEm+bmYSzOnv13DU5CZ7wYjBNS4dvGazyklXa",
+	"KmchU+aLl4tH3MhvVlwns9LegqFmJy0nk6H9YkYvWQbSb+BBwsufgkPAH0jG0im6/t2TlQ1z4NjwKfsQ",
+	"uqIdg9VvDtvgFVvoYltWQouS+HS5yHhCdfHqj1Jegea5KBA0aM5CsWxry90q7TIAfcbQxoJyj+elTiDz",
+	"Qc0GJ4NX+F/2Lc1zY5Xl8+LR6sbAX4F3CqBO7N8lgBr9i26fngJTu0FncqmYubnLIxd/Lj/jBvlO5vPw",
+	"Kik9j7A+6gQhvgsJhxubyxXO1+P/gIFvcdKKvQ4GKvOr/WtpY7nhz8WCi2n4nr9I8Dt425vXrhhblF4Q",
+	"l/JD5YJFg802DLPeZo+1D+4QfMvvKy5Sik7vZmxKs1F944Ee50ulzWZABbQvnjaWDwAc2i5tlVHcPH4w",
+	"a3MK0YxlKQpWpGZohgLiHQkzYxCPm0rv45mz0nykMLwrVyKAwpyzqtyNPwXd28sXo7T9myDE5GW9e9SN",
+	"+ifIAzfzY+aMnVYavjFbKHVi29OZeQAwxEKtk5lUMuE0I7ZRk/JPl9SC2JNOJyHasLc5Nv+um9mrjIqh",
+	"1XQxWsYavwoIuuWvgrT4TBG1YAmf8ITAM0MyWYoEPZsk5ZMJT5aZMbPgG8plo4EC4nUvKayzy1AccgA2",
+	"hWB07j9ekY3bfbZAddzbqB1bPF2eOZshQDBcCZLynCVGMwnGi1/IhffCO59WM5n5AQflIHZ5j0u/1J4M",
+	"Lr5QfFVfsix74jk5XK4PoJbfs8ssXimGUSy/5gnzo9hEN+u5cmu0Txm5dIoSKv6JYGCbvKRAk4OQeksO",
+	"ROCdiqigUhCFCTa+31BxgxbvReVk6YnSXTOEQcsKfPhSScYXF77TG+wDcJ1bdfo0UKyVJX6z99DhcVCu",
+	"i61O1/xig76e3/EA5kZgFjd4bZyAmRi/BpXkWq5xlIyLq7pRZvuLzCGLGw53lEihaVKZlaMPTJv1e0+J",
+	"BVqtvVzl627vB7KY5smsSnThg6XLJPKcXKgTiPdTFItLwAcTKc1TC1dqiKgAPMJmmxOJDih4vbQBm951",
+	"L5QVmNZXNNUxxcrdGe6JcBrhbzK5ijJIJo2eNSQ0/dtS6ULdclBgObtmuWKeueE3o1ja9qDF6OGXwYk2",
+	"JJk0Cv4lzahIXFRjxqzSO0R/ZiqFzN03Uf3G8UpnBgOiINcyZ2i8GrIdEo5mNWIpeZMPxoACg4U5anOJ",
+	"NSgCwRPhdRe+WKXP+BuaqqsK45u/+F+8kmF7MQ2Nkj7nyhq14LwvXrFI7nGx5n+NCLbizZoMAmsV0Spz",
+	"FvZZgsYcQdcgVRkHttpqPcGdAcK59J6xhLBzp3/b31HqqvKsRgsT52VbrtUYaTJxSljxSMO1V3sayhfL",
+	"I+KfPCk6+Ez7ZFUm2tJ2K1plfkX0LPfQP+5ld22VdUOezIjzZZrthusscAoU9nk4hJvB9/SaRR7FUbQk",
+	"VOBe4hfMCNYlHXUkpks8N+fsdw07f86zwcmg4mMtBWHRMQzBDrCg95z38r1XraPqS83OjmkhEZUiogyU",
+	"RNuFmYqPrNQdqO8Hzp2WW++Q77kL3jHHu9AhccaMNTLyT4ByPAK1kkJcx5kk0miTiHYecb/e/jcDPfX9",
+	"IF1I59lFF3/Uafu+9u2LuAf2dmfvoznoIIvMom0TL+Ke3PeR2ZmduSj7a297dakZm18uIf00OLKS63fT",
+	"2mqO3ve3QUF1z/CtfSb0H8cOqU4PFQ9yn5c6blnl9e0X13X7Lmr+5feDRUb1RObzkQPAD59yXub3A80E",
+	"FXoELTyCDgThREq+5PcD6Flhe3hXPMm14SIbWTJaK6OVPcO3LuiqbuONjFNyDzdtb9lD3PRUxSVc2YSq",
+	"N7iyqRc1P+/t71PFW7xpn+qu4lZ2sXK05ijusa6Lmi+4AymGLuHyGZR8vm0jRWdT8wzf/b1XdzxvOreq",
+	"2zl89qLqTK4P1CIAqxRc8TFXxmt9O3A43zrxl/zU/Uiy7qZ+74g94nv2v3kn8ntoAMPSES678BzXfgid",
+	"xWVSrniHa8QclVAVB/EuLu/aoc7ZiAqarZUuvrgrleSi4nmujNjl/dD/fOs0VvI3b/hat4nXvc3vvf7e",
+	"cOBxl/L7mjrQ8HrMoVwmw6gjuVX7aPhcxMH8/iLmMA7/Wnh7zV8jftxuimDVkfv+TmR5zTl8K/p02Zvc",
+	"X80ts3TMj3z3t2DUC73pImzwNd/2zMEfzPV6NKEJz7imyK1Rg69165tc3jcRLTeb8kXNj16WD1Xf+Xu/",
+	"hjldjNhG4VXxp3fQ/AIXemUagat8K72v4jh/Hx5MZ/kW+tbft392uPkjFzWH/Hv8w8j+Ic44oZsdXsjZ",
+	"FWMLeLr2ejcyvag428vDXsTc57ci5yLO9qj/KnSx3zb/lze4YT9r+97AglHe2axWD62jb8JYekmTq9FE",
+	"JjQbYXHZRSWo8A+/GfVwSTftoRot6XvHXkQDJXHirYZE2n1IYUSkXfqVHcOdhVspptLNHCkFVm5dGS8H",
+	"Z26ojVeCNf3vlJLrvRq32eqKqoRu/rF5+ePHj4ADNmloxzNjNM2YUpDVGcBsOsenTwwv5S8Og5wiZZN1",
+	"0yFxwL2QM2/z2iCT7Fy4pjqQFikznqx9rNXoJ+SScTElaiZXYv9cnIsvv/yO50oTpdlC7X/5JZZHnJDx",
+	"q5dv3pJaTQRMSJDxn57hj3M2hk8VuSIubwlrGgQjM6pOMfcEUpOg4oKqc7GxSOOsFCcMpxNWVWAonmtl",
+	"82RJUpQs7BPEA7p0Sc1ZZnYnNXvtp+99pA9+M//z8b/j8/+NZtnYbs8TKYzKb8zNL780f9ojX741dJGs",
+	"978kUPFFfZXGSiiSAZrDErqPQx2I3ZcHv/kCoY9jnB1uhsKObjyZlbYQE+70jJ0L4rKfZ9Sui2NMVoSR",
+	"aRveVuT44NhmKUDOCJ0zAoVYgIZlXoVYeioZImGwD1zpfVjY81R9CST488/Pn6ohsdgF5Ot9cub2eE7X",
+	"eJxm3+VKkDFPx5AXBKADp8VHjdVg3sAG2G52tg4FCv3M0jSfs6ELsds3cPf8QDwN1vYYp/qjObYvXUh/",
+	"/FtKNR2SoIro4xhj/mT8IxdXJyRn2X87hzKj88EY+JHl+2SMDwMAiFzQX5bMEB9ZCmhYRyY80ywnUPCa",
+	"w3Sv2NqChRwcmO8ZpuJTIXOootkjX75m1OyirS5xVV5uombTxs/e0ukYmEITI0oIF2T8fLL3Qgq29xPV",
+	"yWxs89PxpYcHx4ZAMqiIgGpc9K+k5lgmnGUpbKQ51Rk1h0quabaEFFUE5YHSCyKWWYZzhPIKtf8lGb86",
+	"e/vkewt/8q9vXr4gP0EZDBTS75MnNnxvM9wBAlMKBZmLMGM7WU9suDRXLKwgM/jETM5Cgx0ffTMkStOM",
+	"kePDo+I9QedFCh6syGZ8pHwyYbnb2QWj2kz7GbQ7B6Ewtun+1GxhyuYLqZlI1ns/sPX4BMnnCnYyBSZw",
+	"NbUSssNhe08t8QGPHB8dnRKluZEWhORLAT3ODdWRM0fAuc0JNoLv6JjM5DJXOMNneS5zy0JjusA4BJfi",
+	"wSKXlxmb//PflBTjE0M7cCJA50pLmQ7J8cGhPTnDoUYymL89xHJcPp1BRsScK8XFdAg8bmZ4fPDI/OOx",
+	"LxWGXPRLnkKJ1+ewwWNA5BZ6BL+PvxiS48ODAAvMLMb87cj8n4fm/5gxj44IhZoN893LHESVHQ9gCdV4",
+	"iOU15m9wxEhAcCGy3HzFHPbx0WPY/EcHD/G4x6+Zztd7ZxPNcqiLe3RwgDLQEfflUgOfcMtRDivT0OtZ",
+	"krCF3nN/GpPPzT5N8iGh+ZAw9QVRLANkaiv6zbft7hPNdcbUqS2CQN5FTjLzGKdMU54ZZjDL4YI8E1Nj",
+	"fg/hpFN2zTKjTaoTuD/djb2WS8x71OwD0gTwuPnGGOf/apkvpILp//ue/ccYl4z51DJl5HO1TGZGOI5B",
+	"W0qksL02xl9gPgyFS8AW254Geb7Y7Jxr3F7wQgDfma0s0oz2zZreWVWA69r7WF6Ya8eERk/xbAzXTzok",
+	"pTmq8T4QsoehBGQlWA2u+4nZ5v0vnYwic5pfGblRVCB75sU9gE9TDQUt5PPGW3r8xalhdyej4VUUyUdH",
+	"WMmY8YQJhd14oO/J4GxBkxnbO9o/sLA6J4OZ1gt18uDBarXap/DzvsynD+y76sGPz588e/HmGbzzcTgA",
+	"4hmcDN7RtdIujdeDAw0O9g/xOblggi744GTwcP9g/yGkBukZ5P08MP9nynRTB3s4O+QBrvYJJEsmp5ZQ",
+	"J5Rnyl4DLheU5UZEAdC6TcCU4nk6ODEfeS5S9gHTZ6GWHmZwdHAABZ54z0IuUiCl/mZxs9gHOl9ksH0Z",
+	"F1dYaCyT5bzosDN4kMpEeU3e/AH/69fBcHDF1sr8ZX/FsmwPTunB31ZXav9vWMozZzrnCTzi/hNgu1Iu",
+	"mII/Q9WOGcoly/vP2u3dX9N5VrQDbz0VrEFuq1DGPQNVvq7Cc/xxWHTqjw/mN/zBK5Q7pfJlDBuo5XxO",
+	"8/XgZPACWv46RctlMWP65RRiZm8wV+7CjNKwpU1khRS0T15/94R8/egQ1DjBVk6JMdzEUoe0xjWCrUWp",
+	"6V/f/fDmxsSEdPH+twHNpoOTwbP06ZszwMW6hn8dPXp0+BiK581Hr17lP4x+mX/48zv6lz+fPV6tvv3u",
+	"q+dL+fD6z7/++vXbD98/ebv692/X0/zN8ZV5x+zs4OUPrzDbcnAyUBzQDgYng8PDX/5y9pcfPjzJJ39+",
+	"M/r67frdv33/cvr1LLl+RRf8pyxfPaf0VfL9z6/l4ONFZ2KBLWmgFVjprknFDQy65TJHJaFEKWilRUgF",
+	"rKY9GlpceyhAOtHON8eHx1GyKNlwb2DAn5imtqb/ZtQCBvIIwJRGarlYyFwjYgAaIqPA2MOyh5yp2Qhz",
+	"QS+GA0iwzgM5b6SGHd4I+sFwYBhotMx580ONIswtLTI/CBZdS1zYiHmYzcZveKsWCzMG0fdH5onRnOmZ",
+	"TCv7IVzQAYzu8m+x7NVyXqpzhVQFfNNsrdyHfe61OjyZ6psb1mXP2UJHXlLFE1896/66kBirgC3ozLqb",
+	"yLaBo+f+9x1z9fdyRbQMASkaOdrdsG0s+9SZ9loubYWJmfolNHVVjJGxvWDHUab+Hq/0m/Kvw6YcyKvu",
+	"N7D9duQQzjJ+zXa++8+t5pvLhClFqPnIf2+6fK1W0rb9YOp4Pc3tfOFwsVa9tRRw5Q6WFDtqozbwWfwq",
+	"fu0VpXt2Qq+hjfeuT+gJFeUjwt3L2S9LprRqPKzrQyOK9lwFfdOh2W7xQZWkDRiowrqhVYfQENxBoEbJ",
+	"nKALqX5WRr06e/X8ia/hX9CczplmOWpBsb0pHnnwI59DU8PWBz0MT+uTz0WSLVNmgXiGdbQ3XNQpGRu1",
+	"ehxrJwGeQPigA9NwjkCoxR6cDH5ZMiwvRc3c7NQgJC7fTwDL4vbs/5bQUfeCf11E0Jei0Lr2qNGM5Kpa",
+	"chmbXBWGOZxnKwRUdBIBcDrWBYNvSWJJZGwK9oXSp6sdRj5e3JTVESfq/W8lOO3B0cHRV3sHh3sHj94e",
+	"fHNycHBycPDXAQLDDQ4OHx8dHBwc7MH/+dr8n2/cP/H/HR0Uq3hiJJyFGpIT8iSXXCkqNEk/e6YWkgeB",
+	"PWDVw8dH+wf7R/sHD46Oq3ldo47fPzgcDAdFYU9d1bkoIwE3Ldebi4cfLyoYWGKZZd21Csfrr7BJdk1A",
+	"vhSMLGzTl5vKyAL96n05p/ziY0l8/siVrkCJOHEZ/hUKlFxltwPMBOUqGs6yGN3c4lRxL5ahHh/8FeD1",
+	"3wc/4gphpOGo3EVnZAo4exzXzukaSvqHhDpp7J7lgjx5/vS1+W8gEGhbUAOWtw+jnAY8OofyXRfNyAX+",
+	"wHrL5sDT/ANbD5A/4UL6Vqbrfqx5rzmoP/G7bkxlnDdLURUhdthhp3p+Pqo6pikIWAz6wLefvaXTpjHt",
+	"Yw/gmY/DwY8y2dhX2j3vn7NT2D2DY7i+wuFYThrweGcWN3+AUPCehD4I7x10fUyDevAbTz82qlHHEKJi",
+	"oKrllskFi/sMAq672aX2x1226S4b7oJ1nutt+ebjHV5yFhVkGx742Fv0PwVxv3BQ45GOCS77IXcXmSuE",
+	"HoKuTBMwZNB9ZzM+oIkWwpMJuSJSnEJvFaaTGcRHBDN/ZPsQ61vZdlLc9+k5hXAqBFZPMXSnwpD88dE3",
+	"dVZEcrrBHTiB6G+Pyw9qfPdg5/45dhGWeOqb/UeH+4cHB5atttHCYHZd7qGDO7qHlG9AsrpvbBW9Whyg",
+	"33ac1XCHODfnyW9bcl5UKz0zKmXCLFpkTqZSpk3c4mDhgGsauAMf3QF3DLdTJv+4F4t70R5buJ6HewdH",
+	"bw8enxwe2fVsujtrpbLxy7Q2pr9Mj3ZzmX5y/P9mttRl7ifY9fGmEsAYcmyvaJS0Q0HwFrx5cFu226eY",
+	"RwEQJ4JZVDxoYg4dDPkcchKmOU3CmxeSHXE3KjdwkyyB5XrSeIPL/kOi3E9NOyYtHKUOVkqNfvru9Z/+",
+	"9Nen3/3017fv/u3oxx9evHj3p6OHb1+9/PYv//7s+OHPgz+kSyfp8id+zYiFSGMr61PapfG6TLnew4q9",
+	"RsP1BVv5/qD75BlNZthtxWblSpJyC0ikpQNaBzytoQdVwr96lreAdkwM7X9xwDiHnEabt0n+63/+vyiG",
+	"zgVmeEPCJiT3cuWztzJGr0H7hxlxrVg22RCVKGIRp5A5CH1asDu+x6LLZcYsdlYR9cCkqXrw4gX+fGb2",
+	"8dn1nQUxIl51CwPNFVkqu1AUwCm45mN+dWhgvRufPiAaWm8lYjriXJAQmuIeS+hdsMsZIHQvfFrTy4yB",
+	"H9SC7zp8L64KSmyMOPgmFMW8qi2qus0Lr9Zkw8f8j10j8ynXZ4l1o23aDB/lKcjWbMff5GVTrCfYlhus",
+	"+4X0vSnh+1woTcFAiH0Uek5Fz39jN6lalLLzB7Xs/7ndRZfsaTvnAhbgIBt2upsf+jewS5BrMdqkd+wf",
+	"Hj08fvTVXz2sfDpCSQtX+8wmxsDXj78+PAylnJ/kt0XbqcGNjBRwgXR+h4btYE7K6GIA5OjEB6ylw4DH",
+	"eL/eIH7l5fxdB7AiWBMxD185UO+af3h1wbyMigLe/FiX5nSFuGUSqAgPEEG5OUeXZle+qRMXdXxlTKcG",
+	"Hx7XilyyKYfygaHvJDOGhsMjxX4ZD21uNkuulE3aLrq8KUyAV4xmCMANvys+FVQvc7Z/Lt66EhqXmg/Y",
+	"t0b5o3OW7hMPGYt2z2eKjM1oLMWqmAVVoC0aYgE758TYOzD/Iul7qYmcTAjFyTCR2vvGKHOaCXK5Pheu",
+	"DxyC72dKQgzPtprhU6ieuGLrIeatL0WKUfHLNSm9mTOLL7NP3mJGOF51TBDbjN/aZNCfX1qQ4VMsj7Km",
+	"XSLn5kVMbWcitcoUnKqVXRs0KrDsLJI3WH3BWcGW2X/PqJqNfTZET0Xr9FwcHz22yUFUYY8/yBBQvrsN",
+	"Vs3Z7G4KvbVj+hk+Hmpoby0/VBS06kUy5YLQiYaJQQ6wuBpaJZWWNwv3laWE0TzjZjYBFcnc7MhUMOjY",
+	"H1WA3P7FLyTXvXDOBZ8v52ETx6CTYbSWkqpZUCsgrvbJWUi8RWXLAtoxeO2IB4QdEPLG+ZuPlRZQ6VdJ",
+	"9yYXv311HGtYefN7lQPshpNhCKx9Yi4yM3BKE0iUPDBi1RwKQou2XpSwopPBV8nh5JvLg8tHk+PkG3o0",
+	"OUi/mRxPjtOHydHlIT14PPmGfZ1+lTy6PKYPHx99c/j1wVcHjw6ODx4eHB0cHhwcDHBCo/ByNYcN8zOi",
+	"HojDzGl3H7xi2Bly8PVfPoSfw6+BbBycDJKjTFzOvztI//1fDT9YiKv4zhwe7OMN/lfs+el28qDfrfnn",
+	"gG9iF+c7J1QRVvHOr88/F80BOl2gdUtb54zOq5ennj0wLLYyVpBhjahD7pmR3jTLbCqUg54OUkPgTsUa",
+	"NeLGMyJ2lUsxJZ/b2liAR4YiVqiFYSmxVclfuHQQ5/bTUpIVo1en4LMbCzlyo46d5WzhllFgYI95LgjL",
+	"FIOct0jGCKiXr9xqf8+EEVfOV2z9IJF5zhJNZjJXjFyCiMIWD6vwMWU0HZLma5LzazPzzlTuFo4RoW5R",
+	"teM6LeDrO2cAj2gXj18VqOmL4vxqKdaGzKdLmqd+RSGde8T0JvXwrW2jZmHK5YIJLDbNqA48TBHvTddc",
+	"0jcFaPsnlEkapHLeckJpnwzSHZq8aZpj1ZrzTn9dzmZtdJhbPnZCln1Y8Jyp8JWjvYPjtwePT457+tjh",
+	"Ml6q2PeDwaAhKp3CFAY/yV95ltEHj/YPBjczIy2Z3rUN6dAuY/mPQduEsPFBrMaiyu8YsGLYsniHYarn",
+	"ui0DZJ88wy4w3EEoODR9WyhthMlxGN7GAgLXKy9WPsBEao9nNzdYm7x/JtK7k/bPROqMt20O3P61UY8B",
+	"08loH3bIfSjZH3MBJfthOdq4KuGtjBgSanUadw8Vf4EqZgSsyGRyxdJz4XQUmvErY6CD0eYabhsVaIlY",
+	"IV6ZMeYcvGuNZbAzh84YgmJ9Y+vDxM/FWAo2Mv8emW+P3G0+LnSyUBdDCALXgMJPTV05yxyr2OE/c5ZI",
+	"8FiYv31hVLYVyzLz2YfnYuxGHSE5b/zwClqMa3K5hnWmxliEpqMyPylAZawmZbkE8QjGoeozriibRlEM",
+	"FxcojEePEdBGStuBX2s2X2jb2NeQlz3MmFFuaOi5GNxEt4O28gO01gbDAZsbHf1kQLlS9F8YBEVdeR2w",
+	"cIsK2F1q49TvOF3qre3cUbsl3oDRRrjYeT2RGZlYMrmJPmgek0vdLC/eIp/4VD/sB6kVsaWq7q9x6T80",
+	"NG/9fuAL2gf0Bt+0Gns3ur7UWOw6tC/gE6CKck2m9JoRJcmE5pivAN/ajxLvy6W+m4vBnq/ZwDu8HcDj",
+	"pfwF2OFCkEtwD+dr0Fw3GLmw8fa4sclaeMhyEjaxLU6hfOIYzzK6MWrXzYf0rJjS3/FxgdPAXeadL3It",
+	"9aL5oByKjy6qWJxLYKln5gJPzO1C6GKxT95YDzYXxU3nOuiCpzhhZPwgkWLC8/kYwJcUAz9ymC+Ebxg+",
+	"54IsFSu60sq87J04LV9TNV9ITKHLZfb25dtXv6tHYnfXkPMzvMqlnNz5bfTy7atnZkPnDSk2RenTEDH0",
+	"gATuiiXQd68l0JAUGM5F6up0fzVmzCAiTp2LHGU3c9OrXF4zbOdGqA1IgSKoXd9uulhgXt0waMGmrNoW",
+	"qIkqYBgHBGW0PyDwDAsqmxgJ2cbqvF6bjvjwcDm/O7uUlbzOvGHm/QSXEDia7449XtvzAlynaLEInMpp",
+	"5HB/D3Z5u8xFhU1I/NrvwCluOSNktwivpFzRy2yDioCBzZJcR3uv0XKK3iG2IBI22t8WjINvvfmesLO7",
+	"Z6S/SwPGLO01m8trmm3tnn7hI4e4w3dFqm+0XJClMjJvC7lep0VHRns4yEYTxSY/K6LMJIyotq6lbpTX",
+	"UU/JmWCrsgD5Q2G5fYn89l5I4tdskdHExWHK89mxPHaNYJujNAVQcWCRuX74p87mCCKloFi4/4Y0j50g",
+	"gzzxLWv/gAW5LViQ529ekoeHX321d0hotpjRvYcNswFvJvyhG+M9sc83QpFYEnPVJ4sZVazh2+63GvyH",
+	"XRd0sbUVCWaqiCKd8QlL1knGRvh+20xcuqxeL2Qmp+um9NHi537z8S9GJvIqwBUVgHfo8qRyNqU54Jgn",
+	"VFn/d2JGVGAcO7eJURri8/1lYzLvnAv/79uLAd4oWoZi4M4RQ8JenLGIWRhGCrtrW1HthNdFI0rIJlyl",
+	"51pZWxFoF9ufA7j9HBDGDXEZSZtromVK14aNjDQBvejXsnPF0Qe48ekVpOQVkCMIPAuNeJWFM24CA8El",
+	"3Qfl+OxPEB22IuZk8OLZ68FwkFnIY9j/CbbX83s2gj0bnAy4nNsGBmlQZoX48ClzIN7kbEpT9qtZLAiP",
+	"k2Aoc8p8zkZmn81kJjlP6IMXnM7ZGnPcDJ9znIeaMXPrDYaD+TLTfLIUkABOsx4F2zi73wc2xB56hPO+",
+	"k0vxqaOGlFr5Vrgc1udbF8RYuzFpOtLQoBMuiFO2PBCebU0fzbeaMu058mZSGp3ywCG2ad9GPtthqePB",
+	"0d3ybblhYX8uvj2MkWY+KxTye1OzuOFuRKCRDUzTG04E39wMKvLKHPawfkWae7MEgYURdZ/vPH4AZKJs",
+	"AvuDYoA9GAAQ3EPckG+8YuZ6O/S/TZGCtr1Nd40pktAFTeCMjw8OeitlvwOASDOn3Mv63lLf9gb0EMsu",
+	"nymyyOWEZ3HGab5cHmA/J+jP2nDNvHTxVYVG1zVnq1PbbwI6UdPLjI2Hro60uIp4ijhx6sra8ykA0WH3",
+	"anK5hjqO3SCB+kV8Uhb/vczebCpGlYq5njJcEQtv2zAP92NHM9fR4Mi+2DQJT6ve4oZKxvgk7E+RzcDW",
+	"9wPfM38kr1mec7CDFxk1uwu1LQqu/s5bVNRRL1iuJIS1MV2ssVYYhDBLR5frHdQxV/kv4LXPjWT9Asx+",
+	"81fDlZ9PaKbYFw1T83x9Z9CpVLGu5Z3J4W5VyfQhNEaAmtiCOHJGlYVeXgquWYrUD2UW0ELOyEKv9OHT",
+	"I6v9TuicZ+tRbt6ccFA7S4fdZVb00MLJA4q0f31wt7irT6hiTrreuSPF3DhRVdGW/BhpiJFpLGS0jDfE",
+	"2kCaZXhphVci/Dtax3oT7bLL/foAebF/qnNZi41nSNFkZi5ULLocomuUEZmnLMe75CQAhaVCQJ29lQ5F",
+	"4oDZT9fPic6lmOIoUEP5GcmZWmYaM7CWwhqawnYWYvN98gR5BwNatk9kitWAf2OJ56Ci7WIlcxQqVls0",
+	"YJzy9vf9bl1K8zkm+L9hTLhN14zOyZwxjRedmbBtmOP60A4HXLM5TrePiAp5unsJnd2qp3YeandKd7AV",
+	"ljawaMN+EU2EWxDrlmw7C9Kjv6+rwHFW35vg6GO/bZBLnchCG4BaA+9HnchlPmJrEK7Y2w3EskT4L6f4",
+	"GKPKihuriXBdNCC1atJ8qfR+jyM6Ls3NJnsOtmCJ15Zom2pKL1lCEaWMUcAGu4XbzcmEygX3FHfLFSTQ",
+	"QN5VrrKNtt0/LEhTE+rSH3BLf8At/QG39Afc0h9wS3/ALd2O0doCsxQ4bHtgLN2WbXozhKbqWv6AZ/qH",
+	"gmfaNd7SH0BLfwAt/QG09A8LtNQKsNTt6iyBKd3OtVnWb5ouzDNoj2UNK0WWImPKiB5w49gW9SAuV1yx",
+	"fQKbO6drcmneMdwHHtPPx1MmUmbUTiY01+vxkIznfIrS0wbMxsNzEfwRHVBq/IXFaKfW02JRG3BGIPD3",
+	"z8W5GP8yNtdtDt1QLtc2i3QmV+DLwbC4u/dkTpQ5fPQCcwHWLDwHvma82S/XhH2giSaA+81EwobEdcA9",
+	"F2JpbjuAlWIZA8V2nzzXpeq1S6bMZmCDlsBpPFaJzJlRIDSZS6XJODNG+XhIJJQjgUZ3QsaoM8K2KJlr",
+	"e4vZyt+RlppmY5JKCIRNJX6B633yzNaEm82oXpiiaOtf5Nga7WBlzhd2EorIx2dJwhb6hGj2QT9I1LU5",
+	"sVBEftgTqRGTY4TWohp1KbUwtK9mjGkIXeRypeBiN5+GaxQoe2guMD1ja6K0lKnZCfPjXJrdhf0/F3ZX",
+	"imQwyMM6NR+BMfCr1tNu9BzuHjMyW7N9ciYI+7CQeRgtSOT8kgvn/BwbPS7YaHOVljcYtqRXcB+1RWmu",
+	"PMeSONXiqLScMsM0p2EnWIcngVNWJF+KJgfQtxXb5A+wpz7pAubGnoLHm6Uj8D7sVf/geR5/LP5hHeGu",
+	"BCH8Z5cQ+5mVSxGZQiIipW9K+1Elpf1hd7cRU4wsmFxkbEgUM0cLjf/XhmHmVJ3AxD1wAU7e6fRGXhn2",
+	"x+Qa0OdsqwTH9QnNzE3HPiwy8LxD2D6+uIp7zgaZWv10Q7MPz/Fhtw32n4U2S/Ocmk8tBf9lyezP9o5V",
+	"ep1hTCCfR0j4tacQI6VBX08pcH1GMb857tnzdLXZ8dTF59Q8BWsVtE9ikzOq2xQSxq/77oG5ScyVvost",
+	"iH+/bQPcDG66/sLHqtiHJoEEv3RMGjIPR77zbiYBKwI+JShmzHO9LgLaPG/KWwoe31m1Ejg/YDJFHdSG",
+	"KqmRnIxkzqdc7GwGmJIkF8sMLWLY1YZyKf/UyD7V8TCqL26cS8auWbaR46wi6x7sOInIuxtzpYwpg8qw",
+	"hUCwsSkXn0Gdqo1JXQwWLO0d+Mdtp2u0GlyNm9Hz2SkZY8/d6PXfPRfPXfM42GA4gDxfczNcS57eMqIj",
+	"avngg5hh/nzKEqNhg0F5SRVXiCahMO/+kud6NgIpczI4fPz4MVi+h6VfRou8yLJYM5rHEwlqXYJCHeRk",
+	"8JTTLDNSDrbT/fUnOqepXPbEhywXJkzMt6AEoJAwtjzgT89fQLMlo9PCJ+Gv//n//4//Y/7/f/zf//xf",
+	"5D/+73/+P//xf/7z//ef/2sACUBlTjsZgOFnO746aQ074Vd9WNLLoDjDTPjw6GFNowv3yv9YYqkTOKQE",
+	"PBcfzJmY/3Kuf7rgpVQFR2G9ejbdMGUtCIJY5/+wRJ7XIt2XCyY+zDPkULUnJxOeMKdP7gem2Dzbh/8t",
+	"J5lHkGvonLnQpipbcw45LGFZBsYb+2AOy0uHSy4wXlMTDYOY2VjirMFv5wOeng9OzjtR5vlgeF5QArxW",
+	"0ML54ON5+dapR0yCvbWGcXTezvQtz5Wnw0J7L5jsXHSZ+rCY6NDyZOtsMarg8kyWImW5M+eNzi2z5Vyg",
+	"dn5KoCcZZK79TYKVe7km41MbqxASTy9fCoeSLfP5MqOR1TdGmoY114bvtb6ayYzBFCz1oBNrxx62kt+q",
+	"sTx16PwfRjlEHwDgUICFQwppEbjfykZ1Y5cQHO3mrrmmLMgX0h41zZyTiytyxRY66B3h8vGghS/eMgT8",
+	"E5iTBBfQPnnDRErG9vfx0O6AdaIFQ5yLUEIi6BgMMbZeEviH9ciNwUKf8Sz9TPlvY+gGtERq7HZmGANs",
+	"WUBp4FQMvQfMvXwuxlTBzAw5YVqVpyX4IlTsFi8g1cmcXHNNM8KFOUGl98kLME2t23HOleJiekoogfgv",
+	"KItOUYKcrnPhNnLKtOZiSigm7hDfBRKAJcnY3vPoBHrrdw9hVKWHUbU6uVQhZTkXV6m2JWEp5JYquiaf",
+	"j8Nd30+XKCWZGn9htjjjVyxbnwv/d+9bBMh6/Hnkf3VHlVCR8hSGGSKgqz3CQuaNeDoekrGXYuYfziU5",
+	"hutxfC7A1+h8sEOHO1v1IZ6SqTQ0CN8I0mjhHAF9lWaZdXty1ATHNLkScpWxdMrSUbDqffJKKsUvMxYs",
+	"WjmvGWDPUBJu2YmFluG5zaJG2Th+EA6K7rugFJynjsaCHfC14e634tCg/lxDTFNIMpc5K01CYf2boHND",
+	"SLDhkPBwci4c541sdt+YfG4ZmgrDqmI9l0tFbE2m4SVNEw3pJIymX8ARYX7r6HI9UnJhzoFcs/ySZp7z",
+	"bJgNArEJyzWkZw7PBZ8v7G4SoAbzarhgF56bSpmSy0wmVxj4jbkcUQstp2X8fgnLRhs6Ofp62KaFO+0b",
+	"JKxXrJ2VAQIKApwpv+bpkmaBwgt5QmBS6Jk0O+DCkx/7qtv3UYXuoAxvo6buuj4/PPJ/bHurFhQzv7NE",
+	"Cjn//9j7ux23lSxPFH+VgDAD2z1MpZTp9LaV+GOQtveHq7e3PbZ7+z/VWUcKkSEpKqkIIYJMWWMUMBcz",
+	"wJy5PVfzBI0+N/0Q9RJVt/0kB7FWRJCUSKW+P2wV0L2dmRIZDMb6re/f4uHJIVvYIVvhUJeZwh/y1uPR",
+	"cj8U7egKVi58UO99zLeWu6mIjLw+wARRzDzD9ISFyCEUwwyfyHdw8ogAOwS5IfcS2oCsioXMtJZgcdj8",
+	"8rXX/z1CCYaLkK/dGlaXjeeZlTqmE5JIrINK1T2/lyqAe7mkMfrDI5oMSJfFclymOfssKarNNYkqTjh4",
+	"wsGDwcHMIToUsoGHYwO2fNV7wb5jYIkowBpef7DwSJhyno8b66gicz9Ovkgy1ljkUOzl6kbJbc1WLNzW",
+	"jG9z6wHjtlYnndkD2CF96Vx5OIkGBHtpHAe3wvtQtg3GUziXubieMAHK5AGjnzaeXhd5ubIAh4NjBTh+",
+	"nWMduRXzCUbKaUnK0LisvHzf7CMzCbMWgFbgAf4/XVz8QF40SPOCXD4ly7BBF0LIGyUqOamkk0o6SJV0",
+	"iAw4CxjangdnYb20nH19TpOEhoPh3BbKD1m9JrA9G+COzUHBKGcWPP73//5/NLJxQpc4lGAux39zTcoM",
+	"e6LTcOBCrOWcb9D9mHuWU+nb1phyluSlmU+N418ZtpGVVcbFWtoYOkbrzfagS1exBFen6T+UT6JZ8bV1",
+	"ZlukfCnG1RdXKHPU2YVreu/xmDm1NaJaj6RK6n8e9QHZeH+Q1FrN5mVjYU3GmhkvgEsTt3UIXEEx7QLU",
+	"v7f3gehnxKnTOXxI++z8zyPWt2qH37OorQf04upZrVV71rhsXFJ2cdF98eL582fNbsguuxfPe5eXjIXN",
+	"Lvvh6jm9aF6Gz5+FLy7Dxg/Poi570bu6eh42m+EPVxegXITmCb8HBK0JqYYQk/W3eNF7/ixqPG8+f/40",
+	"/CF6dvWCXvQYpY3w6opGjeYVvez2nvaa3Ytuo/v84iKMmlfRs7B51W30Gg3aeA79B/+N1VpPoQEjqCWD",
+	"dNgV0PSPyb05Osu/k3QUSxotyXqQKbqgNuYR9LY+azTW7A70QrXz7sAMgauJbbgm+DkG7M0lIaQ8kO/P",
+	"0SqfAQWpcTIGPIqpTsiIKnimjhFKG0qyLWFQIwEzOPH/K8XvmbbNEOguxYDyyB6BqG6hJsCZCQn2/bVu",
+	"xR/e//hzQN7/9jOEmT6z7nsCoqcD8v71T5iIe/v+MiBvn94E5F2/H5DPN78H5pNv4Y83bz9gdwN6XvSO",
+	"CZcIBJVjFmQwwHayQdLVDm28FeYpH2nyChd39mkyYsBsQWhfMVYnb2ApcGXISCt2xoQBekx3msUbLf/+",
+	"t59bJB3BREhLn2DdM++mBiRikPaCe/MhuxWW12fIFMVeDUa4wBDc8Nq5tT3bqGcbyDDzbTRWZwqUOi5t",
+	"XnePY37BRKgmIyA/QcMjITFn2PhwQxQbMZpkMUCoh+lw22OXS2Kd/SObdPysS/iYfaE+mGizv9jj6YZq",
+	"WhsJT9cUjxHwBkiVb91c0E66nkpxVnnV+CqslQaPBUsYUNvD457BeN+XbqXQm2AFOpGSxFT1GXncbDTI",
+	"W/4ysKeTXFzhj+YB3Lm38uHiFPKJWWjzyq5ggiOculDQYDYkP6SpcFs2HCWTAAca4kKNUgr8NFtYgp9m",
+	"CJFf8AKC3IK5ICP+hcWWNh6vMqBIG96xRya4FdOjPR1CFfdu5ijYXhSZ4gxUvL55CNfiYV6NuyzqEOjw",
+	"wM6XkJWHK8zHMpTcbtYV6LmN/J+bd3GGBk7B5gFizlbtP75//dNZE2ZYL2pLFHTaSJnHTGzXGV60rBjN",
+	"w27gWpumgAlqmrAR48EyNLSRFugiwEda1p71zzzbjjFzh4KdM/3gHbR7nH9AuxrkcWwlIddTx+0kwe6k",
+	"WNeTOWY0xhYSPzfDm1R2BZY5216xxDnIrK8KOtUcGnMEY6BtG7Av1Ci7IY1beSQwx5TC1AsLsmMchm8U",
+	"ZgTHe+GG3nwg65+dOwKHKXsMCYwNW8lIn8z+k9m/stm/vIVfGuuy1vUxJ6HznkRpZAwf0hsEi/kRQ/rl",
+	"rAsartm4etF41vzh2UxT9crxs/OvOfRfM3cNtojwnJZTtLealU89KFgE64UxTjB2grE9wxgMQc+f6IMI",
+	"2j8U4oA8srPKMNyN89YLj3I4kY5S9pbCWiHEOqLJIEcVlwe62rQNtQyJXnVGG6Z7WNdZJ3Sip9PE1tG3",
+	"1T02EbFI3jjnTUK8w/bgWzKBhN4xP+8MkuborZXmkisyyeu4ZptOJE8jYIBd2Re1leKJexhr8YCxc4CJ",
+	"vQeNl1d2cGgC3myXxQGeRKyNd+piYeDYnM1ynntj5bQvWf+Ob8mACCgI0QfMVtp593Vy2XjqU4Rmq2es",
+	"mQHV5aEswR40gYxINyqgIBdIhb9ELGYJAxR45rkJ3KotPUjFNKlIjsWa4RbYloUAubfER3+TguWxYmHx",
+	"G0W9ovQt1KuXRlye/8PyX0QL6x+KvXIG3LuThOnyjuLKy5XPgLKPWZB+pKk5g/3UJec4HtOJLlnD7AO4",
+	"0NJrrkfSyCaCV+n1Opk4dQI3296GoubdYzmsumg8O8TXu/aLrAKS4pt17wNFZZbJEWjyMCtjZHvuzpt1",
+	"PG1O7yb0d45iyqe01CIPMRWLpxjk3KUF+toC1upG5waJxo7DCN2c/oy5uNPrDME4Gqu9ND36k8vy2OwV",
+	"dPqBMgdxsKmvjlZhx1o3gB/AkCZHTFhik2yl1nzgmoxSNZKakVQkPDaizb6MuIIuY0G6bEDjnrnkuISk",
+	"H1M0kOpMNZvDfHYN1xWRzlJmuaXwaQtjSO9YNnJIM8gaUjGBZkBHt2aMFvik9ukfO4b26WoWjHdevKOP",
+	"z+0sGbulFc16mfD/ysVdbZ1B+PhCsIYTvrOCR2EWsUx/2JJhLHtGSkMfVzb0MfscQS1VxmUaJMlIt87P",
+	"6YjX7UXrUvUNVICcn9/88c2N+V948+om+9+q+1ClFs29rskdYyNbS6BZqBj8a2xTmyA7u1Y0N0hNjA2j",
+	"jEVw+BJ5x+bGYIvD+M1Gb9J/yQW/qjwYy614edGwiV8y5hEmDQe8PwDJBAmbFinb7Ky9S5PLii8pxg+E",
+	"bz/5pzi5GgflaiS5F3NyNk7OxnfvbNwQPTQGzoiHSapY3qg7eRw78TiywQbfqcuBDITA8Y8lJSEVjzKt",
+	"6zhywGbWwDrv/JCP795jUdjjFw0SIUQTKz1PUNt7s3smpcMfSEsA23iWgGCzKQj3cSvCIbVjJ1wOc9Gc",
+	"g50vsIGcQ7Ba5dgp0XxKNB9zvcxxppBEj7taYYroAQXCWEmXDSP1cLKD7BEQbH63muhNztcDKogER7c4",
+	"7jDHxtTLaaxre/SsngEtBcxLOP7FDZ4B5TSjtS4beYU1Nz8+pXwWUiuSR3tUKitGpfww05fMqHpNEpkN",
+	"JGKxZqtEZ3435/qU9l4Xs8w2FrMSZEgjCMEypcD12gRChVRF1YO+pu04TCwrYG5JNQtsyCaCosIumpMC",
+	"RpWgCh+JfueJz33DNxNJRoqLhDzuTPnG5pPdiRua0akTzFdGDDnVbgUlOPoG42aWjRP7H9wMSVfCndmg",
+	"cDNkIgxjRpWjQ/z47v0jPPB00spBg62M8ZMFMmYGO8HU59dVdCu4Td6/kjYqBs9IFcNmVGJWVWFM284h",
+	"i12CcK1TBvyTRDHcogIr9WMqyECmqmh3Q7+nXVIs++YlwXeB9hG4RC153wIdMO5FTciA3jNgOs3eNYJl",
+	"By7eFjJpu4V1ciG+iBXeNc26OKB3p5zb50OuWf4VVdFDI7/e9WZP0zWhZBRTnfAQ/7AEK7ax00r7Xmuh",
+	"et7Ilf7bH+mzrfBib9O4X3SesrkenMPlTE6z8W0raHPXgUcTTNOlyA4uGquTHcwcr2k25ZXCch7fNhJf",
+	"C/HYH4RmMmupil/lmBWyTXWrz6ZRq+jgelGNvYldhAitPIesfubTYn2CBfIdi5U0D5Xksb1HgnMs7cDI",
+	"e3kHSU9YxpPAj8aeW4s5a2qCfD6MmWvHJpon+DpQ+JqBkDfwzMfcwoKgU2oIw8NNkRZXQM4Ktu+5e6cV",
+	"JvC7GaMX5BZsYamZm5mN6DFD3rJh0pbps/Ae137ib1mbv2VzVCbmpLSXAayFgWdJVPPOfTYkOfMq9DCN",
+	"+iyqrUeeUXoed82jUW2vYE0RPjQkC3LtvQYvDsRkWQG0rIO4/fBhpT3lB52Y9QRTZA/GEQQ5BhfNjQ2I",
+	"pbZ21z2w/luKdlspkpV7oScc+aqvJUNxdm/Wt5D2HJObK7arSugHvPo2ysdOBuD+DMBDjHDOMelATzif",
+	"CVykzdhyiCx7RMVCft3HRmOgNkqkzWmsDmzm6Y4e1341asCWH+TowcOYCx6ekO2EbMeMbB8wykM35qCy",
+	"M6oUFX02n3YUgoipUkjkxYCNSkjSYSICgtrOLrlFX1HFbvKrPi4HFaZ3btk3dRNC8WYLMYp+KqX1JI8N",
+	"xD3B/s+EPEauThdbnH6AJxXrLGH/3CLbJ2h8nbT9iDPdHvM49kSjuROPJKl6wEfw6VqwOhi7m7kip1+Y",
+	"IjQVCflHGnGaAJn1BhGbPsfaJQgxL4rZjSsoHEK66QIP9ZIQvJZbPyW/O3foBzyOFBOVYwnJeCAtYb95",
+	"q+jbw7cCIu9tsjEPvvaCh5aT+FFEdrhdDrmtZRQZy2jgxg+bP3RZnwuNcwOxCBvFyMUn8XQ/0sTIEha9",
+	"DOQYSi+ZumclQwDd7D99jb1YEaFuaj2XwpfekBE1q9PkcQf/1dYd21km5PgJtLMQCpc8c5fMZhhk/j8S",
+	"d0auicwtpUfvZapwXqI1gtv+225cYgutakp0OmLqnhsIBipFotg9Z+NV0zdzWB5tIptHfqxdvp/MXtEc",
+	"vT4jjztCJm3ahmfqPAm8NY+dfLndgEyQeSTyuGN2rO12rPDMaL6aC+Hd4N0LLvpu83ppYq9mA9BTx+iR",
+	"dl/N5kgaqbHt+xl5PQ7jkaowJbLM9zDbNAUM+x1gN09JLAT2JTi7KkRuc2rbSVluW1mu+NLLp5rhMxx1",
+	"Ls7p3woPB4dvouqlBTQoV7irTzSbdYDOv+Z+am9k6FlZSdIs0K053+UkxEckxFAiXXj7hxF2mGcX25Fc",
+	"CwvlgXCnFVZaVolekPZdtpE9DD17reDf5cZV+S+/WB5+9BRgav61b/UCJnbajRnpTiBKwqOSontLE0Fo",
+	"bD4+IYUROX6Cj/lYGEu9cmn+2obr0dfn/y75NkPkJwV3TAruIIPqc61O7IaYUW9ZDWdJW0Sm8Ja1OqU5",
+	"1gkTTOv5vREPjm208RsYAUdkr1DEFljidhgMCSGesUzjCOMpXaZ5xDwfD3wSZ+XCRiGHSCvv35vLMTuR",
+	"gU2gB8EGczCqkQoaQsOb4DBoZGYz6+SGAFBxKWwXFgMKD5cukIq4qYQukDDkWnPRr6+aLjC2dn6395aq",
+	"M5vqVKN7/x697FPCiYXZmbUWgE+bTvkIiKkIDXjJv/zJf73dk6pt3nXhOtlMxOkLaDmy6qNymODioJDf",
+	"5BJEcJ0+7kl3PlL2M4pCochTJzyOSUzDO31os2WXBRSY2zk/fRezqG+kGHlOE6YTiJhqCMVypZMtpfBK",
+	"mnIgiefWfFzJO5xSuvXaUnebWlDzt1x8LqB7rxqj/VwTHcoRq1qE/duCYwLtYWvj1w58Sp+fYhplo2pd",
+	"sxb7Am89avPIHLw/Bdmuz1zG2UugCWGsYcTveZRCV/+Ca73Ij6ittWo9BbwEyUCa7xuzJIF1KRbyEUfH",
+	"yi4M97pVgOrlx7eul7TD177zZJ2FiepkXa7s1p/7vJXmcObQhtdFkaM9tM2khW5Mm3axrCY3GVRj0g6T",
+	"k/hopEvDO/LYeKqRomMREMV6qWZ2cAUbxxNwYwcsjsCVvhXUGFt9KriGo/TEONPhwA0ozw8p0tiOMGIC",
+	"m1YVjbVLEkEt7lCibbfRGWj5TNg9U10aT22A7d4PmUqQ2eVxx/+73Z10ApL7mSY+03Ur0LzFmYFZ7koq",
+	"0k+pijgVGfs8JhRdossvoJAiK1NvNpnlh2nvL4mV34NZiHCki/mdMyezTt7KVGu6EGwuAHwvXhjhg+/p",
+	"bAi3QUAcGl4OqiJhaqTMnrTNYXbGcx5Ae3kAxXPS9g9Ty2BTD4wxnT/xurYs8G0xBXfSe9vVe0u+6W82",
+	"7+ZU6fy8m8c5KZyGqVSn66Te7IXOWa/HsBC0ynv5SSokDIbjMFvwIUW5V+N4XzpYcdoB89zqzBHVONEV",
+	"BhhGdAIjLIGhNqqTz0ZZ3YrMjjamckFl6gBmmeKB1R2SsDi2FLDAJkESOaYq0rDwFqFAxwqaiw6Ztm0o",
+	"RKZJzO/hEeIJ6U4IJROm7ZBV/OTChSdVjtaPbn+rPa6Z6B20HxqtLJH7TMjxEowHNCmn9zRCe+Zqp7bX",
+	"IGf9k0XR6cKiZPSAlsze9sq3yR+gRb/44kUtVzJtLTuwCuZpt9xX8E1BSGExGJw+MMbKrjL5jYhPgPIK",
+	"nMEd2v42oDNr+5NQDhlJ5AH5ACsi49fsjG2gDqGcHCWzUg+uh+Fkw2zWhvk0YF5KDiYrM0/EoebAHObc",
+	"qg9EpEuT5rlllmTMcwpjl2UGUiQ0nBcaZjEbDaRgOiA0ihTTzukfMTnCcZ5JqgRJ5E57PNy6T+QDa5MP",
+	"fMOtHiurHSuMQiZmaR/ffvSVHjJVjrh9k7n9y4yuFsQNeuIgopahwGq5f9ozjzBBOnvaY20jcrVW7Q3G",
+	"qYZSCQzjL1QQQOPUXO4/XVz8QF40SPOCXD4lV882G0k2or3rSPLDOUIIJw/kOCu/D6kgXWajo9GhJQmr",
+	"QssfGVUQze1x6LkQ6bDLFGFfaJjEE0umIJU/8dhInBpTHsoMWI9/qZMbfecz/nZyPO2xFpT5s1jDrtj+",
+	"ksTpkP+8yx4JQdjZkPLYqS0ALnzUbJSgsPFbc1yNW3vHhX9uHNDg4rteGonVmYWBhObZ69WRXvP5/UZ6",
+	"FwK0hwBocSypxIllYeAQ46on5bCOcljyAHyr4daivnmg18EjyBwFs16wFaxpCCmYf22xtcE/yp4CCifh",
+	"3bPwujGweAoOIszwsO3n+hsWEcTDiDZkSy0PNlgx39JE+AXGvy9aZH9BKBQq4ce46C83331l62vTw91z",
+	"Qm/rOq0AC1lb3jna6HD3E65+A7h6iFX1Cxg5ryybwMPYugmjZp9NU7tC5GNvlloXsE9NUidoP0H7AUC7",
+	"65qy8bJ5zVLrQX3EtYGcVLFFehxatlqICWNNBvhTLOWdG9A1oioRTJFEyjv7Z/ZlJFVyTcYwRBSaZ3Rg",
+	"RH08kEMYaw61PX0lU5Fh5xLZsPI01+vcg50yXZvPdEE7BDBAcl2o36pYxXSFzpKqeVMEZqG5zT1nBgy6",
+	"VHOd5Y/X6WddrmTphwfqMxpXfrSjkRaYOtVnbSMiI7hbBF0l7It5Uwve81lzxTKpBlKSY4V6e/GqjvVS",
+	"WZn47jqblUPEeTxmrlISP80iO8jKJbhyAP3BVfcfR5GUG6RYrQ9u4jiX4na6KXBFnkQKg0kIeNEuSxve",
+	"REwkPJm89o9wQv5TjcNO2+K8hYvCoNuwZe4zl80lTPmLjDjYXaR51niKFATmD1z02za7XGvVfn7zm9lH",
+	"SNMaeCSN5sUleQo29UoWv934UTbqd5dUltOyfKBFDbk6WW5XTKIc/BxhWYPBlOnChoEcs3tfrjBKRZik",
+	"5ijUyUfnsDvH1j+9pTIWDBC75cbDdvwHOq7hC4/nLmkgobZiMmKkYxbY8Z1odAJDz2Fw0QxhIxWo4ibZ",
+	"7KAAxz7CXOJ8UQPO/oSBl7lIT1WZw/RZ32u9wxzg2gwYTePKypBwXI1jJ82wfGBnRjBOFQ1iVs9srbjB",
+	"I/X5V/fP7ZU3lIDg4Q5/OMnwRmX4U3GA/1FVNiwtkAfSUpGttSSnlhP3LZU5eDJ02QNLLHA2p/Fu8dhb",
+	"MgYgKuA9K+nAyVCSYlunSsIYf+bsa7ThQiqMDddly1l3yxVXrG/zbbrKYgrTLpsW09Zw2Q6u1OIE7buG",
+	"9iOvrVgK3TdjXp0D3E32VGqxO71QOZ0ypHHMFIQPNLNuvrsx4YlmcW+TCmCqTgN0DfO1GgvXX8BL2xyq",
+	"BxsYBH5C1UNA1XKaIGienv7QMuvxeH1xwutW7XcQvz3h9f4K4/aM1sdTGrd3YD7VyJ20x8km30BRXAnC",
+	"b7E+rpeK0Owajc8i3uvxMI0T/lCtHLJlbZP6t7T84Se/1hutmdbHWAJBYeW7qIHI3akW1PI3/t6GelrC",
+	"eMtdzuJeLSjsTiU8bRPywzRpy16vHckh5QLnG7vfOSr1yyUUgAFh+J7GbRoOUwG7I/q1Vq2JMKiynxQb",
+	"MoP++BvHng9ldyz7lNktHIbRqhkVM6bxHf71sgYaFchf23bhaxVg77L4ogxJdl2AgXMSFim8yDCa0ALw",
+	"HUXxxU0cE82/+AEOGgZAOKG89krDYIgf4pB9RNdJZ+qYdQiIvhscmiZnstdzM0nLx15olmANhE5ownXC",
+	"Q2QqSiROxEiVUUe7HdSJFIlTpMAVFRRlB3a/Qy7LQHXH+LOWuG9zMOZJ4XyDCmedw/at1nWgDpvPUFGq",
+	"vbZW0lHhz5x/ze69vRKPCpRec4DZCU1OaPIgmsDoxfyhO4igR7WNa1kzVgCHA5kPml9t2ZTLPNzskrZz",
+	"QQDc64jQ3e3d8Qf2N2P5n4L7JyV7UrLrKtlDzCvMMcFtk32pjt1iSuHPMlWCTSpNbEuoYO6ucF4EI/Y7",
+	"u8wm/AFv+SvrH1kOYSQ1N7/dcv7A3aYW1M78v0/9k5vC9oiNqEpy6dqrs2YT07X+TyOVzS8YSgE2kjFY",
+	"ZhK58MtRTGGU8ysp6B1s2qJ64WktqA1lBNuYgjS49200zmr5YJlb5Ntf3+CvRiHe5e2vjRf2N3bRL+mQ",
+	"3skdpwEyCDjQ7kuYTcT6MFYnlxBwCHskGYAcYgHoa/9c1/AvYFguxbLdhOPhq4JxIKymBI6k2XGUwxSW",
+	"BZrKAOo9jWEddMiiIFdZXwjjB06HuW/Yhkqo9HRXrYr1Z6dyrxH+XQBUAXRWhIwVpP1IGytPKmMjKmP5",
+	"83Jqy6QGrqeM9a3F8O31z7/GrL+9YH0BZg+3NPAk9Ack9MgU1z86cuplhfcwYuy40yUBYsSFb56feh1D",
+	"cNPNk2DITqPQRaO2kq91jG2TJxw+IBw+dkLrZfB4TeNpn4m+bQP4kaf2NoHvp4TeSRWcVMHREmDPKoIt",
+	"JubAxNu+Kpjb+26h0z6z0QqEiUhfE3bP1CQZcNHH1JFRlWA884QM5T3TjoxEp+qe30sVECXHBsbNf8Dl",
+	"h0SX4n0uMK9kZzCab0dIq3IrfjJKITE4D5eGEIEtNCeXjeezNzFvwSwN19plsRzDZP0bAhPVaezmIUaK",
+	"js1PPWLZks0dbFBZ84jdChjv3yKOa1i7XZD+M5ZmXDGSiogpMqYTQvuUC52YfaBAR3sv71iE1esDxpXZ",
+	"UsaNXBGq75C0JWIxS2wUui9lVCfv4Fa3wqkuYBkoPOojTYC1XoOmJN008UyCSNNstqKT0DvWCSzZOU8s",
+	"hY28Z8r4OlwAR7rReKTjlF8Hwu0DRqzsu8e2S4FHNmcgIB23lrb9aCfbn0e6TqB4CF7WI30rjOy6SzNh",
+	"JAav+Ei7O+EGdFIBJ78zrenty6lKGJTS6FD3cSqiW4HbGBDqdxGGXFoaHZzbzRTDKBQmIOgdE26j4dG7",
+	"itE7c9200nooGcAOS83gYHJ0FsSHbHOSMQ+ZkRabLakZoLQHYRndPX16aq1LA513DNLZMC3iTwtrnbdm",
+	"g5dJFCxpoFQZGnnehCjFS7CFt+FicdOBNWEQvTnxi5oHFIuCtvcGQTpybyuopSKS7VQkPPbb9PSs0cxt",
+	"03JvtMyEgD9Eh2k8oM6eMh5gwRkUcZFIQgWqEQuumg7ZLFX7a3egVjQezkeKwXCB/RkRv0k0EozzBe50",
+	"VCediPd6TDERMt0BLVnUWqitMp2jCX7BDjTuymRgIbk1rRLzuvBWJFlpC8yEgfdgVJCMQe+ieqyTTihF",
+	"L+ZhYpczztGuaT4cxZNboROjwkHrdyfwXztQxKYvGGgEz8t2x0ZJnXz2TW7IITSkExwyzJi1kiiQ19sD",
+	"YO7glickpNgzJXgrFtSCJaqPOM2HBHIPK78yHWYPE8rlPlPdK2DVcqjzHp/0Ay5wO/rEnTjYPDsiKRnL",
+	"9kCmmoHpacA7NZ8GS9xWUGBYxFYv5A6+/9p1zkbFclA94COw2EgiIzqpw+bnRBBW4HWXwSs6pFHq5n3U",
+	"WjUo72jb8VDupu6DMsVwUu4CfoxSk1xckMvL3KVQU8AKVtKW2bcy13Rz9sdKx6RMR4Hgj2UaR8alieCZ",
+	"d653PuMQJIQ9XEwkN6heqmknfgQXzOKtKNBSFnxJgCbzdwf0WRmihTX37WHLwC7OaDI4iC4jWBo+DogO",
+	"5K0wRohgdfJP8F+c/2HkxuqPDv69TZNOaQHr6oWrJaAZc528xc06Df9Ye/jH5mpFT/b8puz5tUo6EUf3",
+	"Ws1ZDZ1jqgsw5CyqCgg9hmlKiNvnX+G/8CElx9U4/hkEf1wI8OUNDxIas7WnDCpn4b2WjeH1bPBuOnTE",
+	"ooDErJe4MCDpspCmmpl/RpKhQdqD32MkbsrWkWMROG+CPKZ5Mye7xRMwdocU7fXM/H9M8+E/jF0aa+sJ",
+	"xAjlOEdMUbDZb4Ux2g3wWwvcIDuLoNYU4u8Vs6VW0iZm5Wa1czXKB/PmjkqpKKZlqkK2ZY3ibmP0if/3",
+	"wkMEjUCgkcI1cV8PsILYBk3N6QBJJ4miPK5YX24Z2RqH9MuvTPSTQa31rLFNBddDUxwksTC6byrV5kb2",
+	"Pes1o2avQc8uu43w7Gl49cPZi6jBzhq9Z71Grxle0CaqH/tQrZoesZD3eNiGnqbc3xbVOdEPm9AeH+T4",
+	"UBWIs70jHuGEUR4OzPk6JAUSfC3L+Dv9sMtWaHPralX0ccTimIu+Dgj+GhmB4EtWUaDnK1hxjlOOonlX",
+	"vWq5QP9v8FAn0/80928/fWs9OuTxpG2f62//9vf//bd/+fv/+Pv/qgX5qE6r9vf/+bd/Mf/3t3+Dvy1a",
+	"z9DM5nsLmvB71sZXVAtqMRX91IBvq0bVqjyl9mqt2o2i3R23m01J8eFP/LO0aIiJR8M3JwiNOdUBoQSP",
+	"ENEW6vFXQ+basYYGbWiftcAjgQGAvprJWOkw+bsnVZ1MTxD0roggEvBLc9GPGV6da0JJJ5OGzk555QRh",
+	"MFzGZZGpmMCyqtrNpk7lXgPxK4LLgoBRlP1VxfZIm8e+b9xe8V2fGr9oQQlsreULNMz5V/Of7XV8zSLd",
+	"4daYnsR1Q+L6acDc0T2unq3F5e4wurXsOkt8fyvVx9CvNdeCWq57a227atMtXEJCAO/GRxyXn1A848Ec",
+	"YyfXCVo3BK3H3oW1GMKuZ8nss/1q+4h85A1YG4PoUxfWCcZPML6XDqo8iG+xdwpTklVu6QdmYDGE9L35",
+	"IBT92nx+bxq8QqoZSRgdEiniyTUR0gsuiRlVQpOBHJOhMTvRzaVYtruFbFNFOcBHm4n9zSZiT8mmTSeb",
+	"oDIgV04+oPeuiwlTTJBxgt9C2gmSUBUrpKHBp4NPLmH/qE4UFRg+M79p64lO2LDWqg15X1GRtO/TWDBF",
+	"uzw2sBBAYTOPmMASARb32ooZrwUvsYCiWHCRl8hlKzRP+D0gUk0YEwiK3zjeHu9wcXbR2HHqKC+Qhzuo",
+	"yBVwEFfAcRQJI2Mq5947CeWQ6awLw5zSOvk8kJAf6nERaQJRAaKKqA8pI18icA2WLnSqJNB86qf9W35B",
+	"UaEVNpssyrdvmCfJqtEMzmfVcYA08ClzqKeGEpVoCbxf/ljuNXG0FXApkfqVBPYQM0bfORiv8hq/5yE+",
+	"BWTfXhbIrOT8q/nPulmgAAt2BCstv9WsFNT6LJlCtD25vyfp3Ih0QhCMHU5r74PjcJYQswNJ+uA6y0KM",
+	"KMRbSvp8soYZBhVbxnNCyQdDjIoo61WVfrJjMcY4oBodrgqeh1k7aHF2Bjzv61lHm07/FMDBjTaB13PP",
+	"2Tg/evzZWaNZW9E1ObiE0AlKNwKlRzb6xOd4FkTU9QyVcyb2luPZOgCX+szVaOpyNpWoOnHVlzzRpMv6",
+	"XAjjJUu1KtgyEW0GaXebxYHdysPu1cqw+6OITqB7At19g+6PItoa4ioWwzHVAz6qzsNYdjeuczFJIFYZ",
+	"2/CdTxAlAzasE2z5kD0ksiCpiJnWpIMB9f8fxOE7hOo7bbM4PlwPwrvLDqAPhec/ZWS22v6zSDJm6Rag",
+	"RbI0p56kWV2CgwUtyeGGFQH9Icvyj6iyozUVN4AGIw3NBqq1RhYicN0vR/mwy9RSHll2nVrKuIkWyi+p",
+	"KRB0quWXjOLowHJLZuOwmFQzdc80cI21coxK/tkgHaMHcgw632efuDDvmRFzSHOZIaChQd6bZFzFuTWP",
+	"6hLrpgJ/BapssIMXt9mXYD3u2H+14c8s6jxxZVlmMUZYsNbBeAKUWCEiXojI486MYLWhd6nzJO8gWE3o",
+	"NmCoWXzPdOBSWFyFMTw6iqv/Q+ZIFFNXFYmr/KHfb+JqBt6WgKOlkWUlUDjE9NVJKWzMCSmIwjea4srp",
+	"mfl5LlXEhSoFs0aOq6DDzr/mf9xe59MU3O0pKnAS2p0JLVKtF176QUQPHjD4bBpsQSk8jBTY1GJLIrFT",
+	"Mr7FlJix5EZMjmLm+OHBcIQsGSbJbFkQQoYBkIVyZSu3VJVFiH3/+qyNyLVbxAbGZ61n4208/TaDfhXo",
+	"tKLjdnCJtxPa7wztDzFO/JDJ5TN0C4D9Zk2sPWbrdq8rFsvebRTfcxnAjaX9ypJ+m8H3o0r65R/54JJ+",
+	"J8A/Af4cwMfs4O7R/p4p3pt834D/KSt/NTAdDlh4xyLCkxaJZJgOMZIKczA0dO/iJCk6oirZkjvAYUoT",
+	"7/GiwliodRfe6F7h/wSwJ4A9NID9HcRiPxi7P5KDA0HY4yE9OEaz+TtgPDiB+wnc54E7sh0UUvPz2A7W",
+	"AHsdKsaMc15dZwfDvWnCdEJ6XOnEVdJBNqrQGNujYSLVEnwIuyyq+z1ff/oxe+zjKq/D97WL+rrcnWpB",
+	"LX/jE8H2BnltjMRoO3PB/LvWqnER8XsepTSujwYTzUMatweMxmDnxOyexYUPmX1BtrfPMoWYXE9KAH0Z",
+	"U0SfmuL6DsqgjTtlfnNh3pi/owekNhLt1C3fTjQRdMhDnbvv9EeL9xkpmTBf++jvBlVri+qvZ/DWE6ZG",
+	"yohHO9WZ8Qa/hxamHC9Pr7cGL48/1JXvqFg77n7CYXb9PjM413a7E4OS2WVFXzmsHS5tRKENgOg8Dh8F",
+	"gURn6qV3yJjx/kATI2LaD/DOBMFqRe0GCaE+fqTNR0IWpYrpOnmTIJG4vTiMs5YjJnBMBbgAUPU3QGJz",
+	"8zuZCgPsImSZdQzxHil6XMG4GQIrxFHac0gv7AJ3SlxOHDgQ2SOUCJYmisZ2KYG3G2CwqTUrcE4ZrNoo",
+	"CYc6gZ9X6u0QjxLeSzI60CGG0zZQJEkFyWENBLsM3lSVEpZL255p1JdVITvQFouqhCVhfk1UPFo295OR",
+	"8N0bCeud/O+ZzqTC4tgasUlm05x/9f/ePsVJWSlopbo6ZKbPE9idwG7jYAcmcE4AjoMiZiXoOoxK2fxi",
+	"S/I0eWDc5ZjASnA+t37TnjJbO9uuKr/Wjpy0jt4Q6Att01nmlEKWawjlXa521/mYm68bsO4rXCjn1C5X",
+	"PmC/uCm/bT8ZMavMzDkZG4Vmdo6LHguRLMGoMo+3QxbxdLi2p2SF4bCIJmBN7Qd2wx+VudPZs08tox2z",
+	"b01t98m2Odk2C9k2F1uwbY6NrgmFiFAImSLIb4w6pFq/77FsZe/K/XgKVo5bUZ+GdZzU3EnNbcmFPzI1",
+	"Z4t4Klz4LU4v0cygGxQOza3pCVOlmEggmTagkOvruJaVzi4rcz7mFnxk1ThchGzbdTjAURfU8Gan2puN",
+	"qalFofvFykBcYBe8PGsAE2FCk1QbG07Q0BxAKjhS5ykaGhvQf0COmNj15BEvibsuIAkHPI4UE9U1JBms",
+	"Ybs7bheWD8C3AyLvmSIJLwz4e2UvfGh1JJ9tAQJkcswajeRBxgdNEBTMgRyTHlX+abmukx9FpPFrFsCR",
+	"c8rOGInoxKWIbNM/9F/uuLrDXtG8nD4jjztCJm3ahufsPHmAxslc2raPJkU19cgzQLn9gCftSwbUAZY1",
+	"CjZzPJBTG1pV0pGd+b2WcWwCLFaQ8yMtifg2sXv51/et5vW9OpiX2kerxUm8TqgozKEqIv86Cf3MPj3/",
+	"mv2wPQanAiQdrp9/EsJqITQOFujlQ/FU5xpYkG5eSpwOI8nsdrgsqJqX051mmKvRYp8x6N1s1fEHoNcx",
+	"B09B55MyOkRldIiR0/kWHgRPyxTS3LhppqKWtPASPmQxF6zSnHsn7AxNLoi5vYLaGD5kASKaYiGDzxrh",
+	"g4GbVCdEyIS1zCcZDQdEMS1TFTIyLlZwPtJEh3JkfNgREwE4zbci184APZNS4bgrKeIJXsEgJXRSDumE",
+	"3Ak5rpMb4QioDayOkd5+NGLCzsnCHU0kIC6RIiBc3IpQRkxf48fHVBNNuS2qsDEAu26eaBb36uSz+6CN",
+	"KwKIB2RI1R2LSAd/26nfiluxyznWn9xLPK4Y8tYbObF/c5lR1eYMcV//pbMjoAMXhmORUdahHA6pbpHQ",
+	"iL1IAnNSsT4nqLEvoxhGw2CcuXTN7rqFdfOEDQGchvTLr0z0k0Gt9awxs/bA/P0NfvaqEdSGXNifmv6z",
+	"VCk6AfWXTGLIqkk1rFU8NZz/bqZDwU0zT1Sx4fCwvBgKX8BA2lBkvKS46dIXN9mVLaLbQjfDB9aTyBmN",
+	"dc9UNxdggss+7zZ7z8IGO7u6iJ6eXdJG9+xF2IzOrnqN3kXvWfcH2mzUgtpQDuGpakN57yZs4vu2u5co",
+	"ColH5+jCHxddeWRWbtMReMjMi51RrIWiL/uYyJ1vbV6X5uxSzUPzNt0S6Yj7J74IG/Rpt3tx1ogur84u",
+	"e08vzuhlyM6avQZ90WvQqxAsFf/EGTt/8bFzJtAKj9ycfeS14v0OMncd7S+o4FKP9Md7pibQ7uimtFg1",
+	"ZlkHUB8cWtPoclZHKiCovn2HsDoJwc0W41wIPsz3lsw2qYJaIo87RnDrqYhkG1bfHsM12hGd6M6TOpl+",
+	"ceZq8EECIIDBehiRTo1GuxVjmrc9vHln9B6whkYELG/rKvqmVZ2qe34vFeZJKFGsx5Si8fRdFbuXd85I",
+	"cT9Nu5fFVIeQiU13+DSHuxus0aVCBK6sdSvMduCNgSFjZhxezodNpAQ2jSXmi+IxeVlAjuPyTD8N2ARo",
+	"QUKZai704h7pW/Po/yQiuRWHtMqxzFcKRyleYjm2mwU/y5qgBew2fchGumCzsxTE2H73OKzOnsGllAVk",
+	"5gw+jgZSQPUAiG71m7EfSEXCY78pT88azcKmmM8INrVvV58az91HlnvBVRFUOPgBwbtdgyQabxTkyIvs",
+	"IyAX1GhEHIRvW1RvCPJT+s0caULxAXNa7LU7bFaFIdSslLXYTazxgYhfDljXivwVs8+VY0fHAx6zW6Hl",
+	"kKEKSkUEXf0TErERE5F2aXK7qDNCiS/+Cwgl91zzxPzDqLmW/Wgv1TQmkUQOBpKwODa3CgeLg7hZ9jEj",
+	"+I8ij0uWykLw/iAhesB7ycHEGKnQYwsACHmtWsRCY+RGZo3GyNfYF6SRGq3LVTJoRxSKTZsvXrw4azQx",
+	"uJf9pT1SLOQYlKtNGFXzg5LNC18JCxWn1mF8zWkcy1pQAwff/fYtHdJIpovrDMB1VykKqAG1oj1lIAOm",
+	"rYJbg68O/s5CKeSQh+YDAv5KY55w/PLPb34zv4dmLlgT/Pbv//Nv/2L+72//9vf/Rf72b3//33/7l7//",
+	"j7//rxrI+yhFYrK2dW/tiFeMrGIcLE97bWOlYKHZea83P//xDFTlJfzBqb2pb134P1a5auyLeWnTTlsu",
+	"LusHMc4JvPrXtULgNS/TRxJ5LWqn+QR0AJJDGrF1y1QVo3dn/ZhqfYYz6KtrUz8PJERCjbNnQLbAMMdj",
+	"GPA6AasfjBRQE8CgY3DZs+S45kXzjVzIEgKfQ0YFqIpclDNRlMct0jlHr5Hdm43tGKTrQEF5m0cdLDzj",
+	"w4o61pfmIX82z/jBPuJpdOvmR7dmsTp8n2anfXErOGyy8AkBbQPl0Uf87pJjWrMF6IFM4whnxXYZE9lq",
+	"uhMj8flF0TjGZFz5WuQ9U1HKdlVXu3yEcFbbNYsW/+I+z1OUHrF4Ao5e5N2kl0qmxvDggqTCKPKQy1Sj",
+	"ezCQesQTGmeDnAdMkSGL7K7AdaDXIkrZ1NM8LzwNgMvUJ54VPzGrUmb2ZFOVudPYsvOInbl/GwC8hRs4",
+	"rTNgcbbonGrSVfKO5QN0r6jeQmDuT8spHXCNHirawsLTrGqrtEZr+oWsXal1Esndi+Sq0nc0pt6DUvsB",
+	"E8HMyiuBz25dajcQTq+QbbhczJJ9RtVfTor1NwYUBVSkwyabY/L4aePySZ1AXfyfU53AaIyOI3p0dqst",
+	"JhgSmgDRY32GYMMbHOURkcUYMnDDSgDtKEIUoRzanNunPNhkjCHc2H8yTUIJlpbf7trK4v/KnbGtxKRP",
+	"euCkB/agB4AvlT6gB+b6+FBhr9cB3ofYiSJ2z0NG+hTss4hYJx6xUPZ6MRes5bPDMPCeq3yA14b9kEGX",
+	"aghr4ET7OIZfAsOeokLT0Ny6Tn6k4eBWYFUVUPR23r/7+KljoJmSzogmgw4UjYxzeVPMUhrnuGOUQCew",
+	"cWjPaGvrvWAcaxrDCCYIOcexDYSzuNe6FZ1iXL8TkE5ZpN8+VOXfoUkZ/pgNHugE5vLZz/jJIRt2mcLP",
+	"mu3Bf0FMHP+pmA5T5qIjM7/Bq+BQWvirZsq8sTMDfzRMdCdXo2Y83wgDLLpDHnf+wxBikJ0nZp+xVqxr",
+	"e9nMR11lnS1OuhVdNuAC51qB0X5v6XxdqWBgXi4l5hWBA262eDyQRq2yLwn+0bweKFT7zUaNuCaa3rOI",
+	"pCJmWhOWpbO5RiZljDBjDsoo5p5f1sQGrHqUxzrAUzCS0N6vsYyNarPt9hHOL87N/c+zcHCnRZ42Li39",
+	"ld0nVx4IaRCuNTBAP208Nf/vRYBpj4zJOY0TqNuCcAPe5tGt6MqIm1PmzAjzGCiujyCAQzo86ljSL0oU",
+	"GzGaEE17LDDbBnswriq9Q/XzEttr9tlBZx8Xq6N0rVWzB6oW1Lr2YkCtcNkMfPgfgMZH9uFF2Pi8mqaj",
+	"GLJkIM0DjxVPEiyGKgTyf6IiobV14uMPRrovamB0J4Naq1aUdLC63GOu/EhGD8qRL88aUkH7DKyrqvue",
+	"2032IFRYiMWT8lbu7PUUxjq1QGWi9e9umeEU/n5BbQ1ncpkOx8bGTtxSuRzfblfQrQvUpTenXsaCN8zq",
+	"0b4utdCKDM5fimGuJd9PmQ2VKyIC9j+0cAMXq88qsDN9UNt9lgRPFjLZQ+ERF30Psp6wd7WESUhVBCuW",
+	"8T3bikn1k1RGHYLa1CEVaIGoiNjSclzMNdaup5qRmNF70A/GyiqkTeqoj5x545q0QxnZkjIO9j4UVNky",
+	"8MAXZkl4k45NEu9a1qsNO/Ehh5GvqHLdSivpiwQClK3a54+vmvW3P334+ec/vv7p7R8/ff4vF7/+42+/",
+	"ff754vLT+3cv/+v//8enl//07vfLX949e/3H93/4L59//K+XP779/dPP75aZ5Vtc9ye49yH12KycBqcq",
+	"Wqpid7mceGXS2KV+V34Fv8g4Yqqq8gglAcxLTQb2oxvugDEiXlr8+hn4W2AJYGVy/Z8LrpiKqkJycxFF",
+	"s1jSaD4pEAwzcU0nOlc/I3toB0JUazyQ0HViTEf4YGD5G+LYjwlruSoRvCR6O9Aaw4fcm80f3703UNKT",
+	"KjTWZWdMleCi38FyIfuJR9p4dOZZaJ9B20rH3KqTFW/iNTnkd8MBi+rkQ7F/RuPAlGufHu6miXUPcX1Y",
+	"mxlHeeKjW/Fw00pVN8orv93HlQQ2a95y+tfcohbUzux/4eNB7Qz+u3AGGM4PVIYZE9P8qBMKhTBla0k1",
+	"U/vr1YDTWWtdXAX47K2LZv3Kr+0tVZwOKXmjtXEf4BzVWo3682dYx2I+Y8WiFvgnWSg216ytl3V0h3jn",
+	"bEBOeKrpgCABD7aJ+fBYqjvmD2ZJ3Go7GUZAlko8/ZiOmLrnWqoM/HxhPfpWimjGEFhtm18v97Eg92xG",
+	"DyCrF0PcNeabVHfE8SFlnF9CAkjLsdBkwpKAWNPKXF/JmLlLjfErjA7xqlQZcDVyPt18yLUd6JibPWV+",
+	"MDDp2xBpLAVbkjcOYi+feTIgnZvQuMYtCM6ch/q+E5BOXsC+nInICFkHa/Ix8kKJHpkjogeMJRD0UHKs",
+	"YcCVC+3pRDE6hEAGPKVOpIzQSme3Aht2rs2F4HN4ZYiXQkTR9QO4LAnGr76MzJNAK4NLsHTwgbBGqMMR",
+	"cNuJQdxOnVxBVAdTOvJWDKmY2KtoolIxT4mcqoiWrSIqhP+D2lnhJ5EafQH6xv2rJ+NYjtORyzsEtbPp",
+	"X61SmDTbyOJYufDQmb/ENMFwQZnOsst2BIAlmst84MwRni20PrSFwHnjmtgyyYqNd3+cqUiy9zAWqPHx",
+	"zEl1ISP7parbw12R1l/2iCVwLa3Nyjjtl1tA7ovz98AZEHIsKl8B/G1Zu2GRm/r2tbK7Trlw698beOF8",
+	"Z4ErpudigSbXrPtF9ja2C7npRaCkpmv3UD3JHiouVJ5WqSFrZRU55RDbv5ep5nM8fJSEsQzvgAlVpYIY",
+	"TDeq1U4stlEM0MURkaJFqNa8L4wgB+jwEGfiBGQUU2G0owGRs3Tkusgw9YZ6y/iUh1ELuELEoGvnMWgm",
+	"kvZsSf0iGelphM0+2LxYJXUNqXAL6RgqeAV/fXplU9pt1yGoa62Gz3LPW6KX/gVtbfNG7GXBQoL7FIZz",
+	"DHh/MEO+LIwkxfka9jGN79pcYB07sEFTrZnWQ9zeBThFtlaHaCwS6w0EhRN2L6K6Wc+XYYzQoM9kr8dD",
+	"FskwNQuv5yy1YVyH/wLxob9vCXE+HTIIN9oMae4SgbOaWRyDbce+JHCsLCx1ucA+mxlgqpVZlQXhqH29",
+	"rfHotta6XeDFP23e1v5yKwrSOuslmX2zodPSNTmrt7gOHgV4pAN857diEUEI8qc/MC/lweVBSJca49mG",
+	"fGyUV/ZIKON0KCAFq6+xgQs8hT9LLmz+9roTWIzG16FSYV+YeR1pTEseeae+5Bw/EnWRNYps3dMCxW/m",
+	"d2jAr1/CWhWhvyGRor2kZetJbE8ETPwFbcL1nU+VmxeApoxVTJbxxRU8OHO0Tj7bmD/SwrprC+/H1bOO",
+	"5Yxfy7lBWasOULH4/mi8s/0Q9txgPMb16xu/0+wwaNMsr4g36zh/vz0V1sPLjqHK3ngLEzJEWlgqfPSQ",
+	"Gj2iA5ewp0R7t9vR4EzMnbObGP2qeMQ69Ypk9iu0h/aXyl5VJZdNgirXK14IPil6z2KN3jscmVjqBEqz",
+	"RtS8/NpSumHTfLKL37kMU16yfiqOmgcVwKs0+/jSyK+1T8sxa1HKU7jJQpXxUHfq+2DZFwOgEuQezOVe",
+	"kdXKoCm4+96CzrEn2D5Nctl4ntWvjOnElfn4UafY9l42krvPEiupO0+ZnQzgIzaAgzVRZVMVnpeN57OS",
+	"9jbnnPukOJ7y3I0OBZnmzC6txqW9kPBDaXqJiYWxOReNIpoltuCNRCkj5lwRKtgYc8Ga3LFR4mofBlwn",
+	"Uk3qxAdZPB3fkN4xFzvIgulltDPwkQHVBEavlDPHUKgSNbfH6txFS/tRLlazZlwx/8JmDOD6Gezzfypj",
+	"EiiBAfidrx3/DBF6QE5jvSKDIu8PktqS3imse1OlFYcBFTuyKV6hMFQJ72JGxDmWTlfnxd7ZUgJH2+IM",
+	"h1FMBY6psNYEGBCViZGb8AhHBhllL8WWMyN4k1pQO/P/Wr/l2oWuS15axfrMnzYTwLYnKkefv2zmwm2N",
+	"WZNgGHltj5TsKwZ9DhFW6kVKjkYsKtuVA2++nsKdEdSdQ5rJUbpJodOYAjenPRZ5k7MW1PqSxouuiy1D",
+	"cnVpZNQehoVZsbyRl72yXQc6EWH2UfzQ7vG4wryCFgQrDzj86LAMrdJQVsHkMS/UcvtCgCsocrkT2leM",
+	"RcYR5MkcK2he9Abf3F5jOBsQyCVlZoWzvb9wjX1D3+r8mmob6yaKCBVWhLGNDKTAadK1bK7zr/iPB2fT",
+	"zLWwbGDFC9EBNrSe1N1aYY1q6TtUj2WORsSAgxOpA1GFpUNY/ApLprB4wV17Akt5qOMzzgzAnAjXvigJ",
+	"gsiAQHXyRrh9vHdqGps3+BcWQcl0D7pGgCg9lEOsaOFJy9rjAYwfhD5a7Ld340V5OJiu1CWaMY1Kvk5m",
+	"7QMIhzjDoMcZDkiEhWwrSLKq0bDpUAlQqxbxqlmgMHhPtYYKRKrvYDK2ygMIuDIr2bl7CpwcLRjNjaFU",
+	"49GiKn00UvIewvUVivxVLHWqmMaCI6yTgppgd+pd9jcbBexPTJBlXVy7qF4m+OIXd6pO3RLHnS3SXjnk",
+	"MbdW0h2urGDz2yCXi4zxdccFuIMoHuaEgmPZ5sKoz0yt5oi3U8ETN11gwBTRUOZglONvnA7ZxJOctEMY",
+	"auLa2JT5Zo+zXCfiEtwpBcPPf30fkQ57HPYR66jqgaMJTDxiEaFEs1CKaHbqw0EGOzouMewLTVq5Vg1M",
+	"6UHOGAtZ3PAcPHwd+EunTjoG0zstF2dFH7Fj/Qrz9ywlmn3KtSlE+T/j52+IlQegMXFqgHQnxB68M/v3",
+	"+jT5dvbhqdl7M7mrlUI19ujtt+DGpvDveWKcQiC71kkOSqbeaJ7z6J/yREfAtQLcHfc0TG10YRVJ3GNk",
+	"xr2QUoMsMzi/yeCMvnPNSzQ7l2vab+dfvbbdSFgmW9jxMo19n3o62JgYHmpaec504UPX5+URm0zYymI2",
+	"mVxvbcTww4hif8/2NFl4R1tUWSXtoJpl1c5OTYNTpzNbxfhyoOrr5OXE22I27eSrimFQ+0Bau+fx04uL",
+	"J0GhjtmPmPr47j0WxjtCzynLyXjWkR0jBeRxFupavqHIfsKNJYHhWstzeNoNWM+c2jd95w2m/bKwhAwT",
+	"6AgjUZpMVrOiXju+kn2EtY4SwB2WTBtG+OusvzUfetyofXSu2J9ZmHynYEbQevFzSG2TJnh22DDxTQEX",
+	"vusTbp1wa0u49QEO2OZhi7loyR55xn9Sckg6IyYiLvptu55OQLpbQYgbnMP+CNvFXaCDdJlOzlzABCae",
+	"42URUrggVEwsAQmQ2VyvZd28ylzF4wKJzyyOiWuFXYZ7PPfURcE8FTevbMSAwvInaUUY8OHV6vzcj9NV",
+	"zoyGgyBjh7Y9UMuk3XJ3Pa7Em06o2kniLbtRLajlbrt44i33an3VM4Sqyldi/7Rg4s2Yhm34yrbyfr4K",
+	"XNEeNKO5nAD0fRqNwKJtlzjnpjD64N0rKoRMiI4ZG9mZziCISgKptYFE3Hm5XM/ZVsKY8JrcRZ9f0vk0",
+	"vO4LUvE+vCXBkrFUd4vHQ6GhENToSBnZaqc6cyzg9zAZwY19rLVqA5pFULtcjvQkHEgtQ46tdNm5r3zG",
+	"rGLEnpSdZx29oB1ijXURBY6jzvodMN6n3ZjrAdq5wyKlnEvd2QNaJze2D3dIJ0ibZrVTC21m7rQUi8gw",
+	"1QnpMqKAL/OxZ56njuTeDkLonFvx7xjj0l7FUtfDfcYUa74KSm9uX9ysRoQDXjxEe80groh4S+PMshix",
+	"okDuMf2Yvc9vtaN/XvmYbesXpNDxvLaNev61UA+wgSxkfnkbG9l8gMaCs55mteKLTCtmn1ompXgyRKYM",
+	"kaKp6kTiozkEmnRpFE+uiU6UFH3SozwZXBdywJoI5CRfyo65XBEhv7Xi+Tlwc0Dp2PwqywL0eZDbUiF9",
+	"x1k3QIPl6Ew0+cPHd78RoG8gUEoNlfZ29HSlGTXPQLpBSgKkyzS/7jKi034fig8ygvTI7NmQC2ot1fs0",
+	"FkzRLo95MsEwHHBG4cn0IjZbRV+05XpSIb/yGOQNl79CUf0a5tmmC+tzikYniol+MtBWBGzxtNHIyELA",
+	"SDZi/y8rezX7qqg/ZpQqNYs+0nvm+lS2YQ+d0yEzGuzrt49qFVUU6AZaELB9uZSEcmRnsCUwHYwnmoxi",
+	"GjLElBya4DD+BP03oJRjQHKqZ5KLeT7tyGYYu8xgH7yEGWhaKEdgvrkpvNltksDbvB8HDEZQWGJzLJHy",
+	"j7mkJ2f2IwOAE/ysBz+wnSAO7thu1z3b4RjjQ0Wkn6QifSmjlrd0BNJUEgH8ldi/qI2Z1MnIhTrA0uyS",
+	"mM5FzOoZzJ/g62OqM2MK2xRdS6MLPz0qgy6ExoWNJ2fVSVWwo/CG0HqZm7UAM58d1nlfyxsi9jveNVt2",
+	"wvORwmM5p+Wq3uGq8TDcw32VZHxzgOpGaG8u0sX7Yo+1GJ9xuIcvNM1RxeO4VcHGls72z5IL7enirnNE",
+	"t13Wk8oP2uPJFBXvkZLsbrAQBN7yenx2uwWvVRg0nTU4ghk0v9BULx/FN8JwqhJZrQPIbJ7R1+ZNwEau",
+	"DEpJQsPB/BKRpaYlXS9RKJK796lDe2sd2pusDMmOS2V9yE2sZX7SF7T030sesaoluEFU/kP5KQBWoGCk",
+	"SrDNESObKNG4PGtcfGq8aF34zAiPmRsYOrKMGPU/j/oAMsAb2mo2LxuL8/Y0szyGq9Rr6xBImWLaBfvT",
+	"MW/A8OyIUzfhmw9pn53/ecT6dsg3v2dRWw/oxdWzWqv2rHHZuKTs4qL74sXz58+a3ZBddi+e9y4vGQub",
+	"XfbD1XN60bwMnz8LX1yGjR+eRV32ond19TxsNsMfri7mUCa7W7zoPX8WNZ43nz9/Gv4QPbt6QS96jNJG",
+	"eHVFo0bzil52e097ze5Ft9F9fnERRs2r6FnYvOo2eo0GbTw31+L/jdVaT5sXl0+vgloySIddQXnsfLqS",
+	"rMrMO0lHRvkvmQbLSkqC2phHyaDWaj5rNNarL8kA8MBqS3w+ABaIPHczxSV5+D6wEpMbrCrB4YFA0jui",
+	"Cp6oYx66gwatZsp42TCuxeh/iv9fKX7PXFIEmX2wTxwddMRyCzAB2LnmF0bIW7fiD+9//Dkg73/7GRzh",
+	"z6z7noDc6YC8f/0TutRv318G5O3Tm4C86/cD8vnm98B88i388ebtB6JlKiLI3CT0jonA5jhA0ZgFGQCw",
+	"5i7hSeAGN94K85SPNHmFizv7NBkxTOUAXWGdvIGlwJWBJFqxMyYMvEcwe9As3mjy97/93CLpyCZ/IOlg",
+	"7V5LfRSygETsnofo7yd8yG4FoH1Ih0xRjVkK3xkyvHYVPrCXuNEQ3YBOOKOnOlOI1HFM1nX3OOYXTIRq",
+	"MoLuWtgNnpCYMw0jGm+IYiNmNI7rcoDRPB0ewTjGTs5mPvtHNun4eZfwMftCPec/jmK0U7PMA+amRuLp",
+	"ss8LNQBdBscIQihUkxDMn96MLXR9K+YUEOFWW0sLlg23MH+3HOu4RuOVXLqV8Dib/JVISWKq+ow8bjYa",
+	"5C1/GdjTRy6u8EdHjZU7/9y8hoQk8olZXvPKrmCSzSDGB8YgUslt2XCUTIL8hHSjcVA0zH1gCfbTjtvL",
+	"fDHILZgLMuJfWKxxwhpeZUBx5EvHHongVpjbm2/BdMqc8Vrcu5lXbSdmyrQ/SPwqzUNc27GX5oW4y6KC",
+	"wBFrdlJ+2fBL/FjRkN1uedcwjRNuZPzcvI8zNF0K1ox5pFqr9h/fv/7prFn/YQljoaC0Rso8asLRpsKL",
+	"loVgPbTmCsYL4AMTl3B28oNTr9AIejAa6x5pWUvVP/PX2pB++RUyq7XWRaNRcgdnsZSwgk+BGEcMC8wB",
+	"HrAv1OiIIY1beQEzb54qhqBntgkkEPVMBCcmSZgy1/+//rlx9oKe9f709dnTv/yH0iFcmbP8z852h/eT",
+	"OQSyC72JGyuL2zAbw8lG/t5s5OXN4dIYjbVFv+XCSnxGr18XMbqH9MtZF1RFs3H1ovGs+cMz82ucFL3M",
+	"XKV8KOj8aw4+F5q5lKA5pjEQkjWGcOzPFX5UUm6u6pBOiGasunwzr1b3TyNzAq4TcK0CXJCrzh/loym5",
+	"dGV/GPMF+774JIcTCiivEMivtaxCIA9yW6rE/DTIfEudQLVlccCS9YQx+FnJWlfM5KMTBmEAAFU/7i6h",
+	"dwyB16zQvDJ0cpauiFzDo9l0ReQ09AUQESMXSyaccrG2PVQ8PmDbHGV2XCkWokKHVxTggZSK5FTFwqix",
+	"vpFynntRpcbKDSSFwTDKxnlQZamHPyAlsr7TRrzq5LLxFOTMfMrs8Iz5MqAaAzyzBtCDNo+R6EaF/OfC",
+	"i/CXiPla6GdW8rNV20w73H1WoCM5FhsIUsDWLITEvSU++psULA8VC0veKOoVBW+hgdppxOX5Pyz/RbSs",
+	"/qE49NqgeneSMF0+OKrycqXGgXvMguDfhCEbJWewn7rkLMdjOtEla5h9ABeQec31SBq5RNwqvV4nE6mO",
+	"J92wAZx591gOpi4azw7x9a79IqvApPhm3ftAUSmr0gkHNl9h5Hvuzpt1PG1O7yYMah/FlE8pqEUewoEY",
+	"0aldxo5zT68tZq1ubM74v9+68bm+6oy5uNP7quPdqZVeWcc7zqVzNDOGjNHjIAU2F9TRKuxYgwZgo07e",
+	"JDDyXqPNna3UWg5ck1GqRlIz23rAE8K+jDjMQwAGtQGNe+aSYzvxPuOxdok9yP2l2pfcURJzwdx810RR",
+	"Hl/DdUWks8xSbil82rgY0jtrieCzQhqNCqypqxNkhDH2CnxS+3yJFMw5LysYL95t8X49PrczYuyWzmPh",
+	"9s/0Kxd3tTVK3uxLQdJs+M4Kvr5ZxDIt6EuGrOw5KY12XNlox+xzBLVUwfTaJBnp1vk5HfG6vWhdqr6B",
+	"CZD185s/vrkx/wtvXt1k/1t1H6o0ornXNbljbGQT7JqFisG/xjYfCPKzYx1zAwtDVY0kYUKSRN4xMU/P",
+	"6IEcizMpQmb+bPZ5E15LLsxV5bckZCh1Qi4vGjZJSsY8wuTagPcHSFPhpx7lpAkRhGrvyOQyyEtK8AJR",
+	"2k/+SU4OxkE5GEnuxZxcjJOL8b27GDdED415M+JhkiqWN+lOfsZW/Yx7pnhv8h07Gvk2QSgRCal4lClc",
+	"W/OGlrImMXTjad/iArVTj180SITITKzQPEFF743tmcQNfyD5YF4LR/2PlkD5/ELfYGiWjS3ALlG5aI4B",
+	"T8CmcgwrdsqcUsmnVPJR1sAcZZ5I9Lgrl6WIHFAji1VxRVLydMspIgNu36/2eZNz7aBPO9HgCDviHyJk",
+	"V0aTQjP7tWfbR06Bnm15J7SXQLwKa2ZBIc1oqstGXknNzXyv0GppvrhnRbIuncZLO0IhkUTLIYPdZ7Fm",
+	"q8Rhfjdn+5TWXhOuzC4WUw9kSCOItzKlCpz8q4BTgYq+uuXyU0n/HLF9ctGCXNwvmU7e+DudGiy31GA5",
+	"UjJkUaqY3iAftuUCKbJhB4B4yw7ntRUIvDhXomxdieL9PlOLd4Oaw+wHUbbd1zfK0d03eFtr1f7pt19e",
+	"fViJG3PA40i3jZjoWqv2CyNjIKFLJOlLMpAQd1qE5NK+koU+s4zF6CZbQ9FdkioREBqCcSQ4iwKzUPPy",
+	"UhHGbHGKTPY8cwBevnltfjC+YJuaTfjr/31PYxz8SSJG4n//7/+Hi+Sv/6r++v8mRKejv/6r4ixVgCrm",
+	"QwgYoRSaRxZltLVqYFmoxrmGsYfQLgZbPOBD0qXhnb+Of8TiQ5njK7NUHFChhFQB5t70acT+G2jbbLY8",
+	"F+0evZewwhEVxpv556/uFN/UyVv613/rU3Nb1aeCa1v1XXvNFYN550T99V/7XAoaM9gAaqQ4sX+zO8JE",
+	"j2LlsYSI7KsB5QoWAkrfRdIYpMYGjPQl0/C4hYczz/Ar7f71X8GiA1rS3NT8H84aVwWScy/2TphaNZ3q",
+	"hHJBuzFraxmndl77UvyhF+v1qeY1yQGyoBfHu+TwGCnRcxNhDp0a/SZPNEMev3xz84T4hkMaZzSacFC7",
+	"EygFEyw2H339JCADFkfm10UudcVCqSJHx+myuQitObYpnkDSF2y2xx0HFx0Yq+NAyqWd3aaiGBYGMN8K",
+	"SxFDSe7oEnd0bbA1FTmQw5pBs0kGQODawOsH7FnmC4AGtE+50K6aTjFjCahHRuvGMea53EXMbTz1qHEy",
+	"RaKvrR2BCX1BaOiz/WPKIRBuJPhWJANoE8wa2tBYD9wtMlIZlGcgwbkVczs78+lvO+7IbEOfkccdIZM2",
+	"bcNDd55kXYzeGy7U+eUbsv1Is5LeRFRoebndL/H8tBovaKa8ktmEolgVnx/A3JXgcj8c9YUX/60y1M8n",
+	"p6/SCisz5RQ9t/Ov/oprU9VPiemaRPUni/lkMZ8s5vUt5mBDWHu0fPuLI+jhdHzlF1kSY89j9pb6vX7l",
+	"OkGGFcWAKQXqrygZD2TMZpju7fFtWVsS+RTLer0WtgaX6/Vaz0LcdKfXQpqnAhNWdGb30Ap2rIBRld9D",
+	"L41mslc4ozmA3rzZdY5X31NGb5dgU5HPIz3+xbJBZ9vvUnT1mVSbG4hNYwPUk1KGaLBW0YgJ/C88ZxCI",
+	"KEkGkDV8DCWnE5c2DIGeleq7J0GRMApCFFgtkg9gBBbbLPbZsAGOC0ELL8j7wy4EkUgYArco0OEzbwbo",
+	"dpslXNLOLbP2VkLFzQ/2PvknJ//k5J8cpn/y2q/w0C2NDxDHLiiILZkV+F6/V7PCzdmhQAhfHLMz1yC4",
+	"LrwbY1iISGdDd/BSObendOqOH4PhI+yVBssi6h8vsVf1/42oy+9XTx2RRpqZl71ZtdPcmNpx8ybcOg9d",
+	"+fwq5R2BClaPb5CQ3JIG2mOh6iG4tdCsAJS65rgCObHZEfQHseNaSDKmk1zf8pQugZI5qUhWQLViiekx",
+	"uo6+wPRdRsoLimBxj/B3yaMPeJlv3A88KbZjUmyAjBt3p7C2sl0tN/iBh64nlwwWbEyd/o67cuhaFKur",
+	"c7FKBs8UlZVXL6lOFaN3Z/2Yar3HEVtvYCw+gzyHCCetjC7a0oTIPBmY68ofyFTpjCos65+4eJrx3MNv",
+	"zJHkov8kIAxYOoB0nusCG0iQq1HSnuQ+ogk9ywmq7PV4yBSJGVWuRdCSnaOWLfQj4BSBfJKq8TQbSOAb",
+	"enNzAqEAqssGyFFomWBdNBcrk3mu31HJYa4zJLdHmiFxduYBXrxwvSekx8YkUZzpWc0N5+FnOA77rHzK",
+	"Oj0s+TwXBtuk0CGXqfWYB1KPeEJj380NQwGHLOLhkmNVX2ZPveuSI3/nDxg8KQGpD7YQ8RuhcC5LncM2",
+	"wEsFKMKsx5RYlCfQ+ymFvVmGsjmUoscUEyHTq1cguXFcr3IXO65uEXMGozTeRb9I/la1oFa4dVlnxj7n",
+	"U0lxz8SSuYtN2ssXeIwSHvIRhQFzCxmar5TkX84+yLTPiOB9sJyFYKh1PeHRZ6zmBUUhSAxzJmmPxRP7",
+	"2vxLyT3Gi0+NF9ljLBn4WKuCvihfB1ZDnxN8IsUs5/xBlsrPqbauk48wcRT9nXsOlAgjJkcxw7JwmSYa",
+	"CJQMTtAhlujkT+o8FrJst/ZqWBysYK0oE/splJ56od++zVLVom80BeR4cod7NUcsZ5Ocf81+WLtKekb2",
+	"dk3jcVKnm1SnwcYk9HgLbOdJ2+HU1BZWWZIQKMj4lqpqcXQ5t1PuoP6rVailHVON3W9g4ouQxTHkl+cH",
+	"/HPURpT0OHTPKRhpTYlKYzZvRMI6dsCmC2crJLTZWF8v76VE9uiFfn6l7Ha17Dme/z1lD3eLFpU0N2D3",
+	"Y1rFOAWum7P+MGiskCXE724KFPaUKfw4YCRmPeSe+43TobnyirY8HsBtpA1PZtvJbNsjgsPB3j6CD2Qc",
+	"fb/4vT5EF+jm+ZA5m7FOfsMEGia1ehJnaHcnhCeaxb0WCWOpzd+lIomiQveYMsvNokxcO/YAyJlBEHlW",
+	"I5gXeJz6wFU3uWqEDywir5TUmsRS2uwUJT065PHEbNxPikd0Umg/UGxIuWjLEROrapBfjACc9MdJf3xb",
+	"+sNWsOP85xzUrt0lN0+Z5Ezh9ZOEb3IXO6ok4UEyyu03O5jT4wsj0SLI1lNyuBHou4S9hwTOUvALHQdT",
+	"oZBnS6NWqpladG/oxYaThZmcHViy8PNAYsERvBY7o/oUx1zMsv00YLZmy9WFBfnikB4NIXSBNJ8BJis7",
+	"Vpw6tpGm4053B+upLImVJctyIQ6XGp3ks6CuiIpk02CcAuKayHum0HBORcy0zr5OwwQsA8iq2okdSmJ9",
+	"JhjFQyponw2ZSIIsKQtlb/kCL/PbYb6lF0zzWIo+M+uhwle/UbTLH3dy78SsvB3Rie7Y8q/iEzyZ1Vn4",
+	"1J/kAWVtl8SUFSFjf7nUbA3fay4VdoBB9STMf5XbjxbkDLzzr9kPG8m45l7oPlyvk4myNRMl2JhYH20C",
+	"VuTSBCfLpZRI2ty+sEklty9Azi4mDK0IhudMfPtR1X2/wTmmr7cIw1hqz1o1dG0Hs3Q1Cb1jAtuCVm8A",
+	"ZyKaUWTf8rShk9I8Kc0t2baf6B0rak3XjLiaUct8z+QGIpM/5i52GnaxpWEXsofNXFYk8GdGRjGtWoz5",
+	"EyqVNXRY4d59CdPCym5m/rTszfYZg50F3YtptLIysiRSZt/KcRNdIDeR26SFdcOinzUXd6974SF1IyX7",
+	"immNJFD+pyArTLH2k05jmmQDTwklXa6SAQmZSnjPvJ9ydshLfOoSzXCxzW6PDI4OLID7ixxjf5qksRuR",
+	"QDXDOUN/TqN+WRrqsHo/3iREs0T7x3ikiTs4ARnDcFsIDsZSp4o90kQPKI55xYceMtC8oUxFYsci1Mln",
+	"GLZEtd0DpKC4JpSYY6dIpquwExd6w8dcs2K81a8nNnpSE2pJj6aJKLKyU5WiUdxV8o6JFqFwCcKFfybo",
+	"bMEe3omrOjCH0/bjBj4eShMHyNlq57WyZGd0r0HRpQFpN5ixorjvL/iae53fafD1D0Z0yUCOSY8qL0lA",
+	"JBMO1kiv5wzV86/ZDxuJsBaEcP+jaU8GyGEYIMHGBB89zUyzHVmIluXl42BDtIVVlkTYCqCxixgp1jae",
+	"paNq1/qz52ieHTa58JRJ8yZ+gnuZWx2V4x2lbPs+N97E+Nv+X+u74fnJjlLeERg0QB6bo4QDwxQjOuFx",
+	"TKKUkcc9Gmv2pGLlkRSsbORjV8qYUbHZcY5JwoYjqGH8U7ARdTVL2Iy7nIsQXqwSo+xdZKI3kEPWBi6u",
+	"PbAGONk6wLl7GcRkbuShu46vUzZFG8B14ApePCJMe3gGKUnHSAr8mYqIdARjUcfGcP2EPTvXHEZlXxPN",
+	"mP8R3cSsssZXk8sREwGRggwklrmPqYEaY2GY/1ondo7LOM/Dc6dnr/7dQyI5K2YrScj+HC+/y9+p2/U+",
+	"piIbNAnjKi0yrOxxZdhy/rVnt3cj7lZOItYksPzudFmwIZE43ob9Oef6cFyR/CJLPJGcNG2pWT/fv5Uz",
+	"T0G1aetdrJDIz1rvV9dqm268n5XQy5z0rGjo7anh/ohF9oHBVDEVAoYTb0srnWfK4Os3LvKVxT3snkdQ",
+	"Sm5JP6kzXcGUjaVOiDmqNEzq5MZuFzJw+er1aCqX4h9rHoyUNnquAC80il7h+uzqjqVjs4g/zU/Nq0x7",
+	"D1kykObpRgN084VMmGPfT4ddBrO79ZgnMEdQ9npLgFZht5axvk+4tUCTIBXEooo51JDBwFoLmB++eQhz",
+	"jup3CmEfWaIz5IH0qg0IRikL3FD9j+/eP9IkpIh0jr9ZcX13jV9OVZ+JhMBch3smIF9sjh9j0NFjL9Pj",
+	"CuiU8dRgk8CA9wdwpWId5A6Qz735zZhWO25Xx5hMNQKana+1alL0JRf99lAKnkg4DPmW9Y8sSWKkIR+z",
+	"OF4xAIH7uNHJed89DCbYK11mCmweA/c4deUQTLgwluEdUanQhGrCgRN+QCOw0LqMidkK7ZWdOfPFY8Qb",
+	"nxT+0Q4uSMY8ZMvhxaanqny/GGHHSWTgsLFxElAoVhlsfNez8xdK6mCXyJv+DDc50Sgcc63yYZUPl8yv",
+	"ze/LLzCKPlH0nsV+pPyyXDRrFNgImbR1QlUC+ZBdp1KNuB1gGnWqEPeoiNddmauQbk6odYnQSyW0rxh2",
+	"evFkXp7yZ6zp32OOciE5WfLsL30695fChBfwDacvKwyImyhyZaLghGOxtlURa1gO519tkeP6CUsrGvuv",
+	"DP2WdUuwAVE53rSm7ag62IxmvuOr6BZnDV/bSGS+ER4S/HA2q9gGFKdVewVXJ7/YsnNXEgQl50hYHkek",
+	"O8nViGrLQ+wqjKYcaBfXG+ELBtvADSOkeoWE6WrqdePJ0hK8GFGtR8YHWMGS21Oe9Ejlf36OtBwCFlR5",
+	"A64TqSbVhcYDSYbynkVZ4ZuxIC3BFY6Sl/BfZIcaDyZ18kGObX7QuNr5DOGC3vUvdlUn//pwaArnqePu",
+	"ZOGu/OYq84KBvsCPkQV22oWtk8hcQI7FEswBzXwLyRuRDXlEGjfo0hORi0oMpQC9pri+a8fsnsW1Vm3I",
+	"Ip4OjVjK3MJFG+ihwX7pWq7h2vre8SdFheb7algtt09+hCBb4ld2eF7yggC5Ez7vSpf9J+ARNCe+UyeF",
+	"ZIMN+euEikjbloFcjbI5jQZ7Brw/qGcVyPAnOwtW2/7YEv4+HOjKBcxoR/PFnOJVUpSOT/vo0gQ5wS9t",
+	"DmueXTSWs302S429+H2PyeSpqlM2ZgMW2q9s64CNexiyTKQiHeRS6tTJS5kMABrRapI9qF9AdwXCckbT",
+	"jGWuzwseJcp1vptNS5jA1nck+oS28xTPDbsG7lIu+uatx4xGfqC1TtU9v5cqBxI8IZFk6CX1OEYGFesx",
+	"pWhslzhiYoMYAY9zlCDxgfW5zqUTYQqnUvweQMPt7cLGzpK8oW/hRJ8Q5QFEoaORkvczmAK7R2gmJISL",
+	"RBb89ZWxRsiE7aB98ze4zXFxJskwTJXahaOUu5PxlIo/rpWlvIm1rHh7gce7ZMC4Ign7klQs3NJFt/GL",
+	"hUfwQgANoMFWOzvTZCDVdh24DU7V6JnrGcPV703+vVZeHV6DkfkEJvTbkKBiIYN3eg2TNHTMRgmUkdX3",
+	"kOQ0wnyASU6AsuNJcr6l6o5F4Np4a4ZnBpLlLM94yHs0TMpcoKmC9uKc6sopRXMSpeb17jVRWi0nP7Qu",
+	"V5aTpY/4/jKl8Aa+00bPz+aXhII0r2fVnH81/1kqQUpurHKE24OkaK8mjXI3p64yjWoFZ82ez5OW24iW",
+	"CzYgb8ebbi2XnsNJt9r1laRbrcxuKd36EsbwERQy8vhp4/KJDU7whGjKI9JlPQnUJnSiCR1KiET4Cj9d",
+	"VZ/s551Mq9/VW1BX08ObzqguIakxT5KYraBp95ZnPVLBL1WcP0Y82bDePHenvrpKWTBirjQBGxMayFiE",
+	"A4KWiAz87m5zVAECbG7ccmgAb2I8f/uvreZOHfgurPntolrNlfS+ORXW35nzrc04rPaMHdyoM+qENq9+",
+	"vmPVvSJQ7a+ravumTGn4oGjJgIMP7L/3XGeWjRtFzDWJGDBGbaG/aj07ZU/5kJcslqIPyaVCHP1Iuqy+",
+	"JcPFdlgBBrro19rNVVB7s+8UKtR1dupTAw99ycOdkGMRwK+g7gfIvJeZg0hFlC8YDc0rEXZk5tSHyb//",
+	"9/8HUMIedtc8gRkns/8R78FUl4R0qeaaPO6c419prDsBueMicndoy3umFI/Ykzp5nTJiPBZNVCqw2k7I",
+	"sW9Dt8/z8d37Am26WdwdYyONm9Mxv4gljdq9NI47WTQT92Us0zgCS2pChsY7KwmDeoa9Ag4Cy954MDHb",
+	"l93ELb9T31xq2By4Y8oMz2yGQQ8SyjhmtJ+62BcMRpKCvJUiohM8cPSO4STP5cDy3YgJ1Gl/WXvEepcJ",
+	"1uMhp2rhgr6unVwE5xdOOM7E0thCsNBwItcgvSHStDBvQddufv7j2Sv469MrPF2i7YsZaq0G/uqBJa5S",
+	"P2gvC6MK4D6FAsEB7xuTRjOoj7sHeK8JY7VA4YBMVWiOzpjGd21u3BudGDO6VaNaM61th8Z0TeQWg3nf",
+	"QBGRERXXFrCyBhzFVMzP7NvELzYHGtE2YG1jXAt67+/hJseV1z8Yv728p9jFXFxxFNfESk/FEtwfS4ih",
+	"7QFCJQx1Pm4+CIChZZHdcj12aKdv7ab/+GY0klwkYPPYYKUn1rd8l4XayObFNscFXK7ScebB0rLKrZTi",
+	"x64hn5VZYcjfaNIGociuIbXnIl3gvVh+g1Pb+SKva5nb5oJus9W+dgCGP0MOA3ZdJGI0wwEWiXh0LVI1",
+	"HHSlyM/TCpoM6QQMdNQRPKmTd37IFtR5WdJvqMnFamRfNgvuE3pOYCJAJWhGKU4yu835l4qh6SRYzl/K",
+	"eUuuo4rHzDczsi9cJ3pemcl73Pn9zoTSMypqbW1i1rQINuHaS8V3aUHbX6kKvMUSEX9tTsE329MPT2dp",
+	"X9cz0M+/Wq2zfhe/Fag1y09O1trJWjtZa0dmrQUbQOxjLXYy/ns5/9bBplDn0IUVM4gZW9i2SfR96qEF",
+	"bZfa/BIbp2isJVR3jH2Z1ETj9ypYmIJ8skPTIbOd9TZ0DGkB8/EhJhvCu3opN4XIfSpfgxnRCXR62exI",
+	"RCc5Ytola6xWM0I3XWPl0B9fLf5U1HuNZ7UVvK89VVUdG8I8RFyxAcamKVvvHGSN7o0Je+cAVE7zZhzS",
+	"rAfJQskjnZN741iizIOb6VrCI5iSaRxiaBLVSKRtTBiPDO6iLoeZ0esYz9c40FTfGaDBdnW3I7b8k+vc",
+	"LGXn39oWVgt1XGBw1saPe/wLi1oYTA+cox6Q8UBCLhTJSMwVzGWMbVbuS68yVcCepfXxbMUM5MnfOPkb",
+	"J3/j5G9809bA+zQpmAJAJyXV3cZMgj0PxzggkwADyTbUjfRcHDRkZHStkIpESo5GrphxAyo0P57ipEJP",
+	"KvSkQk8q9KRCN+5QW5TNF4Zu1Ks2IlWZRrnxpxZdt5y/GVPRT2mf2fQo7qnRNVYZ3rx/80gHhMWaue/i",
+	"gh7pa9Jx3+4Yj1Lb2BXoozr5BcmMdEA0U/c8ZDrzJfPk5kbLAQedQdHo+lbMFGUhgRqhED+bIJGHrZau",
+	"kzcJ6TKqdPGxoHoQpkiZbzolikVfRpmDKgW32D6neyhbftxlEwkZYAlsmhJXKUkkiZZDBq0F9VtxY/xo",
+	"mDY1HjC4BW6gpr1sfpUNE0JhslITUtIjhuFG5CpYlBH3Vszo8pHiIqlW5DNTNlCBjSYV5VXu7dYWn1k3",
+	"mvzqvrRsIdUo6hW0O5hm3QmS55TYV10uKKx22sKawYpP2WMeQ2j/kxOORBJ4o1Mn6RTeX65hahoqI97r",
+	"VUIldC8kuSfp9JQcdiC2BiAIpfmCOQHlGgJjoRxxFkEPQICsbQijdTJbwWKgZEhxJCSEx1DSLbDlrlQn",
+	"9jDpDA5CGsdMQRDPwMGdkGPgfVGMxKyXGFApQ5cct6QrafFPiBmEkbmEcRfgUa0eKDJjzzoPZivn1MLO",
+	"ng/uKVkr786oijmDvi7gvqwAJ7NBux0lkzkbxkiFCLmtoeklUMaOls8lGkm2m3HKdOpxFpuNy2wrsy7g",
+	"zl3GSoMv5Ey1nDkM68KBq1jqWrLQN7a7AdJI5qT26JDHk9z68m/OSLr7ZtEUdZ/2tuoy1uYP8OlELvzg",
+	"z5Cq1z32xdJ25Gsj+CX6ATpRsQdI76MJ1t6adFkyZkZIx/KQi/WOFvgHVERn0L3zPceZXk5yisQoq4hO",
+	"XNa6I0XHJrnd8ATMEcUu0QStMvoaLpEoymPsZbOWMoJefXlrtmJEwwoJbvOS390ztbd41oolmd7YNqpt",
+	"+Yz3L/axN5f0PoXZDiXMNrc2Ys3wG147+027O1mCfSv7WsmyzB+Lp/oU5jvKMJ/voSpf07NPjRcla7r8",
+	"HkrzHpytnFN6xk8EYYGeAwhHbCb2h1Vr37VRcyP0mNkgoGBjNy4RNxr9nGJ5imvw4Io4EbzOB2fdYyEZ",
+	"WjZUBO0ZVzJIgVbkTYL+OB1ieCCbRIVnIPYzGi0DyWy3yHVFGWDuUjln3GzlovYQHo5js4ay514YTa/y",
+	"E2F+YWRMRQIkJ31JBnLICBc6MV7S0rj0wWzhnubOfyP5j5eszw3uGdmcQoyNZENsnKwyrPeBGQwJExa5",
+	"sW/aR1WxdYzRIaGxFCwAz4QBThuDAFXlMo3hbjGn0VjbGT3t3+D6beLetFFMy/i+vCH8gVVkkeBc/2BP",
+	"piKqWE/2sWMahy2BJwUjhW3NzCGD7VjJ1GaKDFLdNUrYaFgWkS4bcKxqNTLZlSrC0O+CFCcXc4g6FrRj",
+	"t9gQjEflMAn4AP7M4e3KNDn0fuAbTdxbZgaeDQaZkwlJi6GNPZWkVudyxMMfKVFpDBvRVfKOibn9u3bv",
+	"99nCO0ceV5O1VU70Hptv/fGfEaff6PDb5ok3D5jNr13baDr/av+1mVZcv6pdz9T+fhVUsBnBOV7O90pR",
+	"OJwEWbbEstiIF8Dd9Ds6a3cL1O0r68Ytz8POCTTXhAtyo2Ke1Faz4/bVXXi0sju/y3Armuwc6f32FBbd",
+	"lbiXtxLkeI59d/MKUo07uBGp3kNzwMmCWNSCuPxOLIhSFPpE7xi012oZpxBp79LwbuNYBAr3BEbe9Nhc",
+	"xYe94j5hamVKdnfmMGUBU2mNVeZYh1cyTz5kVz3ZKOvncuFwbcBIUezPLEzOwljqVO1/xvWIiYiLftuu",
+	"p4MVoYm006+hc3+KMd1Tj0thmyL0HYvI46cXF0+CAmN7gXDA4Ix2YxkKU+7HUt3ZWjDLvE7FxIfxNsRO",
+	"jvtu3tUru/XHQlMuh1CBghju+LDNK4pZn8aE8giFKSE9LrgesCVzm3Y/PsAG7Qkuvokp1biD6En7M7Yq",
+	"ShzE+AY79x6lmvuBA480jFLFmlBMjGKFxLV7+PBOky4me/uUC5KKiCksMn2kzSUsBFixpcLlf4G+PSAU",
+	"R0PAoIjADV3IT28AnLjeJDwc2/gCX+Twig5ZVshvHnPANRlRA9e1KS77IYt4Olx2xgucxRMqrFLxgJtH",
+	"KEFRWm9UvT0rB2M8gInglHmesiBXBfb/sfeuS24bS/7gq1QgNsJ2/NEU2Rdd2HFity3ZY/+PLelvaY52",
+	"59BBFoEiWafBKg4KaIrHoYh5h3mD/bAR+2kfYt5knmQjM6sKABtg89bNbplfbDWIS93ynvlLrEnKlRNN",
+	"1KdpCLOQKhOpMBmoVJGIc6pIAk4RYT/Jb202+j9yk8mRFPF3oRd/VD6FS+tus108YqG8DoIU8p3zbo6k",
+	"4gmjFhYn+Qw+NpXGSDW+RKsj0Sbrw9nlUUaYb0W+FzE9nmViOsvo4y41VMSURCan5DudcWNE3GKfKkDD",
+	"vjBW6TIgk/W54uGA96N3dq9aD56YJ6j2kLLZlwoszsIS9VzPumdSkSs8HEGV6nIlYWeotAkWUJpMpLCo",
+	"byWfisWWKhJO5sgKt2KFVwYNCzzrO7BAk08fAedT/YlO4gGpQKjwsLEWCCXuS+hNpnW8V2KGuR9ERzm2",
+	"Kjq2Kjq2KmpyDQFH2pahmSgVQp3oPHskzfouSVHaI9+iKb7LsydpXmGWpxIiRsRL8n9j3jKZw8Mcs8u3",
+	"0SoO1zzzKyC7N2gloNsr00zvo1+Y0bMD0uBVqSekNxsyizg959TORMTWlUKmCW3YVN+AwXGVJCz2vSjB",
+	"RElFdK0VGihivuR0den31nUoFVgnEWVQerskkTfCsOECPsSTVPB4QT4Xa3NVRwZmkCvp3TaDhHAKYN8+",
+	"vHv/VHiF0bN1xXj7fDMeAatwZBDb+WN/ET6xGQ6ya8gKdOWO+9a8IhN82txacELImMYJiZFMfI8gTRlY",
+	"sYw3KCb5CJ87FpLcTyFJFd7LbhlWAik9Z98CvX0XUiOpyt2ItCOzhgFHeZpafdqP2Y5nqHUisKDrkJUc",
+	"axhRa74vPgXbRCNcFxo1axoNudnQ/tlnNQaQ1K8C7LlDFGQ0Y37hwdOumdljr8T4OBELZoTwbM43wGZa",
+	"hSwtCu5GPMoMk8RAyl34EfTKUp7MGnNRKx3E6YENWoXXgMbHcfUYHLSOY0NS2PKkH65Qo7TMdaqFRan6",
+	"GjulXcUxgkUiWpz2smUnzePZH1Ncy72UalQo4KFzLZ+2EAr3RwGPVrleVW+R8KiiMD3iyguZ1g63JhPS",
+	"k9ZDgJMtU/MzoeLDpIc++ALdmSmKch6V7ML3YDNEMf2MUkVAE1+G5/DFrMbIsSLcDZs5QmaYe4cHNMMW",
+	"sCVtBYEuN3dfCLWzUvGkUuWP7PtJOk8x2d0pJXo02oNWknJlRnbOh7NFiPKJHZShzAvWYHFs8ZuMR5GY",
+	"Zeay+N1i9djfjRAGc36p6dZ8IqMJk7FQmJACuz3U8aLF3in7Ku6aAsI4egpHMBSRngrDBm6NUhEPmK1A",
+	"S6mBY7IIHRRRdYQTBB/BWSF4MEsJVcpl2FBKrh4570m3CoA+5EZGpqe4ikPGDRvMeJoZBHcMmfVQYHDD",
+	"QiLdiCVYjSIwaEodsq2IUCKb6/T6G8xsmZqwBOhu/WuEnWLRHzUbCof1yJWY45R7SulMmBZ7qzOLetxl",
+	"PMt4NMGvhkXGjsFMQIvoDl8TfBqyOU8Q0Mkm1ZhSkhDen6HdCYvnMnYMGwojY9yonkrFWJqMeHhYma+2",
+	"/c08KLyeK5qpDfsTSRDqslTXBOTM8aNS5TJbsExfC0Xg8xrR4hE9utVTJSd6WWAttSynXm6ES+BOD202",
+	"m3PY8VuCkSuWK8qdpOGFNjWryJyi513+lN2E2i50Lu8SMeuN6BfmNB1WzcyEp6Kv0zFX0nBK/sr0nKex",
+	"QcGc5spUKOq//+M/3by5YgObtCVsiqlP/45hX7iBHUExDms70ijtgQSXMtKt/9fUgeFbi/yjXb3DgjUQ",
+	"67QFZle//UKjQSjEAKnQYgcGv5cynT4iFCEdR72UzLRh9apbhcP4Afwe1ArQ66ftAfACsDn5yYOoEylk",
+	"GtvBevrfWvbmKtYnWAZ9+BSCnA6HaMoZ71b1c0wOnxdBzlKQkgR3pjXivwMjdOxIGjbWSuwx+xtWENb8",
+	"V1zEp5ah8NH5Q7O5tijisEx4QhhCtjOeJMfchAcMPf6rijXjbGrP03Z0jZrNyiDjNDegvt3A0S/54JdC",
+	"jROOnWLYRxe5mtrVvBazjPz1I4kqCjN5NHG277qxyU84zGNw8j6Dk6hCUf+j+ngkSBLF4uYh/onCkQht",
+	"nHJpRLwRjrVnqFcs0rmRqmpl3YdD4nTPQU2gxccTzkSdAPlNgS8HPOfRw8uhnZnICLmfq1PpoqKCzJYQ",
+	"g1MNrBa9lE08WGk2Trghww6FGIWApi1mGzCgr4uqYrDf9o0EtuPKZKtF8wW/hlfcNv6MnoqhjhdlF27h",
+	"7wQjV41Famoyy7kFB4bzc1ATaQ0a3Iy+Niafw8VIcfFrCJeAxL/aAOlfhZg5BoGH2zomd9Obnv0B/9tL",
+	"gNQSxdP1rT9dgRjugXyeZGh1Tmfu0eLY2fHVRAct2T1E8HSJ0A8XO73v5bijidPaOsScm5KlUFIgtoxz",
+	"bqcuPAZ3idIs0aANWfQRkYrNVYUfVHwvjZaOsuIoK9aP45KwcLb/JiqT6wnZoB+9S2JhMupsHLq2zwhX",
+	"x9BrK6NJpWPpdCqzTMRdIC56N6wkWUbXcjYTccgmeo4XgPjQqYJ+c8INYJnW1y1GTSKAB/XUwEgVib8o",
+	"PR+EFCvFrA1pMhtWmvIsw/51wOEiWAfyKWOwlLzL1B3A5noMSvb14NI5mdEFpBW2WpnOsgXayeh7xlDU",
+	"VN+40l6ZCB/Km/AZWHUtNphw05/qVNiueR73CD5G74q4YkNyxfkq/yu3SplIEmM7wGqaJo79kg3GWtm3",
+	"9lSmWZzqme/X3GLoIUoFFXbWt4elt81mgqdhJRCpR5XsXJlg/AyEmeFT4YYGr4j0VLBsLiNr1BrYQZ7Y",
+	"W6g/rItLw/1DYWO2FBDVSuAopBq32Gv7DE+FNWd1yl61WYwz/BbsbjnOUz5MxHdddt5pswFtVl98nkmM",
+	"nNswp07gIFo33X//x39W8GZw00uHB8Rg22LL2UeotMqg568ucIjuTUsh2zs3qxRVOX2+5zicWmqZeMn4",
+	"0AiVdb2Vj9M0mT8pdtDWi9Lg6DM6rfj5pvzzL0KNs0nQ7bTb7TVcjwNYtBIhm9A5G4VbvxE5d5AJaLvh",
+	"TDd6SGEral2kwGnX9oaWjlw2EUYUhz9kFqmTDh1wIw4b58Xq38uF6LZfHnxYfJ4lGJAd8cSI+tG7r1Qm",
+	"IDPbaqa0vM9vL24Iv/9M914UP/M0tcB+2QKTnkAJDBqdwDBXeHKdebpQf4tyUqibyTrTxA/cOcdOe9dJ",
+	"7s/N3KRLtDqnZ+cXz0Gl8AJvvfo8UCro9X98CQNgv8WSwStedi5snxhbTF89Ve6HDeoB/WqV3tSyylIV",
+	"nvX3MHCSxg+q4i8O/q/Tcf7rh/Ozt29+zt+9+aHzyz9+OHv7j+j01zdX81/fXG2g4iKhPbgrmci73plM",
+	"HIYX6TiR585e6bFXft/BKF5pe+pYoPLx7A/4X7Nr6WMlOwoeM4UiUsknSvhQJOaSDSj9asBwXzE4js+V",
+	"hLrNSZtLahqvRyOK0t1q6Q5jIxYJf/OpuGRn7j4n/mnx4nqnF37ptZ3s5tIPp9TEy2gxcFa8Mh21FNIq",
+	"T7SphZLDOb7PmBYshnSt0+mDvl8qJvKIKZdgBuNWBt3ghxN7IRV4KQHDELcVu7zLz/7vkoAhlt2HbVEC",
+	"XT8yQ5b5m0N8LP2kZzIqPVXmEkE7fjXsnEZn/FxcbEDv1S2vofmPVvGumkWvaRlPfvEdXlebSPZ+f/uX",
+	"cCNH9t+QF6y+F+/ZvxXmSH+V1w4JFqmP0jaJYnODAeQyn3L37caq1gie21G/hWO2ojHEVYnXSFMhPcpS",
+	"HeUGrASrlSos7pMKjbsFQ9vUq7M06W/PT0/ZQCqiGMx5G3x3SUbOnBtrLziILkRL4guwQK6IJcLrVA6a",
+	"MWgYZinfdMij6/WZ3x3urbrsyZ6iflIYOMPVIJtpZPkX2jwDpOUBfjIk+xAYF92R5okwFLMvxeAqr/JW",
+	"KTxRZ4PYfhq7seO9t9TA+eE15HPdgi0Sk/uyJdc5TEONOxlfs0/oT8j8at1QH/BUO8og54sejejYWyGI",
+	"IesmFrhC5fIZhc1+qvdcpob8GcBTjM0lRlZjZoJb5EXvEjIZEzyaOIhGpdmAIK8GPgMoLOfdzLnMuswi",
+	"ZTOtwAijZH24ZZZnPQXUTMQf8wUm7Ud6ii6eGZdpAUhZdIQGHnijEeiSUrmV9pDX7eVU7pFM0MtlbAoT",
+	"ZkOizt/kuXhTLNuTysw6MRH60e41Kwu/EYTBifvHHpqR4hmUquhDKjZvQ2qPGKqSGeaqK531PQUEYYCc",
+	"Od50WE4aEkxc/bDcbzWj0sbIYQKfT+S1SBabfp5Of8YSAbKOFsgufO0CwW99UDXqm6LGOqfRTPlnOYUx",
+	"dsJgKhX9u3A+WLC+NcaGQyLibBjTEobhgZq13o7ynJ20Tz+2X3U7px72MFc2cFMubNmgDq8D+2zxBO1+",
+	"h4FWa3s0OvACTMde+4lTHz+yVtY4FYJA79utVy+eh4G4kbFQ6G/BPgJBGMyFHE/wjgvY4dIzncr9Q5lm",
+	"k35M9FM8dLb0ULt1UXnMiM+V+zt33K9wnXkCwrP6HIhKPO7dduvly5clfMWC3mtiY7e2dl95gl40PLR3",
+	"pxDljeAn/56LHC2JmdCzhGB2bEiBjrNIRUyxiJIuURJ2+06R+H0t1eRZNBHR9S65B40hftuet0zMbK7z",
+	"JGZTIbLQBg4KCwgLI5yTx+UMDnN4RyKVcGG8LOUywZJAsGTUghnBU9CJYBeGAvj0XKhswSKuYomQcq2e",
+	"cnaSnDqhYNHmCNUbKA0vuAI7rhgf11o2uGA7KCn7zAwocYhu0Hn16hWixL4Abkog01YI/MqnPM6DMEB1",
+	"xF39nzxJ0DAoOAB5i4J/+fktnEfgJN1gA8wWvyyv8VTdR4aBlylbgPN2aiXEw/Nv3HJbDWoheVGYnAVV",
+	"hos0vOnK+1Pf5Aor6CK0MelrkUgfL39g3vlpoknL06bCKS3vRAXHJ2LUsc31TDBMu1rp9MaFp+LmzFgE",
+	"for2clNKFvAwlGQecUOd8tGlU+uSflNSgndMrjlqUXumwn1rNxtTaxONwuF6LFk8dxCwQ9ShET+AYrNm",
+	"icT6bOEZ9e04YAnqAK3jQRczTojbXbJYC5taM3hWCDvpBk2P0F3o0+HXwrCBydMbeaOB+AYemMEeUVSZ",
+	"hjqbOH9Tq6cGFUN90MVSTNJhW2yA1vygy2aYbD4KLdzEgGAl+loNKmAV3tsBK4ogvTVZNbaY+JLxJLGu",
+	"92lPmYwvnIoHZ+kbwybSZDpdIGu9LLJBvTcKmC+5FUCLI5dUyWUeUiuUUo7Pcp9G/zl0gsPVkRRJTIol",
+	"1eW6iTSkl9boh3SYylz/SSSZuoki7H7VdeMTJL9PcVHMJR0ilIe2VwyCOafKplRsyAXf2G9vUsByD7LT",
+	"tu+5dU+nXe6RS/dskmD655TJzeJ1+Xw1Cdnyunshe7ofIfsY02UrTL5LFdj12PGI+bVC4n7ZUPihcFhR",
+	"bbSBW/+yXhGuePbf+E8ea693rb2+fyftruxvhWTx/+5vwgk3wmXbUHbtxz/pDvgj81N+cuE716jO8xEK",
+	"Cw4XWPP8VNR4cQNPrDTqUz1HpXfgSgYGYM0bkd6I9AQhWeglIeNDbOfJjIi0ii34CFVLU31Alw3w3q5N",
+	"QBuEbAC0M0ClnfL3QjYAtRvI3gY52SdSGXtq8As32ckP8IqTn98M2Lc6dRnig+9AGGEWOAqkS5daElo+",
+	"g3FX/LprzXWl7N9OJYWh2KSWzoWdhSn15Ii0UtQlFzHV8JqMGU/kjW2HarJU8CkTChGwrJeDYMAogx2d",
+	"pRhvutHXopQbgg0LsU0qjBMtEqUz/DjLZ1337aWyhp7CDBLsJtBZSnGnFHns1zwvJY6DFv4K75yS65iD",
+	"KLpxY8etht2gKoI67Zxu/IFOzq3Du2SVwV7qUrILrXhWSgQS8kb4yBtpBwV/r2z4jmntrrqB8nqiRCLO",
+	"G+GTcQWrbUTGrH6CxsytjP2CBu4z//6Y7P4nSnbPxOeM2PAJEVZFtwhk3GV35HX3VIWp9hTwsS77oxfI",
+	"uBd0e8HLzkUvCHs4VLxQk2uON7jNX76p8mPfvnWd9HZ80NodvaB7FvYCnuHTK9L28aGxVjAM2sIeali9",
+	"oPvHly89hSzpVs6vJ6daZ6Bd2seQse594VRBVpfADmqCOwz3GMJENMtG2f8zKd6lZKdSZRumYjIzkTMT",
+	"MkxWNs4VRHLsG8MSm+mGSn056911n0K3ErxjRgCPU+uAw+9oBbcjKPWmWVG1ltOPONknZSxdi8U9W0nX",
+	"Au46of9tmAd1xzSvkCOXsh1r2T0eQZ+idC1VUw6O/amJ7IFiXJ6iZb59fKQZWavq0sXvI89u+D4uUa1U",
+	"f762TKfZFllHPhtsw1Qx1+lulg8TbKyN/Y9nIjWCkGJSkaHjbwOgsVKCdRlerFqw0jBUncqxVPUFfvRS",
+	"X4q12ZD8DiFLUGJegeg1GU8JEqlhXFL1XaOvB8E9W9OqHqEF7sZmy0nggHUDkwgxC0I67t1gKPXMLKKJ",
+	"NjqSnMpMiKBQYKD0GKWwpq45bSd0u9F1K16OypUOjCsx+aCnUyGTPeYYAat9aLMdSasxs4gIj8qOXI3C",
+	"SKq4XD5GAmKn4rFmSDGk2BYbDLkRMcZ8EO3a+CAJjDBcqnNwzZAsAXaZ4QuiSzTorD5hLU9cexAR//PD",
+	"u7fsA/152j5tn3ROnQV2LRZzncbGIQrq6JrkbiKHKbpMWSpULFIs/h38b/TSQQh/6TzDrB4QOjKN8oSn",
+	"zGdghCyaaBmRcjPQSrwbkb0UaWUyCqIN8MANCOQVvd2YiM3wDFCbScNmGgHXLtl554zxob4RrMN+ld/X",
+	"9IpE+fQjcezDpQ9tSLaInlJhR7MU5kVZQ3/YFwGXstT5k56zWMZsoXOGP5LkmAtx/b/X5Jv6K3r4DxFh",
+	"IoqncztGxFxICK4bU1hT+O/K73SD18AkVMb4jfjnyY3ODYt1OpUsElkmmBFTLpVgMCL6TMFWYEy57BcT",
+	"9lPMZXcuY9Q90QriqeAB3t1FnAlM1sabf/+yEe85DIgbHsUajve9GOfqKaO3EWutrf0gtA5uuZflV4h7",
+	"UdLxq2huls2Cwoa77LfmLkNldfrRjzplIpaZTs0lqAQqO0EvnAfZJsaGMBTlyrGKNPAguPDB2kwky2/2",
+	"HkjdFrBnH6qE40nbqRYPx8hWazFPmbtt2GX/dCNu2OQSscbOowjbNmtvNjWKGAzVkiQJqgrFcd2nDrd+",
+	"FlJ9Le3A60wDfy6c/lM6mgPbohv9GzEVDM8nOkFfx5l15KNqZlU3qxVeFok8iO5tYd08RSyVu95WtNYG",
+	"xccDuZ16te+S0wqN27JCs0HjC7JHDlBe2kR+jzFzYoWUJ79kTYf93WT5M3tqD923wpa0w5YQkrM1rC4r",
+	"rfJtqYU0rPC0uIYVMoHVwZMuCcmCzCHbEJ8cpDY9DmQBS3h0bQoENGIK65N+CRVaadqVLWAc7fLvRuOH",
+	"aFR3VJ+O6tNB1af3pRV8RMzb8dMl9m1H28y/12TX3oJqNMIGFX2npP+MtcU2jLIToGi6fuLNRucFIz8U",
+	"OsorfizbYY4X7b/J6+VojnAceeZYJtz/jXNzifRGGEbxCI/WgGVuly5uUo6yxFqY7W1EWqSteOpyxGRn",
+	"RrkJE9yc6Y0wTaNgbmuzsvXZxSbeLe/FfmBn02+eKlbYWUwqTKrxy/fnRBJpNvOuapcpJMPolqN6YQPF",
+	"MjuE7bcut8xkesiCGJ+pyJWZYz0g6bgEtWThT6TNhvN1HNQEejkwH/qYPHDaor/nmMvt1FbbeSE3Ygcc",
+	"clrio/7q9Veb8PS1K7Auun1UX7dTX9954nsS+qvFOSfeUh76BmrsROdGTHQSN+c7XVEHZK2EcU1qPTIU",
+	"AnujijqXZguUpp76hJjUpOJ10QnwLDI3g5ANytzi84mKgWMMmMOoJlY8AxZpJkJk6P7ElGwE5rYCk5LF",
+	"CgWZeDpx7J6aajjflyhJMT8Z3zxMERzLgvwpbMBMLZ4pNfrzDGYy1ha8FFbe5VqTfi8pkamf6Ywngxa7",
+	"aJ9ZX0imdU9NuVrYtxiW5qoJrOqnYmueFljV4WtZyhgIYXBS/PH7munQnizgnDlMf48WQDi0U+x7b12V",
+	"e4ZHqs/8KYi1iqlVwsmtWe/N06g8gOyNlvFhCoPar7pnpcKghKci7hv5TxF0z4k3b1SfuOa9553gNnzG",
+	"T3jD+QUsFQ7gtCRy/VKtqOY/69wWVTvlEXnOYJOJwspy36i4pWdCfZ4mdMzMiR6NZCRcp/dWiW1Okxb+",
+	"v+q7r68PQKgcY02P4hWhLQ2JRJIgoxWfM6xMtUd8KBWl299WZepYfDXNu0jWXmf3esGXpSTo20lWfvEs",
+	"9k+9jmXl0HLOeVhk9sBZ6Kl1RhWWT1F4eucIEZGIgzBjOdjQDqRIj1ikk3yqKHh1aTt+8FSwf2ipqBpg",
+	"cDnwTRZxR7DZPO4Z7Eie8JoJP1g2WsHBaq3dX6TJSlyupMqUhGFtsRhcI5m6e2Z4k+GIgkFwjx+jNLaV",
+	"XIisxQYkDczA/Yist+hq4t1mXm5Y3aIESwOsu2QQFkal8wIWUunbgVR9e7nvLw++c6kmMkbPH78W6rJo",
+	"Hk5wWK4nNkzF1KJQIU/2K37QNLLbvN8u9E44TamwttBEzmxxFeo027zv9Pb75nIkgg0AlvxS7ztBaz2Q",
+	"gq9a0G68B3XsEAypp91ptMR4a0PZMEPGCw6zgvUOcxUn4u6AdvHJ1RlqdXjlSpSqASSxxjpWNRZZmU/d",
+	"G47HkUTuIpGK1fRY3Cd3qBs2h2qdQ3+QNtz1mVR1bmMw1G6lOPkwHSotVt9w+sf6oEN0mnZQB/ad9rRE",
+	"gxfb2E17TXo68pD98JDHmP51l+D0OWB3cZENROUzr+M2wk9oQ61FdMwX3itLm/cXjHYMGDcW4p+KVOcT",
+	"zRIxyjZ00l7W9xPBSH9hjzTJ54of81c7qyMwz67APLcGbJe2OBLfAjdDc9DtO/sWz8V3h2watTPA7ir2",
+	"6riSP5X9TbjkuveCuUfelj6ufDGIBrtyQ1ba2ZNrkE7EQ1cbruPfKbHKbwybeqbwqFSvWgdQJfepFCJI",
+	"Sy2dnZ615Myp3oC1QcULbKR/pVdHSHQBWXjKQuWr+nYwMIHqnn1nHVPmcbx0TA4LNL5Pp8uWdHKPjpcj",
+	"q2tmdVvuVq3uGMdft4fmKo698bZ/74xTOZ/9Qf/oP4THxjOf3bSKI4U9CIV9nAgnrWFET8rFUxn3o1E0",
+	"alMPKkNFTX3Gs0mhqHv6DJZF1Ub9l3ZjDc+Eiu8/hfOQ69OcPUqgidarlgh+45pdlMxhblkiQZq7+J1t",
+	"vRkvo45nflr4JFpr9dmfZYTxoseNe9hGgXXqslZHeZanYn1Xn1C7a4aHgRiHNSvz0IuTdmdrbfAHFd+L",
+	"c/AoqB5GFXyCbsQrR8PEUPbgQ8TcrcNl2f+gYmMTgwqOTc6pFmsKYayf817DvOAFe4hSPCzf8hjSFGK2",
+	"TdzWpoa/aRn/Rq84RjOO0Yyd2dDfkAhLmsyUx5hMLdJUp1twJTmd6TQ7mfLZTKrxakBtd1OBp2nrCxFp",
+	"+rIMtok53g7s2WJuY2ITJcwN3HczMZ0lPBNmsBeszJ/xrb+6yTypQAZonvccwsDfw+DE/n/3/sH+REiF",
+	"JVEOftEWumBNwqOIZ7hW72RmrFPIFIuRVNK5nCivkw6RxZnGVr0i1Uh0KVXMeKBh3Gp/o21A5m8rcgpB",
+	"W6vcasTnyq3U0PWGJzktwY8w4iAMfqLmjJVnqT7TP+rQS/3vESykyqiTS+lGex0FJeLecQutb3/oT0U2",
+	"0UBjwJMyoTAqwTPRtyVBQTxdLNdhUQkWEGXfomFruPMSnl1X9rSL4/IbNc8R7GrMY/FPODe01mZhMjEt",
+	"2uuIE+7u2Kg6ace4ToXzPHRUh5jpipBOBQ51WrBHJy1o9PcEIlkxo2E7a1Nf59omTxPXI7kBN2NbrhD7",
+	"DJDuZBt1ORvewpMgifQUvDpPwcqWKtOMY3t/kkk28IPFpAZzs1tsUDlFA6oawict7CTTI6slp3ru3tNT",
+	"tOIiLpo1GF2IRRw33G8bdI+VNMKXqiLM3EiC6iw9gj9BtzDsudac81s5ZTsHhcLtKvu3zhQ+MtRdGeqX",
+	"HfjhdqzsMJCU1XNew0n/KmbZUw4mOY5dq+T/FdHCHJ+uZdPra/Tr5/ZWtPnbEaNaWMllhrSbunbU0o5a",
+	"2l1aWrgvFlKyaB+L9b9Kj3OBshVM4XApz1esIERSem7hQ14yOztSk1KuqEcUMB5gNVj+DVeB57SKgllM",
+	"irMGJRi+dbGZZaVytW+StE5uQBMkHtOEIrmjurW+x3JrPeuOTOx6smRAZcG2ps0B4CjvpOXH6MpbKeJ9",
+	"VvIehfyzaCKi6wOGFK4Qr8f2rZ7rPInZULB5qtXYIuCi2eO7ltD6h55A6WdH4MsFEiJ1yA+cpXlSQ7Q4",
+	"/6dsItkmct2/F0qLVUqswkG6w5KGEOk8ETlZB+vR04eJENlP9LGDkPJbnYlfpMnqaPkHtLZHEtvwX3pX",
+	"KLc+bt8V0UtvNpKZeUiXyms9nfG0RL2Fp9seVItDJUS2JWHPUj3ThidmF3K+Ez3W9QwkkfxjKlQ0wdr0",
+	"H9QYkRdxCoblJudJsmATfoNNsSaljo/Wq0L+emmTI3SehTYTwibVZrqE0vJWZxNYNsTH0GmBR7sRudMa",
+	"ia+D4CkfBqidxd8I5dRkS+IKOwXN0v/6f+lflh381/99mx88IS7w3h7yJu3cEQEeSWoFmjGTySQhHOKH",
+	"pHkaa5nm6Xj7vp/bULmPfjWH3bRVm60ALXBEQzZcoOJL7Ss0adPcOhJjFunZgulRi71FaOgRl4mxY7aZ",
+	"DBbujoa1Kp720Q9zb/GYo92+T2egkmORnpy2T883QTWobm6TOL5KEntSpgcJW1SDznVx5X3HMe6k2z11",
+	"y19Fco8zdr1r58THBUK2dpTbOS4qmF7ro3bdTYMf6KGm78fpglCCivA6J9yghkFMdSw2HMKv8MheI+6Z",
+	"nsoIiT6YibSfomUe6dxyP9/4uHt6cdYObUvaOOi2vecX/120tQ+6553QJpLmGf6YSHVt75ulOhLGwF/P",
+	"sVt1Kv4hInzL2asXYZDquXE/mWtEiA26Z+2z0zDIVfnjwF36c54qyod5/mVNT3RpnIHNcEODhWY7Bnbe",
+	"H8o0m/Sn0hhEI++cdbz21k/FKMfhd9ovvoQBmMLEYBKgbEFu2TAQKtIxPh3k2ejkZRnJKzI3iIg9y/qY",
+	"2OxHe3rSPq+M1kz46cXzoBu8Gr18Hrdfdl6+PI9exM8vXvHTkeC8HV1c8LjdueBnw9H5qDM8HbaHL09P",
+	"o7hzET+POhfD9qjd5u2XPq2r0zm/aL9s48gVYsw3Ldf5BjixmH5mRUD/trQL6ah3gzhd9FPsVqY0bsHf",
+	"f8cjMU6FMYTyveSIrrwFG3I2j7jzb+VelM6Oie92Xp9XnNdnYVCcK0pxzxPeRzy27vMv+0hAeHSZB9KL",
+	"swfJNfggsOmzIEcTt25BShEwVOTJ04wN4OcBmenlDk1eudcjj7DvAKbxOfv7gFD80bFNn5Kmp2ARyln/",
+	"hF/ddW6vzOFaR4gFOwpZrmbYTyXTLNOaTfNogsUBFlTM6xCO5gk4rhglvjHWwvQwh2AEk80Kvxr5KNDZ",
+	"TTBnYaE6UfNKO7eIJ0m183VP9dQJG3i41y77148/nrwM8X+d5zDKT1LFem5OOqcXp/ipWGTIcO1XdFpy",
+	"7A0XmWCoz7IpT68vaQdabmIWqBaBPFvsSvUU85Mu1m2cI4O3LgcRt2CMVxWQ2W9bnxPz+bsugcsS+iEd",
+	"h9RkBTou/DCwLaZs8UeLvQHmjTOhVR9iK1+ZMsKRZsRmLx1MH92KjXdguGmuQns/+TRYKgyuscHO4jjY",
+	"esxcGi3hRTOtqOlVIpXtFXEtFggcwMHuJYRHe8Cs3XTJgFO4wwE6pm0Yi6iElLBOLhn0o+HiTmcZIUKG",
+	"hXXNFeNpyhcWtxAsFUIyheEhVqE/PvYEfkN5NMzHDuHuocjmQig8Q7/puR+uKmPp2ZM35NH1ONW5iu1y",
+	"29yZPLEtWd+/+/CR/fd//D/PitoMKcwAdgHb1A9cjH5gzyx+EVbL1vTYoDaMwYr90HZLMvzGgvp12YBq",
+	"uunmgT1YPuMHDp/P+LEETjoBnkT0ZX078GrE4LvQknEq7EPfDvxvFvwxY/pGpNbkW/5gxfOFXjVYt5ge",
+	"xcFPeDKiGdAhQQ5D0LPkceMJA12sawMjsUCR5TAOnQbJhIoNHgE4FXyUIZqlVTjpZqLUQqkYYObVjAMp",
+	"lsatR8zoqUDExflE06CvRbIA7jYU5b23RQQhrj2s1HCB7l2eJlKk7m2Oi4dszoGrwWnwStaAKrdg0P6r",
+	"sYhkLEyXDeC8gL737I9Uz9Fwo98GLfbOdyGmt0rDYGrVD3LDEq3GTmTg2lI8Y8JvBBvC6WbvtTFymAgY",
+	"Q6H82fZ4bq5EXSQ/ZGq/6XKgi6fo8J63z5etR0tn5bbCz8/Zr/J7uHJh76aDfi0VoiFTZpkvRSveZdmh",
+	"vTooeT5P/ioWA3/Uewr00Mq77bIoujrgSQLarD36A2ILU6AKBPjOJlyV875tzwviI4h0zyPsG3ZHntsB",
+	"nLm1FY0yJk2hpByU0mVc81jgW3ib8+pdIpVneixwDZc0DFcB2Ny5vwgN1nbv74AlM5XK/72GOXvlSdug",
+	"UHDMC3Y24sC6WaSnU+BJMeUirmtheqWypIoXXf/dFXr5Wpb3wBqNAzvUpSRMSlLC/rggK8Lbh5ISmIjF",
+	"kGPBW4QNGeneYq2fWGHFuokVV6ofX2+CiB3CEpEZIhs9chyzxE6AY7iaUhFJMCRCNiBhNPCMBldiCvxq",
+	"LpLk0uohwHLsG2pYTsMqlOzY+mVwtq1dA/snjWitiX/66erjp3+xvmvEqYJxl7TJFntjVUm7f9KHmVYB",
+	"pnvLuIFgzttrDG6rLxc2ep0DyoipjHSiHQEgwDMfAneTs/Uh70nBvdVWwfafh5FcllTdDXDmbZhyb0zm",
+	"oy6SnnEBidOBCgMssaqfNAwKBE7flqnUDuy03W6AvV8nFHcvEOzosdkjrjoFQHpBt/Mi7GFEAHHWCy9D",
+	"Lwh7GNLA6z/in3wMf52eh71KQALv0Lm8C4C9NI/bo57mSSbBDsZ2USfk6vujsZNO4cGq+wKYxa8//M2q",
+	"FtYyc4b2N4a53mIfFzMvYwVpOO68W2svZC1awe+W2p2ssxneu7RRDtLPCpHpq0HTv9OMf7/VAagRr552",
+	"+BK29hL28ZKPxWVl21TnxWX74lm78wy2/fLHy9PzS9jGLfdwjSDv6Z6DvLUxJev7JYY11+k1FV5oddsu",
+	"/GqzvGl5rHOozj8WBp9PpvzzyRB52fMXnfbLl8/P4Sp1w7kbQ8h+f3UK+M+ZjWiERFg5IRWCSjjRczbi",
+	"KUnB+taSHkljzVTxwzeXPAYmjoGJY2Bio8BEuDPHRzPaMYBHn2v/I/kWuSrGfIBs+zUZ+7OIq0gkj6Fh",
+	"J3lUjUahge06LwsHWuGEbLG3QlBDYpeT7zrA+a71U31j+7dRvxSc8DeGOdK5ZKmYIfMDsWVDLcZ7kFvV",
+	"AgGbQwXCSqi4cEHW5BDjYh7M/3SUbkfpdpRu9dINKTN5jNLtQ6bxYD+FyhMY6x2SbW3BQ97cwwmejwVG",
+	"QCJsI7UxlypkCiwXnbKx1jE1y0cXK8bPrIEzFGOMsot5axnqSmnmqMk7zHWKr6FYEPeyrL6pB72m6hS2",
+	"4dlUz/F5xyfX7RlNi72tYNoePOsow44y7KuWYZaLPYQI+/dc5I9Rfn3iMsNMG81Imj9+MfYxTxX6zpbY",
+	"tEV9cfkNO8k3cSPUimTvDxjdPgEKZHQrG6V6SqEXjHsXloc06OZESCxK9/EpWZnrJcmHlCtlRKRBVGAy",
+	"BuYCDYF5Mz1CIdZiA/zaAF46cCfVNhUdoHkzsG1lBEu4ycKeone5Psmu7TYmf1yyQcwzTlkdrm94WHox",
+	"vZe478CZaXZaZkLxfjFl//0f/+lEa+jjypiHg1HbSzaQMQ65Ys7ZQ95in2Q26anBL9xkJz/A9E5+fjPw",
+	"74n0VJhyah1i6BDrpYmfkm/SxbzmMkmoWAC+P9UpxhuiRMJm2UoCpUSUWY3BhtFEMmIm0zNDncRhHF40",
+	"wyrZKHTnoqdol0wpEG3fCNYrT+SNzd6yS80To3G9C6M009cC25VjZbtLGLrR1y5thMK+aanYLtbCltsJ",
+	"MWP5rASax5bXzmMVwYJQlyCb+mE3bxnFz798wm9QmXmFD0xpzbliI3nj5oPRakwLw9TBukwOupGo7gei",
+	"pFtqy1JEHE6ITa6Ag2s3wKdgpSIS8qaI3/vaK8vdKwuwIqLZ3qZhNkZwcEDe/V5tPdxlL3oKb+h6L0VP",
+	"UQ7WHz0rBDAOl+YKuDnG6/ydQbfdusCoHRBaL+j+0UPFo2c1j16hpvRA+8BLThPqBd3O6Qu4YvWN4oLX",
+	"UOALcEPlL6vOwO0XnU7Y86oPXHn1MuyVlJNe0D2FW0hzsi9wOpX9s6IBwTi/fOmppWjVnc2NC7IJvoTB",
+	"afu8XvO/7dSxqVZ0JjGL80FrBJfdhjb/2Ia2mkI8lWDOo3Eq4oo1yz7fBhs4BMooaUyOCVD4V6rnIdX8",
+	"pqmILCqazVcIXZCP8oFLmXeUimr5LequLfbWtsmOuEIBX+6UvSokRZklNKfb1hS1oqZ9+JGmev+Bqfog",
+	"MCxj6EsbQ+IToQFJI7NFGOlYhISBR+m+4VQYw8eipzrn4fnLdrtzGjqqDdFsCH1lIVkL7u+wHFoOX1Or",
+	"8vK1LjYlpws+3ai1KfnihFgxI2anxPycEJQvdMh+dlrMzushKdZiDWAuPB6sjA+bg7F1Pc0fJ/WSxdoU",
+	"8G2gvhb7GWjY5lZgKkbCI+HZKuYiFxnI5H+3meNEo4YvTIsysDOXYruUvNZTlA2OHQ99HScekHJ67yWb",
+	"TwijYOEatkuD6iZBCSCHN5hoDD/byotShjhpUDb33WbCE9vpqSzlMlmBN9zUXHEFg2lorUjHBxbka6/n",
+	"hAW+50JOTLkJgxP8/9rFm+j3K5ITdJ6BWbDP6s3f9PyOAs6lMSC/KVIfl7h1w9Ci5Yzbkk77fCuNdt1K",
+	"zk16vqEWQOc7cu6V5dkRv79dMY/ioFQwHwZOInSDtYUVgmOQmAExj6joXxDiTomg2zkPSygC3YDEZ9lF",
+	"411/+6jG+03PH1NBHsZphyKymepOUVtX3D0u8bZc2/Eg3Y5q2hnRKO6nl9FJQ6a3A9XhSeIj3pe0n6Uy",
+	"E5BtqbiRYl6X/o0Rd1fwY+FmuK3KOEF+fm2r8jKLvGJ9N6VCHjuMQbVvzqDr/TbSODySohDG4iJbgWuR",
+	"iBRzHwaLdOAEt7tf55lHDaMVuSTFw1sOhsu4nGKAxWc+Q6DQP2oyBW4lI3Spyp6XC8BgQamOpXhXa0Xr",
+	"5VTPL3vqvP2KfGqiH2k1SmREaAcKq5ZojURiXEQJznEcUvdR69AMC+2DIkcyEzFWiyZajcNbzUsxPxw2",
+	"jyp5bjS8EhQaRAqMQ+o4XNVnirOl9FBjdxcYNxUj9Es1V8VQ7BO24ux22YL3LcGgiwpVUOC6LNH6ms6D",
+	"seW6MmWSSg0HPIKTkYh4LOJ+6bxSdG1gNbV+6cgNcFLWWVZfQTdcMKXndVoaLbpn108MP2qLhlXtc+oJ",
+	"I4231q6DzeXaG2K6B8GNgn1qcBuBOLsniWrFzJJMpXXwvnt//qzRwgui2DQUkYgxT06ohUuTKYcSfZob",
+	"EOtUx8iTbKLz8QSV7EwSLqq+wXJwV+eriHmIFB/dS+OVX2CwP+FYn1TTlacEQ+MEIHH6hu8vcYRN1JDV",
+	"X424abKa4KedP/axaB7kK3rJrVu0ygcRsrpLPj7xVJvkd9pFlH3N943gfYS13B8u1nqEU5cu29bsLZ9S",
+	"NT5XTCrg47CamALgOwm+OOmcnpx1VrTpKo98Xx1VPEt5aBMKGW//jib5eBOpPyXG/prM0f0bUI0mwtsi",
+	"0lpogQ6IAggTtCrkhqT7udplbkQVFoAQSghDwEI/hM3SpGs7p8rM9BTG6mK+wA/Q9TIJO9TuV2X9Ebvk",
+	"g9Zb0kszqrWudocZId0rqgGba5iAs35U3FMwkdACiBdopMDIbV8YNzj6vQJdcBtRFAjJn7sn13R/a8Le",
+	"nCafUD/+r46rbrxZdczzPc7uKRfXldl0cxuVueUKE5FYFAdnKANzsErNbfa9pmK+fnOVlW3468rlymzo",
+	"cXU1PhJUk/VpczcfRfbcXVqM7SdS6DEPocbs7gdeJr6HaXR/d+kTGt+Y6YElzXzhNK1UmKzq5rzdXdmn",
+	"sNzdV7muJfwOGsuBmypjGg+RM/qKE21EvIU68lQawpcZkFBx/46FCMmeLb/mec1rNmSqXwHPPt0Pz36M",
+	"bWPuVGt+UGvw7VX6y5QrPsYQ6slUxyJZ3fTZtw2dSJPpdFEC4zdslnClCFFvjnxOpiZrsR9Uhq6ySnNq",
+	"Cqqg8jOwJmn/Rsv4L0Cp+2n//Kuf2a80safli8RaAtPX6p5dkf47QRgUH13LEVm/s5nWDWMob3Q9nhS6",
+	"88L7dNOtU4IT5WmKr6XY7bqxlDNbRpLAVPW0T6QFM9XpmCtpcHRrh2Y6rqDEeAZpB/vA3YyXCOmhPXCW",
+	"azV73woWxqaO0j0TtEHNPBH3BDKM7XMGBbWGaEkmQsU8ZdjCRapqy2V0nf0TmxVT6l1xOKhssRSNBf4q",
+	"fUVBlmpMZrawR3CoS7401+7DNRpOYwvcSNUCMBRb6b7UUKsyAmk8x0UEV2q9Z/1n1Gz5rs5bSGJLp+ag",
+	"/jNHlWN9I1I1xQwkT5xKZ4Jid6kQ2A3vpNM53yPVvkDa3MCxtrR0h+m6u7x/NRT/mz1kT9lx5LgLHY3b",
+	"djG6pj1l6VGJ2zSzmU30rc1b8pYzTuHKotZldJv+dpOgf07BGe6PWj4iZl2GCtGjMC5WCVbfYLYqWu9D",
+	"su7uBqqnqWeoZh4WjwD3m8BvyNhB8AG0iQlmF+u7gJqnOhU1ziBpGEyjJLhrAAZcgh0lj7lWm1KB8I8E",
+	"y3TMa3gEvHdnIX1gl9EPinIPXYUrtRelo7G+vP2blvFv9MoHTmFag208RrfEaqH5kV8TZmMNAwGKcJD/",
+	"lI+9lRDFnnWrC9KI9HxFWqoTUQ75bOhiAKo8I7zzLOVSSTV2SewD75fFLNJIzwQb5EakxFkHDd4JO4Vj",
+	"gtQ9JUjdnR0Fe7SftCj8Fpywhi/Zn5rK5sLg80kE1CFNRnUno1Efn2muIUlcXi0HjRCsMmTzoW8LhsC3",
+	"TT3BnKK2Mjeq/tMzoWcJdrvBvptE4zFHb6AjDcorxhQudwWjGljdHl+uN8ZlOnuoRC7PZ9bTNk+DcBvd",
+	"WEw54qpwaQz/P2DkMm254YSBBQIoKbDONb5u5OGsWMmr//r/jOHsV50bw8EQ0InL1EMcinRXhdlR0loD",
+	"a+/TNYVc9KE9Ulb8NHukgDhgZal1k9NHCkn3ryAd7scdVcmsstkNlJdPCfhJkxPI3lvp4EyZU87/RIX0",
+	"31JZABunXGWmp7KJmBqRUGUlvP+7sPiUNNTNaGRxOjJYlW9sC646xiENs+QOt1iG0dwahPb/oL6lZkqt",
+	"I7MNKWVDQjiQp4g2oU53jZ+4d8hRem3s7V+AAuyhv03cINTtgQ+69vDqFMtC79Jrt0kkqvcBOfLY0fVz",
+	"lIgPKRHDnenu50cDrLxKVFof07Jltlc5ub4PB/0YzeJ0RWIOpSVrJb5BU6eoqrtDwmFSz226peO1rWRz",
+	"Dpm1RRqmXJ/g9P/HWuKt/fzkbGPJ9J5G9cDelWbB9AidKitlzWuKP0z03Daj8/oV2H77lz4HzqTD6j05",
+	"nuAejUsIeV3Gowibw+hroUy10sG220P4S2pZwW+E7zg4SoWZiLi1ItmugSKFinclxy39o49ZattcjY3F",
+	"dvvspP1IxDbmlLVfdTunO4vt0z2I7SfHlX5Q8X7138nMmGeYcYAjadCAfxJJzIwwsPLGqw5SY9tY9zT7",
+	"9vyTQWyp70KWiBuRIEu4liruMs7Gqc5n3xhnodq3ESyzAbm9YDzLhIq5iqj7rHV8RdipTmE6o04pgoMm",
+	"6gc3IKkwzzeV2DpuJBNh6DYfpoAD+41hGWFBgvZ+yxaH2WC5lMW5lBlhVJs6YxhUfVi6K7dyd2Ar/ohd",
+	"4WK+aGq4lurpeiAWsa1lvstN+gtf+cFM7/S5PYBM+60Oup12SCuwxLCmUuUICvy87WCg//5HUJzWoNMC",
+	"JnrrXXDkYJPgxC2/ZmYW0UT3RZw7U5fmPlukfCrjPh5cGAhC2dABs16z0p8hLGAx2k2KuKrnpiFsbdG2",
+	"981a4NPdkRznKQZ8qgoPEowncsoz1Uh9JV7z60/vP3zYzZF2Jzsq1rkp2jSySLCI7cGGeYYx2xb7NMFW",
+	"7tfULl6C0pIUra0txyGg2Utqf2y7bIOaByyoxa6K+6hTc4WvlJpBj3SKvrha3rJRMm0DehkeFMfjnmYu",
+	"7b1Hrfx3Srm0m8SsTEmEYEwJT9R+4MnK+3cHQllZtOIwkIPVj8L+tPkY/iqxTGNFQI0X0qy2Q2/x85qB",
+	"NaTnvnuuj/feuQYEXiN4NFkztnaLpW8RZFv6OqwGKWLYWT3joxFLBI+bhjDikUxkBgrXfgKct07Ew8JO",
+	"3Pr8feNPvLP0FxelW0WD71WtsK3mtIOmtPLTtiv+Ki3qAbUmHzK9pQPVlzydfew873acIbl0SNcuKQJ7",
+	"x7X/+Dt1xCDVqhvkahKl/c7L/sUrkFB4Rk3QfQUqyGfUomDSm5Q8SZWJdJYK7JthLd4lfS5x4E2w+9hl",
+	"IhOp5AkqKO9llOUpSOU0RqOoov1NdcwTWjep+p6m/MA7m2qIXuRUV/2i1LDjlnkMt5RBD51DSc9kBHI0",
+	"EWJG+pdO0wXTZKL8Q+epEotGu7q613uL95YEyINHfVFdbYz50j4ZHUmeeIZ1W1V9KCiQK9AYY3kj47wY",
+	"D7q7tKK2yjKSM66yS8bZiE9lsvjG4O+g+1irn2CioolM4lQoVMB5KpzNi7LwsmRLw9PziUZAYGmsjWw1",
+	"d3exsJff44Kd+ION99Pn8ey12FWUIcu3R91a8ec4hkSQtc+mQmU8YRPBk2zCzEzABsCG6NRdJN8QtZXQ",
+	"ecYGVdYzKIe3UawymbV6yjdJIICUMqSIVOxGivnlUmPBOrgSTtk5JTUeYQpzYAuhTx2DWScI4IrRA3uV",
+	"qwXG2p3lE+IbTZZyNca2vIaUAd8hoqdK6TkcFd2sjNGIAAPN0fQSdR00pn5LnuzO8++Vj5fIyewABoXU",
+	"vF92vyYX34oB3yPsy1Gh2K9CsXw+yUdVuNq2BhgiB3zp/XSIv2YFZhtS+Vqrp0gnqo0NvE+4wv5VuABo",
+	"O1ugL4/PNee3wpertKS1PXWr82dAC0D56F1z9dC9S+A8ITV9ZAn6h5Rt1V/qm0T6w5QvUOga0ZCSU5Wx",
+	"O7qtj2zyyCa/cjb5sfCVP5qYaKMlaFOaivHer/W3a3bToHzibW+/gswHLBW26UuSWF+UTE1NlRowct+R",
+	"GfgkIY3fypNC65MRk2qANKoxTmxC1E7Gyb7ToipUE2zpv9hrStRRLBzFwp9ILDzKXJlmbdjm73EESQop",
+	"cYSa4c1LDS2dPbB/bfgZsecDpvSBvMhVIozbOAsX5cTJplB3NKH9SIUDVS+/pUqaCCu2sRHVZuSx75rl",
+	"owg5ipB9iBCvCh7lyN7lCC6tlSNKxBuaGhsKDUQUPJzIWDJPrDVCjR7nVE+M7dkopbtOuJDZsRRzceUZ",
+	"tpAxwr5P2wkhWKCnKIJ25rj3E/7YiqoLPM+jDDzKwKMZ9TWLP4vHRsAXyzLwfuMJz5TORHMS8I8EeYFp",
+	"DpRDUEryDZnJZyK9kdiBBVMT5qnOqMcKvPeSZdpmFeI1TGCQhonpLFuEaCPim6mTCxz4LfBrzn39gR3W",
+	"ylTftzjdJ5Xn+yjRae4VutaxiNNNWzCU6gn6m0iOTHyGr3+ca8bNNTafZGMN7AxWegiMTazmZqe3uVkY",
+	"ALFnQm0ALb6HPDI44YdJIqvlbZhF5hgCOsofYyChVlH/ObMYd9yJE7uhrTq2czt2QOGC1qq0JNisg+Yk",
+	"rXXyNz+A95hEc+QXZX6x8c7UsYVP9N2vNGUDZicYRwa0Df/ZRqF69gf8r38X4MmopF4pIUFTqlOzlE6r",
+	"qhZdqipbzXkZlsnsHSj3SHa7kd1Hu3NPwkLBDIBtSSg8SNt6S4K79a3fkPoPjM5br4I4bLRt/YGIqfuU",
+	"Q1IOUDeby+jACLpHT9zRE7cPT5ztNnP0xO1Vzv0NUcm96833G6nBdd5SZVRCrGh2/xZ+ReyPJHHQHLap",
+	"7w122qfyyVTcSDEvwICUzgjvh0Aqp9pkLE/HQtl2VZflEnuthPHGKx3ib4wtBhJ8ivVPe2lVhZP5qH/D",
+	"wT4tnxst8P23qfLfCcLgpPhjndL6N7kgKndVtXfV0drXb1hOW1+6HOlYFHXLWIjeULesY9E3C5OJae0C",
+	"TCUirvZv8kSJlA9lYmvfZyKSIxn1gV76KKHu1w25dRtEHdsRcduXvzzlbuMEI61GMhYqwqdFMuqnYqbT",
+	"jF7R0Fux/WpjYwuxJI1QRnplQ8GWJ3BZ0ufpC6cnp+3VgFKn+y58/WB3GTjFQ/sskRE3F77izxbu27Jb",
+	"ILS8jNPyvT8zUtxDP/wVUmQ24UZ8PU0NadLvaVLHhobHhob33ZcJ6Qe4c7nt1aNoS1gihUfXkjCRI3ES",
+	"LaJEsJmj1SfUktACjsgCiAhnwbBdr4Vy/5wRcB5+5RI17kwwDgYJPEjReWSlGb8WhonRSEQZGy4s4lWl",
+	"cSG9nt5Fulpzx8KNuhCWDslBo0e2yeBPXMUn+kakjI9TIWJXYSjYVCppqDmYIzn8f1/n9RT3aqOWgqV1",
+	"OAxIfHkj/tytBJd5w1YdkIir3FfvwCrVPOq+gfcqn8L9HO6n2PnvjqN5yHZ/pbN/7PF3d4+/nUTgsb/f",
+	"fUq9p93bj5S2vTT0S8VIpEJF4mSY6Oi62V7/NJHRhMXiRkbC9jVyYKkEguT+svXKU0RByg0VCexsfv/m",
+	"xvk9DfPYve+euvfRMbgPHNTqFnok1PtO0zz92H5R6BgOFb90z/lJu/MRb9jMbXnawRjhEINmH/kwERk7",
+	"C9mVMXzKrzlLNUffhPynCLoX7VJgTM8wk6nRjfmi0s4m7qMgC7qd0/3Z8NXNeGgzflj2SjYb8yB47HnE",
+	"iJIdsmn2b96LUY9YcpbzEXyOTBIP7uZiYHo0SqQSLYYtNPxYkQ1WTH5nwRO2tq2FQu1iLDJMq5qGPaX0",
+	"3EOe0jvtCAyC02NnDsMG/kPUDJVarrqOcgUCnWmVYPHQ56BH1ORt4VwSM26yZoS66nl5FH3fLNmc1ZHw",
+	"umR5uiXBPHjy6EoudvZQXOy0hokpYFFAilf/8m/w3s4pWIf+j3MQPetyuqD799+rPK+9lVm4dFpr3R5G",
+	"pDdP2+1R5aINSXE4TcaJj67NRjfQGFe7Qq6SxJpl7qsh812C6OysBQJGAJp1LpNbnOk+kkifEvltSnFl",
+	"wl2ivs49Ud9HJ9gfi+11t0JivTObkdEhnTW1dPosFYlAv93BPDc16hQ3LNEEHBzpqTBk54KyMtYa23lQ",
+	"SLiEp4ten0tUXIgEllUuhRnraF4xRPQdc6kaELTsojQ5gtbJP7Wv2FVNOmTXskfJ+NzWLA3rVWVYt7mj",
+	"e2xjDvlqBw55ukcO+RgdVGvoG+ilquWSSIR6BMJ/B70j5cmJVEP9eYWfimeILapEatgEM56YVGER8HMt",
+	"C9HUWjB6fChitLz256xKefIzjvQrc1UNZqnUcDoGbJZnhgkE7FORFMbl6Ny7N6tCvWFwUvnLjQ9+8P9e",
+	"2//ljtnWLrCVjXDc2/tmdSMg3+2lmEttx5vi500H4B9t7gSkjbDZZeiyiAWPE6kolDnjxoi4aMwDhLWy",
+	"OY++ESmlpm3ck2eU6qldDqLrpk+kY66kQVrctBHNvryQOznlkF/8nInpQ/vjkKU2++EKmkhFJOSNiGlP",
+	"HJstMXTH+h4217AqG7bp4l4xNpvtTMfUf6Zk4R01LniU7kTe6qLw+EdN31ZkRBho7wZXlMXiW+yKNKU/",
+	"y22LRuxqzGPxTzguK/J1N1bdToHmcmym2g1+Ozn9/uXH80//9r9g1ZZIcK1sApibYw8ub8+WzADlYouU",
+	"vqXxN5IniQ7cIrn2tFOpgP5K5UAlOdANqNAAN4xTQczfAzMRINUDbOiYgjWCl3kU6elUx+Sz+b2kUxp6",
+	"xYrk410yGYpj1WAvuzP+WLTBZp7h2svbAS8xDV7i4vfPNfZkR1d5yzMeRWKWHdCI/s359UsaLQrjRKpr",
+	"wmmr2svWsmXfDqpVBIPvLtlAz4TqR9yIAeOJ0SxO+Sgztv3OUodceiexxmomIKvU6+BIBGYkWjWa7G6p",
+	"GFeoKZBitYWtTasPBJOr+LeCLJ5EhoVfa8ftywtaIxVSzHZ2/aSCMJiKbKJhGWxNOLI6PcsTYrpWsbE1",
+	"HcjyYLXgp6pEOSXiXp85XdGhf+BEjpV88TFaycQXa61jWsESa6xngV825kZAX4mIx+LAGVmWszMjhO2g",
+	"6T1s3IJF7oX+/XwPzQSO6t9R/bt/9e/JsTlPn3vndTDcRGSHZHSfnCNxJERMGXkKnYdY40qoOHigkPNZ",
+	"r9lWrK/cyxDfrTE+UlNyYVfliepEsUhA0xHxEte7CMLALXLQDX7SGOjBTozyM1NyPKHe+Bs43VOevHZH",
+	"6KjJbE3ibg33Tt+xiBKpHpkeI4heQwQxICMI5MjeFBo76SdKvT5nXOl+xGc8Qq/yplT5xm78kSi3Jkq7",
+	"hHunySmcqjsQeKk1fqbZP/J4LLpsuMCuwhaX0sC5NiEbyjSb2PJCFTMjPodsWCruLtNeIniqjC+/0CMm",
+	"qV/gGjG3X+2IDw69sJn2WlJP8TfSZ5E2bRgVbi+n2ZlIpyLotlsVJKSNiQ/X6xdpsibnYyKvRYLgdebh",
+	"Yg8/ShW77Fr01c8nGts8DimjVqvC9nnCzkSlsxOvAT0GvXbP0m3EZfLURRvZo/1Yxn2lsz7Bdm0u5N7q",
+	"7I3f6aOk2179TLQpyzl/CkvW135kHxa0HpAo340YV4w83tThcc5lBgLRjXZvdIpTPTrUjg61o0PtkbG7",
+	"78XYFunslbcBJ6G0oIOCwe6BdbmZHLnXkXsdudcj417v86yiw3ilzQLAOoXGQjRuydjM6ozgEiHAzqH7",
+	"weWlhIwbNuKpTQlmEU8SkaKleY1lmCN72QizaX5wT/UUGlYDCv52WSY+Z88iczMI2aDMEj6fqBjYwoDy",
+	"KDhmS3NmZmC6mokQGSKupnpuMAoAfJNwoFLBp6HPZzaZ1jHjWGLaU1MNLOISXoT30Ztt3oYejegYZcxF",
+	"EFrsSjHxeQYzGWthPPMd0IRsr3KHv5bpjCeDFrton7H5RCaCZVr3FOIA0FsMS/PGfkfFHh+TpI9J0sck",
+	"6R2SpJGruQ/5jDt02NV/K5apiDKCyr99qnSeoSqFD9O/1j4dbl8iAr6pxdzlRmyaol3/sSJv9/6SwxuJ",
+	"IMftHXGZkG2eK67MHBPusMAfma2t8IcDEQueZDjkDQ4FwrySy+nWdt0bvOXu4BIpT2wae1j55o2KW3om",
+	"1OdpQutuTvRoJCMR6ygHYdUqibxp0sL/V91ct/3Thk8FA7rDTlgVqRkycSPSBYtEkqCQFJ+BAfo9H0rF",
+	"cblv7XpQJ54ryxX80Qtk3Au6vTU02/NOL/jSU0twpcvp/W7tEK9O1cJdB06FqI5FxiGp4SHxzZ66e0yi",
+	"E/528uLHs7+++l//568h8JA7B+hCTHrOchWL1A4UqD7SST5VGPgxl6jPUS3mP7RUImbDBRtcDkILe0Eb",
+	"kubKbhlsSJ7wmgk/WBmEF2trlEKsH3CAa6QL7V4DsRJ4lFuEfK/vkh471ynoeqrF3tpYWiL4jQ1sW514",
+	"KEY6FdasgGNQwgsp9Fx4fcg4So3QCZkUOBnwqNBmqhBIaDGKRIJomupYsBg0SlA3wWybWx4oKjrpalTR",
+	"7S37PUYFnPBaG9uclqA/JRx2UDRAysTSRIk2Iu7jipG96XuekPFaNCHBwyU+zxKubKpw8ForkycZpWID",
+	"UY00LOtJPiPTIZqkWsmIySRRwphdDPI7rOcJyLVJX+VZKr2lXDKj6fdWVBpwsHmU8jD4qf7I1TCiNykf",
+	"ZU8bRKTgefU5BTDDvWQUmK3KspaZWckoX1mltXPof+tmCxszhwlXCqvg+Uw2Mot1HHaFRt8t6+/r8Jnf",
+	"i0S7/pyrrOhItEk5PzbCkPiF38Nbeqtz5pV8hU7z2Kuv8B5YVcnvh7Ux9+f4W8VtHmMV2GqVaakS7DEl",
+	"acAHsmhSH5LQKhKudIG0oSsGdDoWDNHXuGJw7FIZlyBMqN8j6ECgBs1mqb4Rcde9hlQpCnOUQrfrJABv",
+	"Ar5Ox3L3AMja+hE6tk5wLf9HDRsllaSfz5YiGK+qSoXzj22ROPieBvywyRSryPQxuufvkPKv6Wxz5rjb",
+	"TjL+mW3nssIjr9kUqAMWCotC54gui05Elmn6MyRPKfydcJN57J5b7vd1oDh+skM6ttV/LG319+Jh+lXf",
+	"PHgPkjW8BNTh7ob6jz1O+bc+NU+FMWiANpHz9yKbi2q3A1cRY32yeyXlX914jrT8WGj5j2CIWkLwCQw1",
+	"xYwQ5VJwrdjHXBgLlN9kynQ2BxG7wEQIGbvep0qkwZf9MBY6ZI+Vt1gSeLzspclR+T7hUqEP/hKEf8SV",
+	"0hkbCqtex4yPMpHOeRob16cIo8qlwgDbSYVHkTDGJbmUVOpCY7bLxPgQEQCxJSTGabjSajHVuSmSEdBp",
+	"XTq0d3kg7QE5qCPSEt3HgtLMDK2Dn3hu+CWbIQge42lK6p1ipa7HrWBbojisH84tfA1VfioQER5QeYav",
+	"CncOV2KbbKBCO/PykKnHRV7ekBuJ0UzFbJpaCU/PlQtc2ZvtUYxFJGNhWuzdyBkWGPC8ZJwpMWf21LNU",
+	"zBIeWdoDkUixiJ1KZj1aCQ1cGjfsOuBOHIbbpXdu3Z9IhQJOMOgGNzLjSR/JW5jC5RV0g39VMPdIArfT",
+	"CpiBvOHJpe0e6g1vZvJ0DBrGxlzBLdlvNIejKb4TN7ky18BLjFCxP9wuNXRfTOWZ9U4dkLl8v2BGT0XR",
+	"+wCZy3yiyY0WIuWzVCelEMAs1ZGI81QYqi0E20Fm7Nvz9tl3xC5ylYBOQHvu/XHbQIzQAh2cKxwjGMcI",
+	"xlcUwXjc/NhxxWWOTJeRJUs1vj+unIp/iOiQ1RhXxsYtpBrvrayMZnXkpEdOeuSkf3JO+htmzN4bI52l",
+	"4kaKeTNOBQVQFxRJ7bK5Uyx9JhsmjYKVZIdIuYp4H+bqonPKVrJwFQlr3Honko8Fk4mMIFGp/qdQzCg+",
+	"MxOdtdhvwmSpjDIRWxPMTPTc12phAp/gU/xeA9yFnefeUl3quYxnEH/QP4EplTiFngmFfWhUHxYLTjhP",
+	"gPSCXE2itN952b94hdzaPU35bM3PnVbuLvLeKs8Ua188+fdglNJRo8W25L95JNmen4bUC8s78/SBvb4f",
+	"hGDiM4+yZEFH0Teh9dz8aQaWUoEn4ID6DjqiyDXl3VmYSm6JJ3QotkieEtvuhUTlAhtL1OAOdJmFc4oJ",
+	"L8pDe4QsFTf6mjzQ1EklJkxcVLDm0ogGgqeFehS5r1uJ5rPNnUq/0dn4Yp1Jx9zOe8vtLEdPqEvSzoI4",
+	"FUYnN4dvMnVbLjeQJiJnC8sFtK1XxUoezN/KsA84CmulmddiGVcL31p8T7YSLtzTg8kxOsnL+HkUAoAV",
+	"z/i1UE69iSXpPmyizUxmPGFSmQyE0zYMAs/Y0du8Cwt4qzNhlQqgDuwqa4OlWN62e8L3MxJ6B+QFCBZk",
+	"Kor+N8aFj1GzB0X+raZ/VQBcJ9ywoRjnao8UDqvxZHGwSsQNa4M8c6RT9lbyqVhsQ8V4OI5EvAsR0yLu",
+	"sUjj2YH18h9TIf4pDDEmaQo7J2RoCjbRssK+kCk10fal2MYBOJTiR1LBsY1st260uqe5wUQU+AIVprGJ",
+	"TmL27Xn71Xdh1U/Ao0zeiLBIcyOSwFdM+I1wLg2yHOj1XPEx4rXQU5qZCU+dG4SsC/f+y2XXCOojNqPc",
+	"Z55TqgvlrbiVmkpj0G9BaXUyBk1ltMDP6DR2vb4zbEE+Wp0SAzzvzPfJzESS4EqOeJTZymZfv1y4LaZ8",
+	"wYzYn0a0m+Fz9BkffcZHn/ETFm0fhIp3FGwIQvMMyCrRPG50Dr/V824B82NL2+cc0SwQQABTFRwCrZ4r",
+	"zF8I2XDBUmmuQzYXcjwBjm9RhD68e+/FDDN8YWzKlMwMS+RUZi3my+lH1Dqpp2jkIeZBjTAX2CzBSOi5",
+	"MsXvgkcTLPAGoUH13/SXdWVnEyFTHC1PtBIV7zO9G/vYwrt6ir4QwiSxeTI317bFciINygu3iga1P+qX",
+	"ehvYyJrOxj7qQRkyPkyElSolv1kK61aHEDQW2Wv7wd9wG/eI57zow67BtYkcT7CPb6Ln+P+piGU+JaLD",
+	"NQq6Z/ArHJ6z1kUYINwL8FbcLJQuO73PZnT/ylPJp5z9bAx3+G7Aia+pEXG6LlfjwNXcGOk0oDwTnzFX",
+	"3RDZuWPQpyH9HgZ4KIPu6cXazGZpd5qhKXA0oZ1ECPMN8bMhPB3axUPYioIGwvAshOWB9fxL5zLR8790",
+	"Lmkt/9IJe4pmFq6zHmF5aVe+Vl/31AqcoMaiTHs6HwlLRZbXUJCJyF7AxlyZAaiOJb76mo7DvTXqJHas",
+	"8ww7vTey49cUaSl0d5FKjcE7ksWF7g1qtKDbdAX9QseWcaFKZUM3fXocy8kNm2kjQZO/ZGPNE0Pg9aAl",
+	"91Tx0ZC47HBBrJubjO6bYoCgOgzvaJyKrMX+BV9K10QqWJzq2YzU7VgTDsZsliwQIwVNaZ0DI3wNLNm1",
+	"S/TOmVREOgVl3WJ1wEdBOlYWyMoYHDBM+xssIREp3QUrI6eiS46OAUXLBmER9sAak54q82+8PpJj3AzE",
+	"foNTOyDpcyPS21KMrSXE0JirlWI9tYsYs5/oFsAitHj+fns8bi0dKEawCT0FgqksA7eRceUkZPt+rBwu",
+	"gFaGYiyVgbNgZlwZdCRTFuTZ8+cs5gvTIBPfWdrxMnGJUJeD3qnJ4HUhq8AgNpQVwZkLln0xtVhZMQG+",
+	"3YmV9Qt337eggXHDpzO904f3V8tkWYUJuqdhgIyhT4wBBTddmALTOi391Z+JNMIPPX/eeoGeDWQtqAK4",
+	"P4qbLtolq+KPINEm68NQeZTREwlXfQfKGJPysKx3rCHTcTuXgGNdkJwWONOl388667vwlo7husLfLW7o",
+	"1iRcXpzQrktYXvrQL3R4a8kLleE07IQX7bC8mn/pXFbX8i+d8Cw8DWGX/hSyfqLnlkdiyPrBRX0q9Ewo",
+	"0Wx54TCYu825qJw8445Pk3AXJWC9CQdhKBQj9wRy/5GYi5TY6ABEoVR9YKWDFvteGIJrEFOLS2U1DEJv",
+	"hLt6So/YnGcRomRRhL9mODXivjp6K2exppMbQcKJoFS9YEERiOAQ1sEGr6GJHFWAowqwWgX4zR63owqw",
+	"+sNv+MK4pD1H8ECiBDfBK9TJLazykEfXl+xVu1ylDbROoOz14y5xmopEmfLPcgq2/9nz52EwlYr+6vih",
+	"S5WJMdjn96C+9FOR5Sly3k5YXEX+Bhdfwhcdb+4Uf/RpNvYavaJQXDqndS6Qe1FFwsq6dl+1N/CCVuhj",
+	"Xd3ErUC4tBTh8uKFt9Y4XF6pQinphJ3wJfz3tHXxp9A4Ssw+4paiHlztACmHTLnZx/AD4cImOrp2cuDD",
+	"u/fsv//jPxk3Ro4VWfgEXeEWKYTfhDH0G6iWYQl3EZ61+oQDgh6JJGFSufpgFARddi1mWYj/ZQm2lkSx",
+	"lfUUXrK+BqFi0CEKTGmdxMa11EOYd6c8ENI0tgdyIgekZ0VrCIntoUyLSKSnJrsspCQhlrih9tQM2PYI",
+	"HSVxLvy38DarmLlHLStVmiVajW2RvkP7bLFPMBanBZX0nfLQeIYjg30rGufaGr+jRnTUiFZrRB89uR91",
+	"ontyi2CQ9DwMEoxLdMJA6awfayWCbjsMtOoDGaGLxP67UBpeXIQBXEmDLno2gtogyn4/8BAhk3t0r9w6",
+	"0OsqMbgMYZyL0K5SiALGrWW4tHaFnoKy7Dw8CzthO3xxsVmE5dbDfwI9p0gwAqH9gBqOiXJxIm7g8Ubl",
+	"5gpTlMhbYsviB5SEMMBodLXoYLOWNg3wXDCsH2hUT6udi46iPE0fApyr9KUgDMofXr+9Bm18tfPKJRtQ",
+	"Tlrt+Nfvy+LGSS8LwuBGyw06f+CArqVqkmX2p7XbsMCJ6uN8+/joXs3kpoyo50UCDrAYVKKC7vlp6U86",
+	"00USVLXozfUrM0H3vO2akHXwDK7xyGm5k/Pa+VMvQPTgGnVhY0Sa9Wn5gFZLp6wsrD52SlNFEB5MEjJ8",
+	"yq85SzWPUfMYS5NRa+LTUh6TPyEmT2cJXGqDtOu7+2nujVlOL7qdW1lOZ2FwI43MbArYGrN+fkqseRe8",
+	"N8+1Hh7rrTjeKztOwG2W6isJUKB9OyT9vXeUAImM3/Qub9wbQ43YDcNTDGZgkljbdSLVmCwM/K0wYm7E",
+	"REaJwCxTQh8KyTShniBGfMZv8LF9ssXeU9NvnoJW4M5fCRoO7y9K86gx/CsL+6aYRLsFK0/Cik1s0Slt",
+	"nq1xlpdUOKXZBNHSqDvJQHy262tTBqzYnE8sm7NTcRB2cy6zMlyzwtIWrjKWSGFcGGGUZzlYgdyukbWJ",
+	"vU15ay1YNpcRuQcw+FHKcoQ5WnFdJ5MdXJ0/3wetG7wP1kQHklgxZoC7pFeezPnC9PUMRZ/dKPcjfTt2",
+	"P9Qxp4vuxS0J8GAsf6P2/X5z943JVy4PPwrKTQVlezNBebqhoOxsJyi3OFZ18vA321zuaVfGlmVvQ1UN",
+	"ThNrJNSNXtSLXlBZh7mKgVSQ2tY13FZ3Q8GWoRM9Z9hJ04pcT1VLgjEs7oQfTCaTBMSiu4N8tf4e9Kkt",
+	"iVZCXwPDwQpmrESva8hSVKvIuDE6WZY5O2JTHJnP16Gl74n5eLX08fiJ7tLifROUQo/fuxq/a9OTnyvs",
+	"BfFS01S40AAwH1K2PHL7Kx/HkYbdaBkv1Xb53nFOC64owKzqbCprtQ2FYTWcxrU62UHB3Xe3E0eef52y",
+	"zmnIqlS6nU261+YmR8Z6ZKwNjPVxFofdqaW9Jj61Hn/dSDd7NkMnRKOK9i6JhcnQC+Ei6cAH8YKppvTX",
+	"OdhvO9Yva1UuZvJoYj0xcHUN9zt5T47tMR5Te4xtq4GbuHSJgazLIk+DMCCfWX+4WK8+9pT098ILvwk7",
+	"3syk3Z8bFyXJI3XmEoqAN7uIxbguHnfxr8fVyeNXMCPtBG6Zj1gkOxTWR0uFtcTDEEvJTPTcMM4GVnoO",
+	"quamvdX6PC24gqTOwcAbSgpo9QbrEuYJLNCCfTuw/+rTDwOL40Cvt4qr961SLpG7DFdR24vrOa66vnXm",
+	"DtsLZCsOsz2B3aPD8cgs72SWW29bHU/8Bef5lbvzYJLIZUvMF9lGptdmvts7+qwy+ewP+mh/i07Imzne",
+	"PEc6EIrJkRS3IsWPlDh5/eS8W2gGoR6zOVk9uE4T/tG87GhMzHg2KWwJT7PrJWLmOd55y5jYlWE8w1yc",
+	"e0flOszirEpDsCeqSC53FTtTrcbLKrVNX8albPZWOhXxbkSqGk4LL9iD8ndgKL/XfGqFisPosnGutTna",
+	"33AduGdle/ZQHmXPGmFgLeP+3VtKN9a996Vzge5Xjj1Rb+LfkDWQMJvyGGsFRZrqdC8OxYfh342s9Gef",
+	"tfWNy+XiqSB2aJGpNmaYp7Y/522fBjpASxla7NsB/eJt8a0Z7pNETXWw8jd6gcU3QtFyDRcsm2sWC3Nt",
+	"Hg3rPQaHdgoOIaEfPjS0LB72fwy/zpiSlQJl42VXaWARIk8sKMkjKtv4QCN77QZ2rNy4v8oNt/uPt3bD",
+	"ntOmj9KvfXzh2mUcladqv07fjglss5SnrVMsjk4bhuP3wFZn7lCNuXIMgqeJvHsUWKh5iMLMavKzzrNU",
+	"8GiyZqf9lXIbmUpZAHdOV8nsW7dvJ69fdpoFMwLknrnB+5twE4ubKkM+LwT49znRnLSuUSsYp9yYPpIN",
+	"yIuwemK7gVS0l1Kr1lSOU4sxXFwN6hJDmgR8efH3Ff6sMvGHjn265XLsrTn86foqRIW0eaByFltRsqrs",
+	"JPTsl4pCTMmq6XokdiqcH+WERp96Zq2EiEXcYm8Rj93COw5FotUYY5ahy4BTOhNMSBDjLfazInBhW3tS",
+	"YT2tapSzVNRyd4KdD2quqipprhqpnqeDxjUbmdtDMq61mNF9M5ktucE9BmqPgucrEDzbnaqGwhAEY3nK",
+	"keRbsqypNkSnYCM6gUZgNb57GHbl2D2OvGw1rq4Z2T5ufIvd76aYHtnCkS0shfAif7QehRNoLY3VRraX",
+	"dNZHV7oxKChmwFKBR8tQWfbItmjYS83GWirlptUbuyqa91XAgdvDEzYsEejW1th9lXAc+eyRzz5yb/t6",
+	"6lRRxLEes91UZTp05PXeslD2xT4PFBf9Ht0jBnPFbMJCzB9PAsqRvz4i/mpjqptx1+UI6K4H7mtmwjbq",
+	"ucSBdw586tldALx2u0KmxFyYjIrpNo1u1sc2371/agFNam54z7FM20ExDE78vzYpi1sVP3RhyTVjliuJ",
+	"7d37D/TE/oJlu0VZ3r1/8NCKnq0Kp2RcxTyNmT36alzqcVvGo7SwV3myKyzlqjRd7GzpGvAiTPNgyA0K",
+	"kUHIRGIEXW1oxbt8i11G24Fwhm+Vig1mOpHRwpu6BINsWj3lsbeKz5Ygsnw1Gb4IDk7KYxllBFGGsmBF",
+	"POTd+4MGQWjO+Eypj6Vr2NcOgzlPVYGG+xKuYDtKU3QkPLUdCduti3JPQoSVlRkCyX54956BTA02IYl9",
+	"xxfW/nAdHb6BM/jEPdBA8rUS+o0jsG2I/g4Z/czar02iGgicbil97bJCqCGb8vRaxGxgdJ5GYuB+CcvS",
+	"bM4NvQgEDFuIrFXnkaY0KCK73Rh/QTo8ESkRBLXS5kl/onM4Iucvw4D6c6d9BBl0P7wARTufgUpk9NJv",
+	"p+dfQv8meq1vDEBWjqMF21g41QkiSQMDtv0jqvdR0YS7jTpBF19Hxm2j0H3XA3zjFyA49urRwbSyjEeT",
+	"qQMYTqS67k+lyjO4BdgHCoHTdhv4BFf9ayFmvkuHTzYvXT1rY/PTlKzwVKqsP5cq1vPitc/hZRM9N31S",
+	"F3BctmUqbrlt4EhtoanlQh8MJJr1RCdxf8o/+w+GlaZq2Ed6Ostc89XSL1PfYQRMGmr9YRt/9KdaZRM7",
+	"uFzFuo/+w36lL4md222+fLETXy42G7PE7GaABlMAU4xyhQ27edKP8qyvR6N+rKdcon0W1v2ciBvsFX4W",
+	"wJH/B3a67iudgX1QbKCJUiGUVOM+jJHyq7rPy9dpoPaXM+T0zh6wM7O/gXTSSSxS/LsPOhKtJvbWdq+u",
+	"LkwsDR/KBHnjeTsMRnwqkwWuej+ayCROhaIthlUBOrZNuQUc6HP/RbJV6U6U8P2bPFEi9S+Hwc0mCyMj",
+	"nvRnHJRWGMosFWPFMbMZRspNBNdJwNlG1IV7oDhvPAJNIxHxWDgm8Ucg8MQoYEHnYaDAtE2I49ju4sRI",
+	"YhFJsIJqHzwtPXl29rx49MXplzAQn2cyXfRHPMpApT0ttWJ3x/qLy1VOvXAbciOjvmUD9mDZNu9S9TEd",
+	"BZkI/quvc7QERnmSlJ8JFKfzJTNpVctU2H7tnnZIaenTy2mB7ckOup3TdnVofev66hPZw8xNpmEqOsot",
+	"DbzE+VTaLZeZb8Ggw4D6uLgrQBJgXPadSCnf6jmKXbUXtgmj3d8vlkzrvtR5/nL5U2dNn8J7l78Fp6f0",
+	"MdwwxwrqPghyac3vwa3Ln7OuG/e5F6jDkNDGFHlSZtZWAt+jiP1Z/QhqfJ1W9mnC0SfiVP1H4xhpsq4w",
+	"9IfWAk6tPPD921R3aWZrB/1dyuqEF8BB1rlSq2TtQ72qcYV2TtoXpcKytd2T7fMgdK4Japp61NyOmttR",
+	"cztqbkfN7ai5HTW3Zs3NxcjQAxvU+PNq42a35PQ2WQn1briPE+E0j6eh6z24J33XrK8feDRBX7bv10ea",
+	"amZVbUpI9elgeBluLyWDYb9D24jRe+Rq6ruFWuU0b0hYaMr32saRvu8kr2XyYN8aEWkVY19FqcbfBZuF",
+	"hPaa37UT3T3K6HOjP/v1hKuxYJx5vrWd6xpTfNwJPmCaz486T5lYCNP1nTLnqc4E02SeUYDM9otx40Vo",
+	"hPPT0+9a7JNrzOnMTdhJtAKMiIE0qasnKOfUkIc4LPx7geiLPWW70OcqFml93qfSNI6QMLhtEoQd2VRQ",
+	"+1f6um2MifmeUw1SrMQd6oJlbk47UfmWuUhHI/ZoxB6N2KMRezRij0bs0Yh9wkasT6Q/uBX782MMV3g9",
+	"d0mZfo91h6TIFTrcrkp1rGfZATVqShAFWiy61lsVF1taccIEFyoWMZvqG2EIbMx2/OdJwuJcMDg0hqUi",
+	"utb0qJhT8RK16LftHyfSZDpdXNIiGpbIG8GGCyaznuJqMeeLJo06q6jjTnuvN6U5TWeCjfGBi2CS63wi",
+	"I1ulCcfdRnCiREfXZv2SANyuQyjfewFIm+g0A1vEd9UGnYq6iMIxQFAGyg7UGyVtv+ZG3GOVABy7OOh2",
+	"Oi+xYb1Al5JrFW9NNrgnZJnWlyybaCMYtmxnmeBTttA5guXBMdLK/9P1YQtCoPv++ubHJlzvCg6MrIdw",
+	"/BXn9ZAs7BeRUd0iUTgtnaNCoDAgjbtDsWtxtliORs3d94DXwB0idZmsfAxqbVZJZJ0vhbVDdsOTHEeL",
+	"/1hqarBJdBY+XkvIjX5WYHywK3B+gFc05GDbeQQbgvPuaF+jo8cWwowQAg8Ur6EYaTBCwVKZaanwh+CZ",
+	"s2WekSGzQT/UD+/ev4F9bfBI044KFQnzYHnar+2WZHNNLlp5UH/yWrQhRiMRZc0QdSxOFyzNVbfoKUm0",
+	"Otd5ErOhiPRUMH0j0jinsmEQwhZFK2RyZJkgeqnYnC+QyAmDECSgLwihztM8g19QFrbYW+oz3VP2TF06",
+	"R5pUYxZrQeIY+C3WPlugHfbtgHSZAQ5ngGfMztbo2eC7FvtRjjEdXatkccnSZQ5e7ufEhnmGcimbiJ6K",
+	"eJKI9BssxFif4huAGN69/4EWf3fwZNiEvt0E0rkjMqrQ6CHVghrhwz+DLvlmwsChnXXPOmFA8GtdMGDp",
+	"TX1Lv50XxSVHx2dw9OFC5RVNMrFhRRukIzHJ+5OEdtmbOk7aXx/KM/4xXTCO4s66jmnJPME8Ug4ClvIz",
+	"Hv8jN5l33u291ORdnhkZU1/eXGVdVySGBWqFmTDSuYpb7BMH1R5uQbxj6y+1CelOp+Dm2t3TQk19IJXJ",
+	"RyPg1ugA09H1oFXo8LbpkNQIyUWeBeos1NzzHfjOKE+RGw15dE09k/wIwEI2IeMsVzLz+r9WnhfqlBk9",
+	"Fcj9EF4mLtid+CxNdtkIF7airgVmduU37KA1Lqjzk44jUxHZ3Z5KRfVkmZiuSfqn7U4QBokt0Fj7oQt8",
+	"KFv7/udBGPx7zlWGhI0ezaLOlFNXr9NzXBPLAstX12ZN1R06QJv3cmXtumvzogBc5uXTVezxkBvRX1o+",
+	"50IMOht86uWjPRwzbWTm6pCXpmpV7GJx+u6gA/2DMJYiEnh4QJcped9dbCm4evM/T2ib2u32XZXd7TUq",
+	"u70HzpKwiO8RzQKO9RvrU62TunTQn3YhF8yxXr6Ts27IE64iwVI5npTD37g4dxiyKGrtC5oLrL9fsERn",
+	"qEdjIkiLDfgNlwkfJgKLI7ViE/gVgaZTYUR6I0BqymzCBtz09WhAZi563uzNGBcG05eE3SXIIBRLIHB0",
+	"gj1Y6F24sgZ7/rXYD9NZtiBk64ru52CuBfyOowJ+ti94a1io7906HVui7toSdUXtN3Dhhk87Br2J12HF",
+	"lwh2ov5TZda+p88lOmv8WLbzdyhnB5OwMruQRFdNHhygymak6ZNMTteCvP4AxjvSnGNEQL264at4Y+Wr",
+	"nlXaCL794FDrRHC1X4Brx7OCbvCyvYFywB+tcqBVH3gpKDvtNln7yHtRygY7okGXeN6DAxag0GvMsxwW",
+	"nHhZ2t1TBQ0Kyoin8QoYEpWl1l7TKVjYesSAikJKc7QAmsLLa3SBYJRpKMZSKRB9t24ip4iFHBivEmcl",
+	"IcauFLJRkq9V+45CRsqSLMyoyYkEU37N0/hBxN1tZ8lacmD7VnF3yQVqNjyUCtfoa5ESPxIsRiEdmFa7",
+	"tUVYW1B8707ynaJprVYITd/dY7N1IkHPW50Fta6V63I9+puYu+ve+2orkSSV6G9iET+MDNvR4CzZxLRR",
+	"9kikIhJylvVneRpNuNkCVLFWfiKrBGYNM9zQA4PsdIUY9cj9eN+DilRM0YVb8OPYg5WEiAdsdbwQfpOI",
+	"6gp2hFOiH1IOx9LMtLH5qnv3DB99vXf6et/YDXgknt4n4NVFF5zIJjpGnMMUhd9cZkoYA9Zbi/1sjM5H",
+	"Ot+QpbiteHou3bg4REeHbtWhW1qatR25b37+cHTkPlFHLhExiv+x1rHZxotbSi1uMFB/oin+/+z963Lb",
+	"SLYnir9KBuMfUVX/gWhJllw2FRP7qFzuak+VL9t2t2d2qw6RBJJktoBMdmZCNLujIuYdzjuciPk0D7Hf",
+	"ZJ7kRK6VmQBIgCIpUhJtfrJFgsjrul9+kJvQI5gcRwVmPMIvwaFqNYTSDvVv3aYf9ecw0wNK4O5QAsHQ",
+	"AlbbPLj7agP6/NX+sm3YcA3r6ITr4w9WuY5V1Bja+39nif3v7wdjd6vG7rZlPBd6AieFgOdV/SYoAM5A",
+	"q1S6dX758DYIsZPTbQqxcIV0YbcERnvLR0yRT+yL4RnboCv0lM4GPMv6Yfqffzp6/vxkG35XT2uPx/EK",
+	"rWLTCuu+V4vPj7sz7KKaArIr4Ov7oaZ2bRr9I0GfPj3/KhRq8LZDzONsiXp9ttwzhGr2gGaLWvbB3fdt",
+	"uPt+//oE0dbsL98S4tEUsS33ZtIgqZD5cyjEWjB4tirFtpX5Wpd1T9AB+ZANKX6ahQ4PWItcOiJBuo4l",
+	"ofqapfN1bT6fZ0q50QtlbPFQFqrPZkzHUaP3dI2CNdyieRm+F8VrLqnzI2PCe3+1kYqtS7uu8nontWkr",
+	"iT+WQLuEhWdOF58BJWYFcZF2KiXlrRu1kfMxk1ofHI8Ljke7Lf2U5tayuMX3eNCKHqlWdNR+npvrQ7+9",
+	"27J3Obh3VuYGSaMW9VAO6UfZIwuUIq8wzOlFl/gxZvFKbSo60p3czailoGPuAZWUt2XyMN6NLtm53rK6",
+	"hoLbs5cKSq26HqIT0CQMK6PW1FI+wDY8pJpyUBUeQFXYqSCphCldbOAgFFYWCkiQdxQF9grr5V0QKmXM",
+	"14xNNCSnXLPJVuOKr2Ee+1WcIVO267IMmTIoyMB/716lAcdtTbBCY1m+xHCj9O11XO+RtsID35ipnOpC",
+	"zv+SiGZCDRtJeGHT2ytfL7zfrSvqfIHNsPcGPpXJdR/YcPjxVqsOHCIWJign1NBMjgoUWAgJO8iouGZ2",
+	"v4DJ2dfjw4FFdc7Tk+FxckoHLxhUfYaZ9joDlqa4rMXXbVEgnpR7/FMYwPc79q3YAGGVKT7kGLYFju/6",
+	"19U9t50KUsjHib3/dllG0eS6j63gQkVITbTgn0jY9TjGvAd/A2PnbiE7y34eWbiOO464xVBdm/4dh5vd",
+	"R6Zm6DW4W7ESQd4wVYIyCmamUl1/B+SMvyLf258RS5QkFkMOFBlHpfvWndUPvdAwR0hDNOUp8cE+qjHw",
+	"h5WHVifnKHpgClxXxBA22oDeIFcC2XBEYnvB7b+evGKwlmJ7tWJka4yl1mB4SfXYtcGFI+iC9RA7IO4+",
+	"ZFfquNLCw67N5dGGJX+ny4nRaybQvpiThfaX2GQX8zyxI7eZ8oTdkqT5GgsoHi5Bs34japxpNSJen/52",
+	"mAV54ON7wcfXvjLfXrbhZZp6vryxur/TPAzHue4Ku3+g12+FXvctOt1KfA+HBPIJik6hnRoHdOCZ7pUV",
+	"3RQM94nBJqddVIl0XCKDQMNFKF7KLyo5oAFkoKxLQRsxgA2QnKbIGbwbtu5uHTaqPqt7Xh1gyOYK0bZh",
+	"Q7BDeH+kaG7J9sX5ukVkaGdsFS3kwDa/abb5+NyVS4FetqG6PFFsqJgeP2DECroVe8Aof9kisHXxrvn6",
+	"QMPUDc3AFJ2OGcSz8M5hkxuaXLM0csZvo2k9xu9cy+P5cNcyA3mOHa8a7IKt3QLPfQAQlwP/O/C/R8r/",
+	"PtFr7IeLHrCaL4loOvPrWJstXvMlVWM/8SzTVrfLqWGK00xvM2bzKzeHflq76qdlz3W3gZqdhUnCIW1W",
+	"4F3jXXZ31nrDWf0Np+fYSmmb/Pl03dD/084DhDR+5Y+tAOmam3sKaFj17BrFgw9icKNZNrwg5TuBhDAb",
+	"lavSfta3xQPgdVYtsxQ64Gg8BwZbCwS0NXKKoHWxm0jVNg4NO+zsEePLzfyWgMGv/GFb926X6H9fm8DW",
+	"po37izYc2OHd2eG6p/vtBQY+0hmqltRzPnDOQZ/IjZTKnUYJkF1t1do7kNnjILO9qza75uZRefPj8kdt",
+	"TnowDhDnwFIf1Zrlg4yl6LOfBic99T56OWz20GNLZ7ymG/nlN9I7tu2W95zAA7auqyXfkz/+wKEeF4fa",
+	"M9d5C6NaXZg/8XziIR3nkFmGUUX/44gAcKh3jMMfiPyUw9NWscikseyvZHzwMNNltyN8h2ORASWKQFtW",
+	"+4UiI8rFYsWIKW1Fa5+hy+XiG+kL6G/Eo7AhN6qOqLUUWBdUBVc/2yswFT/n5b1Cvp2ylpNKH4lrbvp+",
+	"g/pcHMpg97Y5yNIz3bwU9tfXn3ZUwfTgRa1fed6jE1RtTuRbtSBPAu3BsvdoaGFcCNspW/m9zYjZb2ES",
+	"h0qnJZVOKwfJnG38APVMAy6wHw30sdCod96CSzOhyomRe4XebQ3TQQrD5cmWsxfOS13F9/hw639DuQh9",
+	"P+49HuZp75EFxdz9sVfJ3qn7iY9dQkN4b51QnAQWqkypYmMJ5OQ/zwGel+Gj4fuVymYaymOQRJA6Eyqs",
+	"4QIo79zcEuIKcudh41wl1dx6yze7oPcYmdonDrDRXn6jBSJVgh6Azry5vrTTOFCFprfrav0mb/behV5u",
+	"vaYPF4UJTsJYSNN3wJRw09FXaCQZMOf0A+lthZhGu2GjzNtKUGVzSbftyIq73W+lMuM7CbX7C7J805S/",
+	"byGNbcgp7W7Og4MJke9jLCj3j/aHUsU/XBCWaebOB91EhBoiRcK+Qfih37Aj00NWtheawekapkhCc7uP",
+	"NW/6nkASNfRyWpehaL1/0EOHll770tLrgDy0Wyn6gU2kMoQSRxIbyE5zS+8vxx6JkSMoXuuRgVXkIher",
+	"j0gqhVQRGSkqTEQS6E0pUiKngqkuuYS4vWA3ltOCzN+yO33vcIig0/0NUM6OPeqVkTpRpzrw6v51e0GC",
+	"a/tewN1hxEqCRwmizDVJaVvrMJcN0sen28F4dgw6C5Zk56ejH3+EGkFUKmkuC/uizln3PBQeJpaAX/3l",
+	"A1QYrhSEFiDPXr3887tOFNbr+e+PR8fPjp4ed6IOUKJv2vP21QfH3deRg8/WlYNnlkQtxesxn3R6Hbyt",
+	"1Rs3JyQewPn/2IphMnnvQDx2yB178+6e1X0goh0R0br08lU4GBGR/fHhhARSfJJy/QjSMt8NcbNcUjnV",
+	"lZxyywoQUf+GqVm1gC6ROQP3QkS4MBKeKQU4ZKCDAjlUMq+kXWIYsDaakGZuxPYMzIjESLnpV+YlqVyF",
+	"ryIf8/QbSMcsz2x5Rubpt+OUOG3J3ZOFOSRk7isuyS2HunlG5l/e/nrIyNxH7xN0NLnGyAhVhtAR3SyC",
+	"U2EALWbJK1A87O9mkZfgoV7/gmRMaxTd/2RKkikThshiq+3p31RQ5w6w1zuFvb4XN9OtuZpVBr2l4bLW",
+	"NFTH2Lc0TgUOommwqvTc0ojwaPNo7qu1+vl7htCHZw/g4DsHBz8oVF8D/O3dPKRewj0eNym4cMClwNIR",
+	"U/fsLA1ayU49pn7X7wW1/EDm+07mG1H019F0G7T/R+nLrXOKJ4rZA3tIZ+57qQ3W2MsJOGmYt50yLq5Z",
+	"SsBVy6Gw/oLIIbYWMFyMfJcRbqyFhO5Zf5vBrWoPVN2wtEs+e9etgiwElhKqXSpCRChJuZ5ITTOC5hdN",
+	"/15oA5je3P4EtiglgxVRHl2C3bwP2d0KXIJRVOghU5hNmMhCmMi5mnE8mmFTgSGUibHS+eynsyK2denP",
+	"9YiKoICCO7jVFd3caxfGnRcED+fwDXCRr4Rhyl6UKU/Y2jiRuNn7l1nmr8ktpfXfVG19TXyF7Tk4cffS",
+	"iYvH6diOXnkarPkObO7z/fDqrwef7yP3+baCjsLlWaaR3aowoWxsd/d+sjYfLZv5YH9sM1ayGI3JdMyT",
+	"MUnpDN3AUl5jJ1cnZ7fo9H3v5rlfLl+3T7tPMCwH6kSdyrBN/t4t+rPgmNcCnt+mujCwGyONXdyf2EAV",
+	"FEmgXLwf4fTo9PlD+HHw0j6yZDdXJjcJBHUPNe7OScwEkSUsfFmB48GMLCORyqeZWhvjJU4WOYs2dOam",
+	"3yOTwhCmlFSaKD4aY4fmin0RMDpCrTuyqRLyEhAAXAQL+SKYDcFMIK6c3pUeBjCm/pRya6BZkuYZq4A+",
+	"I5OkhhieM4S9XyhZaizJseNVbsyDGh6rU9QmxLBLS+Sr5kYb7PW3qBMBw6hoI15ToS5hfVMFaaee50D1",
+	"d/Q7HwjgdgLYu7TZmrx+lE5X50vfTeEvOlCp8+/5FGwrwFmXvKLJmGRcMNedFDJZLwiW3qXuN67tlGsN",
+	"YCU/ZH1imqxDnb7Et8hhHSnCNza16jd6cYNO8RWWA3/Ac3xQ7YMLPWGJ8Wzsskteay2LoSxqnsCVSxHm",
+	"ygzux+UnVcpAr+nMdXo+awDsWsnfogu7beCwectHTJFP7IvhGVsa0JrS2YBnWT/4ej7/dPT8+cnaPmR4",
+	"8R65kJfeoeBf9nd9ZfcywK3tv3+5fjnbvM1ny0Olc3f44HL+NtNcPGP55cPb4EQ+Od2JE3kJB1xv4tvi",
+	"i99yrTsoYahebWJTKQYh4SVJxlavE+DWwfziCnw2/BSUOTaFaiZ4JHCgLolTxYcmJhm3miMAcKR8OGRK",
+	"97zvyUN7oa1GCWwbMZIMudiq2/qDX+l++a0fJTbjNovD8T51emcnp+1G8PFJRV7ZO4X9OlZl38POFlzI",
+	"7gI9wkxAIM9sRiZKyuF9l08rljG6s15TVdMPoSxG1sKShfGAGMB3yvLKMb1hzgCDYkiwNJ3dSRTDPJ0L",
+	"a56irToDwy3k22QSO3VowA2bdVcpt4ywGR7Mx0EHx1+xZQrH/bAVmPfck2oOTAOmnvAJh9l2fuUmGTNR",
+	"KnRc64L1AeRcAH9fj8vA/u5jmpC/GAcAjnmwhrkbccgU2ttMoWVnepfMn9/KzJ+nh8yfPbK/gOk597Y1",
+	"VArNGiLZKMMloSQYz+sZa8WEqRtuT+dIM62XInZ8KnEeEFA/y5giY5alYGtJeU2gNJWLbrO5VA720Y+1",
+	"X0aTXevuLSY3ijWX/H9Xrun0hxjaiOXM8gL7pzZ0OGzHyjA84RO6hULFy0xLtMkx2zuRKmWpvbyQzNFW",
+	"bIqn0L+RPGX1GQSaA8DJaJfQ+olVLHgK5HOrHDhOTjrNmI4nR8fnn46flxzQn2PtgZOzdRWjY1ZpjMxF",
+	"ym94WoCQyLkojF39s+No7jRXXAw97QALQhqVakVheEytiDZywhMY6LNU15mk9gRfWxl2w9nUGgvJmGep",
+	"YpCu1iAzFnZsa1laC0zn3g3tcgaN5nZlhoF8K1z8JRjBO8nZ+tTAyksoR4yIUlcq0iOWNtA/Z2QGxSRm",
+	"zLgiPNVlDpY2iooRUxqLQfA31qqWQ2Kvgq8RgfQpI6GnUVknQgUpb7XfDMyx0OyGKZqRyt3W3TaDcuHM",
+	"H7gF8vpM5VaGsUsmsA4134EQt22LbjqPJmbwwYmtvdYvK4ynzcsvVYrK4zwLauBAa+qRt+dTDcFFb5XK",
+	"6ViSlJepG0Dm3cZsqibavmNS1UHoPz6hH22VnB8lYMMteoEHbVmJNh8OueWnGdg55R0i358dP/0B8cqk",
+	"SACKwVoCqNnfCtZyUXq4KRlya10OFKPXVhVRRca6bVAuWxD628ZzCQR6dn4nhXWrYC7fEl01w6FIpVhi",
+	"dir3ntjb/oBF6Uup0uMqlVRZKYS4BUppgfrsC7ZJe9Fe1WD/VfL0A75jF2hLB9XkoJo8RhZqr/02+Keh",
+	"+rrd4fxuwgSBR0ghoO1gjAGIGGtUIbQ+5ZpFLkFIG1KoERMuiN9z1gXaGcHN4b0N6L5QMmP6osIpER02",
+	"p4KOmNJEM+b7dJTO9y65hIkRKaAgTRvFE8NScHgQjq5fw2j+nSY0k4J1ySdYR0KVmhGe4iCG50xHREgy",
+	"pIlZG6yj0csO4+yXXz0t2O696jhIJ+ochf+tk5rU1o9v8X71CNWaj4Tv/MJyCNX4Pih4j/zFcwULA5nO",
+	"yIwZ8r0VGz+0rC3nYiP0bJwf1zBky7vdVyt3DqTDYR9+0zYoBKs4lHQadkFiOWHNJdJtB4mhxsbmlxP4",
+	"VSphO1Kuc641S1c/Nh8cAcnVPLz7asX9sLygDz9pGPLnoo6rkstl/SILdiusysrtE2GxdGAVOGzBCa7c",
+	"lpEHTLAhTzhVs+00q/S7nGD6RtOYTr95IIT2uRWvol2cLEO6PH7ROw1pFMhk/PdWpfh0vHYmzPGggnxt",
+	"CiW4GPVPnqPLSxYqmTu4yhdrrQgo2R1HKQmrAX9Hc23h/urStxW6sZLsvoM1oG20V9ZPXXE5wtE6BuT1",
+	"HZS8v1vWQIuUmyN4jTcEdpEpCbO9c90qiCf4NAgKlGSNDli7yrvDzhwob8eUtw6RNRHYpzEDDfexmCTt",
+	"hOn8pG6yuyXGu9fTliT7BNXEB3QSfZKgkc6liESWu03HEmAEx9Bm0F7SWr6R1Xbthz0SF5pZ27xHLG+P",
+	"Kz0Dq16mFDRfRYKuNudo8g087MswGOSziqdSXQNCjf05pFVLAzYZKtx6ZT8V7rbjXnvhm3I7uxIvOT7v",
+	"rEXyl7AbZXLdlv1WB/6+E/6+5o2oCITTOwuEx+inQqHQ6KH6hd8wJxUsw9IyZ9bIXpQQf6zGrO0UM2Ye",
+	"stHsRpx1Fdbo17ZPzNG1IXlp74owRMtiNPaoKGvd9Ze4eL4jD/7GnBA7vVS4wfnR6XHNJb1WMxjkB4+D",
+	"v7qQS+PZ3T//dVbcWvr1N8dOHZWwVkV7RTbq2NS+cdHTwEUpwfu7Km91b9wn1hoI1NqAA67MmFjSgI2a",
+	"KilG6zHYn3EHaHbgr/fLX1uP7wF4bPDRHxjtckbrqCWormNqiGAs1aGpZrPXcSn/db36j7gYyC+r1PdM",
+	"KTc+EEmFnjKFIVaZpUyHEmkIYVZ+ZK10miRsYtbvDNwYy3wtEplzMfrkFrBncc1H2WNhhWjd+hE5J2uA",
+	"vv0N2HFj4hU47Yo8LD3BawVFsh0gNvtBRiE5ZKLYDWdTmOaYZ2koQ8qoGBV0BCXJnaGyzyqur/sZu2FZ",
+	"p9cZ89HYbhb7EsB5Hc+1Cwas88tf/qPcXtRwSMoQW4MbcjmiKfsn/NIz0upG32csZp4S7z0u4zlAz/UH",
+	"bAzPeJ+g69mArRccRyRyOKyVR7r0lPsM19T48PK4jRXe7upFpBCGZ2F10NCmwmabAjwRoZmWtfxbxYaF",
+	"ZlCradXWVNGpaIzwzJ/1ztCyDrR61+jNwlHtiwJ0GzlDUAeirb6DCtIRUrHeORlvIdCzSOxPkGof0Pi9",
+	"JKmiQ0MGbMSF9g3VEzmZ+fy2Ic8YFunFcirA3RxjfNjnKF00Z7xpxgQZzELkCNfq8tys6mjf1hYeYglP",
+	"WRqVjWP8WwcMkjWxQS7qUHCZsY+7IJRMxhRL4xGpws0TYK9GXENSb3OwyaqlQ25wYsRlZ7kdGRZZBnPI",
+	"JE1XjjDBiitccy+sfX/KqybXrm6QuY24hG2hImG7SZH+NoVL0LIPsmVd2QJQ6hRZjLxp0gn/WJOvo2r1",
+	"kJH8MSsR+Rz4BTBk4JhUzEguFVvOfTcIHOG6943jBQfZW0kGDDqUDRULyZnCjFdncvbC7LL+41vVnMFU",
+	"OfC29c1gRm8Cc6voS5vxuNt6AcmhM7d9ZyJIG/xOQ6uH7VQz7Kfn7+jbcf1Rh5XUt6JU8ZR1omZ3YFQh",
+	"6+CAWD9n/2vKJocYjp91b7UKv6iTYNx81d+wVROrHpsgKQNZit6wTAOImLQqDdFg2dmre6kybqpXbtV4",
+	"HdQJNvpqDFWO53kB9uG3pQIMpvDHPSfHPwJHbEuS/JwXlipGxlSkLG3Rth/AA7tq0jw3c/1ticN68/4J",
+	"19poUfg1ps5vy6F6YDUHVrObaoA91ofbKwNKstsXp7HLlvIq1RMPhfegDSW8Jx6rCMvW4eA3HUtC9TVL",
+	"yfdnp6c/NHgayox+n1tgpcMGTge3F/6qvivVzvv1PhwY+IGBHxj41hh4C9rnb8xUWDgZycAh3NXe0LMx",
+	"x2AV+ztLzIG/wvW2W/Hg7PWuzt1LDXVjmKv2aBy6B8a/x4y/9FodGP/OGf+vjE2qnN+h8HhImjuzfn+Y",
+	"D8nzPQo+hOEwz5alF8j0q0kvgbdrBo/vLKDnN2VvQ3ofx8yueKYJHVrip1l24P0H3n/g/Y+T9zeWQLj8",
+	"jMD5BzS5Xo/V33DNl2BPvmVTpg2hSvEbmnkAuNBiTioz32DuAvpkWk3cXrJs5mJ6oR0d9HZzbcDyLgF4",
+	"OaM4HTEylIVIMR+NpgRmRgYz/M/6OJRX4jM3YxJjUlWPGPbFPEn0TRyRuMp+vhyJ1LKgmDhDAIDPiZ7Y",
+	"Wegxs1ZVlhElpxp68FtKsXaGNorRPCIUsNBnRBspU2J/LtiVwM5VF/ZF8By+2bXnlcOhTz3xBcVdcikI",
+	"+zKxKwF8PS+BYlxQDNmBscf+MNLQLO6S8+OnZDrmGSNGyiuRW3GHb9FEFaINjvOveOr7FSiGS3gfgeJy",
+	"oE7UqQy7egQWqWrTePHSLqr2zR/xN7eM7sPA99vKbG5wxXRSMMJu2vu44SN9eGQ7c4CRpxQi4Zi9Qnjb",
+	"BtAkYVr3c5mu0dTPMdDqb5fOZaK4BO7eginkvu4P6Dqt9BSznI1L0a+/oAlpCC8xiH07oZTO6m06LfPL",
+	"qGFtoEOeCoZK5u3t9lYCPVplKowqB9G1bDJGrjWV7SUwVA++16HZlM5033UnqfCLuubyrHd87jQX/8wi",
+	"bFyrcvmsd3Lqfs0yPuIDniEkHv4FLSmtLgIIuYCEGP5C3k5HrD9SsphYahLjRPVPnvfPX1ghAAxCw4+C",
+	"zrgytu/xM1BiazewVEGDUoipL/ZUQNgvX2Gr9ld5ZlvpAcBRXW5AVLsBNyLt2kP9kmd4tfSRHA55wjzw",
+	"Y7eiJORZF/6t941fzD3VNGeAfKsJNIyqvCKybFLNSMKyDNQK9sXyzHCtB1xg6fECjXWaFJra5e3866rD",
+	"06tO72qlE73q/AGqQ9tK3glGYOMcjG/jpLzGVZ8IT6Py+kd4Qa7EKpOKypsQuft06yQBY5ha7Y0UIrVm",
+	"Ln4EkiErcoHgTRcOIJ0qRv4uuWCA2hRfxJFrO4uHogrhjs0eSpHRhnXfW34JStr25JIbr+R5c+CDlxfN",
+	"4Vz7GeqOd08safPjvBtCSYwvN3G6CZSoyCGZMDnJnAe/Bm6PcDeIojxjpkfiut4CuntcMry4S14bq3aJ",
+	"NGRc/qNgBUP9PGER1t+UtofrS+ynBkbNBYnx2xjaqQ0YKprWPgzisnslLhcXhCZEVffBxWhCc2m1EVMt",
+	"ukEAbezcZlX2ap2if6EzFyo/ss/PYUiXz2IyOyIVkO9j97++/Tj+IXJLBUgjrp3BpghAdHhg7BKOOvKb",
+	"48Szy6fVoYBIwHqwushRS8y+eN0EXQ/OTJyOnUbkLEqSUBEiMd/HgKYKAN/UsBhmYJdl3/zDxZUIcCeC",
+	"cXD6SUUG0ozx7sDa7fjhHsAtgjOLEDCtDew7Ks+/PLKIKDZkStEMrqcaUcE1sFg7MWeDtmN1A3t8UDS1",
+	"W7UUmvkv2ZcJyzLMQl1Bf/GPozrY6/z8H5edLSgcSG2wijYVB14I3Gyi2EhQYdC/sYas3yGw9+52fEca",
+	"4y0Hef96JBBVP5zy71FHDjRTdulNR79txdM/s2onm9P1ldW17moL4J7lv3sNuOd0lzasPQYtCYWXEu06",
+	"zKAQqSU9oN5b3ZxPQAdodXZ+HksQRLoFJAOEy5SbMVbTuosHz6K9WnpKuwS7ErhHEpkzjWK+qnRoOkWI",
+	"jfBFMOlB47gGTWNY00zmaooFYynJZSmOsSJZSHCiMtUln8ez0NPRq0ToPnNuS9rudLW6SIvXteZrbXcy",
+	"/jvs+ON3ND4iX00FLsNqwmOa+vuCkBfQlsJnrli1CaJCbUgYjqMtB8PYnmcE7s1KovDgIrlPF0nkX9/X",
+	"LJEitUs5fXa8BdcJUPh911YssX0hlTkYfKubvzuqo3CS567IA01MdsSMNzLuRr0HtfWgtu5cbbUK0Y27",
+	"ro8itn4bD6FhurvnIHeFlq36vohik4wmTFfA2PIuuXTK3d8lF3reOyVF0pQi5ZxDjV1hyhG9t2vBq1dq",
+	"8C7HCHTcocwyOWUp4SYilKA8mvO81DVO8MMwkbQlZzXwRrzdG/pgtg1uKxVnwgSTKzj0kR9FHXBRNfBI",
+	"n+dj+QPt/LFuSGOrWLgHcXEQF/cpLh5jNtYyr0UJlbxEavyxmqL4hKY5N4+m87fxkrteObEgFTxynzNW",
+	"XfCk77lP/IPvWlZN96rELaB02FEt+T4W0vT9n/a3Dhmy4sgPUIEsyBnsdVZ69leXGLDndxQY99yPLIF4",
+	"SSNNnmGS5Hp0+EbuDOZmqcywO2+WruMgWB5IsPizOUiWh5MsVo0PHlwu0F18i4djVUnDUyYMH84etNMm",
+	"Chc5hLxaJwym4IzXIQlgwNCJ7jN0K3LDP1qxQDQHa8FUnfCGXmPcF13w89H+Lnkt5s2iyiA+fl8dpt5S",
+	"2C9DNcTtG4L1+LSzsKJ14vdlsLo5gr+IyFGac5QAH/hOOwErBevjsPhe6iYBaNx+eHdJuJXhqwtUf7X2",
+	"SqZuBpKxHlN67WnuazHOto5hd5C9B6PuMYjejxS6NJOE5neUsxmjD9qU5BL8b9gj2iVwIZqx5+RjemO/",
+	"s3fOCbZGeTWmmjDsUKWWugeXmmmR/8w1raaWkAkX0R3sN9jhr8R+e+Exjg72227tN3uTl2z/tyBlMjY0",
+	"BxHzYCLmAyrxYNYEI8+fyebyBkImR7J4jF7ElWTIKs7EADQopGFlUpPDHbSvjqEuNY7mc5hq2bx1aeX6",
+	"FEqVMrW69IH9hkv5rjB7hgz7iV4zEbDK2YhLQTMylnrCDSTfherxnKU8oVmfgaEpktmaAuqD3SW7QYew",
+	"VLv0qQjN/Zc+sjCJzFl/1avmn19y5W4XaZi3bw+sOIi2B7SemEhLmYYdJ3znLntpeHJHo6qsF3ggCffB",
+	"Z1o4/CVft1oLcTk3pH2wXouEiRDaN0GYd0jak86kvGYpKSaI+bxru+wO5heueK/sr3WKTKLOZDzTwIkm",
+	"lEMCkGNpbwFydEqhh45ICSXJmHK1pmT8hFf5IBcPnr2DbLpHswvJ7m5SqFDiiE7pQ8bQ3gYsNzsblhI7",
+	"H1IIzZjoeWnkqlBKRGK0mIKEHkNlc62uBQwrV7lJKwDwVoQwmkKZrR1UZimhmsRYNoJz6Ns5xO0i6+7J",
+	"JHX7b4jhKz/9ECQDWzAYglTX80xArmpfktOUZbKZQWj3AKjl0t6M/TIIf4PyXqsIyKm4wNMtrWstE04z",
+	"r8EhYk5Q12VhNE9ZP6cCunCsKQULJWC/DnLw27QP1795Cwbj/A28XRpX2NVBIj+YRLa0X8oifxibi2Vr",
+	"AT2gRH5tCESkdLX5hEihVULZoKDySDXx5KIpp0UO7YFCy872VH2ftXF7R9MGmWVfsFcWXCD6VwL3yEwt",
+	"Yxg45YWPxoboMR+u0dX6r5KnO+xsejDGHp0xBozisfD9CKbT38XF/loExV+BzTkjIqcpeNWYUlKtLzCm",
+	"Ul1jhXZrTwCKBgo2LfXyqaVDQORPKMlkcq19nuLHd+97Ducr2CzCoWl/D1Wecdm/97/a+xm7AnAIC2KP",
+	"nCthp/FD5HoRhO20Jo1mWud2lyMyyajQkfMtHhUThBXHTsIwobHM0greWFqwC4KNxWnmPg/V5aE6Cwn3",
+	"InTE0VeishLsxw1qG88Z9M0pNLoi2ZeJ5Z6RAzcPa5pQZQRT2uOdcXFBoMmxYpjQaZUycvL8ghjoGGt/",
+	"nmQ8H1jbNmPK6Ati2SZLr8QcxLo1R92CoSco1QxMW2u32pOfwdIYTcZ4TDghVQjdJe+wYy01dZwyZQlO",
+	"w4DglbUiOe0RujC2q8nXxDCaE5pJwbrkqvNJpnR21fENjRZaHq7f3bax48Jnf5v3qrFrWrDd93TFQTpR",
+	"58j9b5VernHOBYt73vfhmUB5NYK7QGJLOTNmXBElM6ZdJyxQZgcz6F12QWJ7LeKeoz6RVio0qziA0JjD",
+	"siZiaS7GOxJHTTvUg1dwAVB6LZsytWTXuCu5a93HaG71BBhnTZxRphm55iLVEdHMnr/B3nmJzHOqQYFw",
+	"ys/fOiWjqnQ5Z18mGSg8rrl50wrsALUFcMNyXevZqzUfCfdq4JB9zyGtbrQwcNRBDtmHAkzLE/uu23rU",
+	"8dwQcViB38HODmQh7GPhI8ua7D+FElyM+ifPO1EHWjz3RxnV2r9xcUOjTk6/vMY1nJyGr6lSFEPqZga9",
+	"EodS5W3NSuBScg1IkWnBIsvJvfhhIq0zmO+gzypcV/vYsk6vvlnx4m1xI3UioCZjeRroN9hid617g5c9",
+	"NAnmsI+NzYHLvvard+elmvUrP9xP6Fr7A1HkA6YQGPzoJTxydh4oddX3gRrq2J5XQU+Ojp99On5eJrqt",
+	"Mzcgx16dqhTzaOYdhzvsP1lr2U04BsBPUdXHy9mrXMVCM7XqCPSkc7eGJ17A3ne7E6+mtjf79NwgdW6G",
+	"coO8RvzJ6lG7a30ypmLE2oEELjWJ25Rw99s4glmDQHOPBXHo5C1RVm1zwhUsIWbs3nwHOgFJuWKJkWoG",
+	"bv4hVa45/5UImpz7gZPROZ1B36uK/uX1DeM21ErbC3J2cuw78fedShsHwe8fNVISmaVt2tlbHPql26nN",
+	"dbQ5JaVyneMqwq4LoVwQOtBMmF5ZNyazlGlDcN/D9K/ZpK1FuyOWKpnk9MtvTIzMuNM7OT4+XkWbEnIa",
+	"96CXLm5BhAARMF/cdNcIjSdjq8OjhCatveuhyKtRUllLdmVx5GZTqjOeca2i0lTkgWPaq+o0gWE26jWV",
+	"7X12vFR/OD/eTH/AtdpfrrJOr/V0A0j9isuEAW5d48nxXRe5xebuNSl5HqRk9+T06dn5s//YUP7C6//1",
+	"R9QZSVHZMvuK5yfndQlav1XrCtLjs7ItdeVNXeeJqvqbntp9G1Pdz6UqJ1UTkJ3/cToq3nw8e/r259fF",
+	"u59fnfz291dP3/49OX3z8+X0zc+Xa4BGAaHdt+x0HP/IkXmjCP0TchrgRDVuQKZjmQUxU4XWcVwc5Kn/",
+	"ut6G0imk7TLxFXR7zwArfVgVZx5iBv0qkbcfl3gJLshTX4kqpBlDUQ3MMO02yqKXYXILYqiBVWBv9IAn",
+	"QlWYsJ0turYiJ7MjDzlH/s///H/behLKCU/apEkDu9sicdtT0Z3eWSna5oyFqGO4Ab7yklpZwPU1Cd/A",
+	"vIOCG6io84KeJMdnA/bjj+npHVVMfzJtZHKZZcSfXMVV+xK34ui30DJoudvWPR8e/yNaq4PsX4Fulj8L",
+	"z2zdMxzIql0XBjKWKQv7FIi2/PD3BTJ98i/7T3uTvk81ddM+GyF3qFeB+/59Fbq2f4P7Z3UaHbFAousr",
+	"inTAMr0FiWjpmTMcc0A1h2AJU1AIDth5KZvDeM7s0JBdVX4WhNpE8ZwpCRMb8i8swA54VBfndukHSCRP",
+	"iZfuG1J+00aJ5yfJ6fCYvmBPB2edtYmurW+dO4cDvbU0ygvU1kZsaxuYbtS39moEIzPj4hroVFy30+n7",
+	"YpDxBJOu7ZPe6Q4+/C7QoHfi2t1dMDHHVF8ARaM5CK+oGoNYNQuRjJxeMwVGpEcchVxqY2gyzq0I9Oij",
+	"aED6UD3kalfjIiExrvLTKcWAvsvoNpo4wiUpy5jBLg/PfNKbFcnlJA0yokW2ghbVZRjlNy6u1+YvHyzP",
+	"WikEMFzj0bdSsGrbvZUZ1yQd1jF3VsLLKVIun/z/1/8hz+mI4Q9LSBvLIgYzM2fn3P66Rl7jl1ljNwhi",
+	"ePQhOFnmlYIpnemGOSwuwDOun7meSM19T8LG98XlfYwx3ZJQEGW3jLFe3Pj0+NljPN47H2RJlHBsAfmy",
+	"WZAgqTTEn3kyxldBkH7pztt5nJ3M7ybAME0yykV9WassImgzunDT2IZ5VhMh7ybMteRxzDZjNNUEsN28",
+	"LCk5lm7HLkKgzTaPZoNQp9rUjBk7+nea/AUgasFumVAzLs2WDLllPSOoxYo5bXKJBTnmcBXaTUPASUqk",
+	"GGITHZoR/xv0mdE054KcQEcfB4YdkUFhiJEIxqPkDU9dRYort6v4SkEoSKXXjTs32pK/hdXsVdi5zIra",
+	"cei5kn4VdY4qf60XaOXlqbbMoFrUvB0gTQ9gipWabWiM9i6e9CfJPIRmhRzOjqNOzkVw9+0UnDFNFdPW",
+	"WPlQMHJyGpHLEU3ZP12nijDVXuftq+NjhwIeCC04wZbAfK8ZNHvhmvkabgo77smz7osfo04mxch98mP3",
+	"xYuwn2+oYUpw85//i6SM/KOgyiAU5vz5ruQLBOSB6nrxI8Nz1v8neCI7l0PFE/rkLac5m3WWYm8fH28Z",
+	"ffEj5nJ7HnLfzkGXSh6Mm6j6pctR6vmHWgJvlnV4ytRkzk/o1kdyOkEzqDFZ+KOhwyFoVq5lHb7twqn2",
+	"AkJXeqYNywkTltF5ZlTrZPCdtlwrrl7nGByJ31Oi6ZARPWaWt/8AcmNomJpSlbrynUEpVSBvKSI009IK",
+	"j+lY4qiuZ7eVM0OprsSipGkXM0+dmJEOuK0667nyoAr2XK1utWzeQLigieE35VZF1Qfs5Sb/xDWIlIxp",
+	"NoSd5ApxH6VKuaCG6Xb0tgB99KAAbmtzsn1hMpvyh21jt200iSYG5fJ09xmTK/BCn3W7FjOEDbAqfEk4",
+	"zTxwXgdeDo2yqAhDql1FB95U770dcqXJK1vhC3csBDhoKfeqpUTbo3UwHst78CgS5u+kyDgv7q2ku7Ys",
+	"XIpZcrlI11z7kIhVR1ZVL3yetVcyQMXQKPvblQ6nT124Uqp69TGkixMkrpb6qRbIkc0Vh22jjtT5hZOR",
+	"G2rlW4US2RohPsbKlbtJUUwrWEOM5mxpwDLkvdHEISJDuAEjHlwRI6+ZIBT60PgIPqQAubKEP6Hmffn+",
+	"NUkyDtA8liqtDIjqTdTsi3UiJ0w3ys037M4Sk+WUZ51eh3Kt6f9lX8VV13+/cgLryXGZwFpokFgVmJ2h",
+	"/Ttn+YApPeYTJFyX7ePE0+UvG2YAuZ84+YkplFZ2GkWF5qaU/z7fFaKbltkx1bG3BHYXPsfsSOT1dr6V",
+	"/1VKptxIl//5v7Wm5I0stKadyCfE9Ctptf6jMMTvUUcK1gf561Im0Nm5sXSvpBytyoXesNYYCVzrx0Ly",
+	"fv/naPnzWBKak9f/VqVhPhJHXDhZ2igW39IcU3j9tezeVspbafJOyZAza8wrRq8B5avIWJuoesMeXkhV",
+	"aI+u0TPpDXsQmdR8Ix+jGKpzggUBIwVzOdNOMDTeUSdj4K1PFLuR19hsrbkX2p9ekh+Pj190ySuRYshd",
+	"M21pvgyxKzZUTI+d2Bkwa1xoYmSXXFa8N/BlJbJBTo+PiZESoxVxIXQxmUhllX94tm9mExZ7LxFWWONb",
+	"LkihGSaewxq0XZosTNxtaOBpl/fJ/qqz6t3+cjSdTo+GUuVHhcqYsJwynbvgMI9OrzPVqo8ZceWc+2Mu",
+	"EBwYtgVXszoRfGA3Tktw+TZrkMNCswKXOHBDM46NwYUk9ngYUOUZ/mr5tXx3WZjxKyjE3XaQ8BcABJ+/",
+	"PzS5brq3UefL0aigKmWV6GBjjibebHdEyy72sx/PXnRJjDpQP1HM6dU6Li0OZ1DoyGWwW9MF/Lm5ZtkN",
+	"01av+vOnT+/JT1TzxG7xYBZeydPYMv0r4T/QLFHMxL4d30CmswsSg4COMeWEKiWnQZmbEUsrZKSogAbu",
+	"ce1S4TS1ocNhD0tfa1t5JezeaICBjIKp5cp6B4oDlYLx9cV0yaWvCrbExeaIPSIDllD7TVkTScxU2oeV",
+	"RggSM+Zs2L0ScFc0lCFjabAcEr/bPSR2LuBG9h1BxlH5ESy1+gFuTlTnEPAUcojoSsSFsEcuFf8nS/u4",
+	"1bE1AU/K17hP233D22cS4RKspE+dWhW2dk2Av2jHX8oV2xkv3NiO0yQhvI3WSKjqXp33wB6sz3a2IoVx",
+	"/1tUw8BDN2BZZ+gzXuEnL2Fbd8TrmLE04i7ZXbhbRVe/LQu93hC7lo2+lSSBd7W57FWigDWjdpwi4HKq",
+	"jty/d88YABe2fRQ715V732mv0lm9wLZmBMKTbfNwUToolIN8Av+BgES1xnQCeKJpMgMpM0bFdpMFcDRH",
+	"SKAKAxG+ffWhuXNOrSRojcJZMIK97a8k15oKQ9LvXoEfo8zIECPZ7NxeGHhbIfgqad53/L3Gotoz+uUc",
+	"9/BMsc5V2uPrtfAyhNnrAeZ1bGe8E+/qNPVwMeL5K+u9ZPYNNDGLfrIV7+BG1+dhwrO1s2iyz9N0vyOz",
+	"dSpptOsv0xR6CtWvZRudNCkIy+Owm8ZL5+jkrs3TvgZmHW3pWlttd+68H4Xr6XaejvHGlW/rdsOOi+2I",
+	"5wXCLY0TSYz3MCYQgyeKGa5A92tztN5NWGzb5RriKElSMJ7NS4gN9YYH8MbeyvcfoV92BVbuY4DrcnNn",
+	"zT+B+iAuxZG7Le2m3wdv97t6Jo+ny804VWzqYoSunncrZuDPbm4f/NQOKeO7SRmH4L/KsXoMbC9oXrfE",
+	"7gq/uB/T604my9w1um+rZdFv1tqSx8wJaajro/qaQXoalvJVSPs9vnmRqMuh2sP9loSh8t4lvi3E5+EK",
+	"QKZctR8jVCS6Joxd8laSqVQpoQMr9EpU6h7UN9rrHlqBbIMhuAUHTrRfDOHoVo4Q++6zMZkURhMPY8U9",
+	"EsM9MI2ahhp1jmp/+fnZL8L/V2Yz4VqGUhHfPq6ttVyhV/cz+bf7ivDb62PCWpqGr3y97gTCT9sdbpaU",
+	"UIxavkZSRtOMC2w9OqFaO7zd0PIIs9TaSnlC+64lrLjtSBDdl3wfy8JAz8K40vsJc0d+CFMJpE++j12L",
+	"w/iHlllhfy1URhraA7rRyl6JTfdom647y3Iylo5Yf6673dOj46eQCOqbY2+SroORE9eMG6M2q+XbltvU",
+	"q27KkLF0QJPr/hRCdN6MXTXoAyap7wf44ejHPz399cW///c3kHHLR1jc6Tp4Ls0uqqcx1WzoP6Jw8Xx+",
+	"cbj4vQ42Og5gHyCvxoxmZtwXhVFYSmzFoN22pv3xhxGS38ILulbHLDJDwzt8c26NQy5L9j2fN7FP7+YP",
+	"nRNJj1O5mJfv3+mSFzfqE22u0U9loNc1StDWHJ6OGcS0S5ZBLLXpikaASQKmSz6Vz6Qs4SnT2GD0YlEL",
+	"0cyhHYCY6JK44go9+pXNYgLVhmhBku/Pjo9/6DaVAPleQ9UOfNZ8h1rlsBGV7gorOnd1McgdTCm2eF1a",
+	"RfwGRqREsQmjBkqsLqDnQyH4PwpGDPtiqm3UOufDE/YjPT/1/BVtzZLBzu3GysXG5+crlVdu6mJuyn9E",
+	"oxC0Uavp+PnBH3MYBCeu2z6DVqG9zuVIMdR/B16bZKFaw10kOfQc6w8PG2DHGnBlxv0Um4CevHjxHFxt",
+	"doDym/5EsYS7fjAzRu3+DmnOs5nPvfyZ0yyTHT9bnyeZc2FlSwWa4Fb+5wrqkO2VXI0micxzmTp+tinr",
+	"eRh3+twkmnjfn73SsM9e9VsZLewAoZ7dGUmou55rWWzLHes/Ic4ZtlWkImHObmRZBszMDU7tayOrpsUT",
+	"bCsdX9RKOMfM6nj/ZALqPw1ksJBXmOlDUy5GlrOGKk50fKZcJ5nUhWIE1CjlI/84aLfSBsevBuLJlfoK",
+	"aWfsUu4CBmmPSIEgADSLiAppahG2vZlFZEh5ViiXa6RlDj3xXU0qsQeK9n1jSGH+ft49qnDQI+9Bj8Re",
+	"6L1l8DDulb/++O+nR29e/Pef12LFj1QVjbbHdT+NS+fLY/Fnr8BEobas1jV/jnNupSV1tRl1Mwt+gjx2",
+	"fUywpThf7yZMaNdyEDhOl1xmWpIKV9FRwLBzGJpCGsDRrOB4cVFiYxusOrslDrXAG3F97crr48TwopOJ",
+	"5MLki6R6VuGGayRF4/KxY5ZrirSzENQKVPsYo1C3Ui3u3i10+8dt5BYoYMs099HIiS5xlrzWUhkwdwGr",
+	"bRJXePmDUdhByzl4yx63irKnzC6Qxt04njNcts3uPmOSFSOeJkKFRkpnrvYCS4OtbuFD0WiTQXlGaWCB",
+	"X+4ujLHSkAdHlwAr3pAm6fZi39SRlGX8xhrJc06s8wpPsiKIMYGgjBfEWC4HTVvtMFwUTBNqyFjmbH29",
+	"5aW/Q/ecTPO1Erffz7tSNiRHHPncmi1T+CUkBAyhsbBLSluai3MRmg37CRGf7NMlH8AbDR4fE+AMXMfx",
+	"0PgGItXYhDxkJDQRMSzbXwqfdrGdhOe7aDMhWWVOxj2rqRbNCkAI6q6jS4Qu54sDPl/bRplLX2m39eFr",
+	"Qqt0d//0AztdaZPt2lDba+NaUW9AUClLMi52IiktoVNwX1Zk4HaNATf7fZNtDmT/T0WWkUIYnpHLieJZ",
+	"UFI7vY6Q/YROaAK5DuvKrp/doR5E11ZIz23n3SRXzrSmy5DZfmJmypzQccE3r15WQ7ced9hIaJwc6Gkh",
+	"A2yFbK83fk6H7M+7Zn9uEdkS2EnnMyMJFUG/8KF+QT4VTKd01l1i1p8cr11pcQ7BYZ5WypHvCKDj2YC7",
+	"ZI83fcNTJpHDe3OQtwnO9xnlAvIVLkBrBMRxMmChHVsZagTKbyuLqxP4gxbGrXyfN71ZDxOdn5tE09X+",
+	"rLgxWAR/rzfbjsvqeRwbCCwhzVEwwnflSdm5hjikPNs39TAogUgk/ZSnfSFNn9rblK5PJ2+l+Tkc5EEn",
+	"3I45lkld1QjDVay4ATcgukpzp+1Rm0ttqToox1STARsVYrvUhtNfTAzZL7L7syw0SwnLNAP9cn2K+4DH",
+	"eKC1rdDaJ3rNCPrbS3oLMfxxJQduXXLThqqtJyIMffezicGyrynl4AasFuxsj+ZgDYdQ6CEUegiFfj0s",
+	"7yc2crmhm+sSlu1g/dRW+ds2eZef4oF9HdjXgX19PezrfWFqSlCZtY5MzWtEc1C1C5ytPKk2kFn8hf7O",
+	"N/0kQy5SMgHsWeKAk70fnSsip6JLYsGoisk1YxNNjPQsVntkTc0NI4CDiJ70SUaxHaeeMqXJWE7JkCrX",
+	"mo8qpu35YAo9ICBciYQKMmBQfI0QCnHKNVQVxBfzOCow2phikYEdCQocxGwg09l3mmhGVTLuEuhi7ZAr",
+	"y1qIEb9hmsSafYkjEtMRtN2cyEmRlU3hfENTAR/RjJtZ3CsXDYq0ZgYqtoqMQf0WYTdMwRTWrC6P4NEK",
+	"tBORQ8wKHGVywEowiFjRlBe6f53H9tflBgWxgcfU1P7TXpuP/mrsVeyiskqIXLir6GMXERidrtXh/bc1",
+	"dO5+xBZHwQeSDTINjpZ855dlHwv/f/ywihBJ57oK8tA0sP96O4OGlpDACahhI6lmVm0SqSPuDKp77Fnb",
+	"x/RWWkU6cl/eJbLaO6DQW2oe4EfG3/XHOm1vIODT8+2ZuIb0ljb0xDVhbTwd37l+VaFbYr+3zoIaklhN",
+	"RONc3sN6LJuyfNoJCGjA1tbh4G4YnFGTmAvdYGkOU8Gso/BUFPimYiOqoI4zoRqDyFYQC9N2ov9om+nJ",
+	"8fpT/c0BVyF0ggetslcrZSPFMMz2+ZeP5PlZrSQXYa5+7L540TJLgRWk5UQn1Bim7JP/99G//e346MXv",
+	"/zqJTv/4/uqq6/86Of7jh3+Lym+fLn77/1uFcCFegby6Z+XkkCpXlU2RZFrmHGRcM99IZTGAXpA5/cJz",
+	"y6tPjt2W45/H3XLLne7demkruovrImWVID1mKRnLQmnCUUq5NoHCchwTWeUEzExuPBIB5PK38eAJEygp",
+	"mpZDDTsyHGTMarxwWtaLo0KjgzDQ7EsbA4JvVuY+X9YcXUuSUzEjM0Zb24LMs5vy/J7Wji/sAxeGjZad",
+	"XjkVFIVBhSOOzzeymbqit/quzP9w1WlVVMg2Kq09sRpDfumMwLZZlPo53OuqCmKlgzMZ1+jqAj6KTXq6",
+	"wH7kdAbKfTEaQSZiz3dXthwPJ+dKe3nOLmqzsrZC25z86+6v43LpvgAG0emdnkW+X23fdyfMHb4gW+xg",
+	"6x+VwyFPqliEMyuYruEJuG5/Ugyfv2GKjhgiKoLFh5iKv6/o13DtBPx0fzxdMJbtLlBDMziLidQG/0qo",
+	"Yp5D5jyd8iFbA4/xpIJNBbMGdKoxtfN2tN4H6JyT07JbacWhgGpdHq5kSSO8BH5q0a39Zjw7AqfQ5qCO",
+	"dYp3w6Kd7D1BISE3Z2YsU1gqXgPwqnzBxZ/CX9wwtLbYF2vjY2f7v/2rU5ny86Pjp+Bmc8f1t391kkxq",
+	"pvGQT571jo/RtBPuI0jh7USdKWPXKZ3ZG/UO3lDVwFeE0PwDvThZ6UoKPp3Q2dxRl/MBUZH0JyJZHdIS",
+	"CH21hwaz1UHRtgzpvVdQ3h/B21ELVed0sjaO9+exZDdMeYxuWot75zS13Bubm3DTA0sLkyrnRYuQ0y7Z",
+	"Gih4EGTdK7EWEHcA33Tmh1uMV5U8CuBdQLuDDYz+IIdCVB38Ox1dCSqItckUdEaFJ6GwaYAZBtyQARtx",
+	"oaNqpBa5iRPeTmbYAXKuNRcjdAnFkODi/IUxGTDNwYbA3cFXtCPBfAxBkgcECX9U8nTbsnKb8m9jIfbV",
+	"CahmAbQuh39QMPYDCPsSEPbF4G0jeKx/zfIORTGoMzGZUiWc297KmRZzaCVodZAaQYxV4gsCYiezsstQ",
+	"TSyg2tjYFKjkxNsLrh6sk4N1crBOHp91Et1dUnyqZbh8NQj+t/H97SJpxHDfY+wDB/pyxrVBPEfFIKac",
+	"ErAcpmOZsS4BZAPXig7ARu1FmHExwubi8RP8IC6h/NvNlLOltorPD2qwWC6uxPpg/w0WAJLDxhbAtlE9",
+	"Ah0ba1ooqng2I8BZ0s76pvvD4f1/Yzj/m2hqT8ZcG6lmrRrb5zETkSU63wCXJ2Psf6svvB4G9f9AGQAH",
+	"W5Wya6ZeADVaIho6V4CbbHdZ/gRuwL61+3dCaMf1n17URR0/4K4bqbulOgnfiexHUq2qSoF8xl9ccwG8",
+	"UUM2RV0JOK/Vh+J1tMstlUivQf2+uhb6dIuNv2tXc6/clyD+p2NZlmvuRhVo5EYotLec7fvJMyhNZ5j6",
+	"xrHswiuP2HYcoBbmLdG0sJz1HwVV1hqGlkfk+xen0AEpIoXIAB++BLj9ThPkU1JBQprXHgxT+Q8XZMDG",
+	"HBL5qAkNl9BKxZSVjK2qr6ybpow7uy0nY7QDpaS9ycRLmmUM2wjkNQP4wqUFQJ6GJ/0Sr2htZeWvldN/",
+	"RDrLX909/Ur0lWoXmOCl4ZrYHb5VebEGvzY80U+SYrAkq/YzJEBhDit0JIoIUrxl7ywlVmJFpQJTaV89",
+	"UXLIs4A3n9jLp77ThBYpZyJxFFqtlVR8NDbNKspLmOS2cK5Wvs922N94czugyywjuHfbvhaGmiXAu4nb",
+	"inC+4Sjbj/fJv+w/7f7En3nOhAYPkD9K6GyVMrQfI5Izak9VR/7sIxeJkZkczaKy/d16F+BssVXJgDV6",
+	"E+1R3PkCuNZbsOG+846P9mnX3Lwec3UlCoqNuDYqoB2nYcPQXYRPYTrSXMpR1HEaGDVG8UEBUEw5ywco",
+	"MzpWUzvpRJ3TTtR50QE2nzGqA6/83T6Nm18da35GXKR24RJKMl790n/76nMn6hSCm1A93sF3hVPr9Drv",
+	"XbKTS/3KpTBjwoWzT8yYzciUge/AjsYUdiRzJwsb7g7THpK8YUrkWCXB8gFVI9m3Ar7Tg1Qo+qVf3bYz",
+	"8En2E5Zlnd55+Uc/50LarTk5rnyomNWyEyhWsV/MbVLUMdxA8qBfUTnjzTxVcN9a3FQJfHdfVO8cSXbQ",
+	"7zRJ2ZALPgc/WeMB6yoldqUv7aUqlclm9vEE+Wcr2B0jCUAkQPMU+wsIQDi2EBgM9Y31LrCywPmpwhNW",
+	"hFFirOlXKXXwKDbQVNgzkCtxJTAkb/fN+ZwY4O0N+chSTGA+UISk5672WGYpicudjyOvf1qlEIoVpAYG",
+	"RrPsAld3JbzIcoUZ4FvL2NAQWZgu+eiKT+SQlASBqpWT6Bpn66AhDB1klq1au9XyQjD9XS0UVmskNGMi",
+	"pQrSECPLVg1LoJ4YoCkgWJBljmfnVI240D2IumOvOomJcxlLjA6gY3nk3Acav4ecBseVILif4kyUnNZs",
+	"Zzcza1k7ZmGXg7SIEwJdHKnfx6Ciiu4POciwFAdUkWVXws3dvhB8lV3yZ56mTLgLNaY31vQg8Q3NCixi",
+	"CYhFhSaxLib23DVL4y55g4tAvUhIOCJXQOkmj8uDKYBnEhsvgqRjKVyq2Cp8sX3/zF5YSF62/0LHV3ez",
+	"UnlB4tfDo7dSMLQW4lAX9PT4rEteKSWV7gXPjRdxJS2UZ4AHLVMGhgkaLlWaEWl4FPU9N+ew9a7FiyeN",
+	"izbZCj4iIIaLK3F2ekpiI2U/p2JWYc5xhEkYUrD+hCku0zjk40O/Hi5T9P3BAXki81cZfutnFruMEDjk",
+	"xYsR49v6dhZ2l2MXgsLW/IIYJjD9tsnf69SCnxEiaI7r0SyT01f5xMz+am+Njx01qLdKTvEWDJS8ZoKk",
+	"drMGswtCDcklUBAwAbifUe0m26l1SQzfNLqgLgizU0BHnOVpGlLdJxlIcRfwaQb2C6KyKrK4ZS5zuflP",
+	"jxdcUSBuX+Ozz8O3VCk6Q63gHwVzXzv5qc0M5OdQqrzB5YZqEqzzgvw3KgqqZv7cM6oNklPDBrR42iwf",
+	"Wjkr+I0dtrnCwE8q8jnt6YWbk2EA+LrqhIy8+3RcUQ/TntVwtupx++rXW8966VGfH2/jrKvLQLl54eSh",
+	"FRWrLsg3m2pYzy3VUtUVQd3JlpbklQBf64W1PHNru48anto9SUstxUogV+2wyhbPVz803ZeTW3Z3y/cF",
+	"QITCemBqjACiEOSXOEm04vpKVKLbVnl6fL/LDNS9warayiIaT2/5uk63T+8L13EuH2MDTrCsNKVp0Wf3",
+	"cZhxom9KfS027It5Yj8C91YqmSYxAq70SPiuTZQhN2sKG4ELIuok+malEthyGlAHPe/MiNswKh2wTguD",
+	"Oj8+3mWoqt63IeqAOMYg05kDmgTAMPu/G9TEzk5O7eJX/eWLTrULQ9D1vTuDLvNDgKm+6C1B48vrhKiD",
+	"gmSyakl1Bkb6P08c4tnjc31gchQ1FXdUfWN9r44T96weV9KBzo+OT4+OTz4dn5aRQIDo7Nll//H7qr+p",
+	"+FjWcrKA9m5/4i9/7aL5tUSo5Wn2JYJLFOGFuBJvX32I3HFFJ9HZyWlU/+xFFJVX5kosKYxrcfY4e+/R",
+	"BA2W+4nK2e7eNxRcjnq5U8i7kUkcfoGtHaxVlBcZ1dWkCBQ+ORhkdlKFYSlWX6wRL3hdTm2LjA4cr6Vz",
+	"1c/Os5E2XoOL9HeZpHb7RGJCpelg5mpOqr8kXDhL2968L5k9JDocgufnv3CR/peagzOjA5ZpFD0VJ6hg",
+	"U4Cfrzw5VOF7ASAUxQ3LMkDnIky4Gfzn/8KwxqL7OFB555yeJMfpC3Y6+HG4eoQwHMyysErlYt1vbIVX",
+	"r82KAZY6911CBy5FyF5wx8J1RNgXU3XyKHbDnWtIsKm1YOFmXEClOZJ26WLEBsrOQ4kutGpspSVfqKUN",
+	"fHUVt2Bsv/74jjw9efbs6ITQbDKmR087qxu1G1b/vqw6QVuGm823BQi12KentVr6kxfHLfXYq6U6/X7v",
+	"gcjK8bQRDuZewJ2pXcn7paCp78UZlIYloqgxzeRDnTZSbXVhoAvn/gc3I5QjCFb1lKMLaujw5z0l9GBK",
+	"UAKIeShd8rbq478S1pRx3XbOjp92yenxcRnQ9vGEypZigquH6hlT7VN8MP019jTcH7MMHafCpbZMcbr6",
+	"SriiNihPz1I7YU2msshSQJmG3gNcjDLfHF33wqO4evRMI2AIOEsr00B0/roT9kq4STuvvbPwYMe4Jlai",
+	"uo+c9gqGrV9j1cc/52hucsu6o6+c9oMW47VZBnNKcov0rqjCGxDrOvVYW+z+W06giVO8raBMpQVEMrcK",
+	"Vr989PcVxlDRqB9BnRdwNnd5F9vYwceEIgFuph4sL+r6bCnU8rFKal3gonUNoLmeC2gWs7KriW+BVBuR",
+	"2yuHdedCrbtR2qpVQkmZUgHK0SYGrmdn/Zp9XzVi70r5bSJ6Un3kXk3DqSvbc8XfQ0Jrk9mSxVhNSi00",
+	"W2IbvquH5ssAI2YK+aaMGOcdDi+8hILKlRCoH8KdL9NF9Zqp8s3q8F80VsDtUSY8NArcbRb8qs0DV/F1",
+	"vvpCE+N74NE0VUy39ejB0r4W7+bp+dnKPf6w1YHvwpMy+IBiKkVrc71QhLd2iyDnKXeFTtX84x20Ndxu",
+	"7cFNiJc31LueHB2fVzAWo44vwaVca7pYfjuWOetv0PZ4nVqH0Pqvh0WvmUyurarl4hLeUf6f/1trSt7I",
+	"QmsKPS6BifSVzHylqRSsb7idMJb+uhdsXM+q+UjoPhd9a1JgXq/WU6lSSyUN9ZsLm7utHjCWpd13BQUI",
+	"gHZjEQikIniQ6wK2ljsZ7DOngi+ovTKBJuhdg7a7rhmukOgjvCAjRQVg51vRwQWhHlcPDL34ict8irsE",
+	"+/v5ir1Z3x9XXMWqgkMlXFjjMcFuX3mBGGKCJGMpNSu7DF94p2WEWWf2x5iRpGQxGlsxJQsD9iDXukAw",
+	"6EoZpWOOhOsrUWnmUpZZuhlC7reUZMrotW8BY0nPL9VVeELh/y2ytr29yl+wjOjhzLlbeM08H2gh/MXz",
+	"hXj6DRMkVTOiuKW6zlq09TCtN+A8mtyoabrfXTeQdfjKiDo4fJoS6pIVwVWyJhupaqfLTbKqnTUjqQQC",
+	"ArXzVgpqMrYc8dy1HcZBPD9O8RzdkWZfm8cSZGyX2y4ZfXPi226/A58ri6r2dCwxVxikvi5hu6xc7PkQ",
+	"SRCnoTTTVT8s1h5qKNkmNNMSVYgrEdcuZUz+z//8f3yWMbpGc82yG6a75BO95mJE6JTOCA32Kmgg4NYG",
+	"X7a8Zr6DjzXOZoSbFcR/vVkCPEpJTkVKIcJkFOXCOW5da7V1myhsJue33UGhiS+Q11rLYiiLzpqq7wM0",
+	"UGiVzo+we8ISgRtaI2xR5j4pze8t1ym/ssRFs4xopiGWihnBQK9EWWEoyKAwGIsB7uHiHGXN8ArspISv",
+	"kIJplg0rzU/wbLHTB1ArUF8TZr3fgruR24MgHqEW4uTvQQ25XzXEN3A6Od0ccehrYU4Ivyq8B+BOTEnt",
+	"iimtwVkWGImcOKHfwkbU/rORgzHzuLjI02+Ni7ybQPC1dCOOaA1GdhNWopk5Kt1Lu9VxsHcHHxqNDZyv",
+	"sRmL81eCc3LeL1k6Dqlx9s8XA97JIy7urAsht7rFTdnK0DQz7/3O7Qlm9JZdin75H+xeHOyWjYj6IzOE",
+	"knAw4Qpuga6NNJMt0/SfLLHJnIEvwdJbJrUhKYPuLZgcCo1pZ1il0yULTGBrBgyWAfkiYy5IodlyDUQz",
+	"8+ndp/cH5eOgfBxMmHX5FKDaS4GIWZ74plDatjmf8k5AvTS6UekRaX97sY3kmU9h5P1qJWlfkDF7TXfe",
+	"T7I6FCTPVP/+fT38SLfbbXXt5deN+TPPdlwcWFlXha2edVZjuKtyRstFw0oRIrsvh/1EirRIWlCbFwaz",
+	"BLBWg80bmvG0D1nY+NYf4a1Pt5i14WnpkWVuQOzCkznmEt5/SKhRi3qzEAXRaP4MGIHz8gg1PhlEY2QH",
+	"8uad9iSFA0D0XSKrdkwKUMYuFjzkDQVoeLE/lYT3cNkSy+hvKb20Xu21b+7D5EWE3f/GciM+sAQs+qpY",
+	"2IIO8eRf/r/9VfMlyrz0xlyICnncsaffQcSsTZN7nn2wwd3eRMZETXmGIbaugNK81jWhZryodGESb53r",
+	"rZnUe0viw4KoakgNaJJaLYY83uHNRde2EwAWrv+zo5PTo6cnnQ0UqAeI/y+VQnsWZpNKscTcSbJM2WAs",
+	"5fURE+lEcmGW1UuXZc1l59jQjaoBblEzb43V+nxvpRrkM877VZj2Xtm1pRDctVF7l3oQZ9BihMJ1ONSy",
+	"HbXZFLpxEqFcY0ILDWpeyjUdZCzdaBpDmWVyipZ2aGnW3u/s4ao2WnHJ1lZ1KLjzNvYDyqlYXcc5PQ6/",
+	"cCV9ScaxarAZBQvYjcf/6mp8NPyt2I28Zss9jlVtTFmpMjZmontPnlgS1926U/fJlM608TU72zLq5/jJ",
+	"fdv2jg0vx7XwDzVX+eOXhFU4opcFn8sftkY6lMyt2CPS9WXFttxIcdBjlbGU6LGc6mqKtWUJ9oVYhR4X",
+	"KosjIrM0tMmIyGBG/vbRUJFSlRI/k9+/90c8nU672n3tF9hNZP4D1tdjr1h9JeJ/2bsWAWy7NjSfRNDo",
+	"/g/XtoanGG91ntoMam9jL9146jvHQjY4zV0fZJplhBrD8onRlcfDGDFERu0WOLnnHq48q/lIUFMoFjtc",
+	"r/jmJIpJ+FiTQqRMXYlYs0QxE0euqQ7XWHHCtet5BvMX0BYBQt0e29jxO2itgGUjA4/9D3FjzKLLmMEm",
+	"Pb7vsmI+iJxLaCUjh0QzkULmaYO0hhhw5mpSEykSpsSi+IZmbEOq7D/2O53ICeTwUUhdvSSnX77AiXBB",
+	"Ts6JZtYY0+R7QK4YFcqy/R8CBrJ9i2IJ4zcs7ZJLMcMqeGj8AB0OJsBBCR0apkh4XUTOYbOeHpOci8Iw",
+	"HZHTiJxH5OQ4IidnETk9hgdOzxBGI3L4Jihr4w/MqNnRpX1pXMJqchNh099pKWU0mVK7TC5IxgW7cDMJ",
+	"VOGpzc4WpVuXnJ0cEyfgNOQOf/J3jt3Yc8jpjCQyZ8RMfRgRT921fJAqZQpAqCspx83A0eQvH36rYX8C",
+	"VUHRuRxC7oTLVF7EBy1jjaHwKqzKEbedKNgmsBXtBUhzvPNhvWvrh/rWk2FryadNxc/DOOjmz7HJQvKC",
+	"f28ddUHSLkV4aRO1l/raCroBQ14ph15QNkpba3xZkSmOJPRg+FsHZUDZlWLB/LqlH4UrFgDOC69qBRL2",
+	"/dW9oYYcusntt0i+d/T+HdTe+1R7o+1R9+PxN95JH3YuyXmNuFUh3mLx008zb6mDdglaKPVepVK9gs5R",
+	"8IyVsZqxLvmMXboqygYZSauAy9Cp6i8ffqtiqCHUhdWVmh2NC4Ctbb7FO8vvbbsYA8r05ubbA3gWVxGf",
+	"j9DBeDeBGOqQVqO2pWLvScoyfsOgRX+bBPxpViEeILAuecO0Bng8B0LCFeIflJZdvXHjNZtgkdHTY0A7",
+	"nLdOvI7vkZZA615OeVtzaP5cbsF+Zers3JWJLsx7dl1O0GDuWJKDg0H3pZKTyTreS99wxjVbb0wKmu/D",
+	"Xus5v9OMoGUo9J6GOr3TqMNE2g5a/xyyMa2FiyrX85PzlRW9AehrmRwtm88pDKAU4KkJafpAl52ok/Ms",
+	"48410OmdnZQa2/nxU3siy2Zc//HT5+WPT4/P3CbLQiXYHg21u0756Yrq5TnmY3pFsnqZ3LnWNcmtODMd",
+	"L5ntlTPzI2OoIwF+pvOuTClqT1tU4ZZLIvDlbDmZ/CdIIQdPj9X6rhmblN7aOiqa7xVTNX2cijimkwkT",
+	"muSMiumYY7qU0yxDeZpiusgdMOiQKjKgyXUAy2IMfElWCna9+HrhAX/x92joLEsvhw3amuL4AJnmX52V",
+	"qhiFVXYGs/6YirTKb0LgbQuG69PtGK6n2zRcvz69+qORE2g8DP0qxJ3UasUmGZ1tn5stKOK1FAGr16To",
+	"8i490lnmPkHUQ3RUaUOFcZ2TfSYoNkqNUHtzeKcYJyChvxcodYZnGfCyHgZayghPNfoTQWcwV2eXpehj",
+	"h5eEAV3swZoKCp3j0JKwDHfMGe0wMPZ7Z/ly6+D0NLT5cKsHbAUPWkmUtaFgjyCWNZCmsQ0InqMnB3jR",
+	"g/raS2SWwDyPK5yhmiHkGEf4el3i/4BXeCWL/nS9VeTOeuz0Ts42mxZLG51p6MXpPC62wkRK8mAvz1XU",
+	"rsFRrH5xDxzltUEvmBRl/3c3fWIZA0ZSDdEGLLLIkfSICx3gztICe9NjNNHSHpveYs3Xav1vV4ZwOw7a",
+	"0Nfus39aM403Vn2eHlSfZTzqFwlJKFvSfaShhh25uNt9qEDoq8cBb0/yuHB6TzxR7IbLQvfxl5hgGzs8",
+	"bs/yvAuNlvklTusBZGgP+juVt8UJ2hgZ7Jbb3I+4Zwc29oBsrPFWVNd2Vlubv+ad6VizpP9m+Ou/v1DP",
+	"f/n1f/xDfZr+/S/vf37++rf3//Fanv5Gf6Mfp+X38r/ukGcezMXd80zoog7GRMl9tpqT8MQwfR8M9DIw",
+	"O8vNZpPSjuvaGcTk79Ird1a9vlWRc36t+WQtvOKLHNCOsZN8pruYKKs56I9X97afBm+79zO71/SXDVXx",
+	"hLsj6bNa0sg6HnFa94iXgRbnD68eemdTz/d+2WWUAEA6uAiW6zpSXWccKaoxSnqpSWwfdNUZT/4V0uL+",
+	"CD+OozIH1gN+cOFMqrksQMgp5ebCPgCahmvPWmYXQQ4qZCCtW97R4Oiw03OIYJ/9UvcqGpoWbPe1HThI",
+	"J+ocuf+thGecc8HingeFs0P7ZhN4mOCG8ohtAcQQzxd0V2ysO5iBg++CxIbRPO65MKu9xQiWhm/UlRTy",
+	"GbbpluKCxHjhIBd6YYd68AouyA1n05ZNmY6lZo27YtcH3eRp3ok85P16gVqmGbGKmI6IZvb8DTYkTmSe",
+	"Uw0Q2441/61DtWZaO1SlSUahVcQqENyg6TXiboeAt7ZKvns1pC70PUeyfH9h4KiDibp9QGcfyyztW+0R",
+	"9pBOJkreuMhlCGJyMZCFsI+FjwzV1/afQkGx5MnzTtQZKEav+6OMau3f+PtyPPDTOTzwFQHPPRyS5Utp",
+	"wSKSFsyzGssgazGy7zRJ6Qyuq30MEryXBPibb4sbqRMBNRmZInj5JJG5XdU69wYvu4/0Kw772DQb+1U/",
+	"YzcsW4J8bNW0RKYM2XzHvrxf+eE2w/8DJtiQJ5yq2aoWy8DKbpjTij9Iwg88Lljn8pf/OHoJj5ydB0pd",
+	"K3Hbsb1KZfezTcrIYW7O8KpRVUXfsVNfX8fBV1eOrdcZ89HYflY2fcLL2atcxXUq0unJXXMFnIC99yQB",
+	"N+4tuKUIEIrhGNwgwIpBGYOV1k55qWhMn6j2pg4tUm6OYAwMF+CU1E0zju4nS7v4dbBWn8AOu3fP/+DP",
+	"jGZmHFm5j/IxZ4Za0uqSnwKgaN4DPBujeKLjiMRP5IQJOuHdGc2z2geWTuGDVCY67pZMAwGGGxjn57EE",
+	"uap9xrer9u2Rv7yNSAn6F5G3v7yLSMJveEa0TDgzs4hMFDSptQajkSoiiRS6sKxUR2QMSyNDmvCMG850",
+	"ZTrvKo4R3TCrS5JzBPjB0+mBkmNmE5nJEbdvz/iQkWSWZCwiORV0hHjX0FSvyGqDvXQH3FD9j736y/Z6",
+	"oX8ewCxiZZOOypJ830w0Cg36orkuX9U9x76bTaqeHaznX6ajsrFNVElCRKWpAm1UeTeWZzdIk+rEUXWC",
+	"eiGaZT1fs0XoiIkEdrE8X1ICXFaGuXz/mqAzSbc0T8CCOSys5SxLscgownALYpjbJbwSo4zrcUT+pJhI",
+	"xhG5VHTAE1jtx4m9C2OPGG/1QJ/HktNrLxRZXj1SD0Cvl/R0yHrO/Zm4JFORug8sPXMxsi/Gdqo0g2pA",
+	"e6w0Y6nb9DFU0b02zveqnXHj1umgJiLnjsUzu6FZUbsEl5aBNNIdNeUruMCQcg9v33AICdzYKFJHJOdK",
+	"SYUMQieKBYAJSAIqESqsZaCYMF3yulbPKEU2q+6eqzlp3joIfruylKhSnVmjiR54kKtTjwg1JGNUG4iw",
+	"3zKFYJQ20b5PYoJt5TnrAbUfAbWTyRihpKdj6Qhf+9I7rGvxtaLOJhQjMlEyYSngrM5zBWQWTbMIkhxX",
+	"wQGpQxOq4ab0yH/7+O4t+QhSMCIZncnCkDH3jxv2BTPxtb0cNCO+yaOOiHNKstS7+x129ZhPNLQLvSgJ",
+	"gKZpMPAqk/+TVHnb+U2YnGSMIBYrUwyaAfsXVogMkcsmLOFDbvnDjAjG0sogPwXFjjdukRUd1gS9YX6L",
+	"8MWYHAGvhxQLxgRIhhtpZRwkR1OimE4KNx0rMO1FR/utkthgJ1KZ0AeWsIkrjJufzHtcNd6KGRnUNgAq",
+	"JXvwJUwLn4hKaPOUJTz18V9sA+MobMASKPcV1Yn8XKBq3EpDGUtH2DkNhnBHQkeKAS1FRLFhoe3R2Lsi",
+	"5TWk2HXJb1y4Lq2QPIJxnjStHctLqyM1M2R7IkbRG8t0sXv0DZSAjJil3co7/iwLzayJ1/oWuOwJzGQI",
+	"vJBnaYRZN9OxzF2RN88gFzCYuVFAOx5SZaeSIGZNjfnwLFVMtPHE0C93DEmbJJVYr8yq9x81tMU3fKgA",
+	"ENvZp7pnJy9Tl8edMZrqKopnyJg0klDfWxsJOMu091ZAQbFP8amuxY7QdBnH0siRopOxjohOqFUTKhXd",
+	"5SVDkQ9iCG8IWqlgC/aINopRyMNkIlGzSdhgq+4xl2AEBT5Sl1ff5RSRIc+qd/bSGJqM85abU904l1xF",
+	"4Q3OMeO3CTDRegBNNJnYs9V0pp2qbTRJZFbkLrs0IhTbZBcCCFk74Qs2QAQsgGbwradUdLMrpk1l3q/z",
+	"iVSNc34D3D/1u4UCGMwhq1ExajU377iwkiyDcxDSuCNAd8dRMdFdcgnDKp4Y90K81kzYywe6J6O5r8iy",
+	"ywXSxHuBXQcBn7J2N3Qje3ivZ8lYWg2aZkQXE7u6Xtn0HfQmdxukAPcFjslBl855xlmZ/0VGShYTuzh4",
+	"6xFLi8TX2df4PBaMS6/kn32uTvXNn99//NhGj6Uo0tegiqEeUA1t6rnBqL62D3JzUeGwXCN6DqEDy9wt",
+	"E6mxdnQhNe3Yn5yD0Wu1llycJlubRa/SCN+7pJxC7eCA4MAqo77H17TwQDkcotJHjXM0Rg6YC5g2LMHv",
+	"MxMl44LioZymjOgC+aev4g9wZJGndMdguHC8p2o+oFS0lHbr2Tiy5GiuXHNrU2gjFVhK0rjxqJdLvpx/",
+	"TsgQI7vk3wsqDNhrIIesZMztTQW/Us28MTK5bjouhLT3ejHe5R4Z8i+WtIoBaJVKGga0ZvVdn9Zub1ht",
+	"gABa/sfvf/x/AQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

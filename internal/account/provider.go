@@ -64,6 +64,26 @@ func first(users []User) *User {
 	return &users[0]
 }
 
+// Standing tells who a user or an API client is and what they may do now; nil for one who may not sign in. The session
+// must see the network.
+func Standing(ctx context.Context, kind auth.Kind, id uuid.UUID) (*auth.Principal, error) {
+	if kind == auth.Client {
+		clients, err := db.Find[APIClient](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("id = ? and revoked_at is null", id) })
+		if err != nil || len(clients) == 0 {
+			return nil, err
+		}
+		p := clients[0].principal(clients[0].Scopes)
+		return &p, nil
+	}
+	users, err := db.Find[User](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("id = ? and active", id) })
+	if err != nil || len(users) == 0 {
+		return nil, err
+	}
+	roles, err := rolesOf(ctx, id)
+	p := principal(&users[0], uuid.Nil, roles)
+	return &p, err
+}
+
 // CentreID finds a centre by its code, for the roles of outside issuers; the zero id where there is none.
 func CentreID(d *db.DB) func(context.Context, string) (uuid.UUID, error) {
 	return func(ctx context.Context, code string) (uuid.UUID, error) {

@@ -45,6 +45,7 @@ var domains = map[string][]string{
 	"task":        {},         // others raise tasks, and tasks call nobody
 	"stock":       {"centre"}, // time zone and SOP
 	"transfer":    {"beneficiary", "casework", "centre"},
+	"webhook":     {"account"},                    // what the owner of an endpoint may see now
 	"worklist":    {"casework", "centre", "task"}, // whose cases somebody sees; what nobody did in time is a task
 }
 

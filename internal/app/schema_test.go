@@ -54,6 +54,7 @@ var untrailed = map[string]string{
 	"stock_counters":           "numbers that documents use up",
 	"stock_recounts":           "a measurement",
 	"timeline":                 "derived from rows that the trail has",
+	"webhook_deliveries":       "messages of changes that the trail has; their attempts are in their own log",
 	"shipped_forms":            "files of the product, stored when it migrates",
 }
 

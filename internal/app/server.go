@@ -29,6 +29,7 @@ import (
 	"github.com/waystation/waystation/internal/task"
 	"github.com/waystation/waystation/internal/timeline"
 	"github.com/waystation/waystation/internal/transfer"
+	"github.com/waystation/waystation/internal/webhook"
 	"github.com/waystation/waystation/internal/worklist"
 )
 
@@ -60,6 +61,7 @@ type (
 	worklists     = worklist.Handlers
 	support       = mhpss.Handlers
 	directory     = servicemap.Handlers
+	webhooks      = webhook.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -92,6 +94,7 @@ type server struct {
 	worklists
 	support
 	directory
+	webhooks
 }
 
 var _ api.StrictServerInterface = server{}
@@ -111,8 +114,14 @@ func (a *App) server() server {
 		worklists: worklists{Permissions: a.feeds.Permissions},
 		tasks:     tasks{CasesInView: casework.IDsInView},
 		directory: directory{Permissions: a.feeds.Permissions, VerifyEvery: a.Config.ServiceVerificationDays},
+		webhooks:  webhooks{Settings: a.webhookSettings(), Vault: a.vault},
 		attachments: attachments{Service: attachment.NewService(attachment.Settings{
 			PublicURL: a.Config.PublicURL, MaxSize: int64(a.Config.MaxAttachment), MaxImage: int64(a.Config.MaxImage), MaxPixels: a.Config.MaxImagePixels,
 		}, a.files, a.vault)},
 	}
+}
+
+func (a *App) webhookSettings() webhook.Settings {
+	c := a.Config
+	return webhook.Settings{Networks: c.WebhookNetworks, PlainHTTP: !c.Production(), Timeout: c.WebhookTimeout, Kept: c.WebhooksKept, SecretGrace: c.ClientSecretGrace}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/waystation/waystation/internal/servicemap"
 	"github.com/waystation/waystation/internal/statistics"
 	"github.com/waystation/waystation/internal/stock"
+	"github.com/waystation/waystation/internal/webhook"
 	"github.com/waystation/waystation/internal/worklist"
 )
 
@@ -42,6 +43,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	stock.Jobs(r)
 	worklist.Jobs(r)
 	servicemap.Jobs(r)
+	webhook.NewTeller(a.webhookSettings(), a.vault, a.feeds.Permissions).Jobs(r)
 	return r
 }
 

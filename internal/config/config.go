@@ -54,10 +54,14 @@ type Config struct {
 	LockoutAfter         int           `env:"LOCKOUT_AFTER" envDefault:"5" doc:"Failed sign-ins after which an account is locked for a while."`
 	LockoutFor           time.Duration `env:"LOCKOUT_FOR" envDefault:"15m" doc:"How long the first lock lasts; each further failure doubles it, up to a day."`
 	TemporaryPasswordTTL time.Duration `env:"TEMPORARY_PASSWORD_TTL" envDefault:"168h" doc:"How long a password set by an administrator may be used to sign in for the first time."`
-	ClientSecretGrace    time.Duration `env:"CLIENT_SECRET_GRACE" envDefault:"24h" doc:"How long the old secret of an API client works after it was rotated."`
+	ClientSecretGrace    time.Duration `env:"CLIENT_SECRET_GRACE" envDefault:"24h" doc:"How long the old secret of an API client works, and that of a webhook endpoint signs, after it was rotated."`
 	MandatoryTrainings   []string      `env:"MANDATORY_TRAININGS" envDefault:"code_of_conduct" doc:"Trainings (comma-separated) that must be valid before a person is granted a role."`
 
 	ChangesKept time.Duration `env:"CHANGES_KEPT" envDefault:"2160h" doc:"How long the change feed keeps a change. A client that was away for longer begins anew. At least 192h."`
+
+	WebhookNetworks []netip.Prefix `env:"WEBHOOK_NETWORKS" doc:"Networks (CIDR, comma-separated) to which webhooks may go although they are not public, such as that of a system in the same building. Empty: none."`
+	WebhookTimeout  time.Duration  `env:"WEBHOOK_TIMEOUT" envDefault:"15s" doc:"How long the receiver of a webhook may take to answer. At most 30s."`
+	WebhooksKept    time.Duration  `env:"WEBHOOKS_KEPT" envDefault:"720h" doc:"How long it is kept what an endpoint was told, for its log and for sending it again."`
 
 	ServiceVerificationDays int `env:"SERVICE_VERIFICATION_DAYS" envDefault:"92" doc:"Days after which an entry of the service map has to be verified again; behind them it is stale."`
 

@@ -139,6 +139,7 @@ func (c *Config) validateLimits(p problems) {
 		"IdleTransactionTimeout": c.IdleTransactionTimeout, "ShutdownTimeout": c.ShutdownTimeout,
 		"AccessTokenTTL": c.AccessTokenTTL, "RefreshTokenTTL": c.RefreshTokenTTL,
 		"RevocationStaleAfter": c.RevocationStaleAfter, "LockoutFor": c.LockoutFor, "TemporaryPasswordTTL": c.TemporaryPasswordTTL,
+		"WebhookTimeout": c.WebhookTimeout, "WebhooksKept": c.WebhooksKept,
 	} {
 		// PostgreSQL counts timeouts in milliseconds and reads 0 as "no limit".
 		if d < time.Millisecond {
@@ -164,6 +165,9 @@ func (c *Config) validateLimits(p problems) {
 	}
 	if c.ClientSecretGrace < 0 {
 		p.add(variable("ClientSecretGrace"), "must be 0 (none) or more")
+	}
+	if c.WebhookTimeout > 30*time.Second {
+		p.add(variable("WebhookTimeout"), "must be at most 30s")
 	}
 	if c.ImportFileDays < 1 {
 		p.add(variable("ImportFileDays"), "must be at least 1")

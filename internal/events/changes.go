@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/db"
 )
 
@@ -102,6 +103,12 @@ func cut(rows []Change, end position, limit int) Page {
 func Now(ctx context.Context) (string, error) {
 	end, err := horizon(ctx)
 	return end.cursor(db.Now()), err
+}
+
+// Visible returns the changes of a centre that somebody may see there, as it is shown to them in its feed, after a
+// cursor of Visible or Now, however old. Without types it is all of them.
+func Visible(ctx context.Context, may *auth.Permissions, reader *auth.Principal, centre uuid.UUID, types []string, cursor string, limit int) (Page, error) {
+	return selection{[]uuid.UUID{centre}, readable(may, reader, centre, nil), types}.page(ctx, cursor, forever, limit)
 }
 
 const forever = time.Duration(math.MaxInt64)

@@ -16,6 +16,8 @@ import (
 const (
 	defaultQueue = river.QueueDefault
 	tickQueue    = "ticks"
+	// Outgoing is for jobs that call other systems: one that hangs holds up none of our own work.
+	Outgoing = "outgoing"
 )
 
 // defaultTimeout is how long one attempt may run. A process that was killed leaves its jobs

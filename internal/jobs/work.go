@@ -11,6 +11,9 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 )
 
+// outgoingWorkers mostly wait for somebody else's answer.
+const outgoingWorkers = 16
+
 // Options say how one process works.
 type Options struct {
 	Workers         int           // jobs at a time; 0: 4
@@ -44,6 +47,7 @@ func (r *Registry) client(o Options) (*river.Client[pgx.Tx], error) {
 		Queues: map[string]river.QueueConfig{
 			defaultQueue: {MaxWorkers: cmp.Or(o.Workers, 4)},
 			tickQueue:    {MaxWorkers: 2},
+			Outgoing:     {MaxWorkers: outgoingWorkers},
 		},
 		JobTimeout:                  defaultTimeout,
 		RescueStuckJobsAfter:        defaultTimeout + 15*time.Second,
