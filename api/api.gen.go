@@ -665,6 +665,105 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
+// Defines values for CaseVisitKind.
+const (
+	CaseVisitKindHome     CaseVisitKind = "home"
+	CaseVisitKindOutreach CaseVisitKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitKind enum.
+func (e CaseVisitKind) Valid() bool {
+	switch e {
+	case CaseVisitKindHome:
+		return true
+	case CaseVisitKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitStatus.
+const (
+	CaseVisitStatusCancelled CaseVisitStatus = "cancelled"
+	CaseVisitStatusMet       CaseVisitStatus = "met"
+	CaseVisitStatusNotMet    CaseVisitStatus = "not_met"
+	CaseVisitStatusPlanned   CaseVisitStatus = "planned"
+	CaseVisitStatusVoid      CaseVisitStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitStatus enum.
+func (e CaseVisitStatus) Valid() bool {
+	switch e {
+	case CaseVisitStatusCancelled:
+		return true
+	case CaseVisitStatusMet:
+		return true
+	case CaseVisitStatusNotMet:
+		return true
+	case CaseVisitStatusPlanned:
+		return true
+	case CaseVisitStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitCreateKind.
+const (
+	CaseVisitCreateKindHome     CaseVisitCreateKind = "home"
+	CaseVisitCreateKindOutreach CaseVisitCreateKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitCreateKind enum.
+func (e CaseVisitCreateKind) Valid() bool {
+	switch e {
+	case CaseVisitCreateKindHome:
+		return true
+	case CaseVisitCreateKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitPatchKind.
+const (
+	CaseVisitPatchKindHome     CaseVisitPatchKind = "home"
+	CaseVisitPatchKindOutreach CaseVisitPatchKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitPatchKind enum.
+func (e CaseVisitPatchKind) Valid() bool {
+	switch e {
+	case CaseVisitPatchKindHome:
+		return true
+	case CaseVisitPatchKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitRecordResult.
+const (
+	CaseVisitRecordResultMet    CaseVisitRecordResult = "met"
+	CaseVisitRecordResultNotMet CaseVisitRecordResult = "not_met"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitRecordResult enum.
+func (e CaseVisitRecordResult) Valid() bool {
+	switch e {
+	case CaseVisitRecordResultMet:
+		return true
+	case CaseVisitRecordResultNotMet:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseloadState.
 const (
 	CaseloadStateFull    CaseloadState = "full"
@@ -2678,6 +2777,27 @@ func (e SOPStockApprovalFor) Valid() bool {
 	}
 }
 
+// Defines values for Safety.
+const (
+	SafetyPrecautions Safety = "precautions"
+	SafetySafe        Safety = "safe"
+	SafetyUnsafe      Safety = "unsafe"
+)
+
+// Valid indicates whether the value is a known member of the Safety enum.
+func (e Safety) Valid() bool {
+	switch e {
+	case SafetyPrecautions:
+		return true
+	case SafetySafe:
+		return true
+	case SafetyUnsafe:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ScreeningFactorPolarity.
 const (
 	ScreeningFactorPolarityNeutral    ScreeningFactorPolarity = "neutral"
@@ -4607,6 +4727,51 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	case ListCaseTeamParamsSortCreatedAt:
 		return true
 	case ListCaseTeamParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseVisitsParamsSort.
+const (
+	ListCaseVisitsParamsSortMinusPlannedAt ListCaseVisitsParamsSort = "-planned_at"
+	ListCaseVisitsParamsSortPlannedAt      ListCaseVisitsParamsSort = "planned_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseVisitsParamsSort enum.
+func (e ListCaseVisitsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseVisitsParamsSortMinusPlannedAt:
+		return true
+	case ListCaseVisitsParamsSortPlannedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseVisitsParamsStatus.
+const (
+	ListCaseVisitsParamsStatusCancelled ListCaseVisitsParamsStatus = "cancelled"
+	ListCaseVisitsParamsStatusMet       ListCaseVisitsParamsStatus = "met"
+	ListCaseVisitsParamsStatusNotMet    ListCaseVisitsParamsStatus = "not_met"
+	ListCaseVisitsParamsStatusPlanned   ListCaseVisitsParamsStatus = "planned"
+	ListCaseVisitsParamsStatusVoid      ListCaseVisitsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseVisitsParamsStatus enum.
+func (e ListCaseVisitsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseVisitsParamsStatusCancelled:
+		return true
+	case ListCaseVisitsParamsStatusMet:
+		return true
+	case ListCaseVisitsParamsStatusNotMet:
+		return true
+	case ListCaseVisitsParamsStatusPlanned:
+		return true
+	case ListCaseVisitsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -8285,6 +8450,113 @@ type CaseTransitionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CaseVisit defines model for CaseVisit.
+type CaseVisit struct {
+	// Admin2Pcode OCHA P-code of the district, opaque
+	Admin2Pcode *string             `json:"admin2_pcode,omitempty"`
+	CaseID      openapi_types.UUID  `json:"case_id"`
+	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+
+	// FollowupID The follow-up that it is made for
+	FollowupID openapi_types.UUID `json:"followup_id"`
+	ID         openapi_types.UUID `json:"id"`
+	Kind       CaseVisitKind      `json:"kind"`
+
+	// NextFollowupID The follow-up that its next date was set for
+	NextFollowupID *openapi_types.UUID `json:"next_followup_id,omitempty"`
+	Outcome        *string             `json:"outcome,omitempty"`
+
+	// Place Exact; only where the person agreed, and only for those who work on the case
+	Place         *string             `json:"place,omitempty"`
+	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
+	PlannedAt     time.Time           `json:"planned_at"`
+
+	// Reason Why it was cancelled or voided
+	Reason    *string            `json:"reason,omitempty"`
+	Safety    *VisitSafety       `json:"safety,omitempty"`
+	Status    CaseVisitStatus    `json:"status"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+	VisitedAt *time.Time         `json:"visited_at,omitempty"`
+	VisitorID openapi_types.UUID `json:"visitor_id"`
+	VoidedAt  *time.Time         `json:"voided_at,omitempty"`
+}
+
+// CaseVisitKind defines model for CaseVisit.Kind.
+type CaseVisitKind string
+
+// CaseVisitStatus defines model for CaseVisit.Status.
+type CaseVisitStatus string
+
+// CaseVisitCreate defines model for CaseVisitCreate.
+type CaseVisitCreate struct {
+	Admin2Pcode *string `json:"admin2_pcode,omitempty"`
+
+	// CompanionID Staff of the centre who goes along
+	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
+
+	// FollowupID One that is due; where absent the visit has its own
+	FollowupID *openapi_types.UUID `json:"followup_id,omitempty"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	Kind       CaseVisitCreateKind `json:"kind"`
+
+	// Place Exact; with place_agreed_on
+	Place *string `json:"place,omitempty"`
+
+	// PlaceAgreedOn When the person agreed that the exact place is kept
+	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
+	PlannedAt     time.Time           `json:"planned_at"`
+
+	// VisitorID Staff of the centre; the caller where absent
+	VisitorID *openapi_types.UUID `json:"visitor_id,omitempty"`
+}
+
+// CaseVisitCreateKind defines model for CaseVisitCreate.Kind.
+type CaseVisitCreateKind string
+
+// CaseVisitPage defines model for CaseVisitPage.
+type CaseVisitPage struct {
+	Data []CaseVisit `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseVisitPatch defines model for CaseVisitPatch.
+type CaseVisitPatch struct {
+	Admin2Pcode   nullable.Nullable[string]             `json:"admin2_pcode,omitempty"`
+	CompanionID   nullable.Nullable[openapi_types.UUID] `json:"companion_id,omitempty"`
+	Kind          *CaseVisitPatchKind                   `json:"kind,omitempty"`
+	Place         nullable.Nullable[string]             `json:"place,omitempty"`
+	PlaceAgreedOn nullable.Nullable[openapi_types.Date] `json:"place_agreed_on,omitempty"`
+	PlannedAt     *time.Time                            `json:"planned_at,omitempty"`
+	VisitorID     *openapi_types.UUID                   `json:"visitor_id,omitempty"`
+}
+
+// CaseVisitPatchKind defines model for CaseVisitPatch.Kind.
+type CaseVisitPatchKind string
+
+// CaseVisitRecord defines model for CaseVisitRecord.
+type CaseVisitRecord struct {
+	// Need Of a visit that met the person
+	Need *string `json:"need,omitempty"`
+
+	// NextAt When somebody goes again
+	NextAt  *time.Time            `json:"next_at,omitempty"`
+	Outcome *string               `json:"outcome,omitempty"`
+	Result  CaseVisitRecordResult `json:"result"`
+
+	// VisitedAt Now where absent
+	VisitedAt *time.Time `json:"visited_at,omitempty"`
+}
+
+// CaseVisitRecordResult defines model for CaseVisitRecord.Result.
+type CaseVisitRecordResult string
+
 // CaseWall defines model for CaseWall.
 type CaseWall struct {
 	CaseID    openapi_types.UUID  `json:"case_id"`
@@ -8863,6 +9135,9 @@ type ContactAttempt struct {
 	ByID   openapi_types.UUID   `json:"by_id"`
 	Method ContactAttemptMethod `json:"method"`
 	Note   *string              `json:"note,omitempty"`
+
+	// VisitID The visit that met nobody
+	VisitID *openapi_types.UUID `json:"visit_id,omitempty"`
 }
 
 // ContactAttemptMethod defines model for ContactAttempt.Method.
@@ -12622,6 +12897,9 @@ type SOPWeights struct {
 	Medium float64 `json:"medium"`
 }
 
+// Safety precautions are safe with what the note says
+type Safety string
+
 // ScreeningFactor defines model for ScreeningFactor.
 type ScreeningFactor struct {
 	Factor   string                  `json:"factor"`
@@ -14567,6 +14845,32 @@ type VisitReferOut struct {
 	OccurredAt     *time.Time          `json:"occurred_at,omitempty"`
 	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
 	Reason         string              `json:"reason"`
+}
+
+// VisitSafety defines model for VisitSafety.
+type VisitSafety struct {
+	CheckedAt time.Time           `json:"checked_at"`
+	CheckedBy *openapi_types.UUID `json:"checked_by,omitempty"`
+	Note      *string             `json:"note,omitempty"`
+
+	// Person precautions are safe with what the note says
+	Person Safety `json:"person"`
+
+	// Worker precautions are safe with what the note says
+	Worker Safety `json:"worker"`
+}
+
+// VisitSafetyCheck defines model for VisitSafetyCheck.
+type VisitSafetyCheck struct {
+	// CheckedAt Now where absent
+	CheckedAt *time.Time `json:"checked_at,omitempty"`
+	Note      *string    `json:"note,omitempty"`
+
+	// Person precautions are safe with what the note says
+	Person Safety `json:"person"`
+
+	// Worker precautions are safe with what the note says
+	Worker Safety `json:"worker"`
 }
 
 // VisitStatus defines model for VisitStatus.
@@ -16966,6 +17270,81 @@ type RequestTransferParams struct {
 
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseVisitsParams defines parameters for ListCaseVisits.
+type ListCaseVisitsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-planned_at` where none is given. A cursor carries its own
+	Sort *ListCaseVisitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that stand so
+	Status *ListCaseVisitsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// FollowupID Only those that were made for this follow-up
+	FollowupID *openapi_types.UUID `form:"followup_id,omitempty" json:"followup_id,omitempty"`
+}
+
+// ListCaseVisitsParamsSort defines parameters for ListCaseVisits.
+type ListCaseVisitsParamsSort string
+
+// ListCaseVisitsParamsStatus defines parameters for ListCaseVisits.
+type ListCaseVisitsParamsStatus string
+
+// PlanCaseVisitParams defines parameters for PlanCaseVisit.
+type PlanCaseVisitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseVisitParams defines parameters for UpdateCaseVisit.
+type UpdateCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelCaseVisitParams defines parameters for CancelCaseVisit.
+type CancelCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CheckVisitSafetyParams defines parameters for CheckVisitSafety.
+type CheckVisitSafetyParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RecordCaseVisitParams defines parameters for RecordCaseVisit.
+type RecordCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCaseVisitParams defines parameters for VoidCaseVisit.
+type VoidCaseVisitParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -20117,6 +20496,24 @@ type RequestTransferJSONRequestBody = TransferCreate
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
+// PlanCaseVisitJSONRequestBody defines body for PlanCaseVisit for application/json ContentType.
+type PlanCaseVisitJSONRequestBody = CaseVisitCreate
+
+// UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseVisit for application/merge-patch+json ContentType.
+type UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody = CaseVisitPatch
+
+// CancelCaseVisitJSONRequestBody defines body for CancelCaseVisit for application/json ContentType.
+type CancelCaseVisitJSONRequestBody = CaseReason
+
+// CheckVisitSafetyJSONRequestBody defines body for CheckVisitSafety for application/json ContentType.
+type CheckVisitSafetyJSONRequestBody = VisitSafetyCheck
+
+// RecordCaseVisitJSONRequestBody defines body for RecordCaseVisit for application/json ContentType.
+type RecordCaseVisitJSONRequestBody = CaseVisitRecord
+
+// VoidCaseVisitJSONRequestBody defines body for VoidCaseVisit for application/json ContentType.
+type VoidCaseVisitJSONRequestBody = CaseReason
+
 // RaiseCaseWallJSONRequestBody defines body for RaiseCaseWall for application/json ContentType.
 type RaiseCaseWallJSONRequestBody = CaseWallCreate
 
@@ -21272,6 +21669,30 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
+	// ListCaseVisits The home and outreach visits of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
+	ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error
+	// PlanCaseVisit Plan a visit
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
+	PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error
+	// GetCaseVisit Read a visit
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error
+	// UpdateCaseVisit Change a planned visit
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error
+	// CancelCaseVisit Give a planned visit up
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
+	CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error
+	// CheckVisitSafety Say whether a visit is safe
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
+	CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error
+	// RecordCaseVisit Record how a visit went
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
+	RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error
+	// VoidCaseVisit Void a visit entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
+	VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error
@@ -33259,6 +33680,480 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UndoCaseMerge(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseVisits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseVisits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseVisitsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "followup_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "followup_id", ctx.QueryParams(), &params.FollowupID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseVisits(ctx, centreID, id, params)
+	return err
+}
+
+// PlanCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) PlanCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlanCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlanCaseVisit(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseVisit(ctx, centreID, id, visitID)
+	return err
+}
+
+// UpdateCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// CancelCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// CheckVisitSafety converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckVisitSafety(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckVisitSafetyParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckVisitSafety(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// RecordCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// VoidCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseVisit(ctx, centreID, id, visitID, params)
 	return err
 }
 
@@ -46163,6 +47058,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.ListCaseVisits, options.OperationMiddlewares["listCaseVisits"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.PlanCaseVisit, options.OperationMiddlewares["planCaseVisit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.GetCaseVisit, options.OperationMiddlewares["getCaseVisit"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.UpdateCaseVisit, options.OperationMiddlewares["updateCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/check-safety", wrapper.CheckVisitSafety, options.OperationMiddlewares["checkVisitSafety"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/record", wrapper.RecordCaseVisit, options.OperationMiddlewares["recordCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/cancel", wrapper.CancelCaseVisit, options.OperationMiddlewares["cancelCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/void", wrapper.VoidCaseVisit, options.OperationMiddlewares["voidCaseVisit"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
@@ -57446,6 +58349,403 @@ type UndoCaseMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseVisitsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseVisitsParams
+}
+
+type ListCaseVisitsResponseObject interface {
+	VisitListCaseVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseVisits200JSONResponse CaseVisitPage
+
+func (response ListCaseVisits200JSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseVisitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseVisitsdefaultApplicationProblemPlusJSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanCaseVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   PlanCaseVisitParams
+	Body     *PlanCaseVisitJSONRequestBody
+}
+
+type PlanCaseVisitResponseObject interface {
+	VisitPlanCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type PlanCaseVisit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type PlanCaseVisit201JSONResponse struct {
+	Body    CaseVisit
+	Headers PlanCaseVisit201ResponseHeaders
+}
+
+func (response PlanCaseVisit201JSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlanCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+}
+
+type GetCaseVisitResponseObject interface {
+	VisitGetCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type GetCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers GetCaseVisit200ResponseHeaders
+}
+
+func (response GetCaseVisit200JSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   UpdateCaseVisitParams
+	Body     *UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseVisitResponseObject interface {
+	VisitUpdateCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers UpdateCaseVisit200ResponseHeaders
+}
+
+func (response UpdateCaseVisit200JSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   CancelCaseVisitParams
+	Body     *CancelCaseVisitJSONRequestBody
+}
+
+type CancelCaseVisitResponseObject interface {
+	VisitCancelCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type CancelCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers CancelCaseVisit200ResponseHeaders
+}
+
+func (response CancelCaseVisit200JSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckVisitSafetyRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   CheckVisitSafetyParams
+	Body     *CheckVisitSafetyJSONRequestBody
+}
+
+type CheckVisitSafetyResponseObject interface {
+	VisitCheckVisitSafetyResponse(w http.ResponseWriter) error
+}
+
+type CheckVisitSafety200ResponseHeaders struct {
+	ETag string
+}
+
+type CheckVisitSafety200JSONResponse struct {
+	Body    CaseVisit
+	Headers CheckVisitSafety200ResponseHeaders
+}
+
+func (response CheckVisitSafety200JSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckVisitSafetydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckVisitSafetydefaultApplicationProblemPlusJSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   RecordCaseVisitParams
+	Body     *RecordCaseVisitJSONRequestBody
+}
+
+type RecordCaseVisitResponseObject interface {
+	VisitRecordCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type RecordCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type RecordCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers RecordCaseVisit200ResponseHeaders
+}
+
+func (response RecordCaseVisit200JSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   VoidCaseVisitParams
+	Body     *VoidCaseVisitJSONRequestBody
+}
+
+type VoidCaseVisitResponseObject interface {
+	VisitVoidCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers VoidCaseVisit200ResponseHeaders
+}
+
+func (response VoidCaseVisit200JSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -71050,6 +72350,30 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
+	// ListCaseVisits The home and outreach visits of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
+	ListCaseVisits(ctx context.Context, request ListCaseVisitsRequestObject) (ListCaseVisitsResponseObject, error)
+	// PlanCaseVisit Plan a visit
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
+	PlanCaseVisit(ctx context.Context, request PlanCaseVisitRequestObject) (PlanCaseVisitResponseObject, error)
+	// GetCaseVisit Read a visit
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	GetCaseVisit(ctx context.Context, request GetCaseVisitRequestObject) (GetCaseVisitResponseObject, error)
+	// UpdateCaseVisit Change a planned visit
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	UpdateCaseVisit(ctx context.Context, request UpdateCaseVisitRequestObject) (UpdateCaseVisitResponseObject, error)
+	// CancelCaseVisit Give a planned visit up
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
+	CancelCaseVisit(ctx context.Context, request CancelCaseVisitRequestObject) (CancelCaseVisitResponseObject, error)
+	// CheckVisitSafety Say whether a visit is safe
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
+	CheckVisitSafety(ctx context.Context, request CheckVisitSafetyRequestObject) (CheckVisitSafetyResponseObject, error)
+	// RecordCaseVisit Record how a visit went
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
+	RecordCaseVisit(ctx context.Context, request RecordCaseVisitRequestObject) (RecordCaseVisitResponseObject, error)
+	// VoidCaseVisit Void a visit entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
+	VoidCaseVisit(ctx context.Context, request VoidCaseVisitRequestObject) (VoidCaseVisitResponseObject, error)
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx context.Context, request ListCaseWallsRequestObject) (ListCaseWallsResponseObject, error)
@@ -80248,6 +81572,365 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(UndoCaseMergeResponseObject); ok {
 		return validResponse.VisitUndoCaseMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseVisits operation middleware
+func (sh *strictHandler) ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error {
+	var request ListCaseVisitsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseVisits(ctx.Request().Context(), request.(ListCaseVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseVisitsResponseObject); ok {
+		return validResponse.VisitListCaseVisitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlanCaseVisit operation middleware
+func (sh *strictHandler) PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error {
+	var request PlanCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body PlanCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlanCaseVisit(ctx.Request().Context(), request.(PlanCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlanCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlanCaseVisitResponseObject); ok {
+		return validResponse.VisitPlanCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseVisit operation middleware
+func (sh *strictHandler) GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error {
+	var request GetCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseVisit(ctx.Request().Context(), request.(GetCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseVisitResponseObject); ok {
+		return validResponse.VisitGetCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseVisit operation middleware
+func (sh *strictHandler) UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error {
+	var request UpdateCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseVisit(ctx.Request().Context(), request.(UpdateCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseVisitResponseObject); ok {
+		return validResponse.VisitUpdateCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelCaseVisit operation middleware
+func (sh *strictHandler) CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error {
+	var request CancelCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body CancelCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelCaseVisit(ctx.Request().Context(), request.(CancelCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelCaseVisitResponseObject); ok {
+		return validResponse.VisitCancelCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckVisitSafety operation middleware
+func (sh *strictHandler) CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error {
+	var request CheckVisitSafetyRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body CheckVisitSafetyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckVisitSafety(ctx.Request().Context(), request.(CheckVisitSafetyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckVisitSafety")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckVisitSafetyResponseObject); ok {
+		return validResponse.VisitCheckVisitSafetyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordCaseVisit operation middleware
+func (sh *strictHandler) RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error {
+	var request RecordCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body RecordCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordCaseVisit(ctx.Request().Context(), request.(RecordCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordCaseVisitResponseObject); ok {
+		return validResponse.VisitRecordCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseVisit operation middleware
+func (sh *strictHandler) VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error {
+	var request VoidCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body VoidCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseVisit(ctx.Request().Context(), request.(VoidCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseVisitResponseObject); ok {
+		return validResponse.VisitVoidCaseVisitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -89844,2146 +91527,2175 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345w9wxLXZIld0sVb5ytlu2x99iWtuQZ7xhbk4UkkZnoYgI0AFYq7a2/5wLOJZ4r",
-	"OYEFgARJkASZLFnV7fnRY1WSID4W1vd61q+rlB8KzghTcvXs19We4IwI+M8XnCnC1DeY7Uq8I/pPGZGp",
-	"oIWinK2erb7fE5TbXxHfIgX/3pBcrpIVeYcPRU5Wz1ZbsUpWgvxcUkGy1TMlSpKsZLonB6zHVKdCPyWV",
-	"oGy3ev8+WX3xPd6Fv3ZLhKScJWjLBfp6e/EtVum+8bGfVg9/Wk383jc8xeYj7W/+sCeCwLoYOSJBJC9F",
-	"ShCVE7/wn1icQqNjhUguzRcwk0ciUEYKwjKJOGus63makkJdVIcx5fvvk1WBBT4QZU/WDNZ/sN94h3og",
-	"UuIdkc8Q0fsuEoQF4gIRvQdUP21IZpWsGD6Ep1pP7YDffUPYTu1Xzx5dXiaBrXpBmBLk68/DBJDCr+7L",
-	"BVb7+rvmtzXNBjdny8UBq9WzVVnCk4EZ8IzkVKrvYNgg0VOpEoQlogxdv7tI7QvX4Xnpnwan5G3KZ5f6",
-	"rJQiQo/z3z/ii1/e6v+5vHi6fvsvfwjPt9wQPeeeHSs35BOJ9Bx7tq3ckCnTC01ASC66n79m5J1ap/Dr",
-	"tWMQhaarDdny+hh/Lok4+ROC4Xqm8PAyTDd9FOMubXjxZxPL1xk5FFwRlp7+nQTu+Lf4hkiEkSAFwQpJ",
-	"vCVXCLMTKhn9uSRIkXeq7yJ5Y1/owfsu0pMnyepAWbVDwXluDa8M7pFmuEhpbnTEEgmCsxZP/RR4aniS",
-	"NReOIqGHPce3/Y4zEjVHTUUpznMi0B7LgXnpEavJTSOm7WvM+kRegYVCnOUndNzT3DDv1MhKPSGk9lTC",
-	"dK8Mc8d5romfqoGpms9N3DKW5mVGvucK592ZvuAlU/BtwY8SKc57rhs1w6wVjONPISNbXOZq9WyLc0mq",
-	"KWw4zwlmRnQacd+9+jjPrxHOMulpBZpdklsiTpXW0DOlSomo50JYeVg9+3GF83z1NrQb39ADVd2JvNaL",
-	"x8B1+j4GLwbX/eQy0edAD/rbIK8OlJl/1ZeMMkV2RMAkxqgG6JdKdMRMkSxBskz3Wo5cb06KyP//5cVn",
-	"T558+uS6j1AGqSQoT9/rWykLziSBU3r5vFT7FzklTH0hhGHalnb1f+KiyKlRhv78d2k0oooP/Loi5pUV",
-	"Zbc4p9k6hYE0r9A/rAPCBx7QK2ZcoRvGjwyBSsUFymgGfy0EvyWIKkny7YPVe391fxBku3q2+v/9udZR",
-	"/2x+lX+GlZg1wDJbx/7lC/TZXx4/RZKk+k/oyYNHq8TXbn/44YcLPQRhSq84cGpf8aNdgLSTVHtykCS/",
-	"JdP0Pz09b7pnbflO4MEdF2QriNwjxW8IcxsPr97t3r5PVq8E3+TkMLC+wjzxr4F1gn5SLXOlv6kwzatV",
-	"/VwSqdBGEHyjdWOgoAMXBIkyJ/IKSUIQ7Il84HZHrp79WA1cnVZjZCrRlpI80xvlntDvF1zfar3vf4ar",
-	"9/6tvpFSYZbqwUrBnmmN4Nnlw6ePLi8vLy/gf/6i/+ev7p/2/7C+rwqrUq6ePX70KFkpqkCqBtaFYTW1",
-	"nuE2TP7Z7Uv0EbrDCJzfG34gak/ZDjiR4Gxnts/KsVt9IziTYGMdwUTB6R6ZNaADwUwCr7NfAnvi1deG",
-	"p+h/FIIXRChqGE4qCFYkW2PV0KcyrMiFogfSVapa0/21+zvNInSzZJVjqdalrD7eMe0Yogrpp9COK4TN",
-	"nUmQ4rAVB8pKpecXN2lmrYXuD0QdubgJCMkXX3/+GgnN06WeyQGfQK+Br5v7S1gGpIi2gh+uEDkU6vRM",
-	"q49aQihykMEv2j9gIfBJ/5uLHWZUwh1cR25eIcgt5aVcS5IKotYlUzQP88icsx3M2TxqlXsEizZmbNwO",
-	"CnLLbyaSikx5YQgtfjvMNLtrealVOsp8Yxzk9Y7emgPipbb6mBFblNVavdPuOp8ui2wy9VsfR+MFytRn",
-	"j1dBlaMWQz8aa8a9n/h3rzGVLkVY8q3206PaWtnim7+TVOkpVvf9BXwB2HyWUT0azl95998qjk2W0Lre",
-	"TRXmMpl9390NbOtEg6ZR835WROSN8SQ0pQN+97V51vvZUFiyMqad/V0rBzPvYIC4h23x9rwOlNl/PYyY",
-	"ZIuYxmhkkDBeWb9S6+Sxwo3lDEmwWqgE7rDnWRgb5zvyTlkPhR7IWUtDrxiTqr0hMPvmp0f2wBqzg3fj",
-	"QJn/14dTbwsr8xxvtEZh1ND7dS0+PIl3z6vQyj3OPycp1YxTTmRnGyLVGtRF/R+Mh0yJl1uU5lyWgkgt",
-	"LNI9zTNB2CcSpVgCv+2c68jxpPxwsArX1Fczu9CGWQ2bYPyAsDFvQ3zYHVHc/bX7qve/eW4PLwcPrnPv",
-	"3HzdDN4OnCJ8bdoBRnJjTy73BiY6TrSOBB9xIPRK86E1vyYS3BVtdovt72Mn9QJL4sYytJWFaRj8t8aw",
-	"uDJKj7afhFTG9ErQEYx7qpBmOtIqqgECNAZYJ+xAb8iRyqBWFHlIvFQpN/zOkbYmn4wYP+9WmwNh/1Fn",
-	"591Q4zsvu1sv6h8mXRZ7lO9HroQbPjg3pXC6d8yhc4YYFURIztAfrzeEkS1NKRanNc2u/6Rtaq6f0EwJ",
-	"/fFa/z/4AUziFtPzX406Gjta3LPGf7DOSE5UjwH3ved2dQ4mUihwrh9MdCFO4Z5jom5pTtYsGCB6DraC",
-	"5gGSMJWgI1V7XipjSmO4GehQSgUz3vM8uAF7Qnd75ZkzFZOIvgo3lGVdeyhZ1fEqTV4VsazheTCbNyQP",
-	"GlIHklG8Nn/u4Q7uQDBsApVwJGFjLyX0lmRrucePnnzWO6DeaDua29KgqkyYpIreUnXqoXpNfs8Mf7aR",
-	"KKDylJdMQbzasgum9xX84HZIIxT1p1IVZB7JamQNwU1JtAW5J++w5k/mi91x6S+Brf7bSRk1YmjDR03H",
-	"ZKX25WHDgpz4hz1Re7B/gZ+Dx23VDQDMM3DLIuc4I9l6c4oVvHRLh9w4GMkUMyAQzVuxIBlcO9ihjKfl",
-	"wZBNtAFuvhc/v2iDPVndcpqtBcGyx7mlf5/qMTCvRE73SDMViLG9ou9ILhMQAAzRgwmYLOVwAObSvKY+",
-	"E23wFkv31bXqMgufdpv0NCwQv6HspiurybuCCiInbXlRioJLMirWG59+ZV/Sd0Dk4UwRf3f1Q/WnEn+i",
-	"4+uc5Zo5b1mt6bvBxuf6qv5sIEOGKsQLwnwm7eILPiGEGHP9mSUcErVidc88Et4uLOGSOFuzaLsiRn0Y",
-	"LfE+X1a/H9ye/+RGt5pwY2pO3vCNNNJ4fvrpzWrM5LDjBI+vzKh6noYz1K4FyXCqrp+hW5yXtV6gBKa5",
-	"jaqio5biRGBJMkhb0v9ZCkjvMsYAzpGmJZSRA2aZf9Mok0TU7BzCZ1onh43GhqdjYZPwCi5MppOeUvhC",
-	"6rX8TRB8E1bojTWZU3ZjVLWME+krym3fmDMku8Efypy1EcrfYqSxUWEN1Z2s24sDldJQOs4VMcFEsz/W",
-	"vOQis382W0A5W1v1fy1IyoX+Kd2T9AaiOut6GO+PJYM4+foGMn4YV2u1J+BXytbpHlMWVkHJz921flce",
-	"NkRUqZla+iWTgwp2HyqzvZdEX1Rr6EsVlQpJumNYAfHdGgUTmUW1z3aP5T54sjfkFDzY6xuaXUNG3p8f",
-	"HEmeX8A2/vnvxxv54O+Ss+tV/7ZF6G3VxLtf/iJ79OTJw6cJ2mBJPntcijypV6dpTaLrIz5JBb50ezUf",
-	"Xic2mzFBkvycIL1giC7pL4HelJjIK2EZydDmhLAh3C0h4XCBey9WjWkdtN6LxOx7tcv+uv0v9BLBF7fB",
-	"MDCu2NeghPU43ftEv8RF8Kz/QxJIQn3+6mubonGF8EYbhxC1hmDkSSpy8Om9TyE2n3FCrUVUpSTiOkHX",
-	"5ivX+qPXZuggPU3RIdM9ZjuSrSEDIRAe/g58aJzl06K9of3qMAKiLwpV0hDjFdrhQiIsCKpEate1VhDR",
-	"kyZd/fR1liC7/+DnAG/S3/kmOF43ItYc9UvIP+AHE5DVh2RiyjFnWvRrlCfnptTDVjNHWN6YlAfa46/Q",
-	"DH3ICNXDWRm8IXvKsmobpC+AJ4TDITekV4hdu4SUKrXWBK2rE+jZ9yohtjuq1sFqF/ZRUKUI08NpUV+N",
-	"W+8ZPGrVgC47KoEzrGmItn/o+YhP6aOHPOgihVfA9vTud+IYkbcNzZl2ruUwp1vCrKjZ5nJmxUxDQU/F",
-	"Gcl9ApzgnGTAQzoye/BuANfxjjz6IjhNoJXF9NXzi0dPPmsKWpCfTtdxiShUJWOONk9bnK0iDElTNz5Q",
-	"ZO/O/yc4nupalJbLXfAbEidCjYKtZQFTWhOvl+W57kAxCexrfb7S8gLNvEBBJVmcZ9Exyz6PqCSJ/cBx",
-	"z2XFNj0ueWVUnz24NSVyVo4juxh9DdYRtV1A8ZUCFfWKp+u+T1Ylq7/WDmnV24hppZ1QAfcoQZIfIG+K",
-	"Q8lPns3Qz+0ZuwP1dt+bWJjm1J4L+gvQ2xsibon4lijsmFeT+iDvFPxzci3LQlt6Zr0TFBMpSyKCj2ol",
-	"fV0KGvzRJTCf93VBbm2Z19pl1fV8rfPcGpdqvz4QtefZ7O+bTIfZbxNxS1Oyds5s3JscCYmDw0tsPrLA",
-	"6toUaQ66M5fwIXin37fOwO4NkEXSQ6yxC59EA6GL9bc6OBqwhEBJG9UKvDGe2zfeJ6sNljSoTZ1A6hkf",
-	"AySSbkg49Nby0hWCpwS8GmsztvvIUIhiQ4XarzPck+lSCJuwgQ6cqb1W7U4ECxvOE1KhDJ9CoSrrYBr4",
-	"3roaO2CqZfh0bVV7xhmErXb0FhSNwT0IDg9B6JIpcVrz7ZoLuqOjsveFeWFuTNnR/JqBtRbc+uoZF4Ud",
-	"XFnz6ffJimSlpeuc3IaivK0B2s+/T1ZbfKD5ad2b7rwjLCPaaidMWXdt9xl9LD3h828N8VpfW210sPyE",
-	"bKxobnKIlqAsI9k6I1JR1s9DIZurEEQRAQnkYQUKnrql5LjOvUraIQKpSmLBGW7+Oz5HxH+7LR8OWFCF",
-	"87WrNBg519bjENsX2uihTPGovTzQnTECLaMYysFuf7z1anA91TOxK2q/AJmPxolPg7mUnr+Zmiq1A6bM",
-	"RrqjDsS7752Ue7UnAig88OEvSwHRdVmQPKdsJ43bD56Qk3w9xV5PN/RkwYsyNxsSxSraz9sUDZjyOsRu",
-	"nwtBb3GOXEGmK8we5eaCbIkgLOSAeLPnQsFm7MsDZs+8kW0JM/yIkeWQwdF3VIJXfd0KyffPR78hprDF",
-	"wCsw0AHbhNlQKrfoKTE7ElvyYfOyDlileyLR9c/XCSoLpDh6eIUoQybQUrsE65XxcuOXDdndAbXxXfej",
-	"X795+eevv3iBnjx6+Ncx2agH0OP0eIxwQRNED1oXMh6cLRGiJ5elusdVzmlqI3aG96xMIkMwunHXdRRj",
-	"aRlz0x5qWg/SWZtcW3euyUbMaXZvdpvP+aLFaYzVCVbnMKK3Pq+11HAwtD5GG6+CAFGqbdDwETYJ53+V",
-	"WgRz5rsYsLwhGVzwHVeIceMWSNDmZFVHkmefSFACnvlFOn51aaUv2MvkpqRvkdY6jHfXqzv0dVlvKZax",
-	"1ksyCcz+Djy+HN7CWQkYONUzyEmmhXFWmtLJkAz5AuqoU8wyqidvthGjx5dP0XVOb0h+ql+/hj3LEsRZ",
-	"SsDlsOHZCZwrOec3JHvmbxmUQjqqNPVO4IspMBXgxDBuckG06jPJX1tngD+67MqyIBLJC64PSpEMTAiJ",
-	"wN9sr0iCKJOK4MyEGeAkkd6MK4QZ0vR10DfR+8EzOqqy7oeP/LLuyxBvOMtkw1LaiNjQu6895vBCW7XG",
-	"sdRj712n5hFn7th/VhaPK1KDIk/AIKASSRw4lRnmYKsY2LJFoAlT3A8voE2p3LxC5Q3/vEYlO4MezjFJ",
-	"A+blWKnNR2dtjsAdBK3PESCNs63R0TmdaZ2Oj//RW6sDjD9cFna+ObuseerVLn0at4B7Zr/6xVlx9ayL",
-	"GLgTaxKHFYjKGPZGfRy6MPfSNoYihk3O0xu/yEwScWuFL+S6k1uakqum3czIOwWQGWEx1tqtkSPo2Nct",
-	"muQZPiWuir6agrbR0C+ckaRnEr+Jld5YeZC1LmM/dxLqgoZgw/ALm3ojRpsDrDu/VGtORdSYX3hAyn7v",
-	"i1StzR/3HMyTRtnJZIkalaesP+llKE8Xja7iN1TixEVdmNFd8oG4rCyp8Nas2r1kDNUIiAA9ZJBG0cMn",
-	"Tx89foaeC7xJ0BdqTxP0DVZg3XoIg88v/gsQBt/++un7P6w+Qt/LnZfEzHXutC6WpbeIOzrLMzBZE55/",
-	"35bSaD/s/Rs3MeddFl9KTLo6LbqKpY4FUsraMuF+lat09mOJmpWR6zNagbLgdRr91nn3pj18i2KBXh8l",
-	"n77/44X95+XFU/2Xv77/078EBUDvBRsv21ngwo0sZ+QCDhHXshft/l6yZS4YHo8YDBzlH63r/f84h/uf",
-	"/jCKDLf6FuJGaHMysYErpD+AlEHcZS48sMHpzSrOe3/HPsjR+3K+T3L4E+ckvozdw+AVbH0wneKNHN2t",
-	"jndy0uJjvJWTBpzuvRwXOuPezLME1wzv5uj3Yt2YUQO13Zo9L426OReXib+5P3QSad4P/+i0Jf3uL70r",
-	"f+nozbwD/2mk/++3zuvpeAwjKtcX8iAGNDipvrawc4E04x1hadDvhBXaA+Sx8vC6jtgkUTTc1edBOO1p",
-	"nsm1ZsV99V+m+JfmGVJ7ym4kCKDj/oQYhwSFlJd5hrC8WcpH6d6JREqxyGETsYtT2ufz+2G6f8/H6utX",
-	"gEIlgs8ZqiEYfMijmM9OdPC0AbAkkfIA4FdcoExL8IPVBEwZc4EZOL1dCtHfvn6+SlZ/+/rzYOaQKYfH",
-	"vVWEe05uiXBEDRDKsqeKk8ObsudaHF0uBXVl/JFGYH0RXxaueLmTEVoj0w0r5Q04SfcWtPBhJA8TlSE6",
-	"OWfCr/So8OnAnH+2WVp9wCwSKa4VyBpiL1ROo5WxPtxER98m6yinJEOcIQCb1gQbGRoCJtNbKFt9w3YP",
-	"MXBWkPoECUV4Z/AHxp3tnRTGTOCtWiUexqAsCyIkyYbzGZWgu10oxX+QGNxbvzvl+53yTkRVkFNu0+rL",
-	"767SSC5kfUfmZfItIIAnqnttkdtEpIkAhm3Kk6WlxF1z+4m75cmCM9j8iIrtePZ5fHn4Iz6X7iioo+F8",
-	"jz2Pctoz2VYoIFIPOnYLP/dUoUlo874S14LF4Mf6BlKJcrIFlP/o0nRfPZt6285UCNpo7fbv3pzGNvRl",
-	"BSo+YTudeoSryzOV5HgIy/zh+JvtBZthxha5iJPfM7Tum5c/xFGmnfhM/Hgf3mXG64Ln07/a2iSY+fi2",
-	"LBL9qKT9ZD/nqNSOd4SHBXJ0vHG6gJ682H8OoTu6DYNid+TtoC9IEHzzbzmW8m6w7/uy/58rlBMsFVKE",
-	"oXSPBU6hx2zS5e0NOMQHv/41eX8mLGK95temFKXbe2oS4njVT2ERV1MsXn1BWLxDKoBu//dSKkArtliB",
-	"9b/fDp5jH0lmJZm0TvPaxM2pXopcN/gDekHgASJcG/UFGXIdDOBRf5xNmmpTtqaSpIZjrDalfXYxl8XV",
-	"VU3W/vq7jixNrT0KbszqllD62tzlnil+JcvywB4QpgSdELU043wRLnNvTc2N3T+fWY6UM6Zsvzep+Uwk",
-	"6568drOH3TiNPKvFode5fhDoL7zfRr/otK9oASOaxB5tIm9OFlF4FVjmciyxWpW3hpGNneei6wkS68M8",
-	"2UpjW1rBJXGojuBr8hIIfvrpD8027b9eJp8+DedSb3h2OvM4THrT2GFAl/Nu5wiS82Ovi/HTppr233/8",
-	"c50M8Yf1xdt//dO/jme52vbqsNDQmb3AgjwX0PTyEEaK3WHKpFqnWJAd1USxPtI8Dxe14eZIw8lHWJC1",
-	"/8L7ZE5tREy7r6/4UZ8QFOfIOsz5iUT6beTeluEYq113OKrnqrTreDg0VI4JX9Qjh7OBbJsU+xAksdrS",
-	"+u7HFtGRTZ5QpO8xtglkXzVGkeP0N6zToMGirjsrl/qHjw8lKwesDjXrWSlIb436D3VKgfUGm+6t+jJe",
-	"uMuIqnEsbugz07HJJCHoW3DE1ES0TaxGj/eJRF53uruqK/GZliOlpJdRRnDdmQGtD8qYF+Wy45V+94Pt",
-	"LlWZE18zU7HN0U9/aBb38d3/aY04W+zBvwARV3gBE7etit0vC/cFliRkTkki5UDHQJMAiqsUJWgYZhBm",
-	"gIBdLN64XKJ9SPWAkz1oWEq6YzNf61spt706CeDC8CODDIi4kWf2dsw5ztb8lghBs4yw4LyeI8iPuaWS",
-	"C5QT1Z0l2mNAaUJ4w2+JxfI+0CqD7c3LV6a8fU+l4sKgGBnsU+sXi0wFzLmcmj1oOvj2spkvhe1VYJH7",
-	"ER9FiQEXX2vcGiRm3QP/Y3+u8vUN4I5p3GYb+WbIngSZA/njvu/GGNLzPkQepgOyWvNtTx9QLC0ElizF",
-	"LdXrhwRvInZRMnrL85wfSbYui17OAej3Nbcwr1yURTTJmTfKwrvqrdthOpgc9zQ3lJ8C3INUmGUSSaW1",
-	"rWjQfJJPO5M9zwf1efv7lHSRSOZhoUenTLYuGhoEkOyLuKwdUKEMd1i1/vYpMwLm1ZuCqOnzyMWN1e+c",
-	"S61qNzLezyTH00WEfokN983Uj4C8wztB/K6ZRt+d0KzEbGjFMsJaGFUATg3MF+FcK3C7fQUbaTrQ6M0P",
-	"f6JxLD0X1E4wdtZ2SChMC9OCgRnPRlUKrVJrhlzxhbP0iQrcfHI8jsqbyGoHED7e82NtdJ+jurWe4bhU",
-	"IkkIs65IpAg+IJybipqz+unyovcqvXn5ynaN0FsgTKnMrsQik65J3Lg3pvKLj2+Qfdak/4YgCj8nAgTO",
-	"Vov/o82Ldu6hKAXADNxIMI56yZY9yfJwsFDz9ya2WQH4dpwddl1uu9s9Yysc09bdbStNHUbfZ0PUjRXP",
-	"SR4oKMnWmgLCRCvxAVpYQaa7bRVldskam1GOBC5HcQO/5YzMB6D35x2sN2EkVvZrvhX56LZkmVY/+27l",
-	"+2S14zhfOCu5N/3SSdvo1Bjg1HSTk6HuJfr32CFdE4yo4rrGw8EiBasGQLPKdSH4ThCpL0hmGHUmeFGQ",
-	"3wZ3+fzUCHdUFcUNZvXXF36WC3TSDWzdpmnOoTMvULdEqMAn+UwrfILrzUgQRhlnXCRNbW9iluYd3Msz",
-	"7l531SSXxAc3TqD4TCjjDpmaktq5yS3jA4JDrtKug/l3B7e9HXtt34XhK/A5FC+N3YBuVWFa9/7THFQa",
-	"o0ErgHoCV+CTxycJupAt6aTpHtmpr36/VPF09jtV/xhHy4u4wytl8P55wt0uLJHL7i4kzvOX29WzH6Ou",
-	"5tt23nLEZY1IbO9VOMffPeeqT0dq6ReE4znxtSY6fYtazGLyxMfV0wiIg+ZVn4TjcYfq6/u+u3IgLHOR",
-	"6XNb/U8P9A2ktMPswIFvWEYottVb8P/S+P+rh2K4dE+AwYSkbVOBcwIJMWH8l1vn65bQFh6+bQP5Fq/g",
-	"PCCKhTP7l0aFaHj9qQkzOygM16b6zctXdYNqE3qOOV7NleT6QNS6ICIlocb85qjN3j+rGklDZx5Q5z6R",
-	"CEaJ6zcUeSQ27TvtaSfuz8kol5ihkm0po3JPMphXTKGxHWLVDWhZw3HlB26DBrBRsNaU6TX1NLSt5roK",
-	"AVJ59kzgTTuL2QU41qlOpe2es+Xiyl4hM6cEFHPnIuwdea0vcuzqJsUyIyID3fOGUo7ad9ffHX3sTrkL",
-	"ZFr2m02aBvUwuGZsmbXnjf34XSa27nrMTWKXNjOz+t6JqplgBvM5y8J84SydxJJEpGoysxJ/qHhobLKD",
-	"81nK+HOa1z00/2pa66qNWt0diuzDA/3wOS5QAQ4fqlDKhSCpkjHkOQoKGyp5+Jvt98bFIVTaYO4VF1Ny",
-	"kyboiia9Y1o6S/VWZELLrP4KXBxGz8jqb/pZ2xEuVuDB8DXaaxW9JerIxY2WH8b18/a8Bkdz+xTNw8iG",
-	"RTmM7KGATzNq3gNV5wivF+4qIr6usJh68P2oUxXdNXGnghH1crcz6pKe0EDuWoXWxhSklN2WOSMCb2hO",
-	"1elKS6aqsaKFHJu8B/cwXN1RntxtbF4cL3rtOF+TXzUoYJyZ2yrd6aI27FKKgqUZugrfe7fAS32+Qnhj",
-	"EhIdxuAnEkmFT2eSRwtDYKJO4waK2OZZKm6caGvBjj/0s+zr+XjMfak42jnctiWPX7xCj//SqhV80jiM",
-	"R2G+5fG6YeAlxlU48b/n1reO2m3f+FEvpSrW+tZ9VhY/EPJ/SMmz2P0235C79F1s7HVBJoH599yqJRHE",
-	"B2l/BmKLPQi6m2xFtVLtezItoWgYEupTLAQlEh047C1mtUcxz/lRXhlM1joxf3IlSzP79UPZrNU3e+m8",
-	"gr9dhs6jVM4ac9drzrIxwnRicKaPbF4YT5kfKJhAP7GVdWnOJWW7qeV1UTrG4p4AuyWvif7jh/VM+CTp",
-	"xnk7Nk3wXd7Dgxtx3FtvNKR3ywHP/VT2MuqF/2FPAEDfa2N+w/hROshfWyFiJhZ00/f5RxZzcgf2puPl",
-	"nrovnq4cgkqFDqE43YOBOO2owzHLZFSpfsGZ18G0LblYSvLBWiJ4Ip/qfpnk4GG3UxC35gYIpUO5O78w",
-	"Z3o+a8uf7FUh6I/HxXGqc2xCkAtFU1pgpgKu+FeEFzkxefC8VJJm5MoiJmi1jrJbquJR1ZvU9Kr+ckjj",
-	"LkpRcBn27egBs3IqUX38nojGuuotaJ3S+EV9AZduiVyIANDf6sxsCG+ac4z02JzTFl2fT6A13tSTy0Fy",
-	"nczyZ1Bz2zESJpzxI/iK59kM9GUZQAq2/pwh7tjnMRgECuivz4tEW+7lfhPg6NqUsYjLwZOs98/lEL4n",
-	"HwUO8UwI4faqljAw//HZUHgb53D2BUAKPgrPSax2N8nBsmQN6Hl1nLPqLIMRgOlGS7e0sB9KUNPhF7c4",
-	"L/EC1YBzoNDMt+MNk/qFyCTn37hUp0rcjSIGmGz1ShRwcdgfQcyd1eNpneHvZbYjGdIi62NAUVuy/M2d",
-	"r7fVHlhwg1zGL8A8oNYWSQZwoKK6bXwo6l2KIqey/CkgGi0KGTrk8VNdSBP1+OT900S/tCAsgTwppcih",
-	"mKJ5caZwqp6b90J7cddSA+pjJr8QjbpD7sJPxQjJ4q5chZcDr4xl8Ewvs44qTWvOxFWp3EN4zfNlDQxY",
-	"0UVSX5ixuzY7jcWj7z5vgMk8iXYDLEN9Z6mlMN7ols0RwNPZwcd8xScnLn1ADtA6Uvjj2JEuJH0rAXZ/",
-	"Ze8y3pLpnUrOrnQ8h16CO/JvPFTotzz0jLF/ZgPP3AGWzN2YmJuc9CdJ29+rRPY6RfOubQX33z1R++8r",
-	"+ErEt1CvBVBmpNazk+lmL+Ax2O/OMH0VFjuiYp0L9wonxtsr72TfDlzRedL4PKiK+3VBppBLP2qJN6Oh",
-	"45gFXGJ4YB9qSQeVxKCcyBnoEWZ23Z4zbWF9Jn18nIcZe4QLKUMgP++fImR2YBEl6GMhonHdaYioZmZC",
-	"zghI/yZuu8oNW4/RRxpfs1uqlghC1CHsuwxb9AKjWh0Eso4UviHMpW5HVrsJfrgL09QmIc1pPHh3eUOl",
-	"7IEO/gEazeDMZHFuaR6lrn9YxapJaPVi6jP0tnGc6mepWh61LJs1EklV/f0pn2tdXhFkQerr2PFZ0/II",
-	"ZlqbOvfi+DksJKA9dnb/xDTUqHww+WKQ6/m8g/VfHo0IfWet0JbGW6r9HVVVz5EsGb2jlrs5DtngPwiq",
-	"FGEo52xHBMJbZdPJtzhVoeSPYBY5T9NSiInzVtok74Mw4SwlyDj7/yn7fJ0voGq6bp6PpYShS3KXOact",
-	"UlkovuFoqcV8JoYoYJShjVlIOgAjun9ywezAEubbWfxi+hn3ruY/a5bQSrrkKprN9zXlCABUQLME068F",
-	"0wxJ7hN4Py86a7u6DcQMy58fQ3Wb48HZK+NebfIZ70Nvxw9hwbvljvX+XbGXBWF6y+99bWzfrVvolO/h",
-	"0S7DOc/LcYV/DWHqQRsvKm9QusdsR7IrdEMK5UJotvdYkxgeRin5H3Ny7Uwv3KscByTHfAd6iKYBkXKy",
-	"plu/FenvMV2QAhAYpyaid6DhKbwZGy+bGOE9rY1/IOyjNfWueywBCa84BedXjxJd+li/Ebsq/YYPmjCc",
-	"PVecvnHP2u4msqeSlSppYecl0s8lPmTEUavJFgW4yil9hjgjSJYHQEwlON0jkMgsPcUWIFaY852svrvv",
-	"eNfvV31T4TwhLpCPADUp0Zxy1uv0rx8xG5yTDCmO1J5KVJteceCzi0Rzltc/mwiyjW5fUxrc6aclGYfO",
-	"s35wk6sBBbJx2I63UDs3ZH33g4MZDN8mMpgPGfZ2uJ78Hob4KyW8BuEy7LzBQx2ncQSaVJLq7YB8ewFq",
-	"QEDKbVWI5Nr4s4JYlKM9ZTuE2Qk0ToOQDVk4MSOYtsMwBIRIKMmzoMfZUXhS1z7YTqG2dwfDByJN58ER",
-	"YCX4xuDGzMLOqnWD1uQtkzemIRG32lREkrJdbhYypXq8Nxz/KBSOr0X/ucJ9HuMLzDNUsxeNsTOFj51T",
-	"cdVLGZ/T7XYZtVCP9goLBSOGBDJcTtkLLQ9NLqmSJN9OoR/v3gc+CjGnyNOAZ2vx1BU700lmbE8Uj06C",
-	"5QNTa/MDu+jmktzX/LHqU5nGaL/CLHt5ayYzgaPM1TqXrlRq7Vc1raElL+QKADPsHroDfELupjxUctfp",
-	"NzgzmowgB35rhLsx0YMajccaFrr3IV3va+MWyLEiwil9AMN/rHF4YLaJ8yAQLHLa7MkeFf+w+5EY/cit",
-	"bnhvF8H4mysdIxrQDEiq8d4zd+POeG1V73kVkJHGFbRpMNrZ1lhXIKiaNhdBjBynmF0fpkvNK5MYNrlJ",
-	"zfd6cVtesiyy8fU0T0kW6Q+zeW2/cXK7axIc6xUQRPK87P0q/Hwbr6cu6YukFvFr/KMdg7UyVN3872kn",
-	"UqC+Trvi4SYb9hot02Pjbu7Hh0ljH248rvkhNHfX3MO1IuQZSWxrSaOl9QEKfwjC7gBBZmTs0JdS++qj",
-	"um+an9uHZZoW3gFtR7S+u3sWOleNMct83ZAZkxLZ/BenJ0s3ZNGYgdWL/x2PIvS60ns+upZ+r6FV/T8a",
-	"znNXtzXzMB7NVn4rw4e4PiRn5OefERHuzdevn+k73DcvX324FFFejMcaGNpykZLJpqUdvG+d3xN8+JY4",
-	"P9EHRkdi2d3kggqeN5wLQMH6XpiFvl0+wf8jy96vs/VhK8YP/y5TIu8srb2e/kJKl3cZ7p/e9b3AoJWE",
-	"8v2mUPXmFGRGfb0XM3onNv9UMbnjqldE9vrua6u1J0nbFugIqaLglet2kTPw/zrxPldmtScTPUQfvhno",
-	"QHOhzkKmJnUpvo5s29k6g1siNt35GPaZuNAplOQXWFQGqL424Mj7RKICq/2VwXZPbMrYBaSPYWZ6nGQC",
-	"Hy9cm8qUHwjCG14qrZKpPTlIkt8GmmkFGXzNvGHe/rqT1UCKaX3tl2KCNR+5f0zwB5znv4kiM5TNcXd6",
-	"DqZyip+xd4aLlzceSqnA/JOERIqH30xDGrbyNEXdpXY0H3J9Ac0qavVfsOwjhZHXs1uI6wHjuH/8TutI",
-	"3dXn9EBVb7qrVow8c7KbtuAGbV1rQnd7RTLouSJRyTIi0BGfElS7wBBnRCLK0rzMWtmLvc3lHQB4gLsp",
-	"yoP6ip4gUhyZdUZ9RYvSpk14s0pWRyyYUSS2ZZ6HDcPz7xis0G5rsnKTNstzMxs64IVIHL5/P0n8NSm4",
-	"UAvtgRnsG8qCiQDkHRBvfG6BGe4L/VpfVU7PfWzdKIyOXNwQkVj1ceyitpNSLF1VC0jM9ozvK2xFZ283",
-	"p6qpbJj1hzKemgt8AevanCCqg7SWjloK/pVxJTqv4oZnJ5PyDlEwkjWyGev5w4aFZzDMvM5kSRUXCZhQ",
-	"5vC8wNQMDjM07Kgmcdxb1P9xav0BHm1TkBnA7W7FsBwhBAnJtI8O5AOmRMr1gbdv0rABB6OtvZfD8LsF",
-	"ToMRxVdQMyGDQi1s/P6N7CiTiNwScTI9uwhLSRWMhPk8Q8//7b8uLi8vHz76NBx/LZkyySrDOWrmsZk2",
-	"RnQZvElNk2F3MvgyEJW2KfQWl7mKTZ70E+w6HA4rqsqsFenqvWA5vaVst8aC4PXhUd9FZrspYx4wwzsC",
-	"gXNNOXkstXXeG2IAftuRfmyXkklE1ZXZZKwwSjlTgud53EUuehw1L756jl5dmAg5L/DPZZBQij2WJHbx",
-	"Od2S9JTmZG1eA/AoesDitFangud8d4odqnoeAqjilqZTrr59o4JibhOY3HPXjbZLKpIqMkxM+latf+Es",
-	"fKqK05yonsHtuugMRuZvSXtBdw/xcMSKiHVOlSByXRCxzvApIhk43pg2mTFWu3Vc0N9rnx01NjJpCgiP",
-	"YBz9Bu5zv/x5Ye9LNyf9NnCPvtQmq+fINoeF5JGqdE+yKg0F8e22p+guC9MReacEjlCY2tCz3oKqrrLB",
-	"VNQUax7yiURuXxNvBZ9IxI+sDsBrPcqcQkBKbEgegYSfkW/Mk6abmm2mGvBhwIA56Qli2h02tYzwqENE",
-	"5cdQ3WUo7cZtTeJnllWfHaaNhZJlK3rqksTUDTUzCmc9VNM2zKRN1vpnOiX3ub4ioXoH+q4vAbhXCBpK",
-	"WLvpdYmaqryP0RY0DePN1KwtWOzBiNKasCZ9KscrnCxTMjNx3/XZmll3Uu3m29GTiCOibvqSHGIIcQdn",
-	"qSUJFdEqbiMTiTO0uo3Un9gkhBZ5txYcuHWD+zKvRGw5u8Cv/GoRdrIqGf25JPZ3JUrSMhwO+B09aDsN",
-	"Whaa7TF/uByyHmr35X//+Pziv97++ih58v4Py1gFczT8yYp7c9MOlDks26gdHFbzqz196u/nxdPLKAug",
-	"dSLjZzJiINTj/bUxHfjnB7Ee2j0JR/35Aesi3ljwvvb48h/WLhhCXw7TrGc5NElsjL7aVsVkAm0YHS19",
-	"7vl3z5EVUt7BfXaZDFon0xawkOVSb/ln0zlGnxEycTPDGuE802OGgbGEB954yu6Z/92ufhn1+T6I/p60",
-	"bF/s3Ef527OsM+RxxEadIZ9H5ztbxvbJy9GigJD8G37pXsvD8fOdKB/HB2zIy4WkYsRX76+UHFtcv3vh",
-	"lVMGW/bqHAwkAGBSQZ8VhC6R4hkOw1fFQgBZZOPFdVqpsFAyWM3iPG7OtaaXj6xq8Zs3zpmI3xuD4Y+w",
-	"RJghIgQXkbBTcx3HTgGrd7+morfDJHuXmViOyjrlGx+S7J4jvVFoQ9SREIYePr28hGzTRw+fPp2MU9Hd",
-	"6JHtXUzPfbW/hyiWfWBQU5ihOfOBBPqtTTyuHZr8yFBGBUkt+OR4C1d7HuErYERBK+RRCrUnAtFMAjWl",
-	"NuzS2YNd0Fo1ncwM2iSwjYwA2lhiIcwRF+hAxE7/hQtT+ecg1816qbSxi2eA6WdjLMWQVGhBZ4PmVwXm",
-	"HV5GsEIxDKDp/Ti1kWRzKtc/lZeXn6ZuMPgXeWDZ3XWCrh9Ybgf/bbcK/tvsFvyn2a5r2C+AE9njoiCM",
-	"ZA5KBDC6tNwh4iCfoWtIThA4f6Cp6HpEgARd6NUJ1ij41T7Oyri1nWOrLW9uMGStW4oaSkWCKSzBeHqx",
-	"XfZYW46ih7A1W0AF3jksN0QOhQoTZot5te53fsQniQpB9AlduQAjRzuOQr3+xpmUN/PgzuU8vfmeHkhv",
-	"pmeqn3B3JucpOBYfoK94KSwYG9Q26KkC0Z0QLwgDmrRINgkSJUMFlgodaMbobm9SzPCh0Grn6vKvzy4v",
-	"V77Z9d9//PHy4dsfLy+evv0/j368vPj07Z+e/Xh58cT8Kegq9+KMoZVUaEsdj4LoSbcP/zkcgd2GBmmd",
-	"jSnA0QeCIcGrJyzSiu6d7TARIQO3rfOPGryELTOMXGSY7RKLet+z+wsFTO1IX7jATG/MtEmqr8ucSCSV",
-	"FrDcdOoEOXuFsIuAp5ghG7WGAiG0KW2ZBCQfmL/1pR3ExmO7LA4yL+G+m0cl2hAtnpHiQbHn4rdxOQhh",
-	"9LnJgV7Dv6VhRpidDKimlYawgoxHFFMtE/ltkEA3NRZLGuBVt0TQLa1FuJGFCRIE9sxAxCKqgMHqEbkk",
-	"GdJiYgjWpaUHkVsiUA3Ct0AOSpherGK6tZpjyvPywCQEmd0Wn5m7slRiSrj77hdsl1O5T6wCasQcRwdc",
-	"VAQVdA/isDPjuUsJQtfedQvqYbUC2rG7XcaRHqo2vy1ycAT2TJ0EU6lchhaHiHgJ3coO9cbiso0bdkHd",
-	"SLP5q2r7pamYpAxAvU0PyihglDm2XWsBXc+XC0s0J/4VP6IDZiaxQtqsqqBDppc7/2Nz04EsEYtJzWyD",
-	"7RYLJYxsaUqxOEVXZu5png2C5VMJrPWAT2hDElui9PCvAw5IB5wd6tVkt0yiA5USAJ6VsWRNaXJoOPtk",
-	"9L361jz/JeAxBy6VHW+95WIN9QNhIH2M9I9IkB2VylQvoyMv8wwxQjK0IZJmtgxzkWn5H4rEZgm80qa1",
-	"FkkEP+OowDu5etcD+xUmTKjXXoYm9dta5k9zmVdvbU7hFPLqCYTRLREbnKOMpNRBwRwFVWbFC3X1Tytc",
-	"zGGXptm6dfUCtB6gmdeQtns5sVI43R8AUWHrNdywcOB7fnTlCGbQZzW+qqQ7Zp1KxoORcpHZcprRZgum",
-	"Dipb0yyEIe2l2siqETI1/cP3JK/w/KsLE+ktalWSDSL9t3aXMvMN/QpMg+d6sR7QgunbMebU1xuZkewK",
-	"sTP7pOqnRTRRmKfda2snELvELQuCb2TlCTXUkNQZ2SeUcbCKhjAUJvQGVkQUgigi1qXsS3aNRZpuxPKJ",
-	"2vMsen/s40PxLEFSWlCD/RhHtP7FAUxreqAKUGZNad0z16NWprwgSOKTPIuoW+Cm3dtuMJb0TZcKb7eg",
-	"dLuXIpEAYKrR22qedsV5kM7TqxX9Z7NfSBXccxAe1RCLBfVwTrM1NBIOqIBKGvwRo52MRhU/BEJCRwib",
-	"7fVkhGMLFf23ybbFej2uNSCNZwX2fnPp2/ZjfUDJ+pz1Ctb7KkAHWmSE0yZ+l7CLSthRar7/Enc8tv/x",
-	"ieDJ1+LjkJ9jCVwLisY25OWoyBoQRIt4y4yBec/SHzhTOA26Po/4hJRW43C6R9iykwfoWuItudYkf12y",
-	"G8aP7LqJ5IDlDckedOJ2c+xsS6xhX+8P7hpaw9K0ruiJbtxh8f0NZVHMSe/zGh72HIddLm5cojLpYCqH",
-	"mlbGZMuZHII+hvwhVHtBcsM697QIJioc63W7Thk9K21t656Xkmh5vm58Q/M1vA2F/jmyJ9F0SWgNBniO",
-	"g/E4gWxkHJgtUHkY6Btvyfq4D7XzNPF2k3fDjHIrFzQwyr7EBkiZSRDOMkGk1DrgHrMs/9DZh5ELMa9E",
-	"YdktZtzAHXSbaCnFvycDfPK5UuRQqIWwVseVgErzcXRZ7E1mzYFIaeIGt1SaW4gPND9BVoZQBvmYq30P",
-	"8HEPt2htMWxfZe+ZaY9vzrwSURVyxjs1G0MWXbR+fefbdhbA/LA2ojdynlk8W1iOq8cfsyQctV8mZPiO",
-	"icrfxZgTY6O7PlNEtcedcrEafH3gei2j7IPafC+V/aWatCzGb0arsD4KxjI6y15GE1FldneMZ1K12v1n",
-	"RKN7/YEYU+Dyed1KA+a284zZFF1eUCIRFgQVQuvgGaJ+/6uh5FQ/x7aCo2h5Wt68RJ8+/Oyzi4cI58Ue",
-	"X3zaSPD97ovXzfReA3vxaQD0onMJK2SLF+WG9DUBnZCXWW5If5J3LyhTRg+EyWndicsN+dy9FszLIFiW",
-	"YuLcvzUvhcfTimAPrAJwBb6l+air9HMqLTj/K/vCIBpPr5vvuU0w1KZ+vX2mykNPVDNJ7HewTBCDvETz",
-	"xwPBjLIddMJkiOdZE4ZqpKi/NuRc1lG1243DbO6a35jY7VZQ8NVE1CHIXseJt1Eja6gnD4P1zeBzq2Gc",
-	"o3eUG/KaH3uoCUeROFb4W/1sjxIB4wwt4VsSWgYuM0ps1zPHpCAkwKB52o7fEsGsk7g2tYpyk9M03O3X",
-	"so9QE49fQgLiS8EPCAaUAOimpYB0XQUdabP8ZFpnaZI1XwcxF0zsKoigxo4c29RX5skzL603n2lM5o3J",
-	"Cw1QRbUfwehWBbN1JFKZHXPZglVm5uQ61rELr8/Vv/AV5dSbVx1ya096ybJi28EUzyAZpV7pQE/yPFXS",
-	"uj9t1mo4Z7fWTx3h210qcgzLwkoJuikbrMH3VsAXBlKHT6AHuBT2nmL1YNpGTrAkQcBSAgnebu8l4qWC",
-	"fMEDBg8+RBF9GOYRmD5re1Vf7Dupb4LFGpN5YHe1IWbWNwknk+OJhbJMEyEXEcFm9+R7iNOpcTeb3UJ4",
-	"2P9U3/RfVWypx+YydxelmufKK1QydyzowJnaG7XS9cHvRmqAyseSRfVAxmqNfLS1aHeVeO8ytZwL3k1P",
-	"OYFYk6bVBCwDk2ZfssCi8I6sd4KXxegJ1k9Wpb2R0aqp2G9wGtE7zbCx1YMg2F2FHtI/nK0Vsjl5URoT",
-	"b+0qXge3pf38+2T1c4mFMpkMte3w6PLR44v/9TDcGPhdBNTJu3BraVkWhQB4+CAX7THrLDj4lXUhW4vf",
-	"GyuJiXycCA6sMrJErZbPAX4zlWQsFk4Qs7gt6+Mkt1vbqJ7u4LbghWomrc+GLvPnJCf6OF6Tn0sSYv8p",
-	"Z1sqDhMn3tkKP+BoyqbX0e14YGaTJtBpWlN/0tucxsgRm7OAb7K93ffLR2kVY5KZOoSAlbrFqbId1/w0",
-	"J64NUUXeqcR4UHbcaDWe08SkednqFhP4cf+CmA/8wwBTv9M2C2EZNGkgTJkO8LVoSFYbKtR+7fo6V7zZ",
-	"oM3Z27Lm2zUXdAeuGx+a7oAFVTive72RrEybJQ8HurNFENVDLoqV8bS0ptQGpzd6RqB9OWCpdSH4Lc16",
-	"OGVtegTRsxs8lxiPOiVH8A9BP5ZkpQRmctsTI8Op4v1thUtJhD6qNKeGHfMJvSR7KjCvrSv6usp4hAed",
-	"J8L1khzxXBWCp8QUkpjvvE/OyVm5w8ZzABIxhFsVuPGxrSnHOh18z/WZHeKyPqYw4WB3RD+m3wnjt+cK",
-	"pLeqtmeoSNKzvhfgt/V9upes1vNBDJgU1lAE+1ASElCwl3YAkcMGix1fZ/gUuPSf45O0mCbaTCeg/UNV",
-	"HGjViEpUGaMhle6A362bTuLW+LWRAeOa8kKUCq7Vxit0CRYyZqfw6JStUxIq3QNdzpTiHxFVYIrtaZYR",
-	"lqBfiOASkXcpKVTftO3A6wNlXPT0e5H4QGB6IKtkVRI5PGLd0G1kVK/zW8Mz2x07wgFRFanW54UUD7se",
-	"khVIOsuiSe/m6j09lLmiRU6kaTow7oj23FAe4VQHGd6o7oF0KKtFyMGLWBbg4woKZG3A5STbTRQSjRf7",
-	"Sh5MrSURtv+FJClnGcK52vNyt6/7IJuqgr2xJO9Eptnc+lnvRHZC3WrasQ87BuUXm1bRBFPbsifpzSpZ",
-	"0QMoPW/PaM4UbpFs0XrUXhC553kmbX61H+UruJTUAKfm9Ibkp+A8OOsvwzSZmlCeYfGAjoAIFnOORiee",
-	"1NG0jyEpwdmOSFW11Y6TrO5evK4qNbouTq2cBkH1XOkGlSjn/IZkSIuHHabaWNgijApMBSpKZbFXRiux",
-	"ZBqEk6p7XTtEJTOy/gvQXILKQvO0h/FNK5uuj4IwW76TY2XgErhaZxXXSFYGWCzcaO6OUSnnpmVaqvXI",
-	"zO2wuzI1UXmXt9qfQUb6ArOMZkGOOkOnr27wtHv5m10J29Au3MwwTMT/EU+h4wX87vv9Bxp3ePJczbxL",
-	"DrPjBvVYIBjGsqcCajSVCJyxkErPD2TDs9MD9B0+EIlwzpmWtSxzVRSGrgxuyoELqDJTPM9M7yettAvP",
-	"1/9gFYEstgtqTAZQIUMngiF7KMOnBFEmFcGZ4ZPg6UCWK9bgxI9GWxF4LpI26wma99Xj60J4JZQtaz/D",
-	"p+ue8rtBAz84/Pvam7KuHYpjVUy+7ygAbBYs+GPxj9dZWD3NBg8mKphqjVyL9hhp3nRRxSc61tEKD3Q8",
-	"qiLN96l1o/UWYkoWJM8p25nULvNEo1JuUuLVYJOA986DFtE3JTpU8X6IV3zuUfH5mNsT9V2/CtkJLtAT",
-	"4Ljcf7U1CaNhhMRZ9VSs2JzcCz/wk6fdTSsH7DqQGvP3tudtzAnOSskfOoE5+z6E9XoNA18/A6EAN8/q",
-	"/p/IUIyrYtwPw3Z7oJV/qNJhFPlxQD/Xk4ZVXz8zmnNQV49SzEtxS295bz/lam9MLpCtY1VHboMEUVZt",
-	"9ZHIU8CqOoA6YQ5XtoIgOJt+MArfkOEPG+9nXaPspg2ocxK84QaRsKITn9kuFilpREfaoePp8RJwJAIl",
-	"eYhpnYrzuXGV+k+1waEHZ5rbZkQqypyHoB2CcQtqKxGa8g9Y3ITzcj0hFdMqoq2j1hXO9qJGsbAlXN0d",
-	"wTbu8R5NyK4c3VNNzVg3t5v0khtwrxb+umLnLb7BCHJwI+DZ5cIwXamAOxr+JdGG2MRerW5XhQVt60IQ",
-	"AwIQTsx8mJh+68bbC0/LBGXaHlIcXUT6RtxsfV7lWFGD5Ri+5KfMBMOnlaYdvKZHAtDXg/B71bpN4pGc",
-	"YUFXi0q8Xay+HjrZL7ZbAn1pe1HtmmHIUH4js5UGRquUUS0IZjhpK2QN2bOPxvep+BFrUgOwAT+yV0/S",
-	"BGOsFIq6re1t+t58JNhpfD56RhlYmcVS9PpN1ysAmBZ9m/RSssZiJSQotzMWjE/FSjht7mUCgyeevCuo",
-	"6M+H8oE25mBpxFDeAvmcHWKe7aPpO++R2zEnKj6uLna8uHPPsrX6bti70mO8ZYW2BzJqvoBWP/GZrxlR",
-	"mObh+hQOGliX+v/nm5ffIfsrosxWpG14drJpOgUW+KD1tk9kC1e6r6eN/VTVf95OK7hMLg5B9G6SBe0Q",
-	"zQ71cVZwVlo9h/qrCs3qTkJe7p1oc96bdLABQl/rpzelltnEtmwRRMGuJsuioFC2hr5fIfDyI8JSEikP",
-	"gEIPfYkcKnowyntDTj3CQip8srBK+ECMNWONKzm7Il2vraoazXtL9F6a5vWKvFMyQX978Qo9/kujao6w",
-	"0c7NbcozBJdihjbEBFgRZYlrkt8NDYzm+dQ+zC6R3zZxnPSyg1F7a4H5KpZpW7Sq8qFDEmde+mn9VuQ9",
-	"MGJjWickYEhv4EX06PLR5cXDR4k5yKrxDheHIB635SuaZHb8wv7x75KzB6/x8VsLJxHk95nAW+Xnx2pW",
-	"XV1FEASqV3wPdNMXmMm8LhLqQ/yP7gTQYaDNvXM1q+j//b//H9gz68SAlheN/TNP1NMLdQso6XrOAX6D",
-	"T7xUaE81A+FbAKVSF/oYzGgXTWKOPbSPNTaqGaCXRGyLayrPSCXwK6Zbl016FOw7UOym+wfQIqU+UTrL",
-	"89kvbV/w4mQKxIFkoJ7b1OYdbZAM9CTXIGOqWJyGzBKPbDJLIl0ZlYJv0bXbkOsO5oBTC1sxJ7/4Gl/8",
-	"8lb/z+XF0/Xbf/nDbyHorhBhMVP/9Eljyx/dHQM3321EPH1Ul1gWUDHaiXGmc9lwIwAVjAK2VvcosLoF",
-	"mfUD9JpAvWIGPUHRcc8d7kFzFh+eqZ9/zO97eNsCHkE9THyDlI8p/ddswBJQMGM8eBl8l17u9Tv7+Z39",
-	"3Ev28xrCZrZ1zOCVOlNvWfjCjZfi+Q3jz7tvq/lXqpsKOY9QSjpvKiHtP6zZ+2an1eMDCnsfE+9tb7UQ",
-	"Ef2juXYmlk7dO5fKXbkigq3MKtgq7voN4wxI+w4N5wXM4x57t2Sp4QnPDfzJQEfAqqXatnppndHtlqZl",
-	"rk4m3cA2eoZMf2FbDUMI0h3Mw1Wy0qrEp6tk9djDRoNYW05Zz5F486xuX5hAf8ByT9lOcYb+TfCyQHLP",
-	"hUKSKMRZNXXKdrZ9hEtMhVxUiaoFPUBfV2YfRhnFO8YllYEyMNg40i60kCTfmmffhZOlDRvp8WB/d2bD",
-	"hTl1nHM8+qVa8+12nfEDpmyosaB9Au1xVmOsB6uU6lF76kggmqt/MnzXpDhh+wUTlCbQmtYEUv2WeD08",
-	"s5+ep1a9jFtP1be+Mc8P90nC6Z7Itd2QvjapHnmGa8g+AOL5XTsW/3HAuC2dJA3G0WQH7SvQvWhd2hjh",
-	"7hXXnAdW/THyuA92L8dwlFukETzg2ONZwkETkpX3zFPTPo1p1Sd/c/LG5J+yMdXFPLzqAv4eDiUDLDZj",
-	"sUbuutGk3ierPcFi5quCGKY883VJyOw38+06xYLMefmI85tZ322n45jp1ztYD93cGn++SevAQoT1FcEZ",
-	"aAgTKeoV4UVOKuXiSNWel1oxZPhAFsPeMpmGzl1ls6IvXVRnIEt6SvFGc5/ftUBe3BR6Ni838F3N1XbN",
-	"L34zntYzUNX4VZWkuFQZSY41H5b0l3A5q+YPVWYktK5KKhxEgJoGIaX88nHKTNu4oK6yJzjrzUR0AOEG",
-	"blE/elX1Xj7uaV71FXL1czH6V6QwHFA1vRrK1v78239dfHWhyfDxk6D1HdzVb+32acOx2Zfap9sO5WBI",
-	"Z1sZ3ew3Ke8d0zTnKoKNKlG9ZUnUFZhbh9Ok+AY7GeMm0b1aemA8NZFrje6455IgH1cdmmhpir9GG5Ly",
-	"A/SaN3cgNsW12hhDYHZ7hvvHTdPl+s/CfHKZjtoz+Fi7SnIppvB3TlmVvDBae5STrYp9dhjH/3uTJmlP",
-	"fyZM/8ea0dI4rCRUNO6twz+Dt+MUOC9DZTqRzqGf9hFn+BRj5f0m1DNe2O89HXEuXxgH/YRD8S7TYhsX",
-	"wcIWsDLbTPF+GZjV7Jfcifu7B8vkRMTrHD35ETEa9HPPW+kUyzaHurPGNaGr9bWtAf3cFVkFWuW5Bta9",
-	"NoFMsfVXyz0/ylh4yA+jd5hKDRkr9GOFi5RlvNahn6Zst54BINxn8vSFOZulTCZbXRt/G+JqmEM1X3fu",
-	"YY/CrG5W6c5Xj6a3m69e6oNek/ho6sLsFLXmb/zHo0v/5wwUwLhvIzjOzP6TM5jSM4RD/fghf6GCJd6i",
-	"G8qy6pzXepi4Rvz/CGxmvOnifL4zhtIzh0W0yDWa6BZQnDqS837pT90dWUKN+s3v5ajyNHxPR18fvJBR",
-	"b7cuaPudM7u4zW9quNjFHgdSmHfRuyRssD4DGis/0NT23ahBGcVa8OMqWeE8X3OxZhywDcLNrAw2wBgH",
-	"gO8bENsPVVXqMCIabmcw3waxT4kQFn54pM7M00S6uTB8qwgzNf8wYI2ZGaod22Kal+OROLOLX+t7ZdDS",
-	"88hXvrRtuLaUTU+6i/US46LQF3bi4w46rvuArdseX923+kl7oQNe6udVQwW5J0R5WdgJkmW6R1AUnZcH",
-	"B4hdB4HivdWto+mgswm+E0TK5q47EI3agA7iDnoAqtBtZS1PUpFDGARTYaFmZ1WOr/CNefaDhGeOWDDK",
-	"dkveRTvk0G2cq9YfTPl+zVEbLMjL3Wweor3GFSP1aKXiRd5WOCp/28vkGwCxrXJ5lwKprVKAJXdRzgRx",
-	"kSDKEEaZOCFRskRrGgSLnBKBBOxirWrYKf9W8LM5ZSR8+P8cwLRTsGed5NX8bXJwcYvLPJDQ9ZrgTBML",
-	"lLXYZiTkUKgTcoDyXt1S0DSSVduo7jHtIc/6CumjwMJLwkixJAnCaQoZ+ZhlqChZqkpXkt3+6lihERY7",
-	"omIFKDFuX2jGFVt/FF57Tx8KI5wkPkmoIMKNdGzAvvtEQm4T3EzbCg0eqprDQF2SSbqF86FKItepMabo",
-	"qU1m5pCqnRoirzIIg3StD6tQJLvWLESiG0IKk0tf5gSKiLm0YE1HYqWuUc1IhjZkywUBaXxt2e51Ylqc",
-	"CoJzzaS6+Tj2e2HuYMqx+340n+gRKg1lsnWCmCrTMqOCQrpqsNLGMnmZh1NJTISoDFy3zw04lQMwg+PW",
-	"O2VBqyDvrSFw/VEpuwl1qXBjKm6skyrdpYAEqCvkdhLgmjsH1Tqk4Kdt26G+LRVE01Dvr/woeyszrPgJ",
-	"pJnc0KIgYahMgxxqSlLCPT1KNkggmg2tfZ1kJIIMS/C3IanJsyY3/7M1hdZL8TaqpVDYo/Uopz3H/gvb",
-	"04LMwr8ZbRjAW3YmSadKBDa6i4GgNdU9yaqmnjXw4QGITZOH1sCzM8VhTTw7r2osHpayRrxL+gLBiRbZ",
-	"9NZNFP6B87VV3SLwM6F8xUfNvC1zRgTeUA/w02B91aBVpq837JhQle+8xtFMVnTHeE+hlGfABargcnqg",
-	"QaCql1uE0Ys3/wl35QqRXBIjooMOWZbyzKZzdlLmXLhPc52MKCDFBGH0w1fPv//h3yAv8qpquWr5oCy0",
-	"CAKJFu5XYvSdWu9L5e0qWb3LJWAbZn9vQn/6VZ+FqqHfWlWvbg6cpaTiE1rPzQgAwUcnnPfapHKPHz35",
-	"rOcnQnoqlYxkB8B5b2MsKJfsjTWF0+3+dlJExvT2bHelNc/XKWlmKYlHRP3swti1QZRNUBGhhgrQKk2T",
-	"ENALXdtaLevhH6anviAFwUqaoiwMGiNoPYGs7Cxkw0Av7ysgNLCU8EGGu9U5jbdPw9R2f614HQVVRDYq",
-	"lVp96cJeClsS2yeqUpznAAbXxV/yIdlviQg2vzW+I602mbmCIVaqpDJkM06gdM3j0fBObTOOJ+ha4Llq",
-	"FvWq+iniW+O+CfZZ1CKj3iuvPmleTu+WMuoKfSOcQWZin9evTUia7b33bb9LTztzo+VWDdWvUIFF5aS/",
-	"ISf9nwSn+9U96mbjJHfLa1Hl73oHNEouM3NcPzwFeEbcwwhTskMfLYyjy4unDubowfri7a+XyZOngVhF",
-	"+4x6tn7Kjn/e2LwJu64Zl4m/ZAPNVSQC/QwZJUwCF1WEVSa7rQmugAT/9dGjv6wakZuffvrXHx/q7dF7",
-	"9OtlEorhVN3KYw3vRxGGdyWZLVKnEdDmO2CBa+vZ2ODCPGDri5y6+wD94KFGGWwvUydSiXawZx38P2bI",
-	"seaWMf4kCEBifdLxUVbf09PqF2JI2DU56TqwtKqqsLXhF/JsgI0BOwmiHjCyQYCZsgtww4P0dzZxa1c+",
-	"DaKyYEXWXGQhnfcrfkSXn/758vGfH10++sypVlcoO5x6Ab4qHIEDyL0M2oAfwgUJA3iXL7e1KpF43QW1",
-	"lmKFqbSdnWm049Fhzoy0qAErX6q1JAUWWHERUkYkzYjd7yt0fRUF1vZkhO911AhDr6M86WvmHLgTCrOe",
-	"IxsxMnDuzPkgHK70HciMO+Lq57DzJZIxGvrbPcvEaO7FImkYA/rqIlQ0S6Xoj+F/a+VxDYByWhtPaMoP",
-	"B6oGnAjfcUUWQDUfDHXGApqbQRYj53tJx5ouuTSfugP2VYXDlz/V+jvj8cjX/LhMIVWjd2K4cRyoF6af",
-	"dWJrwW9ITquQn+eoqvoXOPQaCIzaQIqx2mEklwiA6ikbP98Unay/SaNrPRHMpv0PpmhuOkhhWNoRUyWv",
-	"THNw01XCdpayq4r2cH2ApsShFmE27cb4rq2T+5wGxJBithCN12HlAeMebciOshrvry8QMRIQrrzoPSkc",
-	"0ekYr/nRZWSE7HtYkQ8bZfZr8LKayNDUJGO/J/dQsOwbiOqj+pG6n5feXufOgoTHxHhyK+CmPfZ7qKk9",
-	"aE/VwUdkHA31T+xypIBDXZNtAr5MvkU2Kw5867E9ZmZeiL42WYMHuZhw1Rz8PsrX+nJ0TtMF4p55UVow",
-	"QyvrHlF1haxX7ApVMbpn7dDnFer7xbQmN2FHkzaQAGnzWyKsn+QK2TDfM5NF4ccor5AL/F3V1+WZ7Z7r",
-	"R2xxruXTKTHSoROJNmHCZ1W02ER8cTPmKyQ8agOJ9cPNkDPcwm7UuS7pXyi6GQxu9uu1bzrgAj+XpDSj",
-	"l4yZjNnUtQNemXRLMyHMtEXcg0VnRv+eHIo82G97UfOgZe3m0lS9GlGBjLGoicRhyVfEBlQWCluEnYlR",
-	"1qZb82LWQrWJ8w0GtuHvngOFTfQcfEHhVh1BR+T1BQcAQ240qIhktm6hUyODzl3DGEnAC8LWKZakkWUV",
-	"nPznAm8hTIYlQYrzHtw3PQsTqB49D72Pr/0XwsamfszrwTZhv2vok08ksjHweuPNRxMXfLP+VsX5jSHi",
-	"lhe6ipjjYB6aIRzL826J2OAc1QH4yLxyPyo/+RtRHbJFdP8187R7Lb6xtg9iHO1TNHkJsVOzj1sNFXr5",
-	"+R1jh/tOt665WWY1hd4L/7XzvPVpm+usJJOsmIamOunFAlp1wbKnvLfB6c1OQK5xSNuPYTSqBhOiEvqH",
-	"XBnV2JO4EfazjO5vneZcTq3OyLmEfH4eyjz+kpBMb4SFjcWmFZnEFPA7Ccu0Ih2Ovac1Exoi7Nfa4hI4",
-	"91rtpZwpnE55Ex6fHag2GtdkirR4uL2VrK3rKOx016333ptUjluXhxVTBekqvELM9QcHfcaQd2eg6mwD",
-	"sL8Q17IjRDNb8q7IMcO9wN1bSyiTd3HL85wf12WxcFkpdDOv9jXyjIIvDRSO/Tuz3WI3XO2RtF1LY7o1",
-	"BmKa9jYVWCgGTHZcH7klIit70rG1rYUygjNorKpt8ALbdMauJmJb6EbeuFfmacgVpdxlwMRRf/VGM+u/",
-	"B/y8bxQxkNIvC86m94S95Tf+Va4RVFlmuzwaaVp3yHwbzAiaKGUkEbc0DXlc3thfEJY3Ro3pb7vXQRKE",
-	"VyuMgU5rWTv0uhD8VhuFd1CSFHeO8oOVJc1Oo3FpqpUzrqLgJND5tG7XXp1sdbv8HFN3dQc1qCU8QZU2",
-	"ds88QR1zZ5oxYzOifdsFMUKgdTjE1I/OfWn5LVI8zx4gJz2v7VFdV96dDZbUVK9QBRkKwZ7jsf7ULyCr",
-	"ooqN2AJG9PjyKbo2rqL69WvTl7nfrbqgOzWYE+myhjJ0IlhIhBUSRGuwYBE6DCwE6eEIlqO1RMVddogt",
-	"kvz0Mlgm6bnfYY9HuYfNzNdaq3nBvenx73GUh0j9tGFQQ4vhojSZ6euoIu/28waMxuxdEFjsuUlut65y",
-	"VGXrT+uX3fhGd9bhK5fyA2W77wVmctvTagK7cpKm0xPx7ZYI2XEPWKeXEWGSQKJuF43XM3G6ekz9SarQ",
-	"hqT4QKJbMc61B+44xBapwmrOFB8kc8f2CofD6oUgt5Qco4exjzeK/qJehMK1IHasJlAiVbukxrUff3uP",
-	"smurGrtaLYDTqvc55ootIuBbt/a+yfnMQGO3YBcpuzmzZ3BvUrhHHlGe95oczKx6lqFF9aQ+9norS0WC",
-	"viMCvBWjtNwY240qxADaI5CdX27CH9DEX+Y4+Nv+XaAS56v//Y3+2F7hHSg6WClBN6UKW7U53gwi//86",
-	"lmj6t1N/d2so66Nq/JBsEYSdTL1o+763zYPntkTEpKKBwBX0iK6lW0FsTZpwkGuDMCrea5rsDbz8zx/+",
-	"/U13RTfk1BQpLf0134VpVdz2dO0L2443Ktzlr5RhUn03ftA3YHHpiejHzafNgAlMO7QHgyEr2IrgzvFS",
-	"MHL6hoTKZOo6xFCqQSGsNxEdOFN7xAWozF5mcYYNbjwpVAzErvteNXCgWDvDp+seJNpB1bQu5/SG/3Co",
-	"lRkpjIPhQ+1l9cEPuZlbwQ8z0OrgtSJcxPHqwjK9LseHt0ABO6O74iEosVrrhU6pBRfKVOEO4XgWXNKW",
-	"47iRcvUBoDn5jCNQfPoB6Hd6t//3FlyxyJoVxQyz53m4mv8EHPx31nouax2Oirc57WiY/8Nw3nGnl8+K",
-	"J7UcuSsOOrbPPkMd2eX3g7xiAVPb0wvvl5Ht78IitTd3y0JH0TXPZKnD438kLHZ0E85luYvsQpsFLwz1",
-	"OodVj27cMOsefd3x6En7N4Fnj05gIR6+8FFN5/XjILp89jGFZME3XqpdyxH14hV6/JdGwftWtIDpnnR2",
-	"CF/88vbXR8mn7/94Yf8JpfCPkr++/9O/BIvhvyE7nH8VbJs3lk5WJ2cmxlWE81zzEiogQCInZpK12JUp",
-	"zIXM1juKqhA2aJiQyRkb5o2FAy6a2qIHHVgOIB0FJcPXSqIcG+5/hfBGEqaeIXi+juwSlrU7jPQp3h9r",
-	"fMRuTkgbqW7BQl2yPt6LEkl2A1HrZrFxzYB++ulNkBo+EN11gs3jhz299dZS2zJjsgsYCzWvv1+2wreY",
-	"YZMu+q2W88s0eE1LIWyuRQdta8tFStotSL3w1gTTOR/PiYe8hPWhWuTavDfkvhzN3vxhz5EomZ/5cGX+",
-	"mzMlOJQk8y2kDdlDGF0N5N7J8E1m3nc+kVDMhX4xgD2/ubiY6ILshD0hNxmSh/ANYWiD0xsAnKkheGLm",
-	"fA4UeL7yd78m3Yi7MkuefWjyHvcRfWT0/txklG2IOhLC0MOnl5cQnH708OnTyZLKnXA3cbOeQcRJLyAf",
-	"2nz2nkmJwPLJAYfgPaEAu5SQQztXQ7qhRntwiUR2uDSnzasZrqvqmU+CKruvr3XynhbxCVjfVu8ED7Mv",
-	"HYURdeTiZi14TiakwkMsDF4Kk44ZVKa8CKWffkXyDPFSGXgpdjJqLVzlZ0jtBS93e2QHQTAzqAACEG+7",
-	"673J6IHpcEbWmlUDKp0cOJNnSNIdAGRShrC8cWXRnBlej5qBN09NCHCtRdvWDcsUINAKc9GnnvYBd84m",
-	"fL2WcdT6t2BpZ0ZfieNkfKS+pt1WmN1hBkKvWvo9wFoYEOK9viqgnia2gKrWvVKcE5ZhEaTIih8u4e1o",
-	"tPTqTtaZdjE6YKzGYZpirZXAtIJOb/XNwizDiosTqh6qYUFs4WOO0xtp8HmwQnt8S2ztWXYFEHBwwY97",
-	"DqA9ANhjovw4rRqrxPOZXiYLfHIaS22oJHeiWGuG9+FZVb/6W1+4em4VTzPUbHdygoo8vx/63bSbPJcS",
-	"FmyfHn/+rROtDwem2L/vS+ip97F7uFv9EjL0zG6KU9hIv3R0HfaDErI/w3iaBDVPD/LQxRTUPsW0aqvj",
-	"Qbll3OC9TRAF7SRhj7P5m9ZctFtiNbswaYnQnZqVAOkKvHod2SbNzYhOUBoW9Dof9EKWCHbIUtzSWx4t",
-	"ysC1E4AaoCTPPP3BDWswRvitNtg2J2RPKl4nKFnG14OxmozXrSkiJTfLtEkzSdibV2bn0TXEdoNymidQ",
-	"HZXb6MYKeyn6BWfbnKaBHPi27a2OfF21aYHLgg9k7TdxqWByJMym0cfFVd2FbHZR5mSAIwDBAtIcdLz7",
-	"gu1yKoOQ/H3M5eXWAcA8szJbi2xtA38iEePIrSiOwbmKcPjaeLa5sRBhjf2nMEdPWi581LrJw/xox4lE",
-	"PKpxeDVubxXEc+kcv7arSkfJHUltwDdkCkvBN3ryt0RAvwcLD9/gtTJB5JawCm8UjBegEsCEu0J1SoyD",
-	"8pJ10o9PRO7iDLRXglJK+Iesmi3tAHlgTW0T63b7pXZFp9+KyTU0guSMNd+uuaA7ylY+FHoC2yduKTmu",
-	"vSoc+GMhiCJiXRq0iAMWVNW1+smKZGVqvuwaGUZ0YHJfBNO32YspvlWU67z0driuuQ2UD7VAP5fE/q41",
-	"tQ64d4OFdgh2MKANV/dzuvWgQ9subGhEo7nWcU/TPVJHl8IuUQYvJrbPqaMkIDKEZd28QD/9DGFoFpgA",
-	"pqVUYFeL0rTpAeZwhfjWJ03rhDdPVOT5AD23EWBHz10k9grUrw80v31hhhvuuC2NGs7xlk4zJBi+9wwW",
-	"MXfEjtw7a0evvS7vbdcfGskup+1BpRCEoI8rWp84qHdJQsO29OH4VuHraTHKqRprSH5N9cIMqmzdhQR5",
-	"kL/viXewY0Tx2tRdT9Qr7kYbGOC7vcsIQpFvLW9y4vXAb4kN5J1aqKUHnIWb9AE/kSHAC6+tODTOrAeL",
-	"tzyi03/6uur+4EMsU5kYHBBPKuAyowqcr/nQyMETNBIA3K85Zfr0oB9whWw8w0apVpKY06k2eOhkl2La",
-	"9w/tGKb9HyzjH31i1Lf7QsrnqaK3FuurVQ+gtF6HWRDHyoCFSavggFJKMguDiCSRlrd1ubTWzKM8vwfK",
-	"StXXVt41pI0jJH+dUMgShs+CSfd8UPE4T19Dr9FLhVe90ZPGvtbLtGsaPScz/3CjvxjItoMebO0er9Br",
-	"Wofd3QDnMBjd6Ddmpf+unx87xkKe0j1fV6ZHuPFLcRL4QLN11Z8+YoHNd0aOt3Vu1V62P11FhDvzjjjg",
-	"3pP9jquFXI+xio+ZarRnj7xTv1HlqwVmv9s6VW87Gl+0Kx88t7tMDnP77omDv4I4mCYAxhexhKyuCPme",
-	"CWs971dYKJrSArOpyrS56aSvQQUkGVjyAt8k4L94YfQU2jWfiKyCjaaJBTVovMEEhBk4Di462iojK+p1",
-	"95WTOTXce7R2c5mEmPEGGa0Z957D60oDOldtejL9mozpSVasLS95JyFBzxAKW5zSnCqs4i3jPcGZzdMI",
-	"KH68yAnkdgBoGyAKaVOqUgGhAWAU1/jKfecMO8tzbfZDLmmq3pO86MHJnavb5OO1ZwGHpiKC4nwo5hrY",
-	"DU+N6rbZzDngdaMjlkExeuCZ6eXv97ph6wrAVJCDZt1ve9Dq7MUPfPw701FVE3h0E64Oyw2h2hnrIpyk",
-	"rMmuMppZ5ijvCl3ayhcbc9DcN7gd/VgeRY7ZgMHuXSV0IJhJpDjK+BViHDk3f3fMgI4bplJt9GtzikiE",
-	"keIFTcOozkuowzXbbM/l5PavaseCuEAmwX8gyXsinnBv6o2fiJfhk0k5j8m7iWvU5V/jNxVMsSwLIm6p",
-	"nBDuhuP5LbTiuWquNV2qUM6AlRMyb6pTbmaJVaylI2gaYqS+0mMCdh76y3IyOBjF0PLD44T6QvAt/NV2",
-	"kzcaUUzU9GxxPF2y1jG0zy7/UeVsKw86UuyOIrwMwypPEMp1Sf/jx6Ml/QvK69kiudWvvCOho0FyFpCp",
-	"DYiB8Ec+SiE7TzQGW+Rda21m1ErLMWPEsN48jLx7hqQbB+oJZMYMSJl6d8ZkggNXmCAR7phnNplhl3wG",
-	"SjSGHN2TuMSHuuoNKg7Xdm7IDrMEUWjDibBENSXOqOwc9Zj64qHBIjN6S7MS55WPYpWsdoKX4ba2/lhL",
-	"+cCcm+AeusGqnViskfsZGtnHpyZN1n96ksh7uEScXjOOY/S7nvNh9JxxQKc70HvGP/oPoweN6SkROFM9",
-	"essMkKmA18Aj2Zba5TeyNcgIYeljKvG+dLl1rTwY9+dwzqE1Ox0kjmvjBz1QLYau7YhD1TOUYkGgx2OC",
-	"XPalTJBtyCfDOSZGhvTC91Y+GmjbkpXC1hIT0wFnT/PMduYB703VeItDurj+eTxuYPagOZmg9OKMnKZ6",
-	"DA4ujt7BJSApPeAcVempNXzY4yeXl81r+fBxs+YWymsfJk/f//Gnnx64fz1+/6f/6w/9lappYIu/fvMS",
-	"PX70sIle9r9fftmSCJH4bp0At1m8N4GebVX7cLsYUx9rMBAbU3x0+ejxxeXD5jT/Etijx+8v/nj548OL",
-	"p2//z8MfLy8evf1TcIc8RaibzgV/d1cBGuMVeEeukL7giJtcqhxLFcMtXj4v1f4LQCPpQiC4P9cy6hbn",
-	"AIhiMvCS6i91Fb39w07gxr9NWUGyKhku1Z4L+gvx3iqZLAvTSdq86ZKm/R8UvyGdhj9eUbGe7bqxVWMg",
-	"/GaBIRp46dXf94S+SNgCmo4rOw9tfmiZQ9XasQ0n++rmTHp7f+hmRFI2gA2c0vsBEirIRtIgItLsTnq4",
-	"nlfiKGKMlGY5eadTVIs6xkFyKnLxH33S4vH//T9++km+/df/4f7jD+f0M50Dt+AR3yjQ8mxa9CilHViP",
-	"6q/T25DMp4MFrO4Gh7pfVndzJxazuscZ8sIgsWPXbFT49l67oYlGXcOF79e40XEX922GwfJSaI1iTovN",
-	"r3gpCRJlTmxbTGaYGOXM+Ju1nar2XJocEAva3Sk0cpxvdCuqea7tK7bbPotFiJjeaz/Q/d42VPRK5ux3",
-	"g/e2VCk/EPmaQFL9mfyrMdg3lAVT6Mi7NC+zCYU5Zrgv9Gt9/sjoTOyt4L8Q1gvKSnmmDU+ou3SNVLd0",
-	"p01CJFUP/uO5+dR2Tt7ODDTNCuxxN98251JPOZyovOM4l+u/l9mu0Va588SBqJGf1wURaRCe6OUWwVPI",
-	"fCbRF40z4gzSK5STrUK8VFX1qv5fbONBDVc7Lze5t5/WlK1Qxm9D3WDt+i00l8kPqYts9Z01xYkpznOJ",
-	"qoGCkQn74+Ba3YbfyTq9HuQjbey8afdsyObUWL0kazv1dV2T3+lyV4PABPJCj1zcxPWCP2pGG3fXf4BH",
-	"23fGDJDU5O3RgN/XukHgPjWH7tMr01zZNY4PGYYpkbLGX2juwX9AltZxTxjCKK26ELv24SjFDG1Ip2Z8",
-	"0AzyWjSvs3IaiEOjvfOkF4uCU6YOU9vDT0Rw2WPGIpyvVft198J7h6W4jupAU7/vvfTekM5UCLacA8qY",
-	"gydtFfATkm1welP7LY/YJDwjzhBhGaRAq1W4vbPCqRq/EWYpL+zj9s2IxtD+m7Y39Nx2w1BUMJUWM5Lm",
-	"lJFeaJO+M2u9ByPl9JaIqpfJeLcnKkgaDhpc81JteMmy62cI6gsbkHlX6Joy9/MeM+jgxtwzvrbreYLd",
-	"iOAbM//1dgAiLxh9tl3dMUPeFT7U84PYtB0hmpNsLXVOPrrqxSNmqqEmeHrPluc5P67LIpj9+CX8elEW",
-	"etYk1VxxsyT6H+NqXdNFJI0FX9KDlQ7hsbmIf2f8CFbChqs94LAEQwwWvSLyPr40T+v3bonIShJWR8EL",
-	"nBGc6csA0B4FlrInHS2yd3aAJRSCchET3a7uZ/VGUzmJw6SpRqk3v63MCyILPhmAUpBbfuMzmypOAzAl",
-	"NbLP+kjVPhP4yMJZRVMloCTilgYLS9/YX2x3+S3Ag0dik5lXK5M6mMgycYfqfKy4E5JVTvHHmgdcs/nq",
-	"Cvv9zh2dNoEja0WxOrkuw6vvZoTSOK9NCE5vdgKERagwrk/RclB6HT/Xo+TJ+z+Mamh90U/QX7S1a1Hn",
-	"xjU5C5MVz3Ck00Fm6z3kXZFjhgPOuZ5UyoAYy8gWl7nqT2RpS7VReWVTPCKXY4rNPw7G28yUOVBm/xWD",
-	"TtTke/OY2jLfXxeC31JbuThGEy1O47GIIFuo0ne6qHC93GCBQEDbKL1fsYBXWMojF5lpHD81MmageteF",
-	"HaR1qA8vI1zejBzPeL+NzNmeUGv8oR14JTjfTtyAxSYeNcPXRJKplcKKHAousDgtt8mBIYOz5jlNT1+z",
-	"L7lFowmEjO4KaaA2EUJOQj2vsUv15uUrswBQxnoQda6tgLq2BYDYCmjkFuenKbkmJvzom6NOxCWQohTS",
-	"cRVVeUTgvMLKsesLHongm5wc+knIyNnmIl9/+QI9ffzkL3op+m2UEYVpLh+gL0sBKX22QQHKSEFY5jJg",
-	"tCxJkCzTPcISXburqTU+cq01mGuLgrQ2sD7XD1bdyHuoA+QbhTc5uQKHcSH4TuCDDLs0VLCFCIBNlbmF",
-	"YTxiiTaC3xCWQBRBT/2IT4iXQUcQpKzEh0Mgy86k94RKjZlUOIjxZwCxIMvnE4lodoV+LjkA8GkD1+bk",
-	"RNkNPpaMo6RwCyiASP5EIi8Y1RtnbI0AqJJbSkwTnxvKIFPQEsw4UoTJ4TDT82wCq95WuxQk6XIDWGfh",
-	"PKEyow5Dsc6h0qo4pOrvtNnADiYFqjBiXP8XDBm8izOSi8oNOScPyJWuNTecvFOEGXSHAxfEJMTJBLoT",
-	"AvqnNmP1WZwAb+wKCXJLzfMpF8J4eKoSSbc10EgYQlt2dNC0zIvB7ejzxHwp+AE9NF2c9nS3JxJSRKlt",
-	"zxaO3ehdl/vJjoScYAnJaaNJ2JA02DR2g0WXcGShKZ4IFhEwPgZg2QxSG8YVLdZUZEf0zGEH6+utqrUz",
-	"I3dgXhVr4Jp8yLvhaSOfhSxDt+9Vjv+jR832xE8946HvVOyB9B/DyM5+Q+W5IXefV40BPPfGlF+TVB/N",
-	"6UW499E3XgyTQTy1AIeMkyb6HmImNVfIDFrxgRy4OGkWwchRXwAAMGZdaSzsl/vaLn0BkLNc3EjAYwNY",
-	"bShjACzATtOlCeD7gU2wyJV/y3l6swyIVdPjv6g6muMNCWeDVjd9GtPTVm882r6kv5CwRhCHXdDc7Rq9",
-	"oGSA6RyNzjEOrj+v7c2iU9CHkboc/UBDyg/gKTXk4ilCcICNub0dvRRnNckJRb2+tNDmzCn4wn1PQpKE",
-	"IFs9wSvECFR8RLSxWexedZXnjNxSzYOwRIVBDtL6rYnuNq3fUQ+Fuz6V+Hky1hy/dfDVeeqBxk9uAZ9U",
-	"iz/eL5dUkN14qgkvbAIW9P3y1KWgWjI3WQRKjKHWySg/n0hkXjB9rbnotlD5CBNF0t62q07ZxRKqqXIc",
-	"1XthbuZJM4DS/Xk6ttwk+LLzM1l6XRGaGLbcR9e7snWVDlSP5JIcbcehQMbKP1yiDARlw51+sXIgT5DN",
-	"Edfv44zcmzldHO07kbrVx5FwQ+Cap5xtqThMThmyr1sLYfrrd5LuU6f5mM6tGNVW6MRcnoxKe0VqhPYo",
-	"Mfq5e9EUywbzoz90mlArrvrPlUZESLamIYj9NwVJ6ZamtvbXNhHQhnBiiwZUoBWcJA1DdBySpqNEkUyf",
-	"vSIsTNCvjU6coC2mFtCuZM78Nv5mxjc8O0HKUEZwrlzTlmDm0MeVRzXS2P37WnmKYfPL5VfpkQTNSHSO",
-	"l3ve5WbxUg60qbDZwpagqIQkckHA1SFjVvpRZnHxvOzlKfDz7XQvxf3KDGMq2qHym2SRhVIowhCXv+ea",
-	"xeaatZlYT2qJswdCuWcd7cKTUzVX6wqLXtNX4Px5mpJiMij4LNvs/cA0XtgaiYkTmawSuk0NJgVNSU2o",
-	"BmrppW8HF1klx00oV6zwdKQ1h/COsPSEJD7JJkrKJ9K1iVx10wolHb93kEJguqebF1ylYm9lnOQM4Z0g",
-	"JAMx7oRWj7icVPUI4ftDsLbqB2coQt91wOeGOSTImscwe9BvtFpcb8pI35nhI3eOxXpiI4ftbMkJh/29",
-	"PWfwAm15inMEV61zoMvV8fcVEM8vyTflV6FS6Yk8oapnCVn3Einexgl6gBx8UJVxwbhCqdbLGQSkNsHr",
-	"gXdkbVD0xq5I/WSEr6nuexlD8PXj67of59h8gi+9T1YTvEir/hCr14NzAiZFq/1laGuaLTPHFtl8+n23",
-	"k+fYAO3nY6xbr9Fp6Pd2m9PgM3Xn1NDPdVPTaUD5zb6mo4hlzcffB7qejg7RfuF9u2trrJ/DI5OgiTst",
-	"7iBw/h0hQXeJ35l20u72o95EqsXkXYQC/m6E9c2FCI/vedTkXa2YJrg2tFytn7qyrRKrouXr+rdrYK2o",
-	"0k+RwzWLqF+Y51yv8vVXuKBjQB53VjY6210c8hO2HJSVoLmGg7iW5F0DHBkLUoU6Z7oYByAxw7n1LZ4Z",
-	"lsq+PfqR1GLMcPrFu+rqXfw0bhcD7qx74Mj5vSrEsaqQLT9WMeJzjiGr4XMTc5nI+V1sbRz+69wYUHxL",
-	"Kbeibx3sU8sgnR6HnahOjypww8qZd2cCfA7szWn5PlUSS1htSLkgPakwl9q2fhgHCzJF/RjoYOZP1zX2",
-	"N1Osd2b01BdIZGxS0RmpjHYYImUw58VAVQZd8W/2NkjhxQltC7BxkuVZ2DK4y96XNCPhtlJHYRL7vbim",
-	"WY+XePs2qulkwx8KH7Rrjdj8eWWxdiOn+ewi96x9FSIXslT2lEeX9zB9Ss+e34bLruKR7We1/RP8sJ4f",
-	"UYjuch5uI/bcZRf3XsDeO5as5EkqcggXYfHZaxq9qfXYdpZjp7okiWsiuZ/0DT6GbuZ30HS0rre1PWG/",
-	"zz81eMe3Zc6IwBtqm4pJm1CwBvOjZPtUhOOM1OoO0yDl/NlYt+DgWrn63MUzfmstNJxOMF0FfVl5MMPO",
-	"dsp2dQKQSxvDCn77/9j72+U4bixPGL8VRMVE+GWKFElRtkXGxg4tyW2NbUkjya3pFrlVYCaqCs0soJxA",
-	"sVR2KGI//P8RG8/X5x52P+7tzHydK3kC5wBIZCayMrNYpKlub8ROW6xMJF7OOTivv1OvFERubjr4hh/6",
-	"Fqws4v7bl0++PyOvYI9ckSckA2ASE80ZbacHJ42s+HJz27iBQZpDNQqN2ycFoQJ8bjb2omdU3EI0KmUJ",
-	"T7dAqkq759k1Eafdx/55a8VbXYP+tURkP8QAEmNzeW3Tkf8GuU/tWpsX+7iTfpWV2VWW2IUmXluE+L4w",
-	"J9tSQLQbcv9gXmUfNq10h5fgJ3oB7g66udHj1Yo73AKM0/r+744xuFNn8e/k8e3frmerXM+qhtP6lT88",
-	"t//gntstAMQr0Ev98jTOfPJLkC9O8JlLBCeY17MM0jRnSnVoOLCz3IFqkjBeAZj5Swm8RaJjdkwziMT6",
-	"qzVvu479V/y6rWkrZT9v6+PxoHw32PWQ1g+7iZQbh9F7f7EpMt6zgcCG7/bJFdrWX23+tlFlKZAvqyjo",
-	"N7/Le97DlTk1lng0odA/LwqZTklGNcsJAtpU8v9IKiHdSc3kKpJ/V8eaR3z5cHF+bR32tq2vWz3vfsFE",
-	"ub5SjKyNLcWIQiZqBX4lSOalWSxl/0zZCuGE8WuWQ0aggpZwlGj2ARqZU6jObmy+hiO76W1a+GsG0+1n",
-	"6rRWL5xZw9mtAdFMFJ2ztsrmRnf2phXI7Lqv972ctH8juysYavNOX8ur/tPciWm40SSccqUxF+oJzdOd",
-	"xDVvMRbElVp29ztkVGmjfYq+s4F3GpqnyonG8jMjwuzgUcybWj1GQ8XGNlUeN3C92IZDfqSocLqv1Qm1",
-	"qK73AxWU4Y+vTgBdWOB7maUs/z0C/LvNl6V52nWeN8wsmLN8asxVgUhSscKvROZppezLsA++ScybQ7Ka",
-	"8WRWQGt18GtuzD/YUg9z+zZszyDoQk2vDPFFlLYep7O1ANvGRRxpfZIzGK3dEe93LphxaSqdN2wnHsrY",
-	"QXxq7sryGl77Y7qpEgE2elFZcX7+ZrBDLeKtvGJ9p6ndOw3FQhAiUnStalUvPSFY4Tutq+hY2VQNpeWA",
-	"5dgTNsG/Fevc/G4miX+CUHLN8kuaEQeeQLggq5xrlG6tzoA0uFY8Xp3Vwi0KUVQfwBsgWqo/K7QhG5g6",
-	"JUKubgRiBJ2vW8W3K2fFp91r/p6q76NaMHpVrRYZFj2r1s7g1DM2Vyy7ZqrLpgIu5iJnmuUjh6lV9wn3",
-	"b3pnblY9k2nnjbCPY7V7x9C1L/4aNYI7/hl/cLa57yNuP0uK+rFhKyAhtlRuAA56rhV0fyYp7YB9UJWp",
-	"jrQd+fjtizN7BoyuZnwR1/P1Sjr8K8ToyowaCrBYijGBCICBr8J5LqienZDxFbdVBCsnwNAmhiovrwTV",
-	"kQK3gvOJJVqOrfXtAEHw85peMQXN5XG+XHnknTGwKDzt/1p73o4TJNy5zwxcZeXFjixCwIjacUJ8HBL2",
-	"XeMRNdST1bxqBS2N4BMBB8ZUs7k5Xd/hPyqr2HX5tDi6hezLpHg5Vk+A+nbDhWIUcoSdNkeqNJ1MoC2o",
-	"ewnzKTuojGbR180NN3Az/Q52SPPslg60tXHa/2b2L3VUo/s19r6WPN3kHTC/952w7J4YsjMTPKQEj8Nb",
-	"p/I2Kbxdg/H7L/vur2hqVw7uRFb9TnKkZt7UqLiNYp/1dp2Hd1plpTKl6y46c1f3eDHNnRjTgbb0qdnQ",
-	"4U7sIu3n/smc9nSSJo5vffMOJEAjw26VAyEXTLB0J32+y4P90ee70ueY6xkXo5SuVQdk/7ARePhmz7bg",
-	"kSNpbAs+yple5oI1IbgitB0zdpgiuR2Y4OTgBzvBuubmv7AyAiX2Ad+JGpo5w0gIekvs2Hg4DXEjnEpk",
-	"VKrCqXYfaoSr2rARlWUTOtEMvCQ8d22/G76Ae9ypbzix+3Ur/cPvXf9uf471c4iQ0DBCt3EOKEuPxrJ1",
-	"v6UTmRMjoNdQBxbeJGbRiVHsE0NYDRjQxUI39FU0tEizbAigyAVQERVErgTLAccIgj7uGGq1RAjmaKQD",
-	"PhKfjEqW7Nk1i4ZUtvAxzBhNPWJ9eW2vLPS5+ZUBeC/Nc35NsyH0ZABAdEUA0CAuJPzYqqFQg84ZuVwT",
-	"xT5YxCeGw3XFP/jeTz7WH6mf1dFiRJhtHzGz7+3+DZlAv6o06i220Nk4Ymd3cGvGybuZJJe5XE5n2mUq",
-	"tofVMpo0VUpPudKuYChKFsUjcHYZF1eIGMb1KaEurmnjnkgFtrMHJcZIB2YAtP8o7WyI2pu34+VUy3yR",
-	"LVUsSdLP9ZKtpW3U5ckT1VW9ks75DaXg0WlpOXILj1xOllMQmVWHW7RmOjrebWcZDAfXXHEdx701PAg/",
-	"+/ZyyMxDwmiecaa043jiujttD3e72dezrSvG+lpCjgsyIgrhViLp8jEWdFOSWOHOxW8hL4m37JaRsIWF",
-	"zo6Hnt/N1rYGDM8gocJQ1YpyTWhmrpfpLKxgt3aRcqjAXGA12YwqdgoEecUWTr/gungeffy9sfTuUMS2",
-	"g858cjK3NaaGnNnDpjKL+5PDsStyeY83ZuhXOS/KUHYqLWywEy9Lod58ak6WYB924WO5BaZpdXVUmGhr",
-	"NuldCdbIFVs5QIqT8HUg9zmjE1Wn7olKwZF3/MIdaBm7juRsqxBUt6cWrbnoQjLbAZr0p6qtsEy2WM9u",
-	"RXPR2f6TE9B/coiwvQB8wT00k6iJgZUzZdYpHe0K1akSBbW2UfjKx+HAKnvdhig97F7u37mQZRlLR87j",
-	"2rFIqWzc9zfXCwXlq80KSnesv87Kos55hzSkPxut5y0+WiW6YKeHpVMvbUycDq8lAtcGZfYNiYAVfTy6",
-	"FPMsFNKNZjbPtqVar3M24JuXr3bVeb14K5aP8QKCJ1LYiI/jNsS2sv0C05xOOmVlbHNRw+Ddr+DefeQj",
-	"bgLl+71/poi92BRmVB3GWxxv0Xm+U4PONy9fFV051XLBcsX6Zl00tZm/v2UUvrFDrXH4hhb4b16+Okvl",
-	"It4vfA4IHtG+n/FGaT6zAeNRJGP0GuF4o0F9uRhtoy7Y94Z2fnYyTavLWK5Vz/vxe7mCNlXmXUIvwetN",
-	"kkwmV1jvkFMBXvgk4/NLRSDzkXDw0CumdcZS6PY7k8tcEQiFQn+rU3JwYh6zrwlJJsvc3Lr1lEHET6HZ",
-	"CMaIN9PiwpZXmKna5202ySVzebvoA8HWnN98/VVLp07zsKBTlo8gVtT09beynDRqXxoSLeWGDx5E3aKG",
-	"P6+5ki3fdP1WMfjg81apYg72sBhJ9ZtElb7iM4rvzbB6VE10aJ/qnejv5hVLP85lxlTcizOna0sUrHvL",
-	"HU0nk5EZdAsYjlrqjf1vN8uWfVG9G44A5SdaQY8zQoliiRRp0WNBENf4yhCLy2um2YquFUklUxGuU4op",
-	"5dp5tFwx/kSL4HHft2yKd9cGXZXXoUlpn1eqtT0+BGzbnQbLj0yu6QC1psnMvKR60nbGxdVozsVSs4ay",
-	"zEyKKRRGiyvD5EbO+a9ha/WQ0TsIN6kivtRgBYZSjNbm0r9zEDDhRw4PDlo/oxIqRleMLXwiRfmDTw0F",
-	"TqCXKBAxMS8YyQ3ebIzS2+oLc6TUg2GA2mihJsJJPfzqUauctf6K7tPCAh3oboId63GE8AjslCtT6SVs",
-	"S0RQ27rItO0pNlCjq3fuQYZQyzZacZHKVTM5fidzMvMkCUcEZ6aWzJCJraez/X5s0jVeUHnq8/5AacDr",
-	"uSgyLkjr+LidtGZypRqrYcCEh+q+ouoJZwDvlbswmUGMlpJkjObtSAzBl4fxPWs8ErVlkwjbImyas00t",
-	"lji2a4bkGUUu2XQpICwb1nEU3Z/gjxkVp7bLzgkRMpoxdcmUHkEVkPkPBJNo0k1+BgUQGptq29QH2pqy",
-	"iYTAlJmW0ntuNAKQcenSJtXZllTmAyw9JQeQWOFm9/VRSCJfH7Xy+WXO6NVomlGlmqbrRetlbkxlAg8T",
-	"QJYA4nEpJCD8qhM6Oi7R7Fff9JlQl23k+hZ2xd51lqQ8lFcMMXfCBc3IxPdunS+VxrkgW0epJZHC1hGP",
-	"ckbTBgn7fUWAkOI16yXg4ppryDKgqbWkstoRfB0u/nHr2md8OhvlXF2NLmlGbV5mJZ2AqytFMqaUoU2N",
-	"zQLVEK33wsjw+oG5EEoQsUQtp1OmwAlgvkfM96rzdrkRfu6PDtonL7N0NKcf/I4Wp/6wVVpmVDPo6d1E",
-	"cWfE/ArFlpoJC1sDqKCQwOsT5sjEcDY3lk5+VSdHm9zd1/TJpNIjC7kHnRDni1hi0VN74+PdCw850ULR",
-	"AAIAPUWoImZI4lD8SjvdulfhZOZBEmgFS9VZs1jUZydU4saHrQufs5Qv5y00+SO/YiuuGKTemOeBpnqS",
-	"jxH17h4pKfeVDCBzgXAjEdmUC+WgxxLb8DENSL/14sC8QJsVOJpLoWdlwj08ap/3UqRyBBlHo0pObnf6",
-	"r1zgZU5qmGcTUTbRR+NMm0XuBjUhkzTtbUTMeUwzYHw6c1eYsnziExV7afMrmoswEzZ8ufVdmEYXh+U7",
-	"+2RdP55D7V5pFsXATZsJyFsRX/ckmuZ1BhRd5OkSQJsCtVVigjzKm5Y3x3RKuVB6DB2phSRqmcxwLPT3",
-	"ggJUH+Rf37x8QeyvgBuCWhp6Ldu8gW7Upp3IZHL1bDJhiY5mlWOXVZ+RpxSfCmteQYbYCPs2gxFYso+t",
-	"zRyj6yAUBVlneVPWt/fgGWtPLrOU5Es0EuyL5pIBkWT0oXwpBk233BafwMtO5kRpuYgObJv1jjzVND9S",
-	"0EeLFMItr71Y/VixdW59TeeLboo3YR/Wnq1MAYFNW1MCFS9JaFGdVhE4W5T8my/Eo18tcB2lyEEFpbAf",
-	"0kcRQfALsPNq2titEgaoaqqFM1LFYg5oSaAvN7EFJLsKT/UMKL3y7XpcrKeaq9Nvi3GYhu18yieTiABC",
-	"hMTO8eZCtLd1GXIjN01nuch4QjV7V9xQfds9UzJZZhnx9nkB81QhigbELFf1UVyoUa2oqAbxrq+bDTOT",
-	"S8WMNnTDcTw66Y3GcMiq6xuO5MFMbzCGxdfaeoQKDeIGlSDTXJuucN1u7sEBh4fURsHbBPcCDJCJXIrU",
-	"5sKUawAycxes98kzmswIu+Yp2OkWbwYsBK4VQU3MwmEm0hdK8pyo5XxIqCZzY5Qd7p+LccavWLYGDJG5",
-	"BF2LCjJeSKX4ZcbG++f1+yaZMdRROjn7MiktGE5a7E/MSmFK87kxj5s9FRMKPk73ZBogMUN46ZIROZmU",
-	"nb8djF7Ygsb4Hld2F6Wors3oKS7YquScQUr4DIxewDwcdibc/YdN7Eyv4gE1o97CiVnKUTMoZKNz5up8",
-	"huAhmSKeFbhSKoZGm60gGM0bTuNbv/EKt8g8685AZXwRYOyKyoG0WsiW+DqeyILyHBL2kcosgPENt767",
-	"mVS7t+r3HgP90i/LU1y4w1X6D0+/1bhqsiYuWSLnbGQV2ea6zGFRoQpSREhi37E5BgLSD2zMRwpMHogX",
-	"rUKNX4PqvxQpM2e1di5pI3By3oBsCp/up4kEplUkc9Io8432T9NelNIsoiZRdPKd0lEU5qPcWjoKHsaw",
-	"SgflnfAbvTltZQfprW9evvrEElph3buoNPgdDIHoYrAKqb96svLGqI0kYg6SvXuslVpPX5gsRYJfGSVL",
-	"PZKTySiVc8pFwwU/p2JN7BMY5sgZBVdBKazednFFPpuxa5bFjcCUTyY8WWZ6XYou2HlYGwLVqXdUzbiY",
-	"aikIZDnDfsznTKSKPGxDyQlmVXzSTgyyW/4G/UtGQmqesLaAjfW3e7VDL3OhyOE3hBJN1RVe+kqe+uRO",
-	"uva9xlLJVE8HuUpyxgQX0xEEb1wic303rfc83EoffoF0NAzLlAPNR11SGNwErK++fQpyQhS7Zjk0iRjC",
-	"DCohpWuMo8i8HFkKvPvbT7kicaLHu4FUh5uYp2k74ufUJNm8TGq4pHxQWJGMGr5ciX3y7Jrla4KakkNg",
-	"8Wl3WhLFdCSNyec8tqUG4YMfiyQ21SOhCF8sp/+0vRo8bfGsuyga5jGr7XR6XDH3uIsodHgFHg2ysjwC",
-	"Zj+lqOqPjFzBC38vtF1P+CCi/zGfpdvy1mv/rAPUztsvbniv6P8WGl6dXg0eRwQRJiCHo4h/tQ5hX4H3",
-	"ubrq8o55DNLCrR+/NSvcPFdPVQwm70/HTsJSXUBNQ8dfIdcEGx0eVpSaIttT5iPLGBsFSTdFKQIgRHMN",
-	"kiNnUKJ4SvDKdxlKq5nMAMK0tVHeH0LmXgmZsNXRwR8y5x7KnCgz2zZ637v8lB7s/O2auC58++QM3VPL",
-	"fMqE0eNxWzHlxvprjCIbqzVgEL0XyboU3e5SLCCMoZz1fg0n2fO1itAuJu3H8/NpEJyvQ3ruaZHhJ7I1",
-	"OPksegVH0GjEWrE+I+eHQ9gRG1XU5JKZzQe5S9OULBf1U9ig6J8RtZyHGrMGtVtAwqN5r5rS0HoC0A4F",
-	"vjayjob6TUGnJbPCmz4W+YYqQIIyAxWh0gZ/5/FBMxlss2Z/4P1W3d3N6Emlyc3ohiqvYhicYm2T26hy",
-	"u0jct2viGm17ee2bc46ADKHsSEgvLGqkl3LlOr1X8ltaDVXbZWbF9WyUzHiW5r7Os/sg5gqj2WjGaKZn",
-	"kC/Uewjc64VHR+j3MjQbLLe87zvGYrZWPKHZaEF5/xkscjYVtJ5f1J4nRlXS86UqiGPsBO3AwcQqWzwM",
-	"iaa6+uiJxre5kSkKDaJX3jiULbf4ckqt+BRj0E0fUz1twh+Xom95BU2uhFxlLJ0GyaZtqlbp8g86eWw/",
-	"Avuw4Pl6hG6WmFT1mkEA50eFWrGcwLusyHqFdFexJprPzV9rC+wX3vI9luOnc4YZ0UV7xeH2mY6xqVa2",
-	"tjqf6s4NS7TUSKVlhbV/AkUpvgke2Bm9Zg7SzbeZOHv1nHCtWDYhVGF8d0gu1wSaQ2IUEip0AiCNSBcK",
-	"qngysvvU2FU12uCjDL3UoX2rbQXOxQiwuiLn/Qr+Xm4/UiSrObwvRUogZ93KGC0MRcYnLFknGcM5bNWG",
-	"Ni0lGXSNTSr0imfZnex2FUylfMzViUTOppG6nXHUj7R/AuvLFkpDAENBasUVW2ig2iSjqp4lZAzpEc6t",
-	"SToUBYtNudRRyZMUfZ96vRcy58iKy5FzD/QaCWzFkctuUT3fr7VkKzZq0ySLhdcn0HTk1gTu6VPCiCaK",
-	"IKhHuFyjNx9868Y2NWoxy/GPXUxSMGq62eJv+Zzh3ZfJVe930J3f87VqYr21wHAonMeGDbaj9Ntm1OBh",
-	"o/dJUQq/gOBDWAw/LCqXVNHOCGo1bPL+prLnQvHoVciCadNbvlxOs952EJeG3VYn0Vwl0v/FqtoR7kLD",
-	"uob1zQ4/X1tIAx29qWHJOjQZjylb4J5EM9O9Z2oLvYUrXzHls/VBwhDQuTbBWUxiWqkrcLKXRqWU3yJZ",
-	"qH2CbUfVMrMFyeCJcBX9UH7l71i3LZmEqyblaiEVOOdp+rel0uA1vdh4+T7spCEYFTKlmotpSyadeRDC",
-	"3LhWl72VYgMyLhRPmWfqAv+9eypXTQ8oT2xYPoQGwrpBOrAUFo4DHUTD8i3QKOI3JY41mLJF4pgV+Tca",
-	"o7gCbjDMtleCix9/5w22SkqH//tGlTeV82tnuphtcekX7S/5hIjm3mYyo7l1iXiYeQyNFYF9yO5Z6rzk",
-	"fQ0b90JiwDpeRKLkMo/CdldroVyo3tlofmrBFzps81alDdudRI+2TDve5ki6z9KWARkeV6fkINaaaAiZ",
-	"hxOZE/ehUAa15q34k6wj0gCwBNUuVaa9CWfNUVU99ehRswUtLPLfBST1NpocNnLnXbQF9M18Iu2thq5j",
-	"SZGVwueM/CoFG27X+ipEeWvp9O2OeqQ83JvOaWLuvI5jVB7/NJFlf6cegR5fDuljMzduJXO3h8lsaoz7",
-	"j0PJ1Sxl/PPmQ9pF1nEhfz+x5GOWX/MkVjMd8+zXb1clbeqnUbJ5ynK86LgOPeeIr+IThaK+KiiwZ3PK",
-	"s6h0cE/IyYQ3XLVzzO+ZsJxoeWKMDqauAK+CuCzHoXXD0DIeUPQKtB/0BWaRJ2KwWs8FWck8VSFggiZm",
-	"K0T8M9csp1M2Whiijmzyyyffn5FXQPJqSOSC/rLcAG0XIb6tcFRrEZk+J28tVyIFwQK3+oGXhossIuUK",
-	"4iGjq3l0i42xTPNkZqytsWA0H59gyxosEmJKE8V1x3ZbXeHdbQVx95ylUjF05VisdhlPRPgLo7kykhla",
-	"Y13H93A+Wyg1As9HVPl9rhUGya2Af3725gk5fqfaUsjL4wIkMXwOVeANE47XqFjQrvr15WsheYzuX0jB",
-	"TggV6649pAJI66j8xQ7IiNg8SpcsWq/989snXS641o4ibwO+6NRNRC6W2NwT9rvrfmw8x8qY0ZTc5WXG",
-	"k+YyS3BxrZX5HGAEwh/DxUMuEOrTMUgYFPm2mX+Zb1o0A7iVRnO6GFVGiS1DsQ8NgKBzI4+gm+cpqDH9",
-	"dlCxD9HPcd1cLgkVbDMmLKCX05k6ahGw7DdGcsW+q2msYNHweUjcrk1mujTLVVeuiiNn2Rrc5mZu++Q5",
-	"zM9cTmHpQaSnaVdlDo8MHx/NVKqKNXR815Hp9l3RLXvHC+PMrWUBJl07dAgRfBJN1re1X6qiykpk+4Hw",
-	"Vguhs1EuOM6KyKeq/K5rMhH+d6xT3t4N8tnR/AbNtRHzJ3HKhe/PiHtUbFAwj6hfCTwvXV0m+LBr9uO+",
-	"uVS2+JHbiCQI0/jXehAaZEBERRBPZpgfoQhiYaQo+AKUI2PnrYEL5jTtp0v2tEwjzUvDU25hieqNarNC",
-	"cFlu7jfkG9v2wR/d0NGN3+NW0tuJ9RiS8idpQD6x4HsRPrxpJ5UbdUPdsqnJDQl/Rw253EtNyELeZZPS",
-	"NXZ+7KK8oumr4kGJTa1E4667aisbIcV6LpfKo+bZF0FPC+75vkrBNo1Ef2+v5taXdqlrX0gHlU0sTrPS",
-	"83Kj4yvk2K08lDdn6vvbdahqdhGH59O7d2U3euveSHJTf1GbOohA3GGD1N+BVytUX+npWibfliZLZVrd",
-	"4VVrr6tP+a7dDWhEhZU392m8b6x9xx0yt+1uGbJurw2+PQZtpK3troNbixX0SoerhRHCc3p0HAKa/I/3",
-	"/+Nfzs/VxT//i/uPf9oUBbitsEOrzK+FISpwmDuJSgRjPmqYxQ2jFJVZt7SjLiTAo4OOGeu7DVj0orpK",
-	"LKNdTbiTeEOQ0ddtC/sGJIoksQ7I5/cwVNFn/i6I0RMg6VaDHEGjqkfdTrhX1OIUUO9yLVj+mbJBAMIV",
-	"hNjCgT5T9yi+0bN51w4DIKdkzZTPl9De73+HUZFymU+z3hTfiVuOoQTVPd2mc0cxlvCqiUZcrM+hPI0x",
-	"uh7GDQkydxQoieDOFn79GpltMCiefegKEVADkldMWRV6o9jKZAIVIKB6d0sRhMY8/cauGp5i06K7YU/s",
-	"ZMH9VzIcrBi7SmnkrjxT5Nu/PD37Czj8ntCMiRQaWTmv2E8vB8PB258Hw8G7Z+a/vh8MB9+9HgwHb87M",
-	"//k54iirVfnjp4OZD4Olb9jTH21H5IgbOE1zpuJRBprOuThE3TJSMrnnKv2xgnnaEDlIpJjwlAnNaQSD",
-	"76XI1gQ+RA6x0VKWepdppLHRFj7nzmqd5noZW+m7P70h3xx3y1nJpJj6YTo835iGsftUhi7HiJZ0tAHx",
-	"nI1+tbZORUk8e3HWmK51X9sT18OvJTqtEH8H1trOQC+4r9XW24ob+9l327Kq0T866Vi3yYrxFmR7jw/6",
-	"c2lhgnxTGgv+2cjCvY2Q31Pv7yMM2lwbHWXD5kLzuNJUIvrwSx04cndeaX99fpJu6WI/duKXbhZZrd7W",
-	"eyzCouJq13KoYYN2I5daB99aTt1EWLTSxK6ERxP1704KfJrcv6to1O8RSWggnj6RheoQ9z7S0MowbZGH",
-	"DgPcPBLR4SN/RCY6U3FbpKJ1tz/ZkET73twgRNErpHs7IYv29f19hDD+7uMIf4QM/m5CBncXBWjSyWDG",
-	"/TxFzIUCVEPPhpnMUoVNsaAlGhdKM2qtG0Ws7/gzRRzMT58tLgIRFSaMbHTDfYqtI8w0yhoGcKialQH1",
-	"OkzJY0xuPvbMGr9R/8oZcT97K6azQ7UKBhJ8Z4M2/ucwzb4fBURyqg4P+rcFbW7zxJRqCxHEOBjwpKdU",
-	"7AqvAvK/Yl3RsTAKJDZOFQ+NQ9XQmmh51eB1tEiidhaVwkIBPWFQ+iwVS4lvAbzT6IIZOjqBdyj8FIKi",
-	"wSIgWxT7H2BzsG4zWSqWGz0F965DxnPZO67cfwXbVZzGBorZiYWNtPeJWdgzxvT3jKbYUq4HL8/8S3WH",
-	"LwC1kVyunExS5jMNptHDg82QnR5/uSlXs4oUhROLrpZPxfPekeio5+ilQComoQOJLvWMCW2EozGdF4sh",
-	"mtA5A1sSgcU7eKMbXQEtJqRgq9GCKmWs4PqUX2N/EgVeeHzIwsMJdCgi7KXMiWK6PMvDBoSl4Fu1pzfO",
-	"tdZ7wCw4GDB6eguWmJvnhYUzvzkUUbTGwP4wsvV08eoYc+hGZfJAkXiwLlA+59OcCl2B5h4OlF0CAHiP",
-	"lmKW5NHikmACow1laziHz5TvAw5qqJsPyGCjKQuEreR6U2wbHUNuAYplk1HOFjLHYkZ5aTRD+E+EW2yo",
-	"a7wv6E7oPw8KZm8FxmkDhtQ1Z6uua1JMKF44B9wZ2N4bxe+Ye2PeS3TD/ns4ntaP3teodg0UKWRGy7Pl",
-	"LSvRcJvg2CrG7QRFG870PZAbu2Tm7cGiGrKTe7JFR1quojnH6KUHhTzDMus+hm0gwCIwWNtBXX1smeYu",
-	"VNbwQv3E9NbSTuwiPLRb1tm+emgjj7S+3cgzLW9GqU3L5OrMg/veJt5cxkUPx39lYj9ywSJOnb7VXUed",
-	"Ci8jli90p5IyVWQurxEUYWV5nnsglCjXN1y0Vb8MbM5F+wnBRvQ7n5TnrIZmscgAqWPORanMN7gYjF7a",
-	"9WjL3qsOz+uuj/6ypEJbpamVXv7NPVwqmasGBVtDFkvBdVPXXsWI+XmrzG1oJwCD1ySiP6Ji48vb6jct",
-	"2BK/yGa6mUNVZO9WFGw9hDiDCJZchyf3g7MPdA59EgfH+48qVmWlbO5g7/HFb4fDxx8/Pz/fd/86/vjF",
-	"f/+nZidbrAHw8zcvyfHR4dfgCHJff/bz6/LXH5Y/frb314vfHn78p1Z2tEsLJtC8xUqx+WW2viWh2ZOz",
-	"diTzXtxQupX5thbfyRi54rpSFP9V+awO9x5fIH0cDB91OLIys/jPN57bt9iAO+JHvqbcXqM9RU5Xu/V+",
-	"SFYpRjMq0i0Eq1WP+r0YsxVbRZ2bY9sp7kJRDoniE1OUzdSf2Ia9N90CM86zjUiI22yC7bmyuRe+BZrT",
-	"3ruMUFMu5mXOuE0KuO8Me+8drrnucizERC8uMWri3MY4Wl/8yT1ca8jvfhj6iWxYhKaZnC6ZX0ksDGZ2",
-	"0hADUZqKVLl0FMH0SuZXnymSuGEGTR6SjUqOmPCRGX9jiKxIa6A+WObcm+a0JZYP1UNkG/2kbgQYtfCL",
-	"ymuIk7Y7FMrOq00BJdhud5Z9L/4e0n9L5bcqar2Ubb8Vn9p0s5sHfaNqR6MJ+tS2mrlnBuiPcivL02bI",
-	"bJUudZ+N1uFgxbWop9V36ENht2TYZum6rkZ1SZzQpWoI5WwJUZ1u+U5HeE6futkYQkhzfs3y6E9ddUmh",
-	"FizRflK1BxyiZCupu43/wbwQckslFwVyYsy1YQR+9wQd4CbLSs3sUg8R2wtwxzMpLtxmt1GdNbFE4d7j",
-	"88mMJwzT9ZyrM9YAhS94PAcDGRcQfbuSumI0jrtfR93zYwMsrP2PnP2NNce7liAiGkvPrrgeYvusIdE5",
-	"FWoCyZFF07B6P/lO/VuWi0XGGw58q8gazZbdFEnrtgGFZ8aTLH6G/ZAGV3R9ybNstIGKA+G+IyBCC4pq",
-	"vxkgBDcjFLbeDD9UMHKhKfVCAxVlDHt4bmxgh2598NlgQ+7iX4l1+9jNGkA/ESCoUfEZxbTOnFqecrNH",
-	"l0vrvMuZ2ZaGRlOlZezKZPUX5idosz7N+SR205tTYA3crpZzZxEWl8MNvSxXbBEXhLfmfmlU0RscITDD",
-	"od+Zxh19rtSSbREjuBufVMwgLbnQT5zhD23Fh/ZflezCWwwV1IExqcBk+0zCPSIC74SWtvl7Fwi0u48p",
-	"NNFUuxH43OY21BHRr8ObKMS78E6Dbi6mkqcC32dTma/bc9dhvbA0/87GLK/bA+Jo7kzSpECCy8W66Vo3",
-	"6Y172Da1uhohU8QPIE5ekHFvz5uzoqE44b0IC4fvaTr/bF+t3kl3pzn10o6gg+tomtOOy9vs2O6iG1mX",
-	"k62v9NRsz9LteeXwfavijcy7XQKU48pRf0ffjti3knsVhoPo3q8He48v7P+O9vcuvvynHTDvLfpn7oDb",
-	"74aDN1SzbcmbN+O2ZrrflU793NL1p6ZP4x7sppB+42V/I27fPe+1p0wFvEiz7OVkcPK+F1deVD/SmU9v",
-	"l+l6LMaxX2wpVYYMEzgebkYniCZ0PIwndDQy7w9c91Q4/SJ7Rjd91GZHrQ5vIeZ/X7O2C4Mi2P12heQH",
-	"rrdMyN7BEZdKjHbT6KH7UTYaZMHSNm3brq6zH/gn6R2CHbj1y+xuqaxRAjqfTQ3tRM+sd8CHta0TaEhW",
-	"XM9shYGoBb8peK/TWhT/kio22tpVktI5nbL+SUO2Df1NIl2/g4fqzBaA38ApJfMUWqn03bCFVLzS3jYw",
-	"V3fg6mpo1tZJpXOO16LjYl+DJHYH+SV7EOImF5a1kINEWEtfwwp5N8qWDUizG4XF3buZXAC3giANcQmu",
-	"xy59Jpc0JZdMrxgTRK8kAp2poO5oRXM2k0uIjyiNteOX6AjCseJFDr29XAuaG9L4xJWdsncmaO63SdW5",
-	"EchqxAly3MUq6klHbeRw8ft4S/pQTTx3Kzyq1hPalWr1qUJulvfitpWsO7f4m9UsqdSW3lGbfVSbyq4Y",
-	"9O7S0+55jlksgaWMPDBs1l6ceMukUiPUVm0+wEjP2ES7f1i3zcVOog0VJrTaC5JMa8bbj1LH0o4tTzbC",
-	"IvZwt26VHydFg77ucFca4Qqo0pixJMgKGgpzTeZ0TS4Z4UotwSZpzWLCGulGhesWjAaZ8ykXoyZbAJYm",
-	"oajbxYQxP8unFyV0zgCFoZNdsBIsVzO+CIkWQSzNqEubGJVIofhUzMupyKU8Lsavu0Mr3H/fUriicJs2",
-	"8c+9TXj4Pcob73HqQb2EcdOp7k5H+yTdXz8FFSQVXWQreY5pYqPO4Cq798pwwe5D3du9ytXtk2XbXFNp",
-	"/YSen08JwMVBwtKvLJdkxYRzWcXQCFiumGq89rAMS2MHfa6gLNi91OWuu5Fn6Z5eWCE/FaTd6rmKFXFv",
-	"kQvrZMOuROTGfPh7LidfsZzLSOkjdJzqzFu3mSjW5CnTs1wup7N2TdrVyeGSugiW+8o2wZJbDvQ2K8G6",
-	"G8DlI+oHUtR9rbtiY8sKnyAT/1vj1XYGIPZzmhGsIhiCR6F8vZVAIA6PahgUD7dPWbDze43Z/7dJlNVS",
-	"rtbezls4jOwy/g6dRmG1TuvOVZ1FtrZjtFjmyQwrSNyfUokA9vAnvczFyFj4owDBbuCr20f1Gu2guKZW",
-	"f9Or0ZTVK1p8SeH59iNS73Bq9bRt4YDaNmrsnVCtJ1p2SvX0LrUu+TadBdsGiEsOpJRN6DIzn3EupG0d",
-	"Sls7JD6lAofXLHHQRVG0h4Y+K3Mq1mRlluDqcIZdcsu3MtddZVSPQjB45eOWeU2twNt+a9zk2nZ3V0qN",
-	"O6xPUKt5DWWt/eEUos69oy1Q9NvwwV5jxeQ9Q10oitj+vnSUUtF1byUFYicjI1dyASWtVh/RcuSVn4td",
-	"qRFYxXqbdLE1Pl9PEn8Tpn53B8GD0il7UTFznWQsJVoOoRPM5dpGtnxeeSTLjpfK3q+ho4Ytdk9olvnU",
-	"PNmEL7pANbGwbLAnG1mwnMyl0LMafvtuAwyLjAmuZqOUrl1SODaMevhVqXfYYezSU3KZ10K38TYAmuZT",
-	"FmHDN+wD7DadFjE2rsicUaHJBLK9WpZfIZXA57ZgG8T2z1aV6UEuLwXzbT5A1eGKjDEpbezKlb0etF8j",
-	"lyI9sjjto25W7FclK/arJiv2phl6NuXOTjS6dcsFy68B8aS5R0viewPV7Qqq2IinTY2DVlQRtYC+I3Iy",
-	"JFSRCc3N/0ACrGGoHKLMVwJbUmC7Zz3jYkpYphg0MlS+s2EIF9LRgX2zQoEZy241P9BfEyLl1zxdwhUx",
-	"zeVyERUucy6Wtt9VnXkXNNc84QsK/u3y7d17s5SlC5l3NYm0XPBkU5eyXZWV9ioRvZY8HW3InzW/95rA",
-	"DUE1yvtaP7SC5IrT9nsbsFs3Xt6ub3zB7uVLPupXCPi/O7VtaKsVb/N2f/mwaM94fNx6v96IRcub1rdv",
-	"X4Q9q8ps5zao9eK2CldYYu9C3N0IeRdmaf2m+8SM08iu7CoHtInfW2s0ezPmtqxz6/Rb2++3L9++eiLF",
-	"hJtl9XcHRP2UpUl+1SlH+qJhas9ELrN5FKnzW6lntosOwkdkbAKJBNiGiJKcLeCeIhbXyyi+VKgVy1mK",
-	"LYnmbC7z9Slh5iuECrYyKpuoK8GKJXnMDviWKvbwKKrU5pHm+VIv6FLPTh48ILYl4NBYC4SSf3vterF0",
-	"SBc2G/OazeU18uLNE/k3HtcO+2z5gYYbTp2qqwY9W8k5u5TpmsyMbi1JKvfJ81QNiZHECgwyw5CKSJGt",
-	"TxAOhyYaqWNVYMymiiwkFxo3fzWT0FjcaOg5o6l5Zl4ngW0afKHa0JCVY0yuCc/YlhhwNoegV1/IW087",
-	"SJfsNhWYjRaipupqdOUgItk1izDgywl0m8tYrk/IDKwxjZ1zDUklGZ9fsjSqYm8CYuJoAqZczblSLIW2",
-	"eytnGabY3jziZSocERFiR0OdXsqlHnpbckbFlJEJYynYlaqhqZobuiuh5jKLTOO7gDmA42ZcEXi0NTBC",
-	"J5MRPBnFWZQL8EzajfHbFlVCtzGeoI1njO/MimAVleZrXfjtLlJQrEbpKaN8kp69/J42yc8z5QNpN9Wb",
-	"HGn0OPBg+6u7ukVtjFnPEzlfZOwGHX8bnDaWAreBhjbTeoqU2/sW3hBD6XObbnAvm9ntwJqAu/jTsh/e",
-	"8jnLuGANmPkb+geTGV0smGDpKRRSkJSuh9BWeM5TwaczwPP9+e2TzjGV9uu//6UvU99ROkJtMRzn2ped",
-	"SPlMgcqphmQpUmzkz3My4SxL1WfokhxENrjjlTKX8wZ8fVrs9AnJ2ZQrbTTyIbEY1kOMag3JKudaMzEE",
-	"NiX/9T//dymXyv663c3qJoBhE99qILhfS9+CkwRZsoPLFp1x0ebcRiYVPUAFYXku80i3gdj9QvWmm8Me",
-	"h6MgP4tNLLQLAVLixk9Tkij1Ghrw7Wgr3HBNiOPsQ5It0x5xaRzumXmtyd8DlV9dko8mufyVNaT8LiCD",
-	"0yil0miExtoy0nHCp8ucKaNIxRtjaNk/P9WWqqFQxDkFO2M7qHQ5NJduVjm4ZUQ2PGU0hVfRIJuwLCNc",
-	"aIkdXjB9NWYZZDSmYzyFBmVreJmJ1HeKaR5HSEjpY7GWVxplII4noq9LMYKLKBo1sT+OFixPomL55YSk",
-	"SzY0VrX5kM1rLV11cnkZqv42WdAcMJ/bcLDV72mhfg4HAEkyyplaSAHpi9i40v66yCgmKWSZXI0aHNGN",
-	"+rwx58hK5leA4N0qeVczqVg3dnoHj1bJEgdwKwZ9fFDsvCWF4CSjFCqvYhz2+rsn5Kuvjx8ThWk55NH+",
-	"Yb2tXZIwpUY6PsS/vntLPjfjPD746psvTolc0F+WzByp4dOZzNJYt5kiQbFX02z7Dhex4HgiRaoazOhJ",
-	"ztRstM033bsNy39pjblToAhFpEjYkFBNxg+uDx9IutSzB/DqOJqkm8gFiw6aZNwQyAla9IaJYRRCDcmq",
-	"eMsBcFw3kWxnkxO+M6om23zLaN4ln6ZELKXBSsdXOv9Ggn2NLtRYKQsvSvfaE3Tx6cKd2ppqhOmwbg/K",
-	"e2lHS3IG7dZppojMSZlMOuSh1OiqdVINxPJmQRO2p9iC5samP8V0UqquFHp5s6zAwIJ1gZrZwfoMjzXY",
-	"kPhpWb2oUqqQZSSXK3UKvlGE5xpzARfqCHSp/2Ys8nG3tNG3OeWuZ1odGS9junvV9y0WN+lglhXCkSkb",
-	"ycnIyKllosFfR8WayKL1V9B5zJ/gYPf+qXZrgWY8HS2F5tnmSqxTOFS5BPtGYzKgIkIa7aNLWdZd+Lfc",
-	"woOzGZZJJkrS9tmtoRp7EeQWxLUZG9oDQzfAQldOuGch1xb7uAu7zn32EzPp/A7spmV7T9JqOeltnKO2",
-	"BUysNg08TK48c0ZFylKw3IpoQoARMsOOixptO8WY+ceug2Ad3FtCFdpE3HWTM6WNctfNXSY0F0uu141K",
-	"oyBGT1poKhJ2YhPxQMdz3ZqsARjCqgxtiu2MKlCt5UoQzPy4naDalv3gSg3eGqNWOZsslSGNHC6QNKcr",
-	"cQO5aOgn5ykb+TTjjZGDRS6NlooVauaFcIieTe38exsy4RY07wGn6tjrFc2jRR6LnF1ztuo8jH18M9hl",
-	"/w5ntQAbXVGuzZ66LRkMS83NkORtxjcc/wBabNnTv9iYCd1ppRlN7jVGgpNKw6pI8ysNOoLZw3LUU5x7",
-	"5bAuNkjoMy9leiowUEzXIBElQGxKEEDaBRWM6tcuijbdJtspWiAafeFizeqt3jhcGb26agE9KoXAjm4u",
-	"h7pS7Ev3fCgkYjeQIolccJaSS6Z4ypxXT0nxmSJGhiXqlFCLzmtMPoe4spXEKdK5jjslQO4otBge5nBj",
-	"oLG6fX1Le7e9JHa0UByv0xJ3ozajuvbJqc0FUQbXjGAMtJ7Co6sKl65RPFT0KilfEhEXQgOwXgPeb2VN",
-	"rmlRY35Z5TKuJ4lAvAGTCEuaIECXG5FFJjLfJ8814eB3mnBmDO1Lma7rGnMy41lEdv8MIdfDb6IRk4yK",
-	"6ZJOY7W+3z55RY6/DqVJa/lBztXVyOdDbWQ0uBWD58GX+aE9/YN9qB2D+dvQrj5cUexIflZowfRAu95C",
-	"jWZzyuOdYGdyzkZW5DVctIoRms654ErnVMucXDG2QEuBJq41566Qy9xubTj+WG3/VbQvpZRYHD6hPGMp",
-	"UXwq9rhQp0QumFCETikX5NKYA4plkyg9NgNto4MMMn9ihekswzD2NcvX9vJvJt2NOUVVopaCYUTLZ0RU",
-	"XLF8agx98/XC/0qkQPKo5NoGS5X5lAquesEkmC1VIy5GRoMu3QVOUAZ5r5rNFzI3ymbwR7nURpcYQR1t",
-	"Hte/77ioaFvFGrnMQ157UvYI5VWqqe5f7Ww9bTeJjq3UVS8NQvXh0XHZe/c//uX8XF3887+4/4j679ql",
-	"h0s8tqWAheiw8SqLQFvOX3dKshReb5YiW/sq38BB/ZkyzAxySd2aGHIoHtWYysNH5T072/sr3fv14rej",
-	"4cOPn+/Zf0IJ6NHwm49fxH2gTSjcLcUO23BrhAFvmtZeovkmKt2B+gj35KelOuLKd+Ft3R3DhnR9Twi5",
-	"dpFuc0eGrX46GYsd2GcLn/SfuYq3TINw9DzqH8BuNph3eW3eR/FHBeGGWzW5EmxF5KQt89yK4fBbH4cD",
-	"o7lp3YCo8QQAD4yiACVBRqz+smRL1jnN04/e0V1H85xf08zvxMYFlR52L/e89t07XfFhQanF73YJHG4T",
-	"E9hGfc/4lF/yzAJGbNy1nCUMVjgK3zKDiL6OdHyj49GyD+67m8pFgv11GZ8AKw7KKlnMfNzG/uCMSwAN",
-	"MA+ZVaqGrBxmqHnkEv42yfUnxmrBrMwZo6mHnSpP+BWTi4yR1UwCiPywqKMq402dEq4hB1Ch+mLUFvNS",
-	"0BXMaDPeYo7nwPmJdPfRf+/n/nHrvnlXQq7ECCqhVdQhMMfkH09XJTgH6HFk85ghlcALkmI5tbPrJuAL",
-	"Ql7kXOZcr3GWUS0gGul50UIy8lKx3EiHptW/YUwQqonOOZ2yO1iHzDkT2hejbjr7l8GjH8GMSowyvuVO",
-	"2LebQjOVJcE1Naq8BDEhu8BLGuuO9S3yP3Y1VY58vAgGV2e6zJkaIh/ZKB1keWRSXrGUUN12DUa2G2aD",
-	"yU4sz2nWWJjgHkARdAk4sTrwcncxMHAMlo4w97f+kVDz6DagSpZsxK6bo8NSBfxW1KuhNsHNRu6Ts6De",
-	"oHDa20cUoXMppkTDUE5m0SxnNF13mWQRh9tEs6AevcFHIY/EsNWWJIsv97vQ3Dsdr7TfG7xkWz9EcJOU",
-	"tKaSOhTE+MqMctGk126JNVJSfbfRYO9aZ9xCqeuv/CRUmNtkRbkmNNMzI2rCOGFF/0EuVqgh4UV0xRa6",
-	"QL7zzy9AaYnlVrbYYTdWoLbUWwrT7asdtQKO4A0eN+ANbn3fVu6SbaR4hzw7bk31VqH6Fh+t5UGXmD/g",
-	"q0Ymf45K6rpvMLMvz1RjkeX3G6f3k+xU2VtJI9iEKvnC40dWAXA7gkXFJ7oDlxc6Ez4tn5dd+25Qa3Z9",
-	"c2x26NzCTVITqZs69p/t/fXit4cf/6nVz/O7iN5GmdoKIHRrMrb1y/1lbjM7o/4f073nREsIb0TgI+c8",
-	"W48aQ4ggaJp/LnVabCuHd482MuW/LdmyqTJ84VfXKo/sRhjd1fk6O8kwl5WnbIFUJGopEtbkf+sYqat+",
-	"xE1y86bsSlQHO/wJCu3XhoReLvWWKBMddK3bu4W3i4bdyNnRHY8iNHpLjZ6BVgeFE30wHGTYCtX7EGxr",
-	"sGUuzL6tIJphbMZomDxUBHsGhHfhXy6caDf3i21AcouHc+4FGdaq1WBDyu77Rgp5u8zFmTnhT5L/7oqX",
-	"JE9f+09tBTsTN8uxl96KKrLKJcz71uDP/7zMBMsp0sObJGcsXqj3lGmWz7mgAn2lcw7lj+Q6fP+E5Fxd",
-	"If4buOkXudQMcN+mlAsF3sv5kEhBJnKZE8htU7spbkHkxFFjHzX7QF+gNv9WV6w2/8LWiX7bxOQQcrtH",
-	"CwV30t8hVvf2ERvoNbDIDXmMoH4hmiYIT11zthqFMf9NM/zRPbepOZ6DaLGnU3dvV+DFIBBW4Lp0ShVU",
-	"sFW3JKkUE4prfm3vOp/Pa142Oqf73eLI6JwnugGfTS2nUyyA2JryPkF8bP9KJ/7c1oddK01x/FYmj/J5",
-	"1o+kuwC2QLA3v34bWpvcJBW5erkUP/VY3zbe+xsKOfvNW3Hy3qUUbFeublFkVeGB7JF0P/ld2LdxneXT",
-	"MnPfscuZlFdnWrP5Qjfh43X07AE6WVMu1yTEQHUpLqdkLKQeaXrFxPiEUILxtwJ4QZCjDx9OydiWJY4s",
-	"TPL4BMI9lCyWlxlPHHpy0E7OD2vhedBqrAwDhlPOaDIDn1kc9D7LeOCg6XC7FHHfSvr727ev7AJdRVjI",
-	"AlBOYuGo2906Fk4+mNyG433KMn7NtsU/7J75hlTU6MgKcxcWSxvKDsFwg03cIjOrMRngxdKpXwWonz8B",
-	"rATQTOnm1OjycOMV7uoeT8ddVLdMTjdAdRwdELdvQyKzlClNACOra4lghYWb5I/9SE+EpQI48cY4h01s",
-	"MU5zuViwdIwI3VDfCvlUQpJMiiniDxCuCxhlrolmWQYmIIqTa8iEkTlcJIji6ostmEhRoUiRDYCi7Uc3",
-	"1FZ0Sj2w+EmNOIu0VDjsGQSJogPH7uCeqsqAT/KCeiZSgGiPlAc2V1q8rZYYG24HlK6iIhfoKZEiYbnA",
-	"IozQbUootGGiuRbdIOW2w3MIJv1bzKrmGXjwuYhhmKJsheQwd490ltidG7/WPMnRem7g3S7btLGIXTGS",
-	"YzacomvP8FDZnqXdR692uVkqmBuChMW72OXsmsulsnhkTShL38sVCCYs2YFHySWbyJxBNZ2Zp9zCSRhF",
-	"5LDNG7FW6oSMjWwbQ24aOT48CKTc5Xo0o4jshOQyGA6sIBRyhPsZN9gbWlm8FNna4eCiWoJMNIWMGg6V",
-	"SVh8ZDNAXYMNX+DeBZjC1YAtqEWdSLkyuliTcyFJGEs39cKkZM6UolNWqBpO2ex8JuYPkYvqrfmzWR1o",
-	"GioECp4wo8sa2b6GIv9eBblbQYbl8dLVuyjp88xb4jSck9u8jZD0FZl+E3iJmAh5Az42QecsSB47LeT4",
-	"Z4qotdJsDvKyi0CpSOiqG3xrzDBHZ7HmPocHdeiw0cU/n5/v2//6p530GLOEdCPQBDNGh3PenS7jtYFP",
-	"WpfZTUpQC222JoR8ykTYtMOv2SLrHTV09mPzZjyOdjU9/OZjyy60dIOO70kUo7v5PoiCyPVI0CvtHHoO",
-	"y9tjr9VN/eZpzpxNj6G2LdJV/GeiDCTzq4wr7VN2KoJfzhl2UbWwqoBHLnPfKMq2h4I68pb2UBby01lz",
-	"dw99By0GEFM7GkgM779OfSIaAIxAW1PQMgv3wPyXL/tbLHJ5TTNjWWuqroaIgLJeMPcEGlR7y8XQVbCD",
-	"/85VQWGy2u5aQ0XNDndI5o4HyCuAs1XsmuU0I0kmkysFFSDuT2bvOOtUG1+1Im6CZT4czGSWjjxYmNvd",
-	"QZHWZxRHcSmXwjxWbB5VVzbnxRiCABNzmTN6NZpmVCk34kX/3hfAI7ffT6oU54lDgVHV2kcqEitsQBqx",
-	"rarm6HI09B22wzciwZYQXK5BUTwhVKzhD0A60rXIZsYWtbAU3RV6wwQliG55zXLEhjdUr2WKUn+RyLkZ",
-	"4qJvz6rS0jphu9UU/UJ+FF16NVb0+q5SjV4t3JJNEnoXul5J2H9Kmh5a1csc4kIzNrcZ93SpZ0cR/+fZ",
-	"Us9kzn8F98oJQTx38l//83+P9wnaMlOmCbUw81BMChD2gGBv8XvGvs6UCmLhY8jLBRPPn5InUgiWQBrM",
-	"NU9ZPjwXaP+oYLAQD3+fnNVSFmZWRADUuRPwPEfu8P1yLC6J7W1B9excfD7+sAcPjbFuzWKl4ntGHhKK",
-	"g35hxLc1zCpf4yWM9P1zEKuAtu8R558UoO/QoBNexAiHpskMwMhOckbTwcngNaM2M4grgr9D65+iTih8",
-	"aZVzw82DM/gbtGhU5YeXKdelsY1qcc1yPlmbG8nVcuocYUEKzYEzdTJnuWGVwVMANzVyCmNfK5cigvqI",
-	"nIBUwqzkUwJvQR4TfGwpUomyujx4OKlSqaOdevlpt9LX9kn7HHzBXg320HFi5VvoxAGoDf51mU6x2lti",
-	"V6UiZwTkPNALFYTBKkSyBgDOPPXzfcNcBXWOblj41SZ0SWXLzSmgR+GLburPlVqyIVnkXGh4HkMDkdEc",
-	"6CecZ2mjzL2thgQA62AMr+NUXnIffWf+N/r8qd0qw3tTG3E0A2SSllcL1MgMfZmfsYWJmadVU2DXTlBf",
-	"CIglyaTC2mCnSuAEYF+L98LF+f03ZzW05znjSst8PSSa0TkO4Qf0o7jVfsumXAwdQcDn5DVe4OqUpDmd",
-	"aNxCf8uok4nRaODyWhpawr8Gv0/NDQltT3C7Mj5he8k6yRhW99llUUGnzHAlmRutQCFAiAcSc6OV1lv7",
-	"llvHE7uAUrE1NGAFulnirY/L9GN+B0cbvmQfGEIsynUKsMhOroWsQ77LmajIIEk0vWLKHDXwuHsM6QiB",
-	"BhA8AM0r30wiHLLgW9g8GMvckgI3Sw3daxDRMGZPThMLEm+bmYSzOnv13DU5CZ7wYjBNS4dvGazyklXa",
-	"KmchU+aLl4tH3MhvVlwns9LegqFmJy0nk6H9YkYvWQbSb+BBwsufgkPAH0jG0im6/t2TlQ1z4NjwKfsQ",
-	"uqIdg9VvDtvgFVvoYltWQouS+HS5yHhCdfHqj1Jegea5KBA0aM5CsWxry90q7TIAfcbQxoJyj+elTiDz",
-	"Qc0GJ4NX+F/2Lc1zY5Xl8+LR6sbAX4F3CqBO7N8lgBr9i26fngJTu0FncqmYubnLIxd/Lj/jBvlO5vPw",
-	"Kik9j7A+6gQhvgsJhxubyxXO1+P/gIFvcdKKvQ4GKvOr/WtpY7nhz8WCi2n4nr9I8Dt425vXrhhblF4Q",
-	"l/JD5YJFg802DLPeZo+1D+4QfMvvKy5Sik7vZmxKs1F944Ee50ulzWZABbQvnjaWDwAc2i5tlVHcPH4w",
-	"a3MK0YxlKQpWpGZohgLiHQkzYxCPm0rv45mz0nykMLwrVyKAwpyzqtyNPwXd28sXo7T9myDE5GW9e9SN",
-	"+ifIAzfzY+aMnVYavjFbKHVi29OZeQAwxEKtk5lUMuE0I7ZRk/JPl9SC2JNOJyHasLc5Nv+um9mrjIqh",
-	"1XQxWsYavwoIuuWvgrT4TBG1YAmf8ITAM0MyWYoEPZsk5ZMJT5aZMbPgG8plo4EC4nUvKayzy1AccgA2",
-	"hWB07j9ekY3bfbZAddzbqB1bPF2eOZshQDBcCZLynCVGMwnGi1/IhffCO59WM5n5AQflIHZ5j0u/1J4M",
-	"Lr5QfFVfsix74jk5XK4PoJbfs8ssXimGUSy/5gnzo9hEN+u5cmu0Txm5dIoSKv6JYGCbvKRAk4OQeksO",
-	"ROCdiqigUhCFCTa+31BxgxbvReVk6YnSXTOEQcsKfPhSScYXF77TG+wDcJ1bdfo0UKyVJX6z99DhcVCu",
-	"i61O1/xig76e3/EA5kZgFjd4bZyAmRi/BpXkWq5xlIyLq7pRZvuLzCGLGw53lEihaVKZlaMPTJv1e0+J",
-	"BVqtvVzl627vB7KY5smsSnThg6XLJPKcXKgTiPdTFItLwAcTKc1TC1dqiKgAPMJmmxOJDih4vbQBm951",
-	"L5QVmNZXNNUxxcrdGe6JcBrhbzK5ijJIJo2eNSQ0/dtS6ULdclBgObtmuWKeueE3o1ja9qDF6OGXwYk2",
-	"JJk0Cv4lzahIXFRjxqzSO0R/ZiqFzN03Uf3G8UpnBgOiINcyZ2i8GrIdEo5mNWIpeZMPxoACg4U5anOJ",
-	"NSgCwRPhdRe+WKXP+BuaqqsK45u/+F+8kmF7MQ2Nkj7nyhq14LwvXrFI7nGx5n+NCLbizZoMAmsV0Spz",
-	"FvZZgsYcQdcgVRkHttpqPcGdAcK59J6xhLBzp3/b31HqqvKsRgsT52VbrtUYaTJxSljxSMO1V3sayhfL",
-	"I+KfPCk6+Ez7ZFUm2tJ2K1plfkX0LPfQP+5ld22VdUOezIjzZZrthusscAoU9nk4hJvB9/SaRR7FUbQk",
-	"VOBe4hfMCNYlHXUkpks8N+fsdw07f86zwcmg4mMtBWHRMQzBDrCg95z38r1XraPqS83OjmkhEZUiogyU",
-	"RNuFmYqPrNQdqO8Hzp2WW++Q77kL3jHHu9AhccaMNTLyT4ByPAK1kkJcx5kk0miTiHYecb/e/jcDPfX9",
-	"IF1I59lFF3/Uafu+9u2LuAf2dmfvoznoIIvMom0TL+Ke3PeR2ZmduSj7a297dakZm18uIf00OLKS63fT",
-	"2mqO3ve3QUF1z/CtfSb0H8cOqU4PFQ9yn5c6blnl9e0X13X7Lmr+5feDRUb1RObzkQPAD59yXub3A80E",
-	"FXoELTyCDgThREq+5PcD6Flhe3hXPMm14SIbWTJaK6OVPcO3LuiqbuONjFNyDzdtb9lD3PRUxSVc2YSq",
-	"N7iyqRc1P+/t71PFW7xpn+qu4lZ2sXK05ijusa6Lmi+4AymGLuHyGZR8vm0jRWdT8wzf/b1XdzxvOreq",
-	"2zl89qLqTK4P1CIAqxRc8TFXxmt9O3A43zrxl/zU/Uiy7qZ+74g94nv2v3kn8ntoAMPSES678BzXfgid",
-	"xWVSrniHa8QclVAVB/EuLu/aoc7ZiAqarZUuvrgrleSi4nmujNjl/dD/fOs0VvI3b/hat4nXvc3vvf7e",
-	"cOBxl/L7mjrQ8HrMoVwmw6gjuVX7aPhcxMH8/iLmMA7/Wnh7zV8jftxuimDVkfv+TmR5zTl8K/p02Zvc",
-	"X80ts3TMj3z3t2DUC73pImzwNd/2zMEfzPV6NKEJz7imyK1Rg69165tc3jcRLTeb8kXNj16WD1Xf+Xu/",
-	"hjldjNhG4VXxp3fQ/AIXemUagat8K72v4jh/Hx5MZ/kW+tbft392uPkjFzWH/Hv8w8j+Ic44oZsdXsjZ",
-	"FWMLeLr2ejcyvag428vDXsTc57ci5yLO9qj/KnSx3zb/lze4YT9r+97AglHe2axWD62jb8JYekmTq9FE",
-	"JjQbYXHZRSWo8A+/GfVwSTftoRot6XvHXkQDJXHirYZE2n1IYUSkXfqVHcOdhVspptLNHCkFVm5dGS8H",
-	"Z26ojVeCNf3vlJLrvRq32eqKqoRu/rF5+ePHj4ADNmloxzNjNM2YUpDVGcBsOsenTwwv5S8Og5wiZZN1",
-	"0yFxwL2QM2/z2iCT7Fy4pjqQFikznqx9rNXoJ+SScTElaiZXYv9cnIsvv/yO50oTpdlC7X/5JZZHnJDx",
-	"q5dv3pJaTQRMSJDxn57hj3M2hk8VuSIubwlrGgQjM6pOMfcEUpOg4oKqc7GxSOOsFCcMpxNWVWAonmtl",
-	"82RJUpQs7BPEA7p0Sc1ZZnYnNXvtp+99pA9+M//z8b/j8/+NZtnYbs8TKYzKb8zNL780f9ojX741dJGs",
-	"978kUPFFfZXGSiiSAZrDErqPQx2I3ZcHv/kCoY9jnB1uhsKObjyZlbYQE+70jJ0L4rKfZ9Sui2NMVoSR",
-	"aRveVuT44NhmKUDOCJ0zAoVYgIZlXoVYeioZImGwD1zpfVjY81R9CST488/Pn6ohsdgF5Ot9cub2eE7X",
-	"eJxm3+VKkDFPx5AXBKADp8VHjdVg3sAG2G52tg4FCv3M0jSfs6ELsds3cPf8QDwN1vYYp/qjObYvXUh/",
-	"/FtKNR2SoIro4xhj/mT8IxdXJyRn2X87hzKj88EY+JHl+2SMDwMAiFzQX5bMEB9ZCmhYRyY80ywnUPCa",
-	"w3Sv2NqChRwcmO8ZpuJTIXOootkjX75m1OyirS5xVV5uombTxs/e0ukYmEITI0oIF2T8fLL3Qgq29xPV",
-	"yWxs89PxpYcHx4ZAMqiIgGpc9K+k5lgmnGUpbKQ51Rk1h0quabaEFFUE5YHSCyKWWYZzhPIKtf8lGb86",
-	"e/vkewt/8q9vXr4gP0EZDBTS75MnNnxvM9wBAlMKBZmLMGM7WU9suDRXLKwgM/jETM5Cgx0ffTMkStOM",
-	"kePDo+I9QedFCh6syGZ8pHwyYbnb2QWj2kz7GbQ7B6Ewtun+1GxhyuYLqZlI1ns/sPX4BMnnCnYyBSZw",
-	"NbUSssNhe08t8QGPHB8dnRKluZEWhORLAT3ODdWRM0fAuc0JNoLv6JjM5DJXOMNneS5zy0JjusA4BJfi",
-	"wSKXlxmb//PflBTjE0M7cCJA50pLmQ7J8cGhPTnDoUYymL89xHJcPp1BRsScK8XFdAg8bmZ4fPDI/OOx",
-	"LxWGXPRLnkKJ1+ewwWNA5BZ6BL+PvxiS48ODAAvMLMb87cj8n4fm/5gxj44IhZoN893LHESVHQ9gCdV4",
-	"iOU15m9wxEhAcCGy3HzFHPbx0WPY/EcHD/G4x6+Zztd7ZxPNcqiLe3RwgDLQEfflUgOfcMtRDivT0OtZ",
-	"krCF3nN/GpPPzT5N8iGh+ZAw9QVRLANkaiv6zbft7hPNdcbUqS2CQN5FTjLzGKdMU54ZZjDL4YI8E1Nj",
-	"fg/hpFN2zTKjTaoTuD/djb2WS8x71OwD0gTwuPnGGOf/apkvpILp//ue/ccYl4z51DJl5HO1TGZGOI5B",
-	"W0qksL02xl9gPgyFS8AW254Geb7Y7Jxr3F7wQgDfma0s0oz2zZreWVWA69r7WF6Ya8eERk/xbAzXTzok",
-	"pTmq8T4QsoehBGQlWA2u+4nZ5v0vnYwic5pfGblRVCB75sU9gE9TDQUt5PPGW3r8xalhdyej4VUUyUdH",
-	"WMmY8YQJhd14oO/J4GxBkxnbO9o/sLA6J4OZ1gt18uDBarXap/DzvsynD+y76sGPz588e/HmGbzzcTgA",
-	"4hmcDN7RtdIujdeDAw0O9g/xOblggi744GTwcP9g/yGkBukZ5P08MP9nynRTB3s4O+QBrvYJJEsmp5ZQ",
-	"J5Rnyl4DLheU5UZEAdC6TcCU4nk6ODEfeS5S9gHTZ6GWHmZwdHAABZ54z0IuUiCl/mZxs9gHOl9ksH0Z",
-	"F1dYaCyT5bzosDN4kMpEeU3e/AH/69fBcHDF1sr8ZX/FsmwPTunB31ZXav9vWMozZzrnCTzi/hNgu1Iu",
-	"mII/Q9WOGcoly/vP2u3dX9N5VrQDbz0VrEFuq1DGPQNVvq7Cc/xxWHTqjw/mN/zBK5Q7pfJlDBuo5XxO",
-	"8/XgZPACWv46RctlMWP65RRiZm8wV+7CjNKwpU1khRS0T15/94R8/egQ1DjBVk6JMdzEUoe0xjWCrUWp",
-	"6V/f/fDmxsSEdPH+twHNpoOTwbP06ZszwMW6hn8dPXp0+BiK581Hr17lP4x+mX/48zv6lz+fPV6tvv3u",
-	"q+dL+fD6z7/++vXbD98/ebv692/X0/zN8ZV5x+zs4OUPrzDbcnAyUBzQDgYng8PDX/5y9pcfPjzJJ39+",
-	"M/r67frdv33/cvr1LLl+RRf8pyxfPaf0VfL9z6/l4ONFZ2KBLWmgFVjprknFDQy65TJHJaFEKWilRUgF",
-	"rKY9GlpceyhAOtHON8eHx1GyKNlwb2DAn5imtqb/ZtQCBvIIwJRGarlYyFwjYgAaIqPA2MOyh5yp2Qhz",
-	"QS+GA0iwzgM5b6SGHd4I+sFwYBhotMx580ONIswtLTI/CBZdS1zYiHmYzcZveKsWCzMG0fdH5onRnOmZ",
-	"TCv7IVzQAYzu8m+x7NVyXqpzhVQFfNNsrdyHfe61OjyZ6psb1mXP2UJHXlLFE1896/66kBirgC3ozLqb",
-	"yLaBo+f+9x1z9fdyRbQMASkaOdrdsG0s+9SZ9loubYWJmfolNHVVjJGxvWDHUab+Hq/0m/Kvw6YcyKvu",
-	"N7D9duQQzjJ+zXa++8+t5pvLhClFqPnIf2+6fK1W0rb9YOp4Pc3tfOFwsVa9tRRw5Q6WFDtqozbwWfwq",
-	"fu0VpXt2Qq+hjfeuT+gJFeUjwt3L2S9LprRqPKzrQyOK9lwFfdOh2W7xQZWkDRiowrqhVYfQENxBoEbJ",
-	"nKALqX5WRr06e/X8ia/hX9CczplmOWpBsb0pHnnwI59DU8PWBz0MT+uTz0WSLVNmgXiGdbQ3XNQpGRu1",
-	"ehxrJwGeQPigA9NwjkCoxR6cDH5ZMiwvRc3c7NQgJC7fTwDL4vbs/5bQUfeCf11E0Jei0Lr2qNGM5Kpa",
-	"chmbXBWGOZxnKwRUdBIBcDrWBYNvSWJJZGwK9oXSp6sdRj5e3JTVESfq/W8lOO3B0cHRV3sHh3sHj94e",
-	"fHNycHBycPDXAQLDDQ4OHx8dHBwc7MH/+dr8n2/cP/H/HR0Uq3hiJJyFGpIT8iSXXCkqNEk/e6YWkgeB",
-	"PWDVw8dH+wf7R/sHD46Oq3ldo47fPzgcDAdFYU9d1bkoIwE3Ldebi4cfLyoYWGKZZd21Csfrr7BJdk1A",
-	"vhSMLGzTl5vKyAL96n05p/ziY0l8/siVrkCJOHEZ/hUKlFxltwPMBOUqGs6yGN3c4lRxL5ahHh/8FeD1",
-	"3wc/4gphpOGo3EVnZAo4exzXzukaSvqHhDpp7J7lgjx5/vS1+W8gEGhbUAOWtw+jnAY8OofyXRfNyAX+",
-	"wHrL5sDT/ANbD5A/4UL6Vqbrfqx5rzmoP/G7bkxlnDdLURUhdthhp3p+Pqo6pikIWAz6wLefvaXTpjHt",
-	"Yw/gmY/DwY8y2dhX2j3vn7NT2D2DY7i+wuFYThrweGcWN3+AUPCehD4I7x10fUyDevAbTz82qlHHEKJi",
-	"oKrllskFi/sMAq672aX2x1226S4b7oJ1nutt+ebjHV5yFhVkGx742Fv0PwVxv3BQ45GOCS77IXcXmSuE",
-	"HoKuTBMwZNB9ZzM+oIkWwpMJuSJSnEJvFaaTGcRHBDN/ZPsQ61vZdlLc9+k5hXAqBFZPMXSnwpD88dE3",
-	"dVZEcrrBHTiB6G+Pyw9qfPdg5/45dhGWeOqb/UeH+4cHB5atttHCYHZd7qGDO7qHlG9AsrpvbBW9Whyg",
-	"33ac1XCHODfnyW9bcl5UKz0zKmXCLFpkTqZSpk3c4mDhgGsauAMf3QF3DLdTJv+4F4t70R5buJ6HewdH",
-	"bw8enxwe2fVsujtrpbLxy7Q2pr9Mj3ZzmX5y/P9mttRl7ifY9fGmEsAYcmyvaJS0Q0HwFrx5cFu226eY",
-	"RwEQJ4JZVDxoYg4dDPkcchKmOU3CmxeSHXE3KjdwkyyB5XrSeIPL/kOi3E9NOyYtHKUOVkqNfvru9Z/+",
-	"9Nen3/3017fv/u3oxx9evHj3p6OHb1+9/PYv//7s+OHPgz+kSyfp8id+zYiFSGMr61PapfG6TLnew4q9",
-	"RsP1BVv5/qD75BlNZthtxWblSpJyC0ikpQNaBzytoQdVwr96lreAdkwM7X9xwDiHnEabt0n+63/+vyiG",
-	"zgVmeEPCJiT3cuWztzJGr0H7hxlxrVg22RCVKGIRp5A5CH1asDu+x6LLZcYsdlYR9cCkqXrw4gX+fGb2",
-	"8dn1nQUxIl51CwPNFVkqu1AUwCm45mN+dWhgvRufPiAaWm8lYjriXJAQmuIeS+hdsMsZIHQvfFrTy4yB",
-	"H9SC7zp8L64KSmyMOPgmFMW8qi2qus0Lr9Zkw8f8j10j8ynXZ4l1o23aDB/lKcjWbMff5GVTrCfYlhus",
-	"+4X0vSnh+1woTcFAiH0Uek5Fz39jN6lalLLzB7Xs/7ndRZfsaTvnAhbgIBt2upsf+jewS5BrMdqkd+wf",
-	"Hj08fvTVXz2sfDpCSQtX+8wmxsDXj78+PAylnJ/kt0XbqcGNjBRwgXR+h4btYE7K6GIA5OjEB6ylw4DH",
-	"eL/eIH7l5fxdB7AiWBMxD185UO+af3h1wbyMigLe/FiX5nSFuGUSqAgPEEG5OUeXZle+qRMXdXxlTKcG",
-	"Hx7XilyyKYfygaHvJDOGhsMjxX4ZD21uNkuulE3aLrq8KUyAV4xmCMANvys+FVQvc7Z/Lt66EhqXmg/Y",
-	"t0b5o3OW7hMPGYt2z2eKjM1oLMWqmAVVoC0aYgE758TYOzD/Iul7qYmcTAjFyTCR2vvGKHOaCXK5Pheu",
-	"DxyC72dKQgzPtprhU6ieuGLrIeatL0WKUfHLNSm9mTOLL7NP3mJGOF51TBDbjN/aZNCfX1qQ4VMsj7Km",
-	"XSLn5kVMbWcitcoUnKqVXRs0KrDsLJI3WH3BWcGW2X/PqJqNfTZET0Xr9FwcHz22yUFUYY8/yBBQvrsN",
-	"Vs3Z7G4KvbVj+hk+Hmpoby0/VBS06kUy5YLQiYaJQQ6wuBpaJZWWNwv3laWE0TzjZjYBFcnc7MhUMOjY",
-	"H1WA3P7FLyTXvXDOBZ8v52ETx6CTYbSWkqpZUCsgrvbJWUi8RWXLAtoxeO2IB4QdEPLG+ZuPlRZQ6VdJ",
-	"9yYXv311HGtYefN7lQPshpNhCKx9Yi4yM3BKE0iUPDBi1RwKQou2XpSwopPBV8nh5JvLg8tHk+PkG3o0",
-	"OUi/mRxPjtOHydHlIT14PPmGfZ1+lTy6PKYPHx99c/j1wVcHjw6ODx4eHB0cHhwcDHBCo/ByNYcN8zOi",
-	"HojDzGl3H7xi2Bly8PVfPoSfw6+BbBycDJKjTFzOvztI//1fDT9YiKv4zhwe7OMN/lfs+el28qDfrfnn",
-	"gG9iF+c7J1QRVvHOr88/F80BOl2gdUtb54zOq5ennj0wLLYyVpBhjahD7pmR3jTLbCqUg54OUkPgTsUa",
-	"NeLGMyJ2lUsxJZ/b2liAR4YiVqiFYSmxVclfuHQQ5/bTUpIVo1en4LMbCzlyo46d5WzhllFgYI95LgjL",
-	"FIOct0jGCKiXr9xqf8+EEVfOV2z9IJF5zhJNZjJXjFyCiMIWD6vwMWU0HZLma5LzazPzzlTuFo4RoW5R",
-	"teM6LeDrO2cAj2gXj18VqOmL4vxqKdaGzKdLmqd+RSGde8T0JvXwrW2jZmHK5YIJLDbNqA48TBHvTddc",
-	"0jcFaPsnlEkapHLeckJpnwzSHZq8aZpj1ZrzTn9dzmZtdJhbPnZCln1Y8Jyp8JWjvYPjtwePT457+tjh",
-	"Ml6q2PeDwaAhKp3CFAY/yV95ltEHj/YPBjczIy2Z3rUN6dAuY/mPQduEsPFBrMaiyu8YsGLYsniHYarn",
-	"ui0DZJ88wy4w3EEoODR9WyhthMlxGN7GAgLXKy9WPsBEao9nNzdYm7x/JtK7k/bPROqMt20O3P61UY8B",
-	"08loH3bIfSjZH3MBJfthOdq4KuGtjBgSanUadw8Vf4EqZgSsyGRyxdJz4XQUmvErY6CD0eYabhsVaIlY",
-	"IV6ZMeYcvGuNZbAzh84YgmJ9Y+vDxM/FWAo2Mv8emW+P3G0+LnSyUBdDCALXgMJPTV05yxyr2OE/c5ZI",
-	"8FiYv31hVLYVyzLz2YfnYuxGHSE5b/zwClqMa3K5hnWmxliEpqMyPylAZawmZbkE8QjGoeozriibRlEM",
-	"FxcojEePEdBGStuBX2s2X2jb2NeQlz3MmFFuaOi5GNxEt4O28gO01gbDAZsbHf1kQLlS9F8YBEVdeR2w",
-	"cIsK2F1q49TvOF3qre3cUbsl3oDRRrjYeT2RGZlYMrmJPmgek0vdLC/eIp/4VD/sB6kVsaWq7q9x6T80",
-	"NG/9fuAL2gf0Bt+0Gns3ur7UWOw6tC/gE6CKck2m9JoRJcmE5pivAN/ajxLvy6W+m4vBnq/ZwDu8HcDj",
-	"pfwF2OFCkEtwD+dr0Fw3GLmw8fa4sclaeMhyEjaxLU6hfOIYzzK6MWrXzYf0rJjS3/FxgdPAXeadL3It",
-	"9aL5oByKjy6qWJxLYKln5gJPzO1C6GKxT95YDzYXxU3nOuiCpzhhZPwgkWLC8/kYwJcUAz9ymC+Ebxg+",
-	"54IsFSu60sq87J04LV9TNV9ITKHLZfb25dtXv6tHYnfXkPMzvMqlnNz5bfTy7atnZkPnDSk2RenTEDH0",
-	"gATuiiXQd68l0JAUGM5F6up0fzVmzCAiTp2LHGU3c9OrXF4zbOdGqA1IgSKoXd9uulhgXt0waMGmrNoW",
-	"qIkqYBgHBGW0PyDwDAsqmxgJ2cbqvF6bjvjwcDm/O7uUlbzOvGHm/QSXEDia7449XtvzAlynaLEInMpp",
-	"5HB/D3Z5u8xFhU1I/NrvwCluOSNktwivpFzRy2yDioCBzZJcR3uv0XKK3iG2IBI22t8WjINvvfmesLO7",
-	"Z6S/SwPGLO01m8trmm3tnn7hI4e4w3dFqm+0XJClMjJvC7lep0VHRns4yEYTxSY/K6LMJIyotq6lbpTX",
-	"UU/JmWCrsgD5Q2G5fYn89l5I4tdskdHExWHK89mxPHaNYJujNAVQcWCRuX74p87mCCKloFi4/4Y0j50g",
-	"gzzxLWv/gAW5LViQ529ekoeHX321d0hotpjRvYcNswFvJvyhG+M9sc83QpFYEnPVJ4sZVazh2+63GvyH",
-	"XRd0sbUVCWaqiCKd8QlL1knGRvh+20xcuqxeL2Qmp+um9NHi537z8S9GJvIqwBUVgHfo8qRyNqU54Jgn",
-	"VFn/d2JGVGAcO7eJURri8/1lYzLvnAv/79uLAd4oWoZi4M4RQ8JenLGIWRhGCrtrW1HthNdFI0rIJlyl",
-	"51pZWxFoF9ufA7j9HBDGDXEZSZtromVK14aNjDQBvejXsnPF0Qe48ekVpOQVkCMIPAuNeJWFM24CA8El",
-	"3Qfl+OxPEB22IuZk8OLZ68FwkFnIY9j/CbbX83s2gj0bnAy4nNsGBmlQZoX48ClzIN7kbEpT9qtZLAiP",
-	"k2Aoc8p8zkZmn81kJjlP6IMXnM7ZGnPcDJ9znIeaMXPrDYaD+TLTfLIUkABOsx4F2zi73wc2xB56hPO+",
-	"k0vxqaOGlFr5Vrgc1udbF8RYuzFpOtLQoBMuiFO2PBCebU0fzbeaMu058mZSGp3ywCG2ad9GPtthqePB",
-	"0d3ybblhYX8uvj2MkWY+KxTye1OzuOFuRKCRDUzTG04E39wMKvLKHPawfkWae7MEgYURdZ/vPH4AZKJs",
-	"AvuDYoA9GAAQ3EPckG+8YuZ6O/S/TZGCtr1Nd40pktAFTeCMjw8OeitlvwOASDOn3Mv63lLf9gb0EMsu",
-	"nymyyOWEZ3HGab5cHmA/J+jP2nDNvHTxVYVG1zVnq1PbbwI6UdPLjI2Hro60uIp4ijhx6sra8ykA0WH3",
-	"anK5hjqO3SCB+kV8Uhb/vczebCpGlYq5njJcEQtv2zAP92NHM9fR4Mi+2DQJT6ve4oZKxvgk7E+RzcDW",
-	"9wPfM38kr1mec7CDFxk1uwu1LQqu/s5bVNRRL1iuJIS1MV2ssVYYhDBLR5frHdQxV/kv4LXPjWT9Asx+",
-	"81fDlZ9PaKbYFw1T83x9Z9CpVLGu5Z3J4W5VyfQhNEaAmtiCOHJGlYVeXgquWYrUD2UW0ELOyEKv9OHT",
-	"I6v9TuicZ+tRbt6ccFA7S4fdZVb00MLJA4q0f31wt7irT6hiTrreuSPF3DhRVdGW/BhpiJFpLGS0jDfE",
-	"2kCaZXhphVci/Dtax3oT7bLL/foAebF/qnNZi41nSNFkZi5ULLocomuUEZmnLMe75CQAhaVCQJ29lQ5F",
-	"4oDZT9fPic6lmOIoUEP5GcmZWmYaM7CWwhqawnYWYvN98gR5BwNatk9kitWAf2OJ56Ci7WIlcxQqVls0",
-	"YJzy9vf9bl1K8zkm+L9hTLhN14zOyZwxjRedmbBtmOP60A4HXLM5TrePiAp5unsJnd2qp3YeandKd7AV",
-	"ljawaMN+EU2EWxDrlmw7C9Kjv6+rwHFW35vg6GO/bZBLnchCG4BaA+9HnchlPmJrEK7Y2w3EskT4L6f4",
-	"GKPKihuriXBdNCC1atJ8qfR+jyM6Ls3NJnsOtmCJ15Zom2pKL1lCEaWMUcAGu4XbzcmEygX3FHfLFSTQ",
-	"QN5VrrKNtt0/LEhTE+rSH3BLf8At/QG39Afc0h9wS3/ALd2O0doCsxQ4bHtgLN2WbXozhKbqWv6AZ/qH",
-	"gmfaNd7SH0BLfwAt/QG09A8LtNQKsNTt6iyBKd3OtVnWb5ouzDNoj2UNK0WWImPKiB5w49gW9SAuV1yx",
-	"fQKbO6drcmneMdwHHtPPx1MmUmbUTiY01+vxkIznfIrS0wbMxsNzEfwRHVBq/IXFaKfW02JRG3BGIPD3",
-	"z8W5GP8yNtdtDt1QLtc2i3QmV+DLwbC4u/dkTpQ5fPQCcwHWLDwHvma82S/XhH2giSaA+81EwobEdcA9",
-	"F2JpbjuAlWIZA8V2nzzXpeq1S6bMZmCDlsBpPFaJzJlRIDSZS6XJODNG+XhIJJQjgUZ3QsaoM8K2KJlr",
-	"e4vZyt+RlppmY5JKCIRNJX6B633yzNaEm82oXpiiaOtf5Nga7WBlzhd2EorIx2dJwhb6hGj2QT9I1LU5",
-	"sVBEftgTqRGTY4TWohp1KbUwtK9mjGkIXeRypeBiN5+GaxQoe2guMD1ja6K0lKnZCfPjXJrdhf0/F3ZX",
-	"imQwyMM6NR+BMfCr1tNu9BzuHjMyW7N9ciYI+7CQeRgtSOT8kgvn/BwbPS7YaHOVljcYtqRXcB+1RWmu",
-	"PMeSONXiqLScMsM0p2EnWIcngVNWJF+KJgfQtxXb5A+wpz7pAubGnoLHm6Uj8D7sVf/geR5/LP5hHeGu",
-	"BCH8Z5cQ+5mVSxGZQiIipW9K+1Elpf1hd7cRU4wsmFxkbEgUM0cLjf/XhmHmVJ3AxD1wAU7e6fRGXhn2",
-	"x+Qa0OdsqwTH9QnNzE3HPiwy8LxD2D6+uIp7zgaZWv10Q7MPz/Fhtw32n4U2S/Ocmk8tBf9lyezP9o5V",
-	"ep1hTCCfR0j4tacQI6VBX08pcH1GMb857tnzdLXZ8dTF59Q8BWsVtE9ikzOq2xQSxq/77oG5ScyVvost",
-	"iH+/bQPcDG66/sLHqtiHJoEEv3RMGjIPR77zbiYBKwI+JShmzHO9LgLaPG/KWwoe31m1Ejg/YDJFHdSG",
-	"KqmRnIxkzqdc7GwGmJIkF8sMLWLY1YZyKf/UyD7V8TCqL26cS8auWbaR46wi6x7sOInIuxtzpYwpg8qw",
-	"hUCwsSkXn0Gdqo1JXQwWLO0d+Mdtp2u0GlyNm9Hz2SkZY8/d6PXfPRfPXfM42GA4gDxfczNcS57eMqIj",
-	"avngg5hh/nzKEqNhg0F5SRVXiCahMO/+kud6NgIpczI4fPz4MVi+h6VfRou8yLJYM5rHEwlqXYJCHeRk",
-	"8JTTLDNSDrbT/fUnOqepXPbEhywXJkzMt6AEoJAwtjzgT89fQLMlo9PCJ+Gv//n//4//Y/7/f/zf//xf",
-	"5D/+73/+P//xf/7z//ef/2sACUBlTjsZgOFnO746aQ074Vd9WNLLoDjDTPjw6GFNowv3yv9YYqkTOKQE",
-	"PBcfzJmY/3Kuf7rgpVQFR2G9ejbdMGUtCIJY5/+wRJ7XIt2XCyY+zDPkULUnJxOeMKdP7gem2Dzbh/8t",
-	"J5lHkGvonLnQpipbcw45LGFZBsYb+2AOy0uHSy4wXlMTDYOY2VjirMFv5wOeng9OzjtR5vlgeF5QArxW",
-	"0ML54ON5+dapR0yCvbWGcXTezvQtz5Wnw0J7L5jsXHSZ+rCY6NDyZOtsMarg8kyWImW5M+eNzi2z5Vyg",
-	"dn5KoCcZZK79TYKVe7km41MbqxASTy9fCoeSLfP5MqOR1TdGmoY114bvtb6ayYzBFCz1oBNrxx62kt+q",
-	"sTx16PwfRjlEHwDgUICFQwppEbjfykZ1Y5cQHO3mrrmmLMgX0h41zZyTiytyxRY66B3h8vGghS/eMgT8",
-	"E5iTBBfQPnnDRErG9vfx0O6AdaIFQ5yLUEIi6BgMMbZeEviH9ciNwUKf8Sz9TPlvY+gGtERq7HZmGANs",
-	"WUBp4FQMvQfMvXwuxlTBzAw5YVqVpyX4IlTsFi8g1cmcXHNNM8KFOUGl98kLME2t23HOleJiekoogfgv",
-	"KItOUYKcrnPhNnLKtOZiSigm7hDfBRKAJcnY3vPoBHrrdw9hVKWHUbU6uVQhZTkXV6m2JWEp5JYquiaf",
-	"j8Nd30+XKCWZGn9htjjjVyxbnwv/d+9bBMh6/Hnkf3VHlVCR8hSGGSKgqz3CQuaNeDoekrGXYuYfziU5",
-	"hutxfC7A1+h8sEOHO1v1IZ6SqTQ0CN8I0mjhHAF9lWaZdXty1ATHNLkScpWxdMrSUbDqffJKKsUvMxYs",
-	"WjmvGWDPUBJu2YmFluG5zaJG2Th+EA6K7rugFJynjsaCHfC14e634tCg/lxDTFNIMpc5K01CYf2boHND",
-	"SLDhkPBwci4c541sdt+YfG4ZmgrDqmI9l0tFbE2m4SVNEw3pJIymX8ARYX7r6HI9UnJhzoFcs/ySZp7z",
-	"bJgNArEJyzWkZw7PBZ8v7G4SoAbzarhgF56bSpmSy0wmVxj4jbkcUQstp2X8fgnLRhs6Ofp62KaFO+0b",
-	"JKxXrJ2VAQIKApwpv+bpkmaBwgt5QmBS6Jk0O+DCkx/7qtv3UYXuoAxvo6buuj4/PPJ/bHurFhQzv7NE",
-	"Cjn//9j7ux23lSxPFH+VgDAD2z1MpZTp9LaV+GOQtveHq7e3PbZ7+z/VWUcKkSEpKqkIIYJMWWMUMBcz",
-	"wJy5PVfzBI0+N/0Q9RJVt/0kB7FWRJCUSKW+P2wV0L2dmRIZDMb6re/f4uHJIVvYIVvhUJeZwh/y1uPR",
-	"cj8U7egKVi58UO99zLeWu6mIjLw+wARRzDzD9ISFyCEUwwyfyHdw8ogAOwS5IfcS2oCsioXMtJZgcdj8",
-	"8rXX/z1CCYaLkK/dGlaXjeeZlTqmE5JIrINK1T2/lyqAe7mkMfrDI5oMSJfFclymOfssKarNNYkqTjh4",
-	"wsGDwcHMIToUsoGHYwO2fNV7wb5jYIkowBpef7DwSJhyno8b66gicz9Ovkgy1ljkUOzl6kbJbc1WLNzW",
-	"jG9z6wHjtlYnndkD2CF96Vx5OIkGBHtpHAe3wvtQtg3GUziXubieMAHK5AGjnzaeXhd5ubIAh4NjBTh+",
-	"nWMduRXzCUbKaUnK0LisvHzf7CMzCbMWgFbgAf4/XVz8QF40SPOCXD4ly7BBF0LIGyUqOamkk0o6SJV0",
-	"iAw4CxjangdnYb20nH19TpOEhoPh3BbKD1m9JrA9G+COzUHBKGcWPP73//5/NLJxQpc4lGAux39zTcoM",
-	"e6LTcOBCrOWcb9D9mHuWU+nb1phyluSlmU+N418ZtpGVVcbFWtoYOkbrzfagS1exBFen6T+UT6JZ8bV1",
-	"ZlukfCnG1RdXKHPU2YVreu/xmDm1NaJaj6RK6n8e9QHZeH+Q1FrN5mVjYU3GmhkvgEsTt3UIXEEx7QLU",
-	"v7f3gehnxKnTOXxI++z8zyPWt2qH37OorQf04upZrVV71rhsXFJ2cdF98eL582fNbsguuxfPe5eXjIXN",
-	"Lvvh6jm9aF6Gz5+FLy7Dxg/Poi570bu6eh42m+EPVxegXITmCb8HBK0JqYYQk/W3eNF7/ixqPG8+f/40",
-	"/CF6dvWCXvQYpY3w6opGjeYVvez2nvaa3Ytuo/v84iKMmlfRs7B51W30Gg3aeA79B/+N1VpPoQEjqCWD",
-	"dNgV0PSPyb05Osu/k3QUSxotyXqQKbqgNuYR9LY+azTW7A70QrXz7sAMgauJbbgm+DkG7M0lIaQ8kO/P",
-	"0SqfAQWpcTIGPIqpTsiIKnimjhFKG0qyLWFQIwEzOPH/K8XvmbbNEOguxYDyyB6BqG6hJsCZCQn2/bVu",
-	"xR/e//hzQN7/9jOEmT6z7nsCoqcD8v71T5iIe/v+MiBvn94E5F2/H5DPN78H5pNv4Y83bz9gdwN6XvSO",
-	"CZcIBJVjFmQwwHayQdLVDm28FeYpH2nyChd39mkyYsBsQWhfMVYnb2ApcGXISCt2xoQBekx3msUbLf/+",
-	"t59bJB3BREhLn2DdM++mBiRikPaCe/MhuxWW12fIFMVeDUa4wBDc8Nq5tT3bqGcbyDDzbTRWZwqUOi5t",
-	"XnePY37BRKgmIyA/QcMjITFn2PhwQxQbMZpkMUCoh+lw22OXS2Kd/SObdPysS/iYfaE+mGizv9jj6YZq",
-	"WhsJT9cUjxHwBkiVb91c0E66nkpxVnnV+CqslQaPBUsYUNvD457BeN+XbqXQm2AFOpGSxFT1GXncbDTI",
-	"W/4ysKeTXFzhj+YB3Lm38uHiFPKJWWjzyq5ggiOculDQYDYkP6SpcFs2HCWTAAca4kKNUgr8NFtYgp9m",
-	"CJFf8AKC3IK5ICP+hcWWNh6vMqBIG96xRya4FdOjPR1CFfdu5ijYXhSZ4gxUvL55CNfiYV6NuyzqEOjw",
-	"wM6XkJWHK8zHMpTcbtYV6LmN/J+bd3GGBk7B5gFizlbtP75//dNZE2ZYL2pLFHTaSJnHTGzXGV60rBjN",
-	"w27gWpumgAlqmrAR48EyNLSRFugiwEda1p71zzzbjjFzh4KdM/3gHbR7nH9AuxrkcWwlIddTx+0kwe6k",
-	"WNeTOWY0xhYSPzfDm1R2BZY5216xxDnIrK8KOtUcGnMEY6BtG7Av1Ci7IY1beSQwx5TC1AsLsmMchm8U",
-	"ZgTHe+GG3nwg65+dOwKHKXsMCYwNW8lIn8z+k9m/stm/vIVfGuuy1vUxJ6HznkRpZAwf0hsEi/kRQ/rl",
-	"rAsartm4etF41vzh2UxT9crxs/OvOfRfM3cNtojwnJZTtLealU89KFgE64UxTjB2grE9wxgMQc+f6IMI",
-	"2j8U4oA8srPKMNyN89YLj3I4kY5S9pbCWiHEOqLJIEcVlwe62rQNtQyJXnVGG6Z7WNdZJ3Sip9PE1tG3",
-	"1T02EbFI3jjnTUK8w/bgWzKBhN4xP+8MkuborZXmkisyyeu4ZptOJE8jYIBd2Re1leKJexhr8YCxc4CJ",
-	"vQeNl1d2cGgC3myXxQGeRKyNd+piYeDYnM1ynntj5bQvWf+Ob8mACCgI0QfMVtp593Vy2XjqU4Rmq2es",
-	"mQHV5aEswR40gYxINyqgIBdIhb9ELGYJAxR45rkJ3KotPUjFNKlIjsWa4RbYloUAubfER3+TguWxYmHx",
-	"G0W9ovQt1KuXRlye/8PyX0QL6x+KvXIG3LuThOnyjuLKy5XPgLKPWZB+pKk5g/3UJec4HtOJLlnD7AO4",
-	"0NJrrkfSyCaCV+n1Opk4dQI3296GoubdYzmsumg8O8TXu/aLrAKS4pt17wNFZZbJEWjyMCtjZHvuzpt1",
-	"PG1O7yb0d45iyqe01CIPMRWLpxjk3KUF+toC1upG5waJxo7DCN2c/oy5uNPrDME4Gqu9ND36k8vy2OwV",
-	"dPqBMgdxsKmvjlZhx1o3gB/AkCZHTFhik2yl1nzgmoxSNZKakVQkPDaizb6MuIIuY0G6bEDjnrnkuISk",
-	"H1M0kOpMNZvDfHYN1xWRzlJmuaXwaQtjSO9YNnJIM8gaUjGBZkBHt2aMFvik9ukfO4b26WoWjHdevKOP",
-	"z+0sGbulFc16mfD/ysVdbZ1B+PhCsIYTvrOCR2EWsUx/2JJhLHtGSkMfVzb0MfscQS1VxmUaJMlIt87P",
-	"6YjX7UXrUvUNVICcn9/88c2N+V948+om+9+q+1ClFs29rskdYyNbS6BZqBj8a2xTmyA7u1Y0N0hNjA2j",
-	"jEVw+BJ5x+bGYIvD+M1Gb9J/yQW/qjwYy614edGwiV8y5hEmDQe8PwDJBAmbFinb7Ky9S5PLii8pxg+E",
-	"bz/5pzi5GgflaiS5F3NyNk7OxnfvbNwQPTQGzoiHSapY3qg7eRw78TiywQbfqcuBDITA8Y8lJSEVjzKt",
-	"6zhywGbWwDrv/JCP795jUdjjFw0SIUQTKz1PUNt7s3smpcMfSEsA23iWgGCzKQj3cSvCIbVjJ1wOc9Gc",
-	"g50vsIGcQ7Ba5dgp0XxKNB9zvcxxppBEj7taYYroAQXCWEmXDSP1cLKD7BEQbH63muhNztcDKogER7c4",
-	"7jDHxtTLaaxre/SsngEtBcxLOP7FDZ4B5TSjtS4beYU1Nz8+pXwWUiuSR3tUKitGpfww05fMqHpNEpkN",
-	"JGKxZqtEZ3435/qU9l4Xs8w2FrMSZEgjCMEypcD12gRChVRF1YO+pu04TCwrYG5JNQtsyCaCosIumpMC",
-	"RpWgCh+JfueJz33DNxNJRoqLhDzuTPnG5pPdiRua0akTzFdGDDnVbgUlOPoG42aWjRP7H9wMSVfCndmg",
-	"cDNkIgxjRpWjQ/z47v0jPPB00spBg62M8ZMFMmYGO8HU59dVdCu4Td6/kjYqBs9IFcNmVGJWVWFM284h",
-	"i12CcK1TBvyTRDHcogIr9WMqyECmqmh3Q7+nXVIs++YlwXeB9hG4RC153wIdMO5FTciA3jNgOs3eNYJl",
-	"By7eFjJpu4V1ciG+iBXeNc26OKB3p5zb50OuWf4VVdFDI7/e9WZP0zWhZBRTnfAQ/7AEK7ax00r7Xmuh",
-	"et7Ilf7bH+mzrfBib9O4X3SesrkenMPlTE6z8W0raHPXgUcTTNOlyA4uGquTHcwcr2k25ZXCch7fNhJf",
-	"C/HYH4RmMmupil/lmBWyTXWrz6ZRq+jgelGNvYldhAitPIesfubTYn2CBfIdi5U0D5Xksb1HgnMs7cDI",
-	"e3kHSU9YxpPAj8aeW4s5a2qCfD6MmWvHJpon+DpQ+JqBkDfwzMfcwoKgU2oIw8NNkRZXQM4Ktu+5e6cV",
-	"JvC7GaMX5BZsYamZm5mN6DFD3rJh0pbps/Ae137ib1mbv2VzVCbmpLSXAayFgWdJVPPOfTYkOfMq9DCN",
-	"+iyqrUeeUXoed82jUW2vYE0RPjQkC3LtvQYvDsRkWQG0rIO4/fBhpT3lB52Y9QRTZA/GEQQ5BhfNjQ2I",
-	"pbZ21z2w/luKdlspkpV7oScc+aqvJUNxdm/Wt5D2HJObK7arSugHvPo2ysdOBuD+DMBDjHDOMelATzif",
-	"CVykzdhyiCx7RMVCft3HRmOgNkqkzWmsDmzm6Y4e1341asCWH+TowcOYCx6ekO2EbMeMbB8wykM35qCy",
-	"M6oUFX02n3YUgoipUkjkxYCNSkjSYSICgtrOLrlFX1HFbvKrPi4HFaZ3btk3dRNC8WYLMYp+KqX1JI8N",
-	"xD3B/s+EPEauThdbnH6AJxXrLGH/3CLbJ2h8nbT9iDPdHvM49kSjuROPJKl6wEfw6VqwOhi7m7kip1+Y",
-	"IjQVCflHGnGaAJn1BhGbPsfaJQgxL4rZjSsoHEK66QIP9ZIQvJZbPyW/O3foBzyOFBOVYwnJeCAtYb95",
-	"q+jbw7cCIu9tsjEPvvaCh5aT+FFEdrhdDrmtZRQZy2jgxg+bP3RZnwuNcwOxCBvFyMUn8XQ/0sTIEha9",
-	"DOQYSi+ZumclQwDd7D99jb1YEaFuaj2XwpfekBE1q9PkcQf/1dYd21km5PgJtLMQCpc8c5fMZhhk/j8S",
-	"d0auicwtpUfvZapwXqI1gtv+225cYgutakp0OmLqnhsIBipFotg9Z+NV0zdzWB5tIptHfqxdvp/MXtEc",
-	"vT4jjztCJm3ahmfqPAm8NY+dfLndgEyQeSTyuGN2rO12rPDMaL6aC+Hd4N0LLvpu83ppYq9mA9BTx+iR",
-	"dl/N5kgaqbHt+xl5PQ7jkaowJbLM9zDbNAUM+x1gN09JLAT2JTi7KkRuc2rbSVluW1mu+NLLp5rhMxx1",
-	"Ls7p3woPB4dvouqlBTQoV7irTzSbdYDOv+Z+am9k6FlZSdIs0K053+UkxEckxFAiXXj7hxF2mGcX25Fc",
-	"CwvlgXCnFVZaVolekPZdtpE9DD17reDf5cZV+S+/WB5+9BRgav61b/UCJnbajRnpTiBKwqOSontLE0Fo",
-	"bD4+IYUROX6Cj/lYGEu9cmn+2obr0dfn/y75NkPkJwV3TAruIIPqc61O7IaYUW9ZDWdJW0Sm8Ja1OqU5",
-	"1gkTTOv5vREPjm208RsYAUdkr1DEFljidhgMCSGesUzjCOMpXaZ5xDwfD3wSZ+XCRiGHSCvv35vLMTuR",
-	"gU2gB8EGczCqkQoaQsOb4DBoZGYz6+SGAFBxKWwXFgMKD5cukIq4qYQukDDkWnPRr6+aLjC2dn6395aq",
-	"M5vqVKN7/x697FPCiYXZmbUWgE+bTvkIiKkIDXjJv/zJf73dk6pt3nXhOtlMxOkLaDmy6qNymODioJDf",
-	"5BJEcJ0+7kl3PlL2M4pCochTJzyOSUzDO31os2WXBRSY2zk/fRezqG+kGHlOE6YTiJhqCMVypZMtpfBK",
-	"mnIgiefWfFzJO5xSuvXaUnebWlDzt1x8LqB7rxqj/VwTHcoRq1qE/duCYwLtYWvj1w58Sp+fYhplo2pd",
-	"sxb7Am89avPIHLw/Bdmuz1zG2UugCWGsYcTveZRCV/+Ca73Ij6ittWo9BbwEyUCa7xuzJIF1KRbyEUfH",
-	"yi4M97pVgOrlx7eul7TD177zZJ2FiepkXa7s1p/7vJXmcObQhtdFkaM9tM2khW5Mm3axrCY3GVRj0g6T",
-	"k/hopEvDO/LYeKqRomMREMV6qWZ2cAUbxxNwYwcsjsCVvhXUGFt9KriGo/TEONPhwA0ozw8p0tiOMGIC",
-	"m1YVjbVLEkEt7lCibbfRGWj5TNg9U10aT22A7d4PmUqQ2eVxx/+73Z10ApL7mSY+03Ur0LzFmYFZ7koq",
-	"0k+pijgVGfs8JhRdossvoJAiK1NvNpnlh2nvL4mV34NZiHCki/mdMyezTt7KVGu6EGwuAHwvXhjhg+/p",
-	"bAi3QUAcGl4OqiJhaqTMnrTNYXbGcx5Ae3kAxXPS9g9Ty2BTD4wxnT/xurYs8G0xBXfSe9vVe0u+6W82",
-	"7+ZU6fy8m8c5KZyGqVSn66Te7IXOWa/HsBC0ynv5SSokDIbjMFvwIUW5V+N4XzpYcdoB89zqzBHVONEV",
-	"BhhGdAIjLIGhNqqTz0ZZ3YrMjjamckFl6gBmmeKB1R2SsDi2FLDAJkESOaYq0rDwFqFAxwqaiw6Ztm0o",
-	"RKZJzO/hEeIJ6U4IJROm7ZBV/OTChSdVjtaPbn+rPa6Z6B20HxqtLJH7TMjxEowHNCmn9zRCe+Zqp7bX",
-	"IGf9k0XR6cKiZPSAlsze9sq3yR+gRb/44kUtVzJtLTuwCuZpt9xX8E1BSGExGJw+MMbKrjL5jYhPgPIK",
-	"nMEd2v42oDNr+5NQDhlJ5AH5ACsi49fsjG2gDqGcHCWzUg+uh+Fkw2zWhvk0YF5KDiYrM0/EoebAHObc",
-	"qg9EpEuT5rlllmTMcwpjl2UGUiQ0nBcaZjEbDaRgOiA0ihTTzukfMTnCcZ5JqgRJ5E57PNy6T+QDa5MP",
-	"fMOtHiurHSuMQiZmaR/ffvSVHjJVjrh9k7n9y4yuFsQNeuIgopahwGq5f9ozjzBBOnvaY20jcrVW7Q3G",
-	"qYZSCQzjL1QQQOPUXO4/XVz8QF40SPOCXD4lV882G0k2or3rSPLDOUIIJw/kOCu/D6kgXWajo9GhJQmr",
-	"QssfGVUQze1x6LkQ6bDLFGFfaJjEE0umIJU/8dhInBpTHsoMWI9/qZMbfecz/nZyPO2xFpT5s1jDrtj+",
-	"ksTpkP+8yx4JQdjZkPLYqS0ALnzUbJSgsPFbc1yNW3vHhX9uHNDg4rteGonVmYWBhObZ69WRXvP5/UZ6",
-	"FwK0hwBocSypxIllYeAQ46on5bCOcljyAHyr4daivnmg18EjyBwFs16wFaxpCCmYf22xtcE/yp4CCifh",
-	"3bPwujGweAoOIszwsO3n+hsWEcTDiDZkSy0PNlgx39JE+AXGvy9aZH9BKBQq4ce46C83331l62vTw91z",
-	"Qm/rOq0AC1lb3jna6HD3E65+A7h6iFX1Cxg5ryybwMPYugmjZp9NU7tC5GNvlloXsE9NUidoP0H7AUC7",
-	"65qy8bJ5zVLrQX3EtYGcVLFFehxatlqICWNNBvhTLOWdG9A1oioRTJFEyjv7Z/ZlJFVyTcYwRBSaZ3Rg",
-	"RH08kEMYaw61PX0lU5Fh5xLZsPI01+vcg50yXZvPdEE7BDBAcl2o36pYxXSFzpKqeVMEZqG5zT1nBgy6",
-	"VHOd5Y/X6WddrmTphwfqMxpXfrSjkRaYOtVnbSMiI7hbBF0l7It5Uwve81lzxTKpBlKSY4V6e/GqjvVS",
-	"WZn47jqblUPEeTxmrlISP80iO8jKJbhyAP3BVfcfR5GUG6RYrQ9u4jiX4na6KXBFnkQKg0kIeNEuSxve",
-	"REwkPJm89o9wQv5TjcNO2+K8hYvCoNuwZe4zl80lTPmLjDjYXaR51niKFATmD1z02za7XGvVfn7zm9lH",
-	"SNMaeCSN5sUleQo29UoWv934UTbqd5dUltOyfKBFDbk6WW5XTKIc/BxhWYPBlOnChoEcs3tfrjBKRZik",
-	"5ijUyUfnsDvH1j+9pTIWDBC75cbDdvwHOq7hC4/nLmkgobZiMmKkYxbY8Z1odAJDz2Fw0QxhIxWo4ibZ",
-	"7KAAxz7CXOJ8UQPO/oSBl7lIT1WZw/RZ32u9wxzg2gwYTePKypBwXI1jJ82wfGBnRjBOFQ1iVs9srbjB",
-	"I/X5V/fP7ZU3lIDg4Q5/OMnwRmX4U3GA/1FVNiwtkAfSUpGttSSnlhP3LZU5eDJ02QNLLHA2p/Fu8dhb",
-	"MgYgKuA9K+nAyVCSYlunSsIYf+bsa7ThQiqMDddly1l3yxVXrG/zbbrKYgrTLpsW09Zw2Q6u1OIE7buG",
-	"9iOvrVgK3TdjXp0D3E32VGqxO71QOZ0ypHHMFIQPNLNuvrsx4YlmcW+TCmCqTgN0DfO1GgvXX8BL2xyq",
-	"BxsYBH5C1UNA1XKaIGienv7QMuvxeH1xwutW7XcQvz3h9f4K4/aM1sdTGrd3YD7VyJ20x8km30BRXAnC",
-	"b7E+rpeK0Owajc8i3uvxMI0T/lCtHLJlbZP6t7T84Se/1hutmdbHWAJBYeW7qIHI3akW1PI3/t6GelrC",
-	"eMtdzuJeLSjsTiU8bRPywzRpy16vHckh5QLnG7vfOSr1yyUUgAFh+J7GbRoOUwG7I/q1Vq2JMKiynxQb",
-	"MoP++BvHng9ldyz7lNktHIbRqhkVM6bxHf71sgYaFchf23bhaxVg77L4ogxJdl2AgXMSFim8yDCa0ALw",
-	"HUXxxU0cE82/+AEOGgZAOKG89krDYIgf4pB9RNdJZ+qYdQiIvhscmiZnstdzM0nLx15olmANhE5ownXC",
-	"Q2QqSiROxEiVUUe7HdSJFIlTpMAVFRRlB3a/Qy7LQHXH+LOWuG9zMOZJ4XyDCmedw/at1nWgDpvPUFGq",
-	"vbZW0lHhz5x/ze69vRKPCpRec4DZCU1OaPIgmsDoxfyhO4igR7WNa1kzVgCHA5kPml9t2ZTLPNzskrZz",
-	"QQDc64jQ3e3d8Qf2N2P5n4L7JyV7UrLrKtlDzCvMMcFtk32pjt1iSuHPMlWCTSpNbEuoYO6ucF4EI/Y7",
-	"u8wm/AFv+SvrH1kOYSQ1N7/dcv7A3aYW1M78v0/9k5vC9oiNqEpy6dqrs2YT07X+TyOVzS8YSgE2kjFY",
-	"ZhK58MtRTGGU8ysp6B1s2qJ64WktqA1lBNuYgjS49200zmr5YJlb5Ntf3+CvRiHe5e2vjRf2N3bRL+mQ",
-	"3skdpwEyCDjQ7kuYTcT6MFYnlxBwCHskGYAcYgHoa/9c1/AvYFguxbLdhOPhq4JxIKymBI6k2XGUwxSW",
-	"BZrKAOo9jWEddMiiIFdZXwjjB06HuW/Yhkqo9HRXrYr1Z6dyrxH+XQBUAXRWhIwVpP1IGytPKmMjKmP5",
-	"83Jqy6QGrqeM9a3F8O31z7/GrL+9YH0BZg+3NPAk9Ack9MgU1z86cuplhfcwYuy40yUBYsSFb56feh1D",
-	"cNPNk2DITqPQRaO2kq91jG2TJxw+IBw+dkLrZfB4TeNpn4m+bQP4kaf2NoHvp4TeSRWcVMHREmDPKoIt",
-	"JubAxNu+Kpjb+26h0z6z0QqEiUhfE3bP1CQZcNHH1JFRlWA884QM5T3TjoxEp+qe30sVECXHBsbNf8Dl",
-	"h0SX4n0uMK9kZzCab0dIq3IrfjJKITE4D5eGEIEtNCeXjeezNzFvwSwN19plsRzDZP0bAhPVaezmIUaK",
-	"js1PPWLZks0dbFBZ84jdChjv3yKOa1i7XZD+M5ZmXDGSiogpMqYTQvuUC52YfaBAR3sv71iE1esDxpXZ",
-	"UsaNXBGq75C0JWIxS2wUui9lVCfv4Fa3wqkuYBkoPOojTYC1XoOmJN008UyCSNNstqKT0DvWCSzZOU8s",
-	"hY28Z8r4OlwAR7rReKTjlF8Hwu0DRqzsu8e2S4FHNmcgIB23lrb9aCfbn0e6TqB4CF7WI30rjOy6SzNh",
-	"JAav+Ei7O+EGdFIBJ78zrenty6lKGJTS6FD3cSqiW4HbGBDqdxGGXFoaHZzbzRTDKBQmIOgdE26j4dG7",
-	"itE7c9200nooGcAOS83gYHJ0FsSHbHOSMQ+ZkRabLakZoLQHYRndPX16aq1LA513DNLZMC3iTwtrnbdm",
-	"g5dJFCxpoFQZGnnehCjFS7CFt+FicdOBNWEQvTnxi5oHFIuCtvcGQTpybyuopSKS7VQkPPbb9PSs0cxt",
-	"03JvtMyEgD9Eh2k8oM6eMh5gwRkUcZFIQgWqEQuumg7ZLFX7a3egVjQezkeKwXCB/RkRv0k0EozzBe50",
-	"VCediPd6TDERMt0BLVnUWqitMp2jCX7BDjTuymRgIbk1rRLzuvBWJFlpC8yEgfdgVJCMQe+ieqyTTihF",
-	"L+ZhYpczztGuaT4cxZNboROjwkHrdyfwXztQxKYvGGgEz8t2x0ZJnXz2TW7IITSkExwyzJi1kiiQ19sD",
-	"YO7glickpNgzJXgrFtSCJaqPOM2HBHIPK78yHWYPE8rlPlPdK2DVcqjzHp/0Ay5wO/rEnTjYPDsiKRnL",
-	"9kCmmoHpacA7NZ8GS9xWUGBYxFYv5A6+/9p1zkbFclA94COw2EgiIzqpw+bnRBBW4HWXwSs6pFHq5n3U",
-	"WjUo72jb8VDupu6DMsVwUu4CfoxSk1xckMvL3KVQU8AKVtKW2bcy13Rz9sdKx6RMR4Hgj2UaR8alieCZ",
-	"d653PuMQJIQ9XEwkN6heqmknfgQXzOKtKNBSFnxJgCbzdwf0WRmihTX37WHLwC7OaDI4iC4jWBo+DogO",
-	"5K0wRohgdfJP8F+c/2HkxuqPDv69TZNOaQHr6oWrJaAZc528xc06Df9Ye/jH5mpFT/b8puz5tUo6EUf3",
-	"Ws1ZDZ1jqgsw5CyqCgg9hmlKiNvnX+G/8CElx9U4/hkEf1wI8OUNDxIas7WnDCpn4b2WjeH1bPBuOnTE",
-	"ooDErJe4MCDpspCmmpl/RpKhQdqD32MkbsrWkWMROG+CPKZ5Mye7xRMwdocU7fXM/H9M8+E/jF0aa+sJ",
-	"xAjlOEdMUbDZb4Ux2g3wWwvcIDuLoNYU4u8Vs6VW0iZm5Wa1czXKB/PmjkqpKKZlqkK2ZY3ibmP0if/3",
-	"wkMEjUCgkcI1cV8PsILYBk3N6QBJJ4miPK5YX24Z2RqH9MuvTPSTQa31rLFNBddDUxwksTC6byrV5kb2",
-	"Pes1o2avQc8uu43w7Gl49cPZi6jBzhq9Z71Grxle0CaqH/tQrZoesZD3eNiGnqbc3xbVOdEPm9AeH+T4",
-	"UBWIs70jHuGEUR4OzPk6JAUSfC3L+Dv9sMtWaHPralX0ccTimIu+Dgj+GhmB4EtWUaDnK1hxjlOOonlX",
-	"vWq5QP9v8FAn0/80928/fWs9OuTxpG2f62//9vf//bd/+fv/+Pv/qgX5qE6r9vf/+bd/Mf/3t3+Dvy1a",
-	"z9DM5nsLmvB71sZXVAtqMRX91IBvq0bVqjyl9mqt2o2i3R23m01J8eFP/LO0aIiJR8M3JwiNOdUBoQSP",
-	"ENEW6vFXQ+basYYGbWiftcAjgQGAvprJWOkw+bsnVZ1MTxD0roggEvBLc9GPGV6da0JJJ5OGzk555QRh",
-	"MFzGZZGpmMCyqtrNpk7lXgPxK4LLgoBRlP1VxfZIm8e+b9xe8V2fGr9oQQlsreULNMz5V/Of7XV8zSLd",
-	"4daYnsR1Q+L6acDc0T2unq3F5e4wurXsOkt8fyvVx9CvNdeCWq57a227atMtXEJCAO/GRxyXn1A848Ec",
-	"YyfXCVo3BK3H3oW1GMKuZ8nss/1q+4h85A1YG4PoUxfWCcZPML6XDqo8iG+xdwpTklVu6QdmYDGE9L35",
-	"IBT92nx+bxq8QqoZSRgdEiniyTUR0gsuiRlVQpOBHJOhMTvRzaVYtruFbFNFOcBHm4n9zSZiT8mmTSeb",
-	"oDIgV04+oPeuiwlTTJBxgt9C2gmSUBUrpKHBp4NPLmH/qE4UFRg+M79p64lO2LDWqg15X1GRtO/TWDBF",
-	"uzw2sBBAYTOPmMASARb32ooZrwUvsYCiWHCRl8hlKzRP+D0gUk0YEwiK3zjeHu9wcXbR2HHqKC+Qhzuo",
-	"yBVwEFfAcRQJI2Mq5947CeWQ6awLw5zSOvk8kJAf6nERaQJRAaKKqA8pI18icA2WLnSqJNB86qf9W35B",
-	"UaEVNpssyrdvmCfJqtEMzmfVcYA08ClzqKeGEpVoCbxf/ljuNXG0FXApkfqVBPYQM0bfORiv8hq/5yE+",
-	"BWTfXhbIrOT8q/nPulmgAAt2BCstv9WsFNT6LJlCtD25vyfp3Ih0QhCMHU5r74PjcJYQswNJ+uA6y0KM",
-	"KMRbSvp8soYZBhVbxnNCyQdDjIoo61WVfrJjMcY4oBodrgqeh1k7aHF2Bjzv61lHm07/FMDBjTaB13PP",
-	"2Tg/evzZWaNZW9E1ObiE0AlKNwKlRzb6xOd4FkTU9QyVcyb2luPZOgCX+szVaOpyNpWoOnHVlzzRpMv6",
-	"XAjjJUu1KtgyEW0GaXebxYHdysPu1cqw+6OITqB7At19g+6PItoa4ioWwzHVAz6qzsNYdjeuczFJIFYZ",
-	"2/CdTxAlAzasE2z5kD0ksiCpiJnWpIMB9f8fxOE7hOo7bbM4PlwPwrvLDqAPhec/ZWS22v6zSDJm6Rag",
-	"RbI0p56kWV2CgwUtyeGGFQH9Icvyj6iyozUVN4AGIw3NBqq1RhYicN0vR/mwy9RSHll2nVrKuIkWyi+p",
-	"KRB0quWXjOLowHJLZuOwmFQzdc80cI21coxK/tkgHaMHcgw632efuDDvmRFzSHOZIaChQd6bZFzFuTWP",
-	"6hLrpgJ/BapssIMXt9mXYD3u2H+14c8s6jxxZVlmMUZYsNbBeAKUWCEiXojI486MYLWhd6nzJO8gWE3o",
-	"NmCoWXzPdOBSWFyFMTw6iqv/Q+ZIFFNXFYmr/KHfb+JqBt6WgKOlkWUlUDjE9NVJKWzMCSmIwjea4srp",
-	"mfl5LlXEhSoFs0aOq6DDzr/mf9xe59MU3O0pKnAS2p0JLVKtF176QUQPHjD4bBpsQSk8jBTY1GJLIrFT",
-	"Mr7FlJix5EZMjmLm+OHBcIQsGSbJbFkQQoYBkIVyZSu3VJVFiH3/+qyNyLVbxAbGZ61n4208/TaDfhXo",
-	"tKLjdnCJtxPa7wztDzFO/JDJ5TN0C4D9Zk2sPWbrdq8rFsvebRTfcxnAjaX9ypJ+m8H3o0r65R/54JJ+",
-	"J8A/Af4cwMfs4O7R/p4p3pt834D/KSt/NTAdDlh4xyLCkxaJZJgOMZIKczA0dO/iJCk6oirZkjvAYUoT",
-	"7/GiwliodRfe6F7h/wSwJ4A9NID9HcRiPxi7P5KDA0HY4yE9OEaz+TtgPDiB+wnc54E7sh0UUvPz2A7W",
-	"AHsdKsaMc15dZwfDvWnCdEJ6XOnEVdJBNqrQGNujYSLVEnwIuyyq+z1ff/oxe+zjKq/D97WL+rrcnWpB",
-	"LX/jE8H2BnltjMRoO3PB/LvWqnER8XsepTSujwYTzUMatweMxmDnxOyexYUPmX1BtrfPMoWYXE9KAH0Z",
-	"U0SfmuL6DsqgjTtlfnNh3pi/owekNhLt1C3fTjQRdMhDnbvv9EeL9xkpmTBf++jvBlVri+qvZ/DWE6ZG",
-	"yohHO9WZ8Qa/hxamHC9Pr7cGL48/1JXvqFg77n7CYXb9PjM413a7E4OS2WVFXzmsHS5tRKENgOg8Dh8F",
-	"gURn6qV3yJjx/kATI2LaD/DOBMFqRe0GCaE+fqTNR0IWpYrpOnmTIJG4vTiMs5YjJnBMBbgAUPU3QGJz",
-	"8zuZCgPsImSZdQzxHil6XMG4GQIrxFHac0gv7AJ3SlxOHDgQ2SOUCJYmisZ2KYG3G2CwqTUrcE4ZrNoo",
-	"CYc6gZ9X6u0QjxLeSzI60CGG0zZQJEkFyWENBLsM3lSVEpZL255p1JdVITvQFouqhCVhfk1UPFo295OR",
-	"8N0bCeud/O+ZzqTC4tgasUlm05x/9f/ePsVJWSlopbo6ZKbPE9idwG7jYAcmcE4AjoMiZiXoOoxK2fxi",
-	"S/I0eWDc5ZjASnA+t37TnjJbO9uuKr/Wjpy0jt4Q6Att01nmlEKWawjlXa521/mYm68bsO4rXCjn1C5X",
-	"PmC/uCm/bT8ZMavMzDkZG4Vmdo6LHguRLMGoMo+3QxbxdLi2p2SF4bCIJmBN7Qd2wx+VudPZs08tox2z",
-	"b01t98m2Odk2C9k2F1uwbY6NrgmFiFAImSLIb4w6pFq/77FsZe/K/XgKVo5bUZ+GdZzU3EnNbcmFPzI1",
-	"Z4t4Klz4LU4v0cygGxQOza3pCVOlmEggmTagkOvruJaVzi4rcz7mFnxk1ThchGzbdTjAURfU8Gan2puN",
-	"qalFofvFykBcYBe8PGsAE2FCk1QbG07Q0BxAKjhS5ykaGhvQf0COmNj15BEvibsuIAkHPI4UE9U1JBms",
-	"Ybs7bheWD8C3AyLvmSIJLwz4e2UvfGh1JJ9tAQJkcswajeRBxgdNEBTMgRyTHlX+abmukx9FpPFrFsCR",
-	"c8rOGInoxKWIbNM/9F/uuLrDXtG8nD4jjztCJm3ahufsPHmAxslc2raPJkU19cgzQLn9gCftSwbUAZY1",
-	"CjZzPJBTG1pV0pGd+b2WcWwCLFaQ8yMtifg2sXv51/et5vW9OpiX2kerxUm8TqgozKEqIv86Cf3MPj3/",
-	"mv2wPQanAiQdrp9/EsJqITQOFujlQ/FU5xpYkG5eSpwOI8nsdrgsqJqX051mmKvRYp8x6N1s1fEHoNcx",
-	"B09B55MyOkRldIiR0/kWHgRPyxTS3LhppqKWtPASPmQxF6zSnHsn7AxNLoi5vYLaGD5kASKaYiGDzxrh",
-	"g4GbVCdEyIS1zCcZDQdEMS1TFTIyLlZwPtJEh3JkfNgREwE4zbci184APZNS4bgrKeIJXsEgJXRSDumE",
-	"3Ak5rpMb4QioDayOkd5+NGLCzsnCHU0kIC6RIiBc3IpQRkxf48fHVBNNuS2qsDEAu26eaBb36uSz+6CN",
-	"KwKIB2RI1R2LSAd/26nfiluxyznWn9xLPK4Y8tYbObF/c5lR1eYMcV//pbMjoAMXhmORUdahHA6pbpHQ",
-	"iL1IAnNSsT4nqLEvoxhGw2CcuXTN7rqFdfOEDQGchvTLr0z0k0Gt9awxs/bA/P0NfvaqEdSGXNifmv6z",
-	"VCk6AfWXTGLIqkk1rFU8NZz/bqZDwU0zT1Sx4fCwvBgKX8BA2lBkvKS46dIXN9mVLaLbQjfDB9aTyBmN",
-	"dc9UNxdggss+7zZ7z8IGO7u6iJ6eXdJG9+xF2IzOrnqN3kXvWfcH2mzUgtpQDuGpakN57yZs4vu2u5co",
-	"ColH5+jCHxddeWRWbtMReMjMi51RrIWiL/uYyJ1vbV6X5uxSzUPzNt0S6Yj7J74IG/Rpt3tx1ogur84u",
-	"e08vzuhlyM6avQZ90WvQqxAsFf/EGTt/8bFzJtAKj9ycfeS14v0OMncd7S+o4FKP9Md7pibQ7uimtFg1",
-	"ZlkHUB8cWtPoclZHKiCovn2HsDoJwc0W41wIPsz3lsw2qYJaIo87RnDrqYhkG1bfHsM12hGd6M6TOpl+",
-	"ceZq8EECIIDBehiRTo1GuxVjmrc9vHln9B6whkYELG/rKvqmVZ2qe34vFeZJKFGsx5Si8fRdFbuXd85I",
-	"cT9Nu5fFVIeQiU13+DSHuxus0aVCBK6sdSvMduCNgSFjZhxezodNpAQ2jSXmi+IxeVlAjuPyTD8N2ARo",
-	"QUKZai704h7pW/Po/yQiuRWHtMqxzFcKRyleYjm2mwU/y5qgBew2fchGumCzsxTE2H73OKzOnsGllAVk",
-	"5gw+jgZSQPUAiG71m7EfSEXCY78pT88azcKmmM8INrVvV58az91HlnvBVRFUOPgBwbtdgyQabxTkyIvs",
-	"IyAX1GhEHIRvW1RvCPJT+s0caULxAXNa7LU7bFaFIdSslLXYTazxgYhfDljXivwVs8+VY0fHAx6zW6Hl",
-	"kKEKSkUEXf0TErERE5F2aXK7qDNCiS/+Cwgl91zzxPzDqLmW/Wgv1TQmkUQOBpKwODa3CgeLg7hZ9jEj",
-	"+I8ij0uWykLw/iAhesB7ycHEGKnQYwsACHmtWsRCY+RGZo3GyNfYF6SRGq3LVTJoRxSKTZsvXrw4azQx",
-	"uJf9pT1SLOQYlKtNGFXzg5LNC18JCxWn1mF8zWkcy1pQAwff/fYtHdJIpovrDMB1VykKqAG1oj1lIAOm",
-	"rYJbg68O/s5CKeSQh+YDAv5KY55w/PLPb34zv4dmLlgT/Pbv//Nv/2L+72//9vf/Rf72b3//33/7l7//",
-	"j7//rxrI+yhFYrK2dW/tiFeMrGIcLE97bWOlYKHZea83P//xDFTlJfzBqb2pb134P1a5auyLeWnTTlsu",
-	"LusHMc4JvPrXtULgNS/TRxJ5LWqn+QR0AJJDGrF1y1QVo3dn/ZhqfYYz6KtrUz8PJERCjbNnQLbAMMdj",
-	"GPA6AasfjBRQE8CgY3DZs+S45kXzjVzIEgKfQ0YFqIpclDNRlMct0jlHr5Hdm43tGKTrQEF5m0cdLDzj",
-	"w4o61pfmIX82z/jBPuJpdOvmR7dmsTp8n2anfXErOGyy8AkBbQPl0Uf87pJjWrMF6IFM4whnxXYZE9lq",
-	"uhMj8flF0TjGZFz5WuQ9U1HKdlVXu3yEcFbbNYsW/+I+z1OUHrF4Ao5e5N2kl0qmxvDggqTCKPKQy1Sj",
-	"ezCQesQTGmeDnAdMkSGL7K7AdaDXIkrZ1NM8LzwNgMvUJ54VPzGrUmb2ZFOVudPYsvOInbl/GwC8hRs4",
-	"rTNgcbbonGrSVfKO5QN0r6jeQmDuT8spHXCNHirawsLTrGqrtEZr+oWsXal1Esndi+Sq0nc0pt6DUvsB",
-	"E8HMyiuBz25dajcQTq+QbbhczJJ9RtVfTor1NwYUBVSkwyabY/L4aePySZ1AXfyfU53AaIyOI3p0dqst",
-	"JhgSmgDRY32GYMMbHOURkcUYMnDDSgDtKEIUoRzanNunPNhkjCHc2H8yTUIJlpbf7trK4v/KnbGtxKRP",
-	"euCkB/agB4AvlT6gB+b6+FBhr9cB3ofYiSJ2z0NG+hTss4hYJx6xUPZ6MRes5bPDMPCeq3yA14b9kEGX",
-	"aghr4ET7OIZfAsOeokLT0Ny6Tn6k4eBWYFUVUPR23r/7+KljoJmSzogmgw4UjYxzeVPMUhrnuGOUQCew",
-	"cWjPaGvrvWAcaxrDCCYIOcexDYSzuNe6FZ1iXL8TkE5ZpN8+VOXfoUkZ/pgNHugE5vLZz/jJIRt2mcLP",
-	"mu3Bf0FMHP+pmA5T5qIjM7/Bq+BQWvirZsq8sTMDfzRMdCdXo2Y83wgDLLpDHnf+wxBikJ0nZp+xVqxr",
-	"e9nMR11lnS1OuhVdNuAC51qB0X5v6XxdqWBgXi4l5hWBA262eDyQRq2yLwn+0bweKFT7zUaNuCaa3rOI",
-	"pCJmWhOWpbO5RiZljDBjDsoo5p5f1sQGrHqUxzrAUzCS0N6vsYyNarPt9hHOL87N/c+zcHCnRZ42Li39",
-	"ld0nVx4IaRCuNTBAP208Nf/vRYBpj4zJOY0TqNuCcAPe5tGt6MqIm1PmzAjzGCiujyCAQzo86ljSL0oU",
-	"GzGaEE17LDDbBnswriq9Q/XzEttr9tlBZx8Xq6N0rVWzB6oW1Lr2YkCtcNkMfPgfgMZH9uFF2Pi8mqaj",
-	"GLJkIM0DjxVPEiyGKgTyf6IiobV14uMPRrovamB0J4Naq1aUdLC63GOu/EhGD8qRL88aUkH7DKyrqvue",
-	"2032IFRYiMWT8lbu7PUUxjq1QGWi9e9umeEU/n5BbQ1ncpkOx8bGTtxSuRzfblfQrQvUpTenXsaCN8zq",
-	"0b4utdCKDM5fimGuJd9PmQ2VKyIC9j+0cAMXq88qsDN9UNt9lgRPFjLZQ+ERF30Psp6wd7WESUhVBCuW",
-	"8T3bikn1k1RGHYLa1CEVaIGoiNjSclzMNdaup5qRmNF70A/GyiqkTeqoj5x545q0QxnZkjIO9j4UVNky",
-	"8MAXZkl4k45NEu9a1qsNO/Ehh5GvqHLdSivpiwQClK3a54+vmvW3P334+ec/vv7p7R8/ff4vF7/+42+/",
-	"ff754vLT+3cv/+v//8enl//07vfLX949e/3H93/4L59//K+XP779/dPP75aZ5Vtc9ye49yH12KycBqcq",
-	"Wqpid7mceGXS2KV+V34Fv8g4Yqqq8gglAcxLTQb2oxvugDEiXlr8+hn4W2AJYGVy/Z8LrpiKqkJycxFF",
-	"s1jSaD4pEAwzcU0nOlc/I3toB0JUazyQ0HViTEf4YGD5G+LYjwlruSoRvCR6O9Aaw4fcm80f3703UNKT",
-	"KjTWZWdMleCi38FyIfuJR9p4dOZZaJ9B20rH3KqTFW/iNTnkd8MBi+rkQ7F/RuPAlGufHu6miXUPcX1Y",
-	"mxlHeeKjW/Fw00pVN8orv93HlQQ2a95y+tfcohbUzux/4eNB7Qz+u3AGGM4PVIYZE9P8qBMKhTBla0k1",
-	"U/vr1YDTWWtdXAX47K2LZv3Kr+0tVZwOKXmjtXEf4BzVWo3682dYx2I+Y8WiFvgnWSg216ytl3V0h3jn",
-	"bEBOeKrpgCABD7aJ+fBYqjvmD2ZJ3Go7GUZAlko8/ZiOmLrnWqoM/HxhPfpWimjGEFhtm18v97Eg92xG",
-	"DyCrF0PcNeabVHfE8SFlnF9CAkjLsdBkwpKAWNPKXF/JmLlLjfErjA7xqlQZcDVyPt18yLUd6JibPWV+",
-	"MDDp2xBpLAVbkjcOYi+feTIgnZvQuMYtCM6ch/q+E5BOXsC+nInICFkHa/Ix8kKJHpkjogeMJRD0UHKs",
-	"YcCVC+3pRDE6hEAGPKVOpIzQSme3Aht2rs2F4HN4ZYiXQkTR9QO4LAnGr76MzJNAK4NLsHTwgbBGqMMR",
-	"cNuJQdxOnVxBVAdTOvJWDKmY2KtoolIxT4mcqoiWrSIqhP+D2lnhJ5EafQH6xv2rJ+NYjtORyzsEtbPp",
-	"X61SmDTbyOJYufDQmb/ENMFwQZnOsst2BIAlmst84MwRni20PrSFwHnjmtgyyYqNd3+cqUiy9zAWqPHx",
-	"zEl1ISP7parbw12R1l/2iCVwLa3Nyjjtl1tA7ovz98AZEHIsKl8B/G1Zu2GRm/r2tbK7Trlw698beOF8",
-	"Z4ErpudigSbXrPtF9ja2C7npRaCkpmv3UD3JHiouVJ5WqSFrZRU55RDbv5ep5nM8fJSEsQzvgAlVpYIY",
-	"TDeq1U4stlEM0MURkaJFqNa8L4wgB+jwEGfiBGQUU2G0owGRs3Tkusgw9YZ6y/iUh1ELuELEoGvnMWgm",
-	"kvZsSf0iGelphM0+2LxYJXUNqXAL6RgqeAV/fXplU9pt1yGoa62Gz3LPW6KX/gVtbfNG7GXBQoL7FIZz",
-	"DHh/MEO+LIwkxfka9jGN79pcYB07sEFTrZnWQ9zeBThFtlaHaCwS6w0EhRN2L6K6Wc+XYYzQoM9kr8dD",
-	"FskwNQuv5yy1YVyH/wLxob9vCXE+HTIIN9oMae4SgbOaWRyDbce+JHCsLCx1ucA+mxlgqpVZlQXhqH29",
-	"rfHotta6XeDFP23e1v5yKwrSOuslmX2zodPSNTmrt7gOHgV4pAN857diEUEI8qc/MC/lweVBSJca49mG",
-	"fGyUV/ZIKON0KCAFq6+xgQs8hT9LLmz+9roTWIzG16FSYV+YeR1pTEseeae+5Bw/EnWRNYps3dMCxW/m",
-	"d2jAr1/CWhWhvyGRor2kZetJbE8ETPwFbcL1nU+VmxeApoxVTJbxxRU8OHO0Tj7bmD/SwrprC+/H1bOO",
-	"5Yxfy7lBWasOULH4/mi8s/0Q9txgPMb16xu/0+wwaNMsr4g36zh/vz0V1sPLjqHK3ngLEzJEWlgqfPSQ",
-	"Gj2iA5ewp0R7t9vR4EzMnbObGP2qeMQ69Ypk9iu0h/aXyl5VJZdNgirXK14IPil6z2KN3jscmVjqBEqz",
-	"RtS8/NpSumHTfLKL37kMU16yfiqOmgcVwKs0+/jSyK+1T8sxa1HKU7jJQpXxUHfq+2DZFwOgEuQezOVe",
-	"kdXKoCm4+96CzrEn2D5Nctl4ntWvjOnElfn4UafY9l42krvPEiupO0+ZnQzgIzaAgzVRZVMVnpeN57OS",
-	"9jbnnPukOJ7y3I0OBZnmzC6txqW9kPBDaXqJiYWxOReNIpoltuCNRCkj5lwRKtgYc8Ga3LFR4mofBlwn",
-	"Uk3qxAdZPB3fkN4xFzvIgulltDPwkQHVBEavlDPHUKgSNbfH6txFS/tRLlazZlwx/8JmDOD6Gezzfypj",
-	"EiiBAfidrx3/DBF6QE5jvSKDIu8PktqS3imse1OlFYcBFTuyKV6hMFQJ72JGxDmWTlfnxd7ZUgJH2+IM",
-	"h1FMBY6psNYEGBCViZGb8AhHBhllL8WWMyN4k1pQO/P/Wr/l2oWuS15axfrMnzYTwLYnKkefv2zmwm2N",
-	"WZNgGHltj5TsKwZ9DhFW6kVKjkYsKtuVA2++nsKdEdSdQ5rJUbpJodOYAjenPRZ5k7MW1PqSxouuiy1D",
-	"cnVpZNQehoVZsbyRl72yXQc6EWH2UfzQ7vG4wryCFgQrDzj86LAMrdJQVsHkMS/UcvtCgCsocrkT2leM",
-	"RcYR5MkcK2he9Abf3F5jOBsQyCVlZoWzvb9wjX1D3+r8mmob6yaKCBVWhLGNDKTAadK1bK7zr/iPB2fT",
-	"zLWwbGDFC9EBNrSe1N1aYY1q6TtUj2WORsSAgxOpA1GFpUNY/ApLprB4wV17Akt5qOMzzgzAnAjXvigJ",
-	"gsiAQHXyRrh9vHdqGps3+BcWQcl0D7pGgCg9lEOsaOFJy9rjAYwfhD5a7Ld340V5OJiu1CWaMY1Kvk5m",
-	"7QMIhzjDoMcZDkiEhWwrSLKq0bDpUAlQqxbxqlmgMHhPtYYKRKrvYDK2ygMIuDIr2bl7CpwcLRjNjaFU",
-	"49GiKn00UvIewvUVivxVLHWqmMaCI6yTgppgd+pd9jcbBexPTJBlXVy7qF4m+OIXd6pO3RLHnS3SXjnk",
-	"MbdW0h2urGDz2yCXi4zxdccFuIMoHuaEgmPZ5sKoz0yt5oi3U8ETN11gwBTRUOZglONvnA7ZxJOctEMY",
-	"auLa2JT5Zo+zXCfiEtwpBcPPf30fkQ57HPYR66jqgaMJTDxiEaFEs1CKaHbqw0EGOzouMewLTVq5Vg1M",
-	"6UHOGAtZ3PAcPHwd+EunTjoG0zstF2dFH7Fj/Qrz9ywlmn3KtSlE+T/j52+IlQegMXFqgHQnxB68M/v3",
-	"+jT5dvbhqdl7M7mrlUI19ujtt+DGpvDveWKcQiC71kkOSqbeaJ7z6J/yREfAtQLcHfc0TG10YRVJ3GNk",
-	"xr2QUoMsMzi/yeCMvnPNSzQ7l2vab+dfvbbdSFgmW9jxMo19n3o62JgYHmpaec504UPX5+URm0zYymI2",
-	"mVxvbcTww4hif8/2NFl4R1tUWSXtoJpl1c5OTYNTpzNbxfhyoOrr5OXE22I27eSrimFQ+0Bau+fx04uL",
-	"J0GhjtmPmPr47j0WxjtCzynLyXjWkR0jBeRxFupavqHIfsKNJYHhWstzeNoNWM+c2jd95w2m/bKwhAwT",
-	"6AgjUZpMVrOiXju+kn2EtY4SwB2WTBtG+OusvzUfetyofXSu2J9ZmHynYEbQevFzSG2TJnh22DDxTQEX",
-	"vusTbp1wa0u49QEO2OZhi7loyR55xn9Sckg6IyYiLvptu55OQLpbQYgbnMP+CNvFXaCDdJlOzlzABCae",
-	"42URUrggVEwsAQmQ2VyvZd28ylzF4wKJzyyOiWuFXYZ7PPfURcE8FTevbMSAwvInaUUY8OHV6vzcj9NV",
-	"zoyGgyBjh7Y9UMuk3XJ3Pa7Em06o2kniLbtRLajlbrt44i33an3VM4Sqyldi/7Rg4s2Yhm34yrbyfr4K",
-	"XNEeNKO5nAD0fRqNwKJtlzjnpjD64N0rKoRMiI4ZG9mZziCISgKptYFE3Hm5XM/ZVsKY8JrcRZ9f0vk0",
-	"vO4LUvE+vCXBkrFUd4vHQ6GhENToSBnZaqc6cyzg9zAZwY19rLVqA5pFULtcjvQkHEgtQ46tdNm5r3zG",
-	"rGLEnpSdZx29oB1ijXURBY6jzvodMN6n3ZjrAdq5wyKlnEvd2QNaJze2D3dIJ0ibZrVTC21m7rQUi8gw",
-	"1QnpMqKAL/OxZ56njuTeDkLonFvx7xjj0l7FUtfDfcYUa74KSm9uX9ysRoQDXjxEe80groh4S+PMshix",
-	"okDuMf2Yvc9vtaN/XvmYbesXpNDxvLaNev61UA+wgSxkfnkbG9l8gMaCs55mteKLTCtmn1ompXgyRKYM",
-	"kaKp6kTiozkEmnRpFE+uiU6UFH3SozwZXBdywJoI5CRfyo65XBEhv7Xi+Tlwc0Dp2PwqywL0eZDbUiF9",
-	"x1k3QIPl6Ew0+cPHd78RoG8gUEoNlfZ29HSlGTXPQLpBSgKkyzS/7jKi034fig8ygvTI7NmQC2ot1fs0",
-	"FkzRLo95MsEwHHBG4cn0IjZbRV+05XpSIb/yGOQNl79CUf0a5tmmC+tzikYniol+MtBWBGzxtNHIyELA",
-	"SDZi/y8rezX7qqg/ZpQqNYs+0nvm+lS2YQ+d0yEzGuzrt49qFVUU6AZaELB9uZSEcmRnsCUwHYwnmoxi",
-	"GjLElBya4DD+BP03oJRjQHKqZ5KLeT7tyGYYu8xgH7yEGWhaKEdgvrkpvNltksDbvB8HDEZQWGJzLJHy",
-	"j7mkJ2f2IwOAE/ysBz+wnSAO7thu1z3b4RjjQ0Wkn6QifSmjlrd0BNJUEgH8ldi/qI2Z1MnIhTrA0uyS",
-	"mM5FzOoZzJ/g62OqM2MK2xRdS6MLPz0qgy6ExoWNJ2fVSVWwo/CG0HqZm7UAM58d1nlfyxsi9jveNVt2",
-	"wvORwmM5p+Wq3uGq8TDcw32VZHxzgOpGaG8u0sX7Yo+1GJ9xuIcvNM1RxeO4VcHGls72z5IL7enirnNE",
-	"t13Wk8oP2uPJFBXvkZLsbrAQBN7yenx2uwWvVRg0nTU4ghk0v9BULx/FN8JwqhJZrQPIbJ7R1+ZNwEau",
-	"DEpJQsPB/BKRpaYlXS9RKJK796lDe2sd2pusDMmOS2V9yE2sZX7SF7T030sesaoluEFU/kP5KQBWoGCk",
-	"SrDNESObKNG4PGtcfGq8aF34zAiPmRsYOrKMGPU/j/oAMsAb2mo2LxuL8/Y0szyGq9Rr6xBImWLaBfvT",
-	"MW/A8OyIUzfhmw9pn53/ecT6dsg3v2dRWw/oxdWzWqv2rHHZuKTs4qL74sXz58+a3ZBddi+e9y4vGQub",
-	"XfbD1XN60bwMnz8LX1yGjR+eRV32ond19TxsNsMfri7mUCa7W7zoPX8WNZ43nz9/Gv4QPbt6QS96jNJG",
-	"eHVFo0bzil52e097ze5Ft9F9fnERRs2r6FnYvOo2eo0GbTw31+L/jdVaT5sXl0+vgloySIddQXnsfLqS",
-	"rMrMO0lHRvkvmQbLSkqC2phHyaDWaj5rNNarL8kA8MBqS3w+ABaIPHczxSV5+D6wEpMbrCrB4YFA0jui",
-	"Cp6oYx66gwatZsp42TCuxeh/iv9fKX7PXFIEmX2wTxwddMRyCzAB2LnmF0bIW7fiD+9//Dkg73/7GRzh",
-	"z6z7noDc6YC8f/0TutRv318G5O3Tm4C86/cD8vnm98B88i388ebtB6JlKiLI3CT0jonA5jhA0ZgFGQCw",
-	"5i7hSeAGN94K85SPNHmFizv7NBkxTOUAXWGdvIGlwJWBJFqxMyYMvEcwe9As3mjy97/93CLpyCZ/IOlg",
-	"7V5LfRSygETsnofo7yd8yG4FoH1Ih0xRjVkK3xkyvHYVPrCXuNEQ3YBOOKOnOlOI1HFM1nX3OOYXTIRq",
-	"MoLuWtgNnpCYMw0jGm+IYiNmNI7rcoDRPB0ewTjGTs5mPvtHNun4eZfwMftCPec/jmK0U7PMA+amRuLp",
-	"ss8LNQBdBscIQihUkxDMn96MLXR9K+YUEOFWW0sLlg23MH+3HOu4RuOVXLqV8Dib/JVISWKq+ow8bjYa",
-	"5C1/GdjTRy6u8EdHjZU7/9y8hoQk8olZXvPKrmCSzSDGB8YgUslt2XCUTIL8hHSjcVA0zH1gCfbTjtvL",
-	"fDHILZgLMuJfWKxxwhpeZUBx5EvHHongVpjbm2/BdMqc8Vrcu5lXbSdmyrQ/SPwqzUNc27GX5oW4y6KC",
-	"wBFrdlJ+2fBL/FjRkN1uedcwjRNuZPzcvI8zNF0K1ox5pFqr9h/fv/7prFn/YQljoaC0Rso8asLRpsKL",
-	"loVgPbTmCsYL4AMTl3B28oNTr9AIejAa6x5pWUvVP/PX2pB++RUyq7XWRaNRcgdnsZSwgk+BGEcMC8wB",
-	"HrAv1OiIIY1beQEzb54qhqBntgkkEPVMBCcmSZgy1/+//rlx9oKe9f709dnTv/yH0iFcmbP8z852h/eT",
-	"OQSyC72JGyuL2zAbw8lG/t5s5OXN4dIYjbVFv+XCSnxGr18XMbqH9MtZF1RFs3H1ovGs+cMz82ucFL3M",
-	"XKV8KOj8aw4+F5q5lKA5pjEQkjWGcOzPFX5UUm6u6pBOiGasunwzr1b3TyNzAq4TcK0CXJCrzh/loym5",
-	"dGV/GPMF+774JIcTCiivEMivtaxCIA9yW6rE/DTIfEudQLVlccCS9YQx+FnJWlfM5KMTBmEAAFU/7i6h",
-	"dwyB16zQvDJ0cpauiFzDo9l0ReQ09AUQESMXSyaccrG2PVQ8PmDbHGV2XCkWokKHVxTggZSK5FTFwqix",
-	"vpFynntRpcbKDSSFwTDKxnlQZamHPyAlsr7TRrzq5LLxFOTMfMrs8Iz5MqAaAzyzBtCDNo+R6EaF/OfC",
-	"i/CXiPla6GdW8rNV20w73H1WoCM5FhsIUsDWLITEvSU++psULA8VC0veKOoVBW+hgdppxOX5Pyz/RbSs",
-	"/qE49NqgeneSMF0+OKrycqXGgXvMguDfhCEbJWewn7rkLMdjOtEla5h9ABeQec31SBq5RNwqvV4nE6mO",
-	"J92wAZx591gOpi4azw7x9a79IqvApPhm3ftAUSmr0gkHNl9h5Hvuzpt1PG1O7yYMah/FlE8pqEUewoEY",
-	"0aldxo5zT68tZq1ubM74v9+68bm+6oy5uNP7quPdqZVeWcc7zqVzNDOGjNHjIAU2F9TRKuxYgwZgo07e",
-	"JDDyXqPNna3UWg5ck1GqRlIz23rAE8K+jDjMQwAGtQGNe+aSYzvxPuOxdok9yP2l2pfcURJzwdx810RR",
-	"Hl/DdUWks8xSbil82rgY0jtrieCzQhqNCqypqxNkhDH2CnxS+3yJFMw5LysYL95t8X49PrczYuyWzmPh",
-	"9s/0Kxd3tTVK3uxLQdJs+M4Kvr5ZxDIt6EuGrOw5KY12XNlox+xzBLVUwfTaJBnp1vk5HfG6vWhdqr6B",
-	"CZD185s/vrkx/wtvXt1k/1t1H6o0ornXNbljbGQT7JqFisG/xjYfCPKzYx1zAwtDVY0kYUKSRN4xMU/P",
-	"6IEcizMpQmb+bPZ5E15LLsxV5bckZCh1Qi4vGjZJSsY8wuTagPcHSFPhpx7lpAkRhGrvyOQyyEtK8AJR",
-	"2k/+SU4OxkE5GEnuxZxcjJOL8b27GDdED415M+JhkiqWN+lOfsZW/Yx7pnhv8h07Gvk2QSgRCal4lClc",
-	"W/OGlrImMXTjad/iArVTj180SITITKzQPEFF743tmcQNfyD5YF4LR/2PlkD5/ELfYGiWjS3ALlG5aI4B",
-	"T8CmcgwrdsqcUsmnVPJR1sAcZZ5I9Lgrl6WIHFAji1VxRVLydMspIgNu36/2eZNz7aBPO9HgCDviHyJk",
-	"V0aTQjP7tWfbR06Bnm15J7SXQLwKa2ZBIc1oqstGXknNzXyv0GppvrhnRbIuncZLO0IhkUTLIYPdZ7Fm",
-	"q8Rhfjdn+5TWXhOuzC4WUw9kSCOItzKlCpz8q4BTgYq+uuXyU0n/HLF9ctGCXNwvmU7e+DudGiy31GA5",
-	"UjJkUaqY3iAftuUCKbJhB4B4yw7ntRUIvDhXomxdieL9PlOLd4Oaw+wHUbbd1zfK0d03eFtr1f7pt19e",
-	"fViJG3PA40i3jZjoWqv2CyNjIKFLJOlLMpAQd1qE5NK+koU+s4zF6CZbQ9FdkioREBqCcSQ4iwKzUPPy",
-	"UhHGbHGKTPY8cwBevnltfjC+YJuaTfjr/31PYxz8SSJG4n//7/+Hi+Sv/6r++v8mRKejv/6r4ixVgCrm",
-	"QwgYoRSaRxZltLVqYFmoxrmGsYfQLgZbPOBD0qXhnb+Of8TiQ5njK7NUHFChhFQB5t70acT+G2jbbLY8",
-	"F+0evZewwhEVxpv556/uFN/UyVv613/rU3Nb1aeCa1v1XXvNFYN550T99V/7XAoaM9gAaqQ4sX+zO8JE",
-	"j2LlsYSI7KsB5QoWAkrfRdIYpMYGjPQl0/C4hYczz/Ar7f71X8GiA1rS3NT8H84aVwWScy/2TphaNZ3q",
-	"hHJBuzFraxmndl77UvyhF+v1qeY1yQGyoBfHu+TwGCnRcxNhDp0a/SZPNEMev3xz84T4hkMaZzSacFC7",
-	"EygFEyw2H339JCADFkfm10UudcVCqSJHx+myuQitObYpnkDSF2y2xx0HFx0Yq+NAyqWd3aaiGBYGMN8K",
-	"SxFDSe7oEnd0bbA1FTmQw5pBs0kGQODawOsH7FnmC4AGtE+50K6aTjFjCahHRuvGMea53EXMbTz1qHEy",
-	"RaKvrR2BCX1BaOiz/WPKIRBuJPhWJANoE8wa2tBYD9wtMlIZlGcgwbkVczs78+lvO+7IbEOfkccdIZM2",
-	"bcNDd55kXYzeGy7U+eUbsv1Is5LeRFRoebndL/H8tBovaKa8ktmEolgVnx/A3JXgcj8c9YUX/60y1M8n",
-	"p6/SCisz5RQ9t/Ov/oprU9VPiemaRPUni/lkMZ8s5vUt5mBDWHu0fPuLI+jhdHzlF1kSY89j9pb6vX7l",
-	"OkGGFcWAKQXqrygZD2TMZpju7fFtWVsS+RTLer0WtgaX6/Vaz0LcdKfXQpqnAhNWdGb30Ap2rIBRld9D",
-	"L41mslc4ozmA3rzZdY5X31NGb5dgU5HPIz3+xbJBZ9vvUnT1mVSbG4hNYwPUk1KGaLBW0YgJ/C88ZxCI",
-	"KEkGkDV8DCWnE5c2DIGeleq7J0GRMApCFFgtkg9gBBbbLPbZsAGOC0ELL8j7wy4EkUgYArco0OEzbwbo",
-	"dpslXNLOLbP2VkLFzQ/2PvknJ//k5J8cpn/y2q/w0C2NDxDHLiiILZkV+F6/V7PCzdmhQAhfHLMz1yC4",
-	"LrwbY1iISGdDd/BSObendOqOH4PhI+yVBssi6h8vsVf1/42oy+9XTx2RRpqZl71ZtdPcmNpx8ybcOg9d",
-	"+fwq5R2BClaPb5CQ3JIG2mOh6iG4tdCsAJS65rgCObHZEfQHseNaSDKmk1zf8pQugZI5qUhWQLViiekx",
-	"uo6+wPRdRsoLimBxj/B3yaMPeJlv3A88KbZjUmyAjBt3p7C2sl0tN/iBh64nlwwWbEyd/o67cuhaFKur",
-	"c7FKBs8UlZVXL6lOFaN3Z/2Yar3HEVtvYCw+gzyHCCetjC7a0oTIPBmY68ofyFTpjCos65+4eJrx3MNv",
-	"zJHkov8kIAxYOoB0nusCG0iQq1HSnuQ+ogk9ywmq7PV4yBSJGVWuRdCSnaOWLfQj4BSBfJKq8TQbSOAb",
-	"enNzAqEAqssGyFFomWBdNBcrk3mu31HJYa4zJLdHmiFxduYBXrxwvSekx8YkUZzpWc0N5+FnOA77rHzK",
-	"Oj0s+TwXBtuk0CGXqfWYB1KPeEJj380NQwGHLOLhkmNVX2ZPveuSI3/nDxg8KQGpD7YQ8RuhcC5LncM2",
-	"wEsFKMKsx5RYlCfQ+ymFvVmGsjmUoscUEyHTq1cguXFcr3IXO65uEXMGozTeRb9I/la1oFa4dVlnxj7n",
-	"U0lxz8SSuYtN2ssXeIwSHvIRhQFzCxmar5TkX84+yLTPiOB9sJyFYKh1PeHRZ6zmBUUhSAxzJmmPxRP7",
-	"2vxLyT3Gi0+NF9ljLBn4WKuCvihfB1ZDnxN8IsUs5/xBlsrPqbauk48wcRT9nXsOlAgjJkcxw7JwmSYa",
-	"CJQMTtAhlujkT+o8FrJst/ZqWBysYK0oE/splJ56od++zVLVom80BeR4cod7NUcsZ5Ocf81+WLtKekb2",
-	"dk3jcVKnm1SnwcYk9HgLbOdJ2+HU1BZWWZIQKMj4lqpqcXQ5t1PuoP6rVailHVON3W9g4ouQxTHkl+cH",
-	"/HPURpT0OHTPKRhpTYlKYzZvRMI6dsCmC2crJLTZWF8v76VE9uiFfn6l7Ha17Dme/z1lD3eLFpU0N2D3",
-	"Y1rFOAWum7P+MGiskCXE724KFPaUKfw4YCRmPeSe+43TobnyirY8HsBtpA1PZtvJbNsjgsPB3j6CD2Qc",
-	"fb/4vT5EF+jm+ZA5m7FOfsMEGia1ehJnaHcnhCeaxb0WCWOpzd+lIomiQveYMsvNokxcO/YAyJlBEHlW",
-	"I5gXeJz6wFU3uWqEDywir5TUmsRS2uwUJT065PHEbNxPikd0Umg/UGxIuWjLEROrapBfjACc9MdJf3xb",
-	"+sNWsOP85xzUrt0lN0+Z5Ezh9ZOEb3IXO6ok4UEyyu03O5jT4wsj0SLI1lNyuBHou4S9hwTOUvALHQdT",
-	"oZBnS6NWqpladG/oxYaThZmcHViy8PNAYsERvBY7o/oUx1zMsv00YLZmy9WFBfnikB4NIXSBNJ8BJis7",
-	"Vpw6tpGm4053B+upLImVJctyIQ6XGp3ks6CuiIpk02CcAuKayHum0HBORcy0zr5OwwQsA8iq2okdSmJ9",
-	"JhjFQyponw2ZSIIsKQtlb/kCL/PbYb6lF0zzWIo+M+uhwle/UbTLH3dy78SsvB3Rie7Y8q/iEzyZ1Vn4",
-	"1J/kAWVtl8SUFSFjf7nUbA3fay4VdoBB9STMf5XbjxbkDLzzr9kPG8m45l7oPlyvk4myNRMl2JhYH20C",
-	"VuTSBCfLpZRI2ty+sEklty9Azi4mDK0IhudMfPtR1X2/wTmmr7cIw1hqz1o1dG0Hs3Q1Cb1jAtuCVm8A",
-	"ZyKaUWTf8rShk9I8Kc0t2baf6B0rak3XjLiaUct8z+QGIpM/5i52GnaxpWEXsofNXFYk8GdGRjGtWoz5",
-	"EyqVNXRY4d59CdPCym5m/rTszfYZg50F3YtptLIysiRSZt/KcRNdIDeR26SFdcOinzUXd6974SF1IyX7",
-	"immNJFD+pyArTLH2k05jmmQDTwklXa6SAQmZSnjPvJ9ydshLfOoSzXCxzW6PDI4OLID7ixxjf5qksRuR",
-	"QDXDOUN/TqN+WRrqsHo/3iREs0T7x3ikiTs4ARnDcFsIDsZSp4o90kQPKI55xYceMtC8oUxFYsci1Mln",
-	"GLZEtd0DpKC4JpSYY6dIpquwExd6w8dcs2K81a8nNnpSE2pJj6aJKLKyU5WiUdxV8o6JFqFwCcKFfybo",
-	"bMEe3omrOjCH0/bjBj4eShMHyNlq57WyZGd0r0HRpQFpN5ixorjvL/iae53fafD1D0Z0yUCOSY8qL0lA",
-	"JBMO1kiv5wzV86/ZDxuJsBaEcP+jaU8GyGEYIMHGBB89zUyzHVmIluXl42BDtIVVlkTYCqCxixgp1jae",
-	"paNq1/qz52ieHTa58JRJ8yZ+gnuZWx2V4x2lbPs+N97E+Nv+X+u74fnJjlLeERg0QB6bo4QDwxQjOuFx",
-	"TKKUkcc9Gmv2pGLlkRSsbORjV8qYUbHZcY5JwoYjqGH8U7ARdTVL2Iy7nIsQXqwSo+xdZKI3kEPWBi6u",
-	"PbAGONk6wLl7GcRkbuShu46vUzZFG8B14ApePCJMe3gGKUnHSAr8mYqIdARjUcfGcP2EPTvXHEZlXxPN",
-	"mP8R3cSsssZXk8sREwGRggwklrmPqYEaY2GY/1ondo7LOM/Dc6dnr/7dQyI5K2YrScj+HC+/y9+p2/U+",
-	"piIbNAnjKi0yrOxxZdhy/rVnt3cj7lZOItYksPzudFmwIZE43ob9Oef6cFyR/CJLPJGcNG2pWT/fv5Uz",
-	"T0G1aetdrJDIz1rvV9dqm268n5XQy5z0rGjo7anh/ohF9oHBVDEVAoYTb0srnWfK4Os3LvKVxT3snkdQ",
-	"Sm5JP6kzXcGUjaVOiDmqNEzq5MZuFzJw+er1aCqX4h9rHoyUNnquAC80il7h+uzqjqVjs4g/zU/Nq0x7",
-	"D1kykObpRgN084VMmGPfT4ddBrO79ZgnMEdQ9npLgFZht5axvk+4tUCTIBXEooo51JDBwFoLmB++eQhz",
-	"jup3CmEfWaIz5IH0qg0IRikL3FD9j+/eP9IkpIh0jr9ZcX13jV9OVZ+JhMBch3smIF9sjh9j0NFjL9Pj",
-	"CuiU8dRgk8CA9wdwpWId5A6Qz735zZhWO25Xx5hMNQKana+1alL0JRf99lAKnkg4DPmW9Y8sSWKkIR+z",
-	"OF4xAIH7uNHJed89DCbYK11mCmweA/c4deUQTLgwluEdUanQhGrCgRN+QCOw0LqMidkK7ZWdOfPFY8Qb",
-	"nxT+0Q4uSMY8ZMvhxaanqny/GGHHSWTgsLFxElAoVhlsfNez8xdK6mCXyJv+DDc50Sgcc63yYZUPl8yv",
-	"ze/LLzCKPlH0nsV+pPyyXDRrFNgImbR1QlUC+ZBdp1KNuB1gGnWqEPeoiNddmauQbk6odYnQSyW0rxh2",
-	"evFkXp7yZ6zp32OOciE5WfLsL30695fChBfwDacvKwyImyhyZaLghGOxtlURa1gO519tkeP6CUsrGvuv",
-	"DP2WdUuwAVE53rSm7ag62IxmvuOr6BZnDV/bSGS+ER4S/HA2q9gGFKdVewVXJ7/YsnNXEgQl50hYHkek",
-	"O8nViGrLQ+wqjKYcaBfXG+ELBtvADSOkeoWE6WrqdePJ0hK8GFGtR8YHWMGS21Oe9Ejlf36OtBwCFlR5",
-	"A64TqSbVhcYDSYbynkVZ4ZuxIC3BFY6Sl/BfZIcaDyZ18kGObX7QuNr5DOGC3vUvdlUn//pwaArnqePu",
-	"ZOGu/OYq84KBvsCPkQV22oWtk8hcQI7FEswBzXwLyRuRDXlEGjfo0hORi0oMpQC9pri+a8fsnsW1Vm3I",
-	"Ip4OjVjK3MJFG+ihwX7pWq7h2vre8SdFheb7algtt09+hCBb4ld2eF7yggC5Ez7vSpf9J+ARNCe+UyeF",
-	"ZIMN+euEikjbloFcjbI5jQZ7Brw/qGcVyPAnOwtW2/7YEv4+HOjKBcxoR/PFnOJVUpSOT/vo0gQ5wS9t",
-	"DmueXTSWs302S429+H2PyeSpqlM2ZgMW2q9s64CNexiyTKQiHeRS6tTJS5kMABrRapI9qF9AdwXCckbT",
-	"jGWuzwseJcp1vptNS5jA1nck+oS28xTPDbsG7lIu+uatx4xGfqC1TtU9v5cqBxI8IZFk6CX1OEYGFesx",
-	"pWhslzhiYoMYAY9zlCDxgfW5zqUTYQqnUvweQMPt7cLGzpK8oW/hRJ8Q5QFEoaORkvczmAK7R2gmJISL",
-	"RBb89ZWxRsiE7aB98ze4zXFxJskwTJXahaOUu5PxlIo/rpWlvIm1rHh7gce7ZMC4Ign7klQs3NJFt/GL",
-	"hUfwQgANoMFWOzvTZCDVdh24DU7V6JnrGcPV703+vVZeHV6DkfkEJvTbkKBiIYN3eg2TNHTMRgmUkdX3",
-	"kOQ0wnyASU6AsuNJcr6l6o5F4Np4a4ZnBpLlLM94yHs0TMpcoKmC9uKc6sopRXMSpeb17jVRWi0nP7Qu",
-	"V5aTpY/4/jKl8Aa+00bPz+aXhII0r2fVnH81/1kqQUpurHKE24OkaK8mjXI3p64yjWoFZ82ez5OW24iW",
-	"CzYgb8ebbi2XnsNJt9r1laRbrcxuKd36EsbwERQy8vhp4/KJDU7whGjKI9JlPQnUJnSiCR1KiET4Cj9d",
-	"VZ/s551Mq9/VW1BX08ObzqguIakxT5KYraBp95ZnPVLBL1WcP0Y82bDePHenvrpKWTBirjQBGxMayFiE",
-	"A4KWiAz87m5zVAECbG7ccmgAb2I8f/uvreZOHfgurPntolrNlfS+ORXW35nzrc04rPaMHdyoM+qENq9+",
-	"vmPVvSJQ7a+ravumTGn4oGjJgIMP7L/3XGeWjRtFzDWJGDBGbaG/aj07ZU/5kJcslqIPyaVCHP1Iuqy+",
-	"JcPFdlgBBrro19rNVVB7s+8UKtR1dupTAw99ycOdkGMRwK+g7gfIvJeZg0hFlC8YDc0rEXZk5tSHyb//",
-	"9/8HUMIedtc8gRkns/8R78FUl4R0qeaaPO6c419prDsBueMicndoy3umFI/Ykzp5nTJiPBZNVCqw2k7I",
-	"sW9Dt8/z8d37Am26WdwdYyONm9Mxv4gljdq9NI47WTQT92Us0zgCS2pChsY7KwmDeoa9Ag4Cy954MDHb",
-	"l93ELb9T31xq2By4Y8oMz2yGQQ8SyjhmtJ+62BcMRpKCvJUiohM8cPSO4STP5cDy3YgJ1Gl/WXvEepcJ",
-	"1uMhp2rhgr6unVwE5xdOOM7E0thCsNBwItcgvSHStDBvQddufv7j2Sv469MrPF2i7YsZaq0G/uqBJa5S",
-	"P2gvC6MK4D6FAsEB7xuTRjOoj7sHeK8JY7VA4YBMVWiOzpjGd21u3BudGDO6VaNaM61th8Z0TeQWg3nf",
-	"QBGRERXXFrCyBhzFVMzP7NvELzYHGtE2YG1jXAt67+/hJseV1z8Yv728p9jFXFxxFNfESk/FEtwfS4ih",
-	"7QFCJQx1Pm4+CIChZZHdcj12aKdv7ab/+GY0klwkYPPYYKUn1rd8l4XayObFNscFXK7ScebB0rLKrZTi",
-	"x64hn5VZYcjfaNIGociuIbXnIl3gvVh+g1Pb+SKva5nb5oJus9W+dgCGP0MOA3ZdJGI0wwEWiXh0LVI1",
-	"HHSlyM/TCpoM6QQMdNQRPKmTd37IFtR5WdJvqMnFamRfNgvuE3pOYCJAJWhGKU4yu835l4qh6SRYzl/K",
-	"eUuuo4rHzDczsi9cJ3pemcl73Pn9zoTSMypqbW1i1rQINuHaS8V3aUHbX6kKvMUSEX9tTsE329MPT2dp",
-	"X9cz0M+/Wq2zfhe/Fag1y09O1trJWjtZa0dmrQUbQOxjLXYy/ns5/9bBplDn0IUVM4gZW9i2SfR96qEF",
-	"bZfa/BIbp2isJVR3jH2Z1ETj9ypYmIJ8skPTIbOd9TZ0DGkB8/EhJhvCu3opN4XIfSpfgxnRCXR62exI",
-	"RCc5Ytola6xWM0I3XWPl0B9fLf5U1HuNZ7UVvK89VVUdG8I8RFyxAcamKVvvHGSN7o0Je+cAVE7zZhzS",
-	"rAfJQskjnZN741iizIOb6VrCI5iSaRxiaBLVSKRtTBiPDO6iLoeZ0esYz9c40FTfGaDBdnW3I7b8k+vc",
-	"LGXn39oWVgt1XGBw1saPe/wLi1oYTA+cox6Q8UBCLhTJSMwVzGWMbVbuS68yVcCepfXxbMUM5MnfOPkb",
-	"J3/j5G9809bA+zQpmAJAJyXV3cZMgj0PxzggkwADyTbUjfRcHDRkZHStkIpESo5GrphxAyo0P57ipEJP",
-	"KvSkQk8q9KRCN+5QW5TNF4Zu1Ks2IlWZRrnxpxZdt5y/GVPRT2mf2fQo7qnRNVYZ3rx/80gHhMWaue/i",
-	"gh7pa9Jx3+4Yj1Lb2BXoozr5BcmMdEA0U/c8ZDrzJfPk5kbLAQedQdHo+lbMFGUhgRqhED+bIJGHrZau",
-	"kzcJ6TKqdPGxoHoQpkiZbzolikVfRpmDKgW32D6neyhbftxlEwkZYAlsmhJXKUkkiZZDBq0F9VtxY/xo",
-	"mDY1HjC4BW6gpr1sfpUNE0JhslITUtIjhuFG5CpYlBH3Vszo8pHiIqlW5DNTNlCBjSYV5VXu7dYWn1k3",
-	"mvzqvrRsIdUo6hW0O5hm3QmS55TYV10uKKx22sKawYpP2WMeQ2j/kxOORBJ4o1Mn6RTeX65hahoqI97r",
-	"VUIldC8kuSfp9JQcdiC2BiAIpfmCOQHlGgJjoRxxFkEPQICsbQijdTJbwWKgZEhxJCSEx1DSLbDlrlQn",
-	"9jDpDA5CGsdMQRDPwMGdkGPgfVGMxKyXGFApQ5cct6QrafFPiBmEkbmEcRfgUa0eKDJjzzoPZivn1MLO",
-	"ng/uKVkr786oijmDvi7gvqwAJ7NBux0lkzkbxkiFCLmtoeklUMaOls8lGkm2m3HKdOpxFpuNy2wrsy7g",
-	"zl3GSoMv5Ey1nDkM68KBq1jqWrLQN7a7AdJI5qT26JDHk9z68m/OSLr7ZtEUdZ/2tuoy1uYP8OlELvzg",
-	"z5Cq1z32xdJ25Gsj+CX6ATpRsQdI76MJ1t6adFkyZkZIx/KQi/WOFvgHVERn0L3zPceZXk5yisQoq4hO",
-	"XNa6I0XHJrnd8ATMEcUu0QStMvoaLpEoymPsZbOWMoJefXlrtmJEwwoJbvOS390ztbd41oolmd7YNqpt",
-	"+Yz3L/axN5f0PoXZDiXMNrc2Ys3wG147+027O1mCfSv7WsmyzB+Lp/oU5jvKMJ/voSpf07NPjRcla7r8",
-	"HkrzHpytnFN6xk8EYYGeAwhHbCb2h1Vr37VRcyP0mNkgoGBjNy4RNxr9nGJ5imvw4Io4EbzOB2fdYyEZ",
-	"WjZUBO0ZVzJIgVbkTYL+OB1ieCCbRIVnIPYzGi0DyWy3yHVFGWDuUjln3GzlovYQHo5js4ay514YTa/y",
-	"E2F+YWRMRQIkJ31JBnLICBc6MV7S0rj0wWzhnubOfyP5j5eszw3uGdmcQoyNZENsnKwyrPeBGQwJExa5",
-	"sW/aR1WxdYzRIaGxFCwAz4QBThuDAFXlMo3hbjGn0VjbGT3t3+D6beLetFFMy/i+vCH8gVVkkeBc/2BP",
-	"piKqWE/2sWMahy2BJwUjhW3NzCGD7VjJ1GaKDFLdNUrYaFgWkS4bcKxqNTLZlSrC0O+CFCcXc4g6FrRj",
-	"t9gQjEflMAn4AP7M4e3KNDn0fuAbTdxbZgaeDQaZkwlJi6GNPZWkVudyxMMfKVFpDBvRVfKOibn9u3bv",
-	"99nCO0ceV5O1VU70Hptv/fGfEaff6PDb5ok3D5jNr13baDr/av+1mVZcv6pdz9T+fhVUsBnBOV7O90pR",
-	"OJwEWbbEstiIF8Dd9Ds6a3cL1O0r68Ytz8POCTTXhAtyo2Ke1Faz4/bVXXi0sju/y3Armuwc6f32FBbd",
-	"lbiXtxLkeI59d/MKUo07uBGp3kNzwMmCWNSCuPxOLIhSFPpE7xi012oZpxBp79LwbuNYBAr3BEbe9Nhc",
-	"xYe94j5hamVKdnfmMGUBU2mNVeZYh1cyTz5kVz3ZKOvncuFwbcBIUezPLEzOwljqVO1/xvWIiYiLftuu",
-	"p4MVoYm006+hc3+KMd1Tj0thmyL0HYvI46cXF0+CAmN7gXDA4Ix2YxkKU+7HUt3ZWjDLvE7FxIfxNsRO",
-	"jvtu3tUru/XHQlMuh1CBghju+LDNK4pZn8aE8giFKSE9LrgesCVzm3Y/PsAG7Qkuvokp1biD6En7M7Yq",
-	"ShzE+AY79x6lmvuBA480jFLFmlBMjGKFxLV7+PBOky4me/uUC5KKiCksMn2kzSUsBFixpcLlf4G+PSAU",
-	"R0PAoIjADV3IT28AnLjeJDwc2/gCX+Twig5ZVshvHnPANRlRA9e1KS77IYt4Olx2xgucxRMqrFLxgJtH",
-	"KEFRWm9UvT0rB2M8gInglHmesiBXBfb/sfeuS24bS/7gq1QgNsJ2/NEU2Rdd2HFity3ZY/+PLelvaY52",
-	"59BBFoEiWafBKg4KaIrHoYh5h3mD/bAR+2kfYt5knmQjM6sKABtg89bNbplfbDWIS93ynvlLrEnKlRNN",
-	"1KdpCLOQKhOpMBmoVJGIc6pIAk4RYT/Jb202+j9yk8mRFPF3oRd/VD6FS+tus108YqG8DoIU8p3zbo6k",
-	"4gmjFhYn+Qw+NpXGSDW+RKsj0Sbrw9nlUUaYb0W+FzE9nmViOsvo4y41VMSURCan5DudcWNE3GKfKkDD",
-	"vjBW6TIgk/W54uGA96N3dq9aD56YJ6j2kLLZlwoszsIS9VzPumdSkSs8HEGV6nIlYWeotAkWUJpMpLCo",
-	"byWfisWWKhJO5sgKt2KFVwYNCzzrO7BAk08fAedT/YlO4gGpQKjwsLEWCCXuS+hNpnW8V2KGuR9ERzm2",
-	"Kjq2Kjq2KmpyDQFH2pahmSgVQp3oPHskzfouSVHaI9+iKb7LsydpXmGWpxIiRsRL8n9j3jKZw8Mcs8u3",
-	"0SoO1zzzKyC7N2gloNsr00zvo1+Y0bMD0uBVqSekNxsyizg959TORMTWlUKmCW3YVN+AwXGVJCz2vSjB",
-	"RElFdK0VGihivuR0den31nUoFVgnEWVQerskkTfCsOECPsSTVPB4QT4Xa3NVRwZmkCvp3TaDhHAKYN8+",
-	"vHv/VHiF0bN1xXj7fDMeAatwZBDb+WN/ET6xGQ6ya8gKdOWO+9a8IhN82txacELImMYJiZFMfI8gTRlY",
-	"sYw3KCb5CJ87FpLcTyFJFd7LbhlWAik9Z98CvX0XUiOpyt2ItCOzhgFHeZpafdqP2Y5nqHUisKDrkJUc",
-	"axhRa74vPgXbRCNcFxo1axoNudnQ/tlnNQaQ1K8C7LlDFGQ0Y37hwdOumdljr8T4OBELZoTwbM43wGZa",
-	"hSwtCu5GPMoMk8RAyl34EfTKUp7MGnNRKx3E6YENWoXXgMbHcfUYHLSOY0NS2PKkH65Qo7TMdaqFRan6",
-	"GjulXcUxgkUiWpz2smUnzePZH1Ncy72UalQo4KFzLZ+2EAr3RwGPVrleVW+R8KiiMD3iyguZ1g63JhPS",
-	"k9ZDgJMtU/MzoeLDpIc++ALdmSmKch6V7ML3YDNEMf2MUkVAE1+G5/DFrMbIsSLcDZs5QmaYe4cHNMMW",
-	"sCVtBYEuN3dfCLWzUvGkUuWP7PtJOk8x2d0pJXo02oNWknJlRnbOh7NFiPKJHZShzAvWYHFs8ZuMR5GY",
-	"Zeay+N1i9djfjRAGc36p6dZ8IqMJk7FQmJACuz3U8aLF3in7Ku6aAsI4egpHMBSRngrDBm6NUhEPmK1A",
-	"S6mBY7IIHRRRdYQTBB/BWSF4MEsJVcpl2FBKrh4570m3CoA+5EZGpqe4ikPGDRvMeJoZBHcMmfVQYHDD",
-	"QiLdiCVYjSIwaEodsq2IUCKb6/T6G8xsmZqwBOhu/WuEnWLRHzUbCof1yJWY45R7SulMmBZ7qzOLetxl",
-	"PMt4NMGvhkXGjsFMQIvoDl8TfBqyOU8Q0Mkm1ZhSkhDen6HdCYvnMnYMGwojY9yonkrFWJqMeHhYma+2",
-	"/c08KLyeK5qpDfsTSRDqslTXBOTM8aNS5TJbsExfC0Xg8xrR4hE9utVTJSd6WWAttSynXm6ES+BOD202",
-	"m3PY8VuCkSuWK8qdpOGFNjWryJyi513+lN2E2i50Lu8SMeuN6BfmNB1WzcyEp6Kv0zFX0nBK/sr0nKex",
-	"QcGc5spUKOq//+M/3by5YgObtCVsiqlP/45hX7iBHUExDms70ijtgQSXMtKt/9fUgeFbi/yjXb3DgjUQ",
-	"67QFZle//UKjQSjEAKnQYgcGv5cynT4iFCEdR72UzLRh9apbhcP4Afwe1ArQ66ftAfACsDn5yYOoEylk",
-	"GtvBevrfWvbmKtYnWAZ9+BSCnA6HaMoZ71b1c0wOnxdBzlKQkgR3pjXivwMjdOxIGjbWSuwx+xtWENb8",
-	"V1zEp5ah8NH5Q7O5tijisEx4QhhCtjOeJMfchAcMPf6rijXjbGrP03Z0jZrNyiDjNDegvt3A0S/54JdC",
-	"jROOnWLYRxe5mtrVvBazjPz1I4kqCjN5NHG277qxyU84zGNw8j6Dk6hCUf+j+ngkSBLF4uYh/onCkQht",
-	"nHJpRLwRjrVnqFcs0rmRqmpl3YdD4nTPQU2gxccTzkSdAPlNgS8HPOfRw8uhnZnICLmfq1PpoqKCzJYQ",
-	"g1MNrBa9lE08WGk2Trghww6FGIWApi1mGzCgr4uqYrDf9o0EtuPKZKtF8wW/hlfcNv6MnoqhjhdlF27h",
-	"7wQjV41Famoyy7kFB4bzc1ATaQ0a3Iy+Niafw8VIcfFrCJeAxL/aAOlfhZg5BoGH2zomd9Obnv0B/9tL",
-	"gNQSxdP1rT9dgRjugXyeZGh1Tmfu0eLY2fHVRAct2T1E8HSJ0A8XO73v5bijidPaOsScm5KlUFIgtoxz",
-	"bqcuPAZ3idIs0aANWfQRkYrNVYUfVHwvjZaOsuIoK9aP45KwcLb/JiqT6wnZoB+9S2JhMupsHLq2zwhX",
-	"x9BrK6NJpWPpdCqzTMRdIC56N6wkWUbXcjYTccgmeo4XgPjQqYJ+c8INYJnW1y1GTSKAB/XUwEgVib8o",
-	"PR+EFCvFrA1pMhtWmvIsw/51wOEiWAfyKWOwlLzL1B3A5noMSvb14NI5mdEFpBW2WpnOsgXayeh7xlDU",
-	"VN+40l6ZCB/Km/AZWHUtNphw05/qVNiueR73CD5G74q4YkNyxfkq/yu3SplIEmM7wGqaJo79kg3GWtm3",
-	"9lSmWZzqme/X3GLoIUoFFXbWt4elt81mgqdhJRCpR5XsXJlg/AyEmeFT4YYGr4j0VLBsLiNr1BrYQZ7Y",
-	"W6g/rItLw/1DYWO2FBDVSuAopBq32Gv7DE+FNWd1yl61WYwz/BbsbjnOUz5MxHdddt5pswFtVl98nkmM",
-	"nNswp07gIFo33X//x39W8GZw00uHB8Rg22LL2UeotMqg568ucIjuTUsh2zs3qxRVOX2+5zicWmqZeMn4",
-	"0AiVdb2Vj9M0mT8pdtDWi9Lg6DM6rfj5pvzzL0KNs0nQ7bTb7TVcjwNYtBIhm9A5G4VbvxE5d5AJaLvh",
-	"TDd6SGEral2kwGnX9oaWjlw2EUYUhz9kFqmTDh1wIw4b58Xq38uF6LZfHnxYfJ4lGJAd8cSI+tG7r1Qm",
-	"IDPbaqa0vM9vL24Iv/9M914UP/M0tcB+2QKTnkAJDBqdwDBXeHKdebpQf4tyUqibyTrTxA/cOcdOe9dJ",
-	"7s/N3KRLtDqnZ+cXz0Gl8AJvvfo8UCro9X98CQNgv8WSwStedi5snxhbTF89Ve6HDeoB/WqV3tSyylIV",
-	"nvX3MHCSxg+q4i8O/q/Tcf7rh/Ozt29+zt+9+aHzyz9+OHv7j+j01zdX81/fXG2g4iKhPbgrmci73plM",
-	"HIYX6TiR585e6bFXft/BKF5pe+pYoPLx7A/4X7Nr6WMlOwoeM4UiUsknSvhQJOaSDSj9asBwXzE4js+V",
-	"hLrNSZtLahqvRyOK0t1q6Q5jIxYJf/OpuGRn7j4n/mnx4nqnF37ptZ3s5tIPp9TEy2gxcFa8Mh21FNIq",
-	"T7SphZLDOb7PmBYshnSt0+mDvl8qJvKIKZdgBuNWBt3ghxN7IRV4KQHDELcVu7zLz/7vkoAhlt2HbVEC",
-	"XT8yQ5b5m0N8LP2kZzIqPVXmEkE7fjXsnEZn/FxcbEDv1S2vofmPVvGumkWvaRlPfvEdXlebSPZ+f/uX",
-	"cCNH9t+QF6y+F+/ZvxXmSH+V1w4JFqmP0jaJYnODAeQyn3L37caq1gie21G/hWO2ojHEVYnXSFMhPcpS",
-	"HeUGrASrlSos7pMKjbsFQ9vUq7M06W/PT0/ZQCqiGMx5G3x3SUbOnBtrLziILkRL4guwQK6IJcLrVA6a",
-	"MWgYZinfdMij6/WZ3x3urbrsyZ6iflIYOMPVIJtpZPkX2jwDpOUBfjIk+xAYF92R5okwFLMvxeAqr/JW",
-	"KTxRZ4PYfhq7seO9t9TA+eE15HPdgi0Sk/uyJdc5TEONOxlfs0/oT8j8at1QH/BUO8og54sejejYWyGI",
-	"IesmFrhC5fIZhc1+qvdcpob8GcBTjM0lRlZjZoJb5EXvEjIZEzyaOIhGpdmAIK8GPgMoLOfdzLnMuswi",
-	"ZTOtwAijZH24ZZZnPQXUTMQf8wUm7Ud6ii6eGZdpAUhZdIQGHnijEeiSUrmV9pDX7eVU7pFM0MtlbAoT",
-	"ZkOizt/kuXhTLNuTysw6MRH60e41Kwu/EYTBifvHHpqR4hmUquhDKjZvQ2qPGKqSGeaqK531PQUEYYCc",
-	"Od50WE4aEkxc/bDcbzWj0sbIYQKfT+S1SBabfp5Of8YSAbKOFsgufO0CwW99UDXqm6LGOqfRTPlnOYUx",
-	"dsJgKhX9u3A+WLC+NcaGQyLibBjTEobhgZq13o7ynJ20Tz+2X3U7px72MFc2cFMubNmgDq8D+2zxBO1+",
-	"h4FWa3s0OvACTMde+4lTHz+yVtY4FYJA79utVy+eh4G4kbFQ6G/BPgJBGMyFHE/wjgvY4dIzncr9Q5lm",
-	"k35M9FM8dLb0ULt1UXnMiM+V+zt33K9wnXkCwrP6HIhKPO7dduvly5clfMWC3mtiY7e2dl95gl40PLR3",
-	"pxDljeAn/56LHC2JmdCzhGB2bEiBjrNIRUyxiJIuURJ2+06R+H0t1eRZNBHR9S65B40hftuet0zMbK7z",
-	"JGZTIbLQBg4KCwgLI5yTx+UMDnN4RyKVcGG8LOUywZJAsGTUghnBU9CJYBeGAvj0XKhswSKuYomQcq2e",
-	"cnaSnDqhYNHmCNUbKA0vuAI7rhgf11o2uGA7KCn7zAwocYhu0Hn16hWixL4Abkog01YI/MqnPM6DMEB1",
-	"xF39nzxJ0DAoOAB5i4J/+fktnEfgJN1gA8wWvyyv8VTdR4aBlylbgPN2aiXEw/Nv3HJbDWoheVGYnAVV",
-	"hos0vOnK+1Pf5Aor6CK0MelrkUgfL39g3vlpoknL06bCKS3vRAXHJ2LUsc31TDBMu1rp9MaFp+LmzFgE",
-	"for2clNKFvAwlGQecUOd8tGlU+uSflNSgndMrjlqUXumwn1rNxtTaxONwuF6LFk8dxCwQ9ShET+AYrNm",
-	"icT6bOEZ9e04YAnqAK3jQRczTojbXbJYC5taM3hWCDvpBk2P0F3o0+HXwrCBydMbeaOB+AYemMEeUVSZ",
-	"hjqbOH9Tq6cGFUN90MVSTNJhW2yA1vygy2aYbD4KLdzEgGAl+loNKmAV3tsBK4ogvTVZNbaY+JLxJLGu",
-	"92lPmYwvnIoHZ+kbwybSZDpdIGu9LLJBvTcKmC+5FUCLI5dUyWUeUiuUUo7Pcp9G/zl0gsPVkRRJTIol",
-	"1eW6iTSkl9boh3SYylz/SSSZuoki7H7VdeMTJL9PcVHMJR0ilIe2VwyCOafKplRsyAXf2G9vUsByD7LT",
-	"tu+5dU+nXe6RS/dskmD655TJzeJ1+Xw1Cdnyunshe7ofIfsY02UrTL5LFdj12PGI+bVC4n7ZUPihcFhR",
-	"bbSBW/+yXhGuePbf+E8ea693rb2+fyftruxvhWTx/+5vwgk3wmXbUHbtxz/pDvgj81N+cuE716jO8xEK",
-	"Cw4XWPP8VNR4cQNPrDTqUz1HpXfgSgYGYM0bkd6I9AQhWeglIeNDbOfJjIi0ii34CFVLU31Alw3w3q5N",
-	"QBuEbAC0M0ClnfL3QjYAtRvI3gY52SdSGXtq8As32ckP8IqTn98M2Lc6dRnig+9AGGEWOAqkS5daElo+",
-	"g3FX/LprzXWl7N9OJYWh2KSWzoWdhSn15Ii0UtQlFzHV8JqMGU/kjW2HarJU8CkTChGwrJeDYMAogx2d",
-	"pRhvutHXopQbgg0LsU0qjBMtEqUz/DjLZ1337aWyhp7CDBLsJtBZSnGnFHns1zwvJY6DFv4K75yS65iD",
-	"KLpxY8etht2gKoI67Zxu/IFOzq3Du2SVwV7qUrILrXhWSgQS8kb4yBtpBwV/r2z4jmntrrqB8nqiRCLO",
-	"G+GTcQWrbUTGrH6CxsytjP2CBu4z//6Y7P4nSnbPxOeM2PAJEVZFtwhk3GV35HX3VIWp9hTwsS77oxfI",
-	"uBd0e8HLzkUvCHs4VLxQk2uON7jNX76p8mPfvnWd9HZ80NodvaB7FvYCnuHTK9L28aGxVjAM2sIeali9",
-	"oPvHly89hSzpVs6vJ6daZ6Bd2seQse594VRBVpfADmqCOwz3GMJENMtG2f8zKd6lZKdSZRumYjIzkTMT",
-	"MkxWNs4VRHLsG8MSm+mGSn056911n0K3ErxjRgCPU+uAw+9oBbcjKPWmWVG1ltOPONknZSxdi8U9W0nX",
-	"Au46of9tmAd1xzSvkCOXsh1r2T0eQZ+idC1VUw6O/amJ7IFiXJ6iZb59fKQZWavq0sXvI89u+D4uUa1U",
-	"f762TKfZFllHPhtsw1Qx1+lulg8TbKyN/Y9nIjWCkGJSkaHjbwOgsVKCdRlerFqw0jBUncqxVPUFfvRS",
-	"X4q12ZD8DiFLUGJegeg1GU8JEqlhXFL1XaOvB8E9W9OqHqEF7sZmy0nggHUDkwgxC0I67t1gKPXMLKKJ",
-	"NjqSnMpMiKBQYKD0GKWwpq45bSd0u9F1K16OypUOjCsx+aCnUyGTPeYYAat9aLMdSasxs4gIj8qOXI3C",
-	"SKq4XD5GAmKn4rFmSDGk2BYbDLkRMcZ8EO3a+CAJjDBcqnNwzZAsAXaZ4QuiSzTorD5hLU9cexAR//PD",
-	"u7fsA/152j5tn3ROnQV2LRZzncbGIQrq6JrkbiKHKbpMWSpULFIs/h38b/TSQQh/6TzDrB4QOjKN8oSn",
-	"zGdghCyaaBmRcjPQSrwbkb0UaWUyCqIN8MANCOQVvd2YiM3wDFCbScNmGgHXLtl554zxob4RrMN+ld/X",
-	"9IpE+fQjcezDpQ9tSLaInlJhR7MU5kVZQ3/YFwGXstT5k56zWMZsoXOGP5LkmAtx/b/X5Jv6K3r4DxFh",
-	"IoqncztGxFxICK4bU1hT+O/K73SD18AkVMb4jfjnyY3ODYt1OpUsElkmmBFTLpVgMCL6TMFWYEy57BcT",
-	"9lPMZXcuY9Q90QriqeAB3t1FnAlM1sabf/+yEe85DIgbHsUajve9GOfqKaO3EWutrf0gtA5uuZflV4h7",
-	"UdLxq2huls2Cwoa77LfmLkNldfrRjzplIpaZTs0lqAQqO0EvnAfZJsaGMBTlyrGKNPAguPDB2kwky2/2",
-	"HkjdFrBnH6qE40nbqRYPx8hWazFPmbtt2GX/dCNu2OQSscbOowjbNmtvNjWKGAzVkiQJqgrFcd2nDrd+",
-	"FlJ9Le3A60wDfy6c/lM6mgPbohv9GzEVDM8nOkFfx5l15KNqZlU3qxVeFok8iO5tYd08RSyVu95WtNYG",
-	"xccDuZ16te+S0wqN27JCs0HjC7JHDlBe2kR+jzFzYoWUJ79kTYf93WT5M3tqD923wpa0w5YQkrM1rC4r",
-	"rfJtqYU0rPC0uIYVMoHVwZMuCcmCzCHbEJ8cpDY9DmQBS3h0bQoENGIK65N+CRVaadqVLWAc7fLvRuOH",
-	"aFR3VJ+O6tNB1af3pRV8RMzb8dMl9m1H28y/12TX3oJqNMIGFX2npP+MtcU2jLIToGi6fuLNRucFIz8U",
-	"OsorfizbYY4X7b/J6+VojnAceeZYJtz/jXNzifRGGEbxCI/WgGVuly5uUo6yxFqY7W1EWqSteOpyxGRn",
-	"RrkJE9yc6Y0wTaNgbmuzsvXZxSbeLe/FfmBn02+eKlbYWUwqTKrxy/fnRBJpNvOuapcpJMPolqN6YQPF",
-	"MjuE7bcut8xkesiCGJ+pyJWZYz0g6bgEtWThT6TNhvN1HNQEejkwH/qYPHDaor/nmMvt1FbbeSE3Ygcc",
-	"clrio/7q9Veb8PS1K7Auun1UX7dTX9954nsS+qvFOSfeUh76BmrsROdGTHQSN+c7XVEHZK2EcU1qPTIU",
-	"AnujijqXZguUpp76hJjUpOJ10QnwLDI3g5ANytzi84mKgWMMmMOoJlY8AxZpJkJk6P7ElGwE5rYCk5LF",
-	"CgWZeDpx7J6aajjflyhJMT8Z3zxMERzLgvwpbMBMLZ4pNfrzDGYy1ha8FFbe5VqTfi8pkamf6Ywngxa7",
-	"aJ9ZX0imdU9NuVrYtxiW5qoJrOqnYmueFljV4WtZyhgIYXBS/PH7munQnizgnDlMf48WQDi0U+x7b12V",
-	"e4ZHqs/8KYi1iqlVwsmtWe/N06g8gOyNlvFhCoPar7pnpcKghKci7hv5TxF0z4k3b1SfuOa9553gNnzG",
-	"T3jD+QUsFQ7gtCRy/VKtqOY/69wWVTvlEXnOYJOJwspy36i4pWdCfZ4mdMzMiR6NZCRcp/dWiW1Okxb+",
-	"v+q7r68PQKgcY02P4hWhLQ2JRJIgoxWfM6xMtUd8KBWl299WZepYfDXNu0jWXmf3esGXpSTo20lWfvEs",
-	"9k+9jmXl0HLOeVhk9sBZ6Kl1RhWWT1F4eucIEZGIgzBjOdjQDqRIj1ikk3yqKHh1aTt+8FSwf2ipqBpg",
-	"cDnwTRZxR7DZPO4Z7Eie8JoJP1g2WsHBaq3dX6TJSlyupMqUhGFtsRhcI5m6e2Z4k+GIgkFwjx+jNLaV",
-	"XIisxQYkDczA/Yist+hq4t1mXm5Y3aIESwOsu2QQFkal8wIWUunbgVR9e7nvLw++c6kmMkbPH78W6rJo",
-	"Hk5wWK4nNkzF1KJQIU/2K37QNLLbvN8u9E44TamwttBEzmxxFeo027zv9Pb75nIkgg0AlvxS7ztBaz2Q",
-	"gq9a0G68B3XsEAypp91ptMR4a0PZMEPGCw6zgvUOcxUn4u6AdvHJ1RlqdXjlSpSqASSxxjpWNRZZmU/d",
-	"G47HkUTuIpGK1fRY3Cd3qBs2h2qdQ3+QNtz1mVR1bmMw1G6lOPkwHSotVt9w+sf6oEN0mnZQB/ad9rRE",
-	"gxfb2E17TXo68pD98JDHmP51l+D0OWB3cZENROUzr+M2wk9oQ61FdMwX3itLm/cXjHYMGDcW4p+KVOcT",
-	"zRIxyjZ00l7W9xPBSH9hjzTJ54of81c7qyMwz67APLcGbJe2OBLfAjdDc9DtO/sWz8V3h2watTPA7ir2",
-	"6riSP5X9TbjkuveCuUfelj6ufDGIBrtyQ1ba2ZNrkE7EQ1cbruPfKbHKbwybeqbwqFSvWgdQJfepFCJI",
-	"Sy2dnZ615Myp3oC1QcULbKR/pVdHSHQBWXjKQuWr+nYwMIHqnn1nHVPmcbx0TA4LNL5Pp8uWdHKPjpcj",
-	"q2tmdVvuVq3uGMdft4fmKo698bZ/74xTOZ/9Qf/oP4THxjOf3bSKI4U9CIV9nAgnrWFET8rFUxn3o1E0",
-	"alMPKkNFTX3Gs0mhqHv6DJZF1Ub9l3ZjDc+Eiu8/hfOQ69OcPUqgidarlgh+45pdlMxhblkiQZq7+J1t",
-	"vRkvo45nflr4JFpr9dmfZYTxoseNe9hGgXXqslZHeZanYn1Xn1C7a4aHgRiHNSvz0IuTdmdrbfAHFd+L",
-	"c/AoqB5GFXyCbsQrR8PEUPbgQ8TcrcNl2f+gYmMTgwqOTc6pFmsKYayf817DvOAFe4hSPCzf8hjSFGK2",
-	"TdzWpoa/aRn/Rq84RjOO0Yyd2dDfkAhLmsyUx5hMLdJUp1twJTmd6TQ7mfLZTKrxakBtd1OBp2nrCxFp",
-	"+rIMtok53g7s2WJuY2ITJcwN3HczMZ0lPBNmsBeszJ/xrb+6yTypQAZonvccwsDfw+DE/n/3/sH+REiF",
-	"JVEOftEWumBNwqOIZ7hW72RmrFPIFIuRVNK5nCivkw6RxZnGVr0i1Uh0KVXMeKBh3Gp/o21A5m8rcgpB",
-	"W6vcasTnyq3U0PWGJzktwY8w4iAMfqLmjJVnqT7TP+rQS/3vESykyqiTS+lGex0FJeLecQutb3/oT0U2",
-	"0UBjwJMyoTAqwTPRtyVBQTxdLNdhUQkWEGXfomFruPMSnl1X9rSL4/IbNc8R7GrMY/FPODe01mZhMjEt",
-	"2uuIE+7u2Kg6ace4ToXzPHRUh5jpipBOBQ51WrBHJy1o9PcEIlkxo2E7a1Nf59omTxPXI7kBN2NbrhD7",
-	"DJDuZBt1ORvewpMgifQUvDpPwcqWKtOMY3t/kkk28IPFpAZzs1tsUDlFA6oawict7CTTI6slp3ru3tNT",
-	"tOIiLpo1GF2IRRw33G8bdI+VNMKXqiLM3EiC6iw9gj9BtzDsudac81s5ZTsHhcLtKvu3zhQ+MtRdGeqX",
-	"HfjhdqzsMJCU1XNew0n/KmbZUw4mOY5dq+T/FdHCHJ+uZdPra/Tr5/ZWtPnbEaNaWMllhrSbunbU0o5a",
-	"2l1aWrgvFlKyaB+L9b9Kj3OBshVM4XApz1esIERSem7hQ14yOztSk1KuqEcUMB5gNVj+DVeB57SKgllM",
-	"irMGJRi+dbGZZaVytW+StE5uQBMkHtOEIrmjurW+x3JrPeuOTOx6smRAZcG2ps0B4CjvpOXH6MpbKeJ9",
-	"VvIehfyzaCKi6wOGFK4Qr8f2rZ7rPInZULB5qtXYIuCi2eO7ltD6h55A6WdH4MsFEiJ1yA+cpXlSQ7Q4",
-	"/6dsItkmct2/F0qLVUqswkG6w5KGEOk8ETlZB+vR04eJENlP9LGDkPJbnYlfpMnqaPkHtLZHEtvwX3pX",
-	"KLc+bt8V0UtvNpKZeUiXyms9nfG0RL2Fp9seVItDJUS2JWHPUj3ThidmF3K+Ez3W9QwkkfxjKlQ0wdr0",
-	"H9QYkRdxCoblJudJsmATfoNNsSaljo/Wq0L+emmTI3SehTYTwibVZrqE0vJWZxNYNsTH0GmBR7sRudMa",
-	"ia+D4CkfBqidxd8I5dRkS+IKOwXN0v/6f+lflh381/99mx88IS7w3h7yJu3cEQEeSWoFmjGTySQhHOKH",
-	"pHkaa5nm6Xj7vp/bULmPfjWH3bRVm60ALXBEQzZcoOJL7Ss0adPcOhJjFunZgulRi71FaOgRl4mxY7aZ",
-	"DBbujoa1Kp720Q9zb/GYo92+T2egkmORnpy2T883QTWobm6TOL5KEntSpgcJW1SDznVx5X3HMe6k2z11",
-	"y19Fco8zdr1r58THBUK2dpTbOS4qmF7ro3bdTYMf6KGm78fpglCCivA6J9yghkFMdSw2HMKv8MheI+6Z",
-	"nsoIiT6YibSfomUe6dxyP9/4uHt6cdYObUvaOOi2vecX/120tQ+6553QJpLmGf6YSHVt75ulOhLGwF/P",
-	"sVt1Kv4hInzL2asXYZDquXE/mWtEiA26Z+2z0zDIVfnjwF36c54qyod5/mVNT3RpnIHNcEODhWY7Bnbe",
-	"H8o0m/Sn0hhEI++cdbz21k/FKMfhd9ovvoQBmMLEYBKgbEFu2TAQKtIxPh3k2ejkZRnJKzI3iIg9y/qY",
-	"2OxHe3rSPq+M1kz46cXzoBu8Gr18Hrdfdl6+PI9exM8vXvHTkeC8HV1c8LjdueBnw9H5qDM8HbaHL09P",
-	"o7hzET+POhfD9qjd5u2XPq2r0zm/aL9s48gVYsw3Ldf5BjixmH5mRUD/trQL6ah3gzhd9FPsVqY0bsHf",
-	"f8cjMU6FMYTyveSIrrwFG3I2j7jzb+VelM6Oie92Xp9XnNdnYVCcK0pxzxPeRzy27vMv+0hAeHSZB9KL",
-	"swfJNfggsOmzIEcTt25BShEwVOTJ04wN4OcBmenlDk1eudcjj7DvAKbxOfv7gFD80bFNn5Kmp2ARyln/",
-	"hF/ddW6vzOFaR4gFOwpZrmbYTyXTLNOaTfNogsUBFlTM6xCO5gk4rhglvjHWwvQwh2AEk80Kvxr5KNDZ",
-	"TTBnYaE6UfNKO7eIJ0m183VP9dQJG3i41y77148/nrwM8X+d5zDKT1LFem5OOqcXp/ipWGTIcO1XdFpy",
-	"7A0XmWCoz7IpT68vaQdabmIWqBaBPFvsSvUU85Mu1m2cI4O3LgcRt2CMVxWQ2W9bnxPz+bsugcsS+iEd",
-	"h9RkBTou/DCwLaZs8UeLvQHmjTOhVR9iK1+ZMsKRZsRmLx1MH92KjXdguGmuQns/+TRYKgyuscHO4jjY",
-	"esxcGi3hRTOtqOlVIpXtFXEtFggcwMHuJYRHe8Cs3XTJgFO4wwE6pm0Yi6iElLBOLhn0o+HiTmcZIUKG",
-	"hXXNFeNpyhcWtxAsFUIyheEhVqE/PvYEfkN5NMzHDuHuocjmQig8Q7/puR+uKmPp2ZM35NH1ONW5iu1y",
-	"29yZPLEtWd+/+/CR/fd//D/PitoMKcwAdgHb1A9cjH5gzyx+EVbL1vTYoDaMwYr90HZLMvzGgvp12YBq",
-	"uunmgT1YPuMHDp/P+LEETjoBnkT0ZX078GrE4LvQknEq7EPfDvxvFvwxY/pGpNbkW/5gxfOFXjVYt5ge",
-	"xcFPeDKiGdAhQQ5D0LPkceMJA12sawMjsUCR5TAOnQbJhIoNHgE4FXyUIZqlVTjpZqLUQqkYYObVjAMp",
-	"lsatR8zoqUDExflE06CvRbIA7jYU5b23RQQhrj2s1HCB7l2eJlKk7m2Oi4dszoGrwWnwStaAKrdg0P6r",
-	"sYhkLEyXDeC8gL737I9Uz9Fwo98GLfbOdyGmt0rDYGrVD3LDEq3GTmTg2lI8Y8JvBBvC6WbvtTFymAgY",
-	"Q6H82fZ4bq5EXSQ/ZGq/6XKgi6fo8J63z5etR0tn5bbCz8/Zr/J7uHJh76aDfi0VoiFTZpkvRSveZdmh",
-	"vTooeT5P/ioWA3/Uewr00Mq77bIoujrgSQLarD36A2ILU6AKBPjOJlyV875tzwviI4h0zyPsG3ZHntsB",
-	"nLm1FY0yJk2hpByU0mVc81jgW3ib8+pdIpVneixwDZc0DFcB2Ny5vwgN1nbv74AlM5XK/72GOXvlSdug",
-	"UHDMC3Y24sC6WaSnU+BJMeUirmtheqWypIoXXf/dFXr5Wpb3wBqNAzvUpSRMSlLC/rggK8Lbh5ISmIjF",
-	"kGPBW4QNGeneYq2fWGHFuokVV6ofX2+CiB3CEpEZIhs9chyzxE6AY7iaUhFJMCRCNiBhNPCMBldiCvxq",
-	"LpLk0uohwHLsG2pYTsMqlOzY+mVwtq1dA/snjWitiX/66erjp3+xvmvEqYJxl7TJFntjVUm7f9KHmVYB",
-	"pnvLuIFgzttrDG6rLxc2ep0DyoipjHSiHQEgwDMfAneTs/Uh70nBvdVWwfafh5FcllTdDXDmbZhyb0zm",
-	"oy6SnnEBidOBCgMssaqfNAwKBE7flqnUDuy03W6AvV8nFHcvEOzosdkjrjoFQHpBt/Mi7GFEAHHWCy9D",
-	"Lwh7GNLA6z/in3wMf52eh71KQALv0Lm8C4C9NI/bo57mSSbBDsZ2USfk6vujsZNO4cGq+wKYxa8//M2q",
-	"FtYyc4b2N4a53mIfFzMvYwVpOO68W2svZC1awe+W2p2ssxneu7RRDtLPCpHpq0HTv9OMf7/VAagRr552",
-	"+BK29hL28ZKPxWVl21TnxWX74lm78wy2/fLHy9PzS9jGLfdwjSDv6Z6DvLUxJev7JYY11+k1FV5oddsu",
-	"/GqzvGl5rHOozj8WBp9PpvzzyRB52fMXnfbLl8/P4Sp1w7kbQ8h+f3UK+M+ZjWiERFg5IRWCSjjRczbi",
-	"KUnB+taSHkljzVTxwzeXPAYmjoGJY2Bio8BEuDPHRzPaMYBHn2v/I/kWuSrGfIBs+zUZ+7OIq0gkj6Fh",
-	"J3lUjUahge06LwsHWuGEbLG3QlBDYpeT7zrA+a71U31j+7dRvxSc8DeGOdK5ZKmYIfMDsWVDLcZ7kFvV",
-	"AgGbQwXCSqi4cEHW5BDjYh7M/3SUbkfpdpRu9dINKTN5jNLtQ6bxYD+FyhMY6x2SbW3BQ97cwwmejwVG",
-	"QCJsI7UxlypkCiwXnbKx1jE1y0cXK8bPrIEzFGOMsot5axnqSmnmqMk7zHWKr6FYEPeyrL6pB72m6hS2",
-	"4dlUz/F5xyfX7RlNi72tYNoePOsow44y7KuWYZaLPYQI+/dc5I9Rfn3iMsNMG81Imj9+MfYxTxX6zpbY",
-	"tEV9cfkNO8k3cSPUimTvDxjdPgEKZHQrG6V6SqEXjHsXloc06OZESCxK9/EpWZnrJcmHlCtlRKRBVGAy",
-	"BuYCDYF5Mz1CIdZiA/zaAF46cCfVNhUdoHkzsG1lBEu4ycKeone5Psmu7TYmf1yyQcwzTlkdrm94WHox",
-	"vZe478CZaXZaZkLxfjFl//0f/+lEa+jjypiHg1HbSzaQMQ65Ys7ZQ95in2Q26anBL9xkJz/A9E5+fjPw",
-	"74n0VJhyah1i6BDrpYmfkm/SxbzmMkmoWAC+P9UpxhuiRMJm2UoCpUSUWY3BhtFEMmIm0zNDncRhHF40",
-	"wyrZKHTnoqdol0wpEG3fCNYrT+SNzd6yS80To3G9C6M009cC25VjZbtLGLrR1y5thMK+aanYLtbCltsJ",
-	"MWP5rASax5bXzmMVwYJQlyCb+mE3bxnFz798wm9QmXmFD0xpzbliI3nj5oPRakwLw9TBukwOupGo7gei",
-	"pFtqy1JEHE6ITa6Ag2s3wKdgpSIS8qaI3/vaK8vdKwuwIqLZ3qZhNkZwcEDe/V5tPdxlL3oKb+h6L0VP",
-	"UQ7WHz0rBDAOl+YKuDnG6/ydQbfdusCoHRBaL+j+0UPFo2c1j16hpvRA+8BLThPqBd3O6Qu4YvWN4oLX",
-	"UOALcEPlL6vOwO0XnU7Y86oPXHn1MuyVlJNe0D2FW0hzsi9wOpX9s6IBwTi/fOmppWjVnc2NC7IJvoTB",
-	"afu8XvO/7dSxqVZ0JjGL80FrBJfdhjb/2Ia2mkI8lWDOo3Eq4oo1yz7fBhs4BMooaUyOCVD4V6rnIdX8",
-	"pqmILCqazVcIXZCP8oFLmXeUimr5LequLfbWtsmOuEIBX+6UvSokRZklNKfb1hS1oqZ9+JGmev+Bqfog",
-	"MCxj6EsbQ+IToQFJI7NFGOlYhISBR+m+4VQYw8eipzrn4fnLdrtzGjqqDdFsCH1lIVkL7u+wHFoOX1Or",
-	"8vK1LjYlpws+3ai1KfnihFgxI2anxPycEJQvdMh+dlrMzushKdZiDWAuPB6sjA+bg7F1Pc0fJ/WSxdoU",
-	"8G2gvhb7GWjY5lZgKkbCI+HZKuYiFxnI5H+3meNEo4YvTIsysDOXYruUvNZTlA2OHQ99HScekHJ67yWb",
-	"TwijYOEatkuD6iZBCSCHN5hoDD/byotShjhpUDb33WbCE9vpqSzlMlmBN9zUXHEFg2lorUjHBxbka6/n",
-	"hAW+50JOTLkJgxP8/9rFm+j3K5ITdJ6BWbDP6s3f9PyOAs6lMSC/KVIfl7h1w9Ci5Yzbkk77fCuNdt1K",
-	"zk16vqEWQOc7cu6V5dkRv79dMY/ioFQwHwZOInSDtYUVgmOQmAExj6joXxDiTomg2zkPSygC3YDEZ9lF",
-	"411/+6jG+03PH1NBHsZphyKymepOUVtX3D0u8bZc2/Eg3Y5q2hnRKO6nl9FJQ6a3A9XhSeIj3pe0n6Uy",
-	"E5BtqbiRYl6X/o0Rd1fwY+FmuK3KOEF+fm2r8jKLvGJ9N6VCHjuMQbVvzqDr/TbSODySohDG4iJbgWuR",
-	"iBRzHwaLdOAEt7tf55lHDaMVuSTFw1sOhsu4nGKAxWc+Q6DQP2oyBW4lI3Spyp6XC8BgQamOpXhXa0Xr",
-	"5VTPL3vqvP2KfGqiH2k1SmREaAcKq5ZojURiXEQJznEcUvdR69AMC+2DIkcyEzFWiyZajcNbzUsxPxw2",
-	"jyp5bjS8EhQaRAqMQ+o4XNVnirOl9FBjdxcYNxUj9Es1V8VQ7BO24ux22YL3LcGgiwpVUOC6LNH6ms6D",
-	"seW6MmWSSg0HPIKTkYh4LOJ+6bxSdG1gNbV+6cgNcFLWWVZfQTdcMKXndVoaLbpn108MP2qLhlXtc+oJ",
-	"I4231q6DzeXaG2K6B8GNgn1qcBuBOLsniWrFzJJMpXXwvnt//qzRwgui2DQUkYgxT06ohUuTKYcSfZob",
-	"EOtUx8iTbKLz8QSV7EwSLqq+wXJwV+eriHmIFB/dS+OVX2CwP+FYn1TTlacEQ+MEIHH6hu8vcYRN1JDV",
-	"X424abKa4KedP/axaB7kK3rJrVu0ygcRsrpLPj7xVJvkd9pFlH3N943gfYS13B8u1nqEU5cu29bsLZ9S",
-	"NT5XTCrg47CamALgOwm+OOmcnpx1VrTpKo98Xx1VPEt5aBMKGW//jib5eBOpPyXG/prM0f0bUI0mwtsi",
-	"0lpogQ6IAggTtCrkhqT7udplbkQVFoAQSghDwEI/hM3SpGs7p8rM9BTG6mK+wA/Q9TIJO9TuV2X9Ebvk",
-	"g9Zb0kszqrWudocZId0rqgGba5iAs35U3FMwkdACiBdopMDIbV8YNzj6vQJdcBtRFAjJn7sn13R/a8Le",
-	"nCafUD/+r46rbrxZdczzPc7uKRfXldl0cxuVueUKE5FYFAdnKANzsErNbfa9pmK+fnOVlW3468rlymzo",
-	"cXU1PhJUk/VpczcfRfbcXVqM7SdS6DEPocbs7gdeJr6HaXR/d+kTGt+Y6YElzXzhNK1UmKzq5rzdXdmn",
-	"sNzdV7muJfwOGsuBmypjGg+RM/qKE21EvIU68lQawpcZkFBx/46FCMmeLb/mec1rNmSqXwHPPt0Pz36M",
-	"bWPuVGt+UGvw7VX6y5QrPsYQ6slUxyJZ3fTZtw2dSJPpdFEC4zdslnClCFFvjnxOpiZrsR9Uhq6ySnNq",
-	"Cqqg8jOwJmn/Rsv4L0Cp+2n//Kuf2a80safli8RaAtPX6p5dkf47QRgUH13LEVm/s5nWDWMob3Q9nhS6",
-	"88L7dNOtU4IT5WmKr6XY7bqxlDNbRpLAVPW0T6QFM9XpmCtpcHRrh2Y6rqDEeAZpB/vA3YyXCOmhPXCW",
-	"azV73woWxqaO0j0TtEHNPBH3BDKM7XMGBbWGaEkmQsU8ZdjCRapqy2V0nf0TmxVT6l1xOKhssRSNBf4q",
-	"fUVBlmpMZrawR3CoS7401+7DNRpOYwvcSNUCMBRb6b7UUKsyAmk8x0UEV2q9Z/1n1Gz5rs5bSGJLp+ag",
-	"/jNHlWN9I1I1xQwkT5xKZ4Jid6kQ2A3vpNM53yPVvkDa3MCxtrR0h+m6u7x/NRT/mz1kT9lx5LgLHY3b",
-	"djG6pj1l6VGJ2zSzmU30rc1b8pYzTuHKotZldJv+dpOgf07BGe6PWj4iZl2GCtGjMC5WCVbfYLYqWu9D",
-	"su7uBqqnqWeoZh4WjwD3m8BvyNhB8AG0iQlmF+u7gJqnOhU1ziBpGEyjJLhrAAZcgh0lj7lWm1KB8I8E",
-	"y3TMa3gEvHdnIX1gl9EPinIPXYUrtRelo7G+vP2blvFv9MoHTmFag208RrfEaqH5kV8TZmMNAwGKcJD/",
-	"lI+9lRDFnnWrC9KI9HxFWqoTUQ75bOhiAKo8I7zzLOVSSTV2SewD75fFLNJIzwQb5EakxFkHDd4JO4Vj",
-	"gtQ9JUjdnR0Fe7SftCj8Fpywhi/Zn5rK5sLg80kE1CFNRnUno1Efn2muIUlcXi0HjRCsMmTzoW8LhsC3",
-	"TT3BnKK2Mjeq/tMzoWcJdrvBvptE4zFHb6AjDcorxhQudwWjGljdHl+uN8ZlOnuoRC7PZ9bTNk+DcBvd",
-	"WEw54qpwaQz/P2DkMm254YSBBQIoKbDONb5u5OGsWMmr//r/jOHsV50bw8EQ0InL1EMcinRXhdlR0loD",
-	"a+/TNYVc9KE9Ulb8NHukgDhgZal1k9NHCkn3ryAd7scdVcmsstkNlJdPCfhJkxPI3lvp4EyZU87/RIX0",
-	"31JZABunXGWmp7KJmBqRUGUlvP+7sPiUNNTNaGRxOjJYlW9sC646xiENs+QOt1iG0dwahPb/oL6lZkqt",
-	"I7MNKWVDQjiQp4g2oU53jZ+4d8hRem3s7V+AAuyhv03cINTtgQ+69vDqFMtC79Jrt0kkqvcBOfLY0fVz",
-	"lIgPKRHDnenu50cDrLxKVFof07Jltlc5ub4PB/0YzeJ0RWIOpSVrJb5BU6eoqrtDwmFSz226peO1rWRz",
-	"Dpm1RRqmXJ/g9P/HWuKt/fzkbGPJ9J5G9cDelWbB9AidKitlzWuKP0z03Daj8/oV2H77lz4HzqTD6j05",
-	"nuAejUsIeV3Gowibw+hroUy10sG220P4S2pZwW+E7zg4SoWZiLi1ItmugSKFinclxy39o49ZattcjY3F",
-	"dvvspP1IxDbmlLVfdTunO4vt0z2I7SfHlX5Q8X7138nMmGeYcYAjadCAfxJJzIwwsPLGqw5SY9tY9zT7",
-	"9vyTQWyp70KWiBuRIEu4liruMs7Gqc5n3xhnodq3ESyzAbm9YDzLhIq5iqj7rHV8RdipTmE6o04pgoMm",
-	"6gc3IKkwzzeV2DpuJBNh6DYfpoAD+41hGWFBgvZ+yxaH2WC5lMW5lBlhVJs6YxhUfVi6K7dyd2Ar/ohd",
-	"4WK+aGq4lurpeiAWsa1lvstN+gtf+cFM7/S5PYBM+60Oup12SCuwxLCmUuUICvy87WCg//5HUJzWoNMC",
-	"JnrrXXDkYJPgxC2/ZmYW0UT3RZw7U5fmPlukfCrjPh5cGAhC2dABs16z0p8hLGAx2k2KuKrnpiFsbdG2",
-	"981a4NPdkRznKQZ8qgoPEowncsoz1Uh9JV7z60/vP3zYzZF2Jzsq1rkp2jSySLCI7cGGeYYx2xb7NMFW",
-	"7tfULl6C0pIUra0txyGg2Utqf2y7bIOaByyoxa6K+6hTc4WvlJpBj3SKvrha3rJRMm0DehkeFMfjnmYu",
-	"7b1Hrfx3Srm0m8SsTEmEYEwJT9R+4MnK+3cHQllZtOIwkIPVj8L+tPkY/iqxTGNFQI0X0qy2Q2/x85qB",
-	"NaTnvnuuj/feuQYEXiN4NFkztnaLpW8RZFv6OqwGKWLYWT3joxFLBI+bhjDikUxkBgrXfgKct07Ew8JO",
-	"3Pr8feNPvLP0FxelW0WD71WtsK3mtIOmtPLTtiv+Ki3qAbUmHzK9pQPVlzydfew873acIbl0SNcuKQJ7",
-	"x7X/+Dt1xCDVqhvkahKl/c7L/sUrkFB4Rk3QfQUqyGfUomDSm5Q8SZWJdJYK7JthLd4lfS5x4E2w+9hl",
-	"IhOp5AkqKO9llOUpSOU0RqOoov1NdcwTWjep+p6m/MA7m2qIXuRUV/2i1LDjlnkMt5RBD51DSc9kBHI0",
-	"EWJG+pdO0wXTZKL8Q+epEotGu7q613uL95YEyINHfVFdbYz50j4ZHUmeeIZ1W1V9KCiQK9AYY3kj47wY",
-	"D7q7tKK2yjKSM66yS8bZiE9lsvjG4O+g+1irn2CioolM4lQoVMB5KpzNi7LwsmRLw9PziUZAYGmsjWw1",
-	"d3exsJff44Kd+ION99Pn8ey12FWUIcu3R91a8ec4hkSQtc+mQmU8YRPBk2zCzEzABsCG6NRdJN8QtZXQ",
-	"ecYGVdYzKIe3UawymbV6yjdJIICUMqSIVOxGivnlUmPBOrgSTtk5JTUeYQpzYAuhTx2DWScI4IrRA3uV",
-	"qwXG2p3lE+IbTZZyNca2vIaUAd8hoqdK6TkcFd2sjNGIAAPN0fQSdR00pn5LnuzO8++Vj5fIyewABoXU",
-	"vF92vyYX34oB3yPsy1Gh2K9CsXw+yUdVuNq2BhgiB3zp/XSIv2YFZhtS+Vqrp0gnqo0NvE+4wv5VuABo",
-	"O1ugL4/PNee3wpertKS1PXWr82dAC0D56F1z9dC9S+A8ITV9ZAn6h5Rt1V/qm0T6w5QvUOga0ZCSU5Wx",
-	"O7qtj2zyyCa/cjb5sfCVP5qYaKMlaFOaivHer/W3a3bToHzibW+/gswHLBW26UuSWF+UTE1NlRowct+R",
-	"GfgkIY3fypNC65MRk2qANKoxTmxC1E7Gyb7ToipUE2zpv9hrStRRLBzFwp9ILDzKXJlmbdjm73EESQop",
-	"cYSa4c1LDS2dPbB/bfgZsecDpvSBvMhVIozbOAsX5cTJplB3NKH9SIUDVS+/pUqaCCu2sRHVZuSx75rl",
-	"owg5ipB9iBCvCh7lyN7lCC6tlSNKxBuaGhsKDUQUPJzIWDJPrDVCjR7nVE+M7dkopbtOuJDZsRRzceUZ",
-	"tpAxwr5P2wkhWKCnKIJ25rj3E/7YiqoLPM+jDDzKwKMZ9TWLP4vHRsAXyzLwfuMJz5TORHMS8I8EeYFp",
-	"DpRDUEryDZnJZyK9kdiBBVMT5qnOqMcKvPeSZdpmFeI1TGCQhonpLFuEaCPim6mTCxz4LfBrzn39gR3W",
-	"ylTftzjdJ5Xn+yjRae4VutaxiNNNWzCU6gn6m0iOTHyGr3+ca8bNNTafZGMN7AxWegiMTazmZqe3uVkY",
-	"ALFnQm0ALb6HPDI44YdJIqvlbZhF5hgCOsofYyChVlH/ObMYd9yJE7uhrTq2czt2QOGC1qq0JNisg+Yk",
-	"rXXyNz+A95hEc+QXZX6x8c7UsYVP9N2vNGUDZicYRwa0Df/ZRqF69gf8r38X4MmopF4pIUFTqlOzlE6r",
-	"qhZdqipbzXkZlsnsHSj3SHa7kd1Hu3NPwkLBDIBtSSg8SNt6S4K79a3fkPoPjM5br4I4bLRt/YGIqfuU",
-	"Q1IOUDeby+jACLpHT9zRE7cPT5ztNnP0xO1Vzv0NUcm96833G6nBdd5SZVRCrGh2/xZ+ReyPJHHQHLap",
-	"7w122qfyyVTcSDEvwICUzgjvh0Aqp9pkLE/HQtl2VZflEnuthPHGKx3ib4wtBhJ8ivVPe2lVhZP5qH/D",
-	"wT4tnxst8P23qfLfCcLgpPhjndL6N7kgKndVtXfV0drXb1hOW1+6HOlYFHXLWIjeULesY9E3C5OJae0C",
-	"TCUirvZv8kSJlA9lYmvfZyKSIxn1gV76KKHu1w25dRtEHdsRcduXvzzlbuMEI61GMhYqwqdFMuqnYqbT",
-	"jF7R0Fux/WpjYwuxJI1QRnplQ8GWJ3BZ0ufpC6cnp+3VgFKn+y58/WB3GTjFQ/sskRE3F77izxbu27Jb",
-	"ILS8jNPyvT8zUtxDP/wVUmQ24UZ8PU0NadLvaVLHhobHhob33ZcJ6Qe4c7nt1aNoS1gihUfXkjCRI3ES",
-	"LaJEsJmj1SfUktACjsgCiAhnwbBdr4Vy/5wRcB5+5RI17kwwDgYJPEjReWSlGb8WhonRSEQZGy4s4lWl",
-	"cSG9nt5Fulpzx8KNuhCWDslBo0e2yeBPXMUn+kakjI9TIWJXYSjYVCppqDmYIzn8f1/n9RT3aqOWgqV1",
-	"OAxIfHkj/tytBJd5w1YdkIir3FfvwCrVPOq+gfcqn8L9HO6n2PnvjqN5yHZ/pbN/7PF3d4+/nUTgsb/f",
-	"fUq9p93bj5S2vTT0S8VIpEJF4mSY6Oi62V7/NJHRhMXiRkbC9jVyYKkEguT+svXKU0RByg0VCexsfv/m",
-	"xvk9DfPYve+euvfRMbgPHNTqFnok1PtO0zz92H5R6BgOFb90z/lJu/MRb9jMbXnawRjhEINmH/kwERk7",
-	"C9mVMXzKrzlLNUffhPynCLoX7VJgTM8wk6nRjfmi0s4m7qMgC7qd0/3Z8NXNeGgzflj2SjYb8yB47HnE",
-	"iJIdsmn2b96LUY9YcpbzEXyOTBIP7uZiYHo0SqQSLYYtNPxYkQ1WTH5nwRO2tq2FQu1iLDJMq5qGPaX0",
-	"3EOe0jvtCAyC02NnDsMG/kPUDJVarrqOcgUCnWmVYPHQ56BH1ORt4VwSM26yZoS66nl5FH3fLNmc1ZHw",
-	"umR5uiXBPHjy6EoudvZQXOy0hokpYFFAilf/8m/w3s4pWIf+j3MQPetyuqD799+rPK+9lVm4dFpr3R5G",
-	"pDdP2+1R5aINSXE4TcaJj67NRjfQGFe7Qq6SxJpl7qsh812C6OysBQJGAJp1LpNbnOk+kkifEvltSnFl",
-	"wl2ivs49Ud9HJ9gfi+11t0JivTObkdEhnTW1dPosFYlAv93BPDc16hQ3LNEEHBzpqTBk54KyMtYa23lQ",
-	"SLiEp4ten0tUXIgEllUuhRnraF4xRPQdc6kaELTsojQ5gtbJP7Wv2FVNOmTXskfJ+NzWLA3rVWVYt7mj",
-	"e2xjDvlqBw55ukcO+RgdVGvoG+ilquWSSIR6BMJ/B70j5cmJVEP9eYWfimeILapEatgEM56YVGER8HMt",
-	"C9HUWjB6fChitLz256xKefIzjvQrc1UNZqnUcDoGbJZnhgkE7FORFMbl6Ny7N6tCvWFwUvnLjQ9+8P9e",
-	"2//ljtnWLrCVjXDc2/tmdSMg3+2lmEttx5vi500H4B9t7gSkjbDZZeiyiAWPE6kolDnjxoi4aMwDhLWy",
-	"OY++ESmlpm3ck2eU6qldDqLrpk+kY66kQVrctBHNvryQOznlkF/8nInpQ/vjkKU2++EKmkhFJOSNiGlP",
-	"HJstMXTH+h4217AqG7bp4l4xNpvtTMfUf6Zk4R01LniU7kTe6qLw+EdN31ZkRBho7wZXlMXiW+yKNKU/",
-	"y22LRuxqzGPxTzguK/J1N1bdToHmcmym2g1+Ozn9/uXH80//9r9g1ZZIcK1sApibYw8ub8+WzADlYouU",
-	"vqXxN5IniQ7cIrn2tFOpgP5K5UAlOdANqNAAN4xTQczfAzMRINUDbOiYgjWCl3kU6elUx+Sz+b2kUxp6",
-	"xYrk410yGYpj1WAvuzP+WLTBZp7h2svbAS8xDV7i4vfPNfZkR1d5yzMeRWKWHdCI/s359UsaLQrjRKpr",
-	"wmmr2svWsmXfDqpVBIPvLtlAz4TqR9yIAeOJ0SxO+Sgztv3OUodceiexxmomIKvU6+BIBGYkWjWa7G6p",
-	"GFeoKZBitYWtTasPBJOr+LeCLJ5EhoVfa8ftywtaIxVSzHZ2/aSCMJiKbKJhGWxNOLI6PcsTYrpWsbE1",
-	"HcjyYLXgp6pEOSXiXp85XdGhf+BEjpV88TFaycQXa61jWsESa6xngV825kZAX4mIx+LAGVmWszMjhO2g",
-	"6T1s3IJF7oX+/XwPzQSO6t9R/bt/9e/JsTlPn3vndTDcRGSHZHSfnCNxJERMGXkKnYdY40qoOHigkPNZ",
-	"r9lWrK/cyxDfrTE+UlNyYVfliepEsUhA0xHxEte7CMLALXLQDX7SGOjBTozyM1NyPKHe+Bs43VOevHZH",
-	"6KjJbE3ibg33Tt+xiBKpHpkeI4heQwQxICMI5MjeFBo76SdKvT5nXOl+xGc8Qq/yplT5xm78kSi3Jkq7",
-	"hHunySmcqjsQeKk1fqbZP/J4LLpsuMCuwhaX0sC5NiEbyjSb2PJCFTMjPodsWCruLtNeIniqjC+/0CMm",
-	"qV/gGjG3X+2IDw69sJn2WlJP8TfSZ5E2bRgVbi+n2ZlIpyLotlsVJKSNiQ/X6xdpsibnYyKvRYLgdebh",
-	"Yg8/ShW77Fr01c8nGts8DimjVqvC9nnCzkSlsxOvAT0GvXbP0m3EZfLURRvZo/1Yxn2lsz7Bdm0u5N7q",
-	"7I3f6aOk2179TLQpyzl/CkvW135kHxa0HpAo340YV4w83tThcc5lBgLRjXZvdIpTPTrUjg61o0PtkbG7",
-	"78XYFunslbcBJ6G0oIOCwe6BdbmZHLnXkXsdudcj417v86yiw3ilzQLAOoXGQjRuydjM6ozgEiHAzqH7",
-	"weWlhIwbNuKpTQlmEU8SkaKleY1lmCN72QizaX5wT/UUGlYDCv52WSY+Z88iczMI2aDMEj6fqBjYwoDy",
-	"KDhmS3NmZmC6mokQGSKupnpuMAoAfJNwoFLBp6HPZzaZ1jHjWGLaU1MNLOISXoT30Ztt3oYejegYZcxF",
-	"EFrsSjHxeQYzGWthPPMd0IRsr3KHv5bpjCeDFrton7H5RCaCZVr3FOIA0FsMS/PGfkfFHh+TpI9J0sck",
-	"6R2SpJGruQ/5jDt02NV/K5apiDKCyr99qnSeoSqFD9O/1j4dbl8iAr6pxdzlRmyaol3/sSJv9/6SwxuJ",
-	"IMftHXGZkG2eK67MHBPusMAfma2t8IcDEQueZDjkDQ4FwrySy+nWdt0bvOXu4BIpT2wae1j55o2KW3om",
-	"1OdpQutuTvRoJCMR6ygHYdUqibxp0sL/V91ct/3Thk8FA7rDTlgVqRkycSPSBYtEkqCQFJ+BAfo9H0rF",
-	"cblv7XpQJ54ryxX80Qtk3Au6vTU02/NOL/jSU0twpcvp/W7tEK9O1cJdB06FqI5FxiGp4SHxzZ66e0yi",
-	"E/528uLHs7+++l//568h8JA7B+hCTHrOchWL1A4UqD7SST5VGPgxl6jPUS3mP7RUImbDBRtcDkILe0Eb",
-	"kubKbhlsSJ7wmgk/WBmEF2trlEKsH3CAa6QL7V4DsRJ4lFuEfK/vkh471ynoeqrF3tpYWiL4jQ1sW514",
-	"KEY6FdasgGNQwgsp9Fx4fcg4So3QCZkUOBnwqNBmqhBIaDGKRIJomupYsBg0SlA3wWybWx4oKjrpalTR",
-	"7S37PUYFnPBaG9uclqA/JRx2UDRAysTSRIk2Iu7jipG96XuekPFaNCHBwyU+zxKubKpw8ForkycZpWID",
-	"UY00LOtJPiPTIZqkWsmIySRRwphdDPI7rOcJyLVJX+VZKr2lXDKj6fdWVBpwsHmU8jD4qf7I1TCiNykf",
-	"ZU8bRKTgefU5BTDDvWQUmK3KspaZWckoX1mltXPof+tmCxszhwlXCqvg+Uw2Mot1HHaFRt8t6+/r8Jnf",
-	"i0S7/pyrrOhItEk5PzbCkPiF38Nbeqtz5pV8hU7z2Kuv8B5YVcnvh7Ux9+f4W8VtHmMV2GqVaakS7DEl",
-	"acAHsmhSH5LQKhKudIG0oSsGdDoWDNHXuGJw7FIZlyBMqN8j6ECgBs1mqb4Rcde9hlQpCnOUQrfrJABv",
-	"Ar5Ox3L3AMja+hE6tk5wLf9HDRsllaSfz5YiGK+qSoXzj22ROPieBvywyRSryPQxuufvkPKv6Wxz5rjb",
-	"TjL+mW3nssIjr9kUqAMWCotC54gui05Elmn6MyRPKfydcJN57J5b7vd1oDh+skM6ttV/LG319+Jh+lXf",
-	"PHgPkjW8BNTh7ob6jz1O+bc+NU+FMWiANpHz9yKbi2q3A1cRY32yeyXlX914jrT8WGj5j2CIWkLwCQw1",
-	"xYwQ5VJwrdjHXBgLlN9kynQ2BxG7wEQIGbvep0qkwZf9MBY6ZI+Vt1gSeLzspclR+T7hUqEP/hKEf8SV",
-	"0hkbCqtex4yPMpHOeRob16cIo8qlwgDbSYVHkTDGJbmUVOpCY7bLxPgQEQCxJSTGabjSajHVuSmSEdBp",
-	"XTq0d3kg7QE5qCPSEt3HgtLMDK2Dn3hu+CWbIQge42lK6p1ipa7HrWBbojisH84tfA1VfioQER5QeYav",
-	"CncOV2KbbKBCO/PykKnHRV7ekBuJ0UzFbJpaCU/PlQtc2ZvtUYxFJGNhWuzdyBkWGPC8ZJwpMWf21LNU",
-	"zBIeWdoDkUixiJ1KZj1aCQ1cGjfsOuBOHIbbpXdu3Z9IhQJOMOgGNzLjSR/JW5jC5RV0g39VMPdIArfT",
-	"CpiBvOHJpe0e6g1vZvJ0DBrGxlzBLdlvNIejKb4TN7ky18BLjFCxP9wuNXRfTOWZ9U4dkLl8v2BGT0XR",
-	"+wCZy3yiyY0WIuWzVCelEMAs1ZGI81QYqi0E20Fm7Nvz9tl3xC5ylYBOQHvu/XHbQIzQAh2cKxwjGMcI",
-	"xlcUwXjc/NhxxWWOTJeRJUs1vj+unIp/iOiQ1RhXxsYtpBrvrayMZnXkpEdOeuSkf3JO+htmzN4bI52l",
-	"4kaKeTNOBQVQFxRJ7bK5Uyx9JhsmjYKVZIdIuYp4H+bqonPKVrJwFQlr3Honko8Fk4mMIFGp/qdQzCg+",
-	"MxOdtdhvwmSpjDIRWxPMTPTc12phAp/gU/xeA9yFnefeUl3quYxnEH/QP4EplTiFngmFfWhUHxYLTjhP",
-	"gPSCXE2itN952b94hdzaPU35bM3PnVbuLvLeKs8Ua188+fdglNJRo8W25L95JNmen4bUC8s78/SBvb4f",
-	"hGDiM4+yZEFH0Teh9dz8aQaWUoEn4ID6DjqiyDXl3VmYSm6JJ3QotkieEtvuhUTlAhtL1OAOdJmFc4oJ",
-	"L8pDe4QsFTf6mjzQ1EklJkxcVLDm0ogGgqeFehS5r1uJ5rPNnUq/0dn4Yp1Jx9zOe8vtLEdPqEvSzoI4",
-	"FUYnN4dvMnVbLjeQJiJnC8sFtK1XxUoezN/KsA84CmulmddiGVcL31p8T7YSLtzTg8kxOsnL+HkUAoAV",
-	"z/i1UE69iSXpPmyizUxmPGFSmQyE0zYMAs/Y0du8Cwt4qzNhlQqgDuwqa4OlWN62e8L3MxJ6B+QFCBZk",
-	"Kor+N8aFj1GzB0X+raZ/VQBcJ9ywoRjnao8UDqvxZHGwSsQNa4M8c6RT9lbyqVhsQ8V4OI5EvAsR0yLu",
-	"sUjj2YH18h9TIf4pDDEmaQo7J2RoCjbRssK+kCk10fal2MYBOJTiR1LBsY1st260uqe5wUQU+AIVprGJ",
-	"TmL27Xn71Xdh1U/Ao0zeiLBIcyOSwFdM+I1wLg2yHOj1XPEx4rXQU5qZCU+dG4SsC/f+y2XXCOojNqPc",
-	"Z55TqgvlrbiVmkpj0G9BaXUyBk1ltMDP6DR2vb4zbEE+Wp0SAzzvzPfJzESS4EqOeJTZymZfv1y4LaZ8",
-	"wYzYn0a0m+Fz9BkffcZHn/ETFm0fhIp3FGwIQvMMyCrRPG50Dr/V824B82NL2+cc0SwQQABTFRwCrZ4r",
-	"zF8I2XDBUmmuQzYXcjwBjm9RhD68e+/FDDN8YWzKlMwMS+RUZi3my+lH1Dqpp2jkIeZBjTAX2CzBSOi5",
-	"MsXvgkcTLPAGoUH13/SXdWVnEyFTHC1PtBIV7zO9G/vYwrt6ir4QwiSxeTI317bFciINygu3iga1P+qX",
-	"ehvYyJrOxj7qQRkyPkyElSolv1kK61aHEDQW2Wv7wd9wG/eI57zow67BtYkcT7CPb6Ln+P+piGU+JaLD",
-	"NQq6Z/ArHJ6z1kUYINwL8FbcLJQuO73PZnT/ylPJp5z9bAx3+G7Aia+pEXG6LlfjwNXcGOk0oDwTnzFX",
-	"3RDZuWPQpyH9HgZ4KIPu6cXazGZpd5qhKXA0oZ1ECPMN8bMhPB3axUPYioIGwvAshOWB9fxL5zLR8790",
-	"Lmkt/9IJe4pmFq6zHmF5aVe+Vl/31AqcoMaiTHs6HwlLRZbXUJCJyF7AxlyZAaiOJb76mo7DvTXqJHas",
-	"8ww7vTey49cUaSl0d5FKjcE7ksWF7g1qtKDbdAX9QseWcaFKZUM3fXocy8kNm2kjQZO/ZGPNE0Pg9aAl",
-	"91Tx0ZC47HBBrJubjO6bYoCgOgzvaJyKrMX+BV9K10QqWJzq2YzU7VgTDsZsliwQIwVNaZ0DI3wNLNm1",
-	"S/TOmVREOgVl3WJ1wEdBOlYWyMoYHDBM+xssIREp3QUrI6eiS46OAUXLBmER9sAak54q82+8PpJj3AzE",
-	"foNTOyDpcyPS21KMrSXE0JirlWI9tYsYs5/oFsAitHj+fns8bi0dKEawCT0FgqksA7eRceUkZPt+rBwu",
-	"gFaGYiyVgbNgZlwZdCRTFuTZ8+cs5gvTIBPfWdrxMnGJUJeD3qnJ4HUhq8AgNpQVwZkLln0xtVhZMQG+",
-	"3YmV9Qt337eggXHDpzO904f3V8tkWYUJuqdhgIyhT4wBBTddmALTOi391Z+JNMIPPX/eeoGeDWQtqAK4",
-	"P4qbLtolq+KPINEm68NQeZTREwlXfQfKGJPysKx3rCHTcTuXgGNdkJwWONOl388667vwlo7husLfLW7o",
-	"1iRcXpzQrktYXvrQL3R4a8kLleE07IQX7bC8mn/pXFbX8i+d8Cw8DWGX/hSyfqLnlkdiyPrBRX0q9Ewo",
-	"0Wx54TCYu825qJw8445Pk3AXJWC9CQdhKBQj9wRy/5GYi5TY6ABEoVR9YKWDFvteGIJrEFOLS2U1DEJv",
-	"hLt6So/YnGcRomRRhL9mODXivjp6K2exppMbQcKJoFS9YEERiOAQ1sEGr6GJHFWAowqwWgX4zR63owqw",
-	"+sNv+MK4pD1H8ECiBDfBK9TJLazykEfXl+xVu1ylDbROoOz14y5xmopEmfLPcgq2/9nz52EwlYr+6vih",
-	"S5WJMdjn96C+9FOR5Sly3k5YXEX+Bhdfwhcdb+4Uf/RpNvYavaJQXDqndS6Qe1FFwsq6dl+1N/CCVuhj",
-	"Xd3ErUC4tBTh8uKFt9Y4XF6pQinphJ3wJfz3tHXxp9A4Ssw+4paiHlztACmHTLnZx/AD4cImOrp2cuDD",
-	"u/fsv//jPxk3Ro4VWfgEXeEWKYTfhDH0G6iWYQl3EZ61+oQDgh6JJGFSufpgFARddi1mWYj/ZQm2lkSx",
-	"lfUUXrK+BqFi0CEKTGmdxMa11EOYd6c8ENI0tgdyIgekZ0VrCIntoUyLSKSnJrsspCQhlrih9tQM2PYI",
-	"HSVxLvy38DarmLlHLStVmiVajW2RvkP7bLFPMBanBZX0nfLQeIYjg30rGufaGr+jRnTUiFZrRB89uR91",
-	"ontyi2CQ9DwMEoxLdMJA6awfayWCbjsMtOoDGaGLxP67UBpeXIQBXEmDLno2gtogyn4/8BAhk3t0r9w6",
-	"0OsqMbgMYZyL0K5SiALGrWW4tHaFnoKy7Dw8CzthO3xxsVmE5dbDfwI9p0gwAqH9gBqOiXJxIm7g8Ubl",
-	"5gpTlMhbYsviB5SEMMBodLXoYLOWNg3wXDCsH2hUT6udi46iPE0fApyr9KUgDMofXr+9Bm18tfPKJRtQ",
-	"Tlrt+Nfvy+LGSS8LwuBGyw06f+CArqVqkmX2p7XbsMCJ6uN8+/joXs3kpoyo50UCDrAYVKKC7vlp6U86",
-	"00USVLXozfUrM0H3vO2akHXwDK7xyGm5k/Pa+VMvQPTgGnVhY0Sa9Wn5gFZLp6wsrD52SlNFEB5MEjJ8",
-	"yq85SzWPUfMYS5NRa+LTUh6TPyEmT2cJXGqDtOu7+2nujVlOL7qdW1lOZ2FwI43MbArYGrN+fkqseRe8",
-	"N8+1Hh7rrTjeKztOwG2W6isJUKB9OyT9vXeUAImM3/Qub9wbQ43YDcNTDGZgkljbdSLVmCwM/K0wYm7E",
-	"REaJwCxTQh8KyTShniBGfMZv8LF9ssXeU9NvnoJW4M5fCRoO7y9K86gx/CsL+6aYRLsFK0/Cik1s0Slt",
-	"nq1xlpdUOKXZBNHSqDvJQHy262tTBqzYnE8sm7NTcRB2cy6zMlyzwtIWrjKWSGFcGGGUZzlYgdyukbWJ",
-	"vU15ay1YNpcRuQcw+FHKcoQ5WnFdJ5MdXJ0/3wetG7wP1kQHklgxZoC7pFeezPnC9PUMRZ/dKPcjfTt2",
-	"P9Qxp4vuxS0J8GAsf6P2/X5z943JVy4PPwrKTQVlezNBebqhoOxsJyi3OFZ18vA321zuaVfGlmVvQ1UN",
-	"ThNrJNSNXtSLXlBZh7mKgVSQ2tY13FZ3Q8GWoRM9Z9hJ04pcT1VLgjEs7oQfTCaTBMSiu4N8tf4e9Kkt",
-	"iVZCXwPDwQpmrESva8hSVKvIuDE6WZY5O2JTHJnP16Gl74n5eLX08fiJ7tLifROUQo/fuxq/a9OTnyvs",
-	"BfFS01S40AAwH1K2PHL7Kx/HkYbdaBkv1Xb53nFOC64owKzqbCprtQ2FYTWcxrU62UHB3Xe3E0eef52y",
-	"zmnIqlS6nU261+YmR8Z6ZKwNjPVxFofdqaW9Jj61Hn/dSDd7NkMnRKOK9i6JhcnQC+Ei6cAH8YKppvTX",
-	"OdhvO9Yva1UuZvJoYj0xcHUN9zt5T47tMR5Te4xtq4GbuHSJgazLIk+DMCCfWX+4WK8+9pT098ILvwk7",
-	"3syk3Z8bFyXJI3XmEoqAN7uIxbguHnfxr8fVyeNXMCPtBG6Zj1gkOxTWR0uFtcTDEEvJTPTcMM4GVnoO",
-	"quamvdX6PC24gqTOwcAbSgpo9QbrEuYJLNCCfTuw/+rTDwOL40Cvt4qr961SLpG7DFdR24vrOa66vnXm",
-	"DtsLZCsOsz2B3aPD8cgs72SWW29bHU/8Bef5lbvzYJLIZUvMF9lGptdmvts7+qwy+ewP+mh/i07Imzne",
-	"PEc6EIrJkRS3IsWPlDh5/eS8W2gGoR6zOVk9uE4T/tG87GhMzHg2KWwJT7PrJWLmOd55y5jYlWE8w1yc",
-	"e0flOszirEpDsCeqSC53FTtTrcbLKrVNX8albPZWOhXxbkSqGk4LL9iD8ndgKL/XfGqFisPosnGutTna",
-	"33AduGdle/ZQHmXPGmFgLeP+3VtKN9a996Vzge5Xjj1Rb+LfkDWQMJvyGGsFRZrqdC8OxYfh342s9Gef",
-	"tfWNy+XiqSB2aJGpNmaYp7Y/522fBjpASxla7NsB/eJt8a0Z7pNETXWw8jd6gcU3QtFyDRcsm2sWC3Nt",
-	"Hg3rPQaHdgoOIaEfPjS0LB72fwy/zpiSlQJl42VXaWARIk8sKMkjKtv4QCN77QZ2rNy4v8oNt/uPt3bD",
-	"ntOmj9KvfXzh2mUcladqv07fjglss5SnrVMsjk4bhuP3wFZn7lCNuXIMgqeJvHsUWKh5iMLMavKzzrNU",
-	"8GiyZqf9lXIbmUpZAHdOV8nsW7dvJ69fdpoFMwLknrnB+5twE4ubKkM+LwT49znRnLSuUSsYp9yYPpIN",
-	"yIuwemK7gVS0l1Kr1lSOU4sxXFwN6hJDmgR8efH3Ff6sMvGHjn265XLsrTn86foqRIW0eaByFltRsqrs",
-	"JPTsl4pCTMmq6XokdiqcH+WERp96Zq2EiEXcYm8Rj93COw5FotUYY5ahy4BTOhNMSBDjLfazInBhW3tS",
-	"YT2tapSzVNRyd4KdD2quqipprhqpnqeDxjUbmdtDMq61mNF9M5ktucE9BmqPgucrEDzbnaqGwhAEY3nK",
-	"keRbsqypNkSnYCM6gUZgNb57GHbl2D2OvGw1rq4Z2T5ufIvd76aYHtnCkS0shfAif7QehRNoLY3VRraX",
-	"dNZHV7oxKChmwFKBR8tQWfbItmjYS83GWirlptUbuyqa91XAgdvDEzYsEejW1th9lXAc+eyRzz5yb/t6",
-	"6lRRxLEes91UZTp05PXeslD2xT4PFBf9Ht0jBnPFbMJCzB9PAsqRvz4i/mpjqptx1+UI6K4H7mtmwjbq",
-	"ucSBdw586tldALx2u0KmxFyYjIrpNo1u1sc2371/agFNam54z7FM20ExDE78vzYpi1sVP3RhyTVjliuJ",
-	"7d37D/TE/oJlu0VZ3r1/8NCKnq0Kp2RcxTyNmT36alzqcVvGo7SwV3myKyzlqjRd7GzpGvAiTPNgyA0K",
-	"kUHIRGIEXW1oxbt8i11G24Fwhm+Vig1mOpHRwpu6BINsWj3lsbeKz5Ygsnw1Gb4IDk7KYxllBFGGsmBF",
-	"POTd+4MGQWjO+Eypj6Vr2NcOgzlPVYGG+xKuYDtKU3QkPLUdCduti3JPQoSVlRkCyX54956BTA02IYl9",
-	"xxfW/nAdHb6BM/jEPdBA8rUS+o0jsG2I/g4Z/czar02iGgicbil97bJCqCGb8vRaxGxgdJ5GYuB+CcvS",
-	"bM4NvQgEDFuIrFXnkaY0KCK73Rh/QTo8ESkRBLXS5kl/onM4Iucvw4D6c6d9BBl0P7wARTufgUpk9NJv",
-	"p+dfQv8meq1vDEBWjqMF21g41QkiSQMDtv0jqvdR0YS7jTpBF19Hxm2j0H3XA3zjFyA49urRwbSyjEeT",
-	"qQMYTqS67k+lyjO4BdgHCoHTdhv4BFf9ayFmvkuHTzYvXT1rY/PTlKzwVKqsP5cq1vPitc/hZRM9N31S",
-	"F3BctmUqbrlt4EhtoanlQh8MJJr1RCdxf8o/+w+GlaZq2Ed6Ostc89XSL1PfYQRMGmr9YRt/9KdaZRM7",
-	"uFzFuo/+w36lL4md222+fLETXy42G7PE7GaABlMAU4xyhQ27edKP8qyvR6N+rKdcon0W1v2ciBvsFX4W",
-	"wJH/B3a67iudgX1QbKCJUiGUVOM+jJHyq7rPy9dpoPaXM+T0zh6wM7O/gXTSSSxS/LsPOhKtJvbWdq+u",
-	"LkwsDR/KBHnjeTsMRnwqkwWuej+ayCROhaIthlUBOrZNuQUc6HP/RbJV6U6U8P2bPFEi9S+Hwc0mCyMj",
-	"nvRnHJRWGMosFWPFMbMZRspNBNdJwNlG1IV7oDhvPAJNIxHxWDgm8Ucg8MQoYEHnYaDAtE2I49ju4sRI",
-	"YhFJsIJqHzwtPXl29rx49MXplzAQn2cyXfRHPMpApT0ttWJ3x/qLy1VOvXAbciOjvmUD9mDZNu9S9TEd",
-	"BZkI/quvc7QERnmSlJ8JFKfzJTNpVctU2H7tnnZIaenTy2mB7ckOup3TdnVofev66hPZw8xNpmEqOsot",
-	"DbzE+VTaLZeZb8Ggw4D6uLgrQBJgXPadSCnf6jmKXbUXtgmj3d8vlkzrvtR5/nL5U2dNn8J7l78Fp6f0",
-	"MdwwxwrqPghyac3vwa3Ln7OuG/e5F6jDkNDGFHlSZtZWAt+jiP1Z/QhqfJ1W9mnC0SfiVP1H4xhpsq4w",
-	"9IfWAk6tPPD921R3aWZrB/1dyuqEF8BB1rlSq2TtQ72qcYV2TtoXpcKytd2T7fMgdK4Japp61NyOmttR",
-	"cztqbkfN7ai5HTW3Zs3NxcjQAxvU+PNq42a35PQ2WQn1briPE+E0j6eh6z24J33XrK8feDRBX7bv10ea",
-	"amZVbUpI9elgeBluLyWDYb9D24jRe+Rq6ruFWuU0b0hYaMr32saRvu8kr2XyYN8aEWkVY19FqcbfBZuF",
-	"hPaa37UT3T3K6HOjP/v1hKuxYJx5vrWd6xpTfNwJPmCaz486T5lYCNP1nTLnqc4E02SeUYDM9otx40Vo",
-	"hPPT0+9a7JNrzOnMTdhJtAKMiIE0qasnKOfUkIc4LPx7geiLPWW70OcqFml93qfSNI6QMLhtEoQd2VRQ",
-	"+1f6um2MifmeUw1SrMQd6oJlbk47UfmWuUhHI/ZoxB6N2KMRezRij0bs0Yh9wkasT6Q/uBX782MMV3g9",
-	"d0mZfo91h6TIFTrcrkp1rGfZATVqShAFWiy61lsVF1taccIEFyoWMZvqG2EIbMx2/OdJwuJcMDg0hqUi",
-	"utb0qJhT8RK16LftHyfSZDpdXNIiGpbIG8GGCyaznuJqMeeLJo06q6jjTnuvN6U5TWeCjfGBi2CS63wi",
-	"I1ulCcfdRnCiREfXZv2SANyuQyjfewFIm+g0A1vEd9UGnYq6iMIxQFAGyg7UGyVtv+ZG3GOVABy7OOh2",
-	"Oi+xYb1Al5JrFW9NNrgnZJnWlyybaCMYtmxnmeBTttA5guXBMdLK/9P1YQtCoPv++ubHJlzvCg6MrIdw",
-	"/BXn9ZAs7BeRUd0iUTgtnaNCoDAgjbtDsWtxtliORs3d94DXwB0idZmsfAxqbVZJZJ0vhbVDdsOTHEeL",
-	"/1hqarBJdBY+XkvIjX5WYHywK3B+gFc05GDbeQQbgvPuaF+jo8cWwowQAg8Ur6EYaTBCwVKZaanwh+CZ",
-	"s2WekSGzQT/UD+/ev4F9bfBI044KFQnzYHnar+2WZHNNLlp5UH/yWrQhRiMRZc0QdSxOFyzNVbfoKUm0",
-	"Otd5ErOhiPRUMH0j0jinsmEQwhZFK2RyZJkgeqnYnC+QyAmDECSgLwihztM8g19QFrbYW+oz3VP2TF06",
-	"R5pUYxZrQeIY+C3WPlugHfbtgHSZAQ5ngGfMztbo2eC7FvtRjjEdXatkccnSZQ5e7ufEhnmGcimbiJ6K",
-	"eJKI9BssxFif4huAGN69/4EWf3fwZNiEvt0E0rkjMqrQ6CHVghrhwz+DLvlmwsChnXXPOmFA8GtdMGDp",
-	"TX1Lv50XxSVHx2dw9OFC5RVNMrFhRRukIzHJ+5OEdtmbOk7aXx/KM/4xXTCO4s66jmnJPME8Ug4ClvIz",
-	"Hv8jN5l33u291ORdnhkZU1/eXGVdVySGBWqFmTDSuYpb7BMH1R5uQbxj6y+1CelOp+Dm2t3TQk19IJXJ",
-	"RyPg1ugA09H1oFXo8LbpkNQIyUWeBeos1NzzHfjOKE+RGw15dE09k/wIwEI2IeMsVzLz+r9WnhfqlBk9",
-	"Fcj9EF4mLtid+CxNdtkIF7airgVmduU37KA1Lqjzk44jUxHZ3Z5KRfVkmZiuSfqn7U4QBokt0Fj7oQt8",
-	"KFv7/udBGPx7zlWGhI0ezaLOlFNXr9NzXBPLAstX12ZN1R06QJv3cmXtumvzogBc5uXTVezxkBvRX1o+",
-	"50IMOht86uWjPRwzbWTm6pCXpmpV7GJx+u6gA/2DMJYiEnh4QJcped9dbCm4evM/T2ib2u32XZXd7TUq",
-	"u70HzpKwiO8RzQKO9RvrU62TunTQn3YhF8yxXr6Ts27IE64iwVI5npTD37g4dxiyKGrtC5oLrL9fsERn",
-	"qEdjIkiLDfgNlwkfJgKLI7ViE/gVgaZTYUR6I0BqymzCBtz09WhAZi563uzNGBcG05eE3SXIIBRLIHB0",
-	"gj1Y6F24sgZ7/rXYD9NZtiBk64ru52CuBfyOowJ+ti94a1io7906HVui7toSdUXtN3Dhhk87Br2J12HF",
-	"lwh2ov5TZda+p88lOmv8WLbzdyhnB5OwMruQRFdNHhygymak6ZNMTteCvP4AxjvSnGNEQL264at4Y+Wr",
-	"nlXaCL794FDrRHC1X4Brx7OCbvCyvYFywB+tcqBVH3gpKDvtNln7yHtRygY7okGXeN6DAxag0GvMsxwW",
-	"nHhZ2t1TBQ0Kyoin8QoYEpWl1l7TKVjYesSAikJKc7QAmsLLa3SBYJRpKMZSKRB9t24ip4iFHBivEmcl",
-	"IcauFLJRkq9V+45CRsqSLMyoyYkEU37N0/hBxN1tZ8lacmD7VnF3yQVqNjyUCtfoa5ESPxIsRiEdmFa7",
-	"tUVYW1B8707ynaJprVYITd/dY7N1IkHPW50Fta6V63I9+puYu+ve+2orkSSV6G9iET+MDNvR4CzZxLRR",
-	"9kikIhJylvVneRpNuNkCVLFWfiKrBGYNM9zQA4PsdIUY9cj9eN+DilRM0YVb8OPYg5WEiAdsdbwQfpOI",
-	"6gp2hFOiH1IOx9LMtLH5qnv3DB99vXf6et/YDXgknt4n4NVFF5zIJjpGnMMUhd9cZkoYA9Zbi/1sjM5H",
-	"Ot+QpbiteHou3bg4REeHbtWhW1qatR25b37+cHTkPlFHLhExiv+x1rHZxotbSi1uMFB/oin+/+z963Lb",
-	"SLYnir9KBuMfUVX/gWhJllw2FRP7qFzuak+VL9t2t2d2qw6RBJJktoBMdmZCNLujIuYdzjuciPk0D7Hf",
-	"ZJ7kRK6VmQBIgCIpUhJtfrJFgsjrul9+kJvQI5gcRwVmPMIvwaFqNYTSDvVv3aYf9ecw0wNK4O5QAsHQ",
-	"AlbbPLj7agP6/NX+sm3YcA3r6ITr4w9WuY5V1Bja+39nif3v7wdjd6vG7rZlPBd6AieFgOdV/SYoAM5A",
-	"q1S6dX758DYIsZPTbQqxcIV0YbcERnvLR0yRT+yL4RnboCv0lM4GPMv6Yfqffzp6/vxkG35XT2uPx/EK",
-	"rWLTCuu+V4vPj7sz7KKaArIr4Ov7oaZ2bRr9I0GfPj3/KhRq8LZDzONsiXp9ttwzhGr2gGaLWvbB3fdt",
-	"uPt+//oE0dbsL98S4tEUsS33ZtIgqZD5cyjEWjB4tirFtpX5Wpd1T9AB+ZANKX6ahQ4PWItcOiJBuo4l",
-	"ofqapfN1bT6fZ0q50QtlbPFQFqrPZkzHUaP3dI2CNdyieRm+F8VrLqnzI2PCe3+1kYqtS7uu8nontWkr",
-	"iT+WQLuEhWdOF58BJWYFcZF2KiXlrRu1kfMxk1ofHI8Ljke7Lf2U5tayuMX3eNCKHqlWdNR+npvrQ7+9",
-	"27J3Obh3VuYGSaMW9VAO6UfZIwuUIq8wzOlFl/gxZvFKbSo60p3czailoGPuAZWUt2XyMN6NLtm53rK6",
-	"hoLbs5cKSq26HqIT0CQMK6PW1FI+wDY8pJpyUBUeQFXYqSCphCldbOAgFFYWCkiQdxQF9grr5V0QKmXM",
-	"14xNNCSnXLPJVuOKr2Ee+1WcIVO267IMmTIoyMB/716lAcdtTbBCY1m+xHCj9O11XO+RtsID35ipnOpC",
-	"zv+SiGZCDRtJeGHT2ytfL7zfrSvqfIHNsPcGPpXJdR/YcPjxVqsOHCIWJign1NBMjgoUWAgJO8iouGZ2",
-	"v4DJ2dfjw4FFdc7Tk+FxckoHLxhUfYaZ9joDlqa4rMXXbVEgnpR7/FMYwPc79q3YAGGVKT7kGLYFju/6",
-	"19U9t50KUsjHib3/dllG0eS6j63gQkVITbTgn0jY9TjGvAd/A2PnbiE7y34eWbiOO464xVBdm/4dh5vd",
-	"R6Zm6DW4W7ESQd4wVYIyCmamUl1/B+SMvyLf258RS5QkFkMOFBlHpfvWndUPvdAwR0hDNOUp8cE+qjHw",
-	"h5WHVifnKHpgClxXxBA22oDeIFcC2XBEYnvB7b+evGKwlmJ7tWJka4yl1mB4SfXYtcGFI+iC9RA7IO4+",
-	"ZFfquNLCw67N5dGGJX+ny4nRaybQvpiThfaX2GQX8zyxI7eZ8oTdkqT5GgsoHi5Bs34japxpNSJen/52",
-	"mAV54ON7wcfXvjLfXrbhZZp6vryxur/TPAzHue4Ku3+g12+FXvctOt1KfA+HBPIJik6hnRoHdOCZ7pUV",
-	"3RQM94nBJqddVIl0XCKDQMNFKF7KLyo5oAFkoKxLQRsxgA2QnKbIGbwbtu5uHTaqPqt7Xh1gyOYK0bZh",
-	"Q7BDeH+kaG7J9sX5ukVkaGdsFS3kwDa/abb5+NyVS4FetqG6PFFsqJgeP2DECroVe8Aof9kisHXxrvn6",
-	"QMPUDc3AFJ2OGcSz8M5hkxuaXLM0csZvo2k9xu9cy+P5cNcyA3mOHa8a7IKt3QLPfQAQlwP/O/C/R8r/",
-	"PtFr7IeLHrCaL4loOvPrWJstXvMlVWM/8SzTVrfLqWGK00xvM2bzKzeHflq76qdlz3W3gZqdhUnCIW1W",
-	"4F3jXXZ31nrDWf0Np+fYSmmb/Pl03dD/084DhDR+5Y+tAOmam3sKaFj17BrFgw9icKNZNrwg5TuBhDAb",
-	"lavSfta3xQPgdVYtsxQ64Gg8BwZbCwS0NXKKoHWxm0jVNg4NO+zsEePLzfyWgMGv/GFb926X6H9fm8DW",
-	"po37izYc2OHd2eG6p/vtBQY+0hmqltRzPnDOQZ/IjZTKnUYJkF1t1do7kNnjILO9qza75uZRefPj8kdt",
-	"TnowDhDnwFIf1Zrlg4yl6LOfBic99T56OWz20GNLZ7ymG/nlN9I7tu2W95zAA7auqyXfkz/+wKEeF4fa",
-	"M9d5C6NaXZg/8XziIR3nkFmGUUX/44gAcKh3jMMfiPyUw9NWscikseyvZHzwMNNltyN8h2ORASWKQFtW",
-	"+4UiI8rFYsWIKW1Fa5+hy+XiG+kL6G/Eo7AhN6qOqLUUWBdUBVc/2yswFT/n5b1Cvp2ylpNKH4lrbvp+",
-	"g/pcHMpg97Y5yNIz3bwU9tfXn3ZUwfTgRa1fed6jE1RtTuRbtSBPAu3BsvdoaGFcCNspW/m9zYjZb2ES",
-	"h0qnJZVOKwfJnG38APVMAy6wHw30sdCod96CSzOhyomRe4XebQ3TQQrD5cmWsxfOS13F9/hw639DuQh9",
-	"P+49HuZp75EFxdz9sVfJ3qn7iY9dQkN4b51QnAQWqkypYmMJ5OQ/zwGel+Gj4fuVymYaymOQRJA6Eyqs",
-	"4QIo79zcEuIKcudh41wl1dx6yze7oPcYmdonDrDRXn6jBSJVgh6Azry5vrTTOFCFprfrav0mb/behV5u",
-	"vaYPF4UJTsJYSNN3wJRw09FXaCQZMOf0A+lthZhGu2GjzNtKUGVzSbftyIq73W+lMuM7CbX7C7J805S/",
-	"byGNbcgp7W7Og4MJke9jLCj3j/aHUsU/XBCWaebOB91EhBoiRcK+Qfih37Aj00NWtheawekapkhCc7uP",
-	"NW/6nkASNfRyWpehaL1/0EOHll770tLrgDy0Wyn6gU2kMoQSRxIbyE5zS+8vxx6JkSMoXuuRgVXkIher",
-	"j0gqhVQRGSkqTEQS6E0pUiKngqkuuYS4vWA3ltOCzN+yO33vcIig0/0NUM6OPeqVkTpRpzrw6v51e0GC",
-	"a/tewN1hxEqCRwmizDVJaVvrMJcN0sen28F4dgw6C5Zk56ejH3+EGkFUKmkuC/uizln3PBQeJpaAX/3l",
-	"A1QYrhSEFiDPXr3887tOFNbr+e+PR8fPjp4ed6IOUKJv2vP21QfH3deRg8/WlYNnlkQtxesxn3R6Hbyt",
-	"1Rs3JyQewPn/2IphMnnvQDx2yB178+6e1X0goh0R0br08lU4GBGR/fHhhARSfJJy/QjSMt8NcbNcUjnV",
-	"lZxyywoQUf+GqVm1gC6ROQP3QkS4MBKeKQU4ZKCDAjlUMq+kXWIYsDaakGZuxPYMzIjESLnpV+YlqVyF",
-	"ryIf8/QbSMcsz2x5Rubpt+OUOG3J3ZOFOSRk7isuyS2HunlG5l/e/nrIyNxH7xN0NLnGyAhVhtAR3SyC",
-	"U2EALWbJK1A87O9mkZfgoV7/gmRMaxTd/2RKkikThshiq+3p31RQ5w6w1zuFvb4XN9OtuZpVBr2l4bLW",
-	"NFTH2Lc0TgUOommwqvTc0ojwaPNo7qu1+vl7htCHZw/g4DsHBz8oVF8D/O3dPKRewj0eNym4cMClwNIR",
-	"U/fsLA1ayU49pn7X7wW1/EDm+07mG1H019F0G7T/R+nLrXOKJ4rZA3tIZ+57qQ3W2MsJOGmYt50yLq5Z",
-	"SsBVy6Gw/oLIIbYWMFyMfJcRbqyFhO5Zf5vBrWoPVN2wtEs+e9etgiwElhKqXSpCRChJuZ5ITTOC5hdN",
-	"/15oA5je3P4EtiglgxVRHl2C3bwP2d0KXIJRVOghU5hNmMhCmMi5mnE8mmFTgSGUibHS+eynsyK2denP",
-	"9YiKoICCO7jVFd3caxfGnRcED+fwDXCRr4Rhyl6UKU/Y2jiRuNn7l1nmr8ktpfXfVG19TXyF7Tk4cffS",
-	"iYvH6diOXnkarPkObO7z/fDqrwef7yP3+baCjsLlWaaR3aowoWxsd/d+sjYfLZv5YH9sM1ayGI3JdMyT",
-	"MUnpDN3AUl5jJ1cnZ7fo9H3v5rlfLl+3T7tPMCwH6kSdyrBN/t4t+rPgmNcCnt+mujCwGyONXdyf2EAV",
-	"FEmgXLwf4fTo9PlD+HHw0j6yZDdXJjcJBHUPNe7OScwEkSUsfFmB48GMLCORyqeZWhvjJU4WOYs2dOam",
-	"3yOTwhCmlFSaKD4aY4fmin0RMDpCrTuyqRLyEhAAXAQL+SKYDcFMIK6c3pUeBjCm/pRya6BZkuYZq4A+",
-	"I5OkhhieM4S9XyhZaizJseNVbsyDGh6rU9QmxLBLS+Sr5kYb7PW3qBMBw6hoI15ToS5hfVMFaaee50D1",
-	"d/Q7HwjgdgLYu7TZmrx+lE5X50vfTeEvOlCp8+/5FGwrwFmXvKLJmGRcMNedFDJZLwiW3qXuN67tlGsN",
-	"YCU/ZH1imqxDnb7Et8hhHSnCNza16jd6cYNO8RWWA3/Ac3xQ7YMLPWGJ8Wzsskteay2LoSxqnsCVSxHm",
-	"ygzux+UnVcpAr+nMdXo+awDsWsnfogu7beCwectHTJFP7IvhGVsa0JrS2YBnWT/4ej7/dPT8+cnaPmR4",
-	"8R65kJfeoeBf9nd9ZfcywK3tv3+5fjnbvM1ny0Olc3f44HL+NtNcPGP55cPb4EQ+Od2JE3kJB1xv4tvi",
-	"i99yrTsoYahebWJTKQYh4SVJxlavE+DWwfziCnw2/BSUOTaFaiZ4JHCgLolTxYcmJhm3miMAcKR8OGRK",
-	"97zvyUN7oa1GCWwbMZIMudiq2/qDX+l++a0fJTbjNovD8T51emcnp+1G8PFJRV7ZO4X9OlZl38POFlzI",
-	"7gI9wkxAIM9sRiZKyuF9l08rljG6s15TVdMPoSxG1sKShfGAGMB3yvLKMb1hzgCDYkiwNJ3dSRTDPJ0L",
-	"a56irToDwy3k22QSO3VowA2bdVcpt4ywGR7Mx0EHx1+xZQrH/bAVmPfck2oOTAOmnvAJh9l2fuUmGTNR",
-	"KnRc64L1AeRcAH9fj8vA/u5jmpC/GAcAjnmwhrkbccgU2ttMoWVnepfMn9/KzJ+nh8yfPbK/gOk597Y1",
-	"VArNGiLZKMMloSQYz+sZa8WEqRtuT+dIM62XInZ8KnEeEFA/y5giY5alYGtJeU2gNJWLbrO5VA720Y+1",
-	"X0aTXevuLSY3ijWX/H9Xrun0hxjaiOXM8gL7pzZ0OGzHyjA84RO6hULFy0xLtMkx2zuRKmWpvbyQzNFW",
-	"bIqn0L+RPGX1GQSaA8DJaJfQ+olVLHgK5HOrHDhOTjrNmI4nR8fnn46flxzQn2PtgZOzdRWjY1ZpjMxF",
-	"ym94WoCQyLkojF39s+No7jRXXAw97QALQhqVakVheEytiDZywhMY6LNU15mk9gRfWxl2w9nUGgvJmGep",
-	"YpCu1iAzFnZsa1laC0zn3g3tcgaN5nZlhoF8K1z8JRjBO8nZ+tTAyksoR4yIUlcq0iOWNtA/Z2QGxSRm",
-	"zLgiPNVlDpY2iooRUxqLQfA31qqWQ2Kvgq8RgfQpI6GnUVknQgUpb7XfDMyx0OyGKZqRyt3W3TaDcuHM",
-	"H7gF8vpM5VaGsUsmsA4134EQt22LbjqPJmbwwYmtvdYvK4ynzcsvVYrK4zwLauBAa+qRt+dTDcFFb5XK",
-	"6ViSlJepG0Dm3cZsqibavmNS1UHoPz6hH22VnB8lYMMteoEHbVmJNh8OueWnGdg55R0i358dP/0B8cqk",
-	"SACKwVoCqNnfCtZyUXq4KRlya10OFKPXVhVRRca6bVAuWxD628ZzCQR6dn4nhXWrYC7fEl01w6FIpVhi",
-	"dir3ntjb/oBF6Uup0uMqlVRZKYS4BUppgfrsC7ZJe9Fe1WD/VfL0A75jF2hLB9XkoJo8RhZqr/02+Keh",
-	"+rrd4fxuwgSBR0ghoO1gjAGIGGtUIbQ+5ZpFLkFIG1KoERMuiN9z1gXaGcHN4b0N6L5QMmP6osIpER02",
-	"p4KOmNJEM+b7dJTO9y65hIkRKaAgTRvFE8NScHgQjq5fw2j+nSY0k4J1ySdYR0KVmhGe4iCG50xHREgy",
-	"pIlZG6yj0csO4+yXXz0t2O696jhIJ+ochf+tk5rU1o9v8X71CNWaj4Tv/MJyCNX4Pih4j/zFcwULA5nO",
-	"yIwZ8r0VGz+0rC3nYiP0bJwf1zBky7vdVyt3DqTDYR9+0zYoBKs4lHQadkFiOWHNJdJtB4mhxsbmlxP4",
-	"VSphO1Kuc641S1c/Nh8cAcnVPLz7asX9sLygDz9pGPLnoo6rkstl/SILdiusysrtE2GxdGAVOGzBCa7c",
-	"lpEHTLAhTzhVs+00q/S7nGD6RtOYTr95IIT2uRWvol2cLEO6PH7ROw1pFMhk/PdWpfh0vHYmzPGggnxt",
-	"CiW4GPVPnqPLSxYqmTu4yhdrrQgo2R1HKQmrAX9Hc23h/urStxW6sZLsvoM1oG20V9ZPXXE5wtE6BuT1",
-	"HZS8v1vWQIuUmyN4jTcEdpEpCbO9c90qiCf4NAgKlGSNDli7yrvDzhwob8eUtw6RNRHYpzEDDfexmCTt",
-	"hOn8pG6yuyXGu9fTliT7BNXEB3QSfZKgkc6liESWu03HEmAEx9Bm0F7SWr6R1Xbthz0SF5pZ27xHLG+P",
-	"Kz0Dq16mFDRfRYKuNudo8g087MswGOSziqdSXQNCjf05pFVLAzYZKtx6ZT8V7rbjXnvhm3I7uxIvOT7v",
-	"rEXyl7AbZXLdlv1WB/6+E/6+5o2oCITTOwuEx+inQqHQ6KH6hd8wJxUsw9IyZ9bIXpQQf6zGrO0UM2Ye",
-	"stHsRpx1Fdbo17ZPzNG1IXlp74owRMtiNPaoKGvd9Ze4eL4jD/7GnBA7vVS4wfnR6XHNJb1WMxjkB4+D",
-	"v7qQS+PZ3T//dVbcWvr1N8dOHZWwVkV7RTbq2NS+cdHTwEUpwfu7Km91b9wn1hoI1NqAA67MmFjSgI2a",
-	"KilG6zHYn3EHaHbgr/fLX1uP7wF4bPDRHxjtckbrqCWormNqiGAs1aGpZrPXcSn/db36j7gYyC+r1PdM",
-	"KTc+EEmFnjKFIVaZpUyHEmkIYVZ+ZK10miRsYtbvDNwYy3wtEplzMfrkFrBncc1H2WNhhWjd+hE5J2uA",
-	"vv0N2HFj4hU47Yo8LD3BawVFsh0gNvtBRiE5ZKLYDWdTmOaYZ2koQ8qoGBV0BCXJnaGyzyqur/sZu2FZ",
-	"p9cZ89HYbhb7EsB5Hc+1Cwas88tf/qPcXtRwSMoQW4MbcjmiKfsn/NIz0upG32csZp4S7z0u4zlAz/UH",
-	"bAzPeJ+g69mArRccRyRyOKyVR7r0lPsM19T48PK4jRXe7upFpBCGZ2F10NCmwmabAjwRoZmWtfxbxYaF",
-	"ZlCradXWVNGpaIzwzJ/1ztCyDrR61+jNwlHtiwJ0GzlDUAeirb6DCtIRUrHeORlvIdCzSOxPkGof0Pi9",
-	"JKmiQ0MGbMSF9g3VEzmZ+fy2Ic8YFunFcirA3RxjfNjnKF00Z7xpxgQZzELkCNfq8tys6mjf1hYeYglP",
-	"WRqVjWP8WwcMkjWxQS7qUHCZsY+7IJRMxhRL4xGpws0TYK9GXENSb3OwyaqlQ25wYsRlZ7kdGRZZBnPI",
-	"JE1XjjDBiitccy+sfX/KqybXrm6QuY24hG2hImG7SZH+NoVL0LIPsmVd2QJQ6hRZjLxp0gn/WJOvo2r1",
-	"kJH8MSsR+Rz4BTBk4JhUzEguFVvOfTcIHOG6943jBQfZW0kGDDqUDRULyZnCjFdncvbC7LL+41vVnMFU",
-	"OfC29c1gRm8Cc6voS5vxuNt6AcmhM7d9ZyJIG/xOQ6uH7VQz7Kfn7+jbcf1Rh5XUt6JU8ZR1omZ3YFQh",
-	"6+CAWD9n/2vKJocYjp91b7UKv6iTYNx81d+wVROrHpsgKQNZit6wTAOImLQqDdFg2dmre6kybqpXbtV4",
-	"HdQJNvpqDFWO53kB9uG3pQIMpvDHPSfHPwJHbEuS/JwXlipGxlSkLG3Rth/AA7tq0jw3c/1ticN68/4J",
-	"19poUfg1ps5vy6F6YDUHVrObaoA91ofbKwNKstsXp7HLlvIq1RMPhfegDSW8Jx6rCMvW4eA3HUtC9TVL",
-	"yfdnp6c/NHgayox+n1tgpcMGTge3F/6qvivVzvv1PhwY+IGBHxj41hh4C9rnb8xUWDgZycAh3NXe0LMx",
-	"x2AV+ztLzIG/wvW2W/Hg7PWuzt1LDXVjmKv2aBy6B8a/x4y/9FodGP/OGf+vjE2qnN+h8HhImjuzfn+Y",
-	"D8nzPQo+hOEwz5alF8j0q0kvgbdrBo/vLKDnN2VvQ3ofx8yueKYJHVrip1l24P0H3n/g/Y+T9zeWQLj8",
-	"jMD5BzS5Xo/V33DNl2BPvmVTpg2hSvEbmnkAuNBiTioz32DuAvpkWk3cXrJs5mJ6oR0d9HZzbcDyLgF4",
-	"OaM4HTEylIVIMR+NpgRmRgYz/M/6OJRX4jM3YxJjUlWPGPbFPEn0TRyRuMp+vhyJ1LKgmDhDAIDPiZ7Y",
-	"Wegxs1ZVlhElpxp68FtKsXaGNorRPCIUsNBnRBspU2J/LtiVwM5VF/ZF8By+2bXnlcOhTz3xBcVdcikI",
-	"+zKxKwF8PS+BYlxQDNmBscf+MNLQLO6S8+OnZDrmGSNGyiuRW3GHb9FEFaINjvOveOr7FSiGS3gfgeJy",
-	"oE7UqQy7egQWqWrTePHSLqr2zR/xN7eM7sPA99vKbG5wxXRSMMJu2vu44SN9eGQ7c4CRpxQi4Zi9Qnjb",
-	"BtAkYVr3c5mu0dTPMdDqb5fOZaK4BO7eginkvu4P6Dqt9BSznI1L0a+/oAlpCC8xiH07oZTO6m06LfPL",
-	"qGFtoEOeCoZK5u3t9lYCPVplKowqB9G1bDJGrjWV7SUwVA++16HZlM5033UnqfCLuubyrHd87jQX/8wi",
-	"bFyrcvmsd3Lqfs0yPuIDniEkHv4FLSmtLgIIuYCEGP5C3k5HrD9SsphYahLjRPVPnvfPX1ghAAxCw4+C",
-	"zrgytu/xM1BiazewVEGDUoipL/ZUQNgvX2Gr9ld5ZlvpAcBRXW5AVLsBNyLt2kP9kmd4tfSRHA55wjzw",
-	"Y7eiJORZF/6t941fzD3VNGeAfKsJNIyqvCKybFLNSMKyDNQK9sXyzHCtB1xg6fECjXWaFJra5e3866rD",
-	"06tO72qlE73q/AGqQ9tK3glGYOMcjG/jpLzGVZ8IT6Py+kd4Qa7EKpOKypsQuft06yQBY5ha7Y0UIrVm",
-	"Ln4EkiErcoHgTRcOIJ0qRv4uuWCA2hRfxJFrO4uHogrhjs0eSpHRhnXfW34JStr25JIbr+R5c+CDlxfN",
-	"4Vz7GeqOd08safPjvBtCSYwvN3G6CZSoyCGZMDnJnAe/Bm6PcDeIojxjpkfiut4CuntcMry4S14bq3aJ",
-	"NGRc/qNgBUP9PGER1t+UtofrS+ynBkbNBYnx2xjaqQ0YKprWPgzisnslLhcXhCZEVffBxWhCc2m1EVMt",
-	"ukEAbezcZlX2ap2if6EzFyo/ss/PYUiXz2IyOyIVkO9j97++/Tj+IXJLBUgjrp3BpghAdHhg7BKOOvKb",
-	"48Szy6fVoYBIwHqwushRS8y+eN0EXQ/OTJyOnUbkLEqSUBEiMd/HgKYKAN/UsBhmYJdl3/zDxZUIcCeC",
-	"cXD6SUUG0ozx7sDa7fjhHsAtgjOLEDCtDew7Ks+/PLKIKDZkStEMrqcaUcE1sFg7MWeDtmN1A3t8UDS1",
-	"W7UUmvkv2ZcJyzLMQl1Bf/GPozrY6/z8H5edLSgcSG2wijYVB14I3Gyi2EhQYdC/sYas3yGw9+52fEca",
-	"4y0Hef96JBBVP5zy71FHDjRTdulNR79txdM/s2onm9P1ldW17moL4J7lv3sNuOd0lzasPQYtCYWXEu06",
-	"zKAQqSU9oN5b3ZxPQAdodXZ+HksQRLoFJAOEy5SbMVbTuosHz6K9WnpKuwS7ErhHEpkzjWK+qnRoOkWI",
-	"jfBFMOlB47gGTWNY00zmaooFYynJZSmOsSJZSHCiMtUln8ez0NPRq0ToPnNuS9rudLW6SIvXteZrbXcy",
-	"/jvs+ON3ND4iX00FLsNqwmOa+vuCkBfQlsJnrli1CaJCbUgYjqMtB8PYnmcE7s1KovDgIrlPF0nkX9/X",
-	"LJEitUs5fXa8BdcJUPh911YssX0hlTkYfKubvzuqo3CS567IA01MdsSMNzLuRr0HtfWgtu5cbbUK0Y27",
-	"ro8itn4bD6FhurvnIHeFlq36vohik4wmTFfA2PIuuXTK3d8lF3reOyVF0pQi5ZxDjV1hyhG9t2vBq1dq",
-	"8C7HCHTcocwyOWUp4SYilKA8mvO81DVO8MMwkbQlZzXwRrzdG/pgtg1uKxVnwgSTKzj0kR9FHXBRNfBI",
-	"n+dj+QPt/LFuSGOrWLgHcXEQF/cpLh5jNtYyr0UJlbxEavyxmqL4hKY5N4+m87fxkrteObEgFTxynzNW",
-	"XfCk77lP/IPvWlZN96rELaB02FEt+T4W0vT9n/a3Dhmy4sgPUIEsyBnsdVZ69leXGLDndxQY99yPLIF4",
-	"SSNNnmGS5Hp0+EbuDOZmqcywO2+WruMgWB5IsPizOUiWh5MsVo0PHlwu0F18i4djVUnDUyYMH84etNMm",
-	"Chc5hLxaJwym4IzXIQlgwNCJ7jN0K3LDP1qxQDQHa8FUnfCGXmPcF13w89H+Lnkt5s2iyiA+fl8dpt5S",
-	"2C9DNcTtG4L1+LSzsKJ14vdlsLo5gr+IyFGac5QAH/hOOwErBevjsPhe6iYBaNx+eHdJuJXhqwtUf7X2",
-	"SqZuBpKxHlN67WnuazHOto5hd5C9B6PuMYjejxS6NJOE5neUsxmjD9qU5BL8b9gj2iVwIZqx5+RjemO/",
-	"s3fOCbZGeTWmmjDsUKWWugeXmmmR/8w1raaWkAkX0R3sN9jhr8R+e+Exjg72227tN3uTl2z/tyBlMjY0",
-	"BxHzYCLmAyrxYNYEI8+fyebyBkImR7J4jF7ElWTIKs7EADQopGFlUpPDHbSvjqEuNY7mc5hq2bx1aeX6",
-	"FEqVMrW69IH9hkv5rjB7hgz7iV4zEbDK2YhLQTMylnrCDSTfherxnKU8oVmfgaEpktmaAuqD3SW7QYew",
-	"VLv0qQjN/Zc+sjCJzFl/1avmn19y5W4XaZi3bw+sOIi2B7SemEhLmYYdJ3znLntpeHJHo6qsF3ggCffB",
-	"Z1o4/CVft1oLcTk3pH2wXouEiRDaN0GYd0jak86kvGYpKSaI+bxru+wO5heueK/sr3WKTKLOZDzTwIkm",
-	"lEMCkGNpbwFydEqhh45ICSXJmHK1pmT8hFf5IBcPnr2DbLpHswvJ7m5SqFDiiE7pQ8bQ3gYsNzsblhI7",
-	"H1IIzZjoeWnkqlBKRGK0mIKEHkNlc62uBQwrV7lJKwDwVoQwmkKZrR1UZimhmsRYNoJz6Ns5xO0i6+7J",
-	"JHX7b4jhKz/9ECQDWzAYglTX80xArmpfktOUZbKZQWj3AKjl0t6M/TIIf4PyXqsIyKm4wNMtrWstE04z",
-	"r8EhYk5Q12VhNE9ZP6cCunCsKQULJWC/DnLw27QP1795Cwbj/A28XRpX2NVBIj+YRLa0X8oifxibi2Vr",
-	"AT2gRH5tCESkdLX5hEihVULZoKDySDXx5KIpp0UO7YFCy872VH2ftXF7R9MGmWVfsFcWXCD6VwL3yEwt",
-	"Yxg45YWPxoboMR+u0dX6r5KnO+xsejDGHp0xBozisfD9CKbT38XF/loExV+BzTkjIqcpeNWYUlKtLzCm",
-	"Ul1jhXZrTwCKBgo2LfXyqaVDQORPKMlkcq19nuLHd+97Ducr2CzCoWl/D1Wecdm/97/a+xm7AnAIC2KP",
-	"nCthp/FD5HoRhO20Jo1mWud2lyMyyajQkfMtHhUThBXHTsIwobHM0greWFqwC4KNxWnmPg/V5aE6Cwn3",
-	"InTE0VeishLsxw1qG88Z9M0pNLoi2ZeJ5Z6RAzcPa5pQZQRT2uOdcXFBoMmxYpjQaZUycvL8ghjoGGt/",
-	"nmQ8H1jbNmPK6Ati2SZLr8QcxLo1R92CoSco1QxMW2u32pOfwdIYTcZ4TDghVQjdJe+wYy01dZwyZQlO",
-	"w4DglbUiOe0RujC2q8nXxDCaE5pJwbrkqvNJpnR21fENjRZaHq7f3bax48Jnf5v3qrFrWrDd93TFQTpR",
-	"58j9b5VernHOBYt73vfhmUB5NYK7QGJLOTNmXBElM6ZdJyxQZgcz6F12QWJ7LeKeoz6RVio0qziA0JjD",
-	"siZiaS7GOxJHTTvUg1dwAVB6LZsytWTXuCu5a93HaG71BBhnTZxRphm55iLVEdHMnr/B3nmJzHOqQYFw",
-	"ys/fOiWjqnQ5Z18mGSg8rrl50wrsALUFcMNyXevZqzUfCfdq4JB9zyGtbrQwcNRBDtmHAkzLE/uu23rU",
-	"8dwQcViB38HODmQh7GPhI8ua7D+FElyM+ifPO1EHWjz3RxnV2r9xcUOjTk6/vMY1nJyGr6lSFEPqZga9",
-	"EodS5W3NSuBScg1IkWnBIsvJvfhhIq0zmO+gzypcV/vYsk6vvlnx4m1xI3UioCZjeRroN9hid617g5c9",
-	"NAnmsI+NzYHLvvard+elmvUrP9xP6Fr7A1HkA6YQGPzoJTxydh4oddX3gRrq2J5XQU+Ojp99On5eJrqt",
-	"Mzcgx16dqhTzaOYdhzvsP1lr2U04BsBPUdXHy9mrXMVCM7XqCPSkc7eGJ17A3ne7E6+mtjf79NwgdW6G",
-	"coO8RvzJ6lG7a30ypmLE2oEELjWJ25Rw99s4glmDQHOPBXHo5C1RVm1zwhUsIWbs3nwHOgFJuWKJkWoG",
-	"bv4hVa45/5UImpz7gZPROZ1B36uK/uX1DeM21ErbC3J2cuw78fedShsHwe8fNVISmaVt2tlbHPql26nN",
-	"dbQ5JaVyneMqwq4LoVwQOtBMmF5ZNyazlGlDcN/D9K/ZpK1FuyOWKpnk9MtvTIzMuNM7OT4+XkWbEnIa",
-	"96CXLm5BhAARMF/cdNcIjSdjq8OjhCatveuhyKtRUllLdmVx5GZTqjOeca2i0lTkgWPaq+o0gWE26jWV",
-	"7X12vFR/OD/eTH/AtdpfrrJOr/V0A0j9isuEAW5d48nxXRe5xebuNSl5HqRk9+T06dn5s//YUP7C6//1",
-	"R9QZSVHZMvuK5yfndQlav1XrCtLjs7ItdeVNXeeJqvqbntp9G1Pdz6UqJ1UTkJ3/cToq3nw8e/r259fF",
-	"u59fnfz291dP3/49OX3z8+X0zc+Xa4BGAaHdt+x0HP/IkXmjCP0TchrgRDVuQKZjmQUxU4XWcVwc5Kn/",
-	"ut6G0imk7TLxFXR7zwArfVgVZx5iBv0qkbcfl3gJLshTX4kqpBlDUQ3MMO02yqKXYXILYqiBVWBv9IAn",
-	"QlWYsJ0turYiJ7MjDzlH/s///H/behLKCU/apEkDu9sicdtT0Z3eWSna5oyFqGO4Ab7yklpZwPU1Cd/A",
-	"vIOCG6io84KeJMdnA/bjj+npHVVMfzJtZHKZZcSfXMVV+xK34ui30DJoudvWPR8e/yNaq4PsX4Fulj8L",
-	"z2zdMxzIql0XBjKWKQv7FIi2/PD3BTJ98i/7T3uTvk81ddM+GyF3qFeB+/59Fbq2f4P7Z3UaHbFAousr",
-	"inTAMr0FiWjpmTMcc0A1h2AJU1AIDth5KZvDeM7s0JBdVX4WhNpE8ZwpCRMb8i8swA54VBfndukHSCRP",
-	"iZfuG1J+00aJ5yfJ6fCYvmBPB2edtYmurW+dO4cDvbU0ygvU1kZsaxuYbtS39moEIzPj4hroVFy30+n7",
-	"YpDxBJOu7ZPe6Q4+/C7QoHfi2t1dMDHHVF8ARaM5CK+oGoNYNQuRjJxeMwVGpEcchVxqY2gyzq0I9Oij",
-	"aED6UD3kalfjIiExrvLTKcWAvsvoNpo4wiUpy5jBLg/PfNKbFcnlJA0yokW2ghbVZRjlNy6u1+YvHyzP",
-	"WikEMFzj0bdSsGrbvZUZ1yQd1jF3VsLLKVIun/z/1/8hz+mI4Q9LSBvLIgYzM2fn3P66Rl7jl1ljNwhi",
-	"ePQhOFnmlYIpnemGOSwuwDOun7meSM19T8LG98XlfYwx3ZJQEGW3jLFe3Pj0+NljPN47H2RJlHBsAfmy",
-	"WZAgqTTEn3kyxldBkH7pztt5nJ3M7ybAME0yykV9WassImgzunDT2IZ5VhMh7ybMteRxzDZjNNUEsN28",
-	"LCk5lm7HLkKgzTaPZoNQp9rUjBk7+nea/AUgasFumVAzLs2WDLllPSOoxYo5bXKJBTnmcBXaTUPASUqk",
-	"GGITHZoR/xv0mdE054KcQEcfB4YdkUFhiJEIxqPkDU9dRYort6v4SkEoSKXXjTs32pK/hdXsVdi5zIra",
-	"cei5kn4VdY4qf60XaOXlqbbMoFrUvB0gTQ9gipWabWiM9i6e9CfJPIRmhRzOjqNOzkVw9+0UnDFNFdPW",
-	"WPlQMHJyGpHLEU3ZP12nijDVXuftq+NjhwIeCC04wZbAfK8ZNHvhmvkabgo77smz7osfo04mxch98mP3",
-	"xYuwn2+oYUpw85//i6SM/KOgyiAU5vz5ruQLBOSB6nrxI8Nz1v8neCI7l0PFE/rkLac5m3WWYm8fH28Z",
-	"ffEj5nJ7HnLfzkGXSh6Mm6j6pctR6vmHWgJvlnV4ytRkzk/o1kdyOkEzqDFZ+KOhwyFoVq5lHb7twqn2",
-	"AkJXeqYNywkTltF5ZlTrZPCdtlwrrl7nGByJ31Oi6ZARPWaWt/8AcmNomJpSlbrynUEpVSBvKSI009IK",
-	"j+lY4qiuZ7eVM0OprsSipGkXM0+dmJEOuK0667nyoAr2XK1utWzeQLigieE35VZF1Qfs5Sb/xDWIlIxp",
-	"NoSd5ApxH6VKuaCG6Xb0tgB99KAAbmtzsn1hMpvyh21jt200iSYG5fJ09xmTK/BCn3W7FjOEDbAqfEk4",
-	"zTxwXgdeDo2yqAhDql1FB95U770dcqXJK1vhC3csBDhoKfeqpUTbo3UwHst78CgS5u+kyDgv7q2ku7Ys",
-	"XIpZcrlI11z7kIhVR1ZVL3yetVcyQMXQKPvblQ6nT124Uqp69TGkixMkrpb6qRbIkc0Vh22jjtT5hZOR",
-	"G2rlW4US2RohPsbKlbtJUUwrWEOM5mxpwDLkvdHEISJDuAEjHlwRI6+ZIBT60PgIPqQAubKEP6Hmffn+",
-	"NUkyDtA8liqtDIjqTdTsi3UiJ0w3ys037M4Sk+WUZ51eh3Kt6f9lX8VV13+/cgLryXGZwFpokFgVmJ2h",
-	"/Ttn+YApPeYTJFyX7ePE0+UvG2YAuZ84+YkplFZ2GkWF5qaU/z7fFaKbltkx1bG3BHYXPsfsSOT1dr6V",
-	"/1VKptxIl//5v7Wm5I0stKadyCfE9Ctptf6jMMTvUUcK1gf561Im0Nm5sXSvpBytyoXesNYYCVzrx0Ly",
-	"fv/naPnzWBKak9f/VqVhPhJHXDhZ2igW39IcU3j9tezeVspbafJOyZAza8wrRq8B5avIWJuoesMeXkhV",
-	"aI+u0TPpDXsQmdR8Ix+jGKpzggUBIwVzOdNOMDTeUSdj4K1PFLuR19hsrbkX2p9ekh+Pj190ySuRYshd",
-	"M21pvgyxKzZUTI+d2Bkwa1xoYmSXXFa8N/BlJbJBTo+PiZESoxVxIXQxmUhllX94tm9mExZ7LxFWWONb",
-	"LkihGSaewxq0XZosTNxtaOBpl/fJ/qqz6t3+cjSdTo+GUuVHhcqYsJwynbvgMI9OrzPVqo8ZceWc+2Mu",
-	"EBwYtgVXszoRfGA3Tktw+TZrkMNCswKXOHBDM46NwYUk9ngYUOUZ/mr5tXx3WZjxKyjE3XaQ8BcABJ+/",
-	"PzS5brq3UefL0aigKmWV6GBjjibebHdEyy72sx/PXnRJjDpQP1HM6dU6Li0OZ1DoyGWwW9MF/Lm5ZtkN",
-	"01av+vOnT+/JT1TzxG7xYBZeydPYMv0r4T/QLFHMxL4d30CmswsSg4COMeWEKiWnQZmbEUsrZKSogAbu",
-	"ce1S4TS1ocNhD0tfa1t5JezeaICBjIKp5cp6B4oDlYLx9cV0yaWvCrbExeaIPSIDllD7TVkTScxU2oeV",
-	"RggSM+Zs2L0ScFc0lCFjabAcEr/bPSR2LuBG9h1BxlH5ESy1+gFuTlTnEPAUcojoSsSFsEcuFf8nS/u4",
-	"1bE1AU/K17hP233D22cS4RKspE+dWhW2dk2Av2jHX8oV2xkv3NiO0yQhvI3WSKjqXp33wB6sz3a2IoVx",
-	"/1tUw8BDN2BZZ+gzXuEnL2Fbd8TrmLE04i7ZXbhbRVe/LQu93hC7lo2+lSSBd7W57FWigDWjdpwi4HKq",
-	"jty/d88YABe2fRQ715V732mv0lm9wLZmBMKTbfNwUToolIN8Av+BgES1xnQCeKJpMgMpM0bFdpMFcDRH",
-	"SKAKAxG+ffWhuXNOrSRojcJZMIK97a8k15oKQ9LvXoEfo8zIECPZ7NxeGHhbIfgqad53/L3Gotoz+uUc",
-	"9/BMsc5V2uPrtfAyhNnrAeZ1bGe8E+/qNPVwMeL5K+u9ZPYNNDGLfrIV7+BG1+dhwrO1s2iyz9N0vyOz",
-	"dSpptOsv0xR6CtWvZRudNCkIy+Owm8ZL5+jkrs3TvgZmHW3pWlttd+68H4Xr6XaejvHGlW/rdsOOi+2I",
-	"5wXCLY0TSYz3MCYQgyeKGa5A92tztN5NWGzb5RriKElSMJ7NS4gN9YYH8MbeyvcfoV92BVbuY4DrcnNn",
-	"zT+B+iAuxZG7Le2m3wdv97t6Jo+ny804VWzqYoSunncrZuDPbm4f/NQOKeO7SRmH4L/KsXoMbC9oXrfE",
-	"7gq/uB/T604my9w1um+rZdFv1tqSx8wJaajro/qaQXoalvJVSPs9vnmRqMuh2sP9loSh8t4lvi3E5+EK",
-	"QKZctR8jVCS6Joxd8laSqVQpoQMr9EpU6h7UN9rrHlqBbIMhuAUHTrRfDOHoVo4Q++6zMZkURhMPY8U9",
-	"EsM9MI2ahhp1jmp/+fnZL8L/V2Yz4VqGUhHfPq6ttVyhV/cz+bf7ivDb62PCWpqGr3y97gTCT9sdbpaU",
-	"UIxavkZSRtOMC2w9OqFaO7zd0PIIs9TaSnlC+64lrLjtSBDdl3wfy8JAz8K40vsJc0d+CFMJpE++j12L",
-	"w/iHlllhfy1URhraA7rRyl6JTfdom647y3Iylo5Yf6673dOj46eQCOqbY2+SroORE9eMG6M2q+XbltvU",
-	"q27KkLF0QJPr/hRCdN6MXTXoAyap7wf44ejHPz399cW///c3kHHLR1jc6Tp4Ls0uqqcx1WzoP6Jw8Xx+",
-	"cbj4vQ42Og5gHyCvxoxmZtwXhVFYSmzFoN22pv3xhxGS38ILulbHLDJDwzt8c26NQy5L9j2fN7FP7+YP",
-	"nRNJj1O5mJfv3+mSFzfqE22u0U9loNc1StDWHJ6OGcS0S5ZBLLXpikaASQKmSz6Vz6Qs4SnT2GD0YlEL",
-	"0cyhHYCY6JK44go9+pXNYgLVhmhBku/Pjo9/6DaVAPleQ9UOfNZ8h1rlsBGV7gorOnd1McgdTCm2eF1a",
-	"RfwGRqREsQmjBkqsLqDnQyH4PwpGDPtiqm3UOufDE/YjPT/1/BVtzZLBzu3GysXG5+crlVdu6mJuyn9E",
-	"oxC0Uavp+PnBH3MYBCeu2z6DVqG9zuVIMdR/B16bZKFaw10kOfQc6w8PG2DHGnBlxv0Um4CevHjxHFxt",
-	"doDym/5EsYS7fjAzRu3+DmnOs5nPvfyZ0yyTHT9bnyeZc2FlSwWa4Fb+5wrqkO2VXI0micxzmTp+tinr",
-	"eRh3+twkmnjfn73SsM9e9VsZLewAoZ7dGUmou55rWWzLHes/Ic4ZtlWkImHObmRZBszMDU7tayOrpsUT",
-	"bCsdX9RKOMfM6nj/ZALqPw1ksJBXmOlDUy5GlrOGKk50fKZcJ5nUhWIE1CjlI/84aLfSBsevBuLJlfoK",
-	"aWfsUu4CBmmPSIEgADSLiAppahG2vZlFZEh5ViiXa6RlDj3xXU0qsQeK9n1jSGH+ft49qnDQI+9Bj8Re",
-	"6L1l8DDulb/++O+nR29e/Pef12LFj1QVjbbHdT+NS+fLY/Fnr8BEobas1jV/jnNupSV1tRl1Mwt+gjx2",
-	"fUywpThf7yZMaNdyEDhOl1xmWpIKV9FRwLBzGJpCGsDRrOB4cVFiYxusOrslDrXAG3F97crr48TwopOJ",
-	"5MLki6R6VuGGayRF4/KxY5ZrirSzENQKVPsYo1C3Ui3u3i10+8dt5BYoYMs099HIiS5xlrzWUhkwdwGr",
-	"bRJXePmDUdhByzl4yx63irKnzC6Qxt04njNcts3uPmOSFSOeJkKFRkpnrvYCS4OtbuFD0WiTQXlGaWCB",
-	"X+4ujLHSkAdHlwAr3pAm6fZi39SRlGX8xhrJc06s8wpPsiKIMYGgjBfEWC4HTVvtMFwUTBNqyFjmbH29",
-	"5aW/Q/ecTPO1Erffz7tSNiRHHPncmi1T+CUkBAyhsbBLSluai3MRmg37CRGf7NMlH8AbDR4fE+AMXMfx",
-	"0PgGItXYhDxkJDQRMSzbXwqfdrGdhOe7aDMhWWVOxj2rqRbNCkAI6q6jS4Qu54sDPl/bRplLX2m39eFr",
-	"Qqt0d//0AztdaZPt2lDba+NaUW9AUClLMi52IiktoVNwX1Zk4HaNATf7fZNtDmT/T0WWkUIYnpHLieJZ",
-	"UFI7vY6Q/YROaAK5DuvKrp/doR5E11ZIz23n3SRXzrSmy5DZfmJmypzQccE3r15WQ7ced9hIaJwc6Gkh",
-	"A2yFbK83fk6H7M+7Zn9uEdkS2EnnMyMJFUG/8KF+QT4VTKd01l1i1p8cr11pcQ7BYZ5WypHvCKDj2YC7",
-	"ZI83fcNTJpHDe3OQtwnO9xnlAvIVLkBrBMRxMmChHVsZagTKbyuLqxP4gxbGrXyfN71ZDxOdn5tE09X+",
-	"rLgxWAR/rzfbjsvqeRwbCCwhzVEwwnflSdm5hjikPNs39TAogUgk/ZSnfSFNn9rblK5PJ2+l+Tkc5EEn",
-	"3I45lkld1QjDVay4ATcgukpzp+1Rm0ttqToox1STARsVYrvUhtNfTAzZL7L7syw0SwnLNAP9cn2K+4DH",
-	"eKC1rdDaJ3rNCPrbS3oLMfxxJQduXXLThqqtJyIMffezicGyrynl4AasFuxsj+ZgDYdQ6CEUegiFfj0s",
-	"7yc2crmhm+sSlu1g/dRW+ds2eZef4oF9HdjXgX19PezrfWFqSlCZtY5MzWtEc1C1C5ytPKk2kFn8hf7O",
-	"N/0kQy5SMgHsWeKAk70fnSsip6JLYsGoisk1YxNNjPQsVntkTc0NI4CDiJ70SUaxHaeeMqXJWE7JkCrX",
-	"mo8qpu35YAo9ICBciYQKMmBQfI0QCnHKNVQVxBfzOCow2phikYEdCQocxGwg09l3mmhGVTLuEuhi7ZAr",
-	"y1qIEb9hmsSafYkjEtMRtN2cyEmRlU3hfENTAR/RjJtZ3CsXDYq0ZgYqtoqMQf0WYTdMwRTWrC6P4NEK",
-	"tBORQ8wKHGVywEowiFjRlBe6f53H9tflBgWxgcfU1P7TXpuP/mrsVeyiskqIXLir6GMXERidrtXh/bc1",
-	"dO5+xBZHwQeSDTINjpZ855dlHwv/f/ywihBJ57oK8tA0sP96O4OGlpDACahhI6lmVm0SqSPuDKp77Fnb",
-	"x/RWWkU6cl/eJbLaO6DQW2oe4EfG3/XHOm1vIODT8+2ZuIb0ljb0xDVhbTwd37l+VaFbYr+3zoIaklhN",
-	"RONc3sN6LJuyfNoJCGjA1tbh4G4YnFGTmAvdYGkOU8Gso/BUFPimYiOqoI4zoRqDyFYQC9N2ov9om+nJ",
-	"8fpT/c0BVyF0ggetslcrZSPFMMz2+ZeP5PlZrSQXYa5+7L540TJLgRWk5UQn1Bim7JP/99G//e346MXv",
-	"/zqJTv/4/uqq6/86Of7jh3+Lym+fLn77/1uFcCFegby6Z+XkkCpXlU2RZFrmHGRcM99IZTGAXpA5/cJz",
-	"y6tPjt2W45/H3XLLne7demkruovrImWVID1mKRnLQmnCUUq5NoHCchwTWeUEzExuPBIB5PK38eAJEygp",
-	"mpZDDTsyHGTMarxwWtaLo0KjgzDQ7EsbA4JvVuY+X9YcXUuSUzEjM0Zb24LMs5vy/J7Wji/sAxeGjZad",
-	"XjkVFIVBhSOOzzeymbqit/quzP9w1WlVVMg2Kq09sRpDfumMwLZZlPo53OuqCmKlgzMZ1+jqAj6KTXq6",
-	"wH7kdAbKfTEaQSZiz3dXthwPJ+dKe3nOLmqzsrZC25z86+6v43LpvgAG0emdnkW+X23fdyfMHb4gW+xg",
-	"6x+VwyFPqliEMyuYruEJuG5/Ugyfv2GKjhgiKoLFh5iKv6/o13DtBPx0fzxdMJbtLlBDMziLidQG/0qo",
-	"Yp5D5jyd8iFbA4/xpIJNBbMGdKoxtfN2tN4H6JyT07JbacWhgGpdHq5kSSO8BH5q0a39Zjw7AqfQ5qCO",
-	"dYp3w6Kd7D1BISE3Z2YsU1gqXgPwqnzBxZ/CX9wwtLbYF2vjY2f7v/2rU5ny86Pjp+Bmc8f1t391kkxq",
-	"pvGQT571jo/RtBPuI0jh7USdKWPXKZ3ZG/UO3lDVwFeE0PwDvThZ6UoKPp3Q2dxRl/MBUZH0JyJZHdIS",
-	"CH21hwaz1UHRtgzpvVdQ3h/B21ELVed0sjaO9+exZDdMeYxuWot75zS13Bubm3DTA0sLkyrnRYuQ0y7Z",
-	"Gih4EGTdK7EWEHcA33Tmh1uMV5U8CuBdQLuDDYz+IIdCVB38Ox1dCSqItckUdEaFJ6GwaYAZBtyQARtx",
-	"oaNqpBa5iRPeTmbYAXKuNRcjdAnFkODi/IUxGTDNwYbA3cFXtCPBfAxBkgcECX9U8nTbsnKb8m9jIfbV",
-	"CahmAbQuh39QMPYDCPsSEPbF4G0jeKx/zfIORTGoMzGZUiWc297KmRZzaCVodZAaQYxV4gsCYiezsstQ",
-	"TSyg2tjYFKjkxNsLrh6sk4N1crBOHp91Et1dUnyqZbh8NQj+t/H97SJpxHDfY+wDB/pyxrVBPEfFIKac",
-	"ErAcpmOZsS4BZAPXig7ARu1FmHExwubi8RP8IC6h/NvNlLOltorPD2qwWC6uxPpg/w0WAJLDxhbAtlE9",
-	"Ah0ba1ooqng2I8BZ0s76pvvD4f1/Yzj/m2hqT8ZcG6lmrRrb5zETkSU63wCXJ2Psf6svvB4G9f9AGQAH",
-	"W5Wya6ZeADVaIho6V4CbbHdZ/gRuwL61+3dCaMf1n17URR0/4K4bqbulOgnfiexHUq2qSoF8xl9ccwG8",
-	"UUM2RV0JOK/Vh+J1tMstlUivQf2+uhb6dIuNv2tXc6/clyD+p2NZlmvuRhVo5EYotLec7fvJMyhNZ5j6",
-	"xrHswiuP2HYcoBbmLdG0sJz1HwVV1hqGlkfk+xen0AEpIoXIAB++BLj9ThPkU1JBQprXHgxT+Q8XZMDG",
-	"HBL5qAkNl9BKxZSVjK2qr6ybpow7uy0nY7QDpaS9ycRLmmUM2wjkNQP4wqUFQJ6GJ/0Sr2htZeWvldN/",
-	"RDrLX909/Ur0lWoXmOCl4ZrYHb5VebEGvzY80U+SYrAkq/YzJEBhDit0JIoIUrxl7ywlVmJFpQJTaV89",
-	"UXLIs4A3n9jLp77ThBYpZyJxFFqtlVR8NDbNKspLmOS2cK5Wvs922N94czugyywjuHfbvhaGmiXAu4nb",
-	"inC+4Sjbj/fJv+w/7f7En3nOhAYPkD9K6GyVMrQfI5Izak9VR/7sIxeJkZkczaKy/d16F+BssVXJgDV6",
-	"E+1R3PkCuNZbsOG+846P9mnX3Lwec3UlCoqNuDYqoB2nYcPQXYRPYTrSXMpR1HEaGDVG8UEBUEw5ywco",
-	"MzpWUzvpRJ3TTtR50QE2nzGqA6/83T6Nm18da35GXKR24RJKMl790n/76nMn6hSCm1A93sF3hVPr9Drv",
-	"XbKTS/3KpTBjwoWzT8yYzciUge/AjsYUdiRzJwsb7g7THpK8YUrkWCXB8gFVI9m3Ar7Tg1Qo+qVf3bYz",
-	"8En2E5Zlnd55+Uc/50LarTk5rnyomNWyEyhWsV/MbVLUMdxA8qBfUTnjzTxVcN9a3FQJfHdfVO8cSXbQ",
-	"7zRJ2ZALPgc/WeMB6yoldqUv7aUqlclm9vEE+Wcr2B0jCUAkQPMU+wsIQDi2EBgM9Y31LrCywPmpwhNW",
-	"hFFirOlXKXXwKDbQVNgzkCtxJTAkb/fN+ZwY4O0N+chSTGA+UISk5672WGYpicudjyOvf1qlEIoVpAYG",
-	"RrPsAld3JbzIcoUZ4FvL2NAQWZgu+eiKT+SQlASBqpWT6Bpn66AhDB1klq1au9XyQjD9XS0UVmskNGMi",
-	"pQrSECPLVg1LoJ4YoCkgWJBljmfnVI240D2IumOvOomJcxlLjA6gY3nk3Acav4ecBseVILif4kyUnNZs",
-	"Zzcza1k7ZmGXg7SIEwJdHKnfx6Ciiu4POciwFAdUkWVXws3dvhB8lV3yZ56mTLgLNaY31vQg8Q3NCixi",
-	"CYhFhSaxLib23DVL4y55g4tAvUhIOCJXQOkmj8uDKYBnEhsvgqRjKVyq2Cp8sX3/zF5YSF62/0LHV3ez",
-	"UnlB4tfDo7dSMLQW4lAX9PT4rEteKSWV7gXPjRdxJS2UZ4AHLVMGhgkaLlWaEWl4FPU9N+ew9a7FiyeN",
-	"izbZCj4iIIaLK3F2ekpiI2U/p2JWYc5xhEkYUrD+hCku0zjk40O/Hi5T9P3BAXki81cZfutnFruMEDjk",
-	"xYsR49v6dhZ2l2MXgsLW/IIYJjD9tsnf69SCnxEiaI7r0SyT01f5xMz+am+Njx01qLdKTvEWDJS8ZoKk",
-	"drMGswtCDcklUBAwAbifUe0m26l1SQzfNLqgLgizU0BHnOVpGlLdJxlIcRfwaQb2C6KyKrK4ZS5zuflP",
-	"jxdcUSBuX+Ozz8O3VCk6Q63gHwVzXzv5qc0M5OdQqrzB5YZqEqzzgvw3KgqqZv7cM6oNklPDBrR42iwf",
-	"Wjkr+I0dtrnCwE8q8jnt6YWbk2EA+LrqhIy8+3RcUQ/TntVwtupx++rXW8966VGfH2/jrKvLQLl54eSh",
-	"FRWrLsg3m2pYzy3VUtUVQd3JlpbklQBf64W1PHNru48anto9SUstxUogV+2wyhbPVz803ZeTW3Z3y/cF",
-	"QITCemBqjACiEOSXOEm04vpKVKLbVnl6fL/LDNS9warayiIaT2/5uk63T+8L13EuH2MDTrCsNKVp0Wf3",
-	"cZhxom9KfS027It5Yj8C91YqmSYxAq70SPiuTZQhN2sKG4ELIuok+malEthyGlAHPe/MiNswKh2wTguD",
-	"Oj8+3mWoqt63IeqAOMYg05kDmgTAMPu/G9TEzk5O7eJX/eWLTrULQ9D1vTuDLvNDgKm+6C1B48vrhKiD",
-	"gmSyakl1Bkb6P08c4tnjc31gchQ1FXdUfWN9r44T96weV9KBzo+OT4+OTz4dn5aRQIDo7Nll//H7qr+p",
-	"+FjWcrKA9m5/4i9/7aL5tUSo5Wn2JYJLFOGFuBJvX32I3HFFJ9HZyWlU/+xFFJVX5kosKYxrcfY4e+/R",
-	"BA2W+4nK2e7eNxRcjnq5U8i7kUkcfoGtHaxVlBcZ1dWkCBQ+ORhkdlKFYSlWX6wRL3hdTm2LjA4cr6Vz",
-	"1c/Os5E2XoOL9HeZpHb7RGJCpelg5mpOqr8kXDhL2968L5k9JDocgufnv3CR/peagzOjA5ZpFD0VJ6hg",
-	"U4Cfrzw5VOF7ASAUxQ3LMkDnIky4Gfzn/8KwxqL7OFB555yeJMfpC3Y6+HG4eoQwHMyysErlYt1vbIVX",
-	"r82KAZY6911CBy5FyF5wx8J1RNgXU3XyKHbDnWtIsKm1YOFmXEClOZJ26WLEBsrOQ4kutGpspSVfqKUN",
-	"fHUVt2Bsv/74jjw9efbs6ITQbDKmR087qxu1G1b/vqw6QVuGm823BQi12KentVr6kxfHLfXYq6U6/X7v",
-	"gcjK8bQRDuZewJ2pXcn7paCp78UZlIYloqgxzeRDnTZSbXVhoAvn/gc3I5QjCFb1lKMLaujw5z0l9GBK",
-	"UAKIeShd8rbq478S1pRx3XbOjp92yenxcRnQ9vGEypZigquH6hlT7VN8MP019jTcH7MMHafCpbZMcbr6",
-	"SriiNihPz1I7YU2msshSQJmG3gNcjDLfHF33wqO4evRMI2AIOEsr00B0/roT9kq4STuvvbPwYMe4Jlai",
-	"uo+c9gqGrV9j1cc/52hucsu6o6+c9oMW47VZBnNKcov0rqjCGxDrOvVYW+z+W06giVO8raBMpQVEMrcK",
-	"Vr989PcVxlDRqB9BnRdwNnd5F9vYwceEIgFuph4sL+r6bCnU8rFKal3gonUNoLmeC2gWs7KriW+BVBuR",
-	"2yuHdedCrbtR2qpVQkmZUgHK0SYGrmdn/Zp9XzVi70r5bSJ6Un3kXk3DqSvbc8XfQ0Jrk9mSxVhNSi00",
-	"W2IbvquH5ssAI2YK+aaMGOcdDi+8hILKlRCoH8KdL9NF9Zqp8s3q8F80VsDtUSY8NArcbRb8qs0DV/F1",
-	"vvpCE+N74NE0VUy39ejB0r4W7+bp+dnKPf6w1YHvwpMy+IBiKkVrc71QhLd2iyDnKXeFTtX84x20Ndxu",
-	"7cFNiJc31LueHB2fVzAWo44vwaVca7pYfjuWOetv0PZ4nVqH0Pqvh0WvmUyurarl4hLeUf6f/1trSt7I",
-	"QmsKPS6BifSVzHylqRSsb7idMJb+uhdsXM+q+UjoPhd9a1JgXq/WU6lSSyUN9ZsLm7utHjCWpd13BQUI",
-	"gHZjEQikIniQ6wK2ljsZ7DOngi+ovTKBJuhdg7a7rhmukOgjvCAjRQVg51vRwQWhHlcPDL34ict8irsE",
-	"+/v5ir1Z3x9XXMWqgkMlXFjjMcFuX3mBGGKCJGMpNSu7DF94p2WEWWf2x5iRpGQxGlsxJQsD9iDXukAw",
-	"6EoZpWOOhOsrUWnmUpZZuhlC7reUZMrotW8BY0nPL9VVeELh/y2ytr29yl+wjOjhzLlbeM08H2gh/MXz",
-	"hXj6DRMkVTOiuKW6zlq09TCtN+A8mtyoabrfXTeQdfjKiDo4fJoS6pIVwVWyJhupaqfLTbKqnTUjqQQC",
-	"ArXzVgpqMrYc8dy1HcZBPD9O8RzdkWZfm8cSZGyX2y4ZfXPi226/A58ri6r2dCwxVxikvi5hu6xc7PkQ",
-	"SRCnoTTTVT8s1h5qKNkmNNMSVYgrEdcuZUz+z//8f3yWMbpGc82yG6a75BO95mJE6JTOCA32Kmgg4NYG",
-	"X7a8Zr6DjzXOZoSbFcR/vVkCPEpJTkVKIcJkFOXCOW5da7V1myhsJue33UGhiS+Q11rLYiiLzpqq7wM0",
-	"UGiVzo+we8ISgRtaI2xR5j4pze8t1ym/ssRFs4xopiGWihnBQK9EWWEoyKAwGIsB7uHiHGXN8ArspISv",
-	"kIJplg0rzU/wbLHTB1ArUF8TZr3fgruR24MgHqEW4uTvQQ25XzXEN3A6Od0ccehrYU4Ivyq8B+BOTEnt",
-	"iimtwVkWGImcOKHfwkbU/rORgzHzuLjI02+Ni7ybQPC1dCOOaA1GdhNWopk5Kt1Lu9VxsHcHHxqNDZyv",
-	"sRmL81eCc3LeL1k6Dqlx9s8XA97JIy7urAsht7rFTdnK0DQz7/3O7Qlm9JZdin75H+xeHOyWjYj6IzOE",
-	"knAw4Qpuga6NNJMt0/SfLLHJnIEvwdJbJrUhKYPuLZgcCo1pZ1il0yULTGBrBgyWAfkiYy5IodlyDUQz",
-	"8+ndp/cH5eOgfBxMmHX5FKDaS4GIWZ74plDatjmf8k5AvTS6UekRaX97sY3kmU9h5P1qJWlfkDF7TXfe",
-	"T7I6FCTPVP/+fT38SLfbbXXt5deN+TPPdlwcWFlXha2edVZjuKtyRstFw0oRIrsvh/1EirRIWlCbFwaz",
-	"BLBWg80bmvG0D1nY+NYf4a1Pt5i14WnpkWVuQOzCkznmEt5/SKhRi3qzEAXRaP4MGIHz8gg1PhlEY2QH",
-	"8uad9iSFA0D0XSKrdkwKUMYuFjzkDQVoeLE/lYT3cNkSy+hvKb20Xu21b+7D5EWE3f/GciM+sAQs+qpY",
-	"2IIO8eRf/r/9VfMlyrz0xlyICnncsaffQcSsTZN7nn2wwd3eRMZETXmGIbaugNK81jWhZryodGESb53r",
-	"rZnUe0viw4KoakgNaJJaLYY83uHNRde2EwAWrv+zo5PTo6cnnQ0UqAeI/y+VQnsWZpNKscTcSbJM2WAs",
-	"5fURE+lEcmGW1UuXZc1l59jQjaoBblEzb43V+nxvpRrkM877VZj2Xtm1pRDctVF7l3oQZ9BihMJ1ONSy",
-	"HbXZFLpxEqFcY0ILDWpeyjUdZCzdaBpDmWVyipZ2aGnW3u/s4ao2WnHJ1lZ1KLjzNvYDyqlYXcc5PQ6/",
-	"cCV9ScaxarAZBQvYjcf/6mp8NPyt2I28Zss9jlVtTFmpMjZmontPnlgS1926U/fJlM608TU72zLq5/jJ",
-	"fdv2jg0vx7XwDzVX+eOXhFU4opcFn8sftkY6lMyt2CPS9WXFttxIcdBjlbGU6LGc6mqKtWUJ9oVYhR4X",
-	"KosjIrM0tMmIyGBG/vbRUJFSlRI/k9+/90c8nU672n3tF9hNZP4D1tdjr1h9JeJ/2bsWAWy7NjSfRNDo",
-	"/g/XtoanGG91ntoMam9jL9146jvHQjY4zV0fZJplhBrD8onRlcfDGDFERu0WOLnnHq48q/lIUFMoFjtc",
-	"r/jmJIpJ+FiTQqRMXYlYs0QxE0euqQ7XWHHCtet5BvMX0BYBQt0e29jxO2itgGUjA4/9D3FjzKLLmMEm",
-	"Pb7vsmI+iJxLaCUjh0QzkULmaYO0hhhw5mpSEykSpsSi+IZmbEOq7D/2O53ICeTwUUhdvSSnX77AiXBB",
-	"Ts6JZtYY0+R7QK4YFcqy/R8CBrJ9i2IJ4zcs7ZJLMcMqeGj8AB0OJsBBCR0apkh4XUTOYbOeHpOci8Iw",
-	"HZHTiJxH5OQ4IidnETk9hgdOzxBGI3L4Jihr4w/MqNnRpX1pXMJqchNh099pKWU0mVK7TC5IxgW7cDMJ",
-	"VOGpzc4WpVuXnJ0cEyfgNOQOf/J3jt3Yc8jpjCQyZ8RMfRgRT921fJAqZQpAqCspx83A0eQvH36rYX8C",
-	"VUHRuRxC7oTLVF7EBy1jjaHwKqzKEbedKNgmsBXtBUhzvPNhvWvrh/rWk2FryadNxc/DOOjmz7HJQvKC",
-	"f28ddUHSLkV4aRO1l/raCroBQ14ph15QNkpba3xZkSmOJPRg+FsHZUDZlWLB/LqlH4UrFgDOC69qBRL2",
-	"/dW9oYYcusntt0i+d/T+HdTe+1R7o+1R9+PxN95JH3YuyXmNuFUh3mLx008zb6mDdglaKPVepVK9gs5R",
-	"8IyVsZqxLvmMXboqygYZSauAy9Cp6i8ffqtiqCHUhdWVmh2NC4Ctbb7FO8vvbbsYA8r05ubbA3gWVxGf",
-	"j9DBeDeBGOqQVqO2pWLvScoyfsOgRX+bBPxpViEeILAuecO0Bng8B0LCFeIflJZdvXHjNZtgkdHTY0A7",
-	"nLdOvI7vkZZA615OeVtzaP5cbsF+Zers3JWJLsx7dl1O0GDuWJKDg0H3pZKTyTreS99wxjVbb0wKmu/D",
-	"Xus5v9OMoGUo9J6GOr3TqMNE2g5a/xyyMa2FiyrX85PzlRW9AehrmRwtm88pDKAU4KkJafpAl52ok/Ms",
-	"48410OmdnZQa2/nxU3siy2Zc//HT5+WPT4/P3CbLQiXYHg21u0756Yrq5TnmY3pFsnqZ3LnWNcmtODMd",
-	"L5ntlTPzI2OoIwF+pvOuTClqT1tU4ZZLIvDlbDmZ/CdIIQdPj9X6rhmblN7aOiqa7xVTNX2cijimkwkT",
-	"muSMiumYY7qU0yxDeZpiusgdMOiQKjKgyXUAy2IMfElWCna9+HrhAX/x92joLEsvhw3amuL4AJnmX52V",
-	"qhiFVXYGs/6YirTKb0LgbQuG69PtGK6n2zRcvz69+qORE2g8DP0qxJ3UasUmGZ1tn5stKOK1FAGr16To",
-	"8i490lnmPkHUQ3RUaUOFcZ2TfSYoNkqNUHtzeKcYJyChvxcodYZnGfCyHgZayghPNfoTQWcwV2eXpehj",
-	"h5eEAV3swZoKCp3j0JKwDHfMGe0wMPZ7Z/ly6+D0NLT5cKsHbAUPWkmUtaFgjyCWNZCmsQ0InqMnB3jR",
-	"g/raS2SWwDyPK5yhmiHkGEf4el3i/4BXeCWL/nS9VeTOeuz0Ts42mxZLG51p6MXpPC62wkRK8mAvz1XU",
-	"rsFRrH5xDxzltUEvmBRl/3c3fWIZA0ZSDdEGLLLIkfSICx3gztICe9NjNNHSHpveYs3Xav1vV4ZwOw7a",
-	"0Nfus39aM403Vn2eHlSfZTzqFwlJKFvSfaShhh25uNt9qEDoq8cBb0/yuHB6TzxR7IbLQvfxl5hgGzs8",
-	"bs/yvAuNlvklTusBZGgP+juVt8UJ2hgZ7Jbb3I+4Zwc29oBsrPFWVNd2Vlubv+ad6VizpP9m+Ou/v1DP",
-	"f/n1f/xDfZr+/S/vf37++rf3//Fanv5Gf6Mfp+X38r/ukGcezMXd80zoog7GRMl9tpqT8MQwfR8M9DIw",
-	"O8vNZpPSjuvaGcTk79Ird1a9vlWRc36t+WQtvOKLHNCOsZN8pruYKKs56I9X97afBm+79zO71/SXDVXx",
-	"hLsj6bNa0sg6HnFa94iXgRbnD68eemdTz/d+2WWUAEA6uAiW6zpSXWccKaoxSnqpSWwfdNUZT/4V0uL+",
-	"CD+OozIH1gN+cOFMqrksQMgp5ebCPgCahmvPWmYXQQ4qZCCtW97R4Oiw03OIYJ/9UvcqGpoWbPe1HThI",
-	"J+ocuf+thGecc8HingeFs0P7ZhN4mOCG8ohtAcQQzxd0V2ysO5iBg++CxIbRPO65MKu9xQiWhm/UlRTy",
-	"GbbpluKCxHjhIBd6YYd68AouyA1n05ZNmY6lZo27YtcH3eRp3ok85P16gVqmGbGKmI6IZvb8DTYkTmSe",
-	"Uw0Q2441/61DtWZaO1SlSUahVcQqENyg6TXiboeAt7ZKvns1pC70PUeyfH9h4KiDibp9QGcfyyztW+0R",
-	"9pBOJkreuMhlCGJyMZCFsI+FjwzV1/afQkGx5MnzTtQZKEav+6OMau3f+PtyPPDTOTzwFQHPPRyS5Utp",
-	"wSKSFsyzGssgazGy7zRJ6Qyuq30MEryXBPibb4sbqRMBNRmZInj5JJG5XdU69wYvu4/0Kw772DQb+1U/",
-	"YzcsW4J8bNW0RKYM2XzHvrxf+eE2w/8DJtiQJ5yq2aoWy8DKbpjTij9Iwg88Lljn8pf/OHoJj5ydB0pd",
-	"K3Hbsb1KZfezTcrIYW7O8KpRVUXfsVNfX8fBV1eOrdcZ89HYflY2fcLL2atcxXUq0unJXXMFnIC99yQB",
-	"N+4tuKUIEIrhGNwgwIpBGYOV1k55qWhMn6j2pg4tUm6OYAwMF+CU1E0zju4nS7v4dbBWn8AOu3fP/+DP",
-	"jGZmHFm5j/IxZ4Za0uqSnwKgaN4DPBujeKLjiMRP5IQJOuHdGc2z2geWTuGDVCY67pZMAwGGGxjn57EE",
-	"uap9xrer9u2Rv7yNSAn6F5G3v7yLSMJveEa0TDgzs4hMFDSptQajkSoiiRS6sKxUR2QMSyNDmvCMG850",
-	"ZTrvKo4R3TCrS5JzBPjB0+mBkmNmE5nJEbdvz/iQkWSWZCwiORV0hHjX0FSvyGqDvXQH3FD9j736y/Z6",
-	"oX8ewCxiZZOOypJ830w0Cg36orkuX9U9x76bTaqeHaznX6ajsrFNVElCRKWpAm1UeTeWZzdIk+rEUXWC",
-	"eiGaZT1fs0XoiIkEdrE8X1ICXFaGuXz/mqAzSbc0T8CCOSys5SxLscgownALYpjbJbwSo4zrcUT+pJhI",
-	"xhG5VHTAE1jtx4m9C2OPGG/1QJ/HktNrLxRZXj1SD0Cvl/R0yHrO/Zm4JFORug8sPXMxsi/Gdqo0g2pA",
-	"e6w0Y6nb9DFU0b02zveqnXHj1umgJiLnjsUzu6FZUbsEl5aBNNIdNeUruMCQcg9v33AICdzYKFJHJOdK",
-	"SYUMQieKBYAJSAIqESqsZaCYMF3yulbPKEU2q+6eqzlp3joIfruylKhSnVmjiR54kKtTjwg1JGNUG4iw",
-	"3zKFYJQ20b5PYoJt5TnrAbUfAbWTyRihpKdj6Qhf+9I7rGvxtaLOJhQjMlEyYSngrM5zBWQWTbMIkhxX",
-	"wQGpQxOq4ab0yH/7+O4t+QhSMCIZncnCkDH3jxv2BTPxtb0cNCO+yaOOiHNKstS7+x129ZhPNLQLvSgJ",
-	"gKZpMPAqk/+TVHnb+U2YnGSMIBYrUwyaAfsXVogMkcsmLOFDbvnDjAjG0sogPwXFjjdukRUd1gS9YX6L",
-	"8MWYHAGvhxQLxgRIhhtpZRwkR1OimE4KNx0rMO1FR/utkthgJ1KZ0AeWsIkrjJufzHtcNd6KGRnUNgAq",
-	"JXvwJUwLn4hKaPOUJTz18V9sA+MobMASKPcV1Yn8XKBq3EpDGUtH2DkNhnBHQkeKAS1FRLFhoe3R2Lsi",
-	"5TWk2HXJb1y4Lq2QPIJxnjStHctLqyM1M2R7IkbRG8t0sXv0DZSAjJil3co7/iwLzayJ1/oWuOwJzGQI",
-	"vJBnaYRZN9OxzF2RN88gFzCYuVFAOx5SZaeSIGZNjfnwLFVMtPHE0C93DEmbJJVYr8yq9x81tMU3fKgA",
-	"ENvZp7pnJy9Tl8edMZrqKopnyJg0klDfWxsJOMu091ZAQbFP8amuxY7QdBnH0siRopOxjohOqFUTKhXd",
-	"5SVDkQ9iCG8IWqlgC/aINopRyMNkIlGzSdhgq+4xl2AEBT5Sl1ff5RSRIc+qd/bSGJqM85abU904l1xF",
-	"4Q3OMeO3CTDRegBNNJnYs9V0pp2qbTRJZFbkLrs0IhTbZBcCCFk74Qs2QAQsgGbwradUdLMrpk1l3q/z",
-	"iVSNc34D3D/1u4UCGMwhq1ExajU377iwkiyDcxDSuCNAd8dRMdFdcgnDKp4Y90K81kzYywe6J6O5r8iy",
-	"ywXSxHuBXQcBn7J2N3Qje3ivZ8lYWg2aZkQXE7u6Xtn0HfQmdxukAPcFjslBl855xlmZ/0VGShYTuzh4",
-	"6xFLi8TX2df4PBaMS6/kn32uTvXNn99//NhGj6Uo0tegiqEeUA1t6rnBqL62D3JzUeGwXCN6DqEDy9wt",
-	"E6mxdnQhNe3Yn5yD0Wu1llycJlubRa/SCN+7pJxC7eCA4MAqo77H17TwQDkcotJHjXM0Rg6YC5g2LMHv",
-	"MxMl44LioZymjOgC+aev4g9wZJGndMdguHC8p2o+oFS0lHbr2Tiy5GiuXHNrU2gjFVhK0rjxqJdLvpx/",
-	"TsgQI7vk3wsqDNhrIIesZMztTQW/Us28MTK5bjouhLT3ejHe5R4Z8i+WtIoBaJVKGga0ZvVdn9Zub1ht",
-	"gABa/sfvf/x/AQAA//8=",
+	"7P3tktw2li4K3woi345w9wylLsmSu6WKN85Wy/bYe2xLW/KMd4ytyUKSyEx0MQEaACuV7q2/5wLOJZ4r",
+	"OYEFgARJkASZrJKqu+dHj1VJgvhYWN/rWX9bpfxQcEaYkqvnf1vtCc6IgP98yZkiTH2H2a7EO6L/lBGZ",
+	"Clooytnq+erHPUG5/RXxLVLw7w3J5SpZkff4UORk9Xy1FatkJcivJRUkWz1XoiTJSqZ7csB6THUq9FNS",
+	"Ccp2qw8fktVXP+Jd+Gs3REjKWYK2XKBvtw++xyrdNz72y+rRL6uJ3/uOp9h8pP3Nn/ZEEFgXI0ckiOSl",
+	"SAmicuIX/hOLU2h0rBDJpfkCZvJIBMpIQVgmEWeNdb1IU1KoB9VhTPn+h2RVYIEPRNmTNYP1H+x33qEe",
+	"iJR4R+RzRPS+iwRhgbhARO8B1U8bklklK4YP4anWUzvg998RtlP71fPHFxdJYKteEqYE+fbLMAGk8Kv7",
+	"coHVvv6u+W1Ns8HN2XJxwGr1fFWW8GRgBjwjOZXqBxg2SPRUqgRhiShDV+8fpPaFq/C89E+DU/I25YsL",
+	"fVZKEaHH+e+f8YPf3un/uXjwbP3uX34Xnm+5IXrOPTtWbshnEuk59mxbuSFTpheagJBcdD9/xch7tU7h",
+	"1yvHIApNVxuy5fUx/loScfInBMP1TOHRRZhu+ijGXdrw4s8mlm8zcii4Iiw9/TsJ3PHv8TWRCCNBCoIV",
+	"knhLLhFmJ1Qy+mtJkCLvVd9F8sZ+oAfvu0hPnyarA2XVDgXnuTW8MrhHmuEipbnREUskCM5aPPVz4Knh",
+	"SdZcOIqEHvUc3/YHzkjUHDUVpTjPiUB7LAfmpUesJjeNmLZvMOsTeQUWCnGWn9BxT3PDvFMjK/WEkNpT",
+	"CdO9NMwd57kmfqoGpmo+N3HLWJqXGfmRK5x3Z/qSl0zBtwU/SqQ477lu1AyzVjCOP4WMbHGZq9XzLc4l",
+	"qaaw4TwnmBnRacR99+rjPL9COMukpxVodkluiDhVWkPPlColop4LYeVh9fznFc7z1bvQbnxHD1R1J/JG",
+	"Lx4D1+n7GLwYXPfTi0SfAz3ob4O8OlBm/lVfMsoU2REBkxijGqBfKtERM0WyBMky3Ws5crU5KSL//xcP",
+	"vnj69POnV32EMkglQXn6Qd9KWXAmCZzSqxel2r/MKWHqKyEM07a0q/8TF0VOjTL0x79KoxFVfOBvK2Je",
+	"WVF2g3OarVMYSPMK/cM6IHzgAb1ixhW6ZvzIEKhUXKCMZvDXQvAbgqiSJN8+XH3wV/c7Qbar56v/3x9r",
+	"HfWP5lf5R1iJWQMss3XsX79EX/zpyTMkSar/hJ4+fLxKfO32p59+eqCHIEzpFQdO7Rt+tAuQdpJqTw6S",
+	"5Ddkmv6np+dN96wt3wk8uOOCbAWRe6T4NWFu4+HV293bD8nqteCbnBwG1leYJ/41sE7QT6plrvQ3FaZ5",
+	"tapfSyIV2giCr7VuDBR04IIgUeZEXiJJCII9kQ/d7sjV85+rgavTaoxMJdpSkmd6o9wT+v2C61ut9/2P",
+	"cPU+vNM3UirMUj1YKdhzrRE8v3j07PHFxcXFA/ifP+n/+bP7p/0/rO+rwqqUq+dPHj9OVooqkKqBdWFY",
+	"Ta1nuA2Tf3T7En2E7jAC5/eWH4jaU7YDTiQ425nts3LsRt8IziTYWEcwUXC6R2YN6EAwk8Dr7JfAnnj9",
+	"reEp+h+F4AURihqGkwqCFcnWWDX0qQwr8kDRA+kqVa3p/q37O80idLNklWOp1qWsPt4x7RiiCumn0I4r",
+	"hM2dSZDisBUHykql5xc3aWathe4PRB25uA4IyZfffvkGCc3TpZ7JAZ9Ar4Gvm/tLWAakiLaCHy4RORTq",
+	"9Fyrj1pCKHKQwS/aP2Ah8En/m4sdZlTCHVxHbl4hyA3lpVxLkgqi1iVTNA/zyJyzHczZPGqVewSLNmZs",
+	"3A4KcsOvJ5KKTHlhCC1+O8w0u2t5pVU6ynxjHOT1jt6YA+KltvqYEVuU1Vq90+46ny6LbDL1Wx9H4wXK",
+	"1BdPVkGVoxZDPxtrxr2f+HevMZUuRVjyrfbTo9pa2eKbv5JU6SlW9/0lfAHYfJZRPRrOX3v33yqOTZbQ",
+	"ut5NFeYimX3f3Q1s60SDplHzflZE5I3xNDSlA37/rXnW+9lQWLIypp39XSsHM+9ggLiHbfH2vA6U2X89",
+	"iphki5jGaGSQMF5bv1Lr5LHCjeUMSbBaqATusOdZGBvnB/JeWQ+FHshZS0OvGJOqvSEw++anR/bAGrOD",
+	"d+NAmf/XR1NvCyvzHG+0RmHU0Pt1Le6exLvnVWjlHudfkpRqxiknsrMNkWoN6qL+D8ZDpsSrLUpzLktB",
+	"pBYW6Z7mmSDsM4lSLIHfds515HhSfjhYhWvqq5ldaMOshk0wfkDYmHchPuyOKO7+2n3V+988t0cXgwfX",
+	"uXduvm4G7wZOEb427QAjubEnl3sDEx0nWkeCjzgQeqX50JrfEAnuija7xfb3sZN6iSVxYxnaysI0DP5b",
+	"Y1hcGqVH209CKmN6JegIxj1VSDMdaRXVAAEaA6wTdqDX5EhlUCuKPCReqpQbfudIW5NPRoyfd6vNgbD/",
+	"qLPzbqjxnZfdrRf1D5Muiz3KDyNXwg0fnJtSON075tA5Q4wKIiRn6PdXG8LIlqYUi9OaZld/0DY1109o",
+	"poR+f6X/H/wAJnGL6fmvRh2NHS3uWeM/WGckJ6rHgPvRc7s6BxMpFDjXDya6EKdwzzFRtzQnaxYMEL0A",
+	"W0HzAEmYStCRqj0vlTGlMdwMdCilghnveR7cgD2hu73yzJmKSURfhWvKsq49lKzqeJUmr4pY1vA8mM0b",
+	"kgcNqQPJKF6bP/dwB3cgGDaBSjiSsLGXEnpDsrXc48dPv+gdUG+0Hc1taVBVJkxSRW+oOvVQvSa/54Y/",
+	"20gUUHnKS6YgXm3ZBdP7Cn5wO6QRivpTqQoyj2Q1sobgpiTagtyT91jzJ/PF7rj0t8BW/+WkjBoxtOGj",
+	"pmOyUvvysGFBTvzTnqg92L/Az8HjtuoGAOYZuGWRc5yRbL05xQpeuqVDbhyMZIoZEIjmrViQDK4d7FDG",
+	"0/JgyCbaADffi59ftMGerG44zdaCYNnj3NK/T/UYmFcip3ukmQrE2F7T9ySXCQgAhujBBEyWcjgAc2le",
+	"U5+JNniLpfvqWnWZhU+7TXoaFojfUXbdldXkfUEFkZO2vChFwSUZFeuNT7+2L+k7IPJwpoi/u/qh+lOJ",
+	"P9Hxdc5yzZy3rNb03WDjc31dfzaQIUMV4gVhPpN28QWfEEKMuf7MEg6JWrG6Zx4JbxeWcEmcrVm0XRGj",
+	"PoyWeJ8vqz8Mbs9/cqNbTbgxNSdv+EYaaTy//PJ2NWZy2HGCx1dmVL1IwxlqV4JkOFVXz9ENzstaL1AC",
+	"09xGVdFRS3EisCQZpC3p/ywFpHcZYwDnSNMSysgBs8y/aZRJImp2DuEzrZPDRmPD07GwSXgFFybTSU8p",
+	"fCH1Wv4iCL4OK/TGmswpuzaqWsaJ9BXltm/MGZLd4A9lztoI5W8x0tiosIbqTtbtxYFKaSgd54qYYKLZ",
+	"H2tecpHZP5stoJytrfq/FiTlQv+U7kl6DVGddT2M98eSQZx8fQ0ZP4yrtdoT8Ctl63SPKQuroOTX7lp/",
+	"KA8bIqrUTC39kslBBbsPldneS6IvqzX0pYpKhSTdMayA+G6MgonMotpnu8dyHzzZa3IKHuzVNc2uICPv",
+	"jw+PJM8fwDb+8a/Ha/nwr5Kzq1X/tkXobdXEu1/+Knv89OmjZwnaYEm+eFKKPKlXp2lNoqsjPkkFvnR7",
+	"NR9dJTabMUGS/JogvWCILukvgd6UmMgrYRnJ0OaEsCHcLSHhcIF7L1aNaR203ovE7Hu1y/66/S/0EsFX",
+	"N8EwMK7Y16CE9Tjdh0S/xEXwrP9DEkhCffH6W5uicYnwRhuHELWGYORJKnLw6b1PITafcUKtRVSlJOIq",
+	"QVfmK1f6o1dm6CA9TdEh0z1mO5KtIQMhEB7+AXxonOXTor2h/eowAqIvClXSEOMl2uFCIiwIqkRq17VW",
+	"ENGTJl399G2WILv/4OcAb9Jf+SY4Xjci1hz1a8g/4AcTkNWHZGLKMWda9GuUJ+em1MNWM0dYXpuUB9rj",
+	"r9AMfcgI1cNZGbwhe8qyahukL4AnhMMhN6RXiF25hJQqtdYErasT6Nn3KiG2O6rWwWoX9lFQpQjTw2lR",
+	"X41b7xk8atWALjsqgTOsaYi2f+r5iE/po4c86CKFV8D29O534hiRtw3NmXau5TCnW8KsqNnmcmbFTENB",
+	"T8UZyX0CnOCcZMBDOjJ78G4A1/GOPPoiOE2glcX0zYsHj59+0RS0ID+druMSUahKxhxtnrY4W0UYkqZu",
+	"fKDI3p3/T3A81bUoLZe74NckToQaBVvLAqa0Jl4vy3PdgWIS2Nf6fKXlBZp5gYJKsjjPomOWfR5RSRL7",
+	"geOey4ptelzy0qg+e3BrSuSsHEd2MfoarCNqu4DiKwUq6hVP1/2QrEpWf60d0qq3EdNKO6EC7lGCJD9A",
+	"3hSHkp88m6Gf2zN2B+rtvjexMM2pPRf0N6C3t0TcEPE9Udgxryb1Qd4p+OfkWpaFtvTMeicoJlKWRAQf",
+	"1Ur6uhQ0+KNLYD7v64Lc2DKvtcuq6/la57k1LtV+fSBqz7PZ3zeZDrPfJuKGpmTtnNm4NzkSEgeHl9h8",
+	"ZIHVtSnSHHRnLuFD8E6/b52B3Rsgi6SHWGMXPokGQhfrL3VwNGAJgZI2qhV4Y7ywb3xIVhssaVCbOoHU",
+	"Mz4GSCTdkHDoreWlKwRPCXg11mZs95GhEMWGCrVfZ7gn06UQNmEDHThTe63anQgWNpwnpEIZPoVCVdbB",
+	"NPC9dTV2wFTL8OnKqvaMMwhb7egNKBqDexAcHoLQJVPitObbNRd0R0dl70vzwtyYsqP5NQNrLbj11TMu",
+	"Cju4subTH5IVyUpL1zm5CUV5WwO0n/+QrLb4QPPTujfdeUdYRrTVTpiy7truM/pYesLn3xvitb622uhg",
+	"+QnZWNHc5BAtQVlGsnVGpKKsn4dCNlchiCICEsjDChQ8dUPJcZ17lbRDBFKVxIIz3Px3fI6I/3ZbPhyw",
+	"oArna1dpMHKurcchti+00UOZ4lF7eaA7YwRaRjGUg93+eOvV4HqqZ2JX1H4BMh+NE58Gcyk9fzM1VWoH",
+	"TJmNdEcdiHffOyn3ak8EUHjgw1+XAqLrsiB5TtlOGrcfPCEn+XqKvZ5u6MmCF2VuNiSKVbSftykaMOV1",
+	"iN2+EILe4By5gkxXmD3KzQXZEkFYyAHxds+Fgs3YlwfMnnsj2xJm+BEjyyGDo++oBK/6uhWS75+PfkNM",
+	"YYuBV2CgA7YJs6FUbtFTYnYktuTD5mUdsEr3RKKrX68SVBZIcfToElGGTKCldgnWK+Plxi8bsrsDauP7",
+	"7ke/ffvqj99+9RI9ffzoz2OyUQ+gx+nxGOGCJogetC5kPDhbIkRPLkt1j6uc09RG7AzvWZlEhmB047br",
+	"KMbSMuamPdS0HqSzNrm27lyTjZjT7N7sNp/zRYvTGKsTrM5hRG99UWup4WBofYw2XgUBolTboOEjbBLO",
+	"/yq1CObMdzFgeU0yuOA7rhDjxi2QoM3Jqo4kzz6ToAQ894t0/OrSSl+wl8lNSd8irXUY765Xd+jrst5S",
+	"LGOtl2QSmP0deHIxvIWzEjBwqmeQk0wL46w0pZMhGfIV1FGnmGVUT95sI0ZPLp6hq5xek/xUv34Fe5Yl",
+	"iLOUgMthw7MTOFdyzq9J9tzfMiiFdFRp6p3AF1NgKsCJYdzkgmjVZ5K/ts4Af3zRlWVBJJKXXB+UIhmY",
+	"EBKBv9lekQRRJhXBmQkzwEkivRmXCDOk6eugb6L3g2d0VGXdjx77Zd0XId5wlsmGpbQRsaF333jM4aW2",
+	"ao1jqcfeu0rNI87csf+sLB5XpAZFnoBBQCWSOHAqM8zBVjGwZYtAE6a4H15Am1K5eYXKG/5xjUp2Bj2c",
+	"Y5IGzMuxUptPztocgTsIWp8jQBpnW6OjczrTOh0f/5O3VgcYf7gs7Hxzdlnz1Ktd+jxuAffMfvWLs+Lq",
+	"WRcxcCfWJA4rEJUx7I36JHRh7qVtDEUMm5yn136RmSTixgpfyHUnNzQll027mZH3CiAzwmKstVsjR9Cx",
+	"r1s0yTN8SlwVfTUFbaOh3zgjSc8kPoqV3lh5kLUuYz93EuqChmDD8AubeiNGmwOsO79Ua05F1JhfeEDK",
+	"/uiLVK3NH/cczJNG2clkiRqVp6w/6WUoTxeNruI3VOLERV2Y0V3ygbisLKnw1qzavWQM1QiIAD1kkEbR",
+	"o6fPHj95jl4IvEnQV2pPE/QdVmDdegiDLx78FyAMvvvb5x9+t/oEfS+3XhIz17nTuliW3iLu6CzPwGRN",
+	"eP59W0qjvdv7N25izrssvpSYdHVadBVLHQuklLVlwv0qV+nsxxI1KyPXZ7QCZcHrNPqt8+5Ne/gWxQK9",
+	"Pk4+//D7B/afFw+e6b/8+cMf/iUoAHov2HjZzgIXbmQ5IxdwiLiWvWj395Itc8HweMRg4Ch/b13v/8c5",
+	"3P/wu1FkuNX3EDdCm5OJDVwi/QGkDOIuc+GBDU6vV3He+1v2QY7el/N9ksOfOCfxZeweBq9g64PpFG/k",
+	"6G51vJOTFh/jrZw04HTv5bjQGfdmniW4Zng3R78X68aMGqjt1ux5adTNubhM/Oj+0EmkeT/8o9OW9E9/",
+	"6W35S0dv5i34TyP9fx87r6fjMYyoXF/IgxjQ4KT61sLOBdKMd4SlQb8TVmgPkMfKw+s6YpNE0XBXnwfh",
+	"tKd5JteaFffVf5niX5pnSO0pu5YggI77E2IcEhRSXuYZwvJ6KR+leycSKcUih03ELk5pn8/vp+n+PR+r",
+	"r18BCpUIvmCohmDwIY9iPjvRwdMGwJJEygOAX3GBMi3BD1YTMGXMBWbg9HYpRH/59sUqWf3l2y+DmUOm",
+	"HB73VhHuObkhwhE1QCjLnipODm/KnmtxdLkU1JXxRxqB9UV8Vbji5U5GaI1MN6yUN+Ak3VvQwoeRPExU",
+	"hujknAm/1qPCpwNz/tVmafUBs0ikuFYga4i9UDmNVsb6cBMdfZuso5ySDHGGAGxaE2xkaAiYTG+hbPUN",
+	"2z3EwFlB6hMkFOGdwR8Yd7Z3UhgzgbdqlXgYg7IsiJAkG85nVILudqEU/0FicG/90ynf75R3IqqCnHKb",
+	"Vl9+d5VGciHrOzIvk28BATxR3WuL3CYiTQQwbFOeLC0lbpvbT9wtTxacweZHVGzHs8/jy8Mf8bl0R0Ed",
+	"Ded77HmU057JtkIBkXrQsVv4pacKTUKb95W4FiwGP9Y3kEqUky2g/EeXpvvq2dTbdqZC0EZrt3/35jS2",
+	"oa8qUPEJ2+nUI1xdnqkkx0NY5o/G32wv2AwztshFnPyeoXXfvPwhjjLtxGfix/vwLjNeFzyf/tXWJsHM",
+	"x7dlkehHJe0n+zlHpXa8IzwskKPjjdMF9OTF/mMI3dFtGBS7I28HfUGC4Ot/y7GUt4N935f9/0KhnGCp",
+	"kCIMpXsscAo9ZpMub2/AIT7825+TD2fCItZrfmNKUbq9pyYhjlf9FBZxNcXi1ReExTukAuj2fy2lArRi",
+	"ixVY//vd4Dn2kWRWkknrNK9N3Jzqpch1gz+gFwQeIMK1UV+QIdfBAB71p9mkqTZlaypJajjGalPaZxdz",
+	"WVxd1WTtr7/ryNLU2qPgxqxuCaWvzV3umeJXsiwP7AFhStAJUUszzlfhMvfW1NzY/fOZ5Ug5Y8r2e5Oa",
+	"z0Sy7slrN3vYjdPIs1ocep3rB4H+wvtt9ItO+4oWMKJJ7NEm8uZkEYVXgWUuxxKrVXlrGNnYeS66niCx",
+	"PsyTrTS2pRVcEofqCL4mL4Hgl19+12zT/reL5PNn4VzqDc9OZx6HSW8aOwzoct7tHEFyfux1MX7eVNP+",
+	"+/d/rJMhfrd+8O5f//Cv41mutr06LDR0Zi+xIC8ENL08hJFid5gyqdYpFmRHNVGsjzTPw0VtuDnScPIR",
+	"FmTtv/AhmVMbEdPu6xt+1CcExTmyDnN+JpF+G7m3ZTjGatcdjuq5Ku06Hg4NlWPCF/XI4Wwg2ybFPgRJ",
+	"rLa0vvuxRXRkkycU6XuMbQLZV41R5Dj9iHUaNFjUdWvlUn/38aFk5YDVoWY9KwXprVH/qU4psN5g071V",
+	"X8YH7jKiahyLG/rcdGwySQj6FhwxNRFtE6vR430mkded7rbqSnym5Ugp6WWUEVx3ZkDrThnzolx2vNLv",
+	"frDdpSpz4mtmKrY5+um7ZnGf3v2f1oizxR78CxBxhRcwcduq2P2ycF9iSULmlCRSDnQMNAmguEpRgoZh",
+	"BmEGCNjF4o3LJdqHVA842YOGpaQ7NvO1vpVy26uTAC4MPzLIgIgbeWZvx5zjbM1viBA0ywgLzusFgvyY",
+	"Gyq5QDlR3VmiPQaUJoQ3/IZYLO8DrTLY3r56bcrb91QqLgyKkcE+tX6xyFTAnMup2YOmg28vm/la2F4F",
+	"Frkf8VGUGHDxtcatQWLWPfA/9ucqX98A7pjGbbaRb4bsSZA5kD/u+26MIT3vLvIwHZDVmm97+oBiaSGw",
+	"ZCluqF4/JHgTsYuS0Vue5/xIsnVZ9HIOQL+vuYV55UFZRJOceaMsvKveuh2mg8lxT3ND+SnAPUiFWSaR",
+	"VFrbigbNJ/m0M9nzfFCft79PSReJZB4WenTKZOuioUEAyb6Iy9oBFcpwh1Xrb58yI2BevSmImj6PXFxb",
+	"/c651Kp2I+P9THI8XUTol9hw30z9CMg7vBPE75pp9N0JzUrMhlYsI6yFUQXg1MB8Ec61ArfbV7CRpgON",
+	"3vzwJxrH0nNB7QRjZ22HhMK0MC0YmPFsVKXQKrVmyBVfOEufqMDNJ8fjqLyOrHYA4eM9P9ZG9wWqW+sZ",
+	"jkslkoQw64pEiuADwrmpqDmrny4veq/S21evbdcIvQXClMrsSiwy6ZrEjXtjKr/4+AbZZ036bwii8Esi",
+	"QOBstfg/2rxo5x6KUgDMwI0E46iXbNmTLA8HCzV/b2KbFYBvx9lh1+W2u90ztsIxbd3dttLUYfR9NkTd",
+	"WPGc5IGCkmytKSBMtBIfoIUVZLrbVlFml6yxGeVI4HIUN/B7zsh8AHp/3sF6E0ZiZb/mW5GPbkuWafWz",
+	"71Z+SFY7jvOFs5J70y+dtI1OjQFOTTc5Gepeon+PHdI1wYgqrms8HCxSsGoANKtcF4LvBJH6gmSGUWeC",
+	"FwX5OLjL56dGuKOqKG4wq7++8LNcoJNuYOs2TXMOnXmBuiVCBT7J51rhE1xvRoIwyjjjImlqexOzNG/h",
+	"Xp5x97qrJrkkPrhxAsVnQhl3yNSU1M5NbhkfEBxylXYdzL9buO3t2Gv7LgxfgS+heGnsBnSrCtO695/m",
+	"oNIYDVoB1BO4BJ88PknQhWxJJ033yE599c9LFU9n/6Tqn+NoeRF3eKUM3j9PuNuFJXLZ3YXEef5qu3r+",
+	"c9TVfNfOW464rBGJ7b0K5/i751z16Ugt/YJwPCe+1kSnb1GLWUye+Lh6GgFx0Lzqk3A8blF9/dB3Vw6E",
+	"ZS4yfW6r/+mBvoGUdpgdOPANywjFtnoL/l8Z/3/1UAyX7gkwmJC0bSpwTiAhJoz/aut83RLawsO3bSDf",
+	"4hWcB0SxcGb/0qgQDa8/NWFmB4Xh2lS/ffW6blBtQs8xx6u5klwfiFoXRKQk1JjfHLXZ++dVI2nozAPq",
+	"3GcSwShx/YYij8Smfac97cT9ORnlEjNUsi1lVO5JBvOKKTS2Q6y6AS1rOK78wG3QADYK1poyvaaehrbV",
+	"XFchQCrPngm8aWcxuwDHOtWptN1ztlxc2itk5pSAYu5chL0jr/VFjl3dpFhmRGSge95QylH77vq7o4/d",
+	"KXeBTMt+s0nToB4G14wts/a8sZ++y8TWXY+5SezSZmZW3ztRNRPMYD5nWZgvnKWTWJKIVE1mVuIPFQ+N",
+	"TXZwPksZf07zuofmX01rXbVRq7tDkX14oB8+xwUqwOFDFUq5ECRVMoY8R0FhQyUPf7H93rg4hEobzL3i",
+	"Ykpu0gRd0aR3TEtnqd6KTGiZ1V+Bi8PoGVn9TT9rO8LFCjwYvkZ7raK3RB25uNbyw7h+3p3X4Ghun6J5",
+	"GNmwKIeRPRTwaUbNe6DqHOH1wl1FxNcVFlMPvh91qqK7Ju5UMKJe7nZGXdITGshdq9DamIKUspsyZ0Tg",
+	"Dc2pOl1qyVQ1VrSQY5P34B6GqzvKk7uNzYvjRa8d52vyqwYFjDNzW6U7XdSGXUpRsDRDV+FH7xZ4qc+X",
+	"CG9MQqLDGPxMIqnw6UzyaGEITNRp3EAR2zxLxY0TbS3Y8Ud+ln09H4+5LxVHO4fbtuTxy9foyZ9atYJP",
+	"G4fxOMy3PF43DLzEuAon/vfc+tZRu+0bP+qlVMVa37rPyuIdIf+HlDyL3W/zDblL38XGXhdkEph/z61a",
+	"EkF8kPZnILbYg6C7yVZUK9W+J9MSioYhoT7FQlAi0YHD3mJWexTznB/lpcFkrRPzJ1eyNLNf78pmrb7Z",
+	"S+cV/O0ydB6lctaYu15zlo0RphODM31k89J4yvxAwQT6ia2sS3MuKdtNLa+L0jEW9wTYLXlD9B/v1jPh",
+	"k6Qb593YNMF3eQ8PbsRxb73RkN4tBzz3U9nLqBf+pz0BAH2vjfk140fpIH9thYiZWNBN3+cfWczJHdib",
+	"jpd76r54unIIKhU6hOJ0DwbitKMOxyyTUaX6JWdeB9O25GIpyQdrieCJfKr7ZZKDh91MQdyaGyCUDuXu",
+	"/MKc6fmsLX+yV4WgPx4Xx6nOsQlBLhRNaYGZCrjiXxNe5MTkwfNSSZqRS4uYoNU6ym6oikdVb1LT6/rL",
+	"IY27KEXBZdi3owfMyqlE9el7IhrrqregdUrjF/UlXLolciECQH+rM7MhvGnOMdJjc05bdH0+gdZ4U08v",
+	"Bsl1MsufQc1tx0iYcMaP4BueZzPQl2UAKdj6c4a4Y5/HYBAooL8+LxJtuZf7TYCja1PGIi4HT7LeP5dD",
+	"+J58EjjEMyGE26tawsD8+2dD4W2cw9kXACn4JDwnsdrdJAfLkjWg59VxzqqzDEYAphst3dLCfihBTYdf",
+	"3eC8xAtUA86BQjPfjjdM6hcik5w/cqlOlbgbRQww2eqVKODisD+CmDurx9M6w1/LbEcypEXWp4CitmT5",
+	"mztfb6s9sOAGuYxfgHlArS2SDOBARXXbuCvqXYoip7L8KSAaLQoZOuTxU11IE/X45P3TRL+2ICyBPCml",
+	"yKGYonlxpnCqXpj3Qntx21ID6mMmvxCNukNuw0/FCMnirlyFlwOvjGXwTC+zjipNa87EVancQ3jN82UN",
+	"DFjRRVJfmLG7NjuNxaPvPm+AyTyJdgMsQ31nqaUw3uiWzRHA09nBp3zFJycu3SEHaB0p/HHsSBeSvpUA",
+	"u7+ydxlvyfROJWdXOp5DL8Ed+TceKvRbHnrG2D+zgWduAUvmdkzMTU76k6Tt71Uie52iedu2gvvvnqj9",
+	"jxV8JeJbqNcCKDNS69nJdLMX8Bjsd2eYvgqLHVGxzoV7hRPj7ZV3su8Grug8aXweVMX9uiBTyKUftcSb",
+	"0dBxzAIuMTywD7Wkg0piUE7kDPQIM7tuz5m2sD6TPj7Nw4w9woWUIZCf908RMjuwiBL0qRDRuO40RFQz",
+	"MyFnBKQ/ituucsPWY/SRxrfshqolghB1CPs2wxa9wKhWB4GsI4WvCXOp25HVboIfbsM0tUlIcxoP3l7e",
+	"UCl7oIN/gkYzODNZnFuaR6nrd6tYNQmtXkx9ht42jlP9LFXLo5Zls0Yiqaq/P+ULrcsrgixIfR07Pmta",
+	"HsFMa1PnXhw/h4UEtMfO7p+YhhqVO5MvBrmezztY/+XRiNAP1gptabyl2t9SVfUcyZLRW2q5m+OQDf6T",
+	"oEoRhnLOdkQgvFU2nXyLUxVK/ghmkfM0LYWYOG+lTfI+CBPOUoKMs/8fss/X+QKqpuvm+VhKGLokt5lz",
+	"2iKVheIbjpZazGdiiAJGGdqYhaQDMKL7JxfMDixhvp3FL6afce9q/rNmCa2kS66i2XxfU44AQAU0SzD9",
+	"WjDNkOQ+gffzorO2q9tAzLD8+TFUtzkenL0y7tUmn/E+9G78EBa8W+5Y798Ve1UQprf83tfG9t26hU75",
+	"Hh7tMpzzvBxX+NcQph608aLyGqV7zHYku0TXpFAuhGZ7jzWJ4VGUkv8pJ9fO9MK9znFAcsx3oIdoGhAp",
+	"J2u69VuR/h7TBSkAgXFqInoHGp7Cm7HxsokR3tPa+AfCPlpT77rHEpDwilNwfvUo0aWP9Ruxq9Jv+KAJ",
+	"w9lzxek796ztbiJ7KlmpkhZ2XiL9XOJDRhy1mmxRgKuc0ueIM4JkeQDEVILTPQKJzNJTbAFihTnfyeq7",
+	"/Y53/X7VtxXOE+IC+QhQkxLNKWe9Tv/6EbPBOcmQ4kjtqUS16RUHPrtINGd5/bOJINvo9jWlwZ1+WpJx",
+	"6DzrBze5GlAgG4fteAO1c0PWdz84mMHwbSKD+ZBh74brye9hiL9SwmsQLsPOGzzUcRpHoEklqd4NyLeX",
+	"oAYEpNxWhUiujT8riEU52lO2Q5idQOM0CNmQhRMzgmk7DENAiISSPAt6nB2FJ3Xtg+0Uant3MHwg0nQe",
+	"HAFWgm8Mbsws7KxaN2hN3jJ5YxoScaNNRSQp2+VmIVOqx3vD8Y9D4fha9J8r3OcxvsA8QzV70Rg7U/jY",
+	"ORVXvZTxJd1ul1EL9WivsVAwYkggw+WUvdDy0OSSKkny7RT68e594KMQc4o8DXi2Fk9dsTOdZMb2RPHo",
+	"JFg+MLU2P7CLbi7Jfc0fqz6VaYz2G8yyVzdmMhM4ylytc+lKpdZ+VdMaWvJCrgAww+6hO8An5G7KQyV3",
+	"nX6DM6PJCHLgN0a4GxM9qNF4rGGhex/S9b41boEcKyKc0gcw/McahwdmmzgPAsEip82e7FHxD7sfidGP",
+	"3OqG93YRjL+50jGiAc2ApBrvPXM77ow3VvWeVwEZaVxBmwajnW2NdQWCqmlzEcTIcYrZdTddal6bxLDJ",
+	"TWp+1Ivb8pJlkY2vp3lKskh/mM1r+8jJ7a5JcKxXQBDJ87L3q/DzTbyeuqQvklrEr/GPdgzWylB187+n",
+	"nUiB+jrtioebbNhrtEyPjdu5H3eTxj7ceFzzQ2jurrmHa0XIM5LY1pJGS+sDFL4Lwu4AQWZk7NCXUvvq",
+	"o7pvmp/bh2WaFt4CbUe0vrt9FjpXjTHLfNOQGZMS2fwXpydLN2TRmIHVi/8djyL0ptJ7PrmWfm+gVf3f",
+	"G85zV7c18zAezVZ+K8OHuD4kZ+TnnxER7s3Xr5/pO9y3r17fXYooL8ZjDQxtuUjJZNPSDt63zh8JPnxP",
+	"nJ/ojtGRWHY7uaCC5w3nAlCwvhdmoe+WT/D/xLL362x92Irxw7/NlMhbS2uvp7+Q0uVdhvund/0oMGgl",
+	"oXy/KVS9OQWZUV/vxYzeis0/VUzuuOoVkb2++9pq7UnStgU6QqooeOW6XeQM/L9OvM+VWe3JRA/R3TcD",
+	"HWgu1FnI1KQuxdeRbTtbZ3BDxKY7H8M+Exc6hZL8AovKANXXBhx5n0lUYLW/NNjuiU0ZewDpY5iZHieZ",
+	"wMcHrk1lyg8E4Q0vlVbJ1J4cJMlvAs20ggy+Zt4wb3/dyWogxbS+9ksxwZqP3D8m+J9U0lCzxOxA2eN1",
+	"0XMDXn7zAr0GSnJUkFFj1SWIF/jXcolu1QVmtQf5lnoJWnSSPmXSPPCgLKrKXyrRAWfQWjCGx8zsprrn",
+	"MGFeKmhcEFTA4HSnr0AC9AXS+wJMRhIVu5gh3LEix2mAUr56j1N1iTjLT54ktKl6JmCSAHOAJ7bAY7jU",
+	"VhNHRy6unUjpa4AOn11Py0uwjfQnguYM9p2GrCbXtEFzyv5KJYm3xHhJhu41XMu35tGgt9guAnR0LWsZ",
+	"V2vzX9U8VqbC6KO4kZPVjV7B1C/od+Jr7z4C9pt/39odpBuU1VjMIPOd5/Ru8WfPgn4S1XeowVxbqZXQ",
+	"qsK5l6HdKdzHHScS4ZyDHhHRSHWAM71iNmmVSpSV5LJR5GXQmfTWQDKvZln8yD4ytx3mb4Ch0uZF7V4z",
+	"4ygUXWbWg+PbYKB1cx+iZ2PmoXf2mhRRGEdzGGLzqo4S0KXl4nlORG9FX5SNa++cN+fB27WQjmfUpHuq",
+	"3i2U+jCF5YxGDMb0u9EBzrrEwxdz9NsRWkfMGGdeuvF7008SbyDkPrXzRLAmBMxhw66BER2IChaJTIG/",
+	"BNLuhVOR/EA2PDtZibTDdFb/kxmxnDJXPs01Va93fSe2bHFzx0cPs+pjAD/hPP8ojuqhbP3b82NjKqfk",
+	"kfTOcHH4mkMpFYT3JCGR7r+P5gEfjuJpirpN7/f8lloLeM6jVv8Vyz7RNmF6dgtpPMA47p/Ck3OcdVef",
+	"0wNVveWMb1+99sOFXVvWDdq61oTu9opk4JyQqGSZ1m3xKUF1igPijEhEWZqXWas6jZeb3PuczRfXO4z7",
+	"sN2xojwogPUEkeLIrDPqK9pobcb8rlfJ6ogFM1J6W+Z52HVw/h2DFdptTVZu0mZ5bmZDB7wQicP37yeJ",
+	"vyEFF2qhPTCDfUdZMNGbvAfijc8dN8N9pV/rQ13ouY+tG4XBBUhEYsMDYxe1XXRg6apaQGK2Z3xfYSs6",
+	"e7s5QaCln/WHKlqaC3wJ69qcIGsPaRUYtQI4lyZVxGWNgJoLJc2Q5UiyRrVaPX/YsPAMhpnXmSyp4iIB",
+	"m8Acnpd4OIPDDA07qkkc97ar2zi1/gSPtinIDOB2t2JYjhCChATujlC9V0qkXB94+yYNW0cw2tp7Odxe",
+	"pcBpMGP0NdhgMijUwqGdv5AdZRKRGyJOpiczYSlpOnOeoxf/9l8PLi4uHj3+PBy7KZkSp/EaJPPYTBsj",
+	"GubMlB7JnvgIFRLckBDEIlusjanI4ji/gKrD4bCiqsxamYy9FyynN5Tt1lgQvD487rvIbDdlzANmeEcg",
+	"MVpTTh5LbZ33hhiA31ayH7uzZBJRZZyAmgejlDMleJ7HXeTxMORQ2LHYY0liF5/TLUlPaU7W5jUAB6YH",
+	"LE5rdSp4znen2KGq5yFBVtzQdMrVt29UrXbaBCb3HCCIg6QiqSLDxKRv1fo3zsKnqjjNieoZ3K6LzmBk",
+	"/pa0F3T7IakjVkSsc6oEkeuCiHWGTxHFnvHGtKl8sNqt44L+XvvsqLGRSVNAeATj6Ddwn/vlz0t7X7o1",
+	"xzeBe/S1Nlm98KyN+cgjVeke4gumzADx7bYHVCUL0xF5rwSOUJjarUW8BeV4E8qS+ZZ5EYXPJHL7mngr",
+	"+AwCR3WCtdajzCkEpMSG5BGdzjLynXnSdMsmTPXkD8GAOemJytsdNlg18KjreGEiXe0tDpVVuK1J/Mqh",
+	"6rPDtLFQRKCipy5JTN1QM6Ow07qatmEmbbLWP9Mpta31FQnVs9P3fQWevULQUMLaTa9L1FTlfYy2oGkY",
+	"T7RmbcFifkaU1oQ16VM5jmBhmZKZifuuz9bMupNqN9+NnkQcEXXLU+QQQ4g7OEstSQgkSXGbeZY4Q8tE",
+	"Yv3vuKBPi7xbCw7cusF9mQcBspxd4CN7tAg7WZWM/loS+7sSJWkZDgf8nh60nQYt6c32mD9cDFkPtfvy",
+	"v39+8eC/3v3tcfL0w++WsQrmaPiTFffmph0oc71KonZwWM2v9vSZv58Pnl1EWQCtExk/kxEDoR7vz43p",
+	"wD/vxHpo95wf9ecHrIt4Y6EVoP47tQuGuuuEadazHJokNkZfbatiMoE2jI6WPvfihxfICinv4L64SAat",
+	"k2kLWMhyqbf8i+kco88ImbiZYY1wnukxw8BYwgNvPGX3zP9uV7+M+nwfRH9PIosvdu6j/O1Z1hnyOGKj",
+	"zpDPo/OdLWP75OV4BlNA/g2/dK/l4fj5TpSP4wM25OVCUjHiq/dXSo4trt+98Nopgy17dQ7GLQDsqqDP",
+	"CkKXSPEMh+GJYyFebeeaxXVaqbBQMph87DxuzrWml4+savHRG6NO7M8S06MNYYkwQ0SIZnXMLdQXOAWs",
+	"3v2ait4Nk+xtZmI5KuskSt4l2b0wpUoboo6EMPTo2cUFFAw9fvTs2WQcwu5Gj2zvYnru6/097FLQB/Y7",
+	"hRmaMx8okN7awtLaocmPDGVUkNQ2FxglVHce4StgREEr5FEKtScC0UwCNaU27NLZg13QWjWdqk03AWAb",
+	"GQE06cQWfiEu0IGInf4LFwbZxbXUMuul0sYungNmu42xFENSoZU9DJpfFZh3eIhBBJpwgwTvx2iMVNv4",
+	"vTmVq1/Ki4vPUzcY/Is8tOzuKkFXDy23g/+2WwX/bXYL/tNs1xXsF8BF7nFREEYyBxUJGMxa7hBxkM/R",
+	"FSQnCJw/1FR0NSJAgi706gTrLmfVPs7KuIVnvC1vbjBUJVuKGkpFgikswXh6sTv3WFuOooewoT60wDuH",
+	"1Y3IoVBhwmwxr9b9zo/4JFEhiD4hV+OlONpxFOrlPs6kvJkHdy7n6fWP9EB6Mz1T/YS7MzlPwbH4EH3D",
+	"S2HBtqF2XU8ViO6EeEEY0KRFKk2QKBkqsFToQDNGd3uTYoYPhVY7Vxd/fn5xsfLNrv/+/c8Xj979fPHg",
+	"2bv/8/jniwefv/vD858vHjw1fwq6yr04Y2glFZpux6MgetLtw38OR2C3oUFaZ2MAFvSBYEjw6gmLtKJ7",
+	"ZztMRMjAbev8owYvYcsMIxcZZrvEoj707P5CAVM70lcuMNMbM22S6psyJxJJZeq7IbwNcvYSYRcBTzFD",
+	"NmoNABBoU9oyCUg+MH/rSzuIjcd2WRxkXsJ9N49KtCFaPCPFg2LPxW/jchDC6OKTA72Gf0vDjDA7maYJ",
+	"VhrCCjIeAZaxTOS3QQLd1FgsaYBX3RBBt7QW4UYWJkgQ2DPTAgRRBQxWj8glyZAWE0OwnS09iNwQgWqQ",
+	"9QVyUML0YhXTrdUcU56XByYhyOy2+MzclaUSU5zd1ipVZrucyn3SQlk44KIiqKB7EIedGS9cShC68q5b",
+	"UA+rFdCO3e0yjvRQtfltO8NEYIvWSTCVymVocYiIl9Ct7FBvLe72uGEX1I00m7+stl8aRBzKoGkTZvII",
+	"6ZHjwJdzbLvWArqeLxeWaE78G35EB8xMYoW0WVVBh0wvd/775qYDWSK25xAjUgZYKGFkS1OKxSm6MnNP",
+	"82ywGRqVwFoP+IQ2JLElSo/+POCAdI2RQuWqdsskOlApoYGPMpasgZ4KDWefjL5X35vnv4Z+O4FLZcdb",
+	"b7lYQ/1AuFEaRvpHJMiOSmXQqdCRl3mGGCEZ2hBJM1uGuci0/A9FYm8GXmnTWoskgp9xVOCdXL3rgf0K",
+	"EybgcS1Dk/ptLfOnucyrtzancAp59QTC6IaIDc5RRlLqoD6Pgiqz4kXql93Q4y5Ns3Xr6gVoLUczwlLS",
+	"i8mElcLp/gCIeVsfz8O0e9rzoytHMIM+r/tnSLpj1qlkPBgpFxmNQ2SxdVDZmmahHkFeqo304a6OVO33",
+	"JK/6tVUXJtJb1KokG+zk1tpdysw39CswDZ7rxXpAeqYv45hTX29kRrJLxKqSewfIG0Rb7qUL/bSIJgrz",
+	"tHtt7QRil7hlQfC1rDyhhhqSOiP7hDIOVtEQRl508EjLaFEIoohYl7Iv2TW2k1Ajlk/UnmfR+2MfH4pn",
+	"CZLSghps/zii9S8O9CyiB6qgi4gprXuODLIikikvCJL4JM8i6lbziu5tNxi6+qZLwMXRSrd7KRIJAKYa",
+	"va3maVecB+k8vVrRfzb7QVbBPQfRWA2xWFAP5zRbl0zRkGGkpMGXNNrJaFTxLhASOkLYbK8nIxxbqOi/",
+	"TbYt1utxrQFpPCuw99Glb9uPdYeS9QXrFaz3VYAOtEAMp038U8IuKmFHqfn+S9zx2P6nJ4InX4tPQ36O",
+	"JXAtKBrbLQ1GRdaAIFrEW2YMzHuW/sCZwmnQ9XnEJ6S0GofTPcKWnTxEVxJvyZUm+auSXTN+ZFdNJAcs",
+	"r0n2sBO3m2NnW2IN+3p/ctewBRTJlzKQJyJtjt07vc9reNhzHHa5uHGJyqTTM2cAb24wW87kEPQx5LtQ",
+	"7QXJDevc0yKYqHCs1+06IcYh6+15KYmW5+vGNywEcagbEbIn0XRJaA0GeI6D8TiBbGQcmC1QebiRE96S",
+	"9XFPWMiJXAqXd8OMcisXNDDKvsQGSJlJEM4yQaTUOuAesyy/6+zDyIWYV6Kw7BYzbiy6qtlESyn+PRng",
+	"ky+UIodCLdRLY1wJqDSfChJ7bzJrDkRKEzcA9EV9C/GB5ifIyhDKdLbhat/T2KaXW8Bo/X2HmgiYhuFP",
+	"RreFU6nMSLMb43s+r/J0OUjKOziNs/qSDSs5eiPnWduzZfC41v0pC9hRs2hC4vCYBP6ndHTScXTXZ0q+",
+	"9rhTLlZDXAxcr2VsCNDG76UNsVRvz8X4TTS89kdlLKOz7GU0EcVrt8d4JhXB3X9GNLrXd8SYApevOH3n",
+	"OdXaVrxzuNnMX15QIhEWBBVCq/YZon7b5KGcVz91t0K5aDlw3r5Cnz/64osHjxDOiz1+8Hkjb/iHr940",
+	"s4YNmsbnASyNziWsADNelptQDZvNjYvmtOWG9OeO92I9ZfRAmAQamfKlL91rwXQPgmUpJs79e/NSeDyt",
+	"CPagNQBX4Fuaj3pgv6TS9nR7bV8YBPnp9R6+sHmLiG9RvX2meERPVDNJjBg5uq6mCWKQ7mj+eCCYUbbT",
+	"b2OGeJ410a1GsAJq+9AlM1W73TjM5q4lqzrV0u1WUPDVRNQhyH4Lq96okTXUk4fB+mbwpdUwztE7yg15",
+	"w4891ISjSBwr/L1+tkeJgHGGlvA9CS0Dlxkltlm2Y1IQaWDQc3vHb4hg1vdcm1pFuclpGuRdqWUfod6P",
+	"v4UExNeCHxAMKAEnTksB6ZrRO9Jm+cl0XNYka74OYi6YL1YQQY0dObapr82TZ15abz7TmMxbk24aoIpq",
+	"P4JBswq960ikMjvmkhCrhM/J5bFjF16fq3/hK8qpN6865Nae9JJlxbaDmaNBMkq9ioSenHyqpPWq2mTY",
+	"cCpwt/2L3SXT4SVZYaUE3ZQN1uB7K+ALAxnJJ9ADXGZ8Tw18MBskJ1iSIA4qgbxxt/cS8VJBGuIBQ2AA",
+	"gpM+uvMI+p+1vaov9p3Ud8EakMk8sLvaEDPrm4STyfHEQlmmiZCLiBi2e/IDhP/UeP2S3UJ42P9U3/Rf",
+	"V2ypx+YydxelmufKS1QydyzowJnaG7UyJ1ulT70bAAIqH8tB1QMZqzXy0dai3VXivcvUci54Nz3lBEJY",
+	"mlZN30aTvV+ywKLwjqx3gpfF6AnWT1YVw5FBsKmQcnAa0TvNsLHVg9jaXYUeskqcrRWyOXlRGhNv7Qpp",
+	"B7el/fyHZPVriYUyCRK17fD44vGTB//rUTBzjLyPQFB5H+4xKcuiEIA6H+5tFDbrLOb4pevmZyx+b6wk",
+	"JqByIjiwysjKt1o+B/jNVJKxEDtBKOS2rI+T3G5to3q6Q/GCF6qZtD4busxfkpzo43hDfi1JiP2nnG2p",
+	"OEyceGcr/DimqcZeR3f5gZmd077T/6S3OY2RIzZnAd9ke7vvl4/SKsYkM+UNASt1i1NlG3X72VNcG6KK",
+	"vFeJ8aBAOzZeKs9pYrLHbNGMCfy4f0HMB/5h8K7fa5uFsAx6PxCmKNSc16IhWW2oUPu1a7BX8WYDYmdv",
+	"y5pv11zQHbhufMS7AxZU4bxuEU6yMm1WUhzoztZW1B1dbRQr42lpTakNTq/1jEzrV4tXtS4Ev4GWvyFO",
+	"WZseQVDuBs8lxqNOyRH8Q9DmJVkpgZnc9sTIcNrXiVPL7lISoY8qzalhxxxlNDY9oaew88q6oq+qREp4",
+	"0HkibogQNBttjl8InhJTn2K+8yE5JxXmNhuF65sxBIcVuPGR0xltoPAj12d2iEsmmcKEg031/VSBTnZA",
+	"e65Aeqtqe4ZqLz3rewF+W9+ne8lqPR/EgElhDUWwDyUhAQV7aQcQOWyw2PF1hk+BS/8lPkkLlaLNdMJs",
+	"52FsbBxEJaqM0ZBKd8Dv100ncWv82sgwaRRQtYhSwbXaeIkuwELG7BQenbJ1SkIVgaDLmQr/I6IKTLE9",
+	"zTLCEvQbEVwi8j4lheqbth14faCMi542MhIfCEwPZJWsKi2HR6z7xI2M6jWUa3hmu2NHOCCq2tf6vJDi",
+	"YddDsgJJZ1k06d1cvaeHMle0yIk0vQzGHdGeG8ojnOogwxvVPZAOZbUIOXgRywJ8XEGBrA24nGS7iUKi",
+	"8WJfJYUp4STCttWQJOUsQzhXe17u9hboSEhbrLCPbHw+t8Yxm/lOZIPVraYd+7BjUH4NaxVNMCUze5Je",
+	"r5IVPYDS8+6Mnk+uAjcIAqT2gsg9zzNp07b9KF/BpaQGjzWn1yQ/BefBWX91p0kANS3hDczQEYDGYs7R",
+	"6MSTGqX2MSQlONsRqQw5xRY6V/fiTVUA0nVxauW0vz+9ie3nnF+TDGnxsMNUGwtbhFGBqUBFqSyky2iB",
+	"l0yDKFUvpKs7OVYd8fXI+i9AcwkqC83THsX3wmy6PgrCbFVQjpVBYeBqnVVcI1kZvLJw/7pbBrucm+1p",
+	"qdYjM7fD7srUROVd3mp/BhnpS8wymgU56gydvrrB0+7lR7sStk9euEdimIj/I55Cx3EB3Pf7DzTu8OS5",
+	"mnmXHGbHDeqxQDCMZU8F1GgqEThjIUPfNo1/iH7AByIRzjnTspZlrjjD0JWBYzlwAcVriueZaSmllXbh",
+	"+fofriIAy3ZBjcngNGToRDBkD2X4lCDKpCI4M3wSPB3IcsUa8/jxaIcDz0XSZj1B8756fF0IrzKzZe1n",
+	"+HTVU9U3aOAHh/9Qe1PWtUNxrDjK9x0F8NKCdYQs/vE6C6unh+HBRAVTrZFr0R4jzZsuqvhExzpa4WGZ",
+	"RxW6+T61brTeIlfJguQ5ZTuT2mWeaBTgTUq8Guw98MF50CLasUSHKj4M8YovPSo+H8p7or7rFzc7wQV6",
+	"AhyX+6+2JmE0jJA4q56KFZuTW+wHfvK0u2lVhl0HUmP+3va8iznBWSn5QycwZ9+HIGSvYOCr5yAU4OZZ",
+	"3f8zGYpxVYz7Udhud0cyUukwCig5oJ/rScOqr54bzTmoq0cp5qW4oTe8t01ztTcmF8iWx6ojt0GCKKu2",
+	"+kjkKWBVHUCdMIcrW0EQnE0/GIWvyfCHjfezLn120wYwOwnecAN0WNGJz2wXi5Q0oiPt0PH0eAk4EoGS",
+	"PCC2TiH73LhK/afa4NCDM81tMyIVZc5D0A7BuAW1lQhN+QcsrsN5uZ6QiulA0dZR68Jpe1GjWNgSru6O",
+	"YBv3eI8mZFeO7qmmZqyb2016yQ24Vwt/U7HzFt9gBDkUE/DscmGYrlTAHQ3/kmhDbGKvVrerwoK2dSGI",
+	"wRYIJ2Y+Skwbd+PthadlgjJtDymOHkT6RtxsfV7lWFGD5Ri+5KfMBMOnlaYdvKZHAojag6h+1bpN4pGc",
+	"YUFXi0q8Xay+HjrZr7ZbAu1ue8HymmHIUH4js5UGRquUUZ0NZjhpK8AO2bOPxvep+BFrUgMMAz+yV0/S",
+	"BGOsFIq6re1t+tF8JNjAfD4oRxlYmYVo9NpY1ysA9Bd9m/RSssZiJSQotzMWjE/FSjht7mUCgyeevC+o",
+	"6M+H8vE75kB0xFDeAvmcHWKe7aPpO++R2zEnKj6uLna8uHPPsrX6bti70mO8ZYW2BzJqvoIOQvGZrxlR",
+	"mObh+hQOGliX+v/n21c/IPsrosxWpG14drJpOgUW+KD1ts9kC666r1WO/VTV1t5OK7hMLg5BUHCSBe0Q",
+	"zQ71cVYoWVo9h/qrCiTrVkJe7p1oc96bdLCvQl9HqbelltnEdoIRRMGuJsuCq1C2hnZiIUz0I8JSEikP",
+	"AG4P7Y4c2HowyntNTj3CQip8smhN+ECMNWONKzm7Il2vraoazXtL9F6ZnviKvFcyQX95+Ro9+VOjao6w",
+	"0YbQbcozBJdihjbEBFgRZYnrvd8NDYzm+dQ+zAAoRBMeSi87GLW3FpivYpluSKsqHzokcealn9ZvRd4D",
+	"IzamNVgChvQWXkSPLx5fPHj0ODEHWfXz4eIQhPm2fEWTzI4/sH/8q+Ts4Rt8/N7CSQT5fSbwVvn5sZpV",
+	"V1cRBIHqFd8DTfoFZjKvi4T6GglENxjoMNDm3rmaVfT//t//D+yZdWJAJ43G/pkn6umFmhCUdD3nAL/D",
+	"J14qtKeagfAtYF2pB/oYzGgPmsQce2ifamxUM0AvidgW11SekUrgV0y3Lpv0KNh3oNhN9w+gRUp9onSW",
+	"57Nf2r7kxckUiAPJQD23qc072iAZ6Emu78ZUsTgNmSUe2WSWRLo0KgXfoiu3IVcdzAGnFrZiTn7xNX7w",
+	"2zv9PxcPnq3f/cvvPoagu0SExUz986eNLX98ewzcfLcR8fRRXWJZQMVoJ8aZzmXDjQBUMArYWt3jwOoW",
+	"ZNYP0RsC9YoZtBpFxz13uAfNWdw9Uz//mD/08LYFPIJ6mPi+K59S+q/ZgCWgYMZ48DL4Lr3c65/s55/s",
+	"516ynzcQNrMdaQav1Jl6y8IXbrwUz+9Df959W82/Ut1UyHmEUtJ5Uwlp/2HN3jc7rR4fUNj7mHhv16yF",
+	"iOjvzbUzsXTq3rlUbssVEeyQVsFWcdfGGGdA2rdoOC9gHvfYuyVLDU94YeBPBhoNVp3attVL64xutzQt",
+	"c3Uy6Qa2fzRk+gvbwRhCkO5gHq2SlVYlPl8lqyceNhrE2nLKeo7Em2d1+8IE+hOWe8p2ijP0b4KXBZJ7",
+	"LhSSRCHOqqlTtrNdKVxiKuSiSlQt6CH6tjL7MMoo3jEuqQyUgcHGkXahhST51jz7PpwsbdhIjwf7hzP7",
+	"OMyp45zj0S/Vmm+364wfMGVD/QrtE2iPsxq6PVilVI/aU0cC0Vz9k+G7JsUJ2y+YoDSBjrcmkOp32uvh",
+	"mf30PLXqZdx6qr71nXl+uP0STvdEru2G9HVf9cgzXEN2B0Dqt+1Y/PvB+LZ0kjQYR5MdtK9A96J1aWOE",
+	"u1dccx5Y9afI4+7sXo7hKLdII3jAscezhIMmJCvvmaemfRrTqk/+4uSNyT9lY6qLeXjVBfw9HEoGWGzG",
+	"Yo3cdaNJfUhWe4LFzFcFMUx55uuSkNlv5tt1igWZ8/IR59ezvttOxzHTr3ewHrq5Nf58k9aBhQjrG4Iz",
+	"0BAmUtRrwoucVMrFkao9L7ViyPCBLIa9ZTINnbvKZkVfuKjOQJb0lOKN5j6/b4G8uCn0bF5u4Luaq+2a",
+	"X/x6PK1noKrxmypJcakykhxrPizpb+FyVs0fqsxI6IiVVDiIADUNQkr55eOUmW50QV1lT3DWm4noAMIN",
+	"3KJ+9LJq6Xzc07xqV+Tq52L0r0hhOKBqejWUrf35t/968M0DTYZPngat7+Cufm+3TxuOzXbXPt12KAdD",
+	"OtvK6GYfpbx3TNOcqwg2qkT1liVRV2BuHU6T4hvsZIybRLeA6YHx1ESuNbrjnkuCfFx16M2lKf4KbUjK",
+	"D9DC3tyB2BTXamMMgdntGW5LN02X6z8L88llGnXP4GPtKsmlmMJfOWVV8sJo7VFOtir22WEc/x9NmqQ9",
+	"/Zkw/Z9qRkvjsJJQ0bi3Dv8M3o1T4LwMlelEOod+2kec4VOMlfdRqGe8sN97OuJcvjIO+gmH4l2mxTYu",
+	"goUtYGW2meL9MjCr2S+5E/d3D5bJiYjXOXryI2I06Beet9Iplm0OdWuNa0JX61tbA/qlK7IKdOBzfbF7",
+	"bQKZYuuvlnt+lLHwkHejd5hKDRkr9GOFi5RlvNahn6Zst54BINxn8vSFOZulTCZbXRt/G+JqmEM1X7fu",
+	"YY/CrG5W6c5Xj6Z3sa9e6oNek/ho6sLsFLXmb/zHo0v/xwwUwLjvIjjOzP6TM5jSc4RDbf4hf6GCJd6i",
+	"a8qy6pzXepi4/v5/D2xmvOnifL4zhtIzh0W0yDWa6BZQnDqS837pT90dWUKN+uj3clR5Gr6no68PXsio",
+	"t1sXtP3OmV3c5jc1XOxijwMpzLvoXRI2WJ8BjZUfaGr7btSgjGIt+HGVrHCer7lYMw7YBuFmVgYbYIwD",
+	"wPcNiO1dVZU6jIiG2xnMt0HsUyKEhR8eqTPzNJFuLgzfKsJMzT8MWGNmhmrHtpjm5Xgkzuzit/peGbT0",
+	"PPKVr20bri1l05PuYr3EuCj0hZ34uIOO6z5g67bHV/e9ftJe6ICX+kXVUEHuCVFeFnaCZJnuERRF5+XB",
+	"AWLXQaB4b3XraDrobILvBJGyuesORKM2oIO4gx6AKnRbWcuTVOQQBsFUWKjZWZXjK3xrnr2T8MwRC0bZ",
+	"bsm7aIccuo1z1fqDKd+vOWqDBXm5m81DtNe4YqQerVS8yNsKR+Xvepl8AyC2VS7vUiC1VQqw5C7KmSAu",
+	"EkQZwigTJyRKlmhNg2CRUyKQgF2sVQ075Y8FP5tTRsKH/48BTDsFe9ZJXs3fJgcXt7jMAwldbwjONLFA",
+	"WYttRkIOhTohByjv1S0FTSNZtY3qHtMe8qwvkT4KLLwkjBRLkiCcppCRj1mGipKlqnQl2e2vjhUaYbEj",
+	"KlaAEuP2hWZcsfVH4bX39KEwwknik4QKItxIxwbsu88k5DbBzbSt0OChqjkM1CWZpFs4H6okcp0aY4qe",
+	"2mRmDqnaqSHyKoMwSFf6sApFsivNQiS6JqQwufRlTqCImEsL1nQkVuoa1YxkaEO2XBCQxleW7V4lpsWp",
+	"IDjXTKqbj2O/F+YOphy770fziR6h0lAmWyeIqTItMyoopMsGK20sk5d5OJXERIjKwHX70oBTOQAzOG69",
+	"Uxa0CvLeGgLXH5Wy61CXCjem4sY6qdJdCkiAukRuJwGuuXNQrUMKftq2HerbUkE0DfX+yo+ytzLDip9A",
+	"msk1LQoShso0yKGmJCXc06NkgwSi2dDa10lGIsiwBH8bkpo8a3LzP1tTaL0Ub6NaCoU9Wo9y2nPsv7A9",
+	"Lcgs/JvRhgG8ZWeSdKpEYKO7GAhaU92TrGrqWQMfHoDYNHloDTw7UxzWxLPzqsbiYSlrxLukLxCcaJFN",
+	"b9xE4R84X1vVLQI/E8pXfNTMmzJnROAN9QA/DdZXDVpl+nrDjglV+c5rHM1kRXeM9xRKeQZcoAoupwca",
+	"BKp6tUUYvXz7n3BXLhHJJTEiOuiQZSnPbDpnJ2XOhfs018mIAlJMEEY/ffPix5/+DfIiL6uWq5YPykKL",
+	"IJBo4X4lRt+p9b5U3qyS1ftcArZh9tcm9Kdf9VmoGvqtVfXq5sBZSio+ofXcjAAQfHTCea9NKvf48dMv",
+	"en4ipKdSyUh2AJz3NsaCcsneWFM43e4vJ0VkTG/Pdlda83ydkmaWknhE1M8ujF0bRNkEFRFqqACt0jQJ",
+	"Ab3Qta3Vsh7+YXrqC1IQrKQpysKgMYLWE8jKzkI2DPTyvgRCA0sJH2S4W53TePs0TG3314rXUVBFZKNS",
+	"qdWXLuylsCWxfaIqxXkOYHBd/CUfkv2GiGDzW+M70mqTmSsYYqVKKkM24wRK1zweDe/UNuN4gq4Fnqtm",
+	"Ua+qnyK+N+6bYJ9FLTLqvfLqk+bl9G4po67QN8IZZCb2Zf3ahKTZ3nvf9rv0tDM3Wm7VUP0SFVhUTvpr",
+	"ctL/SXC6X92jbjZOcre8FlX+rndAo+QyM8f17inAM+IeRZiSHfpoYRxdPHjmYI4erh+8+9tF8vRZIFbR",
+	"PqOerZ+y4182Nm/CrmvGZeIv2UBzFYlAP0NGCZPARRVhlclua4IrIMF/ffz4T6tG5OaXX/7150d6e/Qe",
+	"/e0iCcVwqm7lsYb34wjDu5LMFqnTCGjzHbDAtfVsbHBhHrD1RU7dfYh+8lCjDLaXqROpRDvYsw7+HzPk",
+	"WHPLGH8aBCCxPun4KKvv6Wn1CzEk7JqcdB1YWlVV2NrwC3k2wMaAnQRRDxjZIMBM2QW44UH6O5u4tSuf",
+	"B1FZsCJrLrKQzvsNP6KLz/948eSPjy8ef+FUq0uUHU69AF8VjsAB5F4GbcAP4YKEAbzLV9talUi87oJa",
+	"S7HCVNrOzjTa8egwZ0Za1ICVL9VakgILrLgIKSOSZsTu9yW6uowCa3s6wvc6aoSh11Ge9C1zDtwJhVkv",
+	"kI0YGTh35nwQDlf6FmTGLXH1c9j5EskYDf3tnmViNPdikTSMAX11ESqapVL0x/C/t/K4BkA5rY0nNOWH",
+	"A1UDToQfuCILoJoPhjpjAc3NIIuR872kY02XXJpP3QL7qsLhy59q/Z3xeOQbflymkKrROzHcOA7UC9PP",
+	"OrG14Nckp1XIz3NUVf0LHHoNBEZtIMVY7TCSSwRA9ZSNn2+KTtbfpNG1nghm0/4HUzQ3HaQwLO2IqZKX",
+	"pjm46SphO0vZVUV7uO6gKXGoRZhNuzG+a+vkPqcBMaSYLUTjdVh5wLhHG7KjrMb76wtEjASEKy96TwpH",
+	"dDrGG350GRkh+x5W5MNGmf0avKwmMjQ1ydjvyT0ULPsOovqofqTu56W317mzIOExMZ7cCrhpj/0eamoP",
+	"2lN18BEZR0P9E7scKeBQ12SbgC+Tb5HNigPfemyPmZkXoq9N1uBBLiZcNQe/j/K1vhyd03SBuOdelBbM",
+	"0Mq6R1RdIusVu0RVjO55O/R5ifp+Ma3JTdjRpA0kQNr8hgjrJ7lENsz33GRR+DHKS+QCf5f1dXluu+f6",
+	"EVuca/l0Sox06ESiTZjweRUtNhFf3Iz5CgmP2kBi/XAz5Ay3sBt1rkv6F4puBoOb/Xrt2w64wK8lKc3o",
+	"JWMmYzZ17YBXJt3STAgzbRH3YNGZ0X8khyIP9tte1DxoWbu5NFWvRlQgYyxqInFY8hWxAZWFwhZhZ2KU",
+	"tenWvJi1UG3ifIOBbfj7F0BhEz0HX1G4VUfQEXl9wQHAkBsNKiKZrVvo1Migc9cwRhLwgrB1iiVpZFkF",
+	"J/+lwFsIk2FJkOK8B/dNz8IEqkfPQ+/jG/+FsLGpH/N6sE3Y7xr65DOJbAy83njz0cQF36y/VXF+bYi4",
+	"5YWuIuY4mIdmCMfyvBsiNjhHdQA+Mq/cj8pP/kZUh2wR3X/NPO1ei2+s7YMYR/sUTV5C7NTs41ZDhV5+",
+	"fsfY4b7TrWtulllNoffCf+s8b33a5jorySQrpqGpTnqxgFZdsOwp721wer0TkGsc0vZjGI2qwYSohP4h",
+	"l0Y19iRuhP0so/tbpzmXU6szci4hn5+HMo+/JiTTG2FhY7FpRSYxBfxOwjKtSIdj72nNhIYI+422uATO",
+	"vVZ7KWcKp1PehMdnB6qNxjWZIi0ebm8la+s6Cjvddeu9DyaV48blYcVUQboKrxBz/clBnzHk3RmoOtsA",
+	"7C/EtewI0cyWvC9yzHAvcPfWEsrkXdzyPOfHdVksXFYK3cyrfY08o+BLA4Vj/85st9gNV3skbdfSmG6N",
+	"gZimvU0FFooBkx3XR26IyMqedGxta6GM4Awaq2obvMA2nbGridgWupE37rV5GnJFKXcZMHHUX73RzPrv",
+	"AT/vG0UMpPTLgrPpPWFv+LV/lWsEVZbZLo9GmtYdMt8FM4ImShlJxA1NQx6Xt/YXhOW1UWP62+51kATh",
+	"1QpjoNNa1g69LgS/0UbhLZQkxZ2jvLOypNlpNC5NtXLGVRScBDqf1u3aq5OtbpefY+qu7qAGtYQnqNLG",
+	"7pknqGPuTDNmbEa0b7sgRgi0DoeY+tG5Ly2/RYrn2UPkpOeVPaqryruzwZKa6hWqIEMh2HM81p/6FWRV",
+	"VLERW8CInlw8Q1fGVVS/fmX6Mve7VRd0pwZzIl3WUIZOBAuJsEKCaA0WLEKHgYUgPRzBcrSWqLjLDrFF",
+	"kp9fBMskPfc77PEo97CZ+VprNS+4Nz3+PY7yEKmfNgxqaDFclCYzfR1V5N1+3oDRmL0LAou9MMnt1lWO",
+	"qmz9af2yG9/ozjp85VJ+oGz3o8BMbntaTWBXTtJ0eiK+3RIhO+4B6/QyIkwSSNTtovF6Jk5Xj6k/SRXa",
+	"kBQfSHQrxrn2wC2H2CJVWM2Z4oNk7the43BYvRDkhpJj9DD28UbRX9SLULgWxI7VBEqkapfUuPbj7+5R",
+	"dm1VY1erBXBa9T7HXLFFBHzr1t43OZ8ZaOwW7CJl12f2DO5NCvfII8rzXpODmVXPMrSontTHXm9lqUjQ",
+	"d0SAt2KUlhtju1GFGEB7BLLzy034A5r4yxwHf9u/D1TifPO/v9Mf2yu8A0UHKyXoplRhqzbHm0Hk/7+N",
+	"JZr+5dTf3RrK+qgaPyRbBGEnUy/avu9t8+C5LRExqWggcAU9omvpVhBbkyYc5NogjIr3miZ7Ay//86d/",
+	"f9td0TU5NUVKS3/Nd2FaFTc9XfvCtuO1Cnf5K2WYVN+PH/Q1WFx6Ivpx82kzYALTDu3BYMgKtiK4c7wU",
+	"jJy+I6EymboOMZRqUAjrTUQHztQecQEqs5dZnGGDG08KFQOx675XDRwo1s7w6aoHiXZQNa3LOb3h7w61",
+	"MiOFcTDc1V5WH7zLzdwKfpiBVgevFeEijtcPLNPrcnx4CxSwM7orHoISq7Ve6JRacKFMFe4QjmfBJW05",
+	"jhspV3cAzclnHIHi0w9Av9O7/f9swRWLrFlRzDB7noer+Q/Awf/JWs9lrcNR8TanHQ3z3w3nHXd6+ax4",
+	"UsuR2+KgY/vsM9SRXf4wyCsWMLU9vfB+Gdn+LixSe3O7LHQUXfNMljo8/ifCYkc34VyWu8gutFnwwlCv",
+	"c1j16MYNs+7R1x2PnrR/E3j26AQW4uELH9V0Xj8OostnH1NIFnznpdq1HFEvX6Mnf2oUvG9FC5juaWeH",
+	"8IPf3v3tcfL5h98/sP+EUvjHyZ8//OFfgsXw35Edzr8Jts0bSyerkzMT4yrCea55CRUQIJETM8la7MoU",
+	"5kJm6y1FVQgbNEzI5IwN88bCARdNbdGDDiwHkI6CkuFbJVGODfe/RHgjCVPPETxfR3YJy9odRvoU7081",
+	"PmI3J6SNVLdgoS5Zn+5FiSS7gah1s9i4ZkC//PI2SA13RHedYPP4YU9vvbXUtsyY7ALGQs3r75et8D1m",
+	"2KSLfq/l/DINXtNSCJtr0UHb2nKRknYLUi+8NcF0zsdz4iEvYX2oFrk27w25L0ezN3/acyRK5mc+XJr/",
+	"5kwJDiXJfAtpQ/YQRlcDuXcyfJOZ953PJBRzod8MYM9HFxcTXZCdsCfkJkPyEL4mDG1weg2AMzUET8yc",
+	"z4ECz1f+7tekG3FXZsmzuybvcR/RJ0bvL0xG2YaoIyEMPXp2cQHB6cePnj2bLKncCXcTN+sZRJz0AvKh",
+	"zWfvmZQILJ8ccAjeEwqwSwk5tHM1pGtqtAeXSGSHS3PavJrhuqqe+SSosvv6WifvaRGfgPV99U7wMPvS",
+	"URhRRy6u14LnZEIqPMTC4KUw6ZhBZcqLUPrpNyTPEC+VgZdiJ6PWwlV+jtRe8HK3R3YQBDODCiAA8ba7",
+	"3puMHpgOZ2StWTWg0smBM3mOJN0BQCZlCMtrVxbNmeH1qBl489SEANdatG3dsEwBAq0wF33qaR9w52zC",
+	"12sZR61/C5Z2ZvSVOE7GR+pr2m2F2S1mIPSqpT8CrIUBId7rqwLqaWILqGrdK8U5YRkWQYqs+OES3o5G",
+	"S6/uZJ1pF6MDxmocpinWWglMK+j0Vt8szDKsuDih6qEaFsQWPuY4vZYGnwcrtMc3xNaeZZcAAQcX/Ljn",
+	"ANoDgD0myo/TqrFKPJ/pZbLAJ6ex1IZKciuKtWZ4d8+q+tXf+sLVc6t4mqFmu5MTVOT5/dBvp93kuZSw",
+	"YPv0+PNvnWh9ODDF/n1fQk+9j93D3eqXkKFndlOcwkb6paPrsB+UkP0ZxtMkqHl6kIcupqD2KaZVWx0P",
+	"yi3jBu9tgihoJwl7nM3ftOai3RKr2YVJS4Tu1KwESFfg1evINmluRnSC0rCg1/mgF7JEsEOW4obe8GhR",
+	"Bq6dANQAJXnm6Q9uWIMxwm+0wbY5IXtS8TpByTK+HozVZLxuTREpuVmmTZpJwt68MjuPriG2G5TTPIHq",
+	"qNxGN1bYS9EvOdvmNA3kwLdtb3Xk66pNC1wWfCBrv4lLBZMjYTaNPi6u6i5ks4syJwMcAQgWkOag491X",
+	"bJdTGYTk72Mur7YOAOa5ldlaZGsb+DOJGEduRXEMzlWEw9fGs82NhQhr7D+FOXrScuGj1k0e5kc7TiTi",
+	"UY3Dq3F7qyBeSOf4tV1VOkruSGoDviZTWAq+1pO/IQL6PVh4+AavlQkiN4RVeKNgvACVACbcJapTYhyU",
+	"l6yTfnwichdnoL0SlFLCP2TVbGkHyANraptYt9svtSs6/VZMrqERJGes+XbNBd1RtvKh0BPYPnFDyXHt",
+	"VeHAHwtBFBHr0qBFHLCgqq7VT1YkK1PzZdfIMKIDk/simL7NXkzxraJc56V3w3XNbaB8qAX6tST2d62p",
+	"dcC9Gyy0Q7CDAW24ul/SrQcd2nZhQyMazbWOe5rukTq6FHaJMngxsX1OHSUBkSEs6+YF+unnCEOzwAQw",
+	"LaUCu1qUpk0PMIdLxLc+aVonvHmiIs+H6IWNADt67iKxV6B+faD57Qsz3HDHbWnUcI63dJohwfC9Z7CI",
+	"uSN25N5ZO3rtdXlvu/7QSHY5bQ8qhSAEfVzR+sRBvUsSGralD8e3Cl9Pi1FO1VhD8muqF2ZQZesuJMiD",
+	"/H1PvIMdI4o3pu56ol5xO9rAAN/tXUYQinxreZMTrwd+Q2wg79RCLT3gLNykD/iJDAFeeG3FoXFmPVi8",
+	"5RGd/tPXVfcnH2KZysTggHhSAZcZVeB8zYdGDp6gkQDgfs0p06cH/YArZOMZNkq1ksScTrXBQye7FNO+",
+	"f2jHMO3/YBn/5BOjvt8XUr5IFb2xWF+tegCl9TrMgjhWBixMWgUHlFKSWRhEJIm0vK3LpbVmHuX5PVBW",
+	"qr628q4hbRwh+euEQpYwfBZMuueDisd5+hp6jV4qvOqNnjT2tV6mXdPoOZn5hxv9xUC2HfRga/d4hV7T",
+	"OuzuBjiHwehGvzUr/Xf9/NgxFvKU7vm6Mj3CjV+Kk8AHmq2r/vQRC2y+M3K8rXOr9rL96Soi3Jl3xAH3",
+	"nuwPXC3keoxVfMxUoz175L36SJWvFpj9dutUve1ofNGufPDcbjM5zO27Jw7+DOJgmgAYX8QSsroi5Hsm",
+	"rPW8X2OhaEoLzKYq0+amk74GFZBkYMkLfJOA/+KF0VNo13wisgo2miYW1KDxBhMQZuA4uOhoq4ysqNfd",
+	"V07m1HDv0drNZRJixhtktGbcew5vKg3oXLXp6fRrMqYnWbG2vOSdhAQ9QyhscUpzqrCKt4z3BGc2TyOg",
+	"+PEiJ5DbAaBtgCikTalKBYQGgFFc4xv3nTPsLM+12Q+5pKl6T/KiByd3rm6Tj9eeBRyaigiK86GYa2A3",
+	"PDWq22Yz54DXjY5YBsXogWeml7/f64atKwBTQQ6adb/rQauzFz/w8R9MR1VN4NFNuDosN4RqZ6yLcJKy",
+	"JrvKaGaZo7xLdGErX2zMQXPf4Hb0Y3kUOWYDBrt3ldCBYCaR4ijjl4hx5Nz83TEDOm6YSrXRr80pIhFG",
+	"ihc0DaM6L6EO12yzPZeT27+qHQviApkE/4Ek74l4wr2pN34iXoZPJuU8Ju8mrlGXf43fVjDFsiyIuKFy",
+	"QrgbjudjaMVz1VxrulShnAErJ2TeVKfczBKrWEtH0DTESH2lxwTsPPSX5WRwMIqh5YfHCfWF4Fv4q+0m",
+	"bzSimKjp2eJ4umStY2hfXPy9ytlWHnSk2B1FeBmGVZ4glOuS/idPRkv6F5TXs0Vyq195R0JHg+QsIFMb",
+	"EAPhj3ySQnaeaAy2yLvS2syolZZjxohhvXkYefcMSTcO1BPIjBmQMvXujMkEB64wQSLcMs9sMsMu+QyU",
+	"aAw5uidxibu66g0qDtd2bsgOswRRaMOJsEQ1Jc6o7Bz1mPriocEiM3pDsxLnlY9ilax2gpfhtrb+WEv5",
+	"wJyb4B66waqdWKyR+xka2aenJk3Wf3qSyHu4RJxeM45j9E895270nHFAp1vQe8Y/+nejB43pKRE4Uz16",
+	"ywyQqYDXwCPZltrlN7I1yAhh6WMq8b52uXWtPBj353DOoTU7HSSOa+MHPVAthq7tiEPVc5RiQaDHY4Jc",
+	"9qVMkG3IJ8M5JkaG9ML3Vj4aaNuSlcLWEhPTAWdP88x25gHvTdV4i0O6uP55PG5g9qA5maD04oycpnoM",
+	"Di6O3sElICk94BxV6ak1fNiTpxcXzWv56Emz5hbKax8lzz78/pdfHrp/Pfnwh//rd/2Vqmlgi799+wo9",
+	"efyoiV72v1993ZIIkfhunQC3Wbw3gZ5tVftwuxhTH2swEBtTfHzx+MmDi0fNaf4psEdPPjz4/cXPjx48",
+	"e/d/Hv188eDxuz8Ed8hThLrpXPB3dxWgMV6Bd+QS6QuOuMmlyrFUMdzi1YtS7b8CNJIuBIL7cy2jbnAO",
+	"gCgmAy+p/lJX0ds/7ARu/NuUFSSrkuFS7bmgvxHvrZLJsjCdpM2bLmna/0Hxa9Jp+OMVFevZrhtbNQbC",
+	"bxYYooFXXv19T+iLhC2g6biy89Dmh5Y5VK0d23Cyr27OpLf3h25GJGUD2MApvXeQUEE2kgYRkWZ30sP1",
+	"vBJHEWOkNMvJO52iWtQxDpJTkYv/6NMWj//v//HLL/Ldv/4P9x+/O6ef6Ry4BY/4RoGWZ9OiRyntwHpU",
+	"f53ehmQ+HSxgdTc41P2yups7sZjVPc6QFwaJHbtmo8K399oNTTTqGi58v8aNjtu4bzMMlldCaxRzWmx+",
+	"w0tJkChzYttiMsPEKGfG36ztVLXn0uSAWNDuTqGR43yjW1HNc21fsd32WSxCxPRe+4Hu97aholcyZ78b",
+	"vLelSvmByDcEkurP5F+Nwb6jLJhCR96neZlNKMwxw32lX+vzR0ZnYm8F/42wXlBWyjNteELdpWukuqU7",
+	"bRIiqXrwH8/Np7Zz8nZmoGlWYI+7+bY5l3rK4UTlHce5XP+1zHaNtsqdJw5Ejfy8LohIg/BEr7YInkLm",
+	"M4m+aJwRZ5BeopxsFeKlqqpX9f9iGw9quNp5ucm9/bSmbIUyfhPqBmvXb6G5TH5IXWSr76wpTkxxnktU",
+	"DRSMTNgfB9fqNvxW1un1IB9pY+dNu2dDNqfG6iVZ26mv65r8Tpe7GgQmkBd65OI6rhf8UTPauLv+Ezza",
+	"vjNmgKQmb48G/L7WDQL3qTl0n16b5squcXzIMEyJlDX+QnMP/gOytI57whBGadWF2LUPRylmaEM6NeOD",
+	"ZpDXonmdldNAHBrtnSe9WBScMnWY2h5+IoLLHjMW4Xyt2q+7Fz44LMV1VAea+n3vpQ+GdKZCsOUcUMYc",
+	"PGmrgJ+QbIPT69pvecQm4RlxhgjLIAVarcLtnRVO1fiNMEt5aR+3b0Y0hvbftL2h57YbhqKCqbSYkTSn",
+	"jPRCm/SdWes9GCmnN0RUvUzGuz1RQdJw0OCKl2rDS5ZdPUdQX9iAzLtEV5S5n/eYQQc35p7xtV3PE+xG",
+	"BN+Y+a93AxB5weiz7eqOGfKu8KGeH8Sm7QjRnGRrqXPy0VUvHjFTDTXB03u2PM/5cV0WwezHr+HXB2Wh",
+	"Z01SzRU3S6L/Ma7WNV1E0ljwJT1Y6RAem4v4d8aPYCVsuNoDDkswxGDRKyLv4yvztH7vhoisJGF1FLzA",
+	"GcGZvgwA7VFgKXvS0SJ7ZwdYQiEoFzHR7ep+Vm80lZM4TJpqlHrz28q8ILLgkwEoBbnh1z6zqeI0AFNS",
+	"I/usj1TtM4GPLJxVNFUCSiJuaLCw9K39xXaX3wI8eCQ2mXm1MqmDiSwTd6jOx4o7IVnlFH+qecA1m6+u",
+	"sN/v3NFpEziyVhSrk+syvPpuRiiN89qE4PR6J0BYhArj+hQtB6XX8XM9Tp5++N2ohtYX/QT9RVu7FnVu",
+	"XJOzMFnxDEc6HWS23kPeFzlmOOCc60mlDIixjGxxmav+RJa2VBuVVzbFI3I5ptj802C8zUyZA2X2XzHo",
+	"RE2+N4+pLfP9dSH4DbWVi2M00eI0HosIsoUqfaeLCtfLDRYIBLSN0vsVC3iNpTxykZnG8VMjYwaqd13Y",
+	"QVqH+ugiwuXNyPGM99vInO0JtcYf2oHXgvPtxA1YbOJRM3xDJJlaKazIoeACi9NymxwYMjhrntP09C37",
+	"mls0mkDI6LaQBmoTIeQk1PMau1RvX702CwBlrAdR58oKqCtbAIitgEZucX6akmtiwo++OepEXAIpSiEd",
+	"V1GVRwTOK6wcu77gkQi+ycmhn4SMnG0u8s3XL9GzJ0//pJei30YZUZjm8iH6uhSQ0mcbFKCMFIRlLgNG",
+	"y5IEyTLdIyzRlbuaWuMjV1qDubIoSGsD63P1cNWNvIc6QL5VeJOTS3AYF4LvBD7IsEtDBVuIANhUmVsY",
+	"xiOWaCP4NWEJRBH01I/4hHgZdARBykp8OASy7Ex6T6jUmEmFgxh/BhALsnw+k4hml+jXkgMAnzZwbU5O",
+	"lN3gY8k4Sgq3gAKI5M8k8oJRvXHG1giAKrmlxDTxuaYMMgUtwYwjRZgcDjM9zyaw6m21S0GSLjeAdRbO",
+	"Eyoz6jAU6xwqrYpDqv5Omw3sYFKgCiPG9X/BkMG7OCO5qNyQc/KAXOlac8PJe0WYQXc4cEFMQpxMoDsh",
+	"oH9qM1afxQnwxi6RIDfUPJ9yIYyHpyqRdFsDjYQhtGVHB03LvBjcjj5PzNeCH9Aj08VpT3d7IiFFlNr2",
+	"bOHYjd51uZ/sSMgJlpCcNpqEDUmDTWM3WHQJRxaa4olgEQHjYwCWzSC1YVzRYk1FdkTPHHawvt6qWjsz",
+	"cgfmVbEGrsld3g1PG/kiZBm6fa9y/B8/brYnfuYZD32nYg+k/xhGdvY7Ks8Nufu8agzguTem/Iak+mhO",
+	"L8O9j77zYpgM4qkFOGScNNH3EDOpuUJm0IoP5MDFSbMIRo76AgCAMetKY2G/3Nd26SuAnOXiWgIeG8Bq",
+	"QxkDYAF2mi5NAN8PbIJFrvxLztPrZUCsmh7/RdXRHG9IOBu0uunTmJ62euPR9iX9jYQ1gjjsguZu1+gF",
+	"JQNM52h0jnFw/Xltbxadgj6M1OXoBxpS3oGn1JCLpwjBATbm9m70UpzVJCcU9fraQpszp+AL9z0JSRKC",
+	"bPUELxEjUPER0cZmsXvVVZ4zckM1D8ISFQY5SOu3JrrbtH5HPRTu+lTi5+lYc/zWwVfnqQcaP7kFfFIt",
+	"/ni/XFJBduOpJrywCVjQ98tTl4JqydxkESgxhlono/x8JpF5wfS15qLbQuUTTBRJe9uuOmUXS6imynFU",
+	"74W5mSfNAEr35+nYcpPgy87PZOl1RWhi2HIfXe/S1lU6UD2SS3K0HYcCGSt/d4kyEJQNd/rFyoE8QTZH",
+	"XL+PM3Jv5nRxtO9E6lafRsINgWuecral4jA5Zci+bi2E6a/fSrpPneZjOrdiVFuhE3N5MirtFakR2qPE",
+	"6JfuRVMsG8yPvus0oVZc9R8rjYiQbE1DEPtvC5LSLU1t7a9tIqAN4cQWDahAKzhJGoboOCRNR4kimT57",
+	"RViYoN8YnThBW0wtoF3JnPlt/M2Mb3h2gpShjOBcuaYtwcyhTyuPaqSx+4+18hTD5pfLr9IjCZqR6Bwv",
+	"97zLzeKlHGhTYbOFLUFRCUnkgoCrQ8as9JPM4uJ52ctT4Oeb6V6K+5UZxlS0Q+WjZJGFUijCEJf/zDWL",
+	"zTVrM7Ge1BJnD4RyzzrahSenaq7WFRa9pq/A+Ys0JcVkUPBZttmHgWm8tDUSEycyWSV0mxpMCpqSmlAN",
+	"1NJL3w0uskqOm1CuWOHpSGsO4R1h6QlJfJJNlJTPpGsTueqmFUo6fu8ghcB0TzcvuErF3so4yRnCO0FI",
+	"BmLcCa0ecTmp6hHC94dgbdVPzlCEvuuAzw1zSJA1j2H2oN9otbjelJG+M8NH7hyL9cRGDtvZkhMO+0d7",
+	"zuAF2vIU5wiuWudAl6vj7ysgnl+Sb8qvQqXSE3lCVc8Ssu4lUryNE/QQOfigKuOCcYVSrZczCEhtgtcD",
+	"78jaoOiNXZH6yQhfU933Mobg68fXdT/OsfkEX/qQrCZ4kVb9IVavB+cETIpW+8vQ1jRbZo4tsvn0/8fe",
+	"3y7HbWR5wvitZFR0hF+mSJEUZVtkbOzQktxW25bUkmxNt8SpSgJZVelCZZaRAEtlhyLmw/8fsfF8fe5h",
+	"9+PezszXuZIn8pzMRAJIFIBikSK7tRE7bbGARL6cc/K8/s6HeifPtgGqz3exbr1Gp6Hfq21Og88UnVND",
+	"PxdNTfsB5Zf7mrYilpUf/xDoeto6RPWFD9WurV39HB6ZBE3cfnGHlCbPGAu6S/zOtL12txn1pqNazN53",
+	"UMDft4i+bSHCu/c8KsuuSkwTXBv6Xi2eOjWtEl3R8rj4bQyilTj9lFhcsw71C9s5112+/oAueRuQx7WV",
+	"jW7tLg75CSsOSnfRjOEgxoq9L4Ej05S5UOeWLsYNkJjh3PqKzAzfyr49ektqMbZw+nV31RW7eL/bLgbc",
+	"WXfAkfOpKsSKqpAt31Yx4kuOTVbDY4y59JT8NrbWDv911RhQ95ZSdkU/WdinikHaPw7bU51uVeA2K2ce",
+	"zwTkHNib/fJ9XBJLWG2IZMoaUmEOtG192A0WpI/6saGDmT9d29gfp1jsTOup7yCRsUxFV0hlNMMwpYI5",
+	"LwhVGXTFv5qZIIUXJzQtwNpJVsZhy+A6e1/ymIXbSq1STOz34pq4Hi/x9rxT08mSPxQ+aNbaYfO3K4s1",
+	"G9nPZ9dxz6qs0HEhu8qe8ujyDqZP6dnLy3DZVXdk+63a/qVyMdo+otC5y3m4jdiZzS5uZMBGHhsO1Fpl",
+	"bBEuwpJbr6mVU4uxzSzbTnWXJK6J5G7SN/gY6pnfQdPRuN5G5oT9Pv8c8Y4v80SwlF5w01RMmYSCEZgf",
+	"uZhFaTjOyI3u0A9Szp+NcQtuXKvMHtt4xsfWQsPpBP1V0OfOgxl2tnMxLRKAbNoYzeC3eqUgcnPTwTf8",
+	"0LdgZRn23z5/9P0ZeQF7ZIs8IRkAk5hoymg7PVhpZMSXndvGDfTSHKpRaNw+KQgV4HMzsZdsRsU1RKNi",
+	"FvF4C6SquHueXRNxmn3sn7dWvNU16F9LRHZDDCAxNpWXJh35V8h9atfanNjHnXSrrMyussQuNPHSIMT3",
+	"hTnZlgKC3ZD7B/Mq+7BppTu8BO/oBbg76OZGj1cr7nALME7r+x8dY3CnzuKP5PHt365nq1zPqobT+pVP",
+	"ntt/cs/tFgDiFeilfnkaZy75xcsXJ/jMBYITLOpZBnGcMqU6NBzYWe5ANUkYrwDM/KUE3iLBMTumGQRi",
+	"/dWat13H/it+3da0lbKft/XxcFC+G+y6T+uH3UTKlcPovb/YFBnv2UBgw3f75Apt66/Wf9uoshTIl1UU",
+	"9Kvf5T3v4cqcGks8mlDonxaFTKckoRlLCQLaVPL/SCwh3UnN5CqQf1fHmkd8eX9xbm0d9ratr1s9737J",
+	"RLm+UoyMjS3FiEImagV+xUvmpUkoZf9MmQrhiPFLlkJGoIKWcJRk7D00MqdQnd3YfA1HttPbtPCXDKbb",
+	"z9RprV44M4azXQOimSi6YG2VzY3u7E0rkMllX+97OWn/SnaXN9Tmnb6U8/7T3IlpuNEknHKVYS7UI5rG",
+	"O4lrXmMsiCuVd/c7JFRlWvsUfWcD7zQ0T5WTDMvPtAgzgwcxb2r1GA0VG9tUeVzB9WIaDrmRgsLptlYn",
+	"1KK6zg9UUIY7vjoBdGGB72USs/RjBPh3my9L07jrPK+YWbBg6VSbqwKRpEKFX5FM40rZl2YffJPoN4dk",
+	"NePRrIDW6uDX3Jh/sKUeZvdt2J5B0IWaXmjiCyhtPU5nawG2jYs40PokZTBauyPe7Zw349JUOm/YTjyU",
+	"oYO4a+7K8hpeumO6qhIBNnpRWfHu3avBDrWI13LO+k4zs+80FAtBiEjRtapVvfSEYIXvtK6iY2VTNZSW",
+	"ApZjT9gE91aoc/ObmSTuCULJJUsvaEIseALhgqxSnqF0a3UGxN614vDqjBZuUIiC+gDeAMFS/VmhDZnA",
+	"1CkRcnUlECPofN0qvm05Kz5tX3P3VH0f1ZLRebVaZFj0rFpbgzObsYViySVTXTYVcDGXKctYOrKYWnWf",
+	"cP+md/pmzWYy7rwR5nGsdu8YunbFX6NGcMdf8Adrm7s+4uazpKgfG7YCEmJL5QbgoKeZgu7PJKYdsA+q",
+	"MtWStiUft31hZk+A0dWML8N6fraSFv8KMboSrYYCLJZiTCACoOersJ4Lms1OyHjOTRXBygowtImhyssp",
+	"QXWkwK3gfEKJlmNjfVtAEPx8RudMQXN5nC9XDnlnDCwKT7u/1p4343gJd/YzA1tZeb4jixAwonacEB+G",
+	"hH3TeEQN9WQ1r1pBSyP4hMeBIdVsoU/XdfgPyip2WT4tjm4h8zIpXg7VE6C+3XChaIUcYaf1kaqMTibQ",
+	"FtS+hPmUHVRGvejL5oYbuJluBzukeXZLB9raOO1/M7uXOqrR/Rp7X0oeb/IO6N/7Tlh2TwzZmQnuU4LD",
+	"4a1TeZsU3q7B+O2XfbdXNLUrBzciqz6SHKmZNzUqbqPYJ71d5/6dVlmpjOm6i87c1T1eTHMnxrSnLd01",
+	"G9rfiV2k/dw+mdOeTtLE8a1v3oAEaGTYrXIg5JIJFu+kz3d5sE99vit9jnk242IU07XqgOzvNwL33+zZ",
+	"FjxwJI1twUcpy/JUsCYEV4S2Y9oOUyQ1AxOcHPxgJljX3NwXVlqghD7gOlFDM2cYCUFviRkbD6chboRT",
+	"CYxKlT/V7kONcFUbNqKybEInGQMvCU9t2++GL+Aed+obTsx+XUv/8FvXv9udY/0cAiQ0DNBtmAPK0qOx",
+	"bN1t6USmRAvoNdSB+TeJXnSkFftIE1YDBnSx0A19FTUt0iQZAihyAVREBZErwVLAMYKgjz2GWi0Rgjlq",
+	"6YCPhCejopw9uWTBkMoWPoYZo7FDrC+v7YWBPte/MgDvpWnKL2kyhJ4MAIiuCAAahIWEG1s1FGrQBSMX",
+	"a6LYe4P4xHC4rvgH37vJh/oj9bM6WowIve0jpve93b8hI+hXFQe9xQY6G0fs7A5uzTh5M5PkIpX5dJbZ",
+	"TMX2sFpCo6ZK6SlXmS0YCpJF8QicXcLFHBHDeHZKqI1rmrgnUoHp7EGJNtKBGQDtP0g7G6L2+u1wOVWe",
+	"LpNchZIk3Vwv2FqaRl2OPFFdzVbSOr+hFDw4rUyO7MIDl5PhFERmzfwtWrMsON51ZxkMB5dc8SyMe6t5",
+	"EH527eWQmYeE0TThTGWW44nt7rQ93O1mX8+2rhjja/E5zsuIKIRbiaTLx1jQTUli+TsXvoWcJN6yW0bE",
+	"lgY6Oxx6fjNbmxowPIOICk1VK8ozQhN9vUxnfgW7sYuURQXmAqvJZlSxUyDIOVta/YJnxfPo4++NpXeD",
+	"IrYddObOydzWmBpyZg+bSi/uzxbHrsjlPd6YoV/lvCBDmam0sMFOvCyFenPXnCzePuzCx3INTNPq6qgw",
+	"0dZs0rsSrJErtnKAFCfh6kBuc0Ynqk7dE5W8I+/4hRvQMnYdydlWIahuTy1ac96FZLYDNOlPVVthmWyx",
+	"nt2K5qKz/Z0T0H+2iLC9AHzBPTSTqImBlTNlxikd7ArVqRIFtbaR/8qH4cAoe92GKD1sX+7fuZAlCYtH",
+	"1uPasUipbNz3N9cLBeWrzQpKd6y/zspilvIOaUi/aK3nNT5aJTpvp4elUy9tTJgOLyUC13pl9g2JgBV9",
+	"PLgU/SwU0o1mJs+2pVqvczbgq+cvdtV5vXgrlI/xDIInUpiIj+U2xLYy/QLjlE46ZWVsc1HD4N2v4N59",
+	"5ANuAuX6vX+miLnYFGZUHYZbHG/Reb5Tg85Xz18UXTlVvmSpYn2zLprazN/eMgrX2KHWOHxDC/xXz1+c",
+	"xXIZ7he+AASPYN/PcKM0l9mA8SiSMHqJcLzBoL5cjrZRF8x7QzM/M5mm1SUszVTP+/F7uYI2VfpdQi/A",
+	"602iREZzrHdIqQAvfJTwxYUikPlIOHjoFcuyhMXQ7Xcm81QRCIVCf6tTcnCiHzOvCUkmeapv3XrKIOKn",
+	"0GQEY4SbaXFhyiv0VM3zJpvkgtm8XfSBYGvOb77+qqVTp35Y0ClLRxAravr6a1lOGjUvDUkm5YYPHgTd",
+	"opo/L7mSLd+0/VYx+ODyVqliFvawGEn1m0SVvsIzCu/NsHpUTXRonuqd6G/nFUo/TmXCVNiLs6BrQxSs",
+	"e8udjE4mIz3oFjActdQb8992li37ono3HAHKjzIFPc4IJYpFUsRFjwVBbOMrTSw2r5kmK7pWJJZMBbhO",
+	"KaaUbefRcsW4Ey2Cx33fMineXRt0VV6HJqV9XqnW9rgQsGl36i0/MLmmA8wyGs30S6onbSdczEcLLvKM",
+	"NZRlJlJMoTBazDWTaznnvoat1X1G7yDcpAr4Ur0VaErRWptN/05BwPgfOTw4aP2MiqgYzRlbukSK8gcf",
+	"awqcQC9RIGKiX9CSG7zZGKU31Rf6SKkDwwC10UBN+JO6/9WDVjlr/BXdp4UFOtDdBDvW4wj+EZgpV6bS",
+	"S9iWiKC2dYFpm1NsoEZb79yDDKGWbbTiIparZnL8TqZk5kgSjgjOTOVMk4mppzP9fkzSNV5Qaezy/kBp",
+	"wOu5KDIuSOv4uJ20ZnKlGqthwISH6r6i6glnAO+VuzDpQbSWEiWMpu1IDN6Xh+E9azwStWWTCNMibJqy",
+	"TS2WOLZrhuQZRS7YNBcQlvXrOIruT/DHhIpT02XnhAgZzJi6YCobQRWQ/g8Ek2jSTX4GBRAam2amqQ+0",
+	"NWUTCYEpPS2V7dnRCEDGxblJqjMtqfQHWHxKDiCxws7u6yOfRL4+auXzi5TR+WiaUKWaputE60WqTWUC",
+	"DxNAlgDisSkkIPyqEzo6LtHsV9/0mVCXbeTZNeyKuesMSTkorxBi7oQLmpCJ6926yFWGc0G2DlJLJIWp",
+	"Ix6ljMYNEvb7igAhxWvGS8DFJc8gy4DGxpJKakfwtb/4h61rn/HpbJRyNR9d0ISavMxKOgFXc0USppSm",
+	"zQybBaohWu+FkeH0A30hlCBiicqnU6bACaC/R/T3qvO2uRFu7g8O2icvk3i0oO/djhanfr9VWiY0Y9DT",
+	"u4nizoj+FYotMyYMbA2ggkICr0uYIxPN2VxbOum8To4mubuv6ZNIlY0M5B50QlwsQ4lFj82Nj3cvPGRF",
+	"C0UDCAD0FKGK6CGJRfEr7XTrXvmTWXhJoBUsVWvNYlGfmVCJG++3LnzBYp4vWmjyRz5nK64YpN7o54Gm",
+	"epKPFvX2Hikp95UMIH2BcC0R2ZQLZaHHItPwMfZIv/XiwLxAkxU4WkiRzcqEe3jUPu9cxHIEGUejSk5u",
+	"d/qvXOBlTmqYZxNRNtFH40ybRe4GNSGRNO5tRCx4SDNgfDqzV5gyfOISFXtp8yuaCj8T1n+59V2YRheH",
+	"5RvzZF0/XkDtXmkWxcBNmwnIWwFf9ySY5nUGFF3k6RJAmwK1VWKCPMqbljfHdEq5UNkYOlILSVQezXAs",
+	"9PeCAlQf5C+vnj8j5lfADUEtDb2Wbd5AO2rTTiQymj+ZTFiUBbPKscuqy8hTik+FMa8gQ2yEfZvBCCzZ",
+	"x8ZmDtG1F4qCrLO0KevbefC0tSfzJCZpjkaCeVFfMiCStD6U5mLQdMtt8Qm87GRKVCaXwYFNs96Ro5rm",
+	"Rwr6aJFCuOW1F6sfK7bOrq/pfNFN8crvw9qzlSkgsGXGlEDFSxJaVKdVBM4WJf/6C+HoVwtcRylyUEEp",
+	"7If0UUQQ3ALMvJo2dquEAaqaauG0VDGYA5kk0JebmAKSXYWnegaUXrh2PTbWU83V6bfFOEzDdj7mk0lA",
+	"ACFCYud4cyHa27oM2ZGbppMvEx7RjL0pbqi+7Z4pmeRJQpx9XsA8VYiiATHLVn0UF2pQKyqqQZzr62rD",
+	"zGSumNaGrjiOQye90hgWWXV9xZEcmOkVxjD4WluPUKFB3KASZJpt0+Wv287dO2D/kNooeJvgnocBMpG5",
+	"iE0uTLkGINF3wXqfPKHRjLBLHoOdbvBmwELgmSKoiRk4zEi6QkmeEpUvhoRmZKGNssP9d2Kc8DlL1oAh",
+	"spCga1FBxkupFL9I2Hj/Xf2+iWYMdZROzr5ESgOGExf7E7JSmMr4QpvHzZ6KCQUfp30y9pCYIbx0wYic",
+	"TMrO3w5GL2xBY3yPK7OLUlTXpvUUG2xVcsEgJXwGRi9gHg47E+7+/SZ2pvNwQE2rt3BihnLUDArZ6ILZ",
+	"Op8heEimiGcFrpSKodFmKwhG04bT+NZtvMIt0s/aM1AJX3oYu6JyIK0WsiG+jieypDyFhH2kMgNgfMWt",
+	"724m1e6t+r3HQL90y3IU5+9wlf790281rpqsiQsWyQUbGUW2uS5zWFSoghQRkph3TI6BgPQDE/ORApMH",
+	"wkWrUOPXoPrnImb6rNbWJa0FTsobkE3h0/00Ec+0CmROamW+0f5p2otSmkXQJApOvlM6isJ8lGtLR8HD",
+	"GFbpoLwTbqM3p63sIL311fMXdyyhFda9i0qDj2AIBBeDVUj91ZOVM0ZNJBFzkMzdY6zUevrCJBcRfmUU",
+	"5dlITiajWC4oFw0X/IKKNTFPYJgjZRRcBaWwetvFFfhswi5ZEjYCYz6Z8ChPsnUpumDmYWwIVKfeUDXj",
+	"YppJQSDLGfZjsWAiVuR+G0qON6vik2ZikN3yK/QvGQmZ8Yi1BWyMv92pHVmeCkUOvyGUZFTN8dJX8tQl",
+	"d9K16zUWS6Z6OshVlDImuJiOIHhjE5nru2m85/5WuvALpKNhWKYcaD7qksJgJ2B89e1TkBOi2CVLoUnE",
+	"EGZQCSldYhxFpuXIkufd337KFYkTPN4NpDrcxDxN2xE+pybJ5mRSwyXlgsKKJFTz5UrskyeXLF0T1JQs",
+	"AotLu8skUSwLpDG5nMe21CB88EORxKZ6JBThi+X0n7ZXvacNnnUXRUM/ZrSdTo8rZh+3EYUOr8CjXlaW",
+	"Q8DspxRV/ZGBK3jp7oW26wkfRPQ/5rJ0W9566Z61gNpp+8UN7xX933zDq9Or3uOIIMIE5HAU8a/WIcwr",
+	"8D5X8y7v6McgLdz48VuzwvVz9VRFb/LudMwkDNV51DS0/OVzjbfR/mEFqSmwPWU+MoyxUZB0U5QCAEI0",
+	"zUBypAxKFE8JXvk2Q2k1kwlAmLY2yvskZG6VkPFbHR18kjm3UOYEmdm00fve5qf0YOdv18R24dsnZ+ie",
+	"ytMpE1qPx23FlBvjr9GKbKjWgEH0XkTrUnS7S7GA0IZy0vs1nGTP1ypCu5i0G8/Np0FwvvTpuadFhp9I",
+	"1uDkM+gVHEGjEWvF+IysHw5hR0xUMSMXTG8+yF0axyRf1k9hg6J/RlS+8DXmDNRuAQmP+r1qSkPrCUA7",
+	"FPjayDga6jcFnZbMCmf6GOQbqgAJSg9UhEob/J3HB81ksM2a3YH3W3V3N6MjlSY3ox2qvIqhd4q1TW6j",
+	"yu0icd+uiW207eS1a845AjKEsiMhnbCokV7Mle30XslvaTVUTZeZFc9mo2jGkzh1dZ7dB9FXGE1GM0aT",
+	"bAb5Qr2HwL1eOnSEfi9Ds8Fyy/u+Yyxna8UjmoyWlPefwTJlU0Hr+UXteWJURT1fqoI4hk7QDOxNrLLF",
+	"Q59oqqsPnmh4mxuZotAgeuWNQ9lyiy+n1IpPMQbd9DHV0yT8cSn6llfQaC7kKmHx1Es2bVO1Spe/18lj",
+	"+xHY+yVP1yN0s4SkqtMMPDg/KtSKpQTeZUXWK6S7ijXJ+EL/tbbAfuEt12M5fDpnmBFdtFccbp/pGJpq",
+	"ZWur86nu3LBES41UWlZY+ydQlOKb4IGd0UtmId1cm4mzF08JzxRLJoQqjO8OycWaQHNIjEJChY4HpBHo",
+	"QkEVj0Zmnxq7qgYbfJShlzq0bzWtwLkYAVZX4LxfwN/L7UeKZDWL96VICeSsWxmjgaFI+IRF6yhhOIet",
+	"2tDGpSSDrrFJhV7xJLmR3a6CqZSPuTqRwNk0Urc1jvqR9k9gfZlCaQhgKEitmLNlBlQbJVTVs4S0IT3C",
+	"uTVJh6JgsSmXOih5oqLvU6/3fOYcGXE5su6BXiOBrTiy2S2q5/u1lmzFRm2aZLHw+gSajtyYwD19ShjR",
+	"RBEE9QgXa/Tmg29d26ZaLWYp/rGLSQpGTTdb/DVfMLz7Ernq/Q6683u+Vk2sNxYYDoXz2LDBZpR+24wa",
+	"PGz0PilK4ZcQfPCL4YdF5ZIq2hlBrYZJ3t9U9lwoHr0KWTBtesuXy2nW2w5i07Db6iSaq0T6v1hVO/xd",
+	"aFjXsL7Z/udrC2mgo1c1LFmLJuMwZQvck2BmuvNMbaG3cOUqply2PkgYAjrXJjiLSUgrtQVO5tKolPIb",
+	"JAu1T7DtqMoTU5AMnghb0Q/lV+6OtduSSLhqYq6WUoFznsa/5ioDr+n5xsv3ficNQauQMc24mLZk0ukH",
+	"IcyNa7XZWzE2IONC8Zg5pi7w37unctX0gPLEhuVDaCCsK6QDS2HgONBBNCzfAo0iflPiWIMpWySOGZF/",
+	"pTGKK+AKw2x7JdAJywJB4WXKIgoNyFF3UnSCcP6FTQCFi6Z3pqV2/Rga7fZtoFr4c1AI2PD1d85erGSU",
+	"uL9v1Lhjubi0lpM+FZv90f6Sy8dobq0mE5oaj4xDucfIXJFXAMlFeZaWnL9+32DIS1iHa1iUzNMgani1",
+	"FMtmClgT0U3N+0LwlMvbvFVlxXYn0aMr1I63OZBtlJsqJC1i1Ck5CHVGGkLi40SmxH7IF4GtaTPuJOuA",
+	"OIBrQTObqdPeA7TmJ6ueevCo2ZIWDoGPgtF6HT0WG7nzJroSul5Cge5aQ9swpUiK4QtGfpeCDbfrvOWD",
+	"zLU0GrdHPVIObS5LaaSv3I5jVB6/m8C2H6lFoYO3Q/rYzI1bydztUTqb+vL+81ByNUka/7z5kHaR9FzI",
+	"3zuW+8zSSx6FSrZDgYX67aqkyTzVOj6PWYoXHc98xz3Cu7g8paCrDOr72YLyJCgd7BNyMuENV+0C04sm",
+	"LCWZPNE2D1NzgMsgNslyaLxAtAxHFLwCzQddfVvgiRCq11NBVjKNlY/XkBG9FSL8mUuW0ikbLTVRBzb5",
+	"+aPvz8gLIHk1JHJJf8s3IOsFiG8rGNdaQKjPyRvDmUhBsL6ufuCl4QKLiLmCcMxovghusbbVaRrNtLE3",
+	"Foym4xPsmIM1SkxlRPGsY7evrujypoC5e8pUqRa7cixGuwznQfyN0VRpyQyduS7De7iYLZUageMlqPw+",
+	"zRTG6I2Af3r26hE5fqPaMtjL4wIiMnwOVeANEw6XyBjMsPr15UoxeYjun0nBTggV664trDxE7aD8xQbM",
+	"CBg9inMWLBf/+fWjLhdca0OT1x5fdGpmIpc59haF/e66HxvPsTJmMCM4v0h41FzlCR62tdKfA4hC+KO/",
+	"eEhFQn06hEiDIn+EvfPLfNOiGcCtNFrQ5agySmgZir1vwCNdaHkEzURPQY3pt4OKvQ9+jmfN1ZpQQDdj",
+	"wuCJWZ2poxYBy36lJVfouxkN1UtqPveJ23bpjHO9XDW3RSQpS9bgtddz2ydPYX76cvIrHwItVbsqc3hk",
+	"+PhopmJVrKHju5ZMt2/Kbtg7XJenby2Db2m7sUOE4k70eN/WfqmKKiORzQf8W81H7ka5YDkrIJ+q8ruu",
+	"yQT437JOeXs3yGdL8xs010bIocgqF649JO5RsUHePIJ+JfC8dHWZ4MO215D9Zq5M7SU3AVEQpuGv9SA0",
+	"SMAIiiAezTA9QxGE4ohR8HkgS9rOWwMXLGjcT5fsaZkGeqf6p9zCEtUb1TigcVl27lfkG9N1wh3d0NKN",
+	"2+NW0tuJ9eiT8p00IB8Z7L8AH161kcuVmrFu2VPlioS/o35g9qUmYCPnsonpGhtPdlFe0fRV4aDEpk6m",
+	"YdddtZOOkGK9kLlyoH3mRdDTvHu+r1KwTR/Tj+3V3PrSLjUN9OmgsonFaVZabm50fPkcu5WH8upMfXub",
+	"HlXNLmLhhHq3zuxGb937WG5qb2oyFxEH3O/P+hF4tUL1lZayZfJt6fFUptUdXrXmurrLd+1uMCsqrLy5",
+	"TeRtY+0bbtC5bXNNn3V7bfD1MWgjbW13HVxbrKBXNl4tjOCf04NjH0/l39/++7++e6fO/+Vf7X/8aVMU",
+	"4LrCDq0yvxaGqKBx7iQq4Y35oGEWV4xSVGbd0g27kAAPDjomzO82YNGL6iqxjHY14UbiDV5CYbct7BuQ",
+	"KHLUOgCv38JQRZ/52yBGT3ymaw1yeH2yHnQ74V5Ri1MA3UszwdLPlAkCEK4gxOYP9Jm6RfGNnr3DdhgA",
+	"OSVrply+ROb8/jcYFSlXGTXrTeGduOYYildc1G06NxRj8a+aYMTF+BzK0xij62HckCBzQ4GSAOxt4dev",
+	"kdkGg+LJ+64IBTUce8WUUaE3iq1ERlCAAqp3txRB6AvUb+yq4Sk2Lbob9MVOFtx/JcPBirF5TAN35Zki",
+	"3/7t8dnfwOH3iCZMxNBHy3rFfno+GA5e/zwYDt480f/1/WA4+O7lYDh4dab/z88BR1kNZAA/7c186C19",
+	"w57+aBoyB9zAcZwyFY4y0HjBxSHqloGKzT0LNIAF1NOGyEEkxYTHTGScBiAAn4tkTeBD5BD7PCWxc5kG",
+	"+ipt4XPurNZlPMtDK33z51fkm+NuOSuJFFM3TIfnG9Mwdp/K0OUY0ZIO9j9esNHvxtapKIlnz84a07Vu",
+	"a3fkevi1RKcV4u/AWtsZ6AX3tdp6W3FjP/tuW1bV+kcnHes6WTHcAW3v4UF/Li1MkG9KY8E/G1m4txHy",
+	"MfX+PsKgzbXRUTZsrnMPK00love/1IEjd+eVdtfnnXRLF/uxE790s8hq9bbeYhEWFFe7lkMNG7QbudQ6",
+	"+NZy6irCopUmdiU8mqh/d1LgbnL/rqJRHyOS0EA8fSIL1SFufaShlWHaIg8dBrh6JKLDRz5FJjpTcVuk",
+	"onW372xIon1vrhCi6BXSvZ6QRfv6/jFCGP/wcYRPIYN/mJDBzUUBmnQymHE/TxGzoQDV0DJiJpNYYU8u",
+	"6MjGhcoYNdaNIsZ3/JkiFmWozxYXgYgKEwY2uuE+xc4VehplDQM4VM3KeH4dpuQgLjcfe2KM36B/5YzY",
+	"n50V09mhWgUD8b6zQRv/xU+z70cBgZyqw4P+XUmbu0wxpdpCBCEOBjjrKRW7wquA/K9QU3YsjAKJjVPF",
+	"Q+NQNbQmmZw3eB0NkKmZRaWwUEBLGpQ+uWIxcR2Idxpd0EMHJ/AGhZ9CTDZYBGSLYvsF7E3WbSa5YqnW",
+	"U3DvOmQ8l73jyv6Xt13FaWygmJ1Y2Eh7d8zCnjGWfc9ojB3tevDyzL1Ud/gCThxJ5crKJKU/02Aa3T/Y",
+	"jBjq4J+bcjWrQFU4seBq+VQ87R2JDnqOngukYuI7kGiezZjItHDUpvNyOUQTOmVgSyKueQdvdKMroMWE",
+	"FGw1WlKltBVcn/JLbI+iwAuPDxl0OoEORUTdlClRLCvP8rABYcn7Vu3pjXOttT7QC/YGDJ7ekkX65nlm",
+	"0NSvDkUUrDEwP4xMPV24OkYfulaZHE4lHqwNlC/4NKUiqyCDDwfKLAHww0e5mEVpsLjEm8BoQ9kazuEz",
+	"5dqQgxpq5wMyWGvKAlEzebYpto2OIQe7xpLJKGVLmWIxo7zQmiH8J6I9NtQ13hZ0J/SfewWz1wLjtAFD",
+	"6pKzVdc1KSYUL5wD9gxM64/id8y90e9FWcP+Ozie1o/e1qh2DRTJZ0bDs+UtK9Fwm+DYKsZtBUUbzPUt",
+	"kBu7ZObtwaIaspN7skVHWq6CSYfopQeFPMEy6z6GrSfAAjBY20FdfWiZ5i5UVv9CvWN6a2kndhEe2i3r",
+	"bF89tJFHWt9u5JmWN4PUlslofuawha8Tby7hoofjvzKxH7lgAadO3+quo06FlwHLF5pjSRkrspCXCIqw",
+	"MjzPHRBKkOsbLtqqXwY257z9hGAj+p1PzFNWQ7NYJoDUseCiVObrXQxaL+16tGXvVYfns66P/pZTkRml",
+	"qZVe/mofLpXMVYOCrSGLXPCsqWmwYkT/vFXmNnQzgMFrEtEdUbHx5W11m+ZtiVtkM90soCqydycMth5C",
+	"nEF4S66jo7vB2Xu6gDaNg+P9BxWrslI2d7D38PyPw+HDD5+/e7dv/3X84Yv/+admJ1uo//DTV8/J8dHh",
+	"1+AIsl9/8vPL8tfvlz9+tvf38z/uf/hTKzuapXkTaN5ipdjiIllfk9DsyVk7knnPrijdynxbi+8kjMx5",
+	"VimK/6p8Vod7D8+RPg6GDzocWZlZ3Ocbz+1b7P8d8CNfUm6u0Z4ip6vdejskqxSjGRXxFoLVqEf9XgzZ",
+	"iq2izs6x7RR3oSj7RHHHFGU99UemX/BVt0CP82QjEuI2m2BavmxuxW+A5jLnXUaoKRvz0mfcJgXsd4a9",
+	"9w7XXHc5FmKiF5doNXFhYhytL/5kH64ux40ydBPZsIiMJnKaM7eSUBhM76QmBqIyKmJl01EEy1YynX+m",
+	"SGSHGTR5SDYqOWLCR3r8jSGyIq2BumCZdW/q05ZYPlQPkW30k9oRYNTCLyovIU7a7lAoO682BZRgu+1Z",
+	"9r34e0j/LZXfqqh1Urb9Vnxs0s2uHvQNqh2NJuhj0+nmlhmgP8qtLE+TIbNVutRtNlqHgxXPRD2tvkMf",
+	"CrMlwzZL1zZVqkviiOaqIZSzJUR1vOU7HeE5XepmYwghTvklS4M/ddUlhVqyKHOTqj1gESVbSd1u/A/6",
+	"BZ9bKrkokBOjrw0t8Lsn6AA3GVZqZpd6iNhcgDueSXHhNruN6qyJJQq3Hp9PJjximK5nXZ2hBih8ycM5",
+	"GMi4gOjbldQVo2Hc/TrqnhsbYGHNf6TsV9Yc78pBRDSWns15NsTuXUOSpVSoCSRHFj3L6u3sO/VvyZfL",
+	"hDcc+FaRNZrk3RRJ47YBhWfGoyR8hv2QBld0fcGTZLSBij3hviMgQgOKar7pIQQ3IxS23gw/VDByoSf2",
+	"MgMqShi2EN3YPw/d+uCzwX7gxb8i4/YxmzWAfiJAUKPiM4plWWLV8pjrPbrIjfMuZXpbGhpNlZaxK5PV",
+	"XZh30GZ9nPJJ6KbXp8AauF3lC2sRFpfDFb0sc7YMC8Jrc780qugNjhCY4dDtTOOOPlUqZ1vECG7GJxUy",
+	"SEsu9BNr+ENX86H5VyW78BpDBXVgTCow2T6RcI8IzzuRSdN7vgsE2s3HFJpoqt0IfGpyG+qI6Jf+TeTj",
+	"XTinQTcXU8lTge+zqUzX7bnrsF5YmntnY5bX9QFxNHcmaVIgweVi3HStm/TKPmyaWs1HyBThAwiTF2Tc",
+	"m/PmrOhnTngvwsLhe5rOP5tXq3fSzWlOvbQjaCA7mqa04/I2O7a76EbG5WTqKx01m7O0e145fNcpeSPz",
+	"bpcAZbly1N/RtyP2reRe+eEguvf7wd7Dc/O/o/298y//tAPmvUb/zA1w+81w8IZqti1582rc1kz3u9Kp",
+	"nxq6vmv6NO7BbgrpN172V+L23fNee8qUx4s0SZ5PBidve3HlefUjnfn0epmux2Is+4WWUmVIP4Hj/mZ0",
+	"gmBCx/1wQkcj8/7As54Kp1tkz+imi9rsqNXhNcT8b2vWdmFQeLvfrpD8wLMtE7J3cMSlEqPdNHrofpSN",
+	"Bpm3tE3btqvr7Ad+J71DsAPXfpndLJU1SkDrs6mhnWQz4x1wYW3jBBqSFc9mpsJA1ILfFLzXcS2Kf0EV",
+	"G23tKonpgk5Z/6Qh04b+KpGuj+ChOjMF4FdwSsk0hlYqfTdsKRWvtLf1zNUduLoamrV1Uums47XouNjX",
+	"IAndQW7JDoS4yYVlLGQvEdbQ17BC3o2yZQPS7EZhcfNuJhvArSBIQ1yCZ2ObPpNKGpMLlq0YEyRbSQQ6",
+	"U17d0YqmbCZziI+oDGvHL9ARhGOFixx6e7mWNNWkcceVnbJ3xmvut0nVuRLIasAJctzFKupJR23kcP5x",
+	"vCV9qCacu+UfVesJ7Uq1uquQm+W9uG4l68Yt/mY1Syq1pXfUZB/VprIrBr259LRbnmMWSmApIw8Mm7UX",
+	"K94SqdQItVWTDzDKZmyS2X8Yt835TqINFSY02guSTGvG248yC6UdG55shEXs4W7dKj9OigZ93eKuNMIV",
+	"UJVhxpIgK2gozDOyoGtywQhXKgebpDWLCWukGxWuazAaZMqnXIyabAFYmoSibhsTxvwsl14U0QUDFIZO",
+	"dsFKsFTN+NInWgSx1KPmJjEqkkLxqViUU5FLeVyMX3aHVrj9viV/Rf42beKfW5vw8DHKG29x6kG9hHHT",
+	"qe5OR7uT7q+fvAqSii6ylTzHNLFRZ3CV3XtluGC3oe7tVuXq9smyba6pNH5Cx8+nBODiIGHpd5ZKsmLC",
+	"uqxCaAQsVUw1XntYhpVhB32uoCzYvtTlrruSZ+mWXlg+PxWk3eq5ChVxb5ELa2XDrkTkxnz4Wy4nX7CU",
+	"y0DpI3Sc6sxb15ko1uQpy2apzKezdk3a1snhkroIltvKNt6SWw70OivBuhvA5SPqB1LUfa27YmPDCneQ",
+	"if/aeLWdAYj9giYEqwiG4FEoX28lEIjDoxoGxf3tUxbM/F5i9v91EmW1lKu1t/MWDiOzjH9Ap5FfrdO6",
+	"c1VnkantGC3zNJphBYn9UywRwB7+lOWpGGkLf+Qh2A1cdfuoXqPtFdfU6m96NZoyekWLL8k/335E6hxO",
+	"rZ62LRxQ20aNnROq9UTLTqme3qXWJV+ns2DbAHHJgRSzCc0T/RnrQtrWobS1Q+IuFTi8ZJGFLgqiPTT0",
+	"WVlQsSYrvQRbhzPsklu+lbluK6N6FILBKx+2zGtqBd52W2Mn17a7u1Jq7GHdQa3mJZS19odTCDr3jrZA",
+	"0W/DB3uJFZO3DHWhKGL7x9JRSkXXvZUUiJ2MtFxJBZS0Gn0kkyOn/JzvSo3AKtbrpIut8fl6kvgrP/W7",
+	"OwgelE6Zi4rp6yRhMcnkEDrBXKxNZMvllQey7Hip7P0SOmqYYveIJolLzZNN+KJLVBMLywZ7spElS8lC",
+	"imxWw2/fbYBhmTDB1WwU07VNCseGUfe/KvUOOwxdekrmaS10G24DkNF0ygJs+Iq9h92m0yLGxhVZMCoy",
+	"MoFsr5blV0jF87kt2Qax/bNRZXqQy3PBXJsPUHW4ImNMShvbcmWnB+3XyKVIjyxO+6ibFftVyYr9qsmK",
+	"vWqGnkm5MxMNbl2+ZOklIJ4092iJXG+gul1BFRvxuKlx0IoqopbQd0ROhoQqMqGp/h9IgNUMlUKUeS6w",
+	"JQW2e85mXEwJSxSDRobKdTb04UI6OrCvVigwY8m15ge6a0LE/JLHOVwR01Tmy6BwWXCRm35XdeZd0jTj",
+	"EV9S8G+Xb+/em6UMXci0q0mUySWPNnUp21VZaa8S0UvJ49GG/Fn9e68JXBFUo7yv9UMrSK44bbe3Hrt1",
+	"4+Xt+sYX7F6+5IN+BY//u1PbhrZa4TZvt5cPi/aMx8et9+uVWLS8aX379gXYs6rMdm6DWi9uq3CFIfYu",
+	"xN2NkHdhltZvujtmnAZ2ZVc5oE383lqj2Zsxt2Wda6ff2n6/fv76xSMpJlwvq787IOinLE3yq0450ucN",
+	"U3siUpksgkid38psZrroIHxEwiaQSIBtiChJ2RLuKWJwvbTiS4VasZTF2JJowRYyXZ8Spr9CqGArrbKJ",
+	"uhKsWJSG7IBvqWL3j4JKbRponi+zJc2z2cm9e8S0BBxqa4FQ8teXthdLh3RhvTEv2UJeIi9ePZF/43Ht",
+	"sM+WG2i44dSpmjfo2Uou2IWM12SmdWtJYrlPnsZqSLQkVmCQaYZURIpkfYJwODTKkDpWBcZsrMhScpHh",
+	"5q9mEhqLaw09ZTTWzyzqJLBNgy9UGxqycrTJNeEJ2xIDzuQQ9OoLee1pB3HOrlOB2WghZlTNR3MLEcku",
+	"WYABn0+g21zC0uyEzMAay7BzriapKOGLCxYHVexNQEwcTcCYqwVXisXQdm9lLcMY25sHvEyFIyJA7Gio",
+	"0wuZZ0NnS86omDIyYSwGu1I1NFWzQ3cl1FQmgWl85zEHcNyMKwKPtgZG6GQygieDOItyCZ5JszFu24JK",
+	"6DbGE7TxDPGdXhGsotJ8rQu/3UQKitEoHWWUT9Kxl9vTJvl5plwg7ap6kyWNHgfubX91V7eojdHreSQX",
+	"y4RdoeNvg9PGUOA20NB6Wo+RcnvfwhtiKH1u0w3uZT27HVgTcBffLfvhNV+whAvWgJm/oX8wmdHlkgkW",
+	"n0IhBYnpeghthRc8Fnw6Azzfn18/6hxTab/++1/6MnYdpQPUFsJxrn3ZipTPFKicakhyEWMjf56SCWdJ",
+	"rD5Dl+QgsMEdr5SFXDTg69Nip09IyqZcZVojHxKDYT3EqNaQrFKeZUwMgU3Jf//H/y7lUplft7tZ7QQw",
+	"bOJaDXj3a+lbcJIgS3Zw2aIzLticW8ukogeoICxNZRroNhC6X2i26eYwx2EpyM1iEwvtQoCUuPFuShKl",
+	"XkIDvh1thR2uCXGcvY+SPO4Rl8bhnujXmvw9UPnVJfloksrfWUPK7xIyOLVSKrVGqK0tLR0nfJqnTGlF",
+	"KtwYI5P981NNqRoKRZyTtzOmg0qXQ7PpZpWDywOy4TGjMbyKBtmEJQnhIpPY4QXTV0OWQUJDOsZjaFC2",
+	"hpeZiF2nmOZxhISUPhZqeZWhDMTxRPB1KUZwEQWjJubH0ZKlUVAsP5+QOGdDbVXrD5m81tJVJ/MLX/U3",
+	"yYL6gPnChIONfk8L9XM4AEiSUcrUUgpIX8TGlebXZUIxSSFJ5GrU4Ihu1Oe1OUdWMp0Dgner5F3NpGLd",
+	"2OkNPFolSxzArhj08UGx84YUvJMMUqichzjs5XePyFdfHz8kCtNyyIP9w3pbuyhiSo2y8BB/efOafK7H",
+	"eXjw1TdfnBK5pL/lTB+p5tOZTOJQt5kiQbFX02zzDheh4HgkRawazOhJytRstM037bsNy39ujLlToAhF",
+	"pIjYkNCMjO9dHt6TNM9m9+DVcTBJN5JLFhw0SrgmkBO06DUTwyiEapJV4ZYD4LhuItnOJid8Z1RNtvmW",
+	"0bRLPk2JWEqDlY6vdP6NBPsSXaihUhZelO61J+ji04U7tTXVCNNh7R6U99KMFqUM2q3TRBGZkjKZdMhD",
+	"qdFV66QaiOXVkkZsT7ElTbVNf4rppFTNFXp5k6TAwIJ1gZrZwfr0j9XbkPBpGb2oUqqQJCSVK3UKvlGE",
+	"5xpzARfqCHSp/6Et8nG3tNHXKeW2Z1odGS9hWfeq72ssbsq8WVYIR8ZsJCcjLafyKAN/HRVrIovWX17n",
+	"MXeCg937p9qtBZrweJSLjCebK7FO4VBlDvZNhsmAigiptY8uZVk34d+yC/fOZlgmmSBJm2e3hmrsRZBb",
+	"ENdmbGgHDN0AC1054Z6FXFvs4y7sOvvZO2bSuR3YTcv2nqTVctLbOEdNC5hQbRp4mGx55oyKmMVguRXR",
+	"BA8jZIYdFzO07RRj+h+7DoJ1cG8JVWgTYddNylSmlbtu7jKRcZHzbN2oNAqi9aRlRkXETkwiHuh4tluT",
+	"MQB9WJWhSbGdUQWqtVwJgpkf1xNU27IfXKnBW2PUKmWTXGnSSOECiVO6EleQi5p+Uh6zkUsz3hg5WKZS",
+	"a6lYoaZf8Ifo2dTOvbchE25J0x5wqpa9XtA0WOSxTNklZ6vOw5jHN4Nd9u9wVguw0RXlmd5TuyWDYam5",
+	"GZK8yfiG4x9Aiy1z+ucbM6E7rTSh0a3GSLBSaVgVaW6lXkcwc1iWeopzrxzW+QYJfeakTE8FBorpGiSi",
+	"BIhNCQIos0EFrfq1i6JNt8l2ihaIRle4WLN6qzcOV1qvrlpAD0ohsKOry6GuFPvcPu8LidANpEgkl5zF",
+	"5IIpHjPr1VNSfKaIlmGROiXUoPNqk88irmwlcYp0ruNOCZA7Ci36hzncGGisbl/f0t5tL4kdLRTH67TE",
+	"3ajNqK7dObW5IErvmhGMgdZTeHRV4dLViocKXiXlSyLgQmgA1mvA+62syTYtaswvq1zG9SQRiDdgEmFJ",
+	"EwToci2yyESm++RpRjj4nSacaUP7QsbrusYczXgSkN0/Q8j18JtgxCShYprTaajW99tHL8jx1740aS0/",
+	"SLmaj1w+1EZGg1vRex58me/b0z/Y+9ox6L8Nzer9FYWO5GeFFkwPtOst1Gi2oDzcCXYmF2xkRF7DRasY",
+	"ofGCC66ylGYyJXPGlmgp0Mi25twVcpndrQ3HH6rtnwf7UkqJxeETyhMWE8WnYo8LdUrkkglF6JRyQS60",
+	"OaBYMgnSYzPQNjrIIPMnVJjOEgxjX7J0bS7/ZtLdmFNUJWopGEa0XEZExRXLp9rQ118v/K9ECiSPSq6t",
+	"t1SZTqngqhdMgt5SNeJipDXo0l1gBaWX95qxxVKmWtn0/ijzTOsSI6ijTcP69w0XFW2rWCOXOchrR8oO",
+	"obxKNdX9q52to+0m0bGVuuqkga8+PDgue+/+/V/fvVPn//Kv9j+C/rt26WETj00pYCE6TLzKINCW89et",
+	"kiyF05ulSNauytdzUH+mNDODXFLXJoYsikc1pnL/QXnPzvb+Tvd+P//jaHj/w+d75p9QAno0/ObDF2Ef",
+	"aBMKd0uxwzbcGmDAq6a1l2i+iUp3oD7CPXm3VEdc+S68rbtjWJ+ubwkh1y7Sbe5Iv9VPJ2OxA/ts4ZP+",
+	"hatwyzQIRy+C/gHsZoN5l5f6fRR/VBCuuTUjc8FWRE7aMs+NGPa/9WE40JpbljUgajwCwAOtKEBJkBar",
+	"v+UsZ53TPN3oHd11NE35JU3cTmxcUOlh+3LPa9++0xUfFpRa/G6XwOE2MYFt1PeET/kFTwxgxMZdS1nE",
+	"YIUj/y09iOjrSMc3Oh4te2+/u6lcxNtfm/EJsOKgrJLlzMVtzA/WuATQAP2QXqVqyMphmppHNuFvk1x/",
+	"pK0WzMqcMRo72KnyhF8wuUwYWc0kgMgPizqqMt7UKeEZ5AAqVF+02qJf8rqCaW3GWczhHDg3ke4++u/d",
+	"3D9s3TdvLuRKjKASWgUdAgtM/nF0VYJzgB5HJo8ZUgmcICmWUzu7bgK+IORlymXKszXOMqgFBCM9z1pI",
+	"Rl4olmrp0LT6V4wJQjOSpZxO2Q2sQ6acicwVo246++feox/AjIq0Mr7lTpi3m0IzlSXBNTWqvAQxIbPA",
+	"CxrqjvUt8j92NVWWfJwIBldnnKdMDZGPTJQOsjwSKecsJjRruwYD2w2zwWQnlqY0aSxMsA+gCLoAnNjM",
+	"83J3MTBwDBaPMPe3/hFf8+g2oIpyNmKXzdFhqTx+K+rVUJvgeiP3yZlXb1A47c0jitCFFFOSwVBWZtEk",
+	"ZTRed5lkEYfbRLOgHr3CRyGPRLPVliSLL/e70Ow7Ha+0jw1esq0fwrtJSlpTSR3yYnxlRjlv0mu3xBop",
+	"qb7baLA3rTNuodT1V34iKvRtsqI8IzTJZlrU+HHCiv6DXKxQQ8KLaM6WWYF8555fgtISyq1sscOurEBt",
+	"qbcUpttXO2oFHMAbPG7AG9z6vq3cJdtI8Q55dtyY6q1C9TU+WsuDLjG/x1eNTP4UldR132BmX56pxiLL",
+	"7zdO7yfZqbK3kkawCVXymcOPrALgdgSLCk90By4vdCbcLZ+XWftuUGt2fXNsduhcw01SE6mbOvaf7f39",
+	"/I/7H/7U6uf5KKK3Uaa2Aghdm4xt/XJ/mdvMzqj/h3TvBckkhDcC8JELnqxHjSFEEDTNP5c6LbaVw9tH",
+	"G5nyrznLmyrDl251rfLIbITWXa2vs5MMs1l5yhRIBaKWImJN/reOkbrqR+wkN2/KrkS1t8N3UGi/1CT0",
+	"PM+2RJnooGtd3y28XTTsSs6O7ngUaPTSCcsCnBfNWDTvC2Vk3uloxTZ3BO/E9WbmmoWx2LTj81XWtJWq",
+	"zpPiLb1l2x7pJ/umZJY2tonYMFexM5U1Apm3mFYfdaebN7eWO23k56AI7AyGgwTb8zq/lmlXl6dCb+8K",
+	"ImyXkochjHzjpGeSwi5iHoVj9+q+2g3oguEQ460QjbUKStiQckipkUJe56k40yd8J++Em5Lvkscv3ae2",
+	"gkIKu4qwv+OKKrJKJcz72iD5f8kTwVKK9PAqShkLF48+ZhlLF1xQgf77BYeSXHLpv39CUq7miEkIoaNl",
+	"KjMGWIRTyoUCj/piSKQgE5mnBPIt1W4KrhDNc9R455kH+t647q2u+IHuha2TT7eJEyMMfI+2Hvakv0P8",
+	"+O2jiND/Yplq8hhBTU0wdRWeuuRsNfLzUDbN8Ef73CZFxsIGmdOph1wqkHcQnC2whjqlryrYqmuSVIoJ",
+	"xTN+ae46l2OuX9Z2kP3dYBtlKY+yBsxAlU+nWJSzNeXdQcx290on/tw2rlIrl7L8ViaP8nnWj6S7ADbg",
+	"xFe/fhva7VwlPb56uRQ/9VjfNhGlKwo5881rCTzcpBRsV66uUWRVIavMkXQ/+V34XMI6y91yvbxhFzMp",
+	"52dZxhbLrAmzsaO3GRDzmvILJz4ur027OiVjIbNRRudMjE8IJRgTLsBABDl6//6UjE2p7MhAd49PIARJ",
+	"yTK/SHhkEb29FoduWAMZhVZjZRgwnFJGoxn4ccONGJKEe07DDrdLkYtQKcl4/fqFWaCtUvRZAEqcDER6",
+	"u6vRtDjwJrfheB+zhF+ybTE5u2djIhU1Olf9fJplbtIrfIBmbxO3yBZsTFB5llv1qwCadCeA1SkZU1lz",
+	"un55uPEKd3WPx+MuqlsipxvgY44OiN23IZFJzFRGALeta9lqhYWb5I/5SE/UrwLM88rYm01sMY5TuVyy",
+	"eIyo8VBzDTl+QpJEiiliYhCeFdDePCMZSxIwAVGcXEJ2lkzhIkFkYVcAxESMCkWMbAAUbT66od6nUzqM",
+	"wfRqxP6kpWJ2xyBIFB04dgf3VFUG3MkL6omIoW1AwIPdXP3zulr2rrkdkOOKKnGgp0iKiKUCC4N8Vz6h",
+	"0BqMppnoBnO4HcaIN+k/QlY1TyCqxEUIVxdlKyQs2nuks8Tu3Iy4Ft0IYgwA73bZpo3ACoqRFDM0FV07",
+	"hge0hSTuPnq181KuYG4IXBfurJiySy5zZTDympC/vpcrEExYRgaPkgs2kSmDCk89T7mFkzCIEmMaimL9",
+	"3gkZa9k2hnxJcnx44Em5i/VoRhFtDMllMBwYQSjkCPczbLA3tFd5LpK1xWZGtQSZaApZXhyq5bAgzmQl",
+	"26YvDnShC1iKrUtcUoOEEnOldbEm50IUMRZv6s9KyYIpRaesUDWsstn5TPQfAhfVa/1nvTrQNJQPXj1h",
+	"WpfVsn0NwBO9isS3grFLw+XUN1Fm6pi3xGk4J7t5G9skVGT6VSBPQiLkFfjYBF0wL6HxtJDjnymi1ipj",
+	"C5CXXQRKRUJX3eBb49hZOgs1nDo8qMPZjc7/5d27ffNff9pJ3ztDSFcC8tBjdDjn3ekyThu407rMbtLU",
+	"WmizNUnpLhNh0w6/ZMukd9TQ2o/Nm/Ew2Gn38JsPLbvQ0qE8vCdB3Pjm+yAIbNgjabS0c+g5LG+PuVZV",
+	"WB8CmAuaMmvTY6htixQq95kgA8l0nnCVuTSyiuCXC4adfQ3UL2Dky9Q1LzMtywDboKVlmYGhtdbczcMx",
+	"QtsLxHkPBhL9+69T75IGUC3Q1hS0ccM90P/lSlGXy1Re0kRb1hlV8yGi8qyXzD6BBtVevhxaVAXw39nK",
+	"PEyg3F27sqDZYQ9J3/EAwwYQy4pdspQmJEpkNFdQlWT/pPeOs054DVUr4ir4+sPBTCbxyAHY2d0dFKmm",
+	"WnEUFzIX+rFi86iam5wXbQgCdNFFyuh8NE2oUnbE8/79WIBHrr/HWSnOE4ano6q1t1kgVtiAfmPapy3Q",
+	"5ajp2xWqcBQJpqzlYg2K4gmhYg1/ANKRtm0707aogUrprtBrJijBxstLlmK/Ak31mYxR6i8judBDnPft",
+	"o1ZaWie8wZqiX8iPonN0hlXmrtNZo1cLt2SThN6FrlcS9ndJ00OrOk8hLjRjC1MFQvNsdhTwf57l2Uym",
+	"/Hdwr5wQ7DFA/vs//vd4n6AtM2UZoab1ARQ4Q1sF6KpgMKXGrvaZCmIgjcjzJRNPH5NHUggWQRrMJY9Z",
+	"Onwn0P5R3mB+j4Z9clZLWZgZEQHw+1bA8xS5w/VwMlg5pt8KzWbvxOfj93vw0BhrKQ1+L76n5SGhOOgX",
+	"Wnwbw6zyNV7C7d9/B2IVOkC4LgiPikYE0DQWXsQIR0ajGQDknaSMxoOTwUtGTWYQVwR/h3ZURe2a/9Iq",
+	"5ZqbB2fwN2gbqsoP5zHPSmNr1eKSpXyy1jeSrS/OUoSqKTQHztTJgqWaVQaPAXBXyymMfa1sigjqI3IC",
+	"UglzKk8JvAV5TPCxXMQSZXV5cH9SpfJbM/Xy03alL82T5jn4grkazKHjxMq30IkF9Rv8JY+niEAgsdNX",
+	"kTMCch7ohQrCYBUiWgMobBq7+b5itqo/RTcs/GoSuqQyEAgUEM3wRTv1p0rlbEiWKRcZPI+hgcBoFogW",
+	"zrO0UfreVkMCIIowhtNxKi/Zj77R/xt8/tRslea9qYk46gESScurBWpkmr70z5hCq+dp1BTYtRPUFzxi",
+	"iRKpsF7dqhI4AdjX4j1/cW7/9VkNzXnOuMpkuh6SjNEFDuEGdKPY1X7LplwMLUHA5+QlXuDqlMQpnWS4",
+	"he6WUScTrdHA5ZVrWsK/er9P9Q0JrXhwuxI+YXvROkoYVpyaZVFBp0xzJVlorUAhaI0Dt7OjldZb+5Zd",
+	"xyOzgBIAADQFBrrJ8dbHZboxv4Oj9V8yDwwhFmW7Vxi0MdvW2KIxpkxUZJAkGZ0zpY8aeNw+hnSE4BcI",
+	"aIHmlWtw4g9Z8C1sHoylb0mBm6WG9jWIaGizJ6WRaVxgGuz4szp78dQ23vGecGIwjkuHbxis8pJR2ipn",
+	"IWPmCuqLR+zIr1Y8i2alvQVDzUxaTiZD88WEXrAEpN/AAdeXPwWHgD+QhMVTdP3bJysbZgHb4VPmIXRF",
+	"Wwar3xym6TC2dcZWwYQWMA1xvkx4RLPi1R+lnIPmuSxQXWjKfLFs8A7sKs0yABFJ08aScocxp04g80HN",
+	"BieDF/hf5q2Mp9oqSxfFo9WNgb8C7xTgsdhTTgA1uhftPj0GpraDzmSumL65yyMXfy4/Ywf5TqYL/yop",
+	"PY9QU+oEYecLCYcbm8oVztdhUoGBb7D7ir32Birzq/lraWO55s/lkoup/567SPA7eNvr1+aMLUsviAv5",
+	"vnLBosFmmtgZb7Pr/wDuEHzL7SsuUopO7yZsSpNRfeOBHhe5yvRmQFW+K+jXlg+AbprOgZVR7Dx+0Guz",
+	"CtGMJTEKVqRmaNAD4h0JM2EQj5tK5+NZsNJ8pNC8K1fCg2ddsKrcDT+llc7KxShNTzEIMTlZbx+1o/4Z",
+	"8sD1/Jg+Y6uV+m/MlkqdmJaJeh4AVrJU62gmlYw4TYhpHqbc0yW1IPSk1UlIptlbH5t7187sRULF0Gi6",
+	"GC1jjV8FVOfyV0FafKaIWrKIT3hE4JkhmeQiQs8miflkwqM80WYWfEPZbDRQQJzuJYVxdmmKQw7ARiWM",
+	"LtzHK7Jxu88WSKN7G7Vjg/HME2szeKiaK0FinrJIaybeeOELufBeOOfTaiYTN+CgHMQu73Hpl9qT3sXn",
+	"i6/qS4ZlTxwn+8t1AdTye2aZxSvFMIqllzxibhST6GY8V3aN5iktl05RQoU/4Q1skpcUaHIQUm/JgfC8",
+	"UwEVVAqiMMHG9cAqbtDivaCcLD1RumuGMGhZgfdfKsn44sK3eoN5AK5zo06feoq1MsSv9x66jg7KtdrV",
+	"6epfTNDX8TsewEILzOIGr43jMRPjl6CSXMo1jpJwMa8bZabnzQKyuOFwR5EUGY0qs7L0gWmzbu8pMeC/",
+	"tZerfN3tfU8W0zSaVYnOf7B0mQSek0t1AvF+imIxB8w6EdM0NhC6mogKEC5sADuR6ICC10sbsOld+0JZ",
+	"gWl9JaNZSLGyd4Z9wp+G/5uM5kEGSaTWs4aExr/mKivULQtPl7JLlirmmBt+04qlaVlbjO5/GZxoQ5JI",
+	"reBf0ISKyEY1ZswovUP0Z8ZSyNR+E9VvHK90ZjAgCvJMpgyNV022Q8LRrEZ8L2fywRhQYLDUR60vsQZF",
+	"wHvCv+78F6v0GX4jo2peYXz9F/eLUzJMf7ChVtIXXBmjFpz3xSumu0BYrLlfA4KteLMmg8BaRQTVlPm9",
+	"v6BZjNfJSlXGga02Wo93Z4BwLr2nLSHsJuvedneUmleezdDCxHmZNoA1RppMrBJWPNJw7dWehvLF8oj4",
+	"J0eKFtLVPFmViQZuwYhWmc5JNksdHJV92V5bZd2QRzNifZl6u+E685wChX3uD2Fn8D29ZIFHcZRMEipw",
+	"L/ELA6yL1jZr0JEY53hu1tlvm8j+nCaDk0HFx1oKwqJjGIIdYEHvWe/lW6daB9WXmp0d0kICKkVAGSiJ",
+	"tnM9FRdZqTtQ3w6sOy013iFX8w3eMcu70LVzxrQ1MnJPgHI8ArWSQlzHmiRSa5OIwB9wv17/Nz099e0g",
+	"Xkrr2UUXf9Bp+7b27fOwB/Z6Z++iOeggC8yibRPPw57ct4HZ6Z05L/trr3t1sR6bX+SQfuodWcn1u2lt",
+	"NUfv2+ugoLpn+No+4/uPQ4dUp4eKB7nPSx23rPL69ovrun3nNf/y28EyodlEpouRbcrgP2W9zG8HGRNU",
+	"ZCNoK+N1xfAnUvIlvx1AHxXTV77iSa4NF9jIktFaGa3sGb52QVd1G29knJJ7uGl7yx7ipqcqLuHKJlS9",
+	"wZVNPa/5ea9/nyre4k37VHcVt7KLkaM1R3GPdZ3XfMEdSNF3CZfPoOTzbRspOJuaZ/jm772643nTuVXd",
+	"zv6z51Vncn2gFgFYpeCKj7kyXuvbnsP52om/5KfuR5J1N/VbS+wB37P7zTmR30JTIhaPcNmF57j2g+8s",
+	"LpNyxTtcI+aghKo4iHdxedcOdcFGVNBkrbLii7tSSc4rnufKiF3e9/3P105jJX/zhq91m3jd2/zW6e8N",
+	"Bx52Kb+tqQMNr4ccymUyDDqSW7WPhs8FHMxvz0MOY/+vhbdX/zXgx+2mCFYduW9vRJbXnMPXok+Xvcn9",
+	"1dwyS4f8yDd/Cwa90JsuwgZf83XPHPzBPFuPJjTiCc8ocmvQ4Gvd+iaX91VEy9WmfF7zo5flQ9V3/tat",
+	"YUGXI7ZReFX86R00P8+FXpmG5yrfSu+rOM7f+gfTWb75vvW37Z8dbv7Iec0h/xb/MDJ/CDOO72aHF1I2",
+	"Z2wJT9de70am5xVne3nY85D7/FrkXMDZHvRf+S726+b/8gY37Gdt3xtYMMg7m9XqoXH0TRiLL2g0H01k",
+	"RJMRFpedV4IK//SbUQ+XdNMeqtGSvnfseTBQEibeakik3YfkR0TapV/ZMdxZuJViKt3MkVJg5dqV8XJw",
+	"5oraeCVY0/9OKbneq3Gbra6oSujmn5uXP3z4ADhgk4YWUTNG44QpBVmdHsymdXy6xPBS/uLQyylSJlk3",
+	"HhIL3As58yavDTLJ3gnb6AnSImXCo7WLtWr9hFwwLqZEzeRK7L8T78SXX37HU5URlbGl2v/ySyyPOCHj",
+	"F89fvSa1mgiYkCDjPz/BHxdsDJ8qckVs3hLWNAhGZlSdYu4JpCZBxQVV78TGIo2zUpzQn45fVYGheJ4p",
+	"kydLoqJkYZ8gHtCFTWpOEr07sd5rN33nI733h/6fD/8Tn/8fNEnGZnseSaFVfm1ufvml/tMe+fK1poto",
+	"vf8lgYov6qo0VkKRBNAccuiID3UgZl/u/eEKhD6McXa4GQq7DPJoVtpCTLjLZuydIDb7eUbNujjGZIUf",
+	"mTbhbUWOD45NlgLkjNAFI1CIBWhY+lWIpceSIRIGe89Vtg8LexqrL4EEf/756WM1JAa7gHy9T87sHi/o",
+	"Go9T77tcCTLm8RjyggB04LT4qLYa9BvYlN3OztShQKGfXlrGF2xoQ+zmDdw9NxCPvbU9xKn+qI/tSxvS",
+	"H/8R04wOiVdF9GGMMX8y/pGL+QlJWfI/3kGZ0bvBGPiRpftkjA8DAIhc0t9ypomP5AKaKJIJTzKWEih4",
+	"TWG6c7Y2YCEHB/p7mqn4VMgUqmj2yJcvGdW7aKpLbJWXnajetPGT13Q6BqbIiBYlhAsyfjrZeyYF2/uJ",
+	"ZtFsbPLT8aX7B8eaQBKoiIBqXPSvxPpYJpwlMWykPtUZ1YdKLmmSQ4oqgvJA6QUReZLgHKG8Qu1/ScYv",
+	"zl4/+t7An/zl1fNn5Ccog4FC+n3yyITvTYY7QGBKoSBzEWZsJuuIDZdmi4UVZAaf6MkZaLDjo2+GRGU0",
+	"YeT48Kh4T9BFkYIHKzIZHzGfTFhqd3bJaKan/QRa8INQGJt0f6q3MGaLpcyYiNZ7P7D1+ATJZw47GQMT",
+	"2JpaCdnhsL2nhviAR46Pjk6JyriWFoSkuYC++5rqyJkl4NTkBGvBd3RMZjJPFc7wSZrK1LDQmC4xDsGl",
+	"uLdM5UXCFv/yq5JifKJpB04E6FxlUsZDcnxwaE5Oc6iWDPpv97Ecl09nkBGx4EpxMR0Cj+sZHh880P94",
+	"6EqFIRf9gsdQ4vU5bPAYELlFNoLfx18MyfHhgYcFphej/3ak/899/X/0mEdHhELNhv7uRQqiyowHsIRq",
+	"PMTyGv03OGIkILgQWaq/og/7+OghbP6Dg/t43OOXLEvXe2eTjKVQF/fg4ABloCXuizwDPuGGoyxWpqbX",
+	"syhiy2zP/mlMPtf7NEmHhKZDwtQXRLEEkKmN6NffNrtPMp4lTJ2aIgjkXeQkPY9xzDLKE80MejlckCdi",
+	"qs3vIZx0zC5ZorVJdQL3p72x1zLHvMeMvUeaAB7X3xjj/F/k6VIqmP6/7Zl/jHHJmE8tY0Y+V3k008Jx",
+	"DNpSJIXp/zL+AvNhKFwCptj21MvzxQb8PMPtBS8E8J3eyiLNaF+v6Y1RBXhWex/LC9PMMqHWUxwbw/UT",
+	"D0lpjmq8D4TsYCgBWQlWg+t+pLd5/0sro8iCpnMtN4oKZMe8uAfwaZpBQQv5vPGWHn9xqtndymh4FUXy",
+	"0RFWMiY8YkJhhyjoxTM4W9JoxvaO9g8MrM7JYJZlS3Vy795qtdqn8PO+TKf3zLvq3o9PHz159uoJvPNh",
+	"OADiGZwM3tC1ymwarwMHGhzsH+JzcskEXfLByeD+/sH+fUgNymaQ93NP/58pCwMtpQzPDnmAq30CyZLR",
+	"qSHUCeWJMteAzQVlqRZRALRuEjCleBoPTvRHnoqYvcf0WailhxkcHRxAgSfes5CL5EmpXw1uFntPF8sE",
+	"ti/hYo6FxjLKF0XXp8G9WEbKafL6D/hfvw+GgzlbK/2X/RVLkj04pXu/ruZq/1cs5VmwLOURPGL/E2C7",
+	"Yi6Ygj9D1Y4eyibLu8+a7d1f00VStKhvPRWsQW6rUMY9A1W+rsJz/FH/NKF50tgoyW34vRcod0rlyxg2",
+	"UPliQdP14GTwDNpQW0XLZjFj+uUUYmavMFfuXI/SsKVNZIUUtE9efveIfP3gENQ4wVZWidHcxGKLtMYz",
+	"BFsLUtNf3vzw6srEhHTx9o8BTaaDk8GT+PGrM8DFuoR/HT14cPgQiuf1R+cv0h9Gvy3e//KG/u2Xs4er",
+	"1bffffU0l/cvf/n9969fv//+0evVv327nqavjuf6Hb2zg+c/vMBsy8HJQHFAOxicDA4Pf/vb2d9+eP8o",
+	"nfzyavT16/Wbv37/fPr1LLp8QZf8pyRdPaX0RfT9zy/l4MN5Z2KBLWmgFVjprknFDgy6ZZ6iklCiFLTS",
+	"AqQCVtMe9S2uPRQgnWjnm+PD4yBZlGy4VzDgTyyjpqb/atQCBvIIwJRGKl8uZZohYgAaIiPP2MOyh5Sp",
+	"2QhzQc+HA0iwTj05r6WGGV4L+sFwoBlolKe8+aFGEWaXFpgfBIsuJS5sxBzMZuM3nFWLhRmD4Psj/cRo",
+	"wbKZjCv7IWzQAYzu8m+h7NVyXqp1hVQFfNNsjdyHfe61OjyZ6psb1mXO2UBHXlDFI1c9a/+6lBirgC3o",
+	"zLqbyLaBoxfu9x1z9fdyRTLpA1I0crS9YdtY9rE17TOZmwoTPfULaDSsGCNjc8GOg0z9PV7pV+Vfi005",
+	"kPPuN7D5duAQzhJ+yXa++0+N5pvKiClFqP7I/2y6fI1W0rb9YOo4Pc3ufOFwMVa9sRRw5RaWFLu8ozbw",
+	"WfgqfukUpVt2Qi+htfyuT+gRFeUjwt1L2W85U5lqPKzLQy2K9mwFfdOhfbuuVkmagIEqrBtadQgNwR0E",
+	"apRMCbqQ6mel1auzF08fuRr+JU3pgmUsRS0otDfFI/d+5AtotNn6oIPhaX3yqYiSPGYGiGdYR3vDRZ2S",
+	"sVarx6F2EuAJhA9aMA3rCIRa7MHJ4LecYXkpauZ6pwY+cbl+AlgWt2f+t4SOuuf96zyAvhSE1jVHjWYk",
+	"V9WSy9DkqjDM/jxbIaCCk/CA07EuGHxLEksiQ1MwL5Q+Xe0w8uH8qqyOOFFv/yjBaQ+ODo6+2js43Dt4",
+	"8Prgm5ODg5ODg78PEBhucHD48Ojg4OBgD/7P1/r/fGP/if/v6KBYxSMt4QzUkJyQR6nkSlGRkfizJ2op",
+	"uRfYA1Y9fHi0f7B/tH9w7+i4mtc16vj9g8PBcFAU9tRVnfMyEnDTcp25ePjhvIKBJfIk6a5VWF5/gY3b",
+	"awLyuWBkaZq+XFVGFuhXb8s55ecfSuLzR66yCpSIFZf+X6FAyVZ2W8BMUK6C4SyD0c0NThV3Yhnq8cFf",
+	"AV7/ffAjrhBGGo7KXnRapoCzx3Ltgq6hpH9IqJXG9lkuyKOnj1/q/wYCgbYFNWB58zDKacCjsyjfddGM",
+	"XOAOrLds9jzNP7D1APkTLqRvZbzux5q3moP6E7/txlTGeTMUVRFihx12qufng6pjHIOAxaAPfPvJazpt",
+	"GtM8dg+e+TAc/Cijjb3O7fPuOTOF3TM4husrHI7lpB6Pd2Zx/QcIBe9J6IPw1kLXhzSoe3/w+EOjGnUM",
+	"ISoGqlpqmFywsM/A47qrXWqf7rJNd9lwF6zzNNuWbz7c4CVnUEG24YEPvUX/YxD3Sws1HuiYYLMfUnuR",
+	"2ULoIejKNAJDBt13JuMDmmghPJmQKyLFKfRWYVk0g/iIYPqPbB9ifSvTToq7Pj2nEE6FwOophu6UH5I/",
+	"PvqmzopITle4AycQ/e1x+UGN7x7s3L+ELsIST32z/+Bw//DgwLDVNloYzK7LPXRwQ/eQcg1IVreNrYJX",
+	"iwX0246zGu4Q6+Y8+WNLzgtqpWdapYyYQYtMyVTKuIlbLCwccE0Dd+CjO+CO4XbK5Kd7sbgXzbH567m/",
+	"d3D0+uDhyeGRWc+mu7NWKhu+TGtjusv0aDeX6Z3j/1ezPCtzP8Guj1eVANqQY3tFo6QdCoLX4M2D27Ld",
+	"PsU8CoA4Ecyg4kETc+hgyBeQkzBNaeTfvJDsiLtRuYGbZAks15HGK1z2J4lyOzXtkLSwlDpYKTX66buX",
+	"f/7z3x9/99PfX7/569GPPzx79ubPR/dfv3j+7d/+7cnx/Z8Hn6RLJ+nyZ37JiIFIYyvjU9ql8ZrHPNvD",
+	"ir1Gw/UZW7n+oPvkCY1m2G3FZOVKEnMDSJRJC7QOeFpDB6qEf3UsbwDtmBia/+KAcQ45jSZvk/z3f/y/",
+	"KIbeCczwhoRNSO7lymVvJYxegvYPM+KZYslkQ1SiiEWcQuYg9GnB7vgOiy6VCTPYWUXUA5Om6sGLZ/jz",
+	"md7HJ5c3FsQIeNUNDDRXJFdmoSiAY3DNh/zq0MB6Nz59QDQ03krEdMS5ICE0xT1y6F2wyxkgdC98OqMX",
+	"CQM/qAHftfheXBWU2BhxcE0oinlVW1R1mxderdGGj7kfu0bmY56dRcaNtmkzXJSnIFu9Hb/Ki6ZYj7ct",
+	"V1j3M+l6U8L3uVAZBQMh9FHoORU8/43dpGpRys4fzGT/z+0uumRO2zoXsAAH2bDT3XzfvYFdgmyL0Sa9",
+	"Y//w6P7xg6/+7mDl4xFKWrjaZyYxBr5+/PXhoS/l3CS/LdpODa5kpIALpPM71G8Hc1JGFwMgRys+YC0d",
+	"BjzG+/UK8Ssn5286gBXAmgh5+MqBetv8w6kL+mVUFPDmx7o0qyuELRNPRbiHCMrNObo0mbumTlzU8ZUx",
+	"nRp8eDxT5IJNOZQPDF0nmTE0HB4p9tt4aHKzWTRXJmm76PKmMAFeMZogADf8rvhU0CxP2f478dqW0NjU",
+	"fMC+1cofXbB4nzjIWLR7PlNkrEdjMVbFLKkCbVETC9g5J9regfkXSd95RuRkQihOhonY3DdamcuYIBfr",
+	"d8L2gUPw/URJiOGZVjN8CtUTc7YeYt56LmKMil+sSenNlBl8mX3yGjPC8apjgphm/MYmg/780oAMn2J5",
+	"lDHtIrnQL2JqOxOxUabgVI3s2qBRgWVnkLzB6vPOCrbM/HtG1WzssiF6Klqn78Tx0UOTHEQV9viDDAHl",
+	"uttg1ZzJ7qbQWzukn+Hjvob22vBDRUGrXiRTLgidZDAxyAEW86FRUml5s3BfWUwYTROuZ+NRkUz1jkwF",
+	"g479QQXI7l/4QrLdCxdc8EW+8Js4ep0Mg7WUVM28WgEx3ydnPvEWlS1LaMfgtCPuEbZHyBvnrz9WWkCl",
+	"XyXdm5z/8dVxqGHl1e9VDrAbVoYhsPaJvsj0wDGNIFHyQItVfSgILdp6UcKKTgZfRYeTby4OLh5MjqNv",
+	"6NHkIP5mcjw5ju9HRxeH9ODh5Bv2dfxV9ODimN5/ePTN4dcHXx08ODg+uH9wdHB4cHAwwAmN/MtVHzbM",
+	"T4t6IA49p919cM6wM+Tg67+99z+HXwPZODgZREeJuFh8dxD/2180PxiIq/DOHB7s4w3+d+z5aXfyoN+t",
+	"+YvHN6GL840VqgireOPX5y9Fc4BOF2jd0s5SRhfVyzOb3dMsttJWkGaNoEPuiZbeNElMKpSFnvZSQ+BO",
+	"xRo1YsfTInaVSjEln5vaWIBHhiJWqIVhMTFVyV/YdBDr9sukJCtG56fgsxsLObKjjq3lbOCWUWBgj3ku",
+	"CEsUg5y3QMYIqJcv7Go/ZsKILecrtn4QyTRlUUZmMlWMXICIwhYPK/8xpTUdEqdrkvJLPfPOVG4XjhGh",
+	"blG14zot4Os7ZwCHaBeOXxWo6cvi/Gop1prMpzlNY7cin84dYnqTevjatFEzMOVyyQQWmyY08zxMAe9N",
+	"11zSVwVo+x3KJPVSOa85obRPBukOTd44TrFqzXqnvy5nszY6zA0fWyHL3i95ypT/ytHewfHrg4cnxz19",
+	"7HAZ5yr0fW8waIhKpzCFwU/yd54k9N6D/YPB1cxIQ6Y3bUNatMtQ/qPXNsFvfBCqsajyOwasGLYs3mGY",
+	"6mnWlgGyT55gFxhuIRQsmr4plNbC5NgPb2MBge2VFyofYCI2x7ObG6xN3j8R8c1J+ycitsbbNgdu/tqo",
+	"x4DppLUPM+Q+lOyPuYCSfb8cbVyV8EZGDAk1Oo29h4q/QBUzAlYkMpqz+J2wOgpN+Fwb6GC02YbbWgXK",
+	"ESvEKTPanIN3jbEMdubQGkNQrK9tfZj4OzGWgo30v0f62yN7m48LnczXxRCCwDagcFNTc2uZYxU7/GfK",
+	"IgkeC/23L7TKtmJJoj97/50Y21FHSM4bP7yCFuMZuVjDOmNtLELTUZmeFKAyRpMyXIJ4BGNf9RlXlE2t",
+	"KPqL8xTGo4cIaCOl6cCfZWyxzExjX01e5jBDRrmmoadicBXdDtrKD9BaGwwHbKF19JMB5UrRf2UQFLXl",
+	"dcDCLSpgd6mNU7/hdKnXpnNH7ZZ4BUYb4WLn9UR6ZGLI5Cr6oH5M5lmzvHiNfOJS/bAfZKaIKVW1fw1L",
+	"/6GmeeP3A1/QPqA3uKbV2LvR9qXGYteheQGfAFWUZ2RKLxlRkkxoivkK8K39IPE+z7ObuRjM+eoNvMHb",
+	"ATxeyl2AHS4EmYN7OF2D5rrByIWNN8eNTdb8Q5YTv4ltcQrlE8d4ltaNUbtuPqQnxZT+gY8LnAb2Mu98",
+	"kWcyWzYflEXxyYoqFusSyLOZvsAjfbsQulzuk1fGg81FcdPZDrrgKY4YGd+LpJjwdDEG8CXFwI/s5wvh",
+	"G5rPuSC5YkVXWpmWvROn5Wuq5gsJKXSpTF4/f/3io3okdncNWT/Di1TKyY3fRs9fv3iiN3TRkGJTlD4N",
+	"EUMPSOCmWAJ995kEGpICw7lIXZ3ur8aMGUTEqXORpexmbnqRykuG7dwINQEpUAQz27ebLpeYVzf0WrAp",
+	"o7Z5aqLyGMYCQWntDwg8wYLKJkZCtjE6r9OmAz48XM5HZ5eykteZN/S8H+ESPEfzzbHHS3NegOsULBaB",
+	"UzkNHO7HYJfXeSoqbELC134HTrHLGSG7BXgl5opeJBtUBAxsluQ62nuNllPwDjEFkbDR7rZgHHzrzfeE",
+	"md0tI/1dGjB6aS/ZQl7SZGv39DMXOcQdvilSfZXJJcmVlnlbyPU6LVoy2sNBNpooJvlZEaUnoUW1cS11",
+	"o7yOekrKBFuVBcgnheX6JfLrWyGJX7JlQiMbhynPZ8fy2DaCbY7SFEDFnkVm++GfWpvDi5SCYmH/G9I8",
+	"doIM8si1rP0EC3JdsCBPXz0n9w+/+mrvkNBkOaN79xtmA95M+EM3xntknm+EIjEkZqtPljOqWMO37W81",
+	"+A+zLuhiayoS9FQRRTrhExato4SN8P22mdh02Wy9lImcrpvSR4uf+83HvRiYyAsPV1QA3qHNk0rZlKaA",
+	"Yx5RZfzfkR5RgXFs3SZaaQjP97eNybwLLty/ry8GeKVoGYqBG0cM8XtxhiJmfhjJ765tRLUVXueNKCGb",
+	"cJWeZsrYikC72P4cwO0XgDCuiUtL2jQjmYzpWrORliagF/1edq5Y+gA3Pp1DSl4BOYLAs9CIVxk44yYw",
+	"EFzSbVCOz/4M0WEjYk4Gz568HAwHiYE8hv2fYHs9t2cj2LPByYDLhWlgEHtlVogPHzML4k3OpjRmv+vF",
+	"gvA48YbSp8wXbKT3WU9mkvKI3nvG6YKtMcdN8znHeagZ07feYDhY5EnGJ7mABHCa9CjYxtl9HNgQc+gB",
+	"zvtO5uKuo4aUWvlWuBzW51oXhFi7MWk60NCgEy6IVbYcEJ5pTR/Mt5qyzHHk1aQ0OuWBQ0zTvo18tsNS",
+	"x4Ojm+XbcsPC/lx8fRgjzXxWKOS3pmZxw92IQCMbmKY3nAi+uRlU5IU+7GH9itT3ZgkCCyPqLt95fA/I",
+	"RJkE9nvFAHswACC4+7gh3zjFzPZ26H+bIgVte5vuGlMkoksawRkfHxz0Vso+AoBIM6fcyvreUt/2BvQQ",
+	"wy6fKbJM5YQnYcZpvlzuYT8n6M/acM08t/FVhUbXJWerU9NvAjpR04uEjYe2jrS4iniMOHFqbuz5GIDo",
+	"sHs1uVhDHcdukEDdIu6UxX8rszebilGlYranDFfEwNs2zMP+2NHMtTQ4Mi82TcLRqrO4oZIxPAnzU2Az",
+	"sPX9wPXMH8lLlqYc7OBlQvXuQm2Lgqu/8xYVddRLlioJYW1MF2usFQYhzOLRxXoHdcxV/vN47XMtWb8A",
+	"s1//VXPl5xOaKPZFw9QcX98YdCpVrGt5Z3S4W1Uyvg+NEaAmtiCOlFFloJdzwTMWI/VDmQW0kNOy0Cl9",
+	"+PTIaL8TuuDJepTqNycc1M7SYXeZFT00cPKAIu1eH9ws7uojqpiVrjfuSNE3TlBVNCU/WhpiZBoLGQ3j",
+	"DbE2kCYJXlr+lQj/DtaxXkW77HK/3kNe7J/qXNZiwxlSNJrpCxWLLofoGmVEpjFL8S458UBhqRBQZ2+k",
+	"Q5E4oPfT9nOiCymmOArUUH5GUqbyJMMMrFwYQ1OYzkJssU8eIe9gQMv0iYyxGvBXFjkOKtouVjJHoWK1",
+	"RQPGKW9/3+/WpbRYYIL/K8aE3fSM0QVZMJbhRacnbBrm2D60wwHP2AKn20dE+TzdvYTObNVjMw+1O6Xb",
+	"2wpDG1i0Yb6IJsI1iHVDtp0F6dE/1lVgOavvTXD0od82yDyLZKENQK2B86NOZJ6O2BqEK/Z2A7EsEf7L",
+	"Kj7aqDLixmgiPCsakBo1aZGrbL/HER2X5maSPQdbsMRLQ7RNNaUXLKKIUsYoYINdw+1mZULlgnuMu2UL",
+	"Eqgn7ypX2Ubb7p8WpKkJdekT3NInuKVPcEuf4JY+wS19glu6HqO1BWbJc9j2wFi6Ltv0aghN1bV8gmf6",
+	"p4Jn2jXe0iegpU9AS5+Alv5pgZZaAZa6XZ0lMKXruTbL+k3ThXkG7bGMYaVILhKmtOgBN45pUQ/icsUV",
+	"2yewuQu6Jhf6Hc194DH9fDxlImZa7WQi49l6PCTjBZ+i9DQBs/HwnfD+iA4oNf7CYLRT42kxqA04IxD4",
+	"++/EOzH+bayv2xS6oVysTRbpTK7Al4NhcXvvyZQoffjoBeYCrFl4DnzNeLNfrAl7T6OMAO43ExEbEtsB",
+	"950Qub7tAFaKJQwU233yNCtVr10wpTcDG7R4TuOximTKtAKRkYVUGRkn2igfD4mEciTQ6E7IGHVG2BYl",
+	"08zcYqbyd5TJjCZjEksIhE0lfoFn++SJqQnXm1G9MEXR1r/IsdXawUqfL+wkFJGPz6KILbMTkrH32b1I",
+	"XeoT80Xk+z0RazE5RmgtmqEupZaa9tWMsQxCF6lcKbjY9afhGgXKHuoLLJuxNVGZlLHeCf3jQurdhf1/",
+	"J8yuFMlgkId1qj8CY+BXjadd6zncPqZldsb2yZkg7P1Spn60IJKLCy6s83Os9Thvo/VVWt5g2JJewX3U",
+	"FqW+8ixL4lSLo8rklGmmOfU7wVo8CZyyImkumhxA31Zsk09gT33SBfSNPQWPN4tH4H3Yq/7B8Tz+WPzD",
+	"OMJtCYL/zy4h9jMjlwIyhQRESt+U9qNKSvv97m4jphhZMrlM2JAopo8WGv+vNcMsqDqBiTvgApy81em1",
+	"vNLsj8k1oM+ZVgmW6yOa6JuOvV8m4HmHsH14cRX3nAkytfrphnofnuLDdhvMPwttlqYp1Z/KBf8tZ+Zn",
+	"c8eqbJ1gTCBdBEj4paMQLaVBX48pcH1CMb857NlzdLXZ8dTF59Q8BWMVtE9ikzOq2xQixi/77oG+SfSV",
+	"vostCH+/bQPsDK66/sLHqtj7JoEEv3RMGtIPB77zZiYBKwI+JShmzPNsXQS0edqUt+Q9vrNqJXB+wGSK",
+	"OqgNVVIjORnJlE+52NkMMCVJLvMELWLY1YZyKffUyDzV8TCqL26cS8IuWbKR44wiax/sOInAuxtzpbQp",
+	"g8qwgUAwsSkbn0Gdqo1JbQwWLO0d+MdNp2u0GmyNm9bz2SkZY8/d4PXfPRfPXvM42GA4gDxffTNcSh5f",
+	"M6Ijavngg5hh/nzMIq1hg0F5QRVXiCahMO/+gqfZbARS5mRw+PDhQ7B8D0u/jJZpkWWxZjQNJxLUugT5",
+	"OsjJ4DGnSaKlHGyn/etPdEFjmffEhywXJkz0t6AEoJAwpjzgz0+fQbMlrdPCJ+Gv//X//8//o///f/7f",
+	"//pf5D//73/9P//5f/7r//df/2sACUBlTjsZgOFnOr5aaQ074VZ9WNLLoDhDT/jw6H5No/P3yv1YYqkT",
+	"OKQIPBfv9Zno/7Kuf7rkpVQFS2G9ejZdMWXNC4IY5/+wRJ6XIt6XSybeLxLkULUnJxMeMatP7num2CLZ",
+	"h/8tJ5kHkGvogtnQpipbcxY5LGJJAsYbe68Py0mHCy4wXlMTDYOQ2VjirMEf7wY8fjc4edeJMt8Nhu8K",
+	"SoDXClp4N/jwrnzr1CMm3t4awzg4b2v6lufK42GhvRdM9k50mfqwmOjQ8GTrbDGqYPNMchGz1JrzWueW",
+	"Sb4QqJ2fEuhJBplrv0qwci/WZHxqYhVC4umlubAo2TJd5AkNrL4x0jSsuTZcr/XVTCYMpmCoB51YO/aw",
+	"lfxWjeWpQ+v/0Moh+gAAhwIsHFJIC8/9VjaqG7uE4GhXd801ZUE+k+aoaWKdXFyROVtmXu8Im48HLXzx",
+	"liHgn8CcJLiA9skrJmIyNr+Ph2YHjBPNG+Kd8CUkgo7BEGPjJYF/GI/cGCz0GU/iz5T7NoZuQEuk2m5n",
+	"mjHAlgWUBk7F0HnA7MvvxJgqmJkmJ0yr+v/Y+7cdN5b0ThR/lQAxA0l2FousUpUkFv4YlKR1UHtpSSPJ",
+	"S/9pV28ymBkkY1UygojIJEULDfhiBvCe2301T2B43/gh+iW6b/0kG/F9EZmRZJLF80FiA/ZSkcnMyDj8",
+	"vvPvy/YSPBEqdvMf4K6Tigx5QmPChVlBnVTJr2CaWrdjn2vNRfeGUALxX1AWnaIEOV13wk1klyUJF11C",
+	"MXGHZF0ggViStKycRyfQp2z2kEZVZjSqVieX2t9ZzsVVqG0JWQS5pZqOyeOWP+vVKEWUZLr1xExxzO9Z",
+	"PL4T2eeZbxEo6/HrZvatW6qQiohHcJsACV3tEuaY1+RRKyCtDMXMH84l2QLx2LoT4Gt0PtjA8c5O+hBv",
+	"SFeaPQjP8NJoYR2BfZXGsXV7ctQEWzS8F3IUs6jLoqb31lXyXmrN2zHzXlo7rxlwz1DiT1nDUstwZbOo",
+	"ERtb5/5N0X3nlYLzyO0xbway2nD3Xb5oUH+eQExTSNKXihUGobH+TdC+2Ugw4ZDw0LgT7uQ1bXZfizy2",
+	"B5oKc1TFuC9TTWxNpjlLCQ0TSCdhNHoCS4T5rc32uKnlwKwDGTLVpnF28myYDQKxIVMJpGcGd4L3B3Y2",
+	"CewG81P/hV14ritlRNqxDO8x8FvmckQttJiWsb+EZaMNNS6eBQ9p4U77BoTNFGtnZQBAQYAz4kMepTT2",
+	"FF7IEwKTIulJMwMuPPnnZdXtQ1ShF1CGV1FTN12f7y/5921vTQXFzPcslEL2eXgyyBY2yFbY1GWq8Adf",
+	"ezxa7oeiHj2DlQtfNLM+5mvL7VRE5rw+wARRjDxD94SFyCEUwwif8Cs4eUSAHYLckqGEMiArYiEyrSVo",
+	"HDa+fJPJ/w6hBN1FyNduFavL2vNcSx3RMUkk5kGlasiHUgXwLBc0Rnt4QJMeabNYjsokZ5clRbG5JlHF",
+	"CQdPOHgwOJgbRIdCNvCwb8Cmr2ZWcFYxsIQXYA2rP1i4JUw5z8etNVSRuR87XyQ5ayxyKHa8vFFyV7EZ",
+	"C3cVY9vcZYBxV6mS1vQGbJGudKY87EQDgp00joM7kdlQtgwmo3AuM3EzwgRIkweMflp7elPk5codHA6O",
+	"FeD4jcc6cifmE4yU05KUoXFZevm+2UemAmYNAK0gA/i/v7h4Rl7USP2CXD4ly7BBF1zIGyUqOYmkk0g6",
+	"SJF0iAw4CyjaGQ/OwnJpOf36nCYJDXv9uSWUH/J8TWB7NsAdm42CXs7cefyf//J/NLJxQpU4pGAux39z",
+	"Q8oUe6LTsOdcrOWcb1D96L3LKfVta0w5S/LSzKfGyZYMy8jKMuNiLa0PHb31ZnrQpJsxBJenmV3kB9Hs",
+	"8bV5ZlukfCn61RcXKHPE2YUreu/wmDmxNaBaD6RKqr8PuoBsvNtLKo16/bK2sCRj9ZwXwIWJmzoErqCY",
+	"tgHq39vngPcz4tTJHN6nXXb++4B1rdjhQxY1dY9eXF1XGpXr2mXtkrKLi/aLF8+fX9fbIbtsXzzvXF4y",
+	"Ftbb7NnVc3pRvwyfX4cvLsPas+uozV50rq6eh/V6+OzqAoSL0DzhQ0DQipCqDz7Z7BEvOs+vo9rz+vPn",
+	"T8Nn0fXVC3rRYZTWwqsrGtXqV/Sy3Xnaqbcv2rX284uLMKpfRddh/apd69RqtPYc6g/+mVUaT6EAI6gk",
+	"vbTfFlD0j8G9OTIrW5N0EEsaLcl6kAu6oDLiEdS2Xtdqa1YHZodq59WBOQLPJrbhmuB1DNibS1xIPpDv",
+	"z9Aq7wEFoXEyAjyKqU7IgCp4p5Y5lNaVZEvCIEcCenDi/1eKD5m2xRBoLsWA8sgegahuoSbAngkJ1v01",
+	"7sQf3v/wU0De//oTuJk+s/Z7AkdPB+T96x8xEPf2/WVA3j69Dci7bjcgn29/C8yVb+HL27cfsLoBLS96",
+	"z4QLBILIMQMyGGAr2SDoaps23gnzlo80eYWDO/s0HjBgtiC0qxirkjcwFLgzRKQVO2PCAD2GO83gjZR/",
+	"/+tPDZIOoCOkpU+w5llmpgYkYhD2gmfzPrsTltenzxTFWg1GuEAXXP/GmbUdW6hnC8gw8m0kVmsClFou",
+	"bF51r2M+YCJU4wGQn6DikZCYMyx8uCWKDRhNch8g5MO0uK2x84JYZ//Axq2s1yVcZhc0cyba6C/WeLqm",
+	"mlZHwt01wWMEvAFS+aWbC+pJNxMhzllWNS6F1dLgtWAIPWpreNw7GOv70o0UahPsgU6kJDFVXUYe12s1",
+	"8pa/DOzuJBdX+Kd5Abfv7flwfgr5xAy0fmVHMMYWTm1IaDAT4jdpKjyW9QfJOMCGhjhQI5SCrJstDCHr",
+	"ZgieX7ACAm/AXJAB/8JiSxuPd+lRpA1v2S0T3InJ1p4OoYpzN7UVbC2KTLEHKt7fvIQr8TBL426LMgQq",
+	"PLDyJWTl7gpzWY6S2426Aj23Of/nZi3OUMEp6DxAzNmo/Nf3r388q0MP60V1iYJMGyjzmomtOsObliWj",
+	"ZbAbuNKmCWCCnCYsxHgwDQ11pAWqCPCVltVns3eeLseYekJBz5l88RbqPc4+oG0N53FkT4JXU8dtJ8H2",
+	"uJjXkxtmNMYSkqxvRqZS2RFY5mx7xxLjINe+ZtCpemjMEYyBtq3HvlAj7Po0bvhIYLYpha4XFmRH2Azf",
+	"CMwItvfCBb2+I+ufnDkCmyl/DQmMDVuJSJ/U/pPav7Lav7yGX+rrstr1MQehfUui1DOGL5kpBIvZEX36",
+	"5awNEq5eu3pRu64/u54qql7Zf3b+1UP/NWPXoIuIjNNygvZWs/KuBwWNYD03xgnGTjC2ZxiDJuj+jj4I",
+	"p/1DLg6IIzutDN3d2G+98CqH4+koZW8pjBVcrAOa9DyqOB/oKpM61DIkerMj2tDdw5rOOqFjPRkmtoa+",
+	"ze6xgYhF4saeNQn+DluDb8kEEnrPsn5nEDRHa600ljwjkryOabbpQPIkAgZYlX1RWcmfuIe2Fg8oOwcY",
+	"2HtQeXllG4cmYM22WRzgTsTceCcuFgaOzeks596KldO+5PU7WUkGeEDhEH3AaKXtd18ll7WnWYjQTPWU",
+	"NtOjutyVJdiDKpA50rUZUOA5UuGbiMUsYYAC1xk3gRu1pQeZ0U0qkiOxprsFpmUhQO4scemvUjAfKxY+",
+	"foOoUzx9C9XqpRGX53+3/A9Rw/q7Yq2cAff2OGG6vKJ45u3Ke0DZ1yycfqSpOYP51CX7OB7RsS4Zw/QL",
+	"ONfSa64H0pxNBK/S+7Xy49QKXG9764qa94zlsOqidn2Iy7v2Qs4CkuLKuvXAozLN5Ag0eRiVMWd77syb",
+	"cTytT84m1HcOYsonpNQiLzHhi6fo5NylBvraAtbqSucGicaOQwndnPyMubjX6zTBOBqtvTQ8+qOL8tjo",
+	"FVT6gTCH42BDXy2twpbVbgA/gCFNDpiwxCb5SK36wDUZpGogNSOpSHhsjjb7MuAKqowFabMejTvmlqMS",
+	"kn4M0UCoM9VsDvPZDdxXRDoPmXlD4ZMaRp/es7zlkGYQNaRiDMWAjm7NKC1wpc7CP7YN7dPVNJjMeMkM",
+	"fXxvp8nYKZ1RrJcf/l+4uK+s0wgfFwRzOOE3K1gUZhDL1Ict6caye6TU9XFlXR/T7xFUUmVMpl6SDHTj",
+	"/JwOeNXetCpV10AFnPPz2z++uTX/C29f3eb/W3UeZolF86wbcs/YwOYSaBYqBv8a2dAmnJ1dC5pbpCbG",
+	"glHGIth8ibxnc32wxWb8ZqI3ab94zq9ZFozlVry8qNnALxnxCIOGPd7twcmEEzZ5pGyxs85MGi8qvuQx",
+	"fsB9+yl7i5OpcVCmRuItzMnYOBkb372xcUt03yg4Ax4mqWK+UneyOHZiceSNDb5TkwMZCIHjH1NKQioe",
+	"5VLXceSAzqyBdd7ZIR/fvceksMcvaiRCiCb29DxBaZ+p3VMhHf5AWALYxvMABJsOQbjL7REOqW074WKY",
+	"i8YcbH+BDcQcgtUyx06B5lOg+ZjzZY4zhCQ63OUKU0QPSBDGTLq8GWkGJzuIHgHB5ncrid54th5QQSTY",
+	"usVxhzk2po4nsW7s1rNyBqQUMC9h+xfXeAaE05TUuqz5AmtufHxC+CwkViSP9ihUVvRKZc1MXzIj6jVJ",
+	"ZN6QiMWareKd+c3s61PYe13MMtNYjEqQPo3ABcuUAtNrEwgVUhXNbvQ1qcdhYFkBc0uqWWBdNhEkFbZR",
+	"nRTQqgRF+EB0W0+y2Df8MpFkoLhIyOPWhG1srmyPXdOMVpVgvDJiyKl2JyjB1jfoN7NsnFj/4HpIuhTu",
+	"XAeFhyETYRgzqhwd4sd37x/hhqfjhgcNNjMm6yyQMzPYDqZZfF1Fd4Lb4P0rab1i8I5UMSxGJWZUM5Rp",
+	"WzlksUsQrnXKgH+SKIZTVGClfkwF6clUFfVuqPe0Q4pl1ywS/BZoH4FL1JL3LVAB4xZqTHp0yIDpNF9r",
+	"BMsW3LwpZNJ0A2t5Lr6IFdaa5lUcULtTzu3zwSuWf0VV9FDLr3ed6d10QygZxFQnPMQvlmDFNnpaad1r",
+	"JVTPa17qv/2TXm+FF3ubyv2i/ZTN/WAfLqdymolv2oM2dxy4NUE1XYrs4KK2OtnB1PaaZFNeyS2X4dtG",
+	"/GshbvuDkExmLLP8Vx6zQj6pbvR5N2oVHVwtqtE3sYoQoZV7yJr1fFqsTrBAvmOxkvpQSR7bZyTYx9I2",
+	"jBzKewh6wjCeBFlr7Lm5mNOqJpzPhzFzbd9E/QRfBwpfUxDyBt75mEtYEHRKFWF4uQnS4hmQs4Lue+7W",
+	"dIYK/G5K6YVzC7qw1Mz1zEb0mCJv2TBpy+ReeI9jP/G3rM3fsjkqE7NTmssA1sLAsySqZcZ93iQ5typ0",
+	"P426LKqsR55Ruh93zaMxW1/BnCJ8aQgWeOW9Bi8ORGVZAbSsgbh99+FMfSprdGLGE0yQPRhDEM4xmGiu",
+	"bUAstdW7hsD6bynabaZInu6FlnCUZX0t6Yqzc7O+hrRnn9zcY7vqCf2Ad99G+thJAdyfAniIHs45Kh3I",
+	"CWczgYm0GV0OkWWPqFiIr2e+0RiojRJpYxqrA5t5u6PHtV+MGLDpBx49eBhzwcMTsp2Q7ZiR7QN6eejG",
+	"DFR2RpWiosvm046CEzFVCom8GLBRCUlaTERAUNvaJbfoK6rYrT/q4zJQoXvnlm1T1yEUH7YQo+inUlpP",
+	"8thA3BOs/0zIY+TqdL7FyRd4MmOcJeyfW2T7BImvk2bW4kw3RzyOM6JRb8cjSaru8QFcXQlWB2P3MJfk",
+	"9DNThKYiIf9AI04TILPeIGLT55i7BC7mRTG7dgWJQ0g3XeChXhKC1zLrJ87vzg36Ho8jxcTMtoRk1JOW",
+	"sN+sKtr28KuAyKENNvrga294aDGJH0Rkm9t5yG01o8hoRj3Xfth80WZdLjT2DcQkbDxGzj+Ju/uRJuYs",
+	"YdJLT44g9ZKpIStpAuh6/+kbrMWKCHVd67kUWeoNGVAzOk0et/BfTd2ylWVCjp5AOQuhcMszd8u8h0Fu",
+	"/yNxZ+SKyNxQOnQoU4X9Eq0S3Mx+7dolNlCrpkSnA6aG3EAwUCkSxYacjVYN38xhebSBbB5lbe38ejJ7",
+	"R7P1uow8bgmZNGkT3qn1JMi0eazk82YDIkHmlcjjlpmxppuxwjuj+mpuhE+DtRdcdN3kddLE3s06oCe2",
+	"0SPtfpr3kTSnxpbv5+T12IxHqkKXyDLbw0zTBDDst4HdPCGxENiX4OyqELnNrm0nYbltYbniopd3NcN3",
+	"OOpYnJO/MywcbL6JopcW0KBc4K7e0WzaADr/6v3V3EjTs7KUpGmgW7O/y+kQH9EhhhTpwuofhtthnl5s",
+	"W3ItfCgPhDutMNKyTPTCad9lGdnD0LPXDP5dTtws++Vny8OPlgJ0zb/JSr2AiZ22Y0baY/CS8Kgk6d7S",
+	"RBAam8vHpNAiJ+vgYy4LY6lXTs1fW3E9+vz83yTfpov8JOCOScAdpFN9rtaJ1RBT4i3P4Swpi8gF3rJa",
+	"pzTbOmGCaT2/NuLBto3WfwMt4IjsFJLYAkvcDo0hwcUzkmkcoT+lzTSPWMbHA1dir1yYKOQQafj2vbkd",
+	"sx0Z2BhqEKwzB70aqaAhFLwJDo1GpiazSm4JABWXwlZhMaDwcOECqYjrSugcCX2uNRfd6qrhAqNr+7O9",
+	"t1CdmVQnGt36Z+hl3xJ2LPTOrDQAfJp0wkZATEVowFv++U/Zz5sdqZpmrQv3yXsiTt5Ay4EVHzObCS4O",
+	"Cv4klyCCq/Rxb7rzlrKf8SgUkjx1wuOYxDS814fWW3ZZQIG+nfPDdzGLuuYUI89pwnQCHlMNrliudLKl",
+	"EF5JUQ4E8dyYjyt4h11Kt55b6h5TCSrZIxfvC+jWVaO3n2uiQzlgswZhv1uwTaDdbE382YF36cu6mEZ5",
+	"q1pXrMW+wKpHTR6ZjfenIJ/1qds4fQkkIbQ1jPiQRylU9S841gu/RW2lUeko4CVIetL83qglCYxLsZAP",
+	"OBpWdmA4140CVC/fvnW9oB0u+86DdRYmZgfrvLTbbN/7WprDmUNrXhdFjvbQFpMWqjFt2MWymtzmUI1B",
+	"OwxO4quRNg3vyWNjqUaKjkRAFOukmtnGFWwUj8GM7bE4AlP6TlCjbHWp4Bq20hNjTIc916Dcb1KksRxh",
+	"wAQWrSoaaxckglzcvkTdbqM90PxI2JCpNo0nJsBW74dMJcjs8riV/bvZHrcC4v1NkyzSdSdQvcWegXns",
+	"SirSTamKOBU5+zwGFF2gKxtAIURWJt5sMCtrpr2/IJY/B9MQ4UgX/ZkzO7NK3spUa7oQbC4AfC9emMMH",
+	"v9N5E26DgNg0vBxURcLUQJk5aZrN7JRnH0A7PoDiPmlmL1PJYVP3jDLt73hdWRb4thiCO8m97cq9JVf6",
+	"m427OVE6P+6W4ZwUTsLMFKfrhN7sjc5Zp8MwEXSW9fKjVEgYDNthOuFDinKrxvG+tDDjtAXquZWZA6qx",
+	"oys0MIzoGFpYAkNtVCWfjbC6E7kebVTlgsjUAfQyxQ2rWyRhcWwpYIFNgiRyRFWkYeANQoGOFSQX7TNt",
+	"y1CITJOYD+EV4jFpjwklY6Ztk1W8cuHEk1mG1g9ufmdbXFPeOyg/NFJZIveZkKMlGA9oUk7vaQ7tmcud",
+	"2l6BnLVPFkWnC4uS0QNSMl/tlR/jb6BFf/jiRcVLmbaaHWgF86Sb9xNcKXApLAaDkxvGaNmzVH5zxMdA",
+	"eQXG4A51f+vQmdb9SSj7jCTygGyAFZHxa77HNpCHUE6OkmupB1fDcNJhNqvDfOqx7JQcTFRm3hGHnAOz",
+	"mb1RH8iRLg2ae8MsiZh7AmOXaQZSJDSc5xpmMRv0pGA6IDSKFNPO6B8wOcB2nkmqBEnkTms83LhP5ANr",
+	"kw98w6UeK4sdexiFTMzQPr79mGV6yFQ54vZNxvYvc7paOG5QEwcetRwFVov90455hTHS2dMOa5ojV2lU",
+	"3qCfqi+VQDf+QgkBNE7N7f7+4uIZeVEj9Qty+ZRcXW/Wk2yO9q49yQ/HCMGd3JOjPP0+pIK0mfWORocW",
+	"JJzlWv7IqAJvbodDzYVI+22mCPtCwyQeWzIFqbIdj4XEqVHlIc2AdfiXKrnV91nE33aOpx3WgDR/FmuY",
+	"FVtfkjgZ8t92WSMhCDvrUx47sQXAha+atxIU1n9rtqsxa++5yN4bGzQ4/252GomVmYWGhObdq7M9veb6",
+	"/Xp6FwK0hwBocSyZiRPLwsAh+lVPwmEd4bDkBvhW3a1FefNArUOGIHMEzHrOVtCmwaVg/rXF0obsVfbk",
+	"UDgd3j0fXtcGFnfBQbgZHtb9XH3DIgfxMLwN+VDLnQ32mG+pI/wC7d8XTbK/IBQSlfAyLrrL9XdfWfva",
+	"dHN379DbvE57gIWsLG8cbbS5+wlXvwFcPcSs+gWUnFeWTeBhbN2EUrPPoqldIfKxF0utC9inIqkTtJ+g",
+	"/QCg3VVNWX/ZvGKp9aA+4tpATqrYIjUODZstxITRJgP8K5by3jXoGlCVCKZIIuW9/Zp9GUiV3JARNBGF",
+	"4hkdmKM+6sk+tDWH3J6ukqnIsXOJaFh5mOu192KnSNfmI11QDgEMkFwX8rdmjGIyQ2dJ0bwpArPQPGbI",
+	"mQGDNtVc5/HjdepZl0tZevZAfkbtKmvtaE4LdJ3qsqY5IgN4WgRVJeyLWakFn3ldXzFNqoaU5Jih3lw8",
+	"q2O9UFZ+fHcdzfIQcR6PmcuUxKtZZBtZuQCXB9AfXHb/cSRJuUaKs+XBbRx7IW4nmwKX5EmkMJiEgBft",
+	"MrXhTcREwpPx6+wVTsh/ynHYaVlcpuHiYdBNmDJ3zWV9CVX+IicOdjepn9WeIgWB+YKLbtNGlyuNyk9v",
+	"fjXzCGFaA4+kVr+4JE9Bp15J47cTP8hb/e6SynLyLB9oUoOXJ8vtiEnkwc8RpjUYTJlMbOjJERtm6QqD",
+	"VIRJarZClXx0BrszbLO3t1TGggFiN1x72FZ2QcsVfOH23CUNJORWjAeMtMwAW1klGh1D03NoXDRF2EgF",
+	"irhx3jsowLaP0JfYT2rA3p/Q8NLz9MxKc5jc63vNd5gDXJsBo0lcWRkSjqtw7CQZlnfsTB2MU0aDmJYz",
+	"W0tuyJD6/Kv75/bSG0pA8HCbP5zO8EbP8KdiA/+jymxY+kAeSElFPtaSmJp33LeU5pCRocsOaGKB0zmN",
+	"dYvb3pIxAFEB79iTDpwMJSG2dbIkjPJn9r5GHS6kwuhwbbacdrdccsX6Ot+msywmMO2ybjFtDZPt4FIt",
+	"TtC+a2g/8tyKpdB9M+rVOcDdeE+pFruTCzO7U4Y0jpkC94Fm1sx3DyY80SzubFIATORpgKxhWa7GwvkX",
+	"sGibQ/VgA43AT6h6CKhaThMExdOTFy0zngyvL0543aj8BsdvT3i9v8S4PaP18aTG7R2YTzlyJ+lx0sk3",
+	"kBRXgvBbzI/rpCI0s0bjs4h3OjxM44Q/lCuHbFnbpP4tTX/4MRvrrdZM62NMgaAw8l3kQHhPqgQV/8Hf",
+	"W1NPSxhvuctZ3KkEhdmZCU/bhPwwTZqy02lGsk+5wP7G7jNHpX65hAAwIAy/0zhN/X4qYHZEt9Ko1BEG",
+	"Vf6XYn1m0B8/cez5kHbH8qvMbGEzjEbFiJgRje/x28sKSFQgf23aga+VgL3L5IsyJNl1Agb2SVgk8SLH",
+	"aEILwHcUyRe3cUw0/5I1cNDQAMIdyptMaBgMyZo45JfoKmlNbLMWgaPvGoemyZnsdFxP0vK2F5olmAOh",
+	"E5pwnfAQmYoSiR0xUmXE0W4bdSJF4gQp8IwMirINu98ml2WgumP8Weu4b7Mx5kngfIMCZ53N9q3mdaAM",
+	"m89QUSq9tpbSMcOeOf+aP3t7KR4zUHrNBmYnNDmhyYNoAq0X/U13EE6P2TquZc1YARwOpD+oP9qyLpc+",
+	"3OyStnNBANxri9Ddzd3xO/Y3o/mfnPsnIXsSsusK2UOMK8xRwW2RfamM3WJI4XeZKsHGM1VsS6hgnq6w",
+	"XwQj9je7jCb8AR/5C+seWQxhIDU3n245fuAeUwkqZ9m/T/WTm8L2iA2oSrxw7dVZvY7h2uyrgcr7F/Sl",
+	"AB3JKCxTgVz4cBBTaOX8Sgp6D5O2qFx4WgkqfRnBNKZwGtx6G4mzWjxYeoN8+8sb/GgQ4lPe/lJ7YT+x",
+	"g35J+/Re7jgMkEPAgVZfQm8i1oW2Ol5AwCHskUQAPMQC0NfZe93Av4BhuRTLduOOh58KxoGwmhLYkmbG",
+	"8RymMCyQVAZQhzSGcdA+iwIvs77gxg+cDHO/sAWVkOnp7jrL15/vyr16+HcBUAXQWREyVjjtR1pYeRIZ",
+	"GxEZy++XU1kmNXA9oaxvzYdv73/+NWbd7TnrCzB7uKmBp0N/QIcemeK6R0dOvezhPQwfO850iYMYceGb",
+	"56deRxHcdPEkKLKTKHRRq6xkax1j2eQJhw8Ih4+d0HoZPF5TedpnoG/bAH7kob1N4PspoHcSBSdRcLQE",
+	"2NOCYIuBOVDxti8K5ta+W+i072ykAmEi0jeEDZkaJz0uuhg6MqISlGeekL4cMu3ISHSqhnwoVUCUHBkY",
+	"N/8Bkx8CXYp3ucC4ku3BaH4dIa3KnfjRCIXE4DzcGlwENtGcXNaeTz/ErIIZGo61zWI5gs76twQ6qtPY",
+	"9UOMFB2ZvzrEsiWbJ1insuYRuxPQ3r9BHNewdrMgs2sszbhiJBURU2REx4R2KRc6MfNAgY52KO9ZhNnr",
+	"PcaVmVLGzbkiVN8jaUvEYpZYL3RXyqhK3sGj7oQTXcAyUHjVR5oAa70GSUnaaZIxCSJNs5mKVkLvWSuw",
+	"ZOc8sRQ2csiUsXW4AI50I/FIywm/Frjbe4zYs+9e2w4FXtnsgYC03Fia9tJWPj+PdJVA8hAs1iN9J8zZ",
+	"dbdmwpwYvOMj7Z6EE9BKBez81qSkt4szK2BQSqND3eVURHcCpzEgNJtFaHJpaXSwbzdTDL1QGICg90y4",
+	"iYZXbytG781905naQ0kDdhhqDgfjo9MgPuSTk4x4yMxpsdGSigFKuxGWkd2Tu6fSuDTQec8gnA3dIv60",
+	"sNR5ayZ4mUDBkgrKLEXD502IUrwFW3gaLhZXHVgdGtGbHb+oekAxKWh7Kwinw1utoJKKSDZTkfA4m6an",
+	"Z7W6N03LrWiZCgFfRIepPKDMnlAeYMA5FHGRSEIFihELrpr22TRV+2u3oVZUHs4HikFzgf0pEb9KVBKM",
+	"8QXmdFQlrYh3OkwxETLdAilZlFoorXKZown+wDY0bsukZyG5MSkSfVl4J5I8tQV6wsA6GBEkY5C7KB6r",
+	"pBVK0Yl5mNjhjDzaNc37g3h8J3RiRDhI/fYY/msbitjwBQOJkPGy3bNBUiWfsyI35BDq0zE2GWbMakkU",
+	"yOvtBjBPcMMTEkLsuRC8EwtKwRLRR5zkQwK5h4VfmQyzmwnP5T5D3Stg1XKo8x7f9AMOcDvyxO04mDzb",
+	"IikZyWZPppqB6mnAOzVXgyZuMyjQLWKzF7yNn/3sxtNRMR1U9/gANDaSyIiOqzD53hGEEWSyy+AV7dMo",
+	"df0+Ko0KpHc0bXso91B3oUzRneTdIGujVCcXF+Ty0rsVSgoYwUrSMv9VbppuTv9YaZuUySg4+COZxpEx",
+	"aSJ4553Lnc/YBAlhDwcTyQ2Kl9m0Ez+ACWbxVhRoKQu2JECT+d4BfZ6GaGHN/brfMLCLPZoMDqLJCJpG",
+	"5gdEA/JOGCVEsCr5R/gv9v8w58bKjxZ+36RJqzSBdfXE1RLQjLlO3uJknZp/rN38Y3O5oid9flP6/Fop",
+	"nYije83mnA2dI6oLMOQ0qhkQegzdlBC3z7/Cf+EiJUezcfwzHPxRwcHnKx4kNGprRxlUzt17DevD61jn",
+	"3aTriEUBiVkncW5A0mYhTTUz/4wkQ4W0A5+jJ25C15EjEThrgjymvpqTP+IJKLt9ivp6rv4/pr77D32X",
+	"Rtt6Aj5COfKIKQo6+50wSrsBfquBG2RnEeSagv99Rm+plaSJGbkZ7VyJ8sGs3FEJFcW0TFXItixR3GOM",
+	"PMn+vXATQXMgUEnhmrifB5hBbJ2mZnfASSeJojyeMT5vGPkY+/TLL0x0k16lcV3bpoDroCoOJ7HQum8i",
+	"1OZa9l136lG9U6Nnl+1aePY0vHp29iKqsbNa57pT69TDC1pH8WNfqlHRAxbyDg+bUNPkfbeozImebUJ6",
+	"fJCjQxUgTveOeIQdRnnYM/vrkARI8LUs4u/kwy5Loc2jZ4uijwMWx1x0dUDwY2QEgh9ZQYGWr2DFPk4e",
+	"RfOuatU8R/+v8FIn1f/U928/dWsd2ufxuGnf66//8bf//dd/+9v//Nu/VgLfq9Oo/O1//fXfzP/99T/g",
+	"u0XzGep5f29BEz5kTVyiSlCJqeimBnwbFapW5Sm1d2tUbhVt77jcbOIUH37HP0uLhph4NHxzgtCYUx0Q",
+	"SnALEW2hHj/qM1eO1TdoQ7usARYJNADMspmMlg6dvztSVclkB8HMFBFEAn5pLroxw7tzTShp5aehtVNe",
+	"OUEYNJdxUWQqxjCsWeVmE7tyr474FcFlQcAonv1Vj+2RFo9937i94lqfCr9oQQhsreQLJMz5V/Of7VV8",
+	"TSPd4eaYno7rho7rpx5zW/e4arYWP3eHUa1lx1li+9tTfQz1WnM1qOWqt9bWqzZdwiUkOPBuM4/j8h2K",
+	"pyyYY6zkOkHrhqD12KuwFkPY9TSZfZZfbR+Rj7wAa2MQfarCOsH4Ccb3UkHlg/gWa6cwJDnLLP3ADCyG",
+	"EL43F0LSr43ndybBK6SakYTRPpEiHt8QIbODS2JGldCkJ0ekb9RONHMppu1uIdo0Ix3go43E/moDsadg",
+	"06aDTZAZ4KWT9+jQVTFhiAkiTvAphJ0gCDVjhDQ0+HTwwSWsH9WJogLdZ+aTph7rhPUrjUqfdxUVSXOY",
+	"xoIp2uaxgYUAEpt5xASmCLC401TMWC14iwUExYKDvEQuW6F5woeASBVhVCBIfuP4eHzCxdlFbcehI/9A",
+	"Hm6jIpfAQVwCx1EEjIyq7K07CWWf6bwKw+zSKvnckxAf6nARaQJeAaKKqA8hoyxF4AY0XahUSaD4NOv2",
+	"b/kFxQypsNlgkV++Yd4kz0YzOJ9nxwHSwFVmU080JSqREvg8f1vuNXC0FXApOfUrHdhDjBh952C8yjJ+",
+	"z018Csi+vSiQGcn5V/OfdaNAASbsCFaafqtZKah1WTKBaHsyf0+ncyOnE5xg7HBKex9sh7PEMTuQoA+O",
+	"s8zFiId4S0GfT1YxQ6diw1hOePJBEaMiymtVZdbZsehj7FGNBtcMnodpPWhxdgbc7+tpR5sO/xTAwbU2",
+	"geUZcjbyW49fn9XqlRVNk4MLCJ2gdCNQemStT7IYz4KIup6ics7E3mI8WwfgUpt5Npq6mM1MVB277Eue",
+	"aNJmXS6EsZKlWhVsmYg2g7S7jeLAbPmwe7Uy7P4gohPonkB336D7g4i2hriKxbBNdY8PZsdhLLsb155P",
+	"EohVRtZ9lwWIkh7rVwmWfMgOElmQVMRMa9JCh/r/D/zwLUL1vbZRnMxdD4d3lxVAHwrvf4rIbLX8Z5Fg",
+	"zNIlQItEaU41SdOyBBsLWpLDDQsC+iyP8g+osq01FTeABi0NzQSqtVoWInANl6N82GVoyUeWXYeWcm6i",
+	"heJLagIEnWj5Oac4OrDYkpk4TCbVTA2ZBq6xhseolL0bhGN0T45A5mfRJy7MOjNiNqkXGQIaGuS9SUaz",
+	"OLfmUV1i3lSQ3YEq6+zgxWnOUrAet+y/mvA1i1pPXFqWGYw5LJjrYCwBSuwhItkhIo9bUwerCbVLrSe+",
+	"gWAloZuAvmbxkOnAhbC4CmN4dTyu2Re5IVEMXc0IXPmbfr+Bqyl4WwKOlkaWlUDhEMNXJ6GwMSOkcBS+",
+	"0RCXJ2fmx7lUERdmCZg1YlwFGXb+1f9ze5VPE3C3J6/A6dDu7NAi1Xph0Q/Ce/CAwmfDYAuewsMIgU0M",
+	"tsQTO3HGtxgSM5rcgMlBzBw/PCiOECXDIJlNC0LIMACyUKxs5ZKqMg9xVr8+rSNy7QaxgfZZ6+l4Gw+/",
+	"TaHfDHRa0XA7uMDbCe13hvaH6Cd+SOXKInQLgP1mVaw9Rut2LysWi95tFN+9CODGwn5lQb/N4PtRBf38",
+	"Vz64oN8J8E+APwfwMTq4e7QfMsU74+8b8D/l6a8GpsMeC+9ZRHjSIJEM0z56UqEPhobqXewkRQdUJVsy",
+	"Bzh0aeIdXhQYC5XuworuFf5PAHsC2EMD2N/gWOwHY/dHcnAgCHs8pAfHqDZ/B4wHJ3A/gfs8cEe2g0Jo",
+	"fh7bwRpgr0PFmDHOZ+fZQXNvmjCdkA5XOnGZdBCNKhTGdmiYSLUEH8Iuk+p+8/NPP+avfVzpdbheu8iv",
+	"855UCSr+g08E2xvktTEnRtueC+bflUaFi4gPeZTSuDrojTUPadzsMRqDnhOzIYsLF5l5Qba3zzIFn1xH",
+	"SgB9GVNEn4ri+h7SoI05ZT65MCuWPTEDpCYS7VQt3040FrTPQ+09d/LS4nMGSiYsy33MngZZa4vKr2tY",
+	"9YSpgTLHo5nqXHmDz6GEyePl6XTW4OXJNvXMNSrmjru/sJldt8sMzjXd7MQgZHaZ0VcOa4dLG1EoAyDa",
+	"x+GjIJBoTSx6i4wY7/Y0MUdMZw2884NgpaJ2jYRQHj/S5pKQRaliukreJEgkbm8O7azlgAlsUwEmAGT9",
+	"9ZDY3HwmU2GAXYQs147B3yNFhytoN0NghNhKew7phR3gTonLiQMHIjuEEsHSRNHYDiXI9AZobGrVCuxT",
+	"BqM2QsKhTpD1K830kAwlMivJyECHGE7aQJIkFcTDGnB2GbyZlUpYftr2TKO+rAjZgbRYVCQsCfNrouLR",
+	"srmflITvXklYb+d/z3QmMzSOrRGb5DrN+dfs39unOClLBZ0prg6Z6fMEdiew2zjYgQrsHYDjoIhZCboO",
+	"I1PWH2xJnMYHxl22CZwJzufWbtpTZGtn0zXLrrUtJ62h1wf6Qlt0lhulEOXqQ3qXy911Nubm8was+Qo3",
+	"8oza5dIH7A83ZbftJyJmhZnZJyMj0MzMcdFhIZIlGFGW4W2fRTztr20p2cNwWEQTMKbmA7ORbZW53dnz",
+	"q5aRjvmvJqb7pNucdJuFdJuLLeg2x0bXhIeIUHCZIshvjDpktnzfY9rK3oX78SSsHLegPjXrOIm5k5jb",
+	"kgl/ZGLOJvHMMOG32L1EM4NukDg0N6cnTJViIoFgWo9CrK/lSlZau8zM+egN+MiycbgI2bbzcICjLqjg",
+	"w065NxsTU4tC94uVgbjALnh5VgMmwoQmqTY6nKCh2YBUcKTOUzQ0OmB2gRwwsevOI9lJ3HUCSdjjcaSY",
+	"mJ1DksMalrvjdGH6APw6IHLIFEl4ocHfK3vjQ8sj+WwTECCSY8ZoTh5EfFAFwYPZkyPSoSp7W66r5AcR",
+	"afyZBXDknLI9RiI6diEiW/QP9Zc7zu6wdzSL02XkcUvIpEmb8J6tJw/QOJlb2/LRpCimHmUMUG4+4E27",
+	"kgF1gGWNgskc9eTEhM5K6cj3/F7TODYBFiuc8yNNifg2sXv55ftW4/qZOJgX2ketxZ14nVBR6ENVRP51",
+	"Avq5fnr+Nf9jewxOBUg6XDv/dAhnH0JjYIFcPhRLda6CBeHmpY7TYQSZ3QyXOVX9c7rTCPNstNinD3o3",
+	"U3X8Duh11MGT0/kkjA5RGB2i53S+hgfO0zKBNNdvmouoJTW8hPdZzAWbqc69E7aHJhfEPF5BbgzvswAR",
+	"TbGQwbXm8EHDTaoTImTCGuZKRsMeUUzLVIWMjIoZnI800aEcGBt2wEQARvOd8MoZoGZSKmx3JUU8xjsY",
+	"pIRKyj4dk3shR1VyKxwBtYHVEdLbDwZM2D5ZOKOJBMQlUgSEizsRyojpG7x8RDXRlNukCusDsOPmiWZx",
+	"p0o+uwutXxFAPCB9qu5ZRFr4aat6J+7ELvtYf3KLeFw+5K0XcmL95jKtqs0e4ln+l863gA6cG45FRliH",
+	"st+nukFCc+xFEpidivk5QYV9GcTQGgb9zKVjdvctjJsnrA/g1KdffmGim/Qqjeva1NgD8/0bvPaqFlT6",
+	"XNi/6tm1VCk6BvGXjGOIqknVr8x4a9j/7VyGgplm3mjGhMPL8qIrfAEFaUOe8ZLkpsssucmObBHZFroe",
+	"PjCeRE5JrCFTbc/BBLd93q53rsMaO7u6iJ6eXdJa++xFWI/Orjq1zkXnuv2M1muVoNKXfXirSl8OXYdN",
+	"XG87e4miEHh0hi58uejIIzNyG47ATWYWdkqwFpK+7Gsid77VeV2Ys001D81quiHSAc/e+CKs0aft9sVZ",
+	"Lbq8OrvsPL04o5chO6t3avRFp0avQtBUsjfO2fmLr+2pQCu8cn36ldfy9zvI3LW3vyCCSy3SH4ZMjaHc",
+	"0XVpsWLMsg6gPDi0otHltI5UgFN9+wbh7CAEN1OMfSF4368tmS5SBbFEHrfMwa2mIpJNGH1zBPdoRnSs",
+	"W0+qZHLhzN3gQgIggM56aJFOjUS7EyPq6x6ZemfkHrCGRgQ0b2sqZkWrOlVDPpQK4ySUKNZhStF48qmK",
+	"DeW9U1LcX5PmZTHUIWRiwx1ZmMM9DcboQiECR9a4E2Y68MHAkDHVDs+zYRMpgU1jif6iuE1eFpDjuCzT",
+	"Tz02BlqQUKaaC724RfrWvPo/ikhuxSCdZVj6mcJRirdYju1mwWtZHaSAnaYPeUsXLHaWghjdb4jN6uwe",
+	"XEpYQGTO4OOgJwVkD8DRnb0y9oJUJDzOJuXpWa1emBRzjWAT83b1qfbcXbLcAs/yoMLGDwg+7QZOorFG",
+	"4RxlR/YRkAtqVCIOwrYtijcE+Qn5ZrY0ofiCnhR77TabFWEINStFLXbja3zA4+cB61qev2L0eWbb0VGP",
+	"x+xOaNlnKIJSEUFV/5hEbMBEpF2Y3A7qjFCSJf8FhJIh1zwx/zBirmEv7aSaxiSSyMFAEhbH5lFhb3EQ",
+	"N8M+ZgT/Qfi4ZKksBO/2EqJ7vJMcjI+RCj2yAICQ16hELDRKbmTGaJR8jXVBGqnR2lwlvWZEIdm0/uLF",
+	"i7NaHZ17+TfNgWIhR6dcZcyomu+UrF9kmbCQcWoNxtecxrGsBBUw8N2nb2mfRjJdXGYArrtMUUANyBXt",
+	"KAMZ0G0VzBpcOviehVLIPg/NBQK+pTFPOP74pze/ms+hmAvGBJ/+7X/99d/M//31P/72r+Sv//G3//3X",
+	"f/vb//zbv1bgvA9SJCZrWvPWtnhFzyr6wXzaa+srBQ3N9nu9/emPZyAqL+ELJ/YmfnWRfTnLVGNfzKJN",
+	"Gm2eXzZrxDjH8Zot1wqOV/9MH4nntSid5hPQAUj2acTWTVNVjN6fdWOq9Rn2oJ+dm/q5J8ETaow9A7IF",
+	"hjkeQ4PXMWj9oKSAmAAGHYPLGUuOK140v/BcluD47DMqQFR4Xs5EUR43SOscrUY2NBPbMkjXgoTyJo9a",
+	"mHjG+zPyWF+al/zJvOMH+4qn1q2bb92a++pwPc1MZ8mtYLDJwhUCygbKvY/42yXbtOYD0D2ZxhH2im0z",
+	"JvLRtMfmxPuDonGMwbjyscghU1HKdpVXu7yHcFra1Ysa/+I2z1M8PWLxABy98M2kl0qmRvHggqTCCPKQ",
+	"y1SjedCTesATGueNnHtMkT6L7KzAfaDWIkrZxNs8L7wNgMvEFdfFK6ZFytScbCozdxJbdu6xM89vAoA3",
+	"cAInZQYMziadU03aSt4z30H3iuotOOb+tJzQAdPooaQtTDzNs7ZKc7QmF2TtTK3Tkdz9kVz19B2Nqvfg",
+	"qf2AgWBmzyuBa7d+ajfgTp9xtuF2MUv26VV/OS7m3xhQFJCRDpNstsnjp7XLJ1UCefG/pzqB1hgtR/To",
+	"9FabTNAnNAGix+oUwUamcJR7RBZjyMAJKwG0o3BRhLJvY26ffLDJGUO40f9kmoQSNK1suisrH/9Xbo9t",
+	"xSd9kgMnObAHOQB8qfQBOTDXxocMe70O8D7EThSxIQ8Z6VLQzyJijXjEQtnpxFywRhYdhob3XPkOXuv2",
+	"QwZdqsGtgR3t4xg+BIY9RYWmoXl0lfxAw96dwKwqoOhtvX/38VPLQDMlrQFNei1IGhl5cVOMUhrjuGWE",
+	"QCuwfuiM0dbme0E71jSGFkzgco5j6whncadxJ1pFv34rIK0yT799qZnfQ5EyfJk3HmgF5vb533hln/Xb",
+	"TOG1ZnrwX+ATx38qpsOUOe/I1Cd4F2xKC99qpsyKnRn4o2GiW16OmrF8I3Sw6BZ53PovffBBtp6YecZc",
+	"sbatZTOXusw6m5x0J9qsxwX2tQKlfWjpfF2qYGAWlxKzRGCAmyke9aQRq+xLgl+a5YFEtV+t14hroumQ",
+	"RSQVMdOasDyczTUyKaOHGWNQRjB3smGNrcOqQ3msA9wFAwnl/RrT2Kg2025f4fzi3Dz/PHcHtxrkae3S",
+	"0l/ZeXLpgRAG4VoDA/TT2lPz/14EGPbImZzTOIG8LXA34GMe3Ym2jLjZZU6NMK+Bx/UROHBIi0ctS/pF",
+	"iWIDRhOiaYcFZtpgDkazUu9Q/LzE8pp9VtDZ18XsKF1pVOyGqgSVtr0ZUCtc1oPM/Q9Ak3n2YSGsf15N",
+	"0lH0WdKT5oVHiicJJkMVHPk/UpHQyjr+8Qc93RcVULqTXqVRKZ500Lrca678SkYOykGWntWngnYZaFez",
+	"nntuJzkDocJALJ6Ul3Lny1No69QAkYnav3tkjlP4+YLSGvbkMhWOtY3tuKViOVm5XUG2LpCXXp9YjAUf",
+	"mOejfV1qoDMiOH8uurmWXJ8yHcpLIgL2P9RwA+erzzOwc3lQ2X2UBHcWMtlD4hEX3QxkM8Le1QImIVUR",
+	"jFjGQ7YVlepHqYw4BLGpQypQA1ERsanlOJgbzF1PNSMxo0OQD0bLKoRNqiiPnHrjirRDGdmUMg76PiRU",
+	"2TTwIEvMkrCSjk0Sn1pWqw0z8cHDyFdUuWqlleRFAg7KRuXzx1f16tsfP/z00x9f//j2j58+//eLX/7h",
+	"118//3Rx+en9u5f/4///w9PLf3z32+XP765f//H9H/775x/+x+UPb3/79NO7ZXr5Fsf9CZ59SDU2K4fB",
+	"qYqWythdLiY+M2jsQr8rL8HPMo6YmpV5hCcB1EtNevbSDVfAmCNemvz6GfhbYAigZXL93wqmmIpmueTm",
+	"IopmsaTRfFIgaGbiik60lz8jO6gHgldr1JNQdWJUR7gwsPwNcZy1CWu4LBG8JVo7UBrD+zxTmz++e2+g",
+	"pCNVaLTL1ogqwUW3helC9opH2lh05l1ol0HZSss8qpUnb+I9OcR3wx6LquRDsX5GY8OUmyw83E4Tax7i",
+	"+DA3M4584qM78XDRyqxqlFfZdB9XENiMecvhX/OISlA5s/+Fy4PKGfx34Qgw7B/IDDMqpvlTJxQSYcrG",
+	"kmqm9lerAbuz0ri4CvDdGxf16lU2trdUcdqn5I3WxnyAfVRp1KrPrzGPxVxjj0UlyN5kId9cvbJe1NFt",
+	"4p2zAbnDM5sOCALwoJuYi0dS3bNsY5b4rbYTYQRkmYmnH9MBU0OupcrBL0usR9tKEc0YAqst8+t4lwXe",
+	"uxk5gKxeDHHXqG9S3RPHh5RzfgkJIC1HQpMxSwJiVStzfyVj5m41wp8w2se7UmXA1ZzzyeJDrm1DR6/3",
+	"lPnDwGRWhkhjKdiSvHHge/nMkx5p3YbGNG6Ac+Y81MNWQFr+AftyJiJzyFqYk4+eF0r0wGwR3WMsAaeH",
+	"kiMNDa6ca08nitE+ODLgLXUiZYRaOrsTWLBzY24E1+GdwV8KHkVXD+CiJOi/+jIwbwKlDC7A0sIXwhyh",
+	"FkfAbSYGcVtVcgVeHQzpyDvRp2Js76KJSsU8IXLKIlo2i6jg/g8qZ4W/RGrkBcgb96+OjGM5Sgcu7hBU",
+	"ziY/WiUxabqQxbFy4aYz38Q0QXdBmcyyw3YEgCWSy1xw5gjPFhof6kJgvHFNbJrkjIl3X05lJNlnGA3U",
+	"2HhmpzqXkf3RrMfDU5HWX3aIJXAtzc3KOe2XG4D3w/lz4BQIORIzlwC+W1ZvWOShWfla2VMnTLj1nw28",
+	"cFllgUum52KBIte8+kV2NjYLXvciEFKTuXsonmQHBRcKTyvUkLVyFjllH8u/l8nmczx8lISxDO+BCVWl",
+	"ghhMN6LVdiy2XgyQxRGRokGo1rwrzEEO0OAhTsUJyCCmwkhHAyJn6cBVkWHoDeWWsSkPIxdwBY9B2/Zj",
+	"0EwkzemU+kUi0pMIm19Yv1gldA2hcAvp6Cp4Bd8+vbIh7aarENSVRi2Lcs8bYnb6F9S1zYrY24KGBM8p",
+	"NOfo8W5vinxZmJMU+znsIxrfN7nAPHZgg6ZaM637OL0LcIpsLQ/RaCTWGggKO2wooqoZz5d+jNCgz2Sn",
+	"w0MWyTA1A696mlo/rsJ/gfgwe24JcT7tM3A32gipd4vAac0sjkG3Y18S2FYWltpcYJ3NFDBVyrTKwuGo",
+	"fL2r8Oiu0rhbYOGf1u8qf74ThdM6bSWZebOu09IxOa23OA4eBbilA1zzO7HIQQj83R+YRXlweODSpUZ5",
+	"ti4f6+WVHRLKOO0LCMHqGyzgAkvhd8mFjd/etAKL0bgcKhV2wcxypDEteeWd2pJz7EiURVYpsnlPCyS/",
+	"mc9QgV8/hXWWh/6WRIp2kobNJ7E1EdDxF6QJ1/dZqNwsAKoyVjBZxheX8ODU0Sr5bH3+SAvr7i0yO66a",
+	"Vyzn/FrODMpLdYCKJauPxifbi7DmBv0xrl7f2J1mhkGa5nFFfFjL2fvNCbce3nYEWfbGWhiTPtLCUpF5",
+	"D6mRIzpwAXtKdGZ2OxqcsXly/hAjXxWPWKs6I5j9CvWh/YWyVxXJZZ2gyuVKdgg+KTpksUbrHbZMLHUC",
+	"qVkDaha/spRs2DSf7OJPLsOUl6ybiqPmQQXwKo0+vjTn1+qn5Zi1KOUpPGShzHjIO83qYNkXA6ASzj2o",
+	"y50iq5VBUzD3Mw3aY0+wdZrksvY8z18Z0bFL88lanWLZe1lL7i5L7EndecjspAAfsQIcrIkqm8rwvKw9",
+	"nz5pbz3jPAuK4y73HnQoyDSnd+lsXNoLCT+kppeoWOibc94oolliE95IlDJi9hWhgo0wFqzJPRskLveh",
+	"x3Ui1bhKMidLRsfXp/fM+Q5yZ3oZ7Qxc0qOaQOuVcuYYClmi5vGYnbtoaj+ei9W0GZfMv7AaA7h+BvP8",
+	"92VMAiUwAJ9lueOfwUMPyGm0V2RQ5N1eUlnSOoVxbyq14jCgYkc6xSs8DLMO72JKxDmmTs+Oi72zqQSO",
+	"tsUpDoOYCmxTYbUJUCBmBkZuwyNsGWSEvRRbjozgQypB5Sz71/ol1851XbJoM8ZnvtqMA9vuKI8+f9nI",
+	"hZsaMybB0PPaHCjZVQzqHCLM1IuUHAxYVDYrB158PYE7A8g7hzCTo3STQqcxBW5Ouy18lbMSVLqSxouO",
+	"iy1DcnVpzqjdDAuzYmVKXr5ku3Z0IsLsI/mh2eHxDPUKShDsecDmR4elaJW6sgoqj1lQy+0LDq6gyOVO",
+	"aFcxFhlDkCdztKB53htcub36cDZwIJc8Myvs7f25a+wKfav9a2brWLdRRKiwRxjLyOAUOEm6ls51/hX/",
+	"8WBvmrkalnWsZIfoAAtaT+JuLbfG7NN3qBbLHImIDgd3pA5EFJY2YclGWNKFJTu4a3dgKXd1fMaeARgT",
+	"4TpLSgInMiBQlbwRbh6HTkxj8Qb/wiJIme5A1QgQpYeyjxktPGlYfTyA9oNQR4v19q69KA97k5m6RDOm",
+	"UchXybR+AO4Qpxh0OMMGiTCQbTlJVlUaNu0qAWrVIl7VCxQG76nWkIFI9T10xlY+gIAps5KeuyfHydGC",
+	"0Vwfymw8WlSkDwZKDsFdP0OQv4qlThXTmHCEeVKQE+x2vYv+5q2Asx0T5FEXVy6ql3G+ZIM7ZaduiePO",
+	"Jmmv7PKYmyvpNleesPltkMtFRvm65wLMQTweZoeCYdnkwojPXKx6xNup4InrLtBjimhIczDC8VdO+2yc",
+	"kZw0Q2hq4srYlPllhzOvEnEJ7pSC4pf9fB+eDrsd9uHrmFUDRxPoeMQiQolmoRTRdNeHg3R2tFxgOEs0",
+	"aXilGhjSg5gxJrK45jm4+VrwTatKWgbTWw3nZ0UbsWXtCvN9HhLNr3JlCpH/NV5/S+x5ABoTJwZIe0zs",
+	"xjuz31cnybfziyd6703FrlZy1ditt9+EGxvCH/LEGIVAdq0TD0omVtTnPPpHn+gIuFaAu2NIw9R6F1Y5",
+	"iXv0zLgFKVXIcoXzm3TO6HtXvETzfbmm/nb+NZO2G3HL5AM7Xqax71NOBxs7hocaVp7TXfjQ5Xm5xyY/",
+	"bGU+m/xcb63F8MOIYj9ne+osvKMpmpkl7aCa5dnOTkyDUadzXcXYciDqq+TlONPFbNgpyyqGRu09afWe",
+	"x08vLp4EhTzmrMXUx3fvMTHeEXpOaE7Gso5sGykgj7NQ18gKiuwVri0JNNdansPTTsB66tS+6TtvMeyX",
+	"uyVkmEBFGInSZLyaFvXa8ZXsw611lADusGRSMcKP8/pW3/W4Uf3oXLHfWZh8p2BGUHvJ+pDaIk2w7LBg",
+	"4psCLlzrE26dcGtLuPUBNtjmYYs5b8keecZ/VLJPWgMmIi66TTueVkDaW0GIW+zD/gjLxZ2jg7SZTs6c",
+	"wwQ6nuNtEVK4IFSMLQEJkNncrKXdvMpNxeMCic8sjokrhV2Ge9x76+LBPCU3r6zEgMDKdtKKMJC5V2fH",
+	"536YzHJmNOwFOTu0rYFaJuzmPfW4Am86oWongbf8QZWg4j128cCbt7RZ1jO4qspHYr9aMPBmVMMm/GRb",
+	"cb8sC1zRDhSjuZgA1H0aicCibac4e10YM+fdKyqETIiOGRvYns5wEJUEUmsDiTjzcrmas624MWGZ3E2f",
+	"X9L5NLzuB1LxLqySYMlIqvvF/aFQUAhidKDM2WqmOjcs4HPojODaPlYalR7NPahtLgd6HPakliHHUrp8",
+	"3898xzxjxO6UnUcds4N2iDnWRRQ4jjzrd8B4n7Zjrnuo5/aLlHIudGc3aJXc2jrcPh0jbZqVTg3UmbmT",
+	"Uiwi/VQnpM2IAr7MxxnzPHUk97YRQuvcHv+WUS7tXSx1PTxnRDHnqyD05tbFTUtE2ODFTbTXCOKKiLc0",
+	"ziyLESseyD2GH/P1/FYr+uelj9myfkEKFc9r66jnXwv5ABuIQvrD21jL5gNUFpz2NC0VX+RSMb9qmZDi",
+	"SRGZUESKqqo7Eh/NJtCkTaN4fEN0oqTokg7lSe+mEAPWRCAn+VJ6zOWKCPmtJc/PgZsDCsf6oyxz0Psg",
+	"t6VE+pbTboAGy9GZaPKHj+9+JUDfQCCVGjLtbevpmWrUPAXpFikJkC7TfNxmRKfdLiQf5ATpkZmzPhfU",
+	"aqrDNBZM0TaPeTJGNxxwRuHOzI7YdBZ9UZfrSIX8yiM4bzj8FZLq11DPNp1Y7wkanSgmuklP2yNgk6eN",
+	"REYWAkbyFvt/Xtmq2VdG/TGjVKla9JEOmatT2YY+dE77zEiwr98+qs3IokAz0IKArculJJQD24Mtge5g",
+	"PNFkENOQIaZ4aILN+BO034BSjgHJqZ4KLvp82pGNMLaZwT5YhCloWihGYH65KbzZbZAg03k/9hi0oLDE",
+	"5pgilb3mkpacmY8cAE7wsx78wHTCcXDbdrvm2Q7bGB8qIv0oFelKGTUyTUcgTSURwF+J9YvaqEmtnFyo",
+	"BSzNLojpTMQ8n8F8BT8fUZ0rU1im6EoanfvpURl0ITQurDw5rU6qgh6FD4TSS6/XAvR8dliX2VqZImJ/",
+	"k5lmy3Z4PlJ4LOe0XNU6XNUfhnO4r5SMbw5QXQvtzXm6eFfsMRfjMzb3yBJNPap4bLcq2MjS2f4uudAZ",
+	"XdyNR3TbZh2pskZ7PJmg4j1Skt0NJoLAKq/HZ7db8FqFQdNpgwPoQfMzTfXyXnxzGE5ZIqtVAJnJM/La",
+	"rARM5MqglCQ07M1PEVmqW9LNEoki3rNPFdpbq9DeZGZIvl1m5ofcxlr6nb6gpH8oecRmDcE1osou8rsA",
+	"2AMFLVWCbbYY2USKxuVZ7eJT7UXjIouM8Ji5hqEDy4hR/X3QBZAB3tBGvX5ZW5y3p57HMVymXlOHQMoU",
+	"0zbon455A5pnR5y6Dt+8T7vs/PcB69om33zIoqbu0Yur60qjcl27rF1SdnHRfvHi+fPrejtkl+2L553L",
+	"S8bCeps9u3pOL+qX4fPr8MVlWHt2HbXZi87V1fOwXg+fXV3MoUx2j3jReX4d1Z7Xnz9/Gj6Lrq9e0IsO",
+	"o7QWXl3RqFa/opftztNOvX3RrrWfX1yEUf0qug7rV+1ap1ajtefmXvyfWaXxtH5x+fQqqCS9tN8WlMfO",
+	"piuJqkytSTowwn/JMFieUhJURjxKepVG/bpWWy+/JAfAA8styeIBMEDkuZtKLvHh+8BSTG4xqwSbBwJJ",
+	"74AqeKOWeekWKrSaKWNlQ7sWI/8p/n+l+JC5oAgy+2CdOBroiOUWYALQc80H5pA37sQf3v/wU0De//oT",
+	"GMKfWfs9gXOnA/L+9Y9oUr99fxmQt09vA/Ku2w3I59vfAnPlW/jy9u0HomUqIojcJPSeicDGOEDQmAEZ",
+	"ALDqLuFJ4Bo33gnzlo80eYWDO/s0HjAM5QBdYZW8gaHAnYEkWrEzJgy8R9B70AzeSPL3v/7UIOnABn8g",
+	"6GD1Xkt9FLKARGzIQ7T3E95ndwLQPqR9pqjGKEVWGdK/cRk+MJc40eDdgEo4I6daE4jUckzWVfc65gMm",
+	"QjUeQHUtzAZPSMyZhhaNt0SxATMSx1U5QGueFo+gHWPL05nP/oGNW1m/S7jMLmjG+Y+tGG3XLPOCXtdI",
+	"3F32fSEHoM1gG4ELhWoSgvrTmdKFbu7EnAQinGqracGw4RHme8uxjmM0VsmlGwmP885fiZQkpqrLyON6",
+	"rUbe8peB3X3k4gr/dNRY3v7nZhkSksgnZnj1KzuCcd6DGF8YnUglj2X9QTIO/A7pRuLg0TDPgSHYqx23",
+	"l/lh4A2YCzLgX1isscMa3qVHseVLy26J4E6Yx5tfQXdKT3ktzt3UUtuOmTLt9pJslOYlbmzbS7Mg7rYo",
+	"ILDFmu2UX9b8Ei8rKrLbTe/qp3HCzRk/N+txhqpLQZsxr1RpVP7r+9c/ntWrz5ZQFgpCa6DMqyYcdSq8",
+	"aZkLNoNWL2G8AD7QcQl7Jz/Y9QqVoAe9se6VltVUs3f+WunTL79AZLXSuKjVSp7gNJYSVvAJEOOIYYHZ",
+	"wD32hRoZ0adxwz9gZuWpYgh6ZprgBKKciWDHJAlT5v7/1z/Vzl7Qs86fvl4//fN/KW3ClRvL/+R0d1if",
+	"3CCQbahN3Fha3IbZGE468vemIy+vDpf6aKwu+i0nVuI7ZvJ1EaW7T7+ctUFU1GtXL2rX9WfX5mPsFL1M",
+	"XyXfFXT+1YPPhXouJaiOaXSE5IUhHOtzRdYqyeur2qdjohmbnb7pi9X908icgOsEXKsAF8Sq/a18NCmX",
+	"Lu0Pfb6g3xff5HBcAeUZAv5YyzIEfJDbUibmp15uW+oEsi2LDZasJYzOz5msdcVIPhph4AYAUM3a3SX0",
+	"niHwmhGaJUMjZ+mMyDUsmk1nRE5CXwAeMXKxZMDJ87XtIePxAd3mKKPjSrEQBTosUYAbUiriiYqFUWN9",
+	"JeXcW6hSZeUWgsKgGOXtPKiy1MMfkBJZ32tzvKrksvYUzpm5yszwlPrSoxodPNMK0IM6jznRtRnn33Mv",
+	"wjcRy3Khr+3Jz0dtI+3w9OkDHcmR2ICTAqZmISTuLHHpr1IwHyoWPnmDqFM8eAs11E4jLs//bvkfomb1",
+	"d8Wm1wbV2+OE6fLGUTNvV6ocuNcsHPzbMGSD5AzmU5fs5XhEx7pkDNMv4Bwyr7keSHMuEbdK79fKj1Qr",
+	"I92wDpx5z1gOpi5q14e4vGsv5CwwKa6sWw88KmVZOmHPxivM+Z4782YcT+uTswmN2gcx5RMCapGXcCBG",
+	"dGqHsePY02uLWasrm1P277eufK4vOmMu7vW+8nh3qqXPzOMdeeEczYwiY+Q4nAIbC2ppFbasQgOwUSVv",
+	"Emh5r1HnzkdqNQeuySBVA6mZLT3gCWFfBhz6IQCDWo/GHXPLke14n/NYu8AexP5SnaXcURJzwVx/10RR",
+	"Ht/AfUWk88iSNxQ+qVz06b3VRPBdIYxGBebUVQkywhh9Ba7UWbxECuaMlxWUl8xsyex6fG+nxNgpncfC",
+	"nb3TL1zcV9ZIebOLgqTZ8JsVbH0ziGVK0Jd0Wdl9UurtuLLejun3CCqpgu61STLQjfNzOuBVe9OqVF0D",
+	"E3DWz2//+ObW/C+8fXWb/2/VeZglEc2zbsg9YwMbYNcsVAz+NbLxQDg/O5YxtzAwFNVIEiYkSeQ9E/Pk",
+	"jO7JkTiTImTmazPPm7BaPDfXLLslIX2pE3J5UbNBUjLiEQbXerzbQ5qKrOuRd5oQQajODBkvgrzkCV7A",
+	"S/spe5OTgXFQBkbiLczJxDiZGN+7iXFLdN+oNwMeJqlivkp3sjO2amcMmeKd8XdsaPhlgpAiElLxKBe4",
+	"NucNNWVNYqjG01mJC+ROPX5RIxEiM7GH5gkK+kzZngrc8AeCD2ZZOMp/1ATK+xdmBYZm2FgC7AKVi8YY",
+	"cAdsKsawYqXMKZR8CiUfZQ7MUcaJRIe7dFmKyAE5spgVVyQlT7ccIjLg9v1KnzeeaQd12okGQ9gR/xAh",
+	"2zIaF4rZbzK2feQU6NiSd0I7CfirMGcWBNKUpLqs+UJqbuR7hVJL88M9C5J16TRe2hYKiSRa9hnMPos1",
+	"W8UP85vZ26ew9ppwZWaxGHogfRqBv5UpVeDkXwWcClT0s0suP5XUzxFbJxctyMX9kunkTfakU4Hllgos",
+	"B0qGLEoV0xvkw7ZcIEU27AAQb9nmvDYDgRf7SpSNK1G822Vq8WpQs5mzRpRN9/ONcnR3Dd5WGpV//PXn",
+	"Vx9W4sbs8TjSTXNMdKVR+ZmREZDQJZJ0JelJ8DstQnJpl2Sha5bRGF1na0i6S1IlAkJDUI4EZ1FgBmoW",
+	"LxVhzBanyGTPcwPg5ZvX5g9jCzapmYS//N9DGmPjTxIxEv/nv/wfLpK//Lv6y/+bEJ0O/vLvirNUAaqY",
+	"ixAwQik0jyzKaKvVwLBQjHMNbQ+hXAymuMf7pE3D++w+2SsWX8psX5mH4oAKJaQKMPe2SyP2zyBt897y",
+	"XDQ7dChhhAMqjDXzT1/dLr6tkrf0L//RpeaxqksF1zbru/KaKwb9zon6y793uRQ0ZjAB1JzixH5nZ4SJ",
+	"DsXMYwke2Vc9yhUMBIS+86QxCI31GOlKpuF1Cy9n3uEX2v7Lv4NGB7SkXtf8Z2e1qwLJeXbs3WFqVHSq",
+	"E8oFbcesqWWc2n7tS/GHXqxXp+pLkgNkQS+2d/HwGCnRvY4wh06NfusTzZDHL9/cPiFZwSGNcxpN2Kjt",
+	"MaSCCRabS18/CUiPxZH5uMilrlgoVeToOF00F6HVY5viCQR9QWd73HJw0YK2Og6kXNjZTSoew0ID5jth",
+	"KWIo8bYucVvXOltT4YEc5gyaSTIAAvcGXj9gzzI/ADSgXcqFdtl0ihlNQD0yUjeOMc7lbmIek1GPGiNT",
+	"JPrG6hEY0BeEhlm0f0Q5OMLNCb4TSQ/KBPOCNlTWA/eInFQGzzOQ4NyJuZWdfvjbtjsy09Bl5HFLyKRJ",
+	"m/DSrSd5FWNmDRfy/PyC7KylWUltIgo0/9zul3h+UowXJJMvZDYhKFbF5wcwdyW43A9HfWHhv1WG+vnk",
+	"9LOkwspMOUXL7fxrdse1qeonjumaRPUnjfmkMZ805vU15mBDWHu0fPuLI+jhVHz5gyzxsfuYvaV6r1+4",
+	"TpBhRTFgSoH8K0pGPRmzKaZ7u30bVpdEPsWyWq+FtcHlar3W0xA3Xem1kOSZgQkrGrN7KAU7VsCYFd9D",
+	"K43mZ6+wRz2A3rzadY5331NEb5dgMyOeRzr8i2WDzqffheiqU6E21xCbxgaox6UM0aCtohITZB9knEFw",
+	"REnSg6jhY0g5HbuwYQj0rFTfPwmKhFHgosBsEd+BEVhss9hn3QbYLgQ1vMC3h50LIpHQBG5RoMN33gzQ",
+	"7TZKuKSeW6btrYSKm2/sfbJPTvbJyT45TPvkdTbCQ9c0PoAfuyAgtqRW4Lp+r2qF67NDgRC+2GZnrkJw",
+	"U1gbo1iISOdNd/BWntlT2nUna4ORedhnKiyLiH+8xV7F/zciLr9fOXVEEmmqX/ZmxU59Y2LH9Ztw4zx0",
+	"4fOLlPcEMlgzfIOA5JYk0B4TVQ/BrIViBaDUNdsVyInNjKA9iBXXQpIRHXt1yxOyBFLmpCJ5AtWKKabH",
+	"aDpmCabvclJeEASLW4S/SR59wNt843bgSbAdk2ADZNy4OYW5lc3Z5wYveOh+cklnwcbE6W84K4cuRTG7",
+	"2vNVMninqCy9eklxqhi9P+vGVOs9tth6A23xGcQ5RDhu5HTRliZE+mRgriq/J1Olc6qwvH7i4mnOcw+f",
+	"mC3JRfdJQBiwdADpPNcFNpDAy1HSGcl9RBN65h1U2enwkCkSM6pciaAlO0cpW6hHwC4CfpCq9jRvSJAV",
+	"9Hp9AiEBqs16yFFomWCdNxczk7lX76hk36sM8eZIMyTOzi3Aixeu9oR02IgkijM9LblhP/wE22GfmU95",
+	"pYcln+fCYJsUOuQytRZzT+oBT2icVXNDU8A+i3i4ZFvVl/lb7zrlKHvyB3SelIDUB5uI+I1QOJeFzmEa",
+	"YFEBijDqMXEsygPo3ZTC3CxD2RxK0WGKiZDp1TOQXDuuV97NjqtaxOzBKI13US/iP6oSVAqPLqvM2Gd/",
+	"KimGTCwZu9ikvnyB2yjhIR9QaDC3kKL5Skn+5eyDTLuMCN4FzVkIhlI3Izz6jNm8ICgEiaHPJO2weGyX",
+	"LVsU7zVefKq9yF9jScfHWhn0xfN1YDn03sEnUkxzzh9kqvycbOsq+QgdR9HeGXKgRBgwOYgZpoXLNNFA",
+	"oGRwgvYxRcffqfNYyPLZ2qticbAHa8UzsZ9E6YkF/fZ1llkl+kZSQIzH29yrGWKeTnL+Nf9j7SzpqbO3",
+	"axqPkzjdpDgNNnZCjzfBdt5pO5yc2sIoSwIChTO+paxabF3ObZc7yP9qFHJpR1Rj9Ruo+CJkcQzx5fkO",
+	"f4/aiJIOh+o5BS2tKVFpzOa1SFhHD9h04uyME1qvrS+X95Iie/SHfn6m7Hal7Dnu/z1FD3eLFjNpbkDv",
+	"x7CKMQpcNWf1YdBYIUqIv90UKOwpUvixx0jMOsg99yunfXPnFXV53IDbCBue1LaT2rZHBIeNvX0E78k4",
+	"+n7xe32ILtDN8z5zOmOV/IoBNAxqdST20G6PCU80izsNEsZSm++lIomiQneYMsPNvUxcO/YAiJmBE3la",
+	"IpgFPE554LKbXDbCBxaRV0pqTWIpbXSKkg7t83hsJu5HxSM6LpQfKNanXDTlgIlVJcjP5gCc5MdJfnxb",
+	"8sNmsGP/Zw9q166SmydMPFV4/SDhG+9mRxUkPEhGuf1GBz05vjASLYJsHSX7G4G+S5h7COAsBb9QcTDh",
+	"CrleGrVSzdSic0MvNhwszM/ZgQULP/ckJhzBstge1Sc/5mKa7aceszlbLi8s8JNDOjQE1wXSfAYYrGzZ",
+	"49SyhTQtt7tbmE9lSawsWZZzcbjQ6NiPgrokKpJ3g3ECiGsih0yh4pyKmGmd/5yGCWgGEFW1HTuUxPxM",
+	"UIr7VNAu6zORBHlQFtLe/AQv82nfL+kF1TyWosvMeKjIst8o6uWPW96amJE3IzrWLZv+VXyDJ9MyC9/6",
+	"kzygqO2SmLIiZOwvlpqP4XuNpcIMMMiehP6vcvveAk/BO/+a/7GRiKu3oPswvU4qytZUlGBjx/poA7DC",
+	"CxOcNJdSImnz+MIklTy+ADm76DC0IhieM/Hte1X3vYJzVN9MIwxjqTPWqr4rO5imq0noPRNYFrR6ATgT",
+	"0ZQg+5a7DZ2E5klobkm3/UTvWVFqumLE1ZRaltVMbsAz+YN3s1Oziy01u5AdLOayRwL/ZmQQ01mDMV+h",
+	"UFlDhhWe3ZXQLazsYearZR+2Tx/sNOheTKKVPSNLImX+K4+b6AK5idwkLSwbFr3W3Nwt98JN6gZKdhXT",
+	"Gkmgsr+CPDHF6k86jWmSNzwllLS5SnokZCrhHbM+5eyQl/jWJZLhYpvVHjkcHZgD92c5wvo0SWPXIoFq",
+	"hn2Gfk+jblkY6rBqP94kRLNEZ6/xSBO3cQIygua24ByMpU4Ve6SJ7lFs84ov3WcgeUOZisS2RaiSz9Bs",
+	"iWo7B0hBcUMoMdtOkVxWYSUu1IaPuGZFf2s2ntjISU2oJT2aJKLI005VikpxW8l7JhqEwi0IF9k7QWUL",
+	"1vCOXdaB2Zy2HjfI/KE0cYCcj3ZeKUu+R/fqFF0akHaDGSse9/05X73l/E6dr38wR5f05Ih0qMpOEhDJ",
+	"hL01wuueonr+Nf9jIx7WwiHcf2vakwJyGApIsLGDj5ZmLtmOzEXL/PNxsC7awihLPGwF0NiFjxRzG8/S",
+	"wWzT+nPG0TzdbHLhLpNmJX6EZ5lHHZXhHaVs+zY3PsTY29m/1jfD/c6OUt4TaDRAHputhA3DFCM64XFM",
+	"opSRxx0aa/ZkxsgjKVhZy8e2lDGjYrPtHJOE9QeQw/inYCPiapqwGWfZ8xBerOKj7FzkR68n+6wJXFx7",
+	"YA1wZ+sA++7lEJObkYduOr5O2QRtANeBS3jJEGHSwjNISVrmpMDXVESkJRiLWtaHm3XYs33NoVX2DdGM",
+	"ZX+imZhn1mTZ5HLARECkID2Jae4jaqDGaBjmv9aInWMyzrPw3O7Zq3330JGcPmYrnZD9GV7ZLH+nZtf7",
+	"mIq80SS0q7TIsLLFlWPL+deOnd6NmFveiViTwPK7k2XBho7E8Rbsz9nXh2OK+IMssUS807SlYn2/fstT",
+	"T0G0aWtdrBDIz0vvV5dqmy68nz6hl97pWVHR21PB/REf2QcaU8VUCGhOvC2pdJ4Lg6/f+JGfmdzDhjyC",
+	"VHJL+kmd6gqqbCx1QsxWpWFSJbd2upCBK8tejyZiKdlrzYOR0kLPFeCFRtErHJ8d3bFUbBbxp/6pfpVL",
+	"7z5LetK83aCHZr6QCXPs+2m/zaB3tx7xBPoIyk5nCdAqzNYy2vcJtxYoEqSCWFQxmxoiGJhrAf3DNw9h",
+	"zlD9TiHsI0t0jjwQXrUOwShlgWuq//Hd+0eahBSRzvE3K67vb/DHqeoykRDo6zBkAuLFZvsxBhU99jYd",
+	"roBOGXcNFgn0eLcHdyrmQe4A+dzKb0a12nG5OvpkZiOgmflKoyJFV3LRbfal4ImEzeCXrH9kSRIjDfmI",
+	"xfGKDgicx412zvvuYTDBWukyVWDzGLjHriuHoMKFsQzviUqFJlQTDpzwPRqBhtZmTExnaK9szJkfHiPe",
+	"ZEHhH2zjgmTEQ7YcXmy6q8r3ixG2nUQODhtrJwGJYjOdje86tv9CSR7sEnHTn+AhJxqFY85VPqz04ZL+",
+	"tf68/Ayt6BNFhyzOWsovy0WzRoKNkElTJ1QlEA/ZdSjVHLcDDKNOJOIeFfG6S3MV0vUJtSYRWqmEdhXD",
+	"Si+ezItT/oQ5/XuMUS50Tpbc+0vvzv2FMGEBvuHw5QwF4jaKXJooGOGYrG1FxBqaw/lXm+S4fsDSHo39",
+	"Z4Z+y7Il2MBROd6wpq2oOtiIpl/xVTSL84KvbQQy34gMErLmbFaw9Sh2q84EXJX8bNPOXUoQpJwjYXkc",
+	"kfbYyxHVlofYZRhNGNDOrzfABQbdwDUjpHqFgOlq4nXjwdISvBhQrQfGBlhBk9tTnPRIz//8GGk5BCwo",
+	"8npcJ1KNZyca9yTpyyGL8sQ3o0FagitsJS/hv8gONeqNq+SDHNn4oDG1/Qjhgtb1z3ZUJ/v6cGgK54nj",
+	"9njhqvz6Kv2Cgb4gayML7LQLayeRuYEciSWYA+p+CckbkTd5RBo3qNITkfNK9KUAuaa4vm/GbMjiSqPS",
+	"ZxFP++ZYSm/gogn00KC/tC3XcGV96/iTokLzfRWslusnP4CTLclGdnhW8oIAuRM+75km+4/AI2h2fKtK",
+	"CsEG6/LXCRWRtiUDXo6y2Y0Ge3q826vmGcjwle0Fq219bAl/HzZ05QJ6tKP6YnbxKiFKx6d9dGEC7+CX",
+	"FofVzy5qy+k+m6XGXvy5x6TyzMpTNmoDJtqvrOuAjnsYZ5lIRVrIpdSqkpcy6QE0otYkO5C/gOYKuOWM",
+	"pBlJr84LXiXyKt/NpCVMYOk7En1C2XmK+4bdAHcpF12z6jGjUdbQWqdqyIdSeSDBExJJhlZSh6NnULEO",
+	"U4rGdogDJjaIEfA6RwkSH1iXay+cCF04leJDAA03twsrO0vyhr6FHX1ClAcQhQ4GSg6nMAVmj9D8kBAu",
+	"Elmw11fGGiETtoPyzV/hMcfFmSTDMFVqF4aS9yRjKRX/XCtKeRtrOWP1ggzvkh7jiiTsSzJj4JYuuok/",
+	"LLxCdgigADTYamVnmvSk2q4Bt8GuGh1zP6O4ZnPjr+vMu8MymDOfQId+6xJULGSwpjfQSUPHbJBAGll1",
+	"D0FOc5gPMMgJUHY8Qc63VN2zCEybTJvhuYJkOctzHvIODZMyE2giob3Yp3pml6I5gVKzvHsNlM4+J88a",
+	"lyufk6W3+P4ipbAC32mh52fzIaFwmtfTas6/mv8sFSAlt1Y4wuPhpOhMTBrhbnbdzDCqPThr1nyepNxG",
+	"pFywgfN2vOHW8tNzOOFWO76ScKs9s1sKt76ENnwEDxl5/LR2+cQ6J3hCNOURabOOBGoTOtaE9iV4IrIM",
+	"Pz0rPznrdzIpflcvQV1NDm86orrESY15ksRsBUm7tzjrkR78UsH5Q8STDcvNc7frZ2cpC0bMncagY0IB",
+	"GYuwQdASnoHf3GOOykGAxY1bdg3gQ4zlb/+11dipA9+FJb8dVKO+ktw3u8LaO3N+tRmD1e6xg2t1Rt2h",
+	"9cXPdyy6VwSq/VVVbV+VKXUfFDUZMPCB/XfIda7ZuFbEXJOIAWPUFuqr1tNT9hQPecliKboQXCr40Y+k",
+	"yupbUlxshRVgoPN+rV1cBbk3+w6hQl5nqzrR8DBLebgXciQC+AjyfoDMe5k+iFREfsJoaJZE2JaZExeT",
+	"//yX/wdQwm52VzyBEScz/xHvQFeXhLSp5po8bp3jtzTWrYDccxG5JzTlkCnFI/akSl6njBiLRROVCsy2",
+	"E3KUlaHb9/n47n2BNt0M7p6xgcbJaZkPYkmjZieN41buzcR5Gck0jkCTGpO+sc5K3KAZw14BB4Flb9Qb",
+	"m+nLH+KG36puLjRsNtwxRYanJsOgBwllHDPaTZ3vCxojSUHeShHRMW44es+wk+dyYPluwATKtD+v3WK9",
+	"zQTr8JBTtXBCX9t2LoL9Czsce2JpLCFYqDmRK5DeEGla6GvQlduf/nj2Cr59eoW7SzSzZIZKo4YfPTDE",
+	"VfIH7W2hVQE8p5Ag2ONdo9JoBvlxQ4D3ijBaCyQOyFSFZuuMaHzf5Ma80YlRoxsVqjXT2lZoTOZEbtGZ",
+	"9w0kEZmj4soCVpaAg5iK+ZF9G/jF4kBztA1YWx/Xgtb7e3jIccX1D8ZuL68pdj4XlxzFNbGnZ8YQ3Jcl",
+	"xNB2A6EQhjwf1x8EwNCyyG45Hzu03bd2U398OxhILhLQeayzMiPWt3yXhdzI+sU22wVcrlJxloGlZZVb",
+	"KcSPVUNZVGaFJn+DcRMORX4PqTMu0gXWxfIbnMrOF1muZR7rOd2ms31tA4xsDzkM2HWSiJEMB5gkkqFr",
+	"karhoDNFfpoU0KRPx6Cgo4zgSZW8y5psQZ6XJf2GnFzMRs7SZsF8QssJVATIBM0pxUmutzn7UjFUnQTz",
+	"7CXPWnIVVTxmWTEj+8J1ouelmbzHmd9vTyg9JaLWliZmTItgE4699PgufdD2l6oCq1hyxF+bXfDN1vTD",
+	"21na1/UU9POvVuqsX8VvD9Sa6Scnbe2krZ20tSPT1oINIPaxJjsZ+72cf+tgQ6hz6MKKEcScLWzbJPpZ",
+	"6KEBZZfafIiFUzTWErI7Rlma1Fjj72awMAV+sEPTPrOV9dZ1DGEBc3kfgw3hfbWUm0J4V/k5mBEdQ6WX",
+	"jY5EdOwR0y6ZY7WaErrpHCuH/ri0+FdR7tWuKytYX3vKqjo2hHmIuGIDjE0Tut45nDW6NybsnQNQOc2b",
+	"MUjzGiQLJY+0d+6NYYlnHsxMVxIeQZdMYxBDkahGIm2jwmTI4G7qYpg5vY6xfI0BTfW9ARosV3czYtM/",
+	"ufZ6KTv71pawWqjjAp2z1n/c4V9Y1EBneuAM9YCMehJioUhGYu5gbmN0s3JbepWuAnYvrY9nK0YgT/bG",
+	"yd442Rsne+Ob1gbep0lBFQA6KanuN6YS7Lk5xgGpBOhItq5upOfiICEjI2uFVCRScjBwyYwbEKF+e4qT",
+	"CD2J0JMIPYnQkwjduEFtUdZPDN2oVW2O1Mwwym22a9F08+zNmIpuSrvMhkdxTo2sscLw9v2bRzogLNbM",
+	"/RYH9EjfkJb7dctYlNr6rkAeVcnPSGakA6KZGvKQ6dyW9MnNjZQDDjqDotHNnZhKykICNULBfzZGIg+b",
+	"LV0lbxLSZlTp4mtB9iB0kTK/dEIUk76MMAdRCmaxfU/3Ujb9uM3GEiLAEtg0JY5SkkgSLfsMSguqd+LW",
+	"2NHQbWrUY/AInEBNO3n/KusmhMRkpcakpEYM3Y3IVbAoI+6dmJLlA8VFMluQT3XZQAE2GM9Ir3KrW1m8",
+	"Z91g/Iv70bKJVIOoU5DuoJq1x0ieU6JftbmgMNpJDWsKKz7lr3kMrv1P7nAkksCKTuykk3t/uYKpSaiM",
+	"eKczEyqheiHx3qTVUbLfAt8agCCk5gvmDijX4BgL5YCzCGoAAmRtQxitkukMFgMlfYotIcE9hifdApt3",
+	"pyqxm0nncBDSOGYKnHgGDu6FHAHvi2IkZp3EgEoZunjcki6lJXtDjCAMzC2MuQCvauVAkRl72ngwUzkn",
+	"F3Z6f/CMknXm0xlVMWdQ1wXclzPAyUzQblvJ5MaGUVLBQ25zaDoJpLGj5nOJSpKtZpxQnTqcxWbict3K",
+	"jAu4c5fR0uAHnqrmqcMwLmy4iqmuJQN9Y6sbIIxkdmqH9nk89sbnr5w56e6XRVXUXZ3pqstom8/g6kQu",
+	"/OLXSNXrXvtiaT3ytTn4JfIBKlGxBkjvowjWPpq0WTJi5pCO5CEn6x0t8PeoiM6geud79jO9HHuCxAir",
+	"iI5d1LolRcsGuV3zBIwRxS7QBKUy+gZukSjKY6xls5oygl51eW12RouGFQLcZpHfDZnamz9rxZTMTNk2",
+	"om35iPfP9rU3F/Q+udkOxc02NzdiTfcb3jv/pNkeL8G+lf+sZFjmy+KuPrn5jtLNl9VQlY/p+lPtRcmY",
+	"Lr+H1LwHeyt7Qs/YiXBYoOYA3BGb8f1h1tp3rdTcCj1i1gko2Mi1S8SJRjunmJ7iCjy4Iu4I3vjOWfda",
+	"SIaWNxVBfcalDFKgFXmToD1O++geyDtR4R6Isx6NloFkulrkZkYaoHcrzxg3U7moPoSb49i0ofy9F0bT",
+	"K78jzM+MjKhIgOSkK0lP9hnhQifGSloalz6YKdxT3/lvJP7xknW5wT1zNicQYyPREOsnm+nW+8AMhoQJ",
+	"i1zbN515VbF0jNE+obEULADLhAFOG4UAReUyheFuMKfWWNtpPZ2t4Ppl4plqo5iW8bC8IPyBUeSeYK9+",
+	"sCNTEc0YT37ZMbXDlsCTgp7CpmZmk8F0rKRqM0V6qW4bIWwkLIv+P/bedcltY1kXfJUKxkTYjoNuNfui",
+	"CztWzMiSveyzbElH0l6eOaaDLAJFstxAFQ8KaIpLoYj9DvsN5sdEzK95iP0m+0kmKjOrAJAAm7dusmX+",
+	"sdUkCBSqKr+8VOaXbCDGErNarUwOdBph6HdFipPzJUQdK9qx91gQjFvlMAn4AP7s5h3oPDv0euCXhrlV",
+	"FhaeLQbZnQmHFgnFnmqOVpdyxMOXnKV5DBMxSPWNUEvrd2nu91nCu0QeN5O1TXb0Hotv/fZfEKc3PPm6",
+	"eeLtCxb9a7c2mp58pn/tphTXj+qhe2r/dRVUsBvBebyc742icDgHZMUQ62IjXgAfpt7RWbv3QN2+sW68",
+	"537YJYGWhknFXqaxzFqb2XH7qi58tLK7vMrwXjTZE6T321NY9KHEvb6UoMRz7KubN5BqnMGdSPUeigOO",
+	"FsSqFsTFX8SCqEWhj/xGQHmt0XEOkfYBD292jkWgcI9g5E2P3WV80B33CVMbU7K7PYdHFtCV1lpljnV4",
+	"I/PkfXHXo42y/VkubK4dGCmp+FOE2UkYa5On++9xPREqkmrUo/H0MSM009T9Gir35xjTPfW4VlQUYW5E",
+	"xL69PD//LqgwtlcIByzOGNeWodLlfqrTG8oFI+Z1rmY+jLcjdnKcd7tWr2jqHwtNuU4gAwUx3PFh2yWK",
+	"xYjHjMsIhSljQ6mkGYs1zzZpPt7DBO0JLr6KLtU4g+hJ+z22KUocRPsG6nuPUi19w4FvDLRSxZxQPBjF",
+	"DIlr9/LhjWEDPOwdcalYriKRYpLpN8begiCAxJYrd/4L9O0B49gaAhpFBK7pQrl7A+DE9S7h4bG1L/BJ",
+	"Dq94IopEfvuaY2nYhFu4bs1x2Sciknmybo8X2ItHVNgk4wEnj3GGorRdq3raKwdjPICJ4JR5mbKglAUG",
+	"NUm5cqoJ+zQN7FtIlYlUmMyaVKGIcqxIskgRQj/Jbykb/c/cZHIoRfRd4NUflk/B1LrLqItHJJS3QUBC",
+	"vnPRzaFUPGbYwuIkn9iHJdIYqUbX4HXE2mQ9u3d5mCHnW5HvhaDHs0wkkwwf7lJDRYRJZDLB2OmEGyOi",
+	"U/ZbhWjYF8YqXSZkopgrbA57f4jO7tTqgR3zCM0eNDZ7UlmPs/BEPepReCYVuYLN0apKXa6kXRksbbIT",
+	"KE0mUjupbyRPxGxDEwle5giFG0HhSwOOBez1LSDQ5MkBIJ/qjXUc9dEEAoOHjbQAKnFfQm8yraOdCrN9",
+	"973YKMdWRcdWRcdWRU2hIYtImwKaCVMh1InOswNp1neNhtIOcQtf8W2ePUr3CrI8lRARMF5i/BvyltEd",
+	"HuSQXb6JVbG/5plfgdi9Bi8Bwl6ZZnoX/cKMnuxRBl+WekJ6tyEjxukpx3YmIqJQCromuGCJvrUOx8s4",
+	"ZpHvRWldlFSEN1qBgyKmc0FXl35PoUOprHcSYgal90tieSsMG8zsg3icCh7NMOZCPld1ZNYNciW9m2aQ",
+	"IE+BXbcPb989FqwwerKqGj+7XA8j7CwcAWKzeOwvwic2243sGrJauXLbfWOsyARPmlsLjpEZ0zglMZSx",
+	"7xGkMQMrktEaxSQf7eOOhST3U0hSpfeiJYNKIKWn7Fsrb98F2EiqcjUw7cisYcBhnqZkT/sx03gGWscC",
+	"Crr2WcmxghO14v2ic+ubaKDrAqdmRachN2v6P7usxrAi9auw/tw+CjKaOb9g42nXzOzQKzE+jsWMGSE8",
+	"zPkG2EyrgKVFwd2Qh5lhEgGk3IUfSK9I8mTWmIta6SCOP1ijVXgNaXwUVbfBXus41hSFDXf6/go1StNc",
+	"Z1oQS9XX2CntZRQBWSSwxWmvW7ayPJ58TmAud1KqUZGAh861fNxKKNidBByscb2s3iLmYcVgOuDKC5nW",
+	"DrcmE9KL1kOQk81L8xOhov2khz74BN2ZKQp6HozsIvZAGaKQfoapItYSn6fn8MWsxsiRQt4NyhxBN8zd",
+	"wxOaQQvYkrUCRJfrhy+E2tqoeFSp8kf4fpTBU0h2d0aJHg53YJWkXJkhvfP+fBGUfISDMpV5AQ3EYwvP",
+	"ZDwMxSQz18X3xNVD3xshDOT8YtOt6ViGYyYjoSAhxa72QEezU/ZW0a24awpox9FVMIKBCHUiDOu7OUpF",
+	"1GdUgZZiA8d4FjgqouoIx0A+Am8F5MEsRVYpl2GDKbl66KInnSoB+oAbGZqu4ioKGDesP+FpZoDcMWAU",
+	"oYDDDaJEuhVztBrFwaApdcgmFaFENtXpzTeQ2ZKYoEToTvE15E4h9kfNBsJxPXIlpvDKXaV0Jswpe6Mz",
+	"Yj3uMJ5lPBzDU4MiY8dAJiAxutunCZ4EbMpjIHSipBpTShKC6zPwO+3kuYwdwwbCyAgWqqtSMZImQwwP",
+	"Ku+rqb+ZJ4XXU4VvSsf+KBLIuizVDRI5c3ioVLnMZizTN0Ih+bwGtnhgjz7tqlIQvayw5lqWYy835CVw",
+	"uwcXm025XfEFxcgVyxXmTuLwAkrNKjKn8Pcuf4oWobYLncu7BM56I3qFO42bVTMz5qno6XTElTQck78y",
+	"PeVpZEAxp7kyFYn6r3//D/feXLE+JW0JSjH16d+RXRdu7IqAGrdzO9Sg7a0IzmWkU/zX1JHhk0f+kWZv",
+	"v2QNCJ1UYPby/S84GqBCbIEUEndg649SptNHoCLE7ajnkpnWrF51s7CfOIBfg1oFevO4IwBeATYnP3kS",
+	"dRSFTEM7WC//G+veXEX6BMqg959CkOPmEE05452qfQ7J4dPikLN0SImKO9Ma+N8tEDo4koaNtBI7zP62",
+	"M2jn/FeYxMeWofDRxUOzqSYWcTtNsEMYULYzHsfH3IQHPHr8NxVpxllC+2kzub6VRmbNZHa/eZWtDdVa",
+	"QeuIWy2hZasj88Z0rlJvnmwsErRgxCceZuT2S8PM2NoNEKR0Z1xQm6UL0qRrlDQyXIEKU6LTvMZp5j/x",
+	"xR7VeeYJUTjf/4Fm8aBW0Co9dt0DTdgR2DPJ6PU58QrK6kTYkSid9fBfofVy4hi+s5tto4HBVk145Bok",
+	"SVMY+k29PlxK597o8niUSHXem5AF9+aH92dn7bOz9kb02+sksa544+EajObDZ62gdSMVsOVryGAs7bXG",
+	"dNmtKc2DFuCaXuu4a+vTXoCcA2PeswgMlLRWRHWepYKHY4ao/3hOgH+Eip6irAZT1gyLcuFbkbtWcoSI",
+	"AeSp8Yz1S6B6yggiCpVib3MjJqBRStGcoOw5OxfQtZAo1Q03+NeB865hdOBGD6HXkXFlm0GRJlcpF1I6",
+	"w5FTeXLJPSfTHhbPXkovRndG/7xvIRQH2vfMziUN7OzUPvzZ80z//YD1yanvwVl3+QMHEf1FdWvH4Pf+",
+	"Xh3fJbi5LgKtL/X7O/TGia8BnHceO79adsJ3UPuHArGlBfzkM/x/6WH3HqxZOj530rVlb5WjZbEfyyLY",
+	"hTw/XsrEBvk8oI5iNMCac2iHCvdElviStLkzaCDNvnSSjCW/2h2bj7mhIw4g/cbmr5h4Pw9OIVf2uozf",
+	"CKSZsraQNSowQjav/zvMmrt9NGocfWOm9Q3eLsDWk84psyPCEMACtxJHSwfkC8qe12V13NCS2DWnYz2a",
+	"XGxlJeyNzfGxgsodXI5k/+5Y/z/Bbb6vJjcPgEW1PtbPWSk6QsfbUS6qiEAOipt556RsUoQDk7wDgd9f",
+	"QJylmnteJAvFjyX8/VXBwd/l7QIYMIjv7QwPxiK8ObELnM3+aqjwIyWxWa9GpJW8NoyKBNSJ02LBQEcz",
+	"oCgodfKEyaNeniUsydxLrQgpjrQR7KE1WRthCLDnP+AaPhKsUTqD5vRTaCyV6RH2/bdrEPI4dhNPKYwc",
+	"yFipb3unBXgUtHDdgHtThDzH5porw1Rp0l7ZSTyC1ZZg9YHP2HRM61gIAC3WrgAL87f+alBV8aUSUWmI",
+	"6NLK8MCsMHPg4EpkpgjGKvHJhZavWR8OBHjWB3iCNvsO/tQpe+t689uHYZoeJBwoR+JkgQoD7tlYJNdz",
+	"z/YmVgBhav+ock4hHfutYIIxCi/XBZMXsLSPyqwHyNhza9EvuPIItguEwbmFmLD9bd/nT0zB4QNnVEOs",
+	"enOcxm376ExCBZ1zW1qNtFSjXqKVzDRsVjpQqriQ59UepjrP7BRZaBBZFgP/A5uKOMZoH+ASHY7CCtTF",
+	"t15s7pFi/9AjrO+mDetYTz2qT7Eud1eQDmfgfzFA/w177omFg7+slCbsM5oVoCPB4nUFhUsEF7CvmLiV",
+	"kbB4WiUBLmNabXhrFRSzP3y8bu0PQJgIKARmf6rVCGpuj77tHnDln1r6ADoTxdKINNXpxugC2exLiSWS",
+	"3GRMiVuRVuqu5+glxjximba+Hp19JTTDcJ4ONdpDCWnpzOTh2NU7rZrB9RsM80hIcZ+EFKX8rXoOCjw/",
+	"iJqH+BeioIB29imXRkS9wWwdRj0C15cs1LmRqlpZcx9FaOc7JrKwsng4FBaQBw54U/QUtZhz8C1FobYo",
+	"liGgn+Mm7kByOoAtdolPtYVaCOs0YbDSbBRzg8lGBs/qKOf2+1lRuYpMyCafiPRWWthxrRGqjVIKvLa3",
+	"WCz4MToR4N2WynaLGleTpVyNRGpqPDpODeHt/tlrdtAKMriefK0tPvtLEYLJrxFc9Fq+WlKMfwgxcQAB",
+	"m5uKUbezm558tv/bCSkGCcXjrad+vAox2IH4PEo6jSnuuYNNxaHx1cQaSOwegjBjTtD3x5dx39PRZKis",
+	"a0NMuSl5CiUDYkNui83MhUMokVOaxdpaQ9RxSqRifVPhB7XDkOxRVxx1xUbcHagsnO+/jskECVrNEaa3",
+	"cSRMxoYyNVngIo3QohQOP6D6HrwfqN8KdZLILBNRxwoX3tvOJHpGN3IyEVHAxnoKH1jhg6AK1EpjrxjI",
+	"Yzxl30OvKItBXdU3UoXib0pP+0GRmB1LkxGVQMKzTKQB0nXAaTvWEQNBBlYUu+g0pDn0S/51/9oVFkMI",
+	"SCsowkgm2Qz8ZKg3BvqBRN+6dg4yFp6+Ycwn1qs7Zf0xN71EpwLINEzR6w4OKeFelOY55lHR2eWlm6VM",
+	"xLHB0mc8iaSxX7P+SCu6a1dlmkWpnmDGup7MqEomFUjmX3qunQiRsoTP6G6TieBpUCGf0MMKI6OMgTPB",
+	"KjPDE+GGZm8R6kSwbCpDcmqNXUEe0yVUnkRcJPb6gTsJQBIMrQSMQqrRKXtFv+GpIHdWp+zFGYvgDb+1",
+	"frcc5SkfxOK7Drtsn7E+LlZPfJrg4SdVy+jYbkQK0/3Xv/9HpccYLHpp81g1eEZHnvQTl8qrtBJ1ZBEQ",
+	"3iQJ2Ty4WZWoyu5zAFnKEblmfGCEyjrey4fXhPQc3Ck0aIqiNAT6DASdCzRM+KdfhBpl41anfXZ2tkLo",
+	"sW8nrSTIJnDBRuHmb4jBHQABTQvOdGOE1C5FbYjUIu3K0dDSlsvGwohi8weMujPjprNoxO3CebX6e7n5",
+	"CJVS2AeLT5MYCi2GPDaifvTuKZUXkJlIzNz0Pl2c3MB+/zNee1V8zdOUmrlmsxgrWtOk1RgEtu9qf7nK",
+	"ezp6l1PkIRLRqq8JD7jzHdtn277kDotwG2yJ0/b5xeXVU2tSeIW3Gie7NSrw9p+/BC0Lv8WU2Vs8b19h",
+	"LMA1UKnuKvfFGhzwfrZKdzolY6nakvuPoOU0jR9UJV7c+r/OR/mvHy4v3rz+OX/7+of2L3/+cPHmz/D8",
+	"19cvp7++frmGiQuC9uChZBTv+mAyIgwvKJhCj87e6KFP/tjCKV7qe+pIgPHx5LP93/IStIIRy/7MFIZI",
+	"hUMq5gMRm2vWR8qtPoN1hfwk+F1JqRMP2VRmIXTPGw7xlM7lRGHTPOvZSJMhRNq/eSKu2YW7zql/nLyo",
+	"PugFT3pFL7u+9oNXasIynAx4K155HTV3pFV+0Qat4nvb3+eZlp0MKfDN6YHkwVOBnki4tG4wLGWr0/rh",
+	"hD5IBXwUW8cQltUOZig/+b9LCgYhu2eXRQkI/cgMIPO96/Jb+kpPZFj6VRklWmfRi0H7PLzgl+JqDXmv",
+	"LnmNzH8kw7vqFr3CaTz5hatRzpF1aJmLRNf7y78EawWy/wlYsPxauGb3XpgT/WVROxBYkD6k6kOJzQ0c",
+	"IJdxyl23HVStcHhOo35jt9nS+rYCa6SpiB4yEw5zY70EskoVELpLBc7djIFv6s1ZfOlvIX9RKpQY4Dnr",
+	"f3eNTs6UG/IXXFtG6JDHZ9YDeYmQaG+ncmsZWwvDzHEMDnh4szr43RHeqmPM6yo74gAPzmA20GcaEn6B",
+	"z9MHWe7DIwP0Dy1w4RVpHguDZ/alM7jKrbxXan9R54NQtd12cLzzkjt4P/gMcK5TwCKC3JcNUWc/ZXd3",
+	"Al9zTOgvCH712fKwq51kYPBFD4e47UkJwpF1EwQuMbk8i1xznOodl6nBeIbFFEP8kQA1ZiI4UV35kJDJ",
+	"mODh2LXlVbrgxXIZQEGFnojLrMMmQkUguMo6YZjOaC+Z5FlXWWlG4Y/4DMp/Q51AiGfCZVo0IYYYSeYw",
+	"EHMXiXdEFXQlZ/P0nUMZQ5TLUAoTMOCBzd8UuXhdTNvjotYyIcTR7jUrC57RClon7h/bp2lNYA9KYokF",
+	"7sENaLZwi4EpmQE/qdJZz0sA0G+lIxGtOyynDbE1aP2w3Hc1o9LGyEFsHx/LGxHP1n087v6MxcLqOpwg",
+	"mvjaCbLf9aypUc/sFekcR5PwTzKxY2wHrUQq/HcRfKAGrSuMDYZExTj1Y5rrW7sfxrGaU56LkzMoLGif",
+	"ey6PXNHBTZnMeA3u9bZdZ+ohS+sdtLRaOaLRtjcAUoSVf3Huz4/IyxqlAqiFW52z0xfPngYtlwhul5Un",
+	"AGpTIUdjuOLKrnDpN+3K9QOZZuNehPJT/Ohi7kdnp1eVnxnxqXJ9+47rFcwzjyXULZZ/Z1UlbPfO2enz",
+	"58/L5CZe3mvOxhaWdld5gl41PHR0p1DljRRo/ysXOXgSE6EnMRL10JECbmfIrIaziJItUVJ2u06R+GMl",
+	"0wRLj7fJPWguroBACSsLM5vqPI5YIkQWlEq/0AMCMlwX5HE5gwOoFYulEu4YL0u5jIEG3noyasaM4Km1",
+	"iewqDITF6alQ2YyFXEUS2oiedpXzk2TilAJ1GIWDFZA0+MCRqnPF+KjWs4EJ28JI2WVmQAkhOq32ixcv",
+	"oGDrmUVTnsh41iMl8CtPeJS3ghaYI+7T/87jGByDAgEwWtT6+89v7H60SNJprUEv5Kdlx7W8dTplg4bs",
+	"7VoN8fD4DUtOHQCoDTsok4tWFXBBhtedeb/rm0JhhVwEdCZ9I2Lpz8sfGDt/G2u08rSpICVhJxg4PhGj",
+	"DjZXc8Eg7Wpp0BsmHhtaZEClZjcFNugzpWQBX8aL7pGrTYWQTm1I+nXJCN4yueZoRe1YCndt3awtrU0y",
+	"ajfXoWTx3CHArosajvgBDJsVSyRWh4UnEXRh32PbgT54x/0OZJwg2l2zSAtKrek/KZSddIPGn+BVENPh",
+	"N8KwvsnTW3kL7IF9X7pKWxRMpoHOxi7edNpV/Yqj3u8A/T7asKesD958v8MmkGw+DKjFUB9bCfW0qiUT",
+	"eMnsjEJj9pqsGiKeu2Y8jin0nnSVyfjMmXh2L31j2FiaTKczgNbrIhvUR6Ms+GJYoZYtLmA8Nrqc41Om",
+	"eYnKj4MgOBAASxFHaFgiO557kYb00hr7EDdTGfUfRZKpe1GLsHOhG58g+X2KRKPXuIlAH8Lqg5ZOdKoo",
+	"pWJNFHxNz16ngOUedCeu3OI17bMizdNds06C6V9TJzer1/n91aRky/Pulez5bpTsIabLVkC+g1035pTt",
+	"a9h+2Odxicb9sqbyA+WwpNpojbD+db0hXInsv/aPPNZeb1t7ff9B2m3hb4lm8f/urYOEa/XiXFN37SY+",
+	"6Tb4gcUpf3PHd7SMBY7gseBgBjXPj8WMF7f2F0ud+lRPwejtu5KBvvXmjUhvRXoCbbjwJgHjA6SlMiLU",
+	"KqKGU1gtjfUBHdaHazuUgNYPWN/KTh+MdszfC1jfmt3QhAEPORn1N+qq/i/cZCc/2Fuc/Py6z77VqcsQ",
+	"739nlRFkgYNCunapJQHhDJy7wtOZybSOTtlLRX87k9QOhZJa2lf0FobdCDGh3hFaKQHFCtBHEz6TEeOx",
+	"vBUYOzVZKnjChIpKZGXY+hEz2CFYCudNt/pGlHJDOGTJC8pMB49E6QwezvJJxz17rqyhqyCDREankC1f",
+	"SXHHFPlszF1fNQwHWyv8BVyZYOiYW1V068YOS21XA6sI6qxzvPAH3DkLm3fOK7NrqUvJLjjjWSkRSMhb",
+	"4U/e0Doo8L2y4FumtbvqBszrCWMJvT2xJyVXQA8rMkb2CTgzCxn7hQzcZ/79Mdn9L5TsnolPGcLwCQpW",
+	"xbZoyajD7sjr7qoKqHaVxbEO+9xtyajb6nRbz9tX3VbQhaHCBzW55nCBW/z5iypf9uiuq6S3ww/J7+i2",
+	"OhdBt8Uz+PWStH340UgrOwxcwi5YWN1W5/OXL10FkLSQ8+vFqTYYSFN7CBnrPhaOFWR1CezWTHCb4R6P",
+	"MKGDcaPu/xkN71KyU6myDVIxmRnLiQkYJCsbFwpCPfaNYTFluoFRX856pw2BYSV7jwn2R0ooAAfP0cpe",
+	"Dn0N1s2KqvWcfoSXfVTO0o2Y3bOXdCPsVSf4vzXzoO54zZeAyKVsx1q4hy3oU5SgVUz9K9BXTWJvJcbl",
+	"KRL49uAnzcxa1ZAu9R1Mk6bnwxTVavWnK+t0fNsi68hng62ZKgZt1O1ezgexNGMwn6D23whkiklFBoG/",
+	"NYjGSgnWZXqxasFKw1B1KkdS1Rf44U19KdZ6Q/IrBJCgxLTSlt1kPEVKpIZxSdWD5vMPxXu2alsk8MDd",
+	"2KicxG6wTsvEQkyKpkkDqSdmFo610aHkWGaCAgUKA7THMLVzSvlunXbgVqPjZrx8KlfaMK7E5INOEiHj",
+	"HeYYWah9aLcdRKsxswgFD8uOXI3CUKqoXD6GCmKr4rFmSjGQ2FPWH3CDnfxYqCcSjp3wkMSOMJircyAK",
+	"fyeAHWb4DOUSHDqyJ8jzhLm3KuK/f3j7hn3AP8/Pzs9O2ufOA7sRs6lOI+MYBXV4g3o3loMUQqYsFSoS",
+	"KRT/9v83vGk/sH/pPIOsHqt0ZBrmMU+Zz8AIWDjWMkTjpq+VeDtEfynUymR4iNaHDdfHxt4Q7YZEbAZ7",
+	"wBr4VodNNBCuXbPL9gXjA30rWJv9Kr+v6RcA+ulHROz9pQ+tKbbAnlKBo0lq3wuzhj7TjSxKkXT+pKcs",
+	"khGb6ZzBl6g5pkLc/O81+ab+Ez34U4SQiOLlnMYInAsxz1y8epja/y59Tqf1yoKEyhi/Ff86udW5YZFO",
+	"E8lCkWWCGZFwqQSzI8LHFLBix5TLXvHC/hVz2ZnKCGxP8IJ4KngLru4AzwQka8PFf3xZC3v2Q+IGW7EG",
+	"8b4Xo1w9ZvY2hNba2g9k6+CEXoRXwHtRsvGrbG4Es9Zgg1X2S3OXo7I8/ehHnTIRyUyn5tqaBCo7gSic",
+	"9SjILbHABjQU5cqxijbwJLj2gbWZSIQ3Oz9I3ZSwZxemhMOkzUyLhwOy5VbMY0a3Nftbnq+Fhk0hEXJ2",
+	"DuLYttl6o9QoBBisJYljMBWK7bpLG271LKT6Wtq+t5n6fl84+6e0NfuQFZkKiG9EWDA8HesYYh0XFMgH",
+	"04xMN7IKr4tEHtdqZMoN8xKx0ERk3tBar9XjZubVrktOKzJOZYWYZLuOP7KH8tIm8TvEzIklWt73cnRx",
+	"h93o8ie0a/eYNPhjqaTdLgkyOZNjdV0OQbhSC2lYEWlBXwZ5wTiDnS6RyQLdIagFVRoDpJQeZ3UBi3l4",
+	"YwoGNASF1UW/xAqtNK7KBjSONP3byfiGGXZH8+loPj1e8+ldaQYPCLwdns434MePm/F7Rbj2HlSjE9av",
+	"2Dsl+wc6I0KXtezESjR+fuLdRhcFwzgUBMorcSwYReBPzngqXPNKlDnkceSZg0x7/TcuzCXSW2EYnkd4",
+	"tgYoc7t25yblU5YIWmNu6iPiJG2EqfMnJlsD5ToguD7oDSFNowC3laFsdbhYJ7rlo9gPHGx676ViiZ/F",
+	"pIKkGj99f00mkWY372XtNAXoGC0Eqmd0UCyzffh+q6JlJtN9FsT4TEWuzBTqAdHGRaoloj+RlA3n6zis",
+	"P7p4MB/4M3mLtFIxMJgwGW0js5U6L+RGbMFDjlN8tF+9/UoJT1+7AetOt4/m62bm61svfI/CfiWec8SW",
+	"8tDXMGPHOjdirOOoOd/pJdCYAcMTy1UsjCmYoYDYG0zUqTQbsDR1FbTJ7KOJ14EgwJPQ3PYD1i+jxacT",
+	"FVnE6DPHUY1QPLEQacZCZBD+hJRsIOYmhYnJYoWBjJiOiN1Vibb7+xo0KeQnw50HKZBjEcmf0kW/TkyN",
+	"/jSxbzLSRF5qZ97lWqN9LzGRqZfpjMf9U3Z1dkGxkEzrrkq4mtFdDEtz1URW9VOxNI+LrGr/tSxlDoSg",
+	"dVL88ceK6dBeLOw+c5z+ni0AeWgTYeGfQpU7pkeqz/wphLXKqVXiya2Z7/XTqDyBLPTt/WNP7E0XpcKg",
+	"mKci6hn5L9HqXCI2r1WfuOK1l+3WIn3GT3DB5ZWdKhjAeUnl+qlaUs1/0V5UVVvlEXlkoGSioDLdtyo6",
+	"1ROhPiUxbjNzoodDGYpIh7kFvNMSbCbxKfy/Gruvrw8AqhxDrkdxi4BKQ0IRxwC04lMGlam0xQdSYbr9",
+	"oilTB/HVNO8iWXuV1eu2vswlQS8mWfnJI+6fehuL9NB8znlQZPbYvdBVq4wqKO+i4PzOEQIjEbfKjOXW",
+	"h3YkRXrIQh3nicLDq2vq+MFTwf7UUmE1QP+675sswoqkuaI1syuSx7zmhR8sG61AsFpv9xdpshLKlUyZ",
+	"kjKsLRazn6FO3T4zvMlxBMUguOePURraSs5Edsr6qA1M330J0Ft0NfFhM683yLYo0dJY6C45hIVT6aKA",
+	"hVb6ti9Vjz7u+Y/737lUExlB5I/fCHVNZzGeENjul2yq4VVMLQsVYLKf8b2mkS1iP030VjxNqSBfaCwn",
+	"VFwFNs0m9ztfvN9UDkVrDYIlP9W7TtBajaTgq1a0a69BHRxaR+pxdxotAW/tUbZ9Q8YLhFkCvYNcRbG4",
+	"+0C7eOTyDLU6vnIlStUAEqGxDqpGIivj1L3xeBxF5C4RqXhNhxI+ucPcoByqVTb9Xtpw12dS1YWNraO2",
+	"kOLkj+nAaCF7w9kfq5MO4W7awhzYddrTnAxebeI37TTp6Yghu8GQQ0z/uktx+hywu1BkDVX5xNu4jfQT",
+	"2mBrER3xmY/K4uL9DU47+owbovjHItXpWLNYDLM1g7TX9f1E4KS/8Eea9HMljvkrvdWRmGdbYp6FAdPU",
+	"FlviW4tm4A66dWffwr74bp9No7Ym2F0Grw6V/K7srYOSq15r3T2MtvRg5otBNPiVa0Jpe0ehQdwRD11t",
+	"uEp8pwSV3xiWeFA4KNOrNgBUyX0qHRGkpZbOzs6aC+ZUL4DaoOIGdNK/NKojJISAiJ6yMPmqsR04mABz",
+	"j+5ZB8o8iua2yX6JxncZdNlQTu4x8HKEumao23C1am3HKPq6IzQvo8g7b7uPzjiT88ln/EfvISI2Hny2",
+	"syqOEvYgEvZxLJy2tiN6VCGeyrgPxtCoTT2oDBUs9QnPxoWh7uWzNa+q1uq/tB00PBEquv8Uzn3OT3P2",
+	"KJImUlQtFvzWNbsoucOcIBEpzd35HbXejOZZxzP/WvBL8Nbqsz/LDONFjxv3YzoF1qnLWh3mWZ6K1UN9",
+	"Qm1vGe6HYtzOWRlDr07O2htbgz+o6F6Cg0dF9TCm4CMMI750MoyAsoMYIuRu7S/L/gcVGUoMKhAbg1On",
+	"rOkIY/Wc9xrwsjfYwSnFw+KW55DGI2Zq4rayNPxTy+g93uJ4mnE8zdgahv4JQliyZBIeQTK1SFOdboBK",
+	"MpnoNDtJ+GQi1Wg5oba7qODTpPpCYJq+LpNtQo63I3smzm1IbMKEub57biaSScwzYfo74cr8Ge76q3uZ",
+	"R3WQYS3Pez7CgO+D1gn9f/v+wX5HSAUlUY5+kQpdoCbhIM4zXKt3dDNWKWSKxFAq6UJOmNeJm4h4pqFV",
+	"r0g1CF2KFTOeaBiW2l9IDcj8ZUVOobXWKpca8alyKTZ0veVxjlPwox1xK2j9hM0ZK7/F+kz/U8de6r8P",
+	"7USqDDu5lC6kz0FRAu8dJ2p9+qKXiGysrYxZTMqEglMJnokelQS1omQ2X4eFJVhWKHvEhq3tldf2t6vq",
+	"nrNiu7zH5jmCvRzxSPzL7hucazMzmUiK9jrihLsr1qpO2vJcp4I8D32qg2C65EinQoeaFPDotAWO/p5I",
+	"JCtutF3O2tTXqabkaUQ91Bv2YmjLFUCfAbSdqFGX8+GJngREpKvsrfPUetlSZZpxaO+POokOfqCY1EBu",
+	"9inrV3ZRH6uG4JdEO8n0kKzkVE/dfboKZ1xERbMGowu1COO211OD7pGSRvhSVaCZG0prOkvP4I/ULQx6",
+	"rjXn/FZ22daHQsFmlf0bZwofAXVbQP2yBR5uBmX7oaSs7vMaJP2HmGSP+TDJIXatkf8PYAtzOF0L06tb",
+	"9Kvn9las+cUTo1payXlA2s5cO1ppRyvtList2BWElDzaQ/H+l9lx7qBsCSjsL+X5JSsEEY2eBX7Ia0Zv",
+	"h2ZSyhX2iLLAY6EGyr/tpxZzTouCWUiKI4fSOr51ZzPzRuXy2CRandxYSxAxpolFcktza/WI5cZ21h2Z",
+	"2PViyayUtTZ1bfZAR3mnLB9iKG+pivdZyTtU8k/CsQhv9nik8BL4eqhv9VTnccQGgk1TrUbEgAtuj+9a",
+	"gvMfeAHFr52AzxdIiNQxP3CW5nGN0ML7P2YXiZrIdX4vjBYySsjgQNthzkIIdR6LHL2D1eTpw1iI7Cd8",
+	"2F5E+Y3OxC/SZHWy/AN420MJbfivfSiUU4zbd0X02psNZWYeMqTySicTnpakt4h000YlHiohsg0Fe5Lq",
+	"iTY8NtuI853ssa5nIKrkH1OhwjHUpv+gRsC8CK9gWG5yHsczNua30BRrXOr4SFEVjNdLSo7QeRZQJgQl",
+	"1Wa6xNLyRmdjO23Aj6HTgo92LXHHORJfh8BjPoyVdhZ9I5Qzk0nEFXQKmqT/+f/ivwgO/vP/XsSDR4QC",
+	"72iTN1nnTghgS2Ir0IyZTMYx8hA/pMzjWMsyj9vb9/3cRMr96VfzsZsms5kUaMEjGrDBDAxfbF+h0Zrm",
+	"FEiMWKgnM6aHp+wNUEMPuYwNjZkyGYjuDoe17Dztox/mzs5jjn77LoOBSo5EenJ+dn65DqtBdXGb1PHL",
+	"OKadkuzl2KJ66Fx3rrzrc4w75XZH3fKXidxhnl1v2znxsEjIVj7ldoGLCqfX6qxdd8vgB/xR0/OjdIYs",
+	"QcXxOkfeoIZBJDoSaw7hV/uTnZ64ZzqRIQh9ayLSXgqeeahzQj/f+LhzfnVxFlBL2qjVOfORX/h30da+",
+	"1blsB5RImmfwZSzVDV03SXUojLF/PYVu1an4U4Rwl4sXz4JWqqfGfWVugCG21bk4uzgPWrkqP9yiS2/K",
+	"U4X5ME+/rBiJLo2zRRlu4LDg244snPcGMs3GvUQaA2zk7Yu2t956qRjmMPz22bMvQcu6wggwsZVsgWHZ",
+	"oCVUqCP4dSvPhifPy0xeobkFRuxJ1oPEZj/a85Ozy8pozZifXz1tdVovhs+fRmfP28+fX4bPoqdXL/j5",
+	"UHB+Fl5d8eisfcUvBsPLYXtwPjgbPD8/D6P2VfQ0bF8NzoZnZ/zsuU/rarcvr86en8HIFXDMN03X5Ro8",
+	"sZB+Riqgt6jtAtzqnVaUznopdCtTGpbg9z9gS4xSYQyyfM8Foit3gYaczSNu/89yL0rnx0R3B68vK8Hr",
+	"i6BV7CtMcc9j3gM+ts7TL7tIQDi4zAPp1dmD5Bp8END0WWCgiVNYEFMEDBZ58jRjfft1H930cocmb9zr",
+	"oWfYdwTT8Dv6vo8s/hDYxkdJ01V2EspZ/8hf3XFhr8zxWofABTsMWK4m0E8l0yzTmiV5OIbiACIV8zaE",
+	"k3kkjitGCXeMtDBdyCEY2pfNirgaxigg2I00Z0FhOmHzSnq3kMdxtfN1V3XVCet7utcO+7ePP548D+B/",
+	"7ad2lL9JFempOWmfX53DoyKRAeDSU3RaCuwNZplgYM+yhKc317gCp+7FiKgWiDxP2UvVVcy/dDFvoxwA",
+	"nkIOIjq1Y3xZIZn99vRTbD5910FyWWQ/xO2Qmqxgx7Vf9KnFFBV/nLLXFrzhTXDWB9DKV6YMeaQZwuy1",
+	"o+nDS6Hxjh1umquArseYBkuFgTk20FkcBlvPmYujRb5ophU2vYqlol4RN2IGxAHc+r3I8EgbjPyma2aR",
+	"wm0Oa2NSw1hgJcSEdQzJQBwNJjeZZMgIGRTeNVeMpymfEW+h9VSQydQOD7gK/fahHfgN5tEwf3Zorx6I",
+	"bCqEgj30Xk/9cFWZS4923oCHN6NU5yqi6abcmTymlqzv3n74yP7r3/+fJ0VthhSmb1cB2tT33Rl9n/Ys",
+	"PNHOFtX00KG2HQOp/YC6JRl+S6R+HdbHmm68uE8by2f82M3nM35IwNEmgJ0Isaxv+96M6H8XkBingn70",
+	"bd9/R+SPGdO3IiWXb/6BlcgXRNXsvEX4Uxj8mMdDfAPcJIAwSD2LETceM2uLdehgJBKgshzHobMgmVCR",
+	"gS1gdwUfZsBmSQYnXoySWhgVfci8mnAriqVx6yEzOhHAuDgdaxz0jYhnFt0Gorz2VEQQwNzbmRrMILzL",
+	"01iK1N3NoXjAptyimt0N3sjqY+WWHbR/aiRCGQnTYX27X6y99+RzqqfguOF3/VP21nchxrtKw+yrVR/I",
+	"DYu1GjmVAXOL5xljfivYwO5u9k4bIwexsGMojD9qj+feFaUL9YdM6ZkuB7r4FW7ey7PLee+R5KzcVvjp",
+	"JftVfm8/uaKrcaPfSAVsyJhZ5kvRinsRHNKn/VLk8+QfYtb3W72rrB1auTdNi8JP+zyOrTVLW7+PsJBY",
+	"qQCC72zMVTnvm3peII4A0z0PoW/YHXluewjm1lY0yggthZJxUEqXcc1jLW7BZS6qdw1SnumRgDmcszBc",
+	"BWBz5/7iaLC2e3/bejKJVP7vFdzZl160DSgFB152ZUNuoZuFOkksJkWYi7iqh+mNypIpXnT9d5/gzVfy",
+	"vPvkNPZpqHNJmJikBP1xra4IFjclJjAhxGBgwXuEDRnp3mOtf7HCi3UvVnxSffhqLwjcISwWmUGx0UOH",
+	"mCU4sYjhakpFKK0jEbA+KqO+BxqYicTi1VTE8TXZIRZy6A41kNMwCyU/tn4anG9Lc0B/4ohWevHffnr5",
+	"8be/U+waeKrsuEvW5Cl7TaYkrZ/0x0zLCNO9Z9wgMJdnKwxuoycXPnpdAMqIRIY61k4AgOCZDyy6ycnq",
+	"lPdo4C60VaD+83Yk1yVTdw2eeTqm3BnIfNRF0jNMICKdNWEsJFbtk4ZBWYXTozKV2oGdn5010N6vchR3",
+	"LxTsELHZIa86HoB0W532s6ALJwLAs15EGbqtoAtHGvD5j/AnH9m/zi+DbuVAAq7QubyLgL30HoujTvI4",
+	"k9YPhnZRJxjq+9zYSaeIYNU9wbrFrz78k0wL8syco/2NYa632MfZxOtYgRaO2+/k7QXsFGfwu7l2J6ss",
+	"ho8urZWD9LMCZvrqoenv+MZ/LHQAauSrxxW+tkt7bdfxmo/EdWXZVPvZ9dnVk7P2E7vs1z9en19e22Xc",
+	"cA1XOOQ93/Ehb+2ZEsV+EbCmOr3BwgutFv3CrzbLG6eHgkN18bGg9ekk4Z9OBoBlT5+1z54/f3ppP8Vu",
+	"OHdzCNHzl6eA/5zRiUaAgpUjU6E1Ccd6yoY8RS1Y31rSM2msmCq+/+aSx4OJ48HE8WBirYOJYGvEBzfa",
+	"AcDB59r/iLFFroox7yHbfkVgfxJyFYr4EBp2YkTVaFAa0K7zugigFUHIU/ZGCGxI7HLyXQc437U+0bfU",
+	"vw37pcALf2OYE51rlooJgJ9VW3TUYnwE+bRaIEA5VFZZCRUVIciaHGKYzL3Fn47a7ajdjtqtXruBZMaH",
+	"qN0+ZBo29mOoPLFjvUOzrax4MJq7P8XzseAIiAU1UhtxqQKmrOeiUzbSOsJm+RBihfMzcnAGYgSn7GJ6",
+	"Ok91pTRz0uQD5jqF2+BZEPe6rL6pB96mGhSm49lUT+H3DidX7RmNk72pYtqcPOuow4467KvWYYRiD6HC",
+	"/lcu8kPUX79xmUGmjWaozQ9fjX3MUwWxszmYJtYXl9+wlX4Tt0ItSfb+AKfbJ1YCGV7KhqlO8OgFzr0L",
+	"z0MaCHMCJRam+/iUrMz1kuQDzJUyItRWVUAyBuQCDSx4Mz0EJXbK+vC0vr1p3+1UairaB/emT21lBIu5",
+	"yYKuwnu5Psmu7TYkf1yzfsQzjlkdrm94ULox3hfRt+/cNHotM8bzfpGw//r3/3CqNfDnypCHA6e216wv",
+	"IxhyxZ2jTX7KfpPZuKv6v3CTnfxgX+/k59d9f59QJ8KUU+uAQwehF1/8HGOT7sxrKuMYiwXs8xOdwnlD",
+	"GEu7WFRJoJQIM7IY6BhNxENmMj0x2EncjsOrZjtLdArdvuoqXCVTOoimO1rvlcfylrK3aKp5bDTMd+GU",
+	"ZvpGQLtyqGx3CUO3+saljeCxb1oqtou0oHI7ISYsn5RI89j83HmuIjsh2CWIUj9o8eZZ/PzNx/wWjJkX",
+	"8IME55wrNpS37n3gtBrSwiB1sC6TAy9EqfsBJWnBbJk7Ebc7hJIr7MalBfApWKkIhbwtzu997RWhe2UC",
+	"lpxonm3SMBtOcGBAPvxebT3cYc+6Ci7o+ChFV2EO1ucuKQE4h0tzZdEczuv8la3O2ekVnNpZQeu2Op+7",
+	"YHh0yfLoFmZK11of8JGzhLqtTvv8mf2E7I3iA2+h2CfYCyp/kTljL79qt4OuN33sJy+eB92ScdJtdc7t",
+	"JWg50Q2cTUV/ViwgO84vX7pq7rTqzubGhdi0vgSt87PLest/MahDqVa4JyGL80FrBOfDhpR/TEdbTUc8",
+	"lcOcgwkqwow16z7fBtsiBOgoaUwOCVDwV6qnAdb8pqkIiRWN8hUCd8iH+cClzDtMRSW8Bdv1lL2hNtkh",
+	"V6Dgy52ylx1JYWYJvtOiN4WtqHEdfsRXvf+DqfpDYDuNgS9tDBAnAmM1jcxmQagjESAHHqb7Bokwho9E",
+	"V7Uvg8vnZ2ft88BJbQBuQ+ArC9FbcH8H5aPl4BW2Ki9/1oGm5PiBTzc6XVd84YVY8UaMXon5dwJSvsAx",
+	"+9FrMXqvh5RY4hqAXHjYWBkfNB/G1vU0P0zpRY+16cC3QfpO2c9Whim3AlIxYh4KD6uQi1xkIGP8nTLH",
+	"UUYNn5lTzMDOXIrtXPJaV2E2OHQ89HWcsEHK6b3XbDpGjoKZa9guDZibSCUACG8g0dh+TZUXpQxxtKAo",
+	"950y4RF2uipLuYyX8A03NVdcAjANrRVx+9gJ+drrOe0E33MhJ6TcBK0T+P/KxZsQ9yuSE3SeWbdgl9Wb",
+	"7/X0jgLOuTEA3hSpj3No3TC0cD7jtmTTPt3Iol21knOdnm9gBeD+Dl14Zf7tEO8XK+ZBHZQK5oOW0wid",
+	"1srKCsgxUM1YNQ+s6F+A4k6JVqd9GZRYBDotVJ/lEI0P/e2iGu+9nh5SQR6c0w5ESJnqzlBbVd0dlnqb",
+	"r+14kG5HNe2McBT308vopCHT25Hq8Dj2J97XuJ6lMhOr21JxK8W0Lv0bTtxdwQ/RzXCqyjgBPL+hqryM",
+	"mFcodlMq5KFh9Kt9c/odH7eRxvGRFIUwxItMCpeYiBRzD7Yead8pbne9zjPPGoYzco2Gh/ccDJdROcUA",
+	"is98hkBhf9RkCiwkI3Swyp6XC8DshGIdS3Gv0yWtl1M9ve6qy7MXGFMTvVCrYSxDZDtQULWEcyRi406U",
+	"7D6OAuw+SgHNoLA+8ORIZiKCatFYq1Gw0LwU8sPt4mElz622t7QGDTAFRgF2HK7aM8XeUnqgobuLHTcW",
+	"I/RKNVfFUOgXVHG2WLbgY0t20EWFqjXgOizW+gb3g6FyXZkyiaWGfR7anRGLaCSiXmm/4ulanyy1XmnL",
+	"9eGlKFhWX0E3mDGlp3VWGk66h+tHxh+1QcOqs0vsCSON99ZuWuvrtdcIunvhjbLr1BA2sursnjQqqZk5",
+	"nYrz4GP3fv+R08ILoVj3KCIWIx6fYAuXJlcONHqSG6vWsY6Rx9lY56MxGNmZRF5UfQvl4K7OVyF4iBR+",
+	"upPGK7/Ywf4EY31UTVceEw2NU4CI9A3Pn0OEdcyQ5U8NuWnymuxXWz/sY9E8yFf0Yli3aJVvVcjyLvnw",
+	"i8faJL99Vpyyr3i/ob0fci33BrOVfsKxSxe1NXvDE6zG54pJZXHcziakAPhOgs9O2ucnF+0lbbrKI99V",
+	"RxUPKQ/tQgHw9u5okg8XoflTAvZX6I7u3oFqdBHeFCethRXoiCisYFqrCtAQbT9Xu8yNqNICIEMJcggQ",
+	"9UPQrE061DlVZqar4Kwu4jN4AH5eFmHH2v2ibD9Cl3xr9Zbs0gxrravdYYYg9wprwKbavoDzflTUVfZF",
+	"AiIQL9hILZBTXxg3OPy+Ql2wyChqBcnvu0fXdH9jwV5fJh9RP/6vDlXXXqw68HwHb/eYi+vKMN3cRmVK",
+	"qDAWMbE4OEfZggMZNYvwvaJhvnpzlaVt+OvK5cowdFhdjY8C1eR9Uu7mQWTP3WXFUD+Rwo55CDNm+zjw",
+	"vPA9TKP7u0ufwPmGTA8oaeYzZ2mlwmTVMOdid2WfwnJ3X+W6lvBbWCx7bqoMaTwozhArjrUR0QbmyGNp",
+	"CF8GIKGi3h0TEaA/W77N05rbrAmqXwFmn+8Gsw+xbcydZs0PagXcXma/JFzxERyhniQ6EvHyps++behY",
+	"mkynsxIZv2GTmCuFjHpTwDmZmuyU/aAyCJVVmlPjoQoYP31ySXu3WkZ/s5K6m/bPv/o3+xVf7HHFIqGW",
+	"wPS0uudQpH9OK2gVD10pEFm/spnWDWMoL3Q9nxSE84L7DNOtUoIT5mkKt8Wz21XPUi6ojCS2r6qTHoqW",
+	"fVOdjriSBka38tFM2xWUGA+QNNgH7mY8J0gPHYEj1GqOvhUQxhIn6R4E6VAzj8U9kQxD+5x+Ia0BeJKx",
+	"UBFPGbRwkarachlCZ/+CZsWYeldsDixbLJ3GWnyVvqIgSzUkMxPtkd3UpViaa/fhGg2nERE3YrWAHQpV",
+	"us811KqMQBqPuMDgiq33KH6GzZbv6rwFIja3a/YaP3NSOdK3IlUJZCB54VQ6E3h2lwoB3fBO2u3LHUrt",
+	"M5DNNQJrc1O3n6678+tXI/HvaZM95sCRQxfcGot+MYSmvWTpYQltmmFmHXtr/Za85YxT+8msNmS0KH/b",
+	"adC/puIMdictH4GzLgOD6CCci2WK1TeYrarW+9Cs24eB6mXqCZiZ++UjgPVG8ht0doB8AHxipNmF+i4r",
+	"zYlORU0wSBpmX6OkuGsIBlyCHSaPuVabUlnlHwqW6YjXYIS979ZKes8hox8U5h66CldsL4pbY3V9+08t",
+	"o/d4ywdOYVoBNg4xLLFcaX7kN8jZWAMgViIc5T/mY2+kRKFn3fKCNBQ9X5GW6liUj3zWDDFYqbxAvvMs",
+	"5VJJNXJJ7H0fl4Us0lBPBOvnRqSIrP2G6AS9wjFB6p4SpO7OjrJrtJu0KHiW3WENT6Kvmsrmgtank9BK",
+	"hzQZ1p0Mhz34TXMNSezyarm1CK1XBjAf+LZgQHzb1BPMGWpLc6PqHz0RehJDtxvou4kyHnGIBjrRwLxi",
+	"SOFyn8CpBlS3R9erjXFezh4qkcvjzGrW5nkr2MQ2FgkHXhUujeH/hx25TE/dcIIWEQGUDFgXGl/15OGi",
+	"mMmX//n/GcPZrzo3hltHQMcuUw94KNJtDWYnSSsN7GyXoSlA0YeOSJH6aY5IWeGwM4utm5w9Umi6f7Pa",
+	"4X7CUZXMKspuwLx8TMCPm4JAdG2lgzNmTrn4ExbSf4tlAWyUcpWZrsrGIjEixspKe//vguJR0mA3oyHx",
+	"dGR2Vr6hFlx1wCENI3G3lxBgNLcGwfXfa2ypWVLrxGxNSVlTEPYUKcJFqLNdo0ceHXKSXnv29ncrAbTp",
+	"F4XbKnXa8K0ObV6dQlnoXXbtJolE9TEgJx5bhn6OGvEhNWKwtdz9fDDEystUJcWY5j2znerJ1WM4EMdo",
+	"VqdLEnMwLVkr8Q24OkVV3R0aDpJ6FuUWt9emms0FZFZWaZByfQKv/99WUm9nT08u1tZM73BUDxxdaVZM",
+	"BxhUWaprXuH5w1hPqRmdt6+s77d77bPnTDqo3pOjMazRqMSQ12E8DKE5jL4RylQrHajdHtBfYssKfit8",
+	"x8FhKsxYRKdLku0aJFKoaFtx3DA+esham3I11lbbZxcnZweitiGn7OxFp32+tdo+34HafnSo9IOKdmv/",
+	"jifGPIGMAxhJgwX8k4gjZoSxM2+86SA1tI11v2bfXv5mgFvqu4DF4lbEAAk3UkUdxtko1fnkG+M8VLob",
+	"0jIbq7dnjGeZUBFXIXafpcBXCJ3qFKQz6hRPcMBF/eAGJBXk+aYSWscNZSwMXuaPKeyG/cawDLkgrfW+",
+	"4Ivbt4FyKeK5lBlyVJs6Z9ia+nbqXrqZu4Nb8UfoChfxWVPDtVQnq5FYRFTLfFeY9Be+9IGZ3upxOyCZ",
+	"9kvd6rTPApyBOcBKpMqBFPjpmaOB/v1zq9itrfapBdGFe9ktZxfJ7rj520zMLBzrnohy5+riu09mKU9k",
+	"1IONawcCVDa4wShqVvozsBNYjHadIq7qvmk4tia27V1Di310ZyhHeQoHPlWDBwTGCznmmWqQvhLW/PrT",
+	"uw8ftguk3QlHxTw3nTYNiQkWuD3YIM/gzPaU/TaGVu432C5eWqMlLlpbE+Ig0ew1tj+mLtvWzLMQdMpe",
+	"Ftdhp+YKrpSaQQ91CrG4WmxZK5m2gb0MNorDuMeZS3vvp1b+OaVc2nXOrExJhcCZEuyo3dCTldfvDoay",
+	"smqFYQCC1Y+Cvlp/DP+QUKax5ECNF9qstkNv8fWKB2sgzz33ux5ce+ccIHmN4OF4xbO1BUjf4JBt7ul2",
+	"NtAQg87qGR8OWSx41DSEIQ9lLDNrcO3mgHNhRzws7cTC4++bf+ItyV9UlG4VDb6XtcImy2kLS2npo6kr",
+	"/jIr6gGtJn9kumAD1Zc8XXxsP+20nSM5t0lXLimy/o5r//E7dsRA06rTytU4THvt572rF1ZDwR41rc4L",
+	"a4J8AivKvvQ6JU9SZSKdpAL6ZpDHO2fPxY68ya4+dJnIRCp5DAbKOxlmeWq1chqBU1Sx/hId8RjnTaqe",
+	"lyk/8Pa6FqJXOdVZvyo17Fhwj+0lZdJDF1DSExlaPRoLMUH7S6fpjGl0Uf7UearErNGvrq71zs57Swrk",
+	"wU99wVxtPPPFdTI6lDz2gLVoqj4UFchLazFG8lZGeTEeCHdphW2VZSgnXGXXjLMhT2Q8+8bA99b2Ia8f",
+	"aaLCsYyjVCgwwHkqnM8LuvC65EvbX0/HGgiBpSEfmSx392HhL7+DCTvxGxuux8fD3jtlL8MMIJ+2Onnx",
+	"lzCGWKC3zxKhMh6zseBxNmZmIuwC2AXRqfsQY0PYVkLnGetXoadfPt4GtcpkdtpVvkkCEqSUKUWkYrdS",
+	"TK/nGgvW0ZVwzM4pmfFAU5hbWAh86ph96xgIXOH0gD7lagZn7c7zCeCOJku5GkFbXoPGgO8Q0VWl9BwO",
+	"hm5W5mgEgoHm0/SSdO31TH1Bn2yP+feK4yVxMluQQYE07xbuV0TxjQD4HmlfjgbFbg2K+f2JMaoi1LYx",
+	"wRAG4Ev3x038NRswm4jK11o9hTZR7dnAu5gr6F8FEwC+MxF9eX6uKV84vlxmJa0cqVueP2OtANCPPjRX",
+	"T907R84TYNNHFkN8SFGr/lLfJLQfEj4DpWtEQ0pOVcduGbY+wuQRJr9ymPxYxMoP5ky00ROklKZivPfr",
+	"/W2b3dQv73jq7VeIeZ+lgpq+xDHFomRqaqrULJD7jswWJ5FpfCFPCrxPhiDVQGlU45xQQtRWzsmu06Iq",
+	"UtPaMH6x05Soo1o4qoW/kFo4yFyZZmuY8vc4kCQFmDiCzfCmpYaWzh/YvTX8BOF5jyl9Vl/kKhbGLRzR",
+	"RTl1si7VHb7QbrTCnqqX32AlTQgV29CIaj3x2HXN8lGFHFXILlSINwWPemTnegSmlvSIEtGarsaaSgMY",
+	"BfenMubcE/JGsNHjFOuJoT0bpnTXKRd0O+bOXFx5BhUyhtD3aTMlZCfoMaqgrRH3fo4/NpLqgs/zqAOP",
+	"OvDoRn3N6o/42JD4Yl4H3u95whOlM9GcBPwjUl5AmgPmEJSSfANm8olIbyV0YIHUhGmqM+yxYu97zTJN",
+	"WYXwGSQwSMNEMslmAfiIcGfs5GI3/Ab8NZe+/oCGtTTV9w287qPK8z1Idpp7pa51EHG+bguGUj1Bbx3N",
+	"kYlP9ukfp5pxcwPNJ9lIWzizMz2wwCaWo9n5IpoFLSvsmVBrUIvvII/M7vD9JJHVYhtkkTlAgED5IR4k",
+	"1BrqP2fEccedOqEFPa2DncWzAzwuOF2WlmQXa685SSvt/PU34D0m0RzxoowXa69MHSz8hs/9SlM27NsJ",
+	"xgGANsGfTQyqJ5/t/3p3EZ4MS+aVEtJaSnVmltJp1dTCj6rGVnNeBoHMzolyj2K3ndh9pJV7FB4KZABs",
+	"KkLBXtrWkwhu17d+TenfMztvvQniuNE2jQcCp+5jPpJyhLrZVIZ7ZtA9RuKOkbhdROKo28wxErdTPfdP",
+	"YCX3oTffb6SG13lDk1EJsaTZ/Rv7LXB/xLGj5qCmvrfQaR/LJ1NxK8W0IANSOkO+HySpTLTJWJ6OhKJ2",
+	"VdflEnuthPHOK27ibwwVAwmeQP3TTlpVwct81O9hsI8r5oYTfP9tqvxzWkHrpPhjldL617lAKXdVtXfV",
+	"0dLt1yynrS9dDnUkirplKERvqFvWkeiZmclEUjsBiQTG1d5tHiuR8oGMqfZ9IkI5lGHPyksPNNT9hiE3",
+	"boOoIxoRp7785VfuNL5gqNVQRkKF8GsRD3upmOg0w1s09FY8e7G2swVckkYoI72xoeySx/ZjiY/HJ5yf",
+	"nJ8tJ5Q633Xh6wdaZYsUDx2zBCBuLnyFr4num+DWClpe5mn53u8ZKe6hH/4SLTIZcyO+nqaG+NLv8KWO",
+	"DQ2PDQ3vuy8TyI9F53Lbq4NoS1gShYNrSRjLoTgJZ2Es2MTJ6iNqSUiEI7IgIoK3YNCul6jcP2VInAdP",
+	"uQaLOxOMW4fE/hBP5wFKM34jDBPDoQgzNpgR41WlcSHeHu+Ftlpzx8K1uhCWNsleT4+oyeBPXEUn+lak",
+	"jI9SISJXYShYIpU02BzMiRz8v6fzeol7sVZLwdI87IckvrwQf+1WgvPYsFEHJESV++odWJWag+4beK/6",
+	"KdjN5n6Mnf/u2Jr7bPdX2vvHHn939/jbSgUe+/vdp9Z73L390GjbSUO/VAxFKlQoTgaxDm+a/fXfxjIc",
+	"s0jcylBQXyNHlookSO4vqldOgAUpN1gksLX7/d6N83sc5rF73z1178NtcB88qNUl9Eyo952mef7x7Flh",
+	"YzhW/NI1lydn7Y9wwXphy/M2nBEO4NDsIx/EImMXAXtpDE/4DWep5hCbkP8Src7VWelgTE8gk6kxjPms",
+	"0s4m6oEia3Xa57vz4auL8dBu/KAclWx25q3iof0IJ0o0ZNMc37wXpx645Aj5kD5HxrEnd3NnYHo4jKUS",
+	"pwxaaPixAgxWXH7nwSO3NtVCgXUxEhmkVSVBVyk99ZSneE8agQFyeujMYVjfPwiboWLLVddRrmCgM6cl",
+	"WjyIOeghNnmbuZDEhJusmaGuul8Oou8bic1FnQivKpbnGwrMgyePLkWxi4dCsfMaEFMWoqwovvz7/7T3",
+	"bZ9b79D/cWlVz6pI1+r8/kcV8842cgvndmtt2MOI9PZxhz2qKNqQFAevyTji6MowuobFuDwU8jKOyS1z",
+	"Tw2Y7xKEe2clEjAk0KwLmSwg030kkT4m8VtX4sqCOyd97XuSvo9OsR+K73W3QULRmfXEaJ/Bmlo5fZKK",
+	"WEDcbm+RmxpzihsWayQODnUiDPq51lgZaQ3tPPBIuMSnC1GfazBcUATmTS4FGevgXjFg9B1xqRoYtGhS",
+	"mgJBq+Sf0i22NZP22bXsIIHPLc3csF5UhrWIju5nayPkiy0Q8nyHCHmIAaoV7A2IUtWiJAihHlrlv4Xd",
+	"kfL4RKqB/rQkTsUz4BZVIjVsDBlPTKqgOPBzLQvB1Zox/PlAROB57S5YlfL4ZxjpVxaq6k9Sqe3u6LNJ",
+	"nhkmgLBPhVIYl6Nz79GsivQGrZPKX2589gv/75XjX26bbRwCW9oIx929Z5Y3AvLdXop3qe14U3y97gD8",
+	"T5s7AWkjKLsMQhaR4FEsFR5lTrgxIioa81jBWtqcR9+KFFPT1u7JM0x1QtOBct30iHTElTQgi+s2otlV",
+	"FHKroBzgxc+ZSB46HgeQ2hyHK2QiFaGQtyLCNXEwWwJ0B30Pm2tY1Q2bdHGvOJvNfqYD9Z8xWXhLi8v+",
+	"FK8EbHWn8PBHTd9WACI4aO+0XmIWi2+xK9IU/yy3LRqylyMeiX/Z7bIkX3dt0+3cylwOzVQ7rfcn598/",
+	"/3j52//8H3bW5kRwpWwC+24OHlzeHpXMWMmFFik9kvHXksexbrlJcu1pE6ms/JXKgUp6oNPCQgNYMI4F",
+	"Mb+3zFhYrd6Cho6p9UbgYx6GOkl0hDGbP0o2pcFbLEk+3iaTodhWDf6y2+OHYg02Y4ZrL08DngMNXkLx",
+	"+0eNHfnRVWx5wsNQTLI9OtHvXVy/ZNGCMo6lukGetqq/TJ4t+7ZfrSLof3fN+noiVC/kRvQZj41mUcqH",
+	"maH2O3MdcvGeCI3VTEBWqdeBkQjISCQzGv1uqRhXYCmgYbWBr42zbwUmV9H7QiweRYaFn2uH9uUJrdEK",
+	"KWQ7u35SraCViGys7TRQTThAnZ7kMYIuGTZU0wGQZ2fLflXVKOco3KuD00vc9A+cyLEUFw/RS0ZcrPWO",
+	"cQZL0FgPgV/WRiMrX7GIRmLPGVmE7MwIQR00fYSNE1nkTuTfv+++QeBo/h3Nv/s3/x4dzHn53DnW2eHG",
+	"Itsn0P3mAolDISLMyFMQPIQaV2TFgQ0FyEdRs42gr9zLEO6t4XykpuSCZuWR2kSRiK2lI6I51LtqBS03",
+	"ya1O6ycNBz3QiVF+YkqOxtgbf42ge8rjV24LHS2ZjUXczeHO5TsSYSzVgdkxAuU1ABIDdIKsHtmZQUMv",
+	"/Uil1+eMK90L+YSHEFVeVypf08IfhXJjoaQp3LlMJnZX3cHAi63xM83+zKOR6LDBDLoKEy+lsfvaBGwg",
+	"02xM5YUqYkZ8CtigVNxdlr1Y8FQZX36hh0xiv8AVztx+pRHvnXphPeu1ZJ7Cd2jPgmzSMaq9vJxmZ0Kd",
+	"ilbn7LTChLS28MF8/SJN1hR8jOWNiIG8zjzc2cOPUkUuuxZi9dOxhjaPA8yo1arwfR5xMFHp7MRbQIdg",
+	"1+5Yuw25jB+7akN/tBfJqKd01kParvWV3BudvfYrfdR0m5ufsTZlPed3Ycn72o3ug4LWPQrl2yHjimHE",
+	"Gzs8TrnMrEJ0o92ZnMKrHgNqx4DaMaB2YHD3vRhRkc5Osc0iCaYF7ZUMdgfQ5d7kiF5H9Dqi14Gh17s8",
+	"q9gw3mgjAlhn0BBF44bAZpZnBJcEwa4chB9cXkrAuGFDnlJKMAt5HIsUPM0bKMMc0sdGmHXzg7uqq8Cx",
+	"6uPhb4dl4lP2JDS3/YD1y5Dw6URFFhb6mEfBIVuaMzOxrqsZC5EB42qqpwZOASxuIg9UKngS+Hxmk2kd",
+	"MQ4lpl2VaAsR1/ZGcB3emfI29HCI2yhj7gThlL1UTHya2DcZaWE8+PbxhahXueNfy3TG4/4puzq7YNOx",
+	"jAXLtO4q4AHAuxiW5o39joo1PiZJH5Okj0nSWyRJA6q5B/mMOwjY1T8rkqkIM6TKX9xVOs/AlIIf479W",
+	"3h1uXUIkvqnl3OVGrJuiXf+wIm/3/pLDG4Ugh+Udchmjb54rrswUEu6gwB/Alir87YaIBI8zGPIamwJo",
+	"XjHktLBc90ZvuT25RMpjSmMPKs+8VdGpngj1KYlx3s2JHg5lKCId5lZZnZZUXhKfwv+rYa7F+LThiWBW",
+	"7qATVkVrBkzcinTGQhHHoCTFJwuAfs0HUnGY7oVVb9Wp58p0tT53WzLqtjrdFSzby3a39aWr5uhK59P7",
+	"3dwBX52qpbtuOROiOhYZBWiGB4ibXXX3mEQ7eH/y7MeLf7z4H//nr4HFkDsH6I6Y9JTlKhIpDdRKfajj",
+	"PFFw8GOuwZ7DWsw/tVQiYoMZ61/3A6K9wAVJc0VLZhckj3nNCz9YGYRXayuUQqx+4GA/Q1to+xqIpcSj",
+	"nBjyvb2LduxUp9bWU6fsDZ2lxYLf0sE22cQDMdSpILfCboMSX0hh59rbB4yD1gickkktklmMCihTBUlC",
+	"i1HE0qqmREeCRdaitOamddumhIGiYpMuZxXd3LPf4amAU14rc5vjFPQS5GG3hobVMpE0YayNiHowY+hv",
+	"+p4n6LwWTUhgc4lPk5grShVuvdLK5HGGqdhWqIbaTutJPkHXIRynWsmQyThWwphtHPI7vOex1Wvjnsqz",
+	"VHpPueRG4/enYWnArfVPKffDn+q3XA0QvU75MHvcJCIF5tXnFNg33ElGgdmoLGsezEpO+dIqra2P/jdu",
+	"trA2OIy5UlAFzyeyESxWCdgVFn2nbL+vgjN/FIl2vSlXWdGRaJ1yfmiEIeEJfwQLdqsL5pVihc7y2Gms",
+	"8B6gqhT3g9qY+wv8LUObQ6wCW24yzVWCHVKShn1AFo7rjyS0CoUrXUBr6CWzcjoSDNjXuGJ226UyKlGY",
+	"YL9HawNZM2gySfWtiDruNmhK4TFH6eh2lQTgdcjXcVtufwCysn0Ega0TmMv/VgOjaJL08sncCcaLqlHh",
+	"4mMbJA6+wwE/bDLFMjE9xPD8HVr+Fe5tzhy6baXjn1A7lyURec0SKx12oqAodArsshBEZJnGPwOMlNq/",
+	"Y24yz92zEH5fhYrjJxrSsa3+obTV30mE6Vd9++A9SFaIEmCHu1vsP3aY+m91aU6EMeCANonz9yKbimq3",
+	"A1cRQzHZnYryr248R1k+FFn+3BqAldD6zTpqihkhyqXgWrGPuTBElN/kyrTXJxG7gkQIGbnep0qkrS+7",
+	"ARbcZIeKLSQChwsvTYHKdzGXCmLw11b5h1wpnbGBIPM6YnyYiXTK08i4PkVwqlwqDKBOKjwMhTEuyaVk",
+	"UhcWM00T4wNgAISWkHBOw5VWs0TnpkhGgKB1adPeFYGkDbLXQCQJ3cdC0swEvIOfeG74NZsACR7jaYrm",
+	"nWKlrsenrU2FYr9xODfxNVL5W8GI8IDGs32qcPtwKbfJGia0cy/3mXpc5OUNuJFwmqkYpamV+PRcucBL",
+	"upi2YiRCGQlzyt4OnWMBB57XjDMlpox2PUvFJOYhyZ5ViXgWsVXJrGcrwYFL44ZdR9wJw3Cr9NbN+yOp",
+	"UIAXbHVatzLjcQ/EW5gi5NXqtP5N2XcPpUU7rSwYyFseX1P3UO94M5OnI2thrI0Kbsre4zscXfGt0OSl",
+	"ubFYYoSK/OZ2qaG7ApUnFJ3aI7h8P2NGJ6LofQDgMh1rDKMFIPks1XHpCGCS6lBEeSoM1hZa30Fm7NvL",
+	"s4vvEC5yFVubANfcx+M2oRjBCdo7KhxPMI4nGF/RCcZh47FDxXlExo8BkqUa3R8qp+JPEe6zGuOloXML",
+	"qUY7KyvDtzoi6RFJj0j6F0fS95Axe29AOknFrRTTZp4KPECd4Ulqh02dYekz2SBp1HpJNETMVYTrIFcX",
+	"glNUycJVKMi59UEkfxaMLjKQRKX6X0Ixo/jEjHV2yt4Lk6UyzERELpgZ66mv1YIEPsETeF4D3QW9585S",
+	"XepRxgPEZ/ynBaUSUuiJUNCHRvXsZNkdzmMreq1cjcO0137eu3oBaO1+jflszb87r1xd5L1VflPMffHL",
+	"31vDFLcaTjaJ//onybR/GlIvCDvz9IGjvh+EYOITD7N4hlvRN6H1aP44D5ZSATtgj/YOBKIwNOXDWZBK",
+	"TsITOBZbEE8JbfcClHIBjSVqeAc6jOicIuSL8tQeAUvFrb7BCDR2UomQExcMrKk0okHgcaIOIvd1I9V8",
+	"sX5Q6T3ujS8UTDrmdt5bbmf59AS7JG2tiFNhdHy7/yZTi3q5QTSBOVsQCmiqV4VKHsjfyqAPOChrpZm3",
+	"YhlXM99afEe+Ekzc46PJMTrOy/x5eARgZzzjN0I58yaSaPuwsTYTmfGYSWUyq5w2AQjYY8do8zYQ8EZn",
+	"gowKKx3QVZYOS6G8bfuE7yeo9PaIBUAWZCqG/jfGHR+DZW8N+Tca/1UhcB1zwwZilKsdSridjUfLg1US",
+	"bjs3gJlDnbI3kiditokUw+Y4CvE2QoyTuMMijSd7tst/TIX4lzAITNIUfk7AwBVskmUFfSFTbKLtS7GN",
+	"I3AonR9JZbdtSN26wetOcgOJKPYJWJjGxjqO2LeXZy++C6pxAh5m8lYERZobigTcYsxvhQtpoOeAt+eK",
+	"j4CvBX+lmRnz1IVB0Ltw97+eD42APUIZ5T7zHFNdMG/FzVQijYG4BabVychaKsMZPEankev1nUEL8uHy",
+	"lBiLeRe+T2Ym4hhmcsjDjCqbff1yEbZI+IwZsTuLaDvH5xgzPsaMjzHjR6zaPggVbanYgITmiRWrWPOo",
+	"MTj8Rk87Bc0PlbZPObBZAIEApCo4Blo9VZC/ELDBjKXS3ARsKuRobBGfWIQ+vH3n1QwzfGYoZUpmhsUy",
+	"kdkp8+X0Q2yd1FU48gDyoIaQC2zmaCT0VJnie8HDMRR4W6WB9d/4F4Wys7GQKYyWx1qJSvQZ7w19bO29",
+	"ugqfENiXhObJ3NxQi+VYGtAXbhYNWH/YL3WR2IhcZ0M/9aQMGR/EgrRKKW6W2nmrYwgaiewVPfA9LOMO",
+	"+ZxnPbtq9rOxHI2hj2+sp/D/REQyT1DoYI5anQv7rd08F6dXQQvoXiy2wmKBdtnqfpTR/StPJU84+9kY",
+	"7vjdLBLfYCPidFVU4xbV3BhxN4A+E58gV92g2Llt0MMh/RG0YFO2OudXK4PN3Oo0U1PAaAJ6icC+bwCP",
+	"DeyvA5o8oK0oZCAILgI7PXY+/9a+jvX0b+1rnMu/tYOuwjcLVpmPoDy1S2+rb7pqCU9QY1Em7c4DgVSA",
+	"vIaCTGD2sjDmygys6VjC1Ve4He6tUSfCsc4z6PTeCMev8KSlsN1FKjUc3qEuLmxva0YLvExX2C90RMAF",
+	"JhUd3fTw51BObthEG2kt+Ws20jw2SF5vreSuKh4aIMoOZgjd3GR4XQIHBNVh+EBjIrJT9ne4KX4mUsGi",
+	"VE8maG5HGnkwJpN4Bhwp4Err3ALhKwvJrl2iD86kItSpNdaJq8M+1GrHygSRjoEB29f+BkpIRIpX2ZmR",
+	"iehgoKOPp2X9oDj2gBqTrirjN3w+lCNYDOB+s7u2j9rnVqSLWoytpMTAmavVYl21jRqjR3QKYhGcPH89",
+	"bY+FqbOGkV2ErrKKqawDN9Fx5SRkuj9UDhdEKwMxksrYvWAmXBkIJGMW5MXTpyziM9OgE9+S7HidOCeo",
+	"84feqcns7QJWoUFsKCuye641H4up5cqKkPDtTq6sX7h7PpEGRg2PzvRWD95dLRNBhWl1zoMWAEMPgQEU",
+	"N36QWNA6L/3Vm4g0hAc9fXr6DCIbAC1gArg/iouuzkpexedWrE3Ws0PlYYa/iLnqOVLGCI2HebtjBZ0O",
+	"yzlHHOsOyXGCM136/qK9eghvbhuuqvzd5AZuToL5yQloXoLy1Ad+ooOFKS9MhvOgHVydBeXZ/Fv7ujqX",
+	"f2sHF8F5YFfpL6Hrx3pKGAlH1g+u6lOhJ0KJZs8LhsHcZS5E5fQZdziNyl2UiPXG3CpDoRiGJwD9h2Iq",
+	"UoTRvlWFUvUslPZP2ffCIF2DSIiXiiwMZG+0V3WVHrIpz0JgycIT/prh1Kj76uhJz0JNJzcClRNSqXrF",
+	"AioQyCEowGZvgy9yNAGOJsByE+A9bbejCbD8wa/5zLikPSfwVkSRboJXpJMTrfKAhzfX7MVZuUrbyjqS",
+	"stePu4Q0FY2S8E8ysb7/xdOnQSuRCv9q+6FLlYmR9c/vwXzppSLLU0DedlB8CvhmP3xun+iwuV380cO3",
+	"oc/wFoXh0j6vC4HciykSVOa18+JsjShoRT5WtU3cDARzUxHMT16wMMfB/EwVRkk7aAfP7X/PT6/+EhZH",
+	"CexDThL14GaH1XIAys0xhh+QFzbW4Y3TAx/evmP/9e//wbgxcqTQw0fqCjdJgf1OGIPfWdMyKPEu2t+S",
+	"PeGIoIcijplUrj4YFEGH3YhJFsB/WQytJUFtZV0FH1GsQajI2hAFp7SOI+Na6gHNuzMekGka2gM5lWO1",
+	"Z8VqCBD2QKeFqNJTk10XWhIZS9xQu2piYXsIgZIoF/5ZcBkZZu6nBKVKs1irERXpO7bPU/abHYuzgkr2",
+	"TnloPIOR2XUrGudSjd/RIjpaRMstoo9e3I820T2FReCQ9DJoxXAu0Q5aSme9SCvR6pwFLa16VowgREL/",
+	"LoyGZ1dBy36StjoQ2WjVHqLs9gEPcWRyj+GVhQ29qhED0xBEuQholgJQMG4ug7m5K+wU0GWXwUXQDs6C",
+	"Z1frnbAs/PgvYOcUCUZWaT+ghWPCXJyIW/vzRuPmJaQoYbSEyuL7mITQh9PoatHBei1tGui57LB+wFE9",
+	"rnYuOgzzNH0Icq7Sk1pBq/zg1dtr4MJXO69csz7mpNWOf/W+LG6ceLNW0LrVco3OHzCgG6madBl9tXIb",
+	"FrujevC+PfjpTt3kpoyop0UCjoUYMKJancvz0p+4p4skqGrRm+tXZlqdyzPXhKwNe3CFn5yXOzmvnD/1",
+	"zKoemKOOXRiRZj2cPiurpV1WVlYf26VXBRIeSBIyPOE3nKWaR2B5jKTJsDXxeSmPye8Qk6eT2H50ZrVd",
+	"z12P796Y5fSs017IcroIWrfSyIxSwFZ466fnCM3b8L151Hp4rrdiey/tOGEvI6mvJEBZ69sx6e+8o4TV",
+	"yPBMH/KGtTHYiN0w2MXWDYxj8l3HUo3Qw4DvCifmVoxlGAvIMkX2oQBdE+wJYsQneAYf0S9P2Tts+s1T",
+	"axW4/VeihoPri9I8bAz/gmjfFJPgt0DlSVDxiYmdkvJsjfO8pIJXmoyBLQ27k/TFJ5pfShkgtTkdE8zR",
+	"qzgKuymXWZmuWUFpC1cZi6Uw7hhhmGe59QI5zRH5xN6nXJgLlk1liOEBOPwoZTnadyR1XaeTHV2d3997",
+	"rRu8D2jCDYlQDBngLumVx1M+Mz09AdVHC+W+xGdH7os6cLrqXC1ogAeD/LXa9/vF3TUnX7k8/Kgo11WU",
+	"Z+spyvM1FWV7M0W5wbaq04fvqbnc466MLevehqoaeE2okVC3elaveq3JOshVZEUFpG1Vx215NxRoGTrW",
+	"UwadNEnleqmaU4xBcaX9wmQyjq1adFdgrNZfAzG1OdWK7GvWcSDFDJXodQ1ZimoVGTWeTpZ1zpbcFEfw",
+	"+Tqs9B2BjzdLDydOdJcV75ugFHb8zs34bZue/FyBF+BLTVPhjgYs+KCx5ZnbX/hzHGnYrZbRXG2X7x3n",
+	"rOCKAcyqwaayVdtQGFaDNK7VyRYG7q67nTjx/EfC2ucBq0rpZj7pTpubHIH1CKwNwHqYxWF3WmmvEKdW",
+	"w9e1bLMnEwhCNJpob+NImAyiEO4k3eIgfGCqKf11AfbFwPp1rcnFTB6OKRJjP10h/I7Rk2N7jENqj7Fp",
+	"NXATSpcAZFWIPG8FLYyZ9Qaz1epjz9F+L6Lw68Dxei7t7sK4oEkONJiLLALe7UKIcV087sKvw+rk8at1",
+	"I+kFFtxHKJIdCIrRYmEtYhhwKZmxnhrGWZ+0Z7/qbtKlFPMkcgWJnYMtNpQM0OoFFBLmsZ2gGfu2T//q",
+	"4Rd94nHA25Ph6mOrmEvkPrafgrUX1SOuulnYc/vtBbIRwmwuYPcYcDyC5Z1gufGy1WHiL/CeX3k4z74k",
+	"oGwJfAE2Mr0y+G4e6CNj8slnfGhvg07I6wXePCLticXkKIobieJHTJy8eXTRLXCDwI5ZX6we3KYJPjdP",
+	"OzgTE56NC1/Cy+xqiZh5DlcuOBPbAsYTyMW5d1au/UzOsjQE2lFFcrmr2Em0Gs2b1JS+DFPZHK10JuLd",
+	"jFQ1SGtvsAPjb89Ufq94QkrFcXTROdfKiPZPmAfuoWzHEcqj7lnhGFjLqHf3kuKFdfd97kKgu9VjjzSa",
+	"+E+ABlRmCY+gVlCkqU53ElB8GPxuhNKffdbWNy6Xi6cC4ZCYqdYGzHPqz7kY04AAaClDi33bx2+8L74x",
+	"4D5K1lRHK3+rZ1B8IxRO12DGsqlmkTA35mCg93g4tNXhEAj6/o+G5tXD7rfh13mmRFqg7Lxsqw2IIfKE",
+	"SEkOqGzjA47slRvYsXLj/io33Oofbu0G7dOmh+K3PbjhymUclV/VPh2fHSHZZilPW6dQHJ02DMevAVVn",
+	"blGNuXQMgqexvHsUUKi5j8LMavKzzrNU8HC8Yqf9pXobQKWsgNvny3T2wuWb6evn7WbFDAS5F27w/iJY",
+	"xOKiypAvCwX+fY4yJyk0Soox4cb0QGysvgiqO7bTkgrXUmp1mshRShzDxaetusSQJgVfnvxdHX9WQfyh",
+	"zz7ddDl4az7+dH0VwkLbPFA5C1WULCs7CTz8YlGIKXk1Hc/EjoXzwxzZ6FMP1kqISESn7A3wsRO940DE",
+	"Wo3gzDJwGXBKZ4IJadX4KftZIbkw1Z5UoOe0espZKmq5O8HOH2ouqypprhqp7qe9nms2gttDAtdKYHTf",
+	"ILMhGtzjQe1R8XwFimezXdVQGAJkLI/5JHlBlzXVhujU+ohOoSFZje8eBl05tj9Hnvcal9eMbH5uvAD3",
+	"2xmmR1g4wsLcEV7ot9ZBBIFWsljpZHvOZj240o1+ITF9lgrYWgbLsofUomEnNRsrmZTrVm9sa2jeVwEH",
+	"LA+P2aAkoBt7Y/dVwnHE2SPOHni0fTVzqijiWA1s1zWZ9n3yem9ZKLuCzz2di34P4REDuWKUsBDxw0lA",
+	"OeLrAeErnamuh67zJ6DbbrivGYTp1HMOgbc++NSTuwh4abkCpsRUmAyL6dY93aw/23z77rEdaGJzw3s+",
+	"y6QOikHrxP9rnbK4ZeeH7lhyxTPLpcL29t0H/MXuDsu2O2V5++7Bj1b0ZNlxSsZVxNOI0dZXo1KP2zIf",
+	"JdFe5fG2tJTL0nShs6VrwAs0zf0BN6BE+gETsRH4aUMr3vlLaBqpA+EE7ioV6090LMOZd3WRBtmcdpXn",
+	"3ioeW6LI8tVkcCO7cVIeyTBDijLQBUvOQ96+2+shCL4z/KbUx9I17DsLWlOeqoIN97n9BNpRmqIj4Tl1",
+	"JDw7vSr3JARaWZkBkeyHt++Y1amtdURi1+cLKz+4Tg5f2z34yCPQVuRrNfRrJ2CbCP0dOvoJ+a9NqtoK",
+	"OF5Setp1RVADlvD0RkSsb3SehqLvvgnK2mzKDd7IKhg2E9lpXUQa06BQ7LYD/kJ0eCxSFAhspc3j3ljn",
+	"dotcPg9a2J877QHJoPvimTW084k1iYye++788kvg74S39Y0B0MtxskCNhVMdA5O0BWDqH1G9Dosm3GXY",
+	"Cbp4OgA3nUL3XA/wtW8A5NjLR2dfK8t4OE4cwXAs1U0vkSrP7CUWPkAJnJ+dWZzgqncjxMR36fDJ5qVP",
+	"L86g+WmKXngqVdabShXpaXHbp/ZmYz01PTQXYFzUMhWWnBo4YltobLnQsw4SvvVYx1Ev4Z/8A4NKUzXo",
+	"I51MMtd8tfRN4juMWJcGW39Q449eolU2psHlKtI9iB/2Kn1J6N0WcflqK1wuFhuyxGgxrAVTEFMMcwUN",
+	"u3ncC/Osp4fDXqQTLsE/C+q+jsUt9Aq/aNkt/yd0uu4pnVn/oFhAE6ZCKKlGPTtGzK/qPC1/jgOlby4A",
+	"6Z0/QG9G31ntpONIpPB3z9pIOJvQW9vdujoxkTR8IGPAxsuzoDXkiYxnMOu9cCzjKBUKl9jOipVjasot",
+	"7Ia+9E9EXxWvBA3fu81jJVJ/czu4yXhmZMjj3oRbo9UOZZKKkeKQ2WxHyk1oP0cFR42oi/BAsd94aC2N",
+	"WEQj4UDic0vAjlEWgi6DlrKubYyIQ93FEUgiEUrrBdX+8Lz0y4uLp8VPn51/CVri00Sms96Qh5k1ac9L",
+	"rdjdtv7icpVTr9wG3MiwRzBAG4vavEvVg3QUABH4V0/n4AkM8zgu/6alOO4vmUkyLVNB/dq97KDR0sOb",
+	"4wTTzm512udn1aH1KPTVQ7G3b24ybV9FhznJwHN4n0q75TL4FgAdtLCPi/vEioR1LntOpZQv9YhCs/aM",
+	"mjDS+n4hMa17Uvvp8/lHXTQ9Cq6df5bdPaWHwYI5KKh7oNVLKz7PXjr/OArduMc9A2vEznJFOQ7tbvrd",
+	"YqU1KyJpJtpAC3Ye/ZmbDPTcH0HLbrQI7BD3MgBeaANAxj3aRivblO9AY/+sfrReQZ2R99uYQ4jFeQ4H",
+	"E2dpctbgJBGcD3i18sB376LdZeitnEPgMmDHvOAholhNrc22C2utJrLaPjm7KtWprRztPLtsBS7SgT1Y",
+	"j4bg0RA8GoJHQ/BoCB4NwaMh+GCGoDvBg/hwqybaWHuqt6D2N8mZqA8SfhwLZ8g8DtPxweP82+ak/cDD",
+	"MUTafTdBNHwzstwxXdYnq8HH9vJSqhp0Y6Q2kT5eWFN9LtSykH5DOkVTNtomYf5dp6DNiwf71ohQqwi6",
+	"Pko1+q613oHVTrPPtpK7gzwbb4y2vxpzNRKMM49bmwXWIQHJ7eA9JiH9qPOUiZkwHd/Hc5rqTDCN3h4e",
+	"31E3GzdeIG64PD//7pT95tqGOu/VriQ4FUZEVjSx56i19bFdECKs/fcMuCG7inrk5yoSaX1WqtI4jgAZ",
+	"wilFg0aWCGxOi0+ntp2QjZpoq4RK6FB3lOfeaSsp3zBT6ugTH33io0989ImPPvHRJz76xEefeKFqYO9O",
+	"8c+HeJjizeY52/wdFFmiXViYhNva6JGeZHs00DEb1op20aKfLGbo38WRAF2oSEQs0bfCILNaQJR//z97",
+	"757cRo7uiW4FwbgRVXUnRVOy7LKpmDhXZbuqfar8OLa7PdOtuiSYCZJoJQE2gBTN7qiI2cPdw42Yv2YR",
+	"Zyezkgl8H4DMJDOp5EsSbf5li0wmnt/78UtTkmSM2EujiWLxtcSfshlWagEiv8e6HHNtpJpf4CZqkvIb",
+	"RgZzws2VoGI+o/M6Bd2UtHtvDFRb5hSXY6dOiWVKkNE7G/PYlaTa6+7iS3Eq42vdvP4Bjus+dPmddIMb",
+	"S2WsaRMgxK2KhpCp9hpABwpMhZRrZai/oJrtsSTCXruk1T09fQbo/Aw8VB4X31mA9pmIGCkviBlLzQjg",
+	"0xPD6ITMZQadAe01kiL814POtSJL973m1sw6XO/SXhhe3a/yDazrLlnYb8xgkSZSOG6dp0JLYZY0bg8U",
+	"N+JsCR8O66EGLa+xTzDl03bpyGrJppS1O1sIukfkhqYZzBb+s4DgsE7s2A5eSci1blvL+Oyp2PtjeUVN",
+	"wrlbR2vNTsRbmuvgN3JVP0Po92f1uAEbSmvTWsNnKrmAL1qPvGn0CO2iNcBfP757/9Kea42DG0+UiZjp",
+	"O0tKf+GOxMwkenz5vbqnG9EGGw5ZbOr78ZFEzYnKRDcH0ERancksTciAxXLCiLxhKsmwRtoKYdcyLCJ8",
+	"6JggOL3IjM6ByLHhopWAofoFYbapsd+ALGyTtwiqfSXcnbrwfjkuRiSRDMWx5bdQ6O26CpHv+6jL9GE6",
+	"fbhjbrVaTvs/tMnPfAS591Kk8wuiFjl4EbyKDDIDcsmM2ZWIaZoy9R1UnTSn+JquE+/ev8LN375TtD2E",
+	"njsEVOFjtNHAhkLVAlH/U9Dk0dUTtXxrt+7j06iFvea61h7GN/Uc/Z7+mH/k6fixvfr2g9Ir6mRizY7W",
+	"SEdkkvuThG7b6+A13bd35Wj/pOaEgrhznmjcskAwD5SDWJPwUW7t6W0sh1qb4F1mNE8QhDgTpusr4qAa",
+	"LzcThjITSZt8pla1t49Ac2dnq7rse69TUH3tn2mDpt7nQmfDoeXW4E+T8XW/nevwDmGJS+g/ho4KhFGq",
+	"B7i3fGeYKeBG1gRGgKgwA2tw64hQkglugv4vReCFUhEtJwy4H/TSSXJ2x75wbS5qe6OtKOKxK7vMzfP7",
+	"LOgBnR91HK5Y7E57wgUWzxk2aUj6Z53TVtRKXTVK4x89gR+Zxs8/bUWtf2RUGCBscJDmRbUUIczOzmFP",
+	"HAssftqYNZVP6B4w7YtlxE335se8uzQt3q78jAdUs97C9nmPZOt0jaGePdjLMZWaG190vbBUp2Lnm9Pz",
+	"F93SvxXGnMUMLo/VZQrOfB+qal2+/PcTPKZOp3NbGXunQRl78MA5EmbJHlt32Gv90rloq6QuXvTDrlqz",
+	"a6yW7+isG9CUipgRxUfjYjQdNucWQxZErXtBfTX5T3OSSgN6NOSVtEmf3lCe0kHKoBJUCjK230JXbcU0",
+	"UzfMSk1uxqRPdU8O+2jmgufNPQxhZmv6orC7sDIIxJIVODIFwBl8F+ysBoDDNnk1mZo5tvEu6X6+pzez",
+	"38OsLD/bVS9vu1E/+X064r9ui/+6otDdcuGaoT2DXsfrsGIk7LFRPVSRte9ouFSa2sHM1uNgChDkdBm3",
+	"kUhXdR4cS5X1bbVPDJ806u/90RrvQHOeEVnqlTWjwoOlUQOrdAkBbsCBlCmjYrfdvD3PanVbzzprKAf0",
+	"wSoHUvQsL7XKTqeD1j7wXpCyrS1bXxd43p13ZwChV5u2Ocg58aK021N9DwjKmKpkRc8VYZSz16SyFrYc",
+	"EktFEWZNum6hLMhrcIFAlGnARlwIK/qWHkKniOuvMFolzgpCjFwKYKMoX8v2HYaMhCNZu6I6J5Jd8guq",
+	"kjsRd8vOkkZyYHNcvNvkAiIrD7iAPfpapMTP2AMklw5Eiu0wIBoLip/8Tb5VNDXCfagbd4fI8kiCgbd6",
+	"C6qpletTR3rrmLtNn32+kUjigvXWsYjvRoZtaXAWbGI8KHclFIsZn5reNFPxmOoNOkhWyk9glZZZ2xWu",
+	"6YEBdrpCjAaYAnjuTkUqZPzaR2BwAJxFIRK603peaL/j0MLW2hFeib5LOeyTgvbjGT76em/19b7Ms7Ie",
+	"gqf3ALy64IJjZiwTaOqoQPjNuBFMa2u9tclrrWU2lNmaLMUfxeG5dAupfUeHbtmhW9iaxo7cl68/Hh25",
+	"B+rIRSIG8T+SMtGbeHELmco1BuqfcImQm9AlmBxHBWY8wi/BoWo1hNwO9W/dpR/1ZZjpERJxf5CIYGgB",
+	"q60e3H21AX3+an9ZN2y4hmUoxvXBFotcxypqDO39v7PY/vf3o7G7U2N31zKeCz2Fk0J096J+ExQAZ6AV",
+	"Cudav3x4G4TY6dkuhVi4QjqzWwKjveUjpsgn9sXwlG3QAntG5wOepr0w/c8/nTx7droLv6untYfjeIW+",
+	"uEmBdd+pxefH3RtQU0kB2RfK991QU702jf6RoE+fPfkqFGrwtkPM43yFen2+2jOEavaApsta9tHd9224",
+	"+37/+gTRzuwv32HiwRSxrfZm0iCpkPlzKMRaMnh2KsV2lflalnWP0AF5n/0tfpqHhhFY2pw7IkG6jiWh",
+	"+poli3VtPp9nRrnRS2Vs/aHMVI/Nme5Hld7TNQrWcIsWZfhBFK+5pM6PjAnv/dVGKrYu7bpC7r3UpjUS",
+	"fyyG7gtLz5wtPwNKTANxkbQKFeq1G7WR89GVFx8dj2XHo92WXkIn1rK4xfd41IoeqFZ0Un+em+tDv73b",
+	"sXc5uHcac4O4Uou6L4f0g2y5BUqRVxgW9KJL/BizeKU2BR1pK3czainomLtHJeVtnjyMd6NN9q63NNdQ",
+	"cHsOUkEpVddDdAJ6jmFl1JpaygfYhvtUU46qwj2oCnsVJIUwpYsNHIVCY6GABLmlKLBXWK/uglAoY75m",
+	"bKohOeWaTXcaV3wN8zis4gyZsH2XZciEQUEG/rt9lQYctzXBMo1l+RLDjdK313G9R+oKD3xjpnyqSzn/",
+	"KyKaMTVsJOGFVW8vfL30freuqPUFNsPeG/hUxtc9YMPhxzutOnDwX5igHFNDUznKUGAh/u0gpeKa2f0C",
+	"Jmdfjw8HFtV6kpwOO/EZHTxnUPUZZtptDViS4LKWX7dDgXia7/FPYQDfPtl3dgM4Wab4kGPYFji+a4dX",
+	"9ty2CjgmH6f2/ttlGUXj6x52lgsVISXRgn8iYZfjGIse/A2Mne1Cdpb9PLBwHXcccYehujr9ux9udg+Z",
+	"mqHX4G7FSgR5w1SOQCmYmUl1/R2QM/6KfG9/RixRkr4YcqDIfpS7b91Z/dANDXOENERTnhAf7KMaA39Y",
+	"eWh1co6iB6bAdUEMYaMN6A1yJZANR6RvL7j915NXH6ylvr1afWRrjCXWYHhB9dh11YUjaIP10Heo4z3I",
+	"rtT9QgsPuzaXRxuW/J3OJ0avmUD7YkEW2l9iz17M88QG32bGY3ZLkuZrLKC4vwTN8o0ocaZmRLw+/e0x",
+	"C/LIxw+Cj699Zb69bMPLJPF8eWN1f695GI5zbaeAHen126HXQ4tO1xLf/QGLfIKiU2inxgEKea67eUU3",
+	"BcN9arDJaRtVIt3PgUag4SIUL00uCjmgAbMgr0tBGzFgF5AJTZAzeDds2d06rFR9mnteHf7I5grRrlFI",
+	"sOF4b6ToxJLt8yfrFpGhnbFT8JEj2/ym2ebDc1euxI3ZherySLGhYnp8jxEr6Fbs8af8ZYvA1sW75usD",
+	"DVM3NAVTdDZmEM/CO4dNbmh8zZLIGb+VpvUYv3MtjxfDXasM5AV23DTYBVu7A557D5gwR/535H8PlP99",
+	"otfYDxc9YCVfEtF07texNlu85iuqxn7iaaqtbjehhilOU73LmM2v3Bz7ae2rn5Y91/0GavYWJgmHtFmB",
+	"d4l32d1Z6w3n5TecPcFWSrvkz2frhv4ft+4hpPErf2gFSNfc3FFAw6pn1ygefBCDG83S4QXJ3wkkhNmo",
+	"XOX2s74tHgCvs2qZpdABR+M5MNhSIKCukVMErYvdRIq2cWjYYWePkGFu5rcEDH7l99u6d7dE//vaBLY2",
+	"bdxdtOHIDrdnh+ue7rcXGPhI56haUs/5wDkHfSI3Uir3GiVAdrVTa+9IZg+DzA6u2uyamwflze/nP6pz",
+	"0oNxgDgHlvqo1mwySFmCPvtZcNJT76OXw2oPPbZ0xmu6kV9+I71j1255zwk8/uu6WvId+eOPHOphcagD",
+	"c53XMKrmwvyR5xP36TiHzDKMKvofRwRwSL1jHP5A5KcJPG0Vi1Qay/5yxgcPM513O8J3OBYZUKIItGW1",
+	"XygyolwsV4yY3Fa09hm6XC6+kb6A/kY8CBtyo+qIUkuBdUFVcPXzgwJT8XNe3Svk2ylrOS30kbjmpuc3",
+	"qMfFsQz2YJuDrDzTzUthf339aU8VTPde1PqV5z06QVXnRL5VC/IkUB8se4+GFsaFsJ2yld+7jJj9FiZx",
+	"rHRaUenUOEjmbON7qGcacIH9aKCPhUa98xZcmilVTozcKfRubZgOUhguT3ecvfAk11V8jw+3/jeUi9D3",
+	"487jYZ72HlhQzN0fe5Xsnbqb+NglNIT31gnFSWChyowqNpZATv7zCcDzMnw0fN+obKaiPAZJBKkzpsIa",
+	"LoDyzs0tIa4gd+43zpVTza23fLMLeoeRqUPiABvt5TdaIFIk6AHozJvrS3uNAxVoereu1m/yZh9c6OXW",
+	"a3p/UZjgJOwLaXoOmBJuOvoKjSQD5px+IL2tENNoN2yUeVsIqmwu6XYdWXG3+61UZryVULu7IMs3TfmH",
+	"FtLYhZzS7ubcO5gQ+b6PBeX+0d5Qqv4PF4SlmrnzQTcRoYZIEbNvEH7oN+zIdJ+V7ZlmcLqGKRLTid3H",
+	"kjf9QCCJKno5rctQtD486KFjS69Dael1RB7arxT9wKZSGUKJI4kNZKe5pfeXY4/EyBEUr3XJwCpykYvV",
+	"RySRQqqIjBQVJiIx9KYUCZEzwVSbXELcXrAby2lB5u/YnX5wOETQ6f4GKGfPHvXCSK2oVRy4uX/dXpDg",
+	"2r4TcHcYsZDgkYMoc00SWtc6zGWD9PDpejCePYPOgiXZ+unkxx+hRhCVSjqRmX1R67z9JBQexpaAX/35",
+	"A1QYNgpCC5Bnr1786V0rCuv1/PfHk87Tk8edVtQCSvRNe96++uC4+zpy8Om6cvDckqileD3m01a3hbe1",
+	"eOMWhMQ9OP8fWjFMKu8ciMcOuWdv3vZZ3Uci2hMRrUsvX4WDERHZHx5OSCDFRwnXDyAt890QN8sllVNd",
+	"yCm3rAAR9W+YmhcL6GI5YeBeiAgXRsIzuQCHDHRQIIdKTgpplxgGLI0mpFkYsT4DMyJ9pNzkK/OSFK7C",
+	"V5GPefYNpGPmZ7Y6I/Ps23FKnNXk7snMHBMyDxWX5JZD3Twj889vfz1mZB6i9wk6mlxjZIQqQ+iIbhbB",
+	"KTCAGrPkFSge9nfzyEvwUK9/QVKmNYrufzIlyYwJQ2S20/b0bwqoc0fY673CXt+Jm+nWXM0ig97RcGlt",
+	"Gqpj7DsapwAHUTVYUXruaER4tHo099Va/fw9Q+jBs0dw8L2Dgx8Vqq8B/nY7D6mXcA/HTQouHHApsGTE",
+	"1B07S4NWslePqd/1O0EtP5L5oZP5RhT9dTTdBu3/Qfpyy5zikWL2wO7TmfteaoM19nIKThrmbaeUi2uW",
+	"EHDVciisvyByiK0FDBcj32WEG2shoXvW32Zwq9oDVTcsaZPP3nWrIAuBJYRql4oQEUoSrqdS05Sg+UWT",
+	"v2faAKY3tz+BLUrIoCHKo0uwW/Qhu1uBSzCKCj1kCrMJY5kJEzlXM45HU2wqMIQyMZY7n/10GmJb5/5c",
+	"j6gICii4g2td0dW9dmHcRUFwfw7fABf5Shim7EWZ8ZitjROJm314mWX+mtxSWv9N1daXxFfYnqMT9yCd",
+	"uHicju3oxtNg1Xdgc5/vh1d/Ofp8H7jPtxZ0FC7PKo3sVoUJZWO9u/eTtflo3swH+2ObsZLZaExmYx6P",
+	"SULn6AaW8ho7uTo5u0On73s3z8Ny+bp92n+CYT5QK2oVhq3y9+7QnwXHvBbw/C7VhYHdGGns4n5mA5VR",
+	"JIF88X6Es5OzZ/fhx8FL+8CS3VyZ3DQQ1B3UuDsnMRNE5rDweQWOBzOyjEQqn2ZqbYwXOFnkLNrQuZt+",
+	"l0wzQ5hSUmmi+GiMHZoL9kXA6Ai17simcshLQABwESzki2A2BDOBuHJ6V3oYwJh6M8qtgWZJmqesAPqM",
+	"TJIaYviEIez9UslSZUmOHa9wY+7V8GhOUZsQwz4tka+aG22w19+iTgQMo6CNeE2FuoT1TRWkvXqeA9Vv",
+	"6Xc+EsDtBHBwabMlef0gna7Ol76fwl90oFLn3/Mp2FaAszZ5ReMxSblgrjspZLJeECy9S9xvXNsp1xrA",
+	"Sn7I+sQ0WYc6fYlvkcMyUoRvbGrVb/TiBp3iKywH/oDneK/aBxd6ymLj2dhlm7zWWmZDmZU8gY1LERbK",
+	"DO7G5SdVwkCvaS10ej6vAOxq5G/Rmd02cNi85SOmyCf2xfCUrQxozeh8wNO0F3w9n386efbsdG0fMrz4",
+	"gFzIK+9Q8C/7u97YvQxwa4fvXy5fzjpv8/nqUOnCHT66nL/NNBfPWH758DY4kU/P9uJEXsEB15v4rvji",
+	"t1zrDkoYqleb2FSKQUh4RZKx1esEuHUwv7gAnw0/BWWOzaCaCR4JHKhN+oniQ9MnKbeaIwBwJHw4ZEp3",
+	"ve/JQ3uhrUYJbBsxkgy52Knb+oNf6WH5rR8kNuMui8PxPrW656dn9UZw57Qgr+ydwn4dTdn3sLUDF7K7",
+	"QA8wExDIM52TqZJyeNfl04qljO6t11TR9EMoi5G1sGRmPCAG8J28vHJMb5gzwKAYEixNZ3cSxTBP58Ka",
+	"p2irzsFwC/k2qcROHRpww+btJuWWETbDg/k46OD+V2yZwnHfbwXmHfekWgDTgKnHfMphtq1fuYnHTOQK",
+	"Hdc6Yz0AORfA39fjMrC/h5gm5C/GEYBjEaxh4UYcM4UONlNo1Zluk/nzW5758/iY+XNA9hcwPefetoZK",
+	"pllFJBtluCSUBON5PWMtmzJ1w+3pnGim9UrEjk85zgMC6qcpU2TM0gRsLSmvCZSmctGuNpfywT76sQ7L",
+	"aLJr3b/F5Eax5pL/b+OaTn+IoY3YhFleYP/Uhg6H9VgZhsd8SndQqHiZaok2OWZ7x1IlLLGXF5I56opN",
+	"8RR6N5InrDyDQHMAOBntE1o/tooFT4B8bpUDnfi0VY3peHrSefKp8yzngP4cSw+cnq+rGHVYoTEyFwm/",
+	"4UkGQmLCRWbs6p92ooXTbLgYetYCFoQ0KlVDYdihVkQbOeUxDPRZqutUUnuCr60Mu+FsZo2FeMzTRDFI",
+	"V6uQGUs7trMsrSWmc+eGdj6DSnO7MMNAvgUu/gKM4D3h9i+z8hzKESOi1JWKdImlDfTPGZlCMQlC+fNE",
+	"5zlY2igqRkxpLAbB31irWg6JvQq+RgTSp4yEnkZ5nQgVJL/VfjMwx0KzG6ZoSgp3W7frDMqlM7/nFsjr",
+	"M5VbGcY+mcA61LwFIe7aFt10HlXM4IMTWwetXxYYT52XX6oElcdFFlTBgdbUI2/PpxqCi94qlbOxJAnP",
+	"UzeAzNuV2VRVtL1lUtVR6D88oR/tlJwfJGDDLXqBB21pRJv3h9zy0xzsnPwOke/PO49/QLwyKWKAYrCW",
+	"AGr2t4K1XOQebkqG3FqXA8XotVVFVJaydh2Uyw6E/q7xXAKBnj/ZSmHdKZjLt0RX1XAoUikWm73KvUf2",
+	"tt9jUfpKqvS4SjlVFgohboFSWqI++4Jd0l50UDXYf5E8+YDv2Afa0lE1OaomD5GF2mu/C/5pqL6udzi/",
+	"mzJB4BGSCWg72McARB9rVCG0PuOaRS5BSBuSqRETLojfddYF2hnBzeG9Dei+UDJl+qLAKREddkIFHTGl",
+	"iWbM9+nIne9tcgkTI1JAQZo2iseGJeDwIBxdv4bRyXea0FQK1iafYB0xVWpOeIKDGD5hOiJCkiGNzdpg",
+	"HZVedhjnsPzqScb271XHQVpR6yT8b53UpLp+fMv3q0uo1nwkfOcXNoFQje+DgvfIXzxXsDCQyZzMmSHf",
+	"W7HxQ83aJlxshJ6N8+Mahqx5t/uqcedAOhz24Dd1g0KwikNJp2EXpC+nrLpEuu4gMdRY2fxyCr9KJGxH",
+	"wvWEa82S5sfmgyMguaqHd1813A/LC3rwk4ohX2ZlXJWJXNUvMmO3wqo0bp8Ii6UDq8BhC05w5daMPGCC",
+	"DXnMqZrvplml3+UY0zeqxnT6zT0htC+suIl2cboK6bLzvHsW0iiQyfjvrUrxqbN2JkxnUEC+NpkSXIx6",
+	"p8/Q5SUzFS8cXOGLtVYElOyOI5eExYC/o7m6cH9x6bsK3VhJdtfBGtA26ivrZ664HOFoHQPy+g5K3t8t",
+	"a6BZws0JvMYbAvvIlITZbl23CuIJPg2CAiVZpQPWrnJ72Jkj5e2Z8tYhsioC+zRmoOE+FJOknjCdn9RN",
+	"dr/EuH09bU6yj1BNvEcn0ScJGulCikhkudtsLAFGcAxtBu0lLeUbWW3Xftgl/Uwza5t3ieXt/ULPwKKX",
+	"KQHNV5Ggqy04mnwDD/syDAb5rOKZVNeAUGN/DmnV0oBNhgq3buynwt123OsgfFNuZxvxks6T1lokfwm7",
+	"kSfX7dhvdeTve+Hva96IgkA421ogPEQ/FQqFSg/VL/yGOalgGZaWE2aN7GUJ8UczZm2nmDJzn41mN+Ks",
+	"TVijX9shMUfXhuSFvSvCEC2z0dijoqx111/g4vmePPgbc0Ls9FLgBk9Ozjoll/RazWCQHzwM/upCLpVn",
+	"d/f811lxa+nX3xw7dVTCahXthmzUsalD46JngYtSgve3KW91bzwk1hoI1NqAA67MmFjSgI2aKSlG6zHY",
+	"l7gDND3y17vlr7XHdw88Nvjoj4x2NaN11BJU1zE1RDCW6NBUs9rruJL/ul79J1wM5Jcm9T0zyo0PRFKh",
+	"Z0xhiFWmCdOhRBpCmIUfWSudxjGbmvU7A1fGMl+LWE64GH1yCziwuOaD7LHQIFq3fkTOyRqgb38D9tyY",
+	"uAGnbcjDklO8VlAk2wJisx+kFJJDpordcDaDaY55moQypJSKUUZHUJLcGir7rOL6upeyG5a2uq0xH43t",
+	"ZrEvAZzX8Vy7YMA6v/zlr/n2ooZDEobYGtyQyxFN2D/hl56RFjf6LmMxi5R453EZzwG6rj9gZXjG+wRd",
+	"zwZsveA4IpHDYak80qWn3GW4psSHV8dtrPB2Vy8imTA8DauDhjYFNlsV4IkITbUs5d8qNsw0g1pNq7Ym",
+	"is5EZYRn8az3hpZ1pNVtozdLR3UoCtBt5AxBHYi2+g4qSEdIxXrvZLyDQM8ysT9Cqr1H4/eSJIoODRmw",
+	"ERfaN1SP5XTu89uGPGVYpNeXMwHu5j7Gh32O0kV1xptmTJDBPESOcK0uz82qjvZtdeEhFvOEJVHeOMa/",
+	"dcAgWRMb5KIOBZcZ+7gLQsl0TLE0HpEq3DwB9mrENST1VgebrFo65AYnRlx2ltuRYZamMIdU0qRxhAlW",
+	"XOCaB2Ht+1Numlzb3CBzG3EJ20JFzPaTIv1tCpegZR9ly7qyBaDUKbIYeVOlE/6xJl9H1eo+I/ljliPy",
+	"OfALYMjAMamYk4lUbDX33SBwhOs+NI4XHGRvJRkw6FA2VCwkZwozbs7k7IXZZ/3Ht6o5g6ly5G3rm8GM",
+	"3gTmVtCXNuNxt/UCkkNnbvvORJA2+J2GVg+7qWY4TM/fybfj+qMOK6lnRaniCWtF1e7AqEDWwQGxfs7+",
+	"15RNDjEcP+tuswq/qBVj3Lzpb1jTxKqHJkjyQJaiNyzVACImrUpDNFh29upeqpSb4pVrGq+DOsFKX42h",
+	"yvE8L8A+/LZSgMEU/rjj5PgH4IitSZJf8MJSxciYioQlNdr2PXhgmybNc7PQ35Y4rDfvn3CtjZaFX2Xq",
+	"/K4cqkdWc2Q1+6kGOGB9uL4yICe7Q3Eau2wpr1I98lB499pQwnvisYowbx0OftOxJFRfs4R8f3529kOF",
+	"pyHP6Pe5BVY6bOB0cHvhr+q7XO28W+/DkYEfGfiRge+Mgdegff7GTIGFk5EMHMJd7Q09GwsMVrG/s9gc",
+	"+Stcb7sV985et3XuXmqoG8NctQfj0D0y/gNm/LnX6sj49874f2VsWuT8DoXHQ9Jszfr9Yd4nz/co+BCG",
+	"wzxbllwg0y8mvQTerhk8vreAnt+Ugw3pfRwzu+K5JnRoiZ+m6ZH3H3n/kfc/TN5fWQLh8jMC5x/Q+Ho9",
+	"Vn/DNV+BPfmWzZg2hCrFb2jqAeBCizmpzGKDuQvok2k1cXvJ0rmL6YV2dNDbzbUBm7QJwMsZxemIkaHM",
+	"RIL5aDQhMDMymON/1sehvBKfuRmTPiZVdYlhX8yjWN/0I9Ivsp8vJyKxLKhPnCEAwOdET+0s9JhZqypN",
+	"iZIzDT34LaVYO0MbxegkIhSw0OdEGykTYn8u2JXAzlUX9kXwHL7ZteeVw6FPPfEFxW1yKQj7MrUrAXw9",
+	"L4H6uKA+ZAf2PfaHkYam/TZ50nlMZmOeMmKkvBITK+7wLZqoTNTBcf4FT/2wAsVwCe8iUJwP1IpahWGb",
+	"R2CRqjaNF6/somrf/BF/c8voPgx8t63MFgZXTMcZI+ymvo8bPtKDR3YzBxh5RiESjtkrhNdtAI1jpnVv",
+	"IpM1mvo5Blr87cq5TBWXwN1rMIXc170BXaeVnmKWs3EpeuUXVCEN4SUGsW8nlNB5uU2nZX4pNawOdMhT",
+	"wVDJSX27vUagR02mwqhyEF2rJmPkWlPZXQJD8eC7LZrO6Fz3XHeSAr8oay5Pu50nTnPxzyzDxtUql0+7",
+	"p2fu1yzlIz7gKULi4V/QktLqIoCQC0iI4S/k7XTEeiMls6mlJjGOVe/0We/JcysEgEFo+FHQGRtj+3ae",
+	"ghJbuoG5ChqUQkx9sacCwn71Cmu1v8Izu0oPAI7qcgOi0g24EUnbHuqXSYpXS5/I4ZDHzAM/tgtKwiRt",
+	"w7/lvvHLuaeaThgg32oCDaMKr4gsm1RzErM0BbWCfbE8M1zrARdYerxEY60qhaZ0eVv/umrx5KrVvWp0",
+	"oletP0B1qFvJO8EIbJyD8a2clNe4yhPhSZRf/wgvyJVoMqkovwmRu0+3ThIwhqnV3kgmEmvm4kcgGdJs",
+	"IhC86cIBpFPFyN8lFwxQm/oX/ci1ncVDUZlwx2YPJUtpxbrvLL8EJW19csmNV/K8OfDBy4vqcK79DHXH",
+	"7RNL6vw474ZQEuPLTZxuAiUqckimTE5T58Evgdsj3A2iKM+Z6ZJ+WW8B3b2fM7x+m7w2Vu0SSci4/EfG",
+	"Mob6ecwirL/JbQ/Xl9hPDYyaC9LHb/vQTm3AUNG09mEQl+0rcbm8IDQhiroPLkYTOpFWGzHFohsE0MbO",
+	"bVZlL9Yp+hc6c6HwI/v8AoZ0/iwmsyNSAfm+7/7Xsx/3f4jcUgHSiGtnsCkCEB0eGDuHo4785jjx7PJp",
+	"dSggErAerC5y1NJnX7xugq4HZybOxk4jchYliakIkZjv+4CmCgDf1LA+zMAuy775h4srEeBOBOPg9JOK",
+	"DKQZ492Btdvxwz2AWwRnFiFgWh3Yd5Sff35kEVFsyJSiKVxPNaKCa2CxdmLOBq3H6gb2eK9oardqKTT1",
+	"X7IvU5ammIXaQH/xj6M62G29/OtlawcKB1IbrKJOxYEXAjebKjYSVBj0b6wh6/cI7L2/Hd+TxnjLQd69",
+	"HglE1Qun/HvUkgPNlF161dHvWvH0zzTtZHO2vrK61l2tAdyz/PegAfec7lKHtcegJaHwUqJehxlkIrGk",
+	"B9R7q5vzEegAtc7Oz2MJgkjXgGSAcJlxM8ZqWnfx4Fm0V3NPaZtgVwL3SCwnTKOYLyodms4QYiN8EUx6",
+	"0DiuQdMYljSThZpiwVhCJjIXx1iRLCQ4UZlqk8/jeejp6FUidJ85tyWtd7paXaTG61rytdY7Gf8Ddvzh",
+	"OxofkK+mAJdhNeExTfx9QcgLaEvhM1es2gRRoTokDMfRVoNh7M4zAvemkSg8ukju0kUS+df3NIulSOxS",
+	"zp52duA6AQq/69qKFbYvpDIHg6+5+bunOgonebZFHqhisiNmvJGxHfUe1daj2rp3tdUqRDfuuj6I2Ppt",
+	"PISG6e6fg2wLLVv0fRHFpimNmS6AsU3a5NIpd3+XXOhF75QUcVWKlHMOVXaFyUf03q4lr16uwbscI9Bx",
+	"hzJN5YwlhJuIUILyaMHzUtY4wQ/DRFyXnFXBG/F2b+iD2TW4rVScCRNMruDQR34UtcBFVcEjfZ6P5Q+0",
+	"9ce6IY2dYuEexcVRXNyluHiI2VirvBY5VPIKqfFHM0XxEU0m3DyYzt/GS+5y5cSSVPDIfc5YdcGTnuc+",
+	"/R9817JiulchbgGlw45qyfd9IU3P/2l/65AhC478ABXIgpzBXme5Z7+5xIA931Jg3HE/shjiJZU0eY5J",
+	"kuvR4Ru5N5iblTLD7rxZuY6jYLknweLP5ihZ7k+yWDU+eHC5QHfxLR6OppKGJ0wYPpzfa6dNFC5yCHm1",
+	"ThjMwBmvQxLAgKET3WfoFuSGf7RggWgO1oIpOuENvca4L7rgF6P9bfJaLJpFhUF8/L44TLmlsF+Gqojb",
+	"VwTr8WlnYUXrxO/zYHV1BH8ZkSM35ygBPvCddgJWCtbDYfG91E0C0Lj98O6ScCvDmwtUf7UOSqZuBpKx",
+	"HlN67WnuazHOdo5hd5S9R6PuIYjejxS6NJOYTraUsymj99qU5BL8b9gj2iVwIZqx5+RjemO/s3fOCbZK",
+	"eTWmmjDsUKVWugdXmmmR/8w1raaWkAkX0Rb2G+zwV2K/PfcYR0f7bb/2m73JK7b/W5AyKRuao4i5NxHz",
+	"AZV4MGuCkefPZHN5AyGTE5k9RC9iIxnSxJkYgAaFNCxPanK4g/bVfahL7UeLOUylbN6ytHJ9CqVKmGou",
+	"fWC/4VK+y8yBIcN+otdMBKxyNuJS0JSMpZ5yA8l3oXp8whIe07THwNAU8XxNAfXB7pLdoGNYql76FITm",
+	"4UsfmZlYTliv6VXzz6+4creLNMzbtweWHUXbPVpPTCS5TMOOE75zl700PN7SqMrrBe5Jwn3wmRYOf8nX",
+	"rZZCXM4NaR8s1yJhIoT2TRAWHZL2pFMpr1lCsiliPu/bLtvC/MIVH5T9tU6RSdSajucaONGUckgAcizt",
+	"LUCOzij00BEJoSQeU67WlIyf8Cof5eLRs3eUTXdodiHZbSeFMiVO6IzeZwztbcBys7NhCbHzIZnQjImu",
+	"l0auCiVHJEaLKUjoMVQ2l+pawLBylZu0AABvRQijCZTZ2kFlmhCqSR/LRnAOPTuHfr3I2j6ZpGz/DTF8",
+	"5acfgmRgCwZDkOpyngnIVe1LcqqyTDYzCO0eALVc2ptxWAbhb1DeaxUBORMXeLq5da1lzGnqNThEzAnq",
+	"usyM5gnrTaiALhxrSsFMCdivoxz8Nu3D9W/eksG4eANvl8YFdnWUyPcmkS3t57LIH8bmYtlaQPcokV8b",
+	"AhEpXWw+IRJolZA3KCg8Ukw8uajKaZFDe6DQsrM+Vd9nbdze0bRCZtkXHJQFF4j+lcA9MjPLGAZOeeGj",
+	"sSF6zIdrdLX+i+TJHjubHo2xB2eMAaN4KHw/gun09nGxvxZB8Rdgc86ImNAEvGpMKanWFxgzqa6xQru2",
+	"JwBFAwWblnr5VNMhIPInFKcyvtY+T/Hju/ddh/MVbBbh0LS/hyrPft6/97/a+9l3BeAQFsQeOVfCTuOH",
+	"yPUiCNtpTRrNtJ7YXY7INKVCR863eJJNEVYcOwnDhMYyTQp4Y0nGLgg2Fqep+zxUl4fqLCTci9ARR1+J",
+	"wkqwHzeobXzCoG9OptEVyb5MLfeMHLh5WNOUKiOY0h7vjIsLAk2OFcOETquUkdNnF8RAx1j78zjlk4G1",
+	"bVOmjL4glm2y5EosQKxbc9QtGHqCUs3AtLV2qz35OSyN0XiMx4QTUpnQbfIOO9ZSU8YpU5bgNAwIXlkr",
+	"kpMuoUtju5p8TQyjE0JTKVibXLU+yYTOr1q+odFSy8P1u9tWdlz47G/zQTV2TTK2/56uOEgrap24/zXp",
+	"5dqfcMH6Xe/78EwgvxrBXSCxpZwZM66IkinTrhMWKLODOfQuuyB9ey36XUd9IilUaBZxAKExh2VNxNJc",
+	"H+9IP6raoS68gguA0qvZlJklu8pdmbjWfYxOrJ4A46yJM8o0I9dcJDoimtnzN9g7L5aTCdWgQDjl52+t",
+	"nFEVupyzL9MUFB7X3LxqBXaA0gK4YRNd6tmrNR8J92rgkD3PIa1utDRw1EIO2YMCTMsTe67betTy3BBx",
+	"WIHfwc4OZCbsY+Ejy5rsP5kSXIx6p89aUQtaPPdGKdXav3F5Q6PWhH55jWs4PQtfU6UohtTNHHolDqWa",
+	"1DUrgUvJNSBFJhmLLCf34oeJpMxgvoM+q3Bd7WOrOr36ZsXLt8WN1IqAmozlaaDfYIvdte4NXvbQJJjD",
+	"PlY2B8772jfvzks16xV+eJjQtfYHIpsMmEJg8JMX8Mj5k0CpTd8Haqhje14FPT3pPP3UeZYnuq0zNyDH",
+	"bpmqFPNo5i2HO+w/WWvZVTgGwE9R1cfL2S1cxUwz1XQEetraruGJF7B33e7Eq6n1zT49N0icmyHfIK8R",
+	"f7J61P5an4ypGLF6IIFLTfp1Srj7bT+CWYNAc48FcejkLVFWbXPCFSwhZuzefAc6AUm4YrGRag5u/iFV",
+	"rjn/lQianPuBk9ETOoe+VwX9y+sbxm2olbYX5Py04zvx95xK2w+C3z9qpCQyTeq0s7c49Au3U5vraAtK",
+	"SuE694sIuy6EckHoQDNhunndmEwTpg3BfQ/Tv2bTuhbtjliKZDKhX35jYmTGre5pp9Npok0JOet3oZcu",
+	"bkGEABEwX9x01wiNx2Orw6OEJrW966HIq1JSWUu2sThys8nVGc+4mqg0BXngmHZTnSYwzEq9prC9Tzsr",
+	"9Ycnnc30B1yr/WWTdXqtpx1A6hsuEwa4dY2nnW0XucPm7iUp+SRIyfbp2ePzJ0//uqH8hdf/64+oNZKi",
+	"sGX2Fc9On5QlaPlWrStIO+d5W+rCm9rOE1X0Nz22+zamujeRKp9USUC2/vvZKHvz8fzx25evs3cvX53+",
+	"9vdXj9/+PT578/Jy9ubl5RqgUUBody07Hcc/cWReKUJ/Rk4DnKjEDchsLNMgZorQOo6Lgzz1X5fbUDqF",
+	"tF4mvoJu7ylgpQ+L4sxDzKBfJfL24wovwQV57CtRhTRjKKqBGSbtSln0IkxuSQxVsArsjR7wRKgKE7az",
+	"RddW5GR25CHnyP/+H/9/XU9COeVxnTSpYHc7JG57KrrVPc9F24KxELUMN8BXXlArC7i+JuEbmHdQcAMV",
+	"tZ7T07hzPmA//picbali+pOpI5PLNCX+5Aqu2he4FSe/hZZBq9227vnw+B/RWh1k/wJ0s/pZeGbnnuFA",
+	"VvW6MJCxTFjYp0C0+Ye/L5Hpo3/Zf+qb9H0qqZv22Qi5Q7kK3PfvK9C1/RvcP81pdMQCia6vKNIBS/UO",
+	"JKKlZ85wzAHVHIIlTEEhOGDnJWwB4zm1Q0N2Vf5ZEGpTxSdMSZjYkH9hAXbAo7o4t0svQCJ5Srx035D8",
+	"mzpKfHIanw079Dl7PDhvrU10dX3r3Dkc6a2mUV6gtjpiW9vAdKO+tVcjGJkpF9dAp+K6nk7fZ4OUx5h0",
+	"bZ/0Tnfw4beBBr0T1+7ukok5pvoCKBrNQXhF0RjEqlmIZEzoNVNgRHrEUcilNobG44kVgR59FA1IH6qH",
+	"XO1iXCQkxhV+OqMY0HcZ3UYTR7gkYSkz2OXhqU96syI5n6RBRrTMVtCiugyj/MbF9dr85YPlWY1CAMM1",
+	"Hn0rBSu23WvMuKbJsIy50wgvJ0u4fPR/r/9DPqEjhj/MIW0sixjMzYKdc/vrKnmNX2aJ3SCI4cmH4GRZ",
+	"VApmdK4r5rC8AM+4XnI9lZr7noSV7+vn97GP6ZaEgii7ZYz14sZnnacP8Xi3PsicKOHYAvJltSBBUqmI",
+	"P/N4jK+CIP3KnbfzOD9d3E2AYZqmlIvysposImgzOnPT2IV5VhIh76bMteRxzDZlNNEEsN28LMk5lq7H",
+	"LkKgzTqPZoVQp9qUjBk7+nea/BkgasFumVIzzs2WFLllOSOoxoo5q3KJBTnmcBXqTUPASYqlGGITHZoS",
+	"/xv0mdFkwgU5hY4+Dgw7IoPMECMRjEfJG564ihRXblfwlYJQkEqvG3eutCV/C6s5qLBznhW159BzIf0q",
+	"ap0U/lov0MrzU62ZQbGoeTdAmh7AFCs169AY7V087U3jRQjNAjmcd6LWhIvg7tsrOGOSKKatsfIhY+T0",
+	"LCKXI5qwf7pOFWGq3dbbV52OQwEPhBacYCtgvtcMmj13zXwNN5kd9/Rp+/mPUSuVYuQ++bH9/HnYzzfU",
+	"MCW4+c//SRJG/pFRZRAKc/F8G/kCAXmguF78yPAJ6/0TPJGty6HiMX30ltMJm7dWYm93OjtGX/yIudye",
+	"h9y1c9ClkgfjJip+6XKUuv6hmsCbZR2eMjVZ8BO69ZEJnaIZVJks/NHQ4RA0K9eyDt924VR7AaErPdeG",
+	"TQgTltF5ZlTqZPCdtlyrX7zOfXAkfk+JpkNG9JhZ3v4DyI2hYWpGVeLKdwa5VIG8pYjQVEsrPGZjiaO6",
+	"nt1WzgyluhLLkqZezDx2YkY64LbirBfKgwrYc6W61bx5A+GCxobf5FsVFR+wl5v8E9cgEjKm6RB2kivE",
+	"fZQq4YIapuvR2wL00b0CuK3NyQ6FyWzKH3aN3bbRJKoYlMvTPWRMrsALfdbtWswQNsCq8DnhVPPARR14",
+	"NTTKsiIMqXYFHXhTvfd2yJUqr2yBL2xZCHDUUu5US4l2R+tgPOb34EEkzG+lyDgv7q2ku7YsXIlZcrlM",
+	"11z7kIhVR5qqFz7P2isZoGJolP31SofTpy5cKVW5+hjSxQkSV039VA3kyOaKw65RR8r8wsnIDbXynUKJ",
+	"7IwQH2LlynZSFNMK1hCjE7YyYBny3mjsEJEh3IARD66IkddMEAp9aHwEH1KAXFnCz6h5X75/TeKUAzSP",
+	"pUorA6JyEzX7Yh3LKdOVcvMN21pisgnlaavbolxr+v/YV3HV9t83TmA97eQJrJkGiVWA2RnavydsMmBK",
+	"j/kUCddl+zjxdPnLhhlA7idOfmIKpZWdRlGhucnlv893heimZXZMtewtgd2FzzE7Enm9nW/hf4WSKTfS",
+	"5X/+L60peSMzrWkr8gkxvUJarf8oDPF71JKC9UD+upQJdHZuLN0LKUdNudAbVhsjgWv9UEje7/8CLX8e",
+	"S0In5PW/FWmYj8QJF06WVorFt3SCKbz+WrZvK+UtNHmnZMiZNeYVo9eA8pWlrE5UvWH3L6QKtEfX6Jn0",
+	"ht2LTKq+kQ9RDJU5wZKAkYK5nGknGCrvqJMx8NZHit3Ia2y2Vt0L7ecX5MdO53mbvBIJhtw105bm8xC7",
+	"YkPF9NiJnQGzxoUmRrbJZcF7A18WIhvkrNMhRkqMVvQzobPpVCqr/MOzPTOfsr73EmGFNb7lgmSaYeI5",
+	"rEHbpcnM9NsVDTzt8j7ZX7Wa3u0vJ7PZ7GQo1eQkUykTllMmCxcc5tHqtmZa9TAjLp9zb8wFggPDtuBq",
+	"mhPBB3bjtASXb7MGOSw1K3CJAzc05dgYXEhij4cBVZ7jr1Zfy3eXmRm/gkLcXQcJfwFA8MX7Q+Prqnsb",
+	"tb6cjDKqElaIDlbmaOLNdke06mI//fH8eZv0UQfqxYo5vVr3c4vDGRQ6chns1nQBf+5Es/SGaatX/enT",
+	"p/fkJ6p5bLd4MA+v5EnfMv0r4T/QLFbM9H07voFM5hekDwK6jyknVCk5C8rcnFhaISNFBTRw75cuFU5T",
+	"GzocdrH0tbSVV8LujQYYyCiYWq6sd6A4UCkYX19Mm1z6qmBLXGyB2CMyYDG13+Q1kcTMpH1YaYQgMWPO",
+	"hu0rAXdFQxkylgbLIfG73UVi5wJuZM8RZD/KP4KlFj/AzYnKHAKeQg4RXYl+JuyRS8X/yZIebnXfmoCn",
+	"+Wvcp/W+4d0ziXAJGulTZ1aFLV0T4C/a8Zd8xXbGSze25TRJCG+jNRKqupvzHtiD9dnOTqQw7n+Nahh4",
+	"6AYs6xx9xg1+8gK2dU+8jhlLI+6SbcPdCrr6bVno5YbYpWz0nSQJvCvN5aASBawZtecUAZdTdeL+3T5j",
+	"AFzY9lHsXJfvfau+Sqd5gW3JCIQn6+bhonRQKAf5BP4DAYlqlekE8ETVZAZSpoyK3SYL4GiOkEAVBiJ8",
+	"++pDdeecUknQGoWzYAR7219JrjUVhiTfvQI/Rp6RIUay2rm9NPCuQvBF0rzr+HuJRdVn9MsF7uGZYpmr",
+	"1MfXS+FlCLOXA8zr2M54J96Vaer+YsSLV9Z7yewbaGyW/WQN7+BG1+d+wrOls6iyz5PksCOzZSqptOsv",
+	"kwR6CpWvZR2dVCkIq+Owm8ZLF+hk2+ZpXwOzjnZ0ra22u3DeD8L1dDtPx3hj49u627DjcjviRYFwS+NE",
+	"0sd72CcQgyeKGa5A96tztG4nLHbtcg1xlDjOGE8XJcSGesM9eGNv5fsP0C/bgJX7GOC63NxZ84+gPohL",
+	"ceJuS73p98Hb/a6eyePpcjNOFJu5GKGr592JGfjSze2Dn9oxZXw/KeMQ/FcTrB4D2wua162wu8Iv7sb0",
+	"2spkWbhGd221LPvNalvymAUhDXV9VF8zSE/DUr4Cab/HNy8TdT5UfbjfkjBU3rvEt6X4PFwByJQr9mOE",
+	"ikTXhLFN3koykyohdGCFXo5K3YX6RnvdQyuQXTAEt+DAiQ6LIZzcyhH6vvtsn0wzo4mHseIeieEOmEZJ",
+	"Q41aJ6W//PzsF+H/jdlMuJahVMS3j6trLZfp5n4m/3ZfEX57fUxYS9Xwha/XnUD4ab3DzZISilHL10jC",
+	"aJJyga1Hp1Rrh7cbWh5hllpdKU9o37WCFdcdCaL7ku/7MjPQs7Bf6P2EuSM/hKkE0iff912Lw/4PNbPC",
+	"/lqojFS0B3Sj5b0Sq+7RLl13luWkLBmx3kJ3u8cnnceQCOqbY2+SroORE9eMG6M2zfJt823qFjdlyFgy",
+	"oPF1bwYhOm/GNg36gEnq+wF+OPnx58e/Pv+P//YGMm75CIs7XQfPldlF5TSmkg39RxQuns8vDhe/28JG",
+	"xwHsA+TVmNHUjHsiMwpLia0YtNtWtT/+MELyW3hB2+qYWWpoeIdvzq1xyFXJvk8WTeyz7fyhCyLpYSoX",
+	"i/L9O53z4kp9os41+ikP9LpGCdqaw7Mxg5h2zjKIpTZd0AgwScC0yaf8mYTFPGEaG4xeLGshmjm0AxAT",
+	"bdIvuEJPfmXzPoFqQ7Qgyffnnc4P7aoSIN9rqNiBz5rvUKscNqLQXaGhc1dng4mDKcUWryuriN/AiJQo",
+	"NmXUQInVBfR8yAT/R8aIYV9MsY1a68nwlP1In5x5/oq2Zs5gF3ajcbHxkyeNyis3dTFX5T+iUQjaqNV0",
+	"/PzgjwUMglPXbZ9Bq9Bu63KkGOq/A69NslCt4S6SHHqO9YeHDbBjDbgy416CTUBPnz9/Bq42O0D+TW+q",
+	"WMxdP5g5o3Z/h3TC07nPvXzJaZrKlp+tz5OccGFlSwGa4Fb+5wrqkO3lXI3GsZxMZOL42aas537c6QuT",
+	"qOJ9f/JKwyF71W9ltLADhHp2ZySh7nquZbGtdqz/hDhn2FaRipg5u5GlKTAzNzi1r42smtafYlvp/kWp",
+	"hHPMrI73Tyag/tNABgt5hZk+NOFiZDlrqOJEx2fCdZxKnSlGQI1SPvKPg7YLbXD8aiCeXKivkHbGLuUu",
+	"YJB2iRQIAkDTiKiQphZh25t5RIaUp5lyuUZaTqAnvqtJJfZA0b6vDCks3s/towpHPfIO9Ejshd5dBQ/j",
+	"Xvnrj/9xdvLm+X97uRYrfqCqaLQ7rvtpnDtfHoo/uwEThdqyUtf8Bc65k5bUxWbU1Sz4EfLY9THBVuJ8",
+	"vZsyoV3LQeA4bXKZakkKXEVHAcPOYWgKaQBHs4DjxUWOjW2w6uyWONQSb8T11SuvDxPDi06nkgszWSbV",
+	"8wI3XCMpGpePHbNcU6S9haAaUO1DjELdSrW4e7fQ7R+3kVuggB3T3EcjpzrHWfJaS2HAiQtY7ZK4wsvv",
+	"jcKOWs7RW/awVZQDZXaBNLbjeM5w2TW7+4xJVox4mggVGgmdu9oLLA22uoUPRaNNBuUZuYEFfrltGGOh",
+	"IQ+OLgFWvCJN0u3FoakjCUv5jTWSF5xYTwo8yYogxgSCMl4QY7kcNG21w3CRMU2oIWM5YevrLS/8Hbrj",
+	"ZJqvlbj9fm5L2ZAcceJza3ZM4ZeQEDCExsIuKW1lLs5FaDbsJ0R8sk+bfABvNHh8TIAzcB3HQ+MbiFRj",
+	"E/KQkVBFxLBsfyl82sVuEp630WZCssqCjHtaUi2qFYAQ1F1HlwhdzpcHfLa2jbKQvlJv68PXhBbp7u7p",
+	"B3a60CbbtaG218a1ot6AoBIWp1zsRVJaQqfgvizIwN0aA272hybbHMj+z1makkwYnpLLqeJpUFJb3ZaQ",
+	"vZhOaQy5DuvKrpfuUI+iayek57ZzO8k1YVrTVchsPzEzY07ouOCbVy+LoVuPO2wkNE4O9LSUAdYg2+uN",
+	"n9Mx+3Pb7M8dIlsCO2l9ZiSmIugXPtQvyKeM6YTO2yvM+tPO2pUWTyA4zJNCOfKWADqeDbhL9nDTNzxl",
+	"Ejm8Mwd5neB8n1IuIF/hArRGQBwnAxbaseWhRqD8urK4MoHfa2Fc4/u86c26n+j8wiSqrvZnxY3BIvg7",
+	"vdl2XFbO49hAYAlpToIRvi9Pyt41xCHl6aGph0EJRCLpJTzpCWl61N6mZH06eSvNy3CQR51wN+ZYKnVR",
+	"IwxXseAG3IDoCs2ddkdtLrWl6KAcU00GbJSJ3VIbTn85MeSwyO5PMtMsISzVDPTL9SnuAx7jkdZ2Qmuf",
+	"6DUj6G/P6S3E8MeFHLh1yU0bqnaeiDD03c+mBsu+ZpSDG7BYsLM7moM1HEOhx1DoMRT69bC8n9jI5YZu",
+	"rktYtoP1Uzvlb7vkXX6KR/Z1ZF9H9vX1sK/3mSkpQXnWOjI1rxEtQNUucbb8pOpAZvEX+jvf9JMMuUjI",
+	"FLBniQNO9n50roiciTbpC0ZVn1wzNtXESM9itUfW1NwwAjiI6EmfphTbceoZU5qM5YwMqXKt+ahi2p4P",
+	"ptADAsKViKkgAwbF1wih0E+4hqqC/sUijgqMNqZYZGBHggIHMR/IZP6dJppRFY/bBLpYO+TKvBZixG+Y",
+	"Jn3NvvQj0qcjaLs5ldMszZvC+YamAj6iKTfzfjdfNCjSmhmo2MpSBvVbhN0wBVNYs7o8gkcL0E5EDjEr",
+	"cJTKAcvBIPqKJjzTvetJ3/4636AgNvCYqtp/2mvz0V+Ng4pdFFYJkQt3FX3sIgKj07U6vPu2hs7dj9ji",
+	"KPhAskGmwcmK7/yy7GPh/w8fVhEi6VwXQR6qBvZf72bQ0BISOAE1bCTV3KpNInHEnUJ1jz1r+5jeSatI",
+	"R+6ru0QWewdkekfNA/zI+LveWCf1DQR8er49E9eQ3tKGnromrJWn4zvXNxW6OfZ77SyoIbHVRDTO5T2s",
+	"x7Ipy6edgIAGbHUdDrbD4IyqxFzoBksnMBXMOgpPRYFvKjaiCuo4Y6oxiGwFsTB1J/qPupmedtaf6m8O",
+	"uAqhEzxolb1aCRsphmG2z798JM/OSyW5CHP1Y/v585pZCqwgzSc6pcYwZZ/8f0/+7W+dk+e//+s0Ovvj",
+	"+6urtv/rtPPHD/8W5d8+Xv72/2pCuBCvQF7dtXJySJWryqZIMjVzDjKumm8kMhtAL8gJ/cInllefdtyW",
+	"45+ddr7lTveuvbQF3cV1kbJKkB6zhIxlpjThKKVcm0BhOY6JrHICZiY3HokAcvnrePCUCZQUVcuhhp0Y",
+	"DjKmGS+c5fXiqNDoIAw0+1LHgOCbxtzny5qja0kmVMzJnNHatiCL7CY/v8el4wv7wIVho1Wnl08FRWFQ",
+	"4Yjj85VspqzoNd+VxR82nVZBhayj0tITzRjyC2cE1s0i18/hXhdVECsdnMm4RlcX8FFs0tMF9mNC56Dc",
+	"Z6MRZCJ2fXdly/Fwcq60l0/YRWlW1laom5N/3d11XM7dF8AgWt2z88j3q+357oQThy/IljvY+kflcMjj",
+	"Ihbh3Aqma3gCrtvPiuHzN0zREUNERbD4EFPx94Z+DddOwE/3x7MlY9nuAjU0hbOYSm3wr5gq5jnkhCcz",
+	"PmRr4DGeFrCpYNaATjWmdt6O1nsAnXN6lncrLTgUUK2bhCuZ0wjPgZ9qdGu/GU9PwCm0OahjmeLdsGgn",
+	"e09QSMidMDOWCSwVrwF4Vb7g4s/gL24YWlvsi7XxsbP93/7VKkz52UnnMbjZ3HH97V+tOJWaaTzk06fd",
+	"TgdNO+E+ghTeVtSaMXad0Lm9Ue/gDUUNvCGE5h/oxUlzV1Lw6YTO5o66nA+Iirg3FXFzSEsg9GYPDebN",
+	"QdF2DOl9UFDeH8HbUQpVT+h0bRzvz2PJbpjyGN20FPee0MRyb2xuwk0XLC1MqlwULULO2mRnoOBBkLWv",
+	"xFpA3AF805kfbjFeVfIogNuAdgcbGP1BDoWoOPh3OroSVBBrkynojApPQmHTADMMuCEDNuJCR8VILXIT",
+	"J7ydzLADTLjWXIzQJdSHBBfnL+yTAdMcbAjcHXxFPRLMxxAkuUeQ8AclT3ctK3cp/zYWYl+dgKoWQOty",
+	"+HsFYz+CsK8AYV8O3laCx/rXrO5Q1Ad1pk9mVAnntrdypsYcagStDlIjiLFCfEFA7GSedxkqiQVUGyub",
+	"AuWceHfB1aN1crROjtbJw7NOou0lxadShstXg+B/G9/fLZJGH+57H/vAgb6ccm0Qz1ExiCknBCyH2Vim",
+	"rE0A2cC1ogOwUXsR5lyMsLl4/xF+0M+h/OvNlPOVtorPD6qwWC6uxPpg/xUWAJLDxhbArlE9Ah0ba1oo",
+	"qng6J8BZktb6pvv94f1/Yzj/m2hqj8ZcG6nmtRrb5zETkSU63wCXx2Psf6svvB4G9f9AGQAHW5Sya6Ze",
+	"ADVaIho6V4CbbHtV/gRuwKG1+3dCaM/1n17URS0/4L4bqbulOgnfiuxHUjVVpUA+4y+uuQDeqCGboqwE",
+	"PCnVh+J1tMvNlUivQf3eXAt9vMPG36WreVDuSxD/s7HMyzX3owpUciMU2jvO9v3kGZSmc0x941h24ZVH",
+	"bDsOUAuLlmiSWc76j4wqaw1DyyPy/fMz6IAUkUykgA+fA9x+pwnyKakgIc1rD4apyQ8XZMDGHBL5qAkN",
+	"l9BKxZSVlDXVV9ZNU8ad3ZWTMdqDUlLfZOIFTVOGbQQmJQP4wqUFQJ6GJ/0cr2htZeUvhdN/QDrLX9w9",
+	"/Ur0lWIXmOCl4ZrYHb5VebEGvzY81o/ibLAiq/YzJEBhDit0JIoIUrxl7ywhVmJFuQJTaF89VXLI04A3",
+	"H9vLp77ThGYJZyJ2FFqslVR8NDbVKsoLmOSucK4a32c77G+8uh3QZZoS3LtdXwtDzQrg3dhtRTjfcJT1",
+	"x/voX/afen/iSz5hQoMHyB8ldLZKGNqPEZkwak9VR/7sIxeJkakczaO8/d16F+B8uVXJgFV6E+1RbH0B",
+	"XOst2HDfecdH+7Rrbl6OuboSBcVGXBsV0I6TsGHoLsKnMB1pIeUoajkNjBqj+CADKKYJmwxQZrSspnba",
+	"ilpnraj1vAVsPmVUB175u30aN7841uKMuEjswiWUZLz6pff21edW1MoEN6F6vIXvCqfW6rbeu2Qnl/o1",
+	"kcKMCRfOPjFjNiczBr4DOxpT2JHMnSxsuDtMe0jyhikxwSoJNhlQNZI9K+BbXUiFol96xW07B59kL2Zp",
+	"2uo+yf/oTbiQdmtOO4UPFbNadgzFKvaLhU2KWoYbSB70K8pnvJmnCu5bjZsqhu/uiuqdI8kO+p0mCRty",
+	"wRfgJ0s8YF2lxK70hb1UuTJZzT4eIf+sBbtjJAaIBGieYn8BAQjHFgKDob6x3gVWFjg/VXjCijBKjDX9",
+	"CqUOHsUGmgp7BnIlrgSG5O2+OZ8TA7y9IR9ZignMB4qQ9MLVHss0If185/uR1z+tUgjFClIDA6NpeoGr",
+	"uxJeZLnCDPCtpWxoiMxMm3x0xSdySHKCQNXKSXSNs3XQEIYOUstWrd1qeSGY/q4WCqs1YpoykVAFaYiR",
+	"ZauGxVBPDNAUECxIU8ezJ1SNuNBdiLpjrzqJiXMpi40OoGOTyLkPNH4POQ2OK0FwP8GZKDkr2c5uZtay",
+	"dszCLgdpEScEujhSv49BRQXdH3KQYSkOqCJNr4Sbu30h+Crb5E88SZhwF2pMb6zpQfo3NM2wiCUgFmWa",
+	"9HU2teeuWdJvkze4CNSLhIQjcgWUbvK4PJgCeCax8SJIOpbApepbha9v3z+3FxaSl+2/0PHV3axEXpD+",
+	"6+HJWykYWgv9UBf0uHPeJq+Ukkp3g+fGi7icFvIzwIOWCQPDBA2XIs2IJDyK+p6bc9h61+LFk8ZFnWwF",
+	"HxEQw8WVOD87I30jZW9CxbzAnPsRJmFIwXpTprhM+iEfH/r1cJmg7w8OyBOZv8rwWz+zvssIgUNevhh9",
+	"fFvPzsLuct+FoLA1vyCGCUy/rfL3OrXgJUIELXA9mqZy9moyNfO/2FvjY0cV6q2SM7wFAyWvmSCJ3azB",
+	"/IJQQyYSKAiYANzPqHST7dTapA/fVLqgLgizU0BHnOVpGlLdpylIcRfwqQb2C6KyKLK4ZS4LufmPO0uu",
+	"KBC3r/HZZ+FbqhSdo1bwj4y5r5381GYO8nMo1aTC5YZqEqzzgvw7FRlVc3/uKdUGyaliA2o8bZYPNc4K",
+	"fmOHra4w8JOKfE57cuHmZBgAvjadkJHbT8cV9TDtWQ1nTY/bV7/eetYrj/pJZxdnXVwGys0LJw+tqGi6",
+	"IN9sqmI9t1RLFVcEdSc7WpJXAnytF9byLKztLmp4SvckybUUK4FctUOTLV6sfqi6L6e37O6O7wuACIX1",
+	"wNQYAUQhyC9xkqjh+nJUottWeda522UG6t5gVXVlEZWnt3pdZ7un96XruJCPsQEnWFWaUrXo87s4zH6s",
+	"b3J9rW/YF/PIfgTurUQyTfoIuNIl4bs6UYbcrCpsBC6IqBXrm0YlsPk0oA560ZnRr8OodMA6NQzqSaez",
+	"z1BVuW9D1AJxjEGmcwc0CYBh9n83qImdn57ZxTf95fNWsQtD0PW9O4Ou8kOAqb7sLUHjy+uEqIOCZLJq",
+	"SXEGRvo/Tx3i2cNzfWByFDUFd1R5Y32vjlP3rB4X0oGenHTOTjqnnzpneSQQIDq7dtl//N70NwUfy1pO",
+	"FtDe7U/85S9dNL+WCLU8zb5EcIkivBBX4u2rD5E7rug0Oj89i8qfPY+i/MpciRWFcTXOHmfvPZigwWo/",
+	"UT7b/fuGgstRr3YKeTcy6YdfYGsHaxVNspTqYlIECp8JGGR2UplhCVZfrBEveJ1PbYeMDhyvuXPVz86z",
+	"kTpeg4v0d5kkdvtEbEKl6WDuak6KvyRcOEvb3rwvqT0kOhyC5+e/cJH8l5KDM6UDlmoUPQUnqGAzgJ8v",
+	"PDlU4XsBIBTZDUtTQOciTLgZ/Of/xLDGsvs4UHnrCT2NO8lzdjb4cdg8QhgOZlVYpXCx7ja2wovXpmGA",
+	"pcx9V9CBSxGyF9yxcB0R9sUUnTyK3XDnGhJsZi1YuBkXUGmOpJ27GLGBsvNQogutGFupyReqaQNfXMUt",
+	"GNuvP74jj0+fPj05JTSdjunJ41Zzo3bD6t8XRSdozXDzxbYAoRb77KxUS3/6vFNTj90s1en3Ow9EFo6n",
+	"jnAw9wLuTOlK3i0FzXwvzqA0rBBFlWkmH8q0kWirCwNdOPc/uBmhHEGwoqccXVBDhz/vKaELU4ISQMxD",
+	"aZO3RR//lbCmjOu2c9553CZnnU4e0PbxhMKWYoKrh+oZU+1TfDD9te9puDdmKTpOhUttmeF09ZVwRW1Q",
+	"np4mdsKazGSWJoAyDb0HuBilvjm67oZHcfXomUbAEHCWFqaB6PxlJ+yVcJN2Xntn4cGOcU2sRHUfOe0V",
+	"DFu/xqKPf8HRXOWWdUdfOO17LcarswwWlOQa6V1QhTcg1nXqsXbY/TefQBWneFtAmUoyiGTuFKx+9ejv",
+	"C4yhoFE/gDov4Gzu8i63sYOPCUUC3Ew9WF3U9dlSqOVjhdS6wEXLGkB1PRfQLGZlFxPfAqlWIrcXDmvr",
+	"Qq3tKK1plVCcp1SAcrSJgevZWa9k3xeN2G0pv05ET4uP3KlpOHNle674e0hoaTI7shiLSamZZitsw3fl",
+	"0HweYMRMId+UEeO8w+GFl1BQuRIC9UO483m6qF4zVb5aHf6zxgq4A8qEh0aB+82Cb9o8sImv89UXGhvf",
+	"A48miWK6rkcPlvbVeDfPnpw37vGHrQ58F56EwQcUUylqm+uFIry1WwQ5T7krdCrmH++hreFuaw9uQry8",
+	"ot719KTzpICxGLV8CS7lWtPl8tuxnLDeBm2P16l1CK3/ulj0msr42qpaLi7hHeX/+b+0puSNzLSm0OMS",
+	"mEhPydRXmkrBeobbCWPpr3vBxvWsmo+E7nHRsyYF5vVqPZMqsVRSUb+5tLm76gFjWdpdV1CAAKg3FoFA",
+	"CoIHuS5ga7mTwT5zKviC6isTaIzeNWi765rhCok+wgsyUlQAdr4VHVwQ6nH1wNDrP3KZT/02wf5+vmJv",
+	"3vPH1S9iVcGhEi6s8Rhjt69JhhhigsRjKTXLuwxfeKdlhFln9seYkaRkNhpbMSUzA/Yg1zpDMOhCGaVj",
+	"joTrK1Fo5pKXWboZQu63lGTG6LVvAWNJzy/VVXhC4f8tsra+vcqfsYzo/sy5W3jNIh+oIfzl84V4+g0T",
+	"JFFzorilutZatHU/rTfgPKrcqEly2F03kHX4yogyOHySEOqSFcFVsiYbKWqnq02yop01J4kEAgK181YK",
+	"qjK2HPFs2w7jKJ4fpniOtqTZ1+ahBBnr5bZLRt+c+Hbb78DnyqKqPRtLzBUGqa9z2C4rF7s+RBLEaSjN",
+	"dNUPy7WHGkq2CU21RBXiSvRLl7JP/vf/+P98ljG6RieapTdMt8knes3FiNAZnRMa7FXQQMCtDb5sec18",
+	"Bx9rnM0JNw3Ef7lZAjxKyYSKhEKEySjKhXPcutZq6zZR2EzO77qDQhVfIK+1ltlQZq01Vd97aKBQK50f",
+	"YPeEFQI3tEbYocx9lJvfO65TfmWJi6Yp0UxDLBUzgoFeibLCUJBBZjAWA9zDxTnymuEG7CSHr5CCaZYO",
+	"C81P8Gyx0wdQK1BfFWa934LtyO1eEI9QC3Hy96iG3K0a4hs4nZ5tjjj0tTAnhF8V3gOwFVNS+2JKa3CW",
+	"JUYip07o17ARdfhs5GjMPCwu8vhb4yLvphB8zd2II1qCkd2ElWhmTnL30n51HOzdwYdGYwPna2zG4vyV",
+	"4Jxc9EvmjkNqnP3zxYB38oSLrXUh5Fa3uClrGZpm5r3fuQPBjN6xS9Ev/4Pdi6PdshFRf2SGUBIOJlzB",
+	"HdC1kWa6Y5r+2RKbnDDwJVh6S6U2JGHQvQWTQ6Ex7RyrdNpkiQnszIDBMiBfZMwFyTRbrYFoZj69+/T+",
+	"qHwclY+jCbMunwJUeykQMcsT3wxK2zbnU94JqFdGNwo9Iu1vL3aRPPMpjHxYrSTtC1Jmr+ne+0kWh4Lk",
+	"meLfv6+HH+l2u66uPf+6Mn/m6Z6LAwvrKrDV81YzhtuUM1ouGlaKENk9OezFUiRZXIPavDSYJYC1Gmze",
+	"0JQnPcjCxrf+CG99vMOsDU9LDyxzA2IXnswxl/DuQ0KVWtSbpSiIRvNnwAicl0eo8ckgGiM7kDfvtCcp",
+	"HACi7xJZtGMSgDJ2seAhryhAw4v9KSe8+8uWWEV/K+ml9mqvfXPvJy8i7P43lhvxgcVg0RfFwg50iEf/",
+	"8v/tNc2XyPPSK3MhCuSxZU+/o4hZmyYPPPtgg7u9iYyJqvIMQ2xdAaV5rWtKzXhZ6cIk3jLXWzOp95bE",
+	"hyVRVZEaUCW1agx5vMObi65dJwAsXf+nJ6dnJ49PWxsoUPcQ/18phQ4szCaVYrHZSrLM2GAs5fUJE8lU",
+	"cmFW1UvnZc1559jQjaoCblEzb42V+nzvpBrkM877VZj2Qdm1uRDct1G7TT2IM2gxQuE6HGpZj9psMl05",
+	"iVCuMaWZBjUv4ZoOUpZsNI2hTFM5Q0s7tDSr73d2f1Ubtbhka6s6FNx5G/sB5Uw013HOOuEXrqQvTjlW",
+	"DVajYAG78fhfbY2Phr8Vu5HXbLXHsaiNKStVxsZMdffRI0viul126j6a0bk2vmZnV0b9Aj+5a9veseHV",
+	"uBb+oeoqf/ySsAJH9LLgc/7D2kiHkhMr9oh0fVmxLTdSHPRYZSwheixnuphibVmCfSFWofczlfYjItMk",
+	"tMmIyGBO/vbRUJFQlRA/k9+/90c8m83a2n3tF9iO5eQHrK/HXrH6SvT/Ze9aBLDt2tDJNIJG93+4tjU8",
+	"wXir89SmUHvb99KNJ75zLGSD04nrg0zTlFBj2GRqdOHxMEYfIqN2C5zccw8XntV8JKjJFOs7XK/+zWnU",
+	"J+FjTTKRMHUl+prFipl+5JrqcI0VJ1y7nmcwfwFtESDU7bGNHb+D1gpYNjLw2P8QN8YsupQZbNLj+y4r",
+	"5oPIEwmtZOSQaCYSyDytkNYQA05dTWosRcyUWBbf0IxtSJX9x36nYzmFHD4KqauX5OzLFzgRLsjpE6KZ",
+	"NcY0+R6QK0aZsmz/h4CBbN+iWMz4DUva5FLMsQoeGj9Ah4MpcFBCh4YpEl4XkSewWY87ZMJFZpiOyFlE",
+	"nkTktBOR0/OInHXggbNzhNGIHL4Jytr+B2bU/OTSvrSfw2pyE2HT31kuZTSZUbtMLkjKBbtwMwlU4anN",
+	"zhalW5ucn3aIE3Aacoc/+TvHbuw5TOicxHLCiJn5MCKeumv5IFXCFIBQF1KOq4GjyZ8//FbC/gSqgqJz",
+	"OYTcCZepvIwPmscaQ+FVWJUjbjtRsE1gK+oLkBZ45/1619YP9a0nw9aST5uKn/tx0C2eY5WF5AX/wTrq",
+	"gqRdifBSJ2ov9bUVdAOGvFIOvaCslLbW+LIiU5xI6MHwtxbKgLwrxZL5dUs/ClcsAJwXXlULJOz7q3tD",
+	"DTl0ldtvmXy39P4d1d67VHuj3VH3w/E3bqUPO5fkokZcqxDvsPjpp7m31EG7BC2Ueq9Srl5B5yh4xspY",
+	"zVibfMYuXQVlg4ykVcBl6FT15w+/FTHUEOrC6krVjsYlwNY63+LW8nvXLsaAMr25+XYPnsUm4vMBOhi3",
+	"E4ihDqkZta0Ue48SlvIbBi366yTgT/MC8QCBtckbpjXA4zkQEq4Q/yC37MqNG6/ZFIuMHncA7XDROvE6",
+	"vkdaAq17NeXtzKH5Mt+Cw8rU2bsrE12Yd+y6nKLB3LIkBweD7kslp9N1vJe+4Yxrtl6ZFLTYh73Uc36v",
+	"GUGrUOg9DbW6Z1GLiaQetP4ZZGNaCxdVrmenTxoregPQ11I5WjWfMxhAKcBTE9L0gC5bUWvC05Q710Cr",
+	"e36aa2xPOo/tiayacfnHj5/lPz7rnLtNlpmKsT0aanet/NOG6uUTzMf0imTxMrlzLWuSO3FmOl4yPyhn",
+	"5kfGUEcC/EznXZlR1J52qMKtlkTgy9lxMvlPkEIOnh6r9V0zNs29tWVUNN8rpmj6OBVxTKdTJjSZMCpm",
+	"Y47pUk6zDOVpiuls4oBBh1SRAY2vA1gWY+BLslKw7cXXcw/4i79HQ2dVejls0M4Ux3vINP/qrFTFKKyy",
+	"NZj3xlQkRX4TAm87MFwf78ZwPdul4fr16dUfjZxC42HoVyG2UqsVm6Z0vntutqSIl1IErF6ToMs790in",
+	"qfsEUQ/RUaUNFcZ1TvaZoNgoNULtzeGdYpyAhP5eoNQZnqbAy7oYaMkjPMXoTwSdwVydXZqgjx1eEgZ0",
+	"sQdrKih0jkNLwjzcsWC0w8DY751NVlsHZ2ehzYdbPWAreNBKoqwNBXsEsayBNJVtQPAcPTnAi+7V154j",
+	"swTm2SlwhmKGkGMc4et1if8DXuFGFv3ZequYOOux1T0932xaLKl0pqEXp/Ww2AoTCZkEe3mhonYNjmL1",
+	"izvgKK8NesGkyPu/u+kTyxgwkmqINmCRRY6kR1zoAHeWZNibHqOJlvbY7BZrvlTrf7syhNtx1Ia+dp/9",
+	"45JpvLHq8/io+qziUb9ISELZke4jDTXsxMXd7kIFQl89Dnh7kseF03v6U8VuuMx0D3+JCbZ9h8ftWZ53",
+	"odE8v8RpPYAM7UF/Z/K2OEEdI4Pdcpv7EffsyMbukY1V3ori2s5La/PXvDUbaxb33gx//Y/n6tkvv/73",
+	"f6hPs7//+f3LZ69/e//X1/LsN/ob/TjLv5f/dY8882gu7p9nQhd1MCZy7rPTnIRHhum7YKCXgdlZbjaf",
+	"5nZc286gT/4uvXJn1etbFTnn11pM1sIrvswB7Rh7yWfaxkRp5qDvNPe2nwVvu/czu9f0Vg1V8IS7I+mx",
+	"UtLIOh5xWvaI54EW5w8vHnprU8/3YdlllABAOrgIVus6Ul2nHCmqMkp6qUnfPuiqMx79K6TF/RF+3I/y",
+	"HFgP+MGFM6kWsgAhp5SbC/sAaBquPWueXQQ5qJCBtG55R4Wjw07PIYJ99ks9qGhokrH913bgIK2odeL+",
+	"1wjPeMIF63c9KJwd2jebwMMEN5RHbAsghni+oLtiY93BHBx8F6RvGJ30uy7Mam8xgqXhG3UhhXyObbql",
+	"uCB9vHCQC720Q114BRfkhrNZzabMxlKzyl2x64Nu8nTSijzk/XqBWqYZsYqYjohm9vwNNiSO5WRCNUBs",
+	"O9b8txbVmmntUJWmKYVWEU0guEHTq8TdDgFvbZV892pIXeh5jmT5/tLAUQsTdXuAzj6WadKz2iPsIZ1O",
+	"lbxxkcsQxORiIDNhHwsfGaqv7T+ZgmLJ02etqDVQjF73RinV2r/x99V44GcLeOANAc89HJLlS0nGIpJk",
+	"zLMayyBLMbLvNEnoHK6rfQwSvFcE+KtvixupFQE1GZkgePk0lhO7qnXuDV52H+lXHPaxajb2q17Kbli6",
+	"AvnYqmmxTBiy+ZZ9ea/ww12G/wdMsCGPOVXzphbLwMpumFPDH8ThBx4XrHX5y19PXsAj508Cpa6VuO3Y",
+	"XqGy++kmZeQwN2d4laiqoO/Yqa+v4+CrC8fWbY35aGw/y5s+4eXsFq7iOhXp9HTbXAEnYO88ScCNewtu",
+	"KQKEYjgGNwiwYlDGYKW1U14KGtMnqr2pQ7OEmxMYA8MFOCV1U42j+8nSLn4drNVHsMPu3Ys/+BOjqRlH",
+	"Vu6jfJwwQy1ptclPAVB00gU8G6N4rPsR6T+SUybolLfndJKWPrB0Ch8kMtb9ds40EGC4gnF+HkuQq9pn",
+	"fLtq3y7589uI5KB/EXn7y7uIxPyGp0TLmDMzj8hUQZNaazAaqSISS6Ezy0p1RMawNDKkMU+54UwXpvOu",
+	"4BjRFbO6JBOOAD94Ol1Qcsx8KlM54vbtKR8yEs/jlEVkQgUdId41NNXL0tJgL9wBV1T/Y6/+vL1e6J8H",
+	"MItY2aSjvCTfNxONQoO+aKHLV3HPse9mlapnB+v6l+kob2wTFZIQUWkqQBsV3o3l2RXSpDhxVJ2gXoim",
+	"adfXbBE6YiKGXczPl+QAl4VhLt+/JuhM0jXNE7BgDgtrOUsTLDKKMNyCGOZ2Ca/EKOV6HJGfFRPxOCKX",
+	"ig54DKv9OLV3YewR460e6PNYJvTaC0U2KR6pB6DXK3o6pF3n/oxdkqlI3AeWnrkY2RdjO1WaQjWgPVaa",
+	"ssRt+hiq6F4b53vVzrhx63RQE5Fzx+KZ3dA0K12CS8tAKumOmvwVXGBIuYu3bziEBG5sFKkjMuFKSYUM",
+	"QseKBYAJSALKESqsZaCYMG3yulTPKEU6L+6eqzmp3joIfruylKhQnVmiiS54kItTjwg1JGVUG4iw3zKF",
+	"YJRW0b5PYoJt5RPWBWo/AWon0zFCSc/G0hG+9qV3WNfia0WdTShGZKpkzBLAWV3kCsgsqmYRJDmuggNS",
+	"hyZUw03pkn//+O4t+QhSMCIpncvMkDH3jxv2BTPxtb0cNCW+yaOOiHNKssS7+x129ZhPNbQLvcgJgCZJ",
+	"MPAKk/9Zqknd+U2ZnKaMIBYrUwyaAfsXFogMkcumLOZDbvnDnAjGksIgPwXFjldukRUd1gS9YX6L8MWY",
+	"HAGvhxQLxgRIhhtpZRwkR1OimI4zNx0rMO1FR/utkNhgJ1KY0AcWs6krjFuczHtcNd6KORmUNgAqJbvw",
+	"JUwLn4hyaPOExTzx8V9sA+MobMBiKPcVxYm8zFA1rqWhlCUj7JwGQ7gjoSPFgJYiotgw0/Zo7F2R8hpS",
+	"7NrkNy5cl1ZIHsE4T5KUjuWF1ZGqGbI9EaPojWW62D36BkpARszSbuEdf5KZZtbEq30LXPYYZjIEXsjT",
+	"JMKsm9lYTlyRN08hFzCYuVFAOx5SZacSI2ZNifnwNFFM1PHE0C93DEmbJJFYr8yK9x81tOU3fCgAENvZ",
+	"J7prJy8Tl8edMproIopnyJg0klDfWxsJOE2191ZAQbFP8SmuxY5QdRnH0siRotOxjoiOqVUTChXd+SVD",
+	"kQ9iCG8IWqlgC3aJNopRyMNkIlbzadhgq+4xl2AEBT5S51ff5RSRIU+Ld/bSGBqPJzU3p7hxLrmKwhuc",
+	"Y8ZvE2CidQGaaDq1Z6vpXDtV22gSyzSbuOzSiFBsk50JIGTthC/YABGwAJrCt55S0c2umDaFeb+eTKWq",
+	"nPMb4P6J3y0UwGAOWY2KUau5eceFlWQpnIOQxh0BujtOsqluk0sYVvHYuBfitWbCXj7QPRmd+Iosu1wg",
+	"TbwX2HUQ8ClLd0NXsof3eh6PpdWgaUp0NrWr6+ZN30FvcrdBCnBf4JgcdOkJTznL87/ISMlsahcHbz1h",
+	"SRb7OvsSn8eCcemV/PPPxam++dP7jx/r6DEXRfoaVDHUA4qhTb0wGNXX9kFuLgoclmtEzyF0YJm7ZSIl",
+	"1o4upKod+9k5GL1Wa8nFabKlWXQLjfC9S8op1A4OCA6sMOp7fE0ND5TDISp91DhHY+SAuYBpwxL8PjOR",
+	"My4oHprQhBGdIf/0VfwBjizylO4YDBeO9xTNB5SKltJuPRtHlhzNlWtubQptpAJLSRo3HvVyyZfzLwgZ",
+	"YmSb/EdGhQF7DeSQlYwTe1PBr1Qyb4yMr6uOCyHtvV6Md7lLhvyLJa1sAFqlkoYBrVl916e12xtWGiCA",
+	"lv/x+x//JwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
