@@ -28,6 +28,9 @@ func Languages() []string { return slices.Clone(languages) }
 // when the header is absent, malformed or asks for nothing near. Near is what CLDR's language matching says:
 // Wolof gets French.
 func Negotiate(acceptLanguage string) string {
+	if acceptLanguage == "" {
+		return English
+	}
 	_, i := language.MatchStrings(matcher, acceptLanguage)
 	return languages[i]
 }

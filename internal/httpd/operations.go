@@ -50,8 +50,14 @@ type Operation struct {
 // Public tells that the operation asks for no token.
 func (o *Operation) Public() bool { return len(o.Scopes) == 0 }
 
-// Operations is the table of all operations, by "METHOD /echo/:path".
-type Operations map[string]*Operation
+// Operations is the table of all operations.
+type Operations map[Route]*Operation
+
+// Route is where echo finds an operation.
+type Route struct{ Method, Path string } // "GET", "/v1/centres/:centre_id"
+
+// at returns the operation that echo has found, nil where it is none of the API's.
+func (o Operations) at(c echo.Context) *Operation { return o[Route{c.Request().Method, c.Path()}] }
 
 // NewOperations reads the table from the spec. An operation without a declared scope that is
 // not marked public (`security: []`) is an error.
@@ -64,7 +70,7 @@ func NewOperations(doc *openapi3.T) (Operations, error) {
 			if err != nil {
 				return nil, err
 			}
-			table[method+" "+echoPath(path)] = o
+			table[Route{method, echoPath(path)}] = o
 		}
 	}
 	return table, nil

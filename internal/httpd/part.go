@@ -28,7 +28,7 @@ func (s *Server) Part(ctx context.Context, centre uuid.UUID, path string, body [
 	out := &answer{header: http.Header{}}
 	c := s.Echo.NewContext(req, out)
 	s.Echo.Router().Find(req.Method, req.URL.Path, c)
-	op := s.Operations[req.Method+" "+c.Path()]
+	op := s.Operations.at(c)
 	if op == nil || !op.Bundled {
 		return nil, notBundled()
 	}

@@ -63,7 +63,7 @@ func Problem(err error, c echo.Context) {
 		}
 		slog.Log(c.Request().Context(), level, "request failed", "request_id", requestID(c), "path", c.Path(), "status", status, "error", err)
 	}
-	if st, _ := c.Get(stateKey).(*state); st != nil && st.op != nil && st.op.Form && status >= 400 && status < 429 {
+	if st := stateOf(c); st.op != nil && st.op.Form && status >= 400 && status < 429 {
 		writeOAuthError(c, f)
 		return
 	}

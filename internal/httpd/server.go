@@ -85,7 +85,7 @@ type Server struct {
 	hashKey  []byte
 	callers  *lru.Cache[string, *rate.Limiter]
 	uploads  *uploads
-	served   *prometheus.HistogramVec
+	served   map[*Operation]prometheus.ObserverVec // by status; nil: what is none of the API's
 }
 
 // New builds the middleware chain. Routes are added to Echo afterwards.
@@ -104,12 +104,16 @@ func New(o Options) (*Server, error) {
 	}
 	s.uploads = newUploads(o.MaxUploads)
 	s.callers, _ = lru.New[string, *rate.Limiter](10_000)
-	s.served = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	served := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "waystation_request_seconds", Help: "Duration of requests by operation and status.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5},
 	}, []string{"operation", "status"})
 	if o.Registry != nil {
-		o.Registry.MustRegister(s.served)
+		o.Registry.MustRegister(served)
+	}
+	s.served = map[*Operation]prometheus.ObserverVec{nil: served.MustCurryWith(prometheus.Labels{"operation": "none"})}
+	for _, op := range operations {
+		s.served[op] = served.MustCurryWith(prometheus.Labels{"operation": op.ID})
 	}
 	s.Echo.HideBanner, s.Echo.HidePort = true, true
 	s.Echo.HTTPErrorHandler = Problem
@@ -141,33 +145,35 @@ func clientAddress(proxies []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(trust...)
 }
 
-const requestKey, stateKey = "request_id", "state"
+const stateKey = "state"
 
 // state is what a request's log line tells; it is filled in on the way down.
 type state struct {
+	id     string // quoted in problems, logs and the trail
 	op     *Operation
 	stream bool // answers while it works; see negotiate
 	caller *auth.Principal
 	centre uuid.UUID
 }
 
-func requestID(c echo.Context) string {
-	id, _ := c.Get(requestKey).(string)
-	return id
-}
+func requestID(c echo.Context) string { return stateOf(c).id }
 
-// identify gives each request an id of ours: it is quoted in problems, logs and the trail.
+// identify gives each request an id of ours.
 func (s *Server) identify(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		id := uuid.Must(uuid.NewV7()).String()
-		c.Set(requestKey, id)
-		c.Set(stateKey, &state{})
+		c.Set(stateKey, &state{id: id})
 		c.Response().Header().Set(echo.HeaderXRequestID, id)
 		return next(c)
 	}
 }
 
-func stateOf(c echo.Context) *state { return c.Get(stateKey).(*state) }
+func stateOf(c echo.Context) *state {
+	if st, ok := c.Get(stateKey).(*state); ok {
+		return st
+	}
+	return &state{} // before identify
+}
 
 // observe logs and measures. Ids only: no value that a person could be known by.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
@@ -181,20 +187,21 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			name = st.op.ID
 		}
 		status := c.Response().Status
-		s.served.WithLabelValues(name, strconv.Itoa(status)).Observe(took.Seconds())
+		s.served[st.op].WithLabelValues(strconv.Itoa(status)).Observe(took.Seconds())
 		ctx, log := c.Request().Context(), slog.Default().Handler()
 		if !log.Enabled(ctx, slog.LevelInfo) {
 			return nil
 		}
-		line := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0) // nobody asks from where in the program
-		line.AddAttrs(slog.String("request_id", requestID(c)), slog.String("operation", name), slog.String("method", c.Request().Method),
+		said := append(make([]slog.Attr, 0, 7), slog.String("request_id", st.id), slog.String("operation", name), slog.String("method", c.Request().Method),
 			slog.Int("status", status), slog.Int64("ms", took.Milliseconds()))
 		if st.caller != nil {
-			line.AddAttrs(slog.String("actor_id", st.caller.ID.String()))
+			said = append(said, slog.String("actor_id", st.caller.ID.String()))
 		}
 		if st.centre != uuid.Nil {
-			line.AddAttrs(slog.String("centre_id", st.centre.String()))
+			said = append(said, slog.String("centre_id", st.centre.String()))
 		}
+		line := slog.NewRecord(time.Now(), slog.LevelInfo, "request", 0) // nobody asks from where in the program
+		line.AddAttrs(said...)
 		_ = log.Handle(ctx, line)
 		return nil
 	}
@@ -225,7 +232,7 @@ func secure(next echo.HandlerFunc) echo.HandlerFunc {
 // admit is the way to every operation: who calls, may they, is the request as the spec says.
 func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		op := s.Operations[c.Request().Method+" "+c.Path()]
+		op := s.Operations.at(c)
 		if op == nil {
 			if c.Request().Method == http.MethodTrace {
 				return echo.ErrMethodNotAllowed
