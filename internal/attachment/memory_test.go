@@ -1,7 +1,6 @@
 package attachment_test
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"runtime"
@@ -101,5 +100,5 @@ func TestAttachment_MemoryIsFlatAt100MB(t *testing.T) {
 	if fetched > flat {
 		t.Errorf("downloading 100 MB took %d KiB", fetched>>10)
 	}
-	t.Log(fmt.Sprintf("100 MB up: %d KiB, down: %d KiB", grew>>10, fetched>>10))
+	t.Logf("100 MB up: %d KiB, down: %d KiB", grew>>10, fetched>>10)
 }

@@ -132,7 +132,11 @@ func TestItem_IsTakenFromTheCatalogueOrTheCentresOwn(t *testing.T) {
 	if changed.Text("value", "amount") != "3.5" || changed.Text("weight_grams") != "950" || changed.Value("active") != false || changed.ETag() != `"2"` {
 		t.Errorf("the change is %s", changed.Raw)
 	}
-	s.post(s.keeper, "/items/"+fan.String()+"/refresh", nil, apptest.IfMatch(`"2"`)).WantCode(409, "state_conflict")
+	bare := s.Call(s.keeper, "PATCH", s.root+"/items/"+fan.String(), obj{"value": nil, "standard": nil, "weight_grams": nil}, apptest.IfMatch(`"2"`)).Want(200)
+	if bare.Value("value") != nil || bare.Value("standard") != nil || bare.Value("weight_grams") != nil {
+		t.Errorf("null leaves %s", bare.Raw)
+	}
+	s.post(s.keeper, "/items/"+fan.String()+"/refresh", nil, apptest.IfMatch(`"3"`)).WantCode(409, "state_conflict")
 	if list := s.get("/items?active=true"); list.Len("data") != 1 {
 		t.Errorf("items in use are %s", list.Raw)
 	}
