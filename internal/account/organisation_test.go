@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -127,14 +126,9 @@ func TestIdempotencyKey_FiftyAtOnceCreateOne(t *testing.T) {
 	h := apptest.New(t)
 	admin := h.Staff(h.CentreA, "tenant_admin")
 	body := map[string]any{"name": "Once", "type": "ngo"}
-	var wg sync.WaitGroup
-	statuses := make([]int, 50)
-	for i := range statuses {
-		wg.Go(func() {
-			statuses[i] = h.Call(admin, "POST", "/v1/organisations", body, apptest.Key("k1")).Status
-		})
-	}
-	wg.Wait()
+	statuses := apptest.AtOnce(50, func(int) *apptest.Response {
+		return h.Call(admin, "POST", "/v1/organisations", body, apptest.Key("k1"))
+	})
 	for _, s := range statuses {
 		if s != 201 && s != 409 {
 			t.Errorf("status %d", s)

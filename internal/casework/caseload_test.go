@@ -3,7 +3,6 @@ package casework_test
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -107,19 +106,13 @@ func TestRace_TheLastPlaceIsGivenOnce(t *testing.T) {
 			for range 2 {
 				file(d.House, person(d.House, true), "open", "restricted", &colleague.ID)
 			}
-			statuses := make([]int, 4)
-			cases := make([]uuid.UUID, len(statuses))
+			cases := make([]uuid.UUID, 4)
 			for i := range cases {
 				cases[i] = file(d.House, person(d.House, true), given, "normal", nil)
 			}
-			var wg sync.WaitGroup
-			for i, id := range cases {
-				wg.Go(func() {
-					statuses[i] = d.Call(d.supervisor, "POST", d.at(id, "assign"), obj{"owner_id": colleague.ID}, match(1)).Status
-				})
-			}
-			wg.Wait()
-			slices.Sort(statuses)
+			statuses := apptest.AtOnce(len(cases), func(i int) *apptest.Response {
+				return d.Call(d.supervisor, "POST", d.at(cases[i], "assign"), obj{"owner_id": colleague.ID}, match(1))
+			})
 			if !slices.Equal(statuses, []int{200, 422, 422, 422}) {
 				t.Errorf("answers %v", statuses)
 			}

@@ -157,13 +157,10 @@ func TestRace_TwoApproversCloseOnce(t *testing.T) {
 		id := d.pending(nil)
 		var version int
 		d.Scan("select version from cases where id = $1", []any{id}, &version)
-		statuses := make([]int, 2)
-		var wg sync.WaitGroup
-		for i, p := range []apptest.Person{d.supervisor, d.second} {
-			wg.Go(func() { statuses[i] = d.Call(p, "POST", d.at(id, "approve-closure"), obj{}, match(version)).Status })
-		}
-		wg.Wait()
-		slices.Sort(statuses)
+		approvers := []apptest.Person{d.supervisor, d.second}
+		statuses := apptest.AtOnce(2, func(i int) *apptest.Response {
+			return d.Call(approvers[i], "POST", d.at(id, "approve-closure"), obj{}, match(version))
+		})
 		if !slices.Equal(statuses, []int{200, 412}) {
 			t.Errorf("answers %v", statuses)
 		}

@@ -3,8 +3,6 @@ package casework_test
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -61,15 +59,10 @@ func TestRace_MergedIntoEachOtherOneSurvives(t *testing.T) {
 	d := newDesk(t)
 	who := person(d.House, true)
 	pair := []uuid.UUID{d.open(obj{"beneficiary_id": who}), d.open(obj{"beneficiary_id": who})}
-	statuses := make([]int, 2)
-	var wg sync.WaitGroup
-	for i, p := range []apptest.Person{d.supervisor, d.second} {
-		wg.Go(func() {
-			statuses[i] = d.Call(p, "POST", d.at(pair[i], "merge"), obj{"survivor_id": pair[1-i], "reason": "Registered twice"}, match(2)).Status
-		})
-	}
-	wg.Wait()
-	slices.Sort(statuses)
+	deciders := []apptest.Person{d.supervisor, d.second}
+	statuses := apptest.AtOnce(2, func(i int) *apptest.Response {
+		return d.Call(deciders[i], "POST", d.at(pair[i], "merge"), obj{"survivor_id": pair[1-i], "reason": "Registered twice"}, match(2))
+	})
 	var duplicates, open int
 	d.Scan("select count(*) filter (where status = 'duplicate'), count(*) filter (where status = 'open') from cases", nil, &duplicates, &open)
 	if statuses[0] != 200 || statuses[1] == 200 || duplicates != 1 || open != 1 {

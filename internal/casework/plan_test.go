@@ -2,7 +2,6 @@ package casework_test
 
 import (
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -86,13 +85,7 @@ func TestPlan_OneIsActiveAtATime(t *testing.T) {
 	d := newDesk(t)
 	id := d.open(nil)
 	d.assessed(id)
-	statuses := make([]int, 6)
-	var wg sync.WaitGroup
-	for i := range statuses {
-		wg.Go(func() { statuses[i] = d.Call(d.worker, "POST", d.at(id, "plans"), obj{}).Status })
-	}
-	wg.Wait()
-	slices.Sort(statuses)
+	statuses := apptest.AtOnce(6, func(int) *apptest.Response { return d.Call(d.worker, "POST", d.at(id, "plans"), obj{}) })
 	if !slices.Equal(statuses, []int{201, 409, 409, 409, 409, 409}) {
 		t.Errorf("drafts: %v", statuses)
 	}

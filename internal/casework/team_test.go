@@ -2,10 +2,10 @@ package casework_test
 
 import (
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/waystation/waystation/internal/app/apptest"
 )
 
 func TestCase_TeamMemberFromAnotherProfessionSeesTheFile(t *testing.T) {
@@ -57,15 +57,10 @@ func TestRace_TwoAssignmentsOneWins(t *testing.T) {
 	d := newDesk(t)
 	colleague := d.Staff(d.CentreA, "caseworker")
 	id := d.open(nil)
-	statuses := make([]int, 2)
-	var wg sync.WaitGroup
-	for i, to := range []uuid.UUID{colleague.ID, d.second.ID} {
-		wg.Go(func() {
-			statuses[i] = d.Call(d.supervisor, "POST", d.at(id, "assign"), obj{"owner_id": to}, match(2)).Status
-		})
-	}
-	wg.Wait()
-	slices.Sort(statuses)
+	heirs := []uuid.UUID{colleague.ID, d.second.ID}
+	statuses := apptest.AtOnce(2, func(i int) *apptest.Response {
+		return d.Call(d.supervisor, "POST", d.at(id, "assign"), obj{"owner_id": heirs[i]}, match(2))
+	})
 	var owners int
 	d.Scan("select count(*) from case_team t join cases c on c.id = t.case_id and c.owner_id = t.user_id where t.case_id = $1 and t.role = 'owner' and t.ended_at is null", []any{id}, &owners)
 	if !slices.Equal(statuses, []int{200, 412}) || owners != 1 {

@@ -262,15 +262,9 @@ func TestTask_OneOfManyCompletesIt(t *testing.T) {
 	h := apptest.New(t)
 	p := h.Staff(h.CentreA, "caseworker")
 	at := tasks(h) + "/" + raise(h, task.Task{Key: "k", Role: "caseworker"}).String()
-	var wg sync.WaitGroup
-	statuses := make([]int, 8)
-	for i := range statuses {
-		wg.Go(func() {
-			statuses[i] = h.Call(p, "POST", at+"/complete", body{"note": fmt.Sprint(i)}, apptest.IfMatch(`"1"`)).Status
-		})
-	}
-	wg.Wait()
-	slices.Sort(statuses)
+	statuses := apptest.AtOnce(8, func(i int) *apptest.Response {
+		return h.Call(p, "POST", at+"/complete", body{"note": fmt.Sprint(i)}, apptest.IfMatch(`"1"`))
+	})
 	if statuses[0] != 200 || statuses[1] != 412 {
 		t.Errorf("answered %v", statuses)
 	}
