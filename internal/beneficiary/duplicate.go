@@ -224,7 +224,7 @@ func QueuePairs(ctx context.Context, pairs []Duplicate) error {
 	if len(pairs) == 0 {
 		return nil
 	}
-	return db.Tx(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(&pairs).Error
+	return db.Tx(ctx).Clauses(clause.OnConflict{DoNothing: true}).CreateInBatches(&pairs, 32).Error
 }
 
 // Meeting is under which keys somebody is found, and under which they look for others: two people

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"math/bits"
 	"reflect"
 
 	"github.com/jackc/pgx/v5"
@@ -34,7 +35,7 @@ func InsertLast(ctx context.Context, rows ...any) error {
 }
 
 func (s *Session) insert(ctx context.Context, rows []any) error {
-	batch := &pgx.Batch{}
+	batch, rows := &pgx.Batch{}, inShapes(rows)
 	if s.tx == nil {
 		s.queueScope(batch, true)
 	}
@@ -58,6 +59,28 @@ func (s *Session) insert(ctx context.Context, rows []any) error {
 		}
 	}
 	return results.Close()
+}
+
+// most is how many rows one statement brings.
+const most = 64
+
+// inShapes cuts slices into lengths that are powers of two, the largest first. Each length is a statement of
+// its own that both sides keep prepared: a few of them, instead of one for every length that ever came.
+func inShapes(rows []any) []any {
+	var out []any
+	for _, row := range rows {
+		list := reflect.Indirect(reflect.ValueOf(row))
+		if list.Kind() != reflect.Slice {
+			out = append(out, row)
+			continue
+		}
+		for from := 0; from < list.Len(); {
+			n := 1 << (bits.Len(uint(min(list.Len()-from, most))) - 1)
+			out = append(out, list.Slice(from, from+n).Interface())
+			from += n
+		}
+	}
+	return out
 }
 
 func (s *Session) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
