@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
 	"github.com/waystation/waystation/internal/app/apptest"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/db"
