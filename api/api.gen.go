@@ -398,6 +398,7 @@ func (e CaseActionPatchStatus) Valid() bool {
 // Defines values for CaseApprovalKind.
 const (
 	CaseApprovalKindAssessment      CaseApprovalKind = "assessment"
+	CaseApprovalKindAssessmentVoid  CaseApprovalKind = "assessment_void"
 	CaseApprovalKindClosure         CaseApprovalKind = "closure"
 	CaseApprovalKindConsentOverride CaseApprovalKind = "consent_override"
 	CaseApprovalKindPlan            CaseApprovalKind = "plan"
@@ -407,6 +408,8 @@ const (
 func (e CaseApprovalKind) Valid() bool {
 	switch e {
 	case CaseApprovalKindAssessment:
+		return true
+	case CaseApprovalKindAssessmentVoid:
 		return true
 	case CaseApprovalKindClosure:
 		return true
@@ -422,6 +425,7 @@ func (e CaseApprovalKind) Valid() bool {
 // Defines values for CaseApprovalCreateKind.
 const (
 	CaseApprovalCreateKindAssessment      CaseApprovalCreateKind = "assessment"
+	CaseApprovalCreateKindAssessmentVoid  CaseApprovalCreateKind = "assessment_void"
 	CaseApprovalCreateKindConsentOverride CaseApprovalCreateKind = "consent_override"
 	CaseApprovalCreateKindPlan            CaseApprovalCreateKind = "plan"
 )
@@ -430,6 +434,8 @@ const (
 func (e CaseApprovalCreateKind) Valid() bool {
 	switch e {
 	case CaseApprovalCreateKindAssessment:
+		return true
+	case CaseApprovalCreateKindAssessmentVoid:
 		return true
 	case CaseApprovalCreateKindConsentOverride:
 		return true
@@ -463,6 +469,7 @@ const (
 	CaseAssessmentStatusCompleted  CaseAssessmentStatus = "completed"
 	CaseAssessmentStatusDraft      CaseAssessmentStatus = "draft"
 	CaseAssessmentStatusSuperseded CaseAssessmentStatus = "superseded"
+	CaseAssessmentStatusVoid       CaseAssessmentStatus = "void"
 )
 
 // Valid indicates whether the value is a known member of the CaseAssessmentStatus enum.
@@ -473,6 +480,8 @@ func (e CaseAssessmentStatus) Valid() bool {
 	case CaseAssessmentStatusDraft:
 		return true
 	case CaseAssessmentStatusSuperseded:
+		return true
+	case CaseAssessmentStatusVoid:
 		return true
 	default:
 		return false
@@ -3536,114 +3545,6 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
-// Defines values for WebhookAttemptError.
-const (
-	WebhookAttemptErrorNotTaken       WebhookAttemptError = "not_taken"
-	WebhookAttemptErrorRefusedAddress WebhookAttemptError = "refused_address"
-	WebhookAttemptErrorTimeout        WebhookAttemptError = "timeout"
-	WebhookAttemptErrorUnreachable    WebhookAttemptError = "unreachable"
-)
-
-// Valid indicates whether the value is a known member of the WebhookAttemptError enum.
-func (e WebhookAttemptError) Valid() bool {
-	switch e {
-	case WebhookAttemptErrorNotTaken:
-		return true
-	case WebhookAttemptErrorRefusedAddress:
-		return true
-	case WebhookAttemptErrorTimeout:
-		return true
-	case WebhookAttemptErrorUnreachable:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WebhookDeliveryStatus.
-const (
-	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "delivered"
-	WebhookDeliveryStatusDropped   WebhookDeliveryStatus = "dropped"
-	WebhookDeliveryStatusPending   WebhookDeliveryStatus = "pending"
-)
-
-// Valid indicates whether the value is a known member of the WebhookDeliveryStatus enum.
-func (e WebhookDeliveryStatus) Valid() bool {
-	switch e {
-	case WebhookDeliveryStatusDelivered:
-		return true
-	case WebhookDeliveryStatusDropped:
-		return true
-	case WebhookDeliveryStatusPending:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WebhookEndpointOwnerKind.
-const (
-	WebhookEndpointOwnerKindClient WebhookEndpointOwnerKind = "client"
-	WebhookEndpointOwnerKindUser   WebhookEndpointOwnerKind = "user"
-)
-
-// Valid indicates whether the value is a known member of the WebhookEndpointOwnerKind enum.
-func (e WebhookEndpointOwnerKind) Valid() bool {
-	switch e {
-	case WebhookEndpointOwnerKindClient:
-		return true
-	case WebhookEndpointOwnerKindUser:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WebhookEndpointReason.
-const (
-	WebhookEndpointReasonByHand   WebhookEndpointReason = "by_hand"
-	WebhookEndpointReasonFailing  WebhookEndpointReason = "failing"
-	WebhookEndpointReasonGone     WebhookEndpointReason = "gone"
-	WebhookEndpointReasonNoRights WebhookEndpointReason = "no_rights"
-)
-
-// Valid indicates whether the value is a known member of the WebhookEndpointReason enum.
-func (e WebhookEndpointReason) Valid() bool {
-	switch e {
-	case WebhookEndpointReasonByHand:
-		return true
-	case WebhookEndpointReasonFailing:
-		return true
-	case WebhookEndpointReasonGone:
-		return true
-	case WebhookEndpointReasonNoRights:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WebhookEndpointStatus.
-const (
-	WebhookEndpointStatusActive   WebhookEndpointStatus = "active"
-	WebhookEndpointStatusDisabled WebhookEndpointStatus = "disabled"
-	WebhookEndpointStatusPaused   WebhookEndpointStatus = "paused"
-)
-
-// Valid indicates whether the value is a known member of the WebhookEndpointStatus enum.
-func (e WebhookEndpointStatus) Valid() bool {
-	switch e {
-	case WebhookEndpointStatusActive:
-		return true
-	case WebhookEndpointStatusDisabled:
-		return true
-	case WebhookEndpointStatusPaused:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for WorklistEntryKind.
 const (
 	WorklistEntryKindApproval         WorklistEntryKind = "approval"
@@ -3815,6 +3716,7 @@ func (e ListApprovalsParamsSort) Valid() bool {
 // Defines values for ListApprovalsParamsKind.
 const (
 	ListApprovalsParamsKindAssessment      ListApprovalsParamsKind = "assessment"
+	ListApprovalsParamsKindAssessmentVoid  ListApprovalsParamsKind = "assessment_void"
 	ListApprovalsParamsKindClosure         ListApprovalsParamsKind = "closure"
 	ListApprovalsParamsKindConsentOverride ListApprovalsParamsKind = "consent_override"
 	ListApprovalsParamsKindPlan            ListApprovalsParamsKind = "plan"
@@ -3824,6 +3726,8 @@ const (
 func (e ListApprovalsParamsKind) Valid() bool {
 	switch e {
 	case ListApprovalsParamsKindAssessment:
+		return true
+	case ListApprovalsParamsKindAssessmentVoid:
 		return true
 	case ListApprovalsParamsKindClosure:
 		return true
@@ -4405,6 +4309,7 @@ const (
 	ListCaseAssessmentsParamsStatusCompleted  ListCaseAssessmentsParamsStatus = "completed"
 	ListCaseAssessmentsParamsStatusDraft      ListCaseAssessmentsParamsStatus = "draft"
 	ListCaseAssessmentsParamsStatusSuperseded ListCaseAssessmentsParamsStatus = "superseded"
+	ListCaseAssessmentsParamsStatusVoid       ListCaseAssessmentsParamsStatus = "void"
 )
 
 // Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsStatus enum.
@@ -4415,6 +4320,8 @@ func (e ListCaseAssessmentsParamsStatus) Valid() bool {
 	case ListCaseAssessmentsParamsStatusDraft:
 		return true
 	case ListCaseAssessmentsParamsStatusSuperseded:
+		return true
+	case ListCaseAssessmentsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -6293,84 +6200,6 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListWebhookEndpointsParamsSort.
-const (
-	ListWebhookEndpointsParamsSortCreatedAt      ListWebhookEndpointsParamsSort = "created_at"
-	ListWebhookEndpointsParamsSortMinusCreatedAt ListWebhookEndpointsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsSort enum.
-func (e ListWebhookEndpointsParamsSort) Valid() bool {
-	switch e {
-	case ListWebhookEndpointsParamsSortCreatedAt:
-		return true
-	case ListWebhookEndpointsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWebhookEndpointsParamsStatus.
-const (
-	ListWebhookEndpointsParamsStatusActive   ListWebhookEndpointsParamsStatus = "active"
-	ListWebhookEndpointsParamsStatusDisabled ListWebhookEndpointsParamsStatus = "disabled"
-	ListWebhookEndpointsParamsStatusPaused   ListWebhookEndpointsParamsStatus = "paused"
-)
-
-// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsStatus enum.
-func (e ListWebhookEndpointsParamsStatus) Valid() bool {
-	switch e {
-	case ListWebhookEndpointsParamsStatusActive:
-		return true
-	case ListWebhookEndpointsParamsStatusDisabled:
-		return true
-	case ListWebhookEndpointsParamsStatusPaused:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWebhookDeliveriesParamsSort.
-const (
-	ListWebhookDeliveriesParamsSortAt      ListWebhookDeliveriesParamsSort = "at"
-	ListWebhookDeliveriesParamsSortMinusAt ListWebhookDeliveriesParamsSort = "-at"
-)
-
-// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsSort enum.
-func (e ListWebhookDeliveriesParamsSort) Valid() bool {
-	switch e {
-	case ListWebhookDeliveriesParamsSortAt:
-		return true
-	case ListWebhookDeliveriesParamsSortMinusAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWebhookDeliveriesParamsStatus.
-const (
-	ListWebhookDeliveriesParamsStatusDelivered ListWebhookDeliveriesParamsStatus = "delivered"
-	ListWebhookDeliveriesParamsStatusDropped   ListWebhookDeliveriesParamsStatus = "dropped"
-	ListWebhookDeliveriesParamsStatusPending   ListWebhookDeliveriesParamsStatus = "pending"
-)
-
-// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsStatus enum.
-func (e ListWebhookDeliveriesParamsStatus) Valid() bool {
-	switch e {
-	case ListWebhookDeliveriesParamsStatusDelivered:
-		return true
-	case ListWebhookDeliveriesParamsStatusDropped:
-		return true
-	case ListWebhookDeliveriesParamsStatusPending:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListNetworkWorklistParamsSort.
 const (
 	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
@@ -6576,6 +6405,8 @@ type ApprovalResults struct {
 
 // Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
 type Attachment struct {
+	// AssessmentID Of a case: the assessment that it was brought to
+	AssessmentID  *openapi_types.UUID `json:"assessment_id,omitempty"`
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
 	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
 
@@ -7539,7 +7370,7 @@ type CaseAmendment struct {
 
 // CaseApproval defines model for CaseApproval.
 type CaseApproval struct {
-	// AssessmentID Of an assessment
+	// AssessmentID Of an assessment and of taking one back
 	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
 
 	// Basis Of a consent override
@@ -7590,20 +7421,22 @@ type CaseApprovalKind string
 
 // CaseApprovalCreate defines model for CaseApprovalCreate.
 type CaseApprovalCreate struct {
-	// AssessmentID Of an assessment
+	// AssessmentID Of an assessment and of taking one back
 	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
 
 	// Basis Of a consent override
-	Basis *string                `json:"basis,omitempty"`
-	ID    *openapi_types.UUID    `json:"id,omitempty"`
-	Kind  CaseApprovalCreateKind `json:"kind"`
+	Basis *string             `json:"basis,omitempty"`
+	ID    *openapi_types.UUID `json:"id,omitempty"`
+
+	// Kind assessment_void: a completed assessment is taken back
+	Kind CaseApprovalCreateKind `json:"kind"`
 
 	// PlanID Of a plan
 	PlanID *openapi_types.UUID `json:"plan_id,omitempty"`
 	Reason string              `json:"reason"`
 }
 
-// CaseApprovalCreateKind defines model for CaseApprovalCreate.Kind.
+// CaseApprovalCreateKind assessment_void: a completed assessment is taken back
 type CaseApprovalCreateKind string
 
 // CaseApprovalDecision defines model for CaseApprovalDecision.
@@ -7652,10 +7485,13 @@ type CaseAssessment struct {
 	Status    CaseAssessmentStatus `json:"status"`
 
 	// SuggestedRisk From the determinants of vulnerability; a person decides
-	SuggestedRisk *string   `json:"suggested_risk,omitempty"`
-	Summary       *string   `json:"summary,omitempty"`
-	UpdatedAt     time.Time `json:"updated_at"`
-	Version       int64     `json:"version"`
+	SuggestedRisk *string             `json:"suggested_risk,omitempty"`
+	Summary       *string             `json:"summary,omitempty"`
+	UpdatedAt     time.Time           `json:"updated_at"`
+	Version       int64               `json:"version"`
+	VoidReason    *string             `json:"void_reason,omitempty"`
+	VoidedAt      *time.Time          `json:"voided_at,omitempty"`
+	VoidedBy      *openapi_types.UUID `json:"voided_by,omitempty"`
 }
 
 // CaseAssessmentFormOrigin defines model for CaseAssessment.FormOrigin.
@@ -8060,8 +7896,11 @@ type CaseNote struct {
 	ID        openapi_types.UUID `json:"id"`
 
 	// Late Written longer after the fact than the SOP allows
-	Late       bool      `json:"late"`
-	OccurredAt time.Time `json:"occurred_at"`
+	Late bool `json:"late"`
+
+	// Mentions Whose attention it asks for
+	Mentions   []openapi_types.UUID `json:"mentions"`
+	OccurredAt time.Time            `json:"occurred_at"`
 
 	// Text Absent once voided
 	Text       *string             `json:"text,omitempty"`
@@ -8075,6 +7914,9 @@ type CaseNote struct {
 // CaseNoteCreate defines model for CaseNoteCreate.
 type CaseNoteCreate struct {
 	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// Mentions Staff who may read this case; each finds a task
+	Mentions *Mentions `json:"mentions,omitempty"`
 
 	// OccurredAt Now where absent
 	OccurredAt *time.Time `json:"occurred_at,omitempty"`
@@ -8094,6 +7936,8 @@ type CaseNotePage struct {
 
 // CaseNotePatch defines model for CaseNotePatch.
 type CaseNotePatch struct {
+	// Mentions Staff who may read this case; each finds a task
+	Mentions   *Mentions  `json:"mentions,omitempty"`
 	OccurredAt *time.Time `json:"occurred_at,omitempty"`
 	Text       *string    `json:"text,omitempty"`
 }
@@ -10906,6 +10750,9 @@ type Membership struct {
 	// Scopes What the caller may do there
 	Scopes []string `json:"scopes"`
 }
+
+// Mentions Staff who may read this case; each finds a task
+type Mentions = []openapi_types.UUID
 
 // Merge defines model for Merge.
 type Merge struct {
@@ -14969,149 +14816,6 @@ type VulnerabilityScreeningPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// WebhookAttempt defines model for WebhookAttempt.
-type WebhookAttempt struct {
-	At time.Time `json:"at"`
-
-	// Error Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
-	Error        *WebhookAttemptError `json:"error,omitempty"`
-	Milliseconds int64                `json:"milliseconds"`
-
-	// Status HTTP status; absent where none was answered
-	Status *int `json:"status,omitempty"`
-}
-
-// WebhookAttemptError Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
-type WebhookAttemptError string
-
-// WebhookDelivery defines model for WebhookDelivery.
-type WebhookDelivery struct {
-	// At When it happened
-	At time.Time `json:"at"`
-
-	// Attempts Since it was last put in line
-	Attempts int        `json:"attempts"`
-	EndedAt  *time.Time `json:"ended_at,omitempty"`
-
-	// EventID Number of the change; absent for a test
-	EventID *string `json:"event_id,omitempty"`
-
-	// ID `webhook-id`
-	ID openapi_types.UUID `json:"id"`
-
-	// Log The last 20 attempts, oldest first
-	Log           []WebhookAttempt   `json:"log"`
-	NextAttemptAt *time.Time         `json:"next_attempt_at,omitempty"`
-	Resource      string             `json:"resource"`
-	ResourceID    openapi_types.UUID `json:"resource_id"`
-
-	// Status `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
-	Status WebhookDeliveryStatus `json:"status"`
-	Type   string                `json:"type"`
-}
-
-// WebhookDeliveryStatus `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
-type WebhookDeliveryStatus string
-
-// WebhookDeliveryPage defines model for WebhookDeliveryPage.
-type WebhookDeliveryPage struct {
-	Data []WebhookDelivery `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// WebhookEndpoint defines model for WebhookEndpoint.
-type WebhookEndpoint struct {
-	// CentreID The centre that it follows; absent: what concerns the organisation as a partner
-	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
-	CreatedAt   time.Time           `json:"created_at"`
-	Description *string             `json:"description,omitempty"`
-
-	// FailingSince Since when none was
-	FailingSince *time.Time         `json:"failing_since,omitempty"`
-	ID           openapi_types.UUID `json:"id"`
-
-	// OrganisationID Of the owner
-	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
-
-	// OwnerID Whose rights say what it is told
-	OwnerID   openapi_types.UUID       `json:"owner_id"`
-	OwnerKind WebhookEndpointOwnerKind `json:"owner_kind"`
-
-	// PreviousSecretUntil How long the secret before signs too
-	PreviousSecretUntil *time.Time `json:"previous_secret_until,omitempty"`
-
-	// Reason Why it is not active: `gone` is a 410
-	Reason *WebhookEndpointReason `json:"reason,omitempty"`
-
-	// Secret Only in the answer that gives it out, and not in a repeat of it
-	Secret *string               `json:"secret,omitempty"`
-	Status WebhookEndpointStatus `json:"status"`
-
-	// SucceededAt When a message was last received
-	SucceededAt *time.Time `json:"succeeded_at,omitempty"`
-
-	// Types Types of events, as in the feed; empty: all
-	Types     []string  `json:"types"`
-	UpdatedAt time.Time `json:"updated_at"`
-	URL       string    `json:"url"`
-	Version   int64     `json:"version"`
-}
-
-// WebhookEndpointOwnerKind defines model for WebhookEndpoint.OwnerKind.
-type WebhookEndpointOwnerKind string
-
-// WebhookEndpointReason Why it is not active: `gone` is a 410
-type WebhookEndpointReason string
-
-// WebhookEndpointStatus defines model for WebhookEndpoint.Status.
-type WebhookEndpointStatus string
-
-// WebhookEndpointCreate defines model for WebhookEndpointCreate.
-type WebhookEndpointCreate struct {
-	// CentreID Staff name the centre; a partner's system none
-	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
-	Description *string             `json:"description,omitempty"`
-	ID          *openapi_types.UUID `json:"id,omitempty"`
-	Types       []string            `json:"types,omitempty"`
-	URL         string              `json:"url"`
-}
-
-// WebhookEndpointPage defines model for WebhookEndpointPage.
-type WebhookEndpointPage struct {
-	Data []WebhookEndpoint `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// WebhookEndpointPatch defines model for WebhookEndpointPatch.
-type WebhookEndpointPatch struct {
-	Description nullable.Nullable[string] `json:"description,omitempty"`
-	Types       []string                  `json:"types,omitempty"`
-	URL         *string                   `json:"url,omitempty"`
-}
-
-// WebhookReplay defines model for WebhookReplay.
-type WebhookReplay struct {
-	EventIds []string   `json:"event_ids,omitempty"`
-	From     *time.Time `json:"from,omitempty"`
-	Until    *time.Time `json:"until,omitempty"`
-}
-
-// WebhookReplayed defines model for WebhookReplayed.
-type WebhookReplayed struct {
-	// Messages How many are in line again
-	Messages int64 `json:"messages"`
-}
-
 // WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
 type WorklistEntry struct {
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
@@ -16551,6 +16255,15 @@ type CompleteCaseAssessmentParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// VoidCaseAssessmentParams defines parameters for VoidCaseAssessment.
+type VoidCaseAssessmentParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
 	// IfMatch The ETag that was read
@@ -16577,6 +16290,9 @@ type ListCaseAttachmentsParams struct {
 	// Kind Only this kind
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
+	// AssessmentID Only what was brought to this assessment
+	AssessmentID *openapi_types.UUID `form:"assessment_id,omitempty" json:"assessment_id,omitempty"`
+
 	// IncludeVoided Also those that were voided
 	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
 }
@@ -16586,6 +16302,9 @@ type ListCaseAttachmentsParamsSort string
 
 // UploadCaseAttachmentMultipartBody defines parameters for UploadCaseAttachment.
 type UploadCaseAttachmentMultipartBody struct {
+	// AssessmentID An assessment of the case that is not completed yet
+	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
+
 	// File The last part, with its Content-Type and name
 	File  openapi_types.File  `json:"file"`
 	ID    *openapi_types.UUID `json:"id,omitempty"`
@@ -20019,111 +19738,6 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
-// ListWebhookEndpointsParams defines parameters for ListWebhookEndpoints.
-type ListWebhookEndpointsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListWebhookEndpointsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only those that are so
-	Status *ListWebhookEndpointsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// CentreID Only those that follow this centre
-	CentreID *openapi_types.UUID `form:"centre_id,omitempty" json:"centre_id,omitempty"`
-}
-
-// ListWebhookEndpointsParamsSort defines parameters for ListWebhookEndpoints.
-type ListWebhookEndpointsParamsSort string
-
-// ListWebhookEndpointsParamsStatus defines parameters for ListWebhookEndpoints.
-type ListWebhookEndpointsParamsStatus string
-
-// CreateWebhookEndpointParams defines parameters for CreateWebhookEndpoint.
-type CreateWebhookEndpointParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateWebhookEndpointParams defines parameters for UpdateWebhookEndpoint.
-type UpdateWebhookEndpointParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
-type ListWebhookDeliveriesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-at` where none is given. A cursor carries its own
-	Sort *ListWebhookDeliveriesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only those that are so
-	Status *ListWebhookDeliveriesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// Type Only of this type
-	Type *string `form:"type,omitempty" json:"type,omitempty"`
-}
-
-// ListWebhookDeliveriesParamsSort defines parameters for ListWebhookDeliveries.
-type ListWebhookDeliveriesParamsSort string
-
-// ListWebhookDeliveriesParamsStatus defines parameters for ListWebhookDeliveries.
-type ListWebhookDeliveriesParamsStatus string
-
-// PauseWebhookEndpointParams defines parameters for PauseWebhookEndpoint.
-type PauseWebhookEndpointParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReplayWebhookEventsParams defines parameters for ReplayWebhookEvents.
-type ReplayWebhookEventsParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ResumeWebhookEndpointParams defines parameters for ResumeWebhookEndpoint.
-type ResumeWebhookEndpointParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RotateWebhookSecretParams defines parameters for RotateWebhookSecret.
-type RotateWebhookSecretParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// TestWebhookEndpointParams defines parameters for TestWebhookEndpoint.
-type TestWebhookEndpointParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
 type ListNetworkWorklistParams struct {
 	// Limit Rows a page
@@ -20363,6 +19977,9 @@ type AmendCaseAssessmentJSONRequestBody = CaseAmendment
 
 // CompleteCaseAssessmentJSONRequestBody defines body for CompleteCaseAssessment for application/json ContentType.
 type CompleteCaseAssessmentJSONRequestBody = CaseAssessmentCompletion
+
+// VoidCaseAssessmentJSONRequestBody defines body for VoidCaseAssessment for application/json ContentType.
+type VoidCaseAssessmentJSONRequestBody = CaseReason
 
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
@@ -20855,15 +20472,6 @@ type CreateTrainingJSONRequestBody = TrainingCreate
 
 // UpdateTrainingApplicationMergePatchPlusJSONRequestBody defines body for UpdateTraining for application/merge-patch+json ContentType.
 type UpdateTrainingApplicationMergePatchPlusJSONRequestBody = TrainingPatch
-
-// CreateWebhookEndpointJSONRequestBody defines body for CreateWebhookEndpoint for application/json ContentType.
-type CreateWebhookEndpointJSONRequestBody = WebhookEndpointCreate
-
-// UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody defines body for UpdateWebhookEndpoint for application/merge-patch+json ContentType.
-type UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody = WebhookEndpointPatch
-
-// ReplayWebhookEventsJSONRequestBody defines body for ReplayWebhookEvents for application/json ContentType.
-type ReplayWebhookEventsJSONRequestBody = WebhookReplay
 
 // Getter for additional properties for Problem. Returns the specified
 // element and whether it was found
@@ -21429,6 +21037,9 @@ type ServerInterface interface {
 	// CompleteCaseAssessment Complete an assessment
 	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
 	CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error
+	// VoidCaseAssessment Take a draft back
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/void)
+	VoidCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params VoidCaseAssessmentParams) error
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
@@ -22452,36 +22063,6 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
-	// ListWebhookEndpoints List webhook endpoints
-	// (GET /v1/webhook-endpoints)
-	ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error
-	// CreateWebhookEndpoint Ask to be told of changes
-	// (POST /v1/webhook-endpoints)
-	CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error
-	// GetWebhookEndpoint Read a webhook endpoint
-	// (GET /v1/webhook-endpoints/{id})
-	GetWebhookEndpoint(ctx echo.Context, id ID) error
-	// UpdateWebhookEndpoint Change a webhook endpoint
-	// (PATCH /v1/webhook-endpoints/{id})
-	UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error
-	// ListWebhookDeliveries See what an endpoint was told
-	// (GET /v1/webhook-endpoints/{id}/deliveries)
-	ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error
-	// PauseWebhookEndpoint Stop telling an endpoint
-	// (POST /v1/webhook-endpoints/{id}/pause)
-	PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error
-	// ReplayWebhookEvents Send messages again
-	// (POST /v1/webhook-endpoints/{id}/replay)
-	ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error
-	// ResumeWebhookEndpoint Go on telling an endpoint
-	// (POST /v1/webhook-endpoints/{id}/resume)
-	ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error
-	// RotateWebhookSecret Give out a new secret
-	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
-	RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error
-	// TestWebhookEndpoint Send a test event
-	// (POST /v1/webhook-endpoints/{id}/test)
-	TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
@@ -29234,6 +28815,75 @@ func (w *ServerInterfaceWrapper) CompleteCaseAssessment(ctx echo.Context) error 
 	return err
 }
 
+// VoidCaseAssessment converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseAssessment(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "assessment_id" -------------
+	var assessmentID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseAssessmentParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseAssessment(ctx, centreID, id, assessmentID, params)
+	return err
+}
+
 // AssignCase converts echo context to params.
 func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 	var err error
@@ -29349,6 +28999,13 @@ func (w *ServerInterfaceWrapper) ListCaseAttachments(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
+	}
+
+	// ------------- Optional query parameter "assessment_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "assessment_id", ctx.QueryParams(), &params.AssessmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
 	}
 
 	// ------------- Optional query parameter "include_voided" -------------
@@ -46168,433 +45825,6 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
-// ListWebhookEndpoints converts echo context to params.
-func (w *ServerInterfaceWrapper) ListWebhookEndpoints(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListWebhookEndpointsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "centre_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "centre_id", ctx.QueryParams(), &params.CentreID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListWebhookEndpoints(ctx, params)
-	return err
-}
-
-// CreateWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateWebhookEndpoint(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateWebhookEndpoint(ctx, params)
-	return err
-}
-
-// GetWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) GetWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetWebhookEndpoint(ctx, id)
-	return err
-}
-
-// UpdateWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateWebhookEndpoint(ctx, id, params)
-	return err
-}
-
-// ListWebhookDeliveries converts echo context to params.
-func (w *ServerInterfaceWrapper) ListWebhookDeliveries(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListWebhookDeliveriesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "type" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListWebhookDeliveries(ctx, id, params)
-	return err
-}
-
-// PauseWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) PauseWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PauseWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PauseWebhookEndpoint(ctx, id, params)
-	return err
-}
-
-// ReplayWebhookEvents converts echo context to params.
-func (w *ServerInterfaceWrapper) ReplayWebhookEvents(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReplayWebhookEventsParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReplayWebhookEvents(ctx, id, params)
-	return err
-}
-
-// ResumeWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) ResumeWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ResumeWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ResumeWebhookEndpoint(ctx, id, params)
-	return err
-}
-
-// RotateWebhookSecret converts echo context to params.
-func (w *ServerInterfaceWrapper) RotateWebhookSecret(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RotateWebhookSecretParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RotateWebhookSecret(ctx, id, params)
-	return err
-}
-
-// TestWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) TestWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params TestWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.TestWebhookEndpoint(ctx, id, params)
-	return err
-}
-
 // ListNetworkWorklist converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
 	var err error
@@ -46770,16 +46000,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/changes", wrapper.ListChanges, options.OperationMiddlewares["listChanges"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/events", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.GET(options.BaseURL+"/v1/changes", wrapper.ListNetworkChanges, options.OperationMiddlewares["listNetworkChanges"]...)
-	router.GET(options.BaseURL+"/v1/webhook-endpoints", wrapper.ListWebhookEndpoints, options.OperationMiddlewares["listWebhookEndpoints"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints", wrapper.CreateWebhookEndpoint, options.OperationMiddlewares["createWebhookEndpoint"]...)
-	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.GetWebhookEndpoint, options.OperationMiddlewares["getWebhookEndpoint"]...)
-	router.PATCH(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.UpdateWebhookEndpoint, options.OperationMiddlewares["updateWebhookEndpoint"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/rotate-secret", wrapper.RotateWebhookSecret, options.OperationMiddlewares["rotateWebhookSecret"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/pause", wrapper.PauseWebhookEndpoint, options.OperationMiddlewares["pauseWebhookEndpoint"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/resume", wrapper.ResumeWebhookEndpoint, options.OperationMiddlewares["resumeWebhookEndpoint"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/test", wrapper.TestWebhookEndpoint, options.OperationMiddlewares["testWebhookEndpoint"]...)
-	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id/deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/replay", wrapper.ReplayWebhookEvents, options.OperationMiddlewares["replayWebhookEvents"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.ListCentrePhases, options.OperationMiddlewares["listCentrePhases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.CreateCentrePhase, options.OperationMiddlewares["createCentrePhase"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases/:id", wrapper.GetCentrePhase, options.OperationMiddlewares["getCentrePhase"]...)
@@ -47072,6 +46292,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/void", wrapper.VoidCaseAssessment, options.OperationMiddlewares["voidCaseAssessment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.ListBestInterests, options.OperationMiddlewares["listBestInterests"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.CreateBestInterest, options.OperationMiddlewares["createBestInterest"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.GetBestInterest, options.OperationMiddlewares["getBestInterest"]...)
@@ -54121,6 +53342,57 @@ type CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitCompleteCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseAssessmentRequestObject struct {
+	CentreID     CentreID           `json:"centre_id"`
+	ID           ID                 `json:"id"`
+	AssessmentID openapi_types.UUID `json:"assessment_id"`
+	Params       VoidCaseAssessmentParams
+	Body         *VoidCaseAssessmentJSONRequestBody
+}
+
+type VoidCaseAssessmentResponseObject interface {
+	VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseAssessment200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseAssessment200JSONResponse struct {
+	Body    CaseAssessment
+	Headers VoidCaseAssessment200ResponseHeaders
+}
+
+func (response VoidCaseAssessment200JSONResponse) VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -71205,456 +70477,6 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
-type ListWebhookEndpointsRequestObject struct {
-	Params ListWebhookEndpointsParams
-}
-
-type ListWebhookEndpointsResponseObject interface {
-	VisitListWebhookEndpointsResponse(w http.ResponseWriter) error
-}
-
-type ListWebhookEndpoints200JSONResponse WebhookEndpointPage
-
-func (response ListWebhookEndpoints200JSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateWebhookEndpointRequestObject struct {
-	Params CreateWebhookEndpointParams
-	Body   *CreateWebhookEndpointJSONRequestBody
-}
-
-type CreateWebhookEndpointResponseObject interface {
-	VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type CreateWebhookEndpoint201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateWebhookEndpoint201JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers CreateWebhookEndpoint201ResponseHeaders
-}
-
-func (response CreateWebhookEndpoint201JSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetWebhookEndpointRequestObject struct {
-	ID ID `json:"id"`
-}
-
-type GetWebhookEndpointResponseObject interface {
-	VisitGetWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type GetWebhookEndpoint200ResponseHeaders struct {
-	ETag string
-}
-
-type GetWebhookEndpoint200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers GetWebhookEndpoint200ResponseHeaders
-}
-
-func (response GetWebhookEndpoint200JSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateWebhookEndpointRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateWebhookEndpointParams
-	Body   *UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateWebhookEndpointResponseObject interface {
-	VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type UpdateWebhookEndpoint200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateWebhookEndpoint200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers UpdateWebhookEndpoint200ResponseHeaders
-}
-
-func (response UpdateWebhookEndpoint200JSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookDeliveriesRequestObject struct {
-	ID     ID `json:"id"`
-	Params ListWebhookDeliveriesParams
-}
-
-type ListWebhookDeliveriesResponseObject interface {
-	VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error
-}
-
-type ListWebhookDeliveries200JSONResponse WebhookDeliveryPage
-
-func (response ListWebhookDeliveries200JSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PauseWebhookEndpointRequestObject struct {
-	ID     ID `json:"id"`
-	Params PauseWebhookEndpointParams
-}
-
-type PauseWebhookEndpointResponseObject interface {
-	VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type PauseWebhookEndpoint200ResponseHeaders struct {
-	ETag string
-}
-
-type PauseWebhookEndpoint200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers PauseWebhookEndpoint200ResponseHeaders
-}
-
-func (response PauseWebhookEndpoint200JSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReplayWebhookEventsRequestObject struct {
-	ID     ID `json:"id"`
-	Params ReplayWebhookEventsParams
-	Body   *ReplayWebhookEventsJSONRequestBody
-}
-
-type ReplayWebhookEventsResponseObject interface {
-	VisitReplayWebhookEventsResponse(w http.ResponseWriter) error
-}
-
-type ReplayWebhookEvents202JSONResponse WebhookReplayed
-
-func (response ReplayWebhookEvents202JSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(202)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ResumeWebhookEndpointRequestObject struct {
-	ID     ID `json:"id"`
-	Params ResumeWebhookEndpointParams
-}
-
-type ResumeWebhookEndpointResponseObject interface {
-	VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type ResumeWebhookEndpoint200ResponseHeaders struct {
-	ETag string
-}
-
-type ResumeWebhookEndpoint200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers ResumeWebhookEndpoint200ResponseHeaders
-}
-
-func (response ResumeWebhookEndpoint200JSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RotateWebhookSecretRequestObject struct {
-	ID     ID `json:"id"`
-	Params RotateWebhookSecretParams
-}
-
-type RotateWebhookSecretResponseObject interface {
-	VisitRotateWebhookSecretResponse(w http.ResponseWriter) error
-}
-
-type RotateWebhookSecret200ResponseHeaders struct {
-	ETag string
-}
-
-type RotateWebhookSecret200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers RotateWebhookSecret200ResponseHeaders
-}
-
-func (response RotateWebhookSecret200JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type TestWebhookEndpointRequestObject struct {
-	ID     ID `json:"id"`
-	Params TestWebhookEndpointParams
-}
-
-type TestWebhookEndpointResponseObject interface {
-	VisitTestWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type TestWebhookEndpoint202JSONResponse WebhookDelivery
-
-func (response TestWebhookEndpoint202JSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(202)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListNetworkWorklistRequestObject struct {
 	Params ListNetworkWorklistParams
 }
@@ -72110,6 +70932,9 @@ type StrictServerInterface interface {
 	// CompleteCaseAssessment Complete an assessment
 	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
 	CompleteCaseAssessment(ctx context.Context, request CompleteCaseAssessmentRequestObject) (CompleteCaseAssessmentResponseObject, error)
+	// VoidCaseAssessment Take a draft back
+	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/void)
+	VoidCaseAssessment(ctx context.Context, request VoidCaseAssessmentRequestObject) (VoidCaseAssessmentResponseObject, error)
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
@@ -73133,36 +71958,6 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
-	// ListWebhookEndpoints List webhook endpoints
-	// (GET /v1/webhook-endpoints)
-	ListWebhookEndpoints(ctx context.Context, request ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error)
-	// CreateWebhookEndpoint Ask to be told of changes
-	// (POST /v1/webhook-endpoints)
-	CreateWebhookEndpoint(ctx context.Context, request CreateWebhookEndpointRequestObject) (CreateWebhookEndpointResponseObject, error)
-	// GetWebhookEndpoint Read a webhook endpoint
-	// (GET /v1/webhook-endpoints/{id})
-	GetWebhookEndpoint(ctx context.Context, request GetWebhookEndpointRequestObject) (GetWebhookEndpointResponseObject, error)
-	// UpdateWebhookEndpoint Change a webhook endpoint
-	// (PATCH /v1/webhook-endpoints/{id})
-	UpdateWebhookEndpoint(ctx context.Context, request UpdateWebhookEndpointRequestObject) (UpdateWebhookEndpointResponseObject, error)
-	// ListWebhookDeliveries See what an endpoint was told
-	// (GET /v1/webhook-endpoints/{id}/deliveries)
-	ListWebhookDeliveries(ctx context.Context, request ListWebhookDeliveriesRequestObject) (ListWebhookDeliveriesResponseObject, error)
-	// PauseWebhookEndpoint Stop telling an endpoint
-	// (POST /v1/webhook-endpoints/{id}/pause)
-	PauseWebhookEndpoint(ctx context.Context, request PauseWebhookEndpointRequestObject) (PauseWebhookEndpointResponseObject, error)
-	// ReplayWebhookEvents Send messages again
-	// (POST /v1/webhook-endpoints/{id}/replay)
-	ReplayWebhookEvents(ctx context.Context, request ReplayWebhookEventsRequestObject) (ReplayWebhookEventsResponseObject, error)
-	// ResumeWebhookEndpoint Go on telling an endpoint
-	// (POST /v1/webhook-endpoints/{id}/resume)
-	ResumeWebhookEndpoint(ctx context.Context, request ResumeWebhookEndpointRequestObject) (ResumeWebhookEndpointResponseObject, error)
-	// RotateWebhookSecret Give out a new secret
-	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
-	RotateWebhookSecret(ctx context.Context, request RotateWebhookSecretRequestObject) (RotateWebhookSecretResponseObject, error)
-	// TestWebhookEndpoint Send a test event
-	// (POST /v1/webhook-endpoints/{id}/test)
-	TestWebhookEndpoint(ctx context.Context, request TestWebhookEndpointRequestObject) (TestWebhookEndpointResponseObject, error)
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
@@ -78378,6 +77173,57 @@ func (sh *strictHandler) CompleteCaseAssessment(ctx echo.Context, centreID Centr
 		return err
 	} else if validResponse, ok := response.(CompleteCaseAssessmentResponseObject); ok {
 		return validResponse.VisitCompleteCaseAssessmentResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseAssessment operation middleware
+func (sh *strictHandler) VoidCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params VoidCaseAssessmentParams) error {
+	var request VoidCaseAssessmentRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.AssessmentID = assessmentID
+	request.Params = params
+
+	var body VoidCaseAssessmentJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseAssessment(ctx.Request().Context(), request.(VoidCaseAssessmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseAssessment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseAssessmentResponseObject); ok {
+		return validResponse.VisitVoidCaseAssessmentResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -91171,332 +90017,6 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
-// ListWebhookEndpoints operation middleware
-func (sh *strictHandler) ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error {
-	var request ListWebhookEndpointsRequestObject
-
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWebhookEndpoints(ctx.Request().Context(), request.(ListWebhookEndpointsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWebhookEndpoints")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListWebhookEndpointsResponseObject); ok {
-		return validResponse.VisitListWebhookEndpointsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateWebhookEndpoint operation middleware
-func (sh *strictHandler) CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error {
-	var request CreateWebhookEndpointRequestObject
-
-	request.Params = params
-
-	var body CreateWebhookEndpointJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateWebhookEndpoint(ctx.Request().Context(), request.(CreateWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateWebhookEndpointResponseObject); ok {
-		return validResponse.VisitCreateWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetWebhookEndpoint operation middleware
-func (sh *strictHandler) GetWebhookEndpoint(ctx echo.Context, id ID) error {
-	var request GetWebhookEndpointRequestObject
-
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetWebhookEndpoint(ctx.Request().Context(), request.(GetWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetWebhookEndpointResponseObject); ok {
-		return validResponse.VisitGetWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateWebhookEndpoint operation middleware
-func (sh *strictHandler) UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error {
-	var request UpdateWebhookEndpointRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	var body UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateWebhookEndpoint(ctx.Request().Context(), request.(UpdateWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateWebhookEndpointResponseObject); ok {
-		return validResponse.VisitUpdateWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListWebhookDeliveries operation middleware
-func (sh *strictHandler) ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error {
-	var request ListWebhookDeliveriesRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWebhookDeliveries(ctx.Request().Context(), request.(ListWebhookDeliveriesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWebhookDeliveries")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListWebhookDeliveriesResponseObject); ok {
-		return validResponse.VisitListWebhookDeliveriesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PauseWebhookEndpoint operation middleware
-func (sh *strictHandler) PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error {
-	var request PauseWebhookEndpointRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PauseWebhookEndpoint(ctx.Request().Context(), request.(PauseWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PauseWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PauseWebhookEndpointResponseObject); ok {
-		return validResponse.VisitPauseWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReplayWebhookEvents operation middleware
-func (sh *strictHandler) ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error {
-	var request ReplayWebhookEventsRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	var body ReplayWebhookEventsJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReplayWebhookEvents(ctx.Request().Context(), request.(ReplayWebhookEventsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReplayWebhookEvents")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReplayWebhookEventsResponseObject); ok {
-		return validResponse.VisitReplayWebhookEventsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ResumeWebhookEndpoint operation middleware
-func (sh *strictHandler) ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error {
-	var request ResumeWebhookEndpointRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ResumeWebhookEndpoint(ctx.Request().Context(), request.(ResumeWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ResumeWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ResumeWebhookEndpointResponseObject); ok {
-		return validResponse.VisitResumeWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RotateWebhookSecret operation middleware
-func (sh *strictHandler) RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error {
-	var request RotateWebhookSecretRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RotateWebhookSecret(ctx.Request().Context(), request.(RotateWebhookSecretRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RotateWebhookSecret")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RotateWebhookSecretResponseObject); ok {
-		return validResponse.VisitRotateWebhookSecretResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// TestWebhookEndpoint operation middleware
-func (sh *strictHandler) TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error {
-	var request TestWebhookEndpointRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.TestWebhookEndpoint(ctx.Request().Context(), request.(TestWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "TestWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(TestWebhookEndpointResponseObject); ok {
-		return validResponse.VisitTestWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListNetworkWorklist operation middleware
 func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
 	var request ListNetworkWorklistRequestObject
@@ -91527,2175 +90047,2136 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345w9wylLsmSu6WKN85Wy/bYe2xLW/KMd4ytyUKSyEx0MQEaACuV7q2/5wLOJZ4r",
-	"OYEFgARJkASZrJKqu+dHj1VJgvhYWN/rWX9bpfxQcEaYkqvnf1vtCc6IgP98yZkiTH2H2a7EO6L/lBGZ",
-	"Clooytnq+erHPUG5/RXxLVLw7w3J5SpZkff4UORk9Xy1FatkJcivJRUkWz1XoiTJSqZ7csB6THUq9FNS",
-	"Ccp2qw8fktVXP+Jd+Gs3REjKWYK2XKBvtw++xyrdNz72y+rRL6uJ3/uOp9h8pP3Nn/ZEEFgXI0ckiOSl",
-	"SAmicuIX/hOLU2h0rBDJpfkCZvJIBMpIQVgmEWeNdb1IU1KoB9VhTPn+h2RVYIEPRNmTNYP1H+x33qEe",
-	"iJR4R+RzRPS+iwRhgbhARO8B1U8bklklK4YP4anWUzvg998RtlP71fPHFxdJYKteEqYE+fbLMAGk8Kv7",
-	"coHVvv6u+W1Ns8HN2XJxwGr1fFWW8GRgBjwjOZXqBxg2SPRUqgRhiShDV+8fpPaFq/C89E+DU/I25YsL",
-	"fVZKEaHH+e+f8YPf3un/uXjwbP3uX34Xnm+5IXrOPTtWbshnEuk59mxbuSFTpheagJBcdD9/xch7tU7h",
-	"1yvHIApNVxuy5fUx/loScfInBMP1TOHRRZhu+ijGXdrw4s8mlm8zcii4Iiw9/TsJ3PHv8TWRCCNBCoIV",
-	"knhLLhFmJ1Qy+mtJkCLvVd9F8sZ+oAfvu0hPnyarA2XVDgXnuTW8MrhHmuEipbnREUskCM5aPPVz4Knh",
-	"SdZcOIqEHvUc3/YHzkjUHDUVpTjPiUB7LAfmpUesJjeNmLZvMOsTeQUWCnGWn9BxT3PDvFMjK/WEkNpT",
-	"CdO9NMwd57kmfqoGpmo+N3HLWJqXGfmRK5x3Z/qSl0zBtwU/SqQ477lu1AyzVjCOP4WMbHGZq9XzLc4l",
-	"qaaw4TwnmBnRacR99+rjPL9COMukpxVodkluiDhVWkPPlColop4LYeVh9fznFc7z1bvQbnxHD1R1J/JG",
-	"Lx4D1+n7GLwYXPfTi0SfAz3ob4O8OlBm/lVfMsoU2REBkxijGqBfKtERM0WyBMky3Ws5crU5KSL//xcP",
-	"vnj69POnV32EMkglQXn6Qd9KWXAmCZzSqxel2r/MKWHqKyEM07a0q/8TF0VOjTL0x79KoxFVfOBvK2Je",
-	"WVF2g3OarVMYSPMK/cM6IHzgAb1ixhW6ZvzIEKhUXKCMZvDXQvAbgqiSJN8+XH3wV/c7Qbar56v/3x9r",
-	"HfWP5lf5R1iJWQMss3XsX79EX/zpyTMkSar/hJ4+fLxKfO32p59+eqCHIEzpFQdO7Rt+tAuQdpJqTw6S",
-	"5Ddkmv6np+dN96wt3wk8uOOCbAWRe6T4NWFu4+HV293bD8nqteCbnBwG1leYJ/41sE7QT6plrvQ3FaZ5",
-	"tapfSyIV2giCr7VuDBR04IIgUeZEXiJJCII9kQ/d7sjV85+rgavTaoxMJdpSkmd6o9wT+v2C61ut9/2P",
-	"cPU+vNM3UirMUj1YKdhzrRE8v3j07PHFxcXFA/ifP+n/+bP7p/0/rO+rwqqUq+dPHj9OVooqkKqBdWFY",
-	"Ta1nuA2Tf3T7En2E7jAC5/eWH4jaU7YDTiQ425nts3LsRt8IziTYWEcwUXC6R2YN6EAwk8Dr7JfAnnj9",
-	"reEp+h+F4AURihqGkwqCFcnWWDX0qQwr8kDRA+kqVa3p/q37O80idLNklWOp1qWsPt4x7RiiCumn0I4r",
-	"hM2dSZDisBUHykql5xc3aWathe4PRB25uA4IyZfffvkGCc3TpZ7JAZ9Ar4Gvm/tLWAakiLaCHy4RORTq",
-	"9Fyrj1pCKHKQwS/aP2Ah8En/m4sdZlTCHVxHbl4hyA3lpVxLkgqi1iVTNA/zyJyzHczZPGqVewSLNmZs",
-	"3A4KcsOvJ5KKTHlhCC1+O8w0u2t5pVU6ynxjHOT1jt6YA+KltvqYEVuU1Vq90+46ny6LbDL1Wx9H4wXK",
-	"1BdPVkGVoxZDPxtrxr2f+HevMZUuRVjyrfbTo9pa2eKbv5JU6SlW9/0lfAHYfJZRPRrOX3v33yqOTZbQ",
-	"ut5NFeYimX3f3Q1s60SDplHzflZE5I3xNDSlA37/rXnW+9lQWLIypp39XSsHM+9ggLiHbfH2vA6U2X89",
-	"iphki5jGaGSQMF5bv1Lr5LHCjeUMSbBaqATusOdZGBvnB/JeWQ+FHshZS0OvGJOqvSEw++anR/bAGrOD",
-	"d+NAmf/XR1NvCyvzHG+0RmHU0Pt1Le6exLvnVWjlHudfkpRqxiknsrMNkWoN6qL+D8ZDpsSrLUpzLktB",
-	"pBYW6Z7mmSDsM4lSLIHfds515HhSfjhYhWvqq5ldaMOshk0wfkDYmHchPuyOKO7+2n3V+988t0cXgwfX",
-	"uXduvm4G7wZOEb427QAjubEnl3sDEx0nWkeCjzgQeqX50JrfEAnuija7xfb3sZN6iSVxYxnaysI0DP5b",
-	"Y1hcGqVH209CKmN6JegIxj1VSDMdaRXVAAEaA6wTdqDX5EhlUCuKPCReqpQbfudIW5NPRoyfd6vNgbD/",
-	"qLPzbqjxnZfdrRf1D5Muiz3KDyNXwg0fnJtSON075tA5Q4wKIiRn6PdXG8LIlqYUi9OaZld/0DY1109o",
-	"poR+f6X/H/wAJnGL6fmvRh2NHS3uWeM/WGckJ6rHgPvRc7s6BxMpFDjXDya6EKdwzzFRtzQnaxYMEL0A",
-	"W0HzAEmYStCRqj0vlTGlMdwMdCilghnveR7cgD2hu73yzJmKSURfhWvKsq49lKzqeJUmr4pY1vA8mM0b",
-	"kgcNqQPJKF6bP/dwB3cgGDaBSjiSsLGXEnpDsrXc48dPv+gdUG+0Hc1taVBVJkxSRW+oOvVQvSa/54Y/",
-	"20gUUHnKS6YgXm3ZBdP7Cn5wO6QRivpTqQoyj2Q1sobgpiTagtyT91jzJ/PF7rj0t8BW/+WkjBoxtOGj",
-	"pmOyUvvysGFBTvzTnqg92L/Az8HjtuoGAOYZuGWRc5yRbL05xQpeuqVDbhyMZIoZEIjmrViQDK4d7FDG",
-	"0/JgyCbaADffi59ftMGerG44zdaCYNnj3NK/T/UYmFcip3ukmQrE2F7T9ySXCQgAhujBBEyWcjgAc2le",
-	"U5+JNniLpfvqWnWZhU+7TXoaFojfUXbdldXkfUEFkZO2vChFwSUZFeuNT7+2L+k7IPJwpoi/u/qh+lOJ",
-	"P9Hxdc5yzZy3rNb03WDjc31dfzaQIUMV4gVhPpN28QWfEEKMuf7MEg6JWrG6Zx4JbxeWcEmcrVm0XRGj",
-	"PoyWeJ8vqz8Mbs9/cqNbTbgxNSdv+EYaaTy//PJ2NWZy2HGCx1dmVL1IwxlqV4JkOFVXz9ENzstaL1AC",
-	"09xGVdFRS3EisCQZpC3p/ywFpHcZYwDnSNMSysgBs8y/aZRJImp2DuEzrZPDRmPD07GwSXgFFybTSU8p",
-	"fCH1Wv4iCL4OK/TGmswpuzaqWsaJ9BXltm/MGZLd4A9lztoI5W8x0tiosIbqTtbtxYFKaSgd54qYYKLZ",
-	"H2tecpHZP5stoJytrfq/FiTlQv+U7kl6DVGddT2M98eSQZx8fQ0ZP4yrtdoT8Ctl63SPKQuroOTX7lp/",
-	"KA8bIqrUTC39kslBBbsPldneS6IvqzX0pYpKhSTdMayA+G6MgonMotpnu8dyHzzZa3IKHuzVNc2uICPv",
-	"jw+PJM8fwDb+8a/Ha/nwr5Kzq1X/tkXobdXEu1/+Knv89OmjZwnaYEm+eFKKPKlXp2lNoqsjPkkFvnR7",
-	"NR9dJTabMUGS/JogvWCILukvgd6UmMgrYRnJ0OaEsCHcLSHhcIF7L1aNaR203ovE7Hu1y/66/S/0EsFX",
-	"N8EwMK7Y16CE9Tjdh0S/xEXwrP9DEkhCffH6W5uicYnwRhuHELWGYORJKnLw6b1PITafcUKtRVSlJOIq",
-	"QVfmK1f6o1dm6CA9TdEh0z1mO5KtIQMhEB7+AXxonOXTor2h/eowAqIvClXSEOMl2uFCIiwIqkRq17VW",
-	"ENGTJl399G2WILv/4OcAb9Jf+SY4Xjci1hz1a8g/4AcTkNWHZGLKMWda9GuUJ+em1MNWM0dYXpuUB9rj",
-	"r9AMfcgI1cNZGbwhe8qyahukL4AnhMMhN6RXiF25hJQqtdYErasT6Nn3KiG2O6rWwWoX9lFQpQjTw2lR",
-	"X41b7xk8atWALjsqgTOsaYi2f+r5iE/po4c86CKFV8D29O534hiRtw3NmXau5TCnW8KsqNnmcmbFTENB",
-	"T8UZyX0CnOCcZMBDOjJ78G4A1/GOPPoiOE2glcX0zYsHj59+0RS0ID+druMSUahKxhxtnrY4W0UYkqZu",
-	"fKDI3p3/T3A81bUoLZe74NckToQaBVvLAqa0Jl4vy3PdgWIS2Nf6fKXlBZp5gYJKsjjPomOWfR5RSRL7",
-	"geOey4ptelzy0qg+e3BrSuSsHEd2MfoarCNqu4DiKwUq6hVP1/2QrEpWf60d0qq3EdNKO6EC7lGCJD9A",
-	"3hSHkp88m6Gf2zN2B+rtvjexMM2pPRf0N6C3t0TcEPE9Udgxryb1Qd4p+OfkWpaFtvTMeicoJlKWRAQf",
-	"1Ur6uhQ0+KNLYD7v64Lc2DKvtcuq6/la57k1LtV+fSBqz7PZ3zeZDrPfJuKGpmTtnNm4NzkSEgeHl9h8",
-	"ZIHVtSnSHHRnLuFD8E6/b52B3Rsgi6SHWGMXPokGQhfrL3VwNGAJgZI2qhV4Y7ywb3xIVhssaVCbOoHU",
-	"Mz4GSCTdkHDoreWlKwRPCXg11mZs95GhEMWGCrVfZ7gn06UQNmEDHThTe63anQgWNpwnpEIZPoVCVdbB",
-	"NPC9dTV2wFTL8OnKqvaMMwhb7egNKBqDexAcHoLQJVPitObbNRd0R0dl70vzwtyYsqP5NQNrLbj11TMu",
-	"Cju4subTH5IVyUpL1zm5CUV5WwO0n/+QrLb4QPPTujfdeUdYRrTVTpiy7truM/pYesLn3xvitb622uhg",
-	"+QnZWNHc5BAtQVlGsnVGpKKsn4dCNlchiCICEsjDChQ8dUPJcZ17lbRDBFKVxIIz3Px3fI6I/3ZbPhyw",
-	"oArna1dpMHKurcchti+00UOZ4lF7eaA7YwRaRjGUg93+eOvV4HqqZ2JX1H4BMh+NE58Gcyk9fzM1VWoH",
-	"TJmNdEcdiHffOyn3ak8EUHjgw1+XAqLrsiB5TtlOGrcfPCEn+XqKvZ5u6MmCF2VuNiSKVbSftykaMOV1",
-	"iN2+EILe4By5gkxXmD3KzQXZEkFYyAHxds+Fgs3YlwfMnnsj2xJm+BEjyyGDo++oBK/6uhWS75+PfkNM",
-	"YYuBV2CgA7YJs6FUbtFTYnYktuTD5mUdsEr3RKKrX68SVBZIcfToElGGTKCldgnWK+Plxi8bsrsDauP7",
-	"7ke/ffvqj99+9RI9ffzoz2OyUQ+gx+nxGOGCJogetC5kPDhbIkRPLkt1j6uc09RG7AzvWZlEhmB047br",
-	"KMbSMuamPdS0HqSzNrm27lyTjZjT7N7sNp/zRYvTGKsTrM5hRG99UWup4WBofYw2XgUBolTboOEjbBLO",
-	"/yq1CObMdzFgeU0yuOA7rhDjxi2QoM3Jqo4kzz6ToAQ894t0/OrSSl+wl8lNSd8irXUY765Xd+jrst5S",
-	"LGOtl2QSmP0deHIxvIWzEjBwqmeQk0wL46w0pZMhGfIV1FGnmGVUT95sI0ZPLp6hq5xek/xUv34Fe5Yl",
-	"iLOUgMthw7MTOFdyzq9J9tzfMiiFdFRp6p3AF1NgKsCJYdzkgmjVZ5K/ts4Af3zRlWVBJJKXXB+UIhmY",
-	"EBKBv9lekQRRJhXBmQkzwEkivRmXCDOk6eugb6L3g2d0VGXdjx77Zd0XId5wlsmGpbQRsaF333jM4aW2",
-	"ao1jqcfeu0rNI87csf+sLB5XpAZFnoBBQCWSOHAqM8zBVjGwZYtAE6a4H15Am1K5eYXKG/5xjUp2Bj2c",
-	"Y5IGzMuxUptPztocgTsIWp8jQBpnW6OjczrTOh0f/5O3VgcYf7gs7Hxzdlnz1Ktd+jxuAffMfvWLs+Lq",
-	"WRcxcCfWJA4rEJUx7I36JHRh7qVtDEUMm5yn136RmSTixgpfyHUnNzQll027mZH3CiAzwmKstVsjR9Cx",
-	"r1s0yTN8SlwVfTUFbaOh3zgjSc8kPoqV3lh5kLUuYz93EuqChmDD8AubeiNGmwOsO79Ua05F1JhfeEDK",
-	"/uiLVK3NH/cczJNG2clkiRqVp6w/6WUoTxeNruI3VOLERV2Y0V3ygbisLKnw1qzavWQM1QiIAD1kkEbR",
-	"o6fPHj95jl4IvEnQV2pPE/QdVmDdegiDLx78FyAMvvvb5x9+t/oEfS+3XhIz17nTuliW3iLu6CzPwGRN",
-	"eP59W0qjvdv7N25izrssvpSYdHVadBVLHQuklLVlwv0qV+nsxxI1KyPXZ7QCZcHrNPqt8+5Ne/gWxQK9",
-	"Pk4+//D7B/afFw+e6b/8+cMf/iUoAHov2HjZzgIXbmQ5IxdwiLiWvWj395Itc8HweMRg4Ch/b13v/8c5",
-	"3P/wu1FkuNX3EDdCm5OJDVwi/QGkDOIuc+GBDU6vV3He+1v2QY7el/N9ksOfOCfxZeweBq9g64PpFG/k",
-	"6G51vJOTFh/jrZw04HTv5bjQGfdmniW4Zng3R78X68aMGqjt1ux5adTNubhM/Oj+0EmkeT/8o9OW9E9/",
-	"6W35S0dv5i34TyP9fx87r6fjMYyoXF/IgxjQ4KT61sLOBdKMd4SlQb8TVmgPkMfKw+s6YpNE0XBXnwfh",
-	"tKd5JteaFffVf5niX5pnSO0pu5YggI77E2IcEhRSXuYZwvJ6KR+leycSKcUih03ELk5pn8/vp+n+PR+r",
-	"r18BCpUIvmCohmDwIY9iPjvRwdMGwJJEygOAX3GBMi3BD1YTMGXMBWbg9HYpRH/59sUqWf3l2y+DmUOm",
-	"HB73VhHuObkhwhE1QCjLnipODm/KnmtxdLkU1JXxRxqB9UV8Vbji5U5GaI1MN6yUN+Ak3VvQwoeRPExU",
-	"hujknAm/1qPCpwNz/tVmafUBs0ikuFYga4i9UDmNVsb6cBMdfZuso5ySDHGGAGxaE2xkaAiYTG+hbPUN",
-	"2z3EwFlB6hMkFOGdwR8Yd7Z3UhgzgbdqlXgYg7IsiJAkG85nVILudqEU/0FicG/90ynf75R3IqqCnHKb",
-	"Vl9+d5VGciHrOzIvk28BATxR3WuL3CYiTQQwbFOeLC0lbpvbT9wtTxacweZHVGzHs8/jy8Mf8bl0R0Ed",
-	"Ded77HmU057JtkIBkXrQsVv4pacKTUKb95W4FiwGP9Y3kEqUky2g/EeXpvvq2dTbdqZC0EZrt3/35jS2",
-	"oa8qUPEJ2+nUI1xdnqkkx0NY5o/G32wv2AwztshFnPyeoXXfvPwhjjLtxGfix/vwLjNeFzyf/tXWJsHM",
-	"x7dlkehHJe0n+zlHpXa8IzwskKPjjdMF9OTF/mMI3dFtGBS7I28HfUGC4Ot/y7GUt4N935f9/0KhnGCp",
-	"kCIMpXsscAo9ZpMub2/AIT7825+TD2fCItZrfmNKUbq9pyYhjlf9FBZxNcXi1ReExTukAuj2fy2lArRi",
-	"ixVY//vd4Dn2kWRWkknrNK9N3Jzqpch1gz+gFwQeIMK1UV+QIdfBAB71p9mkqTZlaypJajjGalPaZxdz",
-	"WVxd1WTtr7/ryNLU2qPgxqxuCaWvzV3umeJXsiwP7AFhStAJUUszzlfhMvfW1NzY/fOZ5Ug5Y8r2e5Oa",
-	"z0Sy7slrN3vYjdPIs1ocep3rB4H+wvtt9ItO+4oWMKJJ7NEm8uZkEYVXgWUuxxKrVXlrGNnYeS66niCx",
-	"PsyTrTS2pRVcEofqCL4mL4Hgl19+12zT/reL5PNn4VzqDc9OZx6HSW8aOwzoct7tHEFyfux1MX7eVNP+",
-	"+/d/rJMhfrd+8O5f//Cv41mutr06LDR0Zi+xIC8ENL08hJFid5gyqdYpFmRHNVGsjzTPw0VtuDnScPIR",
-	"FmTtv/AhmVMbEdPu6xt+1CcExTmyDnN+JpF+G7m3ZTjGatcdjuq5Ku06Hg4NlWPCF/XI4Wwg2ybFPgRJ",
-	"rLa0vvuxRXRkkycU6XuMbQLZV41R5Dj9iHUaNFjUdWvlUn/38aFk5YDVoWY9KwXprVH/qU4psN5g071V",
-	"X8YH7jKiahyLG/rcdGwySQj6FhwxNRFtE6vR430mkded7rbqSnym5Ugp6WWUEVx3ZkDrThnzolx2vNLv",
-	"frDdpSpz4mtmKrY5+um7ZnGf3v2f1oizxR78CxBxhRcwcduq2P2ycF9iSULmlCRSDnQMNAmguEpRgoZh",
-	"BmEGCNjF4o3LJdqHVA842YOGpaQ7NvO1vpVy26uTAC4MPzLIgIgbeWZvx5zjbM1viBA0ywgLzusFgvyY",
-	"Gyq5QDlR3VmiPQaUJoQ3/IZYLO8DrTLY3r56bcrb91QqLgyKkcE+tX6xyFTAnMup2YOmg28vm/la2F4F",
-	"Frkf8VGUGHDxtcatQWLWPfA/9ucqX98A7pjGbbaRb4bsSZA5kD/u+26MIT3vLvIwHZDVmm97+oBiaSGw",
-	"ZCluqF4/JHgTsYuS0Vue5/xIsnVZ9HIOQL+vuYV55UFZRJOceaMsvKveuh2mg8lxT3ND+SnAPUiFWSaR",
-	"VFrbigbNJ/m0M9nzfFCft79PSReJZB4WenTKZOuioUEAyb6Iy9oBFcpwh1Xrb58yI2BevSmImj6PXFxb",
-	"/c651Kp2I+P9THI8XUTol9hw30z9CMg7vBPE75pp9N0JzUrMhlYsI6yFUQXg1MB8Ec61ArfbV7CRpgON",
-	"3vzwJxrH0nNB7QRjZ22HhMK0MC0YmPFsVKXQKrVmyBVfOEufqMDNJ8fjqLyOrHYA4eM9P9ZG9wWqW+sZ",
-	"jkslkoQw64pEiuADwrmpqDmrny4veq/S21evbdcIvQXClMrsSiwy6ZrEjXtjKr/4+AbZZ036bwii8Esi",
-	"QOBstfg/2rxo5x6KUgDMwI0E46iXbNmTLA8HCzV/b2KbFYBvx9lh1+W2u90ztsIxbd3dttLUYfR9NkTd",
-	"WPGc5IGCkmytKSBMtBIfoIUVZLrbVlFml6yxGeVI4HIUN/B7zsh8AHp/3sF6E0ZiZb/mW5GPbkuWafWz",
-	"71Z+SFY7jvOFs5J70y+dtI1OjQFOTTc5Gepeon+PHdI1wYgqrms8HCxSsGoANKtcF4LvBJH6gmSGUWeC",
-	"FwX5OLjL56dGuKOqKG4wq7++8LNcoJNuYOs2TXMOnXmBuiVCBT7J51rhE1xvRoIwyjjjImlqexOzNG/h",
-	"Xp5x97qrJrkkPrhxAsVnQhl3yNSU1M5NbhkfEBxylXYdzL9buO3t2Gv7LgxfgS+heGnsBnSrCtO695/m",
-	"oNIYDVoB1BO4BJ88PknQhWxJJ033yE599c9LFU9n/6Tqn+NoeRF3eKUM3j9PuNuFJXLZ3YXEef5qu3r+",
-	"c9TVfNebt1xPdOzyRiS69yqg4++ec/WnI7f0C8bxHPlaM52+RS3mMXni4+pqBORB8+pPwvW4RXX2Q9/d",
-	"ORCWuUj1ua3/pwf+BlLcYXbg0DcsJBTr6gUAeGXiAdVDMVy7J+BgQtS2ycA5gYWYsP6rrfN9S2gTD9+2",
-	"gX2LX3AeMMXCmf5Lo0Q0ogDUhJ0dNIZrW/321eu6YbUJRcccr+ZKcn0gal0QkZJQo35z1Gbvn1eNpaFT",
-	"D6h3n0kEo8T1H4o8EpsGnva0F/fnZJRNzFDJtpRRuScZzCum8NgOseoGuKwhufIDuUGD2Chca8r0mnoa",
-	"3FZzXYUAqjz7JvCmncXsghzrZKfSdtPZcnFpr5CZUwKKunMZ9o681hc5dnWTYpsRkYLueUNpR+3L6++W",
-	"Pnan3AUyLfzNJk2DfhhcM7bM2vPOfvouFFuHPeY2sUubmWl970TVTHCD+ZxlYb5wlk5iSSJSNZlZmT9U",
-	"TDQ22cH5LGUMOs3rHpqDNa111Uat7g5F+uGBfjgdF7gABxBVKOVCkFTJGPIcBYkNlUD8xfZ/4+IQKnUw",
-	"94qLKblKE3RFk+4xLb2leisywWVWvwUuDqNnZPU3/aztEBcr8GD4Gv21iuYSdeTiWssP4wp6d17Do7l9",
-	"i+ZhZsOiHGb2UACoGUXvga5zhNcLfxURb1dYTD34fhSqiu6aOFTBCHu52xl1SU9oIJetQm9jClLMbsqc",
-	"EYE3NKfqdKklU9Vo0UKQTd6Dexi+7ihP7jY2L44XzXacr8mvGhQwzsxt1e50URt2KUXB1AxdhR+9W+Cl",
-	"Ql8ivDEJig5z8DOJpMKnM8mjhSkwUadxA0Vs8ywVN060tWDIH/lZ9/V8POa+VFztHG7bkscvX6Mnf2rV",
-	"Dj5tHMbjMN/yeN0wEBPjKlwI0HPrW0fttm/8qJdSFWt96z4ri3fUCSCk5Fksf5t/yF06Lzb2uiCTwP17",
-	"btWSiOKDtD8DwcUeBN1NtqJaqfc9mZdQRAwJ9ikWghKJDhz2FrPao5jn/CgvDUZrnag/ubKlmQ17VzZr",
-	"9c1eOq/gcJeh8yiVs8bg9Zq1bIwwnRic6SObl8ZT5gcKJtBPbKVdmnNJ2W5quV2UjrG4J8BuyRui/3i3",
-	"ngmfJN0478amCb7Le3hwI457642GdG854Lmfyl5GvfA/7QkA6nttza8ZP0oHAWwrRszEgm76Pv/IYk7u",
-	"wN50vNxT98XTlUPQqdAxFKd7MBCnHXU4ZpmMKtUvOfM6mrYlF0tJPlhbBE/kU90vkxw87GYKAtfcAKF0",
-	"qHfnF+pMz29t+ZO9qgT98bg4TnWOTUhyoWhKC8xUwBX/mvAiJyYvnpdK0oxcWgQFrdZRdkNVPMp6k5pe",
-	"118OadxFKQouw74dPWBWTiWqT98T0VhXvQWtUxq/qC/h0i2RCxEA/ludmQ3hTXOOkR6bg9qi6/MJtMaf",
-	"enoxSK6TWf4Mam47RsKEM34E3/A8m4HGLAPIwdafM8Qd+zwGg8AB/fV6kejLvdxvAjxdmzIWcTl4kvX+",
-	"uRzC9+STwCWeCSncXtUSBubfPxsKb+Mczr4AaMEn4TmJ1e4mOViWrAk9r65zVt1lMAIw3Wjplhr2Qwtq",
-	"OvzqBuclXqA6cA40mvl2vGFSvxCZ5PyRS3eqxN0oYoDJVq9EARmH/RHE3Fk9ntYZ/lpmO5IhLbI+BVS1",
-	"Jcvh3Pl6W+2BBzfIZfwCzANubZFkABcqqvvGXVHvUhQ5leVPAdVoUcjQIY+f6kKaqMcn758m+rUFZQnk",
-	"SSlFDsUUzYszhVP1wrwX2ovblhpQHzP5hWgUHnIbfipGSBZ35Sr8HHhlLINnetl1VKlacyauSuUewm2e",
-	"L2tgwIoukvrCjN212WksHn33eQNM5km0G2AZ6jtLLYXxRrdsjgCezg4+5Ss+OXHpDjlA60jhj2NHupD0",
-	"rQTY/ZW9y3hLpncuObvS8Rx6Ce7Iv/FQod/yUDTG/pkNRHML2DK3Y2JuctKfJG1/rxLZ6xTN27YV3H/3",
-	"RO1/rOAsEd9CvRZAm5Faz06mm72Az2C/O8P0VVjsiIp1Ltwr3Bhvr7yTfTdwRedJ4/OgK+7XBZlCLv0o",
-	"Jt6Mho5jFpCJ4YF9KCYdlBKDeiJnoEmY2XV70LSF9Zn08WkeZuwRLqQMgfy8f4qQ2YFFlKBPhYjGdach",
-	"opqZCTkjIP1R3HaVG7Yeo480vmU3VC0RhKhD2LcZtugFSrU6CGQdKXxNmEvdjqx2E/xwG6apTUKa04jw",
-	"9vKGStkDJfwTNJ7Bmcni3NI8Sl2/W8WqSWj1Yuoz9LZxnOpnqVoetSybNRJJVf39Kl9oXV4RZEHr69jx",
-	"WdPyCGZa2zr34vg5LCSgPXZ2/8Q01KjcmXwxSPZ83sH6L49GhH6wVmhL4y3V/paqqudIlozeUgveHIds",
-	"8J8EVYowlHO2IwLhrbLp5FucqlDyRzCLnKdpKcTEeSttkvdBmHCWEmSc/f+Qfb/OF1A1XTfPx1LC0CW5",
-	"zZzTFqksFN9wtNRiPhNDFDDK0MYsJB2AEd0/uWB2YAnz7Sx+Mf2Me1fznzVLaCVdchXN5vuadAQAKqB5",
-	"gunfgmmGJPcJvJ8XnbVd3YZihuXPj6G6zfHg7ZVxrzb5jPehd+OHsODdcsd6/67Yq4IwveX3vja279Yt",
-	"dMr38GiX4Zzn5bjCv4Yw9aCtF5XXKN1jtiPZJbomhXIhNNuLrEkMj6KU/E85uXamF+51jgOSY74DPUTT",
-	"gEg5WdOt34r095iuSAEIjFMT4TvQABXejI2XTYzwntbGPxD20Zp61z2WgIRXnILzq0eJLn2s34hdlX7D",
-	"B00Yzp4rTt+5Z223E9lTyUqVtDD0EunnEh8y4qjVZIsCXOWUPkecESTLAyCmEpzuEUhklp5iCxArDPpO",
-	"Vt/td8Dr96u+rXCeEBfIR4CalGhOOet1+tePmA3OSYYUR2pPJapNrzjw2UWiOcvrn00E2Ub3rykN7/TT",
-	"koxD51k/uMnVgALZOGzHG6idG7K++8HBDIZvExnMhwx7N1xPfg9D/JUSXoNwGXbe4KGO0zgCTSpJ9W5A",
-	"vr0ENSAg5bYqRHJt/FlBLMrRnrIdwuwEGqdByIYsnJgRTBtiGAJCJJTkWdDj7Cg8qWsfbOdQ28uD4QOR",
-	"phPhCLASfGNwY2ZhZ9W6QWvylskb05CIG20qIknZLjcLmVI93huOfxwKx9ei/1zhPo/xBeYZqtmLxtiZ",
-	"wsfOqbjqpYwv6Xa7jFqoR3uNhYIRQwIZLqfshZaHppdUSZJvp9CPd+8DH4WYU+RpwLO1eOqKnekkM7Yn",
-	"ikcnwfKBqbX5gV10c0nua/5Y9alMY7TfYJa9ujGTmcBR5mqdS1cqtfarmtbQkhdyBYAZdg/dAT4hd1Me",
-	"Krnr9BucGU1GkAO/McLdmOhBjcZjDQvd+5Cu961xC+RYEeGUPoDhP9Y4PDDbxHkQCBY5bfZoj4p/2P1I",
-	"jH7kVje8t4tg/M2VjhENaAYk1XjvmdtxZ7yxqve8CshI4wraNBjtbGusKxBUTZuLIEaOU8yuu+lS89ok",
-	"hk1uUvOjXtyWlyyLbIQ9zVOSRfrDbF7bR05ud02DY70Cgkiel71fhZ9v4vXUJX2R1CJ+jX+0Y7BWhqqb",
-	"/z3tTArU12lfPNxkw16jZXps3M79uJs09uFG5JofQrN3zT1ca0KekcS2mjRaWh+g8F0QdgcIMiNjh76U",
-	"2lcf1X3T/Nw+LNPE8BZoO6L13e2z0LlqjFnmm4bMmJTI5r84PVm6IYvGDKxe/O94FKE3ld7zybX0ewOt",
-	"6//ecJ67uq2Zh/FotvJbGT7E9SE5Iz//jIhwb75+/Uzf4b599fruUkR5MR5rYGjLRUomm5Z28L51/kjw",
-	"4Xvi/ER3jI7EstvJBRU8bzgXgIL1vTALfbd8gv8nlr1fZ+vDVowf/m2mRN5aWns9/YWULu8y3D+960eB",
-	"QSsJ5ftNoerNKciM+novZvRWbP6pYnLHVa+I7PXd11ZrT5K2LdARUkXBK9ftImfg/3Xifa7Mak8meoju",
-	"vhnoQHOhzkKmJnUpvo5s29k6gxsiNt35GPaZuNAplOQXWFQGqL424Mj7TKICq/2lwXZPbMrYA0gfw8z0",
-	"OMkEPj5wbSpTfiAIb3iptEqm9uQgSX4TaKYVZPA184Z5++tOVgMppvW1X4oJ1nzk/jHB/6SShpolZgfK",
-	"Hq+Lnhvw8psX6DVQkqOCjBqrLkG8wL+WS3SrLjCrPci31EvQopP0KZPmgQdlUVX+UokOOIPWgjE8ZmY3",
-	"1T2HCfNSQeOCoAIGpzt9BRKgL5DeF2AykqjYxQzhjhU5TgOU8tV7nKpLxFl+8iShTdUzAZMEmAM8sQUe",
-	"w6W2mjg6cnHtREpfA3T47HpaXoJtpD8RNGew7zRkNbmmDZpT9lcqSbwlxksydK/hWr41jwa9xXYRoKNr",
-	"Wcu4Wpv/quaxMhVGH8WNnKxu9AqmfkG/E1979xGw3/z71u4g3aCsxmIGme88p3eLP3sW9JOovkMN5tpK",
-	"rYRWFc69DO1O4T7uOJEI5xz0iIhGqgOc6RWzSatUoqwkl40iL4POpLcGknk1y+JH9pG57TB/AwyVNi9q",
-	"95oZR6HoMrMeHN8GA62b+xA9GzMPvbPXpIjCOJrDEJtXdZSALi0Xz3Mieiv6omxce+e8OQ/eroV0PKMm",
-	"3VP1bqHUhyksZzRiMKbfjQ5w1iUevpij347QOmLGOPPSjd+bfpJ4AyH3qZ0ngjUhYA4bdg2M6EBUsEhk",
-	"CvwlkHYvnIrkB7Lh2clKpB2ms/qfzIjllLnyaa6per3rO7Fli5s7PnqYVR8D+Ann+UdxVA9l69+eHxtT",
-	"OSWPpHeGi8PXHEqpILwnCYl0/300D/hwFE9T1G16v+e31FrAcx61+q9Y9om2CdOzW0jjAcZx/xSenOOs",
-	"u/qcHqjqLWd8++q1Hy7s2rJu0Na1JnS3VyQD54REJcu0botPCapTHBBnRCLK0rzMWtVpvNzk3udsvrje",
-	"YdyH7Y4V5UEBrCeIFEdmnVFf0UZrM+Z3vUpWRyyYkdLbMs/DroPz7xis0G5rsnKTNstzMxs64IVIHL5/",
-	"P0n8DSm4UAvtgRnsO8qCid7kPRBvfO64Ge4r/Vof6kLPfWzdKAwuQCISGx4Yu6jtogNLV9UCErM94/sK",
-	"W9HZ280JAi39rD9U0dJc4EtY1+YEWXtIq8CoFcC5NKkiLmsE1FwoaYYsR5I1qtXq+cOGhWcwzLzOZEkV",
-	"FwnYBObwvMTDGRxmaNhRTeK4t13dxqn1J3i0TUFmALe7FcNyhBAkJHB3hOq9UiLl+sDbN2nYOoLR1t7L",
-	"4fYqBU6DGaOvwQaTQaEWDu38hewok4jcEHEyPZkJS0nTmfMcvfi3/3pwcXHx6PHn4dhNyZQ4jdcgmcdm",
-	"2hjRMGem9Ej2xEeokOCGhCAW2WJtTEUWx/kFVB0OhxVVZdbKZOy9YDm9oWy3xoLg9eFx30VmuyljHjDD",
-	"OwKJ0Zpy8lhq67w3xAD8tpL92J0lk4gq4wTUPBilnCnB8zzuIo+HIYfCjsUeSxK7+JxuSXpKc7I2rwE4",
-	"MD1gcVqrU8FzvjvFDlU9Dwmy4oamU66+faNqtdMmMLnnAEEcJBVJFRkmJn2r1r9xFj5VxWlOVM/gdl10",
-	"BiPzt6S9oNsPSR2xImKdUyWIXBdErDN8iij2jDemTeWD1W4dF/T32mdHjY1MmgLCIxhHv4H73C9/Xtr7",
-	"0q05vgnco6+1yeqFZ23MRx6pSvcQXzBlBohvtz2gKlmYjsh7JXCEwtRuLeItKMebUJbMt8yLKHwmkdvX",
-	"xFvBZxA4qhOstR5lTiEgJTYkj+h0lpHvzJOmWzZhqid/CAbMSU9U3u6wwaqBR13HCxPpam9xqKzCbU3i",
-	"Vw5Vnx2mjYUiAhU9dUli6oaaGYWd1tW0DTNpk7X+mU6pba2vSKienb7vK/DsFYKGEtZuel2ipirvY7QF",
-	"TcN4ojVrCxbzM6K0JqxJn8pxBAvLlMxM3Hd9tmbWnVS7+W70JOKIqFueIocYQtzBWWpJQiBJitvMs8QZ",
-	"WiYS63/HBX1a5N1acODWDe7LPAiQ5ewCH9mjRdjJqmT015LY35UoSctwOOD39KDtNGhJb7bH/OFiyHqo",
-	"3Zf//fOLB//17m+Pk6cffreMVTBHw5+suDc37UCZ61UStYPDan61p8/8/Xzw7CLKAmidyPiZjBgI9Xh/",
-	"bkwH/nkn1kO75/yoPz9gXcQbC60A9d+pXTDUXSdMs57l0CSxMfpqWxWTCbRhdLT0uRc/vEBWSHkH98VF",
-	"MmidTFvAQpZLveVfTOcYfUbIxM0Ma4TzTI8ZBsYSHnjjKbtn/ne7+mXU5/sg+nsSWXyxcx/lb8+yzpDH",
-	"ERt1hnwene9sGdsnL8czmALyb/iley0Px893onwcH7AhLxeSihFfvb9Scmxx/e6F104ZbNmrczBuAWBX",
-	"BX1WELpEimc4DE8cC/FqO9csrtNKhYWSweRj53FzrjW9fGRVi4/eGHVif5aYHm0IS4QZIkI0q2Nuob7A",
-	"KWD17tdU9G6YZG8zE8tRWSdR8i7J7oUpVdoQdSSEoUfPLi6gYOjxo2fPJuMQdjd6ZHsX03Nf7+9hl4I+",
-	"sN8pzNCc+UCB9NYWltYOTX5kKKOCpLa5wCihuvMIXwEjClohj1KoPRGIZhKoKbVhl84e7ILWqulUbboJ",
-	"ANvICKBJJ7bwC3GBDkTs9F+4MMgurqWWWS+VNnbxHDDbbYylGJIKrexh0PyqwLzDQwwi0IQbJHg/RmOk",
-	"2sbvzalc/VJeXHyeusHgX+ShZXdXCbp6aLkd/LfdKvhvs1vwn2a7rmC/AC5yj4uCMJI5qEjAYNZyh4iD",
-	"fI6uIDlB4PyhpqKrEQESdKFXJ1h3Oav2cVbGLTzjbXlzg6Eq2VLUUCoSTGEJxtOL3bnH2nIUPYQN9aEF",
-	"3jmsbkQOhQoTZot5te53fsQniQpB9Am5Gi/F0Y6jUC/3cSblzTy4czlPr3+kB9Kb6ZnqJ9ydyXkKjsWH",
-	"6BteCgu2DbXreqpAdCfEC8KAJi1SaYJEyVCBpUIHmjG625sUM3wotNq5uvjz84uLlW92/ffvf7549O7n",
-	"iwfP3v2fxz9fPPj83R+e/3zx4Kn5U9BV7sUZQyup0HQ7HgXRk24f/nM4ArsNDdI6GwOwoA8EQ4JXT1ik",
-	"Fd0722EiQgZuW+cfNXgJW2YYucgw2yUW9aFn9xcKmNqRvnKBmd6YaZNU35Q5kUgqU98N4W2Qs5cIuwh4",
-	"ihmyUWsAgECb0pZJQPKB+Vtf2kFsPLbL4iDzEu67eVSiDdHiGSkeFHsufhuXgxBGF58c6DX8WxpmhNnJ",
-	"NE2w0hBWkPEIsIxlIr8NEuimxmJJA7zqhgi6pbUIN7IwQYLAnpkWIIgqYLB6RC5JhrSYGILtbOlB5IYI",
-	"VIOsL5CDEqYXq5hureaY8rw8MAlBZrfFZ+auLJWY4uy2Vqky2+VU7pMWysIBFxVBBd2DOOzMeOFSgtCV",
-	"d92CelitgHbsbpdxpIeqzW/bGSYCW7ROgqlULkOLQ0S8hG5lh3prcbfHDbugbqTZ/GW1/dIg4lAGTZsw",
-	"k0dIjxwHvpxj27UW0PV8ubBEc+Lf8CM6YGYSK6TNqgo6ZHq58983Nx3IErE9hxiRMsBCCSNbmlIsTtGV",
-	"mXuaZ4PN0KgE1nrAJ7QhiS1RevTnAQeka4wUKle1WybRgUoJDXyUsWQN9FRoOPtk9L363jz/NfTbCVwq",
-	"O956y8Ua6gfCjdIw0j8iQXZUKoNOhY68zDPECMnQhkia2TLMRablfygSezPwSpvWWiQR/IyjAu/k6l0P",
-	"7FeYMAGPaxma1G9rmT/NZV69tTmFU8irJxBGN0RscI4yklIH9XkUVJkVL1K/7IYed2marVtXL0BrOZoR",
-	"lpJeTCasFE73B0DM2/p4Hqbd054fXTmCGfR53T9D0h2zTiXjwUi5yGgcIoutg8rWNAv1CPJSbaQPd3Wk",
-	"ar8nedWvrbowkd6iViXZYCe31u5SZr6hX4Fp8Fwv1gPSM30Zx5z6eiMzkl0iVpXcO0DeINpyL13op0U0",
-	"UZin3WtrJxC7xC0Lgq9l5Qk11JDUGdknlHGwioYw8qKDR1pGi0IQRcS6lH3JrrGdhBqxfKL2PIveH/v4",
-	"UDxLkJQW1GD7xxGtf3GgZxE9UAVdRExp3XNkkBWRTHlBkMQneRZRt5pXdG+7wdDVN10CLo5Wut1LkUgA",
-	"MNXobTVPu+I8SOfp1Yr+s9kPsgruOYjGaojFgno4p9m6ZIqGDCMlDb6k0U5Go4p3gZDQEcJmez0Z4dhC",
-	"Rf9tsm2xXo9rDUjjWYG9jy59236sO5SsL1ivYL2vAnSgBWI4beKfEnZRCTtKzfdf4o7H9j89ETz5Wnwa",
-	"8nMsgWtB0dhuaTAqsgYE0SLeMmNg3rP0B84UToOuzyM+IaXVOJzuEbbs5CG6knhLrjTJX5XsmvEju2oi",
-	"OWB5TbKHnbjdHDvbEmvY1/uTu4YtoEi+lIE8EWlz7N7pfV7Dw57jsMvFjUtUJp2eOQN4c4PZciaHoI8h",
-	"34VqL0huWOeeFsFEhWO9btcJMQ5Zb89LSbQ8Xze+YSGIQ92IkD2JpktCazDAcxyMxwlkI+PAbIHKw42c",
-	"8Jasj3vCQk7kUri8G2aUW7mggVH2JTZAykyCcJYJIqXWAfeYZfldZx9GLsS8EoVlt5hxY9FVzSZaSvHv",
-	"yQCffKEUORRqoV4a40pApflUkNh7k1lzIFKauAGgL+pbiA80P0FWhlCmsw1X+57GNr3cAkbr7zvURMA0",
-	"DH8yui2cSmVGmt0Y3/N5lafLQVLewWmc1ZdsWMnRGznP2p4tg8e17k9ZwI6aRRMSh8ck8D+lo5OOo7s+",
-	"U/K1x51ysRriYuB6LWNDgDZ+L22IpXp7LsZvouG1PypjGZ1lL6OJKF67PcYzqQju/jOi0b2+I8YUuHzF",
-	"6TvPqda24p3DzWb+8oISibAgqBBatc8Q9dsmD+W8+qm7FcpFy4Hz9hX6/NEXXzx4hHBe7PGDzxt5wz98",
-	"9aaZNWzQND4PYGl0LmEFmPGy3IRq2GxuXDSnLTekP3e8F+spowfCJNDIlC996V4LpnsQLEsxce7fm5fC",
-	"42lFsAetAbgC39J81AP7JZW2p9tr+8IgyE+v9/CFzVtEfIvq7TPFI3qimklixMjRdTVNEIN0R/PHA8GM",
-	"sp1+GzPE86yJbjWCFVDbhy6ZqdrtxmE2dy1Z1amWbreCgq8mog5B9ltY9UaNrKGePAzWN4MvrYZxjt5R",
-	"bsgbfuyhJhxF4ljh7/WzPUoEjDO0hO9JaBm4zCixzbIdk4JIA4Oe2zt+QwSzvufa1CrKTU7TIO9KLfsI",
-	"9X78LSQgvhb8gGBACThxWgpI14zekTbLT6bjsiZZ83UQc8F8sYIIauzIsU19bZ4889J685nGZN6adNMA",
-	"VVT7EQyaVehdRyKV2TGXhFglfE4ujx278Ppc/QtfUU69edUht/aklywrth3MHA2SUepVJPTk5FMlrVfV",
-	"JsOGU4G77V/sLpkOL8kKKyXopmywBt9bAV8YyEg+gR7gMuN7auCD2SA5wZIEcVAJ5I27vZeIlwrSEA8Y",
-	"AgMQnPTRnUfQ/6ztVX2x76S+C9aATOaB3dWGmFnfJJxMjicWyjJNhFxExLDdkx8g/KfG65fsFsLD/qf6",
-	"pv+6Yks9Npe5uyjVPFdeopK5Y0EHztTeqJU52Sp96t0AEFD5WA6qHshYrZGPthbtrhLvXaaWc8G76Skn",
-	"EMLStGr6Nprs/ZIFFoV3ZL0TvCxGT7B+sqoYjgyCTYWUg9OI3mmGja0exNbuKvSQVeJsrZDNyYvSmHhr",
-	"V0g7uC3t5z8kq19LLJRJkKhth8cXj588+F+Pgplj5H0Egsr7cI9JWRaFANT5cG+jsFlnMccvXTc/Y/F7",
-	"YyUxAZUTwYFVRla+1fI5wG+mkoyF2AlCIbdlfZzkdmsb1dMdihe8UM2k9dnQZf6S5EQfxxvya0lC7D/l",
-	"bEvFYeLEO1vhxzFNNfY6ussPzOyc9p3+J73NaYwcsTkL+Cbb232/fJRWMSaZKW8IWKlbnCrbqNvPnuLa",
-	"EFXkvUqMBwXasfFSeU4Tkz1mi2ZM4Mf9C2I+8A+Dd/1e2yyEZdD7gTBFoea8Fg3JakOF2q9dg72KNxsQ",
-	"O3tb1ny75oLuwHXjI94dsKAK53WLcJKVabOS4kB3trai7uhqo1gZT0trSm1weq1nZFq/WryqdSH4DbT8",
-	"DXHK2vQIgnI3eC4xHnVKjuAfgjYvyUoJzOS2J0aG075OnFp2l5IIfVRpTg075iijsekJPYWdV9YVfVUl",
-	"UsKDzhNxQ4Sg2Whz/ELwlJj6FPOdD8k5qTC32Shc34whOKzAjY+czmgDhR+5PrNDXDLJFCYcbKrvpwp0",
-	"sgPacwXSW1XbM1R76VnfC/Db+j7dS1br+SAGTAprKIJ9KAkJKNhLO4DIYYPFjq8zfApc+i/xSVqoFG2m",
-	"E2Y7D2Nj4yAqUWWMhlS6A36/bjqJW+PXRoZJo4CqRZQKrtXGS3QBFjJmp/DolK1TEqoIBF3OVPgfEVVg",
-	"iu1plhGWoN+I4BKR9ykpVN+07cDrA2Vc9LSRkfhAYHogq2RVaTk8Yt0nbmRUr6FcwzPbHTvCAVHVvtbn",
-	"hRQPux6SFUg6y6JJ7+bqPT2UuaJFTqTpZTDuiPbcUB7hVAcZ3qjugXQoq0XIwYtYFuDjCgpkbcDlJNtN",
-	"FBKNF/sqKUwJJxG2rYYkKWcZwrna83K3t0BHQtpihX1k4/O5NY7ZzHciG6xuNe3Yhx2D8mtYq2iCKZnZ",
-	"k/R6lazoAZSed2f0fHIVuEEQILUXRO55nkmbtu1H+QouJTV4rDm9JvkpOA/O+qs7TQKoaQlvYIaOADQW",
-	"c45GJ57UKLWPISnB2Y5IZcgpttC5uhdvqgKQrotTK6f9/elNbD/n/JpkSIuHHabaWNgijApMBSpKZSFd",
-	"Rgu8ZBpEqXohXd3JseqIr0fWfwGaS1BZaJ72KL4XZtP1URBmq4JyrAwKA1frrOIaycrglYX7190y2OXc",
-	"bE9LtR6ZuR12V6YmKu/yVvszyEhfYpbRLMhRZ+j01Q2edi8/2pWwffLCPRLDRPwf8RQ6jgvgvt9/oHGH",
-	"J8/VzLvkMDtuUI8FgmEseyqgRlOJwBkLGfq2afxD9AM+EIlwzpmWtSxzxRmGrgwcy4ELKF5TPM9MSymt",
-	"tAvP1/9wFQFYtgtqTAanIUMngiF7KMOnBFEmFcGZ4ZPg6UCWK9aYx49HOxx4LpI26wma99Xj60J4lZkt",
-	"az/Dp6ueqr5BAz84/Ifam7KuHYpjxVG+7yiAlxasI2Txj9dZWD09DA8mKphqjVyL9hhp3nRRxSc61tEK",
-	"D8s8qtDN96l1o/UWuUoWJM8p25nULvNEowBvUuLVYO+BD86DFtGOJTpU8WGIV3zpUfH5UN4T9V2/uNkJ",
-	"LtAT4Ljcf7U1CaNhhMRZ9VSs2JzcYj/wk6fdTasy7DqQGvP3tuddzAnOSskfOoE5+z4EIXsFA189B6EA",
-	"N8/q/p/JUIyrYtyPwna7O5KRSodRQMkB/VxPGlZ99dxozkFdPUoxL8UNveG9bZqrvTG5QLY8Vh25DRJE",
-	"WbXVRyJPAavqAOqEOVzZCoLgbPrBKHxNhj9svJ916bObNoDZSfCGG6DDik58ZrtYpKQRHWmHjqfHS8CR",
-	"CJTkAbF1CtnnxlXqP9UGhx6caW6bEakocx6CdgjGLaitRGjKP2BxHc7L9YRUTAeKto5aF07bixrFwpZw",
-	"dXcE27jHezQhu3J0TzU1Y93cbtJLbsC9Wvibip23+AYjyKGYgGeXC8N0pQLuaPiXRBtiE3u1ul0VFrSt",
-	"C0EMtkA4MfNRYtq4G28vPC0TlGl7SHH0INI34mbr8yrHihosx/AlP2UmGD6tNO3gNT0SQNQeRPWr1m0S",
-	"j+QMC7paVOLtYvX10Ml+td0SaHfbC5bXDEOG8huZrTQwWqWM6mwww0lbAXbInn00vk/Fj1iTGmAY+JG9",
-	"epImGGOlUNRtbW/Tj+YjwQbm80E5ysDKLESj18a6XgGgv+jbpJeSNRYrIUG5nbFgfCpWwmlzLxMYPPHk",
-	"fUFFfz6Uj98xB6IjhvIWyOfsEPNsH03feY/cjjlR8XF1sePFnXuWrdV3w96VHuMtK7Q9kFHzFXQQis98",
-	"zYjCNA/Xp3DQwLrU/z/fvvoB2V8RZbYibcOzk03TKbDAB623fSZbcNV9rXLsp6q29nZawWVycQiCgpMs",
-	"aIdodqiPs0LJ0uo51F9VIFm3EvJy70Sb896kg30V+jpKvS21zCa2E4wgCnY1WRZchbI1tBMLYaIfEZaS",
-	"SHkAcHtod+TA1oNR3mty6hEWUuGTRWvCB2KsGWtcydkV6XptVdVo3lui98r0xFfkvZIJ+svL1+jJnxpV",
-	"c4SNNoRuU54huBQztCEmwIooS1zv/W5oYDTPp/ZhBkAhmvBQetnBqL21wHwVy3RDWlX50CGJMy/9tH4r",
-	"8h4YsTGtwRIwpLfwInp88fjiwaPHiTnIqp8PF4cgzLflK5pkdvyB/eNfJWcP3+Dj9xZOIsjvM4G3ys+P",
-	"1ay6uoogCFSv+B5o0i8wk3ldJNTXSCC6wUCHgTb3ztWsov/3//5/YM+sEwM6aTT2zzxRTy/UhKCk6zkH",
-	"+B0+8VKhPdUMhG8B60o90MdgRnvQJObYQ/tUY6OaAXpJxLa4pvKMVAK/Yrp12aRHwb4DxW66fwAtUuoT",
-	"pbM8n/3S9iUvTqZAHEgG6rlNbd7RBslAT3J9N6aKxWnILPHIJrMk0qVRKfgWXbkNuepgDji1sBVz8ouv",
-	"8YPf3un/uXjwbP3uX373MQTdJSIsZuqfP21s+ePbY+Dmu42Ip4/qEssCKkY7Mc50LhtuBKCCUcDW6h4H",
-	"Vrcgs36I3hCoV8yg1Sg67rnDPWjO4u6Z+vnH/KGHty3gEdTDxPdd+ZTSf80GLAEFM8aDl8F36eVe/2Q/",
-	"/2Q/95L9vIGwme1IM3ilztRbFr5w46V4fh/68+7bav6V6qZCziOUks6bSkj7D2v2vtlp9fiAwt7HxHu7",
-	"Zi1ERH9vrp2JpVP3zqVyW66IYIe0CraKuzbGOAPSvkXDeQHzuMfeLVlqeMILA38y0Giw6tS2rV5aZ3S7",
-	"pWmZq5NJN7D9oyHTX9gOxhCCdAfzaJWstCrx+SpZPfGw0SDWllPWcyTePKvbFybQn7DcU7ZTnKF/E7ws",
-	"kNxzoZAkCnFWTZ2yne1K4RJTIRdVompBD9G3ldmHUUbxjnFJZaAMDDaOtAstJMm35tn34WRpw0Z6PNg/",
-	"nNnHYU4d5xyPfqnWfLtdZ/yAKRvqV2ifQHuc1dDtwSqletSeOhKI5uqfDN81KU7YfsEEpQl0vDWBVL/T",
-	"Xg/P7KfnqVUv49ZT9a3vzPPD7ZdwuidybTekr/uqR57hGrI7AFK/bcfi3w/Gt6WTpME4muygfQW6F61L",
-	"GyPcveKa88CqP0Ued2f3cgxHuUUawQOOPZ4lHDQhWXnPPDXt05hWffIXJ29M/ikbU13Mw6su4O/hUDLA",
-	"YjMWa+SuG03qQ7LaEyxmviqIYcozX5eEzH4z365TLMicl484v5713XY6jpl+vYP10M2t8eebtA4sRFjf",
-	"EJyBhjCRol4TXuSkUi6OVO15qRVDhg9kMewtk2no3FU2K/rCRXUGsqSnFG809/l9C+TFTaFn83ID39Vc",
-	"bdf84tfjaT0DVY3fVEmKS5WR5FjzYUl/C5ezav5QZUZCR6ykwkEEqGkQUsovH6fMdKML6ip7grPeTEQH",
-	"EG7gFvWjl1VL5+Oe5lW7Ilc/F6N/RQrDAVXTq6Fs7c+//deDbx5oMnzyNGh9B3f1e7t92nBstrv26bZD",
-	"ORjS2VZGN/so5b1jmuZcRbBRJaq3LIm6AnPrcJoU32AnY9wkugVMD4ynJnKt0R33XBLk46pDby5N8Vdo",
-	"Q1J+gBb25g7EprhWG2MIzG7PcFu6abpc/1mYTy7TqHsGH2tXSS7FFP7KKauSF0Zrj3KyVbHPDuP4/2jS",
-	"JO3pz4Tp/1QzWhqHlYSKxr11+GfwbpwC52WoTCfSOfTTPuIMn2KsvI9CPeOF/d7TEefylXHQTzgU7zIt",
-	"tnERLGwBK7PNFO+XgVnNfsmduL97sExORLzO0ZMfEaNBv/C8lU6xbHOoW2tcE7pa39oa0C9dkVWgA5/r",
-	"i91rE8gUW3+13POjjIWHvBu9w1RqyFihHytcpCzjtQ79NGW79QwA4T6Tpy/M2SxlMtnq2vjbEFfDHKr5",
-	"unUPexRmdbNKd756NL2LffVSH/SaxEdTF2anqDV/4z8eXfo/ZqAAxn0XwXFm9p+cwZSeIxxq8w/5CxUs",
-	"8RZdU5ZV57zWw8T19/97YDPjTRfn850xlJ45LKJFrtFEt4Di1JGc90t/6u7IEmrUR7+Xo8rT8D0dfX3w",
-	"Qka93bqg7XfO7OI2v6nhYhd7HEhh3kXvkrDB+gxorPxAU9t3owZlFGvBj6tkhfN8zcWaccA2CDezMtgA",
-	"YxwAvm9AbO+qqtRhRDTczmC+DWKfEiEs/PBInZmniXRzYfhWEWZq/mHAGjMzVDu2xTQvxyNxZhe/1ffK",
-	"oKXnka98bdtwbSmbnnQX6yXGRaEv7MTHHXRc9wFbtz2+uu/1k/ZCB7zUL6qGCnJPiPKysBMky3SPoCg6",
-	"Lw8OELsOAsV7q1tH00FnE3wniJTNXXcgGrUBHcQd9ABUodvKWp6kIocwCKbCQs3Oqhxf4Vvz7J2EZ45Y",
-	"MMp2S95FO+TQbZyr1h9M+X7NURssyMvdbB6ivcYVI/VopeJF3lY4Kn/Xy+QbALGtcnmXAqmtUoAld1HO",
-	"BHGRIMoQRpk4IVGyRGsaBIucEoEE7GKtatgpfyz42ZwyEj78fwxg2inYs07yav42Obi4xWUeSOh6Q3Cm",
-	"iQXKWmwzEnIo1Ak5QHmvbiloGsmqbVT3mPaQZ32J9FFg4SVhpFiSBOE0hYx8zDJUlCxVpSvJbn91rNAI",
-	"ix1RsQKUGLcvNOOKrT8Kr72nD4URThKfJFQQ4UY6NmDffSYhtwlupm2FBg9VzWGgLskk3cL5UCWR69QY",
-	"U/TUJjNzSNVODZFXGYRButKHVSiSXWkWItE1IYXJpS9zAkXEXFqwpiOxUteoZiRDG7LlgoA0vrJs9yox",
-	"LU4FwblmUt18HPu9MHcw5dh9P5pP9AiVhjLZOkFMlWmZUUEhXTZYaWOZvMzDqSQmQlQGrtuXBpzKAZjB",
-	"ceudsqBVkPfWELj+qJRdh7pUuDEVN9ZJle5SQALUJXI7CXDNnYNqHVLw07btUN+WCqJpqPdXfpS9lRlW",
-	"/ATSTK5pUZAwVKZBDjUlKeGeHiUbJBDNhta+TjISQYYl+NuQ1ORZk5v/2ZpC66V4G9VSKOzRepTTnmP/",
-	"he1pQWbh34w2DOAtO5OkUyUCG93FQNCa6p5kVVPPGvjwAMSmyUNr4NmZ4rAmnp1XNRYPS1kj3iV9geBE",
-	"i2x64yYK/8D52qpuEfiZUL7io2belDkjAm+oB/hpsL5q0CrT1xt2TKjKd17jaCYrumO8p1DKM+ACVXA5",
-	"PdAgUNWrLcLo5dv/hLtyiUguiRHRQYcsS3lm0zk7KXMu3Ke5TkYUkGKCMPrpmxc//vRvkBd5WbVctXxQ",
-	"FloEgUQL9ysx+k6t96XyZpWs3ucSsA2zvzahP/2qz0LV0G+tqlc3B85SUvEJredmBIDgoxPOe21SuceP",
-	"n37R8xMhPZVKRrID4Ly3MRaUS/bGmsLpdn85KSJjenu2u9Ka5+uUNLOUxCOifnZh7NogyiaoiFBDBWiV",
-	"pkkI6IWuba2W9fAP01NfkIJgJU1RFgaNEbSeQFZ2FrJhoJf3JRAaWEr4IMPd6pzG26dharu/VryOgioi",
-	"G5VKrb50YS+FLYntE1UpznMAg+viL/mQ7DdEBJvfGt+RVpvMXMEQK1VSGbIZJ1C65vFoeKe2GccTdC3w",
-	"XDWLelX9FPG9cd8E+yxqkVHvlVefNC+nd0sZdYW+Ec4gM7Ev69cmJM323vu236WnnbnRcquG6peowKJy",
-	"0l+Tk/5PgtP96h51s3GSu+W1qPJ3vQMaJZeZOa53TwGeEfcowpTs0EcL4+jiwTMHc/Rw/eDd3y6Sp88C",
-	"sYr2GfVs/ZQd/7KxeRN2XTMuE3/JBpqrSAT6GTJKmAQuqgirTHZbE1wBCf7r48d/WjUiN7/88q8/P9Lb",
-	"o/fobxdJKIZTdSuPNbwfRxjelWS2SJ1GQJvvgAWurWdjgwvzgK0vcuruQ/SThxplsL1MnUgl2sGedfD/",
-	"mCHHmlvG+NMgAIn1ScdHWX1PT6tfiCFh1+Sk68DSqqrC1oZfyLMBNgbsJIh6wMgGAWbKLsAND9Lf2cSt",
-	"Xfk8iMqCFVlzkYV03m/4EV18/seLJ398fPH4C6daXaLscOoF+KpwBA4g9zJoA34IFyQM4F2+2taqROJ1",
-	"F9RaihWm0nZ2ptGOR4c5M9KiBqx8qdaSFFhgxUVIGZE0I3a/L9HVZRRY29MRvtdRIwy9jvKkb5lz4E4o",
-	"zHqBbMTIwLkz54NwuNK3IDNuiaufw86XSMZo6G/3LBOjuReLpGEM6KuLUNEslaI/hv+9lcc1AMppbTyh",
-	"KT8cqBpwIvzAFVkA1Xww1BkLaG4GWYyc7yUda7rk0nzqFthXFQ5f/lTr74zHI9/w4zKFVI3eieHGcaBe",
-	"mH7Wia0FvyY5rUJ+nqOq6l/g0GsgMGoDKcZqh5FcIgCqp2z8fFN0sv4mja71RDCb9j+YornpIIVhaUdM",
-	"lbw0zcFNVwnbWcquKtrDdQdNiUMtwmzajfFdWyf3OQ2IIcVsIRqvw8oDxj3akB1lNd5fXyBiJCBcedF7",
-	"Ujii0zHe8KPLyAjZ97AiHzbK7NfgZTWRoalJxn5P7qFg2XcQ1Uf1I3U/L729zp0FCY+J8eRWwE177PdQ",
-	"U3vQnqqDj8g4Guqf2OVIAYe6JtsEfJl8i2xWHPjWY3vMzLwQfW2yBg9yMeGqOfh9lK/15eicpgvEPfei",
-	"tGCGVtY9ouoSWa/YJapidM/boc9L1PeLaU1uwo4mbSAB0uY3RFg/ySWyYb7nJovCj1FeIhf4u6yvy3Pb",
-	"PdeP2OJcy6dTYqRDJxJtwoTPq2ixifjiZsxXSHjUBhLrh5shZ7iF3ahzXdK/UHQzGNzs12vfdsAFfi1J",
-	"aUYvGTMZs6lrB7wy6ZZmQphpi7gHi86M/iM5FHmw3/ai5kHL2s2lqXo1ogIZY1ETicOSr4gNqCwUtgg7",
-	"E6OsTbfmxayFahPnGwxsw9+/AAqb6Dn4isKtOoKOyOsLDgCG3GhQEcls3UKnRgadu4YxkoAXhK1TLEkj",
-	"yyo4+S8F3kKYDEuCFOc9uG96FiZQPXoeeh/f+C+EjU39mNeDbcJ+19Ann0lkY+D1xpuPJi74Zv2tivNr",
-	"Q8QtL3QVMcfBPDRDOJbn3RCxwTmqA/CReeV+VH7yN6I6ZIvo/mvmafdafGNtH8Q42qdo8hJip2Yftxoq",
-	"9PLzO8YO951uXXOzzGoKvRf+W+d569M211lJJlkxDU110osFtOqCZU95b4PT652AXOOQth/DaFQNJkQl",
-	"9A+5NKqxJ3Ej7GcZ3d86zbmcWp2Rcwn5/DyUefw1IZneCAsbi00rMokp4HcSlmlFOhx7T2smNETYb7TF",
-	"JXDutdpLOVM4nfImPD47UG00rskUafFweytZW9dR2OmuW+99MKkcNy4PK6YK0lV4hZjrTw76jCHvzkDV",
-	"2QZgfyGuZUeIZrbkfZFjhnuBu7eWUCbv4pbnOT+uy2LhslLoZl7ta+QZBV8aKBz7d2a7xW642iNpu5bG",
-	"dGsMxDTtbSqwUAyY7Lg+ckNEVvakY2tbC2UEZ9BYVdvgBbbpjF1NxLbQjbxxr83TkCtKucuAiaP+6o1m",
-	"1n8P+HnfKGIgpV8WnE3vCXvDr/2rXCOossx2eTTStO6Q+S6YETRRykgibmga8ri8tb8gLK+NGtPfdq+D",
-	"JAivVhgDndayduh1IfiNNgpvoSQp7hzlnZUlzU6jcWmqlTOuouAk0Pm0btdenWx1u/wcU3d1BzWoJTxB",
-	"lTZ2zzxBHXNnmjFjM6J92wUxQqB1OMTUj859afktUjzPHiInPa/sUV1V3p0NltRUr1AFGQrBnuOx/tSv",
-	"IKuiio3YAkb05OIZujKuovr1K9OXud+tuqA7NZgT6bKGMnQiWEiEFRJEa7BgEToMLATp4QiWo7VExV12",
-	"iC2S/PwiWCbpud9hj0e5h83M11qrecG96fHvcZSHSP20YVBDi+GiNJnp66gi7/bzBozG7F0QWOyFSW63",
-	"rnJUZetP65fd+EZ31uErl/IDZbsfBWZy29NqArtykqbTE/HtlgjZcQ9Yp5cRYZJAom4Xjdczcbp6TP1J",
-	"qtCGpPhAolsxzrUHbjnEFqnCas4UHyRzx/Yah8PqhSA3lByjh7GPN4r+ol6EwrUgdqwmUCJVu6TGtR9/",
-	"d4+ya6sau1otgNOq9znmii0i4Fu39r7J+cxAY7dgFym7PrNncG9SuEceUZ73mhzMrHqWoUX1pD72eitL",
-	"RYK+IwK8FaO03BjbjSrEANojkJ1fbsIf0MRf5jj42/59oBLnm//9nf7YXuEdKDpYKUE3pQpbtTneDCL/",
-	"/20s0fQvp/7u1lDWR9X4IdkiCDuZetH2fW+bB89tiYhJRQOBK+gRXUu3gtiaNOEg1wZhVLzXNNkbePmf",
-	"P/372+6KrsmpKVJa+mu+C9OquOnp2he2Ha9VuMtfKcOk+n78oK/B4tIT0Y+bT5sBE5h2aA8GQ1awFcGd",
-	"46Vg5PQdCZXJ1HWIoVSDQlhvIjpwpvaIC1CZvcziDBvceFKoGIhd971q4ECxdoZPVz1ItIOqaV3O6Q1/",
-	"d6iVGSmMg+Gu9rL64F1u5lbwwwy0OnitCBdxvH5gmV6X48NboICd0V3xEJRYrfVCp9SCC2WqcIdwPAsu",
-	"actx3Ei5ugNoTj7jCBSffgD6nd7t/2cLrlhkzYpihtnzPFzNfwAO/k/Wei5rHY6KtzntaJj/bjjvuNPL",
-	"Z8WTWo7cFgcd22efoY7s8odBXrGAqe3phffLyPZ3YZHam9tloaPommey1OHxPxEWO7oJ57LcRXahzYIX",
-	"hnqdw6pHN26YdY++7nj0pP2bwLNHJ7AQD1/4qKbz+nEQXT77mEKy4Dsv1a7liHr5Gj35U6PgfStawHRP",
-	"OzuEH/z27m+Pk88//P6B/SeUwj9O/vzhD/8SLIb/juxw/k2wbd5YOlmdnJkYVxHOc81LqIAAiZyYSdZi",
-	"V6YwFzJbbymqQtigYUImZ2yYNxYOuGhqix50YDmAdBSUDN8qiXJsuP8lwhtJmHqO4Pk6sktY1u4w0qd4",
-	"f6rxEbs5IW2kugULdcn6dC9KJNkNRK2bxcY1A/rll7dBargjuusEm8cPe3rrraW2ZcZkFzAWal5/v2yF",
-	"7zHDJl30ey3nl2nwmpZC2FyLDtrWlouUtFuQeuGtCaZzPp4TD3kJ60O1yLV5b8h9OZq9+dOeI1EyP/Ph",
-	"0vw3Z0pwKEnmW0gbsocwuhrIvZPhm8y873wmoZgL/WYAez66uJjoguyEPSE3GZKH8DVhaIPTawCcqSF4",
-	"YuZ8DhR4vvJ3vybdiLsyS57dNXmP+4g+MXp/YTLKNkQdCWHo0bOLCwhOP3707NlkSeVOuJu4Wc8g4qQX",
-	"kA9tPnvPpERg+eSAQ/CeUIBdSsihnashXVOjPbhEIjtcmtPm1QzXVfXMJ0GV3dfXOnlPi/gErO+rd4KH",
-	"2ZeOwog6cnG9FjwnE1LhIRYGL4VJxwwqU16E0k+/IXmGeKkMvBQ7GbUWrvJzpPaCl7s9soMgmBlUAAGI",
-	"t9313mT0wHQ4I2vNqgGVTg6cyXMk6Q4AMilDWF67smjODK9HzcCbpyYEuNaibeuGZQoQaIW56FNP+4A7",
-	"ZxO+Xss4av1bsLQzo6/EcTI+Ul/TbivMbjEDoVct/RFgLQwI8V5fFVBPE1tAVeteKc4Jy7AIUmTFD5fw",
-	"djRaenUn60y7GB0wVuMwTbHWSmBaQae3+mZhlmHFxQlVD9WwILbwMcfptTT4PFihPb4htvYsuwQIOLjg",
-	"xz0H0B4A7DFRfpxWjVXi+UwvkwU+OY2lNlSSW1GsNcO7e1bVr/7WF66eW8XTDDXbnZygIs/vh3477SbP",
-	"pYQF26fHn3/rROvDgSn27/sSeup97B7uVr+EDD2zm+IUNtIvHV2H/aCE7M8wniZBzdODPHQxBbVPMa3a",
-	"6nhQbhk3eG8TREE7SdjjbP6mNRftlljNLkxaInSnZiVAugKvXke2SXMzohOUhgW9zge9kCWCHbIUN/SG",
-	"R4sycO0EoAYoyTNPf3DDGowRfqMNts0J2ZOK1wlKlvH1YKwm43VrikjJzTJt0kwS9uaV2Xl0DbHdoJzm",
-	"CVRH5Ta6scJein7J2TanaSAHvm17qyNfV21a4LLgA1n7TVwqmBwJs2n0cXFVdyGbXZQ5GeAIQLCANAcd",
-	"775iu5zKICR/H3N5tXUAMM+tzNYiW9vAn0nEOHIrimNwriIcvjaebW4sRFhj/ynM0ZOWCx+1bvIwP9px",
-	"IhGPahxejdtbBfFCOsev7arSUXJHUhvwNZnCUvC1nvwNEdDvwcLDN3itTBC5IazCGwXjBagEMOEuUZ0S",
-	"46C8ZJ304xORuzgD7ZWglBL+IatmSztAHlhT28S63X6pXdHpt2JyDY0gOWPNt2su6I6ylQ+FnsD2iRtK",
-	"jmuvCgf+WAiiiFiXBi3igAVVda1+siJZmZovu0aGER2Y3BfB9G32YopvFeU6L70brmtuA+VDLdCvJbG/",
-	"a02tA+7dYKEdgh0MaMPV/ZJuPejQtgsbGtFornXc03SP1NGlsEuUwYuJ7XPqKAmIDGFZNy/QTz9HGJoF",
-	"JoBpKRXY1aI0bXqAOVwivvVJ0zrhzRMVeT5EL2wE2NFzF4m9AvXrA81vX5jhhjtuS6OGc7yl0wwJhu89",
-	"g0XMHbEj987a0Wuvy3vb9YdGsstpe1ApBCHo44rWJw7qXZLQsC19OL5V+HpajHKqxhqSX1O9MIMqW3ch",
-	"QR7k73viHewYUbwxddcT9Yrb0QYG+G7vMoJQ5FvLm5x4PfAbYgN5pxZq6QFn4SZ9wE9kCPDCaysOjTPr",
-	"weItj+j0n76uuj/5EMtUJgYHxJMKuMyoAudrPjRy8ASNBAD3a06ZPj3oB1whG8+wUaqVJOZ0qg0eOtml",
-	"mPb9QzuGaf8Hy/gnnxj1/b6Q8kWq6I3F+mrVAyit12EWxLEyYGHSKjiglJLMwiAiSaTlbV0urTXzKM/v",
-	"gbJS9bWVdw1p4wjJXycUsoThs2DSPR9UPM7T19Br9FLhVW/0pLGv9TLtmkbPycw/3OgvBrLtoAdbu8cr",
-	"9JrWYXc3wDkMRjf6rVnpv+vnx46xkKd0z9eV6RFu/FKcBD7QbF31p49YYPOdkeNtnVu1l+1PVxHhzrwj",
-	"Drj3ZH/gaiHXY6ziY6Ya7dkj79VHqny1wOy3W6fqbUfji3blg+d2m8lhbt89cfBnEAfTBMD4IpaQ1RUh",
-	"3zNhref9GgtFU1pgNlWZNjed9DWogCQDS17gmwT8Fy+MnkK75hORVbDRNLGgBo03mIAwA8fBRUdbZWRF",
-	"ve6+cjKnhnuP1m4ukxAz3iCjNePec3hTaUDnqk1Pp1+TMT3JirXlJe8kJOgZQmGLU5pThVW8ZbwnOLN5",
-	"GgHFjxc5gdwOAG0DRCFtSlUqIDQAjOIa37jvnGFnea7NfsglTdV7khc9OLlzdZt8vPYs4NBURFCcD8Vc",
-	"A7vhqVHdNps5B7xudMQyKEYPPDO9/P1eN2xdAZgKctCs+10PWp29+IGP/2A6qmoCj27C1WG5IVQ7Y12E",
-	"k5Q12VVGM8sc5V2iC1v5YmMOmvsGt6Mfy6PIMRsw2L2rhA4EM4kURxm/RIwj5+bvjhnQccNUqo1+bU4R",
-	"iTBSvKBpGNV5CXW4ZpvtuZzc/lXtWBAXyCT4DyR5T8QT7k298RPxMnwyKecxeTdxjbr8a/y2gimWZUHE",
-	"DZUTwt1wPB9DK56r5lrTpQrlDFg5IfOmOuVmlljFWjqCpiFG6is9JmDnob8sJ4ODUQwtPzxOqC8E38Jf",
-	"bTd5oxHFRE3PFsfTJWsdQ/vi4u9VzrbyoCPF7ijCyzCs8gShXJf0P3kyWtK/oLyeLZJb/co7EjoaJGcB",
-	"mdqAGAh/5JMUsvNEY7BF3pXWZkattBwzRgzrzcPIu2dIunGgnkBmzICUqXdnTCY4cIUJEuGWeWaTGXbJ",
-	"Z6BEY8jRPYlL3NVVb1BxuLZzQ3aYJYhCG06EJaopcUZl56jH1BcPDRaZ0RualTivfBSrZLUTvAy3tfXH",
-	"WsoH5twE99ANVu3EYo3cz9DIPj01abL+05NE3sMl4vSacRyjf+o5d6PnjAM63YLeM/7Rvxs9aExPicCZ",
-	"6tFbZoBMBbwGHsm21C6/ka1BRghLH1OJ97XLrWvlwbg/h3MOrdnpIHFcGz/ogWoxdG1HHKqeoxQLAj0e",
-	"E+SyL2WCbEM+Gc4xMTKkF7638tFA25asFLaWmJgOOHuaZ7YzD3hvqsZbHNLF9c/jcQOzB83JBKUXZ+Q0",
-	"1WNwcHH0Di4BSekB56hKT63hw548vbhoXstHT5o1t1Be+yh59uH3v/zy0P3ryYc//F+/669UTQNb/O3b",
-	"V+jJ40dN9LL//errlkSIxHfrBLjN4r0J9Gyr2ofbxZj6WIOB2Jji44vHTx5cPGpO80+BPXry4cHvL35+",
-	"9ODZu//z6OeLB4/f/SG4Q54i1E3ngr+7qwCN8Qq8I5dIX3DETS5VjqWK4RavXpRq/xWgkXQhENyfaxl1",
-	"g3MARDEZeEn1l7qK3v5hJ3Dj36asIFmVDJdqzwX9jXhvlUyWhekkbd50SdP+D4pfk07DH6+oWM923diq",
-	"MRB+s8AQDbzy6u97Ql8kbAFNx5WdhzY/tMyhau3YhpN9dXMmvb0/dDMiKRvABk7pvYOECrKRNIiINLuT",
-	"Hq7nlTiKGCOlWU7e6RTVoo5xkJyKXPxHn7Z4/H//j19+ke/+9X+4//jdOf1M58AteMQ3CrQ8mxY9SmkH",
-	"1qP66/Q2JPPpYAGru8Gh7pfV3dyJxazucYa8MEjs2DUbFb69125oolHXcOH7NW503MZ9m2GwvBJao5jT",
-	"YvMbXkqCRJkT2xaTGSZGOTP+Zm2nqj2XJgfEgnZ3Co0c5xvdimqea/uK7bbPYhEipvfaD3S/tw0VvZI5",
-	"+93gvS1Vyg9EviGQVH8m/2oM9h1lwRQ68j7Ny2xCYY4Z7iv9Wp8/MjoTeyv4b4T1grJSnmnDE+ouXSPV",
-	"Ld1pkxBJ1YP/eG4+tZ2TtzMDTbMCe9zNt8251FMOJyrvOM7l+q9ltmu0Ve48cSBq5Od1QUQahCd6tUXw",
-	"FDKfSfRF44w4g/QS5WSrEC9VVb2q/xfbeFDD1c7LTe7tpzVlK5Txm1A3WLt+C81l8kPqIlt9Z01xYorz",
-	"XKJqoGBkwv44uFa34beyTq8H+UgbO2/aPRuyOTVWL8naTn1d1+R3utzVIDCBvNAjF9dxveCPmtHG3fWf",
-	"4NH2nTEDJDV5ezTg97VuELhPzaH79No0V3aN40OGYUqkrPEXmnvwH5ClddwThjBKqy7Ern04SjFDG9Kp",
-	"GR80g7wWzeusnAbi0GjvPOnFouCUqcPU9vATEVz2mLEI52vVft298MFhKa6jOtDU73svfTCkMxWCLeeA",
-	"MubgSVsF/IRkG5xe137LIzYJz4gzRFgGKdBqFW7vrHCqxm+EWcpL+7h9M6IxtP+m7Q09t90wFBVMpcWM",
-	"pDllpBfapO/MWu/BSDm9IaLqZTLe7YkKkoaDBle8VBtesuzqOYL6wgZk3iW6osz9vMcMOrgx94yv7Xqe",
-	"YDci+MbMf70bgMgLRp9tV3fMkHeFD/X8IDZtR4jmJFtLnZOPrnrxiJlqqAme3rPlec6P67IIZj9+Db8+",
-	"KAs9a5JqrrhZEv2PcbWu6SKSxoIv6cFKh/DYXMS/M34EK2HD1R5wWIIhBoteEXkfX5mn9Xs3RGQlCauj",
-	"4AXOCM70ZQBojwJL2ZOOFtk7O8ASCkG5iIluV/ezeqOpnMRh0lSj1JvfVuYFkQWfDEApyA2/9plNFacB",
-	"mJIa2Wd9pGqfCXxk4ayiqRJQEnFDg4Wlb+0vtrv8FuDBI7HJzKuVSR1MZJm4Q3U+VtwJySqn+FPNA67Z",
-	"fHWF/X7njk6bwJG1olidXJfh1XczQmmc1yYEp9c7AcIiVBjXp2g5KL2On+tx8vTD70Y1tL7oJ+gv2tq1",
-	"qHPjmpyFyYpnONLpILP1HvK+yDHDAedcTyplQIxlZIvLXPUnsrSl2qi8sikekcsxxeafBuNtZsocKLP/",
-	"ikEnavK9eUxtme+vC8FvqK1cHKOJFqfxWESQLVTpO11UuF5usEAgoG2U3q9YwGss5ZGLzDSOnxoZM1C9",
-	"68IO0jrURxcRLm9Gjme830bmbE+oNf7QDrwWnG8nbsBiE4+a4RsiydRKYUUOBRdYnJbb5MCQwVnznKan",
-	"b9nX3KLRBEJGt4U0UJsIISehntfYpXr76rVZAChjPYg6V1ZAXdkCQGwFNHKL89OUXBMTfvTNUSfiEkhR",
-	"Cum4iqo8InBeYeXY9QWPRPBNTg79JGTkbHORb75+iZ49efonvRT9NsqIwjSXD9HXpYCUPtugAGWkICxz",
-	"GTBaliRIlukeYYmu3NXUGh+50hrMlUVBWhtYn6uHq27kPdQB8q3Cm5xcgsO4EHwn8EGGXRoq2EIEwKbK",
-	"3MIwHrFEG8GvCUsgiqCnfsQnxMugIwhSVuLDIZBlZ9J7QqXGTCocxPgzgFiQ5fOZRDS7RL+WHAD4tIFr",
-	"c3Ki7AYfS8ZRUrgFFEAkfyaRF4zqjTO2RgBUyS0lponPNWWQKWgJZhwpwuRwmOl5NoFVb6tdCpJ0uQGs",
-	"s3CeUJlRh6FY51BpVRxS9XfabGAHkwJVGDGu/wuGDN7FGclF5YackwfkSteaG07eK8IMusOBC2IS4mQC",
-	"3QkB/VObsfosToA3dokEuaHm+ZQLYTw8VYmk2xpoJAyhLTs6aFrmxeB29Hlivhb8gB6ZLk57utsTCSmi",
-	"1LZnC8du9K7L/WRHQk6whOS00SRsSBpsGrvBoks4stAUTwSLCBgfA7BsBqkN44oWayqyI3rmsIP19VbV",
-	"2pmROzCvijVwTe7ybnjayBchy9Dte5Xj//hxsz3xM8946DsVeyD9xzCys99ReW7I3edVYwDPvTHlNyTV",
-	"R3N6Ge599J0Xw2QQTy3AIeOkib6HmEnNFTKDVnwgBy5OmkUwctQXAACMWVcaC/vlvrZLXwHkLBfXEvDY",
-	"AFYbyhgAC7DTdGkC+H5gEyxy5V9ynl4vA2LV9Pgvqo7meEPC2aDVTZ/G9LTVG4+2L+lvJKwRxGEXNHe7",
-	"Ri8oGWA6R6NzjIPrz2t7s+gU9GGkLkc/0JDyDjylhlw8RQgOsDG3d6OX4qwmOaGo19cW2pw5BV+470lI",
-	"khBkqyd4iRiBio+INjaL3auu8pyRG6p5EJaoMMhBWr810d2m9TvqoXDXpxI/T8ea47cOvjpPPdD4yS3g",
-	"k2rxx/vlkgqyG0814YVNwIK+X566FFRL5iaLQIkx1DoZ5eczicwLpq81F90WKp9gokja23bVKbtYQjVV",
-	"jqN6L8zNPGkGULo/T8eWmwRfdn4mS68rQhPDlvvoepe2rtKB6pFckqPtOBTIWPm7S5SBoGy40y9WDuQJ",
-	"sjni+n2ckXszp4ujfSdSt/o0Em4IXPOUsy0Vh8kpQ/Z1ayFMf/1W0n3qNB/TuRWj2gqdmMuTUWmvSI3Q",
-	"HiVGv3QvmmLZYH70XacJteKq/1hpRIRkaxqC2H9bkJRuaWprf20TAW0IJ7ZoQAVawUnSMETHIWk6ShTJ",
-	"9NkrwsIE/cboxAnaYmoB7UrmzG/jb2Z8w7MTpAxlBOfKNW0JZg59WnlUI43df6yVpxg2v1x+lR5J0IxE",
-	"53i5511uFi/lQJsKmy1sCYpKSCIXBFwdMmaln2QWF8/LXp4CP99M91Lcr8wwpqIdKh8liyyUQhGGuPxn",
-	"rllsrlmbifWkljh7IJR71tEuPDlVc7WusOg1fQXOX6QpKSaDgs+yzT4MTOOlrZGYOJHJKqHb1GBS0JTU",
-	"hGqgll76bnCRVXLchHLFCk9HWnMI7whLT0jik2yipHwmXZvIVTetUNLxewcpBKZ7unnBVSr2VsZJzhDe",
-	"CUIyEONOaPWIy0lVjxC+PwRrq35yhiL0XQd8bphDgqx5DLMH/UarxfWmjPSdGT5y51isJzZy2M6WnHDY",
-	"P9pzBi/Qlqc4R3DVOge6XB1/XwHx/JJ8U34VKpWeyBOqepaQdS+R4m2coIfIwQdVGReMK5RqvZxBQGoT",
-	"vB54R9YGRW/sitRPRvia6r6XMQRfP76u+3GOzSf40odkNcGLtOoPsXo9OCdgUrTaX4a2ptkyc2yR/x97",
-	"f7sct5HlCeO3klHREX6ZIkVSlG2RsbFDS3JbbVtSS7I13RKnKglkVaULlVlGAiyVHYqYD/9/xMbz9bmH",
-	"3Y97OzNf50qeyHMyEwkgUQCKRYrs1kbstMUCEvlyzsnz+jvlpz/UO3m2DVB9vot16zU6Df1ebXMafKbo",
-	"nBr6uWhq2g8ov9zXtBWxrPz4h0DX09Yhqi98qHZt7ern8MgkaOL2izukNHnGWNBd4nem7bW7zag3HdVi",
-	"9r6DAv6+RfRtCxHevedRWXZVYprg2tD3avHUqWmV6IqWx8VvYxCtxOmnxOKadahf2M657vL1B3TJ24A8",
-	"rq1sdGt3cchPWHFQuotmDAcxVux9CRyZpsyFOrd0MW6AxAzn1ldkZvhW9u3RW1KLsYXTr7urrtjF+912",
-	"MeDOugOOnE9VIVZUhWz5tooRX3JsshoeY8ylp+S3sbV2+K+rxoC6t5SyK/rJwj5VDNL+cdie6nSrArdZ",
-	"OfN4JiDnwN7sl+/jkljCakMkU9aQCnOgbevDbrAgfdSPDR3M/Onaxv44xWJnWk99B4mMZSq6QiqjGYYp",
-	"Fcx5QajKoCv+1cwEKbw4oWkB1k6yMg5bBtfZ+5LHLNxWapViYr8X18T1eIm3552aTpb8ofBBs9YOm79d",
-	"WazZyH4+u457VmWFjgvZVfaUR5d3MH1Kz15ehsuuuiPbb9X2L5WL0fYRhc5dzsNtxM5sdnEjAzby2HCg",
-	"1ipji3ARltx6Ta2cWoxtZtl2qrskcU0kd5O+wcdQz/wOmo7G9TYyJ+z3+eeId3yZJ4Kl9IKbpmLKJBSM",
-	"wPzIxSxKw3FGbnSHfpBy/myMW3DjWmX22MYzPrYWGk4n6K+CPncezLCznYtpkQBk08ZoBr/VKwWRm5sO",
-	"vuGHvgUry7D/9vmj78/IC9gjW+QJyQCYxERTRtvpwUojI77s3DZuoJfmUI1C4/ZJQagAn5uJvWQzKq4h",
-	"GhWziMdbIFXF3fPsmojT7GP/vLXira5B/1oishtiAImxqbw06ci/Qu5Tu9bmxD7upFtlZXaVJXahiZcG",
-	"Ib4vzMm2FBDshtw/mFfZh00r3eEleEcvwN1BNzd6vFpxh1uAcVrf/+gYgzt1Fn8kj2//dj1b5XpWNZzW",
-	"r3zy3P6Te263ABCvQC/1y9M4c8kvXr44wWcuEJxgUc8yiOOUKdWh4cDOcgeqScJ4BWDmLyXwFgmO2THN",
-	"IBDrr9a87Tr2X/HrtqatlP28rY+Hg/LdYNd9Wj/sJlKuHEbv/cWmyHjPBgIbvtsnV2hbf7X+20aVpUC+",
-	"rKKgX/0u73kPV+bUWOLRhEL/tChkOiUJzVhKENCmkv9HYgnpTmomV4H8uzrWPOLL+4tza+uwt2193ep5",
-	"90smyvWVYmRsbClGFDJRK/ArXjIvTUIp+2fKVAhHjF+yFDICFbSEoyRj76GROYXq7Mbmaziynd6mhb9k",
-	"MN1+pk5r9cKZMZztGhDNRNEFa6tsbnRnb1qBTC77et/LSftXsru8oTbv9KWc95/mTkzDjSbhlKsMc6Ee",
-	"0TTeSVzzGmNBXKm8u98hoSrT2qfoOxt4p6F5qpxkWH6mRZgZPIh5U6vHaKjY2KbK4wquF9NwyI0UFE63",
-	"tTqhFtV1fqCCMtzx1QmgCwt8L5OYpR8jwL/bfFmaxl3necXMggVLp9pcFYgkFSr8imQaV8q+NPvgm0S/",
-	"OSSrGY9mBbRWB7/mxvyDLfUwu2/D9gyCLtT0QhNfQGnrcTpbC7BtXMSB1icpg9HaHfFu57wZl6bSecN2",
-	"4qEMHcRdc1eW1/DSHdNVlQiw0YvKinfvXg12qEW8lnPWd5qZfaehWAhCRIquVa3qpScEK3yndRUdK5uq",
-	"obQUsBx7wia4t0Kdm9/MJHFPEEouWXpBE2LBEwgXZJXyDKVbqzMg9q4Vh1dntHCDQhTUB/AGCJbqzwpt",
-	"yASmTomQqyuBGEHn61bxbctZ8Wn7mrun6vuolozOq9Uiw6Jn1doanNmMLRRLLpnqsqmAi7lMWcbSkcXU",
-	"qvuE+ze90zdrNpNx540wj2O1e8fQtSv+GjWCO/6CP1jb3PURN58lRf3YsBWQEFsqNwAHPc0UdH8mMe2A",
-	"fVCVqZa0Lfm47QszewKMrmZ8Gdbzs5W0+FeI0ZVoNRRgsRRjAhEAPV+F9VzQbHZCxnNuqghWVoChTQxV",
-	"Xk4JqiMFbgXnE0q0HBvr2wKC4OczOmcKmsvjfLlyyDtjYFF42v219rwZx0u4s58Z2MrK8x1ZhIARteOE",
-	"+DAk7JvGI2qoJ6t51QpaGsEnPA4MqWYLfbquw39QVrHL8mlxdAuZl0nxcqieAPXthgtFK+QIO62PVGV0",
-	"MoG2oPYlzKfsoDLqRV82N9zAzXQ72CHNs1s60NbGaf+b2b3UUY3u19j7UvJ4k3dA/953wrJ7YsjOTHCf",
-	"EhwOb53K26Twdg3Gb7/su72iqV05uBFZ9ZHkSM28qVFxG8U+6e069++0ykplTNdddOau7vFimjsxpj1t",
-	"6a7Z0P5O7CLt5/bJnPZ0kiaOb33zBiRAI8NulQMhl0yweCd9vsuDferzXelzzLMZF6OYrlUHZH+/Ebj/",
-	"Zs+24IEjaWwLPkpZlqeCNSG4IrQd03aYIqkZmODk4Aczwbrm5r6w0gIl9AHXiRqaOcNICHpLzNh4OA1x",
-	"I5xKYFSq/Kl2H2qEq9qwEZVlEzrJGHhJeGrbfjd8Afe4U99wYvbrWvqH37r+3e4c6+cQIKFhgG7DHFCW",
-	"Ho1l625LJzIlWkCvoQ7Mv0n0oiOt2EeasBowoIuFbuirqGmRJskQQJELoCIqiFwJlgKOEQR97DHUaokQ",
-	"zFFLB3wkPBkV5ezJJQuGVLbwMcwYjR1ifXltLwz0uf6VAXgvTVN+SZMh9GQAQHRFANAgLCTc2KqhUIMu",
-	"GLlYE8XeG8QnhsN1xT/43k0+1B+pn9XRYkTobR8xve/t/g0ZQb+qOOgtNtDZOGJnd3BrxsmbmSQXqcyn",
-	"s8xmKraH1RIaNVVKT7nKbMFQkCyKR+DsEi7miBjGs1NCbVzTxD2RCkxnD0q0kQ7MAGj/QdrZELXXb4fL",
-	"qfJ0meQqlCTp5nrB1tI06nLkiepqtpLW+Q2l4MFpZXJkFx64nAynIDJr5m/RmmXB8a47y2A4uOSKZ2Hc",
-	"W82D8LNrL4fMPCSMpglnKrMcT2x3p+3hbjf7erZ1xRhfi89xXkZEIdxKJF0+xoJuShLL37nwLeQk8Zbd",
-	"MiK2NNDZ4dDzm9na1IDhGURUaKpaUZ4RmujrZTrzK9iNXaQsKjAXWE02o4qdAkHO2dLqFzwrnkcff28s",
-	"vRsUse2gM3dO5rbG1JAze9hUenF/tjh2RS7v8cYM/SrnBRnKTKWFDXbiZSnUm7vmZPH2YRc+lmtgmlZX",
-	"R4WJtmaT3pVgjVyxlQOkOAlXB3KbMzpRdeqeqOQdeccv3ICWsetIzrYKQXV7atGa8y4ksx2gSX+q2grL",
-	"ZIv17FY0F53t75yA/rNFhO0F4AvuoZlETQysnCkzTulgV6hOlSiotY38Vz4MB0bZ6zZE6WH7cv/OhSxJ",
-	"WDyyHteORUpl476/uV4oKF9tVlC6Y/11VhazlHdIQ/pFaz2v8dEq0Xk7PSydemljwnR4KRG41iuzb0gE",
-	"rOjjwaXoZ6GQbjQzebYt1XqdswFfPX+xq87rxVuhfIxnEDyRwkR8LLchtpXpFxindNIpK2ObixoG734F",
-	"9+4jH3ATKNfv/TNFzMWmMKPqMNzieIvO850adL56/qLoyqnyJUsV65t10dRm/vaWUbjGDrXG4Rta4L96",
-	"/uIslstwv/AFIHgE+36GG6W5zAaMR5GE0UuE4w0G9eVytI26YN4bmvmZyTStLmFppnrej9/LFbSp0u8S",
-	"egFebxIlMppjvUNKBXjho4QvLhSBzEfCwUOvWJYlLIZuvzOZp4pAKBT6W52SgxP9mHlNSDLJU33r1lMG",
-	"ET+FJiMYI9xMiwtTXqGnap432SQXzObtog8EW3N+8/VXLZ069cOCTlk6glhR09dfy3LSqHlpSDIpN3zw",
-	"IOgW1fx5yZVs+abtt4rBB5e3ShWzsIfFSKrfJKr0FZ5ReG+G1aNqokPzVO9EfzuvUPpxKhOmwl6cBV0b",
-	"omDdW+5kdDIZ6UG3gOGopd6Y/7azbNkX1bvhCFB+lCnocUYoUSySIi56LAhiG19pYrF5zTRZ0bUisWQq",
-	"wHVKMaVsO4+WK8adaBE87vuWSfHu2qCr8jo0Ke3zSrW2x4WATbtTb/mByTUdYJbRaKZfUj1pO+FiPlpw",
-	"kWesoSwzkWIKhdFirplcyzn3NWyt7jN6B+EmVcCX6q1AU4rW2mz6dwoCxv/I4cFB62dURMVoztjSJVKU",
-	"P/hYU+AEeokCERP9gpbc4M3GKL2pvtBHSh0YBqiNBmrCn9T9rx60ylnjr+g+LSzQge4m2LEeR/CPwEy5",
-	"MpVewrZEBLWtC0zbnGIDNdp65x5kCLVsoxUXsVw1k+N3MiUzR5JwRHBmKmeaTEw9nen3Y5Ku8YJKY5f3",
-	"B0oDXs9FkXFBWsfH7aQ1kyvVWA0DJjxU9xVVTzgDeK/chUkPorWUKGE0bUdi8L48DO9Z45GoLZtEmBZh",
-	"05RtarHEsV0zJM8ocsGmuYCwrF/HUXR/gj8mVJyaLjsnRMhgxtQFU9kIqoD0fyCYRJNu8jMogNDYNDNN",
-	"faCtKZtICEzpaalsz45GADIuzk1SnWlJpT/A4lNyAIkVdnZfH/kk8vVRK59fpIzOR9OEKtU0XSdaL1Jt",
-	"KhN4mACyBBCPTSEB4Ved0NFxiWa/+qbPhLpsI8+uYVfMXWdIykF5hRBzJ1zQhExc79ZFrjKcC7J1kFoi",
-	"KUwd8ShlNG6QsN9XBAgpXjNeAi4ueQZZBjQ2llRSO4Kv/cU/bF37jE9no5Sr+eiCJtTkZVbSCbiaK5Iw",
-	"pTRtZtgsUA3Rei+MDKcf6AuhBBFLVD6dMgVOAP09or9XnbfNjXBzf3DQPnmZxKMFfe92tDj1+63SMqEZ",
-	"g57eTRR3RvSvUGyZMWFgawAVFBJ4XcIcmWjO5trSSed1cjTJ3X1Nn0SqbGQg96AT4mIZSix6bG58vHvh",
-	"IStaKBpAAKCnCFVED0ksil9pp1v3yp/MwksCrWCpWmsWi/rMhErceL914QsW83zRQpM/8jlbccUg9UY/",
-	"DzTVk3y0qLf3SEm5r2QA6QuEa4nIplwoCz0WmYaPsUf6rRcH5gWarMDRQopsVibcw6P2eeciliPIOBpV",
-	"cnK703/lAi9zUsM8m4iyiT4aZ9oscjeoCYmkcW8jYsFDmgHj05m9wpThE5eo2EubX9FU+Jmw/sut78I0",
-	"ujgs35gn6/rxAmr3SrMoBm7aTEDeCvi6J8E0rzOg6CJPlwDaFKitEhPkUd60vDmmU8qFysbQkVpIovJo",
-	"hmOhvxcUoPogf3n1/BkxvwJuCGpp6LVs8wbaUZt2IpHR/MlkwqIsmFWOXVZdRp5SfCqMeQUZYiPs2wxG",
-	"YMk+NjZziK69UBRknaVNWd/Og6etPZknMUlzNBLMi/qSAZGk9aE0F4OmW26LT+BlJ1OiMrkMDmya9Y4c",
-	"1TQ/UtBHixTCLa+9WP1YsXV2fU3ni26KV34f1p6tTAGBLTOmBCpektCiOq0icLYo+ddfCEe/WuA6SpGD",
-	"CkphP6SPIoLgFmDm1bSxWyUMUNVUC6elisEcyCSBvtzEFJDsKjzVM6D0wrXrsbGeaq5Ovy3GYRq28zGf",
-	"TAICCBESO8ebC9He1mXIjtw0nXyZ8Ihm7E1xQ/Vt90zJJE8S4uzzAuapQhQNiFm26qO4UINaUVEN4lxf",
-	"VxtmJnPFtDZ0xXEcOumVxrDIqusrjuTATK8whsHX2nqECg3iBpUg02ybLn/ddu7eAfuH1EbB2wT3PAyQ",
-	"icxFbHJhyjUAib4L1vvkCY1mhF3yGOx0gzcDFgLPFEFNzMBhRtIVSvKUqHwxJDQjC22UHe6/E+OEz1my",
-	"BgyRhQRdiwoyXkql+EXCxvvv6vdNNGOoo3Ry9iVSGjCcuNifkJXCVMYX2jxu9lRMKPg47ZOxh8QM4aUL",
-	"RuRkUnb+djB6YQsa43tcmV2Uoro2rafYYKuSCwYp4TMwegHzcNiZcPfvN7EznYcDalq9hRMzlKNmUMhG",
-	"F8zW+QzBQzJFPCtwpVQMjTZbQTCaNpzGt27jFW6RftaegUr40sPYFZUDabWQDfF1PJEl5Skk7COVGQDj",
-	"K259dzOpdm/V7z0G+qVblqM4f4er9O+ffqtx1WRNXLBILtjIKLLNdZnDokIVpIiQxLxjcgwEpB+YmI8U",
-	"mDwQLlqFGr8G1T8XMdNntbYuaS1wUt6AbAqf7qeJeKZVIHNSK/ON9k/TXpTSLIImUXDyndJRFOajXFs6",
-	"Ch7GsEoH5Z1wG705bWUH6a2vnr+4YwmtsO5dVBp8BEMguBisQuqvnqycMWoiiZiDZO4eY6XW0xcmuYjw",
-	"K6Moz0ZyMhnFckG5aLjgF1SsiXkCwxwpo+AqKIXV2y6uwGcTdsmSsBEY88mER3mSrUvRBTMPY0OgOvWG",
-	"qhkX00wKAlnOsB+LBROxIvfbUHK8WRWfNBOD7JZfoX/JSMiMR6wtYGP87U7tyPJUKHL4DaEko2qOl76S",
-	"py65k65dr7FYMtXTQa6ilDHBxXQEwRubyFzfTeM997fShV8gHQ3DMuVA81GXFAY7AeOrb5+CnBDFLlkK",
-	"TSKGMINKSOkS4ygyLUeWPO/+9lOuSJzg8W4g1eEm5mnajvA5NUk2J5MaLikXFFYkoZovV2KfPLlk6Zqg",
-	"pmQRWFzaXSaJYlkgjcnlPLalBuGDH4okNtUjoQhfLKf/tL3qPW3wrLsoGvoxo+10elwx+7iNKHR4BR71",
-	"srIcAmY/pajqjwxcwUt3L7RdT/ggov8xl6Xb8tZL96wF1E7bL254r+j/5htenV71HkcEESYgh6OIf7UO",
-	"YV6B97mad3lHPwZp4caP35oVrp+rpyp6k3enYyZhqM6jpqHlL59rvI32DytITYHtKfORYYyNgqSbohQA",
-	"EKJpBpIjZVCieErwyrcZSquZTADCtLVR3ichc6uEjN/q6OCTzLmFMifIzKaN3vc2P6UHO3+7JrYL3z45",
-	"Q/dUnk6Z0Ho8bium3Bh/jVZkQ7UGDKL3IlqXottdigWENpST3q/hJHu+VhHaxaTdeG4+DYLzpU/PPS0y",
-	"/ESyBiefQa/gCBqNWCvGZ2T9cAg7YqKKGblgevNB7tI4JvmyfgobFP0zovKFrzFnoHYLSHjU71VTGlpP",
-	"ANqhwNdGxtFQvynotGRWONPHIN9QBUhQeqAiVNrg7zw+aCaDbdbsDrzfqru7GR2pNLkZ7VDlVQy9U6xt",
-	"chtVbheJ+3ZNbKNtJ69dc84RkCGUHQnphEWN9GKubKf3Sn5Lq6FqusyseDYbRTOexKmr8+w+iL7CaDKa",
-	"MZpkM8gX6j0E7vXSoSP0exmaDZZb3vcdYzlbKx7RZLSkvP8MlimbClrPL2rPE6Mq6vlSFcQxdIJmYG9i",
-	"lS0e+kRTXX3wRMPb3MgUhQbRK28cypZbfDmlVnyKMeimj6meJuGPS9G3vIJGcyFXCYunXrJpm6pVuvy9",
-	"Th7bj8DeL3m6HqGbJSRVnWbgwflRoVYsJfAuK7JeId1VrEnGF/qvtQX2C2+5Hsvh0znDjOiiveJw+0zH",
-	"0FQrW1udT3XnhiVaaqTSssLaP4GiFN8ED+yMXjIL6ebaTJy9eEp4plgyIVRhfHdILtYEmkNiFBIqdDwg",
-	"jUAXCqp4NDL71NhVNdjgowy91KF9q2kFzsUIsLoC5/0C/l5uP1Ikq1m8L0VKIGfdyhgNDEXCJyxaRwnD",
-	"OWzVhjYuJRl0jU0q9IonyY3sdhVMpXzM1YkEzqaRuq1x1I+0fwLryxRKQwBDQWrFnC0zoNoooaqeJaQN",
-	"6RHOrUk6FAWLTbnUQckTFX2fer3nM+fIiMuRdQ/0GglsxZHNblE936+1ZCs2atMki4XXJ9B05MYE7ulT",
-	"wogmiiCoR7hYozcffOvaNtVqMUvxj11MUjBqutnir/mC4d2XyFXvd9Cd3/O1amK9scBwKJzHhg02o/Tb",
-	"ZtTgYaP3SVEKv4Tgg18MPywql1TRzghqNUzy/qay50Lx6FXIgmnTW75cTrPedhCbht1WJ9FcJdL/xara",
-	"4e9Cw7qG9c32P19bSAMdvaphyVo0GYcpW+CeBDPTnWdqC72FK1cx5bL1QcIQ0Lk2wVlMQlqpLXAyl0al",
-	"lN8gWah9gm1HVZ6YgmTwRNiKfii/cnes3ZZEwlUTc7WUCpzzNP41Vxl4Tc83Xr73O2kIWoWMacbFtCWT",
-	"Tj8IYW5cq83eirEBGReKx8wxdYH/3j2Vq6YHlCc2LB9CA2FdIR1YCgPHgQ6iYfkWaBTxmxLHGkzZInHM",
-	"iPwrjVFcAVcYZtsrgU5YFggKL1MWUWhAjrqTohOE8y9sAihcNL0zLbXrx9Bot28D1cKfg0LAhq+/c/Zi",
-	"JaPE/X2jxh3LxaW1nPSp2OyP9pdcPkZzazWZ0NR4ZBzKPUbmirwCSC7Ks7Tk/PX7BkNewjpcw6JkngZR",
-	"w6ulWDZTwJqIbmreF4KnXN7mrSortjuJHl2hdrzNgWyj3FQhaRGjTslBqDPSEBIfJzIl9kO+CGxNm3En",
-	"WQfEAVwLmtlMnfYeoDU/WfXUg0fNlrRwCHwUjNbr6LHYyJ030ZXQ9RIKdNca2oYpRVIMXzDyuxRsuF3n",
-	"LR9krqXRuD3qkXJoc1lKI33ldhyj8vjdBLb9SC0KHbwd0sdmbtxK5m6P0tnUl/efh5KrSdL4582HtIuk",
-	"50L+3rHcZ5Ze8ihUsh0KLNRvVyVN5qnW8XnMUrzoeOY77hHexeUpBV1lUN/PFpQnQelgn5CTCW+4aheY",
-	"XjRhKcnkibZ5mJoDXAaxSZZD4wWiZTii4BVoPujq2wJPhFC9ngqykmmsfLyGjOitEOHPXLKUTtloqYk6",
-	"sMnPH31/Rl4AyashkUv6W74BWS9AfFvBuNYCQn1O3hjORAqC9XX1Ay8NF1hEzBWEY0bzRXCLta1O02im",
-	"jb2xYDQdn2DHHKxRYiojimcdu311RZc3BczdU6ZKtdiVYzHaZTgP4m+MpkpLZujMdRnew8VsqdQIHC9B",
-	"5fdppjBGbwT807NXj8jxG9WWwV4eFxCR4XOoAm+YcLhExmCG1a8vV4rJQ3T/TAp2QqhYd21h5SFqB+Uv",
-	"NmBGwOhRnLNgufjPrx91ueBaG5q89viiUzMTucyxtyjsd9f92HiOlTGDGcH5RcKj5ipP8LCtlf4cQBTC",
-	"H/3FQyoS6tMhRBoU+SPsnV/mmxbNAG6l0YIuR5VRQstQ7H0DHulCyyNoJnoKaky/HVTsffBzPGuu1oQC",
-	"uhkTBk/M6kwdtQhY9istuULfzWioXlLzuU/ctktnnOvlqrktIklZsgavvZ7bPnkK89OXk1/5EGip2lWZ",
-	"wyPDx0czFatiDR3ftWS6fVN2w97hujx9axl8S9uNHSIUd6LH+7b2S1VUGYlsPuDfaj5yN8oFy1kB+VSV",
-	"33VNJsD/lnXK27tBPlua36C5NkIORVa5cO0hcY+KDfLmEfQrgeelq8sEH7a9huw3c2VqL7kJiIIwDX+t",
-	"B6FBAkZQBPFohukZiiAUR4yCzwNZ0nbeGrhgQeN+umRPyzTQO9U/5RaWqN6oxgGNy7JzvyLfmK4T7uiG",
-	"lm7cHreS3k6sR5+U76QB+chg/wX48KqNXK7UjHXLnipXJPwd9QOzLzUBGzmXTUzX2Hiyi/KKpq8KByU2",
-	"dTINu+6qnXSEFOuFzJUD7TMvgp7m3fN9lYJt+ph+bK/m1pd2qWmgTweVTSxOs9Jyc6Pjy+fYrTyUV2fq",
-	"29v0qGp2EQsn1Lt1Zjd6697HclN7U5O5iDjgfn/Wj8CrFaqvtJQtk29Lj6cyre7wqjXX1V2+a3eDWVFh",
-	"5c1tIm8ba99wg85tm2v6rNtrg6+PQRtpa7vr4NpiBb2y8WphBP+cHhz7eCr//vbf//XdO3X+L/9q/+NP",
-	"m6IA1xV2aJX5tTBEBY1zJ1EJb8wHDbO4YpSiMuuWbtiFBHhw0DFhfrcBi15UV4lltKsJNxJv8BIKu21h",
-	"34BEkaPWAXj9FoYq+szfBjF64jNda5DD65P1oNsJ94panALoXpoJln6mTBCAcAUhNn+gz9Qtim/07B22",
-	"wwDIKVkz5fIlMuf3v8GoSLnKqFlvCu/ENcdQvOKibtO5oRiLf9UEIy7G51CexhhdD+OGBJkbCpQEYG8L",
-	"v36NzDYYFE/ed0UoqOHYK6aMCr1RbCUyggIUUL27pQhCX6B+Y1cNT7Fp0d2gL3ay4P4rGQ5WjM1jGrgr",
-	"zxT59m+Pz/4GDr9HNGEihj5a1iv20/PBcPD658Fw8OaJ/q/vB8PBdy8Hw8GrM/1/fg44ymogA/hpb+ZD",
-	"b+kb9vRH05A54AaO45SpcJSBxgsuDlG3DFRs7lmgASygnjZEDiIpJjxmIuM0AAH4XCRrAh8ih9jnKYmd",
-	"yzTQV2kLn3NntS7jWR5a6Zs/vyLfHHfLWUmkmLphOjzfmIax+1SGLseIlnSw//GCjX43tk5FSTx7dtaY",
-	"rnVbuyPXw68lOq0QfwfW2s5AL7iv1dbbihv72XfbsqrWPzrpWNfJiuEOaHsPD/pzaWGCfFMaC/7ZyMK9",
-	"jZCPqff3EQZtro2OsmFznXtYaSoRvf+lDhy5O6+0uz7vpFu62I+d+KWbRVart/UWi7CguNq1HGrYoN3I",
-	"pdbBt5ZTVxEWrTSxK+HRRP27kwJ3k/t3FY36GJGEBuLpE1moDnHrIw2tDNMWeegwwNUjER0+8iky0ZmK",
-	"2yIVrbt9Z0MS7XtzhRBFr5Du9YQs2tf3jxHC+IePI3wKGfzDhAxuLgrQpJPBjPt5ipgNBaiGlhEzmcQK",
-	"e3JBRzYuVMaosW4UMb7jzxSxKEN9trgIRFSYMLDRDfcpdq7Q0yhrGMChalbG8+swJQdxufnYE2P8Bv0r",
-	"Z8T+7KyYzg7VKhiI950N2vgvfpp9PwoI5FQdHvTvStrcZYop1RYiCHEwwFlPqdgVXgXkf4WasmNhFEhs",
-	"nCoeGoeqoTXJ5LzB62iATM0sKoWFAlrSoPTJFYuJ60C80+iCHjo4gTco/BRissEiIFsU2y9gb7JuM8kV",
-	"S7WegnvXIeO57B1X9r+87SpOYwPF7MTCRtq7Yxb2jLHse0Zj7GjXg5dn7qW6wxdw4kgqV1YmKf2ZBtPo",
-	"/sFmxFAH/9yUq1kFqsKJBVfLp+Jp70h00HP0XCAVE9+BRPNsxkSmhaM2nZfLIZrQKQNbEnHNO3ijG10B",
-	"LSakYKvRkiqlreD6lF9iexQFXnh8yKDTCXQoIuqmTIliWXmWhw0IS963ak9vnGut9YFesDdg8PSWLNI3",
-	"zzODpn51KKJgjYH5YWTq6cLVMfrQtcrkcCrxYG2gfMGnKRVZBRl8OFBmCYAfPsrFLEqDxSXeBEYbytZw",
-	"Dp8p14Yc1FA7H5DBWlMWiJrJs02xbXQMOdg1lkxGKVvKFIsZ5YXWDOE/Ee2xoa7xtqA7of/cK5i9Fhin",
-	"DRhSl5ytuq5JMaF44RywZ2BafxS/Y+6Nfi/KGvbfwfG0fvS2RrVroEg+MxqeLW9ZiYbbBMdWMW4rKNpg",
-	"rm+B3NglM28PFtWQndyTLTrSchVMOkQvPSjkCZZZ9zFsPQEWgMHaDurqQ8s0d6Gy+hfqHdNbSzuxi/DQ",
-	"blln++qhjTzS+nYjz7S8GaS2TEbzM4ctfJ14cwkXPRz/lYn9yAULOHX6VncddSq8DFi+0BxLyliRhbxE",
-	"UISV4XnugFCCXN9w0Vb9MrA55+0nBBvR73xinrIamsUyAaSOBRelMl/vYtB6adejLXuvOjyfdX30t5yK",
-	"zChNrfTyV/twqWSuGhRsDVnkgmdNTYMVI/rnrTK3oZsBDF6TiO6Iio0vb6vbNG9L3CKb6WYBVZG9O2Gw",
-	"9RDiDMJbch0d3Q3O3tMFtGkcHO8/qFiVlbK5g72H538cDh9++Pzdu337r+MPX/zPPzU72UL9h5++ek6O",
-	"jw6/BkeQ/fqTn1+Wv36//PGzvb+f/3H/w59a2dEszZtA8xYrxRYXyfqahGZPztqRzHt2RelW5ttafCdh",
-	"ZM6zSlH8V+WzOtx7eI70cTB80OHIysziPt94bt9i/++AH/mScnON9hQ5Xe3W2yFZpRjNqIi3EKxGPer3",
-	"YshWbBV1do5tp7gLRdknijumKOupPzL9gq+6BXqcJxuRELfZBNPyZXMrfgM0lznvMkJN2ZiXPuM2KWC/",
-	"M+y9d7jmusuxEBO9uESriQsT42h98Sf7cHU5bpShm8iGRWQ0kdOcuZWEwmB6JzUxEJVRESubjiJYtpLp",
-	"/DNFIjvMoMlDslHJERM+0uNvDJEVaQ3UBcuse1OftsTyoXqIbKOf1I4AoxZ+UXkJcdJ2h0LZebUpoATb",
-	"bc+y78XfQ/pvqfxWRa2Tsu234mOTbnb1oG9Q7Wg0QR+bTje3zAD9UW5leZoMma3SpW6z0TocrHgm6mn1",
-	"HfpQmC0Ztlm6tqlSXRJHNFcNoZwtIarjLd/pCM/pUjcbQwhxyi9ZGvypqy4p1JJFmZtU7QGLKNlK6nbj",
-	"f9Av+NxSyUWBnBh9bWiB3z1BB7jJsFIzu9RDxOYC3PFMigu32W1UZ00sUbj1+Hwy4RHDdD3r6gw1QOFL",
-	"Hs7BQMYFRN+upK4YDePu11H33NgAC2v+I2W/suZ4Vw4iorH0bM6zIXbvGpIspUJNIDmy6FlWb2ffqX9L",
-	"vlwmvOHAt4qs0STvpkgatw0oPDMeJeEz7Ic0uKLrC54kow1U7An3HQERGlBU800PIbgZobD1ZvihgpEL",
-	"PbGXGVBRwrCF6Mb+eejWB58N9gMv/hUZt4/ZrAH0EwGCGhWfUSzLEquWx1zv0UVunHcp09vS0GiqtIxd",
-	"mazuwryDNuvjlE9CN70+BdbA7SpfWIuwuByu6GWZs2VYEF6b+6VRRW9whMAMh25nGnf0qVI52yJGcDM+",
-	"qZBBWnKhn1jDH7qaD82/KtmF1xgqqANjUoHJ9omEe0R43olMmt7zXSDQbj6m0ERT7UbgU5PbUEdEv/Rv",
-	"Ih/vwjkNurmYSp4KfJ9NZbpuz12H9cLS3Dsbs7yuD4ijuTNJkwIJLhfjpmvdpFf2YdPUaj5CpggfQJi8",
-	"IOPenDdnRT9zwnsRFg7f03T+2bxavZNuTnPqpR1BA9nRNKUdl7fZsd1FNzIuJ1Nf6ajZnKXd88rhu07J",
-	"G5l3uwQoy5Wj/o6+HbFvJffKDwfRvd8P9h6em/8d7e+df/mnHTDvNfpnboDbb4aDN1SzbcmbV+O2Zrrf",
-	"lU791ND1XdOncQ92U0i/8bK/ErfvnvfaU6Y8XqRJ8nwyOHnbiyvPGz9SHEE3vr1eJuyxOMuOXZZWZVg/",
-	"weP+ZvSCYMLH/XDCRyNz/8CzngqpW3TP6KeL6uyoFeI15ATc1qzuwuDwdr9dYfmBZ1smbO/giEslSLtp",
-	"BNH9KBsNNm9pm7ZtV9fdD/xOeo9gB679srtZKmuUgNanU0NDyWbGe+DC3sZJNCQrns1MBYKoBccpeLfj",
-	"WpT/gio22tqVEtMFnbL+SUWmTf1VImEfwYN1ZgrEr+C0kmkMrVb6bthSKl5pf+uZsztwhTU0c+uk8lnH",
-	"bNGRsa/BErqD3JIdSHGTi8tY0F6irKGvYYW8G2XLBiTajcLi5t1QNsBbQZiGuAXPxja9JpU0JhcsWzEm",
-	"SLaSCISmvLqkFU3ZTOYQP1EZ1pZfoKMIxwoXQfT2gi1pqknjjis7Ze+N1/xvk6pzJRDWgJPkuIvV1JOO",
-	"2sjh/ON4U/pQTTi3yz+q1hPalWp1VyE5y3tx3UrWjXsEmtUsqdSW3lOTnVSbyq4Y9ObS1255DloowaWM",
-	"TDBs1l6seEukUiPUVk2+wCibsUlm/2HcOOc7iUZUmNBoL0gyrRlxP8oslJZseLIRNrGHO3ar/DkpGvR1",
-	"i8vSCGdAVYYZTYKsoOEwz8iCrskFI1ypHGyS1iwnrKFuVLiuwWiQKZ9yMWqyBWBpEoq+bcwY87dc+lFE",
-	"FwxQGjrZBSvBUjXjS59oEeRSj5qbxKlICsWnYlFOVS7leTF+2R164fb7lvwV+du0iX9ubULExyh/vMWp",
-	"CfUSx02nujsd7U66v37yKkwqushW8hzTyEadwVd275Xhgt2GurhblcvbJwu3uebS+AkdP58SgJODhKbf",
-	"WSrJignrsgqhFbBUMdV47WGZVoYd9rmCsmH7Upe77kqepVt6Yfn8VJB2q+cqVOS9Ra6slQ27EpEb8+Vv",
-	"uZx8wVIuA6WR0JGqM29dZyJZk6csm6Uyn87aNWlbR4dL6iJYbivbeEtuOdDrrBTrbgCXj6gfiFH3te6K",
-	"jQ0r3EEm/mvj1XYGIPcLmhCsMhiCR6F8vZVAIg6PahgV97dPWTDze4nVAddJlNVSr9bez1s4jMwy/gGd",
-	"Rn41T+vOVZ1FpvZjtMzTaIYVJvZPsUSAe/hTlqdipC38kYdwN3DV76N6DbdXfFOrz+nViMroFS2+JP98",
-	"+xGpczi1etq2cEBtGzV2TqjWEy07pXp6l1qXfJ3Ogm0DxCUHUswmNE/0Z6wLaVuH0tYOibtUAPGSRRba",
-	"KIgG0dCHZUHFmqz0EmydzrBL7vlW5rqtnOpRKAavfNgyr6kVmNttjZ1c2+7uSqmxh3UHtZqXUPbaH24h",
-	"6Nw72gJlvw0/7CVWVN4yVIaiyO0fS0cpFWX3VlIgdjLSciUVUPJq9JFMjpzyc74rNQKrXK+TLrbG7+tJ",
-	"4q/81PDuIHlQWmUuKqavk4TFJJND6BRzsTaRLZd3Hsiy46Wy+EvouGGK4SOaJC41Tzbhjy5RTSwsG+zZ",
-	"RpYsJQspslkN3323AYZlwgRXs1FM1zYpHBtK3f+q1FvsMHTpKZmntdBtuE1ARtMpC7DhK/YedptOixgb",
-	"V2TBqMjIBLK9WpZfIRXP57ZkG8T2z0aV6UEuzwVzbUBA1eGKjDEpbWzLmZ0etF8jlyI9sjjto25W7Fcl",
-	"K/arJiv2qhl6JuXOTDS4dfmSpZeAiNLcwyVyvYPqdgVVbMTjpsZCK6qIWkJfEjkZEqrIhKb6fyABVjNU",
-	"ClHmucCWFdgOOptxMSUsUQwaHSrX+dCHE+nowL5aocCMJdeaH+iuCRHzSx7ncEVMU5kvg8JlwUVu+mHV",
-	"mXdJ04xHfEnBv12+vXtvljJ0IdOuJlEmlzza1MVsV2WnvUpILyWPRxvyZ/XvvSZwRdCN8r7WD60gueK0",
-	"3d567NaNl7frK1+we/mSD/oVPP7vTm0b2m6F28DdXj4s2jceH7fer1di0fKm9e3rF2DPqjLbuU1qvdit",
-	"whWG2LsQdzdC3oVZWr/p7phxGtiVXeWANvF7aw1nb8bclnWunX5r+/36+esXj6SYcL2s/u6AoJ+yNMmv",
-	"OuVInzdM7YlIZbIIInl+K7OZ6bKD8BIJm0AiAbYpoiRlS7iniMH90oovFWrFUhZjy6IFW8h0fUqY/gqh",
-	"gq20yibqSrBiURqyA76lit0/Ciq1aaC5vsyWNM9mJ/fuEdMycKitBULJX1/aXi0d0oX1xrxkC3mJvHj1",
-	"RP6Nx7XDPlxuoOGGU6dq3qBnK7lgFzJek5nWrSWJ5T55Gqsh0ZJYgUGmGVIRKZL1CcLl0ChD6lgVGLSx",
-	"IkvJRYabv5pJaDyuNfSU0Vg/s6iTwDYNwFBtaMjK0SbXhCdsS4w4k0PQq2/ktacdxDm7TgVmo4WYUTUf",
-	"zS2EJLtkAQZ8PoFudAlLsxMyA2ssw866mqSihC8uWBxUsTcBNXE0AWOuFlwpFkNbvpW1DGNsfx7wMhWO",
-	"iACxo6FOL2SeDZ0tOaNiysiEsRjsStXQdM0O3ZVQU5kEpvGdxxzAcTOuCDzaGhihk8kIngziMMoleCbN",
-	"xrhtCyqh2xhP0OYzxHd6RbCKSnO2Lvx2EykoRqN0lFE+Scdebk+b5OeZcoG0q+pNljR6HLi3/dVd3aI2",
-	"Rq/nkVwsE3aFjsANThtDgdtAR+tpPUbK7X0Lb4ih9LlNN7iX9ex2YE3AXXy37IfXfMESLlgDpv6G/sJk",
-	"RpdLJlh8CoUUJKbrIbQdXvBY8OkM8H5/fv2oc0yl/frvf+nL2HWcDlBbCOe59mUrUj5ToHKqIclFjI3+",
-	"eUomnCWx+gxdkoPABne8UhZy0YC/T4udPiEpm3KVaY18SAzG9RCjWkOySnmWMTEENiX//R//u5RLZX7d",
-	"7ma1E8CwiWtF4N2vpW/BSYIs2cFli864YPNuLZOKHqGCsDSVaaAbQeh+odmmm8Mch6UgN4tNLLQLAVLi",
-	"xrspSZR6CQ36drQVdrgmRHL2PkryuEdcGod7ol9r8vdA5VeX5KNJKn9nDSm/S8jg1Eqp1Bqhtra0dJzw",
-	"aZ4ypRWpcOOMTPbPTzWlaigUcU7ezpgOK10OzaabVQ4uD8iGx4zG8CoaZBOWJISLTGIHGExfDVkGCQ3p",
-	"GI+hgdkaXmYidp1kmscRElL6WKglVoYyEMcTwdelGMFFFIyamB9HS5ZGQbH8fELinA21Va0/ZPJaS1ed",
-	"zC981d8kC+oD5gsTDjb6PS3Uz+EAIElGKVNLKSB9ERtbml+XCcUkhSSRq1GDI7pRn9fmHFnJdA4I362S",
-	"dzWTinVjpzfwaJUscQC7YtDHB8XOG1LwTjJIoXIe4rCX3z0iX319/JAoTMshD/YP623voogpNcrCQ/zl",
-	"zWvyuR7n4cFX33xxSuSS/pYzfaSaT2cyiUPdaIoExV5Ntc07XISC45EUsWowoycpU7PRNt+07zYs/7kx",
-	"5k6BIhSRImJDQjMyvnd5eE/SPJvdg1fHwSTdSC5ZcNAo4ZpATtCi10wMoxCqSVaFWxKA47qJZDubnPCd",
-	"UTXZ5ltG0y75NCViKQ1WOr7S+TcS7Et0oYZKWXhRuteeoItPF+7U1lQjTIe1e1DeSzNalDJox04TRWRK",
-	"ymTSIQ+lRletk2oglldLGrE9xZY01Tb9KaaTUjVX6OVNkgIDC9YFamYH69M/Vm9Dwqdl9KJKqUKSkFSu",
-	"1Cn4RhGea8wFXKgj0KX+h7bIx93SRl+nlNueanVkvIRl3au+r7G4KfNmWSEcGbORnIy0nMqjDPx1VKyJ",
-	"LFqDeZ3J3AkOdu+farcWaMLjUS4ynmyuxDqFQ5U52DcZJgMqIqTWPrqUZd2Ef8su3DubYZlkgiRtnt0a",
-	"qrEXQW5BXJuxox1wdANsdOWEexZybbGPu7Dr7GfvmEnndmA3Ld17klbLSW/jHDUtYkK1aeBhsuWZMypi",
-	"FoPlVkQTPIyQGXZkzNC2U4zpf+w6CNbBvSVUoU2EXTcpU5lW7rq5y0TGRc6zdaPSKIjWk5YZFRE7MYl4",
-	"oOPZbk7GAPRhVYYmxXZGFajWciUIZn5cT1Bty35xpQZwjVGrlE1ypUkjhQskTulKXEEuavpJecxGLs14",
-	"Y+RgmUqtpWKFmn7BH6Jn0zv33oZMuCVNe8CpWvZ6QdNgkccyZZecrToPYx7fDHbZvwNaLcBGV5Rnek/t",
-	"lgyGpeZnSPIm4xuOfwAtuMzpn2/MhO600oRGtxojwUqlYVWkuZV6HcPMYVnqKc69cljnGyT0mZMyPRUY",
-	"KKZrkIgSIDYlCKDMBhW06tcuijbdJtspWiAaXeFizeqt3jhcab26agE9KIXAjq4uh7pS7HP7vC8kQjeQ",
-	"IpFcchaTC6Z4zKxXT0nxmSJahkXqlFCDzqtNPou4spXEKdK5jjslQO4otOgf5nBjoLG6fX1Le7e9JHa0",
-	"UByv0xJ3ozajunbn1OaCKL1rRjAGWk/h0VWFS1crHip4lZQviYALoQFYrwHvt7Im29SoMb+schnXk0Qg",
-	"3oBJhCVNEKDLtcgiE5nuk6cZ4eB3mnCmDe0LGa/rGnM040lAdv8MIdfDb4IRk4SKaU6noVrfbx+9IMdf",
-	"+9Kktfwg5Wo+cvlQGxkNbkXvefBlvm9P/2Dva8eg/zY0q/dXFDqSnxVaMD3QrrdQo9mC8nCn2JlcsJER",
-	"eQ0XrWKExgsuuMpSmsmUzBlboqVAI9u6c1fIZXa3Nhx/qLZ/HuxbKSUWh08oT1hMFJ+KPS7UKZFLJhSh",
-	"U8oFudDmgGLJJEiPzUDb6CCDzJ9QYTpLMIx9ydK1ufybSXdjTlGVqKVgGNFyGREVVyyfakNff73wvxIp",
-	"kDwqubbeUmU6pYKrXjAJekvViIuR1qBLd4EVlF7ea8YWS5lqZdP7o8wzrUuMoI42DevfN1xUtK1ijVzm",
-	"IK8dKTuE8irVVPevdraOtptEx1bqqpMGvvrw4Ljsvfv3f333Tp3/y7/a/wj679qlh008NqWAhegw8SqD",
-	"QFvOX7dKshROb5YiWbsqX89B/ZnSzAxySV2bGLIoHtWYyv0H5T072/s73fv9/I+j4f0Pn++Zf0IJ6NHw",
-	"mw9fhH2gTSjcLcUO23BrgAGvmtZeovkmKt2B+gj35N1SHXHlu/C27o5hfbq+JYRcu0i3uSP9Vj+djMUO",
-	"7LOFT/oXrsIt0yAcvQj6B7CbDeZdXur3UfxRQbjm1ozMBVsROWnLPDdi2P/Wh+FAa25Z1oCo8QgAD7Si",
-	"ACVBWqz+lrOcdU7zdKN3dNfRNOWXNHE7sXFBpYftyz2vfftOV3xYUGrxu10Ch9vEBLZR3xM+5Rc8MYAR",
-	"G3ctZRGDFY78t/Qgoq8jHd/oeLTsvf3upnIRb39txifAioOySpYzF7cxP1jjEkAD9EN6laohK4dpah7Z",
-	"hL9Ncv2RtlowK3PGaOxgp8oTfsHkMmFkNZMAIj8s6qjKeFOnhGeQA6hQfdFqi37J6wqmtRlnMYdz4NxE",
-	"uvvov3dz/7B137y5kCsxgkpoFXQILDD5x9FVCc4BehyZPGZIJXCCpFhO7ey6CfiCkJcplynP1jjLoBYQ",
-	"jPQ8ayEZeaFYqqVD0+pfMSYIzUiWcjplN7AOmXImMleMuunsn3uPfgAzKtLK+JY7Yd5uCs1UlgTX1Kjy",
-	"EsSEzAIvaKg71rfI/9jVVFnycSIYXJ1xnjI1RD4yUTrI8kiknLOY0KztGgxsN8wGk51YmtKksTDBPoAi",
-	"6AJwYjPPy93FwMAxWDzC3N/6R3zNo9uAKsrZiF02R4el8vitqFdDbYLrjdwnZ169QeG0N48oQhdSTEkG",
-	"Q1mZRZOU0XjdZZJFHG4TzYJ69AofhTwSzVZbkiy+3O9Cs+90vNI+NnjJtn4I7yYpaU0ldciL8ZUZ5bxJ",
-	"r90Sa6Sk+m6jwd60zriFUtdf+Ymo0LfJivKM0CSbaVHjxwkr+g9ysUINCS+iOVtmBfKde34JSksot7LF",
-	"DruyArWl3lKYbl/tqBVwAG/wuAFvcOv7tnKXbCPFO+TZcWOqtwrV1/hoLQ+6xPweXzUy+VNUUtd9g5l9",
-	"eaYaiyy/3zi9n2Snyt5KGsEmVMlnDj+yCoDbESwqPNEduLzQmXC3fF5m7btBrdn1zbHZoXMNN0lNpG7q",
-	"2H+29/fzP+5/+FOrn+ejiN5GmdoKIHRtMrb1y/1lbjM7o/4f0r0XJJMQ3gjARy54sh41hhBB0DT/XOq0",
-	"2FYObx9tZMq/5ixvqgxfutW1yiOzEVp3tb7OTjLMZuUpUyAViFqKiDX53zpG6qofsZPcvCm7EtXeDt9B",
-	"of1Sk9DzPNsSZaKDrnV9t/B20bArOTu641Gg0UsnLAtwXjRj0bwvlJF5p6MV29wRvBPXm5lrFsZi047P",
-	"V1nTVqo6T4q39JZte6Sf7JuSWdrYJmLDXMXOVNYIZN5iWn3UnW7e3FrutJGfgyKwMxgOEmzP6/xapl1d",
-	"ngq9vSuIsF1KHoYw8o2TnkkKu4h5FI7dq/tqN6ALhkOMt0I01iooYUPKIaVGCnmdp+JMn/CdvBNuSr5L",
-	"Hr90n9oKCinsKsL+jiuqyCqVMO9rg+T/JU8ESynSw6soZSxcPPqYZSxdcEEF+u8XHEpyyaX//glJuZoj",
-	"JiGEjpapzBhgEU4pFwo86oshkYJMZJ4SyLdUuym4QjTPUeOdZx7oe+O6t7riB7oXtk4+3SZOjDDwPdp6",
-	"2JP+DvHjt48iQv+LZarJYwQ1NcHUVXjqkrPVyM9D2TTDH+1zmxQZCxtkTqcecqlA3kFwtsAa6pS+qmCr",
-	"rklSKSYUz/iluetcjrl+WdtB9neDbZSlPMoaMANVPp1iUc7WlHcHMdvdK534c9u4Sq1cyvJbmTzK51k/",
-	"ku4C2IATX/36bWi3c5X0+OrlUvzUY33bRJSuKOTMN68l8HCTUrBdubpGkVWFrDJH0v3kd+FzCessd8v1",
-	"8oZdzKScn2UZWyyzJszGjt5mQMxryi+c+Li8Nu3qlIyFzEYZnTMxPiGUYEy4AAMR5Oj9+1MyNqWyIwPd",
-	"PT6BECQly/wi4ZFF9PZaHLphDWQUWo2VYcBwShmNZuDHDTdiSBLuOQ073C5FLkKlJOP16xdmgbZK0WcB",
-	"KHEyEOntrkbT4sCb3IbjfcwSfsm2xeTsno2JVNToXPXzaZa5Sa/wAZq9TdwiW7AxQeVZbtWvAmjSnQBW",
-	"p2RMZc3p+uXhxivc1T0ej7uobomcboCPOTogdt+GRCYxUxkB3LauZasVFm6SP+YjPVG/CjDPK2NvNrHF",
-	"OE7lcsniMaLGQ8015PgJSRIppoiJQXhWQHvzjGQsScAERHFyCdlZMoWLBJGFXQEQEzEqFDGyAVC0+eiG",
-	"ep9O6TAG06sR+5OWitkdgyBRdODYHdxTVRlwJy+oJyKGtgEBD3Zz9c/ratm75nZAjiuqxIGeIikilgos",
-	"DPJd+YRCazCaZqIbzOF2GCPepP8IWdU8gagSFyFcXZStkLBo75HOErtzM+JadCOIMQC822WbNgIrKEZS",
-	"zNBUdO0YHtAWkrj76NXOS7mCuSFwXbizYsouucyVwchrQv76Xq5AMGEZGTxKLthEpgwqPPU85RZOwiBK",
-	"jGkoivV7J2SsZdsY8iXJ8eGBJ+Uu1qMZRbQxJJfBcGAEoZAj3M+wwd7QXuW5SNYWmxnVEmSiKWR5caiW",
-	"w4I4k5Vsm7440IUuYCm2LnFJDRJKzJXWxZqcC1HEWLypPyslC6YUnbJC1bDKZucz0X8IXFSv9Z/16kDT",
-	"UD549YRpXVbL9jUAT/QqEt8Kxi4Nl1PfRJmpY94Sp+Gc7OZtbJNQkelXgTwJiZBX4GMTdMG8hMbTQo5/",
-	"pohaq4wtQF52ESgVCV11g2+NY2fpLNRw6vCgDmc3Ov+Xd+/2zX/9aSd97wwhXQnIQ4/R4Zx3p8s4beBO",
-	"6zK7SVNroc3WJKW7TIRNO/ySLZPeUUNrPzZvxsNgp93Dbz607EJLh/LwngRx45vvgyCwYY+k0dLOoeew",
-	"vD3mWlVhfQhgLmjKrE2PobYtUqjcZ4IMJNN5wlXm0sgqgl8uGHb2NVC/gJEvU9e8zLQsA2yDlpZlBobW",
-	"WnM3D8cIbS8Q5z0YSPTvv069SxpAtUBbU9DGDfdA/5crRV0uU3lJE21ZZ1TNh4jKs14y+wQaVHv5cmhR",
-	"FcB/ZyvzMIFyd+3KgmaHPSR9xwMMG0AsK3bJUpqQKJHRXEFVkv2T3jvOOuE1VK2Iq+DrDwczmcQjB2Bn",
-	"d3dQpJpqxVFcyFzox4rNo2pucl60IQjQRRcpo/PRNKFK2RHP+/djAR65/h5npThPGJ6OqtbeZoFYYQP6",
-	"jWmftkCXo6ZvV6jCUSSYspaLNSiKJ4SKNfwBSEfatu1M26IGKqW7Qq+ZoAQbLy9Ziv0KNNVnMkapv4zk",
-	"Qg9x3rePWmlpnfAGa4p+IT+KztEZVpm7TmeNXi3ckk0Sehe6XknY3yVND63qPIW40IwtTBUIzbPZUcD/",
-	"eZZnM5ny38G9ckKwxwD57//43+N9grbMlGWEmtYHUOAMbRWgq4LBlBq72mcqiIE0Is+XTDx9TB5JIVgE",
-	"aTCXPGbp8J1A+0d5g/k9GvbJWS1lYWZEBMDvWwHPU+QO18PJYOWYfis0m70Tn4/f78FDY6ylNPi9+J6W",
-	"h4TioF9o8W0Ms8rXeAm3f/8diFXoAOG6IDwqGhFA01h4ESMcGY1mAJB3kjIaD04GLxk1mUFcEfwd2lEV",
-	"tWv+S6uUa24enMHfoG2oKj+cxzwrja1Vi0uW8sla30i2vjhLEaqm0Bw4UycLlmpWGTwGwF0tpzD2tbIp",
-	"IqiPyAlIJcypPCXwFuQxwcdyEUuU1eXB/UmVym/N1MtP25W+NE+a5+AL5mowh44TK99CJxbUb/CXPJ4i",
-	"AoHETl9FzgjIeaAXKgiDVYhoDaCwaezm+4rZqv4U3bDwq0nokspAIFBANMMX7dSfKpWzIVmmXGTwPIYG",
-	"AqNZIFo4z9JG6XtbDQmAKMIYTsepvGQ/+kb/b/D5U7NVmvemJuKoB0gkLa8WqJFp+tI/YwqtnqdRU2DX",
-	"TlBf8IglSqTCenWrSuAEYF+L9/zFuf3XZzU05znjKpPpekgyRhc4hBvQjWJX+y2bcjG0BAGfk5d4gatT",
-	"Eqd0kuEWultGnUy0RgOXV65pCf/q/T7VNyS04sHtSviE7UXrKGFYcWqWRQWdMs2VZKG1AoWgNQ7czo5W",
-	"Wm/tW3Ydj8wCSgAA0BQY6CbHWx+X6cb8Do7Wf8k8MIRYlO1eYdDGbFtji8aYMlGRQZJkdM6UPmrgcfsY",
-	"0hGCXyCgBZpXrsGJP2TBt7B5MJa+JQVulhra1yCioc2elEamcYFpsOPP6uzFU9t4x3vCicE4Lh2+YbDK",
-	"S0Zpq5yFjJkrqC8esSO/WvEsmpX2Fgw1M2k5mQzNFxN6wRKQfgMHXF/+FBwC/kASFk/R9W+frGyYBWyH",
-	"T5mH0BVtGax+c5imw9jWGVsFE1rANMT5MuERzYpXf5RyDprnskB1oSnzxbLBO7CrNMsARCRNG0vKHcac",
-	"OoHMBzUbnAxe4H+ZtzKeaqssXRSPVjcG/gq8U4DHYk85AdToXrT79BiY2g46k7li+uYuj1z8ufyMHeQ7",
-	"mS78q6T0PEJNqROEnS8kHG5sKlc4X4dJBQa+we4r9tobqMyv5q+ljeWaP5dLLqb+e+4iwe/gba9fmzO2",
-	"LL0gLuT7ygWLBptpYme8za7/A7hD8C23r7hIKTq9m7ApTUb1jQd6XOQq05sBVfmuoF9bPgC6aToHVkax",
-	"8/hBr80qRDOWxChYkZqhQQ+IdyTMhEE8biqdj2fBSvORQvOuXAkPnnXBqnI3/JRWOisXozQ9xSDE5GS9",
-	"fdSO+mfIA9fzY/qMrVbqvzFbKnViWibqeQBYyVKto5lUMuI0IaZ5mHJPl9SC0JNWJyGZZm99bO5dO7MX",
-	"CRVDo+litIw1fhVQnctfBWnxmSJqySI+4RGBZ4ZkkosIPZsk5pMJj/JEm1nwDWWz0UABcbqXFMbZpSkO",
-	"OQAblTC6cB+vyMbtPlsgje5t1I4NxjNPrM3goWquBIl5yiKtmXjjhS/kwnvhnE+rmUzcgINyELu8x6Vf",
-	"ak96F58vvqovGZY9cZzsL9cFUMvvmWUWrxTDKJZe8oi5UUyim/Fc2TWap7RcOkUJFf6EN7BJXlKgyUFI",
-	"vSUHwvNOBVRQKYjCBBvXA6u4QYv3gnKy9ETprhnCoGUF3n+pJOOLC9/qDeYBuM6NOn3qKdbKEL/ee+g6",
-	"OijXalenq38xQV/H73gACy0wixu8No7HTIxfgkpyKdc4SsLFvG6UmZ43C8jihsMdRVJkNKrMytIHps26",
-	"vafEgP/WXq7ydbf3PVlM02hWJTr/wdJlEnhOLtUJxPspisUcMOtETNPYQOhqIipAuLAB7ESiAwpeL23A",
-	"pnftC2UFpvWVjGYhxcreGfYJfxr+bzKaBxkkkVrPGhIa/5qrrFC3LDxdyi5ZqphjbvhNK5amZW0xuv9l",
-	"cKINSSK1gn9BEyoiG9WYMaP0DtGfGUshU/tNVL9xvNKZwYAoyDOZMjReNdkOCUezGvG9nMkHY0CBwVIf",
-	"tb7EGhQB7wn/uvNfrNJn+I2MqnmF8fVf3C9OyTD9wYZaSV9wZYxacN4Xr5juAmGx5n4NCLbizZoMAmsV",
-	"EVRT5vf+gmYxXicrVRkHttpoPd6dAcK59J62hLCbrHvb3VFqXnk2QwsT52XaANYYaTKxSljxSMO1V3sa",
-	"yhfLI+KfHClaSFfzZFUmGrgFI1plOifZLHVwVPZle22VdUMezYj1ZerthuvMcwoU9rk/hJ3B9/SSBR7F",
-	"UTJJqMC9xC8MsC5a26xBR2Kc47lZZ79tIvtzmgxOBhUfaykIi45hCHaABb1nvZdvnWodVF9qdnZICwmo",
-	"FAFloCTazvVUXGSl7kB9O7DutNR4h1zNN3jHLO9C184Z09bIyD0ByvEI1EoKcR1rkkitTSICf8D9ev3f",
-	"9PTUt4N4Ka1nF138Qaft29q3z8Me2OudvYvmoIMsMIu2TTwPe3LfBmand+a87K+97tXFemx+kUP6qXdk",
-	"JdfvprXVHL1vr4OC6p7ha/uM7z8OHVKdHioe5D4vddyyyuvbL67r9p3X/MtvB8uEZhOZLka2KYP/lPUy",
-	"vx1kTFCRjaCtjNcVw59IyZf8dgB9VExf+YonuTZcYCNLRmtltLJn+NoFXdVtvJFxSu7hpu0te4ibnqq4",
-	"hCubUPUGVzb1vObnvf59qniLN+1T3VXcyi5GjtYcxT3WdV7zBXcgRd8lXD6Dks+3baTgbGqe4Zu/9+qO",
-	"503nVnU7+8+eV53J9YFaBGCVgis+5sp4rW97DudrJ/6Sn7ofSdbd1G8tsQd8z+4350R+C02JWDzCZRee",
-	"49oPvrO4TMoV73CNmIMSquIg3sXlXTvUBRtRQZO1yoov7kolOa94nisjdnnf9z9fO42V/M0bvtZt4nVv",
-	"81unvzcceNil/LamDjS8HnIol8kw6Ehu1T4aPhdwML89DzmM/b8W3l7914Aft5siWHXkvr0RWV5zDl+L",
-	"Pl32JvdXc8ssHfIj3/wtGPRCb7oIG3zN1z1z8AfzbD2a0IgnPKPIrUGDr3Xrm1zeVxEtV5vyec2PXpYP",
-	"Vd/5W7eGBV2O2EbhVfGnd9D8PBd6ZRqeq3wrva/iOH/rH0xn+eb71t+2f3a4+SPnNYf8W/zDyPwhzDi+",
-	"mx1eSNmcsSU8XXu9G5meV5zt5WHPQ+7za5FzAWd70H/lu9ivm//LG9ywn7V9b2DBIO9sVquHxtE3YSy+",
-	"oNF8NJERTUZYXHZeCSr8029GPVzSTXuoRkv63rHnwUBJmHirIZF2H5IfEWmXfmXHcGfhVoqpdDNHSoGV",
-	"a1fGy8GZK2rjlWBN/zul5Hqvxm22uqIqoZt/bl7+8OED4IBNGlpEzRiNE6YUZHV6MJvW8ekSw0v5i0Mv",
-	"p0iZZN14SCxwL+TMm7w2yCR7J2yjJ0iLlAmP1i7WqvUTcsG4mBI1kyux/068E19++R1PVUZUxpZq/8sv",
-	"sTzihIxfPH/1mtRqImBCgoz//AR/XLAxfKrIFbF5S1jTIBiZUXWKuSeQmgQVF1S9ExuLNM5KcUJ/On5V",
-	"BYbieaZMniyJipKFfYJ4QBc2qTlJ9O7Eeq/d9J2P9N4f+n8+/E98/n/QJBmb7XkkhVb5tbn55Zf6T3vk",
-	"y9eaLqL1/pcEKr6oq9JYCUUSQHPIoSM+1IGYfbn3hysQ+jDG2eFmKOwyyKNZaQsx4S6bsXeC2OznGTXr",
-	"4hiTFX5k2oS3FTk+ODZZCpAzQheMQCEWoGHpVyGWHkuGSBjsPVfZPizsaay+BBL8+eenj9WQGOwC8vU+",
-	"ObN7vKBrPE6973IlyJjHY8gLAtCB0+Kj2mrQb2BTdjs7U4cChX56aRlfsKENsZs3cPfcQDz21vYQp/qj",
-	"PrYvbUh//EdMMzokXhXRhzHG/Mn4Ry7mJyRlyf94B2VG7wZj4EeW7pMxPgwAIHJJf8uZJj6SC2iiSCY8",
-	"yVhKoOA1henO2dqAhRwc6O9ppuJTIVOootkjX75kVO+iqS6xVV52onrTxk9e0+kYmCIjWpQQLsj46WTv",
-	"mRRs7yeaRbOxyU/Hl+4fHGsCSaAiAqpx0b8S62OZcJbEsJH6VGdUHyq5pEkOKaoIygOlF0TkSYJzhPIK",
-	"tf8lGb84e/3oewN/8pdXz5+Rn6AMBgrp98kjE743Ge4AgSmFgsxFmLGZrCM2XJotFlaQGXyiJ2egwY6P",
-	"vhkSldGEkePDo+I9QRdFCh6syGR8xHwyYand2SWjmZ72E2jBD0JhbNL9qd7CmC2WMmMiWu/9wNbjEySf",
-	"OexkDExga2olZIfD9p4a4gMeOT46OiUq41paEJLmAvrua6ojZ5aAU5MTrAXf0TGZyTxVOMMnaSpTw0Jj",
-	"usQ4BJfi3jKVFwlb/MuvSorxiaYdOBGgc5VJGQ/J8cGhOTnNoVoy6L/dx3JcPp1BRsSCK8XFdAg8rmd4",
-	"fPBA/+OhKxWGXPQLHkOJ1+ewwWNA5BbZCH4ffzEkx4cHHhaYXoz+25H+P/f1/9FjHh0RCjUb+rsXKYgq",
-	"Mx7AEqrxEMtr9N/giJGA4EJkqf6KPuzjo4ew+Q8O7uNxj1+yLF3vnU0ylkJd3IODA5SBlrgv8gz4hBuO",
-	"sliZml7Poogtsz37pzH5XO/TJB0Smg4JU18QxRJApjaiX3/b7D7JeJYwdWqKIJB3kZP0PMYxyyhPNDPo",
-	"5XBBnoipNr+HcNIxu2SJ1ibVCdyf9sZeyxzzHjP2HmkCeFx/Y4zzf5GnS6lg+v+2Z/4xxiVjPrWMGflc",
-	"5dFMC8cxaEuRFKb/y/gLzIehcAmYYttTL88XG/DzDLcXvBDAd3orizSjfb2mN0YV4FntfSwvTDPLhFpP",
-	"cWwM1088JKU5qvE+ELKDoQRkJVgNrvuR3ub9L62MIguazrXcKCqQHfPiHsCnaQYFLeTzxlt6/MWpZncr",
-	"o+FVFMlHR1jJmPCICYUdoqAXz+BsSaMZ2zvaPzCwOieDWZYt1cm9e6vVap/Cz/synd4z76p7Pz599OTZ",
-	"qyfwzofhAIhncDJ4Q9cqs2m8DhxocLB/iM/JJRN0yQcng/v7B/v3ITUom0Hezz39f6YsDLSUMjw75AGu",
-	"9gkkS0anhlAnlCfKXAM2F5SlWkQB0LpJwJTiaTw40R95KmL2HtNnoZYeZnB0cAAFnnjPQi6SJ6V+NbhZ",
-	"7D1dLBPYvoSLORYayyhfFF2fBvdiGSmnyes/4H/9PhgO5myt9F/2VyxJ9uCU7v26mqv9X7GUZ8GylEfw",
-	"iP1PgO2KuWAK/gxVO3oomyzvPmu2d39NF0nRor71VLAGua1CGfcMVPm6Cs/xR/3ThOZJY6Mkt+H3XqDc",
-	"KZUvY9hA5YsFTdeDk8EzaENtFS2bxYzpl1OImb3CXLlzPUrDljaRFVLQPnn53SPy9YNDUOMEW1klRnMT",
-	"iy3SGs8QbC1ITX9588OrKxMT0sXbPwY0mQ5OBk/ix6/OABfrEv519ODB4UMontcfnb9Ifxj9tnj/yxv6",
-	"t1/OHq5W33731dNc3r/85fffv379/vtHr1f/9u16mr46nut39M4Onv/wArMtBycDxQHtYHAyODz87W9n",
-	"f/vh/aN08sur0dev12/++v3z6dez6PIFXfKfknT1lNIX0fc/v5SDD+ediQW2pIFWYKW7JhU7MOiWeYpK",
-	"QolS0EoLkApYTXvUt7j2UIB0op1vjg+Pg2RRsuFewYA/sYyamv6rUQsYyCMAUxqpfLmUaYaIAWiIjDxj",
-	"D8seUqZmI8wFPR8OIME69eS8lhpmeC3oB8OBZqBRnvLmhxpFmF1aYH4QLLqUuLARczCbjd9wVi0WZgyC",
-	"74/0E6MFy2YyruyHsEEHMLrLv4WyV8t5qdYVUhXwTbM1ch/2udfq8GSqb25YlzlnAx15QRWPXPWs/etS",
-	"YqwCtqAz624i2waOXrjfd8zV38sVyaQPSNHI0faGbWPZx9a0z2RuKkz01C+g0bBijIzNBTsOMvX3eKVf",
-	"lX8tNuVAzrvfwObbgUM4S/gl2/nuPzWabyojphSh+iP/s+nyNVpJ2/aDqeP0NLvzhcPFWPXGUsCVW1hS",
-	"7PKO2sBn4av4pVOUbtkJvYTW8rs+oUdUlI8Idy9lv+VMZarxsC4PtSjasxX0TYf27bpaJWkCBqqwbmjV",
-	"ITQEdxCoUTIl6EKqn5VWr85ePH3kaviXNKULlrEUtaDQ3hSP3PuRL6DRZuuDDoan9cmnIkrymBkgnmEd",
-	"7Q0XdUrGWq0eh9pJgCcQPmjBNKwjEGqxByeD33KG5aWomeudGvjE5foJYFncnvnfEjrqnvev8wD6UhBa",
-	"1xw1mpFcVUsuQ5OrwjD782yFgApOwgNOx7pg8C1JLIkMTcG8UPp0tcPIh/OrsjriRL39owSnPTg6OPpq",
-	"7+Bw7+DB64NvTg4OTg4O/j5AYLjBweHDo4ODg4M9+D9f6//zjf0n/r+jg2IVj7SEM1BDckIepZIrRUVG",
-	"4s+eqKXkXmAPWPXw4dH+wf7R/sG9o+NqXteo4/cPDgfDQVHYU1d1zstIwE3Ldebi4YfzCgaWyJOku1Zh",
-	"ef0FNm6vCcjngpGlafpyVRlZoF+9LeeUn38oic8fucoqUCJWXPp/hQIlW9ltATNBuQqGswxGNzc4VdyJ",
-	"ZajHB38FeP33wY+4QhhpOCp70WmZAs4ey7ULuoaS/iGhVhrbZ7kgj54+fqn/GwgE2hbUgOXNwyinAY/O",
-	"onzXRTNygTuw3rLZ8zT/wNYD5E+4kL6V8bofa95qDupP/LYbUxnnzVBURYgddtipnp8Pqo5xDAIWgz7w",
-	"7Sev6bRpTPPYPXjmw3Dwo4w29jq3z7vnzBR2z+AYrq9wOJaTejzemcX1HyAUvCehD8JbC10f0qDu/cHj",
-	"D41q1DGEqBioaqlhcsHCPgOP6652qX26yzbdZcNdsM7TbFu++XCDl5xBBdmGBz70Fv2PQdwvLdR4oGOC",
-	"zX5I7UVmC6GHoCvTCAwZdN+ZjA9oooXwZEKuiBSn0FuFZdEM4iOC6T+yfYj1rUw7Ke769JxCOBUCq6cY",
-	"ulN+SP746Js6KyI5XeEOnED0t8flBzW+e7Bz/xK6CEs89c3+g8P9w4MDw1bbaGEwuy730MEN3UPKNSBZ",
-	"3Ta2Cl4tFtBvO85quEOsm/Pkjy05L6iVnmmVMmIGLTIlUynjJm6xsHDANQ3cgY/ugDuG2ymTn+7F4l40",
-	"x+av5/7ewdHrg4cnh0dmPZvuzlqpbPgyrY3pLtOj3Vymd47/X83yrMz9BLs+XlUCaEOO7RWNknYoCF6D",
-	"Nw9uy3b7FPMoAOJEMIOKB03MoYMhX0BOwjSlkX/zQrIj7kblBm6SJbBcRxqvcNmfJMrt1LRD0sJS6mCl",
-	"1Oin717++c9/f/zdT39//eavRz/+8OzZmz8f3X/94vm3f/u3J8f3fx58ki6dpMuf+SUjBiKNrYxPaZfG",
-	"ax7zbA8r9hoN12ds5fqD7pMnNJphtxWTlStJzA0gUSYt0DrgaQ0dqBL+1bG8AbRjYmj+iwPGOeQ0mrxN",
-	"8t//8f+iGHonMMMbEjYhuZcrl72VMHoJ2j/MiGeKJZMNUYkiFnEKmYPQpwW74zssulQmzGBnFVEPTJqq",
-	"By+e4c9neh+fXN5YECPgVTcw0FyRXJmFogCOwTUf8qtDA+vd+PQB0dB4KxHTEeeChNAU98ihd8EuZ4DQ",
-	"vfDpjF4kDPygBnzX4ntxVVBiY8TBNaEo5lVtUdVtXni1Rhs+5n7sGpmPeXYWGTfaps1wUZ6CbPV2/Cov",
-	"mmI93rZcYd3PpOtNCd/nQmUUDITQR6HnVPD8N3aTqkUpO38wk/0/t7vokjlt61zAAhxkw0538333BnYJ",
-	"si1Gm/SO/cOj+8cPvvq7g5WPRyhp4WqfmcQY+Prx14eHvpRzk/y2aDs1uJKRAi6Qzu9Qvx3MSRldDIAc",
-	"rfiAtXQY8Bjv1yvEr5ycv+kAVgBrIuThKwfqbfMPpy7ol1FRwJsf69KsrhC2TDwV4R4iKDfn6NJk7po6",
-	"cVHHV8Z0avDh8UyRCzblUD4wdJ1kxtBweKTYb+Ohyc1m0VyZpO2iy5vCBHjFaIIA3PC74lNBszxl++/E",
-	"a1tCY1PzAftWK390weJ94iBj0e75TJGxHo3FWBWzpAq0RU0sYOecaHsH5l8kfecZkZMJoTgZJmJz32hl",
-	"LmOCXKzfCdsHDsH3EyUhhmdazfApVE/M2XqIeeu5iDEqfrEmpTdTZvBl9slrzAjHq44JYprxG5sM+vNL",
-	"AzJ8iuVRxrSL5EK/iKntTMRGmYJTNbJrg0YFlp1B8garzzsr2DLz7xlVs7HLhuipaJ2+E8dHD01yEFXY",
-	"4w8yBJTrboNVcya7m0Jv7ZB+ho/7Gtprww8VBa16kUy5IHSSwcQgB1jMh0ZJpeXNwn1lMWE0TbiejUdF",
-	"MtU7MhUMOvYHFSC7f+ELyXYvXHDBF/nCb+LodTIM1lJSNfNqBcR8n5z5xFtUtiyhHYPTjrhH2B4hb5y/",
-	"/lhpAZV+lXRvcv7HV8ehhpVXv1c5wG5YGYbA2if6ItMDxzSCRMkDLVb1oSC0aOtFCSs6GXwVHU6+uTi4",
-	"eDA5jr6hR5OD+JvJ8eQ4vh8dXRzSg4eTb9jX8VfRg4tjev/h0TeHXx98dfDg4Pjg/sHRweHBwcEAJzTy",
-	"L1d92DA/LeqBOPScdvfBOcPOkIOv//be/xx+DWTj4GQQHSXiYvHdQfxvf9H8YCCuwjtzeLCPN/jfseen",
-	"3cmDfrfmLx7fhC7ON1aoIqzijV+fvxTNATpdoHVLO0sZXVQvz2x2T7PYSltBmjWCDrknWnrTJDGpUBZ6",
-	"2ksNgTsVa9SIHU+L2FUqxZR8bmpjAR4ZilihFobFxFQlf2HTQazbL5OSrBidn4LPbizkyI46tpazgVtG",
-	"gYE95rkgLFEMct4CGSOgXr6wq/2YCSO2nK/Y+kEk05RFGZnJVDFyASIKWzys/MeU1nRInK5Jyi/1zDtT",
-	"uV04RoS6RdWO67SAr++cARyiXTh+VaCmL4vzq6VYazKf5jSN3Yp8OneI6U3q4WvTRs3AlMslE1hsmtDM",
-	"8zAFvDddc0lfFaDtdyiT1EvlvOaE0j4ZpDs0eeM4xao1653+upzN2ugwN3xshSx7v+QpU/4rR3sHx68P",
-	"Hp4c9/Sxw2Wcq9D3vcGgISqdwhQGP8nfeZLQew/2DwZXMyMNmd60DWnRLkP5j17bBL/xQajGosrvGLBi",
-	"2LJ4h2Gqp1lbBsg+eYJdYLiFULBo+qZQWguTYz+8jQUEtldeqHyAidgcz25usDZ5/0TENyftn4jYGm/b",
-	"HLj5a6MeA6aT1j7MkPtQsj/mAkr2/XK0cVXCGxkxJNToNPYeKv4CVcwIWJHIaM7id8LqKDThc22gg9Fm",
-	"G25rFShHrBCnzGhzDt41xjLYmUNrDEGxvrb1YeLvxFgKNtL/Hulvj+xtPi50Ml8XQwgC24DCTU3NrWWO",
-	"VezwnymLJHgs9N++0CrbiiWJ/uz9d2JsRx0hOW/88ApajGfkYg3rjLWxCE1HZXpSgMoYTcpwCeIRjH3V",
-	"Z1xRNrWi6C/OUxiPHiKgjZSmA3+WscUyM419NXmZwwwZ5ZqGnorBVXQ7aCs/QGttMBywhdbRTwaUK0X/",
-	"lUFQ1JbXAQu3qIDdpTZO/YbTpV6bzh21W+IVGG2Ei53XE+mRiSGTq+iD+jGZZ83y4jXyiUv1w36QmSKm",
-	"VNX+NSz9h5rmjd8PfEH7gN7gmlZj70bblxqLXYfmBXwCVFGekSm9ZERJMqEp5ivAt/aDxPs8z27mYjDn",
-	"qzfwBm8H8HgpdwF2uBBkDu7hdA2a6wYjFzbeHDc2WfMPWU78JrbFKZRPHONZWjdG7br5kJ4UU/oHPi5w",
-	"GtjLvPNFnsls2XxQFsUnK6pYrEsgz2b6Ao/07ULocrlPXhkPNhfFTWc76IKnOGJkfC+SYsLTxRjAlxQD",
-	"P7KfL4RvaD7nguSKFV1pZVr2TpyWr6maLySk0KUyef389YuP6pHY3TVk/QwvUiknN34bPX/94one0EVD",
-	"ik1R+jREDD0ggZtiCfTdZxJoSAoM5yJ1dbq/GjNmEBGnzkWWspu56UUqLxm2cyPUBKRAEcxs3266XGJe",
-	"3dBrwaaM2uapicpjGAsEpbU/IPAECyqbGAnZxui8TpsO+PBwOR+dXcpKXmfe0PN+hEvwHM03xx4vzXkB",
-	"rlOwWARO5TRwuB+DXV7nqaiwCQlf+x04xS5nhOwW4JWYK3qRbFARMLBZkuto7zVaTsE7xBREwka724Jx",
-	"8K033xNmdreM9HdpwOilvWQLeUmTrd3Tz1zkEHf4pkj1VSaXJFda5m0h1+u0aMloDwfZaKKY5GdFlJ6E",
-	"FtXGtdSN8jrqKSkTbFUWIJ8UluuXyK9vhSR+yZYJjWwcpjyfHctj2wi2OUpTABV7Fpnth39qbQ4vUgqK",
-	"hf1vSPPYCTLII9ey9hMsyHXBgjx99ZzcP/zqq71DQpPljO7db5gNeDPhD90Y75F5vhGKxJCYrT5Zzqhi",
-	"Dd+2v9XgP8y6oIutqUjQU0UU6YRPWLSOEjbC99tmYtNls/VSJnK6bkofLX7uNx/3YmAiLzxcUQF4hzZP",
-	"KmVTmgKOeUSV8X9HekQFxrF1m2ilITzf3zYm8y64cP++vhjglaJlKAZuHDHE78UZipj5YSS/u7YR1VZ4",
-	"nTeihGzCVXqaKWMrAu1i+3MAt18AwrgmLi1p04xkMqZrzUZamoBe9HvZuWLpA9z4dA4peQXkCALPQiNe",
-	"ZeCMm8BAcEm3QTk++zNEh42IORk8e/JyMBwkBvIY9n+C7fXcno1gzwYnAy4XpoFB7JVZIT58zCyINzmb",
-	"0pj9rhcLwuPEG0qfMl+wkd5nPZlJyiN67xmnC7bGHDfN5xznoWZM33qD4WCRJxmf5AISwGnSo2AbZ/dx",
-	"YEPMoQc47zuZi7uOGlJq5Vvhclifa10QYu3GpOlAQ4NOuCBW2XJAeKY1fTDfasoyx5FXk9LolAcOMU37",
-	"NvLZDksdD45ulm/LDQv7c/H1YYw081mhkN+amsUNdyMCjWxgmt5wIvjmZlCRF/qwh/UrUt+bJQgsjKi7",
-	"fOfxPSATZRLY7xUD7MEAgODu44Z84xQz29uh/22KFLTtbbprTJGILmkEZ3x8cNBbKfsIACLNnHIr63tL",
-	"fdsb0EMMu3ymyDKVE56EGaf5crmH/ZygP2vDNfPcxlcVGl2XnK1OTb8J6ERNLxI2Hto60uIq4jHixKm5",
-	"sedjAKLD7tXkYg11HLtBAnWLuFMW/63M3mwqRpWK2Z4yXBEDb9swD/tjRzPX0uDIvNg0CUerzuKGSsbw",
-	"JMxPgc3A1vcD1zN/JC9ZmnKwg5cJ1bsLtS0Krv7OW1TUUS9ZqiSEtTFdrLFWGIQwi0cX6x3UMVf5z+O1",
-	"z7Vk/QLMfv1XzZWfT2ii2BcNU3N8fWPQqVSxruWd0eFuVcn4PjRGgJrYgjhSRpWBXs4Fz1iM1A9lFtBC",
-	"TstCp/Th0yOj/U7ogifrUarfnHBQO0uH3WVW9NDAyQOKtHt9cLO4q4+oYla63rgjRd84QVXRlPxoaYiR",
-	"aSxkNIw3xNpAmiR4aflXIvw7WMd6Fe2yy/16D3mxf6pzWYsNZ0jRaKYvVCy6HKJrlBGZxizFu+TEA4Wl",
-	"QkCdvZEOReKA3k/bz4kupJjiKFBD+RlJmcqTDDOwcmEMTWE6C7HFPnmEvIMBLdMnMsZqwF9Z5DioaLtY",
-	"yRyFitUWDRinvP19v1uX0mKBCf6vGBN20zNGF2TBWIYXnZ6waZhj+9AOBzxjC5xuHxHl83T3EjqzVY/N",
-	"PNTulG5vKwxtYNGG+SKaCNcg1g3ZdhakR/9YV4HlrL43wdGHftsg8yyShTYAtQbOjzqReTpiaxCu2NsN",
-	"xLJE+C+r+Gijyogbo4nwrGhAatSkRa6y/R5HdFyam0n2HGzBEi8N0TbVlF6wiCJKGaOADXYNt5uVCZUL",
-	"7jHuli1IoJ68q1xlG227f1qQpibUpU9wS5/glj7BLX2CW/oEt/QJbul6jNYWmCXPYdsDY+m6bNOrITRV",
-	"1/IJnumfCp5p13hLn4CWPgEtfQJa+qcFWmoFWOp2dZbAlK7n2izrN00X5hm0xzKGlSK5SJjSogfcOKZF",
-	"PYjLFVdsn8DmLuiaXOh3NPeBx/Tz8ZSJmGm1k4mMZ+vxkIwXfIrS0wTMxsN3wvsjOqDU+AuD0U6Np8Wg",
-	"NuCMQODvvxPvxPi3sb5uU+iGcrE2WaQzuQJfDobF7b0nU6L04aMXmAuwZuE58DXjzX6xJuw9jTICuN9M",
-	"RGxIbAfcd0Lk+rYDWCmWMFBs98nTrFS9dsGU3gxs0OI5jccqkinTCkRGFlJlZJxoo3w8JBLKkUCjOyFj",
-	"1BlhW5RMM3OLmcrfUSYzmoxJLCEQNpX4BZ7tkyemJlxvRvXCFEVb/yLHVmsHK32+sJNQRD4+iyK2zE5I",
-	"xt5n9yJ1qU/MF5Hv90SsxeQYobVohrqUWmraVzPGMghdpHKl4GLXn4ZrFCh7qC+wbMbWRGVSxnon9I8L",
-	"qXcX9v+dMLtSJINBHtap/giMgV81nnat53D7mJbZGdsnZ4Kw90uZ+tGCSC4uuLDOz7HW47yN1ldpeYNh",
-	"S3oF91FblPrKsyyJUy2OKpNTppnm1O8Ea/EkcMqKpLlocgB9W7FNPoE99UkX0Df2FDzeLB6B92Gv+gfH",
-	"8/hj8Q/jCLclCP4/u4TYz4xcCsgUEhApfVPajyop7fe7u42YYmTJ5DJhQ6KYPlpo/L/WDLOg6gQm7oAL",
-	"cPJWp9fySrM/JteAPmdaJViuj2iibzr2fpmA5x3C9uHFVdxzJsjU6qcb6n14ig/bbTD/LLRZmqZUfyoX",
-	"/LecmZ/NHauydYIxgXQRIOGXjkK0lAZ9PabA9QnF/OawZ8/R1WbHUxefU/MUjFXQPolNzqhuU4gYv+y7",
-	"B/om0Vf6LrYg/P22DbAzuOr6Cx+rYu+bBBL80jFpSD8c+M6bmQSsCPiUoJgxz7N1EdDmaVPekvf4zqqV",
-	"wPkBkynqoDZUSY3kZCRTPuViZzPAlCS5zBO0iGFXG8ql3FMj81THw6i+uHEuCbtkyUaOM4qsfbDjJALv",
-	"bsyV0qYMKsMGAsHEpmx8BnWqNia1MViwtHfgHzedrtFqsDVuWs9np2SMPXeD13/3XDx7zeNgg+EA8nz1",
-	"zXApeXzNiI6o5YMPYob58zGLtIYNBuUFVVwhmoTCvPsLnmazEUiZk8Hhw4cPwfI9LP0yWqZFlsWa0TSc",
-	"SFDrEuTrICeDx5wmiZZysJ32rz/RBY1l3hMfslyYMNHfghKAQsKY8oA/P30GzZa0TgufhL/+1///P/+P",
-	"/v//+X//63+R//y///X//Of/+a//33/9rwEkAJU57WQAhp/p+GqlNeyEW/VhSS+D4gw94cOj+zWNzt8r",
-	"92OJpU7gkCLwXLzXZ6L/y7r+6ZKXUhUshfXq2XTFlDUvCGKc/8MSeV6KeF8umXi/SJBD1Z6cTHjErD65",
-	"75lii2Qf/recZB5ArqELZkObqmzNWeSwiCUJGG/svT4sJx0uuMB4TU00DEJmY4mzBn+8G/D43eDkXSfK",
-	"fDcYvisoAV4raOHd4MO78q1Tj5h4e2sM4+C8relbniuPh4X2XjDZO9Fl6sNiokPDk62zxaiCzTPJRcxS",
-	"a85rnVsm+UKgdn5KoCcZZK79KsHKvViT8amJVQiJp5fmwqJky3SRJzSw+sZI07Dm2nC91lczmTCYgqEe",
-	"dGLt2MNW8ls1lqcOrf9DK4foAwAcCrBwSCEtPPdb2ahu7BKCo13dNdeUBflMmqOmiXVycUXmbJl5vSNs",
-	"Ph608MVbhoB/AnOS4ALaJ6+YiMnY/D4emh0wTjRviHfCl5AIOgZDjI2XBP5hPHJjsNBnPIk/U+7bGLoB",
-	"LZFqu51pxgBbFlAaOBVD5wGzL78TY6pgZv8fe/+248aS3onirxIgZiDJzmKRVaqSxMIfg5K0DmovLWkk",
-	"eek/7epNBjODZKxKRhARmaRooQFfzADec7uv5gkM7xs/RL9E962fZCO+LyIzkkyyeD5IbMBeKjKZGRmH",
-	"33f+fWY7YVpVtpfgiVCxm/8Ad51UZMgTGhMuzArqpEp+BdPUuh37XGsuujeEEoj/grLoFCXI6boTbiK7",
-	"LEm46BKKiTsk6wIJxJKkZeU8OoE+ZbOHNKoyo1G1OrnU/s5yLq5CbUvIIsgt1XRMHrf8Wa9GKaIk060n",
-	"Zopjfs/i8Z3IPs98i0BZj183s2/dUoVURDyC2wRI6GqXMMe8Jo9aAWllKGb+cC7JFojH1p0AX6PzwQaO",
-	"d3bSh3hDutLsQXiGl0YL6wjsqzSOrduToybYouG9kKOYRV0WNb23rpL3Umvejpn30tp5zYB7hhJ/yhqW",
-	"WoYrm0WN2Ng692+K7juvFJxHbo95M5DVhrvv8kWD+vMEYppCkr5UrDAIjfVvgvbNRoIJh4SHxp1wJ69p",
-	"s/ta5LE90FSYoyrGfZlqYmsyzVlKaJhAOgmj0RNYIsxvbbbHTS0HZh3IkKk2jbOTZ8NsEIgNmUogPTO4",
-	"E7w/sLNJYDeYn/ov7MJzXSkj0o5leI+B3zKXI2qhxbSM/SUsG22ocfEseEgLd9o3IGymWDsrAwAKApwR",
-	"H/IopbGn8EKeEJgUSU+aGXDhyT8vq24fogq9gDK8ipq66fp8f8m/b3trKihmvmehFLLPw5NBtrBBtsKm",
-	"LlOFP/ja49FyPxT16BmsXPiimfUxX1tupyIy5/UBJohi5Bm6JyxEDqEYRviEX8HJIwLsEOSWDCWUAVkR",
-	"C5FpLUHjsPHlm0z+dwgl6C5CvnarWF3Wnuda6oiOSSIxDypVQz6UKoBnuaAx2sMDmvRIm8VyVCY5uywp",
-	"is01iSpOOHjCwYPBwdwgOhSygYd9AzZ9NbOCs4qBJbwAa1j9wcItYcp5Pm6toYrM/dj5IslZY5FDsePl",
-	"jZK7is1YuKsY2+YuA4y7SpW0pjdgi3SlM+VhJxoQ7KRxHNyJzIayZTAZhXOZiZsRJkCaPGD009rTmyIv",
-	"V+7gcHCsAMdvPNaROzGfYKSclqQMjcvSy/fNPjIVMGsAaAUZwP/9xcUz8qJG6hfk8ilZhg264ELeKFHJ",
-	"SSSdRNJBiqRDZMBZQNHOeHAWlkvL6dfnNElo2OvPLaH8kOdrAtuzAe7YbBT0cubO4//8l/+jkY0TqsQh",
-	"BXM5/psbUqbYE52GPediLed8g+pH711OqW9bY8pZkpdmPjVOtmRYRlaWGRdraX3o6K0304Mm3YwhuDzN",
-	"7CI/iGaPr80z2yLlS9GvvrhAmSPOLlzRe4fHzImtAdV6IFVS/X3QBWTj3V5SadTrl7WFJRmr57wALkzc",
-	"1CFwBcW0DVD/3j4HvJ8Rp07m8D7tsvPfB6xrxQ4fsqipe/Ti6rrSqFzXLmuXlF1ctF+8eP78ut4O2WX7",
-	"4nnn8pKxsN5mz66e04v6Zfj8OnxxGdaeXUdt9qJzdfU8rNfDZ1cXIFyE5gkfAoJWhFR98Mlmj3jReX4d",
-	"1Z7Xnz9/Gj6Lrq9e0IsOo7QWXl3RqFa/opftztNOvX3RrrWfX1yEUf0qug7rV+1ap1ajtedQf/DPrNJ4",
-	"CgUYQSXppf22gKJ/DO7NkVnZmqSDWNJoSdaDXNAFlRGPoLb1ulZbszowO1Q7rw7MEXg2sQ3XBK9jwN5c",
-	"4kLygXx/hlZ5DygIjZMR4FFMdUIGVME7tcyhtK4kWxIGORLQgxP/v1J8yLQthkBzKQaUR/YIRHULNQH2",
-	"TEiw7q9xJ/7w/oefAvL+15/AzfSZtd8TOHo6IO9f/4iBuLfvLwPy9ultQN51uwH5fPtbYK58C1/evv2A",
-	"1Q1oedF7JlwgEESOGZDBAFvJBkFX27TxTpi3fKTJKxzc2afxgAGzBaFdxViVvIGhwJ0hIq3YGRMG6DHc",
-	"aQZvpPz7X39qkHQAHSEtfYI1zzIzNSARg7AXPJv32Z2wvD59pijWajDCBbrg+jfOrO3YQj1bQIaRbyOx",
-	"WhOg1HJh86p7HfMBE6EaD4D8BBWPhMScYeHDLVFswGiS+wAhH6bFbY2dF8Q6+wc2bmW9LuEyu6CZM9FG",
-	"f7HG0zXVtDoS7q4JHiPgDZDKL91cUE+6mQhxzrKqcSmslgavBUPoUVvD497BWN+XbqRQm2APdCIlianq",
-	"MvK4XquRt/xlYHcnubjCP80LuH1vz4fzU8gnZqD1KzuCMbZwakNCg5kQv0lT4bGsP0jGATY0xIEaoRRk",
-	"3WxhCFk3Q/D8ghUQeAPmggz4FxZb2ni8S48ibXjLbpngTky29nQIVZy7qa1ga1Fkij1Q8f7mJVyJh1ka",
-	"d1uUIVDhgZUvISt3V5jLcpTcbtQV6LnN+T83a3GGCk5B5wFizkblv75//eNZHXpYL6pLFGTaQJnXTGzV",
-	"Gd60LBktg93AlTZNABPkNGEhxoNpaKgjLVBFgK+0rD6bvfN0OcbUEwp6zuSLt1DvcfYBbWs4jyN7Erya",
-	"Om47CbbHxbye3DCjMZaQZH0zMpXKjsAyZ9s7lhgHufY1g07VQ2OOYAy0bT32hRph16dxw0cCs00pdL2w",
-	"IDvCZvhGYEawvRcu6PUdWf/kzBHYTPlrSGBs2EpE+qT2n9T+ldX+5TX8Ul+X1a6POQjtWxKlnjF8yUwh",
-	"WMyO6NMvZ22QcPXa1Yvadf3Z9VRR9cr+s/OvHvqvGbsGXURknJYTtLealXc9KGgE67kxTjB2grE9wxg0",
-	"Qfd39EE47R9ycUAc2Wll6O7GfuuFVzkcT0cpe0thrOBiHdCk51HF+UBXmdShliHRmx3Rhu4e1nTWCR3r",
-	"yTCxNfRtdo8NRCwSN/asSfB32Bp8SyaQ0HuW9TuDoDlaa6Wx5BmR5HVMs00HkicRMMCq7IvKSv7EPbS1",
-	"eEDZOcDA3oPKyyvbODQBa7bN4gB3IubGO3GxMHBsTmc591asnPYlr9/JSjLAAwqH6ANGK22/+yq5rD3N",
-	"QoRmqqe0mR7V5a4swR5UgcyRrs2AAs+RCt9ELGYJAxS4zrgJ3KgtPciMblKRHIk13S0wLQsBcmeJS3+V",
-	"gvlYsfDxG0Sd4ulbqFYvjbg8/7vlf4ga1t8Va+UMuLfHCdPlFcUzb1feA8q+ZuH0I03NGcynLtnH8YiO",
-	"dckYpl/AuZZecz2Q5mwieJXer5Ufp1bgettbV9S8ZyyHVRe160Nc3rUXchaQFFfWrQcelWkmR6DJw6iM",
-	"OdtzZ96M42l9cjahvnMQUz4hpRZ5iQlfPEUn5y410NcWsFZXOjdINHYcSujm5GfMxb1epwnG0WjtpeHR",
-	"H12Ux0avoNIPhDkcBxv6amkVtqx2A/gBDGlywIQlNslHatUHrskgVQOpGUlFwmNztNmXAVdQZSxIm/Vo",
-	"3DG3HJWQ9GOIBkKdqWZzmM9u4L4i0nnIzBsKn9Qw+vSe5S2HNIOoIRVjKAZ0dGtGaYErdRb+sW1on66m",
-	"wWTGS2bo43s7TcZO6Yxivfzw/8LFfWWdRvi4IJjDCb9ZwaIwg1imPmxJN5bdI6Wujyvr+ph+j6CSKmMy",
-	"9ZJkoBvn53TAq/amVam6BirgnJ/f/vHNrflfePvqNv/fqvMwSyyaZ92Qe8YGNpdAs1Ax+NfIhjbh7Oxa",
-	"0NwiNTEWjDIWweZL5D2b64MtNuM3E71J+8Vzfs2yYCy34uVFzQZ+yYhHGDTs8W4PTiacsMkjZYuddWbS",
-	"eFHxJY/xA+7bT9lbnEyNgzI1Em9hTsbGydj47o2NW6L7RsEZ8DBJFfOVupPFsROLI29s8J2aHMhACBz/",
-	"mFISUvEol7qOIwd0Zg2s884O+fjuPSaFPX5RIxFCNLGn5wlK+0ztngrp8AfCEsA2ngcg2HQIwl1uj3BI",
-	"bdsJF8NcNOZg+wtsIOYQrJY5dgo0nwLNx5wvc5whJNHhLleYInpAgjBm0uXNSDM42UH0CAg2v1tJ9Maz",
-	"9YAKIsHWLY47zLExdTyJdWO3npUzIKWAeQnbv7jGMyCcpqTWZc0XWHPj4xPCZyGxInm0R6Gyolcqa2b6",
-	"khlRr0ki84ZELNZsFe/Mb2Zfn8Le62KWmcZiVIL0aQQuWKYUmF6bQKiQqmh2o69JPQ4DywqYW1LNAuuy",
-	"iSCpsI3qpIBWJSjCB6LbepLFvuGXiSQDxUVCHrcmbGNzZXvsmma0qgTjlRFDTrU7QQm2vkG/mWXjxPoH",
-	"10PSpXDnOig8DJkIw5hR5egQP757/wg3PB03PGiwmTFZZ4GcmcF2MM3i6yq6E9wG719J6xWDd6SKYTEq",
-	"MaOaoUzbyiGLXYJwrVMG/JNEMZyiAiv1YypIT6aqqHdDvacdUiy7ZpHgt0D7CFyilrxvgQoYt1Bj0qND",
-	"Bkyn+VojWLbg5k0hk6YbWMtz8UWssNY0r+KA2p1ybp8PXrH8K6qih1p+vetM76YbQskgpjrhIX6xBCu2",
-	"0dNK614roXpe81L/7Z/0eiu82NtU7hftp2zuB/twOZXTTHzTHrS548CtCarpUmQHF7XVyQ6mttckm/JK",
-	"brkM3zbiXwtx2x+EZDJjmeW/8pgV8kl1o8+7Uavo4GpRjb6JVYQIrdxD1qzn02J1ggXyHYuV1IdK8tg+",
-	"I8E+lrZh5FDeQ9AThvEkyFpjz83FnFY14Xw+jJlr+ybqJ/g6UPiagpA38M7HXMKCoFOqCMPLTZAWz4Cc",
-	"FXTfc7emM1Tgd1NKL5xb0IWlZq5nNqLHFHnLhklbJvfCexz7ib9lbf6WzVGZmJ3SXAawFgaeJVEtM+7z",
-	"Jsm5VaH7adRlUWU98ozS/bhrHo3Z+grmFOFLQ7DAK+81eHEgKssKoGUNxO27D2fqU1mjEzOeYILswRiC",
-	"cI7BRHNtA2Kprd41BNZ/S9FuM0XydC+0hKMs62tJV5ydm/U1pD375OYe21VP6Ae8+zbSx04K4P4UwEP0",
-	"cM5R6UBOOJsJTKTN6HKILHtExUJ8PfONxkBtlEgb01gd2MzbHT2u/WLEgE0/8OjBw5gLHp6Q7YRsx4xs",
-	"H9DLQzdmoLIzqhQVXTafdhSciKlSSOTFgI1KSNJiIgKC2tYuuUVfUcVu/VEfl4EK3Tu3bJu6DqH4sIUY",
-	"RT+V0nqSxwbinmD9Z0IeI1en8y1OvsCTGeMsYf/cItsnSHydNLMWZ7o54nGcEY16Ox5JUnWPD+DqSrA6",
-	"GLuHuSSnn5kiNBUJ+QcacZoAmfUGEZs+x9wlcDEvitm1K0gcQrrpAg/1khC8llk/cX53btD3eBwpJma2",
-	"JSSjnrSE/WZV0baHXwVEDm2w0Qdfe8NDi0n8ICLb3M5DbqsZRUYz6rn2w+aLNutyobFvICZh4zFy/knc",
-	"3Y80MWcJk156cgSpl0wNWUkTQNf7T99gLVZEqOtaz6XIUm/IgJrRafK4hf9q6patLBNy9ATKWQiFW565",
-	"W+Y9DHL7H4k7I1dE5obSoUOZKuyXaJXgZvZr1y6xgVo1JTodMDXkBoKBSpEoNuRstGr4Zg7Low1k8yhr",
-	"a+fXk9k7mq3XZeRxS8ikSZvwTq0nQabNYyWfNxsQCTKvRB63zIw13YwV3hnVV3MjfBqsveCi6yavkyb2",
-	"btYBPbGNHmn307yPpDk1tnw/J6/HZjxSFbpEltkeZpomgGG/DezmCYmFwL4EZ1eFyG12bTsJy20LyxUX",
-	"vbyrGb7DUcfinPydYeFg800UvbSABuUCd/WOZtMG0PlX76/mRpqelaUkTQPdmv1dTof4iA4xpEgXVv8w",
-	"3A7z9GLbkmvhQ3kg3GmFkZZlohdO+y7LyB6Gnr1m8O9y4mbZLz9bHn60FKBr/k1W6gVM7LQdM9Ieg5eE",
-	"RyVJ95YmgtDYXD4mhRY5WQcfc1kYS71yav7aiuvR5+f/Jvk2XeQnAXdMAu4gnepztU6shpgSb3kOZ0lZ",
-	"RC7wltU6pdnWCRNM6/m1EQ+2bbT+G2gBR2SnkMQWWOJ2aAwJLp6RTOMI/SltpnnEMj4euBJ75cJEIYdI",
-	"w7fvze2Y7cjAxlCDYJ056NVIBQ2h4E1waDQyNZlVcksAqLgUtgqLAYWHCxdIRVxXQudI6HOtuehWVw0X",
-	"GF3bn+29herMpDrR6NY/Qy/7lrBjoXdmpQHg06QTNgJiKkID3vLPf8p+3uxI1TRrXbhP3hNx8gZaDqz4",
-	"mNlMcHFQ8Ce5BBFcpY970523lP2MR6GQ5KkTHsckpuG9PrTesssCCvTtnB++i1nUNacYeU4TphPwmGpw",
-	"xXKlky2F8EqKciCI58Z8XME77FK69dxS95hKUMkeuXhfQLeuGr39XBMdygGbNQj73YJtAu1ma+LPDrxL",
-	"X9bFNMpb1bpiLfYFVj1q8shsvD8F+axP3cbpSyAJoa1hxIc8SqGqf8GxXvgtaiuNSkcBL0HSk+b3Ri1J",
-	"YFyKhXzA0bCyA8O5bhSgevn2resF7XDZdx6sszAxO1jnpd1m+97X0hzOHFrzuihytIe2mLRQjWnDLpbV",
-	"5DaHagzaYXASX420aXhPHhtLNVJ0JAKiWCfVzDauYKN4DGZsj8URmNJ3ghplq0sF17CVnhhjOuy5BuV+",
-	"kyKN5QgDJrBoVdFYuyAR5OL2Jep2G+2B5kfChky1aTwxAbZ6P2QqQWaXx63s3832uBUQ72+aZJGuO4Hq",
-	"LfYMzGNXUpFuSlXEqcjZ5zGg6AJd2QAKIbIy8WaDWVkz7f0Fsfw5mIYIR7roz5zZmVXyVqZa04VgcwHg",
-	"e/HCHD74nc6bcBsExKbh5aAqEqYGysxJ02xmpzz7ANrxART3STN7mUoOm7pnlGl/x+vKssC3xRDcSe5t",
-	"V+4tudLfbNzNidL5cbcM56RwEmamOF0n9GZvdM46HYaJoLOslx+lQsJg2A7TCR9SlFs1jvelhRmnLVDP",
-	"rcwcUI0dXaGBYUTH0MISGGqjKvlshNWdyPVooyoXRKYOoJcpbljdIgmLY0sBC2wSJJEjqiINA28QCnSs",
-	"ILlon2lbhkJkmsR8CK8Qj0l7TCgZM22brOKVCyeezDK0fnDzO9vimvLeQfmhkcoSuc+EHC3BeECTcnpP",
-	"c2jPXO7U9grkrH2yKDpdWJSMHpCS+Wqv/Bh/Ay36wxcvKl7KtNXsQCuYJ928n+BKgUthMRic3DBGy56l",
-	"8psjPgbKKzAGd6j7W4fOtO5PQtlnJJEHZAOsiIxf8z22gTyEcnKUXEs9uBqGkw6zWR3mU49lp+RgojLz",
-	"jjjkHJjN7I36QI50adDcG2ZJxNwTGLtMM5AioeE81zCL2aAnBdMBoVGkmHZG/4DJAbbzTFIlSCJ3WuPh",
-	"xn0iH1ibfOAbLvVYWezYwyhkYob28e3HLNNDpsoRt28ytn+Z09XCcYOaOPCo5SiwWuyfdswrjJHOnnZY",
-	"0xy5SqPyBv1UfakEuvEXSgigcWpu9/cXF8/IixqpX5DLp+TqerOeZHO0d+1JfjhGCO7knhzl6fchFaTN",
-	"rHc0OrQg4SzX8kdGFXhzOxxqLkTabzNF2BcaJvHYkilIle14LCROjSoPaQasw79Uya2+zyL+tnM87bAG",
-	"pPmzWMOs2PqSxMmQ/7bLGglB2Fmf8tiJLQAufNW8laCw/luzXY1Ze89F9t7YoMH5d7PTSKzMLDQkNO9e",
-	"ne3pNdfv19O7EKA9BECLY8lMnFgWBg7Rr3oSDusIhyU3wLfqbi3KmwdqHTIEmSNg1nO2gjYNLgXzry2W",
-	"NmSvsieHwunw7vnwujawuAsOws3wsO7n6hsWOYiH4W3Ih1rubLDHfEsd4Rdo/75okv0FoZCohJdx0V2u",
-	"v/vK2temm7t7h97mddoDLGRleeNoo83dT7j6DeDqIWbVL6DkvLJsAg9j6yaUmn0WTe0KkY+9WGpdwD4V",
-	"SZ2g/QTtBwDtrmrK+svmFUutB/UR1wZyUsUWqXFo2GwhJow2GeBfsZT3rkHXgKpEMEUSKe/t1+zLQKrk",
-	"hoygiSgUz+jAHPVRT/ahrTnk9nSVTEWOnUtEw8rDXK+9FztFujYf6YJyCGCA5LqQvzVjFJMZOkuK5k0R",
-	"mIXmMUPODBi0qeY6jx+vU8+6XMrSswfyM2pXWWtHc1qg61SXNc0RGcDTIqgqYV/MSi34zOv6imlSNaQk",
-	"xwz15uJZHeuFsvLju+toloeI83jMXKYkXs0i28jKBbg8gP7gsvuPI0nKNVKcLQ9u49gLcTvZFLgkTyKF",
-	"wSQEvGiXqQ1vIiYSnoxfZ69wQv5TjsNOy+IyDRcPg27ClLlrLutLqPIXOXGwu0n9rPYUKQjMF1x0mza6",
-	"XGlUfnrzq5lHCNMaeCS1+sUleQo69Uoav534Qd7qd5dUlpNn+UCTGrw8WW5HTCIPfo4wrcFgymRiQ0+O",
-	"2DBLVxikIkxSsxWq5KMz2J1hm729pTIWDBC74drDtrILWq7gC7fnLmkgIbdiPGCkZQbYyirR6BiankPj",
-	"oinCRipQxI3z3kEBtn2EvsR+UgP2/oSGl56nZ1aaw+Re32u+wxzg2gwYTeLKypBwXIVjJ8mwvGNn6mCc",
-	"MhrEtJzZWnJDhtTnX90/t5feUAKCh9v84XSGN3qGPxUb+B9VZsPSB/JASirysZbE1LzjvqU0h4wMXXZA",
-	"EwuczmmsW9z2lowBiAp4x5504GQoCbGtkyVhlD+z9zXqcCEVRodrs+W0u+WSK9bX+TadZTGBaZd1i2lr",
-	"mGwHl2pxgvZdQ/uR51Yshe6bUa/OAe7Ge0q12J1cmNmdMqRxzBS4DzSzZr57MOGJZnFnkwJgIk8DZA3L",
-	"cjUWzr+ARdscqgcbaAR+QtVDQNVymiAonp68aJnxZHh9ccLrRuU3OH57wuv9JcbtGa2PJzVu78B8ypE7",
-	"SY+TTr6BpLgShN9iflwnFaGZNRqfRbzT4WEaJ/yhXDlky9om9W9p+sOP2VhvtWZaH2MKBIWR7yIHwntS",
-	"Jaj4D/7emnpawnjLXc7iTiUozM5MeNom5Idp0pSdTjOSfcoF9jd2nzkq9cslBIABYfidxmnq91MBsyO6",
-	"lUaljjCo8r8U6zOD/viJY8+HtDuWX2VmC5thNCpGxIxofI/fXlZAogL5a9MOfK0E7F0mX5Qhya4TMLBP",
-	"wiKJFzlGE1oAvqNIvriNY6L5l6yBg4YGEO5Q3mRCw2BI1sQhv0RXSWtim7UIHH3XODRNzmSn43qSlre9",
-	"0CzBHAid0ITrhIfIVJRI7IiRKiOOdtuoEykSJ0iBZ2RQlG3Y/Ta5LAPVHePPWsd9m40xTwLnGxQ462y2",
-	"bzWvA2XYfIaKUum1tZSOGfbM+df82dtL8ZiB0ms2MDuhyQlNHkQTaL3ob7qDcHrM1nEta8YK4HAg/UH9",
-	"0ZZ1ufThZpe0nQsC4F5bhO5u7o7fsb8Zzf/k3D8J2ZOQXVfIHmJcYY4KbovsS2XsFkMKv8tUCTaeqWJb",
-	"QgXzdIX9Ihixv9llNOEP+MhfWPfIYggDqbn5dMvxA/eYSlA5y/59qp/cFLZHbEBV4oVrr87qdQzXZl8N",
-	"VN6/oC8F6EhGYZkK5MKHg5hCK+dXUtB7mLRF5cLTSlDpywimMYXT4NbbSJzV4sHSG+TbX97gR4MQn/L2",
-	"l9oL+4kd9Evap/dyx2GAHAIOtPoSehOxLrTV8QICDmGPJALgIRaAvs7e6wb+BQzLpVi2G3c8/FQwDoTV",
-	"lMCWNDOO5zCFYYGkMoA6pDGMg/ZZFHiZ9QU3fuBkmPuFLaiETE9311m+/nxX7tXDvwuAKoDOipCxwmk/",
-	"0sLKk8jYiMhYfr+cyjKpgesJZX1rPnx7//OvMetuz1lfgNnDTQ08HfoDOvTIFNc9OnLqZQ/vYfjYcaZL",
-	"HMSIC988P/U6iuCmiydBkZ1EoYtaZSVb6xjLJk84fEA4fOyE1svg8ZrK0z4DfdsG8CMP7W0C308BvZMo",
-	"OImCoyXAnhYEWwzMgYq3fVEwt/bdQqd9ZyMVCBORviFsyNQ46XHRxdCREZWgPPOE9OWQaUdGolM15EOp",
-	"AqLkyMC4+Q+Y/BDoUrzLBcaVbA9G8+sIaVXuxI9GKCQG5+HW4CKwiebksvZ8+iFmFczQcKxtFssRdNa/",
-	"JdBRncauH2Kk6Mj81SGWLdk8wTqVNY/YnYD2/g3iuIa1mwWZXWNpxhUjqYiYIiM6JrRLudCJmQcKdLRD",
-	"ec8izF7vMa7MlDJuzhWh+h5JWyIWs8R6obtSRlXyDh51J5zoApaBwqs+0gRY6zVIStJOk4xJEGmazVS0",
-	"EnrPWoElO+eJpbCRQ6aMrcMFcKQbiUdaTvi1wN3eY8SefffadijwymYPBKTlxtK0l7by+XmkqwSSh2Cx",
-	"Huk7Yc6uuzUT5sTgHR9p9yScgFYqYOe3JiW9XZxZAYNSGh3qLqciuhM4jQGh2SxCk0tLo4N9u5li6IXC",
-	"AAS9Z8JNNLx6WzF6b+6bztQeShqww1BzOBgfnQbxIZ+cZMRDZk6LjZZUDFDajbCM7J7cPZXGpYHOewbh",
-	"bOgW8aeFpc5bM8HLBAqWVFBmKRo+b0KU4i3YwtNwsbjqwOrQiN7s+EXVA4pJQdtbQTgd3moFlVREspmK",
-	"hMfZND09q9W9aVpuRctUCPgiOkzlAWX2hPIAA86hiItEEipQjFhw1bTPpqnaX7sNtaLycD5QDJoL7E+J",
-	"+FWikmCMLzCnoyppRbzTYYqJkOkWSMmi1EJplcscTfAHtqFxWyY9C8mNSZHoy8I7keSpLdATBtbBiCAZ",
-	"g9xF8VglrVCKTszDxA5n5NGuad4fxOM7oRMjwkHqt8fwX9tQxIYvGEiEjJftng2SKvmcFbkhh1CfjrHJ",
-	"MGNWS6JAXm83gHmCG56QEGLPheCdWFAKlog+4iQfEsg9LPzKZJjdTHgu9xnqXgGrlkOd9/imH3CA25En",
-	"bsfB5NkWSclINnsy1QxUTwPeqbkaNHGbQYFuEZu94G387Gc3no6K6aC6xwegsZFERnRchcn3jiCMIJNd",
-	"Bq9on0ap6/dRaVQgvaNp20O5h7oLZYruJO8GWRulOrm4IJeX3q1QUsAIVpKW+a9y03Rz+sdK26RMRsHB",
-	"H8k0joxJE8E771zufMYmSAh7OJhIblC8zKad+AFMMIu3okBLWbAlAZrM9w7o8zREC2vu1/2GgV3s0WRw",
-	"EE1G0DQyPyAakHfCKCGCVck/wn+x/4c5N1Z+tPD7Jk1apQmsqyeuloBmzHXyFifr1Pxj7eYfm8sVPenz",
-	"m9Ln10rpRBzdazbnbOgcUV2AIadRzYDQY+imhLh9/hX+CxcpOZqN45/h4I8KDj5f8SChUVs7yqBy7t5r",
-	"WB9exzrvJl1HLApIzDqJcwOSNgtpqpn5ZyQZKqQd+Bw9cRO6jhyJwFkT5DH11Zz8EU9A2e1T1Ndz9f8x",
-	"9d1/6Ls02tYT8BHKkUdMUdDZ74RR2g3wWw3cIDuLINcU/O8zekutJE3MyM1o50qUD2bljkqoKKZlqkK2",
-	"ZYniHmPkSfbvhZsImgOBSgrXxP08wAxi6zQ1uwNOOkkU5fGM8XnDyMfYp19+YaKb9CqN69o2BVwHVXE4",
-	"iYXWfROhNtey77pTj+qdGj27bNfCs6fh1bOzF1GNndU6151apx5e0DqKH/tSjYoesJB3eNiEmibvu0Vl",
-	"TvRsE9LjgxwdqgBxunfEI+wwysOe2V+HJECCr2URfycfdlkKbR49WxR9HLA45qKrA4IfIyMQ/MgKCrR8",
-	"BSv2cfIomndVq+Y5+n+Flzqp/qe+f/upW+vQPo/HTftef/2Pv/3vv/7b3/7n3/61EvhenUblb//rr/9m",
-	"/u+v/wHfLZrPUM/7ewua8CFr4hJVgkpMRTc14NuoULUqT6m9W6Nyq2h7x+VmE6f48Dv+WVo0xMSj4ZsT",
-	"hMac6oBQgluIaAv1+FGfuXKsvkEb2mUNsEigAWCWzWS0dOj83ZGqSiY7CGamiCAS8Etz0Y0Z3p1rQkkr",
-	"Pw2tnfLKCcKguYyLIlMxhmHNKjeb2JV7dcSvCC4LAkbx7K96bI+0eOz7xu0V1/pU+EULQmBrJV8gYc6/",
-	"mv9sr+JrGukON8f0dFw3dFw/9ZjbusdVs7X4uTuMai07zhLb357qY6jXmqtBLVe9tbZetekSLiHBgXeb",
-	"eRyX71A8ZcEcYyXXCVo3BK3HXoW1GMKup8nss/xq+4h85AVYG4PoUxXWCcZPML6XCiofxLdYO4UhyVlm",
-	"6QdmYDGE8L25EJJ+bTy/MwleIdWMJIz2iRTx+IYImR1cEjOqhCY9OSJ9o3aimUsxbXcL0aYZ6QAfbST2",
-	"VxuIPQWbNh1sgswAL528R4euiglDTBBxgk8h7ARBqBkjpKHBp4MPLmH9qE4UFeg+M5809VgnrF9pVPq8",
-	"q6hImsM0FkzRNo8NLASQ2MwjJjBFgMWdpmLGasFbLCAoFhzkJXLZCs0TPgREqgijAkHyG8fH4xMuzi5q",
-	"Ow4d+QfycBsVuQQO4hI4jiJgZFRlb91JKPtM51UYZpdWyeeehPhQh4tIE/AKEFVEfQgZZSkCN6DpQqVK",
-	"AsWnWbd/yy8oZkiFzQaL/PIN8yZ5NprB+Tw7DpAGrjKbeqIpUYmUwOf523KvgaOtgEvJqV/pwB5ixOg7",
-	"B+NVlvF7buJTQPbtRYHMSM6/mv+sGwUKMGFHsNL0W81KQa3LkglE25P5ezqdGzmd4ARjh1Pa+2A7nCWO",
-	"2YEEfXCcZS5GPMRbCvp8sooZOhUbxnLCkw+KGBVRXqsqs86ORR9jj2o0uGbwPEzrQYuzM+B+X0872nT4",
-	"pwAOrrUJLM+Qs5Hfevz6rFavrGiaHFxA6ASlG4HSI2t9ksV4FkTU9RSVcyb2FuPZOgCX2syz0dTFbGai",
-	"6thlX/JEkzbrciGMlSzVqmDLRLQZpN1tFAdmy4fdq5Vh9wcRnUD3BLr7Bt0fRLQ1xFUshm2qe3wwOw5j",
-	"2d249nySQKwysu67LECU9Fi/SrDkQ3aQyIKkImZakxY61P9/4IdvEarvtY3iZO56OLy7rAD6UHj/U0Rm",
-	"q+U/iwRjli4BWiRKc6pJmpYl2FjQkhxuWBDQZ3mUf0CVba2puAE0aGloJlCt1bIQgWu4HOXDLkNLPrLs",
-	"OrSUcxMtFF9SEyDoRMvPOcXRgcWWzMRhMqlmasg0cI01PEal7N0gHKN7cgQyP4s+cWHWmRGzSb3IENDQ",
-	"IO9NMprFuTWP6hLzpoLsDlRZZwcvTnOWgvW4Zf/VhK9Z1Hri0rLMYMxhwVwHYwlQYg8RyQ4RedyaOlhN",
-	"qF1qPfENBCsJ3QT0NYuHTAcuhMVVGMOr43HNvsgNiWLoakbgyt/0+w1cTcHbEnC0NLKsBAqHGL46CYWN",
-	"GSGFo/CNhrg8OTM/zqWKuDBLwKwR4yrIsPOv/p/bq3yagLs9eQVOh3Znhxap1guLfhDegwcUPhsGW/AU",
-	"HkYIbGKwJZ7YiTO+xZCY0eQGTA5i5vjhQXGEKBkGyWxaEEKGAZCFYmUrl1SVeYiz+vVpHZFrN4gNtM9a",
-	"T8fbePhtCv1moNOKhtvBBd5OaL8ztD9EP/FDKlcWoVsA7DerYu0xWrd7WbFY9G6j+O5FADcW9isL+m0G",
-	"348q6Oe/8sEF/U6AfwL8OYCP0cHdo/2QKd4Zf9+A/ylPfzUwHfZYeM8iwpMGiWSY9tGTCn0wNFTvYicp",
-	"OqAq2ZI5wKFLE+/wosBYqHQXVnSv8H8C2BPAHhrA/gbHYj8Yuz+SgwNB2OMhPThGtfk7YDw4gfsJ3OeB",
-	"O7IdFELz89gO1gB7HSrGjHE+O88OmnvThOmEdLjSicukg2hUoTC2Q8NEqiX4EHaZVPebn3/6MX/t40qv",
-	"w/XaRX6d96RKUPEffCLY3iCvjTkx2vZcMP+uNCpcRHzIo5TG1UFvrHlI42aP0Rj0nJgNWVy4yMwLsr19",
-	"lin45DpSAujLmCL6VBTX95AGbcwp88mFWbHsiRkgNZFop2r5dqKxoH0eau+5k5cWnzNQMmFZ7mP2NMha",
-	"W1R+XcOqJ0wNlDkezVTnyht8DiVMHi9Pp7MGL0+2qWeuUTF33P2Fzey6XWZwrulmJwYhs8uMvnJYO1za",
-	"iEIZANE+Dh8FgURrYtFbZMR4t6eJOWI6a+CdHwQrFbVrJITy+JE2l4QsShXTVfImQSJxe3NoZy0HTGCb",
-	"CjABIOuvh8Tm5jOZCgPsImS5dgz+Hik6XEG7GQIjxFbac0gv7AB3SlxOHDgQ2SGUCJYmisZ2KEGmN0Bj",
-	"U6tWYJ8yGLUREg51gqxfaaaHZCiRWUlGBjrEcNIGkiSpIB7WgLPL4M2sVMLy07ZnGvVlRcgOpMWiImFJ",
-	"mF8TFY+Wzf2kJHz3SsJ6O/97pjOZoXFsjdgk12nOv2b/3j7FSVkq6ExxdchMnyewO4HdxsEOVGDvABwH",
-	"RcxK0HUYmbL+YEviND4w7rJN4ExwPrd2054iWzubrll2rW05aQ29PtAX2qKz3CiFKFcf0rtc7q6zMTef",
-	"N2DNV7iRZ9Qulz5gf7gpu20/ETErzMw+GRmBZmaOiw4LkSzBiLIMb/ss4ml/bUvJHobDIpqAMTUfmI1s",
-	"q8ztzp5ftYx0zH81Md0n3eak2yyk21xsQbc5NromPESEgssUQX5j1CGz5fse01b2LtyPJ2HluAX1qVnH",
-	"ScydxNyWTPgjE3M2iWeGCb/F7iWaGXSDxKG5OT1hqhQTCQTTehRifS1XstLaZWbOR2/AR5aNw0XItp2H",
-	"Axx1QQUfdsq92ZiYWhS6X6wMxAV2wcuzGjARJjRJtdHhBA3NBqSCI3WeoqHRAbML5ICJXXceyU7irhNI",
-	"wh6PI8XE7BySHNaw3B2nC9MH4NcBkUOmSMILDf5e2RsfWh7JZ5uAAJEcM0Zz8iDigyoIHsyeHJEOVdnb",
-	"cl0lP4hI488sgCPnlO0xEtGxCxHZon+ov9xxdoe9o1mcLiOPW0ImTdqE92w9eYDGydzalo8mRTH1KGOA",
-	"cvMBb9qVDKgDLGsUTOaoJycmdFZKR77n95rGsQmwWOGcH2lKxLeJ3csv37ca18/EwbzQPmot7sTrhIpC",
-	"H6oi8q8T0M/10/Ov+R/bY3AqQNLh2vmnQzj7EBoDC+TyoViqcxUsCDcvdZwOI8jsZrjMqeqf051GmGej",
-	"xT590LuZquN3QK+jDp6czidhdIjC6BA9p/M1PHCelgmkuX7TXEQtqeElvM9iLthMde6dsD00uSDm8Qpy",
-	"Y3ifBYhoioUMrjWHDxpuUp0QIRPWMFcyGvaIYlqmKmRkVMzgfKSJDuXA2LADJgIwmu+EV84ANZNSYbsr",
-	"KeIx3sEgJVRS9umY3As5qpJb4QioDayOkN5+MGDC9snCGU0kIC6RIiBc3IlQRkzf4OUjqomm3CZVWB+A",
-	"HTdPNIs7VfLZXWj9igDiAelTdc8i0sJPW9U7cSd22cf6k1vE4/Ihb72QE+s3l2lVbfYQz/K/dL4FdODc",
-	"cCwywjqU/T7VDRKaYy+SwOxUzM8JKuzLIIbWMOhnLh2zu29h3DxhfQCnPv3yCxPdpFdpXNemxh6Y79/g",
-	"tVe1oNLnwv5Vz66lStExiL9kHENUTap+ZcZbw/5v5zIUzDTzRjMmHF6WF13hCyhIG/KMlyQ3XWbJTXZk",
-	"i8i20PXwgfEkckpiDZlqew4muO3zdr1zHdbY2dVF9PTsktbaZy/CenR21al1LjrX7We0XqsElb7sw1tV",
-	"+nLoOmzietvZSxSFwKMzdOHLRUcemZHbcARuMrOwU4K1kPRlXxO5863O68Kcbap5aFbTDZEOePbGF2GN",
-	"Pm23L85q0eXV2WXn6cUZvQzZWb1Toy86NXoVgqaSvXHOzl98bU8FWuGV69OvvJa/30Hmrr39BRFcapH+",
-	"MGRqDOWOrkuLFWOWdQDlwaEVjS6ndaQCnOrbNwhnByG4mWLsC8H7fm3JdJEqiCXyuGUObjUVkWzC6Jsj",
-	"uEczomPdelIlkwtn7gYXEgABdNZDi3RqJNqdGFFf98jUOyP3gDU0IqB5W1MxK1rVqRryoVQYJ6FEsQ5T",
-	"isaTT1VsKO+dkuL+mjQvi6EOIRMb7sjCHO5pMEYXChE4ssadMNOBDwaGjKl2eJ4Nm0gJbBpL9BfFbfKy",
-	"gBzHZZl+6rEx0IKEMtVc6MUt0rfm1f9RRHIrBuksw9LPFI5SvMVybDcLXsvqIAXsNH3IW7pgsbMUxOh+",
-	"Q2xWZ/fgUsICInMGHwc9KSB7AI7u7JWxF6Qi4XE2KU/PavXCpJhrBJuYt6tPtefukuUWeJYHFTZ+QPBp",
-	"N3ASjTUK5yg7so+AXFCjEnEQtm1RvCHIT8g3s6UJxRf0pNhrt9msCEOoWSlqsRtf4wMePw9Y1/L8FaPP",
-	"M9uOjno8ZndCyz5DEZSKCKr6xyRiAyYi7cLkdlBnhJIs+S8glAy55on5hxFzDXtpJ9U0JpFEDgaSsDg2",
-	"jwp7i4O4GfYxI/gPwsclS2UheLeXEN3jneRgfIxU6JEFAIS8RiVioVFyIzNGo+RrrAvSSI3W5irpNSMK",
-	"yab1Fy9enNXq6NzLv2kOFAs5OuUqY0bVfKdk/SLLhIWMU2swvuY0jmUlqICB7z59S/s0kuniMgNw3WWK",
-	"AmpArmhHGciAbqtg1uDSwfcslEL2eWguEPAtjXnC8cc/vfnVfA7FXDAm+PRv/+uv/2b+76//8bd/JX/9",
-	"j7/977/+29/+59/+tQLnfZAiMVnTmre2xSt6VtEP5tNeW18paGi23+vtT388A1F5CV84sTfxq4vsy1mm",
-	"GvtiFm3SaPP8slkjxjmO12y5VnC8+mf6SDyvRek0n4AOQLJPI7Zumqpi9P6sG1Otz7AH/ezc1M89CZ5Q",
-	"Y+wZkC0wzPEYGryOQesHJQXEBDDoGFzOWHJc8aL5heeyBMdnn1EBosLzciaK8rhBWudoNbKhmdiWQboW",
-	"JJQ3edTCxDPen5HH+tK85E/mHT/YVzy1bt1869bcV4fraWY6S24Fg00WrhBQNlDufcTfLtmmNR+A7sk0",
-	"jrBXbJsxkY+mPTYn3h8UjWMMxpWPRQ6ZilK2q7za5T2E09KuXtT4F7d5nuLpEYsH4OiFbya9VDI1igcX",
-	"JBVGkIdcphrNg57UA57QOG/k3GOK9FlkZwXuA7UWUcom3uZ54W0AXCauuC5eMS1SpuZkU5m5k9iyc4+d",
-	"eX4TALyBEzgpM2BwNumcatJW8p75DrpXVG/BMfen5YQOmEYPJW1h4mmetVWaozW5IGtnap2O5O6P5Kqn",
-	"72hUvQdP7QcMBDN7Xglcu/VTuwF3+oyzDbeLWbJPr/rLcTH/xoCigIx0mGSzTR4/rV0+qRLIi/891Qm0",
-	"xmg5okent9pkgj6hCRA9VqcINjKFo9wjshhDBk5YCaAdhYsilH0bc/vkg03OGMKN/ifTJJSgaWXTXVn5",
-	"+L9ye2wrPumTHDjJgT3IAeBLpQ/Igbk2PmTY63WA9yF2oogNechIl4J+FhFrxCMWyk4n5oI1sugwNLzn",
-	"ynfwWrcfMuhSDW4N7Ggfx/AhMOwpKjQNzaOr5Aca9u4EZlUBRW/r/buPn1oGmilpDWjSa0HSyMiLm2KU",
-	"0hjHLSMEWoH1Q2eMtjbfC9qxpjG0YAKXcxxbRziLO4070Sr69VsBaZV5+u1LzfweipThy7zxQCswt8//",
-	"xiv7rN9mCq8104P/Ap84/lMxHabMeUemPsG7YFNa+FYzZVbszMAfDRPd8nLUjOUboYNFt8jj1n/pgw+y",
-	"9cTMM+aKtW0tm7nUZdbZ5KQ70WY9LrCvFSjtQ0vn61IFA7O4lJglAgPcTPGoJ41YZV8S/NIsDySq/Wq9",
-	"RlwTTYcsIqmImdaE5eFsrpFJGT3MGIMygrmTDWtsHVYdymMd4C4YSCjv15jGRrWZdvsK5xfn5vnnuTu4",
-	"1SBPa5eW/srOk0sPhDAI1xoYoJ/Wnpr/9yLAsEfO5JzGCeRtgbsBH/PoTrRlxM0uc2qEeQ08ro/AgUNa",
-	"PGpZ0i9KFBswmhBNOyww0wZzMJqVeofi5yWW1+yzgs6+LmZH6UqjYjdUJai07c2AWuGyHmTufwCazLMP",
-	"C2H982qSjqLPkp40LzxSPEkwGargyP+RioRW1vGPP+jpvqiA0p30Ko1K8aSD1uVec+VXMnJQDrL0rD4V",
-	"tMtAu5r13HM7yRkIFQZi8aS8lDtfnkJbpwaITNT+3SNznMLPF5TWsCeXqXCsbWzHLRXLycrtCrJ1gbz0",
-	"+sRiLPjAPB/t61IDnRHB+XPRzbXk+pTpUF4SEbD/oYYbOF99noGdy4PK7qMkuLOQyR4Sj7joZiCbEfau",
-	"FjAJqYpgxDIesq2oVD9KZcQhiE0dUoEaiIqITS3Hwdxg7nqqGYkZHYJ8MFpWIWxSRXnk1BtXpB3KyKaU",
-	"cdD3IaHKpoEHWWKWhJV0bJL41LJabZiJDx5GvqLKVSutJC8ScFA2Kp8/vqpX3/744aef/vj6x7d//PT5",
-	"v1/88g+//vr5p4vLT+/fvfwf//8fnl7+47vfLn9+d/36j+//8N8///A/Ln94+9unn94t08u3OO5P8OxD",
-	"qrFZOQxOVbRUxu5yMfGZQWMX+l15CX6WccTUrMwjPAmgXmrSs5duuALGHPHS5NfPwN8CQwAtk+v/VjDF",
-	"VDTLJTcXUTSLJY3mkwJBMxNXdKK9/BnZQT0QvFqjnoSqE6M6woWB5W+I46xNWMNlieAt0dqB0hje55na",
-	"/PHdewMlHalCo122RlQJLrotTBeyVzzSxqIz70K7DMpWWuZRrTx5E+/JIb4b9lhUJR+K9TMaG6bcZOHh",
-	"dppY8xDHh7mZceQTH92Jh4tWZlWjvMqm+7iCwGbMWw7/mkdUgsqZ/S9cHlTO4L8LR4Bh/0BmmFExzZ86",
-	"oZAIUzaWVDO1v1oN2J2VxsVVgO/euKhXr7KxvaWK0z4lb7Q25gPso0qjVn1+jXks5hp7LCpB9iYL+ebq",
-	"lfWijm4T75wNyB2e2XRAEIAH3cRcPJLqnmUbs8RvtZ0IIyDLTDz9mA6YGnItVQ5+WWI92laKaMYQWG2Z",
-	"X8e7LPDezcgBZPViiLtGfZPqnjg+pJzzS0gAaTkSmoxZEhCrWpn7Kxkzd6sR/oTRPt6VKgOu5pxPFh9y",
-	"bRs6er2nzB8GJrMyRBpLwZbkjQPfy2ee9EjrNjSmcQOcM+ehHrYC0vIP2JczEZlD1sKcfPS8UKIHZovo",
-	"HmMJOD2UHGlocOVcezpRjPbBkQFvqRMpI9TS2Z3Agp0bcyO4Du8M/lLwKLp6ABclQf/Vl4F5EyhlcAGW",
-	"Fr4Q5gi1OAJuMzGI26qSK/DqYEhH3ok+FWN7F01UKuYJkVMW0bJZRAX3f1A5K/wlUiMvQN64f3VkHMtR",
-	"OnBxh6ByNvnRKolJ04UsjpULN535JqYJugvKZJYdtiMALJFc5oIzR3i20PhQFwLjjWti0yRnTLz7cioj",
-	"yT7DaKDGxjM71bmM7I9mPR6eirT+skMsgWtpblbOab/cALwfzp8Dp0DIkZi5BPDdsnrDIg/NytfKnjph",
-	"wq3/bOCFyyoLXDI9FwsUuebVL7KzsVnwuheBkJrM3UPxJDsouFB4WqGGrJWzyCn7WP69TDaf4+GjJIxl",
-	"eA9MqCoVxGC6Ea22Y7H1YoAsjogUDUK15l1hDnKABg9xKk5ABjEVRjoaEDlLB66KDENvKLeMTXkYuYAr",
-	"eAzath+DZiJpTqfULxKRnkTY/ML6xSqhawiFW0hHV8Er+PbplQ1pN12FoK40almUe94Qs9O/oK5tVsTe",
-	"FjQkeE6hOUePd3tT5MvCnKTYz2Ef0fi+yQXmsQMbNNWaad3H6V2AU2RreYhGI7HWQFDYYUMRVc14vvRj",
-	"hAZ9JjsdHrJIhqkZeNXT1PpxFf4LxIfZc0uI82mfgbvRRki9WwROa2ZxDLod+5LAtrKw1OYC62ymgKlS",
-	"plUWDkfl612FR3eVxt0CC/+0flf5850onNZpK8nMm3Wdlo7Jab3FcfAowC0d4JrfiUUOQuDv/sAsyoPD",
-	"A5cuNcqzdflYL6/skFDGaV9ACFbfYAEXWAq/Sy5s/PamFViMxuVQqbALZpYjjWnJK+/UlpxjR6IsskqR",
-	"zXtaIPnNfIYK/PoprLM89LckUrSTNGw+ia2JgI6/IE24vs9C5WYBUJWxgskyvriEB6eOVsln6/NHWlh3",
-	"b5HZcdW8Yjnn13JmUF6qA1QsWX00PtlehDU36I9x9frG7jQzDNI0jyviw1rO3m9OuPXwtiPIsjfWwpj0",
-	"kRaWisx7SI0c0YEL2FOiM7Pb0eCMzZPzhxj5qnjEWtUZwexXqA/tL5S9qkgu6wRVLleyQ/BJ0SGLNVrv",
-	"sGViqRNIzRpQs/iVpWTDpvlkF39yGaa8ZN1UHDUPKoBXafTxpTm/Vj8tx6xFKU/hIQtlxkPeaVYHy74Y",
-	"AJVw7kFd7hRZrQyagrmfadAee4Kt0ySXted5/sqIjl2aT9bqFMvey1pyd1liT+rOQ2YnBfiIFeBgTVTZ",
-	"VIbnZe359El76xnnWVAcd7n3oENBpjm9S2fj0l5I+CE1vUTFQt+c80YRzRKb8EailBGzrwgVbISxYE3u",
-	"2SBxuQ89rhOpxlWSOVkyOr4+vWfOd5A708toZ+CSHtUEWq+UM8dQyBI1j8fs3EVT+/FcrKbNuGT+hdUY",
-	"wPUzmOe/L2MSKIEB+CzLHf8MHnpATqO9IoMi7/aSypLWKYx7U6kVhwEVO9IpXuFhmHV4F1MizjF1enZc",
-	"7J1NJXC0LU5xGMRUYJsKq02AAjEzMHIbHmHLICPspdhyZAQfUgkqZ9m/1i+5dq7rkkWbMT7z1WYc2HZH",
-	"efT5y0Yu3NSYMQmGntfmQMmuYlDnEGGmXqTkYMCislk58OLrCdwZQN45hJkcpZsUOo0pcHPabeGrnJWg",
-	"0pU0XnRcbBmSq0tzRu1mWJgVK1Py8iXbtaMTEWYfyQ/NDo9nqFdQgmDPAzY/OixFq9SVVVB5zIJabl9w",
-	"cAVFLndCu4qxyBiCPJmjBc3z3uDK7dWHs4EDueSZWWFv789dY1foW+1fM1vHuo0iQoU9wlhGBqfASdK1",
-	"dK7zr/iPB3vTzNWwrGMlO0QHWNB6EndruTVmn75DtVjmSER0OLgjdSCisLQJSzbCki4s2cFduwNLuavj",
-	"M/YMwJgI11lSEjiRAYGq5I1w8zh0YhqLN/gXFkHKdAeqRoAoPZR9zGjhScPq4wG0H4Q6Wqy3d+1Fedib",
-	"zNQlmjGNQr5KpvUDcIc4xaDDGTZIhIFsy0myqtKwaVcJUKsW8apeoDB4T7WGDESq76EztvIBBEyZlfTc",
-	"PTlOjhaM5vpQZuPRoiJ9MFByCO76GYL8VSx1qpjGhCPMk4KcYLfrXfQ3bwWc7Zggj7q4clG9jPMlG9wp",
-	"O3VLHHc2SXtll8fcXEm3ufKEzW+DXC4yytc9F2AO4vEwOxQMyyYXRnzmYtUj3k4FT1x3gR5TREOagxGO",
-	"v3LaZ+OM5KQZQlMTV8amzC87nHmViEtwpxQUv+zn+/B02O2wD1/HrBo4mkDHIxYRSjQLpYimuz4cpLOj",
-	"5QLDWaJJwyvVwJAexIwxkcU1z8HN14JvWlXSMpjeajg/K9qILWtXmO/zkGh+lStTiPyv8fpbYs8D0Jg4",
-	"MUDaY2I33pn9vjpJvp1fPNF7byp2tZKrxm69/Sbc2BD+kCfGKASya514UDKxoj7n0T/6REfAtQLcHUMa",
-	"pta7sMpJ3KNnxi1IqUKWK5zfpHNG37viJZrvyzX1t/OvmbTdiFsmH9jxMo19n3I62NgxPNSw8pzuwocu",
-	"z8s9NvlhK/PZ5Od6ay2GH0YU+znbU2fhHU3RzCxpB9Usz3Z2YhqMOp3rKsaWA1FfJS/HmS5mw05ZVjE0",
-	"au9Jq/c8fnpx8SQo5DFnLaY+vnuPifGO0HNCczKWdWTbSAF5nIW6RlZQZK9wbUmgudbyHJ52AtZTp/ZN",
-	"33mLYb/cLSHDBCrCSJQm49W0qNeOr2Qfbq2jBHCHJZOKEX6c17f6rseN6kfniv3OwuQ7BTOC2kvWh9QW",
-	"aYJlhwUT3xRw4VqfcOuEW1vCrQ+wwTYPW8x5S/bIM/6jkn3SGjARcdFt2vG0AtLeCkLcYh/2R1gu7hwd",
-	"pM10cuYcJtDxHG+LkMIFoWJsCUiAzOZmLe3mVW4qHhdIfGZxTFwp7DLc495bFw/mKbl5ZSUGBFa2k1aE",
-	"gcy9Ojs+98NkljOjYS/I2aFtDdQyYTfvqccVeNMJVTsJvOUPqgQV77GLB968pc2ynsFVVT4S+9WCgTej",
-	"GjbhJ9uK+2VZ4Ip2oBjNxQSg7tNIBBZtO8XZ68KYOe9eUSFkQnTM2MD2dIaDqCSQWhtIxJmXy9WcbcWN",
-	"Ccvkbvr8ks6n4XU/kIp3YZUES0ZS3S/uD4WCQhCjA2XOVjPVuWEBn0NnBNf2sdKo9GjuQW1zOdDjsCe1",
-	"DDmW0uX7fuY75hkjdqfsPOqYHbRDzLEuosBx5Fm/A8b7tB1z3UM9t1+klHOhO7tBq+TW1uH26Rhp06x0",
-	"aqDOzJ2UYhHppzohbUYU8GU+zpjnqSO5t40QWuf2+LeMcmnvYqnr4TkjijlfBaE3ty5uWiLCBi9uor1G",
-	"EFdEvKVxZlmMWPFA7jH8mK/nt1rRPy99zJb1C1KoeF5bRz3/WsgH2EAU0h/exlo2H6Cy4LSnaan4IpeK",
-	"+VXLhBRPisiEIlJUVd2R+Gg2gSZtGsXjG6ITJUWXdChPejeFGLAmAjnJl9JjLldEyG8teX4O3BxQONYf",
-	"ZZmD3ge5LSXSt5x2AzRYjs5Ekz98fPcrAfoGAqnUkGlvW0/PVKPmKUi3SEmAdJnm4zYjOu12IfkgJ0iP",
-	"zJz1uaBWUx2msWCKtnnMkzG64YAzCndmdsSms+iLulxHKuRXHsF5w+GvkFS/hnq26cR6T9DoRDHRTXra",
-	"HgGbPG0kMrIQMJK32P/zylbNvjLqjxmlStWij3TIXJ3KNvShc9pnRoJ9/fZRbUYWBZqBFgRsXS4loRzY",
-	"HmwJdAfjiSaDmIYMMcVDE2zGn6D9BpRyDEhO9VRw0efTjmyEsc0M9sEiTEHTQjEC88tN4c1ugwSZzvux",
-	"x6AFhSU2xxSp7DWXtOTMfOQAcIKf9eAHphOOg9u22zXPdtjG+FAR6UepSFfKqJFpOgJpKokA/kqsX9RG",
-	"TWrl5EItYGl2QUxnIub5DOYr+PmI6lyZwjJFV9Lo3E+PyqALoXFh5clpdVIV9Ch8IJReer0WoOezw7rM",
-	"1soUEfubzDRbtsPzkcJjOaflqtbhqv4wnMN9pWR8c4DqWmhvztPFu2KPuRifsblHlmjqUcVju1XBRpbO",
-	"9nfJhc7o4m48ots260iVNdrjyQQV75GS7G4wEQRWeT0+u92C1yoMmk4bHEAPmp9pqpf34pvDcMoSWa0C",
-	"yEyekddmJWAiVwalJKFhb36KyFLdkm6WSBTxnn2q0N5ahfYmM0Py7TIzP+Q21tLv9AUl/UPJIzZrCK4R",
-	"VXaR3wXAHihoqRJss8XIJlI0Ls9qF59qLxoXWWSEx8w1DB1YRozq74MugAzwhjbq9cva4rw99TyO4TL1",
-	"mjoEUqaYtkH/dMwb0Dw74tR1+OZ92mXnvw9Y1zb55kMWNXWPXlxdVxqV69pl7ZKyi4v2ixfPn1/X2yG7",
-	"bF8871xeMhbW2+zZ1XN6Ub8Mn1+HLy7D2rPrqM1edK6unof1evjs6mIOZbJ7xIvO8+uo9rz+/PnT8Fl0",
-	"ffWCXnQYpbXw6opGtfoVvWx3nnbq7Yt2rf384iKM6lfRdVi/atc6tRqtPTf34v/MKo2n9YvLp1dBJeml",
-	"/bagPHY2XUlUZWpN0oER/kuGwfKUkqAy4lHSqzTq17XaevklOQAeWG5JFg+AASLP3VRyiQ/fB5ZicotZ",
-	"Jdg8EEh6B1TBG7XMS7dQodVMGSsb2rUY+U/x/yvFh8wFRZDZB+vE0UBHLLcAE4Ceaz4wh7xxJ/7w/oef",
-	"AvL+15/AEP7M2u8JnDsdkPevf0ST+u37y4C8fXobkHfdbkA+3/4WmCvfwpe3bz8QLVMRQeQmofdMBDbG",
-	"AYLGDMgAgFV3CU8C17jxTpi3fKTJKxzc2afxgGEoB+gKq+QNDAXuDCTRip0xYeA9gt6DZvBGkr//9acG",
-	"SQc2+ANBB6v3WuqjkAUkYkMeor2f8D67E4D2Ie0zRTVGKbLKkP6Ny/CBucSJBu8GVMIZOdWaQKSWY7Ku",
-	"utcxHzARqvEAqmthNnhCYs40tGi8JYoNmJE4rsoBWvO0eATtGFueznz2D2zcyvpdwmV2QTPOf2zFaLtm",
-	"mRf0ukbi7rLvCzkAbQbbCFwoVJMQ1J/OlC50cyfmJBDhVFtNC4YNjzDfW451HKOxSi7dSHicd/5KpCQx",
-	"VV1GHtdrNfKWvwzs7iMXV/ino8by9j83y5CQRD4xw6tf2RGM8x7E+MLoRCp5LOsPknHgd0g3EgePhnkO",
-	"DMFe7bi9zA8Db8BckAH/wmKNHdbwLj2KLV9adksEd8I83vwKulN6ymtx7qaW2nbMlGm3l2SjNC9xY9te",
-	"mgVxt0UBgS3WbKf8suaXeFlRkd1uelc/jRNuzvi5WY8zVF0K2ox5pUqj8l/fv/7xrF59toSyUBBaA2Ve",
-	"NeGoU+FNy1ywGbR6CeMF8IGOS9g7+cGuV6gEPeiNda+0rKaavfPXSp9++QUiq5XGRa1W8gSnsZSwgk+A",
-	"GEcMC8wG7rEv1MiIPo0b/gEzK08VQ9Az0wQnEOVMBDsmSZgy9/+//ql29oKedf709frpn/9LaROu3Fj+",
-	"J6e7w/rkBoFsQ23ixtLiNszGcNKRvzcdeXl1uNRHY3XRbzmxEt8xk6+LKN19+uWsDaKiXrt6UbuuP7s2",
-	"H2On6GX6KvmuoPOvHnwu1HMpQXVMoyMkLwzhWJ8rslZJXl/VPh0Tzdjs9E1frO6fRuYEXCfgWgW4IFbt",
-	"b+WjSbl0aX/o8wX9vvgmh+MKKM8Q8MdaliHgg9yWMjE/9XLbUieQbVlssGQtYXR+zmStK0by0QgDNwCA",
-	"atbuLqH3DIHXjNAsGRo5S2dErmHRbDojchL6AvCIkYslA06er20PGY8P6DZHGR1XioUo0GGJAtyQUhFP",
-	"VCyMGusrKefeQpUqK7cQFAbFKG/nQZWlHv6AlMj6XpvjVSWXtadwzsxVZoan1Jce1ejgmVaAHtR5zImu",
-	"zTj/nnsRvolYlgt9bU9+PmobaYenTx/oSI7EBpwUMDULIXFniUt/lYL5ULHwyRtEneLBW6ihdhpxef53",
-	"y/8QNau/Kza9NqjeHidMlzeOmnm7UuXAvWbh4N+GIRskZzCfumQvxyM61iVjmH4B55B5zfVAmnOJuFV6",
-	"v1Z+pFoZ6YZ14Mx7xnIwdVG7PsTlXXshZ4FJcWXdeuBRKcvSCXs2XmHO99yZN+N4Wp+cTWjUPogpnxBQ",
-	"i7yEAzGiUzuMHceeXlvMWl3ZnLJ/v3Xlc33RGXNxr/eVx7tTLX1mHu/IC+doZhQZI8fhFNhYUEursGUV",
-	"GoCNKnmTQMt7jTp3PlKrOXBNBqkaSM1s6QFPCPsy4NAPARjUejTumFuObMf7nMfaBfYg9pfqLOWOkpgL",
-	"5vq7Jory+AbuKyKdR5a8ofBJ5aJP760mgu8KYTQqMKeuSpARxugrcKXO4iVSMGe8rKC8ZGZLZtfjezsl",
-	"xk7pPBbu7J1+4eK+skbKm10UJM2G36xg65tBLFOCvqTLyu6TUm/HlfV2TL9HUEkVdK9NkoFunJ/TAa/a",
-	"m1al6hqYgLN+fvvHN7fmf+Htq9v8f6vOwyyJaJ51Q+4ZG9gAu2ahYvCvkY0HwvnZsYy5hYGhqEaSMCFJ",
-	"Iu+ZmCdndE+OxJkUITNfm3nehNXiublm2S0J6UudkMuLmg2SkhGPMLjW490e0lRkXY+804QIQnVmyHgR",
-	"5CVP8AJe2k/Zm5wMjIMyMBJvYU4mxsnE+N5NjFui+0a9GfAwSRXzVbqTnbFVO2PIFO+Mv2NDwy8ThBSR",
-	"kIpHucC1OW+oKWsSQzWezkpcIHfq8YsaiRCZiT00T1DQZ8r2VOCGPxB8MMvCUf6jJlDevzArMDTDxhJg",
-	"F6hcNMaAO2BTMYYVK2VOoeRTKPkoc2COMk4kOtyly1JEDsiRxay4Iil5uuUQkQG371f6vPFMO6jTTjQY",
-	"wo74hwjZltG4UMx+k7HtI6dAx5a8E9pJwF+FObMgkKYk1WXNF1JzI98rlFqaH+5ZkKxLp/HStlBIJNGy",
-	"z2D2WazZKn6Y38zePoW114QrM4vF0APp0wj8rUypAif/KuBUoKKfXXL5qaR+jtg6uWhBLu6XTCdvsied",
-	"Ciy3VGA5UDJkUaqY3iAftuUCKbJhB4B4yzbntRkIvNhXomxcieLdLlOLV4OazZw1omy6n2+Uo7tr8LbS",
-	"qPzjrz+/+rASN2aPx5FummOiK43Kz4yMgIQukaQrSU+C32kRkku7JAtds4zG6DpbQ9JdkioREBqCciQ4",
-	"iwIzULN4qQhjtjhFJnueGwAv37w2fxhbsEnNJPzl/x7SGBt/koiR+D//5f9wkfzl39Vf/t+E6HTwl39X",
-	"nKUKUMVchIARSqF5ZFFGW60GhoVinGtoewjlYjDFPd4nbRreZ/fJXrH4Umb7yjwUB1QoIVWAubddGrF/",
-	"Bmmb95bnotmhQwkjHFBhrJl/+up28W2VvKV/+Y8uNY9VXSq4tlnflddcMeh3TtRf/r3LpaAxgwmg5hQn",
-	"9js7I0x0KGYeS/DIvupRrmAgIPSdJ41BaKzHSFcyDa9beDnzDr/Q9l/+HTQ6oCX1uuY/O6tdFUjOs2Pv",
-	"DlOjolOdUC5oO2ZNLePU9mtfij/0Yr06VV+SHCALerG9i4fHSInudYQ5dGr0W59ohjx++eb2CckKDmmc",
-	"02jCRm2PIRVMsNhc+vpJQHosjszHRS51xUKpIkfH6aK5CK0e2xRPIOgLOtvjloOLFrTVcSDlws5uUvEY",
-	"Fhow3wlLEUOJt3WJ27rW2ZoKD+QwZ9BMkgEQuDfw+gF7lvkBoAHtUi60y6ZTzGgC6pGRunGMcS53E/OY",
-	"jHrUGJki0TdWj8CAviA0zKL9I8rBEW5O8J1IelAmmBe0obIeuEfkpDJ4noEE507Mrez0w9+23ZGZhi4j",
-	"j1tCJk3ahJduPcmrGDNruJDn5xdkZy3NSmoTUaD553a/xPOTYrwgmXwhswlBsSo+P4C5K8HlfjjqCwv/",
-	"rTLUzyennyUVVmbKKVpu51+zO65NVT9xTNckqj9pzCeN+aQxr68xBxvC2qPl218cQQ+n4ssfZImP3cfs",
-	"LdV7/cJ1ggwrigFTCuRfUTLqyZhNMd3b7duwuiTyKZbVei2sDS5X67WehrjpSq+FJM8MTFjRmN1DKdix",
-	"Asas+B5aaTQ/e4U96gH05tWuc7z7niJ6uwSbGfE80uFfLBt0Pv0uRFedCrW5htg0NkA9LmWIBm0VlZgg",
-	"+yDjDIIjSpIeRA0fQ8rp2IUNQ6Bnpfr+SVAkjAIXBWaL+A6MwGKbxT7rNsB2IajhBb497FwQiYQmcIsC",
-	"Hb7zZoBut1HCJfXcMm1vJVTcfGPvk31ysk9O9slh2ievsxEeuqbxAfzYBQGxJbUC1/V7VStcnx0KhPDF",
-	"NjtzFYKbwtoYxUJEOm+6g7fyzJ7SrjtZG4zMwz5TYVlE/OMt9ir+vxFx+f3KqSOSSFP9sjcrduobEzuu",
-	"34Qb56ELn1+kvCeQwZrhGwQktySB9pioeghmLRQrAKWu2a5ATmxmBO1BrLgWkozo2KtbnpAlkDInFckT",
-	"qFZMMT1G0zFLMH2Xk/KCIFjcIvxN8ugD3uYbtwNPgu2YBBsg48bNKcytbM4+N3jBQ/eTSzoLNiZOf8NZ",
-	"OXQpitnVnq+SwTtFZenVS4pTxej9WTemWu+xxdYbaIvPIM4hwnEjp4u2NCHSJwNzVfk9mSqdU4Xl9RMX",
-	"T3Oee/jEbEkuuk8CwoClA0jnuS6wgQRejpLOSO4jmtAz76DKToeHTJGYUeVKBC3ZOUrZQj0CdhHwg1S1",
-	"p3lDgqyg1+sTCAlQbdZDjkLLBOu8uZiZzL16RyX7XmWIN0eaIXF2bgFevHC1J6TDRiRRnOlpyQ374SfY",
-	"DvvMfMorPSz5PBcG26TQIZeptZh7Ug94QuOsmhuaAvZZxMMl26q+zN961ylH2ZM/oPOkBKQ+2ETEb4TC",
-	"uSx0DtMAiwpQhFGPiWNRHkDvphTmZhnK5lCKDlNMhEyvnoHk2nG98m52XNUiZg9GabyLehH/UZWgUnh0",
-	"WWXGPvtTSTFkYsnYxSb15QvcRgkP+YBCg7mFFM1XSvIvZx9k2mVE8C5ozkIwlLoZ4dFnzOYFQSFIDH0m",
-	"aYfFY7ts2aJ4r/HiU+1F/hpLOj7WyqAvnq8Dy6H3Dj6RYppz/iBT5edkW1fJR+g4ivbOkAMlwoDJQcww",
-	"LVymiQYCJYMTtI8pOv5OncdCls/WXhWLgz1YK56J/SRKTyzot6+zzCrRN5ICYjze5l7NEPN0kvOv+R9r",
-	"Z0lPnb1d03icxOkmxWmwsRN6vAm2807b4eTUFkZZEhAonPEtZdVi63Juu9xB/lejkEs7ohqr30DFFyGL",
-	"Y4gvz3f4e9RGlHQ4VM8paGlNiUpjNq9Fwjp6wKYTZ2ec0Hptfbm8lxTZoz/08zNltytlz3H/7yl6uFu0",
-	"mElzA3o/hlWMUeCqOasPg8YKUUL87aZAYU+Rwo89RmLWQe65XzntmzuvqMvjBtxG2PCktp3Utj0iOGzs",
-	"7SN4T8bR94vf60N0gW6e95nTGavkVwygYVCrI7GHdntMeKJZ3GmQMJbafC8VSRQVusOUGW7uZeLasQdA",
-	"zAycyNMSwSzgccoDl93kshE+sIi8UlJrEktpo1OUdGifx2MzcT8qHtFxofxAsT7loikHTKwqQX42B+Ak",
-	"P07y49uSHzaDHfs/e1C7dpXcPGHiqcLrBwnfeDc7qiDhQTLK7Tc66MnxhZFoEWTrKNnfCPRdwtxDAGcp",
-	"+IWKgwlXyPXSqJVqphadG3qx4WBhfs4OLFj4uScx4QiWxfaoPvkxF9NsP/WYzdlyeWGBnxzSoSG4LpDm",
-	"M8BgZcsep5YtpGm53d3CfCpLYmXJspyLw4VGx34U1CVRkbwbjBNAXBM5ZAoV51TETOv85zRMQDOAqKrt",
-	"2KEk5meCUtyngnZZn4kkyIOykPbmJ3iZT/t+SS+o5rEUXWbGQ0WW/UZRL3/c8tbEjLwZ0bFu2fSv4hs8",
-	"mZZZ+Naf5AFFbZfElBUhY3+x1HwM32ssFWaAQfYk9H+V2/cWeAre+df8j41EXL0F3YfpdVJRtqaiBBs7",
-	"1kcbgBVemOCkuZQSSZvHFyap5PEFyNlFh6EVwfCciW/fq7rvFZyj+mYaYRhLnbFW9V3ZwTRdTULvmcCy",
-	"oNULwJmIpgTZt9xt6CQ0T0JzS7rtJ3rPilLTFSOuptSyrGZyA57JH7ybnZpdbKnZhexgMZc9Evg3I4OY",
-	"zhqM+QqFyhoyrPDsroRuYWUPM18t+7B9+mCnQfdiEq3sGVkSKfNfedxEF8hN5CZpYdmw6LXm5m65F25S",
-	"N1Cyq5jWSAKV/RXkiSlWf9JpTJO84SmhpM1V0iMhUwnvmPUpZ4e8xLcukQwX26z2yOHowBy4P8sR1qdJ",
-	"GrsWCVQz7DP0exp1y8JQh1X78SYhmiU6e41HmriNE5ARNLcF52AsdarYI010j2KbV3zpPgPJG8pUJLYt",
-	"QpV8hmZLVNs5QAqKG0KJ2XaK5LIKK3GhNnzENSv6W7PxxEZOakIt6dEkEUWedqpSVIrbSt4z0SAUbkG4",
-	"yN4JKluwhnfssg7M5rT1uEHmD6WJA+R8tPNKWfI9ulen6NKAtBvMWPG478/56i3nd+p8/YM5uqQnR6RD",
-	"VXaSgEgm7K0RXvcU1fOv+R8b8bAWDuH+W9OeFJDDUECCjR18tDRzyXZkLlrmn4+DddEWRlniYSuAxi58",
-	"pJjbeJYOZpvWnzOO5ulmkwt3mTQr8SM8yzzqqAzvKGXbt7nxIcbezv61vhnud3aU8p5AowHy2GwlbBim",
-	"GNEJj2MSpYw87tBYsyczRh5JwcpaPraljBkVm23nmCSsP4Acxj8FGxFX04TNOMueh/BiFR9l5yI/ej3Z",
-	"Z03g4toDa4A7WwfYdy+HmNyMPHTT8XXKJmgDuA5cwkuGCJMWnkFK0jInBb6mIiItwVjUsj7crMOe7WsO",
-	"rbJviGYs+xPNxDyzJssmlwMmAiIF6UlMcx9RAzVGwzD/tUbsHJNxnoXnds9e7buHjuT0MVvphOzP8Mpm",
-	"+Ts1u97HVOSNJqFdpUWGlS2uHFvOv3bs9G7E3PJOxJoElt+dLAs2dCSOt2B/zr4+HFPEH2SJJeKdpi0V",
-	"6/v1W556CqJNW+tihUB+Xnq/ulTbdOH99Am99E7Piorengruj/jIPtCYKqZCQHPibUml81wYfP3Gj/zM",
-	"5B425BGkklvST+pUV1BlY6kTYrYqDZMqubXThQxcWfZ6NBFLyV5rHoyUFnquAC80il7h+OzojqVis4g/",
-	"9U/1q1x691nSk+btBj0084VMmGPfT/ttBr279Ygn0EdQdjpLgFZhtpbRvk+4tUCRIBXEoorZ1BDBwFwL",
-	"6B++eQhzhup3CmEfWaJz5IHwqnUIRikLXFP9j+/eP9IkpIh0jr9ZcX1/gz9OVZeJhEBfhyETEC82248x",
-	"qOixt+lwBXTKuGuwSKDHuz24UzEPcgfI51Z+M6rVjsvV0SczGwHNzFcaFSm6kotusy8FTyRsBr9k/SNL",
-	"khhpyEcsjld0QOA8brRz3ncPgwnWSpepApvHwD12XTkEFS6MZXhPVCo0oZpw4ITv0Qg0tDZjYjpDe2Vj",
-	"zvzwGPEmCwr/YBsXJCMesuXwYtNdVb5fjLDtJHJw2Fg7CUgUm+lsfNex/RdK8mCXiJv+BA850Sgcc67y",
-	"YaUPl/Sv9eflZ2hFnyg6ZHHWUn5ZLpo1EmyETJo6oSqBeMiuQ6nmuB1gGHUiEfeoiNddmquQrk+oNYnQ",
-	"SiW0qxhWevFkXpzyJ8zp32OMcqFzsuTeX3p37i+ECQvwDYcvZygQt1Hk0kTBCMdkbSsi1tAczr/aJMf1",
-	"A5b2aOw/M/Rbli3BBo7K8YY1bUXVwUY0/YqvolmcF3xtI5D5RmSQkDVns4KtR7FbdSbgquRnm3buUoIg",
-	"5RwJy+OItMdejqi2PMQuw2jCgHZ+vQEuMOgGrhkh1SsETFcTrxsPlpbgxYBqPTA2wAqa3J7ipEd6/ufH",
-	"SMshYEGR1+M6kWo8O9G4J0lfDlmUJ74ZDdISXGEreQn/RXaoUW9cJR/kyMYHjantRwgXtK5/tqM62deH",
-	"Q1M4Txy3xwtX5ddX6RcM9AVZG1lgp11YO4nMDeRILMEcUPdLSN6IvMkj0rhBlZ6InFeiLwXINcX1fTNm",
-	"QxZXGpU+i3jaN8dSegMXTaCHBv2lbbmGK+tbx58UFZrvq2C1XD/5AZxsSTayw7OSFwTInfB5zzTZfwQe",
-	"QbPjW1VSCDZYl79OqIi0LRnwcpTNbjTY0+PdXjXPQIavbC9YbetjS/j7sKErF9CjHdUXs4tXCVE6Pu2j",
-	"CxN4B7+0OKx+dlFbTvfZLDX24s89JpVnVp6yURsw0X5lXQd03MM4y0Qq0kIupVaVvJRJD6ARtSbZgfwF",
-	"NFfALWckzUh6dV7wKpFX+W4mLWECS9+R6BPKzlPcN+wGuEu56JpVjxmNsobWOlVDPpTKAwmekEgytJI6",
-	"HD2DinWYUjS2QxwwsUGMgNc5SpD4wLpce+FE6MKpFB8CaLi5XVjZWZI39C3s6BOiPIAodDBQcjiFKTB7",
-	"hOaHhHCRyIK9vjLWCJmwHZRv/gqPOS7OJBmGqVK7MJS8JxlLqfjnWlHK21jLGasXZHiX9BhXJGFfkhkD",
-	"t3TRTfxh4RWyQwAFoMFWKzvTpCfVdg24DXbV6Jj7GcU1mxt/XWfeHZbBnPkEOvRbl6BiIYM1vYFOGjpm",
-	"gwTSyKp7CHKaw3yAQU6AsuMJcr6l6p5FYNpk2gzPFSTLWZ7zkHdomJSZQBMJ7cU+1TO7FM0JlJrl3Wug",
-	"dPY5eda4XPmcLL3F9xcphRX4Tgs9P5sPCYXTvJ5Wc/7V/GepACm5tcIRHg8nRWdi0gh3s+tmhlHtwVmz",
-	"5vMk5TYi5YINnLfjDbeWn57DCbfa8ZWEW+2Z3VK49SW04SN4yMjjp7XLJ9Y5wROiKY9Im3UkUJvQsSa0",
-	"L8ETkWX46Vn5yVm/k0nxu3oJ6mpyeNMR1SVOasyTJGYrSNq9xVmP9OCXCs4fIp5sWG6eu10/O0tZMGLu",
-	"NAYdEwrIWIQNgpbwDPzmHnNUDgIsbtyyawAfYix/+6+txk4d+C4s+e2gGvWV5L7ZFdbemfOrzRisdo8d",
-	"XKsz6g6tL36+Y9G9IlDtr6pq+6pMqfugqMmAgQ/sv0Ouc83GtSLmmkQMGKO2UF+1np6yp3jISxZL0YXg",
-	"UsGPfiRVVt+S4mIrrAADnfdr7eIqyL3ZdwgV8jpb1YmGh1nKw72QIxHAR5D3A2Tey/RBpCLyE0ZDsyTC",
-	"tsycuJj857/8P4ASdrO74gmMOJn5j3gHurokpE011+Rx6xy/pbFuBeSei8g9oSmHTCkesSdV8jplxFgs",
-	"mqhUYLadkKOsDN2+z8d37wu06WZw94wNNE5Oy3wQSxo1O2kct3JvJs7LSKZxBJrUmPSNdVbiBs0Y9go4",
-	"CCx7o97YTF/+EDf8VnVzoWGz4Y4pMjw1GQY9SCjjmNFu6nxf0BhJCvJWioiOccPRe4adPJcDy3cDJlCm",
-	"/XntFuttJliHh5yqhRP62rZzEexf2OHYE0tjCcFCzYlcgfSGSNNCX4Ou3P70x7NX8O3TK9xdopklM1Qa",
-	"NfzogSGukj9obwutCuA5hQTBHu8alUYzyI8bArxXhNFaIHFApio0W2dE4/smN+aNTowa3ahQrZnWtkJj",
-	"Midyi868byCJyBwVVxawsgQcxFTMj+zbwC8WB5qjbcDa+rgWtN7fw0OOK65/MHZ7eU2x87m45CiuiT09",
-	"M4bgviwhhrYbCIUw5Pm4/iAAhpZFdsv52KHtvrWb+uPbwUBykYDOY52VGbG+5bss5EbWL7bZLuBylYqz",
-	"DCwtq9xKIX6sGsqiMis0+RuMm3Ao8ntInXGRLrAult/gVHa+yHIt81jP6Tad7WsbYGR7yGHArpNEjGQ4",
-	"wCSRDF2LVA0HnSny06SAJn06BgUdZQRPquRd1mQL8rws6Tfk5GI2cpY2C+YTWk6gIkAmaE4pTnK9zdmX",
-	"iqHqJJhnL3nWkquo4jHLihnZF64TPS/N5D3O/H57QukpEbW2NDFjWgSbcOylx3fpg7a/VBVYxZIj/trs",
-	"gm+2ph/eztK+rqegn3+1Umf9Kn57oNZMPzlpaydt7aStHZm2FmwAsY812cnY7+X8WwcbQp1DF1aMIOZs",
-	"Ydsm0c9CDw0ou9TmQyycorGWkN0xytKkxhp/N4OFKfCDHZr2ma2st65jCAuYy/sYbAjvq6XcFMK7ys/B",
-	"jOgYKr1sdCSiY4+Ydskcq9WU0E3nWDn0x6XFv4pyr3ZdWcH62lNW1bEhzEPEFRtgbJrQ9c7hrNG9MWHv",
-	"HIDKad6MQZrXIFkoeaS9c28MSzzzYGa6kvAIumQagxiKRDUSaRsVJkMGd1MXw8zpdYzlawxoqu8N0GC5",
-	"upsRm/7JtddL2dm3toTVQh0X6Jy1/uMO/8KiBjrTA2eoB2TUkxALRTIScwdzG6ObldvSq3QVsHtpfTxb",
-	"MQJ5sjdO9sbJ3jjZG9+0NvA+TQqqANBJSXW/MZVgz80xDkglQEeydXUjPRcHCRkZWSukIpGSg4FLZtyA",
-	"CPXbU5xE6EmEnkToSYSeROjGDWqLsn5i6EatanOkZoZRbrNdi6abZ2/GVHRT2mU2PIpzamSNFYa37988",
-	"0gFhsWbutzigR/qGtNyvW8ai1NZ3BfKoSn5GMiMdEM3UkIdM57akT25upBxw0BkUjW7uxFRSFhKoEQr+",
-	"szESedhs6Sp5k5A2o0oXXwuyB6GLlPmlE6KY9GWEOYhSMIvte7qXsunHbTaWEAGWwKYpcZSSRJJo2WdQ",
-	"WlC9E7fGjoZuU6Meg0fgBGrayftXWTchJCYrNSYlNWLobkSugkUZce/ElCwfKC6S2YJ8qssGCrDBeEZ6",
-	"lVvdyuI96wbjX9yPlk2kGkSdgnQH1aw9RvKcEv2qzQWF0U5qWFNY8Sl/zWNw7X9yhyORBFZ0Yied3PvL",
-	"FUxNQmXEO52ZUAnVC4n3Jq2Okv0W+NYABCE1XzB3QLkGx1goB5xFUAMQIGsbwmiVTGewGCjpU2wJCe4x",
-	"POkW2Lw7VYndTDqHg5DGMVPgxDNwcC/kCHhfFCMx6yQGVMrQxeOWdCkt2RtiBGFgbmHMBXhVKweKzNjT",
-	"xoOZyjm5sNP7g2eUrDOfzqiKOYO6LuC+nAFOZoJ220omNzaMkgoecptD00kgjR01n0tUkmw144Tq1OEs",
-	"NhOX61ZmXMCdu4yWBj/wVDVPHYZxYcNVTHUtGegbW90AYSSzUzu0z+OxNz5/5cxJd78sqqLu6kxXXUbb",
-	"fAZXJ3LhF79Gql732hdL65GvzcEvkQ9QiYo1QHofRbD20aTNkhEzh3QkDzlZ72iBv0dFdAbVO9+zn+nl",
-	"2BMkRlhFdOyi1i0pWjbI7ZonYIwodoEmKJXRN3CLRFEeYy2b1ZQR9KrLa7MzWjSsEOA2i/xuyNTe/Fkr",
-	"pmRmyrYRbctHvH+2r725oPfJzXYobra5uRFrut/w3vknzfZ4Cfat/GclwzJfFnf1yc13lG6+rIaqfEzX",
-	"n2ovSsZ0+T2k5j3YW9kTesZOhMMCNQfgjtiM7w+z1r5rpeZW6BGzTkDBRq5dIk402jnF9BRX4MEVcUfw",
-	"xnfOutdCMrS8qQjqMy5lkAKtyJsE7XHaR/dA3okK90Cc9Wi0DCTT1SI3M9IAvVt5xriZykX1Idwcx6YN",
-	"5e+9MJpe+R1hfmZkREUCJCddSXqyzwgXOjFW0tK49MFM4Z76zn8j8Y+XrMsN7pmzOYEYG4mGWD/ZTLfe",
-	"B2YwJExY5Nq+6cyriqVjjPYJjaVgAVgmDHDaKAQoKpcpDHeDObXG2k7r6WwF1y8Tz1QbxbSMh+UF4Q+M",
-	"IvcEe/WDHZmKaMZ48suOqR22BJ4U9BQ2NTObDKZjJVWbKdJLddsIYSNh/z/23nXJbWNZF3yVCsZE2I6D",
-	"bjX7ogs7VszIkr3ss2xJR9JenjmmgywCRbLcQBUPCmiKS6GI/Q77DebHRMyveYj9JvtJJiozqwCQAJu3",
-	"brJl/rHVJAgUqiq/vFTmlyJiAzGWmNVqZXKg0whDvytSnJwvIepY0Y69x4Jg3CqHScAH8Gc370Dn2aHX",
-	"A780zK2ysPBsMcjuTDi0SCj2VHO0upQjHr7kLM1jmIhBqm+EWlq/S3O/zxLeJfK4maxtsqP3WHzrt/+C",
-	"OL3hydfNE29fsOhfu7XR9OQz/Ws3pbh+VA/dU/uvq6CC3QjO4+V8bxSFwzkgK4ZYFxvxAvgw9Y7O2r0H",
-	"6vaNdeM998MuCbQ0TCr2Mo1l1trMjttXdeGjld3lVYb3osmeIL3fnsKiDyXu9aUEJZ5jX928gVTjDO5E",
-	"qvdQHHC0IFa1IC7+IhZELQp95DcCymuNjnOItA94eLNzLAKFewQjb3rsLuOD7rhPmNqYkt3tOTyygK60",
-	"1ipzrMMbmSfvi7sebZTtz3Jhc+3ASEnFnyLMTsJYmzzdf4/riVCRVKMejaePGaGZpu7XULk/x5juqce1",
-	"oqIIcyMi9u3l+fl3QYWxvUI4YHHGuLYMlS73U53eUC4YMa9zNfNhvB2xk+O827V6RVP/WGjKdQIZKIjh",
-	"jg/bLlEsRjxmXEYoTBkbSiXNWKx5tknz8R4maE9w8VV0qcYZRE/a77FNUeIg2jdQ33uUaukbDnxjoJUq",
-	"5oTiwShmSFy7lw9vDBvgYe+IS8VyFYkUk0y/MfYWBAEktly581+gbw8Yx9YQ0CgicE0Xyt0bACeudwkP",
-	"j619gU9yeMUTUSTy29ccS8Mm3MJ1a47LPhGRzJN1e7zAXjyiwiYZDzh5jDMUpe1a1dNeORjjAUwEp8zL",
-	"lAWlLDCoScqVU03Yp2lg30KqTKTCZNakCkWUY0WSRYoQ+kl+S9nof+Ymk0Mpou8Cr/6wfAqm1l1GXTwi",
-	"obwNAhLynYtuDqXiMcMWFif5xD4skcZINboGryPWJuvZvcvDDDnfinwvBD2eZSKZZPhwlxoqIkwikwnG",
-	"TifcGBGdst8qRMO+MFbpMiETxVxhc9j7Q3R2p1YP7JhHaPagsdmTynqchSfqUY/CM6nIFWyOVlXqciXt",
-	"ymBpk51AaTKR2kl9I3kiZhuaSPAyRyjcCApfGnAsYK9vAYEmTw4A+VRvrOOojyYQGDxspAVQifsSepNp",
-	"He1UmO2778VGObYqOrYqOrYqagoNWUTaFNBMmAqhTnSeHUizvms0lHaIW/iKb/PsUbpXkOWphIiA8RLj",
-	"35C3jO7wIIfs8k2siv01z/wKxO41eAkQ9so007voF2b0ZI8y+LLUE9K7DRkxTk85tjMREYVS0DXBBUv0",
-	"rXU4XsYxi3wvSuuipCK80QocFDGdC7q69HsKHUplvZMQMyi9XxLLW2HYYGYfxONU8GiGMRfyuaojs26Q",
-	"K+ndNIMEeQrsun14++6xYIXRk1XV+NnlehhhZ+EIEJvFY38RPrHZbmTXkNXKldvuG2NFJnjS3FpwjMyY",
-	"ximJoYx9jyCNGViRjNYoJvloH3csJLmfQpIqvRctGVQCKT1l31p5+y7ARlKVq4FpR2YNAw7zNCV72o+Z",
-	"xjPQOhZQ0LXPSo4VnKgV7xedW99EA10XODUrOg25WdP/2WU1hhWpX4X15/ZRkNHM+QUbT7tmZodeifFx",
-	"LGbMCOFhzjfAZloFLC0K7oY8zAyTCCDlLvxAekWSJ7PGXNRKB3H8wRqtwmtI46Ooug32WsexpihsuNP3",
-	"V6hRmuY604JYqr7GTmkvowjIIoEtTnvdspXl8eRzAnO5k1KNigQ8dK7l41ZCwe4k4GCN62X1FjEPKwbT",
-	"AVdeyLR2uDWZkF60HoKcbF6anwgV7Sc99MEn6M5MUdDzYGQXsQfKEIX0M0wVsZb4PD2HL2Y1Ro4U8m5Q",
-	"5gi6Ye4entAMWsCWrBUgulw/fCHU1kbFo0qVP8L3owyeQrK7M0r0cLgDqyTlygzpnffni6DkIxyUqcwL",
-	"aCAeW3gm42EoJpm5Lr4nrh763ghhIOcXm25NxzIcMxkJBQkpdrUHOpqdsreKbsVdU0A7jq6CEQxEqBNh",
-	"WN/NUSqiPqMKtBQbOMazwFERVUc4BvIReCsgD2Ypskq5DBtMydVDFz3pVAnQB9zI0HQVV1HAuGH9CU8z",
-	"A+SOAaMIBRxuECXSrZij1SgOBk2pQzapCCWyqU5vvoHMlsQEJUJ3iq8hdwqxP2o2EI7rkSsxhVfuKqUz",
-	"YU7ZG50R63GH8Szj4RieGhQZOwYyAYnR3T5N8CRgUx4DoRMl1ZhSkhBcn4HfaSfPZewYNhBGRrBQXZWK",
-	"kTQZYnhQeV9N/c08KbyeKnxTOvZHkUDWZalukMiZw0OlymU2Y5m+EQrJ5zWwxQN79GlXlYLoZYU117Ic",
-	"e7khL4HbPbjYbMrtii8oRq5YrjB3EocXUGpWkTmFv3f5U7QItV3oXN4lcNYb0SvcadysmpkxT0VPpyOu",
-	"pOGY/JXpKU8jA4o5zZWpSNR//ft/uPfmivUpaUtQiqlP/47sunBjVwTUuJ3boQZtb0VwLiOd4r+mjgyf",
-	"PPKPNHv7JWtA6KQCs5fvf8HRABViC6SQuANbf5QynT4CFSFuRz2XzLRm9aqbhf3EAfwa1CrQm8cdAfAK",
-	"sDn5yZOooyhkGtrBevnfWPfmKtInUAa9/xSCHDeHaMoZ71Ttc0gOnxaHnKVDSlTcmdbA/26B0MGRNGyk",
-	"ldhh9redQTvnv8IkPrYMhY8uHppNNbGI22mCHcKAsp3xOD7mJjzg0eO/qUgzzhLaT5vJ9a00Mmsms/vN",
-	"q2xtqNYKWkfcagktWx2ZN6ZzlXrzZGORoAUjPvEwI7dfGmbG1m6AIKU744LaLF2QJl2jpJHhClSYEp3m",
-	"NU4z/4kv9qjOM0+Iwvn+DzSLB7WCVumx6x5owo7AnklGr8+JV1BWJ8KOROmsh/8KrZcTx/Cd3WwbDQy2",
-	"asIj1yBJmsLQb+r14VI690aXx6NEqvPehCy4Nz+8Pztrn521N6LfXieJdcUbD9dgNB8+awWtG6mALV9D",
-	"BmNprzWmy25NaR60ANf0WsddW5/2AuQcGPOeRWCgpLUiqvMsFTwcM0T9x3MC/CNU9BRlNZiyZliUC9+K",
-	"3LWSI0QMIE+NZ6xfAtVTRhBRqBR7mxsxAY1SiuYEZc/ZuYCuhUSpbrjBvw6cdw2jAzd6CL2OjCvbDIo0",
-	"uUq5kNIZjpzKk0vuOZn2sHj2UnoxujP6530LoTjQvmd2LmlgZ6f24c+eZ/rvB6xPTn0PzrrLHziI6C+q",
-	"WzsGv/f36vguwc11EWh9qd/foTdOfA3gvPPY+dWyE76D2j8UiC0t4Cef4f9LD7v3YM3S8bmTri17qxwt",
-	"i/1YFsEu5PnxUiY2yOcBdRSjAdacQztUuCeyxJekzZ1BA2n2pZNkLPnV7th8zA0dcQDpNzZ/xcT7eXAK",
-	"ubLXZfxGIM2UtYWsUYERsnn932HW3O2jUePoGzOtb/B2AbaedE6ZHRGGABa4lThaOiBfUPa8LqvjhpbE",
-	"rjkd69HkYisrYW9sjo8VVO7gciT7d8f6/wlu8301uXkALKr1sX7OStEROt6OclFFBHJQ3Mw7J2WTIhyY",
-	"5B0I/P4C4izV3PMiWSh+LOHvrwoO/i5vF8CAQXxvZ3gwFuHNiV3gbPZXQ4UfKYnNejUireS1YVQkoE6c",
-	"FgsGOpoBRUGpkydMHvXyLGFJ5l5qRUhxpI1gD63J2ghDgD3/AdfwkWCN0hk0p59CY6lMj7Dvv12DkMex",
-	"m3hKYeRAxkp92zstwKOghesG3Jsi5Dk211wZpkqT9spO4hGstgSrD3zGpmNax0IAaLF2BViYv/VXg6qK",
-	"L5WISkNEl1aGB2aFmQMHVyIzRTBWiU8utHzN+nAgwLM+wBO02Xfwp07ZW9eb3z4M0/Qg4UA5EicLVBhw",
-	"z8YiuZ57tjexAghT+0eVcwrp2G8FE4xReLkumLyApX1UZj1Axp5bi37BlUewXSAMzi3EhO1v+z5/YgoO",
-	"HzijGmLVm+M0bttHZxIq6Jzb0mqkpRr1Eq1kpmGz0oFSxYU8r/Yw1Xlmp8hCg8iyGPgf2FTEMUb7AJfo",
-	"cBRWoC6+9WJzjxT7hx5hfTdtWMd66lF9inW5u4J0OAP/iwH6b9hzTywc/GWlNGGf0awAHQkWrysoXCK4",
-	"gH3FxK2MhMXTKglwGdNqw1uroJj94eN1a38AwkRAITD7U61GUHN79G33gCv/1NIH0JkolkakqU43RhfI",
-	"Zl9KLJHkJmNK3Iq0Unc9Ry8x5hHLtPX16OwroRmG83So0R5KSEtnJg/Hrt5p1Qyu32CYR0KK+ySkKOVv",
-	"1XNQ4PlB1DzEvxAFBbSzT7k0IuoNZusw6hG4vmShzo1U1cqa+yhCO98xkYWVxcOhsIA8cMCboqeoxZyD",
-	"bykKtUWxDAH9HDdxB5LTAWyxS3yqLdRCWKcJg5Vmo5gbTDYyeFZHObffz4rKVWRCNvlEpLfSwo5rjVBt",
-	"lFLgtb3FYsGP0YkA77ZUtlvUuJos5WokUlPj0XFqCG/3z16zg1aQwfXka23x2V+KEEx+jeCi1/LVkmL8",
-	"Q4iJAwjY3FSMup3d9OSz/d9OSDFIKB5vPfXjVYjBDsTnUdJpTHHPHWwqDo2vJtZAYvcQhBlzgr4/voz7",
-	"no4mQ2VdG2LKTclTKBkQG3JbbGYuHEKJnNIs1tYaoo5TIhXrmwo/qB2GZI+64qgrNuLuQGXhfP91TCZI",
-	"0GqOML2NI2EyNpSpyQIXaYQWpXD4AdX34P1A/Vaok0RmmYg6Vrjw3nYm0TO6kZOJiAI21lP4wAofBFWg",
-	"Vhp7xUAe4yn7HnpFWQzqqr6RKhR/U3raD4rE7FiajKgEEp5lIg2QrgNO27GOGAgysKLYRachzaFf8q/7",
-	"166wGEJAWkERRjLJZuAnQ70x0A8k+ta1c5Cx8PQNYz6xXt0p64+56SU6FUCmYYped3BICfeiNM8xj4rO",
-	"Li/dLGUijg2WPuNJJI39mvVHWtFduyrTLEr1BDPW9WRGVTKpQDL/0nPtRIiUJXxGd5tMBE+DCvmEHlYY",
-	"GWUMnAlWmRmeCDc0e4tQJ4JlUxmSU2vsCvKYLqHyJOIisdcP3EkAkmBoJWAUUo1O2Sv6DU8FubM6ZS/O",
-	"WARv+K31u+UoT/kgFt912GX7jPVxsXri0wQPP6laRsd2I1KY7r/+/T8qPcZg0Uubx6rBMzrypJ+4VF6l",
-	"lagji4DwJknI5sHNqkRVdp8DyFKOyDXjAyNU1vFePrwmpOfgTqFBUxSlIdBnIOhcoGHCP/0i1Cgbtzrt",
-	"s7OzFUKPfTtpJUE2gQs2Cjd/QwzuAAhoWnCmGyOkdilqQ6QWaVeOhpa2XDYWRhSbP2DUnRk3nUUjbhfO",
-	"q9Xfy81HqJTCPlh8msRQaDHksRH1o3dPqbyAzERi5qb36eLkBvb7n/Haq+JrnqbUzDWbxVjRmiatxiCw",
-	"fVf7y1Xe09G7nCIPkYhWfU14wJ3v2D7b9iV3WITbYEucts8vLq+eWpPCK7zVONmtUYG3//wlaFn4LabM",
-	"3uJ5+wpjAa6BSnVXuS/W4ID3s1W60ykZS9WW3H8ELadp/KAq8eLW/3U+yn/9cHnx5vXP+dvXP7R/+fOH",
-	"izd/hue/vn45/fX1yzVMXBC0Bw8lo3jXB5MRYXhBwRR6dPZGD33yxxZO8VLfU0cCjI8nn+3/lpegFYxY",
-	"9memMEQqHFIxH4jYXLM+Um71Gawr5CfB70pKnXjIpjILoXvecIindC4nCpvmWc9Gmgwh0v7NE3HNLtx1",
-	"Tv3j5EX1QS940it62fW1H7xSE5bhZMBb8crrqLkjrfKLNmgV39v+Ps+07GRIgW9ODyQPngr0RMKldYNh",
-	"KVud1g8n9EEq4KPYOoawrHYwQ/nJ/11SMAjZPbssSkDoR2YAme9dl9/SV3oiw9KvyijROoteDNrn4QW/",
-	"FFdryHt1yWtk/iMZ3lW36BVO48kvXI1yjqxDy1wkut5f/iVYK5D9T8CC5dfCNbv3wpzoL4vagcCC9CFV",
-	"H0psbuAAuYxT7rrtoGqFw3Ma9Ru7zZbWtxVYI01F9JCZcJgb6yWQVaqA0F0qcO5mDHxTb87iS38L+YtS",
-	"ocQAz1n/u2t0cqbckL/g2jJChzw+sx7IS4REezuVW8vYWhhmjmNwwMOb1cHvjvBWHWNeV9kRB3hwBrOB",
-	"PtOQ8At8nj7Ich8eGaB/aIELr0jzWBg8sy+dwVVu5b1S+4s6H4Sq7baD452X3MH7wWeAc50CFhHkvmyI",
-	"Ovspu7sT+JpjQn9B8KvPlodd7SQDgy96OMRtT0oQjqybIHCJyeVZ5JrjVO+4TA3GMyymGOKPBKgxE8GJ",
-	"6sqHhEzGBA/Hri2v0gUvlssACir0RFxmHTYRKgLBVdYJw3RGe8kkz7rKSjMKf8RnUP4b6gRCPBMu06IJ",
-	"McRIMoeBmLtIvCOqoCs5m6fvHMoYolyGUpiAAQ9s/qbIxeti2h4XtZYJIY52r1lZ8IxW0Dpx/9g+TWsC",
-	"e1ASSyxwD25As4VbDEzJDPhJlc56XgKAfisdiWjdYTltiK1B64flvqsZlTZGDmL7+FjeiHi27uNx92cs",
-	"FlbX4QTRxNdOkP2uZ02NemavSOc4moR/kokdYztoJVLhv4vgAzVoXWFsMCQqxqkf01zf2v0wjtWc8lyc",
-	"nEFhQfvcc3nkig5uymTGa3Cvt+06Uw9ZWu+gpdXKEY22vQGQIqz8i3N/fkRe1igVQC3c6pydvnj2NGi5",
-	"RHC7rDwBUJsKORrDFVd2hUu/aVeuH8g0G/cilJ/iRxdzPzo7var8zIhPlevbd1yvYJ55LKFusfw7qyph",
-	"u3fOTp8/f14mN/HyXnM2trC0u8oT9KrhoaM7hSpvpED7X7nIwZOYCD2JkaiHjhRwO0NmNZxFlGyJkrLb",
-	"dYrEHyuZJlh6vE3uQXNxBQRKWFmY2VTnccQSIbKgVPqFHhCQ4bogj8sZHECtWCyVcMd4WcplDDTw1pNR",
-	"M2YET61NZFdhICxOT4XKZizkKpLQRvS0q5yfJBOnFKjDKBysgKTBB45UnSvGR7WeDUzYFkbKLjMDSgjR",
-	"abVfvHgBBVvPLJryRMazHimBX3nCo7wVtMAccZ/+dx7H4BgUCIDRotbff35j96NFkk5rDXohPy07ruWt",
-	"0ykbNGRv12qIh8dvWHLqAEBt2EGZXLSqgAsyvO7M+13fFAor5CKgM+kbEUt/Xv7A2PnbWKOVp00FKQk7",
-	"wcDxiRh1sLmaCwZpV0uD3jDx2NAiAyo1uymwQZ8pJQv4Ml50j1xtKoR0akPSr0tG8JbJNUcrasdSuGvr",
-	"Zm1pbZJRu7kOJYvnDgF2XdRwxA9g2KxYIrE6LDyJoAv7HtsO9ME77ncg4wTR7ppFWlBqTf9JoeykGzT+",
-	"BK+CmA6/EYb1TZ7eyltgD+z70lXaomAyDXQ2dvGm067qVxz1fgfo99GGPWV98Ob7HTaBZPNhQC2G+thK",
-	"qKdVLZnAS2ZnFBqz12TVEPHcNeNxTKH3pKtMxmfOxLN76RvDxtJkOp0BtF4X2aA+GmXBF8MKtWxxAeOx",
-	"0eUcnzLNS1R+HATBgQBYijhCwxLZ8dyLNKSX1tiHuJnKqP8okkzdi1qEnQvd+ATJ71MkGr3GTQT6EFYf",
-	"tHSiU0UpFWui4Gt69joFLPegO3HlFq9pnxVpnu6adRJM/5o6uVm9zu+vJiVbnnevZM93o2QPMV22AvId",
-	"7Loxp2xfw/bDPo9LNO6XNZUfKIcl1UZrhPWv6w3hSmT/tX/ksfZ629rr+w/Sbgt/SzSL/3dvHSRcqxfn",
-	"mrprN/FJt8EPLE75mzu+o2UscASPBQczqHl+LGa8uLW/WOrUp3oKRm/flQz0rTdvRHor0hNow4U3CRgf",
-	"IC2VEaFWETWcwmpprA/osD5c26EEtH7A+lZ2+mC0Y/5ewPrW7IYmDHjIyai/UVf1f+EmO/nB3uLk59d9",
-	"9q1OXYZ4/zurjCALHBTStUstCQhn4NwVns5MpnV0yl4q+tuZpHYolNTSvqK3MOxGiAn1jtBKCShWgD6a",
-	"8JmMGI/lrcDYqclSwRMmVFQiK8PWj5jBDsFSOG+61TeilBvCIUteUGY6eCRKZ/Bwlk867tlzZQ1dBRkk",
-	"MjqFbPlKijumyGdj7vqqYTjYWuEv4MoEQ8fcqqJbN3ZYarsaWEVQZ53jhT/gzlnYvHNemV1LXUp2wRnP",
-	"SolAQt4Kf/KG1kGB75UF3zKt3VU3YF5PGEvo7Yk9KbkCeliRMbJPwJlZyNgvZOA+8++Pye5/oWT3THzK",
-	"EIZPULAqtkVLRh12R153V1VAtassjnXY525LRt1Wp9t63r7qtoIuDBU+qMk1hwvc4s9fVPmyR3ddJb0d",
-	"fkh+R7fVuQi6LZ7Br5ek7cOPRlrZYeASdsHC6rY6n7986SqApIWcXy9OtcFAmtpDyFj3sXCsIKtLYLdm",
-	"gtsM93iECR2MG3X/z2h4l5KdSpVtkIrJzFhOTMAgWdm4UBDqsW8MiynTDYz6ctY7bQgMK9l7TLA/UkIB",
-	"OHiOVvZy6GuwblZUref0I7zso3KWbsTsnr2kG2GvOsH/rZkHdcdrvgRELmU71sI9bEGfogStYupfgb5q",
-	"EnsrMS5PkcC3Bz9pZtaqhnSp72CaND0fpqhWqz9dWafj2xZZRz4bbM1UMWijbvdyPoilGYP5BLX/RiBT",
-	"TCoyCPytQTRWSrAu04tVC1YahqpTOZKqvsAPb+pLsdYbkl8hgAQlppW27CbjKVIiNYxLqh40n38o3rNV",
-	"2yKBB+7GRuUkdoN1WiYWYlI0TRpIPTGzcKyNDiXHMhMUKFAYoD2GqZ1TynfrtAO3Gh034+VTudKGcSUm",
-	"H3SSCBnvMMfIQu1Du+0gWo2ZRSh4WHbkahSGUkXl8jFUEFsVjzVTioHEnrL+gBvs5MdCPZFw7ISHJHaE",
-	"wVydA1H4OwHsMMNnKJfg0JE9QZ4nzL1VEf/9w9s37AP+eX52fnbSPnce2I2YTXUaGccoqMMb1LuxHKQQ",
-	"MmWpUJFIofi3/7/hTfuB/UvnGWT1WKUj0zCPecp8BkbAwrGWIRo3fa3E2yH6S6FWJsNDtD5suD429oZo",
-	"NyRiM9gD1sC3OmyigXDtml22Lxgf6FvB2uxX+X1NvwDQTz8iYu8vfWhNsQX2lAocTVL7Xpg19JluZFGK",
-	"pPMnPWWRjNhM5wy+RM0xFeLmf6/JN/Wf6MGfIoREFC/nNEbgXIh55uLVw9T+d+lzOq1XFiRUxvit+NfJ",
-	"rc4Ni3SaSBaKLBPMiIRLJZgdET6mgBU7plz2ihf2r5jLzlRGYHuCF8RTwVtwdQd4JiBZGy7+48ta2LMf",
-	"EjfYijWI970Y5eoxs7chtNbWfiBbByf0IrwC3ouSjV9lcyOYtQYbrLJfmrscleXpRz/qlIlIZjo119Yk",
-	"UNkJROGsR0FuiQU2oKEoV45VtIEnwbUPrM1EIrzZ+UHqpoQ9uzAlHCZtZlo8HJAtt2IeM7qt2d/yfC00",
-	"bAqJkLNzEMe2zdYbpUYhwGAtSRyDqVBs113acKtnIdXX0va9zdT3+8LZP6Wt2YesyFRAfCPCguHpWMcQ",
-	"67igQD6YZmS6kVV4XSTyuFYjU26Yl4iFJiLzhtZ6rR43M692XXJakXEqK8Qk23X8kT2UlzaJ3yFmTizR",
-	"8r6Xo4s77EaXP6Fdu8ekwR9LJe12SZDJmRyr63IIwpVaSMOKSAv6MsgLxhnsdIlMFugOQS2o0hggpfQ4",
-	"qwtYzMMbUzCgISisLvolVmilcVU2oHGk6d9OxjfMsDuaT0fz6fGaT+9KM3hA4O3wdL4BP37cjN8rwrX3",
-	"oBqdsH7F3inZP9AZEbqsZSdWovHzE+82uigYxqEgUF6JY8EoAn9yxlPhmleizCGPI88cZNrrv3FhLpHe",
-	"CsPwPMKzNUCZ27U7NymfskTQGnNTHxEnaSNMnT8x2Roo1wHB9UFvCGkaBbitDGWrw8U60S0fxX7gYNN7",
-	"LxVL/CwmFSTV+On7azKJNLt5L2unKUDHaCFQPaODYpntw/dbFS0zme6zIMZnKnJlplAPiDYuUi0R/Ymk",
-	"bDhfx2H90cWD+cCfyVuklYqBwYTJaBuZrdR5ITdiCx5ynOKj/ertV0p4+toNWHe6fTRfNzNf33rhexT2",
-	"K/GcI7aUh76GGTvWuRFjHUfN+U4vgcYMGJ5YrmJhTMEMBcTeYKJOpdmApamroE1mH028DgQBnoTmth+w",
-	"fhktPp2oyCJGnzmOaoTiiYVIMxYig/AnpGQDMTcpTEwWKwxkxHRE7K5KtN3f16BJIT8Z7jxIgRyLSP6U",
-	"Lvp1Ymr0p4l9k5Em8lI78y7XGu17iYlMvUxnPO6fsquzC4qFZFp3VcLVjO5iWJqrJrKqn4qleVxkVfuv",
-	"ZSlzIAStk+KPP1ZMh/ZiYfeZ4/T3bAHIQ5sIC/8UqtwxPVJ95k8hrFVOrRJPbs18r59G5QlkoW/vH3ti",
-	"b7ooFQbFPBVRz8h/iVbnErF5rfrEFa+9bLcW6TN+ggsur+xUwQDOSyrXT9WSav6L9qKq2iqPyCMDJRMF",
-	"lem+VdGpngj1KYlxm5kTPRzKUEQ6zC3gnZZgM4lP4f/V2H19fQBQ5RhyPYpbBFQaEoo4BqAVnzKoTKUt",
-	"PpAK0+0XTZk6iK+meRfJ2qusXrf1ZS4JejHJyk8ecf/U21ikh+ZzzoMis8fuha5aZVRBeRcF53eOEBiJ",
-	"uFVmLLc+tCMp0kMW6jhPFB5eXVPHD54K9qeWCqsB+td932QRViTNFa2ZXZE85jUv/GDZaAWC1Xq7v0iT",
-	"lVCuZMqUlGFtsZj9DHXq9pnhTY4jKAbBPX+M0tBWciayU9ZHbWD67kuA3qKriQ+beb1BtkWJlsZCd8kh",
-	"LJxKFwUstNK3fal69HHPf9z/zqWayAgif/xGqGs6i/GEwHa/ZFMNr2JqWagAk/2M7zWNbBH7aaK34mlK",
-	"BflCYzmh4iqwaTa53/ni/aZyKFprECz5qd51gtZqJAVftaJdew3q4NA6Uo+702gJeGuPsu0bMl4gzBLo",
-	"HeQqisXdB9rFI5dnqNXxlStRqgaQCI11UDUSWRmn7o3H4ygid4lIxWs6lPDJHeYG5VCtsun30oa7PpOq",
-	"LmxsHbWFFCd/TAdGC9kbzv5YnXQId9MW5sCu057mZPBqE79pp0lPRwzZDYYcYvrXXYrT54DdhSJrqMon",
-	"3sZtpJ/QBluL6IjPfFQWF+9vcNrRZ9wQxT8WqU7HmsVimK0ZpL2u7ycCJ/2FP9KknytxzF/prY7EPNsS",
-	"8ywMmKa22BLfWjQDd9CtO/sW9sV3+2watTXB7jJ4dajkd2VvHZRc9Vrr7mG0pQczXwyiwa9cE0rbOwoN",
-	"4o546GrDVeI7Jaj8xrDEg8JBmV61AaBK7lPpiCAttXR2dtZcMKd6AdQGFTegk/6lUR0hIQRE9JSFyVeN",
-	"7cDBBJh7dM86UOZRNLdN9ks0vsugy4Zyco+BlyPUNUPdhqtVaztG0dcdoXkZRd552310xpmcTz7jP3oP",
-	"EbHx4LOdVXGUsAeRsI9j4bS1HdGjCvFUxn0whkZt6kFlqGCpT3g2Lgx1L5+teVW1Vv+l7aDhiVDR/adw",
-	"7nN+mrNHkTSRomqx4Leu2UXJHeYEiUhp7s7vqPVmNM86nvnXgl+Ct1af/VlmGC963Lgf0ymwTl3W6jDP",
-	"8lSsHuoTanvLcD8U43bOyhh6dXLW3tga/EFF9xIcPCqqhzEFH2EY8aWTYQSUHcQQIXdrf1n2P6jIUGJQ",
-	"gdgYnDplTUcYq+e814CXvcEOTikeFrc8hzQeMVMTt5Wl4Z9aRu/xFsfTjONpxtYw9E8QwpIlk/AIkqlF",
-	"mup0A1SSyUSn2UnCJxOpRssJtd1FBZ8m1RcC0/R1mWwTcrwd2TNxbkNiEybM9d1zM5FMYp4J098JV+bP",
-	"cNdf3cs8qoMMa3ne8xEGfB+0Tuj/2/cP9jtCKiiJcvSLVOgCNQkHcZ7hWr2jm7FKIVMkhlJJF3LCvE7c",
-	"RMQzDa16RapB6FKsmPFEw7DU/kJqQOYvK3IKrbVWudSIT5VLsaHrLY9znIIf7YhbQesnbM5Y+S3WZ/qf",
-	"OvZS/31oJ1Jl2MmldCF9DooSeO84UevTF71EZGNtZcxiUiYUnErwTPSoJKgVJbP5OiwswbJC2SM2bG2v",
-	"vLa/XVX3nBXb5T02zxHs5YhH4l923+Bcm5nJRFK01xEn3F2xVnXSluc6FeR56FMdBNMlRzoVOtSkgEen",
-	"LXD090QiWXGj7XLWpr5ONSVPI+qh3rAXQ1uuAPoMoO1EjbqcD0/0JCAiXWVvnafWy5Yq04xDe3/USXTw",
-	"A8WkBnKzT1m/sov6WDUEvyTaSaaHZCWneuru01U44yIqmjUYXahFGLe9nhp0j5Q0wpeqAs3cUFrTWXoG",
-	"f6RuYdBzrTnnt7LLtj4UCjar7N84U/gIqNsC6pct8HAzKNsPJWV1n9cg6T/EJHvMh0kOsWuN/H8AW5jD",
-	"6VqYXt2iXz23t2LNL54Y1dJKzgPSduba0Uo7Wml3WWnBriCk5NEeive/zI5zB2VLQGF/Kc8vWSGIaPQs",
-	"8ENeM3o7NJNSrrBHlAUeCzVQ/m0/tZhzWhTMQlIcOZTW8a07m5k3KpfHJtHq5MZagogxTSySW5pbq0cs",
-	"N7az7sjErhdLZqWstalrswc6yjtl+RBDeUtVvM9K3qGSfxKORXizxyOFl8DXQ32rpzqPIzYQbJpqNSIG",
-	"XHB7fNcSnP/ACyh+7QR8vkBCpI75gbM0j2uEFt7/MbtI1ESu83thtJBRQgYH2g5zFkKo81jk6B2sJk8f",
-	"xkJkP+HD9iLKb3QmfpEmq5PlH8DbHkpow3/tQ6GcYty+K6LX3mwoM/OQIZVXOpnwtCS9RaSbNirxUAmR",
-	"bSjYk1RPtOGx2Uac72SPdT0DUSX/mAoVjqE2/Qc1AuZFeAXDcpPzOJ6xMb+FpljjUsdHiqpgvF5ScoTO",
-	"s4AyISipNtMllpY3OhvbaQN+DJ0WfLRriTvOkfg6BB7zYay0s+gboZyZTCKuoFPQJP3P/xf/RXDwn//3",
-	"Ih48IhR4R5u8yTp3QgBbEluBZsxkMo6Rh/ghZR7HWpZ53N6+7+cmUu5Pv5qP3TSZzaRACx7RgA1mYPhi",
-	"+wqN1jSnQGLEQj2ZMT08ZW+AGnrIZWxozJTJQHR3OKxl52kf/TB3dh5z9Nt3GQxUciTSk/Oz88t1WA2q",
-	"i9ukjl/GMe2UZC/HFtVD57pz5V2fY9wptzvqlr9M5A7z7HrbzomHRUK28im3C1xUOL1WZ+26WwY/4I+a",
-	"nh+lM2QJKo7XOfIGNQwi0ZFYcwi/2p/s9MQ904kMQehbE5H2UvDMQ50T+vnGx53zq4uzgFrSRq3OmY/8",
-	"wr+LtvatzmU7oETSPIMvY6lu6LpJqkNhjP3rKXSrTsWfIoS7XLx4FrRSPTXuK3MDDLGtzsXZxXnQylX5",
-	"4RZdelOeKsyHefplxUh0aZwtynADhwXfdmThvDeQaTbuJdIYYCNvX7S99dZLxTCH4bfPnn0JWtYVRoCJ",
-	"rWQLDMsGLaFCHcGvW3k2PHleZvIKzS0wYk+yHiQ2+9Gen5xdVkZrxvz86mmr03oxfP40Onvefv78MnwW",
-	"Pb16wc+HgvOz8OqKR2ftK34xGF4O24Pzwdng+fl5GLWvoqdh+2pwNjw742fPfVpXu315dfb8DEaugGO+",
-	"abou1+CJhfQzUgG9RW0X4FbvtKJ01kuhW5nSsAS//wFbYpQKY5Dley4QXbkLNORsHnH7f5Z7UTo/Jro7",
-	"eH1ZCV5fBK1iX2GKex7zHvCxdZ5+2UUCwsFlHkivzh4k1+CDgKbPAgNNnMKCmCJgsMiTpxnr26/76KaX",
-	"OzR5414PPcO+I5iG39H3fWTxh8A2PkqarrKTUM76R/7qjgt7ZY7XOgQu2GHAcjWBfiqZZpnWLMnDMRQH",
-	"EKmYtyGczCNxXDFKuGOkhelCDsHQvmxWxNUwRgHBbqQ5CwrTCZtX0ruFPI6rna+7qqtOWN/TvXbYv338",
-	"8eR5AP9rP7Wj/E2qSE/NSfv86hweFYkMAJeeotNSYG8wywQDe5YlPL25xhU4dS9GRLVA5HnKXqquYv6l",
-	"i3kb5QDwFHIQ0akd48sKyey3p59i8+m7DpLLIvshbofUZAU7rv2iTy2mqPjjlL224A1vgrM+gFa+MmXI",
-	"I80QZq8dTR9eCo137HDTXAV0PcY0WCoMzLGBzuIw2HrOXBwt8kUzrbDpVSwV9Yq4ETMgDuDW70WGR9pg",
-	"5DddM4sUbnNYG5MaxgIrISasY0gG4mgwuckkQ0bIoPCuuWI8TfmMeAutp4JMpnZ4wFXotw/twG8wj4b5",
-	"s0N79UBkUyEU7KH3euqHq8pcerTzBjy8GaU6VxFNN+XO5DG1ZH339sNH9l///v88KWozpDB9uwrQpr7v",
-	"zuj7tGfhiXa2qKaHDrXtGEjtB9QtyfBbIvXrsD7WdOPFfdpYPuPHbj6f8UMCjjYB7ESIZX3b92ZE/7uA",
-	"xDgV9KNv+/47In/MmL4VKbl88w+sRL4gqmbnLcKfwuDHPB7iG+AmAYRB6lmMuPGYWVusQwcjkQCV5TgO",
-	"nQXJhIoMbAG7K/gwAzZLMjjxYpTUwqjoQ+bVhFtRLI1bD5nRiQDGxelY46BvRDyz6DYQ5bWnIoIA5t7O",
-	"1GAG4V2exlKk7m4OxQM25RbV7G7wRlYfK7fsoP1TIxHKSJgO69v9Yu29J59TPQXHDb/rn7K3vgsx3lUa",
-	"Zl+t+kBuWKzVyKkMmFs8zxjzW8EGdnezd9oYOYiFHUNh/FF7PPeuKF2oP2RKz3Q50MWvcPNenl3Oe48k",
-	"Z+W2wk8v2a/ye/vJFV2NG/1GKmBDxswyX4pW3IvgkD7tlyKfJ/8Qs77f6l1l7dDKvWlaFH7a53FsrVna",
-	"+n2EhcRKBRB8Z2Ouynnf1PMCcQSY7nkIfcPuyHPbQzC3tqJRRmgplIyDUrqMax5rcQsuc1G9a5DyTI8E",
-	"zOGcheEqAJs79xdHg7Xd+9vWk0mk8n+v4M6+9KJtQCk48LIrG3IL3SzUSWIxKcJcxFU9TG9Ulkzxouu/",
-	"+wRvvpLn3SensU9DnUvCxCQl6I9rdUWwuCkxgQkhBgML3iNsyEj3Hmv9ixVerHux4pPqw1d7QeAOYbHI",
-	"DIqNHjrELMGJRQxXUypCaR2JgPVRGfU90MBMJBavpiKOr8kOsZBDd6iBnIZZKPmx9dPgfFuaA/oTR7TS",
-	"i//208uPv/2dYtfAU2XHXbImT9lrMiVp/aQ/ZlpGmO494waBuTxbYXAbPbnw0esCUEYkMtSxdgIABM98",
-	"YNFNTlanvEcDd6GtAvWftyO5Lpm6a/DM0zHlzkDmoy6SnmECEemsCWMhsWqfNAzKKpwelanUDuz87KyB",
-	"9n6Vo7h7oWCHiM0OedXxAKTb6rSfBV04EQCe9SLK0G0FXTjSgM9/hD/5yP51fhl0KwcScIXO5V0E7KX3",
-	"WBx1kseZtH4wtIs6wVDf58ZOOkUEq+4J1i1+9eGfZFqQZ+Yc7W8Mc73FPs4mXscKtHDcfidvL2CnOIPf",
-	"zbU7WWUxfHRprRyknxUw01cPTX/HN/5joQNQI189rvC1Xdpru47XfCSuK8um2s+uz66enLWf2GW//vH6",
-	"/PLaLuOGa7jCIe/5jg95a8+UKPaLgDXV6Q0WXmi16Bd+tVneOD0UHKqLjwWtTycJ/3QyACx7+qx99vz5",
-	"00v7KXbDuZtDiJ6/PAX854xONAIUrByZCq1JONZTNuQpasH61pKeSWPFVPH9N5c8HkwcDyaOBxNrHUwE",
-	"WyM+uNEOAA4+1/5HjC1yVYx5D9n2KwL7k5CrUMSH0LATI6pGg9KAdp3XRQCtCEKesjdCYENil5PvOsD5",
-	"rvWJvqX+bdgvBV74G8Oc6FyzVEwA/KzaoqMW4yPIp9UCAcqhsspKqKgIQdbkEMNk7i3+dNRuR+121G71",
-	"2g0kMz5E7fYh07CxH0PliR3rHZptZcWD0dz9KZ6PBUdALKiR2ohLFTBlPRedspHWETbLhxArnJ+RgzMQ",
-	"IzhlF9PTeaorpZmTJh8w1yncBs+CuNdl9U098DbVoDAdz6Z6Cr93OLlqz2ic7E0V0+bkWUcddtRhX7UO",
-	"IxR7CBX2v3KRH6L++o3LDDJtNENtfvhq7GOeKoidzcE0sb64/Iat9Ju4FWpJsvcHON0+sRLI8FI2THWC",
-	"Ry9w7l14HtJAmBMosTDdx6dkZa6XJB9grpQRobaqApIxIBdoYMGb6SEosVPWh6f17U37bqdSU9E+uDd9",
-	"aisjWMxNFnQV3sv1SXZttyH545r1I55xzOpwfcOD0o3xvoi+feem0WuZMZ73i4T917//h1OtgT9Xhjwc",
-	"OLW9Zn0ZwZAr7hxt8lP2m8zGXdX/hZvs5Af7eic/v+77+4Q6EaacWgccOgi9+OLnGJt0Z15TGcdYLGCf",
-	"n+gUzhvCWNrFokoCpUSYkcVAx2giHjKT6YnBTuJ2HF4121miU+j2VVfhKpnSQTTd0XqvPJa3lL1FU81j",
-	"o2G+C6c00zcC2pVDZbtLGLrVNy5tBI9901KxXaQFldsJMWH5pESax+bnznMV2QnBLkGU+kGLN8/i528+",
-	"5rdgzLyAHyQ451yxobx17wOn1ZAWBqmDdZkceCFK3Q8oSQtmy9yJuN0hlFxhNy4tgE/BSkUo5G1xfu9r",
-	"rwjdKxOw5ETzbJOG2XCCAwPy4fdq6+EOe9ZVcEHHRym6CnOwPndJCcA5XJori+ZwXuevbHXOTq/g1M4K",
-	"WrfV+dwFw6NLlke3MFO61vqAj5wl1G112ufP7CdkbxQfeAvFPsFeUPmLzBl7+VW7HXS96WM/efE86JaM",
-	"k26rc24vQcuJbuBsKvqzYgHZcX750lVzp1V3NjcuxKb1JWidn13WW/6LQR1KtcI9CVmcD1ojOB82pPxj",
-	"OtpqOuKpHOYcTFARZqxZ9/k22BYhQEdJY3JIgIK/Uj0NsOY3TUVIrGiUrxC4Qz7MBy5l3mEqKuEt2K6n",
-	"7A21yQ65AgVf7pS97EgKM0vwnRa9KWxFjevwI77q/R9M1R8C22kMfGljgDgRGKtpZDYLQh2JADnwMN03",
-	"SIQxfCS6qn0ZXD4/O2ufB05qA3AbAl9ZiN6C+zsoHy0Hr7BVefmzDjQlxw98utHpuuILL8SKN2L0Ssy/",
-	"E5DyBY7Zj16L0Xs9pMQS1wDkwsPGyvig+TC2rqf5YUoveqxNB74N0nfKfrYyTLkVkIoR81B4WIVc5CID",
-	"GePvlDmOMmr4zJxiBnbmUmznkte6CrPBoeOhr+OEDVJO771m0zFyFMxcw3ZpwNxEKgFAeAOJxvZrqrwo",
-	"ZYijBUW575QJj7DTVVnKZbyEb7ipueISgGlorYjbx07I117PaSf4ngs5IeUmaJ3A/1cu3oS4X5GcoPPM",
-	"ugW7rN58r6d3FHDOjQHwpkh9nEPrhqGF8xm3JZv26UYW7aqVnOv0fAMrAPd36MIr82+HeL9YMQ/qoFQw",
-	"H7ScRui0VlZWQI6BasaqeWBF/wIUd0q0Ou3LoMQi0Gmh+iyHaHzobxfVeO/19JAK8uCcdiBCylR3htqq",
-	"6u6w1Nt8bceDdDuqaWeEo7ifXkYnDZnejlSHx7E/8b7G9SyVmVjdlopbKaZ16d9w4u4KfohuhlNVxgng",
-	"+Q1V5WXEvEKxm1IhDw2jX+2b0+/4uI00jo+kKIQhXmRSuMREpJh7sPVI+05xu+t1nnnWMJyRazQ8vOdg",
-	"uIzKKQZQfOYzBAr7oyZTYCEZoYNV9rxcAGYnFOtYinudLmm9nOrpdVddnr3AmJrohVoNYxki24GCqiWc",
-	"IxEbd6Jk93EUYPdRCmgGhfWBJ0cyExFUi8ZajYKF5qWQH24XDyt5brW9pTVogCkwCrDjcNWeKfaW0gMN",
-	"3V3suLEYoVequSqGQr+girPFsgUfW7KDLipUrQHXYbHWN7gfDJXrypRJLDXs89DujFhEIxH1SvsVT9f6",
-	"ZKn1SluuDy9FwbL6CrrBjCk9rbPScNI9XD8y/qgNGladXWJPGGm8t3bTWl+vvUbQ3QtvlF2nhrCRVWf3",
-	"pFFJzczpVJwHH7v3+4+cFl4IxbpHEbEY8fgEW7g0uXKg0ZPcWLWOdYw8zsY6H43ByM4k8qLqWygHd3W+",
-	"CsFDpPDTnTRe+cUO9icY66NquvKYaGicAkSkb3j+HCKsY4Ysf2rITZPXZL/a+mEfi+ZBvqIXw7pFq3yr",
-	"QpZ3yYdfPNYm+e2z4pR9xfsN7f2Qa7k3mK30E45duqit2RueYDU+V0wqi+N2NiEFwHcSfHbSPj+5aC9p",
-	"01Ue+a46qnhIeWgXCoC3d0eTfLgIzZ8SsL9Cd3T3DlSji/CmOGktrEBHRGEF01pVgIZo+7naZW5ElRYA",
-	"GUqQQ4CoH4JmbdKhzqkyM10FZ3URn8ED8POyCDvW7hdl+xG65Furt2SXZlhrXe0OMwS5V1gDNtX2BZz3",
-	"o6Kusi8SEIF4wUZqgZz6wrjB4fcV6oJFRlErSH7fPbqm+xsL9voy+Yj68X91qLr2YtWB5zt4u8dcXFeG",
-	"6eY2KlNChbGIicXBOcoWHMioWYTvFQ3z1ZurLG3DX1cuV4ahw+pqfBSoJu+TcjcPInvuLiuG+okUdsxD",
-	"mDHbx4Hnhe9hGt3fXfoEzjdkekBJM585SysVJquGORe7K/sUlrv7Kte1hN/CYtlzU2VI40FxhlhxrI2I",
-	"NjBHHktD+DIACRX17piIAP3Z8m2e1txmTVD9CjD7fDeYfYhtY+40a35QK+D2Mvsl4YqP4Aj1JNGRiJc3",
-	"ffZtQ8fSZDqdlcj4DZvEXClk1JsCzsnUZKfsB5VBqKzSnBoPVcD46ZNL2rvVMvqbldTdtH/+1b/Zr/hi",
-	"jysWCbUEpqfVPYci/XNaQat46EqByPqVzbRuGEN5oev5pCCcF9xnmG6VEpwwT1O4LZ7drnqWckFlJLF9",
-	"VZ30ULTsm+p0xJU0MLqVj2barqDEeICkwT5wN+M5QXroCByhVnP0rYAwljhJ9yBIh5p5LO6JZBja5/QL",
-	"aQ3Ak4yFinjKoIWLVNWWyxA6+xc0K8bUu2JzYNli6TTW4qv0FQVZqiGZmWiP7KYuxdJcuw/XaDiNiLgR",
-	"qwXsUKjSfa6hVmUE0njEBQZXbL1H8TNstnxX5y0Qsblds9f4mZPKkb4VqUogA8kLp9KZwLO7VAjohnfS",
-	"bl/uUGqfgWyuEVibm7r9dN2dX78aiX9Pm+wxB44cuuDWWPSLITTtJUsPS2jTDDPr2Fvrt+QtZ5zaT2a1",
-	"IaNF+dtOg/41FWewO2n5CJx1GRhEB+FcLFOsvsFsVbXeh2bdPgxUL1NPwMzcLx8BrDeS36CzA+QD4BMj",
-	"zS7Ud1lpTnQqaoJB0jD7GiXFXUMw4BLsMHnMtdqUyir/ULBMR7wGI+x9t1bSew4Z/aAw99BVuGJ7Udwa",
-	"q+vbf2oZvcdbPnAK0wqwcYhhieVK8yO/Qc7GGgCxEuEo/zEfeyMlCj3rlhekoej5irRUx6J85LNmiMFK",
-	"5QXynWcpl0qqkUti7/u4LGSRhnoiWD83IkVk7TdEJ+gVjglS95QgdXd2lF2j3aRFwbPsDmt4En3VVDYX",
-	"tD6dhFY6pMmw7mQ47MFvmmtIYpdXy61FaL0ygPnAtwUD4tumnmDOUFuaG1X/6InQkxi63UDfTZTxiEM0",
-	"0IkG5hVDCpf7BE41oLo9ul5tjPNy9lCJXB5nVrM2z1vBJraxSDjwqnBpDP8/7MhleuqGE7SICKBkwLrQ",
-	"+KonDxfFTL78z//PGM5+1bkx3DoCOnaZesBDkW5rMDtJWmlgZ7sMTQGKPnREitRPc0TKCoedWWzd5OyR",
-	"QtP9m9UO9xOOqmRWUXYD5uVjAn7cFASiaysdnDFzysWfsJD+WywLYKOUq8x0VTYWiRExVlba+38XFI+S",
-	"BrsZDYmnI7Oz8g214KoDDmkYibu9hACjuTUIrv9eY0vNklonZmtKypqCsKdIES5Cne0aPfLokJP02rO3",
-	"v1sJoE2/KNxWqdOGb3Vo8+oUykLvsms3SSSqjwE58dgy9HPUiA+pEYOt5e7ngyFWXqYqKcY075ntVE+u",
-	"HsOBOEazOl2SmINpyVqJb8DVKarq7tBwkNSzKLe4vTbVbC4gs7JKg5TrE3j9/7aSejt7enKxtmZ6h6N6",
-	"4OhKs2I6wKDKUl3zCs8fxnpKzei8fWV9v91rnz1n0kH1nhyNYY1GJYa8DuNhCM1h9I1QplrpQO32gP4S",
-	"W1bwW+E7Dg5TYcYiOl2SbNcgkUJF24rjhvHRQ9balKuxtto+uzg5OxC1DTllZy867fOt1fb5DtT2o0Ol",
-	"H1S0W/t3PDHmCWQcwEgaLOCfRBwxI4ydeeNNB6mhbaz7Nfv28jcD3FLfBSwWtyIGSLiRKuowzkapziff",
-	"GOeh0t2QltlYvT1jPMuEirgKsfssBb5C6FSnIJ1Rp3iCAy7qBzcgqSDPN5XQOm4oY2HwMn9MYTfsN4Zl",
-	"yAVprfcFX9y+DZRLEc+lzJCj2tQ5w9bUt1P30s3cHdyKP0JXuIjPmhqupTpZjcQiolrmu8Kkv/ClD8z0",
-	"Vo/bAcm0X+pWp30W4AzMAVYiVQ6kwE/PHA30759bxW5ttU8tiC7cy245u0h2x83fZmJm4Vj3RJQ7Vxff",
-	"fTJLeSKjHmxcOxCgssENRlGz0p+BncBitOsUcVX3TcOxNbFt7xpa7KM7QznKUzjwqRo8IDBeyDHPVIP0",
-	"lbDm15/effiwXSDtTjgq5rnptGlITLDA7cEGeQZntqfstzG0cr/BdvHSGi1x0dqaEAeJZq+x/TF12bZm",
-	"noWgU/ayuA47NVdwpdQMeqhTiMXVYstaybQN7GWwURzGPc5c2ns/tfLPKeXSrnNmZUoqBM6UYEfthp6s",
-	"vH53MJSVVSsMAxCsfhT01fpj+IeEMo0lB2q80Ga1HXqLr1c8WAN57rnf9eDaO+cAyWsED8crnq0tQPoG",
-	"h2xzT7ezgYYYdFbP+HDIYsGjpiEMeShjmVmDazcHnAs74mFpJxYef9/8E29J/qKidKto8L2sFTZZTltY",
-	"SksfTV3xl1lRD2g1+SPTBRuovuTp4mP7aaftHMm5TbpySZH1d1z7j9+xIwaaVp1WrsZh2ms/7129sBoK",
-	"9qhpdV5YE+QTWFH2pdcpeZIqE+kkFdA3gzzeOXsuduRNdvWhy0QmUsljMFDeyTDLU6uV0wicoor1l+iI",
-	"xzhvUvW8TPmBt9e1EL3Kqc76Valhx4J7bC8pkx66gJKeyNDq0ViICdpfOk1nTKOL8qfOUyVmjX51da13",
-	"dt5bUiAPfuoL5mrjmS+uk9Gh5LEHrEVT9aGoQF5aizGStzLKi/FAuEsrbKssQznhKrtmnA15IuPZNwa+",
-	"t7YPef1IExWOZRylQoEBzlPhfF7QhdclX9r+ejrWQAgsDfnIZLm7Dwt/+R1M2Inf2HA9Ph723il7GWYA",
-	"+bTVyYu/hDHEAr19lgiV8ZiNBY+zMTMTYRfALohO3YcYG8K2EjrPWL8KPf3y8TaoVSaz067yTRKQIKVM",
-	"KSIVu5Viej3XWLCOroRjdk7JjAeawtzCQuBTx+xbx0DgCqcH9ClXMzhrd55PAHc0WcrVCNryGjQGfIeI",
-	"riql53AwdLMyRyMQDDSfppeka69n6gv6ZHvMv1ccL4mT2YIMCqR5t3C/IopvBMD3SPtyNCh2a1DM70+M",
-	"URWhto0JhjAAX7o/buKv2YDZRFS+1uoptIlqzwbexVxB/yqYAPCdiejL83NN+cLx5TIraeVI3fL8GWsF",
-	"gH70obl66t45cp4Amz6yGOJDilr1l/omof2Q8BkoXSMaUnKqOnbLsPURJo8w+ZXD5MciVn4wZ6KNniCl",
-	"NBXjvV/vb9vspn55x1Nvv0LM+ywV1PQljikWJVNTU6Vmgdx3ZLY4iUzjC3lS4H0yBKkGSqMa54QSorZy",
-	"TnadFlWRmtaG8YudpkQd1cJRLfyF1MJB5so0W8OUv8eBJCnAxBFshjctNbR0/sDureEnCM97TOmz+iJX",
-	"sTBu4YguyqmTdanu8IV2oxX2VL38BitpQqjYhkZU64nHrmuWjyrkqEJ2oUK8KXjUIzvXIzC1pEeUiNZ0",
-	"NdZUGsAouD+VMeeekDeCjR6nWE8M7dkwpbtOuaDbMXfm4sozqJAxhL5PmykhO0GPUQVtjbj3c/yxkVQX",
-	"fJ5HHXjUgUc36mtWf8THhsQX8zrwfs8TniidieYk4B+R8gLSHDCHoJTkGzCTT0R6K6EDC6QmTFOdYY8V",
-	"e99rlmnKKoTPIIFBGiaSSTYLwEeEO2MnF7vhN+CvufT1BzSspam+b+B1H1We70Gy09wrda2DiPN1WzCU",
-	"6gl662iOTHyyT/841YybG2g+yUbawpmd6YEFNrEczc4X0SxoWWHPhFqDWnwHeWR2h+8niawW2yCLzAEC",
-	"BMoP8SCh1lD/OSOOO+7UCS3oaR3sLJ4d4HHB6bK0JLtYe81JWmnnr78B7zGJ5ogXZbxYe2XqYOE3fO5X",
-	"mrJh304wDgC0Cf5sYlA9+Wz/17uL8GRYMq+UkNZSqjOzlE6rphZ+VDW2mvMyCGR2TpR7FLvtxO4jrdyj",
-	"8FAgA2BTEQr20raeRHC7vvVrSv+e2XnrTRDHjbZpPBA4dR/zkZQj1M2mMtwzg+4xEneMxO0iEkfdZo6R",
-	"uJ3quX8CK7kPvfl+IzW8zhuajEqIJc3u39hvgfsjjh01BzX1vYVO+1g+mYpbKaYFGZDSGfL9IEllok3G",
-	"8nQkFLWrui6X2GsljHdecRN/Y6gYSPAE6p920qoKXuajfg+DfVwxN5zg+29T5Z/TClonxR+rlNa/zgVK",
-	"uauqvauOlm6/ZjltfelyqCNR1C1DIXpD3bKORM/MTCaS2glIJDCu9m7zWImUD2RMte8TEcqhDHtWXnqg",
-	"oe43DLlxG0Qd0Yg49eUvv3Kn8QVDrYYyEiqEX4t42EvFRKcZ3qKht+LZi7WdLeCSNEIZ6Y0NZZc8th9L",
-	"fDw+4fzk/Gw5odT5rgtfP9AqW6R46JglAHFz4St8TXTfBLdW0PIyT8v3fs9IcQ/98JdokcmYG/H1NDXE",
-	"l36HL3VsaHhsaHjffZlAfiw6l9teHURbwpIoHFxLwlgOxUk4C2PBJk5WH1FLQiIckQUREbwFg3a9ROX+",
-	"KUPiPHjKNVjcmWDcOiT2h3g6D1Ca8RthmBgORZixwYwYryqNC/H2eC+01Zo7Fq7VhbC0SfZ6ekRNBn/i",
-	"KjrRtyJlfJQKEbkKQ8ESqaTB5mBO5OD/PZ3XS9yLtVoKluZhPyTx5YX4a7cSnMeGjTogIarcV+/AqtQc",
-	"dN/Ae9VPwW4292Ps/HfH1txnu7/S3j/2+Lu7x99WKvDY3+8+td7j7u2HRttOGvqlYihSoUJxMoh1eNPs",
-	"r/82luGYReJWhoL6GjmyVCRBcn9RvXICLEi5wSKBrd3v926c3+Mwj9377ql7H26D++BBrS6hZ0K97zTN",
-	"849nzwobw7Hil665PDlrf4QL1gtbnrfhjHAAh2Yf+SAWGbsI2EtjeMJvOEs1h9iE/Jdoda7OSgdjegKZ",
-	"TI1hzGeVdjZRDxRZq9M+350PX12Mh3bjB+WoZLMzbxUP7Uc4UaIhm+b45r049cAlR8iH9Dkyjj25mzsD",
-	"08NhLJU4ZdBCw48VYLDi8jsPHrm1qRYKrIuRyCCtKgm6SumppzzFe9IIDJDTQ2cOw/r+QdgMFVuuuo5y",
-	"BQOdOS3R4kHMQQ+xydvMhSQm3GTNDHXV/XIQfd9IbC7qRHhVsTzfUGAePHl0KYpdPBSKndeAmLIQZUXx",
-	"5d//p71v+9x6h/6PS6t6VkW6Vuf3P6qYd7aRWzi3W2vDHkakt4877FFF0YakOHhNxhFHV4bRNSzG5aGQ",
-	"l3FMbpl7asB8lyDcOyuRgCGBZl3IZAGZ7iOJ9DGJ37oSVxbcOelr35P0fXSK/VB8r7sNEorOrCdG+wzW",
-	"1Mrpk1TEAuJ2e4vc1JhT3LBYI3FwqBNh0M+1xspIa2jngUfCJT5diPpcg+GCIjBvcinIWAf3igGj74hL",
-	"1cCgRZPSFAhaJf+UbrGtmbTPrmUHCXxuaeaG9aIyrEV0dD9bGyFfbIGQ5ztEyEMMUK1gb0CUqhYlQQj1",
-	"0Cr/LeyOlMcnUg30pyVxKp4Bt6gSqWFjyHhiUgXFgZ9rWQiu1ozhzwciAs9rd8GqlMc/w0i/slBVf5JK",
-	"bXdHn03yzDABhH0qlMK4HJ17j2ZVpDdonVT+cuOzX/h/rxz/ctts4xDY0kY47u49s7wRkO/2UrxLbceb",
-	"4ut1B+B/2twJSBtB2WUQsogEj2Kp8Chzwo0RUdGYxwrW0uY8+lakmJq2dk+eYaoTmg6U66ZHpCOupAFZ",
-	"XLcRza6ikFsF5QAvfs5E8tDxOIDU5jhcIROpCIW8FRGuiYPZEqA76HvYXMOqbtiki3vF2Wz2Mx2o/4zJ",
-	"wltaXPaneCVgqzuFhz9q+rYCEMFBe6f1ErNYfItdkab4Z7lt0ZC9HPFI/MtulyX5umubbudW5nJoptpp",
-	"vT85//75x8vf/uf/sLM2J4IrZRPYd3Pw4PL2qGTGSi60SOmRjL+WPI51y02Sa0+bSGXlr1QOVNIDnRYW",
-	"GsCCcSyI+b1lxsJq9RY0dEytNwIf8zDUSaIjjNn8UbIpDd5iSfLxNpkMxbZq8JfdHj8Ua7AZM1x7eRrw",
-	"HGjwEorfP2rsyI+uYssTHoZiku3RiX7v4volixaUcSzVDfK0Vf1l8mzZt/1qFUH/u2vW1xOheiE3os94",
-	"bDSLUj7MDLXfmeuQi/dEaKxmArJKvQ6MREBGIpnR6HdLxbgCSwENqw18bZx9KzC5it4XYvEoMiz8XDu0",
-	"L09ojVZIIdvZ9ZNqBa1EZGNtp4FqwgHq9CSPEXTJsKGaDoA8O1v2q6pGOUfhXh2cXuKmf+BEjqW4eIhe",
-	"MuJirXeMM1iCxnoI/LI2Gln5ikU0EnvOyCJkZ0YI6qDpI2ycyCJ3Iv/+ffcNAkfz72j+3b/59+hgzsvn",
-	"zrHODjcW2T6B7jcXSBwKEWFGnoLgIdS4IisObChAPoqabQR95V6GcG8N5yM1JRc0K4/UJopEbC0dEc2h",
-	"3lUraLlJbnVaP2k46IFOjPITU3I0xt74awTdUx6/clvoaMlsLOJuDncu35EIY6kOzI4RKK8BkBigE2T1",
-	"yM4MGnrpRyq9Pmdc6V7IJzyEqPK6UvmaFv4olBsLJU3hzmUysbvqDgZebI2fafZnHo1Ehw1m0FWYeCmN",
-	"3dcmYAOZZmMqL1QRM+JTwAal4u6y7MWCp8r48gs9ZBL7Ba5w5vYrjXjv1AvrWa8l8xS+Q3sWZJOOUe3l",
-	"5TQ7E+pUtDpnpxUmpLWFD+brF2mypuBjLG9EDOR15uHOHn6UKnLZtRCrn441tHkcYEatVoXv84iDiUpn",
-	"J94COgS7dsfabchl/NhVG/qjvUhGPaWzHtJ2ra/k3ujstV/po6bb3PyMtSnrOb8LS97XbnQfFLTuUSjf",
-	"DhlXDCPe2OFxymVmFaIb7c7kFF71GFA7BtSOAbUDg7vvxYiKdHaKbRZJMC1or2SwO4Au9yZH9Dqi1xG9",
-	"Dgy93uVZxYbxRhsRwDqDhigaNwQ2szwjuCQIduUg/ODyUgLGDRvylFKCWcjjWKTgad5AGeaQPjbCrJsf",
-	"3FVdBY5VHw9/OywTn7InobntB6xfhoRPJyqysNDHPAoO2dKcmYl1Xc1YiAwYV1M9NXAKYHETeaBSwZPA",
-	"5zObTOuIcSgx7apEW4i4tjeC6/DOlLehh0PcRhlzJwin7KVi4tPEvslIC+PBt48vRL3KHf9apjMe90/Z",
-	"1dkFm45lLFimdVcBDwDexbA0b+x3VKzxMUn6mCR9TJLeIkkaUM09yGfcQcCu/lmRTEWYIVX+4q7SeQam",
-	"FPwY/7Xy7nDrEiLxTS3nLjdi3RTt+ocVebv3lxzeKAQ5LO+Qyxh981xxZaaQcAcF/gC2VOFvN0QkeJzB",
-	"kNfYFEDziiGnheW6N3rL7cklUh5TGntQeeatik71RKhPSYzzbk70cChDEekwt8rqtKTykvgU/l8Ncy3G",
-	"pw1PBLNyB52wKlozYOJWpDMWijgGJSk+WQD0az6QisN0L6x6q049V6ar9bnbklG31emuYNletrutL101",
-	"R1c6n97v5g746lQt3XXLmRDVscgoQDM8QNzsqrvHJNrB+5NnP17848X/+D9/DSyG3DlAd8SkpyxXkUhp",
-	"oFbqQx3niYKDH3MN9hzWYv6ppRIRG8xY/7ofEO0FLkiaK1oyuyB5zGte+MHKILxaW6EUYvUDB/sZ2kLb",
-	"10AsJR7lxJDv7V20Y6c6tbaeOmVv6CwtFvyWDrbJJh6IoU4FuRV2G5T4Qgo7194+YBy0RuCUTGqRzGJU",
-	"QJkqSBJajCKWVjUlOhIsshalNTet2zYlDBQVm3Q5q+jmnv0OTwWc8lqZ2xynoJcgD7s1NKyWiaQJY21E",
-	"1IMZQ3/T9zxB57VoQgKbS3yaxFxRqnDrlVYmjzNMxbZCNdR2Wk/yCboO4TjVSoZMxrESxmzjkN/hPY+t",
-	"Xhv3VJ6l0nvKJTcavz8NSwNurX9KuR/+VL/laoDodcqH2eMmESkwrz6nwL7hTjIKzEZlWfNgVnLKl1Zp",
-	"bX30v3GzhbXBYcyVgip4PpGNYLFKwK6w6Dtl+30VnPmjSLTrTbnKio5E65TzQyMMCU/4I1iwW10wrxQr",
-	"dJbHTmOF9wBVpbgf1MbcX+BvGdocYhXYcpNprhLskJI07AOycFx/JKFVKFzpAlpDL5mV05FgwL7GFbPb",
-	"LpVRicIE+z1aG8iaQZNJqm9F1HG3QVMKjzlKR7erJACvQ76O23L7A5CV7SMIbJ3AXP63GhhFk6SXT+ZO",
-	"MF5UjQoXH9sgcfAdDvhhkymWiekhhufv0PKvcG9z5tBtKx3/hNq5LInIa5ZY6bATBUWhU2CXhSAiyzT+",
-	"GWCk1P4dc5N57p6F8PsqVBw/0ZCObfUPpa3+TiJMv+rbB+9BskKUADvc3WL/scPUf6tLcyKMAQe0SZy/",
-	"F9lUVLsduIoYisnuVJR/deM5yvKhyPLn1gCshNZv1lFTzAhRLgXXin3MhSGi/CZXpr0+idgVJELIyPU+",
-	"VSJtfdkNsOAmO1RsIRE4XHhpClS+i7lUEIO/tso/5ErpjA0EmdcR48NMpFOeRsb1KYJT5VJhAHVS4WEo",
-	"jHFJLiWTurCYaZoYHwADILSEhHMarrSaJTo3RTICBK1Lm/auCCRtkL0GIknoPhaSZibgHfzEc8Ov2QRI",
-	"8BhPUzTvFCt1PT5tbSoU+43DuYmvkcrfCkaEBzSe7VOF24dLuU3WMKGde7nP1OMiL2/AjYTTTMUoTa3E",
-	"p+fKBV7SxbQVIxHKSJhT9nboHAs48LxmnCkxZbTrWSomMQ9J9qxKxLOIrUpmPVsJDlwaN+w64k4Yhlul",
-	"t27eH0mFArxgq9O6lRmPeyDewhQhr1an9W/KvnsoLdppZcFA3vL4mrqHesebmTwdWQtjbVRwU/Ye3+Ho",
-	"im+FJi/NjcUSI1TkN7dLDd0VqDyh6NQeweX7GTM6EUXvAwCX6VhjGC0AyWepjktHAJNUhyLKU2GwttD6",
-	"DjJj316eXXyHcJGr2NoEuOY+HrcJxQhO0N5R4XiCcTzB+IpOMA4bjx0qziMyfgyQLNXo/lA5FX+KcJ/V",
-	"GC8NnVtINdpZWRm+1RFJj0h6RNK/OJK+h4zZewPSSSpupZg281TgAeoMT1I7bOoMS5/JBkmj1kuiIWKu",
-	"IlwHuboQnKJKFq5CQc6tDyL5s2B0kYEkKtX/EooZxSdmrLNT9l6YLJVhJiJywcxYT32tFiTwCZ7A8xro",
-	"Lug9d5bqUo8yHiA+4z8tKJWQQk+Egj40qmcny+5wHlvRa+VqHKa99vPe1QtAa/drzGdr/t155eoi763y",
-	"m2Lui1/+3hqmuNVwskn81z9Jpv3TkHpB2JmnDxz1/SAEE594mMUz3Iq+Ca1H88d5sJQK2AF7tHcgEIWh",
-	"KR/OglRyEp7AsdiCeEpouxeglAtoLFHDO9BhROcUIV+Up/YIWCpu9Q1GoLGTSoScuGBgTaURDQKPE3UQ",
-	"ua8bqeaL9YNK73FvfKFg0jG3895yO8unJ9glaWtFnAqj49v9N5la1MsNognM2YJQQFO9KlTyQP5WBn3A",
-	"QVkrzbwVy7ia+dbiO/KVYOIeH02O0XFe5s/DIwA74xm/EcqZN5FE24eNtZnIjMdMKpNZ5bQJQMAeO0ab",
-	"t4GANzoTZFRY6YCusnRYCuVt2yd8P0Glt0csALIgUzH0vzHu+Bgse2vIv9H4rwqB65gbNhCjXO1Qwu1s",
-	"PFoerJJw27kBzBzqlL2RPBGzTaQYNsdRiLcRYpzEHRZpPNmzXf5jKsS/hEFgkqbwcwIGrmCTLCvoC5li",
-	"E21fim0cgUPp/Egqu21D6tYNXneSG0hEsU/AwjQ21nHEvr08e/FdUI0T8DCTtyIo0txQJOAWY34rXEgD",
-	"PQe8PVd8BHwt+CvNzJinLgyC3oW7//V8aATsEcoo95nnmOqCeStuphJpDMQtMK1ORtZSGc7gMTqNXK/v",
-	"DFqQD5enxFjMu/B9MjMRxzCTQx5mVNns65eLsEXCZ8yI3VlE2zk+x5jxMWZ8jBk/YtX2QahoS8UGJDRP",
-	"rFjFmkeNweE3etopaH6otH3Kgc0CCAQgVcEx0OqpgvyFgA1mLJXmJmBTIUdji/jEIvTh7TuvZpjhM0Mp",
-	"UzIzLJaJzE6ZL6cfYuukrsKRB5AHNYRcYDNHI6GnyhTfCx6OocDbKg2s/8a/KJSdjYVMYbQ81kpUos94",
-	"b+hja+/VVfiEwL4kNE/m5oZaLMfSgL5ws2jA+sN+qYvERuQ6G/qpJ2XI+CAWpFVKcbPUzlsdQ9BIZK/o",
-	"ge9hGXfI5zzr2VWzn43laAx9fGM9hf8nIpJ5gkIHc9TqXNhv7ea5OL0KWkD3YrEVFgu0y1b3o4zuX3kq",
-	"ecLZz8Zwx+9mkfgGGxGnq6Iat6jmxoi7AfSZ+AS56gbFzm2DHg7pj6AFm7LVOb9aGWzmVqeZmgJGE9BL",
-	"BPZ9A3hsYH8d0OQBbUUhA0FwEdjpsfP5t/Z1rKd/a1/jXP6tHXQVvlmwynwE5aldelt901VLeIIaizJp",
-	"dx4IpALkNRRkArOXhTFXZmBNxxKuvsLtcG+NOhGOdZ5Bp/dGOH6FJy2F7S5SqeHwDnVxYXtbM1rgZbrC",
-	"fqEjAi4wqejopoc/h3JywybaSGvJX7OR5rFB8nprJXdV8dAAUXYwQ+jmJsPrEjggqA7DBxoTkZ2yv8NN",
-	"8TORChalejJBczvSyIMxmcQz4EgBV1rnFghfWUh27RJ9cCYVoU6tsU5cHfahVjtWJoh0DAzYvvY3UEIi",
-	"UrzKzoxMRAcDHX08LesHxbEH1Jh0VRm/4fOhHMFiAPeb3bV91D63Il3UYmwlJQbOXK0W66pt1Bg9olMQ",
-	"i+Dk+etpeyxMnTWM7CJ0lVVMZR24iY4rJyHT/aFyuCBaGYiRVMbuBTPhykAgGbMgL54+ZRGfmQad+JZk",
-	"x+vEOUGdP/ROTWZvF7AKDWJDWZHdc635WEwtV1aEhG93cmX9wt3ziTQwanh0prd68O5qmQgqTKtzHrQA",
-	"GHoIDKC48YPEgtZ56a/eRKQhPOjp09NnENkAaAETwP1RXHR1VvIqPrdibbKeHSoPM/xFzFXPkTJGaDzM",
-	"2x0r6HRYzjniWHdIjhOc6dL3F+3VQ3hz23BV5e8mN3BzEsxPTkDzEpSnPvATHSxMeWEynAft4OosKM/m",
-	"39rX1bn8Wzu4CM4Du0p/CV0/1lPCSDiyfnBVnwo9EUo0e14wDOYucyEqp8+4w2lU7qJErDfmVhkKxTA8",
-	"Aeg/FFORIoz2rSqUqmehtH/KvhcG6RpEQrxUZGEge6O9qqv0kE15FgJLFp7w1wynRt1XR096Fmo6uRGo",
-	"nJBK1SsWUIFADkEBNnsbfJGjCXA0AZabAO9pux1NgOUPfs1nxiXtOYG3Iop0E7winZxolQc8vLlmL87K",
-	"VdpW1pGUvX7cJaSpaJSEf5KJ9f0vnj4NWolU+FfbD12qTIysf34P5ksvFVmeAvK2g+JTwDf74XP7RIfN",
-	"7eKPHr4NfYa3KAyX9nldCOReTJGgMq+dF2drREEr8rGqbeJmIJibimB+8oKFOQ7mZ6owStpBO3hu/3t+",
-	"evWXsDhKYB9ykqgHNzuslgNQbo4x/IC8sLEOb5we+PD2Hfuvf/8Pxo2RI4UePlJXuEkK7HfCGPzOmpZB",
-	"iXfR/pbsCUcEPRRxzKRy9cGgCDrsRkyyAP7LYmgtCWor6yr4iGINQkXWhig4pXUcGddSD2jenfGATNPQ",
-	"HsipHKs9K1ZDgLAHOi1ElZ6a7LrQkshY4obaVRML20MIlES58M+Cy8gwcz8lKFWaxVqNqEjfsX2est/s",
-	"WJwVVLJ3ykPjGYzMrlvROJdq/I4W0dEiWm4RffTifrSJ7iksAoekl0ErhnOJdtBSOutFWolW5yxoadWz",
-	"YgQhEvp3YTQ8uwpa9pO01YHIRqv2EGW3D3iII5N7DK8sbOhVjRiYhiDKRUCzFICCcXMZzM1dYaeALrsM",
-	"LoJ2cBY8u1rvhGXhx38BO6dIMLJK+wEtHBPm4kTc2p83GjcvIUUJoyVUFt/HJIQ+nEZXiw7Wa2nTQM9l",
-	"h/UDjupxtXPRYZin6UOQc5We1Apa5Qev3l4DF77aeeWa9TEnrXb8q/dlcePEm7WC1q2Wa3T+gAHdSNWk",
-	"y+irlduw2B3Vg/ftwU936iY3ZUQ9LRJwLMSAEdXqXJ6X/sQ9XSRBVYveXL8y0+pcnrkmZG3Ygyv85Lzc",
-	"yXnl/KlnVvXAHHXswog06+H0WVkt7bKysvrYLr0qkPBAkpDhCb/hLNU8AstjJE2GrYnPS3lMfoeYPJ3E",
-	"9qMzq+167np898Ysp2ed9kKW00XQupVGZpQCtsJbPz1HaN6G782j1sNzvRXbe2nHCXsZSX0lAcpa345J",
-	"f+cdJaxGhmf6kDesjcFG7IbBLrZuYByT7zqWaoQeBnxXODG3YizDWECWKbIPBeiaYE8QIz7BM/iIfnnK",
-	"3mHTb55aq8DtvxI1HFxflOZhY/gXRPummAS/BSpPgopPTOyUlGdrnOclFbzSZAxsadidpC8+0fxSygCp",
-	"zemYYI5exVHYTbnMynTNCkpbuMpYLIVxxwjDPMutF8hpjsgn9j7lwlywbCpDDA/A4Ucpy9G+I6nrOp3s",
-	"6Or8/t5r3eB9QBNuSIRiyAB3Sa88nvKZ6ekJqD5aKPclPjtyX9SB01XnakEDPBjkr9W+3y/urjn5yuXh",
-	"R0W5rqI8W09Rnq+pKNubKcoNtlWdPnxPzeUed2VsWfc2VNXAa0KNhLrVs3rVa03WQa4iKyogbas6bsu7",
-	"oUDL0LGeMuikSSrXS9WcYgyKK+0XJpNxbNWiuwJjtf4aiKnNqVZkX7OOAylmqESva8hSVKvIqPF0sqxz",
-	"tuSmOILP12Gl7wh8vFl6OHGiu6x43wSlsON3bsZv2/Tk5wq8AF9qmgp3NGDBB40tz9z+wp/jSMNutYzm",
-	"art87zhnBVcMYFYNNpWt2obCsBqkca1OtjBwd93txInnPxLWPg9YVUo380l32tzkCKxHYG0A1sMsDrvT",
-	"SnuFOLUavq5lmz2ZQBCi0UR7G0fCZBCFcCfpFgfhA1NN6a8LsC8G1q9rTS5m8nBMkRj76Qrhd4yeHNtj",
-	"HFJ7jE2rgZtQugQgq0LkeStoYcysN5itVh97jvZ7EYVfB47Xc2l3F8YFTXKgwVxkEfBuF0KM6+JxF34d",
-	"ViePX60bSS+w4D5CkexAUIwWC2sRw4BLyYz11DDO+qQ9+1V3ky6lmCeRK0jsHGyxoWSAVi+gkDCP7QTN",
-	"2Ld9+lcPv+gTjwPengxXH1vFXCL3sf0UrL2oHnHVzcKe228vkI0QZnMBu8eA4xEs7wTLjZetDhN/gff8",
-	"ysN59iUBZUvgC7CR6ZXBd/NAHxmTTz7jQ3sbdEJeL/DmEWlPLCZHUdxIFD9i4uTNo4tugRsEdsz6YvXg",
-	"Nk3wuXnawZmY8Gxc+BJeZldLxMxzuHLBmdgWMJ5ALs69s3LtZ3KWpSHQjiqSy13FTqLVaN6kpvRlmMrm",
-	"aKUzEe9mpKpBWnuDHRh/e6bye8UTUiqOo4vOuVZGtH/CPHAPZTuOUB51zwrHwFpGvbuXFC+su+9zFwLd",
-	"rR57pNHEfwI0oDJLeAS1giJNdbqTgOLD4HcjlP7ss7a+cblcPBUIh8RMtTZgnlN/zsWYBgRASxla7Ns+",
-	"fuN98Y0B91Gypjpa+Vs9g+IboXC6BjOWTTWLhLkxBwO9x8OhrQ6HQND3fzQ0rx52vw2/zjMl0gJl52Vb",
-	"bUAMkSdESnJAZRsfcGSv3MCOlRv3V7nhVv9wazdonzY9FL/twQ1XLuOo/Kr26fjsCMk2S3naOoXi6LRh",
-	"OH4NqDpzi2rMpWMQPI3l3aOAQs19FGZWk591nqWCh+MVO+0v1dsAKmUF3D5fprMXLt9MXz9vNytmIMi9",
-	"cIP3F8EiFhdVhnxZKPDvc5Q5SaFRUowJN6YHYmP1RVDdsZ2WVLiWUqvTRI5S4hguPm3VJYY0Kfjy5O/q",
-	"+LMK4g999ummy8Fb8/Gn66sQFtrmgcpZqKJkWdlJ4OEXi0JMyavpeCZ2LJwf5shGn3qwVkJEIjplb4CP",
-	"negdByLWagRnloHLgFM6E0xIq8ZP2c8KyYWp9qQCPafVU85SUcvdCXb+UHNZVUlz1Uh1P+31XLMR3B4S",
-	"uFYCo/sGmQ3R4B4Pao+K5ytQPJvtqobCECBjecwnyQu6rKk2RKfWR3QKDclqfPcw6Mqx/TnyvNe4vGZk",
-	"83PjBbjfzjA9wsIRFuaO8EK/tQ4iCLSSxUon23M268GVbvQLiemzVMDWMliWPaQWDTup2VjJpFy3emNb",
-	"Q/O+CjhgeXjMBiUB3dgbu68SjiPOHnH2wKPtq5lTRRHHamC7rsm075PXe8tC2RV87ulc9HsIjxjIFaOE",
-	"hYgfTgLKEV8PCF/pTHU9dJ0/Ad12w33NIEynnnMIvPXBp57cRcBLyxUwJabCZFhMt+7pZv3Z5tt3j+1A",
-	"E5sb3vNZJnVQDFon/l/rlMUtOz90x5IrnlkuFba37z7gL3Z3WLbdKcvbdw9+tKIny45TMq4inkaMtr4a",
-	"lXrclvkoifYqj7elpVyWpgudLV0DXqBp7g+4ASXSD5iIjcBPG1rxzl9C00gdCCdwV6lYf6JjGc68q4s0",
-	"yOa0qzz3VvHYEkWWryaDG9mNk/JIhhlSlIEuWHIe8vbdXg9B8J3hN6U+lq5h31nQmvJUFWy4z+0n0I7S",
-	"FB0Jz6kj4dnpVbknIdDKygyIZD+8fcesTm2tIxK7Pl9Y+cF1cvja7sFHHoG2Il+roV87AdtE6O/Q0U/I",
-	"f21S1VbA8ZLS064rghqwhKc3ImJ9o/M0FH33TVDWZlNu8EZWwbCZyE7rItKYBoVitx3wF6LDY5GiQGAr",
-	"bR73xjq3W+TyedDC/txpD0gG3RfPrKGdT6xJZPTcd+eXXwJ/J7ytbwyAXo6TBWosnOoYmKQtAFP/iOp1",
-	"WDThLsNO0MXTAbjpFLrneoCvfQMgx14+OvtaWcbDceIIhmOpbnqJVHlmL7HwAUrg/OzM4gRXvRshJr5L",
-	"h082L316cQbNT1P0wlOpst5UqkhPi9s+tTcb66npobkA46KWqbDk1MAR20Jjy4WedZDwrcc6jnoJ/+Qf",
-	"GFSaqkEf6WSSuearpW8S32HEujTY+oMaf/QSrbIxDS5Xke5B/LBX6UtC77aIy1db4XKx2JAlRothLZiC",
-	"mGKYK2jYzeNemGc9PRz2Ip1wCf5ZUPd1LG6hV/hFy275P6HTdU/pzPoHxQKaMBVCSTXq2TFiflXnaflz",
-	"HCh9cwFI7/wBejP6zmonHUcihb971kbC2YTe2u7W1YmJpOEDGQM2Xp4FrSFPZDyDWe+FYxlHqVC4xHZW",
-	"rBxTU25hN/SlfyL6qnglaPjebR4rkfqb28FNxjMjQx73JtwarXYok1SMFIfMZjtSbkL7OSo4akRdhAeK",
-	"/cZDa2nEIhoJBxKfWwJ2jLIQdBm0lHVtY0Qc6i6OQBKJUFovqPaH56VfXlw8LX767PxL0BKfJjKd9YY8",
-	"zKxJe15qxe629ReXq5x65TbgRoY9ggHaWNTmXaoepKMAiMC/ejoHT2CYx3H5Ny3FcX/JTJJpmQrq1+5l",
-	"B42WHt4cJ5h2dqvTPj+rDq1Hoa8eir19c5Np+yo6zEkGnsP7VNotl8G3AOighX1c3CdWJKxz2XMqpXyp",
-	"RxSatWfUhJHW9wuJad2T2k+fzz/qoulRcO38s+zuKT0MFsxBQd0DrV5a8Xn20vnHUejGPe4ZWCN2livK",
-	"cWh30+8WK61ZEUkz0QZasPPoz9xkoOf+CFp2o0Vgh7iXAfBCGwAy7tE2WtmmfAca+2f1o/UK6oy838Yc",
-	"QizOcziYOEuTswYnieB8wKuVB757F+0uQ2/lHAKXATvmBQ8RxWpqbbZdWGs1kdX2ydlVqU5t5Wjn2WUr",
-	"cJEO7MF6NASPhuDREDwagkdD8GgIHg3BBzME3QkexIdbNdHG2lO9BbW/Sc5EfZDw41g4Q+ZxmI4PHuff",
-	"NiftBx6OIdLuuwmi4ZuR5Y7psj5ZDT62l5dS1aAbI7WJ9PHCmupzoZaF9BvSKZqy0TYJ8+86BW1ePNi3",
-	"RoRaRdD1UarRd631Dqx2mn22ldwd5Nl4Y7T91ZirkWCcedzaLLAOCUhuB+8xCelHnadMzITp+D6e01Rn",
-	"gmn09vD4jrrZuPECccPl+fl3p+w31zbUea92JcGpMCKyook9R62tj+2CEGHtv2fADdlV1CM/V5FI67NS",
-	"lcZxBMgQTikaNLJEYHNafDq17YRs1ERbJVRCh7qjPPdOW0n5hplSR5/46BMffeKjT3z0iY8+8dEnPvrE",
-	"C1UDe3eKfz7EwxRvNs/Z5u+gyBLtwsIk3NZGj/Qk26OBjtmwVrSLFv1kMUP/Lo4E6EJFImKJvhUGmdX+",
-	"f/bePbmNHN0T3QqCcSOq6k6KpmTZZVMxca7KdlX7VPlxbHd7plt1STATJNFKAmwAKZrdURGzh7uHGzF/",
-	"zSLOTmYlE/g+AJlJZlLJlyTa/MsWmUw8v/fjF7mWf2lKkowRe2k0USy+lvhTNsNKLUDk91iXY66NVPML",
-	"3ERNUn7DyGBOuLkSVMxndF6noJuSdu+NgWrLnOJy7NQpsUwJMnpnYx67klR73V18KU5lfK2b1z/Acd2H",
-	"Lr+TbnBjqYw1bQKEuFXREDLVXgPoQIGpkHKtDPUXVLM9lkTYa5e0uqenzwCdn4GHyuPiOwvQPhMRI+UF",
-	"MWOpGQF8emIYnZC5zKAzoL1GUoT/etC5VmTpvtfcmlmH613aC8Or+1W+gXXdJQv7jRks0kQKx63zVGgp",
-	"zJLG7YHiRpwt4cNhPdSg5TX2CaZ82i4dWS3ZlLJ2ZwtB94jc0DSD2cJ/FhAc1okd28ErCbnWbWsZnz0V",
-	"e38sr6hJOHfraK3ZiXhLcx38Rq7qZwj9/qweN2BDaW1aa/hMJRfwReuRN40eoV20Bvjrx3fvX9pzrXFw",
-	"44kyETN9Z0npL9yRmJlEjy+/V/d0I9pgwyGLTX0/PpKoOVGZ6OYAmkirM5mlCRmwWE4YkTdMJRnWSFsh",
-	"7FqGRYQPHRMEpxeZ0TkQOTZctBIwVL8gzDY19huQhW3yFkG1r4S7UxfeL8fFiCSSoTi2/BYKvV1XIfJ9",
-	"H3WZPkynD3fMrVbLaf+HNvmZjyD3Xop0fkHUIgcvgleRQWZALpkxuxIxTVOmvoOqk+YUX9N14t37V7j5",
-	"23eKtofQc4eAKnyMNhrYUKhaIOp/Cpo8unqilm/t1n18GrWw11zX2sP4pp6j39Mf8488HT+2V99+UHpF",
-	"nUys2dEa6YhMcn+S0G17Hbym+/auHO2f1JxQEHfOE41bFgjmgXIQaxI+yq09vY3lUGsTvMuM5gmCEGfC",
-	"dH1FHFTj5WbCUGYiaZPP1Kr29hFo7uxsVZd973UKqq/9M23Q1Ptc6Gw4tNwa/Gkyvu63cx3eISxxCf3H",
-	"0FGBMEr1APeW7wwzBdzImsAIEBVmYA1uHRFKMsFN0P+lCLxQKqLlhAH3g146Sc7u2BeuzUVtb7QVRTx2",
-	"ZZe5eX6fBT2g86OOwxWL3WlPuMDiOcMmDUn/rHPailqpq0Zp/KMn8CPT+Pmnraj1j4wKA4QNDtK8qJYi",
-	"hNnZOeyJY4HFTxuzpvIJ3QOmfbGMuOne/Jh3l6bF25Wf8YBq1lvYPu+RbJ2uMdSzB3s5plJz44uuF5bq",
-	"VOx8c3r+olv6t8KYs5jB5bG6TMGZ70NVrcuX/36Cx9TpdG4rY+80KGMPHjhHwizZY+sOe61fOhdtldTF",
-	"i37YVWt2jdXyHZ11A5pSETOi+GhcjKbD5txiyIKodS+oryb/aU5SaUCPhrySNunTG8pTOkgZVIJKQcb2",
-	"W+iqrZhm6oZZqcnNmPSp7slhH81c8Ly5hyHMbE1fFHYXVgaBWLICR6YAOIPvgp3VAHDYJq8mUzPHNt4l",
-	"3c/39Gb2e5iV5We76uVtN+onv09H/Ndt8V9XFLpbLlwztGfQ63gdVoyEPTaqhyqy9h0Nl0pTO5jZehxM",
-	"AYKcLuM2EumqzoNjqbK+rfaJ4ZNG/b0/WuMdaM4zIku9smZUeLA0amCVLiHADTiQMmVU7Labt+dZrW7r",
-	"WWcN5YA+WOVAip7lpVbZ6XTQ2gfeC1K2tWXr6wLPu/PuDCD0atM2BzknXpR2e6rvAUEZU5Ws6LkijHL2",
-	"mlTWwpZDYqkowqxJ1y2UBXkNLhCIMg3YiAthRd/SQ+gUcf0VRqvEWUGIkUsBbBTla9m+w5CRcCRrV1Tn",
-	"RLJLfkFVcifibtlZ0kgObI6Ld5tcQGTlARewR1+LlPgZe4Dk0oFIsR0GRGNB8ZO/ybeKpka4D3Xj7hBZ",
-	"Hkkw8FZvQTW1cn3qSG8dc7fps883EklcsN46FvHdyLAtDc6CTYwH5a6EYjHjU9ObZioeU71BB8lK+Qms",
-	"0jJru8I1PTDATleI0QBTAM/dqUiFjF/7CAwOgLMoREJ3Ws8L7XccWthaO8Ir0Xcph31S0H48w0df762+",
-	"3pd5VtZD8PQegFcXXHDMjGUCTR0VCL8ZN4Jpba23NnmttcyGMluTpfijODyXbiG17+jQLTt0C1vT2JH7",
-	"8vXHoyP3QB25SMQg/kdSJnoTL24hU7nGQP0TLhFyE7oEk+OowIxH+CU4VK2GkNuh/q279KO+DDM9QiLu",
-	"DxIRDC1gtdWDu682oM9f7S/rhg3XsAzFuD7YYpHrWEWNob3/dxbb//5+NHZ3auzuWsZzoadwUojuXtRv",
-	"ggLgDLRC4Vzrlw9vgxA7PdulEAtXSGd2S2C0t3zEFPnEvhiesg1aYM/ofMDTtBem//mnk2fPTnfhd/W0",
-	"9nAcr9AXNymw7ju1+Py4ewNqKikg+0L5vhtqqtem0T8S9OmzJ1+FQg3edoh5nK9Qr89Xe4ZQzR7QdFnL",
-	"Prr7vg133+9fnyDamf3lO0w8mCK21d5MGiQVMn8OhVhLBs9OpdiuMl/Lsu4ROiDvs7/FT/PQMAJLm3NH",
-	"JEjXsSRUX7Nksa7N5/PMKDd6qYytP5SZ6rE50/2o0nu6RsEabtGiDD+I4jWX1PmRMeG9v9pIxdalXVfI",
-	"vZfatEbij8XQfWHpmbPlZ0CJaSAuklahQr12ozZyPrry4qPjsex4tNvSS+jEWha3+B6PWtED1YpO6s9z",
-	"c33ot3c79i4H905jbhBXalH35ZB+kC23QCnyCsOCXnSJH2MWr9SmoCNt5W5GLQUdc/eopLzNk4fxbrTJ",
-	"3vWW5hoKbs9BKiil6nqITkDPMayMWlNL+QDbcJ9qylFVuAdVYa+CpBCmdLGBo1BoLBSQILcUBfYK69Vd",
-	"EAplzNeMTTUkp1yz6U7jiq9hHodVnCETtu+yDJkwKMjAf7ev0oDjtiZYprEsX2K4Ufr2Oq73SF3hgW/M",
-	"lE91Ked/RUQzpoaNJLyw6u2Fr5fe79YVtb7AZth7A5/K+LoHbDj8eKdVBw7+CxOUY2poKkcZCizEvx2k",
-	"VFwzu1/A5Ozr8eHAolpPktNhJz6jg+cMqj7DTLutAUsSXNby63YoEE/zPf4pDODbJ/vObgAnyxQfcgzb",
-	"Asd37fDKnttWAcfk49Tef7sso2h83cPOcqEipCRa8E8k7HIcY9GDv4Gxs13IzrKfBxau444j7jBUV6d/",
-	"98PN7iFTM/Qa3K1YiSBvmMoRKAUzM6muvwNyxl+R7+3PiCVK0hdDDhTZj3L3rTurH7qhYY6QhmjKE+KD",
-	"fVRj4A8rD61OzlH0wBS4LoghbLQBvUGuBLLhiPTtBbf/evLqg7XUt1erj2yNscQaDC+oHruuunAEbbAe",
-	"+g51vAfZlbpfaOFh1+byaMOSv9P5xOg1E2hfLMhC+0vs2Yt5ntjg28x4zG5J0nyNBRT3l6BZvhElztSM",
-	"iNenvz1mQR75+EHw8bWvzLeXbXiZJJ4vb6zu7zUPw3Gu7RSwI71+O/R6aNHpWuK7P2CRT1B0Cu3UOEAh",
-	"z3U3r+imYLhPDTY5baNKpPs50Ag0XITipclFIQc0YBbkdSloIwbsAjKhCXIG74Ytu1uHlapPc8+rwx/Z",
-	"XCHaNQoJNhzvjRSdWLJ9/mTdIjK0M3YKPnJkm98023x47sqVuDG7UF0eKTZUTI/vMWIF3Yo9/pS/bBHY",
-	"unjXfH2gYeqGpmCKzsYM4ll457DJDY2vWRI547fStB7jd67l8WK4a5WBvMCOmwa7YGt3wHPvARPmyP+O",
-	"/O+B8r9P9Br74aIHrORLIprO/TrWZovXfEXV2E88TbXV7SbUMMVpqncZs/mVm2M/rX3107Lnut9Azd7C",
-	"JOGQNivwLvEuuztrveG8/IazJ9hKaZf8+Wzd0P/j1j2ENH7lD60A6ZqbOwpoWPXsGsWDD2Jwo1k6vCD5",
-	"O4GEMBuVq9x+1rfFA+B1Vi2zFDrgaDwHBlsKBNQ1coqgdbGbSNE2Dg077OwRMszN/JaAwa/8flv37pbo",
-	"f1+bwNamjbuLNhzZ4fbscN3T/fYCAx/pHFVL6jkfOOegT+RGSuVeowTIrnZq7R3J7GGQ2cFVm11z86C8",
-	"+f38R3VOejAOEOfAUh/Vmk0GKUvQZz8LTnrqffRyWO2hx5bOeE038stvpHfs2i3vOYHHf11XS74jf/yR",
-	"Qz0sDnVgrvMaRtVcmD/yfOI+HeeQWYZRRf/jiAAOqXeMwx+I/DSBp61ikUpj2V/O+OBhpvNuR/gOxyID",
-	"ShSBtqz2C0VGlIvlihGT24rWPkOXy8U30hfQ34gHYUNuVB1RaimwLqgKrn5+UGAqfs6re4V8O2Utp4U+",
-	"Etfc9PwG9bg4lsEebHOQlWe6eSnsr68/7amC6d6LWr/yvEcnqOqcyLdqQZ4E6oNl79HQwrgQtlO28nuX",
-	"EbPfwiSOlU4rKp0aB8mcbXwP9UwDLrAfDfSx0Kh33oJLM6XKiZE7hd6tDdNBCsPl6Y6zF57kuorv8eHW",
-	"/4ZyEfp+3Hk8zNPeAwuKuftjr5K9U3cTH7uEhvDeOqE4CSxUmVHFxhLIyX8+AXheho+G7xuVzVSUxyCJ",
-	"IHXGVFjDBVDeubklxBXkzv3GuXKqufWWb3ZB7zAydUgcYKO9/EYLRIoEPQCdeXN9aa9xoAJN79bV+k3e",
-	"7IMLvdx6Te8vChOchH0hTc8BU8JNR1+hkWTAnNMPpLcVYhrtho0ybwtBlc0l3a4jK+52v5XKjLcSancX",
-	"ZPmmKf/QQhq7kFPa3Zx7BxMi3/exoNw/2htK1f/hgrBUM3c+6CYi1BApYvYNwg/9hh2Z7rOyPdMMTtcw",
-	"RWI6sftY8qYfCCRRRS+ndRmK1ocHPXRs6XUoLb2OyEP7laIf2FQqQyhxJLGB7DS39P5y7JEYOYLitS4Z",
-	"WEUucrH6iCRSSBWRkaLCRCSG3pQiIXImmGqTS4jbC3ZjOS3I/B270w8Ohwg63d8A5ezZo14YqRW1igM3",
-	"96/bCxJc23cC7g4jFhI8chBlrklC61qHuWyQHj5dD8azZ9BZsCRbP538+CPUCKJSSScysy9qnbefhMLD",
-	"2BLwqz9/gArDRkFoAfLs1Ys/vWtFYb2e//540nl68rjTilpAib5pz9tXHxx3X0cOPl1XDp5bErUUr8d8",
-	"2uq28LYWb9yCkLgH5/9DK4ZJ5Z0D8dgh9+zN2z6r+0hEeyKidenlq3AwIiL7w8MJCaT4KOH6AaRlvhvi",
-	"ZrmkcqoLOeWWFSCi/g1T82IBXSwnDNwLEeHCSHgmF+CQgQ4K5FDJSSHtEsOApdGENAsj1mdgRqSPlJt8",
-	"ZV6SwlX4KvIxz76BdMz8zFZnZJ59O06Js5rcPZmZY0LmoeKS3HKom2dk/vntr8eMzEP0PkFHk2uMjFBl",
-	"CB3RzSI4BQZQY5a8AsXD/m4eeQke6vUvSMq0RtH9T6YkmTFhiMx22p7+TQF17gh7vVfY6ztxM92aq1lk",
-	"0DsaLq1NQ3WMfUfjFOAgqgYrSs8djQiPVo/mvlqrn79nCD149ggOvndw8KNC9TXA327nIfUS7uG4ScGF",
-	"Ay4FloyYumNnadBK9uox9bt+J6jlRzI/dDLfiKK/jqbboP0/SF9umVM8Uswe2H06c99LbbDGXk7BScO8",
-	"7ZRycc0SAq5aDoX1F0QOsbWA4WLku4xwYy0kdM/62wxuVXug6oYlbfLZu24VZCGwhFDtUhEiQknC9VRq",
-	"mhI0v2jy90wbwPTm9iewRQkZNER5dAl2iz5kdytwCUZRoYdMYTZhLDNhIudqxvFoik0FhlAmxnLns59O",
-	"Q2zr3J/rERVBAQV3cK0rurrXLoy7KAjuz+Eb4CJfCcOUvSgzHrO1cSJxsw8vs8xfk1tK67+p2vqS+Arb",
-	"c3TiHqQTF4/TsR3deBqs+g5s7vP98OovR5/vA/f51oKOwuVZpZHdqjChbKx3936yNh/Nm/lgf2wzVjIb",
-	"jclszOMxSegc3cBSXmMnVydnd+j0fe/meVguX7dP+08wzAdqRa3CsFX+3h36s+CY1wKe36W6MLAbI41d",
-	"3M9soDKKJJAv3o9wdnL27D78OHhpH1iymyuTmwaCuoMad+ckZoLIHBY+r8DxYEaWkUjl00ytjfECJ4uc",
-	"RRs6d9PvkmlmCFNKKk0UH42xQ3PBvggYHaHWHdlUDnkJCAAugoV8EcyGYCYQV07vSg8DGFNvRrk10CxJ",
-	"85QVQJ+RSVJDDJ8whL1fKlmqLMmx4xVuzL0aHs0pahNi2Kcl8lVzow32+lvUiYBhFLQRr6lQl7C+qYK0",
-	"V89zoPot/c5HAridAA4ubbYkrx+k09X50vdT+IsOVOr8ez4F2wpw1iavaDwmKRfMdSeFTNYLgqV3ifuN",
-	"azvlWgNYyQ9Zn5gm61CnL/EtclhGivCNTa36jV7coFN8heXAH/Ac71X74EJPWWw8G7tsk9day2wos5In",
-	"sHEpwkKZwd24/KRKGOg1rYVOz+cVgF2N/C06s9sGDpu3fMQU+cS+GJ6ylQGtGZ0PeJr2gq/n808nz56d",
-	"ru1DhhcfkAt55R0K/mV/1xu7lwFu7fD9y+XLWedtPl8dKl24w0eX87eZ5uIZyy8f3gYn8unZXpzIKzjg",
-	"ehPfFV/8lmvdQQlD9WoTm0oxCAmvSDK2ep0Atw7mFxfgs+GnoMyxGVQzwSOBA7VJP1F8aPok5VZzBACO",
-	"hA+HTOmu9z15aC+01SiBbSNGkiEXO3Vbf/ArPSy/9YPEZtxlcTjep1b3/PSs3gjunBbklb1T2K+jKfse",
-	"tnbgQnYX6AFmAgJ5pnMyVVIO77p8WrGU0b31miqafghlMbIWlsyMB8QAvpOXV47pDXMGGBRDgqXp7E6i",
-	"GObpXFjzFG3VORhuId8mldipQwNu2LzdpNwywmZ4MB8HHdz/ii1TOO77rcC8455UC2AaMPWYTznMtvUr",
-	"N/GYiVyh41pnrAcg5wL4+3pcBvb3ENOE/MU4AnAsgjUs3IhjptDBZgqtOtNtMn9+yzN/Hh8zfw7I/gKm",
-	"59zb1lDJNKuIZKMMl4SSYDyvZ6xlU6ZuuD2dE820XonY8SnHeUBA/TRlioxZmoCtJeU1gdJULtrV5lI+",
-	"2Ec/1mEZTXat+7eY3CjWXPL/bVzT6Q8xtBGbMMsL7J/a0OGwHivD8JhP6Q4KFS9TLdEmx2zvWKqEJfby",
-	"QjJHXbEpnkLvRvKElWcQaA4AJ6N9QuvHVrHgCZDPrXKgE5+2qjEdT086Tz51nuUc0J9j6YHT83UVow4r",
-	"NEbmIuE3PMlASEy4yIxd/dNOtHCaDRdDz1rAgpBGpWooDDvUimgjpzyGgT5LdZ1Kak/wtZVhN5zNrLEQ",
-	"j3maKAbpahUyY2nHdpaltcR07tzQzmdQaW4XZhjIt8DFX4ARvCfc/mVWnkM5YkSUulKRLrG0gf45I1Mo",
-	"JkEof57oPAdLG0XFiCmNxSD4G2tVyyGxV8HXiED6lJHQ0yivE6GC5LfabwbmWGh2wxRNSeFu63adQbl0",
-	"5vfcAnl9pnIrw9gnE1iHmrcgxF3bopvOo4oZfHBi66D1ywLjqfPyS5Wg8rjIgio40Jp65O35VENw0Vul",
-	"cjaWJOF56gaQebsym6qKtrdMqjoK/Ycn9KOdkvODBGy4RS/woC2NaPP+kFt+moOdk98h8v155/EPiFcm",
-	"RQxQDNYSQM3+VrCWi9zDTcmQW+tyoBi9tqqIylLWroNy2YHQ3zWeSyDQ8ydbKaw7BXP5luiqGg5FKsVi",
-	"s1e598je9nssSl9JlR5XKafKQiHELVBKS9RnX7BL2osOqgb7L5InH/Ad+0BbOqomR9XkIbJQe+13wT8N",
-	"1df1Dud3UyYIPEIyAW0H+xiA6GONKoTWZ1yzyCUIaUMyNWLCBfG7zrpAOyO4Oby3Ad0XSqZMXxQ4JaLD",
-	"TqigI6Y00Yz5Ph25871NLmFiRAooSNNG8diwBBwehKPr1zA6+U4TmkrB2uQTrCOmSs0JT3AQwydMR0RI",
-	"MqSxWRuso9LLDuMcll89ydj+veo4SCtqnYT/rZOaVNePb/l+dQnVmo+E7/zCJhCq8X1Q8B75i+cKFgYy",
-	"mZM5M+R7KzZ+qFnbhIuN0LNxflzDkDXvdl817hxIh8Me/KZuUAhWcSjpNOyC9OWUVZdI1x0khhorm19O",
-	"4VeJhO1IuJ5wrVnS/Nh8cAQkV/Xw7quG+2F5QQ9+UjHky6yMqzKRq/pFZuxWWJXG7RNhsXRgFThswQmu",
-	"3JqRB0ywIY85VfPdNKv0uxxj+kbVmE6/uSeE9oUVN9EuTlchXXaed89CGgUyGf+9VSk+ddbOhOkMCsjX",
-	"JlOCi1Hv9Bm6vGSm4oWDK3yx1oqAkt1x5JKwGPB3NFcX7i8ufVehGyvJ7jpYA9pGfWX9zBWXIxytY0Be",
-	"30HJ+7tlDTRLuDmB13hDYB+ZkjDbretWQTzBp0FQoCSrdMDaVW4PO3OkvD1T3jpEVkVgn8YMNNyHYpLU",
-	"E6bzk7rJ7pcYt6+nzUn2EaqJ9+gk+iRBI11IEYksd5uNJcAIjqHNoL2kpXwjq+3aD7ukn2lmbfMusby9",
-	"X+gZWPQyJaD5KhJ0tQVHk2/gYV+GwSCfVTyT6hoQauzPIa1aGrDJUOHWjf1UuNuOex2Eb8rtbCNe0nnS",
-	"WovkL2E38uS6Hfutjvx9L/x9zRtREAhnWwuEh+inQqFQ6aH6hd8wJxUsw9JywqyRvSwh/mjGrO0UU2bu",
-	"s9HsRpy1CWv0azsk5ujakLywd0UYomU2GntUlLXu+gtcPN+TB39jToidXgrc4MnJWafkkl6rGQzyg4fB",
-	"X13IpfLs7p7/OituLf36m2OnjkpYraLdkI06NnVoXPQscFFK8P425a3ujYfEWgOBWhtwwJUZE0sasFEz",
-	"JcVoPQb7EneApkf+erf8tfb47oHHBh/9kdGuZrSOWoLqOqaGCMYSHZpqVnsdV/Jf16v/hIuB/NKkvmdG",
-	"ufGBSCr0jCkMsco0YTqUSEMIs/Aja6XTOGZTs35n4MpY5msRywkXo09uAQcW13yQPRYaROvWj8g5WQP0",
-	"7W/AnhsTN+C0DXlYcorXCopkW0Bs9oOUQnLIVLEbzmYwzTFPk1CGlFIxyugISpJbQ2WfVVxf91J2w9JW",
-	"tzXmo7HdLPYlgPM6nmsXDFjnl7/8Nd9e1HBIwhBbgxtyOaIJ+yf80jPS4kbfZSxmkRLvPC7jOUDX9Qes",
-	"DM94n6Dr2YCtFxxHJHI4LJVHuvSUuwzXlPjw6riNFd7u6kUkE4anYXXQ0KbAZqsCPBGhqZal/FvFhplm",
-	"UKtp1dZE0ZmojPAsnvXe0LKOtLpt9GbpqA5FAbqNnCGoA9FW30EF6QipWO+djHcQ6Fkm9kdItfdo/F6S",
-	"RNGhIQM24kL7huqxnM59ftuQpwyL9PpyJsDd3Mf4sM9RuqjOeNOMCTKYh8gRrtXluVnV0b6tLjzEYp6w",
-	"JMobx/i3Dhgka2KDXNSh4DJjH3dBKJmOKZbGI1KFmyfAXo24hqTe6mCTVUuH3ODEiMvOcjsyzNIU5pBK",
-	"mjSOMMGKC1zzIKx9f8pNk2ubG2RuIy5hW6iI2X5SpL9N4RK07KNsWVe2AJQ6RRYjb6p0wj/W5OuoWt1n",
-	"JH/MckQ+B34BDBk4JhVzMpGKrea+GwSOcN2HxvGCg+ytJAMGHcqGioXkTGHGzZmcvTD7rP/4VjVnMFWO",
-	"vG19M5jRm8DcCvrSZjzutl5AcujMbd+ZCNIGv9PQ6mE31QyH6fk7+XZcf9RhJfWsKFU8Ya2o2h0YFcg6",
-	"OCDWz9n/mrLJIYbjZ91tVuEXtWKMmzf9DWuaWPXQBEkeyFL0hqUaQMSkVWmIBsvOXt1LlXJTvHJN43VQ",
-	"J1jpqzFUOZ7nBdiH31YKMJjCH3ecHP8AHLE1SfILXliqGBlTkbCkRtu+Bw9s06R5bhb62xKH9eb9E661",
-	"0bLwq0yd35VD9chqjqxmP9UAB6wP11cG5GR3KE5jly3lVapHHgrvXhtKeE88VhHmrcPBbzqWhOprlpDv",
-	"z8/OfqjwNOQZ/T63wEqHDZwObi/8VX2Xq5136304MvAjAz8y8J0x8Bq0z9+YKbBwMpKBQ7irvaFnY4HB",
-	"KvZ3Fpsjf4Xrbbfi3tnrts7dSw11Y5ir9mAcukfGf8CMP/daHRn/3hn/r4xNi5zfofB4SJqtWb8/zPvk",
-	"+R4FH8JwmGfLkgtk+sWkl8DbNYPH9xbQ85tysCG9j2NmVzzXhA4t8dM0PfL+I+8/8v6HyfsrSyBcfkbg",
-	"/AMaX6/H6m+45iuwJ9+yGdOGUKX4DU09AFxoMSeVWWwwdwF9Mq0mbi9ZOncxvdCODnq7uTZgkzYBeDmj",
-	"OB0xMpSZSDAfjSYEZkYGc/zP+jiUV+IzN2PSx6SqLjHsi3kU65t+RPpF9vPlRCSWBfWJMwQA+JzoqZ2F",
-	"HjNrVaUpUXKmoQe/pRRrZ2ijGJ1EhAIW+pxoI2VC7M8FuxLYuerCvgiewze79rxyOPSpJ76guE0uBWFf",
-	"pnYlgK/nJVAfF9SH7MC+x/4w0tC03yZPOo/JbMxTRoyUV2JixR2+RROViTo4zr/gqR9WoBgu4V0EivOB",
-	"WlGrMGzzCCxS1abx4pVdVO2bP+Jvbhndh4HvtpXZwuCK6ThjhN3U93HDR3rwyG7mACPPKETCMXuF8LoN",
-	"oHHMtO5NZLJGUz/HQIu/XTmXqeISuHsNppD7ujeg67TSU8xyNi5Fr/yCKqQhvMQg9u2EEjovt+m0zC+l",
-	"htWBDnkqGCo5qW+31wj0qMlUGFUOomvVZIxcayq7S2AoHny3RdMZneue605S4BdlzeVpt/PEaS7+mWXY",
-	"uFrl8mn39Mz9mqV8xAc8RUg8/AtaUlpdBBByAQkx/IW8nY5Yb6RkNrXUJMax6p0+6z15boUAMAgNPwo6",
-	"Y2Ns385TUGJLNzBXQYNSiKkv9lRA2K9eYa32V3hmV+kBwFFdbkBUugE3ImnbQ/0ySfFq6RM5HPKYeeDH",
-	"dkFJmKRt+LfcN34591TTCQPkW02gYVThFZFlk2pOYpamoFawL5Znhms94AJLj5dorFWl0JQub+tfVy2e",
-	"XLW6V41O9Kr1B6gOdSt5JxiBjXMwvpWT8hpXeSI8ifLrH+EFuRJNJhXlNyFy9+nWSQLGMLXaG8lEYs1c",
-	"/AgkQ5pNBII3XTiAdKoY+bvkggFqU/+iH7m2s3goKhPu2OyhZCmtWPed5ZegpK1PLrnxSp43Bz54eVEd",
-	"zrWfoe64fWJJnR/n3RBKYny5idNNoERFDsmUyWnqPPglcHuEu0EU5TkzXdIv6y2gu/dzhtdvk9fGql0i",
-	"CRmX/8hYxlA/j1mE9Te57eH6EvupgVFzQfr4bR/aqQ0YKprWPgzisn0lLpcXhCZEUffBxWhCJ9JqI6ZY",
-	"dIMA2ti5zarsxTpF/0JnLhR+ZJ9fwJDOn8VkdkQqIN/33f969uP+D5FbKkAace0MNkUAosMDY+dw1JHf",
-	"HCeeXT6tDgVEAtaD1UWOWvrsi9dN0PXgzMTZ2GlEzqIkMRUhEvN9H9BUAeCbGtaHGdhl2Tf/cHElAtyJ",
-	"YBycflKRgTRjvDuwdjt+uAdwi+DMIgRMqwP7jvLzz48sIooNmVI0heupRlRwDSzWTszZoPVY3cAe7xVN",
-	"7VYthab+S/ZlytIUs1Ab6C/+cVQHu62Xf71s7UDhQGqDVdSpOPBC4GZTxUaCCoP+jTVk/R6Bvfe343vS",
-	"GG85yLvXI4GoeuGUf49acqCZskuvOvpdK57+maadbM7WV1bXuqs1gHuW/x404J7TXeqw9hi0JBReStTr",
-	"MINMJJb0gHpvdXM+Ah2g1tn5eSxBEOkakAwQLjNuxlhN6y4ePIv2au4pbRPsSuAeieWEaRTzRaVD0xlC",
-	"bIQvgkkPGsc1aBrDkmayUFMsGEvIRObiGCuShQQnKlNt8nk8Dz0dvUqE7jPntqT1Tleri9R4XUu+1non",
-	"43/Ajj98R+MD8tUU4DKsJjymib8vCHkBbSl85opVmyAqVIeE4TjaajCM3XlG4N40EoVHF8ldukgi//qe",
-	"ZrEUiV3K2dPODlwnQOF3XVuxwvaFVOZg8DU3f/dUR+Ekz7bIA1VMdsSMNzK2o96j2npUW/eutlqF6MZd",
-	"1wcRW7+Nh9Aw3f1zkG2hZYu+L6LYNKUx0wUwtkmbXDrl7u+SC73onZIirkqRcs6hyq4w+Yje27Xk1cs1",
-	"eJdjBDruUKapnLGEcBMRSlAeLXheyhon+GGYiOuSsyp4I97uDX0wuwa3lYozYYLJFRz6yI+iFrioKnik",
-	"z/Ox/IG2/lg3pLFTLNyjuDiKi7sUFw8xG2uV1yKHSl4hNf5opig+osmEmwfT+dt4yV2unFiSCh65zxmr",
-	"LnjS89yn/4PvWlZM9yrELaB02FEt+b4vpOn5P+1vHTJkwZEfoAJZkDPY6yz37DeXGLDnWwqMO+5HFkO8",
-	"pJImzzFJcj06fCP3BnOzUmbYnTcr13EULPckWPzZHCXL/UkWq8YHDy4X6C6+xcPRVNLwhAnDh/N77bSJ",
-	"wkUOIa/WCYMZOON1SAIYMHSi+wzdgtzwjxYsEM3BWjBFJ7yh1xj3RRf8YrS/TV6LRbOoMIiP3xeHKbcU",
-	"9stQFXH7imA9Pu0srGid+H0erK6O4C8jcuTmHCXAB77TTsBKwXo4LL6XukkAGrcf3l0SbmV4c4Hqr9ZB",
-	"ydTNQDLWY0qvPc19LcbZzjHsjrL3aNQ9BNH7kUKXZhLTyZZyNmX0XpuSXIL/DXtEuwQuRDP2nHxMb+x3",
-	"9s45wVYpr8ZUE4YdqtRK9+BKMy3yn7mm1dQSMuEi2sJ+gx3+Suy35x7j6Gi/7dd+szd5xfZ/C1ImZUNz",
-	"FDH3JmI+oBIPZk0w8vyZbC5vIGRyIrOH6EVsJEOaOBMD0KCQhuVJTQ530L66D3Wp/Wgxh6mUzVuWVq5P",
-	"oVQJU82lD+w3XMp3mTkwZNhP9JqJgFXORlwKmpKx1FNuIPkuVI9PWMJjmvYYGJoinq8poD7YXbIbdAxL",
-	"1UufgtA8fOkjMxPLCes1vWr++RVX7naRhnn79sCyo2i7R+uJiSSXadhxwnfuspeGx1saVXm9wD1JuA8+",
-	"08LhL/m61VKIy7kh7YPlWiRMhNC+CcKiQ9KedCrlNUtINkXM533bZVuYX7jig7K/1ikyiVrT8VwDJ5pS",
-	"DglAjqW9BcjRGYUeOiIhlMRjytWakvETXuWjXDx69o6y6Q7NLiS77aRQpsQJndH7jKG9DVhudjYsIXY+",
-	"JBOaMdH10shVoeSIxGgxBQk9hsrmUl0LGFaucpMWAOCtCGE0gTJbO6hME0I16WPZCM6hZ+fQrxdZ2yeT",
-	"lO2/IYav/PRDkAxswWAIUl3OMwG5qn1JTlWWyWYGod0DoJZLezMOyyD8Dcp7rSIgZ+ICTze3rrWMOU29",
-	"BoeIOUFdl5nRPGG9CRXQhWNNKZgpAft1lIPfpn24/s1bMhgXb+Dt0rjAro4S+d4ksqX9XBb5w9hcLFsL",
-	"6B4l8mtDICKli80nRAKtEvIGBYVHioknF1U5LXJoDxRadtan6vusjds7mlbILPuCg7LgAtG/ErhHZmYZ",
-	"w8ApL3w0NkSP+XCNrtZ/kTzZY2fTozH24IwxYBQPhe9HMJ3ePi721yIo/gJszhkRE5qAV40pJdX6AmMm",
-	"1TVWaNf2BKBooGDTUi+fajoERP6E4lTG19rnKX58977rcL6CzSIcmvb3UOXZz/v3/ld7P/uuABzCgtgj",
-	"50rYafwQuV4EYTutSaOZ1hO7yxGZplToyPkWT7IpwopjJ2GY0FimSQFvLMnYBcHG4jR1n4fq8lCdhYR7",
-	"ETri6CtRWAn24wa1jU8Y9M3JNLoi2Zep5Z6RAzcPa5pSZQRT2uOdcXFBoMmxYpjQaZUycvrsghjoGGt/",
-	"Hqd8MrC2bcqU0RfEsk2WXIkFiHVrjroFQ09QqhmYttZutSc/h6UxGo/xmHBCKhO6Td5hx1pqyjhlyhKc",
-	"hgHBK2tFctIldGlsV5OviWF0QmgqBWuTq9YnmdD5Vcs3NFpqebh+d9vKjguf/W0+qMauScb239MVB2lF",
-	"rRP3vya9XPsTLli/630fngnkVyO4CyS2lDNjxhVRMmXadcICZXYwh95lF6Rvr0W/66hPJIUKzSIOIDTm",
-	"sKyJWJrr4x3pR1U71IVXcAFQejWbMrNkV7krE9e6j9GJ1RNgnDVxRplm5JqLREdEM3v+BnvnxXIyoRoU",
-	"CKf8/K2VM6pCl3P2ZZqCwuOam1etwA5QWgA3bKJLPXu15iPhXg0csuc5pNWNlgaOWsghe1CAaXliz3Vb",
-	"j1qeGyIOK/A72NmBzIR9LHxkWZP9J1OCi1Hv9FkrakGL594opVr7Ny5vaNSa0C+vcQ2nZ+FrqhTFkLqZ",
-	"Q6/EoVSTumYlcCm5BqTIJGOR5eRe/DCRlBnMd9BnFa6rfWxVp1ffrHj5triRWhFQk7E8DfQbbLG71r3B",
-	"yx6aBHPYx8rmwHlf++bdealmvcIPDxO61v5AZJMBUwgMfvICHjl/Eii16ftADXVsz6ugpyedp586z/JE",
-	"t3XmBuTYLVOVYh7NvOVwh/0nay27CscA+Cmq+ng5u4WrmGmmmo5AT1vbNTzxAvau2514NbW+2afnBolz",
-	"M+Qb5DXiT1aP2l/rkzEVI1YPJHCpSb9OCXe/7UcwaxBo7rEgDp28JcqqbU64giXEjN2b70AnIAlXLDZS",
-	"zcHNP6TKNee/EkGTcz9wMnpC59D3qqB/eX3DuA210vaCnJ92fCf+nlNp+0Hw+0eNlESmSZ129haHfuF2",
-	"anMdbUFJKVznfhFh14VQLggdaCZMN68bk2nCtCG472H612xa16LdEUuRTCb0y29MjMy41T3tdDpNtCkh",
-	"Z/0u9NLFLYgQIALmi5vuGqHxeGx1eJTQpLZ3PRR5VUoqa8k2FkduNrk64xlXE5WmIA8c026q0wSGWanX",
-	"FLb3aWel/vCks5n+gGu1v2yyTq/1tANIfcNlwgC3rvG0s+0id9jcvSQlnwQp2T49e3z+5OlfN5S/8Pp/",
-	"/RG1RlIUtsy+4tnpk7IELd+qdQVp5zxvS114U9t5oor+psd238ZU9yZS5ZMqCcjWfz8bZW8+nj9++/J1",
-	"9u7lq9Pf/v7q8du/x2dvXl7O3ry8XAM0CgjtrmWn4/gnjswrRejPyGmAE5W4AZmNZRrETBFax3FxkKf+",
-	"63IbSqeQ1svEV9DtPQWs9GFRnHmIGfSrRN5+XOEluCCPfSWqkGYMRTUww6RdKYtehMktiaEKVoG90QOe",
-	"CFVhwna26NqKnMyOPOQc+d//4/+v60kopzyukyYV7G6HxG1PRbe657loWzAWopbhBvjKC2plAdfXJHwD",
-	"8w4KbqCi1nN6GnfOB+zHH5OzLVVMfzJ1ZHKZpsSfXMFV+wK34uS30DJotdvWPR8e/yNaq4PsX4BuVj8L",
-	"z+zcMxzIql4XBjKWCQv7FIg2//D3JTJ99C/7T32Tvk8lddM+GyF3KFeB+/59Bbq2f4P7pzmNjlgg0fUV",
-	"RTpgqd6BRLT0zBmOOaCaQ7CEKSgEB+y8hC1gPKd2aMiuyj8LQm2q+IQpCRMb8i8swA54VBfndukFSCRP",
-	"iZfuG5J/U0eJT07js2GHPmePB+ettYmurm+dO4cjvdU0ygvUVkdsaxuYbtS39moEIzPl4hroVFzX0+n7",
-	"bJDyGJOu7ZPe6Q4+/DbQoHfi2t1dMjHHVF8ARaM5CK8oGoNYNQuRjAm9ZgqMSI84CrnUxtB4PLEi0KOP",
-	"ogHpQ/WQq12Mi4TEuMJPZxQD+i6j22jiCJckLGUGuzw89UlvViTnkzTIiJbZClpUl2GU37i4Xpu/fLA8",
-	"q1EIYLjGo2+lYMW2e40Z1zQZljF3GuHlZAmXj/7v9X/IJ3TE8Ic5pI1lEYO5WbBzbn9dJa/xyyyxGwQx",
-	"PPkQnCyLSsGMznXFHJYX4BnXS66nUnPfk7Dyff38PvYx3ZJQEGW3jLFe3Pis8/QhHu/WB5kTJRxbQL6s",
-	"FiRIKhXxZx6P8VUQpF+583Ye56eLuwkwTNOUclFeVpNFBG1GZ24auzDPSiLk3ZS5ljyO2aaMJpoAtpuX",
-	"JTnH0vXYRQi0WefRrBDqVJuSMWNH/06TPwNELdgtU2rGudmSIrcsZwTVWDFnVS6xIMccrkK9aQg4SbEU",
-	"Q2yiQ1Pif4M+M5pMuCCn0NHHgWFHZJAZYiSC8Sh5wxNXkeLK7Qq+UhAKUul1486VtuRvYTUHFXbOs6L2",
-	"HHoupF9FrZPCX+sFWnl+qjUzKBY17wZI0wOYYqVmHRqjvYunvWm8CKFZIIfzTtSacBHcfXsFZ0wSxbQ1",
-	"Vj5kjJyeReRyRBP2T9epIky123r7qtNxKOCB0IITbAXM95pBs+euma/hJrPjnj5tP/8xaqVSjNwnP7af",
-	"Pw/7+YYapgQ3//k/ScLIPzKqDEJhLp5vI18gIA8U14sfGT5hvX+CJ7J1OVQ8po/ecjph89ZK7O1OZ8fo",
-	"ix8xl9vzkLt2DrpU8mDcRMUvXY5S1z9UE3izrMNTpiYLfkK3PjKhUzSDKpOFPxo6HIJm5VrW4dsunGov",
-	"IHSl59qwCWHCMjrPjEqdDL7Tlmv1i9e5D47E7ynRdMiIHjPL238AuTE0TM2oSlz5ziCXKpC3FBGaammF",
-	"x2wscVTXs9vKmaFUV2JZ0tSLmcdOzEgH3Fac9UJ5UAF7rlS3mjdvIFzQ2PCbfKui4gP2cpN/4hpEQsY0",
-	"HcJOcoW4j1IlXFDDdD16W4A+ulcAt7U52aEwmU35w66x2zaaRBWDcnm6h4zJFXihz7pdixnCBlgVPiec",
-	"ah64qAOvhkZZVoQh1a6gA2+q994OuVLllS3whS0LAY5ayp1qKdHuaB2Mx/wePIiE+a0UGefFvZV015aF",
-	"KzFLLpfpmmsfErHqSFP1wudZeyUDVAyNsr9e6XD61IUrpSpXH0O6OEHiqqmfqoEc2Vxx2DXqSJlfOBm5",
-	"oVa+UyiRnRHiQ6xc2U6KYlrBGmJ0wlYGLEPeG40dIjKEGzDiwRUx8poJQqEPjY/gQwqQK0v4GTXvy/ev",
-	"SZxygOaxVGllQFRuomZfrGM5ZbpSbr5hW0tMNqE8bXVblGtN/x/7Kq7a/vvGCaynnTyBNdMgsQowO0P7",
-	"94RNBkzpMZ8i4bpsHyeeLn/ZMAPI/cTJT0yhtLLTKCo0N7n89/muEN20zI6plr0lsLvwOWZHIq+38y38",
-	"r1Ay5Ua6/M//pTUlb2SmNW1FPiGmV0ir9R+FIX6PWlKwHshflzKBzs6NpXsh5agpF3rDamMkcK0fCsn7",
-	"/V+g5c9jSeiEvP63Ig3zkTjhwsnSSrH4lk4whddfy/ZtpbyFJu+UDDmzxrxi9BpQvrKU1YmqN+z+hVSB",
-	"9ugaPZPesHuRSdU38iGKoTInWBIwUjCXM+0EQ+UddTIG3vpIsRt5jc3Wqnuh/fyC/NjpPG+TVyLBkLtm",
-	"2tJ8HmJXbKiYHjuxM2DWuNDEyDa5LHhv4MtCZIOcdTrESInRin4mdDadSmWVf3i2Z+ZT1vdeIqywxrdc",
-	"kEwzTDyHNWi7NJmZfruigadd3if7q1bTu/3lZDabnQylmpxkKmXCcspk4YLDPFrd1kyrHmbE5XPujblA",
-	"cGDYFlxNcyL4wG6cluDybdYgh6VmBS5x4IamHBuDC0ns8TCgynP81epr+e4yM+NXUIi76yDhLwAIvnh/",
-	"aHxddW+j1peTUUZVwgrRwcocTbzZ7ohWXeynP54/b5M+6kC9WDGnV+t+bnE4g0JHLoPdmi7gz51olt4w",
-	"bfWqP3369J78RDWP7RYP5uGVPOlbpn8l/AeaxYqZvm/HN5DJ/IL0QUD3MeWEKiVnQZmbE0srZKSogAbu",
-	"/dKlwmlqQ4fDLpa+lrbySti90QADGQVTy5X1DhQHKgXj64tpk0tfFWyJiy0Qe0QGLKb2m7wmkpiZtA8r",
-	"jRAkZszZsH0l4K5oKEPG0mA5JH63u0jsXMCN7DmC7Ef5R7DU4ge4OVGZQ8BTyCGiK9HPhD1yqfg/WdLD",
-	"re5bE/A0f437tN43vHsmES5BI33qzKqwpWsC/EU7/pKv2M546ca2nCYJ4W20RkJVd3PeA3uwPtvZiRTG",
-	"/a9RDQMP3YBlnaPPuMFPXsC27onXMWNpxF2ybbhbQVe/LQu93BC7lI2+kySBd6W5HFSigDWj9pwi4HKq",
-	"Tty/22cMgAvbPoqd6/K9b9VX6TQvsC0ZgfBk3TxclA4K5SCfwH8gIFGtMp0AnqiazEDKlFGx22QBHM0R",
-	"EqjCQIRvX32o7pxTKglao3AWjGBv+yvJtabCkOS7V+DHyDMyxEhWO7eXBt5VCL5Imncdfy+xqPqMfrnA",
-	"PTxTLHOV+vh6KbwMYfZygHkd2xnvxLsyTd1fjHjxynovmX0Djc2yn6zhHdzo+txPeLZ0FlX2eZIcdmS2",
-	"TCWVdv1lkkBPofK1rKOTKgVhdRx203jpAp1s2zzta2DW0Y6utdV2F877QbiebufpGG9sfFt3G3Zcbke8",
-	"KBBuaZxI+ngP+wRi8EQxwxXofnWO1u2Exa5driGOEscZ4+mihNhQb7gHb+ytfP8B+mUbsHIfA1yXmztr",
-	"/hHUB3EpTtxtqTf9Pni739UzeTxdbsaJYjMXI3T1vDsxA1+6uX3wUzumjO8nZRyC/2qC1WNge0HzuhV2",
-	"V/jF3ZheW5ksC9forq2WZb9ZbUsesyCkoa6P6msG6WlYylcg7ff45mWizoeqD/dbEobKe5f4thSfhysA",
-	"mXLFfoxQkeiaMLbJW0lmUiWEDqzQy1Gpu1DfaK97aAWyC4bgFhw40WExhJNbOULfd5/tk2lmNPEwVtwj",
-	"MdwB0yhpqFHrpPSXn5/9Ivy/MZsJ1zKUivj2cXWt5TLd3M/k3+4rwm+vjwlrqRq+8PW6Ewg/rXe4WVJC",
-	"MWr5GkkYTVIusPXolGrt8HZDyyPMUqsr5Qntu1aw4rojQXRf8n1fZgZ6FvYLvZ8wd+SHMJVA+uT7vmtx",
-	"2P+hZlbYXwuVkYr2gG60vFdi1T3apevOspyUJSPWW+hu9/ik8xgSQX1z7E3SdTBy4ppxY9SmWb5tvk3d",
-	"4qYMGUsGNL7uzSBE583YpkEfMEl9P8APJz/+/PjX5//x395Axi0fYXGn6+C5MruonMZUsqH/iMLF8/nF",
-	"4eJ3W9joOIB9gLwaM5qacU9kRmEpsRWDdtuq9scfRkh+Cy9oWx0zSw0N7/DNuTUOuSrZ98miiX22nT90",
-	"QSQ9TOViUb5/p3NeXKlP1LlGP+WBXtcoQVtzeDZmENPOWQax1KYLGgEmCZg2+ZQ/k7CYJ0xjg9GLZS1E",
-	"M4d2AGKiTfoFV+jJr2zeJ1BtiBYk+f680/mhXVUC5HsNFTvwWfMdapXDRhS6KzR07upsMHEwpdjidWUV",
-	"8RsYkRLFpowaKLG6gJ4PmeD/yBgx7IsptlFrPRmesh/pkzPPX9HWzBnswm40LjZ+8qRReeWmLuaq/Ec0",
-	"CkEbtZqOnx/8sYBBcOq67TNoFdptXY4UQ/134LVJFqo13EWSQ8+x/vCwAXasAVdm3EuwCejp8+fPwNVm",
-	"B8i/6U0Vi7nrBzNn1O7vkE54Ove5ly85TVPZ8rP1eZITLqxsKUAT3Mr/XEEdsr2cq9E4lpOJTBw/25T1",
-	"3I87fWESVbzvT15pOGSv+q2MFnaAUM/ujCTUXc+1LLbVjvWfEOcM2ypSETNnN7I0BWbmBqf2tZFV0/pT",
-	"bCvdvyiVcI6Z1fH+yQTUfxrIYCGvMNOHJlyMLGcNVZzo+Ey4jlOpM8UIqFHKR/5x0HahDY5fDcSTC/UV",
-	"0s7YpdwFDNIukQJBAGgaERXS1CJsezOPyJDyNFMu10jLCfTEdzWpxB4o2veVIYXF+7l9VOGoR96BHom9",
-	"0Lur4GHcK3/98T/OTt48/28v12LFD1QVjXbHdT+Nc+fLQ/FnN2CiUFtW6pq/wDl30pK62Iy6mgU/Qh67",
-	"PibYSpyvd1MmtGs5CBynTS5TLUmBq+goYNg5DE0hDeBoFnC8uMixsQ1Wnd0Sh1rijbi+euX1YWJ40elU",
-	"cmEmy6R6XuCGayRF4/KxY5ZrirS3EFQDqn2IUahbqRZ37xa6/eM2cgsUsGOa+2jkVOc4S15rKQw4cQGr",
-	"XRJXePm9UdhRyzl6yx62inKgzC6QxnYczxkuu2Z3nzHJihFPE6FCI6FzV3uBpcFWt/ChaLTJoDwjN7DA",
-	"L7cNYyw05MHRJcCKV6RJur04NHUkYSm/sUbyghPrSYEnWRHEmEBQxgtiLJeDpq12GC4ypgk1ZCwnbH29",
-	"5YW/Q3ecTPO1Erffz20pG5IjTnxuzY4p/BISAobQWNglpa3MxbkIzYb9hIhP9mmTD+CNBo+PCXAGruN4",
-	"aHwDkWpsQh4yEqqIGJbtL4VPu9hNwvM22kxIVlmQcU9LqkW1AhCCuuvoEqHL+fKAz9a2URbSV+ptffia",
-	"0CLd3T39wE4X2mS7NtT22rhW1BsQVMLilIu9SEpL6BTclwUZuFtjwM3+0GSbA9n/OUtTkgnDU3I5VTwN",
-	"Smqr2xKyF9MpjSHXYV3Z9dId6lF07YT03HZuJ7kmTGu6CpntJ2ZmzAkdF3zz6mUxdOtxh42ExsmBnpYy",
-	"wBpke73xczpmf26b/blDZEtgJ63PjMRUBP3Ch/oF+ZQxndB5e4VZf9pZu9LiCQSHeVIoR94SQMezAXfJ",
-	"Hm76hqdMIod35iCvE5zvU8oF5CtcgNYIiONkwEI7tjzUCJRfVxZXJvB7LYxrfJ83vVn3E51fmETV1f6s",
-	"uDFYBH+nN9uOy8p5HBsILCHNSTDC9+VJ2buGOKQ8PTT1MCiBSCS9hCc9IU2P2tuUrE8nb6V5GQ7yqBPu",
-	"xhxLpS5qhOEqFtyAGxBdobnT7qjNpbYUHZRjqsmAjTKxW2rD6S8nhhwW2f1JZpolhKWagX65PsV9wGM8",
-	"0tpOaO0TvWYE/e05vYUY/riQA7cuuWlD1c4TEYa++9nUYNnXjHJwAxYLdnZHc7CGYyj0GAo9hkK/Hpb3",
-	"Exu53NDNdQnLdrB+aqf8bZe8y0/xyL6O7OvIvr4e9vU+MyUlKM9aR6bmNaIFqNolzpafVB3ILP5Cf+eb",
-	"fpIhFwmZAvYsccDJ3o/OFZEz0SZ9wajqk2vGppoY6Vms9siamhtGAAcRPenTlGI7Tj1jSpOxnJEhVa41",
-	"H1VM2/PBFHpAQLgSMRVkwKD4GiEU+gnXUFXQv1jEUYHRxhSLDOxIUOAg5gOZzL/TRDOq4nGbQBdrh1yZ",
-	"10KM+A3TpK/Zl35E+nQEbTencpqleVM439BUwEc05Wbe7+aLBkVaMwMVW1nKoH6LsBumYAprVpdH8GgB",
-	"2onIIWYFjlI5YDkYRF/RhGe6dz3p21/nGxTEBh5TVftPe20++qtxULGLwiohcuGuoo9dRGB0ulaHd9/W",
-	"0Ln7EVscBR9INsg0OFnxnV+WfSz8/+HDKkIknesiyEPVwP7r3QwaWkICJ6CGjaSaW7VJJI64U6jusWdt",
-	"H9M7aRXpyH11l8hi74BM76h5gB8Zf9cb66S+gYBPz7dn4hrSW9rQU9eEtfJ0fOf6pkI3x36vnQU1JLaa",
-	"iMa5vIf1WDZl+bQTENCAra7DwXYYnFGVmAvdYOkEpoJZR+GpKPBNxUZUQR1nTDUGka0gFqbuRP9RN9PT",
-	"zvpT/c0BVyF0ggetslcrYSPFMMz2+ZeP5Nl5qSQXYa5+bD9/XjNLgRWk+USn1Bim7JP/78m//a1z8vz3",
-	"f51GZ398f3XV9n+ddv744d+i/NvHy9/+X00IF+IVyKu7Vk4OqXJV2RRJpmbOQcZV841EZgPoBTmhX/jE",
-	"8urTjtty/LPTzrfc6d61l7agu7guUlYJ0mOWkLHMlCYcpZRrEygsxzGRVU7AzOTGIxFALn8dD54ygZKi",
-	"ajnUsBPDQcY044WzvF4cFRodhIFmX+oYEHzTmPt8WXN0LcmEijmZM1rbFmSR3eTn97h0fGEfuDBstOr0",
-	"8qmgKAwqHHF8vpLNlBW95ruy+MOm0yqokHVUWnqiGUN+4YzAulnk+jnc66IKYqWDMxnX6OoCPopNerrA",
-	"fkzoHJT7bDSCTMSu765sOR5OzpX28gm7KM3K2gp1c/Kvu7uOy7n7AhhEq3t2Hvl+tT3fnXDi8AXZcgdb",
-	"/6gcDnlcxCKcW8F0DU/AdftZMXz+hik6YoioCBYfYir+3tCv4doJ+On+eLZkLNtdoIamcBZTqQ3+FVPF",
-	"PIec8GTGh2wNPMbTAjYVzBrQqcbUztvReg+gc07P8m6lBYcCqnWTcCVzGuE58FONbu034+kJOIU2B3Us",
-	"U7wbFu1k7wkKCbkTZsYygaXiNQCvyhdc/Bn8xQ1Da4t9sTY+drb/279ahSk/O+k8BjebO66//asVp1Iz",
-	"jYd8+rTb6aBpJ9xHkMLbilozxq4TOrc36h28oaiBN4TQ/AO9OGnuSgo+ndDZ3FGX8wFREfemIm4OaQmE",
-	"3uyhwbw5KNqOIb0PCsr7I3g7SqHqCZ2ujeP9eSzZDVMeo5uW4t4Tmljujc1NuOmCpYVJlYuiRchZm+wM",
-	"FDwIsvaVWAuIO4BvOvPDLcarSh4FcBvQ7mADoz/IoRAVB/9OR1eCCmJtMgWdUeFJKGwaYIYBN2TARlzo",
-	"qBipRW7ihLeTGXaACdeaixG6hPqQ4OL8hX0yYJqDDYG7g6+oR4L5GIIk9wgS/qDk6a5l5S7l38ZC7KsT",
-	"UNUCaF0Of69g7EcQ9hUg7MvB20rwWP+a1R2K+qDO9MmMKuHc9lbO1JhDjaDVQWoEMVaILwiInczzLkMl",
-	"sYBqY2VToJwT7y64erROjtbJ0Tp5eNZJtL2k+FTKcPlqEPxv4/u7RdLow33vYx840JdTrg3iOSoGMeWE",
-	"gOUwG8uUtQkgG7hWdAA2ai/CnIsRNhfvP8IP+jmUf72Zcr7SVvH5QRUWy8WVWB/sv8ICQHLY2ALYNapH",
-	"oGNjTQtFFU/nBDhL0lrfdL8/vP9vDOd/E03t0ZhrI9W8VmP7PGYiskTnG+DyeIz9b/WF18Og/h8oA+Bg",
-	"i1J2zdQLoEZLREPnCnCTba/Kn8ANOLR2/04I7bn+04u6qOUH3HcjdbdUJ+Fbkf1IqqaqFMhn/MU1F8Ab",
-	"NWRTlJWAJ6X6ULyOdrm5Euk1qN+ba6GPd9j4u3Q1D8p9CeJ/NpZ5ueZ+VIFKboRCe8fZvp88g9J0jqlv",
-	"HMsuvPKIbccBamHREk0yy1n/kVFlrWFoeUS+f34GHZAikokU8OFzgNvvNEE+JRUkpHntwTA1+eGCDNiY",
-	"QyIfNaHhElqpmLKSsqb6yrppyrizu3IyRntQSuqbTLygacqwjcCkZABfuLQAyNPwpJ/jFa2trPylcPoP",
-	"SGf5i7unX4m+UuwCE7w0XBO7w7cqL9bg14bH+lGcDVZk1X6GBCjMYYWORBFBirfsnSXESqwoV2AK7aun",
-	"Sg55GvDmY3v51Hea0CzhTMSOQou1koqPxqZaRXkBk9wVzlXj+2yH/Y1XtwO6TFOCe7fra2GoWQG8G7ut",
-	"COcbjrL+eB/9y/5T7098ySdMaPAA+aOEzlYJQ/sxIhNG7anqyJ995CIxMpWjeZS3v1vvApwvtyoZsEpv",
-	"oj2KrS+Aa70FG+477/hon3bNzcsxV1eioNiIa6MC2nESNgzdRfgUpiMtpBxFLaeBUWMUH2QAxTRhkwHK",
-	"jJbV1E5bUeusFbWet4DNp4zqwCt/t0/j5hfHWpwRF4lduISSjFe/9N6++tyKWpngJlSPt/Bd4dRa3dZ7",
-	"l+zkUr8mUpgx4cLZJ2bM5mTGwHdgR2MKO5K5k4UNd4dpD0neMCUmWCXBJgOqRrJnBXyrC6lQ9EuvuG3n",
-	"4JPsxSxNW90n+R+9CRfSbs1pp/ChYlbLjqFYxX6xsElRy3ADyYN+RfmMN/NUwX2rcVPF8N1dUb1zJNlB",
-	"v9MkYUMu+AL8ZIkHrKuU2JW+sJcqVyar2ccj5J+1YHeMxACRAM1T7C8gAOHYQmAw1DfWu8DKAuenCk9Y",
-	"EUaJsaZfodTBo9hAU2HPQK7ElcCQvN0353NigLc35CNLMYH5QBGSXrjaY5kmpJ/vfD/y+qdVCqFYQWpg",
-	"YDRNL3B1V8KLLFeYAb61lA0NkZlpk4+u+EQOSU4QqFo5ia5xtg4awtBBatmqtVstLwTT39VCYbVGTFMm",
-	"EqogDTGybNWwGOqJAZoCggVp6nj2hKoRF7oLUXfsVScxcS5lsdEBdGwSOfeBxu8hp8FxJQjuJzgTJWcl",
-	"29nNzFrWjlnY5SAt4oRAF0fq9zGoqKD7Qw4yLMUBVaTplXBzty8EX2Wb/IknCRPuQo3pjTU9SP+GphkW",
-	"sQTEokyTvs6m9tw1S/pt8gYXgXqRkHBEroDSTR6XB1MAzyQ2XgRJxxK4VH2r8PXt++f2wkLysv0XOr66",
-	"m5XIC9J/PTx5KwVDa6Ef6oIed87b5JVSUulu8Nx4EZfTQn4GeNAyYWCYoOFSpBmRhEdR33NzDlvvWrx4",
-	"0riok63gIwJiuLgS52dnpG+k7E2omBeYcz/CJAwpWG/KFJdJP+TjQ78eLhP0/cEBeSLzVxl+62fWdxkh",
-	"cMjLF6OPb+vZWdhd7rsQFLbmF8Qwgem3Vf5epxa8RIigBa5H01TOXk2mZv4Xe2t87KhCvVVyhrdgoOQ1",
-	"EySxmzWYXxBqyEQCBQETgPsZlW6ynVqb9OGbShfUBWF2CuiIszxNQ6r7NAUp7gI+1cB+QVQWRRa3zGUh",
-	"N/9xZ8kVBeL2NT77LHxLlaJz1Ar+kTH3tZOf2sxBfg6lmlS43FBNgnVekH+nIqNq7s89pdogOVVsQI2n",
-	"zfKhxlnBb+yw1RUGflKRz2lPLtycDAPA16YTMnL76biiHqY9q+Gs6XH76tdbz3rlUT/p7OKsi8tAuXnh",
-	"5KEVFU0X5JtNVaznlmqp4oqg7mRHS/JKgK/1wlqehbXdRQ1P6Z4kuZZiJZCrdmiyxYvVD1X35fSW3d3x",
-	"fQEQobAemBojgCgE+SVOEjVcX45KdNsqzzp3u8xA3Rusqq4sovL0Vq/rbPf0vnQdF/IxNuAEq0pTqhZ9",
-	"fheH2Y/1Ta6v9Q37Yh7Zj8C9lUimSR8BV7okfFcnypCbVYWNwAURtWJ906gENp8G1EEvOjP6dRiVDlin",
-	"hkE96XT2Gaoq922IWiCOMch07oAmATDM/u8GNbHz0zO7+Ka/fN4qdmEIur53Z9BVfggw1Ze9JWh8eZ0Q",
-	"dVCQTFYtKc7ASP/nqUM8e3iuD0yOoqbgjipvrO/Vceqe1eNCOtCTk87ZSef0U+csjwQCRGfXLvuP35v+",
-	"puBjWcvJAtq7/Ym//KWL5tcSoZan2ZcILlGEF+JKvH31IXLHFZ1G56dnUfmz51GUX5krsaIwrsbZ4+y9",
-	"BxM0WO0nyme7f99QcDnq1U4h70Ym/fALbO1graJJllJdTIpA4TMBg8xOKjMsweqLNeIFr/Op7ZDRgeM1",
-	"d6762Xk2UsdrcJH+LpPEbp+ITag0HcxdzUnxl4QLZ2nbm/cltYdEh0Pw/PwXLpL/UnJwpnTAUo2ip+AE",
-	"FWwG8POFJ4cqfC8AhCK7YWkK6FyECTeD//yfGNZYdh8HKm89oadxJ3nOzgY/DptHCMPBrAqrFC7W3cZW",
-	"ePHaNAywlLnvCjpwKUL2gjsWriPCvpiik0exG+5cQ4LNrAULN+MCKs2RtHMXIzZQdh5KdKEVYys1+UI1",
-	"beCLq7gFY/v1x3fk8enTpyenhKbTMT153Gpu1G5Y/fui6AStGW6+2BYg1GKfnZVq6U+fd2rqsZulOv1+",
-	"54HIwvHUEQ7mXsCdKV3Ju6Wgme/FGZSGFaKoMs3kQ5k2Em11YaAL5/4HNyOUIwhW9JSjC2ro8Oc9JXRh",
-	"SlACiHkobfK26OO/EtaUcd12zjuP2+Ss08kD2j6eUNhSTHD1UD1jqn2KD6a/9j0N98YsRcepcKktM5yu",
-	"vhKuqA3K09PETliTmczSBFCmofcAF6PUN0fX3fAorh490wgYAs7SwjQQnb/shL0SbtLOa+8sPNgxromV",
-	"qO4jp72CYevXWPTxLziaq9yy7ugLp32vxXh1lsGCklwjvQuq8AbEuk491g67/+YTqOIUbwsoU0kGkcyd",
-	"gtWvHv19gTEUNOoHUOcFnM1d3uU2dvAxoUiAm6kHq4u6PlsKtXyskFoXuGhZA6iu5wKaxazsYuJbINVK",
-	"5PbCYW1dqLUdpTWtEorzlApQjjYxcD0765Xs+6IRuy3l14noafGROzUNZ65szxV/DwktTWZHFmMxKTXT",
-	"bIVt+K4cms8DjJgp5JsyYpx3OLzwEgoqV0Kgfgh3Pk8X1Wumylerw3/WWAF3QJnw0Chwv1nwTZsHNvF1",
-	"vvpCY+N74NEkUUzX9ejB0r4a7+bZk/PGPf6w1YHvwpMw+IBiKkVtc71QhLd2iyDnKXeFTsX84z20Ndxt",
-	"7cFNiJdX1LuennSeFDAWo5YvwaVca7pcfjuWE9bboO3xOrUOofVfF4teUxlfW1XLxSW8o/w//5fWlLyR",
-	"mdYUelwCE+kpmfpKUylYz3A7YSz9dS/YuJ5V85HQPS561qTAvF6tZ1Illkoq6jeXNndXPWAsS7vrCgoQ",
-	"APXGIhBIQfAg1wVsLXcy2GdOBV9QfWUCjdG7Bm13XTNcIdFHeEFGigrAzreigwtCPa4eGHr9Ry7zqd8m",
-	"2N/PV+zNe/64+kWsKjhUwoU1HmPs9jXJEENMkHgspWZ5l+EL77SMMOvM/hgzkpTMRmMrpmRmwB7kWmcI",
-	"Bl0oo3TMkXB9JQrNXPIySzdDyP2WkswYvfYtYCzp+aW6Ck8o/L9F1ta3V/kzlhHdnzl3C69Z5AM1hL98",
-	"vhBPv2GCJGpOFLdU11qLtu6n9QacR5UbNUkOu+sGsg5fGVEGh08SQl2yIrhK1mQjRe10tUlWtLPmJJFA",
-	"QKB23kpBVcaWI55t22EcxfPDFM/RljT72jyUIGO93HbJ6JsT3277HfhcWVS1Z2OJucIg9XUO22XlYteH",
-	"SII4DaWZrvphufZQQ8k2oamWqEJciX7pUvbJ//4f/5/PMkbX6ESz9IbpNvlEr7kYETqjc0KDvQoaCLi1",
-	"wZctr5nv4GONsznhpoH4LzdLgEcpmVCRUIgwGUW5cI5b11pt3SYKm8n5XXdQqOIL5LXWMhvKrLWm6nsP",
-	"DRRqpfMD7J6wQuCG1gg7lLmPcvN7x3XKryxx0TQlmmmIpWJGMNArUVYYCjLIDMZigHu4OEdeM9yAneTw",
-	"FVIwzdJhofkJni12+gBqBeqrwqz3W7Adud0L4hFqIU7+HtWQu1VDfAOn07PNEYe+FuaE8KvCewC2Ykpq",
-	"X0xpDc6yxEjk1An9GjaiDp+NHI2Zh8VFHn9rXOTdFIKvuRtxREswspuwEs3MSe5e2q+Og707+NBobOB8",
-	"jc1YnL8SnJOLfsnccUiNs3++GPBOnnCxtS6E3OoWN2UtQ9PMvPc7dyCY0Tt2Kfrlf7B7cbRbNiLqj8wQ",
-	"SsLBhCu4A7o20kx3TNM/W2KTEwa+BEtvqdSGJAy6t2ByKDSmnWOVTpssMYGdGTBYBuSLjLkgmWarNRDN",
-	"zKd3n94flY+j8nE0YdblU4BqLwUiZnnim0Fp2+Z8yjsB9croRqFHpP3txS6SZz6FkQ+rlaR9QcrsNd17",
-	"P8niUJA8U/z79/XwI91u19W1519X5s883XNxYGFdBbZ63mrGcJtyRstFw0oRIrsnh71YiiSLa1Cblwaz",
-	"BLBWg80bmvKkB1nY+NYf4a2Pd5i14WnpgWVuQOzCkznmEt59SKhSi3qzFAXRaP4MGIHz8gg1PhlEY2QH",
-	"8uad9iSFA0D0XSKLdkwCUMYuFjzkFQVoeLE/5YR3f9kSq+hvJb3UXu21b+795EWE3f/GciM+sBgs+qJY",
-	"2IEO8ehf/r+9pvkSeV56ZS5EgTy27Ol3FDFr0+SBZx9scLc3kTFRVZ5hiK0roDSvdU2pGS8rXZjEW+Z6",
-	"ayb13pL4sCSqKlIDqqRWjSGPd3hz0bXrBICl6//05PTs5PFpawMF6h7i/yul0IGF2aRSLDZbSZYZG4yl",
-	"vD5hIplKLsyqeum8rDnvHBu6UVXALWrmrbFSn++dVIN8xnm/CtM+KLs2F4L7Nmq3qQdxBi1GKFyHQy3r",
-	"UZtNpisnEco1pjTToOYlXNNBypKNpjGUaSpnaGmHlmb1/c7ur2qjFpdsbVWHgjtvYz+gnInmOs5ZJ/zC",
-	"lfTFKceqwWoULGA3Hv+rrfHR8LdiN/KarfY4FrUxZaXK2Jip7j56ZElct8tO3UczOtfG1+zsyqhf4Cd3",
-	"bds7Nrwa18I/VF3lj18SVuCIXhZ8zn9YG+lQcmLFHpGuLyu25UaKgx6rjCVEj+VMF1OsLUuwL8Qq9H6m",
-	"0n5EZJqENhkRGczJ3z4aKhKqEuJn8vv3/ohns1lbu6/9AtuxnPyA9fXYK1Zfif6/7F2LALZdGzqZRtDo",
-	"/g/XtoYnGG91ntoUam/7XrrxxHeOhWxwOnF9kGmaEmoMm0yNLjwexuhDZNRugZN77uHCs5qPBDWZYn2H",
-	"69W/OY36JHysSSYSpq5EX7NYMdOPXFMdrrHihGvX8wzmL6AtAoS6Pbax43fQWgHLRgYe+x/ixphFlzKD",
-	"TXp832XFfBB5IqGVjBwSzUQCmacV0hpiwKmrSY2liJkSy+IbmrENqbL/2O90LKeQw0chdfWSnH35AifC",
-	"BTl9QjSzxpgm3wNyxShTlu3/EDCQ7VsUixm/YUmbXIo5VsFD4wfocDAFDkro0DBFwusi8gQ263GHTLjI",
-	"DNMROYvIk4icdiJyeh6Rsw48cHaOMBqRwzdBWdv/wIyan1zal/ZzWE1uImz6O8uljCYzapfJBUm5YBdu",
-	"JoEqPLXZ2aJ0a5Pz0w5xAk5D7vAnf+fYjT2HCZ2TWE4YMTMfRsRTdy0fpEqYAhDqQspxNXA0+fOH30rY",
-	"n0BVUHQuh5A74TKVl/FB81hjKLwKq3LEbScKtglsRX0B0gLvvF/v2vqhvvVk2FryaVPxcz8OusVzrLKQ",
-	"vOA/WEddkLQrEV7qRO2lvraCbsCQV8qhF5SV0tYaX1ZkihMJPRj+1kIZkHelWDK/bulH4YoFgPPCq2qB",
-	"hH1/dW+oIYeucvstk++W3r+j2nuXam+0O+p+OP7GrfRh55Jc1IhrFeIdFj/9NPeWOmiXoIVS71XK1Svo",
-	"HAXPWBmrGWuTz9ilq6BskJG0CrgMnar+/OG3IoYaQl1YXana0bgE2FrnW9xafu/axRhQpjc33+7Bs9hE",
-	"fD5AB+N2AjHUITWjtpVi71HCUn7DoEV/nQT8aV4gHiCwNnnDtAZ4PAdCwhXiH+SWXblx4zWbYpHR4w6g",
-	"HS5aJ17H90hLoHWvprydOTRf5ltwWJk6e3dlogvzjl2XUzSYW5bk4GDQfankdLqO99I3nHHN1iuTghb7",
-	"sJd6zu81I2gVCr2noVb3LGoxkdSD1j+DbExr4aLK9ez0SWNFbwD6WipHq+ZzBgMoBXhqQpoe0GUrak14",
-	"mnLnGmh1z09zje1J57E9kVUzLv/48bP8x2edc7fJMlMxtkdD7a6Vf9pQvXyC+ZhekSxeJneuZU1yJ85M",
-	"x0vmB+XM/MgY6kiAn+m8KzOK2tMOVbjVkgh8OTtOJv8JUsjB02O1vmvGprm3toyK5nvFFE0fpyKO6XTK",
-	"hCYTRsVszDFdymmWoTxNMZ1NHDDokCoyoPF1AMtiDHxJVgq2vfh67gF/8fdo6KxKL4cN2pnieA+Z5l+d",
-	"laoYhVW2BvPemIqkyG9C4G0Hhuvj3RiuZ7s0XL8+vfqjkVNoPAz9KsRWarVi05TOd8/NlhTxUoqA1WsS",
-	"dHnnHuk0dZ8g6iE6qrShwrjOyT4TFBulRqi9ObxTjBOQ0N8LlDrD0xR4WRcDLXmEpxj9iaAzmKuzSxP0",
-	"scNLwoAu9mBNBYXOcWhJmIc7Fox2GBj7vbPJauvg7Cy0+XCrB2wFD1pJlLWhYI8gljWQprINCJ6jJwd4",
-	"0b362nNklsA8OwXOUMwQcowjfL0u8X/AK9zIoj9bbxUTZz22uqfnm02LJZXONPTitB4WW2EiIZNgLy9U",
-	"1K7BUax+cQcc5bVBL5gUef93N31iGQNGUg3RBiyyyJH0iAsd4M6SDHvTYzTR0h6b3WLNl2r9b1eGcDuO",
-	"2tDX7rN/XDKNN1Z9Hh9Vn1U86hcJSSg70n2koYaduLjbXahA6KvHAW9P8rhwek9/qtgNl5nu4S8xwbbv",
-	"8Lg9y/MuNJrnlzitB5ChPejvTN4WJ6hjZLBbbnM/4p4d2dg9srHKW1Fc23lpbf6at2ZjzeLem+Gv//Fc",
-	"Pfvl1//+D/Vp9vc/v3/57PVv7//6Wp79Rn+jH2f59/K/7pFnHs3F/fNM6KIOxkTOfXaak/DIMH0XDPQy",
-	"MDvLzebT3I5r2xn0yd+lV+6sen2rIuf8WovJWnjFlzmgHWMv+UzbmCjNHPSd5t72s+Bt935m95reqqEK",
-	"nnB3JD1WShpZxyNOyx7xPNDi/OHFQ29t6vk+LLuMEgBIBxfBal1HquuUI0VVRkkvNenbB111xqN/hbS4",
-	"P8KP+1GeA+sBP7hwJtVCFiDklHJzYR8ATcO1Z82ziyAHFTKQ1i3vqHB02Ok5RLDPfqkHFQ1NMrb/2g4c",
-	"pBW1Ttz/GuEZT7hg/a4HhbND+2YTeJjghvKIbQHEEM8XdFdsrDuYg4PvgvQNo5N+14VZ7S1GsDR8oy6k",
-	"kM+xTbcUF6SPFw5yoZd2qAuv4ILccDar2ZTZWGpWuSt2fdBNnk5akYe8Xy9QyzQjVhHTEdHMnr/BhsSx",
-	"nEyoBohtx5r/1qJaM60dqtI0pdAqogkEN2h6lbjbIeCtrZLvXg2pCz3PkSzfXxo4amGibg/Q2ccyTXpW",
-	"e4Q9pNOpkjcuchmCmFwMZCbsY+EjQ/W1/SdTUCx5+qwVtQaK0eveKKVa+zf+vhoP/GwBD7wh4LmHQ7J8",
-	"KclYRJKMeVZjGWQpRvadJgmdw3W1j0GC94oAf/VtcSO1IqAmIxMEL5/GcmJXtc69wcvuI/2Kwz5WzcZ+",
-	"1UvZDUtXIB9bNS2WCUM237Iv7xV+uMvw/4AJNuQxp2re1GIZWNkNc2r4gzj8wOOCtS5/+evJC3jk/Emg",
-	"1LUStx3bK1R2P92kjBzm5gyvElUV9B079fV1HHx14di6rTEfje1nedMnvJzdwlVcpyKdnm6bK+AE7J0n",
-	"Cbhxb8EtRYBQDMfgBgFWDMoYrLR2yktBY/pEtTd1aJZwcwJjYLgAp6RuqnF0P1naxa+DtfoIdti9e/EH",
-	"f2I0NePIyn2UjxNmqCWtNvkpAIpOuoBnYxSPdT8i/UdyygSd8vacTtLSB5ZO4YNExrrfzpkGAgxXMM7P",
-	"YwlyVfuMb1ft2yV/fhuRHPQvIm9/eReRmN/wlGgZc2bmEZkqaFJrDUYjVURiKXRmWamOyBiWRoY05ik3",
-	"nOnCdN4VHCO6YlaXZMIR4AdPpwtKjplPZSpH3L495UNG4nmcsohMqKAjxLuGpnpZWhrshTvgiup/7NWf",
-	"t9cL/fMAZhErm3SUl+T7ZqJRaNAXLXT5Ku459t2sUvXsYF3/Mh3ljW2iQhIiKk0FaKPCu7E8u0KaFCeO",
-	"qhPUC9E07fqaLUJHTMSwi/n5khzgsjDM5fvXBJ1JuqZ5AhbMYWEtZ2mCRUYRhlsQw9wu4ZUYpVyPI/Kz",
-	"YiIeR+RS0QGPYbUfp/YujD1ivNUDfR7LhF57ocgmxSP1APR6RU+HtOvcn7FLMhWJ+8DSMxcj+2Jsp0pT",
-	"qAa0x0pTlrhNH0MV3WvjfK/aGTdunQ5qInLuWDyzG5pmpUtwaRlIJd1Rk7+CCwwpd/H2DYeQwI2NInVE",
-	"JlwpqZBB6FixADABSUA5QoW1DBQTpk1el+oZpUjnxd1zNSfVWwfBb1eWEhWqM0s00QUPcnHqEaGGpIxq",
-	"AxH2W6YQjNIq2vdJTLCtfMK6QO0nQO1kOkYo6dlYOsLXvvQO61p8raizCcWITJWMWQI4q4tcAZlF1SyC",
-	"JMdVcEDq0IRquCld8u8f370lH0EKRiSlc5kZMub+ccO+YCa+tpeDpsQ3edQRcU5Jlnh3v8OuHvOphnah",
-	"FzkB0CQJBl5h8j9LNak7vymT05QRxGJlikEzYP/CApEhctmUxXzILX+YE8FYUhjkp6DY8cotsqLDmqA3",
-	"zG8RvhiTI+D1kGLBmADJcCOtjIPkaEoU03HmpmMFpr3oaL8VEhvsRAoT+sBiNnWFcYuTeY+rxlsxJ4PS",
-	"BkClZBe+hGnhE1EObZ6wmCc+/ottYByFDVgM5b6iOJGXGarGtTSUsmSEndNgCHckdKQY0FJEFBtm2h6N",
-	"vStSXkOKXZv8xoXr0grJIxjnSZLSsbywOlI1Q7YnYhS9sUwXu0ffQAnIiFnaLbzjTzLTzJp4tW+Byx7D",
-	"TIbAC3maRJh1MxvLiSvy5inkAgYzNwpox0Oq7FRixKwpMR+eJoqJOp4Y+uWOIWmTJBLrlVnx/qOGtvyG",
-	"DwUAYjv7RHft5GXi8rhTRhNdRPEMGZNGEup7ayMBp6n23gooKPYpPsW12BGqLuNYGjlSdDrWEdExtWpC",
-	"oaI7v2Qo8kEM4Q1BKxVswS7RRjEKeZhMxGo+DRts1T3mEoygwEfq/Oq7nCIy5Gnxzl4aQ+PxpObmFDfO",
-	"JVdReINzzPhtAky0LkATTaf2bDWda6dqG01imWYTl10aEYptsjMBhKyd8AUbIAIWQFP41lMqutkV06Yw",
-	"79eTqVSVc34D3D/xu4UCGMwhq1ExajU377iwkiyFcxDSuCNAd8dJNtVtcgnDKh4b90K81kzYywe6J6MT",
-	"X5FllwukifcCuw4CPmXpbuhK9vBez+OxtBo0TYnOpnZ13bzpO+hN7jZIAe4LHJODLj3hKWd5/hcZKZlN",
-	"7eLgrScsyWJfZ1/i81gwLr2Sf/65ONU3f3r/8WMdPeaiSF+DKoZ6QDG0qRcGo/raPsjNRYHDco3oOYQO",
-	"LHO3TKTE2tGFVLVjPzsHo9dqLbk4TbY0i26hEb53STmF2sEBwYEVRn2Pr6nhgXI4RKWPGudojBwwFzBt",
-	"WILfZyZyxgXFQxOaMKIz5J++ij/AkUWe0h2D4cLxnqL5gFLRUtqtZ+PIkqO5cs2tTaGNVGApSePGo14u",
-	"+XL+BSFDjGyT/8ioMGCvgRyyknFibyr4lUrmjZHxddVxIaS914vxLnfJkH+xpJUNQKtU0jCgNavv+rR2",
-	"e8NKAwTQ8j9+/+P/BAAA//8=",
+	"7P3tktw2li4K3woi345w9wxLLsmSu1UVb5wty3Zbe2xLW/K0d4ytyUKSyEx0MQEaACuV9tbfcwHnEs+V",
+	"nMACQIIkSIKZrJLK7fnRY1WSID4W1vd61m+LlO8KzghTcnHx22JLcEYE/OdzzhRh6lvMNiXeEP2njMhU",
+	"0EJRzhYXix+2BOX2V8TXSMG/VySXi2RB3uFdkZPFxWItFslCkF9KKki2uFCiJMlCpluyw3pMdSj0U1IJ",
+	"yjaL9++TxVc/4E34azdESMpZgtZcoBfrs++wSreNj/28ePjzYuL3vuUpNh9pf/PHLREE1sXIHgkieSlS",
+	"gqic+IV/YHEIjY4VIrk0X8BM7olAGSkIyyTirLGuZ2lKCnVWHcaU779PFgUWeEeUPVkzWP/Bfusd6o5I",
+	"iTdEXiCi910kCAvEBSJ6D6h+2pDMIlkwvAtPtZ7aDr/7lrCN2i4uHp2fJ4Gtek6YEuTFl2ECSOFX9+UC",
+	"q239XfPbkmaDm7PmYofV4mJRlvBkYAY8IzmV6nsYNkj0VKoEYYkoQ1fvzlL7wlV4XvqnwSl5m/L5uT4r",
+	"pYjQ4/z3T/js17f6f87Pni7f/tufwvMtV0TPuWfHyhX5RCI9x55tK1dkyvRCExCSi+7nrxh5p5Yp/Hrl",
+	"GESh6WpF1rw+xl9KIg7+hGC4nik8PA/TTR/FuEsbXvzJxPIiI7uCK8LSw3+QwB3/Dl8TiTASpCBYIYnX",
+	"5BJhdkAlo7+UBCnyTvVdJG/sMz1430V68iRZ7Cirdig4z7XhlcE90gwXKc2N9lgiQXDW4qmfAU8NT7Lm",
+	"wlEk9LDn+Nbfc0ai5qipKMV5TgTaYjkwLz1iNblpxLR+jVmfyCuwUIiz/ID2W5ob5p0aWaknhNSWSpju",
+	"pWHuOM818VM1MFXzuYlbxtK8zMgPXOG8O9PnvGQKvi34XiLFec91o2aYpYJx/ClkZI3LXC0u1jiXpJrC",
+	"ivOcYGZEpxH33auP8/wK4SyTnlag2SW5IeJQaQ09U6qUiHouhJW7xcVPC5zni7eh3fiW7qjqTuS1XjwG",
+	"rtP3MXgxuO4n54k+B7rT3wZ5taPM/Ku+ZJQpsiECJjFGNUC/VKI9ZopkCZJlutVy5Gp1UET+/8/PPn/y",
+	"5LMnV32EMkglQXn6Xt9KWXAmCZzSy2el2j7PKWHqKyEM07a0q/8TF0VOjTL06T+l0YgqPvDbgphXFpTd",
+	"4JxmyxQG0rxC/7AMCB94QK+YcYWuGd8zBCoVFyijGfy1EPyGIKokydcPFu/91f1JkPXiYvH/+7TWUT81",
+	"v8pPYSVmDbDM1rF//Rx9/tfHT5Ekqf4TevLg0SLxtdsff/zxTA9BmNIrDpzaN3xvFyDtJNWW7CTJb8g0",
+	"/U9Pz5vuSVu+EXhwxwVZCyK3SPFrwtzGw6u3u7fvk8UrwVc52Q2srzBP/HtgnaCfVMtc6G8qTPNqVb+U",
+	"RCq0EgRfa90YKGjHBUGizIm8RJIQBHsiH7jdkYuLn6qBq9NqjEwlWlOSZ3qj3BP6/YLrW633/VO4eu/f",
+	"6hspFWapHqwU7EJrBBfnD58+Oj8/Pz+D//mr/p+/uX/a/8P6viqsSrm4ePzoUbJQVIFUDawLw2pqPcNt",
+	"mPzU7Uv0EbrDCJzfG74jakvZBjiR4Gxjts/KsRt9IziTYGPtwUTB6RaZNaAdwUwCr7NfAnvi1QvDU/Q/",
+	"CsELIhQ1DCcVBCuSLbFq6FMZVuRM0R3pKlWt6f7W/Z1mEbpZssixVMtSVh/vmHYMUYX0U2jDFcLmziRI",
+	"cdiKHWWl0vOLmzSz1kL3B6L2XFwHhOTzF1++RkLzdKlnssMH0Gvg6+b+EpYBKaK14LtLRHaFOlxo9VFL",
+	"CEV2MvhF+wcsBD7of3OxwYxKuIPLyM0rBLmhvJRLSVJB1LJkiuZhHplztoE5m0etco9g0caMjdtBQW74",
+	"9URSkSkvDKHFb4eZZnctL7VKR5lvjIO83tAbc0C81FYfM2KLslqrd9pd59NlkU2mfuvjaLxAmfr88SKo",
+	"ctRi6Cdjzbj3E//uNabSpQhLvtV+elRbK1t89U+SKj3F6r4/hy8Am88yqkfD+Svv/lvFsckSWte7qcKc",
+	"J0ffd3cD2zrRoGnUvJ8VEXljPAlNaYffvTDPej8bCksWxrSzv2vl4Mg7GCDuYVu8Pa8dZfZfDyMm2SKm",
+	"MRoZJIxX1q/UOnmscGM5QxKsFiqBO+x5FsbG+Z68U9ZDoQdy1tLQK8akam8IzL756ZE9sMbs4N3YUeb/",
+	"9eHU28LKPMcrrVEYNfR+XYu7J/HueRVaucf5lySlmnHKiexsRaRagrqo/4PxkCnxco3SnMtSEKmFRbql",
+	"eSYI+0SiFEvgt51zHTmelO92VuGa+mpmF9owq2ETjB8QNuZtiA+7I4q7v3Zf9f43z+3h+eDBde6dm6+b",
+	"wduBU4SvTTvASG7syeXewETHidaR4CMOhF5pPrTm10SCu6LNbrH9feyknmNJ3FiGtrIwDYP/1hgWl0bp",
+	"0faTkMqYXgnag3FPFdJMR1pFNUCAxgDrhB3oNdlTGdSKIg+Jlyrlht850tbkkxHj511rcyDsP+rsvBtq",
+	"fOdld+tF/cOky2KP8v3IlXDDB+emFE63jjl0zhCjggjJGfrz1YowsqYpxeKwpNnVX7RNzfUTmimhP1/p",
+	"/wc/gEncJC0piZT6I1aZCXxHv35htOnqaesBM3dkJXi52SqkuH9T+o62OdsoarALiHvWuCyWGcmJ6rEZ",
+	"f/A8vc6nRQoF/vydCWjE6fjHWMVrmpMlC8aknkm3pZIwlaA9VVteKmO9Y7iMaFdKBTPe8jy4AVtCN1vl",
+	"WVAVX4q+fdeUZV0TLFnUITJN0RV9LuF5sNRXJA/abjuSUbw0f+5hSO5AMGwClXAkYfsyJfSGZEu5xY+e",
+	"fN47oN5oO5rb0qB2Tpikit5QdRi5AMZCNGELqSdcMgUhcsuhmN5XcL3bIY0c1p9KVZBfJYuRNQQ3JdFG",
+	"65a8w5olmi92x6W/Brb6i4MymsvQho9aq8lCbcvdigWZ/49borZgcoMIASffohtzOM6mLouc44xky9Uh",
+	"VtbTNR3yHGEkU8yAQDQ7x4JkcO1ghzKeljtDNtE2v/le/PyifQTJ4obTbCkIlj3+NP37VCeFeSVyunua",
+	"qUBY7xV9R3KZgMxhiO5MjGYuHwcwl+Y19Zlog7dYuq+uVZdZ+LTbpKdhGfwtZddd9YC8K6ggctKWF6Uo",
+	"uCSjmkTj06/sS/oOiDycnOLvrn6o/lTiT3R8nUd5g05bVmv6brDxub6qPxtIyqEK8YIwn0m7kIZPCCHG",
+	"XH9mDh9IrcvdMyeItwtzeEFO1iza3o9Rt0lLvB8vq98Pbs8/uNGtJtyYmpM33DGNzKGff36zGLNy7DjB",
+	"4yszqp6l4aS4K0EynKqrC3SD87LWC5TANLeBXLTXUpwILEkGmVL6P0sBGWXG/sA50rSEMrLDLPNvGmWS",
+	"iJqdQ8RO6+Sw0djwdCxs3l/BhUmu0lMKX0i9li8Ewddhhd4YsDll10ZVyziRvqLcdsc527Ubb6KMBK0h",
+	"kzLGSGOjwhqqO1m3FzsqpaF0nCti4pdmf6xFy0Vm/2y2gHK2tOr/UpCUC/1TuiXpNQSSlvUw3h9LBqH5",
+	"5TUkGTGulmpLwJWVLdMtpiysgpJfumv9vtytiKiyQbX0SybHMew+VJ6CXhJ9Xq2hLztVKiTphmEFxHdj",
+	"FExkFtU+2y2W2+DJXpND8GCvrml2BUmAnz7Ykzw/g2389J/7a/ngn5Kzq0X/tkXobdXEu1/+Knv05MnD",
+	"pwlaYUk+f1yKPKlXp2lNoqs9PkgF7nt7NR9eJTaBMkGS/JIgvWAIaOkvgd6UmGAvYRnJ0OqAsCHcNSHh",
+	"CIV7L1aNaR203ovE7Hu1y/66/S/0EsFXN8HIM67Y16CE9Tjd+0S/xEXwrP9TEsh7ffbqhc0KuUR4pY1D",
+	"CJRD/PMgFdnF+DLMZ5xQaxFVKYm4StCV+cqV/uiVGTpIT1N0yHSL2YZkS0h6CESkvwe3HWf5tABzaL86",
+	"jIDoi0KVNMR4iTa4kAgLgiqR2vXmFUT0ZGZXP73IEmT3H/wc4MD6J18Fx+sG4Zqjfg0pD3xnvFb6kEwY",
+	"O+ZMi36N8uA8o3rYauYIy2uTZUF7/BWaoQ8ZoXo4K4NXZEtZVm2D9AXwhAg8pKP0CrErlwNTZfOaOHl1",
+	"Aj37XuXgdkfVOljtNd8LqhRhejgt6qtx6z2DR60a0GVHJXCGJQ3R9o89H/EpffSQB72y8ArYnt79Thwj",
+	"8rahOdPOtRzmdHOYFTXbnM+sONJQ0FNxRnKfACc4JxnwkK4jeuhuANfxjjz6IjhNoJU49c2zs0dPPm8K",
+	"WpCfTtdxuS9UJWOONk9bPFpFGJKmbnygyN6d/wc4nuryl1ZoU/BrEidCjYKtZQFTWhOvl+W57kAxCexr",
+	"fb7S8gLNvEBBJVmcZ9Exyz6PqCSJ/cB+y2XFNj0ueWlUny24NSVyVo4juxh9DdYRtV1A8ZUCFfWKp+u+",
+	"TxYlq7/WjqLV24hppZ1QAfcoQZLvIFWLQ5VRnh2hn9szdgfq7b43sTDNqS0X9FegtzdE3BDxHVHYMa8m",
+	"9UGqK/jn5FKWhbb0zHonKCZSlkQEH9VK+rIUNPijy5k+7euC3NjKsqVL5Ov5Wue5JS7Vdrkjasuzo79v",
+	"kiuOfpuIG5qSpXNm4958TMhVHF5i85EZVtemSHPQnbmED8E7/b51BnZvgCySHmKNXfgkGghdrC/q4GjA",
+	"EgIlbVQr8MZ4Zt94nyxWWNKgNnUAqWd8DJC7uiLh0FvLS1cInhLwaizN2O4jQyGKFRVqu8xwT3JNIWyO",
+	"CNpxprZatTsQLGw4T0iFMnwIhaqsg2nge8tq7ICpluHDlVXtGWcQttrQG1A0BvcgODwEoUumxGHJ10su",
+	"6IaOyt7n5oVjY8qO5pcMrLXg1lfPuCjs4MqaT79PFiQrLV3n5CYU5W0N0H7+fbJY4x3ND8veDOsNYRnR",
+	"Vjthyrpru8/oY+kJn39niNf62mqjg+UHZGNFx+ajaAnKMpItMyIVZf08FBLICkEUEZCzHlag4KkbSvbL",
+	"3CveHSKQqgoXnOHmv+PTUvy32/JhhwVVOF+64oaRc209DrF9oY0eyhSP2ssd3Rgj0DKKobTv9sdbrwbX",
+	"Uz0Tu6L2C5BsaZz4NJi+6fmbqSmM22HKbKQ76kC8+97J8ldbIoDCAx/+uhQQXZcFyXPKNtK4/eAJOcnX",
+	"U2z1dENPFrwoc7MhUayi/bxN0YApL0Ps9pkQ9AbnyNWAulrwUW4uyJoIwkIOiDdbLhRsxrbcYXbhjWyr",
+	"puFHjCyHDI6+oRK86stWSL5/PvoNMYUtBl6BgXbY5uiGssdFT1XbntgqE5sKtsMq3RKJrn65SlBZIMXR",
+	"w0tEGTKBltolWK+Mlyu/UsnuDqiN77offfHm5acvvnqOnjx6+Lcx2agH0OP0eIxwQRNEd1oXMh6cNRGi",
+	"J5elusdVmmtqI3aG9yxMIkMwunHbpRtjaRnHpj3UtB6ksza5tu5ck42Y0+ze7Daf80WL0xirE6zOYURv",
+	"fVZrqeFgaH2MNl4FAaJU26DhI2wSzv8qtQjmzHcxYHlNMrjgG64Q48YtkKDVwaqOJM8+kaAEXPh1QX5B",
+	"a6Uv2MvkpqRvkdY6jHfXK3X0dVlvKZax1ksyOdP+Djw+H97CoxIwcKpnkJNMC+OsNNWaIRnyFZRup5hl",
+	"VE/ebCNGj8+foqucXpP8UL9+BXuWJYizlIDLYcWzAzhXcs6vSXbhbxlUXzqqNCVW4IspMBXgxDBuckG0",
+	"6jPJX1snnT8678qyIPjJc64PSpEMTAiJwN9sr0iCKJOK4MyEGeAkkd6MS4QZ0vS10zfR+8EzOqpK8oeP",
+	"/Ery8xBvOMlkw1LaiNjQu6895vBcW7XGsdRj712l5hFn7th/VhaPq4uDulKAPaASSRw4lSPMwVb9sWWL",
+	"QBMGTwBeQKtSuXmFKir+dY1KdgI9nGKSBszLseqej87aHEFYCFqfI9gdJ1ujo3M60TodH/+jt1YHGH+4",
+	"Eu10c3Ze89Qrl/osbgH3zH7168HiSmhnMXAnlkEOKxCVMeyN+jh0Ye6lbQxFDKucp9d+XZsk4sYKX8h1",
+	"Jzc0JZdNu5mRdwpQOsJirLVbI0fQsa9bNMkzfEhc4X41BW2joV85I0nPJD6Ild5YeZC1zmM/dxLqgoZg",
+	"w/ALm3ojRpvDyGuXxE4v1TqmImrMLzwgZX/wRarW5vdbDuZJo+xkskSNylPWn/QylKeLRldkHCpx4qIu",
+	"zOgueUdcVpZUeG1W7V4yhmoEKoEeMkij6OGTp48eX6BnAq8S9JXa0gR9ixVYtx6o4bOz/wJQw7e/ffb+",
+	"T4uP0Pdy6yUxxzp3WhfL0lvEHT3KMzBZEz7+vs2l0d7t/Rs3MY+7LL6UmHR1WnQVSx0zpJS1ZcL9Klfp",
+	"7MccNSsj12e0AmXG6zT6rdPuTXv4FsUCvT5KPnv/5zP7z/Ozp/ovf3v/l38LCoDeCzZetjPDhRtZzsgF",
+	"HCKueS/a/b1k81wwPB4xGDjKP1vX+/9xDve//GkUjG7xHcSN0OpgYgOXSH8AKQPyy1x4YIXT60Wc9/6W",
+	"fZCj9+V0n+TwJ05JfBm7h8Er2PpgOsUbObpbHe/kpMXHeCsnDTjdezkudMa9mScJriO8m6Pfi3VjRg3U",
+	"dmv2vDTq5pxdJn5wf+gk0rwf/tFpS/rDX3pb/tLRm3kL/tNI/9+HzuvpeAwjKtdn8iAGNDipXliku0Ca",
+	"8YawNOh3wgptAWVZeRBhe2ySKBru6tMgnLY0z+RSs+K++i9T/EvzDKktZdcSBNB+e0CMQ4JCyss8Q1he",
+	"z+WjdO9EIqVYsLKJcMkp7fP5/Tjdv+fDA/YrQKESwWcM1RAMPuRRzGcnOnjaAFgOYAwONNMSfGc1AVPG",
+	"XGAGTm+XQvTFi2eLZPHFiy+DmUOmHB73VhFuObkhwhE1oDbLnipODm/Knmuxd7kU1JXxRxqB9UV8Wbji",
+	"5U5GaA2GN6yUNxAs3VvQNYiRPExUhujkMRN+pUeFTwfm/IvN0uoDZpFIca1A1qh+oXIarYz1QTU6+jZZ",
+	"RzklGeIMAb61JtjI0BAwmd5C2eobtmGJgbOC1CdIKMIbgz8w7mzvpDBmAq/VIvFgDWVZECFJNpzPqATd",
+	"bEIp/oPE4N76wynf75R3IqqCnHKbVl9+d5VGciHrO3JcJt8MAniiutcWuU1Emggs2qY8mVtK3Da3n7hb",
+	"niw4gc2PqNiOZ5/Gl4c/4nPpjoI6Gs732PMopz2RbYUCIvWgY7fwS08VmgRw7ytxLVgMvq9vIJUoJ2to",
+	"LBBdmu6rZ1Nv24kKQRsg3v7dm9PYhr6scMwnbKdTj3B1eaaSHA/Bpz8cf7O9YDPM2CJncfJ7htZ98/KH",
+	"OMq0Ez8Sst6HdznidcHz6V9tbRLMfHxbZol+VNJ+sp9zVGrHO8LDAjk63jhdQE9e7L+G0B3dhkGxO/J2",
+	"0BckCL7+e46lvB24/b7s/2cK5QRLhRRhKN1igVNoa5t0eXsDDvHBb39L3p8Ii1iv+bUpRem2u5qEOF61",
+	"cJjF1RQLkV8QFu+QCgDq/7OUCtCKLVZg/e+3g+fYR5JZSSat07w2cXOqlyLXDf6AXhB4gAjXRn1BhlwH",
+	"A3jUH2dfqNqUrakkqeEYq01pn13MZXF1VZO1v/5GJ3NTa4+CG7O6OZS+Nne5Z4pfybI8sAeEKUEnRC3N",
+	"OF+Fy9xbU3Nj98/nKEfKCVO235vU7yaSdU9eu9nDbpxGntRV0WuWPwj0F95vo1902le0gBFNYo82kVcH",
+	"iyi8CCxzPpZYrcpbw8jGHuei6wkS68M82EpjW1rBJXGojuBr8hIIfv75T83O8L+dJ589DedSr3h2OPE4",
+	"THrT2GFAY/Vu5wiS832vi/Gzppr233/+tE6G+NPy7O2//+Xfx7NcbUd3WGjozJ5jQZ4J6LO5CyPFbjBl",
+	"Ui1TLMiGaqJY7mmeh4vacHOk4eQjLMjSf+G4NjYxHca+4Xt9QlCcI+sw5ycS6beRe1uGY6x23eGonqvS",
+	"ruPh0MM5JnxRjxzOBrJtUuxDkMRqS+u7H5tFRzZ5QpG+x9i+k33VGEWO0w9Yp0GDRV23Vi71u48PJQsH",
+	"rA4161kpSG+N+o91SoH1BpuGsfoynrnLiKpxLG7ohenYZJIQ9C3YY2oi2iZWo8f7RCKvId5t1ZX4TMuR",
+	"UtLLKCO47pEBrTtlzLNy2fFKv/vBdueqzImvmanY5uin75rFfXz3f1rvzxZ78C9AxBWewcRtq2L3y8J9",
+	"jiUJmVOSSDnQMdAkgHo9ENMKYQYI2MXijcsl2ofktWCc6kHDUtINO/K1vpVy2x6UAC4M3zPIgIgb+cje",
+	"jjnH2ZLfECFolhEWnNczBPkxN1RygXKiurNEWwwoTQiv+A2xWN47WmWwvXn5ypS3b6lUXBgUI4N9av1i",
+	"kamAOZdTswdN0+BeNvO1sL0KLHI/4qMoMeDia41bg8Qse+B/7M9Vvr4B3DGN22zv4AzZkyDHQP6477sx",
+	"hvS8u8jDdEBWS77u6QOKpYXAkqW4oXr9kOBNxCZKRq95nvM9yZZl0cs5AP2+5hbmlbOyiCY580ZZeFe9",
+	"dTtMB5P9luaG8lOAe5AKs0wiqbS2FQ2aT/JpZ7Ll+aA+b3+fki4SyTws9OiUydZFQ4MAkn0Rl6UDKpTh",
+	"DqvW3z5lRsC8elMQNX3uubi2+p1zqVXtRsb7meR4uojQL7Hhvpn6EZB3eCOI3zXT6LsTmpWYDa1YRlgL",
+	"owrAqYH5IpxrBW6zrWAjTQcavfnhTzSOpeeC2gnGztoOCYVpYVowMOPZqEqhVWrNkCu+cJI+UYGbT47H",
+	"UXkdWe0Awsd7fqyN7jNUt9YzHJdKJAlh1hWJFME7hHNTUXNSP11e9F6lNy9f2a4ReguEKZXZlFhk0jWJ",
+	"G/fGVH7x8Q2yz5r03xBE4ZdEgMBZa/G/t3nRzj0UpQCYgRsJxlEv2bInWe52Fmr+3sQ2KwDfjrPDrstt",
+	"d7tnbIVj2rq7baWpw+j7bIi6seIpyQMFJdlSU0CYaCXeQQsryHS3raLMLlljM8qRwOUobuB3nJHjAej9",
+	"eQfrTRiJlf2ab0U+ui5ZptXPvlv5PllsOM5nzkruTb900jY6NQY4NV3lZKh7if49dkjXBCOquK7xcLBI",
+	"waoB0KxyWQi+EUTqC5IZRp0JXhTkw+Aun54a4Y6qorjBrP76wh/lAp10A1u3aZpz6MQL1C0RKvBBXmiF",
+	"T3C9GQnCKOOMi6Sp7U3M0ryFe3nC3euumuSS+ODGCRSfCWXcIVNTUjs3uWV8QHDIVdp1MP9u4ba3Y6/t",
+	"uzB8Bb6E4qWxG9CtKkzr3n+ag0pjNGgFUE/gEnzy+CBBF7IlnTTdIjv1xR+XKp7O/qDqn+JoeRZ3eKUM",
+	"3j9PuNuFOXLZ3YXEef5yvbj4Kepqvm3nLUdc1ojE9l6Fc/zdU676dKSWfkE4nhNfa6LTt6jFLCZPfFw9",
+	"jYA4aF71STget6i+vu+7KzvCMheZPrXV//RA30BKO8wOHPiGZYRiW70F/y+N/7+ObGEGnREUvqZsAyXP",
+	"FgprPMcpHHcwkWrba+CU+EJMdP/l2rnAJXSLh2/b+L6FMTgNn2LmhP+5wSIawQBqos8OIcN1r37z8lXd",
+	"t9pEpGOOVzMrudwRtSyISEmoX785arP3F1V/aWjYA1reJxLBKHFtiCKPxGaDpz1dxv05GZ0TM1SyNWVU",
+	"bkkG84qpP7ZDLLpxLmtPLvx4buMfy96KfqOJLSnTq+zpfFvNfhFCrvIMn8Cbdl5HV+pY7zuVts3OmotL",
+	"e6nMnBLQ4J0vsXfkpb7asaubFPSMCCF0KQBqPmonX38b9bFb5q6U6e1vNmkaJsTgmrHl6p7b9uP3rdgC",
+	"7TF/il3akSnYvxeZdhJkTovDXMCcXKTZWz6VkP/N3KorljYjI5uZDZ2kK1kKjFSZjkQIGCpqGpvs4Hzm",
+	"MkqdRngPzdKa+rrqrFbDhzIO4IF+WB8XQAFHFFUo5UKQVMkY8hwFqw2VYnxh+9BxsQuVXJjLxcWUnKkJ",
+	"yqphBtPSbKq3IhNtjur7wMVu9IysAqmftZ3qYuUrDF+j0FZRZaL2XGgWaF1Sb09rvHRs/6TjsLthUQ67",
+	"eygQ1Yzm90DoOcLrheGKiPsrLKYefD8aVkV30XhYstxsjJKm5zWQWleByTEFGW83Zc6IwCuaU3W41AKq",
+	"6vtoEdEmb8UHjKb/flC3HFdoXmAvuu84cJNvNihxXKjYKubpIj/scouC7Rm6kj94t9FLDb9EeGUSNh0G",
+	"4ycSSYUPJ9JnC2Nhom7lBorY5qM0+zgR24Jlf+hXIdTz8YTMXHHGU7h+Sy94/go9/murlvJJ4zAehfmn",
+	"x3OHgakYV+HCiJ5b3zpqt33jRz2XylrrffdZab2jzgghZdP2NrD5mNylN2PjphBkUrODnls1J8L6IO0f",
+	"gWhjD4JuJltzrVKEnkxUKKqGgoMUC0GJRDsOe4tZ7VrNc76Xlwazti5cmFzp08wOvivbufpmL51X8MDz",
+	"0HmU6ltjEnvNa1ZGmE4MXvWRzXPjIPQDKRPoJ7byMM25pGwztfwwSseY3SNht+Q10X+8Ww+JT5JunLdj",
+	"0wSX7T08uJEIhnXCQ/q7HAhhTGUvo8GHH7cEGgx4bd6vGd9LB4lsK2jMxILRiT6bZDbffmBvOs79qfvi",
+	"6cohKFnooIrTLdim0446HNNNRpXq55x5HV7bkoulJB+stYIn8qluoEmOJnYzBZHs2EipdCiApxcuTc/3",
+	"bfm1vSoN/fG48FV1jk2IdqFoSgvMVCDU8IrwIiemToCXStKMXFpECa3WUXZDVTzqfJOaXtVfDmncRSkK",
+	"LsM+Jj1gVk4lqo8/etVYV70FrVMav6jP4dLNkSsSAEJcnJgt4k3zGCM9Nie3RdenE2iNx/XkfJBcJ7P8",
+	"I6i57RgJE874EXzD8+wIdGoZQFK2/pwh7tjnMRgEUuivX4xEo+7lfhPg+tqUMYvLwZOs98/lEL4nHwVO",
+	"85EQy+1VzWFg/v7ZUHgbj+HsM4A4fBSek1jtbpKDZc4a2dPqXI+qQw1GAKYbLd3Sy36oRU2HX93gvMQz",
+	"VEseAxVnvh1vmNQvRCaBf+BSpiqxOYoYYLLVK1HAzmF/BDF3Vo+ndYZ/ltmGZEiLrI8BZW7O8kB3vt5W",
+	"e2DKDXIZvwDHAdm2SDKAkxXVjeSuqHcuipzK8qeAjLQoZOiQx091Jk3U45P3TxP92oLUBPK1lCK7Yorm",
+	"xZnCqXpm3gvtxW1LDagfmvxCNCoRuQ0/FSMki7tyFZ4QvDKWSTS9DD2qdK85E1fFcw8TZU6XNTBgRRdJ",
+	"fWHG7trRaSweffd5A0zmSbQbYB7qO0kthfFGt+wYATydHXzMV3xy4tIdcoDWkcIfx450JulbCbD7K3vn",
+	"8ZZM7+RyciXoKfQS3JG/81Ah5PzQPMb+ORqY5xawdm7HxFzlpD9Z2/5eJdTXKZq3bSu4/+6J2v9QwXsi",
+	"voYyNYB6I7WenUw3ewGvwn73CNNXYbEhKta5cK9wdLy98k727cAVPU4anwblcb8uyBRy6Ud18WY0dBxH",
+	"AbsYHtiH6tJBbTEoMPIIdA0zu25PnrawPpE+Ps7DjD3CmZQhkJ/3TxEyOzCLEvSxENG47jREVEdmQh4R",
+	"kP4gbrvKDVuP0UcaL9gNVXMEIeoQ9m2GLXqBY60OAllHjZLeyKo7wXe3YZraJKRjGjPeXt5QKXuglX+E",
+	"Rjw4M1mca5pHqet3q1g1Ca1eTH2G3jaOU/1RqpZHLfNmjURSVX//zmdal1cEWRD/OnZ80rQ8gplW8OZe",
+	"HD+HmQS0x87un5iGGpU7ky8G2Z8fd7D+y6MRoe+tFdrSeEu1vaXq7mMkS0ZvqSVxjkM2+I+CKkUYyjnb",
+	"EIHwWtl08jVOVSj5I5hFviOsMhs6rFwShPU3DEqyqpCN/IzYSJdlfYV4mpZCTNwpRd71t2fgLCXIhBf+",
+	"JTuvnS4S65vUPB9Lex6ZDN3Q20x49el0EPzQPdeltJkCMo4UW9xyYkwFRhnazJnEGXDO+yfIzA7MYW/O",
+	"QDi3TRe9O/CPmgu1Mku5ipZlfZ1ZAmgg0DHDNO3BNEOS+5ein/2dtF3dLnJGrh0fKHab4/U0UMaH3GRt",
+	"3ofejh/CjPfRHev9u5YvC8L0lt/7AuC+WzfTKd/Do52H256WyAv/GsJLhF5uVF6jdIvZhmSX6JoUysUJ",
+	"bQO6JjE8jLJkPuYM4iNdja9yHJAcx0cJQjQN+KOTlev6rUinlmmFFcD5ODRh3QNdb+HN2KDgxDD2YWmc",
+	"IGFHtCnq3WIJ0IHFITi/epTo+s76jdhV6Td8ZIjhFMHi8K171ra4kT3lulRJ23tAIv1c4uNi7LVqbaGg",
+	"q8TZCwCIlOUO8HEJTrcIJDJLD7FVllXjgU7q4u23Pex3Hr+pQLUQF8iH25qUTU85641s1I+YDc5JhhRH",
+	"akslqq29OKjhWUJW8+ufTbzgRsu3KV0O9dOSjOMUWme/SUiBKuA4IM0bKBAcMvj7kdgMYnMbhq0mmLfD",
+	"RfP3MI+hUsJrpDHDzhs81HEaR6BJJaneDsi356AGBKTcWoVIro0tLIiFctpStkGYHUDjNHjokGoUM4Lp",
+	"PQ1DQByIkjwLutUdhSd1gYdtF2sbuDC8I9K0nxxBj4JvDG7MUQBhaY8r8Jll8sY0JOJGm4pIUrbJzUKm",
+	"lMj35hw8CuUc1KL/VOF+HOMLzDNUmBgNJDSFj51SVtZLGV/S9XoetVCP9goLBSOGBDJcTtnbSAA6nVIl",
+	"Sb6eQj/evQ98FAJrkacBz9biqSt2ppPM2J4oHp3pywem1uYHdtHNJbmv+WPVpzKN0X6DWfbyxkxmAkc5",
+	"VuucuxyrtV/VtIaWPJMrAMywe+gO8Am5m9dRyV2n3+DMaDKC7PiNEe7GRA9qNB5rmOneh3S9F8YtkGNF",
+	"hFP6oMXCvgYbgtkmzoNAsMhpszF/VMjF7kdi9CO3uuG9nQXI8FjpGNGFaEBSjTcguh13xmureh9X5hlp",
+	"XEELDqOdrY11BYKqaXMRxMh+itl1N62KXpnst8mdin7Qi1vzkmWR3c+neUqySH+YTd77wBn8rlN0rFdA",
+	"EMnzsver8PNNvJ46py+SWliz8Y92DNbKUHXzv6ftaIH6Oj2rhxuo2Gs0T/+U27kfd5OrP9x9XvND6PCv",
+	"uYfrR8kzktj+okZL60NNvgvC7qBdZmTs0OdS++qjum+an9uHeTpX3gJtR/Q/vH0WeqwaY5b5uiEzJmXr",
+	"+S9OzwhvyKIxA6sX5DweKul1pfd8dH0dXxNekN8dmHVXtzXzMB7NVhIvw7u4pi8nFCGcEBHuLUqon+k7",
+	"3DcvX91dHiwvxmMNDK25SMlk09IO3rfOHwjefUecn+iOIaBYdjsJr4LnDecCUDBkIcJC385fxfCRlSjU",
+	"JQmwFeOHf5upl7eWu19Pfyaly7sM90/v+kFg0EpC+X5TqHp1CDKjvr6aGb0Vm3+qmNxw1Ssie333tdXa",
+	"kxduq5CEVFEY0nUr0CNADjvxPldLtiUTPUR33+h1oINSZyFTk7oUX0a2ZG2dwQ0Rq+58DPtMXOgUcAcK",
+	"LCoDVF8bcOR9IlGB1fbSANgnNmXsDNLHMDONXDKB92eu12jKdwThFS+VVsnUluwkyW8CLcuCDL5m3jBv",
+	"f93JYiDFtL72czHBmo/cPyb4DyppqDNltqPs0bLouQHPv3mGXgElOSrIqLHqEsQL/Es5R2/yArPag3xL",
+	"jRstBEufMmkeOCuLqryZSrTDGbFFOXMBDbb7c285TJiXCrozBBUwON3pK5CA74H0vgCTkUTFLmYIXK3I",
+	"cRqglK/e4VRdIs7ygycJbaqeCZgkpqOxfmINPIZLbTVxtOfi2omUvnb38NnltLyEIseMTaSUkZ7ikNXk",
+	"OlNoTtlfHCXxmhgvydC9hmv5xjwa9BbbRYCOrmUt42pp/quax1C3yTso0dIrmPoF/U58geEHALjz71u7",
+	"O3iDshqLGWS+xzm9W/zZs6AfRzVXajDXVmol9ONw7mXoLQv3ccOJRDjnoEdEdK0d4EwvmU1apRJlJbls",
+	"FIYZCCq9NZDMq1kW37MPzG2H+RsAxbR5UbuhzjjURpeZ9YAVNxho3cGI6NmYeeidvSZFFJDTMQyxeVVH",
+	"CejScvE8J6K3CjDKxrV3zpvz4O2aScczatI9Ve9mSn2YwnJGIwZj+t3oACdd4uGLOfrtCK0jZowTL934",
+	"veknidcQcp/aXiNYEwLmsGHXwIh2RAWLRKZgfAJp92LGSL4jK54drETaYHpUk5cjYjllrnyaa6peb/tO",
+	"bN6C6I6PHmbVxwB+xHn+QRzVQ9n6t+fHxlROySPpneHsGD27UioI70lCIt1/H8wDPhzF0xR1m97v4/uG",
+	"zeA5j1r9Vyz7SHuh6dnNpPEA47h/Ck/OcdZdfU53VPWWM755+coPF3ZtWTdo61oTutkqkoFzQqKSZVq3",
+	"xYcE1SkOiDMiEWVpXmat6jRernLvczZfXO8w7gOwx4ryoADWE0SKI7POqK9oo7UZ87teJIs9FsxI6XWZ",
+	"52HXwel3DFZotzVZuEmb5bmZDR3wTCQO37+fJP6aFFyomfbADPYtZcFEb/IOiDc+d9wM95V+rQ91oec+",
+	"tm4UBhcgEYkND4xd1HbRgaWragGJ2Z7xfYWt6Ozt6gCBln7WH6poaS7wOaxrdYCsPaRVYNQK4FyaVBGX",
+	"NQJqLpQ0Q5YjyRrVavX8YcPCMxhmXieypIqLBGwCc3he4uERHGZo2FFNYr+1revGqRWwtzoUZAZwu1sx",
+	"LEcIQUICd0eo3islUi53vH2Thq0jGG3pvRzuIVPgNJgx+gpsMBkUauHQzhdkQ5lE5IaIg2k8TVhKms6c",
+	"C/Ts7/91dn5+/vDRZ+HYTcmUOIzXIJnHjrQxorHcTOmR7ImPUCHBDQlBLLLG2piKLI7zC6g6HA4rqsqs",
+	"lcnYe8FyekPZZokFwcvdo76LzDZTxtxhhjcEEqM15eSx1NZ5b4gB+L0z+wFKSyYRVcYJqHkwSjlTgud5",
+	"3EUeD0MOhR2LLZYkdvE5XZP0kOZkaV4DBGS6w+KwVIeC53xziB2qeh4SZMUNTadcfftG1U+oTWByywFn",
+	"OUgqkioyTEz6Vi1/5Sx8qorTnKiewe266BGMzN+S9oJuPyS1x4qIZU6VIHJZELHM8CGi2DPemDaVD1a7",
+	"dVzQ32ufHTU2MmkKCI9gHP0G7nO//Hlu70u35vgmcI++1iarF561MR+5pyrdQnzBlBkgvl73gKpkYToi",
+	"75TAEQpTB7yyXlCOV6EsmRfMiyh8IpHb18RbwScQOKoTrLUeZU4hICVWJI9o55aRb82TpiU4YaonfwgG",
+	"zElPVN7usMGqgUddWw8T6Wpvcaiswm1N4lcOVZ8dpo2ZIgIVPXVJYuqGmhmFndbVtA0zaZO1/plOqW2t",
+	"r0ionp2+6yvw7BWChhKWbnpdoqYq72O0BU3DEKY1awsW8zOitCasSZ/KcQQLy5TMTNx3fbZm1p1Uu/l2",
+	"9CTiiKhbniKHGELcwVlqSUIgSYrbzLPEGVomEut/xwV9WuTdWnDg1g3uy3EQIPPZBT6yR4uwk0XJ6C8l",
+	"sb8rUZKW4bDD7+hO22nQd99sj/nD+ZD1ULsv//unZ2f/9fa3R8mT93+axyo4RsOfrLg3N21HmWvIErWD",
+	"w2p+tadP/f08e3oeZQG0TmT8TEYMhHq8vzWmA/+8E+uh3Vh/1J8fsC7ijYVWgPp3ahcMtRAK06xnOTRJ",
+	"bIy+2lbFZAJtGB0tfe7Z98+QFVLewX1+ngxaJ9MWMJPlUm/559M5Rp8RMnEzwxrhcabHEQbGHB544ym7",
+	"Z/53u/p51Of7IPp7Ell8sXMf5W/Psk6QxxEbdYJ8Hp3v0TK2T16OZzAF5N/wS/daHo6f70T5OD5gQ17O",
+	"JBUjvnp/peTY4vrdC6+cMtiyV4/BuAWAXRX0WUHoEime4TA8cSzEq23PM7tOKxUWSgaTj53HzbnW9PKR",
+	"VS0+ePfXiS1hYhrRISwRZogI0ayOuYX6AqeA1btfU9HbYZK9zUwsR2WdRMm7JLtnplRpRdSeEIYePj0/",
+	"h4KhRw+fPp2MQ9jd6JHtnU3PfbW9h10K+sB+pzBDc+YDBdJrW1haOzT5nqGMCpLa5gKjhOrOI3wFjCho",
+	"hTxKobZEIJpJoKbUhl06e7AJWqumHbfpJgBsIyOAJp3Ywi/EBdoRsdF/4cIgu7i+YWa9VNrYxQVgttsY",
+	"SzEkFVrZw6D5VYF5h4cYRKAJN0jwfozGSLXd7ZtTufq5PD//LHWDwb/IA8vurhJ09cByO/hvu1Xw32a3",
+	"4D/Ndl3BfgFc5BYXBWEkc1CRgMGs5Q4RO3mBriA5QeD8gaaiqxEBEnShVydYt3Kr9vGojFt4xtvy5gZD",
+	"VbKlqKFUJJjCHIynF7tzi7XlKHoIG+pDC7xxWN2I7AoVJswW82rd73yPDxIVgugTcjVeiqMNR6GG9eNM",
+	"ypt5cOdynl7/QHekN9Mz1U+4O5PzFByLD9A3vBQWbBtq1/VUgegOiBeEAU1apNIEiZKhAkuFdjRjdLM1",
+	"KWZ4V2i1c3H+t4vz84Vvdv33n386f/j2p/Ozp2//z6Ofzs8+e/uXi5/Oz56YPwVd5V6cMbSSCk2341EQ",
+	"Pen24T+HI7Dr0CCtszEAC/pAMCR49YRFWtG9kx0mImTgtnX+UYOXsHmGkbMMs55jUe97dn+mgKkd6SsX",
+	"mOmNmTZJ9XWZE4mkMvXdEN4GOXuJsIuAp5ghG7UGAAi0Km2ZBCQfmL/1pR3ExmO7LA4yL+G+m0clWhEt",
+	"npHiQbHn4rdxOQhhdPHJgV7Dv6VhRpgdTNMEKw1hBRmPAMuYJ/LbIIFuaiyWNMCrboiga1qLcCMLEyQI",
+	"7JlpAYKoAgarR+SSZEiLiSHYzpYeRG6IQDXI+gw5KGF6sYrp2mqOKc/LHZMQZHZbfGLuylyJKc5ua5Uq",
+	"s01O5TZpoSzscFERVNA9iMPOjGcuJQhdedctqIfVCmjH7nYZR3qo2vy2nWEisEXrJJhK5TK0OETEc+hW",
+	"dqg3Fnd73LAL6kaazV9W2y8NIg5l0LQJM7mH9Mhx4MtjbLvWArqeLxeWaE78G75HO8xMYoW0WVVBh0wv",
+	"d/59c9OBLBHbc4gRKQMslDCypinF4hBdmbmleTbYDI1KYK07fEArktgSpYd/G3BAusZIoXJVu2US7aiU",
+	"0MBHGUvWQE8Fu12bJ6Pv1Xfm+a+h307gUtnxlmsullA/EG6UhpH+EQmyoVIZdCq052WeIUZIhlZE0syW",
+	"Yc4yLf9DkdibgVfatNYiieBnHBV4J1fvemC/woQJeFzz0KR+W8v8aS7z6q3VIZxCXj2BMLohYoVzlJGU",
+	"OqjPvaDKrHiW+mU39LhL02zdsnoBWsvRjLCU9GIyYaVwut0BYt7ax/Mw7Z62fO/KEcygF3X/DEk3zDqV",
+	"jAcj5SKjcYgstg4qW9Is1CPIS7WRPtzVnqrtluRVv7bjG9ETVxLW66dv7S5l5hv6FZgGz/ViPSA905dx",
+	"zKmvNzIj2SViVcm9A+QNoi330oV+WkQThXnavbZ0ArFL3LIg2DT696ghqTOyDyjjYBUNYeRFB4+0jBaF",
+	"IIqIZSn7kl1jOwk1YvlEbXkWvT/28aF4liApLajB9o8jWv/iQM8iuqMKuoiY0roLZJAVkUx5QZDEB3kS",
+	"UbeaV3Rvu8HQ1TddAi6OVrrdS5FIADDV6G01T7viPEjn6dWK/tHsB1kF9xxEYzXEbEE9nNNsWTJFQ4aR",
+	"kgZf0mgno1HFu0BI6Ahhs72ejHBsoaL/Ntm2WK/HtQak8VGBvQ8ufdt+rDuUrM9Yr2C9rwJ0oAViOG3i",
+	"Dwk7q4Qdpeb7L3HHY/sfnwiefC0+Dvk5lsA1o2hstzQYFVkDgmgWb5kxMO9Z+gNnCqdB1+ceH5DSahxO",
+	"twhbdvIAXUm8Jlea5K9Kds34nl01kRywvCbZg07c7hg72xJr2Nf7o7uGLaBIPpeBPBFpc+ze6X1ewsOe",
+	"47DLxY1LVCadnjkDeHOD2XImh6CPId+Fai9IbljnlhbBRIV9vW7XCTEOWW/LS0m0PF82vmEhiEPdiJA9",
+	"iaZLQmswwHMcjMcBZCPjwGyBysONnPCaLPdbwkJO5FK4vBtmlFs5o4FR9iU2QMpMgnCWCSKl1gG3mGX5",
+	"XWcfRi7EvBKFZTebcWPRVc0mWkrx78kAn3ymFNkVaqZeGuNKQKX5VJDYW5NZsyNSmrgBoC/qW4h3ND9A",
+	"VoZQprMNV9uexja93AJG6+871ETANAx/MrotnEplRprdGN/z4ypP54OkvIPTOKkv2bCSozfyOGv7aBk8",
+	"rnV/zAJ21CyakDg8JoH/kI5OOo7u+pGSrz3ulIvVEBcD12seGwK08XtpQ8zV23M2fhMNr/1BGcvoLHsZ",
+	"TUTx2u0xnklFcPefEY3u9R0xpsDlKw7fek61thXvHG4285cXlEiEBUGF0Kp9hqjfNnko59VP3a1QLloO",
+	"nDcv0WcPP//87CHCebHFZ5818oa//+p1M2vYoGl8FsDS6FzCCjDjebkK1bDZ3LhoTluuSH/ueC/WU0Z3",
+	"hEmgkSlf+tK9Fkz3IFiWYuLcvzMvhcfTimAPWgNwBb6m+agH9ksqbU+3V/aFQZCfXu/hM5u3iPga1dtn",
+	"ikf0RDWTxIiRvetqmiAG6Y7mjzuCGWUb/TZmiOdZE91qBCugtg9dMlO1243DbO5asqhTLd1uBQVfTUQd",
+	"guy3sOqNGllDPXkYrG8GX1oN4xS9o1yR13zfQ004isSxwt/pZ3uUCBhnaAnfkdAycJlRYptlOyYFkQYG",
+	"Pbc3/IYIZn3PtalVlKucpkHelVr2Eer9+GtIQHwt+A7BgBJw4rQUkK4ZvSNtlh9Mx2VNsubrIOaC+WIF",
+	"EdTYkWOb+so8eeKl9eYzjcm8MemmAaqo9iMYNKvQu/ZEKrNjLgmxSvicXB47duH1ufoXvqKcevOqQ27t",
+	"SS9ZVmw7mDkaJKPUq0joycmnSlqvqk2GDacCd9u/2F0yHV6SBVZK0FXZYA2+twK+MJCRfAA9wGXG99TA",
+	"B7NBcoIlCeKgEsgbd3svES8VpCHuMAQGIDjpozuPoP9Z26v6Yt9JfRusAZnMA7urDTGzvkk4mRxPLJRl",
+	"mgi5iIhhuyffQ/hPjdcv2S2Eh/1P9U3/VcWWemwuc3dRqnmuvEQlc8eCdpyprVErc7JW+tS7ASCg8rEc",
+	"VD2QsVojH20t2l0l3rtMLeeCd9NTTiCEpWnV9G002fslCywKb8hyI3hZjJ5g/WRVMRwZBJsKKQenEb3T",
+	"DBtbPYit3VXoIavE2Vohm5MXpTHxlq6QdnBb2s+/Txa/lFgokyBR2w6Pzh89PvtfD4OZY+RdBILKu3CP",
+	"SVkWhQDU+XBvo7BZZzHHL103P2Pxe2MlMQGVA8GBVUZWvtXyOcBvppKMhdgJQiG3ZX2c5HZrG9XTHYoX",
+	"vFDNpPXZ0GX+kuREH8dr8ktJQuw/5WxNxW7ixDtb4ccxTTX2MrrLD8zslPad/ie9zWmMHLE5M/gm29t9",
+	"v3yUVjEmmSlvCFipa5wq26jbz57i2hBV5J1KjAcF2rHxUnlOE5M9ZotmTODH/QtiPvAPg3f9TtsshGXQ",
+	"+4EwRaHmvBYNyWJFhdouXYO9ijcbEDt7W5Z8veSCbsB14yPe7bCgCud1i3CSlWmzkmJHN7a2ou7oaqNY",
+	"GU9La0qtcHqtZ2Rav1q8qmUh+A20/A1xytr0CIJyN3guMR51SvbgH4I2L8lCCczkuidGhtO+TpxadpeS",
+	"CH1UaU4NO+Yoo7HpCT2FnVfWFX1VJVLCg84TcUOEoNloc/xC8JSY+hTznffJKakwt9koXN+MITiswI2P",
+	"nM5oA4UfuD6zXVwyyRQmHGyq76cKdLID2nMF0ltU2zNUe+lZ3zPw2/o+3UtW6/kgBkwKayiCfSgJCSjY",
+	"czuAyG6FxYYvM3wIXPov8UFaqBRtphNmOw9jY+MgKlFljIZUuh1+t2w6iVvj10aGSaOAqkWUCq7Vxkt0",
+	"DhYyZofw6JQtUxKqCARdzlT47xFVYIptaZYRlqBfieASkXcpKVTftO3Ayx1lXPS0kZF4R2B6IKtkVWk5",
+	"PGLdJ25kVK+hXMMz2x07wgFR1b7W54UUD7sekgVIOsuiSe/m6j3dlbmiRU6k6WUw7oj23FAe4VQHGd6o",
+	"7oF0KKtFyMGLWBbg4woKZG3A5STbTBQSjRf7KilMCScRtq2GJClnGcK52vJys7VAR0LaYoVtZOPzY2sc",
+	"syPfiWywuta0Yx92DMqvYa2iCaZkZkvS60WyoDtQet6e0PPJVeAGQYDUVhC55Xkmbdq2H+UruJTU4LHm",
+	"9Jrkh+A8OOuv7jQJoKYlvIEZ2gPQWMw5Gp14UqPUPoakBGcbIpUhp9hC5+pevK4KQLouTq2c9venN7H9",
+	"nPNrkiEtHjaYamNhjTAqMBWoKJWFdBkt8JJpEKXqmXR1J/uqI74eWf8FaC5BZaF52sP4XphN10dBmK0K",
+	"yrEyKAxcLbOKayQLg1cW7l93y2CXx2Z7Wqr1yMztsLsyNVF5l7fan0FG+hyzjGZBjnqETl/d4Gn38oNd",
+	"CdsnL9wjMUzE/xlPoeO4AO77/Qcad3jyVM28Sw5Hxw3qsUAwjGVPBdRoKhE4YyFD3zaNf4C+xzsiEc45",
+	"07KWZa44w9CVgWPZcQHFa4rnmWkppZV24fn6HywiAMs2QY3J4DRk6EAwZA9l+JAgyqQiODN8EjwdyHLF",
+	"GvP40WiHA89F0mY9QfO+enxZCK8ys2XtZ/hw1VPVN2jgB4d/X3tTlrVDcaw4yvcdBfDSgnWELP7xOgur",
+	"p4fhzkQFU62Ra9EeI82bLqr4RMc6WuFhmUcVuvk+tW603iJXyYLkOWUbk9plnmgU4E1KvBrsPfDeedAi",
+	"2rFEhyreD/GKLz0qPh3Ke6K+6xc3O8EFegIcl/uvtiZhNIyQOKueihWbk1vsB37ytLtpVYZdB1Jj/t72",
+	"vI05waNS8odO4Jh9H4KQvYKBry5AKMDNs7r/JzIU46oY98Ow3e6OZKTSYRRQckA/15OGVV9dGM05qKtH",
+	"KealuKE3vLdNc7U3JhfIlseqPbdBgiirtvpI5ClgVR1AnTCHK1tBEJxNPxiFr8nwh433sy59dtMGMDsJ",
+	"3nADdFjRic9sZ4uUNKIj7dDx9HgJOBKBkjwgtk4h+7FxlfpPtcGhB2ea22ZEKsqch6AdgnELaisRmvJ3",
+	"WFyH83I9IRXTgaKto9aF0/aiRrGwOVzdHcE27vEeTciuHN1TTc1YN7eb9JwbcK8W/rpi5y2+wQhyKCbg",
+	"2eXCMF2pgDsa/iXRitjEXq1uV4UFbetCEIMtEE7MfJiYNu7G2wtPywRl2h5SHJ1F+kbcbH1e5VhRg+UY",
+	"vuSnzATDp5WmHbymewKI2oOoftW6TeKRPMKCrhaVeLtYfT10sl+t1wTa3faC5TXDkKH8RmYrDYxWKaM6",
+	"GxzhpK0AO2TPPhrfp+J7rEkNMAz8yF49SROMsVIo6ra2t+kH85FgA/PjQTnKwMosRKPXxrpeAaC/6Nuk",
+	"l5I1FishQbmdsWB8KlbCaXMvExg88eRdQUV/PpSP33EMREcM5c2Qz9kh5qN9NH3nPXI7jomKj6uLHS/u",
+	"sWfZWn037F3pMd6yQtsDGTVfQQeh+MzXjChM83B9CgcNrEv9//PNy++R/RVRZivSVjw72DSdAgu803rb",
+	"J7IFV93XKsd+qmprb6cVXCYXuyAoOMmCdohmh/o4K5QsrZ5D/VUFknUrIS/3TrQ570062Fehr6PUm1LL",
+	"bGI7wQiiYFeTecFVKFtCO7EQJvoeYSmJlDsAt4d2Rw5sPRjlvSaHHmEhFT5YtCa8I8aascaVPLoiXa+t",
+	"qhrNe0v0Xpqe+Iq8UzJBXzx/hR7/tVE1R9hoQ+g25RmCSzFDK2ICrIiyxPXe74YGRvN8ah9mABSiCQ+l",
+	"lx2M2lsLzFexTDekRZUPHZI4x6Wf1m9F3gMjNqY1WAKG9AZeRI/OH52fPXyUmIOs+vlwsQvCfFu+oklm",
+	"w8/sH/8pOXvwGu+/s3ASQX6fCbxWfn6sZtXVVQRBoHrF90CTfoGZzOsiob5GAtENBjoMtLl3rmYV/b//",
+	"9/8De2adGNBJo7F/5ol6eqEmBCVdHnOA3+IDLxXaUs1A+BqwrtSZPgYz2lmTmGMP7WONjWoG6CUR2+Ka",
+	"yjNSCfyK6dZlkx4F+w4Uu+n+AbRIqU+UHuX57Je2z3lxMAXiQDJQz21q8/Y2SAZ6kuu7MVUsTkNmiUc2",
+	"OUoiXRqVgq/RlduQqw7mgFMLWzEnv/gan/36Vv/P+dnT5dt/+9OHEHSXiLCYqX/2pLHlj26PgZvvNiKe",
+	"PqpLLAuoGO3EONOpbLgRgApGAVurexRY3YzM+gF6TaBeMYNWo2i/5Q73oDmLu2fqpx/z+x7eNoNHUA8T",
+	"33flY0r/NRswBxTMGA+eB9+ll3v9wX7+YD/3kv28hrCZ7UgzeKVO1FtmvnDjpXh+H/rT7tvi+CvVTYU8",
+	"jlBKetxUQtp/WLP3zU6rxwcU9j4m3ts1ayYi+r25diaWTt07l8ptuSKCHdIq2Cru2hjjDEj7Fg3nGczj",
+	"Hnu3ZKnhCc8M/MlAo8GqU9u6emmZ0fWapmWuDibdwPaPhkx/YTsYQwjSHczDRbLQqsRni2Tx2MNGg1hb",
+	"TlnPkXjzrG5fmEB/xHJL2UZxhv4ueFkgueVCIUkU4qyaOmUb25XCJaZCLqpE1YIeoBeV2YdRRvGGcUll",
+	"oAwMNo60Cy0kydfm2XfhZGnDRno82N+f2MfhmDrOYzz6pVry9XqZ8R2mbKhfoX0CbXFWQ7cHq5TqUXvq",
+	"SCCaq38yfNekOGH7BROUJtDx1gRS/U57PTyzn56nVr2MW0/Vt741zw+3X8Lplsil3ZC+7qseeYZryO4A",
+	"SP22HYu/H4xvSydJg3E02UH7CnQvWpc2Rrh7xTWPA6v+GHncnd3LMRzlFmkEDzj2eOZw0IRk5T3z1LRP",
+	"Y1r1yRdO3pj8UzamupiHF13A392uZIDFZizWyF03mtT7ZLElWBz5qiCGKR/5uiTk6Dfz9TLFghzz8h7n",
+	"10d9t52OY6Zf72A9dHNr/PkmrQMLEdY3BGegIUykqFeEFzmplIs9VVteasWQ4R2ZDXvLZBo6d5XNij53",
+	"UZ2BLOkpxRvNfX7XAnlxU+jZvNzAdzVX2zW/+PV4Ws9AVeM3VZLiXGUkOdZ8WNJfw+Wsmj9UmZHQESup",
+	"cBABahqElPLLxykz3eiCusqW4Kw3E9EBhBu4Rf3oZdXSeb+ledWuyNXPxehfkcJwQNX0aihb+/P3/zr7",
+	"5kyT4eMnQes7uKvf2e3ThmOz3bVPtx3KwZDOtjC62Qcp7x3TNI9VBBtVonrLkqgrcGwdTpPiG+xkjJtE",
+	"t4DpgfHURK41uv2WS4J8XHXozaUp/gqtSMp30MLe3IHYFNdqYwyB2e0Zbks3TZfrPwvzyXkadR/Bx9pV",
+	"knMxhX9yyqrkhdHao5ysVeyzwzj+P5g0SXv6R8L0f6wZLY3DSkJF4946/DN4O06Bx2WoTCfSY+infcQZ",
+	"PsRYeR+EesYL+72nI87lK+Ogn3Ao3mWabeMiWNgMVmabKd4vA7Oa/Zw7cX/3YJ6ciHidoyc/IkaDfuZ5",
+	"K51i2eZQt9a4JnS1Xtga0C9dkVWgA5/ri91rE8gUW3+13PK9jIWHvBu9w1RqyFihHytcpCzjtQ79NGWb",
+	"5REAwn0mT1+Ys1nKZLLVtfG3Iq6GOVTzdese9ijM6maV7vHq0fQu9tVLfdBrEu9NXZidotb8jf94dOn/",
+	"moECGPdtBMc5sv/kEUzpAuFQm3/IX6hgidfomrKsOuelHiauv//vgc2MN108nu+MofQcwyJa5BpNdDMo",
+	"Th3Jeb/0p+6OzKFGffB7Oao8Dd/T0dcHL2TU260L2n7nxC5uxzc1nO1ijwMpHHfRuyRssD4DGivf0dT2",
+	"3ahBGcVS8P0iWeA8X3KxZBywDcLNrAw2wBgHgO8bENu7qip1GBENtzOYb4PYp0QICz88UmfmaSLdXBi+",
+	"VoSZmn8YsMbMDNWOrTHNy/FInNnFF/peGbT0PPKVr20brjVl05PuYr3EuCj0hZ34uIOO6z5g67bHV/ed",
+	"ftJe6ICX+lnVUEFuCVFeFnaCZJluERRF5+XOAWLXQaB4b3XraDrobIJvBJGyuesORKM2oIO4gx6AKnRb",
+	"WcqDVGQXBsFUWKijsyrHV/jGPHsn4Zk9FoyyzZx30Q45dBuPVet3pny/5qgNFuTlbjYP0V7jipF6tFLx",
+	"Im8rHJW/7WXyDYDYVrm8S4HUVinAkrsoZ4K4SBBlCKNMHJAoWaI1DYJFTolAAnaxVjXslD8U/GxOGQkf",
+	"/r8GMO0U7FkneTV/mxxcXOMyDyR0vSY408QCZS22GQnZFeqAHKC8V7cUNI1k1Taqe0xbyLO+RPoosPCS",
+	"MFIsSYJwmkJGPmYZKkqWqtKVZLe/OlZohMWGqFgBSozbF5pxxdYfhdfe04fCCCeJDxIqiHAjHRuw7z6R",
+	"kNsEN9O2QoOHquYwUJdkkm7hfKiSyHVqjCl6apOZOaRqp4bIqwzCIF3pwyoUya40C5HompDC5NKXOYEi",
+	"Yi4tWNOeWKlrVDOSoRVZc0FAGl9ZtnuVmBanguBcM6luPo79Xpg7mHLsvh/NJ3qESkOZbJ0gpsq0zKig",
+	"kC4brLSxTF7m4VQSEyEqA9ftSwNO5QDM4Lj1TlnQKsh7awhcf1TKrkNdKtyYihvrpEp3KSAB6hK5nQS4",
+	"5s5BtQ4p+GnbdqhvSwXRNNT7K9/L3soMK34CaSbXtChIGCrTIIeakpRwT4+SDRKIZkNLXycZiSDDEvxt",
+	"SGryrMnN/2xNofVSvI1qKRT2aD3Kac+x/8L2tCCz8G9GGwbwlo1J0qkSgY3uYiBoTXVPsqipZwl8eABi",
+	"0+ShNfDsTHFYE8/OqxqLh6WsEe+SvkBwokU2vXEThX/gfGlVtwj8TChf8VEzb8qcEYFX1AP8NFhfNWiV",
+	"6esNOyZU5TuvcTSTBd0w3lMo5RlwgSq4nO5oEKjq5Rph9PzNP+CuXCKSS2JEdNAhy1Ke2XTOTsqcC/dp",
+	"rpMRBaSYIIx+/ObZDz/+HfIiL6uWq5YPykKLIJBo4X4lRt+p9b5U3iySxbtcArZh9s8m9Kdf9VmoGvqt",
+	"VfXq5sBZSio+ofXcjAAQfHTCea9NKrf40ZPPe34ipKdSyUh2AJz3NsaCcsneWFM43e6LgyIyprdnuyut",
+	"eb5OSTNLSTwi6mcXxq4NomyCigg1VIBWaZqEgF7o2tZqWQ//MD31BSkIVtIUZWHQGEHrCWRlZyEbBnp5",
+	"XwKhgaWEdzLcrc5pvH0aprb7a8VrL6gislGp1OpLF/ZS2JLYPlGV4jwHMLgu/pIPyX5DRLD5rfEdabXJ",
+	"zBUMsVIllSGbcQKlax6Phndqm3E8QdcCz1WzqFfVTxHfGfdNsM+iFhn1Xnn1Scfl9K4po67QN8IZZCb2",
+	"Zf3ahKTZ3nvf9rv0tDM3Wm7VUP0SFVhUTvprctD/SXC6XdyjbjZOcre8FlX+rndAo+RyZI7r3VOAZ8Q9",
+	"jDAlO/TRwjg6P3vqYI4eLM/e/naePHkaiFW0z6hn66fs+JeNzZuw65pxmfhLNtBcRSLQz5BRwiRwUUVY",
+	"ZbLbmuAKSPDfHz3666IRufn553//6aHeHr1Hv50noRhO1a081vB+FGF4V5LZInUaAW2+Axa4tp6NDS7M",
+	"A7a+yKm7D9CPHmqUwfYydSKVaAd71sH/Y4Yca24Z40+CACTWJx0fZfU9Pa1+IYaEXZOTrgNLq6oKWxt+",
+	"Js8G2BiwkyDqASMbBJgpuwA3PEh/ZxO3duWzICoLVmTJRRbSeb/he3T+2afnjz99dP7oc6daXaJsd+gF",
+	"+KpwBHYg9zJoA74LFyQM4F2+XNeqROJ1F9RaihWm0nZ2ptGOR4c5M9KiBqx8qZaSFFhgxUVIGZE0I3a/",
+	"L9HVZRRY25MRvtdRIwy9jvKkF8w5cCcUZj1DNmJk4NyZ80E4XOlbkBm3xNVPYedzJGM09Ld7lonR3ItZ",
+	"0jAG9NVZqOgolaI/hv+dlcc1AMphaTyhKd/tqBpwInzPFZkB1Xww1BkLaG4GmY2c7yUda7rk0nzqFthX",
+	"FQ6f/1Tr74zHI1/z/TyFVI3eieHGcaBemH7Wia0FvyY5rUJ+nqOq6l/g0GsgMGoDKcZqh5FcIgCqp2z8",
+	"fFN0sv4mja71RDCb9j+ZornpIIVhaXtMlbw0zcFNVwnbWcquKtrDdQdNiUMtwmzajfFdWyf3KQ2IIcVs",
+	"Jhqvw8oDxj1akQ1lNd5fXyBiJCBcedF7Ujii0zFe873LyAjZ97AiHzbK7NfgZTWRoalJxn5P7qFg2bcQ",
+	"1Uf1I3U/L729zp0FCY+J8eRWwE1b7PdQU1vQnqqDj8g4Guqf2OVIAYe6JtsEfJl8jWxWHPjWY3vMHHkh",
+	"+tpkDR7kbMJVc/D7KF/ry9E5TReIu/CitGCGVtY9ouoSWa/YJapidBft0Ocl6vvFtCY3YUeTNpAAafMb",
+	"Iqyf5BLZMN+FyaLwY5SXyAX+LuvrcmG75/oRW5xr+XRIjHToRKJNmPCiihabiC9uxnyFhEdtILF+uBly",
+	"hlvYjTrXJf0zRTeDwc1+vfZNB1zgl5KUZvSSMZMxm7p2wAuTbmkmhJm2iHuw6MzoP5BdkQf7bc9qHrSs",
+	"3VyaqlcjKpAxFjWROCz5itiAykJhi7AzMcradGuezVqoNvF4g4Gt+LtnQGETPQdfUbhVe9AReX3BAcCQ",
+	"Gw0qIpmtW+jUyKBz1zBGEvCCsGWKJWlkWQUn/6XAawiTYUmQ4rwH903PwgSqR89D7+Nr/4Wwsakf83qw",
+	"TdjvGvrkE4lsDLzeePPRxAXfrL9VcX5tiLjlha4i5jiYh2YIx/K8GyJWOEd1AD4yr9yPyk/+RlSHbBHd",
+	"f8087V6Lb6ztgxhH+xRNXkLs1OzjVkOFXn5+x9jhvtOta26WWU2h98K/cJ63Pm1zmZVkkhXT0FQnvVhA",
+	"qy5Y9pT3Vji93gjINQ5p+zGMRtVgQlRC/5BLoxp7EjfCfpbR/a3TnMup1Rk5l5DPz0OZx18TkumNsLCx",
+	"2LQik5gCfidhmVakw7H3tGZCQ4T9WltcAudeq72UM4XTKW/C40cHqo3GNZkiLR5ubyVr6zoKO91l6733",
+	"JpXjxuVhxVRBugqvEHP90UGfMeTdGag6WwHsL8S17AjRzJa8K3LMcC9w99oSyuRdXPM85/tlWcxcVgrd",
+	"zKt9jTyj4EsDhWP/wWy32BVXWyRt19KYbo2BmKa9TQUWigGTHddHbojIyp50bG1roYzgDBqrahu8wDad",
+	"sauJ2Ba6kTfulXkackUpdxkwcdRfvdHM+u8BP+8bRQyk9MuCs+k9YW/4tX+VawRVltkuj0aa1h0y3wYz",
+	"giZKGUnEDU1DHpc39heE5bVRY/rb7nWQBOHVCmOg01rWDr0sBL/RRuEtlCTFnaO8s7Kko9NoXJpq5Yyr",
+	"KDgJdD6t27VXJ1vdLj/H1F3dQQ1qDk9QpY3dM09Qx9yZZszYjGjfdkGMEGgdDjH1vXNfWn6LFM+zB8hJ",
+	"zyt7VFeVd2eFJTXVK1RBhkKw53isP/UryKqoYiO2gBE9Pn+KroyrqH79yvRl7nerzuhODeZEuqyhDB0I",
+	"FhJhhQTRGixYhA4DC0F6OILlaC1RcZcdYoskPzsPlkl67nfY41HuYTPztdZqXnBvevx7HOUhUj9tGNTQ",
+	"YrgoTWb6MqrIu/28AaMxexcEFntmktutqxxV2frT+mU3vtGddfjKpXxH2eYHgZlc97SawK6cpOn0RHy9",
+	"JkJ23APW6WVEmCSQqNtF4/VMnK4eU3+SKrQiKd6R6FaMx9oDtxxii1RhNWeKD5K5Y3uFw2H1QpAbSvbR",
+	"w9jHG0V/US9C4VoQO1YTKJGqXVLj2o+/vUfZtVWNXa0WwGnV+xxzxWYR8K1be9/kfGagsVuwi5Rdn9gz",
+	"uDcp3COPKM97TQ5mVj3L0KJ6Uh97vZWlIkHfEQHeilFaroztRhViAO0RyM4vV+EPaOIvcxz8bfsuUInz",
+	"zf/+Vn9sq/AGFB2slKCrUoWt2hyvBpH/fxtLNP3i0N/dGsr6qBo/JFsEYSdTL9q+723z4LnNETGpaCBw",
+	"BT2ia+lWEFuTJhzk2iCMiveaJnsDL//zx/94013RNTk0RUpLf803YVoVNz1d+8K247UKd/krZZhU340f",
+	"9DVYXHoi+nHzaTNgAtMO7cFgyAq2IrhzvBSMHL4loTKZug4xlGpQCOtNRDvO1BZxASqzl1mcYYMbTwoV",
+	"A7HrvlcNHCjWzvDhqgeJdlA1rcs5veHvDrUyI4VxMNzVXlYfvMvNXAu+OwKtDl4rwkUcr84s0+tyfHgL",
+	"FLATuivughKrtV7olFpwoUwV7hCOZ8ElbTmOGylXdwDNyY84AsWnH4B+p3f7/2jBFYusWVHMMHs+Dlfz",
+	"X4CD/8FaT2Wtw1HxNqcdDfPfDecdd3r5rHhSy5Hb4qBj++wz1JFdfj/IK2YwtT298H4Z2f4uzFJ7c7ss",
+	"dBRd80SWOjz+R8JiRzfhVJY7yy60WfDMUK/HsOrRjRtm3aOvOx49af8m8OzRCczEw2c+qum8fhxElx99",
+	"TCFZ8K2XatdyRD1/hR7/tVHwvhYtYLonnR3CZ7++/e1R8tn7P5/Zf0Ip/KPkb+//8m/BYvhvyQbn3wTb",
+	"5o2lk9XJmYlxFeE817yECgiQyImZZC12ZQpzIbP1lqIqhA0aJmRyxoZ5Y+aAi6a26EEHlgNIR0HJ8EJJ",
+	"lGPD/S8RXknC1AWC5+vILmFZu8NIn+L9scZH7OaEtJHqFszUJevjvSiRZDcQtW4WG9cM6Oef3wSp4Y7o",
+	"rhNsHj/s6a235tqWIyY7g7FQ8/r7ZSt8hxk26aLfaTk/T4PXtBTC5lp00LbWXKSk3YLUC29NMJ3z8Zx4",
+	"yEtY7qpFLs17Q+7L0ezNH7cciZL5mQ+X5r85U4JDSTJfQ9qQPYTR1UDunQzfZOZ95xMJxVzoVwPY88HF",
+	"xUQXZCfsCbnJkDyErwlDK5xeA+BMDcETM+dToMDzhb/7NelG3JWj5Nldk/e4j+gjo/dnJqNsRdSeEIYe",
+	"Pj0/h+D0o4dPn06WVO6Eu4mb9QwiTnoG+dDms/dMSgSWT3Y4BO8JBdilhBzaYzWka2q0B5dIZIdLc9q8",
+	"muG6qp75JKiy+/paJ29pEZ+A9V31TvAw+9JRGFF7Lq6XgudkQio8xMLgpTDpmEFlyotQ+uk3JM8QL5WB",
+	"l2IHo9bCVb5Aait4udkiOwiCmUEFEIB4213vTUYPTIczstSsGlDp5MCZXCBJNwCQSRnC8tqVRXNmeD1q",
+	"Bt48NSHAtWZtWzcsU4BAK8xFn3raB9w5m/D1msdR69+CuZ0ZfSWOk/GR+pp2W2F2ixkIvWrpDwBrYUCI",
+	"t/qqgHqa2AKqWvdKcU5YhkWQIit+OIe3o9HSqztZZ9rF6ICxGodpirVUAtMKOr3VNwuzDCsuDqh6qIYF",
+	"sYWPOU6vpcHnwQpt8Q2xtWfZJUDAwQXfbzmA9gBgj4ny47RqrBLPZ3qZLPDJaSy1oZLcimKtGd7ds6p+",
+	"9be+cPXcKp5mqNnu5AQV+fh+6LfTbvJUSpixfXr8+bdOtD4cmGL/vs+hp97H7uFu9XPI0BO7KU5hI/3S",
+	"0XXYD0rI/gzjaRLUPD3IQ2dTUPsU06qtjgfllnGD9zZBFLSThD3O5m9ac9FuidXswqTFoC1FEOHeZqdV",
+	"okxtqQRv8aVpY7amLJMII4Xl9YxFW98REbrnRyVluqKzXue6Sb0z4hwUmRk94Tu9kDkCMLIUN/SGR4tX",
+	"cDcF4A8oyTNPp3HDGtwTfqONyNUBWeqJ11NKlvHlYPwo43W7jEhtgmXazJqkgJhXjs7ta6gSDcppnkB1",
+	"VG6jGysM3zKxIc85W+c0DeTlt/0Bas+XVesYuMB4R5Z+Y5kKukfCbBq9ZVwlYMiPIMqcDHApIFhAv4Mu",
+	"fF+xTU5lsE1AH8N7uXagNBdWj9BqhLbLP5GIceRWFMd0XZU6fG08A95YrbDG/lM4RnebL6TVusnD/GjD",
+	"iUQ8qpl5NW5vZcYz6ZzRttNLR/EeSbfA12QKS8HXevI3REAPCgtZ3+C1MkHkhrAKAxUMKqASwKm7RHWa",
+	"joMXk3Uikk9E7uIMtHyC8k74h6waQG0ADWFJbWPtdkuodpWp3x7KNVmChJElXy+5oBvKFj48ewLbJ24o",
+	"2S+9yiD4YyGIImJZGgSLHRZU1fgByYJkZWq+7JorRnSFcl8Ec7zZHyq+fZXrBvV2WGy3wfuhPumXktjf",
+	"tfbYARxvsNAOwQ4G2eHqfknXHpxp260OzXE019pvabpFau/S6iXK4MXE9l51lAREhrCsGyropy+0PkPe",
+	"qQRwNqUCW1+UpnUQMIdLxNc+adrAgHmiIs8H6JmNSjt67qLDV0CDfUD+7Qsz3ATIbWnUcI63dBo0wfC9",
+	"ZzCLCSY25N5ZYHrtdclxuybSSHY5bQ8qhSAEx1zR+sRBvUsSGralD8e3L19Oi5tO1VhD8muqZ2hQZesu",
+	"JMiD/H1PvIMdI4rXphZ8ol5xO9rAAN/tXUYQHn1teZMTrzt+Q2xw8dBCUt3hLNw4EPiJDIFweK3OoZln",
+	"PVi85RGdktTX6fdHH/aZysRgk3hSAZcZVeAQzodGDp6gkQDgEs4p06cHPYortOUjbJRqJYk5nWqDh052",
+	"LqZ9/xCYYdr/yTL+0SdrfbctpHyWKnpj8cdaNQpK63WYBbG1DICZtAoOKKUks9CMSBJpeVuXS2vNPMob",
+	"vaOsVH2t7l2T3DhC8tcJxTVhSC+YdM8HFY/zPjb0Gr1UeNUbPWnsa71Mu6bRczLzDzcfjIGR2+nBlu7x",
+	"ClGnddjdDXAOg9GNfmNW+h/6+bFjLOQh3fJlZXqEm9EUB4F3NFtWPfMjFth8Z+R4W+dW7WX701WUujPv",
+	"iAPuPdnvuZrJ9Rir+JipRnv2yDv1gapxLVj87dbOetvR+KJd+eC53WbCmtt3Txz8DcTBNAEwvog5ZHVF",
+	"yPdMWOt5v8JC0ZQWmE1Vps1NJ31NMyDxwZIX+CYBk8YL7afQQvpAZBUANY01qEEIDiZFHIEt4SK2rdK2",
+	"ol53X4mbU8O9R2s3l0nSGW/a0Zpx7zm8rjSgU9WmJ9OvyZieZMXa/JJ3Ejr1EUJhjVOaU4VVvGW8JTiz",
+	"uSMBxY8XOYEgHQDJAcqRNqUqFRCaEkZxjW/cd06wszzXZj8MlKbqLcmLHuzeY3WbfLweLuDQVERQnA/F",
+	"gQO74alR3dafOQcMcbTHMihGdzzDuSXRqv8OW1agqoLsNOt+24OgZy9+4OPfmy6vmsCjG4N1WG4Iac9Y",
+	"F+HEaU12ldHMMkd5l+jcVuPYmIPmvsHt6McXKXLMBgx27yqhHcFMIsVRxi8R48i5+btjBnTcMJVqo1+b",
+	"UwQC3LygaRhpeg51uGab7bkc3P5VLWIQF8gUHQwknk/EOO5NB/KTAzN8MGnwMblAcc3D/Gv8poJOlmVB",
+	"xA2VE8LdcDwfQis+Vs21pksVyhmwckLmTXXKzcy1irV0BE1DjNRXekzAHodIM58MDkYxtPzwOKG+EHwN",
+	"f7Ud7o1GFBM1PVkcT5esdQzt8/Pfq5xt5WZHit1R1JnhrKEJQrmGGXj8eBRmYEZ5fbRIbvVQ70joaOCe",
+	"GWRqA/Yg/JGPUsgeJxqDbfuutDYzaqXlmDFiWG8eRgM+QdKNgwcFMmMGpEy9O2MywQE+TJAIt8wzm8yw",
+	"Sz4DZSNDju5JXOKurnqDisP1piuywSxBFFqDIixRTYlHVJuOekx98dBgkRm9oVmJ88pHsUgWG8HLcKtd",
+	"f6y5fGDOTXAP3WDVTszWXP4EjezjU5Mm6z89ie09XCJOrxnHVvpDz7kbPWccZOoW9J7xj/5u9KAxPSUC",
+	"+6pHbzkC+CrgNfBItqV2+c11DVpDWPqY6sCvXW5dKw/G/Tmcc2jNTgfT41oLQl9Wi+tru/RQdYFSLAj0",
+	"nUyQy76UCbJNAmU4x8TIkF5I4cpHA61kslLY+mZiuvJsaZ7ZbkHgvamagXFIF9c/j8cNzB40JxOUXpyR",
+	"w1SPwc7F0TtYCSSlO5yjKj21hjR7/OT8vHktHz5u1gFDye/D5On7P//88wP3r8fv//J//am/ejYNbPGL",
+	"Ny/R40cPm4hq//vl1y2JEIk51wlwm8V7E+jZVrUNt7AxNbsGl7ExxUfnjx6fnT9sTvOvgT16/P7sz+c/",
+	"PTx7+vb/PPzp/OzR278Ed8hThLrpXPB3dxWgWV+BN+QS6QuOuMmlyrFUMdzi5bNSbb8ChJQuLIP7cy2j",
+	"bnAOIC0mAy+p/lJX9ts/bARu/NuUFSSLkuFSbbmgvxLvrZLJsjDdrc2bLmna/0Hxa9JpQuQVOuvZLhtb",
+	"NdYYwCwwRAMvPUyAntAXCVtA07Fuj0PAH1rmUAV5bBPMvlo+k97eH7oZkZQNsAWn9N5BQgVZSRpEaTq6",
+	"ux+u55U4ihgjpaOcvNMpqkUd48A9Fbn4jz5p8fj//h8//yzf/vv/cP/xp1N6rB4DAeER3yj489G06FFK",
+	"O7Ae1fOnt0maTwczWN0NDnW/rO7mTsxmdY8z5JmBa8eu2ajw7b12QxONuoYz369xo+M27tsRBstLoTWK",
+	"Y9p+fsNLSZAoc2JbdTLDxChnxt+s7VS15dLkgFgg8U6hkeN8o1tRzXNpX3mf2Jq6SNSK6f3/Ax35bZNH",
+	"r2TOfjd4b0uV8h2Rrwkk1Z/IvxqDfUtZMIWOvEvzMptQmGOG+0q/1uePjM7EXgv+K2G9QLGUZ9rwhLpL",
+	"19x1TTfaJERS9WBSnppPbefk7cxAI6/AHnfzbXMu9ZTDicobjnO5/GeZbRqtnjtP7Iga+XlZEJEGIZNe",
+	"rhE8hcxnEn3ROCPOIL1EOVkrxEtVVa/q/8U2HtRwtfNylXv7aU3ZCvn8JtSh1q7fwoWZ/JC6yFbfWVOc",
+	"mOI8l6gaKBiZsD8OrtVt+K2s0+uLPtJaz5t2z4asDo3VS7K0U1/WNfmdzns1ME0gL3TPxXVcf/q9ZrRx",
+	"d/1HeLR9Z8wASU3eHg34vbYbBO5Tc+g+vTINn10z+5BhmBIpa/yF5h78J2Rp7beEIYzSqjOya2mOUszQ",
+	"inRqxgfNIK9t9DIrp4E4NFpOT3qxKDhlaje1Zf1EVJktZizC+Vq1hHcvvHf4jsuorjj1+95L7w3pTIWF",
+	"yzkgnznI1FYBPyHZCqfXtd9yj03CM+IMEZZBCrRahFtOK5yq8RthlvLcPm7fjGhW7b9p+1Uf2wIZigqm",
+	"0mJG0pwy0gtt0ndmrfdgpJzeEFH1VxnvQEUFScNBgyteqhUvWXZ1gaC+sAHjd4muKHM/bzGDrnLMPeNr",
+	"u54n2I0IvjHzX28HYPuC0WfbaR4z5F3hXT0/iE3bEaI5ydpS5+Sjq17cY6YaaoKn96x5nvP9siyC2Y9f",
+	"w69nZaFnTVLNFVdzIhIyrpY1XUTSWPAlPVjpUCebi/gPxvdgJay42gIOSzDEYNErIu/jS/O0fu+GiKwk",
+	"YXUUvMAZwZm+DADtUWApe9LRIvt5B1hCISgXMdHt6n5WbzSVkzhMmmqUevPbyrwgsuCTQTEFueHXPrOp",
+	"4jQAU1Ij+yz3VG0zgfcsnFU0VQJKIm5osLD0jf3FdrxfA2R5JF6aebUyqYOJLBN3qM7HijshWeUUf6x5",
+	"wDWbr66w34Pd0WkTzLJWFKuT6zK8+m5GKI3HtS7B6fVGgLAIFcb1KVoO3q/j53qUPHn/p1ENrS/6CfqL",
+	"tnYtEt64JmdhsuIZjnQ6yNF6D3lX5JjhgHOuJ5UyIMYyssZlrvoTWdpSbVRe2RSPyOWYYvOPg/E2M2V2",
+	"lNl/xaATNfnecUxtnu8vC8FvqK1cHKOJFqfxWESQLVTpO11UuF5uMEMgoG2U3q9YwCss5Z6LzDSznxoZ",
+	"M/DBy8IO0jrUh+cRLm9G9ie830YLbU+oNf7QDrwSnK8nbsBsE4+a4WsiydRKYUV2BRdYHObb5MCQwVnz",
+	"nKaHF+xrbtFoAiGj20IaqE2EkJNQz2vsUr15+cosAJSxHkSdKyugrmwBILYCGrnF+WlKrrEK3/vmqBNx",
+	"CaQohXRcRVUeETivsHLs+oJHIvgqJ7t+EjJytrnI118/R08fP/mrXop+G2VEYZrLB+jrUkBKn22agDJS",
+	"EJa5DBgtSxIky3SLsERX7mpqjY9caQ3myqIgLQ2sz9WDRTfyHupK+UbhVU4uwWFcCL4ReCfDLg0VbGsC",
+	"YFNlbmEY91iileDXhCUQRdBT3+MD4mXQEQQpK/HhEMiyM+k9oVJjJhUOYvwZQCzI8vlEIppdol9KDgB8",
+	"2sC1OTlRdoOPJeMoKdyWCmCbP5HIC0b1xhlbIwCq5JoS01jomjLIFLQEM44UYXI4zPQ8m8Cqt9UuBUm6",
+	"XAHWWThPqMyow1Csc6i0Kg6p+httNrCdSYEqjBjX/wVDBu/iEclF5YqckgfkSteaG07eKcIMusOOC2IS",
+	"4mQCHRMB/VObsfosDoA3dokEuaHm+ZQLYTw8VYmk2xpobgyhLTs6aFrmxeB29HlivhZ8hx6azlJbutkS",
+	"CSmi1LaMC8du9K7L7WRHQk6whOS00SRsSBpsGrvBoks4stAUDwSLCBgfA7BsBqkN44oWayqyI3rmsIP1",
+	"9VbV2pmRO3BcFWvgmtzl3fC0kc9DlqHb9yrH/9GjZsvkp57x0Hcq9kD6j2FkZ7+l8tSQu8+rxgCee2PK",
+	"r0mqj+bwPNyP6VsvhskgnlqAQ8ZJE30PMZOaK2QGrXhHdlwcNItgZK8vAAAYs640FvbLfa2gvgLIWS6u",
+	"JeCxAaw2lDEAFmCnEdSEhgCBTbDIlV/kPL2eB8Sq6fGfVR3N8YqEs0Grmz6N6WmrNx5tX9JfSVgjiMMu",
+	"aO52jV5QMsB0jkbnGAfXP64Vz6xT0IeRuhz9QJPMO/CUGnLxFCE4wMbc3o5eipMa94SiXl9baHPmFHzh",
+	"vichSUKQtZ7gJWIEKj4iWuvMdq+6ynNGbqjmQViiwiAHaf3WRHeb1u+oh8Jdn0r8PBlr2N86+Oo89UDj",
+	"JzeDT6rFH++XSyrIbjzVhBc2AQt6kXnqUlAtOTZZBEqModbJKD+fSGReML22uei2UPkIE0XS3lawTtnF",
+	"EqqpchzVe+HYzJNmAKX783RsuUnwZadnsvS6IjQxrLmPrndp6yodqB7JJdnbLkiBjJXfXaIMBGXD3Yex",
+	"ciBPkM0R1+/jhNybYzpL2ncidauPI+GGwDVPOVtTsZucMmRftxbC9NdvJd2nTvMx3WQxqq3Qibk8GZX2",
+	"itQI7VFi9Ev3oimWDeZH33WaUCuu+q+VRkRItqQhiP03BUnpmqa29tc2EdCGcGKLBlSgPZ0kZFIvt64S",
+	"RTJ99sp0lutO67XRiRO0xtQC2pXMmd/G38z4imcHSBnKCM6Va9oSzBz6uPKoRprN/1ArTzFsfr78Kj2S",
+	"oBmJzvFyz7vcLF7KgTYVNlvYEhSVkEQuCLg6ZMxKP8osLp6XvTwFfr6Z7qW4X5lhTEU7VD5IFlkohSIM",
+	"cflHrllsrlmbifWkljh7IJR71tEuPDlVc7WusOg1fQXOn6UpKSaDgh9lm70fmMZzWyMxcSKTVUK3qcGk",
+	"oCmpCdVALb307eAiq+S4CeWKFZ6OtOYQ3hCWHpDEB9lESflEujaRi25aoaTj9w5SCExHd/OCq1TsrYyT",
+	"nCG8EYRkIMad0OoRl5OqHiF8vwvWVv3oDEVooAv43DCH/4+9v12OG8fyhPFbQWRMRL0MJUuyXFWWYmNH",
+	"Zbu6PPVij+3qmm5bkwmRyEy0mEAWQSqdVeGI/fD/R2w8X5972P24tzPzda/kCZwDgCAJJslUSpa6vRE7",
+	"XVYSJF7OOTivvxMRYx7D7EG/0WpxuSkdfWc2H7l1LJYT6zhsa0sOOOw35pzBCzSVMU0JsFrjQHdXx99W",
+	"QLx9ST6WX4VKpQfKBFfPErLuFcllHSdon1j4IJdxIWROYq2XCwhIXQTZg87YGFH0ulikfLKHr6nse9mH",
+	"4MvHx2U/zq75BAd9iEYDvEij9hCr14NzACZFrf1laGuqLTO7Fll9+kOzk2fXC+rP97FuvUanod/rbU6D",
+	"z5SdU0M/l01NhwHlV/uadiKWVR//EOh62vmK+oAP9a6tff0cHpkETdxhcYeMpj8zFnSX+J1pB+1uO+pN",
+	"T7WYve+hgL/vEH3bQoT373lUlV21mCa4NvS9Wj51aloluqLlSfnbBEQrcfopsbhmPeoXtnOuu3z9EV3y",
+	"LiCPGysb3dpdHPIT1hyU7qKZwEFMFHtfAUemGXOhzi1djBsgMcO59TWZGb6VfXv0jtRibOH06++qK3fx",
+	"Yb9dDLiz7oEj51NViBVVIVu+q2LElxybrIanGHMZKPltbK0b/uu6MaD+LaXsin6ysE81g3R4HHagOt2p",
+	"wG1WzjyeCcg5sDeH5fu4JJaw2hDLjLWkwhxo2/qwHyzIEPVjQwczf7q2sT9OsdyZzlPfQSJjlYqukcpo",
+	"XsOUCua8IFRl0BX/em6CFF6c0LQA6yZZmYQtg5vsfckTFm4rtcowsd+La+J6vMTb815NJyv+UPigWWuP",
+	"zd+uLNZs5DCfXc89q7NCz4XsKnvKo8t7mD6lZy+vwmVX/ZHtt2r7l8nFePuIQu8u5+E2Ymc2u7iVAVt5",
+	"LBqptcrZIlyEJbdeUyenlu82s+w61V2SuCaS+0nf4GNoZn4HTUfjehubE/b7/HPEO74qUsEyesFNUzFl",
+	"EgrGYH4UYh5n4TgjN7rDMEg5fzbGLbhxrTJ/auMZH1sLDacTDFdBXzgPZtjZzsWsTACyaWM0h9+alYLI",
+	"zW0H3/LD0IKVZdh/++LJ92fkJeyRLfKEZABMYqIZo930YKWREV92bhs30EtzqEehcfukIFSAz83EXvI5",
+	"FTcQjUpYzJMtkKqS/nl2bcRp9nF43lo5qm/Qv5GI7F4xgsTYTF6ZdOS/Qe5Tt9bmxD7upFtlbXa1Jfah",
+	"iVcGIX4ozMm2FBDshjw8mFfbh00r3eEleE8vwN1BN7d6vDpxhzuAcTrHf3SMwZ06iz+Sx3d4u56tcj3r",
+	"Gk7nVz55bv/BPbdbAIjXoJeG5WmcueQXL1+c4DMXCE6waGYZJEnGlOrRcGBnuQP1JGG8AjDzlxIYRYLv",
+	"7JlmEIj112vedh37r/l1O9NWqn7ezsfDQfl+sOs+rR/2EynXDqMP/mJbZHxgA4EN3x2SK7Stv1r/baPK",
+	"UiJf1lHQr3+XD7yHa3NqLfFoQ6F/XhYynZKU5iwjCGhTy/8jiYR0JzWXq0D+XRNrHvHl/cW5tfXY266+",
+	"bs28+yUT1fpKMTY2thRjCpmoNfgVL5mXpqGU/TNlKoRjxq9YBhmBClrCUZKz99DInEJ1dmvzNXyznd6m",
+	"hb9iMN1hpk5n9cKZMZztGhDNRNEF66psbnVnb1qBTK+Get+rSfvXsru8V23e6St5OXyaOzENN5qEM65y",
+	"zIV6QrNkJ3HNG4wFcaWK/n6HlKpca59i6GxgTEvzVDnNsfxMizDz8iDmTaMeo6ViY5sqj2u4XkzDIfem",
+	"oHC6q9UJjaiu8wOVlOGOr0kAfVjge5kmLPsYAf7d5svSLOk7z2tmFixYNtPmqkAkqVDhVyyzpFb2pdkH",
+	"RxI9MiKrOY/nJbRWD7/mxvyDLfUwu29RdwZBH2p6qYkvoLQNOJ2tBdg2LuJA65OMwdu6HfFu57wZV6bS",
+	"e8N24qEMHcR9c1dW1/DKHdN1lQiw0cvKinfvXo92qEW8kZds6DRzO6alWAhCRIquVaPqZSAEK3yncxU9",
+	"K5vqobQMsBwHwia4UaHOzb/OJXFPEEquWHZBU2LBEwgXZJXxHKVbpzMg8a4Vh1dntHCDQhTUB/AGCJbq",
+	"z0ttyASmTomQq2uBGEHn607xbctZ8Wk7zN1TzX1US0Yv69UiUdmzam0NznzOFoqlV0z12VTAxVxmLGfZ",
+	"2GJqNX3Cw5ve6Zs1n8uk90aYx7HavWfo2hV/jVvBHf+MP1jb3PURN58lZf1Y1AlIiC2VW4CDnucKuj+T",
+	"hPbAPqjLVEvalnzc9oWZPQVGV3O+DOv5+Upa/CvE6Eq1GgqwWIoxgQiAnq/Cei5oPj8hk0tuqghWVoCh",
+	"TQxVXk4JaiIFbgXnE0q0nBjr2wKC4OdzeskUNJfH+XLlkHcmwKLwtPtr43nzHi/hzn5mZCsrz3dkEQJG",
+	"1I4T4sOQsL+2HlFLPVnDq1bS0hg+4XFgSDVb6NN1Hf6DsopdVU+Lo1vIDCbl4FA9AerbLReKVsgRdlof",
+	"qcrpdAptQe0gzKfsoTLqRV+1N9zAzXQ72CPNs1860NbG6fCb2Q3qqUYPa+x9JXmyyTugfx86Ydk/MWRn",
+	"JrhPCQ6Ht0nlXVJ4uwbjd1/23V3R1K0c3Iqs+khypGHeNKi4i2KfDXad+3dabaUyoes+OnNf93g5zZ0Y",
+	"0562dN9saH8ndpH2c/dkTnc6SRvHd468BQnQyrBb5UDIJRMs2Umf7+rLPvX5rvU55vmci3FC16oHsr/f",
+	"CNwfObAteOBIWtuCjzOWF5lgbQiuCG3HtB2mSGZeTHBy8IOZYFNzc19YaYES+oDrRA3NnOFNCHpLzLvx",
+	"cFriRjiVwFup8qfa/1VjXNWGjagtm9BpzsBLwjPb9rvlC7jHvfqGE7NfN9I//M7173bn2DyHAAlFAboN",
+	"c0BVerSWrbstncqMaAG9hjow/ybRi461Yh9rwmrBgC4XuqGvoqZFmqYRgCKXQEVUELkSLAMcIwj62GNo",
+	"1BIhmKOWDvhIeDIqLtizKxYMqWzhY5gzmjjE+uraXhroc/0rA/BemmX8iqYR9GQAQHRFANAgLCTcu1VL",
+	"oQZdMHKxJoq9N4hPDF/XF//gezf5UH+kYVZHhxGht33M9L53+zdkDP2qkqC32EBn4xt7u4M7M05+nUty",
+	"kcliNs9tpmJ3WC2lcVul9Iyr3BYMBcmifATOLuXiEhHDeH5KqI1rmrgnUoHp7EGJNtKBGQDtP0g7G6L2",
+	"enS4nKrIlmmhQkmSbq4XbC1Noy5Hnqiu5itpnd9QCh6cVi7HduGBy8lwCiKz5v4WrVkefN9NZxlEoyuu",
+	"eB7GvdU8CD+79nLIzBFhNEs5U7nleGK7O20Pd7vZ17OtK8b4WnyO8zIiSuFWIenqMZZ0U5FY/s6FbyEn",
+	"ibfslhGzpYHODoeef52vTQ0YnkFMhaaqFeU5oam+XmZzv4Ld2EXKogJzgdVkc6rYKRDkJVta/YLn5fPo",
+	"4x+MpXeLIrYbdObeydzOmBpy5gCbSi/uTxbHrszlPd6YoV/nvCBDmal0sMFOvCylenPfnCzePuzCx3ID",
+	"TNPp6qgx0dZsMrgSrJUrtnKAlCfh6kDuckYnqk79E5W8I+/5hVvQMnYdydlWIahvTyNac96HZLYDNBlO",
+	"VVthmWyxnt2K5rKz/b0T0H+yiLCDAHzBPTSXqImBlTNjxikd7ArVqxIFtbaxP+RDNDLKXr9XVB62g4d3",
+	"LmRpypKx9bj2LFKqGvfDzfVSQflqs4LSH+uvt7KYZ7xHGtKftdbzBh+tE52301Hl1CsbE6bDK4nAtV6Z",
+	"fUsiYE0fDy5FPwuFdOO5ybPtqNbrnQ34+sXLXXVeL0eF8jF+huCJFCbiY7kNsa1Mv8Ako9NeWRnbXNTw",
+	"8v5X8OA+8gE3gXL93j9TxFxsCjOqDsMtjrfoPN+rQefrFy/LrpyqWLJMsaFZF21t5u9uGYVr7NBoHL6h",
+	"Bf7rFy/PErkM9wtfAIJHsO9nuFGay2zAeBRJGb1CON5gUF8ux9uoC2ZcZOZnJtO2upRluRp4P34vV9Cm",
+	"So8l9AK83iROZXyJ9Q4ZFeCFj1O+uFAEMh8JBw+9YnmesgS6/c5lkSkCoVDob3VKDk70Y2aYkGRaZPrW",
+	"baYMIn4KTcfwjnAzLS5MeYWeqnneZJNcMJu3iz4QbM35zddfdXTq1A8LOmPZGGJFbV9/I6tJo2ZQRHIp",
+	"N3zwIOgW1fx5xZXs+Kbtt4rBB5e3ShWzsIflm9SwSdTpKzyj8N5E9aNqo0Pz1OBEfzuvUPpxJlOmwl6c",
+	"BV0bomD9W+7kdDod65duAcPRSL0x/21n2bEvanDDEaD8OFfQ44xQolgsRVL2WBDENr7SxGLzmmm6omtF",
+	"EslUgOuUYkrZdh4dV4w70TJ4PHSUSfHu26CrNhyalA4ZUq/tcSFg0+7UW35gcm0HmOc0nutBaiBtp1xc",
+	"jhdcFDlrKctMpZhBYbS41Eyu5Zz7GrZW9xm9h3CTKuBL9VagKUVrbTb9OwMB43/k8OCg8zMqpmJ8ydjS",
+	"JVJUP/hUU+AUeokCERM9QEtu8GZjlN5UX+gjpQ4MA9RGAzXhT+rhV4865azxV/SfFhboQHcT7FiPb/CP",
+	"wEy5NpVBwrZCBI2tC0zbnGILNdp65wFkCLVs4xUXiVy1k+N3MiNzR5JwRHBmqmCaTEw9nen3Y5Ku8YLK",
+	"Epf3B0oDXs9lkXFJWsfH3aQ1lyvVWg0DJjxU95VVTzgDGFftwqRforWUOGU060Zi8L4chfes9UjUlk0i",
+	"TIuwWcY2tVji2K4ZkmcUuWCzQkBY1q/jKLs/wR9TKk5Nl50TImQwY+qCqXwMVUD6PxBMok03+QUUQGhs",
+	"mpumPtDWlE0lBKb0tFS+Z99GADIuKUxSnWlJpT/AklNyAIkVdnZfH/kk8vVRJ59fZIxejmcpVaptuk60",
+	"XmTaVCbwMAFkCSAem0ICwq8+oaPjCs1+9c2QCfXZRp7fwK6Yu86QlIPyCiHmTrmgKZm63q2LQuU4F2Tr",
+	"ILXEUpg64nHGaNIiYb+vCRBSDjNeAi6ueA5ZBjQxllTaOIKv/cU/7lz7nM/m44yry/EFTanJy6ylE3B1",
+	"qUjKlNK0mWOzQBWh9V4aGU4/0BdCBSKWqGI2YwqcAPp7RH+vPm+bG+Hm/uige/IyTcYL+t7taHnqDzul",
+	"ZUpzBj292yjujOhfodgyZ8LA1gAqKCTwuoQ5MtWczbWlk102ydEkdw81fVKp8rGB3INOiItlKLHoqbnx",
+	"8e6Fh6xooWgAAYCeIlQR/UpiUfwqO925V/5kFl4SaA1L1VqzWNRnJlThxoedC1+whBeLDpr8kV+yFVcM",
+	"Um/080BTA8lHi3p7j1SU+1oGkL5AuJaIbMaFstBjsWn4mHik33lxYF6gyQocL6TI51XCPTzqnnchEjmG",
+	"jKNxLSe3P/3XLvAqJ7XMs40o2+ijdabtIneDmpBKmgw2IhY8pBkwPpvbK0wZPnGJioO0+RXNhJ8J6w/u",
+	"HAvT6OOw/NU82dSPF1C7V5lF+eK2zQTkrYCvexpM8zoDii7zdAmgTYHaKjFBHuVNx8gJnVEuVD6BjtRC",
+	"ElXEc3wX+ntBAWq+5F9fv/iZmF8BNwS1NPRadnkD7VvbdiKV8eWz6ZTFeTCrHLusuow8pfhMGPMKMsTG",
+	"2LcZjMCKfWxs5hBde6EoyDrL2rK+nQdPW3uySBOSFWgkmIH6kgGRpPWhrBCjtltui0/gZSczonK5DL7Y",
+	"NOsdO6ppf6Skjw4phFveGFj/WLl1dn1t54tuitd+H9aBrUwBgS03pgQqXpLQsjqtJnC2KPnXXwhHvzrg",
+	"OiqRgxpK4TCkjzKC4BZg5tW2sVslDFDVVgunpYrBHMglgb7cxBSQ7Co8NTCg9NK167GxnnquzrAtxte0",
+	"bOdTPp0GBBAiJPaON5eivavLkH1z23SKZcpjmrNfyxtqaLtnSqZFmhJnn5cwTzWiaEHMslUf5YUa1IrK",
+	"ahDn+rrea+ayUExrQ9d8j0MnvdY7LLLq+ppvcmCm13iHwdfa+g01GsQNqkCm2TZd/rrt3L0D9g+pi4K3",
+	"Ce55GCBTWYjE5MJUawBSfRes98kzGs8Ju+IJ2OkGbwYsBJ4rgpqYgcOMpSuU5BlRxSIiNCcLbZQd7r8T",
+	"k5RfsnQNGCILCboWFWSylErxi5RN9t8175t4zlBH6eXsS6U0YDhJuT8hK4WpnC+0edzuqZhS8HHaJxMP",
+	"iRnCSxeMyOm06vztYfTCFrTG97gyuyhFfW1aT7HBViUXDFLC52D0AuZh1Jtw9x+2sTO9DAfUtHoLJ2Yo",
+	"R82hkI0umK3zicBDMkM8K3Cl1AyNLltBMJq1nMa3buMVbpF+1p6BSvnSw9gVtQPptJAN8fU8kSXlGSTs",
+	"I5UZAONrbn1/M6lxbzXvPQb6pVuWozh/h+v0759+p3HVZk1csFgu2Ngosu11mVFZoQpSREhixpgcAwHp",
+	"BybmIwUmD4SLVqHGr0X1L0TC9FmtrUtaC5yMtyCbwqeHaSKeaRXInNTKfKv907YXlTSLoEkUnHyvdBSF",
+	"+Sg3lo6ChxHV6aC6E26jN6et7CC99fWLl/csoRXWvYtKg49gCAQXg1VIw9WTlTNGTSQRc5DM3WOs1Gb6",
+	"wrQQMX5lHBf5WE6n40QuKBctF/yCijUxT2CYI2MUXAWVsHrXxRX4bMquWBo2AhM+nfK4SPN1Jbpg5mFs",
+	"CFSnfqVqzsUsl4JAljPsx2LBRKLIwy6UHG9W5SfNxCC75W/Qv2QsZM5j1hWwMf52p3bkRSYUOfyGUJJT",
+	"dYmXvpKnLrmTrl2vsUQyNdBBruKMMcHFbAzBG5vI3NxN4z33t9KFXyAdDcMy1UDzUZ8UBjsB46vvnoKc",
+	"EsWuWAZNIiKYQS2kdIVxFJlVI0ued3/7KdckTvB4N5BqtIl52rYjfE5tks3JpJZLygWFFUmp5suV2CfP",
+	"rli2JqgpWQQWl3aXS6JYHkhjcjmPXalB+OCHMolNDUgowoHV9J+uod7TBs+6j6KhHzPaTq/HFbOP24hC",
+	"jyHwqJeV5RAwhylFdX9k4Apeunuh63rCBxH9j7ks3Y5Rr9yzFlA76764YVzZ/803vHoN9R5HBBEmIIej",
+	"jH91vsIMgfFcXfYZox+DtHDjx+/MCtfPNVMVvcm70zGTMFTnUVNk+cvnGm+j/cMKUlNge6p8ZBhjoyDp",
+	"pygFAIRoloPkyBiUKJ4SvPJthtJqLlOAMO1slPdJyNwpIeO3Ojr4JHPuoMwJMrNpo/e9zU8ZwM7front",
+	"wrdPztA9VWQzJrQej9uKKTfGX6MV2VCtAYPovYjXleh2n2IBoQ3ldPAwnOTAYTWhXU7avc/Np0VwvvLp",
+	"eaBFhp9I1+DkM+gVHEGjEWvF+IysHw5hR0xUMScXTG8+yF2aJKRYNk9hg6J/RlSx8DXmHNRuAQmPelw9",
+	"paHzBKAdCnxtbBwNzZuCzipmhTN9DPINVYAEpV9Uhkpb/J3HB+1ksM2a3YEPW3V/N6MjlTY3o31VdRWR",
+	"d4qNTe6iyu0icd+uiW207eS1a845BjKEsiMhnbBokF7Cle30Xstv6TRUTZeZFc/n43jO0yRzdZ79X6Kv",
+	"MJqO54ym+RzyhQa/Avd66dARhg2GZoPVlvdD37GcrxWPaTpeUj58BsuMzQRt5hd154lRFQ8cVAdxDJ2g",
+	"ebE3sdoWRz7R1FcfPNHwNrcyRalBDMobh7LlDl9OpRWfYgy66WOqp0n441IMLa+g8aWQq5QlMy/ZtEvV",
+	"qlz+XieP7d/A3i95th6jmyUkVZ1m4MH5UaFWLCMwlpVZr5DuKtYk5wv918YCh4W3XI/l8OmcYUZ02V4x",
+	"2j7TMTTV2tbW51PfuahCS61UWlVYhydQVOKb4IGd0ytmId1cm4mzl88JzxVLp4QqjO9G5GJNoDkkRiGh",
+	"QscD0gh0oaCKx2OzT61dVYMNPqrQSz3at5pW4FyMAasrcN4v4e/V9iNlsprF+1KkAnLWr4zRwFCkfMri",
+	"dZwynMNWbWiTSpJB39ikQq94mt7KbtfBVKrHXJ9I4GxaqdsaR8NI+yewvkyhNAQwFKRWXLJlDlQbp1Q1",
+	"s4S0IT3GubVJh7JgsS2XOih54rLv06BxPnOOjbgcW/fAoDeBrTi22S1q4PhGS7ZyozZNslx4cwJtR25M",
+	"4IE+JYxoogiCeoSLNXrzwbeubVOtFrMM/9jHJAWjpp8t/oYvGN59qVwNHoPu/IHD6on1xgLDV+E8Nmyw",
+	"ecuwbUYNHjZ6n5Sl8EsIPvjF8FFZuaTKdkZQq2GS9zeVPZeKx6BCFkyb3nJwNc1625fYNOyuOon2KpHh",
+	"A+tqh78LLeuKmpvtf76xkBY6et3AkrVoMg5TtsQ9CWamO8/UFnoLV65iymXrg4QhoHNtgrOYhrRSW+Bk",
+	"Lo1aKb9BslD7BNuOqiI1BcngibAV/VB+5e5Yuy2phKsm4WopFTjnafK3QuXgNT3fePk+7KUhaBUyoTkX",
+	"s45MOv0ghLlxrTZ7K8EGZFwonjDH1CX+e/9UroYeUJ1YVD2EFsK6RjqwFAaOAx1EUfUWaBXxmxLHWkzZ",
+	"MnHMiPxrvaO8Aq7xmm2vBDpleSAovMxYTKEBOepOik4Rzr+0CaBw0fTOtNSuH0Oj3Y4GqoU/B4WADV9/",
+	"5+zFWkaJ+/tGjTuRiytrOelTsdkf3YNcPkZ7azWZ0sx4ZBzKPUbmyrwCSC4q8qzi/PX7BkNewjpcw6Jk",
+	"kQVRw+ulWDZTwJqIbmreF4KnXN3mrSortjuJAV2hdrzNgWyjwlQhaRGjTslBqDNSBImPU5kR+yFfBHam",
+	"zbiTbALiAK4FzW2mTncP0IafrH7qwaNmS1o6BD4KRutN9Fhs5c7b6EroegkFumtFtmFKmRTDF4z8LgWL",
+	"tuu85YPMdTQat0c9Vg5tLs9orK/cnu+oPX4/gW0/UotCB2+H9LGZG7eSudujdLb15f3HoeR6kjT+efMh",
+	"7SLpuZS/9yz3mWVXPA6VbIcCC83bVUmTeap1fJ6wDC86nvuOe4R3cXlKQVcZ1PezBeVpUDrYJ+R0yluu",
+	"2gWmF01ZRnJ5om0epi4BLoPYJMvIeIFoFY4oeAWaD7r6tsATIVSv54KsZJYoH68hJ3orRPgzVyyjMzZe",
+	"aqIObPKLJ9+fkZdA8ioickl/KzYg6wWIbysY10ZAaMjJG8OZSEGwvq554JXXBRaRcAXhmPHlIrjF2lan",
+	"WTzXxt5EMJpNTrBjDtYoMZUTxfOe3b76osubAub+KVOVWuzasRjtMpwH8RdGM6UlM3Tmugrv4WK+VGoM",
+	"jpeg8vs8VxijNwL++dnrJ+T4V9WVwV59LyAiw+dQBd4w4XCJjMEMa15frhSTh+j+ZynYCaFi3beFlYeo",
+	"HZS/2IAZAaPHScGC5eK/vHnS54LrbGjyxuOLXs1M5LLA3qKw3333Y+M51t4ZzAguLlIet1d5godtrfTn",
+	"AKIQ/ugvHlKRUJ8OIdKgyB9j7/wq33RoBnArjRd0Oa69JbQMxd634JEutDyCZqKnoMYM20HF3gc/x/P2",
+	"ak0ooJszYfDErM7UU4uAZb/Wkiv03ZyG6iU1n/vEbbt0JoVerrq0RSQZS9fgtddz2yfPYX76cvIrHwIt",
+	"Vfsqc3hk+Ph4rhJVrqHnWEum2zdlN+wdrsvTt5bBt7Td2CFCcS96vG9rv9RFlZHI5gP+reYjd6NcsJwV",
+	"kE91+d3UZAL8b1mnur0b5LOl+Q2aayvkUGyVC9ceEveo3CBvHkG/Enhe+rpM8GHba8h+s1Cm9pKbgCgI",
+	"0/DXBhAaJGAERRCP55ieoQhCcSQo+DyQJW3nrYELFjQZpksOtEwDvVP9U+5gifqNahzQuCw792vyjek6",
+	"4Y4usnTj9riT9HZiPfqkfC8NyCcG+y/Ah9dt5HKtZqxb9lS5JuHvqB+YHdQGbORcNgldY+PJPsormr4q",
+	"HJTY1Mk07Lqrd9IRUqwXslAOtM8MBD3Nu+eHKgXb9DH92F7NrS/tStNAnw5qm1ieZq3l5kbHl8+xW3ko",
+	"r8/Ud7fpUd3sIhZOaHDrzH701r+P5ab2piZzEXHA/f6sH4FXa1RfaylbJd+OHk9VWt3hVWuuq/t81+4G",
+	"s6LGypvbRN411r7lBp3bNtf0WXfQBt8cg7bS1nbXwY3FCgZl4zXCCP45PTr28VT+4+1//Mu7d+r8n//F",
+	"/sc/bYoC3FTYoVPmN8IQNTTOnUQlvHc+apnFNaMUtVl3dMMuJcCjg54J87sNWAyiuloso1tNuJV4g5dQ",
+	"2G8LhwYkyhy1HsDrdzBUMWT+NogxEJ/pRoMcXp+sR/1OeFDU4hRA97JcsOwzZYIAhCsIsfkv+kzdofjG",
+	"wN5hOwyAnJI1Uy5fInd+/1uMilSrjNr1pvBO3HAMxSsu6jedW4qx+FdNMOJifA7VaUzQ9TBpSZC5pUBJ",
+	"APa29Os3yGyDQfHsfV+EggaOvWLKqNAbxVYqYyhAAdW7X4og9AUa9u664Sk2Lbof9MVOFjx8JdFoxdhl",
+	"QgN35Zki3/7l6dlfwOH3hKZMJNBHy3rFfnoxikZvfhlFo1+f6f/6fhSNvns1ikavz/T/+SXgKGuADOCn",
+	"vZlH3tI37OmPpiFzwA2cJBlT4SgDTRZcHKJuGajY3LNAA1hAPWuJHMRSTHnCRM5pAALwhUjXBD5EDrHP",
+	"U5o4l2mgr9IWPufeal3O8yK00l//9Jp8c9wvZyWVYuZe0+P51jSM3acy9DlGtKSD/Y8XbPy7sXVqSuLZ",
+	"z2et6Vp3tTtyM/xaodMa8fdgre0M9JL7Om29rbhxmH23Latq/aOXjnWTrBjugLb3+GA4l5YmyDeVd8E/",
+	"W1l4sBHyMfX+IcKgy7XRUzZsrnMPK00Vove/1IMjd+eVdtfnvXRLl/uxE790u8jq9LbeYREWFFe7lkMt",
+	"G7QbudT58q3l1HWERSdN7Ep4tFH/7qTA/eT+XUWjPkYkoYV4hkQW6q+485GGTobpijz0eMH1IxE9PvIp",
+	"MtGbirsiFZ27fW9DEt17c40QxaCQ7s2ELLrX9/cRwvi7jyN8Chn83YQMbi8K0KaTwYyHeYqYDQWolpYR",
+	"c5kmCntyQUc2LlTOqLFuFDG+488UsShDQ7a4DETUmDCw0S33KXau0NOoahjAoWpexfPrMSUHcbn52FNj",
+	"/Ab9K2fE/uysmN4O1ToYiPedDdr4n/00+2EUEMipOjwY3pW0vcsUU6orRBDiYICznlGxK7wKyP8KNWXH",
+	"wiiQ2DhVPDQOVUNrksvLFq+jATI1s6gVFgpoSYPSp1AsIa4D8U6jC/rVwQn8isJPISYbLAKyRbH9AvYm",
+	"6zeTQrFM6ym4dz0ynqvecWX/y9uu8jQ2UMxOLGykvXtmYc8Zy79nNMGOdgN4ee4GNR2+gBNHMrmyMknp",
+	"z7SYRg8PNiOGOvjntlzNOlAVTiy4Wj4TzwdHooOeoxcCqZj4DiRa5HMmci0ctem8XEZoQmcMbEnENe/h",
+	"jW51BXSYkIKtxkuqlLaCm1N+he1RFHjh8SGDTifQoYiomzIjiuXVWR62ICx532o8vXGujdYHesHeC4On",
+	"t2Sxvnl+Nmjq14ciCtYYmB/Gpp4uXB2jD12rTA6nEg/WBsoXfJZRkdeQwaORMksA/PBxIeZxFiwu8SYw",
+	"3lC2hnP4TLk25KCG2vmADNaaskDUTJ5vim2jY8jBrrF0Os7YUmZYzCgvtGYI/4lojy11jXcF3Qn9517B",
+	"7I3AOG3AkLribNV3TYoJxUvngD0D0/qj/B1zb/S4OG/ZfwfH0/nRuxrVboAi+cxoeLa6ZRUa7hIcW8W4",
+	"raDogrm+A3Jjl8y8PVhUS3byQLboSct1MOkQvQygkGdYZj3EsPUEWAAGazuoqw8d09yFyupfqPdMb63s",
+	"xC7CQ7tlne2rhzbySOfoVp7pGBmktlzGl2cOW/gm8eZSLgY4/msT+5ELFnDqDK3uOupVeBmwfKE5lpSJ",
+	"Igt5haAIK8Pz3AGhBLm+5aKt+2Vgc867Twg2Ytj5JDxjDTSLZQpIHQsuKmW+3sWg9dK+R1v1XvV4Pu/7",
+	"6G8FFblRmjrp5d/sw5WSuXpQsDNkUQietzUNVozon7fK3IZuBvDyhkR0R1RufHVb3aZ5W+IW2U43C6iK",
+	"HNwJg60jiDMIb8lNdHT3cvaeLqBN4+h4/1HNqqyVzR3sPT7/4zB6/OHzd+/27b+OP3zx3/+p3ckW6j/8",
+	"/PULcnx0+DU4guzXn/3yqvr1h9WPn+399fyPhx/+qZMdzdK8CbRvsVJscZGub0hoDuSsHcm8n68p3ap8",
+	"24jvpIxc8rxWFP9V9awO9x6fI30cRI96HFmVWdznW8/tW+z/HfAjX1FurtGBIqev3Xo3JKsU4zkVyRaC",
+	"1ahHwwaGbMVOUWfn2HWKu1CUfaK4Z4qynvoT0y/4ulug3/NsIxLiNptgWr5sbsVvgOZy511GqCkb89Jn",
+	"3CUF7HeiwXuHa266HEsxMYhLtJq4MDGOzoE/2Yfry3FvidxENiwip6mcFcytJBQG0zupiYGonIpE2XQU",
+	"wfKVzC4/UyS2rxm1eUg2Kjliysf6/RtDZGVaA3XBMuve1KctsXyoGSLb6Ce1b4C3ln5ReQVx0m6HQtV5",
+	"tSmgBNttz3LoxT9A+m+p/NZFrZOy3bfiU5Nudv2gb1DtaDVBn5pON3fMAP1RbmV5mgyZrdKl7rLRGo1W",
+	"PBfNtPoefSjMlkRdlq5tqtSUxDEtVEsoZ0uI6mTLMT3hOV3qZmsIIcn4FcuCP/XVJYVasjh3k2o8YBEl",
+	"O0ndbvwPeoDPLbVcFMiJ0deGFvj9E3SAmwwrtbNLM0RsLsAdz6S8cNvdRk3WxBKFO4/PJ1MeM0zXs67O",
+	"UAMUvuThHAxkXED07UvqitEw7n4Tdc+9G2BhzX9k7G+sPd5VgIhoLT275HmE3bsikmdUqCkkR5Y9y5rt",
+	"7Hv1bymWy5S3HPhWkTWaFv0USeO2AYVnzuM0fIbDkAZXdH3B03S8gYo94b4jIEIDimq+6SEEtyMUdt4M",
+	"P9QwcqEn9jIHKkoZthDd2D8P3frgs8F+4OW/YuP2MZs1gn4iQFDj8jOK5Xlq1fKE6z26KIzzLmN6W1oa",
+	"TVWWsSuT1V2Y99BmfZrxaeim16fAWrhdFQtrEZaXwzW9LJdsGRaEN+Z+aVXRWxwhMMPI7Uzrjj5XqmBb",
+	"xAhuxycVMkgrLvQTa/hDV/PI/KuWXXiDoYImMCYVmGyfSrhHhOedyKXpPd8HAu32YwptNNVtBD43uQ1N",
+	"RPQr/yby8S6c06Cfi6niqcDxbCazdXfuOqwXlubGbMzyujkgjvbOJG0KJLhcjJuuc5Ne24dNU6vLMTJF",
+	"+ADC5AUZ9+a8OSv7mRM+iLDw9QNN51/M0PqddHua0yDtCBrIjmcZ7bm8zY7tPrqRcTmZ+kpHzeYs7Z7X",
+	"Dt91St7IvNslQFmuHA939O2IfWu5V344iO79frD3+Nz873h/7/zLf9oB896gf+YWuP12OHhDNduWvHk9",
+	"bmun+13p1M8NXd83fRr3YDeF9Bsv+2tx++55rztlyuNFmqYvpqOTt4O48rz+kd58erNMN2Axlv1CS6kz",
+	"pJ/A8XAzOkEwoeNhOKGjlXl/4PlAhdMtcmB000VtdtTq8AZi/nc1a7s0KLzd71ZIfuD5lgnZOzjiSonR",
+	"bho99D/KVoPMW9qmbdvVdfYDv5feIdiBG7/MbpfKWiWg9dk00E7yufEOuLC2cQJFZMXzuakwEI3gNwXv",
+	"ddKI4l9QxcZbu0oSuqAzNjxpyLShv06k6yN4qM5MAfg1nFIyS6CVytANW0rFa+1tPXN1B66ulmZtvVQ6",
+	"63gtOy4ONUhCd5BbsgMhbnNhGQvZS4Q19BXVyLtVtmxAmt0oLG7fzWQDuDUEaYhL8Hxi02cySRNywfIV",
+	"Y4LkK4lAZ8qrO1rRjM1lAfERlWPt+AU6gvBd4SKHwV6uJc00adxzZafqnfGa+21Sda4Fshpwghz3sYoG",
+	"0lEXOZx/HG/JEKoJ5275R9V5QrtSre4r5GZ1L25aybp1i79dzZJKbekdNdlHjansikFvLz3tjueYhRJY",
+	"qsgDUbv2YsVbKpUao7Zq8gHG+ZxNc/sP47Y530m0ocaERntBkunMePtR5qG0Y8OTrbCIA9ytW+XHSdGi",
+	"r1vclVa4AqpyzFgSZAUNhXlOFnRNLhjhShVgk3RmMWGNdKvCdQNGg8z4jItxmy0AS5NQ1G1jwpif5dKL",
+	"YrpggMLQyy5YCZapOV/6RIsglvqthUmMiqVQfCYW1VTkSh4X41f9oRXuvm/JX5G/TZv4584mPHyM8sY7",
+	"nHrQLGHcdKq709HupfvrJ6+CpKaLbCXPMU1s3BtcZfdeGS7YXah7u1O5ukOybNtrKo2f0PHzKQG4OEhY",
+	"+p1lkqyYsC6rEBoByxRTrdcelmHl2EGfKygLtoP63HXX8izd0QvL56eStDs9V6Ei7i1yYa1s2JWI3JgP",
+	"f8fl5EuWcRkofYSOU7156yYTxdo8Zfk8k8Vs3q1J2zo5XFIfwXJX2cZbcseB3mQlWH8DuHpEw0CK+q91",
+	"V2xsWOEeMvG/tV5tZwBiv6ApwSqCCDwK1eutAgJxeNTAoHi4fcqCmd8rzP6/SaKsl3J19nbewmFklvF3",
+	"6DTyq3U6d67uLDK1HeNlkcVzrCCxf0okAtjDn/IiE2Nt4Y89BLuRq24fN2u0veKaRv3NoEZTRq/o8CX5",
+	"5zuMSJ3DqdPTtoUDatuosXNCdZ5o1Sk10LvUueSbdBZsGyCuOJASNqVFqj9jXUjbOpS2dkjcpwKHVyy2",
+	"0EVBtIeWPisLKtZkpZdg63CiPrnlW5nrtjJqQCEYDPmwZV5TJ/C22xo7ua7d3ZVSYw/rHmo1r6CsdTic",
+	"QtC5d7QFin4XPtgrrJi8Y6gLZRHb35eOUim6HqykQOxkrOVKJqCk1egjuRw75ed8V2oEVrHeJF1sjc83",
+	"kMRf+6nf/UHwoHTKXFRMXycpS0guI+gEc7E2kS2XVx7IsuOVsvcr6Khhit1jmqYuNU+24YsuUU0sLRvs",
+	"yUaWLCMLKfJ5A799twGGZcoEV/NxQtc2KRwbRj38qtI77DB06SlZZI3QbbgNQE6zGQuw4Wv2HnabzsoY",
+	"G1dkwajIyRSyvTqWXyMVz+e2ZBvE9i9GlRlALi8Ec20+QNXhikwwKW1iy5WdHrTfIJcyPbI87aN+VuxX",
+	"FSv2qzYr9roZeiblzkw0uHXFkmVXgHjS3qMldr2BmnYFVWzMk7bGQSuqiFpC3xE5jQhVZEoz/T+QAKsZ",
+	"KoMo86XAlhTY7jmfczEjLFUMGhkq19nQhwvp6cC+XqHAnKU3mh/orgmR8CueFHBFzDJZLIPCZcFFYfpd",
+	"NZl3SbOcx3xJwb9dvb0Hb5YydCGzviZRLpc83tSlbFdlpYNKRK8kT8Yb8mf174MmcE1Qjeq+Ng+tJLny",
+	"tN3eeuzWj5e36xtfsnv1kg/6FTz+709tG9pqhdu83V0+LNszHh933q/XYtHqpg3t2xdgz7oy27sNarO4",
+	"rcYVhtj7EHc/Qt6FWdq86e6ZcRrYlV3lgLbxe2eN5mDG3JZ1bpx+G/v95sWbl0+kmHK9rOHugKCfsjLJ",
+	"r3rlSJ+3TO2ZyGS6CCJ1fivzuemig/ARKZtCIgG2IaIkY0u4p4jB9dKKLxVqxTKWYEuiBVvIbH1KmP4K",
+	"oYKttMommkqwYnEWsgO+pYo9PAoqtVmgeb7Ml7TI5ycPHhDTEjDS1gKh5N9e2V4sPdKF9ca8Ygt5hbx4",
+	"/UT+jce1wz5b7kXRhlOn6rJFz1ZywS5ksiZzrVtLksh98jxREdGSWIFBphlSESnS9QnC4dA4R+pYlRiz",
+	"iSJLyUWOm7+aS2gsrjX0jNFEP7NoksA2Db5QbWjJytEm15SnbEsMOJNDMKgv5I2nHSQFu0kFZqOFmFN1",
+	"Ob60EJHsigUY8MUUus2lLMtPyByssRw752qSilO+uGBJUMXeBMTE0QRMuFpwpVgCbfdW1jJMsL15wMtU",
+	"OiICxI6GOr2QRR45W3JOxYyRKWMJ2JWqpamafXVfQs1kGpjGdx5zAMfNuSLwaGdghE6nY3gyiLMol+CZ",
+	"NBvjti2ohG5jPEEbzxDf6RXBKmrN1/rw222koBiN0lFG9SQde7k9bZOfZ8oF0q6rN1nSGHDg3vbXd3WL",
+	"2hi9nidysUzZNTr+tjhtDAVuAw2tp/UUKXfwLbwhhjLkNt3gXtaz24E1AXfx/bIf3vAFS7lgLZj5G/oH",
+	"kzldLplgySkUUpCEriNoK7zgieCzOeD5/vLmSe+YSvf1P/zSl4nrKB2gthCOc+PLVqR8pkDlVBEpRIKN",
+	"/HlGppylifoMXZKjwAb3vFIWctGCr0/LnT4hGZtxlWuNPCIGwzrCqFZEVhnPcyYiYFPyf//H/6rkUplf",
+	"t7tZ7QQwbOJaDXj3a+VbcJIgS3Zw2aIzLticW8uksgeoICzLZBboNhC6X2i+6eYwx2EpyM1iEwvtQoBU",
+	"uPF+ShKlXkEDvh1thX1dG+I4ex+nRTIgLo2ve6aHtfl7oPKrT/LRNJO/s5aU3yVkcGqlVGqNUFtbWjpO",
+	"+azImNKKVLgxRi6H56eaUjUUijgnb2dMB5U+h2bTzWoHVwRkw1NGExiKBtmUpSnhIpfY4QXTV0OWQUpD",
+	"OsZTaFC2hsFMJK5TTPt7hISUPhZqeZWjDMT3ieBwKcZwEQWjJubH8ZJlcVAsv5iSpGCRtqr1h0xea+Wq",
+	"k8WFr/qbZEF9wHxhwsFGv6el+hmNAJJknDG1lALSF7Fxpfl1mVJMUkhTuRq3OKJb9XltzpGVzC4BwbtT",
+	"8q7mUrF+7PQrPFonS3yBXTHo46Ny5w0peCcZpFB5GeKwV989IV99ffyYKEzLIY/2D5tt7eKYKTXOw6/4",
+	"11/fkM/1ex4ffPXNF6dELulvBdNHqvl0LtMk1G2mTFAc1DTbjOEiFByPpUhUixk9zZiaj7f5ph3bsvwX",
+	"xpg7BYpQRIqYRYTmZPLg6vCBpEU+fwBDJ8Ek3VguWfClcco1gZygRa+ZGN5CqCZZFW45AI7rNpLtbXLC",
+	"d8b1ZJtvGc365NNUiKXyssrxVc6/lWBfoQs1VMrCy9K97gRdfLp0p3amGmE6rN2D6l6at8UZg3brNFVE",
+	"ZqRKJj3yUBp01TmpFmJ5vaQx21NsSTNt059iOilVlwq9vGlaYmDBukDN7GF9+sfqbUj4tIxeVCtVSFOS",
+	"yZU6Bd8ownNNuIALdQy61H/TFvmkX9rom4xy2zOtiYyXsrx/1fcNFjfl3ixrhCMTNpbTsZZTRZyDv46K",
+	"NZFl6y+v85g7wdHu/VPd1gJNeTIuRM7TzZVYp3CosgD7JsdkQEWE1NpHn7Ks2/Bv2YV7ZxNVSSZI0ubZ",
+	"raEaBxHkFsS1GRvaAUO3wELXTnhgIdcW+7gLu85+9p6ZdG4HdtOyfSBpdZz0Ns5R0wImVJsGHiZbnjmn",
+	"ImEJWG5lNMHDCJljx8UcbTvFmP7HroNgPdxbQpXaRNh1kzGVa+Wun7tM5FwUPF+3Ko2CaD1pmVMRsxOT",
+	"iAc6nu3WZAxAH1YlMim2c6pAtZYrQTDz42aCalv2g6s0eGuNWmVsWihNGhlcIElGV+IaclHTT8YTNnZp",
+	"xhsjB8tMai0VK9T0AP8VA5vauXEbMuGWNBsAp2rZ6yXNgkUey4xdcbbq/Rrz+Gawy+EdzhoBNrqiPNd7",
+	"ardkFFWamyHJm4xvOP4RtNgyp3++MRO610pTGt9pjAQrlaK6SHMr9TqCmcOy1FOee+2wzjdI6DMnZQYq",
+	"MFBM1yIRJUBsShBAuQ0qaNWvWxRtuk22U7RANLrCxYbVW79xuNJ6dd0CelQJgR1dXw71pdgX9nlfSIRu",
+	"IEViueQsIRdM8YRZr56S4jNFtAyL1SmhBp1Xm3wWcWUriVOmcx33SoDcUWjRP8xoY6Cxvn1DS3u3vSR2",
+	"tFB8X68l7kZtRnXt3qnNJVF614xgDLSe0qOrSpeuVjxU8CqpXhIBF0ILsF4L3m9tTbZpUWt+We0ybiaJ",
+	"QLwBkwgrmiBAl2uRRaYy2yfPc8LB7zTlTBvaFzJZNzXmeM7TgOz+BUKuh98EIyYpFbOCzkK1vt8+eUmO",
+	"v/alSWf5QcbV5djlQ21kNLgVvefBl/m+O/2DvW8cg/5bZFbvryh0JL8otGAGoF1voUazBeXhTrBzuWBj",
+	"I/JaLlrFCE0WXHCVZzSXGblkbImWAo1ta85dIZfZ3dpw/KHa/stgX0opsTh8SnnKEqL4TOxxoU6JXDKh",
+	"CJ1RLsiFNgcUS6dBemwH2kYHGWT+hArTWYph7CuWrc3l3066G3OK6kQtBcOIlsuIqLli+Uwb+vrrpf+V",
+	"SIHkUcu19ZYqsxkVXA2CSdBbqsZcjLUGXbkLrKD08l5ztljKTCub3h9lkWtdYgx1tFlY/77loqJtFWvk",
+	"Mgd57UjZIZTXqaa+f42zdbTdJjq2UledNPDVh0fHVe/df/zLu3fq/J//xf5H0H/XLT1s4rEpBSxFh4lX",
+	"GQTaav66VZKlcHqzFOnaVfl6DurPlGZmkEvqxsSQRfGox1QePqru2dneX+ne7+d/HEUPP3y+Z/4JJaBH",
+	"0Tcfvgj7QNtQuDuKHbbh1gADXjetvULzbVS6A/UR7sn7pTriynfhbd0dw/p0fUcIuXGRbnNH+q1+ehmL",
+	"PdhnC5/0n7kKt0yDcPQi6B/AbjaYd3mlx6P4o4Jwza05uRRsReS0K/PciGH/Wx+ikdbc8rwFUeMJAB5o",
+	"RQFKgrRY/a1gBeud5une3tNdR7OMX9HU7cTGBVUetoMHXvt2TF98WFBq8bt9AofbxAS2Ud9TPuMXPDWA",
+	"ERt3LWMxgxWO/VH6JWKoIx1H9Dxa9t5+d1O5iLe/NuMTYMVBWSXLuYvbmB+scQmgAfohvUrVkpXDNDWP",
+	"bcLfJrn+RFstmJU5ZzRxsFPVCb9kcpkysppLAJGPyjqqKt7UKeE55AAqVF+02qIHeV3BtDbjLOZwDpyb",
+	"SH8f/fdu7h+27pt3KeRKjKESWgUdAgtM/nF0VYFzgB5HJo8ZUgmcICmX0zi7fgK+JORlxmXG8zXOMqgF",
+	"BCM9P3eQjLxQLNPSoW31rxkThOYkzzidsVtYh8w4E7krRt109i+8Rz+AGRVrZXzLnTCj20IztSXBNTWu",
+	"DYKYkFngBQ11x/oW+R+7mipLPk4Eg6szKTKmIuQjE6WDLI9UykuWEJp3XYOB7YbZYLITyzKathYm2AdQ",
+	"BF0ATmzuebn7GBj4DpaMMfe3+RFf8+j3QhUXbMyu2qPDUnn8VtaroTbB9UbukzOv3qB02ptHFKELKWYk",
+	"h1dZmUXTjNFk3WeSZRxuE82CevQaH4U8Es1WW5IsDh52odkxPa+0jw1esq0fwrtJKlpTRR3yYnxVRjlv",
+	"02u3xBqpqL7baLC3rTNuodQNV35iKvRtsqI8JzTN51rU+HHCmv6DXKxQQ8KL6JIt8xL5zj2/BKUllFvZ",
+	"YYddW4HaUm8pTbevdtQKOIA3eNyCN7j1fVu7S7aR4j3y7Lgx1TuF6ht8tJEHXWF+j69amfw5KqnrocHM",
+	"oTxTj0VWx7dO7yfZq7K3lkawCVXyZ4cfWQfA7QkWFZ7oDlxe6Ey4Xz4vs/bdoNbs+ubY7NC5gZukIVI3",
+	"dew/2/vr+R8PP/xTp5/no4jeVpnaCSB0YzK288vDZW47O6P+H9K9FySXEN4IwEcueLoet4YQQdC0/1zp",
+	"tNhVDm8fbWXKfytY0VYZvnSr65RHZiO07mp9nb1kmM3KU6ZAKhC1FDFr87/1jNTVP2InuXlTdiWqvR2+",
+	"h0L7lSahF0W+JcpED13r5m7h7aJh13J29MejQKOXTlke4Lx4zuLLoVBGZkxPK7a9I3gvrjcz1yyMxaY9",
+	"n6+zpq1UdZ4Ub+kd2/ZEPzk0JbOysW3EhrmKvamsFci8w7T6qDvdvrmN3GkjP0dlYGcUjVJsz+v8WqZd",
+	"XZEJvb0riLBdSR6GMPKNk4FJCruIeZSO3ev7ajegC4ZDjHdCNDYqKGFDqiGlVgp5U2TiTJ/wvbwTbku+",
+	"S568cp/aCgop7CrC/o4rqsgqkzDvG4Pk/3ORCpZRpIfXccZYuHj0KctZtuCCCvTfLziU5JIrf/wJybi6",
+	"RExCCB0tM5kzwCKcUS4UeNQXEZGCTGWREci3VLspuEI0z3HrnWceGHrjulF98QPdgK2TT7eJEyMM/IC2",
+	"Hvakv0P8+O2jiND/Yplp8hhDTU0wdRWeuuJsNfbzUDbN8Ef73CZFxsIGmdNphlxqkHcQnC2xhnqlryrY",
+	"qhuSVIoJxXN+Ze46l2OuB2s7yP5usI3yjMd5C2agKmYzLMrZmvLuIWa7G9KLP7eNqzTKpSy/Vcmjep7N",
+	"I+kvgA048fWv35Z2O9dJj69fLuVPA9a3TUTpmkLOfPNGAg+3KQW7lasbFFl1yCpzJP1Pfhc+l7DOcr9c",
+	"L7/K7FJzmHPM1ZxicsGwV4oBTwHUMZk5OGgDAg3Z4h0g0AbYw2Lj3X6BOwAJujabzd/9NPJeaJAtZYpQ",
+	"dKgAGBv3QP+XS+5bLjN5RVMiM5JTdRlhndN6yewTiMe1Vywjm6eeF6rMdUKX9O4AoIPFovaQTgnFwlYA",
+	"rVHsimU0JXEq40sFeR72T3rveL+27/WOGNdBLItGc5nqq9yUBNvdHZXO+5EWeBeyEPqxcvOoujReBC5m",
+	"YygGu8gYvRzPUqqUfeP5cIRL4JGbR42u3Jzhgl/sWDtU+2qpJzKA1AtMitL07Te90yLBJApcrAHJ4YRQ",
+	"sYY/AOlI2wiLKUZs8Un/OjrNBBUgLnnFMkSA01SfywS9IMtYLvQrzociU1eW1quCu9kW08mPshdPjnm7",
+	"Dju6FSMUt2SThN7BjVUV9vfpogIbJS4yuGnnbGHi6rTI50fNA52cFflcZvx3cMefEERtI//3f/yvyT55",
+	"DRbYjOWEGjA5SBkFoDrAqTNVehOXTUoFMUVi5MWSiedPyRMpBIvBsXDFE5ZF74RaK30E3st81Lt9ctYw",
+	"AudGRACgmRXwPEPucKi4pvrIIFjSfP5OfD55vwcPTTA7zSCi4DgtDwnFl36hxTdOrP41XkFC238HYhUw",
+	"9Ryu3JMS2g3acMBAxHHOaTyHkuOTjNFkdDJ6xajxtXBF8HcA+C2zgfxBq4xrbh6dwd+gEYOqPlwkPK+8",
+	"W6sW0CtxrW8km7GZZ1j8U2oOnKmTBcs0q4yeAoSJllMILbayRjfqI3IKUgm91KcERoFnCD5WiESirK6+",
+	"3J9UJaHRTL36tF3pK/OkeQ6+YK4Gc+g4seotdGLLpEf/WiQzzOmWiJ1cWuEg54FeqCAMViHiNcBsZImb",
+	"72tm86QzYAoCvxoXmVQmqZxCjSgOtFOHrqsRWWZc5PB8xq7kZehtFtoDzrOyUfreVtCh32iJTsepDbIf",
+	"/VX/b/D5U7NVmvdmGVP2Bamk1dUCNTJNX/pnDEroeRo1BXbtBPUFj1jiVCrMALaqBE4A9rUc5y/O7b8+",
+	"q8ic55yrXGbriOSMLvAV7oXuLXa137IZF5ElCPicvMILXJ2SJKPTHLfQ3TLqZKo1Gri8Ck1L+Ffv95m+",
+	"IQHcFLcr5VO2F6/jlGEOn1kWFXTGNFeShdYKFJYBuXJh+7bKehvfsut4YhZQSamGNitANwXe+rhM987v",
+	"4Gj9QeaBSM/F4X56rRxhoKlvz5ioySBJcnrJlD5q4HH7GNIRlhNgiQDQO3GQkf4rS76FzYN36VtS4Gap",
+	"yA7TxA9mT0ZjAwVnIEv9WZ29fG6hTL0nnBhMksrhGwarDTJKW+0sZMJcinL5iH3z6xXP43llb8FQM5OW",
+	"02lkvpjSC5aC9Bs5KLDqp+AQ8AeSsmQGIT73ZG3DLAQWfMo8hO1GLIM1bw7TxgUb5WDzFb8tZ1IsUx7T",
+	"vBz6o5SXoHkuyzoZmjFfLJsMcrtKswyoMdO0saTcVe2qk2VxkXI1H52MXuJ/mVE5z7RVli3KR+sbA38F",
+	"3inhOBClWwA1uoF2n54CU9uXzmWhmL65q28u/1x9xr7kO5kt/Kuk8jwW76kTBPIqJRxubCZXOF9X5QcG",
+	"vqmGLvfae1GVX81fKxvLNX8ul1zM/HHuIsHv4G2vh10ytqwMEBfyfe2CRYPNwIIvaZYLljlEPUDQxVFu",
+	"X3GRUvQam7IZTcfNjQd6XBQq15sBec4uRVpbPgBjYLDYa2+x8/hBr80qRHOWJihYTatmAETQ4h0JM2WA",
+	"rjeTGKAaRaMFq8xHCs27ciU8wIsFq8vd8FPQo616MUqD0gw1b07W20ftW/8EkTU9P6bP2Gql/oj5UqkT",
+	"A0Kv5wHlH0u1judSyZjTlBg4ZuWerqgFoSetTkJyzd762NxYO7OXKRWR0XRFAmpC61cBJ6f6VZAWnymi",
+	"lizmUx4TeCYi00LE6AMmCZ9OeVyk2syCbyjr3wMFxOleUhhnl6Y45ACEfmR04T5ek43bfbbEbtjbqB0b",
+	"1ByeWpvBwylYCZLwjMVaM/HeF76QS++Fcz6t5jJ1LxxVk56qe1z5pfGkd/H54qs+yLDsieNkf7nYTBDh",
+	"Ib1xZpnlkPI1imVXPGbuLSDuY+u5sms0T2m5dIoSKvwJz8MUUCOlIIqJhIuZQwYub8FyXFDWVZ6o3BcR",
+	"vLSqhPuDKnK6vLTt3W8egCvZqMSnnnKsDAHr/YNeDKNqBmt9uvoXgr84nsVNXGihV97Cjfd4DMH4FagV",
+	"V3KNb0m5uGwaVgYJdAGxLTigcSxFTuParOwZYzDB7T0lBhKlMbjOm/3Ge/KUZvG8Tjj+g5ULIfCcXKoT",
+	"QGehKNoKqOQVCc0SAyyiiagsTcS2GFOJTiQYXtmATWPtgKoS0jkkp3lIObJy3z7hT8P/TcaXQQZJpdaV",
+	"IkKTvxUqL1UmW7SbsSuWKeYYFH7TyqFp5FG+3f8yOMIikkqtpF/QlIrYRibmzCiuEfokEylkZr+JKjS+",
+	"r3Jm8EIUxrnMGBqgmmwjwtE0xqpHZ7bBO7xG3FyKlsvce8K/svyBdfoMj8ipuqwxvv6L+8UpCgY1ObL9",
+	"ElGUggO+HGIw18Jizf0aEGzlyIYMAosTcSUy5iMiA4Smh++rau+BrTaaiyf3QbWqjNPWDPbYcKPdPaMu",
+	"a8/maCXivAw4eoORplOrSJWPtFxdjachqav6RvyTI0ULdGGerMtEk4RuRKvMLkk+z1yRnh28Mh7doB8u",
+	"KXDLrK/cdrX4JUtHJ6Oai7JSe4B+VYgVgAG6Z51/b51mGrz9G2Zq6BIP3MgVEXKuv+uiEE1n49uRdT1l",
+	"xpPiMk7Bk1Q2wMdS1DSfj90ToEiOQQWjEAOx6rvUmhfifwVclTf/TU+neztKltJ6QdEdHnRwvm18+zzs",
+	"rbzZ2bvIBzqTArPo2sTzsNfzbWB2emfOq77Nm15dot/NLwpIy/WOrOIm3bS2hlP07U1QUNOLemOf8X2t",
+	"oUNq0kPN2zpkUM8tqw3ffnF9t++84Yt9O1qmNJ/KbDG2kHD+U9Yj+3aUM0FFPgZQSw+Tz59Ixe/6dgQo",
+	"jqarVc3r2nhdYCMrBl7tbVUv6o0LurqLdSPjVFypbdtb9aa2PVVzn9Y2oe45rW3qecMnevP7VPOsbtqn",
+	"plu1k12MHG04VQes67zhN+1Bir77tHoGFf9o15uCs2l4UW//3ms6aTedW91F6z97Xne8Nl/UIQDrFFzz",
+	"x9be1znac87eOPFXfLrDSLLp0n1riT3gp3W/OYfrW4BEZckYl116WRs/+I7VKinXPKkNYg5KqJozdReX",
+	"d+NQF2xMBU3XKi+/uCuV5Lzmpa29sc9431d74zRW8c1u+Fq/iTc9s2+d/t5y4GH369uGOtAyPOR8rZJh",
+	"0OnaqX20fC7gjH17HnKu6r8GPKP9VL66a/TtrUjthrv1RjTnqn92uEJbZd6QZ/b277ugX3fTldfivb3p",
+	"mYOHlefr8ZTGPOU5Rb4MmnadW9/mRL6OELnelM8bnumqJKh7o9+6NSzocsw2iqmah7qHjuc5pWvT8JzP",
+	"W2l4NVf0W/9geksy31v9tvuz0eaPnDdc3G/xD2PzhzDj+I5rGJCxS8aW8HRjeD8yPa+5r6uvPQ85pG9E",
+	"zgXc10FPle+0vmn+r25wy3429r2FBYO8s1mBjoxLb8pYckHjy/FUxjQdLyUXebkXt+JsvAeb0QxA9NMe",
+	"6vGHoXfseTD0ECbeepCh21vkxxi6pV/VBdxbuFWiFP0Mj0qo4sbV7mq445p6dy388Y/NOB8+fIDivmkL",
+	"7uuc0SRlSkFioVc7b/2JLje5kkIXeWktyuSLJhGxaByQtm1SqyCZ6Z2w6K2QmSdTHq9dqFArA+SCcTEj",
+	"ai5XYv+deCe+/PI7nqmcqJwt1f6XX2KG/gmZvHzx+g1ppOXDhASZ/OkZ/rhgE/hUmepgU2cwrV4wMqfq",
+	"FFMnvA7y6p3YWCdwJjBkiPnz/nT8xH6MJPNcmVRN4jVE3yfYI/rC5tWmqd6dRO+1m75zPT74Q//Ph/+O",
+	"z/83mqYTsz1PpND6tbbivvxS/2mPfPlG00W83v+SQNERdYUCK6FICkCcBbS5glIEsy8P/nA1Kh8mODvc",
+	"DIXQ4TyeV7YQc77yOXsniE3AnVOzLo4pbcIPrJrorCLHB8cmyA4pD3TBCNQCUQUZhwmGghMJ+KI5Ye+5",
+	"yvdhYc8T9SWQ4C+/PH+qImLqosnX++TM7vGCrvE4bQPYCU8mkNYCtbWn5Ue1iq5HYKclOztTCgG1Znpp",
+	"OV+wyEaIzQjcPfcinnhre4xT/VEf25c2Ij35I6E5jYhXyPJhgiFrMvmRi8sTkrH0v72DSpd3ownwI8v2",
+	"yQQfnkBG4ZL+VjBNfKQQgIxOpjzNWUag5jKD6V6yNZRZkOODA/09zVR8JmQGhRx75MtXjOpdNAUOttDI",
+	"TlRv2uTZGzqbAFPkRIsSwgWZPJ/u/SwF2/uJ5vF8YlKkcdDDg2NNICkk5UNBKLotEn0sU87SBDYS2xlD",
+	"6/MrmhaQJYkYR5D9T0SRpjhHyPBX+1+SycuzN0++n+CK/vX1i5/JT1CJASCO++SJSUEzSdZQ1y6FguQ5",
+	"mLGZrCM2XFrZ7F9fDSd6cjgPcnz0TURUTlNGjg+PynHYftjWYOoVmYSFhE+nLLM7u2Q019N+Bn21QChM",
+	"TMY51VuYsMVS5kzE670f2HpyguRzCTuZABPYsk4JCcqwvaeG+IBHjo+OTonKuZYWhGSFgGZamurImSXg",
+	"zKSlasF3dEzmssgUzvBZlsnMsNCELtG9z6V4sMzkRcoW//w3JcXkRNMOnAjQucqlTCJyfHBoTk5zqJYM",
+	"+m8PsSKUz+aQVbDg0A0yAh7XMzw+eKT/8dhVq0I69AXHntafwwZPAGZH5GP4ffJFRI4P9fdJKsUM2jIt",
+	"c/23I/1/Hur/o995dEQolA3o715kIKrM+xgscxJhhYf+GxwxEhBciCzTX9GHfXz0GDb/0cFDPO7JK5Zn",
+	"672zac4yKM16dHCAMtAS9wW08leEG46yBfCaXrGb7J7904R8rvdpmkWEZhFh6guiWApwM0b062+b3Sc5",
+	"z1OmTk0ePvIucpKexyRhOeWpZga9HC7IMzHTtm4EJ52wK5Zq1U2dwP1pb+y1LDBtL2fvkSaAx/U3Jjj/",
+	"l0W2lAqm/+975h8TXDKm9MqEkc9VEc+1cJyAthRLYUAdJ19gTgmFS8DUe556qabYVYvnuL3Yck7znd7K",
+	"MktmX6/pV6MK8LwxHivcstwyodZTHBvD9ZNEpDJHNdkHQp7KzGW9CAmrwXU/0du8/6WVUWRBs0stN8oi",
+	"WMe8uAfwaZpDTQX5vPWWnnxxqtndymgYiiL56AiL6VIeM6EQ9hUANkdnSxrP2d7R/sEoGhWQgzPP86U6",
+	"efBgtVrtU/h5X2azB2asevDj8yfPfn79DMZ8iEZAPKOT0a90rXKL3++QT0YH+4f4nFwyQZd8dDJ6uH+w",
+	"/xAybvI5pNM80P/HNJMOtUqDs0Me4GqfQK5ffGoIdUp5qsw1YFMZWaZFFKAnmfxBKZ4noxP9kecigU6U",
+	"tpwbZnB0cICdRuGehRQfT0r9zUCysPd0sUxh+1IuLrHWVcbFooRyHT1IZKycJq//gP/1+ygaXbK10n/Z",
+	"X7E03YNTevC31aXa/xtWkyxYnvEYHrH/CYBdCRdMwZ+hcES/yuZru8+a7d1f00Va9p3qPBUsg+0qksU9",
+	"A1W+qcJz/DEqW8KFX+Y2/MFLlDuVClr00atisaDZenQy+hl6y1hFyybhYvbgDEJRr0EH1iZG1LalbWSF",
+	"FLRPXn33hHz96BDUOMFWVonR3AT9nKcSi8mhIWGQmv711x9eX5uYkC7e/jGi6Wx0MnqWPH19Bpg7V/Cv",
+	"o0ePDh9D/bb+6OXL7Ifxb4v3f/6V/uXPZ49Xq2+/++p5IR9e/fn3379+8/77J29W//7tepa9Pr7UY/TO",
+	"jl788BKTBUcnI8Wh4H50Mjo8/O0vZ3/54f2TbPrn1+Ov36x//bfvX8y+nsdXL+mS/5Rmq+eUvoy//+WV",
+	"HH04700ssCUttAIr3TWp2BeDbllkqCRUKAWttACpgNW0R32Law8FSC/a+eb48DhIFhUb7jW88CeWU1NW",
+	"fj1qAQN5nK+XTI1VsVzKLDc9usEQGXvGHmbtZ0zNx5hPeR6NTEvRUs5rqWFerwX9KBppBhoXGW9/qFWE",
+	"2aUF5geRmSuJCxszkaCLoP0bzqrFuoJRcPxYPzFesHwuk9p+COvhB6O7+lsoA7Sa7mldIXUB3zZbI/dh",
+	"nwetDk+mPnLDusw5KxZnLIcG6LEr4LR/XUoMDMAW9GbdTWTbwtEL9/uOufp7uSK59DERWjna3rBdLPvU",
+	"mva5LEyBhJ76BXQPUYyRiblgJ0Gm/h6v9Ovyr+0KNJKX/W9g8+3AIZyl/IrtfPefG80XG+0Tqj/y39su",
+	"X6OVdG0/mDpOT7M7XzpcjFVvLAVcOSrPuWndhNrAZ+Gr+JVTlO7YCb2CflG7PqEnVFSPCHcvY78VTOWq",
+	"9bCuDrUo2rNF3G2H9m1rQ+HSuqF1h1AE7iBQo2RG0IXUPCutXp29fP7ElZEvaUYXLGcZakGhvSkfefAj",
+	"XwB6fueDDgmm88nnIk6LhBksmKgJOIaLOiUTrVZPQhhx4AmED1o8B+sIhHLg0cnot4JhhSNq5nqnRj5x",
+	"OYBLrOraM/9bQV7c8/51HgAAaqAuiXRt6/XRjOSq3mstNLk6crw/z04UouAk8A5PNF1gaSr4liRW9IWm",
+	"YAZUPl2HDfxwfl1WR6iit39UkGVHRwdHX+0dHO4dPHpz8M3JwcHJwcFfR4hNNjo4fHx0cHBwsAf/52v9",
+	"f76x/8T/d3RQruKJlnAG7UZOyZNMcqWoyEny2TO1lNyLogGrHj4+2j/YP9o/eHB0XE+XGvf8/sHhKBqV",
+	"xTFNVee8CmfatlxnLh5+OK/BMIkiTftrFZbXX2I3poaAfCEYWRokx+vKyBKA6W01Vfv8Q0V8/shVXkOz",
+	"sOLS/yvU/djiYothDspVMJyF2hf0NRXIbEYsQ0k4+CvA678PfkTo52hgkexFp2UKOHss1y7oGqrKI0Kt",
+	"NLbPckGePH/6Sv83EAj0Gq1XBtuHUU4DJFpOsPV+UzQjF7gDGyybPU/zD2w9Qv6EC+lbmayHsead5qDh",
+	"xG8hVqtQY4aiakLssMdODfx8UHVMEhCwGPSBbz97Q2dt7zSPPYBnPkSjH2W8sYGRfd49Z6awewbHwH2N",
+	"w7Ea0uPx3iyu/wCh4D0JjYbejpCvgxrUgz948qFVjTqGEBUDVS0zTC5Y2Gfgcd31LrVPd9mmuyzaBes8",
+	"z7flmw+3eMkZYIpteODDYNH/FMT90ra5azjyhct+yOxFZmG1ItCVsVGdcd+ZjI9poZhByILm2gLaik9Z",
+	"Hs8hPiKY/iPbh1if7Y8MQA+gPZ5COBUCq6cYulN+SP746JsmKyI5XeMOnEL0d8DlB6Wze7Bz/xy6CCs8",
+	"9c3+o8P9w4MDw1bbaGEwuz730MEt3UPKnJqQq7vGVsGrxWLKbcdZLXeIdXOe/LEl5wW10jOtUsbMABZm",
+	"ZCZl0sYtFpkMuKaFO/DRHXBHtJ0y+eleLO9Fc2z+eh7uHRy9OXh8cnhk1rPp7mxUoIYv08Y73WV6tJvL",
+	"9N7x/+t5kVe5n5gGYNeUANqQY3tG29ytIHgD3jy4LbvtU8yjkCkAwxhgNuhMlBGKSHNySmYZjf2bF5Id",
+	"cTdqN3CbLIHlOtJ4jcv+JFHupqYdkhaWUkcrpcY/fffqT3/669Pvfvrrm1//7ejHH37++dc/HT188/LF",
+	"t3/592fHD38ZfZIuvaTLn/gVIwbhi62MT2mXxmuR8HwPy+NaDdef2YqpHNNR98kzGs8Bf81m5UqScAPq",
+	"k0uL9Q1wUJHDBMK/OpY3eGxMROa/OMBsQ06jydsk//d//L8oht4JzPCGhE1I7uXKZW+ljF6B9g8z4rli",
+	"6XRDVKKMRZxC5iC0CsGWVw5KLZMpM9BPZdQDk6aawYuf8eczvY/Prm4tiBHwqhskYq5IocxCUQAn4JoP",
+	"+dWhK81ufPoAyGe8lZrYMnOnICG0xT0KgM/f5QwQPRY+ndOLlIEf1OC/WngqrkpKbI04uD4I5by8jkKH",
+	"gYZCLfPCqzXe8DH3Y9/IfMLzs9i40TZthovylGSrt+Nv8qIt1uNtyzXW/bPMbcYUfJ8LlVMwEEIfhd7v",
+	"wfPf2GCpEaXs/cFcDv/c7qJL5rStcwELcJANe93ND90IbFQDJVXQwCCsd+wfHj08fvTVXx2yeTJGSQtX",
+	"+9wkxsDXj78+PPSlnJvkt2Xno9G1jBRwgfQeQ/2OJCdV0C7AIbTiA9bS44XHeL9eI37l5PxtB7ACEA4h",
+	"D181UG/7Tzh1QQ9GRQFvfqxLs7pC2DLxVIQHCOLbnqNL00vXV4iLJsQvplODD4/nilywGYfygcg1M5ko",
+	"LmI2Vuy3SWRys1l8qUzSNtzytksqpIYwmiIGNPyu+EzQvMjY/jvxxpbQ2NR8gG7Vyh9dsGSfOMRTtHs+",
+	"U2Si38YSrIpZUgXaoiYWsHNOtL0D8y+TvoucyOmUUJwME4m5b7QylzNBLtbvhG1FhvjvqZIQwzPdTvgM",
+	"qicu2TrCvPVCJBgVv1iTysiMGdiWffIGM8LxqmOCmHb+xiZb8DTVOhbcAadYHmVMu1gu9MDctM9NjDIF",
+	"p2pk1waNCiw7AyYNVp93VrBl5t9zquYTlw0xUNE6fSeOjx6b5CAKFX0mQ0C5BitYNWeyu2maypUK6Wf4",
+	"uK+hvTH8UFPQ6hfJjAtCpzlMDHKAxWVklFRa3SzcV5YQRrOU69l4VCQzvSMzwZJJmwJk9y98IdkGoQsu",
+	"+KJY+J0XXbPQ5kUItZRUzb1aAXG5T8584i0rW5bQEcBpR9wjbI+QN85ff6yygLLt8n+8Pdh7TPem5398",
+	"dfzhn27iXuWAcWFlGOJCn+iLTL84odAH9uRAi1V9KIjY2XlRwopORl/Fh9NvLg4uHk2P42/o0fQg+WZ6",
+	"PD1OHsZHF4f04PH0G/Z18lX86OKYPnx89M3h1wdfHTw6OD54eHB0cHhwcDDCCY39y1UfNsxPi3ogDj2n",
+	"3X3wkmFzwtHXf3nvfw6/BrJxdDKKj1JxsfjuIPn3f4X+uYgcFd6Zw4N9vMH/Cl3KhN3Jg2G35p89vgld",
+	"nL9aoYpohbd+ff65xKfvdYE2Le08Y3RRvzzz+QPNYittBWnWCDrknmnpTdPUpEJZ5GQvNQTuVKxRI/Z9",
+	"WsRC53PyuamNBXRfKGKFWhiWEFOV/IVNB7Fuv1xKsmL08hR8dhMhx/atE2s5G7RgFBhQ9kC4ICxVDHLe",
+	"AhkjoF6+tKv9mAkjtpyv3PpRLLOMxTmZy0wxcgEiCrsMrPzHlNZ0SJKtScav9Mx7U7ldOEaE+kXVjpu0",
+	"gMN3zgAOKC4cvypBv5fl+TVSrDWZzwqaJW5FPp07wO829fCN6eRlULblkgksNk1p7nmYAt6bvrmkr0vM",
+	"8XuUSeqlct5wQumQDNIdmrxJkmHVmvVOf13NZm11mBs+tkKWvV/yjCl/yNHewfGbg8cnxwN97HAZFyr0",
+	"fe9l0JOTzmAKo5/k7zxN6YNH+wej65mRhkxv24a0IJKh/EcP9d/H7Q/VWNT5HQNWDLvm7jBM9TzvygDZ",
+	"J8+wiQm3EAq2I4wplNbC5NgPb2MBgW3XFiofYCIxx7ObG6xL3j8Tye1J+2ciscbbNgdu/tqqx4DppLUP",
+	"88p9KNmfcAEl+3452qQu4Y2MiAg1Oo29h8q/QBUzAlakMr5kyTthdRSa8kttoIPRZns+axWoQKwQp8xo",
+	"cw7GGmMZ7MzIGkNQrK9tfZj4OzGRgo31v8f622N7m09KnczXxRCCwPZPcFNTl9Yyxyp2+M+MxRI8Fvpv",
+	"X2iVbcXSVH/24TsxsW8dIzlv/PAKulzn5GIN60y0sQh9L2V2UoLKGE3KcAniEUx81WdSUza1ougvzlMY",
+	"jx4joI2UaJ1rVWqxzE1vWU1e5jBDRrmmoedidB3dDjqbj9BaG0UjttA6+smIcqXovzAIitryOmDhDhWw",
+	"v9TGqd9yutQb0/2icUu8BqONcLHzeiL9ZmLI5Dr6oH5MFnm7vHiDfOJS/bAlYa6IKVW1fw1L/0jTvPH7",
+	"gS9oH9AbXN9kbB9oWyNjsWtkBuAToIrynMzoFSNKkinNMF8BvrUfJN4XRX47F4M5X72Bt3g7gMdLuQuw",
+	"x4UgC3APZ2vQXDcYubDx5rixR5h/yHLq91EtT6F64hjP0roxatfth/SsnNLf8XGB08Be5r0v8lzmy/aD",
+	"sig+eVnFYl0CRT7XF3isbxdCl8t98tp4sLkobzrbxBU8xTEjkwexFFOeLSYAvqQY+JH9fCEcofmcC1Io",
+	"VjZGlVnVO3FavaYavpCQQpfJ9M2LNy8/qkdid9eQ9TO8zKSc3vpt9OLNy2d6QxctKTZl6VOEGHpAArfF",
+	"Eui7zyXQkBQYzkXq6nV/tWbMICJOk4ssZbdz08tMXjHsRkaoCUiBIpjb1tF0ucS8usjrIKaM2uapicpj",
+	"GAsEpbU/IPAUCyrbGAnZxui8TpsO+PBwOR+dXapKXm/e0PN+gkvwHM23xx6vzHkBrlOwWARO5TRwuB+D",
+	"Xd4UmaixCQlf+z04xS5njOwW4JWEK3qRblARMLBZketo77VaTsE7xBREwka724Jx8K233xNmdneM9Hdp",
+	"wOilvWILeUXTrd3TP7vIIe7wbZHq61wuSaG0zNtCrjdp0ZLRHr5ko4likp8VUXoSWlQb11I/yuupp2RM",
+	"sFVVgHxSWG5eIr+5E5L4FVumNLZxmOp8diyPbR/T9ihNCVTsWWS2JfuptTm8SCkoFva/Ic1jJ8ggT1zH",
+	"1U+wIDcFC/L89Qvy8PCrr/YOCU2Xc7r3sGU24M2EP/RjvCfm+VYoEkNitvpkOaeKtXzb/taA/zDrgk6w",
+	"piJBTxVRpFM+ZfE6TtkYx3fNxKbL5uulTOVs3ZY+Wv48bD5uYGAiLz1cUQF4hzZPKmMzmgGOOXTuB30o",
+	"1m9UYBxbt4lWGsLz/W1jMu+CC/fvm4sBXitahmLg1hFD/BaXoYiZH0bym0MbUW2F13krSsgmXKXnuTK2",
+	"ItAudu8GcPsFIIxr4tKSNstJLhO61mykpQnoRb9XnSuWPsCNTy8hJa+EHEHgWehvqwyccRsYCC7pLijH",
+	"Z3+C6LARMSejn5+9GkWj1EAew/5PsWud27Mx7NnoZMTlwjQwSLwyK8SHT5gF8SZnM5qw3/ViQXiceK/S",
+	"p8wXbKz3WU9mmvGYPviZ0wVbY46b5nOO81Bzpm+9UTRaFGnOp4WABHCaDijYxtl9HNgQc+gBzvtOFuK+",
+	"o4ZUOuTWuBzW51oXhFi7NWk60NCgFy6IVbYcEJ7prB7Mt5qx3HHk9aQ0OuWBQ0yHvI18tsNSx4Oj2+Xb",
+	"ah/A4Vx8cxgj7XxWKuR3pmZxw92IQCMbmGYwnAiO3Awq8lIfdtS8IvW9WYHAwoi6y3eePAAyUSaB/UH5",
+	"gj14ASC4+7gh3zjFzPZ2GH6bIgVte5vuGlMkpksawxkfHxwMVso+AoBIO6fcyfreSjv0FvQQwy6fKbLM",
+	"5JSnYcZpv1weYD8naHvacs28sPFVhUbXFWerU9NvAho804uUTSJbR1peRTxBnDh1aez5BIDosCk0uVhD",
+	"HcdukEDdIu6VxX8nszfbilGlYranDFfEwNu2zMP+2NPMtTQ4NgPbJuFo1VncUMkYnoT5KbAZ2FF+5FrR",
+	"j+UVyzIOdvAypXp3obZFmau//Mf4SvKk/6aVldVLlikJgW5MIGutHgaxzJLxxXoHlc11jvS473Mta78A",
+	"R4D+q+bTz6c0VeyLlqk5Tr81MFWqWN+Cz/hwt8pl8hBaJUCVbEkuGaPKgDEXgucsQX6AwgtoKqelo1MD",
+	"8emx0YendMHT9TjTI6ccFNHKYfeZFT00APOAK+2Gj24XifUJVczK21t3reg7KKg8miIgLR8xVo2ljYbx",
+	"IqwWpGmK15h/ScK/g5Wt19E3+9y4D5AXhyc/V/XacM4Ujef6isUyzAidpYzILGEZ3i4nHkwsFQIq7410",
+	"KFMJ9H7aDk90IcUM3wJVlZ+RjKkizTEnqxDG9BSm1xBb7JMnyDsY4jKdIxOsD/wbix0HlY0Ya7mkUMPa",
+	"oRPjlLfXAHbrZFosMOX/NWPCbnrO6IIsGMvx6tMTNi10bBvYaMRztsDpDhFRPk/3L6ozW/XUzEPtTg33",
+	"tsLQBpZxmC+i0XADYt2QbW9BevT3dRVYzhp6Exx9GLYNsshjWWoDUH3gPKtTWWRjtgbhit3eQCxLBASz",
+	"io82s4y4MZoIz8uWpEZNWhQq3x9wRMeVuZn0z9EWLPHKEG1blekFiyniljEKaGE3cLtZmVC74J7ibtkS",
+	"BerJu9pVttHa+4eFbWrDYfoEwPQJgOkTANMnAKZPAEyfAJhuxmjtAF7yXLgDUJduyja9HmZTfS2fAJv+",
+	"oQCbdo3A9Al66RP00ifopX9Y6KVOyKV+V2cFXulmrs2qftN2YZ5BwyxjWClSiJQpLXrAjWOa1oO4XHHF",
+	"9gls7oKuyYUeo7kPPKafT2ZMJEyrnUzkPF9PIjJZ8BlKTxNCm0TvhPdHdECpyRcGtZ0aT4vBccAZgcDf",
+	"fyfeiclvE33dZtAf5WJt8krncgW+HAyU23tPZkTpw0cvMBdgzcJz4GvGm/1iTdh7GucEkMCZiFlEbE/c",
+	"d0IU+rYDoCmWMlBs98nzvFLPdsGU3gxs2eI5jScqlhnTCkROFlLlZJJqo3wSEQkFSqDRnZAJ6oywLUpm",
+	"ubnFTC3wOJc5TSckkRAIm0n8As/3yTNTJa43o35hirLRf5l1q7WDlT5f2EkoK5+cxTFb5ickZ+/zB7G6",
+	"0ifmi8j3eyLRYnKCYFs0R11KLTXtqzljOYQuMrlScLHrT8M1CpQd6Qssn7M1UbmUid4J/eNC6t2F/X8n",
+	"zK6U6WGQmXWqPwLvwK8aT7vWc7h9TMvsnO2TM0HY+6XM/GhBLBcXXFjn50Trcd5G66u0usGwJYPC/agt",
+	"Sn3lWZbEqZZHlcsZ00xz6veGtQgTOGVFskK0OYC+rdkmn+CfhiQQ6Bt7Bh5vlozB+7BX/4Pjefyx/Idx",
+	"hNuiBP+ffULsZ0YuBWQKCYiUoUnuR7Uk94f93UZMMbJkcpmyiCimj1YL7ou1ZpgFVScwcQdlgJO3Or2W",
+	"V5r9Md0G9DnTPMFyfUxTfdOx98sUPO8Qtg8vruaeM0GmTj9dpPfhOT5st8H8s9RmaZZR/alC8N8KZn42",
+	"d6zK1ynGBLJFgIRfOQrRUhr09YQC16cUM57Dnj1HV5sdT318Tu1TMFZB9yQ2OaP6TSFm/GroHuibRF/p",
+	"u9iC8Pe7NsDO4LrrL32sir1vE0jwS880Iv1w4Du/ziWgR8CnBMUcep6vy4A2z9oymbzHd1a/BM4PmExZ",
+	"GbWhbmosp2OZ8RkXO5sBpiTJZZGiRQy72lJA5Z4am6d6HkZ94Ma5pOyKpRs5ziiy9sGekwiM3ZgrpU0Z",
+	"VIYNKIKJTdn4DOpUXUxqY7Bgae/AP256X6PVYKvetJ7PTskEu/AGr//+2Xn2mseXjaIRZP7qm6Et4W2H",
+	"XnXU8sEHMceM+oTFWsMGg/KCKq4QX0JhOt4Fz/L5GKTMyejw8ePHYPkeVn4ZL7Myy2LNaBZOJGj0DfJ1",
+	"kJPRU07TVEs52E7715/ogiayGIgYWS1VmOpvQVFAKWFMwcCfnv8M7Ze0TgufhL/+1///P/+3/v//+X/+",
+	"63+S//w///X//Of//q//33/9zxEkAFU57WQEhp/pAWulNeyEW/VhRS+Dcg094cOjhw2Nzt8r92OFpU7g",
+	"kGLwXLzXZ6L/y7r+6ZJXUhUshQ3q4nTNlDUvCGKc/1GFPK9Esi+XTLxfpMihak9OpzxmVp/c90yxRboP",
+	"/1tNOw9g2dAFs6FNVbXmLJZYzNIUjDf2Xh+Wkw4XXGC8piEaRiGzscJZoz/ejXjybnTyrhdlvhtF70pK",
+	"gGElLbwbfXhXvXWaERNvb41hHJy3NX2rc+VJVGrvJZO9E32mHpUTjQxPds4Wowo2z6QQCcusOa91bpkW",
+	"C4Ha+SmBLmWQufY3CVbuxZpMTk2sQkg8vawQFjdbZosipYHVt0aaooZrw3VfX81lymAKhnrQibVjD1vF",
+	"b9VasBpZ/4dWDtEHAMgUYOGQUlp47reqUd3aNwTfdn3XXFsW5M/SHDVNrZOLK3LJlrnXTcLm40FTX7xl",
+	"CPgnMCcJLqB98pqJhEzM75PI7IBxonmveCd8CYkwZPCKifGSwD+MR24CFvqcp8lnyn0bQzegJVJttzPN",
+	"GGDLAm4DpyJyHjA7+J2YUAUz0+SEaVWOluCLUMNbDkCqkxm54jlNCRf6BFW+T34G09S4HRdcKS5mp4QS",
+	"iP+CsmgVJcjpeifsRs5YnnMxIxQTd4jrCwlQk2Ri7nl0Ar1xu4fAqtIBqxqdXCqfsqyLq1LtErMEcksV",
+	"XZPPJ/6u7ycFSkmmJl/oLU75JUvX74T7u/MtAog9/jx2v9qjiqlIeAKviRDi1RxhKfPGPJlEZOKkmP6H",
+	"dUlO4HqcvBPga7Q+2Mgi0dZ9iKdkJjUNwje8NFo4R8BjpWlq3J4cNcEJjS+FXKUsmbFk7K16n7yUSvGL",
+	"lHmLVtZrBmg0lPhbdmLAZnhmsqhRNk4e+C9F951XHM4TS2PeDrhqcftbeWhQkZ5DTFNIspAZq0xCYUWc",
+	"oAtNSLDhkPBw8k5Yzhub7L4J+dwwNBWaVcV6IQtFTJWm5qWcxjmkkzCafAFHhPmt44v1WMmlPgdyxbIL",
+	"mjrOM2E2CMTGLMshPTN6J/hiaXaTADXoof6CbXhuJmVCLlIZX2LgN+RyRC20mpbx8RKWtTZ0cvR11KWF",
+	"W+0bJKxTrK2VAQIKApwJv+JJQVNP4YU8ITAp8rnUO2DDkx+Gqtt3UYXuoQxvo6buumLfP/J/bHurERTT",
+	"v7NYCrng8SeDrLdBtgVRh1ThV772eG/RIKp6dAtOFy7UWR+bteWLQiSaXzuwIaqRZ+in0AsuImMY4RN+",
+	"TSdPCOBFkDNyJaEMyFyxEJlWEjQOE18+dff/lFCC7iJEcDeK1cODb0otdUXXJP//2Pu33TaWNE8Uf5UA",
+	"MQPb3SmKpCwtm8IfA9leB1cvH8Z2L/+nWrXJYGaQjKVkBBGRKZptFNAXM0Dvud1X8wSN3jf9EPUSVbf9",
+	"JBvxfRGRmWSS4vlgcwFVlsRkZmQcft/590nMg0rVPb+XKoBnuaAx2sNDmvRJh8VyVCY5eywpis01qStO",
+	"OHjCwYPBwcwgOhT6gYd9AzZ91VvBvmJgCS/AGlZ/sHCTmHLmjxtrqCKXP/bCSDIeWWRV7ObyRsltxWYs",
+	"3FaMbXPrAeO2UiXt6Q3YJj3pTHnYiQYEu2kcB7fC21C2DMaTOpeZuJ5CAdLkAaOf1p5eF5m6MgeHg2MF",
+	"OH6d4yG5FfMpR8qJSsrQuCy9fN98JFMBsyaAVuAB/u8bjR/I8xqpN8jFU7IMP3TBhbxR6pKTSDqJpIMU",
+	"SYfIibOAou2ZcRaWS8vp1+c0SWjYH8wtofyQ5WsC/7MB7thsFPRyZs7j//yX/6ORnxOqxCEFczlGnGtS",
+	"ptgTnYZ952ItZ4GD6sfcu5xS37bGnbMkU818shy/ZFhGVpYZF2tpfejorTfTgybdjCG4PE1/UT6IZo+v",
+	"zTPbIuVL0a++uECZI84arui9y2PmxNaQaj2UKqn+PuwBsvFeP6k06/WL2sKSjNUzXgAXJm7pENiDYtoB",
+	"qH9vnwPez4hTJ3P4gPbY+e9D1rNih9+zqKX7tHF5VWlWrmoXtQvKGo3O8+fPnl3VOyG76DSedS8uGAvr",
+	"HfbD5TPaqF+Ez67C5xdh7YerqMOedy8vn4X1evjDZQOEi9A84feAoBUh1QB8sv4Rz7vPrqLas/qzZ0/D",
+	"H6Kry+e00WWU1sLLSxrV6pf0otN92q13Gp1a51mjEUb1y+gqrF92at1ajdaeQf3BP7NK8ykUYASVpJ8O",
+	"OgKK/jG4N0dm+TVJh7Gk0ZKsB5mgCyojHkFt61WttmZ1oD9UO68OzBB4NrEN1wSvY8DnXOJCygP5/gyt",
+	"8q5QEBonI8CjmOqEDKmCd2qbQ2ldSbYkDHIkoCsn/r9S/J5pWwyB5lIMKI/sEYjqFmoC7KKQYN1f81b8",
+	"4f2PPwfk/dufwc30mXXeEzh6OiDvX/2Egbg37y8C8ubpTUDe9XoB+XzzW2CufAMf3rz5gNUNaHnROyZc",
+	"IBBEjhmQwQBbyQZBV9vG8VaYt3ykyUsc3Nmn8ZABswWhPcVYlbyGocCdISKt2BkTBugx3GkGb6T8+7c/",
+	"N0k6hB6Rlj7BmmfeTA1IxCDsBc/mA3YrLK/PgCmKtRqMcIEuuMG1M2u7tlDPFpBh5NtIrPYEKLVd2Lzq",
+	"Xsf8gYlQjYdAfoKKR0JizrDw4YYoNmQ0yXyAkA/T5rbGLhfEOvsHNm777pdwmV1Q70y00V+s8XRtNq2O",
+	"hLtrgscIeAOkypduLqgnXU+EOGdZ1bgUVkuD14Ih9Kmt4XHvYKzvCzdSqE2wBzqRksRU9Rh5XK/VyBv+",
+	"IrC7kzQu8VfzAm7f2/Ph/BTyiRlo/dKOYIxNnTqQ0GAmJN+2qfBYNhgm4wBbHOJAjVAKfH9bGILvbwie",
+	"X7ACgtyAuSBD/oXFlkge79KnSCTetlsmuBWTzT4dQhXnbmor2FoUmWJXVLy/eQlX4mGWxt0WZQhUeGDl",
+	"S8jK3RXmsgwltxt1BcJuc/7PzVqcoYJT0HmAqrNZ+a/vX/10Voeu1ovqEgWZNlTmNRNbdYY3LUtG87Ab",
+	"uNKmCWCCnCYsxHgwDQ11pAWqCPCVltVn/TtPl2NMPaGg50y+eBv1Hmcf0I6G8ziyJyFXU8dtb8HOuJjX",
+	"kxlmNMYSEt9Jw6tUdgSWS9vescQ4yLSvGQSrOTTmCMZA29ZnX6gRdgMaN/NIYLYphT4YFmRH2B7fCMwI",
+	"tvfCBb15R9Y/OXMENlP2GhIYG7YSkT6p/Se1f2W1f3kNv9TXZbXrYw5C5y2JUs8YvqRXCBazIwb0y1kH",
+	"JFy9dvm8dlX/4WqqqHpl/9n51xz6rxm7Bl1EeE7LCdpbzcr7IBQ0gvXcGCcYO8HYnmEM2qLnd/RBOO0f",
+	"cnFAHNlpZejuxg7shVc5HE9HKXtLYazgYh3SpJ+jissDXWVSh1qGRG92RBv6fVjTWSd0rCfDxNbQt9k9",
+	"NhCxSNw4Z02Cv8PW4FsygYTeMd8BDYLmaK2VxpJnRJLXMc02HUieRMAAq7IblZX8iXtodPGAsnOAgb0H",
+	"lZeXtpVoAtZsh8UB7kTMjXfiYmHg2JzOcp5bsXLal6x+x5dkgAcUDtEHjFbaDvhVclF76kOEZqqntJk+",
+	"1eWuLMEeVIHMka7NgIKcIxU+iVjMEgYocOW5CdyoLT3IjP5SkRyJNd0tMC0LAXJ3iUvfSsHyWLHw8RtG",
+	"3eLpW6hWL424PP+75b+IGtbfFWvlDLh3xgnT5RXFM29X3hXKvmbh9CNNzRnMpy7Zx/GIjnXJGKZfwLmW",
+	"XnE9lOZsIniV3q+dHad24LrdW1fUvGcsh1WN2tUhLu/aCzkLSIor69YDj8o0kyPQ5GFUxpztuTNvxvG0",
+	"PjmbUN85jCmfkFKLvMSEL56ik3OXGugrC1irK50bJBo7DiV0c/Iz5uJOr9ME42i09tLw6E8uymOjV1Dp",
+	"B8IcjoMNfbW1CttWuwH8AIY0OWTCEptkI7XqA9dkmKqh1IykIuGxOdrsy5ArqDIWpMP6NO6aW45KSPox",
+	"RAOhzlSzOcxn13BfEeksZJYbCp/UMAb0jmUthzSDqCEVYygGdHRrRmmBK7UP/9jGtE9X02C88eINfXxv",
+	"p8nYKZ1RrJcd/l+5uKus0xofFwRzOOE7K1gUZhDL1Ict6caye6TU9XFpXR/T7xFUUmVMpn6SDHXz/JwO",
+	"edXetCpVz0AFnPPzmz++vjH/hTcvb7L/Vp2HWWLRPOua3DE2tLkEmoWKwU8jG9qEs7NrQXOD1MRYMMpY",
+	"BJsvkXdsrg+22J7fTPQm7Zec82uWBWO5FS8aNRv4JSMeYdCwz3t9OJlwwiaPlC121t6kyUXFlzzGD7hv",
+	"P/m3OJkaB2VqJLmFORkbJ2Pjuzc2bogeGAVnyMMkVSyv1J0sjp1YHFljg+/U5EAGQuD4x5SSkIpHmdR1",
+	"HDmgM2tgnXd2yMd37zEp7PHzGokQook9PU9Q2nu1eyqkwx8ISwDbeBaAYNMhCHe5PcIhtW0nXAxz0ZiD",
+	"7S+wgZhDsFrm2CnQfAo0H3O+zHGGkESXu1xhiugBCcKYSZc1I/VwsoPoERBsfreS6HXO1gMqiARbtzju",
+	"MMfG1M1JrGu79aycASkFzEvY/sU1ngHhNCW1Lmp5gTU3Pj4hfBYSK5JHexQqK3qlfDPTF8yIek0SmTUk",
+	"YrFmq3hnfjP7+hT2XhezzDQWoxJkQCNwwTKlwPTaBEKFVEWzG31N6nEYWFbA3JJqFliXTQRJhR1UJwW0",
+	"KkERPhS99hMf+4ZvJpIMFRcJedyesI3NlZ2xa5rRrhKMV0YMOdVuBSXY+gb9ZpaNE+sfXA9Jl8Kd6aDw",
+	"MGQiDGNGlaND/Pju/SPc8HTczEGDzYzxnQUyZgbbwdTH11V0K7gN3r+U1isG70gVw2JUYkY1Q5m2lUMW",
+	"uwThWqcM+CeJYjhFBVbqx1SQvkxVUe+Gek87pFj2zCLBd4H2EbhELXnfAhUwbqHGpE/vGTCdZmuNYNmG",
+	"m7eETFpuYO2ciy9ihbWmWRUH1O6Uc/t8yBXLv6Qqeqjl17vu9G66JpQMY6oTHuIHS7BiGz2ttO61Eqpn",
+	"tVzqv/2VXm2FF3ubyv2i/ZTN/WAfLqdymolv2YM2dxy4NUE1XYrsoFFbnexgantNsimv5Jbz+LYR/1qI",
+	"2/4gJJMZyyz/VY5ZIZtUN/qsG7WKDq4W1eibWEWI0MpzyOp7Pi1WJ1gg37FYSfNQSR7bZyTYx9I2jLyX",
+	"dxD0hGE8CXxr7Lm5mNOqJpzPhzFzbd9E/QRfBwpfUxDyGt75mEtYEHRKFWF4uQnS4hmQs4Lue+7WdIYK",
+	"/G5K6YVzC7qw1Mz1zEb0mCJv2TBpy+ReeI9jP/G3rM3fsjkqE7NTWssA1sLAsySqeeM+a5KcWRV6kEY9",
+	"FlXWI88o3Y+75tGYra9gThG+NAQLcuW9Bi8ORGVZAbSsgbh99+FMfco3OjHjCSbIHowhCOcYTDTXNiCW",
+	"2upd98D6bynabaZIlu6FlnDks76WdMXZuVlfQ9qzT27usV31hH7Au28jfeykAO5PATxED+cclQ7khLOZ",
+	"wETajC6HyLJHVCzE171vNAZqo0TamMbqwGbe7uhx7VcjBmz6QY4ePIy54OEJ2U7IdszI9gG9PHRjBio7",
+	"o0pR0WPzaUfBiZgqhUReDNiohCRtJiIgqG3vklv0JVXsJj/q4zJQoXvnlm1T1yEUH7YQo+inUlpP8thA",
+	"3BOs/0zIY+TqdL7FyRd4MmOcJeyfW2T7BImvk5ZvcaZbIx7Hnmg0t+ORJFX3+RCurgSrg7F7mEty+oUp",
+	"QlORkH+gEacJkFlvELHpM8xdAhfzophdu4TEIaSbLvBQLwnBa5n1E+d35wZ9n8eRYmJmW0Iy6ktL2G9W",
+	"FW17+FZA5L0NNubB197w0GISP4rINrfLIbfVjCKjGfVd+2HzQYf1uNDYNxCTsPEYOf8k7u5HmpizhEkv",
+	"fTmC1Eum7llJE0DX+09fYy1WRKjrWs+l8Kk3ZEjN6DR53MafWrptK8uEHD2BchZC4ZZn7pZZD4PM/kfi",
+	"zsgVkbmhdOm9TBX2S7RKcMt/27VLbKJWTYlOh0zdcwPBQKVIFLvnbLRq+GYOy6MNZPPIt7XL15PZO5qt",
+	"12PkcVvIpEVb8E7tJ4HX5rGSLzcbEAkyr0Qet82MtdyMFd4Z1VdzI3warL3goucmr5sm9m7WAT2xjR5p",
+	"99Wsj6Q5NbZ8PyOvx2Y8UhW6RJbZHmaaJoBhvw3s5gmJhcC+BGdXhchtdm07CcttC8sVF728qxm+w1HH",
+	"4pz8nWHhYPNNFL20gAblAnf1jmbTBtD519xvrY00PStLSZoGujX7u5wO8REdYkiRLqz+Ybgd5unFtiXX",
+	"wofyQLjTCiMty0QvnPZdlpE9DD17zeDf5cTNsl9+sTz8aClA1/xrX+oFTOy0EzPSGYOXhEclSfeWJoLQ",
+	"2Fw+JoUWOb6Dj7ksjKVeOTV/bcX16PPzf5N8my7yk4A7JgF3kE71uVonVkNMibcsh7OkLCITeMtqndJs",
+	"64QJpvX82ogH2zZa/w20gCOyW0hiCyxxOzSGBBfPSKZxhP6UDtM8Yp6PB67EXrkwUcgh0szb9+Z2zHZk",
+	"YGOoQbDOHPRqpIKGUPAmODQamZrMKrkhAFRcCluFxYDCw4ULpCKuK6FzJAy41lz0qquGC4yunZ/tvYXq",
+	"zKQ60ejW36OXfUvYsdA7s9IE8GnRCRsBMRWhAW/55z/5r7e6UrXMWhfuk/VEnLyBlkMrPmY2E1wcFPKT",
+	"XIIIrtLHvenOW8p+xqNQSPLUCY9jEtPwTh9ab9llAQX6ds4P38Us6plTjDynCdMJeEw1uGK50smWQngl",
+	"RTkQxHNjPq7gHXYp3XpuqXtMJaj4Ry7eF9Ctq0ZvP9dEh3LIZg3CfrZgm0C72Vr4tQPv0ue7mEZZq1pX",
+	"rMW+wKpHLR6ZjfenIJv1qds4fQkkIbQ1jPg9j1Ko6l9wrI18i9pKs9JVwEuQ9KX5vlFLEhiXYiEfcjSs",
+	"7MBwrpsFqF6+fet6QTtc9p0H6yxMzA7W5dJu/b7Pa2kOZw6teV0UOdpDW0xaqMa0YRfLanKTQTUG7TA4",
+	"ia9GOjS8I4+NpRopOhIBUaybamYbV7BRPAYzts/iCEzpW0GNstWjgmvYSk+MMR32XYPyfJMijeUIQyaw",
+	"aFXRWLsgEeTiDiTqdhvtgZaPhN0z1aHxxATY6v2QqQSZXR63/c+tzrgdkNzvNPGRrluB6i32DMxiV1KR",
+	"XkpVxKnI2OcxoOgCXX4AhRBZmXizwSzfTHt/Qaz8HExDhCNdzM+c2ZlV8kamWtOFYHMB4Hv+3Bw++J7O",
+	"mnAbBMSm4eWgKhKmhsrMSctsZqc85wG0mwdQ3Cct/zKVDDZ13yjT+R2vK8sC3xZDcCe5t125t+RKf7Nx",
+	"NydK58fdPM5J4STMTHG6TujN3uicdbsME0FnWS8/SYWEwbAdphM+pCi3ahzvSxszTtugnluZOaQaO7pC",
+	"A8OIjqGFJTDURlXy2QirW5Hp0UZVLohMHUAvU9ywuk0SFseWAhbYJEgiR1RFGgbeJBToWEFy0QHTtgyF",
+	"yDSJ+T28QjwmnTGhZMy0bbKKVy6ceDLL0PrRze9si2vKewflh0YqS+Q+E3K0BOMBTcrpPc2hPXO5U9sr",
+	"kLP2yaLo1LAoGT0gJbPVXvkx+Q206BefP6/kUqatZgdawTzplvsKrhS4FBaDwckNY7TsWSq/OeJjoLwC",
+	"Y3CHur916Ezr/iSUA0YSeUA2wIrI+DXbYxvIQygnR8m01IOrYTjpMJvVYT71mT8lBxOVmXfEIefAbObc",
+	"qA/kSJcGzXPDLImY5wTGLtMMpEhoOM81zGI27EvBdEBoFCmmndE/ZHKI7TyTVAmSyJ3WeLhxn8gH1iYf",
+	"+IZLPVYWO/YwCpmYoX1889FneshUOeL2Tcb2LzK6WjhuUBMHHrUMBVaL/dOueYUx0tnTLmuZI1dpVl6j",
+	"n2oglUA3/kIJATROze3+vtH4gTyvkXqDXDwll1eb9SSbo71rT/LDMUJwJ/flKEu/D6kgHWa9o9GhBQln",
+	"uZY/MqrAm9vlUHMh0kGHKcK+0DCJx5ZMQSq/47GQODWqPKQZsC7/UiU3+s5H/G3neNplTUjzZ7GGWbH1",
+	"JYmTIf9tlzUSgrCzAeWxE1sAXPiqWStBYf23Zrsas/aOC//e2KDB+Xf9aSRWZhYaEpp3r8729Jrr9+vp",
+	"XQjQHgKgxbFkJk4sCwOH6Fc9CYd1hMOSG+BbdbcW5c0DtQ4eQeYImPWcraBNg0vB/LTF0gb/KntyKJwO",
+	"754Pr2sDi7vgINwMD+t+rr5hkYN4GN6GbKjlzgZ7zLfUEX6B9u+LJtk3CIVEJbyMi95y/d1X1r423dw9",
+	"d+htXqc9wEJWljeONtrc/YSr3wCuHmJW/QJKzkvLJvAwtm5Cqdln0dSuEPnYi6XWBexTkdQJ2k/QfgDQ",
+	"7qqmrL9sXrHUelAfcW0gJ1VskRqHps0WYsJokwH+Fkt55xp0DalKBFMkkfLOfsy+DKVKrskImohC8YwO",
+	"zFEf9eUA2ppDbk9PyVRk2LlENKw8zPUq92KnSNfmI11QDgEMkFwX8rdmjGIyQ2dJ0bwpArPQPOaeMwMG",
+	"Haq5zuLH69SzLpey9MMD+Rm1S9/a0ZwW6DrVYy1zRIbwtAiqStgXs1ILPvOqvmKaVA0pyTFDvbV4Vsd6",
+	"oazs+O46mpVDxHk8Zi5TEq9mkW1k5QJcOYD+4LL7jyNJyjVSnC0PbuI4F+J2silwSZ5ECoNJCHjRLlMb",
+	"XkdMJDwZv/KvcEL+U47DTsvivIaLh0G3YMrcNRf1JVT5RkYc7G5SP6s9RQoC8wEXvZaNLlealZ9fvzXz",
+	"CGFaA4+kVm9ckKegU6+k8duJH2atfndJZTl5lg80qSGXJ8vtiEmUg58jTGswmDKZ2NCXI3bv0xWGqQiT",
+	"1GyFKvnoDHZn2Pq3t1TGggFiN1172La/oO0KvnB77pIGEnIrxkNG2maAbV+JRsfQ9BwaF00RNlKBIm6c",
+	"9Q4KsO0j9CXOJzVg709oeJnz9MxKc5jc63vNd5gDXJsBo0lcWRkSjqtw7CQZlnfsTB2MU0aDmJYzW0tu",
+	"8Eh9/tX9uL30hhIQPNzmD6czvNEz/KnYwP+oMhuWPpAHUlKRjbUkppY77ltKc/Bk6LILmljgdE5j3eK2",
+	"t2QMQFTAu/akAydDSYhtnSwJo/yZva9RhwupMDpchy2n3S2XXLG+zrfpLIsJTLuoW0xbw2Q7uFSLE7Tv",
+	"GtqPPLdiKXTfjHp1DnA33lOqxe7kwszulCGNY6bAfaCZNfPdgwlPNIu7mxQAE3kaIGuYz9VYOP8CFm1z",
+	"qB5soBH4CVUPAVXLaYKgeHryomXG4/G6ccLrZuU3OH57wuv9JcbtGa2PJzVu78B8ypE7SY+TTr6BpLgS",
+	"hN9iflw3FaGZNRqfRbzb5WEaJ/yhXDlky9om9W9p+sNPfqw3WjOtjzEFgsLId5EDkXtSJajkH/y9NfW0",
+	"hPGWu5zF3UpQmJ2Z8LRNyA/TpCW73VYkB5QL7G/s/uao1C+WEAAGhOF7GqdpMEgFzI7oVZqVOsKgyn5T",
+	"bMAM+uNfHHs+pN2x7CozW9gMo1kxImZE4zv89KICEhXIX1t24GslYO8y+aIMSXadgIF9EhZJvMgwmtAC",
+	"8B1F8sVNHBPNv/gGDhoaQLhDee2FhsEQ38Qhu0RXSXtim7UJHH3XODRNzmS363qSlre90CzBHAid0ITr",
+	"hIfIVJRI7IiRKiOOdtuoEykSJ0iBZ2RQlG3Y/Ta5LAPVHePPWsd9m40xTwLnGxQ462y2bzWvA2XYfIaK",
+	"Uum1tZSOGfbM+dfs2dtL8ZiB0ms2MDuhyQlNHkQTaL2Y33QH4fSYreNa1owVwOFA+oPmR1vW5TIPN7uk",
+	"7VwQAPfaInR3c3f8jv3NaP4n5/5JyJ6E7LpC9hDjCnNUcFtkXypjtxhS+F2mSrDxTBXbEiqYpyvsF8GI",
+	"/c4uowl/wEf+ynpHFkMYSs3NX7ccP3CPqQSVM//zqX5yU9gesSFVSS5ce3lWr2O41n80VFn/goEUoCMZ",
+	"hWUqkAt/HMYUWjm/lILewaQtKheeVoLKQEYwjSmcBrfeRuKsFg+WuUG++fU1/mkY4lPe/Fp7bv9iB/2C",
+	"Duid3HEYIIOAA62+hN5ErAdtdXIBAYewRxIByCEWgL7273UNPwHDcimW7cYdD18VjANhNSWwJc2M4zlM",
+	"YVggqQyg3tMYxkEHLApymfUFN37gZJj7hi2ohExPd9dZvv5sV+7Vw78LgCqAzoqQscJpP9LCypPI2IjI",
+	"WH6/nMoyqYHrCWV9az58e//zrzHrbc9ZX4DZw00NPB36Azr0yBTXOzpy6mUP72H42HGmSxzEiAvfPD/1",
+	"OorgposnQZGdRKFGrbKSrXWMZZMnHD4gHD52Qutl8HhN5Wmfgb5tA/iRh/Y2ge+ngN5JFJxEwdESYE8L",
+	"gi0G5kDF274omFv7bqHTvrORCoSJSF8Tds/UOOlz0cPQkRGVoDzzhAzkPdOOjESn6p7fSxUQJUcGxs0/",
+	"YPJDoEvxHhcYV7I9GM23I6RVuRU/GaGQGJyHW4OLwCaak4vas+mHmFUwQ8OxdlgsR9BZ/4ZAR3Uau36I",
+	"kaIj81uXWLZk8wTrVNY8YrcC2vs3ieMa1m4WpL/G0owrRlIRMUVGdExoj3KhEzMPFOho7+UdizB7vc+4",
+	"MlPKuDlXhOo7JG2JWMwS64XuSRlVyTt41K1wogtYBgqv+kgTYK3XIClJJ008kyDSNJupaCf0jrUDS3bO",
+	"E0thI++ZMrYOF8CRbiQeaTvh1wZ3e58Re/bda9uhwCubPRCQthtLy17azubnka4SSB6CxXqkb4U5u+7W",
+	"TJgTg3d8pN2TcALaqYCd356U9HZxZgUMSml0qLuciuhW4DQGhPpZhCaXlkYH+3YzxdALhQEIeseEm2h4",
+	"9Y5i9M7cN52pPZQ0YIehZnAwPjoN4kM2OcmIh8ycFhstqRigtBthGdk9uXsqzQsDnXcMwtnQLeJPC0ud",
+	"N2aClwkULKmgzFI08rwJUYq3YAtPQ2Nx1YHVoRG92fGLqgcUk4K2t4JwOnKrFVRSEclWKhIe+2l6elar",
+	"56ZpuRUtUyHgg+gwlQeU2RPKAww4gyIuEkmoQDFiwVXTAZuman/lNtSKysP5UDFoLrA/JeKtRCXBGF9g",
+	"TkdV0o54t8sUEyHTbZCSRamF0iqTOZrgF2xD445M+haSm5MiMS8Lb0WSpbZATxhYByOCZAxyF8VjlbRD",
+	"KboxDxM7nFGOdk3zwTAe3wqdGBEOUr8zhn9tQxEbvmAgETwv2x0bJlXy2Re5IYfQgI6xyTBjVkuiQF5v",
+	"N4B5ghuekBBiz4TgrVhQCpaIPuIkHxLIPSz8ymSY3Ux4LvcZ6l4Bq5ZDnff4ph9wgNuRJ27HweTZFknJ",
+	"SLb6MtUMVE8D3qm5GjRxm0GBbhGbvZDb+P5r1zkdFdNBdZ8PQWMjiYzouAqTnzuCMAIvuwxe0QGNUtfv",
+	"o9KsQHpHy7aHcg91F8oU3Um5G/g2SnXSaJCLi9ytUFLACFaSltm3MtN0c/rHStukTEbBwR/JNI6MSRPB",
+	"O+9c7nzGJkgIeziYSG5QvMymnfgRTDCLt6JAS1mwJQGazOcO6LM0RAtr7tuDpoFd7NFkcBBNRtA0vB8Q",
+	"DchbYZQQwarkH+Ff7P9hzo2VH238vEWTdmkC6+qJqyWgGXOdvMHJOjX/WLv5x+ZyRU/6/Kb0+bVSOhFH",
+	"95rNORs6R1QXYMhpVDMg9Bi6KSFun3+Ff+EiJUezcfwzHPxRwcGXVzxIaNTWrjKonLn3mtaH17XOu0nX",
+	"EYsCErNu4tyApMNCmmpmfowkQ4W0C39HT9yEriNHInDWBHlM82pO9ognoOwOKOrrmfr/mObdf+i7NNrW",
+	"E/ARylGOmKKgs98Ko7Qb4LcauEF2FkGuKfjfZ/SWWkmamJGb0c6VKB/Myh2VUFFMy1SFbMsSxT3GyBP/",
+	"88JNBM2BQCWFa+K+HmAGsXWamt0BJ50kivJ4xvhyw8jGOKBffmWil/QrzavaNgVcF1VxOImF1n0ToTbX",
+	"su+qW4/q3Ro9u+jUwrOn4eUPZ8+jGjurda+6tW49bNA6ih/7Us2KHrKQd3nYgpqm3GeLypzoh01Ijw9y",
+	"dKgCxOneEY+wwygP+2Z/HZIACb6WRfydfNhlKbR59GxR9HHI4piLng4I/hkZgeBLVlCg5StYsY9TjqJ5",
+	"V7VqOUf/W3ipk+p/6vu3n7q1Lh3weNyy7/XX//jb//7rv/3tf/7tXytB3qvTrPztf/3138z//vof8Nmi",
+	"+Qz1rL+3oAm/Zy1cokpQianopQZ8mxWqVuUptXdrVm4U7ey43GziFB9+xz9Li4aYeDR8c4LQmFMdEEpw",
+	"CxFtoR7/NGCuHGtg0Ib2WBMsEmgA6LOZjJYOnb+7UlXJZAdBb4oIIgG/NBe9mOHduSaUtLPT0N4pr5wg",
+	"DJrLuCgyFWMY1qxys4lduVdH/IrgsiBgFM/+qsf2SIvHvm/cXnGtT4VftCAEtlbyBRLm/Kv5Z3sVX9NI",
+	"d7g5pqfjuqHj+qnP3NY9rpqtxc/dYVRr2XGW2P72VB9DvdZcDWq56q219apNl3AJCQ68G+9xXL5D8ZQF",
+	"c4yVXCdo3RC0HnsV1mIIu54ms8/yq+0j8pEXYG0Mok9VWCcYP8H4Xiqo8iC+xdopDEnOMks/MAOLIYTv",
+	"zYWQ9Gvj+d1J8AqpZiRhdECkiMfXREh/cEnMqBKa9OWIDIzaiWYuxbTdLUSbZqQDfLSR2Lc2EHsKNm06",
+	"2ASZAbl08j69d1VMGGKCiBP8FcJOEISaMUIaGnw6+OAS1o/qRFGB7jPzl5Ye64QNKs3KgPcUFUnrPo0F",
+	"U7TDYwMLASQ284gJTBFgcbelmLFa8BYLCIoFB3mBXLZC84TfAyJVhFGBIPmN4+PxCY2zRm3HoaP8gTzc",
+	"RkUugYO4BI6jCBgZVTm37iSUA6azKgyzS6vkc19CfKjLRaQJeAWIKqI+hIx8isA1aLpQqZJA8anv9m/5",
+	"BcUMqbDZYFG+fMO8SZaNZnA+y44DpIGrzKaeaEpUIiXwefltudfA0VbApeTUr3RgDzFi9J2D8SrL+D03",
+	"8Skg+/aiQGYk51/NP+tGgQJM2BGsNP1Ws1JQ67FkAtH2ZP6eTudGTic4wdjhlPY+2A5niWN2IEEfHGeZ",
+	"ixEP8ZaCPp+sYoZOxaaxnPDkgyJGRZTVqkrf2bHoY+xTjQbXDJ6HaT1ocXYG3O/raUebDv8UwMG1NoHl",
+	"uedslG89fnVWq1dWNE0OLiB0gtKNQOmRtT7xMZ4FEXU9ReWcib3FeLYOwKU282w0dTGbmag6dtmXPNGk",
+	"w3pcCGMlS7Uq2DIRbQZpdxvFgdnKw+7lyrD7o4hOoHsC3X2D7o8i2hriKhbDNtV9Ppwdh7HsblznfJJA",
+	"rDKy7jsfIEr6bFAlWPIhu0hkQVIRM61JGx3q/z/ww7cJ1XfaRnG8ux4O7y4rgD4U3v8Ukdlq+c8iwZil",
+	"S4AWidKcapKmZQk2FrQkhxsWBPSHLMo/pMq21lTcABq0NDQTqNZqWYjAdb8c5cMuQ0t5ZNl1aCnjJloo",
+	"vqQmQNCJll8yiqMDiy2ZicNkUs3UPdPANdbMMSr5d4NwjO7LEch8H33iwqwzI2aT5iJDQEODvDfJaBbn",
+	"1jyqS8ybCvwdqLLODl6cZp+C9bhtf2rBxyxqP3FpWWYw5rBgroOxBCixh4j4Q0Qet6cOVgtql9pP8gaC",
+	"lYRuAgaaxfdMBy6ExVUYw6vjcfUfZIZEMXQ1I3CV3/T7DVxNwdsScLQ0sqwECocYvjoJhY0ZIYWj8I2G",
+	"uHJyZn6cSxVxYZaAWSPGVZBh51/zv26v8mkC7vbkFTgd2p0dWqRaLyz6QXgPHlD4bBhswVN4GCGwicGW",
+	"eGInzvgWQ2JGkxsyOYyZ44cHxRGiZBgks2lBCBkGQBaKla1cUlXmIfb169M6ItduEBton7Wejrfx8NsU",
+	"+s1ApxUNt4MLvJ3Qfmdof4h+4odULh+hWwDsN6ti7TFat3tZsVj0bqP4nosAbizsVxb02wy+H1XQL//K",
+	"Bxf0OwH+CfDnAD5GB3eP9vdM8e74+wb8T1n6q4HpsM/COxYRnjRJJMN0gJ5U6IOhoXoXO0nRIVXJlswB",
+	"Dl2aeJcXBcZCpbuwonuF/xPAngD20AD2NzgW+8HY/ZEcHAjCHg/pwTGqzd8B48EJ3E/gPg/cke2gEJqf",
+	"x3awBtjrUDFmjPPZeXbQ3JsmTCeky5VOXCYdRKMKhbFdGiZSLcGHsMukut/y+acfs9c+rvQ6XK9d5Nfl",
+	"nlQJKvkHnwi2N8hrY06Mtj0XzM+VZoWLiN/zKKVxddgfax7SuNVnNAY9J2b3LC5cZOYF2d4+yxR8cl0p",
+	"AfRlTBF9KorrO0iDNuaU+UvDrJh/ogekFhLtVC3fTjQWdMBDnXvu5KXF5wyVTJjPffRPg6y1ReXXFax6",
+	"wtRQmePRSnWmvMHfoYQpx8vT7a7By+M39cw1KuaOu9+wmV2vxwzOtdzsxCBkdpnRVw5rh0sbUSgDIDqP",
+	"w0dBINGeWPQ2GTHe62tijpj2Dbyzg2ClonaNhFAeP9LmkpBFqWK6Sl4nSCRubw7trOWQCWxTASYAZP31",
+	"kdjc/E2mwgC7CFmmHYO/R4ouV9BuhsAIsZX2HNILO8CdEpcTBw5EdgklgqWJorEdSuD1BmhsatUK7FMG",
+	"ozZCwqFO4PuVej3Eo4S3kowMdIjhpA0kSVJBclgDzi6DN7NSCctP255p1JcVITuQFouKhCVhfk1UPFo2",
+	"95OS8N0rCevt/O+ZzmSGxrE1YpNMpzn/6n/ePsVJWSroTHF1yEyfJ7A7gd3GwQ5U4NwBOA6KmJWg6zAy",
+	"ZfODLYnT5IFxl20CZ4LzubWb9hTZ2tl0zbJrbctJa+gNgL7QFp1lRilEuQaQ3uVyd52Nufm8AWu+wo1y",
+	"Ru1y6QP2i5uy2/YTEbPCzOyTkRFoZua46LIQyRKMKPN4O2ARTwdrW0r2MBwW0QSMqfXAbPitMrc7e3bV",
+	"MtIx+9bEdJ90m5Nus5Bu09iCbnNsdE14iAgFlymC/MaoQ2bL9z2mrexduB9PwspxC+pTs46TmDuJuS2Z",
+	"8Ecm5mwSzwwTfovdSzQz6AaJQ3NzesJUKSYSCKb1KcT62q5kpb3LzJyPuQEfWTYOFyHbdh4OcNQFFXzY",
+	"KfdmY2JqUeh+vjIQF9gFL85qwESY0CTVRocTNDQbkAqO1HmKhkYH9BfIIRO77jziT+KuE0jCPo8jxcTs",
+	"HJIM1rDcHacL0wfg2wGR90yRhBca/L20Nz60PJLPNgEBIjlmjObkQcQHVRA8mH05Il2q/NtyXSU/ikjj",
+	"1yyAI+eU7TES0bELEdmif6i/3HF2h72jWZweI4/bQiYt2oL3bD95gMbJ3NqWjyZFMfXIM0C5+YA37UkG",
+	"1AGWNQomc9SXExM6K6Uj2/N7TePYBFiscM6PNCXi28Tu5ZfvW43re3EwL7SPWos78TqhotCHqoj86wT0",
+	"M/30/Gv2y/YYnAqQdLh2/ukQzj6ExsACuXwolupcBQvCzUsdp8MIMrsZLnOq5s/pTiPMs9Finz7o3UzV",
+	"8Tug11EHT07nkzA6RGF0iJ7T+RoeOE/LBNJcv2kmopbU8BI+YDEXbKY6907YHppcEPN4BbkxfMACRDTF",
+	"QgbXmsMHDTepToiQCWuaKxkN+0QxLVMVMjIqZnA+0kSHcmhs2CETARjNtyJXzgA1k1Jhuysp4jHewSAl",
+	"VFIO6JjcCTmqkhvhCKgNrI6Q3n44ZML2ycIZTSQgLpEiIFzcilBGTF/j5SOqiabcJlVYH4AdN080i7tV",
+	"8tldaP2KAOIBGVB1xyLSxr+2q7fiVuyyj/Unt4jH5UPeeiEn1m8u06ra7CHu8790tgV04NxwLDLCOpSD",
+	"AdVNEppjL5LA7FTMzwkq7MswhtYw6GcuHbO7b2HcPGEDAKcB/fIrE72kX2le1abGHpjPX+O1l7WgMuDC",
+	"/lb311Kl6BjEXzKOIaom1aAy461h/3cyGQpmmnmjGRMOL8uLrvAFFKQNecZLkpsufHKTHdkisi10PXxg",
+	"PImcklj3THVyDia47bNOvXsV1tjZZSN6enZBa52z52E9Orvs1rqN7lXnB1qvVYLKQA7grSoDee86bOJ6",
+	"29lLFIXAozN04cNFRx6ZkdtwBG4ys7BTgrWQ9GVfE7nzrc7rwpwdqnloVtMNkQ65f+NGWKNPO53GWS26",
+	"uDy76D5tnNGLkJ3VuzX6vFujlyFoKv6NM3b+4mvnVKAVXrk+/cpr+fsdZO7a218QwaUW6Y/3TI2h3NF1",
+	"abFizLIOoDw4tKLR5bSOVIBTffsG4ewgBDdTjH0h+CBfWzJdpApiiTxum4NbTUUkWzD61gju0YroWLef",
+	"VMnkwpm7wYUEQACd9dAinRqJditGNK97ePXOyD1gDY0IaN7WVPRFqzpV9/xeKoyTUKJYlylF48mnKnYv",
+	"75yS4n6bNC+LoQ4hExvu8GEO9zQYowuFCBxZ81aY6cAHA0PGVDu8nA2bSAlsGkv0F8Vt8qKAHMdlmX7q",
+	"szHQgoQy1VzoxS3SN+bV/1FEcisG6SzDMp8pHKV4i+XYbha8ltVBCthp+pC1dMFiZymI0f3usVmd3YNL",
+	"CQuIzBl8HPalgOwBOLqzV8ZekIqEx35Snp7V6oVJMdcINjFvl59qz9wlyy3wLA8qbPyA4NOu4SQaaxTO",
+	"kT+yj4BcUKMScRC2bVG8IchPyDezpQnFF8xJsVdus1kRhlCzUtRiN77GBzx+OWBdy/NXjD7PbDs66vOY",
+	"3QotBwxFUCoiqOofk4gNmYi0C5PbQZ0RSnzyX0AoueeaJ+YHI+aa9tJuqmlMIokcDCRhcWweFfYXB3Ez",
+	"7GNG8B9FHpcslYXgvX5CdJ93k4PxMVKhRxYAEPKalYiFRsmNzBiNkq+xLkgjNVqHq6Tfiigkm9afP39+",
+	"Vqujcy/7pDVULOTolKuMGVXznZL1hs+EhYxTazC+4jSOZSWogIHv/vqGDmgk08VlBuC6yxQF1IBc0a4y",
+	"kAHdVsGswaWDz1kohRzw0Fwg4FMa84Tjl39+/db8HYq5YEzw17/9r7/+m/nfX//jb/9K/voff/vff/23",
+	"v/3Pv/1rBc77MEVispY1b22LV/Ssoh8sT3ttfaWgodl+rzc///EMROUFfODE3sS3Gv7DWaYa+2IWbdJo",
+	"y/llfSPGOY5Xv1wrOF7zZ/pIPK9F6TSfgA5AckAjtm6aqmL07qwXU63PsAf97NzUz30JnlBj7BmQLTDM",
+	"8RgavI5B6wclBcQEMOgYXPYsOa540Xwj57IEx+eAUQGiIuflTBTlcZO0z9FqZPdmYtsG6dqQUN7iURsT",
+	"z/hgRh7rC/OSP5t3/GBf8dS6dfOtWzNfHa6nmWmf3AoGmyxcIaBsoNz7iN9dsk1rNgDdl2kcYa/YDmMi",
+	"G01nbE58flA0jjEYVz4Wec9UlLJd5dUu7yGclnb1osa/uM3zFE+PWDwARxt5M+mFkqlRPLggqTCCPOQy",
+	"1Wge9KUe8oTGWSPnPlNkwCI7K3AfqLWIUjbxNs8KbwPgMnHFVfGKaZEyNSebysydxJade+zM81sA4E2c",
+	"wEmZAYOzSedUk46SdyzvoHtJ9RYcc39aTuiAafRQ0hYmnmZZW6U5WpMLsnam1ulI7v5Irnr6jkbVe/DU",
+	"fsBAMLPnlcC1Wz+1G3CnzzjbcLuYJfv0qr8YF/NvDCgKyEiHSTbb5PHT2sWTKoG8+N9TnUBrjLYjenR6",
+	"q00mGBCaANFjdYpgwysc5R6RxRgycMJKAO0oXBShHNiY26c82GSMIdzofzJNQgmalp/uysrH/6XbY1vx",
+	"SZ/kwEkO7EEOAF8qfUAOzLXxIcNerwO8D7ETReyeh4z0KOhnEbFGPGKh7HZjLljTR4eh4T1XeQevdfsh",
+	"gy7V4NbAjvZxDH8Ehj1FhaaheXSV/EjD/q3ArCqg6G2/f/fxU9tAMyXtIU36bUgaGeXiphilNMZx2wiB",
+	"dmD90J7R1uZ7QTvWNIYWTOByjmPrCGdxt3kr2kW/fjsg7TJPv32pmZ9DkTJ8mDUeaAfm9tnveOWADTpM",
+	"4bVmevAn8Injj4rpMGXOOzL1F7wLNqWFTzVTZsXODPzRMNHtXI6asXwjdLDoNnnc/i8D8EG2n5h5xlyx",
+	"jq1lM5e6zDqbnHQrOqzPBfa1AqX93tL5ulTBwCwuJWaJwAA3UzzqSyNW2ZcEPzTLA4lqb63XiGui6T2L",
+	"SCpipjVhWTiba2RSRg8zxqCMYO76YY2tw6pLeawD3AVDCeX9GtPYqDbTbl/hvHFunn+euYPbTfK0dmHp",
+	"r+w8ufRACINwrYEB+mntqfm/5wGGPTIm5zROIG8L3A34mEe3oiMjbnaZUyPMa+BxfQQOHNLmUduSflGi",
+	"2JDRhGjaZYGZNpiD0azUOxQ/L7C8Zp8VdPZ1MTtKV5oVu6EqQaVjbwbUChf1wLv/AWi8Zx8Wwvrn1SQd",
+	"xYAlfWleeKR4kmAyVMGR/xMVCa2s4x9/0NPdqIDSnfQrzUrxpIPW5V5z5VcyclAOfXrWgAraY6BdzXru",
+	"uZ1kD0KFgVg8KS/lzpan0NapCSITtX/3yAyn8O8LSmvYk8tUONY2tuOWiuX4cruCbF0gL70+sRgLPjDL",
+	"R/u61EBnRHD+XHRzLbk+ZTpULokI2P9Qww2crz7LwM7kQWX3URLcWchkD4lHXPQ8yHrC3tUCJiFVEYxY",
+	"xvdsKyrVT1IZcQhiU4dUoAaiImJTy3Ew15i7nmpGYkbvQT4YLasQNqmiPHLqjSvSDmVkU8o46PuQUGXT",
+	"wAOfmCVhJR2bJD61rFYbZuJDDiNfUuWqlVaSFwk4KJuVzx9f1qtvfvrw889/fPXTmz9++vzfG7/+w9u3",
+	"n39uXHx6/+7F//j///j04h/f/Xbxy7urV398/4f//vnH/3Hx45vfPv38bplevsVxf4JnH1KNzcphcKqi",
+	"pTJ2l4uJzwwau9Dvykvwi4wjpmZlHuFJAPVSk769dMMVMOaIlya/fgb+FhgCaJlc/7eCKaaiWS65uYii",
+	"WSxpNJ8UCJqZuKITncufkV3UA8GrNepLqDoxqiNcGFj+hjj2bcKaLksEb4nWDpTG8AH3avPHd+8NlHSl",
+	"Co122R5RJbjotTFdyF7xSBuLzrwL7TEoW2mbR7Wz5E28J4f4bthnUZV8KNbPaGyYcu3Dw500seYhjg9z",
+	"M+MoT3x0Kx4uWplVjfLST/dxBYHNmLcc/jWPqASVM/svXB5UzuDfhSPAsH8gM8yomOZXnVBIhCkbS6qZ",
+	"2l+tBuzOSrNxGeC7Nxv16qUf2xuqOB1Q8lprYz7APqo0a9VnV5jHYq6xx6IS+DdZyDdXr6wXdXSbeOds",
+	"QO7wzKYDggA86Cbm4pFUd8xvzBK/1XYijIAsM/H0Yzpk6p5rqTLw84n1aFspohlDYLVlft3cZUHu3Ywc",
+	"QFYvhrhr1Dep7ojjQ8o4v4QEkJYjocmYJQGxqpW5v5Ixc7ca4VcYHeBdqTLgas75ZPEh17ahY673lPnF",
+	"wKQvQ6SxFGxJ3jjwvXzmSZ+0b0JjGjfBOXMe6vt2QNr5A/blTETmkLUxJx89L5Toodkius9YAk4PJUca",
+	"Glw5155OFKMDcGTAW+pEygi1dHYrsGDn2twIrsM7g78UPIquHsBFSdB/9WVo3gRKGVyApY0vhDlCbY6A",
+	"20oM4rar5BK8OhjSkbdiQMXY3kUTlYp5QuSURbRsFlHB/R9Uzgq/idTIC5A37qeujGM5Socu7hBUzib/",
+	"tEpi0nQhi2Plwk1nPolpgu6CMpllh+0IAEskl7ngzBGeLTQ+1IXAeOOa2DTJGRPvPpzKSLLPMBqosfHM",
+	"TnUuI/ulWY+HpyKtv+wSS+BampuVcdovN4DcF+fPgVMg5EjMXAL4bFm9YZGH+vK1sqdOmHDrPxt44Xxl",
+	"gUum52KBItes+kV2NzYLue5FIKQmc/dQPMkuCi4UnlaoIWvlLHLKAZZ/L5PN53j4KAljGd4BE6pKBTGY",
+	"bkSr7VhsvRggiyMiRZNQrXlPmIMcoMFDnIoTkGFMhZGOBkTO0qGrIsPQG8otY1MeRi7gCh6Dju3HoJlI",
+	"WtMp9YtEpCcRNruw3lgldA2hcAvp6Cp4CZ8+vbQh7ZarENSVZs1HuecN0Z/+BXVtsyL2tqAhwXMKzTn6",
+	"vNefIl8W5iTF+Rz2EY3vWlxgHjuwQVOtmdYDnN4FOEW2lodoNBJrDQSFHXYvoqoZz5dBjNCgz2S3y0MW",
+	"yTA1A6/mNLVBXIV/gfjQP7eEOJ8OGLgbbYQ0d4vAac0sjkG3Y18S2FYWljpcYJ3NFDBVyrTKwuGofL2t",
+	"8Oi20rxdYOGf1m8rf74VhdM6bSWZebOu09IxOa23OA4eBbilA1zzW7HIQQjyuz8wi/Lg8MClS43ybF0+",
+	"1ssruySUcToQEILV11jABZbC75ILG7+9bgcWo3E5VCrsgpnlSGNa8so7tSXn2JEoi6xSZPOeFkh+M39D",
+	"BX79FNZZHvobEinaTZo2n8TWREDHX5AmXN/5ULlZAFRlrGCyjC8u4cGpo1Xy2fr8kRbW3Vt4O66aVSxn",
+	"/FrODMpKdYCKxddH45PtRVhzg/4YV69v7E4zwyBNs7giPqzt7P3WhFsPbzuCLHtjLYzJAGlhqfDeQ2rk",
+	"iA5cwJ4S7c1uR4MzNk/OHmLkq+IRa1dnBLNfoj60v1D2qiK5rBNUuVzxh+CTovcs1mi9w5aJpU4gNWtI",
+	"zeJXlpINm+aTXfzJZZjygvVScdQ8qABepdHHF+b8Wv20HLMWpTyFhyyUGQ95p74Oln0xACrh3IO63C2y",
+	"Whk0BXPfa9A59gRbp0kuas+y/JURHbs0H9/qFMvey1py91hiT+rOQ2YnBfiIFeBgTVTZVIbnRe3Z9El7",
+	"kzPOfVAcd3nuQYeCTHN6l87Gpb2Q8ENqeomKhb45540imiU24Y1EKSNmXxEq2AhjwZrcsWHich/6XCdS",
+	"javEO1k8Hd+A3jHnO8ic6WW0M3BJn2oCrVfKmWMoZImax2N27qKp/XguVtNmXDL/wmoM4PoZzPPflzEJ",
+	"lMAA/M3njn8GDz0gp9FekUGR9/pJZUnrFMa9qdSKw4CKHekUL/EwzDq8iykR55g6PTsu9s6mEjjaFqc4",
+	"DGMqsE2F1SZAgZgZGLkJj7BlkBH2Umw5MoIPqQSVM//T+iXXznVdsmgzxmc+2owD2+6oHH3+spELNzVm",
+	"TIKh57U1VLKnGNQ5RJipFyk5HLKobFYOvPh6AneGkHcOYSZH6SaFTmMK3Jx2W+RVzkpQ6UkaLzoutgzJ",
+	"1YU5o3YzLMyK5ZW8bMl27ehEhNlH8kOry+MZ6hWUINjzgM2PDkvRKnVlFVQes6CW2xccXEGRy53QnmIs",
+	"MoYgT+ZoQfO8N7hye/XhbOBALnlmVtjb+3PX2BX6VvvXzNaxbqKIUGGPMJaRwSlwknQtnev8K/7wYG+a",
+	"uRqWdaz4Q3SABa0ncbeWW2P26TtUi2WORESHgztSByIKS5uw+BGWdGHxB3ftDizlro7P2DMAYyJc+6Qk",
+	"cCIDAlXJa+Hm8d6JaSze4F9YBCnTXagaAaL0UA4wo4UnTauPB9B+EOposd7etRflYX8yU5doxjQK+SqZ",
+	"1g/AHeIUgy5n2CARBrItJ8mqSsOmXSVArVrEq3qBwuA91RoyEKm+g87YKg8gYMqspOfuyXFytGA014cy",
+	"G48WFenDoZL34K6fIchfxlKnimlMOMI8KcgJdrveRX+zVsB+xwRZ1MWVi+plnC9+cKfs1C1x3Nkk7ZVd",
+	"HnNzJd3myhI2vw1yucgoX3dcgDmIx8PsUDAsW1wY8ZmJ1Rzxdip44roL9JkiGtIcjHB8y+mAjT3JSSuE",
+	"piaujE2Zb3Y5y1UiLsGdUlD8/Nf34emw22Efvo5ZNXA0gY5HLCKUaBZKEU13fThIZ0fbBYZ9okkzV6qB",
+	"IT2IGWMii2ueg5uvDZ+0q6RtML3ddH5WtBHb1q4wn2ch0ewqV6YQ5T/G62+IPQ9AY+LEAOmMid14Z/bz",
+	"6iT5dnbxRO+9qdjVSq4au/X2m3BjQ/j3PDFGIZBd6yQHJRMrmuc8+sc80RFwrQB3xz0NU+tdWOUk7tEz",
+	"4xakVCHLFM5v0jmj71zxEs325Zr62/lXL2034pbJBna8TGPfp5wONnYMDzWsPKe78KHL83KPTXbYynw2",
+	"2bneWovhhxHF/p3tqbPwjqZoZpa0g2qWZTs7MQ1Gnc50FWPLgaivkhdjr4vZsJPPKoZG7X1p9Z7HTxuN",
+	"J0Ehj9m3mPr47j0mxjtCzwnNyVjWkW0jBeRxFuqavqDIXuHakkBzreU5PO0ErKdO7Zu+8wbDfplbQoYJ",
+	"VISRKE3Gq2lRrxxfyT7cWkcJ4A5LJhUj/HNW35p3PW5UPzpX7HcWJt8pmBHUXnwfUlukCZYdFkx8U8CF",
+	"a33CrRNubQm3PsAG2zxsMect2SPP+E9KDkh7yETERa9lx9MOSGcrCHGDfdgfYbm4c3SQDtPJmXOYQMdz",
+	"vC1CCheEirElIAEym+u1tJuXmal4XCDxmcUxcaWwy3CP5966eDBPyc0rKzEgsPxOWhEGvHt1dnzux8ks",
+	"Z0bDfpCxQ9saqGXCbrmnHlfgTSdU7STwlj2oElRyj1088JZbWp/1DK6q8pHYjxYMvBnVsAVf2Vbcz2eB",
+	"K9qFYjQXE4C6TyMRGGbXQYfQrWY655oxeh/eSyqETIiOGRva1s5wHpUEbmuDjLgAcrnSs614M2G13E2f",
+	"XdD5bLzuC1LxHiyWYMlIqrvF3aJQVwjSdKjMEWulOrMv4O/QIMF1f6w0K32aOVI7XA71OOxLLUOOFXXZ",
+	"9p/5jlniiN0wOw8++vN2iKnWRTA4jnTrd0B8n3Zirvuo7g6KzHIugmc3aJXc2HLcAR0je5oVUk1UnbkT",
+	"Viwig1QnpMOIAtrMx56Anjque9sPoX1uj3/b6Jj2LpbBHp4zopj6VZB9c8vjpgUjbPDiJtprIHFFxFsa",
+	"Z5bFiBUP5B6jkNl6fquF/fOyyGx1vyCFwue1VdXzr4W0gA0EI/PD21jn5gNUFpwSNS0Vn2dSMbtqmcji",
+	"SRGZUESKGqs7Eh/NJtCkQ6N4fE10oqTokS7lSf+6EArWRCA1+VJ6zMWKCPmt5dDPgZsDisrmR1nmp8+D",
+	"3Jby6dtOuwE2LMdqoskfPr57S4DFgUBGNSTc2w7UM9WoeQrSDTITIGum+XOHEZ32epCDkPGkR2bOBlxQ",
+	"q6nep7FginZ4zJMxeuOAOgp3pj9i08n0RV2uKxXSLI/gvOHwV8itX0M923R+fU7Q6EQx0Uv62h4Bm0Nt",
+	"JDKSETCSddr/88pWzb4S648ZpUrVoo/0nrlylW3oQ+d0wIwE+/rto9qMZAo0Ay0I2PJcSkI5tK3YEmgS",
+	"xhNNhjENGWJKDk2wJ3+C9hswyzHgOtVTMcY8rXZkA40dZrAPFmEKmhYKFZhvbgpvdhsr8Drvxz6DThSW",
+	"3xwzpfxrLmnJmfnIAOAEP+vBD0wnHAe3bbdrnu2wm/GhItJPUpGelFHTazoC2SqJABpLLGPURk1qZxxD",
+	"bSBrdrFMZyJmaQ3mI/j6iOpMmcJqRVfZ6NxPj8qgC6FxYeXJaXVSFfQofCBUYOZaLkDrZ4d13tbyioj9",
+	"jjfNlm30fKTwWE5tuap1uKo/DOdwX5kZ3xyguk7a2/d0nUO067uF0RdjjDg7JIQGfRlT7rW1PxOiKTbQ",
+	"HQPqXQCEIQ3/9VT3+SyaCPEEescE6dDwbgoW2z5xzr1a2/cI9AqgYIGtFE9GkmATYbgp3LNJ6HRthgtq",
+	"3HGRF8Uts9aLwqK59sg1RvCGu0w8lC9moywHch/wbidY2wCsfUL6R6zZM7t3HUTjPbHHJLPP2LXIZ9Dn",
+	"emBgH2nBRpan+3fJhfY8mNc5Bu8O60rlO4jyZIJj/EjZwzeY4QarvB5R526xZxVqYGffDqG51i801cvH",
+	"Jc1hOKW/rVbaaCbPCGqzEjCRK4NSktCwPz/3bak2cNdLZMDlnn2intga9cQmU96y7TI/8c0naXeUTHv9",
+	"hLj+VNP688R4JhXoNfhGb2It880UgTXF6Ihs1mS4Xn/+onyjFXu0oWtVsM0uTptIf7s4qzU+1Z43Gz7q",
+	"zGPmejIPLelQ9fdhD+AOqJmb9fpFbXFqtHoWI3bJ0C0dAu9dTDtg2ztyo0oAZj5t2UnjA9pj578PWQ+E",
+	"Scj4PYtauk8bl1eVZuWqdlG7oKzR6Dx//uzZVb0TsotO41n34oKxsN5hP1w+o436RfjsKnx+EdZ+uIo6",
+	"7Hn38vJZWK+HP1w25rDSu0c87z67imrP6s+ePQ1/iK4un9NGl1FaCy8vaVSrX9KLTvdpt95pdGqdZ41G",
+	"GNUvo6uwftmpdWs1Wntm7sX/mVWaT+uNi6eXQSXpp4OOoDx2hl5JxHpqTdKhUUOWTDHI0vWCyohHSb/S",
+	"rF/Vauvl7mVQfGB5ez7WCgNEKtGpxL28IDmw9L0bzNjD/qzAgz6kCt6obV66jaq1ZuqegTSPQBOh+P9K",
+	"8XvmAs5InoZUHOj8RKliASYAjdv8wRzy5q34w/sffw7I+7c/g5PxM+u8J3DudEDev/oJ3ZVv3l8E5M3T",
+	"m4C86/UC8vnmt8Bc+QY+vHnzgWiZGnNcofUuAhs/BpGXWeugeBOeBK437q0wb/lIk5c4uLNP4yHDMDkw",
+	"wlbJaxgK3Bl4+BU7Y8IImgjau5rBG53i/dufmyQd2sA6BHStBm7Z5UIWkIjd8xB9qQkfsFsBaB/SAVNU",
+	"YwTYF98Nrp2jAeYSJxocIFBsbGRXewKR2q5ZQNW9jvkDE6EaD4HAAGaDJyTmTEMX3Bui2JAZieMKyaD7",
+	"WZtH0PG2ndPez/6Bjdu+pTBcZhfUt1XBbre2MaF5wVxjXtxd9n0hv6rDYBuBe5pqEoIi1p3Syq5vxZzk",
+	"TJdTmgljvJnz8OBSWJ0QXguGYL5v21zgOxj76cKNlMdZ88VEShJT1WPkcb1WI2/4i8DuTtK4xF8dO2Hu",
+	"fHCzTEaXeGKGX7+0IxhnbeBxQtBTVfJYNhgm4wCicbaqykgkPDrmOTAEe7WjVzRfDHID5oIM+RcWa2xy",
+	"iXfpU+y61bZbJrgV5vHmW9AgOKdmF+duaivYpsWoNblRmpe4tp2HzYK526IAwS6X0AYZOu+X5G6Yy4oq",
+	"93ZTawdpnHCDAedmPc5QtSloO+aVKs3Kf33/6qezevWHJZSJglAbKvOqCUedq6g8lvILZDva9zjKNQUt",
+	"BrLHrNCHsFzvDOyrlHmLPeDnKoUKkAit9rBp/oPtDlE1+/rweHAil9Xk/Ux/rQzol18hl6bSbNRqJU9w",
+	"elRJO4gJaOWIrIE5Nn32hRrJNaBxM3+szYRTxRCKzTTBuUfpF8E+TRKmzP3/r3+qnT2nZ90/fb16+uf/",
+	"Utp9MXMm/JOzbWB9MoNJdqAofWOJ0Bum4Tlp7t+b5r68kl7qw7Ia8recSo/v6KX6IqbAgH4564CAqtcu",
+	"n9eu6j9cmT/rRDE6WKahXt5Vdv41B58LNdtLUEnU6CjKKgI5EjMI3yMv11B7QMdEMzY7YT8vzPfPH3YC",
+	"rhNwrQJcEFbPb+WjSbJ3id7oEwerovgmh+OgKE9myI+1LJkhD3Jbyr3/1M8sXp+r8HQ6QQFdsjPpSotJ",
+	"Cmj6gXMCQNX3OYUcBABeM0KzZGhaLZ0Dv4Ydtekc+EnoC8BPRxpLBuRyHsA95Lg/oNscZT6UUixEgQ5L",
+	"FOCGlIrkRMXCqLG+knKeW6hSZeUGguagGGV9nKiynPMfkAtf32lzvKrkovYUzpm5yszwlPrSpxrdTtMK",
+	"0IM6jznRtRnnP+f0hE8i5qtfruzJz0ZtbXp4+vSBjuRIbMA1AlOzEBJ3l7j0rRQsDxULn7xh1C0evAdd",
+	"C38OKkYiyfO/W/6LqFn9XQGUANU744Tp8gjezNuVKgfuNQsH/yYM2TA5g/nUJXs5HtGxLhnD9As4h8wr",
+	"rofSnEvErdL7tbMj1fZsS9aBM+8Zy8FUo3Z1iMu79kLOApPiyrr1wKNSlsUU9m0UxZzvuTNvxvG0Pjmb",
+	"CfuSnA9jyicE1CIv4UCM6NQOY8cRsVcWs1ZXNqfs329d+VxfdMZc3Ol9pRzvVEufWbkxygWZNBM2yxdO",
+	"gY1QtbUK21ahAdioktcJkUMGqYQ+iAvOd9QcuCbDVA2lZrbYjCeEfRlyaIQD1Jl9GnfNLUd9CUUeWQMD",
+	"F26EiGSqfUoiJTEXzDX2ThTl8TXcV0Q6i3flhsInlYsBvbOaCL4rBPeowJzDKkEqMKOvwJXaR2mkYM54",
+	"WUF58WaLt+vxvZ0SY6d0XvsF/06/cnFXWSMl0C4KdkuA76xg65tBLEM6sqTLyu6TUm/HpfV2TL9HUEkV",
+	"tC1PkqFunp/TIa/am1al6hmYgLN+fvPH1zfmv/Dm5U3236rzMEsimmddkzvGhjbsr1moGPzksvjh/OxY",
+	"xtzAwFBUIzukkCSRd0zMkzO6L0fiTIqQmY/NPG/Casm5uWbZLQkZSJ2Qi0bNhmbJiEcYXOvzXh+JiXy7",
+	"u9xpQgSh2hsyubj1kid4AS/tJ/8mJwPjoAyMJLcwJxPjZGJ87ybGDdEDo94MeZikiuVVupOdsVU7454p",
+	"3h1/x4ZGvjAcUkRCKh5lAtdm4qGmrEkM9dfalwBBxtbj5zUSITITe2ieoKD3yvZU4IY/EHwwy8JR/qMm",
+	"UN641peUm2Ej6YMLVC5cwwg7YFMxhhUriU6h5FMo+ShzYI4yTiS63CXxUkQOl2xL1UQ3inTLIaJ9Vtbv",
+	"X/q8zpl2wMyRaDCEHdUbEbIjo3GBvuTat1nBnNGuJTkhtJuAvwozdUEgTUmqi1peSM2NfK9QiurL4fcn",
+	"SNYvh8feOYkkWg4YzD6LNVvFD/Ob2dunsPaacGVmsRh6IAMagb+VKVVoxrIKOBV6kMwuSf1UUtVHbPVe",
+	"tGAThhdMJ6/9k04FqFsqQB0qGbIoVUxvsBGCZX9atA3CvO4MNgOBFxsKlY0rUbzXY2rxalmzmX0H4pb7",
+	"+ka7MvQM3laalX98+8vLDyuxIfd5HOmWOSa60qz8wsgIaEcTSXqS9CX4nRahNbZLstA1y2iMkeuf1ax8",
+	"YEmqREBoCMqR4CwKzEDN4qUijNnipMjsWWYAvHj9yvxibMEWNZPwl//7nsbY8ZlEjMT/+S//h4vkL/+u",
+	"/vL/JkSnw7/8u+IsVYAq5iIEjFAKzSOLMtpqNTAsFONcQ79bKGKDKe7zgWMUkW5j4isWX8psX5mF4oD8",
+	"KqQKMPemRyP2zyBtZZqE0pYxt7r0XsIIh1QYa+afvrpdfFMlb+hf/qNHzWNVjwqubdZ35RVXLIS3Vn/5",
+	"9x6XgsYMJoCaU5zYz+yMMNGlmHkswSP7sk+5goGA0HeeNAahsT4jPck0vG7h5cw7/Eo7f/l30OiAiBq+",
+	"iBvoh7PaZaGthT/27jA1KzrVCeWCdmLW0jJO4clLMkY31quezUuSA+x7UezrlcNjbIKRawV26M0wigVc",
+	"j1+8vnlCfBkkjTPiZNionTGkggkWm0tfPQlIn8WR+XOxe4ZioVSRI2B20VyE1hy/IE8g6As62+O2g4s2",
+	"9FNzIOXCzm5S8RgWOu/fCkuhQ0lu6xK3da2zNRU5kMOcQTNJBkDg3sDkCnyJ5guABrRHudAum04xowmo",
+	"R0bqxjHGudxNzGM82bQxMkWir60egQF9QWjoo/0jysERbk7wrUj6UJyYFbShsh64R2SkO3iegSToVsyt",
+	"N82Hv22fOzMNPUYet4VMWrQFL91+ktVOemu4kOeXLxP3vSxLKiJRoOXP7X5bjUyK8YJkyguZTQiKVfH5",
+	"AcxdCS7305WksPDfak+S+e1IZkmFlZmEipbb+Vd/x7Wbk0wc0zVbk5w05pPGfNKY19eYgw1h7dF2WFkc",
+	"QQ+n4is/yBIfex6zt1Tv9SvXCfK+KAb8LZB/RcmoL2M21dvEbt+m1SWRb7Ks1mthbXC5Wq/1NMRNV3ot",
+	"JHlmYMKKxuweSsGOFTBmxffQSqPZ2Svs0RxAb17tOse77ymit0uwmRHPI13+xfL/Z9PvQnTVqVCbXQxC",
+	"YwPU49KeAKCtohIT+D94piI4oiTpQ9TwMaScjl3YMAT6WqrvngRFGitwUWC2SN6BEVhss9hn3QbYIAo1",
+	"vCBvDzsXRCKh7eeiQIfvvBmg222UcEk9t0zbWwkVX7nnbiOt/WSfnOyTk31yQPbJKz/CQ9c0PoAfuyAg",
+	"tqRW4Lp+r2qF66xGgTC/2FhtrkJwXVgbo1iISGdt1myTgczsKe2z5hsfeQ/7TIVlEfGPt9ir+P9GxOX3",
+	"K6eOSCJlgsf1ndyo2KlvTOy4fhxunIcufH6V8o5ABqvHNwhIbkkC7TFR9RDMWihWAKJfs12BMtnMCNqD",
+	"WHEtJBnRca5ueUKWQMqcVLnOTyummB6j6egTTN9lVMAgCBa3CH+TPNp0o6WTYDsJtnUFGyDjxs0pzK1s",
+	"zT43eMFD95NLOgs2Jk5/w1k5dCmK2dU5XyWDd4rK0quXFKeK0buzXky13mMLsteCUEEYxDlEOG5mdNGW",
+	"JkTmycBcVX5fpkpnVGFZ/UTjaca+D38xW5KL3pOAMGDpACp8rgtsIEEuR0l76v2IJvQsd1Blt8tDpkjM",
+	"qHIlgpZiHaVsoR4Bexvkg1S1p1mbBF/Qm+sMCwlQHdZHjkLLBOu8uZiZzHP1jkoOcpUhuTnSDImzMwuw",
+	"8dzVnpAuG5FEcaanJTfsh59hO+wz8ymr9LCU91wYbJNCh1ym1mLuSz3kCY19NTe0gR2wiIdLNtJ+kb31",
+	"rlOO/JM/oPOkBKQ+2ETEb4TCuSx0DtMAiwpQhFGPiWNRHkDvpRTmZhnK5lCKLlNMhEyvnoHk2pW9zN3s",
+	"uKpFzB6M0ngX9SL5R1WCSuHRZZUZ++yaJcU9E0vGLjapLzdwGyU85EMKDfgWUjRfKsm/nH2QaY8RwXug",
+	"OQvBUOp6wqPPmM0LgkKQGPpw0i6Lx3bZ/KLkXuP5p9rz7DWWdHyslUFfPF8HlkOfO/hEimnO+YNMlZ+T",
+	"bV0lH6EjK9o79xwoEWyTZkgLl2migUDJ4AQdYIpOfqfOYyHLZmuvisXBHqwVz8R+EqUnFvTb11lmlegb",
+	"SQExntzmXs0Qy+kk51+zX9bOkp46e7um8TiJ002K02BjJ/R4E2znnbbDyaktjLIkIFA441vKqsXW7tz2",
+	"1oP8r2Yhl3ZENVa/gYovQhbHEF+e7/DPURtR0uVQPaeg5TclKo3ZvBYJ6+gBm06cnXFC67X15fJeUmSP",
+	"/tDPz5TdrpQ9x/2/p+jhbtFiJs0N6P0YVjFGgavmrD4MGitECfG7mwKFPUUKP/YZiVkXuefecjowd15R",
+	"l8cNuI2w4UltO6lte0Rw2NjbR/C+jKPvF7/Xh+gC3TwfMKczVslbDKBhUKsrsbN3Z0x4olncbZIwltp8",
+	"LhVJFBW6y5QZbuZl4tqxB0DMDJzI0xLBLOBxygOX3eSyET6wiLxUUmsSS2mjU5R06YDHYzNxPyke0XGh",
+	"/ECxAeWiJYdMrCpBfjEH4CQ/TvLj25IfNoMd+z/noHbtKrl5wiSnCq8fJHydu9lRBQkPklFuv9HBnBxf",
+	"GIkWQbaukoONQN8FzD0EcJaCX6g4mHCFXC2NWqlmatG5oY0NBwuzc3ZgwcLPfYkJR7Astkf1yY+5mGb7",
+	"qc9szpbLCwvyySFdGoLrAmk+AwxWtu1xattCmrbb3W3Mp7IkVpYsy7k4XGh0nI+CuiQqknWDcQKIayLv",
+	"mULFORUx0zr7Og0T0Awgqmo7diiJ+ZmgFA+ooD02YCIJsqAspL3lE7zMXwf5kl5QzWMpesyMhwqf/UZR",
+	"L3/czq2JGXkromPdtulfxTd4Mi2z8K0/yQOK2i6JKStCxv5iqdkYvtdYKswAg+xJ6P8qt+8tyCl451+z",
+	"XzYScc0t6D5Mr5OKsjUVJdjYsT7aAKzIhQlOmkspkbR5fGGSSh5fgJxddBhaEQzPmfj2var7XsE5qq/X",
+	"CMNYas9aNXBlB9N0NQm9YwLLglYvAGcimhJk33K3oZPQPAnNLem2n+gdK0pNV4y4mlLLfM3kBjyTP+Zu",
+	"dmp2saVmF7KLxVz2SODvjAxjOmsw5iMUKmvIsMKzexK6hZU9zHy07MP26YOdBt3GJFrZM7IkUmbfynET",
+	"NZCbyE3SwrJh0WvNzd1yL9ykbqhkTzGtkQTK/xZkiSlWf9JpTJOs4SmhpMNV0ichUwnvmvUpZ4e8wLcu",
+	"kQyNbVZ7ZHB0YA7cX+QI69MkjV2LBKoZ9hn6PY16ZWGow6r9eJ0QzRLtX+ORJm7jBGQEzW3BORhLnSr2",
+	"SBPdp9jmFV96wEDyhjIViW2LUCWfodkS1XYOkILimlBitp0imazCSlyoDR9xzYr+Vj+e2MhJTaglPZok",
+	"osjSTlWKSnFHyTsmmoTCLQgX/p2gsgVreMcu68BsTluPG3h/KE0cIGejnVfKku3RvTpFlwak3WDGisd9",
+	"f87X3HJ+p87XP5ijS/pyRLpU+ZMERDJhf43wek5RPf+a/bIRD2vhEO6/Ne1JATkMBSTY2MFHSzOTbEfm",
+	"omX583GwLtrCKEs8bAXQ2IWPFHMbz9LhbNP6s+donm42uXCXSbMSP8GzzKOOyvCOUrZ9mxsfYuxt/9P6",
+	"Zni+s6OUdwQaDZDHZithwzDFiE54HJMoZeRxl8aaPZkx8kgKVtbysSNlzKjYbDvHJGGDIeQw/inYiLia",
+	"JmzGWc55CBur+Ci7jezo9eWAtYCLaw+sAe5sHWDfvQxiMjPy0E3HVymboA3gOnAJLx4RJi08g5SkbU4K",
+	"fExFRNqCsahtfbi+w57taw6tsq+JZsz/imZillnjs8nlkImASEH6EtPcR9RAjdEwzL/WiJ1jMs6z8Nzu",
+	"2at999CRnD5mK52Q/Rlefpa/U7PrfUxF1mgS2lVaZFjZ4sqw5fxr107vRsyt3IlYk8Dyu5NlwYaOxPEW",
+	"7M/Z14djiuQHWWKJ5E7Tlor18/VbOfUURJu21sUKgfys9H51qbbpwvvpE3qROz0rKnp7Krg/4iP7QGOq",
+	"mAoBzYm3JZXOM2Hw9Rs/8jOTe9g9jyCV3JJ+Uqe6giobS50Qs1VpmFTJjZ0uZODy2evRRCzFv9Y8GCkt",
+	"9FwBXmgUvcTx2dEdS8VmEX/qn+qXmfQesKQvzdsN+2jmC5kwx76fDjoMenfrEU+gj6DsdpcArcJsLaN9",
+	"n3BrgSJBKohFFbOpIYKBuRbQP3zzEOYM1e8Uwj6yRGfIA+FV6xCMUha4pvof371/pElIEekcf7Pi+u4a",
+	"v5yqHhMJgb4O90xAvNhsP8agosfepssV0CnjrsEigT7v9eFOxTzIHSCfW/nNqFY7LldHn8xsBDQzX2lW",
+	"pOhJLnqtgRQ8kbAZ8iXrH1mSxEhDPmJxvKIDAudxo53zvnsYTLBWukwV2DwG7rHryiGocGEswzuiUqEJ",
+	"1YQDJ3yfRqChdRgT0xnaKxtz5ovHiDc+KPyjbVyQjHjIlsOLTXdV+X4xwraTyMBhY+0kIFFsprPxXdf2",
+	"XyjJg10ibvozPOREo3DMucqHlT5c0r82Py+/QCv6RNF7FvuW8sty0ayRYCNk0tIJVQnEQ3YdSjXH7QDD",
+	"qBOJuEdFvO7SXIV0fUKtSYRWKqE9xbDSiyfz4pQ/Y07/HmOUC52TJff+0rtzfyFMWIBvOHw5Q4G4iSKX",
+	"JgpGOCZrWxGxhuZw/tUmOa4fsLRHY/+Zod+ybAk2cFSON6xpK6oONqKZr/gqmsVZwdc2ApmvhYcE35zN",
+	"CrY+xW7VXsBVyS827dylBEHKORKWxxHpjHM5otryELsMowkD2vn1hrjAoBu4ZoRUrxAwXU28bjxYWoIX",
+	"Q6r10NgAK2hye4qTHun5nx8jLYeABUVen+tEqvHsROO+JAN5z6Is8c1okJbgClvJS/gX2aFG/XGVfJAj",
+	"Gx80pnY+Qrigdf2LHdXJvj4cmsJ54rgzXrgqv75Kv2CgL/BtZIGddmHtJDI3kCOxBHNAPV9C8lpkTR6R",
+	"xg2q9ETkvBIDKUCuKa7vWjG7Z3GlWRmwiKcDcyxlbuCiBfTQoL90LNdwZX3r+JOiQvN9FayW6yc/gpMt",
+	"8SM7PCt5QYDcCZ/3TJP9J+ARNDu+XSWFYIN1+euEikjbkoFcjrLZjQZ7+rzXr2YZyPCR7QWrbX1sCX8f",
+	"NnTlAnq0o/pidvEqIUrHp310YYLcwS8tDqufNWrL6T6bpcZe/LnHpPLMylM2agMm2q+s64COexhnmUhF",
+	"2sil1K6SFzLpAzSi1iS7kL+A5gq45YykGclcnRe8SpSrfDeTljCBpe9I9All5ynuG3YN3KVc9Myqx4xG",
+	"vqG1TtU9v5cqBxI8IZFkaCV1OXoGFesypWhshzhkYoMYAa9zlCDxgfW4zoUToQunUvweQMPN7cLKzpK8",
+	"oW9gR58Q5QFEocOhkvdTmAKzR2h2SAgXiSzY6ytjjZAJ20H55lt4zHFxJskwTJXahaGUe5KxlIq/rhWl",
+	"vIm1nLF6gce7pM+4Ign7kswYuKWLbuEXC6/gDwEUgAZbrexMk75U2zXgNthVo2vuZxRXPzcDTNaz5Tz5",
+	"VZ75LFgUgwAJ9Ou3DkLFQgYrfA19NXTMhgkklVX3EPI0R/sAQ54AbMcT8nxD1R2LwNDxug3P1CXLYJ6x",
+	"kndpmJQZRBPp7cWu1bN7Fpm/t5HmvdVhLbtTWdTGW2k5YB0ZjckIqfn952RAx6B+WcZ5ruGR8+KwZr/s",
+	"NQ47++D90LxY+eAtfWb2F4iFFfhO60g/mz8SCvCwntJ0/tX8s1T8ldxY2QuPh6OnvRQ2uoPZdTOjtPbg",
+	"rFlSehKiWxCiwQZO3/HGdsvP0uHEdu34SmK79gRvKbb7Anr+ETxy5PHT2sUT6wnhCdGUR6TDuhJ4VOhY",
+	"EzqQ4Pbw6YR6VjK0b64yKd0f8GeQz5Pimwo2Il0uIkisoFAZsm1VIIsZr6YKbDpmvAQ8xDxJYraCsN9b",
+	"JPlI0aZUdv8Y8WTDovvcHbXZediCEXOnMejNUCLHImyBtITv4zf3mKNygWD55padH/iQSlA5sz9tNTrs",
+	"EH9h5cMOqllfSdkwu8LacHO+tRkj3O6xg2vmRt2hzcu871hfWBGo9lc3tn39qdQlUlSfwGkB/Mb3XGfq",
+	"lGu2zDWJGHBibaGCbD09ZU8RnxcslqIH4bNCpOBI6si+JcXF1pABBjqP3trlY5BdtO8gMWSutqsTLR19",
+	"UsedkCMRwJ8gswnoypfp9EhFlE+JDc2SCNsUdOJi8p//8v8AStjN7spDMKZm5j/iXehbk5AO1VyTx+1z",
+	"/JTGuh2QOy4i94SWvGdK8Yg9qZJXKSPGYtFEpQLzCYUc+UJ7+z4f370vEMObwd0xNtTeotIsljRqddM4",
+	"bmceWpyXkUzjCDSpMRkYk7DEtes5BAs4CDyCo/7YTF/2EDf8dnVzwW+z4Y4p9j01GQY9SCjjmNFe6txv",
+	"0PpJCvJGioiOccPRO4a9SpcDy3dDJlCm/XntJvIdJliXh5yqhVMWO7Y3E+xf2OHY9UtjkcRC7ZdcCfiG",
+	"aOHCvAZdufn5j2cv4dOnl7i7RMuna1SaNfzTA0NcJUPS3haaMcBzCimQfd4zKo1mkAF4D/BeEUZrgdQI",
+	"marQbJ0Rje9a3Jg3OjFqdLNCtWZa2xqUyazPLXoQv4E0KXNUXOHDyhJwGFMxP3fBhrax/NEcbQPW1rG2",
+	"oPX+Hh5yXJkLB2O3l1dNO5+LS//imtjTM2MI7sMS6mu7gVAIQyaT64ACYGh5creccR66iMROquBuhkPJ",
+	"RQI6j3VW+tYBltGzkP1Zb2yzIcLFKjV1Hiwtb95KaQtYF+UDQyu0MRyOW3AosntI7dlWF1gXy+BwKqxf",
+	"ZLmWeWzO6Tadz2xbfPg95DBg14kvRjIcYOKLR9ciGcVBZ7/8PCmgIZhkFHSUETypkne+jRhksllac8g6",
+	"xnxrnxgM5hNaTqAiQK5rRppOMr3N2ZeKoeokWM5eyllLrmaMx8yXa7IvXCd6XqbLe5z5/Xa90lMiam1p",
+	"Ysa0CDbh2EuP79IHbX/ZMrCKJUf8ldkF3yxrAbydJbZdT0E//2qlzvo8BfZArZkBc9LWTtraSVs7Mm0t",
+	"2ABiH2uGlbHfyxnGDjaEOocQrRhBzPjQtt0mwIcemlBYqs0fsTSMxlpCdsfI52aNNX5vBs9UkA92aDpg",
+	"ljvAuo4hLGAuH2CwIbyrlrJviNxV+TTQiI6hls1GRyI6zlHvLsnLsZoSuukcK4f+uLT4W1Hu1a4qK1hf",
+	"e8qqOjaEeYiaYwOcVBO63jmcNbo3ru+dA1A5kZ0xSLMqKwslj3Tu3BvDEs88mJmu6D2CPqDGIIYyWI1U",
+	"4UaF8cjgbupimBmBkLF8jQFN9Z0BGizIdzNic065znWLdvatLdK1UMcFOmet/7jLv7Coic70wBnqARn1",
+	"JcRCkW7F3MHcxuhm5bb0Kn0T7F5aH89WjECe7I2TvXGyN072xjetDbxPk4IqAIRZUt1tTCXYc/uPA1IJ",
+	"0JFsXd1IQMZBQkZG1gqpSKTkcOiSGTcgQvMNOE4i9CRCTyL0JEJPInTjBrVF2Xxi6EatanOkZoZRbvyu",
+	"RdMtZ2/GVPRS2mM2PIpzamSNFYY3718/0gFhsWbuuzigR/qatN2328ai1NZ3BfKoSn5BuiYdEM3UPQ+Z",
+	"zmzJPH27kXLAsmdQNLq+FVNJWUgRRyj4z8ZIVWKzpavkdUI6jCpdfC3IHoQ+WeabTohi0pcR5iBKwSy2",
+	"7+leyqYfd9hYQgRYAl+oxFFKEkmoc4TSguqtuDF2NPTTGvUZPAInUNNu1qHLugkhMVmpMSmpEUN3I/Iv",
+	"LMr5eyumZPlQcZHMFuRTfURQgA3HM9Kr3OpWFu/KNxz/6r60bCLVMOoWpDuoZp0x0gOV6FcdLiiMdlLD",
+	"msKKT9lrHoNr/5M7HIkksKITO+nk3l+uYGoSKiPe7c6ESqheSHJv0u4qOWiDbw1AEFLzBXMHlGtwjIVy",
+	"yFkENQAB8tIhjFbJdAaLgZIBxaaX4B7Dk26BLXenKrGbSWdwENI4ZsqXVN8JOQIuG8VIzLqJAZUydMmx",
+	"Z7qUFv+GGEEYmlsYcwFe1cqBIvf3tPFgpnJOLuz0/uCedHbm0xlVMWdQ1wXsnjPAyUzQbpvlZMaGUVLB",
+	"Q25zaLoJpLGj5nOBSpKtZpxQnbqcxWbiMt3KjAvYgZfR0uALOVUtpw7DuLClLKa6lgz0ta1ugDCS2ald",
+	"OuDxODe+/MqZk+6+WVRF3dVeV11G2/wBrk7kwi9+hWTE7rUbS+uRr8zBL5EPUImKNUB6H0Ww9tGkw5IR",
+	"M4d0JA85We9ogb9PRXQG1Tvfs5/pxTgnSIywiujYRa3bUrRtkNu1h8AYUewCTVAqo6/hFomiPMZaNqsp",
+	"I+hVl9dmZzShWCHAbRb53T1Te/NnrZiS6ZVtI9qWj3j/Yl97c0Hvk5vtUNxsc3Mj1nS/4b2zv7Q64yUI",
+	"wLKvlQzLfFjc1Sc331G6+XwNVfmYrj7VnpeM6eJ7SM17sHt0TugZOxEOC9QcgDtiM74/zFr7rpWaG6FH",
+	"zDoBBRu5hpA40WjnFNNTXIEHV8Qdweu8c9a9FjKwZW1TUJ9xKYMUaEVeJ2iP0wG6B7JeW7gHYt+F0jKQ",
+	"TFeLXM9IA8zdKmeMm6lcVB/CzXFs2lD23guj6WW+580vjIyoSIDkpCdJXw4Y4UInxkpaGpc+mCncU2f9",
+	"byT+8YL1uME9czYnEGMj0RDrJ5vp1vvADIaECYtcYzvtvapYOsbogNBYChaAZcIAp41CgKJymcJwN5hT",
+	"86/tNNf2K7h+mbhXbRTTMr4vLwh/YBSZJzhXP9iVqYhmjCe77JgafkvgSUFPYUszs8lgOlZStZki/VR3",
+	"jBA2EpZFpMP6HLNazZnsSBWh63dBipPGHKKOBfXYLRYE41Y5TAI+gD+zeTsyTQ69HvhGE7fKzMCzwSCz",
+	"MyFoMbC+p5LQ6lzee/iQEpXGMBEdJe+YmFu/a+d+nyW8c87jamdtlR29x+Jbv/2njtNbOvi2qerNC2Yd",
+	"etdWms6/2p82U4rrR7XrruHfr4AKNnNwjpdofuZROJwAWTbEMt+IP4C7qXd02u6qfPHzygpXlY1b7vid",
+	"O9BcEy7IjYp5UllNj9tXdeHRnt35VYZbkWTnSO+3J7foro57eSlBjufYVzevcKpxBjdyqvdQHHDSIBbV",
+	"IC6+Ew2iFIU+0TsG5bVaxil42js0vNs4FoHAPYGRVz02l/Fh77hPmFqZkt3tOQxZQN9do5U51uGV1JMP",
+	"2V1POsr6sVzYXBtQUhT7nYXJWRhLnar9d/EeMhFx0WvZ8bQxIzSRtr83VO5PMKZ76nEpbFGEvmMRefy0",
+	"0XgSFBjbC4QDBme0a8tQ6OM/kurO5oJZ5nUqxt6NtyF2cpx3s1Yv7dQfC025HEAGCmK448M2SxSzHo0J",
+	"5REepoR0ueD6/2PvXZfbOLJ1wVfJQEyE7ThFiiCpGxgdM7Jkt33alnQk7fbMaTiARFUCyGYhE6eyihDa",
+	"oYj9DvsN5sdEzK95iP0m+0km1iXrAlaBuJEAZfyxRaBQlZWZ61uXXOtbY7Xm2SbPxwecoD3BxVfRh5tm",
+	"kDzpfI9tihIH0b6BO/uTVOu84cA3DtvDUk4oHYxShsSVf/nw2okBHfaOpDYiM5FKKMn0Gwe3YAhgsZXG",
+	"n/8ifXsgJLWGwEYRgW+6UO7egDhxtUt4eGztC/Ikh9dyoopEfnjNsXZiKgGuWwtc9hMV6Wyybo8X3ItH",
+	"VNgk44EmT0hBorRdM37eKwdjPKCJ4JV5mbKglAWGNUmZ8aqJ+jQN4C20SVWiXAomVaiijCqSAClCbGL5",
+	"LWej/zNzqR5qFX0X5OqPyqdwav1l3MUjUia3QVBCvvPRzaE2MhbUwuIkm2JzSu2cNqMr9Dpi69Ie7F0Z",
+	"psT5VuR7EejJNFWTaUoP96mh2CUzon7ZYMRMpXMqOhW/VYiG88JYY8uETBxzxc0B98fo7E6tHtwxj9Ds",
+	"IWOzpw14nIUnmqMeh2cSlRncHK2q1GVGw8pQaRNMoHapSmBS32o5UfMNTSR8mSMUbgSFrxw6FrjXt4BA",
+	"l00OAPlMb2zjqE8mEBo8YmQVUonnJfQutTbaqTDDu+/FRjm2Kjq2Kjq2KmoKDQEibQpoLkyUMic2Sw+k",
+	"Wd8VGUo7xC16xXdZ+ijdK8zyNEpFyHhJ8W/MWyZ3eJBhdvkmVsX+mmd+BWL3Br0EDHulVthd9AtzdrpH",
+	"GXxV6gmZuw0pM07PJLUzURGHUsg1oQWb2BtwOF7FsYjyXpTgoiQqvM7b+C8EXX36PYcOtQHvJKQMytwv",
+	"ifWNcmIwhwfJOFEymlPMhX2u6sjADfIlvZtmkBBPAazbx3fvHwtWODtdVY2fXa6HETALR4DYLB77i8oT",
+	"m2Ej+4asIFd+u2+MFamSk+bWgmNixnReSQx1nPcIspSBFelojWKST/C4YyHJ/RSSVOm9eMmwEsjYmfgW",
+	"5O27gBpJVa5Gph2dNgw4zJKE7el8zDyegbWxwoKufVZyrOBErXi/6Bx8E4t0XejUrOg0ZG5N/2eX1Rgg",
+	"Ur8q8Of2UZDRzPmFG8/6ZmaHXonxaazmwimVw1zeAFtYE4ikKLgbyjB1QhOAlLvwI+kVS55OG3NRKx3E",
+	"6QdrtAqvIY2Pouo22Gsdx5qisOFO31+hRmma60wLZqn6GjulvYoiJItEtjib65atLI8nf0xwLndSqlGR",
+	"gIfOtXzcSijYnQQcrHG9rN4ilmHFYDrgygud1A63JhMyF62HICdblOYnykT7SQ998Am6M1MU9Twa2UXs",
+	"gTNEMf2MUkXAEl+k58iLWZ3TI0O8G5w5Qm6Yv0dOaIYtYEvWChJdrh++UGZro+JRpcof4ftRBk8x2d0b",
+	"JXY43IFVkkjjhvzO+/NFSPIJDspU5gU0MI8tPlPIMFTT1F0V3zNXD3/vlHKY80tNt2ZjHY6FjpTBhBRY",
+	"7YGN5qfineFbSd8UEMbRNTiCgQrtRDnR93OUqKgvuAItoQaO8TzwVETVEY6RfATfCsmDRUKsUj7DhlJy",
+	"7dBHTzpVAvSBdDp0XSNNFAjpRH8qk9QhuWMgOEKBhxtMiXSjFmg1ioNBV+qQzSrCqHRmk+tvMLNl4oIS",
+	"oTvH14g7hdkfrRgoz/UojZrhK3eNsalyp+KtTZn1uCNkmspwjE8Niowdh5mAzOgOT1NyEoiZjJHQiZNq",
+	"XClJCK9P0e+EyfMZO04MlNMRLlTXJGqkXUoYHlTe13J/s5wU3s4MvSkf+5NIEOuyNtdE5CzxodpkOp2L",
+	"1F4rQ+TzFtnikT36tGtKQfSywlpoWU693IiXwO8eWmwxk7DitxSjNCIzlDtJwws4NavInKLf+/wpXoTa",
+	"LnQ+7xI5653qFe40bVYr3FgmqmeTkTTaSUr+Su1MJpFDxZxkxlUk6r/+/T/8e0sj+py0pTjFNE//jmBd",
+	"pIMVQTUOczu0qO1BBBcy0jn+6+rI8Nkj/8Szt1+yBoJOLjB79eEXGg1SIbZQCpk7sPV7KdPpE1IR0na0",
+	"C8lMa1av+lnYTxwgX4NaBXr9uCMAuQJsTn7KSdRJFFKL7WBz+d9Y92YmsidYBr3/FIKMNodqyhnvVO1z",
+	"TA6fFYecpUNKUtyptcj/DkDo4Ug7MbJG7TD7G2YQ5vxXnMTHlqHwycdD05llFnGYJtwhAinbhYzjY27C",
+	"Ax49/puJrJBiwvtpM7m+0U6nzWR2v+Uq2zqutcLWETdWY8tWT+ZN6Vyl3jzpWE3IglGfZZiy26+dcGOw",
+	"GzBI6c+4sDbLFqRJVyRpbLgiFaYmp3mN08y/04s9qvPME6Zwvv8DzeJBraBVeuy6B5q4I6hnkrPrc+IV",
+	"lNUTBSMxNu3Rv0LwcuIYv4PNttHAcKtOZOQbJGlXGPpNvT58Sufe6PJkNNHmvDdlC+7tDx/OztpnZ+2N",
+	"6LfXSWJd8cbDNRjNh89bQetaG2TLt5jBWNprjemyW1OaBy3ENbvWcdfWp70IOQfGvAcIjJS0IKI2SxMl",
+	"w7Eg1H88J8A/YkVPUVZDKWtORJnKW5H7VnKMiAHmqclU9EugeioYIgqVAre5VlPUKKVoTlD2nL0L6FtI",
+	"lOqGG/zrwHvXODp0o4fY68j5ss2gSJOrlAsZm9LIuTy55J6zaY+LB5fyi/GdyT/vA4TSQPs5s3NJA3s7",
+	"tY9/9nKm/34g+uzU9/Csu/yBh4j+bXULY8j3/l4d3yW4uS4CrS/1+zv0pomvAZz3OXZ+teyE77H2jwRi",
+	"Swv4yR/4/6WH3XuwZvn43EvXlr1VjpbFfiyLYBfy/HgpExvk84A6ivEAa86hPSrcE1niK9bm3qDBNPvS",
+	"STKV/Fp/bD6Wjo84kPSbmr9S4v0iOIXSwHWpvFZEMwW2EBgVFCFb1P8dAeZun4waT9+YWntNtwuo9aR3",
+	"ymBEFAK4xa0kydJB+cKy53VZHTe0JHbN6ViPJhdbWQl7Y3N8rKByB5cj27871v9PaJvvq8nNA2BRrY/1",
+	"c1qKjvDxdpSpKiKwg+Jn3jspmxTh4CTvQOD3FxAXiZU5LxJA8WMJf39VcPBXfXMLDATG93aGB2MVXp/A",
+	"AqfzPxsq/MhJbODVqKSS10ZRkYA7cQIWDGw0R4qCUidPnDzu5VnCktS/1IqQ4kkb0R5ak7URh4B7/iOt",
+	"4SPBGmNTbE4/w8ZSqR1R339Yg1DGsZ94TmGUSMbKfds7LcSjoEXrhtybKpQZNddcGaZKk/YaJvEIVluC",
+	"1Uc5F7Mxr2MhALxYuwIsyt/6s0FVxZeaqEpDRJ9WRgdmhZmDB1cqdUUw1qjPPrR8Jfp4ICDTPsITttn3",
+	"8GdOxTvfmx8eRml6mHBgPIkTABUF3NOxmlwtPDs3sQIMU+ePKucU8rHfCiaY4PByXTD5Fpb2SZn1EBl7",
+	"fi36BVcew3aBMDS3GBOG3/bz/IkZOnzojFqMVW+O07RtH51JaLBzbsuakdVm1JtYo1OLm5UPlCou5Hm1",
+	"h6nNUpgigAaVpjHyP4iZimOK9iEu8eEorkBdfOvl5h4p9Q89wvpu2rCO7SxH9RnV5e4K0vEM/E8G6L9R",
+	"zz116+AvLaUJ5xnNBtGRYfGqgsIlggvcV0Ld6EgBnlZJgMuYVhveWgXF4IeP1639AQkTEYXQ7E+sGWHN",
+	"7dG33QOu/N3qPIAuVLE0KklssjG6YDb7UmKJSeZSYdSNSip11wv0EmMZidSCr8dnXxOeYTxPxxrtoca0",
+	"dOGycOzrnVbN4PoNh3kkpLhPQopS/lY9BwWdH0TNQ/wTUVBgO/tEaqei3mC+DqMeg+srEdrMaVOtrLmP",
+	"IrTzHRNZgCweDoUF5oEj3hQ9RQFzDr6lKNYWxTpE9PPcxB1MTkewpS7xiQWoxbBOEwYbK0axdJRs5Ois",
+	"jnNuv58XlavEhOyyqUpuNMCOb41QbZRS4DXc4nbBj7MThd5tqWy3qHF1aSLNSCWuxqOT3BAe9s9es4NW",
+	"kMH15Gtt8dlfihBOfo3gktfy1ZJi/E2pqQcI3NxcjLqd3fTkD/jfTkgxWCgebz3141WIwQ7E51HSacxo",
+	"zx1sKg6PrybWwGL3EIQZC4K+P76M+56OJkNlXRtiJl3JUygZEBtyW2xmLhxCiZyxIrZgDXHHKZWo9U2F",
+	"H8wOQ7JHXXHUFRtxd5Cy8L7/OiYTJmg1R5jexZFyqRjqxKWBjzRii1I8/MDqe/R+sH4rtJOJTlMVdUC4",
+	"6N4wk+QZXevpVEWBGNsZfgDCh0EVrJWmXjGYx3gqvsdeUYBBXdN32oTqL8bO+kGRmB1rlzKVwESmqUoC",
+	"ouvA03aqI0aCDKoo9tFpTHPol/zr/pUvLMYQkDVYhDGZpnP0k7HeGOkHJvbGt3PQscrpG8ZyCl7dqeiP",
+	"petNbKKQTMMVve7wkBLvxWmeYxkVnV1e+VlKVRw7Kn2mk0ge+5Xoj6zhu3ZNakWU2CllrNvpnKtkEkVk",
+	"/qXnwkSoREzknO82nSqZBBXyCTusMDLqGDkTQJk5OVF+aHCL0E6USGc6ZKfWwQrKmC/h8iTmIoHrB/4k",
+	"gEgwrFE4Cm1Gp+I1/0Ymit1Zm4iXZyLCN/wW/G49yhI5iNV3HXHZPhN9Wqye+jylw0+ulrExbEQO0/3X",
+	"v/9HpccYLnpp84AaPOMjT/6JT+U11qg6sggMb7KEbB7crEpUZfd5gCzliFwJOXDKpJ3cy8fXxPQc2ik8",
+	"aI6iNAT6HAadCzScyM+/KDNKx61O++zsbIXQYx8mrSTILvDBRuXnb0jBHQQBywsubGOEFJaiNkQKSLty",
+	"NLS05dKxcqrY/IHg7sy06QCNJCxcrlb/UW4+wqUU8GD1eRpjocVQxk7Vj94/pfICOlUTtzC9z25PbgDf",
+	"/0zXPi2+lknCzVzTeUwVrcmk1RgEhneFX67ynp7e5ZR4iFS06mviA+58x/bZti+5wyLcBlvitH1+cfn0",
+	"GZgUucJbjZMdjAq6/R9fghbAbzFlcIsX7acUC/ANVKq7yn+xBgd8PlulO52ysVRtyf170PKaJh9UJV7c",
+	"+r/OR9mvHy8v3r75OXv35of2L//84eLtP8PzX9+8mv365tUaJi4K2oOHkkm864PJhDCyoGAKc3TOjR7+",
+	"5PctnOKlvqeNFBofT/6A/y0vQSsYseBnrjBEKhxSsRyo2F2JPlFu9QWuK+Yn4e9KSp15yGY6DbF73nBI",
+	"p3Q+J4qa5oFno11KEAl/y4m6Ehf+Oq/+afKi+qAXPuk1v+z62g9fqQnLaDLwrWTldczCkVb5RRu0St7b",
+	"/j7PtGAytKI35weyB88FemoiNbjBuJStTuuHE/4gUfhRDI4hLisMZqg/53+XFAxBdg+WxSgM/egUIfOD",
+	"7/Jb+spOdVj6VRklWmfRy0H7PLyQl+rpGvJeXfIamf/EhnfVLXpN03jyizSjTBLr0DIXia/PL/8SrBXI",
+	"/jtiwfJr8Zrde2Fe9JdF7VBgUfqIqo8kNnN4gFzGKX/ddlC1wuE5j/otbLOl9W0F1mhXET1iJhxmDrwE",
+	"tkoNErprg87dXKBvmpuz9NLfYv6iNiQxyHPW/+6KnJyZdOwv+LaM2CFPzsEDeUWQCLczGVjGYGG4BY7B",
+	"gQyvVwe/O8JbdYx5XQMjDujgDGeDfKYh4xf6PH2U5T4+MiD/EICLrkiyWDk6sy+dwVVulXul8Is6H4Sr",
+	"7baD452X3OH74WeIc50CFgnkvmyIOvspu7sT+JpjQn9C8KvPlsdd7SWDgi92OKRtz0oQj6ybIHCJyZWz",
+	"yDXHqd5LnTiKZwCmOOaPRKhxUyWZ6ioPCblUKBmOfVteYwteLJ8BFFToiaROO2KqTISCa8AJo3RGuGSa",
+	"pV0D0kzCH8k5lv+GdoIhnqnUSdGEGGMkqcdAyl1k3hFT0JWcLdJ3DnWMUS7HKUzIgIc2f1Pk4k0xbY+L",
+	"WsuFGEe716wsfEYraJ34f2yfpjXFPaiZJRa5Bzeg2aIthqZkivykxqa9XAKQfisZqWjdYXltSK1B64fl",
+	"v6sZlXVOD2J4fKyvVTxf9/G0+1MRK9B1NEE88bUTBN/1wNSoZ/aKbEajmcjPegJjbAetiTb07yL4wA1a",
+	"VxgbDomLcerHtNC3dj+MYzWnPBcnZ1hY0D7PuTwywwc3ZTLjNbjX27DO3EOW1ztoWbNyRKMNN0BShJV/",
+	"cZ6fH7GXNUoUUgu3OmenL58/C1o+ERyWVU4Q1GZKj8Z4xVNY4dJv2pXrBzpJx72I5Kf40cXCj85On1Z+",
+	"5tTnyvXtO643OM8y1li3WP4dqErc7p2z0xcvXpTJTXJ5rzkbu7W0u8oTzFXDQ0d3ClXeSIH2vzKVoScx",
+	"VXYaE1EPHynQdsbMajyLKNkSJWW36xSJ31cyTaj0eJvcg+biCgyUiLIwi5nN4khMlEqDUukXeUBIhuuD",
+	"PD5ncIC1YrE2yh/jpYnUMdLAgydj5sIpmYBNBKswUIDTM2XSuQiliTS2ET3tGu8n6YlXCtxhFA9WUNLw",
+	"A0+qLo2Qo1rPBidsCyNll5kBJYTotNovX77Egq3ngKZyouN5j5XAr3Iio6wVtNAc8Z/+dxnH6BgUCEDR",
+	"otZff34L+xGQpNNag14on5Yd1/LW6ZQNGrK3azXEw+M3Ljl3AOA27KhMLlpVwEUZXnfm813fFAor5CLg",
+	"M+lrFev8vPyBsfO3sSUrz7oKUjJ2ooGTJ2LUweZqLhimXS0NeuPEU0OLFKnUYFNQgz5XShbIy3jJPfK1",
+	"qRjSqQ1JvykZwVsm1xytqB1L4a6tm7WltUlGYXMdShbPHQLsu6jRiB/AsFmxRGJ1WHgSYRf2PbYd6KN3",
+	"3O9gxgmh3ZWIrOLUmv6TQtlpP2j6CV2FMR15rZzouyy50TfIHtjPS1d5i6LJNLDp2MebTrumX3HU+x2k",
+	"3ycb9lT00Zvvd8QUk82HAbcY6lMroZ41tWQCrwTMKDZmr8mqYeK5KyHjmEPvk65xqZx7Ew/20jdOjLVL",
+	"bTJHaL0qskHzaBSAL4UVatniAiFjZ8s5PmWal6j8OAyCIwGwVnFEhiWx4/kXaUgvrbEPaTOVUf9RJJn6",
+	"FwWEXQjd5AmS3ydENHpFmwj1Ia4+aumJTQynVKyJgm/42esUsNyD7qSVu31N+6xI8/TXrJNg+ufUyc3q",
+	"dXF/NSnZ8rznSvZ8N0r2ENNlKyDfoa4bC8r2DW4/6vO4RON+WVP5oXJYUm20Rlj/qt4QrkT23+SPPNZe",
+	"b1t7ff9B2m3hb4lmyf/dWwcJ1+rFuabu2k180m/wA4tT/uaP73gZCxyhY8HBHGueH4sZr27gF0ud+sTO",
+	"0Ojt+5KBPnjzTiU3KjnBNlx0k0DIAdFSORVaE3HDKaqWpvqAjujjtR1OQOsHog+y00ejnfL3AtEHsxub",
+	"MNAhp+D+Rl3T/0W69OQHuMXJz2/64lub+Azx/negjDALHBXSlU8tCRhn8NwVny5cam10Kl4Z/tubpDAU",
+	"TmppP+W3cOJaqSn3jrDGKCxWwD6a+JmOhIz1jaLYqUsTJSdCmahEVkatHymDHYOleN50Y69VKTdEYpa8",
+	"4sx09EiMTfHhIpt2/LMXyhq6BjNIdHSK2fKVFHdKkU/H0vdVo3AwWOEv8coJhY4lqKIbP3ZcalgNqiKo",
+	"s87pwh9o59zavAteGaylLSW70IynpUQgpW9UfvJG1kGB75UF3zKt3Vc3UF5PGGvs7Uk9KaVBeliVCrZP",
+	"0Jm5lbFfyMB95t8fk93/RMnuqfqcEgyfkGBVbIuWjjrijrzurqmAatcAjnXEH92WjrqtTrf1ov202wq6",
+	"OFT8oCbXHC/wi794UeXLHt91lfR2/CH7Hd1W5yLotmSKv16Sto8/GlkDw6Al7KKF1W11/vjypWsQkm7l",
+	"/ObiVBsM5Kk9hIz1PBZOFWR1CexgJvjNcI9HmNjBuFH3/0yGdynZqVTZhqmYwo311AUCk5WdDwWRHvvG",
+	"iZgz3dCoL2e984agsBLcY0r9kSYcgMPnWAOXY1+DdbOiaj2nH/FlH5WzdK3m9+wlXSu46oT+t2Ye1B2v",
+	"+QoRuZTtWAv3uAXzFCVsFVP/CvxVk9iDxPg8RQbfHv6kmVmrGtLlvoPJpOn5OEW1Wv3Zyjqd3rbIOsqz",
+	"wdZMFcM26rCXs0Gs3RjNJ6z9d4qYYhKVYuBvDaKxUoJ1mV6sWrDSMFSb6JE29QV+dNO8FGu9IeUrhJBg",
+	"1KzSlt2lMiFKpIZxadPD5vMPxXu2alsk9MD92LicBDZYp+VipaZF06SBtlM3D8fW2VBLKjMhgUKFgdpj",
+	"mMCccr5bpx341ej4GS+fypU2jC8x+WgnE6XjHeYYAdQ+tNuOotWYWUSCR2VHvkZhqE1ULh8jBbFV8Vgz",
+	"pRhK7KnoD6SjTn4itFONx050SAIjDBbqHJjC3wtgRzg5J7lEh47tCfY8ce5BRfz3j+/eio/05/nZ+dlJ",
+	"+9x7YNdqPrNJ5DyjoA2vSe/GepBgyFQkykQqweLf/v9GN+0H8JfNUszqAaWjkzCLZSLyDIxAhGOrQzJu",
+	"+taod0Pyl0JrXEqHaH3ccH1q7I3RbkzEFrgHwMAHHTa1SLh2JS7bF0IO7I0SbfGr/r6mXwDqpx8JsfeX",
+	"PrSm2CJ7SgWOpgm8F2UN/cE3ApRi6fzJzkSkIzG3mcAvSXPMlLr+32vyTfNP7OCfKsRElFzOeYzIuRDL",
+	"1Merhwn8d+lzOq3XABImFfJG/evkxmZORDaZaBGqNFXCqYnURgkYET2mgBUYU6Z7xQvnr5jpzkxHaHui",
+	"FyQTJVt4dQd5JjBZGy/+/cta2LMfEjfcijWI970aZeYxs7cRtNbWfhBbh2T0YrxC3ouSjV9lc2OYBYMN",
+	"VzlfmrscleXpRz/aRKhIpzZxV2ASmPQEo3DgUbBbAsCGNBTlyrGKNshJcOGBtZlIjDc7P0jdlLBnF6aE",
+	"x6TNTIuHA7LlVsxjRrc1+1uer4WGTSERdnYO4ti22Xrj1CgCGKoliWM0FYrtuksbbvUspPpa2n5uM/Xz",
+	"feHtn9LW7GNWZKIwvhFRwfBsbGOMdVxwIB9NMzbd2Cq8KhJ5fKuRmXQil4hbTUQWDa31Wj1uZl7tuuS0",
+	"IuNcVkhJtuv4I3soL20Sv0PMnFii5fNejj7usBtd/oR37R6TBn8slbTDkhCTMztWV+UQhC+10E4UkRby",
+	"ZYgXTArc6ZqYLMgdwlpQYylAyulxoAtELMNrVzCgESisLvolVmhjaVU2oHHk6d9OxjfMsDuaT0fz6fGa",
+	"T+9LM3hA4O3xdLEBP33cjN8rwnXuQTU6Yf2KvVOyf7AzInZZS09Aounzk9xt9FEwikNhoLwSx8JRBPnJ",
+	"mUyUb15JMkc8jjL1kAnXf+PDXCq5UU7QeUTO1oBlblf+3KR8yhJha8xNfUSapI0wdfHEZGugXAcE1we9",
+	"IaZpFOC2MpStDhfrRLfyKPYDB5s+5FKxxM8S2mBSTT59f04mkWY371XtNAXkGN0KVM/5oFin+/D9VkXL",
+	"VCf7LIjJMxWlcTOsByQbl6iWmP5EczZcXscB/ujtg/kgP5MHpNVGoMFEyWgbma3ceSFzagsecprio/2a",
+	"26+c8PS1G7D+dPtovm5mvr7Lhe9R2K/Mc07YUh76Gmbs2GZOjW0cNec7vUIaM2R4EpmJlXMFMxQSe6OJ",
+	"OtNuA5amrsE2mX0y8ToYBHgSupt+IPpltPh8YiJAjL7wHNUExVOASDdWKsXwJ6ZkIzE3K0xKFisMZMJ0",
+	"QuyumVjY31eoSTE/Ge88SJAci0n+jC36dVJq9OcpvMnIMnkpzLzPtSb7XlMiUy+1qYz7p+Lp2QXHQlJr",
+	"u2YizZzv4kSSmSayqp+KpXlcZFX7r2UpcyAErZPij99XTIfOxQL2mef0z9kCiId2ogD+OVS5Y3qk+syf",
+	"QlirnFolntya+V4/jSonkMW+vb/vib3polQYFMtERT2n/6VanUvC5rXqE1e89rLduk2f8RNecPkUpgoH",
+	"cF5SuflULanmv2jfVlVb5RHlyMDJREFlum9MdGqnynyexLTN3IkdDnWoIhtmAHinJdicxKf4/2rsvr4+",
+	"AKlyHLsexS0CLg0JVRwj0KrPKVam8hYfaEPp9rdNmTqIr6Z5F8naq6xet/VlIQn6dpJVPnnM/VNvY7Ee",
+	"Wsw5D4rMHtgLXbPKqILyLgrO7xwhMhJJUGYiAx/akxTZoQhtnE0MHV5dcccPmSjxT6sNVQP0r/p5k0Vc",
+	"kSQzvGawIlksa174wbLRCgSr9XZ/0S4toVzJlCkpw9piMfiMdOr2meFNjiMqBiVz/hhjsa3kXKWnok/a",
+	"wPX9lwi9RVeTPGyW6w22LUq0NADdJYewcCp9FLDQSt/2tenxx7384/53PtVERxj5k9fKXPFZTE4IDPsl",
+	"nVl8FVfLQoWYnM/4XtPIbmM/T/RWPE2JYl9orKdcXIU2zSb3O799v5keqtYaBEv5VO86QWs1koKvWtGu",
+	"vQZ1cAiO1OPuNFoC3tqjbHhDIQuEWQK9g8xEsbr7QLt45PIMtTq+cqNK1QCaoLEOqkYqLePUvfF4HEXk",
+	"LhGpeE2HEj65w9zgHKpVNv1e2nDXZ1LVhY3BUbuV4pQf06HRwvaGtz9WJx2i3bSFObDrtKcFGXy6id+0",
+	"06SnI4bsBkMOMf3rLsWZ54DdhSJrqMonuY3bSD9hHbUWsZGc51FZWry/4GlHX0jHFP9UpDobWxGrYbpm",
+	"kPaqvp8InvQX/kiTfq7EMX/ltzoS82xLzHNrwDy1xZb4FtAM3UG/7uJb3Bff7bNp1NYEu8vg1aNSvit7",
+	"66DkqteCu0fRlh7OfDGIBr9yTSht7yg0SDvioasNV4nvlKDyGycmOSgclOlVGwCq5D6VjgiSUktnb2ct",
+	"BHOqF2BtUHEDPulfGtVRGkNATE9ZmHzV2A4eTKC5x/esA2UZRQvbZL9E47sMumwoJ/cYeDlCXTPUbbha",
+	"tbZjFH3dEZpXUZQ7b7uPzniT88kf9I/eQ0RscvDZzqo4StiDSNinsfLaGkb0qEI8lXEfjKFRm3pQGSpa",
+	"6lOZjgtDPZfP1qKqWqv/0nbQ8ESZ6P5TOPc5P83Zo0SayFG1WMkb3+yi5A5LhkSiNPfnd9x6M1pkHU/z",
+	"18JfordWn/1ZZhgvetz4H/MpsE181uowS7NErR7qU2Z7y3A/FOMwZ2UMfXpy1t7YGvzBRPcSHDwqqocx",
+	"BR9hGPGVl2EClB3EEDF3a39Z9j+YyHFiUIHYFJw6FU1HGKvnvNeAF9xgB6cUD4tbOYc0HTFzE7eVpeHv",
+	"Vkcf6BbH04zjacbWMPR3FMKSJTORESZTqySxyQaopCdTm6QnEzmdajNaTqjtLyr4NLm+EJmmr8pkm5jj",
+	"7cmemXMbE5soYa7vn5uqyTSWqXL9nXBl/ox3/dW/zKM6yADL856PMPD7oHXC/9++f3C+I7TBkihPv8iF",
+	"LliTcBDnGb7VO7kZqxQyRWqojfYhJ8rrpE3EPNPYqlclFoUuoYqZnGgYlzq/kBuQ5ZcVOYVgrVUudepz",
+	"5VJq6Hoj44ym4EcYcSto/UTNGSu/pfrM/KeevTT/PoSJNCl1cildyJ+jokTeO8nU+vxFb6LSsQUZA0xK",
+	"lcFTCZmqHpcEtaLJfLEOi0qwQCh7zIZt4cor+O2quues2C4fqHmOEq9GMlL/gn1Dc+3mLlWTor2OOpH+",
+	"irWqk7Y816kgz0Of6hCYLjnSqdChTgp49NqCRn9PJJIVNxqWszb1dWY5eZpQj/QGXIxtuQLsM0C2Ezfq",
+	"8j4805OgiHQN3DpLwMvWJrVCYnt/0kl88IPFpA5zs09Fv7KL+lQ1hL9k2klhh2wlJ3bm79M1NOMqKpo1",
+	"OFuoRRw3XM8NukdGO5WXqiLN3FCD6axzBn+ibhHYc60557eyy7Y+FAo2q+zfOFP4CKjbAuqXLfBwMyjb",
+	"DyVldZ/XIOnf1DR9zIdJHrFrjfy/IVuYx+lamF7dol89t7dizd8+MaqllVwEpO3MtaOVdrTS7rLSgl1B",
+	"SMmjPRTvf5kd5w/KloDC/lKeX4lCEMnoucUPeSX47chMSqShHlEAPAA1WP4NnwLmnBYFs5gUxw4lOL51",
+	"ZzOLRuXy2CRZndKBJUgY08QiuaW5tXrEcmM7645M7HqxFCBlrU1dmz3QUd4py4cYyluq4vOs5B0q+Sfh",
+	"WIXXezxSeIV8Pdy3emazOBIDJWaJNSNmwEW3J+9aQvMf5AJKX3sBXyyQUIlnfpAiyeIaocX3f8wuEjeR",
+	"6/yjMFrYKGGDg2yHBQshtFmsMvIOVpOnj2Ol0p/oYXsR5bc2Vb9ol9bJ8g/obQ81tuG/ykOhkmPceVfE",
+	"XHuLoU7dQ4ZUXtvJVCYl6S0i3bxRmYdKqXRDwZ4mdmqdjN024nwne6zvGUgq+cdEmXCMtek/mBEyL+Ir",
+	"OJG5TMbxXIzlDTbFGpc6PnJUheL1mpMjbJYGnAnBSbWpLbG0vLXpGKYN+TFsUvDRriXuNEfq6xB4yocB",
+	"aRfRN8p4M5lF3GCnoGnyn/8v/Yvh4D//79t48IhQ4D1v8ibr3AsBbklqBZoKl+o4Jh7ih5R5GmtZ5ml7",
+	"530/N5Hy/PSr+djNstnMCrTgEQ3EYI6GL7WvsGRNSw4kRiK007mww1PxFqmhh1LHjsfMmQxMd0fDWnae",
+	"9ikf5s7OY45++y6DgUaPVHJyfnZ+uQ6rQXVxm9TxqzjmnTLZy7FF9dC57lx51+cYd8rtjrrlLxO5wzy7",
+	"3rZz4mGRkK18yu0DFxVOr9VZu+6WwY/0o6bnR8mcWIKK43VJvEENg5jYSK05hF/hJzs9cU/tRIco9K2p",
+	"SnoJeuahzRj98sbHnfOnF2cBt6SNWp2zPPKL/y7a2rc6l+2AE0mzFL+Mtbnm66aJDZVz8Ncz7FadqH+q",
+	"EO9y8fJ50ErszPmv3DUyxLY6F2cX50ErM+WHA7r0ZjIxlA/z7MuKkejSOFuc4YYOC73tCOC8N9BJOu5N",
+	"tHPIRt6+aOfWWy9RwwyH3z57/iVogStMABODZCsKywYtZUIb4a9bWTo8eVFm8grdDTJiT9MeJjbnoz0/",
+	"ObusjNaN5fnTZ61O6+XwxbPo7EX7xYvL8Hn07OlLeT5UUp6FT5/K6Kz9VF4MhpfD9uB8cDZ4cX4eRu2n",
+	"0bOw/XRwNjw7k2cv8rSudvvy6dmLMxy5QY75pum6XIMnFtPPWAX0bmu7gLZ6pxUl816C3cqMxSX4x++4",
+	"JUaJco5YvhcC0ZW7YEPO5hG3/2e5F6X3Y6K7g9eXleD1RdAq9hWluGex7CEfW+fZl10kIBxc5oHO1dmD",
+	"5Bp8VNj0WVGgSXJYkFIEHBV5yiQVffi6T256uUNTbtzbYc6w7wmm8Xf8fZ9Y/DGwTY/SrmtgEspZ/8Rf",
+	"3fFhr9TzWofIBTsMRGam2E8ltSK1VkyycIzFAUwqltsQXuaJOK4YJd4xssp1MYdgCC+bFnE1ilFgsJto",
+	"zoLCdKLmlfxuoYzjaufrrumaE9HP6V474t8+/XjyIsD/tZ/BKH/TJrIzd9I+f3qOj4pUioDLT7FJKbA3",
+	"mKdKoD0rJjK5vqIVOPUvxkS1SOR5Kl6ZrhH5SxfzNsoQ4DnkoKJTGOOrCsnst6efY/f5uw6RyxL7IW2H",
+	"xKUFOy580ecWU1z8cSreAHjjm9CsD7CVr04E8UgLgtkrT9NHl2LjHRhukpmAr6eYhkiUwzl22FkcB1vP",
+	"mUujJb5oYQ01vYq14V4R12qOxAES/F5ieOQNxn7TlQCk8JsDbExuGIushJSwTiEZjKPh5E6mKTFCBoV3",
+	"LY2QSSLnzFsIngoxmcLwkKsw3z68A7+hPBqRnx3C1QOVzpQyuIc+2Fk+XFPm0uOdN5Dh9SixmYl4ujl3",
+	"Jou5Jev7dx8/if/69//nSVGboZXrwypgm/q+P6Pv857FJ8JscU0PH2rDGFjtB9wtyckbJvXriD7VdNPF",
+	"fd5YecYPbL4844cFnGwC3IkYy/q2n5sR/e8CFuNE8Y++7effMfljKuyNStjlW3xgJfKFUTWYt4h+ioMf",
+	"y3hIb0CbBBGGqGcp4iZjAbZYhw9GIoUqy3McegtSKBM53AKwK+QwRTZLNjjpYpLUwqjoY+bVVIIolsZt",
+	"h8LZiULGxdnY0qCvVTwHdBuo8tpzEUGAcw8zNZhjeFcmsVaJv5tH8UDMJKAa7IbcyOpT5RYMOn9qpEId",
+	"KdcRfdgvYO89+SOxM3Tc6Lv+qXiXdyGmu2on4NWqD5ROxNaMvMrAuaXzjLG8UWIAu1u8t87pQaxgDIXx",
+	"x+3x/LuSdJH+0Ak/0+dAF7+izXt5drnoPbKcldsKP7sUv+rv4ZOnfDVt9GttkA2ZMsvyUrTiXgyH/Gm/",
+	"FPk8+Zua9/Ot3jVgh1buzdNi6NO+jGOwZnnr9wkWJiAVSPCdjqUp531zzwvCEWS6lyH2Dbsjz20Pwdza",
+	"ikYdkaVQMg5K6TK+eSzgFl7mo3pXKOWpHSmcwwULw1cANnfuL44Ga7v3t8GTmWiT/72CO/sqF22HSsGD",
+	"F6xsKAG6RWgnE8CkiHIRV/Uwc6OyZIoXXf/9J3TzlTzvPjuNfR7qQhImJSlhf1zQFcHtTUkJTAQxFFjI",
+	"PcKGjPTcY61/scKL9S9WfFJ9+GoviNwhIlapI7GxQ4+YJTgBxPA1pSrU4EgEok/KqJ8DDc7EBPBqpuL4",
+	"iu0QgBy+Qw3kNMxCyY+tnwbv2/Ic8J80opVe/LefXn367a8cu0aeKhh3yZo8FW/YlOT10/kx0zLC9Nwz",
+	"bhCYy7MVBrfRkwsfvS4A5dREhza2XgCQ4FkOAN30dHXKezJwb7VV4P7zMJKrkqm7Bs88H1PuDGQ+2SLp",
+	"GSeQkA5MGIDEqn3SMChQOD0uU6kd2PnZWQPt/SpHcfdCwY4Rmx3yqtMBSLfVaT8PungigDzrRZSh2wq6",
+	"eKSBn/+If8oR/HV+GXQrBxJ4hc30XQTspfe4PepJFqca/GBsF3VCob4/GjvpFBGsuieAW/z649/ZtGDP",
+	"zDva3zjhe4t9mk9zHavIwvH7nb29QJzSDH630O5klcXIo0tr5SD9bJCZvnpo+g96499vdQBq5KunFb6C",
+	"pb2CdbySI3VVWTbTfn519vTJWfsJLPvVj1fnl1ewjBuu4QqHvOc7PuStPVPi2C8B1swm11R4Yc1tv/Cr",
+	"zfKm6eHgUF18LGh9PpnIzycDxLJnz9tnL148u4RPqRvO3RxC/PzlKeA/p3yiEZBgZcRUCCbh2M7EUCak",
+	"BetbS+ZMGiumiu+/ueTxYOJ4MHE8mFjrYCLYGvHRjfYAcPC59j9SbFGaYsx7yLZfEdifhNKEKj6Ehp0U",
+	"UXUWlQa267wqAmhFEPJUvFWKGhL7nHzfAS7vWj+xN9y/jfql4At/44QXnSuRqCmCH6gtPmpxeQT5tFog",
+	"wDlUoKyUiYoQZE0OMU7m3uJPR+121G5H7Vav3VAy40PUbh9Tixv7MVSewFjv0GwrKx6K5u5P8XwqOAJi",
+	"xY3URlKbQBjwXGwiRtZG1CwfQ6x4fsYOzkCN8JRdzU4Xqa6MFV6a8oC5TfA2dBYkc11W39SDblMNCvPx",
+	"bGJn+HuPk6v2jKbJ3lQxbU6eddRhRx32VeswRrGHUGH/K1PZIeqv36ROMdPGCtLmh6/GPmWJwdjZAkwz",
+	"64vPb9hKv6kbZZYke3/E0+0TkEBBl4phYid09ILn3oXnoR2GOZESi9J98pSs1PeSlAPKlXIqtKAqMBkD",
+	"c4EGAN7CDlGJnYo+Pq0PN+37ncpNRfvo3vS5rYwSsXRp0DV0L98n2bfdxuSPK9GPZCopq8P3DQ9KN6b7",
+	"Evr2vZvGr+XGdN6vJuK//v0/vGoN8nNlzMPBU9sr0dcRDrnizvEmPxW/6XTcNf1fpEtPfoDXO/n5TT+/",
+	"T2gnypVT65BDh6CXXvycYpP+zGum45iKBeD5E5vgeUMYa1gsriQwRoUpWwx8jKbioXCpnTrqJA7jyFUz",
+	"zBKfQrefdg2tkisdRPMdwXuVsb7h7C2eahk7i/NdOKWpvVbYrhwr233C0I299mkjdOyblIrtIqu43E6p",
+	"qcimJdI8sTh3OVcRTAh1CeLUD168RRa//OZjeYPGzEv8wYTmXBox1Df+ffC0GtPCMHWwLpODLiSp+4Ek",
+	"6ZbZsnAiDjuEkytg4/IC5ClYiQqVvinO7/PaK0b3ygQsOdE826RhNp7g4IDy8Hu19XBHPO8avKCTRym6",
+	"hnKw/uiyEsBzuCQzgOZ4Xpdf2eqcnT7FUzsQtG6r80cXDY8uWx7dwkzpgvWBH3lLqNvqtM+fwydsbxQf",
+	"5BYKPAEuqPzF5gxc/rTdDrq56QOfvHwRdEvGSbfVOYdLyHLiG3ibiv+sWEAwzi9fumbhtOrO5saF2LS+",
+	"BK3zs8t6y/92UIdTrWhPYhbng9YILoYNOf+Yj7aajngqhzkHE1TEGWvWfXkbbEAI1FHauQwToPCvxM4C",
+	"qvlNEhUyKxrnKwT+kI/ygUuZd5SKyniLtuupeMttskNpUMGXO2UvO5KizBJ6p9veFLWipnX4kV71/g+m",
+	"6g+BYRqDvLQxIJwIHGganc6D0EYqIA48SvcNJso5OVJd074MLl+cnbXPAy+1AboNQV5ZSN6C/zsoHy0H",
+	"r6lVefmzDjYlpw/ydKPTdcUXX0gUbyT4lUT+TkjKF3hmP34twe/1kBLLXAOYC48bK5WD5sPYup7mhym9",
+	"5LE2Hfg2SN+p+BlkmHMrMBUjlqHKYRVzkYsMZIq/c+Y4yaiTc3dKGdipT7FdSF7rGsoGx46HeR0nbpBy",
+	"eu+VmI2Jo2DuG7Zrh+YmUQkgwjtMNIavufKilCFOFhTnvnMmPMFO16SJ1PESvuGm5opLAKahtSJtH5iQ",
+	"r72eEyb4ngs5MeUmaJ3g/1cu3sS4X5GcYLMU3IJdVm9+sLM7CjgXxoB4U6Q+LqB1w9DCxYzbkk37bCOL",
+	"dtVKznV6vqEVQPs79OGVxbcjvL9dMY/qoFQwH7S8Rui0VlZWSI5BagbUPLKif0GKO6NanfZlUGIR6LRI",
+	"fZZDNHnobxfVeB/s7JAK8vCcdqBCzlT3htqq6u6w1NtibceDdDuqaWdEo7ifXkYnDZnenlRHxnF+4n1F",
+	"61kqMwHdlqgbrWZ16d944u4LfphuRnJVxgni+TVX5aXMvMKxm1IhDw+jX+2b0+/kcRvtPB9JUQjDvMis",
+	"cJmJyAj/YPBI+15x++ttluasYTQjV2R45J6Dkzoqpxhg8VmeIVDYHzWZAreSETpUZS/LBWAwoVTHUtzr",
+	"dEnr5cTOrrrm8uwlxdRUL7RmGOuQ2A4MVi3RHKnY+RMl2MdRQN1HOaAZFNYHnRzpVEVYLRpbMwpuNS/F",
+	"/HBYPKrkubFwSzBokCkwCqjjcNWeKfaWsQOL3V1g3FSM0CvVXBVD4V9wxdntsoU8tgSDLipUwYDriNja",
+	"a9oPjst1dSI0lRr2ZQg7I1bRSEW90n6l07U+W2q90pbr40txsKy+gm4wF8bO6qw0mvQcrh8Zf9QGDavO",
+	"LqknjHa5t3bdWl+vvSHQ3QtvFKxTQ9gI1Nk9aVRWMws6leYhj93n+4+dFlkIxbpHEbEayfiEWrg0uXKo",
+	"0SeZA7VOdYwyTsc2G43RyE418aLaGywH93W+hsBDJfjTnTRe+QUG+xOO9VE1XXlMNDReARLSNzx/ARHW",
+	"MUOWPzWUrslrgq+2ftinonlQXtFLYd2iVT6okOVd8vEXj7VJfvusOGVf8X5DuB9xLfcG85V+IqlLF7c1",
+	"eysnVI0vjdAGcBxmE1MA8k6Cz0/a5ycX7SVtusoj31VHlRxSHtqFQuDt3dEkHy8i86cE7K/JHd29A9Xo",
+	"IrwtTloLK9ATUYBgglWFaEi2n69dlk5VaQGIoYQ4BJj6IWjWJh3unKpT1zV4VhfJOT6APi+LsGftflm2",
+	"H7FLPli9Jbs0pVrraneYIcq9oRqwmYUX8N6PiboGXiRgAvGCjRSAnPvC+MHR9xXqgtuMoiBI+b57dE33",
+	"Nxbs9WXyEfXj/+pQde3FqgPP9/h2j7m4rgzTzW1UZowKYxUzi4N3lAEc2Ki5Dd8rGuarN1dZ2oa/rlyu",
+	"DEOH1dX4KFBN3ifnbh5E9txdVgz3EynsmIcwY7aPAy8K38M0ur+79Amdb8z0wJJmOfeWVqJcWg1z3u6u",
+	"nKew3N1Xua4l/BYWy56bKmMaD4kzxopj61S0gTnyWBrClwFImah3x0QE5M+Wb/Os5jZrgupXgNnnu8Hs",
+	"Q2wbc6dZ84NZAbeX2S8TaeQIj1BPJjZS8fKmz3nb0LF2qU3mJTJ+J6axNIYY9WaIczpx6an4waQYKqs0",
+	"p6ZDFTR++uyS9m6sjv4Ckrqb9s+/5m/2K73Y44pFYi2B61lzz6HI/DmtoFU8dKVAZP3KptY2jKG80PV8",
+	"UhjOC+4zTLdKCU6YJQnels5uVz1LueAykhhe1U56JFrwpjYZSaMdjm7lo5m2LyhxOUDyYB+4m/GCID10",
+	"BI5Rqzn6VkCYmHhJz0GQDzWzWN0TyTC2z+kX0hqgJxkrE8lEYAsXbaotlzF09i9sVkypd8XmoLLF0mks",
+	"4KvOKwrSxGIyM9MewaYuxdJ8uw/faDiJmLiRqgVgKFzpvtBQqzIC7XLERQZXar3H8TNqtnxX5y0UsYVd",
+	"s9f4mZfKkb1RiZlgBlIunMamis7uEqWwG95Ju325Q6l9jrK5RmBtYer203V3cf1qJP4Db7LHHDjy6EJb",
+	"47ZfjKHpXLLssIQ2zTCzjr21fkvecsYpfDKvDRndlr/tNOifU3EGu5OWT8hZl6JBdBDOxTLFmjeYrarW",
+	"+9Cs24eB6mXqCZqZ++UjwPUm8htydpB8AH1iotnF+i6Q5olNVE0wSDsBr1FS3DUEAz7BjpLHfKtNbUD5",
+	"h0qkNpI1GAH33VpJ7zlk9IOh3ENf4UrtRWlrrK5v/2519IFu+cApTCvAxiGGJZYrzU/ymjgbawAEJMJT",
+	"/lM+9kZKFHvWLS9II9HLK9ISG6vykc+aIQaQygviO08TqY02I5/E3s/jsphFGtqpEv3MqYSQtd8QneBX",
+	"OCZI3VOC1N3ZUbBGu0mLwmfBDmt4En/VVDYXtD6fhCAd2qVUdzIc9vA3zTUksc+rlWARgleGMB/kbcGQ",
+	"+LapJ5g31JbmRtU/eqrsNMZuN9h3k2Q8khgN9KJBecWYwuU/wVMNrG6PrlYb46KcPVQiV44zq1mb561g",
+	"E9tYTSTyqkjtnPw/YOQ6OfXDCVpMBFAyYH1ofNWTh4tiJl/95//nnBS/2sw5CY6AjX2mHvJQJNsazF6S",
+	"VhrY2S5DU4iiDx2RYvXTHJEC4YCZpdZN3h4pNN2/gXa4n3BUJbOKsxsoL58S8OOmIBBfW+ngTJlTPv5E",
+	"hfTfUlmAGCXSpK5r0rGaOBVTZSXc/7ugeJR21M1oyDwdKczKN9yCqw44tBMs7nAJA0ZzaxBa/73Glpol",
+	"tU7M1pSUNQVhT5EiWoQ62zV65NEhL+m1Z29/BQngTX9buEGp84ZvdXjz2gTLQu+yazdJJKqPAXnx2DL0",
+	"c9SID6kRg63l7ueDIVZepio5xrTome1UT64ew8E4RrM6XZKYQ2nJ1qhv0NUpquru0HCY1HNbbml7barZ",
+	"fEBmZZWGKdcn+Pr/bSX1dvbs5GJtzfSeRvXA0ZVmxXSAQZWluuY1nT+M7Yyb0eX2Ffh+u9c+e86kw+o9",
+	"PRrjGo1KDHkdIcMQm8PYa2VctdKB2+0h/SW1rJA3Ku84OEyUG6vodEmyXYNEKhNtK44bxkcPWWtzrsba",
+	"avvs4uTsQNQ25pSdvey0z7dW2+c7UNuPDpV+MNFu7d/x1LknmHGAI2mwgH9ScSSccjDzLjcdtMW2sf7X",
+	"4tvL3xxyS30XiFjdqBgh4VqbqCOkGCU2m37jvIfKdyNaZgd6ey5kmioTSRNS91kOfIXYqc5gOqNN6AQH",
+	"XdSPfkDaYJ5vorF13FDHytFl+TEFbNhvnEiJCxKs91u+OLwNlksxz6VOiaPa1TnDYOrD1L3yM3cHt+KP",
+	"2BUukvOmhmuJnaxGYhFxLfNdYdJf5NIHpnarx+2AZDpf6lanfRbQDCwA1kSbDEmBn515Guh//NEqdmur",
+	"fQogeutesOVgkWDHLd5m6ubh2PZUlHlXl959Ok/kREc93LgwEKSyoQ3GUbPSnwFMYDHadYq4qvum4dia",
+	"2bZ3DS3w6M5Qj7IED3yqBg8KTC7klGdqUfpKWPPrT+8/ftwukHYnHBXz3HTaNGQmWOT2EIMsxTPbU/Hb",
+	"GFu5X1O7eA1GS1y0tmbEIaLZK2p/zF22wcwDCDoVr4rrqFNzBVdKzaCHNsFYXC22rJVM28BehhvFY9zj",
+	"zKW991Or/DmlXNp1zqxcSYXgmRLuqN3Qk5XX7w6GsrJqxWEggtWPgr9afwx/01imseRATRbarLZDb/H1",
+	"igdrKM89/7seXnvnHBB5jZLheMWztVuQvsEh28LTYTbIEMPO6qkcDkWsZNQ0hKEMdaxTMLh2c8B5a0c8",
+	"LO3ErcffN//EO5a/qCjdKhp8L2uFzZbTFpbS0kdzV/xlVtQDWk35kektG6i+5OniU/tZp+0dyYVNunJJ",
+	"Efg7vv3HP6gjBplWnVZmxmHSa7/oPX0JGgr3qGt1XoIJ8hmtKHjpdUqetElVMk0U9s1gj3fBnos9eROs",
+	"PnaZSFWiZYwGynsdplkCWjmJ0CmqWH8TG8mY5k2bXi5T+cDb61qIucqpzvrTUsOOW+4xXFImPfQBJTvV",
+	"IejRWKkp2V82SebCkovyT5slRs0b/erqWu/svLekQB781BfN1cYzX1onZ0Mt4xywbpuqD0UF8gosxkjf",
+	"6CgrxoPhLmuorbIO9VSa9EpIMZQTHc+/cfg92D7s9RNNVDjWcZQogwa4TJT3eVEXXpV8afj1bGyREFg7",
+	"9pHZcvcfFv7ye5ywk3xj4/X0eNx7p+JVmCLk81ZnL/4SxxAr8vbFRJlUxmKsZJyOhZsqWABYEJv4Dyk2",
+	"RG0lbJaKfhV6+uXjbVSrQqenXZM3SSCClDKliDbiRqvZ1UJjwTq6EknZOSUzHmkKM4CFIE8dg7eOkcAV",
+	"Tw/4U2nmeNbuPZ8A7+jSRJoRtuV1ZAzkHSK6ppSeI9HQTcscjUgw0HyaXpKuvZ6p39In22P+veJ4SZzc",
+	"FmRQKM27hfsVUXwjAL5H2pejQbFbg2Jxf1KMqgi1bUwwRAH40v1pE3/NBswmovK1Vk+RTVR7NvA+lgb7",
+	"V+EEoO/MRF85P9dM3jq+XGYlrRypW54/A1YA6sc8NFdP3btAzhNQ00cRY3zIcKv+Ut8ksh8mco5K16mG",
+	"lJyqjt0ybH2EySNMfuUw+amIlR/MmWijJ8gpTcV479f72za7qV/e8dzbrxDzvkgUN32JY45F6cTVVKkB",
+	"kOcdmQEniWn8Vp4Uep+CQKqB0qjGOeGEqK2ck12nRVWkprVh/GKnKVFHtXBUC38itXCQuTLN1jDn70kk",
+	"SQoocYSa4c1KDS29P7B7a/gJwfMeU/pAX2QmVs4vHNNFeXWyLtUdvdButMKeqpffUiVNiBXb2IhqPfHY",
+	"dc3yUYUcVcguVEhuCh71yM71CE4t6xGjojVdjTWVBjIK7k9lLLgn7I1Qo8cZ1RNjezZK6a5TLuR2LJy5",
+	"+PIMLmQMse/TZkoIJugxqqCtEfd+jj82kuqCz/OoA4868OhGfc3qj/nYiPhiUQfe73nCE2NT1ZwE/CNR",
+	"XmCaA+UQlJJ8A+GyqUpuNHZgwdSEWWJT6rEC970SqeWsQvwMExi0E2oyTecB+oh4Z+rkAht+A/6ay7z+",
+	"gIe1NNX3Lb7uo8rzPUh2mnulrvUQcb5uC4ZSPUFvHc2Rqs/w9E8zK6S7xuaTYmQBzmCmBwBsajmand9G",
+	"s6AFwp4qswa1+A7yyGCH7yeJrBbbMIvMAwIGyg/xIKHWUP85ZY476dUJL+hpHezcPjug44LTZWlJsFh7",
+	"zUlaaeevvwHvMYnmiBdlvFh7Zepg4Td67leasgFvp4REANoEfzYxqJ78Af/r3UV4MiyZV0ZpsJTqzCxj",
+	"k6qpRR9Vja3mvAwGmZ0T5R7Fbjux+8Qr9yg8FMwA2FSEgr20rWcR3K5v/ZrSv2d23noTxHOjbRoPRE7d",
+	"x3wk5Ql105kO98yge4zEHSNxu4jEcbeZYyRup3ru78hKnofe8n4jNbzOG5qMRqklze7fwrfI/RHHnpqD",
+	"m/reYKd9Kp9M1I1Ws4IMyNiU+H6IpHJiXSqyZKQMt6u6KpfYW6Nc7rzSJv7GcTGQkhOsf9pJqyp8mU/2",
+	"Aw72ccXcaILvv01V/pxW0Dop/liltP5NpkjKfVXtXXW0fPs1y2nrS5dDG6mibhkL0Rvqlm2kem7uUjWp",
+	"nYCJRsbV3k0WG5XIgY659n2qQj3UYQ/kpYca6n7DkBu3QbQRj0hyX/7yK3caXzC0ZqgjZUL8tYqHvURN",
+	"bZLSLRp6K569XNvZQi5Jp4zTubFhYMlj+FjT4+kJ5yfnZ8sJpc53Xfj6kVcZkOKhY5YIxM2Fr/g1030z",
+	"3IKgZWWelu/zPaPVPfTDX6JFpmPp1NfT1JBe+j291LGh4bGh4X33ZUL5AXQut706iLaEJVE4uJaEsR6q",
+	"k3AexkpMvaw+opaETDiiCyIifAuB7XqZyv1zSsR5+JQrtLhTJSQ4JPBDOp1HKE3ltXJCDYcqTMVgzoxX",
+	"lcaFdHu6F9lqzR0L1+pCWNokez094iaDP0kTndgblQg5SpSKfIWhEhNttKPmYF7k8P89m9VL3Mu1WgqW",
+	"5mE/JPHlhfhztxJcxIaNOiARqtxX78Cq1Bx038B71U/Bbjb3Y+z8d8fW3Ge7v9LeP/b4u7vH31Yq8Njf",
+	"7z613uPu7UdG204a+iVqqBJlQnUyiG143eyv/zbW4VhE6kaHivsaebJUIkHyf3G98gRZkDJHRQJbu98f",
+	"/Di/p2Eeu/fdU/c+2gb3wYNaXcKcCfW+0zTPP509L2wMz4pfuuby5Kz9CS9YL2x53sYzwgEemn2Sg1il",
+	"4iIQr5yTE3ktRWIlxib0v1Sr8/SsdDBmp5jJ1BjGfF5pZxP1UJG1Ou3z3fnw1cV4aDd+UI5KNjvzoHh4",
+	"P+KJEg/ZNcc378WpRy45Rj6iz9FxnJO7+TMwOxzG2qhTgS008rEiDFZcfu/BE7c210KhdTFSKaZVTYKu",
+	"MXaWU57SPXkEDsnpsTOHE/38QdQMlVqu+o5yBQOdOy3R4mHMwQ6pydvchySm0qXNDHXV/XIQfd9YbC7q",
+	"RHhVsTzfUGAePHl0KYpdPBSKndeAmAGIAlF89df/Cfdtn4N3mP9xCapnVaRrdf7xexXzzjZyCxd2a23Y",
+	"w6nk5nGHPaoo2pAUh68pJOHoyjC6hsW4PBTyKo7ZLfNPDUTeJYj2zkokYESgWRcyuYVM95FE+pjEb12J",
+	"KwvugvS170n6PnnFfii+190GCUdn1hOjfQZrauX0SaJihXG7vUVuaswp6URsiTg4tBPlyM8FY2VkLbbz",
+	"oCPhEp8uRn2u0HAhEVg0uQxmrKN7JZDRdyS1aWDQ4klpCgStkn/Kt9jWTNpn17KDBD6/NAvDelkZ1m10",
+	"9D9bGyFfboGQ5ztEyEMMUK1gb2CUqhYlUQjtEJT/FnZHIuMTbQb285I4lUyRW9SoxIkxZjwJbYLiwM+3",
+	"LERXay7o5wMVoee1u2BVIuOfcaRfWaiqP020hd3RF9MsdUIhYZ8JtXI+R+feo1kV6Q1aJ5W//Pjgi/zf",
+	"K8e//DbbOAS2tBGOv3vPLW8ElHd7Kd6ltuNN8fW6A8h/2twJyDrF2WUYsoiUjGJt6ChzKp1TUdGYBwRr",
+	"aXMee6MSSk1buyfPMLETng6S66ZHJCNptENZXLcRza6ikFsF5RAvfk7V5KHjcQipzXG4QiYSFSp9oyJa",
+	"Ew+zJUD30PewuYZV3bBJF/eKs9nsZ3pQ/5mShbe0uOCndCViqz+Fxz9q+rYiEOFBe6f1irJY8ha7Kkno",
+	"z3LboqF4NZKR+hdslyX5umubbucgcxk2U+20Ppycf//i0+Vv//N/wKwtiOBK2QTwbh4efN4el8yA5GKL",
+	"lB7L+Bst49i2/CT59rQTbUD+SuVAJT3QaVGhAS6YpIKYf7TcWIFWb2FDxwS8EfxYhqGdTGxEMZvfSzal",
+	"o1ssST7eJpOh2FYN/rLf44diDTZjhm8vzwNeAA1ZQvH7R40d+dFVbHkiw1BN0z060R98XL9k0aIyjrW5",
+	"Jp62qr/Mnq34tl+tIuh/dyX6dqpML5RO9YWMnRVRIoep4/Y7Cx1y6Z4EjdVMQFGp18GRKMxIZDOa/G5t",
+	"hDRoKZBhtYGvTbMPApOZ6EMhFo8iwyKfa4/25Qmt0QoJZjv7flKtoDVR6djCNHBNOEKdnWYxgS4bNlzT",
+	"gZAHswVfVTXKOQn36uD0ijb9AydyLMXFQ/SSCRdrvWOawRI01kPgl7XRCOQrVtFI7Tkji5FdOKW4g2Ye",
+	"YZNMFrkT+c/fd98gcDT/jubf/Zt/jw7mcvncOdbBcGOV7hPofvOBxKFSEWXkGQweYo0rseLghkLk46jZ",
+	"RtBX7mWI97Z4PlJTcsGz8khtokjFYOmoaAH1nraClp/kVqf1k8WDHuzEqD8Lo0dj6o2/RtA9kfFrv4WO",
+	"lszGIu7ncOfyHakw1ubA7BhF8hogiQE5QaBHdmbQ8Es/UunNc8aN7YVyKkOMKq8rlW944Y9CubFQ8hTu",
+	"XCYnsKvuYOCl1vipFf/MopHqiMEcuwozL6WDfe0CMdBJOubyQhMJpz4HYlAq7i7LXqxkYlxefmGHQlO/",
+	"wBXO3H7lEe+demE967VknuJ3ZM+ibPIxKlxeTrNzoU1Uq3N2WmFCWlv4cL5+0S5tCj7G+lrFSF7nHu7s",
+	"4UdtIp9di7H62dhim8cBZdRaU/g+jziYaGx6kltAh2DX7li7DaWOH7tqI3+0F+moZ2zaI9qu9ZXcW5u+",
+	"yVf6qOk2Nz9j68p6Lt+FJe9rN7oPC1r3KJTvhkIaQRFv6vA4kzoFhehHuzM5xVc9BtSOAbVjQO3A4O57",
+	"NeIinZ1iGyAJpQXtlQx2B9Dl3+SIXkf0OqLXgaHX+yyt2DC50cYEsN6gYYrGDYHNLc8ILgkCrByGH3xe",
+	"SiCkE0OZcEqwCGUcqwQ9zWsswxzyx065dfODu6Zr0LHq0+FvR6Tqc/okdDf9QPTLkPD5xEQAC33Ko5CY",
+	"LS2Fm4Lr6sZKpci4mtiZw1MAwE3igUqUnAR5PrNLrY2ExBLTrplYgIgruBFeR3fmvA07HNI2SoU/QTgV",
+	"r4xQn6fwJiOrXA6+fXoh7lXu+ddSm8q4fyqenl2I2VjHSqTWdg3yANBdnEiyxn5HxRofk6SPSdLHJOkt",
+	"kqQR1fyD8ow7DNjVPyvSiQpTosq/vatslqIphT+mf628O/y6hER8U8u5K51aN0W7/mFF3u79JYc3CkGG",
+	"yzuUOibfPDPSuBkm3GGBP4ItV/jDhoiUjFMc8hqbAmleKeR0a7nujd5ye3KJRMacxh5UnnljolM7Vebz",
+	"JKZ5dyd2ONShimyYgbI6Lam8SXyK/6+GuW7Hp52cKAFyh52wKlozEOpGJXMRqjhGJak+AwDmaz7QRuJ0",
+	"31r1Vp16rkxX649uS0fdVqe7gmV72e62vnTNAl3pYnq/nzvkqzO1dNctb0JUx6KjgMzwgHCza+4ek2oH",
+	"H06e/3jxt5f/4//8NQAMuXOA/ojJzkRmIpXwQEHqQxtnE4MHP+4K7Tmqxfyn1UZFYjAX/at+wLQXtCBJ",
+	"ZnjJYEGyWNa88IOVQeRqbYVSiNUPHOAzsoW2r4FYSjwqmSE/t3fJjp3ZBGw9cyre8llarOQNH2yzTTxQ",
+	"Q5soditgG5T4Qgo7F24fCIlaI/BKJgEkA4wKOFOFSEKLUcQaVNPERkpEYFGCuQlu24wxUFVs0uWsopt7",
+	"9js8FfDKa2Vuc5qC3oR42MHQAC0TaRfG1qmohzNG/mbe84Sc16IJCW4u9XkaS8Opwq3X1rgsTikVG4Rq",
+	"aGFaT7IpuQ7hOLFGh0LHsVHObeOQ3+E9j0GvjXsmSxOde8olN5q+Pw1LA26tf0q5H/7UfMvVANGbRA7T",
+	"x00iUmBefU4BvOFOMgrcRmVZi2BWcsqXVmltffS/cbOFtcFhLI3BKng51Y1gsUrArrDoO2X7fRWc+b1I",
+	"tOvNpEmLjkTrlPNjIwyNT/g9uGW3+mBeKVboLY+dxgrvAapKcT+sjbm/wN8ytDnEKrDlJtNCJdghJWnA",
+	"A9JwXH8kYU2ofOkCWUOvBMjpSAlkX5NGwLZLdFSiMKF+j2ADgRk0nSb2RkUdfxsypeiYo3R0u0oC8Drk",
+	"67Qttz8AWdk+wsDWCc7lf6uBUTJJetl04QTjZdWo8PGxDRIH39OAHzaZYpmYHmJ4/g4t/5r2thQe3bbS",
+	"8U+4ncuSiLwVE5AOmCgsCp0huywGEUVq6c+AIqXwdyxdmnP33Aq/r0LF8RMP6dhW/1Da6u8kwvSrvXnw",
+	"HiQrRAmow90N9R87TP23ujRPlHPogDaJ8/cqnalqtwNfEcMx2Z2K8q9+PEdZPhRZ/qM1QCuh9Rs4akY4",
+	"pcql4NaIT5lyTJTf5Mq01ycRe4qJEDryvU+NSlpfdgMstMkOFVtYBA4XXpoCle9jqQ3G4K9A+YfSGJuK",
+	"gWLzOhJymKpkJpPI+T5FeKpcKgzgTioyDJVzPsmlZFIXFjNPk5ADZADElpB4TiONNfOJzVyRjIBB69Km",
+	"vSsCyRtkr4FIFrpPhaS5KXoHP8nMySsxRRI8IZOEzDsjSl2PT1ubCsV+43B+4muk8reCEeEBjWd4qvL7",
+	"cCm3yRomtHcv95l6XOTlDaTTeJppBKeplfj0fLnAK76Yt2KkQh0pdyreDb1jgQeeV0IKo2aCd71I1DSW",
+	"IcseqEQ6i9iqZDZnK6GBa+eHXUfcicPwq/TOz/sjqVDAF2x1Wjc6lXEPxVu5IuTV6rT+zcC7hxrQzhoA",
+	"A30j4yvuHpo73sJlyQgsjLVRwU/ZB3qHoyu+FZq8cteAJU6ZKN/cPjV0V6DyhKNTewSX7+fC2Ykqeh8g",
+	"uMzGlsJoAUq+SGxcOgKYJjZUUZYoR7WF4DvoVHx7eXbxHcFFZmKwCWjN83jcJhQjNEF7R4XjCcbxBOMr",
+	"OsE4bDz2qLiIyPQxQrI2o/tD5UT9U4X7rMZ45fjcQpvRzsrK6K2OSHpE0iOS/smR9ANmzN4bkE4TdaPV",
+	"rJmngg5Q53SS2hEzb1jmmWyYNApeEg+RchXxOszVxeAUV7JIEyp2bvMgUn4WTC4ykkQl9l/KCGfk1I1t",
+	"eio+KJcmOkxVxC6YG9tZXquFCXxKTvB5DXQX/J47S3WpR5kcIP6gfwIolZDCTpXBPjSmB5MFO1zGIHqt",
+	"zIzDpNd+0Xv6EtHa/5ry2Zp/d165ush7q/ymmPvil/9oDRPaajTZLP7rnyTz/mlIvWDszJIHjvp+VEqo",
+	"zzJM4zltxbwJbY7mj/NgKVG4A/Zo72AgikJTeTgLU8lZeALPYoviqbHtXkBSrrCxRA3vQEcwnVNEfFE5",
+	"tUcgEnVjrykCTZ1UIuLERQNrpp1qEHiaqIPIfd1INV+sH1T6QHvjCweTjrmd95bbWT49oS5JWyviRDkb",
+	"3+y/ydRtvdwgmsicrRgFLNerYiUP5m+l2AcclbWxIrdihTTzvLX4jnwlnLjHR5PjbJyV+fPoCABmPJXX",
+	"ynjzJtJk+4ixdVOdylho41JQTpsABO6xY7R5Gwh4a1PFRgVIB3aV5cNSLG/bPuH7CSm9PWIBkgW5iqH/",
+	"jfPHx2jZgyH/1tK/KgSuY+nEQI0ys0MJh9l4tDxYJeGGuUHMHNpEvNVyouabSDFujqMQbyPENIk7LNJ4",
+	"sme7/MdEqX8pR8CkXeHnBAJdwSZZNtgXMqEm2nkptvMEDqXzI21g24bcrRu97knmMBEFnkCFaWJs40h8",
+	"e3n28rugGieQYapvVFCkuZFI4C3G8kb5kAZ5DnR7aeQI+VroV1a4sUx8GIS8C3//q8XQCNojnFGeZ55T",
+	"qgvlrfiZmmjnMG5BaXU6AktlOMfH2CTyvb5TbEE+XJ4SA5h3kffJTFUc40wOZZhyZXNev1yELSZyLpza",
+	"nUW0neNzjBkfY8bHmPEjVm0flYm2VGxIQvMExCq2MmoMDr+1s05B88Ol7TOJbBZIIICpCp6B1s4M5i8E",
+	"YjAXiXbXgZgpPRoD4jOL0Md373M1I5ycO06Z0qkTsZ7o9FTk5fRDap3UNTTyAPOghpgL7BZoJOzMuOJ7",
+	"JcMxFniD0qD6b/qLQ9npWOkERytja1Ql+kz3xj62cK+uoScE8JLYPFm6a26xHGuH+sLPokPrj/ql3iY2",
+	"YtfZ8U9zUoZUDmLFWqUUN0tg3uoYgkYqfc0P/IDLuEM+53kPVg0+G+vRGPv4xnaG/5+oSGcTEjqco1bn",
+	"Ar6FzXNx+jRoId0LYCsuFmqXre7HGd2/ykTLiRQ/Oyc9vxsg8TU1Ik5WRTUJqObHSLsB9Zn6jLnqjsTO",
+	"b4MeDen3oIWbstU5f7oy2CysTjM1BY4m4JcI4H0DfGwAvw548pC2opCBILgIYHpgPv/Svort7C/tK5rL",
+	"v7SDrqE3C1aZj6A8tUtva6+7ZglPUGNRJu/OA4FUhLyGgkxk9gIY82UGYDqWcPU1bYd7a9RJcGyzFDu9",
+	"N8LxazppKWx3lWiLh3ekiwvbG8xoRZfZCvuFjRi40KTio5se/RzLyZ2YWqfBkr8SIytjR+T1YCV3TfHQ",
+	"gFB2MCfoli6l6yZ4QFAdRh5onKj0VPwVb0qfqUSJKLHTKZnbkSUejOk0niNHCrrSNgMgfA2Q7Nsl5sGZ",
+	"RIU2AWOduTrgoaAdKxPEOgYHDK/9DZaQqISugpnRE9WhQEefTsv6QXHsgTUmXVPGb/x8qEe4GMj9Bru2",
+	"T9rnRiW3tZhYSYmhM1erxbpmGzXGj+gUxCI0efn1vD1uTR0YRrAIXQOKqawDN9Fx5SRkvj9WDhdEKwM1",
+	"0sbBXnBTaRwGkikL8uLZMxHJuWvQie9YdnKduCCoi4feiUvhdoGo0CA2lBXBnmstxmJqubIiIny7kyvr",
+	"F+mfz6SBUcOjU7vVg3dXy8RQ4Vqd86CFwNAjYEDFTR9MALTOS3/1pioJ8UHPnp0+x8gGQguaAP6P4qKn",
+	"ZyWv4o9WbF3ag6HKMKVfxNL0PCljRMbDot2xgk7H5VwgjvWH5DTBqS19f9FePYS3sA1XVf5+cgM/J8Hi",
+	"5AQ8L0F56oN8ooNbU16YDOdBO3h6FpRn8y/tq+pc/qUdXATnAazSn0LXj+2MMRKPrB9c1SfKTpVRzZ4X",
+	"DkP4y3yIyusz6XGalLsqEeuNJShDZQSFJxD9h2qmEoLRPqhCbXoApf1T8b1yRNegJsxLxRYGsTfCVV1j",
+	"h2Im0xBZsuiEv2Y4Neq+OnrWs1jTKZ0i5URUqrliQRWI5BAcYIPb0IscTYCjCbDcBPjA2+1oAix/8Bs5",
+	"dz5pzws8iCjRTciKdEqmVR7I8PpKvDwrV2mDrBMpe/24S0hT0SgT+VlPwPe/ePYsaE20ob/a+dC1SdUI",
+	"/PN7MF96iUqzBJG3HRSfIr7Bhy/giR6b28UfPXob/oxuURgu7fO6EMi9mCJBZV47L8/WiIJW5GNV28TP",
+	"QLAwFcHi5AW35jhYnKnCKGkH7eAF/Pf89OmfwuIogX0oWaIe3OwALYeg3Bxj+IF4YWMbXns98PHde/Ff",
+	"//4fQjqnR4Y8fKKu8JMUwHfKOfoOTMugxLsIv2V7whNBD1UcC218fTAqgo64VtM0wP+KGFtLotpKuwY/",
+	"4liDMhHYEAWntI0j51vqIc27Nx6IaRrbA3mVA9qzYjUEBHuo00JS6YlLrwotSYwlfqhdMwXYHmKgJMpU",
+	"/iy8jA0z/1OGUmNFbM2Ii/Q92+ep+A3G4q2gkr1THppMcWSwbkXjXK7xO1pER4touUX0KRf3o010T2ER",
+	"PCS9DFoxnku0g5axaS+yRrU6Z0HLmh6IEYZI+N+F0fD8adCCT5JWByMbrdpDlN0+4CGOTO4xvHJrQ69q",
+	"xOA0BFGmAp6lABWMn8tgYe4KOwV12WVwEbSDs+D50/VOWG79+E9g5xQJRqC0H9DCcWGmTtQN/LzRuHmF",
+	"KUoULeGy+D4lIfTxNLpadLBeS5sGei4Y1g80qsfVzsWGYZYkD0HOVXpSK2iVH7x6ew1a+GrnlSvRp5y0",
+	"2vGv3pfFj5Nu1gpaN1av0fkDB3StTZMu469WbsMCO6qH79vDn+7UTW7KiHpWJOAAxKAR1epcnpf+pD1d",
+	"JEFVi958vzLX6lye+SZkbdyDK/zkvNzJeeX8qeegenCOOrAwKkl7NH0gq6VdVlZWn9qlV0USHkwScnIi",
+	"r6VIrIzQ8hhpl1Jr4vNSHlO+Q1yWTGP46Ay0Xc9fT+/emOX0vNO+leV0EbRutNMpp4Ct8NbPzgmat+F7",
+	"y1Hr4bneiu29tOMEXMZSX0mAAuvbM+nvvKMEaGR8Zh7yxrVx1IjdCdzF4AbGMfuuY21G5GHgd4UTc6PG",
+	"OowVZpkS+1BArgn1BHHqMz5DjviXp+I9Nf2WCVgFfv+VqOHw+qI0jxrDv2TaNyM0+i1YeRJUfGJmp+Q8",
+	"W+c9L23wlaZjZEuj7iR99Znnl1MGWG3Oxgxz/Cqewm4mdVqmazZY2iJNKmKtnD9GGGZpBl6g5Dlinzj3",
+	"KW/NhUhnOqTwAB5+lLIc4R1ZXdfpZE9Xl+/vvdYN3gc00YYkKMYMcJ/0KuOZnLuenaLq44XyX9KzI/9F",
+	"HTg97Ty9pQEeDPLXat+fL+6uOfnK5eFHRbmuojxbT1Ger6ko25spyg22VZ0+/MDN5R53ZWxZ9zZU1eBr",
+	"Yo2EubHzetULJusgMxGICkrbqo7b8m4o2DJ0bGcCO2myys2lakExBsWV8IVLdRyDWvRXUKw2vwZjaguq",
+	"ldjXwHFgxYyV6HUNWYpqFR01nk6Wdc6W3BRH8Pk6rPQdgU9ulh5OnOguKz5vglLY8Ts347dtevJzBV6Q",
+	"LzVJlD8aAPAhYytnbn+Zn+NoJ26sjhZqu/Lecd4KrhjAohpsKlu1DYVhNUjjW51sYeDuutuJF8+/TUT7",
+	"PBBVKd3MJ91pc5MjsB6BtQFYD7M47E4r7TXh1Gr4upZt9mSKQYhGE+1dHCmXYhTCn6QDDuIHrprSXxdg",
+	"vx1Yv6o1uYTLwjFHYuDTFcLvFD05tsc4pPYYm1YDN6F0CUBWhcjzVtCimFlvMF+tPvac7PciCr8OHK/n",
+	"0u4ujIua5ECDucQikLtdBDG+i8dd+HVYnTx+BTeSX+CW+4hFsgPFMVoqrCUMQy4lN7YzJ6Tos/bsV91N",
+	"vpRjnkyuoKlzMGBDyQCtXsAhYRnDBM3Ft33+V4++6DOPA92eDdc8tkq5RP5j+BStvagecc31rT23314g",
+	"GyHM5gJ2jwHHI1jeCZYbL1sdJv6C7/mVh/PgJRFlS+CLsJHalcF380AfG5NP/qCH9jbohLxe4C1HpD2x",
+	"mBxFcSNR/ESJk9ePLrqFbhDaMeuL1YPbNMEfzdOOzsRUpuPCl8hldrVEzCzDK285E9sCxhPMxbl3Vq79",
+	"TM6yNATeUUVyua/YmVgzWjSpOX0Zp7I5WulNxLsZqWqQFm6wA+Nvz1R+r+WElYrn6OJzrpUR7e84DzKH",
+	"sh1HKI+6Z4VjYKuj3t1LShfW3feFD4HuVo890mji3xEaSJlNZIS1gipJbLKTgOLD4HcjlP6cZ21943O5",
+	"ZKIIDpmZam3APOf+nLdjGhgALWVoiW/79E3ui28MuI+SNdXTyt/YORbfKEPTNZiLdGZFpNy1OxjoPR4O",
+	"bXU4hIK+/6OhRfWw+234dZ4psRYoOy/bagNmiDxhUpIDKtv4SCN77Qd2rNy4v8oNv/qHW7vB+7TpofRt",
+	"D2+4chlH5Ve1T6dnR0S2WcrTtgkWRycNw8nXgKszt6jGXDoGJZNY3z0KLNTcR2FmNfnZZmmiZDhesdP+",
+	"Ur2NoFJWwO3zZTr71uWb6esX7WbFjAS5F37w+UW4iMVFlSFfFgr8+4xkTnNolBXjRDrXQ7EBfRFUd2yn",
+	"pQ2tpbbmdKJHCXMMF5+26hJDmhR8efJ3dfxZBfGHPvv00+Xhrfn40/dVCAtt80DlLFxRsqzsJMjhl4pC",
+	"XMmr6eRM7FQ4P8yIjT7JwdooFanoVLxFPnamdxyo2JoRnlkGPgPO2FQJpUGNn4qfDZELc+1JBXpOq6ec",
+	"paKWuxPs8kPNZVUlzVUj1f2013PNRnB7SOBaCYzuG2Q2RIN7PKg9Kp6vQPFstqsaCkOQjOUxnyTf0mVN",
+	"tSE2AR/RKzQiq8m7h2FXju3PkRe9xuU1I5ufG9+C++0M0yMsHGFh4QgvzLfWQQSBVrJY+WR7wWY9uNKN",
+	"fiExfZEo3FqOyrKH3KJhJzUbK5mU61ZvbGto3lcBBy6PjMWgJKAbe2P3VcJxxNkjzh54tH01c6oo4lgN",
+	"bNc1mfZ98npvWSi7gs89nYt+j+ERh7linLAQycNJQDni6wHhK5+proeuiyeg2264rxmE+dRzAYG3Pvi0",
+	"07sIeHm5AmHUTLmUiunWPd2sP9t89/6xHWhSc8N7PsvkDopB6yT/1zplccvOD/2x5IpnlkuF7d37j/SL",
+	"3R2WbXfK8u79gx+t2Omy45RUmkgmkeCtb0alHrdlPkqmvcribWkpl6XpYmdL34AXaZr7A+lQifQDoWKn",
+	"6NOGVryLl/A0cgfCKd5VG9Gf2liH89zVJRpkd9o1OfdW8dgSRVZeTYY3go2TyEiHKVGUoS5Ych7y7v1e",
+	"D0HonfE3pT6WvmHfWdCaycQUbLgv4BNsR+mKjoTn3JHw7PRpuSch0srqFIlkP757L0CnttYRiV2fL6z8",
+	"4Do5fAN78JFHoEHkazX0Gy9gmwj9HTr6CfuvTaoaBJwuKT3tqiKogZjI5FpFou9sloSq778JytpsJh3d",
+	"CBSMmKv0tC4iTWlQJHbbAX8hOjJWCQkEtdKWcW9sM9gily+CFvXnTnpIMui/eA6GdjYFk8jZhe/OL78E",
+	"+Z3otnljAPJyvCxwY+HExsgkDQDM/SOq11HRhL+MOkEXT0fg5lPonu8BvvYNkBx7+ejgtdJUhuOJJxiO",
+	"tbnuTbTJUrgE4AOVwPnZGeCENL1rpaZ5l4482bz06cUZNj9NyAtPtEl7M20iOytu+wxuNrYz1yNzAcfF",
+	"LVNxybmBI7WFppYLPXCQ6K3HNo56E/k5f2BQaaqGfaQn09Q3Xy19M8k7jIBLQ60/uPFHb2JNOubBZSay",
+	"PYwf9ip9SfjdbuPy061wuVhszBLjxQALpiCmGGYGG3bLuBdmac8Oh73ITqRG/yyo+zpWN9gr/KIFW/6f",
+	"2Om6Z2wK/kGxgC5MlDLajHowRsqv6jwrf04D5W8uEOm9P8Bvxt+BdrJxpBL8uwc2Es0m9tb2t65OTKSd",
+	"HOgYsfHyLGgN5UTHc5z1XjjWcZQoQ0sMswJyzE25FWzoy/yJ5KvSlajhezdZbFSS3xwGNx3PnQ5l3JtK",
+	"MFphKNNEjYzEzGYYqXQhfE4KjhtRF+GBYr/JECyNWEUj5UHij5bCHWMAgi6DlgHXNibE4e7iBCSRCjV4",
+	"QbU/PC/98uLiWfHT5+dfgpb6PNXJvDeUYQom7XmpFbvf1l98rnKSK7eBdDrsMQzwxuI279r0MB0FQQT/",
+	"1bMZegLDLI7Lv2kZSftLp5pNy0Rxv/Zcdsho6dHNaYJ5Z7c67fOz6tB6HPrqkdjDm7vUwqvYMGMZeIHv",
+	"U2m3XAbfAqCDFvVx8Z+ASIBz2fMqpXxpjig8a8+5CSOv7xcW07ontZ+9WHzURdOj8NrFZ8HuKT0MF8xD",
+	"Qd0DQS+t+Dy4dPFxHLrxj3uO1gjMckU5DmE3/QOwEsyKSLupddiCXUb/zFyKeu73oAUbLUI7xL8MghfZ",
+	"AJhxT7bRyjble9TYP5sfwSuoM/J+G0sMsXjP4WDiLE3OGp4kovOBr1Ye+O5dtLsMvZVzCHwG7FgWPEQc",
+	"q6m12XZhrdVEVtsnZ09LdWorRzvPLluBj3RQD9ajIXg0BI+G4NEQPBqCR0PwaAg+mCHoT/AwPtyqiTbW",
+	"nurdUvub5EzUBwk/jZU3ZB6H6fjgcf5tc9J+kOEYI+15N0EyfFO23CldNk9Ww4/h8lKqGnZj5DaRebyw",
+	"pvpcmWUh/YZ0iqZstE3C/LtOQVsUD/GtU6E1EXZ91Gb0XWu9A6udZp9tJXcHeTbeGG1/PZZmpIQUOW5t",
+	"FljHBCS/g/eYhPSjzRKh5sp18j6es8SmSljy9uj4jrvZ+PEiccPl+fl3p+I33zbUe6+wkuhUOBWBaFLP",
+	"UbD1qV0QISz8e47ckF3DPfIzE6mkPivVWBpHQAzhnKLBI5soak5LT+e2nZiNOrGghEroUHeU599pKynf",
+	"MFPq6BMffeKjT3z0iY8+8dEnPvrER5/4VtXA3p3inw/xMCU3mxds8/dYZEl2YWESbmujR3aa7tFAp2xY",
+	"EO2iRT9bzNi/SxIBujKRisTE3ihHzGoBU/7FsYgyJWDTOJGo8NrST9WMKrWwI7/vdTnWLrXJ/Iom0YlY",
+	"3ygxmAuddo0085mcNxnoacW6985AvWcu6XVg6FIAKGFG72ysQy5Jhe3O50thbMNrt3r9Ay7XPmz5nbDB",
+	"jW2SgmuTtxAHE41apsI2QAYKSoW0a2Wov5ZO3WNJBGy7qNVpt19gd36FESrfF589QLgmEKm1VyIdW6cE",
+	"9qcXqZITMbcZMgPCNrIm/6dvOtcKQO57q3sz66DeK9gwup6v8ld8r4eEsF9USkWaJOE0dV4KQcJANO4+",
+	"KF4J2SI9HDa3GgSsgStU4tN25Qis5LSStTtbOHQPxI2MMxwt/mOhg8M6Z8fw8FpBbgzbAvDBqsD+Aaxo",
+	"SDjn92ityUS8pbuOcSOu+hki3x/YcQM1tODTguMztdrgF60n3jV6Qn7RGs1fP757/wbWtSHATSuqTKjc",
+	"gyWlv+YlSWeWIr56r+HplWRDDYcqTJv5+P5/9v52uW0c3RfFbwWl+lel+79pxXacdCLXqXXcSXomqzsv",
+	"K8lM9lnjPhJEQhLGJKABQCuaqa7a93Du4VTtT/si1p3sKzmF5wFAUiJlSpZsK9GnxBJFgsDz/vJ7SKLm",
+	"ROWiVwzQRF6dyTxNyJDFMmNEXjOV5NgjbZWwgwyLCB85IQhBLzKjc2ByBFy0GjB0v+CYbWrsN6ALu+Qd",
+	"DtW+FI6mzn1cjosxSSRDdWzlLTR6O1Qh8sMAbZkBLGcANObeVsvp4Mcu+YWPofZeinR+TtSiBC8PryLD",
+	"3IBeMhN2KWKapkw9gq6T9hzfgDrx/sNr3PzbI0XbQ+i7Q0ATPkYfDXwoNC1w6n8KljyGeqKOh3brPTmJ",
+	"Oog117P+MN6p7/j35KfiI8/HTyzp2w8qt2jSiQ072qAdUUjuThO6bW8ar+m+vatA+2c1JxTUnYtE45YF",
+	"hnmgEsS6hI8Lb0/fxnNo9Ane50bzBIcQ58L0fEccdOMVbsJI5iLpki/Umvb2EgB3dr6qq773NgXVV/6a",
+	"LljqAy50PhpZaQ3xNBlfDbqFDe8mLHEJ+GMYqMAxSs0D7q3cGeUKpJF1gXFAVFiBdbh1RCjJBTfB/pci",
+	"yEKpiJYZA+kHWDpJIe7YV67NeSM22oomHvtmF4V7fp8NPWDzo43DFYvdaWdcYPOcYVlL1j89PulEndR1",
+	"o7T+0VP4kWl9/bNO1PlHToUBxoYAadFUS3GE2ekZ7IkTgeVPW4um6gndw0z7chtx2735qUCXpmXqKs54",
+	"SDXrL2yfj0h2TtZ41PMHSxxTqbnxTdcLr+pM7GJz+p7QLf9bZcxZzIB4rC1TCub7VFXn4tW/H+ExHR8f",
+	"39TGftyijT1E4BwLs2SH0B2WrF+5EG2d1kVC3++uNfuO9fodg3VDmlIRM6L4eFLOpsPm3ODIgqp1N2ju",
+	"Jv95TlJpwI6GupIuGdBrylM6TBl0gkpBJvZbQNVWTDN1zazW5GZCBlT35WiAbi5E3tzFkGa2ri8qu3Or",
+	"g0AtWYUjUxg4g/eCndUw4LBLXmdTM0cY74rt5zG9mf0eVmXl2bawvO1G/ez36TD/9bbzX1c0ulsp3PBo",
+	"L6DXiTqseBJibNQ/qizat/S4VJrGh5lbPwdLgKCmy7iNRL5qiuBYrmyG1T4yPGuF7/3JOu/Ac14QWe6V",
+	"DU+FCytPDaLSFQS4Bw6lTBkV20Xz9jKr0+s8P17DOKAP1jiQom9lqTV2jo/R2wfZC1q2c0vo65LMu3N0",
+	"BlB6jWWbw0ISL2q7HfX3gKKMqUpWYK4Io5y/JpX1sOWIWC6KsGrSoYWyoK8hBAJZpiEbcyGs6lu6CIMi",
+	"Dl9hvEqdlZQYuRAgRlG/Vv07TBkJx7L2jZqCSPaVX1KV3Im6Ww6WtNIDm8/Fu0kv4GTlIRewR9+KlvgF",
+	"MUAK7UCkuN0MiNaK4mdPyTeqplZzH5qeu8XJ8siCQbZ6D6qtl+tLR/rruLttr32xkUrigvXX8YjvRofd",
+	"0uEs+cR4UI4kFIsZn5r+NFfxhOoNECRr9SeISius7RuuGYEBcbpCjYYxBXDdnapUqPi1l8DDYeAsKpGA",
+	"Tutlof2OA4St9SO8EX2XetgXBe0mMnyI9d4Y631VVGU9hEjvHkR1IQTHzEQmAOqoQPnNuBFMa+u9dckb",
+	"rWU+kvmaIsUfxf6FdEulfYeAbjWgW9qa1oHcV28+HQK5exrIRSYG9T+WMtGbRHFLlcoNDuqf8RWhNqFH",
+	"sDiOCqx4hF9CQNVaCIUf6u+6zTjqq7DSw0jE3Y1EBEcLRG39w91XG/Dnr/aXTY8NZFgdxbj+sMWy1LGG",
+	"GkN//+8stv/9/eDsbtXZ3baO50JP4aRwunvZvgkGgHPQSo1znT99fBeU2MnpNpVYICGd2y2Bp73jY6bI",
+	"Z/bV8JRtAIE9o/MhT9N+WP6Xn4+ePz/ZRtzV89rDCbwCLm5SEt136vH55+5sUFPFANnVlO+74aZmaxrj",
+	"I8GePn36TRjUEG2HnMfZCvP6bHVkCM3sIU2XrexDuO/7CPf9/u0poq35Xx5h4sE0sa2OZtKgqVD4c2jE",
+	"WnJ4tqrFtlX5WtV1jzEAeZ/4Fj/PA2AEtjYXgUjQrhNJqL5iyWJfm6/nmVFu9FIb22Akc9Vnc6YHUW30",
+	"dI2GNdyiRR2+F81rrqjzE2PCR3+1kYqty7uukXsnvWmt1B+LAX1h6ZrT5WvAiGmhLpJOqUO9caM2Cj66",
+	"9uJD4LEaeLTb0k9oZj2LG2KPB6vogVpFR83nubk99Nv7LUeXQ3intTSIa62o+wpIP0jILTCKvMGwYBdd",
+	"4MdYxSu1KdlItwo3o5WCgbl7NFLeFcXDSBtdsnO7pb2FgtuzlwZKpbseshOAOYadUWtaKR9hG+7TTDmY",
+	"CvdgKuxUkZTSlC43cFAKrZUCMuQtVYElYb0aBaHUxnzF2FRDccoVm241r/gG1rFfzRkyYbtuy5AJg4YM",
+	"/Pf2XRpw3NYFyzW25UtMN0oPr+OwR5oaDzwwU7HUpZr/FRnNmBo2lnDDuruXvl66v3uvqPMVNsPSDXwq",
+	"46s+iOHw4612HbjxX1igHFNDUznOUWHh/NthSsUVs/sFQs7eHi8OIqrzNDkZHcendPiCQddnWGmvM2RJ",
+	"gq+1fLstKsSTYo9/Dg/w8Mke2Q3GyTLFRxzTtiDxHRxeNXLbKc0x+TS19G9fyygaX/URWS50hFRUC/6J",
+	"jF3NYyxG8Ddwdm6XsrPi54Gl67iTiFtM1TXZ34NA2X0UaoZeQbgVOxHkNVPFBErBzEyqq0fAzvgr8oP9",
+	"GbFMSQZixIEjB1ERvnVn9WMvAOYIaYimPCE+2Uc1Jv6w89Da5BxVDyyB65IaQqANwAa5FCiGIzKwBG7/",
+	"9ew1AG9pYElrgGKNscQ6DC+pnjhUXTiCLngPAzd1vA/VlXpQgvCw7+bqaMMrP9LFwugVE+hfLOhC+0vE",
+	"7MU6TwT4NjMesxuKNN9gA8X9FWhWKaIimdox8fr8t8MqyIMc3ws5vjbJfH/VhhdJ4uXyxub+TuswnOS6",
+	"nQF24Nfvh1/3LTvdyHz3N1jkMzSdApwah1HIc90rOropOO5TgyCnXTSJ9KAYNAKAi9C8lJ2XakDDzIKi",
+	"LwV9xDC7gGQ0Qcngw7DVcOuo1vRpH3l180c2N4i2PYUEAcf7Y0Uzy7Yvnq7bRIZ+xlaHjxzE5nctNh9e",
+	"uHLl3JhtmC6PFRsppif3mLECtGI/f8oTWwS+LtKa7w80TF3TFFzR2YRBPgtpDkFuaHzFksg5v7Wu9QS/",
+	"c5DHi+muVQ7ygjhum+yCrd2CzL2HmTAH+XeQfw9U/n2mV4iHixGwSiyJaDr377G2WLziK7rGfuZpqq1t",
+	"l1HDFKep3mbO5lduDnhau8LTsue620TNztIk4ZA2a/CuyC67O2vd4ax6h9OnCKW0Tfl8um7q/0nnHlIa",
+	"v/KH1oB0xc0dJTSseXaF6sEnMbjRLB2dk+KewEJYjcpV4T/rm/IBcDtrllkOHXJ0noOArSQCmoCcIoAu",
+	"dgsp+8YBsMOuHkeGuZXfkDD4ld8vdO92mf73tRlsbd64u2zDQRzeXhyue7rfX2LgE52jaUm95IPgHOBE",
+	"bmRU7jRLgOJqq97egc0eBpvtXbfZFTcPKpo/KH7UFKQH5wDnHFjuo1qzbJiyBGP2sxCkpz5GL0f1EXqE",
+	"dEYy3Sguv5Hdse2wvJcEfv7rulbyHcXjDxLqYUmoPQudNwiq9sr8sZcT9xk4h8oyzCr6H0cE5pD6wDj8",
+	"gZOfMrjaGhapNFb8FYIPLma6QDvCezgRGaZEEYBltV8oMqZcLHeMmMJXtP4ZhlzOvxNcQE8RD8KH3Kg7",
+	"ogIpsO5QFXz7+V4NU/FrXo0V8v20tZyUcCSuuOn7DepzcWiD3VtwkJVnunkr7K9vPu+og+nem1q/8bpH",
+	"p6iagsg3WkGeBZqTZR/Q0cK8EMIpW/29zYzZb2ERh06nFZ1OrZNkzje+h36mIReIRwM4Fhrtzhvm0kyp",
+	"cmrkTkfvNqbpoITh4mTL1QtPC1vFY3y4939LuQi4H3eeD/O898CSYo5+LClZmrqb/NgFAMJ774TiIrBR",
+	"ZUYVm0hgJ/95BuN5GV4avm/VNlPTHoMsgtwZU2EdF5jyzs0NKa6gd+43z1VwzY1UvhmB3mFmap8kwEZ7",
+	"+Z02iJQZegg28+b20k7zQCWe3m6o9buk7L1LvdxIpveXhQlBwoGQpu8GUwKlY6zQSDJkLugH2tsqMY1+",
+	"w0aVt6WkyuaabtuZFUfd76Qyk1sptbtLsnzXnL9vKY1t6CntKOfehwmRHwbYUO4v7Y+kGvx4TliqmTsf",
+	"DBMRaogUMfsOxw/9hohM99nZnmsGp2uYIjHN7D5Woul7MpKoBstpXYGi9f6NHjpAeu0LpNdh8tButehH",
+	"NpXKEEocS2ygO80N2F9OPBIjx9C81iNDa8hFLlcfkUQKqSIyVlSYiMSATSkSImeCqS65gLy9YNdW0oLO",
+	"33I4fe/mEAHS/TVwzo4j6qUndaJO+cHt4+uWQEJo+06Gu8MTSwUexRBlrklCm6DDXDVIH69uHsaz46Gz",
+	"4El2fj766SfoEUSjkmYytzfqnHWfhsbD2DLw6798hA7DVkloAfrs9cs/v+9E4X29/P3p6PjZ0ZPjTtQB",
+	"TvSgPe9ef3TSfR09+GxdPXhmWdRyvJ7waafXQWotU9yCkriH4P9Da4ZJ5Z0P4rGP3HE07/ZV3Qcm2hET",
+	"rcsv30SAESeyP7w5IYEVHydcP4CyzPcj3CxXVE51qabcigKcqH/N1LzcQBfLjEF4ISJcGAnXFAocKtDB",
+	"gBwpmZXKLjENWHmakGbhic0VmBEZIOcm31iUpEQK30Q95ul3UI5ZnNnqiszT7ycocdpQuydzcyjI3Ne5",
+	"JDcc6uYVmX959+uhInMfo0+AaHKFmRGqDKFjulkGpyQAGtyS12B42N/NI6/BQ7/+OUmZ1qi6/8mUJDMm",
+	"DJH5VuHp35amzh3GXu907PWdhJlurNUsC+gtPS5tLEN1gn1LzymNg6h7WFl7bumJcGn909xXa+H5e4HQ",
+	"h2sPw8F3Phz8YFB9C+Nvbxch9Rru4YRJIYQDIQWWjJm642BpsEp2GjH1u34nU8sPbL7vbL4RR38boNtg",
+	"/T/IWG5VUjxWzB7YfQZzP0htsMdeTiFIw7zvlHJxxRICoVoOjfXnRI4QWsBwMfYoI9xYDwnDs56aIaxq",
+	"D1Rds6RLvvjQrYIqBJYQql0pQkQoSbieSk1Tgu4XTf6eawMzvbn9CWxRQoYtpzy6ArvFGLKjCnwFo6jQ",
+	"I6awmjCWuTCRCzXj82iKoAIjaBNjRfDZL6flbOsinusnKoIBCuHgxlB0PdYuPHdREdxfwDeMi3wtDFOW",
+	"UGY8ZmvPicTN3r/KMk8mN7TWf1e99RX1FbbnEMTdyyAuHqcTO7r1Mlg9DWwe8/34+q+HmO8Dj/k2Dh0F",
+	"4lllkd1oMKFubA73frY+Hy3AfBAf20yUzMcTMpvweEISOscwsJRXiOTq9OwWg74f3Dr3K+Tr9mn3BYbF",
+	"gzpRp/TYunjvFuNZcMxrDZ7fprkwtBsjjX25X9hQ5RRZoHh5/4TTo9Pn9xHHQaJ9YMVurk1uGhjqDnrc",
+	"XZCYCSKLsfBFB44fZmQFiVS+zNT6GC9xsShZtKFzt/wemeaGMKWk0kTx8QQRmkv+RZjREXrdUUwVIy9h",
+	"AoDLYKFcBLchuAnEtdO71sMwjKk/o9w6aJalecpKQ59RSFJDDM8Yjr1falmqbcmxzytRzL06Hu05ahNm",
+	"2KUn8k1Low32+nu0iUBglKwRb6lQV7C+qYG008hz4Ppbxp0PDHAzA+xd2WxFXz/IoKuLpe+m8RcDqNTF",
+	"93wJtlXgrEte03hCUi6YQyeFStZzgq13ifuNg51y0ABW80PVJ5bJuqnTF3gXOapOivDAptb8xihusCm+",
+	"wXbgj3iO92p9cKGnLDZejF10yRutZT6SeSUS2LoVYaHN4G5CflIlDOyazgLS81nNwK5W8Rad222DgM07",
+	"PmaKfGZfDU/ZyoTWjM6HPE37Idbz5eej589P1o4hw433KIS8koZCfNnTeuvwMoxb2//4cpU4m6LNZ6tT",
+	"pQs0fAg5f59lLl6w/OnjuxBEPjndSRB5hQRcb+Hbkovfc687GGFoXm3iUykGKeEVRcbWrhMQ1sH64tL4",
+	"bPgpGHNsBt1McEmQQF0ySBQfmQFJubUcYQBHwkcjpnTPx578aC/01SiBbSNGkhEXWw1bf/Rvul9x6wc5",
+	"m3GbzeFIT53e2clpsxN8fFLSV5amEK+jrfgedbYQQnYE9AArAYE90zmZKilHd90+rVjK6M6wpsquH46y",
+	"GFsPS+bGD8QAuVO0V07oNXMOGDRDgqfp/E6iGNbpnFv3FH3VOThuod4mlYjUoWFu2Lzbpt0yQjA8WI8b",
+	"HTz4hj1TOO777cC8Y0yqhWEasPSYTzmstvMrN/GEicKg41rnrA9DzgXI9/WkDOzvPpYJecI4DOBYHNaw",
+	"QBGHSqG9rRRadaa3qfz5raj8eXKo/Nkj/wuEngtvW0cl16wmk406XBJKgvO8nrOWT5m65vZ0jjTTeuXE",
+	"js/FnAccqJ+mTJEJSxPwtaS8ItCaykW33l0qHvbJP2u/nCb7rrv3mNxTrLvk/9u6p9MfYoARy5iVBfZP",
+	"beho1Dwrw/CYT+kWGhUvUi3RJ8dq71iqhCWWeKGYo6nZFE+hfy15wqorCDwHAyejXY7Wj61hwRNgnxv1",
+	"wHF80qmf6XhydPz08/HzQgL6c6xccHK2rmF0zErAyFwk/JonOSiJjIvc2Ld/dhwtnGbLl6GnHRBByKNS",
+	"tVSGx9SqaCOnPIYHfZHqKpXUnuAbq8OuOZtZZyGe8DRRDMrVanTG0o5trUprSejcuaNdrKDW3S6tMLBv",
+	"SYq/BCd4R3P7l0V5McoRM6LUtYr0iOUNjM8ZmUIzCY7y54kuarC0UVSMmdLYDIK/sV61HBFLCr5HBMqn",
+	"jARMo6JPhApSULXfDKyx0OyaKZqSEm3rbpNDuXTm9wyBvL5QuVFg7FIIrMPNt2DEbfuim66jThh8dGpr",
+	"r+3LkuBpivJLlaDxuCiCaiTQmnbkzfVUIwjRW6NyNpEk4UXpBrB5t7aaqo63b1lUdVD6D0/pR1tl5wc5",
+	"sOEGu8APbWnFm/c3ueXnOfg5BQ2RH86On/yI88qkiGEUg/UE0LK/cVjLeRHhpmTErXc5VIxeWVNE5Snr",
+	"No1y2YLS3/Y8l8CgZ09vZbBudZjL98RX9eNQpFIsNjvVe48ttd9jU/pKrvRzlQquLDVC3DBKaYn77A22",
+	"yXvRXvVg/1Xy5CPeYxfTlg6mycE0eYgi1JL9NuSnofqqOeD8fsoEgUtILgB2cIAJiAH2qEJqfcY1i1yB",
+	"kDYkV2MmXBK/57wL9DNCmMNHGzB8oWTK9HlJUuJ02IwKOmZKE82Yx+kogu9dcgELI1JAQ5o2iseGJRDw",
+	"IBxDv4bR7JEmNJWCdclneI+YKjUnPMGHGJ4xHREhyYjGZu1hHbVRdnjOfsXVk5ztPqqOD+lEnaPwv3VK",
+	"k5rw+Jbpq0eo1nwsPPILyyBV43FQkI484bmGhaFM5mTODPnBqo0fG94t42Kj6dm4Pq7hkQ33dl+1Rg6k",
+	"o1EfftP0UEhWcWjpNOycDOSU1bdINx0kphprwS+n8KtEwnYkXGdca5a0PzafHAHNVf9491XL/bCyoA8/",
+	"qXnkq7w6VyWTq/Aic3bjWJXW8InwsnRoDTiE4IRQbsOTh0ywEY85VfPtgFX6XY6xfKPumc6+uacJ7Qtv",
+	"3Ma6OFk16fL4Re80lFGgkPHfW5Pi8/HalTDHw9Lka5MrwcW4f/IcQ14yV/HCwZW+WOuNgJPdcRSasJzw",
+	"dzzXlO4vv/q2UjdWk911sgasjebO+plrLsdxtE4AeXsHNe/vVjTQPOHmCG7jHYFdVErCam/dtwrqCT4N",
+	"igI1WW0A1r7l7cfOHDhvx5y3DpPVMdjnCQML96G4JM2M6eKkbrG7Zcbb99MWLPsYzcR7DBJ9lmCRLpSI",
+	"RFa6zSYSxghOAGbQEmml3shau/bDHhnkmlnfvEesbB+UMAPLUaYELF9Fgq22EGjyAB72ZpgM8lXFM6mu",
+	"YEKN/TmUVUsDPhka3Lp1nAp320mvvYhNuZ1tJUuOn3bWYvkL2I2iuG7LcauDfN+JfF+TIkoK4fTWCuEh",
+	"xqlQKdRGqP7Er5nTClZgaZkx62Qva4g/2glru8SUmfsEmt1IsrYRjf7d9kk4OhiSl5ZWhCFa5uOJn4qy",
+	"Fq2/xJfnO4rgbywJEemlJA2eHp0eV0LSa4HBoDx4GPLVpVxqz+7u5a/z4tayr787ceq4hDUa2i3FqBNT",
+	"+yZFT4MUpQTpt61sdXfcJ9EaGNT6gEOuzIRY1oCNmikpxusJ2Fe4AzQ9yNe7la+Nx3cPMjbE6A+CdrWg",
+	"ddwSTNcJNUQwlugAqlkfdVwpfx1W/xEXQ/m1TX/PjHLjE5FU6BlTmGKVacJ0aJGGFGbpR9ZLp3HMpmZ9",
+	"ZODaXOYbEcuMi/Fn9wJ7ltd8kBgLLbJ162fknK4B/vYUsGNg4haStqUMS06QrKBJtgPMZj9IKRSHTBW7",
+	"5mwGy5zwNAltSCkV45yOoSW5M1L2WsX1VT9l1yzt9DoTPp7YzWJfw3BeJ3PtC8Os84s//WexvWjhkITh",
+	"bA1uyMWYJuyf8EsvSMsbfZe5mEVOvPO8jJcAPYcPWJue8TFBh9mA0AtOIhI5GlXaI115yl2maypyeHXe",
+	"xipvR3oRyYXhaXg7ALQpidm6BE9EaKplpf5WsVGuGfRqWrM1UXQmajM8i2e9s2lZB169bfZm6aj2xQC6",
+	"iZ0hqQPZVo+ggnyEXKx3zsZbSPQsM/tj5Np7dH4vSKLoyJAhG3OhPaB6LKdzX9824inDJr2BnAkINw8w",
+	"P+xrlM7rK940Y4IM5yFzhO/q6tys6Wjv1pQeYjFPWBIVwDH+rkMGxZoIkIs2FBAz4rgLQsl0QrE1HidV",
+	"uHXC2Ksx11DUW59ssmbpiBtcGHHVWW5HRnmawhpSSZPWGSZ445LU3Atv359y2+La9g6Z24gL2BYqYrab",
+	"EunvU7kEK/ugW9bVLTBKnaKIkdd1NuEfa8p1NK3uM5M/YcVEPjf8AgQySEwq5iSTiq2WvhskjvC9903i",
+	"hQDZO0mGDBDKRoqF4kxhJu2FnCWYXfZ/fK+WM7gqB9m2vhvM6HUQbiV7aTMZdxMWkBw5d9sjE0HZ4CMN",
+	"UA/b6WbYz8jf0fcT+qNuVlLfqlLFE9aJ6sOBUYmtQwBi/Zr9b6maHHI4ftW9dh1+USfGvHnb37C2hVUP",
+	"TZEUiSxFr1mqYYiYtCYN0eDZWdK9UCk3ZZJrm6+DPsHaWI2hysk8r8A+/rZSgcES/rjj4vgHEIhtKJJf",
+	"iMJSxciEioQlDdb2PURg2xbNc7OAb0vcrDcfn3DQRsvKr7Z0flsB1YOoOYia3XQD7LE93NwZULDdvgSN",
+	"XbWUN6ke+1F49woo4SPx2EVYQIdD3HQiCdVXLCE/nJ2e/lgTaSgq+n1tgdUOGwQd3F54Un1fmJ13G304",
+	"CPCDAD8I8K0J8IZpn78xUxLhZCyDhHCkvWFkY0HAKvZ3FpuDfAXytltx7+L1tsHdCw19Y1ir9mACugfB",
+	"v8eCv4haHQT/zgX/r4xNy5LfTeHxI2luLfr9Yd6nzPdT8CENh3W2LDlHoV8uegmyXTO4fGcJPb8pe5vS",
+	"+zRh9o3nmtCRZX6apgfZf5D9B9n/MGV/bQuEq88Ikn9I46v1RP0113zF7Ml3bMa0IVQpfk1TPwAuQMxJ",
+	"ZRYB5s4BJ9Na4pbI0rnL6QU4OsB2czBgWZfAeDmjOB0zMpK5SLAejSYEVkaGc/zP+nMoL8UXbiZkgEVV",
+	"PWLYV/M41teDiAzK4ufrkUisCBoQ5wjA4HOip3YVesKsV5WmRMmZBgx+yynWz9BGMZpFhMIs9DnRRsqE",
+	"2J8LdikQuerc3giuwzs7eF45GvnSE99Q3CUXgrCvU/smMF/Pa6ABvtAAqgMHfvaHkYamgy55evyEzCY8",
+	"ZcRIeSkyq+7wLpqoXDSN4/wrnvp+JYqBCO8iUVw8qBN1So9tn4FFrto0X7wSRdXe+RP+5oan+zTw3UKZ",
+	"LTxcMR3njLDrZhw3vKQPl2xnDfDkGYVMOFavEN60ATSOmdb9TCZrgPo5AVr+7cq1TBWXIN0bZgq5r/tD",
+	"ug6UnmJWsnEp+tUb1E0aQiIGtW8XlNB5FabTCr+UGtY0dMhzwUjJrBlur9XQozZLYVS5EV2rFmPkWkvZ",
+	"XgFD+eB7HZrO6Fz3HTpJSV5ULZdnveOnznLx1yyPjWs0Lp/1Tk7dr1nKx3zIUxyJh38BJKW1RWBCLkxC",
+	"DH+hbKdj1h8rmU8tN4lJrPonz/tPX1glAAJCw4+Czdh6tu/xMzBiKxRYmKDBKMTSF3sqoOxXv2Gj9Ve6",
+	"ZlvlASBRXW1AVKGAa5F07aF+zVIkLX0kRyMeMz/4sVsyErK0C/9WceOXa081zRhMvtUEAKNKt4ismFRz",
+	"ErM0BbOCfbUyM5D1kAtsPV7isU6dQVMh3s6/Ljs8uez0Llud6GXnDzAdmt7kvWAENs6N8a1dlLe4qgvh",
+	"SVSQf4QEcinaLCoqKCFy9HTjImHGMLXWG8lFYt1c/Ag0Q5pnAoc3nbsB6VQx8nfJBYOpTYPzQeRgZ/FQ",
+	"VC7csdlDyVNa8953Vl+Cmra5uOTaG3neHfjo9UV9Otd+hrbj7QtLmuI470fQEuPbTZxtAi0qckSmTE5T",
+	"F8GvDLfHcTc4RXnOTI8MqnYL2O6DQuANuuSNsWaXSELF5T9yljO0z2MWYf9N4Xs4XGK/NHBqzskAvx0A",
+	"nNqQoaFp/cOgLruX4mL5hdCFKNs++DKa0Exaa8SUm25wgDYit1mTvdyn6G/o3IXSj+z1CzOki2uxmB0n",
+	"FZAfBu5/ffvx4MfIvSqMNOLaOWyKwIgOPxi7GEcd+c1x6tnV0+rQQCTgfbC7yHHLgH31tgmGHpybOJs4",
+	"i8h5lCSmImRifhjANFUY8E0NG8AK7GvZO/94finCuBPBOAT9pCJDaSZIO/Du9vmBDoCK4MwiHJjWNOw7",
+	"Ks6/OLKIKDZiStEUyFONqeAaRKxdmPNBm2d1g3i812lqN1opNPVfsq9TlqZYhdrCfvGXoznY67z6z4vO",
+	"FgwO5DZ4iyYTB24I0myq2FhQYTC+sYau3+Fg793t+I4sxhsO8u7tSGCqfjjl36OOHGqm7KvXHf22DU9/",
+	"TVskm9P1jdW1aLVh4J6Vv3s9cM/ZLk2z9hhAEgqvJZptmGEuEst6wL03hjkfgw3QGOz8MpGgiHTDkAxQ",
+	"LjNuJthN6wgPrkV/tYiUdgmiErhLYpkxjWq+bHRoOsMRG+GL4NKDxXEFlsaoYpks9BQLxhKSyUIdY0ey",
+	"kBBEZapLvkzmAdPRm0QYPnNhS9ocdLW2SEPUtRJrbQ4y/gfs+MMPND6gWE1pXIa1hCc08fSCIy8AlsJX",
+	"rlizCbJCTZMwnERbPQxje5ERoJtWqvAQIrnLEEnkb9/XLJYisa9y+ux4C6ET4PC77q1Y4ftCKXNw+Nq7",
+	"vzvqo3Ca57aTB+qE7JgZ72TcjnsPZuvBbN252WoNomtHrg8it36TDKFhubuXILcdLVuOfRHFpimNmS4N",
+	"Y8u65MIZd3+XXOjF6JQUcV2JlAsO1aLCFE/00a6lqF5hwbsaI7BxRzJN5YwlhJuIUIL6aCHyUrU4IQ7D",
+	"RNxUnFUjG5G6N4zBbHu4rVScCRNcrhDQR3kUdSBEVSMjfZ2PlQ+088e6KY2tzsI9qIuDurhLdfEQq7FW",
+	"RS2KUckrtMYf7QzFxzTJuHkwyN/Ga+5q58SSVvCT+5yz6pInfS99Bj961LJyuVcpbwGtw45ryQ8DIU3f",
+	"/2l/6yZDlgL5YVQgC3oGsc6KyH57jQF7fkuFccd4ZDHkS2p58gyLJNfjw7dyZ2NuVuoMu/Nm5XscFMs9",
+	"KRZ/NgfNcn+axZrxIYLLBYaLb4hwtNU0PGHC8NH8XpE2UbnIEdTVOmUwg2C8DkUAQ4ZBdF+hW9Ib/tKS",
+	"B6I5eAumHIQ39ArzvhiCX8z2d8kbsegWlR7i8/flx1Qhhf1rqJq8fU2yHq92Hla0Tv6+SFbXZ/CXJ3IU",
+	"7hwlIAceaadgpWB9fCzel7pFwDRu/3hHJNzq8PYK1ZPWXunUzYZkrCeU3nie+1acs63PsDvo3oNT9xBU",
+	"7ycKKM0kptkt9WzK6L2CklxA/A0xol0BF04z9pJ8Qq/td5bmnGKr1VcTqglDhCq1Mjy40k2L/GcOtJpa",
+	"RiZcRLfw32CHvxH/7YWfcXTw33brv1lKXrH934OWSdnIHFTMvamYj2jEg1sTnDx/JpvrG0iZHMn8IUYR",
+	"W+mQNsHEMGhQSMOKoiY3d9DeegB9qYNosYapUs1b1VYOp1CqhKn22gf2G4jyfW72bDLsZ3rFRJhVzsZc",
+	"CpqSidRTbqD4LnSPZyzhMU37DBxNEc/XVFAf7S7ZDTqkpZq1T0lp7r/2kbmJZcb6bUnNX7+C5G5WaVi3",
+	"bw8sP6i2e/SemEgKnYaIEx65yxINj2/pVBX9Avek4T76Sgs3f8n3rVZSXC4MaS+s9iJhIYT2IAiLAUl7",
+	"0qmUVywh+RRnPu/aL7uF+4VvvFf+1zpNJlFnOplrkERTyqEAyIm0dzBydEYBQ0ckhJJ4QrlaUzN+RlI+",
+	"6MVDZO+gm+7Q7UK2u50WypU4ojN6nzm0d2GWm10NS4hdD8mFZkz0vDZyXSjFRGL0mIKGnkBnc6WvBRwr",
+	"17lJSwPgrQphNIE2W/tQmSaEajLAthFcQ9+uYdCssm5fTFL1/0aYvvLLD0ky8AWDI0h1tc4E9Kr2LTl1",
+	"VSabOYR2D4BbLixl7JdD+Bu091pDQM7EOZ5u4V1rGXOaegsOJ+YEc13mRvOE9TMqAIVjTS2YKwH7ddCD",
+	"36d/uD7lLTmMixR4szYuiauDRr43jWx5v9BF/jA2V8vWA7pHjfzGEMhI6TL4hEgAKqEAKChdUi48Oa+r",
+	"aZEje6AA2dlcqu+rNm5GNK3RWfYGe+XBBaZ/LXCPzMwKhqEzXvh4Yoie8NEaqNZ/lTzZIbLpwRl7cM4Y",
+	"CIqHIvcjWE5/F4T9rSiKv4KYc05ERhOIqjGlpFpfYcykusIO7UZMAIoOCoKWev3UgBAQ+ROKUxlfaV+n",
+	"+On9h56b8xV8FuGmaf8AXZ6DAr/3/7D0OXAN4JAWRIycS2GX8WPksAjCdlqXRjOtM7vLEZmmVOjIxRaP",
+	"8imOFUckYVjQRKZJad5YkrNzgsDiNHWfh+7y0J2FjHseEHH0pSi9CeJxg9nGMwa4ObnGUCT7OrXSM3LD",
+	"zcM7Takygint551xcU4A5FgxLOi0Rhk5eX5ODCDG2p/HKc+G1rdNmTL6nFixyZJLsTBi3bqj7oUBE5Rq",
+	"Bq6t9Vvtyc/h1RiNJ3hMuCCVC90l7xGxlprqnDJlGU7DAyEqa1Vy0iN06dmuJ18Tw2hGaCoF65LLzmeZ",
+	"0PllxwMaLUEero9uW4u48MVT814BuyY52z2mKz6kE3WO3P/aYLkOMi7YoOdjH14IFKQRwgUSIeXMhHFF",
+	"lEyZdkhYYMwO54Bddk4GliwGPcd9Iil1aJbnAAIwhxVNxPLcAGlkENXtUA9uwQWM0mvYlJllu9pdyRx0",
+	"H6OZtRPgOWvOGWWakSsuEh0Rzez5G8TOi2WWUQ0GhDN+/tYpBFUJ5Zx9naZg8Dhw87o3sA+ovAA3LNMV",
+	"zF6t+Vi4W4OE7HsJaW2jpQdHHZSQfWjAtDKx79DWo46XhjiHFeQd7OxQ5sJeFj6yosn+kyvBxbh/8rwT",
+	"dQDiuT9Oqdb+jssbGnUy+vUNvsPJafiaKkUxpW7mgJU4kiprAisBouQaJkUmOYusJPfqh4mkKmAeAc4q",
+	"kKu9bBXSqwcrXqYW96ROBNxkrEwD+wYhdteiGyT2ABLMYR9rwYELXPv26LxUs37ph/s5utb+QOTZkCkc",
+	"DH70Ei45exo4te39wAx1Ys+boCdHx88+Hz8vCt3WWRuwY6/KVYr5aeYdN3fYf7LWa9fNMQB5iqY+Emev",
+	"RIq5ZqrtE+hJ53aAJ17B3jXciTdTm8E+vTRIXJih2CBvEX+2dtTuoE8mVIxZ8yCBC00GTUa4++0gglWD",
+	"QnOXBXXo9C1R1mxzyhU8IWbs3jwCm4AkXLHYSDWHMP+IKgfOfymCJed+4HR0RueAe1Wyv7y9YdyGWm17",
+	"Ts5Ojj0Sf9+ZtIOg+P2lRkoi06TJOnuHj37pdmpzG23BSCmR86A8YdelUM4JHWomTK/oG5NpwrQhuO9h",
+	"+Vds2gTR7pilzCYZ/fobE2Mz6fROjo+P21hTQs4GPcDSxS2IcEAErBc33QGh8XhibXjU0KQRux6avGo1",
+	"lfVkW6sjt5rCnPGCq41JU9IHTmi3tWmCwKy1a0rb++x4pf3w9Hgz+wHf1f6yzXt6q6cbhtS3fE14wI3v",
+	"eHJ825fcIrh7RUs+DVqye3L65Ozps//cUP/C7f/1R9QZS1HaMnuL5ydPqxq0SlXrKtLjswKWunSnrotE",
+	"leNNT+y+TajuZ1IVi6ooyM7/dTrO3346e/Lu1Zv8/avXJ7/9/fWTd3+PT9++upi9fXWxxtAoYLS71p1O",
+	"4h85Nq9Vob+gpAFJVJEGZDaRaVAz5dE6ToqDPvVfV2EonUHarBNfA9p7CrPSR2V15kfMYFwl8v7jiijB",
+	"OXniO1GFNBNoqoEVJt1aXfQyLG5JDdWICsRGD/NEqAoLtqvF0FbkdHbkR86R//0//t8mTEI55XGTNqkR",
+	"d1tkbnsqutM7K1TbgrMQdQw3IFdeUqsLuL4i4RtYdzBwAxd1XtCT+PhsyH76KTm9pYnpT6aJTS7SlPiT",
+	"K4VqX+JWHP0WIINWh23d9eHyP6K1EGT/Cnyz+lq4ZuuR4cBWzbYwsLFMWNinwLTFh78vsenjf9l/mkH6",
+	"PlfMTXtthNKh2gXu8ftKfG3/hvBPex4ds8Ci6xuKdMhSvQWNaPmZM3zmkGoOyRKmoBEcZuclbGHGc2of",
+	"DdVVxWdBqU0Vz5iSsLAR/8rC2AE/1cWFXfphJJLnxAv3DSm+aeLEpyfx6eiYvmBPhmedtZmuCbfOncOB",
+	"3xqA8gK3NTHb2g6me+o7SxrByUy5uAI+FVfNfPohH6Y8xqJre6UPukMMvws86IO4dneXXMwJ1efA0egO",
+	"wi3KziB2zUImI6NXTIET6SeOQi21MTSeZFYF+umj6ED6VD3UapfzIqEwrvTTGcWEvqvoNpo4xiUJS5lB",
+	"lIdnvujNquRikQYF0bJYQY/qIjzlNy6u1pYvH63MapUCGK1x6TspWBl2r7Xgmiaj6sydVvNy8oTLx///",
+	"9X/IMzpm+MNipI0VEcO5WfBzbr5drazxr1kRNzjE8OhjCLIsGgUzOtc1a1h+AS+4XnE9lZp7TMLa+w0K",
+	"ehxguSWhoMpueMZ6eePT42cP8XhvfZAFU8KxhcmX9YoEWaUm/8zjCd4KkvQrd96u4+xkcTdhDNM0pVxU",
+	"X6vNSwRrRuduGdtwzyoq5P2UOUgeJ2xTRhNNYLab1yWFxNLNs4tw0GZTRLNGqVNtKs6MffojTf4CI2rB",
+	"b5lSMynclhSlZbUiqMGLOa0LiQU95uYqNLuGMCcplmKEIDo0Jf43GDOjScYFOQFEHzcMOyLD3BAjcRiP",
+	"ktc8cR0prt2uFCsFpSCVXjfvXOtL/hbeZq/SzkVV1I5Tz6Xyq6hzVPprvUQrL061YQXlpubtDNL0A0yx",
+	"U7NpGqOlxZP+NF4coVlih7PjqJNxEcJ9Ox3OmCSKaeusfMwZOTmNyMWYJuyfDqkiLLXXeff6+NhNAQ+M",
+	"FoJgK8Z8r5k0e+HAfA03uX3uybPui5+iTirF2H3yU/fFi7Cfb6lhSnDzX/+TJIz8I6fK4CjMxfNtFQuE",
+	"yQPl98WPDM9Y/58QiexcjBSP6eN3nGZs3lk5e/v4eMvTFz9hLbeXIXcdHHSl5MG5icpfuhqlnr+oIfFm",
+	"RYfnTE0W4oTu/UhGp+gG1RYLfzJ0NALLykHW4d3OnWkvIHWl59qwjDBhBZ0XRhUkg0faSq1BmZwHEEj8",
+	"gRJNR4zoCbOy/UfQGyPD1IyqxLXvDAutAnVLEaGpllZ5zCYSn+owu62eGUl1KZY1TbOaeeLUjHSD28qr",
+	"XmgPKs2eq/StFuANhAsaG35dbFVUvsASN/knvoNIyISmI9hJrnDuo1QJF9Qw3Ty9LYw+utcBbmtLsn0R",
+	"MpvKh23PbttoEXUCytXp7vNMriALfdXtWsIQNsCa8AXj1MvARRt49WiUZUMYSu1KNvCmdu/NI1fqorIl",
+	"uXDLRoCDlXKnVkq0PV4H57GggwdRMH8rQ8ZFcW9k3bV14cqZJRfLfM21T4lYc6SteeHrrL2RASaGRt3f",
+	"bHQ4e+rctVJVu4+hXJwgczX0TzWMHNnccNj21JGqvHA6ckOrfKujRLbGiA+xc+V2WhTLCtZQoxlbmbAM",
+	"dW80dhORId2AGQ+uiJFXTBAKODQ+gw8lQK4t4Re0vC8+vCFxymE0j+VKqwOiKoiavbGO5ZTpWr35lt1a",
+	"Y7KM8rTT61CuNf0/7a246vrvWxewnhwXBay5Bo1VGrMzsn9nLBsypSd8iozrqn2cerr404YVQO4nTn9i",
+	"CaXVnUZRobkp9L+vd4XsphV2THUslcDuwudYHYmy3q639L9Sy5R70sV//S+tKXkrc61pJ/IFMf1SWa3/",
+	"KDzi96gjBeuD/nUlExjs3Fi7l0qO2kqht6wxRwJk/VBY3u//Ai9/mUhCM/Lm38o8zMfiiAunS2vV4jua",
+	"YQmvJ8vuTa28JZB3SkacWWdeMXoFU77ylDWpqrfs/pVUiffoGphJb9m96KR6inyIaqgqCZYUjBTM1Uw7",
+	"xVBLo07HwF0fK3YtrxBsrR4L7ZeX5Kfj4xdd8lokmHLXTFueL1Lsio0U0xOndobMOheaGNklF6XoDXxZ",
+	"ymyQ0+NjYqTEbMUgFzqfTqWyxj9c2zfzKRv4KBF2WONdzkmuGRaewzto+2oyN4NuDYCnfb3P9ledtrT9",
+	"9Wg2mx2NpMqOcpUyYSVlskDgsI5OrzPTqo8VccWa+xMucDgwbAu+TXsm+MiunZXg6m3WYIclsAJXOHBN",
+	"U47A4EISezwMuPIMf7WaLN9f5GbyGhpxt50k/BMMBF+kHxpf1dFt1Pl6NM6pSlgpO1hbo4mU7Y5oFWE/",
+	"++nsRZcM0Abqx4o5u1oPCo/DORQ6chXs1nWBeG6mWXrNtLWr/vz58wfyM9U8tls8nIdb8mRghf6l8B9o",
+	"FitmBh6ObyiT+TkZgIIeYMkJVUrOgjE3J5ZXyFhRAQDugwpR4TK1oaNRD1tfK1t5KezeaBgDGQVXy7X1",
+	"DhUHLgXn66vpkgvfFWyZiy0we0SGLKb2m6InkpiZtBcrjSNIzISzUfdSAK1oaEPG1mA5In63e8jsXABF",
+	"9h1DDqLiI3jV8ge4OVFVQsBVKCGiSzHIhT1yqfg/WdLHrR5YF/CkuI37tDk2vH0hEYiglT11ak3YCpmA",
+	"fNFOvhRvbFe8RLEdZ0lCehu9kdDV3V72wB6sL3a2ooVx/xtMwyBDNxBZZxgzbvGTl7CtO5J1zFgecUR2",
+	"G+lWstVvqkKvAmJXqtG3UiTwvrKWvSoUsG7UjksEXE3Vkfv39hUDEMK2lyJyXbH3neYunfYNthUnEK5s",
+	"WofL0kGjHNQT+A8EFKrVlhPAFXWLGUqZMiq2WyyAT3OMBKYwMOG71x/rkXMqLUFrNM6CE+x9fyW51lQY",
+	"kjx6DXGMoiJDjGV9cHvpwdtKwZdZ867z7xUR1VzRLxekhxeKVanSnF+vpJchzV5NMK/jOyNNvK/y1P3l",
+	"iBdJ1kfJ7B1obJbjZC1pcCPyuZ/0bOUs6vzzJNnvzGyVS2r9+oskAUyhKlk28UmdgbA6D7tpvnSBT24L",
+	"nvYtCOtoS2Rtrd2F834QoaebZTrmG1tT63bTjstwxIsK4QbgRDJAOhwQyMETxQxXYPs1BVpvpyy2HXIN",
+	"eZQ4zhlPFzXEhnbDPURjb5T7DzAu20KU+xzgutLcefOPoT+IS3HkqKXZ9fvo/X7Xz+Tn6XIzSRSbuRyh",
+	"6+fdihv4yq3to1/aoWR8NyXjkPxXGXaPge8F4HUr/K7wi7txvW7lsiyQ0V17Lctxs0ZIHrOgpKGvj+or",
+	"BuVp2MpXYu0PeOdlpi4e1ZzutywMnfeu8G0pPw8kAJVyZTxG6Eh0IIxd8k6SmVQJoUOr9Iqp1D3ob7Tk",
+	"HqBAtiEQ3AsHSbRfAuHoRokw8OizAzLNjSZ+jBX3kxjuQGhULNSoc1T5y6/PfhH+31rMBLIMrSIePq4J",
+	"Wi7X7eNM/u6+I/zm/pjwLnWPL3297gLCT5sDbpaVUI1auUYSRpOUC4QenVKt3bzdAHmEVWpNrTwBvmuF",
+	"KG46EpzuS34YyNwAZuGghP2EtSM/hqUE1ic/DBzE4eDHhlUhvhYaIzXwgO5pBVZiHR1tM3RnRU7KkjHr",
+	"L6DbPTk6fgKFoB4ce5NyHcycODBuzNq0q7cttqlX3pQRY8mQxlf9GaTovBvbNukDLqnHA/x49NMvT359",
+	"8R///S1U3PIxNnc6BM+V1UXVMqaKD/1HFAjP1xcHwu91EOg4DPsAfTVhNDWTvsiNwlZiqwbtttXtjz+M",
+	"UPwWbtC1NmaeGhru4cG5NT5yVbHv00UX+/R28dAFlfQwjYtF/f5IF7K41p5oCo1+LhK9DihBW3d4NmGQ",
+	"0y5EBrHcpksWARYJmC75XFyTsJgnTCPA6PmyFaKZm3YAaqJLBqVQ6NGvbD4g0G2IHiT54ez4+MduXQuQ",
+	"xxoqI/BZ9x16lcNGlNAVWgZ3dT7M3JhShHhd2UX8Fp5IiWJTRg20WJ0D5kMu+D9yRgz7asowap2noxP2",
+	"E3166uUr+pqFgF3YjdbNxk+ftmqv3DTEXFf/iE4hWKPW0vHrgz8WZhCcOLR9BlChvc7FWDG0f4femmSh",
+	"W8MRkhx5ifWHHxtgnzXkykz6CYKAnrx48RxCbfYBxTf9qWIxd3gwc0bt/o5oxtO5r718xWmayo5fra+T",
+	"zLiwuqU0muBG+eca6lDsFVKNxrHMMpk4ebap6LmfcPrCIupk35+90bDPUfUbBS3sAKFe3BlJqCPPtTy2",
+	"1YH1n3HOGcIqUhEz5zeyNAVh5h5O7W0ja6YNpggrPTivtHBOmLXx/skE9H8aqGAhr7HShyZcjK1kDV2c",
+	"GPhMuI5TqXPFCJhRymf+8aHdEgyOfxvIJ5f6K6RdsSu5CzNIe0QKHAJA04ioUKYWIezNPCIjytNcuVoj",
+	"LTPAxHc9qcQeKPr3tSmFRfq8fVbhYEfegR2JWOi9VeNh3C1//ek/To/evvjvr9YSxQ/UFI22J3U/T4rg",
+	"y0OJZ7cQotBbVkHNX5CcW4GkLoNR14vgxyhj158JtnLO1/spE9pBDoLE6ZKLVEtSkio6CjPs3AxNIQ3M",
+	"0SzN8eKimI1tsOvshjzUkmzE92s2Xh/mDC86nUouTLbMqmclabhGUTS+PiJmOVCknaWgWnDtQ8xC3ci1",
+	"uHs38O0fN7Fb4IAt89wnI6e6mLPkrZbSAzOXsNomc4Wb3xuHHaycQ7TsYZsoeyrsAmvcTuI5x2Xb4u4L",
+	"Flkx4nkidGgkdO56L7A12NoWPhWNPhm0ZxQOFsTlbiMYS4A8+HQJY8VryiTdXuybOZKwlF9bJ3khiPW0",
+	"JJOsCmJM4FDGc2KslAPQVvsYLnKmCTVkIjO2vt3y0tPQHRfTfKvM7ffztpwNxRFHvrZmyxx+AQUBIwAW",
+	"dkVpK2txzgPYsF8Q8cU+XfIRotEQ8TFhnIFDHA/AN5CpRhDyUJFQx8Tw2p4ofNnFdgqeb2PNhGKVBR33",
+	"rGJa1BsAIam7ji0RUM6XH/h8bR9loXyl2deHrwkt893d8w/sdAkm28FQW7JxUNQbMFTC4pSLnWhKy+gU",
+	"wpclHbhdZ8Ctft90mxuy/0uepiQXhqfkYqp4GozUTq8jZD+mUxpDrcO6uuuVO9SD6toK67ntvJ3mypjW",
+	"dNVktp+ZmTGndFzyzZuX5dStnztsJAAnB35aqgBrUe311q/pUP152+rPLU62BHHS+cJITEWwL3yqX5DP",
+	"OdMJnXdXuPUnx2t3WjyF5DBPSu3Itxyg48WAI7KHW77hOZPI0Z0FyJsU54eUcgH1CudgNcLEcTJkAY6t",
+	"SDUC5ze1xVUZ/F4b41rT86aUdT/Z+YVF1JH2F8WNwSb4O6Vs+1xWrePYQGEJaY6CE76rSMrOLcQR5em+",
+	"mYfBCEQm6Sc86Qtp+tRSU7I+n7yT5lU4yINNuB13LJW6bBEGUiyFATdguhK40/a4zZW2lAOUE6rJkI1z",
+	"sV1uw+UvF4bsF9v9WeaaJYSlmoF9uT7HfcRjPPDaVnjtM71iBOPtBb+FHP6kVAO3LrtpQ9XWCxFGHv1s",
+	"arDta0Y5hAHLDTvb4zl4h0Mq9JAKPaRCvx2R9zMbu9rQzW0JK3awf2qr8m2bsssv8SC+DuLrIL6+HfH1",
+	"ITcVI6ioWkeh5i2ihVG1S5KtOKmmIbP4C/3Ig36SERcJmcLsWeIGJ/s4OldEzkSXDASjakCuGJtqYqQX",
+	"sdpP1tTcMAJzEDGSPk0pwnHqGVOaTOSMjKhy0HxUMW3PB0voYQLCpYipIEMGzdc4QmGQcA1dBYPzxTkq",
+	"8LQJxSYD+yRocBDzoUzmjzTRjKp40iWAYu0mVxa9EGN+zTQZaPZ1EJEBHQPs5lRO87QAhfOApgI+oik3",
+	"80GveGkwpDUz0LGVpwz6twi7ZgqWsGZ3eQSXlkY7ETnCqsBxKoesGAYxUDThue5fZQP762KDgtrAY6qD",
+	"/7Rk88mTxl7lLkpvCZkLR4o+dxGB0+mgDu8e1tCF+3G2OCo+0GxQaXC04jv/Wvay8P+HP1YRMulcl4c8",
+	"1D3Yf72dhwZISJAE1LCxVHNrNonEMXcK3T32rO1leitQkY7dV6NElrEDcr0l8AD/ZPxdf6KTZgABX55v",
+	"z8QB0lve0FMHwlp7Oh65vq3SLWa/N66CGhJbS0TjWj7A+1gxZeW0UxAAwNaEcHC7GZxRnZoLaLA0g6Vg",
+	"1VG4KgpyU7ExVdDHGVONSWSriIVpOtF/NK305Hj9pf7mBlfh6AQ/tMqSVsLGimGa7cufPpHnZ5WWXBxz",
+	"9VP3xYuGVQrsIC0WOqXGMGWv/L+P/u1vx0cvfv/XSXT6xw+Xl13/18nxHz/+W1R8+2T52/9fG8aFfAXK",
+	"6p7VkyOqXFc2RZZpWHPQcfVyI5H5ELAgM/qVZ1ZWnxy7Lcc/j7vFljvbu5FoS7aLQ5GyRpCesIRMZK40",
+	"4ailHEygsBLHRNY4ATeTGz+JAGr5m2TwlAnUFHWvQw07Mhx0TDtZOCv6xdGg0UEZaPa1SQDBN62lz9c1",
+	"n64lyaiYkzmjjbAgi+KmOL8nleML+8CFYeNVp1csBVVhMOGIk/O1YqZq6LXflcUftl1WyYRs4tLKFe0E",
+	"8kvnBDatorDPga7LJojVDs5lXAPVBWIUm2C6wH5kdA7GfT4eQyViz6MrW4mHi3OtvTxj55VVWV+haU3+",
+	"dneHuFyEL0BAdHqnZ5HHq+17dMLMzRdkywi2/lI5GvG4PItwbhXTFVwB5PaLYnj9NVN0zHCiInh8OFPx",
+	"95ZxDQcn4Jf70+mSs2x3gRqawllMpTb4V0wV8xIy48mMj9ga8xhPSrOpYNUwnWpC7bodr/dhdM7JaYFW",
+	"WgoooFmXBZIseIQXg58abGu/Gc+OICi0+VDHKse7x6Kf7CNBoSA3Y2YiE3hVJAOIqnzFlz+Fv7hh6G2x",
+	"r9bHR2T7v/2rU1ry86PjJxBmc8f1t3914lRqpvGQT571jo/RtRPuIyjh7USdGWNXCZ1binoPdyhb4C1H",
+	"aP6BUZy0CCWFmE5ANnfc5WJAVMT9qYjbj7QERm930XDefijalkd679Uo708Q7aikqjM6XXuO95eJZNdM",
+	"+RndtJL3zmhipTeCm3DTA08LiyoXVYuQsy7Z2lDwoMi6l2KtQdxh+KZzP9zLeFPJTwG8zdDu4ANjPMhN",
+	"ISo//JGOLgUVxPpkCpBR4UpobBpihQE3ZMjGXOionKlFaeKUt9MZ9gEZ15qLMYaEBlDg4uKFAzJkmoMP",
+	"gbuDt2ieBPMpJEnucUj4g9Kn29aV29R/Gyuxb05B1SugdSX8vQ5jPwxhXzGEfTl5Wzs81t9mNULRAMyZ",
+	"AZlRJVzY3uqZBneo1Wh10BpBjZXyCwJyJ/MCZaiiFtBsrAUFKiTx9pKrB+/k4J0cvJOH551Et9cUnysV",
+	"Lt/MBP+b5P52J2kMgN4HiAMH9nLKtcF5jopBTjkh4DnMJjJlXQKTDRwUHQwbtYQw52KM4OKDx/jBoBjl",
+	"3+ymnK30VXx9UI3Hcn4p1h/2X+MBIDts7AFse6pH4GNjXQtFFU/nBCRL0lnfdb+/ef/f2Zz/TSy1xxOu",
+	"jVTzRovty4SJyDKdB8Dl8QTxb/W5t8Og/x84A8bBlrXsmqUXwI2WiUYuFOAW211VP4EbsG9w/04J7bj/",
+	"06u6qOMfuGsgdfeqTsN3IvuRVG1NKdDP+IsrLkA2aqimqBoBTyv9oUiO9nULI9JbUL+3t0KfbBH4u0Ka",
+	"exW+BPU/m8iiXXM3pkCtNEKlveVq389eQGk6x9I3jm0X3nhE2HEYtbDoiSa5laz/yKmy3jBAHpEfXpwC",
+	"AlJEcpHCfPhiwO0jTVBOSQUFad56MExlP56TIZtwKOSjJgAuoZeKJSspa2uvrFumjDu7rSBjtAOjpBlk",
+	"4iVNU4YwAlnFAT53ZQFQp+FZv5hXtLax8tfS6T8gm+Wvjk6/EXuljAITojRcE7vDNxov1uHXhsf6cZwP",
+	"V1TVfoECKKxhBUSiiCDHW/HOEmI1VlQYMCX46qmSI56GefOxJT71SBOaJ5yJ2HFouVdS8fHE1JsoL2GR",
+	"25pz1Zqe7WN/4/VwQBdpSnDvtk0WhpoVg3djtxXhfMNRNh/v43/Zf5rjia94xoSGCJA/SkC2Shj6jxHJ",
+	"GLWnqiN/9pHLxMhUjudRAX+3HgGcLUOVDFltNNEexa0JwEFvwYZ75B2f7dMO3Lyac3UtCoqNuTYqTDtO",
+	"woZhuAivwnKkhZKjqOMsMGqM4sMcRjFlLBuizuhYS+2kE3VOO1HnRQfEfMqoDrLyd3s1bn75WYsr4iKx",
+	"Ly6hJeP1n/rvXn/pRJ1ccBO6xzt4r3BqnV7ngyt2cqVfmRRmQrhw/omZsDmZMYgd2KcxhYhk7mRhw91h",
+	"2kOS10yJDLskWDakaiz7VsF3elAKRb/2y9t2BjHJfszStNN7WvzRz7iQdmtOjksfKmat7BiaVewXC5sU",
+	"dQw3UDzo36hY8WaRKqC3hjBVDN/dFde7QJJ96CNNEjbigi+Mn6zIgHWNEvumLy1RFcZkvfh4jPKzcdgd",
+	"IzGMSADwFPsLSEA4sRAEDPXAeufYWeDiVOEKq8IoMdb1K7U6+Ck2ACrsBciluBSYkrf75mJODObtjfjY",
+	"ckwQPtCEpBdIeyLThAyKnR9E3v60RiE0K0gNAoym6Tm+3aXwKss1ZkBsLWUjQ2RuuuSTaz6RI1IwBJpW",
+	"TqNrXK0bDWHoMLVi1fqtVhaC6+96obBbI6YpEwlVUIYYWbFqWAz9xDCaApIFaepkdkbVmAvdg6w7YtVJ",
+	"LJxLWWx0GDqWRS58oPF7qGlwUgmS+wmuRMlZxXd2K7OetRMW9nWQF3FBYIsj9/scVFSy/aEGGV7FDapI",
+	"00vh1m5vCLHKLvkzTxImHEFN6LV1PcjgmqY5NrGEiUW5JgOdT+25a5YMuuQtvgTaRULCEbkGSrd4fD1Y",
+	"AkQmEXgRNB1LgKgG1uAb2PvPLcFC8bL9FxBfHWUl8pwM3oyO3knB0FsYhL6gJ8dnXfJaKal0L0RuvIor",
+	"eKE4AzxomTBwTNBxKfOMSMKlaO+5NYetdxAvnjXOm3QrxIiAGc4vxdnpKRkYKfsZFfOScB5EWIQhBetP",
+	"meIyGYR6fMDr4TLB2B8ckGcyT8rwW7+ygasIgUNeJowB3q1vV2F3eeBSUAjNL4hhAstv6+K9zix4hSOC",
+	"FqQeTVM5e51Nzfyvlmp87qjGvFVyhlQwVPKKCZLYzRrOzwk1JJPAQSAEgD6jCiXbpXXJAL6pDUGdE2aX",
+	"gIE4K9M0lLpPU9DiLuFTP9gvqMqyyuJWuCzU5j85XgpFgbp9g9c+D99SpegcrYJ/5Mx97fSnNnPQnyOp",
+	"spqQG5pJ8J7n5N+pyKma+3NPqTbITjUb0BBps3KodVXwW/vY+g4Dv6jI17Qn525NhsHA17YLMvL2y3FN",
+	"PUx7UcNZ2+P23a83nvXKo356vI2zLr8G6s1zpw+tqmj7Qh5squZ9buiWKr8R9J1s6ZW8EeB7vbCXZ+Hd",
+	"7qKHp0InSWGlWA3kuh3abPFi90MdvZzcsLtbphcYIhTeB5bGCEwUgvoSp4lavl8xleimtzw9vtvXDNy9",
+	"wVs1tUXUnt7q9zrdPr8vkeNCPcYGkmBVa0rdS5/dxWEOYn1d2GsDw76ax/YjCG8lkmkywIErPRK+a1Jl",
+	"KM3q0kYQgog6sb5u1QJbLAP6oBeDGYOmGZVusE6DgHp6fLzLVFUVtyHqgDrGJNOZGzQJA8Ps/67REjs7",
+	"ObUv3/aXLzplFIZg6/twBl0VhwBXfTlags6XtwnRBgXNZM2S8gqM9H+euIlnDy/0gcVR1JTCUdWN9Vgd",
+	"J+5aPSmVAz09Oj49Oj75fHxaZAJhRGfPvvYfv7f9TSnGslaQBax3+xNP/BVC8+8SoZWn2dcIiChCgrgU",
+	"715/jNxxRSfR2clpVP3sRRQVJHMpVjTGNQR7nL/3YJIGq+NExWp3HxsKIUe9Oijkw8hkEH6B0A7WK8ry",
+	"lOpyUQQqnwwcMruo3LAEuy/WyBe8KZa2RUEHgdciuOpX58VIk6zBl/S0TBK7fSI2odN0OHc9J+VfEi6c",
+	"p20p72tqD4mORhD5+W9cJP+tEuBM6ZClGlVPKQgq2AzGz5euHKnwvYAhFPk1S1OYzkWYcCv4r/+JaY3l",
+	"8HHg8s5TehIfJy/Y6fCnUfsMYTiYVWmVEmHdbW6Fl8mmZYKlKn1X8IErEbIE7kS4jgj7aspBHsWuuQsN",
+	"CTazHixQxjl0miNrFyFGBFB2EUoMoZVzKw31Qg0w8OW3uGHG9ptP78mTk2fPjk4ITacTevSk096p3bD7",
+	"92U5CNrwuPkiLEDoxT49rfTSn7w4bujHblfq9PudJyJLx9PEOFh7ATRTIcm75aCZx+IMRsMKVVRbZvKx",
+	"yhuJtrYw8IUL/0OYEdoRBCtHyjEENXLz5z0n9GBJ0AKIdShd8q4c478U1pVxaDtnx0+65PT4uEho+3xC",
+	"aUuxwNWP6plQ7Ut8sPx14Hm4P2EpBk6FK22Z4XL1pXBNbdCeniZ2wZrMZJ4mMGUasAe4GKceHF33wqX4",
+	"9hiZxoEhECwtLQOn81eDsJfCLdpF7Z2HBzvGNbEa1X3krFdwbP07lmP8C4HmurCsO/rSad9rM16TZ7Bg",
+	"JDdo75IpvAGzrtOPtUX032IBdZLiXWnKVJJDJnOrw+pXP/1DSTCULOoH0OcFks0R7zKMHXxMKDLgZubB",
+	"6qauL5ZDrRwrldYFKVq1AOr7uYBnsSq7XPgWWLV2cnvpsG7dqHU7TmvbJRQXJRVgHG3i4Hpx1q/492Un",
+	"9rac36Sip+VL7tQ1nLm2Pdf8PSK0spgteYzlotRcsxW+4ftqar5IMGKlkAdlxDzvaHTuNRR0roRE/Qho",
+	"vigX1WuWytebw3/R2AG3R5XwABS42yr4tuCBbWKdr7/S2HgMPJokiukmjB5s7WuIbp4+PWuN8YdQBx6F",
+	"J2HwAcVSikZwvdCEtzZEkIuUu0ancv3xDmANt9t7cB3y5TX9ridHx09LMxajjm/BpVxrutx+O5EZ628A",
+	"e7xOr0OA/uth02sq4ytrarm8hA+U/9f/0pqStzLXmgLGJQiRvpKp7zSVgvUNtwvG1l93g437WTUfC93n",
+	"om9dCqzr1XomVWK5pKZ/c2lzt4UBY0XaXXdQgAJodhaBQUqKB6UuzNZyJ4M4cyrEgpo7E2iM0TWA3XVg",
+	"uEJijPCcjBUVMDvfqg4uCPVz9cDRGzx2lU+DLkF8P9+xN+/74xqUZ1XBoRIurPMYI9pXluMMMUHiiZSa",
+	"FSjD5z5oGWHVmf0xViQpmY8nVk3J3IA/yLXOcRh0qY3SCUfC9aUogbkUbZZuhVD7LSWZMXrlIWAs6/lX",
+	"dR2e0Ph/g65thlf5C7YR3Z87d4OsWZQDDYy/fL6QT79mgiRqThS3XNdZi7fuB3oDzqMujJok+426gaLD",
+	"d0ZUh8MnCaGuWBFCJWuKkbJ1utolK/tZc5JIYCAwO2/koDpnyzHPbeEwDur5Yarn6JY8+8Y8lCRjs952",
+	"xeibM9928Q58rSya2rOJxFph0Pq6GNtl9WLPp0iCOg2tma77Ybn3UEPLNqGplmhCXIpBhSgH5H//j//H",
+	"VxljaDTTLL1muks+0ysuxoTO6JzQ4K+CBQJhbYhlyyvmEXysczYn3LRQ/1WwBLiUkoyKhEKGySjKhQvc",
+	"Omi1dUEUNtPz20ZQqJML5I3WMh/JvLOm6XsPAAqN2vkBoiesULgBGmGLOvdx4X5vuU/5tWUumqZEMw25",
+	"VKwIBn4lyipDQYa5wVwMSA+X5yh6hluIk2J8hRRMs3RUAj/Bs0WkD+BW4L66mfV+C27Hbvcy8QitEKd/",
+	"D2bI3ZohHsDp5HTziUPfinDC8avCRwBuJZTUroTSGpJlSZDIqVP6DWJE7b8YOTgzD0uKPPnepMj7KSRf",
+	"izDimFbGyG4iSjQzR0V4abc2DmJ38JHRCOB8hWAsLl4JwcnFuGQROKTG+T9fDUQnj7i4tS2E0uqGMGWj",
+	"QNPMfPA7tyczo7ccUvSv/9HuxcFv2YipPzFDKAkHE0hwC3xtpJlumad/scwmMwaxBMtvqdSGJAzQW7A4",
+	"FIBp59il0yVLQmBrDgy2AfkmYy5IrtlqC0Qz8/n95w8H4+NgfBxcmHXlFEy1lwInZnnmm0Fr2+ZyygcB",
+	"9crsRgkj0v72fBvFM5/Dk/cLStLeIGWWTHeOJ1l+FBTPlP/+fb35kW63m/rai69r62ee7bg5sPReJbF6",
+	"1mkncNtKRitFw5viiOy+HPVjKZI8bpjavPQwywBrAWxe05QnfajCxrv+BHd9ssWqDc9LD6xyA3IXns2x",
+	"lvDuU0K1VtTbpSyIRvdnyAicl59Q44tBNGZ2oG7eWU9SuAGIHiWy7MckMMrY5YJHvKYBDQn7c8F491ct",
+	"sYr/VvJLI2mvTbn3UxcRdv87q434yGLw6MtqYQs2xON/+f/229ZLFHXptbUQJfa4JabfQcWszZN7Xn2w",
+	"AW1vomOiujrDkFtXwGne6ppSM1k2urCItyr11izqvaHwYUlV1ZQG1GmtBkceaXhz1bXtAoAl8n92dHJ6",
+	"9OSks4EBdQ/5/5VaaM/SbFIpFptbaRb7BSKjNuiPC00G9kLXE/L4XyGY8kf48SBCWEmaprWwjr4gL6Nz",
+	"BFq0xM4Fwhm6Sp+ARYtFAaCt1u0bqSmdsctzzaVf/KvulQuc5KxPzY59X3yI9Xrd/1pB42RcsEHP9xfD",
+	"nE4Xt8DDhOY33/wb+uHxfKlIfI3WEKEuz8nAMJoNeh4+OwF6ClDF2GuMeZE5VnxKcU4GSHCDqG6HenAL",
+	"Lsg1Z7OGTYHJl7W7Yt8PCpNpZg0XRE9rHQnAhWtGrrhIdEQ0s+dvsLYtlllGdXnE/t86VGumtWvQm6YU",
+	"og5t0Jyg864Wwsm/CdWaj33vH3To9b0Q6kQ1D446I5mmctYHoK+JTJO+Ym4P6XSq5DVNSxMfYWeHMhf2",
+	"svCRoTDHzeQK9O7J807UGSpGr/rjlGrt7/j7amip0wVoqZbYWb6zLowfT3LmRQ0TSRWE9pEmCZ0DudrL",
+	"YBZC83ByU08t7kmdCLjJyARxsKaxzOxbrUM3SOy+S0lx3TTw337VT9k1S9tPl7c375d+uM3Y0pAJNuIx",
+	"p2re1qQenljesmtq+YM4/MC3mHYu/vSfRy/hkrOngVPXCvc7sVdyEp5t4pHA2jy2eJmrFNMyV9CHa5de",
+	"+mSt1y4dW68z4WNr35byB0icvRIpruPc0JPO7QJjXsHedWDMmyE3QGD4mSeW+3GDoO0IdQwa7c54KZlR",
+	"n6m+cmYUzRNujuAZaKXiktR1PSTLZ8u7+LU9CGWP7DHOlcV7L/7gzzBKMLJ6H/Vjxgy1rNUlPwdsiqwH",
+	"rVFG8RgwgR/LKRN0yrtzmqWVDwCezn6QyFgPuoXQQKyaGsH5ZSJBr2oPzuwMxx75y7uoBJ0dkXd/eh+R",
+	"mF/zlGgZc2bmEZkqqHcimsVGqojEMMXS+jgRwSmJZERjjpMrS8t5X8pu6ZpVXZCMY68Yng5OBDfzqUzl",
+	"GPAeUz5iJJ7HKYtIRgUdI3QS5GfztPKwl+6AaxxJLPsuMrUhFYsz8hDgJyq8O1+XEoVcb7SQMCrvOZZw",
+	"1Jl69mE9fzMdFTHSMMEhGE2lLrnSvdHSr9Em5YWj6WQNcGub9YqhsmMmYtjF4nxJgZVQeszFhzckTrll",
+	"zwY/HLNk8CCcWwWDzt0oEoTDsq/wWoxTricR+UUxEU8icqHokMfwtp+mlhYmHnzM2oG+Vy6jVwEHMysf",
+	"aRiJsSI8kPYcsn3s6qZF4j6w/MzF2N4YK3No6iaoaEZTlrhNn1AuuuSNCfiU5XFxvmshIoI5eH2uCIDi",
+	"VXbQCpBavqOmuAUXRKqEqR5S32iUcsFczYGOSMYBwxzeQMeKhV6FK8ampWYH6xkoJkyXvEnwagckKtJ5",
+	"effc+I06vnMbjxMDeMZ6wGlHwGlkOkFEoNlEOqaz3gcenGVQbahIqEpc44bd4qmSMUsALmORI5FR61YR",
+	"tCi+BIeGC0CAt6fUI//+6f078gk0UERSOpe5IRPuLzfsqwGi0/ZgaFrMUoqKiTl+SJaDIJrwqYaqj/OC",
+	"+GiSBOeqtPhfpMqayG7K5DQtj+kgJWouETg2oE5ZDPOZ0nROBMOZHu4hPwejitduEQxkUAraa3GL8MZA",
+	"RXh7qqxcZgKk8rW0+mWEM7AV03HuluPHGqHvFDpTKLhnpQV9ZG5sb81iPuBbI1XMybCyAWbGEf1J4rLw",
+	"iqhAqMKREkkUamtU4qh7yGKaQUa+tJBXOZqlrOkMYEI1JMDgEe5I6FgxgE2KiGKjXNujsbQi5RUZ0viq",
+	"S37jwhXbACwBMDVNksqxvLT2Sb0wtCdiFL22Ag+LAO3ZGDlmViSX7vFnmWtm3avGuwCxwwhqHOEx4WkS",
+	"4ciI2QTnRuCHMGbNu5hRAK0ZUWWXEmPrUYXxeZooJprkUSh7mlC7dJJI6z7NJqxM/2gdLd/hYxk1MaYq",
+	"gekXgDoJp5kymugyGEPoiDaSUF8iiQycptpHCgAQjIo5toaU3sU+oY4YJ9LIsaLTifW/Y2pVtHWEqYFx",
+	"EQWRoboFFYAUgh4i+GE9oo1iNLO7ykSs5tOwwdbUAqSK1HWaSV2QPkIBMjLiaZlmL4yh8SRroJzyxrnJ",
+	"IBTu4IIifpugtbUHHWbTqT1bGAA481PnY5nmmdAkY1REhGK1Yy6AkbVTfGB/RyACaArfek7FPjjFtCmt",
+	"+002lap2zW9B+id+t1D5gStirRlGrdXkgwY6ItMUzkFI444AQw1H+VR3yQUpoHXhhkjWTFjiA7uP0QwB",
+	"BaICRQ7pApPHADNQoQ1dKx4+6Hk8kdZ6pSnR+dS+Xa+o3QWbxVGDFBA6wGcCRirNeMrd8uETBFmPyBTu",
+	"esSSHL3lRTkfywxo3BnYZ1/KS3375w+fPjXxY6GK9JUOk/8rECZ64WFUX9kLuTkvSVgcBmZF3tAKdytE",
+	"KqIdwzd1O/aLH1xbjNPxVmRlFb1SPbMPBzlj1qPX2QMrPfUD3qZBBsrRCA0ualyQL3L9lSC04RX8PjNR",
+	"CC6YgZHRhBGYfQY7UVH1j9yq5Kg0lAZlT9l0Lw3ru+lsHFtydBWuuLXntZEwpC2Vxj2Per1kfJCqqmSI",
+	"kV3yHzkVBnwl0ENWM2aWUiGmU3EtjIyvaseDjHE6HNqkSMs9MuJfLWvlQ/tVMbjI2pqzicRF6KvqAwL2",
+	"1B+///H/BQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -18,6 +18,7 @@ type Attachment struct {
 	db.Record
 	BeneficiaryID    *uuid.UUID // either this
 	CaseID           *uuid.UUID // or that
+	AssessmentID     *uuid.UUID // of the case, that it was brought to
 	Kind             string     // code list attachment_kind
 	Sensitivity      string     // normal | sensitive | restricted; of a case, the case's own counts
 	Label            string
@@ -118,7 +119,7 @@ func (a *Attachment) reclassify(kind string) error {
 // sameAs tells that another upload brought the same file for the same purpose.
 func (a *Attachment) sameAs(b *Attachment) bool {
 	return string(a.ReceivedSHA256) == string(b.ReceivedSHA256) && a.Kind == b.Kind && a.Label == b.Label && a.Sensitivity == b.Sensitivity &&
-		same(a.BeneficiaryID, b.BeneficiaryID) && same(a.CaseID, b.CaseID)
+		same(a.BeneficiaryID, b.BeneficiaryID) && same(a.CaseID, b.CaseID) && same(a.AssessmentID, b.AssessmentID)
 }
 
 func same(a, b *uuid.UUID) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -12,7 +12,8 @@ import (
 // ListCaseAttachments returns one page of what is attached to a case.
 func (Handlers) ListCaseAttachments(ctx context.Context, req api.ListCaseAttachmentsRequestObject) (api.ListCaseAttachmentsResponseObject, error) {
 	p := req.Params
-	page, err := list(ctx, ofCase(req.ID), wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), p.Kind, wire.Value(p.IncludeVoided))
+	narrow := db.When(db.When(nil, "kind = ?", p.Kind), "assessment_id = ?", p.AssessmentID)
+	page, err := list(ctx, ofCase(req.ID), wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), narrow, wire.Value(p.IncludeVoided))
 	if err != nil {
 		return nil, err
 	}

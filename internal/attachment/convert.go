@@ -12,7 +12,7 @@ import (
 
 func toAttachment(a *Attachment) api.Attachment {
 	return api.Attachment{
-		ID: a.ID, Version: a.Version, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, BeneficiaryID: a.BeneficiaryID, CaseID: a.CaseID,
+		ID: a.ID, Version: a.Version, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt, BeneficiaryID: a.BeneficiaryID, CaseID: a.CaseID, AssessmentID: a.AssessmentID,
 		Kind: a.Kind, Sensitivity: api.AttachmentSensitivity(a.Sensitivity), Label: wire.Opt(a.Label), FileName: a.FileName, MediaType: a.MediaType,
 		Size: a.Size, Sha256: hex.EncodeToString(a.SHA256), ReceivedSha256: hex.EncodeToString(a.ReceivedSHA256),
 		Width: a.Width, Height: a.Height, Thumbnail: a.ThumbnailID != nil, UploadedBy: a.UploadedBy, VerifiedAt: a.VerifiedAt, VerifiedBy: a.VerifiedBy,

@@ -22,6 +22,7 @@ type form struct {
 	kind        string
 	label       string
 	sensitivity string
+	assessment  *uuid.UUID
 	sha256      string // of the file, hexadecimal; empty: not said
 }
 
@@ -45,8 +46,8 @@ func readForm(r *multipart.Reader) (*form, *multipart.Part, error) {
 			return nil, nil, unreadable(err)
 		}
 		name := part.FormName()
-		if seen[name] || !slices.Contains([]string{"id", "kind", "label", "sensitivity", "sha256", "file"}, name) {
-			return nil, nil, fault.New(fault.Malformed, "unknown_part", "The form takes id, kind, label, sensitivity, sha256 and, last, file, each once.")
+		if seen[name] || !slices.Contains([]string{"id", "kind", "label", "sensitivity", "assessment_id", "sha256", "file"}, name) {
+			return nil, nil, fault.New(fault.Malformed, "unknown_part", "The form takes id, kind, label, sensitivity, assessment_id, sha256 and, last, file, each once.")
 		}
 		if seen[name] = true; name == "file" {
 			if f.kind == "" {
@@ -79,11 +80,9 @@ var hexadecimal = regexp.MustCompile(`^[0-9a-f]{64}$`)
 func (f *form) set(rules *fault.Error, name, text string) {
 	switch name {
 	case "id":
-		id, err := uuid.Parse(text)
-		if err != nil || id == uuid.Nil {
-			rules.Add(name, "wrong_format", "The value must have the format uuid.")
-		}
-		f.id = &id
+		f.id = identifier(rules, name, text)
+	case "assessment_id":
+		f.assessment = identifier(rules, name, text)
 	case "kind":
 		if f.kind = text; !codelist.Known("attachment_kind", text) {
 			rules.Add(name, "unknown_code", "Not a code of the list attachment_kind.")
@@ -101,6 +100,14 @@ func (f *form) set(rules *fault.Error, name, text string) {
 			rules.Add(name, "wrong_format", "The value must be 64 hexadecimal digits.")
 		}
 	}
+}
+
+func identifier(rules *fault.Error, name, text string) *uuid.UUID {
+	id, err := uuid.Parse(text)
+	if err != nil || id == uuid.Nil {
+		rules.Add(name, "wrong_format", "The value must have the format uuid.")
+	}
+	return &id
 }
 
 // unreadable says what became of a body that could not be read to its end.

@@ -17,7 +17,7 @@ type Handlers struct{ *Service }
 // ListAttachments returns one page of what is attached to a person.
 func (Handlers) ListAttachments(ctx context.Context, req api.ListAttachmentsRequestObject) (api.ListAttachmentsResponseObject, error) {
 	p := req.Params
-	page, err := list(ctx, ofPerson(req.ID), wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), p.Kind, wire.Value(p.IncludeVoided))
+	page, err := list(ctx, ofPerson(req.ID), wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), db.When(nil, "kind = ?", p.Kind), wire.Value(p.IncludeVoided))
 	if err != nil {
 		return nil, err
 	}

@@ -215,3 +215,34 @@ func TestUploads_OfOneCallerAreLimited(t *testing.T) {
 		}
 	}
 }
+
+// duty D2: what somebody brought to an assessment is attached to it, until it is completed.
+func TestAttachment_IsBroughtToAnAssessmentOfItsCase(t *testing.T) {
+	d := newDesk(t, apptest.New(t))
+	var form uuid.UUID
+	d.Scan("select id from shipped_forms where key = 'closing_evaluation'", nil, &form)
+	started := d.Call(d.worker, "POST", d.at("/cases/%/assessments", d.kase), map[string]any{"form_id": form,
+		"answers": map[string]any{"achieved": "Papers", "safe_to_close": "yes", "knows_how_to_return": true}}).Want(201)
+	id := uuid.New()
+	letter := func(assessment uuid.UUID) *apptest.Response {
+		return d.send(d.worker, d.ofCase(""), "other", sheet("a.pdf", "application/pdf", pdf(10)), field("id", id.String()), field("assessment_id", assessment.String()))
+	}
+	if refused := letter(uuid.New()).WantCode(422, "invalid"); refused.Text("errors", 0, "code") != "unknown_assessment" {
+		t.Errorf("refused: %s", refused.Raw)
+	}
+	d.send(d.worker, d.ofPerson(""), "other", sheet("a.pdf", "application/pdf", pdf(10)), field("assessment_id", started.ID().String())).WantCode(422, "invalid")
+	if made := letter(started.ID()).Want(201); made.ID("assessment_id") != started.ID() {
+		t.Errorf("made: %s", made.Raw)
+	}
+	d.send(d.worker, d.ofCase(""), "other", sheet("b.pdf", "application/pdf", pdf(20))).Want(201)
+	if list := d.Call(d.worker, "GET", d.ofCase("?assessment_id=")+started.ID().String(), nil).Want(200); list.Len("data") != 1 || list.ID("data", 0, "id") != id {
+		t.Errorf("list: %s", list.Raw)
+	}
+	d.Call(d.worker, "POST", d.at("/cases/%/assessments/%/complete", d.kase, started.ID()), map[string]any{"summary": "Well"}, apptest.IfMatch(started.ETag())).Want(200)
+	letter(started.ID()).Want(201) // the same upload again
+	id = uuid.New()
+	letter(started.ID()).WantCode(409, "state_conflict")
+	if _, err := d.Owner.Exec(t.Context(), "update attachments set assessment_id = $1 where assessment_id is not null", uuid.New()); err == nil {
+		t.Error("the database lets it belong to nothing")
+	}
+}

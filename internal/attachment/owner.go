@@ -8,6 +8,7 @@ import (
 
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/casework"
+	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/tenant"
 )
 
@@ -51,6 +52,17 @@ func (o owner) claim(a *Attachment) {
 		return
 	}
 	a.BeneficiaryID = &o.person
+}
+
+// fits judges what else an attachment says that it belongs to: an assessment of the case that is not completed yet.
+func (o owner) fits(ctx context.Context, a *Attachment) error {
+	switch {
+	case a.AssessmentID == nil:
+		return nil
+	case o.kase == uuid.Nil:
+		return fault.InvalidField("assessment_id", "of_a_case", "Only what is attached to a case belongs to an assessment.")
+	}
+	return casework.AssessmentTakes(ctx, o.kase, *a.AssessmentID)
 }
 
 // path is where the owner's attachments are in the API.

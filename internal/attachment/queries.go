@@ -16,15 +16,12 @@ var sorts = db.Sorts[Attachment]{
 }
 
 // list returns one page of what is attached; 404 where the caller sees no such owner.
-func list(ctx context.Context, o owner, l db.Listing, kind *string, voided bool) (db.Paged[Attachment], error) {
+func list(ctx context.Context, o owner, l db.Listing, narrow db.Conditions, voided bool) (db.Paged[Attachment], error) {
 	if err := o.see(ctx); err != nil {
 		return db.Paged[Attachment]{}, err
 	}
 	return db.Page(ctx, l, sorts, func(a *Attachment) uuid.UUID { return a.ID }, func(q *gorm.DB) *gorm.DB {
-		q = o.where(q)
-		if kind != nil {
-			q = q.Where("kind = ?", *kind)
-		}
+		q = narrow.Apply(o.where(q))
 		if !voided {
 			q = q.Where("voided_at is null")
 		}

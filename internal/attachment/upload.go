@@ -74,7 +74,7 @@ func (u *upload) receive(ctx context.Context, r *multipart.Reader) (*Attachment,
 func (u *upload) admit(ctx context.Context) error { return u.owner.hold(ctx) }
 
 func (u *upload) begin(ctx context.Context, f *form) *Attachment {
-	a := &Attachment{Record: db.NewRecord(f.id), Kind: f.kind, Sensitivity: f.sensitivity, Label: f.label, RequestKey: u.key, UploadedBy: auth.From(ctx).ID}
+	a := &Attachment{Record: db.NewRecord(f.id), Kind: f.kind, Sensitivity: f.sensitivity, Label: f.label, AssessmentID: f.assessment, RequestKey: u.key, UploadedBy: auth.From(ctx).ID}
 	u.owner.claim(a)
 	if a.CaseID != nil {
 		a.Sensitivity = normal // the case's own counts
@@ -180,6 +180,9 @@ func (u *upload) finish(ctx context.Context, a *Attachment) (*Attachment, error)
 	before, err := repeated(ctx, a)
 	if err != nil || before != nil {
 		return before, err
+	}
+	if err := u.owner.fits(ctx, a); err != nil {
+		return nil, err
 	}
 	policy, _, err := centre.ActivePolicy(ctx)
 	if err != nil {

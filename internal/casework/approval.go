@@ -17,7 +17,7 @@ import (
 type Approval struct {
 	db.Record
 	CaseID      uuid.UUID
-	Kind        string     // closure | consent_override | plan | assessment
+	Kind        string     // closure | consent_override | plan | assessment | assessment_void
 	SubjectID   *uuid.UUID // the plan or the assessment
 	Status      string     // code list approval_status
 	Reason      string
@@ -50,7 +50,7 @@ func (Approval) Restricted() {}
 
 // of returns what the approval is about, where it is of a kind.
 func (p *Approval) of(kind string) *uuid.UUID {
-	if p.Kind != kind {
+	if act(p.Kind) != kind {
 		return nil
 	}
 	return p.SubjectID
@@ -145,15 +145,39 @@ func decideApproval(ctx context.Context, at place, status, comment string) (*App
 		if err := a.decides(p.Kind, p.RequestedBy); err != nil {
 			return err
 		}
-		if err := p.decide(status, comment, a); err != nil {
+		if status == approved && p.Status == requested { // what it is about may have changed
+			if err := p.validate(ctx, c); err != nil {
+				return err
+			}
+		}
+		if err := p.decide(status, comment, a); err != nil || status != approved {
 			return err
 		}
-		if p.Kind != "consent_override" || status != approved {
-			return nil
-		}
+		return p.grant(ctx, c, a)
+	})
+}
+
+// grant does what was approved.
+func (p *Approval) grant(ctx context.Context, c *Case, a *Act) error {
+	switch p.Kind {
+	case "consent_override":
 		c.ConsentBasis, c.ConsentOverrideReason = p.Details.V.Basis, p.Reason
 		return db.Save(ctx, c)
-	})
+	case voidAssessment:
+		return voidCompleted(ctx, c, *p.SubjectID, p.Reason, a)
+	}
+	return nil
+}
+
+// voidAssessment is the kind of approval by which a completed assessment is taken back.
+const voidAssessment = "assessment_void"
+
+// act is what the SOP calls an approval of a kind: whoever decides on assessments decides on taking them back.
+func act(kind string) string {
+	if kind == voidAssessment {
+		return "assessment"
+	}
+	return kind
 }
 
 // validate checks what the spec cannot say of what is asked for.
@@ -167,8 +191,8 @@ func (p *Approval) validate(ctx context.Context, c *Case) error {
 		}
 	case "plan":
 		err = subject(ctx, c, p.SubjectID, func(plan *Plan) bool { return plan.Status == draft && plan.Agreed }, rules, "/plan_id", "draft_required", "Name the draft plan that is to be approved: one that the person agreed to.")
-	case "assessment":
-		err = subject(ctx, c, p.SubjectID, func(x *Assessment) bool { return x.Status == completed }, rules, "/assessment_id", "completed_required", "Name the completed assessment that is to be approved.")
+	case "assessment", voidAssessment:
+		err = subject(ctx, c, p.SubjectID, func(x *Assessment) bool { return x.Status == completed }, rules, "/assessment_id", "completed_required", "Name a completed assessment of this case.")
 	}
 	if err != nil {
 		return err

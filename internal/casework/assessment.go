@@ -24,7 +24,7 @@ type Assessment struct {
 	Kind              string // code list form_kind, that of the form
 	FormID            uuid.UUID
 	FormOrigin        string // network | centre
-	Status            string // draft | completed | superseded
+	Status            string // draft | completed | superseded | void
 	Answers           db.JSON[map[string]any]
 	AssessorID        uuid.UUID
 	InterviewLanguage string // BCP 47
@@ -38,6 +38,9 @@ type Assessment struct {
 	RiskLevel         string // what the person who completed it decided; empty: the case's stays
 	AmendsID          *uuid.UUID
 	AmendReason       string
+	VoidReason        string
+	VoidedAt          *time.Time
+	VoidedBy          *uuid.UUID
 }
 
 // TableName implements schema.Tabler.
@@ -238,7 +241,8 @@ func mayPlan(ctx context.Context, c *Case, a *Act) error {
 		return nil
 	}
 	fine, err := db.Exists[Approval](ctx, func(q *gorm.DB) *gorm.DB {
-		return q.Where("case_id = ? and kind = 'assessment' and status = ? and created_at >= ?", c.ID, approved, c.startedAt())
+		return q.Where("case_id = ? and kind = 'assessment' and status = ? and created_at >= ?", c.ID, approved, c.startedAt()).
+			Where("exists (select 1 from case_assessments x where x.centre_id = case_approvals.centre_id and x.id = case_approvals.subject_id and x.status <> ?)", void)
 	})
 	if err == nil && !fine {
 		return fault.New(fault.Invalid, "approval_required", "The SOP asks for the approval of an assessment by a second person (approvals, kind assessment).")

@@ -19,6 +19,9 @@ var assessmentSorts = db.Sorts[Assessment]{
 func (Handlers) ListCaseAssessments(ctx context.Context, req api.ListCaseAssessmentsRequestObject) (api.ListCaseAssessmentsResponseObject, error) {
 	p := req.Params
 	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-started_at"), assessmentSorts, func(q *gorm.DB) *gorm.DB {
+		if p.Status == nil {
+			q = q.Where("status <> ?", void)
+		}
 		return where(where(q, "kind = ?", p.Kind), "status = ?", p.Status)
 	})
 	if err != nil {
@@ -99,4 +102,19 @@ func (Handlers) AmendCaseAssessment(ctx context.Context, req api.AmendCaseAssess
 		return nil, err
 	}
 	return api.AmendCaseAssessment200JSONResponse{Body: toAssessment(next), Headers: api.AmendCaseAssessment200ResponseHeaders{ETag: wire.ETag(next.Version)}}, nil
+}
+
+// VoidCaseAssessment takes a draft back that was begun in error.
+func (Handlers) VoidCaseAssessment(ctx context.Context, req api.VoidCaseAssessmentRequestObject) (api.VoidCaseAssessmentResponseObject, error) {
+	x, err := change(ctx, place{req.ID, req.AssessmentID, req.Params.IfMatch}, lockUnderWay, func(_ *Case, x *Assessment, a *Act) error {
+		if err := x.mayVoidAlone(a); err != nil {
+			return err
+		}
+		x.void(req.Body.Reason, a)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return api.VoidCaseAssessment200JSONResponse{Body: toAssessment(x), Headers: api.VoidCaseAssessment200ResponseHeaders{ETag: wire.ETag(x.Version)}}, nil
 }

@@ -197,3 +197,76 @@ func TestPlan_SOPMayAskForAnApprovedAssessment(t *testing.T) {
 	d.Call(d.supervisor, "POST", asked.Header.Get("Location")+"/approve", obj{}, match(1)).Want(200)
 	d.Call(d.worker, "POST", d.at(id, "plans"), obj{}).Want(201)
 }
+
+// duty D2: a draft is taken back by whoever wrote it, a completed assessment by two people; what it said stays.
+func TestAssessment_TakenBackKeepsWhatItSaid(t *testing.T) {
+	d := newDesk(t)
+	id := d.open(nil)
+	colleague := d.Staff(d.CentreA, "caseworker")
+	d.Call(d.worker, "POST", d.at(id, "team"), obj{"user_id": colleague.ID}).Want(201)
+	draft := d.start(id, "biopsychosocial", obj{"reason": "Cannot sleep"})
+	d.Call(colleague, "POST", draft.Header.Get("Location")+"/void", obj{"reason": "x"}, match(1)).WantCode(403, "forbidden")
+	d.Call(d.worker, "POST", draft.Header.Get("Location")+"/void", obj{"reason": "x"}, match(7)).WantCode(412, "stale_version")
+	gone := d.Call(d.worker, "POST", draft.Header.Get("Location")+"/void", obj{"reason": "Wrong form"}, match(1)).Want(200)
+	if gone.Text("status") != "void" || gone.Text("void_reason") != "Wrong form" || gone.Text("answers", "reason") != "Cannot sleep" || gone.ID("voided_by") != d.worker.ID {
+		t.Errorf("gone: %s", gone.Raw)
+	}
+	for verb, body := range map[string]obj{"void": {"reason": "x"}, "complete": {"summary": "x"}, "amend": {"reason": "x"}} {
+		d.Call(d.worker, "POST", draft.Header.Get("Location")+"/"+verb, body, match(2)).WantCode(409, "state_conflict")
+	}
+	done := d.assessed(id)
+	at := d.at(id, "assessments", done.ID())
+	d.Call(d.supervisor, "POST", at+"/void", obj{"reason": "x"}, match(2)).WantCode(422, "approval_required")
+	asked := d.Call(d.worker, "POST", d.at(id, "approvals"), obj{"kind": "assessment_void", "assessment_id": done.ID(), "reason": "Of her sister"}).Want(201)
+	if asked.ID("assessment_id") != done.ID() {
+		t.Errorf("asked: %s", asked.Raw)
+	}
+	d.Call(d.worker, "POST", d.at(id, "approvals"), obj{"kind": "assessment_void", "assessment_id": draft.ID(), "reason": "x"}).WantCode(422, "invalid")
+	approve := d.at(id, "approvals", asked.ID(), "approve")
+	d.Call(d.worker, "POST", approve, obj{}, match(1)).WantCode(403, "forbidden")
+	amendment := d.Call(d.worker, "POST", at+"/amend", obj{"reason": "x"}, match(2)).Want(200)
+	d.Call(d.supervisor, "POST", approve, obj{}, match(1)).WantCode(409, "amendment_exists")
+	d.Call(d.worker, "POST", d.at(id, "assessments", amendment.ID(), "void"), obj{"reason": "x"}, match(1)).Want(200)
+	d.Call(d.supervisor, "POST", approve, obj{"comment": "Seen"}, match(1)).Want(200)
+	void := d.Call(d.worker, "GET", at, nil).Want(200)
+	if void.Text("status") != "void" || void.Text("summary") != "Well" || void.Text("void_reason") != "Of her sister" || void.ID("voided_by") != d.supervisor.ID {
+		t.Errorf("void: %s", void.Raw)
+	}
+	if head := d.Call(d.worker, "GET", d.at(id), nil).Want(200); head.Text("assessed_at") != "" || head.Text("stage") != "assessment" {
+		t.Errorf("the case is assessed: %s", head.Raw)
+	}
+	if n := d.Call(d.worker, "GET", d.at(id, "assessments"), nil).Want(200).Len("data"); n != 0 {
+		t.Errorf("%d are listed", n)
+	}
+	if n := d.Call(d.worker, "GET", d.at(id, "assessments")+"?status=void", nil).Want(200).Len("data"); n != 3 {
+		t.Errorf("%d are void", n)
+	}
+	err := as(d.House, d.worker, "caseworker", func(ctx context.Context) error {
+		return db.Tx(ctx).Exec("update case_assessments set answers = '{}' where id = ?", done.ID()).Error
+	})
+	if err == nil {
+		t.Error("what was taken back was rewritten")
+	}
+}
+
+// duty D2
+func TestAssessment_TheVersionBeforeHoldsAgain(t *testing.T) {
+	d := newDesk(t)
+	id := d.open(nil)
+	first := d.assessed(id)
+	next := d.Call(d.worker, "POST", d.at(id, "assessments", first.ID(), "amend"), obj{"reason": "x"}, match(2)).Want(200)
+	second := d.Call(d.worker, "POST", d.at(id, "assessments", next.ID(), "complete"), obj{"summary": "Worse"}, match(1)).Want(200)
+	d.Call(d.worker, "POST", d.at(id, "assessments", first.ID(), "void"), obj{"reason": "x"}, match(3)).WantCode(409, "state_conflict")
+	opinion := d.Call(d.worker, "POST", d.at(id, "approvals"), obj{"kind": "assessment", "assessment_id": second.ID(), "reason": "x"}).Want(201)
+	asked := d.Call(d.worker, "POST", d.at(id, "approvals"), obj{"kind": "assessment_void", "assessment_id": second.ID(), "reason": "Mixed up"}).Want(201)
+	d.Call(d.supervisor, "POST", d.at(id, "approvals", asked.ID(), "approve"), obj{}, match(1)).Want(200)
+	if before := d.Call(d.worker, "GET", d.at(id, "assessments", first.ID()), nil).Want(200); before.Text("status") != "completed" {
+		t.Errorf("before: %s", before.Raw)
+	}
+	if head := d.Call(d.worker, "GET", d.at(id), nil).Want(200); head.Text("assessed_at") != first.Text("completed_at") {
+		t.Errorf("the case's clock: %s", head.Raw)
+	}
+	d.Call(d.supervisor, "POST", d.at(id, "approvals", opinion.ID(), "approve"), obj{}, match(1)).WantCode(422, "invalid")
+	d.Call(d.supervisor, "POST", d.at(id, "approvals", opinion.ID(), "reject"), obj{}, match(1)).Want(200)
+	d.Call(d.worker, "POST", d.at(id, "assessments", first.ID(), "amend"), obj{"reason": "Once more"}, match(4)).Want(200)
+}

@@ -75,7 +75,7 @@ func fromApprovalCreate(b api.CaseApprovalCreate, c *Case, by *uuid.UUID) *Appro
 	switch b.Kind {
 	case api.CaseApprovalCreateKindPlan:
 		p.SubjectID = b.PlanID
-	case api.CaseApprovalCreateKindAssessment:
+	case api.CaseApprovalCreateKindAssessment, api.CaseApprovalCreateKindAssessmentVoid:
 		p.SubjectID = b.AssessmentID
 	default:
 		p.Details.V.Basis = wire.Value(b.Basis)
@@ -195,7 +195,7 @@ func (x *Action) patch(b api.CaseActionPatch) {
 func toNote(n *Note) api.CaseNote {
 	out := api.CaseNote{
 		ID: n.ID, Version: n.Version, CreatedAt: n.CreatedAt, UpdatedAt: n.UpdatedAt, CaseID: n.CaseID, AuthorID: n.AuthorID, Text: &n.Text,
-		OccurredAt: n.OccurredAt, Late: n.Late, EditedAt: n.EditedAt, VoidReason: wire.Opt(n.VoidReason), VoidedAt: n.VoidedAt, VoidedBy: n.VoidedBy,
+		OccurredAt: n.OccurredAt, Late: n.Late, Mentions: wire.List([]uuid.UUID(n.Mentions)), EditedAt: n.EditedAt, VoidReason: wire.Opt(n.VoidReason), VoidedAt: n.VoidedAt, VoidedBy: n.VoidedBy,
 	}
 	if n.VoidedAt != nil {
 		out.Text = nil
@@ -206,6 +206,7 @@ func toNote(n *Note) api.CaseNote {
 func fromNoteCreate(b api.CaseNoteCreate, c *Case) *Note {
 	n := &Note{Record: db.NewRecord(b.ID), CaseID: c.ID, Text: b.Text}
 	n.OccurredAt = moment(b.OccurredAt, n.CreatedAt)
+	n.mention(wire.Value(b.Mentions))
 	return n
 }
 

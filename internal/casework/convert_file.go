@@ -14,7 +14,7 @@ func toAssessment(x *Assessment) api.CaseAssessment {
 		FormID: x.FormID, FormOrigin: api.CaseAssessmentFormOrigin(x.FormOrigin), Status: api.CaseAssessmentStatus(x.Status), Answers: x.Answers.V, AssessorID: x.AssessorID,
 		InterviewLanguage: wire.Opt(x.InterviewLanguage), InterpreterUsed: x.InterpreterUsed, StartedAt: x.StartedAt, CompletedAt: x.CompletedAt, CompletedBy: x.CompletedBy,
 		Summary: wire.Opt(x.Summary), Outcome: wire.Opt(x.Outcome), SuggestedRisk: wire.Opt(x.SuggestedRisk), RiskLevel: wire.Opt(x.RiskLevel),
-		AmendsID: x.AmendsID, AmendReason: wire.Opt(x.AmendReason),
+		AmendsID: x.AmendsID, AmendReason: wire.Opt(x.AmendReason), VoidReason: wire.Opt(x.VoidReason), VoidedAt: x.VoidedAt, VoidedBy: x.VoidedBy,
 	}
 }
 

@@ -232,9 +232,9 @@ func (a *Act) basis(c *Case, rules *fault.Error) {
 // decides tells whether the caller may decide what requester asked for: another person, with
 // a role that the SOP names for it.
 func (a *Act) decides(kind string, requester *uuid.UUID) error {
-	named := a.Policy.Approvals[kind].Roles
+	named := a.Policy.Approvals[act(kind)].Roles
 	if len(named) == 0 {
-		named = centre.DefaultPolicy().Approvals[kind].Roles
+		named = centre.DefaultPolicy().Approvals[act(kind)].Roles
 	}
 	if !slices.ContainsFunc(a.Roles, func(role string) bool { return slices.Contains(named, role) }) {
 		return fault.Denied("The SOP lets other roles decide this.").With("roles", named)

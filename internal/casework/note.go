@@ -20,6 +20,7 @@ type Note struct {
 	OccurredAt time.Time
 	Late       bool // written longer after the fact than the SOP allows
 	EditedAt   *time.Time
+	Mentions   db.UUIDs // whose attention it asks for
 	VoidReason string
 	VoidedAt   *time.Time
 	VoidedBy   *uuid.UUID
@@ -116,6 +117,9 @@ func addNote(ctx context.Context, c *Case, n *Note) error {
 	n.AuthorID = *a.By
 	n.mark(a.Policy.Case.LateNoteHours)
 	if err := db.Insert(ctx, n); err != nil {
+		return err
+	}
+	if err := n.call(ctx, c); err != nil {
 		return err
 	}
 	if !c.respond(a.At) {

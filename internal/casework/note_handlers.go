@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/task"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -54,11 +55,17 @@ func (Handlers) GetCaseNote(ctx context.Context, req api.GetCaseNoteRequestObjec
 
 // UpdateCaseNote edits a note and keeps what it said.
 func (Handlers) UpdateCaseNote(ctx context.Context, req api.UpdateCaseNoteRequestObject) (api.UpdateCaseNoteResponseObject, error) {
-	n, err := changeNote(ctx, place{req.ID, req.NoteID, req.Params.IfMatch}, func(n *Note, a *Act) error {
+	n, err := changeNote(ctx, place{req.ID, req.NoteID, req.Params.IfMatch}, func(c *Case, n *Note, a *Act) error {
 		if err := n.mayEdit(a); err != nil {
 			return err
 		}
 		wire.Set(&n.Text, req.Body.Text)
+		if req.Body.Mentions != nil {
+			n.mention(*req.Body.Mentions)
+			if err := n.call(ctx, c); err != nil {
+				return err
+			}
+		}
 		n.OccurredAt, n.EditedAt = moment(req.Body.OccurredAt, n.OccurredAt), a.now()
 		n.mark(a.Policy.Case.LateNoteHours)
 		return happened("/occurred_at", n.OccurredAt, a.At)
@@ -71,7 +78,12 @@ func (Handlers) UpdateCaseNote(ctx context.Context, req api.UpdateCaseNoteReques
 
 // VoidCaseNote hides a note that was written in error.
 func (Handlers) VoidCaseNote(ctx context.Context, req api.VoidCaseNoteRequestObject) (api.VoidCaseNoteResponseObject, error) {
-	n, err := changeNote(ctx, place{req.ID, req.NoteID, req.Params.IfMatch}, func(n *Note, a *Act) error { return n.void(req.Body.Reason, a) })
+	n, err := changeNote(ctx, place{req.ID, req.NoteID, req.Params.IfMatch}, func(_ *Case, n *Note, a *Act) error {
+		if err := n.void(req.Body.Reason, a); err != nil {
+			return err
+		}
+		return task.Settle(ctx, mentionKind, n.ID, a.By)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -79,10 +91,10 @@ func (Handlers) VoidCaseNote(ctx context.Context, req api.VoidCaseNoteRequestObj
 }
 
 // changeNote changes a note of a case under way and keeps the version before.
-func changeNote(ctx context.Context, at place, fn func(*Note, *Act) error) (*Note, error) {
-	return change(ctx, at, lockUnderWay, func(_ *Case, n *Note, a *Act) error {
+func changeNote(ctx context.Context, at place, fn func(*Case, *Note, *Act) error) (*Note, error) {
+	return change(ctx, at, lockUnderWay, func(c *Case, n *Note, a *Act) error {
 		before := n.version()
-		if err := fn(n, a); err != nil {
+		if err := fn(c, n, a); err != nil {
 			return err
 		}
 		return db.Insert(ctx, before)

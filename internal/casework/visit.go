@@ -57,7 +57,6 @@ const (
 	visitMet       = "met"
 	visitNotMet    = "not_met"
 	visitCancelled = "cancelled"
-	visitVoid      = "void"
 )
 
 const unsafeVisit = "unsafe"
@@ -142,10 +141,10 @@ func (v *Visit) cancel(reason string) error {
 
 // void hides a visit that was entered in error.
 func (v *Visit) void(reason string, a *Act) error {
-	if v.Status == visitVoid {
-		return fault.State(visitVoid, "This visit was voided already.")
+	if v.Status == void {
+		return fault.State(void, "This visit was voided already.")
 	}
-	v.Status, v.Reason, v.VoidedAt = visitVoid, reason, a.now()
+	v.Status, v.Reason, v.VoidedAt = void, reason, a.now()
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (Handlers) ListCaseVisits(ctx context.Context, req api.ListCaseVisitsReques
 	p := req.Params
 	page, err := pageOf(ctx, req.ID, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-planned_at"), visitSorts, func(q *gorm.DB) *gorm.DB {
 		if p.Status == nil {
-			q = q.Where("status <> ?", visitVoid)
+			q = q.Where("status <> ?", void)
 		}
 		return where(where(q, "status = ?", p.Status), "followup_id = ?", p.FollowupID)
 	})
