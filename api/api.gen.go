@@ -3545,6 +3545,114 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
+// Defines values for WebhookAttemptError.
+const (
+	WebhookAttemptErrorNotTaken       WebhookAttemptError = "not_taken"
+	WebhookAttemptErrorRefusedAddress WebhookAttemptError = "refused_address"
+	WebhookAttemptErrorTimeout        WebhookAttemptError = "timeout"
+	WebhookAttemptErrorUnreachable    WebhookAttemptError = "unreachable"
+)
+
+// Valid indicates whether the value is a known member of the WebhookAttemptError enum.
+func (e WebhookAttemptError) Valid() bool {
+	switch e {
+	case WebhookAttemptErrorNotTaken:
+		return true
+	case WebhookAttemptErrorRefusedAddress:
+		return true
+	case WebhookAttemptErrorTimeout:
+		return true
+	case WebhookAttemptErrorUnreachable:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookDeliveryStatus.
+const (
+	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "delivered"
+	WebhookDeliveryStatusDropped   WebhookDeliveryStatus = "dropped"
+	WebhookDeliveryStatusPending   WebhookDeliveryStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the WebhookDeliveryStatus enum.
+func (e WebhookDeliveryStatus) Valid() bool {
+	switch e {
+	case WebhookDeliveryStatusDelivered:
+		return true
+	case WebhookDeliveryStatusDropped:
+		return true
+	case WebhookDeliveryStatusPending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointOwnerKind.
+const (
+	WebhookEndpointOwnerKindClient WebhookEndpointOwnerKind = "client"
+	WebhookEndpointOwnerKindUser   WebhookEndpointOwnerKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointOwnerKind enum.
+func (e WebhookEndpointOwnerKind) Valid() bool {
+	switch e {
+	case WebhookEndpointOwnerKindClient:
+		return true
+	case WebhookEndpointOwnerKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointReason.
+const (
+	WebhookEndpointReasonByHand   WebhookEndpointReason = "by_hand"
+	WebhookEndpointReasonFailing  WebhookEndpointReason = "failing"
+	WebhookEndpointReasonGone     WebhookEndpointReason = "gone"
+	WebhookEndpointReasonNoRights WebhookEndpointReason = "no_rights"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointReason enum.
+func (e WebhookEndpointReason) Valid() bool {
+	switch e {
+	case WebhookEndpointReasonByHand:
+		return true
+	case WebhookEndpointReasonFailing:
+		return true
+	case WebhookEndpointReasonGone:
+		return true
+	case WebhookEndpointReasonNoRights:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointStatus.
+const (
+	WebhookEndpointStatusActive   WebhookEndpointStatus = "active"
+	WebhookEndpointStatusDisabled WebhookEndpointStatus = "disabled"
+	WebhookEndpointStatusPaused   WebhookEndpointStatus = "paused"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointStatus enum.
+func (e WebhookEndpointStatus) Valid() bool {
+	switch e {
+	case WebhookEndpointStatusActive:
+		return true
+	case WebhookEndpointStatusDisabled:
+		return true
+	case WebhookEndpointStatusPaused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for WorklistEntryKind.
 const (
 	WorklistEntryKindApproval         WorklistEntryKind = "approval"
@@ -6194,6 +6302,84 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookEndpointsParamsSort.
+const (
+	ListWebhookEndpointsParamsSortCreatedAt      ListWebhookEndpointsParamsSort = "created_at"
+	ListWebhookEndpointsParamsSortMinusCreatedAt ListWebhookEndpointsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsSort enum.
+func (e ListWebhookEndpointsParamsSort) Valid() bool {
+	switch e {
+	case ListWebhookEndpointsParamsSortCreatedAt:
+		return true
+	case ListWebhookEndpointsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookEndpointsParamsStatus.
+const (
+	ListWebhookEndpointsParamsStatusActive   ListWebhookEndpointsParamsStatus = "active"
+	ListWebhookEndpointsParamsStatusDisabled ListWebhookEndpointsParamsStatus = "disabled"
+	ListWebhookEndpointsParamsStatusPaused   ListWebhookEndpointsParamsStatus = "paused"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsStatus enum.
+func (e ListWebhookEndpointsParamsStatus) Valid() bool {
+	switch e {
+	case ListWebhookEndpointsParamsStatusActive:
+		return true
+	case ListWebhookEndpointsParamsStatusDisabled:
+		return true
+	case ListWebhookEndpointsParamsStatusPaused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookDeliveriesParamsSort.
+const (
+	ListWebhookDeliveriesParamsSortAt      ListWebhookDeliveriesParamsSort = "at"
+	ListWebhookDeliveriesParamsSortMinusAt ListWebhookDeliveriesParamsSort = "-at"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsSort enum.
+func (e ListWebhookDeliveriesParamsSort) Valid() bool {
+	switch e {
+	case ListWebhookDeliveriesParamsSortAt:
+		return true
+	case ListWebhookDeliveriesParamsSortMinusAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookDeliveriesParamsStatus.
+const (
+	ListWebhookDeliveriesParamsStatusDelivered ListWebhookDeliveriesParamsStatus = "delivered"
+	ListWebhookDeliveriesParamsStatusDropped   ListWebhookDeliveriesParamsStatus = "dropped"
+	ListWebhookDeliveriesParamsStatusPending   ListWebhookDeliveriesParamsStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsStatus enum.
+func (e ListWebhookDeliveriesParamsStatus) Valid() bool {
+	switch e {
+	case ListWebhookDeliveriesParamsStatusDelivered:
+		return true
+	case ListWebhookDeliveriesParamsStatusDropped:
+		return true
+	case ListWebhookDeliveriesParamsStatusPending:
 		return true
 	default:
 		return false
@@ -14816,6 +15002,149 @@ type VulnerabilityScreeningPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// WebhookAttempt defines model for WebhookAttempt.
+type WebhookAttempt struct {
+	At time.Time `json:"at"`
+
+	// Error Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
+	Error        *WebhookAttemptError `json:"error,omitempty"`
+	Milliseconds int64                `json:"milliseconds"`
+
+	// Status HTTP status; absent where none was answered
+	Status *int `json:"status,omitempty"`
+}
+
+// WebhookAttemptError Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
+type WebhookAttemptError string
+
+// WebhookDelivery defines model for WebhookDelivery.
+type WebhookDelivery struct {
+	// At When it happened
+	At time.Time `json:"at"`
+
+	// Attempts Since it was last put in line
+	Attempts int        `json:"attempts"`
+	EndedAt  *time.Time `json:"ended_at,omitempty"`
+
+	// EventID Number of the change; absent for a test
+	EventID *string `json:"event_id,omitempty"`
+
+	// ID `webhook-id`
+	ID openapi_types.UUID `json:"id"`
+
+	// Log The last 20 attempts, oldest first
+	Log           []WebhookAttempt   `json:"log"`
+	NextAttemptAt *time.Time         `json:"next_attempt_at,omitempty"`
+	Resource      string             `json:"resource"`
+	ResourceID    openapi_types.UUID `json:"resource_id"`
+
+	// Status `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
+	Status WebhookDeliveryStatus `json:"status"`
+	Type   string                `json:"type"`
+}
+
+// WebhookDeliveryStatus `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
+type WebhookDeliveryStatus string
+
+// WebhookDeliveryPage defines model for WebhookDeliveryPage.
+type WebhookDeliveryPage struct {
+	Data []WebhookDelivery `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WebhookEndpoint defines model for WebhookEndpoint.
+type WebhookEndpoint struct {
+	// CentreID The centre that it follows; absent: what concerns the organisation as a partner
+	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	Description *string             `json:"description,omitempty"`
+
+	// FailingSince Since when none was
+	FailingSince *time.Time         `json:"failing_since,omitempty"`
+	ID           openapi_types.UUID `json:"id"`
+
+	// OrganisationID Of the owner
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// OwnerID Whose rights say what it is told
+	OwnerID   openapi_types.UUID       `json:"owner_id"`
+	OwnerKind WebhookEndpointOwnerKind `json:"owner_kind"`
+
+	// PreviousSecretUntil How long the secret before signs too
+	PreviousSecretUntil *time.Time `json:"previous_secret_until,omitempty"`
+
+	// Reason Why it is not active: `gone` is a 410
+	Reason *WebhookEndpointReason `json:"reason,omitempty"`
+
+	// Secret Only in the answer that gives it out, and not in a repeat of it
+	Secret *string               `json:"secret,omitempty"`
+	Status WebhookEndpointStatus `json:"status"`
+
+	// SucceededAt When a message was last received
+	SucceededAt *time.Time `json:"succeeded_at,omitempty"`
+
+	// Types Types of events, as in the feed; empty: all
+	Types     []string  `json:"types"`
+	UpdatedAt time.Time `json:"updated_at"`
+	URL       string    `json:"url"`
+	Version   int64     `json:"version"`
+}
+
+// WebhookEndpointOwnerKind defines model for WebhookEndpoint.OwnerKind.
+type WebhookEndpointOwnerKind string
+
+// WebhookEndpointReason Why it is not active: `gone` is a 410
+type WebhookEndpointReason string
+
+// WebhookEndpointStatus defines model for WebhookEndpoint.Status.
+type WebhookEndpointStatus string
+
+// WebhookEndpointCreate defines model for WebhookEndpointCreate.
+type WebhookEndpointCreate struct {
+	// CentreID Staff name the centre; a partner's system none
+	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
+	Description *string             `json:"description,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Types       []string            `json:"types,omitempty"`
+	URL         string              `json:"url"`
+}
+
+// WebhookEndpointPage defines model for WebhookEndpointPage.
+type WebhookEndpointPage struct {
+	Data []WebhookEndpoint `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WebhookEndpointPatch defines model for WebhookEndpointPatch.
+type WebhookEndpointPatch struct {
+	Description nullable.Nullable[string] `json:"description,omitempty"`
+	Types       []string                  `json:"types,omitempty"`
+	URL         *string                   `json:"url,omitempty"`
+}
+
+// WebhookReplay defines model for WebhookReplay.
+type WebhookReplay struct {
+	EventIds []string   `json:"event_ids,omitempty"`
+	From     *time.Time `json:"from,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
+}
+
+// WebhookReplayed defines model for WebhookReplayed.
+type WebhookReplayed struct {
+	// Messages How many are in line again
+	Messages int64 `json:"messages"`
+}
+
 // WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
 type WorklistEntry struct {
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
@@ -19738,6 +20067,111 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListWebhookEndpointsParams defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListWebhookEndpointsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that are so
+	Status *ListWebhookEndpointsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CentreID Only those that follow this centre
+	CentreID *openapi_types.UUID `form:"centre_id,omitempty" json:"centre_id,omitempty"`
+}
+
+// ListWebhookEndpointsParamsSort defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParamsSort string
+
+// ListWebhookEndpointsParamsStatus defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParamsStatus string
+
+// CreateWebhookEndpointParams defines parameters for CreateWebhookEndpoint.
+type CreateWebhookEndpointParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateWebhookEndpointParams defines parameters for UpdateWebhookEndpoint.
+type UpdateWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-at` where none is given. A cursor carries its own
+	Sort *ListWebhookDeliveriesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that are so
+	Status *ListWebhookDeliveriesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Type Only of this type
+	Type *string `form:"type,omitempty" json:"type,omitempty"`
+}
+
+// ListWebhookDeliveriesParamsSort defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParamsSort string
+
+// ListWebhookDeliveriesParamsStatus defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParamsStatus string
+
+// PauseWebhookEndpointParams defines parameters for PauseWebhookEndpoint.
+type PauseWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReplayWebhookEventsParams defines parameters for ReplayWebhookEvents.
+type ReplayWebhookEventsParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeWebhookEndpointParams defines parameters for ResumeWebhookEndpoint.
+type ResumeWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateWebhookSecretParams defines parameters for RotateWebhookSecret.
+type RotateWebhookSecretParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TestWebhookEndpointParams defines parameters for TestWebhookEndpoint.
+type TestWebhookEndpointParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
 type ListNetworkWorklistParams struct {
 	// Limit Rows a page
@@ -20472,6 +20906,15 @@ type CreateTrainingJSONRequestBody = TrainingCreate
 
 // UpdateTrainingApplicationMergePatchPlusJSONRequestBody defines body for UpdateTraining for application/merge-patch+json ContentType.
 type UpdateTrainingApplicationMergePatchPlusJSONRequestBody = TrainingPatch
+
+// CreateWebhookEndpointJSONRequestBody defines body for CreateWebhookEndpoint for application/json ContentType.
+type CreateWebhookEndpointJSONRequestBody = WebhookEndpointCreate
+
+// UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody defines body for UpdateWebhookEndpoint for application/merge-patch+json ContentType.
+type UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody = WebhookEndpointPatch
+
+// ReplayWebhookEventsJSONRequestBody defines body for ReplayWebhookEvents for application/json ContentType.
+type ReplayWebhookEventsJSONRequestBody = WebhookReplay
 
 // Getter for additional properties for Problem. Returns the specified
 // element and whether it was found
@@ -22063,6 +22506,36 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
+	// ListWebhookEndpoints List webhook endpoints
+	// (GET /v1/webhook-endpoints)
+	ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error
+	// CreateWebhookEndpoint Ask to be told of changes
+	// (POST /v1/webhook-endpoints)
+	CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error
+	// GetWebhookEndpoint Read a webhook endpoint
+	// (GET /v1/webhook-endpoints/{id})
+	GetWebhookEndpoint(ctx echo.Context, id ID) error
+	// UpdateWebhookEndpoint Change a webhook endpoint
+	// (PATCH /v1/webhook-endpoints/{id})
+	UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error
+	// ListWebhookDeliveries See what an endpoint was told
+	// (GET /v1/webhook-endpoints/{id}/deliveries)
+	ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error
+	// PauseWebhookEndpoint Stop telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/pause)
+	PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error
+	// ReplayWebhookEvents Send messages again
+	// (POST /v1/webhook-endpoints/{id}/replay)
+	ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error
+	// ResumeWebhookEndpoint Go on telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/resume)
+	ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error
+	// RotateWebhookSecret Give out a new secret
+	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
+	RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error
+	// TestWebhookEndpoint Send a test event
+	// (POST /v1/webhook-endpoints/{id}/test)
+	TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
@@ -45825,6 +46298,433 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
+// ListWebhookEndpoints converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookEndpoints(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhookEndpointsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "centre_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "centre_id", ctx.QueryParams(), &params.CentreID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookEndpoints(ctx, params)
+	return err
+}
+
+// CreateWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateWebhookEndpoint(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateWebhookEndpoint(ctx, params)
+	return err
+}
+
+// GetWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWebhookEndpoint(ctx, id)
+	return err
+}
+
+// UpdateWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// ListWebhookDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookDeliveries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhookDeliveriesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookDeliveries(ctx, id, params)
+	return err
+}
+
+// PauseWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) PauseWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PauseWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// ReplayWebhookEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplayWebhookEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplayWebhookEventsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplayWebhookEvents(ctx, id, params)
+	return err
+}
+
+// ResumeWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// RotateWebhookSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateWebhookSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateWebhookSecretParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateWebhookSecret(ctx, id, params)
+	return err
+}
+
+// TestWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) TestWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TestWebhookEndpoint(ctx, id, params)
+	return err
+}
+
 // ListNetworkWorklist converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
 	var err error
@@ -46000,6 +46900,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/changes", wrapper.ListChanges, options.OperationMiddlewares["listChanges"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/events", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.GET(options.BaseURL+"/v1/changes", wrapper.ListNetworkChanges, options.OperationMiddlewares["listNetworkChanges"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints", wrapper.ListWebhookEndpoints, options.OperationMiddlewares["listWebhookEndpoints"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints", wrapper.CreateWebhookEndpoint, options.OperationMiddlewares["createWebhookEndpoint"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.GetWebhookEndpoint, options.OperationMiddlewares["getWebhookEndpoint"]...)
+	router.PATCH(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.UpdateWebhookEndpoint, options.OperationMiddlewares["updateWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/rotate-secret", wrapper.RotateWebhookSecret, options.OperationMiddlewares["rotateWebhookSecret"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/pause", wrapper.PauseWebhookEndpoint, options.OperationMiddlewares["pauseWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/resume", wrapper.ResumeWebhookEndpoint, options.OperationMiddlewares["resumeWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/test", wrapper.TestWebhookEndpoint, options.OperationMiddlewares["testWebhookEndpoint"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id/deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/replay", wrapper.ReplayWebhookEvents, options.OperationMiddlewares["replayWebhookEvents"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.ListCentrePhases, options.OperationMiddlewares["listCentrePhases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.CreateCentrePhase, options.OperationMiddlewares["createCentrePhase"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases/:id", wrapper.GetCentrePhase, options.OperationMiddlewares["getCentrePhase"]...)
@@ -70477,6 +71387,456 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type ListWebhookEndpointsRequestObject struct {
+	Params ListWebhookEndpointsParams
+}
+
+type ListWebhookEndpointsResponseObject interface {
+	VisitListWebhookEndpointsResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookEndpoints200JSONResponse WebhookEndpointPage
+
+func (response ListWebhookEndpoints200JSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookEndpointRequestObject struct {
+	Params CreateWebhookEndpointParams
+	Body   *CreateWebhookEndpointJSONRequestBody
+}
+
+type CreateWebhookEndpointResponseObject interface {
+	VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type CreateWebhookEndpoint201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateWebhookEndpoint201JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers CreateWebhookEndpoint201ResponseHeaders
+}
+
+func (response CreateWebhookEndpoint201JSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookEndpointRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetWebhookEndpointResponseObject interface {
+	VisitGetWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type GetWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type GetWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers GetWebhookEndpoint200ResponseHeaders
+}
+
+func (response GetWebhookEndpoint200JSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateWebhookEndpointParams
+	Body   *UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateWebhookEndpointResponseObject interface {
+	VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type UpdateWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers UpdateWebhookEndpoint200ResponseHeaders
+}
+
+func (response UpdateWebhookEndpoint200JSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookDeliveriesRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListWebhookDeliveriesParams
+}
+
+type ListWebhookDeliveriesResponseObject interface {
+	VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookDeliveries200JSONResponse WebhookDeliveryPage
+
+func (response ListWebhookDeliveries200JSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params PauseWebhookEndpointParams
+}
+
+type PauseWebhookEndpointResponseObject interface {
+	VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type PauseWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type PauseWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers PauseWebhookEndpoint200ResponseHeaders
+}
+
+func (response PauseWebhookEndpoint200JSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayWebhookEventsRequestObject struct {
+	ID     ID `json:"id"`
+	Params ReplayWebhookEventsParams
+	Body   *ReplayWebhookEventsJSONRequestBody
+}
+
+type ReplayWebhookEventsResponseObject interface {
+	VisitReplayWebhookEventsResponse(w http.ResponseWriter) error
+}
+
+type ReplayWebhookEvents202JSONResponse WebhookReplayed
+
+func (response ReplayWebhookEvents202JSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params ResumeWebhookEndpointParams
+}
+
+type ResumeWebhookEndpointResponseObject interface {
+	VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type ResumeWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type ResumeWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers ResumeWebhookEndpoint200ResponseHeaders
+}
+
+func (response ResumeWebhookEndpoint200JSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretRequestObject struct {
+	ID     ID `json:"id"`
+	Params RotateWebhookSecretParams
+}
+
+type RotateWebhookSecretResponseObject interface {
+	VisitRotateWebhookSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateWebhookSecret200ResponseHeaders struct {
+	ETag string
+}
+
+type RotateWebhookSecret200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers RotateWebhookSecret200ResponseHeaders
+}
+
+func (response RotateWebhookSecret200JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params TestWebhookEndpointParams
+}
+
+type TestWebhookEndpointResponseObject interface {
+	VisitTestWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type TestWebhookEndpoint202JSONResponse WebhookDelivery
+
+func (response TestWebhookEndpoint202JSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNetworkWorklistRequestObject struct {
 	Params ListNetworkWorklistParams
 }
@@ -71958,6 +73318,36 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
+	// ListWebhookEndpoints List webhook endpoints
+	// (GET /v1/webhook-endpoints)
+	ListWebhookEndpoints(ctx context.Context, request ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error)
+	// CreateWebhookEndpoint Ask to be told of changes
+	// (POST /v1/webhook-endpoints)
+	CreateWebhookEndpoint(ctx context.Context, request CreateWebhookEndpointRequestObject) (CreateWebhookEndpointResponseObject, error)
+	// GetWebhookEndpoint Read a webhook endpoint
+	// (GET /v1/webhook-endpoints/{id})
+	GetWebhookEndpoint(ctx context.Context, request GetWebhookEndpointRequestObject) (GetWebhookEndpointResponseObject, error)
+	// UpdateWebhookEndpoint Change a webhook endpoint
+	// (PATCH /v1/webhook-endpoints/{id})
+	UpdateWebhookEndpoint(ctx context.Context, request UpdateWebhookEndpointRequestObject) (UpdateWebhookEndpointResponseObject, error)
+	// ListWebhookDeliveries See what an endpoint was told
+	// (GET /v1/webhook-endpoints/{id}/deliveries)
+	ListWebhookDeliveries(ctx context.Context, request ListWebhookDeliveriesRequestObject) (ListWebhookDeliveriesResponseObject, error)
+	// PauseWebhookEndpoint Stop telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/pause)
+	PauseWebhookEndpoint(ctx context.Context, request PauseWebhookEndpointRequestObject) (PauseWebhookEndpointResponseObject, error)
+	// ReplayWebhookEvents Send messages again
+	// (POST /v1/webhook-endpoints/{id}/replay)
+	ReplayWebhookEvents(ctx context.Context, request ReplayWebhookEventsRequestObject) (ReplayWebhookEventsResponseObject, error)
+	// ResumeWebhookEndpoint Go on telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/resume)
+	ResumeWebhookEndpoint(ctx context.Context, request ResumeWebhookEndpointRequestObject) (ResumeWebhookEndpointResponseObject, error)
+	// RotateWebhookSecret Give out a new secret
+	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
+	RotateWebhookSecret(ctx context.Context, request RotateWebhookSecretRequestObject) (RotateWebhookSecretResponseObject, error)
+	// TestWebhookEndpoint Send a test event
+	// (POST /v1/webhook-endpoints/{id}/test)
+	TestWebhookEndpoint(ctx context.Context, request TestWebhookEndpointRequestObject) (TestWebhookEndpointResponseObject, error)
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
@@ -90017,6 +91407,332 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
+// ListWebhookEndpoints operation middleware
+func (sh *strictHandler) ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error {
+	var request ListWebhookEndpointsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookEndpoints(ctx.Request().Context(), request.(ListWebhookEndpointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookEndpoints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookEndpointsResponseObject); ok {
+		return validResponse.VisitListWebhookEndpointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateWebhookEndpoint operation middleware
+func (sh *strictHandler) CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error {
+	var request CreateWebhookEndpointRequestObject
+
+	request.Params = params
+
+	var body CreateWebhookEndpointJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateWebhookEndpoint(ctx.Request().Context(), request.(CreateWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateWebhookEndpointResponseObject); ok {
+		return validResponse.VisitCreateWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetWebhookEndpoint operation middleware
+func (sh *strictHandler) GetWebhookEndpoint(ctx echo.Context, id ID) error {
+	var request GetWebhookEndpointRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWebhookEndpoint(ctx.Request().Context(), request.(GetWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWebhookEndpointResponseObject); ok {
+		return validResponse.VisitGetWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateWebhookEndpoint operation middleware
+func (sh *strictHandler) UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error {
+	var request UpdateWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateWebhookEndpoint(ctx.Request().Context(), request.(UpdateWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateWebhookEndpointResponseObject); ok {
+		return validResponse.VisitUpdateWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWebhookDeliveries operation middleware
+func (sh *strictHandler) ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error {
+	var request ListWebhookDeliveriesRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookDeliveries(ctx.Request().Context(), request.(ListWebhookDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookDeliveriesResponseObject); ok {
+		return validResponse.VisitListWebhookDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PauseWebhookEndpoint operation middleware
+func (sh *strictHandler) PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error {
+	var request PauseWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseWebhookEndpoint(ctx.Request().Context(), request.(PauseWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PauseWebhookEndpointResponseObject); ok {
+		return validResponse.VisitPauseWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplayWebhookEvents operation middleware
+func (sh *strictHandler) ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error {
+	var request ReplayWebhookEventsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ReplayWebhookEventsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplayWebhookEvents(ctx.Request().Context(), request.(ReplayWebhookEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplayWebhookEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplayWebhookEventsResponseObject); ok {
+		return validResponse.VisitReplayWebhookEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeWebhookEndpoint operation middleware
+func (sh *strictHandler) ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error {
+	var request ResumeWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeWebhookEndpoint(ctx.Request().Context(), request.(ResumeWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeWebhookEndpointResponseObject); ok {
+		return validResponse.VisitResumeWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateWebhookSecret operation middleware
+func (sh *strictHandler) RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error {
+	var request RotateWebhookSecretRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateWebhookSecret(ctx.Request().Context(), request.(RotateWebhookSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateWebhookSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateWebhookSecretResponseObject); ok {
+		return validResponse.VisitRotateWebhookSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TestWebhookEndpoint operation middleware
+func (sh *strictHandler) TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error {
+	var request TestWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestWebhookEndpoint(ctx.Request().Context(), request.(TestWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TestWebhookEndpointResponseObject); ok {
+		return validResponse.VisitTestWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNetworkWorklist operation middleware
 func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
 	var request ListNetworkWorklistRequestObject
@@ -90164,2019 +91880,2065 @@ var swaggerSpec = []string{
 	"waoB0KxyWQi+EUTqC5IZRp0JXhTkw+Aun54a4Y6qorjBrP76wh/lAp10A1u3aZpz6MQL1C0RKvBBXmiF",
 	"T3C9GQnCKOOMi6Sp7U3M0ryFe3nC3euumuSS+ODGCRSfCWXcIVNTUjs3uWV8QHDIVdp1MP9u4ba3Y6/t",
 	"uzB8Bb6E4qWxG9CtKkzr3n+ag0pjNGgFUE/gEnzy+CBBF7IlnTTdIjv1xR+XKp7O/qDqn+JoeRZ3eKUM",
-	"3j9PuNuFOXLZ3YXEef5yvbj4Kepqvm3nLUdc1ojE9l6Fc/zdU676dKSWfkE4nhNfa6LTt6jFLCZPfFw9",
-	"jYA4aF71STget6i+vu+7KzvCMheZPrXV//RA30BKO8wOHPiGZYRiW70F/y+N/7+ObGEGnREUvqZsAyXP",
-	"FgprPMcpHHcwkWrba+CU+EJMdP/l2rnAJXSLh2/b+L6FMTgNn2LmhP+5wSIawQBqos8OIcN1r37z8lXd",
-	"t9pEpGOOVzMrudwRtSyISEmoX785arP3F1V/aWjYA1reJxLBKHFtiCKPxGaDpz1dxv05GZ0TM1SyNWVU",
-	"bkkG84qpP7ZDLLpxLmtPLvx4buMfy96KfqOJLSnTq+zpfFvNfhFCrvIMn8Cbdl5HV+pY7zuVts3OmotL",
-	"e6nMnBLQ4J0vsXfkpb7asaubFPSMCCF0KQBqPmonX38b9bFb5q6U6e1vNmkaJsTgmrHl6p7b9uP3rdgC",
-	"7TF/il3akSnYvxeZdhJkTovDXMCcXKTZWz6VkP/N3KorljYjI5uZDZ2kK1kKjFSZjkQIGCpqGpvs4Hzm",
-	"MkqdRngPzdKa+rrqrFbDhzIO4IF+WB8XQAFHFFUo5UKQVMkY8hwFqw2VYnxh+9BxsQuVXJjLxcWUnKkJ",
-	"yqphBtPSbKq3IhNtjur7wMVu9IysAqmftZ3qYuUrDF+j0FZRZaL2XGgWaF1Sb09rvHRs/6TjsLthUQ67",
-	"eygQ1Yzm90DoOcLrheGKiPsrLKYefD8aVkV30XhYstxsjJKm5zWQWleByTEFGW83Zc6IwCuaU3W41AKq",
-	"6vtoEdEmb8UHjKb/flC3HFdoXmAvuu84cJNvNihxXKjYKubpIj/scouC7Rm6kj94t9FLDb9EeGUSNh0G",
-	"4ycSSYUPJ9JnC2Nhom7lBorY5qM0+zgR24Jlf+hXIdTz8YTMXHHGU7h+Sy94/go9/murlvJJ4zAehfmn",
-	"x3OHgakYV+HCiJ5b3zpqt33jRz2XylrrffdZab2jzgghZdP2NrD5mNylN2PjphBkUrODnls1J8L6IO0f",
-	"gWhjD4JuJltzrVKEnkxUKKqGgoMUC0GJRDsOe4tZ7VrNc76Xlwazti5cmFzp08wOvivbufpmL51X8MDz",
-	"0HmU6ltjEnvNa1ZGmE4MXvWRzXPjIPQDKRPoJ7byMM25pGwztfwwSseY3SNht+Q10X+8Ww+JT5JunLdj",
-	"0wSX7T08uJEIhnXCQ/q7HAhhTGUvo8GHH7cEGgx4bd6vGd9LB4lsK2jMxILRiT6bZDbffmBvOs79qfvi",
-	"6cohKFnooIrTLdim0446HNNNRpXq55x5HV7bkoulJB+stYIn8qluoEmOJnYzBZHs2EipdCiApxcuTc/3",
-	"bfm1vSoN/fG48FV1jk2IdqFoSgvMVCDU8IrwIiemToCXStKMXFpECa3WUXZDVTzqfJOaXtVfDmncRSkK",
-	"LsM+Jj1gVk4lqo8/etVYV70FrVMav6jP4dLNkSsSAEJcnJgt4k3zGCM9Nie3RdenE2iNx/XkfJBcJ7P8",
-	"I6i57RgJE874EXzD8+wIdGoZQFK2/pwh7tjnMRgEUuivX4xEo+7lfhPg+tqUMYvLwZOs98/lEL4nHwVO",
-	"85EQy+1VzWFg/v7ZUHgbj+HsM4A4fBSek1jtbpKDZc4a2dPqXI+qQw1GAKYbLd3Sy36oRU2HX93gvMQz",
-	"VEseAxVnvh1vmNQvRCaBf+BSpiqxOYoYYLLVK1HAzmF/BDF3Vo+ndYZ/ltmGZEiLrI8BZW7O8kB3vt5W",
-	"e2DKDXIZvwDHAdm2SDKAkxXVjeSuqHcuipzK8qeAjLQoZOiQx091Jk3U45P3TxP92oLUBPK1lCK7Yorm",
-	"xZnCqXpm3gvtxW1LDagfmvxCNCoRuQ0/FSMki7tyFZ4QvDKWSTS9DD2qdK85E1fFcw8TZU6XNTBgRRdJ",
-	"fWHG7trRaSweffd5A0zmSbQbYB7qO0kthfFGt+wYATydHXzMV3xy4tIdcoDWkcIfx450JulbCbD7K3vn",
-	"8ZZM7+RyciXoKfQS3JG/81Ah5PzQPMb+ORqY5xawdm7HxFzlpD9Z2/5eJdTXKZq3bSu4/+6J2v9QwXsi",
-	"voYyNYB6I7WenUw3ewGvwn73CNNXYbEhKta5cK9wdLy98k727cAVPU4anwblcb8uyBRy6Ud18WY0dBxH",
-	"AbsYHtiH6tJBbTEoMPIIdA0zu25PnrawPpE+Ps7DjD3CmZQhkJ/3TxEyOzCLEvSxENG47jREVEdmQh4R",
-	"kP4gbrvKDVuP0UcaL9gNVXMEIeoQ9m2GLXqBY60OAllHjZLeyKo7wXe3YZraJKRjGjPeXt5QKXuglX+E",
-	"Rjw4M1mca5pHqet3q1g1Ca1eTH2G3jaOU/1RqpZHLfNmjURSVX//zmdal1cEWRD/OnZ80rQ8gplW8OZe",
-	"HD+HmQS0x87un5iGGpU7ky8G2Z8fd7D+y6MRoe+tFdrSeEu1vaXq7mMkS0ZvqSVxjkM2+I+CKkUYyjnb",
-	"EIHwWtl08jVOVSj5I5hFviOsMhs6rFwShPU3DEqyqpCN/IzYSJdlfYV4mpZCTNwpRd71t2fgLCXIhBf+",
-	"JTuvnS4S65vUPB9Lex6ZDN3Q20x49el0EPzQPdeltJkCMo4UW9xyYkwFRhnazJnEGXDO+yfIzA7MYW/O",
-	"QDi3TRe9O/CPmgu1Mku5ipZlfZ1ZAmgg0DHDNO3BNEOS+5ein/2dtF3dLnJGrh0fKHab4/U0UMaH3GRt",
-	"3ofejh/CjPfRHev9u5YvC8L0lt/7AuC+WzfTKd/Do52H256WyAv/GsJLhF5uVF6jdIvZhmSX6JoUysUJ",
-	"bQO6JjE8jLJkPuYM4iNdja9yHJAcx0cJQjQN+KOTlev6rUinlmmFFcD5ODRh3QNdb+HN2KDgxDD2YWmc",
-	"IGFHtCnq3WIJ0IHFITi/epTo+s76jdhV6Td8ZIjhFMHi8K171ra4kT3lulRJ23tAIv1c4uNi7LVqbaGg",
-	"q8TZCwCIlOUO8HEJTrcIJDJLD7FVllXjgU7q4u23Pex3Hr+pQLUQF8iH25qUTU85641s1I+YDc5JhhRH",
-	"akslqq29OKjhWUJW8+ufTbzgRsu3KV0O9dOSjOMUWme/SUiBKuA4IM0bKBAcMvj7kdgMYnMbhq0mmLfD",
-	"RfP3MI+hUsJrpDHDzhs81HEaR6BJJaneDsi356AGBKTcWoVIro0tLIiFctpStkGYHUDjNHjokGoUM4Lp",
-	"PQ1DQByIkjwLutUdhSd1gYdtF2sbuDC8I9K0nxxBj4JvDG7MUQBhaY8r8Jll8sY0JOJGm4pIUrbJzUKm",
-	"lMj35hw8CuUc1KL/VOF+HOMLzDNUmBgNJDSFj51SVtZLGV/S9XoetVCP9goLBSOGBDJcTtnbSAA6nVIl",
-	"Sb6eQj/evQ98FAJrkacBz9biqSt2ppPM2J4oHp3pywem1uYHdtHNJbmv+WPVpzKN0X6DWfbyxkxmAkc5",
-	"VuucuxyrtV/VtIaWPJMrAMywe+gO8Am5m9dRyV2n3+DMaDKC7PiNEe7GRA9qNB5rmOneh3S9F8YtkGNF",
-	"hFP6oMXCvgYbgtkmzoNAsMhpszF/VMjF7kdi9CO3uuG9nQXI8FjpGNGFaEBSjTcguh13xmureh9X5hlp",
-	"XEELDqOdrY11BYKqaXMRxMh+itl1N62KXpnst8mdin7Qi1vzkmWR3c+neUqySH+YTd77wBn8rlN0rFdA",
-	"EMnzsver8PNNvJ46py+SWliz8Y92DNbKUHXzv6ftaIH6Oj2rhxuo2Gs0T/+U27kfd5OrP9x9XvND6PCv",
-	"uYfrR8kzktj+okZL60NNvgvC7qBdZmTs0OdS++qjum+an9uHeTpX3gJtR/Q/vH0WeqwaY5b5uiEzJmXr",
-	"+S9OzwhvyKIxA6sX5DweKul1pfd8dH0dXxNekN8dmHVXtzXzMB7NVhIvw7u4pi8nFCGcEBHuLUqon+k7",
-	"3DcvX91dHiwvxmMNDK25SMlk09IO3rfOHwjefUecn+iOIaBYdjsJr4LnDecCUDBkIcJC385fxfCRlSjU",
-	"JQmwFeOHf5upl7eWu19Pfyaly7sM90/v+kFg0EpC+X5TqHp1CDKjvr6aGb0Vm3+qmNxw1Ssie333tdXa",
-	"kxduq5CEVFEY0nUr0CNADjvxPldLtiUTPUR33+h1oINSZyFTk7oUX0a2ZG2dwQ0Rq+58DPtMXOgUcAcK",
-	"LCoDVF8bcOR9IlGB1fbSANgnNmXsDNLHMDONXDKB92eu12jKdwThFS+VVsnUluwkyW8CLcuCDL5m3jBv",
-	"f93JYiDFtL72czHBmo/cPyb4DyppqDNltqPs0bLouQHPv3mGXgElOSrIqLHqEsQL/Es5R2/yArPag3xL",
-	"jRstBEufMmkeOCuLqryZSrTDGbFFOXMBDbb7c285TJiXCrozBBUwON3pK5CA74H0vgCTkUTFLmYIXK3I",
-	"cRqglK/e4VRdIs7ygycJbaqeCZgkpqOxfmINPIZLbTVxtOfi2omUvnb38NnltLyEIseMTaSUkZ7ikNXk",
-	"OlNoTtlfHCXxmhgvydC9hmv5xjwa9BbbRYCOrmUt42pp/quax1C3yTso0dIrmPoF/U58geEHALjz71u7",
-	"O3iDshqLGWS+xzm9W/zZs6AfRzVXajDXVmol9ONw7mXoLQv3ccOJRDjnoEdEdK0d4EwvmU1apRJlJbls",
-	"FIYZCCq9NZDMq1kW37MPzG2H+RsAxbR5UbuhzjjURpeZ9YAVNxho3cGI6NmYeeidvSZFFJDTMQyxeVVH",
-	"CejScvE8J6K3CjDKxrV3zpvz4O2aScczatI9Ve9mSn2YwnJGIwZj+t3oACdd4uGLOfrtCK0jZowTL934",
-	"veknidcQcp/aXiNYEwLmsGHXwIh2RAWLRKZgfAJp92LGSL4jK54drETaYHpUk5cjYjllrnyaa6peb/tO",
-	"bN6C6I6PHmbVxwB+xHn+QRzVQ9n6t+fHxlROySPpneHsGD27UioI70lCIt1/H8wDPhzF0xR1m97v4/uG",
-	"zeA5j1r9Vyz7SHuh6dnNpPEA47h/Ck/OcdZdfU53VPWWM755+coPF3ZtWTdo61oTutkqkoFzQqKSZVq3",
-	"xYcE1SkOiDMiEWVpXmat6jRernLvczZfXO8w7gOwx4ryoADWE0SKI7POqK9oo7UZ87teJIs9FsxI6XWZ",
-	"52HXwel3DFZotzVZuEmb5bmZDR3wTCQO37+fJP6aFFyomfbADPYtZcFEb/IOiDc+d9wM95V+rQ91oec+",
-	"tm4UBhcgEYkND4xd1HbRgaWragGJ2Z7xfYWt6Ozt6gCBln7WH6poaS7wOaxrdYCsPaRVYNQK4FyaVBGX",
-	"NQJqLpQ0Q5YjyRrVavX8YcPCMxhmXieypIqLBGwCc3he4uERHGZo2FFNYr+1revGqRWwtzoUZAZwu1sx",
-	"LEcIQUICd0eo3islUi53vH2Thq0jGG3pvRzuIVPgNJgx+gpsMBkUauHQzhdkQ5lE5IaIg2k8TVhKms6c",
-	"C/Ts7/91dn5+/vDRZ+HYTcmUOIzXIJnHjrQxorHcTOmR7ImPUCHBDQlBLLLG2piKLI7zC6g6HA4rqsqs",
-	"lcnYe8FyekPZZokFwcvdo76LzDZTxtxhhjcEEqM15eSx1NZ5b4gB+L0z+wFKSyYRVcYJqHkwSjlTgud5",
-	"3EUeD0MOhR2LLZYkdvE5XZP0kOZkaV4DBGS6w+KwVIeC53xziB2qeh4SZMUNTadcfftG1U+oTWByywFn",
-	"OUgqkioyTEz6Vi1/5Sx8qorTnKiewe266BGMzN+S9oJuPyS1x4qIZU6VIHJZELHM8CGi2DPemDaVD1a7",
-	"dVzQ32ufHTU2MmkKCI9gHP0G7nO//Hlu70u35vgmcI++1iarF561MR+5pyrdQnzBlBkgvl73gKpkYToi",
-	"75TAEQpTB7yyXlCOV6EsmRfMiyh8IpHb18RbwScQOKoTrLUeZU4hICVWJI9o55aRb82TpiU4YaonfwgG",
-	"zElPVN7usMGqgUddWw8T6Wpvcaiswm1N4lcOVZ8dpo2ZIgIVPXVJYuqGmhmFndbVtA0zaZO1/plOqW2t",
-	"r0ionp2+6yvw7BWChhKWbnpdoqYq72O0BU3DEKY1awsW8zOitCasSZ/KcQQLy5TMTNx3fbZm1p1Uu/l2",
-	"9CTiiKhbniKHGELcwVlqSUIgSYrbzLPEGVomEut/xwV9WuTdWnDg1g3uy3EQIPPZBT6yR4uwk0XJ6C8l",
-	"sb8rUZKW4bDD7+hO22nQd99sj/nD+ZD1ULsv//unZ2f/9fa3R8mT93+axyo4RsOfrLg3N21HmWvIErWD",
-	"w2p+tadP/f08e3oeZQG0TmT8TEYMhHq8vzWmA/+8E+uh3Vh/1J8fsC7ijYVWgPp3ahcMtRAK06xnOTRJ",
-	"bIy+2lbFZAJtGB0tfe7Z98+QFVLewX1+ngxaJ9MWMJPlUm/559M5Rp8RMnEzwxrhcabHEQbGHB544ym7",
-	"Z/53u/p51Of7IPp7Ell8sXMf5W/Psk6QxxEbdYJ8Hp3v0TK2T16OZzAF5N/wS/daHo6f70T5OD5gQ17O",
-	"JBUjvnp/peTY4vrdC6+cMtiyV4/BuAWAXRX0WUHoEime4TA8cSzEq23PM7tOKxUWSgaTj53HzbnW9PKR",
-	"VS0+ePfXiS1hYhrRISwRZogI0ayOuYX6AqeA1btfU9HbYZK9zUwsR2WdRMm7JLtnplRpRdSeEIYePj0/",
-	"h4KhRw+fPp2MQ9jd6JHtnU3PfbW9h10K+sB+pzBDc+YDBdJrW1haOzT5nqGMCpLa5gKjhOrOI3wFjCho",
-	"hTxKobZEIJpJoKbUhl06e7AJWqumHbfpJgBsIyOAJp3Ywi/EBdoRsdF/4cIgu7i+YWa9VNrYxQVgttsY",
-	"SzEkFVrZw6D5VYF5h4cYRKAJN0jwfozGSLXd7ZtTufq5PD//LHWDwb/IA8vurhJ09cByO/hvu1Xw32a3",
-	"4D/Ndl3BfgFc5BYXBWEkc1CRgMGs5Q4RO3mBriA5QeD8gaaiqxEBEnShVydYt3Kr9vGojFt4xtvy5gZD",
-	"VbKlqKFUJJjCHIynF7tzi7XlKHoIG+pDC7xxWN2I7AoVJswW82rd73yPDxIVgugTcjVeiqMNR6GG9eNM",
-	"ypt5cOdynl7/QHekN9Mz1U+4O5PzFByLD9A3vBQWbBtq1/VUgegOiBeEAU1apNIEiZKhAkuFdjRjdLM1",
-	"KWZ4V2i1c3H+t4vz84Vvdv33n386f/j2p/Ozp2//z6Ofzs8+e/uXi5/Oz56YPwVd5V6cMbSSCk2341EQ",
-	"Pen24T+HI7Dr0CCtszEAC/pAMCR49YRFWtG9kx0mImTgtnX+UYOXsHmGkbMMs55jUe97dn+mgKkd6SsX",
-	"mOmNmTZJ9XWZE4mkMvXdEN4GOXuJsIuAp5ghG7UGAAi0Km2ZBCQfmL/1pR3ExmO7LA4yL+G+m0clWhEt",
-	"npHiQbHn4rdxOQhhdPHJgV7Dv6VhRpgdTNMEKw1hBRmPAMuYJ/LbIIFuaiyWNMCrboiga1qLcCMLEyQI",
-	"7JlpAYKoAgarR+SSZEiLiSHYzpYeRG6IQDXI+gw5KGF6sYrp2mqOKc/LHZMQZHZbfGLuylyJKc5ua5Uq",
-	"s01O5TZpoSzscFERVNA9iMPOjGcuJQhdedctqIfVCmjH7nYZR3qo2vy2nWEisEXrJJhK5TK0OETEc+hW",
-	"dqg3Fnd73LAL6kaazV9W2y8NIg5l0LQJM7mH9Mhx4MtjbLvWArqeLxeWaE78G75HO8xMYoW0WVVBh0wv",
-	"d/59c9OBLBHbc4gRKQMslDCypinF4hBdmbmleTbYDI1KYK07fEArktgSpYd/G3BAusZIoXJVu2US7aiU",
-	"0MBHGUvWQE8Fu12bJ6Pv1Xfm+a+h307gUtnxlmsullA/EG6UhpH+EQmyoVIZdCq052WeIUZIhlZE0syW",
-	"Yc4yLf9DkdibgVfatNYiieBnHBV4J1fvemC/woQJeFzz0KR+W8v8aS7z6q3VIZxCXj2BMLohYoVzlJGU",
-	"OqjPvaDKrHiW+mU39LhL02zdsnoBWsvRjLCU9GIyYaVwut0BYt7ax/Mw7Z62fO/KEcygF3X/DEk3zDqV",
-	"jAcj5SKjcYgstg4qW9Is1CPIS7WRPtzVnqrtluRVv7bjG9ETVxLW66dv7S5l5hv6FZgGz/ViPSA905dx",
-	"zKmvNzIj2SViVcm9A+QNoi330oV+WkQThXnavbZ0ArFL3LIg2DT696ghqTOyDyjjYBUNYeRFB4+0jBaF",
-	"IIqIZSn7kl1jOwk1YvlEbXkWvT/28aF4liApLajB9o8jWv/iQM8iuqMKuoiY0roLZJAVkUx5QZDEB3kS",
-	"UbeaV3Rvu8HQ1TddAi6OVrrdS5FIADDV6G01T7viPEjn6dWK/tHsB1kF9xxEYzXEbEE9nNNsWTJFQ4aR",
-	"kgZf0mgno1HFu0BI6Ahhs72ejHBsoaL/Ntm2WK/HtQak8VGBvQ8ufdt+rDuUrM9Yr2C9rwJ0oAViOG3i",
-	"Dwk7q4Qdpeb7L3HHY/sfnwiefC0+Dvk5lsA1o2hstzQYFVkDgmgWb5kxMO9Z+gNnCqdB1+ceH5DSahxO",
-	"twhbdvIAXUm8Jlea5K9Kds34nl01kRywvCbZg07c7hg72xJr2Nf7o7uGLaBIPpeBPBFpc+ze6X1ewsOe",
-	"47DLxY1LVCadnjkDeHOD2XImh6CPId+Fai9IbljnlhbBRIV9vW7XCTEOWW/LS0m0PF82vmEhiEPdiJA9",
-	"iaZLQmswwHMcjMcBZCPjwGyBysONnPCaLPdbwkJO5FK4vBtmlFs5o4FR9iU2QMpMgnCWCSKl1gG3mGX5",
-	"XWcfRi7EvBKFZTebcWPRVc0mWkrx78kAn3ymFNkVaqZeGuNKQKX5VJDYW5NZsyNSmrgBoC/qW4h3ND9A",
-	"VoZQprMNV9uexja93AJG6+871ETANAx/MrotnEplRprdGN/z4ypP54OkvIPTOKkv2bCSozfyOGv7aBk8",
-	"rnV/zAJ21CyakDg8JoH/kI5OOo7u+pGSrz3ulIvVEBcD12seGwK08XtpQ8zV23M2fhMNr/1BGcvoLHsZ",
-	"TUTx2u0xnklFcPefEY3u9R0xpsDlKw7fek61thXvHG4285cXlEiEBUGF0Kp9hqjfNnko59VP3a1QLloO",
-	"nDcv0WcPP//87CHCebHFZ5818oa//+p1M2vYoGl8FsDS6FzCCjDjebkK1bDZ3LhoTluuSH/ueC/WU0Z3",
-	"hEmgkSlf+tK9Fkz3IFiWYuLcvzMvhcfTimAPWgNwBb6m+agH9ksqbU+3V/aFQZCfXu/hM5u3iPga1dtn",
-	"ikf0RDWTxIiRvetqmiAG6Y7mjzuCGWUb/TZmiOdZE91qBCugtg9dMlO1243DbO5asqhTLd1uBQVfTUQd",
-	"guy3sOqNGllDPXkYrG8GX1oN4xS9o1yR13zfQ004isSxwt/pZ3uUCBhnaAnfkdAycJlRYptlOyYFkQYG",
-	"Pbc3/IYIZn3PtalVlKucpkHelVr2Eer9+GtIQHwt+A7BgBJw4rQUkK4ZvSNtlh9Mx2VNsubrIOaC+WIF",
-	"EdTYkWOb+so8eeKl9eYzjcm8MemmAaqo9iMYNKvQu/ZEKrNjLgmxSvicXB47duH1ufoXvqKcevOqQ27t",
-	"SS9ZVmw7mDkaJKPUq0joycmnSlqvqk2GDacCd9u/2F0yHV6SBVZK0FXZYA2+twK+MJCRfAA9wGXG99TA",
-	"B7NBcoIlCeKgEsgbd3svES8VpCHuMAQGIDjpozuPoP9Z26v6Yt9JfRusAZnMA7urDTGzvkk4mRxPLJRl",
-	"mgi5iIhhuyffQ/hPjdcv2S2Eh/1P9U3/VcWWemwuc3dRqnmuvEQlc8eCdpyprVErc7JW+tS7ASCg8rEc",
-	"VD2QsVojH20t2l0l3rtMLeeCd9NTTiCEpWnV9G002fslCywKb8hyI3hZjJ5g/WRVMRwZBJsKKQenEb3T",
-	"DBtbPYit3VXoIavE2Vohm5MXpTHxlq6QdnBb2s+/Txa/lFgokyBR2w6Pzh89PvtfD4OZY+RdBILKu3CP",
-	"SVkWhQDU+XBvo7BZZzHHL103P2Pxe2MlMQGVA8GBVUZWvtXyOcBvppKMhdgJQiG3ZX2c5HZrG9XTHYoX",
-	"vFDNpPXZ0GX+kuREH8dr8ktJQuw/5WxNxW7ixDtb4ccxTTX2MrrLD8zslPad/ie9zWmMHLE5M/gm29t9",
-	"v3yUVjEmmSlvCFipa5wq26jbz57i2hBV5J1KjAcF2rHxUnlOE5M9ZotmTODH/QtiPvAPg3f9TtsshGXQ",
-	"+4EwRaHmvBYNyWJFhdouXYO9ijcbEDt7W5Z8veSCbsB14yPe7bCgCud1i3CSlWmzkmJHN7a2ou7oaqNY",
-	"GU9La0qtcHqtZ2Rav1q8qmUh+A20/A1xytr0CIJyN3guMR51SvbgH4I2L8lCCczkuidGhtO+TpxadpeS",
-	"CH1UaU4NO+Yoo7HpCT2FnVfWFX1VJVLCg84TcUOEoNloc/xC8JSY+hTznffJKakwt9koXN+MITiswI2P",
-	"nM5oA4UfuD6zXVwyyRQmHGyq76cKdLID2nMF0ltU2zNUe+lZ3zPw2/o+3UtW6/kgBkwKayiCfSgJCSjY",
-	"czuAyG6FxYYvM3wIXPov8UFaqBRtphNmOw9jY+MgKlFljIZUuh1+t2w6iVvj10aGSaOAqkWUCq7Vxkt0",
-	"DhYyZofw6JQtUxKqCARdzlT47xFVYIptaZYRlqBfieASkXcpKVTftO3Ayx1lXPS0kZF4R2B6IKtkVWk5",
-	"PGLdJ25kVK+hXMMz2x07wgFR1b7W54UUD7sekgVIOsuiSe/m6j3dlbmiRU6k6WUw7oj23FAe4VQHGd6o",
-	"7oF0KKtFyMGLWBbg4woKZG3A5STbTBQSjRf7KilMCScRtq2GJClnGcK52vJys7VAR0LaYoVtZOPzY2sc",
-	"syPfiWywuta0Yx92DMqvYa2iCaZkZkvS60WyoDtQet6e0PPJVeAGQYDUVhC55Xkmbdq2H+UruJTU4LHm",
-	"9Jrkh+A8OOuv7jQJoKYlvIEZ2gPQWMw5Gp14UqPUPoakBGcbIpUhp9hC5+pevK4KQLouTq2c9venN7H9",
-	"nPNrkiEtHjaYamNhjTAqMBWoKJWFdBkt8JJpEKXqmXR1J/uqI74eWf8FaC5BZaF52sP4XphN10dBmK0K",
-	"yrEyKAxcLbOKayQLg1cW7l93y2CXx2Z7Wqr1yMztsLsyNVF5l7fan0FG+hyzjGZBjnqETl/d4Gn38oNd",
-	"CdsnL9wjMUzE/xlPoeO4AO77/Qcad3jyVM28Sw5Hxw3qsUAwjGVPBdRoKhE4YyFD3zaNf4C+xzsiEc45",
-	"07KWZa44w9CVgWPZcQHFa4rnmWkppZV24fn6HywiAMs2QY3J4DRk6EAwZA9l+JAgyqQiODN8EjwdyHLF",
-	"GvP40WiHA89F0mY9QfO+enxZCK8ys2XtZ/hw1VPVN2jgB4d/X3tTlrVDcaw4yvcdBfDSgnWELP7xOgur",
-	"p4fhzkQFU62Ra9EeI82bLqr4RMc6WuFhmUcVuvk+tW603iJXyYLkOWUbk9plnmgU4E1KvBrsPfDeedAi",
-	"2rFEhyreD/GKLz0qPh3Ke6K+6xc3O8EFegIcl/uvtiZhNIyQOKueihWbk1vsB37ytLtpVYZdB1Jj/t72",
-	"vI05waNS8odO4Jh9H4KQvYKBry5AKMDNs7r/JzIU46oY98Ow3e6OZKTSYRRQckA/15OGVV9dGM05qKtH",
-	"KealuKE3vLdNc7U3JhfIlseqPbdBgiirtvpI5ClgVR1AnTCHK1tBEJxNPxiFr8nwh433sy59dtMGMDsJ",
-	"3nADdFjRic9sZ4uUNKIj7dDx9HgJOBKBkjwgtk4h+7FxlfpPtcGhB2ea22ZEKsqch6AdgnELaisRmvJ3",
-	"WFyH83I9IRXTgaKto9aF0/aiRrGwOVzdHcE27vEeTciuHN1TTc1YN7eb9JwbcK8W/rpi5y2+wQhyKCbg",
-	"2eXCMF2pgDsa/iXRitjEXq1uV4UFbetCEIMtEE7MfJiYNu7G2wtPywRl2h5SHJ1F+kbcbH1e5VhRg+UY",
-	"vuSnzATDp5WmHbymewKI2oOoftW6TeKRPMKCrhaVeLtYfT10sl+t1wTa3faC5TXDkKH8RmYrDYxWKaM6",
-	"GxzhpK0AO2TPPhrfp+J7rEkNMAz8yF49SROMsVIo6ra2t+kH85FgA/PjQTnKwMosRKPXxrpeAaC/6Nuk",
-	"l5I1FishQbmdsWB8KlbCaXMvExg88eRdQUV/PpSP33EMREcM5c2Qz9kh5qN9NH3nPXI7jomKj6uLHS/u",
-	"sWfZWn037F3pMd6yQtsDGTVfQQeh+MzXjChM83B9CgcNrEv9//PNy++R/RVRZivSVjw72DSdAgu803rb",
-	"J7IFV93XKsd+qmprb6cVXCYXuyAoOMmCdohmh/o4K5QsrZ5D/VUFknUrIS/3TrQ570062Fehr6PUm1LL",
-	"bGI7wQiiYFeTecFVKFtCO7EQJvoeYSmJlDsAt4d2Rw5sPRjlvSaHHmEhFT5YtCa8I8aascaVPLoiXa+t",
-	"qhrNe0v0Xpqe+Iq8UzJBXzx/hR7/tVE1R9hoQ+g25RmCSzFDK2ICrIiyxPXe74YGRvN8ah9mABSiCQ+l",
-	"lx2M2lsLzFexTDekRZUPHZI4x6Wf1m9F3gMjNqY1WAKG9AZeRI/OH52fPXyUmIOs+vlwsQvCfFu+oklm",
-	"w8/sH/8pOXvwGu+/s3ASQX6fCbxWfn6sZtXVVQRBoHrF90CTfoGZzOsiob5GAtENBjoMtLl3rmYV/b//",
-	"9/8De2adGNBJo7F/5ol6eqEmBCVdHnOA3+IDLxXaUs1A+BqwrtSZPgYz2lmTmGMP7WONjWoG6CUR2+Ka",
-	"yjNSCfyK6dZlkx4F+w4Uu+n+AbRIqU+UHuX57Je2z3lxMAXiQDJQz21q8/Y2SAZ6kuu7MVUsTkNmiUc2",
-	"OUoiXRqVgq/RlduQqw7mgFMLWzEnv/gan/36Vv/P+dnT5dt/+9OHEHSXiLCYqX/2pLHlj26PgZvvNiKe",
-	"PqpLLAuoGO3EONOpbLgRgApGAVurexRY3YzM+gF6TaBeMYNWo2i/5Q73oDmLu2fqpx/z+x7eNoNHUA8T",
-	"33flY0r/NRswBxTMGA+eB9+ll3v9wX7+YD/3kv28hrCZ7UgzeKVO1FtmvnDjpXh+H/rT7tvi+CvVTYU8",
-	"jlBKetxUQtp/WLP3zU6rxwcU9j4m3ts1ayYi+r25diaWTt07l8ptuSKCHdIq2Cru2hjjDEj7Fg3nGczj",
-	"Hnu3ZKnhCc8M/MlAo8GqU9u6emmZ0fWapmWuDibdwPaPhkx/YTsYQwjSHczDRbLQqsRni2Tx2MNGg1hb",
-	"TlnPkXjzrG5fmEB/xHJL2UZxhv4ueFkgueVCIUkU4qyaOmUb25XCJaZCLqpE1YIeoBeV2YdRRvGGcUll",
-	"oAwMNo60Cy0kydfm2XfhZGnDRno82N+f2MfhmDrOYzz6pVry9XqZ8R2mbKhfoX0CbXFWQ7cHq5TqUXvq",
-	"SCCaq38yfNekOGH7BROUJtDx1gRS/U57PTyzn56nVr2MW0/Vt741zw+3X8Lplsil3ZC+7qseeYZryO4A",
-	"SP22HYu/H4xvSydJg3E02UH7CnQvWpc2Rrh7xTWPA6v+GHncnd3LMRzlFmkEDzj2eOZw0IRk5T3z1LRP",
-	"Y1r1yRdO3pj8UzamupiHF13A392uZIDFZizWyF03mtT7ZLElWBz5qiCGKR/5uiTk6Dfz9TLFghzz8h7n",
-	"10d9t52OY6Zf72A9dHNr/PkmrQMLEdY3BGegIUykqFeEFzmplIs9VVteasWQ4R2ZDXvLZBo6d5XNij53",
-	"UZ2BLOkpxRvNfX7XAnlxU+jZvNzAdzVX2zW/+PV4Ws9AVeM3VZLiXGUkOdZ8WNJfw+Wsmj9UmZHQESup",
-	"cBABahqElPLLxykz3eiCusqW4Kw3E9EBhBu4Rf3oZdXSeb+ledWuyNXPxehfkcJwQNX0aihb+/P3/zr7",
-	"5kyT4eMnQes7uKvf2e3ThmOz3bVPtx3KwZDOtjC62Qcp7x3TNI9VBBtVonrLkqgrcGwdTpPiG+xkjJtE",
-	"t4DpgfHURK41uv2WS4J8XHXozaUp/gqtSMp30MLe3IHYFNdqYwyB2e0Zbks3TZfrPwvzyXkadR/Bx9pV",
-	"knMxhX9yyqrkhdHao5ysVeyzwzj+P5g0SXv6R8L0f6wZLY3DSkJF4946/DN4O06Bx2WoTCfSY+infcQZ",
-	"PsRYeR+EesYL+72nI87lK+Ogn3Ao3mWabeMiWNgMVmabKd4vA7Oa/Zw7cX/3YJ6ciHidoyc/IkaDfuZ5",
-	"K51i2eZQt9a4JnS1Xtga0C9dkVWgA5/ri91rE8gUW3+13PK9jIWHvBu9w1RqyFihHytcpCzjtQ79NGWb",
-	"5REAwn0mT1+Ys1nKZLLVtfG3Iq6GOVTzdese9ijM6maV7vHq0fQu9tVLfdBrEu9NXZidotb8jf94dOn/",
-	"moECGPdtBMc5sv/kEUzpAuFQm3/IX6hgidfomrKsOuelHiauv//vgc2MN108nu+MofQcwyJa5BpNdDMo",
-	"Th3Jeb/0p+6OzKFGffB7Oao8Dd/T0dcHL2TU260L2n7nxC5uxzc1nO1ijwMpHHfRuyRssD4DGivf0dT2",
-	"3ahBGcVS8P0iWeA8X3KxZBywDcLNrAw2wBgHgO8bENu7qip1GBENtzOYb4PYp0QICz88UmfmaSLdXBi+",
-	"VoSZmn8YsMbMDNWOrTHNy/FInNnFF/peGbT0PPKVr20brjVl05PuYr3EuCj0hZ34uIOO6z5g67bHV/ed",
-	"ftJe6ICX+lnVUEFuCVFeFnaCZJluERRF5+XOAWLXQaB4b3XraDrobIJvBJGyuesORKM2oIO4gx6AKnRb",
-	"WcqDVGQXBsFUWKijsyrHV/jGPHsn4Zk9FoyyzZx30Q45dBuPVet3pny/5qgNFuTlbjYP0V7jipF6tFLx",
-	"Im8rHJW/7WXyDYDYVrm8S4HUVinAkrsoZ4K4SBBlCKNMHJAoWaI1DYJFTolAAnaxVjXslD8U/GxOGQkf",
-	"/r8GMO0U7FkneTV/mxxcXOMyDyR0vSY408QCZS22GQnZFeqAHKC8V7cUNI1k1Taqe0xbyLO+RPoosPCS",
-	"MFIsSYJwmkJGPmYZKkqWqtKVZLe/OlZohMWGqFgBSozbF5pxxdYfhdfe04fCCCeJDxIqiHAjHRuw7z6R",
-	"kNsEN9O2QoOHquYwUJdkkm7hfKiSyHVqjCl6apOZOaRqp4bIqwzCIF3pwyoUya40C5HompDC5NKXOYEi",
-	"Yi4tWNOeWKlrVDOSoRVZc0FAGl9ZtnuVmBanguBcM6luPo79Xpg7mHLsvh/NJ3qESkOZbJ0gpsq0zKig",
-	"kC4brLSxTF7m4VQSEyEqA9ftSwNO5QDM4Lj1TlnQKsh7awhcf1TKrkNdKtyYihvrpEp3KSAB6hK5nQS4",
-	"5s5BtQ4p+GnbdqhvSwXRNNT7K9/L3soMK34CaSbXtChIGCrTIIeakpRwT4+SDRKIZkNLXycZiSDDEvxt",
-	"SGryrMnN/2xNofVSvI1qKRT2aD3Kac+x/8L2tCCz8G9GGwbwlo1J0qkSgY3uYiBoTXVPsqipZwl8eABi",
-	"0+ShNfDsTHFYE8/OqxqLh6WsEe+SvkBwokU2vXEThX/gfGlVtwj8TChf8VEzb8qcEYFX1AP8NFhfNWiV",
-	"6esNOyZU5TuvcTSTBd0w3lMo5RlwgSq4nO5oEKjq5Rph9PzNP+CuXCKSS2JEdNAhy1Ke2XTOTsqcC/dp",
-	"rpMRBaSYIIx+/ObZDz/+HfIiL6uWq5YPykKLIJBo4X4lRt+p9b5U3iySxbtcArZh9s8m9Kdf9VmoGvqt",
-	"VfXq5sBZSio+ofXcjAAQfHTCea9NKrf40ZPPe34ipKdSyUh2AJz3NsaCcsneWFM43e6LgyIyprdnuyut",
-	"eb5OSTNLSTwi6mcXxq4NomyCigg1VIBWaZqEgF7o2tZqWQ//MD31BSkIVtIUZWHQGEHrCWRlZyEbBnp5",
-	"XwKhgaWEdzLcrc5pvH0aprb7a8VrL6gislGp1OpLF/ZS2JLYPlGV4jwHMLgu/pIPyX5DRLD5rfEdabXJ",
-	"zBUMsVIllSGbcQKlax6Phndqm3E8QdcCz1WzqFfVTxHfGfdNsM+iFhn1Xnn1Scfl9K4po67QN8IZZCb2",
-	"Zf3ahKTZ3nvf9rv0tDM3Wm7VUP0SFVhUTvprctD/SXC6XdyjbjZOcre8FlX+rndAo+RyZI7r3VOAZ8Q9",
-	"jDAlO/TRwjg6P3vqYI4eLM/e/naePHkaiFW0z6hn66fs+JeNzZuw65pxmfhLNtBcRSLQz5BRwiRwUUVY",
-	"ZbLbmuAKSPDfHz3666IRufn553//6aHeHr1Hv50noRhO1a081vB+FGF4V5LZInUaAW2+Axa4tp6NDS7M",
-	"A7a+yKm7D9CPHmqUwfYydSKVaAd71sH/Y4Yca24Z40+CACTWJx0fZfU9Pa1+IYaEXZOTrgNLq6oKWxt+",
-	"Js8G2BiwkyDqASMbBJgpuwA3PEh/ZxO3duWzICoLVmTJRRbSeb/he3T+2afnjz99dP7oc6daXaJsd+gF",
-	"+KpwBHYg9zJoA74LFyQM4F2+XNeqROJ1F9RaihWm0nZ2ptGOR4c5M9KiBqx8qZaSFFhgxUVIGZE0I3a/",
-	"L9HVZRRY25MRvtdRIwy9jvKkF8w5cCcUZj1DNmJk4NyZ80E4XOlbkBm3xNVPYedzJGM09Ld7lonR3ItZ",
-	"0jAG9NVZqOgolaI/hv+dlcc1AMphaTyhKd/tqBpwInzPFZkB1Xww1BkLaG4GmY2c7yUda7rk0nzqFthX",
-	"FQ6f/1Tr74zHI1/z/TyFVI3eieHGcaBemH7Wia0FvyY5rUJ+nqOq6l/g0GsgMGoDKcZqh5FcIgCqp2z8",
-	"fFN0sv4mja71RDCb9j+ZornpIIVhaXtMlbw0zcFNVwnbWcquKtrDdQdNiUMtwmzajfFdWyf3KQ2IIcVs",
-	"Jhqvw8oDxj1akQ1lNd5fXyBiJCBcedF7Ujii0zFe873LyAjZ97AiHzbK7NfgZTWRoalJxn5P7qFg2bcQ",
-	"1Uf1I3U/L729zp0FCY+J8eRWwE1b7PdQU1vQnqqDj8g4Guqf2OVIAYe6JtsEfJl8jWxWHPjWY3vMHHkh",
-	"+tpkDR7kbMJVc/D7KF/ry9E5TReIu/CitGCGVtY9ouoSWa/YJapidBft0Ocl6vvFtCY3YUeTNpAAafMb",
-	"Iqyf5BLZMN+FyaLwY5SXyAX+LuvrcmG75/oRW5xr+XRIjHToRKJNmPCiihabiC9uxnyFhEdtILF+uBly",
-	"hlvYjTrXJf0zRTeDwc1+vfZNB1zgl5KUZvSSMZMxm7p2wAuTbmkmhJm2iHuw6MzoP5BdkQf7bc9qHrSs",
-	"3VyaqlcjKpAxFjWROCz5itiAykJhi7AzMcradGuezVqoNvF4g4Gt+LtnQGETPQdfUbhVe9AReX3BAcCQ",
-	"Gw0qIpmtW+jUyKBz1zBGEvCCsGWKJWlkWQUn/6XAawiTYUmQ4rwH903PwgSqR89D7+Nr/4Wwsakf83qw",
-	"TdjvGvrkE4lsDLzeePPRxAXfrL9VcX5tiLjlha4i5jiYh2YIx/K8GyJWOEd1AD4yr9yPyk/+RlSHbBHd",
-	"f8087V6Lb6ztgxhH+xRNXkLs1OzjVkOFXn5+x9jhvtOta26WWU2h98K/cJ63Pm1zmZVkkhXT0FQnvVhA",
-	"qy5Y9pT3Vji93gjINQ5p+zGMRtVgQlRC/5BLoxp7EjfCfpbR/a3TnMup1Rk5l5DPz0OZx18TkumNsLCx",
-	"2LQik5gCfidhmVakw7H3tGZCQ4T9WltcAudeq72UM4XTKW/C40cHqo3GNZkiLR5ubyVr6zoKO91l6733",
-	"JpXjxuVhxVRBugqvEHP90UGfMeTdGag6WwHsL8S17AjRzJa8K3LMcC9w99oSyuRdXPM85/tlWcxcVgrd",
-	"zKt9jTyj4EsDhWP/wWy32BVXWyRt19KYbo2BmKa9TQUWigGTHddHbojIyp50bG1roYzgDBqrahu8wDad",
-	"sauJ2Ba6kTfulXkackUpdxkwcdRfvdHM+u8BP+8bRQyk9MuCs+k9YW/4tX+VawRVltkuj0aa1h0y3wYz",
-	"giZKGUnEDU1DHpc39heE5bVRY/rb7nWQBOHVCmOg01rWDr0sBL/RRuEtlCTFnaO8s7Kko9NoXJpq5Yyr",
-	"KDgJdD6t27VXJ1vdLj/H1F3dQQ1qDk9QpY3dM09Qx9yZZszYjGjfdkGMEGgdDjH1vXNfWn6LFM+zB8hJ",
-	"zyt7VFeVd2eFJTXVK1RBhkKw53isP/UryKqoYiO2gBE9Pn+KroyrqH79yvRl7nerzuhODeZEuqyhDB0I",
-	"FhJhhQTRGixYhA4DC0F6OILlaC1RcZcdYoskPzsPlkl67nfY41HuYTPztdZqXnBvevx7HOUhUj9tGNTQ",
-	"YrgoTWb6MqrIu/28AaMxexcEFntmktutqxxV2frT+mU3vtGddfjKpXxH2eYHgZlc97SawK6cpOn0RHy9",
-	"JkJ23APW6WVEmCSQqNtF4/VMnK4eU3+SKrQiKd6R6FaMx9oDtxxii1RhNWeKD5K5Y3uFw2H1QpAbSvbR",
-	"w9jHG0V/US9C4VoQO1YTKJGqXVLj2o+/vUfZtVWNXa0WwGnV+xxzxWYR8K1be9/kfGagsVuwi5Rdn9gz",
-	"uDcp3COPKM97TQ5mVj3L0KJ6Uh97vZWlIkHfEQHeilFaroztRhViAO0RyM4vV+EPaOIvcxz8bfsuUInz",
-	"zf/+Vn9sq/AGFB2slKCrUoWt2hyvBpH/fxtLNP3i0N/dGsr6qBo/JFsEYSdTL9q+723z4LnNETGpaCBw",
-	"BT2ia+lWEFuTJhzk2iCMiveaJnsDL//zx/94013RNTk0RUpLf803YVoVNz1d+8K247UKd/krZZhU340f",
-	"9DVYXHoi+nHzaTNgAtMO7cFgyAq2IrhzvBSMHL4loTKZug4xlGpQCOtNRDvO1BZxASqzl1mcYYMbTwoV",
-	"A7HrvlcNHCjWzvDhqgeJdlA1rcs5veHvDrUyI4VxMNzVXlYfvMvNXAu+OwKtDl4rwkUcr84s0+tyfHgL",
-	"FLATuivughKrtV7olFpwoUwV7hCOZ8ElbTmOGylXdwDNyY84AsWnH4B+p3f7/2jBFYusWVHMMHs+Dlfz",
-	"X4CD/8FaT2Wtw1HxNqcdDfPfDecdd3r5rHhSy5Hb4qBj++wz1JFdfj/IK2YwtT298H4Z2f4uzFJ7c7ss",
-	"dBRd80SWOjz+R8JiRzfhVJY7yy60WfDMUK/HsOrRjRtm3aOvOx49af8m8OzRCczEw2c+qum8fhxElx99",
-	"TCFZ8K2XatdyRD1/hR7/tVHwvhYtYLonnR3CZ7++/e1R8tn7P5/Zf0Ip/KPkb+//8m/BYvhvyQbn3wTb",
-	"5o2lk9XJmYlxFeE817yECgiQyImZZC12ZQpzIbP1lqIqhA0aJmRyxoZ5Y+aAi6a26EEHlgNIR0HJ8EJJ",
-	"lGPD/S8RXknC1AWC5+vILmFZu8NIn+L9scZH7OaEtJHqFszUJevjvSiRZDcQtW4WG9cM6Oef3wSp4Y7o",
-	"rhNsHj/s6a235tqWIyY7g7FQ8/r7ZSt8hxk26aLfaTk/T4PXtBTC5lp00LbWXKSk3YLUC29NMJ3z8Zx4",
-	"yEtY7qpFLs17Q+7L0ezNH7cciZL5mQ+X5r85U4JDSTJfQ9qQPYTR1UDunQzfZOZ95xMJxVzoVwPY88HF",
-	"xUQXZCfsCbnJkDyErwlDK5xeA+BMDcETM+dToMDzhb/7NelG3JWj5Nldk/e4j+gjo/dnJqNsRdSeEIYe",
-	"Pj0/h+D0o4dPn06WVO6Eu4mb9QwiTnoG+dDms/dMSgSWT3Y4BO8JBdilhBzaYzWka2q0B5dIZIdLc9q8",
-	"muG6qp75JKiy+/paJ29pEZ+A9V31TvAw+9JRGFF7Lq6XgudkQio8xMLgpTDpmEFlyotQ+uk3JM8QL5WB",
-	"l2IHo9bCVb5Aait4udkiOwiCmUEFEIB4213vTUYPTIczstSsGlDp5MCZXCBJNwCQSRnC8tqVRXNmeD1q",
-	"Bt48NSHAtWZtWzcsU4BAK8xFn3raB9w5m/D1msdR69+CuZ0ZfSWOk/GR+pp2W2F2ixkIvWrpDwBrYUCI",
-	"t/qqgHqa2AKqWvdKcU5YhkWQIit+OIe3o9HSqztZZ9rF6ICxGodpirVUAtMKOr3VNwuzDCsuDqh6qIYF",
-	"sYWPOU6vpcHnwQpt8Q2xtWfZJUDAwQXfbzmA9gBgj4ny47RqrBLPZ3qZLPDJaSy1oZLcimKtGd7ds6p+",
-	"9be+cPXcKp5mqNnu5AQV+fh+6LfTbvJUSpixfXr8+bdOtD4cmGL/vs+hp97H7uFu9XPI0BO7KU5hI/3S",
-	"0XXYD0rI/gzjaRLUPD3IQ2dTUPsU06qtjgfllnGD9zZBFLSThD3O5m9ac9FuidXswqTFoC1FEOHeZqdV",
-	"okxtqQRv8aVpY7amLJMII4Xl9YxFW98REbrnRyVluqKzXue6Sb0z4hwUmRk94Tu9kDkCMLIUN/SGR4tX",
-	"cDcF4A8oyTNPp3HDGtwTfqONyNUBWeqJ11NKlvHlYPwo43W7jEhtgmXazJqkgJhXjs7ta6gSDcppnkB1",
-	"VG6jGysM3zKxIc85W+c0DeTlt/0Bas+XVesYuMB4R5Z+Y5kKukfCbBq9ZVwlYMiPIMqcDHApIFhAv4Mu",
-	"fF+xTU5lsE1AH8N7uXagNBdWj9BqhLbLP5GIceRWFMd0XZU6fG08A95YrbDG/lM4RnebL6TVusnD/GjD",
-	"iUQ8qpl5NW5vZcYz6ZzRttNLR/EeSbfA12QKS8HXevI3REAPCgtZ3+C1MkHkhrAKAxUMKqASwKm7RHWa",
-	"joMXk3Uikk9E7uIMtHyC8k74h6waQG0ADWFJbWPtdkuodpWp3x7KNVmChJElXy+5oBvKFj48ewLbJ24o",
-	"2S+9yiD4YyGIImJZGgSLHRZU1fgByYJkZWq+7JorRnSFcl8Ec7zZHyq+fZXrBvV2WGy3wfuhPumXktjf",
-	"tfbYARxvsNAOwQ4G2eHqfknXHpxp260OzXE019pvabpFau/S6iXK4MXE9l51lAREhrCsGyropy+0PkPe",
-	"qQRwNqUCW1+UpnUQMIdLxNc+adrAgHmiIs8H6JmNSjt67qLDV0CDfUD+7Qsz3ATIbWnUcI63dBo0wfC9",
-	"ZzCLCSY25N5ZYHrtdclxuybSSHY5bQ8qhSAEx1zR+sRBvUsSGralD8e3L19Oi5tO1VhD8muqZ2hQZesu",
-	"JMiD/H1PvIMdI4rXphZ8ol5xO9rAAN/tXUYQHn1teZMTrzt+Q2xw8dBCUt3hLNw4EPiJDIFweK3OoZln",
-	"PVi85RGdktTX6fdHH/aZysRgk3hSAZcZVeAQzodGDp6gkQDgEs4p06cHPYortOUjbJRqJYk5nWqDh052",
-	"LqZ9/xCYYdr/yTL+0SdrfbctpHyWKnpj8cdaNQpK63WYBbG1DICZtAoOKKUks9CMSBJpeVuXS2vNPMob",
-	"vaOsVH2t7l2T3DhC8tcJxTVhSC+YdM8HFY/zPjb0Gr1UeNUbPWnsa71Mu6bRczLzDzcfjIGR2+nBlu7x",
-	"ClGnddjdDXAOg9GNfmNW+h/6+bFjLOQh3fJlZXqEm9EUB4F3NFtWPfMjFth8Z+R4W+dW7WX701WUujPv",
-	"iAPuPdnvuZrJ9Rir+JipRnv2yDv1gapxLVj87dbOetvR+KJd+eC53WbCmtt3Txz8DcTBNAEwvog5ZHVF",
-	"yPdMWOt5v8JC0ZQWmE1Vps1NJ31NMyDxwZIX+CYBk8YL7afQQvpAZBUANY01qEEIDiZFHIEt4SK2rdK2",
-	"ol53X4mbU8O9R2s3l0nSGW/a0Zpx7zm8rjSgU9WmJ9OvyZieZMXa/JJ3Ejr1EUJhjVOaU4VVvGW8JTiz",
-	"uSMBxY8XOYEgHQDJAcqRNqUqFRCaEkZxjW/cd06wszzXZj8MlKbqLcmLHuzeY3WbfLweLuDQVERQnA/F",
-	"gQO74alR3dafOQcMcbTHMihGdzzDuSXRqv8OW1agqoLsNOt+24OgZy9+4OPfmy6vmsCjG4N1WG4Iac9Y",
-	"F+HEaU12ldHMMkd5l+jcVuPYmIPmvsHt6McXKXLMBgx27yqhHcFMIsVRxi8R48i5+btjBnTcMJVqo1+b",
-	"UwQC3LygaRhpeg51uGab7bkc3P5VLWIQF8gUHQwknk/EOO5NB/KTAzN8MGnwMblAcc3D/Gv8poJOlmVB",
-	"xA2VE8LdcDwfQis+Vs21pksVyhmwckLmTXXKzcy1irV0BE1DjNRXekzAHodIM58MDkYxtPzwOKG+EHwN",
-	"f7Ud7o1GFBM1PVkcT5esdQzt8/Pfq5xt5WZHit1R1JnhrKEJQrmGGXj8eBRmYEZ5fbRIbvVQ70joaOCe",
-	"GWRqA/Yg/JGPUsgeJxqDbfuutDYzaqXlmDFiWG8eRgM+QdKNgwcFMmMGpEy9O2MywQE+TJAIt8wzm8yw",
-	"Sz4DZSNDju5JXOKurnqDisP1piuywSxBFFqDIixRTYlHVJuOekx98dBgkRm9oVmJ88pHsUgWG8HLcKtd",
-	"f6y5fGDOTXAP3WDVTszWXP4EjezjU5Mm6z89ie09XCJOrxnHVvpDz7kbPWccZOoW9J7xj/5u9KAxPSUC",
-	"+6pHbzkC+CrgNfBItqV2+c11DVpDWPqY6sCvXW5dKw/G/Tmcc2jNTgfT41oLQl9Wi+tru/RQdYFSLAj0",
-	"nUyQy76UCbJNAmU4x8TIkF5I4cpHA61kslLY+mZiuvJsaZ7ZbkHgvamagXFIF9c/j8cNzB40JxOUXpyR",
-	"w1SPwc7F0TtYCSSlO5yjKj21hjR7/OT8vHktHz5u1gFDye/D5On7P//88wP3r8fv//J//am/ejYNbPGL",
-	"Ny/R40cPm4hq//vl1y2JEIk51wlwm8V7E+jZVrUNt7AxNbsGl7ExxUfnjx6fnT9sTvOvgT16/P7sz+c/",
-	"PTx7+vb/PPzp/OzR278Ed8hThLrpXPB3dxWgWV+BN+QS6QuOuMmlyrFUMdzi5bNSbb8ChJQuLIP7cy2j",
-	"bnAOIC0mAy+p/lJX9ts/bARu/NuUFSSLkuFSbbmgvxLvrZLJsjDdrc2bLmna/0Hxa9JpQuQVOuvZLhtb",
-	"NdYYwCwwRAMvPUyAntAXCVtA07Fuj0PAH1rmUAV5bBPMvlo+k97eH7oZkZQNsAWn9N5BQgVZSRpEaTq6",
-	"ux+u55U4ihgjpaOcvNMpqkUd48A9Fbn4jz5p8fj//h8//yzf/vv/cP/xp1N6rB4DAeER3yj489G06FFK",
-	"O7Ae1fOnt0maTwczWN0NDnW/rO7mTsxmdY8z5JmBa8eu2ajw7b12QxONuoYz369xo+M27tsRBstLoTWK",
-	"Y9p+fsNLSZAoc2JbdTLDxChnxt+s7VS15dLkgFgg8U6hkeN8o1tRzXNpX3mf2Jq6SNSK6f3/Ax35bZNH",
-	"r2TOfjd4b0uV8h2Rrwkk1Z/IvxqDfUtZMIWOvEvzMptQmGOG+0q/1uePjM7EXgv+K2G9QLGUZ9rwhLpL",
-	"19x1TTfaJERS9WBSnppPbefk7cxAI6/AHnfzbXMu9ZTDicobjnO5/GeZbRqtnjtP7Iga+XlZEJEGIZNe",
-	"rhE8hcxnEn3ROCPOIL1EOVkrxEtVVa/q/8U2HtRwtfNylXv7aU3ZCvn8JtSh1q7fwoWZ/JC6yFbfWVOc",
-	"mOI8l6gaKBiZsD8OrtVt+K2s0+uLPtJaz5t2z4asDo3VS7K0U1/WNfmdzns1ME0gL3TPxXVcf/q9ZrRx",
-	"d/1HeLR9Z8wASU3eHg34vbYbBO5Tc+g+vTINn10z+5BhmBIpa/yF5h78J2Rp7beEIYzSqjOya2mOUszQ",
-	"inRqxgfNIK9t9DIrp4E4NFpOT3qxKDhlaje1Zf1EVJktZizC+Vq1hHcvvHf4jsuorjj1+95L7w3pTIWF",
-	"yzkgnznI1FYBPyHZCqfXtd9yj03CM+IMEZZBCrRahFtOK5yq8RthlvLcPm7fjGhW7b9p+1Uf2wIZigqm",
-	"0mJG0pwy0gtt0ndmrfdgpJzeEFH1VxnvQEUFScNBgyteqhUvWXZ1gaC+sAHjd4muKHM/bzGDrnLMPeNr",
-	"u54n2I0IvjHzX28HYPuC0WfbaR4z5F3hXT0/iE3bEaI5ydpS5+Sjq17cY6YaaoKn96x5nvP9siyC2Y9f",
-	"w69nZaFnTVLNFVdzIhIyrpY1XUTSWPAlPVjpUCebi/gPxvdgJay42gIOSzDEYNErIu/jS/O0fu+GiKwk",
-	"YXUUvMAZwZm+DADtUWApe9LRIvt5B1hCISgXMdHt6n5WbzSVkzhMmmqUevPbyrwgsuCTQTEFueHXPrOp",
-	"4jQAU1Ij+yz3VG0zgfcsnFU0VQJKIm5osLD0jf3FdrxfA2R5JF6aebUyqYOJLBN3qM7HijshWeUUf6x5",
-	"wDWbr66w34Pd0WkTzLJWFKuT6zK8+m5GKI3HtS7B6fVGgLAIFcb1KVoO3q/j53qUPHn/p1ENrS/6CfqL",
-	"tnYtEt64JmdhsuIZjnQ6yNF6D3lX5JjhgHOuJ5UyIMYyssZlrvoTWdpSbVRe2RSPyOWYYvOPg/E2M2V2",
-	"lNl/xaATNfnecUxtnu8vC8FvqK1cHKOJFqfxWESQLVTpO11UuF5uMEMgoG2U3q9YwCss5Z6LzDSznxoZ",
-	"M/DBy8IO0jrUh+cRLm9G9ie830YLbU+oNf7QDrwSnK8nbsBsE4+a4WsiydRKYUV2BRdYHObb5MCQwVnz",
-	"nKaHF+xrbtFoAiGj20IaqE2EkJNQz2vsUr15+cosAJSxHkSdKyugrmwBILYCGrnF+WlKrrEK3/vmqBNx",
-	"CaQohXRcRVUeETivsHLs+oJHIvgqJ7t+EjJytrnI118/R08fP/mrXop+G2VEYZrLB+jrUkBKn22agDJS",
-	"EJa5DBgtSxIky3SLsERX7mpqjY9caQ3myqIgLQ2sz9WDRTfyHupK+UbhVU4uwWFcCL4ReCfDLg0VbGsC",
-	"YFNlbmEY91iileDXhCUQRdBT3+MD4mXQEQQpK/HhEMiyM+k9oVJjJhUOYvwZQCzI8vlEIppdol9KDgB8",
-	"2sC1OTlRdoOPJeMoKdyWCmCbP5HIC0b1xhlbIwCq5JoS01jomjLIFLQEM44UYXI4zPQ8m8Cqt9UuBUm6",
-	"XAHWWThPqMyow1Csc6i0Kg6p+httNrCdSYEqjBjX/wVDBu/iEclF5YqckgfkSteaG07eKcIMusOOC2IS",
-	"4mQCHRMB/VObsfosDoA3dokEuaHm+ZQLYTw8VYmk2xpobgyhLTs6aFrmxeB29HlivhZ8hx6azlJbutkS",
-	"CSmi1LaMC8du9K7L7WRHQk6whOS00SRsSBpsGrvBoks4stAUDwSLCBgfA7BsBqkN44oWayqyI3rmsIP1",
-	"9VbV2pmRO3BcFWvgmtzl3fC0kc9DlqHb9yrH/9GjZsvkp57x0Hcq9kD6j2FkZ7+l8tSQu8+rxgCee2PK",
-	"r0mqj+bwPNyP6VsvhskgnlqAQ8ZJE30PMZOaK2QGrXhHdlwcNItgZK8vAAAYs640FvbLfa2gvgLIWS6u",
-	"JeCxAaw2lDEAFmCnEdSEhgCBTbDIlV/kPL2eB8Sq6fGfVR3N8YqEs0Grmz6N6WmrNx5tX9JfSVgjiMMu",
-	"aO52jV5QMsB0jkbnGAfXP64Vz6xT0IeRuhz9QJPMO/CUGnLxFCE4wMbc3o5eipMa94SiXl9baHPmFHzh",
-	"vichSUKQtZ7gJWIEKj4iWuvMdq+6ynNGbqjmQViiwiAHaf3WRHeb1u+oh8Jdn0r8PBlr2N86+Oo89UDj",
-	"JzeDT6rFH++XSyrIbjzVhBc2AQt6kXnqUlAtOTZZBEqModbJKD+fSGReML22uei2UPkIE0XS3lawTtnF",
-	"EqqpchzVe+HYzJNmAKX783RsuUnwZadnsvS6IjQxrLmPrndp6yodqB7JJdnbLkiBjJXfXaIMBGXD3Yex",
-	"ciBPkM0R1+/jhNybYzpL2ncidauPI+GGwDVPOVtTsZucMmRftxbC9NdvJd2nTvMx3WQxqq3Qibk8GZX2",
-	"itQI7VFi9Ev3oimWDeZH33WaUCuu+q+VRkRItqQhiP03BUnpmqa29tc2EdCGcGKLBlSgPZ0kZFIvt64S",
-	"RTJ99sp0lutO67XRiRO0xtQC2pXMmd/G38z4imcHSBnKCM6Va9oSzBz6uPKoRprN/1ArTzFsfr78Kj2S",
-	"oBmJzvFyz7vcLF7KgTYVNlvYEhSVkEQuCLg6ZMxKP8osLp6XvTwFfr6Z7qW4X5lhTEU7VD5IFlkohSIM",
-	"cflHrllsrlmbifWkljh7IJR71tEuPDlVc7WusOg1fQXOn6UpKSaDgh9lm70fmMZzWyMxcSKTVUK3qcGk",
-	"oCmpCdVALb307eAiq+S4CeWKFZ6OtOYQ3hCWHpDEB9lESflEujaRi25aoaTj9w5SCExHd/OCq1TsrYyT",
-	"nCG8EYRkIMad0OoRl5OqHiF8vwvWVv3oDEVooAv43DCH/4+9v12OG8fyhPFbQWRMRL0MJUuyXFWWYmNH",
-	"Zbu6PPVij+3qmm5bkwmRyEy0mEAWQSqdVeGI/fD/R2w8X5972P24tzPzda/kCZwDgCAJJslUSpa6vRE7",
-	"XVYSJF7OOTivvxMRYx7D7EG/0WpxuSkdfWc2H7l1LJYT6zhsa0sOOOw35pzBCzSVMU0JsFrjQHdXx99W",
-	"QLx9ST6WX4VKpQfKBFfPErLuFcllHSdon1j4IJdxIWROYq2XCwhIXQTZg87YGFH0ulikfLKHr6nse9mH",
-	"4MvHx2U/zq75BAd9iEYDvEij9hCr14NzACZFrf1laGuqLTO7Fll9+kOzk2fXC+rP97FuvUanod/rbU6D",
-	"z5SdU0M/l01NhwHlV/uadiKWVR//EOh62vmK+oAP9a6tff0cHpkETdxhcYeMpj8zFnSX+J1pB+1uO+pN",
-	"T7WYve+hgL/vEH3bQoT373lUlV21mCa4NvS9Wj51aloluqLlSfnbBEQrcfopsbhmPeoXtnOuu3z9EV3y",
-	"LiCPGysb3dpdHPIT1hyU7qKZwEFMFHtfAUemGXOhzi1djBsgMcO59TWZGb6VfXv0jtRibOH06++qK3fx",
-	"Yb9dDLiz7oEj51NViBVVIVu+q2LElxybrIanGHMZKPltbK0b/uu6MaD+LaXsin6ysE81g3R4HHagOt2p",
-	"wG1WzjyeCcg5sDeH5fu4JJaw2hDLjLWkwhxo2/qwHyzIEPVjQwczf7q2sT9OsdyZzlPfQSJjlYqukcpo",
-	"XsOUCua8IFRl0BX/em6CFF6c0LQA6yZZmYQtg5vsfckTFm4rtcowsd+La+J6vMTb815NJyv+UPigWWuP",
-	"zd+uLNZs5DCfXc89q7NCz4XsKnvKo8t7mD6lZy+vwmVX/ZHtt2r7l8nFePuIQu8u5+E2Ymc2u7iVAVt5",
-	"LBqptcrZIlyEJbdeUyenlu82s+w61V2SuCaS+0nf4GNoZn4HTUfjehubE/b7/HPEO74qUsEyesFNUzFl",
-	"EgrGYH4UYh5n4TgjN7rDMEg5fzbGLbhxrTJ/auMZH1sLDacTDFdBXzgPZtjZzsWsTACyaWM0h9+alYLI",
-	"zW0H3/LD0IKVZdh/++LJ92fkJeyRLfKEZABMYqIZo930YKWREV92bhs30EtzqEehcfukIFSAz83EXvI5",
-	"FTcQjUpYzJMtkKqS/nl2bcRp9nF43lo5qm/Qv5GI7F4xgsTYTF6ZdOS/Qe5Tt9bmxD7upFtlbXa1Jfah",
-	"iVcGIX4ozMm2FBDshjw8mFfbh00r3eEleE8vwN1BN7d6vDpxhzuAcTrHf3SMwZ06iz+Sx3d4u56tcj3r",
-	"Gk7nVz55bv/BPbdbAIjXoJeG5WmcueQXL1+c4DMXCE6waGYZJEnGlOrRcGBnuQP1JGG8AjDzlxIYRYLv",
-	"7JlmEIj112vedh37r/l1O9NWqn7ezsfDQfl+sOs+rR/2EynXDqMP/mJbZHxgA4EN3x2SK7Stv1r/baPK",
-	"UiJf1lHQr3+XD7yHa3NqLfFoQ6F/XhYynZKU5iwjCGhTy/8jiYR0JzWXq0D+XRNrHvHl/cW5tfXY266+",
-	"bs28+yUT1fpKMTY2thRjCpmoNfgVL5mXpqGU/TNlKoRjxq9YBhmBClrCUZKz99DInEJ1dmvzNXyznd6m",
-	"hb9iMN1hpk5n9cKZMZztGhDNRNEF66psbnVnb1qBTK+Get+rSfvXsru8V23e6St5OXyaOzENN5qEM65y",
-	"zIV6QrNkJ3HNG4wFcaWK/n6HlKpca59i6GxgTEvzVDnNsfxMizDz8iDmTaMeo6ViY5sqj2u4XkzDIfem",
-	"oHC6q9UJjaiu8wOVlOGOr0kAfVjge5kmLPsYAf7d5svSLOk7z2tmFixYNtPmqkAkqVDhVyyzpFb2pdkH",
-	"RxI9MiKrOY/nJbRWD7/mxvyDLfUwu29RdwZBH2p6qYkvoLQNOJ2tBdg2LuJA65OMwdu6HfFu57wZV6bS",
-	"e8N24qEMHcR9c1dW1/DKHdN1lQiw0cvKinfvXo92qEW8kZds6DRzO6alWAhCRIquVaPqZSAEK3yncxU9",
-	"K5vqobQMsBwHwia4UaHOzb/OJXFPEEquWHZBU2LBEwgXZJXxHKVbpzMg8a4Vh1dntHCDQhTUB/AGCJbq",
-	"z0ttyASmTomQq2uBGEHn607xbctZ8Wk7zN1TzX1US0Yv69UiUdmzam0NznzOFoqlV0z12VTAxVxmLGfZ",
-	"2GJqNX3Cw5ve6Zs1n8uk90aYx7HavWfo2hV/jVvBHf+MP1jb3PURN58lZf1Y1AlIiC2VW4CDnucKuj+T",
-	"hPbAPqjLVEvalnzc9oWZPQVGV3O+DOv5+Upa/CvE6Eq1GgqwWIoxgQiAnq/Cei5oPj8hk0tuqghWVoCh",
-	"TQxVXk4JaiIFbgXnE0q0nBjr2wKC4OdzeskUNJfH+XLlkHcmwKLwtPtr43nzHi/hzn5mZCsrz3dkEQJG",
-	"1I4T4sOQsL+2HlFLPVnDq1bS0hg+4XFgSDVb6NN1Hf6DsopdVU+Lo1vIDCbl4FA9AerbLReKVsgRdlof",
-	"qcrpdAptQe0gzKfsoTLqRV+1N9zAzXQ72CPNs1860NbG6fCb2Q3qqUYPa+x9JXmyyTugfx86Ydk/MWRn",
-	"JrhPCQ6Ht0nlXVJ4uwbjd1/23V3R1K0c3Iqs+khypGHeNKi4i2KfDXad+3dabaUyoes+OnNf93g5zZ0Y",
-	"0562dN9saH8ndpH2c/dkTnc6SRvHd468BQnQyrBb5UDIJRMs2Umf7+rLPvX5rvU55vmci3FC16oHsr/f",
-	"CNwfObAteOBIWtuCjzOWF5lgbQiuCG3HtB2mSGZeTHBy8IOZYFNzc19YaYES+oDrRA3NnOFNCHpLzLvx",
-	"cFriRjiVwFup8qfa/1VjXNWGjagtm9BpzsBLwjPb9rvlC7jHvfqGE7NfN9I//M7173bn2DyHAAlFAboN",
-	"c0BVerSWrbstncqMaAG9hjow/ybRi461Yh9rwmrBgC4XuqGvoqZFmqYRgCKXQEVUELkSLAMcIwj62GNo",
-	"1BIhmKOWDvhIeDIqLtizKxYMqWzhY5gzmjjE+uraXhroc/0rA/BemmX8iqYR9GQAQHRFANAgLCTcu1VL",
-	"oQZdMHKxJoq9N4hPDF/XF//gezf5UH+kYVZHhxGht33M9L53+zdkDP2qkqC32EBn4xt7u4M7M05+nUty",
-	"kcliNs9tpmJ3WC2lcVul9Iyr3BYMBcmifATOLuXiEhHDeH5KqI1rmrgnUoHp7EGJNtKBGQDtP0g7G6L2",
-	"enS4nKrIlmmhQkmSbq4XbC1Noy5Hnqiu5itpnd9QCh6cVi7HduGBy8lwCiKz5v4WrVkefN9NZxlEoyuu",
-	"eB7GvdU8CD+79nLIzBFhNEs5U7nleGK7O20Pd7vZ17OtK8b4WnyO8zIiSuFWIenqMZZ0U5FY/s6FbyEn",
-	"ibfslhGzpYHODoeef52vTQ0YnkFMhaaqFeU5oam+XmZzv4Ld2EXKogJzgdVkc6rYKRDkJVta/YLn5fPo",
-	"4x+MpXeLIrYbdObeydzOmBpy5gCbSi/uTxbHrszlPd6YoV/nvCBDmal0sMFOvCylenPfnCzePuzCx3ID",
-	"TNPp6qgx0dZsMrgSrJUrtnKAlCfh6kDuckYnqk79E5W8I+/5hVvQMnYdydlWIahvTyNac96HZLYDNBlO",
-	"VVthmWyxnt2K5rKz/b0T0H+yiLCDAHzBPTSXqImBlTNjxikd7ArVqxIFtbaxP+RDNDLKXr9XVB62g4d3",
-	"LmRpypKx9bj2LFKqGvfDzfVSQflqs4LSH+uvt7KYZ7xHGtKftdbzBh+tE52301Hl1CsbE6bDK4nAtV6Z",
-	"fUsiYE0fDy5FPwuFdOO5ybPtqNbrnQ34+sXLXXVeL0eF8jF+huCJFCbiY7kNsa1Mv8Ako9NeWRnbXNTw",
-	"8v5X8OA+8gE3gXL93j9TxFxsCjOqDsMtjrfoPN+rQefrFy/LrpyqWLJMsaFZF21t5u9uGYVr7NBoHL6h",
-	"Bf7rFy/PErkM9wtfAIJHsO9nuFGay2zAeBRJGb1CON5gUF8ux9uoC2ZcZOZnJtO2upRluRp4P34vV9Cm",
-	"So8l9AK83iROZXyJ9Q4ZFeCFj1O+uFAEMh8JBw+9YnmesgS6/c5lkSkCoVDob3VKDk70Y2aYkGRaZPrW",
-	"baYMIn4KTcfwjnAzLS5MeYWeqnneZJNcMJu3iz4QbM35zddfdXTq1A8LOmPZGGJFbV9/I6tJo2ZQRHIp",
-	"N3zwIOgW1fx5xZXs+Kbtt4rBB5e3ShWzsIflm9SwSdTpKzyj8N5E9aNqo0Pz1OBEfzuvUPpxJlOmwl6c",
-	"BV0bomD9W+7kdDod65duAcPRSL0x/21n2bEvanDDEaD8OFfQ44xQolgsRVL2WBDENr7SxGLzmmm6omtF",
-	"EslUgOuUYkrZdh4dV4w70TJ4PHSUSfHu26CrNhyalA4ZUq/tcSFg0+7UW35gcm0HmOc0nutBaiBtp1xc",
-	"jhdcFDlrKctMpZhBYbS41Eyu5Zz7GrZW9xm9h3CTKuBL9VagKUVrbTb9OwMB43/k8OCg8zMqpmJ8ydjS",
-	"JVJUP/hUU+AUeokCERM9QEtu8GZjlN5UX+gjpQ4MA9RGAzXhT+rhV4865azxV/SfFhboQHcT7FiPb/CP",
-	"wEy5NpVBwrZCBI2tC0zbnGILNdp65wFkCLVs4xUXiVy1k+N3MiNzR5JwRHBmqmCaTEw9nen3Y5Ku8YLK",
-	"Epf3B0oDXs9lkXFJWsfH3aQ1lyvVWg0DJjxU95VVTzgDGFftwqRforWUOGU060Zi8L4chfes9UjUlk0i",
-	"TIuwWcY2tVji2K4ZkmcUuWCzQkBY1q/jKLs/wR9TKk5Nl50TImQwY+qCqXwMVUD6PxBMok03+QUUQGhs",
-	"mpumPtDWlE0lBKb0tFS+Z99GADIuKUxSnWlJpT/AklNyAIkVdnZfH/kk8vVRJ59fZIxejmcpVaptuk60",
-	"XmTaVCbwMAFkCSAem0ICwq8+oaPjCs1+9c2QCfXZRp7fwK6Yu86QlIPyCiHmTrmgKZm63q2LQuU4F2Tr",
-	"ILXEUpg64nHGaNIiYb+vCRBSDjNeAi6ueA5ZBjQxllTaOIKv/cU/7lz7nM/m44yry/EFTanJy6ylE3B1",
-	"qUjKlNK0mWOzQBWh9V4aGU4/0BdCBSKWqGI2YwqcAPp7RH+vPm+bG+Hm/uige/IyTcYL+t7taHnqDzul",
-	"ZUpzBj292yjujOhfodgyZ8LA1gAqKCTwuoQ5MtWczbWlk102ydEkdw81fVKp8rGB3INOiItlKLHoqbnx",
-	"8e6Fh6xooWgAAYCeIlQR/UpiUfwqO925V/5kFl4SaA1L1VqzWNRnJlThxoedC1+whBeLDpr8kV+yFVcM",
-	"Um/080BTA8lHi3p7j1SU+1oGkL5AuJaIbMaFstBjsWn4mHik33lxYF6gyQocL6TI51XCPTzqnnchEjmG",
-	"jKNxLSe3P/3XLvAqJ7XMs40o2+ijdabtIneDmpBKmgw2IhY8pBkwPpvbK0wZPnGJioO0+RXNhJ8J6w/u",
-	"HAvT6OOw/NU82dSPF1C7V5lF+eK2zQTkrYCvexpM8zoDii7zdAmgTYHaKjFBHuVNx8gJnVEuVD6BjtRC",
-	"ElXEc3wX+ntBAWq+5F9fv/iZmF8BNwS1NPRadnkD7VvbdiKV8eWz6ZTFeTCrHLusuow8pfhMGPMKMsTG",
-	"2LcZjMCKfWxs5hBde6EoyDrL2rK+nQdPW3uySBOSFWgkmIH6kgGRpPWhrBCjtltui0/gZSczonK5DL7Y",
-	"NOsdO6ppf6Skjw4phFveGFj/WLl1dn1t54tuitd+H9aBrUwBgS03pgQqXpLQsjqtJnC2KPnXXwhHvzrg",
-	"OiqRgxpK4TCkjzKC4BZg5tW2sVslDFDVVgunpYrBHMglgb7cxBSQ7Co8NTCg9NK167GxnnquzrAtxte0",
-	"bOdTPp0GBBAiJPaON5eivavLkH1z23SKZcpjmrNfyxtqaLtnSqZFmhJnn5cwTzWiaEHMslUf5YUa1IrK",
-	"ahDn+rrea+ayUExrQ9d8j0MnvdY7LLLq+ppvcmCm13iHwdfa+g01GsQNqkCm2TZd/rrt3L0D9g+pi4K3",
-	"Ce55GCBTWYjE5MJUawBSfRes98kzGs8Ju+IJ2OkGbwYsBJ4rgpqYgcOMpSuU5BlRxSIiNCcLbZQd7r8T",
-	"k5RfsnQNGCILCboWFWSylErxi5RN9t8175t4zlBH6eXsS6U0YDhJuT8hK4WpnC+0edzuqZhS8HHaJxMP",
-	"iRnCSxeMyOm06vztYfTCFrTG97gyuyhFfW1aT7HBViUXDFLC52D0AuZh1Jtw9x+2sTO9DAfUtHoLJ2Yo",
-	"R82hkI0umK3zicBDMkM8K3Cl1AyNLltBMJq1nMa3buMVbpF+1p6BSvnSw9gVtQPptJAN8fU8kSXlGSTs",
-	"I5UZAONrbn1/M6lxbzXvPQb6pVuWozh/h+v0759+p3HVZk1csFgu2Ngosu11mVFZoQpSREhixpgcAwHp",
-	"BybmIwUmD4SLVqHGr0X1L0TC9FmtrUtaC5yMtyCbwqeHaSKeaRXInNTKfKv907YXlTSLoEkUnHyvdBSF",
-	"+Sg3lo6ChxHV6aC6E26jN6et7CC99fWLl/csoRXWvYtKg49gCAQXg1VIw9WTlTNGTSQRc5DM3WOs1Gb6",
-	"wrQQMX5lHBf5WE6n40QuKBctF/yCijUxT2CYI2MUXAWVsHrXxRX4bMquWBo2AhM+nfK4SPN1Jbpg5mFs",
-	"CFSnfqVqzsUsl4JAljPsx2LBRKLIwy6UHG9W5SfNxCC75W/Qv2QsZM5j1hWwMf52p3bkRSYUOfyGUJJT",
-	"dYmXvpKnLrmTrl2vsUQyNdBBruKMMcHFbAzBG5vI3NxN4z33t9KFXyAdDcMy1UDzUZ8UBjsB46vvnoKc",
-	"EsWuWAZNIiKYQS2kdIVxFJlVI0ued3/7KdckTvB4N5BqtIl52rYjfE5tks3JpJZLygWFFUmp5suV2CfP",
-	"rli2JqgpWQQWl3aXS6JYHkhjcjmPXalB+OCHMolNDUgowoHV9J+uod7TBs+6j6KhHzPaTq/HFbOP24hC",
-	"jyHwqJeV5RAwhylFdX9k4Apeunuh63rCBxH9j7ks3Y5Rr9yzFlA76764YVzZ/803vHoN9R5HBBEmIIej",
-	"jH91vsIMgfFcXfYZox+DtHDjx+/MCtfPNVMVvcm70zGTMFTnUVNk+cvnGm+j/cMKUlNge6p8ZBhjoyDp",
-	"pygFAIRoloPkyBiUKJ4SvPJthtJqLlOAMO1slPdJyNwpIeO3Ojr4JHPuoMwJMrNpo/e9zU8ZwM7front",
-	"wrdPztA9VWQzJrQej9uKKTfGX6MV2VCtAYPovYjXleh2n2IBoQ3ldPAwnOTAYTWhXU7avc/Np0VwvvLp",
-	"eaBFhp9I1+DkM+gVHEGjEWvF+IysHw5hR0xUMScXTG8+yF2aJKRYNk9hg6J/RlSx8DXmHNRuAQmPelw9",
-	"paHzBKAdCnxtbBwNzZuCzipmhTN9DPINVYAEpV9Uhkpb/J3HB+1ksM2a3YEPW3V/N6MjlTY3o31VdRWR",
-	"d4qNTe6iyu0icd+uiW207eS1a845BjKEsiMhnbBokF7Cle30Xstv6TRUTZeZFc/n43jO0yRzdZ79X6Kv",
-	"MJqO54ym+RzyhQa/Avd66dARhg2GZoPVlvdD37GcrxWPaTpeUj58BsuMzQRt5hd154lRFQ8cVAdxDJ2g",
-	"ebE3sdoWRz7R1FcfPNHwNrcyRalBDMobh7LlDl9OpRWfYgy66WOqp0n441IMLa+g8aWQq5QlMy/ZtEvV",
-	"qlz+XieP7d/A3i95th6jmyUkVZ1m4MH5UaFWLCMwlpVZr5DuKtYk5wv918YCh4W3XI/l8OmcYUZ02V4x",
-	"2j7TMTTV2tbW51PfuahCS61UWlVYhydQVOKb4IGd0ytmId1cm4mzl88JzxVLp4QqjO9G5GJNoDkkRiGh",
-	"QscD0gh0oaCKx2OzT61dVYMNPqrQSz3at5pW4FyMAasrcN4v4e/V9iNlsprF+1KkAnLWr4zRwFCkfMri",
-	"dZwynMNWbWiTSpJB39ikQq94mt7KbtfBVKrHXJ9I4GxaqdsaR8NI+yewvkyhNAQwFKRWXLJlDlQbp1Q1",
-	"s4S0IT3GubVJh7JgsS2XOih54rLv06BxPnOOjbgcW/fAoDeBrTi22S1q4PhGS7ZyozZNslx4cwJtR25M",
-	"4IE+JYxoogiCeoSLNXrzwbeubVOtFrMM/9jHJAWjpp8t/oYvGN59qVwNHoPu/IHD6on1xgLDV+E8Nmyw",
-	"ecuwbUYNHjZ6n5Sl8EsIPvjF8FFZuaTKdkZQq2GS9zeVPZeKx6BCFkyb3nJwNc1625fYNOyuOon2KpHh",
-	"A+tqh78LLeuKmpvtf76xkBY6et3AkrVoMg5TtsQ9CWamO8/UFnoLV65iymXrg4QhoHNtgrOYhrRSW+Bk",
-	"Lo1aKb9BslD7BNuOqiI1BcngibAV/VB+5e5Yuy2phKsm4WopFTjnafK3QuXgNT3fePk+7KUhaBUyoTkX",
-	"s45MOv0ghLlxrTZ7K8EGZFwonjDH1CX+e/9UroYeUJ1YVD2EFsK6RjqwFAaOAx1EUfUWaBXxmxLHWkzZ",
-	"MnHMiPxrvaO8Aq7xmm2vBDpleSAovMxYTKEBOepOik4Rzr+0CaBw0fTOtNSuH0Oj3Y4GqoU/B4WADV9/",
-	"5+zFWkaJ+/tGjTuRiytrOelTsdkf3YNcPkZ7azWZ0sx4ZBzKPUbmyrwCSC4q8qzi/PX7BkNewjpcw6Jk",
-	"kQVRw+ulWDZTwJqIbmreF4KnXN3mrSortjuJAV2hdrzNgWyjwlQhaRGjTslBqDNSBImPU5kR+yFfBHam",
-	"zbiTbALiAK4FzW2mTncP0IafrH7qwaNmS1o6BD4KRutN9Fhs5c7b6EroegkFumtFtmFKmRTDF4z8LgWL",
-	"tuu85YPMdTQat0c9Vg5tLs9orK/cnu+oPX4/gW0/UotCB2+H9LGZG7eSudujdLb15f3HoeR6kjT+efMh",
-	"7SLpuZS/9yz3mWVXPA6VbIcCC83bVUmTeap1fJ6wDC86nvuOe4R3cXlKQVcZ1PezBeVpUDrYJ+R0yluu",
-	"2gWmF01ZRnJ5om0epi4BLoPYJMvIeIFoFY4oeAWaD7r6tsATIVSv54KsZJYoH68hJ3orRPgzVyyjMzZe",
-	"aqIObPKLJ9+fkZdA8ioickl/KzYg6wWIbysY10ZAaMjJG8OZSEGwvq554JXXBRaRcAXhmPHlIrjF2lan",
-	"WTzXxt5EMJpNTrBjDtYoMZUTxfOe3b76osubAub+KVOVWuzasRjtMpwH8RdGM6UlM3Tmugrv4WK+VGoM",
-	"jpeg8vs8VxijNwL++dnrJ+T4V9WVwV59LyAiw+dQBd4w4XCJjMEMa15frhSTh+j+ZynYCaFi3beFlYeo",
-	"HZS/2IAZAaPHScGC5eK/vHnS54LrbGjyxuOLXs1M5LLA3qKw3333Y+M51t4ZzAguLlIet1d5godtrfTn",
-	"AKIQ/ugvHlKRUJ8OIdKgyB9j7/wq33RoBnArjRd0Oa69JbQMxd634JEutDyCZqKnoMYM20HF3gc/x/P2",
-	"ak0ooJszYfDErM7UU4uAZb/Wkiv03ZyG6iU1n/vEbbt0JoVerrq0RSQZS9fgtddz2yfPYX76cvIrHwIt",
-	"Vfsqc3hk+Ph4rhJVrqHnWEum2zdlN+wdrsvTt5bBt7Td2CFCcS96vG9rv9RFlZHI5gP+reYjd6NcsJwV",
-	"kE91+d3UZAL8b1mnur0b5LOl+Q2aayvkUGyVC9ceEveo3CBvHkG/Enhe+rpM8GHba8h+s1Cm9pKbgCgI",
-	"0/DXBhAaJGAERRCP55ieoQhCcSQo+DyQJW3nrYELFjQZpksOtEwDvVP9U+5gifqNahzQuCw792vyjek6",
-	"4Y4usnTj9riT9HZiPfqkfC8NyCcG+y/Ah9dt5HKtZqxb9lS5JuHvqB+YHdQGbORcNgldY+PJPsormr4q",
-	"HJTY1Mk07Lqrd9IRUqwXslAOtM8MBD3Nu+eHKgXb9DH92F7NrS/tStNAnw5qm1ieZq3l5kbHl8+xW3ko",
-	"r8/Ud7fpUd3sIhZOaHDrzH701r+P5ab2piZzEXHA/f6sH4FXa1RfaylbJd+OHk9VWt3hVWuuq/t81+4G",
-	"s6LGypvbRN411r7lBp3bNtf0WXfQBt8cg7bS1nbXwY3FCgZl4zXCCP45PTr28VT+4+1//Mu7d+r8n//F",
-	"/sc/bYoC3FTYoVPmN8IQNTTOnUQlvHc+apnFNaMUtVl3dMMuJcCjg54J87sNWAyiuloso1tNuJV4g5dQ",
-	"2G8LhwYkyhy1HsDrdzBUMWT+NogxEJ/pRoMcXp+sR/1OeFDU4hRA97JcsOwzZYIAhCsIsfkv+kzdofjG",
-	"wN5hOwyAnJI1Uy5fInd+/1uMilSrjNr1pvBO3HAMxSsu6jedW4qx+FdNMOJifA7VaUzQ9TBpSZC5pUBJ",
-	"APa29Os3yGyDQfHsfV+EggaOvWLKqNAbxVYqYyhAAdW7X4og9AUa9u664Sk2Lbof9MVOFjx8JdFoxdhl",
-	"QgN35Zki3/7l6dlfwOH3hKZMJNBHy3rFfnoxikZvfhlFo1+f6f/6fhSNvns1ikavz/T/+SXgKGuADOCn",
-	"vZlH3tI37OmPpiFzwA2cJBlT4SgDTRZcHKJuGajY3LNAA1hAPWuJHMRSTHnCRM5pAALwhUjXBD5EDrHP",
-	"U5o4l2mgr9IWPufeal3O8yK00l//9Jp8c9wvZyWVYuZe0+P51jSM3acy9DlGtKSD/Y8XbPy7sXVqSuLZ",
-	"z2et6Vp3tTtyM/xaodMa8fdgre0M9JL7Om29rbhxmH23Latq/aOXjnWTrBjugLb3+GA4l5YmyDeVd8E/",
-	"W1l4sBHyMfX+IcKgy7XRUzZsrnMPK00Vove/1IMjd+eVdtfnvXRLl/uxE790u8jq9LbeYREWFFe7lkMt",
-	"G7QbudT58q3l1HWERSdN7Ep4tFH/7qTA/eT+XUWjPkYkoYV4hkQW6q+485GGTobpijz0eMH1IxE9PvIp",
-	"MtGbirsiFZ27fW9DEt17c40QxaCQ7s2ELLrX9/cRwvi7jyN8Chn83YQMbi8K0KaTwYyHeYqYDQWolpYR",
-	"c5kmCntyQUc2LlTOqLFuFDG+488UsShDQ7a4DETUmDCw0S33KXau0NOoahjAoWpexfPrMSUHcbn52FNj",
-	"/Ab9K2fE/uysmN4O1ToYiPedDdr4n/00+2EUEMipOjwY3pW0vcsUU6orRBDiYICznlGxK7wKyP8KNWXH",
-	"wiiQ2DhVPDQOVUNrksvLFq+jATI1s6gVFgpoSYPSp1AsIa4D8U6jC/rVwQn8isJPISYbLAKyRbH9AvYm",
-	"6zeTQrFM6ym4dz0ynqvecWX/y9uu8jQ2UMxOLGykvXtmYc8Zy79nNMGOdgN4ee4GNR2+gBNHMrmyMknp",
-	"z7SYRg8PNiOGOvjntlzNOlAVTiy4Wj4TzwdHooOeoxcCqZj4DiRa5HMmci0ctem8XEZoQmcMbEnENe/h",
-	"jW51BXSYkIKtxkuqlLaCm1N+he1RFHjh8SGDTifQoYiomzIjiuXVWR62ICx532o8vXGujdYHesHeC4On",
-	"t2Sxvnl+Nmjq14ciCtYYmB/Gpp4uXB2jD12rTA6nEg/WBsoXfJZRkdeQwaORMksA/PBxIeZxFiwu8SYw",
-	"3lC2hnP4TLk25KCG2vmADNaaskDUTJ5vim2jY8jBrrF0Os7YUmZYzCgvtGYI/4lojy11jXcF3Qn9517B",
-	"7I3AOG3AkLribNV3TYoJxUvngD0D0/qj/B1zb/S4OG/ZfwfH0/nRuxrVboAi+cxoeLa6ZRUa7hIcW8W4",
-	"raDogrm+A3Jjl8y8PVhUS3byQLboSct1MOkQvQygkGdYZj3EsPUEWAAGazuoqw8d09yFyupfqPdMb63s",
-	"xC7CQ7tlne2rhzbySOfoVp7pGBmktlzGl2cOW/gm8eZSLgY4/msT+5ELFnDqDK3uOupVeBmwfKE5lpSJ",
-	"Igt5haAIK8Pz3AGhBLm+5aKt+2Vgc867Twg2Ytj5JDxjDTSLZQpIHQsuKmW+3sWg9dK+R1v1XvV4Pu/7",
-	"6G8FFblRmjrp5d/sw5WSuXpQsDNkUQietzUNVozon7fK3IZuBvDyhkR0R1RufHVb3aZ5W+IW2U43C6iK",
-	"HNwJg60jiDMIb8lNdHT3cvaeLqBN4+h4/1HNqqyVzR3sPT7/4zB6/OHzd+/27b+OP3zx3/+p3ckW6j/8",
-	"/PULcnx0+DU4guzXn/3yqvr1h9WPn+399fyPhx/+qZMdzdK8CbRvsVJscZGub0hoDuSsHcm8n68p3ap8",
-	"24jvpIxc8rxWFP9V9awO9x6fI30cRI96HFmVWdznW8/tW+z/HfAjX1FurtGBIqev3Xo3JKsU4zkVyRaC",
-	"1ahHwwaGbMVOUWfn2HWKu1CUfaK4Z4qynvoT0y/4ulug3/NsIxLiNptgWr5sbsVvgOZy511GqCkb89Jn",
-	"3CUF7HeiwXuHa266HEsxMYhLtJq4MDGOzoE/2Yfry3FvidxENiwip6mcFcytJBQG0zupiYGonIpE2XQU",
-	"wfKVzC4/UyS2rxm1eUg2Kjliysf6/RtDZGVaA3XBMuve1KctsXyoGSLb6Ce1b4C3ln5ReQVx0m6HQtV5",
-	"tSmgBNttz3LoxT9A+m+p/NZFrZOy3bfiU5Nudv2gb1DtaDVBn5pON3fMAP1RbmV5mgyZrdKl7rLRGo1W",
-	"PBfNtPoefSjMlkRdlq5tqtSUxDEtVEsoZ0uI6mTLMT3hOV3qZmsIIcn4FcuCP/XVJYVasjh3k2o8YBEl",
-	"O0ndbvwPeoDPLbVcFMiJ0deGFvj9E3SAmwwrtbNLM0RsLsAdz6S8cNvdRk3WxBKFO4/PJ1MeM0zXs67O",
-	"UAMUvuThHAxkXED07UvqitEw7n4Tdc+9G2BhzX9k7G+sPd5VgIhoLT275HmE3bsikmdUqCkkR5Y9y5rt",
-	"7Hv1bymWy5S3HPhWkTWaFv0USeO2AYVnzuM0fIbDkAZXdH3B03S8gYo94b4jIEIDimq+6SEEtyMUdt4M",
-	"P9QwcqEn9jIHKkoZthDd2D8P3frgs8F+4OW/YuP2MZs1gn4iQFDj8jOK5Xlq1fKE6z26KIzzLmN6W1oa",
-	"TVWWsSuT1V2Y99BmfZrxaeim16fAWrhdFQtrEZaXwzW9LJdsGRaEN+Z+aVXRWxwhMMPI7Uzrjj5XqmBb",
-	"xAhuxycVMkgrLvQTa/hDV/PI/KuWXXiDoYImMCYVmGyfSrhHhOedyKXpPd8HAu32YwptNNVtBD43uQ1N",
-	"RPQr/yby8S6c06Cfi6niqcDxbCazdXfuOqwXlubGbMzyujkgjvbOJG0KJLhcjJuuc5Ne24dNU6vLMTJF",
-	"+ADC5AUZ9+a8OSv7mRM+iLDw9QNN51/M0PqddHua0yDtCBrIjmcZ7bm8zY7tPrqRcTmZ+kpHzeYs7Z7X",
-	"Dt91St7IvNslQFmuHA939O2IfWu5V344iO79frD3+Nz873h/7/zLf9oB896gf+YWuP12OHhDNduWvHk9",
-	"bmun+13p1M8NXd83fRr3YDeF9Bsv+2tx++55rztlyuNFmqYvpqOTt4O48rz+kd58erNMN2Axlv1CS6kz",
-	"pJ/A8XAzOkEwoeNhOKGjlXl/4PlAhdMtcmB000VtdtTq8AZi/nc1a7s0KLzd71ZIfuD5lgnZOzjiSonR",
-	"bho99D/KVoPMW9qmbdvVdfYDv5feIdiBG7/MbpfKWiWg9dk00E7yufEOuLC2cQJFZMXzuakwEI3gNwXv",
-	"ddKI4l9QxcZbu0oSuqAzNjxpyLShv06k6yN4qM5MAfg1nFIyS6CVytANW0rFa+1tPXN1B66ulmZtvVQ6",
-	"63gtOy4ONUhCd5BbsgMhbnNhGQvZS4Q19BXVyLtVtmxAmt0oLG7fzWQDuDUEaYhL8Hxi02cySRNywfIV",
-	"Y4LkK4lAZ8qrO1rRjM1lAfERlWPt+AU6gvBd4SKHwV6uJc00adxzZafqnfGa+21Sda4Fshpwghz3sYoG",
-	"0lEXOZx/HG/JEKoJ5275R9V5QrtSre4r5GZ1L25aybp1i79dzZJKbekdNdlHjansikFvLz3tjueYhRJY",
-	"qsgDUbv2YsVbKpUao7Zq8gHG+ZxNc/sP47Y530m0ocaERntBkunMePtR5qG0Y8OTrbCIA9ytW+XHSdGi",
-	"r1vclVa4AqpyzFgSZAUNhXlOFnRNLhjhShVgk3RmMWGNdKvCdQNGg8z4jItxmy0AS5NQ1G1jwpif5dKL",
-	"YrpggMLQyy5YCZapOV/6RIsglvqthUmMiqVQfCYW1VTkSh4X41f9oRXuvm/JX5G/TZv4584mPHyM8sY7",
-	"nHrQLGHcdKq709HupfvrJ6+CpKaLbCXPMU1s3BtcZfdeGS7YXah7u1O5ukOybNtrKo2f0PHzKQG4OEhY",
-	"+p1lkqyYsC6rEBoByxRTrdcelmHl2EGfKygLtoP63HXX8izd0QvL56eStDs9V6Ei7i1yYa1s2JWI3JgP",
-	"f8fl5EuWcRkofYSOU7156yYTxdo8Zfk8k8Vs3q1J2zo5XFIfwXJX2cZbcseB3mQlWH8DuHpEw0CK+q91",
-	"V2xsWOEeMvG/tV5tZwBiv6ApwSqCCDwK1eutAgJxeNTAoHi4fcqCmd8rzP6/SaKsl3J19nbewmFklvF3",
-	"6DTyq3U6d67uLDK1HeNlkcVzrCCxf0okAtjDn/IiE2Nt4Y89BLuRq24fN2u0veKaRv3NoEZTRq/o8CX5",
-	"5zuMSJ3DqdPTtoUDatuosXNCdZ5o1Sk10LvUueSbdBZsGyCuOJASNqVFqj9jXUjbOpS2dkjcpwKHVyy2",
-	"0EVBtIeWPisLKtZkpZdg63CiPrnlW5nrtjJqQCEYDPmwZV5TJ/C22xo7ua7d3ZVSYw/rHmo1r6CsdTic",
-	"QtC5d7QFin4XPtgrrJi8Y6gLZRHb35eOUim6HqykQOxkrOVKJqCk1egjuRw75ed8V2oEVrHeJF1sjc83",
-	"kMRf+6nf/UHwoHTKXFRMXycpS0guI+gEc7E2kS2XVx7IsuOVsvcr6Khhit1jmqYuNU+24YsuUU0sLRvs",
-	"yUaWLCMLKfJ5A799twGGZcoEV/NxQtc2KRwbRj38qtI77DB06SlZZI3QbbgNQE6zGQuw4Wv2HnabzsoY",
-	"G1dkwajIyRSyvTqWXyMVz+e2ZBvE9i9GlRlALi8Ec20+QNXhikwwKW1iy5WdHrTfIJcyPbI87aN+VuxX",
-	"FSv2qzYr9roZeiblzkw0uHXFkmVXgHjS3qMldr2BmnYFVWzMk7bGQSuqiFpC3xE5jQhVZEoz/T+QAKsZ",
-	"KoMo86XAlhTY7jmfczEjLFUMGhkq19nQhwvp6cC+XqHAnKU3mh/orgmR8CueFHBFzDJZLIPCZcFFYfpd",
-	"NZl3SbOcx3xJwb9dvb0Hb5YydCGzviZRLpc83tSlbFdlpYNKRK8kT8Yb8mf174MmcE1Qjeq+Ng+tJLny",
-	"tN3eeuzWj5e36xtfsnv1kg/6FTz+709tG9pqhdu83V0+LNszHh933q/XYtHqpg3t2xdgz7oy27sNarO4",
-	"rcYVhtj7EHc/Qt6FWdq86e6ZcRrYlV3lgLbxe2eN5mDG3JZ1bpx+G/v95sWbl0+kmHK9rOHugKCfsjLJ",
-	"r3rlSJ+3TO2ZyGS6CCJ1fivzuemig/ARKZtCIgG2IaIkY0u4p4jB9dKKLxVqxTKWYEuiBVvIbH1KmP4K",
-	"oYKttMommkqwYnEWsgO+pYo9PAoqtVmgeb7Ml7TI5ycPHhDTEjDS1gKh5N9e2V4sPdKF9ca8Ygt5hbx4",
-	"/UT+jce1wz5b7kXRhlOn6rJFz1ZywS5ksiZzrVtLksh98jxREdGSWIFBphlSESnS9QnC4dA4R+pYlRiz",
-	"iSJLyUWOm7+aS2gsrjX0jNFEP7NoksA2Db5QbWjJytEm15SnbEsMOJNDMKgv5I2nHSQFu0kFZqOFmFN1",
-	"Ob60EJHsigUY8MUUus2lLMtPyByssRw752qSilO+uGBJUMXeBMTE0QRMuFpwpVgCbfdW1jJMsL15wMtU",
-	"OiICxI6GOr2QRR45W3JOxYyRKWMJ2JWqpamafXVfQs1kGpjGdx5zAMfNuSLwaGdghE6nY3gyiLMol+CZ",
-	"NBvjti2ohG5jPEEbzxDf6RXBKmrN1/rw222koBiN0lFG9SQde7k9bZOfZ8oF0q6rN1nSGHDg3vbXd3WL",
-	"2hi9nidysUzZNTr+tjhtDAVuAw2tp/UUKXfwLbwhhjLkNt3gXtaz24E1AXfx/bIf3vAFS7lgLZj5G/oH",
-	"kzldLplgySkUUpCEriNoK7zgieCzOeD5/vLmSe+YSvf1P/zSl4nrKB2gthCOc+PLVqR8pkDlVBEpRIKN",
-	"/HlGppylifoMXZKjwAb3vFIWctGCr0/LnT4hGZtxlWuNPCIGwzrCqFZEVhnPcyYiYFPyf//H/6rkUplf",
-	"t7tZ7QQwbOJaDXj3a+VbcJIgS3Zw2aIzLticW8uksgeoICzLZBboNhC6X2i+6eYwx2EpyM1iEwvtQoBU",
-	"uPF+ShKlXkEDvh1thX1dG+I4ex+nRTIgLo2ve6aHtfl7oPKrT/LRNJO/s5aU3yVkcGqlVGqNUFtbWjpO",
-	"+azImNKKVLgxRi6H56eaUjUUijgnb2dMB5U+h2bTzWoHVwRkw1NGExiKBtmUpSnhIpfY4QXTV0OWQUpD",
-	"OsZTaFC2hsFMJK5TTPt7hISUPhZqeZWjDMT3ieBwKcZwEQWjJubH8ZJlcVAsv5iSpGCRtqr1h0xea+Wq",
-	"k8WFr/qbZEF9wHxhwsFGv6el+hmNAJJknDG1lALSF7Fxpfl1mVJMUkhTuRq3OKJb9XltzpGVzC4BwbtT",
-	"8q7mUrF+7PQrPFonS3yBXTHo46Ny5w0peCcZpFB5GeKwV989IV99ffyYKEzLIY/2D5tt7eKYKTXOw6/4",
-	"11/fkM/1ex4ffPXNF6dELulvBdNHqvl0LtMk1G2mTFAc1DTbjOEiFByPpUhUixk9zZiaj7f5ph3bsvwX",
-	"xpg7BYpQRIqYRYTmZPLg6vCBpEU+fwBDJ8Ek3VguWfClcco1gZygRa+ZGN5CqCZZFW45AI7rNpLtbXLC",
-	"d8b1ZJtvGc365NNUiKXyssrxVc6/lWBfoQs1VMrCy9K97gRdfLp0p3amGmE6rN2D6l6at8UZg3brNFVE",
-	"ZqRKJj3yUBp01TmpFmJ5vaQx21NsSTNt059iOilVlwq9vGlaYmDBukDN7GF9+sfqbUj4tIxeVCtVSFOS",
-	"yZU6Bd8ownNNuIALdQy61H/TFvmkX9rom4xy2zOtiYyXsrx/1fcNFjfl3ixrhCMTNpbTsZZTRZyDv46K",
-	"NZFl6y+v85g7wdHu/VPd1gJNeTIuRM7TzZVYp3CosgD7JsdkQEWE1NpHn7Ks2/Bv2YV7ZxNVSSZI0ubZ",
-	"raEaBxHkFsS1GRvaAUO3wELXTnhgIdcW+7gLu85+9p6ZdG4HdtOyfSBpdZz0Ns5R0wImVJsGHiZbnjmn",
-	"ImEJWG5lNMHDCJljx8UcbTvFmP7HroNgPdxbQpXaRNh1kzGVa+Wun7tM5FwUPF+3Ko2CaD1pmVMRsxOT",
-	"iAc6nu3WZAxAH1YlMim2c6pAtZYrQTDz42aCalv2g6s0eGuNWmVsWihNGhlcIElGV+IaclHTT8YTNnZp",
-	"xhsjB8tMai0VK9T0AP8VA5vauXEbMuGWNBsAp2rZ6yXNgkUey4xdcbbq/Rrz+Gawy+EdzhoBNrqiPNd7",
-	"ardkFFWamyHJm4xvOP4RtNgyp3++MRO610pTGt9pjAQrlaK6SHMr9TqCmcOy1FOee+2wzjdI6DMnZQYq",
-	"MFBM1yIRJUBsShBAuQ0qaNWvWxRtuk22U7RANLrCxYbVW79xuNJ6dd0CelQJgR1dXw71pdgX9nlfSIRu",
-	"IEViueQsIRdM8YRZr56S4jNFtAyL1SmhBp1Xm3wWcWUriVOmcx33SoDcUWjRP8xoY6Cxvn1DS3u3vSR2",
-	"tFB8X68l7kZtRnXt3qnNJVF614xgDLSe0qOrSpeuVjxU8CqpXhIBF0ILsF4L3m9tTbZpUWt+We0ybiaJ",
-	"QLwBkwgrmiBAl2uRRaYy2yfPc8LB7zTlTBvaFzJZNzXmeM7TgOz+BUKuh98EIyYpFbOCzkK1vt8+eUmO",
-	"v/alSWf5QcbV5djlQ21kNLgVvefBl/m+O/2DvW8cg/5bZFbvryh0JL8otGAGoF1voUazBeXhTrBzuWBj",
-	"I/JaLlrFCE0WXHCVZzSXGblkbImWAo1ta85dIZfZ3dpw/KHa/stgX0opsTh8SnnKEqL4TOxxoU6JXDKh",
-	"CJ1RLsiFNgcUS6dBemwH2kYHGWT+hArTWYph7CuWrc3l3066G3OK6kQtBcOIlsuIqLli+Uwb+vrrpf+V",
-	"SIHkUcu19ZYqsxkVXA2CSdBbqsZcjLUGXbkLrKD08l5ztljKTCub3h9lkWtdYgx1tFlY/77loqJtFWvk",
-	"Mgd57UjZIZTXqaa+f42zdbTdJjq2UledNPDVh0fHVe/df/zLu3fq/J//xf5H0H/XLT1s4rEpBSxFh4lX",
-	"GQTaav66VZKlcHqzFOnaVfl6DurPlGZmkEvqxsSQRfGox1QePqru2dneX+ne7+d/HEUPP3y+Z/4JJaBH",
-	"0Tcfvgj7QNtQuDuKHbbh1gADXjetvULzbVS6A/UR7sn7pTriynfhbd0dw/p0fUcIuXGRbnNH+q1+ehmL",
-	"PdhnC5/0n7kKt0yDcPQi6B/AbjaYd3mlx6P4o4Jwza05uRRsReS0K/PciGH/Wx+ikdbc8rwFUeMJAB5o",
-	"RQFKgrRY/a1gBeud5une3tNdR7OMX9HU7cTGBVUetoMHXvt2TF98WFBq8bt9AofbxAS2Ud9TPuMXPDWA",
-	"ERt3LWMxgxWO/VH6JWKoIx1H9Dxa9t5+d1O5iLe/NuMTYMVBWSXLuYvbmB+scQmgAfohvUrVkpXDNDWP",
-	"bcLfJrn+RFstmJU5ZzRxsFPVCb9kcpkysppLAJGPyjqqKt7UKeE55AAqVF+02qIHeV3BtDbjLOZwDpyb",
-	"SH8f/fdu7h+27pt3KeRKjKESWgUdAgtM/nF0VYFzgB5HJo8ZUgmcICmX0zi7fgK+JORlxmXG8zXOMqgF",
-	"BCM9P3eQjLxQLNPSoW31rxkThOYkzzidsVtYh8w4E7krRt109i+8Rz+AGRVrZXzLnTCj20IztSXBNTWu",
-	"DYKYkFngBQ11x/oW+R+7mipLPk4Eg6szKTKmIuQjE6WDLI9UykuWEJp3XYOB7YbZYLITyzKathYm2AdQ",
-	"BF0ATmzuebn7GBj4DpaMMfe3+RFf8+j3QhUXbMyu2qPDUnn8VtaroTbB9UbukzOv3qB02ptHFKELKWYk",
-	"h1dZmUXTjNFk3WeSZRxuE82CevQaH4U8Es1WW5IsDh52odkxPa+0jw1esq0fwrtJKlpTRR3yYnxVRjlv",
-	"02u3xBqpqL7baLC3rTNuodQNV35iKvRtsqI8JzTN51rU+HHCmv6DXKxQQ8KL6JIt8xL5zj2/BKUllFvZ",
-	"YYddW4HaUm8pTbevdtQKOIA3eNyCN7j1fVu7S7aR4j3y7Lgx1TuF6ht8tJEHXWF+j69amfw5KqnrocHM",
-	"oTxTj0VWx7dO7yfZq7K3lkawCVXyZ4cfWQfA7QkWFZ7oDlxe6Ey4Xz4vs/bdoNbs+ubY7NC5gZukIVI3",
-	"dew/2/vr+R8PP/xTp5/no4jeVpnaCSB0YzK288vDZW47O6P+H9K9FySXEN4IwEcueLoet4YQQdC0/1zp",
-	"tNhVDm8fbWXKfytY0VYZvnSr65RHZiO07mp9nb1kmM3KU6ZAKhC1FDFr87/1jNTVP2InuXlTdiWqvR2+",
-	"h0L7lSahF0W+JcpED13r5m7h7aJh13J29MejQKOXTlke4Lx4zuLLoVBGZkxPK7a9I3gvrjcz1yyMxaY9",
-	"n6+zpq1UdZ4Ub+kd2/ZEPzk0JbOysW3EhrmKvamsFci8w7T6qDvdvrmN3GkjP0dlYGcUjVJsz+v8WqZd",
-	"XZEJvb0riLBdSR6GMPKNk4FJCruIeZSO3ev7ajegC4ZDjHdCNDYqKGFDqiGlVgp5U2TiTJ/wvbwTbku+",
-	"S568cp/aCgop7CrC/o4rqsgqkzDvG4Pk/3ORCpZRpIfXccZYuHj0KctZtuCCCvTfLziU5JIrf/wJybi6",
-	"RExCCB0tM5kzwCKcUS4UeNQXEZGCTGWREci3VLspuEI0z3HrnWceGHrjulF98QPdgK2TT7eJEyMM/IC2",
-	"Hvakv0P8+O2jiND/Yplp8hhDTU0wdRWeuuJsNfbzUDbN8Ef73CZFxsIGmdNphlxqkHcQnC2xhnqlryrY",
-	"qhuSVIoJxXN+Ze46l2OuB2s7yP5usI3yjMd5C2agKmYzLMrZmvLuIWa7G9KLP7eNqzTKpSy/Vcmjep7N",
-	"I+kvgA048fWv35Z2O9dJj69fLuVPA9a3TUTpmkLOfPNGAg+3KQW7lasbFFl1yCpzJP1Pfhc+l7DOcr9c",
-	"L7/K7FJzmHPM1ZxicsGwV4oBTwHUMZk5OGgDAg3Z4h0g0AbYw2Lj3X6BOwAJujabzd/9NPJeaJAtZYpQ",
-	"dKgAGBv3QP+XS+5bLjN5RVMiM5JTdRlhndN6yewTiMe1Vywjm6eeF6rMdUKX9O4AoIPFovaQTgnFwlYA",
-	"rVHsimU0JXEq40sFeR72T3rveL+27/WOGNdBLItGc5nqq9yUBNvdHZXO+5EWeBeyEPqxcvOoujReBC5m",
-	"YygGu8gYvRzPUqqUfeP5cIRL4JGbR42u3Jzhgl/sWDtU+2qpJzKA1AtMitL07Te90yLBJApcrAHJ4YRQ",
-	"sYY/AOlI2wiLKUZs8Un/OjrNBBUgLnnFMkSA01SfywS9IMtYLvQrzociU1eW1quCu9kW08mPshdPjnm7",
-	"Dju6FSMUt2SThN7BjVUV9vfpogIbJS4yuGnnbGHi6rTI50fNA52cFflcZvx3cMefEERtI//3f/yvyT55",
-	"DRbYjOWEGjA5SBkFoDrAqTNVehOXTUoFMUVi5MWSiedPyRMpBIvBsXDFE5ZF74RaK30E3st81Lt9ctYw",
-	"AudGRACgmRXwPEPucKi4pvrIIFjSfP5OfD55vwcPTTA7zSCi4DgtDwnFl36hxTdOrP41XkFC238HYhUw",
-	"9Ryu3JMS2g3acMBAxHHOaTyHkuOTjNFkdDJ6xajxtXBF8HcA+C2zgfxBq4xrbh6dwd+gEYOqPlwkPK+8",
-	"W6sW0CtxrW8km7GZZ1j8U2oOnKmTBcs0q4yeAoSJllMILbayRjfqI3IKUgm91KcERoFnCD5WiESirK6+",
-	"3J9UJaHRTL36tF3pK/OkeQ6+YK4Gc+g4seotdGLLpEf/WiQzzOmWiJ1cWuEg54FeqCAMViHiNcBsZImb",
-	"72tm86QzYAoCvxoXmVQmqZxCjSgOtFOHrqsRWWZc5PB8xq7kZehtFtoDzrOyUfreVtCh32iJTsepDbIf",
-	"/VX/b/D5U7NVmvdmGVP2Bamk1dUCNTJNX/pnDEroeRo1BXbtBPUFj1jiVCrMALaqBE4A9rUc5y/O7b8+",
-	"q8ic55yrXGbriOSMLvAV7oXuLXa137IZF5ElCPicvMILXJ2SJKPTHLfQ3TLqZKo1Gri8Ck1L+Ffv95m+",
-	"IQHcFLcr5VO2F6/jlGEOn1kWFXTGNFeShdYKFJYBuXJh+7bKehvfsut4YhZQSamGNitANwXe+rhM987v",
-	"4Gj9QeaBSM/F4X56rRxhoKlvz5ioySBJcnrJlD5q4HH7GNIRlhNgiQDQO3GQkf4rS76FzYN36VtS4Gap",
-	"yA7TxA9mT0ZjAwVnIEv9WZ29fG6hTL0nnBhMksrhGwarDTJKW+0sZMJcinL5iH3z6xXP43llb8FQM5OW",
-	"02lkvpjSC5aC9Bs5KLDqp+AQ8AeSsmQGIT73ZG3DLAQWfMo8hO1GLIM1bw7TxgUb5WDzFb8tZ1IsUx7T",
-	"vBz6o5SXoHkuyzoZmjFfLJsMcrtKswyoMdO0saTcVe2qk2VxkXI1H52MXuJ/mVE5z7RVli3KR+sbA38F",
-	"3inhOBClWwA1uoF2n54CU9uXzmWhmL65q28u/1x9xr7kO5kt/Kuk8jwW76kTBPIqJRxubCZXOF9X5QcG",
-	"vqmGLvfae1GVX81fKxvLNX8ul1zM/HHuIsHv4G2vh10ytqwMEBfyfe2CRYPNwIIvaZYLljlEPUDQxVFu",
-	"X3GRUvQam7IZTcfNjQd6XBQq15sBec4uRVpbPgBjYLDYa2+x8/hBr80qRHOWJihYTatmAETQ4h0JM2WA",
-	"rjeTGKAaRaMFq8xHCs27ciU8wIsFq8vd8FPQo616MUqD0gw1b07W20ftW/8EkTU9P6bP2Gql/oj5UqkT",
-	"A0Kv5wHlH0u1judSyZjTlBg4ZuWerqgFoSetTkJyzd762NxYO7OXKRWR0XRFAmpC61cBJ6f6VZAWnymi",
-	"lizmUx4TeCYi00LE6AMmCZ9OeVyk2syCbyjr3wMFxOleUhhnl6Y45ACEfmR04T5ek43bfbbEbtjbqB0b",
-	"1ByeWpvBwylYCZLwjMVaM/HeF76QS++Fcz6t5jJ1LxxVk56qe1z5pfGkd/H54qs+yLDsieNkf7nYTBDh",
-	"Ib1xZpnlkPI1imVXPGbuLSDuY+u5sms0T2m5dIoSKvwJz8MUUCOlIIqJhIuZQwYub8FyXFDWVZ6o3BcR",
-	"vLSqhPuDKnK6vLTt3W8egCvZqMSnnnKsDAHr/YNeDKNqBmt9uvoXgr84nsVNXGihV97Cjfd4DMH4FagV",
-	"V3KNb0m5uGwaVgYJdAGxLTigcSxFTuParOwZYzDB7T0lBhKlMbjOm/3Ge/KUZvG8Tjj+g5ULIfCcXKoT",
-	"QGehKNoKqOQVCc0SAyyiiagsTcS2GFOJTiQYXtmATWPtgKoS0jkkp3lIObJy3z7hT8P/TcaXQQZJpdaV",
-	"IkKTvxUqL1UmW7SbsSuWKeYYFH7TyqFp5FG+3f8yOMIikkqtpF/QlIrYRibmzCiuEfokEylkZr+JKjS+",
-	"r3Jm8EIUxrnMGBqgmmwjwtE0xqpHZ7bBO7xG3FyKlsvce8K/svyBdfoMj8ipuqwxvv6L+8UpCgY1ObL9",
-	"ElGUggO+HGIw18Jizf0aEGzlyIYMAosTcSUy5iMiA4Smh++rau+BrTaaiyf3QbWqjNPWDPbYcKPdPaMu",
-	"a8/maCXivAw4eoORplOrSJWPtFxdjachqav6RvyTI0ULdGGerMtEk4RuRKvMLkk+z1yRnh28Mh7doB8u",
-	"KXDLrK/cdrX4JUtHJ6Oai7JSe4B+VYgVgAG6Z51/b51mGrz9G2Zq6BIP3MgVEXKuv+uiEE1n49uRdT1l",
-	"xpPiMk7Bk1Q2wMdS1DSfj90ToEiOQQWjEAOx6rvUmhfifwVclTf/TU+neztKltJ6QdEdHnRwvm18+zzs",
-	"rbzZ2bvIBzqTArPo2sTzsNfzbWB2emfOq77Nm15dot/NLwpIy/WOrOIm3bS2hlP07U1QUNOLemOf8X2t",
-	"oUNq0kPN2zpkUM8tqw3ffnF9t++84Yt9O1qmNJ/KbDG2kHD+U9Yj+3aUM0FFPgZQSw+Tz59Ixe/6dgQo",
-	"jqarVc3r2nhdYCMrBl7tbVUv6o0LurqLdSPjVFypbdtb9aa2PVVzn9Y2oe45rW3qecMnevP7VPOsbtqn",
-	"plu1k12MHG04VQes67zhN+1Bir77tHoGFf9o15uCs2l4UW//3ms6aTedW91F6z97Xne8Nl/UIQDrFFzz",
-	"x9be1znac87eOPFXfLrDSLLp0n1riT3gp3W/OYfrW4BEZckYl116WRs/+I7VKinXPKkNYg5KqJozdReX",
-	"d+NQF2xMBU3XKi+/uCuV5Lzmpa29sc9431d74zRW8c1u+Fq/iTc9s2+d/t5y4GH369uGOtAyPOR8rZJh",
-	"0OnaqX20fC7gjH17HnKu6r8GPKP9VL66a/TtrUjthrv1RjTnqn92uEJbZd6QZ/b277ugX3fTldfivb3p",
-	"mYOHlefr8ZTGPOU5Rb4MmnadW9/mRL6OELnelM8bnumqJKh7o9+6NSzocsw2iqmah7qHjuc5pWvT8JzP",
-	"W2l4NVf0W/9geksy31v9tvuz0eaPnDdc3G/xD2PzhzDj+I5rGJCxS8aW8HRjeD8yPa+5r6uvPQ85pG9E",
-	"zgXc10FPle+0vmn+r25wy3429r2FBYO8s1mBjoxLb8pYckHjy/FUxjQdLyUXebkXt+JsvAeb0QxA9NMe",
-	"6vGHoXfseTD0ECbeepCh21vkxxi6pV/VBdxbuFWiFP0Mj0qo4sbV7mq445p6dy388Y/NOB8+fIDivmkL",
-	"7uuc0SRlSkFioVc7b/2JLje5kkIXeWktyuSLJhGxaByQtm1SqyCZ6Z2w6K2QmSdTHq9dqFArA+SCcTEj",
-	"ai5XYv+deCe+/PI7nqmcqJwt1f6XX2KG/gmZvHzx+g1ppOXDhASZ/OkZ/rhgE/hUmepgU2cwrV4wMqfq",
-	"FFMnvA7y6p3YWCdwJjBkiPnz/nT8xH6MJPNcmVRN4jVE3yfYI/rC5tWmqd6dRO+1m75zPT74Q//Ph/+O",
-	"z/83mqYTsz1PpND6tbbivvxS/2mPfPlG00W83v+SQNERdYUCK6FICkCcBbS5glIEsy8P/nA1Kh8mODvc",
-	"DIXQ4TyeV7YQc77yOXsniE3AnVOzLo4pbcIPrJrorCLHB8cmyA4pD3TBCNQCUQUZhwmGghMJ+KI5Ye+5",
-	"yvdhYc8T9SWQ4C+/PH+qImLqosnX++TM7vGCrvE4bQPYCU8mkNYCtbWn5Ue1iq5HYKclOztTCgG1Znpp",
-	"OV+wyEaIzQjcPfcinnhre4xT/VEf25c2Ij35I6E5jYhXyPJhgiFrMvmRi8sTkrH0v72DSpd3ownwI8v2",
-	"yQQfnkBG4ZL+VjBNfKQQgIxOpjzNWUag5jKD6V6yNZRZkOODA/09zVR8JmQGhRx75MtXjOpdNAUOttDI",
-	"TlRv2uTZGzqbAFPkRIsSwgWZPJ/u/SwF2/uJ5vF8YlKkcdDDg2NNICkk5UNBKLotEn0sU87SBDYS2xlD",
-	"6/MrmhaQJYkYR5D9T0SRpjhHyPBX+1+SycuzN0++n+CK/vX1i5/JT1CJASCO++SJSUEzSdZQ1y6FguQ5",
-	"mLGZrCM2XFrZ7F9fDSd6cjgPcnz0TURUTlNGjg+PynHYftjWYOoVmYSFhE+nLLM7u2Q019N+Bn21QChM",
-	"TMY51VuYsMVS5kzE670f2HpyguRzCTuZABPYsk4JCcqwvaeG+IBHjo+OTonKuZYWhGSFgGZamurImSXg",
-	"zKSlasF3dEzmssgUzvBZlsnMsNCELtG9z6V4sMzkRcoW//w3JcXkRNMOnAjQucqlTCJyfHBoTk5zqJYM",
-	"+m8PsSKUz+aQVbDg0A0yAh7XMzw+eKT/8dhVq0I69AXHntafwwZPAGZH5GP4ffJFRI4P9fdJKsUM2jIt",
-	"c/23I/1/Hur/o995dEQolA3o715kIKrM+xgscxJhhYf+GxwxEhBciCzTX9GHfXz0GDb/0cFDPO7JK5Zn",
-	"672zac4yKM16dHCAMtAS9wW08leEG46yBfCaXrGb7J7904R8rvdpmkWEZhFh6guiWApwM0b062+b3Sc5",
-	"z1OmTk0ePvIucpKexyRhOeWpZga9HC7IMzHTtm4EJ52wK5Zq1U2dwP1pb+y1LDBtL2fvkSaAx/U3Jjj/",
-	"l0W2lAqm/+975h8TXDKm9MqEkc9VEc+1cJyAthRLYUAdJ19gTgmFS8DUe556qabYVYvnuL3Yck7znd7K",
-	"MktmX6/pV6MK8LwxHivcstwyodZTHBvD9ZNEpDJHNdkHQp7KzGW9CAmrwXU/0du8/6WVUWRBs0stN8oi",
-	"WMe8uAfwaZpDTQX5vPWWnnxxqtndymgYiiL56AiL6VIeM6EQ9hUANkdnSxrP2d7R/sEoGhWQgzPP86U6",
-	"efBgtVrtU/h5X2azB2asevDj8yfPfn79DMZ8iEZAPKOT0a90rXKL3++QT0YH+4f4nFwyQZd8dDJ6uH+w",
-	"/xAybvI5pNM80P/HNJMOtUqDs0Me4GqfQK5ffGoIdUp5qsw1YFMZWaZFFKAnmfxBKZ4noxP9kecigU6U",
-	"tpwbZnB0cICdRuGehRQfT0r9zUCysPd0sUxh+1IuLrHWVcbFooRyHT1IZKycJq//gP/1+ygaXbK10n/Z",
-	"X7E03YNTevC31aXa/xtWkyxYnvEYHrH/CYBdCRdMwZ+hcES/yuZru8+a7d1f00Va9p3qPBUsg+0qksU9",
-	"A1W+qcJz/DEqW8KFX+Y2/MFLlDuVClr00atisaDZenQy+hl6y1hFyybhYvbgDEJRr0EH1iZG1LalbWSF",
-	"FLRPXn33hHz96BDUOMFWVonR3AT9nKcSi8mhIWGQmv711x9eX5uYkC7e/jGi6Wx0MnqWPH19Bpg7V/Cv",
-	"o0ePDh9D/bb+6OXL7Ifxb4v3f/6V/uXPZ49Xq2+/++p5IR9e/fn3379+8/77J29W//7tepa9Pr7UY/TO",
-	"jl788BKTBUcnI8Wh4H50Mjo8/O0vZ3/54f2TbPrn1+Ov36x//bfvX8y+nsdXL+mS/5Rmq+eUvoy//+WV",
-	"HH04700ssCUttAIr3TWp2BeDbllkqCRUKAWttACpgNW0R32Law8FSC/a+eb48DhIFhUb7jW88CeWU1NW",
-	"fj1qAQN5nK+XTI1VsVzKLDc9usEQGXvGHmbtZ0zNx5hPeR6NTEvRUs5rqWFerwX9KBppBhoXGW9/qFWE",
-	"2aUF5geRmSuJCxszkaCLoP0bzqrFuoJRcPxYPzFesHwuk9p+COvhB6O7+lsoA7Sa7mldIXUB3zZbI/dh",
-	"nwetDk+mPnLDusw5KxZnLIcG6LEr4LR/XUoMDMAW9GbdTWTbwtEL9/uOufp7uSK59DERWjna3rBdLPvU",
-	"mva5LEyBhJ76BXQPUYyRiblgJ0Gm/h6v9Ovyr+0KNJKX/W9g8+3AIZyl/IrtfPefG80XG+0Tqj/y39su",
-	"X6OVdG0/mDpOT7M7XzpcjFVvLAVcOSrPuWndhNrAZ+Gr+JVTlO7YCb2CflG7PqEnVFSPCHcvY78VTOWq",
-	"9bCuDrUo2rNF3G2H9m1rQ+HSuqF1h1AE7iBQo2RG0IXUPCutXp29fP7ElZEvaUYXLGcZakGhvSkfefAj",
-	"XwB6fueDDgmm88nnIk6LhBksmKgJOIaLOiUTrVZPQhhx4AmED1o8B+sIhHLg0cnot4JhhSNq5nqnRj5x",
-	"OYBLrOraM/9bQV7c8/51HgAAaqAuiXRt6/XRjOSq3mstNLk6crw/z04UouAk8A5PNF1gaSr4liRW9IWm",
-	"YAZUPl2HDfxwfl1WR6iit39UkGVHRwdHX+0dHO4dPHpz8M3JwcHJwcFfR4hNNjo4fHx0cHBwsAf/52v9",
-	"f76x/8T/d3RQruKJlnAG7UZOyZNMcqWoyEny2TO1lNyLogGrHj4+2j/YP9o/eHB0XE+XGvf8/sHhKBqV",
-	"xTFNVee8CmfatlxnLh5+OK/BMIkiTftrFZbXX2I3poaAfCEYWRokx+vKyBKA6W01Vfv8Q0V8/shVXkOz",
-	"sOLS/yvU/djiYothDspVMJyF2hf0NRXIbEYsQ0k4+CvA678PfkTo52hgkexFp2UKOHss1y7oGqrKI0Kt",
-	"NLbPckGePH/6Sv83EAj0Gq1XBtuHUU4DJFpOsPV+UzQjF7gDGyybPU/zD2w9Qv6EC+lbmayHsead5qDh",
-	"xG8hVqtQY4aiakLssMdODfx8UHVMEhCwGPSBbz97Q2dt7zSPPYBnPkSjH2W8sYGRfd49Z6awewbHwH2N",
-	"w7Ea0uPx3iyu/wCh4D0JjYbejpCvgxrUgz948qFVjTqGEBUDVS0zTC5Y2Gfgcd31LrVPd9mmuyzaBes8",
-	"z7flmw+3eMkZYIpteODDYNH/FMT90ra5azjyhct+yOxFZmG1ItCVsVGdcd+ZjI9poZhByILm2gLaik9Z",
-	"Hs8hPiKY/iPbh1if7Y8MQA+gPZ5COBUCq6cYulN+SP746JsmKyI5XeMOnEL0d8DlB6Wze7Bz/xy6CCs8",
-	"9c3+o8P9w4MDw1bbaGEwuz730MEt3UPKnJqQq7vGVsGrxWLKbcdZLXeIdXOe/LEl5wW10jOtUsbMABZm",
-	"ZCZl0sYtFpkMuKaFO/DRHXBHtJ0y+eleLO9Fc2z+eh7uHRy9OXh8cnhk1rPp7mxUoIYv08Y73WV6tJvL",
-	"9N7x/+t5kVe5n5gGYNeUANqQY3tG29ytIHgD3jy4LbvtU8yjkCkAwxhgNuhMlBGKSHNySmYZjf2bF5Id",
-	"cTdqN3CbLIHlOtJ4jcv+JFHupqYdkhaWUkcrpcY/fffqT3/669Pvfvrrm1//7ejHH37++dc/HT188/LF",
-	"t3/592fHD38ZfZIuvaTLn/gVIwbhi62MT2mXxmuR8HwPy+NaDdef2YqpHNNR98kzGs8Bf81m5UqScAPq",
-	"k0uL9Q1wUJHDBMK/OpY3eGxMROa/OMBsQ06jydsk//d//L8oht4JzPCGhE1I7uXKZW+ljF6B9g8z4rli",
-	"6XRDVKKMRZxC5iC0CsGWVw5KLZMpM9BPZdQDk6aawYuf8eczvY/Prm4tiBHwqhskYq5IocxCUQAn4JoP",
-	"+dWhK81ufPoAyGe8lZrYMnOnICG0xT0KgM/f5QwQPRY+ndOLlIEf1OC/WngqrkpKbI04uD4I5by8jkKH",
-	"gYZCLfPCqzXe8DH3Y9/IfMLzs9i40TZthovylGSrt+Nv8qIt1uNtyzXW/bPMbcYUfJ8LlVMwEEIfhd7v",
-	"wfPf2GCpEaXs/cFcDv/c7qJL5rStcwELcJANe93ND90IbFQDJVXQwCCsd+wfHj08fvTVXx2yeTJGSQtX",
-	"+9wkxsDXj78+PPSlnJvkt2Xno9G1jBRwgfQeQ/2OJCdV0C7AIbTiA9bS44XHeL9eI37l5PxtB7ACEA4h",
-	"D181UG/7Tzh1QQ9GRQFvfqxLs7pC2DLxVIQHCOLbnqNL00vXV4iLJsQvplODD4/nilywGYfygcg1M5ko",
-	"LmI2Vuy3SWRys1l8qUzSNtzytksqpIYwmiIGNPyu+EzQvMjY/jvxxpbQ2NR8gG7Vyh9dsGSfOMRTtHs+",
-	"U2Si38YSrIpZUgXaoiYWsHNOtL0D8y+TvoucyOmUUJwME4m5b7QylzNBLtbvhG1FhvjvqZIQwzPdTvgM",
-	"qicu2TrCvPVCJBgVv1iTysiMGdiWffIGM8LxqmOCmHb+xiZb8DTVOhbcAadYHmVMu1gu9MDctM9NjDIF",
-	"p2pk1waNCiw7AyYNVp93VrBl5t9zquYTlw0xUNE6fSeOjx6b5CAKFX0mQ0C5BitYNWeyu2maypUK6Wf4",
-	"uK+hvTH8UFPQ6hfJjAtCpzlMDHKAxWVklFRa3SzcV5YQRrOU69l4VCQzvSMzwZJJmwJk9y98IdkGoQsu",
-	"+KJY+J0XXbPQ5kUItZRUzb1aAXG5T8584i0rW5bQEcBpR9wjbI+QN85ff6yygLLt8n+8Pdh7TPem5398",
-	"dfzhn27iXuWAcWFlGOJCn+iLTL84odAH9uRAi1V9KIjY2XlRwopORl/Fh9NvLg4uHk2P42/o0fQg+WZ6",
-	"PD1OHsZHF4f04PH0G/Z18lX86OKYPnx89M3h1wdfHTw6OD54eHB0cHhwcDDCCY39y1UfNsxPi3ogDj2n",
-	"3X3wkmFzwtHXf3nvfw6/BrJxdDKKj1JxsfjuIPn3f4X+uYgcFd6Zw4N9vMH/Cl3KhN3Jg2G35p89vgld",
-	"nL9aoYpohbd+ff65xKfvdYE2Le08Y3RRvzzz+QPNYittBWnWCDrknmnpTdPUpEJZ5GQvNQTuVKxRI/Z9",
-	"WsRC53PyuamNBXRfKGKFWhiWEFOV/IVNB7Fuv1xKsmL08hR8dhMhx/atE2s5G7RgFBhQ9kC4ICxVDHLe",
-	"AhkjoF6+tKv9mAkjtpyv3PpRLLOMxTmZy0wxcgEiCrsMrPzHlNZ0SJKtScav9Mx7U7ldOEaE+kXVjpu0",
-	"gMN3zgAOKC4cvypBv5fl+TVSrDWZzwqaJW5FPp07wO829fCN6eRlULblkgksNk1p7nmYAt6bvrmkr0vM",
-	"8XuUSeqlct5wQumQDNIdmrxJkmHVmvVOf13NZm11mBs+tkKWvV/yjCl/yNHewfGbg8cnxwN97HAZFyr0",
-	"fe9l0JOTzmAKo5/k7zxN6YNH+wej65mRhkxv24a0IJKh/EcP9d/H7Q/VWNT5HQNWDLvm7jBM9TzvygDZ",
-	"J8+wiQm3EAq2I4wplNbC5NgPb2MBgW3XFiofYCIxx7ObG6xL3j8Tye1J+2ciscbbNgdu/tqqx4DppLUP",
-	"88p9KNmfcAEl+3452qQu4Y2MiAg1Oo29h8q/QBUzAlakMr5kyTthdRSa8kttoIPRZns+axWoQKwQp8xo",
-	"cw7GGmMZ7MzIGkNQrK9tfZj4OzGRgo31v8f622N7m09KnczXxRCCwPZPcFNTl9Yyxyp2+M+MxRI8Fvpv",
-	"X2iVbcXSVH/24TsxsW8dIzlv/PAKulzn5GIN60y0sQh9L2V2UoLKGE3KcAniEUx81WdSUza1ougvzlMY",
-	"jx4joI2UaJ1rVWqxzE1vWU1e5jBDRrmmoedidB3dDjqbj9BaG0UjttA6+smIcqXovzAIitryOmDhDhWw",
-	"v9TGqd9yutQb0/2icUu8BqONcLHzeiL9ZmLI5Dr6oH5MFnm7vHiDfOJS/bAlYa6IKVW1fw1L/0jTvPH7",
-	"gS9oH9AbXN9kbB9oWyNjsWtkBuAToIrynMzoFSNKkinNMF8BvrUfJN4XRX47F4M5X72Bt3g7gMdLuQuw",
-	"x4UgC3APZ2vQXDcYubDx5rixR5h/yHLq91EtT6F64hjP0roxatfth/SsnNLf8XGB08Be5r0v8lzmy/aD",
-	"sig+eVnFYl0CRT7XF3isbxdCl8t98tp4sLkobzrbxBU8xTEjkwexFFOeLSYAvqQY+JH9fCEcofmcC1Io",
-	"VjZGlVnVO3FavaYavpCQQpfJ9M2LNy8/qkdid9eQ9TO8zKSc3vpt9OLNy2d6QxctKTZl6VOEGHpAArfF",
-	"Eui7zyXQkBQYzkXq6nV/tWbMICJOk4ssZbdz08tMXjHsRkaoCUiBIpjb1tF0ucS8usjrIKaM2uapicpj",
-	"GAsEpbU/IPAUCyrbGAnZxui8TpsO+PBwOR+dXapKXm/e0PN+gkvwHM23xx6vzHkBrlOwWARO5TRwuB+D",
-	"Xd4UmaixCQlf+z04xS5njOwW4JWEK3qRblARMLBZketo77VaTsE7xBREwka724Jx8K233xNmdneM9Hdp",
-	"wOilvWILeUXTrd3TP7vIIe7wbZHq61wuSaG0zNtCrjdp0ZLRHr5ko4likp8VUXoSWlQb11I/yuupp2RM",
-	"sFVVgHxSWG5eIr+5E5L4FVumNLZxmOp8diyPbR/T9ihNCVTsWWS2JfuptTm8SCkoFva/Ic1jJ8ggT1zH",
-	"1U+wIDcFC/L89Qvy8PCrr/YOCU2Xc7r3sGU24M2EP/RjvCfm+VYoEkNitvpkOaeKtXzb/taA/zDrgk6w",
-	"piJBTxVRpFM+ZfE6TtkYx3fNxKbL5uulTOVs3ZY+Wv48bD5uYGAiLz1cUQF4hzZPKmMzmgGOOXTuB30o",
-	"1m9UYBxbt4lWGsLz/W1jMu+CC/fvm4sBXitahmLg1hFD/BaXoYiZH0bym0MbUW2F13krSsgmXKXnuTK2",
-	"ItAudu8GcPsFIIxr4tKSNstJLhO61mykpQnoRb9XnSuWPsCNTy8hJa+EHEHgWehvqwyccRsYCC7pLijH",
-	"Z3+C6LARMSejn5+9GkWj1EAew/5PsWud27Mx7NnoZMTlwjQwSLwyK8SHT5gF8SZnM5qw3/ViQXiceK/S",
-	"p8wXbKz3WU9mmvGYPviZ0wVbY46b5nOO81Bzpm+9UTRaFGnOp4WABHCaDijYxtl9HNgQc+gBzvtOFuK+",
-	"o4ZUOuTWuBzW51oXhFi7NWk60NCgFy6IVbYcEJ7prB7Mt5qx3HHk9aQ0OuWBQ0yHvI18tsNSx4Oj2+Xb",
-	"ah/A4Vx8cxgj7XxWKuR3pmZxw92IQCMbmGYwnAiO3Awq8lIfdtS8IvW9WYHAwoi6y3eePAAyUSaB/UH5",
-	"gj14ASC4+7gh3zjFzPZ2GH6bIgVte5vuGlMkpksawxkfHxwMVso+AoBIO6fcyfreSjv0FvQQwy6fKbLM",
-	"5JSnYcZpv1weYD8naHvacs28sPFVhUbXFWerU9NvAho804uUTSJbR1peRTxBnDh1aez5BIDosCk0uVhD",
-	"HcdukEDdIu6VxX8nszfbilGlYranDFfEwNu2zMP+2NPMtTQ4NgPbJuFo1VncUMkYnoT5KbAZ2FF+5FrR",
-	"j+UVyzIOdvAypXp3obZFmau//Mf4SvKk/6aVldVLlikJgW5MIGutHgaxzJLxxXoHlc11jvS473Mta78A",
-	"R4D+q+bTz6c0VeyLlqk5Tr81MFWqWN+Cz/hwt8pl8hBaJUCVbEkuGaPKgDEXgucsQX6AwgtoKqelo1MD",
-	"8emx0YendMHT9TjTI6ccFNHKYfeZFT00APOAK+2Gj24XifUJVczK21t3reg7KKg8miIgLR8xVo2ljYbx",
-	"IqwWpGmK15h/ScK/g5Wt19E3+9y4D5AXhyc/V/XacM4Ujef6isUyzAidpYzILGEZ3i4nHkwsFQIq7410",
-	"KFMJ9H7aDk90IcUM3wJVlZ+RjKkizTEnqxDG9BSm1xBb7JMnyDsY4jKdIxOsD/wbix0HlY0Ya7mkUMPa",
-	"oRPjlLfXAHbrZFosMOX/NWPCbnrO6IIsGMvx6tMTNi10bBvYaMRztsDpDhFRPk/3L6ozW/XUzEPtTg33",
-	"tsLQBpZxmC+i0XADYt2QbW9BevT3dRVYzhp6Exx9GLYNsshjWWoDUH3gPKtTWWRjtgbhit3eQCxLBASz",
-	"io82s4y4MZoIz8uWpEZNWhQq3x9wRMeVuZn0z9EWLPHKEG1blekFiyniljEKaGE3cLtZmVC74J7ibtkS",
-	"BerJu9pVttHa+4eFbWrDYfoEwPQJgOkTANMnAKZPAEyfAJhuxmjtAF7yXLgDUJduyja9HmZTfS2fAJv+",
-	"oQCbdo3A9Al66RP00ifopX9Y6KVOyKV+V2cFXulmrs2qftN2YZ5BwyxjWClSiJQpLXrAjWOa1oO4XHHF",
-	"9gls7oKuyYUeo7kPPKafT2ZMJEyrnUzkPF9PIjJZ8BlKTxNCm0TvhPdHdECpyRcGtZ0aT4vBccAZgcDf",
-	"fyfeiclvE33dZtAf5WJt8krncgW+HAyU23tPZkTpw0cvMBdgzcJz4GvGm/1iTdh7GucEkMCZiFlEbE/c",
-	"d0IU+rYDoCmWMlBs98nzvFLPdsGU3gxs2eI5jScqlhnTCkROFlLlZJJqo3wSEQkFSqDRnZAJ6oywLUpm",
-	"ubnFTC3wOJc5TSckkRAIm0n8As/3yTNTJa43o35hirLRf5l1q7WDlT5f2EkoK5+cxTFb5ickZ+/zB7G6",
-	"0ifmi8j3eyLRYnKCYFs0R11KLTXtqzljOYQuMrlScLHrT8M1CpQd6Qssn7M1UbmUid4J/eNC6t2F/X8n",
-	"zK6U6WGQmXWqPwLvwK8aT7vWc7h9TMvsnO2TM0HY+6XM/GhBLBcXXFjn50Trcd5G66u0usGwJYPC/agt",
-	"Sn3lWZbEqZZHlcsZ00xz6veGtQgTOGVFskK0OYC+rdkmn+CfhiQQ6Bt7Bh5vlozB+7BX/4Pjefyx/Idx",
-	"hNuiBP+ffULsZ0YuBWQKCYiUoUnuR7Uk94f93UZMMbJkcpmyiCimj1YL7ou1ZpgFVScwcQdlgJO3Or2W",
-	"V5r9Md0G9DnTPMFyfUxTfdOx98sUPO8Qtg8vruaeM0GmTj9dpPfhOT5st8H8s9RmaZZR/alC8N8KZn42",
-	"d6zK1ynGBLJFgIRfOQrRUhr09YQC16cUM57Dnj1HV5sdT318Tu1TMFZB9yQ2OaP6TSFm/GroHuibRF/p",
-	"u9iC8Pe7NsDO4LrrL32sir1vE0jwS880Iv1w4Du/ziWgR8CnBMUcep6vy4A2z9oymbzHd1a/BM4PmExZ",
-	"GbWhbmosp2OZ8RkXO5sBpiTJZZGiRQy72lJA5Z4am6d6HkZ94Ma5pOyKpRs5ziiy9sGekwiM3ZgrpU0Z",
-	"VIYNKIKJTdn4DOpUXUxqY7Bgae/AP256X6PVYKvetJ7PTskEu/AGr//+2Xn2mseXjaIRZP7qm6Et4W2H",
-	"XnXU8sEHMceM+oTFWsMGg/KCKq4QX0JhOt4Fz/L5GKTMyejw8ePHYPkeVn4ZL7Myy2LNaBZOJGj0DfJ1",
-	"kJPRU07TVEs52E7715/ogiayGIgYWS1VmOpvQVFAKWFMwcCfnv8M7Ze0TgufhL/+1///P/+3/v//+X/+",
-	"63+S//w///X//Of//q//33/9zxEkAFU57WQEhp/pAWulNeyEW/VhRS+Dcg094cOjhw2Nzt8r92OFpU7g",
-	"kGLwXLzXZ6L/y7r+6ZJXUhUshQ3q4nTNlDUvCGKc/1GFPK9Esi+XTLxfpMihak9OpzxmVp/c90yxRboP",
-	"/1tNOw9g2dAFs6FNVbXmLJZYzNIUjDf2Xh+Wkw4XXGC8piEaRiGzscJZoz/ejXjybnTyrhdlvhtF70pK",
-	"gGElLbwbfXhXvXWaERNvb41hHJy3NX2rc+VJVGrvJZO9E32mHpUTjQxPds4Wowo2z6QQCcusOa91bpkW",
-	"C4Ha+SmBLmWQufY3CVbuxZpMTk2sQkg8vawQFjdbZosipYHVt0aaooZrw3VfX81lymAKhnrQibVjD1vF",
-	"b9VasBpZ/4dWDtEHAMgUYOGQUlp47reqUd3aNwTfdn3XXFsW5M/SHDVNrZOLK3LJlrnXTcLm40FTX7xl",
-	"CPgnMCcJLqB98pqJhEzM75PI7IBxonmveCd8CYkwZPCKifGSwD+MR24CFvqcp8lnyn0bQzegJVJttzPN",
-	"GGDLAm4DpyJyHjA7+J2YUAUz0+SEaVWOluCLUMNbDkCqkxm54jlNCRf6BFW+T34G09S4HRdcKS5mp4QS",
-	"iP+CsmgVJcjpeifsRs5YnnMxIxQTd4jrCwlQk2Ri7nl0Ar1xu4fAqtIBqxqdXCqfsqyLq1LtErMEcksV",
-	"XZPPJ/6u7ycFSkmmJl/oLU75JUvX74T7u/MtAog9/jx2v9qjiqlIeAKviRDi1RxhKfPGPJlEZOKkmP6H",
-	"dUlO4HqcvBPga7Q+2Mgi0dZ9iKdkJjUNwje8NFo4R8BjpWlq3J4cNcEJjS+FXKUsmbFk7K16n7yUSvGL",
-	"lHmLVtZrBmg0lPhbdmLAZnhmsqhRNk4e+C9F951XHM4TS2PeDrhqcftbeWhQkZ5DTFNIspAZq0xCYUWc",
-	"oAtNSLDhkPBw8k5Yzhub7L4J+dwwNBWaVcV6IQtFTJWm5qWcxjmkkzCafAFHhPmt44v1WMmlPgdyxbIL",
-	"mjrOM2E2CMTGLMshPTN6J/hiaXaTADXoof6CbXhuJmVCLlIZX2LgN+RyRC20mpbx8RKWtTZ0cvR11KWF",
-	"W+0bJKxTrK2VAQIKApwJv+JJQVNP4YU8ITAp8rnUO2DDkx+Gqtt3UYXuoQxvo6buumLfP/J/bHurERTT",
-	"v7NYCrng8SeDrLdBtgVRh1ThV772eG/RIKp6dAtOFy7UWR+bteWLQiSaXzuwIaqRZ+in0AsuImMY4RN+",
-	"TSdPCOBFkDNyJaEMyFyxEJlWEjQOE18+dff/lFCC7iJEcDeK1cODb0otdUXXJP//2Hu33TaWNE30VQLE",
-	"DGz3pChSsrRsCoOBbK+Dq5cPY7uX91SrNhnMDJKxlIwgIjJJs40C+mIG6D23+2qeoNH7ph+iXqLqtp9k",
-	"I/4/IjKTTFI8H2wuoMqSmMyMjMP3n79fYh5UqoZ8KFUAz3JBY7SHBzTpkTaL5ahMcnZZUhSba1JXnHDw",
-	"hIMHg4OZQXQo9AMP+wZs+qq3gn3FwBJegDWs/mDhJjHlzB+31lBFLn/shZFkPLLIqtjJ5Y2Su4rNWLir",
-	"GNvmzgPGXaVKWtMbsEW60pnysBMNCHbSOA7uhLehbBmMJ3UuM3E9hQKkyQNGP609vSkydWUODgfHCnD8",
-	"JsdDcifmU46UE5WUoXFZevm++UimAmYNAK3AA/x/ubj4gTyvkfoFuXxKluGHLriQN0pdchJJJ5F0kCLp",
-	"EDlxFlC0PTPOwnJpOf36nCYJDXv9uSWUH7J8TeB/NsAdm42CXs7Mefwf//x/NPJzQpU4pGAux4hzQ8oU",
-	"e6LTsOdcrOUscFD9mHuXU+rb1rhzlmSqmU+W45cMy8jKMuNiLa0PHb31ZnrQpJsxBJen6S/KB9Hs8bV5",
-	"ZlukfCn61RcXKHPE2YUreu/wmDmxNaBaD6RKqr8PuoBsvNtLKo16/bK2sCRj9YwXwIWJmzoE9qCYtgHq",
-	"39vngPcz4tTJHN6nXXb++4B1rdjhQxY1dY9eXF1XGpXr2mXtkrKLi/bz58+eXdfbIbtsXzzrXF4yFtbb",
-	"7IerZ/Sifhk+uw6fX4a1H66jNnveubp6Ftbr4Q9XFyBchOYJHwKCVoRUffDJ+kc87zy7jmrP6s+ePQ1/",
-	"iK6vntOLDqO0Fl5d0ahWv6KX7c7TTr190a61n11chFH9KroO61ftWqdWo7VnUH/wT6zSeAoFGEEl6aX9",
-	"toCifwzuzZFZfk3SQSxptCTrQSbogsqIR1Dbel2rrVkd6A/VzqsDMwSeTWzDNcHrGPA5l7iQ8kC+P0Or",
-	"vCsUhMbJCPAopjohA6rgnVrmUFpXki0JgxwJ6MqJ/68UHzJtiyHQXIoB5ZE9AlHdQk2AXRQSrPtr3Ik/",
-	"vP/x54C8f/szuJk+s/Z7AkdPB+T9q58wEPfm/WVA3jy9Dci7bjcgn29/C8yVb+DD2zcfsLoBLS96z4QL",
-	"BILIMQMyGGAr2SDoats43gnzlo80eYmDO/s0HjBgtiC0qxirktcwFLgzRKQVO2PCAD2GO83gjZR///bn",
-	"BkkH0CPS0idY88ybqQGJGIS94Nm8z+6E5fXpM0WxVoMRLtAF179xZm3HFurZAjKMfBuJ1ZoApZYLm1fd",
-	"65g/MBGq8QDIT1DxSEjMGRY+3BLFBowmmQ8Q8mFa3NbY5YJYZ3/Pxi3f/RIuswvqnYk2+os1nq7NptWR",
-	"cHdN8BgBb4BU+dLNBfWkm4kQ5yyrGpfCamnwWjCEHrU1PO4djPV96UYKtQn2QCdSkpiqLiOP67UaecNf",
-	"BHZ3kosr/NW8gNv39nw4P4V8YgZav7IjGGNTpzYkNJgJybdtKjyW9QfJOMAWhzhQI5QC398WhuD7G4Ln",
-	"F6yAIDdgLsiAf2GxJZLHu/QoEom37JYJ7sRks0+HUMW5m9oKthZFptgVFe9vXsKVeJilcbdFGQIVHlj5",
-	"ErJyd4W5LEPJ7UZdgbDbnP9zsxZnqOAUdB6g6mxU/vP7Vz+d1aGr9aK6REGmDZR5zcRWneFNy5LRPOwG",
-	"rrRpApggpwkLMR5MQ0MdaYEqAnylZfVZ/87T5RhTTyjoOZMv3kK9x9kHtK3hPI7sScjV1HHbW7A9Lub1",
-	"ZIYZjbGExHfS8CqVHYHl0rZ3LDEOMu1rBsFqDo05gjHQtvXYF2qEXZ/GjTwSmG1KoQ+GBdkRtsc3AjOC",
-	"7b1wQW/ekfWPzhyBzZS9hgTGhq1EpE9q/0ntX1ntX17DL/V1We36mIPQeUui1DOGL+kVgsXsiD79ctYG",
-	"CVevXT2vXdd/uJ4qql7Zf3b+NYf+a8auQRcRntNygvZWs/I+CAWNYD03xgnGTjC2ZxiDtuj5HX0QTvuH",
-	"XBwQR3ZaGbq7sQN74VUOx9NRyt5SGCu4WAc06eWo4vJAV5nUoZYh0Zsd0YZ+H9Z01gkd68kwsTX0bXaP",
-	"DUQsEjfOWZPg77A1+JZMIKH3zHdAg6A5WmulseQZkeR1TLNNB5InETDAquyLykr+xD00unhA2TnAwN6D",
-	"ystL20o0AWu2zeIAdyLmxjtxsTBwbE5nOc+tWDntS1a/40sywAMKh+gDRittB/wquaw99SFCM9VT2kyP",
-	"6nJXlmAPqkDmSNdmQEHOkQqfRCxmCQMUuPbcBG7Ulh5kRn+pSI7Emu4WmJaFALmzxKVvpWB5rFj4+A2i",
-	"TvH0LVSrl0Zcnv/d8l9EDevvirVyBtzb44Tp8orimbcr7wplX7Nw+pGm5gzmU5fs43hEx7pkDNMv4FxL",
-	"r7geSHM2EbxK79fKjlMrcN3urStq3jOWw6qL2vUhLu/aCzkLSIor69YDj8o0kyPQ5GFUxpztuTNvxvG0",
-	"PjmbUN85iCmfkFKLvMSEL56ik3OXGugrC1irK50bJBo7DiV0c/Iz5uJer9ME42i09tLw6E8uymOjV1Dp",
-	"B8IcjoMNfbW0CltWuwH8AIY0OWDCEptkI7XqA9dkkKqB1IykIuGxOdrsy4ArqDIWpM16NO6YW45KSPox",
-	"RAOhzlSzOcxnN3BfEeksZJYbCp/UMPr0nmUthzSDqCEVYygGdHRrRmmBK7UP/9jGtE9X02C88eINfXxv",
-	"p8nYKZ1RrJcd/l+5uK+s0xofFwRzOOE7K1gUZhDL1Ict6caye6TU9XFlXR/T7xFUUmVMpl6SDHTj/JwO",
-	"eNXetCpV10AFnPPz2z++vjX/hbcvb7P/Vp2HWWLRPOuG3DM2sLkEmoWKwU8jG9qEs7NrQXOL1MRYMMpY",
-	"BJsvkfdsrg+22J7fTPQm7Zec82uWBWO5FS8vajbwS0Y8wqBhj3d7cDLhhE0eKVvsrL1Jk4uKL3mMH3Df",
-	"fvJvcTI1DsrUSHILczI2TsbGd29s3BLdNwrOgIdJqlheqTtZHDuxOLLGBt+pyYEMhMDxjyklIRWPMqnr",
-	"OHJAZ9bAOu/skI/v3mNS2OPnNRIhRBN7ep6gtPdq91RIhz8QlgC28SwAwaZDEO5ye4RDattOuBjmojEH",
-	"219gAzGHYLXMsVOg+RRoPuZ8meMMIYkOd7nCFNEDEoQxky5rRurhZAfRIyDY/G4l0eucrQdUEAm2bnHc",
-	"YY6NqZOTWDd261k5A1IKmJew/YtrPAPCaUpqXdbyAmtufHxC+CwkViSP9ihUVvRK+WamL5gR9ZokMmtI",
-	"xGLNVvHO/Gb29SnsvS5mmWksRiVIn0bggmVKgem1CYQKqYpmN/qa1OMwsKyAuSXVLLAumwiSCtuoTgpo",
-	"VYIifCC6rSc+9g3fTCQZKC4S8rg1YRubK9tj1zSjVSUYr4wYcqrdCUqw9Q36zSwbJ9Y/uB6SLoU700Hh",
-	"YchEGMaMKkeH+PHd+0e44em4kYMGmxnjOwtkzAy2g6mPr6voTnAbvH8prVcM3pEqhsWoxIxqhjJtK4cs",
-	"dgnCtU4Z8E8SxXCKCqzUj6kgPZmqot4N9Z52SLHsmkWC7wLtI3CJWvK+BSpg3EKNSY8OGTCdZmuNYNmC",
-	"mzeFTJpuYK2ciy9ihbWmWRUH1O6Uc/t8yBXLv6Qqeqjl17vO9G66IZQMYqoTHuIHS7BiGz2ttO61Eqpn",
-	"tVzqv/2VXm+FF3ubyv2i/ZTN/WAfLqdymolv2oM2dxy4NUE1XYrs4KK2OtnB1PaaZFNeyS3n8W0j/rUQ",
-	"t/1BSCYzlln+qxyzQjapbvRZN2oVHVwtqtE3sYoQoZXnkNX3fFqsTrBAvmOxkuahkjy2z0iwj6VtGDmU",
-	"9xD0hGE8CXxr7Lm5mNOqJpzPhzFzbd9E/QRfBwpfUxDyGt75mEtYEHRKFWF4uQnS4hmQs4Lue+7WdIYK",
-	"/G5K6YVzC7qw1Mz1zEb0mCJv2TBpy+ReeI9jP/G3rM3fsjkqE7NTmssA1sLAsySqeeM+a5KcWRW6n0Zd",
-	"FlXWI88o3Y+75tGYra9gThG+NAQLcuW9Bi8ORGVZAbSsgbh99+FMfco3OjHjCSbIHowhCOcYTDTXNiCW",
-	"2updQ2D9txTtNlMkS/dCSzjyWV9LuuLs3KyvIe3ZJzf32K56Qj/g3beRPnZSAPenAB6ih3OOSgdywtlM",
-	"YCJtRpdDZNkjKhbi6943GgO1USJtTGN1YDNvd/S49qsRAzb9IEcPHsZc8PCEbCdkO2Zk+4BeHroxA5Wd",
-	"UaWo6LL5tKPgREyVQiIvBmxUQpIWExEQ1LZ2yS36kip2mx/1cRmo0L1zy7ap6xCKD1uIUfRTKa0neWwg",
-	"7gnWfybkMXJ1Ot/i5As8mTHOEvbPLbJ9gsTXSdO3ONPNEY9jTzSa2/FIkqp7fABXV4LVwdg9zCU5/cIU",
-	"oalIyN/TiNMEyKw3iNj0GeYugYt5UcyuXUHiENJNF3iol4Tgtcz6ifO7c4O+x+NIMTGzLSEZ9aQl7Der",
-	"irY9fCsgcmiDjXnwtTc8tJjEjyKyze1yyG01o8hoRj3Xfth80GZdLjT2DcQkbDxGzj+Ju/uRJuYsYdJL",
-	"T44g9ZKpIStpAuh6/+kbrMWKCHVd67kUPvWGDKgZnSaPW/hTU7dsZZmQoydQzkIo3PLM3TLrYZDZ/0jc",
-	"GbkiMjeUDh3KVGG/RKsEN/23XbvEBmrVlOh0wNSQGwgGKkWi2JCz0arhmzksjzaQzSPf1i5fT2bvaLZe",
-	"l5HHLSGTJm3CO7WeBF6bx0q+3GxAJMi8EnncMjPWdDNWeGdUX82N8Gmw9oKLrpu8TprYu1kH9MQ2eqTd",
-	"V7M+kubU2PL9jLwem/FIVegSWWZ7mGmaAIb9NrCbJyQWAvsSnF0VIrfZte0kLLctLFdc9PKuZvgORx2L",
-	"c/J3hoWDzTdR9NICGpQL3NU7mk0bQOdfc781N9L0rCwlaRro1uzvcjrER3SIIUW6sPqH4XaYpxfbllwL",
-	"H8oD4U4rjLQsE71w2ndZRvYw9Ow1g3+XEzfLfvnF8vCjpQBd8298qRcwsdN2zEh7DF4SHpUk3VuaCEJj",
-	"c/mYFFrk+A4+5rIwlnrl1Py1Fdejz8//TfJtushPAu6YBNxBOtXnap1YDTEl3rIczpKyiEzgLat1SrOt",
-	"EyaY1vNrIx5s22j9N9ACjshOIYktsMTt0BgSXDwjmcYR+lPaTPOIeT4euBJ75cJEIYdII2/fm9sx25GB",
-	"jaEGwTpz0KuRChpCwZvg0GhkajKr5JYAUHEpbBUWAwoPFy6QiriuhM6R0Odac9GtrhouMLp2frb3Fqoz",
-	"k+pEo1t/j172LWHHQu/MSgPAp0knbATEVIQGvOWf/+S/3uxI1TRrXbhP1hNx8gZaDqz4mNlMcHFQyE9y",
-	"CSK4Sh/3pjtvKfsZj0IhyVMnPI5JTMN7fWi9ZZcFFOjbOT98F7Ooa04x8pwmTCfgMdXgiuVKJ1sK4ZUU",
-	"5UAQz435uIJ32KV067ml7jGVoOIfuXhfQLeuGr39XBMdygGbNQj72YJtAu1ma+LXDrxLn+9iGmWtal2x",
-	"FvsCqx41eWQ23p+CbNanbuP0JZCE0NYw4kMepVDVv+BYL/ItaiuNSkcBL0HSk+b7Ri1JYFyKhXzA0bCy",
-	"A8O5bhSgevn2resF7XDZdx6sszAxO1iXS7v1+z6vpTmcObTmdVHkaA9tMWmhGtOGXSyryW0G1Ri0w+Ak",
-	"vhpp0/CePDaWaqToSAREsU6qmW1cwUbxGMzYHosjMKXvBDXKVpcKrmErPTHGdNhzDcrzTYo0liMMmMCi",
-	"VUVj7YJEkIvbl6jbbbQHWj4SNmSqTeOJCbDV+yFTCTK7PG75n5vtcSsgud9p4iNddwLVW+wZmMWupCLd",
-	"lKqIU5Gxz2NA0QW6/AAKIbIy8WaDWb6Z9v6CWPk5mIYIR7qYnzmzM6vkjUy1pgvB5gLA9/y5OXzwPZ01",
-	"4TYIiE3Dy0FVJEwNlJmTptnMTnnOA2gnD6C4T5r+ZSoZbOqeUabzO15XlgW+LYbgTnJvu3JvyZX+ZuNu",
-	"TpTOj7t5nJPCSZiZ4nSd0Ju90TnrdBgmgs6yXn6SCgmDYTtMJ3xIUW7VON6XFmactkA9tzJzQDV2dIUG",
-	"hhEdQwtLYKiNquSzEVZ3ItOjjapcEJk6gF6muGF1iyQsji0FLLBJkESOqIo0DLxBKNCxguSifaZtGQqR",
-	"aRLzIbxCPCbtMaFkzLRtsopXLpx4MsvQ+tHN72yLa8p7B+WHRipL5D4TcrQE4wFNyuk9zaE9c7lT2yuQ",
-	"s/bJouh0YVEyekBKZqu98mPyG2jRLz5/XsmlTFvNDrSCedIt9xVcKXApLAaDkxvGaNmzVH5zxMdAeQXG",
-	"4A51f+vQmdb9SSj7jCTygGyAFZHxa7bHNpCHUE6OkmmpB1fDcNJhNqvDfOoxf0oOJioz74hDzoHZzLlR",
-	"H8iRLg2a54ZZEjHPCYxdphlIkdBwnmuYxWzQk4LpgNAoUkw7o3/A5ADbeSapEiSRO63xcOM+kQ+sTT7w",
-	"DZd6rCx27GEUMjFD+/jmo8/0kKlyxO2bjO1fZnS1cNygJg48ahkKrBb7px3zCmOks6cd1jRHrtKovEY/",
-	"VV8qgW78hRICaJya2/2Xi4sfyPMaqV+Qy6fk6nqznmRztHftSX44Rgju5J4cZen3IRWkzax3NDq0IOEs",
-	"1/JHRhV4czscai5E2m8zRdgXGibx2JIpSOV3PBYSp0aVhzQD1uFfquRW3/uIv+0cTzusAWn+LNYwK7a+",
-	"JHEy5L/tskZCEHbWpzx2YguAC181ayUorP/WbFdj1t5z4d8bGzQ4/64/jcTKzEJDQvPu1dmeXnP9fj29",
-	"CwHaQwC0OJbMxIllYeAQ/aon4bCOcFhyA3yr7taivHmg1sEjyBwBs56zFbRpcCmYn7ZY2uBfZU8OhdPh",
-	"3fPhdW1gcRcchJvhYd3P1TcschAPw9uQDbXc2WCP+ZY6wi/Q/n3RJPsLQiFRCS/jortcf/eVta9NN3fP",
-	"HXqb12kPsJCV5Y2jjTZ3P+HqN4Crh5hVv4CS89KyCTyMrZtQavZZNLUrRD72Yql1AftUJHWC9hO0HwC0",
-	"u6op6y+bVyy1HtRHXBvISRVbpMahYbOFmDDaZIC/xVLeuwZdA6oSwRRJpLy3H7MvA6mSGzKCJqJQPKMD",
-	"c9RHPdmHtuaQ29NVMhUZdi4RDSsPc73Kvdgp0rX5SBeUQwADJNeF/K0Zo5jM0FlSNG+KwCw0jxlyZsCg",
-	"TTXXWfx4nXrW5VKWfnggP6N25Vs7mtMCXae6rGmOyACeFkFVCftiVmrBZ17XV0yTqiElOWaoNxfP6lgv",
-	"lJUd311Hs3KIOI/HzGVK4tUsso2sXIArB9AfXHb/cSRJuUaKs+XBbRznQtxONgUuyZNIYTAJAS/aZWrD",
-	"64iJhCfjV/4VTsh/ynHYaVmc13DxMOgmTJm75rK+hCp/kREHu5vUz2pPkYLAfMBFt2mjy5VG5efXb808",
-	"QpjWwCOp1S8uyVPQqVfS+O3ED7JWv7ukspw8ywea1JDLk+V2xCTKwc8RpjUYTJlMbOjJERv6dIVBKsIk",
-	"NVuhSj46g90Ztv7tLZWxYIDYDdcetuUvaLmCL9yeu6SBhNyK8YCRlhlgy1ei0TE0PYfGRVOEjVSgiBtn",
-	"vYMCbPsIfYnzSQ3Y+xMaXuY8PbPSHCb3+l7zHeYA12bAaBJXVoaE4yocO0mG5R07UwfjlNEgpuXM1pIb",
-	"PFKff3U/bi+9oQQED7f5w+kMb/QMfyo28D+qzIalD+SBlFRkYy2JqeWO+5bSHDwZuuyAJhY4ndNYt7jt",
-	"LRkDEBXwjj3pwMlQEmJbJ0vCKH9m72vU4UIqjA7XZstpd8slV6yv8206y2IC0y7rFtPWMNkOLtXiBO27",
-	"hvYjz61YCt03o16dA9yN95RqsTu5MLM7ZUjjmClwH2hmzXz3YMITzeLOJgXARJ4GyBrmczUWzr+ARdsc",
-	"qgcbaAR+QtVDQNVymiAonp68aJnxeLy+OOF1o/IbHL894fX+EuP2jNbHkxq3d2A+5cidpMdJJ99AUlwJ",
-	"wm8xP66TitDMGo3PIt7p8DCNE/5QrhyyZW2T+rc0/eEnP9ZbrZnWx5gCQWHku8iByD2pElTyD/7emnpa",
-	"wnjLXc7iTiUozM5MeNom5Idp0pSdTjOSfcoF9jd2f3NU6pdLCAADwvA9jdPU76cCZkd0K41KHWFQZb8p",
-	"1mcG/fEvjj0f0u5YdpWZLWyG0agYETOi8T1+elkBiQrkr0078LUSsHeZfFGGJLtOwMA+CYskXmQYTWgB",
-	"+I4i+eI2jonmX3wDBw0NINyhvPFCw2CIb+KQXaKrpDWxzVoEjr5rHJomZ7LTcT1Jy9teaJZgDoROaMJ1",
-	"wkNkKkokdsRIlRFHu23UiRSJE6TAMzIoyjbsfptcloHqjvFnreO+zcaYJ4HzDQqcdTbbt5rXgTJsPkNF",
-	"qfTaWkrHDHvm/Gv27O2leMxA6TUbmJ3Q5IQmD6IJtF7Mb7qDcHrM1nEta8YK4HAg/UHzoy3rcpmHm13S",
-	"di4IgHttEbq7uTt+x/5mNP+Tc/8kZE9Cdl0he4hxhTkquC2yL5WxWwwp/C5TJdh4poptCRXM0xX2i2DE",
-	"fmeX0YQ/4CN/Zd0jiyEMpObmr1uOH7jHVILKmf/5VD+5KWyP2ICqJBeuvTqr1zFc6z8aqKx/QV8K0JGM",
-	"wjIVyIU/DmIKrZxfSkHvYdIWlQtPK0GlLyOYxhROg1tvI3FWiwfL3CDf/Poa/zQI8Slvfq09t3+xg35B",
-	"+/Re7jgMkEHAgVZfQm8i1oW2OrmAgEPYI4kA5BALQF/797qBn4BhuRTLduOOh68KxoGwmhLYkmbG8Rym",
-	"MCyQVAZQhzSGcdA+i4JcZn3BjR84Gea+YQsqIdPT3XWWrz/blXv18O8CoAqgsyJkrHDaj7Sw8iQyNiIy",
-	"lt8vp7JMauB6Qlnfmg/f3v/8a8y623PWF2D2cFMDT4f+gA49MsV1j46cetnDexg+dpzpEgcx4sI3z0+9",
-	"jiK46eJJUGQnUeiiVlnJ1jrGsskTDh8QDh87ofUyeLym8rTPQN+2AfzIQ3ubwPdTQO8kCk6i4GgJsKcF",
-	"wRYDc6DibV8UzK19t9Bp39lIBcJEpG8IGzI1TnpcdDF0ZEQlKM88IX05ZNqRkehUDflQqoAoOTIwbv4B",
-	"kx8CXYp3ucC4ku3BaL4dIa3KnfjJCIXE4DzcGlwENtGcXNaeTT/ErIIZGo61zWI5gs76twQ6qtPY9UOM",
-	"FB2Z3zrEsiWbJ1insuYRuxPQ3r9BHNewdrMg/TWWZlwxkoqIKTKiY0K7lAudmHmgQEc7lPcswuz1HuPK",
-	"TCnj5lwRqu+RtCViMUusF7orZVQl7+BRd8KJLmAZKLzqI02AtV6DpCTtNPFMgkjTbKaildB71gos2TlP",
-	"LIWNHDJlbB0ugCPdSDzScsKvBe72HiP27LvXtkOBVzZ7ICAtN5amvbSVzc8jXSWQPASL9UjfCXN23a2Z",
-	"MCcG7/hIuyfhBLRSATu/NSnp7eLMChiU0uhQdzkV0Z3AaQwI9bMITS4tjQ727WaKoRcKAxD0ngk30fDq",
-	"bcXovblvOlN7KGnADkPN4GB8dBrEh2xykhEPmTktNlpSMUBpN8Iysnty91QalwY67xmEs6FbxJ8Wljpv",
-	"zAQvEyhYUkGZpWjkeROiFG/BFp6Gi8VVB1aHRvRmxy+qHlBMCtreCsLpyK1WUElFJJupSHjsp+npWa2e",
-	"m6blVrRMhYAPosNUHlBmTygPMOAMirhIJKECxYgFV037bJqq/ZXbUCsqD+cDxaC5wP6UiLcSlQRjfIE5",
-	"HVVJK+KdDlNMhEy3QEoWpRZKq0zmaIJfsA2N2zLpWUhuTIrEvCy8E0mW2gI9YWAdjAiSMchdFI9V0gql",
-	"6MQ8TOxwRjnaNc37g3h8J3RiRDhI/fYY/rUNRWz4goFE8Lxs92yQVMlnX+SGHEJ9OsYmw4xZLYkCeb3d",
-	"AOYJbnhCQog9E4J3YkEpWCL6iJN8SCD3sPArk2F2M+G53GeoewWsWg513uObfsABbkeeuB0Hk2dbJCUj",
-	"2ezJVDNQPQ14p+Zq0MRtBgW6RWz2Qm7j+6/d5HRUTAfVPT4AjY0kMqLjKkx+7gjCCLzsMnhF+zRKXb+P",
-	"SqMC6R1N2x7KPdRdKFN0J+Vu4Nso1cnFBbm8zN0KJQWMYCVpmX0rM003p3+stE3KZBQc/JFM48iYNBG8",
-	"887lzmdsgoSwh4OJ5AbFy2zaiR/BBLN4Kwq0lAVbEqDJfO6APktDtLDmvt1vGNjFHk0GB9FkBE3D+wHR",
-	"gLwTRgkRrEr+Af7F/h/m3Fj50cLPmzRplSawrp64WgKaMdfJG5ysU/OPtZt/bC5X9KTPb0qfXyulE3F0",
-	"r9mcs6FzRHUBhpxGNQNCj6GbEuL2+Vf4Fy5ScjQbxz/DwR8VHHx5xYOERm3tKIPKmXuvYX14Heu8m3Qd",
-	"sSggMeskzg1I2iykqWbmx0gyVEg78Hf0xE3oOnIkAmdNkMc0r+Zkj3gCym6for6eqf+Pad79h75Lo209",
-	"AR+hHOWIKQo6+50wSrsBfquBG2RnEeSagv99Rm+plaSJGbkZ7VyJ8sGs3FEJFcW0TFXItixR3GOMPPE/",
-	"L9xE0BwIVFK4Ju7rAWYQW6ep2R1w0kmiKI9njC83jGyMffrlVya6Sa/SuK5tU8B1UBWHk1ho3TcRanMt",
-	"+6479ajeqdGzy3YtPHsaXv1w9jyqsbNa57pT69TDC1pH8WNfqlHRAxbyDg+bUNOU+2xRmRP9sAnp8UGO",
-	"DlWAON074hF2GOVhz+yvQxIgwdeyiL+TD7sshTaPni2KPg5YHHPR1QHBPyMjEHzJCgq0fAUr9nHKUTTv",
-	"qlYt5+h/Cy91Uv1Pff/2U7fWoX0ej5v2vf7673/733/917/9z7/9SyXIe3Ualb/9r7/+q/nfX/8dPls0",
-	"n6Ge9fcWNOFD1sQlqgSVmIpuasC3UaFqVZ5Se7dG5VbR9o7LzSZO8eF3/LO0aIiJR8M3JwiNOdUBoQS3",
-	"ENEW6vFPfebKsfoGbWiXNcAigQaAPpvJaOnQ+bsjVZVMdhD0poggEvBLc9GNGd6da0JJKzsNrZ3yygnC",
-	"oLmMiyJTMYZhzSo3m9iVe3XErwguCwJG8eyvemyPtHjs+8btFdf6VPhFC0JgayVfIGHOv5p/tlfxNY10",
-	"h5tjejquGzqun3rMbd3jqtla/NwdRrWWHWeJ7W9P9THUa83VoJar3lpbr9p0CZeQ4MC79R7H5TsUT1kw",
-	"x1jJdYLWDUHrsVdhLYaw62ky+yy/2j4iH3kB1sYg+lSFdYLxE4zvpYIqD+JbrJ3CkOQss/QDM7AYQvje",
-	"XAhJvzae35kEr5BqRhJG+0SKeHxDhPQHl8SMKqFJT45I36idaOZSTNvdQrRpRjrARxuJfWsDsadg06aD",
-	"TZAZkEsn79Ghq2LCEBNEnOCvEHaCINSMEdLQ4NPBB5ewflQnigp0n5m/NPVYJ6xfaVT6vKuoSJrDNBZM",
-	"0TaPDSwEkNjMIyYwRYDFnaZixmrBWywgKBYc5CVy2QrNEz4ERKoIowJB8hvHx+MTLs4uajsOHeUP5OE2",
-	"KnIJHMQlcBxFwMioyrl1J6HsM51VYZhdWiWfexLiQx0uIk3AK0BUEfUhZORTBG5A04VKlQSKT323f8sv",
-	"KGZIhc0Gi/LlG+ZNsmw0g/NZdhwgDVxlNvVEU6ISKYHPy2/LvQaOtgIuJad+pQN7iBGj7xyMV1nG77mJ",
-	"TwHZtxcFMiM5/2r+WTcKFGDCjmCl6bealYJalyUTiLYn8/d0OjdyOsEJxg6ntPfBdjhLHLMDCfrgOMtc",
-	"jHiItxT0+WQVM3QqNozlhCcfFDEqoqxWVfrOjkUfY49qNLhm8DxM60GLszPgfl9PO9p0+KcADq61CSzP",
-	"kLNRvvX49VmtXlnRNDm4gNAJSjcCpUfW+sTHeBZE1PUUlXMm9hbj2ToAl9rMs9HUxWxmourYZV/yRJM2",
-	"63IhjJUs1apgy0S0GaTdbRQHZisPu1crw+6PIjqB7gl09w26P4poa4irWAzbVPf4YHYcxrK7cZ3zSQKx",
-	"ysi673yAKOmxfpVgyYfsIJEFSUXMtCYtdKj/V/DDtwjV99pGcby7Hg7vLiuAPhTe/xSR2Wr5zyLBmKVL",
-	"gBaJ0pxqkqZlCTYWtCSHGxYE9Icsyj+gyrbWVNwAGrQ0NBOo1mpZiMA1XI7yYZehpTyy7Dq0lHETLRRf",
-	"UhMg6ETLLxnF0YHFlszEYTKpZmrINHCNNXKMSv7dIByje3IEMt9Hn7gw68yI2aS5yBDQ0CDvTTKaxbk1",
-	"j+oS86YCfweqrLODF6fZp2A9btmfmvAxi1pPXFqWGYw5LJjrYCwBSuwhIv4QkcetqYPVhNql1pO8gWAl",
-	"oZuAvmbxkOnAhbC4CmN4dTyu/oPMkCiGrmYErvKbfr+Bqyl4WwKOlkaWlUDhEMNXJ6GwMSOkcBS+0RBX",
-	"Ts7Mj3OpIi7MEjBrxLgKMuz8a/7X7VU+TcDdnrwCp0O7s0OLVOuFRT8I78EDCp8Ngy14Cg8jBDYx2BJP",
-	"7MQZ32JIzGhyAyYHMXP88KA4QpQMg2Q2LQghwwDIQrGylUuqyjzEvn59Wkfk2g1iA+2z1tPxNh5+m0K/",
-	"Gei0ouF2cIG3E9rvDO0P0U/8kMrlI3QLgP1mVaw9Rut2LysWi95tFN9zEcCNhf3Kgn6bwfejCvrlX/ng",
-	"gn4nwD8B/hzAx+jg7tF+yBTvjL9vwP+Upb8amA57LLxnEeFJg0QyTPvoSYU+GBqqd7GTFB1QlWzJHODQ",
-	"pYl3eFFgLFS6Cyu6V/g/AewJYA8NYH+DY7EfjN0fycGBIOzxkB4co9r8HTAenMD9BO7zwB3ZDgqh+Xls",
-	"B2uAvQ4VY8Y4n51nB829acJ0Qjpc6cRl0kE0qlAY26FhItUSfAi7TKr7LZ9/+jF77eNKr8P12kV+Xe5J",
-	"laCSf/CJYHuDvDbmxGjbc8H8XGlUuIj4kEcpjauD3ljzkMbNHqMx6DkxG7K4cJGZF2R7+yxT8Ml1pATQ",
-	"lzFF9Kkoru8hDdqYU+YvF2bF/BM9IDWRaKdq+XaisaB9HurccycvLT5noGTCfO6jfxpkrS0qv65h1ROm",
-	"Bsocj2aqM+UN/g4lTDlenk5nDV4ev6lnrlExd9z9hs3sul1mcK7pZicGIbPLjL5yWDtc2ohCGQDReRw+",
-	"CgKJ1sSit8iI8W5PE3PEtG/gnR0EKxW1aySE8viRNpeELEoV01XyOkEicXtzaGctB0xgmwowASDrr4fE",
-	"5uZvMhUG2EXIMu0Y/D1SdLiCdjMERoittOeQXtgB7pS4nDhwILJDKBEsTRSN7VACrzdAY1OrVmCfMhi1",
-	"ERIOdQLfr9TrIR4lvJVkZKBDDCdtIEmSCpLDGnB2GbyZlUpYftr2TKO+rAjZgbRYVCQsCfNrouLRsrmf",
-	"lITvXklYb+d/z3QmMzSOrRGbZDrN+Vf/8/YpTspSQWeKq0Nm+jyB3QnsNg52oALnDsBxUMSsBF2HkSmb",
-	"H2xJnCYPjLtsEzgTnM+t3bSnyNbOpmuWXWtbTlpDrw/0hbboLDNKIcrVh/Qul7vrbMzN5w1Y8xVulDNq",
-	"l0sfsF/clN22n4iYFWZmn4yMQDMzx0WHhUiWYESZx9s+i3jaX9tSsofhsIgmYEzNB2bDb5W53dmzq5aR",
-	"jtm3Jqb7pNucdJuFdJuLLeg2x0bXhIeIUHCZIshvjDpktnzfY9rK3oX78SSsHLegPjXrOIm5k5jbkgl/",
-	"ZGLOJvHMMOG32L1EM4NukDg0N6cnTJViIoFgWo9CrK/lSlZau8zM+Zgb8JFl43ARsm3n4QBHXVDBh51y",
-	"bzYmphaF7ucrA3GBXfDyrAZMhAlNUm10OEFDswGp4Eidp2hodEB/gRwwsevOI/4k7jqBJOzxOFJMzM4h",
-	"yWANy91xujB9AL4dEDlkiiS80ODvpb3xoeWRfLYJCBDJMWM0Jw8iPqiC4MHsyRHpUOXflusq+VFEGr9m",
-	"ARw5p2yPkYiOXYjIFv1D/eWOszvsHc3idBl53BIyadImvGfryQM0TubWtnw0KYqpR54Bys0HvGlXMqAO",
-	"sKxRMJmjnpyY0FkpHdme32saxybAYoVzfqQpEd8mdi+/fN9qXN+Lg3mhfdRa3InXCRWFPlRF5F8noJ/p",
-	"p+dfs1+2x+BUgKTDtfNPh3D2ITQGFsjlQ7FU5ypYEG5e6jgdRpDZzXCZUzV/TncaYZ6NFvv0Qe9mqo7f",
-	"Ab2OOnhyOp+E0SEKo0P0nM7X8MB5WiaQ5vpNMxG1pIaX8D6LuWAz1bl3wvbQ5IKYxyvIjeF9FiCiKRYy",
-	"uNYcPmi4SXVChExYw1zJaNgjimmZqpCRUTGD85EmOpQDY8MOmAjAaL4TuXIGqJmUCttdSRGP8Q4GKaGS",
-	"sk/H5F7IUZXcCkdAbWB1hPT2gwETtk8WzmgiAXGJFAHh4k6EMmL6Bi8fUU005TapwvoA7Lh5olncqZLP",
-	"7kLrVwQQD0ifqnsWkRb+tVW9E3dil32sP7lFPC4f8tYLObF+c5lW1WYPcZ//pbMtoAPnhmOREdah7Pep",
-	"bpDQHHuRBGanYn5OUGFfBjG0hkE/c+mY3X0L4+YJ6wM49emXX5noJr1K47o2NfbAfP4ar72qBZU+F/a3",
-	"ur+WKkXHIP6ScQxRNan6lRlvDfu/nclQMNPMG82YcHhZXnSFL6AgbcgzXpLcdOmTm+zIFpFtoevhA+NJ",
-	"5JTEGjLVzjmY4LbP2vXOdVhjZ1cX0dOzS1prnz0P69HZVafWuehct3+g9VolqPRlH96q0pdD12ET19vO",
-	"XqIoBB6doQsfLjryyIzchiNwk5mFnRKshaQv+5rInW91XhfmbFPNQ7Oaboh0wP0bX4Q1+rTdvjirRZdX",
-	"Z5edpxdn9DJkZ/VOjT7v1OhVCJqKf+OMnb/42jkVaIVXrk+/8lr+fgeZu/b2F0RwqUX645CpMZQ7ui4t",
-	"VoxZ1gGUB4dWNLqc1pEKcKpv3yCcHYTgZoqxLwTv52tLpotUQSyRxy1zcKupiGQTRt8cwT2aER3r1pMq",
-	"mVw4cze4kAAIoLMeWqRTI9HuxIjmdQ+v3hm5B6yhEQHN25qKvmhVp2rIh1JhnIQSxTpMKRpPPlWxobx3",
-	"Sor7bdK8LIY6hExsuMOHOdzTYIwuFCJwZI07YaYDHwwMGVPt8HI2bCIlsGks0V8Ut8mLAnIcl2X6qcfG",
-	"QAsSylRzoRe3SN+YV/8HEcmtGKSzDMt8pnCU4i2WY7tZ8FpWBylgp+lD1tIFi52lIEb3G2KzOrsHlxIW",
-	"EJkz+DjoSQHZA3B0Z6+MvSAVCY/9pDw9q9ULk2KuEWxi3q4+1Z65S5Zb4FkeVNj4AcGn3cBJNNYonCN/",
-	"ZB8BuaBGJeIgbNuieEOQn5BvZksTii+Yk2Kv3GazIgyhZqWoxW58jQ94/HLAupbnrxh9ntl2dNTjMbsT",
-	"WvYZiqBURFDVPyYRGzARaRcmt4M6I5T45L+AUDLkmifmByPmGvbSTqppTCKJHAwkYXFsHhX2FgdxM+xj",
-	"RvAfRR6XLJWF4N1eQnSPd5KD8TFSoUcWABDyGpWIhUbJjcwYjZKvsS5IIzVam6uk14woJJvWnz9/flar",
-	"o3Mv+6Q5UCzk6JSrjBlV852S9QufCQsZp9ZgfMVpHMtKUAED3/31De3TSKaLywzAdZcpCqgBuaIdZSAD",
-	"uq2CWYNLB5+zUArZ56G5QMCnNOYJxy///Pqt+TsUc8GY4K9/+19//Vfzv7/++9/+hfz13//2v//6r3/7",
-	"n3/7lwqc90GKxGRNa97aFq/oWUU/WJ722vpKQUOz/V5vf/7jGYjKS/jAib2Jb134D2eZauyLWbRJoy3n",
-	"l/WNGOc4Xv1yreB4zZ/pI/G8FqXTfAI6AMk+jdi6aaqK0fuzbky1PsMe9LNzUz/3JHhCjbFnQLbAMMdj",
-	"aPA6Bq0flBQQE8CgY3DZs+S44kXzjZzLEhyffUYFiIqclzNRlMcN0jpHq5ENzcS2DNK1IKG8yaMWJp7x",
-	"/ow81hfmJX827/jBvuKpdevmW7dmvjpcTzPTPrkVDDZZuEJA2UC59xG/u2Sb1mwAuifTOMJesW3GRDaa",
-	"9tic+PygaBxjMK58LHLIVJSyXeXVLu8hnJZ29aLGv7jN8xRPj1g8AEcv8mbSCyVTo3hwQVJhBHnIZarR",
-	"POhJPeAJjbNGzj2mSJ9FdlbgPlBrEaVs4m2eFd4GwGXiiuviFdMiZWpONpWZO4ktO/fYmec3AcAbOIGT",
-	"MgMGZ5POqSZtJe9Z3kH3kuotOOb+tJzQAdPooaQtTDzNsrZKc7QmF2TtTK3Tkdz9kVz19B2Nqvfgqf2A",
-	"gWBmzyuBa7d+ajfgTp9xtuF2MUv26VV/MS7m3xhQFJCRDpNstsnjp7XLJ1UCefG/pzqB1hgtR/To9Fab",
-	"TNAnNAGix+oUwYZXOMo9IosxZOCElQDaUbgoQtm3MbdPebDJGEO40f9kmoQSNC0/3ZWVj/9Lt8e24pM+",
-	"yYGTHNiDHAC+VPqAHJhr40OGvV4HeB9iJ4rYkIeMdCnoZxGxRjxioex0Yi5Yw0eHoeE9V3kHr3X7IYMu",
-	"1eDWwI72cQx/BIY9RYWmoXl0lfxIw96dwKwqoOhtvX/38VPLQDMlrQFNei1IGhnl4qYYpTTGccsIgVZg",
-	"/dCe0dbme0E71jSGFkzgco5j6whncadxJ1pFv34rIK0yT799qZmfQ5EyfJg1HmgF5vbZ73hln/XbTOG1",
-	"ZnrwJ/CJ44+K6TBlzjsy9Re8CzalhU81U2bFzgz80TDRrVyOmrF8I3Sw6BZ53PpPffBBtp6YecZcsbat",
-	"ZTOXusw6m5x0J9qsxwX2tQKlfWjpfF2qYGAWlxKzRGCAmyke9aQRq+xLgh+a5YFEtbfWa8Q10XTIIpKK",
-	"mGlNWBbO5hqZlNHDjDEoI5g7flhj67DqUB7rAHfBQEJ5v8Y0NqrNtNtXOL84N88/z9zBrQZ5Wru09Fd2",
-	"nlx6IIRBuNbAAP209tT83/MAwx4Zk3MaJ5C3Be4GfMyjO9GWETe7zKkR5jXwuD4CBw5p8ahlSb8oUWzA",
-	"aEI07bDATBvMwWhW6h2KnxdYXrPPCjr7upgdpSuNit1QlaDStjcDaoXLeuDd/wA03rMPC2H982qSjqLP",
-	"kp40LzxSPEkwGargyP+JioRW1vGPP+jpvqiA0p30Ko1K8aSD1uVec+VXMnJQDnx6Vp8K2mWgXc167rmd",
-	"ZA9ChYFYPCkv5c6Wp9DWqQEiE7V/98gMp/DvC0pr2JPLVDjWNrbjlorl+HK7gmxdIC+9PrEYCz4wy0f7",
-	"utRAZ0Rw/lx0cy25PmU6VC6JCNj/UMMNnK8+y8DO5EFl91ES3FnIZA+JR1x0Pch6wt7VAiYhVRGMWMZD",
-	"thWV6iepjDgEsalDKlADURGxqeU4mBvMXU81IzGjQ5APRssqhE2qKI+ceuOKtEMZ2ZQyDvo+JFTZNPDA",
-	"J2ZJWEnHJolPLavVhpn4kMPIl1S5aqWV5EUCDspG5fPHl/Xqm58+/PzzH1/99OaPnz7/94tf//7t288/",
-	"X1x+ev/uxf/4v358evkP7367/OXd9as/vv/Df//84/+4/PHNb59+frdML9/iuD/Bsw+pxmblMDhV0VIZ",
-	"u8vFxGcGjV3od+Ul+EXGEVOzMo/wJIB6qUnPXrrhChhzxEuTXz8DfwsMAbRMrv9bwRRT0SyX3FxE0SyW",
-	"NJpPCgTNTFzRic7lz8gO6oHg1Rr1JFSdGNURLgwsf0Mc+zZhDZclgrdEawdKY3ife7X547v3Bko6UoVG",
-	"u2yNqBJcdFuYLmSveKSNRWfehXYZlK20zKNaWfIm3pNDfDfssahKPhTrZzQ2TLnx4eF2mljzEMeHuZlx",
-	"lCc+uhMPF63MqkZ56af7uILAZsxbDv+aR1SCypn9Fy4PKmfw78IRYNg/kBlmVEzzq04oJMKUjSXVTO2v",
-	"VgN2Z6VxcRXguzcu6tUrP7Y3VHHap+S11sZ8gH1UadSqz64xj8VcY49FJfBvspBvrl5ZL+roNvHO2YDc",
-	"4ZlNBwQBeNBNzMUjqe6Z35glfqvtRBgBWWbi6cd0wNSQa6ky8POJ9WhbKaIZQ2C1ZX6d3GVB7t2MHEBW",
-	"L4a4a9Q3qe6J40PKOL+EBJCWI6HJmCUBsaqVub+SMXO3GuFXGO3jXaky4GrO+WTxIde2oWOu95T5xcCk",
-	"L0OksRRsSd448L185kmPtG5DYxo3wDlzHuphKyCt/AH7ciYic8hamJOPnhdK9MBsEd1jLAGnh5IjDQ2u",
-	"nGtPJ4rRPjgy4C11ImWEWjq7E1iwc2NuBNfhncFfCh5FVw/goiTov/oyMG8CpQwuwNLCF8IcoRZHwG0m",
-	"BnFbVXIFXh0M6cg70adibO+iiUrFPCFyyiJaNouo4P4PKmeF30Rq5AXIG/dTR8axHKUDF3cIKmeTf1ol",
-	"MWm6kMWxcuGmM5/ENEF3QZnMssN2BIAlkstccOYIzxYaH+pCYLxxTWya5IyJdx9OZSTZZxgN1Nh4Zqc6",
-	"l5H90qzHw1OR1l92iCVwLc3NyjjtlxtA7ovz58ApEHIkZi4BfLas3rDIQ335WtlTJ0y49Z8NvHC+ssAl",
-	"03OxQJFrVv0iOxubhVz3IhBSk7l7KJ5kBwUXCk8r1JC1chY5ZR/Lv5fJ5nM8fJSEsQzvgQlVpYIYTDei",
-	"1XYstl4MkMURkaJBqNa8K8xBDtDgIU7FCcggpsJIRwMiZ+nAVZFh6A3llrEpDyMXcAWPQdv2Y9BMJM3p",
-	"lPpFItKTCJtdWL9YJXQNoXAL6egqeAmfPr2yIe2mqxDUlUbNR7nnDdGf/gV1bbMi9ragIcFzCs05erzb",
-	"myJfFuYkxfkc9hGN75tcYB47sEFTrZnWfZzeBThFtpaHaDQSaw0EhR02FFHVjOdLP0Zo0Gey0+Ehi2SY",
-	"moFXc5paP67Cv0B86J9bQpxP+wzcjTZCmrtF4LRmFseg27EvCWwrC0ttLrDOZgqYKmVaZeFwVL7eVXh0",
-	"V2ncLbDwT+t3lT/ficJpnbaSzLxZ12npmJzWWxwHjwLc0gGu+Z1Y5CAE+d0fmEV5cHjg0qVGebYuH+vl",
-	"lR0SyjjtCwjB6hss4AJL4XfJhY3f3rQCi9G4HCoVdsHMcqQxLXnlndqSc+xIlEVWKbJ5Twskv5m/oQK/",
-	"fgrrLA/9LYkU7SQNm09iayKg4y9IE67vfajcLACqMlYwWcYXl/Dg1NEq+Wx9/kgL6+4tvB1XzSqWM34t",
-	"ZwZlpTpAxeLro/HJ9iKsuUF/jKvXN3anmWGQpllcER/WcvZ+c8Kth7cdQZa9sRbGpI+0sFR47yE1ckQH",
-	"LmBPifZmt6PBGZsnZw8x8lXxiLWqM4LZL1Ef2l8oe1WRXNYJqlyu+EPwSdEhizVa77BlYqkTSM0aULP4",
-	"laVkw6b5ZBd/chmmvGDdVBw1DyqAV2n08YU5v1Y/LcesRSlP4SELZcZD3qmvg2VfDIBKOPegLneKrFYG",
-	"TcHc9xp0jj3B1mmSy9qzLH9lRMcuzce3OsWy97KW3F2W2JO685DZSQE+YgU4WBNVNpXheVl7Nn3S3uSM",
-	"cx8Ux12ee9ChINOc3qWzcWkvJPyQml6iYqFvznmjiGaJTXgjUcqI2VeECjbCWLAm92yQuNyHHteJVOMq",
-	"8U4WT8fXp/fM+Q4yZ3oZ7Qxc0qOaQOuVcuYYClmi5vGYnbtoaj+ei9W0GZfMv7AaA7h+BvP8X8qYBEpg",
-	"AP7mc8c/g4cekNNor8igyLu9pLKkdQrj3lRqxWFAxY50ipd4GGYd3sWUiHNMnZ4dF3tnUwkcbYtTHAYx",
-	"FdimwmoToEDMDIzchkfYMsgIeym2HBnBh1SCypn/af2Sa+e6Llm0GeMzH23GgW13VI4+f9nIhZsaMybB",
-	"0PPaHCjZVQzqHCLM1IuUHAxYVDYrB158PYE7A8g7hzCTo3STQqcxBW5Ouy3yKmclqHQljRcdF1uG5OrS",
-	"nFG7GRZmxfJKXrZku3Z0IsLsI/mh2eHxDPUKShDsecDmR4elaJW6sgoqj1lQy+0LDq6gyOVOaFcxFhlD",
-	"kCdztKB53htcub36cDZwIJc8Myvs7f25a+wKfav9a2brWLdRRKiwRxjLyOAUOEm6ls51/hV/eLA3zVwN",
-	"yzpW/CE6wILWk7hby60x+/QdqsUyRyKiw8EdqQMRhaVNWPwIS7qw+IO7dgeWclfHZ+wZgDERrn1SEjiR",
-	"AYGq5LVw8zh0YhqLN/gXFkHKdAeqRoAoPZR9zGjhScPq4wG0H4Q6Wqy3d+1FedibzNQlmjGNQr5KpvUD",
-	"cIc4xaDDGTZIhIFsy0myqtKwaVcJUKsW8apeoDB4T7WGDESq76EztsoDCJgyK+m5e3KcHC0YzfWhzMaj",
-	"RUX6YKDkENz1MwT5y1jqVDGNCUeYJwU5wW7Xu+hv1grY75ggi7q4clG9jPPFD+6UnboljjubpL2yy2Nu",
-	"rqTbXFnC5rdBLhcZ5eueCzAH8XiYHQqGZZMLIz4zsZoj3k4FT1x3gR5TREOagxGObznts7EnOWmG0NTE",
-	"lbEp880OZ7lKxCW4UwqKn//6Pjwddjvsw9cxqwaOJtDxiEWEEs1CKaLprg8H6exoucCwTzRp5Eo1MKQH",
-	"MWNMZHHNc3DzteCTVpW0DKa3Gs7PijZiy9oV5vMsJJpd5coUovzHeP0tsecBaEycGCDtMbEb78x+Xp0k",
-	"384unui9NxW7WslVY7fefhNubAh/yBNjFALZtU5yUDKxonnOo3/IEx0B1wpwdwxpmFrvwioncY+eGbcg",
-	"pQpZpnB+k84Zfe+Kl2i2L9fU386/emm7EbdMNrDjZRr7PuV0sLFjeKhh5TndhQ9dnpd7bLLDVuazyc71",
-	"1loMP4wo9u9sT52FdzRFM7OkHVSzLNvZiWkw6nSmqxhbDkR9lbwYe13Mhp18VjE0au9Jq/c8fnpx8SQo",
-	"5DH7FlMf373HxHhH6DmhORnLOrJtpIA8zkJdwxcU2StcWxJorrU8h6edgPXUqX3Td95i2C9zS8gwgYow",
-	"EqXJeDUt6pXjK9mHW+soAdxhyaRihH/O6lvzrseN6kfniv3OwuQ7BTOC2ovvQ2qLNMGyw4KJbwq4cK1P",
-	"uHXCrS3h1gfYYJuHLea8JXvkGf9JyT5pDZiIuOg27XhaAWlvBSFusQ/7IywXd44O0mY6OXMOE+h4jrdF",
-	"SOGCUDG2BCRAZnOzlnbzMjMVjwskPrM4Jq4Udhnu8dxbFw/mKbl5ZSUGBJbfSSvCgHevzo7P/TiZ5cxo",
-	"2AsydmhbA3WTJ++BKB107cQuuegURufDfx1KcOUuHqXLDfK44nQ6oWoncbrsQZWgknvs4nG63E7wSdLg",
-	"2Sofif1owTid0SSb8JVthQl90riiHahdcyEEKBM1AoRhMh40FN1qYnSud6N3+b2kQsiE6Jixge0EDcdX",
-	"SaDCNkCKCyCXq1TbivMTVsvd9NklnU/e674gFe/CYgmWjKS6X9yLCmWIIHwHyhyxZqozcwT+Dv0UXLPI",
-	"SqPSo5nftc3lQI/DntQy5FiAl23/me+Y5ZnYDbPzWKU/b4eYmV0Eg+PIzn4HPPlpO+a6h9pxv0hE5wJ+",
-	"doNWya2t3u3TMZKtWZnWQE2bO9nGItJPdULajChg2Xzs+eqpo8a37RNa5/b4t4xKau9iCe/hOSOKmWIF",
-	"2Te3mm5aMMIGL26ivcYdV0S8pXFmWYxY8UDuMWiZree3ygMwL+nMkgEIUqiTXluzPf9ayCLYQOwyP7yN",
-	"NXo+QGXBKVHTUvF5JhWzq5YJRJ4UkQlFpKixuiPx0WwCTdo0isc3RCdKii7pUJ70bgqRY00EMpkvpcdc",
-	"roiQ31rK/Ry4OaAgbn6UZW79PMhtKf2+5bQbIM9yJCia/OHju7cESB8IJGBDfr5tWD1TjZqnIN0ikQGS",
-	"bJo/txnRabcLKQsZrXpk5qzPBbWa6jCNBVO0zWOejNF5B0xTuDP9EZvOvS/qch2pkJV5BOcNh79CKv4a",
-	"6tmm0/FzgkYniolu0tP2CNiUayORkbuAkawx/59Xtmr2lYd/zChVqhZ9pEPmqlu2oQ+d0z4zEuzrt49q",
-	"M3Iv0Ay0IGCreSkJ5cB2bkugpxhPNBnENGSIKTk0wRb+CdpvQETHgBpVT4Uk8yzckY1LtpnBPliEKWha",
-	"KLJgvrkpvNltaMHrvB97DBpXWDp0TKzyr7mkJWfmIwOAE/ysBz8wnXAc3Lbdrnm2w+bHh4pIP0lFulJG",
-	"Da/pCCS3JAJYL7HqURs1qZVRErWA29mFPp2JmGVBmI/g6yOqM2UKixtdIaRzPz0qgy6ExoWVJ6fVSVXQ",
-	"o/CBULCZ69AAnaId1nlbyysi9jveNFu2L/SRwmM5E+aq1uGq/jCcw30lcnxzgOoab2/f03UO0a7vFkZf",
-	"jDFA7ZAQ+vllxLo31v5MiKbYb3cMqHcJEIas/TdTzeqzaCLEE3yMewoWWz7Pzr1ay7cU9AqgYIEtLE9G",
-	"kmDPYbgp3LNB6HQphwtq3HORF8VNs9aLwqK59sg1RvCGu8Q9lC9moywHch/wbidY2wCsfUK2SCzxM7t3",
-	"HUTjXbHHnLTP2OTIJ9znWmZg22nBRpbW+3fJhfa0mTc5wu8260jlG47yZIKS/EjJxjeYEAervB6v526x",
-	"ZxUmYWffDqAX1y801cvHJc1hOGXLrVYJaSbPCGqzEjCRK4NSktCwNz9VbqmucTdLZMDlnn1iqtgaU8Um",
-	"U96y7TI/8c3ndLeVTLu9hLh2VtP688R4JhXoNehJb2Mtp9I3jY7IZk2Gaw3oL8r3ZbFHG5pcBdts+rSJ",
-	"9LfLs9rFp9rzxoWPOvOYuRbOA8tRVP190AW4AybnRr1+WVucSa2exYhd7nRTh0CTF9M22PaOC6kSgJlP",
-	"m3bSeJ922fnvA9YFYRIyPmRRU/foxdV1pVG5rl3WLim7uGg/f/7s2XW9HbLL9sWzzuUlY2G9zX64ekYv",
-	"6pfhs+vw+WVY++E6arPnnaurZ2G9Hv5wdTGHxN494nnn2XVUe1Z/9uxp+EN0ffWcXnQYpbXw6opGtfoV",
-	"vWx3nnbq7Yt2rf3s4iKM6lfRdVi/atc6tRqtPTP34v/EKo2n9YvLp1dBJeml/bagPHaGXknEempN0oFR",
-	"Q5ZMMcjS9YLKiEdJr9KoX9dq6+XuZVB8YHl7PtYKA0Tm0anEvbwgObD0vVvM2MN2rkCbPqAK3qhlXrqF",
-	"qrVmashAmkegiVD8f6X4kLmAM3KtIXMHOj9RqliACUDjNn8wh7xxJ/7w/sefA/L+7c/gZPzM2u8JnDsd",
-	"kPevfkJ35Zv3lwF58/Q2IO+63YB8vv0tMFe+gQ9v33wgWqbGHHdp74GNH4PIy6x1ULwJTwLXSvdOmLd8",
-	"pMlLHNzZp/GAYZgcCGSr5DUMBe4MtP2KnTFhBE0E3WDN4I1O8f7tzw2SDmxgHQK6VgO3ZHQhC0jEhjxE",
-	"X2rC++xOANqHtM8U1RgB9rV6/RvnaIC5xIkGBwjUJhvZ1ZpApJbrLVB1r2P+wESoxgPgO4DZ4AmJOdPQ",
-	"NPeWKDZgRuK4ujNoltbiETTIbeW097O/Z+OW70AMl9kF9V1YsDmu7WNoXjDXxxd3l31fyK9qM9hG4J6m",
-	"moSgiHWmtLKbOzEnOdPllGbCGG/mPDy4FFYnhNeCIZjv264Y+A7Gfrp0I+Vx1qsxkZLEVHUZeVyv1cgb",
-	"/iKwu5NcXOGvjswwdz64WSajSzwxw69f2RGMs67xOCHoqSp5LOsPknEA0ThbhGUkEh4d8xwYgr3asTGa",
-	"Lwa5AXNBBvwLizX2xMS79Cg26WrZLRPcCfN48y3oJ5xTs4tzN7UVbI9j1JrcKM1L3NhGxWbB3G1RgGBT",
-	"TOiaDI36S3I3zGVFlXu7qbX9NE64wYBzsx5nqNoUtB3zSpVG5T+/f/XTWb36wxLKREGoDZR51YSjzlVU",
-	"HkvpCLId7Vsi5XqIFgPZY1ZoW1iudwb2Vcq8xR7wc4VFBUiEznzYY//B7oiomn19eDw4kctq8n6mv1b6",
-	"9MuvkEtTaVzUaiVPcHpUSfeICWjliKyBOTY99oUaydWncSN/rM2EU8UQis00wblH6RfBPk0Spsz9/+9/",
-	"rJ09p2edP329fvrn/1TarDFzJvyjs21gfTKDSbahhn1jidAbZu05ae7fm+a+vJJe6sOyGvK3nEqP7+il",
-	"+iKmQJ9+OWuDgKrXrp7Xrus/XJs/60Qx2l+m/17eVXb+NQefC/XmS1BJ1OgoyioCOfI4CN9SL9d/u0/H",
-	"RDM2O2E/L8z3Tzd2Aq4TcK0CXBBWz2/lo0myd4ne6BMHq6L4JofjoChPZsiPtSyZIQ9yW8q9/9TLLF6f",
-	"q/B0OkEBXbIz2U2LSQpo+oFzAkDVt0WFHAQAXjNCs2RoWi2dA7+GHbXpHPhJ6AvAT0culgzI5TyAe8hx",
-	"f0C3Ocp8KKVYiAIdlijADSkVyYmKhVFjfSXlPLdQpcrKLQTNQTHK2j5RZSnqPyB1vr7X5nhVyWXtKZwz",
-	"c5WZ4Sn1pUc1up2mFaAHdR5zomszzn/O6QmfRMxXv1zbk5+N2tr08PTpAx3JkdiAawSmZiEk7ixx6Vsp",
-	"WB4qFj55g6hTPHgPuhb+HFSMRJLnf7f8F1Gz+rsCKAGqt8cJ0+URvJm3K1UO3GsWDv5tGLJBcgbzqUv2",
-	"cjyiY10yhukXcA6ZV1wPpDmXiFul92tlR6rlyZmsA2feM5aDqYva9SEu79oLOQtMiivr1gOPSlkWU9iz",
-	"URRzvufOvBnH0/rkbCbsS3I+iCmfEFCLvIQDMaJTO4wdR8ReWcxaXdmcsn+/deVzfdEZc3Gv95VyvFMt",
-	"fWblxigXZNJM2CxfOAU2QtXSKmxZhQZgo0peJ0QOGKQS+iAuON9Rc+CaDFI1kJrZYjOeEPZlwKFvDjBt",
-	"9mjcMbcc9SQUeWT9Dly4ESKSqfYpiZTEXDDXBzxRlMc3cF8R6SzelRsKn1Qu+vTeaiL4rhDcowJzDqsE",
-	"mcOMvgJXah+lkYI542UF5cWbLd6ux/d2Soyd0nndGvw7/crFfWWNlEC7KNhcAb6zgq1vBrEM6ciSLiu7",
-	"T0q9HVfW2zH9HkElVdDlPEkGunF+Tge8am9alaprYALO+vntH1/fmv/C25e32X+rzsMsiWiedUPuGRvY",
-	"sL9moWLwk8vih/OzYxlzCwNDUY1kkkKSRN4zMU/O6J4ciTMpQmY+NvO8Casl5+aaZbckpC91Qi4vajY0",
-	"S0Y8wuBaj3d7SEzku+PlThMiCNXekMnFrZc8wQt4aT/5NzkZGAdlYCS5hTmZGCcT43s3MW6J7hv1ZsDD",
-	"JFUsr9Kd7Iyt2hlDpnhn/B0bGvnCcEgRCal4lAlcm4mHmrImMdRfa18CBBlbj5/XSITITOyheYKC3ivb",
-	"U4Eb/kDwwSwLR/mPmkB5n1tfUm6GjaQPLlC5cA0j7IBNxRhWrCQ6hZJPoeSjzIE5yjiR6HCXxEsROVyy",
-	"LVUTzSvSLYeI9llZv3/p8zpn2gEzR6LBEHZUb0TItozGBfqSG9+VBXNGO5bkhNBOAv4qzNQFgTQlqS5r",
-	"eSE1N/K9QimqL4ffnyBZvxweW+0kkmjZZzD7LNZsFT/Mb2Zvn8Laa8KVmcVi6IH0aQT+VqZUoXfLKuBU",
-	"aFkyuyT1U0lVH7HVe9GCTRheMJ289k86FaBuqQB1oGTIolQxvcFGCJb9adE2CPO6M9gMBF7sP1Q2rkTx",
-	"bpepxatlzWb2DYub7usb7crQNXhbaVT+4e0vLz+sxIbc43Gkm+aY6Eqj8gsjI6AdTSTpStKT4HdahNbY",
-	"LslC1yyjMUau3Vaj8oElqRIBoSEoR4KzKDADNYuXijBmi5Mis2eZAfDi9Svzi7EFm9RMwl/+nyGNsUE0",
-	"iRiJ/+Of/w8XyV/+Tf3l/0uITgd/+TfFWaoAVcxFCBihFJpHFmW01WpgWCjGuYb2uFDEBlPc433HKCLd",
-	"xsRXLL6U2b4yC8UB+VVIFWDubZdG7J9A2so0CaUtY2526FDCCAdUGGvmH7+6XXxbJW/oX/69S81jVZcK",
-	"rm3Wd+UVVyyEt1Z/+bcul4LGDCaAmlOc2M/sjDDRoZh5LMEj+7JHuYKBgNB3njQGobEeI13JNLbNyb+c",
-	"eYdfafsv/wYaHRBRwxdxA/1wVrsqtLXwx94dpkZFpzqhXNB2zJpaxik8eUnG6Iv1qmfzkuQA+14U24Dl",
-	"8BibYOQ6hx16M4xiAdfjF69vnxBfBknjjDgZNmp7DKlggsXm0ldPAtJjcWT+XOyeoVgoVeQImF00F6E1",
-	"xy/IEwj6gs72uOXgogXt1xxIubCzm1Q8hoVG/XfCUuhQktu6xG1d62xNRQ7kMGfQTJIBELg3MLkCX6L5",
-	"AqAB7VIutMumU8xoAuqRkbpxjHEudxPzGE82bYxMkegbq0dgQF8QGvpo/4hycISbE3wnkh4UJ2YFbais",
-	"B+4RGekOnmcgCboTc+tN8+Fv2xbPTEOXkcctIZMmbcJLt55ktZPeGi7k+eXLxH3ry5KKSBRo+XO731Yj",
-	"k2K8IJnyQmYTgmJVfH4Ac1eCy/10JSks/Lfak2R+O5JZUmFlJqGi5Xb+1d9x7eYkE8d0zdYkJ435pDGf",
-	"NOb1NeZgQ1h7tB1WFkfQw6n4yg+yxMeex+wt1Xv9ynWCvC+KAX8L5F9RMurJmE31NrHbt2F1SeSbLKv1",
-	"WlgbXK7Waz0NcdOVXgtJnhmYsKIxu4dSsGMFjFnxPbTSaHb2Cns0B9CbV7vO8e57iujtEmxmxPNIh3+x",
-	"/P/Z9LsQXXUq1GYXg9DYAPW4tCcAaKuoxAT+D56pCI4oSXoQNXwMKadjFzYMgb6W6vsnQZHGClwUmC2S",
-	"d2AEFtss9lm3ATaIQg0vyNvDzgWRSGj7uSjQ4TtvBuh2GyVcUs8t0/ZWQsVX7rnbSGs/2Scn++RknxyQ",
-	"ffLKj/DQNY0P4McuCIgtqRW4rt+rWuE6q1EgzC82VpurENwU1sYoFiLSWZs122QgM3tK+6z5xkfewz5T",
-	"YVlE/OMt9ir+vxFx+f3KqSOSSJngcX0nNyp26hsTO64fhxvnoQufX6W8J5DB6vENApJbkkB7TFQ9BLMW",
-	"ihWA6NdsV6BMNjOC9iBWXAtJRnScq1uekCWQMidVrvPTiimmx2g6+gTTdxkVMAiCxS3C3ySPNt1o6STY",
-	"ToJtXcEGyLhxcwpzK5uzzw1e8ND95JLOgo2J099wVg5dimJ2dc5XyeCdorL06iXFqWL0/qwbU6332ILs",
-	"tSBUEAZxDhGOGxldtKUJkXkyMFeV35Op0hlVWFY/cfE0Y9+Hv5gtyUX3SUAYsHQAFT7XBTaQIJejpD31",
-	"fkQTepY7qLLT4SFTJGZUuRJBS7GOUrZQj4C9DfJBqtrTrE2CL+jNdYaFBKg26yFHoWWCdd5czEzmuXpH",
-	"Jfu5ypDcHGmGxNmZBXjx3NWekA4bkURxpqclN+yHn2E77DPzKav0sJT3XBhsk0KHXKbWYu5JPeAJjX01",
-	"N7SB7bOIh0s20n6RvfWuU478kz+g86QEpD7YRMRvhMK5LHQO0wCLClCEUY+JY1EeQO+mFOZmGcrmUIoO",
-	"U0yETK+egeTalb3M3ey4qkXMHozSeBf1IvlHVYJK4dFllRn77JolxZCJJWMXm9SXL3AbJTzkAwoN+BZS",
-	"NF8qyb+cfZBplxHBu6A5C8FQ6nrCo8+YzQuCQpAY+nDSDovHdtn8ouRe4/mn2vPsNZZ0fKyVQV88XweW",
-	"Q587+ESKac75g0yVn5NtXSUfoSMr2jtDDpQItkkzpIXLNNFAoGRwgvYxRSe/U+exkGWztVfF4mAP1opn",
-	"Yj+J0hML+u3rLLNK9I2kgBhPbnOvZojldJLzr9kva2dJT529XdN4nMTpJsVpsLETerwJtvNO2+Hk1BZG",
-	"WRIQKJzxLWXVYmt3bnvrQf5Xo5BLO6Iaq99AxRchi2OIL893+OeojSjpcKieU9DymxKVxmxei4R19IBN",
-	"J87OOKH12vpyeS8pskd/6Odnym5Xyp7j/t9T9HC3aDGT5gb0fgyrGKPAVXNWHwaNFaKE+N1NgcKeIoUf",
-	"e4zErIPcc2857Zs7r6jL4wbcRtjwpLad1LY9Ijhs7O0jeE/G0feL3+tDdIFunveZ0xmr5C0G0DCo1ZHY",
-	"2bs9JjzRLO40SBhLbT6XiiSKCt1hygw38zJx7dgDIGYGTuRpiWAW8DjlgctuctkIH1hEXiqpNYmltNEp",
-	"Sjq0z+OxmbifFI/ouFB+oFifctGUAyZWlSC/mANwkh8n+fFtyQ+bwY79n3NQu3aV3DxhklOF1w8Svs7d",
-	"7KiChAfJKLff6GBOji+MRIsgW0fJ/kag7xLmHgI4S8EvVBxMuEKul0atVDO16NzQiw0HC7NzdmDBws89",
-	"iQlHsCy2R/XJj7mYZvupx2zOlssLC/LJIR0agusCaT4DDFa27HFq2UKaltvdLcynsiRWlizLuThcaHSc",
-	"j4K6JCqSdYNxAohrIodMoeKciphpnX2dhgloBhBVtR07lMT8TFCK+1TQLuszkQRZUBbS3vIJXuav/XxJ",
-	"L6jmsRRdZsZDhc9+o6iXP27l1sSMvBnRsW7Z9K/iGzyZlln41p/kAUVtl8SUFSFjf7HUbAzfaywVZoBB",
-	"9iT0f5Xb9xbkFLzzr9kvG4m45hZ0H6bXSUXZmooSbOxYH20AVuTCBCfNpZRI2jy+MEkljy9Azi46DK0I",
-	"hudMfPte1X2v4BzV12uEYSy1Z63qu7KDabqahN4zgWVBqxeAMxFNCbJvudvQSWiehOaWdNtP9J4VpaYr",
-	"RlxNqWW+ZnIDnskfczc7NbvYUrML2cFiLnsk8HdGBjGdNRjzEQqVNWRY4dldCd3Cyh5mPlr2Yfv0wU6D",
-	"7sUkWtkzsiRSZt/KcRNdIDeRm6SFZcOi15qbu+VeuEndQMmuYlojCZT/LcgSU6z+pNOYJlnDU0JJm6uk",
-	"R0KmEt4x61PODnmJb10iGS62We2RwdGBOXB/kSOsT5M0di0SqGbYZ+j3NOqWhaEOq/bjdUI0S7R/jUea",
-	"uI0TkBE0twXnYCx1qtgjTXSPYptXfOk+A8kbylQkti1ClXyGZktU2zlACoobQonZdopksgorcaE2fMQ1",
-	"K/pb/XhiIyc1oZb0aJKIIks7VSkqxW0l75loEAq3IFz4d4LKFqzhHbusA7M5bT1u4P2hNHGAnI12XilL",
-	"tkf36hRdGpB2gxkrHvf9OV9zy/mdOl//YI4u6ckR6VDlTxIQyYS9NcLrOUX1/Gv2y0Y8rIVDuP/WtCcF",
-	"5DAUkGBjBx8tzUyyHZmLluXPx8G6aAujLPGwFUBjFz5SzG08SwezTevPnqN5utnkwl0mzUr8BM8yjzoq",
-	"wztK2fZtbnyIsbf9T+ub4fnOjlLeE2g0QB6brYQNwxQjOuFxTKKUkccdGmv2ZMbIIylYWcvHtpQxo2Kz",
-	"7RyThPUHkMP4p2Aj4mqasBlnOechvFjFR9m5yI5eT/ZZE7i49sAa4M7WAfbdyyAmMyMP3XR8lbIJ2gCu",
-	"A5fw4hFh0sIzSEla5qTAx1REpCUYi1rWh+s77Nm+5tAq+4ZoxvyvaCZmmTU+m1wOmAiIFKQnMc19RA3U",
-	"GA3D/GuN2Dkm4zwLz+2evdp3Dx3J6WO20gnZn+HlZ/k7Nbvex1RkjSahXaVFhpUtrgxbzr927PRuxNzK",
-	"nYg1CSy/O1kWbOhIHG/B/px9fTimSH6QJZZI7jRtqVg/X7+VU09BtGlrXawQyM9K71eXapsuvJ8+oZe5",
-	"07OiorengvsjPrIPNKaKqRDQnHhbUuk8EwZfv/EjPzO5hw15BKnklvSTOtUVVNlY6oSYrUrDpEpu7XQh",
-	"A5fPXo8mYin+tebBSGmh5wrwQqPoJY7Pju5YKjaL+FP/VL/KpHefJT1p3m7QQzNfyIQ59v2032bQu1uP",
-	"eAJ9BGWnswRoFWZrGe37hFsLFAlSQSyqmE0NEQzMtYD+4ZuHMGeofqcQ9pElOkMeCK9ah2CUssA11f/4",
-	"7v0jTUKKSOf4mxXX9zf45VR1mUgI9HUYMgHxYrP9GIOKHnubDldAp4y7BosEerzbgzsV8yB3gHxu5Tej",
-	"Wu24XB19MrMR0Mx8pVGRoiu56Db7UvBEwmbIl6x/ZEkSIw35iMXxig4InMeNds777mEwwVrpMlVg8xi4",
-	"x64rh6DChbEM74lKhSZUEw6c8D0agYbWZkxMZ2ivbMyZLx4j3vig8I+2cUEy4iFbDi823VXl+8UI204i",
-	"A4eNtZOARLGZzsZ3Hdt/oSQPdom46c/wkBONwjHnKh9W+nBJ/9r8vPwCregTRYcs9i3ll+WiWSPBRsik",
-	"qROqEoiH7DqUao7bAYZRJxJxj4p43aW5Cun6hFqTCK1UQruKYaUXT+bFKX/GnP49xigXOidL7v2ld+f+",
-	"QpiwAN9w+HKGAnEbRS5NFIxwTNa2ImINzeH8q01yXD9gaY/G/jNDv2XZEmzgqBxvWNNWVB1sRDNf8VU0",
-	"i7OCr20EMl8LDwm+OZsVbD2K3aq9gKuSX2zauUsJgpRzJCyPI9Ie53JEteUhdhlGEwa08+sNcIFBN3DN",
-	"CKleIWC6mnjdeLC0BC8GVOuBsQFW0OT2FCc90vM/P0ZaDgELirwe14lU49mJxj1J+nLIoizxzWiQluAK",
-	"W8lL+BfZoUa9cZV8kCMbHzSmdj5CuKB1/Ysd1cm+PhyawnniuD1euCq/vkq/YKAv8G1kgZ12Ye0kMjeQ",
-	"I7EEc0A9X0LyWmRNHpHGDar0ROS8En0pQK4pru+bMRuyuNKo9FnE0745ljI3cNEEemjQX9qWa7iyvnX8",
-	"SVGh+b4KVsv1kx/ByZb4kR2elbwgQO6Ez3umyf4T8AiaHd+qkkKwwbr8dUJFpG3JQC5H2exGgz093u1V",
-	"swxk+Mj2gtW2PraEvw8bunIBPdpRfTG7eJUQpePTProwQe7glxaH1c8uasvpPpulxl78ucek8szKUzZq",
-	"Aybar6zrgI57GGeZSEVayKXUqpIXMukBNKLWJDuQv4DmCrjljKQZyVydF7xKlKt8N5OWMIGl70j0CWXn",
-	"Ke4bdgPcpVx0zarHjEa+obVO1ZAPpcqBBE9IJBlaSR2OnkHFOkwpGtshDpjYIEbA6xwlSHxgXa5z4UTo",
-	"wqkUHwJouLldWNlZkjf0DezoE6I8gCh0MFByOIUpMHuEZoeEcJHIgr2+MtYImbAdlG++hcccF2eSDMNU",
-	"qV0YSrknGUup+OtaUcrbWMsZqxd4vEt6jCuSsC/JjIFbuugmfrHwCv4QQAFosNXKzjTpSbVdA26DXTU6",
-	"5n5GcfVz08dkPVvOk1/lmc+CRTEIkEC/fusgVCxksMI30FdDx2yQQFJZdQ8hT3O0DzDkCcB2PCHPN1Td",
-	"swgMHa/b8ExdsgzmGSt5h4ZJmUE0kd5e7Fo9u2eR+XsLad6bbda0O5VFLbyVln3WltGYjJCa339O+nQM",
-	"6pdlnOcaHjkvDmv2y17jsLMP3g+Ny5UP3tJnZn+BWFiB77SO9LP5I6EAD+spTedfzT9LxV/JrZW98Hg4",
-	"etpLYaM7mF03M0prD86aJaUnIboFIRps4PQdb2y3/CwdTmzXjq8ktmtP8JZiuy+g5x/BI0ceP61dPrGe",
-	"EJ4QTXlE2qwjgUeFjjWhfQluD59OqGclQ/vmKpPS/QF/Bvk8Kb6pYCPS4SKCxAoKlSHbVgWymPFqqsCm",
-	"Y8ZLwEPMkyRmKwj7vUWSjxRtSmX3jxFPNiy6z91Rm52HLRgxdxqD3gwlcizCFkhL+D5+c485KhcIlm9u",
-	"2fmBD6kElTP701ajww7xF1Y+7KAa9ZWUDbMrrA0351ubMcLtHju4Zm7UHdq8zPuO9YUVgWp/dWPb159K",
-	"XSJF9QmcFsBvPOQ6U6dcs2WuScSAE2sLFWTr6Sl7ivi8YLEUXQifFSIFR1JH9i0pLraGDDDQefTWLh+D",
-	"7KJ9B4khc7VVnWjp6JM67oUciQD+BJlNQFe+TKdHKqJ8SmxolkTYpqATF5P/+Of/F1DCbnZXHoIxNTP/",
-	"Ee9A35qEtKnmmjxuneOnNNatgNxzEbknNOWQKcUj9qRKXqWMGItFE5UKzCcUcuQL7e37fHz3vkAMbwZ3",
-	"z9hAe4tKs1jSqNlJ47iVeWhxXkYyjSPQpMakb0zCEteu5xAs4CDwCI56YzN92UPc8FvVzQW/zYY7ptj3",
-	"1GQY9CChjGNGu6lzv0HrJynIGykiOsYNR+8Z9ipdDizfDZhAmfbntZvIt5lgHR5yqhZOWWzb3kywf2GH",
-	"Y9cvjUUSC7VfciXgG6KFC/MadOX25z+evYRPn17h7hJNn65RadTwTw8McZUMSXtbaMYAzymkQPZ416g0",
-	"mkEG4BDgvSKM1gKpETJVodk6IxrfN7kxb3Ri1OhGhWrNtLY1KJNZn1v0IH4DaVLmqLjCh5Ul4CCmYn7u",
-	"gg1tY/mjOdoGrK1jbUHr/T085LgyFw7Gbi+vmnY+F5f+xTWxp2fGENyHJdTXdgOhEIZMJtcBBcDQ8uRu",
-	"OeM8dBGJnVTB3Q4GkosEdB7rrPStAyyjZyH7s36xzYYIl6vU1HmwtLx5K6UtYF2UDwyt0MZwMG7Cocju",
-	"IbVnW11gXSyDw6mwfpHlWuaxOafbdD6zbfHh95DDgF0nvhjJcICJLx5di2QUB5398vOkgIZgklHQUUbw",
-	"pEre+TZikMlmac0h6xjzrX1iMJhPaDmBigC5rhlpOsn0NmdfKoaqk2A5eylnLbmaMR4zX67JvnCd6HmZ",
-	"Lu9x5vfb9UpPiai1pYkZ0yLYhGMvPb5LH7T9ZcvAKpYc8VdmF3yzrAXwdpbYdj0F/fyrlTrr8xTYA7Vm",
-	"BsxJWztpaydt7ci0tWADiH2sGVbGfi9nGDvYEOocQrRiBDHjQ9t2mwAfemhAYak2f8TSMBprCdkdI5+b",
-	"Ndb4vRk8U0E+2KFpn1nuAOs6hrCAubyPwYbwvlrKviFyV+XTQCM6hlo2Gx2J6DhHvbskL8dqSuimc6wc",
-	"+uPS4m9FuVe7rqxgfe0pq+rYEOYhao4NcFJN6HrncNbo3ri+dw5A5UR2xiDNqqwslDzSuXNvDEs882Bm",
-	"uqL3CPqAGoMYymA1UoUbFcYjg7upi2FmBELG8jUGNNX3BmiwIN/NiM055TrXLdrZt7ZI10IdF+ictf7j",
-	"Dv/CogY60wNnqAdk1JMQC0W6FXMHcxujm5Xb0qv0TbB7aX08WzECebI3TvbGyd442RvftDbwPk0KqgAQ",
-	"Zkl1vzGVYM/tPw5IJUBHsnV1IwEZBwkZGVkrpCKRkoOBS2bcgAjNN+A4idCTCD2J0JMIPYnQjRvUFmXz",
-	"iaEbtarNkZoZRrn1uxZNt5y9GVPRTWmX2fAozqmRNVYY3r5//UgHhMWaue/igB7pG9Jy324Zi1Jb3xXI",
-	"oyr5BemadEA0U0MeMp3Zknn6diPlgGXPoGh0cyemkrKQIo5Q8J+NkarEZktXyeuEtBlVuvhakD0IfbLM",
-	"N50QxaQvI8xBlIJZbN/TvZRNP26zsYQIsAS+UImjlCSSUOcIpQXVO3Fr7GjopzXqMXgETqCmnaxDl3UT",
-	"QmKyUmNSUiOG7kbkX1iU8/dOTMnygeIimS3Ip/qIoAAbjGekV7nVrSzelW8w/tV9adlEqkHUKUh3UM3a",
-	"Y6QHKtGv2lxQGO2khjWFFZ+y1zwG1/4ndzgSSWBFJ3bSyb2/XMHUJFRGvNOZCZVQvZDk3qTVUbLfAt8a",
-	"gCCk5gvmDijX4BgL5YCzCGoAAuSlQxitkukMFgMlfYpNL8E9hifdAlvuTlViN5PO4CCkccyUL6m+F3IE",
-	"XDaKkZh1EgMqZeiSY890KS3+DTGCMDC3MOYCvKqVA0Xu72njwUzlnFzY6f3BPenszKczqmLOoK4L2D1n",
-	"gJOZoN02y8mMDaOkgofc5tB0EkhjR83nEpUkW804oTp1OIvNxGW6lRkXsAMvo6XBF3KqWk4dhnFhS1lM",
-	"dS0Z6Gtb3QBhJLNTO7TP43FufPmVMyfdfbOoirqrva66jLb5A1ydyIVf/BrJiN1rXyytR74yB79EPkAl",
-	"KtYA6X0UwdpHkzZLRswc0pE85GS9owX+HhXRGVTvfM9+phfjnCAxwiqiYxe1bknRskFu1x4CY0SxCzRB",
-	"qYy+gVskivIYa9mspoygV11em53RhGKFALdZ5HdDpvbmz1oxJdMr20a0LR/x/sW+9uaC3ic326G42ebm",
-	"RqzpfsN7Z39ptsdLEIBlXysZlvmwuKtPbr6jdPP5GqryMV1/qj0vGdPl95Ca92D36JzQM3YiHBaoOQB3",
-	"xGZ8f5i19l0rNbdCj5h1Ago2cg0hcaLRzimmp7gCD66IO4I3eeesey1kYMvapqA+41IGKdCKvE7QHqd9",
-	"dA9kvbZwD8S+C6VlIJmuFrmZkQaYu1XOGDdTuag+hJvj2LSh7L0XRtOrfM+bXxgZUZEAyUlXkp7sM8KF",
-	"ToyVtDQufTBTuKfO+t9I/OMF63KDe+ZsTiDGRqIh1k820633gRkMCRMWucZ22ntVsXSM0T6hsRQsAMuE",
-	"AU4bhQBF5TKF4W4wp+Zf22mu7Vdw/TJxr9oopmU8LC8If2AUmSc4Vz/YkamIZownu+yYGn5L4ElBT2FT",
-	"M7PJYDpWUrWZIr1Ut40QNhKWRaTNehyzWs2ZbEsVoet3QYqTizlEHQvqsVssCMatcpgEfAB/ZvO2ZZoc",
-	"ej3wrSZulZmBZ4NBZmdC0KJvfU8lodW5vPfwISUqjWEi2kreMzG3ftfO/T5LeOecx9XO2io7eo/Ft377",
-	"Tx2nt7T/bVPVmxfMOvSurTSdf7U/baYU149q113Dv18BFWzm4Bwv0fzMo3A4AbJsiGW+EX8Ad1Pv6LTd",
-	"Vfni55UVriobt9zxO3eguSZckFsV86Symh63r+rCoz2786sMtyLJzpHeb09u0V0d9/JSghzPsa9uXuFU",
-	"4wxu5FTvoTjgpEEsqkFcficaRCkKfaL3DMprtYxT8LS3aXi/cSwCgXsCI696bC7jw95xnzC1MiW723MY",
-	"soC+u0Yrc6zDK6knH7K7nnSU9WO5sLk2oKQo9jsLk7MwljpV++/iPWAi4qLbtONpYUZoIm1/b6jcn2BM",
-	"99TjUtiiCH3PIvL46cXFk6DA2F4gHDA4o11bhkIf/5FU9zYXzDKvUzH2brwNsZPjvJu1emmn/lhoymUf",
-	"MlAQwx0ftlmimHVpTCiP8DAlpMMF1/8/e++63MaRrQu+SgZiImzHKVIESd3A6JiRJbvt07akI2m3Z07D",
-	"ASSqEkA2C5k4lVWE0A5F7HfYbzA/JmJ+zUPsN9lPMrEuWRewCsSNBCjjjy0ChaqszFzfuuRa3xqrNc82",
-	"eT4+4ATtCS6+ij7cNIPkSed7bFOUOIj2DdzZn6Ra5w0HvnHYHpZyQulglDIkrvzLh9dODOiwdyS1EZmJ",
-	"VEJJpt84uAVDAIutNP78F+nbAyGpNQQ2igh804Vy9wbEiatdwsNja1+QJzm8lhNVJPLDa461E1MJcN1a",
-	"4LKfqEhnk3V7vOBePKLCJhkPNHlCChKl7Zrx8145GOMBTQSvzMuUBaUsMKxJyoxXTdSnaQBvoU2qEuVS",
-	"MKlCFWVUkQRIEWITy285G/2fmUv1UKvouyBXf1Q+hVPrL+MuHpEyuQ2CEvKdj24OtZGxoBYWJ9kUm1Nq",
-	"57QZXaHXEVuX9mDvyjAlzrci34tAT6apmkxTerhPDcUumRH1ywYjZiqdU9Gp+K1CNJwXxhpbJmTimCtu",
-	"Drg/Rmd3avXgjnmEZg8Zmz1twOMsPNEc9Tg8k6jM4OZoVaUuMxpWhkqbYAK1S1UCk/pWy4mab2gi4csc",
-	"oXAjKHzl0LHAvb4FBLpscgDIZ3pjG0d9MoHQ4BEjq5BKPC+hd6m10U6FGd59LzbKsVXRsVXRsVVRU2gI",
-	"EGlTQHNhopQ5sVl6IM36rshQ2iFu0Su+y9JH6V5hlqdRKkLGS4p/Y94yucODDLPLN7Eq9tc88ysQuzfo",
-	"JWDYK7XC7qJfmLPTPcrgq1JPyNxtSJlxeiapnYmKOJRCrgkt2MTegMPxKo5FlPeiBBclUeF13sZ/Iejq",
-	"0+85dKgNeCchZVDmfkmsb5QTgzk8SMaJktGcYi7sc1VHBm6QL+ndNIOEeApg3T6+e/9YsMLZ6apq/Oxy",
-	"PYyAWTgCxGbx2F9UntgMG9k3ZAW58tt9Y6xIlZw0txYcEzOm80piqOO8R5ClDKxIR2sUk3yCxx0LSe6n",
-	"kKRK78VLhpVAxs7EtyBv3wXUSKpyNTLt6LRhwGGWJGxP52Pm8QysjRUWdO2zkmMFJ2rF+0Xn4JtYpOtC",
-	"p2ZFpyFza/o/u6zGAJH6VYE/t4+CjGbOL9x41jczO/RKjE9jNRdOqRzm8gbYwppAJEXB3VCGqROaAKTc",
-	"hR9Jr1jydNqYi1rpIE4/WKNVeA1pfBRVt8Fe6zjWFIUNd/r+CjVK01xnWjBL1dfYKe1VFCFZJLLF2Vy3",
-	"bGV5PPljgnO5k1KNigQ8dK7l41ZCwe4k4GCN62X1FrEMKwbTAVde6KR2uDWZkLloPQQ52aI0P1Em2k96",
-	"6INP0J2Zoqjn0cguYg+cIYrpZ5QqApb4Ij1HXszqnB4Z4t3gzBFyw/w9ckIzbAFbslaQ6HL98IUyWxsV",
-	"jypV/gjfjzJ4isnu3iixw+EOrJJEGjfkd96fL0KST3BQpjIvoIF5bPGZQoahmqbuqvieuXr4e6eUw5xf",
-	"aro1G+twLHSkDCakwGoPbDQ/Fe8M30r6poAwjq7BEQxUaCfKib6fo0RFfcEVaAk1cIzngaciqo5wjOQj",
-	"+FZIHiwSYpXyGTaUkmuHPnrSqRKgD6TToesaaaJASCf6U5mkDskdA8ERCjzcYEqkG7VAq1EcDLpSh2xW",
-	"EUalM5tcf4OZLRMXlAjdOb5G3CnM/mjFQHmuR2nUDF+5a4xNlTsVb23KrMcdIdNUhmN8alBk7DjMBGRG",
-	"d3iakpNAzGSMhE6cVONKSUJ4fYp+J0yez9hxYqCcjnChuiZRI+1SwvCg8r6W+5vlpPB2ZuhN+difRIJY",
-	"l7W5JiJniQ/VJtPpXKT2Whkin7fIFo/s0addUwqilxXWQsty6uVGvAR+99Bii5mEFb+lGKURmaHcSRpe",
-	"wKlZReYU/d7nT/Ei1Hah83mXyFnvVK9wp2mzWuHGMlE9m4yk0U5S8ldqZzKJHCrmJDOuIlH/9e//4d9b",
-	"GtHnpC3FKaZ5+ncE6yIdrAiqcZjboUVtDyK4kJHO8V9XR4bPHvknnr39kjUQdHKB2asPv9BokAqxhVLI",
-	"3IGt30uZTp+QipC2o11IZlqzetXPwn7iAPka1CrQ68cdAcgVYHPyU06iTqKQWmwHm8v/xro3M5E9wTLo",
-	"/acQZLQ5VFPOeKdqn2Ny+Kw45CwdUpLiTq1F/ncAQg9H2omRNWqH2d8wgzDnv+IkPrYMhU8+HprOLLOI",
-	"wzThDhFI2S5kHB9zEx7w6PHfTGSFFBPeT5vJ9Y12Om0ms/stV9nWca0Vto64sRpbtnoyb0rnKvXmScdq",
-	"QhaM+izDlN1+7YQbg92AQUp/xoW1WbYgTboiSWPDFakwNTnNa5xm/p1e7FGdZ54whfP9H2gWD2oFrdJj",
-	"1z3QxB1BPZOcXZ8Tr6CsnigYibFpj/4VgpcTx/gdbLaNBoZbdSIj3yBJu8LQb+r14VM690aXJ6OJNue9",
-	"KVtwb3/4cHbWPjtrb0S/vU4S64o3Hq7BaD583gpa19ogW77FDMbSXmtMl92a0jxoIa7ZtY67tj7tRcg5",
-	"MOY9QGCkpAURtVmaKBmOBaH+4zkB/hEreoqyGkpZcyLKVN6K3LeSY0QMME9NpqJfAtVTwRBRqBS4zbWa",
-	"okYpRXOCsufsXUDfQqJUN9zgXwfeu8bRoRs9xF5HzpdtBkWaXKVcyNiURs7lySX3nE17XDy4lF+M70z+",
-	"eR8glAbaz5mdSxrY26l9/LOXM/33A9Fnp76HZ93lDzxE9G+rWxhDvvf36vguwc11EWh9qd/foTdNfA3g",
-	"vM+x86tlJ3yPtX8kEFtawE/+wP8vPezegzXLx+deurbsrXK0LPZjWQS7kOfHS5nYIJ8H1FGMB1hzDu1R",
-	"4Z7IEl+xNvcGDabZl06SqeTX+mPzsXR8xIGk39T8lRLvF8EplAauS+W1IpopsIXAqKAI2aL+7wgwd/tk",
-	"1Hj6xtTaa7pdQK0nvVMGI6IQwC1uJUmWDsoXlj2vy+q4oSWxa07HejS52MpK2Bub42MFlTu4HNn+3bH+",
-	"f0LbfF9Nbh4Ai2p9rJ/TUnSEj7ejTFURgR0UP/PeSdmkCAcneQcCv7+AuEiszHmRAIofS/j7q4KDv+qb",
-	"W2AgML63MzwYq/D6BBY4nf/ZUOFHTmIDr0Yllbw2iooE3IkTsGBgozlSFJQ6eeLkcS/PEpak/qVWhBRP",
-	"2oj20JqsjTgE3PMfaQ0fCdYYm2Jz+hk2lkrtiPr+wxqEMo79xHMKo0QyVu7b3mkhHgUtWjfk3lShzKi5",
-	"5sowVZq01zCJR7DaEqw+yrmYjXkdCwHgxdoVYFH+1p8Nqiq+1ERVGiL6tDI6MCvMHDy4UqkrgrFGffah",
-	"5SvRxwMBmfYRnrDNvoc/cyre+d788DBK08OEA+NJnACoKOCejtXkauHZuYkVYJg6f1Q5p5CP/VYwwQSH",
-	"l+uCybewtE/KrIfI2PNr0S+48hi2C4ShucWYMPy2n+dPzNDhQ2fUYqx6c5ymbfvoTEKDnXNb1oysNqPe",
-	"xBqdWtysfKBUcSHPqz1MbZbCFAE0qDSNkf9BzFQcU7QPcYkPR3EF6uJbLzf3SKl/6BHWd9OGdWxnOarP",
-	"qC53V5COZ+B/MkD/jXruqVsHf2kpTTjPaDaIjgyLVxUULhFc4L4S6kZHCvC0SgJcxrTa8NYqKAY/fLxu",
-	"7Q9ImIgohGZ/Ys0Ia26Pvu0ecOXvVucBdKGKpVFJYpON0QWz2ZcSS0wylwqjblRSqbteoJcYy0ikFnw9",
-	"Pvua8AzjeTrWaA81pqULl4VjX++0agbXbzjMIyHFfRJSlPK36jko6Pwgah7in4iCAtvZJ1I7FfUG83UY",
-	"9RhcX4nQZk6bamXNfRShne+YyAJk8XAoLDAPHPGm6CkKmHPwLUWxtijWIaKf5ybuYHI6gi11iU8sQC2G",
-	"dZow2FgxiqWjZCNHZ3Wcc/v9vKhcJSZkl01VcqMBdnxrhGqjlAKv4Ra3C36cnSj0bktlu0WNq0sTaUYq",
-	"cTUeneSG8LB/9podtIIMridfa4vP/lKEcPJrBJe8lq+WFONvSk09QODm5mLU7eymJ3/A/3ZCisFC8Xjr",
-	"qR+vQgx2ID6Pkk5jRnvuYFNxeHw1sQYWu4cgzFgQ9P3xZdz3dDQZKuvaEDPpSp5CyYDYkNtiM3PhEErk",
-	"jBWxBWuIO06pRK1vKvxgdhiSPeqKo67YiLuDlIX3/dcxmTBBqznC9C6OlEvFUCcuDXykEVuU4uEHVt+j",
-	"94P1W6GdTHSaqqgDwkX3hpkkz+haT6cqCsTYzvADED4MqmCtNPWKwTzGU/E99ooCDOqavtMmVH8xdtYP",
-	"isTsWLuUqQQmMk1VEhBdB562Ux0xEmRQRbGPTmOaQ7/kX/evfGExhoCswSKMyTSdo5+M9cZIPzCxN76d",
-	"g45VTt8wllPw6k5Ffyxdb2IThWQaruh1h4eUeC9O8xzLqOjs8srPUqri2FHpM51E8tivRH9kDd+1a1Ir",
-	"osROKWPdTudcJZMoIvMvPRcmQiViIud8t+lUySSokE/YYYWRUcfImQDKzMmJ8kODW4R2okQ60yE7tQ5W",
-	"UMZ8CZcnMRcJXD/wJwFEgmGNwlFoMzoVr/k3MlHsztpEvDwTEb7ht+B361GWyEGsvuuIy/aZ6NNi9dTn",
-	"KR1+crWMjWEjcpjuv/79Pyo9xnDRS5sH1OAZH3nyT3wqr7FG1ZFFYHiTJWTz4GZVoiq7zwNkKUfkSsiB",
-	"Uybt5F4+viam59BO4UFzFKUh0Ocw6Fyg4UR+/kWZUTpuddpnZ2crhB77MGklQXaBDzYqP39DCu4gCFhe",
-	"cGEbI6SwFLUhUkDalaOhpS2XjpVTxeYPBHdnpk0HaCRh4XK1+o9y8xEupYAHq8/TGAsthjJ2qn70/imV",
-	"F9CpmriF6X12e3ID+P5nuvZp8bVMEm7mms5jqmhNJq3GIDC8K/xylff09C6nxEOkolVfEx9w5zu2z7Z9",
-	"yR0W4TbYEqft84vLp8/ApMgV3mqc7GBU0O3/+BK0AH6LKYNbvGg/pViAb6BS3VX+izU44PPZKt3plI2l",
-	"akvu34OW1zT5oCrx4tb/dT7Kfv14efH2zc/Zuzc/tH/55w8Xb/8Znv/65tXs1zev1jBxUdAePJRM4l0f",
-	"TCaEkQUFU5ijc2708Ce/b+EUL/U9baTQ+HjyB/xveQlawYgFP3OFIVLhkIrlQMXuSvSJcqsvcF0xPwl/",
-	"V1LqzEM202mI3fOGQzql8zlR1DQPPBvtUoJI+FtO1JW48Nd59U+TF9UHvfBJr/ll19d++EpNWEaTgW8l",
-	"K69jFo60yi/aoFXy3vb3eaYFk6EVvTk/kD14LtBTE6nBDcalbHVaP5zwB4nCj2JwDHFZYTBD/Tn/u6Rg",
-	"CLJ7sCxGYehHpwiZH3yX39JXdqrD0q/KKNE6i14O2ufhhbxUT9eQ9+qS18j8Jza8q27Ra5rGk1+kGWWS",
-	"WIeWuUh8fX75l2CtQPbfEQuWX4vX7N4L86K/LGqHAovSR1R9JLGZwwPkMk7567aDqhUOz3nUb2GbLa1v",
-	"K7BGu4roETPhMHPgJbBVapDQXRt07uYCfdPcnKWX/hbzF7UhiUGes/53V+TkzKRjf8G3ZcQOeXIOHsgr",
-	"gkS4ncnAMgYLwy1wDA5keL06+N0R3qpjzOsaGHFAB2c4G+QzDRm/0Ofpoyz38ZEB+YcAXHRFksXK0Zl9",
-	"6QyucqvcK4Vf1PkgXG23HRzvvOQO3w8/Q5zrFLBIIPdlQ9TZT9ndncDXHBP6E4JffbY87movGRR8scMh",
-	"bXtWgnhk3QSBS0yunEWuOU71XurEUTwDMMUxfyRCjZsqyVRXeUjIpULJcOzb8hpb8GL5DKCgQk8kddoR",
-	"U2UiFFwDThilM8Il0yztGpBmEv5IzrH8N7QTDPFMpU6KJsQYI0k9BlLuIvOOmIKu5GyRvnOoY4xyOU5h",
-	"QgY8tPmbIhdviml7XNRaLsQ42r1mZeEzWkHrxP9j+zStKe5BzSyxyD24Ac0WbTE0JVPkJzU27eUSgPRb",
-	"yUhF6w7La0NqDVo/LP9dzaisc3oQw+Njfa3i+bqPp92filiBrqMJ4omvnSD4rgemRj2zV2QzGs1EftYT",
-	"GGM7aE20oX8XwQdu0LrC2HBIXIxTP6aFvrX7YRyrOeW5ODnDwoL2ec7lkRk+uCmTGa/Bvd6GdeYesrze",
-	"QcualSMabbgBkiKs/Ivz/PyIvaxRopBauNU5O335/FnQ8ongsKxygqA2U3o0xiuewgqXftOuXD/QSTru",
-	"RSQ/xY8uFn50dvq08jOnPleub99xvcF5lrHGusXy70BV4nbvnJ2+ePGiTG6Sy3vN2ditpd1VnmCuGh46",
-	"ulOo8kYKtP+VqQw9iamy05iIevhIgbYzZlbjWUTJligpu12nSPy+kmlCpcfb5B40F1dgoESUhVnMbBZH",
-	"YqJUGpRKv8gDQjJcH+TxOYMDrBWLtVH+GC9NpI6RBh48GTMXTskEbCJYhYECnJ4pk85FKE2ksY3oadd4",
-	"P0lPvFLgDqN4sIKShh94UnVphBzVejY4YVsYKbvMDCghRKfVfvnyJRZsPQc0lRMdz3usBH6VExllraCF",
-	"5oj/9L/LOEbHoEAAiha1/vrzW9iPgCSd1hr0Qvm07LiWt06nbNCQvV2rIR4ev3HJuQMAt2FHZXLRqgIu",
-	"yvC6M5/v+qZQWCEXAZ9JX6tY5+flD4ydv40tWXnWVZCSsRMNnDwRow42V3PBMO1qadAbJ54aWqRIpQab",
-	"ghr0uVKyQF7GS+6Rr03FkE5tSPpNyQjeMrnmaEXtWAp3bd2sLa1NMgqb61CyeO4QYN9FjUb8AIbNiiUS",
-	"q8PCkwi7sO+x7UAfveN+BzNOCO2uRGQVp9b0nxTKTvtB00/oKozpyGvlRN9lyY2+QfbAfl66ylsUTaaB",
-	"Tcc+3nTaNf2Ko97vIP0+2bCnoo/efL8jpphsPgy4xVCfWgn1rKklE3glYEaxMXtNVg0Tz10JGcccep90",
-	"jUvl3Jt4sJe+cWKsXWqTOULrVZENmkejAHwprFDLFhcIGTtbzvEp07xE5cdhEBwJgLWKIzIsiR3Pv0hD",
-	"emmNfUibqYz6jyLJ1L8oIOxC6CZPkPw+IaLRK9pEqA9x9VFLT2xiOKViTRR8w89ep4DlHnQnrdzta9pn",
-	"RZqnv2adBNM/p05uVq+L+6tJyZbnPVey57tRsoeYLlsB+Q513VhQtm9w+1GfxyUa98uayg+Vw5JqozXC",
-	"+lf1hnAlsv8mf+Sx9nrb2uv7D9JuC39LNEv+7946SLhWL841dddu4pN+gx9YnPI3f3zHy1jgCB0LDuZY",
-	"8/xYzHh1A79Y6tQndoZGb9+XDPTBm3cquVHJCbbhopsEQg6Ilsqp0JqIG05RtTTVB3REH6/tcAJaPxB9",
-	"kJ0+Gu2UvxeIPpjd2ISBDjkF9zfqmv4v0qUnP8AtTn5+0xff2sRniPe/A2WEWeCokK58aknAOIPnrvh0",
-	"4VJro1PxyvDf3iSFoXBSS/spv4UT10pNuXeENUZhsQL20cTPdCRkrG8UxU5dmig5EcpEJbIyav1IGewY",
-	"LMXzpht7rUq5IRKz5BVnpqNHYmyKDxfZtOOfvVDW0DWYQaKjU8yWr6S4U4p8Opa+rxqFg8EKf4lXTih0",
-	"LEEV3fix41LDalAVQZ11Thf+QDvn1uZd8MpgLW0p2YVmPC0lAil9o/KTN7IOCnyvLPiWae2+uoHyesJY",
-	"Y29P6kkpDdLDqlSwfYLOzK2M/UIG7jP//pjs/idKdk/V55Rg+IQEq2JbtHTUEXfkdXdNBVS7BnCsI/7o",
-	"tnTUbXW6rRftp91W0MWh4gc1ueZ4gV/8xYsqX/b4rqukt+MP2e/otjoXQbclU/z1krR9/NHIGhgGLWEX",
-	"Laxuq/PHly9dg5B0K+c3F6faYCBP7SFkrOexcKogq0tgBzPBb4Z7PMLEDsaNuv9nMrxLyU6lyjZMxRRu",
-	"rKcuEJis7HwoiPTYN07EnOmGRn056503BIWV4B5T6o804QAcPscauBz7GqybFVXrOf2IL/uonKVrNb9n",
-	"L+lawVUn9L8186DueM1XiMilbMdauMctmKcoYauY+lfgr5rEHiTG5yky+PbwJ83MWtWQLvcdTCZNz8cp",
-	"qtXqz1bW6fS2RdZRng22ZqoYtlGHvZwNYu3GaD5h7b9TxBSTqBQDf2sQjZUSrMv0YtWClYah2kSPtKkv",
-	"8KOb5qVY6w0pXyGEBKNmlbbsLpUJUSI1jEubHjaffyjes1XbIqEH7sfG5SSwwTotFys1LZomDbSdunk4",
-	"ts6GWlKZCQkUKgzUHsME5pTz3TrtwK9Gx894+VSutGF8iclHO5koHe8wxwig9qHddhStxswiEjwqO/I1",
-	"CkNtonL5GCmIrYrHminFUGJPRX8gHXXyE6Gdajx2okMSGGGwUOfAFP5eADvCyTnJJTp0bE+w54lzDyri",
-	"v39891Z8pD/Pz87PTtrn3gO7VvOZTSLnGQVteE16N9aDBEOmIlEmUgkW//b/N7ppP4C/bJZiVg8oHZ2E",
-	"WSwTkWdgBCIcWx2ScdO3Rr0bkr8UWuNSOkTr44brU2NvjHZjIrbAPQAGPuiwqUXCtStx2b4QcmBvlGiL",
-	"X/X3Nf0CUD/9SIi9v/ShNcUW2VMqcDRN4L0oa+gPvhGgFEvnT3YmIh2Juc0EfkmaY6bU9f9ek2+af2IH",
-	"/1QhJqLkcs5jRM6FWKY+Xj1M4L9Ln9NpvQaQMKmQN+pfJzc2cyKyyUSLUKWpEk5NpDZKwIjoMQWswJgy",
-	"3SteOH/FTHdmOkLbE70gmSjZwqs7yDOBydp48e9f1sKe/ZC44VasQbzv1Sgzj5m9jaC1tvaD2Dokoxfj",
-	"FfJelGz8KpsbwywYbLjK+dLc5agsTz/60SZCRTq1ibsCk8CkJxiFA4+C3RIANqShKFeOVbRBToILD6zN",
-	"RGK82flB6qaEPbswJTwmbWZaPByQLbdiHjO6rdnf8nwtNGwKibCzcxDHts3WG6dGEcBQLUkco6lQbNdd",
-	"2nCrZyHV19L2c5upn+8Lb/+UtmYfsyIThfGNiAqGZ2MbY6zjggP5aJqx6cZW4VWRyONbjcykE7lE3Goi",
-	"smhordfqcTPzatclpxUZ57JCSrJdxx/ZQ3lpk/gdYubEEi2f93L0cYfd6PInvGv3mDT4Y6mkHZaEmJzZ",
-	"sboqhyB8qYV2ooi0kC9DvGBS4E7XxGRB7hDWghpLAVJOjwNdIGIZXruCAY1AYXXRL7FCG0ursgGNI0//",
-	"djK+YYbd0Xw6mk+P13x6X5rBAwJvj6eLDfjp42b8XhGucw+q0QnrV+ydkv2DnRGxy1p6AhJNn5/kbqOP",
-	"glEcCgPllTgWjiLIT85konzzSpI54nGUqYdMuP4bH+ZSyY1ygs4jcrYGLHO78ucm5VOWCFtjbuoj0iRt",
-	"hKmLJyZbA+U6ILg+6A0xTaMAt5WhbHW4WCe6lUexHzjY9CGXiiV+ltAGk2ry6ftzMok0u3mvaqcpIMfo",
-	"VqB6zgfFOt2H77cqWqY62WdBTJ6pKI2bYT0g2bhEtcT0J5qz4fI6DvBHbx/MB/mZPCCtNgINJkpG28hs",
-	"5c4LmVNb8JDTFB/t19x+5YSnr92A9afbR/N1M/P1XS58j8J+ZZ5zwpby0NcwY8c2c2ps46g53+kV0pgh",
-	"w5PITKycK5ihkNgbTdSZdhuwNHUNtsnsk4nXwSDAk9Dd9APRL6PF5xMTAWL0heeoJiieAkS6sVIphj8x",
-	"JRuJuVlhUrJYYSATphNid83Ewv6+Qk2K+cl450GC5FhM8mds0a+TUqM/T+FNRpbJS2Hmfa412feaEpl6",
-	"qU1l3D8VT88uOBaSWts1E2nmfBcnksw0kVX9VCzN4yKr2n8tS5kDIWidFH/8vmI6dC4WsM88p3/OFkA8",
-	"tBMF8M+hyh3TI9Vn/hTCWuXUKvHk1sz3+mlUOYEs9u39fU/sTRelwqBYJirqOf0v1epcEjavVZ+44rWX",
-	"7dZt+oyf8ILLpzBVOIDzksrNp2pJNf9F+7aq2iqPKEcGTiYKKtN9Y6JTO1Xm8ySmbeZO7HCoQxXZMAPA",
-	"Oy3B5iQ+xf9XY/f19QFIlePY9ShuEXBpSKjiGIFWfU6xMpW3+EAbSre/bcrUQXw1zbtI1l5l9bqtLwtJ",
-	"0LeTrPLJY+6fehuL9dBiznlQZPbAXuiaVUYVlHdRcH7nCJGRSIIyExn40J6kyA5FaONsYujw6oo7fshE",
-	"iX9abagaoH/Vz5ss4ookmeE1gxXJYlnzwg+WjVYgWK23+4t2aQnlSqZMSRnWFovBZ6RTt88Mb3IcUTEo",
-	"mfPHGIttJecqPRV90gau779E6C26muRhs1xvsG1RoqUB6C45hIVT6aOAhVb6tq9Njz/u5R/3v/OpJjrC",
-	"yJ+8VuaKz2JyQmDYL+nM4qu4WhYqxOR8xveaRnYb+3mit+JpShT7QmM95eIqtGk2ud/57fvN9FC11iBY",
-	"yqd61wlaq5EUfNWKdu01qINDcKQed6fREvDWHmXDGwpZIMwS6B1kJorV3QfaxSOXZ6jV8ZUbVaoG0ASN",
-	"dVA1UmkZp+6Nx+MoIneJSMVrOpTwyR3mBudQrbLp99KGuz6Tqi5sDI7arRSn/JgOjRa2N7z9sTrpEO2m",
-	"LcyBXac9Lcjg0038pp0mPR0xZDcYcojpX3cpzjwH7C4UWUNVPslt3Eb6CeuotYiN5DyPytLi/QVPO/pC",
-	"Oqb4pyLV2diKWA3TNYO0V/X9RPCkv/BHmvRzJY75K7/VkZhnW2KeWwPmqS22xLeAZugO+nUX3+K++G6f",
-	"TaO2JthdBq8elfJd2VsHJVe9Ftw9irb0cOaLQTT4lWtCaXtHoUHaEQ9dbbhKfKcEld84MclB4aBMr9oA",
-	"UCX3qXREkJRaOns7ayGYU70Aa4OKG/BJ/9KojtIYAmJ6ysLkq8Z28GACzT2+Zx0oyyha2Cb7JRrfZdBl",
-	"Qzm5x8DLEeqaoW7D1aq1HaPo647QvIqi3HnbfXTGm5xP/qB/9B4iYpODz3ZWxVHCHkTCPo2V19YwokcV",
-	"4qmM+2AMjdrUg8pQ0VKfynRcGOq5fLYWVdVa/Ze2g4YnykT3n8K5z/lpzh4l0kSOqsVK3vhmFyV3WDIk",
-	"EqW5P7/j1pvRIut4mr8W/hK9tfrszzLDeNHjxv+YT4Ft4rNWh1maJWr1UJ8y21uG+6EYhzkrY+jTk7P2",
-	"xtbgDya6l+DgUVE9jCn4CMOIr7wME6DsIIaIuVv7y7L/wUSOE4MKxKbg1KloOsJYPee9BrzgBjs4pXhY",
-	"3Mo5pOmImZu4rSwNf7c6+kC3OJ5mHE8ztoahv6MQliyZiYwwmVoliU02QCU9mdokPZnI6VSb0XJCbX9R",
-	"wafJ9YXINH1VJtvEHG9P9syc25jYRAlzff/cVE2msUyV6++EK/NnvOuv/mUe1UEGWJ73fISB3wetE/7/",
-	"9v2D8x2hDZZEefpFLnTBmoSDOM/wrd7JzVilkClSQ220DzlRXidtIuaZxla9KrEodAlVzOREw7jU+YXc",
-	"gCy/rMgpBGutcqlTnyuXUkPXGxlnNAU/wohbQesnas5Y+S3VZ+Y/9eyl+fchTKRJqZNL6UL+HBUl8t5J",
-	"ptbnL3oTlY4tyBhgUqoMnkrIVPW4JKgVTeaLdVhUggVC2WM2bAtXXsFvV9U9Z8V2+UDNc5R4NZKR+hfs",
-	"G5prN3epmhTtddSJ9FesVZ205blOBXke+lSHwHTJkU6FDnVSwKPXFjT6eyKRrLjRsJy1qa8zy8nThHqk",
-	"N+BibMsVYJ8Bsp24UZf34ZmeBEWka+DWWQJetjapFRLb+5NO4oMfLCZ1mJt9KvqVXdSnqiH8JdNOCjtk",
-	"KzmxM3+frqEZV1HRrMHZQi3iuOF6btA9MtqpvFQVaeaGGkxnnTP4E3WLwJ5rzTm/lV229aFQsFll/8aZ",
-	"wkdA3RZQv2yBh5tB2X4oKav7vAZJ/6am6WM+TPKIXWvk/w3ZwjxO18L06hb96rm9FWv+9olRLa3kIiBt",
-	"Z64drbSjlXaXlRbsCkJKHu2heP/L7Dh/ULYEFPaX8vxKFIJIRs8tfsgrwW9HZlIiDfWIAuABqMHyb/gU",
-	"MOe0KJjFpDh2KMHxrTubWTQql8cmyeqUDixBwpgmFsktza3VI5Yb21l3ZGLXi6UAKWtt6trsgY7yTlk+",
-	"xFDeUhWfZyXvUMk/CccqvN7jkcIr5OvhvtUzm8WRGCgxS6wZMQMuuj151xKa/yAXUPraC/higYRKPPOD",
-	"FEkW1wgtvv9jdpG4iVznH4XRwkYJGxxkOyxYCKHNYpWRd7CaPH0cK5X+RA/biyi/tan6Rbu0TpZ/QG97",
-	"qLEN/1UeCpUc4867IubaWwx16h4ypPLaTqYyKUlvEenmjco8VEqlGwr2NLFT62TsthHnO9ljfc9AUsk/",
-	"JsqEY6xN/8GMkHkRX8GJzGUyjudiLG+wKda41PGRoyoUr9ecHGGzNOBMCE6qTW2JpeWtTccwbciPYZOC",
-	"j3Ytcac5Ul+HwFM+DEi7iL5RxpvJLOIGOwVNk//8f+lfDAf/+X/fxoNHhALveZM3WedeCHBLUivQVLhU",
-	"xzHxED+kzNNYyzJP2zvv+7mJlOenX83HbpbNZlagBY9oIAZzNHypfYUla1pyIDESoZ3OhR2eirdIDT2U",
-	"OnY8Zs5kYLo7Gtay87RP+TB3dh5z9Nt3GQw0eqSSk/Oz88t1WA2qi9ukjl/FMe+UyV6OLaqHznXnyrs+",
-	"x7hTbnfULX+ZyB3m2fW2nRMPi4Rs5VNuH7iocHqtztp1twx+pB81PT9K5sQSVByvS+INahjExEZqzSH8",
-	"Cj/Z6Yl7aic6RKFvTVXSS9AzD23G6Jc3Pu6cP704C7glbdTqnOWRX/x30da+1blsB5xImqX4ZazNNV83",
-	"TWyonIO/nmG36kT9U4V4l4uXz4NWYmfOf+WukSG21bk4uzgPWpkpPxzQpTeTiaF8mGdfVoxEl8bZ4gw3",
-	"dFjobUcA572BTtJxb6KdQzby9kU7t956iRpmOPz22fMvQQtcYQKYGCRbUVg2aCkT2gh/3crS4cmLMpNX",
-	"6G6QEXua9jCxOR/t+cnZZWW0bizPnz5rdVovhy+eRWcv2i9eXIbPo2dPX8rzoZLyLHz6VEZn7afyYjC8",
-	"HLYH54OzwYvz8zBqP42ehe2ng7Ph2Zk8e5GndbXbl0/PXpzhyA1yzDdN1+UaPLGYfsYqoHdb2wW01Tut",
-	"KJn3EuxWZiwuwT9+xy0xSpRzxPK9EIiu3AUbcjaPuP0/y70ovR8T3R28vqwEry+CVrGvKMU9i2UP+dg6",
-	"z77sIgHh4DIPdK7OHiTX4KPCps+KAk2Sw4KUIuCoyFMmqejD131y08sdmnLj3g5zhn1PMI2/4+/7xOKP",
-	"gW16lHZdA5NQzvon/uqOD3ulntc6RC7YYSAyM8V+KqkVqbVikoVjLA5gUrHchvAyT8RxxSjxjpFVros5",
-	"BEN42bSIq1GMAoPdRHMWFKYTNa/kdwtlHFc7X3dN15yIfk732hH/9unHkxcB/q/9DEb5mzaRnbmT9vnT",
-	"c3xUpFIEXH6KTUqBvcE8VQLtWTGRyfUVrcCpfzEmqkUiz1PxynSNyF+6mLdRhgDPIQcVncIYX1VIZr89",
-	"/Ry7z991iFyW2A9pOyQuLdhx4Ys+t5ji4o9T8QbAG9+EZn2ArXx1IohHWhDMXnmaProUG+/AcJPMBHw9",
-	"xTREohzOscPO4jjYes5cGi3xRQtrqOlVrA33irhWcyQOkOD3EsMjbzD2m64EIIXfHGBjcsNYZCWkhHUK",
-	"yWAcDSd3Mk2JETIovGtphEwSOWfeQvBUiMkUhodchfn24R34DeXRiPzsEK4eqHSmlME99MHO8uGaMpce",
-	"77yBDK9Hic1MxNPNuTNZzC1Z37/7+En817//P0+K2gytXB9WAdvU9/0ZfZ/3LD4RZotrevhQG8bAaj/g",
-	"bklO3jCpX0f0qaabLu7zxsozfmDz5Rk/LOBkE+BOxFjWt/3cjOh/F7AYJ4p/9G0//47JH1Nhb1TCLt/i",
-	"AyuRL4yqwbxF9FMc/FjGQ3oD2iSIMEQ9SxE3GQuwxTp8MBIpVFme49BbkEKZyOEWgF0hhymyWbLBSReT",
-	"pBZGRR8zr6YSRLE0bjsUzk4UMi7OxpYGfa3iOaDbQJXXnosIApx7mKnBHMO7Mom1SvzdPIoHYiYB1WA3",
-	"5EZWnyq3YND5UyMV6ki5jujDfgF778kfiZ2h40bf9U/Fu7wLMd1VOwGvVn2gdCK2ZuRVBs4tnWeM5Y0S",
-	"A9jd4r11Tg9iBWMojD9uj+fflaSL9IdO+Jk+B7r4FW3ey7PLRe+R5azcVvjZpfhVfw+fPOWraaNfa4Ns",
-	"yJRZlpeiFfdiOORP+6XI58nf1Lyfb/WuATu0cm+eFkOf9mUcgzXLW79PsDABqUCC73QsTTnvm3teEI4g",
-	"070MsW/YHXluewjm1lY06ogshZJxUEqX8c1jAbfwMh/Vu0IpT+1I4RwuWBi+ArC5c39xNFjbvb8NnsxE",
-	"m/zvFdzZV7loO1QKHrxgZUMJ0C1CO5kAJkWUi7iqh5kblSVTvOj67z+hm6/keffZaezzUBeSMClJCfvj",
-	"gq4Ibm9KSmAiiKHAQu4RNmSk5x5r/YsVXqx/seKT6sNXe0HkDhGxSh2JjR16xCzBCSCGrylVoQZHIhB9",
-	"Ukb9HGhwJiaAVzMVx1dshwDk8B1qIKdhFkp+bP00eN+W54D/pBGt9OK//fTq029/5dg18lTBuEvW5Kl4",
-	"w6Ykr5/Oj5mWEabnnnGDwFyerTC4jZ5c+Oh1ASinJjq0sfUCgATPcgDopqerU96TgXurrQL3n4eRXJVM",
-	"3TV45vmYcmcg88kWSc84gYR0YMIAJFbtk4ZBgcLpcZlK7cDOz84aaO9XOYq7Fwp2jNjskFedDkC6rU77",
-	"edDFEwHkWS+iDN1W0MUjDfz8R/xTjuCv88ugWzmQwCtspu8iYC+9x+1RT7I41eAHY7uoEwr1/dHYSaeI",
-	"YNU9Adzi1x//zqYFe2be0f7GCd9b7NN8mutYRRaO3+/s7QXilGbwu4V2J6ssRh5dWisH6WeDzPTVQ9N/",
-	"0Bv/fqsDUCNfPa3wFSztFazjlRypq8qymfbzq7OnT87aT2DZr368Or+8gmXccA1XOOQ93/Ehb+2ZEsd+",
-	"CbBmNrmmwgtrbvuFX22WN00PB4fq4mNB6/PJRH4+GSCWPXvePnvx4tklfErdcO7mEOLnL08B/znlE42A",
-	"BCsjpkIwCcd2JoYyIS1Y31oyZ9JYMVV8/80ljwcTx4OJ48HEWgcTwdaIj260B4CDz7X/kWKL0hRj3kO2",
-	"/YrA/iSUJlTxITTspIiqs6g0sF3nVRFAK4KQp+KtUtSQ2Ofk+w5wedf6ib3h/m3ULwVf+BsnvOhciURN",
-	"EfxAbfFRi8sjyKfVAgHOoQJlpUxUhCBrcohxMvcWfzpqt6N2O2q3eu2Gkhkfonb7mFrc2I+h8gTGeodm",
-	"W1nxUDR3f4rnU8ERECtupDaS2gTCgOdiEzGyNqJm+RhixfMzdnAGaoSn7Gp2ukh1Zazw0pQHzG2Ct6Gz",
-	"IJnrsvqmHnSbalCYj2cTO8Pfe5xctWc0Tfamimlz8qyjDjvqsK9ahzGKPYQK+1+Zyg5Rf/0mdYqZNlaQ",
-	"Nj98NfYpSwzGzhZgmllffH7DVvpN3SizJNn7I55un4AECrpUDBM7oaMXPPcuPA/tMMyJlFiU7pOnZKW+",
-	"l6QcUK6UU6EFVYHJGJgLNADwFnaISuxU9PFpfbhp3+9UbiraR/emz21llIilS4OuoXv5Psm+7TYmf1yJ",
-	"fiRTSVkdvm94ULox3ZfQt+/dNH4tN6bzfjUR//Xv/+FVa5CfK2MeDp7aXom+jnDIFXeON/mp+E2n467p",
-	"/yJdevIDvN7Jz2/6+X1CO1GunFqHHDoEvfTi5xSb9GdeMx3HVCwAz5/YBM8bwljDYnElgTEqTNli4GM0",
-	"FQ+FS+3UUSdxGEeummGW+BS6/bRraJVc6SCa7wjeq4z1DWdv8VTL2Fmc78IpTe21wnblWNnuE4Zu7LVP",
-	"G6Fj36RUbBdZxeV2Sk1FNi2R5onFucu5imBCqEsQp37w4i2y+OU3H8sbNGZe4g8mNOfSiKG+8e+Dp9WY",
-	"Foapg3WZHHQhSd0PJEm3zJaFE3HYIZxcARuXFyBPwUpUqPRNcX6f114xulcmYMmJ5tkmDbPxBAcHlIff",
-	"q62HO+J51+AFnTxK0TWUg/VHl5UAnsMlmQE0x/O6/MpW5+z0KZ7agaB1W50/umh4dNny6BZmShesD/zI",
-	"W0LdVqd9/hw+YXuj+CC3UOAJcEHlLzZn4PKn7XbQzU0f+OTli6BbMk66rc45XEKWE9/A21T8Z8UCgnF+",
-	"+dI1C6dVdzY3LsSm9SVonZ9d1lv+t4M6nGpFexKzOB+0RnAxbMj5x3y01XTEUznMOZigIs5Ys+7L22AD",
-	"QqCO0s5lmACFfyV2FlDNb5KokFnROF8h8Id8lA9cyryjVFTGW7RdT8VbbpMdSoMKvtwpe9mRFGWW0Dvd",
-	"9qaoFTWtw4/0qvd/MFV/CAzTGOSljQHhROBA0+h0HoQ2UgFx4FG6bzBRzsmR6pr2ZXD54uysfR54qQ3Q",
-	"bQjyykLyFvzfQfloOXhNrcrLn3WwKTl9kKcbna4rvvhCongjwa8k8ndCUr7AM/vxawl+r4eUWOYawFx4",
-	"3FipHDQfxtb1ND9M6SWPtenAt0H6TsXPIMOcW4GpGLEMVQ6rmItcZCBT/J0zx0lGnZy7U8rATn2K7ULy",
-	"WtdQNjh2PMzrOHGDlNN7r8RsTBwFc9+wXTs0N4lKABHeYaIxfM2VF6UMcbKgOPedM+EJdromTaSOl/AN",
-	"NzVXXAIwDa0VafvAhHzt9ZwwwfdcyIkpN0HrBP+/cvEmxv2K5ASbpeAW7LJ684Od3VHAuTAGxJsi9XEB",
-	"rRuGFi5m3JZs2mcbWbSrVnKu0/MNrQDa36EPryy+HeH97Yp5VAelgvmg5TVCp7WyskJyDFIzoOaRFf0L",
-	"UtwZ1eq0L4MSi0CnReqzHKLJQ3+7qMb7YGeHVJCH57QDFXKmujfUVlV3h6XeFms7HqTbUU07IxrF/fQy",
-	"OmnI9PakOjKO8xPvK1rPUpkJ6LZE3Wg1q0v/xhN3X/DDdDOSqzJOEM+vuSovZeYVjt2UCnl4GP1q35x+",
-	"J4/baOf5SIpCGOZFZoXLTERG+AeDR9r3ittfb7M0Zw2jGbkiwyP3HJzUUTnFAIvP8gyBwv6oyRS4lYzQ",
-	"oSp7WS4AgwmlOpbiXqdLWi8ndnbVNZdnLymmpnqhNcNYh8R2YLBqieZIxc6fKME+jgLqPsoBzaCwPujk",
-	"SKcqwmrR2JpRcKt5KeaHw+JRJc+NhVuCQYNMgVFAHYer9kyxt4wdWOzuAuOmYoReqeaqGAr/givObpct",
-	"5LElGHRRoQoGXEfE1l7TfnBcrqsToanUsC9D2BmxikYq6pX2K52u9dlS65W2XB9fioNl9RV0g7kwdlZn",
-	"pdGk53D9yPijNmhYdXZJPWG0y72169b6eu0Nge5eeKNgnRrCRqDO7kmjsppZ0Kk0D3nsPt9/7LTIQijW",
-	"PYqI1UjGJ9TCpcmVQ40+yRyodapjlHE6ttlojEZ2qokX1d5gObiv8zUEHirBn+6k8covMNifcKyPqunK",
-	"Y6Kh8QqQkL7h+QuIsI4ZsvypoXRNXhN8tfXDPhXNg/KKXgrrFq3yQYUs75KPv3isTfLbZ8Up+4r3G8L9",
-	"iGu5N5iv9BNJXbq4rdlbOaFqfGmENoDjMJuYApB3Enx+0j4/uWgvadNVHvmuOqrkkPLQLhQCb++OJvl4",
-	"EZk/JWB/Te7o7h2oRhfhbXHSWliBnogCBBOsKkRDsv187bJ0qkoLQAwlxCHA1A9BszbpcOdUnbquwbO6",
-	"SM7xAfR5WYQ9a/fLsv2IXfLB6i3ZpSnVWle7wwxR7g3VgM0svID3fkzUNfAiAROIF2ykAOTcF8YPjr6v",
-	"UBfcZhQFQcr33aNrur+xYK8vk4+oH/9Xh6prL1YdeL7Ht3vMxXVlmG5uozJjVBirmFkcvKMM4MBGzW34",
-	"XtEwX725ytI2/HXlcmUYOqyuxkeBavI+OXfzILLn7rJiuJ9IYcc8hBmzfRx4UfgeptH93aVP6HxjpgeW",
-	"NMu5t7QS5dJqmPN2d+U8heXuvsp1LeG3sFj23FQZ03hInDFWHFunog3MkcfSEL4MQMpEvTsmIiB/tnyb",
-	"ZzW3WRNUvwLMPt8NZh9i25g7zZofzAq4vcx+mUgjR3iEejKxkYqXN33O24aOtUttMi+R8TsxjaUxxKg3",
-	"Q5zTiUtPxQ8mxVBZpTk1Haqg8dNnl7R3Y3X0F5DU3bR//jV/s1/pxR5XLBJrCVzPmnsORebPaQWt4qEr",
-	"BSLrVza1tmEM5YWu55PCcF5wn2G6VUpwwixJ8LZ0drvqWcoFl5HE8Kp20iPRgje1yUga7XB0Kx/NtH1B",
-	"icsBkgf7wN2MFwTpoSNwjFrN0bcCwsTES3oOgnyomcXqnkiGsX1Ov5DWAD3JWJlIJgJbuGhTbbmMobN/",
-	"YbNiSr0rNgeVLZZOYwFfdV5RkCYWk5mZ9gg2dSmW5tt9+EbDScTEjVQtAEPhSveFhlqVEWiXIy4yuFLr",
-	"PY6fUbPluzpvoYgt7Jq9xs+8VI7sjUrMBDOQcuE0NlV0dpcohd3wTtrtyx1K7XOUzTUCawtTt5+uu4vr",
-	"VyPxH3iTPebAkUcX2hq3/WIMTeeSZYcltGmGmXXsrfVb8pYzTuGTeW3I6Lb8badB/5yKM9idtHxCzroU",
-	"DaKDcC6WKda8wWxVtd6HZt0+DFQvU0/QzNwvHwGuN5HfkLOD5APoExPNLtZ3gTRPbKJqgkHaCXiNkuKu",
-	"IRjwCXaUPOZbbWoDyj9UIrWRrMEIuO/WSnrPIaMfDOUe+gpXai9KW2N1fft3q6MPdMsHTmFaATYOMSyx",
-	"XGl+ktfE2VgDICARnvKf8rE3UqLYs255QRqJXl6RlthYlY981gwxgFReEN95mkhttBn5JPZ+HpfFLNLQ",
-	"TpXoZ04lhKz9hugEv8IxQeqeEqTuzo6CNdpNWhQ+C3ZYw5P4q6ayuaD1+SQE6dAupbqT4bCHv2muIYl9",
-	"Xq0EixC8MoT5IG8LhsS3TT3BvKG2NDeq/tFTZacxdrvBvpsk45HEaKAXDcorxhQu/wmeamB1e3S12hgX",
-	"5eyhErlynFnN2jxvBZvYxmoikVdFaufk/wEj18mpH07QYiKAkgHrQ+OrnjxcFDP56j//P+ek+NVmzklw",
-	"BGzsM/WQhyLZ1mD2krTSwM52GZpCFH3oiBSrn+aIFAgHzCy1bvL2SKHp/g20w/2EoyqZVZzdQHn5lIAf",
-	"NwWB+NpKB2fKnPLxJyqk/5bKAsQokSZ1XZOO1cSpmCor4f7fBcWjtKNuRkPm6UhhVr7hFlx1wKGdYHGH",
-	"SxgwmluD0PrvNbbULKl1YrampKwpCHuKFNEi1Nmu0SOPDnlJrz17+ytIAG/628INSp03fKvDm9cmWBZ6",
-	"l127SSJRfQzIi8eWoZ+jRnxIjRhsLXc/Hwyx8jJVyTGmRc9sp3py9RgOxjGa1emSxBxKS7ZGfYOuTlFV",
-	"d4eGw6Se23JL22tTzeYDMiurNEy5PsHX/28rqbezZycXa2um9zSqB46uNCumAwyqLNU1r+n8YWxn3Iwu",
-	"t6/A99u99tlzJh1W7+nRGNdoVGLI6wgZhtgcxl4r46qVDtxuD+kvqWWFvFF5x8FhotxYRadLku0aJFKZ",
-	"aFtx3DA+esham3M11lbbZxcnZweitjGn7Oxlp32+tdo+34HafnSo9IOJdmv/jqfOPcGMAxxJgwX8k4oj",
-	"4ZSDmXe56aAtto31vxbfXv7mkFvqu0DE6kbFCAnX2kQdIcUosdn0G+c9VL4b0TI70NtzIdNUmUiakLrP",
-	"cuArxE51BtMZbUInOOiifvQD0gbzfBONreOGOlaOLsuPKWDDfuNESlyQYL3f8sXhbbBcinkudUoc1a7O",
-	"GQZTH6bulZ+5O7gVf8SucJGcNzVcS+xkNRKLiGuZ7wqT/iKXPjC1Wz1uByTT+VK3Ou2zgGZgAbAm2mRI",
-	"CvzszNNA/+OPVrFbW+1TANFb94ItB4sEO27xNlM3D8e2p6LMu7r07tN5Iic66uHGhYEglQ1tMI6alf4M",
-	"YAKL0a5TxFXdNw3H1sy2vWtogUd3hnqUJXjgUzV4UGByIac8U4vSV8KaX396//HjdoG0O+GomOem06Yh",
-	"M8Eit4cYZCme2Z6K38bYyv2a2sVrMFriorU1Iw4RzV5R+2Pusg1mHkDQqXhVXEedmiu4UmoGPbQJxuJq",
-	"sWWtZNoG9jLcKB7jHmcu7b2fWuXPKeXSrnNm5UoqBM+UcEfthp6svH53MJSVVSsOAxGsfhT81fpj+JvG",
-	"Mo0lB2qy0Ga1HXqLr1c8WEN57vnf9fDaO+eAyGuUDMcrnq3dgvQNDtkWng6zQYYYdlZP5XAoYiWjpiEM",
-	"ZahjnYLBtZsDzls74mFpJ249/r75J96x/EVF6VbR4HtZK2y2nLawlJY+mrviL7OiHtBqyo9Mb9lA9SVP",
-	"F5/azzpt70gubNKVS4rA3/HtP/5BHTHItOq0MjMOk177Re/pS9BQuEddq/MSTJDPaEXBS69T8qRNqpJp",
-	"orBvBnu8C/Zc7MmbYPWxy0SqEi1jNFDe6zDNEtDKSYROUcX6m9hIxjRv2vRymcoH3l7XQsxVTnXWn5Ya",
-	"dtxyj+GSMumhDyjZqQ5Bj8ZKTcn+skkyF5ZclH/aLDFq3uhXV9d6Z+e9JQXy4Ke+aK42nvnSOjkbahnn",
-	"gHXbVH0oKpBXYDFG+kZHWTEeDHdZQ22Vdain0qRXQoqhnOh4/o3D78H2Ya+faKLCsY6jRBk0wGWivM+L",
-	"uvCq5EvDr2dji4TA2rGPzJa7/7Dwl9/jhJ3kGxuvp8fj3jsVr8IUIZ+3OnvxlziGWJG3LybKpDIWYyXj",
-	"dCzcVMECwILYxH9IsSFqK2GzVPSr0NMvH2+jWhU6Pe2avEkCEaSUKUW0ETdaza4WGgvW0ZVIys4pmfFI",
-	"U5gBLAR56hi8dYwErnh6wJ9KM8ezdu/5BHhHlybSjLAtryNjIO8Q0TWl9ByJhm5a5mhEgoHm0/SSdO31",
-	"TP2WPtke8+8Vx0vi5LYgg0Jp3i3cr4jiGwHwPdK+HA2K3RoUi/uTYlRFqG1jgiEKwJfuT5v4azZgNhGV",
-	"r7V6imyi2rOB97E02L8KJwB9Zyb6yvm5ZvLW8eUyK2nlSN3y/BmwAlA/5qG5eureBXKegJo+ihjjQ4Zb",
-	"9Zf6JpH9MJFzVLpONaTkVHXslmHrI0weYfIrh8lPRaz8YM5EGz1BTmkqxnu/3t+22U398o7n3n6FmPdF",
-	"orjpSxxzLEonrqZKDYA878gMOElM47fypND7FARSDZRGNc4JJ0Rt5ZzsOi2qIjWtDeMXO02JOqqFo1r4",
-	"E6mFg8yVabaGOX9PIklSQIkj1AxvVmpo6f2B3VvDTwie95jSB/oiM7FyfuGYLsqrk3Wp7uiFdqMV9lS9",
-	"/JYqaUKs2MZGVOuJx65rlo8q5KhCdqFCclPwqEd2rkdwalmPGBWt6WqsqTSQUXB/KmPBPWFvhBo9zqie",
-	"GNuzUUp3nXIht2PhzMWXZ3AhY4h9nzZTQjBBj1EFbY2493P8sZFUF3yeRx141IFHN+prVn/Mx0bEF4s6",
-	"8H7PE54Ym6rmJOAfifIC0xwoh6CU5BsIl01VcqOxAwumJswSm1KPFbjvlUgtZxXiZ5jAoJ1Qk2k6D9BH",
-	"xDtTJxfY8Bvw11zm9Qc8rKWpvm/xdR9Vnu9BstPcK3Wth4jzdVswlOoJeutojlR9hqd/mlkh3TU2nxQj",
-	"C3AGMz0AYFPL0ez8NpoFLRD2VJk1qMV3kEcGO3w/SWS12IZZZB4QMFB+iAcJtYb6zylz3EmvTnhBT+tg",
-	"5/bZAR0XnC5LS4LF2mtO0ko7f/0NeI9JNEe8KOPF2itTBwu/0XO/0pQNeDslJALQJviziUH15A/4X+8u",
-	"wpNhybwySoOlVGdmGZtUTS36qGpsNedlMMjsnCj3KHbbid0nXrlH4aFgBsCmIhTspW09i+B2fevXlP49",
-	"s/PWmyCeG23TeCBy6j7mIylPqJvOdLhnBt1jJO4YidtFJI67zRwjcTvVc39HVvI89Jb3G6nhdd7QZDRK",
-	"LWl2/xa+Re6POPbUHNzU9wY77VP5ZKJutJoVZEDGpsT3QySVE+tSkSUjZbhd1VW5xN4a5XLnlTbxN46L",
-	"gZScYP3TTlpV4ct8sh9wsI8r5kYTfP9tqvLntILWSfHHKqX1bzJFUu6rau+qo+Xbr1lOW1+6HNpIFXXL",
-	"WIjeULdsI9Vzc5eqSe0ETDQyrvZustioRA50zLXvUxXqoQ57IC891FD3G4bcuA2ijXhEkvvyl1+50/iC",
-	"oTVDHSkT4q9VPOwlamqTlG7R0Fvx7OXazhZySTplnM6NDQNLHsPHmh5PTzg/OT9bTih1vuvC14+8yoAU",
-	"Dx2zRCBuLnzFr5num+EWBC0r87R8n+8Zre6hH/4SLTIdS6e+nqaG9NLv6aWODQ2PDQ3vuy8Tyg+gc7nt",
-	"1UG0JSyJwsG1JIz1UJ2E8zBWYupl9RG1JGTCEV0QEeFbCGzXy1Tun1MizsOnXKHFnSohwSGBH9LpPEJp",
-	"Kq+VE2o4VGEqBnNmvKo0LqTb073IVmvuWLhWF8LSJtnr6RE3GfxJmujE3qhEyFGiVOQrDJWYaKMdNQfz",
-	"Iof/79msXuJertVSsDQP+yGJLy/En7uV4CI2bNQBiVDlvnoHVqXmoPsG3qt+CnazuR9j5787tuY+2/2V",
-	"9v6xx9/dPf62UoHH/n73qfUed28/Mtp20tAvUUOVKBOqk0Fsw+tmf/23sQ7HIlI3OlTc18iTpRIJkv+L",
-	"65UnyIKUOSoS2Nr9/uDH+T0N89i9756699E2uA8e1OoS5kyo952mef7p7HlhY3hW/NI1lydn7U94wXph",
-	"y/M2nhEO8NDskxzEKhUXgXjlnJzIaykSKzE2of+lWp2nZ6WDMTvFTKbGMObzSjubqIeKrNVpn+/Oh68u",
-	"xkO78YNyVLLZmQfFw/sRT5R4yK45vnkvTj1yyTHyEX2OjuOc3M2fgdnhMNZGnQpsoZGPFWGw4vJ7D564",
-	"tbkWCq2LkUoxrWoSdI2xs5zylO7JI3BITo+dOZzo5w+iZqjUctV3lCsY6NxpiRYPYw52SE3e5j4kMZUu",
-	"bWaoq+6Xg+j7xmJzUSfCq4rl+YYC8+DJo0tR7OKhUOy8BsQMQBSI4qu//k+4b/scvMP8j0tQPasiXavz",
-	"j9+rmHe2kVu4sFtrwx5OJTePO+xRRdGGpDh8TSEJR1eG0TUsxuWhkFdxzG6Zf2og8i5BtHdWIgEjAs26",
-	"kMktZLqPJNLHJH7rSlxZcBekr31P0vfJK/ZD8b3uNkg4OrOeGO0zWFMrp08SFSuM2+0tclNjTkknYkvE",
-	"waGdKEd+LhgrI2uxnQcdCZf4dDHqc4WGC4nAosllMGMd3SuBjL4jqU0DgxZPSlMgaJX8U77FtmbSPruW",
-	"HSTw+aVZGNbLyrBuo6P/2doI+XILhDzfIUIeYoBqBXsDo1S1KIlCaIeg/LewOxIZn2gzsJ+XxKlkityi",
-	"RiVOjDHjSWgTFAd+vmUhulpzQT8fqAg9r90FqxIZ/4wj/cpCVf1poi3sjr6YZqkTCgn7TKiV8zk69x7N",
-	"qkhv0Dqp/OXHB1/k/145/uW32cYhsKWNcPzde255I6C820vxLrUdb4qv1x1A/tPmTkDWKc4uw5BFpGQU",
-	"a0NHmVPpnIqKxjwgWEub89gblVBq2to9eYaJnfB0kFw3PSIZSaMdyuK6jWh2FYXcKiiHePFzqiYPHY9D",
-	"SG2OwxUykahQ6RsV0Zp4mC0Buoe+h801rOqGTbq4V5zNZj/Tg/rPlCy8pcUFP6UrEVv9KTz+UdO3FYEI",
-	"D9o7rVeUxZK32FVJQn+W2xYNxauRjNS/YLssyddd23Q7B5nLsJlqp/Xh5Pz7F58uf/uf/wNmbUEEV8om",
-	"gHfz8ODz9rhkBiQXW6T0WMbfaBnHtuUnybennWgD8lcqByrpgU6LCg1wwSQVxPyj5cYKtHoLGzom4I3g",
-	"xzIM7WRiI4rZ/F6yKR3dYkny8TaZDMW2avCX/R4/FGuwGTN8e3ke8AJoyBKK3z9q7MiPrmLLExmGapru",
-	"0Yn+4OP6JYsWlXGszTXxtFX9ZfZsxbf9ahVB/7sr0bdTZXqhdKovZOysiBI5TB2331nokEv3JGisZgKK",
-	"Sr0OjkRhRiKb0eR3ayOkQUuBDKsNfG2afRCYzEQfCrF4FBkW+Vx7tC9PaI1WSDDb2feTagWtiUrHFqaB",
-	"a8IR6uw0iwl02bDhmg6EPJgt+KqqUc5JuFcHp1e06R84kWMpLh6il0y4WOsd0wyWoLEeAr+sjUYgX7GK",
-	"RmrPGVmM7MIpxR008wibZLLInch//r77BoGj+Xc0/+7f/Ht0MJfL586xDoYbq3SfQPebDyQOlYooI89g",
-	"8BBrXIkVBzcUIh9HzTaCvnIvQ7y3xfORmpILnpVHahNFKgZLR0ULqPe0FbT8JLc6rZ8sHvRgJ0b9WRg9",
-	"GlNv/DWC7omMX/stdLRkNhZxP4c7l+9IhbE2B2bHKJLXAEkMyAkCPbIzg4Zf+pFKb54zbmwvlFMZYlR5",
-	"Xal8wwt/FMqNhZKncOcyOYFddQcDL7XGT634ZxaNVEcM5thVmHkpHexrF4iBTtIxlxeaSDj1ORCDUnF3",
-	"WfZiJRPj8vILOxSa+gWucOb2K49479QL61mvJfMUvyN7FmWTj1Hh8nKanQttolqds9MKE9Lawofz9Yt2",
-	"aVPwMdbXKkbyOvdwZw8/ahP57FqM1c/GFts8Diij1prC93nEwURj05PcAjoEu3bH2m0odfzYVRv5o71I",
-	"Rz1j0x7Rdq2v5N7a9E2+0kdNt7n5GVtX1nP5Lix5X7vRfVjQukehfDcU0giKeFOHx5nUKShEP9qdySm+",
-	"6jGgdgyoHQNqBwZ336sRF+nsFNsASSgtaK9ksDuALv8mR/Q6otcRvQ4Mvd5nacWGyY02JoD1Bg1TNG4I",
-	"bG55RnBJEGDlMPzg81ICIZ0YyoRTgkUo41gl6GleYxnmkD92yq2bH9w1XYOOVZ8OfzsiVZ/TJ6G76Qei",
-	"X4aEzycmAljoUx6FxGxpKdwUXFc3VipFxtXEzhyeAgBuEg9UouQkyPOZXWptJCSWmHbNxAJEXMGN8Dq6",
-	"M+dt2OGQtlEq/AnCqXhlhPo8hTcZWeVy8O3TC3Gvcs+/ltpUxv1T8fTsQszGOlYitbZrkAeA7uJEkjX2",
-	"OyrW+JgkfUySPiZJb5EkjajmH5Rn3GHArv5ZkU5UmBJV/u1dZbMUTSn8Mf1r5d3h1yUk4ptazl3p1Lop",
-	"2vUPK/J27y85vFEIMlzeodQx+eaZkcbNMOEOC/wRbLnCHzZEpGSc4pDX2BRI80ohp1vLdW/0ltuTSyQy",
-	"5jT2oPLMGxOd2qkynycxzbs7scOhDlVkwwyU1WlJ5U3iU/x/Ncx1Oz7t5EQJkDvshFXRmoFQNyqZi1DF",
-	"MSpJ9RkAMF/zgTYSp/vWqrfq1HNlulp/dFs66rY63RUs28t2t/WlaxboShfT+/3cIV+dqaW7bnkTojoW",
-	"HQVkhgeEm11z95hUO/hw8vzHi7+9/B//568BYMidA/RHTHYmMhOphAcKUh/aOJsYPPhxV2jPUS3mP602",
-	"KhKDuehf9QOmvaAFSTLDSwYLksWy5oUfrAwiV2srlEKsfuAAn5EttH0NxFLiUckM+bm9S3bszCZg65lT",
-	"8ZbP0mIlb/hgm23igRraRLFbAdugxBdS2Llw+0BI1BqBVzIJIBlgVMCZKkQSWowi1qCaJjZSIgKLEsxN",
-	"cNtmjIGqYpMuZxXd3LPf4amAV14rc5vTFPQmxMMOhgZomUi7MLZORT2cMfI3854n5LwWTUhwc6nP01ga",
-	"ThVuvbbGZXFKqdggVEML03qSTcl1CMeJNToUOo6Ncm4bh/wO73kMem3cM1ma6NxTLrnR9P1pWBpwa/1T",
-	"yv3wp+ZbrgaI3iRymD5uEpEC8+pzCuANd5JR4DYqy1oEs5JTvrRKa+uj/42bLawNDmNpDFbBy6luBItV",
-	"AnaFRd8p2++r4MzvRaJdbyZNWnQkWqecHxthaHzC78Etu9UH80qxQm957DRWeA9QVYr7YW3M/QX+lqHN",
-	"IVaBLTeZFirBDilJAx6QhuP6IwlrQuVLF8gaeiVATkdKIPuaNAK2XaKjEoUJ9XsEGwjMoOk0sTcq6vjb",
-	"kClFxxylo9tVEoDXIV+nbbn9AcjK9hEGtk5wLv9bDYySSdLLpgsnGC+rRoWPj22QOPieBvywyRTLxPQQ",
-	"w/N3aPnXtLel8Oi2lY5/wu1clkTkrZiAdMBEYVHoDNllMYgoUkt/BhQphb9j6dKcu+dW+H0VKo6feEjH",
-	"tvqH0lZ/JxGmX+3Ng/cgWSFKQB3ubqj/2GHqv9WleaKcQwe0SZy/V+lMVbsd+IoYjsnuVJR/9eM5yvKh",
-	"yPIfrQFaCa3fwFEzwilVLgW3RnzKlGOi/CZXpr0+idhTTITQke99alTS+rIbYKFNdqjYwiJwuPDSFKh8",
-	"H0ttMAZ/Bco/lMbYVAwUm9eRkMNUJTOZRM73KcJT5VJhAHdSkWGonPNJLiWTurCYeZqEHCADILaExHMa",
-	"aayZT2zmimQEDFqXNu1dEUjeIHsNRLLQfSokzU3RO/hJZk5eiSmS4AmZJGTeGVHqenza2lQo9huH8xNf",
-	"I5W/FYwID2g8w1OV34dLuU3WMKG9e7nP1OMiL28gncbTTCM4Ta3Ep+fLBV7xxbwVIxXqSLlT8W7oHQs8",
-	"8LwSUhg1E7zrRaKmsQxZ9kAl0lnEViWzOVsJDVw7P+w64k4chl+ld37eH0mFAr5gq9O60amMeyjeyhUh",
-	"r1an9W8G3j3UgHbWABjoGxlfcffQ3PEWLktGYGGsjQp+yj7QOxxd8a3Q5JW7BixxykT55vapobsClScc",
-	"ndojuHw/F85OVNH7AMFlNrYURgtQ8kVi49IRwDSxoYqyRDmqLQTfQafi28uzi+8ILjITg01Aa57H4zah",
-	"GKEJ2jsqHE8wjicYX9EJxmHjsUfFRUSmjxGStRndHyon6p8q3Gc1xivH5xbajHZWVkZvdUTSI5IekfRP",
-	"jqQfMGP23oB0mqgbrWbNPBV0gDqnk9SOmHnDMs9kw6RR8JJ4iJSriNdhri4Gp7iSRZpQsXObB5Hys2By",
-	"kZEkKrH/UkY4I6dubNNT8UG5NNFhqiJ2wdzYzvJaLUzgU3KCz2ugu+D33FmqSz3K5ADxB/0TQKmEFHaq",
-	"DPahMT2YLNjhMgbRa2VmHCa99ove05eI1v7XlM/W/LvzytVF3lvlN8XcF7/8R2uY0FajyWbxX/8kmfdP",
-	"Q+oFY2eWPHDU96NSQn2WYRrPaSvmTWhzNH+cB0uJwh2wR3sHA1EUmsrDWZhKzsITeBZbFE+NbfcCknKF",
-	"jSVqeAc6gumcIuKLyqk9ApGoG3tNEWjqpBIRJy4aWDPtVIPA00QdRO7rRqr5Yv2g0gfaG184mHTM7by3",
-	"3M7y6Ql1SdpaESfK2fhm/02mbuvlBtFE5mzFKGC5XhUreTB/K8U+4KisjRW5FSukmeetxXfkK+HEPT6a",
-	"HGfjrMyfR0cAMOOpvFbGmzeRJttHjK2b6lTGQhuXgnLaBCBwjx2jzdtAwFubKjYqQDqwqywflmJ52/YJ",
-	"309I6e0RC5AsyFUM/W+cPz5Gyx4M+beW/lUhcB1LJwZqlJkdSjjMxqPlwSoJN8wNYubQJuKtlhM130SK",
-	"cXMchXgbIaZJ3GGRxpM92+U/Jkr9SzkCJu0KPycQ6Ao2ybLBvpAJNdHOS7GdJ3AonR9pA9s25G7d6HVP",
-	"MoeJKPAEKkwTYxtH4tvLs5ffBdU4gQxTfaOCIs2NRAJvMZY3yoc0yHOg20sjR8jXQr+ywo1l4sMg5F34",
-	"+18thkbQHuGM8jzznFJdKG/Fz9REO4dxC0qr0xFYKsM5PsYmke/1nWIL8uHylBjAvIu8T2aq4hhncijD",
-	"lCub8/rlImwxkXPh1O4sou0cn2PM+BgzPsaMH7Fq+6hMtKViQxKaJyBWsZVRY3D4rZ11CpofLm2fSWSz",
-	"QAIBTFXwDLR2ZjB/IRCDuUi0uw7ETOnRGBCfWYQ+vnufqxnh5NxxypROnYj1RKenIi+nH1LrpK6hkQeY",
-	"BzXEXGC3QCNhZ8YV3ysZjrHAG5QG1X/TXxzKTsdKJzhaGVujKtFnujf2sYV7dQ09IYCXxObJ0l1zi+VY",
-	"O9QXfhYdWn/UL/U2sRG7zo5/mpMypHIQK9YqpbhZAvNWxxA0UulrfuAHXMYd8jnPe7Bq8NlYj8bYxze2",
-	"M/z/REU6m5DQ4Ry1OhfwLWyei9OnQQvpXgBbcbFQu2x1P87o/lUmWk6k+Nk56fndAImvqRFxsiqqSUA1",
-	"P0baDajP1GfMVXckdn4b9GhIvwct3JStzvnTlcFmYXWaqSlwNAG/RADvG+BjA/h1wJOHtBWFDATBRQDT",
-	"A/P5l/ZVbGd/aV/RXP6lHXQNvVmwynwE5aldelt73TVLeIIaizJ5dx4IpCLkNRRkIrMXwJgvMwDTsYSr",
-	"r2k73FujToJjm6XY6b0Rjl/TSUthu6tEWzy8I11c2N5gRiu6zFbYL2zEwIUmFR/d9OjnWE7uxNQ6DZb8",
-	"lRhZGTsirwcruWuKhwaEsoM5Qbd0KV03wQOC6jDyQONEpafir3hT+kwlSkSJnU7J3I4s8WBMp/EcOVLQ",
-	"lbYZAOFrgGTfLjEPziQqtAkY68zVAQ8F7ViZINYxOGB47W+whEQldBXMjJ6oDgU6+nRa1g+KYw+sMema",
-	"Mn7j50M9wsVA7jfYtX3SPjcqua3FxEpKDJ25Wi3WNduoMX5EpyAWocnLr+ftcWvqwDCCRegaUExlHbiJ",
-	"jisnIfP9sXK4IFoZqJE2DvaCm0rjMJBMWZAXz56JSM5dg058x7KT68QFQV089E5cCrcLRIUGsaGsCPZc",
-	"azEWU8uVFRHh251cWb9I/3wmDYwaHp3arR68u1omhgrX6pwHLQSGHgEDKm76YAKgdV76qzdVSYgPevbs",
-	"9DlGNhBa0ATwfxQXPT0reRV/tGLr0h4MVYYp/SKWpudJGSMyHhbtjhV0Oi7nAnGsPySnCU5t6fuL9uoh",
-	"vIVtuKry95Mb+DkJFicn4HkJylMf5BMd3JrywmQ4D9rB07OgPJt/aV9V5/Iv7eAiOA9glf4Uun5sZ4yR",
-	"eGT94Ko+UXaqjGr2vHAYwl/mQ1Ren0mP06TcVYlYbyxBGSojKDyB6D9UM5UQjPZBFWrTAyjtn4rvlSO6",
-	"BjVhXiq2MIi9Ea7qGjsUM5mGyJJFJ/w1w6lR99XRs57Fmk7pFCknolLNFQuqQCSH4AAb3IZe5GgCHE2A",
-	"5SbAB95uRxNg+YPfyLnzSXte4EFEiW5CVqRTMq3yQIbXV+LlWblKG2SdSNnrx11CmopGmcjPegK+/8Wz",
-	"Z0Frog391c6Hrk2qRuCf34P50ktUmiWIvO2g+BTxDT58AU/02Nwu/ujR2/BndIvCcGmf14VA7sUUCSrz",
-	"2nl5tkYUtCIfq9omfgaChakIFicvuDXHweJMFUZJO2gHL+C/56dP/xQWRwnsQ8kS9eBmB2g5BOXmGMMP",
-	"xAsb2/Da64GP796L//r3/xDSOT0y5OETdYWfpAC+U87Rd2BaBiXeRfgt2xOeCHqo4lho4+uDURF0xLWa",
-	"pgH+V8TYWhLVVto1+BHHGpSJwIYoOKVtHDnfUg9p3r3xQEzT2B7IqxzQnhWrISDYQ50WkkpPXHpVaEli",
-	"LPFD7ZopwPYQAyVRpvJn4WVsmPmfMpQaK2JrRlyk79k+T8VvMBZvBZXsnfLQZIojg3UrGudyjd/RIjpa",
-	"RMstok+5uB9tonsKi+Ah6WXQivFcoh20jE17kTWq1TkLWtb0QIwwRML/LoyG50+DFnyStDoY2WjVHqLs",
-	"9gEPcWRyj+GVWxt6VSMGpyGIMhXwLAWoYPxcBgtzV9gpqMsug4ugHZwFz5+ud8Jy68d/AjunSDACpf2A",
-	"Fo4LM3WibuDnjcbNK0xRomgJl8X3KQmhj6fR1aKD9VraNNBzwbB+oFE9rnYuNgyzJHkIcq7Sk1pBq/zg",
-	"1dtr0MJXO69ciT7lpNWOf/W+LH6cdLNW0Lqxeo3OHziga22adBl/tXIbFthRPXzfHv50p25yU0bUsyIB",
-	"ByAGjahW5/K89Cft6SIJqlr05vuVuVbn8sw3IWvjHlzhJ+flTs4r5089B9WDc9SBhVFJ2qPpA1kt7bKy",
-	"svrULr0qkvBgkpCTE3ktRWJlhJbHSLuUWhOfl/KY8h3ismQaw0dnoO16/np698Ysp+ed9q0sp4ugdaOd",
-	"TjkFbIW3fnZO0LwN31uOWg/P9VZs76UdJ+AylvpKAhRY355Jf+cdJUAj4zPzkDeujaNG7E7gLgY3MI7Z",
-	"dx1rMyIPA78rnJgbNdZhrDDLlNiHAnJNqCeIU5/xGXLEvzwV76npt0zAKvD7r0QNh9cXpXnUGP4l074Z",
-	"odFvwcqToOITMzsl59k673lpg680HSNbGnUn6avPPL+cMsBqczZmmONX8RR2M6nTMl2zwdIWaVIRa+X8",
-	"McIwSzPwAiXPEfvEuU95ay5EOtMhhQfw8KOU5QjvyOq6Tid7urp8f++1bvA+oIk2JEExZoD7pFcZz+Tc",
-	"9ewUVR8vlP+Snh35L+rA6Wnn6S0N8GCQv1b7/nxxd83JVy4PPyrKdRXl2XqK8nxNRdneTFFusK3q9OEH",
-	"bi73uCtjy7q3oaoGXxNrJMyNnderXjBZB5mJQFRQ2lZ13JZ3Q8GWoWM7E9hJk1VuLlULijEoroQvXKrj",
-	"GNSiv4Jitfk1GFNbUK3EvgaOAytmrESva8hSVKvoqPF0sqxztuSmOILP12Gl7wh8crP0cOJEd1nxeROU",
-	"wo7fuRm/bdOTnyvwgnypSaL80QCADxlbOXP7y/wcRztxY3W0UNuV947zVnDFABbVYFPZqm0oDKtBGt/q",
-	"ZAsDd9fdTrx4/m0i2ueBqErpZj7pTpubHIH1CKwNwHqYxWF3WmmvCadWw9e1bLMnUwxCNJpo7+JIuRSj",
-	"EP4kHXAQP3DVlP66APvtwPpVrcklXBaOORIDn64QfqfoybE9xiG1x9i0GrgJpUsAsipEnreCFsXMeoP5",
-	"avWx52S/F1H4deB4PZd2d2Fc1CQHGswlFoHc7SKI8V087sKvw+rk8Su4kfwCt9xHLJIdKI7RUmEtYRhy",
-	"KbmxnTkhRZ+1Z7/qbvKlHPNkcgVNnYMBG0oGaPUCDgnLGCZoLr7t87969EWfeRzo9my45rFVyiXyH8On",
-	"aO1F9Yhrrm/tuf32AtkIYTYXsHsMOB7B8k6w3HjZ6jDxF3zPrzycBy+JKFsCX4SN1K4MvpsH+tiYfPIH",
-	"PbS3QSfk9QJvOSLticXkKIobieInSpy8fnTRLXSD0I5ZX6we3KYJ/miednQmpjIdF75ELrOrJWJmGV55",
-	"y5nYFjCeYC7OvbNy7WdylqUh8I4qkst9xc7EmtGiSc3pyziVzdFKbyLezUhVg7Rwgx0Yf3um8nstJ6xU",
-	"PEcXn3OtjGh/x3mQOZTtOEJ51D0rHANbHfXuXlK6sO6+L3wIdLd67JFGE/+O0EDKbCIjrBVUSWKTnQQU",
-	"Hwa/G6H05zxr6xufyyUTRXDIzFRrA+Y59+e8HdPAAGgpQ0t826dvcl98Y8B9lKypnlb+xs6x+EYZmq7B",
-	"XKQzKyLlrt3BQO/xcGirwyEU9P0fDS2qh91vw6/zTIm1QNl52VYbMEPkCZOSHFDZxkca2Ws/sGPlxv1V",
-	"bvjVP9zaDd6nTQ+lb3t4w5XLOCq/qn06PTsiss1SnrZNsDg6aRhOvgZcnblFNebSMSiZxPruUWCh5j4K",
-	"M6vJzzZLEyXD8Yqd9pfqbQSVsgJuny/T2bcu30xfv2g3K2YkyL3wg88vwkUsLqoM+bJQ4N9nJHOaQ6Os",
-	"GCfSuR6KDeiLoLpjOy1taC21NacTPUqYY7j4tFWXGNKk4MuTv6vjzyqIP/TZp58uD2/Nx5++r0JYaJsH",
-	"KmfhipJlZSdBDr9UFOJKXk0nZ2KnwvlhRmz0SQ7WRqlIRafiLfKxM73jQMXWjPDMMvAZcMamSigNavxU",
-	"/GyIXJhrTyrQc1o95SwVtdydYJcfai6rKmmuGqnup72eazaC20MC10pgdN8gsyEa3ONB7VHxfAWKZ7Nd",
-	"1VAYgmQsj/kk+ZYua6oNsQn4iF6hEVlN3j0Mu3Jsf4686DUurxnZ/Nz4FtxvZ5geYeEICwtHeGG+tQ4i",
-	"CLSSxcon2ws268GVbvQLiemLROHWclSWPeQWDTup2VjJpFy3emNbQ/O+CjhweWQsBiUB3dgbu68SjiPO",
-	"HnH2wKPtq5lTRRHHamC7rsm075PXe8tC2RV87ulc9HsMjzjMFeOEhUgeTgLKEV8PCF/5THU9dF08Ad12",
-	"w33NIMynngsIvPXBp53eRcDLyxUIo2bKpVRMt+7pZv3Z5rv3j+1Ak5ob3vNZJndQDFon+b/WKYtbdn7o",
-	"jyVXPLNcKmzv3n+kX+zusGy7U5Z37x/8aMVOlx2npNJEMokEb30zKvW4LfNRMu1VFm9LS7ksTRc7W/oG",
-	"vEjT3B9Ih0qkHwgVO0WfNrTiXbyEp5E7EE7xrtqI/tTGOpznri7RILvTrsm5t4rHliiy8moyvBFsnERG",
-	"OkyJogx1wZLzkHfv93oIQu+Mvyn1sfQN+86C1kwmpmDDfQGfYDtKV3QkPOeOhGenT8s9CZFWVqdIJPvx",
-	"3XsBOrW1jkjs+nxh5QfXyeEb2IOPPAINIl+rod94AdtE6O/Q0U/Yf21S1SDgdEnpaVcVQQ3ERCbXKhJ9",
-	"Z7MkVH3/TVDWZjPp6EagYMRcpad1EWlKgyKx2w74C9GRsUpIIKiVtox7Y5vBFrl8EbSoP3fSQ5JB/8Vz",
-	"MLSzKZhEzi58d375JcjvRLfNGwOQl+NlgRsLJzZGJmkAYO4fUb2Oiib8ZdQJung6AjefQvd8D/C1b4Dk",
-	"2MtHB6+VpjIcTzzBcKzNdW+iTZbCJQAfqATOz84AJ6TpXSs1zbt05MnmpU8vzrD5aUJeeKJN2ptpE9lZ",
-	"cdtncLOxnbkemQs4Lm6ZikvODRypLTS1XOiBg0RvPbZx1JvIz/kDg0pTNewjPZmmvvlq6ZtJ3mEEXBpq",
-	"/cGNP3oTa9IxDy4zke1h/LBX6UvC73Ybl59uhcvFYmOWGC8GWDAFMcUwM9iwW8a9MEt7djjsRXYiNfpn",
-	"Qd3XsbrBXuEXLdjy/8RO1z1jU/APigV0YaKU0WbUgzFSflXnWflzGih/c4FI7/0BfjP+DrSTjSOV4N89",
-	"sJFoNrG3tr91dWIi7eRAx4iNl2dBaygnOp7jrPfCsY6jRBlaYpgVkGNuyq1gQ1/mTyRfla5EDd+7yWKj",
-	"kvzmMLjpeO50KOPeVILRCkOZJmpkJGY2w0ilC+FzUnDciLoIDxT7TYZgacQqGikPEn+0FO4YAxB0GbQM",
-	"uLYxIQ53FycgiVSowQuq/eF56ZcXF8+Knz4//xK01OepTua9oQxTMGnPS63Y/bb+4nOVk1y5DaTTYY9h",
-	"gDcWt3nXpofpKAgi+K+ezdATGGZxXP5Ny0jaXzrVbFomivu157JDRkuPbk4TzDu71Wmfn1WH1uPQV4/E",
-	"Ht7cpRZexYYZy8ALfJ9Ku+Uy+BYAHbSoj4v/BEQCnMueVynlS3NE4Vl7zk0YeX2/sJjWPan97MXioy6a",
-	"HoXXLj4Ldk/pYbhgHgrqHgh6acXnwaWLj+PQjX/cc7RGYJYrynEIu+kfgJVgVkTaTa3DFuwy+mfmUtRz",
-	"vwct2GgR2iH+ZRC8yAbAjHuyjVa2Kd+jxv7Z/AheQZ2R99tYYojFew4HE2dpctbwJBGdD3y18sB376Ld",
-	"ZeitnEPgM2DHsuAh4lhNrc22C2utJrLaPjl7WqpTWznaeXbZCnykg3qwHg3BoyF4NASPhuDREDwagkdD",
-	"8MEMQX+Ch/HhVk20sfZU75ba3yRnoj5I+GmsvCHzOEzHB4/zb5uT9oMMxxhpz7sJkuGbsuVO6bJ5shp+",
-	"DJeXUtWwGyO3iczjhTXV58osC+k3pFM0ZaNtEubfdQraoniIb50KrYmw66M2o+9a6x1Y7TT7bCu5O8iz",
-	"8cZo++uxNCMlpMhxa7PAOiYg+R28xySkH22WCDVXrpP38ZwlNlXCkrdHx3fczcaPF4kbLs/PvzsVv/m2",
-	"od57hZVEp8KpCESTeo6CrU/tgghh4d9z5IbsGu6Rn5lIJfVZqcbSOAJiCOcUDR7ZRFFzWno6t+3EbNSJ",
-	"BSVUQoe6ozz/TltJ+YaZUkef+OgTH33io0989ImPPvHRJz76xLeqBvbuFP98iIcpudm8YJu/xyJLsgsL",
-	"k3BbGz2y03SPBjplw4JoFy362WLG/l2SCNCViVQkJvZGOWJWC5jyL45FlCkBm8aJRIXXln6qZlSphR35",
-	"fa/LsXapTeZXNIlOxPpGicFc6LRrpJnP5LzJQE8r1r13Buo9c0mvA0OXAkAJM3pnYx1ySSpsdz5fCmMb",
-	"XrvV6x9wufZhy++EDW5skxRcm7yFOJho1DIVtgEyUFAqpF0rQ/21dOoeSyJg20WtTrv9ArvzK4xQ+b74",
-	"7AHCNYFIrb0S6dg6JbA/vUiVnIi5zZAZELaRNfk/fdO5VgBy31vdm1kH9V7BhtH1fJW/4ns9JIT9olIq",
-	"0iQJp6nzUggSBqJx90HxSsgW6eGwudUgYA1coRKftitHYCWnlazd2cKheyBuZJzhaPEfCx0c1jk7hofX",
-	"CnJj2BaAD1YF9g9gRUPCOb9Ha00m4i3ddYwbcdXPEPn+wI4bqKEFnxYcn6nVBr9oPfGu0RPyi9Zo/vrx",
-	"3fs3sK4NAW5aUWVC5R4sKf01L0k6sxTx1XsNT68kG2o4VGHazMf3/7P3t8tt4+i+KH4rKNW/Kt3/TSu2",
-	"46QTuU6t407SM1ndeVlJZrLPGveRIBKSMCYBDQBa0Ux11b6Hcw+nan/aF7HuZF/JKTwPAJISKVOyZFuJ",
-	"PiWWKBIEnveX30MSNScqF71igCby6kzmaUKGLJYZI/KaqSTHHmmrhB1kWET4yAlBCHqRGZ0DkyPgotWA",
-	"ofsFx2xTY78BXdgl73Co9qVwNHXu43JcjEkiGapjK2+h0duhCpEfBmjLDGA5A6Ax97ZaTgc/dskvfAy1",
-	"91Kk83OiFiV4eXgVGeYG9JKZsEsR0zRl6hF0nbTn+AbUifcfXuPm3x4p2h5C3x0CmvAx+mjgQ6FpgVP/",
-	"U7DkMdQTdTy0W+/JSdRBrLme9YfxTn3Hvyc/FR95Pn5iSd9+ULlFk05s2NEG7YhCcnea0G1703hN9+1d",
-	"Bdo/qzmhoO5cJBq3LDDMA5Ug1iV8XHh7+jaeQ6NP8D43mic4hDgXpuc74qAbr3ATRjIXSZd8oda0t5cA",
-	"uLPzVV31vbcpqL7y13TBUh9wofPRyEpriKfJ+GrQLWx4N2GJS8Afw0AFjlFqHnBv5c4oVyCNrAuMA6LC",
-	"CqzDrSNCSS64Cfa/FEEWSkW0zBhIP8DSSQpxx75ybc4bsdFWNPHYN7so3PP7bOgBmx9tHK5Y7E474wKb",
-	"5wzLWrL+6fFJJ+qkrhul9Y+ewo9M6+ufdaLOP3IqDDA2BEiLplqKI8xOz2BPnAgsf9paNFVP6B5m2pfb",
-	"iNvuzU8FujQtU1dxxkOqWX9h+3xEsnOyxqOeP1jimErNjW+6XnhVZ2IXm9P3hG753ypjzmIGxGNtmVIw",
-	"36eqOhev/v0Ij+n4+PimNvbjFm3sIQLnWJglO4TusGT9yoVo67QuEvp+d63Zd6zX7xisG9KUipgRxceT",
-	"cjYdNucGRxZUrbtBczf5z3OSSgN2NNSVdMmAXlOe0mHKoBNUCjKx3wKqtmKaqWtmtSY3EzKgui9HA3Rz",
-	"IfLmLoY0s3V9UdmdWx0EaskqHJnCwBm8F+yshgGHXfI6m5o5wnhXbD+P6c3s97AqK8+2heVtN+pnv0+H",
-	"+a+3nf+6otHdSuGGR3sBvU7UYcWTEGOj/lFl0b6lx6XSND7M3Po5WAIENV3GbSTyVVMEx3JlM6z2keFZ",
-	"K3zvT9Z5B57zgshyr2x4KlxYeWoQla4gwD1wKGXKqNgumreXWZ1e5/nxGsYBfbDGgRR9K0utsXN8jN4+",
-	"yF7Qsp1bQl+XZN6dozOA0mss2xwWknhR2+2ovwcUZUxVsgJzRRjl/DWprIctR8RyUYRVkw4tlAV9DSEQ",
-	"yDIN2ZgLYVXf0kUYFHH4CuNV6qykxMiFADGK+rXq32HKSDiWtW/UFESyr/ySquRO1N1ysKSVHth8Lt5N",
-	"egEnKw+5gD36VrTEL4gBUmgHIsXtZkC0VhQ/e0q+UTW1mvvQ9NwtTpZHFgyy1XtQbb1cXzrSX8fdbXvt",
-	"i41UEhesv45HfDc67JYOZ8knxoNyJKFYzPjU9Ke5iidUb4AgWas/QVRaYW3fcM0IDIjTFWo0jCmA6+5U",
-	"pULFr70EHg4DZ1GJBHRaLwvtdxwgbK0f4Y3ou9TDvihoN5HhQ6z3xljvq6Iq6yFEevcgqgshOGYmMgFQ",
-	"RwXKb8aNYFpb761L3mgt85HM1xQp/ij2L6RbKu07BHSrAd3S1rQO5L568+kQyN3TQC4yMaj/sZSJ3iSK",
-	"W6pUbnBQ/4yvCLUJPYLFcVRgxSP8EgKq1kIo/FB/123GUV+FlR5GIu5uJCI4WiBq6x/uvtqAP3+1v2x6",
-	"bCDD6ijG9YctlqWONdQY+vt/Z7H97+8HZ3erzu62dTwXegonhdPdy/ZNMACcg1ZqnOv86eO7oMROTrep",
-	"xAIJ6dxuCTztHR8zRT6zr4anbAMI7BmdD3ma9sPyv/x89Pz5yTbirp7XHk7gFXBxk5LovlOPzz93Z4Oa",
-	"KgbIrqZ83w03NVvTGB8J9vTp02/CoIZoO+Q8zlaY12erI0NoZg9pumxlH8J930e47/dvTxFtzf/yCBMP",
-	"poltdTSTBk2Fwp9DI9aSw7NVLbatyteqrnuMAcj7xLf4eR4AI7C1uQhEgnadSEL1FUsW+9p8Pc+McqOX",
-	"2tgGI5mrPpszPYhqo6drNKzhFi3q8L1oXnNFnZ8YEz76q41UbF3edY3cO+lNa6X+WAzoC0vXnC5fA0ZM",
-	"C3WRdEod6o0btVHw0bUXHwKP1cCj3ZZ+QjPrWdwQezxYRQ/UKjpqPs/N7aHf3m85uhzCO62lQVxrRd1X",
-	"QPpBQm6BUeQNhgW76AI/xipeqU3JRrpVuBmtFAzM3aOR8q4oHkba6JKd2y3tLRTcnr00UCrd9ZCdAMwx",
-	"7Ixa00r5CNtwn2bKwVS4B1Nhp4qklKZ0uYGDUmitFJAhb6kKLAnr1SgIpTbmK8amGopTrth0q3nFN7CO",
-	"/WrOkAnbdVuGTBg0ZOC/t+/SgOO2LliusS1fYrpRengdhz3S1HjggZmKpS7V/K/IaMbUsLGEG9bdvfT1",
-	"0v3de0Wdr7AZlm7gUxlf9UEMhx9vtevAjf/CAuWYGprKcY4KC+ffDlMqrpjdLxBy9vZ4cRBRnafJyeg4",
-	"PqXDFwy6PsNKe50hSxJ8reXbbVEhnhR7/HN4gIdP9shuME6WKT7imLYFie/g8KqR205pjsmnqaV/+1pG",
-	"0fiqj8hyoSOkolrwT2Tsah5jMYK/gbNzu5SdFT8PLF3HnUTcYqquyf4eBMruo1Az9ArCrdiJIK+ZKiZQ",
-	"CmZmUl09AnbGX5Ef7M+IZUoyECMOHDmIivCtO6sfewEwR0hDNOUJ8ck+qjHxh52H1ibnqHpgCVyX1BAC",
-	"bQA2yKVAMRyRgSVw+69nrwF4SwNLWgMUa4wl1mF4SfXEoerCEXTBexi4qeN9qK7UgxKEh303V0cbXvmR",
-	"LhZGr5hA/2JBF9pfImYv1nkiwLeZ8ZjdUKT5Bhso7q9As0oRFcnUjonX578dVkEe5PheyPG1Seb7qza8",
-	"SBIvlzc293dah+Ek1+0MsAO/fj/8um/Z6Ubmu7/BIp+h6RTg1DiMQp7rXtHRTcFxnxoEOe2iSaQHxaAR",
-	"AFyE5qXsvFQDGmYWFH0p6COG2QUkowlKBh+GrYZbR7WmT/vIq5s/srlBtO0pJAg43h8rmlm2ffF03SYy",
-	"9DO2OnzkIDa/a7H58MKVK+fGbMN0eazYSDE9uceMFaAV+/lTntgi8HWR1nx/oGHqmqbgis4mDPJZSHMI",
-	"ckPjK5ZEzvmtda0n+J2DPF5Md61ykBfEcdtkF2ztFmTuPcyEOci/g/x7oPLvM71CPFyMgFViSUTTuX+P",
-	"tcXiFV/RNfYzT1NtbbuMGqY4TfU2cza/cnPA09oVnpY9190manaWJgmHtFmDd0V22d1Z6w5n1TucPkUo",
-	"pW3K59N1U/9POveQ0viVP7QGpCtu7iihYc2zK1QPPonBjWbp6JwU9wQWwmpUrgr/Wd+UD4DbWbPMcuiQ",
-	"o/McBGwlEdAE5BQBdLFbSNk3DoAddvU4Msyt/IaEwa/8fqF7t8v0v6/NYGvzxt1lGw7i8PbicN3T/f4S",
-	"A5/oHE1L6iUfBOcAJ3Ijo3KnWQIUV1v19g5s9jDYbO+6za64eVDR/EHxo6YgPTgHOOfAch/VmmXDlCUY",
-	"s5+FID31MXo5qo/QI6QzkulGcfmN7I5th+W9JPDzX9e1ku8oHn+QUA9LQu1Z6LxBULVX5o+9nLjPwDlU",
-	"lmFW0f84IjCH1AfG4Q+c/JTB1dawSKWx4q8QfHAx0wXaEd7DicgwJYoALKv9QpEx5WK5Y8QUvqL1zzDk",
-	"cv6d4AJ6ingQPuRG3REVSIF1h6rg28/3apiKX/NqrJDvp63lpIQjccVN329Qn4tDG+zegoOsPNPNW2F/",
-	"ffN5Rx1M997U+o3XPTpF1RREvtEK8izQnCz7gI4W5oUQTtnq721mzH4Lizh0Oq3odGqdJHO+8T30Mw25",
-	"QDwawLHQaHfeMJdmSpVTI3c6ercxTQclDBcnW65eeFrYKh7jw73/W8pFwP2483yY570HlhRz9GNJydLU",
-	"3eTHLgAQ3nsnFBeBjSozqthEAjv5zzMYz8vw0vB9q7aZmvYYZBHkzpgK67jAlHdubkhxBb1zv3mugmtu",
-	"pPLNCPQOM1P7JAE22svvtEGkzNBDsJk3t5d2mgcq8fR2Q63fJWXvXerlRjK9vyxMCBIOhDR9N5gSKB1j",
-	"hUaSIXNBP9DeVolp9Bs2qrwtJVU213Tbzqw46n4nlZncSqndXZLlu+b8fUtpbENPaUc59z5MiPwwwIZy",
-	"f2l/JNXgx3PCUs3c+WCYiFBDpIjZdzh+6DdEZLrPzvZcMzhdwxSJaWb3sRJN35ORRDVYTusKFK33b/TQ",
-	"AdJrXyC9DpOHdqtFP7KpVIZQ4lhiA91pbsD+cuKRGDmG5rUeGVpDLnK5+ogkUkgVkbGiwkQkBmxKkRA5",
-	"E0x1yQXk7QW7tpIWdP6Ww+l7N4cIkO6vgXN2HFEvPakTdcoPbh9ftwQSQtt3Mtwdnlgq8CiGKHNNEtoE",
-	"HeaqQfp4dfMwnh0PnQVPsvPz0U8/QY8gGpU0k7m9Uees+zQ0HsaWgV//5SN0GLZKQgvQZ69f/vl9Jwrv",
-	"6+XvT0fHz46eHHeiDnCiB+159/qjk+7r6MFn6+rBM8uiluP1hE87vQ5Sa5niFpTEPQT/H1ozTCrvfBCP",
-	"feSOo3m3r+o+MNGOmGhdfvkmAow4kf3hzQkJrPg44foBlGW+H+FmuaJyqks15VYU4ET9a6bm5Qa6WGYM",
-	"wgsR4cJIuKZQ4FCBDgbkSMmsVHaJacDK04Q0C09srsCMyAA5N/nGoiQlUvgm6jFPv4NyzOLMVldknn4/",
-	"QYnThto9mZtDQea+ziW54VA3r8j8y7tfDxWZ+xh9AkSTK8yMUGUIHdPNMjglAdDglrwGw8P+bh55DR76",
-	"9c9JyrRG1f1PpiSZMWGIzLcKT/+2NHXuMPZ6p2Ov7yTMdGOtZllAb+lxaWMZqhPsW3pOaRxE3cPK2nNL",
-	"T4RL65/mvloLz98LhD5cexgOvvPh4AeD6lsYf3u7CKnXcA8nTAohHAgpsGTM1B0HS4NVstOIqd/1O5la",
-	"fmDzfWfzjTj62wDdBuv/QcZyq5LisWL2wO4zmPtBaoM99nIKQRrmfaeUiyuWEAjVcmisPydyhNAChoux",
-	"RxnhxnpIGJ711AxhVXug6polXfLFh24VVCGwhFDtShEiQknC9VRqmhJ0v2jy91wbmOnN7U9gixIybDnl",
-	"0RXYLcaQHVXgKxhFhR4xhdWEscyFiVyoGZ9HUwQVGEGbGCuCz345LWdbF/FcP1ERDFAIBzeGouuxduG5",
-	"i4rg/gK+YVzka2GYsoQy4zFbe04kbvb+VZZ5Mrmhtf676q2vqK+wPYcg7l4GcfE4ndjRrZfB6mlg85jv",
-	"x9d/PcR8H3jMt3HoKBDPKovsRoMJdWNzuPez9floAeaD+NhmomQ+npDZhMcTktA5hoGlvEIkV6dntxj0",
-	"/eDWuV8hX7dPuy8wLB7UiTqlx9bFe7cYz4JjXmvw/DbNhaHdGGnsy/3ChiqnyALFy/snnB6dPr+POA4S",
-	"7QMrdnNtctPAUHfQ4+6CxEwQWYyFLzpw/DAjK0ik8mWm1sd4iYtFyaINnbvl98g0N4QpJZUmio8niNBc",
-	"8i/CjI7Q645iqhh5CRMAXAYL5SK4DcFNIK6d3rUehmFM/Rnl1kGzLM1TVhr6jEKSGmJ4xnDs/VLLUm1L",
-	"jn1eiWLu1fFoz1GbMMMuPZFvWhptsNffo00EAqNkjXhLhbqC9U0NpJ1GngPX3zLufGCAmxlg78pmK/r6",
-	"QQZdXSx9N42/GEClLr7nS7CtAmdd8prGE5JywRw6KVSynhNsvUvcbxzslIMGsJofqj6xTNZNnb7Au8hR",
-	"dVKEBza15jdGcYNN8Q22A3/Ec7xX64MLPWWx8WLsokveaC3zkcwrkcDWrQgLbQZ3E/KTKmFg13QWkJ7P",
-	"agZ2tYq36NxuGwRs3vExU+Qz+2p4ylYmtGZ0PuRp2g+xni8/Hz1/frJ2DBluvEch5JU0FOLLntZbh5dh",
-	"3Nr+x5erxNkUbT5bnSpdoOFDyPn7LHPxguVPH9+FIPLJ6U6CyCsk4HoL35Zc/J573cEIQ/NqE59KMUgJ",
-	"rygytnadgLAO1heXxmfDT8GYYzPoZoJLggTqkkGi+MgMSMqt5QgDOBI+GjGlez725Ed7oa9GCWwbMZKM",
-	"uNhq2Pqjf9P9ils/yNmM22wOR3rq9M5OTpud4OOTkr6yNIV4HW3F96izhRCyI6AHWAkI7JnOyVRJObrr",
-	"9mnFUkZ3hjVVdv1wlMXYelgyN34gBsidor1yQq+Zc8CgGRI8Ted3EsWwTufcuqfoq87BcQv1NqlEpA4N",
-	"c8Pm3TbtlhGC4cF63OjgwTfsmcJx328H5h1jUi0M04Clx3zKYbWdX7mJJ0wUBh3XOmd9GHIuQL6vJ2Vg",
-	"f/exTMgTxmEAx+KwhgWKOFQK7W2l0KozvU3lz29F5c+TQ+XPHvlfIPRceNs6KrlmNZls1OGSUBKc5/Wc",
-	"tXzK1DW3p3OkmdYrJ3Z8LuY84ED9NGWKTFiagK8l5RWB1lQuuvXuUvGwT/5Z++U02XfdvcfknmLdJf/f",
-	"1j2d/hADjFjGrCywf2pDR6PmWRmGx3xKt9CoeJFqiT45VnvHUiUsscQLxRxNzaZ4Cv1ryRNWXUHgORg4",
-	"Ge1ytH5sDQueAPvcqAeO45NO/UzHk6Pjp5+PnxcS0J9j5YKTs3UNo2NWAkbmIuHXPMlBSWRc5Ma+/bPj",
-	"aOE0W74MPe2ACEIelaqlMjymVkUbOeUxPOiLVFeppPYE31gdds3ZzDoL8YSniWJQrlajM5Z2bGtVWktC",
-	"584d7WIFte52aYWBfUtS/CU4wTua278syotRjpgRpa5VpEcsb2B8zsgUmklwlD9PdFGDpY2iYsyUxmYQ",
-	"/I31quWIWFLwPSJQPmUkYBoVfSJUkIKq/WZgjYVm10zRlJRoW3ebHMqlM79nCOT1hcqNAmOXQmAdbr4F",
-	"I27bF910HXXC4KNTW3ttX5YET1OUX6oEjcdFEVQjgda0I2+upxpBiN4albOJJAkvSjeAzbu11VR1vH3L",
-	"oqqD0n94Sj/aKjs/yIENN9gFfmhLK968v8ktP8/BzyloiPxwdvzkR5xXJkUMoxisJ4CW/Y3DWs6LCDcl",
-	"I269y6Fi9MqaIipPWbdplMsWlP6257kEBj17eiuDdavDXL4nvqofhyKVYrHZqd57bKn9HpvSV3Kln6tU",
-	"cGWpEeKGUUpL3GdvsE3ei/aqB/uvkicf8R67mLZ0ME0OpslDFKGW7LchPw3VV80B5/dTJghcQnIBsIMD",
-	"TEAMsEcVUuszrlnkCoS0IbkaM+GS+D3nXaCfEcIcPtqA4QslU6bPS5ISp8NmVNAxU5poxjxORxF875IL",
-	"WBiRAhrStFE8NiyBgAfhGPo1jGaPNKGpFKxLPsN7xFSpOeEJPsTwjOmICElGNDZrD+uojbLDc/Yrrp7k",
-	"bPdRdXxIJ+ochf+tU5rUhMe3TF89QrXmY+GRX1gGqRqPg4J05AnPNSwMZTInc2bID1Zt/NjwbhkXG03P",
-	"xvVxDY9suLf7qjVyIB2N+vCbpodCsopDS6dh52Qgp6y+RbrpIDHVWAt+OYVfJRK2I+E641qzpP2x+eQI",
-	"aK76x7uvWu6HlQV9+EnNI1/l1bkqmVyFF5mzG8eqtIZPhJelQ2vAIQQnhHIbnjxkgo14zKmabwes0u9y",
-	"jOUbdc909s09TWhfeOM21sXJqkmXxy96p6GMAoWM/96aFJ+P166EOR6WJl+bXAkuxv2T5xjykrmKFw6u",
-	"9MVabwSc7I6j0ITlhL/juaZ0f/nVt5W6sZrsrpM1YG00d9bPXHM5jqN1AsjbO6h5f7eigeYJN0dwG+8I",
-	"7KJSElZ7675VUE/waVAUqMlqA7D2LW8/dubAeTvmvHWYrI7BPk8YWLgPxSVpZkwXJ3WL3S0z3r6ftmDZ",
-	"x2gm3mOQ6LMEi3ShRCSy0m02kTBGcAIwg5ZIK/VG1tq1H/bIINfM+uY9YmX7oIQZWI4yJWD5KhJstYVA",
-	"kwfwsDfDZJCvKp5JdQUTauzPoaxaGvDJ0ODWreNUuNtOeu1FbMrtbCtZcvy0sxbLX8BuFMV1W45bHeT7",
-	"TuT7mhRRUgint1YIDzFOhUqhNkL1J37NnFawAkvLjFkne1lD/NFOWNslpszcJ9DsRpK1jWj077ZPwtHB",
-	"kLy0tCIM0TIfT/xUlLVo/SW+PN9RBH9jSYhILyVp8PTo9LgSkl4LDAblwcOQry7lUnt2dy9/nRe3ln39",
-	"3YlTxyWs0dBuKUadmNo3KXoapCglSL9tZau74z6J1sCg1gcccmUmxLIGbNRMSTFeT8C+wh2g6UG+3q18",
-	"bTy+e5CxIUZ/ELSrBa3jlmC6TqghgrFEB1DN+qjjSvnrsPqPuBjKr236e2aUG5+IpELPmMIUq0wTpkOL",
-	"NKQwSz+yXjqNYzY16yMD1+Yy34hYZlyMP7sX2LO85oPEWGiRrVs/I+d0DfC3p4AdAxO3kLQtZVhygmQF",
-	"TbIdYDb7QUqhOGSq2DVnM1jmhKdJaENKqRjndAwtyZ2Rstcqrq/6KbtmaafXmfDxxG4W+xqG8zqZa18Y",
-	"Zp1f/Ok/i+1FC4ckDGdrcEMuxjRh/4RfekFa3ui7zMUscuKd52W8BOg5fMDa9IyPCTrMBoRecBKRyNGo",
-	"0h7pylPuMl1TkcOr8zZWeTvSi0guDE/D2wGgTUnM1iV4IkJTLSv1t4qNcs2gV9OarYmiM1Gb4Vk8651N",
-	"yzrw6m2zN0tHtS8G0E3sDEkdyLZ6BBXkI+RivXM23kKiZ5nZHyPX3qPze0ESRUeGDNmYC+0B1WM5nfv6",
-	"thFPGTbpDeRMQLh5gPlhX6N0Xl/xphkTZDgPmSN8V1fnZk1He7em9BCLecKSqACO8XcdMijWRIBctKGA",
-	"mBHHXRBKphOKrfE4qcKtE8ZejbmGot76ZJM1S0fc4MKIq85yOzLK0xTWkEqatM4wwRuXpOZeePv+lNsW",
-	"17Z3yNxGXMC2UBGz3ZRIf5/KJVjZB92yrm6BUeoURYy8rrMJ/1hTrqNpdZ+Z/AkrJvK54RcgkEFiUjEn",
-	"mVRstfTdIHGE771vEi8EyN5JMmSAUDZSLBRnCjNpL+Qsweyy/+N7tZzBVTnItvXdYEavg3Ar2Uubybib",
-	"sIDkyLnbHpkIygYfaYB62E43w35G/o6+n9AfdbOS+laVKp6wTlQfDoxKbB0CEOvX7H9L1eSQw/Gr7rXr",
-	"8Is6MebN2/6GtS2semiKpEhkKXrNUg1DxKQ1aYgGz86S7oVKuSmTXNt8HfQJ1sZqDFVO5nkF9vG3lQoM",
-	"lvDHHRfHP4BAbEOR/EIUlipGJlQkLGmwtu8hAtu2aJ6bBXxb4ma9+fiEgzZaVn61pfPbCqgeRM1B1Oym",
-	"G2CP7eHmzoCC7fYlaOyqpbxJ9diPwrtXQAkficcuwgI6HOKmE0movmIJ+eHs9PTHmkhDUdHvawusdtgg",
-	"6OD2wpPq+8LsvNvow0GAHwT4QYBvTYA3TPv8jZmSCCdjGSSEI+0NIxsLAlaxv7PYHOQrkLfdinsXr7cN",
-	"7l5o6BvDWrUHE9A9CP49FvxF1Oog+Hcu+H9lbFqW/G4Kjx9Jc2vR7w/zPmW+n4IPaTiss2XJOQr9ctFL",
-	"kO2aweU7S+j5TdnblN6nCbNvPNeEjizz0zQ9yP6D7D/I/ocp+2tbIFx9RpD8QxpfrSfqr7nmK2ZPvmMz",
-	"pg2hSvFrmvoBcAFiTiqzCDB3DjiZ1hK3RJbOXU4vwNEBtpuDAcu6BMbLGcXpmJGRzEWC9Wg0IbAyMpzj",
-	"f9afQ3kpvnAzIQMsquoRw76ax7G+HkRkUBY/X49EYkXQgDhHAAafEz21q9ATZr2qNCVKzjRg8FtOsX6G",
-	"NorRLCIUZqHPiTZSJsT+XLBLgchV5/ZGcB3e2cHzytHIl574huIuuRCEfZ3aN4H5el4DDfCFBlAdOPCz",
-	"P4w0NB10ydPjJ2Q24SkjRspLkVl1h3fRROWiaRznX/HU9ytRDER4F4ni4kGdqFN6bPsMLHLVpvnilSiq",
-	"9s6f8Dc3PN2nge8Wymzh4YrpOGeEXTfjuOElfbhkO2uAJ88oZMKxeoXwpg2gccy07mcyWQPUzwnQ8m9X",
-	"rmWquATp3jBTyH3dH9J1oPQUs5KNS9Gv3qBu0hASMah9u6CEzqswnVb4pdSwpqFDngtGSmbNcHuthh61",
-	"WQqjyo3oWrUYI9dayvYKGMoH3+vQdEbnuu/QSUryomq5POsdP3WWi79meWxco3H5rHdy6n7NUj7mQ57i",
-	"SDz8CyAprS0CE3JhEmL4C2U7HbP+WMl8arlJTGLVP3nef/rCKgEQEBp+FGzG1rN9j5+BEVuhwMIEDUYh",
-	"lr7YUwFlv/oNG62/0jXbKg8AiepqA6IKBVyLpGsP9WuWImnpIzka8Zj5wY/dkpGQpV34t4obv1x7qmnG",
-	"YPKtJgAYVbpFZMWkmpOYpSmYFeyrlZmBrIdcYOvxEo916gyaCvF2/nXZ4cllp3fZ6kQvO3+A6dD0Ju8F",
-	"I7Bxboxv7aK8xVVdCE+igvwjJJBL0WZRUUEJkaOnGxcJM4aptd5ILhLr5uJHoBnSPBM4vOncDUinipG/",
-	"Sy4YTG0anA8iBzuLh6Jy4Y7NHkqe0pr3vrP6EtS0zcUl197I8+7AR68v6tO59jO0HW9fWNIUx3k/gpYY",
-	"327ibBNoUZEjMmVymroIfmW4PY67wSnKc2Z6ZFC1W8B2HxQCb9Alb4w1u0QSKi7/kbOcoX0eswj7bwrf",
-	"w+ES+6WBU3NOBvjtAODUhgwNTesfBnXZvRQXyy+ELkTZ9sGX0YRm0lojptx0gwO0EbnNmuzlPkV/Q+cu",
-	"lH5kr1+YIV1ci8XsOKmA/DBw/+vbjwc/Ru5VYaQR185hUwRGdPjB2MU46shvjlPPrp5WhwYiAe+D3UWO",
-	"Wwbsq7dNMPTg3MTZxFlEzqMkMRUhE/PDAKapwoBvatgAVmBfy975x/NLEcadCMYh6CcVGUozQdqBd7fP",
-	"D3QAVARnFuHAtKZh31Fx/sWRRUSxEVOKpkCeakwF1yBi7cKcD9o8qxvE471OU7vRSqGp/5J9nbI0xSrU",
-	"FvaLvxzNwV7n1X9edLZgcCC3wVs0mThwQ5BmU8XGggqD8Y01dP0OB3vvbsd3ZDHecJB3b0cCU/XDKf8e",
-	"deRQM2Vfve7ot214+mvaItmcrm+srkWrDQP3rPzd64F7znZpmrXHAJJQeC3RbMMMc5FY1gPuvTHM+Rhs",
-	"gMZg55eJBEWkG4ZkgHKZcTPBblpHeHAt+qtFpLRLEJXAXRLLjGlU82WjQ9MZjtgIXwSXHiyOK7A0RhXL",
-	"ZKGnWDCWkEwW6hg7koWEICpTXfJlMg+Yjt4kwvCZC1vS5qCrtUUaoq6VWGtzkPE/YMcffqDxAcVqSuMy",
-	"rCU8oYmnFxx5AbAUvnLFmk2QFWqahOEk2uphGNuLjADdtFKFhxDJXYZIIn/7vmaxFIl9ldNnx1sInQCH",
-	"33VvxQrfF0qZg8PX3v3dUR+F0zy3nTxQJ2THzHgn43bcezBbD2brzs1WaxBdO3J9ELn1m2QIDcvdvQS5",
-	"7WjZcuyLKDZNacx0aRhb1iUXzrj7u+RCL0anpIjrSqRccKgWFaZ4oo92LUX1Cgve1RiBjTuSaSpnLCHc",
-	"RIQS1EcLkZeqxQlxGCbipuKsGtmI1L1hDGbbw22l4kyY4HKFgD7Ko6gDIaoaGenrfKx8oJ0/1k1pbHUW",
-	"7kFdHNTFXaqLh1iNtSpqUYxKXqE1/mhnKD6mScbNg0H+Nl5zVzsnlrSCn9znnFWXPOl76TP40aOWlcu9",
-	"SnkLaB12XEt+GAhp+v5P+1s3GbIUyA+jAlnQM4h1VkT222sM2PNbKow7xiOLIV9Sy5NnWCS5Hh++lTsb",
-	"c7NSZ9idNyvf46BY7kmx+LM5aJb70yzWjA8RXC4wXHxDhKOtpuEJE4aP5veKtInKRY6grtYpgxkE43Uo",
-	"AhgyDKL7Ct2S3vCXljwQzcFbMOUgvKFXmPfFEPxitr9L3ohFt6j0EJ+/Lz+mCinsX0PV5O1rkvV4tfOw",
-	"onXy90Wyuj6DvzyRo3DnKAE58Eg7BSsF6+Nj8b7ULQKmcfvHOyLhVoe3V6ietPZKp242JGM9ofTG89y3",
-	"4pxtfYbdQfcenLqHoHo/UUBpJjHNbqlnU0bvFZTkAuJviBHtCrhwmrGX5BN6bb+zNOcUW62+mlBNGCJU",
-	"qZXhwZVuWuQ/c6DV1DIy4SK6hf8GO/yN+G8v/Iyjg/+2W//NUvKK7f8etEzKRuagYu5NxXxEIx7cmuDk",
-	"+TPZXN9AyuRI5g8xithKh7QJJoZBg0IaVhQ1ubmD9tYD6EsdRIs1TJVq3qq2cjiFUiVMtdc+sN9AlO9z",
-	"s2eTYT/TKybCrHI25lLQlEyknnIDxXehezxjCY9p2mfgaIp4vqaC+mh3yW7QIS3VrH1KSnP/tY/MTSwz",
-	"1m9Lav76FSR3s0rDun17YPlBtd2j98REUug0RJzwyF2WaHh8S6eq6Be4Jw330VdauPlLvm+1kuJyYUh7",
-	"YbUXCQshtAdBWAxI2pNOpbxiCcmnOPN5137ZLdwvfOO98r/WaTKJOtPJXIMkmlIOBUBOpL2DkaMzChg6",
-	"IiGUxBPK1Zqa8TOS8kEvHiJ7B910h24Xst3ttFCuxBGd0fvMob0Ls9zsalhC7HpILjRjoue1ketCKSYS",
-	"o8cUNPQEOpsrfS3gWLnOTVoaAG9VCKMJtNnah8o0IVSTAbaN4Br6dg2DZpV1+2KSqv83wvSVX35IkoEv",
-	"GBxBqqt1JqBXtW/Jqasy2cwhtHsA3HJhKWO/HMLfoL3XGgJyJs7xdAvvWsuY09RbcDgxJ5jrMjeaJ6yf",
-	"UQEoHGtqwVwJ2K+DHvw+/cP1KW/JYVykwJu1cUlcHTTyvWlky/uFLvKHsblath7QPWrkN4ZARkqXwSdE",
-	"AlAJBUBB6ZJy4cl5XU2LHNkDBcjO5lJ9X7VxM6Jpjc6yN9grDy4w/WuBe2RmVjAMnfHCxxND9ISP1kC1",
-	"/qvkyQ6RTQ/O2INzxkBQPBS5H8Fy+rsg7G9FUfwVxJxzIjKaQFSNKSXV+gpjJtUVdmg3YgJQdFAQtNTr",
-	"pwaEgMifUJzK+Er7OsVP7z/03Jyv4LMIN037B+jyHBT4vf+Hpc+BawCHtCBi5FwKu4wfI4dFELbTujSa",
-	"aZ3ZXY7INKVCRy62eJRPcaw4IgnDgiYyTUrzxpKcnRMEFqep+zx0l4fuLGTc84CIoy9F6U0QjxvMNp4x",
-	"wM3JNYYi2deplZ6RG24e3mlKlRFMaT/vjItzAiDHimFBpzXKyMnzc2IAMdb+PE55NrS+bcqU0efEik2W",
-	"XIqFEevWHXUvDJigVDNwba3fak9+Dq/GaDzBY8IFqVzoLnmPiLXUVOeUKctwGh4IUVmrkpMeoUvPdj35",
-	"mhhGM0JTKViXXHY+y4TOLzse0GgJ8nB9dNtaxIUvnpr3Ctg1ydnuMV3xIZ2oc+T+1wbLdZBxwQY9H/vw",
-	"QqAgjRAukAgpZyaMK6JkyrRDwgJjdjgH7LJzMrBkMeg57hNJqUOzPAcQgDmsaCKW5wZII4Oobod6cAsu",
-	"YJRew6bMLNvV7krmoPsYzaydAM9Zc84o04xccZHoiGhmz98gdl4ss4xqMCCc8fO3TiGoSijn7Os0BYPH",
-	"gZvXvYF9QOUFuGGZrmD2as3Hwt0aJGTfS0hrGy09OOqghOxDA6aViX2Hth51vDTEOawg72BnhzIX9rLw",
-	"kRVN9p9cCS7G/ZPnnagDEM/9cUq19ndc3tCok9Gvb/AdTk7D11Qpiil1MwesxJFUWRNYCRAl1zApMslZ",
-	"ZCW5Vz9MJFUB8whwVoFc7WWrkF49WPEytbgndSLgJmNlGtg3CLG7Ft0gsQeQYA77WAsOXODat0fnpZr1",
-	"Sz/cz9G19gciz4ZM4WDwo5dwydnTwKlt7wdmqBN73gQ9OTp+9vn4eVHots7agB17Va5SzE8z77i5w/6T",
-	"tV67bo4ByFM09ZE4eyVSzDVTbZ9ATzq3AzzxCvau4U68mdoM9umlQeLCDMUGeYv4s7Wjdgd9MqFizJoH",
-	"CVxoMmgywt1vBxGsGhSauyyoQ6dvibJmm1Ou4AkxY/fmEdgEJOGKxUaqOYT5R1Q5cP5LESw59wOnozM6",
-	"B9yrkv3l7Q3jNtRq23NydnLskfj7zqQdBMXvLzVSEpkmTdbZO3z0S7dTm9toC0ZKiZwH5Qm7LoVyTuhQ",
-	"M2F6Rd+YTBOmDcF9D8u/YtMmiHbHLGU2yejX35gYm0mnd3J8fNzGmhJyNugBli5uQYQDImC9uOkOCI3H",
-	"E2vDo4Ymjdj10ORVq6msJ9taHbnVFOaMF1xtTJqSPnBCu61NEwRmrV1T2t5nxyvth6fHm9kP+K72l23e",
-	"01s93TCkvuVrwgNufMeT49u+5BbB3Sta8mnQkt2T0ydnT5/954b6F27/rz+izliK0pbZWzw/eVrVoFWq",
-	"WleRHp8VsNSlO3VdJKocb3pi921CdT+TqlhURUF2/q/Tcf7209mTd6/e5O9fvT757e+vn7z7e3z69tXF",
-	"7O2rizWGRgGj3bXudBL/yLF5rQr9BSUNSKKKNCCziUyDmimP1nFSHPSp/7oKQ+kM0mad+BrQ3lOYlT4q",
-	"qzM/YgbjKpH3H1dECc7JE9+JKqSZQFMNrDDp1uqil2FxS2qoRlQgNnqYJ0JVWLBdLYa2IqezIz9yjvzv",
-	"//H/NmESyimPm7RJjbjbInPbU9Gd3lmh2hachahjuAG58pJaXcD1FQnfwLqDgRu4qPOCnsTHZ0P200/J",
-	"6S1NTH8yTWxykabEn1wpVPsSt+LotwAZtDps664Pl/8RrYUg+1fgm9XXwjVbjwwHtmq2hYGNZcLCPgWm",
-	"LT78fYlNH//L/tMM0ve5Ym7aayOUDtUucI/fV+Jr+zeEf9rz6JgFFl3fUKRDluotaETLz5zhM4dUc0iW",
-	"MAWN4DA7L2ELM55T+2iorio+C0ptqnjGlISFjfhXFsYO+KkuLuzSDyORPCdeuG9I8U0TJz49iU9Hx/QF",
-	"ezI866zNdE24de4cDvzWAJQXuK2J2dZ2MN1T31nSCE5mysUV8Km4aubTD/kw5TEWXdsrfdAdYvhd4EEf",
-	"xLW7u+RiTqg+B45GdxBuUXYGsWsWMhkZvWIKnEg/cRRqqY2h8SSzKtBPH0UH0qfqoVa7nBcJhXGln84o",
-	"JvRdRbfRxDEuSVjKDKI8PPNFb1YlF4s0KIiWxQp6VBfhKb9xcbW2fPloZVarFMBojUvfScHKsHutBdc0",
-	"GVVn7rSal5MnXD7+/6//Q57RMcMfFiNtrIgYzs2Cn3Pz7WpljX/NirjBIYZHH0OQZdEomNG5rlnD8gt4",
-	"wfWK66nU3GMS1t5vUNDjAMstCQVVdsMz1ssbnx4/e4jHe+uDLJgSji1MvqxXJMgqNflnHk/wVpCkX7nz",
-	"dh1nJ4u7CWOYpinlovpabV4iWDM6d8vYhntWUSHvp8xB8jhhmzKaaAKz3bwuKSSWbp5dhIM2myKaNUqd",
-	"alNxZuzTH2nyFxhRC37LlJpJ4bakKC2rFUENXsxpXUgs6DE3V6HZNYQ5SbEUIwTRoSnxv8GYGU0yLsgJ",
-	"IPq4YdgRGeaGGInDeJS85onrSHHtdqVYKSgFqfS6eedaX/K38DZ7lXYuqqJ2nHoulV9FnaPSX+slWnlx",
-	"qg0rKDc1b2eQph9gip2aTdMYLS2e9Kfx4gjNEjucHUedjIsQ7tvpcMYkUUxbZ+VjzsjJaUQuxjRh/3RI",
-	"FWGpvc6718fHbgp4YLQQBFsx5nvNpNkLB+ZruMntc0+edV/8FHVSKcbuk5+6L16E/XxLDVOCm//6nyRh",
-	"5B85VQZHYS6eb6tYIEweKL8vfmR4xvr/hEhk52KkeEwfv+M0Y/POytnbx8dbnr74CWu5vQy56+CgKyUP",
-	"zk1U/tLVKPX8RQ2JNys6PGdqshAndO9HMjpFN6i2WPiToaMRWFYOsg7vdu5MewGpKz3XhmWECSvovDCq",
-	"IBk80lZqDcrkPIBA4g+UaDpiRE+Yle0/gt4YGaZmVCWufWdYaBWoW4oITbW0ymM2kfhUh9lt9cxIqkux",
-	"rGma1cwTp2akG9xWXvVCe1Bp9lylb7UAbyBc0Njw62KrovIFlrjJP/EdREImNB3BTnKFcx+lSrighunm",
-	"6W1h9NG9DnBbW5Lti5DZVD5se3bbRouoE1CuTnefZ3IFWeirbtcShrAB1oQvGKdeBi7awKtHoywbwlBq",
-	"V7KBN7V7bx65UheVLcmFWzYCHKyUO7VSou3xOjiPBR08iIL5WxkyLop7I+uurQtXziy5WOZrrn1KxJoj",
-	"bc0LX2ftjQwwMTTq/majw9lT566Vqtp9DOXiBJmroX+qYeTI5obDtqeOVOWF05EbWuVbHSWyNUZ8iJ0r",
-	"t9OiWFawhhrN2MqEZah7o7GbiAzpBsx4cEWMvGKCUMCh8Rl8KAFybQm/oOV98eENiVMOo3ksV1odEFVB",
-	"1OyNdSynTNfqzbfs1hqTZZSnnV6Hcq3p/2lvxVXXf9+6gPXkuChgzTVorNKYnZH9O2PZkCk94VNkXFft",
-	"49TTxZ82rAByP3H6E0sore40igrNTaH/fb0rZDetsGOqY6kEdhc+x+pIlPV2vaX/lVqm3JMu/ut/aU3J",
-	"W5lrTTuRL4jpl8pq/UfhEb9HHSlYH/SvK5nAYOfG2r1UctRWCr1ljTkSIOuHwvJ+/xd4+ctEEpqRN/9W",
-	"5mE+FkdcOF1aqxbf0QxLeD1Zdm9q5S2BvFMy4sw684rRK5jylaesSVW9ZfevpEq8R9fATHrL7kUn1VPk",
-	"Q1RDVUmwpGCkYK5m2imGWhp1Ogbu+lixa3mFYGv1WGi/vCQ/HR+/6JLXIsGUu2ba8nyRYldspJieOLUz",
-	"ZNa50MTILrkoRW/gy1Jmg5weHxMjJWYrBrnQ+XQqlTX+4dq+mU/ZwEeJsMMa73JOcs2w8BzeQdtXk7kZ",
-	"dGsAPO3rfba/6rSl7a9Hs9nsaCRVdpSrlAkrKZMFAod1dHqdmVZ9rIgr1tyfcIHDgWFb8G3aM8FHdu2s",
-	"BFdvswY7LIEVuMKBa5pyBAYXktjjYcCVZ/ir1WT5/iI3k9fQiLvtJOGfYCD4Iv3Q+KqObqPO16NxTlXC",
-	"StnB2hpNpGx3RKsI+9lPZy+6ZIA2UD9WzNnVelB4HM6h0JGrYLeuC8RzM83Sa6atXfXnz58/kJ+p5rHd",
-	"4uE83JInAyv0L4X/QLNYMTPwcHxDmczPyQAU9ABLTqhSchaMuTmxvELGigoAcB9UiAqXqQ0djXrY+lrZ",
-	"ykth90bDGMgouFqurXeoOHApOF9fTZdc+K5gy1xsgdkjMmQxtd8UPZHEzKS9WGkcQWImnI26lwJoRUMb",
-	"MrYGyxHxu91DZucCKLLvGHIQFR/Bq5Y/wM2JqhICrkIJEV2KQS7skUvF/8mSPm71wLqAJ8Vt3KfNseHt",
-	"C4lABK3sqVNrwlbIBOSLdvKleGO74iWK7ThLEtLb6I2Eru72sgf2YH2xsxUtjPvfYBoGGbqByDrDmHGL",
-	"n7yEbd2RrGPG8ogjsttIt5KtflMVehUQu1KNvpUigfeVtexVoYB1o3ZcIuBqqo7cv7evGIAQtr0UkeuK",
-	"ve80d+m0b7CtOIFwZdM6XJYOGuWgnsB/IKBQrbacAK6oW8xQypRRsd1iAXyaYyQwhYEJ373+WI+cU2kJ",
-	"WqNxFpxg7/srybWmwpDk0WuIYxQVGWIs64PbSw/eVgq+zJp3nX+viKjmin65ID28UKxKleb8eiW9DGn2",
-	"aoJ5Hd8ZaeJ9lafuL0e8SLI+SmbvQGOzHCdrSYMbkc/9pGcrZ1HnnyfJfmdmq1xS69dfJAlgClXJsolP",
-	"6gyE1XnYTfOlC3xyW/C0b0FYR1sia2vtLpz3gwg93SzTMd/Ymlq3m3ZchiNeVAg3ACeSAdLhgEAOnihm",
-	"uALbrynQejtlse2Qa8ijxHHOeLqoITa0G+4hGnuj3H+AcdkWotznANeV5s6bfwz9QVyKI0ctza7fR+/3",
-	"u34mP0+Xm0mi2MzlCF0/71bcwFdubR/90g4l47spGYfkv8qwewx8LwCvW+F3hV/cjet1K5dlgYzu2mtZ",
-	"jps1QvKYBSUNfX1UXzEoT8NWvhJrf8A7LzN18ajmdL9lYei8d4VvS/l5IAGolCvjMUJHogNh7JJ3ksyk",
-	"SggdWqVXTKXuQX+jJfcABbINgeBeOEii/RIIRzdKhIFHnx2QaW408WOsuJ/EcAdCo2KhRp2jyl9+ffaL",
-	"8P/WYiaQZWgV8fBxTdByuW4fZ/J39x3hN/fHhHepe3zp63UXEH7aHHCzrIRq1Mo1kjCapFwg9OiUau3m",
-	"7QbII6xSa2rlCfBdK0Rx05HgdF/yw0DmBjALByXsJ6wd+TEsJbA++WHgIA4HPzasCvG10BipgQd0Tyuw",
-	"EuvoaJuhOytyUpaMWX8B3e7J0fETKAT14NiblOtg5sSBcWPWpl29bbFNvfKmjBhLhjS+6s8gRefd2LZJ",
-	"H3BJPR7gx6Offnny64v/+O9voeKWj7G50yF4rqwuqpYxVXzoP6JAeL6+OBB+r4NAx2HYB+irCaOpmfRF",
-	"bhS2Els1aLetbn/8YYTit3CDrrUx89TQcA8Pzq3xkauKfZ8uutint4uHLqikh2lcLOr3R7qQxbX2RFNo",
-	"9HOR6HVACdq6w7MJg5x2ITKI5TZdsgiwSMB0yefimoTFPGEaAUbPl60Qzdy0A1ATXTIohUKPfmXzAYFu",
-	"Q/QgyQ9nx8c/dutagDzWUBmBz7rv0KscNqKErtAyuKvzYebGlCLE68ou4rfwREoUmzJqoMXqHDAfcsH/",
-	"kTNi2FdThlHrPB2dsJ/o01MvX9HXLATswm60bjZ++rRVe+WmIea6+kd0CsEatZaOXx/8sTCD4MSh7TOA",
-	"Cu11LsaKof079NYkC90ajpDkyEusP/zYAPusIVdm0k8QBPTkxYvnEGqzDyi+6U8Vi7nDg5kzavd3RDOe",
-	"zn3t5StO01R2/Gp9nWTGhdUtpdEEN8o/11CHYq+QajSOZZbJxMmzTUXP/YTTFxZRJ/v+7I2GfY6q3yho",
-	"YQcI9eLOSEIdea7lsa0OrP+Mc84QVpGKmDm/kaUpCDP3cGpvG1kzbTBFWOnBeaWFc8KsjfdPJqD/00AF",
-	"C3mNlT404WJsJWvo4sTAZ8J1nEqdK0bAjFI+848P7ZZgcPzbQD651F8h7YpdyV2YQdojUuAQAJpGRIUy",
-	"tQhhb+YRGVGe5srVGmmZASa+60kl9kDRv69NKSzS5+2zCgc78g7sSMRC760aD+Nu+etP/3F69PbFf3+1",
-	"lih+oKZotD2p+3lSBF8eSjy7hRCF3rIKav6C5NwKJHUZjLpeBD9GGbv+TLCVc77eT5nQDnIQJE6XXKRa",
-	"kpJU0VGYYedmaAppYI5maY4XF8VsbINdZzfkoZZkI75fs/H6MGd40elUcmGyZVY9K0nDNYqi8fURMcuB",
-	"Iu0sBdWCax9iFupGrsXdu4Fv/7iJ3QIHbJnnPhk51cWcJW+1lB6YuYTVNpkr3PzeOOxg5RyiZQ/bRNlT",
-	"YRdY43YSzzku2xZ3X7DIihHPE6FDI6Fz13uBrcHWtvCpaPTJoD2jcLAgLncbwVgC5MGnSxgrXlMm6fZi",
-	"38yRhKX82jrJC0GspyWZZFUQYwKHMp4TY6UcgLbax3CRM02oIROZsfXtlpeehu64mOZbZW6/n7flbCiO",
-	"OPK1NVvm8AsoCBgBsLArSltZi3MewIb9gogv9umSjxCNhoiPCeMMHOJ4AL6BTDWCkIeKhDomhtf2ROHL",
-	"LrZT8HwbayYUqyzouGcV06LeAAhJ3XVsiYByvvzA52v7KAvlK82+PnxNaJnv7p5/YKdLMNkOhtqSjYOi",
-	"3oChEhanXOxEU1pGpxC+LOnA7ToDbvX7ptvckP1f8jQluTA8JRdTxdNgpHZ6HSH7MZ3SGGod1tVdr9yh",
-	"HlTXVljPbeftNFfGtKarJrP9zMyMOaXjkm/evCynbv3cYSMBODnw01IFWItqr7d+TYfqz9tWf25xsiWI",
-	"k84XRmIqgn3hU/2CfM6ZTui8u8KtPzleu9PiKSSHeVJqR77lAB0vBhyRPdzyDc+ZRI7uLEDepDg/pJQL",
-	"qFc4B6sRJo6TIQtwbEWqETi/qS2uyuD32hjXmp43paz7yc4vLKKOtL8obgw2wd8pZdvnsmodxwYKS0hz",
-	"FJzwXUVSdm4hjihP9808DEYgMkk/4UlfSNOnlpqS9fnknTSvwkEebMLtuGOp1GWLMJBiKQy4AdOVwJ22",
-	"x22utKUcoJxQTYZsnIvtchsuf7kwZL/Y7s8y1ywhLNUM7Mv1Oe4jHuOB17bCa5/pFSMYby/4LeTwJ6Ua",
-	"uHXZTRuqtl6IMPLoZ1ODbV8zyiEMWG7Y2R7PwTscUqGHVOghFfrtiLyf2djVhm5uS1ixg/1TW5Vv25Rd",
-	"fokH8XUQXwfx9e2Irw+5qRhBRdU6CjVvES2Mql2SbMVJNQ2ZxV/oRx70k4y4SMgUZs8SNzjZx9G5InIm",
-	"umQgGFUDcsXYVBMjvYjVfrKm5oYRmIOIkfRpShGOU8+Y0mQiZ2RElYPmo4ppez5YQg8TEC5FTAUZMmi+",
-	"xhEKg4Rr6CoYnC/OUYGnTSg2GdgnQYODmA9lMn+kiWZUxZMuARRrN7my6IUY82umyUCzr4OIDOgYYDen",
-	"cpqnBSicBzQV8BFNuZkPesVLgyGtmYGOrTxl0L9F2DVTsIQ1u8sjuLQ02onIEVYFjlM5ZMUwiIGiCc91",
-	"/yob2F8XGxTUBh5THfynJZtPnjT2KndRekvIXDhS9LmLCJxOB3V497CGLtyPs8VR8YFmg0qDoxXf+dey",
-	"l4X/P/yxipBJ57o85KHuwf7r7Tw0QEKCJKCGjaWaW7NJJI65U+jusWdtL9NbgYp07L4aJbKMHZDrLYEH",
-	"+Cfj7/oTnTQDCPjyfHsmDpDe8oaeOhDW2tPxyPVtlW4x+71xFdSQ2FoiGtfyAd7Hiikrp52CAAC2JoSD",
-	"283gjOrUXECDpRksBauOwlVRkJuKjamCPs6YakwiW0UsTNOJ/qNppSfH6y/1Nze4Ckcn+KFVlrQSNlYM",
-	"02xf/vSJPD+rtOTimKufui9eNKxSYAdpsdApNYYpe+X/ffRvfzs+evH7v06i0z9+uLzs+r9Ojv/48d+i",
-	"4tsny9/+/9owLuQrUFb3rJ4cUeW6simyTMOag46rlxuJzIeABZnRrzyzsvrk2G05/nncLbbc2d6NRFuy",
-	"XRyKlDWC9IQlZCJzpQlHLeVgAoWVOCayxgm4mdz4SQRQy98kg6dMoKaoex1q2JHhoGPaycJZ0S+OBo0O",
-	"ykCzr00CCL5pLX2+rvl0LUlGxZzMGW2EBVkUN8X5PakcX9gHLgwbrzq9YimoCoMJR5ycrxUzVUOv/a4s",
-	"/rDtskomZBOXVq5oJ5BfOiewaRWFfQ50XTZBrHZwLuMaqC4Qo9gE0wX2I6NzMO7z8RgqEXseXdlKPFyc",
-	"a+3lGTuvrMr6Ck1r8re7O8TlInwBAqLTOz2LPF5t36MTZm6+IFtGsPWXytGIx+VZhHOrmK7gCiC3XxTD",
-	"66+ZomOGExXB48OZir+3jGs4OAG/3J9Ol5xluwvU0BTOYiq1wb9iqpiXkBlPZnzE1pjHeFKaTQWrhulU",
-	"E2rX7Xi9D6NzTk4LtNJSQAHNuiyQZMEjvBj81GBb+814dgRBoc2HOlY53j0W/WQfCQoFuRkzE5nAqyIZ",
-	"QFTlK778KfzFDUNvi321Pj4i2//tX53Skp8fHT+BMJs7rr/9qxOnUjONh3zyrHd8jK6dcB9BCW8n6swY",
-	"u0ro3FLUe7hD2QJvOULzD4zipEUoKcR0ArK54y4XA6Ii7k9F3H6kJTB6u4uG8/ZD0bY80nuvRnl/gmhH",
-	"JVWd0enac7y/TCS7ZsrP6KaVvHdGEyu9EdyEmx54WlhUuahahJx1ydaGggdF1r0Uaw3iDsM3nfvhXsab",
-	"Sn4K4G2GdgcfGONBbgpR+eGPdHQpqCDWJ1OAjApXQmPTECsMuCFDNuZCR+VMLUoTp7ydzrAPyLjWXIwx",
-	"JDSAAhcXLxyQIdMcfAjcHbxF8ySYTyFJco9Dwh+UPt22rtym/ttYiX1zCqpeAa0r4e91GPthCPuKIezL",
-	"ydva4bH+NqsRigZgzgzIjCrhwvZWzzS4Q61Gq4PWCGqslF8QkDuZFyhDFbWAZmMtKFAhibeXXD14Jwfv",
-	"5OCdPDzvJLq9pvhcqXD5Zib43yT3tztJYwD0PkAcOLCXU64NznNUDHLKCQHPYTaRKesSmGzgoOhg2Kgl",
-	"hDkXYwQXHzzGDwbFKP9mN+Vspa/i64NqPJbzS7H+sP8aDwDZYWMPYNtTPQIfG+taKKp4OicgWZLO+q77",
-	"/c37/87m/G9iqT2ecG2kmjdabF8mTESW6TwALo8niH+rz70dBv3/wBkwDrasZdcsvQButEw0cqEAt9ju",
-	"qvoJ3IB9g/t3SmjH/Z9e1UUd/8BdA6m7V3UavhPZj6Rqa0qBfsZfXHEBslFDNUXVCHha6Q9FcrSvWxiR",
-	"3oL6vb0V+mSLwN8V0tyr8CWo/9lEFu2auzEFaqURKu0tV/t+9gJK0zmWvnFsu/DGI8KOw6iFRU80ya1k",
-	"/UdOlfWGAfKI/PDiFBCQIpKLFObDFwNuH2mCckoqKEjz1oNhKvvxnAzZhEMhHzUBcAm9VCxZSVlbe2Xd",
-	"MmXc2W0FGaMdGCXNIBMvaZoyhBHIKg7wuSsLgDoNz/rFvKK1jZW/lk7/Adksf3V0+o3YK2UUmBCl4ZrY",
-	"Hb7ReLEOvzY81o/jfLiiqvYLFEBhDSsgEkUEOd6Kd5YQq7GiwoApwVdPlRzxNMybjy3xqUea0DzhTMSO",
-	"Q8u9koqPJ6beRHkJi9zWnKvW9Gwf+xuvhwO6SFOCe7dtsjDUrBi8G7utCOcbjrL5eB//y/7THE98xTMm",
-	"NESA/FECslXC0H+MSMaoPVUd+bOPXCZGpnI8jwr4u/UI4GwZqmTIaqOJ9ihuTQAOegs23CPv+GyfduDm",
-	"1Zyra1FQbMy1UWHacRI2DMNFeBWWIy2UHEUdZ4FRYxQf5jCKKWPZEHVGx1pqJ52oc9qJOi86IOZTRnWQ",
-	"lb/bq3Hzy89aXBEXiX1xCS0Zr//Uf/f6Syfq5IKb0D3ewXuFU+v0Oh9csZMr/cqkMBPChfNPzITNyYxB",
-	"7MA+jSlEJHMnCxvuDtMekrxmSmTYJcGyIVVj2bcKvtODUij6tV/etjOISfZjlqad3tPij37GhbRbc3Jc",
-	"+lAxa2XH0Kxiv1jYpKhjuIHiQf9GxYo3i1QBvTWEqWL47q643gWS7EMfaZKwERd8YfxkRQasa5TYN31p",
-	"iaowJuvFx2OUn43D7hiJYUQCgKfYX0ACwomFIGCoB9Y7x84CF6cKV1gVRomxrl+p1cFPsQFQYS9ALsWl",
-	"wJS83TcXc2Iwb2/Ex5ZjgvCBJiS9QNoTmSZkUOz8IPL2pzUKoVlBahBgNE3P8e0uhVdZrjEDYmspGxki",
-	"c9Mln1zziRyRgiHQtHIaXeNq3WgIQ4epFavWb7WyEFx/1wuF3RoxTZlIqIIyxMiKVcNi6CeG0RSQLEhT",
-	"J7MzqsZc6B5k3RGrTmLhXMpio8PQsSxy4QON30NNg5NKkNxPcCVKziq+s1uZ9aydsLCvg7yICwJbHLnf",
-	"56Ciku0PNcjwKm5QRZpeCrd2e0OIVXbJn3mSMOEIakKvretBBtc0zbGJJUwsyjUZ6Hxqz12zZNAlb/El",
-	"0C4SEo7INVC6xePrwRIgMonAi6DpWAJENbAG38Def24JFoqX7b+A+OooK5HnZPBmdPROCobewiD0BT05",
-	"PuuS10pJpXshcuNVXMELxRngQcuEgWOCjkuZZ0QSLkV7z605bL2DePGscd6kWyFGBMxwfinOTk/JwEjZ",
-	"z6iYl4TzIMIiDClYf8oUl8kg1OMDXg+XCcb+4IA8k3lSht/6lQ1cRQgc8jJhDPBufbsKu8sDl4JCaH5B",
-	"DBNYflsX73VmwSscEbQg9WiaytnrbGrmf7VU43NHNeatkjOkgqGSV0yQxG7WcH5OqCGZBA4CIQD0GVUo",
-	"2S6tSwbwTW0I6pwwuwQMxFmZpqHUfZqCFncJn/rBfkFVllUWt8JloTb/yfFSKArU7Ru89nn4lipF52gV",
-	"/CNn7munP7WZg/4cSZXVhNzQTIL3PCf/TkVO1dyfe0q1QXaq2YCGSJuVQ62rgt/ax9Z3GPhFRb6mPTl3",
-	"azIMBr62XZCRt1+Oa+ph2osaztoet+9+vfGsVx710+NtnHX5NVBvnjt9aFVF2xfyYFM173NDt1T5jaDv",
-	"ZEuv5I0A3+uFvTwL73YXPTwVOkkKK8VqINft0GaLF7sf6ujl5Ibd3TK9wBCh8D6wNEZgohDUlzhN1PL9",
-	"iqlEN73l6fHdvmbg7g3eqqktovb0Vr/X6fb5fYkcF+oxNpAEq1pT6l767C4OcxDr68JeGxj21Ty2H0F4",
-	"K5FMkwEOXOmR8F2TKkNpVpc2ghBE1In1dasW2GIZ0Ae9GMwYNM2odIN1GgTU0+PjXaaqqrgNUQfUMSaZ",
-	"ztygSRgYZv93jZbY2cmpffm2v3zRKaMwBFvfhzPoqjgEuOrL0RJ0vrxNiDYoaCZrlpRXYKT/88RNPHt4",
-	"oQ8sjqKmFI6qbqzH6jhx1+pJqRzo6dHx6dHxyefj0yITCCM6e/a1//i97W9KMZa1gixgvdufeOKvEJp/",
-	"lwitPM2+RkBEERLEpXj3+mPkjis6ic5OTqPqZy+iqCCZS7GiMa4h2OP8vQeTNFgdJypWu/vYUAg56tVB",
-	"IR9GJoPwC4R2sF5RlqdUl4siUPlk4JDZReWGJdh9sUa+4E2xtC0KOgi8FsFVvzovRppkDb6kp2WS2O0T",
-	"sQmdpsO56zkp/5Jw4TxtS3lfU3tIdDSCyM9/4yL5b5UAZ0qHLNWoekpBUMFmMH6+dOVIhe8FDKHIr1ma",
-	"wnQuwoRbwX/9T0xrLIePA5d3ntKT+Dh5wU6HP43aZwjDwaxKq5QI625zK7xMNi0TLFXpu4IPXImQJXAn",
-	"wnVE2FdTDvIods1daEiwmfVggTLOodMcWbsIMSKAsotQYgitnFtpqBdqgIEvv8UNM7bffHpPnpw8e3Z0",
-	"Qmg6ndCjJ532Tu2G3b8vy0HQhsfNF2EBQi/26Wmll/7kxXFDP3a7Uqff7zwRWTqeJsbB2gugmQpJ3i0H",
-	"zTwWZzAaVqii2jKTj1XeSLS1hYEvXPgfwozQjiBYOVKOIaiRmz/vOaEHS4IWQKxD6ZJ35Rj/pbCujEPb",
-	"OTt+0iWnx8dFQtvnE0pbigWuflTPhGpf4oPlrwPPw/0JSzFwKlxpywyXqy+Fa2qD9vQ0sQvWZCbzNIEp",
-	"04A9wMU49eDouhcuxbfHyDQODIFgaWkZOJ2/GoS9FG7RLmrvPDzYMa6J1ajuI2e9gmPr37Ec418INNeF",
-	"Zd3Rl077XpvxmjyDBSO5QXuXTOENmHWdfqwtov8WC6iTFO9KU6aSHDKZWx1Wv/rpH0qCoWRRP4A+L5Bs",
-	"jniXYezgY0KRATczD1Y3dX2xHGrlWKm0LkjRqgVQ388FPItV2eXCt8CqtZPbS4d160at23Fa2y6huCip",
-	"AONoEwfXi7N+xb8vO7G35fwmFT0tX3KnruHMte255u8RoZXFbMljLBel5pqt8A3fV1PzRYIRK4U8KCPm",
-	"eUejc6+hoHMlJOpHQPNFuahes1S+3hz+i8YOuD2qhAegwN1WwbcFD2wT63z9lcbGY+DRJFFMN2H0YGtf",
-	"Q3Tz9OlZa4w/hDrwKDwJgw8ollI0guuFJry1IYJcpNw1OpXrj3cAa7jd3oPrkC+v6Xc9OTp+WpqxGHV8",
-	"Cy7lWtPl9tuJzFh/A9jjdXodAvRfD5teUxlfWVPL5SV8oPy//pfWlLyVudYUMC5BiPSVTH2nqRSsb7hd",
-	"MLb+uhts3M+q+VjoPhd961JgXa/WM6kSyyU1/ZtLm7stDBgr0u66gwIUQLOzCAxSUjwodWG2ljsZxJlT",
-	"IRbU3JlAY4yuAeyuA8MVEmOE52SsqIDZ+VZ1cEGon6sHjt7gsat8GnQJ4vv5jr153x/XoDyrCg6VcGGd",
-	"xxjRvrIcZ4gJEk+k1KxAGT73QcsIq87sj7EiScl8PLFqSuYG/EGudY7DoEttlE44Eq4vRQnMpWizdCuE",
-	"2m8pyYzRKw8BY1nPv6rr8ITG/xt0bTO8yl+wjej+3LkbZM2iHGhg/OXzhXz6NRMkUXOiuOW6zlq8dT/Q",
-	"G3AedWHUJNlv1A0UHb4zojocPkkIdcWKECpZU4yUrdPVLlnZz5qTRAIDgdl5IwfVOVuOeW4Lh3FQzw9T",
-	"PUe35Nk35qEkGZv1titG35z5tot34Gtl0dSeTSTWCoPW18XYLqsXez5FEtRpaM103Q/LvYcaWrYJTbVE",
-	"E+JSDCpEOSD/+3/8P77KGEOjmWbpNdNd8plecTEmdEbnhAZ/FSwQCGtDLFteMY/gY52zOeGmhfqvgiXA",
-	"pZRkVCQUMkxGUS5c4NZBq60LorCZnt82gkKdXCBvtJb5SOadNU3fewBQaNTODxA9YYXCDdAIW9S5jwv3",
-	"e8t9yq8tc9E0JZppyKViRTDwK1FWGQoyzA3mYkB6uDxH0TPcQpwU4yukYJqloxL4CZ4tIn0AtwL31c2s",
-	"91twO3a7l4lHaIU4/XswQ+7WDPEATienm08c+laEE45fFT4CcCuhpHYllNaQLEuCRE6d0m8QI2r/xcjB",
-	"mXlYUuTJ9yZF3k8h+VqEEce0MkZ2E1GimTkqwku7tXEQu4OPjEYA5ysEY3HxSghOLsYli8AhNc7/+Wog",
-	"OnnExa1tIZRWN4QpGwWaZuaD37k9mRm95ZCif/2Pdi8OfstGTP2JGUJJOJhAglvgayPNdMs8/YtlNpkx",
-	"iCVYfkulNiRhgN6CxaEATDvHLp0uWRICW3NgsA3INxlzQXLNVlsgmpnP7z9/OBgfB+Pj4MKsK6dgqr0U",
-	"ODHLM98MWts2l1M+CKhXZjdKGJH2t+fbKJ75HJ68X1CS9gYps2S6czzJ8qOgeKb89+/rzY90u93U1158",
-	"XVs/82zHzYGl9yqJ1bNOO4HbVjJaKRreFEdk9+WoH0uR5HHD1Oalh1kGWAtg85qmPOlDFTbe9Se465Mt",
-	"Vm14XnpglRuQu/BsjrWEd58SqrWi3i5lQTS6P0NG4Lz8hBpfDKIxswN18856ksINQPQokWU/JoFRxi4X",
-	"POI1DWhI2J8Lxru/aolV/LeSXxpJe23KvZ+6iLD731ltxEcWg0dfVgtbsCEe/8v/t9+2XqKoS6+thSix",
-	"xy0x/Q4qZm2e3PPqgw1oexMdE9XVGYbcugJO81bXlJrJstGFRbxVqbdmUe8NhQ9LqqqmNKBOazU48kjD",
-	"m6uubRcALJH/s6OT06MnJ50NDKh7yP+v1EJ7lmaTSrHY3Eqz2C8QGbVBf1xoMrAXup6Qx/8KwZQ/wo8H",
-	"EcJK0jSthXX0BXkZnSPQoiV2LhDO0FX6BCxaLAoAbbVu30hN6Yxdnmsu/eJfda9c4CRnfWp27PviQ6zX",
-	"6/7XChon44INer6/GOZ0urgFHiY0v/nm39APj+dLReJrtIYIdXlOBobRbNDz8NkJ0FOAKsZeY8yLzLHi",
-	"U4pzMkCCG0R1O9SDW3BBrjmbNWwKTL6s3RX7flCYTDNruCB6WutIAC5cM3LFRaIjopk9f4O1bbHMMqrL",
-	"I/b/1qFaM61dg940pRB1aIPmBJ13tRBO/k2o1nzse/+gQ6/vhVAnqnlw1BnJNJWzPgB9TWSa9BVze0in",
-	"UyWvaVqa+Ag7O5S5sJeFjwyFOW4mV6B3T553os5QMXrVH6dUa3/H31dDS50uQEu1xM7ynXVh/HiSMy9q",
-	"mEiqILSPNEnoHMjVXgazEJqHk5t6anFP6kTATUYmiIM1jWVm32odukFi911Kiuumgf/2q37Krlnafrq8",
-	"vXm/9MNtxpaGTLARjzlV87Ym9fDE8pZdU8sfxOEHvsW0c/Gn/zx6CZecPQ2cula434m9kpPwbBOPBNbm",
-	"scXLXKWYlrmCPly79NIna7126dh6nQkfW/u2lD9A4uyVSHEd54aedG4XGPMK9q4DY94MuQECw888sdyP",
-	"GwRtR6hj0Gh3xkvJjPpM9ZUzo2iecHMEz0ArFZekrushWT5b3sWv7UEoe2SPca4s3nvxB3+GUYKR1fuo",
-	"HzNmqGWtLvk5YFNkPWiNMorHgAn8WE6ZoFPendMsrXwA8HT2g0TGetAthAZi1dQIzi8TCXpVe3BmZzj2",
-	"yF/eRSXo7Ii8+9P7iMT8mqdEy5gzM4/IVEG9E9EsNlJFJIYpltbHiQhOSSQjGnOcXFlazvtSdkvXrOqC",
-	"ZBx7xfB0cCK4mU9lKseA95jyESPxPE5ZRDIq6BihkyA/m6eVh710B1zjSGLZd5GpDalYnJGHAD9R4d35",
-	"upQo5HqjhYRRec+xhKPO1LMP6/mb6aiIkYYJDsFoKnXJle6Nln6NNikvHE0na4Bb26xXDJUdMxHDLhbn",
-	"SwqshNJjLj68IXHKLXs2+OGYJYMH4dwqGHTuRpEgHJZ9hddinHI9icgviol4EpELRYc8hrf9NLW0MPHg",
-	"Y9YO9L1yGb0KOJhZ+UjDSIwV4YG055DtY1c3LRL3geVnLsb2xliZQ1M3QUUzmrLEbfqEctElb0zApyyP",
-	"i/NdCxERzMHrc0UAFK+yg1aA1PIdNcUtuCBSJUz1kPpGo5QL5moOdEQyDhjm8AY6Viz0KlwxNi01O1jP",
-	"QDFhuuRNglc7IFGRzsu758Zv1PGd23icGMAz1gNOOwJOI9MJIgLNJtIxnfU+8OAsg2pDRUJV4ho37BZP",
-	"lYxZAnAZixyJjFq3iqBF8SU4NFwAArw9pR7590/v35FPoIEiktK5zA2ZcH+5YV8NEJ22B0PTYpZSVEzM",
-	"8UOyHATRhE81VH2cF8RHkyQ4V6XF/yJV1kR2UyanaXlMBylRc4nAsQF1ymKYz5SmcyIYzvRwD/k5GFW8",
-	"dotgIINS0F6LW4Q3BirC21Nl5TITIJWvpdUvI5yBrZiOc7ccP9YIfafQmULBPSst6CNzY3trFvMB3xqp",
-	"Yk6GlQ0wM47oTxKXhVdEBUIVjpRIolBboxJH3UMW0wwy8qWFvMrRLGVNZwATqiEBBo9wR0LHigFsUkQU",
-	"G+XaHo2lFSmvyJDGV13yGxeu2AZgCYCpaZJUjuWltU/qhaE9EaPotRV4WARoz8bIMbMiuXSPP8tcM+te",
-	"Nd4FiB1GUOMIjwlPkwhHRswmODcCP4Qxa97FjAJozYgqu5QYW48qjM/TRDHRJI9C2dOE2qWTRFr3aTZh",
-	"ZfpH62j5Dh/LqIkxVQlMvwDUSTjNlNFEl8EYQke0kYT6Eklk4DTVPlIAgGBUzLE1pPQu9gl1xDiRRo4V",
-	"nU6s/x1Tq6KtI0wNjIsoiAzVLagApBD0EMEP6xFtFKOZ3VUmYjWfhg22phYgVaSu00zqgvQRCpCREU/L",
-	"NHthDI0nWQPllDfOTQahcAcXFPHbBK2tPegwm07t2cIAwJmfOh/LNM+EJhmjIiIUqx1zAYysneID+zsC",
-	"EUBT+NZzKvbBKaZNad1vsqlUtWt+C9I/8buFyg9cEWvNMGqtJh800BGZpnAOQhp3BBhqOMqnuksuSAGt",
-	"CzdEsmbCEh/YfYxmCCgQFShySBeYPAaYgQpt6Frx8EHP44m01itNic6n9u16Re0u2CyOGqSA0AE+EzBS",
-	"acZT7pYPnyDIekSmcNcjluToLS/K+VhmQOPOwD77Ul7q2z9/+PSpiR8LVaSvdJj8X4Ew0QsPo/rKXsjN",
-	"eUnC4jAwK/KGVrhbIVIR7Ri+qduxX/zg2mKcjrciK6voleqZfTjIGbMevc4eWOmpH/A2DTJQjkZocFHj",
-	"gnyR668EoQ2v4PeZiUJwwQyMjCaMwOwz2ImKqn/kViVHpaE0KHvKpntpWN9NZ+PYkqOrcMWtPa+NhCFt",
-	"qTTuedTrJeODVFUlQ4zskv/IqTDgK4Eespoxs5QKMZ2Ka2FkfFU7HmSM0+HQJkVa7pER/2pZKx/ar4rB",
-	"RdbWnE0kLkJfVR8QsKf++P2P/y8AAP//",
+	"3j9PuNuFOXLZ3YXEef5yvbj4Kepqvu3NW64nOnZ5IxLdexXQ8XdPufrTkVv6BeN4jnytmU7fohbzmDzx",
+	"cXU1AvKgefUn4Xrcojr7vu/u7AjLXKT61Nb/0wN/AynuMDtw6BsWEop19QIAvDTxgDrShRl0SlD4mrIN",
+	"lEBbaKzxnKdwHMJErm3vgVPiDTHR/pdr5xKX0D0evm3j/RbW4DS8ipkLAOYGj2gEB6iJRjvEDNfN+s3L",
+	"V3UfaxOhjjlezazkckfUsiAiJaH+/eaozd5fVP2moYEPaH2fSASjxLUlijwSmx2e9nQd9+dkdFDMUMnW",
+	"lFG5JRnMK6Ye2Q6x6Ma9rH258OO7jX8seyv8jWa2pEyvsqcTbjX7RQjJyjOEAm/aeR1duWO98VTatjtr",
+	"Li7tpTJzSkCjd77F3pGX+mrHrm5SEDQipNClAKgBqZ1+/W3Vx26Zu1Km17/ZpGkYEYNrxpare27cj9/X",
+	"Ygu2x/wrdmlHpmT/XmTaSRA6LQ5zAXNykWdv+VRCPjhzq65Y2oyMbGY2dJKuZCkwUmU6EjFgqMhpbLKD",
+	"85nLSHUa4T00U2vq66qzWg0fykCAB/phflxABRxTVKGUC0FSJWPIcxS8NlSa8YXtS8fFLlSCYS4XF1Ny",
+	"qCYoq4YZTEu7qd6KTLw5qg8EF7vRM7IKpH7Wdq6Lla8wfI1KW0WZidpzoVmgdVG9Pa0R07H9lI7D8oZF",
+	"OSzvocBUM7rfA6nnCK8XlisiD0BhMfXg+9GxKrqLxseS5WZjlDQ9r4FUuwpcjinIgLspc0YEXtGcqsOl",
+	"FlBVH0iLkDZ5Kz5gdP33g8LluELzAnvRfseBm3yzQYnjQsVWNU8X+WGXWxSMz9CV/MG7jV6q+CXCK5PA",
+	"6TAZP5FIKnw4kT5bmAsTdSs3UMQ2H6XZx4nYFkz7Q78qoZ6PJ2TmijuewvVbesHzV+jxX1u1lU8ah/Eo",
+	"zD89njsMVMW4ChdK9Nz61lG77Rs/6rlU1lrvu89K6x11Sggpm7bXgc3P5C7dGRs3hSCTmh/03Ko5EdcH",
+	"af8IhBt7EHQz2ZprlSb0ZKZCkTUUIKRYCEok2nHYW8xq12qe8728NBi2dSHD5MqfZrbwXdnO1Td76byC",
+	"C56HzqNU3xqj2GtmszLCdGLwqo9snhsHoR9ImUA/sZWIac4lZZup5YhROsbsHgm7Ja+J/uPdekh8knTj",
+	"vB2bJrhs7+HBjUQwrBMe0uHlQAhjKnsZDT78uCXQcMBr+37N+F46iGRbUWMmFoxO9Nkks/n2A3vTce5P",
+	"3RdPVw5By0JHVZxuwTaddtThmG4yqlQ/58zr+NqWXCwl+WDtFTyRT3UDTXI0sZspCGXHRkqlQwU8vZBp",
+	"ev5vy6/tVW3oj8eFr6pzbEK2C0VTWmCmAqGGV4QXOTF1A7xUkmbk0iJMaLWOshuq4lHom9T0qv5ySOMu",
+	"SlFwGfYx6QGzcipRffzRq8a66i1ondL4RX0Ol26OXJEAMOLixGwRb5rHGOmxObotuj6dQGt8rifng+Q6",
+	"meUfQc1tx0iYcMaP4BueZ0egVcsAsrL15wxxxz6PwSCwQn89YyQ6dS/3mwDf16aMWVwOnmS9fy6H8D35",
+	"KHCbj4Rcbq9qDgPz98+Gwtt4DGefAdTho/CcxGp3kxwsc9bMnlb3elRdajACMN1o6ZZi9kMvajr86gbn",
+	"JZ6hevIY6Djz7XjDpH4hMgn8A5c2VYnNUcQAk61eiQJ6DvsjiLmzejytM/yzzDYkQ1pkfQyoc3OWC7rz",
+	"9bbaA1dukMv4BTgO2LZFkgHcrKjuJHdFvXNR5FSWPwV0pEUhQ4c8fqozaaIen7x/mujXFrQmkK+lFNkV",
+	"UzQvzhRO1TPzXmgvbltqQP3Q5BeiUYrIbfipGCFZ3JWr8IXglbFMoull6VGlfM2ZuCqee5goc7qsgQEr",
+	"ukjqCzN2145OY/Hou88bYDJPot0A81DfSWopjDe6ZccI4Ons4GO+4pMTl+6QA7SOFP44dqQzSd9KgN1f",
+	"2TuPt2R6Z5eTK0FPoZfgjvydhwoh54fqMfbP0UA9t4C9czsm5ion/cna9vcqob5O0bxtW8H9d0/U/ocK",
+	"7hPxNZSpAfQbqfXsZLrZC/gV9rtHmL4Kiw1Rsc6Fe4Wr4+2Vd7JvB67ocdL4NGiP+3VBppBLP8qLN6Oh",
+	"4zgK6MXwwD6Ulw6Ki0GFkUegbZjZdXv0tIX1ifTxcR5m7BHOpAyB/Lx/ipDZgVmUoI+FiMZ1pyGiOjIT",
+	"8oiA9Adx21Vu2HqMPtJ4wW6omiMIUYewbzNs0Qska3UQyDpqlPRGVt0JvrsN09QmIR3TqPH28oZK2QO1",
+	"/CM05sGZyeJc0zxKXb9bxapJaPVi6jP0tnGc6o9StTxqmTdrJJKq+vt5PtO6vCLIgvrXseOTpuURzLSC",
+	"N/fi+DnMJKA9dnb/xDTUqNyZfDFI//y4g/VfHo0IfW+t0JbGW6rtLVV3HyNZMnpLLYpzHLLBfxRUKcJQ",
+	"ztmGCITXyqaTr3GqQskfwSzyHWGV2dBh5ZIgrL9hUJNVhWzkZ8RGuizrK8TTtBRi4k4p8q6/XQNnKUEm",
+	"vPAv2YntdJFY36Tm+Vja88hk6IbeZsKrT6eDYIjuuS6lzRSQcaTY4pYTYyowytBmziTOgHPeP0FmdmAO",
+	"e3MGwrltuujdgX/UXKiVWcpVtCzr69QSQAOBDhqmiQ+mGZLcvxT97O+k7ep2lTNy7fhAsdscr8eBMj7k",
+	"JmvzPvR2/BBmvI/uWO/ftXxZEKa3/N4XAPfduplO+R4e7Tzc9rREXvjXEF4i9Haj8hqlW8w2JLtE16RQ",
+	"Lk5oG9I1ieFhlCXzMWcQH+lqfJXjgOQ4PkoQomnAH52sXNdvRTq1TGusAM7HoQnzHuiCC2/GBgUnhrEP",
+	"S+MECTuiTVHvFkuADiwOwfnVo0TXd9ZvxK5Kv+EjQwynCBaHb92ztuWN7CnXpUraXgQS6ecSHxdjr1Vr",
+	"CwVdJc5eAECkLHeAj0twukUgkVl6iK2yrBoRdFIXb78NYr/z+E0FqoW4QD7c1qRsespZb2SjfsRscE4y",
+	"pDhSWypRbe3FQQ3PErKaX/9s4gU3WsBN6Xqon5ZkHKfQOvtNQgpUAccBad5AgeCQwd+PxGYQm9swbDXB",
+	"vB0umr+HeQyVEl4jjRl23uChjtM4Ak0qSfV2QL49BzUgIOXWKkRybWxhQSyU05ayDcLsABqnwUOHVKOY",
+	"EUwvahgC4kCU5FnQre4oPKkLPGz7WNvQheEdkaYd5Qh6FHxjcGOOAghLe1yBzyyTN6YhETfaVESSsk1u",
+	"FjKlRL435+BRKOegFv2nCvfjGF9gnqHCxGggoSl87JSysl7K+JKu1/OohXq0V1goGDEkkOFyyt5GAtD5",
+	"lCpJ8vUU+vHufeCjEFiLPA14thZPXbEznWTG9kTx6ExfPjC1Nj+wi24uyX3NH6s+lWmM9hvMspc3ZjIT",
+	"OMqxWufc5Vit/aqmNbTkmVwBYIbdQ3eAT8jdvI5K7jr9BmdGkxFkx2+McDcmelCj8VjDTPc+pOu9MG6B",
+	"HCsinNIHLRb2NdgQzDZxHgSCRU6bjfqjQi52PxKjH7nVDe/tLECGx0rHiC5EA5JqvAHR7bgzXlvV+7gy",
+	"z0jjClpwGO1sbawrEFRNm4sgRvZTzK67aVX0ymS/Te5U9INe3JqXLIvshj7NU5JF+sNs8t4HzuB3naNj",
+	"vQKCSJ6XvV+Fn2/i9dQ5fZHUwpqNf7RjsFaGqpv/PW1PC9TX6WE93EDFXqN5+qfczv24m1z94W70mh9C",
+	"x3/NPVx/Sp6RxPYbNVpaH2ryXRB2B+0yI2OHPpfaVx/VfdP83D7M08nyFmg7ov/h7bPQY9UYs8zXDZkx",
+	"KVvPf3F6RnhDFo0ZWL0g5/FQSa8rveej6+v4mvCC/O7ArLu6rZmH8Wi2kngZ3sU1fTmhCOGEiHBvUUL9",
+	"TN/hvnn56u7yYHkxHmtgaM1FSiablnbwvnX+QPDuO+L8RHcMAcWy20l4FTxvOBeAgiELERb6dv4qho+s",
+	"RKEuSYCtGD/820y9vLXc/Xr6Myld3mW4f3rXDwKDVhLK95tC1atDkBn19dXM6K3Y/FPF5IarXhHZ67uv",
+	"rdaevHBbhSSkisKQrluBHgFy2In3uVqyLZnoIbr7Rq8DHZQ6C5ma1KX4MrIla+sMbohYdedj2GfiQqeA",
+	"O1BgURmg+tqAI+8TiQqstpcGwD6xKWNnkD6GmWnkkgm8P3O9RlO+IwiveKm0Sqa2ZCdJfhNoWRZk8DXz",
+	"hnn7604WAymm9bWfiwnWfOT+McF/UElDnSmzHWWPlkXPDXj+zTP0CijJUUFGjVWXIF7gX8o5epMXmNUe",
+	"5Ftq3GghWPqUSfPAWVlU5c1Uoh3OiC3KmQtosN2fe8thwrxU0J0hqIDB6U5fgQR8D6T3BZiMJCp2MUPg",
+	"akWO0wClfPUOp+oScZYfPEloU/VMwCQxHY31E2vgMVxqq4mjPRfXTqT0tbuHzy6n5SUUOWZsIqWM9BSH",
+	"rCbXmUJzyv7iKInXxHhJhu41XMs35tGgt9guAnR0LWsZV0vzX9U8hrpN3kGJll7B1C/od+ILDD8AwJ1/",
+	"39rdwRuU1VjMIPM9zund4s+eBf04qrlSg7m2UiuhH4dzL0NvWbiPG04kwjkHPSKia+0AZ3rJbNIqlSgr",
+	"yWWjMMxAUOmtgWRezbL4nn1gbjvM3wAops2L2g11xqE2usysB6y4wUDrDkZEz8bMQ+/sNSmigJyOYYjN",
+	"qzpKQJeWi+c5Eb1VgFE2rr1z3pwHb9dMOp5Rk+6pejdT6sMUljMaMRjT70YHOOkSD1/M0W9HaB0xY5x4",
+	"6cbvTT9JvIaQ+9T2GsGaEDCHDbsGRrQjKlgkMgXjE0i7FzNG8h1Z8exgJdIG06OavBwRyylz5dNcU/V6",
+	"23di8xZEd3z0MKs+BvAjzvMP4qgeyta/PT82pnJKHknvDGfH6NmVUkF4TxIS6f77YB7w4Siepqjb9H4f",
+	"3zdsBs951Oq/YtlH2gtNz24mjQcYx/1TeHKOs+7qc7qjqrec8c3LV364sGvLukFb15rQzVaRDJwTEpUs",
+	"07otPiSoTnFAnBGJKEvzMmtVp/FylXufs/nieodxH4A9VpQHBbCeIFIcmXVGfUUbrc2Y3/UiWeyxYEZK",
+	"r8s8D7sOTr9jsEK7rcnCTdosz81s6IBnInH4/v0k8dek4ELNtAdmsG8pCyZ6k3dAvPG542a4r/RrfagL",
+	"PfexdaMwuACJSGx4YOyitosOLF1VC0jM9ozvK2xFZ29XBwi09LP+UEVLc4HPYV2rA2TtIa0Co1YA59Kk",
+	"irisEVBzoaQZshxJ1qhWq+cPGxaewTDzOpElVVwkYBOYw/MSD4/gMEPDjmoS+61tXTdOrYC91aEgM4Db",
+	"3YphOUIIEhK4O0L1XimRcrnj7Zs0bB3BaEvv5XAPmQKnwYzRV2CDyaBQC4d2viAbyiQiN0QcTONpwlLS",
+	"dOZcoGd//6+z8/Pzh48+C8duSqbEYbwGyTx2pI0RjeVmSo9kT3yECgluSAhikTXWxlRkcZxfQNXhcFhR",
+	"VWatTMbeC5bTG8o2SywIXu4e9V1ktpky5g4zvCGQGK0pJ4+lts57QwzA753ZD1BaMomoMk5AzYNRypkS",
+	"PM/jLvJ4GHIo7FhssSSxi8/pmqSHNCdL8xogINMdFoelOhQ855tD7FDV85AgK25oOuXq2zeqfkJtApNb",
+	"DjjLQVKRVJFhYtK3avkrZ+FTVZzmRPUMbtdFj2Bk/pa0F3T7Iak9VkQsc6oEkcuCiGWGDxHFnvHGtKl8",
+	"sNqt44L+XvvsqLGRSVNAeATj6Ddwn/vlz3N7X7o1xzeBe/S1Nlm98KyN+cg9VekW4gumzADx9boHVCUL",
+	"0xF5pwSOUJg64JX1gnK8CmXJvGBeROETidy+Jt4KPoHAUZ1grfUocwoBKbEieUQ7t4x8a540LcEJUz35",
+	"QzBgTnqi8naHDVYNPOraephIV3uLQ2UVbmsSv3Ko+uwwbcwUEajoqUsSUzfUzCjstK6mbZhJm6z1z3RK",
+	"bWt9RUL17PRdX4FnrxA0lLB00+sSNVV5H6MtaBqGMK1ZW7CYnxGlNWFN+lSOI1hYpmRm4r7rszWz7qTa",
+	"zbejJxFHRN3yFDnEEOIOzlJLEgJJUtxmniXO0DKRWP87LujTIu/WggO3bnBfjoMAmc8u8JE9WoSdLEpG",
+	"fymJ/V2JkrQMhx1+R3faToO++2Z7zB/Oh6yH2n353z89O/uvt789Sp68/9M8VsExGv5kxb25aTvKXEOW",
+	"qB0cVvOrPX3q7+fZ0/MoC6B1IuNnMmIg1OP9rTEd+OedWA/txvqj/vyAdRFvLLQC1L9Tu2CohVCYZj3L",
+	"oUliY/TVtiomE2jD6Gjpc8++f4askPIO7vPzZNA6mbaAmSyXess/n84x+oyQiZsZ1giPMz2OMDDm8MAb",
+	"T9k987/b1c+jPt8H0d+TyOKLnfsof3uWdYI8jtioE+Tz6HyPlrF98nI8gykg/4ZfutfycPx8J8rH8QEb",
+	"8nImqRjx1fsrJccW1+9eeOWUwZa9egzGLQDsqqDPCkKXSPEMh+GJYyFebXue2XVaqbBQMph87DxuzrWm",
+	"l4+savHBu79ObAkT04gOYYkwQ0SIZnXMLdQXOAWs3v2ait4Ok+xtZmI5KuskSt4l2T0zpUorovaEMPTw",
+	"6fk5FAw9evj06WQcwu5Gj2zvbHruq+097FLQB/Y7hRmaMx8okF7bwtLaocn3DGVUkNQ2FxglVHce4Stg",
+	"REEr5FEKtSUC0UwCNaU27NLZg03QWjXtuE03AWAbGQE06cQWfiEu0I6Ijf4LFwbZxfUNM+ul0sYuLgCz",
+	"3cZYiiGp0MoeBs2vCsw7PMQgAk24QYL3YzRGqu1u35zK1c/l+flnqRsM/kUeWHZ3laCrB5bbwX/brYL/",
+	"NrsF/2m26wr2C+Ait7goCCOZg4oEDGYtd4jYyQt0BckJAucPNBVdjQiQoAu9OsG6lVu1j0dl3MIz3pY3",
+	"Nxiqki1FDaUiwRTmYDy92J1brC1H0UPYUB9a4I3D6kZkV6gwYbaYV+t+53t8kKgQRJ+Qq/FSHG04CjWs",
+	"H2dS3syDO5fz9PoHuiO9mZ6pfsLdmZyn4Fh8gL7hpbBg21C7rqcKRHdAvCAMaNIilSZIlAwVWCq0oxmj",
+	"m61JMcO7Qqudi/O/XZyfL3yz67///NP5w7c/nZ89fft/Hv10fvbZ279c/HR+9sT8Kegq9+KMoZVUaLod",
+	"j4LoSbcP/zkcgV2HBmmdjQFY0AeCIcGrJyzSiu6d7DARIQO3rfOPGryEzTOMnGWY9RyLet+z+zMFTO1I",
+	"X7nATG/MtEmqr8ucSCSVqe+G8DbI2UuEXQQ8xQzZqDUAQKBVacskIPnA/K0v7SA2HttlcZB5CffdPCrR",
+	"imjxjBQPij0Xv43LQQiji08O9Br+LQ0zwuxgmiZYaQgryHgEWMY8kd8GCXRTY7GkAV51QwRd01qEG1mY",
+	"IEFgz0wLEEQVMFg9IpckQ1pMDMF2tvQgckMEqkHWZ8hBCdOLVUzXVnNMeV7umIQgs9viE3NX5kpMcXZb",
+	"q1SZbXIqt0kLZWGHi4qggu5BHHZmPHMpQejKu25BPaxWQDt2t8s40kPV5rftDBOBLVonwVQql6HFISKe",
+	"Q7eyQ72xuNvjhl1QN9Js/rLafmkQcSiDpk2YyT2kR44DXx5j27UW0PV8ubBEc+Lf8D3aYWYSK6TNqgo6",
+	"ZHq58++bmw5kidieQ4xIGWChhJE1TSkWh+jKzC3Ns8FmaFQCa93hA1qRxJYoPfzbgAPSNUYKlavaLZNo",
+	"R6WEBj7KWLIGeirY7do8GX2vvjPPfw39dgKXyo63XHOxhPqBcKM0jPSPSJANlcqgU6E9L/MMMUIytCKS",
+	"ZrYMc5Zp+R+KxN4MvNKmtRZJBD/jqMA7uXrXA/sVJkzA45qHJvXbWuZPc5lXb60O4RTy6gmE0Q0RK5yj",
+	"jKTUQX3uBVVmxbPUL7uhx12aZuuW1QvQWo5mhKWkF5MJK4XT7Q4Q89Y+nodp97Tle1eOYAa9qPtnSLph",
+	"1qlkPBgpFxmNQ2SxdVDZkmahHkFeqo304a72VG23JK/6tR3fiJ64krBeP31rdykz39CvwDR4rhfrAemZ",
+	"voxjTn29kRnJLhGrSu4dIG8QbbmXLvTTIpoozNPutaUTiF3ilgXBptG/Rw1JnZF9QBkHq2gIIy86eKRl",
+	"tCgEUUQsS9mX7BrbSagRyydqy7Po/bGPD8WzBElpQQ22fxzR+hcHehbRHVXQRcSU1l0gg6yIZMoLgiQ+",
+	"yJOIutW8onvbDYauvukScHG00u1eikQCgKlGb6t52hXnQTpPr1b0j2Y/yCq45yAaqyFmC+rhnGbLkika",
+	"MoyUNPiSRjsZjSreBUJCRwib7fVkhGMLFf23ybbFej2uNSCNjwrsfXDp2/Zj3aFkfcZ6Bet9FaADLRDD",
+	"aRN/SNhZJewoNd9/iTse2//4RPDka/FxyM+xBK4ZRWO7pcGoyBoQRLN4y4yBec/SHzhTOA26Pvf4gJRW",
+	"43C6RdiykwfoSuI1udIkf1Wya8b37KqJ5IDlNckedOJ2x9jZlljDvt4f3TVsAUXyuQzkiUibY/dO7/MS",
+	"HvYch10ublyiMun0zBnAmxvMljM5BH0M+S5Ue0Fywzq3tAgmKuzrdbtOiHHIelteSqLl+bLxDQtBHOpG",
+	"hOxJNF0SWoMBnuNgPA4gGxkHZgtUHm7khNdkud8SFnIil8Ll3TCj3MoZDYyyL7EBUmYShLNMECm1DrjF",
+	"LMvvOvswciHmlSgsu9mMG4uuajbRUop/Twb45DOlyK5QM/XSGFcCKs2ngsTemsyaHZHSxA0AfVHfQryj",
+	"+QGyMoQynW242vY0tunlFjBaf9+hJgKmYfiT0W3hVCoz0uzG+J4fV3k6HyTlHZzGSX3JhpUcvZHHWdtH",
+	"y+BxrftjFrCjZtGExOExCfyHdHTScXTXj5R87XGnXKyGuBi4XvPYEKCN30sbYq7enrPxm2h47Q/KWEZn",
+	"2ctoIorXbo/xTCqCu/+MaHSv74gxBS5fcfjWc6q1rXjncLOZv7ygRCIsCCqEVu0zRP22yUM5r37qboVy",
+	"0XLgvHmJPnv4+ednDxHOiy0++6yRN/z9V6+bWcMGTeOzAJZG5xJWgBnPy1Wohs3mxkVz2nJF+nPHe7Ge",
+	"MrojTAKNTPnSl+61YLoHwbIUE+f+nXkpPJ5WBHvQGoAr8DXNRz2wX1Jpe7q9si8Mgvz0eg+f2bxFxNeo",
+	"3j5TPKInqpkkRozsXVfTBDFIdzR/3BHMKNvotzFDPM+a6FYjWAG1feiSmardbhxmc9eSRZ1q6XYrKPhq",
+	"IuoQZL+FVW/UyBrqycNgfTP40moYp+gd5Yq85vseasJRJI4V/k4/26NEwDhDS/iOhJaBy4wS2yzbMSmI",
+	"NDDoub3hN0Qw63uuTa2iXOU0DfKu1LKPUO/HX0MC4mvBdwgGlIATp6WAdM3oHWmz/GA6LmuSNV8HMRfM",
+	"FyuIoMaOHNvUV+bJEy+tN59pTOaNSTcNUEW1H8GgWYXetSdSmR1zSYhVwufk8tixC6/P1b/wFeXUm1cd",
+	"cmtPesmyYtvBzNEgGaVeRUJPTj5V0npVbTJsOBW42/7F7pLp8JIssFKCrsoGa/C9FfCFgYzkA+gBLjO+",
+	"pwY+mA2SEyxJEAeVQN6423uJeKkgDXGHITAAwUkf3XkE/c/aXtUX+07q22ANyGQe2F1tiJn1TcLJ5Hhi",
+	"oSzTRMhFRAzbPfkewn9qvH7JbiE87H+qb/qvKrbUY3OZu4tSzXPlJSqZOxa040xtjVqZk7XSp94NAAGV",
+	"j+Wg6oGM1Rr5aGvR7irx3mVqORe8m55yAiEsTaumb6PJ3i9ZYFF4Q5Ybwcti9ATrJ6uK4cgg2FRIOTiN",
+	"6J1m2NjqQWztrkIPWSXO1grZnLwojYm3dIW0g9vSfv59svilxEKZBInadnh0/ujx2f96GMwcI+8iEFTe",
+	"hXtMyrIoBKDOh3sbhc06izl+6br5GYvfGyuJCagcCA6sMrLyrZbPAX4zlWQsxE4QCrkt6+Mkt1vbqJ7u",
+	"ULzghWomrc+GLvOXJCf6OF6TX0oSYv8pZ2sqdhMn3tkKP45pqrGX0V1+YGantO/0P+ltTmPkiM2ZwTfZ",
+	"3u775aO0ijHJTHlDwEpd41TZRt1+9hTXhqgi71RiPCjQjo2XynOamOwxWzRjAj/uXxDzgX8YvOt32mYh",
+	"LIPeD4QpCjXntWhIFisq1HbpGuxVvNmA2NnbsuTrJRd0A64bH/FuhwVVOK9bhJOsTJuVFDu6sbUVdUdX",
+	"G8XKeFpaU2qF02s9I9P61eJVLQvBb6Dlb4hT1qZHEJS7wXOJ8ahTsgf/ELR5SRZKYCbXPTEynPZ14tSy",
+	"u5RE6KNKc2rYMUcZjU1P6CnsvLKu6KsqkRIedJ6IGyIEzUab4xeCp8TUp5jvvE9OSYW5zUbh+mYMwWEF",
+	"bnzkdEYbKPzA9Znt4pJJpjDhYFN9P1Wgkx3QniuQ3qLanqHaS8/6noHf1vfpXrJazwcxYFJYQxHsQ0lI",
+	"QMGe2wFEdissNnyZ4UPg0n+JD9JCpWgznTDbeRgbGwdRiSpjNKTS7fC7ZdNJ3Bq/NjJMGgVULaJUcK02",
+	"XqJzsJAxO4RHp2yZklBFIOhypsJ/j6gCU2xLs4ywBP1KBJeIvEtJofqmbQde7ijjoqeNjMQ7AtMDWSWr",
+	"SsvhEes+cSOjeg3lGp7Z7tgRDoiq9rU+L6R42PWQLEDSWRZNejdX7+muzBUtciJNL4NxR7TnhvIIpzrI",
+	"8EZ1D6RDWS1CDl7EsgAfV1AgawMuJ9lmopBovNhXSWFKOImwbTUkSTnLEM7VlpebrQU6EtIWK2wjG58f",
+	"W+OYHflOZIPVtaYd+7BjUH4NaxVNMCUzW5JeL5IF3YHS8/aEnk+uAjcIAqS2gsgtzzNp07b9KF/BpaQG",
+	"jzWn1yQ/BOfBWX91p0kANS3hDczQHoDGYs7R6MSTGqX2MSQlONsQqQw5xRY6V/fidVUA0nVxauW0vz+9",
+	"ie3nnF+TDGnxsMFUGwtrhFGBqUBFqSyky2iBl0yDKFXPpKs72Vcd8fXI+i9AcwkqC83THsb3wmy6PgrC",
+	"bFVQjpVBYeBqmVVcI1kYvLJw/7pbBrs8NtvTUq1HZm6H3ZWpicq7vNX+DDLS55hlNAty1CN0+uoGT7uX",
+	"H+xK2D554R6JYSL+z3gKHccFcN/vP9C4w5OnauZdcjg6blCPBYJhLHsqoEZTicAZCxn6tmn8A/Q93hGJ",
+	"cM6ZlrUsc8UZhq4MHMuOCyheUzzPTEsprbQLz9f/YBEBWLYJakwGpyFDB4IheyjDhwRRJhXBmeGT4OlA",
+	"livWmMePRjsceC6SNusJmvfV48tCeJWZLWs/w4ernqq+QQM/OPz72puyrB2KY8VRvu8ogJcWrCNk8Y/X",
+	"WVg9PQx3JiqYao1ci/YYad50UcUnOtbRCg/LPKrQzfepdaP1FrlKFiTPKduY1C7zRKMAb1Li1WDvgffO",
+	"gxbRjiU6VPF+iFd86VHx6VDeE/Vdv7jZCS7QE+C43H+1NQmjYYTEWfVUrNic3GI/8JOn3U2rMuw6kBrz",
+	"97bnbcwJHpWSP3QCx+z7EITsFQx8dQFCAW6e1f0/kaEYV8W4H4btdnckI5UOo4CSA/q5njSs+urCaM5B",
+	"XT1KMS/FDb3hvW2aq70xuUC2PFbtuQ0SRFm11UciTwGr6gDqhDlc2QqC4Gz6wSh8TYY/bLyfdemzmzaA",
+	"2Unwhhugw4pOfGY7W6SkER1ph46nx0vAkQiU5AGxdQrZj42r1H+qDQ49ONPcNiNSUeY8BO0QjFtQW4nQ",
+	"lL/D4jqcl+sJqZgOFG0dtS6cthc1ioXN4eruCLZxj/doQnbl6J5qasa6ud2k59yAe7Xw1xU7b/ENRpBD",
+	"MQHPLheG6UoF3NHwL4lWxCb2anW7KixoWxeCGGyBcGLmw8S0cTfeXnhaJijT9pDi6CzSN+Jm6/Mqx4oa",
+	"LMfwJT9lJhg+rTTt4DXdE0DUHkT1q9ZtEo/kERZ0tajE28Xq66GT/Wq9JtDuthcsrxmGDOU3MltpYLRK",
+	"GdXZ4AgnbQXYIXv20fg+Fd9jTWqAYeBH9upJmmCMlUJRt7W9TT+YjwQbmB8PylEGVmYhGr021vUKAP1F",
+	"3ya9lKyxWAkJyu2MBeNTsRJOm3uZwOCJJ+8KKvrzoXz8jmMgOmIob4Z8zg4xH+2j6TvvkdtxTFR8XF3s",
+	"eHGPPcvW6rth70qP8ZYV2h7IqPkKOgjFZ75mRGGah+tTOGhgXer/n29efo/sr4gyW5G24tnBpukUWOCd",
+	"1ts+kS246r5WOfZTVVt7O63gMrnYBUHBSRa0QzQ71MdZoWRp9RzqryqQrFsJebl3os15b9LBvgp9HaXe",
+	"lFpmE9sJRhAFu5rMC65C2RLaiYUw0fcIS0mk3AG4PbQ7cmDrwSjvNTn0CAup8MGiNeEdMdaMNa7k0RXp",
+	"em1V1WjeW6L30vTEV+Sdkgn64vkr9Pivjao5wkYbQrcpzxBcihlaERNgRZQlrvd+NzQwmudT+zADoBBN",
+	"eCi97GDU3lpgvopluiEtqnzokMQ5Lv20fivyHhixMa3BEjCkN/AienT+6Pzs4aPEHGTVz4eLXRDm2/IV",
+	"TTIbfmb/+E/J2YPXeP+dhZMI8vtM4LXy82M1q66uIggC1Su+B5r0C8xkXhcJ9TUSiG4w0GGgzb1zNavo",
+	"//2//x/YM+vEgE4ajf0zT9TTCzUhKOnymAP8Fh94qdCWagbC14B1pc70MZjRzprEHHtoH2tsVDNAL4nY",
+	"FtdUnpFK4FdMty6b9CjYd6DYTfcPoEVKfaL0KM9nv7R9zouDKRAHkoF6blObt7dBMtCTXN+NqWJxGjJL",
+	"PLLJURLp0qgUfI2u3IZcdTAHnFrYijn5xdf47Ne3+n/Oz54u3/7bnz6EoLtEhMVM/bMnjS1/dHsM3Hy3",
+	"EfH0UV1iWUDFaCfGmU5lw40AVDAK2Frdo8DqZmTWD9BrAvWKGbQaRfstd7gHzVncPVM//Zjf9/C2GTyC",
+	"epj4visfU/qv2YA5oGDGePA8+C693OsP9vMH+7mX7Oc1hM1sR5rBK3Wi3jLzhRsvxfP70J923xbHX6lu",
+	"KuRxhFLS46YS0v7Dmr1vdlo9PqCw9zHx3q5ZMxHR7821M7F06t65VG7LFRHskFbBVnHXxhhnQNq3aDjP",
+	"YB732LslSw1PeGbgTwYaDVad2tbVS8uMrtc0LXN1MOkGtn80ZPoL28EYQpDuYB4ukoVWJT5bJIvHHjYa",
+	"xNpyynqOxJtndfvCBPojllvKNooz9HfBywLJLRcKSaIQZ9XUKdvYrhQuMRVyUSWqFvQAvajMPowyijeM",
+	"SyoDZWCwcaRdaCFJvjbPvgsnSxs20uPB/v7EPg7H1HEe49Ev1ZKv18uM7zBlQ/0K7RNoi7Mauj1YpVSP",
+	"2lNHAtFc/ZPhuybFCdsvmKA0gY63JpDqd9rr4Zn99Dy16mXceqq+9a15frj9Ek63RC7thvR1X/XIM1xD",
+	"dgdA6rftWPz9YHxbOkkajKPJDtpXoHvRurQxwt0rrnkcWPXHyOPu7F6O4Si3SCN4wLHHM4eDJiQr75mn",
+	"pn0a06pPvnDyxuSfsjHVxTy86AL+7nYlAyw2Y7FG7rrRpN4niy3B4shXBTFM+cjXJSFHv5mvlykW5JiX",
+	"9zi/Puq77XQcM/16B+uhm1vjzzdpHViIsL4hOAMNYSJFvSK8yEmlXOyp2vJSK4YM78hs2Fsm09C5q2xW",
+	"9LmL6gxkSU8p3mju87sWyIubQs/m5Qa+q7narvnFr8fTegaqGr+pkhTnKiPJsebDkv4aLmfV/KHKjISO",
+	"WEmFgwhQ0yCklF8+TpnpRhfUVbYEZ72ZiA4g3MAt6kcvq5bO+y3Nq3ZFrn4uRv+KFIYDqqZXQ9nan7//",
+	"19k3Z5oMHz8JWt/BXf3Obp82HJvtrn267VAOhnS2hdHNPkh575imeawi2KgS1VuWRF2BY+twmhTfYCdj",
+	"3CS6BUwPjKcmcq3R7bdcEuTjqkNvLk3xV2hFUr6DFvbmDsSmuFYbYwjMbs9wW7ppulz/WZhPztOo+wg+",
+	"1q6SnIsp/JNTViUvjNYe5WStYp8dxvH/waRJ2tM/Eqb/Y81oaRxWEioa99bhn8HbcQo8LkNlOpEeQz/t",
+	"I87wIcbK+yDUM17Y7z0dcS5fGQf9hEPxLtNsGxfBwmawMttM8X4ZmNXs59yJ+7sH8+RExOscPfkRMRr0",
+	"M89b6RTLNoe6tcY1oav1wtaAfumKrAId+Fxf7F6bQKbY+qvllu9lLDzk3egdplJDxgr9WOEiZRmvdein",
+	"KdssjwAQ7jN5+sKczVImk62ujb8VcTXMoZqvW/ewR2FWN6t0j1ePpnexr17qg16TeG/qwuwUteZv/Mej",
+	"S//XDBTAuG8jOM6R/SePYEoXCIfa/EP+QgVLvEbXlGXVOS/1MHH9/X8PbGa86eLxfGcMpecYFtEi12ii",
+	"m0Fx6kjO+6U/dXdkDjXqg9/LUeVp+J6Ovj54IaPebl3Q9jsndnE7vqnhbBd7HEjhuIveJWGD9RnQWPmO",
+	"prbvRg3KKJaC7xfJAuf5kosl44BtEG5mZbABxjgAfN+A2N5VVanDiGi4ncF8G8Q+JUJY+OGROjNPE+nm",
+	"wvC1IszU/MOANWZmqHZsjWlejkfizC6+0PfKoKXnka98bdtwrSmbnnQX6yXGRaEv7MTHHXRc9wFbtz2+",
+	"uu/0k/ZCB7zUz6qGCnJLiPKysBMky3SLoCg6L3cOELsOAsV7q1tH00FnE3wjiJTNXXcgGrUBHcQd9ABU",
+	"odvKUh6kIrswCKbCQh2dVTm+wjfm2TsJz+yxYJRt5ryLdsih23isWr8z5fs1R22wIC93s3mI9hpXjNSj",
+	"lYoXeVvhqPxtL5NvAMS2yuVdCqS2SgGW3EU5E8RFgihDGGXigETJEq1pECxySgQSsIu1qmGn/KHgZ3PK",
+	"SPjw/zWAaadgzzrJq/nb5ODiGpd5IKHrNcGZJhYoa7HNSMiuUAfkAOW9uqWgaSSrtlHdY9pCnvUl0keB",
+	"hZeEkWJJEoTTFDLyMctQUbJUla4ku/3VsUIjLDZExQpQYty+0Iwrtv4ovPaePhRGOEl8kFBBhBvp2IB9",
+	"94mE3Ca4mbYVGjxUNYeBuiSTdAvnQ5VErlNjTNFTm8zMIVU7NUReZRAG6UofVqFIdqVZiETXhBQml77M",
+	"CRQRc2nBmvbESl2jmpEMrciaCwLS+Mqy3avEtDgVBOeaSXXzcez3wtzBlGP3/Wg+0SNUGspk6wQxVaZl",
+	"RgWFdNlgpY1l8jIPp5KYCFEZuG5fGnAqB2AGx613yoJWQd5bQ+D6o1J2HepS4cZU3FgnVbpLAQlQl8jt",
+	"JMA1dw6qdUjBT9u2Q31bKoimod5f+V72VmZY8RNIM7mmRUHCUJkGOdSUpIR7epRskEA0G1r6OslIBBmW",
+	"4G9DUpNnTW7+Z2sKrZfibVRLobBH61FOe479F7anBZmFfzPaMIC3bEySTpUIbHQXA0FrqnuSRU09S+DD",
+	"AxCbJg+tgWdnisOaeHZe1Vg8LGWNeJf0BYITLbLpjZso/APnS6u6ReBnQvmKj5p5U+aMCLyiHuCnwfqq",
+	"QatMX2/YMaEq33mNo5ks6IbxnkIpz4ALVMHldEeDQFUv1wij52/+AXflEpFcEiOigw5ZlvLMpnN2UuZc",
+	"uE9znYwoIMUEYfTjN89++PHvkBd5WbVctXxQFloEgUQL9ysx+k6t96XyZpEs3uUSsA2zfzahP/2qz0LV",
+	"0G+tqlc3B85SUvEJredmBIDgoxPOe21SucWPnnze8xMhPZVKRrID4Ly3MRaUS/bGmsLpdl8cFJExvT3b",
+	"XWnN83VKmllK4hFRP7swdm0QZRNURKihArRK0yQE9ELXtlbLeviH6akvSEGwkqYoC4PGCFpPICs7C9kw",
+	"0Mv7EggNLCW8k+FudU7j7dMwtd1fK157QRWRjUqlVl+6sJfClsT2iaoU5zmAwXXxl3xI9hsigs1vje9I",
+	"q01mrmCIlSqpDNmMEyhd83g0vFPbjOMJuhZ4rppFvap+ivjOuG+CfRa1yKj3yqtPOi6nd00ZdYW+Ec4g",
+	"M7Ev69cmJM323vu236WnnbnRcquG6peowKJy0l+Tg/5PgtPt4h51s3GSu+W1qPJ3vQMaJZcjc1zvngI8",
+	"I+5hhCnZoY8WxtH52VMHc/Rgefb2t/PkydNArKJ9Rj1bP2XHv2xs3oRd14zLxF+ygeYqEoF+howSJoGL",
+	"KsIqk93WBFdAgv/+6NFfF43Izc8///tPD/X26D367TwJxXCqbuWxhvejCMO7kswWqdMIaPMdsMC19Wxs",
+	"cGEesPVFTt19gH70UKMMtpepE6lEO9izDv4fM+RYc8sYfxIEILE+6fgoq+/pafULMSTsmpx0HVhaVVXY",
+	"2vAzeTbAxoCdBFEPGNkgwEzZBbjhQfo7m7i1K58FUVmwIksuspDO+w3fo/PPPj1//Omj80efO9XqEmW7",
+	"Qy/AV4UjsAO5l0Eb8F24IGEA7/LlulYlEq+7oNZSrDCVtrMzjXY8OsyZkRY1YOVLtZSkwAIrLkLKiKQZ",
+	"sft9ia4uo8DanozwvY4aYeh1lCe9YM6BO6Ew6xmyESMD586cD8LhSt+CzLglrn4KO58jGaOhv92zTIzm",
+	"XsyShjGgr85CRUepFP0x/O+sPK4BUA5L4wlN+W5H1YAT4XuuyAyo5oOhzlhAczPIbOR8L+lY0yWX5lO3",
+	"wL6qcPj8p1p/Zzwe+Zrv5ymkavRODDeOA/XC9LNObC34NclpFfLzHFVV/wKHXgOBURtIMVY7jOQSAVA9",
+	"ZePnm6KT9TdpdK0ngtm0/8kUzU0HKQxL22Oq5KVpDm66StjOUnZV0R6uO2hKHGoRZtNujO/aOrlPaUAM",
+	"KWYz0XgdVh4w7tGKbCir8f76AhEjAeHKi96TwhGdjvGa711GRsi+hxX5sFFmvwYvq4kMTU0y9ntyDwXL",
+	"voWoPqofqft56e117ixIeEyMJ7cCbtpiv4ea2oL2VB18RMbRUP/ELkcKONQ12Sbgy+RrZLPiwLce22Pm",
+	"yAvR1yZr8CBnE66ag99H+Vpfjs5pukDchRelBTO0su4RVZfIesUuURWju2iHPi9R3y+mNbkJO5q0gQRI",
+	"m98QYf0kl8iG+S5MFoUfo7xELvB3WV+XC9s914/Y4lzLp0NipEMnEm3ChBdVtNhEfHEz5iskPGoDifXD",
+	"zZAz3MJu1Lku6Z8puhkMbvbrtW864AK/lKQ0o5eMmYzZ1LUDXph0SzMhzLRF3INFZ0b/geyKPNhve1bz",
+	"oGXt5tJUvRpRgYyxqInEYclXxAZUFgpbhJ2JUdamW/Ns1kK1iccbDGzF3z0DCpvoOfiKwq3ag47I6wsO",
+	"AIbcaFARyWzdQqdGBp27hjGSgBeELVMsSSPLKjj5LwVeQ5gMS4IU5z24b3oWJlA9eh56H1/7L4SNTf2Y",
+	"14Ntwn7X0CefSGRj4PXGm48mLvhm/a2K82tDxC0vdBUxx8E8NEM4lufdELHCOaoD8JF55X5UfvI3ojpk",
+	"i+j+a+Zp91p8Y20fxDjap2jyEmKnZh+3Gir08vM7xg73nW5dc7PMagq9F/6F87z1aZvLrCSTrJiGpjrp",
+	"xQJadcGyp7y3wun1RkCucUjbj2E0qgYTohL6h1wa1diTuBH2s4zub53mXE6tzsi5hHx+Hso8/pqQTG+E",
+	"hY3FphWZxBTwOwnLtCIdjr2nNRMaIuzX2uISOPda7aWcKZxOeRMePzpQbTSuyRRp8XB7K1lb11HY6S5b",
+	"7703qRw3Lg8rpgrSVXiFmOuPDvqMIe/OQNXZCmB/Ia5lR4hmtuRdkWOGe4G715ZQJu/imuc53y/LYuay",
+	"UuhmXu1r5BkFXxooHPsPZrvFrrjaImm7lsZ0awzENO1tKrBQDJjsuD5yQ0RW9qRja1sLZQRn0FhV2+AF",
+	"tumMXU3EttCNvHGvzNOQK0q5y4CJo/7qjWbWfw/4ed8oYiClXxacTe8Je8Ov/atcI6iyzHZ5NNK07pD5",
+	"NpgRNFHKSCJuaBryuLyxvyAsr40a0992r4MkCK9WGAOd1rJ26GUh+I02Cm+hJCnuHOWdlSUdnUbj0lQr",
+	"Z1xFwUmg82ndrr062ep2+Tmm7uoOalBzeIIqbeyeeYI65s40Y8ZmRPu2C2KEQOtwiKnvnfvS8lukeJ49",
+	"QE56Xtmjuqq8OyssqaleoQoyFII9x2P9qV9BVkUVG7EFjOjx+VN0ZVxF9etXpi9zv1t1RndqMCfSZQ1l",
+	"6ECwkAgrJIjWYMEidBhYCNLDESxHa4mKu+wQWyT52XmwTNJzv8Mej3IPm5mvtVbzgnvT49/jKA+R+mnD",
+	"oIYWw0VpMtOXUUXe7ecNGI3ZuyCw2DOT3G5d5ajK1p/WL7vxje6sw1cu5TvKNj8IzOS6p9UEduUkTacn",
+	"4us1EbLjHrBOLyPCJIFE3S4ar2fidPWY+pNUoRVJ8Y5Et2I81h645RBbpAqrOVN8kMwd2yscDqsXgtxQ",
+	"so8exj7eKPqLehEK14LYsZpAiVTtkhrXfvztPcqurWrsarUATqve55grNouAb93a+ybnMwON3YJdpOz6",
+	"xJ7BvUnhHnlEed5rcjCz6lmGFtWT+tjrrSwVCfqOCPBWjNJyZWw3qhADaI9Adn65Cn9AE3+Z4+Bv23eB",
+	"Spxv/ve3+mNbhTeg6GClBF2VKmzV5ng1iPz/21ii6ReH/u7WUNZH1fgh2SIIO5l60fZ9b5sHz22OiElF",
+	"A4Er6BFdS7eC2Jo04SDXBmFUvNc02Rt4+Z8//seb7oquyaEpUlr6a74J06q46enaF7Ydr1W4y18pw6T6",
+	"bvygr8Hi0hPRj5tPmwETmHZoDwZDVrAVwZ3jpWDk8C0JlcnUdYihVINCWG8i2nGmtogLUJm9zOIMG9x4",
+	"UqgYiF33vWrgQLF2hg9XPUi0g6ppXc7pDX93qJUZKYyD4a72svrgXW7mWvDdEWh18FoRLuJ4dWaZXpfj",
+	"w1uggJ3QXXEXlFit9UKn1IILZapwh3A8Cy5py3HcSLm6A2hOfsQRKD79APQ7vdv/RwuuWGTNimKG2fNx",
+	"uJr/Ahz8D9Z6Kmsdjoq3Oe1omP9uOO+408tnxZNajtwWBx3bZ5+hjuzy+0FeMYOp7emF98vI9ndhltqb",
+	"22Who+iaJ7LU4fE/EhY7ugmnstxZdqHNgmeGej2GVY9u3DDrHn3d8ehJ+zeBZ49OYCYePvNRTef14yC6",
+	"/OhjCsmCb71Uu5Yj6vkr9PivjYL3tWgB0z3p7BA++/Xtb4+Sz97/+cz+E0rhHyV/e/+XfwsWw39LNjj/",
+	"Jtg2byydrE7OTIyrCOe55iVUQIBETswka7ErU5gLma23FFUhbNAwIZMzNswbMwdcNLVFDzqwHEA6CkqG",
+	"F0qiHBvuf4nwShKmLhA8X0d2CcvaHUb6FO+PNT5iNyekjVS3YKYuWR/vRYkku4GodbPYuGZAP//8JkgN",
+	"d0R3nWDz+GFPb70117YcMdkZjIWa198vW+E7zLBJF/1Oy/l5GrympRA216KDtrXmIiXtFqReeGuC6ZyP",
+	"58RDXsJyVy1yad4bcl+OZm/+uOVIlMzPfLg0/82ZEhxKkvka0obsIYyuBnLvZPgmM+87n0go5kK/GsCe",
+	"Dy4uJrogO2FPyE2G5CF8TRha4fQaAGdqCJ6YOZ8CBZ4v/N2vSTfirhwlz+6avMd9RB8ZvT8zGWUrovaE",
+	"MPTw6fk5BKcfPXz6dLKkcifcTdysZxBx0jPIhzafvWdSIrB8ssMheE8owC4l5NAeqyFdU6M9uEQiO1ya",
+	"0+bVDNdV9cwnQZXd19c6eUuL+ASs76p3gofZl47CiNpzcb0UPCcTUuEhFgYvhUnHDCpTXoTST78heYZ4",
+	"qQy8FDsYtRau8gVSW8HLzRbZQRDMDCqAAMTb7npvMnpgOpyRpWbVgEonB87kAkm6AYBMyhCW164smjPD",
+	"61Ez8OapCQGuNWvbumGZAgRaYS761NM+4M7ZhK/XPI5a/xbM7czoK3GcjI/U17TbCrNbzEDoVUt/AFgL",
+	"A0K81VcF1NPEFlDVuleKc8IyLIIUWfHDObwdjZZe3ck60y5GB4zVOExTrKUSmFbQ6a2+WZhlWHFxQNVD",
+	"NSyILXzMcXotDT4PVmiLb4itPcsuAQIOLvh+ywG0BwB7TJQfp1VjlXg+08tkgU9OY6kNleRWFGvN8O6e",
+	"VfWrv/WFq+dW8TRDzXYnJ6jIx/dDv512k6dSwozt0+PPv3Wi9eHAFPv3fQ499T52D3ern0OGnthNcQob",
+	"6ZeOrsN+UEL2ZxhPk6Dm6UEeOpuC2qeYVm11PCi3jBu8twmioJ0k7HE2f9Oai3ZLrGYXJi0GbSmCCPc2",
+	"O60SZWpLJXiLL00bszVlmUQYKSyvZyza+o6I0D0/KinTFZ31OtdN6p0R56DIzOgJ3+mFzBGAkaW4oTc8",
+	"WryCuykAf0BJnnk6jRvW4J7wG21Erg7IUk+8nlKyjC8H40cZr9tlRGoTLNNm1iQFxLxydG5fQ5VoUE7z",
+	"BKqjchvdWGH4lokNec7ZOqdpIC+/7Q9Qe76sWsfABcY7svQby1TQPRJm0+gt4yoBQ34EUeZkgEsBwQL6",
+	"HXTh+4ptciqDbQL6GN7LtQOlubB6hFYjtF3+iUSMI7eiOKbrqtTha+MZ8MZqhTX2n8Ixutt8Ia3WTR7m",
+	"RxtOJOJRzcyrcXsrM55J54y2nV46ivdIugW+JlNYCr7Wk78hAnpQWMj6Bq+VCSI3hFUYqGBQAZUATt0l",
+	"qtN0HLyYrBORfCJyF2eg5ROUd8I/ZNUAagNoCEtqG2u3W0K1q0z99lCuyRIkjCz5eskF3VC28OHZE9g+",
+	"cUPJfulVBsEfC0EUEcvSIFjssKCqxg9IFiQrU/Nl11wxoiuU+yKY483+UPHtq1w3qLfDYrsN3g/1Sb+U",
+	"xP6utccO4HiDhXYIdjDIDlf3S7r24EzbbnVojqO51n5L0y1Se5dWL1EGLya296qjJCAyhGXdUEE/faH1",
+	"GfJOJYCzKRXY+qI0rYOAOVwivvZJ0wYGzBMVeT5Az2xU2tFzFx2+AhrsA/JvX5jhJkBuS6OGc7yl06AJ",
+	"hu89g1lMMLEh984C02uvS47bNZFGsstpe1ApBCE45orWJw7qXZLQsC19OL59+XJa3HSqxhqSX1M9Q4Mq",
+	"W3chQR7k73viHewYUbw2teAT9Yrb0QYG+G7vMoLw6GvLm5x43fEbYoOLhxaS6g5n4caBwE9kCITDa3UO",
+	"zTzrweItj+iUpL5Ovz/6sM9UJgabxJMKuMyoAodwPjRy8ASNBACXcE6ZPj3oUVyhLR9ho1QrSczpVBs8",
+	"dLJzMe37h8AM0/5PlvGPPlnru20h5bNU0RuLP9aqUVBar8MsiK1lAMykVXBAKSWZhWZEkkjL27pcWmvm",
+	"Ud7oHWWl6mt175rkxhGSv04orglDesGkez6oeJz3saHX6KXCq97oSWNf62XaNY2ek5l/uPlgDIzcTg+2",
+	"dI9XiDqtw+5ugHMYjG70G7PS/9DPjx1jIQ/pli8r0yPcjKY4CLyj2bLqmR+xwOY7I8fbOrdqL9ufrqLU",
+	"nXlHHHDvyX7P1Uyux1jFx0w12rNH3qkPVI1rweJvt3bW247GF+3KB8/tNhPW3L574uBvIA6mCYDxRcwh",
+	"qytCvmfCWs/7FRaKprTAbKoybW466WuaAYkPlrzANwmYNF5oP4UW0gciqwCoaaxBDUJwMCniCGwJF7Ft",
+	"lbYV9br7StycGu49Wru5TJLOeNOO1ox7z+F1pQGdqjY9mX5NxvQkK9bml7yT0KmPEAprnNKcKqziLeMt",
+	"wZnNHQkofrzICQTpAEgOUI60KVWpgNCUMIprfOO+c4Kd5bk2+2GgNFVvSV70YPceq9vk4/VwAYemIoLi",
+	"fCgOHNgNT43qtv7MOWCIoz2WQTG64xnOLYlW/XfYsgJVFWSnWffbHgQ9e/EDH//edHnVBB7dGKzDckNI",
+	"e8a6CCdOa7KrjGaWOcq7ROe2GsfGHDT3DW5HP75IkWM2YLB7VwntCGYSKY4yfokYR87N3x0zoOOGqVQb",
+	"/dqcIhDg5gVNw0jTc6jDNdtsz+Xg9q9qEYO4QKboYCDxfCLGcW86kJ8cmOGDSYOPyQWKax7mX+M3FXSy",
+	"LAsibqicEO6G4/kQWvGxaq41XapQzoCVEzJvqlNuZq5VrKUjaBpipL7SYwL2OESa+WRwMIqh5YfHCfWF",
+	"4Gv4q+1wbzSimKjpyeJ4umStY2ifn/9e5WwrNztS7I6izgxnDU0QyjXMwOPHozADM8rro0Vyq4d6R0JH",
+	"A/fMIFMbsAfhj3yUQvY40Rhs23eltZlRKy3HjBHDevMwGvAJkm4cPCiQGTMgZerdGZMJDvBhgkS4ZZ7Z",
+	"ZIZd8hkoGxlydE/iEnd11RtUHK43XZENZgmi0BoUYYlqSjyi2nTUY+qLhwaLzOgNzUqcVz6KRbLYCF6G",
+	"W+36Y83lA3NugnvoBqt2Yrbm8idoZB+fmjRZ/+lJbO/hEnF6zTi20h96zt3oOeMgU7eg94x/9HejB43p",
+	"KRHYVz16yxHAVwGvgUeyLbXLb65r0BrC0sdUB37tcutaeTDuz+GcQ2t2Opge11oQ+rJaXF/bpYeqC5Ri",
+	"QaDvZIJc9qVMkG0SKMM5JkaG9EIKVz4aaCWTlcLWNxPTlWdL88x2CwLvTdUMjEO6uP55PG5g9qA5maD0",
+	"4owcpnoMdi6O3sFKICnd4RxV6ak1pNnjJ+fnzWv58HGzDhhKfh8mT9//+eefH7h/PX7/l//rT/3Vs2lg",
+	"i1+8eYkeP3rYRFT73y+/bkmESMy5ToDbLN6bQM+2qm24hY2p2TW4jI0pPjp/9Pjs/GFzmn8N7NHj92d/",
+	"Pv/p4dnTt//n4U/nZ4/e/iW4Q54i1E3ngr+7qwDN+gq8IZdIX3DETS5VjqWK4RYvn5Vq+xUgpHRhGdyf",
+	"axl1g3MAaTEZeEn1l7qy3/5hI3Dj36asIFmUDJdqywX9lXhvlUyWhelubd50SdP+D4pfk04TIq/QWc92",
+	"2diqscYAZoEhGnjpYQL0hL5I2AKajnV7HAL+0DKHKshjm2D21fKZ9Pb+0M2IpGyALTil9w4SKshK0iBK",
+	"09Hd/XA9r8RRxBgpHeXknU5RLeoYB+6pyMV/9EmLx//3//j5Z/n23/+H+48/ndJj9RgICI/4RsGfj6ZF",
+	"j1LagfWonj+9TdJ8OpjB6m5wqPtldTd3Yjare5whzwxcO3bNRoVv77UbmmjUNZz5fo0bHbdx344wWF4K",
+	"rVEc0/bzG15KgkSZE9uqkxkmRjkz/mZtp6otlyYHxAKJdwqNHOcb3Ypqnkv7yvvE1tRFolZM7/8f6Mhv",
+	"mzx6JXP2u8F7W6qU74h8TSCp/kT+1RjsW8qCKXTkXZqX2YTCHDPcV/q1Pn9kdCb2WvBfCesFiqU804Yn",
+	"1F265q5rutEmIZKqB5Py1HxqOydvZwYaeQX2uJtvm3OppxxOVN5wnMvlP8ts02j13HliR9TIz8uCiDQI",
+	"mfRyjeApZD6T6IvGGXEG6SXKyVohXqqqelX/L7bxoIarnZer3NtPa8pWyOc3oQ61dv0WLszkh9RFtvrO",
+	"muLEFOe5RNVAwciE/XFwrW7Db2WdXl/0kdZ63rR7NmR1aKxekqWd+rKuye903quBaQJ5oXsuruP60+81",
+	"o4276z/Co+07YwZIavL2aMDvtd0gcJ+aQ/fplWn47JrZhwzDlEhZ4y809+A/IUtrvyUMYZRWnZFdS3OU",
+	"YoZWpFMzPmgGeW2jl1k5DcSh0XJ60otFwSlTu6kt6yeiymwxYxHO16olvHvhvcN3XEZ1xanf9156b0hn",
+	"KixczgH5zEGmtgr4CclWOL2u/ZZ7bBKeEWeIsAxSoNUi3HJa4VSN3wizlOf2cftmRLNq/03br/rYFshQ",
+	"VDCVFjOS5pSRXmiTvjNrvQcj5fSGiKq/yngHKipIGg4aXPFSrXjJsqsLBPWFDRi/S3RFmft5ixl0lWPu",
+	"GV/b9TzBbkTwjZn/ejsA2xeMPttO85gh7wrv6vlBbNqOEM1J1pY6Jx9d9eIeM9VQEzy9Z83znO+XZRHM",
+	"fvwafj0rCz1rkmquuJoTkZBxtazpIpLGgi/pwUqHOtlcxH8wvgcrYcXVFnBYgiEGi14ReR9fmqf1ezdE",
+	"ZCUJq6PgBc4IzvRlAGiPAkvZk44W2c87wBIKQbmIiW5X97N6o6mcxGHSVKPUm99W5gWRBZ8MiinIDb/2",
+	"mU0VpwGYkhrZZ7mnapsJvGfhrKKpElAScUODhaVv7C+24/0aIMsj8dLMq5VJHUxkmbhDdT5W3AnJKqf4",
+	"Y80Drtl8dYX9HuyOTptglrWiWJ1cl+HVdzNCaTyudQlOrzcChEWoMK5P0XLwfh0/16Pkyfs/jWpofdFP",
+	"0F+0tWuR8MY1OQuTFc9wpNNBjtZ7yLsixwwHnHM9qZQBMZaRNS5z1Z/I0pZqo/LKpnhELscUm38cjLeZ",
+	"KbOjzP4rBp2oyfeOY2rzfH9ZCH5DbeXiGE20OI3HIoJsoUrf6aLC9XKDGQIBbaP0fsUCXmEp91xkppn9",
+	"1MiYgQ9eFnaQ1qE+PI9weTOyP+H9Nlpoe0Kt8Yd24JXgfD1xA2abeNQMXxNJplYKK7IruMDiMN8mB4YM",
+	"zprnND28YF9zi0YTCBndFtJAbSKEnIR6XmOX6s3LV2YBoIz1IOpcWQF1ZQsAsRXQyC3OT1NyjVX43jdH",
+	"nYhLIEUppOMqqvKIwHmFlWPXFzwSwVc52fWTkJGzzUW+/vo5evr4yV/1UvTbKCMK01w+QF+XAlL6bNME",
+	"lJGCsMxlwGhZkiBZpluEJbpyV1NrfORKazBXFgVpaWB9rh4supH3UFfKNwqvcnIJDuNC8I3AOxl2aahg",
+	"WxMAmypzC8O4xxKtBL8mLIEogp76Hh8QL4OOIEhZiQ+HQJadSe8JlRozqXAQ488AYkGWzycS0ewS/VJy",
+	"AODTBq7NyYmyG3wsGUdJ4bZUANv8iUReMKo3ztgaAVAl15SYxkLXlEGmoCWYcaQIk8NhpufZBFa9rXYp",
+	"SNLlCrDOwnlCZUYdhmKdQ6VVcUjV32izge1MClRhxLj+LxgyeBePSC4qV+SUPCBXutbccPJOEWbQHXZc",
+	"EJMQJxPomAjon9qM1WdxALyxSyTIDTXPp1wI4+GpSiTd1kBzYwht2dFB0zIvBrejzxPzteA79NB0ltrS",
+	"zZZISBGltmVcOHajd11uJzsScoIlJKeNJmFD0mDT2A0WXcKRhaZ4IFhEwPgYgGUzSG0YV7RYU5Ed0TOH",
+	"Hayvt6rWzozcgeOqWAPX5C7vhqeNfB6yDN2+Vzn+jx41WyY/9YyHvlOxB9J/DCM7+y2Vp4bcfV41BvDc",
+	"G1N+TVJ9NIfn4X5M33oxTAbx1AIcMk6a6HuImdRcITNoxTuy4+KgWQQje30BAMCYdaWxsF/uawX1FUDO",
+	"cnEtAY8NYLWhjAGwADuNoCY0BAhsgkWu/CLn6fU8IFZNj/+s6miOVyScDVrd9GlMT1u98Wj7kv5KwhpB",
+	"HHZBc7dr9IKSAaZzNDrHOLj+ca14Zp2CPozU5egHmmTegafUkIunCMEBNub2dvRSnNS4JxT1+tpCmzOn",
+	"4Av3PQlJEoKs9QQvESNQ8RHRWme2e9VVnjNyQzUPwhIVBjlI67cmutu0fkc9FO76VOLnyVjD/tbBV+ep",
+	"Bxo/uRl8Ui3+eL9cUkF246kmvLAJWNCLzFOXgmrJsckiUGIMtU5G+flEIvOC6bXNRbeFykeYKJL2toJ1",
+	"yi6WUE2V46jeC8dmnjQDKN2fp2PLTYIvOz2TpdcVoYlhzX10vUtbV+lA9Uguyd52QQpkrPzuEmUgKBvu",
+	"PoyVA3mCbI64fh8n5N4c01nSvhOpW30cCTcErnnK2ZqK3eSUIfu6tRCmv34r6T51mo/pJotRbYVOzOXJ",
+	"qLRXpEZojxKjX7oXTbFsMD/6rtOEWnHVf600IkKyJQ1B7L8pSErXNLW1v7aJgDaEE1s0oALt6SQhk3q5",
+	"dZUokumzV6azXHdar41OnKA1phbQrmTO/Db+ZsZXPDtAylBGcK5c05Zg5tDHlUc10mz+h1p5imHz8+VX",
+	"6ZEEzUh0jpd73uVm8VIOtKmw2cKWoKiEJHJBwNUhY1b6UWZx8bzs5Snw8810L8X9ygxjKtqh8kGyyEIp",
+	"FGGIyz9yzWJzzdpMrCe1xNkDodyzjnbhyamaq3WFRa/pK3D+LE1JMRkU/Cjb7P3ANJ7bGomJE5msErpN",
+	"DSYFTUlNqAZq6aVvBxdZJcdNKFes8HSkNYfwhrD0gCQ+yCZKyifStYlcdNMKJR2/d5BCYDq6mxdcpWJv",
+	"ZZzkDOGNICQDMe6EVo+4nFT1COH7XbC26kdnKEIDXcDn/v/Y+9vluI0sTxi/lYyKjvDLFCmSomyLjI0d",
+	"WpLbatuSWpKt6ZY4VUkgqypdqMwyEmCp7FDEfPj/Izaer8897H7c25n5OlfyRJ6TmUgAiQJQLFJktzZi",
+	"py0WkMiXc06e19+BOQyJMY9h9qDfaLW42JSWvjObj9w6FouJtRy2tSV7HPZrc87gBZrIiCYEWK12oLur",
+	"428qIN6+JB/Lr0Kl0j1lgqtnCVn3imSyihO0Tyx8kMu4EDIjkdbLBQSkLoLsQadshCh6bSxSPNnB11T0",
+	"vexC8MXjo6IfZ9t8gi99GA56eJEGzSFWrwdnD0yKSvvL0NaUW2a2LbL89Id6J8+2AarPd7FuvUanod+r",
+	"bU6DzxSdU0M/F01N+wHll/uatiKWlR//EOh62jpE9YUP1a6tXf0cHpkETdx+cYeUJs8YC7pL/M60vXa3",
+	"GfWmo1rM3ndQwN+3iL5tIcK79zwqy65KTBNcG/peLZ46Na0SXdHyuPhtDKKVOP2UWFyzDvUL2znXXb7+",
+	"gC55G5DHtZWNbu0uDvkJKw5Kd9GM4SDGir0vgSPTlLlQ55Yuxg2QmOHc+orMDN/Kvj16S2oxtnD6dXfV",
+	"Fbt4v9suBtxZd8CR86kqxIqqkC3fVjHiS45NVsNjjLn0lPw2ttYO/3XVGFD3llJ2RT9Z2KeKQdo/DttT",
+	"nW5V4DYrZx7PBOQc2Jv98n1cEktYbYhkyhpSYQ60bX3YDRakj/qxoYOZP13b2B+nWOxM66nvIJGxTEVX",
+	"SGU0wzClgjkvCFUZdMW/mpkghRcnNC3A2klWxmHL4Dp7X/KYhdtKrVJM7PfimrgeL/H2vFPTyZI/FD5o",
+	"1tph87crizUb2c9n13HPqqzQcSG7yp7y6PIOpk/p2cvLcNlVd2T7rdr+pXIx2j6i0LnLebiN2JnNLm5k",
+	"wEYeGw7UWmVsES7CkluvqZVTi7HNLNtOdZckronkbtI3+Bjqmd9B09G43kbmhP0+/xzxji/zRLCUXnDT",
+	"VEyZhIIRmB+5mEVpOM7Ije7QD1LOn41xC25cq8we23jGx9ZCw+kE/VXQ586DGXa2czEtEoBs2hjN4Ld6",
+	"pSByc9PBN/zQt2BlGfbfPn/0/Rl5AXtkizwhGQCTmGjKaDs9WGlkxJed28YN9NIcqlFo3D4pCBXgczOx",
+	"l2xGxTVEo2IW8XgLpKq4e55dE3Gafeyft1a81TXoX0tEdkMMIDE2lZcmHflXyH1q19qc2MeddKuszK6y",
+	"xC408dIgxPeFOdmWAoLdkPsH8yr7sGmlO7wE7+gFuDvo5kaPVyvucAswTuv7Hx1jcKfO4o/k8e3frmer",
+	"XM+qhtP6lU+e239yz+0WAOIV6KV+eRpnLvnFyxcn+MwFghMs6lkGcZwypTo0HNhZ7kA1SRivAMz8pQTe",
+	"IsExO6YZBGL91Zq3Xcf+K37d1rSVsp+39fFwUL4b7LpP64fdRMqVw+i9v9gUGe/ZQGDDd/vkCm3rr9Z/",
+	"26iyFMiXVRT0q9/lPe/hypwaSzyaUOifFoVMpyShGUsJAtpU8v9ILCHdSc3kKpB/V8eaR3x5f3FubR32",
+	"tq2vWz3vfslEub5SjIyNLcWIQiZqBX7FS+alSShl/0yZCuGI8UuWQkaggpZwlGTsPTQyp1Cd3dh8DUe2",
+	"09u08JcMptvP1GmtXjgzhrNdA6KZKLpgbZXNje7sTSuQyWVf73s5af9Kdpc31OadvpTz/tPciWm40SSc",
+	"cpVhLtQjmsY7iWteYyyIK5V39zskVGVa+xR9ZwPvNDRPlZMMy8+0CDODBzFvavUYDRUb21R5XMH1YhoO",
+	"uZGCwum2VifUorrOD1RQhju+OgF0YYHvZRKz9GME+HebL0vTuOs8r5hZsGDpVJurApGkQoVfkUzjStmX",
+	"Zh98k+g3h2Q149GsgNbq4NfcmH+wpR5m923YnkHQhZpeaOILKG09TmdrAbaNizjQ+iRlMFq7I97tnDfj",
+	"0lQ6b9hOPJShg7hr7sryGl66Y7qqEgE2elFZ8e7dq8EOtYjXcs76TjOz7zQUC0GISNG1qlW99IRghe+0",
+	"rqJjZVM1lJYClmNP2AT3Vqhz85uZJO4JQsklSy9oQix4AuGCrFKeoXRrdQbE3rXi8OqMFm5QiIL6AN4A",
+	"wVL9WaENmcDUKRFydSUQI+h83Sq+bTkrPm1fc/dUfR/VktF5tVpkWPSsWluDM5uxhWLJJVNdNhVwMZcp",
+	"y1g6sphadZ9w/6Z3+mbNZjLuvBHmcax27xi6dsVfo0Zwx1/wB2ubuz7i5rOkqB8btgISYkvlBuCgp5mC",
+	"7s8kph2wD6oy1ZK2JR+3fWFmT4DR1Ywvw3p+tpIW/woxuhKthgIslmJMIAKg56uwnguazU7IeM5NFcHK",
+	"CjC0iaHKyylBdaTAreB8QomWY2N9W0AQ/HxG50xBc3mcL1cOeWcMLApPu7/WnjfjeAl39jMDW1l5viOL",
+	"EDCidpwQH4aEfdN4RA31ZDWvWkFLI/iEx4Eh1WyhT9d1+A/KKnZZPi2ObiHzMileDtUToL7dcKFohRxh",
+	"p/WRqoxOJtAW1L6E+ZQdVEa96Mvmhhu4mW4HO6R5dksH2to47X8zu5c6qtH9GntfSh5v8g7o3/tOWHZP",
+	"DNmZCe5TgsPhrVN5mxTersH47Zd9t1c0tSsHNyKrPpIcqZk3NSpuo9gnvV3n/p1WWamM6bqLztzVPV5M",
+	"cyfGtKct3TUb2t+JXaT93D6Z055O0sTxrW/egARoZNitciDkkgkW76TPd3mwT32+K32OeTbjYhTTteqA",
+	"7O83Avff7NkWPHAkjW3BRynL8lSwJgRXhLZj2g5TJDUDE5wc/GAmWNfc3BdWWqCEPuA6UUMzZxgJQW+J",
+	"GRsPpyFuhFMJjEqVP9XuQ41wVRs2orJsQicZAy8JT23b74Yv4B536htOzH5dS//wW9e/251j/RwCJDQM",
+	"0G2YA8rSo7Fs3W3pRKZEC+g11IH5N4ledKQV+0gTVgMGdLHQDX0VNS3SJBkCKHIBVEQFkSvBUsAxgqCP",
+	"PYZaLRGCOWrpgI+EJ6OinD25ZMGQyhY+hhmjsUOsL6/thYE+178yAO+lacovaTKEngwAiK4IABqEhYQb",
+	"WzUUatAFIxdroth7g/jEcLiu+Affu8mH+iP1szpajAi97SOm973dvyEj6FcVB73FBjobR+zsDm7NOHkz",
+	"k+Qilfl0ltlMxfawWkKjpkrpKVeZLRgKkkXxCJxdwsUcEcN4dkqojWuauCdSgensQYk20oEZAO0/SDsb",
+	"ovb67XA5VZ4uk1yFkiTdXC/YWppGXY48UV3NVtI6v6EUPDitTI7swgOXk+EURGbN/C1asyw43nVnGQwH",
+	"l1zxLIx7q3kQfnbt5ZCZh4TRNOFMZZbjie3utD3c7WZfz7auGONr8TnOy4gohFuJpMvHWNBNSWL5Oxe+",
+	"hZwk3rJbRsSWBjo7HHp+M1ubGjA8g4gKTVUryjNCE329TGd+Bbuxi5RFBeYCq8lmVLFTIMg5W1r9gmfF",
+	"8+jj742ld4Mith105s7J3NaYGnJmD5tKL+7PFseuyOU93pihX+W8IEOZqbSwwU68LIV6c9ecLN4+7MLH",
+	"cg1M0+rqqDDR1mzSuxKskSu2coAUJ+HqQG5zRieqTt0Tlbwj7/iFG9Aydh3J2VYhqG5PLVpz3oVktgM0",
+	"6U9VW2GZbLGe3YrmorP9nRPQf7aIsL0AfME9NJOoiYGVM2XGKR3sCtWpEgW1tpH/yofhwCh73YYoPWxf",
+	"7t+5kCUJi0fW49qxSKls3Pc31wsF5avNCkp3rL/OymKW8g5pSL9orec1PlolOm+nh6VTL21MmA4vJQLX",
+	"emX2DYmAFX08uBT9LBTSjWYmz7alWq9zNuCr5y921Xm9eCuUj/EMgidSmIiP5TbEtjL9AuOUTjplZWxz",
+	"UcPg3a/g3n3kA24C5fq9f6aIudgUZlQdhlscb9F5vlODzlfPXxRdOVW+ZKlifbMumtrM394yCtfYodY4",
+	"fEML/FfPX5zFchnuF74ABI9g389wozSX2YDxKJIweolwvMGgvlyOtlEXzHtDMz8zmabVJSzNVM/78Xu5",
+	"gjZV+l1CL8DrTaJERnOsd0ipAC98lPDFhSKQ+Ug4eOgVy7KExdDtdybzVBEIhUJ/q1NycKIfM68JSSZ5",
+	"qm/desog4qfQZARjhJtpcWHKK/RUzfMmm+SC2bxd9IFga85vvv6qpVOnfljQKUtHECtq+vprWU4aNS8N",
+	"SSblhg8eBN2imj8vuZIt37T9VjH44PJWqWIW9rAYSfWbRJW+wjMK782welRNdGie6p3ob+cVSj9OZcJU",
+	"2IuzoGtDFKx7y52MTiYjPegWMBy11Bvz33aWLfuiejccAcqPMgU9zgglikVSxEWPBUFs4ytNLDavmSYr",
+	"ulYklkwFuE4pppRt59FyxbgTLYLHfd8yKd5dG3RVXocmpX1eqdb2uBCwaXfqLT8wuaYDzDIazfRLqidt",
+	"J1zMRwsu8ow1lGUmUkyhMFrMNZNrOee+hq3VfUbvINykCvhSvRVoStFam03/TkHA+B85PDho/YyKqBjN",
+	"GVu6RIryBx9rCpxAL1EgYqJf0JIbvNkYpTfVF/pIqQPDALXRQE34k7r/1YNWOWv8Fd2nhQU60N0EO9bj",
+	"CP4RmClXptJL2JaIoLZ1gWmbU2ygRlvv3IMMoZZttOIilqtmcvxOpmTmSBKOCM5M5UyTiamnM/1+TNI1",
+	"XlBp7PL+QGnA67koMi5I6/i4nbRmcqUaq2HAhIfqvqLqCWcA75W7MOlBtJYSJYym7UgM3peH4T1rPBK1",
+	"ZZMI0yJsmrJNLZY4tmuG5BlFLtg0FxCW9es4iu5P8MeEilPTZeeECBnMmLpgKhtBFZD+DwSTaNJNfgYF",
+	"EBqbZqapD7Q1ZRMJgSk9LZXt2dEIQMbFuUmqMy2p9AdYfEoOILHCzu7rI59Evj5q5fOLlNH5aJpQpZqm",
+	"60TrRapNZQIPE0CWAOKxKSQg/KoTOjou0exX3/SZUJdt5Nk17Iq56wxJOSivEGLuhAuakInr3brIVYZz",
+	"QbYOUkskhakjHqWMxg0S9vuKACHFa8ZLwMUlzyDLgMbGkkpqR/C1v/iHrWuf8elslHI1H13QhJq8zEo6",
+	"AVdzRRKmlKbNDJsFqiFa74WR4fQDfSGUIGKJyqdTpsAJoL9H9Peq87a5EW7uDw7aJy+TeLSg792OFqd+",
+	"v1VaJjRj0NO7ieLOiP4Vii0zJgxsDaCCQgKvS5gjE83ZXFs66bxOjia5u6/pk0iVjQzkHnRCXCxDiUWP",
+	"zY2Pdy88ZEULRQMIAPQUoYroIYlF8SvtdOte+ZNZeEmgFSxVa81iUZ+ZUIkb77cufMFini9aaPJHPmcr",
+	"rhik3ujngaZ6ko8W9fYeKSn3lQwgfYFwLRHZlAtlocci0/Ax9ki/9eLAvECTFThaSJHNyoR7eNQ+71zE",
+	"cgQZR6NKTm53+q9c4GVOaphnE1E20UfjTJtF7gY1IZE07m1ELHhIM2B8OrNXmDJ84hIVe2nzK5oKPxPW",
+	"f7n1XZhGF4flG/NkXT9eQO1eaRbFwE2bCchbAV/3JJjmdQYUXeTpEkCbArVVYoI8ypuWN8d0SrlQ2Rg6",
+	"UgtJVB7NcCz094ICVB/kL6+ePyPmV8ANQS0NvZZt3kA7atNOJDKaP5lMWJQFs8qxy6rLyFOKT4UxryBD",
+	"bIR9m8EILNnHxmYO0bUXioKss7Qp69t58LS1J/MkJmmORoJ5UV8yIJK0PpTmYtB0y23xCbzsZEpUJpfB",
+	"gU2z3pGjmuZHCvpokUK45bUXqx8rts6ur+l80U3xyu/D2rOVKSCwZcaUQMVLElpUp1UEzhYl//oL4ehX",
+	"C1xHKXJQQSnsh/RRRBDcAsy8mjZ2q4QBqppq4bRUMZgDmSTQl5uYApJdhad6BpReuHY9NtZTzdXpt8U4",
+	"TMN2PuaTSUAAIUJi53hzIdrbugzZkZumky8THtGMvSluqL7tnimZ5ElCnH1ewDxViKIBMctWfRQXalAr",
+	"KqpBnOvrasPMZK6Y1oauOI5DJ73SGBZZdX3FkRyY6RXGMPhaW49QoUHcoBJkmm3T5a/bzt07YP+Q2ih4",
+	"m+CehwEykbmITS5MuQYg0XfBep88odGMsEseg51u8GbAQuCZIqiJGTjMSLpCSZ4SlS+GhGZkoY2yw/13",
+	"YpzwOUvWgCGykKBrUUHGS6kUv0jYeP9d/b6JZgx1lE7OvkRKA4YTF/sTslKYyvhCm8fNnooJBR+nfTL2",
+	"kJghvHTBiJxMys7fDkYvbEFjfI8rs4tSVNem9RQbbFVywSAlfAZGL2AeDjsT7v79Jnam83BATau3cGKG",
+	"ctQMCtnogtk6nyF4SKaIZwWulIqh0WYrCEbThtP41m28wi3Sz9ozUAlfehi7onIgrRayIb6OJ7KkPIWE",
+	"faQyA2B8xa3vbibV7q36vcdAv3TLchTn73CV/v3TbzWumqyJCxbJBRsZRba5LnNYVKiCFBGSmHdMjoGA",
+	"9AMT85ECkwfCRatQ49eg+uciZvqs1tYlrQVOyhuQTeHT/TQRz7QKZE5qZb7R/mnai1KaRdAkCk6+UzqK",
+	"wnyUa0tHwcMYVumgvBNuozenrewgvfXV8xd3LKEV1r2LSoOPYAgEF4NVSP3Vk5UzRk0kEXOQzN1jrNR6",
+	"+sIkFxF+ZRTl2UhOJqNYLigXDRf8goo1MU9gmCNlFFwFpbB628UV+GzCLlkSNgJjPpnwKE+ydSm6YOZh",
+	"bAhUp95QNeNimklBIMsZ9mOxYCJW5H4bSo43q+KTZmKQ3fIr9C8ZCZnxiLUFbIy/3akdWZ4KRQ6/IZRk",
+	"VM3x0lfy1CV30rXrNRZLpno6yFWUMia4mI4geGMTmeu7abzn/la68Auko2FYphxoPuqSwmAnYHz17VOQ",
+	"E6LYJUuhScQQZlAJKV1iHEWm5ciS593ffsoViRM83g2kOtzEPE3bET6nJsnmZFLDJeWCwookVPPlSuyT",
+	"J5csXRPUlCwCi0u7yyRRLAukMbmcx7bUIHzwQ5HEpnokFOGL5fSftle9pw2edRdFQz9mtJ1OjytmH7cR",
+	"hQ6vwKNeVpZDwOynFFX9kYEreOnuhbbrCR9E9D/msnRb3nrpnrWA2mn7xQ3vFf3ffMOr06ve44ggwgTk",
+	"cBTxr9YhzCvwPlfzLu/oxyAt3PjxW7PC9XP1VEVv8u50zCQM1XnUNLT85XONt9H+YQWpKbA9ZT4yjLFR",
+	"kHRTlAIAQjTNQHKkDEoUTwle+TZDaTWTCUCYtjbK+yRkbpWQ8VsdHXySObdQ5gSZ2bTR+97mp/Rg52/X",
+	"xHbh2ydn6J7K0ykTWo/HbcWUG+Ov0YpsqNaAQfReROtSdLtLsYDQhnLS+zWcZM/XKkK7mLQbz82nQXC+",
+	"9Om5p0WGn0jW4OQz6BUcQaMRa8X4jKwfDmFHTFQxIxdMbz7IXRrHJF/WT2GDon9GVL7wNeYM1G4BCY/6",
+	"vWpKQ+sJQDsU+NrIOBrqNwWdlswKZ/oY5BuqAAlKD1SEShv8nccHzWSwzZrdgfdbdXc3oyOVJjejHaq8",
+	"iqF3irVNbqPK7SJx366JbbTt5LVrzjkCMoSyIyGdsKiRXsyV7fReyW9pNVRNl5kVz2ajaMaTOHV1nt0H",
+	"0VcYTUYzRpNsBvlCvYfAvV46dIR+L0OzwXLL+75jLGdrxSOajJaU95/BMmVTQev5Re15YlRFPV+qgjiG",
+	"TtAM7E2sssVDn2iqqw+eaHibG5mi0CB65Y1D2XKLL6fUik8xBt30MdXTJPxxKfqWV9BoLuQqYfHUSzZt",
+	"U7VKl7/XyWP7Edj7JU/XI3SzhKSq0ww8OD8q1IqlBN5lRdYrpLuKNcn4Qv+1tsB+4S3XYzl8OmeYEV20",
+	"Vxxun+kYmmpla6vzqe7csERLjVRaVlj7J1CU4pvggZ3RS2Yh3VybibMXTwnPFEsmhCqM7w7JxZpAc0iM",
+	"QkKFjgekEehCQRWPRmafGruqBht8lKGXOrRvNa3AuRgBVlfgvF/A38vtR4pkNYv3pUgJ5KxbGaOBoUj4",
+	"hEXrKGE4h63a0MalJIOusUmFXvEkuZHdroKplI+5OpHA2TRStzWO+pH2T2B9mUJpCGAoSK2Ys2UGVBsl",
+	"VNWzhLQhPcK5NUmHomCxKZc6KHmiou9Tr/d85hwZcTmy7oFeI4GtOLLZLarn+7WWbMVGbZpksfD6BJqO",
+	"3JjAPX1KGNFEEQT1CBdr9OaDb13bplotZin+sYtJCkZNN1v8NV8wvPsSuer9Drrze75WTaw3FhgOhfPY",
+	"sMFmlH7bjBo8bPQ+KUrhlxB88Ivhh0XlkiraGUGthkne31T2XCgevQpZMG16y5fLadbbDmLTsNvqJJqr",
+	"RPq/WFU7/F1oWNewvtn+52sLaaCjVzUsWYsm4zBlC9yTYGa680xtobdw5SqmXLY+SBgCOtcmOItJSCu1",
+	"BU7m0qiU8hskC7VPsO2oyhNTkAyeCFvRD+VX7o6125JIuGpirpZSgXOexr/mKgOv6fnGy/d+Jw1Bq5Ax",
+	"zbiYtmTS6QchzI1rtdlbMTYg40LxmDmmLvDfu6dy1fSA8sSG5UNoIKwrpANLYeA40EE0LN8CjSJ+U+JY",
+	"gylbJI4ZkX+lMYor4ArDbHsl0AnLAkHhZcoiCg3IUXdSdIJw/oVNAIWLpnempXb9GBrt9m2gWvhzUAjY",
+	"8PV3zl6sZJS4v2/UuGO5uLSWkz4Vm/3R/pLLx2hurSYTmhqPjEO5x8hckVcAyUV5lpacv37fYMhLWIdr",
+	"WJTM0yBqeLUUy2YKWBPRTc37QvCUy9u8VWXFdifRoyvUjrc5kG2UmyokLWLUKTkIdUYaQuLjRKbEfsgX",
+	"ga1pM+4k64A4gGtBM5up094DtOYnq5568KjZkhYOgY+C0XodPRYbufMmuhK6XkKB7lpD2zClSIrhC0Z+",
+	"l4INt+u85YPMtTQat0c9Ug5tLktppK/cjmNUHr+bwLYfqUWhg7dD+tjMjVvJ3O1ROpv68v7zUHI1SRr/",
+	"vPmQdpH0XMjfO5b7zNJLHoVKtkOBhfrtqqTJPNU6Po9Zihcdz3zHPcK7uDyloKsM6vvZgvIkKB3sE3Iy",
+	"4Q1X7QLTiyYsJZk80TYPU3OAyyA2yXJovEC0DEcUvALNB119W+CJEKrXU0FWMo2Vj9eQEb0VIvyZS5bS",
+	"KRstNVEHNvn5o+/PyAsgeTUkckl/yzcg6wWIbysY11pAqM/JG8OZSEGwvq5+4KXhAouIuYJwzGi+CG6x",
+	"ttVpGs20sTcWjKbjE+yYgzVKTGVE8axjt6+u6PKmgLl7ylSpFrtyLEa7DOdB/I3RVGnJDJ25LsN7uJgt",
+	"lRqB4yWo/D7NFMbojYB/evbqETl+o9oy2MvjAiIyfA5V4A0TDpfIGMyw+vXlSjF5iO6fScFOCBXrri2s",
+	"PETtoPzFBswIGD2KcxYsF//59aMuF1xrQ5PXHl90amYilzn2FoX97rofG8+xMmYwIzi/SHjUXOUJHra1",
+	"0p8DiEL4o794SEVCfTqESIMif4S988t806IZwK00WtDlqDJKaBmKvW/AI11oeQTNRE9Bjem3g4q9D36O",
+	"Z83VmlBAN2PC4IlZnamjFgHLfqUlV+i7GQ3VS2o+94nbdumMc71cNbdFJClL1uC113PbJ09hfvpy8isf",
+	"Ai1VuypzeGT4+GimYlWsoeO7lky3b8pu2Dtcl6dvLYNvabuxQ4TiTvR439Z+qYoqI5HNB/xbzUfuRrlg",
+	"OSsgn6ryu67JBPjfsk55ezfIZ0vzGzTXRsihyCoXrj0k7lGxQd48gn4l8Lx0dZngw7bXkP1mrkztJTcB",
+	"URCm4a/1IDRIwAiKIB7NMD1DEYTiiFHweSBL2s5bAxcsaNxPl+xpmQZ6p/qn3MIS1RvVOKBxWXbuV+Qb",
+	"03XCHd3Q0o3b41bS24n16JPynTQgHxnsvwAfXrWRy5WasW7ZU+WKhL+jfmD2pSZgI+eyiekaG092UV7R",
+	"9FXhoMSmTqZh1121k46QYr2QuXKgfeZF0NO8e76vUrBNH9OP7dXc+tIuNQ306aCyicVpVlpubnR8+Ry7",
+	"lYfy6kx9e5seVc0uYuGEerfO7EZv3ftYbmpvajIXEQfc78/6EXi1QvWVlrJl8m3p8VSm1R1etea6ust3",
+	"7W4wKyqsvLlN5G1j7Rtu0Lltc02fdXtt8PUxaCNtbXcdXFusoFc2Xi2M4J/Tg2MfT+Xf3/77v757p87/",
+	"5V/tf/xpUxTgusIOrTK/FoaooHHuJCrhjfmgYRZXjFJUZt3SDbuQAA8OOibM7zZg0YvqKrGMdjXhRuIN",
+	"XkJhty3sG5AoctQ6AK/fwlBFn/nbIEZPfKZrDXJ4fbIedDvhXlGLUwDdSzPB0s+UCQIQriDE5g/0mbpF",
+	"8Y2evcN2GAA5JWumXL5E5vz+NxgVKVcZNetN4Z245hiKV1zUbTo3FGPxr5pgxMX4HMrTGKPrYdyQIHND",
+	"gZIA7G3h16+R2QaD4sn7rggFNRx7xZRRoTeKrURGUIACqne3FEHoC9Rv7KrhKTYtuhv0xU4W3H8lw8GK",
+	"sXlMA3flmSLf/u3x2d/A4feIJkzE0EfLesV+ej4YDl7/PBgO3jzR//X9YDj47uVgOHh1pv/PzwFHWQ1k",
+	"AD/tzXzoLX3Dnv5oGjIH3MBxnDIVjjLQeMHFIeqWgYrNPQs0gAXU04bIQSTFhMdMZJwGIACfi2RN4EPk",
+	"EPs8JbFzmQb6Km3hc+6s1mU8y0MrffPnV+Sb4245K4kUUzdMh+cb0zB2n8rQ5RjRkg72P16w0e/G1qko",
+	"iWfPzhrTtW5rd+R6+LVEpxXi78Ba2xnoBfe12npbcWM/+25bVtX6Rycd6zpZMdwBbe/hQX8uLUyQb0pj",
+	"wT8bWbi3EfIx9f4+wqDNtdFRNmyucw8rTSWi97/UgSN355V21+eddEsX+7ETv3SzyGr1tt5iERYUV7uW",
+	"Qw0btBu51Dr41nLqKsKilSZ2JTyaqH93UuBucv+uolEfI5LQQDx9IgvVIW59pKGVYdoiDx0GuHokosNH",
+	"PkUmOlNxW6SidbfvbEiifW+uEKLoFdK9npBF+/r+MUIY//BxhE8hg3+YkMHNRQGadDKYcT9PEbOhANXQ",
+	"MmImk1hhTy7oyMaFyhg11o0ixnf8mSIWZajPFheBiAoTBja64T7FzhV6GmUNAzhUzcp4fh2m5CAuNx97",
+	"YozfoH/ljNifnRXT2aFaBQPxvrNBG//FT7PvRwGBnKrDg/5dSZu7TDGl2kIEIQ4GOOspFbvCq4D8r1BT",
+	"diyMAomNU8VD41A1tCaZnDd4HQ2QqZlFpbBQQEsalD65YjFxHYh3Gl3QQwcn8AaFn0JMNlgEZIti+wXs",
+	"TdZtJrliqdZTcO86ZDyXvePK/pe3XcVpbKCYnVjYSHt3zMKeMZZ9z2iMHe168PLMvVR3+AJOHEnlysok",
+	"pT/TYBrdP9iMGOrgn5tyNatAVTix4Gr5VDztHYkOeo6eC6Ri4juQaJ7NmMi0cNSm83I5RBM6ZWBLIq55",
+	"B290oyugxYQUbDVaUqW0FVyf8ktsj6LAC48PGXQ6gQ5FRN2UKVEsK8/ysAFhyftW7emNc621PtAL9gYM",
+	"nt6SRfrmeWbQ1K8ORRSsMTA/jEw9Xbg6Rh+6VpkcTiUerA2UL/g0pSKrIIMPB8osAfDDR7mYRWmwuMSb",
+	"wGhD2RrO4TPl2pCDGmrnAzJYa8oCUTN5tim2jY4hB7vGkskoZUuZYjGjvNCaIfwnoj021DXeFnQn9J97",
+	"BbPXAuO0AUPqkrNV1zUpJhQvnAP2DEzrj+J3zL3R70VZw/47OJ7Wj97WqHYNFMlnRsOz5S0r0XCb4Ngq",
+	"xm0FRRvM9S2QG7tk5u3Bohqyk3uyRUdaroJJh+ilB4U8wTLrPoatJ8ACMFjbQV19aJnmLlRW/0K9Y3pr",
+	"aSd2ER7aLetsXz20kUda327kmZY3g9SWyWh+5rCFrxNvLuGih+O/MrEfuWABp07f6q6jToWXAcsXmmNJ",
+	"GSuykJcIirAyPM8dEEqQ6xsu2qpfBjbnvP2EYCP6nU/MU1ZDs1gmgNSx4KJU5utdDFov7Xq0Ze9Vh+ez",
+	"ro/+llORGaWplV7+ah8ulcxVg4KtIYtc8KypabBiRP+8VeY2dDOAwWsS0R1RsfHlbXWb5m2JW2Qz3Syg",
+	"KrJ3Jwy2HkKcQXhLrqOju8HZe7qANo2D4/0HFauyUjZ3sPfw/I/D4cMPn797t2//dfzhi//5p2YnW6j/",
+	"8NNXz8nx0eHX4AiyX3/y88vy1++XP3629/fzP+5/+FMrO5qleRNo3mKl2OIiWV+T0OzJWTuSec+uKN3K",
+	"fFuL7ySMzHlWKYr/qnxWh3sPz5E+DoYPOhxZmVnc5xvP7Vvs/x3wI19Sbq7RniKnq916OySrFKMZFfEW",
+	"gtWoR/1eDNmKraLOzrHtFHehKPtEcccUZT31R6Zf8FW3QI/zZCMS4jabYFq+bG7Fb4DmMuddRqgpG/PS",
+	"Z9wmBex3hr33DtdcdzkWYqIXl2g1cWFiHK0v/mQfri7HjTJ0E9mwiIwmcpozt5JQGEzvpCYGojIqYmXT",
+	"UQTLVjKdf6ZIZIcZNHlINio5YsJHevyNIbIirYG6YJl1b+rTllg+VA+RbfST2hFg1MIvKi8hTtruUCg7",
+	"rzYFlGC77Vn2vfh7SP8tld+qqHVStv1WfGzSza4e9A2qHY0m6GPT6eaWGaA/yq0sT5Mhs1W61G02WoeD",
+	"Fc9EPa2+Qx8KsyXDNkvXNlWqS+KI5qohlLMlRHW85Tsd4Tld6mZjCCFO+SVLgz911SWFWrIoc5OqPWAR",
+	"JVtJ3W78D/oFn1squSiQE6OvDS3wuyfoADcZVmpml3qI2FyAO55JceE2u43qrIklCrcen08mPGKYrmdd",
+	"naEGKHzJwzkYyLiA6NuV1BWjYdz9OuqeGxtgYc1/pOxX1hzvykFENJaezXk2xO5dQ5KlVKgJJEcWPcvq",
+	"7ew79W/Jl8uENxz4VpE1muTdFEnjtgGFZ8ajJHyG/ZAGV3R9wZNktIGKPeG+IyBCA4pqvukhBDcjFLbe",
+	"DD9UMHKhJ/YyAypKGLYQ3dg/D9364LPBfuDFvyLj9jGbNYB+IkBQo+IzimVZYtXymOs9usiN8y5lelsa",
+	"Gk2VlrErk9VdmHfQZn2c8knoptenwBq4XeULaxEWl8MVvSxztgwLwmtzvzSq6A2OEJjh0O1M444+VSpn",
+	"W8QIbsYnFTJISy70E2v4Q1fzoflXJbvwGkMFdWBMKjDZPpFwjwjPO5FJ03u+CwTazccUmmiq3Qh8anIb",
+	"6ojol/5N5ONdOKdBNxdTyVOB77OpTNftueuwXliae2djltf1AXE0dyZpUiDB5WLcdK2b9Mo+bJpazUfI",
+	"FOEDCJMXZNyb8+as6GdOeC/CwuF7ms4/m1erd9LNaU69tCNoIDuaprTj8jY7trvoRsblZOorHTWbs7R7",
+	"Xjl81yl5I/NulwBluXLU39G3I/at5F754SC69/vB3sNz87+j/b3zL/+0A+a9Rv/MDXD7zXDwhmq2LXnz",
+	"atzWTPe70qmfGrq+a/o07sFuCuk3XvZX4vbd8157ypTHizRJnk8GJ297ceV540eKI+jGt9fLhD0WZ9mx",
+	"y9KqDOsneNzfjF4QTPi4H074aGTuH3jWUyF1i+4Z/XRRnR21QryGnIDbmtVdGBze7rcrLD/wbMuE7R0c",
+	"cakEaTeNILofZaPB5i1t07bt6rr7gd9J7xHswLVfdjdLZY0S0Pp0amgo2cx4D1zY2ziJhmTFs5mpQBC1",
+	"4DgF73Zci/JfUMVGW7tSYrqgU9Y/qci0qb9KJOwjeLDOTIH4FZxWMo2h1UrfDVtKxSvtbz1zdgeusIZm",
+	"bp1UPuuYLToy9jVYQneQW7IDKW5ycRkL2kuUNfQ1rJB3o2zZgES7UVjcvBvKBngrCNMQt+DZ2KbXpJLG",
+	"5IJlK8YEyVYSgdCUV5e0oimbyRziJyrD2vILdBThWOEiiN5esCVNNWnccWWn7L3xmv9tUnWuBMIacJIc",
+	"d7GaetJRGzmcfxxvSh+qCed2+UfVekK7Uq3uKiRneS+uW8m6cY9As5olldrSe2qyk2pT2RWD3lz62i3P",
+	"QQsluJSRCYbN2osVb4lUaoTaqskXGGUzNsnsP4wb53wn0YgKExrtBUmmNSPuR5mF0pINTzbCJvZwx26V",
+	"PydFg75ucVka4QyoyjCjSZAVNBzmGVnQNblghCuVg03SmuWENdSNCtc1GA0y5VMuRk22ACxNQtG3jRlj",
+	"/pZLP4roggFKQye7YCVYqmZ86RMtglzqUXOTOBVJofhULMqpyqU8L8Yvu0Mv3H7fkr8if5s28c+tTYj4",
+	"GOWPtzg1oV7iuOlUd6ej3Un3109ehUlFF9lKnmMa2agz+MruvTJcsNtQF3ercnn7ZOE211waP6Hj51MC",
+	"cHKQ0PQ7SyVZMWFdViG0ApYqphqvPSzTyrDDPldQNmxf6nLXXcmzdEsvLJ+fCtJu9VyFiry3yJW1smFX",
+	"InJjvvwtl5MvWMploDQSOlJ15q3rTCRr8pRls1Tm01m7Jm3r6HBJXQTLbWUbb8ktB3qdlWLdDeDyEfUD",
+	"Meq+1l2xsWGFO8jEf2282s4A5H5BE4JVBkPwKJSvtxJIxOFRDaPi/vYpC2Z+L7E64DqJslrq1dr7eQuH",
+	"kVnGP6DTyK/mad25qrPI1H6MlnkazbDCxP4plghwD3/K8lSMtIU/8hDuBq76fVSv4faKb2r1Ob0aURm9",
+	"osWX5J9vPyJ1DqdWT9sWDqhto8bOCdV6omWnVE/vUuuSr9NZsG2AuORAitmE5on+jHUhbetQ2tohcZcK",
+	"IF6yyEIbBdEgGvqwLKhYk5Vegq3TGXbJPd/KXLeVUz0KxeCVD1vmNbUCc7utsZNr291dKTX2sO6gVvMS",
+	"yl77wy0EnXtHW6Dst+GHvcSKyluGylAUuf1j6SilouzeSgrETkZarqQCSl6NPpLJkVN+znelRmCV63XS",
+	"xdb4fT1J/JWfGt4dJA9Kq8xFxfR1krCYZHIInWIu1iay5fLOA1l2vFQWfwkdN0wxfESTxKXmySb80SWq",
+	"iYVlgz3byJKlZCFFNqvhu+82wLBMmOBqNorp2iaFY0Op+1+Veosdhi49JfO0FroNtwnIaDplATZ8xd7D",
+	"btNpEWPjiiwYFRmZQLZXy/IrpOL53JZsg9j+2agyPcjluWCuDQioOlyRMSaljW05s9OD9mvkUqRHFqd9",
+	"1M2K/apkxX7VZMVeNUPPpNyZiQa3Ll+y9BIQUZp7uESud1DdrqCKjXjc1FhoRRVRS+hLIidDQhWZ0FT/",
+	"DyTAaoZKIco8F9iyAttBZzMupoQlikGjQ+U6H/pwIh0d2FcrFJix5FrzA901IWJ+yeMcrohpKvNlULgs",
+	"uMhNP6w68y5pmvGILyn4t8u3d+/NUoYuZNrVJMrkkkebupjtquy0VwnppeTxaEP+rP691wSuCLpR3tf6",
+	"oRUkV5y221uP3brx8nZ95Qt2L1/yQb+Cx//dqW1D261wG7jby4dF+8bj49b79UosWt60vn39AuxZVWY7",
+	"t0mtF7tVuMIQexfi7kbIuzBL6zfdHTNOA7uyqxzQJn5vreHszZjbss61029tv18/f/3ikRQTrpfV3x0Q",
+	"9FOWJvlVpxzp84apPRGpTBZBJM9vZTYzXXYQXiJhE0gkwDZFlKRsCfcUMbhfWvGlQq1YymJsWbRgC5mu",
+	"TwnTXyFUsJVW2URdCVYsSkN2wLdUsftHQaU2DTTXl9mS5tns5N49YloGDrW1QCj560vbq6VDurDemJds",
+	"IS+RF6+eyL/xuHbYh8sNNNxw6lTNG/RsJRfsQsZrMtO6tSSx3CdPYzUkWhIrMMg0QyoiRbI+QbgcGmVI",
+	"HasCgzZWZCm5yHDzVzMJjce1hp4yGutnFnUS2KYBGKoNDVk52uSa8IRtiRFncgh69Y289rSDOGfXqcBs",
+	"tBAzquajuYWQZJcswIDPJ9CNLmFpdkJmYI1l2FlXk1SU8MUFi4Mq9iagJo4mYMzVgivFYmjLt7KWYYzt",
+	"zwNepsIRESB2NNTphcyzobMlZ1RMGZkwFoNdqRqartmhuxJqKpPANL7zmAM4bsYVgUdbAyN0MhnBk0Ec",
+	"RrkEz6TZGLdtQSV0G+MJ2nyG+E6vCFZRac7Whd9uIgXFaJSOMson6djL7WmT/DxTLpB2Vb3JkkaPA/e2",
+	"v7qrW9TG6PU8kotlwq7QEbjBaWMocBvoaD2tx0i5vW/hDTGUPrfpBveynt0OrAm4i++W/fCaL1jCBWvA",
+	"1N/QX5jM6HLJBItPoZCCxHQ9hLbDCx4LPp0B3u/Prx91jqm0X//9L30Zu47TAWoL4TzXvmxFymcKVE41",
+	"JLmIsdE/T8mEsyRWn6FLchDY4I5XykIuGvD3abHTJyRlU64yrZEPicG4HmJUa0hWKc8yJobApuS//+N/",
+	"l3KpzK/b3ax2Ahg2ca0IvPu19C04SZAlO7hs0RkXbN6tZVLRI1QQlqYyDXQjCN0vNNt0c5jjsBTkZrGJ",
+	"hXYhQErceDcliVIvoUHfjrbCDteESM7eR0ke94hL43BP9GtN/h6o/OqSfDRJ5e+sIeV3CRmcWimVWiPU",
+	"1paWjhM+zVOmtCIVbpyRyf75qaZUDYUizsnbGdNhpcuh2XSzysHlAdnwmNEYXkWDbMKShHCRSewAg+mr",
+	"IcsgoSEd4zE0MFvDy0zErpNM8zhCQkofC7XEylAG4ngi+LoUI7iIglET8+NoydIoKJafT0ics6G2qvWH",
+	"TF5r6aqT+YWv+ptkQX3AfGHCwUa/p4X6ORwAJMkoZWopBaQvYmNL8+syoZikkCRyNWpwRDfq89qcIyuZ",
+	"zgHhu1XyrmZSsW7s9AYerZIlDmBXDPr4oNh5QwreSQYpVM5DHPbyu0fkq6+PHxKFaTnkwf5hve1dFDGl",
+	"Rll4iL+8eU0+1+M8PPjqmy9OiVzS33Kmj1Tz6UwmcagbTZGg2KuptnmHi1BwPJIiVg1m9CRlajba5pv2",
+	"3YblPzfG3ClQhCJSRGxIaEbG9y4P70maZ7N78Oo4mKQbySULDholXBPICVr0molhFEI1yapwSwJwXDeR",
+	"bGeTE74zqibbfMto2iWfpkQspcFKx1c6/0aCfYku1FApCy9K99oTdPHpwp3ammqE6bB2D8p7aUaLUgbt",
+	"2GmiiExJmUw65KHU6Kp1Ug3E8mpJI7an2JKm2qY/xXRSquYKvbxJUmBgwbpAzexgffrH6m1I+LSMXlQp",
+	"VUgSksqVOgXfKMJzjbmAC3UEutT/0Bb5uFva6OuUcttTrY6Ml7Cse9X3NRY3Zd4sK4QjYzaSk5GWU3mU",
+	"gb+OijWRRWswrzOZO8HB7v1T7dYCTXg8ykXGk82VWKdwqDIH+ybDZEBFhNTaR5eyrJvwb9mFe2czLJNM",
+	"kKTNs1tDNfYiyC2IazN2tAOOboCNrpxwz0KuLfZxF3ad/ewdM+ncDuympXtP0mo56W2co6ZFTKg2DTxM",
+	"tjxzRkXMYrDcimiChxEyw46MGdp2ijH9j10HwTq4t4QqtImw6yZlKtPKXTd3mci4yHm2blQaBdF60jKj",
+	"ImInJhEPdDzbzckYgD6sytCk2M6oAtVargTBzI/rCapt2S+u1ACuMWqVskmuNGmkcIHEKV2JK8hFTT8p",
+	"j9nIpRlvjBwsU6m1VKxQ0y/4Q/Rseufe25AJt6RpDzhVy14vaBos8lim7JKzVedhzOObwS77d0CrBdjo",
+	"ivJM76ndksGw1PwMSd5kfMPxD6AFlzn9842Z0J1WmtDoVmMkWKk0rIo0t1KvY5g5LEs9xblXDut8g4Q+",
+	"c1KmpwIDxXQNElECxKYEAZTZoIJW/dpF0abbZDtFC0SjK1ysWb3VG4crrVdXLaAHpRDY0dXlUFeKfW6f",
+	"94VE6AZSJJJLzmJywRSPmfXqKSk+U0TLsEidEmrQebXJZxFXtpI4RTrXcacEyB2FFv3DHG4MNFa3r29p",
+	"77aXxI4WiuN1WuJu1GZU1+6c2lwQpXfNCMZA6yk8uqpw6WrFQwWvkvIlEXAhNADrNeD9VtZkmxo15pdV",
+	"LuN6kgjEGzCJsKQJAnS5FllkItN98jQjHPxOE860oX0h43VdY45mPAnI7p8h5Hr4TTBiklAxzek0VOv7",
+	"7aMX5PhrX5q0lh+kXM1HLh9qI6PBreg9D77M9+3pH+x97Rj034Zm9f6KQkfys0ILpgfa9RZqNFtQHu4U",
+	"O5MLNjIir+GiVYzQeMEFV1lKM5mSOWNLtBRoZFt37gq5zO7WhuMP1fbPg30rpcTi8AnlCYuJ4lOxx4U6",
+	"JXLJhCJ0SrkgF9ocUCyZBOmxGWgbHWSQ+RMqTGcJhrEvWbo2l38z6W7MKaoStRQMI1ouI6LiiuVTbejr",
+	"rxf+VyIFkkcl19ZbqkynVHDVCyZBb6kacTHSGnTpLrCC0st7zdhiKVOtbHp/lHmmdYkR1NGmYf37houK",
+	"tlWskcsc5LUjZYdQXqWa6v7VztbRdpPo2EpdddLAVx8eHJe9d//+r+/eqfN/+Vf7H0H/Xbv0sInHphSw",
+	"EB0mXmUQaMv561ZJlsLpzVIka1fl6zmoP1OamUEuqWsTQxbFoxpTuf+gvGdne3+ne7+f/3E0vP/h8z3z",
+	"TygBPRp+8+GLsA+0CYW7pdhhG24NMOBV09pLNN9EpTtQH+GevFuqI658F97W3TGsT9e3hJBrF+k2d6Tf",
+	"6qeTsdiBfbbwSf/CVbhlGoSjF0H/AHazwbzLS/0+ij8qCNfcmpG5YCsiJ22Z50YM+9/6MBxozS3LGhA1",
+	"HgHggVYUoCRIi9XfcpazzmmebvSO7jqapvySJm4nNi6o9LB9uee1b9/pig8LSi1+t0vgcJuYwDbqe8Kn",
+	"/IInBjBi466lLGKwwpH/lh5E9HWk4xsdj5a9t9/dVC7i7a/N+ARYcVBWyXLm4jbmB2tcAmiAfkivUjVk",
+	"5TBNzSOb8LdJrj/SVgtmZc4YjR3sVHnCL5hcJoysZhJA5IdFHVUZb+qU8AxyABWqL1pt0S95XcG0NuMs",
+	"5nAOnJtIdx/9927uH7bumzcXciVGUAmtgg6BBSb/OLoqwTlAjyOTxwypBE6QFMupnV03AV8Q8jLlMuXZ",
+	"GmcZ1AKCkZ5nLSQjLxRLtXRoWv0rxgShGclSTqfsBtYhU85E5opRN539c+/RD2BGRVoZ33InzNtNoZnK",
+	"kuCaGlVegpiQWeAFDXXH+hb5H7uaKks+TgSDqzPOU6aGyEcmSgdZHomUcxYTmrVdg4HthtlgshNLU5o0",
+	"FibYB1AEXQBObOZ5ubsYGDgGi0eY+1v/iK95dBtQRTkbscvm6LBUHr8V9WqoTXC9kfvkzKs3KJz25hFF",
+	"6EKKKclgKCuzaJIyGq+7TLKIw22iWVCPXuGjkEei2WpLksWX+11o9p2OV9rHBi/Z1g/h3SQlramkDnkx",
+	"vjKjnDfptVtijZRU32002JvWGbdQ6vorPxEV+jZZUZ4RmmQzLWr8OGFF/0EuVqgh4UU0Z8usQL5zzy9B",
+	"aQnlVrbYYVdWoLbUWwrT7asdtQIO4A0eN+ANbn3fVu6SbaR4hzw7bkz1VqH6Gh+t5UGXmN/jq0Ymf4pK",
+	"6rpvMLMvz1RjkeX3G6f3k+xU2VtJI9iEKvnM4UdWAXA7gkWFJ7oDlxc6E+6Wz8usfTeoNbu+OTY7dK7h",
+	"JqmJ1E0d+8/2/n7+x/0Pf2r183wU0dsoU1sBhK5NxrZ+ub/MbWZn1P9DuveCZBLCGwH4yAVP1qPGECII",
+	"muafS50W28rh7aONTPnXnOVNleFLt7pWeWQ2Quuu1tfZSYbZrDxlCqQCUUsRsSb/W8dIXfUjdpKbN2VX",
+	"otrb4TsotF9qEnqeZ1uiTHTQta7vFt4uGnYlZ0d3PAo0eumEZQHOi2YsmveFMjLvdLRimzuCd+J6M3PN",
+	"wlhs2vH5KmvaSlXnSfGW3rJtj/STfVMySxvbRGyYq9iZyhqBzFtMq4+6082bW8udNvJzUAR2BsNBgu15",
+	"nV/LtKvLU6G3dwURtkvJwxBGvnHSM0lhFzGPwrF7dV/tBnTBcIjxVojGWgUlbEg5pNRIIa/zVJzpE76T",
+	"d8JNyXfJ45fuU1tBIYVdRdjfcUUVWaUS5n1tkPy/5IlgKUV6eBWljIWLRx+zjKULLqhA//2CQ0kuufTf",
+	"PyEpV3PEJITQ0TKVGQMswinlQoFHfTEkUpCJzFMC+ZZqNwVXiOY5arzzzAN9b1z3Vlf8QPfC1smn28SJ",
+	"EQa+R1sPe9LfIX789lFE6H+xTDV5jKCmJpi6Ck9dcrYa+Xkom2b4o31ukyJjYYPM6dRDLhXIOwjOFlhD",
+	"ndJXFWzVNUkqxYTiGb80d53LMdcvazvI/m6wjbKUR1kDZqDKp1Msytma8u4gZrt7pRN/bhtXqZVLWX4r",
+	"k0f5POtH0l0AG3Diq1+/De12rpIeX71cip96rG+biNIVhZz55rUEHm5SCrYrV9cosqqQVeZIup/8Lnwu",
+	"YZ3lbrle3rCLmZTzsyxji2XWhNnY0dsMiHlN+YUTH5fXpl2dkrGQ2SijcybGJ4QSjAkXYCCCHL1/f0rG",
+	"plR2ZKC7xycQgqRkmV8kPLKI3l6LQzesgYxCq7EyDBhOKaPRDPy44UYMScI9p2GH26XIRaiUZLx+/cIs",
+	"0FYp+iwAJU4GIr3d1WhaHHiT23C8j1nCL9m2mJzdszGRihqdq34+zTI36RU+QLO3iVtkCzYmqDzLrfpV",
+	"AE26E8DqlIyprDldvzzceIW7usfjcRfVLZHTDfAxRwfE7tuQyCRmKiOA29a1bLXCwk3yx3ykJ+pXAeZ5",
+	"ZezNJrYYx6lcLlk8RtR4qLmGHD8hSSLFFDExCM8KaG+ekYwlCZiAKE4uITtLpnCRILKwKwBiIkaFIkY2",
+	"AIo2H91Q79MpHcZgejVif9JSMbtjECSKDhy7g3uqKgPu5AX1RMTQNiDgwW6u/nldLXvX3A7IcUWVONBT",
+	"JEXEUoGFQb4rn1BoDUbTTHSDOdwOY8Sb9B8hq5onEFXiIoSri7IVEhbtPdJZYnduRlyLbgQxBoB3u2zT",
+	"RmAFxUiKGZqKrh3DA9pCEncfvdp5KVcwNwSuC3dWTNkll7kyGHlNyF/fyxUIJiwjg0fJBZvIlEGFp56n",
+	"3MJJGESJMQ1FsX7vhIy1bBtDviQ5PjzwpNzFejSjiDaG5DIYDowgFHKE+xk22BvaqzwXydpiM6Nagkw0",
+	"hSwvDtVyWBBnspJt0xcHutAFLMXWJS6pQUKJudK6WJNzIYoYizf1Z6VkwZSiU1aoGlbZ7Hwm+g+Bi+q1",
+	"/rNeHWgaygevnjCty2rZvgbgiV5F4lvB2KXhcuqbKDN1zFviNJyT3byNbRIqMv0qkCchEfIKfGyCLpiX",
+	"0HhayPHPFFFrlbEFyMsuAqUioatu8K1x7CydhRpOHR7U4exG5//y7t2++a8/7aTvnSGkKwF56DE6nPPu",
+	"dBmnDdxpXWY3aWottNmapHSXibBph1+yZdI7amjtx+bNeBjstHv4zYeWXWjpUB7ekyBufPN9EAQ27JE0",
+	"Wto59ByWt8dcqyqsDwHMBU2Ztekx1LZFCpX7TJCBZDpPuMpcGllF8MsFw86+BuoXMPJl6pqXmZZlgG3Q",
+	"0rLMwNBaa+7m4Rih7QXivAcDif7916l3SQOoFmhrCtq44R7o/3KlqMtlKi9poi3rjKr5EFF51ktmn0CD",
+	"ai9fDi2qAvjvbGUeJlDurl1Z0Oywh6TveIBhA4hlxS5ZShMSJTKaK6hKsn/Se8dZJ7yGqhVxFXz94WAm",
+	"k3jkAOzs7g6KVFOtOIoLmQv9WLF5VM1Nzos2BAG66CJldD6aJlQpO+J5/34swCPX3+OsFOcJw9NR1drb",
+	"LBArbEC/Me3TFuhy1PTtClU4igRT1nKxBkXxhFCxhj8A6Ujbtp1pW9RApXRX6DUTlGDj5SVLsV+BpvpM",
+	"xij1l5Fc6CHO+/ZRKy2tE95gTdEv5EfROTrDKnPX6azRq4VbsklC70LXKwn7u6TpoVWdpxAXmrGFqQKh",
+	"eTY7Cvg/z/JsJlP+O7hXTgj2GCD//R//e7xP0JaZsoxQ0/oACpyhrQJ0VTCYUmNX+0wFMZBG5PmSiaeP",
+	"ySMpBIsgDeaSxywdvhNo/yhvML9Hwz45q6UszIyIAPh9K+B5itzhejgZrBzTb4Vms3fi8/H7PXhojLWU",
+	"Br8X39PykFAc9Astvo1hVvkaL+H2778DsQodIFwXhEdFIwJoGgsvYoQjo9EMAPJOUkbjwcngJaMmM4gr",
+	"gr9DO6qids1/aZVyzc2DM/gbtA1V5YfzmGelsbVqcclSPlnrG8nWF2cpQtUUmgNn6mTBUs0qg8cAuKvl",
+	"FMa+VjZFBPUROQGphDmVpwTegjwm+FguYomyujy4P6lS+a2Zevlpu9KX5knzHHzBXA3m0HFi5VvoxIL6",
+	"Df6Sx1NEIJDY6avIGQE5D/RCBWGwChGtARQ2jd18XzFb1Z+iGxZ+NQldUhkIBAqIZviinfpTpXI2JMuU",
+	"iwyex9BAYDQLRAvnWdoofW+rIQEQRRjD6TiVl+xH3+j/DT5/arZK897URBz1AImk5dUCNTJNX/pnTKHV",
+	"8zRqCuzaCeoLHrFEiVRYr25VCZwA7Gvxnr84t//6rIbmPGdcZTJdD0nG6AKHcAO6Uexqv2VTLoaWIOBz",
+	"8hIvcHVK4pROMtxCd8uok4nWaODyyjUt4V+936f6hoRWPLhdCZ+wvWgdJQwrTs2yqKBTprmSLLRWoBC0",
+	"xoHb2dFK6619y67jkVlACQAAmgID3eR46+My3ZjfwdH6L5kHhhCLst0rDNqYbWts0RhTJioySJKMzpnS",
+	"Rw08bh9DOkLwCwS0QPPKNTjxhyz4FjYPxtK3pMDNUkP7GkQ0tNmT0sg0LjANdvxZnb14ahvveE84MRjH",
+	"pcM3DFZ5yShtlbOQMXMF9cUjduRXK55Fs9LegqFmJi0nk6H5YkIvWALSb+CA68ufgkPAH0jC4im6/u2T",
+	"lQ2zgO3wKfMQuqItg9VvDtN0GNs6Y6tgQguYhjhfJjyiWfHqj1LOQfNcFqguNGW+WDZ4B3aVZhmAiKRp",
+	"Y0m5w5hTJ5D5oGaDk8EL/C/zVsZTbZWli+LR6sbAX4F3CvBY7CkngBrdi3afHgNT20FnMldM39zlkYs/",
+	"l5+xg3wn04V/lZSeR6gpdYKw84WEw41N5Qrn6zCpwMA32H3FXnsDlfnV/LW0sVzz53LJxdR/z10k+B28",
+	"7fVrc8aWpRfEhXxfuWDRYDNN7Iy32fV/AHcIvuX2FRcpRad3Ezalyai+8UCPi1xlejOgKt8V9GvLB0A3",
+	"TefAyih2Hj/otVmFaMaSGAUrUjM06AHxjoSZMIjHTaXz8SxYaT5SaN6VK+HBsy5YVe6Gn9JKZ+VilKan",
+	"GISYnKy3j9pR/wx54Hp+TJ+x1Ur9N2ZLpU5My0Q9DwArWap1NJNKRpwmxDQPU+7pkloQetLqJCTT7K2P",
+	"zb1rZ/YioWJoNF2MlrHGrwKqc/mrIC0+U0QtWcQnPCLwzJBMchGhZ5PEfDLhUZ5oMwu+oWw2GiggTveS",
+	"wji7NMUhB2CjEkYX7uMV2bjdZwuk0b2N2rHBeOaJtRk8VM2VIDFPWaQ1E2+88IVceC+c82k1k4kbcFAO",
+	"Ypf3uPRL7Unv4vPFV/Ulw7InjpP95boAavk9s8zilWIYxdJLHjE3ikl0M54ru0bzlJZLpyihwp/wBjbJ",
+	"Swo0OQipt+RAeN6pgAoqBVGYYON6YBU3aPFeUE6WnijdNUMYtKzA+y+VZHxx4Vu9wTwA17lRp089xVoZ",
+	"4td7D11HB+Va7ep09S8m6Ov4HQ9goQVmcYPXxvGYifFLUEku5RpHSbiY140y0/NmAVnccLijSIqMRpVZ",
+	"WfrAtFm395QY8N/ay1W+7va+J4tpGs2qROc/WLpMAs/JpTqBeD9FsZgDZp2IaRobCF1NRAUIFzaAnUh0",
+	"QMHrpQ3Y9K59oazAtL6S0SykWNk7wz7hT8P/TUbzIIMkUutZQ0LjX3OVFeqWhadL2SVLFXPMDb9pxdK0",
+	"rC1G978MTrQhSaRW8C9oQkVkoxozZpTeIfozYylkar+J6jeOVzozGBAFeSZThsarJtsh4WhWI76XM/lg",
+	"DCgwWOqj1pdYgyLgPeFfd/6LVfoMv5FRNa8wvv6L+8UpGaY/2FAr6QuujFELzvviFdNdICzW3K8BwVa8",
+	"WZNBYK0igmrK/N5f0CzG62SlKuPAVhutx7szQDiX3tOWEHaTdW+7O0rNK89maGHivEwbwBojTSZWCSse",
+	"abj2ak9D+WJ5RPyTI0UL6WqerMpEA7dgRKtM5ySbpQ6Oyr5sr62ybsijGbG+TL3dcJ15ToHCPveHsDP4",
+	"nl6ywKM4SiYJFbiX+IUB1kVrmzXoSIxzPDfr7LdNZH9Ok8HJoOJjLQVh0TEMwQ6woPes9/KtU62D6kvN",
+	"zg5pIQGVIqAMlETbuZ6Ki6zUHahvB9adlhrvkKv5Bu+Y5V3o2jlj2hoZuSdAOR6BWkkhrmNNEqm1SUTg",
+	"D7hfr/+bnp76dhAvpfXsoos/6LR9W/v2edgDe72zd9EcdJAFZtG2iedhT+7bwOz0zpyX/bXXvbpYj80v",
+	"ckg/9Y6s5PrdtLaao/ftdVBQ3TN8bZ/x/cehQ6rTQ8WD3OeljltWeX37xXXdvvOaf/ntYJnQbCLTxcg2",
+	"ZfCfsl7mt4OMCSqyEbSV8bpi+BMp+ZLfDqCPiukrX/Ek14YLbGTJaK2MVvYMX7ugq7qNNzJOyT3ctL1l",
+	"D3HTUxWXcGUTqt7gyqae1/y8179PFW/xpn2qu4pb2cXI0ZqjuMe6zmu+4A6k6LuEy2dQ8vm2jRScTc0z",
+	"fPP3Xt3xvOncqm5n/9nzqjO5PlCLAKxScMXHXBmv9W3P4XztxF/yU/cjybqb+q0l9oDv2f3mnMhvoSkR",
+	"i0e47MJzXPvBdxaXSbniHa4Rc1BCVRzEu7i8a4e6YCMqaLJWWfHFXakk5xXPc2XELu/7/udrp7GSv3nD",
+	"17pNvO5tfuv094YDD7uU39bUgYbXQw7lMhkGHcmt2kfD5wIO5rfnIYex/9fC26v/GvDjdlMEq47ctzci",
+	"y2vO4WvRp8ve5P5qbpmlQ37km78Fg17oTRdhg6/5umcO/mCerUcTGvGEZxS5NWjwtW59k8v7KqLlalM+",
+	"r/nRy/Kh6jt/69awoMsR2yi8Kv70Dpqf50KvTMNzlW+l91Uc52/9g+ks33zf+tv2zw43f+S85pB/i38Y",
+	"mT+EGcd3s8MLKZsztoSna693I9PzirO9POx5yH1+LXIu4GwP+q98F/t18395gxv2s7bvDSwY5J3NavXQ",
+	"OPomjMUXNJqPJjKiyQiLy84rQYV/+s2oh0u6aQ/VaEnfO/Y8GCgJE281JNLuQ/IjIu3Sr+wY7izcSjGV",
+	"buZIKbBy7cp4OThzRW28Eqzpf6eUXO/VuM1WV1QldPPPzcsfPnwAHLBJQ4uoGaNxwpSCrE4PZtM6Pl1i",
+	"eCl/cejlFCmTrBsPiQXuhZx5k9cGmWTvhG30BGmRMuHR2sVatX5CLhgXU6JmciX234l34ssvv+OpyojK",
+	"2FLtf/kllkeckPGL569ek1pNBExIkPGfn+CPCzaGTxW5IjZvCWsaBCMzqk4x9wRSk6Digqp3YmORxlkp",
+	"TuhPx6+qwFA8z5TJkyVRUbKwTxAP6MImNSeJ3p1Y77WbvvOR3vtD/8+H/4nP/w+aJGOzPY+k0Cq/Nje/",
+	"/FL/aY98+VrTRbTe/5JAxRd1VRoroUgCaA45dMSHOhCzL/f+cAVCH8Y4O9wMhV0GeTQrbSEm3GUz9k4Q",
+	"m/08o2ZdHGOywo9Mm/C2IscHxyZLAXJG6IIRKMQCNCz9KsTSY8kQCYO95yrbh4U9jdWXQII///z0sRoS",
+	"g11Avt4nZ3aPF3SNx6n3Xa4EGfN4DHlBADpwWnxUWw36DWzKbmdn6lCg0E8vLeMLNrQhdvMG7p4biMfe",
+	"2h7iVH/Ux/alDemP/4hpRofEqyL6MMaYPxn/yMX8hKQs+R/voMzo3WAM/MjSfTLGhwEARC7pbznTxEdy",
+	"AU0UyYQnGUsJFLymMN05WxuwkIMD/T3NVHwqZApVNHvky5eM6l001SW2ystOVG/a+MlrOh0DU2REixLC",
+	"BRk/new9k4Lt/USzaDY2+en40v2DY00gCVREQDUu+ldifSwTzpIYNlKf6ozqQyWXNMkhRRVBeaD0gog8",
+	"SXCOUF6h9r8k4xdnrx99b+BP/vLq+TPyE5TBQCH9Pnlkwvcmwx0gMKVQkLkIMzaTdcSGS7PFwgoyg0/0",
+	"5Aw02PHRN0OiMpowcnx4VLwn6KJIwYMVmYyPmE8mLLU7u2Q009N+Ai34QSiMTbo/1VsYs8VSZkxE670f",
+	"2Hp8guQzh52MgQlsTa2E7HDY3lNDfMAjx0dHp0RlXEsLQtJcQN99TXXkzBJwanKCteA7OiYzmacKZ/gk",
+	"TWVqWGhMlxiH4FLcW6byImGLf/lVSTE+0bQDJwJ0rjIp4yE5Pjg0J6c5VEsG/bf7WI7LpzPIiFhwpbiY",
+	"DoHH9QyPDx7ofzx0pcKQi37BYyjx+hw2eAyI3CIbwe/jL4bk+PDAwwLTi9F/O9L/577+P3rMoyNCoWZD",
+	"f/ciBVFlxgNYQjUeYnmN/hscMRIQXIgs1V/Rh3189BA2/8HBfTzu8UuWpeu9s0nGUqiLe3BwgDLQEvdF",
+	"ngGfcMNRFitT0+tZFLFltmf/NCaf632apENC0yFh6guiWALI1Eb062+b3ScZzxKmTk0RBPIucpKexzhm",
+	"GeWJZga9HC7IEzHV5vcQTjpmlyzR2qQ6gfvT3thrmWPeY8beI00Aj+tvjHH+L/J0KRVM/9/2zD/GuGTM",
+	"p5YxI5+rPJpp4TgGbSmSwvR/GX+B+TAULgFTbHvq5fliA36e4faCFwL4Tm9lkWa0r9f0xqgCPKu9j+WF",
+	"aWaZUOspjo3h+omHpDRHNd4HQnYwlICsBKvBdT/S27z/pZVRZEHTuZYbRQWyY17cA/g0zaCghXzeeEuP",
+	"vzjV7G5lNLyKIvnoCCsZEx4xobBDFPTiGZwtaTRje0f7BwZW52Qwy7KlOrl3b7Va7VP4eV+m03vmXXXv",
+	"x6ePnjx79QTe+TAcAPEMTgZv6FplNo3XgQMNDvYP8Tm5ZIIu+eBkcH//YP8+pAZlM8j7uaf/z5SFgZZS",
+	"hmeHPMDVPoFkyejUEOqE8kSZa8DmgrJUiygAWjcJmFI8jQcn+iNPRczeY/os1NLDDI4ODqDAE+9ZyEXy",
+	"pNSvBjeLvaeLZQLbl3Axx0JjGeWLouvT4F4sI+U0ef0H/K/fB8PBnK2V/sv+iiXJHpzSvV9Xc7X/K5by",
+	"LFiW8ggesf8JsF0xF0zBn6FqRw9lk+XdZ8327q/pIila1LeeCtYgt1Uo456BKl9X4Tn+qH+a0DxpbJTk",
+	"NvzeC5Q7pfJlDBuofLGg6XpwMngGbaitomWzmDH9cgoxs1eYK3euR2nY0iayQgraJy+/e0S+fnAIapxg",
+	"K6vEaG5isUVa4xmCrQWp6S9vfnh1ZWJCunj7x4Am08HJ4En8+NUZ4GJdwr+OHjw4fAjF8/qj8xfpD6Pf",
+	"Fu9/eUP/9svZw9Xq2+++eprL+5e//P7716/ff//o9erfvl1P01fHc/2O3tnB8x9eYLbl4GSgOKAdDE4G",
+	"h4e//e3sbz+8f5ROfnk1+vr1+s1fv38+/XoWXb6gS/5Tkq6eUvoi+v7nl3Lw4bwzscCWNNAKrHTXpGIH",
+	"Bt0yT1FJKFEKWmkBUgGraY/6FtceCpBOtPPN8eFxkCxKNtwrGPAnllFT0381agEDeQRgSiOVL5cyzRAx",
+	"AA2RkWfsYdlDytRshLmg58MBJFinnpzXUsMMrwX9YDjQDDTKU978UKMIs0sLzA+CRZcSFzZiDmaz8RvO",
+	"qsXCjEHw/ZF+YrRg2UzGlf0QNugARnf5t1D2ajkv1bpCqgK+abZG7sM+91odnkz1zQ3rMudsoCMvqOKR",
+	"q561f11KjFXAFnRm3U1k28DRC/f7jrn6e7kimfQBKRo52t6wbSz72Jr2mcxNhYme+gU0GlaMkbG5YMdB",
+	"pv4er/Sr8q/FphzIefcb2Hw7cAhnCb9kO9/9p0bzTWXElCJUf+R/Nl2+Ritp234wdZyeZne+cLgYq95Y",
+	"CrhyC0uKXd5RG/gsfBW/dIrSLTuhl9Baftcn9IiK8hHh7qXst5ypTDUe1uWhFkV7toK+6dC+XVerJE3A",
+	"QBXWDa06hIbgDgI1SqYEXUj1s9Lq1dmLp49cDf+SpnTBMpaiFhTam+KRez/yBTTabH3QwfC0PvlUREke",
+	"MwPEM6yjveGiTslYq9XjUDsJ8ATCBy2YhnUEQi324GTwW86wvBQ1c71TA5+4XD8BLIvbM/9bQkfd8/51",
+	"HkBfCkLrmqNGM5KrasllaHJVGGZ/nq0QUMFJeMDpWBcMviWJJZGhKZgXSp+udhj5cH5VVkecqLd/lOC0",
+	"B0cHR1/tHRzuHTx4ffDNycHBycHB3wcIDDc4OHx4dHBwcLAH/+dr/X++sf/E/3d0UKzikZZwBmpITsij",
+	"VHKlqMhI/NkTtZTcC+wBqx4+PNo/2D/aP7h3dFzN6xp1/P7B4WA4KAp76qrOeRkJuGm5zlw8/HBewcAS",
+	"eZJ01yosr7/Axu01AflcMLI0TV+uKiML9Ku35Zzy8w8l8fkjV1kFSsSKS/+vUKBkK7stYCYoV8FwlsHo",
+	"5ganijuxDPX44K8Ar/8++BFXCCMNR2UvOi1TwNljuXZB11DSPyTUSmP7LBfk0dPHL/V/A4FA24IasLx5",
+	"GOU04NFZlO+6aEYucAfWWzZ7nuYf2HqA/AkX0rcyXvdjzVvNQf2J33ZjKuO8GYqqCLHDDjvV8/NB1TGO",
+	"QcBi0Ae+/eQ1nTaNaR67B898GA5+lNHGXuf2efecmcLuGRzD9RUOx3JSj8c7s7j+A4SC9yT0QXhroetD",
+	"GtS9P3j8oVGNOoYQFQNVLTVMLljYZ+Bx3dUutU932aa7bLgL1nmabcs3H27wkjOoINvwwIfeov8xiPul",
+	"hRoPdEyw2Q+pvchsIfQQdGUagSGD7juT8QFNtBCeTMgVkeIUequwLJpBfEQw/Ue2D7G+lWknxV2fnlMI",
+	"p0Jg9RRDd8oPyR8ffVNnRSSnK9yBE4j+9rj8oMZ3D3buX0IXYYmnvtl/cLh/eHBg2GobLQxm1+UeOrih",
+	"e0i5BiSr28ZWwavFAvptx1kNd4h1c578sSXnBbXSM61SRsygRaZkKmXcxC0WFg64poE78NEdcMdwO2Xy",
+	"071Y3Ivm2Pz13N87OHp98PDk8MisZ9PdWSuVDV+mtTHdZXq0m8v0zvH/q1melbmfYNfHq0oAbcixvaJR",
+	"0g4FwWvw5sFt2W6fYh4FQJwIZlDxoIk5dDDkC8hJmKY08m9eSHbE3ajcwE2yBJbrSOMVLvuTRLmdmnZI",
+	"WlhKHayUGv303cs///nvj7/76e+v3/z16Mcfnj178+ej+69fPP/2b//25Pj+z4NP0qWTdPkzv2TEQKSx",
+	"lfEp7dJ4zWOe7WHFXqPh+oytXH/QffKERjPstmKyciWJuQEkyqQFWgc8raEDVcK/OpY3gHZMDM1/ccA4",
+	"h5xGk7dJ/vs//l8UQ+8EZnhDwiYk93LlsrcSRi9B+4cZ8UyxZLIhKlHEIk4hcxD6tGB3fIdFl8qEGeys",
+	"IuqBSVP14MUz/PlM7+OTyxsLYgS86gYGmiuSK7NQFMAxuOZDfnVoYL0bnz4gGhpvJWI64lyQEJriHjn0",
+	"LtjlDBC6Fz6d0YuEgR/UgO9afC+uCkpsjDi4JhTFvKotqrrNC6/WaMPH3I9dI/Mxz84i40bbtBkuylOQ",
+	"rd6OX+VFU6zH25YrrPuZdL0p4ftcqIyCgRD6KPScCp7/xm5StShl5w9msv/ndhddMqdtnQtYgINs2Olu",
+	"vu/ewC5BtsVok96xf3h0//jBV393sPLxCCUtXO0zkxgDXz/++vDQl3Jukt8WbacGVzJSwAXS+R3qt4M5",
+	"KaOLAZCjFR+wlg4DHuP9eoX4lZPzNx3ACmBNhDx85UC9bf7h1AX9MioKePNjXZrVFcKWiaci3EME5eYc",
+	"XZrMXVMnLur4yphODT48nilywaYcygeGrpPMGBoOjxT7bTw0udksmiuTtF10eVOYAK8YTRCAG35XfCpo",
+	"lqds/514bUtobGo+YN9q5Y8uWLxPHGQs2j2fKTLWo7EYq2KWVIG2qIkF7JwTbe/A/Iuk7zwjcjIhFCfD",
+	"RGzuG63MZUyQi/U7YfvAIfh+oiTE8EyrGT6F6ok5Ww8xbz0XMUbFL9ak9GbKDL7MPnmNGeF41TFBTDN+",
+	"Y5NBf35pQIZPsTzKmHaRXOgXMbWdidgoU3CqRnZt0KjAsjNI3mD1eWcFW2b+PaNqNnbZED0VrdN34vjo",
+	"oUkOogp7/EGGgHLdbbBqzmR3U+itHdLP8HFfQ3tt+KGioFUvkikXhE4ymBjkAIv50CiptLxZuK8sJoym",
+	"Cdez8ahIpnpHpoJBx/6gAmT3L3wh2e6FCy74Il/4TRy9TobBWkqqZl6tgJjvkzOfeIvKliW0Y3DaEfcI",
+	"2yPkjfPXHystoNKvku5Nzv/46jjUsPLq9yoH2A0rwxBY+0RfZHrgmEaQKHmgxao+FIQWbb0oYUUng6+i",
+	"w8k3FwcXDybH0Tf0aHIQfzM5nhzH96Oji0N68HDyDfs6/ip6cHFM7z88+ubw64OvDh4cHB/cPzg6ODw4",
+	"OBjghEb+5aoPG+anRT0Qh57T7j44Z9gZcvD13977n8OvgWwcnAyio0RcLL47iP/tL5ofDMRVeGcOD/bx",
+	"Bv879vy0O3nQ79b8xeOb0MX5xgpVhFW88evzl6I5QKcLtG5pZymji+rlmc3uaRZbaStIs0bQIfdES2+a",
+	"JCYVykJPe6khcKdijRqx42kRu0qlmJLPTW0swCNDESvUwrCYmKrkL2w6iHX7ZVKSFaPzU/DZjYUc2VHH",
+	"1nI2cMsoMLDHPBeEJYpBzlsgYwTUyxd2tR8zYcSW8xVbP4hkmrIoIzOZKkYuQERhi4eV/5jSmg6J0zVJ",
+	"+aWeeWcqtwvHiFC3qNpxnRbw9Z0zgEO0C8evCtT0ZXF+tRRrTebTnKaxW5FP5w4xvUk9fG3aqBmYcrlk",
+	"AotNE5p5HqaA96ZrLumrArT9DmWSeqmc15xQ2ieDdIcmbxynWLVmvdNfl7NZGx3mho+tkGXvlzxlyn/l",
+	"aO/g+PXBw5Pjnj52uIxzFfq+Nxg0RKVTmMLgJ/k7TxJ678H+weBqZqQh05u2IS3aZSj/0Wub4Dc+CNVY",
+	"VPkdA1YMWxbvMEz1NGvLANknT7ALDLcQChZN3xRKa2Fy7Ie3sYDA9soLlQ8wEZvj2c0N1ibvn4j45qT9",
+	"ExFb422bAzd/bdRjwHTS2ocZch9K9sdcQMm+X442rkp4IyOGhBqdxt5DxV+gihkBKxIZzVn8TlgdhSZ8",
+	"rg10MNpsw22tAuWIFeKUGW3OwbvGWAY7c2iNISjW17Y+TPydGEvBRvrfI/3tkb3Nx4VO5utiCEFgG1C4",
+	"qam5tcyxih3+M2WRBI+F/tsXWmVbsSTRn73/ToztqCMk540fXkGL8YxcrGGdsTYWoemoTE8KUBmjSRku",
+	"QTyCsa/6jCvKplYU/cV5CuPRQwS0kdJ04M8ytlhmprGvJi9zmCGjXNPQUzG4im4HbeUHaK0NhgO20Dr6",
+	"yYBypei/MgiK2vI6YOEWFbC71Map33C61GvTuaN2S7wCo41wsfN6Ij0yMWRyFX1QPybzrFlevEY+cal+",
+	"2A8yU8SUqtq/hqX/UNO88fuBL2gf0Btc02rs3Wj7UmOx69C8gE+AKsozMqWXjChJJjTFfAX41n6QeJ/n",
+	"2c1cDOZ89Qbe4O0AHi/lLsAOF4LMwT2crkFz3WDkwsab48Yma/4hy4nfxLY4hfKJYzxL68aoXTcf0pNi",
+	"Sv/AxwVOA3uZd77IM5ktmw/KovhkRRWLdQnk2Uxf4JG+XQhdLvfJK+PB5qK46WwHXfAUR4yM70VSTHi6",
+	"GAP4kmLgR/bzhfANzedckFyxoiutTMveidPyNVXzhYQUulQmr5+/fvFRPRK7u4asn+FFKuXkxm+j569f",
+	"PNEbumhIsSlKn4aIoQckcFMsgb77TAINSYHhXKSuTvdXY8YMIuLUuchSdjM3vUjlJcN2boSagBQogpnt",
+	"202XS8yrG3ot2JRR2zw1UXkMY4GgtPYHBJ5gQWUTIyHbGJ3XadMBHx4u56OzS1nJ68wbet6PcAmeo/nm",
+	"2OOlOS/AdQoWi8CpnAYO92Owy+s8FRU2IeFrvwOn2OWMkN0CvBJzRS+SDSoCBjZLch3tvUbLKXiHmIJI",
+	"2Gh3WzAOvvXme8LM7paR/i4NGL20l2whL2mytXv6mYsc4g7fFKm+yuSS5ErLvC3kep0WLRnt4SAbTRST",
+	"/KyI0pPQotq4lrpRXkc9JWWCrcoC5JPCcv0S+fWtkMQv2TKhkY3DlOezY3lsG8E2R2kKoGLPIrP98E+t",
+	"zeFFSkGxsP8NaR47QQZ55FrWfoIFuS5YkKevnpP7h199tXdIaLKc0b37DbMBbyb8oRvjPTLPN0KRGBKz",
+	"1SfLGVWs4dv2txr8h1kXdLE1FQl6qoginfAJi9ZRwkb4fttMbLpstl7KRE7XTemjxc/95uNeDEzkhYcr",
+	"KgDv0OZJpWxKU8Axj6gy/u9Ij6jAOLZuE600hOf728Zk3gUX7t/XFwO8UrQMxcCNI4b4vThDETM/jOR3",
+	"1zai2gqv80aUkE24Sk8zZWxFoF1sfw7g9gtAGNfEpSVtmpFMxnSt2UhLE9CLfi87Vyx9gBufziElr4Ac",
+	"QeBZaMSrDJxxExgILuk2KMdnf4bosBExJ4NnT14OhoPEQB7D/k+wvZ7bsxHs2eBkwOXCNDCIvTIrxIeP",
+	"mQXxJmdTGrPf9WJBeJx4Q+lT5gs20vusJzNJeUTvPeN0wdaY46b5nOM81IzpW28wHCzyJOOTXEACOE16",
+	"FGzj7D4ObIg59ADnfSdzcddRQ0qtfCtcDutzrQtCrN2YNB1oaNAJF8QqWw4Iz7SmD+ZbTVnmOPJqUhqd",
+	"8sAhpmnfRj7bYanjwdHN8m25YWF/Lr4+jJFmPisU8ltTs7jhbkSgkQ1M0xtOBN/cDCryQh/2sH5F6nuz",
+	"BIGFEXWX7zy+B2SiTAL7vWKAPRgAENx93JBvnGJmezv0v02Rgra9TXeNKRLRJY3gjI8PDnorZR8BQKSZ",
+	"U25lfW+pb3sDeohhl88UWaZywpMw4zRfLvewnxP0Z224Zp7b+KpCo+uSs9Wp6TcBnajpRcLGQ1tHWlxF",
+	"PEacODU39nwMQHTYvZpcrKGOYzdIoG4Rd8riv5XZm03FqFIx21OGK2LgbRvmYX/saOZaGhyZF5sm4WjV",
+	"WdxQyRiehPkpsBnY+n7geuaP5CVLUw528DKhenehtkWZq7/4x+hS8rj7phWV1UuWKgmBbkwga6weBrHM",
+	"4tHFegeVzVWO9Ljvcy1rvwBHgP6r5tPPJzRR7IuGqTlOvzEwVapY14LP6HC3ymV8H1olQJVsQS4po8qA",
+	"MeeCZyxGfoDCC2gqp6WjUwPx6ZHRhyd0wZP1KNVvTjgooqXD7jIremgA5gFX2r0+uFkk1kdUMStvb9y1",
+	"ou+goPJoioC0fMRYNZY2GsYbYrUgTRK8xvxLEv4drGy9ir7Z5ca9h7zYP/m5rNeGc6ZoNNNXLJZhDtFZ",
+	"yohMY5bi7XLiwcRSIaDy3kiHIpVA76ft8EQXUkxxFKiq/IykTOVJhjlZuTCmpzC9hthinzxC3sEQl+kc",
+	"GWN94K8schxUNGKs5JJCDWuLToxT3l4D2K2TabHAlP9XjAm76RmjC7JgLMOrT0/YtNCxnWmHA56xBU63",
+	"j4jyebp7UZ3ZqsdmHmp3ari3FYY2sIzDfBGNhmsQ64ZsOwvSo3+sq8ByVt+b4OhDv22QeRbJQhuA6gPn",
+	"WZ3IPB2xNQhX7PYGYlkiIJhVfLSZZcSN0UR4VrQkNWrSIlfZfo8jOi7NzaR/DrZgiZeGaJuqTC9YRBG3",
+	"jFFAC7uG283KhMoF9xh3y5YoUE/eVa6yjdbePy1sUxMO0ycApk8ATJ8AmD4BMH0CYPoEwHQ9RmsL8JLn",
+	"wu2BunRdtunVMJuqa/kE2PRPBdi0awSmT9BLn6CXPkEv/dNCL7VCLnW7OkvwStdzbZb1m6YL8wwaZhnD",
+	"SpFcJExp0QNuHNO0HsTliiu2T2BzF3RNLvQ7mvvAY/r5eMpEzLTayUTGs/V4SMYLPkXpaUJo4+E74f0R",
+	"HVBq/IVBbafG02JwHHBGIPD334l3YvzbWF+3KfRHuVibvNKZXIEvBwPl9t6TKVH68NELzAVYs/Ac+Jrx",
+	"Zr9YE/aeRhkBJHAmIjYktifuOyFyfdsB0BRLGCi2++RpVqpnu2BKbwa2bPGcxmMVyZRpBSIjC6kyMk60",
+	"UT4eEgkFSqDRnZAx6oywLUqmmbnFTC3wKJMZTcYklhAIm0r8As/2yRNTJa43o3phiqLRf5F1q7WDlT5f",
+	"2EkoKx+fRRFbZickY++ze5G61Cfmi8j3eyLWYnKMYFs0Q11KLTXtqxljGYQuUrlScLHrT8M1CpQ91BdY",
+	"NmNrojIpY70T+seF1LsL+/9OmF0p0sMgM+tUfwTGwK8aT7vWc7h9TMvsjO2TM0HY+6VM/WhBJBcXXFjn",
+	"51jrcd5G66u0vMGwJb3C/agtSn3lWZbEqRZHlckp00xz6veGtQgTOGVF0lw0OYC+rdgmn+Cf+iQQ6Bt7",
+	"Ch5vFo/A+7BX/YPjefyx+IdxhNuiBP+fXULsZ0YuBWQKCYiUvknuR5Uk9/vd3UZMMbJkcpmwIVFMH60W",
+	"3BdrzTALqk5g4g7KACdvdXotrzT7Y7oN6HOmeYLl+ogm+qZj75cJeN4hbB9eXMU9Z4JMrX66od6Hp/iw",
+	"3Qbzz0KbpWlK9adywX/LmfnZ3LEqWycYE0gXARJ+6ShES2nQ12MKXJ9QzHgOe/YcXW12PHXxOTVPwVgF",
+	"7ZPY5IzqNoWI8cu+e6BvEn2l72ILwt9v2wA7g6uuv/CxKva+SSDBLx3TiPTDge+8mUlAj4BPCYo59Dxb",
+	"FwFtnjZlMnmP76x+CZwfMJmiMmpD3dRITkYy5VMudjYDTEmSyzxBixh2taGAyj01Mk91PIzqixvnkrBL",
+	"lmzkOKPI2gc7TiLw7sZcKW3KoDJsQBFMbMrGZ1CnamNSG4MFS3sH/nHT+xqtBlv1pvV8dkrG2IU3eP13",
+	"z86z1zwONhgOIPNX3wxNCW879Kqjlg8+iBlm1Mcs0ho2GJQXVHGF+BIK0/EueJrNRiBlTgaHDx8+BMv3",
+	"sPTLaJkWWRZrRtNwIkGtb5Cvg5wMHnOaJFrKwXbav/5EFzSWeU/EyHKpwkR/C4oCCgljCgb+/PQZtF/S",
+	"Oi18Ev76X/////w/+v//5//9r/9F/vP//tf/85//57/+f//1vwaQAFTmtJMBGH6mB6yV1rATbtWHJb0M",
+	"yjX0hA+P7tc0On+v3I8lljqBQ4rAc/Fen4n+L+v6p0teSlWwFNari9MVU9a8IIhx/g9L5Hkp4n25ZOL9",
+	"IkEOVXtyMuERs/rkvmeKLZJ9+N9y2nkAy4YumA1tqrI1Z7HEIpYkYLyx9/qwnHS44ALjNTXRMAiZjSXO",
+	"GvzxbsDjd4OTd50o891g+K6gBHitoIV3gw/vyrdOPWLi7a0xjIPztqZvea48Hhbae8Fk70SXqQ+LiQ4N",
+	"T7bOFqMKNs8kFzFLrTmvdW6Z5AuB2vkpgS5lkLn2qwQr92JNxqcmViEknl6aC4ubLdNFntDA6hsjTcOa",
+	"a8N1X1/NZMJgCoZ60Im1Yw9byW/VWLA6tP4PrRz+f+y9247bSpom+ioBYQa2e5hKKdOZtpUYDHLZ6+Dq",
+	"5cPY7uU91VlbCpEhKVZSEUIEKVltFNAXM0Dvud1X8wSN3jf9EPUSVbf9JBvx/xFBUqKUOh9sFdC9nBJF",
+	"BuPw/efvRx8AMFOAhUMytMi534pG9cy+IXi39V1zs7Ig30q71DR2Ti6uyT0bJLluEi4fD5r6opQh4J/A",
+	"nCQQQFXykYmItOz3rcDOgHWi5W5xJ/IIiTRkcIuW9ZLAH9Yj1wILvcfj6JH2z8bQDWiJ1NjtzBwMsGWB",
+	"t4FTEXgPmPvxnWhRDSMz2wnTqvxegidCDW/2A9x1UpEhT2hMuDArqJMqeQumqXU79rnWXHRvCCUQ/wVl",
+	"0SlKkNN1J9xEdlmScNElFBN3iO8LCVSTpGXlPDqBPvnZQ2JV6YlVrU4udX5nORdXodolZBHklmo6Jo9b",
+	"+VmvRimiJNOtJ2aKY37P4vGd8J973yKQ2OPXTf+tW6qQiohHcJsAKV7tEmaY1+RRKyAtj2LmD+eSbIF4",
+	"bN0J8DU6H2zgmGgnfYg3pCvNHoRn5NJoYR2Bj5XGsXV7ctQEWzS8F3IUs6jLomburavkvdSat2OWe2nt",
+	"vGbARkNJfsoalmyGK5tFjdjYOs/fFN13ueJwHrk9lpsBXy3uvssWDSrSE4hpCkn6UrHCIDRWxAnaNxsJ",
+	"JhwSHhp3wp28ps3ua5HH9kBTYY6qGPdlqomt0jRnKaFhAukkjEZPYIkwv7XZHje1HJh1IEOm2jT2J8+G",
+	"2SAQGzKVQHpmcCd4f2Bnk8BuMD/Nv7ALz3WljEg7luE9Bn7LXI6ohRbTMvaXsGy0ocbFs+AhLdxp34Cw",
+	"XrF2VgYAFAQ4Iz7kUUrjnMILeUJgUiQ9aWbAhSf/vKy6fYgq9ALK8Cpq6qYr9vNL/n3bW1NBMfM9C6WQ",
+	"fR6eDLKFDbIVNnWZKvwhrz0eLRtEUY+ewdOFL+qtj/nacjsVkTmvD3BDFCPP0E9hIboIxTDCJ/I1nTwi",
+	"wBdBbslQQhmQFbEQmdYSNA4bX77x8r9DKEF3ETK4W8XqsvY801JHdEwSiXlQqRryoVQBPMsFjdEeHtCk",
+	"R9oslqMyydllSVFsrkldccLBEw4eDA5mBtGh0A887Buw6aveCvYVA0t4Adaw+oOFm8SUM3/cWkMVufyx",
+	"F0aS8cgiq2InlzdK7io2Y+GuYmybOw8Yd5UqaU1vwBbpSmfKw040INhJ4zi4E96GsmUwntS5zMT1FAqQ",
+	"Jg8Y/bT29KbI1JU5OBwcK8DxmxwPyZ2YTzlSTlRShsZl6eX75iOZCpg1ALQCD/D/5eLiGXlRI/ULcvmU",
+	"LMMPXXAhb5S65CSSTiLpIEXSIXLiLKBoe2acheXScvr1OU0SGvb6c0soP2T5msD/bIA7NhsFvZyZ8/g/",
+	"/vn/aOTnhCpxSMFcjhHnhpQp9kSnYc+5WMtZ4KD6Mfcup9S3rXHnLMlUM58sxy8ZlpGVZcbFWlofOnrr",
+	"zfSgSTdjCC5P01+UD6LZ42vzzLZI+VL0qy8uUOaIswtX9N7hMXNia0C1HkiVVH8fdAHZeLeXVBr1+mVt",
+	"YUnG6hkvgAsTN3UI7EExbQPUv7fPAe9nxKmTObxPu+z89wHrWrHDhyxq6h69uLquNCrXtcvaJWUXF+0X",
+	"L54/v663Q3bZvnjeubxkLKy32bOr5/Sifhk+vw5fXIa1Z9dRm73oXF09D+v18NnVBQgXoXnCh4CgFSFV",
+	"H3yy/hEvOs+vo9rz+vPnT8Nn0fXVC3rRYZTWwqsrGtXqV/Sy3Xnaqbcv2rX284uLMKpfRddh/apd69Rq",
+	"tPYc6g/+iVUaT6EAI6gkvbTfFlD0j8G9OTLLr0k6iCWNlmQ9yARdUBnxCGpbr2u1NasD/aHaeXVghsCz",
+	"iW24JngdAz7nEhdSHsj3Z2iVd4WC0DgZAR7FVCdkQBW8U8scSutKsiVhkCMBXTnx/yvFh0zbYgg0l2JA",
+	"eWSPQFS3UBNgF4UE6/4ad+IP73/8OSDv3/4MbqbPrP2ewNHTAXn/6icMxL15fxmQN09vA/Ku2w3I59vf",
+	"AnPlG/jy9s0HrG5Ay4veM+ECgSByzIAMBthKNgi62jaOd8K85SNNXuLgzj6NBwyYLQjtKsaq5DUMBe4M",
+	"EWnFzpgwQI/hTjN4I+Xfv/25QdIB9Ii09AnWPPNmakAiBmEveDbvsztheX36TFGs1WCEC3TB9W+cWdux",
+	"hXq2gAwj30ZitSZAqeXC5lX3OuYDJkI1HgD5CSoeCYk5w8KHW6LYgNEk8wFCPkyL2xq7XBDr7O/ZuOW7",
+	"X8JldkG9M9FGf7HG07XZtDoS7q4JHiPgDZAqX7q5oJ50MxHinGVV41JYLQ1eC4bQo7aGx72Dsb4v3Uih",
+	"NsEe6ERKElPVZeRxvVYjb/gPgd2d5OIK/zQv4Pa9PR/OTyGfmIHWr+wIxtjUqQ0JDWZC8m2bCo9l/UEy",
+	"DrDFIQ7UCKXA97eFIfj+huD5BSsgyA2YCzLgX1hsieTxLj2KROItu2WCOzHZ7NMhVHHupraCrUWRKXZF",
+	"xfubl3AlHmZp3G1RhkCFB1a+hKzcXWEuy1Byu1FXIOw25//crMUZKjgFnQeoOhuV//z+1U9ndehqvagu",
+	"UZBpA2VeM7FVZ3jTsmQ0D7uBK22aACbIacJCjAfT0FBHWqCKAF9pWX3Wv/N0OcbUEwp6zuSLt1DvcfYB",
+	"bWs4jyN7EnI1ddz2FmyPi3k9mWFGYywh8Z00vEplR2C5tO0dS4yDTPuaQbCaQ2OOYAy0bT32hRph16dx",
+	"I48EZptS6INhQXaE7fGNwIxgey9c0Jt3ZP2jM0dgM2WvIYGxYSsR6ZPaf1L7V1b7l9fwS31dVrs+5iB0",
+	"3pIo9YzhS3qFYDE7ok+/nLVBwtVrVy9q1/Vn11NF1Sv7z86/5tB/zdg16CLCc1pO0N5qVt4HoaARrOfG",
+	"OMHYCcb2DGPQFj2/ow/Caf+QiwPiyE4rQ3c3dmAvvMrheDpK2VsKYwUX64AmvRxVXB7oKpM61DIkerMj",
+	"2tDvw5rOOqFjPRkmtoa+ze6xgYhF4sY5axL8HbYG35IJJPSe+Q5oEDRHa600ljwjkryOabbpQPIkAgZY",
+	"lX1RWcmfuIdGFw8oOwcY2HtQeXlpW4kmYM22WRzgTsTceCcuFgaOzeks57kVK6d9yep3fEkGeEDhEH3A",
+	"aKXtgF8ll7WnPkRopnpKm+lRXe7KEuxBFcgc6doMKMg5UuGbiMUsYYAC156bwI3a0oPM6C8VyZFY090C",
+	"07IQIHeWuPStFCyPFQsfv0HUKZ6+hWr10ojL879b/oeoYf1dsVbOgHt7nDBdXlE883blXaHsaxZOP9LU",
+	"nMF86pJ9HI/oWJeMYfoFnGvpFdcDac4mglfp/VrZcWoFrtu9dUXNe8ZyWHVRuz7E5V17IWcBSXFl3Xrg",
+	"UZlmcgSaPIzKmLM9d+bNOJ7WJ2cT6jsHMeUTUmqRl5jwxVN0cu5SA31lAWt1pXODRGPHoYRuTn7GXNzr",
+	"dZpgHI3WXhoe/clFeWz0Cir9QJjDcbChr5ZWYctqN4AfwJAmB0xYYpNspFZ94JoMUjWQmpFUJDw2R5t9",
+	"GXAFVcaCtFmPxh1zy1EJST+GaCDUmWo2h/nsBu4rIp2FzHJD4ZMaRp/es6zlkGYQNaRiDMWAjm7NKC1w",
+	"pfbhH9uY9ulqGow3Xryhj+/tNBk7pTOK9bLD/ysX95V1WuPjgmAOJ/xmBYvCDGKZ+rAl3Vh2j5S6Pq6s",
+	"62P6PYJKqozJ1EuSgW6cn9MBr9qbVqXqGqiAc35++8fXt+Z/4e3L2+x/q87DLLFonnVD7hkb2FwCzULF",
+	"4F8jG9qEs7NrQXOL1MRYMMpYBJsvkfdsrg+22J7fTPQm7Zec82uWBWO5FS8vajbwS0Y8wqBhj3d7cDLh",
+	"hE0eKVvsrL1Jk4uKL3mMH3DffvJvcTI1DsrUSHILczI2TsbGd29s3BLdNwrOgIdJqlheqTtZHDuxOLLG",
+	"Bt+pyYEMhMDxjyklIRWPMqnrOHJAZ9bAOu/skI/v3mNS2OMXNRIhRBN7ep6gtPdq91RIhz8QlgC28SwA",
+	"waZDEO5ye4RDattOuBjmojEH219gAzGHYLXMsVOg+RRoPuZ8meMMIYkOd7nCFNEDEoQxky5rRurhZAfR",
+	"IyDY/G4l0eucrQdUEAm2bnHcYY6NqZOTWDd261k5A1IKmJew/YtrPAPCaUpqXdbyAmtufHxC+CwkViSP",
+	"9ihUVvRK+WamPzAj6jVJZNaQiMWareKd+c3s61PYe13MMtNYjEqQPo3ABcuUAtNrEwgVUhXNbvQ1qcdh",
+	"YFkBc0uqWWBdNhEkFbZRnRTQqgRF+EB0W0987Bt+mUgyUFwk5HFrwjY2V7bHrmlGq0owXhkx5FS7E5Rg",
+	"6xv0m1k2Tqx/cD0kXQp3poPCw5CJMIwZVY4O8eO7949ww9NxIwcNNjPGdxbImBlsB1MfX1fRneA2eP9S",
+	"Wq8YvCNVDItRiRnVDGXaVg5Z7BKEa50y4J8kiuEUFVipH1NBejJVRb0b6j3tkGLZNYsEvwXaR+ASteR9",
+	"C1TAuIUakx4dMmA6zdYawbIFN28KmTTdwFo5F1/ECmtNsyoOqN0p5/b5kCuWf0lV9FDLr3ed6d10QygZ",
+	"xFQnPMQvlmDFNnpaad1rJVTPa7nUf/snvd4KL/Y2lftF+ymb+8E+XE7lNBPftAdt7jhwa4JquhTZwUVt",
+	"dbKDqe01yaa8klvO49tG/GshbvuDkExmLLP8VzlmhWxS3eizbtQqOrhaVKNvYhUhQivPIavv+bRYnWCB",
+	"fMdiJc1DJXlsn5FgH0vbMHIo7yHoCcN4EvjW2HNzMadVTTifD2Pm2r6J+gm+DhS+piDkNbzzMZewIOiU",
+	"KsLwchOkxTMgZwXd99yt6QwV+N2U0gvnFnRhqZnrmY3oMUXesmHSlsm98B7HfuJvWZu/ZXNUJmanNJcB",
+	"rIWBZ0lU88Z91iQ5syp0P426LKqsR55Ruh93zaMxW1/BnCJ8aQgW5Mp7DV4ciMqyAmhZA3H77sOZ+pRv",
+	"dGLGE0yQPRhDEM4xmGiubUAstdW7hsD6bynabaZIlu6FlnDks76WdMXZuVlfQ9qzT27usV31hH7Au28j",
+	"feykAO5PATxED+cclQ7khLOZwETajC6HyLJHVCzE171vNAZqo0TamMbqwGbe7uhx7VcjBmz6QY4ePIy5",
+	"4OEJ2U7IdszI9gG9PHRjBio7o0pR0WXzaUfBiZgqhUReDNiohCQtJiIgqG3tklv0JVXsNj/q4zJQoXvn",
+	"lm1T1yEUH7YQo+inUlpP8thA3BOs/0zIY+TqdL7FyRd4MmOcJeyfW2T7BImvk6ZvcaabIx7Hnmg0t+OR",
+	"JFX3+ACurgSrg7F7mEty+oUpQlORkL+nEacJkFlvELHpc8xdAhfzophdu4LEIaSbLvBQLwnBa5n1E+d3",
+	"5wZ9j8eRYmJmW0Iy6klL2G9WFW17+FVA5NAGG/Pga294aDGJH0Vkm9vlkNtqRpHRjHqu/bD5os26XGjs",
+	"G4hJ2HiMnH8Sd/cjTcxZwqSXnhxB6iVTQ1bSBND1/tM3WIsVEeq61nMpfOoNGVAzOk0et/BfTd2ylWVC",
+	"jp5AOQuhcMszd8ush0Fm/yNxZ+SKyNxQOnQoU4X9Eq0S3PS/du0SG6hVU6LTAVNDbiAYqBSJYkPORquG",
+	"b+awPNpANo98W7t8PZm9o9l6XUYet4RMmrQJ79R6EnhtHiv5crMBkSDzSuRxy8xY081Y4Z1RfTU3wqfB",
+	"2gsuum7yOmli72Yd0BPb6JF2P836SJpTY8v3M/J6bMYjVaFLZJntYaZpAhj228BunpBYCOxLcHZViNxm",
+	"17aTsNy2sFxx0cu7muE7HHUszsnfGRYONt9E0UsLaFAucFfvaDZtAJ1/zf3V3EjTs7KUpGmgW7O/y+kQ",
+	"H9EhhhTpwuofhtthnl5sW3ItfCgPhDutMNKyTPTCad9lGdnD0LPXDP5dTtws++UXy8OPlgJ0zb/xpV7A",
+	"xE7bMSPtMXhJeFSSdG9pIgiNzeVjUmiR4zv4mMvCWOqVU/PXVlyPPj//N8m36SI/CbhjEnAH6VSfq3Vi",
+	"NcSUeMtyOEvKIjKBt6zWKc22TphgWs+vjXiwbaP130ALOCI7hSS2wBK3Q2NIcPGMZBpH6E9pM80j5vl4",
+	"4ErslQsThRwijbx9b27HbEcGNoYaBOvMQa9GKmgIBW+CQ6ORqcmsklsCQMWlsFVYDCg8XLhAKuK6EjpH",
+	"Qp9rzUW3umq4wOja+dneW6jOTKoTjW79PXrZt4QdC70zKw0AnyadsBEQUxEa8JZ//pP/ebMjVdOsdeE+",
+	"WU/EyRtoObDiY2YzwcVBIT/JJYjgKn3cm+68pexnPAqFJE+d8DgmMQ3v9aH1ll0WUKBv5/zwXcyirjnF",
+	"yHOaMJ2Ax1SDK5YrnWwphFdSlANBPDfm4wreYZfSreeWusdUgop/5OJ9Ad26avT2c010KAds1iDsdwu2",
+	"CbSbrYk/O/Aufb6LaZS1qnXFWuwLrHrU5JHZeH8Kslmfuo3Tl0ASQlvDiA95lEJV/4Jjvci3qK00Kh0F",
+	"vARJT5rfG7UkgXEpFvIBR8PKDgznulGA6uXbt64XtMNl33mwzsLE7GBdLu3W7/u8luZw5tCa10WRoz20",
+	"xaSFakwbdrGsJrcZVGPQDoOT+GqkTcN78thYqpGiIxEQxTqpZrZxBRvFYzBjeyyOwJS+E9QoW10quIat",
+	"9MQY02HPNSjPNynSWI4wYAKLVhWNtQsSQS5uX6Jut9EeaPlI2JCpNo0nJsBW74dMJcjs8rjl/91sj1sB",
+	"yf1NEx/puhOo3mLPwCx2JRXpplRFnIqMfR4Dii7Q5QdQCJGViTcbzPLNtPcXxMrPwTREONLF/MyZnVkl",
+	"b2SqNV0INhcAvhcvzOGD3+msCbdBQGwaXg6qImFqoMycNM1mdspzHkA7eQDFfdL0L1PJYFP3jDKd3/G6",
+	"sizwbTEEd5J725V7S670Nxt3c6J0ftzN45wUTsLMFKfrhN7sjc5Zp8MwEXSW9fKTVEgYDNthOuFDinKr",
+	"xvG+tDDjtAXquZWZA6qxoys0MIzoGFpYAkNtVCWfjbC6E5kebVTlgsjUAfQyxQ2rWyRhcWwpYIFNgiRy",
+	"RFWkYeANQoGOFSQX7TNty1CITJOYD+EV4jFpjwklY6Ztk1W8cuHEk1mG1o9ufmdbXFPeOyg/NFJZIveZ",
+	"kKMlGA9oUk7vaQ7tmcud2l6BnLVPFkWnC4uS0QNSMlvtlR+T30CL/vDFi0ouZdpqdqAVzJNuuZ/gSoFL",
+	"YTEYnNwwRsuepfKbIz4GyiswBneo+1uHzrTuT0LZZySRB2QDrIiMX7M9toE8hHJylExLPbgahpMOs1kd",
+	"5lOP+VNyMFGZeUcccg7MZs6N+kCOdGnQPDfMkoh5TmDsMs1AioSG81zDLGaDnhRMB4RGkWLaGf0DJgfY",
+	"zjNJlSCJ3GmNhxv3iXxgbfKBb7jUY2WxYw+jkIkZ2sc3H32mh0yVI27fZGz/MqOrheMGNXHgUctQYLXY",
+	"P+2YVxgjnT3tsKY5cpVG5TX6qfpSCXTjL5QQQOPU3O6/XFw8Iy9qpH5BLp+Sq+vNepLN0d61J/nhGCG4",
+	"k3tylKXfh1SQNrPe0ejQgoSzXMsfGVXgze1wqLkQab/NFGFfaJjEY0umIJXf8VhInBpVHtIMWId/qZJb",
+	"fe8j/rZzPO2wBqT5s1jDrNj6ksTJkP+2yxoJQdhZn/LYiS0ALnzVrJWgsP5bs12NWXvPhX9vbNDg/Lv+",
+	"NBIrMwsNCc27V2d7es31+/X0LgRoDwHQ4lgyEyeWhYFD9KuehMM6wmHJDfCtuluL8uaBWgePIHMEzHrO",
+	"VtCmwaVg/rXF0gb/KntyKJwO754Pr2sDi7vgINwMD+t+rr5hkYN4GN6GbKjlzgZ7zLfUEX6B9u+LJtlf",
+	"EAqJSngZF93l+ruvrH1turl77tDbvE57gIWsLG8cbbS5+wlXvwFcPcSs+gWUnJeWTeBhbN2EUrPPoqld",
+	"IfKxF0utC9inIqkTtJ+g/QCg3VVNWX/ZvGKp9aA+4tpATqrYIjUODZstxITRJgP8K5by3jXoGlCVCKZI",
+	"IuW9/Zp9GUiV3JARNBGF4hkdmKM+6sk+tDWH3J6ukqnIsHOJaFh5mOtV7sVOka7NR7qgHAIYILku5G/N",
+	"GMVkhs6SonlTBGahecyQMwMGbaq5zuLH69SzLpey9OyB/IzalW/taE4LdJ3qsqY5IgN4WgRVJeyLWakF",
+	"n3ldXzFNqoaU5Jih3lw8q2O9UFZ2fHcdzcoh4jweM5cpiVezyDaycgGuHEB/cNn9x5Ek5RopzpYHt3Gc",
+	"C3E72RS4JE8ihcEkBLxol6kNryMmEp6MX/lXOCH/Kcdhp2VxXsPFw6CbMGXumsv6Eqr8RUYc7G5SP6s9",
+	"RQoC8wUX3aaNLlcalZ9fvzXzCGFaA4+kVr+4JE9Bp15J47cTP8ha/e6SynLyLB9oUkMuT5bbEZMoBz9H",
+	"mNZgMGUysaEnR2zo0xUGqQiT1GyFKvnoDHZn2Pq3t1TGggFiN1x72Ja/oOUKvnB77pIGEnIrxgNGWmaA",
+	"LV+JRsfQ9BwaF00RNlKBIm6c9Q4KsO0j9CXOJzVg709oeJnz9MxKc5jc63vNd5gDXJsBo0lcWRkSjqtw",
+	"7CQZlnfsTB2MU0aDmJYzW0tu8Eh9/tX9c3vpDSUgeLjNH05neKNn+FOxgf9RZTYsfSAPpKQiG2tJTC13",
+	"3LeU5uDJ0GUHNLHA6ZzGusVtb8kYgKiAd+xJB06GkhDbOlkSRvkze1+jDhdSYXS4NltOu1suuWJ9nW/T",
+	"WRYTmHZZt5i2hsl2cKkWJ2jfNbQfeW7FUui+GfXqHOBuvKdUi93JhZndKUMax0yB+0Aza+a7BxOeaBZ3",
+	"NikAJvI0QNYwn6uxcP4FLNrmUD3YQCPwE6oeAqqW0wRB8fTkRcuMx+P1xQmvG5Xf4PjtCa/3lxi3Z7Q+",
+	"ntS4vQPzKUfuJD1OOvkGkuJKEH6L+XGdVIRm1mh8FvFOh4dpnPCHcuWQLWub1L+l6Q8/+bHeas20PsYU",
+	"CAoj30UORO5JlaCSf/D31tTTEsZb7nIWdypBYXZmwtM2IT9Mk6bsdJqR7FMusL+x+8xRqV8uIQAMCMPv",
+	"NE5Tv58KmB3RrTQqdYRBlf2lWJ8Z9MdPHHs+pN2x7CozW9gMo1ExImZE43v89rICEhXIX5t24GslYO8y",
+	"+aIMSXadgIF9EhZJvMgwmtAC8B1F8sVtHBPNv/gGDhoaQLhDeeOFhsEQ38Qhu0RXSWtim7UIHH3XODRN",
+	"zmSn43qSlre90CzBHAid0ITrhIfIVJRI7IiRKiOOdtuoEykSJ0iBZ2RQlG3Y/Ta5LAPVHePPWsd9m40x",
+	"TwLnGxQ462y2bzWvA2XYfIaKUum1tZSOGfbM+dfs2dtL8ZiB0ms2MDuhyQlNHkQTaL2Y33QH4fSYreNa",
+	"1owVwOFA+oPmR1vW5TIPN7uk7VwQAPfaInR3c3f8jv3NaP4n5/5JyJ6E7LpC9hDjCnNUcFtkXypjtxhS",
+	"+F2mSrDxTBXbEiqYpyvsF8GI/c0uowl/wEf+yrpHFkMYSM3Np1uOH7jHVILKmf/3qX5yU9gesQFVSS5c",
+	"e3VWr2O41n81UFn/gr4UoCMZhWUqkAsfDmIKrZxfSkHvYdIWlQtPK0GlLyOYxhROg1tvI3FWiwfL3CDf",
+	"/PoaPxqE+JQ3v9Ze2E/soH+gfXovdxwGyCDgQKsvoTcR60JbnVxAwCHskUQAcogFoK/9e93Av4BhuRTL",
+	"duOOh58KxoGwmhLYkmbG8RymMCyQVAZQhzSGcdA+i4JcZn3BjR84GeZ+YQsqIdPT3XWWrz/blXv18O8C",
+	"oAqgsyJkrHDaj7Sw8iQyNiIylt8vp7JMauB6Qlnfmg/f3v/8a8y623PWF2D2cFMDT4f+gA49MsV1j46c",
+	"etnDexg+dpzpEgcx4sI3z0+9jiK46eJJUGQnUeiiVlnJ1jrGsskTDh8QDh87ofUyeLym8rTPQN+2AfzI",
+	"Q3ubwPdTQO8kCk6i4GgJsKcFwRYDc6DibV8UzK19t9Bp39lIBcJEpG8IGzI1TnpcdDF0ZEQlKM88IX05",
+	"ZNqRkehUDflQqoAoOTIwbv4DJj8EuhTvcoFxJduD0fw6QlqVO/GTEQqJwXm4NbgIbKI5uaw9n36IWQUz",
+	"NBxrm8VyBJ31bwl0VKex64cYKToyf3WIZUs2T7BOZc0jdiegvX+DOK5h7WZB+msszbhiJBURU2REx4R2",
+	"KRc6MfNAgY52KO9ZhNnrPcaVmVLGzbkiVN8jaUvEYpZYL3RXyqhK3sGj7oQTXcAyUHjVR5oAa70GSUna",
+	"aeKZBJGm2UxFK6H3rBVYsnOeWAobOWTK2DpcAEe6kXik5YRfC9ztPUbs2XevbYcCr2z2QEBabixNe2kr",
+	"m59HukogeQgW65G+E+bsulszYU4M3vGRdk/CCWilAnZ+a1LS28WZFTAopdGh7nIqojuB0xgQ6mcRmlxa",
+	"Gh3s280UQy8UBiDoPRNuouHV24rRe3PfdKb2UNKAHYaawcH46DSID9nkJCMeMnNabLSkYoDSboRlZPfk",
+	"7qk0Lg103jMIZ0O3iD8tLHXemAleJlCwpIIyS9HI8yZEKd6CLTwNF4urDqwOjejNjl9UPaCYFLS9FYTT",
+	"kVutoJKKSDZTkfDYT9PTs1o9N03LrWiZCgFfRIepPKDMnlAeYMAZFHGRSEIFihELrpr22TRV+yu3oVZU",
+	"Hs4HikFzgf0pEW8lKgnG+AJzOqqSVsQ7HaaYCJlugZQsSi2UVpnM0QR/YBsat2XSs5DcmBSJeVl4J5Is",
+	"tQV6wsA6GBEkY5C7KB6rpBVK0Yl5mNjhjHK0a5r3B/H4TujEiHCQ+u0x/Nc2FLHhCwYSwfOy3bNBUiWf",
+	"fZEbcgj16RibDDNmtSQK5PV2A5gnuOEJCSH2TAjeiQWlYInoI07yIYHcw8KvTIbZzYTncp+h7hWwajnU",
+	"eY9v+gEHuB154nYcTJ5tkZSMZLMnU81A9TTgnZqrQRO3GRToFrHZC7mN7392k9NRMR1U9/gANDaSyIiO",
+	"qzD5uSMII/Cyy+AV7dModf0+Ko0KpHc0bXso91B3oUzRnZS7gW+jVCcXF+TyMncrlBQwgpWkZfarzDTd",
+	"nP6x0jYpk1Fw8EcyjSNj0kTwzjuXO5+xCRLCHg4mkhsUL7NpJ34EE8zirSjQUhZsSYAm870D+iwN0cKa",
+	"+3W/YWAXezQZHESTETQN7wdEA/JOGCVEsCr5B/gv9v8w58bKjxZ+36RJqzSBdfXE1RLQjLlO3uBknZp/",
+	"rN38Y3O5oid9flP6/FopnYije83mnA2dI6oLMOQ0qhkQegzdlBC3z7/Cf+EiJUezcfwzHPxRwcGXVzxI",
+	"aNTWjjKonLn3GtaH17HOu0nXEYsCErNO4tyApM1Cmmpm/hlJhgppBz5HT9yEriNHInDWBHlM82pO9ogn",
+	"oOz2Kerrmfr/mObdf+i7NNrWE/ARylGOmKKgs98Jo7Qb4LcauEF2FkGuKfjfZ/SWWkmamJGb0c6VKB/M",
+	"yh2VUFFMy1SFbMsSxT3GyBP/74WbCJoDgUoK18T9PMAMYus0NbsDTjpJFOXxjPHlhpGNsU+//MpEN+lV",
+	"Gte1bQq4DqricBILrfsmQm2uZd91px7VOzV6dtmuhWdPw6tnZy+iGjurda47tU49vKB1FD/2pRoVPWAh",
+	"7/CwCTVNue8WlTnRs01Ijw9ydKgCxOneEY+wwygPe2Z/HZIACb6WRfydfNhlKbR59GxR9HHA4piLrg4I",
+	"foyMQPAjKyjQ8hWs2McpR9G8q1q1nKP/LbzUSfU/9f3bT91ah/Z5PG7a9/rrv//tf//1X//2P//2L5Ug",
+	"79VpVP72v/76r+b//vrv8N2i+Qz1rL+3oAkfsiYuUSWoxFR0UwO+jQpVq/KU2rs1KreKtndcbjZxig+/",
+	"45+lRUNMPBq+OUFozKkOCCW4hYi2UI8f9Zkrx+obtKFd1gCLBBoA+mwmo6VD5++OVFUy2UHQmyKCSMAv",
+	"zUU3Znh3rgklrew0tHbKKycIg+YyLopMxRiGNavcbGJX7tURvyK4LAgYxbO/6rE90uKx7xu3V1zrU+EX",
+	"LQiBrZV8gYQ5/2r+s72Kr2mkO9wc09Nx3dBx/dRjbuseV83W4ufuMKq17DhLbH97qo+hXmuuBrVc9dba",
+	"etWmS7iEBAferfc4Lt+heMqCOcZKrhO0bghaj70KazGEXU+T2Wf51fYR+cgLsDYG0acqrBOMn2B8LxVU",
+	"eRDfYu0UhiRnmaUfmIHFEML35kJI+rXx/M4keIVUM5Iw2idSxOMbIqQ/uCRmVAlNenJE+kbtRDOXYtru",
+	"FqJNM9IBPtpI7FsbiD0FmzYdbILMgFw6eY8OXRUThpgg4gSfQtgJglAzRkhDg08HH1zC+lGdKCrQfWY+",
+	"aeqxTli/0qj0eVdRkTSHaSyYom0eG1gIILGZR0xgigCLO03FjNWCt1hAUCw4yEvkshWaJ3wIiFQRRgWC",
+	"5DeOj8cnXJxd1HYcOsofyMNtVOQSOIhL4DiKgJFRlXPrTkLZZzqrwjC7tEo+9yTEhzpcRJqAV4CoIupD",
+	"yMinCNyApguVKgkUn/pu/5ZfUMyQCpsNFuXLN8ybZNloBuez7DhAGrjKbOqJpkQlUgKfl9+Wew0cbQVc",
+	"Sk79Sgf2ECNG3zkYr7KM33MTnwKyby8KZEZy/tX8Z90oUIAJO4KVpt9qVgpqXZZMINqezN/T6dzI6QQn",
+	"GDuc0t4H2+EsccwOJOiD4yxzMeIh3lLQ55NVzNCp2DCWE558UMSoiLJaVek7OxZ9jD2q0eCawfMwrQct",
+	"zs6A+3097WjT4Z8COLjWJrA8Q85G+dbj12e1emVF0+TgAkInKN0IlB5Z6xMf41kQUddTVM6Z2FuMZ+sA",
+	"XGozz0ZTF7OZiapjl33JE03arMuFMFayVKuCLRPRZpB2t1EcmK087F6tDLs/iugEuifQ3Tfo/iiirSGu",
+	"YjFsU93jg9lxGMvuxnXOJwnEKiPrvvMBoqTH+lWCJR+yg0QWJBUx05q00KH+X8EP3yJU32sbxfHueji8",
+	"u6wA+lB4/1NEZqvlP4sEY5YuAVokSnOqSZqWJdhY0JIcblgQ0GdZlH9AlW2tqbgBNGhpaCZQrdWyEIFr",
+	"uBzlwy5DS3lk2XVoKeMmWii+pCZA0ImWXzKKowOLLZmJw2RSzdSQaeAaa+QYlfy7QThG9+QIZL6PPnFh",
+	"1pkRs0lzkSGgoUHem2Q0i3NrHtUl5k0F/g5UWWcHL06zT8F63LL/asLXLGo9cWlZZjDmsGCug7EEKLGH",
+	"iPhDRB63pg5WE2qXWk/yBoKVhG4C+prFQ6YDF8LiKozh1fG4+i8yQ6IYupoRuMpv+v0GrqbgbQk4WhpZ",
+	"VgKFQwxfnYTCxoyQwlH4RkNcOTkzP86lirgwS8CsEeMqyLDzr/k/t1f5NAF3e/IKnA7tzg4tUq0XFv0g",
+	"vAcPKHw2DLbgKTyMENjEYEs8sRNnfIshMaPJDZgcxMzxw4PiCFEyDJLZtCCEDAMgC8XKVi6pKvMQ+/r1",
+	"aR2RazeIDbTPWk/H23j4bQr9ZqDTiobbwQXeTmi/M7Q/RD/xQyqXj9AtAPabVbH2GK3bvaxYLHq3UXzP",
+	"RQA3FvYrC/ptBt+PKuiXf+WDC/qdAP8E+HMAH6ODu0f7IVO8M/6+Af9Tlv5qYDrssfCeRYQnDRLJMO2j",
+	"JxX6YGio3sVOUnRAVbIlc4BDlybe4UWBsVDpLqzoXuH/BLAngD00gP0NjsV+MHZ/JAcHgrDHQ3pwjGrz",
+	"d8B4cAL3E7jPA3dkOyiE5uexHawB9jpUjBnjfHaeHTT3pgnTCelwpROXSQfRqEJhbIeGiVRL8CHsMqnu",
+	"t3z+6cfstY8rvQ7Xaxf5dbknVYJK/sEngu0N8tqYE6NtzwXz70qjwkXEhzxKaVwd9MaahzRu9hiNQc+J",
+	"2ZDFhYvMvCDb22eZgk+uIyWAvowpok9FcX0PadDGnDKfXJgV80/0gNREop2q5duJxoL2eahzz528tPic",
+	"gZIJ87mP/mmQtbao/LqGVU+YGihzPJqpzpQ3+BxKmHK8PJ3OGrw8flPPXKNi7rj7C5vZdbvM4FzTzU4M",
+	"QmaXGX3lsHa4tBGFMgCi8zh8FAQSrYlFb5ER492eJuaIad/AOzsIVipq10gI5fEjbS4JWZQqpqvkdYJE",
+	"4vbm0M5aDpjANhVgAkDWXw+Jzc1nMhUG2EXIMu0Y/D1SdLiCdjMERoittOeQXtgB7pS4nDhwILJDKBEs",
+	"TRSN7VACrzdAY1OrVmCfMhi1ERIOdQLfr9TrIR4lvJVkZKBDDCdtIEmSCpLDGnB2GbyZlUpYftr2TKO+",
+	"rAjZgbRYVCQsCfNrouLRsrmflITvXklYb+d/z3QmMzSOrRGbZDrN+Vf/7+1TnJSlgs4UV4fM9HkCuxPY",
+	"bRzsQAXOHYDjoIhZCboOI1M2P9iSOE0eGHfZJnAmOJ9bu2lPka2dTdcsu9a2nLSGXh/oC23RWWaUQpSr",
+	"D+ldLnfX2Zibzxuw5ivcKGfULpc+YH+4KbttPxExK8zMPhkZgWZmjosOC5EswYgyj7d9FvG0v7alZA/D",
+	"YRFNwJiaD8yG3ypzu7NnVy0jHbNfTUz3Sbc56TYL6TYXW9Btjo2uCQ8RoeAyRZDfGHXIbPm+x7SVvQv3",
+	"40lYOW5BfWrWcRJzJzG3JRP+yMScTeKZYcJvsXuJZgbdIHFobk5PmCrFRALBtB6FWF/Llay0dpmZ8zE3",
+	"4CPLxuEiZNvOwwGOuqCCDzvl3mxMTC0K3S9WBuICu+DlWQ2YCBOapNrocIKGZgNSwZE6T9HQ6ID+Ajlg",
+	"YtedR/xJ3HUCSdjjcaSYmJ1DksEalrvjdGH6APw6IHLIFEl4ocHfS3vjQ8sj+WwTECCSY8ZoTh5EfFAF",
+	"wYPZkyPSocq/LddV8qOINP7MAjhyTtkeIxEduxCRLfqH+ssdZ3fYO5rF6TLyuCVk0qRNeM/WkwdonMyt",
+	"bfloUhRTjzwDlJsPeNOuZEAdYFmjYDJHPTkxobNSOrI9v9c0jk2AxQrn/EhTIr5N7F5++b7VuL4XB/NC",
+	"+6i1uBOvEyoKfaiKyL9OQD/TT8+/Zn9sj8GpAEmHa+efDuHsQ2gMLJDLh2KpzlWwINy81HE6jCCzm+Ey",
+	"p2r+nO40wjwbLfbpg97NVB2/A3oddfDkdD4Jo0MURofoOZ2v4YHztEwgzfWbZiJqSQ0v4X0Wc8FmqnPv",
+	"hO2hyQUxj1eQG8P7LEBEUyxkcK05fNBwk+qECJmwhrmS0bBHFNMyVSEjo2IG5yNNdCgHxoYdMBGA0Xwn",
+	"cuUMUDMpFba7kiIe4x0MUkIlZZ+Oyb2Qoyq5FY6A2sDqCOntBwMmbJ8snNFEAuISKQLCxZ0IZcT0DV4+",
+	"oppoym1ShfUB2HHzRLO4UyWf3YXWrwggHpA+VfcsIi38tFW9E3dil32sP7lFPC4f8tYLObF+c5lW1WYP",
+	"cZ//pbMtoAPnhmOREdah7PepbpDQHHuRBGanYn5OUGFfBjG0hkE/c+mY3X0L4+YJ6wM49emXX5noJr1K",
+	"47o2NfbAfP8ar72qBZU+F/avur+WKkXHIP6ScQxRNan6lRlvDfu/nclQMNPMG82YcHhZXnSFL6Agbcgz",
+	"XpLcdOmTm+zIFpFtoevhA+NJ5JTEGjLVzjmY4LbP2/XOdVhjZ1cX0dOzS1prn70I69HZVafWuehct5/R",
+	"eq0SVPqyD29V6cuh67CJ621nL1EUAo/O0IUvFx15ZEZuwxG4yczCTgnWQtKXfU3kzrc6rwtztqnmoVlN",
+	"N0Q64P6NL8IafdpuX5zVosurs8vO04szehmys3qnRl90avQqBE3Fv3HGzl987ZwKtMIr16dfeS1/v4PM",
+	"XXv7CyK41CL9ccjUGModXZcWK8Ys6wDKg0MrGl1O60gFONW3bxDODkJwM8XYF4L387Ul00WqIJbI45Y5",
+	"uNVURLIJo2+O4B7NiI5160mVTC6cuRtcSAAE0FkPLdKpkWh3YkTzuodX74zcA9bQiIDmbU1FX7SqUzXk",
+	"Q6kwTkKJYh2mFI0nn6rYUN47JcX9NWleFkMdQiY23OHDHO5pMEYXChE4ssadMNOBDwaGjKl2eDkbNpES",
+	"2DSW6C+K2+SHAnIcl2X6qcfGQAsSylRzoRe3SN+YV/8HEcmtGKSzDMt8pnCU4i2WY7tZ8FpWBylgp+lD",
+	"1tIFi52lIEb3G2KzOrsHlxIWEJkz+DjoSQHZA3B0Z6+MvSAVCY/9pDw9q9ULk2KuEWxi3q4+1Z67S5Zb",
+	"4FkeVNj4AcGn3cBJNNYonCN/ZB8BuaBGJeIgbNuieEOQn5BvZksTii+Yk2Kv3GazIgyhZqWoxW58jQ94",
+	"/HLAupbnrxh9ntl2dNTjMbsTWvYZiqBURFDVPyYRGzARaRcmt4M6I5T45L+AUDLkmifmH0bMNeylnVTT",
+	"mEQSORhIwuLYPCrsLQ7iZtjHjOA/ijwuWSoLwbu9hOge7yQH42OkQo8sACDkNSoRC42SG5kxGiVfY12Q",
+	"Rmq0NldJrxlRSDatv3jx4qxWR+de9k1zoFjI0SlXGTOq5jsl6xc+ExYyTq3B+IrTOJaVoAIGvvv0De3T",
+	"SKaLywzAdZcpCqgBuaIdZSADuq2CWYNLB9+zUArZ56G5QMC3NOYJxx///Pqt+RyKuWBM8Onf/tdf/9X8",
+	"31///W//Qv7673/733/917/9z7/9SwXO+yBFYrKmNW9ti1f0rKIfLE97bX2loKHZfq+3P//xDETlJXzh",
+	"xN7Ery78l7NMNfbFLNqk0Zbzy/pGjHMcr365VnC85s/0kXhei9JpPgEdgGSfRmzdNFXF6P1ZN6Zan2EP",
+	"+tm5qZ97EjyhxtgzIFtgmOMxNHgdg9YPSgqICWDQMbjsWXJc8aL5Rc5lCY7PPqMCREXOy5koyuMGaZ2j",
+	"1ciGZmJbBulakFDe5FELE894f0Ye6w/mJX827/jBvuKpdevmW7dmvjpcTzPTPrkVDDZZuEJA2UC59xF/",
+	"u2Sb1mwAuifTOMJesW3GRDaa9tic+PygaBxjMK58LHLIVJSyXeXVLu8hnJZ29aLGv7jN8xRPj1g8AEcv",
+	"8mbSD0qmRvHggqTCCPKQy1SjedCTesATGmeNnHtMkT6L7KzAfaDWIkrZxNs8L7wNgMvEFdfFK6ZFytSc",
+	"bCozdxJbdu6xM89vAoA3cAInZQYMziadU03aSt6zvIPuJdVbcMz9aTmhA6bRQ0lbmHiaZW2V5mhNLsja",
+	"mVqnI7n7I7nq6TsaVe/BU/sBA8HMnlcC12791G7AnT7jbMPtYpbs06v+w7iYf2NAUUBGOkyy2SaPn9Yu",
+	"n1QJ5MX/nuoEWmO0HNGj01ttMkGf0ASIHqtTBBte4Sj3iCzGkIETVgJoR+GiCGXfxtw+5cEmYwzhRv+T",
+	"aRJK0LT8dFdWPv4v3R7bik/6JAdOcmAPcgD4UukDcmCujQ8Z9nod4H2InShiQx4y0qWgn0XEGvGIhbLT",
+	"iblgDR8dhob3XOUdvNbthwy6VINbAzvaxzF8CAx7igpNQ/PoKvmRhr07gVlVQNHbev/u46eWgWZKWgOa",
+	"9FqQNDLKxU0xSmmM45YRAq3A+qE9o63N94J2rGkMLZjA5RzH1hHO4k7jTrSKfv1WQFplnn77UjO/hyJl",
+	"+DJrPNAKzO2zv/HKPuu3mcJrzfTgv8Anjv9UTIcpc96RqU/wLtiUFr7VTJkVOzPwR8NEt3I5asbyjdDB",
+	"olvkces/9cEH2Xpi5hlzxdq2ls1c6jLrbHLSnWizHhfY1wqU9qGl83WpgoFZXErMEoEBbqZ41JNGrLIv",
+	"CX5plgcS1d5arxHXRNMhi0gqYqY1YVk4m2tkUkYPM8agjGDu+GGNrcOqQ3msA9wFAwnl/RrT2Kg2025f",
+	"4fzi3Dz/PHMHtxrkae3S0l/ZeXLpgRAG4VoDA/TT2lPz/14EGPbImJzTOIG8LXA34GMe3Ym2jLjZZU6N",
+	"MK+Bx/UROHBIi0ctS/pFiWIDRhOiaYcFZtpgDkazUu9Q/PyA5TX7rKCzr4vZUbrSqNgNVQkqbXszoFa4",
+	"rAfe/Q9A4z37sBDWP68m6Sj6LOlJ88IjxZMEk6EKjvyfqEhoZR3/+IOe7osKKN1Jr9KoFE86aF3uNVd+",
+	"JSMH5cCnZ/WpoF0G2tWs557bSfYgVBiIxZPyUu5seQptnRogMlH7d4/McAo/X1Baw55cpsKxtrEdt1Qs",
+	"x5fbFWTrAnnp9YnFWPCBWT7a16UGOiOC8+eim2vJ9SnToXJJRMD+hxpu4Hz1WQZ2Jg8qu4+S4M5CJntI",
+	"POKi60HWE/auFjAJqYpgxDIesq2oVD9JZcQhiE0dUoEaiIqITS3Hwdxg7nqqGYkZHYJ8MFpWIWxSRXnk",
+	"1BtXpB3KyKaUcdD3IaHKpoEHPjFLwko6Nkl8almtNszEhxxGvqTKVSutJC8ScFA2Kp8/vqxX3/z04eef",
+	"//jqpzd//PT5v1/8+vdv337++eLy0/t3P/yP/+vHp5f/8O63y1/eXb/64/s//PfPP/6Pyx/f/Pbp53fL",
+	"9PItjvsTPPuQamxWDoNTFS2VsbtcTHxm0NiFfldegl9kHDE1K/MITwKol5r07KUbroAxR7w0+fUz8LfA",
+	"EEDL5Pq/FUwxFc1yyc1FFM1iSaP5pEDQzMQVnehc/ozsoB4IXq1RT0LViVEd4cLA8jfEsW8T1nBZInhL",
+	"tHagNIb3uVebP757b6CkI1VotMvWiCrBRbeF6UL2ikfaWHTmXWiXQdlKyzyqlSVv4j05xHfDHouq5EOx",
+	"fkZjw5QbHx5up4k1D3F8mJsZR3niozvxcNHKrGqUl366jysIbMa85fCveUQlqJzZ/8LlQeUM/rtwBBj2",
+	"D2SGGRXT/KkTCokwZWNJNVP7q9WA3VlpXFwF+O6Ni3r1yo/tDVWc9il5rbUxH2AfVRq16vNrzGMx19hj",
+	"UQn8myzkm6tX1os6uk28czYgd3hm0wFBAB50E3PxSKp75jdmid9qOxFGQJaZePoxHTA15FqqDPx8Yj3a",
+	"VopoxhBYbZlfJ3dZkHs3IweQ1Ysh7hr1Tap74viQMs4vIQGk5UhoMmZJQKxqZe6vZMzcrUb4E0b7eFeq",
+	"DLiacz5ZfMi1beiY6z1l/jAw6csQaSwFW5I3Dnwvn3nSI63b0JjGDXDOnId62ApIK3/AvpyJyByyFubk",
+	"o+eFEj0wW0T3GEvA6aHkSEODK+fa04litA+ODHhLnUgZoZbO7gQW7NyYG8F1eGfwl4JH0dUDuCgJ+q++",
+	"DMybQCmDC7C08IUwR6jFEXCbiUHcVpVcgVcHQzryTvSpGNu7aKJSMU+InLKIls0iKrj/g8pZ4S+RGnkB",
+	"8sb9qyPjWI7SgYs7BJWzyY9WSUyaLmRxrFy46cw3MU3QXVAms+ywHQFgieQyF5w5wrOFxoe6EBhvXBOb",
+	"Jjlj4t2XUxlJ9hlGAzU2ntmpzmVkfzTr8fBUpPWXHWIJXEtzszJO++UGkPvh/DlwCoQciZlLAN8tqzcs",
+	"8lBfvlb21AkTbv1nAy+cryxwyfRcLFDkmlW/yM7GZiHXvQiE1GTuHoon2UHBhcLTCjVkrZxFTtnH8u9l",
+	"svkcDx8lYSzDe2BCVakgBtONaLUdi60XA2RxRKRoEKo17wpzkAM0eIhTcQIyiKkw0tGAyFk6cFVkGHpD",
+	"uWVsysPIBVzBY9C2/Rg0E0lzOqV+kYj0JMJmF9YvVgldQyjcQjq6Cl7Ct0+vbEi76SoEdaVR81HueUP0",
+	"p39BXdusiL0taEjwnEJzjh7v9qbIl4U5SXE+h31E4/smF5jHDmzQVGumdR+ndwFOka3lIRqNxFoDQWGH",
+	"DUVUNeP50o8RGvSZ7HR4yCIZpmbg1Zym1o+r8F8gPvTPLSHOp30G7kYbIc3dInBaM4tj0O3YlwS2lYWl",
+	"NhdYZzMFTJUyrbJwOCpf7yo8uqs07hZY+Kf1u8qf70ThtE5bSWberOu0dExO6y2Og0cBbukA1/xOLHIQ",
+	"gvzuD8yiPDg8cOlSozxbl4/18soOCWWc9gWEYPUNFnCBpfC75MLGb29agcVoXA6VCrtgZjnSmJa88k5t",
+	"yTl2JMoiqxTZvKcFkt/MZ6jAr5/COstDf0siRTtJw+aT2JoI6PgL0oTrex8qNwuAqowVTJbxxSU8OHW0",
+	"Sj5bnz/Swrp7C2/HVbOK5Yxfy5lBWakOULH4+mh8sr0Ia27QH+Pq9Y3daWYYpGkWV8SHtZy935xw6+Ft",
+	"R5Blb6yFMekjLSwV3ntIjRzRgQvYU6K92e1ocMbmydlDjHxVPGKt6oxg9kvUh/YXyl5VJJd1giqXK/4Q",
+	"fFJ0yGKN1jtsmVjqBFKzBtQsfmUp2bBpPtnFn1yGKT+wbiqOmgcVwKs0+viDOb9WPy3HrEUpT+EhC2XG",
+	"Q96pr4NlXwyASjj3oC53iqxWBk3B3PcadI49wdZpksva8yx/ZUTHLs3HtzrFsveyltxdltiTuvOQ2UkB",
+	"PmIFOFgTVTaV4XlZez590t7kjHMfFMddnnvQoSDTnN6ls3FpLyT8kJpeomKhb855o4hmiU14I1HKiNlX",
+	"hAo2wliwJvdskLjchx7XiVTjKvFOFk/H16f3zPkOMmd6Ge0MXNKjmkDrlXLmGApZoubxmJ27aGo/novV",
+	"tBmXzL+wGgO4fgbz/F/KmARKYAA+87njn8FDD8hptFdkUOTdXlJZ0jqFcW8qteIwoGJHOsVLPAyzDu9i",
+	"SsQ5pk7Pjou9s6kEjrbFKQ6DmApsU2G1CVAgZgZGbsMjbBlkhL0UW46M4EMqQeXM/2v9kmvnui5ZtBnj",
+	"M19txoFtd1SOPn/ZyIWbGjMmwdDz2hwo2VUM6hwizNSLlBwMWFQ2KwdefD2BOwPIO4cwk6N0k0KnMQVu",
+	"Trst8ipnJah0JY0XHRdbhuTq0pxRuxkWZsXySl62ZLt2dCLC7CP5odnh8Qz1CkoQ7HnA5keHpWiVurIK",
+	"Ko9ZUMvtCw6uoMjlTmhXMRYZQ5Anc7Sged4bXLm9+nA2cCCXPDMr7O39uWvsCn2r/Wtm61i3UUSosEcY",
+	"y8jgFDhJupbOdf4V//Fgb5q5GpZ1rPhDdIAFrSdxt5ZbY/bpO1SLZY5ERIeDO1IHIgpLm7D4EZZ0YfEH",
+	"d+0OLOWujs/YMwBjIlz7pCRwIgMCVclr4eZx6MQ0Fm/wLyyClOkOVI0AUXoo+5jRwpOG1ccDaD8IdbRY",
+	"b+/ai/KwN5mpSzRjGoV8lUzrB+AOcYpBhzNskAgD2ZaTZFWlYdOuEqBWLeJVvUBh8J5qDRmIVN9DZ2yV",
+	"BxAwZVbSc/fkODlaMJrrQ5mNR4uK9MFAySG462cI8pex1KliGhOOME8KcoLdrnfR36wVsN8xQRZ1ceWi",
+	"ehnnix/cKTt1Sxx3Nkl7ZZfH3FxJt7myhM1vg1wuMsrXPRdgDuLxMDsUDMsmF0Z8ZmI1R7ydCp647gI9",
+	"poiGNAcjHN9y2mdjT3LSDKGpiStjU+aXHc5ylYhLcKcUFD//8314Oux22IevY1YNHE2g4xGLCCWahVJE",
+	"010fDtLZ0XKBYZ9o0siVamBID2LGmMjimufg5mvBN60qaRlMbzWcnxVtxJa1K8z3WUg0u8qVKUT5r/H6",
+	"W2LPA9CYODFA2mNiN96Z/b46Sb6dXTzRe28qdrWSq8Zuvf0m3NgQ/pAnxigEsmud5KBkYkXznEf/kCc6",
+	"Aq4V4O4Y0jC13oVVTuIePTNuQUoVskzh/CadM/reFS/RbF+uqb+df/XSdiNumWxgx8s09n3K6WBjx/BQ",
+	"w8pzugsfujwv99hkh63MZ5Od6621GH4YUeznbE+dhXc0RTOzpB1Usyzb2YlpMOp0pqsYWw5EfZX8MPa6",
+	"mA07+axiaNTek1bvefz04uJJUMhj9i2mPr57j4nxjtBzQnMylnVk20gBeZyFuoYvKLJXuLYk0FxreQ5P",
+	"OwHrqVP7pu+8xbBf5paQYQIVYSRKk/FqWtQrx1eyD7fWUQK4w5JJxQg/zupb867HjepH54r9zsLkOwUz",
+	"gtqL70NqizTBssOCiW8KuHCtT7h1wq0t4dYH2GCbhy3mvCV75Bn/Sck+aQ2YiLjoNu14WgFpbwUhbrEP",
+	"+yMsF3eODtJmOjlzDhPoeI63RUjhglAxtgQkQGZzs5Z28zIzFY8LJD6zOCauFHYZ7vHcWxcP5im5eWUl",
+	"BgSW30krwoB3r86Oz/04meXMaNgLMnZoWwN1kyfvgSgddO3ELrnoFEbnw38dSnDlLh6lyw3yuOJ0OqFq",
+	"J3G67EGVoJJ77OJxutxO8EnS4NkqH4n9asE4ndEkm/CTbYUJfdK4oh2oXXMhBCgTNQKEYTIeNBTdamJ0",
+	"rnejd/m9pELIhOiYsYHtBA3HV0mgwjZAigsgl6tU24rzE1bL3fT5JZ1P3ut+IBXvwmIJloykul/ciwpl",
+	"iCB8B8ocsWaqM3MEPod+Cq5ZZKVR6dHM79rmcqDHYU9qGXIswMu2/8x3zPJM7IbZeazSn7dDzMwugsFx",
+	"ZGe/A578tB1z3UPtuF8konMBP7tBq+TWVu/26RjJ1qxMa6CmzZ1sYxHppzohbUYUsGw+9nz11FHj2/YJ",
+	"rXN7/FtGJbV3sYT38JwRxUyxguybW003LRhhgxc30V7jjisi3tI4syxGrHgg9xi0zNbzW+UBmJd0ZskA",
+	"BCnUSa+t2Z5/LWQRbCB2mR/exho9H6Cy4JSoaan4IpOK2VXLBCJPisiEIlLUWN2R+Gg2gSZtGsXjG6IT",
+	"JUWXdChPejeFyLEmApnMl9JjLldEyG8t5X4O3BxQEDc/yjK3fh7ktpR+33LaDZBnORIUTf7w8d1bAqQP",
+	"BBKwIT/fNqyeqUbNU5BukcgASTbNx21GdNrtQspCRqsemTnrc0GtpjpMY8EUbfOYJ2N03gHTFO5Mf8Sm",
+	"c++LulxHKmRlHsF5w+GvkIq/hnq26XT8nKDRiWKim/S0PQI25dpIZOQuYCRrzP/nla2afeXhHzNKlapF",
+	"H+mQueqWbehD57TPjAT7+u2j2ozcCzQDLQjYal5KQjmwndsS6CnGE00GMQ0ZYkoOTbCFf4L2GxDRMaBG",
+	"1VMhyTwLd2Tjkm1msA8WYQqaFoosmF9uCm92G1rwOu/HHoPGFZYOHROr/GsuacmZ+cgA4AQ/68EPTCcc",
+	"B7dtt2ue7bD58aEi0k9Ska6UUcNrOgLJLYkA1kusetRGTWpllEQt4HZ2oU9nImZZEOYr+PmI6kyZwuJG",
+	"Vwjp3E+PyqALoXFh5clpdVIV9Ch8IBRs5jo0QKdoh3Xe1vKKiP2NN82W7Qt9pPBYzoS5qnW4qj8M53Bf",
+	"iRzfHKC6xtvb93SdQ7Tru4XRH8YYoHZICP38MmLdG2t/JkRT7Lc7BtS7BAhD1v6bqWb1WTQR4gk+xj0F",
+	"iy2fZ+dereVbCnoFULDAFpYnI0mw5zDcFO7ZIHS6lMMFNe65yIviplnrRWHRXHvkGiN4w13iHsoXs1GW",
+	"A7kPeLcTrG0A1j4hWySW+Jnduw6i8a7YY07aZ2xy5BPucy0zsO20YCNL6/275EJ72sybHOF3m3Wk8g1H",
+	"eTJBSX6kZOMbTIiDVV6P13O32LMKk7CzbwfQi+sXmurl45LmMJyy5VarhDSTZwS1WQmYyJVBKUlo2Juf",
+	"KrdU17ibJTLgcs8+MVVsjalikylv2XaZn/jmc7rbSqbdXkJcO6tp/XliPJMK9Br0pLexllPpm0ZHZLMm",
+	"w7UG9Bfl+7LYow1NroJtNn3aRPrb5Vnt4lPtRePCR515zFwL54HlKKr+PugC3AGTc6Nev6wtzqRWz2LE",
+	"Lne6qUOgyYtpG2x7x4VUCcDMp007abxPu+z89wHrgjAJGR+yqKl79OLqutKoXNcua5eUXVy0X7x4/vy6",
+	"3g7ZZfvieefykrGw3mbPrp7Ti/pl+Pw6fHEZ1p5dR232onN19Tys18NnVxdzSOzdI150nl9Htef158+f",
+	"hs+i66sX9KLDKK2FV1c0qtWv6GW787RTb1+0a+3nFxdhVL+KrsP6VbvWqdVo7bm5F/8nVmk8rV9cPr0K",
+	"Kkkv7bcF5bEz9Eoi1lNrkg6MGrJkikGWrhdURjxKepVG/bpWWy93L4PiA8vb87FWGCAyj04l7uUFyYGl",
+	"791ixh62cwXa9AFV8EYt89ItVK01U0MG0jwCTYTi/1eKD5kLOCPXGjJ3oPMTpYoFmAA0bvOBOeSNO/GH",
+	"9z/+HJD3b38GJ+Nn1n5P4NzpgLx/9RO6K9+8vwzIm6e3AXnX7Qbk8+1vgbnyDXx5++YD0TI15rhLew9s",
+	"/BhEXmatg+JNeBK4Vrp3wrzlI01e4uDOPo0HDMPkQCBbJa9hKHBnoO1X7IwJI2gi6AZrBm90ivdvf26Q",
+	"dGAD6xDQtRq4JaMLWUAiNuQh+lIT3md3AtA+pH2mqMYIsK/V6984RwPMJU40OECgNtnIrtYEIrVcb4Gq",
+	"ex3zAROhGg+A7wBmgyck5kxD09xbotiAGYnj6s6gWVqLR9Agt5XT3s/+no1bvgMxXGYX1Hdhwea4to+h",
+	"ecFcH1/cXfZ9Ib+qzWAbgXuaahKCItaZ0spu7sSc5EyXU5oJY7yZ8/DgUlidEF4LhmB+b7ti4DsY++nS",
+	"jZTHWa/GREoSU9Vl5HG9ViNv+A+B3Z3k4gr/dGSGufPBzTIZXeKJGX79yo5gnHWNxwlBT1XJY1l/kIwD",
+	"iMbZIiwjkfDomOfAEOzVjo3R/DDIDZgLMuBfWKyxJybepUexSVfLbpngTpjHm19BP+Gcml2cu6mtYHsc",
+	"o9bkRmle4sY2KjYL5m6LAgSbYkLXZGjUX5K7YS4rqtzbTa3tp3HCDQacm/U4Q9WmoO2YV6o0Kv/5/auf",
+	"zurVZ0soEwWhNlDmVROOOldReSylI8h2tG+JlOshWgxkj1mhbWG53hnYVynzFnvAzxUWFSAROvNhj/0H",
+	"uyOiavb14fHgRC6ryfuZ/lrp0y+/Qi5NpXFRq5U8welRJd0jJqCVI7IG5tj02BdqJFefxo38sTYTThVD",
+	"KDbTBOcepV8E+zRJmDL3/7//sXb2gp51/vT1+umf/1Nps8bMmfCPzraB9ckMJtmGGvaNJUJvmLXnpLl/",
+	"b5r78kp6qQ/Lasjfcio9vqOX6ouYAn365awNAqpeu3pRu64/uzYf60Qx2l+m/17eVXb+NQefC/XmS1BJ",
+	"1OgoyioCOfI4CN9SL9d/u0/HRDM2O2E/L8z3Tzd2Aq4TcK0CXBBWz2/lo0myd4ne6BMHq6L4JofjoChP",
+	"ZsiPtSyZIQ9yW8q9/9TLLF6fq/B0OkEBXbIz2U2LSQpo+oFzAkDVt0WFHAQAXjNCs2RoWi2dA7+GHbXp",
+	"HPhJ6AvAT0culgzI5TyAe8hxf0C3Ocp8KKVYiAIdlijADSkVyYmKhVFjfSXlPLdQpcrKLQTNQTHK2j5R",
+	"ZSnqPyB1vr7X5nhVyWXtKZwzc5WZ4Sn1pUc1up2mFaAHdR5zomszzn/O6QnfRMxXv1zbk5+N2tr08PTp",
+	"Ax3JkdiAawSmZiEk7ixx6VspWB4qFj55g6hTPHgPuhb+HFSMRJLnf7f8D1Gz+rsCKAGqt8cJ0+URvJm3",
+	"K1UO3GsWDv5tGLJBcgbzqUv2cjyiY10yhukXcA6ZV1wPpDmXiFul92tlR6rlyZmsA2feM5aDqYva9SEu",
+	"79oLOQtMiivr1gOPSlkWU9izURRzvufOvBnH0/rkbCbsS3I+iCmfEFCLvIQDMaJTO4wdR8ReWcxaXdmc",
+	"sn+/deVzfdEZc3Gv95VyvFMtfWblxigXZNJM2CxfOAU2QtXSKmxZhQZgo0peJ0QOGKQS+iAuON9Rc+Ca",
+	"DFI1kJrZYjOeEPZlwKFvDjBt9mjcMbcc9SQUeWT9Dly4ESKSqfYpiZTEXDDXBzxRlMc3cF8R6SzelRsK",
+	"n1Qu+vTeaiL4rhDcowJzDqsEmcOMvgJXah+lkYI542UF5cWbLd6ux/d2Soyd0nndGvw7/crFfWWNlEC7",
+	"KNhcAX6zgq1vBrEM6ciSLiu7T0q9HVfW2zH9HkElVdDlPEkGunF+Tge8am9alaprYALO+vntH1/fmv+F",
+	"ty9vs/+tOg+zJKJ51g25Z2xgw/6ahYrBv1wWP5yfHcuYWxgYimokkxSSJPKeiXlyRvfkSJxJETLztZnn",
+	"TVgtOTfXLLslIX2pE3J5UbOhWTLiEQbXerzbQ2Ii3x0vd5oQQaj2hkwubr3kCV7AS/vJv8nJwDgoAyPJ",
+	"LczJxDiZGN+7iXFLdN+oNwMeJqlieZXuZGds1c4YMsU74+/Y0MgXhkOKSEjFo0zg2kw81JQ1iaH+WvsS",
+	"IMjYevyiRiJEZmIPzRMU9F7Zngrc8AeCD2ZZOMp/1ATK+9z6knIzbCR9cIHKhWsYYQdsKsawYiXRKZR8",
+	"CiUfZQ7MUcaJRIe7JF6KyOGSbamaaF6RbjlEtM/K+v1Ln9c50w6YORINhrCjeiNCtmU0LtCX3PiuLJgz",
+	"2rEkJ4R2EvBXYaYuCKQpSXVZywupuZHvFUpRfTn8/gTJ+uXw2GonkUTLPoPZZ7Fmq/hhfjN7+xTWXhOu",
+	"zCwWQw+kTyPwtzKlCr1bVgGnQsuS2SWpn0qq+oit3osWbMLwA9PJa/+kUwHqlgpQB0qGLEoV0xtshGDZ",
+	"nxZtgzCvO4PNQODF/kNl40oU73aZWrxa1mxm37C46X6+0a4MXYO3lUblH97+8vLDSmzIPR5HummOia40",
+	"Kr8wMgLa0USSriQ9CX6nRWiN7ZIsdM0yGmPk2m01Kh9YkioREBqCciQ4iwIzULN4qQhjtjgpMnueGQA/",
+	"vH5l/jC2YJOaSfjL/zOkMTaIJhEj8X/88//hIvnLv6m//H8J0engL/+mOEsVoIq5CAEjlELzyKKMtloN",
+	"DAvFONfQHheK2GCKe7zvGEWk25j4isWXMttXZqE4IL8KqQLMve3SiP0TSFuZJqG0ZczNDh1KGOGACmPN",
+	"/ONXt4tvq+QN/cu/d6l5rOpSwbXN+q684oqF8NbqL//W5VLQmMEEUHOKE/udnREmOhQzjyV4ZF/2KFcw",
+	"EBD6zpPGIDTWY6Qrmca2OfmXM+/wK23/5d9AowMiavghbqBnZ7WrQlsLf+zdYWpUdKoTygVtx6ypZZzC",
+	"k5dkjL5Yr3o2L0kOsO9FsQ1YDo+xCUauc9ihN8MoFnA9/uH17RPiyyBpnBEnw0ZtjyEVTLDYXPrqSUB6",
+	"LI7Mx8XuGYqFUkWOgNlFcxFac/yCPIGgL+hsj1sOLlrQfs2BlAs7u0nFY1ho1H8nLIUOJbmtS9zWtc7W",
+	"VORADnMGzSQZAIF7A5Mr8CWaHwAa0C7lQrtsOsWMJqAeGakbxxjncjcxj/Fk08bIFIm+sXoEBvQFoaGP",
+	"9o8oB0e4OcF3IulBcWJW0IbKeuAekZHu4HkGkqA7MbfeNB/+tm3xzDR0GXncEjJp0ia8dOtJVjvpreFC",
+	"nl++TNy3viypiESBlj+3+201MinGC5IpL2Q2IShWxecHMHcluNxPV5LCwn+rPUnmtyOZJRVWZhIqWm7n",
+	"X/0d125OMnFM12xNctKYTxrzSWNeX2MONoS1R9thZXEEPZyKr/wgS3zseczeUr3Xr1wnyPuiGPC3QP4V",
+	"JaOejNlUbxO7fRtWl0S+ybJar4W1weVqvdbTEDdd6bWQ5JmBCSsas3soBTtWwJgV30MrjWZnr7BHcwC9",
+	"ebXrHO++p4jeLsFmRjyPdPgXy/+fTb8L0VWnQm12MQiNDVCPS3sCgLaKSkzgP/BMRXBESdKDqOFjSDkd",
+	"u7BhCPS1VN8/CYo0VuCiwGyRvAMjsNhmsc+6DbBBFGp4Qd4edi6IRELbz0WBDt95M0C32yjhknpumba3",
+	"Eiq+cs/dRlr7yT452Scn++SA7JNXfoSHrml8AD92QUBsSa3Adf1e1QrXWY0CYX6xsdpcheCmsDZGsRCR",
+	"ztqs2SYDmdlT2mfNNz7yHvaZCssi4h9vsVfx/42Iy+9XTh2RRMoEj+s7uVGxU9+Y2HH9ONw4D134/Crl",
+	"PYEMVo9vEJDckgTaY6LqIZi1UKwARL9muwJlspkRtAex4lpIMqLjXN3yhCyBlDmpcp2fVkwxPUbT0SeY",
+	"vsuogEEQLG4R/iZ5tOlGSyfBdhJs6wo2QMaNm1OYW9mcfW7wgofuJ5d0FmxMnP6Gs3LoUhSzq3O+Sgbv",
+	"FJWlVy8pThWj92fdmGq9xxZkrwWhgjCIc4hw3Mjooi1NiMyTgbmq/J5Mlc6owrL6iYunGfs+fGK2JBfd",
+	"JwFhwNIBVPhcF9hAglyOkvbU+xFN6FnuoMpOh4dMkZhR5UoELcU6StlCPQL2NsgHqWpPszYJvqA31xkW",
+	"EqDarIcchZYJ1nlzMTOZ5+odleznKkNyc6QZEmdnFuDFC1d7QjpsRBLFmZ6W3LAffobtsM/Mp6zSw1Le",
+	"c2GwTQodcplai7kn9YAnNPbV3NAGts8iHi7ZSPuH7K13nXLkn/wBnSclIPXBJiJ+IxTOZaFzmAZYVIAi",
+	"jHpMHIvyAHo3pTA3y1A2h1J0mGIiZHr1DCTXruxl7mbHVS1i9mCUxruoF8k/qhJUCo8uq8zYZ9csKYZM",
+	"LBm72KS+fIHbKOEhH1BowLeQovlSSf7l7INMu4wI3gXNWQiGUtcTHn3GbF4QFILE0IeTdlg8tsvmFyX3",
+	"Gi8+1V5kr7Gk42OtDPri+TqwHPrcwSdSTHPOH2Sq/Jxs6yr5CB1Z0d4ZcqBEsE2aIS1cpokGAiWDE7SP",
+	"KTr5nTqPhSybrb0qFgd7sFY8E/tJlJ5Y0G9fZ5lVom8kBcR4cpt7NUMsp5Ocf83+WDtLeurs7ZrG4yRO",
+	"NylOg42d0ONNsJ132g4np7YwypKAQOGMbymrFlu7c9tbD/K/GoVc2hHVWP0GKr4IWRxDfHm+wz9HbURJ",
+	"h0P1nIKW35SoNGbzWiSsowdsOnF2xgmt19aXy3tJkT36Qz8/U3a7UvYc9/+eooe7RYuZNDeg92NYxRgF",
+	"rpqz+jBorBAlxN9uChT2FCn82GMkZh3knnvLad/ceUVdHjfgNsKGJ7XtpLbtEcFhY28fwXsyjr5f/F4f",
+	"ogt087zPnM5YJW8xgIZBrY7Ezt7tMeGJZnGnQcJYavO9VCRRVOgOU2a4mZeJa8ceADEzcCJPSwSzgMcp",
+	"D1x2k8tG+MAi8lJJrUkspY1OUdKhfR6PzcT9pHhEx4XyA8X6lIumHDCxqgT5xRyAk/w4yY9vS37YDHbs",
+	"/5yD2rWr5OYJk5wqvH6Q8HXuZkcVJDxIRrn9RgdzcnxhJFoE2TpK9jcCfZcw9xDAWQp+oeJgwhVyvTRq",
+	"pZqpReeGXmw4WJidswMLFn7uSUw4gmWxPapPfszFNNtPPWZztlxeWJBPDunQEFwXSPMZYLCyZY9TyxbS",
+	"tNzubmE+lSWxsmRZzsXhQqPjfBTUJVGRrBuME0BcEzlkChXnVMRM6+znNExAM4Coqu3YoSTmZ4JS3KeC",
+	"dlmfiSTIgrKQ9pZP8DKf9vMlvaCax1J0mRkPFT77jaJe/riVWxMz8mZEx7pl07+Kb/BkWmbhW3+SBxS1",
+	"XRJTVoSM/cVSszF8r7FUmAEG2ZPQ/1Vu31uQU/DOv2Z/bCTimlvQfZheJxVlaypKsLFjfbQBWJELE5w0",
+	"l1IiafP4wiSVPL4AObvoMLQiGJ4z8e17Vfe9gnNUX68RhrHUnrWq78oOpulqEnrPBJYFrV4AzkQ0Jci+",
+	"5W5DJ6F5Eppb0m0/0XtWlJquGHE1pZb5mskNeCZ/zN3s1OxiS80uZAeLueyRwL8ZGcR01mDMVyhU1pBh",
+	"hWd3JXQLK3uY+WrZh+3TBzsNuheTaGXPyJJImf0qx010gdxEbpIWlg2LXmtu7pZ74SZ1AyW7immNJFD+",
+	"ryBLTLH6k05jmmQNTwklba6SHgmZSnjHrE85O+QlvnWJZLjYZrVHBkcH5sD9RY6wPk3S2LVIoJphn6Hf",
+	"06hbFoY6rNqP1wnRLNH+NR5p4jZOQEbQ3Bacg7HUqWKPNNE9im1e8aX7DCRvKFOR2LYIVfIZmi1RbecA",
+	"KShuCCVm2ymSySqsxIXa8BHXrOhv9eOJjZzUhFrSo0kiiiztVKWoFLeVvGeiQSjcgnDh3wkqW7CGd+yy",
+	"DszmtPW4gfeH0sQBcjbaeaUs2R7dq1N0aUDaDWaseNz353zNLed36nz9gzm6pCdHpEOVP0lAJBP21giv",
+	"5xTV86/ZHxvxsBYO4f5b054UkMNQQIKNHXy0NDPJdmQuWpY/Hwfroi2MssTDVgCNXfhIMbfxLB3MNq0/",
+	"e47m6WaTC3eZNCvxEzzLPOqoDO8oZdu3ufEhxt72/1rfDM93dpTynkCjAfLYbCVsGKYY0QmPYxKljDzu",
+	"0FizJzNGHknBylo+tqWMGRWbbeeYJKw/gBzGPwUbEVfThM04yzkP4cUqPsrORXb0erLPmsDFtQfWAHe2",
+	"DrDvXgYxmRl56Kbjq5RN0AZwHbiEF48IkxaeQUrSMicFvqYiIi3BWNSyPlzfYc/2NYdW2TdEM+b/RDMx",
+	"y6zx2eRywERApCA9iWnuI2qgxmgY5r/WiJ1jMs6z8Nzu2at999CRnD5mK52Q/Rlefpa/U7PrfUxF1mgS",
+	"2lVaZFjZ4sqw5fxrx07vRsyt3IlYk8Dyu5NlwYaOxPEW7M/Z14djiuQHWWKJ5E7Tlor18/VbOfUURJu2",
+	"1sUKgfys9H51qbbpwvvpE3qZOz0rKnp7Krg/4iP7QGOqmAoBzYm3JZXOM2Hw9Rs/8jOTe9iQR5BKbkk/",
+	"qVNdQZWNpU6I2ao0TKrk1k4XMnD57PVoIpbiX2sejJQWeq4ALzSKXuL47OiOpWKziD/1T/WrTHr3WdKT",
+	"5u0GPTTzhUyYY99P+20Gvbv1iCfQR1B2OkuAVmG2ltG+T7i1QJEgFcSiitnUEMHAXAvoH755CHOG6ncK",
+	"YR9ZojPkgfCqdQhGKQtcU/2P794/0iSkiHSOv1lxfX+DP05Vl4mEQF+HIRMQLzbbjzGo6LG36XAFdMq4",
+	"a7BIoMe7PbhTMQ9yB8jnVn4zqtWOy9XRJzMbAc3MVxoVKbqSi26zLwVPJGyGfMn6R5YkMdKQj1gcr+iA",
+	"wHncaOe87x4GE6yVLlMFNo+Be+y6cggqXBjL8J6oVGhCNeHACd+jEWhobcbEdIb2ysac+eEx4o0PCv9o",
+	"GxckIx6y5fBi011Vvl+MsO0kMnDYWDsJSBSb6Wx817H9F0ryYJeIm/4MDznRKBxzrvJhpQ+X9K/Nz8sv",
+	"0Io+UXTIYt9SflkumjUSbIRMmjqhKoF4yK5Dqea4HWAYdSIR96iI112aq5CuT6g1idBKJbSrGFZ68WRe",
+	"nPJnzOnfY4xyoXOy5N5fenfuL4QJC/ANhy9nKBC3UeTSRMEIx2RtKyLW0BzOv9okx/UDlvZo7D8z9FuW",
+	"LcEGjsrxhjVtRdXBRjTzFV9Fszgr+NpGIPO18JDgm7NZwdaj2K3aC7gq+cWmnbuUIEg5R8LyOCLtcS5H",
+	"VFseYpdhNGFAO7/eABcYdAPXjJDqFQKmq4nXjQdLS/BiQLUeGBtgBU1uT3HSIz3/82Ok5RCwoMjrcZ1I",
+	"NZ6daNyTpC+HLMoS34wGaQmusJW8hP8iO9SoN66SD3Jk44PG1M5HCBe0rn+xozrZ14dDUzhPHLfHC1fl",
+	"11fpFwz0Bb6NLLDTLqydROYGciSWYA6o50tIXousySPSuEGVnoicV6IvBcg1xfV9M2ZDFlcalT6LeNo3",
+	"x1LmBi6aQA8N+kvbcg1X1reOPykqNN9XwWq5fvIjONkSP7LDs5IXBMid8HnPNNl/Ah5Bs+NbVVIINliX",
+	"v06oiLQtGcjlKJvdaLCnx7u9apaBDF/ZXrDa1seW8PdhQ1cuoEc7qi9mF68SonR82kcXJsgd/NLisPrZ",
+	"RW053Wez1NiLP/eYVJ5ZecpGbcBE+5V1HdBxD+MsE6lIC7mUWlXyg0x6AI2oNckO5C+guQJuOSNpRjJX",
+	"5wWvEuUq382kJUxg6TsSfULZeYr7ht0AdykXXbPqMaORb2itUzXkQ6lyIMETEkmGVlKHo2dQsQ5TisZ2",
+	"iAMmNogR8DpHCRIfWJfrXDgRunAqxYcAGm5uF1Z2luQNfQM7+oQoDyAKHQyUHE5hCsweodkhIVwksmCv",
+	"r4w1QiZsB+Wbb+Exx8WZJMMwVWoXhlLuScZSKv65VpTyNtZyxuoFHu+SHuOKJOxLMmPgli66iT8svII/",
+	"BFAAGmy1sjNNelJt14DbYFeNjrmfUVz93PQxWc+W8+RXeeazYFEMAiTQr986CBULGazwDfTV0DEbJJBU",
+	"Vt1DyNMc7QMMeQKwHU/I8w1V9ywCQ8frNjxTlyyDecZK3qFhUmYQTaS3F7tWz+5ZZD5vIc17s82adqey",
+	"qIW30rLP2jIakxFS8/vvSZ+OQf2yjPNcwyPnxWHNftlrHHb2wXvWuFz54C19ZvYXiIUV+E7rSD+bDwkF",
+	"eFhPaTr/av6zVPyV3FrZC4+Ho6e9FDa6g9l1M6O09uCsWVJ6EqJbEKLBBk7f8cZ2y8/S4cR27fhKYrv2",
+	"BG8ptvsD9PwjeOTI46e1yyfWE8IToimPSJt1JPCo0LEmtC/B7eHTCfWsZGjfXGVSuj/gzyCfJ8U3FWxE",
+	"OlxEkFhBoTJk26pAFjNeTRXYdMx4CXiIeZLEbAVhv7dI8pGiTans/jHiyYZF97k7arPzsAUj5k5j0Juh",
+	"RI5F2AJpCd/Hb+4xR+UCwfLNLTs/8CGVoHJm/7XV6LBD/IWVDzuoRn0lZcPsCmvDzfnVZoxwu8cOrpkb",
+	"dYc2L/O+Y31hRaDaX93Y9vWnUpdIUX0CpwXwGw+5ztQp12yZaxIx4MTaQgXZenrKniI+P7BYii6EzwqR",
+	"giOpI/uWFBdbQwYY6Dx6a5ePQXbRvoPEkLnaqk60dPRJHfdCjkQAH0FmE9CVL9PpkYoonxIbmiURtino",
+	"xMXkP/75/wWUsJvdlYdgTM3Mf8Q70LcmIW2quSaPW+f4LY11KyD3XETuCU05ZErxiD2pklcpI8Zi0USl",
+	"AvMJhRz5Qnv7Ph/fvS8Qw5vB3TM20N6i0iyWNGp20jhuZR5anJeRTOMINKkx6RuTsMS16zkECzgIPIKj",
+	"3thMX/YQN/xWdXPBb7Phjin2PTUZBj1IKOOY0W7q3G/Q+kkK8kaKiI5xw9F7hr1KlwPLdwMmUKb9ee0m",
+	"8m0mWIeHnKqFUxbbtjcT7F/Y4dj1S2ORxELtl1wJ+IZo4cK8Bl25/fmPZy/h26dXuLtE06drVBo1/OiB",
+	"Ia6SIWlvC80Y4DmFFMge7xqVRjPIABwCvFeE0VogNUKmKjRbZ0Tj+yY35o1OjBrdqFCtmda2BmUy63OL",
+	"HsRvIE3KHBVX+LCyBBzEVMzPXbChbSx/NEfbgLV1rC1ovb+HhxxX5sLB2O3lVdPO5+LSv7gm9vTMGIL7",
+	"soT62m4gFMKQyeQ6oAAYWp7cLWechy4isZMquNvBQHKRgM5jnZW+dYBl9Cxkf9YvttkQ4XKVmjoPlpY3",
+	"b6W0BayL8oGhFdoYDsZNOBTZPaT2bKsLrItlcDgV1i+yXMs8Nud0m85nti0+/B5yGLDrxBcjGQ4w8cWj",
+	"a5GM4qCzX36eFNAQTDIKOsoInlTJO99GDDLZLK05ZB1jvrVPDAbzCS0nUBEg1zUjTSeZ3ubsS8VQdRIs",
+	"Zy/lrCVXM8Zj5ss12ReuEz0v0+U9zvx+u17pKRG1tjQxY1oEm3Dspcd36YO2v2wZWMWSI/7K7IJvlrUA",
+	"3s4S266noJ9/tVJnfZ4Ce6DWzIA5aWsnbe2krR2ZthZsALGPNcPK2O/lDGMHG0KdQ4hWjCBmfGjbbhPg",
+	"Qw8NKCzV5kMsDaOxlpDdMfK5WWONv5vBMxXkgx2a9pnlDrCuYwgLmMv7GGwI76ul7Bsid1U+DTSiY6hl",
+	"s9GRiI5z1LtL8nKspoRuOsfKoT8uLf5VlHu168oK1teesqqODWEeoubYACfVhK53DmeN7o3re+cAVE5k",
+	"ZwzSrMrKQskjnTv3xrDEMw9mpit6j6APqDGIoQxWI1W4UWE8MribuhhmRiBkLF9jQFN9b4AGC/LdjNic",
+	"U65z3aKdfWuLdC3UcYHOWes/7vAvLGqgMz1whnpARj0JsVCkWzF3MLcxulm5Lb1K3wS7l9bHsxUjkCd7",
+	"42RvnOyNk73xTWsD79OkoAoAYZZU9xtTCfbc/uOAVAJ0JFtXNxKQcZCQkZG1QioSKTkYuGTGDYjQfAOO",
+	"kwg9idCTCD2J0JMI3bhBbVE2nxi6UavaHKmZYZRbv2vRdMvZmzEV3ZR2mQ2P4pwaWWOF4e371490QFis",
+	"mfstDuiRviEt9+uWsSi19V2BPKqSX5CuSQdEMzXkIdOZLZmnbzdSDlj2DIpGN3diKikLKeIIBf/ZGKlK",
+	"bLZ0lbxOSJtRpYuvBdmD0CfL/NIJUUz6MsIcRCmYxfY93UvZ9OM2G0uIAEvgC5U4SkkiCXWOUFpQvRO3",
+	"xo6GflqjHoNH4ARq2sk6dFk3ISQmKzUmJTVi6G5E/oVFOX/vxJQsHyguktmCfKqPCAqwwXhGepVb3cri",
+	"XfkG41/dj5ZNpBpEnYJ0B9WsPUZ6oBL9qs0FhdFOalhTWPEpe81jcO1/cocjkQRWdGInndz7yxVMTUJl",
+	"xDudmVAJ1QtJ7k1aHSX7LfCtAQhCar5g7oByDY6xUA44i6AGIEBeOoTRKpnOYDFQ0qfY9BLcY3jSLbDl",
+	"7lQldjPpDA5CGsdM+ZLqeyFHwGWjGIlZJzGgUoYuOfZMl9Li3xAjCANzC2MuwKtaOVDk/p42HsxUzsmF",
+	"nd4f3JPOznw6oyrmDOq6gN1zBjiZCdpts5zM2DBKKnjIbQ5NJ4E0dtR8LlFJstWME6pTh7PYTFymW5lx",
+	"ATvwMloa/CCnquXUYRgXtpTFVNeSgb621Q0QRjI7tUP7PB7nxpdfOXPS3S+Lqqi72uuqy2ibz+DqRC78",
+	"4tdIRuxe+2JpPfKVOfgl8gEqUbEGSO+jCNY+mrRZMmLmkI7+f/b+dclxW1kXRV8FoTgRtmOxqkt16Ysq",
+	"RpxTdtvTXsPu7tXdc/jsNeSQIBKS4CIBLYIstUZHR8x3mG+wf+yI/Ws/xHqT+SQ7kJkASYlU6VYlVVt/",
+	"7C6JIkEA+eUFmV/qQ07We7LAP+YqOoHqnb9ynOn7WUmRWGUV8Zk7te5r1adDbtceAs+IYnfQBKUy5hpu",
+	"kaVcxljLRpYygt7p+tZsQxOKDQ647SK/vRPp3uJZG6ZkemPbqrb1T7x/ptfe3aH3Mcx2KGG2pbkRW4bf",
+	"8N7FJ73BbA0CsOJnNcOyX1Z39THM9yTDfL6Gqn5Mzz+evaoZ08VfITXv3u7RJaVn/UQQFqg5gHDEbmJ/",
+	"mLX2lzZqbpSZCgoCKjF1DSFxotHPqaanuAIPmTIngtfl4Kx7LWRgK9qmoD3jUgY50Ir8kqE/zhMMDxS9",
+	"tnAPxL4LJTGQLFaLXDekAZZuVXLG7VSuag/h5nhq1lDx3iuj6VW5583Pgk25yoDkZKTZWCeCSWUy6yWt",
+	"jUvv7RTuqbP+V3L+8b0YSYt7VjbnEGMnpyEUJ2sM670XFkPCTESusZ3xUVUsHRM8YTzWSgTgmQjAaWsQ",
+	"oKpcpzDcDebY/Othmmv7Fdy+TNybNqkwOr6rLwi/ZxRFJLhUPzjUuYoaxlNc9pQafmvgScFIYc8Iu8lg",
+	"OjYytUXKxrkZWCVsNayI2ECMJWa1Wpkc6DTC0O+KFCfnS4g6VrRjH7AgGLfKYRLwAfzZzTvQeXbo9cA3",
+	"hrlVFhaeLQbZnQmHFgnFnmqOVpfy3sOXnKV5DBMxSPWtUEvrd2nu91nCu0QeN5O1TXb0Hotv/fZfEKc3",
+	"PPm6qertCxYderc2mp59pn/tphTXj+qxu4b/dRVUsBvBebpE842icDgHZMUQ62IjXgAfp97RWbub8sUv",
+	"KyvcVDc+cMfvkkBLw6RiN2kss9Zmdty+qgufrOwurzJ8EE32DOn99hQWfSxxry8lKPEc++rmDaQaZ3An",
+	"Ur2H4oCjBbGqBXHxF7EgalHoI78VUF5rdJxDpH3Aw9udYxEo3CMYedNjdxkfdMd9wtTGlOxuz+GRBfTd",
+	"tVaZYx3eyDx5X9z1aKNsf5YLm2sHRkoq/hRhdhLG2uTp/rt4T4SKpBr1aDx9zAjNNPX3hsr9OcZ0Tz2u",
+	"FRVFmFsRsW8vz8+/CyqM7RXCAYszxrVlqPTxn+r0lnLBiHmdq5kP4+2InRzn3a7VDzT1T4WmXCeQgYIY",
+	"7viw7RLFYsRjxmWEwpSxoVTSjMWaZ5s0H+9hgvYEF19FH26cQfSk/R7bFCUOon0DdfZHqZa+4cA3BtrD",
+	"Yk4oHoxihsS1e/nw1rABHvaOuFQsV5FIMcn0G2NvQRBAYsuVO/8F+vaAcWwNAY0iAtd0ody9AXDiepfw",
+	"8NTaF/gkhx94IopEfvuaY2nYhFu4bs1x2Sciknmybo8X2ItHVNgk4wEnj3GGorRdM37aKwdjPICJ4JR5",
+	"mbKglAUGNUm5cqoJ+zQN7FtIlYlUmMyaVKGIcqxIskgRQhPLbykb/c/cZHIoRfRd4NUflk/B1LrLqItH",
+	"JJS3QUBCvnPRzaFUPGbYwuIkn0BzSmmMVKNr8DpibbKe3bs8zJDzrcj3QtDjWSaSSYYPd6mh0CUzwn7Z",
+	"1oiZcGNEdMp+rxAN+8JYpcuETBRzhc1h7w/R2Z1aPbBjnqDZg8ZmTyrrcRaeqEc9Cs+kIlewOVpVqcuV",
+	"tCuDpU12AqXJRGon9Y3kiZhtaCLByxyhcCMovDHgWMBe3wICTZ4cAPKp3ljHUR9NIDB42EgLoBL3JfQm",
+	"0zraqTDbd9+LjXJsVXRsVXRsVdQUGrKItCmgmTAVQp3oPDuQZn3XaCjtELfwFd/m2ZN0ryDLUwkRAeMl",
+	"xr8hbxnd4UEO2eWbWBX7a575FYjda/ASIOyVaaZ30S/M6MkeZfCm1BPSuw0ZMU5PObYzERGFUtA1wQVL",
+	"9J11OG7imEW+F6V1UVIR3vo2/nNBV5d+T6FDqax3EmIGpfdLYnknDBvM7IN4nAoezTDmQj5XdWTWDXIl",
+	"vZtmkCBPgV23D2/fPRWsMHqyqho/u1wPI+wsHAFis3jsr8InNtuN7BqyWrly231jrMgET5pbC46RGdM4",
+	"JTGUse8RpDEDK5LRGsUkH+3jjoUkD1NIUqX3oiWDSiClp+xbK2/fBdhIqnI1MO3IrGHAYZ6mZE/7MdN4",
+	"BlrHAgq69lnJsYITteL9onPrm2ig6wKnZkWnITdr+j+7rMawIvWbsP7cPgoymjm/YONp18zs0CsxPo7F",
+	"jBkhPMz5BthMq4ClRcHdkIeZYRIBpNyFH0ivSPJk1piLWukgjj9Yo1V4DWl8FFW3wV7rONYUhQ13+v4K",
+	"NUrTXGdaEEvV19gp7SaKgCwS2OK01y1bWR7PPicwlzsp1ahIwGPnWj5tJRTsTgIO1rheVm8R87BiMB1w",
+	"5YVMa4dbkwnpResxyMnmpfmZUNF+0kMffYLuzRQFPQ9GdhF7oAxRSD/DVBFric/Tc/hiVmPkSCHvBmWO",
+	"oBvm7uEJzaAFbMlaAaLL9cMXQm1tVDypVPkjfD/J4CkkuzujRA+HO7BKUq7MkN55f74ISj7CQZnKvIAG",
+	"4rGFZzIehmKSmevie+Lqoe+NEAZyfrHp1nQswzGTkVCQkGJXe6Cj2Sl7q+hW3DUFtOPoKhjBQIQ6EYb1",
+	"3RylIuozqkBLsYFjPAscFVF1hGMgH4G3AvJgliKrlMuwwZRcPXTRk06VAH3AjQxNV3EVBYwb1p/wNDNA",
+	"7hgwilDA4QZRIt2JOVqN4mDQlDpkk4pQIpvq9PYbyGxJTFAidKf4GnKnEPujZgPhuB65ElN45a5SOhPm",
+	"lL3RGbEedxjPMh6O4alBkbFjIBOQGN3t0wRPAjblMRA6UVKNKSUJwfUZ+J128lzGjmEDYWQEC9VVqRhJ",
+	"kyGGB5X31dTfzJPC66nCN6VjfxQJZF2W6haJnDk8VKpcZjOW6VuhkHxeA1s8sEefdlUpiF5WWHMty7GX",
+	"G/ISuN2Di82m3K74gmLkiuUKcydxeAGlZhWZU/h7lz9Fi1Dbhc7lXQJnvRG9wp3GzaqZGfNU9HQ64koa",
+	"jslfmZ7yNDKgmNNcmYpE/dd//Kd7b65Yn5K2BKWY+vTvyK4LN3ZFQI3buR1q0PZWBOcy0in+a+rI8Mkj",
+	"/0izt1+yBoROKjC7ef8rjgaoEFsghcQd2PqjlOn0EagIcTvquWSmNatX3SzsJw7g16BWgd4+7QiAV4DN",
+	"yU+eRB1FIdPQDtbL/8a6N1eRPoEy6P2nEOS4OURTzninap9Dcvi0OOQsHVKi4s60Bv53C4QOjqRhI63E",
+	"DrO/7QzaOf8NJvGpZSh8dPHQbKqJRdxOE+wQBpTtjMfxMTfhEY8e/11FmnGW0H7aTK7vpJFZM5nd715l",
+	"a0O1VtA64k5LaNnqyLwxnavUmycbiwQtGPGJhxm5/dIwM7Z2AwQp3RkX1GbpgjTpGiWNDFegwpToNK9x",
+	"mvkPfLEndZ55QhTOD3+gWTyoFbRKj133QBN2BPZMMnp9TryCsjoRdiRKZz38V2i9nDiG7+xm22hgsFUT",
+	"HrkGSdIUhn5Trw+X0rk3ujweJVKd9yZkwb358f3ZWfvsrL0R/fY6Sawr3ni4BqP58EUraN1KBWz5GjIY",
+	"S3utMV12a0rzoAW4ptc67tr6tBcg58CY9ywCAyWtFVGdZ6ng4Zgh6j+dE+CfoKKnKKvBlDXDolz4VuSu",
+	"lRwhYgB5ajxj/RKonjKCiEKl2NvciglolFI0Jyh7zs4FdC0kSnXDDf514LxrGB240UPodWRc2WZQpMlV",
+	"yoWUznDkVJ5ccs/JtIfFs5fSi9Gd0T/vWwjFgfY9s3NJAzs7tQ9/9jzTfz9gfXLqe3DWXf7AQUR/Ud3a",
+	"Mfi9v1fHdwlurotA60v9/g69ceJrAOedx86vlp3wHdT+oUBsaQE/+wz/X3rYvQdrlo7PnXRt2VvlaFns",
+	"x7IIdiHPT5cysUE+D6ijGA2w5hzaocIDkSXekDZ3Bg2k2ZdOkrHkV7tj8zE3dMQBpN/Y/BUT7+fBKeTK",
+	"XpfxW4E0U9YWskYFRsjm9X+HWXO3j0aNo2/MtL7F2wXYetI5ZXZEGAJY4FbiaOmAfEHZ87qsjhtaErvm",
+	"dKxHk4utrIS9sTk+VVC5h8uR7N8d6/9nuM331eTmEbCo1sf6JStFR+h4O8pFFRHIQXEz75yUTYpwYJJ3",
+	"IPD7C4izVHPPi2Sh+KmEv78qOPg3ebcABgziezvDg7EIb0/sAmezvxoq/ERJbNarEWklrw2jIgF14rRY",
+	"MNDRDCgKSp08YfKol2cJSzL3UitCiiNtBHtoTdZGGALs+Q+4hk8Ea5TOoDn9FBpLZXqEff/tGoQ8jt3E",
+	"UwojBzJW6tveaQEeBS1cN+DeFCHPsbnmyjBVmrQf7CQewWpLsPrAZ2w6pnUsBIAWa1eAhflbfzWoqvhS",
+	"iag0RHRpZXhgVpg5cHAlMlMEY5X45ELL16wPBwI86wM8QZt9B3/qlL11vfntwzBNDxIOlCNxskCFAfds",
+	"LJLruWd7EyuAMLV/VDmnkI79VjDBGIWX64LJC1jaR2XWA2TsubXoF1x5BNsFwuDcQkzY/rbv8yem4PCB",
+	"M6ohVr05TuO2fXImoYLOuS2tRlqqUS/RSmYaNisdKFVcyPNqD1OdZ3aKLDSILIuB/4FNRRxjtA9wiQ5H",
+	"YQXq4luvNvdIsX/oEdZ304Z1rKce1adYl7srSIcz8L8YoP+OPffEwsFfVkoT9hnNCtCRYPG6gsIlggvY",
+	"V0zcyUhYPK2SAJcxrTa8tQqK2R8+Xbf2RyBMBBQCsz/VagQ1t0ffdg+48g8tfQCdiWJpRJrqdGN0gWz2",
+	"pcQSSW4ypsSdSCt113P0EmMesUxbX4/OvhKaYThPhxrtoYS0dGbycOzqnVbN4PodhnkkpHhIQopS/lY9",
+	"BwWeH0TNQ/wLUVBAO/uUSyOi3mC2DqMegesNC3VupKpW1jxEEdr5joksrCweDoUF5IED3hQ9RS3mHHxL",
+	"UagtimUI6Oe4iTuQnA5gi13iU22hFsI6TRisNBvF3GCykcGzOsq5/X5WVK4iE7LJJyK9kxZ2XGuEaqOU",
+	"Aq/tLRYLfoxOBHi3pbLdosbVZClXI5GaGo+OU0N4u3/2mh20ggyuJ19ri8/+UoRg8msEF72Wr5YU4+9C",
+	"TBxAwOamYtTt7KZnn+3/dkKKQULxdOupn65CDHYgPk+STmOKe+5gU3FofDWxBhK7xyDMmBP0/fFlPPR0",
+	"NBkq69oQU25KnkLJgNiQ22Izc+EQSuSUZrG21hB1nBKpWN9U+FHtMCR71BVHXbERdwcqC+f7r2MyQYJW",
+	"c4TpbRwJk7GhTE0WuEgjtCiFww+ovgfvB+q3Qp0kMstE1LHChfe2M4me0a2cTEQUsLGewgdW+CCoArXS",
+	"2CsG8hhP2ffQK8piUFf1jVSh+JvS035QJGbH0mREJZDwLBNpgHQdcNqOdcRAkIEVxS46DWkO/ZJ/3b92",
+	"hcUQAtIKijCSSTYDPxnqjYF+INF3rp2DjIWnbxjzifXqTll/zE0v0akAMg1T9LqDQ0q4F6V5jnlUdHa5",
+	"cbOUiTg2WPqMJ5E09mvWH2lFd+2qTLMo1RPMWNeTGVXJpALJ/EvPtRMhUpbwGd1tMhE8DSrkE3pYYWSU",
+	"MXAmWGVmeCLc0OwtQp0Ilk1lSE6tsSvIY7qEypOIi8ReP3AnAUiCoZWAUUg1OmU/0G94Ksid1Sl7dcYi",
+	"eMNvrd8tR3nKB7H4rsMu22esj4vVE58mePhJ1TI6thuRwnT/9R//WekxBote2jxWDZ7RkSf9xKXyKq1E",
+	"HVkEhDdJQjYPblYlqrL7HECWckSuGR8YobKO9/LhNSE9B3cKDZqiKA2BPgNB5wINE/7pV6FG2bjVaZ+d",
+	"na0QeuzbSSsJsglcsFG4+RticAdAQNOCM90YIbVLURsitUi7cjS0tOWysTCi2PwBo+7MuOksGnG7cF6t",
+	"/rPcfIRKKeyDxadJDIUWQx4bUT9695TKC8hMJGZuep8vTm5gv/8Fr70qvuZpSs1cs1mMFa1p0moMAtt3",
+	"tb9c5T0dvcsp8hCJaNXXhAfc+47ts21fcodFuA22xGn7/OLy6rk1KbzCW42T3RoVePvPX4KWhd9iyuwt",
+	"XravMBbgGqhUd5X7Yg0OeD9bpTudkrFUbcn9R9BymsYPqhIvbv0f56P8tw+XF29e/5K/ff1j+9c/f7x4",
+	"82d4/tvrm+lvr2/WMHFB0B49lIziXR9MRoThBQVT6NHZGz30yR9bOMVLfU8dCTA+nn22/1teglYwYtmf",
+	"mcIQqXBIxXwgYnPN+ki51WewrpCfBL8rKXXiIZvKLITuecMhntK5nChsmmc9G2kyhEj7N0/ENbtw1zn1",
+	"j5MX1Qe94Ek/0Muur/3glZqwDCcD3opXXkfNHWmVX7RBq/je9g95pmUnQwp8c3ogefBUoCcSLq0bDEvZ",
+	"6rR+PKEPUgEfxdYxhGW1gxnKT/7vkoJByO7ZZVECQj8yA8h877r8lr7SExmWflVGidZZ9GrQPg8v+KW4",
+	"WkPeq0teI/MfyfCuukU/4DSe/MrVKOfIOrTMRaLr/eVfgrUC2f8ALFh+LVyzey/Mif6yqB0ILEgfUvWh",
+	"xOYGDpDLOOWu2w6qVjg8p1G/sdtsaX1bgTXSVEQPmQmHubFeAlmlCgjdpQLnbsbAN/XmLL70t5C/KBVK",
+	"DPCc9b+7Ridnyg35C64tI3TI4zPrgdwgJNrbqdxaxtbCMHMcgwMe3q4OfveEt+oY87rKjjjAgzOYDfSZ",
+	"hoRf4PP0QZb78MgA/UMLXHhFmsfC4Jl96Qyucivvldpf1PkgVG23HRzvvOQO3g8+A5zrFLCIIPdlQ9TZ",
+	"T9ndvcDXHBP6C4JffbY87GonGRh80cMhbntSgnBk3QSBS0wuzyLXHKd6x2VqMJ5hMcUQfyRAjZkITlRX",
+	"PiRkMiZ4OHZteZUueLFcBlBQoSfiMuuwiVARCK6yThimM9pLJnnWVVaaUfgjPoPy31AnEOKZcJkWTYgh",
+	"RpI5DMTcReIdUQVdydk8fedQxhDlMpTCBAx4YPM3RS5eF9P2tKi1TAhxtAfNyoJntILWifvH9mlaE9iD",
+	"klhigXtwA5ot3GJgSmbAT6p01vMSAPRb6UhE6w7LaUNsDVo/LPddzai0MXIQ28fH8lbEs3Ufj7s/Y7Gw",
+	"ug4niCa+doLsdz1ratQze0U6x9Ek/JNM7BjbQSuRCv9dBB+oQesKY4MhUTFO/Zjm+tbuh3Gs5pTn4uQM",
+	"Cgva557LI1d0cFMmM16De71t15l6yNJ6By2tVo5otO0NgBRh5V+c+/Mj8rJGqQBq4Vbn7PTVi+dByyWC",
+	"22XlCYDaVMjRGK64sitc+k27cv1Aptm4F6H8FD+6mPvR2elV5WdGfKpc377negXzzGMJdYvl31lVCdu9",
+	"c3b68uXLMrmJl/eas7GFpd1VnqBXDY8d3SlUeSMF2v/KRQ6exEToSYxEPXSkgNsZMqvhLKJkS5SU3a5T",
+	"JP5YyTTB0uNtcg+aiysgUMLKwsymOo8jlgiRBaXSL/SAgAzXBXlczuAAasViqYQ7xstSLmOggbeejJox",
+	"I3hqbSK7CgNhcXoqVDZjIVeRhDaip13l/CSZOKVAHUbhYAUkDT5wpOpcMT6q9WxgwrYwUnaZGVBCiE6r",
+	"/erVKyjYemHRlCcynvVICfzGEx7lraAF5oj79L/zOAbHoEAAjBa1/u2XN3Y/WiTptNagF/LTsuNa3jqd",
+	"skFD9nathnh8/IYlpw4A1IYdlMlFqwq4IMPrzrzf9U2hsEIuAjqTvhWx9Oflj4ydv481WnnaVJCSsBMM",
+	"HJ+IUQebq7lgkHa1NOgNE48NLTKgUrObAhv0mVKygC/jRffI1aZCSKc2JP26ZARvmVxztKJ2LIW7tm7W",
+	"ltYmGbWb61CyeO4RYNdFDUf8CIbNiiUSq8PCswi6sO+x7UAfvON+BzJOEO2uWaQFpdb0nxXKTrpB40/w",
+	"Kojp8FthWN/k6Z28A/bAvi9dpS0KJtNAZ2MXbzrtqn7FUe93gH4fbdhT1gdvvt9hE0g2HwbUYqiPrYR6",
+	"WtWSCdwwO6PQmL0mq4aI564Zj2MKvSddZTI+cyae3UvfGDaWJtPpDKD1usgG9dEoC74YVqhliwsYj40u",
+	"5/iUaV6i8uMgCA4EwFLEERqWyI7nXqQhvbTGPsTNVEb9J5Fk6l7UIuxc6MYnSH6fItHoNW4i0Iew+qCl",
+	"E50qSqlYEwVf07PXKWB5AN2JK7d4TfusSPN016yTYPrX1MnN6nV+fzUp2fK8eyV7vhsle4jpshWQ72DX",
+	"jTll+xq2H/Z5XKJxv6yp/EA5LKk2WiOsf11vCFci+6/9I4+119vWXj98kHZb+FuiWfy/e+sg4Vq9ONfU",
+	"XbuJT7oNfmBxyt/d8R0tY4EjeCw4mEHN81Mx48Wd/cVSpz7VUzB6+65koG+9eSPSO5GeQBsuvEnA+ABp",
+	"qYwItYqo4RRWS2N9QIf14doOJaD1A9a3stMHox3z9wLWt2Y3NGHAQ05G/Y26qv8rN9nJj/YWJ7+87rNv",
+	"deoyxPvfWWUEWeCgkK5daklAOAPnrvB0ZjKto1N2o+hvZ5LaoVBSS/uK3sKwWyEm1DtCKyWgWAH6aMJn",
+	"MmI8lncCY6cmSwVPmFBRiawMWz9iBjsES+G86U7filJuCIcseUGZ6eCRKJ3Bw1k+6bhnz5U1dBVkkMjo",
+	"FLLlKynumCKfjbnrq4bhYGuFv4IrEwwdc6uK7tzYYantamAVQZ11jhf+iDtnYfPOeWV2LXUp2QVnPCsl",
+	"Agl5J/zJG1oHBb5XFnzLtHZX3YB5PWEsobcn9qTkCuhhRcbIPgFnZiFjv5CBh8y/Pya7/4WS3TPxKUMY",
+	"PkHBqtgWLRl12D153V1VAdWusjjWYZ+7LRl1W51u62X7qtsKujBU+KAm1xwucIs/f1Hlyx7ddZX0dvgh",
+	"+R3dVuci6LZ4Br9ekrYPPxppZYeBS9gFC6vb6nz+8qWrAJIWcn69ONUGA2lqDyFj3cfCsYKsLoHdmglu",
+	"MzzgESZ0MG7U/b+g4V1KdipVtkEqJjNjOTEBg2Rl40JBqMe+MSymTDcw6stZ77QhMKxk7zHB/kgJBeDg",
+	"OVrZy6GvwbpZUbWe00/wsk/KWboVswf2km6FveoE/7dmHtQ9r3kDiFzKdqyFe9iCPkUJWsXUvwJ91ST2",
+	"VmJcniKBbw9+0sysVQ3pUt/BNGl6PkxRrVZ/vrJOx7ctso58NtiaqWLQRt3u5XwQSzMG8wlq/41ApphU",
+	"ZBD4W4NorJRgXaYXqxasNAxVp3IkVX2BH97Ul2KtNyS/QgAJSkwrbdlNxlOkRGoYl1Q9aD7/WLxnq7ZF",
+	"Ag/cjY3KSewG67RMLMSkaJo0kHpiZuFYGx1KjmUmKFCgMEB7DFM7p5Tv1mkHbjU6bsbLp3KlDeNKTD7o",
+	"JBEy3mGOkYXax3bbQbQaM4tQ8LDsyNUoDKWKyuVjqCC2Kh5rphQDiT1l/QE32MmPhXoi4dgJD0nsCIO5",
+	"Ogei8HcC2GGGz1AuwaEje4I8T5h7qyL++4e3b9gH/PP87PzspH3uPLBbMZvqNDKOUVCHt6h3YzlIIWTK",
+	"UqEikULxb///gzftB/YvnWeQ1WOVjkzDPOYp8xkYAQvHWoZo3PS1Em+H6C+FWpkMD9H6sOH62Ngbot2Q",
+	"iM1gD1gD3+qwiQbCtWt22b5gfKDvBGuz3+T3Nf0CQD/9hIi9v/ShNcUW2FMqcDRJ7Xth1tBnupFFKZLO",
+	"n/WURTJiM50z+BI1x1SI2/9vTb6p/0QP/hQhJKJ4OacxAudCzDMXrx6m9r9Ln9Np/WBBQmWM34l/ndzp",
+	"3LBIp4lkocgywYxIuFSC2RHhYwpYsWPKZa94Yf+KuexMZQS2J3hBPBW8BVd3gGcCkrXh4j++rIU9+yFx",
+	"g61Yg3jfi1GunjJ7G0Jrbe0HsnVwQi/CK+C9KNn4VTY3gllrsMEq+6W5z1FZnn70k06ZiGSmU3NtTQKV",
+	"nUAUznoU5JZYYAMainLlWEUbeBJc+8DaTCTCm50fpG5K2LMLU8Jh0mamxeMB2XIr5imj25r9Lc/XQsOm",
+	"kAg5OwdxbNtsvVFqFAIM1pLEMZgKxXbdpQ23ehZSfS1t39tMfb8vnP1T2pp9yIpMBcQ3IiwYno51DLGO",
+	"Cwrkg2lGphtZhddFIo9rNTLlhnmJWGgiMm9ordfqcTPzatclpxUZp7JCTLJdxx/ZQ3lpk/gdYubEEi3v",
+	"ezm6uMNudPkz2rV7TBr8qVTSbpcEmZzJsbouhyBcqYU0rIi0oC+DvGCcwU6XyGSB7hDUgiqNAVJKj7O6",
+	"gMU8vDUFAxqCwuqiX2KFVhpXZQMaR5r+7WR8wwy7o/l0NJ+ervn0rjSDBwTeDk/nG/Djx834vSJcew+q",
+	"0QnrV+ydkv0DnRGhy1p2YiUaPz/xbqOLgmEcCgLllTgWjCLwJ2c8Fa55Jcoc8jjyzEGmvf4bF+YS6Z0w",
+	"DM8jPFsDlLldu3OT8ilLBK0xN/URcZI2wtT5E5OtgXIdEFwf9IaQplGA28pQtjpcrBPd8lHsRw42vfdS",
+	"scTPYlJBUo2fvr8mk0izm3dTO00BOkYLgeoZHRTLbB++36pomcl0nwUxPlORKzOFekC0cZFqiehPJGXD",
+	"+ToO648uHswH/kzeIq1UDAwmTEbbyGylzgu5EVvwkOMUH+1Xb79SwtPXbsC60+2j+bqZ+frWC9+TsF+J",
+	"5xyxpTz0NczYsc6NGOs4as53ugEaM2B4YrmKhTEFMxQQe4OJOpVmA5amroI2mX008ToQBHgWmrt+wPpl",
+	"tPh0oiKLGH3mOKoRiicWIs1YiAzCn5CSDcTcpDAxWawwkBHTEbG7KtF2f1+DJoX8ZLjzIAVyLCL5U7ro",
+	"14mp0Z8m9k1GmshL7cy7XGu07yUmMvUynfG4f8quzi4oFpJp3VUJVzO6i2FprprIqn4uluZpkVXtv5al",
+	"zIEQtE6KP/5YMR3ai4XdZ47T37MFIA9tIiz8U6hyx/RI9Zk/hbBWObVKPLk1871+GpUnkIW+vX/sib3p",
+	"olQYFPNURD0j/yVanUvE5rXqE1e89rLdWqTP+BkuuLyyUwUDOC+pXD9VS6r5L9qLqmqrPCKPDJRMFFSm",
+	"+05Fp3oi1Kckxm1mTvRwKEMR6TC3gHdags0kPoX/V2P39fUBQJVjyPUobhFQaUgo4hiAVnzKoDKVtvhA",
+	"Kky3XzRl6iC+muZdJGuvsnrd1pe5JOjFJCs/ecT9U29jkR6azzkPisweuxe6apVRBeVdFJzfO0JgJOJW",
+	"mbHc+tCOpEgPWajjPFF4eHVNHT94KtifWiqsBuhf932TRViRNFe0ZnZF8pjXvPCjZaMVCFbr7f4qTVZC",
+	"uZIpU1KGtcVi9jPUqdtnhjc5jqAYBPf8MUpDW8mZyE5ZH7WB6bsvAXqLriY+bOb1BtkWJVoaC90lh7Bw",
+	"Kl0UsNBK3/al6tHHPf9x/zuXaiIjiPzxW6Gu6SzGEwLb/ZJNNbyKqWWhAkz2M77XNLJF7KeJ3oqnKRXk",
+	"C43lhIqrwKbZ5H7ni/ebyqForUGw5Kd61wlaq5EUfNWKdu01qIND60g97U6jJeCtPcq2b8h4gTBLoHeQ",
+	"qygW9x9oF49cnqFWx1euRKkaQCI01kHVSGRlnHowHo+jiNwnIhWv6VDCJ/eYG5RDtcqm30sb7vpMqrqw",
+	"sXXUFlKc/DEdGC1kbzj7Y3XSIdxNW5gDu057mpPBq038pp0mPR0xZDcYcojpX/cpTp8Ddh+KrKEqn3kb",
+	"t5F+QhtsLaIjPvNRWVy8v8FpR59xQxT/WKQ6HWsWi2G2ZpD2ur6fCJz0F/5Ik36uxDF/o7c6EvNsS8yz",
+	"MGCa2mJLfGvRDNxBt+7sW9gX3+2zadTWBLvL4NWhkt+VvXVQctVrrbuH0ZYezHwxiAa/ck0obe8oNIg7",
+	"4rGrDVeJ75Sg8hvDEg8KB2V61QaAKrlPpSOCtNTS2dlZc8Gc6gVQG1TcgE76l0Z1hIQQENFTFiZfNbYD",
+	"BxNg7tE960CZR9HcNtkv0fgugy4byskDBl6OUNcMdRuuVq3tGEVfd4TmJoq887b76IwzOZ99xn/0HiNi",
+	"48FnO6viKGGPImEfx8JpazuiJxXiqYz7YAyN2tSDylDBUp/wbFwY6l4+W/Oqaq3+S9tBwzOhoodP4dzn",
+	"/DRnjyJpIkXVYsHvXLOLkjvMCRKR0tyd31HrzWiedTzzrwW/BG+tPvuzzDBe9LhxP6ZTYJ26rNVhnuWp",
+	"WD3UJ9T2luF+KMbtnJUx9OrkrL2xNfijih4kOHhUVI9jCj7BMOKNk2EElB3EECF3a39Z9j+qyFBiUIHY",
+	"GJw6ZU1HGKvnvNeAl73BDk4pHhe3PIc0HjFTE7eVpeEfWkbv8RbH04zjacbWMPQPEMKSJZPwCJKpRZrq",
+	"dANUkslEp9lJwicTqUbLCbXdRQWfJtUXAtP0dZlsE3K8HdkzcW5DYhMmzPXdczORTGKeCdPfCVfmL3DX",
+	"39zLPKmDDGt5PvARBnwftE7o/9v3D/Y7QiooiXL0i1ToAjUJB3Ge4Vq9o5uxSiFTJIZSSRdywrxO3ETE",
+	"Mw2tekWqQehSrJjxRMOw1P5CakDmLytyCq21VrnUiE+VS7Gh6x2Pc5yCn+yIW0HrZ2zOWPkt1mf6nzr2",
+	"Uv99aCdSZdjJpXQhfQ6KEnjvOFHr0xe9RGRjbWXMYlImFJxK8Ez0qCSoFSWz+TosLMGyQtkjNmxtr7y2",
+	"v11V95wV2+U9Ns8R7GbEI/Evu29wrs3MZCIp2uuIE+6uWKs6actznQryPPapDoLpkiOdCh1qUsCj0xY4",
+	"+gcikay40XY5a1Nfp5qSpxH1UG/Yi6EtVwB9BtB2okZdzocnehIQka6yt85T62VLlWnGob0/6iQ6+IFi",
+	"UgO52aesX9lFfawagl8S7STTQ7KSUz119+kqnHERFc0ajC7UIozbXk8NukdKGuFLVYFmbiit6Sw9gz9S",
+	"tzDoudac81vZZVsfCgWbVfZvnCl8BNRtAfXLFni4GZTth5Kyus9rkPTvYpI95cMkh9i1Rv7fgS3M4XQt",
+	"TK9u0a+e21ux5hdPjGppJecBaTtz7WilHa20+6y0YFcQUvJoD8X7X2bHuYOyJaCwv5TnG1YIIho9C/yQ",
+	"14zeDs2klCvsEWWBx0INlH/bTy3mnBYFs5AURw6ldXzrzmbmjcrlsUm0OrmxliBiTBOL5Jbm1uoRy43t",
+	"rHsysevFklkpa23q2uyBjvJeWT7EUN5SFe+zkneo5J+FYxHe7vFI4Qb4eqhv9VTnccQGgk1TrUbEgAtu",
+	"j+9agvMfeAHFr52AzxdIiNQxP3CW5nGN0ML7P2UXiZrIdf5ZGC1klJDBgbbDnIUQ6jwWOXoHq8nTh7EQ",
+	"2c/4sL2I8hudiV+lyepk+UfwtocS2vBf+1Aopxi374rotTcbysw8ZkjlB51MeFqS3iLSTRuVeKiEyDYU",
+	"7EmqJ9rw2Gwjzveyx7qegaiSf0qFCsdQm/6jGgHzIryCYbnJeRzP2JjfQVOscanjI0VVMF4vKTlC51lA",
+	"mRCUVJvpEkvLG52N7bQBP4ZOCz7atcQd50h8HQKP+TBW2ln0jVDOTCYRV9ApaJL+7/8b/0Vw8L//z0U8",
+	"eEIo8I42eZN17oQAtiS2As2YyWQcIw/xY8o8jrUs87i9fd/PTaTcn341H7tpMptJgRY8ogEbzMDwxfYV",
+	"Gq1pToHEiIV6MmN6eMreADX0kMvY0Jgpk4Ho7nBYy87TPvph7uw85ui37zIYqORIpCfnZ+eX67AaVBe3",
+	"SR3fxDHtlGQvxxbVQ+e6c+Vdn2PcK7c76pa/TOQO8+x6286Jh0VCtvIptwtcVDi9Vmftul8GP+CPmp4f",
+	"pTNkCSqO1znyBjUMItGRWHMIv9mf7PTEPdOJDEHoWxOR9lLwzEOdE/r5xsed86uLs4Ba0katzpmP/MK/",
+	"i7b2rc5lO6BE0jyDL2Opbum6SapDYYz96zl0q07FnyKEu1y8ehG0Uj017itzCwyxrc7F2cV50MpV+eEW",
+	"XXpTnirMh3n+ZcVIdGmcLcpwA4cF33Zk4bw3kGk27iXSGGAjb1+0vfXWS8Uwh+G3z158CVrWFUaAia1k",
+	"CwzLBi2hQh3Br1t5Njx5WWbyCs0dMGJPsh4kNvvRnp+cXVZGa8b8/Op5q9N6NXz5PDp72X758jJ8ET2/",
+	"esXPh4Lzs/Dqikdn7St+MRheDtuD88HZ4OX5eRi1r6LnYftqcDY8O+NnL31aV7t9eXX28gxGroBjvmm6",
+	"LtfgiYX0M1IBvUVtF+BW77SidNZLoVuZ0rAE//wDtsQoFcYgy/dcILpyF2jI2Tzi9v8s96J0fkx0f/D6",
+	"shK8vghaxb7CFPc85j3gY+s8/7KLBISDyzyQXp09Sq7BBwFNnwUGmjiFBTFFwGCRJ08z1rdf99FNL3do",
+	"8sa9HnqGfUcwDb+j7/vI4g+BbXyUNF1lJ6Gc9Y/81R0X9socr3UIXLDDgOVqAv1UMs0yrVmSh2MoDiBS",
+	"MW9DOJlH4rhilHDHSAvThRyCoX3ZrIirYYwCgt1IcxYUphM2r6R3C3kcVztfd1VXnbC+p3vtsH//+NPJ",
+	"ywD+135uR/m7VJGempP2+dU5PCoSGQAuPUWnpcDeYJYJBvYsS3h6e40rcOpejIhqgcjzlN2ormL+pYt5",
+	"G+UA8BRyENGpHeNNhWT229NPsfn0XQfJZZH9ELdDarKCHdd+0acWU1T8ccpeW/CGN8FZH0ArX5ky5JFm",
+	"CLPXjqYPL4XGO3a4aa4Cuh5jGiwVBubYQGdxGGw9Zy6OFvmimVbY9CqWinpF3IoZEAdw6/ciwyNtMPKb",
+	"rplFCrc5rI1JDWOBlRAT1jEkA3E0mNxkkiEjZFB411wxnqZ8RryF1lNBJlM7POAq9NuHduA3mEfD/Nmh",
+	"vXogsqkQCvbQez31w1VlLj3aeQMe3o5SnauIpptyZ/KYWrK+e/vhI/uv//i/nhW1GVKYvl0FaFPfd2f0",
+	"fdqz8EQ7W1TTQ4fadgyk9gPqlmT4HZH6dVgfa7rx4j5tLJ/xYzefz/ghAUebAHYixLK+7Xszov9dQGKc",
+	"CvrRt33/HZE/ZkzfiZRcvvkHViJfEFWz8xbhT2HwYx4P8Q1wkwDCIPUsRtx4zKwt1qGDkUiAynIch86C",
+	"ZEJFBraA3RV8mAGbJRmceDFKamFU9CHzasKtKJbGrYfM6EQA4+J0rHHQtyKeWXQbiPLaUxFBAHNvZ2ow",
+	"g/AuT2MpUnc3h+IBm3KLanY3eCOrj5VbdtD+qZEIZSRMh/XtfrH23rPPqZ6C44bf9U/ZW9+FGO8qDbOv",
+	"Vn0gNyzWauRUBswtnmeM+Z1gA7u72TttjBzEwo6hMP6oPZ57V5Qu1B8ypWe6HOjiV7h5L88u571HkrNy",
+	"W+Hnl+w3+b395Iquxo1+KxWwIWNmmS9FK+5FcEif9kuRz5O/i1nfb/WusnZo5d40LQo/7fM4ttYsbf0+",
+	"wkJipQIIvrMxV+W8b+p5gTgCTPc8hL5h9+S57SGYW1vRKCO0FErGQSldxjWPtbgFl7mo3jVIeaZHAuZw",
+	"zsJwFYDNnfuLo8Ha7v1t68kkUvm/V3Bnb7xoG1AKDrzsyobcQjcLdZJYTIowF3FVD9MblSVTvOj67z7B",
+	"m6/keffJaezTUOeSMDFJCfrjWl0RLG5KTGBCiMHAgvcIGzLSvcda/2KFF+terPik+vDVXhC4Q1gsMoNi",
+	"o4cOMUtwYhHD1ZSKUFpHImB9VEZ9DzQwE4nFq6mI42uyQyzk0B1qIKdhFkp+bP00ON+W5oD+xBGt9OK/",
+	"/3zz8fd/o9g18FTZcZesyVP2mkxJWj/pj5mWEaZ7z7hBYC7PVhjcRk8ufPS6AJQRiQx1rJ0AAMEzH1h0",
+	"k5PVKe/RwF1oq0D95+1Irkum7ho883RMuTOQ+aiLpGeYQEQ6a8JYSKzaJw2DsgqnR2UqtQM7PztroL1f",
+	"5SjuQSjYIWKzQ151PADptjrtF0EXTgSAZ72IMnRbQReONODzn+BPPrJ/nV8G3cqBBFyhc3kfAXvpPRZH",
+	"neRxJq0fDO2iTjDU97mxk04Rwap7gnWLf/jwDzItyDNzjvY3hrneYh9nE69jBVo4br+TtxewU5zB7+ba",
+	"nayyGD66tFYO0i8KmOmrh6b/xDf+Y6EDUCNfPa7wtV3aa7uO13wkrivLptovrs+unp21n9llv/7p+vzy",
+	"2i7jhmu4wiHv+Y4PeWvPlCj2i4A11ektFl5otegXfrVZ3jg9FByqi48FrU8nCf90MgAse/6iffby5fNL",
+	"+yl2w7mfQ4ievzwF/JeMTjQCFKwcmQqtSTjWUzbkKWrB+taSnkljxVTx/TeXPB5MHA8mjgcTax1MBFsj",
+	"PrjRDgAOPtf+J4wtclWMeQ/Z9isC+7OQq1DEh9CwEyOqRoPSgHad10UArQhCnrI3QmBDYpeT7zrA+a71",
+	"ib6j/m3YLwVe+BvDnOhcs1RMAPys2qKjFuMjyKfVAgHKobLKSqioCEHW5BDDZO4t/nTUbkftdtRu9doN",
+	"JDM+RO32IdOwsZ9C5Ykd6z2abWXFg9Hc/SmejwVHQCyokdqISxUwZT0XnbKR1hE2y4cQK5yfkYMzECM4",
+	"ZRfT03mqK6WZkyYfMNcp3AbPgrjXZfVNPfA21aAwHc+megq/dzi5as9onOxNFdPm5FlHHXbUYV+1DiMU",
+	"ewwV9r9ykR+i/vqdywwybTRDbX74auxjniqInc3BNLG+uPyGrfSbuBNqSbL3BzjdPrESyPBSNkx1gkcv",
+	"cO5deB7SQJgTKLEw3cenZGWulyQfYK6UEaG2qgKSMSAXaGDBm+khKLFT1oen9e1N+26nUlPRPrg3fWor",
+	"I1jMTRZ0Fd7L9Ul2bbch+eOa9SOecczqcH3Dg9KN8b6Ivn3nptFrmTGe94uE/dd//KdTrYE/V4Y8HDi1",
+	"vWZ9GcGQK+4cbfJT9rvMxl3V/5Wb7ORH+3onv7zu+/uEOhGmnFoHHDoIvfji5xibdGdeUxnHWCxgn5/o",
+	"FM4bwljaxaJKAqVEmJHFQMdoIh4yk+mJwU7idhxeNdtZolPo9lVX4SqZ0kE03dF6rzyWd5S9RVPNY6Nh",
+	"vgunNNO3AtqVQ2W7Sxi607cubQSPfdNSsV2kBZXbCTFh+aREmsfm585zFdkJwS5BlPpBizfP4udvPuZ3",
+	"YMy8gh8kOOdcsaG8c+8Dp9WQFgapg3WZHHghSt2PKEkLZsvcibjdIZRcYTcuLYBPwUpFKORdcX7va68I",
+	"3SsTsORE82yThtlwggMD8uH3auvhDnvRVXBBx0cpugpzsD53SQnAOVyaK4vmcF7nr2x1zk6v4NTOClq3",
+	"1fncBcOjS5ZHtzBTutb6gI+cJdRtddrnL+wnZG8UH3gLxT7BXlD5i8wZe/lVux10veljP3n1MuiWjJNu",
+	"q3NuL0HLiW7gbCr6s2IB2XF++dJVc6dV9zY3LsSm9SVonZ9d1lv+i0EdSrXCPQlZnI9aIzgfNqT8Yzra",
+	"ajriqRzmHExQEWasWff5NtgWIUBHSWNySICCv1I9DbDmN01FSKxolK8QuEM+zAcuZd5hKirhLdiup+wN",
+	"tckOuQIFX+6UvexICjNL8J0WvSlsRY3r8BO+6sMfTNUfAttpDHxpY4A4ERiraWQ2C0IdiQA58DDdN0iE",
+	"MXwkuqp9GVy+PDtrnwdOagNwGwJfWYjegvs7KB8tBz9gq/LyZx1oSo4f+HSj03XFF16IFW/E6JWYfycg",
+	"5Qscsx+9FqP3ekyJJa4ByIWHjZXxQfNhbF1P88OUXvRYmw58G6TvlP1iZZhyKyAVI+ah8LAKuchFBjLG",
+	"3ylzHGXU8Jk5xQzszKXYziWvdRVmg0PHQ1/HCRuknN57zaZj5CiYuYbt0oC5iVQCgPAGEo3t11R5UcoQ",
+	"RwuKct8pEx5hp6uylMt4Cd9wU3PFJQDT0FoRt4+dkK+9ntNO8AMXckLKTdA6gf+vXLwJcb8iOUHnmXUL",
+	"dlm9+V5P7yngnBsD4E2R+jiH1g1DC+czbks27fONLNpVKznX6fkGVgDu79CFV+bfDvF+sWIe1EGpYD5o",
+	"OY3Qaa2srIAcA9WMVfPAiv4FKO6UaHXal0GJRaDTQvVZDtH40N8uqvHe6+khFeTBOe1AhJSp7gy1VdXd",
+	"Yam3+dqOR+l2VNPOCEfxML2MThoyvR2pDo9jf+J9jetZKjOxui0Vd1JM69K/4cTdFfwQ3QynqowTwPNb",
+	"qsrLiHmFYjelQh4aRr/aN6ff8XEbaRwfSVEIQ7zIpHCJiUgx92Drkfad4nbX6zzzrGE4I9doeHjPwXAZ",
+	"lVMMoPjMZwgU9kdNpsBCMkIHq+x5uQDMTijWsRT3Ol3SejnV0+uuujx7hTE10Qu1GsYyRLYDBVVLOEci",
+	"Nu5Eye7jKMDuoxTQDArrA0+OZCYiqBaNtRoFC81LIT/cLh5W8txpe0tr0ABTYBRgx+GqPVPsLaUHGrq7",
+	"2HFjMUKvVHNVDIV+QRVni2ULPrZkB11UqFoDrsNirW9xPxgq15Upk1hq2Oeh3RmxiEYi6pX2K56u9clS",
+	"65W2XB9eioJl9RV0gxlTelpnpeGke7h+YvxRGzSsOrvEnjDSeG/ttrW+XnuNoLsX3ii7Tg1hI6vOHkij",
+	"kpqZ06k4Dz527/cfOS28EIp1jyJiMeLxCbZwaXLlQKMnubFqHesYeZyNdT4ag5GdSeRF1XdQDu7qfBWC",
+	"h0jhpztpvPKrHezPMNYn1XTlKdHQOAWISN/w/DlEWMcMWf7UkJsmr8l+tfXDPhbNg3xFL4Z1i1b5VoUs",
+	"75IPv3iqTfLbZ8Up+4r3G9r7IddybzBb6Sccu3RRW7M3PMFqfK6YVBbH7WxCCoDvJPjipH1+ctFe0qar",
+	"PPJddVTxkPLYLhQAb++eJvlwEZo/JWD/Ad3R3TtQjS7Cm+KktbACHRGFFUxrVQEaou3nape5EVVaAGQo",
+	"QQ4Bon4ImrVJhzqnysx0FZzVRXwGD8DPyyLsWLtfle1H6JJvrd6SXZphrXW1O8wQ5F5hDdhU2xdw3o+K",
+	"usq+SEAE4gUbqQVy6gvjBoffV6gLFhlFrSD5fffkmu5vLNjry+QT6sf/1aHq2otVB57v4O2ecnFdGaab",
+	"26hMCRXGIiYWB+coW3Ago2YRvlc0zFdvrrK0DX9duVwZhg6rq/FRoJq8T8rdPIjsufusGOonUtgxj2HG",
+	"bB8Hnhe+x2l0f3/pEzjfkOkBJc185iytVJisGuZc7K7sU1ju76tc1xJ+C4tlz02VIY0HxRlixbE2ItrA",
+	"HHkqDeHLACRU1LtnIgL0Z8u3eV5zmzVB9SvA7PPdYPYhto2516z5Ua2A28vsl4QrPoIj1JNERyJe3vTZ",
+	"tw0dS5PpdFYi4zdsEnOlkFFvCjgnU5Odsh9VBqGySnNqPFQB46dPLmnvTsvob1ZSd9P++Tf/Zr/hiz2t",
+	"WCTUEpieVg8civTPaQWt4qErBSLrVzbTumEM5YWu55OCcF7wkGG6VUpwwjxN4bZ4drvqWcoFlZHE9lV1",
+	"0kPRsm+q0xFX0sDoVj6aabuCEuMBkgb7yN2M5wTpsSNwhFrN0bcCwljiJN2DIB1q5rF4IJJhaJ/TL6Q1",
+	"AE8yFiriKYMWLlJVWy5D6Oxf0KwYU++KzYFli6XTWIuv0lcUZKmGZGaiPbKbuhRLc+0+XKPhNCLiRqwW",
+	"sEOhSve5hlqVEUjjERcYXLH1HsXPsNnyfZ23QMTmds1e42dOKkf6TqQqgQwkL5xKZwLP7lIhoBveSbt9",
+	"uUOpfQGyuUZgbW7q9tN1d379aiT+PW2ypxw4cuiCW2PRL4bQtJcsPSyhTTPMrGNvrd+St5xxaj+Z1YaM",
+	"FuVvOw3611Scwe6k5SNw1mVgEB2Ec7FMsfoGs1XV+hCadfswUL1MPQMzc798BLDeSH6Dzg6QD4BPjDS7",
+	"UN9lpTnRqagJBknD7GuUFHcNwYBLsMPkMddqUyqr/EPBMh3xGoyw991aSe85ZPSjwtxDV+GK7UVxa6yu",
+	"b/+hZfQeb/nIKUwrwMYhhiWWK82P/BY5G2sAxEqEo/zHfOyNlCj0rFtekIai5yvSUh2L8pHPmiEGK5UX",
+	"yHeepVwqqUYuib3v47KQRRrqiWD93IgUkbXfEJ2gVzgmSD1QgtT92VF2jXaTFgXPsjus4Un0VVPZXND6",
+	"dBJa6ZAmw7qT4bAHv2muIYldXi23FqH1ygDmA98WDIhvm3qCOUNtaW5U/aMnQk9i6HYDfTdRxiMO0UAn",
+	"GphXDClc7hM41YDq9uh6tTHOy9ljJXJ5nFnN2jxvBZvYxiLhwKvCpTH8/2dHLtNTN5ygRUQAJQPWhcZX",
+	"PXm4KGby5n//P8Zw9pvOjeHWEdCxy9QDHop0W4PZSdJKAzvbZWgKUPSxI1KkfpojUlY47Mxi6yZnjxSa",
+	"7t+tdniYcFQls4qyGzAvHxPw46YgEF1b6eCMmVMu/oSF9N9iWQAbpVxlpquysUiMiLGy0t7/u6B4lDTY",
+	"zWhIPB2ZnZVvqAVXHXBIw0jc7SUEGM2tQXD99xpbapbUOjFbU1LWFIQ9RYpwEeps1+iJR4ecpNeevf2b",
+	"lQDa9IvCbZU6bfhWhzavTqEs9D67dpNEovoYkBOPLUM/R434mBox2FrufjkYYuVlqpJiTPOe2U715Oox",
+	"HIhjNKvTJYk5mJaslfgGXJ2iqu4eDQdJPYtyi9trU83mAjIrqzRIuT6B1/9vK6m3s+cnF2trpnc4qkeO",
+	"rjQrpgMMqizVNT/g+cNYT6kZnbevrO+3e+2z50w6qN6TozGs0ajEkNdhPAyhOYy+FcpUKx2o3R7QX2LL",
+	"Cn4nfMfBYSrMWESnS5LtGiRSqGhbcdwwPnrIWptyNdZW22cXJ2cHorYhp+zsVad9vrXaPt+B2n5yqPSj",
+	"inZr/44nxjyDjAMYSYMF/LOII2aEsTNvvOkgNbSNdb9m317+boBb6ruAxeJOxAAJt1JFHcbZKNX55Bvj",
+	"PFS6G9IyG6u3Z4xnmVARVyF2n6XAVwid6hSkM+oUT3DARf3gBiQV5PmmElrHDWUsDF7mjynshv3GsAy5",
+	"IK31vuCL27eBciniuZQZclSbOmfYmvp26m7czN3DrfgTdIWL+Kyp4Vqqk9VILCKqZb4vTPorX/rATG/1",
+	"uB2QTPulbnXaZwHOwBxgJVLlQAr8/MzRQP/zc6vYra32qQXRhXvZLWcXye64+dtMzCwc656Icufq4rtP",
+	"ZilPZNSDjWsHAlQ2uMEoalb6M7ATWIx2nSKu6r5pOLYmtu1dQ4t9dGcoR3kKBz5VgwcExgs55plqkL4S",
+	"1vz287sPH7YLpN0LR8U8N502DYkJFrg92CDP4Mz2lP0+hlbut9guXlqjJS5aWxPiINHsNbY/pi7b1syz",
+	"EHTKborrsFNzBVdKzaCHOoVYXC22rJVM28BeBhvFYdzTzKV98FMr/5xSLu06Z1ampELgTAl21G7oycrr",
+	"dw9DWVm1wjAAwepHQV+tP4a/SyjTWHKgxgttVtuht/h6xYM1kOee+10Prr13DpC8RvBwvOLZ2gKkb3DI",
+	"Nvd0OxtoiEFn9YwPhywWPGoawpCHMpaZNbh2c8C5sCMel3Zi4fEPzT/xluQvKkq3igbfy1phk+W0haW0",
+	"9NHUFX+ZFfWIVpM/Ml2wgepLni4+tp932s6RnNukK5cUWX/Htf/4J3bEQNOq08rVOEx77Ze9q1dWQ8Ee",
+	"Na3OK2uCfAIryr70OiVPUmUinaQC+maQxztnz8WOvMmuPnSZyEQqeQwGyjsZZnlqtXIagVNUsf4SHfEY",
+	"502qnpcpP/D2uhaiVznVWb8qNexYcI/tJWXSQxdQ0hMZWj0aCzFB+0un6YxpdFH+1HmqxKzRr66u9c7O",
+	"e0sK5NFPfcFcbTzzxXUyOpQ89oC1aKo+FhXIjbUYI3kno7wYD4S7tMK2yjKUE66ya8bZkCcynn1j4Htr",
+	"+5DXjzRR4VjGUSoUGOA8Fc7nBV14XfKl7a+nYw2EwNKQj0yWu/uw8JffwYSd+I0N1+PjYe+dspswA8in",
+	"rU5e/CWMIRbo7bNEqIzHbCx4nI2ZmQi7AHZBdOo+xNgQtpXQecb6Vejpl4+3Qa0ymZ12lW+SgAQpZUoR",
+	"qdidFNPrucaCdXQlHLNzSmY80BTmFhYCnzpm3zoGAlc4PaBPuZrBWbvzfAK4o8lSrkbQltegMeA7RHRV",
+	"KT2Hg6GblTkagWCg+TS9JF17PVNf0CfbY/6D4nhJnMwWZFAgzbuF+xVRfCMAfkDal6NBsVuDYn5/Yoyq",
+	"CLVtTDCEAfjS/XETf80GzCai8rVWT6FNVHs28C7mCvpXwQSA70xEX56fa8oXji+XWUkrR+qW589YKwD0",
+	"ow/N1VP3zpHzBNj0kcUQH1LUqr/UNwnth4TPQOka0ZCSU9WxW4atjzB5hMmvHCY/FrHygzkTbfQEKaWp",
+	"GO/Den/bZjf1yzueevsVYt5nqaCmL3FMsSiZmpoqNQvkviOzxUlkGl/IkwLvkyFINVAa1TgnlBC1lXOy",
+	"67SoitS0Noxf7DQl6qgWjmrhL6QWDjJXptkapvw9DiRJASaOYDO8aamhpfMHdm8NP0N43mNKn9UXuYqF",
+	"cQtHdFFOnaxLdYcvtButsKfq5TdYSRNCxTY0olpPPHZds3xUIUcVsgsV4k3Box7ZuR6BqSU9okS0pqux",
+	"ptIARsH9qYw594S8EWz0OMV6YmjPhinddcoF3Y65MxdXnkGFjCH0fdpMCdkJeooqaGvEfZjjj42kuuDz",
+	"POrAow48ulFfs/ojPjYkvpjXgQ97nvBM6Uw0JwH/hJQXkOaAOQSlJN+AmXwi0jsJHVggNWGa6gx7rNj7",
+	"XrNMU1YhfAYJDNIwkUyyWQA+ItwZO7nYDb8Bf82lrz+gYS1N9X0Dr/uk8nwPkp3mQalrHUScr9uCoVRP",
+	"0FtHc2Tik336x6lm3NxC80k20hbO7EwPLLCJ5Wh2vohmQcsKeybUGtTiO8gjszt8P0lktdgGWWQOECBQ",
+	"fogHCbWG+i8Zcdxxp05oQU/rYGfx7ACPC06XpSXZxdprTtJKO3/9DfiASTRHvCjjxdorUwcLv+Nzv9KU",
+	"Dft2gnEAoE3wZxOD6tln+7/efYQnw5J5pYS0llKdmaV0WjW18KOqsdWcl0Egs3Oi3KPYbSd2H2nlnoSH",
+	"AhkAm4pQsJe29SSC2/WtX1P698zOW2+COG60TeOBwKn7lI+kHKFuNpXhnhl0j5G4YyRuF5E46jZzjMTt",
+	"VM/9A1jJfejN9xup4XXe0GRUQixpdv/GfgvcH3HsqDmoqe8ddNrH8slU3EkxLciAlM6Q7wdJKhNtMpan",
+	"I6GoXdV1ucReK2G884qb+BtDxUCCJ1D/tJNWVfAyH/V7GOzTirnhBD98myr/nFbQOin+WKW0/nUuUMpd",
+	"Ve19dbR0+zXLaetLl0MdiaJuGQrRG+qWdSR6ZmYykdROQCKBcbV3l8dKpHwgY6p9n4hQDmXYs/LSAw31",
+	"sGHIjdsg6ohGxKkvf/mVO40vGGo1lJFQIfxaxMNeKiY6zfAWDb0Vz16t7WwBl6QRykhvbCi75LH9WOLj",
+	"8QnnJ+dnywmlzndd+PqBVtkixWPHLAGImwtf4Wui+ya4tYKWl3lavvd7RooH6Ie/RItMxtyIr6epIb70",
+	"O3ypY0PDY0PDh+7LBPJj0bnc9uog2hKWROHgWhLGcihOwlkYCzZxsvqEWhIS4YgsiIjgLRi06yUq908Z",
+	"EufBU67B4s4E49YhsT/E03mA0ozfCsPEcCjCjA1mxHhVaVyIt8d7oa3W3LFwrS6EpU2y19MjajL4M1fR",
+	"ib4TKeOjVIjIVRgKlkglDTYHcyIH/+/pvF7iXq3VUrA0D/shiS8vxF+7leA8NmzUAQlR5aF6B1al5qD7",
+	"Bj6ofgp2s7mfYue/e7bmPtv9lfb+scff/T3+tlKBx/5+D6n1nnZvPzTadtLQLxVDkQoVipNBrMPbZn/9",
+	"97EMxywSdzIU1NfIkaUiCZL7i+qVE2BByg0WCWztfr934/weh3ns3vdA3ftwGzwED2p1CT0T6kOnaZ5/",
+	"PHtR2BiOFb90zeXJWfsjXLBe2PK8DWeEAzg0+8gHscjYRcBujOEJv+Us1RxiE/JfotW5OisdjOkJZDI1",
+	"hjFfVNrZRD1QZK1O+3x3Pnx1MR7bjR+Uo5LNzrxVPLQf4USJhmya45sP4tQDlxwhH9LnyDj25G7uDEwP",
+	"h7FU4pRBCw0/VoDBisvvPHjk1qZaKLAuRiKDtKok6Cqlp57yFO9JIzBATg+dOQzr+wdhM1Rsueo6yhUM",
+	"dOa0RIsHMQc9xCZvMxeSmHCTNTPUVffLQfR9I7G5qBPhVcXyfEOBefTk0aUodvFYKHZeA2LKQpQVxZt/",
+	"+5/2vu1z6x36Py6t6lkV6Vqdf/5RxbyzjdzCud1aG/YwIr172mGPKoo2JMXBazKOOLoyjK5hMS4PhdzE",
+	"Mbll7qkB812CcO+sRAKGBJp1IZMFZHqIJNKnJH7rSlxZcOekr/1A0vfRKfZD8b3uN0goOrOeGO0zWFMr",
+	"p89SEQuI2+0tclNjTnHDYo3EwaFOhEE/1xorI62hnQceCZf4dCHqcw2GC4rAvMmlIGMd3CsGjL4jLlUD",
+	"gxZNSlMgaJX8U7rFtmbSPruWHSTwuaWZG9aryrAW0dH9bG2EfLUFQp7vECEPMUC1gr0BUapalAQh1EOr",
+	"/LewO1Ien0g10J+WxKl4BtyiSqSGjSHjiUkVFAd+rmUhuFozhj8fiAg8r90Fq1Ie/wIj/cpCVf1JKrXd",
+	"HX02yTPDBBD2qVAK43J0HjyaVZHeoHVS+cuNz37h/71y/Mtts41DYEsb4bi798zyRkC+20vxLrUdb4qv",
+	"1x2A/2lzJyBtBGWXQcgiEjyKpcKjzAk3RkRFYx4rWEub8+g7kWJq2to9eYapTmg6UK6bHpGOuJIGZHHd",
+	"RjS7ikJuFZQDvPglE8ljx+MAUpvjcIVMpCIU8k5EuCYOZkuA7qDvcXMNq7phky7uFWez2c90oP4LJgtv",
+	"aXHZn+KVgK3uFB7+qOnbCkAEB+2d1g1msfgWuyJN8c9y26IhuxnxSPzLbpcl+bprm27nVuZyaKbaab0/",
+	"Of/+5cfL3//n/7CzNieCK2UT2Hdz8ODy9qhkxkoutEjpkYy/ljyOdctNkmtPm0hl5a9UDlTSA50WFhrA",
+	"gnEsiPlny4yF1eotaOiYWm8EPuZhqJNERxiz+aNkUxq8xZLk420yGYpt1eAvuz1+KNZgM2a49vI04DnQ",
+	"4CUUf3jU2JEfXcWWZzwMxSTboxP93sX1SxYtKONYqlvkaav6y+TZsm/71SqC/nfXrK8nQvVCbkSf8dho",
+	"FqV8mBlqvzPXIRfvidBYzQRklXodGImAjEQyo9HvlopxBZYCGlYb+No4+1ZgchW9L8TiSWRY+Ll2aF+e",
+	"0BqtkEK2s+sn1QpaicjG2k4D1YQD1OlJHiPokmFDNR0AeXa27FdVjXKOwr06ON3gpn/kRI6luHiIXjLi",
+	"Yq13jDNYgsZ6CPyyNhpZ+YpFNBJ7zsgiZGdGCOqg6SNsnMgidyL//n33DQJH8+9o/j28+ffkYM7L586x",
+	"zg43Ftk+ge53F0gcChFhRp6C4CHUuCIrDmwoQD6Kmm0EfeVehnBvDecjNSUXNCtP1CaKRGwtHRHNod5V",
+	"K2i5SW51Wj9rOOiBTozyE1NyNMbe+GsE3VMe/+C20NGS2VjE3RzuXL4jEcZSHZgdI1BeAyAxQCfI6pGd",
+	"GTT00k9Uen3OuNK9kE94CFHldaXyNS38USg3Fkqawp3LZGJ31T0MvNgaP9PszzwaiQ4bzKCrMPFSGruv",
+	"TcAGMs3GVF6oImbEp4ANSsXdZdmLBU+V8eUXesgk9gtc4cztNxrx3qkX1rNeS+YpfIf2LMgmHaPay8tp",
+	"dibUqWh1zk4rTEhrCx/M16/SZE3Bx1jeihjI68zjnT38JFXksmshVj8da2jzOMCMWq0K3+cJBxOVzk68",
+	"BXQIdu2OtduQy/ipqzb0R3uRjHpKZz2k7Vpfyb3R2Wu/0kdNt7n5GWtT1nN+F5a8r93oPiho3aNQvh0y",
+	"rhhGvLHD45TLzCpEN9qdySm86jGgdgyoHQNqBwZ334sRFensFNsskmBa0F7JYHcAXe5Njuh1RK8jeh0Y",
+	"er3Ls4oN4402IoB1Bg1RNG4IbGZ5RnBJEOzKQfjB5aUEjBs25CmlBLOQx7FIwdO8hTLMIX1shFk3P7ir",
+	"ugocqz4e/nZYJj5lz0Jz1w9YvwwJn05UZGGhj3kUHLKlOTMT67qasRAZMK6memrgFMDiJvJApYIngc9n",
+	"NpnWEeNQYtpVibYQcW1vBNfhnSlvQw+HuI0y5k4QTtmNYuLTxL7JSAvjwbePL0S9yh3/WqYzHvdP2dXZ",
+	"BZuOZSxYpnVXAQ8A3sWwNG/sd1Ss8TFJ+pgkfUyS3iJJGlDNPchn3EHArv5ZkUxFmCFV/uKu0nkGphT8",
+	"GP+18u5w6xIi8U0t5y43Yt0U7fqHFXm7D5cc3igEOSzvkMsYffNccWWmkHAHBf4AtlThbzdEJHicwZDX",
+	"2BRA84ohp4XlejB6y+3JJVIeUxp7UHnmnYpO9USoT0mM825O9HAoQxHpMLfK6rSk8pL4FP5fDXMtxqcN",
+	"TwSzcgedsCpaM2DiTqQzFoo4BiUpPlkA9Gs+kIrDdC+seqtOPVemq/W525JRt9XprmDZXra7rS9dNUdX",
+	"Op/e7+YO+OpULd11y5kQ1bHIKEAzPEDc7Kr7xyTawfuTFz9d/P3V//j//xZYDLl3gO6ISU9ZriKR0kCt",
+	"1Ic6zhMFBz/mGuw5rMX8U0slIjaYsf51PyDaC1yQNFe0ZHZB8pjXvPCjlUF4tbZCKcTqBw72M7SFtq+B",
+	"WEo8yokh39u7aMdOdWptPXXK3tBZWiz4HR1sk008EEOdCnIr7DYo8YUUdq69fcA4aI3AKZnUIpnFqIAy",
+	"VZAktBhFLK1qSnQkWGQtSmtuWrdtShgoKjbpclbRzT37HZ4KOOW1Mrc5TkEvQR52a2hYLRNJE8baiKgH",
+	"M4b+pu95gs5r0YQENpf4NIm5olTh1g9amTzOMBXbCtVQ22k9ySfoOoTjVCsZMhnHShizjUN+j/c8tnpt",
+	"3FN5lkrvKZfcaPz+NCwNuLX+KeV++FP9lqsBotcpH2ZPm0SkwLz6nAL7hjvJKDAblWXNg1nJKV9apbX1",
+	"0f/GzRbWBocxVwqq4PlENoLFKgG7wqLvlO33VXDmjyLRrjflKis6Eq1Tzg+NMCQ84Y9gwW51wbxSrNBZ",
+	"HjuNFT4AVJXiflAb83CBv2Voc4hVYMtNprlKsENK0rAPyMJx/ZGEVqFwpQtoDd0wK6cjwYB9jStmt10q",
+	"oxKFCfZ7tDaQNYMmk1TfiajjboOmFB5zlI5uV0kAXod8Hbfl9gcgK9tHENg6gbn8bzUwiiZJL5/MnWC8",
+	"qhoVLj62QeLgOxzw4yZTLBPTQwzP36Plf8C9zZlDt610/DNq57IkIq9ZYqXDThQUhU6BXRaCiCzT+GeA",
+	"kVL7d8xN5rl7FsLvq1Bx/ExDOrbVP5S2+juJMP2m7x69B8kKUQLscHeH/ccOU/+tLs2JMAYc0CZx/l5k",
+	"U1HtduAqYigmu1NR/s2N5yjLhyLLn1sDsBJav1tHTTEjRLkUXCv2MReGiPKbXJn2+iRiV5AIISPX+1SJ",
+	"tPVlN8CCm+xQsYVE4HDhpSlQ+S7mUkEM/toq/5ArpTM2EGReR4wPM5FOeRoZ16cITpVLhQHUSYWHoTDG",
+	"JbmUTOrCYqZpYnwADIDQEhLOabjSapbo3BTJCBC0Lm3a+yKQtEH2GogkoftYSJqZgHfwM88Nv2YTIMFj",
+	"PE3RvFOs1PX4tLWpUOw3DucmvkYqfy8YER7ReLZPFW4fLuU2WcOEdu7lPlOPi7y8ATcSTjMVozS1Ep+e",
+	"Kxe4oYtpK0YilJEwp+zt0DkWcOB5zThTYspo17NUTGIekuxZlYhnEVuVzHq2Ehy4NG7YdcSdMAy3Sm/d",
+	"vD+RCgV4wVandSczHvdAvIUpQl6tTuvflX33UFq008qCgbzj8TV1D/WONzN5OrIWxtqo4KbsPb7D0RXf",
+	"Ck1uzK3FEiNU5De3Sw3dFag8o+jUHsHl+xkzOhFF7wMAl+lYYxgtAMlnqY5LRwCTVIciylNhsLbQ+g4y",
+	"Y99enl18h3CRq9jaBLjmPh63CcUITtDeUeF4gnE8wfiKTjAOG48dKs4jMn4MkCzV6OFQORV/inCf1Rg3",
+	"hs4tpBrtrKwM3+qIpEckPSLpXxxJ30PG7IMB6SQVd1JMm3kq8AB1hiepHTZ1hqXPZIOkUesl0RAxVxGu",
+	"g1xdCE5RJQtXoSDn1geR/FkwushAEpXqfwnFjOITM9bZKXsvTJbKMBMRuWBmrKe+VgsS+ARP4HkNdBf0",
+	"njtLdalHGQ8Qn/GfFpRKSKEnQkEfGtWzk2V3OI+t6LVyNQ7TXvtl7+oVoLX7NeazNf/uvHJ1kfdW+U0x",
+	"98Uv/9kaprjVcLJJ/Nc/Sab905B6QdiZp48c9f0gBBOfeJjFM9yKvgmtR/OnebCUCtgBe7R3IBCFoSkf",
+	"zoJUchKewLHYgnhKaLsXoJQLaCxRwzvQYUTnFCFflKf2CFgq7vQtRqCxk0qEnLhgYE2lEQ0CjxN1ELmv",
+	"G6nmi/WDSu9xb3yhYNIxt/PBcjvLpyfYJWlrRZwKo+O7/TeZWtTLDaIJzNmCUEBTvSpU8kD+VgZ9wEFZ",
+	"K828Fcu4mvnW4jvylWDinh5NjtFxXubPwyMAO+MZvxXKmTeRRNuHjbWZyIzHTCqTWeW0CUDAHjtGm7eB",
+	"gDc6E2RUWOmArrJ0WArlbdsnfD9DpbdHLACyIFMx9L8x7vgYLHtryL/R+K8KgeuYGzYQo1ztUMLtbDxZ",
+	"HqyScNu5Acwc6pS9kTwRs02kGDbHUYi3EWKcxB0WaTzbs13+UyrEv4RBYJKm8HMCBq5gkywr6AuZYhNt",
+	"X4ptHIFD6fxIKrttQ+rWDV53khtIRLFPwMI0NtZxxL69PHv1XVCNE/Awk3ciKNLcUCTgFmN+J1xIAz0H",
+	"vD1XfAR8LfgrzcyYpy4Mgt6Fu//1fGgE7BHKKPeZ55jqgnkrbqYSaQzELTCtTkbWUhnO4DE6jVyv7wxa",
+	"kA+Xp8RYzLvwfTIzEccwk0MeZlTZ7OuXi7BFwmfMiN1ZRNs5PseY8TFmfIwZP2HV9kGoaEvFBiQ0z6xY",
+	"xZpHjcHhN3raKWh+qLR9yoHNAggEIFXBMdDqqYL8hYANZiyV5jZgUyFHY4v4xCL04e07r2aY4TNDKVMy",
+	"MyyWicxOmS+nH2LrpK7CkQeQBzWEXGAzRyOhp8oU3wsejqHA2yoNrP/GvyiUnY2FTGG0PNZKVKLPeG/o",
+	"Y2vv1VX4hMC+JDRP5uaWWizH0oC+cLNowPrDfqmLxEbkOhv6qSdlyPggFqRVSnGz1M5bHUPQSGQ/0APf",
+	"wzLukM951rOrZj8by9EY+vjGegr/T0Qk8wSFDuao1bmw39rNc3F6FbSA7sViKywWaJet7kcZ3b/xVPKE",
+	"s1+M4Y7fzSLxLTYiTldFNW5RzY0RdwPoM/EJctUNip3bBj0c0h9BCzZlq3N+tTLYzK1OMzUFjCaglwjs",
+	"+wbw2MD+OqDJA9qKQgaC4CKw02Pn82/t61hP/9a+xrn8WzvoKnyzYJX5CMpTu/S2+rarlvAENRZl0u48",
+	"EEgFyGsoyARmLwtjrszAmo4lXP0Bt8ODNepEONZ5Bp3eG+H4BzxpKWx3kUoNh3eoiwvb25rRAi/TFfYL",
+	"HRFwgUlFRzc9/DmUkxs20UZaS/6ajTSPDZLXWyu5q4qHBoiygxlCNzcZXpfAAUF1GD7QmIjslP0b3BQ/",
+	"E6lgUaonEzS3I408GJNJPAOOFHCldW6B8AcLya5dog/OpCLUqTXWiavDPtRqx8oEkY6BAdvX/gZKSESK",
+	"V9mZkYnoYKCjj6dl/aA49oAak64q4zd8PpQjWAzgfrO7to/a506ki1qMraTEwJmr1WJdtY0ao0d0CmIR",
+	"nDx/PW2PhamzhpFdhK6yiqmsAzfRceUkZLo/VA4XRCsDMZLK2L1gJlwZCCRjFuTF8+cs4jPToBPfkux4",
+	"nTgnqPOH3qnJ7O0CVqFBbCgrsnuuNR+LqeXKipDw7V6urF+5ez6RBkYNj870Vg/eXS0TQYVpdc6DFgBD",
+	"D4EBFDd+kFjQOi/91ZuINIQHPX9++gIiGwAtYAK4P4qLrs5KXsXnVqxN1rND5WGGv4i56jlSxgiNh3m7",
+	"YwWdDss5RxzrDslxgjNd+v6ivXoIb24brqr83eQGbk6C+ckJaF6C8tQHfqKDhSkvTIbzoB1cnQXl2fxb",
+	"+7o6l39rBxfBeWBX6S+h68d6ShgJR9aPrupToSdCiWbPC4bB3GUuROX0GXc4jcpdlIj1xtwqQ6EYhicA",
+	"/YdiKlKE0b5VhVL1LJT2T9n3wiBdg0iIl4osDGRvtFd1lR6yKc9CYMnCE/6a4dSo++roSc9CTSc3ApUT",
+	"Uql6xQIqEMghKMBmb4MvcjQBjibAchPgPW23owmw/MGv+cy4pD0n8FZEkW6CV6STE63ygIe31+zVWblK",
+	"28o6krLXj7uENBWNkvBPMrG+/8Xz50ErkQr/avuhS5WJkfXPH8B86aUiy1NA3nZQfAr4Zj98aZ/osLld",
+	"/NHDt6HP8BaF4dI+rwuBPIgpElTmtfPqbI0oaEU+VrVN3AwEc1MRzE9esDDHwfxMFUZJO2gHL+1/z0+v",
+	"/hIWRwnsQ04S9ehmh9VyAMrNMYYfkRc21uGt0wMf3r5j//Uf/8m4MXKk0MNH6go3SYH9ThiD31nTMijx",
+	"Ltrfkj3hiKCHIo6ZVK4+GBRBh92KSRbAf1kMrSVBbWVdBR9RrEGoyNoQBae0jiPjWuoBzbszHpBpGtoD",
+	"OZVjtWfFaggQ9kCnhajSU5NdF1oSGUvcULtqYmF7CIGSKBf+WXAZGWbupwSlSrNYqxEV6Tu2z1P2ux2L",
+	"s4JK9k55aDyDkdl1KxrnUo3f0SI6WkTLLaKPXtyPNtEDhUXgkPQyaMVwLtEOWkpnvUgr0eqcBS2telaM",
+	"IERC/y6MhhdXQct+krY6ENlo1R6i7PYBj3Fk8oDhlYUNvaoRA9MQRLkIaJYCUDBuLoO5uSvsFNBll8FF",
+	"0A7OghdX652wLPz4L2DnFAlGVmk/ooVjwlyciDv780bj5gZSlDBaQmXxfUxC6MNpdLXoYL2WNg30XHZY",
+	"P+KonlY7Fx2GeZo+BjlX6UmtoFV+8OrtNXDhq51Xrlkfc9Jqx796XxY3TrxZK2jdablG5w8Y0K1UTbqM",
+	"vlq5DYvdUT143x78dKduclNG1PMiAcdCDBhRrc7leelP3NNFElS16M31KzOtzuWZa0LWhj24wk/Oy52c",
+	"V86femFVD8xRxy6MSLMeTp+V1dIuKyurj+3SqwIJDyQJGZ7wW85SzSOwPEbSZNia+LyUx+R3iMnTSWw/",
+	"OrParueux3dvzHJ60WkvZDldBK07aWRGKWArvPXzc4TmbfjePGo9Ptdbsb2Xdpywl5HUVxKgrPXtmPR3",
+	"3lHCamR4pg95w9oYbMRuGOxi6wbGMfmuY6lG6GHAd4UTcyfGMowFZJki+1CArgn2BDHiEzyDj+iXp+wd",
+	"Nv3mqbUK3P4rUcPB9UVpHjaGf0W0b4pJ8Fug8iSo+MTETkl5tsZ5XlLBK03GwJaG3Un64hPNL6UMkNqc",
+	"jgnm6FUchd2Uy6xM16ygtIWrjMVSGHeMMMyz3HqBnOaIfGLvUy7MBcumMsTwABx+lLIc7TuSuq7TyY6u",
+	"zu/vvdYNPgQ04YZEKIYMcJf0yuMpn5menoDqo4VyX+KzI/dFHThdda4WNMCjQf5a7fv94u6ak69cHn5U",
+	"lOsqyrP1FOX5moqyvZmi3GBb1enD99Rc7mlXxpZ1b0NVDbwm1EioOz2rV73WZB3kKrKiAtK2quO2vBsK",
+	"tAwd6ymDTpqkcr1UzSnGoLjSfmEyGcdWLborMFbrr4GY2pxqRfY16ziQYoZK9LqGLEW1iowaTyfLOmdL",
+	"booj+HwdVvqOwMebpYcTJ7rPivdNUAo7fudm/LZNT36pwAvwpaapcEcDFnzQ2PLM7a/8OY407E7LaK62",
+	"y/eOc1ZwxQBm1WBT2aptKAyrQRrX6mQLA3fX3U6ceP49Ye3zgFWldDOfdKfNTY7AegTWBmA9zOKwe620",
+	"HxCnVsPXtWyzZxMIQjSaaG/jSJgMohDuJN3iIHxgqin9dQH2xcD6da3JxUwejikSYz9dIfyO0ZNje4xD",
+	"ao+xaTVwE0qXAGRViDxvBS2MmfUGs9XqY8/Rfi+i8OvA8Xou7e7CuKBJDjSYiywC3u1CiHFdPO7Dr8Pq",
+	"5PGbdSPpBRbcRyiSHQiK0WJhLWIYcCmZsZ4axlmftGe/6m7SpRTzJHIFiZ2DLTaUDNDqBRQS5rGdoBn7",
+	"tk//6uEXfeJxwNuT4epjq5hL5D62n4K1F9Ujrrpd2HP77QWyEcJsLmAPGHA8guW9YLnxstVh4q/wnl95",
+	"OM++JKBsCXwBNjK9MvhuHugjY/LZZ3xob4NOyOsF3jwi7YnF5CiKG4niR0ycvH1y0S1wg8COWV+sHt2m",
+	"CT43Tzs4ExOejQtfwsvsaomYeQ5XLjgT2wLGM8jFeXBWrv1MzrI0BNpRRXK5q9hJtBrNm9SUvgxT2Ryt",
+	"dCbi/YxUNUhrb7AD42/PVH4/8ISUiuPoonOulRHtHzAP3EPZjiOUR92zwjGwllHv/iXFC+vu+9KFQHer",
+	"x55oNPEfAA2ozBIeQa2gSFOd7iSg+Dj43Qilv/isrW9cLhdPBcIhMVOtDZjn1J9zMaYBAdBShhb7to/f",
+	"eF98Y8B9kqypjlb+Ts+g+EYonK7BjGVTzSJhbs3BQO/xcGirwyEQ9P0fDc2rh91vw6/zTIm0QNl52VYb",
+	"EEPkCZGSHFDZxgcc2Q9uYMfKjYer3HCrf7i1G7RPmx6K3/bghiuXcVR+Vft0fHaEZJulPG2dQnF02jAc",
+	"vwZUnblFNebSMQiexvL+UUCh5j4KM6vJzzrPUsHD8Yqd9pfqbQCVsgJuny/T2QuXb6avX7abFTMQ5F64",
+	"wfuLYBGLiypDviwU+Pc5ypyk0CgpxoQb0wOxsfoiqO7YTksqXEup1WkiRylxDBeftuoSQ5oUfHnyd3X8",
+	"WQXxxz77dNPl4K35+NP1VQgLbfNI5SxUUbKs7CTw8ItFIabk1XQ8EzsWzg9zZKNPPVgrISIRnbI3wMdO",
+	"9I4DEWs1gjPLwGXAKZ0JJqRV46fsF4XkwlR7UoGe0+opZ6mo5f4EO3+ouayqpLlqpLqf9nqu2Qhujwlc",
+	"K4HRQ4PMhmjwgAe1R8XzFSiezXZVQ2EIkLE85ZPkBV3WVBuiU+sjOoWGZDW+exh05dj+HHnea1xeM7L5",
+	"ufEC3G9nmB5h4QgLc0d4od9aBxEEWslipZPtOZv14Eo3+oXE9FkqYGsZLMseUouGndRsrGRSrlu9sa2h",
+	"+VAFHLA8PGaDkoBu7I09VAnHEWePOHvg0fbVzKmiiGM1sF3XZNr3yeuDZaHsCj73dC76PYRHDOSKUcJC",
+	"xA8nAeWIrweEr3Smuh66zp+AbrvhvmYQplPPOQTe+uBTT+4j4KXlCpgSU2EyLKZb93Sz/mzz7bundqCJ",
+	"zQ0f+CyTOigGrRP/r3XK4padH7pjyRXPLJcK29t3H/AXuzss2+6U5e27Rz9a0ZNlxykZVxFPI0ZbX41K",
+	"PW7LfJREe5XH29JSLkvThc6WrgEv0DT3B9yAEukHTMRG4KcNrXjnL6FppA6EE7irVKw/0bEMZ97VRRpk",
+	"c9pVnnureGyJIstXk8GN7MZJeSTDDCnKQBcsOQ95+26vhyD4zvCbUh9L17DvLGhNeaoKNtyX9hNoR2mK",
+	"joTn1JHw7PSq3JMQaGVlBkSyH96+Y1anttYRiV2fL6z84Do5fG334BOPQFuRr9XQr52AbSL09+joZ+S/",
+	"NqlqK+B4Selp1xVBDVjC01sRsb7ReRqKvvsmKGuzKTd4I6tg2Exkp3URaUyDQrHbDvgL0eGxSFEgsJU2",
+	"j3tjndstcvkyaGF/7rQHJIPuixfW0M4n1iQyeu6788svgb8T3tY3BkAvx8kCNRZOdQxM0haAqX9E9Tos",
+	"mnCXYSfo4ukA3HQK3XM9wNe+AZBjLx+dfa0s4+E4cQTDsVS3vUSqPLOXWPgAJXB+dmZxgqverRAT36XD",
+	"J5uXPr04g+anKXrhqVRZbypVpKfFbZ/bm4311PTQXIBxUctUWHJq4IhtobHlQs86SPjWYx1HvYR/8g8M",
+	"Kk3VoI90Mslc89XSN4nvMGJdGmz9QY0/eolW2ZgGl6tI9yB+2Kv0JaF3W8Tlq61wuVhsyBKjxbAWTEFM",
+	"McwVNOzmcS/Ms54eDnuRTrgE/yyo+zoWd9Ar/KJlt/yf0Om6p3Rm/YNiAU2YCqGkGvXsGDG/qvO8/DkO",
+	"lL65AKR3/gC9GX1ntZOOI5HC3z1rI+FsQm9td+vqxETS8IGMARsvz4LWkCcynsGs98KxjKNUKFxiOytW",
+	"jqkpt7Ab+tI/EX1VvBI0fO8uj5VI/c3t4CbjmZEhj3sTbo1WO5RJKkaKQ2azHSk3of0cFRw1oi7CA8V+",
+	"46G1NGIRjYQDic8tATtGWQi6DFrKurYxIg51F0cgiUQorRdU+8Pz0i8vLp4XP31x/iVoiU8Tmc56Qx5m",
+	"1qQ9L7Vid9v6i8tVTr1yG3Ajwx7BAG0savMuVQ/SUQBE4F89nYMnMMzjuPybluK4v2QmybRMBfVr97KD",
+	"RksPb44TTDu71Wmfn1WH1qPQVw/F3r65ybR9FR3mJAMv4X0q7ZbL4FsAdNDCPi7uEysS1rnsOZVSvtQj",
+	"Cs3aC2rCSOv7hcS07knt5y/nH3XR9Ci4dv5ZdveUHgYL5qCg7oFWL634PHvp/OModOMe9wKsETvLFeU4",
+	"tLvpnxYrrVkRSTPRBlqw8+jP3GSg5/4IWnajRWCHuJcB8EIbADLu0TZa2aZ89/+y9+7JbeTonuhWEIwb",
+	"UVV3UjQlyy6biolzVbar2qfKj2O72zPdqkuCmSCJVhJgA0jR7I6KmD3cPdyI+WsWcXYyK5nA9wHITDKT",
+	"Sr4k0eZftshk4vm9Hz+Q2K/Fz9YqqFLyPo8puFi85fBg/Cx1xhpEEsH4gKUVJ757E+02Ra9xDoHPgB3T",
+	"vA+R89VU6my70NYqPKunJ50nhTq1xt7Oznkr8p4OxGA9KoJHRfCoCB4VwaMieFQEj4rgnSmCPoIH/uFW",
+	"hbexMqq3JPY3yZmodhJ+GjOvyByG6njnfv5tc9Je0XgMnvaAJoiKr3GaO6bLhmQ1+Ng+XkhVAzRGBxMZ",
+	"/IUV1edMrHLp16RT1GWjbeLm33UK2iJ5kO81i6VIAPWRi9EPrfUCVjvNPtuK7h5kbLzW2/5iTMWIEUoC",
+	"39rMsQ4JSP4G32MS0s8yU4TNme4GHM+ZkoYRidYehu8cmo2fLzRuOD87+6FNPnvYUG+92pMEo0KzxJIm",
+	"Yo5aXR/hgpDD2v/PoTfklXAY+ZlImKrOShUS5xFhh3CXouFmNmEIToujO9hOyEadSCuECtyhKpTn17QV",
+	"lW+YKXW0iY828dEmPtrER5v4aBMfbeKjTbxUNXDvRvHrhxhMCWrzgm7+HoosUS/MVcJtdfRETs09KuiY",
+	"DWtJO4fodxoz4HdRbIDORMISMpE3TGNntci1/EtTkmSM2EujiWLxtcSfshlWagEiv8e6HHNtpJpf4CZq",
+	"kvIbRgZzws2VoGI+o/M6Bd2UtHtvDFRb5hSXY6dOiWVKkNE7G/PYlaTa6+7iS3Eq42vdvP4Bjus+dPmd",
+	"dIMbS2WsaRMgxK2KhpCp9hpABwpMhZRrZai/oJrtsSTCXruk1T09fQbo/Aw8VB4X31mA9pmIGCkviBlL",
+	"zQjg0xPD6ITMZQadAe01kiL814POtSJL973m1sw6XO/SXhhe3a/yDazrLlnYb8xgkSZSOG6dp0JLYZY0",
+	"bg8UN+JsCR8O66EGLa+xTzDl03bpyGrJppS1O1sIukfkhqYZzBb+s4DgsE7s2A5eSci1blvL+Oyp2Ptj",
+	"eUVNwrlbR2vNTsRbmuvgN3JVP0Po92f1uAEbSmvTWsNnKrmAL1qPvGn0CO2iNcBfP757/9Kea42DG0+U",
+	"iZjpO0tKf+GOxMwkenz5vbqnG9EGGw5ZbOr78ZFEzYnKRDcH0ERancksTciAxXLCiLxhKsmwRtoKYdcy",
+	"LCJ86JggOL3IjM6ByLHhopWAofoFYbapsd+ALGyTtwiqfSXcnbrwfjkuRiSRDMWx5bdQ6O26CpHv+6jL",
+	"9GE6fbhjbrVaTvs/tMnPfAS591Kk8wuiFjl4EbyKDDIDcsmM2ZWIaZoy9R1UnTSn+JquE+/ev8LN375T",
+	"tD2EnjsEVOFjtNHAhkLVAlH/U9Dk0dUTtXxrt+7j06iFvea61h7GN/Uc/Z7+mH/k6fixvfr2g9Ir6mRi",
+	"zY7WSEdkkvuThG7b6+A13bd35Wj/pOaEgrhznmjcskAwD5SDWJPwUW7t6W0sh1qb4F1mNE8QhDgTpusr",
+	"4qAaLzcThjITSZt8pla1t49Ac2dnq7rse69TUH3tn2mDpt7nQmfDoeXW4E+T8XW/nevwDmGJS+g/ho4K",
+	"hFGqB7i3fGeYKeBG1gRGgKgwA2tw64hQkglugv4vReCFUhEtJwy4H/TSSXJ2x75wbS5qe6OtKOKxK7vM",
+	"zfP7LOgBnR91HK5Y7E57wgUWzxk2aUj6Z53TVtRKXTVK4x89gR+Zxs8/bUWtf2RUGCBscJDmRbUUIczO",
+	"zmFPHAssftqYNZVP6B4w7YtlxE335se8uzQt3q78jAdUs97C9nmPZOt0jaGePdjLMZWaG190vbBUp2Ln",
+	"m9PzF93SvxXGnMUMLo/VZQrOfB+qal2+/PcTPKZOp3NbGXunQRl78MA5EmbJHlt32Gv90rloq6QuXvTD",
+	"rlqza6yW7+isG9CUipgRxUfjYjQdNucWQxZErXtBfTX5T3OSSgN6NOSVtEmf3lCe0kHKoBJUCjK230JX",
+	"bcU0UzfMSk1uxqRPdU8O+2jmgufNPQxhZmv6orC7sDIIxJIVODIFwBl8F+ysBoDDNnk1mZo5tvEu6X6+",
+	"pzez38OsLD/bVS9vu1E/+X064r9ui/+6otDdcuGaoT2DXsfrsGIk7LFRPVSRte9ouFSa2sHM1uNgChDk",
+	"dBm3kUhXdR4cS5X1bbVPDJ806u/90RrvQHOeEVnqlTWjwoOlUQOrdAkBbsCBlCmjYrfdvD3PanVbzzpr",
+	"KAf0wSoHUvQsL7XKTqeD1j7wXpCyrS1bXxd43p13ZwChV5u2Ocg58aK021N9DwjKmKpkRc8VYZSz16Sy",
+	"FrYcEktFEWZNum6hLMhrcIFAlGnARlwIK/qWHkKniOuvMFolzgpCjFwKYKMoX8v2HYaMhCNZu6I6J5Jd",
+	"8guqkjsRd8vOkkZyYHNcvNvkAiIrD7iAPfpapMTP2AMklw5Eiu0wIBoLip/8Tb5VNDXCfagbd4fI8kiC",
+	"gbd6C6qpletTR3rrmLtNn32+kUjigvXWsYjvRoZtaXAWbGI8KHclFIsZn5reNFPxmOoNOkhWyk9glZZZ",
+	"2xWu6YEBdrpCjAaYAnjuTkUqZPzaR2BwAJxFIRK603peaL/j0MLW2hFeib5LOeyTgvbjGT76em/19b7M",
+	"s7Iegqf3ALy64IJjZiwTaOqoQPjNuBFMa2u9tclrrWU2lNmaLMUfxeG5dAupfUeHbtmhW9iaxo7cl68/",
+	"Hh25B+rIRSIG8T+SMtGbeHELmco1BuqfcImQm9AlmBxHBWY8wi/BoWo1hNwO9W/dpR/1ZZjpERJxf5CI",
+	"YGgBq60e3H21AX3+an9ZN2y4hmUoxvXBFotcxypqDO39v7PY/vf3o7G7U2N31zKeCz2Fk0J096J+ExQA",
+	"Z6AVCudav3x4G4TY6dkuhVi4QjqzWwKjveUjpsgn9sXwlG3QAntG5wOepr0w/c8/nTx7droLv6untYfj",
+	"eIW+uEmBdd+pxefH3RtQU0kB2RfK991QU702jf6RoE+fPfkqFGrwtkPM43yFen2+2jOEavaApsta9tHd",
+	"9224+37/+gTRzuwv32HiwRSxrfZm0iCpkPlzKMRaMnh2KsV2lflalnWP0AF5n/0tfpqHhhFY2pw7IkG6",
+	"jiWh+poli3VtPp9nRrnRS2Vs/aHMVI/Nme5Hld7TNQrWcIsWZfhBFK+5pM6PjAnv/dVGKrYu7bpC7r3U",
+	"pjUSfyyG7gtLz5wtPwNKTANxkbQKFeq1G7WR89GVFx8dj2XHo92WXkIn1rK4xfd41IoeqFZ0Un+em+tD",
+	"v73bsXc5uHcac4O4Uou6L4f0g2y5BUqRVxgW9KJL/BizeKU2BR1pK3czainomLtHJeVtnjyMd6NN9q63",
+	"NNdQcHsOUkEpVddDdAJ6jmFl1JpaygfYhvtUU46qwj2oCnsVJIUwpYsNHIVCY6GABLmlKLBXWK/uglAo",
+	"Y75mbKohOeWaTXcaV3wN8zis4gyZsH2XZciEQUEG/rt9lQYctzXBMo1l+RLDjdK313G9R+oKD3xjpnyq",
+	"Szn/KyKaMTVsJOGFVW8vfL30freuqPUFNsPeG/hUxtc9YMPhxzutOnDwX5igHFNDUznKUGAh/u0gpeKa",
+	"2f0CJmdfjw8HFtV6kpwOO/EZHTxnUPUZZtptDViS4LKWX7dDgXia7/FPYQDfPtl3dgM4Wab4kGPYFji+",
+	"a4dX9ty2CjgmH6f2/ttlGUXj6x52lgsVISXRgn8iYZfjGIse/A2Mne1Cdpb9PLBwHXcccYehujr9ux9u",
+	"dg+ZmqHX4G7FSgR5w1SOQCmYmUl1/R2QM/6KfG9/RixRkr4YcqDIfpS7b91Z/dANDXOENERTnhAf7KMa",
+	"A39YeWh1co6iB6bAdUEMYaMN6A1yJZANR6RvL7j915NXH6ylvr1afWRrjCXWYHhB9dh11YUjaIP10Heo",
+	"4z3IrtT9QgsPuzaXRxuW/J3OJ0avmUD7YkEW2l9iz17M88QG32bGY3ZLkuZrLKC4vwTN8o0ocaZmRLw+",
+	"/e0xC/LIxw+Cj699Zb69bMPLJPF8eWN1f695GI5zbaeAHen126HXQ4tO1xLf/QGLfIKiU2inxgEKea67",
+	"eUU3BcN9arDJaRtVIt3PgUag4SIUL00uCjmgAbMgr0tBGzFgF5AJTZAzeDds2d06rFR9mnteHf7I5grR",
+	"rlFIsOF4b6ToxJLt8yfrFpGhnbFT8JEj2/ym2ebDc1euxI3ZherySLGhYnp8jxEr6Fbs8af8ZYvA1sW7",
+	"5usDDVM3NAVTdDZmEM/CO4dNbmh8zZLIGb+VpvUYv3MtjxfDXasM5AV23DTYBVu7A557D5gwR/535H8P",
+	"lP99otfYDxc9YCVfEtF07texNlu85iuqxn7iaaqtbjehhilOU73LmM2v3Bz7ae2rn5Y91/0GavYWJgmH",
+	"tFmBd4l32d1Z6w3n5TecPcFWSrvkz2frhv4ft+4hpPErf2gFSNfc3FFAw6pn1ygefBCDG83S4QXJ3wkk",
+	"hNmoXOX2s74tHgCvs2qZpdABR+M5MNhSIKCukVMErYvdRIq2cWjYYWePkGFu5rcEDH7l99u6d7dE//va",
+	"BLY2bdxdtOHIDrdnh+ue7rcXGPhI56haUs/5wDkHfSI3Uir3GiVAdrVTa+9IZg+DzA6u2uyamwflze/n",
+	"P6pz0oNxgDgHlvqo1mwySFmCPvtZcNJT76OXw2oPPbZ0xmu6kV9+I71j1255zwk8/uu6WvId+eOPHOph",
+	"cagDc53XMKrmwvyR5xP36TiHzDKMKvofRwRwSL1jHP5A5KcJPG0Vi1Qay/5yxgcPM513O8J3OBYZUKII",
+	"tGW1XygyolwsV4yY3Fa09hm6XC6+kb6A/kY8CBtyo+qIUkuBdUFVcPXzgwJT8XNe3Svk2ylrOS30kbjm",
+	"puc3qMfFsQz2YJuDrDzTzUthf339aU8VTPde1PqV5z06QVXnRL5VC/IkUB8se4+GFsaFsJ2yld+7jJj9",
+	"FiZxrHRaUenUOEjmbON7qGcacIH9aKCPhUa98xZcmilVTozcKfRubZgOUhguT3ecvfAk11V8jw+3/jeU",
+	"i9D3487jYZ72HlhQzN0fe5Xsnbqb+NglNIT31gnFSWChyowqNpZATv7zCcDzMnw0fN+obKaiPAZJBKkz",
+	"psIaLoDyzs0tIa4gd+43zpVTza23fLMLeoeRqUPiABvt5TdaIFIk6AHozJvrS3uNAxVoereu1m/yZh9c",
+	"6OXWa3p/UZjgJOwLaXoOmBJuOvoKjSQD5px+IL2tENNoN2yUeVsIqmwu6XYdWXG3+61UZryVULu7IMs3",
+	"TfmHFtLYhZzS7ubcO5gQ+b6PBeX+0d5Qqv4PF4SlmrnzQTcRoYZIEbNvEH7oN+zIdJ+V7ZlmcLqGKRLT",
+	"id3Hkjf9QCCJKno5rctQtD486KFjS69Dael1RB7arxT9wKZSGUKJI4kNZKe5pfeXY4/EyBEUr3XJwCpy",
+	"kYvVRySRQqqIjBQVJiIx9KYUCZEzwVSbXELcXrAby2lB5u/YnX5wOETQ6f4GKGfPHvXCSK2oVRy4uX/d",
+	"XpDg2r4TcHcYsZDgkYMoc00SWtc6zGWD9PDpejCePYPOgiXZ+unkxx+hRhCVSjqRmX1R67z9JBQexpaA",
+	"X/35A1QYNgpCC5Bnr1786V0rCuv1/PfHk87Tk8edVtQCSvRNe96++uC4+zpy8Om6cvDckqileD3m01a3",
+	"hbe1eOMWhMQ9OP8fWjFMKu8ciMcOuWdv3vZZ3Uci2hMRrUsvX4WDERHZHx5OSCDFRwnXDyAt890QN8sl",
+	"lVNdyCm3rAAR9W+YmhcL6GI5YeBeiAgXRsIzuQCHDHRQIIdKTgpplxgGLI0mpFkYsT4DMyJ9pNzkK/OS",
+	"FK7CV5GPefYNpGPmZ7Y6I/Ps23FKnNXk7snMHBMyDxWX5JZD3Twj889vfz1mZB6i9wk6mlxjZIQqQ+iI",
+	"bhbBKTCAGrPkFSge9nfzyEvwUK9/QVKmNYrufzIlyYwJQ2S20/b0bwqoc0fY673CXt+Jm+nWXM0ig97R",
+	"cGltGqpj7DsapwAHUTVYUXruaER4tHo099Va/fw9Q+jBs0dw8L2Dgx8Vqq8B/nY7D6mXcA/HTQouHHAp",
+	"sGTE1B07S4NWslePqd/1O0EtP5L5oZP5RhT9dTTdBu3/Qfpyy5zikWL2wO7TmfteaoM19nIKThrmbaeU",
+	"i2uWEHDVciisvyByiK0FDBcj32WEG2shoXvW32Zwq9oDVTcsaZPP3nWrIAuBJYRql4oQEUoSrqdS05Sg",
+	"+UWTv2faAKY3tz+BLUrIoCHKo0uwW/Qhu1uBSzCKCj1kCrMJY5kJEzlXM45HU2wqMIQyMZY7n/10GmJb",
+	"5/5cj6gICii4g2td0dW9dmHcRUFwfw7fABf5Shim7EWZ8ZitjROJm314mWX+mtxSWv9N1daXxFfYnqMT",
+	"9yCduHicju3oxtNg1Xdgc5/vh1d/Ofp8H7jPtxZ0FC7PKo3sVoUJZWO9u/eTtflo3swH+2ObsZLZaExm",
+	"Yx6PSULn6AaW8ho7uTo5u0On73s3z8Ny+bp92n+CYT5QK2oVhq3y9+7QnwXHvBbw/C7VhYHdGGns4n5m",
+	"A5VRJIF88X6Es5OzZ/fhx8FL+8CS3VyZ3DQQ1B3UuDsnMRNE5rDweQWOBzOyjEQqn2ZqbYwXOFnkLNrQ",
+	"uZt+l0wzQ5hSUmmi+GiMHZoL9kXA6Ai17simcshLQABwESzki2A2BDOBuHJ6V3oYwJh6M8qtgWZJmqes",
+	"APqMTJIaYviEIez9UslSZUmOHa9wY+7V8GhOUZsQwz4tka+aG22w19+iTgQMo6CNeE2FuoT1TRWkvXqe",
+	"A9Vv6Xc+EsDtBHBwabMlef0gna7Ol76fwl90oFLn3/Mp2FaAszZ5ReMxSblgrjspZLJeECy9S9xvXNsp",
+	"1xrASn7I+sQ0WYc6fYlvkcMyUoRvbGrVb/TiBp3iKywH/oDneK/aBxd6ymLj2dhlm7zWWmZDmZU8gY1L",
+	"ERbKDO7G5SdVwkCvaS10ej6vAOxq5G/Rmd02cNi85SOmyCf2xfCUrQxozeh8wNO0F3w9n386efbsdG0f",
+	"Mrz4gFzIK+9Q8C/7u97YvQxwa4fvXy5fzjpv8/nqUOnCHT66nL/NNBfPWH758DY4kU/P9uJEXsEB15v4",
+	"rvjit1zrDkoYqleb2FSKQUh4RZKx1esEuHUwv7gAnw0/BWWOzaCaCR4JHKhN+oniQ9MnKbeaIwBwJHw4",
+	"ZEp3ve/JQ3uhrUYJbBsxkgy52Knb+oNf6WH5rR8kNuMui8PxPrW656dn9UZw57Qgr+ydwn4dTdn3sLUD",
+	"F7K7QA8wExDIM52TqZJyeNfl04qljO6t11TR9EMoi5G1sGRmPCAG8J28vHJMb5gzwKAYEixNZ3cSxTBP",
+	"58Kap2irzsFwC/k2qcROHRpww+btJuWWETbDg/k46OD+V2yZwnHfbwXmHfekWgDTgKnHfMphtq1fuYnH",
+	"TOQKHdc6Yz0AORfA39fjMrC/h5gm5C/GEYBjEaxh4UYcM4UONlNo1Zluk/nzW5758/iY+XNA9hcwPefe",
+	"toZKpllFJBtluCSUBON5PWMtmzJ1w+3pnGim9UrEjk85zgMC6qcpU2TM0gRsLSmvCZSmctGuNpfywT76",
+	"sQ7LaLJr3b/F5Eax5pL/b+OaTn+IoY3YhFleYP/Uhg6H9VgZhsd8SndQqHiZaok2OWZ7x1IlLLGXF5I5",
+	"6opN8RR6N5InrDyDQHMAOBntE1o/tooFT4B8bpUDnfi0VY3peHrSefKp8yzngP4cSw+cnq+rGHVYoTEy",
+	"Fwm/4UkGQmLCRWbs6p92ooXTbLgYetYCFoQ0KlVDYdihVkQbOeUxDPRZqutUUnuCr60Mu+FsZo2FeMzT",
+	"RDFIV6uQGUs7trMsrSWmc+eGdj6DSnO7MMNAvgUu/gKM4D3h9i+z8hzKESOi1JWKdImlDfTPGZlCMQlC",
+	"+fNE5zlY2igqRkxpLAbB31irWg6JvQq+RgTSp4yEnkZ5nQgVJL/VfjMwx0KzG6ZoSgp3W7frDMqlM7/n",
+	"FsjrM5VbGcY+mcA61LwFIe7aFt10HlXM4IMTWwetXxYYT52XX6oElcdFFlTBgdbUI2/PpxqCi94qlbOx",
+	"JAnPUzeAzNuV2VRVtL1lUtVR6D88oR/tlJwfJGDDLXqBB21pRJv3h9zy0xzsnPwOke/PO49/QLwyKWKA",
+	"YrCWAGr2t4K1XOQebkqG3FqXA8XotVVFVJaydh2Uyw6E/q7xXAKBnj/ZSmHdKZjLt0RX1XAoUikWm73K",
+	"vUf2tt9jUfpKqvS4SjlVFgohboFSWqI++4Jd0l50UDXYf5E8+YDv2Afa0lE1OaomD5GF2mu/C/5pqL6u",
+	"dzi/mzJB4BGSCWg72McARB9rVCG0PuOaRS5BSBuSqRETLojfddYF2hnBzeG9Dei+UDJl+qLAKREddkIF",
+	"HTGliWbM9+nIne9tcgkTI1JAQZo2iseGJeDwIBxdv4bRyXea0FQK1iafYB0xVWpOeIKDGD5hOiJCkiGN",
+	"zdpgHZVedhjnsPzqScb271XHQVpR6yT8b53UpLp+fMv3q0uo1nwkfOcXNoFQje+DgvfIXzxXsDCQyZzM",
+	"mSHfW7HxQ83aJlxshJ6N8+Mahqx5t/uqcedAOhz24Dd1g0KwikNJp2EXpC+nrLpEuu4gMdRY2fxyCr9K",
+	"JGxHwvWEa82S5sfmgyMguaqHd1813A/LC3rwk4ohX2ZlXJWJXNUvMmO3wqo0bp8Ii6UDq8BhC05w5daM",
+	"PGCCDXnMqZrvplml3+UY0zeqxnT6zT0htC+suIl2cboK6bLzvHsW0iiQyfjvrUrxqbN2JkxnUEC+NpkS",
+	"XIx6p8/Q5SUzFS8cXOGLtVYElOyOI5eExYC/o7m6cH9x6bsK3VhJdtfBGtA26ivrZ664HOFoHQPy+g5K",
+	"3t8ta6BZws0JvMYbAvvIlITZbl23CuIJPg2CAiVZpQPWrnJ72Jkj5e2Z8tYhsioC+zRmoOE+FJOknjCd",
+	"n9RNdr/EuH09bU6yj1BNvEcn0ScJGulCikhkudtsLAFGcAxtBu0lLeUbWW3Xftgl/Uwza5t3ieXt/ULP",
+	"wKKXKQHNV5Ggqy04mnwDD/syDAb5rOKZVNeAUGN/DmnV0oBNhgq3buynwt123OsgfFNuZxvxks6T1lok",
+	"fwm7kSfX7dhvdeTve+Hva96IgkA421ogPEQ/FQqFSg/VL/yGOalgGZaWE2aN7GUJ8UczZm2nmDJzn41m",
+	"N+KsTVijX9shMUfXhuSFvSvCEC2z0dijoqx111/g4vmePPgbc0Ls9FLgBk9Ozjoll/RazWCQHzwM/upC",
+	"LpVnd/f811lxa+nX3xw7dVTCahXthmzUsalD46JngYtSgve3KW91bzwk1hoI1NqAA67MmFjSgI2aKSlG",
+	"6zHYl7gDND3y17vlr7XHdw88Nvjoj4x2NaN11BJU1zE1RDCW6NBUs9rruJL/ul79J1wM5Jcm9T0zyo0P",
+	"RFKhZ0xhiFWmCdOhRBpCmIUfWSudxjGbmvU7A1fGMl+LWE64GH1yCziwuOaD7LHQIFq3fkTOyRqgb38D",
+	"9tyYuAGnbcjDklO8VlAk2wJisx+kFJJDpordcDaDaY55moQypJSKUUZHUJLcGir7rOL6upeyG5a2uq0x",
+	"H43tZrEvAZzX8Vy7YMA6v/zlr/n2ooZDEobYGtyQyxFN2D/hl56RFjf6LmMxi5R453EZzwG6rj9gZXjG",
+	"+wRdzwZsveA4IpHDYak80qWn3GW4psSHV8dtrPB2Vy8imTA8DauDhjYFNlsV4IkITbUs5d8qNsw0g1pN",
+	"q7Ymis5EZYRn8az3hpZ1pNVtozdLR3UoCtBt5AxBHYi2+g4qSEdIxXrvZLyDQM8ysT9Cqr1H4/eSJIoO",
+	"DRmwERfaN1SP5XTu89uGPGVYpNeXMwHu5j7Gh32O0kV1xptmTJDBPESOcK0uz82qjvZtdeEhFvOEJVHe",
+	"OMa/dcAgWRMb5KIOBZcZ+7gLQsl0TLE0HpEq3DwB9mrENST1VgebrFo65AYnRlx2ltuRYZamMIdU0qRx",
+	"hAlWXOCaB2Ht+1Numlzb3CBzG3EJ20JFzPaTIv1tCpegZR9ly7qyBaDUKbIYeVOlE/6xJl9H1eo+I/lj",
+	"liPyOfALYMjAMamYk4lUbDX33SBwhOs+NI4XHGRvJRkw6FA2VCwkZwozbs7k7IXZZ/3Ht6o5g6ly5G3r",
+	"m8GM3gTmVtCXNuNxt/UCkkNnbvvORJA2+J2GVg+7qWY4TM/fybfj+qMOK6lnRaniCWtF1e7AqEDWwQGx",
+	"fs7+15RNDjEcP+tuswq/qBVj3Lzpb1jTxKqHJkjyQJaiNyzVACImrUpDNFh29upeqpSb4pVrGq+DOsFK",
+	"X42hyvE8L8A+/LZSgMEU/rjj5PgH4IitSZJf8MJSxciYioQlNdr2PXhgmybNc7PQ35Y4rDfvn3CtjZaF",
+	"X2Xq/K4cqkdWc2Q1+6kGOGB9uL4yICe7Q3Eau2wpr1I98lB499pQwnvisYowbx0OftOxJFRfs4R8f352",
+	"9kOFpyHP6Pe5BVY6bOB0cHvhr+q7XO28W+/DkYEfGfiRge+Mgdegff7GTIGFk5EMHMJd7Q09GwsMVrG/",
+	"s9gc+Stcb7sV985et3XuXmqoG8NctQfj0D0y/gNm/LnX6sj49874f2VsWuT8DoXHQ9Jszfr9Yd4nz/co",
+	"+BCGwzxbllwg0y8mvQTerhk8vreAnt+Ugw3pfRwzu+K5JnRoiZ+m6ZH3H3n/kfc/TN5fWQLh8jMC5x/Q",
+	"+Ho9Vn/DNV+BPfmWzZg2hCrFb2jqAeBCizmpzGKDuQvok2k1cXvJ0rmL6YV2dNDbzbUBm7QJwMsZxemI",
+	"kaHMRIL5aDQhMDMymON/1sehvBKfuRmTPiZVdYlhX8yjWN/0I9Ivsp8vJyKxLKhPnCEAwOdET+0s9JhZ",
+	"qypNiZIzDT34LaVYO0MbxegkIhSw0OdEGykTYn8u2JXAzlUX9kXwHL7ZteeVw6FPPfEFxW1yKQj7MrUr",
+	"AXw9L4H6uKA+ZAf2PfaHkYam/TZ50nlMZmOeMmKkvBITK+7wLZqoTNTBcf4FT/2wAsVwCe8iUJwP1Ipa",
+	"hWGbR2CRqjaNF6/somrf/BF/c8voPgx8t63MFgZXTMcZI+ymvo8bPtKDR3YzBxh5RiESjtkrhNdtAI1j",
+	"pnVvIpM1mvo5Blr87cq5TBWXwN1rMIXc170BXaeVnmKWs3EpeuUXVCEN4SUGsW8nlNB5uU2nZX4pNawO",
+	"dMhTwVDJSX27vUagR02mwqhyEF2rJmPkWlPZXQJD8eC7LZrO6Fz3XHeSAr8oay5Pu50nTnPxzyzDxtUq",
+	"l0+7p2fu1yzlIz7gKULi4V/QktLqIoCQC0iI4S/k7XTEeiMls6mlJjGOVe/0We/JcysEgEFo+FHQGRtj",
+	"+3aeghJbuoG5ChqUQkx9sacCwn71Cmu1v8Izu0oPAI7qcgOi0g24EUnbHuqXSYpXS5/I4ZDHzAM/tgtK",
+	"wiRtw7/lvvHLuaeaThgg32oCDaMKr4gsm1RzErM0BbWCfbE8M1zrARdYerxEY60qhaZ0eVv/umrx5KrV",
+	"vWp0oletP0B1qFvJO8EIbJyD8a2clNe4yhPhSZRf/wgvyJVoMqkovwmRu0+3ThIwhqnV3kgmEmvm4kcg",
+	"GdJsIhC86cIBpFPFyN8lFwxQm/oX/ci1ncVDUZlwx2YPJUtpxbrvLL8EJW19csmNV/K8OfDBy4vqcK79",
+	"DHXH7RNL6vw474ZQEuPLTZxuAiUqckimTE5T58Evgdsj3A2iKM+Z6ZJ+WW8B3b2fM7x+m7w2Vu0SSci4",
+	"/EfGMob6ecwirL/JbQ/Xl9hPDYyaC9LHb/vQTm3AUNG09mEQl+0rcbm8IDQhiroPLkYTOpFWGzHFohsE",
+	"0MbObVZlL9Yp+hc6c6HwI/v8AoZ0/iwmsyNSAfm+7/7Xsx/3f4jcUgHSiGtnsCkCEB0eGDuHo4785jjx",
+	"7PJpdSggErAerC5y1NJnX7xugq4HZybOxk4jchYliakIkZjv+4CmCgDf1LA+zMAuy775h4srEeBOBOPg",
+	"9JOKDKQZ492Btdvxwz2AWwRnFiFgWh3Yd5Sff35kEVFsyJSiKVxPNaKCa2CxdmLOBq3H6gb2eK9oardq",
+	"KTT1X7IvU5ammIXaQH/xj6M62G29/OtlawcKB1IbrKJOxYEXAjebKjYSVBj0b6wh6/cI7L2/Hd+TxnjL",
+	"Qd69HglE1Qun/HvUkgPNlF161dHvWvH0zzTtZHO2vrK61l2tAdyz/PegAfec7lKHtcegJaHwUqJehxlk",
+	"IrGkB9R7q5vzEegAtc7Oz2MJgkjXgGSAcJlxM8ZqWnfx4Fm0V3NPaZtgVwL3SCwnTKOYLyodms4QYiN8",
+	"EUx60DiuQdMYljSThZpiwVhCJjIXx1iRLCQ4UZlqk8/jeejp6FUidJ85tyWtd7paXaTG61rytdY7Gf8D",
+	"dvzhOxofkK+mAJdhNeExTfx9QcgLaEvhM1es2gRRoTokDMfRVoNh7M4zAvemkSg8ukju0kUS+df3NIul",
+	"SOxSzp52duA6AQq/69qKFbYvpDIHg6+5+bunOgonebZFHqhisiNmvJGxHfUe1daj2rp3tdUqRDfuuj6I",
+	"2PptPISG6e6fg2wLLVv0fRHFpimNmS6AsU3a5NIpd3+XXOhF75QUcVWKlHMOVXaFyUf03q4lr16uwbsc",
+	"I9BxhzJN5YwlhJuIUILyaMHzUtY4wQ/DRFyXnFXBG/F2b+iD2TW4rVScCRNMruDQR34UtcBFVcEjfZ6P",
+	"5Q+09ce6IY2dYuEexcVRXNyluHiI2VirvBY5VPIKqfFHM0XxEU0m3DyYzt/GS+5y5cSSVPDIfc5YdcGT",
+	"nuc+/R9817JiulchbgGlw45qyfd9IU3P/2l/65AhC478ABXIgpzBXme5Z7+5xIA931Jg3HE/shjiJZU0",
+	"eY5JkuvR4Ru5N5iblTLD7rxZuY6jYLknweLP5ihZ7k+yWDU+eHC5QHfxLR6OppKGJ0wYPpzfa6dNFC5y",
+	"CHm1ThjMwBmvQxLAgKET3WfoFuSGf7RggWgO1oIpOuENvca4L7rgF6P9bfJaLJpFhUF8/L44TLmlsF+G",
+	"qojbVwTr8WlnYUXrxO/zYHV1BH8ZkSM35ygBPvCddgJWCtbDYfG91E0C0Lj98O6ScCvDmwtUf7UOSqZu",
+	"BpKxHlN67WnuazHOdo5hd5S9R6PuIYjejxS6NJOYTraUsymj99qU5BL8b9gj2iVwIZqx5+RjemO/s3fO",
+	"CbZKeTWmmjDsUKVWugdXmmmR/8w1raaWkAkX0Rb2G+zwV2K/PfcYR0f7bb/2m73JK7b/W5AyKRuao4i5",
+	"NxHzAZV4MGuCkefPZHN5AyGTE5k9RC9iIxnSxJkYgAaFNCxPanK4g/bVfahL7UeLOUylbN6ytHJ9CqVK",
+	"mGoufWC/4VK+y8yBIcN+otdMBKxyNuJS0JSMpZ5yA8l3oXp8whIe07THwNAU8XxNAfXB7pLdoGNYql76",
+	"FITm4UsfmZlYTliv6VXzz6+4creLNMzbtweWHUXbPVpPTCS5TMOOE75zl700PN7SqMrrBe5Jwn3wmRYO",
+	"f8nXrZZCXM4NaR8s1yJhIoT2TRAWHZL2pFMpr1lCsiliPu/bLtvC/MIVH5T9tU6RSdSajucaONGUckgA",
+	"ciztLUCOzij00BEJoSQeU67WlIyf8Cof5eLRs3eUTXdodiHZbSeFMiVO6IzeZwztbcBys7NhCbHzIZnQ",
+	"jImul0auCiVHJEaLKUjoMVQ2l+pawLBylZu0AABvRQijCZTZ2kFlmhCqSR/LRnAOPTuHfr3I2j6ZpGz/",
+	"DTF85acfgmRgCwZDkOpyngnIVe1LcqqyTDYzCO0eALVc2ptxWAbhb1DeaxUBORMXeLq5da1lzGnqNThE",
+	"zAnqusyM5gnrTaiALhxrSsFMCdivoxz8Nu3D9W/eksG4eANvl8YFdnWUyPcmkS3t57LIH8bmYtlaQPco",
+	"kV8bAhEpXWw+IRJolZA3KCg8Ukw8uajKaZFDe6DQsrM+Vd9nbdze0bRCZtkXHJQFF4j+lcA9MjPLGAZO",
+	"eeGjsSF6zIdrdLX+i+TJHjubHo2xB2eMAaN4KHw/gun09nGxvxZB8Rdgc86ImNAEvGpMKanWFxgzqa6x",
+	"Qru2JwBFAwWblnr5VNMhIPInFKcyvtY+T/Hju/ddh/MVbBbh0LS/hyrPft6/97/a+9l3BeAQFsQeOVfC",
+	"TuOHyPUiCNtpTRrNtJ7YXY7INKVCR863eJJNEVYcOwnDhMYyTQp4Y0nGLgg2Fqep+zxUl4fqLCTci9AR",
+	"R1+JwkqwHzeobXzCoG9OptEVyb5MLfeMHLh5WNOUKiOY0h7vjIsLAk2OFcOETquUkdNnF8RAx1j78zjl",
+	"k4G1bVOmjL4glm2y5EosQKxbc9QtGHqCUs3AtLV2qz35OSyN0XiMx4QTUpnQbfIOO9ZSU8YpU5bgNAwI",
+	"XlkrkpMuoUtju5p8TQyjE0JTKVibXLU+yYTOr1q+odFSy8P1u9tWdlz47G/zQTV2TTK2/56uOEgrap24",
+	"/zXp5dqfcMH6Xe/78EwgvxrBXSCxpZwZM66IkinTrhMWKLODOfQuuyB9ey36XUd9IilUaBZxAKExh2VN",
+	"xNJcH+9IP6raoS68gguA0qvZlJklu8pdmbjWfYxOrJ4A46yJM8o0I9dcJDoimtnzN9g7L5aTCdWgQDjl",
+	"52+tnFEVupyzL9MUFB7X3LxqBXaA0gK4YRNd6tmrNR8J92rgkD3PIa1utDRw1EIO2YMCTMsTe67betTy",
+	"3BBxWIHfwc4OZCbsY+Ejy5rsP5kSXIx6p89aUQtaPPdGKdXav3F5Q6PWhH55jWs4PQtfU6UohtTNHHol",
+	"DqWa1DUrgUvJNSBFJhmLLCf34oeJpMxgvoM+q3Bd7WOrOr36ZsXLt8WN1IqAmozlaaDfYIvdte4NXvbQ",
+	"JJjDPlY2B8772jfvzks16xV+eJjQtfYHIpsMmEJg8JMX8Mj5k0CpTd8Haqhje14FPT3pPP3UeZYnuq0z",
+	"NyDHbpmqFPNo5i2HO+w/WWvZVTgGwE9R1cfL2S1cxUwz1XQEetraruGJF7B33e7Eq6n1zT49N0icmyHf",
+	"IK8Rf7J61P5an4ypGLF6IIFLTfp1Srj7bT+CWYNAc48FcejkLVFWbXPCFSwhZuzefAc6AUm4YrGRag5u",
+	"/iFVrjn/lQianPuBk9ETOoe+VwX9y+sbxm2olbYX5Py04zvx95xK2w+C3z9qpCQyTeq0s7c49Au3U5vr",
+	"aAtKSuE694sIuy6EckHoQDNhunndmEwTpg3BfQ/Tv2bTuhbtjliKZDKhX35jYmTGre5pp9Npok0JOet3",
+	"oZcubkGEABEwX9x01wiNx2Orw6OEJrW966HIq1JSWUu2sThys8nVGc+4mqg0BXngmHZTnSYwzEq9prC9",
+	"Tzsr9Ycnnc30B1yr/WWTdXqtpx1A6hsuEwa4dY2nnW0XucPm7iUp+SRIyfbp2ePzJ0//uqH8hdf/64+o",
+	"NZKisGX2Fc9On5QlaPlWrStIO+d5W+rCm9rOE1X0Nz22+zamujeRKp9USUC2/vvZKHvz8fzx25evs3cv",
+	"X53+9vdXj9/+PT578/Jy9ubl5RqgUUBody07Hcc/cWReKUJ/Rk4DnKjEDchsLNMgZorQOo6Lgzz1X5fb",
+	"UDqFtF4mvoJu7ylgpQ+L4sxDzKBfJfL24wovwQV57CtRhTRjKKqBGSbtSln0IkxuSQxVsArsjR7wRKgK",
+	"E7azRddW5GR25CHnyP/+H/9/XU9COeVxnTSpYHc7JG57KrrVPc9F24KxELUMN8BXXlArC7i+JuEbmHdQ",
+	"cAMVtZ7T07hzPmA//picbali+pOpI5PLNCX+5Aqu2he4FSe/hZZBq9227vnw+B/RWh1k/wJ0s/pZeGbn",
+	"nuFAVvW6MJCxTFjYp0C0+Ye/L5Hpo3/Zf+qb9H0qqZv22Qi5Q7kK3PfvK9C1/RvcP81pdMQCia6vKNIB",
+	"S/UOJKKlZ85wzAHVHIIlTEEhOGDnJWwB4zm1Q0N2Vf5ZEGpTxSdMSZjYkH9hAXbAo7o4t0svQCJ5Srx0",
+	"35D8mzpKfHIanw079Dl7PDhvrU10dX3r3Dkc6a2mUV6gtjpiW9vAdKO+tVcjGJkpF9dAp+K6nk7fZ4OU",
+	"x5h0bZ/0Tnfw4beBBr0T1+7ukok5pvoCKBrNQXhF0RjEqlmIZEzoNVNgRHrEUcilNobG44kVgR59FA1I",
+	"H6qHXO1iXCQkxhV+OqMY0HcZ3UYTR7gkYSkz2OXhqU96syI5n6RBRrTMVtCiugyj/MbF9dr85YPlWY1C",
+	"AMM1Hn0rBSu23WvMuKbJsIy50wgvJ0u4fPR/r/9DPqEjhj/MIW0sixjMzYKdc/vrKnmNX2aJ3SCI4cmH",
+	"4GRZVApmdK4r5rC8AM+4XnI9lZr7noSV7+vn97GP6ZaEgii7ZYz14sZnnacP8Xi3PsicKOHYAvJltSBB",
+	"UqmIP/N4jK+CIP3KnbfzOD9d3E2AYZqmlIvysposImgzOnPT2IV5VhIh76bMteRxzDZlNNEEsN28LMk5",
+	"lq7HLkKgzTqPZoVQp9qUjBk7+nea/BkgasFumVIzzs2WFLllOSOoxoo5q3KJBTnmcBXqTUPASYqlGGIT",
+	"HZoS/xv0mdFkwgU5hY4+Dgw7IoPMECMRjEfJG564ihRXblfwlYJQkEqvG3eutCV/C6s5qLBznhW159Bz",
+	"If0qap0U/lov0MrzU62ZQbGoeTdAmh7AFCs169AY7V087U3jRQjNAjmcd6LWhIvg7tsrOGOSKKatsfIh",
+	"Y+T0LCKXI5qwf7pOFWGq3dbbV52OQwEPhBacYCtgvtcMmj13zXwNN5kd9/Rp+/mPUSuVYuQ++bH9/HnY",
+	"zzfUMCW4+c//SRJG/pFRZRAKc/F8G/kCAXmguF78yPAJ6/0TPJGty6HiMX30ltMJm7dWYm93OjtGX/yI",
+	"udyeh9y1c9ClkgfjJip+6XKUuv6hmsCbZR2eMjVZ8BO69ZEJnaIZVJks/NHQ4RA0K9eyDt924VR7AaEr",
+	"PdeGTQgTltF5ZlTqZPCdtlyrX7zOfXAkfk+JpkNG9JhZ3v4DyI2hYWpGVeLKdwa5VIG8pYjQVEsrPGZj",
+	"iaO6nt1WzgyluhLLkqZezDx2YkY64LbirBfKgwrYc6W61bx5A+GCxobf5FsVFR+wl5v8E9cgEjKm6RB2",
+	"kivEfZQq4YIapuvR2wL00b0CuK3NyQ6FyWzKH3aN3bbRJKoYlMvTPWRMrsALfdbtWswQNsCq8DnhVPPA",
+	"RR14NTTKsiIMqXYFHXhTvfd2yJUqr2yBL2xZCHDUUu5US4l2R+tgPOb34EEkzG+lyDgv7q2ku7YsXIlZ",
+	"crlM11z7kIhVR5qqFz7P2isZoGJolP31SofTpy5cKVW5+hjSxQkSV039VA3kyOaKw65RR8r8wsnIDbXy",
+	"nUKJ7IwQH2LlynZSFNMK1hCjE7YyYBny3mjsEJEh3IARD66IkddMEAp9aHwEH1KAXFnCz6h5X75/TeKU",
+	"AzSPpUorA6JyEzX7Yh3LKdOVcvMN21pisgnlaavbolxr+v/YV3HV9t83TmA97eQJrJkGiVWA2Rnavyds",
+	"MmBKj/kUCddl+zjxdPnLhhlA7idOfmIKpZWdRlGhucnlv893heimZXZMtewtgd2FzzE7Enm9nW/hf4WS",
+	"KTfS5X/+L60peSMzrWkr8gkxvUJarf8oDPF71JKC9UD+upQJdHZuLN0LKUdNudAbVhsjgWv9UEje7/8C",
+	"LX8eS0In5PW/FWmYj8QJF06WVorFt3SCKbz+WrZvK+UtNHmnZMiZNeYVo9eA8pWlrE5UvWH3L6QKtEfX",
+	"6Jn0ht2LTKq+kQ9RDJU5wZKAkYK5nGknGCrvqJMx8NZHit3Ia2y2Vt0L7ecX5MdO53mbvBIJhtw105bm",
+	"8xC7YkPF9NiJnQGzxoUmRrbJZcF7A18WIhvkrNMhRkqMVvQzobPpVCqr/MOzPTOfsr73EmGFNb7lgmSa",
+	"YeI5rEHbpcnM9NsVDTzt8j7ZX7Wa3u0vJ7PZ7GQo1eQkUykTllMmCxcc5tHqtmZa9TAjLp9zb8wFggPD",
+	"tuBqmhPBB3bjtASXb7MGOSw1K3CJAzc05dgYXEhij4cBVZ7jr1Zfy3eXmRm/gkLcXQcJfwFA8MX7Q+Pr",
+	"qnsbtb6cjDKqElaIDlbmaOLNdke06mI//fH8eZv0UQfqxYo5vVr3c4vDGRQ6chns1nQBf+5Es/SGaatX",
+	"/enTp/fkJ6p5bLd4MA+v5EnfMv0r4T/QLFbM9H07voFM5hekDwK6jyknVCk5C8rcnFhaISNFBTRw75cu",
+	"FU5TGzocdrH0tbSVV8LujQYYyCiYWq6sd6A4UCkYX19Mm1z6qmBLXGyB2CMyYDG13+Q1kcTMpH1YaYQg",
+	"MWPOhu0rAXdFQxkylgbLIfG73UVi5wJuZM8RZD/KP4KlFj/AzYnKHAKeQg4RXYl+JuyRS8X/yZIebnXf",
+	"moCn+Wvcp/W+4d0ziXAJGulTZ1aFLV0T4C/a8Zd8xXbGSze25TRJCG+jNRKqupvzHtiD9dnOTqQw7n+N",
+	"ahh46AYs6xx9xg1+8gK2dU+8jhlLI+6SbcPdCrr6bVno5YbYpWz0nSQJvCvN5aASBawZtecUAZdTdeL+",
+	"3T5jAFzY9lHsXJfvfau+Sqd5gW3JCIQn6+bhonRQKAf5BP4DAYlqlekE8ETVZAZSpoyK3SYL4GiOkEAV",
+	"BiJ8++pDdeecUknQGoWzYAR7219JrjUVhiTfvQI/Rp6RIUay2rm9NPCuQvBF0rzr+HuJRdVn9MsF7uGZ",
+	"Ypmr1MfXS+FlCLOXA8zr2M54J96Vaer+YsSLV9Z7yewbaGyW/WQN7+BG1+d+wrOls6iyz5PksCOzZSqp",
+	"tOsvkwR6CpWvZR2dVCkIq+Owm8ZLF+hk2+ZpXwOzjnZ0ra22u3DeD8L1dDtPx3hj49u627DjcjviRYFw",
+	"S+NE0sd72CcQgyeKGa5A96tztG4nLHbtcg1xlDjOGE8XJcSGesM9eGNv5fsP0C/bgJX7GOC63NxZ84+g",
+	"PohLceJuS73p98Hb/a6eyePpcjNOFJu5GKGr592JGfjSze2Dn9oxZXw/KeMQ/FcTrB4D2wua162wu8Iv",
+	"7sb02spkWbhGd221LPvNalvymAUhDXV9VF8zSE/DUr4Cab/HNy8TdT5UfbjfkjBU3rvEt6X4PFwByJQr",
+	"9mOEikTXhLFN3koykyohdGCFXo5K3YX6RnvdQyuQXTAEt+DAiQ6LIZzcyhH6vvtsn0wzo4mHseIeieEO",
+	"mEZJQ41aJ6W//PzsF+H/jdlMuJahVMS3j6trLZfp5n4m/3ZfEX57fUxYS9Xwha/XnUD4ab3DzZISilHL",
+	"10jCaJJyga1Hp1Rrh7cbWh5hllpdKU9o37WCFdcdCaL7ku/7MjPQs7Bf6P2EuSM/hKkE0iff912Lw/4P",
+	"NbPC/lqojFS0B3Sj5b0Sq+7RLl13luWkLBmx3kJ3u8cnnceQCOqbY2+SroORE9eMG6M2zfJt823qFjdl",
+	"yFgyoPF1bwYhOm/GNg36gEnq+wF+OPnx58e/Pv+P//YGMm75CIs7XQfPldlF5TSmkg39RxQuns8vDhe/",
+	"28JGxwHsA+TVmNHUjHsiMwpLia0YtNtWtT/+MELyW3hB2+qYWWpoeIdvzq1xyFXJvk8WTeyz7fyhCyLp",
+	"YSoXi/L9O53z4kp9os41+ikP9LpGCdqaw7Mxg5h2zjKIpTZd0AgwScC0yaf8mYTFPGEaG4xeLGshmjm0",
+	"AxATbdIvuEJPfmXzPoFqQ7Qgyffnnc4P7aoSIN9rqNiBz5rvUKscNqLQXaGhc1dng4mDKcUWryuriN/A",
+	"iJQoNmXUQInVBfR8yAT/R8aIYV9MsY1a68nwlP1In5x5/oq2Zs5gF3ajcbHxkyeNyis3dTFX5T+iUQja",
+	"qNV0/PzgjwUMglPXbZ9Bq9Bu63KkGOq/A69NslCt4S6SHHqO9YeHDbBjDbgy416CTUBPnz9/Bq42O0D+",
+	"TW+qWMxdP5g5o3Z/h3TC07nPvXzJaZrKlp+tz5OccGFlSwGa4Fb+5wrqkO3lXI3GsZxMZOL42aas537c",
+	"6QuTqOJ9f/JKwyF71W9ltLADhHp2ZySh7nquZbGtdqz/hDhn2FaRipg5u5GlKTAzNzi1r42smtafYlvp",
+	"/kWphHPMrI73Tyag/tNABgt5hZk+NOFiZDlrqOJEx2fCdZxKnSlGQI1SPvKPg7YLbXD8aiCeXKivkHbG",
+	"LuUuYJB2iRQIAkDTiKiQphZh25t5RIaUp5lyuUZaTqAnvqtJJfZA0b6vDCks3s/towpHPfIO9Ejshd5d",
+	"BQ/jXvnrj/9xdvLm+X97uRYrfqCqaLQ7rvtpnDtfHoo/uwEThdqyUtf8Bc65k5bUxWbU1Sz4EfLY9THB",
+	"VuJ8vZsyoV3LQeA4bXKZakkKXEVHAcPOYWgKaQBHs4DjxUWOjW2w6uyWONQSb8T11SuvDxPDi06nkgsz",
+	"WSbV8wI3XCMpGpePHbNcU6S9haAaUO1DjELdSrW4e7fQ7R+3kVuggB3T3EcjpzrHWfJaS2HAiQtY7ZK4",
+	"wsvvjcKOWs7RW/awVZQDZXaBNLbjeM5w2TW7+4xJVox4mggVGgmdu9oLLA22uoUPRaNNBuUZuYEFfrlt",
+	"GGOhIQ+OLgFWvCJN0u3FoakjCUv5jTWSF5xYTwo8yYogxgSCMl4QY7kcNG21w3CRMU2oIWM5YevrLS/8",
+	"HbrjZJqvlbj9fm5L2ZAcceJza3ZM4ZeQEDCExsIuKW1lLs5FaDbsJ0R8sk+bfABvNHh8TIAzcB3HQ+Mb",
+	"iFRjE/KQkVBFxLBsfyl82sVuEp630WZCssqCjHtaUi2qFYAQ1F1HlwhdzpcHfLa2jbKQvlJv68PXhBbp",
+	"7u7pB3a60CbbtaG218a1ot6AoBIWp1zsRVJaQqfgvizIwN0aA272hybbHMj+z1makkwYnpLLqeJpUFJb",
+	"3ZaQvZhOaQy5DuvKrpfuUI+iayek57ZzO8k1YVrTVchsPzEzY07ouOCbVy+LoVuPO2wkNE4O9LSUAdYg",
+	"2+uNn9Mx+3Pb7M8dIlsCO2l9ZiSmIugXPtQvyKeM6YTO2yvM+tPO2pUWTyA4zJNCOfKWADqeDbhL9nDT",
+	"NzxlEjm8Mwd5neB8n1IuIF/hArRGQBwnAxbaseWhRqD8urK4MoHfa2Fc4/u86c26n+j8wiSqrvZnxY3B",
+	"Ivg7vdl2XFbO49hAYAlpToIRvi9Pyt41xCHl6aGph0EJRCLpJTzpCWl61N6mZH06eSvNy3CQR51wN+ZY",
+	"KnVRIwxXseAG3IDoCs2ddkdtLrWl6KAcU00GbJSJ3VIbTn85MeSwyO5PMtMsISzVDPTL9SnuAx7jkdZ2",
+	"Qmuf6DUj6G/P6S3E8MeFHLh1yU0bqnaeiDD03c+mBsu+ZpSDG7BYsLM7moM1HEOhx1DoMRT69bC8n9jI",
+	"5YZurktYtoP1Uzvlb7vkXX6KR/Z1ZF9H9vX1sK/3mSkpQXnWOjI1rxEtQNUucbb8pOpAZvEX+jvf9JMM",
+	"uUjIFLBniQNO9n50roiciTbpC0ZVn1wzNtXESM9itUfW1NwwAjiI6EmfphTbceoZU5qM5YwMqXKt+ahi",
+	"2p4PptADAsKViKkgAwbF1wih0E+4hqqC/sUijgqMNqZYZGBHggIHMR/IZP6dJppRFY/bBLpYO+TKvBZi",
+	"xG+YJn3NvvQj0qcjaLs5ldMszZvC+YamAj6iKTfzfjdfNCjSmhmo2MpSBvVbhN0wBVNYs7o8gkcL0E5E",
+	"DjErcJTKAcvBIPqKJjzTvetJ3/4636AgNvCYqtp/2mvz0V+Ng4pdFFYJkQt3FX3sIgKj07U6vPu2hs7d",
+	"j9jiKPhAskGmwcmK7/yy7GPh/w8fVhEi6VwXQR6qBvZf72bQ0BISOAE1bCTV3KpNInHEnUJ1jz1r+5je",
+	"SatIR+6ru0QWewdkekfNA/zI+LveWCf1DQR8er49E9eQ3tKGnromrJWn4zvXNxW6OfZ77SyoIbHVRDTO",
+	"5T2sx7Ipy6edgIAGbHUdDrbD4IyqxFzoBksnMBXMOgpPRYFvKjaiCuo4Y6oxiGwFsTB1J/qPupmedtaf",
+	"6m8OuAqhEzxolb1aCRsphmG2z798JM/OSyW5CHP1Y/v585pZCqwgzSc6pcYwZZ/8f0/+7W+dk+e//+s0",
+	"Ovvj+6urtv/rtPPHD/8W5d8+Xv72/2pCuBCvQF7dtXJySJWryqZIMjVzDjKumm8kMhtAL8gJ/cInllef",
+	"dtyW45+ddr7lTveuvbQF3cV1kbJKkB6zhIxlpjThKKVcm0BhOY6JrHICZiY3HokAcvnrePCUCZQUVcuh",
+	"hp0YDjKmGS+c5fXiqNDoIAw0+1LHgOCbxtzny5qja0kmVMzJnNHatiCL7CY/v8el4wv7wIVho1Wnl08F",
+	"RWFQ4Yjj85VspqzoNd+VxR82nVZBhayj0tITzRjyC2cE1s0i18/hXhdVECsdnMm4RlcX8FFs0tMF9mNC",
+	"56DcZ6MRZCJ2fXdly/Fwcq60l0/YRWlW1laom5N/3d11XM7dF8AgWt2z88j3q+357oQThy/IljvY+kfl",
+	"cMjjIhbh3Aqma3gCrtvPiuHzN0zREUNERbD4EFPx94Z+DddOwE/3x7MlY9nuAjU0hbOYSm3wr5gq5jnk",
+	"hCczPmRr4DGeFrCpYNaATjWmdt6O1nsAnXN6lncrLTgUUK2bhCuZ0wjPgZ9qdGu/GU9PwCm0OahjmeLd",
+	"sGgne09QSMidMDOWCSwVrwF4Vb7g4s/gL24YWlvsi7XxsbP93/7VKkz52UnnMbjZ3HH97V+tOJWaaTzk",
+	"06fdTgdNO+E+ghTeVtSaMXad0Lm9Ue/gDUUNvCGE5h/oxUlzV1Lw6YTO5o66nA+Iirg3FXFzSEsg9GYP",
+	"DebNQdF2DOl9UFDeH8HbUQpVT+h0bRzvz2PJbpjyGN20FPee0MRyb2xuwk0XLC1MqlwULULO2mRnoOBB",
+	"kLWvxFpA3AF805kfbjFeVfIogNuAdgcbGP1BDoWoOPh3OroSVBBrkynojApPQmHTADMMuCEDNuJCR8VI",
+	"LXITJ7ydzLADTLjWXIzQJdSHBBfnL+yTAdMcbAjcHXxFPRLMxxAkuUeQ8AclT3ctK3cp/zYWYl+dgKoW",
+	"QOty+HsFYz+CsK8AYV8O3laCx/rXrO5Q1Ad1pk9mVAnntrdypsYcagStDlIjiLFCfEFA7GSedxkqiQVU",
+	"GyubAuWceHfB1aN1crROjtbJw7NOou0lxadShstXg+B/G9/fLZJGH+57H/vAgb6ccm0Qz1ExiCknBCyH",
+	"2VimrE0A2cC1ogOwUXsR5lyMsLl4/xF+0M+h/OvNlPOVtorPD6qwWC6uxPpg/xUWAJLDxhbArlE9Ah0b",
+	"a1ooqng6J8BZktb6pvv94f1/Yzj/m2hqj8ZcG6nmtRrb5zETkSU63wCXx2Psf6svvB4G9f9AGQAHW5Sy",
+	"a6ZeADVaIho6V4CbbHtV/gRuwKG1+3dCaM/1n17URS0/4L4bqbulOgnfiuxHUjVVpUA+4y+uuQDeqCGb",
+	"oqwEPCnVh+J1tMvNlUivQf3eXAt9vMPG36WreVDuSxD/s7HMyzX3owpUciMU2jvO9v3kGZSmc0x941h2",
+	"4ZVHbDsOUAuLlmiSWc76j4wqaw1DyyPy/fMz6IAUkUykgA+fA9x+pwnyKakgIc1rD4apyQ8XZMDGHBL5",
+	"qAkNl9BKxZSVlDXVV9ZNU8ad3ZWTMdqDUlLfZOIFTVOGbQQmJQP4wqUFQJ6GJ/0cr2htZeUvhdN/QDrL",
+	"X9w9/Ur0lWIXmOCl4ZrYHb5VebEGvzY81o/ibLAiq/YzJEBhDit0JIoIUrxl7ywhVmJFuQJTaF89VXLI",
+	"04A3H9vLp77ThGYJZyJ2FFqslVR8NDbVKsoLmOSucK4a32c77G+8uh3QZZoS3LtdXwtDzQrg3dhtRTjf",
+	"cJT1x/voX/afen/iSz5hQoMHyB8ldLZKGNqPEZkwak9VR/7sIxeJkakczaO8/d16F+B8uVXJgFV6E+1R",
+	"bH0BXOst2HDfecdH+7Rrbl6OuboSBcVGXBsV0I6TsGHoLsKnMB1pIeUoajkNjBqj+CADKKYJmwxQZrSs",
+	"pnbailpnraj1vAVsPmVUB175u30aN7841uKMuEjswiWUZLz6pff21edW1MoEN6F6vIXvCqfW6rbeu2Qn",
+	"l/o1kcKMCRfOPjFjNiczBr4DOxpT2JHMnSxsuDtMe0jyhikxwSoJNhlQNZI9K+BbXUiFol96xW07B59k",
+	"L2Zp2uo+yf/oTbiQdmtOO4UPFbNadgzFKvaLhU2KWoYbSB70K8pnvJmnCu5bjZsqhu/uiuqdI8kO+p0m",
+	"CRtywRfgJ0s8YF2lxK70hb1UuTJZzT4eIf+sBbtjJAaIBGieYn8BAQjHFgKDob6x3gVWFjg/VXjCijBK",
+	"jDX9CqUOHsUGmgp7BnIlrgSG5O2+OZ8TA7y9IR9ZignMB4qQ9MLVHss0If185/uR1z+tUgjFClIDA6Np",
+	"eoGruxJeZLnCDPCtpWxoiMxMm3x0xSdySHKCQNXKSXSNs3XQEIYOUstWrd1qeSGY/q4WCqs1YpoykVAF",
+	"aYiRZauGxVBPDNAUECxIU8ezJ1SNuNBdiLpjrzqJiXMpi40OoGOTyLkPNH4POQ2OK0FwP8GZKDkr2c5u",
+	"ZtaydszCLgdpEScEujhSv49BRQXdH3KQYSkOqCJNr4Sbu30h+Crb5E88SZhwF2pMb6zpQfo3NM2wiCUg",
+	"FmWa9HU2teeuWdJvkze4CNSLhIQjcgWUbvK4PJgCeCax8SJIOpbApepbha9v3z+3FxaSl+2/0PHV3axE",
+	"XpD+6+HJWykYWgv9UBf0uHPeJq+Ukkp3g+fGi7icFvIzwIOWCQPDBA2XIs2IJDyK+p6bc9h61+LFk8ZF",
+	"nWwFHxEQw8WVOD87I30jZW9CxbzAnPsRJmFIwXpTprhM+iEfH/r1cJmg7w8OyBOZv8rwWz+zvssIgUNe",
+	"vhh9fFvPzsLuct+FoLA1vyCGCUy/rfL3OrXgJUIELXA9mqZy9moyNfO/2FvjY0cV6q2SM7wFAyWvmSCJ",
+	"3azB/IJQQyYSKAiYANzPqHST7dTapA/fVLqgLgizU0BHnOVpGlLdpylIcRfwqQb2C6KyKLK4ZS4LufmP",
+	"O0uuKBC3r/HZZ+FbqhSdo1bwj4y5r5381GYO8nMo1aTC5YZqEqzzgvw7FRlVc3/uKdUGyaliA2o8bZYP",
+	"Nc4KfmOHra4w8JOKfE57cuHmZBgAvjadkJHbT8cV9TDtWQ1nTY/bV7/eetYrj/pJZxdnXVwGys0LJw+t",
+	"qGi6IN9sqmI9t1RLFVcEdSc7WpJXAnytF9byLKztLmp4SvckybUUK4FctUOTLV6sfqi6L6e37O6O7wuA",
+	"CIX1wNQYAUQhyC9xkqjh+nJUottWeda522UG6t5gVXVlEZWnt3pdZ7un96XruJCPsQEnWFWaUrXo87s4",
+	"zH6sb3J9rW/YF/PIfgTurUQyTfoIuNIl4bs6UYbcrCpsBC6IqBXrm0YlsPk0oA560ZnRr8OodMA6NQzq",
+	"Saezz1BVuW9D1AJxjEGmcwc0CYBh9n83qImdn57ZxTf95fNWsQtD0PW9O4Ou8kOAqb7sLUHjy+uEqIOC",
+	"ZLJqSXEGRvo/Tx3i2cNzfWByFDUFd1R5Y32vjlP3rB4X0oGenHTOTjqnnzpneSQQIDq7dtl//N70NwUf",
+	"y1pOFtDe7U/85S9dNL+WCLU8zb5EcIkivBBX4u2rD5E7rug0Oj89i8qfPY+i/MpciRWFcTXOHmfvPZig",
+	"wWo/UT7b/fuGgstRr3YKeTcy6YdfYGsHaxVNspTqYlIECp8JGGR2UplhCVZfrBEveJ1PbYeMDhyvuXPV",
+	"z86zkTpeg4v0d5kkdvtEbEKl6WDuak6KvyRcOEvb3rwvqT0kOhyC5+e/cJH8l5KDM6UDlmoUPQUnqGAz",
+	"gJ8vPDlU4XsBIBTZDUtTQOciTLgZ/Of/xLDGsvs4UHnrCT2NO8lzdjb4cdg8QhgOZlVYpXCx7ja2wovX",
+	"pmGApcx9V9CBSxGyF9yxcB0R9sUUnTyK3XDnGhJsZi1YuBkXUGmOpJ27GLGBsvNQogutGFupyReqaQNf",
+	"XMUtGNuvP74jj0+fPj05JTSdjunJ41Zzo3bD6t8XRSdozXDzxbYAoRb77KxUS3/6vFNTj90s1en3Ow9E",
+	"Fo6njnAw9wLuTOlK3i0FzXwvzqA0rBBFlWkmH8q0kWirCwNdOPc/uBmhHEGwoqccXVBDhz/vKaELU4IS",
+	"QMxDaZO3RR//lbCmjOu2c9553CZnnU4e0PbxhMKWYoKrh+oZU+1TfDD9te9puDdmKTpOhUttmeF09ZVw",
+	"RW1Qnp4mdsKazGSWJoAyDb0HuBilvjm67oZHcfXomUbAEHCWFqaB6PxlJ+yVcJN2Xntn4cGOcU2sRHUf",
+	"Oe0VDFu/xqKPf8HRXOWWdUdfOO17LcarswwWlOQa6V1QhTcg1nXqsXbY/TefQBWneFtAmUoyiGTuFKx+",
+	"9ejvC4yhoFE/gDov4Gzu8i63sYOPCUUC3Ew9WF3U9dlSqOVjhdS6wEXLGkB1PRfQLGZlFxPfAqlWIrcX",
+	"DmvrQq3tKK1plVCcp1SAcrSJgevZWa9k3xeN2G0pv05ET4uP3KlpOHNle674e0hoaTI7shiLSamZZits",
+	"w3fl0HweYMRMId+UEeO8w+GFl1BQuRIC9UO483m6qF4zVb5aHf6zxgq4A8qEh0aB+82Cb9o8sImv89UX",
+	"GhvfA48miWK6rkcPlvbVeDfPnpw37vGHrQ58F56EwQcUUylqm+uFIry1WwQ5T7krdCrmH++hreFuaw9u",
+	"Qry8ot719KTzpICxGLV8CS7lWtPl8tuxnLDeBm2P16l1CK3/ulj0msr42qpaLi7hHeX/+b+0puSNzLSm",
+	"0OMSmEhPydRXmkrBeobbCWPpr3vBxvWsmo+E7nHRsyYF5vVqPZMqsVRSUb+5tLm76gFjWdpdV1CAAKg3",
+	"FoFACoIHuS5ga7mTwT5zKviC6isTaIzeNWi765rhCok+wgsyUlQAdr4VHVwQ6nH1wNDrP3KZT/02wf5+",
+	"vmJv3vPH1S9iVcGhEi6s8Rhjt69JhhhigsRjKTXLuwxfeKdlhFln9seYkaRkNhpbMSUzA/Yg1zpDMOhC",
+	"GaVjjoTrK1Fo5pKXWboZQu63lGTG6LVvAWNJzy/VVXhC4f8tsra+vcqfsYzo/sy5W3jNIh+oIfzl84V4",
+	"+g0TJFFzorilutZatHU/rTfgPKrcqEly2F03kHX4yogyOHySEOqSFcFVsiYbKWqnq02yop01J4kEAgK1",
+	"81YKqjK2HPFs2w7jKJ4fpniOtqTZ1+ahBBnr5bZLRt+c+Hbb78DnyqKqPRtLzBUGqa9z2C4rF7s+RBLE",
+	"aSjNdNUPy7WHGkq2CU21RBXiSvRLl7JP/vf/+P98ljG6RieapTdMt8knes3FiNAZnRMa7FXQQMCtDb5s",
+	"ec18Bx9rnM0JNw3Ef7lZAjxKyYSKhEKEySjKhXPcutZq6zZR2EzO77qDQhVfIK+1ltlQZq01Vd97aKBQ",
+	"K50fYPeEFQI3tEbYocx9lJvfO65TfmWJi6Yp0UxDLBUzgoFeibLCUJBBZjAWA9zDxTnymuEG7CSHr5CC",
+	"aZYOC81P8Gyx0wdQK1BfFWa934LtyO1eEI9QC3Hy96iG3K0a4hs4nZ5tjjj0tTAnhF8V3gOwFVNS+2JK",
+	"a3CWJUYip07o17ARdfhs5GjMPCwu8vhb4yLvphB8zd2II1qCkd2ElWhmTnL30n51HOzdwYdGYwPna2zG",
+	"4vyV4Jxc9EvmjkNqnP3zxYB38oSLrXUh5Fa3uClrGZpm5r3fuQPBjN6xS9Ev/4Pdi6PdshFRf2SGUBIO",
+	"JlzBHdC1kWa6Y5r+2RKbnDDwJVh6S6U2JGHQvQWTQ6Ex7RyrdNpkiQnszIDBMiBfZMwFyTRbrYFoZj69",
+	"+/T+qHwclY+jCbMunwJUeykQMcsT3wxK2zbnU94JqFdGNwo9Iu1vL3aRPPMpjHxYrSTtC1Jmr+ne+0kW",
+	"h4LkmeLfv6+HH+l2u66uPf+6Mn/m6Z6LAwvrKrDV81YzhtuUM1ouGlaKENk9OezFUiRZXIPavDSYJYC1",
+	"Gmze0JQnPcjCxrf+CG99vMOsDU9LDyxzA2IXnswxl/DuQ0KVWtSbpSiIRvNnwAicl0eo8ckgGiM7kDfv",
+	"tCcpHACi7xJZtGMSgDJ2seAhryhAw4v9KSe8+8uWWEV/K+ml9mqvfXPvJy8i7P43lhvxgcVg0RfFwg50",
+	"iEf/8v/tNc2XyPPSK3MhCuSxZU+/o4hZmyYPPPtgg7u9iYyJqvIMQ2xdAaV5rWtKzXhZ6cIk3jLXWzOp",
+	"95bEhyVRVZEaUCW1agx5vMObi65dJwAsXf+nJ6dnJ49PWxsoUPcQ/18phQ4szCaVYrHZSrLM2GAs5fUJ",
+	"E8lUcmFW1UvnZc1559jQjaoCblEzb42V+nzvpBrkM877VZj2Qdm1uRDct1G7TT2IM2gxQuE6HGpZj9ps",
+	"Ml05iVCuMaWZBjUv4ZoOUpZsNI2hTFM5Q0s7tDSr73d2f1Ubtbhka6s6FNx5G/sB5Uw013HOOuEXrqQv",
+	"TjlWDVajYAG78fhfbY2Phr8Vu5HXbLXHsaiNKStVxsZMdffRI0viul126j6a0bk2vmZnV0b9Aj+5a9ve",
+	"seHVuBb+oeoqf/ySsAJH9LLgc/7D2kiHkhMr9oh0fVmxLTdSHPRYZSwheixnuphibVmCfSFWofczlfYj",
+	"ItMktMmIyGBO/vbRUJFQlRA/k9+/90c8m83a2n3tF9iO5eQHrK/HXrH6SvT/Ze9aBLDt2tDJNIJG93+4",
+	"tjU8wXir89SmUHvb99KNJ75zLGSD04nrg0zTlFBj2GRqdOHxMEYfIqN2C5zccw8XntV8JKjJFOs7XK/+",
+	"zWnUJ+FjTTKRMHUl+prFipl+5JrqcI0VJ1y7nmcwfwFtESDU7bGNHb+D1gpYNjLw2P8QN8YsupQZbNLj",
+	"+y4r5oPIEwmtZOSQaCYSyDytkNYQA05dTWosRcyUWBbf0IxtSJX9x36nYzmFHD4KqauX5OzLFzgRLsjp",
+	"E6KZNcY0+R6QK0aZsmz/h4CBbN+iWMz4DUva5FLMsQoeGj9Ah4MpcFBCh4YpEl4XkSewWY87ZMJFZpiO",
+	"yFlEnkTktBOR0/OInHXggbNzhNGIHL4Jytr+B2bU/OTSvrSfw2pyE2HT31kuZTSZUbtMLkjKBbtwMwlU",
+	"4anNzhalW5ucn3aIE3Aacoc/+TvHbuw5TOicxHLCiJn5MCKeumv5IFXCFIBQF1KOq4GjyZ8//FbC/gSq",
+	"gqJzOYTcCZepvIwPmscaQ+FVWJUjbjtRsE1gK+oLkBZ45/1619YP9a0nw9aST5uKn/tx0C2eY5WF5AX/",
+	"wTrqgqRdifBSJ2ov9bUVdAOGvFIOvaCslLbW+LIiU5xI6MHwtxbKgLwrxZL5dUs/ClcsAJwXXlULJOz7",
+	"q3tDDTl0ldtvmXy39P4d1d67VHuj3VH3w/E3bqUPO5fkokZcqxDvsPjpp7m31EG7BC2Ueq9Srl5B5yh4",
+	"xspYzVibfMYuXQVlg4ykVcBl6FT15w+/FTHUEOrC6krVjsYlwNY63+LW8nvXLsaAMr25+XYPnsUm4vMB",
+	"Ohi3E4ihDqkZta0Ue48SlvIbBi366yTgT/MC8QCBtckbpjXA4zkQEq4Q/yC37MqNG6/ZFIuMHncA7XDR",
+	"OvE6vkdaAq17NeXtzKH5Mt+Cw8rU2bsrE12Yd+y6nKLB3LIkBweD7kslp9N1vJe+4Yxrtl6ZFLTYh73U",
+	"c36vGUGrUOg9DbW6Z1GLiaQetP4ZZGNaCxdVrmenTxoregPQ11I5WjWfMxhAKcBTE9L0gC5bUWvC05Q7",
+	"10Cre36aa2xPOo/tiayacfnHj5/lPz7rnLtNlpmKsT0aanet/NOG6uUTzMf0imTxMrlzLWuSO3FmOl4y",
+	"Pyhn5kfGUEcC/EznXZlR1J52qMKtlkTgy9lxMvlPkEIOnh6r9V0zNs29tWVUNN8rpmj6OBVxTKdTJjSZ",
+	"MCpmY47pUk6zDOVpiuls4oBBh1SRAY2vA1gWY+BLslKw7cXXcw/4i79HQ2dVejls0M4Ux3vINP/qrFTF",
+	"KKyyNZj3xlQkRX4TAm87MFwf78ZwPdul4fr16dUfjZxC42HoVyG2UqsVm6Z0vntutqSIl1IErF6ToMs7",
+	"90inqfsEUQ/RUaUNFcZ1TvaZoNgoNULtzeGdYpyAhP5eoNQZnqbAy7oYaMkjPMXoTwSdwVydXZqgjx1e",
+	"EgZ0sQdrKih0jkNLwjzcsWC0w8DY751NVlsHZ2ehzYdbPWAreNBKoqwNBXsEsayBNJVtQPAcPTnAi+7V",
+	"154jswTm2SlwhmKGkGMc4et1if8DXuFGFv3ZequYOOux1T0932xaLKl0pqEXp/Ww2AoTCZkEe3mhonYN",
+	"jmL1izvgKK8NesGkyPu/u+kTyxgwkmqINmCRRY6kR1zoAHeWZNibHqOJlvbY7BZrvlTrf7syhNtx1Ia+",
+	"dp/945JpvLHq8/io+qziUb9ISELZke4jDTXsxMXd7kIFQl89Dnh7kseF03v6U8VuuMx0D3+JCbZ9h8ft",
+	"WZ53odE8v8RpPYAM7UF/Z/K2OEEdI4Pdcpv7EffsyMbukY1V3ori2s5La/PXvDUbaxb33gx//Y/n6tkv",
+	"v/73f6hPs7//+f3LZ69/e//X1/LsN/ob/TjLv5f/dY8882gu7p9nQhd1MCZy7rPTnIRHhum7YKCXgdlZ",
+	"bjaf5nZc286gT/4uvXJn1etbFTnn11pM1sIrvswB7Rh7yWfaxkRp5qDvNPe2nwVvu/czu9f0Vg1V8IS7",
+	"I+mxUtLIOh5xWvaI54EW5w8vHnprU8/3YdlllABAOrgIVus6Ul2nHCmqMkp6qUnfPuiqMx79K6TF/RF+",
+	"3I/yHFgP+MGFM6kWsgAhp5SbC/sAaBquPWueXQQ5qJCBtG55R4Wjw07PIYJ99ks9qGhokrH913bgIK2o",
+	"deL+1wjPeMIF63c9KJwd2jebwMMEN5RHbAsghni+oLtiY93BHBx8F6RvGJ30uy7Mam8xgqXhG3UhhXyO",
+	"bbqluCB9vHCQC720Q114BRfkhrNZzabMxlKzyl2x64Nu8nTSijzk/XqBWqYZsYqYjohm9vwNNiSO5WRC",
+	"NUBsO9b8txbVmmntUJWmKYVWEU0guEHTq8TdDgFvbZV892pIXeh5jmT5/tLAUQsTdXuAzj6WadKz2iPs",
+	"IZ1OlbxxkcsQxORiIDNhHwsfGaqv7T+ZgmLJ02etqDVQjF73RinV2r/x99V44GcLeOANAc89HJLlS0nG",
+	"IpJkzLMayyBLMbLvNEnoHK6rfQwSvFcE+KtvixupFQE1GZkgePk0lhO7qnXuDV52H+lXHPaxajb2q17K",
+	"bli6AvnYqmmxTBiy+ZZ9ea/ww12G/wdMsCGPOVXzphbLwMpumFPDH8ThBx4XrHX5y19PXsAj508Cpa6V",
+	"uO3YXqGy++kmZeQwN2d4laiqoO/Yqa+v4+CrC8fWbY35aGw/y5s+4eXsFq7iOhXp9HTbXAEnYO88ScCN",
+	"ewtuKQKEYjgGNwiwYlDGYKW1U14KGtMnqr2pQ7OEmxMYA8MFOCV1U42j+8nSLn4drNVHsMPu3Ys/+BOj",
+	"qRlHVu6jfJwwQy1ptclPAVB00gU8G6N4rPsR6T+SUybolLfndJKWPrB0Ch8kMtb9ds40EGC4gnF+HkuQ",
+	"q9pnfLtq3y7589uI5KB/EXn7y7uIxPyGp0TLmDMzj8hUQZNaazAaqSISS6Ezy0p1RMawNDKkMU+54UwX",
+	"pvOu4BjRFbO6JBOOAD94Ol1Qcsx8KlM54vbtKR8yEs/jlEVkQgUdId41NNXL0tJgL9wBV1T/Y6/+vL1e",
+	"6J8HMItY2aSjvCTfNxONQoO+aKHLV3HPse9mlapnB+v6l+kob2wTFZIQUWkqQBsV3o3l2RXSpDhxVJ2g",
+	"XoimadfXbBE6YiKGXczPl+QAl4VhLt+/JuhM0jXNE7BgDgtrOUsTLDKKMNyCGOZ2Ca/EKOV6HJGfFRPx",
+	"OCKXig54DKv9OLV3YewR460e6PNYJvTaC0U2KR6pB6DXK3o6pF3n/oxdkqlI3AeWnrkY2RdjO1WaQjWg",
+	"PVaassRt+hiq6F4b53vVzrhx63RQE5Fzx+KZ3dA0K12CS8tAKumOmvwVXGBIuYu3bziEBG5sFKkjMuFK",
+	"SYUMQseKBYAJSALKESqsZaCYMG3yulTPKEU6L+6eqzmp3joIfruylKhQnVmiiS54kItTjwg1JGVUG4iw",
+	"3zKFYJRW0b5PYoJt5RPWBWo/AWon0zFCSc/G0hG+9qV3WNfia0WdTShGZKpkzBLAWV3kCsgsqmYRJDmu",
+	"ggNShyZUw03pkn//+O4t+QhSMCIpncvMkDH3jxv2BTPxtb0cNCW+yaOOiHNKssS7+x129ZhPNbQLvcgJ",
+	"gCZJMPAKk/9Zqknd+U2ZnKaMIBYrUwyaAfsXFogMkcumLOZDbvnDnAjGksIgPwXFjldukRUd1gS9YX6L",
+	"8MWYHAGvhxQLxgRIhhtpZRwkR1OimI4zNx0rMO1FR/utkNhgJ1KY0AcWs6krjFuczHtcNd6KORmUNgAq",
+	"JbvwJUwLn4hyaPOExTzx8V9sA+MobMBiKPcVxYm8zFA1rqWhlCUj7JwGQ7gjoSPFgJYiotgw0/Zo7F2R",
+	"8hpS7NrkNy5cl1ZIHsE4T5KUjuWF1ZGqGbI9EaPojWW62D36BkpARszSbuEdf5KZZtbEq30LXPYYZjIE",
+	"XsjTJMKsm9lYTlyRN08hFzCYuVFAOx5SZacSI2ZNifnwNFFM1PHE0C93DEmbJJFYr8yK9x81tOU3fCgA",
+	"ENvZJ7prJy8Tl8edMproIopnyJg0klDfWxsJOE2191ZAQbFP8SmuxY5QdRnH0siRotOxjoiOqVUTChXd",
+	"+SVDkQ9iCG8IWqlgC3aJNopRyMNkIlbzadhgq+4xl2AEBT5S51ff5RSRIU+Ld/bSGBqPJzU3p7hxLrmK",
+	"whucY8ZvE2CidQGaaDq1Z6vpXDtV22gSyzSbuOzSiFBsk50JIGTthC/YABGwAJrCt55S0c2umDaFeb+e",
+	"TKWqnPMb4P6J3y0UwGAOWY2KUau5eceFlWQpnIOQxh0BujtOsqluk0sYVvHYuBfitWbCXj7QPRmd+Ios",
+	"u1wgTbwX2HUQ8ClLd0NXsof3eh6PpdWgaUp0NrWr6+ZN30FvcrdBCnBf4JgcdOkJTznL87/ISMlsahcH",
+	"bz1hSRb7OvsSn8eCcemV/PPPxam++dP7jx/r6DEXRfoaVDHUA4qhTb0wGNXX9kFuLgoclmtEzyF0YJm7",
+	"ZSIl1o4upKod+9k5GL1Wa8nFabKlWXQLjfC9S8op1A4OCA6sMOp7fE0ND5TDISp91DhHY+SAuYBpwxL8",
+	"PjORMy4oHprQhBGdIf/0VfwBjizylO4YDBeO9xTNB5SKltJuPRtHlhzNlWtubQptpAJLSRo3HvVyyZfz",
+	"LwgZYmSb/EdGhQF7DeSQlYwTe1PBr1Qyb4yMr6uOCyHtvV6Md7lLhvyLJa1sAFqlkoYBrVl916e12xtW",
+	"GiCAlv/x+x//JwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
