@@ -84,23 +84,33 @@ const (
 // search finds people by what somebody typed: names in any order and spelling, or exactly by
 // reference, document or telephone. The best come first.
 func search(ctx context.Context, words string, limit int, f Filter) ([]Match, error) {
+	return found(ctx, strings.ToUpper(strings.TrimSpace(words)), words, words, words, limit, f)
+}
+
+// Resembling finds whom somebody who is described may be: by names in any order and spelling, by document or
+// by telephone. The best come first; voided and merged records are not among them. The trail keeps the search.
+func Resembling(ctx context.Context, names []string, document, phone string, limit int) ([]Match, error) {
+	return found(ctx, "", strings.Join(names, " "), document, phone, limit, Filter{Status: Active})
+}
+
+func found(ctx context.Context, reference, names, document, phone string, limit int, f Filter) ([]Match, error) {
 	centre, err := tenant.One(ctx)
 	if err != nil {
 		return nil, err
 	}
 	exact, sounds := db.Strings{}, db.Strings{}
-	for _, k := range []string{documentKey(words), phoneKey(words)} {
+	for _, k := range []string{documentKey(document), phoneKey(phone)} {
 		if k != "" {
 			exact = append(exact, k)
 		}
 	}
-	for _, k := range namekey.Keys(words) {
+	for _, k := range namekey.Keys(names) {
 		sounds = append(sounds, "n:"+k)
 	}
 	return db.Search[Match](ctx, func(q *gorm.DB) *gorm.DB {
 		return f.where(q).Select("beneficiaries.*, found.score").
 			Joins("join search_beneficiaries(array[?]::uuid[], ?, ?, ?, ?, ?, ?) found on found.centre_id = beneficiaries.centre_id and found.id = beneficiaries.id",
-				centre, strings.ToUpper(strings.TrimSpace(words)), exact, sounds, fold.Key(words), few, most).
+				centre, reference, exact, sounds, fold.Key(names), few, most).
 			Order("found.score desc, beneficiaries.id desc").Limit(limit)
 	})
 }

@@ -6,11 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"gorm.io/gorm"
-
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/beneficiary/namekey"
-	"github.com/waystation/waystation/internal/db"
 )
 
 // match is somebody registered here who may be the person of an inbound referral. Staff judge; nothing
@@ -34,23 +31,14 @@ const (
 
 // matches looks for the person among those registered here: by names as they sound, document or phone.
 func matches(ctx context.Context, p Person) ([]match, error) {
-	sounds := soundsOf(append([]string{p.GivenName, p.FamilyName}, p.OtherNames...))
-	keys := make([]string, len(sounds))
-	for i, k := range sounds {
-		keys[i] = "n:" + k
-	}
-	people, err := db.Find[beneficiary.Beneficiary](ctx, func(q *gorm.DB) *gorm.DB {
-		return q.Where("status = ?", beneficiary.Active).
-			Where(`id in (select k.beneficiary_id from beneficiary_keys k where k.centre_id = beneficiaries.centre_id and k.key in ?)
-				or (document_number <> '' and document_number = ?) or (phone <> '' and phone = ?)`, append(keys, ""), p.DocumentNumber, p.Phone).
-			Order("created_at desc, id desc").Limit(matchesCompared)
-	})
+	names := append([]string{p.GivenName, p.FamilyName}, p.OtherNames...)
+	people, err := beneficiary.Resembling(ctx, names, p.DocumentNumber, p.Phone, matchesCompared)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]match, len(people))
+	found, sounds := make([]match, len(people)), soundsOf(names)
 	for i := range people {
-		found[i] = compare(&people[i], p, sounds)
+		found[i] = compare(&people[i].Beneficiary, p, sounds)
 	}
 	slices.SortStableFunc(found, func(a, b match) int { return cmp.Compare(b.score, a.score) })
 	return found[:min(len(found), matchesShown)], nil

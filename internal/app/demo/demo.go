@@ -73,8 +73,8 @@ var (
 
 // Clients are the two partners' systems and the government's.
 var Clients = []Client{
-	{id(201), espoir, "Espoir case system", partnerSecret, []string{"partner:referrals", "codelists:read"}},
-	{id(202), sabou, "Clinique Sabou", clinicSecret, []string{"partner:referrals", "codelists:read"}},
+	{id(201), espoir, "Espoir case system", partnerSecret, []string{"partner:referrals", "partner:services", "partner:webhooks", "codelists:read"}},
+	{id(202), sabou, "Clinique Sabou", clinicSecret, []string{"partner:referrals", "partner:services", "codelists:read"}},
 	{id(203), government, "National statistics", governmentSecret, []string{"stats:read", "codelists:read"}},
 }
 
