@@ -91,6 +91,7 @@ create table beneficiaries (
 create index beneficiaries_created on beneficiaries (centre_id, created_at, id);
 create index beneficiaries_registered on beneficiaries (centre_id, registered_on, id);
 create index beneficiaries_family_name on beneficiaries (centre_id, family_name, id);
+create index beneficiaries_ended on beneficiaries (centre_id, status, created_at, id) where status <> 'active'; -- few among many
 create index beneficiaries_search_name on beneficiaries using gin (centre_id, search_name gin_trgm_ops);
 select protect('beneficiaries', 'beneficiary', array['search_name', 'search_keys']);
 
