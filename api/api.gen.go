@@ -398,7 +398,6 @@ func (e CaseActionPatchStatus) Valid() bool {
 // Defines values for CaseApprovalKind.
 const (
 	CaseApprovalKindAssessment      CaseApprovalKind = "assessment"
-	CaseApprovalKindAssessmentVoid  CaseApprovalKind = "assessment_void"
 	CaseApprovalKindClosure         CaseApprovalKind = "closure"
 	CaseApprovalKindConsentOverride CaseApprovalKind = "consent_override"
 	CaseApprovalKindPlan            CaseApprovalKind = "plan"
@@ -408,8 +407,6 @@ const (
 func (e CaseApprovalKind) Valid() bool {
 	switch e {
 	case CaseApprovalKindAssessment:
-		return true
-	case CaseApprovalKindAssessmentVoid:
 		return true
 	case CaseApprovalKindClosure:
 		return true
@@ -425,7 +422,6 @@ func (e CaseApprovalKind) Valid() bool {
 // Defines values for CaseApprovalCreateKind.
 const (
 	CaseApprovalCreateKindAssessment      CaseApprovalCreateKind = "assessment"
-	CaseApprovalCreateKindAssessmentVoid  CaseApprovalCreateKind = "assessment_void"
 	CaseApprovalCreateKindConsentOverride CaseApprovalCreateKind = "consent_override"
 	CaseApprovalCreateKindPlan            CaseApprovalCreateKind = "plan"
 )
@@ -434,8 +430,6 @@ const (
 func (e CaseApprovalCreateKind) Valid() bool {
 	switch e {
 	case CaseApprovalCreateKindAssessment:
-		return true
-	case CaseApprovalCreateKindAssessmentVoid:
 		return true
 	case CaseApprovalCreateKindConsentOverride:
 		return true
@@ -469,7 +463,6 @@ const (
 	CaseAssessmentStatusCompleted  CaseAssessmentStatus = "completed"
 	CaseAssessmentStatusDraft      CaseAssessmentStatus = "draft"
 	CaseAssessmentStatusSuperseded CaseAssessmentStatus = "superseded"
-	CaseAssessmentStatusVoid       CaseAssessmentStatus = "void"
 )
 
 // Valid indicates whether the value is a known member of the CaseAssessmentStatus enum.
@@ -480,8 +473,6 @@ func (e CaseAssessmentStatus) Valid() bool {
 	case CaseAssessmentStatusDraft:
 		return true
 	case CaseAssessmentStatusSuperseded:
-		return true
-	case CaseAssessmentStatusVoid:
 		return true
 	default:
 		return false
@@ -668,105 +659,6 @@ func (e CaseTeamMemberRole) Valid() bool {
 	case CaseTeamMemberRoleMember:
 		return true
 	case CaseTeamMemberRoleOwner:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitKind.
-const (
-	CaseVisitKindHome     CaseVisitKind = "home"
-	CaseVisitKindOutreach CaseVisitKind = "outreach"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitKind enum.
-func (e CaseVisitKind) Valid() bool {
-	switch e {
-	case CaseVisitKindHome:
-		return true
-	case CaseVisitKindOutreach:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitStatus.
-const (
-	CaseVisitStatusCancelled CaseVisitStatus = "cancelled"
-	CaseVisitStatusMet       CaseVisitStatus = "met"
-	CaseVisitStatusNotMet    CaseVisitStatus = "not_met"
-	CaseVisitStatusPlanned   CaseVisitStatus = "planned"
-	CaseVisitStatusVoid      CaseVisitStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitStatus enum.
-func (e CaseVisitStatus) Valid() bool {
-	switch e {
-	case CaseVisitStatusCancelled:
-		return true
-	case CaseVisitStatusMet:
-		return true
-	case CaseVisitStatusNotMet:
-		return true
-	case CaseVisitStatusPlanned:
-		return true
-	case CaseVisitStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitCreateKind.
-const (
-	CaseVisitCreateKindHome     CaseVisitCreateKind = "home"
-	CaseVisitCreateKindOutreach CaseVisitCreateKind = "outreach"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitCreateKind enum.
-func (e CaseVisitCreateKind) Valid() bool {
-	switch e {
-	case CaseVisitCreateKindHome:
-		return true
-	case CaseVisitCreateKindOutreach:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitPatchKind.
-const (
-	CaseVisitPatchKindHome     CaseVisitPatchKind = "home"
-	CaseVisitPatchKindOutreach CaseVisitPatchKind = "outreach"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitPatchKind enum.
-func (e CaseVisitPatchKind) Valid() bool {
-	switch e {
-	case CaseVisitPatchKindHome:
-		return true
-	case CaseVisitPatchKindOutreach:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for CaseVisitRecordResult.
-const (
-	CaseVisitRecordResultMet    CaseVisitRecordResult = "met"
-	CaseVisitRecordResultNotMet CaseVisitRecordResult = "not_met"
-)
-
-// Valid indicates whether the value is a known member of the CaseVisitRecordResult enum.
-func (e CaseVisitRecordResult) Valid() bool {
-	switch e {
-	case CaseVisitRecordResultMet:
-		return true
-	case CaseVisitRecordResultNotMet:
 		return true
 	default:
 		return false
@@ -1133,6 +1025,132 @@ func (e DisclosureProfileAudience) Valid() bool {
 	}
 }
 
+// Defines values for DistributionCreateMode.
+const (
+	DistributionCreateModeHeadcount DistributionCreateMode = "headcount"
+	DistributionCreateModeNamed     DistributionCreateMode = "named"
+)
+
+// Valid indicates whether the value is a known member of the DistributionCreateMode enum.
+func (e DistributionCreateMode) Valid() bool {
+	switch e {
+	case DistributionCreateModeHeadcount:
+		return true
+	case DistributionCreateModeNamed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionCreateRoute.
+const (
+	DistributionCreateRouteGeneral         DistributionCreateRoute = "general"
+	DistributionCreateRouteHealthNutrition DistributionCreateRoute = "health_nutrition"
+)
+
+// Valid indicates whether the value is a known member of the DistributionCreateRoute enum.
+func (e DistributionCreateRoute) Valid() bool {
+	switch e {
+	case DistributionCreateRouteGeneral:
+		return true
+	case DistributionCreateRouteHealthNutrition:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionMode.
+const (
+	DistributionModeHeadcount DistributionMode = "headcount"
+	DistributionModeNamed     DistributionMode = "named"
+)
+
+// Valid indicates whether the value is a known member of the DistributionMode enum.
+func (e DistributionMode) Valid() bool {
+	switch e {
+	case DistributionModeHeadcount:
+		return true
+	case DistributionModeNamed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionProofKind.
+const (
+	DistributionProofKindSignature  DistributionProofKind = "signature"
+	DistributionProofKindThumbprint DistributionProofKind = "thumbprint"
+	DistributionProofKindToken      DistributionProofKind = "token"
+	DistributionProofKindWitness    DistributionProofKind = "witness"
+)
+
+// Valid indicates whether the value is a known member of the DistributionProofKind enum.
+func (e DistributionProofKind) Valid() bool {
+	switch e {
+	case DistributionProofKindSignature:
+		return true
+	case DistributionProofKindThumbprint:
+		return true
+	case DistributionProofKindToken:
+		return true
+	case DistributionProofKindWitness:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionRoute.
+const (
+	DistributionRouteGeneral         DistributionRoute = "general"
+	DistributionRouteHealthNutrition DistributionRoute = "health_nutrition"
+)
+
+// Valid indicates whether the value is a known member of the DistributionRoute enum.
+func (e DistributionRoute) Valid() bool {
+	switch e {
+	case DistributionRouteGeneral:
+		return true
+	case DistributionRouteHealthNutrition:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionStatus.
+const (
+	DistributionStatusApproved   DistributionStatus = "approved"
+	DistributionStatusCancelled  DistributionStatus = "cancelled"
+	DistributionStatusClosed     DistributionStatus = "closed"
+	DistributionStatusOpen       DistributionStatus = "open"
+	DistributionStatusPlanned    DistributionStatus = "planned"
+	DistributionStatusReconciled DistributionStatus = "reconciled"
+)
+
+// Valid indicates whether the value is a known member of the DistributionStatus enum.
+func (e DistributionStatus) Valid() bool {
+	switch e {
+	case DistributionStatusApproved:
+		return true
+	case DistributionStatusCancelled:
+		return true
+	case DistributionStatusClosed:
+		return true
+	case DistributionStatusOpen:
+		return true
+	case DistributionStatusPlanned:
+		return true
+	case DistributionStatusReconciled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DuplicateFoundBy.
 const (
 	DuplicateFoundByChange       DuplicateFoundBy = "change"
@@ -1412,6 +1430,99 @@ func (e EffectiveConsentTowardsStatus) Valid() bool {
 	case EffectiveConsentTowardsStatusRefused:
 		return true
 	case EffectiveConsentTowardsStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementReason.
+const (
+	EntitlementReasonAgeUnknown        EntitlementReason = "age_unknown"
+	EntitlementReasonAlreadyReceived   EntitlementReason = "already_received"
+	EntitlementReasonHouseholdReceived EntitlementReason = "household_received"
+	EntitlementReasonNotAssessed       EntitlementReason = "not_assessed"
+	EntitlementReasonNotMeant          EntitlementReason = "not_meant"
+	EntitlementReasonOutOfSeason       EntitlementReason = "out_of_season"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementReason enum.
+func (e EntitlementReason) Valid() bool {
+	switch e {
+	case EntitlementReasonAgeUnknown:
+		return true
+	case EntitlementReasonAlreadyReceived:
+		return true
+	case EntitlementReasonHouseholdReceived:
+		return true
+	case EntitlementReasonNotAssessed:
+		return true
+	case EntitlementReasonNotMeant:
+		return true
+	case EntitlementReasonOutOfSeason:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementNeedCodeSystem.
+const (
+	EntitlementNeedCodeSystemMigrantVulnerability EntitlementNeedCodeSystem = "migrant_vulnerability"
+	EntitlementNeedCodeSystemSpecificNeedUnhcr    EntitlementNeedCodeSystem = "specific_need_unhcr"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementNeedCodeSystem enum.
+func (e EntitlementNeedCodeSystem) Valid() bool {
+	switch e {
+	case EntitlementNeedCodeSystemMigrantVulnerability:
+		return true
+	case EntitlementNeedCodeSystemSpecificNeedUnhcr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementPer.
+const (
+	EntitlementPerGroup     EntitlementPer = "group"
+	EntitlementPerHousehold EntitlementPer = "household"
+	EntitlementPerPerson    EntitlementPer = "person"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementPer enum.
+func (e EntitlementPer) Valid() bool {
+	switch e {
+	case EntitlementPerGroup:
+		return true
+	case EntitlementPerHousehold:
+		return true
+	case EntitlementPerPerson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementTrigger.
+const (
+	EntitlementTriggerArrival    EntitlementTrigger = "arrival"
+	EntitlementTriggerAssessment EntitlementTrigger = "assessment"
+	EntitlementTriggerDeparture  EntitlementTrigger = "departure"
+	EntitlementTriggerMonthly    EntitlementTrigger = "monthly"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementTrigger enum.
+func (e EntitlementTrigger) Valid() bool {
+	switch e {
+	case EntitlementTriggerArrival:
+		return true
+	case EntitlementTriggerAssessment:
+		return true
+	case EntitlementTriggerDeparture:
+		return true
+	case EntitlementTriggerMonthly:
 		return true
 	default:
 		return false
@@ -2786,27 +2897,6 @@ func (e SOPStockApprovalFor) Valid() bool {
 	}
 }
 
-// Defines values for Safety.
-const (
-	SafetyPrecautions Safety = "precautions"
-	SafetySafe        Safety = "safe"
-	SafetyUnsafe      Safety = "unsafe"
-)
-
-// Valid indicates whether the value is a known member of the Safety enum.
-func (e Safety) Valid() bool {
-	switch e {
-	case SafetyPrecautions:
-		return true
-	case SafetySafe:
-		return true
-	case SafetyUnsafe:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ScreeningFactorPolarity.
 const (
 	ScreeningFactorPolarityNeutral    ScreeningFactorPolarity = "neutral"
@@ -3545,114 +3635,6 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	}
 }
 
-// Defines values for WebhookAttemptError.
-const (
-	WebhookAttemptErrorNotTaken       WebhookAttemptError = "not_taken"
-	WebhookAttemptErrorRefusedAddress WebhookAttemptError = "refused_address"
-	WebhookAttemptErrorTimeout        WebhookAttemptError = "timeout"
-	WebhookAttemptErrorUnreachable    WebhookAttemptError = "unreachable"
-)
-
-// Valid indicates whether the value is a known member of the WebhookAttemptError enum.
-func (e WebhookAttemptError) Valid() bool {
-	switch e {
-	case WebhookAttemptErrorNotTaken:
-		return true
-	case WebhookAttemptErrorRefusedAddress:
-		return true
-	case WebhookAttemptErrorTimeout:
-		return true
-	case WebhookAttemptErrorUnreachable:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WebhookDeliveryStatus.
-const (
-	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "delivered"
-	WebhookDeliveryStatusDropped   WebhookDeliveryStatus = "dropped"
-	WebhookDeliveryStatusPending   WebhookDeliveryStatus = "pending"
-)
-
-// Valid indicates whether the value is a known member of the WebhookDeliveryStatus enum.
-func (e WebhookDeliveryStatus) Valid() bool {
-	switch e {
-	case WebhookDeliveryStatusDelivered:
-		return true
-	case WebhookDeliveryStatusDropped:
-		return true
-	case WebhookDeliveryStatusPending:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WebhookEndpointOwnerKind.
-const (
-	WebhookEndpointOwnerKindClient WebhookEndpointOwnerKind = "client"
-	WebhookEndpointOwnerKindUser   WebhookEndpointOwnerKind = "user"
-)
-
-// Valid indicates whether the value is a known member of the WebhookEndpointOwnerKind enum.
-func (e WebhookEndpointOwnerKind) Valid() bool {
-	switch e {
-	case WebhookEndpointOwnerKindClient:
-		return true
-	case WebhookEndpointOwnerKindUser:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WebhookEndpointReason.
-const (
-	WebhookEndpointReasonByHand   WebhookEndpointReason = "by_hand"
-	WebhookEndpointReasonFailing  WebhookEndpointReason = "failing"
-	WebhookEndpointReasonGone     WebhookEndpointReason = "gone"
-	WebhookEndpointReasonNoRights WebhookEndpointReason = "no_rights"
-)
-
-// Valid indicates whether the value is a known member of the WebhookEndpointReason enum.
-func (e WebhookEndpointReason) Valid() bool {
-	switch e {
-	case WebhookEndpointReasonByHand:
-		return true
-	case WebhookEndpointReasonFailing:
-		return true
-	case WebhookEndpointReasonGone:
-		return true
-	case WebhookEndpointReasonNoRights:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for WebhookEndpointStatus.
-const (
-	WebhookEndpointStatusActive   WebhookEndpointStatus = "active"
-	WebhookEndpointStatusDisabled WebhookEndpointStatus = "disabled"
-	WebhookEndpointStatusPaused   WebhookEndpointStatus = "paused"
-)
-
-// Valid indicates whether the value is a known member of the WebhookEndpointStatus enum.
-func (e WebhookEndpointStatus) Valid() bool {
-	switch e {
-	case WebhookEndpointStatusActive:
-		return true
-	case WebhookEndpointStatusDisabled:
-		return true
-	case WebhookEndpointStatusPaused:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for WorklistEntryKind.
 const (
 	WorklistEntryKindApproval         WorklistEntryKind = "approval"
@@ -3824,7 +3806,6 @@ func (e ListApprovalsParamsSort) Valid() bool {
 // Defines values for ListApprovalsParamsKind.
 const (
 	ListApprovalsParamsKindAssessment      ListApprovalsParamsKind = "assessment"
-	ListApprovalsParamsKindAssessmentVoid  ListApprovalsParamsKind = "assessment_void"
 	ListApprovalsParamsKindClosure         ListApprovalsParamsKind = "closure"
 	ListApprovalsParamsKindConsentOverride ListApprovalsParamsKind = "consent_override"
 	ListApprovalsParamsKindPlan            ListApprovalsParamsKind = "plan"
@@ -3834,8 +3815,6 @@ const (
 func (e ListApprovalsParamsKind) Valid() bool {
 	switch e {
 	case ListApprovalsParamsKindAssessment:
-		return true
-	case ListApprovalsParamsKindAssessmentVoid:
 		return true
 	case ListApprovalsParamsKindClosure:
 		return true
@@ -4417,7 +4396,6 @@ const (
 	ListCaseAssessmentsParamsStatusCompleted  ListCaseAssessmentsParamsStatus = "completed"
 	ListCaseAssessmentsParamsStatusDraft      ListCaseAssessmentsParamsStatus = "draft"
 	ListCaseAssessmentsParamsStatusSuperseded ListCaseAssessmentsParamsStatus = "superseded"
-	ListCaseAssessmentsParamsStatusVoid       ListCaseAssessmentsParamsStatus = "void"
 )
 
 // Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsStatus enum.
@@ -4428,8 +4406,6 @@ func (e ListCaseAssessmentsParamsStatus) Valid() bool {
 	case ListCaseAssessmentsParamsStatusDraft:
 		return true
 	case ListCaseAssessmentsParamsStatusSuperseded:
-		return true
-	case ListCaseAssessmentsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -4748,51 +4724,6 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListCaseVisitsParamsSort.
-const (
-	ListCaseVisitsParamsSortMinusPlannedAt ListCaseVisitsParamsSort = "-planned_at"
-	ListCaseVisitsParamsSortPlannedAt      ListCaseVisitsParamsSort = "planned_at"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseVisitsParamsSort enum.
-func (e ListCaseVisitsParamsSort) Valid() bool {
-	switch e {
-	case ListCaseVisitsParamsSortMinusPlannedAt:
-		return true
-	case ListCaseVisitsParamsSortPlannedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListCaseVisitsParamsStatus.
-const (
-	ListCaseVisitsParamsStatusCancelled ListCaseVisitsParamsStatus = "cancelled"
-	ListCaseVisitsParamsStatusMet       ListCaseVisitsParamsStatus = "met"
-	ListCaseVisitsParamsStatusNotMet    ListCaseVisitsParamsStatus = "not_met"
-	ListCaseVisitsParamsStatusPlanned   ListCaseVisitsParamsStatus = "planned"
-	ListCaseVisitsParamsStatusVoid      ListCaseVisitsParamsStatus = "void"
-)
-
-// Valid indicates whether the value is a known member of the ListCaseVisitsParamsStatus enum.
-func (e ListCaseVisitsParamsStatus) Valid() bool {
-	switch e {
-	case ListCaseVisitsParamsStatusCancelled:
-		return true
-	case ListCaseVisitsParamsStatusMet:
-		return true
-	case ListCaseVisitsParamsStatusNotMet:
-		return true
-	case ListCaseVisitsParamsStatusPlanned:
-		return true
-	case ListCaseVisitsParamsStatusVoid:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListCaseWallsParamsSort.
 const (
 	ListCaseWallsParamsSortCreatedAt      ListCaseWallsParamsSort = "created_at"
@@ -4835,6 +4766,42 @@ const (
 func (e GetCentreCodelistParamsLabels) Valid() bool {
 	switch e {
 	case GetCentreCodelistParamsLabelsAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDistributionsParamsSort.
+const (
+	ListDistributionsParamsSortMinusScheduledOn ListDistributionsParamsSort = "-scheduled_on"
+	ListDistributionsParamsSortScheduledOn      ListDistributionsParamsSort = "scheduled_on"
+)
+
+// Valid indicates whether the value is a known member of the ListDistributionsParamsSort enum.
+func (e ListDistributionsParamsSort) Valid() bool {
+	switch e {
+	case ListDistributionsParamsSortMinusScheduledOn:
+		return true
+	case ListDistributionsParamsSortScheduledOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDistributionIssuesParamsSort.
+const (
+	ListDistributionIssuesParamsSortIssuedAt      ListDistributionIssuesParamsSort = "issued_at"
+	ListDistributionIssuesParamsSortMinusIssuedAt ListDistributionIssuesParamsSort = "-issued_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDistributionIssuesParamsSort enum.
+func (e ListDistributionIssuesParamsSort) Valid() bool {
+	switch e {
+	case ListDistributionIssuesParamsSortIssuedAt:
+		return true
+	case ListDistributionIssuesParamsSortMinusIssuedAt:
 		return true
 	default:
 		return false
@@ -4919,6 +4886,24 @@ func (e ListDuplicateDecisionsParamsSort) Valid() bool {
 	case ListDuplicateDecisionsParamsSortCreatedAt:
 		return true
 	case ListDuplicateDecisionsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListEntitlementRulesParamsSort.
+const (
+	ListEntitlementRulesParamsSortMinusName ListEntitlementRulesParamsSort = "-name"
+	ListEntitlementRulesParamsSortName      ListEntitlementRulesParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListEntitlementRulesParamsSort enum.
+func (e ListEntitlementRulesParamsSort) Valid() bool {
+	switch e {
+	case ListEntitlementRulesParamsSortMinusName:
+		return true
+	case ListEntitlementRulesParamsSortName:
 		return true
 	default:
 		return false
@@ -6308,84 +6293,6 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	}
 }
 
-// Defines values for ListWebhookEndpointsParamsSort.
-const (
-	ListWebhookEndpointsParamsSortCreatedAt      ListWebhookEndpointsParamsSort = "created_at"
-	ListWebhookEndpointsParamsSortMinusCreatedAt ListWebhookEndpointsParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsSort enum.
-func (e ListWebhookEndpointsParamsSort) Valid() bool {
-	switch e {
-	case ListWebhookEndpointsParamsSortCreatedAt:
-		return true
-	case ListWebhookEndpointsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWebhookEndpointsParamsStatus.
-const (
-	ListWebhookEndpointsParamsStatusActive   ListWebhookEndpointsParamsStatus = "active"
-	ListWebhookEndpointsParamsStatusDisabled ListWebhookEndpointsParamsStatus = "disabled"
-	ListWebhookEndpointsParamsStatusPaused   ListWebhookEndpointsParamsStatus = "paused"
-)
-
-// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsStatus enum.
-func (e ListWebhookEndpointsParamsStatus) Valid() bool {
-	switch e {
-	case ListWebhookEndpointsParamsStatusActive:
-		return true
-	case ListWebhookEndpointsParamsStatusDisabled:
-		return true
-	case ListWebhookEndpointsParamsStatusPaused:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWebhookDeliveriesParamsSort.
-const (
-	ListWebhookDeliveriesParamsSortAt      ListWebhookDeliveriesParamsSort = "at"
-	ListWebhookDeliveriesParamsSortMinusAt ListWebhookDeliveriesParamsSort = "-at"
-)
-
-// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsSort enum.
-func (e ListWebhookDeliveriesParamsSort) Valid() bool {
-	switch e {
-	case ListWebhookDeliveriesParamsSortAt:
-		return true
-	case ListWebhookDeliveriesParamsSortMinusAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListWebhookDeliveriesParamsStatus.
-const (
-	ListWebhookDeliveriesParamsStatusDelivered ListWebhookDeliveriesParamsStatus = "delivered"
-	ListWebhookDeliveriesParamsStatusDropped   ListWebhookDeliveriesParamsStatus = "dropped"
-	ListWebhookDeliveriesParamsStatusPending   ListWebhookDeliveriesParamsStatus = "pending"
-)
-
-// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsStatus enum.
-func (e ListWebhookDeliveriesParamsStatus) Valid() bool {
-	switch e {
-	case ListWebhookDeliveriesParamsStatusDelivered:
-		return true
-	case ListWebhookDeliveriesParamsStatusDropped:
-		return true
-	case ListWebhookDeliveriesParamsStatusPending:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListNetworkWorklistParamsSort.
 const (
 	ListNetworkWorklistParamsSortDueAt      ListNetworkWorklistParamsSort = "due_at"
@@ -6591,8 +6498,6 @@ type ApprovalResults struct {
 
 // Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
 type Attachment struct {
-	// AssessmentID Of a case: the assessment that it was brought to
-	AssessmentID  *openapi_types.UUID `json:"assessment_id,omitempty"`
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
 	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
 
@@ -7556,7 +7461,7 @@ type CaseAmendment struct {
 
 // CaseApproval defines model for CaseApproval.
 type CaseApproval struct {
-	// AssessmentID Of an assessment and of taking one back
+	// AssessmentID Of an assessment
 	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
 
 	// Basis Of a consent override
@@ -7607,22 +7512,20 @@ type CaseApprovalKind string
 
 // CaseApprovalCreate defines model for CaseApprovalCreate.
 type CaseApprovalCreate struct {
-	// AssessmentID Of an assessment and of taking one back
+	// AssessmentID Of an assessment
 	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
 
 	// Basis Of a consent override
-	Basis *string             `json:"basis,omitempty"`
-	ID    *openapi_types.UUID `json:"id,omitempty"`
-
-	// Kind assessment_void: a completed assessment is taken back
-	Kind CaseApprovalCreateKind `json:"kind"`
+	Basis *string                `json:"basis,omitempty"`
+	ID    *openapi_types.UUID    `json:"id,omitempty"`
+	Kind  CaseApprovalCreateKind `json:"kind"`
 
 	// PlanID Of a plan
 	PlanID *openapi_types.UUID `json:"plan_id,omitempty"`
 	Reason string              `json:"reason"`
 }
 
-// CaseApprovalCreateKind assessment_void: a completed assessment is taken back
+// CaseApprovalCreateKind defines model for CaseApprovalCreate.Kind.
 type CaseApprovalCreateKind string
 
 // CaseApprovalDecision defines model for CaseApprovalDecision.
@@ -7671,13 +7574,10 @@ type CaseAssessment struct {
 	Status    CaseAssessmentStatus `json:"status"`
 
 	// SuggestedRisk From the determinants of vulnerability; a person decides
-	SuggestedRisk *string             `json:"suggested_risk,omitempty"`
-	Summary       *string             `json:"summary,omitempty"`
-	UpdatedAt     time.Time           `json:"updated_at"`
-	Version       int64               `json:"version"`
-	VoidReason    *string             `json:"void_reason,omitempty"`
-	VoidedAt      *time.Time          `json:"voided_at,omitempty"`
-	VoidedBy      *openapi_types.UUID `json:"voided_by,omitempty"`
+	SuggestedRisk *string   `json:"suggested_risk,omitempty"`
+	Summary       *string   `json:"summary,omitempty"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	Version       int64     `json:"version"`
 }
 
 // CaseAssessmentFormOrigin defines model for CaseAssessment.FormOrigin.
@@ -8082,11 +7982,8 @@ type CaseNote struct {
 	ID        openapi_types.UUID `json:"id"`
 
 	// Late Written longer after the fact than the SOP allows
-	Late bool `json:"late"`
-
-	// Mentions Whose attention it asks for
-	Mentions   []openapi_types.UUID `json:"mentions"`
-	OccurredAt time.Time            `json:"occurred_at"`
+	Late       bool      `json:"late"`
+	OccurredAt time.Time `json:"occurred_at"`
 
 	// Text Absent once voided
 	Text       *string             `json:"text,omitempty"`
@@ -8100,9 +7997,6 @@ type CaseNote struct {
 // CaseNoteCreate defines model for CaseNoteCreate.
 type CaseNoteCreate struct {
 	ID *openapi_types.UUID `json:"id,omitempty"`
-
-	// Mentions Staff who may read this case; each finds a task
-	Mentions *Mentions `json:"mentions,omitempty"`
 
 	// OccurredAt Now where absent
 	OccurredAt *time.Time `json:"occurred_at,omitempty"`
@@ -8122,8 +8016,6 @@ type CaseNotePage struct {
 
 // CaseNotePatch defines model for CaseNotePatch.
 type CaseNotePatch struct {
-	// Mentions Staff who may read this case; each finds a task
-	Mentions   *Mentions  `json:"mentions,omitempty"`
 	OccurredAt *time.Time `json:"occurred_at,omitempty"`
 	Text       *string    `json:"text,omitempty"`
 }
@@ -8479,113 +8371,6 @@ type CaseTransitionPage struct {
 	// Total All rows; only with `include_total=true`
 	Total *Total `json:"total,omitempty"`
 }
-
-// CaseVisit defines model for CaseVisit.
-type CaseVisit struct {
-	// Admin2Pcode OCHA P-code of the district, opaque
-	Admin2Pcode *string             `json:"admin2_pcode,omitempty"`
-	CaseID      openapi_types.UUID  `json:"case_id"`
-	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
-	CreatedAt   time.Time           `json:"created_at"`
-
-	// FollowupID The follow-up that it is made for
-	FollowupID openapi_types.UUID `json:"followup_id"`
-	ID         openapi_types.UUID `json:"id"`
-	Kind       CaseVisitKind      `json:"kind"`
-
-	// NextFollowupID The follow-up that its next date was set for
-	NextFollowupID *openapi_types.UUID `json:"next_followup_id,omitempty"`
-	Outcome        *string             `json:"outcome,omitempty"`
-
-	// Place Exact; only where the person agreed, and only for those who work on the case
-	Place         *string             `json:"place,omitempty"`
-	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
-	PlannedAt     time.Time           `json:"planned_at"`
-
-	// Reason Why it was cancelled or voided
-	Reason    *string            `json:"reason,omitempty"`
-	Safety    *VisitSafety       `json:"safety,omitempty"`
-	Status    CaseVisitStatus    `json:"status"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Version   int64              `json:"version"`
-	VisitedAt *time.Time         `json:"visited_at,omitempty"`
-	VisitorID openapi_types.UUID `json:"visitor_id"`
-	VoidedAt  *time.Time         `json:"voided_at,omitempty"`
-}
-
-// CaseVisitKind defines model for CaseVisit.Kind.
-type CaseVisitKind string
-
-// CaseVisitStatus defines model for CaseVisit.Status.
-type CaseVisitStatus string
-
-// CaseVisitCreate defines model for CaseVisitCreate.
-type CaseVisitCreate struct {
-	Admin2Pcode *string `json:"admin2_pcode,omitempty"`
-
-	// CompanionID Staff of the centre who goes along
-	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
-
-	// FollowupID One that is due; where absent the visit has its own
-	FollowupID *openapi_types.UUID `json:"followup_id,omitempty"`
-	ID         *openapi_types.UUID `json:"id,omitempty"`
-	Kind       CaseVisitCreateKind `json:"kind"`
-
-	// Place Exact; with place_agreed_on
-	Place *string `json:"place,omitempty"`
-
-	// PlaceAgreedOn When the person agreed that the exact place is kept
-	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
-	PlannedAt     time.Time           `json:"planned_at"`
-
-	// VisitorID Staff of the centre; the caller where absent
-	VisitorID *openapi_types.UUID `json:"visitor_id,omitempty"`
-}
-
-// CaseVisitCreateKind defines model for CaseVisitCreate.Kind.
-type CaseVisitCreateKind string
-
-// CaseVisitPage defines model for CaseVisitPage.
-type CaseVisitPage struct {
-	Data []CaseVisit `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// CaseVisitPatch defines model for CaseVisitPatch.
-type CaseVisitPatch struct {
-	Admin2Pcode   nullable.Nullable[string]             `json:"admin2_pcode,omitempty"`
-	CompanionID   nullable.Nullable[openapi_types.UUID] `json:"companion_id,omitempty"`
-	Kind          *CaseVisitPatchKind                   `json:"kind,omitempty"`
-	Place         nullable.Nullable[string]             `json:"place,omitempty"`
-	PlaceAgreedOn nullable.Nullable[openapi_types.Date] `json:"place_agreed_on,omitempty"`
-	PlannedAt     *time.Time                            `json:"planned_at,omitempty"`
-	VisitorID     *openapi_types.UUID                   `json:"visitor_id,omitempty"`
-}
-
-// CaseVisitPatchKind defines model for CaseVisitPatch.Kind.
-type CaseVisitPatchKind string
-
-// CaseVisitRecord defines model for CaseVisitRecord.
-type CaseVisitRecord struct {
-	// Need Of a visit that met the person
-	Need *string `json:"need,omitempty"`
-
-	// NextAt When somebody goes again
-	NextAt  *time.Time            `json:"next_at,omitempty"`
-	Outcome *string               `json:"outcome,omitempty"`
-	Result  CaseVisitRecordResult `json:"result"`
-
-	// VisitedAt Now where absent
-	VisitedAt *time.Time `json:"visited_at,omitempty"`
-}
-
-// CaseVisitRecordResult defines model for CaseVisitRecord.Result.
-type CaseVisitRecordResult string
 
 // CaseWall defines model for CaseWall.
 type CaseWall struct {
@@ -9165,9 +8950,6 @@ type ContactAttempt struct {
 	ByID   openapi_types.UUID   `json:"by_id"`
 	Method ContactAttemptMethod `json:"method"`
 	Note   *string              `json:"note,omitempty"`
-
-	// VisitID The visit that met nobody
-	VisitID *openapi_types.UUID `json:"visit_id,omitempty"`
 }
 
 // ContactAttemptMethod defines model for ContactAttempt.Method.
@@ -9482,6 +9264,254 @@ type DisclosureProfile struct {
 // DisclosureProfileAudience defines model for DisclosureProfile.Audience.
 type DisclosureProfileAudience string
 
+// Distribution defines model for Distribution.
+type Distribution struct {
+	ApprovedAt *time.Time          `json:"approved_at,omitempty"`
+	ApprovedBy *openapi_types.UUID `json:"approved_by,omitempty"`
+
+	// Brought What was handed to the counter, in base units
+	Brought   []DistributionQuantity `json:"brought,omitempty"`
+	CreatedAt time.Time              `json:"created_at"`
+	ID        openapi_types.UUID     `json:"id"`
+
+	// LocationID The store that it is issued from
+	LocationID openapi_types.UUID  `json:"location_id"`
+	Mode       DistributionMode    `json:"mode"`
+	Note       *string             `json:"note,omitempty"`
+	Offers     []DistributionOffer `json:"offers"`
+
+	// OpenList Whether people who are on no line receive too
+	OpenList  bool                `json:"open_list"`
+	OpenedAt  *time.Time          `json:"opened_at,omitempty"`
+	OpenedBy  *openapi_types.UUID `json:"opened_by,omitempty"`
+	PlannedBy *openapi_types.UUID `json:"planned_by,omitempty"`
+
+	// Reason Why it was cancelled
+	Reason      *string            `json:"reason,omitempty"`
+	Route       DistributionRoute  `json:"route"`
+	ScheduledOn openapi_types.Date `json:"scheduled_on"`
+	Status      DistributionStatus `json:"status"`
+	Title       string             `json:"title"`
+	UpdatedAt   time.Time          `json:"updated_at"`
+	Version     int64              `json:"version"`
+}
+
+// DistributionCreate defines model for DistributionCreate.
+type DistributionCreate struct {
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	LocationID openapi_types.UUID  `json:"location_id"`
+
+	// Mode `named` where none is given
+	Mode     *DistributionCreateMode `json:"mode,omitempty"`
+	Note     *string                 `json:"note,omitempty"`
+	Offers   []DistributionOffer     `json:"offers"`
+	OpenList *bool                   `json:"open_list,omitempty"`
+
+	// Route `general` where none is given
+	Route       *DistributionCreateRoute `json:"route,omitempty"`
+	ScheduledOn openapi_types.Date       `json:"scheduled_on"`
+	Title       string                   `json:"title"`
+}
+
+// DistributionCreateMode `named` where none is given
+type DistributionCreateMode string
+
+// DistributionCreateRoute `general` where none is given
+type DistributionCreateRoute string
+
+// DistributionIssue defines model for DistributionIssue.
+type DistributionIssue struct {
+	BeneficiaryID  *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DistributionID openapi_types.UUID  `json:"distribution_id"`
+
+	// DocumentID The document in the stock ledger
+	DocumentID  openapi_types.UUID  `json:"document_id"`
+	Headcounts  []Headcount         `json:"headcounts,omitempty"`
+	HouseholdID *openapi_types.UUID `json:"household_id,omitempty"`
+	ID          openapi_types.UUID  `json:"id"`
+	IssuedAt    time.Time           `json:"issued_at"`
+	IssuedBy    *openapi_types.UUID `json:"issued_by,omitempty"`
+
+	// IssuedOn The centre's day of it
+	IssuedOn openapi_types.Date      `json:"issued_on"`
+	Items    []DistributionIssueItem `json:"items"`
+
+	// Overridden A rule spoke against it
+	Overridden     bool    `json:"overridden"`
+	OverrideReason *string `json:"override_reason,omitempty"`
+
+	// Persons 1, or who was counted
+	Persons int `json:"persons"`
+
+	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+	Proof DistributionProof `json:"proof"`
+
+	// Proxy Who collects for the recipient
+	Proxy *DistributionProxy `json:"proxy,omitempty"`
+
+	// Reason Why it was taken back
+	Reason *string `json:"reason,omitempty"`
+
+	// ReversalID The document that took it back
+	ReversalID *openapi_types.UUID `json:"reversal_id,omitempty"`
+	ReversedAt *time.Time          `json:"reversed_at,omitempty"`
+	ReversedBy *openapi_types.UUID `json:"reversed_by,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+}
+
+// DistributionIssueCreate defines model for DistributionIssueCreate.
+type DistributionIssueCreate struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+
+	// ID Made by the counter, so that a repeat is known
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// IssuedAt Now where it is not given; a counter without a connection says when
+	IssuedAt *time.Time                    `json:"issued_at,omitempty"`
+	Items    []DistributionIssueItemCreate `json:"items,omitempty"`
+
+	// OverrideReason Why they receive against the rule
+	OverrideReason *string `json:"override_reason,omitempty"`
+
+	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+	Proof DistributionProof `json:"proof"`
+
+	// Proxy Who collects for the recipient
+	Proxy *DistributionProxy `json:"proxy,omitempty"`
+
+	// Token What was scanned from the recipient's card
+	Token *string `json:"token,omitempty"`
+}
+
+// DistributionIssueItem defines model for DistributionIssueItem.
+type DistributionIssueItem struct {
+	ItemID openapi_types.UUID `json:"item_id"`
+
+	// LotID Another than the first to expire
+	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Overridden The rule spoke against it
+	Overridden *bool `json:"overridden,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Reason Of another lot or a smaller quantity
+	Reason *string             `json:"reason,omitempty"`
+	RuleID *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionIssueItemCreate Of a named distribution by its rule; by headcount by its item.
+type DistributionIssueItemCreate struct {
+	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
+	LotID  *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Quantity In the base unit, with a reason less than they are entitled to. The rest is not owed later
+	Quantity *string             `json:"quantity,omitempty"`
+	Reason   *string             `json:"reason,omitempty"`
+	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionIssuePage defines model for DistributionIssuePage.
+type DistributionIssuePage struct {
+	Data []DistributionIssue `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DistributionMode defines model for DistributionMode.
+type DistributionMode string
+
+// DistributionOffer Of a named distribution: a rule. By headcount: an item and its quantity for each person.
+type DistributionOffer struct {
+	// ItemID The rule's item where a rule is named
+	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity *StockQuantity      `json:"quantity,omitempty"`
+	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionOpening defines model for DistributionOpening.
+type DistributionOpening struct {
+	Brought []DistributionQuantity `json:"brought"`
+}
+
+// DistributionPage defines model for DistributionPage.
+type DistributionPage struct {
+	Data []Distribution `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DistributionPatch defines model for DistributionPatch.
+type DistributionPatch struct {
+	LocationID  *openapi_types.UUID       `json:"location_id,omitempty"`
+	Note        nullable.Nullable[string] `json:"note,omitempty"`
+	Offers      []DistributionOffer       `json:"offers,omitempty"`
+	OpenList    *bool                     `json:"open_list,omitempty"`
+	ScheduledOn *openapi_types.Date       `json:"scheduled_on,omitempty"`
+	Title       *string                   `json:"title,omitempty"`
+}
+
+// DistributionProof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+type DistributionProof struct {
+	// AttachmentID Of the recipient
+	AttachmentID *openapi_types.UUID   `json:"attachment_id,omitempty"`
+	Kind         DistributionProofKind `json:"kind"`
+	Reference    *string               `json:"reference,omitempty"`
+	Witness      *string               `json:"witness,omitempty"`
+}
+
+// DistributionProofKind defines model for DistributionProof.Kind.
+type DistributionProofKind string
+
+// DistributionProxy Who collects for the recipient
+type DistributionProxy struct {
+	// Authorisation By what the recipient authorised them
+	Authorisation string `json:"authorisation"`
+
+	// BeneficiaryID If they are registered here
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	Name          string              `json:"name"`
+}
+
+// DistributionQuantity defines model for DistributionQuantity.
+type DistributionQuantity struct {
+	ItemID openapi_types.UUID `json:"item_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+}
+
+// DistributionReason defines model for DistributionReason.
+type DistributionReason struct {
+	Reason string `json:"reason"`
+}
+
+// DistributionRoute defines model for DistributionRoute.
+type DistributionRoute string
+
+// DistributionStatus defines model for DistributionStatus.
+type DistributionStatus string
+
 // Duplicate defines model for Duplicate.
 type Duplicate struct {
 	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
@@ -9666,6 +9696,192 @@ type EffectiveConsentTowards struct {
 
 // EffectiveConsentTowardsStatus defines model for EffectiveConsentTowards.Status.
 type EffectiveConsentTowardsStatus string
+
+// Entitlement defines model for Entitlement.
+type Entitlement struct {
+	Allowed bool `json:"allowed"`
+
+	// AvailableFrom Not allowed: from which day it will be, as far as is known
+	AvailableFrom *openapi_types.Date `json:"available_from,omitempty"`
+
+	// AvailableUntil Allowed: the last day of its month or season
+	AvailableUntil *openapi_types.Date `json:"available_until,omitempty"`
+	ItemID         openapi_types.UUID  `json:"item_id"`
+	Name           string              `json:"name"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Reason Why not. `not_meant`: the rule is for others
+	Reason *EntitlementReason `json:"reason,omitempty"`
+
+	// Received What stands against it
+	Received *EntitlementReceived `json:"received,omitempty"`
+	RuleID   openapi_types.UUID   `json:"rule_id"`
+}
+
+// EntitlementReason Why not. `not_meant`: the rule is for others
+type EntitlementReason string
+
+// EntitlementCheck defines model for EntitlementCheck.
+type EntitlementCheck struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	Entitlements  []Entitlement      `json:"entitlements"`
+
+	// Household The others, with what each may still get
+	Household   []EntitlementsOfMember `json:"household"`
+	HouseholdID *openapi_types.UUID    `json:"household_id,omitempty"`
+	On          openapi_types.Date     `json:"on"`
+}
+
+// EntitlementNeed defines model for EntitlementNeed.
+type EntitlementNeed struct {
+	Code       string                    `json:"code"`
+	CodeSystem EntitlementNeedCodeSystem `json:"code_system"`
+}
+
+// EntitlementNeedCodeSystem defines model for EntitlementNeed.CodeSystem.
+type EntitlementNeedCodeSystem string
+
+// EntitlementPer Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+type EntitlementPer string
+
+// EntitlementReceived What stands against it
+type EntitlementReceived struct {
+	// BeneficiaryID Whom it was counted for: who asks, or one of their household
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	IssueID       openapi_types.UUID `json:"issue_id"`
+	IssuedOn      openapi_types.Date `json:"issued_on"`
+}
+
+// EntitlementRule defines model for EntitlementRule.
+type EntitlementRule struct {
+	Active        bool               `json:"active"`
+	AgeFrom       *int               `json:"age_from,omitempty"`
+	AgeTo         *int               `json:"age_to,omitempty"`
+	CreatedAt     time.Time          `json:"created_at"`
+	GroupSize     *int               `json:"group_size,omitempty"`
+	HouseholdFrom *int               `json:"household_from,omitempty"`
+	HouseholdTo   *int               `json:"household_to,omitempty"`
+	ID            openapi_types.UUID `json:"id"`
+	IntervalDays  *int               `json:"interval_days,omitempty"`
+	ItemID        openapi_types.UUID `json:"item_id"`
+	Name          string             `json:"name"`
+	Needs         []EntitlementNeed  `json:"needs"`
+	Note          *string            `json:"note,omitempty"`
+
+	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+	Per EntitlementPer `json:"per"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Season From a day to a day of every year, both included; it may reach over the turn of the year
+	Season *EntitlementSeason `json:"season,omitempty"`
+	Sexes  []string           `json:"sexes"`
+
+	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+	Trigger   EntitlementTrigger `json:"trigger"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+}
+
+// EntitlementRuleCreate defines model for EntitlementRuleCreate.
+type EntitlementRuleCreate struct {
+	// AgeFrom In completed years
+	AgeFrom *int `json:"age_from,omitempty"`
+
+	// AgeTo In completed years, included
+	AgeTo *int `json:"age_to,omitempty"`
+
+	// GroupSize Of a group: one quantity for so many
+	GroupSize *int `json:"group_size,omitempty"`
+
+	// HouseholdFrom Members
+	HouseholdFrom *int                `json:"household_from,omitempty"`
+	HouseholdTo   *int                `json:"household_to,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// IntervalDays After so many days again; once where none is given
+	IntervalDays *int               `json:"interval_days,omitempty"`
+	ItemID       openapi_types.UUID `json:"item_id"`
+	Name         string             `json:"name"`
+
+	// Needs Any of these
+	Needs []EntitlementNeed `json:"needs,omitempty"`
+	Note  *string           `json:"note,omitempty"`
+
+	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+	Per EntitlementPer `json:"per"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Season From a day to a day of every year, both included; it may reach over the turn of the year
+	Season *EntitlementSeason `json:"season,omitempty"`
+
+	// Sexes Everybody where none is given
+	Sexes []string `json:"sexes,omitempty"`
+
+	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+	Trigger EntitlementTrigger `json:"trigger"`
+}
+
+// EntitlementRulePage defines model for EntitlementRulePage.
+type EntitlementRulePage struct {
+	Data []EntitlementRule `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// EntitlementRulePatch defines model for EntitlementRulePatch.
+type EntitlementRulePatch struct {
+	Active        *bool                     `json:"active,omitempty"`
+	AgeFrom       nullable.Nullable[int]    `json:"age_from,omitempty"`
+	AgeTo         nullable.Nullable[int]    `json:"age_to,omitempty"`
+	GroupSize     nullable.Nullable[int]    `json:"group_size,omitempty"`
+	HouseholdFrom nullable.Nullable[int]    `json:"household_from,omitempty"`
+	HouseholdTo   nullable.Nullable[int]    `json:"household_to,omitempty"`
+	IntervalDays  nullable.Nullable[int]    `json:"interval_days,omitempty"`
+	Name          *string                   `json:"name,omitempty"`
+	Needs         []EntitlementNeed         `json:"needs,omitempty"`
+	Note          nullable.Nullable[string] `json:"note,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity *StockQuantity                       `json:"quantity,omitempty"`
+	Season   nullable.Nullable[EntitlementSeason] `json:"season,omitempty"`
+	Sexes    []string                             `json:"sexes,omitempty"`
+}
+
+// EntitlementSeason From a day to a day of every year, both included; it may reach over the turn of the year
+type EntitlementSeason struct {
+	// From Example: 11-01
+	From string `json:"from"`
+
+	// To Example: 03-31
+	To string `json:"to"`
+}
+
+// EntitlementTrigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+type EntitlementTrigger string
+
+// EntitlementsOfMember defines model for EntitlementsOfMember.
+type EntitlementsOfMember struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	Entitlements  []Entitlement      `json:"entitlements"`
+}
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -10936,9 +11152,6 @@ type Membership struct {
 	// Scopes What the caller may do there
 	Scopes []string `json:"scopes"`
 }
-
-// Mentions Staff who may read this case; each finds a task
-type Mentions = []openapi_types.UUID
 
 // Merge defines model for Merge.
 type Merge struct {
@@ -12918,6 +13131,12 @@ type SOPStock struct {
 
 	// BackdatingDays How far back a document may be dated, inside the open period
 	BackdatingDays int `json:"backdating_days"`
+
+	// NutritionItems What is issued through the health and nutrition route only, by its code in the catalogue
+	NutritionItems []string `json:"nutrition_items"`
+
+	// SharedDuties Whether one person may plan, approve, issue and count a distribution, as in a centre with few staff
+	SharedDuties bool `json:"shared_duties"`
 }
 
 // SOPStockApprovalFor defines model for SOPStock.ApprovalFor.
@@ -12929,9 +13148,6 @@ type SOPWeights struct {
 	Low    float64 `json:"low"`
 	Medium float64 `json:"medium"`
 }
-
-// Safety precautions are safe with what the note says
-type Safety string
 
 // ScreeningFactor defines model for ScreeningFactor.
 type ScreeningFactor struct {
@@ -14880,32 +15096,6 @@ type VisitReferOut struct {
 	Reason         string              `json:"reason"`
 }
 
-// VisitSafety defines model for VisitSafety.
-type VisitSafety struct {
-	CheckedAt time.Time           `json:"checked_at"`
-	CheckedBy *openapi_types.UUID `json:"checked_by,omitempty"`
-	Note      *string             `json:"note,omitempty"`
-
-	// Person precautions are safe with what the note says
-	Person Safety `json:"person"`
-
-	// Worker precautions are safe with what the note says
-	Worker Safety `json:"worker"`
-}
-
-// VisitSafetyCheck defines model for VisitSafetyCheck.
-type VisitSafetyCheck struct {
-	// CheckedAt Now where absent
-	CheckedAt *time.Time `json:"checked_at,omitempty"`
-	Note      *string    `json:"note,omitempty"`
-
-	// Person precautions are safe with what the note says
-	Person Safety `json:"person"`
-
-	// Worker precautions are safe with what the note says
-	Worker Safety `json:"worker"`
-}
-
 // VisitStatus defines model for VisitStatus.
 type VisitStatus string
 
@@ -15002,149 +15192,6 @@ type VulnerabilityScreeningPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
-// WebhookAttempt defines model for WebhookAttempt.
-type WebhookAttempt struct {
-	At time.Time `json:"at"`
-
-	// Error Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
-	Error        *WebhookAttemptError `json:"error,omitempty"`
-	Milliseconds int64                `json:"milliseconds"`
-
-	// Status HTTP status; absent where none was answered
-	Status *int `json:"status,omitempty"`
-}
-
-// WebhookAttemptError Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
-type WebhookAttemptError string
-
-// WebhookDelivery defines model for WebhookDelivery.
-type WebhookDelivery struct {
-	// At When it happened
-	At time.Time `json:"at"`
-
-	// Attempts Since it was last put in line
-	Attempts int        `json:"attempts"`
-	EndedAt  *time.Time `json:"ended_at,omitempty"`
-
-	// EventID Number of the change; absent for a test
-	EventID *string `json:"event_id,omitempty"`
-
-	// ID `webhook-id`
-	ID openapi_types.UUID `json:"id"`
-
-	// Log The last 20 attempts, oldest first
-	Log           []WebhookAttempt   `json:"log"`
-	NextAttemptAt *time.Time         `json:"next_attempt_at,omitempty"`
-	Resource      string             `json:"resource"`
-	ResourceID    openapi_types.UUID `json:"resource_id"`
-
-	// Status `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
-	Status WebhookDeliveryStatus `json:"status"`
-	Type   string                `json:"type"`
-}
-
-// WebhookDeliveryStatus `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
-type WebhookDeliveryStatus string
-
-// WebhookDeliveryPage defines model for WebhookDeliveryPage.
-type WebhookDeliveryPage struct {
-	Data []WebhookDelivery `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// WebhookEndpoint defines model for WebhookEndpoint.
-type WebhookEndpoint struct {
-	// CentreID The centre that it follows; absent: what concerns the organisation as a partner
-	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
-	CreatedAt   time.Time           `json:"created_at"`
-	Description *string             `json:"description,omitempty"`
-
-	// FailingSince Since when none was
-	FailingSince *time.Time         `json:"failing_since,omitempty"`
-	ID           openapi_types.UUID `json:"id"`
-
-	// OrganisationID Of the owner
-	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
-
-	// OwnerID Whose rights say what it is told
-	OwnerID   openapi_types.UUID       `json:"owner_id"`
-	OwnerKind WebhookEndpointOwnerKind `json:"owner_kind"`
-
-	// PreviousSecretUntil How long the secret before signs too
-	PreviousSecretUntil *time.Time `json:"previous_secret_until,omitempty"`
-
-	// Reason Why it is not active: `gone` is a 410
-	Reason *WebhookEndpointReason `json:"reason,omitempty"`
-
-	// Secret Only in the answer that gives it out, and not in a repeat of it
-	Secret *string               `json:"secret,omitempty"`
-	Status WebhookEndpointStatus `json:"status"`
-
-	// SucceededAt When a message was last received
-	SucceededAt *time.Time `json:"succeeded_at,omitempty"`
-
-	// Types Types of events, as in the feed; empty: all
-	Types     []string  `json:"types"`
-	UpdatedAt time.Time `json:"updated_at"`
-	URL       string    `json:"url"`
-	Version   int64     `json:"version"`
-}
-
-// WebhookEndpointOwnerKind defines model for WebhookEndpoint.OwnerKind.
-type WebhookEndpointOwnerKind string
-
-// WebhookEndpointReason Why it is not active: `gone` is a 410
-type WebhookEndpointReason string
-
-// WebhookEndpointStatus defines model for WebhookEndpoint.Status.
-type WebhookEndpointStatus string
-
-// WebhookEndpointCreate defines model for WebhookEndpointCreate.
-type WebhookEndpointCreate struct {
-	// CentreID Staff name the centre; a partner's system none
-	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
-	Description *string             `json:"description,omitempty"`
-	ID          *openapi_types.UUID `json:"id,omitempty"`
-	Types       []string            `json:"types,omitempty"`
-	URL         string              `json:"url"`
-}
-
-// WebhookEndpointPage defines model for WebhookEndpointPage.
-type WebhookEndpointPage struct {
-	Data []WebhookEndpoint `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// WebhookEndpointPatch defines model for WebhookEndpointPatch.
-type WebhookEndpointPatch struct {
-	Description nullable.Nullable[string] `json:"description,omitempty"`
-	Types       []string                  `json:"types,omitempty"`
-	URL         *string                   `json:"url,omitempty"`
-}
-
-// WebhookReplay defines model for WebhookReplay.
-type WebhookReplay struct {
-	EventIds []string   `json:"event_ids,omitempty"`
-	From     *time.Time `json:"from,omitempty"`
-	Until    *time.Time `json:"until,omitempty"`
-}
-
-// WebhookReplayed defines model for WebhookReplayed.
-type WebhookReplayed struct {
-	// Messages How many are in line again
-	Messages int64 `json:"messages"`
-}
-
 // WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
 type WorklistEntry struct {
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
@@ -15224,6 +15271,9 @@ type IfRange = string
 
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
+
+// IssueID defines model for IssueID.
+type IssueID = openapi_types.UUID
 
 // Labels defines model for Labels.
 type Labels string
@@ -16584,15 +16634,6 @@ type CompleteCaseAssessmentParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// VoidCaseAssessmentParams defines parameters for VoidCaseAssessment.
-type VoidCaseAssessmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
 	// IfMatch The ETag that was read
@@ -16619,9 +16660,6 @@ type ListCaseAttachmentsParams struct {
 	// Kind Only this kind
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
-	// AssessmentID Only what was brought to this assessment
-	AssessmentID *openapi_types.UUID `form:"assessment_id,omitempty" json:"assessment_id,omitempty"`
-
 	// IncludeVoided Also those that were voided
 	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
 }
@@ -16631,9 +16669,6 @@ type ListCaseAttachmentsParamsSort string
 
 // UploadCaseAttachmentMultipartBody defines parameters for UploadCaseAttachment.
 type UploadCaseAttachmentMultipartBody struct {
-	// AssessmentID An assessment of the case that is not completed yet
-	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
-
 	// File The last part, with its Content-Type and name
 	File  openapi_types.File  `json:"file"`
 	ID    *openapi_types.UUID `json:"id,omitempty"`
@@ -17325,81 +17360,6 @@ type UndoCaseMergeParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// ListCaseVisitsParams defines parameters for ListCaseVisits.
-type ListCaseVisitsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-planned_at` where none is given. A cursor carries its own
-	Sort *ListCaseVisitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only those that stand so
-	Status *ListCaseVisitsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// FollowupID Only those that were made for this follow-up
-	FollowupID *openapi_types.UUID `form:"followup_id,omitempty" json:"followup_id,omitempty"`
-}
-
-// ListCaseVisitsParamsSort defines parameters for ListCaseVisits.
-type ListCaseVisitsParamsSort string
-
-// ListCaseVisitsParamsStatus defines parameters for ListCaseVisits.
-type ListCaseVisitsParamsStatus string
-
-// PlanCaseVisitParams defines parameters for PlanCaseVisit.
-type PlanCaseVisitParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateCaseVisitParams defines parameters for UpdateCaseVisit.
-type UpdateCaseVisitParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CancelCaseVisitParams defines parameters for CancelCaseVisit.
-type CancelCaseVisitParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// CheckVisitSafetyParams defines parameters for CheckVisitSafety.
-type CheckVisitSafetyParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RecordCaseVisitParams defines parameters for RecordCaseVisit.
-type RecordCaseVisitParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// VoidCaseVisitParams defines parameters for VoidCaseVisit.
-type VoidCaseVisitParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListCaseWallsParams defines parameters for ListCaseWalls.
 type ListCaseWallsParams struct {
 	// Limit Rows a page
@@ -17475,6 +17435,105 @@ type UpdateCentreCodelistParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListDistributionsParams defines parameters for ListDistributions.
+type ListDistributionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-scheduled_on` where none is given. A cursor carries its own
+	Sort *ListDistributionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *DistributionStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListDistributionsParamsSort defines parameters for ListDistributions.
+type ListDistributionsParamsSort string
+
+// CreateDistributionParams defines parameters for CreateDistribution.
+type CreateDistributionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateDistributionParams defines parameters for UpdateDistribution.
+type UpdateDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ApproveDistributionParams defines parameters for ApproveDistribution.
+type ApproveDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CancelDistributionParams defines parameters for CancelDistribution.
+type CancelDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDistributionIssuesParams defines parameters for ListDistributionIssues.
+type ListDistributionIssuesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-issued_at` where none is given. A cursor carries its own
+	Sort *ListDistributionIssuesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// BeneficiaryID Only to this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// Overridden Only against a rule with a reason, or only by the rules
+	Overridden *bool `form:"overridden,omitempty" json:"overridden,omitempty"`
+}
+
+// ListDistributionIssuesParamsSort defines parameters for ListDistributionIssues.
+type ListDistributionIssuesParamsSort string
+
+// IssueDistributionParams defines parameters for IssueDistribution.
+type IssueDistributionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReverseDistributionIssueParams defines parameters for ReverseDistributionIssue.
+type ReverseDistributionIssueParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// OpenDistributionParams defines parameters for OpenDistribution.
+type OpenDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListDuplicatesParams defines parameters for ListDuplicates.
 type ListDuplicatesParams struct {
 	// Limit Rows a page
@@ -17543,6 +17602,54 @@ type ListDuplicateDecisionsParams struct {
 
 // ListDuplicateDecisionsParamsSort defines parameters for ListDuplicateDecisions.
 type ListDuplicateDecisionsParamsSort string
+
+// ListEntitlementRulesParams defines parameters for ListEntitlementRules.
+type ListEntitlementRulesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `name` where none is given. A cursor carries its own
+	Sort *ListEntitlementRulesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only rules in force, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// ItemID Only of this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+}
+
+// ListEntitlementRulesParamsSort defines parameters for ListEntitlementRules.
+type ListEntitlementRulesParamsSort string
+
+// CreateEntitlementRuleParams defines parameters for CreateEntitlementRule.
+type CreateEntitlementRuleParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateEntitlementRuleParams defines parameters for UpdateEntitlementRule.
+type UpdateEntitlementRuleParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CheckEntitlementsParams defines parameters for CheckEntitlements.
+type CheckEntitlementsParams struct {
+	// BeneficiaryID Who asks
+	BeneficiaryID openapi_types.UUID `form:"beneficiary_id" json:"beneficiary_id"`
+
+	// RuleID By this rule only
+	RuleID *openapi_types.UUID `form:"rule_id,omitempty" json:"rule_id,omitempty"`
+
+	// On The day; today where none is given
+	On *openapi_types.Date `form:"on,omitempty" json:"on,omitempty"`
+}
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
@@ -20067,111 +20174,6 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
-// ListWebhookEndpointsParams defines parameters for ListWebhookEndpoints.
-type ListWebhookEndpointsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListWebhookEndpointsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only those that are so
-	Status *ListWebhookEndpointsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// CentreID Only those that follow this centre
-	CentreID *openapi_types.UUID `form:"centre_id,omitempty" json:"centre_id,omitempty"`
-}
-
-// ListWebhookEndpointsParamsSort defines parameters for ListWebhookEndpoints.
-type ListWebhookEndpointsParamsSort string
-
-// ListWebhookEndpointsParamsStatus defines parameters for ListWebhookEndpoints.
-type ListWebhookEndpointsParamsStatus string
-
-// CreateWebhookEndpointParams defines parameters for CreateWebhookEndpoint.
-type CreateWebhookEndpointParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateWebhookEndpointParams defines parameters for UpdateWebhookEndpoint.
-type UpdateWebhookEndpointParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
-type ListWebhookDeliveriesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-at` where none is given. A cursor carries its own
-	Sort *ListWebhookDeliveriesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only those that are so
-	Status *ListWebhookDeliveriesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
-
-	// Type Only of this type
-	Type *string `form:"type,omitempty" json:"type,omitempty"`
-}
-
-// ListWebhookDeliveriesParamsSort defines parameters for ListWebhookDeliveries.
-type ListWebhookDeliveriesParamsSort string
-
-// ListWebhookDeliveriesParamsStatus defines parameters for ListWebhookDeliveries.
-type ListWebhookDeliveriesParamsStatus string
-
-// PauseWebhookEndpointParams defines parameters for PauseWebhookEndpoint.
-type PauseWebhookEndpointParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReplayWebhookEventsParams defines parameters for ReplayWebhookEvents.
-type ReplayWebhookEventsParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ResumeWebhookEndpointParams defines parameters for ResumeWebhookEndpoint.
-type ResumeWebhookEndpointParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RotateWebhookSecretParams defines parameters for RotateWebhookSecret.
-type RotateWebhookSecretParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// TestWebhookEndpointParams defines parameters for TestWebhookEndpoint.
-type TestWebhookEndpointParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
 type ListNetworkWorklistParams struct {
 	// Limit Rows a page
@@ -20412,9 +20414,6 @@ type AmendCaseAssessmentJSONRequestBody = CaseAmendment
 // CompleteCaseAssessmentJSONRequestBody defines body for CompleteCaseAssessment for application/json ContentType.
 type CompleteCaseAssessmentJSONRequestBody = CaseAssessmentCompletion
 
-// VoidCaseAssessmentJSONRequestBody defines body for VoidCaseAssessment for application/json ContentType.
-type VoidCaseAssessmentJSONRequestBody = CaseReason
-
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
 
@@ -20547,24 +20546,6 @@ type RequestTransferJSONRequestBody = TransferCreate
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
-// PlanCaseVisitJSONRequestBody defines body for PlanCaseVisit for application/json ContentType.
-type PlanCaseVisitJSONRequestBody = CaseVisitCreate
-
-// UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseVisit for application/merge-patch+json ContentType.
-type UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody = CaseVisitPatch
-
-// CancelCaseVisitJSONRequestBody defines body for CancelCaseVisit for application/json ContentType.
-type CancelCaseVisitJSONRequestBody = CaseReason
-
-// CheckVisitSafetyJSONRequestBody defines body for CheckVisitSafety for application/json ContentType.
-type CheckVisitSafetyJSONRequestBody = VisitSafetyCheck
-
-// RecordCaseVisitJSONRequestBody defines body for RecordCaseVisit for application/json ContentType.
-type RecordCaseVisitJSONRequestBody = CaseVisitRecord
-
-// VoidCaseVisitJSONRequestBody defines body for VoidCaseVisit for application/json ContentType.
-type VoidCaseVisitJSONRequestBody = CaseReason
-
 // RaiseCaseWallJSONRequestBody defines body for RaiseCaseWall for application/json ContentType.
 type RaiseCaseWallJSONRequestBody = CaseWallCreate
 
@@ -20574,11 +20555,35 @@ type EndCaseWallJSONRequestBody = CaseWallEnd
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
+// CreateDistributionJSONRequestBody defines body for CreateDistribution for application/json ContentType.
+type CreateDistributionJSONRequestBody = DistributionCreate
+
+// UpdateDistributionApplicationMergePatchPlusJSONRequestBody defines body for UpdateDistribution for application/merge-patch+json ContentType.
+type UpdateDistributionApplicationMergePatchPlusJSONRequestBody = DistributionPatch
+
+// CancelDistributionJSONRequestBody defines body for CancelDistribution for application/json ContentType.
+type CancelDistributionJSONRequestBody = DistributionReason
+
+// IssueDistributionJSONRequestBody defines body for IssueDistribution for application/json ContentType.
+type IssueDistributionJSONRequestBody = DistributionIssueCreate
+
+// ReverseDistributionIssueJSONRequestBody defines body for ReverseDistributionIssue for application/json ContentType.
+type ReverseDistributionIssueJSONRequestBody = DistributionReason
+
+// OpenDistributionJSONRequestBody defines body for OpenDistribution for application/json ContentType.
+type OpenDistributionJSONRequestBody = DistributionOpening
+
 // CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
 type CheckDuplicatesJSONRequestBody = DuplicateCheck
 
 // DecideDuplicateJSONRequestBody defines body for DecideDuplicate for application/json ContentType.
 type DecideDuplicateJSONRequestBody = DuplicateDecisionCreate
+
+// CreateEntitlementRuleJSONRequestBody defines body for CreateEntitlementRule for application/json ContentType.
+type CreateEntitlementRuleJSONRequestBody = EntitlementRuleCreate
+
+// UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody defines body for UpdateEntitlementRule for application/merge-patch+json ContentType.
+type UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody = EntitlementRulePatch
 
 // CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
 type CreateFormJSONRequestBody = FormCreate
@@ -20906,15 +20911,6 @@ type CreateTrainingJSONRequestBody = TrainingCreate
 
 // UpdateTrainingApplicationMergePatchPlusJSONRequestBody defines body for UpdateTraining for application/merge-patch+json ContentType.
 type UpdateTrainingApplicationMergePatchPlusJSONRequestBody = TrainingPatch
-
-// CreateWebhookEndpointJSONRequestBody defines body for CreateWebhookEndpoint for application/json ContentType.
-type CreateWebhookEndpointJSONRequestBody = WebhookEndpointCreate
-
-// UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody defines body for UpdateWebhookEndpoint for application/merge-patch+json ContentType.
-type UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody = WebhookEndpointPatch
-
-// ReplayWebhookEventsJSONRequestBody defines body for ReplayWebhookEvents for application/json ContentType.
-type ReplayWebhookEventsJSONRequestBody = WebhookReplay
 
 // Getter for additional properties for Problem. Returns the specified
 // element and whether it was found
@@ -21480,9 +21476,6 @@ type ServerInterface interface {
 	// CompleteCaseAssessment Complete an assessment
 	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
 	CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error
-	// VoidCaseAssessment Take a draft back
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/void)
-	VoidCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params VoidCaseAssessmentParams) error
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
@@ -21723,30 +21716,6 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
-	// ListCaseVisits The home and outreach visits of a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
-	ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error
-	// PlanCaseVisit Plan a visit
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
-	PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error
-	// GetCaseVisit Read a visit
-	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
-	GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error
-	// UpdateCaseVisit Change a planned visit
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
-	UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error
-	// CancelCaseVisit Give a planned visit up
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
-	CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error
-	// CheckVisitSafety Say whether a visit is safe
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
-	CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error
-	// RecordCaseVisit Record how a visit went
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
-	RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error
-	// VoidCaseVisit Void a visit entered in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
-	VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error
@@ -21768,6 +21737,39 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// ListDistributions List distributions
+	// (GET /v1/centres/{centre_id}/distributions)
+	ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error
+	// CreateDistribution Plan a distribution
+	// (POST /v1/centres/{centre_id}/distributions)
+	CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error
+	// GetDistribution Read a distribution
+	// (GET /v1/centres/{centre_id}/distributions/{id})
+	GetDistribution(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateDistribution Change a plan
+	// (PATCH /v1/centres/{centre_id}/distributions/{id})
+	UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error
+	// ApproveDistribution Approve a plan
+	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
+	ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error
+	// CancelDistribution Cancel a distribution
+	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
+	CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error
+	// ListDistributionIssues List what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
+	ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error
+	// IssueDistribution Issue to one recipient
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
+	IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error
+	// GetDistributionIssue Read what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
+	GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error
+	// ReverseDistributionIssue Take an issue back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
+	ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error
+	// OpenDistribution Open the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
+	OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
@@ -21783,6 +21785,21 @@ type ServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error
+	// ListEntitlementRules List entitlement rules
+	// (GET /v1/centres/{centre_id}/entitlement-rules)
+	ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error
+	// CreateEntitlementRule Lay down who may receive an item
+	// (POST /v1/centres/{centre_id}/entitlement-rules)
+	CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error
+	// GetEntitlementRule Read an entitlement rule
+	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
+	GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateEntitlementRule Change an entitlement rule
+	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
+	UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error
+	// CheckEntitlements May this person receive? If not, why and until when
+	// (GET /v1/centres/{centre_id}/entitlements/check)
+	CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
@@ -22506,36 +22523,6 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
-	// ListWebhookEndpoints List webhook endpoints
-	// (GET /v1/webhook-endpoints)
-	ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error
-	// CreateWebhookEndpoint Ask to be told of changes
-	// (POST /v1/webhook-endpoints)
-	CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error
-	// GetWebhookEndpoint Read a webhook endpoint
-	// (GET /v1/webhook-endpoints/{id})
-	GetWebhookEndpoint(ctx echo.Context, id ID) error
-	// UpdateWebhookEndpoint Change a webhook endpoint
-	// (PATCH /v1/webhook-endpoints/{id})
-	UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error
-	// ListWebhookDeliveries See what an endpoint was told
-	// (GET /v1/webhook-endpoints/{id}/deliveries)
-	ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error
-	// PauseWebhookEndpoint Stop telling an endpoint
-	// (POST /v1/webhook-endpoints/{id}/pause)
-	PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error
-	// ReplayWebhookEvents Send messages again
-	// (POST /v1/webhook-endpoints/{id}/replay)
-	ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error
-	// ResumeWebhookEndpoint Go on telling an endpoint
-	// (POST /v1/webhook-endpoints/{id}/resume)
-	ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error
-	// RotateWebhookSecret Give out a new secret
-	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
-	RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error
-	// TestWebhookEndpoint Send a test event
-	// (POST /v1/webhook-endpoints/{id}/test)
-	TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
@@ -29288,75 +29275,6 @@ func (w *ServerInterfaceWrapper) CompleteCaseAssessment(ctx echo.Context) error 
 	return err
 }
 
-// VoidCaseAssessment converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidCaseAssessment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "assessment_id" -------------
-	var assessmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidCaseAssessmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidCaseAssessment(ctx, centreID, id, assessmentID, params)
-	return err
-}
-
 // AssignCase converts echo context to params.
 func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 	var err error
@@ -29472,13 +29390,6 @@ func (w *ServerInterfaceWrapper) ListCaseAttachments(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "assessment_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "assessment_id", ctx.QueryParams(), &params.AssessmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
 	}
 
 	// ------------- Optional query parameter "include_voided" -------------
@@ -33813,480 +33724,6 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 	return err
 }
 
-// ListCaseVisits converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCaseVisits(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCaseVisitsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "followup_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "followup_id", ctx.QueryParams(), &params.FollowupID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCaseVisits(ctx, centreID, id, params)
-	return err
-}
-
-// PlanCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) PlanCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PlanCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PlanCaseVisit(ctx, centreID, id, params)
-	return err
-}
-
-// GetCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) GetCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCaseVisit(ctx, centreID, id, visitID)
-	return err
-}
-
-// UpdateCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateCaseVisit(ctx, centreID, id, visitID, params)
-	return err
-}
-
-// CancelCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelCaseVisit(ctx, centreID, id, visitID, params)
-	return err
-}
-
-// CheckVisitSafety converts echo context to params.
-func (w *ServerInterfaceWrapper) CheckVisitSafety(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CheckVisitSafetyParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CheckVisitSafety(ctx, centreID, id, visitID, params)
-	return err
-}
-
-// RecordCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) RecordCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RecordCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RecordCaseVisit(ctx, centreID, id, visitID, params)
-	return err
-}
-
-// VoidCaseVisit converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidCaseVisit(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "visit_id" -------------
-	var visitID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidCaseVisitParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidCaseVisit(ctx, centreID, id, visitID, params)
-	return err
-}
-
 // ListCaseWalls converts echo context to params.
 func (w *ServerInterfaceWrapper) ListCaseWalls(ctx echo.Context) error {
 	var err error
@@ -34632,6 +34069,561 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 	return err
 }
 
+// ListDistributions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDistributions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDistributionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDistributions(ctx, centreID, params)
+	return err
+}
+
+// CreateDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateDistribution(ctx, centreID, params)
+	return err
+}
+
+// GetDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDistribution(ctx, centreID, id)
+	return err
+}
+
+// UpdateDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// ApproveDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// CancelDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// ListDistributionIssues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDistributionIssues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDistributionIssuesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "overridden" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overridden", ctx.QueryParams(), &params.Overridden, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overridden: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDistributionIssues(ctx, centreID, id, params)
+	return err
+}
+
+// IssueDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) IssueDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IssueDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.IssueDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// GetDistributionIssue converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDistributionIssue(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "issue_id" -------------
+	var issueID IssueID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDistributionIssue(ctx, centreID, id, issueID)
+	return err
+}
+
+// ReverseDistributionIssue converts echo context to params.
+func (w *ServerInterfaceWrapper) ReverseDistributionIssue(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "issue_id" -------------
+	var issueID IssueID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReverseDistributionIssueParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReverseDistributionIssue(ctx, centreID, id, issueID, params)
+	return err
+}
+
+// OpenDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenDistribution(ctx, centreID, id, params)
+	return err
+}
+
 // ListDuplicates converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDuplicates(ctx echo.Context) error {
 	var err error
@@ -34878,6 +34870,211 @@ func (w *ServerInterfaceWrapper) ListDuplicateDecisions(ctx echo.Context) error 
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListDuplicateDecisions(ctx, centreID, id, params)
+	return err
+}
+
+// ListEntitlementRules converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEntitlementRules(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEntitlementRulesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEntitlementRules(ctx, centreID, params)
+	return err
+}
+
+// CreateEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateEntitlementRuleParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateEntitlementRule(ctx, centreID, params)
+	return err
+}
+
+// GetEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEntitlementRule(ctx, centreID, id)
+	return err
+}
+
+// UpdateEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateEntitlementRuleParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateEntitlementRule(ctx, centreID, id, params)
+	return err
+}
+
+// CheckEntitlements converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckEntitlements(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckEntitlementsParams
+	// ------------- Required query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "rule_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule_id", ctx.QueryParams(), &params.RuleID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rule_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "on", ctx.QueryParams(), &params.On, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter on: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckEntitlements(ctx, centreID, params)
 	return err
 }
 
@@ -46298,433 +46495,6 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
-// ListWebhookEndpoints converts echo context to params.
-func (w *ServerInterfaceWrapper) ListWebhookEndpoints(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListWebhookEndpointsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "centre_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "centre_id", ctx.QueryParams(), &params.CentreID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListWebhookEndpoints(ctx, params)
-	return err
-}
-
-// CreateWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateWebhookEndpoint(ctx echo.Context) error {
-	var err error
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateWebhookEndpoint(ctx, params)
-	return err
-}
-
-// GetWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) GetWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetWebhookEndpoint(ctx, id)
-	return err
-}
-
-// UpdateWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateWebhookEndpoint(ctx, id, params)
-	return err
-}
-
-// ListWebhookDeliveries converts echo context to params.
-func (w *ServerInterfaceWrapper) ListWebhookDeliveries(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListWebhookDeliveriesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// ------------- Optional query parameter "type" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListWebhookDeliveries(ctx, id, params)
-	return err
-}
-
-// PauseWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) PauseWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params PauseWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.PauseWebhookEndpoint(ctx, id, params)
-	return err
-}
-
-// ReplayWebhookEvents converts echo context to params.
-func (w *ServerInterfaceWrapper) ReplayWebhookEvents(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReplayWebhookEventsParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReplayWebhookEvents(ctx, id, params)
-	return err
-}
-
-// ResumeWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) ResumeWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ResumeWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ResumeWebhookEndpoint(ctx, id, params)
-	return err
-}
-
-// RotateWebhookSecret converts echo context to params.
-func (w *ServerInterfaceWrapper) RotateWebhookSecret(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RotateWebhookSecretParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RotateWebhookSecret(ctx, id, params)
-	return err
-}
-
-// TestWebhookEndpoint converts echo context to params.
-func (w *ServerInterfaceWrapper) TestWebhookEndpoint(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params TestWebhookEndpointParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.TestWebhookEndpoint(ctx, id, params)
-	return err
-}
-
 // ListNetworkWorklist converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
 	var err error
@@ -46900,16 +46670,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/changes", wrapper.ListChanges, options.OperationMiddlewares["listChanges"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/events", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.GET(options.BaseURL+"/v1/changes", wrapper.ListNetworkChanges, options.OperationMiddlewares["listNetworkChanges"]...)
-	router.GET(options.BaseURL+"/v1/webhook-endpoints", wrapper.ListWebhookEndpoints, options.OperationMiddlewares["listWebhookEndpoints"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints", wrapper.CreateWebhookEndpoint, options.OperationMiddlewares["createWebhookEndpoint"]...)
-	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.GetWebhookEndpoint, options.OperationMiddlewares["getWebhookEndpoint"]...)
-	router.PATCH(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.UpdateWebhookEndpoint, options.OperationMiddlewares["updateWebhookEndpoint"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/rotate-secret", wrapper.RotateWebhookSecret, options.OperationMiddlewares["rotateWebhookSecret"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/pause", wrapper.PauseWebhookEndpoint, options.OperationMiddlewares["pauseWebhookEndpoint"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/resume", wrapper.ResumeWebhookEndpoint, options.OperationMiddlewares["resumeWebhookEndpoint"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/test", wrapper.TestWebhookEndpoint, options.OperationMiddlewares["testWebhookEndpoint"]...)
-	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id/deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)
-	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/replay", wrapper.ReplayWebhookEvents, options.OperationMiddlewares["replayWebhookEvents"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.ListCentrePhases, options.OperationMiddlewares["listCentrePhases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.CreateCentrePhase, options.OperationMiddlewares["createCentrePhase"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases/:id", wrapper.GetCentrePhase, options.OperationMiddlewares["getCentrePhase"]...)
@@ -47188,21 +46948,12 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.ListCaseVisits, options.OperationMiddlewares["listCaseVisits"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.PlanCaseVisit, options.OperationMiddlewares["planCaseVisit"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.GetCaseVisit, options.OperationMiddlewares["getCaseVisit"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.UpdateCaseVisit, options.OperationMiddlewares["updateCaseVisit"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/check-safety", wrapper.CheckVisitSafety, options.OperationMiddlewares["checkVisitSafety"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/record", wrapper.RecordCaseVisit, options.OperationMiddlewares["recordCaseVisit"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/cancel", wrapper.CancelCaseVisit, options.OperationMiddlewares["cancelCaseVisit"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/void", wrapper.VoidCaseVisit, options.OperationMiddlewares["voidCaseVisit"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/void", wrapper.VoidCaseAssessment, options.OperationMiddlewares["voidCaseAssessment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.ListBestInterests, options.OperationMiddlewares["listBestInterests"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.CreateBestInterest, options.OperationMiddlewares["createBestInterest"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.GetBestInterest, options.OperationMiddlewares["getBestInterest"]...)
@@ -47323,6 +47074,22 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.UpdateStockKit, options.OperationMiddlewares["updateStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id/assemble", wrapper.AssembleStockKit, options.OperationMiddlewares["assembleStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id/disassemble", wrapper.DisassembleStockKit, options.OperationMiddlewares["disassembleStockKit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.ListEntitlementRules, options.OperationMiddlewares["listEntitlementRules"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.CreateEntitlementRule, options.OperationMiddlewares["createEntitlementRule"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.GetEntitlementRule, options.OperationMiddlewares["getEntitlementRule"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.UpdateEntitlementRule, options.OperationMiddlewares["updateEntitlementRule"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlements/check", wrapper.CheckEntitlements, options.OperationMiddlewares["checkEntitlements"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.ListDistributions, options.OperationMiddlewares["listDistributions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.CreateDistribution, options.OperationMiddlewares["createDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.GetDistribution, options.OperationMiddlewares["getDistribution"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.UpdateDistribution, options.OperationMiddlewares["updateDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/approve", wrapper.ApproveDistribution, options.OperationMiddlewares["approveDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/open", wrapper.OpenDistribution, options.OperationMiddlewares["openDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/cancel", wrapper.CancelDistribution, options.OperationMiddlewares["cancelDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.ListDistributionIssues, options.OperationMiddlewares["listDistributionIssues"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.IssueDistribution, options.OperationMiddlewares["issueDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id", wrapper.GetDistributionIssue, options.OperationMiddlewares["getDistributionIssue"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id/reverse", wrapper.ReverseDistributionIssue, options.OperationMiddlewares["reverseDistributionIssue"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -54263,57 +54030,6 @@ func (response CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse) 
 	return err
 }
 
-type VoidCaseAssessmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AssessmentID openapi_types.UUID `json:"assessment_id"`
-	Params       VoidCaseAssessmentParams
-	Body         *VoidCaseAssessmentJSONRequestBody
-}
-
-type VoidCaseAssessmentResponseObject interface {
-	VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error
-}
-
-type VoidCaseAssessment200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidCaseAssessment200JSONResponse struct {
-	Body    CaseAssessment
-	Headers VoidCaseAssessment200ResponseHeaders
-}
-
-func (response VoidCaseAssessment200JSONResponse) VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type AssignCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -58542,403 +58258,6 @@ func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndo
 	return err
 }
 
-type ListCaseVisitsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListCaseVisitsParams
-}
-
-type ListCaseVisitsResponseObject interface {
-	VisitListCaseVisitsResponse(w http.ResponseWriter) error
-}
-
-type ListCaseVisits200JSONResponse CaseVisitPage
-
-func (response ListCaseVisits200JSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCaseVisitsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCaseVisitsdefaultApplicationProblemPlusJSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlanCaseVisitRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   PlanCaseVisitParams
-	Body     *PlanCaseVisitJSONRequestBody
-}
-
-type PlanCaseVisitResponseObject interface {
-	VisitPlanCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type PlanCaseVisit201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type PlanCaseVisit201JSONResponse struct {
-	Body    CaseVisit
-	Headers PlanCaseVisit201ResponseHeaders
-}
-
-func (response PlanCaseVisit201JSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PlanCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PlanCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-}
-
-type GetCaseVisitResponseObject interface {
-	VisitGetCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type GetCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type GetCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers GetCaseVisit200ResponseHeaders
-}
-
-func (response GetCaseVisit200JSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   UpdateCaseVisitParams
-	Body     *UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateCaseVisitResponseObject interface {
-	VisitUpdateCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type UpdateCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers UpdateCaseVisit200ResponseHeaders
-}
-
-func (response UpdateCaseVisit200JSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   CancelCaseVisitParams
-	Body     *CancelCaseVisitJSONRequestBody
-}
-
-type CancelCaseVisitResponseObject interface {
-	VisitCancelCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type CancelCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers CancelCaseVisit200ResponseHeaders
-}
-
-func (response CancelCaseVisit200JSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckVisitSafetyRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   CheckVisitSafetyParams
-	Body     *CheckVisitSafetyJSONRequestBody
-}
-
-type CheckVisitSafetyResponseObject interface {
-	VisitCheckVisitSafetyResponse(w http.ResponseWriter) error
-}
-
-type CheckVisitSafety200ResponseHeaders struct {
-	ETag string
-}
-
-type CheckVisitSafety200JSONResponse struct {
-	Body    CaseVisit
-	Headers CheckVisitSafety200ResponseHeaders
-}
-
-func (response CheckVisitSafety200JSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckVisitSafetydefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CheckVisitSafetydefaultApplicationProblemPlusJSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RecordCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   RecordCaseVisitParams
-	Body     *RecordCaseVisitJSONRequestBody
-}
-
-type RecordCaseVisitResponseObject interface {
-	VisitRecordCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type RecordCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type RecordCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers RecordCaseVisit200ResponseHeaders
-}
-
-func (response RecordCaseVisit200JSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RecordCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RecordCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseVisitRequestObject struct {
-	CentreID CentreID           `json:"centre_id"`
-	ID       ID                 `json:"id"`
-	VisitID  openapi_types.UUID `json:"visit_id"`
-	Params   VoidCaseVisitParams
-	Body     *VoidCaseVisitJSONRequestBody
-}
-
-type VoidCaseVisitResponseObject interface {
-	VisitVoidCaseVisitResponse(w http.ResponseWriter) error
-}
-
-type VoidCaseVisit200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidCaseVisit200JSONResponse struct {
-	Body    CaseVisit
-	Headers VoidCaseVisit200ResponseHeaders
-}
-
-func (response VoidCaseVisit200JSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListCaseWallsRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -59279,6 +58598,537 @@ func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type ListDistributionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListDistributionsParams
+}
+
+type ListDistributionsResponseObject interface {
+	VisitListDistributionsResponse(w http.ResponseWriter) error
+}
+
+type ListDistributions200JSONResponse DistributionPage
+
+func (response ListDistributions200JSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDistributionsdefaultApplicationProblemPlusJSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateDistributionParams
+	Body     *CreateDistributionJSONRequestBody
+}
+
+type CreateDistributionResponseObject interface {
+	VisitCreateDistributionResponse(w http.ResponseWriter) error
+}
+
+type CreateDistribution201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateDistribution201JSONResponse struct {
+	Body    Distribution
+	Headers CreateDistribution201ResponseHeaders
+}
+
+func (response CreateDistribution201JSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateDistributiondefaultApplicationProblemPlusJSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetDistributionResponseObject interface {
+	VisitGetDistributionResponse(w http.ResponseWriter) error
+}
+
+type GetDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers GetDistribution200ResponseHeaders
+}
+
+func (response GetDistribution200JSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDistributiondefaultApplicationProblemPlusJSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateDistributionParams
+	Body     *UpdateDistributionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateDistributionResponseObject interface {
+	VisitUpdateDistributionResponse(w http.ResponseWriter) error
+}
+
+type UpdateDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers UpdateDistribution200ResponseHeaders
+}
+
+func (response UpdateDistribution200JSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateDistributiondefaultApplicationProblemPlusJSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveDistributionParams
+}
+
+type ApproveDistributionResponseObject interface {
+	VisitApproveDistributionResponse(w http.ResponseWriter) error
+}
+
+type ApproveDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers ApproveDistribution200ResponseHeaders
+}
+
+func (response ApproveDistribution200JSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveDistributiondefaultApplicationProblemPlusJSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelDistributionParams
+	Body     *CancelDistributionJSONRequestBody
+}
+
+type CancelDistributionResponseObject interface {
+	VisitCancelDistributionResponse(w http.ResponseWriter) error
+}
+
+type CancelDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers CancelDistribution200ResponseHeaders
+}
+
+func (response CancelDistribution200JSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelDistributiondefaultApplicationProblemPlusJSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionIssuesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListDistributionIssuesParams
+}
+
+type ListDistributionIssuesResponseObject interface {
+	VisitListDistributionIssuesResponse(w http.ResponseWriter) error
+}
+
+type ListDistributionIssues200JSONResponse DistributionIssuePage
+
+func (response ListDistributionIssues200JSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   IssueDistributionParams
+	Body     *IssueDistributionJSONRequestBody
+}
+
+type IssueDistributionResponseObject interface {
+	VisitIssueDistributionResponse(w http.ResponseWriter) error
+}
+
+type IssueDistribution201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type IssueDistribution201JSONResponse struct {
+	Body    DistributionIssue
+	Headers IssueDistribution201ResponseHeaders
+}
+
+func (response IssueDistribution201JSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IssueDistributiondefaultApplicationProblemPlusJSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionIssueRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	IssueID  IssueID  `json:"issue_id"`
+}
+
+type GetDistributionIssueResponseObject interface {
+	VisitGetDistributionIssueResponse(w http.ResponseWriter) error
+}
+
+type GetDistributionIssue200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDistributionIssue200JSONResponse struct {
+	Body    DistributionIssue
+	Headers GetDistributionIssue200ResponseHeaders
+}
+
+func (response GetDistributionIssue200JSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseDistributionIssueRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	IssueID  IssueID  `json:"issue_id"`
+	Params   ReverseDistributionIssueParams
+	Body     *ReverseDistributionIssueJSONRequestBody
+}
+
+type ReverseDistributionIssueResponseObject interface {
+	VisitReverseDistributionIssueResponse(w http.ResponseWriter) error
+}
+
+type ReverseDistributionIssue200ResponseHeaders struct {
+	ETag string
+}
+
+type ReverseDistributionIssue200JSONResponse struct {
+	Body    DistributionIssue
+	Headers ReverseDistributionIssue200ResponseHeaders
+}
+
+func (response ReverseDistributionIssue200JSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   OpenDistributionParams
+	Body     *OpenDistributionJSONRequestBody
+}
+
+type OpenDistributionResponseObject interface {
+	VisitOpenDistributionResponse(w http.ResponseWriter) error
+}
+
+type OpenDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type OpenDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers OpenDistribution200ResponseHeaders
+}
+
+func (response OpenDistribution200JSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenDistributiondefaultApplicationProblemPlusJSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDuplicatesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListDuplicatesParams
@@ -59488,6 +59338,235 @@ type ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntitlementRulesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListEntitlementRulesParams
+}
+
+type ListEntitlementRulesResponseObject interface {
+	VisitListEntitlementRulesResponse(w http.ResponseWriter) error
+}
+
+type ListEntitlementRules200JSONResponse EntitlementRulePage
+
+func (response ListEntitlementRules200JSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateEntitlementRuleParams
+	Body     *CreateEntitlementRuleJSONRequestBody
+}
+
+type CreateEntitlementRuleResponseObject interface {
+	VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type CreateEntitlementRule201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateEntitlementRule201JSONResponse struct {
+	Body    EntitlementRule
+	Headers CreateEntitlementRule201ResponseHeaders
+}
+
+func (response CreateEntitlementRule201JSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetEntitlementRuleResponseObject interface {
+	VisitGetEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type GetEntitlementRule200ResponseHeaders struct {
+	ETag string
+}
+
+type GetEntitlementRule200JSONResponse struct {
+	Body    EntitlementRule
+	Headers GetEntitlementRule200ResponseHeaders
+}
+
+func (response GetEntitlementRule200JSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateEntitlementRuleParams
+	Body     *UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateEntitlementRuleResponseObject interface {
+	VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type UpdateEntitlementRule200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateEntitlementRule200JSONResponse struct {
+	Body    EntitlementRule
+	Headers UpdateEntitlementRule200ResponseHeaders
+}
+
+func (response UpdateEntitlementRule200JSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckEntitlementsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CheckEntitlementsParams
+}
+
+type CheckEntitlementsResponseObject interface {
+	VisitCheckEntitlementsResponse(w http.ResponseWriter) error
+}
+
+type CheckEntitlements200JSONResponse EntitlementCheck
+
+func (response CheckEntitlements200JSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckEntitlementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckEntitlementsdefaultApplicationProblemPlusJSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -71387,456 +71466,6 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
-type ListWebhookEndpointsRequestObject struct {
-	Params ListWebhookEndpointsParams
-}
-
-type ListWebhookEndpointsResponseObject interface {
-	VisitListWebhookEndpointsResponse(w http.ResponseWriter) error
-}
-
-type ListWebhookEndpoints200JSONResponse WebhookEndpointPage
-
-func (response ListWebhookEndpoints200JSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateWebhookEndpointRequestObject struct {
-	Params CreateWebhookEndpointParams
-	Body   *CreateWebhookEndpointJSONRequestBody
-}
-
-type CreateWebhookEndpointResponseObject interface {
-	VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type CreateWebhookEndpoint201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateWebhookEndpoint201JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers CreateWebhookEndpoint201ResponseHeaders
-}
-
-func (response CreateWebhookEndpoint201JSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetWebhookEndpointRequestObject struct {
-	ID ID `json:"id"`
-}
-
-type GetWebhookEndpointResponseObject interface {
-	VisitGetWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type GetWebhookEndpoint200ResponseHeaders struct {
-	ETag string
-}
-
-type GetWebhookEndpoint200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers GetWebhookEndpoint200ResponseHeaders
-}
-
-func (response GetWebhookEndpoint200JSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateWebhookEndpointRequestObject struct {
-	ID     ID `json:"id"`
-	Params UpdateWebhookEndpointParams
-	Body   *UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateWebhookEndpointResponseObject interface {
-	VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type UpdateWebhookEndpoint200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateWebhookEndpoint200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers UpdateWebhookEndpoint200ResponseHeaders
-}
-
-func (response UpdateWebhookEndpoint200JSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookDeliveriesRequestObject struct {
-	ID     ID `json:"id"`
-	Params ListWebhookDeliveriesParams
-}
-
-type ListWebhookDeliveriesResponseObject interface {
-	VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error
-}
-
-type ListWebhookDeliveries200JSONResponse WebhookDeliveryPage
-
-func (response ListWebhookDeliveries200JSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PauseWebhookEndpointRequestObject struct {
-	ID     ID `json:"id"`
-	Params PauseWebhookEndpointParams
-}
-
-type PauseWebhookEndpointResponseObject interface {
-	VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type PauseWebhookEndpoint200ResponseHeaders struct {
-	ETag string
-}
-
-type PauseWebhookEndpoint200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers PauseWebhookEndpoint200ResponseHeaders
-}
-
-func (response PauseWebhookEndpoint200JSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReplayWebhookEventsRequestObject struct {
-	ID     ID `json:"id"`
-	Params ReplayWebhookEventsParams
-	Body   *ReplayWebhookEventsJSONRequestBody
-}
-
-type ReplayWebhookEventsResponseObject interface {
-	VisitReplayWebhookEventsResponse(w http.ResponseWriter) error
-}
-
-type ReplayWebhookEvents202JSONResponse WebhookReplayed
-
-func (response ReplayWebhookEvents202JSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(202)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ResumeWebhookEndpointRequestObject struct {
-	ID     ID `json:"id"`
-	Params ResumeWebhookEndpointParams
-}
-
-type ResumeWebhookEndpointResponseObject interface {
-	VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type ResumeWebhookEndpoint200ResponseHeaders struct {
-	ETag string
-}
-
-type ResumeWebhookEndpoint200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers ResumeWebhookEndpoint200ResponseHeaders
-}
-
-func (response ResumeWebhookEndpoint200JSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RotateWebhookSecretRequestObject struct {
-	ID     ID `json:"id"`
-	Params RotateWebhookSecretParams
-}
-
-type RotateWebhookSecretResponseObject interface {
-	VisitRotateWebhookSecretResponse(w http.ResponseWriter) error
-}
-
-type RotateWebhookSecret200ResponseHeaders struct {
-	ETag string
-}
-
-type RotateWebhookSecret200JSONResponse struct {
-	Body    WebhookEndpoint
-	Headers RotateWebhookSecret200ResponseHeaders
-}
-
-func (response RotateWebhookSecret200JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type TestWebhookEndpointRequestObject struct {
-	ID     ID `json:"id"`
-	Params TestWebhookEndpointParams
-}
-
-type TestWebhookEndpointResponseObject interface {
-	VisitTestWebhookEndpointResponse(w http.ResponseWriter) error
-}
-
-type TestWebhookEndpoint202JSONResponse WebhookDelivery
-
-func (response TestWebhookEndpoint202JSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(202)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListNetworkWorklistRequestObject struct {
 	Params ListNetworkWorklistParams
 }
@@ -72292,9 +71921,6 @@ type StrictServerInterface interface {
 	// CompleteCaseAssessment Complete an assessment
 	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
 	CompleteCaseAssessment(ctx context.Context, request CompleteCaseAssessmentRequestObject) (CompleteCaseAssessmentResponseObject, error)
-	// VoidCaseAssessment Take a draft back
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/void)
-	VoidCaseAssessment(ctx context.Context, request VoidCaseAssessmentRequestObject) (VoidCaseAssessmentResponseObject, error)
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
@@ -72535,30 +72161,6 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
-	// ListCaseVisits The home and outreach visits of a case
-	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
-	ListCaseVisits(ctx context.Context, request ListCaseVisitsRequestObject) (ListCaseVisitsResponseObject, error)
-	// PlanCaseVisit Plan a visit
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
-	PlanCaseVisit(ctx context.Context, request PlanCaseVisitRequestObject) (PlanCaseVisitResponseObject, error)
-	// GetCaseVisit Read a visit
-	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
-	GetCaseVisit(ctx context.Context, request GetCaseVisitRequestObject) (GetCaseVisitResponseObject, error)
-	// UpdateCaseVisit Change a planned visit
-	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
-	UpdateCaseVisit(ctx context.Context, request UpdateCaseVisitRequestObject) (UpdateCaseVisitResponseObject, error)
-	// CancelCaseVisit Give a planned visit up
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
-	CancelCaseVisit(ctx context.Context, request CancelCaseVisitRequestObject) (CancelCaseVisitResponseObject, error)
-	// CheckVisitSafety Say whether a visit is safe
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
-	CheckVisitSafety(ctx context.Context, request CheckVisitSafetyRequestObject) (CheckVisitSafetyResponseObject, error)
-	// RecordCaseVisit Record how a visit went
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
-	RecordCaseVisit(ctx context.Context, request RecordCaseVisitRequestObject) (RecordCaseVisitResponseObject, error)
-	// VoidCaseVisit Void a visit entered in error
-	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
-	VoidCaseVisit(ctx context.Context, request VoidCaseVisitRequestObject) (VoidCaseVisitResponseObject, error)
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx context.Context, request ListCaseWallsRequestObject) (ListCaseWallsResponseObject, error)
@@ -72580,6 +72182,39 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// ListDistributions List distributions
+	// (GET /v1/centres/{centre_id}/distributions)
+	ListDistributions(ctx context.Context, request ListDistributionsRequestObject) (ListDistributionsResponseObject, error)
+	// CreateDistribution Plan a distribution
+	// (POST /v1/centres/{centre_id}/distributions)
+	CreateDistribution(ctx context.Context, request CreateDistributionRequestObject) (CreateDistributionResponseObject, error)
+	// GetDistribution Read a distribution
+	// (GET /v1/centres/{centre_id}/distributions/{id})
+	GetDistribution(ctx context.Context, request GetDistributionRequestObject) (GetDistributionResponseObject, error)
+	// UpdateDistribution Change a plan
+	// (PATCH /v1/centres/{centre_id}/distributions/{id})
+	UpdateDistribution(ctx context.Context, request UpdateDistributionRequestObject) (UpdateDistributionResponseObject, error)
+	// ApproveDistribution Approve a plan
+	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
+	ApproveDistribution(ctx context.Context, request ApproveDistributionRequestObject) (ApproveDistributionResponseObject, error)
+	// CancelDistribution Cancel a distribution
+	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
+	CancelDistribution(ctx context.Context, request CancelDistributionRequestObject) (CancelDistributionResponseObject, error)
+	// ListDistributionIssues List what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
+	ListDistributionIssues(ctx context.Context, request ListDistributionIssuesRequestObject) (ListDistributionIssuesResponseObject, error)
+	// IssueDistribution Issue to one recipient
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
+	IssueDistribution(ctx context.Context, request IssueDistributionRequestObject) (IssueDistributionResponseObject, error)
+	// GetDistributionIssue Read what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
+	GetDistributionIssue(ctx context.Context, request GetDistributionIssueRequestObject) (GetDistributionIssueResponseObject, error)
+	// ReverseDistributionIssue Take an issue back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
+	ReverseDistributionIssue(ctx context.Context, request ReverseDistributionIssueRequestObject) (ReverseDistributionIssueResponseObject, error)
+	// OpenDistribution Open the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
+	OpenDistribution(ctx context.Context, request OpenDistributionRequestObject) (OpenDistributionResponseObject, error)
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
@@ -72595,6 +72230,21 @@ type StrictServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx context.Context, request ListDuplicateDecisionsRequestObject) (ListDuplicateDecisionsResponseObject, error)
+	// ListEntitlementRules List entitlement rules
+	// (GET /v1/centres/{centre_id}/entitlement-rules)
+	ListEntitlementRules(ctx context.Context, request ListEntitlementRulesRequestObject) (ListEntitlementRulesResponseObject, error)
+	// CreateEntitlementRule Lay down who may receive an item
+	// (POST /v1/centres/{centre_id}/entitlement-rules)
+	CreateEntitlementRule(ctx context.Context, request CreateEntitlementRuleRequestObject) (CreateEntitlementRuleResponseObject, error)
+	// GetEntitlementRule Read an entitlement rule
+	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
+	GetEntitlementRule(ctx context.Context, request GetEntitlementRuleRequestObject) (GetEntitlementRuleResponseObject, error)
+	// UpdateEntitlementRule Change an entitlement rule
+	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
+	UpdateEntitlementRule(ctx context.Context, request UpdateEntitlementRuleRequestObject) (UpdateEntitlementRuleResponseObject, error)
+	// CheckEntitlements May this person receive? If not, why and until when
+	// (GET /v1/centres/{centre_id}/entitlements/check)
+	CheckEntitlements(ctx context.Context, request CheckEntitlementsRequestObject) (CheckEntitlementsResponseObject, error)
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -73318,36 +72968,6 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
-	// ListWebhookEndpoints List webhook endpoints
-	// (GET /v1/webhook-endpoints)
-	ListWebhookEndpoints(ctx context.Context, request ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error)
-	// CreateWebhookEndpoint Ask to be told of changes
-	// (POST /v1/webhook-endpoints)
-	CreateWebhookEndpoint(ctx context.Context, request CreateWebhookEndpointRequestObject) (CreateWebhookEndpointResponseObject, error)
-	// GetWebhookEndpoint Read a webhook endpoint
-	// (GET /v1/webhook-endpoints/{id})
-	GetWebhookEndpoint(ctx context.Context, request GetWebhookEndpointRequestObject) (GetWebhookEndpointResponseObject, error)
-	// UpdateWebhookEndpoint Change a webhook endpoint
-	// (PATCH /v1/webhook-endpoints/{id})
-	UpdateWebhookEndpoint(ctx context.Context, request UpdateWebhookEndpointRequestObject) (UpdateWebhookEndpointResponseObject, error)
-	// ListWebhookDeliveries See what an endpoint was told
-	// (GET /v1/webhook-endpoints/{id}/deliveries)
-	ListWebhookDeliveries(ctx context.Context, request ListWebhookDeliveriesRequestObject) (ListWebhookDeliveriesResponseObject, error)
-	// PauseWebhookEndpoint Stop telling an endpoint
-	// (POST /v1/webhook-endpoints/{id}/pause)
-	PauseWebhookEndpoint(ctx context.Context, request PauseWebhookEndpointRequestObject) (PauseWebhookEndpointResponseObject, error)
-	// ReplayWebhookEvents Send messages again
-	// (POST /v1/webhook-endpoints/{id}/replay)
-	ReplayWebhookEvents(ctx context.Context, request ReplayWebhookEventsRequestObject) (ReplayWebhookEventsResponseObject, error)
-	// ResumeWebhookEndpoint Go on telling an endpoint
-	// (POST /v1/webhook-endpoints/{id}/resume)
-	ResumeWebhookEndpoint(ctx context.Context, request ResumeWebhookEndpointRequestObject) (ResumeWebhookEndpointResponseObject, error)
-	// RotateWebhookSecret Give out a new secret
-	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
-	RotateWebhookSecret(ctx context.Context, request RotateWebhookSecretRequestObject) (RotateWebhookSecretResponseObject, error)
-	// TestWebhookEndpoint Send a test event
-	// (POST /v1/webhook-endpoints/{id}/test)
-	TestWebhookEndpoint(ctx context.Context, request TestWebhookEndpointRequestObject) (TestWebhookEndpointResponseObject, error)
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
@@ -78569,57 +78189,6 @@ func (sh *strictHandler) CompleteCaseAssessment(ctx echo.Context, centreID Centr
 	return nil
 }
 
-// VoidCaseAssessment operation middleware
-func (sh *strictHandler) VoidCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params VoidCaseAssessmentParams) error {
-	var request VoidCaseAssessmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AssessmentID = assessmentID
-	request.Params = params
-
-	var body VoidCaseAssessmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidCaseAssessment(ctx.Request().Context(), request.(VoidCaseAssessmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidCaseAssessment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidCaseAssessmentResponseObject); ok {
-		return validResponse.VisitVoidCaseAssessmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // AssignCase operation middleware
 func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error {
 	var request AssignCaseRequestObject
@@ -81814,365 +81383,6 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 	return nil
 }
 
-// ListCaseVisits operation middleware
-func (sh *strictHandler) ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error {
-	var request ListCaseVisitsRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCaseVisits(ctx.Request().Context(), request.(ListCaseVisitsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCaseVisits")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCaseVisitsResponseObject); ok {
-		return validResponse.VisitListCaseVisitsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PlanCaseVisit operation middleware
-func (sh *strictHandler) PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error {
-	var request PlanCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body PlanCaseVisitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PlanCaseVisit(ctx.Request().Context(), request.(PlanCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PlanCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PlanCaseVisitResponseObject); ok {
-		return validResponse.VisitPlanCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetCaseVisit operation middleware
-func (sh *strictHandler) GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error {
-	var request GetCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetCaseVisit(ctx.Request().Context(), request.(GetCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetCaseVisitResponseObject); ok {
-		return validResponse.VisitGetCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateCaseVisit operation middleware
-func (sh *strictHandler) UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error {
-	var request UpdateCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateCaseVisit(ctx.Request().Context(), request.(UpdateCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateCaseVisitResponseObject); ok {
-		return validResponse.VisitUpdateCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelCaseVisit operation middleware
-func (sh *strictHandler) CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error {
-	var request CancelCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body CancelCaseVisitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelCaseVisit(ctx.Request().Context(), request.(CancelCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelCaseVisitResponseObject); ok {
-		return validResponse.VisitCancelCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CheckVisitSafety operation middleware
-func (sh *strictHandler) CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error {
-	var request CheckVisitSafetyRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body CheckVisitSafetyJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CheckVisitSafety(ctx.Request().Context(), request.(CheckVisitSafetyRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CheckVisitSafety")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CheckVisitSafetyResponseObject); ok {
-		return validResponse.VisitCheckVisitSafetyResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RecordCaseVisit operation middleware
-func (sh *strictHandler) RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error {
-	var request RecordCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body RecordCaseVisitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RecordCaseVisit(ctx.Request().Context(), request.(RecordCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RecordCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RecordCaseVisitResponseObject); ok {
-		return validResponse.VisitRecordCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// VoidCaseVisit operation middleware
-func (sh *strictHandler) VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error {
-	var request VoidCaseVisitRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.VisitID = visitID
-	request.Params = params
-
-	var body VoidCaseVisitJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidCaseVisit(ctx.Request().Context(), request.(VoidCaseVisitRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidCaseVisit")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidCaseVisitResponseObject); ok {
-		return validResponse.VisitVoidCaseVisitResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListCaseWalls operation middleware
 func (sh *strictHandler) ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error {
 	var request ListCaseWallsRequestObject
@@ -82431,6 +81641,439 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 	return nil
 }
 
+// ListDistributions operation middleware
+func (sh *strictHandler) ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error {
+	var request ListDistributionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDistributions(ctx.Request().Context(), request.(ListDistributionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDistributions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDistributionsResponseObject); ok {
+		return validResponse.VisitListDistributionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateDistribution operation middleware
+func (sh *strictHandler) CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error {
+	var request CreateDistributionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDistribution(ctx.Request().Context(), request.(CreateDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateDistributionResponseObject); ok {
+		return validResponse.VisitCreateDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDistribution operation middleware
+func (sh *strictHandler) GetDistribution(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDistribution(ctx.Request().Context(), request.(GetDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDistributionResponseObject); ok {
+		return validResponse.VisitGetDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateDistribution operation middleware
+func (sh *strictHandler) UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error {
+	var request UpdateDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateDistributionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDistribution(ctx.Request().Context(), request.(UpdateDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateDistributionResponseObject); ok {
+		return validResponse.VisitUpdateDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveDistribution operation middleware
+func (sh *strictHandler) ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error {
+	var request ApproveDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveDistribution(ctx.Request().Context(), request.(ApproveDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveDistributionResponseObject); ok {
+		return validResponse.VisitApproveDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelDistribution operation middleware
+func (sh *strictHandler) CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error {
+	var request CancelDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CancelDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelDistribution(ctx.Request().Context(), request.(CancelDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelDistributionResponseObject); ok {
+		return validResponse.VisitCancelDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDistributionIssues operation middleware
+func (sh *strictHandler) ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error {
+	var request ListDistributionIssuesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDistributionIssues(ctx.Request().Context(), request.(ListDistributionIssuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDistributionIssues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDistributionIssuesResponseObject); ok {
+		return validResponse.VisitListDistributionIssuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// IssueDistribution operation middleware
+func (sh *strictHandler) IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error {
+	var request IssueDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body IssueDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IssueDistribution(ctx.Request().Context(), request.(IssueDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IssueDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(IssueDistributionResponseObject); ok {
+		return validResponse.VisitIssueDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDistributionIssue operation middleware
+func (sh *strictHandler) GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error {
+	var request GetDistributionIssueRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.IssueID = issueID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDistributionIssue(ctx.Request().Context(), request.(GetDistributionIssueRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDistributionIssue")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDistributionIssueResponseObject); ok {
+		return validResponse.VisitGetDistributionIssueResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReverseDistributionIssue operation middleware
+func (sh *strictHandler) ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error {
+	var request ReverseDistributionIssueRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.IssueID = issueID
+	request.Params = params
+
+	var body ReverseDistributionIssueJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReverseDistributionIssue(ctx.Request().Context(), request.(ReverseDistributionIssueRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReverseDistributionIssue")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReverseDistributionIssueResponseObject); ok {
+		return validResponse.VisitReverseDistributionIssueResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenDistribution operation middleware
+func (sh *strictHandler) OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error {
+	var request OpenDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body OpenDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenDistribution(ctx.Request().Context(), request.(OpenDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenDistributionResponseObject); ok {
+		return validResponse.VisitOpenDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListDuplicates operation middleware
 func (sh *strictHandler) ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error {
 	var request ListDuplicatesRequestObject
@@ -82603,6 +82246,183 @@ func (sh *strictHandler) ListDuplicateDecisions(ctx echo.Context, centreID Centr
 		return err
 	} else if validResponse, ok := response.(ListDuplicateDecisionsResponseObject); ok {
 		return validResponse.VisitListDuplicateDecisionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEntitlementRules operation middleware
+func (sh *strictHandler) ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error {
+	var request ListEntitlementRulesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEntitlementRules(ctx.Request().Context(), request.(ListEntitlementRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEntitlementRules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEntitlementRulesResponseObject); ok {
+		return validResponse.VisitListEntitlementRulesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateEntitlementRule operation middleware
+func (sh *strictHandler) CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error {
+	var request CreateEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateEntitlementRuleJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateEntitlementRule(ctx.Request().Context(), request.(CreateEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateEntitlementRuleResponseObject); ok {
+		return validResponse.VisitCreateEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEntitlementRule operation middleware
+func (sh *strictHandler) GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEntitlementRule(ctx.Request().Context(), request.(GetEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEntitlementRuleResponseObject); ok {
+		return validResponse.VisitGetEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateEntitlementRule operation middleware
+func (sh *strictHandler) UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error {
+	var request UpdateEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateEntitlementRule(ctx.Request().Context(), request.(UpdateEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateEntitlementRuleResponseObject); ok {
+		return validResponse.VisitUpdateEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckEntitlements operation middleware
+func (sh *strictHandler) CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error {
+	var request CheckEntitlementsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckEntitlements(ctx.Request().Context(), request.(CheckEntitlementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckEntitlements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckEntitlementsResponseObject); ok {
+		return validResponse.VisitCheckEntitlementsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -91407,332 +91227,6 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
-// ListWebhookEndpoints operation middleware
-func (sh *strictHandler) ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error {
-	var request ListWebhookEndpointsRequestObject
-
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWebhookEndpoints(ctx.Request().Context(), request.(ListWebhookEndpointsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWebhookEndpoints")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListWebhookEndpointsResponseObject); ok {
-		return validResponse.VisitListWebhookEndpointsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateWebhookEndpoint operation middleware
-func (sh *strictHandler) CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error {
-	var request CreateWebhookEndpointRequestObject
-
-	request.Params = params
-
-	var body CreateWebhookEndpointJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateWebhookEndpoint(ctx.Request().Context(), request.(CreateWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateWebhookEndpointResponseObject); ok {
-		return validResponse.VisitCreateWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetWebhookEndpoint operation middleware
-func (sh *strictHandler) GetWebhookEndpoint(ctx echo.Context, id ID) error {
-	var request GetWebhookEndpointRequestObject
-
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetWebhookEndpoint(ctx.Request().Context(), request.(GetWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetWebhookEndpointResponseObject); ok {
-		return validResponse.VisitGetWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateWebhookEndpoint operation middleware
-func (sh *strictHandler) UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error {
-	var request UpdateWebhookEndpointRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	var body UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateWebhookEndpoint(ctx.Request().Context(), request.(UpdateWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateWebhookEndpointResponseObject); ok {
-		return validResponse.VisitUpdateWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListWebhookDeliveries operation middleware
-func (sh *strictHandler) ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error {
-	var request ListWebhookDeliveriesRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListWebhookDeliveries(ctx.Request().Context(), request.(ListWebhookDeliveriesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListWebhookDeliveries")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListWebhookDeliveriesResponseObject); ok {
-		return validResponse.VisitListWebhookDeliveriesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// PauseWebhookEndpoint operation middleware
-func (sh *strictHandler) PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error {
-	var request PauseWebhookEndpointRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.PauseWebhookEndpoint(ctx.Request().Context(), request.(PauseWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "PauseWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(PauseWebhookEndpointResponseObject); ok {
-		return validResponse.VisitPauseWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReplayWebhookEvents operation middleware
-func (sh *strictHandler) ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error {
-	var request ReplayWebhookEventsRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	var body ReplayWebhookEventsJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReplayWebhookEvents(ctx.Request().Context(), request.(ReplayWebhookEventsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReplayWebhookEvents")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReplayWebhookEventsResponseObject); ok {
-		return validResponse.VisitReplayWebhookEventsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ResumeWebhookEndpoint operation middleware
-func (sh *strictHandler) ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error {
-	var request ResumeWebhookEndpointRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ResumeWebhookEndpoint(ctx.Request().Context(), request.(ResumeWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ResumeWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ResumeWebhookEndpointResponseObject); ok {
-		return validResponse.VisitResumeWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RotateWebhookSecret operation middleware
-func (sh *strictHandler) RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error {
-	var request RotateWebhookSecretRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RotateWebhookSecret(ctx.Request().Context(), request.(RotateWebhookSecretRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RotateWebhookSecret")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RotateWebhookSecretResponseObject); ok {
-		return validResponse.VisitRotateWebhookSecretResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// TestWebhookEndpoint operation middleware
-func (sh *strictHandler) TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error {
-	var request TestWebhookEndpointRequestObject
-
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.TestWebhookEndpoint(ctx.Request().Context(), request.(TestWebhookEndpointRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "TestWebhookEndpoint")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(TestWebhookEndpointResponseObject); ok {
-		return validResponse.VisitTestWebhookEndpointResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListNetworkWorklist operation middleware
 func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
 	var request ListNetworkWorklistRequestObject
@@ -91763,2182 +91257,2194 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tktw2li4K3woi345w9wxLLsmSu1UVb5wty3Zbe2xLW/K0d4ytyUKSyEx0MQEaACuV9tbfcwHnEs+V",
-	"nMACQIIkSIKZrJLK7fnRY1WSID4W1vd61m+LlO8KzghTcnHx22JLcEYE/OdzzhRh6lvMNiXeEP2njMhU",
-	"0EJRzhYXix+2BOX2V8TXSMG/VySXi2RB3uFdkZPFxWItFslCkF9KKki2uFCiJMlCpluyw3pMdSj0U1IJ",
-	"yjaL9++TxVc/4E34azdESMpZgtZcoBfrs++wSreNj/28ePjzYuL3vuUpNh9pf/PHLREE1sXIHgkieSlS",
-	"gqic+IV/YHEIjY4VIrk0X8BM7olAGSkIyyTirLGuZ2lKCnVWHcaU779PFgUWeEeUPVkzWP/Bfusd6o5I",
-	"iTdEXiCi910kCAvEBSJ6D6h+2pDMIlkwvAtPtZ7aDr/7lrCN2i4uHp2fJ4Gtek6YEuTFl2ECSOFX9+UC",
-	"q239XfPbkmaDm7PmYofV4mJRlvBkYAY8IzmV6nsYNkj0VKoEYYkoQ1fvzlL7wlV4XvqnwSl5m/L5uT4r",
-	"pYjQ4/z3T/js17f6f87Pni7f/tufwvMtV0TPuWfHyhX5RCI9x55tK1dkyvRCExCSi+7nrxh5p5Yp/Hrl",
-	"GESh6WpF1rw+xl9KIg7+hGC4nik8PA/TTR/FuEsbXvzJxPIiI7uCK8LSw3+QwB3/Dl8TiTASpCBYIYnX",
-	"5BJhdkAlo7+UBCnyTvVdJG/sMz1430V68iRZ7Cirdig4z7XhlcE90gwXKc2N9lgiQXDW4qmfAU8NT7Lm",
-	"wlEk9LDn+Nbfc0ai5qipKMV5TgTaYjkwLz1iNblpxLR+jVmfyCuwUIiz/ID2W5ob5p0aWaknhNSWSpju",
-	"pWHuOM818VM1MFXzuYlbxtK8zMgPXOG8O9PnvGQKvi34XiLFec91o2aYpYJx/ClkZI3LXC0u1jiXpJrC",
-	"ivOcYGZEpxH33auP8/wK4SyTnlag2SW5IeJQaQ09U6qUiHouhJW7xcVPC5zni7eh3fiW7qjqTuS1XjwG",
-	"rtP3MXgxuO4n54k+B7rT3wZ5taPM/Ku+ZJQpsiECJjFGNUC/VKI9ZopkCZJlutVy5Gp1UET+/8/PPn/y",
-	"5LMnV32EMkglQXn6Xt9KWXAmCZzSy2el2j7PKWHqKyEM07a0q/8TF0VOjTL06T+l0YgqPvDbgphXFpTd",
-	"4JxmyxQG0rxC/7AMCB94QK+YcYWuGd8zBCoVFyijGfy1EPyGIKokydcPFu/91f1JkPXiYvH/+7TWUT81",
-	"v8pPYSVmDbDM1rF//Rx9/tfHT5Ekqf4TevLg0SLxtdsff/zxTA9BmNIrDpzaN3xvFyDtJNWW7CTJb8g0",
-	"/U9Pz5vuSVu+EXhwxwVZCyK3SPFrwtzGw6u3u7fvk8UrwVc52Q2srzBP/HtgnaCfVMtc6G8qTPNqVb+U",
-	"RCq0EgRfa90YKGjHBUGizIm8RJIQBHsiH7jdkYuLn6qBq9NqjEwlWlOSZ3qj3BP6/YLrW633/VO4eu/f",
-	"6hspFWapHqwU7EJrBBfnD58+Oj8/Pz+D//mr/p+/uX/a/8P6viqsSrm4ePzoUbJQVIFUDawLw2pqPcNt",
-	"mPzU7Uv0EbrDCJzfG74jakvZBjiR4Gxjts/KsRt9IziTYGPtwUTB6RaZNaAdwUwCr7NfAnvi1QvDU/Q/",
-	"CsELIhQ1DCcVBCuSLbFq6FMZVuRM0R3pKlWt6f7W/Z1mEbpZssixVMtSVh/vmHYMUYX0U2jDFcLmziRI",
-	"cdiKHWWl0vOLmzSz1kL3B6L2XFwHhOTzF1++RkLzdKlnssMH0Gvg6+b+EpYBKaK14LtLRHaFOlxo9VFL",
-	"CEV2MvhF+wcsBD7of3OxwYxKuIPLyM0rBLmhvJRLSVJB1LJkiuZhHplztoE5m0etco9g0caMjdtBQW74",
-	"9URSkSkvDKHFb4eZZnctL7VKR5lvjIO83tAbc0C81FYfM2KLslqrd9pd59NlkU2mfuvjaLxAmfr88SKo",
-	"ctRi6Cdjzbj3E//uNabSpQhLvtV+elRbK1t89U+SKj3F6r4/hy8Am88yqkfD+Svv/lvFsckSWte7qcKc",
-	"J0ffd3cD2zrRoGnUvJ8VEXljPAlNaYffvTDPej8bCksWxrSzv2vl4Mg7GCDuYVu8Pa8dZfZfDyMm2SKm",
-	"MRoZJIxX1q/UOnmscGM5QxKsFiqBO+x5FsbG+Z68U9ZDoQdy1tLQK8akam8IzL756ZE9sMbs4N3YUeb/",
-	"9eHU28LKPMcrrVEYNfR+XYu7J/HueRVaucf5lySlmnHKiexsRaRagrqo/4PxkCnxco3SnMtSEKmFRbql",
-	"eSYI+0SiFEvgt51zHTmelO92VuGa+mpmF9owq2ETjB8QNuZtiA+7I4q7v3Zf9f43z+3h+eDBde6dm6+b",
-	"wduBU4SvTTvASG7syeXewETHidaR4CMOhF5pPrTm10SCu6LNbrH9feyknmNJ3FiGtrIwDYP/1hgWl0bp",
-	"0faTkMqYXgnag3FPFdJMR1pFNUCAxgDrhB3oNdlTGdSKIg+Jlyrlht850tbkkxHj511rcyDsP+rsvBtq",
-	"fOdld+tF/cOky2KP8v3IlXDDB+emFE63jjl0zhCjggjJGfrz1YowsqYpxeKwpNnVX7RNzfUTmimhP1/p",
-	"/wc/gEncJC0piZT6I1aZCXxHv35htOnqaesBM3dkJXi52SqkuH9T+o62OdsoarALiHvWuCyWGcmJ6rEZ",
-	"f/A8vc6nRQoF/vydCWjE6fjHWMVrmpMlC8aknkm3pZIwlaA9VVteKmO9Y7iMaFdKBTPe8jy4AVtCN1vl",
-	"WVAVX4q+fdeUZV0TLFnUITJN0RV9LuF5sNRXJA/abjuSUbw0f+5hSO5AMGwClXAkYfsyJfSGZEu5xY+e",
-	"fN47oN5oO5rb0qB2Tpikit5QdRi5AMZCNGELqSdcMgUhcsuhmN5XcL3bIY0c1p9KVZBfJYuRNQQ3JdFG",
-	"65a8w5olmi92x6W/Brb6i4MymsvQho9aq8lCbcvdigWZ/49borZgcoMIASffohtzOM6mLouc44xky9Uh",
-	"VtbTNR3yHGEkU8yAQDQ7x4JkcO1ghzKeljtDNtE2v/le/PyifQTJ4obTbCkIlj3+NP37VCeFeSVyunua",
-	"qUBY7xV9R3KZgMxhiO5MjGYuHwcwl+Y19Zlog7dYuq+uVZdZ+LTbpKdhGfwtZddd9YC8K6ggctKWF6Uo",
-	"uCSjmkTj06/sS/oOiDycnOLvrn6o/lTiT3R8nUd5g05bVmv6brDxub6qPxtIyqEK8YIwn0m7kIZPCCHG",
-	"XH9mDh9IrcvdMyeItwtzeEFO1iza3o9Rt0lLvB8vq98Pbs8/uNGtJtyYmpM33DGNzKGff36zGLNy7DjB",
-	"4yszqp6l4aS4K0EynKqrC3SD87LWC5TANLeBXLTXUpwILEkGmVL6P0sBGWXG/sA50rSEMrLDLPNvGmWS",
-	"iJqdQ8RO6+Sw0djwdCxs3l/BhUmu0lMKX0i9li8Ewddhhd4YsDll10ZVyziRvqLcdsc527Ubb6KMBK0h",
-	"kzLGSGOjwhqqO1m3FzsqpaF0nCti4pdmf6xFy0Vm/2y2gHK2tOr/UpCUC/1TuiXpNQSSlvUw3h9LBqH5",
-	"5TUkGTGulmpLwJWVLdMtpiysgpJfumv9vtytiKiyQbX0SybHMew+VJ6CXhJ9Xq2hLztVKiTphmEFxHdj",
-	"FExkFtU+2y2W2+DJXpND8GCvrml2BUmAnz7Ykzw/g2389J/7a/ngn5Kzq0X/tkXobdXEu1/+Knv05MnD",
-	"pwlaYUk+f1yKPKlXp2lNoqs9PkgF7nt7NR9eJTaBMkGS/JIgvWAIaOkvgd6UmGAvYRnJ0OqAsCHcNSHh",
-	"CIV7L1aNaR203ovE7Hu1y/66/S/0EsFXN8HIM67Y16CE9Tjd+0S/xEXwrP9TEsh7ffbqhc0KuUR4pY1D",
-	"CJRD/PMgFdnF+DLMZ5xQaxFVKYm4StCV+cqV/uiVGTpIT1N0yHSL2YZkS0h6CESkvwe3HWf5tABzaL86",
-	"jIDoi0KVNMR4iTa4kAgLgiqR2vXmFUT0ZGZXP73IEmT3H/wc4MD6J18Fx+sG4Zqjfg0pD3xnvFb6kEwY",
-	"O+ZMi36N8uA8o3rYauYIy2uTZUF7/BWaoQ8ZoXo4K4NXZEtZVm2D9AXwhAg8pKP0CrErlwNTZfOaOHl1",
-	"Aj37XuXgdkfVOljtNd8LqhRhejgt6qtx6z2DR60a0GVHJXCGJQ3R9o89H/EpffSQB72y8ArYnt79Thwj",
-	"8rahOdPOtRzmdHOYFTXbnM+sONJQ0FNxRnKfACc4JxnwkK4jeuhuANfxjjz6IjhNoJU49c2zs0dPPm8K",
-	"WpCfTtdxuS9UJWOONk9bPFpFGJKmbnygyN6d/wc4nuryl1ZoU/BrEidCjYKtZQFTWhOvl+W57kAxCexr",
-	"fb7S8gLNvEBBJVmcZ9Exyz6PqCSJ/cB+y2XFNj0ueWlUny24NSVyVo4juxh9DdYRtV1A8ZUCFfWKp+u+",
-	"TxYlq7/WjqLV24hppZ1QAfcoQZLvIFWLQ5VRnh2hn9szdgfq7b43sTDNqS0X9FegtzdE3BDxHVHYMa8m",
-	"9UGqK/jn5FKWhbb0zHonKCZSlkQEH9VK+rIUNPijy5k+7euC3NjKsqVL5Ov5Wue5JS7Vdrkjasuzo79v",
-	"kiuOfpuIG5qSpXNm4958TMhVHF5i85EZVtemSHPQnbmED8E7/b51BnZvgCySHmKNXfgkGghdrC/q4GjA",
-	"EgIlbVQr8MZ4Zt94nyxWWNKgNnUAqWd8DJC7uiLh0FvLS1cInhLwaizN2O4jQyGKFRVqu8xwT3JNIWyO",
-	"CNpxprZatTsQLGw4T0iFMnwIhaqsg2nge8tq7ICpluHDlVXtGWcQttrQG1A0BvcgODwEoUumxGHJ10su",
-	"6IaOyt7n5oVjY8qO5pcMrLXg1lfPuCjs4MqaT79PFiQrLV3n5CYU5W0N0H7+fbJY4x3ND8veDOsNYRnR",
-	"Vjthyrpru8/oY+kJn39niNf62mqjg+UHZGNFx+ajaAnKMpItMyIVZf08FBLICkEUEZCzHlag4KkbSvbL",
-	"3CveHSKQqgoXnOHmv+PTUvy32/JhhwVVOF+64oaRc209DrF9oY0eyhSP2ssd3Rgj0DKKobTv9sdbrwbX",
-	"Uz0Tu6L2C5BsaZz4NJi+6fmbqSmM22HKbKQ76kC8+97J8ldbIoDCAx/+uhQQXZcFyXPKNtK4/eAJOcnX",
-	"U2z1dENPFrwoc7MhUayi/bxN0YApL0Ps9pkQ9AbnyNWAulrwUW4uyJoIwkIOiDdbLhRsxrbcYXbhjWyr",
-	"puFHjCyHDI6+oRK86stWSL5/PvoNMYUtBl6BgXbY5uiGssdFT1XbntgqE5sKtsMq3RKJrn65SlBZIMXR",
-	"w0tEGTKBltolWK+Mlyu/UsnuDqiN77offfHm5acvvnqOnjx6+Lcx2agH0OP0eIxwQRNEd1oXMh6cNRGi",
-	"J5elusdVmmtqI3aG9yxMIkMwunHbpRtjaRnHpj3UtB6ksza5tu5ck42Y0+ze7Daf80WL0xirE6zOYURv",
-	"fVZrqeFgaH2MNl4FAaJU26DhI2wSzv8qtQjmzHcxYHlNMrjgG64Q48YtkKDVwaqOJM8+kaAEXPh1QX5B",
-	"a6Uv2MvkpqRvkdY6jHfXK3X0dVlvKZax1ksyOdP+Djw+H97CoxIwcKpnkJNMC+OsNNWaIRnyFZRup5hl",
-	"VE/ebCNGj8+foqucXpP8UL9+BXuWJYizlIDLYcWzAzhXcs6vSXbhbxlUXzqqNCVW4IspMBXgxDBuckG0",
-	"6jPJX1snnT8678qyIPjJc64PSpEMTAiJwN9sr0iCKJOK4MyEGeAkkd6MS4QZ0vS10zfR+8EzOqpK8oeP",
-	"/Ery8xBvOMlkw1LaiNjQu6895vBcW7XGsdRj712l5hFn7th/VhaPq4uDulKAPaASSRw4lSPMwVb9sWWL",
-	"QBMGTwBeQKtSuXmFKir+dY1KdgI9nGKSBszLseqej87aHEFYCFqfI9gdJ1ujo3M60TodH/+jt1YHGH+4",
-	"Eu10c3Ze89Qrl/osbgH3zH7168HiSmhnMXAnlkEOKxCVMeyN+jh0Ye6lbQxFDKucp9d+XZsk4sYKX8h1",
-	"Jzc0JZdNu5mRdwpQOsJirLVbI0fQsa9bNMkzfEhc4X41BW2joV85I0nPJD6Ild5YeZC1zmM/dxLqgoZg",
-	"w/ALm3ojRpvDyGuXxE4v1TqmImrMLzwgZX/wRarW5vdbDuZJo+xkskSNylPWn/QylKeLRldkHCpx4qIu",
-	"zOgueUdcVpZUeG1W7V4yhmoEKoEeMkij6OGTp48eX6BnAq8S9JXa0gR9ixVYtx6o4bOz/wJQw7e/ffb+",
-	"T4uP0Pdy6yUxxzp3WhfL0lvEHT3KMzBZEz7+vs2l0d7t/Rs3MY+7LL6UmHR1WnQVSx0zpJS1ZcL9Klfp",
-	"7MccNSsj12e0AmXG6zT6rdPuTXv4FsUCvT5KPnv/5zP7z/Ozp/ovf3v/l38LCoDeCzZetjPDhRtZzsgF",
-	"HCKueS/a/b1k81wwPB4xGDjKP1vX+/9xDve//GkUjG7xHcSN0OpgYgOXSH8AKQPyy1x4YIXT60Wc9/6W",
-	"fZCj9+V0n+TwJ05JfBm7h8Er2PpgOsUbObpbHe/kpMXHeCsnDTjdezkudMa9mScJriO8m6Pfi3VjRg3U",
-	"dmv2vDTq5pxdJn5wf+gk0rwf/tFpS/rDX3pb/tLRm3kL/tNI/9+HzuvpeAwjKtdn8iAGNDipXliku0Ca",
-	"8YawNOh3wgptAWVZeRBhe2ySKBru6tMgnLY0z+RSs+K++i9T/EvzDKktZdcSBNB+e0CMQ4JCyss8Q1he",
-	"z+WjdO9EIqVYsLKJcMkp7fP5/Tjdv+fDA/YrQKESwWcM1RAMPuRRzGcnOnjaAFgOYAwONNMSfGc1AVPG",
-	"XGAGTm+XQvTFi2eLZPHFiy+DmUOmHB73VhFuObkhwhE1oDbLnipODm/Knmuxd7kU1JXxRxqB9UV8Wbji",
-	"5U5GaA2GN6yUNxAs3VvQNYiRPExUhujkMRN+pUeFTwfm/IvN0uoDZpFIca1A1qh+oXIarYz1QTU6+jZZ",
-	"RzklGeIMAb61JtjI0BAwmd5C2eobtmGJgbOC1CdIKMIbgz8w7mzvpDBmAq/VIvFgDWVZECFJNpzPqATd",
-	"bEIp/oPE4N76wynf75R3IqqCnHKbVl9+d5VGciHrO3JcJt8MAniiutcWuU1Emggs2qY8mVtK3Da3n7hb",
-	"niw4gc2PqNiOZ5/Gl4c/4nPpjoI6Gs732PMopz2RbYUCIvWgY7fwS08VmgRw7ytxLVgMvq9vIJUoJ2to",
-	"LBBdmu6rZ1Nv24kKQRsg3v7dm9PYhr6scMwnbKdTj3B1eaaSHA/Bpz8cf7O9YDPM2CJncfJ7htZ98/KH",
-	"OMq0Ez8Sst6HdznidcHz6V9tbRLMfHxbZol+VNJ+sp9zVGrHO8LDAjk63jhdQE9e7L+G0B3dhkGxO/J2",
-	"0BckCL7+e46lvB24/b7s/2cK5QRLhRRhKN1igVNoa5t0eXsDDvHBb39L3p8Ii1iv+bUpRem2u5qEOF61",
-	"cJjF1RQLkV8QFu+QCgDq/7OUCtCKLVZg/e+3g+fYR5JZSSat07w2cXOqlyLXDf6AXhB4gAjXRn1BhlwH",
-	"A3jUH2dfqNqUrakkqeEYq01pn13MZXF1VZO1v/5GJ3NTa4+CG7O6OZS+Nne5Z4pfybI8sAeEKUEnRC3N",
-	"OF+Fy9xbU3Nj98/nKEfKCVO235vU7yaSdU9eu9nDbpxGntRV0WuWPwj0F95vo1902le0gBFNYo82kVcH",
-	"iyi8CCxzPpZYrcpbw8jGHuei6wkS68M82EpjW1rBJXGojuBr8hIIfv75T83O8L+dJ589DedSr3h2OPE4",
-	"THrT2GFAY/Vu5wiS832vi/Gzppr233/+tE6G+NPy7O2//+Xfx7NcbUd3WGjozJ5jQZ4J6LO5CyPFbjBl",
-	"Ui1TLMiGaqJY7mmeh4vacHOk4eQjLMjSf+G4NjYxHca+4Xt9QlCcI+sw5ycS6beRe1uGY6x23eGonqvS",
-	"ruPh0MM5JnxRjxzOBrJtUuxDkMRqS+u7H5tFRzZ5QpG+x9i+k33VGEWO0w9Yp0GDRV23Vi71u48PJQsH",
-	"rA4161kpSG+N+o91SoH1BpuGsfoynrnLiKpxLG7ohenYZJIQ9C3YY2oi2iZWo8f7RCKvId5t1ZX4TMuR",
-	"UtLLKCO47pEBrTtlzLNy2fFKv/vBdueqzImvmanY5uin75rFfXz3f1rvzxZ78C9AxBWewcRtq2L3y8J9",
-	"jiUJmVOSSDnQMdAkgHo9ENMKYQYI2MXijcsl2ofktWCc6kHDUtINO/K1vpVy2x6UAC4M3zPIgIgb+cje",
-	"jjnH2ZLfECFolhEWnNczBPkxN1RygXKiurNEWwwoTQiv+A2xWN47WmWwvXn5ypS3b6lUXBgUI4N9av1i",
-	"kamAOZdTswdN0+BeNvO1sL0KLHI/4qMoMeDia41bg8Qse+B/7M9Vvr4B3DGN22zv4AzZkyDHQP6477sx",
-	"hvS8u8jDdEBWS77u6QOKpYXAkqW4oXr9kOBNxCZKRq95nvM9yZZl0cs5AP2+5hbmlbOyiCY580ZZeFe9",
-	"dTtMB5P9luaG8lOAe5AKs0wiqbS2FQ2aT/JpZ7Ll+aA+b3+fki4SyTws9OiUydZFQ4MAkn0Rl6UDKpTh",
-	"DqvW3z5lRsC8elMQNX3uubi2+p1zqVXtRsb7meR4uojQL7Hhvpn6EZB3eCOI3zXT6LsTmpWYDa1YRlgL",
-	"owrAqYH5IpxrBW6zrWAjTQcavfnhTzSOpeeC2gnGztoOCYVpYVowMOPZqEqhVWrNkCu+cJI+UYGbT47H",
-	"UXkdWe0Awsd7fqyN7jNUt9YzHJdKJAlh1hWJFME7hHNTUXNSP11e9F6lNy9f2a4ReguEKZXZlFhk0jWJ",
-	"G/fGVH7x8Q2yz5r03xBE4ZdEgMBZa/G/t3nRzj0UpQCYgRsJxlEv2bInWe52Fmr+3sQ2KwDfjrPDrstt",
-	"d7tnbIVj2rq7baWpw+j7bIi6seIpyQMFJdlSU0CYaCXeQQsryHS3raLMLlljM8qRwOUobuB3nJHjAej9",
-	"eQfrTRiJlf2ab0U+ui5ZptXPvlv5PllsOM5nzkruTb900jY6NQY4NV3lZKh7if49dkjXBCOquK7xcLBI",
-	"waoB0KxyWQi+EUTqC5IZRp0JXhTkw+Aun54a4Y6qorjBrP76wh/lAp10A1u3aZpz6MQL1C0RKvBBXmiF",
-	"T3C9GQnCKOOMi6Sp7U3M0ryFe3nC3euumuSS+ODGCRSfCWXcIVNTUjs3uWV8QHDIVdp1MP9u4ba3Y6/t",
-	"uzB8Bb6E4qWxG9CtKkzr3n+ag0pjNGgFUE/gEnzy+CBBF7IlnTTdIjv1xR+XKp7O/qDqn+JoeRZ3eKUM",
-	"3j9PuNuFOXLZ3YXEef5yvbj4Kepqvu3NW64nOnZ5IxLdexXQ8XdPufrTkVv6BeN4jnytmU7fohbzmDzx",
-	"cXU1AvKgefUn4Xrcojr7vu/u7AjLXKT61Nb/0wN/AynuMDtw6BsWEop19QIAvDTxgDrShRl0SlD4mrIN",
-	"lEBbaKzxnKdwHMJErm3vgVPiDTHR/pdr5xKX0D0evm3j/RbW4DS8ipkLAOYGj2gEB6iJRjvEDNfN+s3L",
-	"V3UfaxOhjjlezazkckfUsiAiJaH+/eaozd5fVP2moYEPaH2fSASjxLUlijwSmx2e9nQd9+dkdFDMUMnW",
-	"lFG5JRnMK6Ye2Q6x6Ma9rH258OO7jX8seyv8jWa2pEyvsqcTbjX7RQjJyjOEAm/aeR1duWO98VTatjtr",
-	"Li7tpTJzSkCjd77F3pGX+mrHrm5SEDQipNClAKgBqZ1+/W3Vx26Zu1Km17/ZpGkYEYNrxpare27cj9/X",
-	"Ygu2x/wrdmlHpmT/XmTaSRA6LQ5zAXNykWdv+VRCPjhzq65Y2oyMbGY2dJKuZCkwUmU6EjFgqMhpbLKD",
-	"85nLSHUa4T00U2vq66qzWg0fykCAB/phflxABRxTVKGUC0FSJWPIcxS8NlSa8YXtS8fFLlSCYS4XF1Ny",
-	"qCYoq4YZTEu7qd6KTLw5qg8EF7vRM7IKpH7Wdq6Lla8wfI1KW0WZidpzoVmgdVG9Pa0R07H9lI7D8oZF",
-	"OSzvocBUM7rfA6nnCK8XlisiD0BhMfXg+9GxKrqLxseS5WZjlDQ9r4FUuwpcjinIgLspc0YEXtGcqsOl",
-	"FlBVH0iLkDZ5Kz5gdP33g8LluELzAnvRfseBm3yzQYnjQsVWNU8X+WGXWxSMz9CV/MG7jV6q+CXCK5PA",
-	"6TAZP5FIKnw4kT5bmAsTdSs3UMQ2H6XZx4nYFkz7Q78qoZ6PJ2TmijuewvVbesHzV+jxX1u1lU8ah/Eo",
-	"zD89njsMVMW4ChdK9Nz61lG77Rs/6rlU1lrvu89K6x11Sggpm7bXgc3P5C7dGRs3hSCTmh/03Ko5EdcH",
-	"af8IhBt7EHQz2ZprlSb0ZKZCkTUUIKRYCEok2nHYW8xq12qe8728NBi2dSHD5MqfZrbwXdnO1Td76byC",
-	"C56HzqNU3xqj2GtmszLCdGLwqo9snhsHoR9ImUA/sZWIac4lZZup5YhROsbsHgm7Ja+J/uPdekh8knTj",
-	"vB2bJrhs7+HBjUQwrBMe0uHlQAhjKnsZDT78uCXQcMBr+37N+F46iGRbUWMmFoxO9Nkks/n2A3vTce5P",
-	"3RdPVw5By0JHVZxuwTaddtThmG4yqlQ/58zr+NqWXCwl+WDtFTyRT3UDTXI0sZspCGXHRkqlQwU8vZBp",
-	"ev5vy6/tVW3oj8eFr6pzbEK2C0VTWmCmAqGGV4QXOTF1A7xUkmbk0iJMaLWOshuq4lHom9T0qv5ySOMu",
-	"SlFwGfYx6QGzcipRffzRq8a66i1ondL4RX0Ol26OXJEAMOLixGwRb5rHGOmxObotuj6dQGt8rifng+Q6",
-	"meUfQc1tx0iYcMaP4BueZ0egVcsAsrL15wxxxz6PwSCwQn89YyQ6dS/3mwDf16aMWVwOnmS9fy6H8D35",
-	"KHCbj4Rcbq9qDgPz98+Gwtt4DGefAdTho/CcxGp3kxwsc9bMnlb3elRdajACMN1o6ZZi9kMvajr86gbn",
-	"JZ6hevIY6Djz7XjDpH4hMgn8A5c2VYnNUcQAk61eiQJ6DvsjiLmzejytM/yzzDYkQ1pkfQyoc3OWC7rz",
-	"9bbaA1dukMv4BTgO2LZFkgHcrKjuJHdFvXNR5FSWPwV0pEUhQ4c8fqozaaIen7x/mujXFrQmkK+lFNkV",
-	"UzQvzhRO1TPzXmgvbltqQP3Q5BeiUYrIbfipGCFZ3JWr8IXglbFMoull6VGlfM2ZuCqee5goc7qsgQEr",
-	"ukjqCzN2145OY/Hou88bYDJPot0A81DfSWopjDe6ZccI4Ons4GO+4pMTl+6QA7SOFP44dqQzSd9KgN1f",
-	"2TuPt2R6Z5eTK0FPoZfgjvydhwoh54fqMfbP0UA9t4C9czsm5ion/cna9vcqob5O0bxtW8H9d0/U/ocK",
-	"7hPxNZSpAfQbqfXsZLrZC/gV9rtHmL4Kiw1Rsc6Fe4Wr4+2Vd7JvB67ocdL4NGiP+3VBppBLP8qLN6Oh",
-	"4zgK6MXwwD6Ulw6Ki0GFkUegbZjZdXv0tIX1ifTxcR5m7BHOpAyB/Lx/ipDZgVmUoI+FiMZ1pyGiOjIT",
-	"8oiA9Adx21Vu2HqMPtJ4wW6omiMIUYewbzNs0Qska3UQyDpqlPRGVt0JvrsN09QmIR3TqPH28oZK2QO1",
-	"/CM05sGZyeJc0zxKXb9bxapJaPVi6jP0tnGc6o9StTxqmTdrJJKq+vt5PtO6vCLIgvrXseOTpuURzLSC",
-	"N/fi+DnMJKA9dnb/xDTUqNyZfDFI//y4g/VfHo0IfW+t0JbGW6rtLVV3HyNZMnpLLYpzHLLBfxRUKcJQ",
-	"ztmGCITXyqaTr3GqQskfwSzyHWGV2dBh5ZIgrL9hUJNVhWzkZ8RGuizrK8TTtBRi4k4p8q6/XQNnKUEm",
-	"vPAv2YntdJFY36Tm+Vja88hk6IbeZsKrT6eDYIjuuS6lzRSQcaTY4pYTYyowytBmziTOgHPeP0FmdmAO",
-	"e3MGwrltuujdgX/UXKiVWcpVtCzr69QSQAOBDhqmiQ+mGZLcvxT97O+k7ep2lTNy7fhAsdscr8eBMj7k",
-	"JmvzPvR2/BBmvI/uWO/ftXxZEKa3/N4XAPfduplO+R4e7Tzc9rREXvjXEF4i9Haj8hqlW8w2JLtE16RQ",
-	"Lk5oG9I1ieFhlCXzMWcQH+lqfJXjgOQ4PkoQomnAH52sXNdvRTq1TGusAM7HoQnzHuiCC2/GBgUnhrEP",
-	"S+MECTuiTVHvFkuADiwOwfnVo0TXd9ZvxK5Kv+EjQwynCBaHb92ztuWN7CnXpUraXgQS6ecSHxdjr1Vr",
-	"CwVdJc5eAECkLHeAj0twukUgkVl6iK2yrBoRdFIXb78NYr/z+E0FqoW4QD7c1qRsespZb2SjfsRscE4y",
-	"pDhSWypRbe3FQQ3PErKaX/9s4gU3WsBN6Xqon5ZkHKfQOvtNQgpUAccBad5AgeCQwd+PxGYQm9swbDXB",
-	"vB0umr+HeQyVEl4jjRl23uChjtM4Ak0qSfV2QL49BzUgIOXWKkRybWxhQSyU05ayDcLsABqnwUOHVKOY",
-	"EUwvahgC4kCU5FnQre4oPKkLPGz7WNvQheEdkaYd5Qh6FHxjcGOOAghLe1yBzyyTN6YhETfaVESSsk1u",
-	"FjKlRL435+BRKOegFv2nCvfjGF9gnqHCxGggoSl87JSysl7K+JKu1/OohXq0V1goGDEkkOFyyt5GAtD5",
-	"lCpJ8vUU+vHufeCjEFiLPA14thZPXbEznWTG9kTx6ExfPjC1Nj+wi24uyX3NH6s+lWmM9hvMspc3ZjIT",
-	"OMqxWufc5Vit/aqmNbTkmVwBYIbdQ3eAT8jdvI5K7jr9BmdGkxFkx2+McDcmelCj8VjDTPc+pOu9MG6B",
-	"HCsinNIHLRb2NdgQzDZxHgSCRU6bjfqjQi52PxKjH7nVDe/tLECGx0rHiC5EA5JqvAHR7bgzXlvV+7gy",
-	"z0jjClpwGO1sbawrEFRNm4sgRvZTzK67aVX0ymS/Te5U9INe3JqXLIvshj7NU5JF+sNs8t4HzuB3naNj",
-	"vQKCSJ6XvV+Fn2/i9dQ5fZHUwpqNf7RjsFaGqpv/PW1PC9TX6WE93EDFXqN5+qfczv24m1z94W70mh9C",
-	"x3/NPVx/Sp6RxPYbNVpaH2ryXRB2B+0yI2OHPpfaVx/VfdP83D7M08nyFmg7ov/h7bPQY9UYs8zXDZkx",
-	"KVvPf3F6RnhDFo0ZWL0g5/FQSa8rveej6+v4mvCC/O7ArLu6rZmH8Wi2kngZ3sU1fTmhCOGEiHBvUUL9",
-	"TN/hvnn56u7yYHkxHmtgaM1FSiablnbwvnX+QPDuO+L8RHcMAcWy20l4FTxvOBeAgiELERb6dv4qho+s",
-	"RKEuSYCtGD/820y9vLXc/Xr6Myld3mW4f3rXDwKDVhLK95tC1atDkBn19dXM6K3Y/FPF5IarXhHZ67uv",
-	"rdaevHBbhSSkisKQrluBHgFy2In3uVqyLZnoIbr7Rq8DHZQ6C5ma1KX4MrIla+sMbohYdedj2GfiQqeA",
-	"O1BgURmg+tqAI+8TiQqstpcGwD6xKWNnkD6GmWnkkgm8P3O9RlO+IwiveKm0Sqa2ZCdJfhNoWRZk8DXz",
-	"hnn7604WAymm9bWfiwnWfOT+McF/UElDnSmzHWWPlkXPDXj+zTP0CijJUUFGjVWXIF7gX8o5epMXmNUe",
-	"5Ftq3GghWPqUSfPAWVlU5c1Uoh3OiC3KmQtosN2fe8thwrxU0J0hqIDB6U5fgQR8D6T3BZiMJCp2MUPg",
-	"akWO0wClfPUOp+oScZYfPEloU/VMwCQxHY31E2vgMVxqq4mjPRfXTqT0tbuHzy6n5SUUOWZsIqWM9BSH",
-	"rCbXmUJzyv7iKInXxHhJhu41XMs35tGgt9guAnR0LWsZV0vzX9U8hrpN3kGJll7B1C/od+ILDD8AwJ1/",
-	"39rdwRuU1VjMIPM9zund4s+eBf04qrlSg7m2UiuhH4dzL0NvWbiPG04kwjkHPSKia+0AZ3rJbNIqlSgr",
-	"yWWjMMxAUOmtgWRezbL4nn1gbjvM3wAops2L2g11xqE2usysB6y4wUDrDkZEz8bMQ+/sNSmigJyOYYjN",
-	"qzpKQJeWi+c5Eb1VgFE2rr1z3pwHb9dMOp5Rk+6pejdT6sMUljMaMRjT70YHOOkSD1/M0W9HaB0xY5x4",
-	"6cbvTT9JvIaQ+9T2GsGaEDCHDbsGRrQjKlgkMgXjE0i7FzNG8h1Z8exgJdIG06OavBwRyylz5dNcU/V6",
-	"23di8xZEd3z0MKs+BvAjzvMP4qgeyta/PT82pnJKHknvDGfH6NmVUkF4TxIS6f77YB7w4Siepqjb9H4f",
-	"3zdsBs951Oq/YtlH2gtNz24mjQcYx/1TeHKOs+7qc7qjqrec8c3LV364sGvLukFb15rQzVaRDJwTEpUs",
-	"07otPiSoTnFAnBGJKEvzMmtVp/FylXufs/nieodxH4A9VpQHBbCeIFIcmXVGfUUbrc2Y3/UiWeyxYEZK",
-	"r8s8D7sOTr9jsEK7rcnCTdosz81s6IBnInH4/v0k8dek4ELNtAdmsG8pCyZ6k3dAvPG542a4r/RrfagL",
-	"PfexdaMwuACJSGx4YOyitosOLF1VC0jM9ozvK2xFZ29XBwi09LP+UEVLc4HPYV2rA2TtIa0Co1YA59Kk",
-	"irisEVBzoaQZshxJ1qhWq+cPGxaewTDzOpElVVwkYBOYw/MSD4/gMEPDjmoS+61tXTdOrYC91aEgM4Db",
-	"3YphOUIIEhK4O0L1XimRcrnj7Zs0bB3BaEvv5XAPmQKnwYzRV2CDyaBQC4d2viAbyiQiN0QcTONpwlLS",
-	"dOZcoGd//6+z8/Pzh48+C8duSqbEYbwGyTx2pI0RjeVmSo9kT3yECgluSAhikTXWxlRkcZxfQNXhcFhR",
-	"VWatTMbeC5bTG8o2SywIXu4e9V1ktpky5g4zvCGQGK0pJ4+lts57QwzA753ZD1BaMomoMk5AzYNRypkS",
-	"PM/jLvJ4GHIo7FhssSSxi8/pmqSHNCdL8xogINMdFoelOhQ855tD7FDV85AgK25oOuXq2zeqfkJtApNb",
-	"DjjLQVKRVJFhYtK3avkrZ+FTVZzmRPUMbtdFj2Bk/pa0F3T7Iak9VkQsc6oEkcuCiGWGDxHFnvHGtKl8",
-	"sNqt44L+XvvsqLGRSVNAeATj6Ddwn/vlz3N7X7o1xzeBe/S1Nlm98KyN+cg9VekW4gumzADx9boHVCUL",
-	"0xF5pwSOUJg64JX1gnK8CmXJvGBeROETidy+Jt4KPoHAUZ1grfUocwoBKbEieUQ7t4x8a540LcEJUz35",
-	"QzBgTnqi8naHDVYNPOraephIV3uLQ2UVbmsSv3Ko+uwwbcwUEajoqUsSUzfUzCjstK6mbZhJm6z1z3RK",
-	"bWt9RUL17PRdX4FnrxA0lLB00+sSNVV5H6MtaBqGMK1ZW7CYnxGlNWFN+lSOI1hYpmRm4r7rszWz7qTa",
-	"zbejJxFHRN3yFDnEEOIOzlJLEgJJUtxmniXO0DKRWP87LujTIu/WggO3bnBfjoMAmc8u8JE9WoSdLEpG",
-	"fymJ/V2JkrQMhx1+R3faToO++2Z7zB/Oh6yH2n353z89O/uvt789Sp68/9M8VsExGv5kxb25aTvKXEOW",
-	"qB0cVvOrPX3q7+fZ0/MoC6B1IuNnMmIg1OP9rTEd+OedWA/txvqj/vyAdRFvLLQC1L9Tu2CohVCYZj3L",
-	"oUliY/TVtiomE2jD6Gjpc8++f4askPIO7vPzZNA6mbaAmSyXess/n84x+oyQiZsZ1giPMz2OMDDm8MAb",
-	"T9k987/b1c+jPt8H0d+TyOKLnfsof3uWdYI8jtioE+Tz6HyPlrF98nI8gykg/4ZfutfycPx8J8rH8QEb",
-	"8nImqRjx1fsrJccW1+9eeOWUwZa9egzGLQDsqqDPCkKXSPEMh+GJYyFebXue2XVaqbBQMph87DxuzrWm",
-	"l4+savHBu79ObAkT04gOYYkwQ0SIZnXMLdQXOAWs3v2ait4Ok+xtZmI5KuskSt4l2T0zpUorovaEMPTw",
-	"6fk5FAw9evj06WQcwu5Gj2zvbHruq+097FLQB/Y7hRmaMx8okF7bwtLaocn3DGVUkNQ2FxglVHce4Stg",
-	"REEr5FEKtSUC0UwCNaU27NLZg03QWjXtuE03AWAbGQE06cQWfiEu0I6Ijf4LFwbZxfUNM+ul0sYuLgCz",
-	"3cZYiiGp0MoeBs2vCsw7PMQgAk24QYL3YzRGqu1u35zK1c/l+flnqRsM/kUeWHZ3laCrB5bbwX/brYL/",
-	"NrsF/2m26wr2C+Ait7goCCOZg4oEDGYtd4jYyQt0BckJAucPNBVdjQiQoAu9OsG6lVu1j0dl3MIz3pY3",
-	"Nxiqki1FDaUiwRTmYDy92J1brC1H0UPYUB9a4I3D6kZkV6gwYbaYV+t+53t8kKgQRJ+Qq/FSHG04CjWs",
-	"H2dS3syDO5fz9PoHuiO9mZ6pfsLdmZyn4Fh8gL7hpbBg21C7rqcKRHdAvCAMaNIilSZIlAwVWCq0oxmj",
-	"m61JMcO7Qqudi/O/XZyfL3yz67///NP5w7c/nZ89fft/Hv10fvbZ279c/HR+9sT8Kegq9+KMoZVUaLod",
-	"j4LoSbcP/zkcgV2HBmmdjQFY0AeCIcGrJyzSiu6d7DARIQO3rfOPGryEzTOMnGWY9RyLet+z+zMFTO1I",
-	"X7nATG/MtEmqr8ucSCSVqe+G8DbI2UuEXQQ8xQzZqDUAQKBVacskIPnA/K0v7SA2HttlcZB5CffdPCrR",
-	"imjxjBQPij0Xv43LQQiji08O9Br+LQ0zwuxgmiZYaQgryHgEWMY8kd8GCXRTY7GkAV51QwRd01qEG1mY",
-	"IEFgz0wLEEQVMFg9IpckQ1pMDMF2tvQgckMEqkHWZ8hBCdOLVUzXVnNMeV7umIQgs9viE3NX5kpMcXZb",
-	"q1SZbXIqt0kLZWGHi4qggu5BHHZmPHMpQejKu25BPaxWQDt2t8s40kPV5rftDBOBLVonwVQql6HFISKe",
-	"Q7eyQ72xuNvjhl1QN9Js/rLafmkQcSiDpk2YyT2kR44DXx5j27UW0PV8ubBEc+Lf8D3aYWYSK6TNqgo6",
-	"ZHq58++bmw5kidieQ4xIGWChhJE1TSkWh+jKzC3Ns8FmaFQCa93hA1qRxJYoPfzbgAPSNUYKlavaLZNo",
-	"R6WEBj7KWLIGeirY7do8GX2vvjPPfw39dgKXyo63XHOxhPqBcKM0jPSPSJANlcqgU6E9L/MMMUIytCKS",
-	"ZrYMc5Zp+R+KxN4MvNKmtRZJBD/jqMA7uXrXA/sVJkzA45qHJvXbWuZPc5lXb60O4RTy6gmE0Q0RK5yj",
-	"jKTUQX3uBVVmxbPUL7uhx12aZuuW1QvQWo5mhKWkF5MJK4XT7Q4Q89Y+nodp97Tle1eOYAa9qPtnSLph",
-	"1qlkPBgpFxmNQ2SxdVDZkmahHkFeqo304a72VG23JK/6tR3fiJ64krBeP31rdykz39CvwDR4rhfrAemZ",
-	"voxjTn29kRnJLhGrSu4dIG8QbbmXLvTTIpoozNPutaUTiF3ilgXBptG/Rw1JnZF9QBkHq2gIIy86eKRl",
-	"tCgEUUQsS9mX7BrbSagRyydqy7Po/bGPD8WzBElpQQ22fxzR+hcHehbRHVXQRcSU1l0gg6yIZMoLgiQ+",
-	"yJOIutW8onvbDYauvukScHG00u1eikQCgKlGb6t52hXnQTpPr1b0j2Y/yCq45yAaqyFmC+rhnGbLkika",
-	"MoyUNPiSRjsZjSreBUJCRwib7fVkhGMLFf23ybbFej2uNSCNjwrsfXDp2/Zj3aFkfcZ6Bet9FaADLRDD",
-	"aRN/SNhZJewoNd9/iTse2//4RPDka/FxyM+xBK4ZRWO7pcGoyBoQRLN4y4yBec/SHzhTOA26Pvf4gJRW",
-	"43C6RdiykwfoSuI1udIkf1Wya8b37KqJ5IDlNckedOJ2x9jZlljDvt4f3TVsAUXyuQzkiUibY/dO7/MS",
-	"HvYch10ublyiMun0zBnAmxvMljM5BH0M+S5Ue0Fywzq3tAgmKuzrdbtOiHHIelteSqLl+bLxDQtBHOpG",
-	"hOxJNF0SWoMBnuNgPA4gGxkHZgtUHm7khNdkud8SFnIil8Ll3TCj3MoZDYyyL7EBUmYShLNMECm1DrjF",
-	"LMvvOvswciHmlSgsu9mMG4uuajbRUop/Twb45DOlyK5QM/XSGFcCKs2ngsTemsyaHZHSxA0AfVHfQryj",
-	"+QGyMoQynW242vY0tunlFjBaf9+hJgKmYfiT0W3hVCoz0uzG+J4fV3k6HyTlHZzGSX3JhpUcvZHHWdtH",
-	"y+BxrftjFrCjZtGExOExCfyHdHTScXTXj5R87XGnXKyGuBi4XvPYEKCN30sbYq7enrPxm2h47Q/KWEZn",
-	"2ctoIorXbo/xTCqCu/+MaHSv74gxBS5fcfjWc6q1rXjncLOZv7ygRCIsCCqEVu0zRP22yUM5r37qboVy",
-	"0XLgvHmJPnv4+ednDxHOiy0++6yRN/z9V6+bWcMGTeOzAJZG5xJWgBnPy1Wohs3mxkVz2nJF+nPHe7Ge",
-	"MrojTAKNTPnSl+61YLoHwbIUE+f+nXkpPJ5WBHvQGoAr8DXNRz2wX1Jpe7q9si8Mgvz0eg+f2bxFxNeo",
-	"3j5TPKInqpkkRozsXVfTBDFIdzR/3BHMKNvotzFDPM+a6FYjWAG1feiSmardbhxmc9eSRZ1q6XYrKPhq",
-	"IuoQZL+FVW/UyBrqycNgfTP40moYp+gd5Yq85vseasJRJI4V/k4/26NEwDhDS/iOhJaBy4wS2yzbMSmI",
-	"NDDoub3hN0Qw63uuTa2iXOU0DfKu1LKPUO/HX0MC4mvBdwgGlIATp6WAdM3oHWmz/GA6LmuSNV8HMRfM",
-	"FyuIoMaOHNvUV+bJEy+tN59pTOaNSTcNUEW1H8GgWYXetSdSmR1zSYhVwufk8tixC6/P1b/wFeXUm1cd",
-	"cmtPesmyYtvBzNEgGaVeRUJPTj5V0npVbTJsOBW42/7F7pLp8JIssFKCrsoGa/C9FfCFgYzkA+gBLjO+",
-	"pwY+mA2SEyxJEAeVQN6423uJeKkgDXGHITAAwUkf3XkE/c/aXtUX+07q22ANyGQe2F1tiJn1TcLJ5Hhi",
-	"oSzTRMhFRAzbPfkewn9qvH7JbiE87H+qb/qvKrbUY3OZu4tSzXPlJSqZOxa040xtjVqZk7XSp94NAAGV",
-	"j+Wg6oGM1Rr5aGvR7irx3mVqORe8m55yAiEsTaumb6PJ3i9ZYFF4Q5Ybwcti9ATrJ6uK4cgg2FRIOTiN",
-	"6J1m2NjqQWztrkIPWSXO1grZnLwojYm3dIW0g9vSfv59svilxEKZBInadnh0/ujx2f96GMwcI+8iEFTe",
-	"hXtMyrIoBKDOh3sbhc06izl+6br5GYvfGyuJCagcCA6sMrLyrZbPAX4zlWQsxE4QCrkt6+Mkt1vbqJ7u",
-	"ULzghWomrc+GLvOXJCf6OF6TX0oSYv8pZ2sqdhMn3tkKP45pqrGX0V1+YGantO/0P+ltTmPkiM2ZwTfZ",
-	"3u775aO0ijHJTHlDwEpd41TZRt1+9hTXhqgi71RiPCjQjo2XynOamOwxWzRjAj/uXxDzgX8YvOt32mYh",
-	"LIPeD4QpCjXntWhIFisq1HbpGuxVvNmA2NnbsuTrJRd0A64bH/FuhwVVOK9bhJOsTJuVFDu6sbUVdUdX",
-	"G8XKeFpaU2qF02s9I9P61eJVLQvBb6Dlb4hT1qZHEJS7wXOJ8ahTsgf/ELR5SRZKYCbXPTEynPZ14tSy",
-	"u5RE6KNKc2rYMUcZjU1P6CnsvLKu6KsqkRIedJ6IGyIEzUab4xeCp8TUp5jvvE9OSYW5zUbh+mYMwWEF",
-	"bnzkdEYbKPzA9Znt4pJJpjDhYFN9P1Wgkx3QniuQ3qLanqHaS8/6noHf1vfpXrJazwcxYFJYQxHsQ0lI",
-	"QMGe2wFEdissNnyZ4UPg0n+JD9JCpWgznTDbeRgbGwdRiSpjNKTS7fC7ZdNJ3Bq/NjJMGgVULaJUcK02",
-	"XqJzsJAxO4RHp2yZklBFIOhypsJ/j6gCU2xLs4ywBP1KBJeIvEtJofqmbQde7ijjoqeNjMQ7AtMDWSWr",
-	"SsvhEes+cSOjeg3lGp7Z7tgRDoiq9rU+L6R42PWQLEDSWRZNejdX7+muzBUtciJNL4NxR7TnhvIIpzrI",
-	"8EZ1D6RDWS1CDl7EsgAfV1AgawMuJ9lmopBovNhXSWFKOImwbTUkSTnLEM7VlpebrQU6EtIWK2wjG58f",
-	"W+OYHflOZIPVtaYd+7BjUH4NaxVNMCUzW5JeL5IF3YHS8/aEnk+uAjcIAqS2gsgtzzNp07b9KF/BpaQG",
-	"jzWn1yQ/BOfBWX91p0kANS3hDczQHoDGYs7R6MSTGqX2MSQlONsQqQw5xRY6V/fidVUA0nVxauW0vz+9",
-	"ie3nnF+TDGnxsMFUGwtrhFGBqUBFqSyky2iBl0yDKFXPpKs72Vcd8fXI+i9AcwkqC83THsb3wmy6PgrC",
-	"bFVQjpVBYeBqmVVcI1kYvLJw/7pbBrs8NtvTUq1HZm6H3ZWpicq7vNX+DDLS55hlNAty1CN0+uoGT7uX",
-	"H+xK2D554R6JYSL+z3gKHccFcN/vP9C4w5OnauZdcjg6blCPBYJhLHsqoEZTicAZCxn6tmn8A/Q93hGJ",
-	"cM6ZlrUsc8UZhq4MHMuOCyheUzzPTEsprbQLz9f/YBEBWLYJakwGpyFDB4IheyjDhwRRJhXBmeGT4OlA",
-	"livWmMePRjsceC6SNusJmvfV48tCeJWZLWs/w4ernqq+QQM/OPz72puyrB2KY8VRvu8ogJcWrCNk8Y/X",
-	"WVg9PQx3JiqYao1ci/YYad50UcUnOtbRCg/LPKrQzfepdaP1FrlKFiTPKduY1C7zRKMAb1Li1WDvgffO",
-	"gxbRjiU6VPF+iFd86VHx6VDeE/Vdv7jZCS7QE+C43H+1NQmjYYTEWfVUrNic3GI/8JOn3U2rMuw6kBrz",
-	"97bnbcwJHpWSP3QCx+z7EITsFQx8dQFCAW6e1f0/kaEYV8W4H4btdnckI5UOo4CSA/q5njSs+urCaM5B",
-	"XT1KMS/FDb3hvW2aq70xuUC2PFbtuQ0SRFm11UciTwGr6gDqhDlc2QqC4Gz6wSh8TYY/bLyfdemzmzaA",
-	"2Unwhhugw4pOfGY7W6SkER1ph46nx0vAkQiU5AGxdQrZj42r1H+qDQ49ONPcNiNSUeY8BO0QjFtQW4nQ",
-	"lL/D4jqcl+sJqZgOFG0dtS6cthc1ioXN4eruCLZxj/doQnbl6J5qasa6ud2k59yAe7Xw1xU7b/ENRpBD",
-	"MQHPLheG6UoF3NHwL4lWxCb2anW7KixoWxeCGGyBcGLmw8S0cTfeXnhaJijT9pDi6CzSN+Jm6/Mqx4oa",
-	"LMfwJT9lJhg+rTTt4DXdE0DUHkT1q9ZtEo/kERZ0tajE28Xq66GT/Wq9JtDuthcsrxmGDOU3MltpYLRK",
-	"GdXZ4AgnbQXYIXv20fg+Fd9jTWqAYeBH9upJmmCMlUJRt7W9TT+YjwQbmB8PylEGVmYhGr021vUKAP1F",
-	"3ya9lKyxWAkJyu2MBeNTsRJOm3uZwOCJJ+8KKvrzoXz8jmMgOmIob4Z8zg4xH+2j6TvvkdtxTFR8XF3s",
-	"eHGPPcvW6rth70qP8ZYV2h7IqPkKOgjFZ75mRGGah+tTOGhgXer/n29efo/sr4gyW5G24tnBpukUWOCd",
-	"1ts+kS246r5WOfZTVVt7O63gMrnYBUHBSRa0QzQ71MdZoWRp9RzqryqQrFsJebl3os15b9LBvgp9HaXe",
-	"lFpmE9sJRhAFu5rMC65C2RLaiYUw0fcIS0mk3AG4PbQ7cmDrwSjvNTn0CAup8MGiNeEdMdaMNa7k0RXp",
-	"em1V1WjeW6L30vTEV+Sdkgn64vkr9Pivjao5wkYbQrcpzxBcihlaERNgRZQlrvd+NzQwmudT+zADoBBN",
-	"eCi97GDU3lpgvopluiEtqnzokMQ5Lv20fivyHhixMa3BEjCkN/AienT+6Pzs4aPEHGTVz4eLXRDm2/IV",
-	"TTIbfmb/+E/J2YPXeP+dhZMI8vtM4LXy82M1q66uIggC1Su+B5r0C8xkXhcJ9TUSiG4w0GGgzb1zNavo",
-	"//2//x/YM+vEgE4ajf0zT9TTCzUhKOnymAP8Fh94qdCWagbC14B1pc70MZjRzprEHHtoH2tsVDNAL4nY",
-	"FtdUnpFK4FdMty6b9CjYd6DYTfcPoEVKfaL0KM9nv7R9zouDKRAHkoF6blObt7dBMtCTXN+NqWJxGjJL",
-	"PLLJURLp0qgUfI2u3IZcdTAHnFrYijn5xdf47Ne3+n/Oz54u3/7bnz6EoLtEhMVM/bMnjS1/dHsM3Hy3",
-	"EfH0UV1iWUDFaCfGmU5lw40AVDAK2Frdo8DqZmTWD9BrAvWKGbQaRfstd7gHzVncPVM//Zjf9/C2GTyC",
-	"epj4visfU/qv2YA5oGDGePA8+C693OsP9vMH+7mX7Oc1hM1sR5rBK3Wi3jLzhRsvxfP70J923xbHX6lu",
-	"KuRxhFLS46YS0v7Dmr1vdlo9PqCw9zHx3q5ZMxHR7821M7F06t65VG7LFRHskFbBVnHXxhhnQNq3aDjP",
-	"YB732LslSw1PeGbgTwYaDVad2tbVS8uMrtc0LXN1MOkGtn80ZPoL28EYQpDuYB4ukoVWJT5bJIvHHjYa",
-	"xNpyynqOxJtndfvCBPojllvKNooz9HfBywLJLRcKSaIQZ9XUKdvYrhQuMRVyUSWqFvQAvajMPowyijeM",
-	"SyoDZWCwcaRdaCFJvjbPvgsnSxs20uPB/v7EPg7H1HEe49Ev1ZKv18uM7zBlQ/0K7RNoi7Mauj1YpVSP",
-	"2lNHAtFc/ZPhuybFCdsvmKA0gY63JpDqd9rr4Zn99Dy16mXceqq+9a15frj9Ek63RC7thvR1X/XIM1xD",
-	"dgdA6rftWPz9YHxbOkkajKPJDtpXoHvRurQxwt0rrnkcWPXHyOPu7F6O4Si3SCN4wLHHM4eDJiQr75mn",
-	"pn0a06pPvnDyxuSfsjHVxTy86AL+7nYlAyw2Y7FG7rrRpN4niy3B4shXBTFM+cjXJSFHv5mvlykW5JiX",
-	"9zi/Puq77XQcM/16B+uhm1vjzzdpHViIsL4hOAMNYSJFvSK8yEmlXOyp2vJSK4YM78hs2Fsm09C5q2xW",
-	"9LmL6gxkSU8p3mju87sWyIubQs/m5Qa+q7narvnFr8fTegaqGr+pkhTnKiPJsebDkv4aLmfV/KHKjISO",
-	"WEmFgwhQ0yCklF8+TpnpRhfUVbYEZ72ZiA4g3MAt6kcvq5bO+y3Nq3ZFrn4uRv+KFIYDqqZXQ9nan7//",
-	"19k3Z5oMHz8JWt/BXf3Obp82HJvtrn267VAOhnS2hdHNPkh575imeawi2KgS1VuWRF2BY+twmhTfYCdj",
-	"3CS6BUwPjKcmcq3R7bdcEuTjqkNvLk3xV2hFUr6DFvbmDsSmuFYbYwjMbs9wW7ppulz/WZhPztOo+wg+",
-	"1q6SnIsp/JNTViUvjNYe5WStYp8dxvH/waRJ2tM/Eqb/Y81oaRxWEioa99bhn8HbcQo8LkNlOpEeQz/t",
-	"I87wIcbK+yDUM17Y7z0dcS5fGQf9hEPxLtNsGxfBwmawMttM8X4ZmNXs59yJ+7sH8+RExOscPfkRMRr0",
-	"M89b6RTLNoe6tcY1oav1wtaAfumKrAId+Fxf7F6bQKbY+qvllu9lLDzk3egdplJDxgr9WOEiZRmvdein",
-	"KdssjwAQ7jN5+sKczVImk62ujb8VcTXMoZqvW/ewR2FWN6t0j1ePpnexr17qg16TeG/qwuwUteZv/Mej",
-	"S//XDBTAuG8jOM6R/SePYEoXCIfa/EP+QgVLvEbXlGXVOS/1MHH9/X8PbGa86eLxfGcMpecYFtEi12ii",
-	"m0Fx6kjO+6U/dXdkDjXqg9/LUeVp+J6Ovj54IaPebl3Q9jsndnE7vqnhbBd7HEjhuIveJWGD9RnQWPmO",
-	"prbvRg3KKJaC7xfJAuf5kosl44BtEG5mZbABxjgAfN+A2N5VVanDiGi4ncF8G8Q+JUJY+OGROjNPE+nm",
-	"wvC1IszU/MOANWZmqHZsjWlejkfizC6+0PfKoKXnka98bdtwrSmbnnQX6yXGRaEv7MTHHXRc9wFbtz2+",
-	"uu/0k/ZCB7zUz6qGCnJLiPKysBMky3SLoCg6L3cOELsOAsV7q1tH00FnE3wjiJTNXXcgGrUBHcQd9ABU",
-	"odvKUh6kIrswCKbCQh2dVTm+wjfm2TsJz+yxYJRt5ryLdsih23isWr8z5fs1R22wIC93s3mI9hpXjNSj",
-	"lYoXeVvhqPxtL5NvAMS2yuVdCqS2SgGW3EU5E8RFgihDGGXigETJEq1pECxySgQSsIu1qmGn/KHgZ3PK",
-	"SPjw/zWAaadgzzrJq/nb5ODiGpd5IKHrNcGZJhYoa7HNSMiuUAfkAOW9uqWgaSSrtlHdY9pCnvUl0keB",
-	"hZeEkWJJEoTTFDLyMctQUbJUla4ku/3VsUIjLDZExQpQYty+0Iwrtv4ovPaePhRGOEl8kFBBhBvp2IB9",
-	"94mE3Ca4mbYVGjxUNYeBuiSTdAvnQ5VErlNjTNFTm8zMIVU7NUReZRAG6UofVqFIdqVZiETXhBQml77M",
-	"CRQRc2nBmvbESl2jmpEMrciaCwLS+Mqy3avEtDgVBOeaSXXzcez3wtzBlGP3/Wg+0SNUGspk6wQxVaZl",
-	"RgWFdNlgpY1l8jIPp5KYCFEZuG5fGnAqB2AGx613yoJWQd5bQ+D6o1J2HepS4cZU3FgnVbpLAQlQl8jt",
-	"JMA1dw6qdUjBT9u2Q31bKoimod5f+V72VmZY8RNIM7mmRUHCUJkGOdSUpIR7epRskEA0G1r6OslIBBmW",
-	"4G9DUpNnTW7+Z2sKrZfibVRLobBH61FOe479F7anBZmFfzPaMIC3bEySTpUIbHQXA0FrqnuSRU09S+DD",
-	"AxCbJg+tgWdnisOaeHZe1Vg8LGWNeJf0BYITLbLpjZso/APnS6u6ReBnQvmKj5p5U+aMCLyiHuCnwfqq",
-	"QatMX2/YMaEq33mNo5ks6IbxnkIpz4ALVMHldEeDQFUv1wij52/+AXflEpFcEiOigw5ZlvLMpnN2UuZc",
-	"uE9znYwoIMUEYfTjN89++PHvkBd5WbVctXxQFloEgUQL9ysx+k6t96XyZpEs3uUSsA2zfzahP/2qz0LV",
-	"0G+tqlc3B85SUvEJredmBIDgoxPOe21SucWPnnze8xMhPZVKRrID4Ly3MRaUS/bGmsLpdl8cFJExvT3b",
-	"XWnN83VKmllK4hFRP7swdm0QZRNURKihArRK0yQE9ELXtlbLeviH6akvSEGwkqYoC4PGCFpPICs7C9kw",
-	"0Mv7EggNLCW8k+FudU7j7dMwtd1fK157QRWRjUqlVl+6sJfClsT2iaoU5zmAwXXxl3xI9hsigs1vje9I",
-	"q01mrmCIlSqpDNmMEyhd83g0vFPbjOMJuhZ4rppFvap+ivjOuG+CfRa1yKj3yqtPOi6nd00ZdYW+Ec4g",
-	"M7Ev69cmJM323vu236WnnbnRcquG6peowKJy0l+Tg/5PgtPt4h51s3GSu+W1qPJ3vQMaJZcjc1zvngI8",
-	"I+5hhCnZoY8WxtH52VMHc/Rgefb2t/PkydNArKJ9Rj1bP2XHv2xs3oRd14zLxF+ygeYqEoF+howSJoGL",
-	"KsIqk93WBFdAgv/+6NFfF43Izc8///tPD/X26D367TwJxXCqbuWxhvejCMO7kswWqdMIaPMdsMC19Wxs",
-	"cGEesPVFTt19gH70UKMMtpepE6lEO9izDv4fM+RYc8sYfxIEILE+6fgoq+/pafULMSTsmpx0HVhaVVXY",
-	"2vAzeTbAxoCdBFEPGNkgwEzZBbjhQfo7m7i1K58FUVmwIksuspDO+w3fo/PPPj1//Omj80efO9XqEmW7",
-	"Qy/AV4UjsAO5l0Eb8F24IGEA7/LlulYlEq+7oNZSrDCVtrMzjXY8OsyZkRY1YOVLtZSkwAIrLkLKiKQZ",
-	"sft9ia4uo8DanozwvY4aYeh1lCe9YM6BO6Ew6xmyESMD586cD8LhSt+CzLglrn4KO58jGaOhv92zTIzm",
-	"XsyShjGgr85CRUepFP0x/O+sPK4BUA5L4wlN+W5H1YAT4XuuyAyo5oOhzlhAczPIbOR8L+lY0yWX5lO3",
-	"wL6qcPj8p1p/Zzwe+Zrv5ymkavRODDeOA/XC9LNObC34NclpFfLzHFVV/wKHXgOBURtIMVY7jOQSAVA9",
-	"ZePnm6KT9TdpdK0ngtm0/8kUzU0HKQxL22Oq5KVpDm66StjOUnZV0R6uO2hKHGoRZtNujO/aOrlPaUAM",
-	"KWYz0XgdVh4w7tGKbCir8f76AhEjAeHKi96TwhGdjvGa711GRsi+hxX5sFFmvwYvq4kMTU0y9ntyDwXL",
-	"voWoPqofqft56e117ixIeEyMJ7cCbtpiv4ea2oL2VB18RMbRUP/ELkcKONQ12Sbgy+RrZLPiwLce22Pm",
-	"yAvR1yZr8CBnE66ag99H+Vpfjs5pukDchRelBTO0su4RVZfIesUuURWju2iHPi9R3y+mNbkJO5q0gQRI",
-	"m98QYf0kl8iG+S5MFoUfo7xELvB3WV+XC9s914/Y4lzLp0NipEMnEm3ChBdVtNhEfHEz5iskPGoDifXD",
-	"zZAz3MJu1Lku6Z8puhkMbvbrtW864AK/lKQ0o5eMmYzZ1LUDXph0SzMhzLRF3INFZ0b/geyKPNhve1bz",
-	"oGXt5tJUvRpRgYyxqInEYclXxAZUFgpbhJ2JUdamW/Ns1kK1iccbDGzF3z0DCpvoOfiKwq3ag47I6wsO",
-	"AIbcaFARyWzdQqdGBp27hjGSgBeELVMsSSPLKjj5LwVeQ5gMS4IU5z24b3oWJlA9eh56H1/7L4SNTf2Y",
-	"14Ntwn7X0CefSGRj4PXGm48mLvhm/a2K82tDxC0vdBUxx8E8NEM4lufdELHCOaoD8JF55X5UfvI3ojpk",
-	"i+j+a+Zp91p8Y20fxDjap2jyEmKnZh+3Gir08vM7xg73nW5dc7PMagq9F/6F87z1aZvLrCSTrJiGpjrp",
-	"xQJadcGyp7y3wun1RkCucUjbj2E0qgYTohL6h1wa1diTuBH2s4zub53mXE6tzsi5hHx+Hso8/pqQTG+E",
-	"hY3FphWZxBTwOwnLtCIdjr2nNRMaIuzX2uISOPda7aWcKZxOeRMePzpQbTSuyRRp8XB7K1lb11HY6S5b",
-	"7703qRw3Lg8rpgrSVXiFmOuPDvqMIe/OQNXZCmB/Ia5lR4hmtuRdkWOGe4G715ZQJu/imuc53y/LYuay",
-	"UuhmXu1r5BkFXxooHPsPZrvFrrjaImm7lsZ0awzENO1tKrBQDJjsuD5yQ0RW9qRja1sLZQRn0FhV2+AF",
-	"tumMXU3EttCNvHGvzNOQK0q5y4CJo/7qjWbWfw/4ed8oYiClXxacTe8Je8Ov/atcI6iyzHZ5NNK07pD5",
-	"NpgRNFHKSCJuaBryuLyxvyAsr40a0992r4MkCK9WGAOd1rJ26GUh+I02Cm+hJCnuHOWdlSUdnUbj0lQr",
-	"Z1xFwUmg82ndrr062ep2+Tmm7uoOalBzeIIqbeyeeYI65s40Y8ZmRPu2C2KEQOtwiKnvnfvS8lukeJ49",
-	"QE56Xtmjuqq8OyssqaleoQoyFII9x2P9qV9BVkUVG7EFjOjx+VN0ZVxF9etXpi9zv1t1RndqMCfSZQ1l",
-	"6ECwkAgrJIjWYMEidBhYCNLDESxHa4mKu+wQWyT52XmwTNJzv8Mej3IPm5mvtVbzgnvT49/jKA+R+mnD",
-	"oIYWw0VpMtOXUUXe7ecNGI3ZuyCw2DOT3G5d5ajK1p/WL7vxje6sw1cu5TvKNj8IzOS6p9UEduUkTacn",
-	"4us1EbLjHrBOLyPCJIFE3S4ar2fidPWY+pNUoRVJ8Y5Et2I81h645RBbpAqrOVN8kMwd2yscDqsXgtxQ",
-	"so8exj7eKPqLehEK14LYsZpAiVTtkhrXfvztPcqurWrsarUATqve55grNouAb93a+ybnMwON3YJdpOz6",
-	"xJ7BvUnhHnlEed5rcjCz6lmGFtWT+tjrrSwVCfqOCPBWjNJyZWw3qhADaI9Adn65Cn9AE3+Z4+Bv23eB",
-	"Spxv/ve3+mNbhTeg6GClBF2VKmzV5ng1iPz/21ii6ReH/u7WUNZH1fgh2SIIO5l60fZ9b5sHz22OiElF",
-	"A4Er6BFdS7eC2Jo04SDXBmFUvNc02Rt4+Z8//seb7oquyaEpUlr6a74J06q46enaF7Ydr1W4y18pw6T6",
-	"bvygr8Hi0hPRj5tPmwETmHZoDwZDVrAVwZ3jpWDk8C0JlcnUdYihVINCWG8i2nGmtogLUJm9zOIMG9x4",
-	"UqgYiF33vWrgQLF2hg9XPUi0g6ppXc7pDX93qJUZKYyD4a72svrgXW7mWvDdEWh18FoRLuJ4dWaZXpfj",
-	"w1uggJ3QXXEXlFit9UKn1IILZapwh3A8Cy5py3HcSLm6A2hOfsQRKD79APQ7vdv/RwuuWGTNimKG2fNx",
-	"uJr/Ahz8D9Z6Kmsdjoq3Oe1omP9uOO+408tnxZNajtwWBx3bZ5+hjuzy+0FeMYOp7emF98vI9ndhltqb",
-	"22Who+iaJ7LU4fE/EhY7ugmnstxZdqHNgmeGej2GVY9u3DDrHn3d8ehJ+zeBZ49OYCYePvNRTef14yC6",
-	"/OhjCsmCb71Uu5Yj6vkr9PivjYL3tWgB0z3p7BA++/Xtb4+Sz97/+cz+E0rhHyV/e/+XfwsWw39LNjj/",
-	"Jtg2byydrE7OTIyrCOe55iVUQIBETswka7ErU5gLma23FFUhbNAwIZMzNswbMwdcNLVFDzqwHEA6CkqG",
-	"F0qiHBvuf4nwShKmLhA8X0d2CcvaHUb6FO+PNT5iNyekjVS3YKYuWR/vRYkku4GodbPYuGZAP//8JkgN",
-	"d0R3nWDz+GFPb70117YcMdkZjIWa198vW+E7zLBJF/1Oy/l5GrympRA216KDtrXmIiXtFqReeGuC6ZyP",
-	"58RDXsJyVy1yad4bcl+OZm/+uOVIlMzPfLg0/82ZEhxKkvka0obsIYyuBnLvZPgmM+87n0go5kK/GsCe",
-	"Dy4uJrogO2FPyE2G5CF8TRha4fQaAGdqCJ6YOZ8CBZ4v/N2vSTfirhwlz+6avMd9RB8ZvT8zGWUrovaE",
-	"MPTw6fk5BKcfPXz6dLKkcifcTdysZxBx0jPIhzafvWdSIrB8ssMheE8owC4l5NAeqyFdU6M9uEQiO1ya",
-	"0+bVDNdV9cwnQZXd19c6eUuL+ASs76p3gofZl47CiNpzcb0UPCcTUuEhFgYvhUnHDCpTXoTST78heYZ4",
-	"qQy8FDsYtRau8gVSW8HLzRbZQRDMDCqAAMTb7npvMnpgOpyRpWbVgEonB87kAkm6AYBMyhCW164smjPD",
-	"61Ez8OapCQGuNWvbumGZAgRaYS761NM+4M7ZhK/XPI5a/xbM7czoK3GcjI/U17TbCrNbzEDoVUt/AFgL",
-	"A0K81VcF1NPEFlDVuleKc8IyLIIUWfHDObwdjZZe3ck60y5GB4zVOExTrKUSmFbQ6a2+WZhlWHFxQNVD",
-	"NSyILXzMcXotDT4PVmiLb4itPcsuAQIOLvh+ywG0BwB7TJQfp1VjlXg+08tkgU9OY6kNleRWFGvN8O6e",
-	"VfWrv/WFq+dW8TRDzXYnJ6jIx/dDv512k6dSwozt0+PPv3Wi9eHAFPv3fQ499T52D3ern0OGnthNcQob",
-	"6ZeOrsN+UEL2ZxhPk6Dm6UEeOpuC2qeYVm11PCi3jBu8twmioJ0k7HE2f9Oai3ZLrGYXJi0GbSmCCPc2",
-	"O60SZWpLJXiLL00bszVlmUQYKSyvZyza+o6I0D0/KinTFZ31OtdN6p0R56DIzOgJ3+mFzBGAkaW4oTc8",
-	"WryCuykAf0BJnnk6jRvW4J7wG21Erg7IUk+8nlKyjC8H40cZr9tlRGoTLNNm1iQFxLxydG5fQ5VoUE7z",
-	"BKqjchvdWGH4lokNec7ZOqdpIC+/7Q9Qe76sWsfABcY7svQby1TQPRJm0+gt4yoBQ34EUeZkgEsBwQL6",
-	"HXTh+4ptciqDbQL6GN7LtQOlubB6hFYjtF3+iUSMI7eiOKbrqtTha+MZ8MZqhTX2n8Ixutt8Ia3WTR7m",
-	"RxtOJOJRzcyrcXsrM55J54y2nV46ivdIugW+JlNYCr7Wk78hAnpQWMj6Bq+VCSI3hFUYqGBQAZUATt0l",
-	"qtN0HLyYrBORfCJyF2eg5ROUd8I/ZNUAagNoCEtqG2u3W0K1q0z99lCuyRIkjCz5eskF3VC28OHZE9g+",
-	"cUPJfulVBsEfC0EUEcvSIFjssKCqxg9IFiQrU/Nl11wxoiuU+yKY483+UPHtq1w3qLfDYrsN3g/1Sb+U",
-	"xP6utccO4HiDhXYIdjDIDlf3S7r24EzbbnVojqO51n5L0y1Se5dWL1EGLya296qjJCAyhGXdUEE/faH1",
-	"GfJOJYCzKRXY+qI0rYOAOVwivvZJ0wYGzBMVeT5Az2xU2tFzFx2+AhrsA/JvX5jhJkBuS6OGc7yl06AJ",
-	"hu89g1lMMLEh984C02uvS47bNZFGsstpe1ApBCE45orWJw7qXZLQsC19OL59+XJa3HSqxhqSX1M9Q4Mq",
-	"W3chQR7k73viHewYUbw2teAT9Yrb0QYG+G7vMoLw6GvLm5x43fEbYoOLhxaS6g5n4caBwE9kCITDa3UO",
-	"zTzrweItj+iUpL5Ovz/6sM9UJgabxJMKuMyoAodwPjRy8ASNBACXcE6ZPj3oUVyhLR9ho1QrSczpVBs8",
-	"dLJzMe37h8AM0/5PlvGPPlnru20h5bNU0RuLP9aqUVBar8MsiK1lAMykVXBAKSWZhWZEkkjL27pcWmvm",
-	"Ud7oHWWl6mt175rkxhGSv04orglDesGkez6oeJz3saHX6KXCq97oSWNf62XaNY2ek5l/uPlgDIzcTg+2",
-	"dI9XiDqtw+5ugHMYjG70G7PS/9DPjx1jIQ/pli8r0yPcjKY4CLyj2bLqmR+xwOY7I8fbOrdqL9ufrqLU",
-	"nXlHHHDvyX7P1Uyux1jFx0w12rNH3qkPVI1rweJvt3bW247GF+3KB8/tNhPW3L574uBvIA6mCYDxRcwh",
-	"qytCvmfCWs/7FRaKprTAbKoybW466WuaAYkPlrzANwmYNF5oP4UW0gciqwCoaaxBDUJwMCniCGwJF7Ft",
-	"lbYV9br7StycGu49Wru5TJLOeNOO1ox7z+F1pQGdqjY9mX5NxvQkK9bml7yT0KmPEAprnNKcKqziLeMt",
-	"wZnNHQkofrzICQTpAEgOUI60KVWpgNCUMIprfOO+c4Kd5bk2+2GgNFVvSV70YPceq9vk4/VwAYemIoLi",
-	"fCgOHNgNT43qtv7MOWCIoz2WQTG64xnOLYlW/XfYsgJVFWSnWffbHgQ9e/EDH//edHnVBB7dGKzDckNI",
-	"e8a6CCdOa7KrjGaWOcq7ROe2GsfGHDT3DW5HP75IkWM2YLB7VwntCGYSKY4yfokYR87N3x0zoOOGqVQb",
-	"/dqcIhDg5gVNw0jTc6jDNdtsz+Xg9q9qEYO4QKboYCDxfCLGcW86kJ8cmOGDSYOPyQWKax7mX+M3FXSy",
-	"LAsibqicEO6G4/kQWvGxaq41XapQzoCVEzJvqlNuZq5VrKUjaBpipL7SYwL2OESa+WRwMIqh5YfHCfWF",
-	"4Gv4q+1wbzSimKjpyeJ4umStY2ifn/9e5WwrNztS7I6izgxnDU0QyjXMwOPHozADM8rro0Vyq4d6R0JH",
-	"A/fMIFMbsAfhj3yUQvY40Rhs23eltZlRKy3HjBHDevMwGvAJkm4cPCiQGTMgZerdGZMJDvBhgkS4ZZ7Z",
-	"ZIZd8hkoGxlydE/iEnd11RtUHK43XZENZgmi0BoUYYlqSjyi2nTUY+qLhwaLzOgNzUqcVz6KRbLYCF6G",
-	"W+36Y83lA3NugnvoBqt2Yrbm8idoZB+fmjRZ/+lJbO/hEnF6zTi20h96zt3oOeMgU7eg94x/9HejB43p",
-	"KRHYVz16yxHAVwGvgUeyLbXLb65r0BrC0sdUB37tcutaeTDuz+GcQ2t2Opge11oQ+rJaXF/bpYeqC5Ri",
-	"QaDvZIJc9qVMkG0SKMM5JkaG9EIKVz4aaCWTlcLWNxPTlWdL88x2CwLvTdUMjEO6uP55PG5g9qA5maD0",
-	"4owcpnoMdi6O3sFKICnd4RxV6ak1pNnjJ+fnzWv58HGzDhhKfh8mT9//+eefH7h/PX7/l//rT/3Vs2lg",
-	"i1+8eYkeP3rYRFT73y+/bkmESMy5ToDbLN6bQM+2qm24hY2p2TW4jI0pPjp/9Pjs/GFzmn8N7NHj92d/",
-	"Pv/p4dnTt//n4U/nZ4/e/iW4Q54i1E3ngr+7qwDN+gq8IZdIX3DETS5VjqWK4RYvn5Vq+xUgpHRhGdyf",
-	"axl1g3MAaTEZeEn1l7qy3/5hI3Dj36asIFmUDJdqywX9lXhvlUyWhelubd50SdP+D4pfk04TIq/QWc92",
-	"2diqscYAZoEhGnjpYQL0hL5I2AKajnV7HAL+0DKHKshjm2D21fKZ9Pb+0M2IpGyALTil9w4SKshK0iBK",
-	"09Hd/XA9r8RRxBgpHeXknU5RLeoYB+6pyMV/9EmLx//3//j5Z/n23/+H+48/ndJj9RgICI/4RsGfj6ZF",
-	"j1LagfWonj+9TdJ8OpjB6m5wqPtldTd3Yjare5whzwxcO3bNRoVv77UbmmjUNZz5fo0bHbdx344wWF4K",
-	"rVEc0/bzG15KgkSZE9uqkxkmRjkz/mZtp6otlyYHxAKJdwqNHOcb3Ypqnkv7yvvE1tRFolZM7/8f6Mhv",
-	"mzx6JXP2u8F7W6qU74h8TSCp/kT+1RjsW8qCKXTkXZqX2YTCHDPcV/q1Pn9kdCb2WvBfCesFiqU804Yn",
-	"1F265q5rutEmIZKqB5Py1HxqOydvZwYaeQX2uJtvm3OppxxOVN5wnMvlP8ts02j13HliR9TIz8uCiDQI",
-	"mfRyjeApZD6T6IvGGXEG6SXKyVohXqqqelX/L7bxoIarnZer3NtPa8pWyOc3oQ61dv0WLszkh9RFtvrO",
-	"muLEFOe5RNVAwciE/XFwrW7Db2WdXl/0kdZ63rR7NmR1aKxekqWd+rKuye903quBaQJ5oXsuruP60+81",
-	"o4276z/Co+07YwZIavL2aMDvtd0gcJ+aQ/fplWn47JrZhwzDlEhZ4y809+A/IUtrvyUMYZRWnZFdS3OU",
-	"YoZWpFMzPmgGeW2jl1k5DcSh0XJ60otFwSlTu6kt6yeiymwxYxHO16olvHvhvcN3XEZ1xanf9156b0hn",
-	"KixczgH5zEGmtgr4CclWOL2u/ZZ7bBKeEWeIsAxSoNUi3HJa4VSN3wizlOf2cftmRLNq/03br/rYFshQ",
-	"VDCVFjOS5pSRXmiTvjNrvQcj5fSGiKq/yngHKipIGg4aXPFSrXjJsqsLBPWFDRi/S3RFmft5ixl0lWPu",
-	"GV/b9TzBbkTwjZn/ejsA2xeMPttO85gh7wrv6vlBbNqOEM1J1pY6Jx9d9eIeM9VQEzy9Z83znO+XZRHM",
-	"fvwafj0rCz1rkmquuJoTkZBxtazpIpLGgi/pwUqHOtlcxH8wvgcrYcXVFnBYgiEGi14ReR9fmqf1ezdE",
-	"ZCUJq6PgBc4IzvRlAGiPAkvZk44W2c87wBIKQbmIiW5X97N6o6mcxGHSVKPUm99W5gWRBZ8MiinIDb/2",
-	"mU0VpwGYkhrZZ7mnapsJvGfhrKKpElAScUODhaVv7C+24/0aIMsj8dLMq5VJHUxkmbhDdT5W3AnJKqf4",
-	"Y80Drtl8dYX9HuyOTptglrWiWJ1cl+HVdzNCaTyudQlOrzcChEWoMK5P0XLwfh0/16Pkyfs/jWpofdFP",
-	"0F+0tWuR8MY1OQuTFc9wpNNBjtZ7yLsixwwHnHM9qZQBMZaRNS5z1Z/I0pZqo/LKpnhELscUm38cjLeZ",
-	"KbOjzP4rBp2oyfeOY2rzfH9ZCH5DbeXiGE20OI3HIoJsoUrf6aLC9XKDGQIBbaP0fsUCXmEp91xkppn9",
-	"1MiYgQ9eFnaQ1qE+PI9weTOyP+H9Nlpoe0Kt8Yd24JXgfD1xA2abeNQMXxNJplYKK7IruMDiMN8mB4YM",
-	"zprnND28YF9zi0YTCBndFtJAbSKEnIR6XmOX6s3LV2YBoIz1IOpcWQF1ZQsAsRXQyC3OT1NyjVX43jdH",
-	"nYhLIEUppOMqqvKIwHmFlWPXFzwSwVc52fWTkJGzzUW+/vo5evr4yV/1UvTbKCMK01w+QF+XAlL6bNME",
-	"lJGCsMxlwGhZkiBZpluEJbpyV1NrfORKazBXFgVpaWB9rh4supH3UFfKNwqvcnIJDuNC8I3AOxl2aahg",
-	"WxMAmypzC8O4xxKtBL8mLIEogp76Hh8QL4OOIEhZiQ+HQJadSe8JlRozqXAQ488AYkGWzycS0ewS/VJy",
-	"AODTBq7NyYmyG3wsGUdJ4bZUANv8iUReMKo3ztgaAVAl15SYxkLXlEGmoCWYcaQIk8NhpufZBFa9rXYp",
-	"SNLlCrDOwnlCZUYdhmKdQ6VVcUjV32izge1MClRhxLj+LxgyeBePSC4qV+SUPCBXutbccPJOEWbQHXZc",
-	"EJMQJxPomAjon9qM1WdxALyxSyTIDTXPp1wI4+GpSiTd1kBzYwht2dFB0zIvBrejzxPzteA79NB0ltrS",
-	"zZZISBGltmVcOHajd11uJzsScoIlJKeNJmFD0mDT2A0WXcKRhaZ4IFhEwPgYgGUzSG0YV7RYU5Ed0TOH",
-	"Hayvt6rWzozcgeOqWAPX5C7vhqeNfB6yDN2+Vzn+jx41WyY/9YyHvlOxB9J/DCM7+y2Vp4bcfV41BvDc",
-	"G1N+TVJ9NIfn4X5M33oxTAbx1AIcMk6a6HuImdRcITNoxTuy4+KgWQQje30BAMCYdaWxsF/uawX1FUDO",
-	"cnEtAY8NYLWhjAGwADuNoCY0BAhsgkWu/CLn6fU8IFZNj/+s6miOVyScDVrd9GlMT1u98Wj7kv5KwhpB",
-	"HHZBc7dr9IKSAaZzNDrHOLj+ca14Zp2CPozU5egHmmTegafUkIunCMEBNub2dvRSnNS4JxT1+tpCmzOn",
-	"4Av3PQlJEoKs9QQvESNQ8RHRWme2e9VVnjNyQzUPwhIVBjlI67cmutu0fkc9FO76VOLnyVjD/tbBV+ep",
-	"Bxo/uRl8Ui3+eL9cUkF246kmvLAJWNCLzFOXgmrJsckiUGIMtU5G+flEIvOC6bXNRbeFykeYKJL2toJ1",
-	"yi6WUE2V46jeC8dmnjQDKN2fp2PLTYIvOz2TpdcVoYlhzX10vUtbV+lA9Uguyd52QQpkrPzuEmUgKBvu",
-	"PoyVA3mCbI64fh8n5N4c01nSvhOpW30cCTcErnnK2ZqK3eSUIfu6tRCmv34r6T51mo/pJotRbYVOzOXJ",
-	"qLRXpEZojxKjX7oXTbFsMD/6rtOEWnHVf600IkKyJQ1B7L8pSErXNLW1v7aJgDaEE1s0oALt6SQhk3q5",
-	"dZUokumzV6azXHdar41OnKA1phbQrmTO/Db+ZsZXPDtAylBGcK5c05Zg5tDHlUc10mz+h1p5imHz8+VX",
-	"6ZEEzUh0jpd73uVm8VIOtKmw2cKWoKiEJHJBwNUhY1b6UWZx8bzs5Snw8810L8X9ygxjKtqh8kGyyEIp",
-	"FGGIyz9yzWJzzdpMrCe1xNkDodyzjnbhyamaq3WFRa/pK3D+LE1JMRkU/Cjb7P3ANJ7bGomJE5msErpN",
-	"DSYFTUlNqAZq6aVvBxdZJcdNKFes8HSkNYfwhrD0gCQ+yCZKyifStYlcdNMKJR2/d5BCYDq6mxdcpWJv",
-	"ZZzkDOGNICQDMe6EVo+4nFT1COH7XbC26kdnKEIDXcDn/v/Y+9vluI0sTxi/lYyKjvDLFCmSomyLjI0d",
-	"WpLbatuSWpKt6ZY4VUkgqypdqMwyEmCp7FDEfPj/Izaer8897H7c25n5OlfyRJ6TmUgAiQJQLFJktzZi",
-	"py0WkMiXc06e19+BOQyJMY9h9qDfaLW42JSWvjObj9w6FouJtRy2tSV7HPZrc87gBZrIiCYEWK12oLur",
-	"428qIN6+JB/Lr0Kl0j1lgqtnCVn3imSyihO0Tyx8kMu4EDIjkdbLBQSkLoLsQadshCh6bSxSPNnB11T0",
-	"vexC8MXjo6IfZ9t8gi99GA56eJEGzSFWrwdnD0yKSvvL0NaUW2a2LbL89Id6J8+2AarPd7FuvUanod+r",
-	"bU6DzxSdU0M/F01N+wHll/uatiKWlR//EOh62jpE9YUP1a6tXf0cHpkETdx+cYeUJs8YC7pL/M60vXa3",
-	"GfWmo1rM3ndQwN+3iL5tIcK79zwqy65KTBNcG/peLZ46Na0SXdHyuPhtDKKVOP2UWFyzDvUL2znXXb7+",
-	"gC55G5DHtZWNbu0uDvkJKw5Kd9GM4SDGir0vgSPTlLlQ55Yuxg2QmOHc+orMDN/Kvj16S2oxtnD6dXfV",
-	"Fbt4v9suBtxZd8CR86kqxIqqkC3fVjHiS45NVsNjjLn0lPw2ttYO/3XVGFD3llJ2RT9Z2KeKQdo/DttT",
-	"nW5V4DYrZx7PBOQc2Jv98n1cEktYbYhkyhpSYQ60bX3YDRakj/qxoYOZP13b2B+nWOxM66nvIJGxTEVX",
-	"SGU0wzClgjkvCFUZdMW/mpkghRcnNC3A2klWxmHL4Dp7X/KYhdtKrVJM7PfimrgeL/H2vFPTyZI/FD5o",
-	"1tph87crizUb2c9n13HPqqzQcSG7yp7y6PIOpk/p2cvLcNlVd2T7rdr+pXIx2j6i0LnLebiN2JnNLm5k",
-	"wEYeGw7UWmVsES7CkluvqZVTi7HNLNtOdZckronkbtI3+Bjqmd9B09G43kbmhP0+/xzxji/zRLCUXnDT",
-	"VEyZhIIRmB+5mEVpOM7Ije7QD1LOn41xC25cq8we23jGx9ZCw+kE/VXQ586DGXa2czEtEoBs2hjN4Ld6",
-	"pSByc9PBN/zQt2BlGfbfPn/0/Rl5AXtkizwhGQCTmGjKaDs9WGlkxJed28YN9NIcqlFo3D4pCBXgczOx",
-	"l2xGxTVEo2IW8XgLpKq4e55dE3Gafeyft1a81TXoX0tEdkMMIDE2lZcmHflXyH1q19qc2MeddKuszK6y",
-	"xC408dIgxPeFOdmWAoLdkPsH8yr7sGmlO7wE7+gFuDvo5kaPVyvucAswTuv7Hx1jcKfO4o/k8e3frmer",
-	"XM+qhtP6lU+e239yz+0WAOIV6KV+eRpnLvnFyxcn+MwFghMs6lkGcZwypTo0HNhZ7kA1SRivAMz8pQTe",
-	"IsExO6YZBGL91Zq3Xcf+K37d1rSVsp+39fFwUL4b7LpP64fdRMqVw+i9v9gUGe/ZQGDDd/vkCm3rr9Z/",
-	"26iyFMiXVRT0q9/lPe/hypwaSzyaUOifFoVMpyShGUsJAtpU8v9ILCHdSc3kKpB/V8eaR3x5f3FubR32",
-	"tq2vWz3vfslEub5SjIyNLcWIQiZqBX7FS+alSShl/0yZCuGI8UuWQkaggpZwlGTsPTQyp1Cd3dh8DUe2",
-	"09u08JcMptvP1GmtXjgzhrNdA6KZKLpgbZXNje7sTSuQyWVf73s5af9Kdpc31OadvpTz/tPciWm40SSc",
-	"cpVhLtQjmsY7iWteYyyIK5V39zskVGVa+xR9ZwPvNDRPlZMMy8+0CDODBzFvavUYDRUb21R5XMH1YhoO",
-	"uZGCwum2VifUorrOD1RQhju+OgF0YYHvZRKz9GME+HebL0vTuOs8r5hZsGDpVJurApGkQoVfkUzjStmX",
-	"Zh98k+g3h2Q149GsgNbq4NfcmH+wpR5m923YnkHQhZpeaOILKG09TmdrAbaNizjQ+iRlMFq7I97tnDfj",
-	"0lQ6b9hOPJShg7hr7sryGl66Y7qqEgE2elFZ8e7dq8EOtYjXcs76TjOz7zQUC0GISNG1qlW99IRghe+0",
-	"rqJjZVM1lJYClmNP2AT3Vqhz85uZJO4JQsklSy9oQix4AuGCrFKeoXRrdQbE3rXi8OqMFm5QiIL6AN4A",
-	"wVL9WaENmcDUKRFydSUQI+h83Sq+bTkrPm1fc/dUfR/VktF5tVpkWPSsWluDM5uxhWLJJVNdNhVwMZcp",
-	"y1g6sphadZ9w/6Z3+mbNZjLuvBHmcax27xi6dsVfo0Zwx1/wB2ubuz7i5rOkqB8btgISYkvlBuCgp5mC",
-	"7s8kph2wD6oy1ZK2JR+3fWFmT4DR1Ywvw3p+tpIW/woxuhKthgIslmJMIAKg56uwnguazU7IeM5NFcHK",
-	"CjC0iaHKyylBdaTAreB8QomWY2N9W0AQ/HxG50xBc3mcL1cOeWcMLApPu7/WnjfjeAl39jMDW1l5viOL",
-	"EDCidpwQH4aEfdN4RA31ZDWvWkFLI/iEx4Eh1WyhT9d1+A/KKnZZPi2ObiHzMileDtUToL7dcKFohRxh",
-	"p/WRqoxOJtAW1L6E+ZQdVEa96Mvmhhu4mW4HO6R5dksH2to47X8zu5c6qtH9GntfSh5v8g7o3/tOWHZP",
-	"DNmZCe5TgsPhrVN5mxTersH47Zd9t1c0tSsHNyKrPpIcqZk3NSpuo9gnvV3n/p1WWamM6bqLztzVPV5M",
-	"cyfGtKct3TUb2t+JXaT93D6Z055O0sTxrW/egARoZNitciDkkgkW76TPd3mwT32+K32OeTbjYhTTteqA",
-	"7O83Avff7NkWPHAkjW3BRynL8lSwJgRXhLZj2g5TJDUDE5wc/GAmWNfc3BdWWqCEPuA6UUMzZxgJQW+J",
-	"GRsPpyFuhFMJjEqVP9XuQ41wVRs2orJsQicZAy8JT23b74Yv4B536htOzH5dS//wW9e/251j/RwCJDQM",
-	"0G2YA8rSo7Fs3W3pRKZEC+g11IH5N4ledKQV+0gTVgMGdLHQDX0VNS3SJBkCKHIBVEQFkSvBUsAxgqCP",
-	"PYZaLRGCOWrpgI+EJ6OinD25ZMGQyhY+hhmjsUOsL6/thYE+178yAO+lacovaTKEngwAiK4IABqEhYQb",
-	"WzUUatAFIxdroth7g/jEcLiu+Affu8mH+iP1szpajAi97SOm973dvyEj6FcVB73FBjobR+zsDm7NOHkz",
-	"k+Qilfl0ltlMxfawWkKjpkrpKVeZLRgKkkXxCJxdwsUcEcN4dkqojWuauCdSgensQYk20oEZAO0/SDsb",
-	"ovb67XA5VZ4uk1yFkiTdXC/YWppGXY48UV3NVtI6v6EUPDitTI7swgOXk+EURGbN/C1asyw43nVnGQwH",
-	"l1zxLIx7q3kQfnbt5ZCZh4TRNOFMZZbjie3utD3c7WZfz7auGONr8TnOy4gohFuJpMvHWNBNSWL5Oxe+",
-	"hZwk3rJbRsSWBjo7HHp+M1ubGjA8g4gKTVUryjNCE329TGd+Bbuxi5RFBeYCq8lmVLFTIMg5W1r9gmfF",
-	"8+jj742ld4Mith105s7J3NaYGnJmD5tKL+7PFseuyOU93pihX+W8IEOZqbSwwU68LIV6c9ecLN4+7MLH",
-	"cg1M0+rqqDDR1mzSuxKskSu2coAUJ+HqQG5zRieqTt0Tlbwj7/iFG9Aydh3J2VYhqG5PLVpz3oVktgM0",
-	"6U9VW2GZbLGe3YrmorP9nRPQf7aIsL0AfME9NJOoiYGVM2XGKR3sCtWpEgW1tpH/yofhwCh73YYoPWxf",
-	"7t+5kCUJi0fW49qxSKls3Pc31wsF5avNCkp3rL/OymKW8g5pSL9orec1PlolOm+nh6VTL21MmA4vJQLX",
-	"emX2DYmAFX08uBT9LBTSjWYmz7alWq9zNuCr5y921Xm9eCuUj/EMgidSmIiP5TbEtjL9AuOUTjplZWxz",
-	"UcPg3a/g3n3kA24C5fq9f6aIudgUZlQdhlscb9F5vlODzlfPXxRdOVW+ZKlifbMumtrM394yCtfYodY4",
-	"fEML/FfPX5zFchnuF74ABI9g389wozSX2YDxKJIweolwvMGgvlyOtlEXzHtDMz8zmabVJSzNVM/78Xu5",
-	"gjZV+l1CL8DrTaJERnOsd0ipAC98lPDFhSKQ+Ug4eOgVy7KExdDtdybzVBEIhUJ/q1NycKIfM68JSSZ5",
-	"qm/desog4qfQZARjhJtpcWHKK/RUzfMmm+SC2bxd9IFga85vvv6qpVOnfljQKUtHECtq+vprWU4aNS8N",
-	"SSblhg8eBN2imj8vuZIt37T9VjH44PJWqWIW9rAYSfWbRJW+wjMK782welRNdGie6p3ob+cVSj9OZcJU",
-	"2IuzoGtDFKx7y52MTiYjPegWMBy11Bvz33aWLfuiejccAcqPMgU9zgglikVSxEWPBUFs4ytNLDavmSYr",
-	"ulYklkwFuE4pppRt59FyxbgTLYLHfd8yKd5dG3RVXocmpX1eqdb2uBCwaXfqLT8wuaYDzDIazfRLqidt",
-	"J1zMRwsu8ow1lGUmUkyhMFrMNZNrOee+hq3VfUbvINykCvhSvRVoStFam03/TkHA+B85PDho/YyKqBjN",
-	"GVu6RIryBx9rCpxAL1EgYqJf0JIbvNkYpTfVF/pIqQPDALXRQE34k7r/1YNWOWv8Fd2nhQU60N0EO9bj",
-	"CP4RmClXptJL2JaIoLZ1gWmbU2ygRlvv3IMMoZZttOIilqtmcvxOpmTmSBKOCM5M5UyTiamnM/1+TNI1",
-	"XlBp7PL+QGnA67koMi5I6/i4nbRmcqUaq2HAhIfqvqLqCWcA75W7MOlBtJYSJYym7UgM3peH4T1rPBK1",
-	"ZZMI0yJsmrJNLZY4tmuG5BlFLtg0FxCW9es4iu5P8MeEilPTZeeECBnMmLpgKhtBFZD+DwSTaNJNfgYF",
-	"EBqbZqapD7Q1ZRMJgSk9LZXt2dEIQMbFuUmqMy2p9AdYfEoOILHCzu7rI59Evj5q5fOLlNH5aJpQpZqm",
-	"60TrRapNZQIPE0CWAOKxKSQg/KoTOjou0exX3/SZUJdt5Nk17Iq56wxJOSivEGLuhAuakInr3brIVYZz",
-	"QbYOUkskhakjHqWMxg0S9vuKACHFa8ZLwMUlzyDLgMbGkkpqR/C1v/iHrWuf8elslHI1H13QhJq8zEo6",
-	"AVdzRRKmlKbNDJsFqiFa74WR4fQDfSGUIGKJyqdTpsAJoL9H9Peq87a5EW7uDw7aJy+TeLSg792OFqd+",
-	"v1VaJjRj0NO7ieLOiP4Vii0zJgxsDaCCQgKvS5gjE83ZXFs66bxOjia5u6/pk0iVjQzkHnRCXCxDiUWP",
-	"zY2Pdy88ZEULRQMIAPQUoYroIYlF8SvtdOte+ZNZeEmgFSxVa81iUZ+ZUIkb77cufMFini9aaPJHPmcr",
-	"rhik3ujngaZ6ko8W9fYeKSn3lQwgfYFwLRHZlAtlocci0/Ax9ki/9eLAvECTFThaSJHNyoR7eNQ+71zE",
-	"cgQZR6NKTm53+q9c4GVOaphnE1E20UfjTJtF7gY1IZE07m1ELHhIM2B8OrNXmDJ84hIVe2nzK5oKPxPW",
-	"f7n1XZhGF4flG/NkXT9eQO1eaRbFwE2bCchbAV/3JJjmdQYUXeTpEkCbArVVYoI8ypuWN8d0SrlQ2Rg6",
-	"UgtJVB7NcCz094ICVB/kL6+ePyPmV8ANQS0NvZZt3kA7atNOJDKaP5lMWJQFs8qxy6rLyFOKT4UxryBD",
-	"bIR9m8EILNnHxmYO0bUXioKss7Qp69t58LS1J/MkJmmORoJ5UV8yIJK0PpTmYtB0y23xCbzsZEpUJpfB",
-	"gU2z3pGjmuZHCvpokUK45bUXqx8rts6ur+l80U3xyu/D2rOVKSCwZcaUQMVLElpUp1UEzhYl//oL4ehX",
-	"C1xHKXJQQSnsh/RRRBDcAsy8mjZ2q4QBqppq4bRUMZgDmSTQl5uYApJdhad6BpReuHY9NtZTzdXpt8U4",
-	"TMN2PuaTSUAAIUJi53hzIdrbugzZkZumky8THtGMvSluqL7tnimZ5ElCnH1ewDxViKIBMctWfRQXalAr",
-	"KqpBnOvrasPMZK6Y1oauOI5DJ73SGBZZdX3FkRyY6RXGMPhaW49QoUHcoBJkmm3T5a/bzt07YP+Q2ih4",
-	"m+CehwEykbmITS5MuQYg0XfBep88odGMsEseg51u8GbAQuCZIqiJGTjMSLpCSZ4SlS+GhGZkoY2yw/13",
-	"YpzwOUvWgCGykKBrUUHGS6kUv0jYeP9d/b6JZgx1lE7OvkRKA4YTF/sTslKYyvhCm8fNnooJBR+nfTL2",
-	"kJghvHTBiJxMys7fDkYvbEFjfI8rs4tSVNem9RQbbFVywSAlfAZGL2AeDjsT7v79Jnam83BATau3cGKG",
-	"ctQMCtnogtk6nyF4SKaIZwWulIqh0WYrCEbThtP41m28wi3Sz9ozUAlfehi7onIgrRayIb6OJ7KkPIWE",
-	"faQyA2B8xa3vbibV7q36vcdAv3TLchTn73CV/v3TbzWumqyJCxbJBRsZRba5LnNYVKiCFBGSmHdMjoGA",
-	"9AMT85ECkwfCRatQ49eg+uciZvqs1tYlrQVOyhuQTeHT/TQRz7QKZE5qZb7R/mnai1KaRdAkCk6+UzqK",
-	"wnyUa0tHwcMYVumgvBNuozenrewgvfXV8xd3LKEV1r2LSoOPYAgEF4NVSP3Vk5UzRk0kEXOQzN1jrNR6",
-	"+sIkFxF+ZRTl2UhOJqNYLigXDRf8goo1MU9gmCNlFFwFpbB628UV+GzCLlkSNgJjPpnwKE+ydSm6YOZh",
-	"bAhUp95QNeNimklBIMsZ9mOxYCJW5H4bSo43q+KTZmKQ3fIr9C8ZCZnxiLUFbIy/3akdWZ4KRQ6/IZRk",
-	"VM3x0lfy1CV30rXrNRZLpno6yFWUMia4mI4geGMTmeu7abzn/la68Auko2FYphxoPuqSwmAnYHz17VOQ",
-	"E6LYJUuhScQQZlAJKV1iHEWm5ciS593ffsoViRM83g2kOtzEPE3bET6nJsnmZFLDJeWCwookVPPlSuyT",
-	"J5csXRPUlCwCi0u7yyRRLAukMbmcx7bUIHzwQ5HEpnokFOGL5fSftle9pw2edRdFQz9mtJ1OjytmH7cR",
-	"hQ6vwKNeVpZDwOynFFX9kYEreOnuhbbrCR9E9D/msnRb3nrpnrWA2mn7xQ3vFf3ffMOr06ve44ggwgTk",
-	"cBTxr9YhzCvwPlfzLu/oxyAt3PjxW7PC9XP1VEVv8u50zCQM1XnUNLT85XONt9H+YQWpKbA9ZT4yjLFR",
-	"kHRTlAIAQjTNQHKkDEoUTwle+TZDaTWTCUCYtjbK+yRkbpWQ8VsdHXySObdQ5gSZ2bTR+97mp/Rg52/X",
-	"xHbh2ydn6J7K0ykTWo/HbcWUG+Ov0YpsqNaAQfReROtSdLtLsYDQhnLS+zWcZM/XKkK7mLQbz82nQXC+",
-	"9Om5p0WGn0jW4OQz6BUcQaMRa8X4jKwfDmFHTFQxIxdMbz7IXRrHJF/WT2GDon9GVL7wNeYM1G4BCY/6",
-	"vWpKQ+sJQDsU+NrIOBrqNwWdlswKZ/oY5BuqAAlKD1SEShv8nccHzWSwzZrdgfdbdXc3oyOVJjejHaq8",
-	"iqF3irVNbqPK7SJx366JbbTt5LVrzjkCMoSyIyGdsKiRXsyV7fReyW9pNVRNl5kVz2ajaMaTOHV1nt0H",
-	"0VcYTUYzRpNsBvlCvYfAvV46dIR+L0OzwXLL+75jLGdrxSOajJaU95/BMmVTQev5Re15YlRFPV+qgjiG",
-	"TtAM7E2sssVDn2iqqw+eaHibG5mi0CB65Y1D2XKLL6fUik8xBt30MdXTJPxxKfqWV9BoLuQqYfHUSzZt",
-	"U7VKl7/XyWP7Edj7JU/XI3SzhKSq0ww8OD8q1IqlBN5lRdYrpLuKNcn4Qv+1tsB+4S3XYzl8OmeYEV20",
-	"Vxxun+kYmmpla6vzqe7csERLjVRaVlj7J1CU4pvggZ3RS2Yh3VybibMXTwnPFEsmhCqM7w7JxZpAc0iM",
-	"QkKFjgekEehCQRWPRmafGruqBht8lKGXOrRvNa3AuRgBVlfgvF/A38vtR4pkNYv3pUgJ5KxbGaOBoUj4",
-	"hEXrKGE4h63a0MalJIOusUmFXvEkuZHdroKplI+5OpHA2TRStzWO+pH2T2B9mUJpCGAoSK2Ys2UGVBsl",
-	"VNWzhLQhPcK5NUmHomCxKZc6KHmiou9Tr/d85hwZcTmy7oFeI4GtOLLZLarn+7WWbMVGbZpksfD6BJqO",
-	"3JjAPX1KGNFEEQT1CBdr9OaDb13bplotZin+sYtJCkZNN1v8NV8wvPsSuer9Drrze75WTaw3FhgOhfPY",
-	"sMFmlH7bjBo8bPQ+KUrhlxB88Ivhh0XlkiraGUGthkne31T2XCgevQpZMG16y5fLadbbDmLTsNvqJJqr",
-	"RPq/WFU7/F1oWNewvtn+52sLaaCjVzUsWYsm4zBlC9yTYGa680xtobdw5SqmXLY+SBgCOtcmOItJSCu1",
-	"BU7m0qiU8hskC7VPsO2oyhNTkAyeCFvRD+VX7o6125JIuGpirpZSgXOexr/mKgOv6fnGy/d+Jw1Bq5Ax",
-	"zbiYtmTS6QchzI1rtdlbMTYg40LxmDmmLvDfu6dy1fSA8sSG5UNoIKwrpANLYeA40EE0LN8CjSJ+U+JY",
-	"gylbJI4ZkX+lMYor4ArDbHsl0AnLAkHhZcoiCg3IUXdSdIJw/oVNAIWLpnempXb9GBrt9m2gWvhzUAjY",
-	"8PV3zl6sZJS4v2/UuGO5uLSWkz4Vm/3R/pLLx2hurSYTmhqPjEO5x8hckVcAyUV5lpacv37fYMhLWIdr",
-	"WJTM0yBqeLUUy2YKWBPRTc37QvCUy9u8VWXFdifRoyvUjrc5kG2UmyokLWLUKTkIdUYaQuLjRKbEfsgX",
-	"ga1pM+4k64A4gGtBM5up094DtOYnq5568KjZkhYOgY+C0XodPRYbufMmuhK6XkKB7lpD2zClSIrhC0Z+",
-	"l4INt+u85YPMtTQat0c9Ug5tLktppK/cjmNUHr+bwLYfqUWhg7dD+tjMjVvJ3O1ROpv68v7zUHI1SRr/",
-	"vPmQdpH0XMjfO5b7zNJLHoVKtkOBhfrtqqTJPNU6Po9Zihcdz3zHPcK7uDyloKsM6vvZgvIkKB3sE3Iy",
-	"4Q1X7QLTiyYsJZk80TYPU3OAyyA2yXJovEC0DEcUvALNB119W+CJEKrXU0FWMo2Vj9eQEb0VIvyZS5bS",
-	"KRstNVEHNvn5o+/PyAsgeTUkckl/yzcg6wWIbysY11pAqM/JG8OZSEGwvq5+4KXhAouIuYJwzGi+CG6x",
-	"ttVpGs20sTcWjKbjE+yYgzVKTGVE8axjt6+u6PKmgLl7ylSpFrtyLEa7DOdB/I3RVGnJDJ25LsN7uJgt",
-	"lRqB4yWo/D7NFMbojYB/evbqETl+o9oy2MvjAiIyfA5V4A0TDpfIGMyw+vXlSjF5iO6fScFOCBXrri2s",
-	"PETtoPzFBswIGD2KcxYsF//59aMuF1xrQ5PXHl90amYilzn2FoX97rofG8+xMmYwIzi/SHjUXOUJHra1",
-	"0p8DiEL4o794SEVCfTqESIMif4S988t806IZwK00WtDlqDJKaBmKvW/AI11oeQTNRE9Bjem3g4q9D36O",
-	"Z83VmlBAN2PC4IlZnamjFgHLfqUlV+i7GQ3VS2o+94nbdumMc71cNbdFJClL1uC113PbJ09hfvpy8isf",
-	"Ai1VuypzeGT4+GimYlWsoeO7lky3b8pu2Dtcl6dvLYNvabuxQ4TiTvR439Z+qYoqI5HNB/xbzUfuRrlg",
-	"OSsgn6ryu67JBPjfsk55ezfIZ0vzGzTXRsihyCoXrj0k7lGxQd48gn4l8Lx0dZngw7bXkP1mrkztJTcB",
-	"URCm4a/1IDRIwAiKIB7NMD1DEYTiiFHweSBL2s5bAxcsaNxPl+xpmQZ6p/qn3MIS1RvVOKBxWXbuV+Qb",
-	"03XCHd3Q0o3b41bS24n16JPynTQgHxnsvwAfXrWRy5WasW7ZU+WKhL+jfmD2pSZgI+eyiekaG092UV7R",
-	"9FXhoMSmTqZh1121k46QYr2QuXKgfeZF0NO8e76vUrBNH9OP7dXc+tIuNQ306aCyicVpVlpubnR8+Ry7",
-	"lYfy6kx9e5seVc0uYuGEerfO7EZv3ftYbmpvajIXEQfc78/6EXi1QvWVlrJl8m3p8VSm1R1etea6ust3",
-	"7W4wKyqsvLlN5G1j7Rtu0Lltc02fdXtt8PUxaCNtbXcdXFusoFc2Xi2M4J/Tg2MfT+Xf3/77v757p87/",
-	"5V/tf/xpUxTgusIOrTK/FoaooHHuJCrhjfmgYRZXjFJUZt3SDbuQAA8OOibM7zZg0YvqKrGMdjXhRuIN",
-	"XkJhty3sG5AoctQ6AK/fwlBFn/nbIEZPfKZrDXJ4fbIedDvhXlGLUwDdSzPB0s+UCQIQriDE5g/0mbpF",
-	"8Y2evcN2GAA5JWumXL5E5vz+NxgVKVcZNetN4Z245hiKV1zUbTo3FGPxr5pgxMX4HMrTGKPrYdyQIHND",
-	"gZIA7G3h16+R2QaD4sn7rggFNRx7xZRRoTeKrURGUIACqne3FEHoC9Rv7KrhKTYtuhv0xU4W3H8lw8GK",
-	"sXlMA3flmSLf/u3x2d/A4feIJkzE0EfLesV+ej4YDl7/PBgO3jzR//X9YDj47uVgOHh1pv/PzwFHWQ1k",
-	"AD/tzXzoLX3Dnv5oGjIH3MBxnDIVjjLQeMHFIeqWgYrNPQs0gAXU04bIQSTFhMdMZJwGIACfi2RN4EPk",
-	"EPs8JbFzmQb6Km3hc+6s1mU8y0MrffPnV+Sb4245K4kUUzdMh+cb0zB2n8rQ5RjRkg72P16w0e/G1qko",
-	"iWfPzhrTtW5rd+R6+LVEpxXi78Ba2xnoBfe12npbcWM/+25bVtX6Rycd6zpZMdwBbe/hQX8uLUyQb0pj",
-	"wT8bWbi3EfIx9f4+wqDNtdFRNmyucw8rTSWi97/UgSN355V21+eddEsX+7ETv3SzyGr1tt5iERYUV7uW",
-	"Qw0btBu51Dr41nLqKsKilSZ2JTyaqH93UuBucv+uolEfI5LQQDx9IgvVIW59pKGVYdoiDx0GuHokosNH",
-	"PkUmOlNxW6SidbfvbEiifW+uEKLoFdK9npBF+/r+MUIY//BxhE8hg3+YkMHNRQGadDKYcT9PEbOhANXQ",
-	"MmImk1hhTy7oyMaFyhg11o0ixnf8mSIWZajPFheBiAoTBja64T7FzhV6GmUNAzhUzcp4fh2m5CAuNx97",
-	"YozfoH/ljNifnRXT2aFaBQPxvrNBG//FT7PvRwGBnKrDg/5dSZu7TDGl2kIEIQ4GOOspFbvCq4D8r1BT",
-	"diyMAomNU8VD41A1tCaZnDd4HQ2QqZlFpbBQQEsalD65YjFxHYh3Gl3QQwcn8AaFn0JMNlgEZIti+wXs",
-	"TdZtJrliqdZTcO86ZDyXvePK/pe3XcVpbKCYnVjYSHt3zMKeMZZ9z2iMHe168PLMvVR3+AJOHEnlysok",
-	"pT/TYBrdP9iMGOrgn5tyNatAVTix4Gr5VDztHYkOeo6eC6Ri4juQaJ7NmMi0cNSm83I5RBM6ZWBLIq55",
-	"B290oyugxYQUbDVaUqW0FVyf8ktsj6LAC48PGXQ6gQ5FRN2UKVEsK8/ysAFhyftW7emNc621PtAL9gYM",
-	"nt6SRfrmeWbQ1K8ORRSsMTA/jEw9Xbg6Rh+6VpkcTiUerA2UL/g0pSKrIIMPB8osAfDDR7mYRWmwuMSb",
-	"wGhD2RrO4TPl2pCDGmrnAzJYa8oCUTN5tim2jY4hB7vGkskoZUuZYjGjvNCaIfwnoj021DXeFnQn9J97",
-	"BbPXAuO0AUPqkrNV1zUpJhQvnAP2DEzrj+J3zL3R70VZw/47OJ7Wj97WqHYNFMlnRsOz5S0r0XCb4Ngq",
-	"xm0FRRvM9S2QG7tk5u3Bohqyk3uyRUdaroJJh+ilB4U8wTLrPoatJ8ACMFjbQV19aJnmLlRW/0K9Y3pr",
-	"aSd2ER7aLetsXz20kUda327kmZY3g9SWyWh+5rCFrxNvLuGih+O/MrEfuWABp07f6q6jToWXAcsXmmNJ",
-	"GSuykJcIirAyPM8dEEqQ6xsu2qpfBjbnvP2EYCP6nU/MU1ZDs1gmgNSx4KJU5utdDFov7Xq0Ze9Vh+ez",
-	"ro/+llORGaWplV7+ah8ulcxVg4KtIYtc8KypabBiRP+8VeY2dDOAwWsS0R1RsfHlbXWb5m2JW2Qz3Syg",
-	"KrJ3Jwy2HkKcQXhLrqOju8HZe7qANo2D4/0HFauyUjZ3sPfw/I/D4cMPn797t2//dfzhi//5p2YnW6j/",
-	"8NNXz8nx0eHX4AiyX3/y88vy1++XP3629/fzP+5/+FMrO5qleRNo3mKl2OIiWV+T0OzJWTuSec+uKN3K",
-	"fFuL7ySMzHlWKYr/qnxWh3sPz5E+DoYPOhxZmVnc5xvP7Vvs/x3wI19Sbq7RniKnq916OySrFKMZFfEW",
-	"gtWoR/1eDNmKraLOzrHtFHehKPtEcccUZT31R6Zf8FW3QI/zZCMS4jabYFq+bG7Fb4DmMuddRqgpG/PS",
-	"Z9wmBex3hr33DtdcdzkWYqIXl2g1cWFiHK0v/mQfri7HjTJ0E9mwiIwmcpozt5JQGEzvpCYGojIqYmXT",
-	"UQTLVjKdf6ZIZIcZNHlINio5YsJHevyNIbIirYG6YJl1b+rTllg+VA+RbfST2hFg1MIvKi8hTtruUCg7",
-	"rzYFlGC77Vn2vfh7SP8tld+qqHVStv1WfGzSza4e9A2qHY0m6GPT6eaWGaA/yq0sT5Mhs1W61G02WoeD",
-	"Fc9EPa2+Qx8KsyXDNkvXNlWqS+KI5qohlLMlRHW85Tsd4Tld6mZjCCFO+SVLgz911SWFWrIoc5OqPWAR",
-	"JVtJ3W78D/oFn1squSiQE6OvDS3wuyfoADcZVmpml3qI2FyAO55JceE2u43qrIklCrcen08mPGKYrmdd",
-	"naEGKHzJwzkYyLiA6NuV1BWjYdz9OuqeGxtgYc1/pOxX1hzvykFENJaezXk2xO5dQ5KlVKgJJEcWPcvq",
-	"7ew79W/Jl8uENxz4VpE1muTdFEnjtgGFZ8ajJHyG/ZAGV3R9wZNktIGKPeG+IyBCA4pqvukhBDcjFLbe",
-	"DD9UMHKhJ/YyAypKGLYQ3dg/D9364LPBfuDFvyLj9jGbNYB+IkBQo+IzimVZYtXymOs9usiN8y5lelsa",
-	"Gk2VlrErk9VdmHfQZn2c8knoptenwBq4XeULaxEWl8MVvSxztgwLwmtzvzSq6A2OEJjh0O1M444+VSpn",
-	"W8QIbsYnFTJISy70E2v4Q1fzoflXJbvwGkMFdWBMKjDZPpFwjwjPO5FJ03u+CwTazccUmmiq3Qh8anIb",
-	"6ojol/5N5ONdOKdBNxdTyVOB77OpTNftueuwXliae2djltf1AXE0dyZpUiDB5WLcdK2b9Mo+bJpazUfI",
-	"FOEDCJMXZNyb8+as6GdOeC/CwuF7ms4/m1erd9LNaU69tCNoIDuaprTj8jY7trvoRsblZOorHTWbs7R7",
-	"Xjl81yl5I/NulwBluXLU39G3I/at5F754SC69/vB3sNz87+j/b3zL/+0A+a9Rv/MDXD7zXDwhmq2LXnz",
-	"atzWTPe70qmfGrq+a/o07sFuCuk3XvZX4vbd8157ypTHizRJnk8GJ297ceV540eKI+jGt9fLhD0WZ9mx",
-	"y9KqDOsneNzfjF4QTPi4H074aGTuH3jWUyF1i+4Z/XRRnR21QryGnIDbmtVdGBze7rcrLD/wbMuE7R0c",
-	"cakEaTeNILofZaPB5i1t07bt6rr7gd9J7xHswLVfdjdLZY0S0Pp0amgo2cx4D1zY2ziJhmTFs5mpQBC1",
-	"4DgF73Zci/JfUMVGW7tSYrqgU9Y/qci0qb9KJOwjeLDOTIH4FZxWMo2h1UrfDVtKxSvtbz1zdgeusIZm",
-	"bp1UPuuYLToy9jVYQneQW7IDKW5ycRkL2kuUNfQ1rJB3o2zZgES7UVjcvBvKBngrCNMQt+DZ2KbXpJLG",
-	"5IJlK8YEyVYSgdCUV5e0oimbyRziJyrD2vILdBThWOEiiN5esCVNNWnccWWn7L3xmv9tUnWuBMIacJIc",
-	"d7GaetJRGzmcfxxvSh+qCed2+UfVekK7Uq3uKiRneS+uW8m6cY9As5olldrSe2qyk2pT2RWD3lz62i3P",
-	"QQsluJSRCYbN2osVb4lUaoTaqskXGGUzNsnsP4wb53wn0YgKExrtBUmmNSPuR5mF0pINTzbCJvZwx26V",
-	"PydFg75ucVka4QyoyjCjSZAVNBzmGVnQNblghCuVg03SmuWENdSNCtc1GA0y5VMuRk22ACxNQtG3jRlj",
-	"/pZLP4roggFKQye7YCVYqmZ86RMtglzqUXOTOBVJofhULMqpyqU8L8Yvu0Mv3H7fkr8if5s28c+tTYj4",
-	"GOWPtzg1oV7iuOlUd6ej3Un3109ehUlFF9lKnmMa2agz+MruvTJcsNtQF3ercnn7ZOE211waP6Hj51MC",
-	"cHKQ0PQ7SyVZMWFdViG0ApYqphqvPSzTyrDDPldQNmxf6nLXXcmzdEsvLJ+fCtJu9VyFiry3yJW1smFX",
-	"InJjvvwtl5MvWMploDQSOlJ15q3rTCRr8pRls1Tm01m7Jm3r6HBJXQTLbWUbb8ktB3qdlWLdDeDyEfUD",
-	"Meq+1l2xsWGFO8jEf2282s4A5H5BE4JVBkPwKJSvtxJIxOFRDaPi/vYpC2Z+L7E64DqJslrq1dr7eQuH",
-	"kVnGP6DTyK/mad25qrPI1H6MlnkazbDCxP4plghwD3/K8lSMtIU/8hDuBq76fVSv4faKb2r1Ob0aURm9",
-	"osWX5J9vPyJ1DqdWT9sWDqhto8bOCdV6omWnVE/vUuuSr9NZsG2AuORAitmE5on+jHUhbetQ2tohcZcK",
-	"IF6yyEIbBdEgGvqwLKhYk5Vegq3TGXbJPd/KXLeVUz0KxeCVD1vmNbUCc7utsZNr291dKTX2sO6gVvMS",
-	"yl77wy0EnXtHW6Dst+GHvcSKyluGylAUuf1j6SilouzeSgrETkZarqQCSl6NPpLJkVN+znelRmCV63XS",
-	"xdb4fT1J/JWfGt4dJA9Kq8xFxfR1krCYZHIInWIu1iay5fLOA1l2vFQWfwkdN0wxfESTxKXmySb80SWq",
-	"iYVlgz3byJKlZCFFNqvhu+82wLBMmOBqNorp2iaFY0Op+1+Veosdhi49JfO0FroNtwnIaDplATZ8xd7D",
-	"btNpEWPjiiwYFRmZQLZXy/IrpOL53JZsg9j+2agyPcjluWCuDQioOlyRMSaljW05s9OD9mvkUqRHFqd9",
-	"1M2K/apkxX7VZMVeNUPPpNyZiQa3Ll+y9BIQUZp7uESud1DdrqCKjXjc1FhoRRVRS+hLIidDQhWZ0FT/",
-	"DyTAaoZKIco8F9iyAttBZzMupoQlikGjQ+U6H/pwIh0d2FcrFJix5FrzA901IWJ+yeMcrohpKvNlULgs",
-	"uMhNP6w68y5pmvGILyn4t8u3d+/NUoYuZNrVJMrkkkebupjtquy0VwnppeTxaEP+rP691wSuCLpR3tf6",
-	"oRUkV5y221uP3brx8nZ95Qt2L1/yQb+Cx//dqW1D261wG7jby4dF+8bj49b79UosWt60vn39AuxZVWY7",
-	"t0mtF7tVuMIQexfi7kbIuzBL6zfdHTNOA7uyqxzQJn5vreHszZjbss61029tv18/f/3ikRQTrpfV3x0Q",
-	"9FOWJvlVpxzp84apPRGpTBZBJM9vZTYzXXYQXiJhE0gkwDZFlKRsCfcUMbhfWvGlQq1YymJsWbRgC5mu",
-	"TwnTXyFUsJVW2URdCVYsSkN2wLdUsftHQaU2DTTXl9mS5tns5N49YloGDrW1QCj560vbq6VDurDemJds",
-	"IS+RF6+eyL/xuHbYh8sNNNxw6lTNG/RsJRfsQsZrMtO6tSSx3CdPYzUkWhIrMMg0QyoiRbI+QbgcGmVI",
-	"HasCgzZWZCm5yHDzVzMJjce1hp4yGutnFnUS2KYBGKoNDVk52uSa8IRtiRFncgh69Y289rSDOGfXqcBs",
-	"tBAzquajuYWQZJcswIDPJ9CNLmFpdkJmYI1l2FlXk1SU8MUFi4Mq9iagJo4mYMzVgivFYmjLt7KWYYzt",
-	"zwNepsIRESB2NNTphcyzobMlZ1RMGZkwFoNdqRqartmhuxJqKpPANL7zmAM4bsYVgUdbAyN0MhnBk0Ec",
-	"RrkEz6TZGLdtQSV0G+MJ2nyG+E6vCFZRac7Whd9uIgXFaJSOMson6djL7WmT/DxTLpB2Vb3JkkaPA/e2",
-	"v7qrW9TG6PU8kotlwq7QEbjBaWMocBvoaD2tx0i5vW/hDTGUPrfpBveynt0OrAm4i++W/fCaL1jCBWvA",
-	"1N/QX5jM6HLJBItPoZCCxHQ9hLbDCx4LPp0B3u/Prx91jqm0X//9L30Zu47TAWoL4TzXvmxFymcKVE41",
-	"JLmIsdE/T8mEsyRWn6FLchDY4I5XykIuGvD3abHTJyRlU64yrZEPicG4HmJUa0hWKc8yJobApuS//+N/",
-	"l3KpzK/b3ax2Ahg2ca0IvPu19C04SZAlO7hs0RkXbN6tZVLRI1QQlqYyDXQjCN0vNNt0c5jjsBTkZrGJ",
-	"hXYhQErceDcliVIvoUHfjrbCDteESM7eR0ke94hL43BP9GtN/h6o/OqSfDRJ5e+sIeV3CRmcWimVWiPU",
-	"1paWjhM+zVOmtCIVbpyRyf75qaZUDYUizsnbGdNhpcuh2XSzysHlAdnwmNEYXkWDbMKShHCRSewAg+mr",
-	"IcsgoSEd4zE0MFvDy0zErpNM8zhCQkofC7XEylAG4ngi+LoUI7iIglET8+NoydIoKJafT0ics6G2qvWH",
-	"TF5r6aqT+YWv+ptkQX3AfGHCwUa/p4X6ORwAJMkoZWopBaQvYmNL8+syoZikkCRyNWpwRDfq89qcIyuZ",
-	"zgHhu1XyrmZSsW7s9AYerZIlDmBXDPr4oNh5QwreSQYpVM5DHPbyu0fkq6+PHxKFaTnkwf5hve1dFDGl",
-	"Rll4iL+8eU0+1+M8PPjqmy9OiVzS33Kmj1Tz6UwmcagbTZGg2KuptnmHi1BwPJIiVg1m9CRlajba5pv2",
-	"3YblPzfG3ClQhCJSRGxIaEbG9y4P70maZ7N78Oo4mKQbySULDholXBPICVr0molhFEI1yapwSwJwXDeR",
-	"bGeTE74zqibbfMto2iWfpkQspcFKx1c6/0aCfYku1FApCy9K99oTdPHpwp3ammqE6bB2D8p7aUaLUgbt",
-	"2GmiiExJmUw65KHU6Kp1Ug3E8mpJI7an2JKm2qY/xXRSquYKvbxJUmBgwbpAzexgffrH6m1I+LSMXlQp",
-	"VUgSksqVOgXfKMJzjbmAC3UEutT/0Bb5uFva6OuUcttTrY6Ml7Cse9X3NRY3Zd4sK4QjYzaSk5GWU3mU",
-	"gb+OijWRRWswrzOZO8HB7v1T7dYCTXg8ykXGk82VWKdwqDIH+ybDZEBFhNTaR5eyrJvwb9mFe2czLJNM",
-	"kKTNs1tDNfYiyC2IazN2tAOOboCNrpxwz0KuLfZxF3ad/ewdM+ncDuympXtP0mo56W2co6ZFTKg2DTxM",
-	"tjxzRkXMYrDcimiChxEyw46MGdp2ijH9j10HwTq4t4QqtImw6yZlKtPKXTd3mci4yHm2blQaBdF60jKj",
-	"ImInJhEPdDzbzckYgD6sytCk2M6oAtVargTBzI/rCapt2S+u1ACuMWqVskmuNGmkcIHEKV2JK8hFTT8p",
-	"j9nIpRlvjBwsU6m1VKxQ0y/4Q/Rseufe25AJt6RpDzhVy14vaBos8lim7JKzVedhzOObwS77d0CrBdjo",
-	"ivJM76ndksGw1PwMSd5kfMPxD6AFlzn9842Z0J1WmtDoVmMkWKk0rIo0t1KvY5g5LEs9xblXDut8g4Q+",
-	"c1KmpwIDxXQNElECxKYEAZTZoIJW/dpF0abbZDtFC0SjK1ysWb3VG4crrVdXLaAHpRDY0dXlUFeKfW6f",
-	"94VE6AZSJJJLzmJywRSPmfXqKSk+U0TLsEidEmrQebXJZxFXtpI4RTrXcacEyB2FFv3DHG4MNFa3r29p",
-	"77aXxI4WiuN1WuJu1GZU1+6c2lwQpXfNCMZA6yk8uqpw6WrFQwWvkvIlEXAhNADrNeD9VtZkmxo15pdV",
-	"LuN6kgjEGzCJsKQJAnS5FllkItN98jQjHPxOE860oX0h43VdY45mPAnI7p8h5Hr4TTBiklAxzek0VOv7",
-	"7aMX5PhrX5q0lh+kXM1HLh9qI6PBreg9D77M9+3pH+x97Rj034Zm9f6KQkfys0ILpgfa9RZqNFtQHu4U",
-	"O5MLNjIir+GiVYzQeMEFV1lKM5mSOWNLtBRoZFt37gq5zO7WhuMP1fbPg30rpcTi8AnlCYuJ4lOxx4U6",
-	"JXLJhCJ0SrkgF9ocUCyZBOmxGWgbHWSQ+RMqTGcJhrEvWbo2l38z6W7MKaoStRQMI1ouI6LiiuVTbejr",
-	"rxf+VyIFkkcl19ZbqkynVHDVCyZBb6kacTHSGnTpLrCC0st7zdhiKVOtbHp/lHmmdYkR1NGmYf37houK",
-	"tlWskcsc5LUjZYdQXqWa6v7VztbRdpPo2EpdddLAVx8eHJe9d//+r+/eqfN/+Vf7H0H/Xbv0sInHphSw",
-	"EB0mXmUQaMv561ZJlsLpzVIka1fl6zmoP1OamUEuqWsTQxbFoxpTuf+gvGdne3+ne7+f/3E0vP/h8z3z",
-	"TygBPRp+8+GLsA+0CYW7pdhhG24NMOBV09pLNN9EpTtQH+GevFuqI658F97W3TGsT9e3hJBrF+k2d6Tf",
-	"6qeTsdiBfbbwSf/CVbhlGoSjF0H/AHazwbzLS/0+ij8qCNfcmpG5YCsiJ22Z50YM+9/6MBxozS3LGhA1",
-	"HgHggVYUoCRIi9XfcpazzmmebvSO7jqapvySJm4nNi6o9LB9uee1b9/pig8LSi1+t0vgcJuYwDbqe8Kn",
-	"/IInBjBi466lLGKwwpH/lh5E9HWk4xsdj5a9t9/dVC7i7a/N+ARYcVBWyXLm4jbmB2tcAmiAfkivUjVk",
-	"5TBNzSOb8LdJrj/SVgtmZc4YjR3sVHnCL5hcJoysZhJA5IdFHVUZb+qU8AxyABWqL1pt0S95XcG0NuMs",
-	"5nAOnJtIdx/9927uH7bumzcXciVGUAmtgg6BBSb/OLoqwTlAjyOTxwypBE6QFMupnV03AV8Q8jLlMuXZ",
-	"GmcZ1AKCkZ5nLSQjLxRLtXRoWv0rxgShGclSTqfsBtYhU85E5opRN539c+/RD2BGRVoZ33InzNtNoZnK",
-	"kuCaGlVegpiQWeAFDXXH+hb5H7uaKks+TgSDqzPOU6aGyEcmSgdZHomUcxYTmrVdg4HthtlgshNLU5o0",
-	"FibYB1AEXQBObOZ5ubsYGDgGi0eY+1v/iK95dBtQRTkbscvm6LBUHr8V9WqoTXC9kfvkzKs3KJz25hFF",
-	"6EKKKclgKCuzaJIyGq+7TLKIw22iWVCPXuGjkEei2WpLksWX+11o9p2OV9rHBi/Z1g/h3SQlramkDnkx",
-	"vjKjnDfptVtijZRU32002JvWGbdQ6vorPxEV+jZZUZ4RmmQzLWr8OGFF/0EuVqgh4UU0Z8usQL5zzy9B",
-	"aQnlVrbYYVdWoLbUWwrT7asdtQIO4A0eN+ANbn3fVu6SbaR4hzw7bkz1VqH6Gh+t5UGXmN/jq0Ymf4pK",
-	"6rpvMLMvz1RjkeX3G6f3k+xU2VtJI9iEKvnM4UdWAXA7gkWFJ7oDlxc6E+6Wz8usfTeoNbu+OTY7dK7h",
-	"JqmJ1E0d+8/2/n7+x/0Pf2r183wU0dsoU1sBhK5NxrZ+ub/MbWZn1P9DuveCZBLCGwH4yAVP1qPGECII",
-	"muafS50W28rh7aONTPnXnOVNleFLt7pWeWQ2Quuu1tfZSYbZrDxlCqQCUUsRsSb/W8dIXfUjdpKbN2VX",
-	"otrb4TsotF9qEnqeZ1uiTHTQta7vFt4uGnYlZ0d3PAo0eumEZQHOi2YsmveFMjLvdLRimzuCd+J6M3PN",
-	"wlhs2vH5KmvaSlXnSfGW3rJtj/STfVMySxvbRGyYq9iZyhqBzFtMq4+6082bW8udNvJzUAR2BsNBgu15",
-	"nV/LtKvLU6G3dwURtkvJwxBGvnHSM0lhFzGPwrF7dV/tBnTBcIjxVojGWgUlbEg5pNRIIa/zVJzpE76T",
-	"d8JNyXfJ45fuU1tBIYVdRdjfcUUVWaUS5n1tkPy/5IlgKUV6eBWljIWLRx+zjKULLqhA//2CQ0kuufTf",
-	"PyEpV3PEJITQ0TKVGQMswinlQoFHfTEkUpCJzFMC+ZZqNwVXiOY5arzzzAN9b1z3Vlf8QPfC1smn28SJ",
-	"EQa+R1sPe9LfIX789lFE6H+xTDV5jKCmJpi6Ck9dcrYa+Xkom2b4o31ukyJjYYPM6dRDLhXIOwjOFlhD",
-	"ndJXFWzVNUkqxYTiGb80d53LMdcvazvI/m6wjbKUR1kDZqDKp1Msytma8u4gZrt7pRN/bhtXqZVLWX4r",
-	"k0f5POtH0l0AG3Diq1+/De12rpIeX71cip96rG+biNIVhZz55rUEHm5SCrYrV9cosqqQVeZIup/8Lnwu",
-	"YZ3lbrle3rCLmZTzsyxji2XWhNnY0dsMiHlN+YUTH5fXpl2dkrGQ2SijcybGJ4QSjAkXYCCCHL1/f0rG",
-	"plR2ZKC7xycQgqRkmV8kPLKI3l6LQzesgYxCq7EyDBhOKaPRDPy44UYMScI9p2GH26XIRaiUZLx+/cIs",
-	"0FYp+iwAJU4GIr3d1WhaHHiT23C8j1nCL9m2mJzdszGRihqdq34+zTI36RU+QLO3iVtkCzYmqDzLrfpV",
-	"AE26E8DqlIyprDldvzzceIW7usfjcRfVLZHTDfAxRwfE7tuQyCRmKiOA29a1bLXCwk3yx3ykJ+pXAeZ5",
-	"ZezNJrYYx6lcLlk8RtR4qLmGHD8hSSLFFDExCM8KaG+ekYwlCZiAKE4uITtLpnCRILKwKwBiIkaFIkY2",
-	"AIo2H91Q79MpHcZgejVif9JSMbtjECSKDhy7g3uqKgPu5AX1RMTQNiDgwW6u/nldLXvX3A7IcUWVONBT",
-	"JEXEUoGFQb4rn1BoDUbTTHSDOdwOY8Sb9B8hq5onEFXiIoSri7IVEhbtPdJZYnduRlyLbgQxBoB3u2zT",
-	"RmAFxUiKGZqKrh3DA9pCEncfvdp5KVcwNwSuC3dWTNkll7kyGHlNyF/fyxUIJiwjg0fJBZvIlEGFp56n",
-	"3MJJGESJMQ1FsX7vhIy1bBtDviQ5PjzwpNzFejSjiDaG5DIYDowgFHKE+xk22BvaqzwXydpiM6Nagkw0",
-	"hSwvDtVyWBBnspJt0xcHutAFLMXWJS6pQUKJudK6WJNzIYoYizf1Z6VkwZSiU1aoGlbZ7Hwm+g+Bi+q1",
-	"/rNeHWgaygevnjCty2rZvgbgiV5F4lvB2KXhcuqbKDN1zFviNJyT3byNbRIqMv0qkCchEfIKfGyCLpiX",
-	"0HhayPHPFFFrlbEFyMsuAqUioatu8K1x7CydhRpOHR7U4exG5//y7t2++a8/7aTvnSGkKwF56DE6nPPu",
-	"dBmnDdxpXWY3aWottNmapHSXibBph1+yZdI7amjtx+bNeBjstHv4zYeWXWjpUB7ekyBufPN9EAQ27JE0",
-	"Wto59ByWt8dcqyqsDwHMBU2Ztekx1LZFCpX7TJCBZDpPuMpcGllF8MsFw86+BuoXMPJl6pqXmZZlgG3Q",
-	"0rLMwNBaa+7m4Rih7QXivAcDif7916l3SQOoFmhrCtq44R7o/3KlqMtlKi9poi3rjKr5EFF51ktmn0CD",
-	"ai9fDi2qAvjvbGUeJlDurl1Z0Oywh6TveIBhA4hlxS5ZShMSJTKaK6hKsn/Se8dZJ7yGqhVxFXz94WAm",
-	"k3jkAOzs7g6KVFOtOIoLmQv9WLF5VM1Nzos2BAG66CJldD6aJlQpO+J5/34swCPX3+OsFOcJw9NR1drb",
-	"LBArbEC/Me3TFuhy1PTtClU4igRT1nKxBkXxhFCxhj8A6Ujbtp1pW9RApXRX6DUTlGDj5SVLsV+BpvpM",
-	"xij1l5Fc6CHO+/ZRKy2tE95gTdEv5EfROTrDKnPX6azRq4VbsklC70LXKwn7u6TpoVWdpxAXmrGFqQKh",
-	"eTY7Cvg/z/JsJlP+O7hXTgj2GCD//R//e7xP0JaZsoxQ0/oACpyhrQJ0VTCYUmNX+0wFMZBG5PmSiaeP",
-	"ySMpBIsgDeaSxywdvhNo/yhvML9Hwz45q6UszIyIAPh9K+B5itzhejgZrBzTb4Vms3fi8/H7PXhojLWU",
-	"Br8X39PykFAc9Astvo1hVvkaL+H2778DsQodIFwXhEdFIwJoGgsvYoQjo9EMAPJOUkbjwcngJaMmM4gr",
-	"gr9DO6qids1/aZVyzc2DM/gbtA1V5YfzmGelsbVqcclSPlnrG8nWF2cpQtUUmgNn6mTBUs0qg8cAuKvl",
-	"FMa+VjZFBPUROQGphDmVpwTegjwm+FguYomyujy4P6lS+a2Zevlpu9KX5knzHHzBXA3m0HFi5VvoxIL6",
-	"Df6Sx1NEIJDY6avIGQE5D/RCBWGwChGtARQ2jd18XzFb1Z+iGxZ+NQldUhkIBAqIZviinfpTpXI2JMuU",
-	"iwyex9BAYDQLRAvnWdoofW+rIQEQRRjD6TiVl+xH3+j/DT5/arZK897URBz1AImk5dUCNTJNX/pnTKHV",
-	"8zRqCuzaCeoLHrFEiVRYr25VCZwA7Gvxnr84t//6rIbmPGdcZTJdD0nG6AKHcAO6Uexqv2VTLoaWIOBz",
-	"8hIvcHVK4pROMtxCd8uok4nWaODyyjUt4V+936f6hoRWPLhdCZ+wvWgdJQwrTs2yqKBTprmSLLRWoBC0",
-	"xoHb2dFK6619y67jkVlACQAAmgID3eR46+My3ZjfwdH6L5kHhhCLst0rDNqYbWts0RhTJioySJKMzpnS",
-	"Rw08bh9DOkLwCwS0QPPKNTjxhyz4FjYPxtK3pMDNUkP7GkQ0tNmT0sg0LjANdvxZnb14ahvveE84MRjH",
-	"pcM3DFZ5yShtlbOQMXMF9cUjduRXK55Fs9LegqFmJi0nk6H5YkIvWALSb+CA68ufgkPAH0jC4im6/u2T",
-	"lQ2zgO3wKfMQuqItg9VvDtN0GNs6Y6tgQguYhjhfJjyiWfHqj1LOQfNcFqguNGW+WDZ4B3aVZhmAiKRp",
-	"Y0m5w5hTJ5D5oGaDk8EL/C/zVsZTbZWli+LR6sbAX4F3CvBY7CkngBrdi3afHgNT20FnMldM39zlkYs/",
-	"l5+xg3wn04V/lZSeR6gpdYKw84WEw41N5Qrn6zCpwMA32H3FXnsDlfnV/LW0sVzz53LJxdR/z10k+B28",
-	"7fVrc8aWpRfEhXxfuWDRYDNN7Iy32fV/AHcIvuX2FRcpRad3Ezalyai+8UCPi1xlejOgKt8V9GvLB0A3",
-	"TefAyih2Hj/otVmFaMaSGAUrUjM06AHxjoSZMIjHTaXz8SxYaT5SaN6VK+HBsy5YVe6Gn9JKZ+VilKan",
-	"GISYnKy3j9pR/wx54Hp+TJ+x1Ur9N2ZLpU5My0Q9DwArWap1NJNKRpwmxDQPU+7pkloQetLqJCTT7K2P",
-	"zb1rZ/YioWJoNF2MlrHGrwKqc/mrIC0+U0QtWcQnPCLwzJBMchGhZ5PEfDLhUZ5oMwu+oWw2GiggTveS",
-	"wji7NMUhB2CjEkYX7uMV2bjdZwuk0b2N2rHBeOaJtRk8VM2VIDFPWaQ1E2+88IVceC+c82k1k4kbcFAO",
-	"Ypf3uPRL7Unv4vPFV/Ulw7InjpP95boAavk9s8zilWIYxdJLHjE3ikl0M54ru0bzlJZLpyihwp/wBjbJ",
-	"Swo0OQipt+RAeN6pgAoqBVGYYON6YBU3aPFeUE6WnijdNUMYtKzA+y+VZHxx4Vu9wTwA17lRp089xVoZ",
-	"4td7D11HB+Va7ep09S8m6Ov4HQ9goQVmcYPXxvGYifFLUEku5RpHSbiY140y0/NmAVnccLijSIqMRpVZ",
-	"WfrAtFm395QY8N/ay1W+7va+J4tpGs2qROc/WLpMAs/JpTqBeD9FsZgDZp2IaRobCF1NRAUIFzaAnUh0",
-	"QMHrpQ3Y9K59oazAtL6S0SykWNk7wz7hT8P/TUbzIIMkUutZQ0LjX3OVFeqWhadL2SVLFXPMDb9pxdK0",
-	"rC1G978MTrQhSaRW8C9oQkVkoxozZpTeIfozYylkar+J6jeOVzozGBAFeSZThsarJtsh4WhWI76XM/lg",
-	"DCgwWOqj1pdYgyLgPeFfd/6LVfoMv5FRNa8wvv6L+8UpGaY/2FAr6QuujFELzvviFdNdICzW3K8BwVa8",
-	"WZNBYK0igmrK/N5f0CzG62SlKuPAVhutx7szQDiX3tOWEHaTdW+7O0rNK89maGHivEwbwBojTSZWCSse",
-	"abj2ak9D+WJ5RPyTI0UL6WqerMpEA7dgRKtM5ySbpQ6Oyr5sr62ybsijGbG+TL3dcJ15ToHCPveHsDP4",
-	"nl6ywKM4SiYJFbiX+IUB1kVrmzXoSIxzPDfr7LdNZH9Ok8HJoOJjLQVh0TEMwQ6woPes9/KtU62D6kvN",
-	"zg5pIQGVIqAMlETbuZ6Ki6zUHahvB9adlhrvkKv5Bu+Y5V3o2jlj2hoZuSdAOR6BWkkhrmNNEqm1SUTg",
-	"D7hfr/+bnp76dhAvpfXsoos/6LR9W/v2edgDe72zd9EcdJAFZtG2iedhT+7bwOz0zpyX/bXXvbpYj80v",
-	"ckg/9Y6s5PrdtLaao/ftdVBQ3TN8bZ/x/cehQ6rTQ8WD3OeljltWeX37xXXdvvOaf/ntYJnQbCLTxcg2",
-	"ZfCfsl7mt4OMCSqyEbSV8bpi+BMp+ZLfDqCPiukrX/Ek14YLbGTJaK2MVvYMX7ugq7qNNzJOyT3ctL1l",
-	"D3HTUxWXcGUTqt7gyqae1/y8179PFW/xpn2qu4pb2cXI0ZqjuMe6zmu+4A6k6LuEy2dQ8vm2jRScTc0z",
-	"fPP3Xt3xvOncqm5n/9nzqjO5PlCLAKxScMXHXBmv9W3P4XztxF/yU/cjybqb+q0l9oDv2f3mnMhvoSkR",
-	"i0e47MJzXPvBdxaXSbniHa4Rc1BCVRzEu7i8a4e6YCMqaLJWWfHFXakk5xXPc2XELu/7/udrp7GSv3nD",
-	"17pNvO5tfuv094YDD7uU39bUgYbXQw7lMhkGHcmt2kfD5wIO5rfnIYex/9fC26v/GvDjdlMEq47ctzci",
-	"y2vO4WvRp8ve5P5qbpmlQ37km78Fg17oTRdhg6/5umcO/mCerUcTGvGEZxS5NWjwtW59k8v7KqLlalM+",
-	"r/nRy/Kh6jt/69awoMsR2yi8Kv70Dpqf50KvTMNzlW+l91Uc52/9g+ks33zf+tv2zw43f+S85pB/i38Y",
-	"mT+EGcd3s8MLKZsztoSna693I9PzirO9POx5yH1+LXIu4GwP+q98F/t18395gxv2s7bvDSwY5J3NavXQ",
-	"OPomjMUXNJqPJjKiyQiLy84rQYV/+s2oh0u6aQ/VaEnfO/Y8GCgJE281JNLuQ/IjIu3Sr+wY7izcSjGV",
-	"buZIKbBy7cp4OThzRW28Eqzpf6eUXO/VuM1WV1QldPPPzcsfPnwAHLBJQ4uoGaNxwpSCrE4PZtM6Pl1i",
-	"eCl/cejlFCmTrBsPiQXuhZx5k9cGmWTvhG30BGmRMuHR2sVatX5CLhgXU6JmciX234l34ssvv+OpyojK",
-	"2FLtf/kllkeckPGL569ek1pNBExIkPGfn+CPCzaGTxW5IjZvCWsaBCMzqk4x9wRSk6Digqp3YmORxlkp",
-	"TuhPx6+qwFA8z5TJkyVRUbKwTxAP6MImNSeJ3p1Y77WbvvOR3vtD/8+H/4nP/w+aJGOzPY+k0Cq/Nje/",
-	"/FL/aY98+VrTRbTe/5JAxRd1VRoroUgCaA45dMSHOhCzL/f+cAVCH8Y4O9wMhV0GeTQrbSEm3GUz9k4Q",
-	"m/08o2ZdHGOywo9Mm/C2IscHxyZLAXJG6IIRKMQCNCz9KsTSY8kQCYO95yrbh4U9jdWXQII///z0sRoS",
-	"g11Avt4nZ3aPF3SNx6n3Xa4EGfN4DHlBADpwWnxUWw36DWzKbmdn6lCg0E8vLeMLNrQhdvMG7p4biMfe",
-	"2h7iVH/Ux/alDemP/4hpRofEqyL6MMaYPxn/yMX8hKQs+R/voMzo3WAM/MjSfTLGhwEARC7pbznTxEdy",
-	"AU0UyYQnGUsJFLymMN05WxuwkIMD/T3NVHwqZApVNHvky5eM6l001SW2ystOVG/a+MlrOh0DU2REixLC",
-	"BRk/new9k4Lt/USzaDY2+en40v2DY00gCVREQDUu+ldifSwTzpIYNlKf6ozqQyWXNMkhRRVBeaD0gog8",
-	"SXCOUF6h9r8k4xdnrx99b+BP/vLq+TPyE5TBQCH9Pnlkwvcmwx0gMKVQkLkIMzaTdcSGS7PFwgoyg0/0",
-	"5Aw02PHRN0OiMpowcnx4VLwn6KJIwYMVmYyPmE8mLLU7u2Q009N+Ai34QSiMTbo/1VsYs8VSZkxE670f",
-	"2Hp8guQzh52MgQlsTa2E7HDY3lNDfMAjx0dHp0RlXEsLQtJcQN99TXXkzBJwanKCteA7OiYzmacKZ/gk",
-	"TWVqWGhMlxiH4FLcW6byImGLf/lVSTE+0bQDJwJ0rjIp4yE5Pjg0J6c5VEsG/bf7WI7LpzPIiFhwpbiY",
-	"DoHH9QyPDx7ofzx0pcKQi37BYyjx+hw2eAyI3CIbwe/jL4bk+PDAwwLTi9F/O9L/577+P3rMoyNCoWZD",
-	"f/ciBVFlxgNYQjUeYnmN/hscMRIQXIgs1V/Rh3189BA2/8HBfTzu8UuWpeu9s0nGUqiLe3BwgDLQEvdF",
-	"ngGfcMNRFitT0+tZFLFltmf/NCaf632apENC0yFh6guiWALI1Eb062+b3ScZzxKmTk0RBPIucpKexzhm",
-	"GeWJZga9HC7IEzHV5vcQTjpmlyzR2qQ6gfvT3thrmWPeY8beI00Aj+tvjHH+L/J0KRVM/9/2zD/GuGTM",
-	"p5YxI5+rPJpp4TgGbSmSwvR/GX+B+TAULgFTbHvq5fliA36e4faCFwL4Tm9lkWa0r9f0xqgCPKu9j+WF",
-	"aWaZUOspjo3h+omHpDRHNd4HQnYwlICsBKvBdT/S27z/pZVRZEHTuZYbRQWyY17cA/g0zaCghXzeeEuP",
-	"vzjV7G5lNLyKIvnoCCsZEx4xobBDFPTiGZwtaTRje0f7BwZW52Qwy7KlOrl3b7Va7VP4eV+m03vmXXXv",
-	"x6ePnjx79QTe+TAcAPEMTgZv6FplNo3XgQMNDvYP8Tm5ZIIu+eBkcH//YP8+pAZlM8j7uaf/z5SFgZZS",
-	"hmeHPMDVPoFkyejUEOqE8kSZa8DmgrJUiygAWjcJmFI8jQcn+iNPRczeY/os1NLDDI4ODqDAE+9ZyEXy",
-	"pNSvBjeLvaeLZQLbl3Axx0JjGeWLouvT4F4sI+U0ef0H/K/fB8PBnK2V/sv+iiXJHpzSvV9Xc7X/K5by",
-	"LFiW8ggesf8JsF0xF0zBn6FqRw9lk+XdZ8327q/pIila1LeeCtYgt1Uo456BKl9X4Tn+qH+a0DxpbJTk",
-	"NvzeC5Q7pfJlDBuofLGg6XpwMngGbaitomWzmDH9cgoxs1eYK3euR2nY0iayQgraJy+/e0S+fnAIapxg",
-	"K6vEaG5isUVa4xmCrQWp6S9vfnh1ZWJCunj7x4Am08HJ4En8+NUZ4GJdwr+OHjw4fAjF8/qj8xfpD6Pf",
-	"Fu9/eUP/9svZw9Xq2+++eprL+5e//P7716/ff//o9erfvl1P01fHc/2O3tnB8x9eYLbl4GSgOKAdDE4G",
-	"h4e//e3sbz+8f5ROfnk1+vr1+s1fv38+/XoWXb6gS/5Tkq6eUvoi+v7nl3Lw4bwzscCWNNAKrHTXpGIH",
-	"Bt0yT1FJKFEKWmkBUgGraY/6FtceCpBOtPPN8eFxkCxKNtwrGPAnllFT0381agEDeQRgSiOVL5cyzRAx",
-	"AA2RkWfsYdlDytRshLmg58MBJFinnpzXUsMMrwX9YDjQDDTKU978UKMIs0sLzA+CRZcSFzZiDmaz8RvO",
-	"qsXCjEHw/ZF+YrRg2UzGlf0QNugARnf5t1D2ajkv1bpCqgK+abZG7sM+91odnkz1zQ3rMudsoCMvqOKR",
-	"q561f11KjFXAFnRm3U1k28DRC/f7jrn6e7kimfQBKRo52t6wbSz72Jr2mcxNhYme+gU0GlaMkbG5YMdB",
-	"pv4er/Sr8q/FphzIefcb2Hw7cAhnCb9kO9/9p0bzTWXElCJUf+R/Nl2+Ritp234wdZyeZne+cLgYq95Y",
-	"CrhyC0uKXd5RG/gsfBW/dIrSLTuhl9Baftcn9IiK8hHh7qXst5ypTDUe1uWhFkV7toK+6dC+XVerJE3A",
-	"QBXWDa06hIbgDgI1SqYEXUj1s9Lq1dmLp49cDf+SpnTBMpaiFhTam+KRez/yBTTabH3QwfC0PvlUREke",
-	"MwPEM6yjveGiTslYq9XjUDsJ8ATCBy2YhnUEQi324GTwW86wvBQ1c71TA5+4XD8BLIvbM/9bQkfd8/51",
-	"HkBfCkLrmqNGM5KrasllaHJVGGZ/nq0QUMFJeMDpWBcMviWJJZGhKZgXSp+udhj5cH5VVkecqLd/lOC0",
-	"B0cHR1/tHRzuHTx4ffDNycHBycHB3wcIDDc4OHx4dHBwcLAH/+dr/X++sf/E/3d0UKzikZZwBmpITsij",
-	"VHKlqMhI/NkTtZTcC+wBqx4+PNo/2D/aP7h3dFzN6xp1/P7B4WA4KAp76qrOeRkJuGm5zlw8/HBewcAS",
-	"eZJ01yosr7/Axu01AflcMLI0TV+uKiML9Ku35Zzy8w8l8fkjV1kFSsSKS/+vUKBkK7stYCYoV8FwlsHo",
-	"5ganijuxDPX44K8Ar/8++BFXCCMNR2UvOi1TwNljuXZB11DSPyTUSmP7LBfk0dPHL/V/A4FA24IasLx5",
-	"GOU04NFZlO+6aEYucAfWWzZ7nuYf2HqA/AkX0rcyXvdjzVvNQf2J33ZjKuO8GYqqCLHDDjvV8/NB1TGO",
-	"QcBi0Ae+/eQ1nTaNaR67B898GA5+lNHGXuf2efecmcLuGRzD9RUOx3JSj8c7s7j+A4SC9yT0QXhroetD",
-	"GtS9P3j8oVGNOoYQFQNVLTVMLljYZ+Bx3dUutU932aa7bLgL1nmabcs3H27wkjOoINvwwIfeov8xiPul",
-	"hRoPdEyw2Q+pvchsIfQQdGUagSGD7juT8QFNtBCeTMgVkeIUequwLJpBfEQw/Ue2D7G+lWknxV2fnlMI",
-	"p0Jg9RRDd8oPyR8ffVNnRSSnK9yBE4j+9rj8oMZ3D3buX0IXYYmnvtl/cLh/eHBg2GobLQxm1+UeOrih",
-	"e0i5BiSr28ZWwavFAvptx1kNd4h1c578sSXnBbXSM61SRsygRaZkKmXcxC0WFg64poE78NEdcMdwO2Xy",
-	"071Y3Ivm2Pz13N87OHp98PDk8MisZ9PdWSuVDV+mtTHdZXq0m8v0zvH/q1melbmfYNfHq0oAbcixvaJR",
-	"0g4FwWvw5sFt2W6fYh4FQJwIZlDxoIk5dDDkC8hJmKY08m9eSHbE3ajcwE2yBJbrSOMVLvuTRLmdmnZI",
-	"WlhKHayUGv303cs///nvj7/76e+v3/z16Mcfnj178+ej+69fPP/2b//25Pj+z4NP0qWTdPkzv2TEQKSx",
-	"lfEp7dJ4zWOe7WHFXqPh+oytXH/QffKERjPstmKyciWJuQEkyqQFWgc8raEDVcK/OpY3gHZMDM1/ccA4",
-	"h5xGk7dJ/vs//l8UQ+8EZnhDwiYk93LlsrcSRi9B+4cZ8UyxZLIhKlHEIk4hcxD6tGB3fIdFl8qEGeys",
-	"IuqBSVP14MUz/PlM7+OTyxsLYgS86gYGmiuSK7NQFMAxuOZDfnVoYL0bnz4gGhpvJWI64lyQEJriHjn0",
-	"LtjlDBC6Fz6d0YuEgR/UgO9afC+uCkpsjDi4JhTFvKotqrrNC6/WaMPH3I9dI/Mxz84i40bbtBkuylOQ",
-	"rd6OX+VFU6zH25YrrPuZdL0p4ftcqIyCgRD6KPScCp7/xm5StShl5w9msv/ndhddMqdtnQtYgINs2Olu",
-	"vu/ewC5BtsVok96xf3h0//jBV393sPLxCCUtXO0zkxgDXz/++vDQl3Jukt8WbacGVzJSwAXS+R3qt4M5",
-	"KaOLAZCjFR+wlg4DHuP9eoX4lZPzNx3ACmBNhDx85UC9bf7h1AX9MioKePNjXZrVFcKWiaci3EME5eYc",
-	"XZrMXVMnLur4yphODT48nilywaYcygeGrpPMGBoOjxT7bTw0udksmiuTtF10eVOYAK8YTRCAG35XfCpo",
-	"lqds/514bUtobGo+YN9q5Y8uWLxPHGQs2j2fKTLWo7EYq2KWVIG2qIkF7JwTbe/A/Iuk7zwjcjIhFCfD",
-	"RGzuG63MZUyQi/U7YfvAIfh+oiTE8EyrGT6F6ok5Ww8xbz0XMUbFL9ak9GbKDL7MPnmNGeF41TFBTDN+",
-	"Y5NBf35pQIZPsTzKmHaRXOgXMbWdidgoU3CqRnZt0KjAsjNI3mD1eWcFW2b+PaNqNnbZED0VrdN34vjo",
-	"oUkOogp7/EGGgHLdbbBqzmR3U+itHdLP8HFfQ3tt+KGioFUvkikXhE4ymBjkAIv50CiptLxZuK8sJoym",
-	"Cdez8ahIpnpHpoJBx/6gAmT3L3wh2e6FCy74Il/4TRy9TobBWkqqZl6tgJjvkzOfeIvKliW0Y3DaEfcI",
-	"2yPkjfPXHystoNKvku5Nzv/46jjUsPLq9yoH2A0rwxBY+0RfZHrgmEaQKHmgxao+FIQWbb0oYUUng6+i",
-	"w8k3FwcXDybH0Tf0aHIQfzM5nhzH96Oji0N68HDyDfs6/ip6cHFM7z88+ubw64OvDh4cHB/cPzg6ODw4",
-	"OBjghEb+5aoPG+anRT0Qh57T7j44Z9gZcvD13977n8OvgWwcnAyio0RcLL47iP/tL5ofDMRVeGcOD/bx",
-	"Bv879vy0O3nQ79b8xeOb0MX5xgpVhFW88evzl6I5QKcLtG5pZymji+rlmc3uaRZbaStIs0bQIfdES2+a",
-	"JCYVykJPe6khcKdijRqx42kRu0qlmJLPTW0swCNDESvUwrCYmKrkL2w6iHX7ZVKSFaPzU/DZjYUc2VHH",
-	"1nI2cMsoMLDHPBeEJYpBzlsgYwTUyxd2tR8zYcSW8xVbP4hkmrIoIzOZKkYuQERhi4eV/5jSmg6J0zVJ",
-	"+aWeeWcqtwvHiFC3qNpxnRbw9Z0zgEO0C8evCtT0ZXF+tRRrTebTnKaxW5FP5w4xvUk9fG3aqBmYcrlk",
-	"AotNE5p5HqaA96ZrLumrArT9DmWSeqmc15xQ2ieDdIcmbxynWLVmvdNfl7NZGx3mho+tkGXvlzxlyn/l",
-	"aO/g+PXBw5Pjnj52uIxzFfq+Nxg0RKVTmMLgJ/k7TxJ678H+weBqZqQh05u2IS3aZSj/0Wub4Dc+CNVY",
-	"VPkdA1YMWxbvMEz1NGvLANknT7ALDLcQChZN3xRKa2Fy7Ie3sYDA9soLlQ8wEZvj2c0N1ibvn4j45qT9",
-	"ExFb422bAzd/bdRjwHTS2ocZch9K9sdcQMm+X442rkp4IyOGhBqdxt5DxV+gihkBKxIZzVn8TlgdhSZ8",
-	"rg10MNpsw22tAuWIFeKUGW3OwbvGWAY7c2iNISjW17Y+TPydGEvBRvrfI/3tkb3Nx4VO5utiCEFgG1C4",
-	"qam5tcyxih3+M2WRBI+F/tsXWmVbsSTRn73/ToztqCMk540fXkGL8YxcrGGdsTYWoemoTE8KUBmjSRku",
-	"QTyCsa/6jCvKplYU/cV5CuPRQwS0kdJ04M8ytlhmprGvJi9zmCGjXNPQUzG4im4HbeUHaK0NhgO20Dr6",
-	"yYBypei/MgiK2vI6YOEWFbC71Map33C61GvTuaN2S7wCo41wsfN6Ij0yMWRyFX1QPybzrFlevEY+cal+",
-	"2A8yU8SUqtq/hqX/UNO88fuBL2gf0Btc02rs3Wj7UmOx69C8gE+AKsozMqWXjChJJjTFfAX41n6QeJ/n",
-	"2c1cDOZ89Qbe4O0AHi/lLsAOF4LMwT2crkFz3WDkwsab48Yma/4hy4nfxLY4hfKJYzxL68aoXTcf0pNi",
-	"Sv/AxwVOA3uZd77IM5ktmw/KovhkRRWLdQnk2Uxf4JG+XQhdLvfJK+PB5qK46WwHXfAUR4yM70VSTHi6",
-	"GAP4kmLgR/bzhfANzedckFyxoiutTMveidPyNVXzhYQUulQmr5+/fvFRPRK7u4asn+FFKuXkxm+j569f",
-	"PNEbumhIsSlKn4aIoQckcFMsgb77TAINSYHhXKSuTvdXY8YMIuLUuchSdjM3vUjlJcN2boSagBQogpnt",
-	"202XS8yrG3ot2JRR2zw1UXkMY4GgtPYHBJ5gQWUTIyHbGJ3XadMBHx4u56OzS1nJ68wbet6PcAmeo/nm",
-	"2OOlOS/AdQoWi8CpnAYO92Owy+s8FRU2IeFrvwOn2OWMkN0CvBJzRS+SDSoCBjZLch3tvUbLKXiHmIJI",
-	"2Gh3WzAOvvXme8LM7paR/i4NGL20l2whL2mytXv6mYsc4g7fFKm+yuSS5ErLvC3kep0WLRnt4SAbTRST",
-	"/KyI0pPQotq4lrpRXkc9JWWCrcoC5JPCcv0S+fWtkMQv2TKhkY3DlOezY3lsG8E2R2kKoGLPIrP98E+t",
-	"zeFFSkGxsP8NaR47QQZ55FrWfoIFuS5YkKevnpP7h199tXdIaLKc0b37DbMBbyb8oRvjPTLPN0KRGBKz",
-	"1SfLGVWs4dv2txr8h1kXdLE1FQl6qoginfAJi9ZRwkb4fttMbLpstl7KRE7XTemjxc/95uNeDEzkhYcr",
-	"KgDv0OZJpWxKU8Axj6gy/u9Ij6jAOLZuE600hOf728Zk3gUX7t/XFwO8UrQMxcCNI4b4vThDETM/jOR3",
-	"1zai2gqv80aUkE24Sk8zZWxFoF1sfw7g9gtAGNfEpSVtmpFMxnSt2UhLE9CLfi87Vyx9gBufziElr4Ac",
-	"QeBZaMSrDJxxExgILuk2KMdnf4bosBExJ4NnT14OhoPEQB7D/k+wvZ7bsxHs2eBkwOXCNDCIvTIrxIeP",
-	"mQXxJmdTGrPf9WJBeJx4Q+lT5gs20vusJzNJeUTvPeN0wdaY46b5nOM81IzpW28wHCzyJOOTXEACOE16",
-	"FGzj7D4ObIg59ADnfSdzcddRQ0qtfCtcDutzrQtCrN2YNB1oaNAJF8QqWw4Iz7SmD+ZbTVnmOPJqUhqd",
-	"8sAhpmnfRj7bYanjwdHN8m25YWF/Lr4+jJFmPisU8ltTs7jhbkSgkQ1M0xtOBN/cDCryQh/2sH5F6nuz",
-	"BIGFEXWX7zy+B2SiTAL7vWKAPRgAENx93JBvnGJmezv0v02Rgra9TXeNKRLRJY3gjI8PDnorZR8BQKSZ",
-	"U25lfW+pb3sDeohhl88UWaZywpMw4zRfLvewnxP0Z224Zp7b+KpCo+uSs9Wp6TcBnajpRcLGQ1tHWlxF",
-	"PEacODU39nwMQHTYvZpcrKGOYzdIoG4Rd8riv5XZm03FqFIx21OGK2LgbRvmYX/saOZaGhyZF5sm4WjV",
-	"WdxQyRiehPkpsBnY+n7geuaP5CVLUw528DKhenehtkWZq7/4x+hS8rj7phWV1UuWKgmBbkwga6weBrHM",
-	"4tHFegeVzVWO9Ljvcy1rvwBHgP6r5tPPJzRR7IuGqTlOvzEwVapY14LP6HC3ymV8H1olQJVsQS4po8qA",
-	"MeeCZyxGfoDCC2gqp6WjUwPx6ZHRhyd0wZP1KNVvTjgooqXD7jIremgA5gFX2r0+uFkk1kdUMStvb9y1",
-	"ou+goPJoioC0fMRYNZY2GsYbYrUgTRK8xvxLEv4drGy9ir7Z5ca9h7zYP/m5rNeGc6ZoNNNXLJZhDtFZ",
-	"yohMY5bi7XLiwcRSIaDy3kiHIpVA76ft8EQXUkxxFKiq/IykTOVJhjlZuTCmpzC9hthinzxC3sEQl+kc",
-	"GWN94K8schxUNGKs5JJCDWuLToxT3l4D2K2TabHAlP9XjAm76RmjC7JgLMOrT0/YtNCxnWmHA56xBU63",
-	"j4jyebp7UZ3ZqsdmHmp3ari3FYY2sIzDfBGNhmsQ64ZsOwvSo3+sq8ByVt+b4OhDv22QeRbJQhuA6gPn",
-	"WZ3IPB2xNQhX7PYGYlkiIJhVfLSZZcSN0UR4VrQkNWrSIlfZfo8jOi7NzaR/DrZgiZeGaJuqTC9YRBG3",
-	"jFFAC7uG283KhMoF9xh3y5YoUE/eVa6yjdbePy1sUxMO0ycApk8ATJ8AmD4BMH0CYPoEwHQ9RmsL8JLn",
-	"wu2BunRdtunVMJuqa/kE2PRPBdi0awSmT9BLn6CXPkEv/dNCL7VCLnW7OkvwStdzbZb1m6YL8wwaZhnD",
-	"SpFcJExp0QNuHNO0HsTliiu2T2BzF3RNLvQ7mvvAY/r5eMpEzLTayUTGs/V4SMYLPkXpaUJo4+E74f0R",
-	"HVBq/IVBbafG02JwHHBGIPD334l3YvzbWF+3KfRHuVibvNKZXIEvBwPl9t6TKVH68NELzAVYs/Ac+Jrx",
-	"Zr9YE/aeRhkBJHAmIjYktifuOyFyfdsB0BRLGCi2++RpVqpnu2BKbwa2bPGcxmMVyZRpBSIjC6kyMk60",
-	"UT4eEgkFSqDRnZAx6oywLUqmmbnFTC3wKJMZTcYklhAIm0r8As/2yRNTJa43o3phiqLRf5F1q7WDlT5f",
-	"2EkoKx+fRRFbZickY++ze5G61Cfmi8j3eyLWYnKMYFs0Q11KLTXtqxljGYQuUrlScLHrT8M1CpQ91BdY",
-	"NmNrojIpY70T+seF1LsL+/9OmF0p0sMgM+tUfwTGwK8aT7vWc7h9TMvsjO2TM0HY+6VM/WhBJBcXXFjn",
-	"51jrcd5G66u0vMGwJb3C/agtSn3lWZbEqRZHlckp00xz6veGtQgTOGVF0lw0OYC+rdgmn+Cf+iQQ6Bt7",
-	"Ch5vFo/A+7BX/YPjefyx+IdxhNuiBP+fXULsZ0YuBWQKCYiUvknuR5Uk9/vd3UZMMbJkcpmwIVFMH60W",
-	"3BdrzTALqk5g4g7KACdvdXotrzT7Y7oN6HOmeYLl+ogm+qZj75cJeN4hbB9eXMU9Z4JMrX66od6Hp/iw",
-	"3Qbzz0KbpWlK9adywX/LmfnZ3LEqWycYE0gXARJ+6ShES2nQ12MKXJ9QzHgOe/YcXW12PHXxOTVPwVgF",
-	"7ZPY5IzqNoWI8cu+e6BvEn2l72ILwt9v2wA7g6uuv/CxKva+SSDBLx3TiPTDge+8mUlAj4BPCYo59Dxb",
-	"FwFtnjZlMnmP76x+CZwfMJmiMmpD3dRITkYy5VMudjYDTEmSyzxBixh2taGAyj01Mk91PIzqixvnkrBL",
-	"lmzkOKPI2gc7TiLw7sZcKW3KoDJsQBFMbMrGZ1CnamNSG4MFS3sH/nHT+xqtBlv1pvV8dkrG2IU3eP13",
-	"z86z1zwONhgOIPNX3wxNCW879Kqjlg8+iBlm1Mcs0ho2GJQXVHGF+BIK0/EueJrNRiBlTgaHDx8+BMv3",
-	"sPTLaJkWWRZrRtNwIkGtb5Cvg5wMHnOaJFrKwXbav/5EFzSWeU/EyHKpwkR/C4oCCgljCgb+/PQZtF/S",
-	"Oi18Ev76X/////w/+v//5//9r/9F/vP//tf/85//57/+f//1vwaQAFTmtJMBGH6mB6yV1rATbtWHJb0M",
-	"yjX0hA+P7tc0On+v3I8lljqBQ4rAc/Fen4n+L+v6p0teSlWwFNari9MVU9a8IIhx/g9L5Hkp4n25ZOL9",
-	"IkEOVXtyMuERs/rkvmeKLZJ9+N9y2nkAy4YumA1tqrI1Z7HEIpYkYLyx9/qwnHS44ALjNTXRMAiZjSXO",
-	"GvzxbsDjd4OTd50o891g+K6gBHitoIV3gw/vyrdOPWLi7a0xjIPztqZvea48Hhbae8Fk70SXqQ+LiQ4N",
-	"T7bOFqMKNs8kFzFLrTmvdW6Z5AuB2vkpgS5lkLn2qwQr92JNxqcmViEknl6aC4ubLdNFntDA6hsjTcOa",
-	"a8N1X1/NZMJgCoZ60Im1Yw9byW/VWLA6tP4PrRz+f+y9247bSpom+ioBYQa2e5hKKdOZtpUYDHLZ6+Dq",
-	"5cPY7uU91VlbCpEhKVZSEUIEKVltFNAXM0Dvud1X8wSN3jf9EPUSVbf9JBvx/xFBUqKUOh9sFdC9nBJF",
-	"BuPw/efvRx8AMFOAhUMytMi534pG9cy+IXi39V1zs7Ig30q71DR2Ti6uyT0bJLluEi4fD5r6opQh4J/A",
-	"nCQQQFXykYmItOz3rcDOgHWi5W5xJ/IIiTRkcIuW9ZLAH9Yj1wILvcfj6JH2z8bQDWiJ1NjtzBwMsGWB",
-	"t4FTEXgPmPvxnWhRDSMz2wnTqvxegidCDW/2A9x1UpEhT2hMuDArqJMqeQumqXU79rnWXHRvCCUQ/wVl",
-	"0SlKkNN1J9xEdlmScNElFBN3iO8LCVSTpGXlPDqBPvnZQ2JV6YlVrU4udX5nORdXodolZBHklmo6Jo9b",
-	"+VmvRimiJNOtJ2aKY37P4vGd8J973yKQ2OPXTf+tW6qQiohHcJsAKV7tEmaY1+RRKyAtj2LmD+eSbIF4",
-	"bN0J8DU6H2zgmGgnfYg3pCvNHoRn5NJoYR2Bj5XGsXV7ctQEWzS8F3IUs6jLomburavkvdSat2OWe2nt",
-	"vGbARkNJfsoalmyGK5tFjdjYOs/fFN13ueJwHrk9lpsBXy3uvssWDSrSE4hpCkn6UrHCIDRWxAnaNxsJ",
-	"JhwSHhp3wp28ps3ua5HH9kBTYY6qGPdlqomt0jRnKaFhAukkjEZPYIkwv7XZHje1HJh1IEOm2jT2J8+G",
-	"2SAQGzKVQHpmcCd4f2Bnk8BuMD/Nv7ALz3WljEg7luE9Bn7LXI6ohRbTMvaXsGy0ocbFs+AhLdxp34Cw",
-	"XrF2VgYAFAQ4Iz7kUUrjnMILeUJgUiQ9aWbAhSf/vKy6fYgq9ALK8Cpq6qYr9vNL/n3bW1NBMfM9C6WQ",
-	"fR6eDLKFDbIVNnWZKvwhrz0eLRtEUY+ewdOFL+qtj/nacjsVkTmvD3BDFCPP0E9hIboIxTDCJ/I1nTwi",
-	"wBdBbslQQhmQFbEQmdYSNA4bX77x8r9DKEF3ETK4W8XqsvY801JHdEwSiXlQqRryoVQBPMsFjdEeHtCk",
-	"R9oslqMyydllSVFsrkldccLBEw4eDA5mBtGh0A887Buw6aveCvYVA0t4Adaw+oOFm8SUM3/cWkMVufyx",
-	"F0aS8cgiq2InlzdK7io2Y+GuYmybOw8Yd5UqaU1vwBbpSmfKw040INhJ4zi4E96GsmUwntS5zMT1FAqQ",
-	"Jg8Y/bT29KbI1JU5OBwcK8DxmxwPyZ2YTzlSTlRShsZl6eX75iOZCpg1ALQCD/D/5eLiGXlRI/ULcvmU",
-	"LMMPXXAhb5S65CSSTiLpIEXSIXLiLKBoe2acheXScvr1OU0SGvb6c0soP2T5msD/bIA7NhsFvZyZ8/g/",
-	"/vn/aOTnhCpxSMFcjhHnhpQp9kSnYc+5WMtZ4KD6Mfcup9S3rXHnLMlUM58sxy8ZlpGVZcbFWlofOnrr",
-	"zfSgSTdjCC5P01+UD6LZ42vzzLZI+VL0qy8uUOaIswtX9N7hMXNia0C1HkiVVH8fdAHZeLeXVBr1+mVt",
-	"YUnG6hkvgAsTN3UI7EExbQPUv7fPAe9nxKmTObxPu+z89wHrWrHDhyxq6h69uLquNCrXtcvaJWUXF+0X",
-	"L54/v663Q3bZvnjeubxkLKy32bOr5/Sifhk+vw5fXIa1Z9dRm73oXF09D+v18NnVBQgXoXnCh4CgFSFV",
-	"H3yy/hEvOs+vo9rz+vPnT8Nn0fXVC3rRYZTWwqsrGtXqV/Sy3Xnaqbcv2rX284uLMKpfRddh/apd69Rq",
-	"tPYc6g/+iVUaT6EAI6gkvbTfFlD0j8G9OTLLr0k6iCWNlmQ9yARdUBnxCGpbr2u1NasD/aHaeXVghsCz",
-	"iW24JngdAz7nEhdSHsj3Z2iVd4WC0DgZAR7FVCdkQBW8U8scSutKsiVhkCMBXTnx/yvFh0zbYgg0l2JA",
-	"eWSPQFS3UBNgF4UE6/4ad+IP73/8OSDv3/4MbqbPrP2ewNHTAXn/6icMxL15fxmQN09vA/Ku2w3I59vf",
-	"AnPlG/jy9s0HrG5Ay4veM+ECgSByzIAMBthKNgi62jaOd8K85SNNXuLgzj6NBwyYLQjtKsaq5DUMBe4M",
-	"EWnFzpgwQI/hTjN4I+Xfv/25QdIB9Ii09AnWPPNmakAiBmEveDbvsztheX36TFGs1WCEC3TB9W+cWdux",
-	"hXq2gAwj30ZitSZAqeXC5lX3OuYDJkI1HgD5CSoeCYk5w8KHW6LYgNEk8wFCPkyL2xq7XBDr7O/ZuOW7",
-	"X8JldkG9M9FGf7HG07XZtDoS7q4JHiPgDZAqX7q5oJ50MxHinGVV41JYLQ1eC4bQo7aGx72Dsb4v3Uih",
-	"NsEe6ERKElPVZeRxvVYjb/gPgd2d5OIK/zQv4Pa9PR/OTyGfmIHWr+wIxtjUqQ0JDWZC8m2bCo9l/UEy",
-	"DrDFIQ7UCKXA97eFIfj+huD5BSsgyA2YCzLgX1hsieTxLj2KROItu2WCOzHZ7NMhVHHupraCrUWRKXZF",
-	"xfubl3AlHmZp3G1RhkCFB1a+hKzcXWEuy1Byu1FXIOw25//crMUZKjgFnQeoOhuV//z+1U9ndehqvagu",
-	"UZBpA2VeM7FVZ3jTsmQ0D7uBK22aACbIacJCjAfT0FBHWqCKAF9pWX3Wv/N0OcbUEwp6zuSLt1DvcfYB",
-	"bWs4jyN7EnI1ddz2FmyPi3k9mWFGYywh8Z00vEplR2C5tO0dS4yDTPuaQbCaQ2OOYAy0bT32hRph16dx",
-	"I48EZptS6INhQXaE7fGNwIxgey9c0Jt3ZP2jM0dgM2WvIYGxYSsR6ZPaf1L7V1b7l9fwS31dVrs+5iB0",
-	"3pIo9YzhS3qFYDE7ok+/nLVBwtVrVy9q1/Vn11NF1Sv7z86/5tB/zdg16CLCc1pO0N5qVt4HoaARrOfG",
-	"OMHYCcb2DGPQFj2/ow/Caf+QiwPiyE4rQ3c3dmAvvMrheDpK2VsKYwUX64AmvRxVXB7oKpM61DIkerMj",
-	"2tDvw5rOOqFjPRkmtoa+ze6xgYhF4sY5axL8HbYG35IJJPSe+Q5oEDRHa600ljwjkryOabbpQPIkAgZY",
-	"lX1RWcmfuIdGFw8oOwcY2HtQeXlpW4kmYM22WRzgTsTceCcuFgaOzeks57kVK6d9yep3fEkGeEDhEH3A",
-	"aKXtgF8ll7WnPkRopnpKm+lRXe7KEuxBFcgc6doMKMg5UuGbiMUsYYAC156bwI3a0oPM6C8VyZFY090C",
-	"07IQIHeWuPStFCyPFQsfv0HUKZ6+hWr10ojL879b/oeoYf1dsVbOgHt7nDBdXlE883blXaHsaxZOP9LU",
-	"nMF86pJ9HI/oWJeMYfoFnGvpFdcDac4mglfp/VrZcWoFrtu9dUXNe8ZyWHVRuz7E5V17IWcBSXFl3Xrg",
-	"UZlmcgSaPIzKmLM9d+bNOJ7WJ2cT6jsHMeUTUmqRl5jwxVN0cu5SA31lAWt1pXODRGPHoYRuTn7GXNzr",
-	"dZpgHI3WXhoe/clFeWz0Cir9QJjDcbChr5ZWYctqN4AfwJAmB0xYYpNspFZ94JoMUjWQmpFUJDw2R5t9",
-	"GXAFVcaCtFmPxh1zy1EJST+GaCDUmWo2h/nsBu4rIp2FzHJD4ZMaRp/es6zlkGYQNaRiDMWAjm7NKC1w",
-	"pfbhH9uY9ulqGow3Xryhj+/tNBk7pTOK9bLD/ysX95V1WuPjgmAOJ/xmBYvCDGKZ+rAl3Vh2j5S6Pq6s",
-	"62P6PYJKqozJ1EuSgW6cn9MBr9qbVqXqGqiAc35++8fXt+Z/4e3L2+x/q87DLLFonnVD7hkb2FwCzULF",
-	"4F8jG9qEs7NrQXOL1MRYMMpYBJsvkfdsrg+22J7fTPQm7Zec82uWBWO5FS8vajbwS0Y8wqBhj3d7cDLh",
-	"hE0eKVvsrL1Jk4uKL3mMH3DffvJvcTI1DsrUSHILczI2TsbGd29s3BLdNwrOgIdJqlheqTtZHDuxOLLG",
-	"Bt+pyYEMhMDxjyklIRWPMqnrOHJAZ9bAOu/skI/v3mNS2OMXNRIhRBN7ep6gtPdq91RIhz8QlgC28SwA",
-	"waZDEO5ye4RDattOuBjmojEH219gAzGHYLXMsVOg+RRoPuZ8meMMIYkOd7nCFNEDEoQxky5rRurhZAfR",
-	"IyDY/G4l0eucrQdUEAm2bnHcYY6NqZOTWDd261k5A1IKmJew/YtrPAPCaUpqXdbyAmtufHxC+CwkViSP",
-	"9ihUVvRK+WamPzAj6jVJZNaQiMWareKd+c3s61PYe13MMtNYjEqQPo3ABcuUAtNrEwgVUhXNbvQ1qcdh",
-	"YFkBc0uqWWBdNhEkFbZRnRTQqgRF+EB0W0987Bt+mUgyUFwk5HFrwjY2V7bHrmlGq0owXhkx5FS7E5Rg",
-	"6xv0m1k2Tqx/cD0kXQp3poPCw5CJMIwZVY4O8eO7949ww9NxIwcNNjPGdxbImBlsB1MfX1fRneA2eP9S",
-	"Wq8YvCNVDItRiRnVDGXaVg5Z7BKEa50y4J8kiuEUFVipH1NBejJVRb0b6j3tkGLZNYsEvwXaR+ASteR9",
-	"C1TAuIUakx4dMmA6zdYawbIFN28KmTTdwFo5F1/ECmtNsyoOqN0p5/b5kCuWf0lV9FDLr3ed6d10QygZ",
-	"xFQnPMQvlmDFNnpaad1rJVTPa7nUf/snvd4KL/Y2lftF+ymb+8E+XE7lNBPftAdt7jhwa4JquhTZwUVt",
-	"dbKDqe01yaa8klvO49tG/GshbvuDkExmLLP8VzlmhWxS3eizbtQqOrhaVKNvYhUhQivPIavv+bRYnWCB",
-	"fMdiJc1DJXlsn5FgH0vbMHIo7yHoCcN4EvjW2HNzMadVTTifD2Pm2r6J+gm+DhS+piDkNbzzMZewIOiU",
-	"KsLwchOkxTMgZwXd99yt6QwV+N2U0gvnFnRhqZnrmY3oMUXesmHSlsm98B7HfuJvWZu/ZXNUJmanNJcB",
-	"rIWBZ0lU88Z91iQ5syp0P426LKqsR55Ruh93zaMxW1/BnCJ8aQgW5Mp7DV4ciMqyAmhZA3H77sOZ+pRv",
-	"dGLGE0yQPRhDEM4xmGiubUAstdW7hsD6bynabaZIlu6FlnDks76WdMXZuVlfQ9qzT27usV31hH7Au28j",
-	"feykAO5PATxED+cclQ7khLOZwETajC6HyLJHVCzE171vNAZqo0TamMbqwGbe7uhx7VcjBmz6QY4ePIy5",
-	"4OEJ2U7IdszI9gG9PHRjBio7o0pR0WXzaUfBiZgqhUReDNiohCQtJiIgqG3tklv0JVXsNj/q4zJQoXvn",
-	"lm1T1yEUH7YQo+inUlpP8thA3BOs/0zIY+TqdL7FyRd4MmOcJeyfW2T7BImvk6ZvcaabIx7Hnmg0t+OR",
-	"JFX3+ACurgSrg7F7mEty+oUpQlORkL+nEacJkFlvELHpc8xdAhfzophdu4LEIaSbLvBQLwnBa5n1E+d3",
-	"5wZ9j8eRYmJmW0Iy6klL2G9WFW17+FVA5NAGG/Pga294aDGJH0Vkm9vlkNtqRpHRjHqu/bD5os26XGjs",
-	"G4hJ2HiMnH8Sd/cjTcxZwqSXnhxB6iVTQ1bSBND1/tM3WIsVEeq61nMpfOoNGVAzOk0et/BfTd2ylWVC",
-	"jp5AOQuhcMszd8ush0Fm/yNxZ+SKyNxQOnQoU4X9Eq0S3PS/du0SG6hVU6LTAVNDbiAYqBSJYkPORquG",
-	"b+awPNpANo98W7t8PZm9o9l6XUYet4RMmrQJ79R6EnhtHiv5crMBkSDzSuRxy8xY081Y4Z1RfTU3wqfB",
-	"2gsuum7yOmli72Yd0BPb6JF2P836SJpTY8v3M/J6bMYjVaFLZJntYaZpAhj228BunpBYCOxLcHZViNxm",
-	"17aTsNy2sFxx0cu7muE7HHUszsnfGRYONt9E0UsLaFAucFfvaDZtAJ1/zf3V3EjTs7KUpGmgW7O/y+kQ",
-	"H9EhhhTpwuofhtthnl5sW3ItfCgPhDutMNKyTPTCad9lGdnD0LPXDP5dTtws++UXy8OPlgJ0zb/xpV7A",
-	"xE7bMSPtMXhJeFSSdG9pIgiNzeVjUmiR4zv4mMvCWOqVU/PXVlyPPj//N8m36SI/CbhjEnAH6VSfq3Vi",
-	"NcSUeMtyOEvKIjKBt6zWKc22TphgWs+vjXiwbaP130ALOCI7hSS2wBK3Q2NIcPGMZBpH6E9pM80j5vl4",
-	"4ErslQsThRwijbx9b27HbEcGNoYaBOvMQa9GKmgIBW+CQ6ORqcmsklsCQMWlsFVYDCg8XLhAKuK6EjpH",
-	"Qp9rzUW3umq4wOja+dneW6jOTKoTjW79PXrZt4QdC70zKw0AnyadsBEQUxEa8JZ//pP/ebMjVdOsdeE+",
-	"WU/EyRtoObDiY2YzwcVBIT/JJYjgKn3cm+68pexnPAqFJE+d8DgmMQ3v9aH1ll0WUKBv5/zwXcyirjnF",
-	"yHOaMJ2Ax1SDK5YrnWwphFdSlANBPDfm4wreYZfSreeWusdUgop/5OJ9Ad26avT2c010KAds1iDsdwu2",
-	"CbSbrYk/O/Aufb6LaZS1qnXFWuwLrHrU5JHZeH8Kslmfuo3Tl0ASQlvDiA95lEJV/4Jjvci3qK00Kh0F",
-	"vARJT5rfG7UkgXEpFvIBR8PKDgznulGA6uXbt64XtMNl33mwzsLE7GBdLu3W7/u8luZw5tCa10WRoz20",
-	"xaSFakwbdrGsJrcZVGPQDoOT+GqkTcN78thYqpGiIxEQxTqpZrZxBRvFYzBjeyyOwJS+E9QoW10quIat",
-	"9MQY02HPNSjPNynSWI4wYAKLVhWNtQsSQS5uX6Jut9EeaPlI2JCpNo0nJsBW74dMJcjs8rjl/91sj1sB",
-	"yf1NEx/puhOo3mLPwCx2JRXpplRFnIqMfR4Dii7Q5QdQCJGViTcbzPLNtPcXxMrPwTREONLF/MyZnVkl",
-	"b2SqNV0INhcAvhcvzOGD3+msCbdBQGwaXg6qImFqoMycNM1mdspzHkA7eQDFfdL0L1PJYFP3jDKd3/G6",
-	"sizwbTEEd5J725V7S670Nxt3c6J0ftzN45wUTsLMFKfrhN7sjc5Zp8MwEXSW9fKTVEgYDNthOuFDinKr",
-	"xvG+tDDjtAXquZWZA6qxoys0MIzoGFpYAkNtVCWfjbC6E5kebVTlgsjUAfQyxQ2rWyRhcWwpYIFNgiRy",
-	"RFWkYeANQoGOFSQX7TNty1CITJOYD+EV4jFpjwklY6Ztk1W8cuHEk1mG1o9ufmdbXFPeOyg/NFJZIveZ",
-	"kKMlGA9oUk7vaQ7tmcud2l6BnLVPFkWnC4uS0QNSMlvtlR+T30CL/vDFi0ouZdpqdqAVzJNuuZ/gSoFL",
-	"YTEYnNwwRsuepfKbIz4GyiswBneo+1uHzrTuT0LZZySRB2QDrIiMX7M9toE8hHJylExLPbgahpMOs1kd",
-	"5lOP+VNyMFGZeUcccg7MZs6N+kCOdGnQPDfMkoh5TmDsMs1AioSG81zDLGaDnhRMB4RGkWLaGf0DJgfY",
-	"zjNJlSCJ3GmNhxv3iXxgbfKBb7jUY2WxYw+jkIkZ2sc3H32mh0yVI27fZGz/MqOrheMGNXHgUctQYLXY",
-	"P+2YVxgjnT3tsKY5cpVG5TX6qfpSCXTjL5QQQOPU3O6/XFw8Iy9qpH5BLp+Sq+vNepLN0d61J/nhGCG4",
-	"k3tylKXfh1SQNrPe0ejQgoSzXMsfGVXgze1wqLkQab/NFGFfaJjEY0umIJXf8VhInBpVHtIMWId/qZJb",
-	"fe8j/rZzPO2wBqT5s1jDrNj6ksTJkP+2yxoJQdhZn/LYiS0ALnzVrJWgsP5bs12NWXvPhX9vbNDg/Lv+",
-	"NBIrMwsNCc27V2d7es31+/X0LgRoDwHQ4lgyEyeWhYFD9KuehMM6wmHJDfCtuluL8uaBWgePIHMEzHrO",
-	"VtCmwaVg/rXF0gb/KntyKJwO754Pr2sDi7vgINwMD+t+rr5hkYN4GN6GbKjlzgZ7zLfUEX6B9u+LJtlf",
-	"EAqJSngZF93l+ruvrH1turl77tDbvE57gIWsLG8cbbS5+wlXvwFcPcSs+gWUnJeWTeBhbN2EUrPPoqld",
-	"IfKxF0utC9inIqkTtJ+g/QCg3VVNWX/ZvGKp9aA+4tpATqrYIjUODZstxITRJgP8K5by3jXoGlCVCKZI",
-	"IuW9/Zp9GUiV3JARNBGF4hkdmKM+6sk+tDWH3J6ukqnIsHOJaFh5mOtV7sVOka7NR7qgHAIYILku5G/N",
-	"GMVkhs6SonlTBGahecyQMwMGbaq5zuLH69SzLpey9OyB/IzalW/taE4LdJ3qsqY5IgN4WgRVJeyLWakF",
-	"n3ldXzFNqoaU5Jih3lw8q2O9UFZ2fHcdzcoh4jweM5cpiVezyDaycgGuHEB/cNn9x5Ek5RopzpYHt3Gc",
-	"C3E72RS4JE8ihcEkBLxol6kNryMmEp6MX/lXOCH/Kcdhp2VxXsPFw6CbMGXumsv6Eqr8RUYc7G5SP6s9",
-	"RQoC8wUX3aaNLlcalZ9fvzXzCGFaA4+kVr+4JE9Bp15J47cTP8ha/e6SynLyLB9oUkMuT5bbEZMoBz9H",
-	"mNZgMGUysaEnR2zo0xUGqQiT1GyFKvnoDHZn2Pq3t1TGggFiN1x72Ja/oOUKvnB77pIGEnIrxgNGWmaA",
-	"LV+JRsfQ9BwaF00RNlKBIm6c9Q4KsO0j9CXOJzVg709oeJnz9MxKc5jc63vNd5gDXJsBo0lcWRkSjqtw",
-	"7CQZlnfsTB2MU0aDmJYzW0tu8Eh9/tX9c3vpDSUgeLjNH05neKNn+FOxgf9RZTYsfSAPpKQiG2tJTC13",
-	"3LeU5uDJ0GUHNLHA6ZzGusVtb8kYgKiAd+xJB06GkhDbOlkSRvkze1+jDhdSYXS4NltOu1suuWJ9nW/T",
-	"WRYTmHZZt5i2hsl2cKkWJ2jfNbQfeW7FUui+GfXqHOBuvKdUi93JhZndKUMax0yB+0Aza+a7BxOeaBZ3",
-	"NikAJvI0QNYwn6uxcP4FLNrmUD3YQCPwE6oeAqqW0wRB8fTkRcuMx+P1xQmvG5Xf4PjtCa/3lxi3Z7Q+",
-	"ntS4vQPzKUfuJD1OOvkGkuJKEH6L+XGdVIRm1mh8FvFOh4dpnPCHcuWQLWub1L+l6Q8/+bHeas20PsYU",
-	"CAoj30UORO5JlaCSf/D31tTTEsZb7nIWdypBYXZmwtM2IT9Mk6bsdJqR7FMusL+x+8xRqV8uIQAMCMPv",
-	"NE5Tv58KmB3RrTQqdYRBlf2lWJ8Z9MdPHHs+pN2x7CozW9gMo1ExImZE43v89rICEhXIX5t24GslYO8y",
-	"+aIMSXadgIF9EhZJvMgwmtAC8B1F8sVtHBPNv/gGDhoaQLhDeeOFhsEQ38Qhu0RXSWtim7UIHH3XODRN",
-	"zmSn43qSlre90CzBHAid0ITrhIfIVJRI7IiRKiOOdtuoEykSJ0iBZ2RQlG3Y/Ta5LAPVHePPWsd9m40x",
-	"TwLnGxQ462y2bzWvA2XYfIaKUum1tZSOGfbM+dfs2dtL8ZiB0ms2MDuhyQlNHkQTaL2Y33QH4fSYreNa",
-	"1owVwOFA+oPmR1vW5TIPN7uk7VwQAPfaInR3c3f8jv3NaP4n5/5JyJ6E7LpC9hDjCnNUcFtkXypjtxhS",
-	"+F2mSrDxTBXbEiqYpyvsF8GI/c0uowl/wEf+yrpHFkMYSM3Np1uOH7jHVILKmf/3qX5yU9gesQFVSS5c",
-	"e3VWr2O41n81UFn/gr4UoCMZhWUqkAsfDmIKrZxfSkHvYdIWlQtPK0GlLyOYxhROg1tvI3FWiwfL3CDf",
-	"/PoaPxqE+JQ3v9Ze2E/soH+gfXovdxwGyCDgQKsvoTcR60JbnVxAwCHskUQAcogFoK/9e93Av4BhuRTL",
-	"duOOh58KxoGwmhLYkmbG8RymMCyQVAZQhzSGcdA+i4JcZn3BjR84GeZ+YQsqIdPT3XWWrz/blXv18O8C",
-	"oAqgsyJkrHDaj7Sw8iQyNiIylt8vp7JMauB6Qlnfmg/f3v/8a8y623PWF2D2cFMDT4f+gA49MsV1j46c",
-	"etnDexg+dpzpEgcx4sI3z0+9jiK46eJJUGQnUeiiVlnJ1jrGsskTDh8QDh87ofUyeLym8rTPQN+2AfzI",
-	"Q3ubwPdTQO8kCk6i4GgJsKcFwRYDc6DibV8UzK19t9Bp39lIBcJEpG8IGzI1TnpcdDF0ZEQlKM88IX05",
-	"ZNqRkehUDflQqoAoOTIwbv4DJj8EuhTvcoFxJduD0fw6QlqVO/GTEQqJwXm4NbgIbKI5uaw9n36IWQUz",
-	"NBxrm8VyBJ31bwl0VKex64cYKToyf3WIZUs2T7BOZc0jdiegvX+DOK5h7WZB+msszbhiJBURU2REx4R2",
-	"KRc6MfNAgY52KO9ZhNnrPcaVmVLGzbkiVN8jaUvEYpZYL3RXyqhK3sGj7oQTXcAyUHjVR5oAa70GSUna",
-	"aeKZBJGm2UxFK6H3rBVYsnOeWAobOWTK2DpcAEe6kXik5YRfC9ztPUbs2XevbYcCr2z2QEBabixNe2kr",
-	"m59HukogeQgW65G+E+bsulszYU4M3vGRdk/CCWilAnZ+a1LS28WZFTAopdGh7nIqojuB0xgQ6mcRmlxa",
-	"Gh3s280UQy8UBiDoPRNuouHV24rRe3PfdKb2UNKAHYaawcH46DSID9nkJCMeMnNabLSkYoDSboRlZPfk",
-	"7qk0Lg103jMIZ0O3iD8tLHXemAleJlCwpIIyS9HI8yZEKd6CLTwNF4urDqwOjejNjl9UPaCYFLS9FYTT",
-	"kVutoJKKSDZTkfDYT9PTs1o9N03LrWiZCgFfRIepPKDMnlAeYMAZFHGRSEIFihELrpr22TRV+yu3oVZU",
-	"Hs4HikFzgf0pEW8lKgnG+AJzOqqSVsQ7HaaYCJlugZQsSi2UVpnM0QR/YBsat2XSs5DcmBSJeVl4J5Is",
-	"tQV6wsA6GBEkY5C7KB6rpBVK0Yl5mNjhjHK0a5r3B/H4TujEiHCQ+u0x/Nc2FLHhCwYSwfOy3bNBUiWf",
-	"fZEbcgj16RibDDNmtSQK5PV2A5gnuOEJCSH2TAjeiQWlYInoI07yIYHcw8KvTIbZzYTncp+h7hWwajnU",
-	"eY9v+gEHuB154nYcTJ5tkZSMZLMnU81A9TTgnZqrQRO3GRToFrHZC7mN7392k9NRMR1U9/gANDaSyIiO",
-	"qzD5uSMII/Cyy+AV7dModf0+Ko0KpHc0bXso91B3oUzRnZS7gW+jVCcXF+TyMncrlBQwgpWkZfarzDTd",
-	"nP6x0jYpk1Fw8EcyjSNj0kTwzjuXO5+xCRLCHg4mkhsUL7NpJ34EE8zirSjQUhZsSYAm870D+iwN0cKa",
-	"+3W/YWAXezQZHESTETQN7wdEA/JOGCVEsCr5B/gv9v8w58bKjxZ+36RJqzSBdfXE1RLQjLlO3uBknZp/",
-	"rN38Y3O5oid9flP6/FopnYije83mnA2dI6oLMOQ0qhkQegzdlBC3z7/Cf+EiJUezcfwzHPxRwcGXVzxI",
-	"aNTWjjKonLn3GtaH17HOu0nXEYsCErNO4tyApM1Cmmpm/hlJhgppBz5HT9yEriNHInDWBHlM82pO9ogn",
-	"oOz2Kerrmfr/mObdf+i7NNrWE/ARylGOmKKgs98Jo7Qb4LcauEF2FkGuKfjfZ/SWWkmamJGb0c6VKB/M",
-	"yh2VUFFMy1SFbMsSxT3GyBP/74WbCJoDgUoK18T9PMAMYus0NbsDTjpJFOXxjPHlhpGNsU+//MpEN+lV",
-	"Gte1bQq4DqricBILrfsmQm2uZd91px7VOzV6dtmuhWdPw6tnZy+iGjurda47tU49vKB1FD/2pRoVPWAh",
-	"7/CwCTVNue8WlTnRs01Ijw9ydKgCxOneEY+wwygPe2Z/HZIACb6WRfydfNhlKbR59GxR9HHA4piLrg4I",
-	"foyMQPAjKyjQ8hWs2McpR9G8q1q1nKP/LbzUSfU/9f3bT91ah/Z5PG7a9/rrv//tf//1X//2P//2L5Ug",
-	"79VpVP72v/76r+b//vrv8N2i+Qz1rL+3oAkfsiYuUSWoxFR0UwO+jQpVq/KU2rs1KreKtndcbjZxig+/",
-	"45+lRUNMPBq+OUFozKkOCCW4hYi2UI8f9Zkrx+obtKFd1gCLBBoA+mwmo6VD5++OVFUy2UHQmyKCSMAv",
-	"zUU3Znh3rgklrew0tHbKKycIg+YyLopMxRiGNavcbGJX7tURvyK4LAgYxbO/6rE90uKx7xu3V1zrU+EX",
-	"LQiBrZV8gYQ5/2r+s72Kr2mkO9wc09Nx3dBx/dRjbuseV83W4ufuMKq17DhLbH97qo+hXmuuBrVc9dba",
-	"etWmS7iEBAferfc4Lt+heMqCOcZKrhO0bghaj70KazGEXU+T2Wf51fYR+cgLsDYG0acqrBOMn2B8LxVU",
-	"eRDfYu0UhiRnmaUfmIHFEML35kJI+rXx/M4keIVUM5Iw2idSxOMbIqQ/uCRmVAlNenJE+kbtRDOXYtru",
-	"FqJNM9IBPtpI7FsbiD0FmzYdbILMgFw6eY8OXRUThpgg4gSfQtgJglAzRkhDg08HH1zC+lGdKCrQfWY+",
-	"aeqxTli/0qj0eVdRkTSHaSyYom0eG1gIILGZR0xgigCLO03FjNWCt1hAUCw4yEvkshWaJ3wIiFQRRgWC",
-	"5DeOj8cnXJxd1HYcOsofyMNtVOQSOIhL4DiKgJFRlXPrTkLZZzqrwjC7tEo+9yTEhzpcRJqAV4CoIupD",
-	"yMinCNyApguVKgkUn/pu/5ZfUMyQCpsNFuXLN8ybZNloBuez7DhAGrjKbOqJpkQlUgKfl9+Wew0cbQVc",
-	"Sk79Sgf2ECNG3zkYr7KM33MTnwKyby8KZEZy/tX8Z90oUIAJO4KVpt9qVgpqXZZMINqezN/T6dzI6QQn",
-	"GDuc0t4H2+EsccwOJOiD4yxzMeIh3lLQ55NVzNCp2DCWE558UMSoiLJaVek7OxZ9jD2q0eCawfMwrQct",
-	"zs6A+3097WjT4Z8COLjWJrA8Q85G+dbj12e1emVF0+TgAkInKN0IlB5Z6xMf41kQUddTVM6Z2FuMZ+sA",
-	"XGozz0ZTF7OZiapjl33JE03arMuFMFayVKuCLRPRZpB2t1EcmK087F6tDLs/iugEuifQ3Tfo/iiirSGu",
-	"YjFsU93jg9lxGMvuxnXOJwnEKiPrvvMBoqTH+lWCJR+yg0QWJBUx05q00KH+X8EP3yJU32sbxfHueji8",
-	"u6wA+lB4/1NEZqvlP4sEY5YuAVokSnOqSZqWJdhY0JIcblgQ0GdZlH9AlW2tqbgBNGhpaCZQrdWyEIFr",
-	"uBzlwy5DS3lk2XVoKeMmWii+pCZA0ImWXzKKowOLLZmJw2RSzdSQaeAaa+QYlfy7QThG9+QIZL6PPnFh",
-	"1pkRs0lzkSGgoUHem2Q0i3NrHtUl5k0F/g5UWWcHL06zT8F63LL/asLXLGo9cWlZZjDmsGCug7EEKLGH",
-	"iPhDRB63pg5WE2qXWk/yBoKVhG4C+prFQ6YDF8LiKozh1fG4+i8yQ6IYupoRuMpv+v0GrqbgbQk4WhpZ",
-	"VgKFQwxfnYTCxoyQwlH4RkNcOTkzP86lirgwS8CsEeMqyLDzr/k/t1f5NAF3e/IKnA7tzg4tUq0XFv0g",
-	"vAcPKHw2DLbgKTyMENjEYEs8sRNnfIshMaPJDZgcxMzxw4PiCFEyDJLZtCCEDAMgC8XKVi6pKvMQ+/r1",
-	"aR2RazeIDbTPWk/H23j4bQr9ZqDTiobbwQXeTmi/M7Q/RD/xQyqXj9AtAPabVbH2GK3bvaxYLHq3UXzP",
-	"RQA3FvYrC/ptBt+PKuiXf+WDC/qdAP8E+HMAH6ODu0f7IVO8M/6+Af9Tlv5qYDrssfCeRYQnDRLJMO2j",
-	"JxX6YGio3sVOUnRAVbIlc4BDlybe4UWBsVDpLqzoXuH/BLAngD00gP0NjsV+MHZ/JAcHgrDHQ3pwjGrz",
-	"d8B4cAL3E7jPA3dkOyiE5uexHawB9jpUjBnjfHaeHTT3pgnTCelwpROXSQfRqEJhbIeGiVRL8CHsMqnu",
-	"t3z+6cfstY8rvQ7Xaxf5dbknVYJK/sEngu0N8tqYE6NtzwXz70qjwkXEhzxKaVwd9MaahzRu9hiNQc+J",
-	"2ZDFhYvMvCDb22eZgk+uIyWAvowpok9FcX0PadDGnDKfXJgV80/0gNREop2q5duJxoL2eahzz528tPic",
-	"gZIJ87mP/mmQtbao/LqGVU+YGihzPJqpzpQ3+BxKmHK8PJ3OGrw8flPPXKNi7rj7C5vZdbvM4FzTzU4M",
-	"QmaXGX3lsHa4tBGFMgCi8zh8FAQSrYlFb5ER492eJuaIad/AOzsIVipq10gI5fEjbS4JWZQqpqvkdYJE",
-	"4vbm0M5aDpjANhVgAkDWXw+Jzc1nMhUG2EXIMu0Y/D1SdLiCdjMERoittOeQXtgB7pS4nDhwILJDKBEs",
-	"TRSN7VACrzdAY1OrVmCfMhi1ERIOdQLfr9TrIR4lvJVkZKBDDCdtIEmSCpLDGnB2GbyZlUpYftr2TKO+",
-	"rAjZgbRYVCQsCfNrouLRsrmflITvXklYb+d/z3QmMzSOrRGbZDrN+Vf/7+1TnJSlgs4UV4fM9HkCuxPY",
-	"bRzsQAXOHYDjoIhZCboOI1M2P9iSOE0eGHfZJnAmOJ9bu2lPka2dTdcsu9a2nLSGXh/oC23RWWaUQpSr",
-	"D+ldLnfX2Zibzxuw5ivcKGfULpc+YH+4KbttPxExK8zMPhkZgWZmjosOC5EswYgyj7d9FvG0v7alZA/D",
-	"YRFNwJiaD8yG3ypzu7NnVy0jHbNfTUz3Sbc56TYL6TYXW9Btjo2uCQ8RoeAyRZDfGHXIbPm+x7SVvQv3",
-	"40lYOW5BfWrWcRJzJzG3JRP+yMScTeKZYcJvsXuJZgbdIHFobk5PmCrFRALBtB6FWF/Llay0dpmZ8zE3",
-	"4CPLxuEiZNvOwwGOuqCCDzvl3mxMTC0K3S9WBuICu+DlWQ2YCBOapNrocIKGZgNSwZE6T9HQ6ID+Ajlg",
-	"YtedR/xJ3HUCSdjjcaSYmJ1DksEalrvjdGH6APw6IHLIFEl4ocHfS3vjQ8sj+WwTECCSY8ZoTh5EfFAF",
-	"wYPZkyPSocq/LddV8qOINP7MAjhyTtkeIxEduxCRLfqH+ssdZ3fYO5rF6TLyuCVk0qRNeM/WkwdonMyt",
-	"bfloUhRTjzwDlJsPeNOuZEAdYFmjYDJHPTkxobNSOrI9v9c0jk2AxQrn/EhTIr5N7F5++b7VuL4XB/NC",
-	"+6i1uBOvEyoKfaiKyL9OQD/TT8+/Zn9sj8GpAEmHa+efDuHsQ2gMLJDLh2KpzlWwINy81HE6jCCzm+Ey",
-	"p2r+nO40wjwbLfbpg97NVB2/A3oddfDkdD4Jo0MURofoOZ2v4YHztEwgzfWbZiJqSQ0v4X0Wc8FmqnPv",
-	"hO2hyQUxj1eQG8P7LEBEUyxkcK05fNBwk+qECJmwhrmS0bBHFNMyVSEjo2IG5yNNdCgHxoYdMBGA0Xwn",
-	"cuUMUDMpFba7kiIe4x0MUkIlZZ+Oyb2Qoyq5FY6A2sDqCOntBwMmbJ8snNFEAuISKQLCxZ0IZcT0DV4+",
-	"oppoym1ShfUB2HHzRLO4UyWf3YXWrwggHpA+VfcsIi38tFW9E3dil32sP7lFPC4f8tYLObF+c5lW1WYP",
-	"cZ//pbMtoAPnhmOREdah7PepbpDQHHuRBGanYn5OUGFfBjG0hkE/c+mY3X0L4+YJ6wM49emXX5noJr1K",
-	"47o2NfbAfP8ar72qBZU+F/avur+WKkXHIP6ScQxRNan6lRlvDfu/nclQMNPMG82YcHhZXnSFL6Agbcgz",
-	"XpLcdOmTm+zIFpFtoevhA+NJ5JTEGjLVzjmY4LbP2/XOdVhjZ1cX0dOzS1prn70I69HZVafWuehct5/R",
-	"eq0SVPqyD29V6cuh67CJ621nL1EUAo/O0IUvFx15ZEZuwxG4yczCTgnWQtKXfU3kzrc6rwtztqnmoVlN",
-	"N0Q64P6NL8IafdpuX5zVosurs8vO04szehmys3qnRl90avQqBE3Fv3HGzl987ZwKtMIr16dfeS1/v4PM",
-	"XXv7CyK41CL9ccjUGModXZcWK8Ys6wDKg0MrGl1O60gFONW3bxDODkJwM8XYF4L387Ul00WqIJbI45Y5",
-	"uNVURLIJo2+O4B7NiI5160mVTC6cuRtcSAAE0FkPLdKpkWh3YkTzuodX74zcA9bQiIDmbU1FX7SqUzXk",
-	"Q6kwTkKJYh2mFI0nn6rYUN47JcX9NWleFkMdQiY23OHDHO5pMEYXChE4ssadMNOBDwaGjKl2eDkbNpES",
-	"2DSW6C+K2+SHAnIcl2X6qcfGQAsSylRzoRe3SN+YV/8HEcmtGKSzDMt8pnCU4i2WY7tZ8FpWBylgp+lD",
-	"1tIFi52lIEb3G2KzOrsHlxIWEJkz+DjoSQHZA3B0Z6+MvSAVCY/9pDw9q9ULk2KuEWxi3q4+1Z67S5Zb",
-	"4FkeVNj4AcGn3cBJNNYonCN/ZB8BuaBGJeIgbNuieEOQn5BvZksTii+Yk2Kv3GazIgyhZqWoxW58jQ94",
-	"/HLAupbnrxh9ntl2dNTjMbsTWvYZiqBURFDVPyYRGzARaRcmt4M6I5T45L+AUDLkmifmH0bMNeylnVTT",
-	"mEQSORhIwuLYPCrsLQ7iZtjHjOA/ijwuWSoLwbu9hOge7yQH42OkQo8sACDkNSoRC42SG5kxGiVfY12Q",
-	"Rmq0NldJrxlRSDatv3jx4qxWR+de9k1zoFjI0SlXGTOq5jsl6xc+ExYyTq3B+IrTOJaVoAIGvvv0De3T",
-	"SKaLywzAdZcpCqgBuaIdZSADuq2CWYNLB9+zUArZ56G5QMC3NOYJxx///Pqt+RyKuWBM8Onf/tdf/9X8",
-	"31///W//Qv7673/733/917/9z7/9SwXO+yBFYrKmNW9ti1f0rKIfLE97bX2loKHZfq+3P//xDETlJXzh",
-	"xN7Ery78l7NMNfbFLNqk0Zbzy/pGjHMcr365VnC85s/0kXhei9JpPgEdgGSfRmzdNFXF6P1ZN6Zan2EP",
-	"+tm5qZ97EjyhxtgzIFtgmOMxNHgdg9YPSgqICWDQMbjsWXJc8aL5Rc5lCY7PPqMCREXOy5koyuMGaZ2j",
-	"1ciGZmJbBulakFDe5FELE894f0Ye6w/mJX827/jBvuKpdevmW7dmvjpcTzPTPrkVDDZZuEJA2UC59xF/",
-	"u2Sb1mwAuifTOMJesW3GRDaa9tic+PygaBxjMK58LHLIVJSyXeXVLu8hnJZ29aLGv7jN8xRPj1g8AEcv",
-	"8mbSD0qmRvHggqTCCPKQy1SjedCTesATGmeNnHtMkT6L7KzAfaDWIkrZxNs8L7wNgMvEFdfFK6ZFytSc",
-	"bCozdxJbdu6xM89vAoA3cAInZQYMziadU03aSt6zvIPuJdVbcMz9aTmhA6bRQ0lbmHiaZW2V5mhNLsja",
-	"mVqnI7n7I7nq6TsaVe/BU/sBA8HMnlcC12791G7AnT7jbMPtYpbs06v+w7iYf2NAUUBGOkyy2SaPn9Yu",
-	"n1QJ5MX/nuoEWmO0HNGj01ttMkGf0ASIHqtTBBte4Sj3iCzGkIETVgJoR+GiCGXfxtw+5cEmYwzhRv+T",
-	"aRJK0LT8dFdWPv4v3R7bik/6JAdOcmAPcgD4UukDcmCujQ8Z9nod4H2InShiQx4y0qWgn0XEGvGIhbLT",
-	"iblgDR8dhob3XOUdvNbthwy6VINbAzvaxzF8CAx7igpNQ/PoKvmRhr07gVlVQNHbev/u46eWgWZKWgOa",
-	"9FqQNDLKxU0xSmmM45YRAq3A+qE9o63N94J2rGkMLZjA5RzH1hHO4k7jTrSKfv1WQFplnn77UjO/hyJl",
-	"+DJrPNAKzO2zv/HKPuu3mcJrzfTgv8Anjv9UTIcpc96RqU/wLtiUFr7VTJkVOzPwR8NEt3I5asbyjdDB",
-	"olvkces/9cEH2Xpi5hlzxdq2ls1c6jLrbHLSnWizHhfY1wqU9qGl83WpgoFZXErMEoEBbqZ41JNGrLIv",
-	"CX5plgcS1d5arxHXRNMhi0gqYqY1YVk4m2tkUkYPM8agjGDu+GGNrcOqQ3msA9wFAwnl/RrT2Kg2025f",
-	"4fzi3Dz/PHMHtxrkae3S0l/ZeXLpgRAG4VoDA/TT2lPz/14EGPbImJzTOIG8LXA34GMe3Ym2jLjZZU6N",
-	"MK+Bx/UROHBIi0ctS/pFiWIDRhOiaYcFZtpgDkazUu9Q/PyA5TX7rKCzr4vZUbrSqNgNVQkqbXszoFa4",
-	"rAfe/Q9A4z37sBDWP68m6Sj6LOlJ88IjxZMEk6EKjvyfqEhoZR3/+IOe7osKKN1Jr9KoFE86aF3uNVd+",
-	"JSMH5cCnZ/WpoF0G2tWs557bSfYgVBiIxZPyUu5seQptnRogMlH7d4/McAo/X1Baw55cpsKxtrEdt1Qs",
-	"x5fbFWTrAnnp9YnFWPCBWT7a16UGOiOC8+eim2vJ9SnToXJJRMD+hxpu4Hz1WQZ2Jg8qu4+S4M5CJntI",
-	"POKi60HWE/auFjAJqYpgxDIesq2oVD9JZcQhiE0dUoEaiIqITS3Hwdxg7nqqGYkZHYJ8MFpWIWxSRXnk",
-	"1BtXpB3KyKaUcdD3IaHKpoEHPjFLwko6Nkl8almtNszEhxxGvqTKVSutJC8ScFA2Kp8/vqxX3/z04eef",
-	"//jqpzd//PT5v1/8+vdv337++eLy0/t3P/yP/+vHp5f/8O63y1/eXb/64/s//PfPP/6Pyx/f/Pbp53fL",
-	"9PItjvsTPPuQamxWDoNTFS2VsbtcTHxm0NiFfldegl9kHDE1K/MITwKol5r07KUbroAxR7w0+fUz8LfA",
-	"EEDL5Pq/FUwxFc1yyc1FFM1iSaP5pEDQzMQVnehc/ozsoB4IXq1RT0LViVEd4cLA8jfEsW8T1nBZInhL",
-	"tHagNIb3uVebP757b6CkI1VotMvWiCrBRbeF6UL2ikfaWHTmXWiXQdlKyzyqlSVv4j05xHfDHouq5EOx",
-	"fkZjw5QbHx5up4k1D3F8mJsZR3niozvxcNHKrGqUl366jysIbMa85fCveUQlqJzZ/8LlQeUM/rtwBBj2",
-	"D2SGGRXT/KkTCokwZWNJNVP7q9WA3VlpXFwF+O6Ni3r1yo/tDVWc9il5rbUxH2AfVRq16vNrzGMx19hj",
-	"UQn8myzkm6tX1os6uk28czYgd3hm0wFBAB50E3PxSKp75jdmid9qOxFGQJaZePoxHTA15FqqDPx8Yj3a",
-	"VopoxhBYbZlfJ3dZkHs3IweQ1Ysh7hr1Tap74viQMs4vIQGk5UhoMmZJQKxqZe6vZMzcrUb4E0b7eFeq",
-	"DLiacz5ZfMi1beiY6z1l/jAw6csQaSwFW5I3Dnwvn3nSI63b0JjGDXDOnId62ApIK3/AvpyJyByyFubk",
-	"o+eFEj0wW0T3GEvA6aHkSEODK+fa04litA+ODHhLnUgZoZbO7gQW7NyYG8F1eGfwl4JH0dUDuCgJ+q++",
-	"DMybQCmDC7C08IUwR6jFEXCbiUHcVpVcgVcHQzryTvSpGNu7aKJSMU+InLKIls0iKrj/g8pZ4S+RGnkB",
-	"8sb9qyPjWI7SgYs7BJWzyY9WSUyaLmRxrFy46cw3MU3QXVAms+ywHQFgieQyF5w5wrOFxoe6EBhvXBOb",
-	"Jjlj4t2XUxlJ9hlGAzU2ntmpzmVkfzTr8fBUpPWXHWIJXEtzszJO++UGkPvh/DlwCoQciZlLAN8tqzcs",
-	"8lBfvlb21AkTbv1nAy+cryxwyfRcLFDkmlW/yM7GZiHXvQiE1GTuHoon2UHBhcLTCjVkrZxFTtnH8u9l",
-	"svkcDx8lYSzDe2BCVakgBtONaLUdi60XA2RxRKRoEKo17wpzkAM0eIhTcQIyiKkw0tGAyFk6cFVkGHpD",
-	"uWVsysPIBVzBY9C2/Rg0E0lzOqV+kYj0JMJmF9YvVgldQyjcQjq6Cl7Ct0+vbEi76SoEdaVR81HueUP0",
-	"p39BXdusiL0taEjwnEJzjh7v9qbIl4U5SXE+h31E4/smF5jHDmzQVGumdR+ndwFOka3lIRqNxFoDQWGH",
-	"DUVUNeP50o8RGvSZ7HR4yCIZpmbg1Zym1o+r8F8gPvTPLSHOp30G7kYbIc3dInBaM4tj0O3YlwS2lYWl",
-	"NhdYZzMFTJUyrbJwOCpf7yo8uqs07hZY+Kf1u8qf70ThtE5bSWberOu0dExO6y2Og0cBbukA1/xOLHIQ",
-	"gvzuD8yiPDg8cOlSozxbl4/18soOCWWc9gWEYPUNFnCBpfC75MLGb29agcVoXA6VCrtgZjnSmJa88k5t",
-	"yTl2JMoiqxTZvKcFkt/MZ6jAr5/COstDf0siRTtJw+aT2JoI6PgL0oTrex8qNwuAqowVTJbxxSU8OHW0",
-	"Sj5bnz/Swrp7C2/HVbOK5Yxfy5lBWakOULH4+mh8sr0Ia27QH+Pq9Y3daWYYpGkWV8SHtZy935xw6+Ft",
-	"R5Blb6yFMekjLSwV3ntIjRzRgQvYU6K92e1ocMbmydlDjHxVPGKt6oxg9kvUh/YXyl5VJJd1giqXK/4Q",
-	"fFJ0yGKN1jtsmVjqBFKzBtQsfmUp2bBpPtnFn1yGKT+wbiqOmgcVwKs0+viDOb9WPy3HrEUpT+EhC2XG",
-	"Q96pr4NlXwyASjj3oC53iqxWBk3B3PcadI49wdZpksva8yx/ZUTHLs3HtzrFsveyltxdltiTuvOQ2UkB",
-	"PmIFOFgTVTaV4XlZez590t7kjHMfFMddnnvQoSDTnN6ls3FpLyT8kJpeomKhb855o4hmiU14I1HKiNlX",
-	"hAo2wliwJvdskLjchx7XiVTjKvFOFk/H16f3zPkOMmd6Ge0MXNKjmkDrlXLmGApZoubxmJ27aGo/novV",
-	"tBmXzL+wGgO4fgbz/F/KmARKYAA+87njn8FDD8hptFdkUOTdXlJZ0jqFcW8qteIwoGJHOsVLPAyzDu9i",
-	"SsQ5pk7Pjou9s6kEjrbFKQ6DmApsU2G1CVAgZgZGbsMjbBlkhL0UW46M4EMqQeXM/2v9kmvnui5ZtBnj",
-	"M19txoFtd1SOPn/ZyIWbGjMmwdDz2hwo2VUM6hwizNSLlBwMWFQ2KwdefD2BOwPIO4cwk6N0k0KnMQVu",
-	"Trst8ipnJah0JY0XHRdbhuTq0pxRuxkWZsXySl62ZLt2dCLC7CP5odnh8Qz1CkoQ7HnA5keHpWiVurIK",
-	"Ko9ZUMvtCw6uoMjlTmhXMRYZQ5Anc7Sged4bXLm9+nA2cCCXPDMr7O39uWvsCn2r/Wtm61i3UUSosEcY",
-	"y8jgFDhJupbOdf4V//Fgb5q5GpZ1rPhDdIAFrSdxt5ZbY/bpO1SLZY5ERIeDO1IHIgpLm7D4EZZ0YfEH",
-	"d+0OLOWujs/YMwBjIlz7pCRwIgMCVclr4eZx6MQ0Fm/wLyyClOkOVI0AUXoo+5jRwpOG1ccDaD8IdbRY",
-	"b+/ai/KwN5mpSzRjGoV8lUzrB+AOcYpBhzNskAgD2ZaTZFWlYdOuEqBWLeJVvUBh8J5qDRmIVN9DZ2yV",
-	"BxAwZVbSc/fkODlaMJrrQ5mNR4uK9MFAySG462cI8pex1KliGhOOME8KcoLdrnfR36wVsN8xQRZ1ceWi",
-	"ehnnix/cKTt1Sxx3Nkl7ZZfH3FxJt7myhM1vg1wuMsrXPRdgDuLxMDsUDMsmF0Z8ZmI1R7ydCp647gI9",
-	"poiGNAcjHN9y2mdjT3LSDKGpiStjU+aXHc5ylYhLcKcUFD//8314Oux22IevY1YNHE2g4xGLCCWahVJE",
-	"010fDtLZ0XKBYZ9o0siVamBID2LGmMjimufg5mvBN60qaRlMbzWcnxVtxJa1K8z3WUg0u8qVKUT5r/H6",
-	"W2LPA9CYODFA2mNiN96Z/b46Sb6dXTzRe28qdrWSq8Zuvf0m3NgQ/pAnxigEsmud5KBkYkXznEf/kCc6",
-	"Aq4V4O4Y0jC13oVVTuIePTNuQUoVskzh/CadM/reFS/RbF+uqb+df/XSdiNumWxgx8s09n3K6WBjx/BQ",
-	"w8pzugsfujwv99hkh63MZ5Od6621GH4YUeznbE+dhXc0RTOzpB1Usyzb2YlpMOp0pqsYWw5EfZX8MPa6",
-	"mA07+axiaNTek1bvefz04uJJUMhj9i2mPr57j4nxjtBzQnMylnVk20gBeZyFuoYvKLJXuLYk0FxreQ5P",
-	"OwHrqVP7pu+8xbBf5paQYQIVYSRKk/FqWtQrx1eyD7fWUQK4w5JJxQg/zupb867HjepH54r9zsLkOwUz",
-	"gtqL70NqizTBssOCiW8KuHCtT7h1wq0t4dYH2GCbhy3mvCV75Bn/Sck+aQ2YiLjoNu14WgFpbwUhbrEP",
-	"+yMsF3eODtJmOjlzDhPoeI63RUjhglAxtgQkQGZzs5Z28zIzFY8LJD6zOCauFHYZ7vHcWxcP5im5eWUl",
-	"BgSW30krwoB3r86Oz/04meXMaNgLMnZoWwN1kyfvgSgddO3ELrnoFEbnw38dSnDlLh6lyw3yuOJ0OqFq",
-	"J3G67EGVoJJ77OJxutxO8EnS4NkqH4n9asE4ndEkm/CTbYUJfdK4oh2oXXMhBCgTNQKEYTIeNBTdamJ0",
-	"rnejd/m9pELIhOiYsYHtBA3HV0mgwjZAigsgl6tU24rzE1bL3fT5JZ1P3ut+IBXvwmIJloykul/ciwpl",
-	"iCB8B8ocsWaqM3MEPod+Cq5ZZKVR6dHM79rmcqDHYU9qGXIswMu2/8x3zPJM7IbZeazSn7dDzMwugsFx",
-	"ZGe/A578tB1z3UPtuF8konMBP7tBq+TWVu/26RjJ1qxMa6CmzZ1sYxHppzohbUYUsGw+9nz11FHj2/YJ",
-	"rXN7/FtGJbV3sYT38JwRxUyxguybW003LRhhgxc30V7jjisi3tI4syxGrHgg9xi0zNbzW+UBmJd0ZskA",
-	"BCnUSa+t2Z5/LWQRbCB2mR/exho9H6Cy4JSoaan4IpOK2VXLBCJPisiEIlLUWN2R+Gg2gSZtGsXjG6IT",
-	"JUWXdChPejeFyLEmApnMl9JjLldEyG8t5X4O3BxQEDc/yjK3fh7ktpR+33LaDZBnORIUTf7w8d1bAqQP",
-	"BBKwIT/fNqyeqUbNU5BukcgASTbNx21GdNrtQspCRqsemTnrc0GtpjpMY8EUbfOYJ2N03gHTFO5Mf8Sm",
-	"c++LulxHKmRlHsF5w+GvkIq/hnq26XT8nKDRiWKim/S0PQI25dpIZOQuYCRrzP/nla2afeXhHzNKlapF",
-	"H+mQueqWbehD57TPjAT7+u2j2ozcCzQDLQjYal5KQjmwndsS6CnGE00GMQ0ZYkoOTbCFf4L2GxDRMaBG",
-	"1VMhyTwLd2Tjkm1msA8WYQqaFoosmF9uCm92G1rwOu/HHoPGFZYOHROr/GsuacmZ+cgA4AQ/68EPTCcc",
-	"B7dtt2ue7bD58aEi0k9Ska6UUcNrOgLJLYkA1kusetRGTWpllEQt4HZ2oU9nImZZEOYr+PmI6kyZwuJG",
-	"Vwjp3E+PyqALoXFh5clpdVIV9Ch8IBRs5jo0QKdoh3Xe1vKKiP2NN82W7Qt9pPBYzoS5qnW4qj8M53Bf",
-	"iRzfHKC6xtvb93SdQ7Tru4XRH8YYoHZICP38MmLdG2t/JkRT7Lc7BtS7BAhD1v6bqWb1WTQR4gk+xj0F",
-	"iy2fZ+dereVbCnoFULDAFpYnI0mw5zDcFO7ZIHS6lMMFNe65yIviplnrRWHRXHvkGiN4w13iHsoXs1GW",
-	"A7kPeLcTrG0A1j4hWySW+Jnduw6i8a7YY07aZ2xy5BPucy0zsO20YCNL6/275EJ72sybHOF3m3Wk8g1H",
-	"eTJBSX6kZOMbTIiDVV6P13O32LMKk7CzbwfQi+sXmurl45LmMJyy5VarhDSTZwS1WQmYyJVBKUlo2Juf",
-	"KrdU17ibJTLgcs8+MVVsjalikylv2XaZn/jmc7rbSqbdXkJcO6tp/XliPJMK9Br0pLexllPpm0ZHZLMm",
-	"w7UG9Bfl+7LYow1NroJtNn3aRPrb5Vnt4lPtRePCR515zFwL54HlKKr+PugC3AGTc6Nev6wtzqRWz2LE",
-	"Lne6qUOgyYtpG2x7x4VUCcDMp007abxPu+z89wHrgjAJGR+yqKl79OLqutKoXNcua5eUXVy0X7x4/vy6",
-	"3g7ZZfvieefykrGw3mbPrp7Ti/pl+Pw6fHEZ1p5dR232onN19Tys18NnVxdzSOzdI150nl9Htef158+f",
-	"hs+i66sX9KLDKK2FV1c0qtWv6GW787RTb1+0a+3nFxdhVL+KrsP6VbvWqdVo7bm5F/8nVmk8rV9cPr0K",
-	"Kkkv7bcF5bEz9Eoi1lNrkg6MGrJkikGWrhdURjxKepVG/bpWWy93L4PiA8vb87FWGCAyj04l7uUFyYGl",
-	"791ixh62cwXa9AFV8EYt89ItVK01U0MG0jwCTYTi/1eKD5kLOCPXGjJ3oPMTpYoFmAA0bvOBOeSNO/GH",
-	"9z/+HJD3b38GJ+Nn1n5P4NzpgLx/9RO6K9+8vwzIm6e3AXnX7Qbk8+1vgbnyDXx5++YD0TI15rhLew9s",
-	"/BhEXmatg+JNeBK4Vrp3wrzlI01e4uDOPo0HDMPkQCBbJa9hKHBnoO1X7IwJI2gi6AZrBm90ivdvf26Q",
-	"dGAD6xDQtRq4JaMLWUAiNuQh+lIT3md3AtA+pH2mqMYIsK/V6984RwPMJU40OECgNtnIrtYEIrVcb4Gq",
-	"ex3zAROhGg+A7wBmgyck5kxD09xbotiAGYnj6s6gWVqLR9Agt5XT3s/+no1bvgMxXGYX1Hdhwea4to+h",
-	"ecFcH1/cXfZ9Ib+qzWAbgXuaahKCItaZ0spu7sSc5EyXU5oJY7yZ8/DgUlidEF4LhmB+b7ti4DsY++nS",
-	"jZTHWa/GREoSU9Vl5HG9ViNv+A+B3Z3k4gr/dGSGufPBzTIZXeKJGX79yo5gnHWNxwlBT1XJY1l/kIwD",
-	"iMbZIiwjkfDomOfAEOzVjo3R/DDIDZgLMuBfWKyxJybepUexSVfLbpngTpjHm19BP+Gcml2cu6mtYHsc",
-	"o9bkRmle4sY2KjYL5m6LAgSbYkLXZGjUX5K7YS4rqtzbTa3tp3HCDQacm/U4Q9WmoO2YV6o0Kv/5/auf",
-	"zurVZ0soEwWhNlDmVROOOldReSylI8h2tG+JlOshWgxkj1mhbWG53hnYVynzFnvAzxUWFSAROvNhj/0H",
-	"uyOiavb14fHgRC6ryfuZ/lrp0y+/Qi5NpXFRq5U8welRJd0jJqCVI7IG5tj02BdqJFefxo38sTYTThVD",
-	"KDbTBOcepV8E+zRJmDL3/7//sXb2gp51/vT1+umf/1Nps8bMmfCPzraB9ckMJtmGGvaNJUJvmLXnpLl/",
-	"b5r78kp6qQ/Lasjfcio9vqOX6ouYAn365awNAqpeu3pRu64/uzYf60Qx2l+m/17eVXb+NQefC/XmS1BJ",
-	"1OgoyioCOfI4CN9SL9d/u0/HRDM2O2E/L8z3Tzd2Aq4TcK0CXBBWz2/lo0myd4ne6BMHq6L4JofjoChP",
-	"ZsiPtSyZIQ9yW8q9/9TLLF6fq/B0OkEBXbIz2U2LSQpo+oFzAkDVt0WFHAQAXjNCs2RoWi2dA7+GHbXp",
-	"HPhJ6AvAT0culgzI5TyAe8hxf0C3Ocp8KKVYiAIdlijADSkVyYmKhVFjfSXlPLdQpcrKLQTNQTHK2j5R",
-	"ZSnqPyB1vr7X5nhVyWXtKZwzc5WZ4Sn1pUc1up2mFaAHdR5zomszzn/O6QnfRMxXv1zbk5+N2tr08PTp",
-	"Ax3JkdiAawSmZiEk7ixx6VspWB4qFj55g6hTPHgPuhb+HFSMRJLnf7f8D1Gz+rsCKAGqt8cJ0+URvJm3",
-	"K1UO3GsWDv5tGLJBcgbzqUv2cjyiY10yhukXcA6ZV1wPpDmXiFul92tlR6rlyZmsA2feM5aDqYva9SEu",
-	"79oLOQtMiivr1gOPSlkWU9izURRzvufOvBnH0/rkbCbsS3I+iCmfEFCLvIQDMaJTO4wdR8ReWcxaXdmc",
-	"sn+/deVzfdEZc3Gv95VyvFMtfWblxigXZNJM2CxfOAU2QtXSKmxZhQZgo0peJ0QOGKQS+iAuON9Rc+Ca",
-	"DFI1kJrZYjOeEPZlwKFvDjBt9mjcMbcc9SQUeWT9Dly4ESKSqfYpiZTEXDDXBzxRlMc3cF8R6SzelRsK",
-	"n1Qu+vTeaiL4rhDcowJzDqsEmcOMvgJXah+lkYI542UF5cWbLd6ux/d2Soyd0nndGvw7/crFfWWNlEC7",
-	"KNhcAX6zgq1vBrEM6ciSLiu7T0q9HVfW2zH9HkElVdDlPEkGunF+Tge8am9alaprYALO+vntH1/fmv+F",
-	"ty9vs/+tOg+zJKJ51g25Z2xgw/6ahYrBv1wWP5yfHcuYWxgYimokkxSSJPKeiXlyRvfkSJxJETLztZnn",
-	"TVgtOTfXLLslIX2pE3J5UbOhWTLiEQbXerzbQ2Ii3x0vd5oQQaj2hkwubr3kCV7AS/vJv8nJwDgoAyPJ",
-	"LczJxDiZGN+7iXFLdN+oNwMeJqlieZXuZGds1c4YMsU74+/Y0MgXhkOKSEjFo0zg2kw81JQ1iaH+WvsS",
-	"IMjYevyiRiJEZmIPzRMU9F7Zngrc8AeCD2ZZOMp/1ATK+9z6knIzbCR9cIHKhWsYYQdsKsawYiXRKZR8",
-	"CiUfZQ7MUcaJRIe7JF6KyOGSbamaaF6RbjlEtM/K+v1Ln9c50w6YORINhrCjeiNCtmU0LtCX3PiuLJgz",
-	"2rEkJ4R2EvBXYaYuCKQpSXVZywupuZHvFUpRfTn8/gTJ+uXw2GonkUTLPoPZZ7Fmq/hhfjN7+xTWXhOu",
-	"zCwWQw+kTyPwtzKlCr1bVgGnQsuS2SWpn0qq+oit3osWbMLwA9PJa/+kUwHqlgpQB0qGLEoV0xtshGDZ",
-	"nxZtgzCvO4PNQODF/kNl40oU73aZWrxa1mxm37C46X6+0a4MXYO3lUblH97+8vLDSmzIPR5HummOia40",
-	"Kr8wMgLa0USSriQ9CX6nRWiN7ZIsdM0yGmPk2m01Kh9YkioREBqCciQ4iwIzULN4qQhjtjgpMnueGQA/",
-	"vH5l/jC2YJOaSfjL/zOkMTaIJhEj8X/88//hIvnLv6m//H8J0engL/+mOEsVoIq5CAEjlELzyKKMtloN",
-	"DAvFONfQHheK2GCKe7zvGEWk25j4isWXMttXZqE4IL8KqQLMve3SiP0TSFuZJqG0ZczNDh1KGOGACmPN",
-	"/ONXt4tvq+QN/cu/d6l5rOpSwbXN+q684oqF8NbqL//W5VLQmMEEUHOKE/udnREmOhQzjyV4ZF/2KFcw",
-	"EBD6zpPGIDTWY6Qrmca2OfmXM+/wK23/5d9AowMiavghbqBnZ7WrQlsLf+zdYWpUdKoTygVtx6ypZZzC",
-	"k5dkjL5Yr3o2L0kOsO9FsQ1YDo+xCUauc9ihN8MoFnA9/uH17RPiyyBpnBEnw0ZtjyEVTLDYXPrqSUB6",
-	"LI7Mx8XuGYqFUkWOgNlFcxFac/yCPIGgL+hsj1sOLlrQfs2BlAs7u0nFY1ho1H8nLIUOJbmtS9zWtc7W",
-	"VORADnMGzSQZAIF7A5Mr8CWaHwAa0C7lQrtsOsWMJqAeGakbxxjncjcxj/Fk08bIFIm+sXoEBvQFoaGP",
-	"9o8oB0e4OcF3IulBcWJW0IbKeuAekZHu4HkGkqA7MbfeNB/+tm3xzDR0GXncEjJp0ia8dOtJVjvpreFC",
-	"nl++TNy3viypiESBlj+3+201MinGC5IpL2Q2IShWxecHMHcluNxPV5LCwn+rPUnmtyOZJRVWZhIqWm7n",
-	"X/0d125OMnFM12xNctKYTxrzSWNeX2MONoS1R9thZXEEPZyKr/wgS3zseczeUr3Xr1wnyPuiGPC3QP4V",
-	"JaOejNlUbxO7fRtWl0S+ybJar4W1weVqvdbTEDdd6bWQ5JmBCSsas3soBTtWwJgV30MrjWZnr7BHcwC9",
-	"ebXrHO++p4jeLsFmRjyPdPgXy/+fTb8L0VWnQm12MQiNDVCPS3sCgLaKSkzgP/BMRXBESdKDqOFjSDkd",
-	"u7BhCPS1VN8/CYo0VuCiwGyRvAMjsNhmsc+6DbBBFGp4Qd4edi6IRELbz0WBDt95M0C32yjhknpumba3",
-	"Eiq+cs/dRlr7yT452Scn++SA7JNXfoSHrml8AD92QUBsSa3Adf1e1QrXWY0CYX6xsdpcheCmsDZGsRCR",
-	"ztqs2SYDmdlT2mfNNz7yHvaZCssi4h9vsVfx/42Iy+9XTh2RRMoEj+s7uVGxU9+Y2HH9ONw4D134/Crl",
-	"PYEMVo9vEJDckgTaY6LqIZi1UKwARL9muwJlspkRtAex4lpIMqLjXN3yhCyBlDmpcp2fVkwxPUbT0SeY",
-	"vsuogEEQLG4R/iZ5tOlGSyfBdhJs6wo2QMaNm1OYW9mcfW7wgofuJ5d0FmxMnP6Gs3LoUhSzq3O+Sgbv",
-	"FJWlVy8pThWj92fdmGq9xxZkrwWhgjCIc4hw3Mjooi1NiMyTgbmq/J5Mlc6owrL6iYunGfs+fGK2JBfd",
-	"JwFhwNIBVPhcF9hAglyOkvbU+xFN6FnuoMpOh4dMkZhR5UoELcU6StlCPQL2NsgHqWpPszYJvqA31xkW",
-	"EqDarIcchZYJ1nlzMTOZ5+odleznKkNyc6QZEmdnFuDFC1d7QjpsRBLFmZ6W3LAffobtsM/Mp6zSw1Le",
-	"c2GwTQodcplai7kn9YAnNPbV3NAGts8iHi7ZSPuH7K13nXLkn/wBnSclIPXBJiJ+IxTOZaFzmAZYVIAi",
-	"jHpMHIvyAHo3pTA3y1A2h1J0mGIiZHr1DCTXruxl7mbHVS1i9mCUxruoF8k/qhJUCo8uq8zYZ9csKYZM",
-	"LBm72KS+fIHbKOEhH1BowLeQovlSSf7l7INMu4wI3gXNWQiGUtcTHn3GbF4QFILE0IeTdlg8tsvmFyX3",
-	"Gi8+1V5kr7Gk42OtDPri+TqwHPrcwSdSTHPOH2Sq/Jxs6yr5CB1Z0d4ZcqBEsE2aIS1cpokGAiWDE7SP",
-	"KTr5nTqPhSybrb0qFgd7sFY8E/tJlJ5Y0G9fZ5lVom8kBcR4cpt7NUMsp5Ocf83+WDtLeurs7ZrG4yRO",
-	"NylOg42d0ONNsJ132g4np7YwypKAQOGMbymrFlu7c9tbD/K/GoVc2hHVWP0GKr4IWRxDfHm+wz9HbURJ",
-	"h0P1nIKW35SoNGbzWiSsowdsOnF2xgmt19aXy3tJkT36Qz8/U3a7UvYc9/+eooe7RYuZNDeg92NYxRgF",
-	"rpqz+jBorBAlxN9uChT2FCn82GMkZh3knnvLad/ceUVdHjfgNsKGJ7XtpLbtEcFhY28fwXsyjr5f/F4f",
-	"ogt087zPnM5YJW8xgIZBrY7Ezt7tMeGJZnGnQcJYavO9VCRRVOgOU2a4mZeJa8ceADEzcCJPSwSzgMcp",
-	"D1x2k8tG+MAi8lJJrUkspY1OUdKhfR6PzcT9pHhEx4XyA8X6lIumHDCxqgT5xRyAk/w4yY9vS37YDHbs",
-	"/5yD2rWr5OYJk5wqvH6Q8HXuZkcVJDxIRrn9RgdzcnxhJFoE2TpK9jcCfZcw9xDAWQp+oeJgwhVyvTRq",
-	"pZqpReeGXmw4WJidswMLFn7uSUw4gmWxPapPfszFNNtPPWZztlxeWJBPDunQEFwXSPMZYLCyZY9TyxbS",
-	"tNzubmE+lSWxsmRZzsXhQqPjfBTUJVGRrBuME0BcEzlkChXnVMRM6+znNExAM4Coqu3YoSTmZ4JS3KeC",
-	"dlmfiSTIgrKQ9pZP8DKf9vMlvaCax1J0mRkPFT77jaJe/riVWxMz8mZEx7pl07+Kb/BkWmbhW3+SBxS1",
-	"XRJTVoSM/cVSszF8r7FUmAEG2ZPQ/1Vu31uQU/DOv2Z/bCTimlvQfZheJxVlaypKsLFjfbQBWJELE5w0",
-	"l1IiafP4wiSVPL4AObvoMLQiGJ4z8e17Vfe9gnNUX68RhrHUnrWq78oOpulqEnrPBJYFrV4AzkQ0Jci+",
-	"5W5DJ6F5Eppb0m0/0XtWlJquGHE1pZb5mskNeCZ/zN3s1OxiS80uZAeLueyRwL8ZGcR01mDMVyhU1pBh",
-	"hWd3JXQLK3uY+WrZh+3TBzsNuheTaGXPyJJImf0qx010gdxEbpIWlg2LXmtu7pZ74SZ1AyW7immNJFD+",
-	"ryBLTLH6k05jmmQNTwklba6SHgmZSnjHrE85O+QlvnWJZLjYZrVHBkcH5sD9RY6wPk3S2LVIoJphn6Hf",
-	"06hbFoY6rNqP1wnRLNH+NR5p4jZOQEbQ3Bacg7HUqWKPNNE9im1e8aX7DCRvKFOR2LYIVfIZmi1RbecA",
-	"KShuCCVm2ymSySqsxIXa8BHXrOhv9eOJjZzUhFrSo0kiiiztVKWoFLeVvGeiQSjcgnDh3wkqW7CGd+yy",
-	"DszmtPW4gfeH0sQBcjbaeaUs2R7dq1N0aUDaDWaseNz353zNLed36nz9gzm6pCdHpEOVP0lAJBP21giv",
-	"5xTV86/ZHxvxsBYO4f5b054UkMNQQIKNHXy0NDPJdmQuWpY/Hwfroi2MssTDVgCNXfhIMbfxLB3MNq0/",
-	"e47m6WaTC3eZNCvxEzzLPOqoDO8oZdu3ufEhxt72/1rfDM93dpTynkCjAfLYbCVsGKYY0QmPYxKljDzu",
-	"0FizJzNGHknBylo+tqWMGRWbbeeYJKw/gBzGPwUbEVfThM04yzkP4cUqPsrORXb0erLPmsDFtQfWAHe2",
-	"DrDvXgYxmRl56Kbjq5RN0AZwHbiEF48IkxaeQUrSMicFvqYiIi3BWNSyPlzfYc/2NYdW2TdEM+b/RDMx",
-	"y6zx2eRywERApCA9iWnuI2qgxmgY5r/WiJ1jMs6z8Nzu2at999CRnD5mK52Q/Rlefpa/U7PrfUxF1mgS",
-	"2lVaZFjZ4sqw5fxrx07vRsyt3IlYk8Dyu5NlwYaOxPEW7M/Z14djiuQHWWKJ5E7Tlor18/VbOfUURJu2",
-	"1sUKgfys9H51qbbpwvvpE3qZOz0rKnp7Krg/4iP7QGOqmAoBzYm3JZXOM2Hw9Rs/8jOTe9iQR5BKbkk/",
-	"qVNdQZWNpU6I2ao0TKrk1k4XMnD57PVoIpbiX2sejJQWeq4ALzSKXuL47OiOpWKziD/1T/WrTHr3WdKT",
-	"5u0GPTTzhUyYY99P+20Gvbv1iCfQR1B2OkuAVmG2ltG+T7i1QJEgFcSiitnUEMHAXAvoH755CHOG6ncK",
-	"YR9ZojPkgfCqdQhGKQtcU/2P794/0iSkiHSOv1lxfX+DP05Vl4mEQF+HIRMQLzbbjzGo6LG36XAFdMq4",
-	"a7BIoMe7PbhTMQ9yB8jnVn4zqtWOy9XRJzMbAc3MVxoVKbqSi26zLwVPJGyGfMn6R5YkMdKQj1gcr+iA",
-	"wHncaOe87x4GE6yVLlMFNo+Be+y6cggqXBjL8J6oVGhCNeHACd+jEWhobcbEdIb2ysac+eEx4o0PCv9o",
-	"GxckIx6y5fBi011Vvl+MsO0kMnDYWDsJSBSb6Wx817H9F0ryYJeIm/4MDznRKBxzrvJhpQ+X9K/Nz8sv",
-	"0Io+UXTIYt9SflkumjUSbIRMmjqhKoF4yK5Dqea4HWAYdSIR96iI112aq5CuT6g1idBKJbSrGFZ68WRe",
-	"nPJnzOnfY4xyoXOy5N5fenfuL4QJC/ANhy9nKBC3UeTSRMEIx2RtKyLW0BzOv9okx/UDlvZo7D8z9FuW",
-	"LcEGjsrxhjVtRdXBRjTzFV9Fszgr+NpGIPO18JDgm7NZwdaj2K3aC7gq+cWmnbuUIEg5R8LyOCLtcS5H",
-	"VFseYpdhNGFAO7/eABcYdAPXjJDqFQKmq4nXjQdLS/BiQLUeGBtgBU1uT3HSIz3/82Ok5RCwoMjrcZ1I",
-	"NZ6daNyTpC+HLMoS34wGaQmusJW8hP8iO9SoN66SD3Jk44PG1M5HCBe0rn+xozrZ14dDUzhPHLfHC1fl",
-	"11fpFwz0Bb6NLLDTLqydROYGciSWYA6o50tIXousySPSuEGVnoicV6IvBcg1xfV9M2ZDFlcalT6LeNo3",
-	"x1LmBi6aQA8N+kvbcg1X1reOPykqNN9XwWq5fvIjONkSP7LDs5IXBMid8HnPNNl/Ah5Bs+NbVVIINliX",
-	"v06oiLQtGcjlKJvdaLCnx7u9apaBDF/ZXrDa1seW8PdhQ1cuoEc7qi9mF68SonR82kcXJsgd/NLisPrZ",
-	"RW053Wez1NiLP/eYVJ5ZecpGbcBE+5V1HdBxD+MsE6lIC7mUWlXyg0x6AI2oNckO5C+guQJuOSNpRjJX",
-	"5wWvEuUq382kJUxg6TsSfULZeYr7ht0AdykXXbPqMaORb2itUzXkQ6lyIMETEkmGVlKHo2dQsQ5TisZ2",
-	"iAMmNogR8DpHCRIfWJfrXDgRunAqxYcAGm5uF1Z2luQNfQM7+oQoDyAKHQyUHE5hCsweodkhIVwksmCv",
-	"r4w1QiZsB+Wbb+Exx8WZJMMwVWoXhlLuScZSKv65VpTyNtZyxuoFHu+SHuOKJOxLMmPgli66iT8svII/",
-	"BFAAGmy1sjNNelJt14DbYFeNjrmfUVz93PQxWc+W8+RXeeazYFEMAiTQr986CBULGazwDfTV0DEbJJBU",
-	"Vt1DyNMc7QMMeQKwHU/I8w1V9ywCQ8frNjxTlyyDecZK3qFhUmYQTaS3F7tWz+5ZZD5vIc17s82adqey",
-	"qIW30rLP2jIakxFS8/vvSZ+OQf2yjPNcwyPnxWHNftlrHHb2wXvWuFz54C19ZvYXiIUV+E7rSD+bDwkF",
-	"eFhPaTr/av6zVPyV3FrZC4+Ho6e9FDa6g9l1M6O09uCsWVJ6EqJbEKLBBk7f8cZ2y8/S4cR27fhKYrv2",
-	"BG8ptvsD9PwjeOTI46e1yyfWE8IToimPSJt1JPCo0LEmtC/B7eHTCfWsZGjfXGVSuj/gzyCfJ8U3FWxE",
-	"OlxEkFhBoTJk26pAFjNeTRXYdMx4CXiIeZLEbAVhv7dI8pGiTans/jHiyYZF97k7arPzsAUj5k5j0Juh",
-	"RI5F2AJpCd/Hb+4xR+UCwfLNLTs/8CGVoHJm/7XV6LBD/IWVDzuoRn0lZcPsCmvDzfnVZoxwu8cOrpkb",
-	"dYc2L/O+Y31hRaDaX93Y9vWnUpdIUX0CpwXwGw+5ztQp12yZaxIx4MTaQgXZenrKniI+P7BYii6EzwqR",
-	"giOpI/uWFBdbQwYY6Dx6a5ePQXbRvoPEkLnaqk60dPRJHfdCjkQAH0FmE9CVL9PpkYoonxIbmiURtino",
-	"xMXkP/75/wWUsJvdlYdgTM3Mf8Q70LcmIW2quSaPW+f4LY11KyD3XETuCU05ZErxiD2pklcpI8Zi0USl",
-	"AvMJhRz5Qnv7Ph/fvS8Qw5vB3TM20N6i0iyWNGp20jhuZR5anJeRTOMINKkx6RuTsMS16zkECzgIPIKj",
-	"3thMX/YQN/xWdXPBb7Phjin2PTUZBj1IKOOY0W7q3G/Q+kkK8kaKiI5xw9F7hr1KlwPLdwMmUKb9ee0m",
-	"8m0mWIeHnKqFUxbbtjcT7F/Y4dj1S2ORxELtl1wJ+IZo4cK8Bl25/fmPZy/h26dXuLtE06drVBo1/OiB",
-	"Ia6SIWlvC80Y4DmFFMge7xqVRjPIABwCvFeE0VogNUKmKjRbZ0Tj+yY35o1OjBrdqFCtmda2BmUy63OL",
-	"HsRvIE3KHBVX+LCyBBzEVMzPXbChbSx/NEfbgLV1rC1ovb+HhxxX5sLB2O3lVdPO5+LSv7gm9vTMGIL7",
-	"soT62m4gFMKQyeQ6oAAYWp7cLWechy4isZMquNvBQHKRgM5jnZW+dYBl9Cxkf9YvttkQ4XKVmjoPlpY3",
-	"b6W0BayL8oGhFdoYDsZNOBTZPaT2bKsLrItlcDgV1i+yXMs8Nud0m85nti0+/B5yGLDrxBcjGQ4w8cWj",
-	"a5GM4qCzX36eFNAQTDIKOsoInlTJO99GDDLZLK05ZB1jvrVPDAbzCS0nUBEg1zUjTSeZ3ubsS8VQdRIs",
-	"Zy/lrCVXM8Zj5ss12ReuEz0v0+U9zvx+u17pKRG1tjQxY1oEm3Dspcd36YO2v2wZWMWSI/7K7IJvlrUA",
-	"3s4S266noJ9/tVJnfZ4Ce6DWzIA5aWsnbe2krR2ZthZsALGPNcPK2O/lDGMHG0KdQ4hWjCBmfGjbbhPg",
-	"Qw8NKCzV5kMsDaOxlpDdMfK5WWONv5vBMxXkgx2a9pnlDrCuYwgLmMv7GGwI76ul7Bsid1U+DTSiY6hl",
-	"s9GRiI5z1LtL8nKspoRuOsfKoT8uLf5VlHu168oK1teesqqODWEeoubYACfVhK53DmeN7o3re+cAVE5k",
-	"ZwzSrMrKQskjnTv3xrDEMw9mpit6j6APqDGIoQxWI1W4UWE8MribuhhmRiBkLF9jQFN9b4AGC/LdjNic",
-	"U65z3aKdfWuLdC3UcYHOWes/7vAvLGqgMz1whnpARj0JsVCkWzF3MLcxulm5Lb1K3wS7l9bHsxUjkCd7",
-	"42RvnOyNk73xTWsD79OkoAoAYZZU9xtTCfbc/uOAVAJ0JFtXNxKQcZCQkZG1QioSKTkYuGTGDYjQfAOO",
-	"kwg9idCTCD2J0JMI3bhBbVE2nxi6UavaHKmZYZRbv2vRdMvZmzEV3ZR2mQ2P4pwaWWOF4e371490QFis",
-	"mfstDuiRviEt9+uWsSi19V2BPKqSX5CuSQdEMzXkIdOZLZmnbzdSDlj2DIpGN3diKikLKeIIBf/ZGKlK",
-	"bLZ0lbxOSJtRpYuvBdmD0CfL/NIJUUz6MsIcRCmYxfY93UvZ9OM2G0uIAEvgC5U4SkkiCXWOUFpQvRO3",
-	"xo6GflqjHoNH4ARq2sk6dFk3ISQmKzUmJTVi6G5E/oVFOX/vxJQsHyguktmCfKqPCAqwwXhGepVb3cri",
-	"XfkG41/dj5ZNpBpEnYJ0B9WsPUZ6oBL9qs0FhdFOalhTWPEpe81jcO1/cocjkQRWdGInndz7yxVMTUJl",
-	"xDudmVAJ1QtJ7k1aHSX7LfCtAQhCar5g7oByDY6xUA44i6AGIEBeOoTRKpnOYDFQ0qfY9BLcY3jSLbDl",
-	"7lQldjPpDA5CGsdM+ZLqeyFHwGWjGIlZJzGgUoYuOfZMl9Li3xAjCANzC2MuwKtaOVDk/p42HsxUzsmF",
-	"nd4f3JPOznw6oyrmDOq6gN1zBjiZCdpts5zM2DBKKnjIbQ5NJ4E0dtR8LlFJstWME6pTh7PYTFymW5lx",
-	"ATvwMloa/CCnquXUYRgXtpTFVNeSgb621Q0QRjI7tUP7PB7nxpdfOXPS3S+Lqqi72uuqy2ibz+DqRC78",
-	"4tdIRuxe+2JpPfKVOfgl8gEqUbEGSO+jCNY+mrRZMmLmkI7+f/b+dclxW1kXRV8FoTgRtmOxqkt16Ysq",
-	"RpxTdtvTXsPu7tXdc/jsNeSQIBKS4CIBLYIstUZHR8x3mG+wf+yI/Ws/xHqT+SQ7kJkASYlU6VYlVVt/",
-	"7C6JIkEA+eUFmV/qQ07We7LAP+YqOoHqnb9ynOn7WUmRWGUV8Zk7te5r1adDbtceAs+IYnfQBKUy5hpu",
-	"kaVcxljLRpYygt7p+tZsQxOKDQ647SK/vRPp3uJZG6ZkemPbqrb1T7x/ptfe3aH3Mcx2KGG2pbkRW4bf",
-	"8N7FJ73BbA0CsOJnNcOyX1Z39THM9yTDfL6Gqn5Mzz+evaoZ08VfITXv3u7RJaVn/UQQFqg5gHDEbmJ/",
-	"mLX2lzZqbpSZCgoCKjF1DSFxotHPqaanuAIPmTIngtfl4Kx7LWRgK9qmoD3jUgY50Ir8kqE/zhMMDxS9",
-	"tnAPxL4LJTGQLFaLXDekAZZuVXLG7VSuag/h5nhq1lDx3iuj6VW5583Pgk25yoDkZKTZWCeCSWUy6yWt",
-	"jUvv7RTuqbP+V3L+8b0YSYt7VjbnEGMnpyEUJ2sM670XFkPCTESusZ3xUVUsHRM8YTzWSgTgmQjAaWsQ",
-	"oKpcpzDcDebY/Othmmv7Fdy+TNybNqkwOr6rLwi/ZxRFJLhUPzjUuYoaxlNc9pQafmvgScFIYc8Iu8lg",
-	"OjYytUXKxrkZWCVsNayI2ECMJWa1Wpkc6DTC0O+KFCfnS4g6VrRjH7AgGLfKYRLwAfzZzTvQeXbo9cA3",
-	"hrlVFhaeLQbZnQmHFgnFnmqOVpfy3sOXnKV5DBMxSPWtUEvrd2nu91nCu0QeN5O1TXb0Hotv/fZfEKc3",
-	"PPm6qertCxYderc2mp59pn/tphTXj+qxu4b/dRVUsBvBebpE842icDgHZMUQ62IjXgAfp97RWbub8sUv",
-	"KyvcVDc+cMfvkkBLw6RiN2kss9Zmdty+qgufrOwurzJ8EE32DOn99hQWfSxxry8lKPEc++rmDaQaZ3An",
-	"Ur2H4oCjBbGqBXHxF7EgalHoI78VUF5rdJxDpH3Aw9udYxEo3CMYedNjdxkfdMd9wtTGlOxuz+GRBfTd",
-	"tVaZYx3eyDx5X9z1aKNsf5YLm2sHRkoq/hRhdhLG2uTp/rt4T4SKpBr1aDx9zAjNNPX3hsr9OcZ0Tz2u",
-	"FRVFmFsRsW8vz8+/CyqM7RXCAYszxrVlqPTxn+r0lnLBiHmdq5kP4+2InRzn3a7VDzT1T4WmXCeQgYIY",
-	"7viw7RLFYsRjxmWEwpSxoVTSjMWaZ5s0H+9hgvYEF19FH26cQfSk/R7bFCUOon0DdfZHqZa+4cA3BtrD",
-	"Yk4oHoxihsS1e/nw1rABHvaOuFQsV5FIMcn0G2NvQRBAYsuVO/8F+vaAcWwNAY0iAtd0ody9AXDiepfw",
-	"8NTaF/gkhx94IopEfvuaY2nYhFu4bs1x2Sciknmybo8X2ItHVNgk4wEnj3GGorRdM37aKwdjPICJ4JR5",
-	"mbKglAUGNUm5cqoJ+zQN7FtIlYlUmMyaVKGIcqxIskgRQhPLbykb/c/cZHIoRfRd4NUflk/B1LrLqItH",
-	"JJS3QUBCvnPRzaFUPGbYwuIkn0BzSmmMVKNr8DpibbKe3bs8zJDzrcj3QtDjWSaSSYYPd6mh0CUzwn7Z",
-	"1oiZcGNEdMp+rxAN+8JYpcuETBRzhc1h7w/R2Z1aPbBjnqDZg8ZmTyrrcRaeqEc9Cs+kIlewOVpVqcuV",
-	"tCuDpU12AqXJRGon9Y3kiZhtaCLByxyhcCMovDHgWMBe3wICTZ4cAPKp3ljHUR9NIDB42EgLoBL3JfQm",
-	"0zraqTDbd9+LjXJsVXRsVXRsVdQUGrKItCmgmTAVQp3oPDuQZn3XaCjtELfwFd/m2ZN0ryDLUwkRAeMl",
-	"xr8hbxnd4UEO2eWbWBX7a575FYjda/ASIOyVaaZ30S/M6MkeZfCm1BPSuw0ZMU5PObYzERGFUtA1wQVL",
-	"9J11OG7imEW+F6V1UVIR3vo2/nNBV5d+T6FDqax3EmIGpfdLYnknDBvM7IN4nAoezTDmQj5XdWTWDXIl",
-	"vZtmkCBPgV23D2/fPRWsMHqyqho/u1wPI+wsHAFis3jsr8InNtuN7BqyWrly231jrMgET5pbC46RGdM4",
-	"JTGUse8RpDEDK5LRGsUkH+3jjoUkD1NIUqX3oiWDSiClp+xbK2/fBdhIqnI1MO3IrGHAYZ6mZE/7MdN4",
-	"BlrHAgq69lnJsYITteL9onPrm2ig6wKnZkWnITdr+j+7rMawIvWbsP7cPgoymjm/YONp18zs0CsxPo7F",
-	"jBkhPMz5BthMq4ClRcHdkIeZYRIBpNyFH0ivSPJk1piLWukgjj9Yo1V4DWl8FFW3wV7rONYUhQ13+v4K",
-	"NUrTXGdaEEvV19gp7SaKgCwS2OK01y1bWR7PPicwlzsp1ahIwGPnWj5tJRTsTgIO1rheVm8R87BiMB1w",
-	"5YVMa4dbkwnpResxyMnmpfmZUNF+0kMffYLuzRQFPQ9GdhF7oAxRSD/DVBFric/Tc/hiVmPkSCHvBmWO",
-	"oBvm7uEJzaAFbMlaAaLL9cMXQm1tVDypVPkjfD/J4CkkuzujRA+HO7BKUq7MkN55f74ISj7CQZnKvIAG",
-	"4rGFZzIehmKSmevie+Lqoe+NEAZyfrHp1nQswzGTkVCQkGJXe6Cj2Sl7q+hW3DUFtOPoKhjBQIQ6EYb1",
-	"3RylIuozqkBLsYFjPAscFVF1hGMgH4G3AvJgliKrlMuwwZRcPXTRk06VAH3AjQxNV3EVBYwb1p/wNDNA",
-	"7hgwilDA4QZRIt2JOVqN4mDQlDpkk4pQIpvq9PYbyGxJTFAidKf4GnKnEPujZgPhuB65ElN45a5SOhPm",
-	"lL3RGbEedxjPMh6O4alBkbFjIBOQGN3t0wRPAjblMRA6UVKNKSUJwfUZ+J128lzGjmEDYWQEC9VVqRhJ",
-	"kyGGB5X31dTfzJPC66nCN6VjfxQJZF2W6haJnDk8VKpcZjOW6VuhkHxeA1s8sEefdlUpiF5WWHMty7GX",
-	"G/ISuN2Di82m3K74gmLkiuUKcydxeAGlZhWZU/h7lz9Fi1Dbhc7lXQJnvRG9wp3GzaqZGfNU9HQ64koa",
-	"jslfmZ7yNDKgmNNcmYpE/dd//Kd7b65Yn5K2BKWY+vTvyK4LN3ZFQI3buR1q0PZWBOcy0in+a+rI8Mkj",
-	"/0izt1+yBoROKjC7ef8rjgaoEFsghcQd2PqjlOn0EagIcTvquWSmNatX3SzsJw7g16BWgd4+7QiAV4DN",
-	"yU+eRB1FIdPQDtbL/8a6N1eRPoEy6P2nEOS4OURTzninap9Dcvi0OOQsHVKi4s60Bv53C4QOjqRhI63E",
-	"DrO/7QzaOf8NJvGpZSh8dPHQbKqJRdxOE+wQBpTtjMfxMTfhEY8e/11FmnGW0H7aTK7vpJFZM5nd715l",
-	"a0O1VtA64k5LaNnqyLwxnavUmycbiwQtGPGJhxm5/dIwM7Z2AwQp3RkX1GbpgjTpGiWNDFegwpToNK9x",
-	"mvkPfLEndZ55QhTOD3+gWTyoFbRKj133QBN2BPZMMnp9TryCsjoRdiRKZz38V2i9nDiG7+xm22hgsFUT",
-	"HrkGSdIUhn5Trw+X0rk3ujweJVKd9yZkwb358f3ZWfvsrL0R/fY6Sawr3ni4BqP58EUraN1KBWz5GjIY",
-	"S3utMV12a0rzoAW4ptc67tr6tBcg58CY9ywCAyWtFVGdZ6ng4Zgh6j+dE+CfoKKnKKvBlDXDolz4VuSu",
-	"lRwhYgB5ajxj/RKonjKCiEKl2NvciglolFI0Jyh7zs4FdC0kSnXDDf514LxrGB240UPodWRc2WZQpMlV",
-	"yoWUznDkVJ5ccs/JtIfFs5fSi9Gd0T/vWwjFgfY9s3NJAzs7tQ9/9jzTfz9gfXLqe3DWXf7AQUR/Ud3a",
-	"Mfi9v1fHdwlurotA60v9/g69ceJrAOedx86vlp3wHdT+oUBsaQE/+wz/X3rYvQdrlo7PnXRt2VvlaFns",
-	"x7IIdiHPT5cysUE+D6ijGA2w5hzaocIDkSXekDZ3Bg2k2ZdOkrHkV7tj8zE3dMQBpN/Y/BUT7+fBKeTK",
-	"XpfxW4E0U9YWskYFRsjm9X+HWXO3j0aNo2/MtL7F2wXYetI5ZXZEGAJY4FbiaOmAfEHZ87qsjhtaErvm",
-	"dKxHk4utrIS9sTk+VVC5h8uR7N8d6/9nuM331eTmEbCo1sf6JStFR+h4O8pFFRHIQXEz75yUTYpwYJJ3",
-	"IPD7C4izVHPPi2Sh+KmEv78qOPg3ebcABgziezvDg7EIb0/sAmezvxoq/ERJbNarEWklrw2jIgF14rRY",
-	"MNDRDCgKSp08YfKol2cJSzL3UitCiiNtBHtoTdZGGALs+Q+4hk8Ea5TOoDn9FBpLZXqEff/tGoQ8jt3E",
-	"UwojBzJW6tveaQEeBS1cN+DeFCHPsbnmyjBVmrQf7CQewWpLsPrAZ2w6pnUsBIAWa1eAhflbfzWoqvhS",
-	"iag0RHRpZXhgVpg5cHAlMlMEY5X45ELL16wPBwI86wM8QZt9B3/qlL11vfntwzBNDxIOlCNxskCFAfds",
-	"LJLruWd7EyuAMLV/VDmnkI79VjDBGIWX64LJC1jaR2XWA2TsubXoF1x5BNsFwuDcQkzY/rbv8yem4PCB",
-	"M6ohVr05TuO2fXImoYLOuS2tRlqqUS/RSmYaNisdKFVcyPNqD1OdZ3aKLDSILIuB/4FNRRxjtA9wiQ5H",
-	"YQXq4luvNvdIsX/oEdZ304Z1rKce1adYl7srSIcz8L8YoP+OPffEwsFfVkoT9hnNCtCRYPG6gsIlggvY",
-	"V0zcyUhYPK2SAJcxrTa8tQqK2R8+Xbf2RyBMBBQCsz/VagQ1t0ffdg+48g8tfQCdiWJpRJrqdGN0gWz2",
-	"pcQSSW4ypsSdSCt113P0EmMesUxbX4/OvhKaYThPhxrtoYS0dGbycOzqnVbN4PodhnkkpHhIQopS/lY9",
-	"BwWeH0TNQ/wLUVBAO/uUSyOi3mC2DqMegesNC3VupKpW1jxEEdr5joksrCweDoUF5IED3hQ9RS3mHHxL",
-	"UagtimUI6Oe4iTuQnA5gi13iU22hFsI6TRisNBvF3GCykcGzOsq5/X5WVK4iE7LJJyK9kxZ2XGuEaqOU",
-	"Aq/tLRYLfoxOBHi3pbLdosbVZClXI5GaGo+OU0N4u3/2mh20ggyuJ19ri8/+UoRg8msEF72Wr5YU4+9C",
-	"TBxAwOamYtTt7KZnn+3/dkKKQULxdOupn65CDHYgPk+STmOKe+5gU3FofDWxBhK7xyDMmBP0/fFlPPR0",
-	"NBkq69oQU25KnkLJgNiQ22Izc+EQSuSUZrG21hB1nBKpWN9U+FHtMCR71BVHXbERdwcqC+f7r2MyQYJW",
-	"c4TpbRwJk7GhTE0WuEgjtCiFww+ovgfvB+q3Qp0kMstE1LHChfe2M4me0a2cTEQUsLGewgdW+CCoArXS",
-	"2CsG8hhP2ffQK8piUFf1jVSh+JvS035QJGbH0mREJZDwLBNpgHQdcNqOdcRAkIEVxS46DWkO/ZJ/3b92",
-	"hcUQAtIKijCSSTYDPxnqjYF+INF3rp2DjIWnbxjzifXqTll/zE0v0akAMg1T9LqDQ0q4F6V5jnlUdHa5",
-	"cbOUiTg2WPqMJ5E09mvWH2lFd+2qTLMo1RPMWNeTGVXJpALJ/EvPtRMhUpbwGd1tMhE8DSrkE3pYYWSU",
-	"MXAmWGVmeCLc0OwtQp0Ilk1lSE6tsSvIY7qEypOIi8ReP3AnAUiCoZWAUUg1OmU/0G94Ksid1Sl7dcYi",
-	"eMNvrd8tR3nKB7H4rsMu22esj4vVE58mePhJ1TI6thuRwnT/9R//WekxBote2jxWDZ7RkSf9xKXyKq1E",
-	"HVkEhDdJQjYPblYlqrL7HECWckSuGR8YobKO9/LhNSE9B3cKDZqiKA2BPgNB5wINE/7pV6FG2bjVaZ+d",
-	"na0QeuzbSSsJsglcsFG4+RticAdAQNOCM90YIbVLURsitUi7cjS0tOWysTCi2PwBo+7MuOksGnG7cF6t",
-	"/rPcfIRKKeyDxadJDIUWQx4bUT9695TKC8hMJGZuep8vTm5gv/8Fr70qvuZpSs1cs1mMFa1p0moMAtt3",
-	"tb9c5T0dvcsp8hCJaNXXhAfc+47ts21fcodFuA22xGn7/OLy6rk1KbzCW42T3RoVePvPX4KWhd9iyuwt",
-	"XravMBbgGqhUd5X7Yg0OeD9bpTudkrFUbcn9R9BymsYPqhIvbv0f56P8tw+XF29e/5K/ff1j+9c/f7x4",
-	"82d4/tvrm+lvr2/WMHFB0B49lIziXR9MRoThBQVT6NHZGz30yR9bOMVLfU8dCTA+nn22/1teglYwYtmf",
-	"mcIQqXBIxXwgYnPN+ki51WewrpCfBL8rKXXiIZvKLITuecMhntK5nChsmmc9G2kyhEj7N0/ENbtw1zn1",
-	"j5MX1Qe94Ek/0Muur/3glZqwDCcD3opXXkfNHWmVX7RBq/je9g95pmUnQwp8c3ogefBUoCcSLq0bDEvZ",
-	"6rR+PKEPUgEfxdYxhGW1gxnKT/7vkoJByO7ZZVECQj8yA8h877r8lr7SExmWflVGidZZ9GrQPg8v+KW4",
-	"WkPeq0teI/MfyfCuukU/4DSe/MrVKOfIOrTMRaLr/eVfgrUC2f8ALFh+LVyzey/Mif6yqB0ILEgfUvWh",
-	"xOYGDpDLOOWu2w6qVjg8p1G/sdtsaX1bgTXSVEQPmQmHubFeAlmlCgjdpQLnbsbAN/XmLL70t5C/KBVK",
-	"DPCc9b+7Ridnyg35C64tI3TI4zPrgdwgJNrbqdxaxtbCMHMcgwMe3q4OfveEt+oY87rKjjjAgzOYDfSZ",
-	"hoRf4PP0QZb78MgA/UMLXHhFmsfC4Jl96Qyucivvldpf1PkgVG23HRzvvOQO3g8+A5zrFLCIIPdlQ9TZ",
-	"T9ndvcDXHBP6C4JffbY87GonGRh80cMhbntSgnBk3QSBS0wuzyLXHKd6x2VqMJ5hMcUQfyRAjZkITlRX",
-	"PiRkMiZ4OHZteZUueLFcBlBQoSfiMuuwiVARCK6yThimM9pLJnnWVVaaUfgjPoPy31AnEOKZcJkWTYgh",
-	"RpI5DMTcReIdUQVdydk8fedQxhDlMpTCBAx4YPM3RS5eF9P2tKi1TAhxtAfNyoJntILWifvH9mlaE9iD",
-	"klhigXtwA5ot3GJgSmbAT6p01vMSAPRb6UhE6w7LaUNsDVo/LPddzai0MXIQ28fH8lbEs3Ufj7s/Y7Gw",
-	"ug4niCa+doLsdz1ratQze0U6x9Ek/JNM7BjbQSuRCv9dBB+oQesKY4MhUTFO/Zjm+tbuh3Gs5pTn4uQM",
-	"Cgva557LI1d0cFMmM16De71t15l6yNJ6By2tVo5otO0NgBRh5V+c+/Mj8rJGqQBq4Vbn7PTVi+dByyWC",
-	"22XlCYDaVMjRGK64sitc+k27cv1Aptm4F6H8FD+6mPvR2elV5WdGfKpc377negXzzGMJdYvl31lVCdu9",
-	"c3b68uXLMrmJl/eas7GFpd1VnqBXDY8d3SlUeSMF2v/KRQ6exEToSYxEPXSkgNsZMqvhLKJkS5SU3a5T",
-	"JP5YyTTB0uNtcg+aiysgUMLKwsymOo8jlgiRBaXSL/SAgAzXBXlczuAAasViqYQ7xstSLmOggbeejJox",
-	"I3hqbSK7CgNhcXoqVDZjIVeRhDaip13l/CSZOKVAHUbhYAUkDT5wpOpcMT6q9WxgwrYwUnaZGVBCiE6r",
-	"/erVKyjYemHRlCcynvVICfzGEx7lraAF5oj79L/zOAbHoEAAjBa1/u2XN3Y/WiTptNagF/LTsuNa3jqd",
-	"skFD9nathnh8/IYlpw4A1IYdlMlFqwq4IMPrzrzf9U2hsEIuAjqTvhWx9Oflj4ydv481WnnaVJCSsBMM",
-	"HJ+IUQebq7lgkHa1NOgNE48NLTKgUrObAhv0mVKygC/jRffI1aZCSKc2JP26ZARvmVxztKJ2LIW7tm7W",
-	"ltYmGbWb61CyeO4RYNdFDUf8CIbNiiUSq8PCswi6sO+x7UAfvON+BzJOEO2uWaQFpdb0nxXKTrpB40/w",
-	"Kojp8FthWN/k6Z28A/bAvi9dpS0KJtNAZ2MXbzrtqn7FUe93gH4fbdhT1gdvvt9hE0g2HwbUYqiPrYR6",
-	"WtWSCdwwO6PQmL0mq4aI564Zj2MKvSddZTI+cyae3UvfGDaWJtPpDKD1usgG9dEoC74YVqhliwsYj40u",
-	"5/iUaV6i8uMgCA4EwFLEERqWyI7nXqQhvbTGPsTNVEb9J5Fk6l7UIuxc6MYnSH6fItHoNW4i0Iew+qCl",
-	"E50qSqlYEwVf07PXKWB5AN2JK7d4TfusSPN016yTYPrX1MnN6nV+fzUp2fK8eyV7vhsle4jpshWQ72DX",
-	"jTll+xq2H/Z5XKJxv6yp/EA5LKk2WiOsf11vCFci+6/9I4+119vWXj98kHZb+FuiWfy/e+sg4Vq9ONfU",
-	"XbuJT7oNfmBxyt/d8R0tY4EjeCw4mEHN81Mx48Wd/cVSpz7VUzB6+65koG+9eSPSO5GeQBsuvEnA+ABp",
-	"qYwItYqo4RRWS2N9QIf14doOJaD1A9a3stMHox3z9wLWt2Y3NGHAQ05G/Y26qv8rN9nJj/YWJ7+87rNv",
-	"deoyxPvfWWUEWeCgkK5daklAOAPnrvB0ZjKto1N2o+hvZ5LaoVBSS/uK3sKwWyEm1DtCKyWgWAH6aMJn",
-	"MmI8lncCY6cmSwVPmFBRiawMWz9iBjsES+G86U7filJuCIcseUGZ6eCRKJ3Bw1k+6bhnz5U1dBVkkMjo",
-	"FLLlKynumCKfjbnrq4bhYGuFv4IrEwwdc6uK7tzYYantamAVQZ11jhf+iDtnYfPOeWV2LXUp2QVnPCsl",
-	"Agl5J/zJG1oHBb5XFnzLtHZX3YB5PWEsobcn9qTkCuhhRcbIPgFnZiFjv5CBh8y/Pya7/4WS3TPxKUMY",
-	"PkHBqtgWLRl12D153V1VAdWusjjWYZ+7LRl1W51u62X7qtsKujBU+KAm1xwucIs/f1Hlyx7ddZX0dvgh",
-	"+R3dVuci6LZ4Br9ekrYPPxppZYeBS9gFC6vb6nz+8qWrAJIWcn69ONUGA2lqDyFj3cfCsYKsLoHdmglu",
-	"MzzgESZ0MG7U/b+g4V1KdipVtkEqJjNjOTEBg2Rl40JBqMe+MSymTDcw6stZ77QhMKxk7zHB/kgJBeDg",
-	"OVrZy6GvwbpZUbWe00/wsk/KWboVswf2km6FveoE/7dmHtQ9r3kDiFzKdqyFe9iCPkUJWsXUvwJ91ST2",
-	"VmJcniKBbw9+0sysVQ3pUt/BNGl6PkxRrVZ/vrJOx7ctso58NtiaqWLQRt3u5XwQSzMG8wlq/41ApphU",
-	"ZBD4W4NorJRgXaYXqxasNAxVp3IkVX2BH97Ul2KtNyS/QgAJSkwrbdlNxlOkRGoYl1Q9aD7/WLxnq7ZF",
-	"Ag/cjY3KSewG67RMLMSkaJo0kHpiZuFYGx1KjmUmKFCgMEB7DFM7p5Tv1mkHbjU6bsbLp3KlDeNKTD7o",
-	"JBEy3mGOkYXax3bbQbQaM4tQ8LDsyNUoDKWKyuVjqCC2Kh5rphQDiT1l/QE32MmPhXoi4dgJD0nsCIO5",
-	"Ogei8HcC2GGGz1AuwaEje4I8T5h7qyL++4e3b9gH/PP87PzspH3uPLBbMZvqNDKOUVCHt6h3YzlIIWTK",
-	"UqEikULxb///gzftB/YvnWeQ1WOVjkzDPOYp8xkYAQvHWoZo3PS1Em+H6C+FWpkMD9H6sOH62Ngbot2Q",
-	"iM1gD1gD3+qwiQbCtWt22b5gfKDvBGuz3+T3Nf0CQD/9hIi9v/ShNcUW2FMqcDRJ7Xth1tBnupFFKZLO",
-	"n/WURTJiM50z+BI1x1SI2/9vTb6p/0QP/hQhJKJ4OacxAudCzDMXrx6m9r9Ln9Np/WBBQmWM34l/ndzp",
-	"3LBIp4lkocgywYxIuFSC2RHhYwpYsWPKZa94Yf+KuexMZQS2J3hBPBW8BVd3gGcCkrXh4j++rIU9+yFx",
-	"g61Yg3jfi1GunjJ7G0Jrbe0HsnVwQi/CK+C9KNn4VTY3gllrsMEq+6W5z1FZnn70k06ZiGSmU3NtTQKV",
-	"nUAUznoU5JZYYAMainLlWEUbeBJc+8DaTCTCm50fpG5K2LMLU8Jh0mamxeMB2XIr5imj25r9Lc/XQsOm",
-	"kAg5OwdxbNtsvVFqFAIM1pLEMZgKxXbdpQ23ehZSfS1t39tMfb8vnP1T2pp9yIpMBcQ3IiwYno51DLGO",
-	"Cwrkg2lGphtZhddFIo9rNTLlhnmJWGgiMm9ordfqcTPzatclpxUZp7JCTLJdxx/ZQ3lpk/gdYubEEi3v",
-	"ezm6uMNudPkz2rV7TBr8qVTSbpcEmZzJsbouhyBcqYU0rIi0oC+DvGCcwU6XyGSB7hDUgiqNAVJKj7O6",
-	"gMU8vDUFAxqCwuqiX2KFVhpXZQMaR5r+7WR8wwy7o/l0NJ+ervn0rjSDBwTeDk/nG/Djx834vSJcew+q",
-	"0QnrV+ydkv0DnRGhy1p2YiUaPz/xbqOLgmEcCgLllTgWjCLwJ2c8Fa55Jcoc8jjyzEGmvf4bF+YS6Z0w",
-	"DM8jPFsDlLldu3OT8ilLBK0xN/URcZI2wtT5E5OtgXIdEFwf9IaQplGA28pQtjpcrBPd8lHsRw42vfdS",
-	"scTPYlJBUo2fvr8mk0izm3dTO00BOkYLgeoZHRTLbB++36pomcl0nwUxPlORKzOFekC0cZFqiehPJGXD",
-	"+ToO648uHswH/kzeIq1UDAwmTEbbyGylzgu5EVvwkOMUH+1Xb79SwtPXbsC60+2j+bqZ+frWC9+TsF+J",
-	"5xyxpTz0NczYsc6NGOs4as53ugEaM2B4YrmKhTEFMxQQe4OJOpVmA5amroI2mX008ToQBHgWmrt+wPpl",
-	"tPh0oiKLGH3mOKoRiicWIs1YiAzCn5CSDcTcpDAxWawwkBHTEbG7KtF2f1+DJoX8ZLjzIAVyLCL5U7ro",
-	"14mp0Z8m9k1GmshL7cy7XGu07yUmMvUynfG4f8quzi4oFpJp3VUJVzO6i2FprprIqn4uluZpkVXtv5al",
-	"zIEQtE6KP/5YMR3ai4XdZ47T37MFIA9tIiz8U6hyx/RI9Zk/hbBWObVKPLk1871+GpUnkIW+vX/sib3p",
-	"olQYFPNURD0j/yVanUvE5rXqE1e89rLdWqTP+BkuuLyyUwUDOC+pXD9VS6r5L9qLqmqrPCKPDJRMFFSm",
-	"+05Fp3oi1Kckxm1mTvRwKEMR6TC3gHdags0kPoX/V2P39fUBQJVjyPUobhFQaUgo4hiAVnzKoDKVtvhA",
-	"Kky3XzRl6iC+muZdJGuvsnrd1pe5JOjFJCs/ecT9U29jkR6azzkPisweuxe6apVRBeVdFJzfO0JgJOJW",
-	"mbHc+tCOpEgPWajjPFF4eHVNHT94KtifWiqsBuhf932TRViRNFe0ZnZF8pjXvPCjZaMVCFbr7f4qTVZC",
-	"uZIpU1KGtcVi9jPUqdtnhjc5jqAYBPf8MUpDW8mZyE5ZH7WB6bsvAXqLriY+bOb1BtkWJVoaC90lh7Bw",
-	"Kl0UsNBK3/al6tHHPf9x/zuXaiIjiPzxW6Gu6SzGEwLb/ZJNNbyKqWWhAkz2M77XNLJF7KeJ3oqnKRXk",
-	"C43lhIqrwKbZ5H7ni/ebyqForUGw5Kd61wlaq5EUfNWKdu01qIND60g97U6jJeCtPcq2b8h4gTBLoHeQ",
-	"qygW9x9oF49cnqFWx1euRKkaQCI01kHVSGRlnHowHo+jiNwnIhWv6VDCJ/eYG5RDtcqm30sb7vpMqrqw",
-	"sXXUFlKc/DEdGC1kbzj7Y3XSIdxNW5gDu057mpPBq038pp0mPR0xZDcYcojpX/cpTp8Ddh+KrKEqn3kb",
-	"t5F+QhtsLaIjPvNRWVy8v8FpR59xQxT/WKQ6HWsWi2G2ZpD2ur6fCJz0F/5Ik36uxDF/o7c6EvNsS8yz",
-	"MGCa2mJLfGvRDNxBt+7sW9gX3+2zadTWBLvL4NWhkt+VvXVQctVrrbuH0ZYezHwxiAa/ck0obe8oNIg7",
-	"4rGrDVeJ75Sg8hvDEg8KB2V61QaAKrlPpSOCtNTS2dlZc8Gc6gVQG1TcgE76l0Z1hIQQENFTFiZfNbYD",
-	"BxNg7tE960CZR9HcNtkv0fgugy4byskDBl6OUNcMdRuuVq3tGEVfd4TmJoq887b76IwzOZ99xn/0HiNi",
-	"48FnO6viKGGPImEfx8JpazuiJxXiqYz7YAyN2tSDylDBUp/wbFwY6l4+W/Oqaq3+S9tBwzOhoodP4dzn",
-	"/DRnjyJpIkXVYsHvXLOLkjvMCRKR0tyd31HrzWiedTzzrwW/BG+tPvuzzDBe9LhxP6ZTYJ26rNVhnuWp",
-	"WD3UJ9T2luF+KMbtnJUx9OrkrL2xNfijih4kOHhUVI9jCj7BMOKNk2EElB3EECF3a39Z9j+qyFBiUIHY",
-	"GJw6ZU1HGKvnvNeAl73BDk4pHhe3PIc0HjFTE7eVpeEfWkbv8RbH04zjacbWMPQPEMKSJZPwCJKpRZrq",
-	"dANUkslEp9lJwicTqUbLCbXdRQWfJtUXAtP0dZlsE3K8HdkzcW5DYhMmzPXdczORTGKeCdPfCVfmL3DX",
-	"39zLPKmDDGt5PvARBnwftE7o/9v3D/Y7QiooiXL0i1ToAjUJB3Ge4Vq9o5uxSiFTJIZSSRdywrxO3ETE",
-	"Mw2tekWqQehSrJjxRMOw1P5CakDmLytyCq21VrnUiE+VS7Gh6x2Pc5yCn+yIW0HrZ2zOWPkt1mf6nzr2",
-	"Uv99aCdSZdjJpXQhfQ6KEnjvOFHr0xe9RGRjbWXMYlImFJxK8Ez0qCSoFSWz+TosLMGyQtkjNmxtr7y2",
-	"v11V95wV2+U9Ns8R7GbEI/Evu29wrs3MZCIp2uuIE+6uWKs6actznQryPPapDoLpkiOdCh1qUsCj0xY4",
-	"+gcikay40XY5a1Nfp5qSpxH1UG/Yi6EtVwB9BtB2okZdzocnehIQka6yt85T62VLlWnGob0/6iQ6+IFi",
-	"UgO52aesX9lFfawagl8S7STTQ7KSUz119+kqnHERFc0ajC7UIozbXk8NukdKGuFLVYFmbiit6Sw9gz9S",
-	"tzDoudac81vZZVsfCgWbVfZvnCl8BNRtAfXLFni4GZTth5Kyus9rkPTvYpI95cMkh9i1Rv7fgS3M4XQt",
-	"TK9u0a+e21ux5hdPjGppJecBaTtz7WilHa20+6y0YFcQUvJoD8X7X2bHuYOyJaCwv5TnG1YIIho9C/yQ",
-	"14zeDs2klCvsEWWBx0INlH/bTy3mnBYFs5AURw6ldXzrzmbmjcrlsUm0OrmxliBiTBOL5Jbm1uoRy43t",
-	"rHsysevFklkpa23q2uyBjvJeWT7EUN5SFe+zkneo5J+FYxHe7vFI4Qb4eqhv9VTnccQGgk1TrUbEgAtu",
-	"j+9agvMfeAHFr52AzxdIiNQxP3CW5nGN0ML7P2UXiZrIdf5ZGC1klJDBgbbDnIUQ6jwWOXoHq8nTh7EQ",
-	"2c/4sL2I8hudiV+lyepk+UfwtocS2vBf+1Aopxi374rotTcbysw8ZkjlB51MeFqS3iLSTRuVeKiEyDYU",
-	"7EmqJ9rw2Gwjzveyx7qegaiSf0qFCsdQm/6jGgHzIryCYbnJeRzP2JjfQVOscanjI0VVMF4vKTlC51lA",
-	"mRCUVJvpEkvLG52N7bQBP4ZOCz7atcQd50h8HQKP+TBW2ln0jVDOTCYRV9ApaJL+7/8b/0Vw8L//z0U8",
-	"eEIo8I42eZN17oQAtiS2As2YyWQcIw/xY8o8jrUs87i9fd/PTaTcn341H7tpMptJgRY8ogEbzMDwxfYV",
-	"Gq1pToHEiIV6MmN6eMreADX0kMvY0Jgpk4Ho7nBYy87TPvph7uw85ui37zIYqORIpCfnZ+eX67AaVBe3",
-	"SR3fxDHtlGQvxxbVQ+e6c+Vdn2PcK7c76pa/TOQO8+x6286Jh0VCtvIptwtcVDi9Vmftul8GP+CPmp4f",
-	"pTNkCSqO1znyBjUMItGRWHMIv9mf7PTEPdOJDEHoWxOR9lLwzEOdE/r5xsed86uLs4Ba0katzpmP/MK/",
-	"i7b2rc5lO6BE0jyDL2Opbum6SapDYYz96zl0q07FnyKEu1y8ehG0Uj017itzCwyxrc7F2cV50MpV+eEW",
-	"XXpTnirMh3n+ZcVIdGmcLcpwA4cF33Zk4bw3kGk27iXSGGAjb1+0vfXWS8Uwh+G3z158CVrWFUaAia1k",
-	"CwzLBi2hQh3Br1t5Njx5WWbyCs0dMGJPsh4kNvvRnp+cXVZGa8b8/Op5q9N6NXz5PDp72X758jJ8ET2/",
-	"esXPh4Lzs/Dqikdn7St+MRheDtuD88HZ4OX5eRi1r6LnYftqcDY8O+NnL31aV7t9eXX28gxGroBjvmm6",
-	"LtfgiYX0M1IBvUVtF+BW77SidNZLoVuZ0rAE//wDtsQoFcYgy/dcILpyF2jI2Tzi9v8s96J0fkx0f/D6",
-	"shK8vghaxb7CFPc85j3gY+s8/7KLBISDyzyQXp09Sq7BBwFNnwUGmjiFBTFFwGCRJ08z1rdf99FNL3do",
-	"8sa9HnqGfUcwDb+j7/vI4g+BbXyUNF1lJ6Gc9Y/81R0X9socr3UIXLDDgOVqAv1UMs0yrVmSh2MoDiBS",
-	"MW9DOJlH4rhilHDHSAvThRyCoX3ZrIirYYwCgt1IcxYUphM2r6R3C3kcVztfd1VXnbC+p3vtsH//+NPJ",
-	"ywD+135uR/m7VJGempP2+dU5PCoSGQAuPUWnpcDeYJYJBvYsS3h6e40rcOpejIhqgcjzlN2ormL+pYt5",
-	"G+UA8BRyENGpHeNNhWT229NPsfn0XQfJZZH9ELdDarKCHdd+0acWU1T8ccpeW/CGN8FZH0ArX5ky5JFm",
-	"CLPXjqYPL4XGO3a4aa4Cuh5jGiwVBubYQGdxGGw9Zy6OFvmimVbY9CqWinpF3IoZEAdw6/ciwyNtMPKb",
-	"rplFCrc5rI1JDWOBlRAT1jEkA3E0mNxkkiEjZFB411wxnqZ8RryF1lNBJlM7POAq9NuHduA3mEfD/Nmh",
-	"vXogsqkQCvbQez31w1VlLj3aeQMe3o5SnauIpptyZ/KYWrK+e/vhI/uv//i/nhW1GVKYvl0FaFPfd2f0",
-	"fdqz8EQ7W1TTQ4fadgyk9gPqlmT4HZH6dVgfa7rx4j5tLJ/xYzefz/ghAUebAHYixLK+7Xszov9dQGKc",
-	"CvrRt33/HZE/ZkzfiZRcvvkHViJfEFWz8xbhT2HwYx4P8Q1wkwDCIPUsRtx4zKwt1qGDkUiAynIch86C",
-	"ZEJFBraA3RV8mAGbJRmceDFKamFU9CHzasKtKJbGrYfM6EQA4+J0rHHQtyKeWXQbiPLaUxFBAHNvZ2ow",
-	"g/AuT2MpUnc3h+IBm3KLanY3eCOrj5VbdtD+qZEIZSRMh/XtfrH23rPPqZ6C44bf9U/ZW9+FGO8qDbOv",
-	"Vn0gNyzWauRUBswtnmeM+Z1gA7u72TttjBzEwo6hMP6oPZ57V5Qu1B8ypWe6HOjiV7h5L88u571HkrNy",
-	"W+Hnl+w3+b395Iquxo1+KxWwIWNmmS9FK+5FcEif9kuRz5O/i1nfb/WusnZo5d40LQo/7fM4ttYsbf0+",
-	"wkJipQIIvrMxV+W8b+p5gTgCTPc8hL5h9+S57SGYW1vRKCO0FErGQSldxjWPtbgFl7mo3jVIeaZHAuZw",
-	"zsJwFYDNnfuLo8Ha7v1t68kkUvm/V3Bnb7xoG1AKDrzsyobcQjcLdZJYTIowF3FVD9MblSVTvOj67z7B",
-	"m6/keffJaezTUOeSMDFJCfrjWl0RLG5KTGBCiMHAgvcIGzLSvcda/2KFF+terPik+vDVXhC4Q1gsMoNi",
-	"o4cOMUtwYhHD1ZSKUFpHImB9VEZ9DzQwE4nFq6mI42uyQyzk0B1qIKdhFkp+bP00ON+W5oD+xBGt9OK/",
-	"/3zz8fd/o9g18FTZcZesyVP2mkxJWj/pj5mWEaZ7z7hBYC7PVhjcRk8ufPS6AJQRiQx1rJ0AAMEzH1h0",
-	"k5PVKe/RwF1oq0D95+1Irkum7ho883RMuTOQ+aiLpGeYQEQ6a8JYSKzaJw2DsgqnR2UqtQM7PztroL1f",
-	"5SjuQSjYIWKzQ151PADptjrtF0EXTgSAZ72IMnRbQReONODzn+BPPrJ/nV8G3cqBBFyhc3kfAXvpPRZH",
-	"neRxJq0fDO2iTjDU97mxk04Rwap7gnWLf/jwDzItyDNzjvY3hrneYh9nE69jBVo4br+TtxewU5zB7+ba",
-	"nayyGD66tFYO0i8KmOmrh6b/xDf+Y6EDUCNfPa7wtV3aa7uO13wkrivLptovrs+unp21n9llv/7p+vzy",
-	"2i7jhmu4wiHv+Y4PeWvPlCj2i4A11ektFl5otegXfrVZ3jg9FByqi48FrU8nCf90MgAse/6iffby5fNL",
-	"+yl2w7mfQ4ievzwF/JeMTjQCFKwcmQqtSTjWUzbkKWrB+taSnkljxVTx/TeXPB5MHA8mjgcTax1MBFsj",
-	"PrjRDgAOPtf+J4wtclWMeQ/Z9isC+7OQq1DEh9CwEyOqRoPSgHad10UArQhCnrI3QmBDYpeT7zrA+a71",
-	"ib6j/m3YLwVe+BvDnOhcs1RMAPys2qKjFuMjyKfVAgHKobLKSqioCEHW5BDDZO4t/nTUbkftdtRu9doN",
-	"JDM+RO32IdOwsZ9C5Ykd6z2abWXFg9Hc/SmejwVHQCyokdqISxUwZT0XnbKR1hE2y4cQK5yfkYMzECM4",
-	"ZRfT03mqK6WZkyYfMNcp3AbPgrjXZfVNPfA21aAwHc+megq/dzi5as9onOxNFdPm5FlHHXbUYV+1DiMU",
-	"ewwV9r9ykR+i/vqdywwybTRDbX74auxjniqInc3BNLG+uPyGrfSbuBNqSbL3BzjdPrESyPBSNkx1gkcv",
-	"cO5deB7SQJgTKLEw3cenZGWulyQfYK6UEaG2qgKSMSAXaGDBm+khKLFT1oen9e1N+26nUlPRPrg3fWor",
-	"I1jMTRZ0Fd7L9Ul2bbch+eOa9SOecczqcH3Dg9KN8b6Ivn3nptFrmTGe94uE/dd//KdTrYE/V4Y8HDi1",
-	"vWZ9GcGQK+4cbfJT9rvMxl3V/5Wb7ORH+3onv7zu+/uEOhGmnFoHHDoIvfji5xibdGdeUxnHWCxgn5/o",
-	"FM4bwljaxaJKAqVEmJHFQMdoIh4yk+mJwU7idhxeNdtZolPo9lVX4SqZ0kE03dF6rzyWd5S9RVPNY6Nh",
-	"vgunNNO3AtqVQ2W7Sxi607cubQSPfdNSsV2kBZXbCTFh+aREmsfm585zFdkJwS5BlPpBizfP4udvPuZ3",
-	"YMy8gh8kOOdcsaG8c+8Dp9WQFgapg3WZHHghSt2PKEkLZsvcibjdIZRcYTcuLYBPwUpFKORdcX7va68I",
-	"3SsTsORE82yThtlwggMD8uH3auvhDnvRVXBBx0cpugpzsD53SQnAOVyaK4vmcF7nr2x1zk6v4NTOClq3",
-	"1fncBcOjS5ZHtzBTutb6gI+cJdRtddrnL+wnZG8UH3gLxT7BXlD5i8wZe/lVux10veljP3n1MuiWjJNu",
-	"q3NuL0HLiW7gbCr6s2IB2XF++dJVc6dV9zY3LsSm9SVonZ9d1lv+i0EdSrXCPQlZnI9aIzgfNqT8Yzra",
-	"ajriqRzmHExQEWasWff5NtgWIUBHSWNySICCv1I9DbDmN01FSKxolK8QuEM+zAcuZd5hKirhLdiup+wN",
-	"tckOuQIFX+6UvexICjNL8J0WvSlsRY3r8BO+6sMfTNUfAttpDHxpY4A4ERiraWQ2C0IdiQA58DDdN0iE",
-	"MXwkuqp9GVy+PDtrnwdOagNwGwJfWYjegvs7KB8tBz9gq/LyZx1oSo4f+HSj03XFF16IFW/E6JWYfycg",
-	"5Qscsx+9FqP3ekyJJa4ByIWHjZXxQfNhbF1P88OUXvRYmw58G6TvlP1iZZhyKyAVI+ah8LAKuchFBjLG",
-	"3ylzHGXU8Jk5xQzszKXYziWvdRVmg0PHQ1/HCRuknN57zaZj5CiYuYbt0oC5iVQCgPAGEo3t11R5UcoQ",
-	"RwuKct8pEx5hp6uylMt4Cd9wU3PFJQDT0FoRt4+dkK+9ntNO8AMXckLKTdA6gf+vXLwJcb8iOUHnmXUL",
-	"dlm9+V5P7yngnBsD4E2R+jiH1g1DC+czbks27fONLNpVKznX6fkGVgDu79CFV+bfDvF+sWIe1EGpYD5o",
-	"OY3Qaa2srIAcA9WMVfPAiv4FKO6UaHXal0GJRaDTQvVZDtH40N8uqvHe6+khFeTBOe1AhJSp7gy1VdXd",
-	"Yam3+dqOR+l2VNPOCEfxML2MThoyvR2pDo9jf+J9jetZKjOxui0Vd1JM69K/4cTdFfwQ3QynqowTwPNb",
-	"qsrLiHmFYjelQh4aRr/aN6ff8XEbaRwfSVEIQ7zIpHCJiUgx92Drkfad4nbX6zzzrGE4I9doeHjPwXAZ",
-	"lVMMoPjMZwgU9kdNpsBCMkIHq+x5uQDMTijWsRT3Ol3SejnV0+uuujx7hTE10Qu1GsYyRLYDBVVLOEci",
-	"Nu5Eye7jKMDuoxTQDArrA0+OZCYiqBaNtRoFC81LIT/cLh5W8txpe0tr0ABTYBRgx+GqPVPsLaUHGrq7",
-	"2HFjMUKvVHNVDIV+QRVni2ULPrZkB11UqFoDrsNirW9xPxgq15Upk1hq2Oeh3RmxiEYi6pX2K56u9clS",
-	"65W2XB9eioJl9RV0gxlTelpnpeGke7h+YvxRGzSsOrvEnjDSeG/ttrW+XnuNoLsX3ii7Tg1hI6vOHkij",
-	"kpqZ06k4Dz527/cfOS28EIp1jyJiMeLxCbZwaXLlQKMnubFqHesYeZyNdT4ag5GdSeRF1XdQDu7qfBWC",
-	"h0jhpztpvPKrHezPMNYn1XTlKdHQOAWISN/w/DlEWMcMWf7UkJsmr8l+tfXDPhbNg3xFL4Z1i1b5VoUs",
-	"75IPv3iqTfLbZ8Up+4r3G9r7IddybzBb6Sccu3RRW7M3PMFqfK6YVBbH7WxCCoDvJPjipH1+ctFe0qar",
-	"PPJddVTxkPLYLhQAb++eJvlwEZo/JWD/Ad3R3TtQjS7Cm+KktbACHRGFFUxrVQEaou3nape5EVVaAGQo",
-	"QQ4Bon4ImrVJhzqnysx0FZzVRXwGD8DPyyLsWLtfle1H6JJvrd6SXZphrXW1O8wQ5F5hDdhU2xdw3o+K",
-	"usq+SEAE4gUbqQVy6gvjBoffV6gLFhlFrSD5fffkmu5vLNjry+QT6sf/1aHq2otVB57v4O2ecnFdGaab",
-	"26hMCRXGIiYWB+coW3Ago2YRvlc0zFdvrrK0DX9duVwZhg6rq/FRoJq8T8rdPIjsufusGOonUtgxj2HG",
-	"bB8Hnhe+x2l0f3/pEzjfkOkBJc185iytVJisGuZc7K7sU1ju76tc1xJ+C4tlz02VIY0HxRlixbE2ItrA",
-	"HHkqDeHLACRU1LtnIgL0Z8u3eV5zmzVB9SvA7PPdYPYhto2516z5Ua2A28vsl4QrPoIj1JNERyJe3vTZ",
-	"tw0dS5PpdFYi4zdsEnOlkFFvCjgnU5Odsh9VBqGySnNqPFQB46dPLmnvTsvob1ZSd9P++Tf/Zr/hiz2t",
-	"WCTUEpieVg8civTPaQWt4qErBSLrVzbTumEM5YWu55OCcF7wkGG6VUpwwjxN4bZ4drvqWcoFlZHE9lV1",
-	"0kPRsm+q0xFX0sDoVj6aabuCEuMBkgb7yN2M5wTpsSNwhFrN0bcCwljiJN2DIB1q5rF4IJJhaJ/TL6Q1",
-	"AE8yFiriKYMWLlJVWy5D6Oxf0KwYU++KzYFli6XTWIuv0lcUZKmGZGaiPbKbuhRLc+0+XKPhNCLiRqwW",
-	"sEOhSve5hlqVEUjjERcYXLH1HsXPsNnyfZ23QMTmds1e42dOKkf6TqQqgQwkL5xKZwLP7lIhoBveSbt9",
-	"uUOpfQGyuUZgbW7q9tN1d379aiT+PW2ypxw4cuiCW2PRL4bQtJcsPSyhTTPMrGNvrd+St5xxaj+Z1YaM",
-	"FuVvOw3611Scwe6k5SNw1mVgEB2Ec7FMsfoGs1XV+hCadfswUL1MPQMzc798BLDeSH6Dzg6QD4BPjDS7",
-	"UN9lpTnRqagJBknD7GuUFHcNwYBLsMPkMddqUyqr/EPBMh3xGoyw991aSe85ZPSjwtxDV+GK7UVxa6yu",
-	"b/+hZfQeb/nIKUwrwMYhhiWWK82P/BY5G2sAxEqEo/zHfOyNlCj0rFtekIai5yvSUh2L8pHPmiEGK5UX",
-	"yHeepVwqqUYuib3v47KQRRrqiWD93IgUkbXfEJ2gVzgmSD1QgtT92VF2jXaTFgXPsjus4Un0VVPZXND6",
-	"dBJa6ZAmw7qT4bAHv2muIYldXi23FqH1ygDmA98WDIhvm3qCOUNtaW5U/aMnQk9i6HYDfTdRxiMO0UAn",
-	"GphXDClc7hM41YDq9uh6tTHOy9ljJXJ5nFnN2jxvBZvYxiLhwKvCpTH8/2dHLtNTN5ygRUQAJQPWhcZX",
-	"PXm4KGby5n//P8Zw9pvOjeHWEdCxy9QDHop0W4PZSdJKAzvbZWgKUPSxI1KkfpojUlY47Mxi6yZnjxSa",
-	"7t+tdniYcFQls4qyGzAvHxPw46YgEF1b6eCMmVMu/oSF9N9iWQAbpVxlpquysUiMiLGy0t7/u6B4lDTY",
-	"zWhIPB2ZnZVvqAVXHXBIw0jc7SUEGM2tQXD99xpbapbUOjFbU1LWFIQ9RYpwEeps1+iJR4ecpNeevf2b",
-	"lQDa9IvCbZU6bfhWhzavTqEs9D67dpNEovoYkBOPLUM/R434mBox2FrufjkYYuVlqpJiTPOe2U715Oox",
-	"HIhjNKvTJYk5mJaslfgGXJ2iqu4eDQdJPYtyi9trU83mAjIrqzRIuT6B1/9vK6m3s+cnF2trpnc4qkeO",
-	"rjQrpgMMqizVNT/g+cNYT6kZnbevrO+3e+2z50w6qN6TozGs0ajEkNdhPAyhOYy+FcpUKx2o3R7QX2LL",
-	"Cn4nfMfBYSrMWESnS5LtGiRSqGhbcdwwPnrIWptyNdZW22cXJ2cHorYhp+zsVad9vrXaPt+B2n5yqPSj",
-	"inZr/44nxjyDjAMYSYMF/LOII2aEsTNvvOkgNbSNdb9m317+boBb6ruAxeJOxAAJt1JFHcbZKNX55Bvj",
-	"PFS6G9IyG6u3Z4xnmVARVyF2n6XAVwid6hSkM+oUT3DARf3gBiQV5PmmElrHDWUsDF7mjynshv3GsAy5",
-	"IK31vuCL27eBciniuZQZclSbOmfYmvp26m7czN3DrfgTdIWL+Kyp4Vqqk9VILCKqZb4vTPorX/rATG/1",
-	"uB2QTPulbnXaZwHOwBxgJVLlQAr8/MzRQP/zc6vYra32qQXRhXvZLWcXye64+dtMzCwc656Icufq4rtP",
-	"ZilPZNSDjWsHAlQ2uMEoalb6M7ATWIx2nSKu6r5pOLYmtu1dQ4t9dGcoR3kKBz5VgwcExgs55plqkL4S",
-	"1vz287sPH7YLpN0LR8U8N502DYkJFrg92CDP4Mz2lP0+hlbut9guXlqjJS5aWxPiINHsNbY/pi7b1syz",
-	"EHTKborrsFNzBVdKzaCHOoVYXC22rJVM28BeBhvFYdzTzKV98FMr/5xSLu06Z1ampELgTAl21G7oycrr",
-	"dw9DWVm1wjAAwepHQV+tP4a/SyjTWHKgxgttVtuht/h6xYM1kOee+10Prr13DpC8RvBwvOLZ2gKkb3DI",
-	"Nvd0OxtoiEFn9YwPhywWPGoawpCHMpaZNbh2c8C5sCMel3Zi4fEPzT/xluQvKkq3igbfy1phk+W0haW0",
-	"9NHUFX+ZFfWIVpM/Ml2wgepLni4+tp932s6RnNukK5cUWX/Htf/4J3bEQNOq08rVOEx77Ze9q1dWQ8Ee",
-	"Na3OK2uCfAIryr70OiVPUmUinaQC+maQxztnz8WOvMmuPnSZyEQqeQwGyjsZZnlqtXIagVNUsf4SHfEY",
-	"502qnpcpP/D2uhaiVznVWb8qNexYcI/tJWXSQxdQ0hMZWj0aCzFB+0un6YxpdFH+1HmqxKzRr66u9c7O",
-	"e0sK5NFPfcFcbTzzxXUyOpQ89oC1aKo+FhXIjbUYI3kno7wYD4S7tMK2yjKUE66ya8bZkCcynn1j4Htr",
-	"+5DXjzRR4VjGUSoUGOA8Fc7nBV14XfKl7a+nYw2EwNKQj0yWu/uw8JffwYSd+I0N1+PjYe+dspswA8in",
-	"rU5e/CWMIRbo7bNEqIzHbCx4nI2ZmQi7AHZBdOo+xNgQtpXQecb6Vejpl4+3Qa0ymZ12lW+SgAQpZUoR",
-	"qdidFNPrucaCdXQlHLNzSmY80BTmFhYCnzpm3zoGAlc4PaBPuZrBWbvzfAK4o8lSrkbQltegMeA7RHRV",
-	"KT2Hg6GblTkagWCg+TS9JF17PVNf0CfbY/6D4nhJnMwWZFAgzbuF+xVRfCMAfkDal6NBsVuDYn5/Yoyq",
-	"CLVtTDCEAfjS/XETf80GzCai8rVWT6FNVHs28C7mCvpXwQSA70xEX56fa8oXji+XWUkrR+qW589YKwD0",
-	"ow/N1VP3zpHzBNj0kcUQH1LUqr/UNwnth4TPQOka0ZCSU9WxW4atjzB5hMmvHCY/FrHygzkTbfQEKaWp",
-	"GO/Den/bZjf1yzueevsVYt5nqaCmL3FMsSiZmpoqNQvkviOzxUlkGl/IkwLvkyFINVAa1TgnlBC1lXOy",
-	"67SoitS0Noxf7DQl6qgWjmrhL6QWDjJXptkapvw9DiRJASaOYDO8aamhpfMHdm8NP0N43mNKn9UXuYqF",
-	"cQtHdFFOnaxLdYcvtButsKfq5TdYSRNCxTY0olpPPHZds3xUIUcVsgsV4k3Box7ZuR6BqSU9okS0pqux",
-	"ptIARsH9qYw594S8EWz0OMV6YmjPhinddcoF3Y65MxdXnkGFjCH0fdpMCdkJeooqaGvEfZjjj42kuuDz",
-	"POrAow48ulFfs/ojPjYkvpjXgQ97nvBM6Uw0JwH/hJQXkOaAOQSlJN+AmXwi0jsJHVggNWGa6gx7rNj7",
-	"XrNMU1YhfAYJDNIwkUyyWQA+ItwZO7nYDb8Bf82lrz+gYS1N9X0Dr/uk8nwPkp3mQalrHUScr9uCoVRP",
-	"0FtHc2Tik336x6lm3NxC80k20hbO7EwPLLCJ5Wh2vohmQcsKeybUGtTiO8gjszt8P0lktdgGWWQOECBQ",
-	"fogHCbWG+i8Zcdxxp05oQU/rYGfx7ACPC06XpSXZxdprTtJKO3/9DfiASTRHvCjjxdorUwcLv+Nzv9KU",
-	"Dft2gnEAoE3wZxOD6tln+7/efYQnw5J5pYS0llKdmaV0WjW18KOqsdWcl0Egs3Oi3KPYbSd2H2nlnoSH",
-	"AhkAm4pQsJe29SSC2/WtX1P698zOW2+COG60TeOBwKn7lI+kHKFuNpXhnhl0j5G4YyRuF5E46jZzjMTt",
-	"VM/9A1jJfejN9xup4XXe0GRUQixpdv/GfgvcH3HsqDmoqe8ddNrH8slU3EkxLciAlM6Q7wdJKhNtMpan",
-	"I6GoXdV1ucReK2G884qb+BtDxUCCJ1D/tJNWVfAyH/V7GOzTirnhBD98myr/nFbQOin+WKW0/nUuUMpd",
-	"Ve19dbR0+zXLaetLl0MdiaJuGQrRG+qWdSR6ZmYykdROQCKBcbV3l8dKpHwgY6p9n4hQDmXYs/LSAw31",
-	"sGHIjdsg6ohGxKkvf/mVO40vGGo1lJFQIfxaxMNeKiY6zfAWDb0Vz16t7WwBl6QRykhvbCi75LH9WOLj",
-	"8QnnJ+dnywmlzndd+PqBVtkixWPHLAGImwtf4Wui+ya4tYKWl3lavvd7RooH6Ie/RItMxtyIr6epIb70",
-	"O3ypY0PDY0PDh+7LBPJj0bnc9uog2hKWROHgWhLGcihOwlkYCzZxsvqEWhIS4YgsiIjgLRi06yUq908Z",
-	"EufBU67B4s4E49YhsT/E03mA0ozfCsPEcCjCjA1mxHhVaVyIt8d7oa3W3LFwrS6EpU2y19MjajL4M1fR",
-	"ib4TKeOjVIjIVRgKlkglDTYHcyIH/+/pvF7iXq3VUrA0D/shiS8vxF+7leA8NmzUAQlR5aF6B1al5qD7",
-	"Bj6ofgp2s7mfYue/e7bmPtv9lfb+scff/T3+tlKBx/5+D6n1nnZvPzTadtLQLxVDkQoVipNBrMPbZn/9",
-	"97EMxywSdzIU1NfIkaUiCZL7i+qVE2BByg0WCWztfr934/weh3ns3vdA3ftwGzwED2p1CT0T6kOnaZ5/",
-	"PHtR2BiOFb90zeXJWfsjXLBe2PK8DWeEAzg0+8gHscjYRcBujOEJv+Us1RxiE/JfotW5OisdjOkJZDI1",
-	"hjFfVNrZRD1QZK1O+3x3Pnx1MR7bjR+Uo5LNzrxVPLQf4USJhmya45sP4tQDlxwhH9LnyDj25G7uDEwP",
-	"h7FU4pRBCw0/VoDBisvvPHjk1qZaKLAuRiKDtKok6Cqlp57yFO9JIzBATg+dOQzr+wdhM1Rsueo6yhUM",
-	"dOa0RIsHMQc9xCZvMxeSmHCTNTPUVffLQfR9I7G5qBPhVcXyfEOBefTk0aUodvFYKHZeA2LKQpQVxZt/",
-	"+5/2vu1z6x36Py6t6lkV6Vqdf/5RxbyzjdzCud1aG/YwIr172mGPKoo2JMXBazKOOLoyjK5hMS4PhdzE",
-	"Mbll7qkB812CcO+sRAKGBJp1IZMFZHqIJNKnJH7rSlxZcOekr/1A0vfRKfZD8b3uN0goOrOeGO0zWFMr",
-	"p89SEQuI2+0tclNjTnHDYo3EwaFOhEE/1xorI62hnQceCZf4dCHqcw2GC4rAvMmlIGMd3CsGjL4jLlUD",
-	"gxZNSlMgaJX8U7rFtmbSPruWHSTwuaWZG9aryrAW0dH9bG2EfLUFQp7vECEPMUC1gr0BUapalAQh1EOr",
-	"/LewO1Ien0g10J+WxKl4BtyiSqSGjSHjiUkVFAd+rmUhuFozhj8fiAg8r90Fq1Ie/wIj/cpCVf1JKrXd",
-	"HX02yTPDBBD2qVAK43J0HjyaVZHeoHVS+cuNz37h/71y/Mtts41DYEsb4bi798zyRkC+20vxLrUdb4qv",
-	"1x2A/2lzJyBtBGWXQcgiEjyKpcKjzAk3RkRFYx4rWEub8+g7kWJq2to9eYapTmg6UK6bHpGOuJIGZHHd",
-	"RjS7ikJuFZQDvPglE8ljx+MAUpvjcIVMpCIU8k5EuCYOZkuA7qDvcXMNq7phky7uFWez2c90oP4LJgtv",
-	"aXHZn+KVgK3uFB7+qOnbCkAEB+2d1g1msfgWuyJN8c9y26IhuxnxSPzLbpcl+bprm27nVuZyaKbaab0/",
-	"Of/+5cfL3//n/7CzNieCK2UT2Hdz8ODy9qhkxkoutEjpkYy/ljyOdctNkmtPm0hl5a9UDlTSA50WFhrA",
-	"gnEsiPlny4yF1eotaOiYWm8EPuZhqJNERxiz+aNkUxq8xZLk420yGYpt1eAvuz1+KNZgM2a49vI04DnQ",
-	"4CUUf3jU2JEfXcWWZzwMxSTboxP93sX1SxYtKONYqlvkaav6y+TZsm/71SqC/nfXrK8nQvVCbkSf8dho",
-	"FqV8mBlqvzPXIRfvidBYzQRklXodGImAjEQyo9HvlopxBZYCGlYb+No4+1ZgchW9L8TiSWRY+Ll2aF+e",
-	"0BqtkEK2s+sn1QpaicjG2k4D1YQD1OlJHiPokmFDNR0AeXa27FdVjXKOwr06ON3gpn/kRI6luHiIXjLi",
-	"Yq13jDNYgsZ6CPyyNhpZ+YpFNBJ7zsgiZGdGCOqg6SNsnMgidyL//n33DQJH8+9o/j28+ffkYM7L586x",
-	"zg43Ftk+ge53F0gcChFhRp6C4CHUuCIrDmwoQD6Kmm0EfeVehnBvDecjNSUXNCtP1CaKRGwtHRHNod5V",
-	"K2i5SW51Wj9rOOiBTozyE1NyNMbe+GsE3VMe/+C20NGS2VjE3RzuXL4jEcZSHZgdI1BeAyAxQCfI6pGd",
-	"GTT00k9Uen3OuNK9kE94CFHldaXyNS38USg3Fkqawp3LZGJ31T0MvNgaP9PszzwaiQ4bzKCrMPFSGruv",
-	"TcAGMs3GVF6oImbEp4ANSsXdZdmLBU+V8eUXesgk9gtc4cztNxrx3qkX1rNeS+YpfIf2LMgmHaPay8tp",
-	"dibUqWh1zk4rTEhrCx/M16/SZE3Bx1jeihjI68zjnT38JFXksmshVj8da2jzOMCMWq0K3+cJBxOVzk68",
-	"BXQIdu2OtduQy/ipqzb0R3uRjHpKZz2k7Vpfyb3R2Wu/0kdNt7n5GWtT1nN+F5a8r93oPiho3aNQvh0y",
-	"rhhGvLHD45TLzCpEN9qdySm86jGgdgyoHQNqBwZ334sRFensFNsskmBa0F7JYHcAXe5Njuh1RK8jeh0Y",
-	"er3Ls4oN4402IoB1Bg1RNG4IbGZ5RnBJEOzKQfjB5aUEjBs25CmlBLOQx7FIwdO8hTLMIX1shFk3P7ir",
-	"ugocqz4e/nZYJj5lz0Jz1w9YvwwJn05UZGGhj3kUHLKlOTMT67qasRAZMK6memrgFMDiJvJApYIngc9n",
-	"NpnWEeNQYtpVibYQcW1vBNfhnSlvQw+HuI0y5k4QTtmNYuLTxL7JSAvjwbePL0S9yh3/WqYzHvdP2dXZ",
-	"BZuOZSxYpnVXAQ8A3sWwNG/sd1Ss8TFJ+pgkfUyS3iJJGlDNPchn3EHArv5ZkUxFmCFV/uKu0nkGphT8",
-	"GP+18u5w6xIi8U0t5y43Yt0U7fqHFXm7D5cc3igEOSzvkMsYffNccWWmkHAHBf4AtlThbzdEJHicwZDX",
-	"2BRA84ohp4XlejB6y+3JJVIeUxp7UHnmnYpO9USoT0mM825O9HAoQxHpMLfK6rSk8pL4FP5fDXMtxqcN",
-	"TwSzcgedsCpaM2DiTqQzFoo4BiUpPlkA9Gs+kIrDdC+seqtOPVemq/W525JRt9XprmDZXra7rS9dNUdX",
-	"Op/e7+YO+OpULd11y5kQ1bHIKEAzPEDc7Kr7xyTawfuTFz9d/P3V//j//xZYDLl3gO6ISU9ZriKR0kCt",
-	"1Ic6zhMFBz/mGuw5rMX8U0slIjaYsf51PyDaC1yQNFe0ZHZB8pjXvPCjlUF4tbZCKcTqBw72M7SFtq+B",
-	"WEo8yokh39u7aMdOdWptPXXK3tBZWiz4HR1sk008EEOdCnIr7DYo8YUUdq69fcA4aI3AKZnUIpnFqIAy",
-	"VZAktBhFLK1qSnQkWGQtSmtuWrdtShgoKjbpclbRzT37HZ4KOOW1Mrc5TkEvQR52a2hYLRNJE8baiKgH",
-	"M4b+pu95gs5r0YQENpf4NIm5olTh1g9amTzOMBXbCtVQ22k9ySfoOoTjVCsZMhnHShizjUN+j/c8tnpt",
-	"3FN5lkrvKZfcaPz+NCwNuLX+KeV++FP9lqsBotcpH2ZPm0SkwLz6nAL7hjvJKDAblWXNg1nJKV9apbX1",
-	"0f/GzRbWBocxVwqq4PlENoLFKgG7wqLvlO33VXDmjyLRrjflKis6Eq1Tzg+NMCQ84Y9gwW51wbxSrNBZ",
-	"HjuNFT4AVJXiflAb83CBv2Voc4hVYMtNprlKsENK0rAPyMJx/ZGEVqFwpQtoDd0wK6cjwYB9jStmt10q",
-	"oxKFCfZ7tDaQNYMmk1TfiajjboOmFB5zlI5uV0kAXod8Hbfl9gcgK9tHENg6gbn8bzUwiiZJL5/MnWC8",
-	"qhoVLj62QeLgOxzw4yZTLBPTQwzP36Plf8C9zZlDt610/DNq57IkIq9ZYqXDThQUhU6BXRaCiCzT+GeA",
-	"kVL7d8xN5rl7FsLvq1Bx/ExDOrbVP5S2+juJMP2m7x69B8kKUQLscHeH/ccOU/+tLs2JMAYc0CZx/l5k",
-	"U1HtduAqYigmu1NR/s2N5yjLhyLLn1sDsBJav1tHTTEjRLkUXCv2MReGiPKbXJn2+iRiV5AIISPX+1SJ",
-	"tPVlN8CCm+xQsYVE4HDhpSlQ+S7mUkEM/toq/5ArpTM2EGReR4wPM5FOeRoZ16cITpVLhQHUSYWHoTDG",
-	"JbmUTOrCYqZpYnwADIDQEhLOabjSapbo3BTJCBC0Lm3a+yKQtEH2GogkoftYSJqZgHfwM88Nv2YTIMFj",
-	"PE3RvFOs1PX4tLWpUOw3DucmvkYqfy8YER7ReLZPFW4fLuU2WcOEdu7lPlOPi7y8ATcSTjMVozS1Ep+e",
-	"Kxe4oYtpK0YilJEwp+zt0DkWcOB5zThTYspo17NUTGIekuxZlYhnEVuVzHq2Ehy4NG7YdcSdMAy3Sm/d",
-	"vD+RCgV4wVandSczHvdAvIUpQl6tTuvflX33UFq008qCgbzj8TV1D/WONzN5OrIWxtqo4KbsPb7D0RXf",
-	"Ck1uzK3FEiNU5De3Sw3dFag8o+jUHsHl+xkzOhFF7wMAl+lYYxgtAMlnqY5LRwCTVIciylNhsLbQ+g4y",
-	"Y99enl18h3CRq9jaBLjmPh63CcUITtDeUeF4gnE8wfiKTjAOG48dKs4jMn4MkCzV6OFQORV/inCf1Rg3",
-	"hs4tpBrtrKwM3+qIpEckPSLpXxxJ30PG7IMB6SQVd1JMm3kq8AB1hiepHTZ1hqXPZIOkUesl0RAxVxGu",
-	"g1xdCE5RJQtXoSDn1geR/FkwushAEpXqfwnFjOITM9bZKXsvTJbKMBMRuWBmrKe+VgsS+ARP4HkNdBf0",
-	"njtLdalHGQ8Qn/GfFpRKSKEnQkEfGtWzk2V3OI+t6LVyNQ7TXvtl7+oVoLX7NeazNf/uvHJ1kfdW+U0x",
-	"98Uv/9kaprjVcLJJ/Nc/Sab905B6QdiZp48c9f0gBBOfeJjFM9yKvgmtR/OnebCUCtgBe7R3IBCFoSkf",
-	"zoJUchKewLHYgnhKaLsXoJQLaCxRwzvQYUTnFCFflKf2CFgq7vQtRqCxk0qEnLhgYE2lEQ0CjxN1ELmv",
-	"G6nmi/WDSu9xb3yhYNIxt/PBcjvLpyfYJWlrRZwKo+O7/TeZWtTLDaIJzNmCUEBTvSpU8kD+VgZ9wEFZ",
-	"K828Fcu4mvnW4jvylWDinh5NjtFxXubPwyMAO+MZvxXKmTeRRNuHjbWZyIzHTCqTWeW0CUDAHjtGm7eB",
-	"gDc6E2RUWOmArrJ0WArlbdsnfD9DpbdHLACyIFMx9L8x7vgYLHtryL/R+K8KgeuYGzYQo1ztUMLtbDxZ",
-	"HqyScNu5Acwc6pS9kTwRs02kGDbHUYi3EWKcxB0WaTzbs13+UyrEv4RBYJKm8HMCBq5gkywr6AuZYhNt",
-	"X4ptHIFD6fxIKrttQ+rWDV53khtIRLFPwMI0NtZxxL69PHv1XVCNE/Awk3ciKNLcUCTgFmN+J1xIAz0H",
-	"vD1XfAR8LfgrzcyYpy4Mgt6Fu//1fGgE7BHKKPeZ55jqgnkrbqYSaQzELTCtTkbWUhnO4DE6jVyv7wxa",
-	"kA+Xp8RYzLvwfTIzEccwk0MeZlTZ7OuXi7BFwmfMiN1ZRNs5PseY8TFmfIwZP2HV9kGoaEvFBiQ0z6xY",
-	"xZpHjcHhN3raKWh+qLR9yoHNAggEIFXBMdDqqYL8hYANZiyV5jZgUyFHY4v4xCL04e07r2aY4TNDKVMy",
-	"MyyWicxOmS+nH2LrpK7CkQeQBzWEXGAzRyOhp8oU3wsejqHA2yoNrP/GvyiUnY2FTGG0PNZKVKLPeG/o",
-	"Y2vv1VX4hMC+JDRP5uaWWizH0oC+cLNowPrDfqmLxEbkOhv6qSdlyPggFqRVSnGz1M5bHUPQSGQ/0APf",
-	"wzLukM951rOrZj8by9EY+vjGegr/T0Qk8wSFDuao1bmw39rNc3F6FbSA7sViKywWaJet7kcZ3b/xVPKE",
-	"s1+M4Y7fzSLxLTYiTldFNW5RzY0RdwPoM/EJctUNip3bBj0c0h9BCzZlq3N+tTLYzK1OMzUFjCaglwjs",
-	"+wbw2MD+OqDJA9qKQgaC4CKw02Pn82/t61hP/9a+xrn8WzvoKnyzYJX5CMpTu/S2+rarlvAENRZl0u48",
-	"EEgFyGsoyARmLwtjrszAmo4lXP0Bt8ODNepEONZ5Bp3eG+H4BzxpKWx3kUoNh3eoiwvb25rRAi/TFfYL",
-	"HRFwgUlFRzc9/DmUkxs20UZaS/6ajTSPDZLXWyu5q4qHBoiygxlCNzcZXpfAAUF1GD7QmIjslP0b3BQ/",
-	"E6lgUaonEzS3I408GJNJPAOOFHCldW6B8AcLya5dog/OpCLUqTXWiavDPtRqx8oEkY6BAdvX/gZKSESK",
-	"V9mZkYnoYKCjj6dl/aA49oAak64q4zd8PpQjWAzgfrO7to/a506ki1qMraTEwJmr1WJdtY0ao0d0CmIR",
-	"nDx/PW2PhamzhpFdhK6yiqmsAzfRceUkZLo/VA4XRCsDMZLK2L1gJlwZCCRjFuTF8+cs4jPToBPfkux4",
-	"nTgnqPOH3qnJ7O0CVqFBbCgrsnuuNR+LqeXKipDw7V6urF+5ez6RBkYNj870Vg/eXS0TQYVpdc6DFgBD",
-	"D4EBFDd+kFjQOi/91ZuINIQHPX9++gIiGwAtYAK4P4qLrs5KXsXnVqxN1rND5WGGv4i56jlSxgiNh3m7",
-	"YwWdDss5RxzrDslxgjNd+v6ivXoIb24brqr83eQGbk6C+ckJaF6C8tQHfqKDhSkvTIbzoB1cnQXl2fxb",
-	"+7o6l39rBxfBeWBX6S+h68d6ShgJR9aPrupToSdCiWbPC4bB3GUuROX0GXc4jcpdlIj1xtwqQ6EYhicA",
-	"/YdiKlKE0b5VhVL1LJT2T9n3wiBdg0iIl4osDGRvtFd1lR6yKc9CYMnCE/6a4dSo++roSc9CTSc3ApUT",
-	"Uql6xQIqEMghKMBmb4MvcjQBjibAchPgPW23owmw/MGv+cy4pD0n8FZEkW6CV6STE63ygIe31+zVWblK",
-	"28o6krLXj7uENBWNkvBPMrG+/8Xz50ErkQr/avuhS5WJkfXPH8B86aUiy1NA3nZQfAr4Zj98aZ/osLld",
-	"/NHDt6HP8BaF4dI+rwuBPIgpElTmtfPqbI0oaEU+VrVN3AwEc1MRzE9esDDHwfxMFUZJO2gHL+1/z0+v",
-	"/hIWRwnsQ04S9ehmh9VyAMrNMYYfkRc21uGt0wMf3r5j//Uf/8m4MXKk0MNH6go3SYH9ThiD31nTMijx",
-	"Ltrfkj3hiKCHIo6ZVK4+GBRBh92KSRbAf1kMrSVBbWVdBR9RrEGoyNoQBae0jiPjWuoBzbszHpBpGtoD",
-	"OZVjtWfFaggQ9kCnhajSU5NdF1oSGUvcULtqYmF7CIGSKBf+WXAZGWbupwSlSrNYqxEV6Tu2z1P2ux2L",
-	"s4JK9k55aDyDkdl1KxrnUo3f0SI6WkTLLaKPXtyPNtEDhUXgkPQyaMVwLtEOWkpnvUgr0eqcBS2telaM",
-	"IERC/y6MhhdXQct+krY6ENlo1R6i7PYBj3Fk8oDhlYUNvaoRA9MQRLkIaJYCUDBuLoO5uSvsFNBll8FF",
-	"0A7OghdX652wLPz4L2DnFAlGVmk/ooVjwlyciDv780bj5gZSlDBaQmXxfUxC6MNpdLXoYL2WNg30XHZY",
-	"P+KonlY7Fx2GeZo+BjlX6UmtoFV+8OrtNXDhq51Xrlkfc9Jqx796XxY3TrxZK2jdablG5w8Y0K1UTbqM",
-	"vlq5DYvdUT143x78dKduclNG1PMiAcdCDBhRrc7leelP3NNFElS16M31KzOtzuWZa0LWhj24wk/Oy52c",
-	"V86femFVD8xRxy6MSLMeTp+V1dIuKyurj+3SqwIJDyQJGZ7wW85SzSOwPEbSZNia+LyUx+R3iMnTSWw/",
-	"OrParueux3dvzHJ60WkvZDldBK07aWRGKWArvPXzc4TmbfjePGo9Ptdbsb2Xdpywl5HUVxKgrPXtmPR3",
-	"3lHCamR4pg95w9oYbMRuGOxi6wbGMfmuY6lG6GHAd4UTcyfGMowFZJki+1CArgn2BDHiEzyDj+iXp+wd",
-	"Nv3mqbUK3P4rUcPB9UVpHjaGf0W0b4pJ8Fug8iSo+MTETkl5tsZ5XlLBK03GwJaG3Un64hPNL6UMkNqc",
-	"jgnm6FUchd2Uy6xM16ygtIWrjMVSGHeMMMyz3HqBnOaIfGLvUy7MBcumMsTwABx+lLIc7TuSuq7TyY6u",
-	"zu/vvdYNPgQ04YZEKIYMcJf0yuMpn5menoDqo4VyX+KzI/dFHThdda4WNMCjQf5a7fv94u6ak69cHn5U",
-	"lOsqyrP1FOX5moqyvZmi3GBb1enD99Rc7mlXxpZ1b0NVDbwm1EioOz2rV73WZB3kKrKiAtK2quO2vBsK",
-	"tAwd6ymDTpqkcr1UzSnGoLjSfmEyGcdWLborMFbrr4GY2pxqRfY16ziQYoZK9LqGLEW1iowaTyfLOmdL",
-	"booj+HwdVvqOwMebpYcTJ7rPivdNUAo7fudm/LZNT36pwAvwpaapcEcDFnzQ2PLM7a/8OY407E7LaK62",
-	"y/eOc1ZwxQBm1WBT2aptKAyrQRrX6mQLA3fX3U6ceP49Ye3zgFWldDOfdKfNTY7AegTWBmA9zOKwe620",
-	"HxCnVsPXtWyzZxMIQjSaaG/jSJgMohDuJN3iIHxgqin9dQH2xcD6da3JxUwejikSYz9dIfyO0ZNje4xD",
-	"ao+xaTVwE0qXAGRViDxvBS2MmfUGs9XqY8/Rfi+i8OvA8Xou7e7CuKBJDjSYiywC3u1CiHFdPO7Dr8Pq",
-	"5PGbdSPpBRbcRyiSHQiK0WJhLWIYcCmZsZ4axlmftGe/6m7SpRTzJHIFiZ2DLTaUDNDqBRQS5rGdoBn7",
-	"tk//6uEXfeJxwNuT4epjq5hL5D62n4K1F9Ujrrpd2HP77QWyEcJsLmAPGHA8guW9YLnxstVh4q/wnl95",
-	"OM++JKBsCXwBNjK9MvhuHugjY/LZZ3xob4NOyOsF3jwi7YnF5CiKG4niR0ycvH1y0S1wg8COWV+sHt2m",
-	"CT43Tzs4ExOejQtfwsvsaomYeQ5XLjgT2wLGM8jFeXBWrv1MzrI0BNpRRXK5q9hJtBrNm9SUvgxT2Ryt",
-	"dCbi/YxUNUhrb7AD42/PVH4/8ISUiuPoonOulRHtHzAP3EPZjiOUR92zwjGwllHv/iXFC+vu+9KFQHer",
-	"x55oNPEfAA2ozBIeQa2gSFOd7iSg+Dj43Qilv/isrW9cLhdPBcIhMVOtDZjn1J9zMaYBAdBShhb7to/f",
-	"eF98Y8B9kqypjlb+Ts+g+EYonK7BjGVTzSJhbs3BQO/xcGirwyEQ9P0fDc2rh91vw6/zTIm0QNl52VYb",
-	"EEPkCZGSHFDZxgcc2Q9uYMfKjYer3HCrf7i1G7RPmx6K3/bghiuXcVR+Vft0fHaEZJulPG2dQnF02jAc",
-	"vwZUnblFNebSMQiexvL+UUCh5j4KM6vJzzrPUsHD8Yqd9pfqbQCVsgJuny/T2QuXb6avX7abFTMQ5F64",
-	"wfuLYBGLiypDviwU+Pc5ypyk0CgpxoQb0wOxsfoiqO7YTksqXEup1WkiRylxDBeftuoSQ5oUfHnyd3X8",
-	"WQXxxz77dNPl4K35+NP1VQgLbfNI5SxUUbKs7CTw8ItFIabk1XQ8EzsWzg9zZKNPPVgrISIRnbI3wMdO",
-	"9I4DEWs1gjPLwGXAKZ0JJqRV46fsF4XkwlR7UoGe0+opZ6mo5f4EO3+ouayqpLlqpLqf9nqu2Qhujwlc",
-	"K4HRQ4PMhmjwgAe1R8XzFSiezXZVQ2EIkLE85ZPkBV3WVBuiU+sjOoWGZDW+exh05dj+HHnea1xeM7L5",
-	"ufEC3G9nmB5h4QgLc0d4od9aBxEEWslipZPtOZv14Eo3+oXE9FkqYGsZLMseUouGndRsrGRSrlu9sa2h",
-	"+VAFHLA8PGaDkoBu7I09VAnHEWePOHvg0fbVzKmiiGM1sF3XZNr3yeuDZaHsCj73dC76PYRHDOSKUcJC",
-	"xA8nAeWIrweEr3Smuh66zp+AbrvhvmYQplPPOQTe+uBTT+4j4KXlCpgSU2EyLKZb93Sz/mzz7bundqCJ",
-	"zQ0f+CyTOigGrRP/r3XK4padH7pjyRXPLJcK29t3H/AXuzss2+6U5e27Rz9a0ZNlxykZVxFPI0ZbX41K",
-	"PW7LfJREe5XH29JSLkvThc6WrgEv0DT3B9yAEukHTMRG4KcNrXjnL6FppA6EE7irVKw/0bEMZ97VRRpk",
-	"c9pVnnureGyJIstXk8GN7MZJeSTDDCnKQBcsOQ95+26vhyD4zvCbUh9L17DvLGhNeaoKNtyX9hNoR2mK",
-	"joTn1JHw7PSq3JMQaGVlBkSyH96+Y1anttYRiV2fL6z84Do5fG334BOPQFuRr9XQr52AbSL09+joZ+S/",
-	"NqlqK+B4Selp1xVBDVjC01sRsb7ReRqKvvsmKGuzKTd4I6tg2Exkp3URaUyDQrHbDvgL0eGxSFEgsJU2",
-	"j3tjndstcvkyaGF/7rQHJIPuixfW0M4n1iQyeu6788svgb8T3tY3BkAvx8kCNRZOdQxM0haAqX9E9Tos",
-	"mnCXYSfo4ukA3HQK3XM9wNe+AZBjLx+dfa0s4+E4cQTDsVS3vUSqPLOXWPgAJXB+dmZxgqverRAT36XD",
-	"J5uXPr04g+anKXrhqVRZbypVpKfFbZ/bm4311PTQXIBxUctUWHJq4IhtobHlQs86SPjWYx1HvYR/8g8M",
-	"Kk3VoI90Mslc89XSN4nvMGJdGmz9QY0/eolW2ZgGl6tI9yB+2Kv0JaF3W8Tlq61wuVhsyBKjxbAWTEFM",
-	"McwVNOzmcS/Ms54eDnuRTrgE/yyo+zoWd9Ar/KJlt/yf0Om6p3Rm/YNiAU2YCqGkGvXsGDG/qvO8/DkO",
-	"lL65AKR3/gC9GX1ntZOOI5HC3z1rI+FsQm9td+vqxETS8IGMARsvz4LWkCcynsGs98KxjKNUKFxiOytW",
-	"jqkpt7Ab+tI/EX1VvBI0fO8uj5VI/c3t4CbjmZEhj3sTbo1WO5RJKkaKQ2azHSk3of0cFRw1oi7CA8V+",
-	"46G1NGIRjYQDic8tATtGWQi6DFrKurYxIg51F0cgiUQorRdU+8Pz0i8vLp4XP31x/iVoiU8Tmc56Qx5m",
-	"1qQ9L7Vid9v6i8tVTr1yG3Ajwx7BAG0savMuVQ/SUQBE4F89nYMnMMzjuPybluK4v2QmybRMBfVr97KD",
-	"RksPb44TTDu71Wmfn1WH1qPQVw/F3r65ybR9FR3mJAMv4X0q7ZbL4FsAdNDCPi7uEysS1rnsOZVSvtQj",
-	"Cs3aC2rCSOv7hcS07knt5y/nH3XR9Ci4dv5ZdveUHgYL5qCg7oFWL634PHvp/OModOMe9wKsETvLFeU4",
-	"tLvpnxYrrVkRSTPRBlqw8+jP3GSg5/4IWnajRWCHuJcB8EIbADLu0TZa2aZ89/+y9+7JbeTonuhWEIwb",
-	"UVV3UjQlyy6biolzVbar2qfKj2O72zPdqkuCmSCJVhJgA0jR7I6KmD3cPdyI+WsWcXYyK5nA9wHITDKT",
-	"Sr4k0eZftshk4vm9Hz+Q2K/Fz9YqqFLyPo8puFi85fBg/Cx1xhpEEsH4gKUVJ757E+02Ra9xDoHPgB3T",
-	"vA+R89VU6my70NYqPKunJ50nhTq1xt7Oznkr8p4OxGA9KoJHRfCoCB4VwaMieFQEj4rgnSmCPoIH/uFW",
-	"hbexMqq3JPY3yZmodhJ+GjOvyByG6njnfv5tc9Je0XgMnvaAJoiKr3GaO6bLhmQ1+Ng+XkhVAzRGBxMZ",
-	"/IUV1edMrHLp16RT1GWjbeLm33UK2iJ5kO81i6VIAPWRi9EPrfUCVjvNPtuK7h5kbLzW2/5iTMWIEUoC",
-	"39rMsQ4JSP4G32MS0s8yU4TNme4GHM+ZkoYRidYehu8cmo2fLzRuOD87+6FNPnvYUG+92pMEo0KzxJIm",
-	"Yo5aXR/hgpDD2v/PoTfklXAY+ZlImKrOShUS5xFhh3CXouFmNmEIToujO9hOyEadSCuECtyhKpTn17QV",
-	"lW+YKXW0iY828dEmPtrER5v4aBMfbeKjTbxUNXDvRvHrhxhMCWrzgm7+HoosUS/MVcJtdfRETs09KuiY",
-	"DWtJO4fodxoz4HdRbIDORMISMpE3TGNntci1/EtTkmSM2EujiWLxtcSfshlWagEiv8e6HHNtpJpf4CZq",
-	"kvIbRgZzws2VoGI+o/M6Bd2UtHtvDFRb5hSXY6dOiWVKkNE7G/PYlaTa6+7iS3Eq42vdvP4Bjus+dPmd",
-	"dIMbS2WsaRMgxK2KhpCp9hpABwpMhZRrZai/oJrtsSTCXruk1T09fQbo/Aw8VB4X31mA9pmIGCkviBlL",
-	"zQjg0xPD6ITMZQadAe01kiL814POtSJL973m1sw6XO/SXhhe3a/yDazrLlnYb8xgkSZSOG6dp0JLYZY0",
-	"bg8UN+JsCR8O66EGLa+xTzDl03bpyGrJppS1O1sIukfkhqYZzBb+s4DgsE7s2A5eSci1blvL+Oyp2Ptj",
-	"eUVNwrlbR2vNTsRbmuvgN3JVP0Po92f1uAEbSmvTWsNnKrmAL1qPvGn0CO2iNcBfP757/9Kea42DG0+U",
-	"iZjpO0tKf+GOxMwkenz5vbqnG9EGGw5ZbOr78ZFEzYnKRDcH0ERancksTciAxXLCiLxhKsmwRtoKYdcy",
-	"LCJ86JggOL3IjM6ByLHhopWAofoFYbapsd+ALGyTtwiqfSXcnbrwfjkuRiSRDMWx5bdQ6O26CpHv+6jL",
-	"9GE6fbhjbrVaTvs/tMnPfAS591Kk8wuiFjl4EbyKDDIDcsmM2ZWIaZoy9R1UnTSn+JquE+/ev8LN375T",
-	"tD2EnjsEVOFjtNHAhkLVAlH/U9Dk0dUTtXxrt+7j06iFvea61h7GN/Uc/Z7+mH/k6fixvfr2g9Ir6mRi",
-	"zY7WSEdkkvuThG7b6+A13bd35Wj/pOaEgrhznmjcskAwD5SDWJPwUW7t6W0sh1qb4F1mNE8QhDgTpusr",
-	"4qAaLzcThjITSZt8pla1t49Ac2dnq7rse69TUH3tn2mDpt7nQmfDoeXW4E+T8XW/nevwDmGJS+g/ho4K",
-	"hFGqB7i3fGeYKeBG1gRGgKgwA2tw64hQkglugv4vReCFUhEtJwy4H/TSSXJ2x75wbS5qe6OtKOKxK7vM",
-	"zfP7LOgBnR91HK5Y7E57wgUWzxk2aUj6Z53TVtRKXTVK4x89gR+Zxs8/bUWtf2RUGCBscJDmRbUUIczO",
-	"zmFPHAssftqYNZVP6B4w7YtlxE335se8uzQt3q78jAdUs97C9nmPZOt0jaGePdjLMZWaG190vbBUp2Ln",
-	"m9PzF93SvxXGnMUMLo/VZQrOfB+qal2+/PcTPKZOp3NbGXunQRl78MA5EmbJHlt32Gv90rloq6QuXvTD",
-	"rlqza6yW7+isG9CUipgRxUfjYjQdNucWQxZErXtBfTX5T3OSSgN6NOSVtEmf3lCe0kHKoBJUCjK230JX",
-	"bcU0UzfMSk1uxqRPdU8O+2jmgufNPQxhZmv6orC7sDIIxJIVODIFwBl8F+ysBoDDNnk1mZo5tvEu6X6+",
-	"pzez38OsLD/bVS9vu1E/+X064r9ui/+6otDdcuGaoT2DXsfrsGIk7LFRPVSRte9ouFSa2sHM1uNgChDk",
-	"dBm3kUhXdR4cS5X1bbVPDJ806u/90RrvQHOeEVnqlTWjwoOlUQOrdAkBbsCBlCmjYrfdvD3PanVbzzpr",
-	"KAf0wSoHUvQsL7XKTqeD1j7wXpCyrS1bXxd43p13ZwChV5u2Ocg58aK021N9DwjKmKpkRc8VYZSz16Sy",
-	"FrYcEktFEWZNum6hLMhrcIFAlGnARlwIK/qWHkKniOuvMFolzgpCjFwKYKMoX8v2HYaMhCNZu6I6J5Jd",
-	"8guqkjsRd8vOkkZyYHNcvNvkAiIrD7iAPfpapMTP2AMklw5Eiu0wIBoLip/8Tb5VNDXCfagbd4fI8kiC",
-	"gbd6C6qpletTR3rrmLtNn32+kUjigvXWsYjvRoZtaXAWbGI8KHclFIsZn5reNFPxmOoNOkhWyk9glZZZ",
-	"2xWu6YEBdrpCjAaYAnjuTkUqZPzaR2BwAJxFIRK603peaL/j0MLW2hFeib5LOeyTgvbjGT76em/19b7M",
-	"s7Iegqf3ALy64IJjZiwTaOqoQPjNuBFMa2u9tclrrWU2lNmaLMUfxeG5dAupfUeHbtmhW9iaxo7cl68/",
-	"Hh25B+rIRSIG8T+SMtGbeHELmco1BuqfcImQm9AlmBxHBWY8wi/BoWo1hNwO9W/dpR/1ZZjpERJxf5CI",
-	"YGgBq60e3H21AX3+an9ZN2y4hmUoxvXBFotcxypqDO39v7PY/vf3o7G7U2N31zKeCz2Fk0J096J+ExQA",
-	"Z6AVCudav3x4G4TY6dkuhVi4QjqzWwKjveUjpsgn9sXwlG3QAntG5wOepr0w/c8/nTx7droLv6untYfj",
-	"eIW+uEmBdd+pxefH3RtQU0kB2RfK991QU702jf6RoE+fPfkqFGrwtkPM43yFen2+2jOEavaApsta9tHd",
-	"9224+37/+gTRzuwv32HiwRSxrfZm0iCpkPlzKMRaMnh2KsV2lflalnWP0AF5n/0tfpqHhhFY2pw7IkG6",
-	"jiWh+poli3VtPp9nRrnRS2Vs/aHMVI/Nme5Hld7TNQrWcIsWZfhBFK+5pM6PjAnv/dVGKrYu7bpC7r3U",
-	"pjUSfyyG7gtLz5wtPwNKTANxkbQKFeq1G7WR89GVFx8dj2XHo92WXkIn1rK4xfd41IoeqFZ0Un+em+tD",
-	"v73bsXc5uHcac4O4Uou6L4f0g2y5BUqRVxgW9KJL/BizeKU2BR1pK3czainomLtHJeVtnjyMd6NN9q63",
-	"NNdQcHsOUkEpVddDdAJ6jmFl1JpaygfYhvtUU46qwj2oCnsVJIUwpYsNHIVCY6GABLmlKLBXWK/uglAo",
-	"Y75mbKohOeWaTXcaV3wN8zis4gyZsH2XZciEQUEG/rt9lQYctzXBMo1l+RLDjdK313G9R+oKD3xjpnyq",
-	"Szn/KyKaMTVsJOGFVW8vfL30freuqPUFNsPeG/hUxtc9YMPhxzutOnDwX5igHFNDUznKUGAh/u0gpeKa",
-	"2f0CJmdfjw8HFtV6kpwOO/EZHTxnUPUZZtptDViS4LKWX7dDgXia7/FPYQDfPtl3dgM4Wab4kGPYFji+",
-	"a4dX9ty2CjgmH6f2/ttlGUXj6x52lgsVISXRgn8iYZfjGIse/A2Mne1Cdpb9PLBwHXcccYehujr9ux9u",
-	"dg+ZmqHX4G7FSgR5w1SOQCmYmUl1/R2QM/6KfG9/RixRkr4YcqDIfpS7b91Z/dANDXOENERTnhAf7KMa",
-	"A39YeWh1co6iB6bAdUEMYaMN6A1yJZANR6RvL7j915NXH6ylvr1afWRrjCXWYHhB9dh11YUjaIP10Heo",
-	"4z3IrtT9QgsPuzaXRxuW/J3OJ0avmUD7YkEW2l9iz17M88QG32bGY3ZLkuZrLKC4vwTN8o0ocaZmRLw+",
-	"/e0xC/LIxw+Cj699Zb69bMPLJPF8eWN1f695GI5zbaeAHen126HXQ4tO1xLf/QGLfIKiU2inxgEKea67",
-	"eUU3BcN9arDJaRtVIt3PgUag4SIUL00uCjmgAbMgr0tBGzFgF5AJTZAzeDds2d06rFR9mnteHf7I5grR",
-	"rlFIsOF4b6ToxJLt8yfrFpGhnbFT8JEj2/ym2ebDc1euxI3ZherySLGhYnp8jxEr6Fbs8af8ZYvA1sW7",
-	"5usDDVM3NAVTdDZmEM/CO4dNbmh8zZLIGb+VpvUYv3MtjxfDXasM5AV23DTYBVu7A557D5gwR/535H8P",
-	"lP99otfYDxc9YCVfEtF07texNlu85iuqxn7iaaqtbjehhilOU73LmM2v3Bz7ae2rn5Y91/0GavYWJgmH",
-	"tFmBd4l32d1Z6w3n5TecPcFWSrvkz2frhv4ft+4hpPErf2gFSNfc3FFAw6pn1ygefBCDG83S4QXJ3wkk",
-	"hNmoXOX2s74tHgCvs2qZpdABR+M5MNhSIKCukVMErYvdRIq2cWjYYWePkGFu5rcEDH7l99u6d7dE//va",
-	"BLY2bdxdtOHIDrdnh+ue7rcXGPhI56haUs/5wDkHfSI3Uir3GiVAdrVTa+9IZg+DzA6u2uyamwflze/n",
-	"P6pz0oNxgDgHlvqo1mwySFmCPvtZcNJT76OXw2oPPbZ0xmu6kV9+I71j1255zwk8/uu6WvId+eOPHOph",
-	"cagDc53XMKrmwvyR5xP36TiHzDKMKvofRwRwSL1jHP5A5KcJPG0Vi1Qay/5yxgcPM513O8J3OBYZUKII",
-	"tGW1XygyolwsV4yY3Fa09hm6XC6+kb6A/kY8CBtyo+qIUkuBdUFVcPXzgwJT8XNe3Svk2ylrOS30kbjm",
-	"puc3qMfFsQz2YJuDrDzTzUthf339aU8VTPde1PqV5z06QVXnRL5VC/IkUB8se4+GFsaFsJ2yld+7jJj9",
-	"FiZxrHRaUenUOEjmbON7qGcacIH9aKCPhUa98xZcmilVTozcKfRubZgOUhguT3ecvfAk11V8jw+3/jeU",
-	"i9D3487jYZ72HlhQzN0fe5Xsnbqb+NglNIT31gnFSWChyowqNpZATv7zCcDzMnw0fN+obKaiPAZJBKkz",
-	"psIaLoDyzs0tIa4gd+43zpVTza23fLMLeoeRqUPiABvt5TdaIFIk6AHozJvrS3uNAxVoereu1m/yZh9c",
-	"6OXWa3p/UZjgJOwLaXoOmBJuOvoKjSQD5px+IL2tENNoN2yUeVsIqmwu6XYdWXG3+61UZryVULu7IMs3",
-	"TfmHFtLYhZzS7ubcO5gQ+b6PBeX+0d5Qqv4PF4SlmrnzQTcRoYZIEbNvEH7oN+zIdJ+V7ZlmcLqGKRLT",
-	"id3Hkjf9QCCJKno5rctQtD486KFjS69Dael1RB7arxT9wKZSGUKJI4kNZKe5pfeXY4/EyBEUr3XJwCpy",
-	"kYvVRySRQqqIjBQVJiIx9KYUCZEzwVSbXELcXrAby2lB5u/YnX5wOETQ6f4GKGfPHvXCSK2oVRy4uX/d",
-	"XpDg2r4TcHcYsZDgkYMoc00SWtc6zGWD9PDpejCePYPOgiXZ+unkxx+hRhCVSjqRmX1R67z9JBQexpaA",
-	"X/35A1QYNgpCC5Bnr1786V0rCuv1/PfHk87Tk8edVtQCSvRNe96++uC4+zpy8Om6cvDckqileD3m01a3",
-	"hbe1eOMWhMQ9OP8fWjFMKu8ciMcOuWdv3vZZ3Uci2hMRrUsvX4WDERHZHx5OSCDFRwnXDyAt890QN8sl",
-	"lVNdyCm3rAAR9W+YmhcL6GI5YeBeiAgXRsIzuQCHDHRQIIdKTgpplxgGLI0mpFkYsT4DMyJ9pNzkK/OS",
-	"FK7CV5GPefYNpGPmZ7Y6I/Ps23FKnNXk7snMHBMyDxWX5JZD3Twj889vfz1mZB6i9wk6mlxjZIQqQ+iI",
-	"bhbBKTCAGrPkFSge9nfzyEvwUK9/QVKmNYrufzIlyYwJQ2S20/b0bwqoc0fY673CXt+Jm+nWXM0ig97R",
-	"cGltGqpj7DsapwAHUTVYUXruaER4tHo099Va/fw9Q+jBs0dw8L2Dgx8Vqq8B/nY7D6mXcA/HTQouHHAp",
-	"sGTE1B07S4NWslePqd/1O0EtP5L5oZP5RhT9dTTdBu3/Qfpyy5zikWL2wO7TmfteaoM19nIKThrmbaeU",
-	"i2uWEHDVciisvyByiK0FDBcj32WEG2shoXvW32Zwq9oDVTcsaZPP3nWrIAuBJYRql4oQEUoSrqdS05Sg",
-	"+UWTv2faAKY3tz+BLUrIoCHKo0uwW/Qhu1uBSzCKCj1kCrMJY5kJEzlXM45HU2wqMIQyMZY7n/10GmJb",
-	"5/5cj6gICii4g2td0dW9dmHcRUFwfw7fABf5Shim7EWZ8ZitjROJm314mWX+mtxSWv9N1daXxFfYnqMT",
-	"9yCduHicju3oxtNg1Xdgc5/vh1d/Ofp8H7jPtxZ0FC7PKo3sVoUJZWO9u/eTtflo3swH+2ObsZLZaExm",
-	"Yx6PSULn6AaW8ho7uTo5u0On73s3z8Ny+bp92n+CYT5QK2oVhq3y9+7QnwXHvBbw/C7VhYHdGGns4n5m",
-	"A5VRJIF88X6Es5OzZ/fhx8FL+8CS3VyZ3DQQ1B3UuDsnMRNE5rDweQWOBzOyjEQqn2ZqbYwXOFnkLNrQ",
-	"uZt+l0wzQ5hSUmmi+GiMHZoL9kXA6Ai17simcshLQABwESzki2A2BDOBuHJ6V3oYwJh6M8qtgWZJmqes",
-	"APqMTJIaYviEIez9UslSZUmOHa9wY+7V8GhOUZsQwz4tka+aG22w19+iTgQMo6CNeE2FuoT1TRWkvXqe",
-	"A9Vv6Xc+EsDtBHBwabMlef0gna7Ol76fwl90oFLn3/Mp2FaAszZ5ReMxSblgrjspZLJeECy9S9xvXNsp",
-	"1xrASn7I+sQ0WYc6fYlvkcMyUoRvbGrVb/TiBp3iKywH/oDneK/aBxd6ymLj2dhlm7zWWmZDmZU8gY1L",
-	"ERbKDO7G5SdVwkCvaS10ej6vAOxq5G/Rmd02cNi85SOmyCf2xfCUrQxozeh8wNO0F3w9n386efbsdG0f",
-	"Mrz4gFzIK+9Q8C/7u97YvQxwa4fvXy5fzjpv8/nqUOnCHT66nL/NNBfPWH758DY4kU/P9uJEXsEB15v4",
-	"rvjit1zrDkoYqleb2FSKQUh4RZKx1esEuHUwv7gAnw0/BWWOzaCaCR4JHKhN+oniQ9MnKbeaIwBwJHw4",
-	"ZEp3ve/JQ3uhrUYJbBsxkgy52Knb+oNf6WH5rR8kNuMui8PxPrW656dn9UZw57Qgr+ydwn4dTdn3sLUD",
-	"F7K7QA8wExDIM52TqZJyeNfl04qljO6t11TR9EMoi5G1sGRmPCAG8J28vHJMb5gzwKAYEixNZ3cSxTBP",
-	"58Kap2irzsFwC/k2qcROHRpww+btJuWWETbDg/k46OD+V2yZwnHfbwXmHfekWgDTgKnHfMphtq1fuYnH",
-	"TOQKHdc6Yz0AORfA39fjMrC/h5gm5C/GEYBjEaxh4UYcM4UONlNo1Zluk/nzW5758/iY+XNA9hcwPefe",
-	"toZKpllFJBtluCSUBON5PWMtmzJ1w+3pnGim9UrEjk85zgMC6qcpU2TM0gRsLSmvCZSmctGuNpfywT76",
-	"sQ7LaLJr3b/F5Eax5pL/b+OaTn+IoY3YhFleYP/Uhg6H9VgZhsd8SndQqHiZaok2OWZ7x1IlLLGXF5I5",
-	"6opN8RR6N5InrDyDQHMAOBntE1o/tooFT4B8bpUDnfi0VY3peHrSefKp8yzngP4cSw+cnq+rGHVYoTEy",
-	"Fwm/4UkGQmLCRWbs6p92ooXTbLgYetYCFoQ0KlVDYdihVkQbOeUxDPRZqutUUnuCr60Mu+FsZo2FeMzT",
-	"RDFIV6uQGUs7trMsrSWmc+eGdj6DSnO7MMNAvgUu/gKM4D3h9i+z8hzKESOi1JWKdImlDfTPGZlCMQlC",
-	"+fNE5zlY2igqRkxpLAbB31irWg6JvQq+RgTSp4yEnkZ5nQgVJL/VfjMwx0KzG6ZoSgp3W7frDMqlM7/n",
-	"FsjrM5VbGcY+mcA61LwFIe7aFt10HlXM4IMTWwetXxYYT52XX6oElcdFFlTBgdbUI2/PpxqCi94qlbOx",
-	"JAnPUzeAzNuV2VRVtL1lUtVR6D88oR/tlJwfJGDDLXqBB21pRJv3h9zy0xzsnPwOke/PO49/QLwyKWKA",
-	"YrCWAGr2t4K1XOQebkqG3FqXA8XotVVFVJaydh2Uyw6E/q7xXAKBnj/ZSmHdKZjLt0RX1XAoUikWm73K",
-	"vUf2tt9jUfpKqvS4SjlVFgohboFSWqI++4Jd0l50UDXYf5E8+YDv2Afa0lE1OaomD5GF2mu/C/5pqL6u",
-	"dzi/mzJB4BGSCWg72McARB9rVCG0PuOaRS5BSBuSqRETLojfddYF2hnBzeG9Dei+UDJl+qLAKREddkIF",
-	"HTGliWbM9+nIne9tcgkTI1JAQZo2iseGJeDwIBxdv4bRyXea0FQK1iafYB0xVWpOeIKDGD5hOiJCkiGN",
-	"zdpgHZVedhjnsPzqScb271XHQVpR6yT8b53UpLp+fMv3q0uo1nwkfOcXNoFQje+DgvfIXzxXsDCQyZzM",
-	"mSHfW7HxQ83aJlxshJ6N8+Mahqx5t/uqcedAOhz24Dd1g0KwikNJp2EXpC+nrLpEuu4gMdRY2fxyCr9K",
-	"JGxHwvWEa82S5sfmgyMguaqHd1813A/LC3rwk4ohX2ZlXJWJXNUvMmO3wqo0bp8Ii6UDq8BhC05w5daM",
-	"PGCCDXnMqZrvplml3+UY0zeqxnT6zT0htC+suIl2cboK6bLzvHsW0iiQyfjvrUrxqbN2JkxnUEC+NpkS",
-	"XIx6p8/Q5SUzFS8cXOGLtVYElOyOI5eExYC/o7m6cH9x6bsK3VhJdtfBGtA26ivrZ664HOFoHQPy+g5K",
-	"3t8ta6BZws0JvMYbAvvIlITZbl23CuIJPg2CAiVZpQPWrnJ72Jkj5e2Z8tYhsioC+zRmoOE+FJOknjCd",
-	"n9RNdr/EuH09bU6yj1BNvEcn0ScJGulCikhkudtsLAFGcAxtBu0lLeUbWW3Xftgl/Uwza5t3ieXt/ULP",
-	"wKKXKQHNV5Ggqy04mnwDD/syDAb5rOKZVNeAUGN/DmnV0oBNhgq3buynwt123OsgfFNuZxvxks6T1lok",
-	"fwm7kSfX7dhvdeTve+Hva96IgkA421ogPEQ/FQqFSg/VL/yGOalgGZaWE2aN7GUJ8UczZm2nmDJzn41m",
-	"N+KsTVijX9shMUfXhuSFvSvCEC2z0dijoqx111/g4vmePPgbc0Ls9FLgBk9Ozjoll/RazWCQHzwM/upC",
-	"LpVnd/f811lxa+nX3xw7dVTCahXthmzUsalD46JngYtSgve3KW91bzwk1hoI1NqAA67MmFjSgI2aKSlG",
-	"6zHYl7gDND3y17vlr7XHdw88Nvjoj4x2NaN11BJU1zE1RDCW6NBUs9rruJL/ul79J1wM5Jcm9T0zyo0P",
-	"RFKhZ0xhiFWmCdOhRBpCmIUfWSudxjGbmvU7A1fGMl+LWE64GH1yCziwuOaD7LHQIFq3fkTOyRqgb38D",
-	"9tyYuAGnbcjDklO8VlAk2wJisx+kFJJDpordcDaDaY55moQypJSKUUZHUJLcGir7rOL6upeyG5a2uq0x",
-	"H43tZrEvAZzX8Vy7YMA6v/zlr/n2ooZDEobYGtyQyxFN2D/hl56RFjf6LmMxi5R453EZzwG6rj9gZXjG",
-	"+wRdzwZsveA4IpHDYak80qWn3GW4psSHV8dtrPB2Vy8imTA8DauDhjYFNlsV4IkITbUs5d8qNsw0g1pN",
-	"q7Ymis5EZYRn8az3hpZ1pNVtozdLR3UoCtBt5AxBHYi2+g4qSEdIxXrvZLyDQM8ysT9Cqr1H4/eSJIoO",
-	"DRmwERfaN1SP5XTu89uGPGVYpNeXMwHu5j7Gh32O0kV1xptmTJDBPESOcK0uz82qjvZtdeEhFvOEJVHe",
-	"OMa/dcAgWRMb5KIOBZcZ+7gLQsl0TLE0HpEq3DwB9mrENST1VgebrFo65AYnRlx2ltuRYZamMIdU0qRx",
-	"hAlWXOCaB2Ht+1Numlzb3CBzG3EJ20JFzPaTIv1tCpegZR9ly7qyBaDUKbIYeVOlE/6xJl9H1eo+I/lj",
-	"liPyOfALYMjAMamYk4lUbDX33SBwhOs+NI4XHGRvJRkw6FA2VCwkZwozbs7k7IXZZ/3Ht6o5g6ly5G3r",
-	"m8GM3gTmVtCXNuNxt/UCkkNnbvvORJA2+J2GVg+7qWY4TM/fybfj+qMOK6lnRaniCWtF1e7AqEDWwQGx",
-	"fs7+15RNDjEcP+tuswq/qBVj3Lzpb1jTxKqHJkjyQJaiNyzVACImrUpDNFh29upeqpSb4pVrGq+DOsFK",
-	"X42hyvE8L8A+/LZSgMEU/rjj5PgH4IitSZJf8MJSxciYioQlNdr2PXhgmybNc7PQ35Y4rDfvn3CtjZaF",
-	"X2Xq/K4cqkdWc2Q1+6kGOGB9uL4yICe7Q3Eau2wpr1I98lB499pQwnvisYowbx0OftOxJFRfs4R8f352",
-	"9kOFpyHP6Pe5BVY6bOB0cHvhr+q7XO28W+/DkYEfGfiRge+Mgdegff7GTIGFk5EMHMJd7Q09GwsMVrG/",
-	"s9gc+Stcb7sV985et3XuXmqoG8NctQfj0D0y/gNm/LnX6sj49874f2VsWuT8DoXHQ9Jszfr9Yd4nz/co",
-	"+BCGwzxbllwg0y8mvQTerhk8vreAnt+Ugw3pfRwzu+K5JnRoiZ+m6ZH3H3n/kfc/TN5fWQLh8jMC5x/Q",
-	"+Ho9Vn/DNV+BPfmWzZg2hCrFb2jqAeBCizmpzGKDuQvok2k1cXvJ0rmL6YV2dNDbzbUBm7QJwMsZxemI",
-	"kaHMRIL5aDQhMDMymON/1sehvBKfuRmTPiZVdYlhX8yjWN/0I9Ivsp8vJyKxLKhPnCEAwOdET+0s9JhZ",
-	"qypNiZIzDT34LaVYO0MbxegkIhSw0OdEGykTYn8u2JXAzlUX9kXwHL7ZteeVw6FPPfEFxW1yKQj7MrUr",
-	"AXw9L4H6uKA+ZAf2PfaHkYam/TZ50nlMZmOeMmKkvBITK+7wLZqoTNTBcf4FT/2wAsVwCe8iUJwP1Ipa",
-	"hWGbR2CRqjaNF6/somrf/BF/c8voPgx8t63MFgZXTMcZI+ymvo8bPtKDR3YzBxh5RiESjtkrhNdtAI1j",
-	"pnVvIpM1mvo5Blr87cq5TBWXwN1rMIXc170BXaeVnmKWs3EpeuUXVCEN4SUGsW8nlNB5uU2nZX4pNawO",
-	"dMhTwVDJSX27vUagR02mwqhyEF2rJmPkWlPZXQJD8eC7LZrO6Fz3XHeSAr8oay5Pu50nTnPxzyzDxtUq",
-	"l0+7p2fu1yzlIz7gKULi4V/QktLqIoCQC0iI4S/k7XTEeiMls6mlJjGOVe/0We/JcysEgEFo+FHQGRtj",
-	"+3aeghJbuoG5ChqUQkx9sacCwn71Cmu1v8Izu0oPAI7qcgOi0g24EUnbHuqXSYpXS5/I4ZDHzAM/tgtK",
-	"wiRtw7/lvvHLuaeaThgg32oCDaMKr4gsm1RzErM0BbWCfbE8M1zrARdYerxEY60qhaZ0eVv/umrx5KrV",
-	"vWp0oletP0B1qFvJO8EIbJyD8a2clNe4yhPhSZRf/wgvyJVoMqkovwmRu0+3ThIwhqnV3kgmEmvm4kcg",
-	"GdJsIhC86cIBpFPFyN8lFwxQm/oX/ci1ncVDUZlwx2YPJUtpxbrvLL8EJW19csmNV/K8OfDBy4vqcK79",
-	"DHXH7RNL6vw474ZQEuPLTZxuAiUqckimTE5T58Evgdsj3A2iKM+Z6ZJ+WW8B3b2fM7x+m7w2Vu0SSci4",
-	"/EfGMob6ecwirL/JbQ/Xl9hPDYyaC9LHb/vQTm3AUNG09mEQl+0rcbm8IDQhiroPLkYTOpFWGzHFohsE",
-	"0MbObVZlL9Yp+hc6c6HwI/v8AoZ0/iwmsyNSAfm+7/7Xsx/3f4jcUgHSiGtnsCkCEB0eGDuHo4785jjx",
-	"7PJpdSggErAerC5y1NJnX7xugq4HZybOxk4jchYliakIkZjv+4CmCgDf1LA+zMAuy775h4srEeBOBOPg",
-	"9JOKDKQZ492Btdvxwz2AWwRnFiFgWh3Yd5Sff35kEVFsyJSiKVxPNaKCa2CxdmLOBq3H6gb2eK9oardq",
-	"KTT1X7IvU5ammIXaQH/xj6M62G29/OtlawcKB1IbrKJOxYEXAjebKjYSVBj0b6wh6/cI7L2/Hd+TxnjL",
-	"Qd69HglE1Qun/HvUkgPNlF161dHvWvH0zzTtZHO2vrK61l2tAdyz/PegAfec7lKHtcegJaHwUqJehxlk",
-	"IrGkB9R7q5vzEegAtc7Oz2MJgkjXgGSAcJlxM8ZqWnfx4Fm0V3NPaZtgVwL3SCwnTKOYLyodms4QYiN8",
-	"EUx60DiuQdMYljSThZpiwVhCJjIXx1iRLCQ4UZlqk8/jeejp6FUidJ85tyWtd7paXaTG61rytdY7Gf8D",
-	"dvzhOxofkK+mAJdhNeExTfx9QcgLaEvhM1es2gRRoTokDMfRVoNh7M4zAvemkSg8ukju0kUS+df3NIul",
-	"SOxSzp52duA6AQq/69qKFbYvpDIHg6+5+bunOgonebZFHqhisiNmvJGxHfUe1daj2rp3tdUqRDfuuj6I",
-	"2PptPISG6e6fg2wLLVv0fRHFpimNmS6AsU3a5NIpd3+XXOhF75QUcVWKlHMOVXaFyUf03q4lr16uwbsc",
-	"I9BxhzJN5YwlhJuIUILyaMHzUtY4wQ/DRFyXnFXBG/F2b+iD2TW4rVScCRNMruDQR34UtcBFVcEjfZ6P",
-	"5Q+09ce6IY2dYuEexcVRXNyluHiI2VirvBY5VPIKqfFHM0XxEU0m3DyYzt/GS+5y5cSSVPDIfc5YdcGT",
-	"nuc+/R9817JiulchbgGlw45qyfd9IU3P/2l/65AhC478ABXIgpzBXme5Z7+5xIA931Jg3HE/shjiJZU0",
-	"eY5JkuvR4Ru5N5iblTLD7rxZuY6jYLknweLP5ihZ7k+yWDU+eHC5QHfxLR6OppKGJ0wYPpzfa6dNFC5y",
-	"CHm1ThjMwBmvQxLAgKET3WfoFuSGf7RggWgO1oIpOuENvca4L7rgF6P9bfJaLJpFhUF8/L44TLmlsF+G",
-	"qojbVwTr8WlnYUXrxO/zYHV1BH8ZkSM35ygBPvCddgJWCtbDYfG91E0C0Lj98O6ScCvDmwtUf7UOSqZu",
-	"BpKxHlN67WnuazHOdo5hd5S9R6PuIYjejxS6NJOYTraUsymj99qU5BL8b9gj2iVwIZqx5+RjemO/s3fO",
-	"CbZKeTWmmjDsUKVWugdXmmmR/8w1raaWkAkX0Rb2G+zwV2K/PfcYR0f7bb/2m73JK7b/W5AyKRuao4i5",
-	"NxHzAZV4MGuCkefPZHN5AyGTE5k9RC9iIxnSxJkYgAaFNCxPanK4g/bVfahL7UeLOUylbN6ytHJ9CqVK",
-	"mGoufWC/4VK+y8yBIcN+otdMBKxyNuJS0JSMpZ5yA8l3oXp8whIe07THwNAU8XxNAfXB7pLdoGNYql76",
-	"FITm4UsfmZlYTliv6VXzz6+4creLNMzbtweWHUXbPVpPTCS5TMOOE75zl700PN7SqMrrBe5Jwn3wmRYO",
-	"f8nXrZZCXM4NaR8s1yJhIoT2TRAWHZL2pFMpr1lCsiliPu/bLtvC/MIVH5T9tU6RSdSajucaONGUckgA",
-	"ciztLUCOzij00BEJoSQeU67WlIyf8Cof5eLRs3eUTXdodiHZbSeFMiVO6IzeZwztbcBys7NhCbHzIZnQ",
-	"jImul0auCiVHJEaLKUjoMVQ2l+pawLBylZu0AABvRQijCZTZ2kFlmhCqSR/LRnAOPTuHfr3I2j6ZpGz/",
-	"DTF85acfgmRgCwZDkOpyngnIVe1LcqqyTDYzCO0eALVc2ptxWAbhb1DeaxUBORMXeLq5da1lzGnqNThE",
-	"zAnqusyM5gnrTaiALhxrSsFMCdivoxz8Nu3D9W/eksG4eANvl8YFdnWUyPcmkS3t57LIH8bmYtlaQPco",
-	"kV8bAhEpXWw+IRJolZA3KCg8Ukw8uajKaZFDe6DQsrM+Vd9nbdze0bRCZtkXHJQFF4j+lcA9MjPLGAZO",
-	"eeGjsSF6zIdrdLX+i+TJHjubHo2xB2eMAaN4KHw/gun09nGxvxZB8Rdgc86ImNAEvGpMKanWFxgzqa6x",
-	"Qru2JwBFAwWblnr5VNMhIPInFKcyvtY+T/Hju/ddh/MVbBbh0LS/hyrPft6/97/a+9l3BeAQFsQeOVfC",
-	"TuOHyPUiCNtpTRrNtJ7YXY7INKVCR863eJJNEVYcOwnDhMYyTQp4Y0nGLgg2Fqep+zxUl4fqLCTci9AR",
-	"R1+JwkqwHzeobXzCoG9OptEVyb5MLfeMHLh5WNOUKiOY0h7vjIsLAk2OFcOETquUkdNnF8RAx1j78zjl",
-	"k4G1bVOmjL4glm2y5EosQKxbc9QtGHqCUs3AtLV2qz35OSyN0XiMx4QTUpnQbfIOO9ZSU8YpU5bgNAwI",
-	"XlkrkpMuoUtju5p8TQyjE0JTKVibXLU+yYTOr1q+odFSy8P1u9tWdlz47G/zQTV2TTK2/56uOEgrap24",
-	"/zXp5dqfcMH6Xe/78EwgvxrBXSCxpZwZM66IkinTrhMWKLODOfQuuyB9ey36XUd9IilUaBZxAKExh2VN",
-	"xNJcH+9IP6raoS68gguA0qvZlJklu8pdmbjWfYxOrJ4A46yJM8o0I9dcJDoimtnzN9g7L5aTCdWgQDjl",
-	"52+tnFEVupyzL9MUFB7X3LxqBXaA0gK4YRNd6tmrNR8J92rgkD3PIa1utDRw1EIO2YMCTMsTe67betTy",
-	"3BBxWIHfwc4OZCbsY+Ejy5rsP5kSXIx6p89aUQtaPPdGKdXav3F5Q6PWhH55jWs4PQtfU6UohtTNHHol",
-	"DqWa1DUrgUvJNSBFJhmLLCf34oeJpMxgvoM+q3Bd7WOrOr36ZsXLt8WN1IqAmozlaaDfYIvdte4NXvbQ",
-	"JJjDPlY2B8772jfvzks16xV+eJjQtfYHIpsMmEJg8JMX8Mj5k0CpTd8Haqhje14FPT3pPP3UeZYnuq0z",
-	"NyDHbpmqFPNo5i2HO+w/WWvZVTgGwE9R1cfL2S1cxUwz1XQEetraruGJF7B33e7Eq6n1zT49N0icmyHf",
-	"IK8Rf7J61P5an4ypGLF6IIFLTfp1Srj7bT+CWYNAc48FcejkLVFWbXPCFSwhZuzefAc6AUm4YrGRag5u",
-	"/iFVrjn/lQianPuBk9ETOoe+VwX9y+sbxm2olbYX5Py04zvx95xK2w+C3z9qpCQyTeq0s7c49Au3U5vr",
-	"aAtKSuE694sIuy6EckHoQDNhunndmEwTpg3BfQ/Tv2bTuhbtjliKZDKhX35jYmTGre5pp9Npok0JOet3",
-	"oZcubkGEABEwX9x01wiNx2Orw6OEJrW966HIq1JSWUu2sThys8nVGc+4mqg0BXngmHZTnSYwzEq9prC9",
-	"Tzsr9Ycnnc30B1yr/WWTdXqtpx1A6hsuEwa4dY2nnW0XucPm7iUp+SRIyfbp2ePzJ0//uqH8hdf/64+o",
-	"NZKisGX2Fc9On5QlaPlWrStIO+d5W+rCm9rOE1X0Nz22+zamujeRKp9USUC2/vvZKHvz8fzx25evs3cv",
-	"X53+9vdXj9/+PT578/Jy9ubl5RqgUUBody07Hcc/cWReKUJ/Rk4DnKjEDchsLNMgZorQOo6Lgzz1X5fb",
-	"UDqFtF4mvoJu7ylgpQ+L4sxDzKBfJfL24wovwQV57CtRhTRjKKqBGSbtSln0IkxuSQxVsArsjR7wRKgK",
-	"E7azRddW5GR25CHnyP/+H/9/XU9COeVxnTSpYHc7JG57KrrVPc9F24KxELUMN8BXXlArC7i+JuEbmHdQ",
-	"cAMVtZ7T07hzPmA//picbali+pOpI5PLNCX+5Aqu2he4FSe/hZZBq9227vnw+B/RWh1k/wJ0s/pZeGbn",
-	"nuFAVvW6MJCxTFjYp0C0+Ye/L5Hpo3/Zf+qb9H0qqZv22Qi5Q7kK3PfvK9C1/RvcP81pdMQCia6vKNIB",
-	"S/UOJKKlZ85wzAHVHIIlTEEhOGDnJWwB4zm1Q0N2Vf5ZEGpTxSdMSZjYkH9hAXbAo7o4t0svQCJ5Srx0",
-	"35D8mzpKfHIanw079Dl7PDhvrU10dX3r3Dkc6a2mUV6gtjpiW9vAdKO+tVcjGJkpF9dAp+K6nk7fZ4OU",
-	"x5h0bZ/0Tnfw4beBBr0T1+7ukok5pvoCKBrNQXhF0RjEqlmIZEzoNVNgRHrEUcilNobG44kVgR59FA1I",
-	"H6qHXO1iXCQkxhV+OqMY0HcZ3UYTR7gkYSkz2OXhqU96syI5n6RBRrTMVtCiugyj/MbF9dr85YPlWY1C",
-	"AMM1Hn0rBSu23WvMuKbJsIy50wgvJ0u4fPR/r/9DPqEjhj/MIW0sixjMzYKdc/vrKnmNX2aJ3SCI4cmH",
-	"4GRZVApmdK4r5rC8AM+4XnI9lZr7noSV7+vn97GP6ZaEgii7ZYz14sZnnacP8Xi3PsicKOHYAvJltSBB",
-	"UqmIP/N4jK+CIP3KnbfzOD9d3E2AYZqmlIvysposImgzOnPT2IV5VhIh76bMteRxzDZlNNEEsN28LMk5",
-	"lq7HLkKgzTqPZoVQp9qUjBk7+nea/BkgasFumVIzzs2WFLllOSOoxoo5q3KJBTnmcBXqTUPASYqlGGIT",
-	"HZoS/xv0mdFkwgU5hY4+Dgw7IoPMECMRjEfJG564ihRXblfwlYJQkEqvG3eutCV/C6s5qLBznhW159Bz",
-	"If0qap0U/lov0MrzU62ZQbGoeTdAmh7AFCs169AY7V087U3jRQjNAjmcd6LWhIvg7tsrOGOSKKatsfIh",
-	"Y+T0LCKXI5qwf7pOFWGq3dbbV52OQwEPhBacYCtgvtcMmj13zXwNN5kd9/Rp+/mPUSuVYuQ++bH9/HnY",
-	"zzfUMCW4+c//SRJG/pFRZRAKc/F8G/kCAXmguF78yPAJ6/0TPJGty6HiMX30ltMJm7dWYm93OjtGX/yI",
-	"udyeh9y1c9ClkgfjJip+6XKUuv6hmsCbZR2eMjVZ8BO69ZEJnaIZVJks/NHQ4RA0K9eyDt924VR7AaEr",
-	"PdeGTQgTltF5ZlTqZPCdtlyrX7zOfXAkfk+JpkNG9JhZ3v4DyI2hYWpGVeLKdwa5VIG8pYjQVEsrPGZj",
-	"iaO6nt1WzgyluhLLkqZezDx2YkY64LbirBfKgwrYc6W61bx5A+GCxobf5FsVFR+wl5v8E9cgEjKm6RB2",
-	"kivEfZQq4YIapuvR2wL00b0CuK3NyQ6FyWzKH3aN3bbRJKoYlMvTPWRMrsALfdbtWswQNsCq8DnhVPPA",
-	"RR14NTTKsiIMqXYFHXhTvfd2yJUqr2yBL2xZCHDUUu5US4l2R+tgPOb34EEkzG+lyDgv7q2ku7YsXIlZ",
-	"crlM11z7kIhVR5qqFz7P2isZoGJolP31SofTpy5cKVW5+hjSxQkSV039VA3kyOaKw65RR8r8wsnIDbXy",
-	"nUKJ7IwQH2LlynZSFNMK1hCjE7YyYBny3mjsEJEh3IARD66IkddMEAp9aHwEH1KAXFnCz6h5X75/TeKU",
-	"AzSPpUorA6JyEzX7Yh3LKdOVcvMN21pisgnlaavbolxr+v/YV3HV9t83TmA97eQJrJkGiVWA2Rnavyds",
-	"MmBKj/kUCddl+zjxdPnLhhlA7idOfmIKpZWdRlGhucnlv893heimZXZMtewtgd2FzzE7Enm9nW/hf4WS",
-	"KTfS5X/+L60peSMzrWkr8gkxvUJarf8oDPF71JKC9UD+upQJdHZuLN0LKUdNudAbVhsjgWv9UEje7/8C",
-	"LX8eS0In5PW/FWmYj8QJF06WVorFt3SCKbz+WrZvK+UtNHmnZMiZNeYVo9eA8pWlrE5UvWH3L6QKtEfX",
-	"6Jn0ht2LTKq+kQ9RDJU5wZKAkYK5nGknGCrvqJMx8NZHit3Ia2y2Vt0L7ecX5MdO53mbvBIJhtw105bm",
-	"8xC7YkPF9NiJnQGzxoUmRrbJZcF7A18WIhvkrNMhRkqMVvQzobPpVCqr/MOzPTOfsr73EmGFNb7lgmSa",
-	"YeI5rEHbpcnM9NsVDTzt8j7ZX7Wa3u0vJ7PZ7GQo1eQkUykTllMmCxcc5tHqtmZa9TAjLp9zb8wFggPD",
-	"tuBqmhPBB3bjtASXb7MGOSw1K3CJAzc05dgYXEhij4cBVZ7jr1Zfy3eXmRm/gkLcXQcJfwFA8MX7Q+Pr",
-	"qnsbtb6cjDKqElaIDlbmaOLNdke06mI//fH8eZv0UQfqxYo5vVr3c4vDGRQ6chns1nQBf+5Es/SGaatX",
-	"/enTp/fkJ6p5bLd4MA+v5EnfMv0r4T/QLFbM9H07voFM5hekDwK6jyknVCk5C8rcnFhaISNFBTRw75cu",
-	"FU5TGzocdrH0tbSVV8LujQYYyCiYWq6sd6A4UCkYX19Mm1z6qmBLXGyB2CMyYDG13+Q1kcTMpH1YaYQg",
-	"MWPOhu0rAXdFQxkylgbLIfG73UVi5wJuZM8RZD/KP4KlFj/AzYnKHAKeQg4RXYl+JuyRS8X/yZIebnXf",
-	"moCn+Wvcp/W+4d0ziXAJGulTZ1aFLV0T4C/a8Zd8xXbGSze25TRJCG+jNRKqupvzHtiD9dnOTqQw7n+N",
-	"ahh46AYs6xx9xg1+8gK2dU+8jhlLI+6SbcPdCrr6bVno5YbYpWz0nSQJvCvN5aASBawZtecUAZdTdeL+",
-	"3T5jAFzY9lHsXJfvfau+Sqd5gW3JCIQn6+bhonRQKAf5BP4DAYlqlekE8ETVZAZSpoyK3SYL4GiOkEAV",
-	"BiJ8++pDdeecUknQGoWzYAR7219JrjUVhiTfvQI/Rp6RIUay2rm9NPCuQvBF0rzr+HuJRdVn9MsF7uGZ",
-	"Ypmr1MfXS+FlCLOXA8zr2M54J96Vaer+YsSLV9Z7yewbaGyW/WQN7+BG1+d+wrOls6iyz5PksCOzZSqp",
-	"tOsvkwR6CpWvZR2dVCkIq+Owm8ZLF+hk2+ZpXwOzjnZ0ra22u3DeD8L1dDtPx3hj49u627DjcjviRYFw",
-	"S+NE0sd72CcQgyeKGa5A96tztG4nLHbtcg1xlDjOGE8XJcSGesM9eGNv5fsP0C/bgJX7GOC63NxZ84+g",
-	"PohLceJuS73p98Hb/a6eyePpcjNOFJu5GKGr592JGfjSze2Dn9oxZXw/KeMQ/FcTrB4D2wua162wu8Iv",
-	"7sb02spkWbhGd221LPvNalvymAUhDXV9VF8zSE/DUr4Cab/HNy8TdT5UfbjfkjBU3rvEt6X4PFwByJQr",
-	"9mOEikTXhLFN3koykyohdGCFXo5K3YX6RnvdQyuQXTAEt+DAiQ6LIZzcyhH6vvtsn0wzo4mHseIeieEO",
-	"mEZJQ41aJ6W//PzsF+H/jdlMuJahVMS3j6trLZfp5n4m/3ZfEX57fUxYS9Xwha/XnUD4ab3DzZISilHL",
-	"10jCaJJyga1Hp1Rrh7cbWh5hllpdKU9o37WCFdcdCaL7ku/7MjPQs7Bf6P2EuSM/hKkE0iff912Lw/4P",
-	"NbPC/lqojFS0B3Sj5b0Sq+7RLl13luWkLBmx3kJ3u8cnnceQCOqbY2+SroORE9eMG6M2zfJt823qFjdl",
-	"yFgyoPF1bwYhOm/GNg36gEnq+wF+OPnx58e/Pv+P//YGMm75CIs7XQfPldlF5TSmkg39RxQuns8vDhe/",
-	"28JGxwHsA+TVmNHUjHsiMwpLia0YtNtWtT/+MELyW3hB2+qYWWpoeIdvzq1xyFXJvk8WTeyz7fyhCyLp",
-	"YSoXi/L9O53z4kp9os41+ikP9LpGCdqaw7Mxg5h2zjKIpTZd0AgwScC0yaf8mYTFPGEaG4xeLGshmjm0",
-	"AxATbdIvuEJPfmXzPoFqQ7Qgyffnnc4P7aoSIN9rqNiBz5rvUKscNqLQXaGhc1dng4mDKcUWryuriN/A",
-	"iJQoNmXUQInVBfR8yAT/R8aIYV9MsY1a68nwlP1In5x5/oq2Zs5gF3ajcbHxkyeNyis3dTFX5T+iUQja",
-	"qNV0/PzgjwUMglPXbZ9Bq9Bu63KkGOq/A69NslCt4S6SHHqO9YeHDbBjDbgy416CTUBPnz9/Bq42O0D+",
-	"TW+qWMxdP5g5o3Z/h3TC07nPvXzJaZrKlp+tz5OccGFlSwGa4Fb+5wrqkO3lXI3GsZxMZOL42aas537c",
-	"6QuTqOJ9f/JKwyF71W9ltLADhHp2ZySh7nquZbGtdqz/hDhn2FaRipg5u5GlKTAzNzi1r42smtafYlvp",
-	"/kWphHPMrI73Tyag/tNABgt5hZk+NOFiZDlrqOJEx2fCdZxKnSlGQI1SPvKPg7YLbXD8aiCeXKivkHbG",
-	"LuUuYJB2iRQIAkDTiKiQphZh25t5RIaUp5lyuUZaTqAnvqtJJfZA0b6vDCks3s/towpHPfIO9Ejshd5d",
-	"BQ/jXvnrj/9xdvLm+X97uRYrfqCqaLQ7rvtpnDtfHoo/uwEThdqyUtf8Bc65k5bUxWbU1Sz4EfLY9THB",
-	"VuJ8vZsyoV3LQeA4bXKZakkKXEVHAcPOYWgKaQBHs4DjxUWOjW2w6uyWONQSb8T11SuvDxPDi06nkgsz",
-	"WSbV8wI3XCMpGpePHbNcU6S9haAaUO1DjELdSrW4e7fQ7R+3kVuggB3T3EcjpzrHWfJaS2HAiQtY7ZK4",
-	"wsvvjcKOWs7RW/awVZQDZXaBNLbjeM5w2TW7+4xJVox4mggVGgmdu9oLLA22uoUPRaNNBuUZuYEFfrlt",
-	"GGOhIQ+OLgFWvCJN0u3FoakjCUv5jTWSF5xYTwo8yYogxgSCMl4QY7kcNG21w3CRMU2oIWM5YevrLS/8",
-	"HbrjZJqvlbj9fm5L2ZAcceJza3ZM4ZeQEDCExsIuKW1lLs5FaDbsJ0R8sk+bfABvNHh8TIAzcB3HQ+Mb",
-	"iFRjE/KQkVBFxLBsfyl82sVuEp630WZCssqCjHtaUi2qFYAQ1F1HlwhdzpcHfLa2jbKQvlJv68PXhBbp",
-	"7u7pB3a60CbbtaG218a1ot6AoBIWp1zsRVJaQqfgvizIwN0aA272hybbHMj+z1makkwYnpLLqeJpUFJb",
-	"3ZaQvZhOaQy5DuvKrpfuUI+iayek57ZzO8k1YVrTVchsPzEzY07ouOCbVy+LoVuPO2wkNE4O9LSUAdYg",
-	"2+uNn9Mx+3Pb7M8dIlsCO2l9ZiSmIugXPtQvyKeM6YTO2yvM+tPO2pUWTyA4zJNCOfKWADqeDbhL9nDT",
-	"NzxlEjm8Mwd5neB8n1IuIF/hArRGQBwnAxbaseWhRqD8urK4MoHfa2Fc4/u86c26n+j8wiSqrvZnxY3B",
-	"Ivg7vdl2XFbO49hAYAlpToIRvi9Pyt41xCHl6aGph0EJRCLpJTzpCWl61N6mZH06eSvNy3CQR51wN+ZY",
-	"KnVRIwxXseAG3IDoCs2ddkdtLrWl6KAcU00GbJSJ3VIbTn85MeSwyO5PMtMsISzVDPTL9SnuAx7jkdZ2",
-	"Qmuf6DUj6G/P6S3E8MeFHLh1yU0bqnaeiDD03c+mBsu+ZpSDG7BYsLM7moM1HEOhx1DoMRT69bC8n9jI",
-	"5YZurktYtoP1Uzvlb7vkXX6KR/Z1ZF9H9vX1sK/3mSkpQXnWOjI1rxEtQNUucbb8pOpAZvEX+jvf9JMM",
-	"uUjIFLBniQNO9n50roiciTbpC0ZVn1wzNtXESM9itUfW1NwwAjiI6EmfphTbceoZU5qM5YwMqXKt+ahi",
-	"2p4PptADAsKViKkgAwbF1wih0E+4hqqC/sUijgqMNqZYZGBHggIHMR/IZP6dJppRFY/bBLpYO+TKvBZi",
-	"xG+YJn3NvvQj0qcjaLs5ldMszZvC+YamAj6iKTfzfjdfNCjSmhmo2MpSBvVbhN0wBVNYs7o8gkcL0E5E",
-	"DjErcJTKAcvBIPqKJjzTvetJ3/4636AgNvCYqtp/2mvz0V+Ng4pdFFYJkQt3FX3sIgKj07U6vPu2hs7d",
-	"j9jiKPhAskGmwcmK7/yy7GPh/w8fVhEi6VwXQR6qBvZf72bQ0BISOAE1bCTV3KpNInHEnUJ1jz1r+5je",
-	"SatIR+6ru0QWewdkekfNA/zI+LveWCf1DQR8er49E9eQ3tKGnromrJWn4zvXNxW6OfZ77SyoIbHVRDTO",
-	"5T2sx7Ipy6edgIAGbHUdDrbD4IyqxFzoBksnMBXMOgpPRYFvKjaiCuo4Y6oxiGwFsTB1J/qPupmedtaf",
-	"6m8OuAqhEzxolb1aCRsphmG2z798JM/OSyW5CHP1Y/v585pZCqwgzSc6pcYwZZ/8f0/+7W+dk+e//+s0",
-	"Ovvj+6urtv/rtPPHD/8W5d8+Xv72/2pCuBCvQF7dtXJySJWryqZIMjVzDjKumm8kMhtAL8gJ/cInllef",
-	"dtyW45+ddr7lTveuvbQF3cV1kbJKkB6zhIxlpjThKKVcm0BhOY6JrHICZiY3HokAcvnrePCUCZQUVcuh",
-	"hp0YDjKmGS+c5fXiqNDoIAw0+1LHgOCbxtzny5qja0kmVMzJnNHatiCL7CY/v8el4wv7wIVho1Wnl08F",
-	"RWFQ4Yjj85VspqzoNd+VxR82nVZBhayj0tITzRjyC2cE1s0i18/hXhdVECsdnMm4RlcX8FFs0tMF9mNC",
-	"56DcZ6MRZCJ2fXdly/Fwcq60l0/YRWlW1laom5N/3d11XM7dF8AgWt2z88j3q+357oQThy/IljvY+kfl",
-	"cMjjIhbh3Aqma3gCrtvPiuHzN0zREUNERbD4EFPx94Z+DddOwE/3x7MlY9nuAjU0hbOYSm3wr5gq5jnk",
-	"hCczPmRr4DGeFrCpYNaATjWmdt6O1nsAnXN6lncrLTgUUK2bhCuZ0wjPgZ9qdGu/GU9PwCm0OahjmeLd",
-	"sGgne09QSMidMDOWCSwVrwF4Vb7g4s/gL24YWlvsi7XxsbP93/7VKkz52UnnMbjZ3HH97V+tOJWaaTzk",
-	"06fdTgdNO+E+ghTeVtSaMXad0Lm9Ue/gDUUNvCGE5h/oxUlzV1Lw6YTO5o66nA+Iirg3FXFzSEsg9GYP",
-	"DebNQdF2DOl9UFDeH8HbUQpVT+h0bRzvz2PJbpjyGN20FPee0MRyb2xuwk0XLC1MqlwULULO2mRnoOBB",
-	"kLWvxFpA3AF805kfbjFeVfIogNuAdgcbGP1BDoWoOPh3OroSVBBrkynojApPQmHTADMMuCEDNuJCR8VI",
-	"LXITJ7ydzLADTLjWXIzQJdSHBBfnL+yTAdMcbAjcHXxFPRLMxxAkuUeQ8AclT3ctK3cp/zYWYl+dgKoW",
-	"QOty+HsFYz+CsK8AYV8O3laCx/rXrO5Q1Ad1pk9mVAnntrdypsYcagStDlIjiLFCfEFA7GSedxkqiQVU",
-	"GyubAuWceHfB1aN1crROjtbJw7NOou0lxadShstXg+B/G9/fLZJGH+57H/vAgb6ccm0Qz1ExiCknBCyH",
-	"2VimrE0A2cC1ogOwUXsR5lyMsLl4/xF+0M+h/OvNlPOVtorPD6qwWC6uxPpg/xUWAJLDxhbArlE9Ah0b",
-	"a1ooqng6J8BZktb6pvv94f1/Yzj/m2hqj8ZcG6nmtRrb5zETkSU63wCXx2Psf6svvB4G9f9AGQAHW5Sy",
-	"a6ZeADVaIho6V4CbbHtV/gRuwKG1+3dCaM/1n17URS0/4L4bqbulOgnfiuxHUjVVpUA+4y+uuQDeqCGb",
-	"oqwEPCnVh+J1tMvNlUivQf3eXAt9vMPG36WreVDuSxD/s7HMyzX3owpUciMU2jvO9v3kGZSmc0x941h2",
-	"4ZVHbDsOUAuLlmiSWc76j4wqaw1DyyPy/fMz6IAUkUykgA+fA9x+pwnyKakgIc1rD4apyQ8XZMDGHBL5",
-	"qAkNl9BKxZSVlDXVV9ZNU8ad3ZWTMdqDUlLfZOIFTVOGbQQmJQP4wqUFQJ6GJ/0cr2htZeUvhdN/QDrL",
-	"X9w9/Ur0lWIXmOCl4ZrYHb5VebEGvzY81o/ibLAiq/YzJEBhDit0JIoIUrxl7ywhVmJFuQJTaF89VXLI",
-	"04A3H9vLp77ThGYJZyJ2FFqslVR8NDbVKsoLmOSucK4a32c77G+8uh3QZZoS3LtdXwtDzQrg3dhtRTjf",
-	"cJT1x/voX/afen/iSz5hQoMHyB8ldLZKGNqPEZkwak9VR/7sIxeJkakczaO8/d16F+B8uVXJgFV6E+1R",
-	"bH0BXOst2HDfecdH+7Rrbl6OuboSBcVGXBsV0I6TsGHoLsKnMB1pIeUoajkNjBqj+CADKKYJmwxQZrSs",
-	"pnbailpnraj1vAVsPmVUB175u30aN7841uKMuEjswiWUZLz6pff21edW1MoEN6F6vIXvCqfW6rbeu2Qn",
-	"l/o1kcKMCRfOPjFjNiczBr4DOxpT2JHMnSxsuDtMe0jyhikxwSoJNhlQNZI9K+BbXUiFol96xW07B59k",
-	"L2Zp2uo+yf/oTbiQdmtOO4UPFbNadgzFKvaLhU2KWoYbSB70K8pnvJmnCu5bjZsqhu/uiuqdI8kO+p0m",
-	"CRtywRfgJ0s8YF2lxK70hb1UuTJZzT4eIf+sBbtjJAaIBGieYn8BAQjHFgKDob6x3gVWFjg/VXjCijBK",
-	"jDX9CqUOHsUGmgp7BnIlrgSG5O2+OZ8TA7y9IR9ZignMB4qQ9MLVHss0If185/uR1z+tUgjFClIDA6Np",
-	"eoGruxJeZLnCDPCtpWxoiMxMm3x0xSdySHKCQNXKSXSNs3XQEIYOUstWrd1qeSGY/q4WCqs1YpoykVAF",
-	"aYiRZauGxVBPDNAUECxIU8ezJ1SNuNBdiLpjrzqJiXMpi40OoGOTyLkPNH4POQ2OK0FwP8GZKDkr2c5u",
-	"ZtaydszCLgdpEScEujhSv49BRQXdH3KQYSkOqCJNr4Sbu30h+Crb5E88SZhwF2pMb6zpQfo3NM2wiCUg",
-	"FmWa9HU2teeuWdJvkze4CNSLhIQjcgWUbvK4PJgCeCax8SJIOpbApepbha9v3z+3FxaSl+2/0PHV3axE",
-	"XpD+6+HJWykYWgv9UBf0uHPeJq+Ukkp3g+fGi7icFvIzwIOWCQPDBA2XIs2IJDyK+p6bc9h61+LFk8ZF",
-	"nWwFHxEQw8WVOD87I30jZW9CxbzAnPsRJmFIwXpTprhM+iEfH/r1cJmg7w8OyBOZv8rwWz+zvssIgUNe",
-	"vhh9fFvPzsLuct+FoLA1vyCGCUy/rfL3OrXgJUIELXA9mqZy9moyNfO/2FvjY0cV6q2SM7wFAyWvmSCJ",
-	"3azB/IJQQyYSKAiYANzPqHST7dTapA/fVLqgLgizU0BHnOVpGlLdpylIcRfwqQb2C6KyKLK4ZS4LufmP",
-	"O0uuKBC3r/HZZ+FbqhSdo1bwj4y5r5381GYO8nMo1aTC5YZqEqzzgvw7FRlVc3/uKdUGyaliA2o8bZYP",
-	"Nc4KfmOHra4w8JOKfE57cuHmZBgAvjadkJHbT8cV9TDtWQ1nTY/bV7/eetYrj/pJZxdnXVwGys0LJw+t",
-	"qGi6IN9sqmI9t1RLFVcEdSc7WpJXAnytF9byLKztLmp4SvckybUUK4FctUOTLV6sfqi6L6e37O6O7wuA",
-	"CIX1wNQYAUQhyC9xkqjh+nJUottWeda522UG6t5gVXVlEZWnt3pdZ7un96XruJCPsQEnWFWaUrXo87s4",
-	"zH6sb3J9rW/YF/PIfgTurUQyTfoIuNIl4bs6UYbcrCpsBC6IqBXrm0YlsPk0oA560ZnRr8OodMA6NQzq",
-	"Saezz1BVuW9D1AJxjEGmcwc0CYBh9n83qImdn57ZxTf95fNWsQtD0PW9O4Ou8kOAqb7sLUHjy+uEqIOC",
-	"ZLJqSXEGRvo/Tx3i2cNzfWByFDUFd1R5Y32vjlP3rB4X0oGenHTOTjqnnzpneSQQIDq7dtl//N70NwUf",
-	"y1pOFtDe7U/85S9dNL+WCLU8zb5EcIkivBBX4u2rD5E7rug0Oj89i8qfPY+i/MpciRWFcTXOHmfvPZig",
-	"wWo/UT7b/fuGgstRr3YKeTcy6YdfYGsHaxVNspTqYlIECp8JGGR2UplhCVZfrBEveJ1PbYeMDhyvuXPV",
-	"z86zkTpeg4v0d5kkdvtEbEKl6WDuak6KvyRcOEvb3rwvqT0kOhyC5+e/cJH8l5KDM6UDlmoUPQUnqGAz",
-	"gJ8vPDlU4XsBIBTZDUtTQOciTLgZ/Of/xLDGsvs4UHnrCT2NO8lzdjb4cdg8QhgOZlVYpXCx7ja2wovX",
-	"pmGApcx9V9CBSxGyF9yxcB0R9sUUnTyK3XDnGhJsZi1YuBkXUGmOpJ27GLGBsvNQogutGFupyReqaQNf",
-	"XMUtGNuvP74jj0+fPj05JTSdjunJ41Zzo3bD6t8XRSdozXDzxbYAoRb77KxUS3/6vFNTj90s1en3Ow9E",
-	"Fo6njnAw9wLuTOlK3i0FzXwvzqA0rBBFlWkmH8q0kWirCwNdOPc/uBmhHEGwoqccXVBDhz/vKaELU4IS",
-	"QMxDaZO3RR//lbCmjOu2c9553CZnnU4e0PbxhMKWYoKrh+oZU+1TfDD9te9puDdmKTpOhUttmeF09ZVw",
-	"RW1Qnp4mdsKazGSWJoAyDb0HuBilvjm67oZHcfXomUbAEHCWFqaB6PxlJ+yVcJN2Xntn4cGOcU2sRHUf",
-	"Oe0VDFu/xqKPf8HRXOWWdUdfOO17LcarswwWlOQa6V1QhTcg1nXqsXbY/TefQBWneFtAmUoyiGTuFKx+",
-	"9ejvC4yhoFE/gDov4Gzu8i63sYOPCUUC3Ew9WF3U9dlSqOVjhdS6wEXLGkB1PRfQLGZlFxPfAqlWIrcX",
-	"DmvrQq3tKK1plVCcp1SAcrSJgevZWa9k3xeN2G0pv05ET4uP3KlpOHNle674e0hoaTI7shiLSamZZits",
-	"w3fl0HweYMRMId+UEeO8w+GFl1BQuRIC9UO483m6qF4zVb5aHf6zxgq4A8qEh0aB+82Cb9o8sImv89UX",
-	"GhvfA48miWK6rkcPlvbVeDfPnpw37vGHrQ58F56EwQcUUylqm+uFIry1WwQ5T7krdCrmH++hreFuaw9u",
-	"Qry8ot719KTzpICxGLV8CS7lWtPl8tuxnLDeBm2P16l1CK3/ulj0msr42qpaLi7hHeX/+b+0puSNzLSm",
-	"0OMSmEhPydRXmkrBeobbCWPpr3vBxvWsmo+E7nHRsyYF5vVqPZMqsVRSUb+5tLm76gFjWdpdV1CAAKg3",
-	"FoFACoIHuS5ga7mTwT5zKviC6isTaIzeNWi765rhCok+wgsyUlQAdr4VHVwQ6nH1wNDrP3KZT/02wf5+",
-	"vmJv3vPH1S9iVcGhEi6s8Rhjt69JhhhigsRjKTXLuwxfeKdlhFln9seYkaRkNhpbMSUzA/Yg1zpDMOhC",
-	"GaVjjoTrK1Fo5pKXWboZQu63lGTG6LVvAWNJzy/VVXhC4f8tsra+vcqfsYzo/sy5W3jNIh+oIfzl84V4",
-	"+g0TJFFzorilutZatHU/rTfgPKrcqEly2F03kHX4yogyOHySEOqSFcFVsiYbKWqnq02yop01J4kEAgK1",
-	"81YKqjK2HPFs2w7jKJ4fpniOtqTZ1+ahBBnr5bZLRt+c+Hbb78DnyqKqPRtLzBUGqa9z2C4rF7s+RBLE",
-	"aSjNdNUPy7WHGkq2CU21RBXiSvRLl7JP/vf/+P98ljG6RieapTdMt8knes3FiNAZnRMa7FXQQMCtDb5s",
-	"ec18Bx9rnM0JNw3Ef7lZAjxKyYSKhEKEySjKhXPcutZq6zZR2EzO77qDQhVfIK+1ltlQZq01Vd97aKBQ",
-	"K50fYPeEFQI3tEbYocx9lJvfO65TfmWJi6Yp0UxDLBUzgoFeibLCUJBBZjAWA9zDxTnymuEG7CSHr5CC",
-	"aZYOC81P8Gyx0wdQK1BfFWa934LtyO1eEI9QC3Hy96iG3K0a4hs4nZ5tjjj0tTAnhF8V3gOwFVNS+2JK",
-	"a3CWJUYip07o17ARdfhs5GjMPCwu8vhb4yLvphB8zd2II1qCkd2ElWhmTnL30n51HOzdwYdGYwPna2zG",
-	"4vyV4Jxc9EvmjkNqnP3zxYB38oSLrXUh5Fa3uClrGZpm5r3fuQPBjN6xS9Ev/4Pdi6PdshFRf2SGUBIO",
-	"JlzBHdC1kWa6Y5r+2RKbnDDwJVh6S6U2JGHQvQWTQ6Ex7RyrdNpkiQnszIDBMiBfZMwFyTRbrYFoZj69",
-	"+/T+qHwclY+jCbMunwJUeykQMcsT3wxK2zbnU94JqFdGNwo9Iu1vL3aRPPMpjHxYrSTtC1Jmr+ne+0kW",
-	"h4LkmeLfv6+HH+l2u66uPf+6Mn/m6Z6LAwvrKrDV81YzhtuUM1ouGlaKENk9OezFUiRZXIPavDSYJYC1",
-	"Gmze0JQnPcjCxrf+CG99vMOsDU9LDyxzA2IXnswxl/DuQ0KVWtSbpSiIRvNnwAicl0eo8ckgGiM7kDfv",
-	"tCcpHACi7xJZtGMSgDJ2seAhryhAw4v9KSe8+8uWWEV/K+ml9mqvfXPvJy8i7P43lhvxgcVg0RfFwg50",
-	"iEf/8v/tNc2XyPPSK3MhCuSxZU+/o4hZmyYPPPtgg7u9iYyJqvIMQ2xdAaV5rWtKzXhZ6cIk3jLXWzOp",
-	"95bEhyVRVZEaUCW1agx5vMObi65dJwAsXf+nJ6dnJ49PWxsoUPcQ/18phQ4szCaVYrHZSrLM2GAs5fUJ",
-	"E8lUcmFW1UvnZc1559jQjaoCblEzb42V+nzvpBrkM877VZj2Qdm1uRDct1G7TT2IM2gxQuE6HGpZj9ps",
-	"Ml05iVCuMaWZBjUv4ZoOUpZsNI2hTFM5Q0s7tDSr73d2f1Ubtbhka6s6FNx5G/sB5Uw013HOOuEXrqQv",
-	"TjlWDVajYAG78fhfbY2Phr8Vu5HXbLXHsaiNKStVxsZMdffRI0viul126j6a0bk2vmZnV0b9Aj+5a9ve",
-	"seHVuBb+oeoqf/ySsAJH9LLgc/7D2kiHkhMr9oh0fVmxLTdSHPRYZSwheixnuphibVmCfSFWofczlfYj",
-	"ItMktMmIyGBO/vbRUJFQlRA/k9+/90c8m83a2n3tF9iO5eQHrK/HXrH6SvT/Ze9aBLDt2tDJNIJG93+4",
-	"tjU8wXir89SmUHvb99KNJ75zLGSD04nrg0zTlFBj2GRqdOHxMEYfIqN2C5zccw8XntV8JKjJFOs7XK/+",
-	"zWnUJ+FjTTKRMHUl+prFipl+5JrqcI0VJ1y7nmcwfwFtESDU7bGNHb+D1gpYNjLw2P8QN8YsupQZbNLj",
-	"+y4r5oPIEwmtZOSQaCYSyDytkNYQA05dTWosRcyUWBbf0IxtSJX9x36nYzmFHD4KqauX5OzLFzgRLsjp",
-	"E6KZNcY0+R6QK0aZsmz/h4CBbN+iWMz4DUva5FLMsQoeGj9Ah4MpcFBCh4YpEl4XkSewWY87ZMJFZpiO",
-	"yFlEnkTktBOR0/OInHXggbNzhNGIHL4Jytr+B2bU/OTSvrSfw2pyE2HT31kuZTSZUbtMLkjKBbtwMwlU",
-	"4anNzhalW5ucn3aIE3Aacoc/+TvHbuw5TOicxHLCiJn5MCKeumv5IFXCFIBQF1KOq4GjyZ8//FbC/gSq",
-	"gqJzOYTcCZepvIwPmscaQ+FVWJUjbjtRsE1gK+oLkBZ45/1619YP9a0nw9aST5uKn/tx0C2eY5WF5AX/",
-	"wTrqgqRdifBSJ2ov9bUVdAOGvFIOvaCslLbW+LIiU5xI6MHwtxbKgLwrxZL5dUs/ClcsAJwXXlULJOz7",
-	"q3tDDTl0ldtvmXy39P4d1d67VHuj3VH3w/E3bqUPO5fkokZcqxDvsPjpp7m31EG7BC2Ueq9Srl5B5yh4",
-	"xspYzVibfMYuXQVlg4ykVcBl6FT15w+/FTHUEOrC6krVjsYlwNY63+LW8nvXLsaAMr25+XYPnsUm4vMB",
-	"Ohi3E4ihDqkZta0Ue48SlvIbBi366yTgT/MC8QCBtckbpjXA4zkQEq4Q/yC37MqNG6/ZFIuMHncA7XDR",
-	"OvE6vkdaAq17NeXtzKH5Mt+Cw8rU2bsrE12Yd+y6nKLB3LIkBweD7kslp9N1vJe+4Yxrtl6ZFLTYh73U",
-	"c36vGUGrUOg9DbW6Z1GLiaQetP4ZZGNaCxdVrmenTxoregPQ11I5WjWfMxhAKcBTE9L0gC5bUWvC05Q7",
-	"10Cre36aa2xPOo/tiayacfnHj5/lPz7rnLtNlpmKsT0aanet/NOG6uUTzMf0imTxMrlzLWuSO3FmOl4y",
-	"Pyhn5kfGUEcC/EznXZlR1J52qMKtlkTgy9lxMvlPkEIOnh6r9V0zNs29tWVUNN8rpmj6OBVxTKdTJjSZ",
-	"MCpmY47pUk6zDOVpiuls4oBBh1SRAY2vA1gWY+BLslKw7cXXcw/4i79HQ2dVejls0M4Ux3vINP/qrFTF",
-	"KKyyNZj3xlQkRX4TAm87MFwf78ZwPdul4fr16dUfjZxC42HoVyG2UqsVm6Z0vntutqSIl1IErF6ToMs7",
-	"90inqfsEUQ/RUaUNFcZ1TvaZoNgoNULtzeGdYpyAhP5eoNQZnqbAy7oYaMkjPMXoTwSdwVydXZqgjx1e",
-	"EgZ0sQdrKih0jkNLwjzcsWC0w8DY751NVlsHZ2ehzYdbPWAreNBKoqwNBXsEsayBNJVtQPAcPTnAi+7V",
-	"154jswTm2SlwhmKGkGMc4et1if8DXuFGFv3ZequYOOux1T0932xaLKl0pqEXp/Ww2AoTCZkEe3mhonYN",
-	"jmL1izvgKK8NesGkyPu/u+kTyxgwkmqINmCRRY6kR1zoAHeWZNibHqOJlvbY7BZrvlTrf7syhNtx1Ia+",
-	"dp/945JpvLHq8/io+qziUb9ISELZke4jDTXsxMXd7kIFQl89Dnh7kseF03v6U8VuuMx0D3+JCbZ9h8ft",
-	"WZ53odE8v8RpPYAM7UF/Z/K2OEEdI4Pdcpv7EffsyMbukY1V3ori2s5La/PXvDUbaxb33gx//Y/n6tkv",
-	"v/73f6hPs7//+f3LZ69/e//X1/LsN/ob/TjLv5f/dY8882gu7p9nQhd1MCZy7rPTnIRHhum7YKCXgdlZ",
-	"bjaf5nZc286gT/4uvXJn1etbFTnn11pM1sIrvswB7Rh7yWfaxkRp5qDvNPe2nwVvu/czu9f0Vg1V8IS7",
-	"I+mxUtLIOh5xWvaI54EW5w8vHnprU8/3YdlllABAOrgIVus6Ul2nHCmqMkp6qUnfPuiqMx79K6TF/RF+",
-	"3I/yHFgP+MGFM6kWsgAhp5SbC/sAaBquPWueXQQ5qJCBtG55R4Wjw07PIYJ99ks9qGhokrH913bgIK2o",
-	"deL+1wjPeMIF63c9KJwd2jebwMMEN5RHbAsghni+oLtiY93BHBx8F6RvGJ30uy7Mam8xgqXhG3UhhXyO",
-	"bbqluCB9vHCQC720Q114BRfkhrNZzabMxlKzyl2x64Nu8nTSijzk/XqBWqYZsYqYjohm9vwNNiSO5WRC",
-	"NUBsO9b8txbVmmntUJWmKYVWEU0guEHTq8TdDgFvbZV892pIXeh5jmT5/tLAUQsTdXuAzj6WadKz2iPs",
-	"IZ1OlbxxkcsQxORiIDNhHwsfGaqv7T+ZgmLJ02etqDVQjF73RinV2r/x99V44GcLeOANAc89HJLlS0nG",
-	"IpJkzLMayyBLMbLvNEnoHK6rfQwSvFcE+KtvixupFQE1GZkgePk0lhO7qnXuDV52H+lXHPaxajb2q17K",
-	"bli6AvnYqmmxTBiy+ZZ9ea/ww12G/wdMsCGPOVXzphbLwMpumFPDH8ThBx4XrHX5y19PXsAj508Cpa6V",
-	"uO3YXqGy++kmZeQwN2d4laiqoO/Yqa+v4+CrC8fWbY35aGw/y5s+4eXsFq7iOhXp9HTbXAEnYO88ScCN",
-	"ewtuKQKEYjgGNwiwYlDGYKW1U14KGtMnqr2pQ7OEmxMYA8MFOCV1U42j+8nSLn4drNVHsMPu3Ys/+BOj",
-	"qRlHVu6jfJwwQy1ptclPAVB00gU8G6N4rPsR6T+SUybolLfndJKWPrB0Ch8kMtb9ds40EGC4gnF+HkuQ",
-	"q9pnfLtq3y7589uI5KB/EXn7y7uIxPyGp0TLmDMzj8hUQZNaazAaqSISS6Ezy0p1RMawNDKkMU+54UwX",
-	"pvOu4BjRFbO6JBOOAD94Ol1Qcsx8KlM54vbtKR8yEs/jlEVkQgUdId41NNXL0tJgL9wBV1T/Y6/+vL1e",
-	"6J8HMItY2aSjvCTfNxONQoO+aKHLV3HPse9mlapnB+v6l+kob2wTFZIQUWkqQBsV3o3l2RXSpDhxVJ2g",
-	"XoimadfXbBE6YiKGXczPl+QAl4VhLt+/JuhM0jXNE7BgDgtrOUsTLDKKMNyCGOZ2Ca/EKOV6HJGfFRPx",
-	"OCKXig54DKv9OLV3YewR460e6PNYJvTaC0U2KR6pB6DXK3o6pF3n/oxdkqlI3AeWnrkY2RdjO1WaQjWg",
-	"PVaassRt+hiq6F4b53vVzrhx63RQE5Fzx+KZ3dA0K12CS8tAKumOmvwVXGBIuYu3bziEBG5sFKkjMuFK",
-	"SYUMQseKBYAJSALKESqsZaCYMG3yulTPKEU6L+6eqzmp3joIfruylKhQnVmiiS54kItTjwg1JGVUG4iw",
-	"3zKFYJRW0b5PYoJt5RPWBWo/AWon0zFCSc/G0hG+9qV3WNfia0WdTShGZKpkzBLAWV3kCsgsqmYRJDmu",
-	"ggNShyZUw03pkn//+O4t+QhSMCIpncvMkDH3jxv2BTPxtb0cNCW+yaOOiHNKssS7+x129ZhPNbQLvcgJ",
-	"gCZJMPAKk/9Zqknd+U2ZnKaMIBYrUwyaAfsXFogMkcumLOZDbvnDnAjGksIgPwXFjldukRUd1gS9YX6L",
-	"8MWYHAGvhxQLxgRIhhtpZRwkR1OimI4zNx0rMO1FR/utkNhgJ1KY0AcWs6krjFuczHtcNd6KORmUNgAq",
-	"JbvwJUwLn4hyaPOExTzx8V9sA+MobMBiKPcVxYm8zFA1rqWhlCUj7JwGQ7gjoSPFgJYiotgw0/Zo7F2R",
-	"8hpS7NrkNy5cl1ZIHsE4T5KUjuWF1ZGqGbI9EaPojWW62D36BkpARszSbuEdf5KZZtbEq30LXPYYZjIE",
-	"XsjTJMKsm9lYTlyRN08hFzCYuVFAOx5SZacSI2ZNifnwNFFM1PHE0C93DEmbJJFYr8yK9x81tOU3fCgA",
-	"ENvZJ7prJy8Tl8edMproIopnyJg0klDfWxsJOE2191ZAQbFP8SmuxY5QdRnH0siRotOxjoiOqVUTChXd",
-	"+SVDkQ9iCG8IWqlgC3aJNopRyMNkIlbzadhgq+4xl2AEBT5S51ff5RSRIU+Ld/bSGBqPJzU3p7hxLrmK",
-	"whucY8ZvE2CidQGaaDq1Z6vpXDtV22gSyzSbuOzSiFBsk50JIGTthC/YABGwAJrCt55S0c2umDaFeb+e",
-	"TKWqnPMb4P6J3y0UwGAOWY2KUau5eceFlWQpnIOQxh0BujtOsqluk0sYVvHYuBfitWbCXj7QPRmd+Ios",
-	"u1wgTbwX2HUQ8ClLd0NXsof3eh6PpdWgaUp0NrWr6+ZN30FvcrdBCnBf4JgcdOkJTznL87/ISMlsahcH",
-	"bz1hSRb7OvsSn8eCcemV/PPPxam++dP7jx/r6DEXRfoaVDHUA4qhTb0wGNXX9kFuLgoclmtEzyF0YJm7",
-	"ZSIl1o4upKod+9k5GL1Wa8nFabKlWXQLjfC9S8op1A4OCA6sMOp7fE0ND5TDISp91DhHY+SAuYBpwxL8",
-	"PjORMy4oHprQhBGdIf/0VfwBjizylO4YDBeO9xTNB5SKltJuPRtHlhzNlWtubQptpAJLSRo3HvVyyZfz",
-	"LwgZYmSb/EdGhQF7DeSQlYwTe1PBr1Qyb4yMr6uOCyHtvV6Md7lLhvyLJa1sAFqlkoYBrVl916e12xtW",
-	"GiCAlv/x+x//JwAA//8=",
+	"7P3rktw2li+OvgoijyPcPcOSq3Rxt6rixN6ybI+9x7Y0kme0Y2xNFpJEZqKLCaQBsFJpj76eBziP+H+S",
+	"f2ABIEESJEEmS1L19HzosSpJEJeFdV+/9cci5bs9Z4Qpubj8Y7ElOCMC/vM5Z4ow9QNmmwJviP5TRmQq",
+	"6F5RzhaXi5+3BOX2V8TXSMG/VySXi2RB3uHdPieLy8VaLJKFIL8VVJBscalEQZKFTLdkh/WY6rjXT0kl",
+	"KNss3r9PFt/8jDfhr90SISlnCVpzgb5fn/2IVbqtfezXxcWvi5Hf+4Gn2Hyk+c03WyIIrIuRAxJE8kKk",
+	"BFE58gv/gcUxNDpWiOTSfAEzeSACZWRPWCYRZ7V1PUtTsldn5WGM+f77ZLHHAu+IsidrBus+2B+8Q90R",
+	"KfGGyEtE9L6LBGGBuEBE7wHVTxuSWSQLhnfhqVZT2+F3PxC2UdvF5cPz8ySwVc8JU4J8/3WYAFL41X15",
+	"j9W2+q75bUmz3s1Zc7HDanG5KAp4MjADnpGcSvUTDBskeipVgrBElKHrd2epfeE6PC/9U++UvE358lyf",
+	"lVJE6HH+6xd89vtb/T/nZ0+Xb//ps/B8ixXRc+7YsWJFPpdIz7Fj24oVGTO90ASE5KL9+WtG3qllCr9e",
+	"Owax13S1ImteHeNvBRFHf0IwXMcULs7DdNNFMe7Shhd/MrF8n5HdnivC0uO/ksAd/xHfEIkwEmRPsEIS",
+	"r8kVwuyICkZ/KwhS5J3qukje2Gd68K6L9ORJsthRVu5QcJ5rwyuDe6QZLlKaGx2wRILgrMFTHwFPDU+y",
+	"4sJRJHTRcXzrnzgjUXPUVJTiPCcCbbHsmZcesZzcOGJav8KsS+TtsVCIs/yIDluaG+adGlmpJ4TUlkqY",
+	"7pVh7jjPNfFT1TNV87mRW8bSvMjIz1zhvD3T57xgCr4t+EEixXnHdaNmmKWCcfwpZGSNi1wtLtc4l6Sc",
+	"worznGBm5iBlEWTWbxw1Uf1E1nH79G+nM+wfjM7R5j84z68RzjLpqSaaZ5NbIo6l6tKxL6UmU02FsGK3",
+	"uPxlgfN88TY4E7qjqj2RV/oEMLC+ro/Bi8HNf3KeaGKgO/1tEJo7ysy/qptOmSIbImASQ6QLl4hKdMBM",
+	"kSxBski3Wphdr46KyP/v+dmXT548enLdRa29pBoU6u/18co9Z5LAKb14Vqjt85wSpr4RwkgOe4H0f+L9",
+	"PqdGI/vib9KoZSUz+mNBzCsLym5xTrNlCgNphqV/WAYkIDygV8y4QjeMHxgCvY4LlNEM/roX/JYgqiTJ",
+	"1w8W7/3VfSbIenG5+P98USnKX5hf5RewErMGWGbj2L99jr78y+OnSJJU/wk9efBwkfgq9ps3b870EIQp",
+	"veLAqX3HD3YB0k5SbclOkvyWjFNC9fS86Z605RuBe3dckLUgcosUvyHMbTy8erd7+z5ZvBR8lZNdz/r2",
+	"5ol/DqwTlKRymQv9TYVpXq7qt4JIhVaC4ButoAMF7bggSBQ5kVdIEoJgT+QDtztycflLOXB5WrWRqURr",
+	"SvJMb5R7Qr+/5/pW633/Aq7e+7f6RkqFWaoHKwS71Czx8vzi6cPz8/PzM/ifv+j/+av7p/0/rO+rwqqQ",
+	"i8vHDx8mC0UViPbAujCspmK0bsPkF25foo/QHUbg/F7zHVFbyjbAiQRnG7N9Vpje6hvBmQRD7wB2Ek63",
+	"yKwB7QhmEnid/RIYNS+/NzxF/2Mv+J4IRQ3DSQXBimRLrGoCJcOKnCm6I22p0pjuH+3faRYhnJJFjqVa",
+	"FrL8eMu+ZIgqpJ9CG64QNncmQYrDVuwoK5SeX9ykmTVZ2j8QdeDiJiAkn3//9SskNE+XeiY7fATlCr5u",
+	"7i9hGZAiWgu+u0Jkt1fHS63DagmhyE4Gv2j/gIXAR/1vLjaYUQl3cBm5eXtBbikv5FKSVBC1LJiieZhH",
+	"5pxtYM7mUWthIFi0saXjdlCQW34zklRkyveG0OK3w0yzvZYXWq+kzPcIgLze0FtzQLzQpiczYouyyrRw",
+	"Kmbr08U+G0391tFSe4Ey9eXjRVDlqMTQL8akcu8n/t2rTaVNEZZ8y/30qLZStvjqbyRVeorlfX8OXwA2",
+	"n2VUj4bzl979t9prnSU0rnddhTlPJt93dwObOlGvfVa/nyUReWM8CU1ph999b571fjYUliyMfWl/18rB",
+	"xDsYIO5+h0BzXjvK7L8uIibZIKYhGukljJfWudU4eaxwbTl9EqwSKoE77Lk3hsb5ibxT1k2iB3ImW98r",
+	"xq5rbgjMvv7pgT2wFnXv3dhR5v/1YuxtYUWe45XWKIwaer+uxYcn8fZ57bVyj/OvSUo145Qj2dmKSLUE",
+	"dVH/B+MhU+LFGqU5l4UgUguLdEvzTBD2uUQplsBvW+c6cDwp3+2swjX21cwutGZWwyYYZyRszNsQH3ZH",
+	"FHd/7b7q/a+f28V578G17p2br5vB255ThK+NO8BIbuzJ5c7oSMuT15LgAw6ETmnet+ZXRIK7oslusf19",
+	"6KSeY0ncWIa2sjANgxPZGBZXRunR9pOQypheCTqAcU8V0kxHWkU1QIDGAGvFPugNOVAZ1IoiD4kXKuWG",
+	"3znS1uSTEePoWmtzIOw/au28G2p452V760X1w6jLYo/y/cCVcMMH56YUTreOObTOEKM9EZIz9KfrFWFk",
+	"TVOKxXFJs+s/a5ua6yc0U0J/utb/D34Ak7jB9PxXo47Gjhb3rPEfLDOSE9VhwP3s+X6dg4nsFXj4dybE",
+	"EadwTzFR1zQnSxaMUj0DW0HzAEmYStCBqi0vlDGlMdwMtCukghlveR7cgC2hm63yzJmSSURfhRvKsrY9",
+	"lCyqoJkmr5JYlvA8mM0rkgcNqR3JKF6aP3dwB3cgGDaBSjiSsLGXEnpLsqXc4odPvuwcUG+0Hc1taVBV",
+	"JkxSRW+pOnZQvSa/S8OfbTgMqDzlBVMQNLfsgul9BWe8HdIIRf2pVAWZR7IYWENwUxJtQW7JO6z5k/li",
+	"e1z6e2Crvzoqo0b0bfig6Zgs1LbYrViQE7/ZErUF+xf4OXjcFu0oxDQDt9jnHGckW66OsYKXrmmfGwcj",
+	"mWIGBKJ5KxYkg2sHO5TxtNgZsok2wM334ucXbbAni1tOs6UgWHY4t/TvYz0G5pXI6R5opgKBvpf0Hcll",
+	"AgKAIbozAZO5HA7AXOrX1GeiNd5i6b68Vm1m4dNunZ76BeIPlN20ZTV5t6eCyFFbvi/EnksyKNZrn35p",
+	"X9J3QOThdBV/d/VD1acSf6LD65zkmjltWY3pu8GG5/qy+mwglEkV4nvCfCbt4gs+IYQYc/WZORwSlWJ1",
+	"zzwS3i7M4ZI4WbNouiIGfRgN8T5dVr/v3Z7/4Ea3GnFjKk5e843Ucol+/fX1YsjksOMEj6/IqHqWhtPk",
+	"rgXJcKquL9EtzotKL1AC09xGVdFBS3EisCQZ5E7p/ywE5JgZYwDnSNMSysgOs8y/aZRJIip2DuEzrZPD",
+	"RmPD07GwmYB7Lky6lZ5S+ELqtXwlCL4JK/TGmswpuzGqWsaJ9BXlpm/MGZLt4A9lztoIJZExUtuosIbq",
+	"TtbtxY5KaSgd54oIm1qh98eal1xk9s9mCyhnS6v+LwVJudA/pVuS3kBUZ1kN4/2xYBAnX95A2hHjaqm2",
+	"BPxK2TLdYsrCKij5rb3Wn4rdiogyP1RLv2R0UMHuQ2m2d5Lo83INXfmqUiFJNwwrIL5bo2Ais6jm2W6x",
+	"3AZP9oYcgwd7fUOza0gL/OLBgeT5GWzjF3873MgHf5OcXS+6ty1Cbysn3v7yN9nDJ08uniZohSX58nEh",
+	"8qRanaY1ia4P+CgV+NLt1by4TmxKZYIk+S1BesEQXdJfAr0pMZFXwjKSodURYUO4a0LC4QL3Xqwa0zho",
+	"vReJ2fdyl/11+1/oJIJvboNhYFyyr14J63G694l+iYvgWf+7JJAJ++zl9zZF4wrhlTYOIWoNwcijVGTn",
+	"03uXQmw+44Rag6gKScR1gq7NV671R6/N0EF6GqNDplvMNiRbQgZCIDz8E/jQOMvHRXtD+9ViBERfFKqk",
+	"IcYrtMF7ibAgqBSpbdfanoiOXO3yp++zBNn9Bz8HeJP+xlfB8doRsfqo30L+Ad+ZgKw+JBNTjjnTfbdG",
+	"eXRuSj1sOXOE5Y1JeaAd/grN0PuMUD2clcErsqUsK7dB+gJ4RDgcckM6hdi1S0gp83tN0Lo8gY59L7Ny",
+	"26NqHaxyYR8EVYowPZwW9eW41Z7Bo1YNaLOjAjjDkoZo+03HR3xKHzzkXhcpvAK2p3e/E8eIvG2oz7R1",
+	"Lfs53RxmRcU25zMrJhoKeirOSO4S4ATnJAMe0pLZvXcDuI535NEXwWkCjSym756dPXzyZV3Qgvx0uo5L",
+	"RKEqGXK0edriZBWhT5q68YEiO3f+P8DxVBXENFzugt+QOBFqFGwtC5jSmni1LM91B4pJYF+r85WWF2jm",
+	"BQoqyeI8i45ZdnlEJUnsBw5bLku26XHJK6P6bMGtKZGzchzZxehrsI6o7QKKLxWoqFc8Xfd9sihY9bVm",
+	"SKvaRkxL7YQKuEcJknwHeVMc6o7ybIJ+bs/YHai3+97EwjSntlzQ34HeXhNxS8SPRGHHvOrUB3mn4J+T",
+	"S1nstaVn1jtCMZGyICL4qFbSl4WgwR9dAvNpXxfk1taaLV1WXcfXWs8tcaG2yx1RW55N/r7JdJj8NhG3",
+	"NCVL58zGncmRkDjYv8T6IzOsrkmR5qBbcwkfgnf6XesM7F4PWSQdxBq78FE0ELpYX1XB0YAlBEraoFbg",
+	"jfHMvvE+WaywpEFt6ghSz/gYIJF0RcKht4aXbi94SsCrsTRju4/0hShWVKjtMsMdmS57YRM20I4ztdWq",
+	"3ZFgYcN5QiqU4WMoVGUdTD3fW5ZjB0y1DB+vrWrPOIOw1YbegqLRuwfB4SEIXTAljku+XnJBN3RQ9j43",
+	"L0yNKTuaXzKw1oJbXz7jorC9K6s//T5ZkKywdJ2T21CUtzFA8/n3yWKNdzQ/LjvTnTeEZURb7YQp665t",
+	"P6OPpSN8/qMhXutrq4wOlh+RjRVNTQ7REpRlJFtmRCrKunkoZHPtBVFEQAJ5WIGCp24pOSxzr5y3j0DK",
+	"ulxwhpv/js8R8d9uyocdFlThfOkqDQbOtfE4xPaFNnooUzxqL3d0Y4xAyyj6crCbH2+8GlxP+Uzsipov",
+	"QOajceLTYC6l52+mpkpthymzke6oA/HueyvlXm2JAAoPfPjbQkB0Xe5JnlO2kcbtB0/IUb6e/VZPN/Tk",
+	"nu+L3GxIFKtoPm9TNGDKyxC7fSYEvcU5clWhrjp8kJsLsiaCsJAD4vWWCwWbsS12mF16I9s6avgRI8sh",
+	"g6NvqASv+rIRku+ej35DjGGLgVdgoB22CbOhVG7RUWJ2ILbkw+Zl7bBKt0Si69+uE1TskeLo4gpRhkyg",
+	"pXIJVivjxcovG7K7A2rju/ZHv3/94ovvv3mOnjy8+OuQbNQD6HE6PEZ4TxNEd1oXMh6cNRGiI5elvMdl",
+	"zmlqI3aG9yxMIkMwunHXdRRDaRlT0x4qWg/SWZNcG3euzkbMabZvdpPP+aLFaYzlCZbnMKC3Pqu01HAw",
+	"tDpGG6+CAFGqbdDwEdYJ598KLYI5810MWN6QDC74hivEuHELJGh1tKojybPPJSgBl36Rjl9dWuoL9jK5",
+	"KelbpLUO49316g59XdZbimWs1ZJMArO/A4/P+7dwUgIGTvUMcpJpYZwVpnQyJEO+gTrqFLOM6smbbcTo",
+	"8flTdJ3TG5Ifq9evYc+yBHGWEnA5rHh2BOdKzvkNyS79LYNSSEeVpt4JfDF7TAU4MYybXBCt+ozy11YZ",
+	"4A/P27IsCIfynOuDUiQDE0Ii8DfbK5IgyqQiODNhBjhJpDfjCmGGNH3t9E30fvCMjrKs++KhX9Z9HuIN",
+	"J5lsWEobEet795XHHJ5rq9Y4ljrsvevUPOLMHfvP0uJxRWpQ5AlACFQiiQOnMsEcbBQDW7YINGGK++EF",
+	"tCqUm1eovOF/rlHJTqCHU0zSgHk5VGrzyVmbA3AHQetzAM3jZGt0cE4nWqfD43/y1moP4w+XhZ1uzs5r",
+	"nnq1S4/iFnDP7Fe/OCuunnUWA3dkTWK/AlEaw96oj0MX5l7axlDEsMp5euMXmUkibq3whVx3cktTclW3",
+	"mxl5pwAyIyzGGrs1cAQt+7pBkzzDx8RV0ZdT0DYa+p0zknRM4qNY6bWVB1nrPPZzK6EuaAjWDL+wqTdg",
+	"tDnUvNNLtaZURA35hXuk7M++SNXa/GHLwTyplZ2MlqhRecr6k16G8njR6Cp+QyVOXFSFGe0l74jLypIK",
+	"r82q3UvGUI2ACNBDBmkUXTx5+vDxJXom8CpB36gtTdAPWIF168EcPjv7T4A5fPvHo/efLT5B38udl8RM",
+	"de40Lpalt4g7OskzMFoTnn7f5tJoP+z9GzYxp10WX0qMujoNuoqljhlSypoy4X6Vq7T2Y46alYHrM1iB",
+	"MuN1GvzWafemOXyDYoFeHyaP3v/pzP7z/Oyp/stf3//5n4ICoPOCDZftzHDhBpYzcAH7iGvei3Z/L9k8",
+	"FwwPRwx6jvJP1vX+387h/ufPBpHhFj9C3AitjiY2cIX0B5AysL/MhQdWOL1ZxHnv79gHOXhfTvdJ9n/i",
+	"lMSXoXsYvIKND6ZjvJGDu9XyTo5afIy3ctSA472Xw0Jn2Jt5kuCa4N0c/F6sGzNqoKZbs+OlQTfn7DLx",
+	"o/tDR5Hm/fCPjlvSP/yld+UvHbyZd+A/jfT/fey8npbHMKJyfSYPYkCDk+p7CzsXSDPeEJYG/U5YoS1A",
+	"HisPr+uATRJFzV19GoTTluaZXGpW3FX/ZYp/aZ4htaXsRoIAOmyPiHFIUEh5kWcIy5u5fJTunUikFIsc",
+	"NhK7OKVdPr834/17PlZftwIUKhF8xlAFweBDHsV8dqSDpwmAJYmUOwC/4gJlWoLvrCZgypj3mIHT26UQ",
+	"ffX9s0Wy+Or7r4OZQ6YcHndWEW45uSXCETVAKMuOKk4Ob8qOa3FwuRTUlfFHGoHVRXyxd8XLrYzQCpmu",
+	"XymvwUm6t6CPECN5mKgM0ckpE36pR4VPB+b8m83S6gJmkUhxrUBWEHuhchqtjHXhJjr6NllHOSUZ4gwB",
+	"2LQm2MjQEDCZzkLZ8hu2hYmBs4LUJ0gowhuDPzDsbG+lMGYCr9Ui8TAGZbEnQpKsP59RCbrZhFL8e4nB",
+	"vfUPp3y3U96JqBJyym1adfndVRrIhazuyLRMvhkE8Eh1ryly64g0EcCwdXkyt5S4a24/crc8WXACmx9Q",
+	"sR3PPo0v93/E59ItBXUwnO+x50FOeyLbCgVEqkGHbuHXnio0Cm3eV+IasBj8UN1AKlFO1oDyH12a7qtn",
+	"Y2/biQpBE63d/t2b09CGvihBxUdsp1OPcHl5xpIcD2GZXwy/2VywGWZokbM4+T1D6755+UMcZdyJT8SP",
+	"9+FdJrwueD7+q41NgpkPb8ss0Y9S2o/2cw5K7XhHeFggR8cbxwvo0Yv9nyF0B7ehV+wOvB30BQmCb/4l",
+	"x1LeDfZ9V/b/M4VygqVCijCUbrHAKTS6Tdq8vQaH+OCPvybvT4RFrNb8ypSitHtPjUIcL/spzOJqisWr",
+	"3xMW75AKoNv/rZAK0IotVmD177e959hFkllBRq3TvDZyc8qXItcN/oBOEHiACNdG/Z70uQ568Kg/zSZN",
+	"lSlbUUlSwTGWm9I8u5jL4uqqRmt/3V1H5qbWDgU3ZnVzKH1N7nLPFL+CZXlgDwhTgo6IWppxvgmXuTem",
+	"5sbuns8kR8oJU7bfG9V8JpJ1j1672cN2nEae1OLQa5/fC/QX3m+jX7TaVzSAEU1ijzaRV0eLKLwILHM+",
+	"lliuylvDwMZOc9F1BIn1YR5tpbEtreCSOFRH8DV5CQS//vpZvVf8H+fJo6fhXOoVz44nHodJbxo6DGj2",
+	"3O4cQXJ+6HQxPqqraf/1py+qZIjPlmdv//nP/zyc5Wq7TMNCQ2f2HAvyTEDTy10YKXaDKZNqmWJBNlQT",
+	"xfJA8zxc1IbrI/UnH2FBlv4L75MptREx7b6+4wd9QlCcI6sw5+cS6beRe1uGY6x23eGonqvSruLh0FA5",
+	"JnxRjRzOBrJtUuxDkMRqS+vbH5tFRzZ5QpG+x9gmkF3VGPscpx+xToMGi7rurFzq7z4+lCwcsDrUrGeF",
+	"IJ016m+qlALrDTbdW/VlPHOXEZXjWNzQS9OxySQh6FtwwNREtE2sRo/3uURed7q7qivxmZYjpaSTUUZw",
+	"3YkBrQ/KmGflssOVfveD7c5VmRNfM1OyzcFPf2gW9+nd/3GNOBvswb8AEVd4BhO3qYrdLwv3OZYkZE5J",
+	"ImVPx0CTAIrLFCVoGGYQZoCAXSzeuFyifUjVgKM9aFhKumETX+taKbe9OgngwvADgwyIuJEn9nbMOc6W",
+	"/JYIQbOMsOC8niHIj7mlkguUE9WeJdpiQGlCeMVvicXy3tEyg+31i5emvH1LpeLCoBgZ7FPrF4tMBcy5",
+	"HJs9aDr4drKZb4XtVWCR+xEfRIkBF19j3AokZtkB/2N/LvP1DeCOadxmG/lmyJ4EmQL5477vxujT8z5E",
+	"HqYDslrydUcfUCwtBJYsxC3V64cEbyI2UTJ6zfOcH0i2LPadnAPQ7ytuYV45K/bRJGfeKPbeVW/cDtPB",
+	"5LCluaH8FOAepMIsk0gqrW1Fg+aTfNyZbHneq8/b38eki0QyDws9OmayVdFQL4BkV8Rl6YAKZbjDqvW3",
+	"j5kRMK/OFERNnwcubqx+51xqZbuR4X4mOR4vIvRLrL9vpn4E5B3eCOJ3zTT67ohmJWZDS5YR1sKoAnBq",
+	"YL4I51qB22xL2EjTgUZvfvgTtWPpuKB2grGztkNCYVqYFgzMeDaoUmiVWjPkki+cpE+U4Oaj43FU3kRW",
+	"O4Dw8Z4faqP7DFWt9QzHpRJJQph1RSJF8A7h3FTUnNRPl+87r9LrFy9t1wi9BcKUymwKLDLpmsQNe2NK",
+	"v/jwBtlnTfpvCKLwayJA4Ky1+D/YvGjnHopSAMzAtQTjqJds2ZMsdjsLNX9vYpslgG/L2WHX5ba72TO2",
+	"xDFt3N2m0tRi9F02RNVY8ZTkgT0l2VJTQJhoJd5BCyvIdLetoswuWWMzypHA5SBu4I+ckekA9P68g/Um",
+	"jMTKfs23Ih9dFyzT6mfXrXyfLDYc5zNnJXemXzppG50aA5yarnLS171E/x47pGuCEVVcV3s4WKRg1QBo",
+	"VrncC74RROoLkhlGnQm+35OPg7t8emqEO6qS4nqz+qsLP8kFOuoGNm7TOOfQiReoXSK0x0d5qRU+wfVm",
+	"JAijjDMukrq2NzJL8w7u5Ql3r71qkkvigxsnUHwmlHGHjE1Jbd3khvEBwSFXadfC/LuD296MvTbvQv8V",
+	"+BqKl4ZuQLuqMK16/2kOKo3RoBVAPYEr8MnjowRdyJZ00nSL7NQX/7hU8XT2D6r+JY6WZ3GHl8rg/fOE",
+	"u12YI5fdXUic5y/Wi8tfoq7m22becsRljUhs71Q4h9895aqPR2rpFoTDOfGVJjp+ixrMYvTEh9XTCIiD",
+	"+lUfheNxh+rr+667siMsc5HpU1v9jw/09aS0w+zAgW9YRii21Vnw/8L4/8uHYrh0R4DBhKRtU4FTAgkx",
+	"YfwXa+frltAWHr5tA/kWr+A0IIqZM/vnRoWoef2pCTM7KAzXpvr1i5dVg2oTeo45Xs2V5HJH1HJPREpC",
+	"jfnNUZu9vywbSUNnHlDnPpcIRonrNxR5JDbtO+1oJ+7PySiXmKGCrSmjcksymFdMobEdYtEOaFnDceEH",
+	"boMGsFGwlpTpNXU0tC3nuggBUnn2TOBNO4vJBTjWqU6l7Z6z5uLKXiEzpwQUc+ci7Bx5qS9y7OpGxTIj",
+	"IgPt84ZSjsp3190dfehOuQtkWvabTRoH9dC7ZmyZteeN/fRdJrbueshNYpc2MbP63omqiWAG0znLzHzh",
+	"JJ3EkkSkajKxEr+veGhosr3zmcv4c5rXPTT/Klprq41a3e2L7MMD3fA5LlABDh+qUMqFIKmSMeQ5CAob",
+	"Knn4yvZ742IXKm0w94qLMblJI3RFk94xLp2lfCsyoWVSfwUudoNnZPU3/aztCBcr8GD4Cu21jN4SdeDi",
+	"RssP4/p5e1qDo6l9iqZhZMOiHEZ2X8CnHjXvgKpzhNcJdxURX1dYjD34btSpku7quFPBiHqx2Rh1SU+o",
+	"J3etRGtjClLKboucEYFXNKfqeKUlU9lY0UKOjd6DexiubilP7jbWL44XvXacr86vahQwzMxtle54URt2",
+	"KUXB0vRdhZ+9W+ClPl8hvDIJiQ5j8HOJpMLHE8mjgSEwUqdxA0Vs8yQVN060NWDHL/ws+2o+HnOfK452",
+	"CrdtyOPnL9HjvzRqBZ/UDuNhmG95vK4feIlxFU7877j1jaN22zd81HOpipW+dZ+VxQ+E/B9S8ix2v803",
+	"5C59Fxt7XZBRYP4dt2pOBPFe2p+A2GIPgm5GW1GNVPuOTEsoGoaE+hQLQYlEOw57i1nlUcxzfpBXBpO1",
+	"SswfXclSz379UDZr+c1OOi/hb+eh8yiVs8Lc9ZqzrIwwHRmc6SKb58ZT5gcKRtBPbGVdmnNJ2WZseV2U",
+	"jjG7J8BuySui//hhPRM+Sbpx3g5NE3yX9/DgBhz31hsN6d2yx3M/lr0MeuHfbAkA6HttzG8YP0gH+Wsr",
+	"RMzEgm76Lv/IbE7uwN60vNxj98XTlUNQqdAhFKdbMBDHHXU4ZpkMKtXPOfM6mDYlF0tJ3ltLBE/kY90v",
+	"oxw87HYM4tbUAKF0KHenF+aMz2dt+JO9KgT98bg4TnmOdQhyoWhK95ipgCv+JeH7nJg8eF4oSTNyZRET",
+	"tFpH2S1V8ajqdWp6WX05pHHvC7HnMuzb0QNmxVii+vQ9EbV1VVvQOKXhi/ocLt0cuRABoL/FidkQ3jSn",
+	"GOmxOacNuj6dQCu8qSfnveQ6muVPoOamYyRMOMNH8B3PswnoyzKAFGz9OX3csctj0AsU0F2fF4m23Mn9",
+	"RsDRNSljFpeDJ1nvn8shfE8+CRziiRDCzVXNYWD+/bOh8DZO4ewzgBR8Ep6TWO1ulINlzhrQ0+o4J9VZ",
+	"BiMA442WdmlhN5SgpsNvbnFe4BmqAadAoZlvxxsm1QuRSc4fuVSnTNyNIgaYbPlKFHBx2B9BzJ3V42md",
+	"4W9FtiEZ0iLrU0BRm7P8zZ2vt9UeWHCNXIYvwDSg1gZJBnCgorptfCjqnYsix7L8MSAaDQrpO+ThU51J",
+	"E/X45P3TRL+1ICyBPCmlyG4/RvPiTOFUPTPvhfbirqUG1MeMfiEadYfchZ+KEZLFXbkSLwdeGcrgGV9m",
+	"HVWaVp+Jq1K5h/Cap8saGLCki6S6MEN3bXIai0ffXd4Ak3kS7QaYh/pOUkthvMEtmyKAx7ODT/mKj05c",
+	"+oAcoHGk8MehI51J+pYC7P7K3nm8JeM7lZxc6XgKvQR35F94qNBvfugZY/9MBp65AyyZuzExVznpTpK2",
+	"v5eJ7FWK5l3bCu6/O6L2P5fwlYivoV4LoMxIpWcn481ewGOw351g+iosNkTFOhfuFU6Mt1feyb7tuaLT",
+	"pPFpUBX364KMIZdu1BJvRn3HMQm4xPDALtSSFiqJQTmRE9AjzOzaPWeawvpE+vg0DzP2CGdShkB+3j9F",
+	"yOzALErQp0JEw7pTH1FNzIScEJD+KG670g1bjdFFGt+zW6rmCEJUIey7DFt0AqNaHQSyjhS+IcylbkdW",
+	"uwm+uwvT1CYhTWk8eHd5Q4XsgA5+A41mcGayONc0j1LXP6xiVSe0ajHVGXrbOEz1k1Qtj1rmzRqJpKru",
+	"/pTPtC6vCLIg9VXs+KRpeQQzrk2de3H4HGYS0B47u39iGmpUPph8Mcj1fNrB+i8PRoR+slZoQ+Mt1PaO",
+	"qqqnSJaM3lHL3RyHbPA3gipFGMo52xCB8FrZdPI1TlUo+SOYRc7TtBBi5LyVNsm7IEw4Swkyzv7/kX2+",
+	"ThdQFV3Xz8dSQt8lucuc0wapzBTfcLTUYD4jQxQwSt/GzCQdgBHdP7lgdmAO8+0kfjH+jDtX8x8VS2gk",
+	"XXIVzea7mnIEACqgWYLp14JphiT3CbybF520Xe0GYoblT4+hus3x4OyVca/W+Yz3obfDhzDj3XLHev+u",
+	"2Is9YXrL731tbNetm+mU7+HRzsM5T8txhX/1YepBGy8qb1C6xWxDsit0Q/bKhdBs77E6MVxEKfmfcnLt",
+	"RC/cyxwHJMd0B3qIpgGRcrSmW70V6e8xXZACEBjHOqJ3oOEpvBkbLxsZ4T0ujX8g7KM19a5bLAEJb38M",
+	"zq8aJbr0sXojdlX6DR80oT97bn/8wT1ru5vIjkpWqqSFnZdIP5f4kBEHrSZbFOAyp/QScUaQLHaAmEpw",
+	"ukUgkVl6jC1ALDHnW1l9d9/xrtuv+rrEeUJcIB8BalSiOeWs0+lfPWI2OCcZUhypLZWoMr3iwGdniebM",
+	"r3/WEWRr3b7GNLjTT0syDJ1n/eAmVwMKZOOwHW+hdq7P+u4GBzMYvnVkMB8y7G1/Pfk9DPGXSngFwmXY",
+	"eY2HOk7jCDQpJdXbHvn2HNSAgJRbqxDJNfFnBbEoR1vKNgizI2icBiEbsnBiRjBth2EICJFQkmdBj7Oj",
+	"8KSqfbCdQm3vDoZ3RJrOgwPASvCN3o2ZhJ1V6QaNyVsmb0xDIm61qYgkZZvcLGRM9XhnOP5hKBxfif5T",
+	"hfs0xheYZ6hmLxpjZwwfO6XiqpMyvqbr9TxqoR7tJRYKRgwJZLicshNaHppcUiVJvh5DP969D3wUYk6R",
+	"pwHPVuKpLXbGk8zQnigenQTLe6bW5Ad20fUlua/5Y1WnMo7RfodZ9uLWTGYER5mqdc5dqdTYr3JafUue",
+	"yRUAZtg9dAf4hNxOeSjlrtNvcGY0GUF2/NYId2OiBzUajzXMdO9Dut73xi2QY0WEU/oAhv9Q4fDAbBPn",
+	"QSBY5LTekz0q/mH3IzH6kVtd/97OgvE3VTpGNKDpkVTDvWfuxp3xyqre0yogI40raNNgtLO1sa5AUNVt",
+	"LoIYOYwxuz5Ml5qXJjFsdJOan/Xi1rxgWWTj63GekizSH2bz2j5ycrtrEhzrFRBE8rzo/Cr8fBuvp87p",
+	"i6QW8Wv4oy2DtTRU3fzvaSdSoL5Wu+L+Jhv2Gs3TY+Nu7seHSWPvbzyu+SE0d9fcw7Ui5BlJbGtJo6V1",
+	"AQp/CMJuAUFmZOjQ51L7qqO6b5qf24d5mhbeAW1HtL67exY6VY0xy3xVkxmjEtn8F8cnS9dk0ZCB1Yn/",
+	"HY8i9KrUez65ln6voFX93xvOc1u3NfMwHs1GfivDu7g+JCfk558QEe7M16+e6Trc1y9efrgUUb4fjjUw",
+	"tOYiJaNNSzt41zp/Jnj3I3F+og+MjsSyu8kFFTyvOReAgvW9MAt9O3+C/yeWvV9l68NWDB/+XaZE3lla",
+	"ezX9mZQu7zLcP73rZ4FBKwnl+42h6tUxyIy6ei9m9E5s/rFicsNVp4js9N1XVmtHkrYt0BFSRcErV+0i",
+	"J+D/teJ9rsxqS0Z6iD58M9Ce5kKthYxN6lJ8Gdm2s3EGt0Ss2vMx7DNxoVMoyd9jURqg+tqAI+9zifZY",
+	"ba8MtntiU8bOIH0MM9PjJBP4cObaVKZ8RxBe8UJplUxtyU6S/DbQTCvI4CvmDfP2150selJMq2s/FxOs",
+	"+Mj9Y4JvcJ5/FEWmL5vj7vQcTOUYP2PnDGcvb9wVUoH5JwmJFA8fTUPqt/I0Rd2ldjQdcn0GzSpq9d+w",
+	"7BOFkdezm4nrAeO4f/xO60jt1ed0R1VnuqtWjDxzsp224AZtXGtCN1tFMui5IlHBMiLQAR8TVLnAEGdE",
+	"IsrSvMga2YudzeUdAHiAuynKg/qKniBSHJl1Rn1Fi9K6TXizSBYHLJhRJNZFnocNw9PvGKzQbmuycJM2",
+	"y3Mz6zvgmUgcvn8/SfwV2XOhZtoDM9gPlAUTAcg7IN743AIz3Df6ta6qnI772LhRGB24uCEiserj0EVt",
+	"JqVYuioXkJjtGd5X2IrW3q6OZVPZMOsPZTzVF/gc1rU6QlQHaS0dNRT8K+NKdF7FFc+OJuUdomAkq2Uz",
+	"VvOHDQvPoJ95nciSSi4SMKHM4XmBqQkcpm/YQU3isLWo/8PU+gYebVKQGcDtbsmwHCEECcm0jw7kA6ZE",
+	"yuWON29SvwEHoy29l8Pwu3ucBiOKL6FmQgaFWtj4/YpsKJOI3BJxND27CEtJGYyE+VyiZ//yn2fn5+cX",
+	"Dx+F468FUyZZpT9HzTw20caILoM3qWky7E4GXwai0jaFXuMiV7HJk36CXYvDYUVVkTUiXZ0XLKe3lG2W",
+	"WBC83D3sushsM2bMHWZ4QyBwriknj6W21nt9DMBvO9KN7VIwiai6MpuMFUYpZ0rwPI+7yPsOR83z756h",
+	"l2cmQs73+LciSCj7LZYkdvE5XZP0mOZkaV4D8Ci6w+K4VMc9z/nmGDtU+TwEUMUtTcdcfftGCcXcJDC5",
+	"5a4bbZtUJFWkn5j0rVr+zln4VBWnOVEdg9t10QmMzN+S5oLuHuLhgBURy5wqQeRyT8Qyw8eIZOB4Y9pk",
+	"xljt1nFBf699dlTbyKQuIDyCcfQbuM/d8ue5vS/tnPTbwD36VpusniPbHBaSB6rSLcnKNBTE1+uOorss",
+	"TEfknRI4QmFqQs96Cyq7ygZTUVOsecjnErl9TbwVfC4RP7AqAK/1KHMKASmxInkEEn5GfjBPmm5qtplq",
+	"wIcBA+akI4hpd9jUMsKjDhGVH0J1l6G0G7c1iZ9ZVn62nzZmSpYt6alNEmM31MwonPVQTtswkyZZ65/p",
+	"mNzn6oqE6h3ou64E4E4haChh6abXJmqq8i5Gu6dpGG+mYm3BYg9GlNaENelTOVzhZJmSmYn7rs/WzLqT",
+	"cjffDp5EHBG105dkH0OIOzhLLUmoiFZxG5lInKHVbqT+xCYhNMi7seDArevdl2klYvPZBX7lV4Owk0XB",
+	"6G8Fsb8rUZCG4bDD7+hO22nQstBsj/nDeZ/1ULkv/+uXZ2f/+faPh8mT95/NYxVM0fBHK+71TdtR5rBs",
+	"o3awX80v9/Spv59nT8+jLIDGiQyfyYCBUI3319p04J8fxHpo9iQc9OcHrIt4Y8H72uPzv1u7oA99OUyz",
+	"nuVQJ7Eh+mpaFaMJtGZ0NPS5Zz89Q1ZIeQf35XnSa52MW8BMlku15V+O5xhdRsjIzQxrhNNMjwkGxhwe",
+	"eOMpu2f+d7v6edTn+yD6O9KyfbFzH+Vvx7JOkMcRG3WCfB6c72QZ2yUvB4sCQvKv/6V7LQ+Hz3ekfBwe",
+	"sCYvZ5KKEV+9v1JyaHHd7oWXThls2KtTMJAAgEkFfVYQukSKZzgMXxULAWSRjWfXaaXCQslgNYvzuDnX",
+	"ml4+sqrFR2+cMxK/NwbDH2GJMENECC4iYaemOo6dAlbtfkVFb/tJ9i4zsRyVtco3PiTZPUN6o9CKqAMh",
+	"DF08PT+HbNOHF0+fjsapaG/0wPbOpue+3N5DFMsuMKgxzNCceU8C/domHlcOTX5gKKOCpBZ8criFqz2P",
+	"8BUwoqAR8iiE2hKBaCaBmlIbdmntwSZorZpOZgZtEthGRgBtLLEQ5ogLtCNio//Chan8c5DrZr1U2tjF",
+	"JWD62RjLvk8qNKCzQfMrA/MOLyNYoRgG0PR+HNtIsj6V61+L8/NHqRsM/kUeWHZ3naDrB5bbwX/brYL/",
+	"NrsF/2m26xr2C+BEtni/J4xkDkoEMLq03CFiJy/RNSQnCJw/0FR0PSBAgi708gQrFPxyHydl3NrOseWW",
+	"1zcYstYtRfWlIsEU5mA8ndguW6wtR9FB2JotoD3eOCw3RHZ7FSbMBvNq3O/8gI8S7QXRJ3TlAowcbTgK",
+	"9fobZlLezIM7l/P05me6I52Znql+wt2ZnKfgWHyAvuOFsGBsUNugpwpEd0R8TxjQpEWySZAoGNpjqdCO",
+	"ZoxutibFDO/2Wu1cnP/18vx84Ztd//WnX84v3v5yfvb07X8//OX87NHbP1/+cn72xPwp6Cr34oyhlZRo",
+	"Sy2PguhItw//ORyBXYcGaZyNKcDRB4IhwasjLNKI7p3sMBEhA7ep8w8avITNM4ycZZj1HIt637H7MwVM",
+	"7UjfuMBMZ8y0TqqvipxIJJUWsNx06gQ5e4Wwi4CnmCEbtYYCIbQqbJkEJB+Yv3WlHcTGY9ssDjIv4b6b",
+	"RyVaES2ekeJBsefit3E5CGH0udGBXsO/pWFGmB0NqKaVhrCCjEcUU80T+a2RQDs1Fksa4FW3RNA1rUS4",
+	"kYUJEgT2zEDEIqqAweoRuSQZ0mKiD9aloQeRWyJQBcI3Qw5KmF6sYrq2mmPK82LHJASZ3RafmLsyV2JK",
+	"uPvuN2yTU7lNrAJqxBxHO7wvCSroHsRhZ8YzlxKErr3rFtTDKgW0ZXe7jCM9VGV+W+TgCOyZKgmmVLkM",
+	"LfYR8Ry6lR3qtcVlGzbsgrqRZvNX5fZLUzFJGYB6mx6UUcAoU2y7xgLani8XlqhP/Dt+QDvMTGKFtFlV",
+	"QYdMJ3f+++amPVkiFpOa2QbbDRZKGFnTlGJxjK7M3NI86wXLpxJY6w4f0YoktkTp4q89DkgHnB3q1WS3",
+	"TKIdlRIAnpWxZE1pcmg4+2T0vfrRPP8t4DEHLpUdb7nmYgn1A2EgfYz0j0iQDZXKVC+jAy/yDDFCMrQi",
+	"kma2DHOWafkfisRmCbzSpLUGSQQ/46jAO7lq1wP7FSZMqNeehyb121rmj3OZl2+tjuEU8vIJhNEtESuc",
+	"o4yk1EHBHARVZsUzdfVPS1zMfpem2bpl+QK0HqCZ15C2fTmxUjjd7gBRYe013LBw4Ft+cOUIZtDLCl9V",
+	"0g2zTiXjwUi5yGw5zWCzBVMHlS1pFsKQ9lJtZNkImZr+4VuSl3j+5YWJ9BY1Ksl6kf4bu0uZ+YZ+BabB",
+	"c71YD2jB9O0YcurrjcxIdoXYiX1S9dMimijM0+61pROIbeKWe4JvZOkJNdSQVBnZR5RxsIr6MBRG9AZW",
+	"ROwFUUQsC9mV7BqLNF2L5RO15Vn0/tjH++JZgqR0Tw32YxzR+hcHMK3pjipAmTWldZeuR61M+Z4giY/y",
+	"JKJugJu2b7vBWNI3XSq8XoPS7V6KRAKAqUZvq3naFedBOk+nVvQf9X4hZXDPQXiUQ8wW1MM5zZbQSDig",
+	"Aipp8EeMdjIYVfwQCAktIWy215MRji2U9N8k2wbr9bhWjzSeFNj76NK36cf6gJL1GesUrPdVgPa0yAin",
+	"TfxDws4qYQep+f5L3OHY/qcngkdfi09Dfg4lcM0oGpuQl4Miq0cQzeItMwbmPUt/4EzhNOj6POAjUlqN",
+	"w+kWYctOHqBridfkWpP8dcFuGD+w6zqSA5Y3JHvQittNsbMtsYZ9vW/cNbSGpWld0RHduMPi+xvKopiT",
+	"3uclPOw5Dttc3LhEZdLCVA41rYzJljM5BF0M+UOo9oLkhnVu6T6YqHCo1u06ZXSstLGtW15IouX5svYN",
+	"zdfwOhT658ieRN0loTUY4DkOxuMIspFxYLZA5WGgb7wmy8M21M7TxNtN3g0zyq2c0cAouhIbIGUmQTjL",
+	"BJFS64BbzLL8Q2cfRi7EvBKFZTebcQN30G2ipRT/nvTwyWdKkd1ezYS1OqwElJqPo8v91mTW7IiUJm5w",
+	"S6W5hXhH8yNkZQhlkI+52nYAH3dwi8YWw/aV9p6Z9vDmTCsRVSFnvFOzMWTRRevXd75tJwHM92sjeiOn",
+	"mcWTheWwevwpS8JB+2VEhu+QqPyHGHNibHDXJ4qo5rhjLlaNr/dcr3mUfVCb76WyP1eTltn4zWAV1ifB",
+	"WAZn2cloIqrM7o7xjKpWu/+MaHCvPxBjClw+r1tpwNx2njGbosv3lEiEBUF7oXXwDFG//1VfcqqfY1vC",
+	"UTQ8La9foEcXX355doFwvt/is0e1BN+fvnlVT+81sBePAqAXrUtYIls8L1akqwnoiLzMYkW6k7w7QZky",
+	"uiNMjutOXKzI1+61YF4GwbIQI+f+o3kpPJ5WBDtgFYAr8DXNB12lX1Npwflf2hd60Xg63XzPbIKhNvWr",
+	"7TNVHnqimkliv4NlghjkJZo/7ghmlG2gEyZDPM/qMFQDRf2VIeeyjsrdrh1mfdf8xsRut4KCryKiFkF2",
+	"Ok68jRpYQzV5GKxrBl9bDeMUvaNYkVf80EFNOIrEscI/6mc7lAgYp28JP5LQMnCRUWK7njkmBSEBBs3T",
+	"NvyWCGadxJWptS9WOU3D3X4t+wg18fg9JCC+FXyHYEAJgG5aCkjXVdCRNsuPpnWWJlnzdRBzwcSuPRHU",
+	"2JFDm/rSPHnipfXmM47JvDZ5oQGqKPcjGN0qYbYORCqzYy5bsMzMHF3HOnTh9bn6F76knGrzykNu7Ekn",
+	"WZZsO5jiGSSj1Csd6Eiep0pa96fNWg3n7Fb6qSN8u0v7HMOysFKCrooaa/C9FfCFntThI+gBLoW9o1g9",
+	"mLaREyxJELCUQIK323uJeKEgX3CHwYMPUUQfhnkAps/aXuUXu07qh2Cxxmge2F5tiJl1TcLJ5HhioSzT",
+	"RMhFRLDZPfke4nRq2M1mtxAe9j/VNf2XJVvqsLnM3UWp5rnyChXMHQvacaa2Rq10ffDbkRqg8qFkUT2Q",
+	"sVojH20s2l0l3rlMLeeCd9NTTiDWpGk1AcvApNkXLLAovCHLjeDFfvAEqyfL0t7IaNVY7Dc4jeidZtjY",
+	"6kEQ7LZCD+kfztYK2Zx8XxgTb+kqXnu3pfn8+2TxW4GFMpkMle3w8Pzh47N/uwg3Bn4XAXXyLtxaWhb7",
+	"vQB4+CAX7TDrLDj4lXUhW4vfGyuJiXwcCQ6sMrJErZLPAX4zlmQsFk4Qs7gp6+Mkt1vboJ7u4LbghXIm",
+	"jc+GLvPXJCf6OF6R3woSYv8pZ2sqdiMn3toKP+BoyqaX0e14YGajJtBqWlN90tuc2sgRmzODb7K53ffL",
+	"R2kVY5KZOoSAlbrGqbId1/w0J64NUUXeqcR4UDbcaDWe08SkednqFhP4cf+CmA/8wwBTv9M2C2EZNGkg",
+	"TJkO8JVoSBYrKtR26fo6l7zZoM3Z27Lk6yUXdAOuGx+abocFVTiver2RrEjrJQ87urFFEOVDLoqV8bSw",
+	"ptQKpzd6RqB9OWCp5V7wW5p1cMrK9AiiZ9d4LjEedUoO4B+CfizJQgnM5LojRoZTxbvbCheSCH1UaU4N",
+	"O+Yjekl2VGBeW1f0dZnxCA86T4TrJTngudoLnhJTSGK+8z45JWflDhvPAUhEH25V4MbHtqYc6nTwM9dn",
+	"tovL+hjDhIPdEf2YfiuM35wrkN6i3J6+IknP+p6B31b36V6yWs8H0WNSWEMR7ENJSEDBntsBRHYrLDZ8",
+	"meFj4NJ/jY/SYppoM52A9g9VcaBVIypRaYyGVLodfresO4kb41dGBoxrygtRKrhWG6/QOVjImB3Do1O2",
+	"TEmodA90OVOKf0BUgSm2pVlGWIJ+J4JLRN6lZK+6pm0HXu4o46Kj34vEOwLTA1kly5LI/hGrhm4Do3qd",
+	"32qe2fbYEQ6Iski1Oi+keNj1kCxA0lkWTTo3V+/prsgV3edEmqYDw45ozw3lEU55kOGNah9Ii7IahNxx",
+	"EY2DKNzGea/F+UgZUb4U2SZ0JXix2aoODnDAEiJh5mxKK5uIBFGmpS1BBaNKxpaa+gv+twIb9SoU3rnD",
+	"lkkWGKdTU5HKNpZ2JQ5UyoKUBQ7DuVvWlxS7Dz9alNvOeARfr62bcPQev9CvhjaY7wnrgBBxN3RP+D43",
+	"MAr6XnEGMF+UQV0JobcEKc6Dl5UDtNWow7OvRBLtPseMTWmF2+4pbks8UsxS01sk9D4v1KgjfQUvQG7+",
+	"lmRFTrJlI9myq+ircn/Efut12QG7O/R31wCVUzM0y5CfcYSafS43oX5XG5vpk3B5RYZ47F3iSTb4SjSb",
+	"aJg02hLNrjuqjJx6BQ8tksWW4AwY8rikxTvhMPW6lW5I3CbzCcr6UGbR9YYwInA+tDn2MbM9udouWaGE",
+	"6XAezDwZe0XLazYSjLpxSRzt99N4HF1/ryXUPAgHU/AEvJnEfsd5MjqlsHugRFdSPL1BOck2cV31yqsR",
+	"T9bflbcphCpYJkjFlsVFPgbKxThFx7wSKfzs0yH597Nf1JXhY6kxD96Bcj9H8wsgVc0aglqJcdlkJJil",
+	"IoqcILnnNwThDaYMArVhBcS6fvqKFva2e2jrQxcWpZMbxQD03bBNthecr8cs/iW8YN58dxz55rtjpC5T",
+	"oTyHlSEtmUvvTM/NM+WOnN/oge1wEbqWHn4kRZcvRdL0p6rPNDmhuygVtTmi8S++f0frnLF2I6KEwCQN",
+	"Z4KcOJW9evj5Q9pCiE5/xBlxfbNLi1Ry5wkSZE8w2G4uCjqOD3eVo1QJw6B0ANSj+TrUwfNCwV8YIymg",
+	"Mkl8NJhc0ek0MzBWSwIjVbI2x2zzF8hIccafY8EANFA0U2WfxHXn+AgMVPEbwnrcHTIF29KgN1oUBVMi",
+	"/rk2E0VWX+jFw/NBXHaYdNT1BcHY0uM0LSyjzRDVASABkS59QxzitJDQT5C821NBYu5In3j+2ZJBnID+",
+	"zfl+Bk7wtdb6fEdRF3m+WCNsV5hzZWKCcgdoe6j8WEjyFDmZFqewZ+KtJfqEI5l0oD08GH7IFzOaC1Il",
+	"Ye+v9D9Kzux+0TNte+2n0dTgo/7BBhEQS59hAiwTmLU+UpQTKUvqNIlvEH7Nwff4AFlU+pID8wPJUI6V",
+	"KfT3LuSjegL7+dnTt39cJE/f/+nXXx+4fz16/+f/9Vm/q2g0MxtFSsOEMk+AqmEi3rs4Vd1L6kWY4lwg",
+	"bU/FLJfuUpNtkZMH6Cvvwl0izOC2QUqavnruNkD0BOAULJhC33UM89XPzUV2dbGG1+qrYPdh1M0cx3Jn",
+	"o+sXe8IsXuYY7bSKUJwUY+gBVmlhU9pPDhHlzHf0Hl/PeUoLx/pQpxfefVoezw/pg+w/RqeQj+CR16BR",
+	"X18GlWVfpX6AriXdMKwKQa41C5VbQoyuVkM322LN6x6ga7Utdiuogru+LPUcsiaCsJS4IiRIBdPPPEDX",
+	"B6oYkdI8bRO8mnAD7jNBblv2TrGriGGsrRoAMDCSRblW/VK5kkWysLMMCqxyeaHDbT3tRhp+NlQx/XaY",
+	"GIyNNYIYAE+P5zlJVQVI5m9nM3dEbbmwuTzBdiAHl4hSDoLcSwTyvndTDM+2x6OhrK4rLdTgEhNRgfcP",
+	"86Vp7SrDaNz1PRo6tH/zxPyYINcIc2CiJnG6AfWqVM5HrGyyRt/K84VxBufoglcTw1GB0K4PZ2IC34sq",
+	"z8MGQhfJwmTPGnxOzlJqgtlVYDv4tWIPRVbBjNAbxg8QcBmZgeK/2IW56V0qiO7oKWdI74/WvDwHBciP",
+	"baQTbyoadjbxnUh39ZoXzD3sTtJHOy/LWc3hbQm42ukOsm7fnpDq4rDag+2i1FYQueV5Ji3Anx9E3XMp",
+	"qencm9Mbkh+D8+CsGwfcQIUZI980pDpAS7ooRxMkZUfn8ONwIMck8wjONkQqQ07ReUruXrwqoULbNXa3",
+	"lByWYV+pwQ6lEuWc35AMYWU8YgnkJqM9pgLtC2Wb/wxnhaTBfmbPpAv5uJZeZmT9F6C5BBV7pDi6qH3E",
+	"tWRudVlu197sCbP4sc7TwrhaZiXXSBams12QOj7VKI2lWo/M3A67K1MRlXd5y/0JigC3Jc8xy2gW5KgT",
+	"wizlDR53Lz/alfCU11gi/vd4Ch3uIOG+332gcYcnT7Xq2+QwuXC1GgsEw1h93IuDAZYj35EVz44P0E94",
+	"RyTCOWda1rLMwXgaujKNe3ZcgJdJ8TxLjKQuhDW6TLHpg0VEa7tNMGXXdPTI0JFggK/J8DFBlElFcGb4",
+	"JJTaIMsVq+7YDxuNsduRea9GJ8acrh5f7oWH4d0wdDN87Eo+6q0wCQ7vJ8FUFW1DMLp+8VKMhehVPsU8",
+	"3sxyaSluO2MXpXhHQLTHWUN+jVQ80lZVLut1vY+CRPaLutpwEbbHmdyTPKdsY7CFzBO1ROZRyD/+LB+e",
+	"B/AYtu1O94/PT6mVfd/HK772qPj0pu8j9V0fBt8JLtAT4LjcfzU1CaNhhMRZ+dTMuVc92UE17W4cHnW7",
+	"gqk2f2973sac4KSMjr4TmLLvfc2Gr2Fg6/8zIVij+38uQ0XWJeO+CBeOBKz1ENTmcDiuWz/Xk4ZVX18a",
+	"zTmoq0cp5oW4pbcdZY/+3hgwGgukrg7cVqlGWbXlRyJPAavyACrEJlzaCoLgbPzBKHxD+j9syu8qkHw3",
+	"bchHk1COWSVVGKhVj9nOVqpbK89tYheML9iFSjagJK9lX6vlwdTC3upPlcGhB2ea22ZEKsqch6BZA+wW",
+	"1FQiNOXvsLgJ+5c9IXURIUqbOmoFsd/nDmuysDnCZC3BNhwrGwwClSGysaZmbIDMTXrODbhXC3/Vla7D",
+	"CHL9biBMwEWVUHZwOPMSrYhFltPqdols2bQuBDFdKMLIYBcJIrdE2HJDeFomKNP2kOLoLNI34mbbzEGQ",
+	"TZZj+JKP2RKs3y817eA1PRDaXZRn+z+W60Y2EXO8BV0uKvF2sfx66GS/Wa9Jqugt6WyrWK+DDwFsMVtd",
+	"Z7RKGSMCpzhpy4CR7NhH4/tU/IA1qUF6hl9aXk3SVANbKRR1W5vb9LP5SOjuntC+pQiszDbzrJr/eCuA",
+	"PkH6NpmMFl5rbsNZfmxCZhifipVw2tzLBAZPvMkZ7ATk8Tu9TGnmEkN5MwCKtYh5so+m67wHbscUWIZh",
+	"dbHlxZ16lo3Vt3EXSj3GW1Zwe0wi3y7IMHCe80MXAjK+xRRk2dKBk7X69iI7wKXRLo2mnWFTDkHzHJoD",
+	"Y4nWWIAWHEgK71Lvq693NC565j4NEQ7bwciU0UiLR8AFkkYKRtbVRCe/dLWgnj259s32iBhXD9C1th13",
+	"BENChkv81jsKIlyr59KvUnQPWwCdCpOMF0or3OW+6CexlA6YC+faRjkubap55ovL6o9hx7f9cejmVwT5",
+	"yr1ySjawezFZeFLCYpNY8h6Ic3szKv28J4cPSDVovOPNv6x9hXBh8W6owCb3QvIGCFZAD1H6Nm5IdMjB",
+	"m4l8sf6ROF3s5Nq8KW6dNgyNiZd6OxzW6oJn/BMxRDqqz0dGYlzE+rmlPEpbSlC6f7SpydTytsgZEXhF",
+	"rW4q9ySla5ouGSFabG9TMSwK/G9YMO6BBb80/u1Aem25Z6Dk2xtsWArO8ysTCQBAk6TKo72GPywl/Z1c",
+	"O7dKNZDDLHDcpwpnWguiOqdkYXC9QtwkxCXCqqRUmGWyXvUwdHsDvnUHRmBqDvVqL81a5I3pda93yKyW",
+	"CuQvIq6+aTmuKHWS99N9JwDcVA07QCyvijyMUUZvSYeesKk0hLbzSv9q8Erbv03xh1fEFx6zYkjdc6qe",
+	"6ZrZmP6btzgv8ZICI82hVmj+MEmKAK8LeS06O9cRMWL4l2aNk7UeWWo9kR98XQbAJXlH+vDYwhCnzX1Q",
+	"gm42o5b8s33jE06yaOlBbpXmeL3zctvoKCxxFz2CSUxrObbpsia+Zyith6VHxp0rRjM0cIIoMw2XR36i",
+	"znsC8hQeuARRUas/kRztDGxZ9bnz8yG/f5uVNfwNFsR86qhmt8a8O5UtNiw3QJCze6KtNiu9rxBnKemI",
+	"8pfTfPTll8PznMB0RyYMe0y5We15tHqCJBO0bcex+0pmRvVXu3cMvb6d39wScYTkmDBdjGL/1aY+jkpm",
+	"OEE8hBPKI3hyBOudIabR1PjuV/lTaz/mqICK1XG7JUZH8CcopE4ZpS6Huhn48EhtETPPaEOiZXislgzp",
+	"EQDDo53O5D8wHx+MI87AonGev1gvLn8Zzazfds6vuqLT9PNxDPp9P2t4HVezEohbYvAlK27/g69NGBPU",
+	"xwStuNqWKuQVogao1vRs564uThWi7N5v0fvDHT+q/gYXF2fnF42SqlpB/Z/Of7k4e/r2vy9+OT97+PbP",
+	"Z+7fv1w8fAvl9f/96Jfzi7d/DpbXmytZfe380dmju/raqL4jAekZ9vRYh5+8RFgIeotzyB7MyB4LVQBM",
+	"ZkoQRlLhY2IiAPnR/THFOWEZFubvCTIubwjhutdSQYjrptb01Dkvlv3wwvYRgbBdOQFtPpXDDnm1Kq/q",
+	"p+ltHnLB1r4YOlboJfCNEFyM6PmTEYVNsCfQOwVEQps2/s/rFz8h+yuizILlapXRNijYY4F3RBHxeRlJ",
+	"HkCNsZ9KXJsgO63gMrkIwMassOwBftPHWaLcGq/jno6AuZ3iN3PvROeRepP+I0RwWQdk0+tiD4BiEOVG",
+	"gijY1WReJGHKlmtu27s0opLk4F1uqbmBUCY82QGIc0OO3a7lozQJdXhHDG+3Dhg5uRe3XlvZLzfvbE76",
+	"wgQyFXmnZIK+ev4SPf5LrV8oCXYYqvLnApRnCC7FDK2IqexDlCXwHf3frZqUwQ4HVfJ8m8jtRjkZqJcd",
+	"RPKzqX9+bg9RBy5uFmUnqBArndZ4p3or8h4YXtmtQxjtJ8CQXsOL6OH5w/Ozi4eJOUiHqKk/+7lEXlpj",
+	"na9oktnwM/vHv0nOHrzChx9tI/1gokEm8Fr5nYEWyUKWVxEyEFRn3kg3fDG0Hcmr9ojhXej+excJVQy0",
+	"vneuWy/6f/5//3/YM5s9a6M83v6ZJ6rpLQJjF3Q55QB/wEdeKLSlmoHwNah26kwfgxntrE7MsYf2qfqL",
+	"NQP02ifZtoJlSm6ZaVIy3Qo92qNgP3PXbrp/AA1S6hKl00AUO6Xtc74/mtbYQDLQydp0JT3Y6izwI0Wj",
+	"CzTE4kCi/FTpNk0iXRmVgq/RtduQ6zB4Yl3r//K8jtqFz35/q//n/Ozp8u0/ffYxBN0VIixm6o+e1Lb8",
+	"4d0xcPPdmv/I97fGsoBO8JgBwjmVDdcqn4J+4sbqHgZWNyOzfoBeEejUmulXMDpsuYOxrM/iwzP104/5",
+	"fQdvm8Ftq4d5Xex2WBzvmcvWbMAcftohHjzoOjuNe/2D/fyD/dxL9vMK6rUsCGDvlTpRb5n5wg03IfWs",
+	"yRPv22L6lWpjcEwjlIJOm0pI+w9r9r7ZafX4gMLexcSd+LkrIvp7c+2MbBp571wqd+WKCEIYu011WyAI",
+	"zoC079BwnsE87rB3C5YanvAM8DxCjTc0dbnFaipD6/KlZUbXa5oWuTqaOlfbPAMgpgx2CDO1b+5gLhbJ",
+	"QqsSjxbJ4jFE1FxVQEbSnLKOI/HmWYU3ggT6BsstZRvFGfoXwYs9klsuFJJEIc7KqVO2uTT2t0NEARAU",
+	"icoFPUDfl2YfRhnFG8YllYEGmLBxpInwJUm+Xjik+mDDXFvxMNB0oJlsEncjPlDvnxQqOdbLjO8wDSEO",
+	"fccPNsXKPIG2GHoJmkhlsD9jNWoHgBmUEeqf/IofbL9QZk+XFXz4OATQ0kPPY+HWhq2n8ls/mOf7MmFh",
+	"l4hc2g0JiSMtNDzyDHfPhHLaDjg+vZs7iAICPpDC6zUknbuXIns037VjMVnccpr1dfTRv4+dAI/HNZnq",
+	"2WxFLS2dJDXGUWcHzSvQvmht2hjg7iXXnJYz+ynyuA92L4cyHBukETzg2OOZw0ETkpX3zFPTPI1xCTRf",
+	"OXljgE/YkOpiHl60S652u4LRFCtrsUbuutGkTJskMfFVQQxTnvi6JGTym/l6mWJBprx8wPnNpO8268DN",
+	"9KsdrIaub40/36RxYCHCqrpQjaOol6YbrlMuqnZPDO9CTdE3ZGkKy4bsterJelM6P29xOCl+DGpYfZ/f",
+	"2epcM4dqCh2bl6ttmzu1zS9+M1xE2AOn+Z1fZDoLflmONR8Ol008k436QYmPMrFKkSyrCbUh4OEWe/Ub",
+	"gSxUgrNOCAyzxQgyIST0D7lCuxK3gebEQTGOamA2rmVCP/J8Y3/+5T/PvjvTZPj4SdD6Du6qrQwBw5HX",
+	"lHCfbluUYzOgjW72UXBlhzTNqYpgDZ5Ub1kSdQWmAsDVKb7GTmYqsbEXpKMQnEHvcEmQINZrv6V7TdLX",
+	"muKv0YqkfEdkeQdi61TKjTEE1tXubmq1yvu+s5gxW3IKH7urJrR/45TFNx/JyVrFPuuffYBOTJqkPf1e",
+	"4eUDQHhDfsIZLbXDSkJoxd46/DN4O0yBH6rN5xT6aR5xho8xVt5HoZ5hRGnv6Yhz+YaNRXXwLtNsGxfB",
+	"wmawMptM8X4ZmOXs59yJ+7sH8+RExOscEXVcXRr0M89b6RTLJocaTL+YWvMUulrfW/DRrx26Xxu5or/r",
+	"FKDyp9j6q+WWH2Sk0/UD6R0GIkzGCv07QBkxT1O2WVrA1hHw4Z0mT1eYs46hZ7LVtfG3Ig48NwQ8dece",
+	"dvOHASO/Dg87XT2iazr1pa6ePxIfDCChazBPlfUfDy79f2agAMZ9G8Fxprn0pzCly0avPhsVhvwF49aA",
+	"Fjc3lGXlOS/1MDGn/PfBZobhEKbznSHsryksokGu0UQ3g+LUkpz3S39q78gsEAAf+14OKk/993Tw9d4L",
+	"GfV244I23/ELCZ6d/efbPx69/2zIQkwjLvKwVjnXxR5G8J520dskbJrMBTRWvqOpLe334POWgh8MqOWS",
+	"iyXjAKod9NJaUOohDgDff26e/UBVpQ6cvOZ2tjh6PU33iBBcxNSZeZpIOxeGrxVhBsMQBqyatYVqx9aY",
+	"5sVwJM7sYtnifU3zyFe+pbl9g41Puov1EuP9Xl/YkY934tDtbN328OqgZ7y90CGQpBUvbKsKaERcZWEn",
+	"SBbpFkFRdF7smO1qUQWB4r3VjaNptQUSfCNsC982entlQAdRwbzOfbwQqY/6GcqQFGpyVuXwCm2v0g8S",
+	"njlgwSjbzHkX7ZB9t3GqWr8z5fsVR62xIC93s36I9hqXjNSjlZIXeVvhqPxtJ5OvdSZslMu7FEhtlVLp",
+	"RTkTxEWCKEMYZeKIRMESrWkQLHJKBBKwi5WqYaf8sfoe5pR1IHL+z+iIOKbpoZO8mr+NDi6ucZEHErpe",
+	"EZxpYoGyFgDuZYjs9uqIUpLnjbLJoGlk7kD4mLaQZ30FSIpYeEkYKZYkQThNISMfswztC5aqwpVkN786",
+	"VGiExYaoWAFKjNv3FudFdP1ReO2BCoFKOEl8lFBBhGvp2NB06XMJuU1wM3G+3+KzR/AQ5GIDDhB5p2zS",
+	"LZwPVdKc0SKu6KlJZuaQyp3qI68i2H/jWh/WXpHsWrMQiW4I2ZeA8lBEzKXtEnIgVuoa1YxkaEXWXBCQ",
+	"xteW7V4naHVEWC8w10yqnY9jv9eBAQzl2FkvQHCHUKkpk40TxFQZGOuyB8dVjZXWlsmLPJxKYiJEReC6",
+	"fW26ojjYaThuvVO2WwrkvdUErj8qZTchOGs3puLGOinTXfaQAHWF3E5Cn9DWQTUOKfjpveCpgfrvYNWa",
+	"hjp/5QfZWZlhxU8gzeSG7vck3KPNtKwzJSky+HbBeglEs6Glr5MMRJBhCf42JBV5VuTmf7ai0Gop3kY1",
+	"FAp7tB7lNOfYfWENP+vqO2S0YQBv2ZgknTIR2Ogupvehqe5JFhX1LIEP9/R2M3lotUZKpjis3kjJqxqL",
+	"74fm46R3BIITA6rlJmoRtpZWdYto3AblK367Nh+8y3WaM01mqm4pO6K23OyYUKXvvGrglizohvGOQinP",
+	"gAtUweV0R1Un5P7z1/8Bd+UKkVwSI6LDiF4pz2w6ZytlzoX7NNfJiAJSTBBGb7579vObf4G8yCukSRBp",
+	"GW34oNxrEQQSLdwo3+g7ld6XyttFsniXS2iqlf2t3nPOr/rcq64mLT+4OQDImuMTWs/NCCAyRyecd9qk",
+	"cosfPvmy4ydCOiqVjGSH/gbexlhQLtkZawqn2311VCTYcHOAG9nnq5Q0s5TEI6JudmHs2mB7N1ARoYYK",
+	"2qSZ7vSgF2oFrWweo//BoIhFkD3BSpqiLAwaI2g9i65GGA0bRuGVpmhNaGAp4V2wiDItNd4uDVPb/ZXi",
+	"dRBUEVmrVPII1rHLQG6cKYntElUpznMAg2vjL/m9gG+JsE64+ijGd6TVJjNXMMQKlZSGbMYJlK55PBre",
+	"qWzGuC4fC28W1aq6KeJH474Z171hWk7vmjLqCn0jnEFmYl9Xr41Imu28902/S1NsuiZsoOWmXJvIgu+u",
+	"0B6L0kl/Qwy6J063H6Ow6kSE/6bXoszf9Q5okFwm5rh+eArwjLiLCFOyRR8NjKPzs6cO5ujB8uztH+fJ",
+	"k6fvh7FMO7Z+zI5/Xdu8MW2IMHRNX4a5sOvqLxHoZ8goYRK4qCKsNNltTXAJJPjPDx/+ZVGL3Pz66z8D",
+	"1CugvP5xnoRiOO+dshlreD+MMLxLyWyROo2ANt8BC1xbz8YGF+YBW1/k1N0H6I2HGmWwvUydSCnawZ51",
+	"facxQ441N4zxJ0EAEuuTjo+y+p6eRqN6Q8Kuu37bgaVVVYWtDT+TZwNsDNhJ0x8MUI21ADNlF+CGB+nv",
+	"bOLGrjwKorJgRZZcZCGd9zt+QOePvjh//MXD84dfOtXqCmW7YyfAV4kjsAO5l+n/Pe7CBQk9eJcv1pUq",
+	"kVjdU0ijDlthKhGGQASNdjw6zJn6YV4Ekt5zKtVSkj0WWHERUkYkzYjd7yt0fRUF1vZkgO+11AhDr4M8",
+	"6XvmHLgjCrOeIRsxMk0ImfNBuIamdyAz7oirn8LO50jGqOlv9ywTo74Xd92JYRYqmqRSdMfwf7TyuAJA",
+	"OS6NJzTlux1VPU6En7giM7TT7Q11xnbSNYPMRs73ko41XXJpPnUH7KsMh89/qtV3huORr/hhnkIqF9eU",
+	"HV0VnX28w0foBWxqwW9ITsuQn+eoKhtnO/QaCIzaQIqx2mEklwiAqikbP98YnawMyQbI1Hjxg9m0/84U",
+	"zfVMtWKpl3bAVMkrhNeKCNPO3Ahwt6poD9eURuvunWhUdxML8ZmVTbsxvmvr5A4yrDE5nzPReBVW7jHu",
+	"0YpsKKvw/roCEQMB4dKL3pHCEZ2O8YofXEZGyL6HFfmwUWa/ei+riQyNTTJObxg/5CTbkGzZFyz7AaL6",
+	"qHrE2Epue507CxIeE+PJLYGbtliinPMbkiHzys6/hhEZR5U91D78ocat4FDXZJuAL5Ovkc2KA996HJ7z",
+	"5AvR4r92pN6DnE24ag5+H+VrdTlap+kCcZdelBbM0NK6R1RdIesVu0JljO6yGfq8Ql2/mN7YJuxo0gYS",
+	"IG1+S4T1k1whG+a7NFkUfozyCrnA31V1XS6NRDv6EVvbRj0x0qEViTZhwssyWmwivrge8xUSHrWBxOrh",
+	"esgZbmE76lyV9M8U3QwGN7v12tctcIHfClKY0QvGTMZs2ZdzYdItzYQw0xZxBxadGf1nstvn1mt5F1qa",
+	"NQ8a1m4uTdWrERXIGIuaSByWfElsQGWhsEXYmRhlbbo1z2YtlJs43WBgK/7uGVDYSM/BNxRu1QF0RF5d",
+	"cAAw5EaDmtLHu55B565hjCTge8KWKZaklmUVnPzXAq8hTIYlQYrzDtw3PQsTqB48D72Pr/wXwsamfuy5",
+	"DWWP2+8K+uRziWwMvNp489HEBd+sv1VxfhNqp15FzHEwD80QjuV5t0SscI6qAHxkXrkflR/9jUGv84be",
+	"1gCEu+oSTK6Aedq9tuzqJdjpmxzlUzR5CbFTs49bDRW6cS29AFQNd3uIGZllllPovPDfO89bl7a5zAoy",
+	"yoqpaaqjXtxDqy5Y9pj3Vji92QjINQ5p+zGMRlVgQlRC/xDbvtiTuBH2syTRtnbO5djqjJxLyOfnoczj",
+	"bwnJ9EZY2FhsWpFJTAG/k7BMK9Lh2HtaMaE+wn6lLS6Bc8ezzJsKp2PehMcnB6qNxjWaIi0ebmcla+M6",
+	"CjvdZeO99yaV49blYcVUQboKrxBzfeOgzxjy7gxUna0A9hfiWnaEaGZL3u1zzHAncPfaEsroXVzzPOeH",
+	"ZbGfuayUcbWs9jXyjIIv9RSO/SvjBwaaOVdbJGlGgjktXGwwo9IkpHUWDdrbtMdCMWCyw/rILRFZ0ZGO",
+	"rW0tlBGcaWIDG3yPbTpjWxMxXCr2xr00T0OuKOUuAyaO+ss36ln/cR1gy1FET0q/3HM21kcmyC2/8a9y",
+	"haDKMtvl0UhTrbZnAh/CeW5yrJSRRNzSNORxeW1/QVjeGDVmRCdzeLXEGGjukfvoci/4rTYK76AkKe4c",
+	"5QcrS5qcRuPSVEtnXEnB7YtdkbR3suXt8nNM3dXt1aDm8ASV2tg98wS1zJ1xxozNiPZtFwR9utGKQEz9",
+	"4NyXlt8ixfPsAXLS89oe1XXp3VlhSU31ClWQoWCOdKI/9RvIqihjI7aAET0+f4qujauoev0aklOybrfq",
+	"jO7UYE6kyxrKoEu1RFghQbQGCxahw8BCkB6OYDlaS1TcZYfYIslH58EySc/9Dns8yD1sZr7WWs0L7k2P",
+	"fw+jPETqpzWDGloM7wuTmb6MKvJuPm/AaMzeBYHFnrm+1coztKNAxWpFDP432rMOX7mU7yjb/Cwwk+uO",
+	"VhPYlZPUnZ6Ir9dEyJZ7wDq9jAiTBBJ122i8nonT1mOqT1KFViTFOxLdinGqPXDHIbZIFVZzpvggmTu2",
+	"lzgcVt8LckvJIXoY+3it6C/qRShcC2LHagIlUjVLagRZF5J8HDDZqWpBWWNXqQVwWtU+x1yxWQR849be",
+	"NzmfGWjsBuwiZTcn9gzuTAr3yCPK816Rg5lVxzK0qB7Vx15vZaFI0HdEgLdilBYrY7tRhRhAewSy84tV",
+	"+AOa+IscB3/bvgtU4nz3f3/QH9sqvAFFBysl6KpQYas2x6te5P8/hhJNvzp2d7eGsj6qhg/JFkHYyVSL",
+	"tu9729x7bnNETEoaCFxBj+gauhXE1qQJB7k2CIPivaLJzsDL/3nzr6/bK7ohx7pIaeiv+SZMq+K2o2tf",
+	"2Ha8UeEuf4UMk+q74YO+AYtLT0Q/bj5tBkxg2qE96A1ZwVYEd44XgpHjDyRUJlPVIYZSDfbCehPRjjO1",
+	"RVyAyuxlFmfY4MaTvYqB2HXfKwcOFGtn+HjdgUTbq5pW5Zze8B8OtTIje+Ng+FB7WX7wQ27mWvDdBLQ6",
+	"eG0fLuJ4eWaZXpvjw1uggJ3QXXEXlFiN9UKn1D0XylTh9uF47rmkDcdxLeXqA0Bz8glHoPj4A9DvdG7/",
+	"P1pwxSJrlhTTz56n4Wr+D+Dg/2Ctp7LW/qh4k9MOhvk/DOcddnr5rHhUy5G74qBD++wz1IFdft/LK2Yw",
+	"tT298H4Z2f4uzFJ7c7csdBBd80SW2j/+J8JiBzfhVJY7yy40WfDMUK9TWPXgxvWz7sHXHY8etX8jePbg",
+	"BGbi4TMf1XhePwyiyycfU0gW/OCl2jUcUc9fosd/qRW8r0UDmO5Ja4fw2e9v/3iYPHr/pzP7TyiFf5j8",
+	"9f2f/ylYDP8D2eD8u2DbvKF0sio5MzGuIpznmpdQAQESOTKTrMGuTGEuZLbeUVSFsF7DhIzO2DBvzBxw",
+	"0dQWPWjPcgDpKCgZvlcS5dhw/yuEV5IwdYng+SqyS1jW7DDSpXh/qvERuzkhbaS8BTN1yfp0L0ok2fVE",
+	"revFxhUD+vXX10Fq+EB01wo2Dx/2+NZbc23LhMnOYCxUvP5+2Qo/YoZNuuiPWs7P0+A1LYSwuRYttK01",
+	"FylptiD1wlsjTOd8OCce8hKWu3KRS/Nen/tyMHvzzZYjUTA/8+HK/DdnSnAoSeZrSBuyhzC4Gsi9k+Gb",
+	"zLzvfC6hmAv9bgB7Prq4GOmCbIU9ITcZkofwDWFohdMbAJypIHhi5nwKFHi+8He/It2IuzJJnn1o8h72",
+	"EX1i9P7MZJStiDoQwtDF0/NzCE4/vHj6dLSkcifcTtysZhBx0jPIhyafvWdSIrB8ssMheE8owC4k5NBO",
+	"1ZBuqNEeXCKRHS7Naf1qhuuqOuaToNLu62qdvKX7+ASsH8t3gofZlY7CiDpwcbMUPCcjUuEhFgYvhUnH",
+	"DCpTvg+ln35H8gzxQhl4KXY0ai1c5UuktoIXmy2ygyCYGVQAAYi33fXOZPTAdDgjS82qAZVO9pzJJZJ0",
+	"AwCZlCEsb1xZNGeG16N64M1TEwJca9a2df0yBQi0xFz0qad5wK2zCV+veRy1/i2Y25nRVeI4Gh+pq2m3",
+	"FWZ3mIHQqZb+DLAWBoR4q68KqKeJLaCqdK8U54RlWAQpsuSHc3g7ai292pN1pl2MDhircZimWEslMC2h",
+	"0xt9szDLsOLiiMqHKlgQW/iY4/RGGnwerNAW3xJbe5ZdAQQcXPDDlgNoDwD2mCg/TsvGKvF8ppPJAp8c",
+	"x1JrKsmdKNaa4X14VtWt/lYXrppbydMMNdudHKEiT++HfjftJk+lhBnbp8eff+NEq8OBKXbv+xx66n3s",
+	"Hu5WP4cMPbGb4hg20i0dXYf9oITszjAeJ0HN0708dDYFtUsxLdvqeFBuGTd4byNEQTNJ2ONs/qbVF+2W",
+	"WM4uTFoidKcmJUC6Aq9OR7ZJczOiE5SGGb3OO72QOYIdshC39JZHizJw7QSgBijJM09/cMMajBF+qw22",
+	"1RHZk4rXCQqW8WVvrCbjVWuKSMnNMm3SjBL25pXJeXQ1sV2jnPoJlEflNrq2wk6Kfs7ZOqdpIAe+aXur",
+	"A1+WbVrgsuAdWfpNXEqYHAmzqfVxcVV3IZtdFDnp4QhAsIA0Bx3vvmGbnMogJH8Xc3mxdgAwl1Zma5Gt",
+	"beDPJWIcuRXFMThXEQ5fG842NxYirLH7FKboSfOFjxo3uZ8fbTiRiEc1Di/H7ayCeCad49d2VWkpuQOp",
+	"DfiGjGEp+EZP/pYI6Pdg4eFrvFYmiNwSVuKNgvECVAKYcFeoSolxUF6ySvrxichdnJ72SlBKCf+QZbOl",
+	"DSAPLKltYt1sv9Ss6PRbMbmGRpCcseTrJRd0Q9nCh0JPYPvELSWHpVeFA3/cC6KIWBYGLWKHBVVVrX6y",
+	"IFmRmi+7RoYRHZjcF8H0rfdiim8V5Tovve2va24C5UMt0G8Fsb9rTa0F7l1joS2C7Q1ow9X9mq496NCm",
+	"Cxsa0WiuddjSdIvUwaWwS5TBi4ntc+ooCYgMYVk1L9BPXyIMzQITwLSUCuxqUZg2PcAcrhBf+6RpnfDm",
+	"iZI8H6BnNgLs6LmNxF6C+nWB5jcvTH/DHbelUcM53tJqhgTDd57BLOaO2JB7Z+3otVflvc36QyPZ5bg9",
+	"KBWCEPRxSesjB/UuSWjYhj4c3yp8OS5GOVZjDcmvsV6YXpWtvZAgD/L3PfEOdogoXpm665F6xd1oAz18",
+	"t3MZQSjyteVNTrzu+C2xgbxjA7V0h7Nwkz7gJzIEeOG1FYfGmdVg8ZZHdPpPV1fdNz7EMpWJwQHxpAIu",
+	"MqrA+Zr3jRw8QSMBwP2aU6ZPD/oBl8jGE2yUciWJOZ1yg/tOdi6mff/QjmHa/84y/sknRv243Uv5LFX0",
+	"1mJ9NeoBlNbrMAviWBmwMGkVHFBKSWZhEJEk0vK2NpfWmnmU53dHWaG62sq7hrRxhOSvEwpZwvBZMOmO",
+	"Dyoe5+mr6TV6qfCqN3pS29dqmXZNg+dk5h9u9BcD2bbTgy3d4yV6TeOw2xvgHAaDG/3arPRf9fNDx7iX",
+	"x3TLl6XpEW78sj8KvKPZsuxPH7HA+jsDx9s4t3Ivm58uI8KteUcccOfJ/sTVTK7HWMXHTDXas0feqY9U",
+	"+WqB2e+2TtXbjtoX7cp7z+0uk8Pcvnvi4K8gDsYJgOFFzCGrS0K+Z8Jaz/slFoqmdI/ZWGXa3HTS1aAC",
+	"kgwseYFvEvBfvDB6Cu2aj0SWwUbTxIIaNN5gAsIEHAcXHW2Uke2rdXeVkzk13Hu0cnOZhJjhBhmNGXee",
+	"w6tSAzpVbXoy/poM6UlWrM0veUchQU8QCmuc0pwqrOIt4y3Bmc3TCCh+fJ8TyO0A0DZAFNKmVKkCQgPA",
+	"KK7xnfvOCXaW59rshlzSVL0l+b4DJ3eqbpMP154FHJqKCIrzvphrYDc8NardZjPngNeNDlgGxeiOZ6aX",
+	"v9/rhi1LAFNBdpp1v+1Aq7MXP/Dxn0xHVU3g0U24Wiw3hGpnrItwkrImu9JoZpmjvCt0bitfbMxBc9/g",
+	"dnRjeexzzHoMdu8qoR3BTCLFUcavEOPIufnbYwZ03DCVaqNfm1NEIowU39M0jOo8hzpcsc3mXI5u/8p2",
+	"LIgLZBL8e5K8R+IJd6be+Il4GT6alPOYvJu4Rl3+NX5dwhTLYk/ELZUjwt1wPB9DK56q5lrTpQzl9Fg5",
+	"IfOmPOV6lljJWlqCpiZGqis9JGCnob/MJ4ODUQwtPzxOqC8EX8NfbTd5oxHFRE1PFsfjJWsVQ/vy/O9V",
+	"zjbyoCPF7iDCSz+s8gihXJX0P348WNI/o7yeLJIb/cpbEjoaJGcGmVqDGAh/5JMUstNEY7BF3rXWZgat",
+	"tBwzRgzrzcPIuydIumGgnkBmTI+UqXZnSCY4cIUREuGOeWadGbbJp6dEo8/RPYpLfKirXqPicG3nimww",
+	"SxCFNpwIS1RR4oTKzkGPqS8eaiwyo7c0K3Be+igWyWIjeBFua+uPNZcPzLkJ7qEbrNyJ2Rq5n6CRfXpq",
+	"0mj9pyOJvINLxOk1wzhG/9BzPoyeMwzodAd6z/BH/270oCE9JQJnqkNvmQAyFfAaeCTbULv8RrYGGSEs",
+	"fUwl3rcut66RB+P+HM45tGang8RxbfygB6rF0LUdcai6RCkWBHo8JshlX8oE2YZ8MpxjYmRIJ3xv6aOB",
+	"ti1ZIWwtMTEdcLY0z2xnHvDelI23OKSL65+H4wZmD+qTCUovzshxrMdg5+LoLVwCktIdzlGZnlrBhz1+",
+	"cn5ev5YXj+s1t1Bee5E8ff+nX3994P71+P2f/9dn3ZWqaWCLv3/9Aj1+eFFHL/u/L75tSIRIfLdWgNss",
+	"3ptAx7aqbbhdjKmPNRiItSk+PH/4+Oz8oj7NvwT26PH7sz+d/3Jx9vTtf1/8cn728O2fgzvkKULtdC74",
+	"u7sK0BhvjzfkCukLjrjJpcqxVDHc4sWzQm2/ATSSNgSC+3Mlo25xDoAoJgMvKf9SVdHbP2wErv3blBUk",
+	"i4LhQm25oL8T762CyWJvOkmbN13StP+D4jek1fDHKyrWs13WtmoIhN8sMEQDL7z6+47QFwlbQONxZaeh",
+	"zfcts69aO7bhZFfdnElv7w7dDEjKGrCBU3o/QEIFWUkaRESa3EkPV/NKHEUMkdIkJ+94impQxzBITkku",
+	"/qNPGjz+v/73r7/Kt//8v91/fHZKP9MpcAse8Q0CLU+mRY9SmoH1qP46nQ3JfDqYwequcaj7ZXXXd2I2",
+	"q3uYIc8MEjt0zQaFb+e165to1DWc+X4NGx13cd8mGCwvhNYoprTY/I4XkiBR5MS2xWSGiVHOjL9Z26lq",
+	"y6XJAbGg3a1CI8f5BreinOfSvmK77bNYhIjxvfYD3e9tQ0WvZM5+N3hvC5XyHZGvCCTVn8i/aoP9QFkw",
+	"hY68S/MiG1GYY4b7Rr/W5Y+MzsReC/47YZ2grJRn2vCEukvXSHVNN9okRFJ14D+emk9t5+TtTE/TrMAe",
+	"t/Ntcy71lMOJyhuOc7n8W5Ftam2VW0/siBr4ebknIg3CE71YI3gKmc8k+qJxRpxBeoVyslaIF6qsXtX/",
+	"i208qOZq58Uq9/bTmrIlyvhtqBusXb+F5jL5IVWRrb6zpjgxxXkuUTlQMDJhf+xdq9vwO1mn14N8oI2d",
+	"N+2ODVkda6uXZGmnvqxq8ltd7ioQmEBe6IGLm7he8AfNaOPu+ht4tHlnzABJRd4eDfh9rWsE7lNz6D69",
+	"NM2VXeP4kGGYEikr/IX6Hvw7ZGkdtoQhjNKyC7FrH45SzNCKtGrGe80gr0XzMivGgTjU2juPenG/55Sp",
+	"3dj28CMRXLaYsQjna9l+3b3w3mEpLqM60FTvey+9N6QzFoIt54Ay5uBJGwX8hGQrnN5UfssDNgnPiDNE",
+	"WAYp0GoRbu+scKqGb4RZynP7uH0zojG0/6btDT213TAUFYylxYykOWWkE9qk68wa78FIOb0louxlMtzt",
+	"iQry/7L39stt41je8K2gVFPVHys7tuOkO3Y99aw7SU9n+iOZOD3ZmcQrwSQkYUQBaoK0ou5K1d7Dew/P",
+	"he2VvIVzABAkQZGUZceeyf4xm7ZIEB/nHJzP34nCQYOxzLNLmYt4fEKgvrAEmXdKxlzYn2dUQAc3YZ/x",
+	"tV3PE2xHBN8Y/utiA0ReMPpsurpTQTwWXhTzg9i0GaGzJJkY6ux9dO7FFRVZSU3w9J6JTBK5GuXLYPbj",
+	"9/DrXr7Us2aRloqXu0T/EzIbFXTRkcaCL+nBcovwWF7Ej0KuwEq4lNkMcFiCIQaDXtGRH1/i0/q9K5bG",
+	"OQuro+AFjhmNNTMAtMeSKtWQjtaxd3ZAJCxTLtMu0W3Hn+6NsnLSDZPGjVJsflWZT5layt4AlCm7knNf",
+	"2Lg4DcCUFMg+oxXPZnFKVyKcVdT3BlQsveLBwtJz84vpLj8BePCO2GT4qjOpg4ksPXeoyMfqdkLK5RTf",
+	"1TzgQsw7Fvb7nVs6LQNHFoqiO7m6wCt4s4PSuF2bEBrNpylcFqHCuCZFy0Lp1fxcR8NHH//UqqE1RT9B",
+	"f9HWrkGda9fkDExWd4GjrA6ytd7DPiwTKmjAOdeQShm4xmI2oXmSNSeyVG+11vvKpHh0XA4Wm98NwVvO",
+	"lFlwYf6rCzpRWe5tJ9R28/3RMpVX3FQuttFERdJ4IiIoFlz6Th0VrlEa7CAQUDVK71cs4BVVaiXTGBvH",
+	"942MIVTvaGkGqRzq4UEHl7dgq2u8X0XmrE6oMv6mHXiVSjnpuQE7m3inGb5mivWtFM7YYilTmq53t8mB",
+	"IYOzlgmP1i/E99Kg0QRCRjeFNFCYCCEnoZ5XG1Odv3yFCwBlrAFRZ2wuqLEpAKTmgiZ2cX6akm1iIle+",
+	"OWqvuCGkKIV03IxnSYfAucPKMesLHkkqLxO2aCYhvGfLi3z9/VPy5PjRN3op+m0Ss4zyRO2T7/MUUvpM",
+	"gwISsyUTsc2A0XfJkKg8mhGqyNiyptb42FhrMGODgjRCWJ/x/qAeeQ91gDzP6GXCTsFhvEzlNKULFXZp",
+	"ZMEWIgA2lScGhnFFFblM5ZyJIUQR9NRXdE1kHnQEQcpK93AIZNlhek+o1FiojAYx/hAQC7J8vlCEx6fk",
+	"t1wCAJ82cE1OTie7wceSsZQUbgEFEMlfKOIFoxrjjJURAFVywhk28ZlzAZmChmDakSIwhwOn59kERr11",
+	"uxQk6fwSsM7CeUJ5zC2GYpFDpVVxSNWfarNBLDAFaonXuP4XDBnkxS2Si/JLdp08IFu6Vt5w9iFjAtEd",
+	"FjJlmBCnhtCdENA/tRmrz2INeGOnJGVXHJ+PZJqih8eVSNqtgUbCENoyo4OmhS8Gt6PJE/N9KhfkELs4",
+	"zfh0xhSkiHLTni0cu9G7rma9HQkJowqS01qTsCFpsGzsBosu4chCU1wzmnaA8UGAZRykMIwdLRZUZEb0",
+	"zGEL6+utqrIzLTywXRVrgE1ukzc8beRxyDK0++5y/I+Oyu2Jn3jGQ9OpmANpPoaWnf2Jq+uG3H1Z1Qbw",
+	"3BhTfs0ifTTrp+HeRz95MUwB8dQlOGTsbaL5kAqlpUKMaMULtpDpWosIwVaaAQDAWNRv49R8uant0nOA",
+	"nJXpXAEeG8BqQxkDYAHWmi71AN8PbIJBrvwukdF8NyBWZY//TtXRhF6ycDao4/R+Qk9bvd3R9hX/nYU1",
+	"gm7YBeXdLtALcgGYzp3ROdrB9bdre7PTKejDiGyOfqAh5S14SpFcPEUIDrA0t4tWprhWk5xQ1Ot7A20u",
+	"rIKf2u8pSJJI2URP8JQIBhUfHdrY7Iyv6spzzK64lkFUkSUiB2n9FqO7Zeu31UNh2cddP4/amuNXDt6d",
+	"px6o/eR24JOqyMf75ZIKihtPNZFLk4AFfb88dSmolmybLAIlxlDrhMrPF4rgC9jXWqb1Fip3MFEkamy7",
+	"apVdqqCaKqGdei9sm3lSDqDUf+6PLdcLvuz6mSyNrghNDBPpo+udmrpKC6rHEsVWpuNQIGPlXy5RBoKy",
+	"4U6/NLMgT5DN0a3fxzVyb7bp4mje6ahb3Y2EGwZsHkkx4emid8qQed1YCP1fv5F0nyLNBzu3UlJYoT1z",
+	"eWKuDIsUCO2drtFn9kUslg3mR992mlAlrvrvlUbEWDziIYj98yWL+IRHpvbXNBHQhvDQFA1kgVZwipUM",
+	"0XZImpoSxWJ99hkTYYJ+jTrxkEwoN4B2ubDmN/qbhbyU8RpShmJGk8w2bQlmDt2tPKqWxu5vCuWpi5jf",
+	"XX6VHinlMeuc42Wft7lZMlcb2lSYbGFDUFxBEnnKwNWhuqz0TmZxySRvlCnw81V/L8X9ygwTWWeHyifJ",
+	"IgulUIQhLj/nmnXNNasKsYbUEmsPhHLPatqFd08VUq1+WTSavilNzqKILXuDgm9lm33cMI2npkai50R6",
+	"q4R2U4NJQX1SE9xAFb30YuMiXXJcj3JFh6ejjDlEp0xEa6LoWpVRUr5Qtk3koJ5WqHg730EKAXZPxxds",
+	"pWJjZZySgtBpylgM17i9tBquy15VjxC+XwRrq95aQxH6rgM+N8xhSIx5DLMH/UarxcWmtPSd2Xzk1rFY",
+	"TKzlsK0t2eOw35hzBi/QREY0IcBqtQPdXR1/UwHx9iX5WH4VKpXuKRNcPUvIulckk1WcoH1i4YNcxoWQ",
+	"GYm0Xi4gIHUZZA86ZSNE0WtjkeLJDr6mou9lF4IvHh8V/Tjb5hN86eNw0MOLNGgOsXo9OHtgUlTaX4a2",
+	"ptwys22R5ac/1jt5tg1Qfb6Ldes1Og39Xm1zGnym6Jwa+rloatoPKL/c17QVsaz8+MdA19PWIaovfKx2",
+	"be3q5/DIJGji9os7pDT5hbGgu8TvTNtrd5tRbzqqxexDBwX8Q4vo2xYivHvPo7LsqsQ0wbWh79XiqVPT",
+	"KtEVLY+L38YgWonTT4nFNetQv7Cdc93l6w/okrcBedxY2ejW7uKQn7DioHQXzRgOYqzYhxI4Mk2ZC3Vu",
+	"6WLcAIkZzq2vyMzwrezbo3ekFmMLp193V12xiw+77WLAnXUPHDmfq0KsqArZ8m0VI77k2GQ1PMOYS0/J",
+	"b2Nr7fBf140BdW8pZVf0s4V9qhik/eOwPdXpVgVus3Lm8UxAzoG92S/fxyWxhNWGSKasIRXmQNvWh91g",
+	"QfqoHxs6mPnTtY39cYrFzrSe+g4SGctUdI1URjMMUyqY84JQlUFX/PnMBCm8OKFpAdZOsjIOWwY32fuS",
+	"xyzcVmqVYmK/F9fE9XiJtxedmk6W/KHwQbPWDpu/XVms2ch+PruOe1ZlhY4L2VX2lEeX9zB9Ss9eXoXL",
+	"rroj22/V9i+Vi9H2EYXOXc7DbcTObHZxIwM28thwoNYqY4twEZbcek2tnFqMbWbZdqq7JHFNJPeTvsHH",
+	"UM/8DpqOxvU2Mifs9/nniHd8lSeCpfSSm6ZiyiQUjMD8yMUsSsNxRm50h36Qcv5sjFtw41pl9szGMz61",
+	"FhpOJ+ivgr50Hsyws52LaZEAZNPGaAa/1SsFkZubDr7hh74FK8uw//bl0x/OyCvYI1vkCckAmMREU0bb",
+	"6cFKIyO+7Nw2bqCX5lCNQuP2SUGoAJ+bib1kMypuIBoVs4jHWyBVxd3z7JqI0+xj/7y14q2uQf9aIrIb",
+	"YgCJsam8MunI/4Tcp3atzYl93Em3ysrsKkvsQhOvDUJ8X5iTbSkg2A25fzCvsg+bVrrDS/CeXoC7g25u",
+	"9Hi14g63AOO0vv/JMQZ36iz+RB7f/u16tsr1rGo4rV/57Ln9N/fcbgEgXoFe6penceaSX7x8cYLPXCI4",
+	"waKeZRDHKVOqQ8OBneUOVJOE8QrAzF9K4C0SHLNjmkEg1l+tedt17L/i121NWyn7eVsfDwflu8Gu+7R+",
+	"2E2kXDuM3vuLTZHxng0ENny3T67Qtv5q/beNKkuBfFlFQb/+Xd7zHq7MqbHEowmF/kVRyHRKEpqxlCCg",
+	"TSX/j8QS0p3UTK4C+Xd1rHnEl/cX59bWYW/b+rrV8+6XTJTrK8XI2NhSjChkolbgV7xkXpqEUvbPlKkQ",
+	"jhi/YilkBCpoCUdJxj5AI3MK1dmNzddwZDu9TQt/zWC6/Uyd1uqFM2M42zUgmomiC9ZW2dzozt60Aplc",
+	"9fW+l5P2r2V3eUNt3ukrOe8/zZ2YhhtNwilXGeZCPaVpvJO45g3GgrhSeXe/Q0JVprVP0Xc28E5D81Q5",
+	"ybD8TIswM3gQ86ZWj9FQsbFNlcc1XC+m4ZAbKSic7mp1Qi2q6/xABWW446sTQBcW+EEmMUs/RYB/t/my",
+	"NI27zvOamQULlk61uSoQSSpU+BXJNK6UfWn2wTeJfnNIVjMezQporQ5+zY35B1vqYXbfhu0ZBF2o6ZUm",
+	"voDS1uN0thZg27iIA61PUgajtTvi3c55My5NpfOG7cRDGTqI++auLK/htTum6yoRYKMXlRXv358PdqhF",
+	"vJFz1neamX2noVgIQkSKrlWt6qUnBCt8p3UVHSubqqG0FLAce8ImuLdCnZvfziRxTxBKrlh6SRNiwRMI",
+	"F2SV8gylW6szIPauFYdXZ7Rwg0IU1AfwBgiW6s8KbcgEpk6JkKtrgRhB5+tW8W3LWfFp+5q7p+r7qJaM",
+	"zqvVIsOiZ9XaGpzZjC0US66Y6rKpgIu5TFnG0pHF1Kr7hPs3vdM3azaTceeNMI9jtXvH0LUr/ho1gjv+",
+	"DX+wtrnrI24+S4r6sWErICG2VG4ADnqRKej+TGLaAfugKlMtaVvycdsXZvYEGF3N+DKs52crafGvEKMr",
+	"0WoowGIpxgQiAHq+Cuu5oNnshIzn3FQRrKwAQ5sYqrycElRHCtwKzieUaDk21rcFBMHPZ3TOFDSXx/ly",
+	"5ZB3xsCi8LT7a+15M46XcGc/M7CVlRc7sggBI2rHCfFhSNi3jUfUUE9W86oVtDSCT3gcGFLNFvp0XYf/",
+	"oKxiV+XT4ugWMi+T4uVQPQHq2w0XilbIEXZaH6nK6GQCbUHtS5hP2UFl1Iu+am64gZvpdrBDmme3dKCt",
+	"jdP+N7N7qaMa3a+x95Xk8SbvgP6974Rl98SQnZngPiU4HN46lbdJ4e0ajN992Xd3RVO7cnArsuoTyZGa",
+	"eVOj4jaKfd7bde7faZWVypiuu+jMXd3jxTR3Ykx72tJ9s6H9ndhF2s/dkznt6SRNHN/65i1IgEaG3SoH",
+	"Qi6ZYPFO+nyXB/vc57vS55hnMy5GMV2rDsj+fiNw/82ebcEDR9LYFnyUsixPBWtCcEVoO6btMEVSMzDB",
+	"ycEPZoJ1zc19YaUFSugDrhM1NHOGkRD0lpix8XAa4kY4lcCoVPlT7T7UCFe1YSMqyyZ0kjHwkvDUtv1u",
+	"+ALucae+4cTs1430D79z/bvdOdbPIUBCwwDdhjmgLD0ay9bdlk5kSrSAXkMdmH+T6EVHWrGPNGE1YEAX",
+	"C93QV1HTIk2SIYAiF0BFVBC5EiwFHCMI+thjqNUSIZijlg74SHgyKsrZ8ysWDKls4WOYMRo7xPry2l4Z",
+	"6HP9KwPwXpqm/IomQ+jJAIDoigCgQVhIuLFVQ6EGXTByuSaKfTCITwyH64p/8IObfKg/Uj+ro8WI0Ns+",
+	"Ynrf2/0bMoJ+VXHQW2ygs3HEzu7g1oyTtzNJLlOZT2eZzVRsD6slNGqqlJ5yldmCoSBZFI/A2SVczBEx",
+	"jGenhNq4pol7IhWYzh6UaCMdmAHQ/oO0syFqr98Ol1Pl6TLJVShJ0s31kq2ladTlyBPV1WwlrfMbSsGD",
+	"08rkyC48cDkZTkFk1szfojXLguPddJbBcHDFFc/CuLeaB+Fn114OmXlIGE0TzlRmOZ7Y7k7bw91u9vVs",
+	"64oxvhaf47yMiEK4lUi6fIwF3ZQklr9z4VvISeItu2VEbGmgs8Oh57eztakBwzOIqNBUtaI8IzTR18t0",
+	"5lewG7tIWVRgLrCabEYVOwWCnLOl1S94VjyPPv7eWHq3KGLbQWfuncxtjakhZ/awqfTi/mxx7Ipc3uON",
+	"GfpVzgsylJlKCxvsxMtSqDf3zcni7cMufCw3wDStro4KE23NJr0rwRq5YisHSHESrg7kLmd0ourUPVHJ",
+	"O/KOX7gFLWPXkZxtFYLq9tSiNRddSGY7QJP+VLUVlskW69mtaC462987Af1niwjbC8AX3EMziZoYWDlT",
+	"ZpzSwa5QnSpRUGsb+a98HA6MstdtiNLD9uX+nQtZkrB4ZD2uHYuUysZ9f3O9UFAeb1ZQumP9dVYWs5R3",
+	"SEP6m9Z63uCjVaLzdnpYOvXSxoTp8EoicK1XZt+QCFjRx4NL0c9CId1oZvJsW6r1OmcDnr98tavO68Vb",
+	"oXyMXyB4IoWJ+FhuQ2wr0y8wTumkU1bGNhc1DN79Cu7dRz7gJlCu3/sXipiLTWFG1WG4xfEWnec7Neg8",
+	"f/mq6Mqp8iVLFeubddHUZv7ullG4xg61xuEbWuCfv3x1FstluF/4AhA8gn0/w43SXGYDxqNIwugVwvEG",
+	"g/pyOdpGXTDvDc38zGSaVpewNFM978cf5AraVOl3Cb0ErzeJEhnNsd4hpQK88FHCF5eKQOYj4eChVyzL",
+	"EhZDt9+ZzFNFIBQK/a1OycGJfsy8JiSZ5Km+despg4ifQpMRjBFupsWFKa/QUzXPm2ySS2bzdtEHgq05",
+	"v/3mcUunTv2woFOWjiBW1PT1N7KcNGpeGpJMyg0fPAi6RTV/XnElW75p+61i8MHlrVLFLOxhMZLqN4kq",
+	"fYVnFN6bYfWomujQPNU70d/OK5R+nMqEqbAXZ0HXhihY95Y7GZ1MRnrQLWA4aqk35t92li37ono3HAHK",
+	"jzIFPc4IJYpFUsRFjwVBbOMrTSw2r5kmK7pWJJZMBbhOKaaUbefRcsW4Ey2Cx33fMineXRt0VV6HJqV9",
+	"XqnW9rgQsGl36i0/MLmmA8wyGs30S6onbSdczEcLLvKMNZRlJlJMoTBazDWTaznnvoat1X1G7yDcpAr4",
+	"Ur0VaErRWptN/05BwPgfOTw4aP2MiqgYzRlbukSK8gefaQqcQC9RIGKiX9CSG7zZGKU31Rf6SKkDwwC1",
+	"0UBN+JN6+PhRq5w1/oru08ICHehugh3rcQT/CMyUK1PpJWxLRFDbusC0zSk2UKOtd+5BhlDLNlpxEctV",
+	"Mzl+L1MycyQJRwRnpnKmycTU05l+PybpGi+oNHZ5f6A04PVcFBkXpHV83E5aM7lSjdUwYMJDdV9R9YQz",
+	"gPfKXZj0IFpLiRJG03YkBu/Lw/CeNR6J2rJJhGkRNk3ZphZLHNs1Q/KMIpdsmgsIy/p1HEX3J/hjQsWp",
+	"6bJzQoQMZkxdMpWNoApI/wPBJJp0k19BAYTGpplp6gNtTdlEQmBKT0tle3Y0ApBxcW6S6kxLKv0BFp+S",
+	"A0issLP75sgnkW+OWvn8MmV0PpomVKmm6TrReplqU5nAwwSQJYB4bAoJCL/qhI6OSzT7+Ns+E+qyjTy7",
+	"gV0xd50hKQflFULMnXBBEzJxvVsXucpwLsjWQWqJpDB1xKOU0bhBwv5QESCkeM14Cbi44hlkGdDYWFJJ",
+	"7Qi+8Rf/pHXtMz6djVKu5qNLmlCTl1lJJ+BqrkjClNK0mWGzQDVE670wMpx+oC+EEkQsUfl0yhQ4AfT3",
+	"iP5edd42N8LN/dFB++RlEo8W9IPb0eLUH7ZKy4RmDHp6N1HcGdG/QrFlxoSBrQFUUEjgdQlzZKI5m2tL",
+	"J53XydEkd/c1fRKpspGB3INOiItlKLHombnx8e6Fh6xooWgAAYCeIlQRPSSxKH6lnW7dK38yCy8JtIKl",
+	"aq1ZLOozEypx48PWhS9YzPNFC03+xOdsxRWD1Bv9PNBUT/LRot7eIyXlvpIBpC8QriUim3KhLPRYZBo+",
+	"xh7pt14cmBdosgJHCymyWZlwD4/a552LWI4g42hUycntTv+VC7zMSQ3zbCLKJvponGmzyN2gJiSSxr2N",
+	"iAUPaQaMT2f2ClOGT1yiYi9tfkVT4WfC+i+3vgvT6OKwfGuerOvHC6jdK82iGLhpMwF5K+DrngTTvM6A",
+	"oos8XQJoU6C2SkyQR3nT8uaYTikXKhtDR2ohicqjGY6F/l5QgOqD/OX85S/E/Aq4IailodeyzRtoR23a",
+	"iURG8+eTCYuyYFY5dll1GXlK8akw5hVkiI2wbzMYgSX72NjMIbr2QlGQdZY2ZX07D5629mSexCTN0Ugw",
+	"L+pLBkSS1ofSXAyabrktPoGXnUyJyuQyOLBp1jtyVNP8SEEfLVIIt7z2YvVjxdbZ9TWdL7opzv0+rD1b",
+	"mQICW2ZMCVS8JKFFdVpF4GxR8q+/EI5+tcB1lCIHFZTCfkgfRQTBLcDMq2ljt0oYoKqpFk5LFYM5kEkC",
+	"fbmJKSDZVXiqZ0DplWvXY2M91VydfluMwzRs5zM+mQQEECIkdo43F6K9rcuQHblpOvky4RHN2Nvihurb",
+	"7pmSSZ4kxNnnBcxThSgaELNs1UdxoQa1oqIaxLm+rjfMTOaKaW3omuM4dNJrjWGRVdfXHMmBmV5jDIOv",
+	"tfUIFRrEDSpBptk2Xf667dy9A/YPqY2CtwnueRggE5mL2OTClGsAEn0XrPfJcxrNCLviMdjpBm8GLASe",
+	"KYKamIHDjKQrlOQpUfliSGhGFtooO9x/L8YJn7NkDRgiCwm6FhVkvJRK8cuEjfff1++baMZQR+nk7Euk",
+	"NGA4cbE/ISuFqYwvtHnc7KmYUPBx2idjD4kZwkuXjMjJpOz87WD0whY0xve4MrsoRXVtWk+xwVYlFwxS",
+	"wmdg9ALm4bAz4e4/bGJnOg8H1LR6CydmKEfNoJCNLpit8xmCh2SKeFbgSqkYGm22gmA0bTiN79zGK9wi",
+	"/aw9A5XwpYexKyoH0mohG+LreCJLylNI2EcqMwDG19z67mZS7d6q33sM9Eu3LEdx/g5X6d8//Vbjqsma",
+	"uGSRXLCRUWSb6zKHRYUqSBEhiXnH5BgISD8wMR8pMHkgXLQKNX4Nqn8uYqbPam1d0lrgpLwB2RQ+3U8T",
+	"8UyrQOakVuYb7Z+mvSilWQRNouDkO6WjKMxHubF0FDyMYZUOyjvhNnpz2soO0lvPX766ZwmtsO5dVBp8",
+	"AkMguBisQuqvnqycMWoiiZiDZO4eY6XW0xcmuYjwK6Moz0ZyMhnFckG5aLjgF1SsiXkCwxwpo+AqKIXV",
+	"2y6uwGcTdsWSsBEY88mER3mSrUvRBTMPY0OgOvWWqhkX00wKAlnOsB+LBROxIg/bUHK8WRWfNBOD7JZ/",
+	"Qv+SkZAZj1hbwMb4253akeWpUOTwW0JJRtUcL30lT11yJ127XmOxZKqng1xFKWOCi+kIgjc2kbm+m8Z7",
+	"7m+lC79AOhqGZcqB5qMuKQx2AsZX3z4FOSGKXbEUmkQMYQaVkNIVxlFkWo4sed797adckTjB491AqsNN",
+	"zNO0HeFzapJsTiY1XFIuKKxIQjVfrsQ+eX7F0jVBTckisLi0u0wSxbJAGpPLeWxLDcIHPxZJbKpHQhG+",
+	"WE7/aXvVe9rgWXdRNPRjRtvp9Lhi9nEbUejwCjzqZWU5BMx+SlHVHxm4gpfuXmi7nvBBRP9jLku35a3X",
+	"7lkLqJ22X9zwXtH/zTe8Or3qPY4IIkxADkcR/2odwrwC73M17/KOfgzSwo0fvzUrXD9XT1X0Ju9Ox0zC",
+	"UJ1HTUPLXz7XeBvtH1aQmgLbU+YjwxgbBUk3RSkAIETTDCRHyqBE8ZTglW8zlFYzmQCEaWujvM9C5k4J",
+	"Gb/V0cFnmXMHZU6QmU0bvR9sfkoPdv5uTWwXvn1yhu6pPJ0yofV43FZMuTH+Gq3IhmoNGETvRbQuRbe7",
+	"FAsIbSgnvV/DSfZ8rSK0i0m78dx8GgTna5+ee1pk+IlkDU4+g17BETQasVaMz8j64RB2xEQVM3LJ9OaD",
+	"3KVxTPJl/RQ2KPpnROULX2POQO0WkPCo36umNLSeALRDga+NjKOhflPQacmscKaPQb6hCpCg9EBFqLTB",
+	"33l80EwG26zZHXi/VXd3MzpSaXIz2qHKqxh6p1jb5Daq3C4S992a2EbbTl675pwjIEMoOxLSCYsa6cVc",
+	"2U7vlfyWVkPVdJlZ8Ww2imY8iVNX59l9EH2F0WQ0YzTJZpAv1HsI3OulQ0fo9zI0Gyy3vO87xnK2Vjyi",
+	"yWhJef8ZLFM2FbSeX9SeJ0ZV1POlKohj6ATNwN7EKls89ImmuvrgiYa3uZEpCg2iV944lC23+HJKrfgU",
+	"Y9BNH1M9TcIfl6JveQWN5kKuEhZPvWTTNlWrdPl7nTy2H4F9WPJ0PUI3S0iqOs3Ag/OjQq1YSuBdVmS9",
+	"QrqrWJOML/RfawvsF95yPZbDp3OGGdFFe8Xh9pmOoalWtrY6n+rODUu01EilZYW1fwJFKb4JHtgZvWIW",
+	"0s21mTh79YLwTLFkQqjC+O6QXK4JNIfEKCRU6HhAGoEuFFTxaGT2qbGrarDBRxl6qUP7VtMKnIsRYHUF",
+	"zvsV/L3cfqRIVrN4X4qUQM66lTEaGIqET1i0jhKGc9iqDW1cSjLoGptU6BVPklvZ7SqYSvmYqxMJnE0j",
+	"dVvjqB9p/wzWlymUhgCGgtSKOVtmQLVRQlU9S0gb0iOcW5N0KAoWm3Kpg5InKvo+9XrPZ86REZcj6x7o",
+	"NRLYiiOb3aJ6vl9ryVZs1KZJFguvT6DpyI0J3NOnhBFNFEFQj3C5Rm8++Na1barVYpbiH7uYpGDUdLPF",
+	"3/AFw7svkave76A7v+dr1cR6Y4HhUDiPDRtsRum3zajBw0bvk6IUfgnBB78YflhULqminRHUapjk/U1l",
+	"z4Xi0auQBdOmt3y5nGa97SA2DbutTqK5SqT/i1W1w9+FhnUN65vtf762kAY6Oq9hyVo0GYcpW+CeBDPT",
+	"nWdqC72FK1cx5bL1QcIQ0Lk2wVlMQlqpLXAyl0allN8gWah9gm1HVZ6YgmTwRNiKfii/cnes3ZZEwlUT",
+	"c7WUCpzzNP5nrjLwml5svHwfdtIQtAoZ04yLaUsmnX4Qwty4Vpu9FWMDMi4Uj5lj6gL/vU8ql8izlCNo",
+	"od2H8OlhX12SzVKHuIqmGgL92mFIKnPAK0rWcHFriQ3OBgMqH9GMJnKad0eYEBMOc9sCX2I4gJy7eBTn",
+	"zm8RzIj06vf1HmvmGloojKGp2NbLNNRDYn1/8kto9w2d4LhwSEaYlDRhK+yp1V4lXSWHYZn062dUXVYD",
+	"w18jTVvvB1YJguNuWL6dG6/eTQl9DS6GIqHPXMXXGqO4mq8xzLZXtY3rf+8M6Uqqjfv7RnqP5eLKmpR6",
+	"W2xaTPtLLlGlueecTGhqXFUO/h9DlkXCBWRd5Vla8or7DZUhYWMdLu5RMk+DcOrVGjWbQmFtZzc17wsd",
+	"tnmrkpPtTqJHu6wdb3MgDSs35Vmax9UpOQi1jBqCzJrIlNgP+XdDaz6RO8k6UhAAftDMpjC1N0etORCr",
+	"px48arakhafkk4DX3kTzyUbuvI12ja7JUqDt2NBd0i5biC8Y+V0KNtyuJZmPvtfSgd0e9Ug5GL4spZG+",
+	"FTuOUXn8fiL+fqLejQ73D+ljMzduJXO3hy9talj870PJ1exx/PPmQ9pFNnghf+9ZUjhLr3gUqmUPRVzq",
+	"t6uSJiVXq+E8ZiledDzzIxqIe+MSuII+RAA+YAvKk6B0sE/IyYQ3XLULzLuasJRk8kSbHkzNAUeE2OzT",
+	"oXGP0TJOU/AKNB90hX+BJ0JwZy8EWck0Vj6QRUb0VojwZ65YSqdstNREHdjkl09/OCOvgOTVkMgl/W2T",
+	"QRggvq3wbWuRsj4nbzwKRAqChYf1Ay8NF1iEthqpiNhovghuMSWK0TSaaWtrLBhNxyfYSgiLt5jKiOJZ",
+	"xzZoXWH3TWV391yyUpF65ViMdhlOEPk7o6nSkhlall2F93AxWyo1Ao9UUPl9UfEnvDg7f0qO36q21P7y",
+	"uAAVDZ9DFXjDhMO1QwZMrX59uRrVoL/hFynYCaFi3bW3lwc1HpS/2JkakbRHcc6CdfS/vnna5YJr7fTy",
+	"xuOLTl1e5DLHpquw3133Y+M5VsYMpkrnlwmPmp094HpcK/05wG5ED5C3eMjRQn06BNWDIn+0YNlMxmW+",
+	"adEM4FYaLehyVBkltAzFPjQAtS60PIIuq6egxvTbQcU+BD/Hs+YyVqgsnDFhgNasztRRi4Bln2vJFfpu",
+	"RkOFpJrPfeK27UvjXC9XzW11TcqSNYQz9Nz2yQuYn76c/JKQQK/ZrsocHhk+PpqpWBVr6PiuJdPtu9Ub",
+	"9g4XLOpbywB/2jb1ELq5F83vt7VfqqLKSGTzAf9W8yHNUS5YzgrIp6r8rmsyAf63rFPe3g3y2dL8Bs21",
+	"EYspssqF65uJe1RskDePoF8JPC9dXSb4sG3CZL+ZK1OUyk2kGIRp+Gs9CA0yU4IiiEczzFtRBDFKYhR8",
+	"HvqUtvPWwAULGvfTJXtapoGmsv4pt7BE9UY12Tq4LDv3a/KNacfhjm5o6cbtcSvp7cR69En5XhqQTw0o",
+	"YoAPr9vh5lpdardsNnNNwt9RozT7UhPik3PZxHSNHTm7KK9o+qpwUGJTi9ew667aYkhIsV7IXDk0Q/Mi",
+	"6GnePd9XKdimweun9mpufWmXuin6dFDZxOI0K71INzq+fI7dykN5faa+u92gqmYXsThLvXuKdqO37g0+",
+	"N/V9NSmdCJDuN679BLxaofpKr90y+bY0vyrT6g6vWnNd3ee7djdgHhVW3tw/866x9i13Lt2266jPur02",
+	"+OYYtJG2trsObixW0CtNsRZG8M/p0bEPNPPf7/77P9+/Vxf/8Z/2H3/aFAW4qbBDq8yvhSEqMKU7iUp4",
+	"Yz5qmMU1oxSVWbe0CS8kwKODjpUEuw1Y9KK6SiyjXU24lXiDl2nZbQv7BiSKJLEOiPR3MFTRZ/42iNET",
+	"uOpGgxxeguejbifcK2pxCmiEaSZY+oUyQQBIbs1UKQLwhbpD8Y3eSa87C4CckjVTLl8ic37/W4yKlMuv",
+	"mvWmhvTfm42heFVX3aZzSzEW/6oJRlyMz6E8jTG6HsYNCTK3FCgJ4AEXfv0amW0wKJ5/6ArdUAP4V0wZ",
+	"FXqj2EpkBJU5oHp3SxGEhkn9xq4anmLTorthguxkwf1XMhysGJvHNHBXniny3d+fnf0dHH5PacJEDA3G",
+	"rFfs55eD4eDNr4Ph4O1z/a8fBsPB968Hw8H5mf6fXwOOshr6An7am/nQW/qGPf3JdKoOuIHjOGUqHGWg",
+	"8YKLQ9QtA6WsexaBASvLpw2Rg0iKCY+ZyDgNYCO+FMmawIfIITbASmLnMg00nNrC59xZrct4lodW+vbP",
+	"5+Tb4245K4kUUzdMh+cb0zB2n8rQ5RjRkg42hl6w0e/G1qkoiWe/nDWma93VttH18GuJTivE34G1tjPQ",
+	"C+5rtfW24sZ+9t22rKr1j0461k2yYrg13N6Tg/5cWpgg35bGgv9sZOHeRsin1Pv7CIM210ZH2bAZACCs",
+	"NJWI3v9SB47cnVfaXZ/30i1d7MdO/NLNIqvV23qHRVhQXO1aDjVs0G7kUuvgW8up6wiLVprYlfBoov7d",
+	"SYH7yf27ikZ9ikhCA/H0iSxUh7jzkYZWhmmLPHQY4PqRiA4f+RyZ6EzFbZGK1t2+tyGJ9r25RoiiV0j3",
+	"ZkIW7ev71whh/MvHET6HDP5lQga3FwVo0slgxv08RcyGAprwbWYyiRU2K4NWdVyojFFj3ShifMdfKGLh",
+	"l/pscRGIqDBhYKMb7lNs6aGnUdYwgEPVrAx02GFKDvtz87EnxvgN+lfOiP3ZWTGdHapVMBDvOxu08b/5",
+	"afb9KCCQU3V40L9da3P7LaZUW4ggxMGA8z2lYld4FZD/FepWj4VRILFxqnhoHKqG1iST8wavo0F4NbOo",
+	"FBYK6NWD0idXLCauNfNOowt66OAE3qLwUwhWB4uAbFHsS4FN27rNJFcs1XoK7l2HjOeyd1zZf3nbVZzG",
+	"BorZiYWNtHfPLOwZY9kPjMbY6q8HL8/cS3WHLwDokVSurExS+jMNptHDg81Qqg4XuylXs4oUhRMLrpZP",
+	"xYvekeig5+ilQComvgOJ5tmMiUwLR206L5dDNKFTBrYkAr538EY3ugJaTEjBVqMlVUpbwfUpv8a+MQq8",
+	"8PiQge0T6FBEOFKZEsWy8iwPGxCWvG/Vnt4411pPCL1gb8Dg6S1ZpG+eXwzM/PWhiII1BuaHkamnC1fH",
+	"6EPXKpMD8MSDtYHyBZ+mVGQVyPThQJklALD6KBezKA0Wl3gTGG0oW8M5fKFcf3ZQQ+18QAZrTVkgnCjP",
+	"NsW20TFkF6BYMhmlbClTLGaUl1ozhH8iDGZDXeNdQXdC/7lXMHsjME4bMKSuOFt1XZNiQvHCOWDPwPRE",
+	"KX7H3Bv9XpQ17L+D42n96F2NatdAkXxmNDxb3rISDbcJjq1i3FZQtOF/3wG5sUtm3h4sqiE7uSdbdKTl",
+	"Ksp2iF56UMhzLLPuY9h6AiwAg7Ud1NXHlmnuQmX1L9R7preWdmIX4aHdss721UMbeaT17UaeaXkzSG2Z",
+	"jOZnDnT5JvHmEi56OP4rE/uJCxZw6vSt7jrqVHgZsHyha5iUsSILeYWgCCvD89wBoQS5vuGirfplYHMu",
+	"2k8INqLf+cQ8ZTU0i2UCSB0LLkplvt7FoPXSrkdb9l51eD7r+uhvORWZUZpa6eWv9uFSyVw1KNgassgF",
+	"z5q6KStG9M9bZW5DmwcYvCYR3REVG1/eVrdp3pa4RTbTzQKqInu3CGHrIcQZhLfkOmy8G5x9oAvoXzk4",
+	"3n9UsSorZXMHe08u/jgcPvn45fv3+/a/jj9+9X//1OxkCzVmfnH+khwfHX4DjiD79ee/vi5//WH542d7",
+	"/7j44+HHP7Wyo1maN4HmLVaKLS6T9Q0JzZ6ctSOZ98s1pVuZb2vxnYSROc8qRfGPy2d1uPfkAunjYPio",
+	"w5GVmcV9vvHcvsPG6AE/8hXl5hrtKXK62q13Q7JKMZpREW8hWI161O/FkK3YKursHNtOcReKsk8U90xR",
+	"1lN/ahopX3cL9DjPNyIhbrMJphdO060Ku26B5jLnXUaoKRvz0mfcJgXsd4a99w7XXHc5FmKiF5doNXFh",
+	"YhytL/5sH64ux40ydBPZsAjT78OtJBQG0zupiYGojIpY2XQUwbKVTOdfqFLbkLCHpHMPkcYQWZHWQF2w",
+	"zLo39WlLLB+qh8g2+kntCDBq4ReVVxAnbXcolJ1XmwJKsN32LPte/D2k/5bKb1XUOinbfis+M+lm1w/6",
+	"BtWORhP0mWkBdMcM0J/kVpanyZDZKl3qLhutw8GKZ6KeVt+hD4XZkmGbpWu7TdUlcURz1RDK2RKiOt7y",
+	"nY7wnC51szGEEKf8iqXBn7rqkkItWZS5SdUesIiSraRuN/5H/YLPLZVcFMiJ0deGFvjdE3SAmwwrNbNL",
+	"PURsLsAdz6S4cJvdRnXWxBKFO4/PJxMeMUzXs67OUAMUvuThHAxkXED07UrqitEw7n4ddc+NDbCw5h8p",
+	"+ydrjnflICIaS8/mPBti+6whyVIq1ASSI4tmbvU+/536t+TLZcIbDnyryBpN8m6KpHHbgMIz41ESPsN+",
+	"SIMrur7kSTLaQMWecN8REKEBRTXf9BCCmxEKW2+GHysYudAsfJkBFSUMe6tubCyIbn3w2WCj9OK/IuP2",
+	"MZs1gH4iQFCj4jOKZVli1XK/Px1MQW9LQ6Op0jJ2ZbK6C/Me2qzPUj4J3fT6FFgDt6t8YS3C4nK4ppdl",
+	"zpZhQXhj7pdGFb3BEQIzHLqdadzRF0rlbIsYwe34pEIGacmFfmINf2j3PjT/VckuvMFQQR0YkwpMtk8k",
+	"3CPC805k0jTl7wKBdvsxhSaaajcCX5jchjoi+pV/E/l4F85p0M3FVPJU4PtsKtN1e+46rBeW5t7ZmOV1",
+	"c0AczZ1JmhRIcLkYN13rJp3bh01Tq/kImSJ8AGHygox7c96cFY3eCe9FWDh8T9P5V/Nq9U66Pc2pl3YE",
+	"HVxH05R2XN5mx3YX3ci4nEx9paNmc5Z2zyuH71pIb2Te7RKgLFeO+jv6dsS+ldwrPxxE934/2HtyYf7/",
+	"aH/v4us/7YB5b9A/cwvcfjscvKGabUvevB63NdP9rnTqF4au75s+jXuwm0L6jZf9tbh997zXnjLl8SJN",
+	"kpeTwcm7Xlx5Uf1IZz69WabrsRjLfqGlVBnST+B4uBmdIJjQ8TCc0NHIvD/yrKfC6RbZM7rpojY7anV4",
+	"AzH/u5q1XRgU3u63KyQ/8mzLhOwdHHGpxGg3jR66H2WjQeYtbdO27eo6+5HfS+8Q7MCNX2a3S2WNEtD6",
+	"bGpoJ9nMeAdcWNs4gYZkxbOZqTAQteA3Be91XIviX1LFRlu7SmK6oFPWP2nItKG/TqTrE3iozkwB+DWc",
+	"UjKNoZVK3w1bSsUr7W09c3UHrq6GZm2dVDrreC06LvY1SEJ3kFuyAyFucmEZC9lLhDX0NayQd6Ns2YA0",
+	"u1FY3L6byQZwKwjSEJfg2dimz6SSxuSSZSvGBMlWEoHOlFd3tKIpm8kc4iMqw9rxS3QE4VjhIofeXq4l",
+	"TTVp3HNlp+yd8Zr7bVJ1rgWyGnCCHHexinrSURs5XHwab0kfqgnnbvlH1XpCu1Kt7ivkZnkvblrJunWL",
+	"v1nNkkpt6R012Ue1qeyKQW8vPe2O55iFEljKyAPDZu3FirdEKjVCbdXkA4yyGZtk9j+M2+ZiJ9GGChMa",
+	"7QVJpjXj7SeZhdKODU82wiL2cLdulR8nRYO+bnFXGuEKqMowY0mQFTQU5hlZ0DW5ZIQrlYNN0prFhDXS",
+	"jQrXDRgNMuVTLkZNtgAsTUJRt40JY36WSy+K6IIBCkMnu2AlWKpmfOkTLYJY6lFzkxgVSaH4VCzKqcil",
+	"PC7Gr7pDK9x935K/In+bNvHPnU14+BTljXc49aBewrjpVHeno91L99fPXgVJRRfZSp5jmtioM7jK7r0y",
+	"XLC7UPd2p3J1+2TZNtdUGj+h4+dTAnBxkLD0O0slWTFhXVYhNAKWKqYarz0sw8qwgz5XUBZsX+py113L",
+	"s3RHLyyfnwrSbvVchYq4t8iFtbJhVyJyYz78HZeTr1jKZaD0ETpOdeatm0wUa/KUZbNU5tNZuyZt6+Rw",
+	"SV0Ey11lG2/JLQd6k5Vg3Q3g8hH1AynqvtZdsbFhhXvIxH9tvNrOAMR+QROCVQRD8CiUr7cSCMThUQ2D",
+	"4uH2KQtmfq8x+/8mibJaytXa23kLh5FZxr+g08iv1mnduaqzyNR2jJZ5Gs2wgsT+KZYIYA9/yvJUjLSF",
+	"P/IQ7Aauun1Ur9H2imtq9Te9Gk0ZvaLFl+Sfbz8idQ6nVk/bFg6obaPGzgnVeqJlp1RP71Lrkm/SWbBt",
+	"gLjkQIrZhOaJ/ox1IW3rUNraIXGfChxes8hCFwXRHhr6rCyoWJOVXoKtwxl2yS3fyly3lVE9CsHglY9b",
+	"5jW1Am+7rbGTa9vdXSk19rDuoVbzGspa+8MpBJ17R1ug6Lfhg73Gisk7hrpQFLH9a+kopaLr3koKxE5G",
+	"Wq6kAkpajT6SyZFTfi52pUZgFetN0sXW+Hw9SfzcT/3uDoIHpVPmomL6OklYTDI5hE4wl2sT2XJ55YEs",
+	"O14qe7+Cjhqm2D2iSeJS82QTvugS1cTCssGebGTJUrKQIpvV8Nt3G2BYJkxwNRvFdG2TwrFh1MPHpd5h",
+	"h6FLT8k8rYVuw20AMppOWYANz9kH2G06LWJsXJEFoyIjE8j2all+hVQ8n9uSbRDbvxpVpge5vBTMtfkA",
+	"VYcrMsaktLEtV3Z60H6NXIr0yOK0j7pZsY9LVuzjJiv2uhl6JuXOTDS4dfmSpVeAeNLcoyVyvYHqdgVV",
+	"bMTjpsZBK6qIWkLfETkZEqrIhKb6/0ECrGaoFKLMc4EtKbDdczbjYkpYohg0MlSus6EPF9LRgX29QoEZ",
+	"S240P9BdEyLmVzzO4YqYpjJfBoXLgovc9LuqM++SphmP+JKCf7t8e/feLGXoQqZdTaJMLnm0qUvZrspK",
+	"e5WIXkkejzbkz+rfe03gmqAa5X2tH1pBcsVpu7312K0bL2/XN75g9/IlH/QrePzfndo2tNUKt3m7u3xY",
+	"tGc8Pm69X6/FouVN69u3L8CeVWW2cxvUenFbhSsMsXch7m6EvAuztH7T3TPjNLAru8oBbeL31hrN3oy5",
+	"LevcOP3W9vvNyzevnkox4XpZ/d0BQT9laZKPO+VIXzRM7blIZbIIInV+J7OZ6aKD8BEJm0AiAbYhoiRl",
+	"S7iniMH10oovFWrFUhZjS6IFW8h0fUqY/gqhgq20yibqSrBiURqyA76jij08Ciq1aaB5vsyWNM9mJw8e",
+	"ENMScKitBULJX1/bXiwd0oX1xrxmC3mFvHj9RP6Nx7XDPltuoOGGU6dq3qBnK7lglzJek5nWrSWJ5T55",
+	"Eash0ZJYgUGmGVIRKZL1CcLh0ChD6lgVGLOxIkvJRYabv5pJaCyuNfSU0Vg/s6iTwDYNvlBtaMjK0SbX",
+	"hCdsSww4k0PQqy/kjacdxDm7SQVmo4WYUTUfzS1EJLtiAQZ8OYFucwlLsxMyA2ssw865mqSihC8uWRxU",
+	"sTcBMXE0AWOuFlwpFkPbvZW1DGNsbx7wMhWOiACxo6FOL2WeDZ0tOaNiysiEsRjsStXQVM0O3ZVQU5kE",
+	"pvG9xxzAcTOuCDzaGhihk8kIngziLMoleCbNxrhtCyqh2xhP0MYzxHd6RbCKSvO1Lvx2GykoRqN0lFE+",
+	"Scdebk+b5OeZcoG06+pNljR6HLi3/dVd3aI2Rq/nqVwsE3aNjr8NThtDgdtAQ+tpPUPK7X0Lb4ih9LlN",
+	"N7iX9ex2YE3AXXy/7Ic3fMESLlgDZv6G/sFkRpdLJlh8CoUUJKbrIbQVXvBY8OkM8Hx/ffO0c0yl/frv",
+	"f+nL2HWUDlBbCMe59mUrUr5QoHKqIclFjI38eUomnCWx+gJdkoPABne8UhZy0YCvT4udPiEpm3KVaY18",
+	"SAyG9RCjWkOySnmWMTEENiX/+z//r5RLZX7d7ma1E8CwiWs14N2vpW/BSYIs2cFli864YHNuLZOKHqCC",
+	"sDSVaaDbQOh+odmmm8Mch6UgN4tNLLQLAVLixvspSZR6DQ34drQVdrgmxHH2IUryuEdcGod7rl9r8vdA",
+	"5VeX5KNJKn9nDSm/S8jg1Eqp1Bqhtra0dJzwaZ4ypRWpcGOMTPbPTzWlaigUcU7ezpgOKl0OzaabVQ4u",
+	"D8iGZ4zG8CoaZBOWJISLTGKHF0xfDVkGCQ3pGM+gQdkaXmYidp1imscRElL6WKjlVYYyEMcTwdelGMFF",
+	"FIyamB9HS5ZGQbH8ckLinA21Va0/ZPJaS1edzC991d8kC+oD5gsTDjb6PS3Uz+EAIElGKVNLKSB9ERtX",
+	"ml+XCcUkhSSRq1GDI7pRn9fmHFnJdA4I3q2SdzWTinVjp7fwaJUscQC7YtDHB8XOG1LwTjJIoXIe4rDX",
+	"3z8lj785fkIUpuWQR/uH9bZ2UcSUGmXhIf7y9g35Uo/z5ODxt1+dErmkv+VMH6nm05lM4lC3mSJBsVfT",
+	"bPMOF6HgeCRFrBrM6EnK1Gy0zTftuw3Lf2mMuVOgCEWkiNiQ0IyMH1wdPpA0z2YP4NVxMEk3kksWHDRK",
+	"uCaQE7ToNRPDKIRqklXhlgPguG4i2c4mJ3xnVE22+Y7RtEs+TYlYSoOVjq90/o0E+xpdqKFSFl6U7rUn",
+	"6OLThTu1NdUI02HtHpT30owWpQzardNEEZmSMpl0yEOp0VXrpBqI5XxJI7an2JKm2qY/xXRSquYKvbxJ",
+	"UmBgwbpAzexgffrH6m1I+LSMXlQpVUgSksqVOgXfKMJzjbmAC3UEutT/0Rb5uFva6JuUctszrY6Ml7Cs",
+	"e9X3DRY3Zd4sK4QjYzaSk5GWU3mUgb+OijWRResvr/OYO8HB7v1T7dYCTXg8ykXGk82VWKdwqDIH+ybD",
+	"ZEBFhNTaR5eyrNvwb9mFe2czLJNMkKTNs1tDNfYiyC2IazM2tAOGboCFrpxwz0KuLfZxF3ad/ew9M+nc",
+	"DuymZXtP0mo56W2co6YFTKg2DTxMtjxzRkXMYrDcimiChxEyw46LGdp2ijH9H7sOgnVwbwlVaBNh103K",
+	"VKaVu27uMpFxkfNs3ag0CqL1pGVGRcROTCIe6Hi2W5MxAH1YlaFJsZ1RBaq1XAmCmR83E1Tbsh9cqcFb",
+	"Y9QqZZNcadJI4QKJU7oS15CLmn5SHrORSzPeGDlYplJrqVihpl/wh+jZ1M69tyETbknTHnCqlr1e0TRY",
+	"5LFM2RVnq87DmMc3g13273BWC7DRFeWZ3lO7JYNhqbkZkrzJ+IbjH0CLLXP6FxszoTutNKHRncZIsFJp",
+	"WBVpbqVeRzBzWJZ6inOvHNbFBgl95qRMTwUGiukaJKIEiE0JAiizQQWt+rWLok23yXaKFohGV7hYs3qr",
+	"Nw5XWq+uWkCPSiGwo+vLoa4U+9I+7wuJ0A2kSCSXnMXkkikeM+vVU1J8oYiWYZE6JdSg82qTzyKubCVx",
+	"inSu404JkDsKLfqHOdwYaKxuX9/S3m0viR0tFMfrtMTdqM2ort07tbkgSu+aEYyB1lN4dFXh0tWKhwpe",
+	"JeVLIuBCaADWa8D7razJNi1qzC+rXMb1JBGIN2ASYUkTBOhyLbLIRKb75EVGOPidJpxpQ/tSxuu6xhzN",
+	"eBKQ3b9CyPXw22DEJKFimtNpqNb3u6evyPE3vjRpLT9IuZqPXD7URkaDW9F7HnyZH9rTP9iH2jHovw3N",
+	"6v0VhY7kV4UWTA+06y3UaLagPNwJdiYXbGREXsNFqxih8YILrrKUZjIlc8aWaCnQyLbm3BVymd2tDccf",
+	"qu2fB/tSSonF4RPKExYTxadijwt1SuSSCUXolHJBLrU5oFgyCdJjM9A2Osgg8ydUmM4SDGNfsXRtLv9m",
+	"0t2YU1QlaikYRrRcRkTFFcun2tDXXy/8r0QKJI9Krq23VJlOqeCqF0yC3lI14mKkNejSXWAFpZf3mrHF",
+	"UqZa2fT+KPNM6xIjqKNNw/r3LRcVbatYI5c5yGtHyg6hvEo11f2rna2j7SbRsZW66qSBrz48Oi577/77",
+	"P9+/Vxf/8Z/2H0H/Xbv0sInHphSwEB0mXmUQaMv561ZJlsLpzVIka1fl6zmov1CamUEuqRsTQxbFoxpT",
+	"efiovGdne/+ge79f/HE0fPjxyz3zn1ACejT89uNXYR9oEwp3S7HDNtwaYMDrprWXaL6JSnegPsI9eb9U",
+	"R1z5Lrytu2NYn67vCCHXLtJt7ki/1U8nY7ED+2zhk/4bV+GWaRCOXgT9A9jNBvMur/T7KP6oIFxza0bm",
+	"gq2InLRlnhsx7H/r43CgNbcsa0DUeAqAB1pRgJIgLVZ/y1nOOqd5utE7uutomvIrmrid2Lig0sP25Z7X",
+	"vn2nKz4sKLX43S6Bw21iAtuo7wmf8kueGMCIjbuWsojBCkf+W3oQ0deRjm90PFr2wX53U7mIt7824xNg",
+	"xUFZJcuZi9uYH6xxCaAB+iG9StWQlcM0NY9swt8muf5UWy2YlTljNHawU+UJv2JymTCymkkAkR8WdVRl",
+	"vKlTwjPIAVSovmi1Rb/kdQXT2oyzmMM5cG4i3X30P7i5f9y6b95cyJUYQSW0CjoEFpj84+iqBOcAPY5M",
+	"HjOkEjhBUiyndnbdBHxByMuUy5Rna5xlUAsIRnp+aSEZealYqqVD0+rPGROEZiRLOZ2yW1iHTDkTmStG",
+	"3XT2L71HP4IZFWllfMudMG83hWYqS4JralR5CWJCZoGXNNQd6zvkf+xqqiz5OBEMrs44T5kaIh+ZKB1k",
+	"eSRSzllMaNZ2DQa2G2aDyU4sTWnSWJhgH0ARdAk4sZnn5e5iYOAYLB5h7m/9I77m0W1AFeVsxK6ao8NS",
+	"efxW1KuhNsH1Ru6TM6/eoHDam0cUoQsppiSDoazMoknKaLzuMskiDreJZkE9OsdHIY9Es9WWJIsv97vQ",
+	"7Dsdr7RPDV6yrR/Cu0lKWlNJHfJifGVGuWjSa7fEGimpvttosLetM26h1PVXfiIq9G2yojwjNMlmWtT4",
+	"ccKK/oNcrFBDwotozpZZgXznnl+C0hLKrWyxw66tQG2ptxSm2+MdtQIO4A0eN+ANbn3fVu6SbaR4hzw7",
+	"bkz1VqH6Bh+t5UGXmN/jq0Ymf4FK6rpvMLMvz1RjkeX3G6f3s+xU2VtJI9iEKvmLw4+sAuB2BIsKT3QH",
+	"Li90Jtwvn5dZ+25Qa3Z9c2x26NzATVITqZs69p/t/ePij4cf/9Tq5/kkordRprYCCN2YjG39cn+Z28zO",
+	"qP+HdO8FySSENwLwkQuerEeNIUQQNM0/lzottpXD20cbmfKvOcubKsOXbnWt8shshNZdra+zkwyzWXnK",
+	"FEgFopYiYk3+t46RuupH7CQ3b8quRLW3w/dQaL/WJPQyz7ZEmeiga93cLbxdNOxazo7ueBS+0Vtq9Ay0",
+	"Oiic6IPhIMFWqM6HYFqD5anQ+7aCaIa2GYNhcl8R7BkQ3oV/uXCiXd8vtgHJLRzOuRNkWKtWgw0pu+8b",
+	"KeRNnoozfcL3kv9ui5ckj1+7T20FOxM2y7GX3ooqskolzPvG4M//lieCpRTp4TxKGQsX6j1jGUsXXFCB",
+	"vtIFh/JHcuW/f0JSruaI/wZu+mUqMwa4b1PKhQLv5WJIpCATmacEctvUbopbEDlx1NhHzTzQF6jNvdUV",
+	"q829sHWi3zYxOYTc7tFCwZ7094jVvX3EBnoNLFNNHiOoXwimCcJTV5ytRn7Mf9MMf7LPbWqOZyFazOnU",
+	"3dsVeDEIhBW4Lp1SBRVs1Q1JKsWE4hm/Mnedy+fVL2ud0/5ucGSylEdZAz6byqdTLIDYmvLuIT62e6UT",
+	"f27rw66Vplh+K5NH+TzrR9JdABsg2Otfvw2tTa6Tily9XIqfeqxvG+/9NYWc+eaNOHlvUwq2K1c3KLKq",
+	"8EDmSLqf/C7s27DOcr/M3LcynWsOc06QigNCLhj2pTBAFYDwJFMHvWsAdyEztwVw14AoWByy2y8mBtA2",
+	"19Kw/rufstsJea+hJAwKvBSAEOMe6H+5RKrlMpVXNCEyJRlV8yHWlKyXzD6B2Ed7+XJoc4KzXBV5Jej+",
+	"2x3YbrAwzx7SKaFYRAgAIYpdsZQmJEpkNFcQU7d/0nvHu7XYrnYfuA461HAwk4m+yk35pd3dQeEoHWiB",
+	"dylzoR8rNo+qufEicDEdQeHNZcrofDRNqFJ2xIv+aILAIzeP0Fu6OcPFldgdtK/21VC7YcB/F5iAounb",
+	"bzCmRYIJyl6uoWr+hFCxhj8A6UjbdIgpRmyif/eaJc0EJdAjecVSRNvSVJ/JGL0gy0gu9BAXfVGAS0vr",
+	"VC1bb0Ho5EfR9yTDHEmH09uIx4hbsklC7+DGKgv7+3RRgY0S5SnctDO2MDFMmmezo/qBjs/ybCZT/ju4",
+	"Pk8IImSR//2f/zfeJ+dggU1ZRqgB7oL0PAAFA0wwUxE1dpl7VBBTkENeLpl48Yw8lUKwCBwLVzxm6fC9",
+	"UGulj8AbzEcY2ydnNSNwZkQEgEdZAc9T5A6HQGoqPQxaIM1m78WX4w978NAYM4EM+gS+p+UhoTjoV1p8",
+	"48SqX+Ml1Kn99yBWAb/MYXg9LWC0oOUBvIiYuRmNZlDeeZIyGg9OBq8ZNb4Wrgj+DmCqReaF/9Iq5Zqb",
+	"B2fwNwC9V+WH85hnpbG1agF96db6RrLZcVmKhRaF5sCZOlmwVLPK4BnARWg5hTBOK2t0oz4iJyCVMM5z",
+	"SuAt8AzBx3IRS5TV5cH9SZWSx8zUy0/blb42T5rn4AvmajCHjhMr30IntiR18Jc8nmL+rESc2sIKBzkP",
+	"9EIFYbAKEa0B0iCN3XzPmc1JTYEpCPxqXGRSmQReCvV4+KKdOnS4HJJlykUGz6fsSs5Do1kYBTjP0kbp",
+	"e1tBN3SjJTodp/KS/ehb/f+Dz5+ardK8N02ZsgMkkpZXC9TINH3pnxEUUs/TqCmwayeoL3jEEiVSYbal",
+	"VSVwArCvxXv+4tz+67MamvOccZXJdD0kGaMLHMIN6Eaxq/2OTbkYWoKAz8krvMDVKYlTOslwC90to04m",
+	"WqOByyvXtIR/9X6f6hsSgCRxuxI+YXvROkoY5kuZZVFBp0xzJVlorUBhyYUrzbSjldZb+5Zdx1OzgFL6",
+	"KrS0ALrJ8dbHZboxv4ej9V8yDwz1XBzGotc2D140tcQpExUZJElG50zpowYet48hHWHqNqZjA70TB8/n",
+	"D1nwLWwejKVvSYGbpYb2NU38YPakNDKwWwYe0p/V2asXFjbSe8KJwTguHb5hsMpLRmmrnIWMmUsHLR6x",
+	"I5+veBbNSnsLhpqZtJxMhuaLCb1kCUi/gYNdKn8KDgF/IAmLp4Ad6p6sbJiFG4JPmYewtYNlsPrNYVpm",
+	"YFMSbHTht0CMtbThlzm0bfIY9wz/RUq/156HSlqtGy9NFT/m86ZDAr/o28e1vEXWgHngDVAeyp946Zci",
+	"4KCXAuPCHajpLTDKFUuVntIbOmfkkkbz6ru1d+wmv0qoqK83XyY8olmxtT9JOQfNfFnUbNCU+deWyWa2",
+	"VGCOGeqdNO8sKQfvoukqq0l/BGxc4znkS0i3hGUEX7Lz/4muSSxXosOb6iSasWiuz1mZDbI0gXyH0lbm",
+	"ioHm441mtHh1sswvE65meuPwX2a1GU+1tZ0ulHu0SvDwV5CJBaQFIl0LkDLuRbu0ZyCs7aBuXuWRiz+X",
+	"n7GDfC/Tha8ilJ7HAjh1gmBYxc2FDJPKFc7XVcqB48ZUFBc04g1UlsPmryWC4FruLpdcTP33nIKA30Et",
+	"Tr82Z2xZekFcyg8VxQkNcQOtvaRpJljqUOkAhRbfcvuKi5Si07sJm9JkVN94oJ9FrjK9GZAr7NKMtUUL",
+	"UAAGz7wyip3Hj3ptVtGdsSTGC9NQJIAK6GsbGSphgFA3lRh4HAwHC1aajxRaJmtOKEAjFqx6n4afgj5n",
+	"ZYVHGqRjqBtzd7h91I76Z4iY6vkxfcbW2vDfmC2VOjFA7noeUEKxVOtoJpWMOE2IgTRW7umSuhd60uqa",
+	"JNNiSR+be9eXa0NjwYgY1L/GrwLWTPmrIOW+UEQtWcQnPCLwzJBMchGhb5/EfDLhUZ5o8xm+oazfFhRL",
+	"p1NLYZyYmuKQAxA+kdGF+3jlztvuswX+wd5Gq8cgz/DE2oJerf9K3wYpi7TG6Y0XVrQKr5RzKq5mMnED",
+	"DsqJQ+U9Lv1Se9JTaHzxVX3JsOyJ42R/udiQDyEWvffMMotXimEUS694xNwoIO4j65G0azRPabl0ihIq",
+	"/AnPcxgwD6QgiomYi6lD1y20m+K9oKwrPVG6L4YwaNm48l8qyelCGbM6nXkAVC1j6px6Ro8yBKz3D5vp",
+	"l7NAq9PVvxD8xfEsbuJCC71Ce6iN4zEEXOeRFFdyjaMkXMzrBrNB01xAzBIOaBRJkdGoMit7xhgkcntP",
+	"iYEVqb1c5c1u73vylKbRrEo4/oOlCyHwnFyqE0A4oSja8sx14DfgHJqIivI+bC0xkegchNdLG7DpXftC",
+	"WQlpfSWjWUg5snLfPuFPw/9NRvMggyRS60pDQuN/5iorVCZb+Go0X8eghbKNzTCK0f0vg4NzSBKpja9L",
+	"mlAR2YjTjBmDZIi+5lgKmdpvommE45XODAZEYZzJlKFjQZOtMQmGOOHCHIcxvGbWXIqGy9x7wr+y/Ber",
+	"9Bl+I6NqXmF8/Rf3i1MUDPLw0PYcRFEKgZXiFYNbFhZr7teAYCverMkg8CQgNkPKfFRhgKH0MHJVZRxU",
+	"0VFz8eQ+qFal97SVin0q3NvunlHzyrMZWv84LwMwXmOkycQqUsUjDVdX7WlI1iuPiH9ypGjBIsyTVZlo",
+	"ErmNaJXpnGSz1BW62ZdXxlMf9K/GOW6ZjYHYzhC/psngZFBxPZfy99FfDjEgcCzsWafuO6eZBm//mvsh",
+	"dIkHbuSSCLnQ33XRpboT+d3AuhRT4yFznVzAQ1g0kcdyziSbjdwToEiOQAWjENuy6rvUmhdiaAVc0Df/",
+	"TU+nezeIl9J6tzHMEXRcv6t9+yLshb7Z2buIFjoJA7No28SLsDf7XWB2emcuyj7rm16d70Dxj6zk/t60",
+	"tpqz+91NUFDdO35jn/F96KFDqtNDxYve56WOW1Z5ffvFdd2+i5qP/d1gmdBsItPFyMKq+U9ZT/u7QcYE",
+	"FdkIgCE9XDt/IiV/+rsBICGazlAVb3ptuMBGlgy8ymhl7/iNC7qq63wj45Rc5E3bW/aSNz1VcYtXNqHq",
+	"Ea9s6kXN133z+1TxmG/ap7q7vJVdjBxtcJa/Q0V4ZP4QZs+g4/xdWFxW9+Ai7Cx/V9uqhtF6T8+50duX",
+	"1izxg172jisOTrHqiu9BVRfN3vZr0SYYOXPGltfc/kav/ruebzvP/rWW1bCQ+pcroYAO0tWPCJTFSsnl",
+	"3zZS8IhrgYHbV+XqcYdNoqgadfCfvajGEuoDtdzpVaFcCTFUxmt924s33Lg8L4Up+vF5PUrxzsrvQOjB",
+	"/eZiCO8AKZfFI1x2ETio/eDHCsqkXAkO1Ig5eOlW4gO70Edrh7pgIyposlZZ8cVdadkXlcBDZcQu7/vh",
+	"hxunsVK4YcPXuk28Hmx450zShgMPRxTe1TTchtdD8YQyGQbjCK0KdcPnAvGFdxeheIH+a8DZ382KqXr7",
+	"392K1K5FEG7EGCyHHPrbaGXmDQUbbv++C4YqNl15DQGJm545BA14th5NaMQTnlHky26KTnXrm+Ii1xEi",
+	"15vyRS3YUpYE1QDLO7eGBV2O2EYxVQm6dNDxvDhLZRpePGUrDa8SXXnnH0xnSeYHYN61f3a4+SMXtahN",
+	"J53dj8W8q9gRtdc76+OliEx52ItQjOVG5FwgIhN0vvpxmJvm/+0MtQYWDPLOZgV6aLzUE8biSxrNRxMZ",
+	"0WS0lFxkxV7civ/8HmxGPabWTXuohtT63rEXwWhamHircbN2B6gfNmuXfuWoRmfhVgq8dTM8StG3G1e7",
+	"yxG8a+rdlYjevzfjfPz4EeqQJw1wwDNG44QpBTnQHsyHdZG7MopSNuvQy9RSJrU9HhILHAQVJiZbEPLz",
+	"3gsL6gtJsjLh0dpFv7UyQC4ZF1OiZnIl9t+L9+Lrr7/nqcqIythS7X/9NRYTnZDxq5fnb0itgggmJMj4",
+	"z8/xxwUbw6eK7B2bDYYVQIKRGVWnmA0ECV9Qn0TVe7GxpOlMYBQcS3386fg1SJgcwTNlssqJ1yd/n2Dr",
+	"8EtbApAkendivddu+s6b/uAP/f8+/l98/v/QJBmb7XkqhdavtRX39df6T3vk6zeaLqL1/tfkLabv2pqm",
+	"lVAkAXzWHLqfQdWU2ZcHf7hyuo9jnB1uhkJEeR7NSluIaYzZjL0XxNYKzKhZF8csTeHnCpiEA0WOD45N",
+	"3ghk8dAFI1C2SBUk0caY3RBLgJ3NCPvAVbYPC3sRq6+BBH/99cUzNSQGwoF8s0/O7B4v6BqP0/YFHvN4",
+	"DJlaAANwWnxUq+j6DWzAZWdnqragLFYvLeMLNrRJD+YN3D03EI+9tT3Bqf6kj+1rm2Qx/iOmGR0Sr+bu",
+	"4xizMMj4Jy7mJyRlyf95D0V57wdj4EeW7pMxPjyGJNkl/S1nmvhILgAwn0x4krGUQHl4CtOdszVUhJHj",
+	"gwP9Pc1UfCpkCjVne+Tr14zqXTS1WLYm0k5Ub9r4+Rs6HQNTZJgmzwUZv5js/SIF2/uZZtFsbKo58KWH",
+	"B8eaQBKoH4LadXRbxPpYJpwlMWwkdrmGjvhXNMkh8RfbdEKhEhF5kuAcoRhJ7X9Nxq/O3jz9YYwr+sv5",
+	"y1/Iz1A0Btie++Spyao09SAAwSGFgnxQmLGZrCM2XJotrVeQb32iJ4fzIMdH3w6JymjCyPHhUfEedqW2",
+	"5eJ6RSYHJ+aTCUvtzi4ZzfS0n0O7NRAKY1McQ/UWxmyxlBkT0XrvR7YenyD5zGEnY2ACW4EuoVYAtvfU",
+	"EB/wyPHR0SlRGdfSgpA0F9BjTVMdObMEnJpMay34jo7JTOapwhk+T1OZGhYa0yXGTLgUD5apvEzY4j/+",
+	"qaQYn2jagRMBOleZlPGQHB8cmpPTHKolg/7bQyxe59MZJMosODQJHQKP6xkeHzzS//HEFdZDhv8lx1bn",
+	"X8IGjwERTGQj+H381ZAcH+rvk0SKKXTrWmb6b0f6fx7q/9FjHh0RChVO+ruXKYgqMx6DZY6HWIym/wZH",
+	"jAQEFyJL9Vf0YR8fPYHNf3TwEI97/Jpl6XrvbJKxFKpIHx0coAy0xH2ZZ8An3HCUxerQ9IpNhvfsn8bk",
+	"S71Pk3RIaDokTH1FFEsAGcuIfv1ts/sEIjXq1JQMIe8iJ+l5jGOWUZ5oZtDL4YI8F1Nt6w7hpGN2xRKt",
+	"uqkTuD/tjb2WOWaiZuwD0gTwuP7GGOf/Kk+XUsH0/2vP/McYl4xZ6jJm5EuVRzMtHMegLUVSGKzP8Ve2",
+	"SERfAqY0/dTLnsZmazzD7cVOhJrv9FYWiV/7ek1vjSrAs9r7WIybZpYJtZ7i2Biun3hISnNU430g5IlM",
+	"XSKXkLAaXPdTvc37X1sZRRY0nWu5UdTrO+bFPYBP0wzKv8iXjbf0+KtTze5WRsOrKJKPjrDuN+EREwrR",
+	"gAF3dXC2pNGM7R3tHwyGgxzSymZZtlQnDx6sVqt9Cj/vy3T6wLyrHvz04unzX86fwzsfhwMgnsHJ4C1d",
+	"q8y2dXAgTYOD/UN8Ti6ZoEs+OBk83D/YfwhJZNkMMsQe6P8xPcZDHfTg7JAHuNonkL4anRpCnVCeKHMN",
+	"2OxclmoRBUBvJiVWihfx4ER/5IWIoUGpRZ6AGRwdHGADWrhnIWvNk1L/NOhR7ANdLBPYvoSLOZblyyhf",
+	"FAi/gwexjJTT5PUf8F+/D4aDOVsr/Zf9FUuSPTilB/9czdX+P7HwbcGylEfwiP0nYAvGXDAFf4YaLj2U",
+	"LUFwnzXbu7+mi6RoR9Z6Klix31bPj3sGqnxdhef447DoFBgezG34g1cod0rF/uijV/liQdP14GTwC7Qc",
+	"soqWzSvHhNgphKLOQQfWJsawaUubyAopaJ+8/v4p+ebRIahxgq2sEqO5Cdp8TyTiXkCfyiA1/eXtj+fX",
+	"Jiaki3d/DGgyHZwMnsfPzs8AHuwK/uvo0aPDJwA1oT86f5X+OPpt8eFvb+nf/3b2ZLX67vvHL3L58Opv",
+	"v//+zZsPPzx9s/qv79bT9Px4rt/ROzt4+eMrzH8dnAwUB2yQwcng8PC3v5/9/ccPT9PJ385H37xZv/3r",
+	"Dy+n38yiq1d0yX9O0tULSl9FP/z6Wg4+XnQmFtiSBlqBle6aVOzAoFvmKSoJJUpBKy1AKmA17VHf4tpD",
+	"AdKJdr49PjwOkkXJhjuHAX9mGTUIGNejFjCQR9l6ydRI5culTDPTuh0MkZFn7GEhSsrUbIQpwhfDgek0",
+	"W8h5LTXM8FrQD4YDzUCjPOXNDzWKMLu0wPwgMnMlcWEjJmJ0ETR/w1m1WCozCL4/0k+MFiybybiyH8J6",
+	"+MHoLv8WSmouZzBbV0hVwDfN1sh92Odeq8OTqb65YV3mnBWLUpZBX/zI1Zrbvy4lBgZgCzqz7iaybeDo",
+	"hft9x1z9g1yRTPrwLY0cbW/YNpZ9Zk37TOam5kdP/RKayijGyNhcsOMgU/+AV/p1+dc2ixrIefcb2Hw7",
+	"cAhnCb9iO9/9F0bzTWXElCJUf+T/Nl2+Ritp234wdZyeZne+cLgYq95YCrhyVJ4z09ELtYEvwlfxa6co",
+	"3bETeg1txHZ9Qk+pKB8R7l7KfsuZylTjYV0dalG0Z/Emmg7tu8Y+04V1Q6sOoSG4g0CNkilBF1L9rLR6",
+	"dfbqxVOHeLGkKV2wjKWoBYX2pnjkwU98AU0VWh90oFWtT74QUZLHzMBWDevYiLioUzLWavU4BGcJnkD4",
+	"oIWesY5AqHAfnAx+yxkW7aJmrndq4BOXw+LFQsU98/9LILF73n9dBLDKagBxIllbaBE0I7mqtuALTa7a",
+	"UMCfZytgWnASeIfHmi6w2hp8SxKLVENTMC+UPl1FOP14cV1WR1S1d3+UQLAHRwdHj/cODvcOHr05+Pbk",
+	"4ODk4OAfA4RRHBwcPjk6ODg42IP/+Ub/z7f2P/H/jg6KVTzVEs4Ac8kJeZpKrhQVGYm/eK6WkntRNGDV",
+	"wydH+wf7R/sHD46Oq+lSo47fPzgcDAdFvVdd1bkoIy83LdeZi4cfLyqIcSJPku5aheX1V9ikqyYgXwpG",
+	"lgZ09royssCKe1euPrj4WBKfP3GVVYB3rLj0/wqlbLZe3rZbAOUqGM5C7Qva3QpkNiOWAeUA/BXg9d8H",
+	"PyK0+TQIbvai0zIFnD2Waxd0DUAJQ0KtNLbPckGevnj2Wv8bCARa0FaL3e3DKKcBvTEjEP5jddGMXOAO",
+	"rLds9jzNP7L1APkTLqTvZLzux5p3moP6E79Fgy6jIhqKqgixww471fPzQdUxjkHAYtAHvv38DZ02jWke",
+	"ewDPfBwOfpLRxr5W9nn3nJnC7hkcA/cVDscCX4/HO7O4/gOEgvck9J96N0C+DmpQD/7g8cdGNeoYQlSI",
+	"RJUaJhcs7DPwuO56l9rnu2zTXTbcBeu8yLblm4+3eMkZrJVteOBjb9H/DMT90nY/rDnyhct+SO1FZhEA",
+	"h6ArY/9C474zGR+TXDED5gc91wV0m5+wLJpBfEQw/Ue2D7E+2zYbsEtAezyFcCoEVk8xdKf8kPzx0bd1",
+	"VkRyusYdOIHob4/LD6rB92Dn/iN0EZZ46tv9R4f7hwcHhq220cJgdl3uoYNbuoeUOTUhV3eNrYJXi4W/",
+	"3I6zGu4Q6+Y8+WNLzgtqpWdapYyYwVZNyVTKuIlbLEggcE0Dd+CjO+CO4XbK5Od7sbgXzbH563m4d3D0",
+	"5uDJyeGRWc+mu7NWVB2+TGtjusv0aDeX6b3j//NZnpW5n5hehdeUANqQY3tG29ytIHgD3jy4LdvtU8yj",
+	"kAlgHRmsQWiilhKK4IlyQqYpjfybF5IdcTcqN3CTLIHlOtI4x2V/lih3U9MOSQtLqYOVUqOfv3/95z//",
+	"49n3P//jzdu/Hv304y+/vP3z0cM3r15+9/f/en788NfBZ+nSSbr8mV8xYkDr2Mr4lHZpvOYxz/awPK7R",
+	"cP2FrZjKMB11nzyn0QwgBW1WriQxNzhVgHsMbQkA4WzoYK7wr47lDcQgE0PzLw4dASCn0eRtkv/9n/8P",
+	"xdB7gRnekLAJyb1cueythNEr0P5hRjxTLJlsiEoUsYhTyByErkbYnc+hA6YyYQbNrIh6YNJUPXjxC/58",
+	"pvfx+dWtBTECXnUDms4VyZVZKArgGFzzIb86NNDajU8fMCaNt1ITW2ruFCSEprhHDp0+djkDBESGT2f0",
+	"MmHgBzWQxhZxjauCEhsjDq5lSzEvr/nZYaD3WcO88GqNNnzM/dg1Mh/z7CwybrRNm+GiPAXZ6u34p7xs",
+	"ivV423KNdf8iM5sxBd/nQmUUDITQR7VFHz7/jb3galHKzh/MZP/P7S66ZE7bOhewAAfZsNPd/NC9gT21",
+	"oKQKeq2E9Y79w6OHx48e/8M1YYhHKGnhap+ZxBj4+vE3h4e+lHOT/K5o0ja4lpECLpDO71C/edJJGYcO",
+	"oDWt+IC1dBjwGO/Xa8SvnJy/7QBWAMIh5OErB+ptqxynLuiXUVHAmx/r0qyuELZMPBXhAeJSN+fo0mTu",
+	"WqBxUUetxnRq8OHxTJFLNuVQPjB0fZfGiouIjRT7bTw0udksmiuTtA23vG3oDKkhjCYIaw6/Kz4VNMtT",
+	"tv9evLElNDY1H9CItfJHFyzeJw7EF+2eLxQZ69FYjFUxS6pAW9TEAnbOibZ3YP5F0neeETmZEIqTYSI2",
+	"941W5jImyOX6vbBdE7EVQ6IkxPBMYyY+heqJOVsPMW89FzFGxS/XpPRmygxsyz55gxnheNUxodVCKWJl",
+	"bLIFTxKtY8EdcIrlUca0i+RCv5iZTt+xUabgVI3s2qBRgWVn8NHB6vPOCrbM/PeMqtnYZUP0VLRO34vj",
+	"oycmOYhCRZ/JEFCuFxRWzZnsbpokcqVC+hk+7mtobww/VBS06kUy5YLQSQYTgxxgMR8aJZWWNwv3lcWE",
+	"0TThejYeFclU78hUsHjcpADZ/QtfSLaX8YILvsgXfpNY19e4fhFCLSVVM69WQMz3yZlPvEVlyxKaXDjt",
+	"iHuE7RHyxvnrj5UWUHSI/+93B3tP6N7k4o/Hxx//dBP3KgeMCyvDEOr8RF9keuCYQsvqkwMtVvWhIAht",
+	"60UJKzoZPI4OJ99eHlw+mhxH39KjyUH87eR4chw/jI4uD+nBk8m37Jv4cfTo8pg+fHL07eE3B48PHh0c",
+	"Hzw8ODo4PDg4GOCERv7lqg8b5qdFPRCHntPuPjhn2Ed18M3fP/ifw6+BbBycDKKjRFwuvj+I/+sv0Oob",
+	"kaPCO3N4sI83+D+goaKwO3nQ79b8m8c3oYvzrRWqCMB569fn34qWC50u0LqlnaWMLqqXZzZ7oFlspa0g",
+	"zRpBh9xzLb1pkphUKAsG7qWGwJ2KNWrEjqdF7CqVYkq+NLWxAFgNRaxQC8NiYqqSv7LpINbtl0lJVozO",
+	"T8FnNxZyZEcdW8vZAGCjwICyB8IFYYlikPMWyBgB9fKVXe2nTBix5XzF1g8imaYsyshMpoqRSxBR2Dhj",
+	"5T+mtKZD4nRNUn6lZ96Zyu3CMSLULap2XKcFfH3nDOCA4sLxqwLHflmcXy3FWpP5NKdp7Fbk07nDsG9S",
+	"D9+YpoMGOF4umcBi04Rmnocp4L3pmkt6XsDo36NMUi+V84YTSvtkkO7Q5I3jFKvWrHf6m3I2a6PD3PCx",
+	"FbLsw5KnTPmvHO0dHL85eHJy3NPHDpdxrkLf9waD9sF0ClMY/Cx/50lCHzzaPxhcz4w0ZHrbNqQFkQzl",
+	"P3qNLPxWFKEaiyq/Y8CKYYPvHYapXmRtGSD75Dn25eEWQsE2OTKF0lqYHPvhbSwgsJ0lQ+UDTMTmeHZz",
+	"g7XJ++civj1p/1zE1njb5sDNXxv1GDCdtPZhhtyHkv0xF1Cy75ejjasS3siIIaFGp7H3UPEXqGJGwIpE",
+	"RnMWvxdWR6EJn2sDHYw2255eq0A5YoU4ZUabc/CuMZbBzhxaYwiK9bWtDxN/L8ZSsJH+75H+9sje5uNC",
+	"J/N1MYQgsC1B3NTU3FrmWMUO/0xZJMFjof/2lVbZVixJ9GcfvhdjO+oIyXnjh1fQkD8jl2tYZ6yNRWjR",
+	"K9OTAlTGaFKGSxCPYOyrPuOKsqkVRX9xnsJ49AQBbaRE61yrUotlZtpga/IyhxkyyjUNvRCD6+h2Ejog",
+	"orU2GA7YQuvoJwPKlaL/ySAoasvrgIVbVMDuUhunfsvpUm9MQ5faLXEORhvhYuf1RHpkYsjkOvqgfkzm",
+	"WbO8eIN84lL9sMtmpogpVbV/DUv/oaZ54/cDX9A+oDe4Fu/YEdN2ccdi16F5AZ8AVZRnZEqvGFGSTGiK",
+	"+Qrwrf0g8b7Ms9u5GMz56g28xdsBPF7KXYAdLgSZg3s4XYPmusHIhY03x41t7/xDNr5iA+NUnEL5xDGe",
+	"pXVj1K6bD+l5MaV/4eMCp4G9zDtf5JnMls0HZVF8sqKKxboE8mymL/BI3y6ELpf75Nx4sLkobjrbbxo8",
+	"xREj4weRFBOeLsYAvqQY+JH9fCF8Q/M5FyRXrOhRLNOyd+K0fE3VfCEhhS6VyZuXb159Uo/E7q4h62d4",
+	"lUo5ufXb6OWbV8/1hi4aUmyK0qchYugBCdwWS6DvPpNAQ1JgOBepq9P91Zgxg4g4dS6ylN3MTa9SecWw",
+	"wR6hJiAFimBmu9zT5RLz6oZeUzxl1DZPTVQew1ggKK39AYEnWFDZxEjINkbnddp0wIeHy/nk7FJW8jrz",
+	"hp73U1yC52i+PfZ4bc4LcJ2CxSJwKqeBw/0U7PImT0WFTUj42u/AKXY5I2S3AK/EXNHLZIOKgIHNklxH",
+	"e6/RcgreIaYgEjba3RaMg2+9+Z4ws7tjpL9LA0Yv7TVbyCuabO2e/sVFDnGHb4tUzzO5JLnSMm8LuV6n",
+	"RUtGezjIRhPFJD8rovQktKg2rqVulNdRT0mZYKuyAPmssNy8RH5zJyTxa7ZMaGTjMOX57Fge29a8zVGa",
+	"AqjYs8gw85+LU2tzeJFSUCzsvyHNYyfIIE9dE+HPsCA3BQvy4vwleXj4+PHeIaHJckb3HjbMBryZ8Idu",
+	"jPfUPN8IRWJIzFafLGdUsYZv299q8B9mXdDc2FQk6KkiinTCJyxaRwkb4fttM7Hpstl6KRM5XTeljxY/",
+	"95uPezEwkVcerqgAvEObJ5WyKU0Bxzyiyvi/Iz2iAuPYuk200hCe728bk3kXXLj/vrkY4LWiZSgGbh0x",
+	"xO/aGoqY+WEkv9+5EdVWeF00ooRswlV6kSljKwLtYkN6ALdfAMK4Ji4tadOMZDKma81GWpqAXvR72bli",
+	"6QPc+HQOKXkF5AgCz0LLZmXgjJvAQHBJd0E5PvszRIeNiDkZ/PL89WA4SAzkMez/BLvWuT0bwZ4NTgZc",
+	"LkwDg9grs0J8+JhZEG9yNqUx+10vFoTHiTeUPmW+YCO9z3oyk5RH9MEvnC7YGnPcNJ9znIeaMX3rDYaD",
+	"RZ5kfJILSACnSY+CbZzdp4ENMYce4LzvZS7uO2pIqelzhcthfa51QYi1G5OmAw0NOuGCWGXLAeGBRpWF",
+	"862mLHMceT0pjU554BDTIW8jn+2w1PHg6Hb5ttwHsD8X3xzGSDOfFQr5nalZ3HA3ItDIBqbpDSeCb24G",
+	"FXmlD3tYvyL1vVmCwMKIust3Hj8AMlEmgf1BMcAeDAAI7j5uyLdOMbO9HfrfpkhB296mu8YUieiSRnDG",
+	"xwcHvZWyTwAg0swpd7K+t9ThvwE9xLDLF4osUznhSZhxmi+XB9jPCdqeNlwzL218VaHRdcXZ6tT0m4AG",
+	"z/QyYeOhrSMtriIeI06cmht7PgYgOmwKTS7XUMexGyRQt4h7ZfHfyezNpmJUqZjtKcMVMfC2DfOwP3Y0",
+	"cy0NjsyLTZNwtOosbqhkDE/C/BTYjESqHORnpHlRZCN5xdKUgx28TKjeXahtUXD1d96ioo56yVIlIayN",
+	"6WKNtcIghFk8ulzvoI65yn8er32pJetXYPbrv2qu/HJCE8W+apia4+tbg06linUt74wOd6tKxg+hMQLU",
+	"xBbEkTKqDPRyLnjGYqR+KLOAFnJaFjqlD58eGe13Qhc8WY9S/eaEg9pZOuwus6KHBk4eUKTd64PbxV19",
+	"ShWz0vXWHSn6xgmqiqbkR0tDjExjIaNhvCHWBtIkwUvLvxLhv4N1rNfRLrvcrw+QF/unOpe12HCGFI1m",
+	"+kLFosshukYZkWnMUrxLTjxQWCoE1Nkb6VAkDuj9tP2c6EKKKY4CNZRfkJSpPMkwAysXxtAUprMQW+yT",
+	"p8g7GNAyfSJjrAb8J4scBxVtFyuZo1Cx2qIB45S3v+9361JaLDDB/5wxYTc9Y3RBFoxleNHpCZuGObbp",
+	"63DAM7bA6fYRUT5Pdy+hM1v1zMxD7U7p9rbC0AYWbZgvoolwA2LdkG1nQXr0r3UVWM7qexMcfey3DTLP",
+	"IlloA1Br4PyoE5mnI7YG4Yq93UAsS4T/soqPNqqMuDGaCM+KBqRGTVrkKtvvcUTHpbmZZM/BFizx2hBt",
+	"U03pJYsoopQxCthgN3C7WZlQueCe4W7ZggTqybvKVbbRtvu3BWlqQl36DLf0GW7pM9zSZ7ilz3BLn+GW",
+	"bsZobYFZ8hy2PTCWbso2vR5CU3Utn+GZ/q3gmXaNt/QZaOkz0NJnoKV/W6ClVoClbldnCUzpZq7Nsn7T",
+	"dGGeQXssY1gpkouEKS16wI1jWtSDuFxxxfYJbO6CrsmlfkdzH3hMvxxPmYiZVjuZyHi2Hg/JeMGnKD1N",
+	"wGw8fC+8P6IDSo2/Mhjt1HhaDGoDzggE/v578V6Mfxvr6zaFbiiXa5NFOpMr8OVgWNzeezIlSh8+eoG5",
+	"AGsWngNfM97sl2vCPtAoI4D7zUTEhsR2wH0vRK5vO4CVYgkDxXafvMhK1WuXTOnNwAYtntN4rCKZMq1A",
+	"ZGQhVUb+f/bebcdtJU0XfJWAsDdsdzOVUqbTy1ZisJG218HVy4dtu5dnV2eNFCJDUqykIjQRpGS1UUBf",
+	"dAM9fTtX+wkKPTf1EPUSa932kwzi/yOCpEQpdT7YWkCVM1MUGYzD95+/vxUbo7wVEAnlSKDRNUgLdUaY",
+	"Fi1VYqWYrfxtJjKhcYtEEgJhXYlP4EmVfG9rws1kTApMkbX1z3JsjXYwMusLMwlF5K2bMGSDpEES9jk5",
+	"D/XQrFgeIj+ficjAZAuptWiCupQemL2ve4wlELpQcqRBsJtHgxiFnR0YAZb02JjoRMrIzIT5sC/N7ML8",
+	"3wo7K1kyGORhXZuHwD3wqdbTbvQc7i4zmJ2wKrkRhH0eSJWPFoSy3+bCOT9bRo/LTbQRpcUJhilZKriP",
+	"2qI0Is8dSRxqtlSJ7DJzaK7znWAdnwQOWROVilkOoOcTtsmJ7GmZdAEjsbvg8WZRE7wPZ5N/8GceP8x+",
+	"sY5wV4KQ/3WREPuNxaUSTCElkLJsSvvFREr75eJuI6YZGTA5iFlANDNLC43/x+bA9KluwMA9cQEO3un0",
+	"Bq/M8cfkGtDnbKsEd+pDGhtJxz4PYvC8Q9i+/OUm3HM2yHSvny4w8/AKL3bTYH/NtFmqFDWPSgX/v1Nm",
+	"P7YyVifjGGMCql+yhd/7HWJQGvT1iMKpjynmN5d79vy+mu94WsTnNHsI1iq4fxDznFGLDSFkfLjsHBhJ",
+	"YkT6Jqag/Pn3TYAbwbrvn/lYNfs8C5DgkwWThszFJc/51JPAFQGPEhQz5nkyzgLaXM3KW8pdvrFqJXB+",
+	"wGCyOqg5VVJN2WlKxbtcbGwEmJIkB2mMFjHM6oxyKX9V01614GJMfnHuWGI2ZPHcE2cVWXfhgoMo+e7c",
+	"XCljyqAybCkQbGzKxWdQp7rvkLoYLFjaG/CP207XaDW4Gjej57Nr0sKeu6Xif/FcPCfm8WaVoAJ5vkYy",
+	"DCWPtszoiFo++CB6mD8fsdBo2GBQtqnmGtkkNObdt7lKek1AmUal/uzZM7B864VPmgOVZVmMGVXliQRT",
+	"XYLyOkij8pLTODYoB9Pp/vqa9mkk0yX5IYuFCR3zLCgByBDGlgf8+OoNNFsyOi08Ev76+7/99hfzv9/+",
+	"+vu/k9/++vt//PaX3//193+vQAJQ8aQ1KmD42Y6vDq1hJvxb1wt6GRRnmAHXLy6nNLr8XPkPC0eqAYsU",
+	"gufis1kT85Nz/dMBL6QquB22VM+mNVPWckEQ6/wPCttzKKKqHDDxuR/jCdVnstPhIXP6ZDVnivXjKvxb",
+	"TDIvYa6hfeZCm7pozTnmsJDFMRhv7LNZLI8ObS4wXjMFDZUys7Fwsipfbis8uq00bhfambeV4DbbCfC1",
+	"bC/cVv58W5Q60xGT3Nxaw7h03M70LY6VR0GmvWeH7FYsMvQgG2hgz+S9o8WogsszSUXElDPnjc4t47Qv",
+	"UDu/JtCTDDLXfpVg5bbHpHVtYxVC4uqpVDiWbKn6aUxL3n5mpCmYcm34XuujnowZDMHuHnRibdjDVvBb",
+	"zSxPDZz/wyiH6AMAHgqwcEiGFjn3W9GontklBO+2vmtuVhbkG2mXmsbOycU1uWODJNc7wuXjQQtflDIE",
+	"/BOYkwQCqEo+MBGRlv28FdgZsE603C1uRR4hkXQMbtGyXhL4xXrkWmCh93gcPdD+2Ri6AS2RGrudmYMB",
+	"tiywNHAqAu8Bc1++FS2qYWRmO2Fald9L8ESo2M2+gLtOKjLkCY0JF2YFdVIlb8A0tW7HPteai+41oQTi",
+	"v6AsOkUJcrpuhZvILksSLrqEYuIO8V0ggViStKycRyfQRz97SKMqPY2q1cmlzu8s5+Iq1LaELILcUk3H",
+	"5GErP+vVKEWUZLr1yExxzO9YPL4V/u/etwiU9fhx03/qliqkIuIR3CZAQle7hBnmNXnUCkjLo5j5xbkk",
+	"WyAeW7cCfI3OBxs43tlJH+I16UqzB+EZuTRaWEdgX6VxbN2eHDXBFg3vhBzFLOqyqJl76yp5J7Xm7Zjl",
+	"Xlo7rxlwz1CSn7KGpZbhymZRIza2zvM3RfddrhScR26P5WbA14a7z7JFg/rzBGKaQpK+VKwwCI31b4L2",
+	"zUaCCYeEh8atcCevabP7WuShPdBUmKMqxn2ZamJrMs1ZSmiYQDoJo9EjWCLMb222x00tB2YdyJCpNo39",
+	"ybNhNgjEhkwlkJ4Z3AreH9jZJLAbzFfzL+zCc10pI9KOZXiHgd8ylyNqocW0jP0lLBttqHHxXXCfFu60",
+	"b0BYr1g7KwMACgKcER/yKKVxTuGFPCEwKZKeNDPgwpN/XlbdPkQVegFleBU1ddP1+fkl/7btramgmPmc",
+	"hVLIPg9PBtnCBtkKm7pMFX6f1x6PlvuhqEfPYOXCF/XWx3xtuZ2KyJzXe5ggipFn6J6wEDmEYhjhE/kK",
+	"Th4RYIcgN2QooQzIiliITGsJGoeNL197+d8hlKC7CPnarWJ1WXuaaakjOiaJxDyoVA35UKoAnuWCxmgP",
+	"D2jSI20Wy1GZ5OyypCg21ySqOOHgCQcPBgczg+hQyAbu9w3Y9FVvBfuKgSW8AGtY/cHCLWHKeT5urKGK",
+	"zP3Y+SLJWGORQ7GTyxsltxWbsXBbMbbNrQeM20qVtKY3YIt0pTPlYScaEOykcRzcCm9D2TIYT+FcZuJ6",
+	"wgRIkweMflx7fF3k5cocHA6OFeD4dY515FbMJxgppyUpQ+Oy9PJ9s49MBcwaAFqBB/i/v7j4jjyrkfoF",
+	"uXxMlmGDLriQN0pUchJJJ5F0kCLpEBlwFlC0PQ/OwnJpOf36nCYJDXv9uSWU77N8TWB7NsAdm42CXs7M",
+	"efxf//K/NbJxQpU4pGAux39zTcoUe6LTsOdcrOWcb1D9mHuXU+rb1phyluSlmU+N45cMy8jKMuNiLa0P",
+	"Hb31ZnrQpJsxBJen6S/KB9Hs8bV5ZlukfCn61RcXKHPE2YUreu/wmDmxNaBaD6RKqr8OuoBsvNtLKo16",
+	"/bK2sCRj9YwXwIWJmzoErqCYtgHq39nngPcz4tTJHN6nXXb+64B1rdjhQxY1dY9eXD2pNCpPape1S8ou",
+	"LtrPnj19+qTeDtll++Jp5/KSsbDeZt9dPaUX9cvw6ZPw2WVY++5J1GbPOldXT8N6Pfzu6gKEi9A84UNA",
+	"0IqQqg8+Wf+IZ52nT6La0/rTp4/D76InV8/oRYdRWguvrmhUq1/Ry3bncafevmjX2k8vLsKofhU9CetX",
+	"7VqnVqO1p1B/8M+s0ngMBRhBJeml/baAon8M7s2RWX5N0kEsabQk60Em6ILKiEdQ2/qkVluzOtAfqp1X",
+	"B2YIPJvYhmuC1zFgby5xIeWBfH+GVnkPKAiNkxHgUUx1QgZUwTu1zKG0riRbEgY5EtCDE/9fKT5k2hZD",
+	"oLkUA8ojewSiuoWaAHsmJFj317gVf3j3/Y8BeffmR3AzfWLtdwSOng7Iu5c/YCDu9bvLgLx+fBOQt91u",
+	"QD7d/BKYK1/Dhzev32N1A1pe9I4JFwgEkWMGZDDAVrJB0NU2bbwV5i0faPICB3f2cTxgwGxBaFcxViWv",
+	"YChwZ4hIK3bGhAF6DHeawRsp/+7Njw2SDqAjpKVPsOaZN1MDEjEIe8GzeZ/dCsvr02eKYq0GI1ygC65/",
+	"7czaji3UswVkGPk2Eqs1AUotFzavutcxf2AiVOMBkJ+g4pGQmDMsfLghig0YTTIfIOTDtLitscsFsc7+",
+	"gY1bvtclXGYX1DsTbfQXazxdU02rI+HumuAxAt4AqfKlmwvqSdcTIc5ZVjUuhdXS4LVgCD1qa3jcOxjr",
+	"+9KNFGoT7IFOpCQxVV1GHtZrNfKaPw/s7iQXV/ireQG37+35cH4K+cgMtH5lRzDGFk5tSGgwE5Jv0lR4",
+	"LOsPknGADQ1xoEYoBb6bLQzBdzMEzy9YAUFuwFyQAf/MYksbj3fpUaQNb9ktE9yKydaeDqGKcze1FWwt",
+	"ikyxByre37yEK/EwS+NuizIEKjyw8iVk5e4Kc1mGktuNugI9tzn/52YtzlDBKeg8QMzZqPz3dy9/OKtD",
+	"D+tFdYmCTBso85qJrTrDm5Ylo3nYDVxp0wQwQU4TFmLcm4aGOtICVQT4Ssvqs/6dp8sxpp5Q0HMmX7yF",
+	"eo+zD2hbw3kc2ZOQq6njtpNge1zM68kMMxpjCYnvm+FVKjsCy5xt71hiHGTa1ww61RwacwRjoG3rsc/U",
+	"CLs+jRt5JDDblELXCwuyI2yGbwRmBNt74YLevCPrn5w5Apspew0JjA1biUif1P6T2r+y2r+8hl/q67La",
+	"9TEHofOWRKlnDF/SKwSL2RF9+vmsDRKuXrt6VntS/+7JVFH1yv6z8y859F8zdg26iPCclhO0t5qVdz0o",
+	"aATruTFOMHaCsT3DGDRBz+/og3Da3+figDiy08rQ3Y391guvcjiejlL2lsJYwcU6oEkvRxWXB7rKpA61",
+	"DIne7Ig2dPewprNO6FhPhomtoW+ze2wgYpG4cc6aBH+HrcG3ZAIJvWO+3xkEzdFaK40lz4gkr2OabTqQ",
+	"PImAAVZlX1RW8ifuoa3FPcrOAQb27lVeXtjGoQlYs20WB7gTMTfeiYuFgWNzOst5bsXKaV+y+h1fkgEe",
+	"UDhE7zFaafvdV8ll7bEPEZqpntJmelSXu7IEu1cFMke6NgMKco5U+CRiMUsYoMATz03gRm3pQWZ0k4rk",
+	"SKzpboFpWQiQO0tc+kYKlseKhY/fIOoUT99CtXppxOX53y3/RdSw/q5YK2fAvT1OmC6vKJ55u/IeUPY1",
+	"C6cfaWrOYD51yT6OR3SsS8Yw/QLOtfSS64E0ZxPBq/R+rew4tQLX2966ouY9Yzmsuqg9OcTlXXshZwFJ",
+	"cWXdeuBRmWZyBJo8jMqYsz135s04HtcnZxPqOwcx5RNSapGXmPDFU3Ry7lIDfWkBa3Wlc4NEY8ehhG5O",
+	"fsZc3Ol1mmAcjdZeGh79wUV5bPQKKv1AmMNxsKGvllZhy2o3gB/AkCYHTFhik2ykVn3gmgxSNZCakVQk",
+	"PDZHm30ecAVVxoK0WY/GHXPLUQlJP4ZoINSZajaH+ewa7isinYXMckPhkxpGn96xrOWQZhA1pGIMxYCO",
+	"bs0oLXCl9uEf24b28WoajDdevKGP7+00GTulM4r1ssP/Mxd3lXUa4eOCYA4nfGcFi8IMYpn6sCXdWHaP",
+	"lLo+rqzrY/o9gkqqjMnUS5KBbpyf0wGv2ptWpeoaqIBzfn7zx1c35r/w5sVN9t+q8zBLLJpnXZM7xgY2",
+	"l0CzUDH4aWRDm3B2di1obpCaGAtGGYtg8yXyjs31wRab8ZuJ3qT9knN+zbJgLLfi5UXNBn7JiEcYNOzx",
+	"bg9OJpywySNli521N2lyUfElj/E97tuP/i1OpsZBmRpJbmFOxsbJ2PjmjY0bovtGwRnwMEkVyyt1J4tj",
+	"JxZH1tjgGzU5kIEQOP4xpSSk4kEmdR1HDujMGljnnR3y4e07TAp7+KxGIoRoYk/PI5T2Xu2eCunwe8IS",
+	"wDaeBSDYdAjCXW6PcEht2wkXw1w05mD7C2wg5hCsljl2CjSfAs3HnC9znCEk0eEuV5giekCCMGbSZc1I",
+	"PZzsIHoEBJvfrCR6lbP1gAoiwdYtjjvMsTF1chLr2m49K2dASgHzErZ/cY1nQDhNSa3LWl5gzY2PTwif",
+	"hcSK5NEehcqKXinfzPQ5M6Jek0RmDYlYrNkq3plfzL4+hb3XxSwzjcWoBOnTCFywTCkwvTaBUCFV0exG",
+	"X5N6HAaWFTC3pJoF1mUTQVJhG9VJAa1KUIQPRLf1yMe+4ZuJJAPFRUIetiZsY3Nle+yaZrSqBOOVEUNO",
+	"tVtBCba+Qb+ZZePE+gfXQ9KlcGc6KDwMmQjDmFHl6BA/vH33ADc8HTdy0GAzY3xngYyZwXYw9fF1Fd0K",
+	"boP3L6T1isE7UsWwGJWYUc1Qpm3lkMUuQbjWKQP+SaIYTlGBlfohFaQnU1XUu6He0w4pll2zSPBdoH0E",
+	"LlFL3rdABYxbqDHp0SEDptNsrREsW3DzppBJ0w2slXPxRayw1jSr4oDanXJun/e5YvkXVEX3tfx625ne",
+	"TdeEkkFMdcJD/GAJVmyjp5XWvVZC9bSWS/23v9InW+HF3qZyv2g/ZXM/2IfLqZxm4pv2oM0dB25NUE2X",
+	"Iju4qK1OdjC1vSbZlFdyy3l824h/LcRtfxCSyYxllv8qx6yQTaobfdaNWkUHV4tq9E2sIkRo5Tlk9T2f",
+	"FqsTLJDvWKykeagkD+0zEuxjaRtGDuUdBD1hGI8C3xp7bi7mtKoJ5/N+zFzbN1E/wdeBwtcUhLyCdz7m",
+	"EhYEnVJFGF5ugrR4BuSsoPueuzWdoQK/nVJ64dyCLiw1cz2zET2myFs2TNoyuRfe4dhP/C1r87dsjsrE",
+	"7JTmMoC1MPAsiWreuM+aJGdWhe6nUZdFlfXIM0r34655NGbrK5hThC8NwYJcea/BiwNRWVYALWsgbt99",
+	"OFOf8o1OzHiCCbIHYwjCOQYTzbUNiKW2etcQWP8tRbvNFMnSvdASjnzW15KuODs362tIe/bJzT22q57Q",
+	"93j3baSPnRTA/SmAh+jhnKPSgZxwNhOYSJvR5RBZ9oiKhfi6943GQG2USBvTWB3YzNsdPa79bMSATT/I",
+	"0YOHMRc8PCHbCdmOGdneo5eHbsxAZWdUKSq6bD7tKDgRU6WQyIsBG5WQpMVEBAS1rV1yi76git3kR31c",
+	"Bip079yybeo6hOLDFmIU/VhK60keGoh7hPWfCXmIXJ3Otzj5Ao9mjLOE/XOLbJ8g8XXS9C3OdHPE49gT",
+	"jeZ2PJKk6h4fwNWVYHUwdg9zSU4/MUVoKhLyDzTiNAEy6w0iNn2KuUvgYl4Us2tXkDiEdNMFHuolIXgt",
+	"s37i/O7coO/xOFJMzGxLSEY9aQn7zaqibQ/fCogc2mBjHnztDQ8tJvG9iGxzuxxyW80oMppRz7UfNh+0",
+	"WZcLjX0DMQkbj5HzT+LufqCJOUuY9NKTI0i9ZGrISpoAut5/+hprsSJCXdd6LoVPvSEDakanycMW/tTU",
+	"LVtZJuToEZSzEAq3PHO3zHoYZPY/EndGrojMDaVDhzJV2C/RKsFN/23XLrGBWjUlOh0wNeQGgoFKkSg2",
+	"5Gy0avhmDsujDWTzyLe1y9eT2Tuarddl5GFLyKRJm/BOrUeB1+axki83GxAJMq9EHrbMjDXdjBXeGdVX",
+	"cyN8Gqy94KLrJq+TJvZu1gE9sY0eaPfVrI+kOTW2fD8jr8dmPFIVukSW2R5mmiaAYb8N7OYJiYXAvgRn",
+	"V4XIbXZtOwnLbQvLFRe9vKsZvsNRx+Kc/J1h4WDzTRS9tIAG5QJ39Y5m0wbQ+Zfcb82NND0rS0maBro1",
+	"+7ucDvERHWJIkS6s/mG4HebpxbYl18KH8kC40wojLctEL5z2XZaR3Q89e83g3+XEzbJffrI8/GgpQNf8",
+	"a1/qBUzstB0z0h6Dl4RHJUn3liaC0NhcPiaFFjm+g4+5LIylXjk1f23F9ejz83+RfJsu8pOAOyYBd5BO",
+	"9blaJ1ZDTIm3LIezpCwiE3jLap3SbOuECab1/NqIe9s2Wv8NtIAjslNIYgsscTs0hgQXz0imcYT+lDbT",
+	"PGKejweuxF65MFHIIdLI2/fmdsx2ZGBjqEGwzhz0aqSChlDwJjg0GpmazCq5IQBUXApbhcWAwsOFC6Qi",
+	"riuhcyT0udZcdKurhguMrp2f7b2F6sykOtHo1t+jl31L2LHQO7PSAPBp0gkbATEVoQFv+ec/+a83O1I1",
+	"zVoX7pP1RJy8gZYDKz5mNhNcHBTyk1yCCK7Sx73pzlvKfsKjUEjy1AmPYxLT8E4fWm/ZZQEF+nbOD9/F",
+	"LOqaU4w8pwnTCXhMNbhiudLJlkJ4JUU5EMRzYz6u4B12Kd16bql7TCWo+Ecu3hfQratGbz/XRIdywGYN",
+	"wn62YJtAu9ma+LUD79Lnu5hGWataV6zFPsOqR00emY33pyCb9anbOH0JJCG0NYz4kEcpVPUvONaLfIva",
+	"SqPSUcBLkPSk+b5RSxIYl2IhH3A0rOzAcK4bBahevn3rekE7XPadB+ssTMwO1uXSbv2+z2tpDmcOrXld",
+	"FDnaQ1tMWqjGtGEXy2pyk0E1Bu0wOImvRto0vCMPjaUaKToSAVGsk2pmG1ewUTwGM7bH4ghM6VtBjbLV",
+	"pYJr2EqPjDEd9lyD8nyTIo3lCAMmsGhV0Vi7IBHk4vYl6nYb7YGWj4QNmWrTeGICbPV+yFSCzC4PW/7n",
+	"ZnvcCkjud5r4SNetQPUWewZmsSupSDelKuJUZOzzGFB0gS4/gEKIrEy82WCWb6a9vyBWfg6mIcKRLuZn",
+	"zuzMKnktU63pQrC5APA9e2YOH3xPZ024DQJi0/ByUBUJUwNl5qRpNrNTnvMA2skDKO6Tpn+ZSgabumeU",
+	"6fyO15VlgW+LIbiT3Nuu3Ftypb/auJsTpfPjbh7npHASZqY4XSf0Zm90zjodhomgs6yXH6RCwmDYDtMJ",
+	"H1KUWzWO96WFGactUM+tzBxQjR1doYFhRMfQwhIYaqMq+WSE1a3I9GijKhdEpg6glyluWN0iCYtjSwEL",
+	"bBIkkSOqIg0DbxAKdKwguWifaVuGQmSaxHwIrxCPSXtMKBkzbZus4pULJ57MMrS+d/M72+Ka8t5B+aGR",
+	"yhK5z4QcLcF4QJNyek9zaM9c7tT2CuSsfbIoOl1YlIzukZLZaq/8mPwGWvSLz55VcinTVrMDrWCedMt9",
+	"BVcKXAqLweDkhjFa9iyV3xzxMVBegTG4Q93fOnSmdX8Syj4jiTwgG2BFZPyS7bEN5CGUk6NkWurB1TCc",
+	"dJjN6jAfe8yfkoOJysw74pBzYDZzbtQHcqRLg+a5YZZEzHMCY5dpBlIkNJznGmYxG/SkYDogNIoU087o",
+	"HzA5wHaeSaoESeROazzcuE/kA2uTD3zFpR4rix17GIVMzNA+vP7gMz1kqhxx+yZj+5cZXS0cN6iJA49a",
+	"hgKrxf5px7zCGOnsaYc1zZGrNCqv0E/Vl0qgG3+hhAAap+Z2f39x8R15ViP1C3L5mFw92awn2RztXXuS",
+	"748Rgju5J0dZ+n1IBWkz6x2NDi1IOMu1/IFRBd7cDoeaC5H220wR9pmGSTy2ZApS+R2PhcSpUeUhzYB1",
+	"+OcqudF3PuJvO8fTDmtAmj+LNcyKrS9JnAz5H7uskRCEnfUpj53YAuDCV81aCQrrvzXb1Zi1d1z498YG",
+	"Dc6/608jsTKz0JDQvHt1tqfXXL9fT+9CgHYfAC2OJTNxYlkYOES/6kk4rCMcltwAX6u7tShv7ql18Agy",
+	"R8Cs52wFbRpcCuanLZY2+FfZk0PhdHj3fHhdG1jcBQfhZrhf93P1DYscxMPwNmRDLXc22GO+pY7wC7R/",
+	"XzTJ/oJQSFTCy7joLtfffWXta9PN3XOH3uZ12gMsZGV542ijzd1PuPoV4OohZtUvoOS8sGwC92PrJpSa",
+	"fRZN7QqRj71Yal3APhVJnaD9BO0HAO2uasr6y+YVS60H9RHXBnJSxRapcWjYbCEmjDYZ4G+xlHeuQdeA",
+	"qkQwRRIp7+zH7PNAquSajKCJKBTP6MAc9VFP9qGtOeT2dJVMRYadS0TDysNcL3Mvdop0bT7SBeUQwADJ",
+	"dSF/a8YoJjN0lhTNmyIwC81jhpwZMGhTzXUWP16nnnW5lKXv7snPqF351o7mtEDXqS5rmiMygKdFUFXC",
+	"PpuVWvCZT+orpknVkJIcM9Sbi2d1rBfKyo7vrqNZOUScx2PmMiXxahbZRlYuwJUD6Pcuu/84kqRcI8XZ",
+	"8uAmjnMhbiebApfkSaQwmISAF+0yteFVxETCk/FL/won5D/lOOy0LM5ruHgYdBOmzF1zWV9Clb/IiIPd",
+	"TepntcdIQWA+4KLbtNHlSqPy46s3Zh4hTGvgkdTqF5fkMejUK2n8duIHWavfXVJZTp7lA01qyOXJcjti",
+	"EuXg5wjTGgymTCY29OSIDX26wiAVYZKarVAlH5zB7gxb//aWylgwQOyGaw/b8he0XMEXbs9d0kBCbsV4",
+	"wEjLDLDlK9HoGJqeQ+OiKcJGKlDEjbPeQQG2fYS+xPmkBuz9CQ0vc56eWWkOk3t9r/kOc4BrM2A0iSsr",
+	"Q8JxFY6dJMPyjp2pg3HKaBDTcmZryQ0eqc+/uB+3l95QAoKH2/zhdIY3eoY/Fhv4H1Vmw9IH8kBKKrKx",
+	"lsTUcsd9S2kOngxddkATC5zOaaxb3PaWjAGICnjHnnTgZCgJsa2TJWGUP7P3NepwIRVGh2uz5bS75ZIr",
+	"1tf5Np1lMYFpl3WLaWuYbAeXanGC9l1D+5HnViyF7ptRr84B7sZ7SrXYnVyY2Z0ypHHMFLgPNLNmvnsw",
+	"4YlmcWeTAmAiTwNkDfO5GgvnX8CibQ7Vgw00Aj+h6iGgajlNEBRPT160zHg8Xl+c8LpR+QWO357wen+J",
+	"cXtG6+NJjds7MJ9y5E7S46STbyAprgTht5gf10lFaGaNxmcR73R4mMYJvy9XDtmytkn9W5r+8IMf643W",
+	"TOtjTIGgMPJd5EDknlQJKvkHf2tNPS1hvOUuZ3GnEhRmZyY8bRPywzRpyk6nGck+5QL7G7u/OSr1yyUE",
+	"gAFh+J7Gaer3UwGzI7qVRqWOMKiy3xTrM4P++BfHng9pdyy7yswWNsNoVIyIGdH4Dj+9rIBEBfLXph34",
+	"WgnYu0y+KEOSXSdgYJ+ERRIvMowmtAB8R5F8cRPHRPPPvoGDhgYQ7lBee6FhMMQ3ccgu0VXSmthmLQJH",
+	"3zUOTZMz2em4nqTlbS80SzAHQic04TrhITIVJRI7YqTKiKPdNupEisQJUuAZGRRlG3a/TS7LQHXH+LPW",
+	"cd9mY8yTwPkKBc46m+1rzetAGTafoaJUem0tpWOGPXP+JXv29lI8ZqD0mg3MTmhyQpN70QRaL+Y33UE4",
+	"PWbruJY1YwVwOJD+oPnRlnW5zMPNLmk7FwTAvbYI3d3cHb9jfzOa/8m5fxKyJyG7rpA9xLjCHBXcFtmX",
+	"ytgthhR+lakSbDxTxbaECubpCvtFMGK/s8towh/wkT+z7pHFEAZSc/PXLccP3GMqQeXM/3yqn9wUtkds",
+	"QFWSC9dendXrGK71Hw1U1r+gLwXoSEZhmQrkwh8HMYVWzi+koHcwaYvKhceVoNKXEUxjCqfBrbeROKvF",
+	"g2VukK9/foV/GoT4lNc/157Zv9hBP6d9eid3HAbIIOBAqy+hNxHrQludXEDAIeyRRAByiAWgr/17XcNP",
+	"wLBcimW7ccfDVwXjQFhNCWxJM+N4DlMYFkgqA6hDGsM4aJ9FQS6zvuDGD5wMc9+wBZWQ6enuOsvXn+3K",
+	"vXr4dwFQBdBZETJWOO1HWlh5EhkbERnL75dTWSY1cD2hrG/Nh2/vf/4lZt3tOesLMHu4qYGnQ39Ahx6Z",
+	"4rpHR0697OE9DB87znSJgxhx4avnp15HEdx08SQospModFGrrGRrHWPZ5AmHDwiHj53Qehk8XlN52meg",
+	"b9sAfuShvU3g+ymgdxIFJ1FwtATY04Jgi4E5UPG2Lwrm1r5b6LTvbKQCYSLS14QNmRonPS66GDoyohKU",
+	"Z56Qvhwy7chIdKqGfChVQJQcGRg3/4DJD4EuxbtcYFzJ9mA0346QVuVW/GCEQmJwHm4NLgKbaE4ua0+n",
+	"H2JWwQwNx9pmsRxBZ/0bAh3Vaez6IUaKjsxvHWLZks0TrFNZ84jdCmjv3yCOa1i7WZD+GkszrhhJRcQU",
+	"GdExoV3KhU7MPFCgox3KOxZh9nqPcWWmlHFzrgjVd0jaErGYJdYL3ZUyqpK38Khb4UQXsAwUXvWBJsBa",
+	"r0FSknaaeCZBpGk2U9FK6B1rBZbsnCeWwkYOmTK2DhfAkW4kHmk54dcCd3uPEXv23WvbocArmz0QkJYb",
+	"S9Ne2srm54GuEkgegsV6oG+FObvu1kyYE4N3fKDdk3ACWqmAnd+alPR2cWYFDEppdKi7nIroVuA0BoT6",
+	"WYQml5ZGB/t2M8XQC4UBCHrHhJtoePW2YvTO3DedqT2UNGCHoWZwMD46DeJ9NjnJiIfMnBYbLakYoLQb",
+	"YRnZPbl7Ko1LA513DMLZ0C3iTwtLnddmgpcJFCypoMxSNPK8CVGKt2ALT8PF4qoDq0MjerPjF1UPKCYF",
+	"bW8F4XTkViuopCKSzVQkPPbT9PisVs9N03IrWqZCwAfRYSoPKLMnlAcYcAZFXCSSUIFixIKrpn02TdX+",
+	"0m2oFZWH84Fi0Fxgf0rEG4lKgjG+wJyOqqQV8U6HKSZCplsgJYtSC6VVJnM0wS/YhsZtmfQsJDcmRWJe",
+	"Ft6KJEttgZ4wsA5GBMkY5C6KxypphVJ0Yh4mdjijHO2a5v1BPL4VOjEiHKR+ewz/2oYiNnzBQCJ4XrY7",
+	"Nkiq5JMvckMOoT4dY5NhxqyWRIG83m4A8wQ3PCEhxJ4JwVuxoBQsEX3EST4kkLtf+JXJMLuZ8FzuM9S9",
+	"AlYthzrv8E3f4wC3I0/cjoPJsy2SkpFs9mSqGaieBrxTczVo4jaDAt0iNnsht/H9165zOiqmg+oeH4DG",
+	"RhIZ0XEVJj93BGEEXnYZvKJ9GqWu30elUYH0jqZtD+Ue6i6UKbqTcjfwbZTq5OKCXF7mboWSAkawkrTM",
+	"vpWZppvTP1baJmUyCg7+SKZxZEyaCN5553LnEzZBQtjDwURyg+JlNu3E92CCWbwVBVrKgi0J0GQ+d0Cf",
+	"pSFaWHPf7jcM7GKPJoODaDKCpuH9gGhA3gqjhAhWJf8I/2L/D3NurPxo4edNmrRKE1hXT1wtAc2Y6+Q1",
+	"Ttap+cfazT82lyt60uc3pc+vldKJOLrXbM7Z0DmiugBDTqOaAaHH0E0Jcfv8C/wLFyk5mo3jn+DgjwoO",
+	"vrziQUKjtnaUQeXMvdewPryOdd5Nuo5YFJCYdRLnBiRtFtJUM/NjJBkqpB34O3riJnQdORKBsybIQ5pX",
+	"c7JHPAJlt09RX8/U/4c07/5D36XRth6Bj1COcsQUBZ39Vhil3QC/1cANsrMIck3B/z6jt9RK0sSM3Ix2",
+	"rkR5b1buqISKYlqmKmRblijuMUae+J8XbiJoDgQqKVwT9/UAM4it09TsDjjpJFGUxzPGlxtGNsY+/fwz",
+	"E92kV2k8qW1TwHVQFYeTWGjdNxFqcy37nnTqUb1To2eX7Vp49ji8+u7sWVRjZ7XOk06tUw8vaB3Fj32p",
+	"RkUPWMg7PGxCTVPus0VlTvTdJqTHezk6VAHidO+IR9hhlIc9s78OSYAEX8oi/k4+7LIU2jx6tij6MGBx",
+	"zEVXBwT/jIxA8CUrKNDyFazYxylH0byrWrWco/8NvNRJ9T/1/dtP3VqH9nk8btr3+u2vv//Hb3/5/V9/",
+	"//dKkPfqNCq//9tvfzH/++2v8Nmi+Qz1rL+3oAkfsiYuUSWoxFR0UwO+jQpVq/KU2rs1KjeKtndcbjZx",
+	"ig+/45+lRUNMPBq+OUFozKkOCCW4hYi2UI9/6jNXjtU3aEO7rAEWCTQA9NlMRkuHzt8dqapksoOgN0UE",
+	"kYBfmotuzPDuXBNKWtlpaO2UV04QBs1lXBSZijEMa1a52cSu3KsjfkVwWRAwimd/1WN7pMVj3zZur7jW",
+	"p8IvWhACWyv5Aglz/sX8s72Kr2mkO9wc09Nx3dBx/dhjbuseV83W4ufuMKq17DhLbH97qo+hXmuuBrVc",
+	"9dbaetWmS7iEBAfejfc4Lt+heMqCOcZKrhO0bghaj70KazGEXU+T2Wf51fYR+cgLsDYG0acqrBOMn2B8",
+	"LxVUeRDfYu0UhiRnmaXvmYHFEML35kJI+rXx/M4keIVUM5Iw2idSxONrIqQ/uCRmVAlNenJE+kbtRDOX",
+	"YtruFqJNM9IBPthI7BsbiD0FmzYdbILMgFw6eY8OXRUThpgg4gR/hbATBKFmjJCGBp8OPriE9aM6UVSg",
+	"+8z8panHOmH9SqPS511FRdIcprFgirZ5bGAhgMRmHjGBKQIs7jQVM1YL3mIBQbHgIC+Ry1ZonvAhIFJF",
+	"GBUIkt84Ph6fcHF2Udtx6Ch/IA+3UZFL4CAugeMoAkZGVc6tOwlln+msCsPs0ir51JMQH+pwEWkCXgGi",
+	"iqgPISOfInANmi5UqiRQfOq7/Vt+QTFDKmw2WJQv3zBvkmWjGZzPsuMAaeAqs6knmhKVSAl8Xn5b7jVw",
+	"tBVwKTn1Kx3YQ4wYfeNgvMoyfstNfArIvr0okBnJ+Rfzz7pRoAATdgQrTb/VrBTUuiyZQLQ9mb+n07mR",
+	"0wlOMHY4pb33tsNZ4pgdSNAHx1nmYsRDvKWgz0ermKFTsWEsJzz5oIhREWW1qtJ3diz6GHtUo8E1g+dh",
+	"Wg9anJ0B9/t62tGmwz8FcHCtTWB5hpyN8q3Hn5zV6pUVTZODCwidoHQjUHpkrU98jGdBRF1PUTlnYm8x",
+	"nq0DcKnNPBtNXcxmJqqOXfYlTzRpsy4XwljJUq0KtkxEm0Ha3UZxYLbysHu1Mux+L6IT6J5Ad9+g+72I",
+	"toa4isWwTXWPD2bHYSy7G9c5nyQQq4ys+84HiJIe61cJlnzIDhJZkFTETGvSQof6/wF++Bah+k7bKI53",
+	"18Ph3WUF0PvC+58iMlst/1kkGLN0CdAiUZpTTdK0LMHGgpbkcMOCgH6XRfkHVNnWmoobQIOWhmYC1Vot",
+	"CxG4hstRPuwytJRHll2HljJuooXiS2oCBJ1o+SmjODqw2JKZOEwm1UwNmQausUaOUcm/G4RjdE+OQOb7",
+	"6BMXZp0ZMZs0FxkCGhrkvUlGszi35lFdYt5U4O9AlXV28OI0+xSshy37UxM+ZlHrkUvLMoMxhwVzHYwl",
+	"QIk9RMQfIvKwNXWwmlC71HqUNxCsJHQT0NcsHjIduBAWV2EMr47H1X+QGRLF0NWMwFV+0+83cDUFb0vA",
+	"0dLIshIoHGL46iQUNmaEFI7CVxriysmZ+XEuVcSFWQJmjRhXQYadf8n/ur3Kpwm425NX4HRod3ZokWq9",
+	"sOgH4T24R+GzYbAFT+FhhMAmBlviiZ0441sMiRlNbsDkIGaOHx4UR4iSYZDMpgUhZBgAWShWtnJJVZmH",
+	"2NevT+uIXLtBbKB91no63sbDb1PoNwOdVjTcDi7wdkL7naH9IfqJ71O5fIRuAbDfrIq1x2jd7mXFYtG7",
+	"jeJ7LgK4sbBfWdBvM/h+VEG//CsfXNDvBPgnwJ8D+Bgd3D3aD5ninfG3Dfgfs/RXA9Nhj4V3LCI8aZBI",
+	"hmkfPanQB0ND9S52kqIDqpItmQMcujTxDi8KjIVKd2FF9wr/J4A9AeyhAewvcCz2g7H7Izk4EIQ9HtKD",
+	"Y1SbvwHGgxO4n8B9Hrgj20EhND+P7WANsNehYswY57Pz7KC5N02YTkiHK524TDqIRhUKYzs0TKRagg9h",
+	"l0l1v+TzTz9kr31c6XW4XrvIr8s9qRJU8g8+EWxvkNfGnBhtey6YnyuNChcRH/IopXF10BtrHtK42WM0",
+	"Bj0nZkMWFy4y84Jsb59kCj65jpQA+jKmiD4VxfUdpEEbc8r85cKsmH+iB6QmEu1ULd9ONBa0z0Ode+7k",
+	"pcXnDJRMmM999E+DrLVF5dcTWPWEqYEyx6OZ6kx5g79DCVOOl6fTWYOXx2/qmWtUzB13v2Ezu26XGZxr",
+	"utmJQcjsMqOvHNYOlzaiUAZAdB6Hj4JAojWx6C0yYrzb08QcMe0beGcHwUpF7RoJoTx+oM0lIYtSxXSV",
+	"vEqQSNzeHNpZywET2KYCTADI+ushsbn5m0yFAXYRskw7Bn+PFB2uoN0MgRFiK+05pBd2gDslLicOHIjs",
+	"EEoESxNFYzuUwOsN0NjUqhXYpwxGbYSEQ53A9yv1eohHCW8lGRnoEMNJG0iSpILksAacXQZvZqUSlp+2",
+	"PdOoLytCdiAtFhUJS8L8mqh4tGzuJyXhm1cS1tv53zKdyQyNY2vEJplOc/7F/7x9ipOyVNCZ4uqQmT5P",
+	"YHcCu42DHajAuQNwHBQxK0HXYWTK5gdbEqfJA+Mu2wTOBOdzazftKbK1s+maZdfalpPW0OsDfaEtOsuM",
+	"Uohy9SG9y+XuOhtz83kD1nyFG+WM2uXSB+wXN2W37SciZoWZ2ScjI9DMzHHRYSGSJRhR5vG2zyKe9te2",
+	"lOxhOCyiCRhT857Z8Ftlbnf27KplpGP2rYnpPuk2J91mId3mYgu6zbHRNeEhIhRcpgjyG6MOmS3f95i2",
+	"snfhfjwJK8ctqE/NOk5i7iTmtmTCH5mYs0k8M0z4LXYv0cygGyQOzc3pCVOlmEggmNajEOtruZKV1i4z",
+	"cz7kBnxk2ThchGzbeTjAURdU8GGn3JuNialFofvZykBcYBe8PKsBE2FCk1QbHU7Q0GxAKjhS5ykaGh3Q",
+	"XyAHTOy684g/ibtOIAl7PI4UE7NzSDJYw3J3nC5MH4BvB0QOmSIJLzT4e2FvfGh5JJ9sAgJEcswYzcmD",
+	"iA+qIHgwe3JEOlT5t+W6Sr4XkcavWQBHzinbYySiYxciskX/UH+54+wOe0ezOF1GHraETJq0Ce/ZenQP",
+	"jZO5tS0fTYpi6oFngHLzAW/alQyoAyxrFEzmqCcnJnRWSke25/eaxrEJsFjhnB9pSsTXid3LL9/XGtf3",
+	"4mBeaB+1FnfidUJFoQ9VEfnXCehn+un5l+yX7TE4FSDpcO380yGcfQiNgQVy+VAs1bkKFoSblzpOhxFk",
+	"djNc5lTNn9OdRphno8U+fdC7marjd0Cvow6enM4nYXSIwugQPafzNTxwnpYJpLl+00xELanhJbzPYi7Y",
+	"THXurbA9NLkg5vEKcmN4nwWIaIqFDK41hw8ablKdECET1jBXMhr2iGJapipkZFTM4HygiQ7lwNiwAyYC",
+	"MJpvRa6cAWompcJ2V1LEY7yDQUqopOzTMbkTclQlN8IRUBtYHSG9/WDAhO2ThTOaSEBcIkVAuLgVoYyY",
+	"vsbLR1QTTblNqrA+ADtunmgWd6rkk7vQ+hUBxAPSp+qORaSFf21Vb8Wt2GUf649uEY/Lh7z1Qk6s31ym",
+	"VbXZQ9znf+lsC+jAueFYZIR1KPt9qhskNMdeJIHZqZifE1TY50EMrWHQz1w6Znffwrh5wvoATn36+Wcm",
+	"ukmv0nhSmxp7YD5/hdde1YJKnwv7W91fS5WiYxB/yTiGqJpU/cqMt4b9385kKJhp5o1mTDi8LC+6whdQ",
+	"kDbkGS9Jbrr0yU12ZIvIttD18IHxJHJKYg2ZauccTHDbp+1650lYY2dXF9Hjs0taa589C+vR2VWn1rno",
+	"PGl/R+u1SlDpyz68VaUvh67DJq63nb1EUQg8OkMXPlx05JEZuQ1H4CYzCzslWAtJX/Y1kTvf6rwuzNmm",
+	"modmNd0Q6YD7N74Ia/Rxu31xVosur84uO48vzuhlyM7qnRp91qnRqxA0Ff/GGTt/8bVzKtAKr1yffuW1",
+	"/P0OMnft7S+I4FKL9PshU2Mod3RdWqwYs6wDKA8OrWh0Oa0jFeBU375BODsIwc0UY18I3s/XlkwXqYJY",
+	"Ig9b5uBWUxHJJoy+OYJ7NCM61q1HVTK5cOZucCEBEEBnPbRIp0ai3YoRzeseXr0zcg9YQyMCmrc1FX3R",
+	"qk7VkA+lwjgJJYp1mFI0nnyqYkN555QU99ukeVkMdQiZ2HCHD3O4p8EYXShE4Mgat8JMBz4YGDKm2uHl",
+	"bNhESmDTWKK/KG6T5wXkOC7L9GOPjYEWJJSp5kIvbpG+Nq/+jyKSWzFIZxmW+UzhKMVbLMd2s+C1rA5S",
+	"wE7T+6ylCxY7S0GM7jfEZnV2Dy4lLCAyZ/Bx0JMCsgfg6M5eGXtBKhIe+0l5fFarFybFXCPYxLxdfaw9",
+	"dZcst8CzPKiw8QOCT7uGk2isUThH/sg+AHJBjUrEQdi2RfGGID8h38yWJhRfMCfFXrrNZkUYQs1KUYvd",
+	"+Brv8fjlgHUtz18x+jyz7eiox2N2K7TsMxRBqYigqn9MIjZgItIuTG4HdUYo8cl/AaFkyDVPzA9GzDXs",
+	"pZ1U05hEEjkYSMLi2Dwq7C0O4mbYx4zg34s8LlkqC8G7vYToHu8kB+NjpEKPLAAg5DUqEQuNkhuZMRol",
+	"X2NdkEZqtDZXSa8ZUUg2rT979uysVkfnXvZJc6BYyNEpVxkzquY7JesXPhMWMk6twfiS0ziWlaACBr77",
+	"62vap5FMF5cZgOsuUxRQA3JFO8pABnRbBbMGlw4+Z6EUss9Dc4GAT2nME45f/vHVG/N3KOaCMcFff/+3",
+	"3/5i/vfbX3//d/LbX3//j9/+8vu//v7vFTjvgxSJyZrWvLUtXtGzin6wPO219ZWChmb7vd78+MczEJWX",
+	"8IETexPfuvAfzjLV2GezaJNGW84v6xsxznG8+uVawfGaP9NH4nktSqf5BHQAkn0asXXTVBWjd2fdmGp9",
+	"hj3oZ+emfupJ8IQaY8+AbIFhjsfQ4HUMWj8oKSAmgEHH4LJnyXHFi+YbOZclOD77jAoQFTkvZ6Iojxuk",
+	"dY5WIxuaiW0ZpGtBQnmTRy1MPOP9GXmsz81L/mje8b19xVPr1s23bs18dbieZqZ9cisYbLJwhYCygXLv",
+	"I353yTat2QB0T6ZxhL1i24yJbDTtsTnx+UHROMZgXPlY5JCpKGW7yqtd3kM4Le3qRY1/cZvnMZ4esXgA",
+	"jl7kzaTnSqZG8eCCpMII8pDLVKN50JN6wBMaZ42ce0yRPovsrMB9oNYiStnE2zwtvA2Ay8QVT4pXTIuU",
+	"qTnZVGbuJLbs3GNnnt8EAG/gBE7KDBicTTqnmrSVvGN5B90LqrfgmPvTckIHTKP7krYw8TTL2irN0Zpc",
+	"kLUztU5HcvdHctXTdzSq3r2n9j0Ggpk9rwSu3fqp3YA7fcbZhtvFLNmnV/35uJh/Y0BRQEY6TLLZJg8f",
+	"1y4fVQnkxf+a6gRaY7Qc0aPTW20yQZ/QBIgeq1MEG17hKPeILMaQgRNWAmhH4aIIZd/G3D7mwSZjDOFG",
+	"/5NpEkrQtPx0V1Y+/i/cHtuKT/okB05yYA9yAPhS6T1yYK6NDxn2eh3gvY+dKGJDHjLSpaCfRcQa8YiF",
+	"stOJuWANHx2Ghvdc5R281u2HDLpUg1sDO9rHMfwRGPYUFZqG5tFV8j0Ne7cCs6qAorf17u2Hjy0DzZS0",
+	"BjTptSBpZJSLm2KU0hjHLSMEWoH1Q3tGW5vvBe1Y0xhaMIHLOY6tI5zFncataBX9+q2AtMo8/falZn4O",
+	"RcrwYdZ4oBWY22e/45V91m8zhdea6cGfwCeOPyqmw5Q578jUX/Au2JQWPtVMmRU7M/BHw0S3cjlqxvKN",
+	"0MGiW+Rh67/1wQfZemTmGXPF2raWzVzqMutsctKtaLMeF9jXCpT2oaXzdamCgVlcSswSgQFupnjUk0as",
+	"ss8JfmiWBxLV3livEddE0yGLSCpipjVhWTiba2RSRg8zxqCMYO74YY2tw6pDeawD3AUDCeX9GtPYqDbT",
+	"bl/h/OLcPP88cwe3GuRx7dLSX9l5cumBEAbhWgMD9OPaY/N/zwIMe2RMzmmcQN4WuBvwMQ9uRVtG3Owy",
+	"p0aY18Dj+gAcOKTFo5Yl/aJEsQGjCdG0wwIzbTAHo1mpdyh+nmN5zT4r6OzrYnaUrjQqdkNVgkrb3gyo",
+	"FS7rgXf/A9B4zz4shPXPq0k6ij5LetK88EjxJMFkqIIj/wcqElpZxz9+r6f7ogJKd9KrNCrFkw5al3vN",
+	"lV/JyEE58OlZfSpol4F2Neu553aSPQgVBmLxpLyUO1ueQlunBohM1P7dIzOcwr8vKK1hTy5T4Vjb2I5b",
+	"Kpbjy+0KsnWBvPT6xGIs+MAsH+3LUgOdEcH5c9HNteT6lOlQuSQiYP9DDTdwvvosAzuTB5XdR0lwZyGT",
+	"PSQecdH1IOsJe1cLmIRURTBiGQ/ZVlSqH6Qy4hDEpg6pQA1ERcSmluNgrjF3PdWMxIwOQT4YLasQNqmi",
+	"PHLqjSvSDmVkU8o46PuQUGXTwAOfmCVhJR2bJD61rFYbZuJ9DiNfUOWqlVaSFwk4KBuVTx9e1Kuvf3j/",
+	"449/fPnD6z9+/PQ/L37+hzdvPv14cfnx3dvn/+v//P7x5T++/eXyp7dPXv7x3R/+56fv/9fl969/+fjj",
+	"22V6+RbH/RGefUg1NiuHwamKlsrYXS4mPjNo7EK/Ky/BTzKOmJqVeYQnAdRLTXr20g1XwJgjXpr8+gn4",
+	"W2AIoGVy/T8KppiKZrnk5iKKZrGk0XxSIGhm4opOdC5/RnZQDwSv1qgnoerEqI5wYWD5G+LYtwlruCwR",
+	"vCVaO1Aaw/vcq80f3r4zUNKRKjTaZWtEleCi28J0IXvFA20sOvMutMugbKVlHtXKkjfxnhziu2GPRVXy",
+	"vlg/o7FhyrUPD7fTxJqHOD7MzYyjPPHRrbi/aGVWNcoLP93HFQQ2Y95y+Nc8ohJUzuy/cHlQOYN/F44A",
+	"w/6BzDCjYppfdUIhEaZsLKlman+1GrA7K42LqwDfvXFRr175sb2mitM+Ja+0NuYD7KNKo1Z9+gTzWMw1",
+	"9lhUAv8mC/nm6pX1oo5uE++cDcgdntl0QBCAB93EXDyS6o75jVnit9pOhBGQZSaefkgHTA25lioDP59Y",
+	"j7aVIpoxBFZb5tfJXRbk3s3IAWT1Yoi7Rn2T6o44PqSM80tIAGk5EpqMWRIQq1qZ+ysZM3erEX6F0T7e",
+	"lSoDruacTxYfcm0bOuZ6T5lfDEz6MkQaS8GW5I0D38snnvRI6yY0pnEDnDPnoR62AtLKH7DPZyIyh6yF",
+	"OfnoeaFED8wW0T3GEnB6KDnS0ODKufZ0ohjtgyMD3lInUkaopbNbgQU71+ZGcB3eGfyl4FF09QAuSoL+",
+	"q88D8yZQyuACLC18IcwRanEE3GZiELdVJVfg1cGQjrwVfSrG9i6aqFTMEyKnLKJls4gK7v+gclb4TaRG",
+	"XoC8cT91ZBzLUTpwcYegcjb5p1USk6YLWRwrF24680lME3QXlMksO2xHAFgiucwFZ47wbKHxoS4ExhvX",
+	"xKZJzph49+FURpJ9htFAjY1ndqpzGdkvzXo8PBVp/WWHWALX0tysjNN+uQHkvjh/DpwCIUdi5hLAZ8vq",
+	"DYs81JevlT11woRb/9nAC+crC1wyPRcLFLlm1S+ys7FZyHUvAiE1mbuH4kl2UHCh8LRCDVkrZ5FT9rH8",
+	"e5lsPsfDR0kYy/AOmFBVKojBdCNabcdi68UAWRwRKRqEas27whzkAA0e4lScgAxiKox0NCBylg5cFRmG",
+	"3lBuGZvyMHIBV/AYtG0/Bs1E0pxOqV8kIj2JsNmF9YtVQtcQCreQjq6CF/Dp4ysb0m66CkFdadR8lHve",
+	"EP3pX1DXNitibwsaEjyn0Jyjx7u9KfJlYU5SnM9hH9H4rskF5rEDGzTVmmndx+ldgFNka3mIRiOx1kBQ",
+	"2GFDEVXNeD73Y4QGfSY7HR6ySIapGXg1p6n14yr8C8SH/rklxPm0z8DdaCOkuVsETmtmcQy6HfucwLay",
+	"sNTmAutspoCpUqZVFg5H5ctthUe3lcbtAgv/uH5b+fOtKJzWaSvJzJt1nZaOyWm9xXHwKMAtHeCa34pF",
+	"DkKQ3/2BWZR7hwcuXWqUZ+vysV5e2SGhjNO+gBCsvsYCLrAUfpVc2PjtdSuwGI3LoVJhF8wsRxrTklfe",
+	"qS05x45EWWSVIpv3tEDym/kbKvDrp7DO8tDfkEjRTtKw+SS2JgI6/oI04frOh8rNAqAqYwWTZXxxCQ9O",
+	"Ha2ST9bnj7Sw7t7C23HVrGI549dyZlBWqgNULL4+Gp9sL8KaG/THuHp9Y3eaGQZpmsUV8WEtZ+83J9x6",
+	"eNsRZNkba2FM+kgLS4X3HlIjR3TgAvaUaG92OxqcsXly9hAjXxWPWKs6I5j9AvWh/YWyVxXJZZ2gyuWK",
+	"PwQfFR2yWKP1DlsmljqB1KwBNYtfWUo2bJpPdvEnl2HKc9ZNxVHzoAJ4lUYfn5vza/XTcsxalPIUHrJQ",
+	"Zjzknfo6WPbZAKiEcw/qcqfIamXQFMx9r0Hn2BNsnSa5rD3N8ldGdOzSfHyrUyx7L2vJ3WWJPak7D5md",
+	"FOAjVoCDNVFlUxmel7Wn0yftdc4490Fx3OW5Bx0KMs3pXTobl/ZCwg+p6SUqFvrmnDeKaJbYhDcSpYyY",
+	"fUWoYCOMBWtyxwaJy33ocZ1INa4S72TxdHx9esec7yBzppfRzsAlPaoJtF4pZ46hkCVqHo/ZuYum9uO5",
+	"WE2bccn8C6sxgOtnMM9/X8YkUAID8DefO/4JPPSAnEZ7RQZF3u0llSWtUxj3plIrDgMqdqRTvMDDMOvw",
+	"LqZEnGPq9Oy42FubSuBoW5ziMIipwDYVVpsABWJmYOQmPMKWQUbYS7HlyAg+pBJUzvxP65dcO9d1yaLN",
+	"GJ/5aDMObLujcvT5y0Yu3NSYMQmGntfmQMmuYlDnEGGmXqTkYMCislk58OLrCdwZQN45hJkcpZsUOo0p",
+	"cHPabZFXOStBpStpvOi42DIkV5fmjNrNsDArllfysiXbtaMTEWYfyQ/NDo9nqFdQgmDPAzY/OixFq9SV",
+	"VVB5zIJabl9wcAVFLndCu4qxyBiCPJmjBc3z3uDK7dWHs4EDueSZWWFv789dY1foa+1fM1vHuokiQoU9",
+	"wlhGBqfASdK1dK7zL/jDvb1p5mpY1rHiD9EBFrSexN1abo3Zp+9QLZY5EhEdDu5IHYgoLG3C4kdY0oXF",
+	"H9y1O7CUuzo+Yc8AjIlw7ZOSwIkMCFQlr4Sbx6ET01i8wT+zCFKmO1A1AkTpoexjRgtPGlYfD6D9INTR",
+	"Yr29ay/Kw95kpi7RjGkU8lUyrR+AO8QpBh3OsEEiDGRbTpJVlYZNu0qAWrWIV/UChcE7qjVkIFJ9B52x",
+	"VR5AwJRZSc/dk+PkaMForg9lNh4tKtIHAyWH4K6fIchfxFKnimlMOMI8KcgJdrveRX+zVsB+xwRZ1MWV",
+	"i+plnC9+cKfs1C1x3Nkk7ZVdHnNzJd3myhI2vw5yucgoX3dcgDmIx8PsUDAsm1wY8ZmJ1Rzxdip44roL",
+	"9JgiGtIcjHB8w2mfjT3JSTOEpiaujE2Zb3Y4y1UiLsGdUlD8/Nf34emw22Efvo5ZNXA0gY5HLCKUaBZK",
+	"EU13fThIZ0fLBYZ9okkjV6qBIT2IGWMii2ueg5uvBZ+0qqRlML3VcH5WtBFb1q4wn2ch0ewqV6YQ5T/G",
+	"62+IPQ9AY+LEAGmPid14Z/bz6iT5dnbxRO+9qdjVSq4au/X2m3BjQ/hDnhijEMiudZKDkokVzXMe/WOe",
+	"6Ai4VoC7Y0jD1HoXVjmJe/TMuAUpVcgyhfOrdM7oO1e8RLN9uab+dv7FS9uNuGWygR0v09i3KaeDjR3D",
+	"Qw0rz+kufOjyvNxjkx22Mp9Ndq631mL4fkSxf2d76iy8oymamSXtoJpl2c5OTINRpzNdxdhyIOqr5PnY",
+	"62I27OSziqFRe09avefh44uLR0Ehj9m3mPrw9h0mxjtCzwnNyVjWkW0jBeRxFuoavqDIXuHakkBzreU5",
+	"PO0ErKdO7Zu+8wbDfplbQoYJVISRKE3Gq2lRLx1fyT7cWkcJ4A5LJhUj/HNW35p3PW5UPzpX7FcWJt8o",
+	"mBHUXnwfUlukCZYdFkx8VcCFa33CrRNubQm33sMG2zxsMect2SPP+A9K9klrwETERbdpx9MKSHsrCHGD",
+	"fdgfYLm4c3SQNtPJmXOYQMdzvC1CCheEirElIAEym+u1tJsXmal4XCDxicUxcaWwy3CP5966eDBPyc0r",
+	"KzEgsPxOWhEGvHt1dnzu+8ksZ0bDXpCxQ9saqGXCbrmnHlfgTSdU7STwlj2oElRyj1088JZbWp/1DK6q",
+	"8pHYjxYMvBnVsAlf2Vbcz2eBK9qBYjQXE4C6TyMRWLTtFOdcF0bvvHtBhZAJ0TFjA9vTGQ6ikkBqbSAR",
+	"Z14uV3O2FTcmLJO76dNLOp+G131BKt6FVRIsGUl1t7g/FAoKQYwOlDlbzVRnhgX8HTojuLaPlUalRzMP",
+	"apvLgR6HPallyLGULtv3M98xyxixO2XnUUd/0A4xx7qIAseRZ/0WGO/Tdsx1D/XcfpFSzoXu7Aatkhtb",
+	"h9unY6RNs9KpgTozd1KKRaSf6oS0GVHAl/nQM89TR3JvGyG0zu3xbxnl0t7FUtfDc0YUc74KQm9uXdy0",
+	"RIQNXtxEe40groh4S+PMshix4oHcY/gxW8+vtaJ/XvqYLesXpFDxvLaOev6lkA+wgShkfngba9l8gMqC",
+	"056mpeKzTCpmVy0TUjwpIhOKSFFVdUfig9kEmrRpFI+viU6UFF3SoTzpXRdiwJoI5CRfSo+5XBEhv7bk",
+	"+Tlwc0Dh2Pwoyxz0eZDbUiJ9y2k3QIPl6Ew0+cOHt28I0DcQSKWGTHvbenqmGjVPQbpBSgKkyzR/bjOi",
+	"024Xkg8ygvTIzFmfC2o11WEaC6Zom8c8GaMbDjijcGf6IzadRV/U5TpSIb/yCM4bDn+FpPo11LNNJ9bn",
+	"BI1OFBPdpKftEbDJ00YiIwsBI1mL/T+vbNXsK6P+mFGqVC36QIfM1alsQx86p31mJNiXrx/VZmRRoBlo",
+	"QcDW5VISyoHtwZZAdzCeaDKIacgQU3Jogs34E7TfgFKOAcmpngou5vm0IxthbDODfbAIU9C0UIzAfHNT",
+	"eLPbIIHXeT/0GLSgsMTmmCLlX3NJS87MRwYAJ/hZD35gOuE4uG27XfNsh22MDxWRfpCKdKWMGl7TEUhT",
+	"SQTwV2L9ojZqUisjF2oBS7MLYjoTMctnMB/B10dUZ8oUlim6kkbnfnpQBl0IjQsrT06rk6qgR+EDofQy",
+	"12sBej47rPO2lldE7He8abZsh+cjhcdyTstVrcNV/WE4h/tKyfjqANW10N6cp4t3xR5zMT5hcw+faJqj",
+	"isd2q4KNLJ3tr5IL7enirnNEt23Wkco32uPJBBXvkZLsbjARBFZ5PT673YLXKgyaThscQA+an2iql/fi",
+	"m8NwyhJZrQLITJ6R12YlYCJXBqUkoWFvforIUt2SrpdIFMk9+1ShvbUK7U1mhmTbZWZ+yE2sZb7TF5T0",
+	"DyWP2KwhuEZU/qJ8FwB7oKClSrDNFiObSNG4PKtdfKw9a1z4yAiPmWsYOrCMGNVfB10AGeANbdTrl7XF",
+	"eXvqWRzDZeo1dQikTDFtg/7pmDegeXbEqevwzfu0y85/HbCubfLNhyxq6h69uHpSaVSe1C5rl5RdXLSf",
+	"PXv69Em9HbLL9sXTzuUlY2G9zb67ekov6pfh0yfhs8uw9t2TqM2eda6unob1evjd1cUcymT3iGedp0+i",
+	"2tP606ePw++iJ1fP6EWHUVoLr65oVKtf0ct253Gn3r5o19pPLy7CqH4VPQnrV+1ap1ajtafmXvyfWaXx",
+	"uH5x+fgqqCS9tN8WlMfOpiuJqkytSTowwn/JMFiWUhJURjxKepVG/Umttl5+SQaAB5Zb4uMBMEDkuZtK",
+	"LsnD94GlmNxgVgk2DwSS3gFV8EYt89ItVGg1U8bKhnYtRv5T/H+l+JC5oAgy+2CdOBroiOUWYALQc80f",
+	"zCFv3Io/vPv+x4C8e/MjGMKfWPsdgXOnA/Lu5Q9oUr9+dxmQ149vAvK22w3Ip5tfAnPla/jw5vV7omUq",
+	"IojcJPSOicDGOEDQmAEZALDqLuFJ4Bo33grzlg80eYGDO/s4HjAM5QBdYZW8gqHAnYEkWrEzJgy8R9B7",
+	"0AzeSPJ3b35skHRggz8QdLB6r6U+CllAIjbkIdr7Ce+zWwFoH9I+U1RjlMJXhvSvXYYPzCVONHg3oBLO",
+	"yKnWBCK1HJN11b2O+QMToRoPoLoWZoMnJOZMQ4vGG6LYgBmJ46ocoDVPi0fQjrGV05nP/oGNW77fJVxm",
+	"F9Rz/mMrRts1y7xgrmsk7i77vpAD0GawjcCFQjUJQf3pTOlC17diTgIRTrXVtGDY8AjzueVYxzEaq+TS",
+	"jYTHWeevREoSU9Vl5GG9ViOv+fPA7j5ycYW/Omqs3P7nZhkSkshHZnj1KzuCcdaDGF8YnUglj2X9QTIO",
+	"8h3SjcTBo2GeA0OwVztuL/PFIDdgLsiAf2axxg5reJcexZYvLbslglthHm++Bd0pc8prce6mltp2zJRp",
+	"t5f4UZqXuLZtL82CuNuigMAWa7ZTflnzS7ysqMhuN72rn8YJN2f83KzHGaouBW3GvFKlUfnv717+cFav",
+	"freEslAQWgNlXjXhqFPhTctcsB5acwnjBfCBjkvYO/nerleoBN3rjXWvtKym6t/5S6VPP/8MkdVK46JW",
+	"K3mC01hKWMEnQIwjhgVmA/fYZ2pkRJ/GjfwBMytPFUPQM9MEJxDlTAQ7JkmYMvf/v/6pdvaMnnX+9OXJ",
+	"4z//t9ImXJmx/E9Od4f1yQwC2YbaxI2lxW2YjeGkI39rOvLy6nCpj8bqol9zYiW+o5eviyjdffr5rA2i",
+	"ol67elZ7Uv/uifkzdopepq9S3hV0/iUHnwv1XEpQHdPoCMkKQzjW5wrfKinXV7VPx0QzNjt9My9W908j",
+	"cwKuE3CtAlwQq85v5aNJuXRpf+jzBf2++CaH4woozxDIj7UsQyAPclvKxPzYy2xLnUC2ZbHBkrWE0fk5",
+	"k7WuGMlHIwzcAACqvt1dQu8YAq8ZoVkyNHKWzohcw6LZdEbkJPQF4BEjF0sGnHK+tj1kPN6j2xxldFwp",
+	"FqJAhyUKcENKRXKiYmHUWF9JOc8tVKmycgNBYVCMsnYeVFnq4fdIiazvtDleVXJZewznzFxlZnhKfelR",
+	"jQ6eaQXoXp3HnOjajPOfcy/CJxHzudBP7MnPRm0j7fD06QMdyZHYgJMCpmYhJO4scekbKVgeKhY+eYOo",
+	"Uzx4CzXUTiMuz/9u+S+iZvV3xabXBtXb44Tp8sZRM29Xqhy41ywc/JswZIPkDOZTl+zleETHumQM0y/g",
+	"HDIvuR5Icy4Rt0rv18qOVMuTblgHzrxnLAdTF7Unh7i8ay/kLDAprqxbDzwqZVk6Yc/GK8z5njvzZhyP",
+	"65OzCY3aBzHlEwJqkZdwIEZ0aoex49jTS4tZqyubU/bv1658ri86Yy7u9L7yeHeqpc/M4x3lwjmaGUXG",
+	"yHE4BTYW1NIqbFmFBmCjSl4l0PJeo86djdRqDlyTQaoGUjNbesATwj4POPRDAAa1Ho075pYj2/E+47F2",
+	"gT2I/aXap9xREnPBXH/XRFEeX8N9RaSzyFJuKHxSuejTO6uJ4LtCGI0KzKmrEmSEMfoKXKl9vEQK5oyX",
+	"FZQXb7Z4ux7f2ykxdkrnsXD7d/qZi7vKGilvdlGQNBu+s4KtbwaxTAn6ki4ru09KvR1X1tsx/R5BJVXQ",
+	"vTZJBrpxfk4HvGpvWpWqa2ACzvr5zR9f3Zj/wpsXN9l/q87DLIlonnVN7hgb2AC7ZqFi8NPIxgPh/OxY",
+	"xtzAwFBUI0mYkCSRd0zMkzO6J0fiTIqQmY/NPG/Casm5uWbZLQnpS52Qy4uaDZKSEY8wuNbj3R7SVPiu",
+	"R7nThAhCtTdkchHkJU/wAl7aj/5NTgbGQRkYSW5hTibGycT41k2MG6L7Rr0Z8DBJFcurdCc7Y6t2xpAp",
+	"3hl/w4ZGvkwQUkRCKh5kAtfmvKGmrEkM1Xjal7hA7tTDZzUSITITe2geoaD3yvZU4IbfE3wwy8JR/qMm",
+	"UN6/0BcYmmFjCbALVC4aY8AdsKkYw4qVMqdQ8imUfJQ5MEcZJxId7tJlKSIH5MhiVlyRlDzdcojIgNu3",
+	"K31e5Uw7qNNONBjCjviHCNmW0bhQzH7t2faRU6BjS94J7STgr8KcWRBIU5LqspYXUnMj3yuUWpov7lmQ",
+	"rEun8dy2UEgk0bLPYPZZrNkqfphfzN4+hbXXhCszi8XQA+nTCPytTKkCJ/8q4FSgop9dcvmxpH6O2Dq5",
+	"aEEu7udMJ6/8k04FllsqsBwoGbIoVUxvkA/bcoEU2bADQLxlm/PaDARe7CtRNq5E8W6XqcWrQc1m9o0o",
+	"m+7rG+Xo7hq8rTQq//jmpxfvV+LG7PE40k1zTHSlUfmJkRGQ0CWSdCXpSfA7LUJyaZdkoWuW0RhdZ2tI",
+	"uktSJQJCQ1COBGdRYAZqFi8VYcwWp8hkTzMD4Pmrl+YXYws2qZmEv/0/Qxpj408SMRL/17/8by6Sv/2n",
+	"+tv/lxCdDv72n4qzVAGqmIsQMEIpNI8symir1cCwUIxzDW0PoVwMprjH+6RNwzt/H/+KxZcy21dmoTig",
+	"QgmpAsy96dKI/TNI26y3PBfNDh1KGOGACmPN/NMXt4tvquQ1/dtfu9Q8VnWp4NpmfVdecsWg3zlRf/vP",
+	"LpeCxgwmgJpTnNjP7Iww0aGYeSzBI/uiR7mCgYDQd540BqGxHiNdyTS8buHlzDv8TNt/+0/Q6ICWNNc1",
+	"/7uz2lWB5Nwfe3eYGhWd6oRyQdsxa2oZp7Zf+1L8oRfr1anmJckBsqAX27vk8Bgp0XMdYQ6dGv0mTzRD",
+	"Hj5/dfOI+IJDGmc0mrBR22NIBRMsNpe+fBSQHosj8+cil7pioVSRo+N00VyE1hzbFE8g6As628OWg4sW",
+	"tNVxIOXCzm5S8RgWGjDfCksRQ0lu6xK3da2zNRU5kMOcQTNJBkDg3sDrB+xZ5guABrRLudAum04xowmo",
+	"B0bqxjHGudxNzGM89agxMkWir60egQF9QWjoo/0jysERbk7wrUh6UCaYFbShsh64R2SkMniegQTnVsyt",
+	"7MyHv227IzMNXUYetoRMmrQJL916lFUxemu4kOeXL8j2Lc1KahNRoOXP7X6J5yfFeEEy5YXMJgTFqvh8",
+	"D+auBJf74agvLPzXylA/n5x+llRYmSmnaLmdf/F3XJuqfuKYrklUf9KYTxrzSWNeX2MONoS1R8u3vziC",
+	"Hk7FV36QJT72PGZvqd7rZ64TZFhRDJhSIP+KklFPxmyK6d5u34bVJZFPsazWa2FtcLlar/U0xE1Xei0k",
+	"eWZgworG7B5KwY4VMGbF99BKo9nZK+zRHEBvXu06x7vvKaK3S7CZEc8jHf7ZskFn0+9CdNWpUJtriE1j",
+	"A9TjUoZo0FZRiQn8HzxnEBxRkvQgavgQUk7HLmwYAj0r1XePgiJhFLgoMFsk78AILLZZ7LNuA2wXghpe",
+	"kLeHnQsikdAEblGgw3feDNDtNkq4pJ5bpu2thIqbb+x9sk9O9snJPjlM++SlH+GhaxrvwY9dEBBbUitw",
+	"Xb9VtcL12aFACF9sszNXIbgurI1RLESks6Y7eKuc2VPadce3wfAe9pkKyyLiH2+xV/H/lYjLb1dOHZFE",
+	"muqXvVmxU9+Y2HH9Jtw4D134/CzlHYEMVo9vEJDckgTaY6LqIZi1UKwAlLpmuwI5sZkRtAex4lpIMqLj",
+	"XN3yhCyBlDmpSJZAtWKK6TGajj7B9G1GyguCYHGL8BfJo/d4m6/cDjwJtmMSbICMGzenMLeyOfvc4AX3",
+	"3U8u6SzYmDj9BWfl0KUoZlfnfJUM3ikqS69eUpwqRu/OujHVeo8ttl5BW3wGcQ4RjhsZXbSlCZF5MjBX",
+	"ld+TqdIZVVhWP3HxOOO5h7+YLclF91FAGLB0AOk81wU2kCCXo6Q9yX1EE3qWO6iy0+EhUyRmVLkSQUt2",
+	"jlK2UI+AXQTyQara46whgS/ozfUJhASoNushR6FlgnXeXMxM5rl6RyX7ucqQ3BxphsTZmQV48czVnpAO",
+	"G5FEcaanJTfshx9hO+wz8ymr9LDk81wYbJNCh1ym1mLuST3gCY19NTc0BeyziIdLtlV9nr31rlOO/JPf",
+	"o/OkBKTe20TEr4TCuSx0DtMAiwpQhFGPiWNRHkDvphTmZhnK5lCKDlNMhEyvnoHk2nG9yN3suKpFzB6M",
+	"0ngX9SL5R1WCSuHRZZUZ++xPJcWQiSVjF5vUly9wGyU85AMKDeYWUjRfKMk/n72XaZcRwbugOQvBUOp6",
+	"wqNPmM0LgkKQGPpM0g6Lx3bZ/KLkXuPZx9qz7DWWdHyslUFfPF8HlkOfO/hEimnO+YNMlZ+TbV0lH6Dj",
+	"KNo7Qw6UCAMmBzHDtHCZJhoIlAxO0D6m6OR36jwWsmy29qpYHOzBWvFM7CdRemJBv36dZVaJvpEUEOPJ",
+	"be7VDLGcTnL+Jftl7SzpqbO3axqPkzjdpDgNNnZCjzfBdt5pO5yc2sIoSwIChTO+paxabF3ObZc7yP9q",
+	"FHJpR1Rj9Ruo+CJkcQzx5fkO/xy1ESUdDtVzClpaU6LSmM1rkbCOHrDpxNkZJ7ReW18u7yVF9ugP/fxM",
+	"2e1K2XPc/3uKHu4WLWbS3IDej2EVYxS4as7q/aCxQpQQv7spUNhTpPBDj5GYdZB77g2nfXPnFXV53IDb",
+	"CBue1LaT2rZHBIeNvX0E78k4+nbxe32ILtDN8z5zOmOVvMEAGga1OhJ7aLfHhCeaxZ0GCWOpzedSkURR",
+	"oTtMmeFmXiauHXsAxMzAiTwtEcwCHqc8cNlNLhvhPYvICyW1JrGUNjpFSYf2eTw2E/eD4hEdF8oPFOtT",
+	"LppywMSqEuQncwBO8uMkP74u+WEz2LH/cw5q166SmydMcqrw+kHCV7mbHVWQ8CAZ5fYbHczJ8YWRaBFk",
+	"6yjZ3wj0XcLcQwBnKfiFioMJV8iTpVEr1UwtOjf0YsPBwuycHViw8FNPYsIRLIvtUX3yYy6m2X7sMZuz",
+	"5fLCgnxySIeG4LpAms8Ag5Ute5xatpCm5XZ3C/OpLImVJctyLg4XGh3no6AuiYpk3WCcAOKayCFTqDin",
+	"ImZaZ1+nYQKaAURVbccOJTE/E5TiPhW0y/pMJEEWlIW0t3yCl/lrP1/SC6p5LEWXmfFQ4bPfKOrlD1u5",
+	"NTEjb0Z0rFs2/av4Bo+mZRa+9Ud5QFHbJTFlRcjYXyw1G8O3GkuFGWCQPQn9X+X2vQU5Be/8S/bLRiKu",
+	"uQXdh+l1UlG2pqIEGzvWRxuAFbkwwUlzKSWSNo8vTFLJ4wuQs4sOQyuC4TkTX79Xdd8rOEf19RphGEvt",
+	"Wav6ruxgmq4moXdMYFnQ6gXgTERTguxr7jZ0Eponobkl3fYjvWNFqemKEVdTapmvmdyAZ/L73M1OzS62",
+	"1OxCdrCYyx4J/J2RQUxnDcZ8hEJlDRlWeHZXQrewsoeZj5Z92D59sNOgezGJVvaMLImU2bdy3EQXyE3k",
+	"Jmlh2bDotebmbrkXblI3ULKrmNZIAuV/C7LEFKs/6TSmSdbwlFDS5irpkZCphHfM+pSzQ17iW5dIhott",
+	"VntkcHRgDtyf5Ajr0ySNXYsEqhn2Gfo1jbplYajDqv14lRDNEu1f44EmbuMEZATNbcE5GEudKvZAE92j",
+	"2OYVX7rPQPKGMhWJbYtQJZ+g2RLVdg6QguKaUGK2nSKZrMJKXKgNH3HNiv5WP57YyElNqCU9miSiyNJO",
+	"VYpKcVvJOyYahMItCBf+naCyBWt4xy7rwGxOW48beH8oTRwgZ6OdV8qS7dG9OkWXBqTdYMaKx31/ztfc",
+	"cn6jztc/mKNLenJEOlT5kwREMmFvjfB6TlE9/5L9shEPa+EQ7r817UkBOQwFJNjYwUdLM5NsR+aiZfnz",
+	"cbAu2sIoSzxsBdDYhY8UcxvP0sFs0/qT52iebja5cJdJsxI/wLPMo47K8I5Stn2bGx9i7G3/0/pmeL6z",
+	"o5R3BBoNkIdmK2HDMMWITngckyhl5GGHxpo9mjHySApW1vKxLWXMqNhsO8ckYf0B5DD+KdiIuJombMZZ",
+	"znkIL1bxUXYusqPXk33WBC6uPbAGuLN1gH33MojJzMhDNx1fpmyCNoDrwCW8eESYtPAMUpKWOSnwMRUR",
+	"aQnGopb14foOe7avObTKviaaMf8rmolZZo3PJpcDJgIiBelJTHMfUQM1RsMw/1ojdo7JOM/Cc7tnr/bd",
+	"fUdy+pitdEL2Z3j5Wf5Gza53MRVZo0loV2mRYWWLK8OW8y8dO70bMbdyJ2JNAstvTpYFGzoSx1uwP2df",
+	"H44pkh9kiSWSO01bKtbP12/l1FMQbdpaFysE8rPS+9Wl2qYL76dP6GXu9Kyo6O2p4P6Ij+w9jaliKgQ0",
+	"J96WVDrPhMGXr/zIz0zuYUMeQSq5Jf2kTnUFVTaWOiFmq9IwqZIbO13IwOWz16OJWIp/rXkwUlrouQK8",
+	"0Ch6geOzozuWis0i/tQ/1q8y6d1nSU+atxv00MwXMmGOfT/ttxn07tYjnkAfQdnpLAFahdlaRvs+4dYC",
+	"RYJUEIsqZlNDBANzLaB/+OYhzBmq3yiEfWCJzpAHwqvWIRilLHBN9T+8ffdAk5Ai0jn+ZsX13TV+OVVd",
+	"JhICfR2GTEC82Gw/xqCix96mwxXQKeOuwSKBHu/24E7FPMgdIJ9b+c2oVjsuV0efzGwENDNfaVSk6Eou",
+	"us2+FDyRsBnyJesfWJLESEM+YnG8ogMC53GjnfO+eRhMsFa6TBXYPAbusevKIahwYSzDO6JSoQnVhAMn",
+	"fI9GoKG1GRPTGdorG3Pmi8eINz4o/L1tXJCMeMiWw4tNd1X5djHCtpPIwGFj7SQgUWyms/Ftx/ZfKMmD",
+	"XSJu+iM85ESjcMy5yoeVPlzSvzY/Lz9BK/pE0SGLfUv5Zblo1kiwETJp6oSqBOIhuw6lmuN2gGHUiUTc",
+	"oyJed2muQro+odYkQiuV0K5iWOnFk3lxyh8xp3+PMcqFzsmSe3/p3bm/ECYswFccvpyhQNxEkUsTBSMc",
+	"k7WtiFhDczj/YpMc1w9Y2qOx/8zQr1m2BBs4Kscb1rQVVQcb0cxXfBXN4qzgaxuBzFfCQ4JvzmYFW49i",
+	"t2ov4KrkJ5t27lKCIOUcCcvjiLTHuRxRbXmIXYbRhAHt/HoDXGDQDVwzQqpXCJiuJl43HiwtwYsB1Xpg",
+	"bIAVNLk9xUmP9PzPj5GWQ8CCIq/HdSLVeHaicU+SvhyyKEt8MxqkJbjCVvIS/kV2qFFvXCXv5cjGB42p",
+	"nY8QLmhd/2RHdbKvD4emcJ44bo8Xrsqvr9IvGOgLfBtZYKddWDuJzA3kSCzBHFDPl5C8ElmTR6Rxgyo9",
+	"ETmvRF8KkGuK67tmzIYsrjQqfRbxtG+OpcwNXDSBHhr0l7blGq6sbx1/VFRovq+C1XL95HtwsiV+ZIdn",
+	"JS8IkDvh855psv8APIJmx7eqpBBssC5/nVARaVsykMtRNrvRYE+Pd3vVLAMZPrK9YLWtjy3h78OGrlxA",
+	"j3ZUX8wuXiVE6fi0jy5MkDv4pcVh9bOL2nK6z2apsRd/7jGpPLPylI3agIn2K+s6oOMexlkmUpEWcim1",
+	"quS5THoAjag1yQ7kL6C5Am45I2lGMlfnBa8S5SrfzaQlTGDpOxJ9Qtl5ivuGXQN3KRdds+oxo5FvaK1T",
+	"NeRDqXIgwRMSSYZWUoejZ1CxDlOKxnaIAyY2iBHwOkcJEu9Zl+tcOBG6cCrFhwAabm4XVnaW5A19DTv6",
+	"hCj3IAodDJQcTmEKzB6h2SEhXCSyYK+vjDVCJmwH5Ztv4DHHxZkkwzBVaheGUu5JxlIq/rpWlPIm1nLG",
+	"6gUe75Ie44ok7HMyY+CWLrqJXyy8gj8EUAAabLWyM016Um3XgNtgV42OuZ9RXP3c5Nd15t1hGcyZT6BD",
+	"v3UJKhYyWNNr6KShYzZIII2suocgpznMBxjkBCg7niDna6ruWASmjddmeKYgWc7yjIe8Q8OkzASaSGgv",
+	"9qme2aVoTqDULO9eA6Wzz8l3jcuVz8nSW3x/kVJYgW+00POT+SOhcJrX02rOv5h/lgqQkhsrHOHxcFK0",
+	"F5NGuJtdNzOMag/OmjWfJym3ESkXbOC8HW+4tfz0HE641Y6vJNxqz+yWwq3PoQ0fwUNGHj6uXT6yzgme",
+	"EE15RNqsI4HahI41oX0Jngif4adn5Sf7fieT4nf1EtTV5PCmI6pLnNSYJ0nMVpC0e4uzHunBLxWc30c8",
+	"2bDcPHe7fnaWsmDE3GkMOiYUkLEIGwQt4Rn4xT3mqBwEWNy4ZdcAPsRY/vanrcZOHfguLPntoBr1leS+",
+	"2RXW3pnzrc0YrHaPHVyrM+oObV78fMOie0Wg2l9V1fZVmVL3QVGTAQMf2H+HXGeajWtFzDWJGDBGbaG+",
+	"aj09ZU/xkOcslqILwaWCH/1Iqqy+JsXFVlgBBjrv19rFVZB7s+8QKuR1tqoTDQ99ysOdkCMRwJ8g7wfI",
+	"vJfpg0hFlE8YDc2SCNsyc+Ji8l//8v8CStjN7oonMOJk5j/iHejqkpA21VyTh61z/JTGuhWQOy4i94Sm",
+	"HDKleMQeVcnLlBFjsWiiUoHZdkKOfBm6fZ8Pb98VaNPN4O4YG2icnJb5Qyxp1OykcdzKvJk4LyOZxhFo",
+	"UmPSN9ZZiRvUM+wVcBBY9ka9sZm+7CFu+K3q5kLDZsMdU2R4ajIMepBQxjGj3dT5vqAxkhTktRQRHeOG",
+	"o3cMO3kuB5ZvB0ygTPvz2i3W20ywDg85VQsn9LVt5yLYv7DDsSeWxhKChZoTuQLpDZGmhXkNunLz4x/P",
+	"XsCnj69wd4mmT2aoNGr4p3uGuEr+oL0ttCqA5xQSBHu8a1QazSA/bgjwXhFGa4HEAZmq0GydEY3vmtyY",
+	"NzoxanSjQrVmWtsKjcmcyC06876CJCJzVFxZwMoScBBTMT+ybwO/WBxojrYBa+vjWtB6fwcPOa64/sHY",
+	"7eU1xc7n4pKjuCb29MwYgvuwhBjabiAUwpDn4/qDABhaFtkt52OHtvvWbuqPbwYDyUUCOo91Vnpifct3",
+	"WciNrF9ss13A5SoVZx4sLavcSiF+rBryUZkVmvwNxk04FNk9pPZcpAusi+U3OJWdL7Jcyzw253Sbzva1",
+	"DTD8HnIYsOskESMZDjBJxKNrkarhoDNFfpwU0KRPx6Cgo4zgSZW89U22IM/Lkn5DTi5mI/u0WTCf0HIC",
+	"FQEyQTNKcZLpbc6+VAxVJ8Fy9lLOWnIVVTxmvpiRfeY60fPSTN7hzO+3J5SeElFrSxMzpkWwCcdeenyX",
+	"Pmj7S1WBVSw54i/NLvhqa/rh7Szt63oK+vkXK3XWr+K3B2rN9JOTtnbS1k7a2pFpa8EGEPtYk52M/V7O",
+	"v3WwIdQ5dGHFCGLGFvb/s/euO24cW7rgqwSIAWTjZFFkXWSJxMaZsmVv62xLdkvqrTm9aZDBzCAZrswI",
+	"dkZmUdyGgX6HfoP5McD8mofoN+knGay1IvJCZrJ4LbJk/pGKZF7itu5rfevQIPpZ6KGDZZcGvqTCKR4a",
+	"jdkdsyxNam7ovhoUJq8Y7DA8Eray3rqOMSwAl0cUbPDvmpXYFKpwVTEHM+BzrPSy0ZGAzwvAtBvmWG2n",
+	"hO47x8pxf9pa+lSWe60XjS2sryNlVT01DvMQcMUeEJsWdL3nSGv8aEjYj86AqmHewCDNa5AsK3lmCnQP",
+	"hiXRPJqZriQ8wC6ZYBBjkaghIG1QYTLO4B7qYpg5vA5YvmBAc3MHjIbK1d2K2PRPaQq9lJ19a0tYLauT",
+	"ipyz1n88kp9F0CFnuucMdY/NJhpjoQRGAk+Ax4BuVm1Lb9NVwJ6l3fnZlhHIs71xtjfO9sbZ3viitYFf",
+	"0qSkCiCclI7v9qYSHLk5xgmpBORItq5ugueSKCEDkLVKxyyI9XTqkhn3IEKL7SnOIvQsQs8i9CxCzyJ0",
+	"7wa15bLFxNC9WtVAUrVhlNvs1JLpVrA3Q67GKR8LGx6lNQVZY4Xh7S9vnhmPidAIdy8N6JnpsoG7ewAW",
+	"pbG+K5RHTfYjgRkZjxkR30tfmNyWLIKbg5RDDDrgokG3p5aSsghAjXH0n80JyMNmSzfZm4QNBY9NeVqY",
+	"PYhdpOBOJ0Qp6QuEOYpSNIvtPN2kbPrxUMw1RoA1omlqGqVmgWZGRwJLC5o9dQt2NHabmk0EvoIW0PBR",
+	"3r/KugkxMTmO56yiRozcjYRVsC4ibk8tyfJpLFVSL8iXumyQAJvOa9Kr3O421u9ZN53/5G7aNJFqGoxK",
+	"0h1Vs+GcwHMq9KuhVBxHu6hhLfGKj/k0n4Jr/6MjjkQz3NGFk3R2729WMLXIKgM5GtWySqxeSAozGYxi",
+	"HQ3Qt4ZMEFPzlXAEKg06xnw9lSLAGgCPUNuIjTbZcgYLsJKIU0tIdI8RpVvGVnhSk9nDZHJ24PMwFDE6",
+	"8YAd3Ck9Q9yXWLBQjBJgKlXcpYAt6VJashlSBGEKjwBzAadq5UAZGXvZeIClXJELu3w+ZAbJWvt2weNQ",
+	"CqzrQuzLGuYEC/S4rWRyYwOUVPSQ2xyaUYJp7KT5XJGSZKsZF1SnkRQhLFyuW8G4EDt3Ey0NbyioagV1",
+	"GMdFDVcp1bVioG9sdQOGkeCkjngkw3lhfMWdA0p3d5ZVUXd1pqtuom1+g1cneu2JvyCoXjfty431yNdA",
+	"+BXyAStRqQbIHKMI1r6aDUUyE0CkM33KyXpPlvFPuAousHrnz+xn+nZeECQgrAI+d1HrgVYDG+R2zRMo",
+	"RhS6QBOWypguPiKJuQypls1qysT0mptrszUtGrYIcMMm/3wv4qP5s7ZMycyUbRBtm0e8f7TT3l/Q++xm",
+	"OxU328rciB3db/Ts/Jv+cL4B+lZ+W8Ww4MfyqT67+Z6kmy+roaoe04uPrVcVY7r6M6TmPdhbuSD0wE5E",
+	"YsGaA3RH7Mf3R1lrf2ql5laZmbBOQCVmrl0iLTTZOeX0FFfgIWPmSLBbdM66aREYWt5UhPQZlzLIEVbk",
+	"TUL2OI/IPZB3oqIzEGY9Gi0CyXK1SLcmDbDwqIIxDku5rj5Eh+OpaUP5vNfmpjfFjjA/CjbjKkGQk7Fm",
+	"Ex0JJpVJwEramC+9hyU8Ut/5LyT+8a0YS+B7QJsLHGMv0RDrJ6t1670XwEP8RASu7ZvJvKpUOiZ4xHio",
+	"lfDQMhHIp0EhIFG5SWG4G8y5NdZhWk9nO7h7mXim2sTC6PC+uiD8gVHknuBC/eBIpyqoGU9+2VNqh60R",
+	"J4U8hX0j4JDhcmylaouYTVIzBCEMElYEbCgmkrJagSaHOg7I9bsmxMnlCqCONfXYAxYE01E5TQA+ZH9w",
+	"eIc6TU69HvjWMLfLAtgz8CA4mRi0iKzvqSK0uhIjHn/kLE5DXIhhrO+EWlm/a9f+mCW8K+hxO1rb5kQf",
+	"sfg2O/5L5PSOR182TjxMMO9fu7PS9Px3+9d+SnGzUT12T+0/r4Dy9kM4TxfzvZYUTidAlg+xyjeSEeDj",
+	"1Ds6bfcA0O1by8YD98MuELQ0TCp2G4cyaWynxx2ruvDJ0u7qKsODSLLnBO93JLfoY5F7dSlBAec4q27e",
+	"gqppBfdC1UcoDjhrEOtqEFd/Eg2ikgt95HcCy2uNDlP0tA+5f7d3XoQC98yMMtVjfxkf9onHZFNbQ7K7",
+	"M0chC+xKC1qZQx3eSj15nz/1rKPsHsvFw7UHJSUWvwk/ufBDbdL4+D2up0IFUo37djwDyghNtO1+jZX7",
+	"C4jpGfS4VrYowtyJgH11fXn5tVdCbC8BDgCfMa4tQ6nL/UzHdzYXzCKvczXP3Hh7QiendYe9+s4u/VOB",
+	"KdcRZqAQD3d42LBFoRjzkHEZEDElbCSVNBOxYWzTrsd7XKAjsYsvoks1rSBZ0tkZ25ZLnET7Btv3nqha",
+	"Zg0HnhlspUo5oRQYpQyJrpu8f2fYkIK9Yy4VS1UgYkoyfWbgEZYFWLLlysV/Eb7dY5xaQ2CjCM81XSh2",
+	"b0A+0d0ne3hq7QuyJIfveCTyRH6Y5kQaNuXArhsLWPaRCGQabdrjBc/imStsk/FAi8c4I1LarVW9PSsn",
+	"ozygiuCEeRGyoJAFhjVJqXKiifo0DWEWUiUiFiYBlcoXQUoVScApfOwn+ZXNRv8tNYkcSRF87WXij8qn",
+	"cGndZbaLRyBUpoMghXztvJsjqXjIqIXFRTqFl0XSGKnGXbQ6Qm2SPpxd7ieE+ZbnexHT40kiomlCL3ep",
+	"oSKgJDIZke90yo0RQZN9KgENZ4WxShcBmazPFQ8HPB+9s3vVevDEPEG1h5TNvlRgceaWaMb1rHsmFqnC",
+	"w9EoU12qJOwMlTbBAkqTiBgW9Z3kkZhvqSLhZM6scCtWeGvQsMCzvgMLNGl0ApxP9Sc6DAakAqHCw8Za",
+	"IJR4VkJvEq2DvRIzzP0oOsq5VdG5VdG5VVGdawg40rYMzfixEOpCp8mJNOvrkqK0R75FU/w5TZ6keYVZ",
+	"nkqIABEvyf+NectkDg9TzC7fRqs4XvPML4DsXqOVgG6vRDO9j35hRk+PSIO3hZ6QmdmQWMTpGad2JiKw",
+	"rhQyTWjDIn0PBsdtGLIg60UJJkos/Dut0EARswWnq0u/t65DqcA68SmDMrNLQnkvDBvO4UU8jAUP5uRz",
+	"sTZXeWRgBrmS3m0zSAinAPbtw8+/PBVeYfR0XTHeut6MR8AqnBnEdv7Yn0SW2AwH2TVkBbpyx31rXpEI",
+	"HtW3FpwQMqZxQmIkw6xHkKYMrEAGGxSTfITXnQtJDlNIUob3sluGlUBKz9hXQG9fe9RIqnQ1Iu3IpGbA",
+	"fhrHVp/OxmzHM9Q6FFjQdcxKjjWMqDWfF1yCbaIRrguNmjWNhtRsaP/ssxoDSOqtAHvuGAUZ9ZhfePC0",
+	"a2Z26pUYHydizowQGZvLGmAzrTwW5wV3I+4nhkliIMUu/Ah6ZSlPJrW5qKUO4nTDBq3CK0Djg6B8DI5a",
+	"x7EhKWx50o9XqFFY5irVwqJUfYmd0m6DAMEiES1OZ7JlJ83j+e8RruVeSjVKFPDYuZZPWwh5+6OAk1Wu",
+	"V9VbhNwvKUwnXHkh48rhVmRCZqT1GOBki9T8XKjgOOmhj75AD2aKopxHJTv3PdgMUUw/o1QR0MQX4Tmy",
+	"YlZj5FgR7obNHCEzzD0jAzTDFrAFbQWBLjd3Xwi1s1LxpFLlz+z7STpPMdndKSV6NNqDVhJzZUZ2zsez",
+	"RYjyiR0Uocxz1mBxbPGdjPu+mCamm/9usXrs70YIgzm/1HRrNpH+hMlAKExIgd0e6mDeZD8r+yjumgLC",
+	"OHoKRzAUvo6EYQO3RrEIBsxWoMXUwDGcew6KqDzCCYKP4KwQPJjFhCrlMmwoJVePnPekUwZAH3IjfdNT",
+	"XAUe44YNpjxODII7esx6KDC4YSGR7sUCrEYeGDSFDtlWRCiRzHR89wwzWyLjFQDdrX+NsFMs+qNmQ+Gw",
+	"HrkSM5xyTymdCNNk73RiUY87jCcJ9yf4Vi/P2DGYCWgR3eFtgkcem/EQAZ1sUo0pJAnh9QnanbB4LmPH",
+	"sKEwMsCN6qlYjKVJiId7pflq298sA4XXM0UztWF/IglCXZbqjoCcOb5UqlQmc5boO6EIfF4jWjyiRzd7",
+	"quBELwqshZbl1MuNcAnc6aHNZjMOO74kGLliqaLcSRqeZ1Oz8swput/lT9lNqOxC5/IuEbPeiH5uTtNh",
+	"1cxMeCz6Oh5zJQ2n5K9Ez3gcGBTMcapMiaL++z/+082bKzawSVvCpphm6d8B7As3sCMoxmFtRxqlPZDg",
+	"Qka69f+aKjB8a5F/tKt3XLAGYp22wOz2/U80GoRCbCAVWuzAxq+FTKePCEVIx1EvJDNtWL3qVuE4foBs",
+	"DyoF6N3T9gBkArA++SkDUSdSSDS2g83of2vZm6pAX2AZ9PFTCFI6HKIuZ7xT1s8xOXyWBzkLQUoS3InW",
+	"iP8OjNCxI2nYWCuxx+xvWEFY87e4iE8tQ+Gj84cmM21RxGGZ8IQwhGxnPAzPuQmPGHr8VxVoxllkz9N2",
+	"dI2azcogY5QaUN/u4egXfPALocYJx04x7KOLXEV2Ne/ENCF//UiiisJM6k+c7btubPITDvMcnDxkcBJV",
+	"KOp/VB2PBEmiWFA/xD9ROBKhjWMujQg2wrHOGOot83VqpCpbWYdwSFzuOagJtHg64UzUCZDf5PhywHNO",
+	"Hl4O7cxQ+sj9XJ1KBxUVZLaEGBxrYLXopazjwUqzccgNGXYoxCgEFDWZbcCAvi6qisF+2/cS2I4rky0X",
+	"zef8Gh6xbPwZHYmhDuZFF27u7wQjV41FbCoyy7kFB4bzc1QTaQ0a3Iy+Niaf48VIcfErCJeAxL/YAOnf",
+	"hJg6BoGH2zomd9Obnv8O/+0lQGqJ4un61p+uQPT2QD5PMrQ6ozN3sjh2dnwV0UFLdo8RPF0g9OPFTg+9",
+	"HA80cVpbh5hxU7AUCgrElnHO7dSFU3CXKM1CDdqQRR8RsdhcVfheBQdptHSWFWdZsX4cl4SFs/03UZlc",
+	"T8ga/ejnMBAmoc7Gnmv7jHB1DL220p+UOpZGkUwSEXSAuOjZsJJkGd3J6VQEHpvoGX4BxIdOFfSbE24A",
+	"S7S+azJqEgE8qKcGRipf/EXp2cCjWClmbUiT2LBSxJME+9cBh/NhHcinjMFS8i5TdwCb6zEo2NeDrnMy",
+	"owtIK2y1Ek2TOdrJ6HvGUFSk711prwxFFsqb8ClYdU02mHDTj3QsbNe8DPcIXkbP8rliQ3LFZVX+t26V",
+	"EhGGxnaA1TRNHHuXDcZa2af2VKJZEOtp1q+5ydBDFAsq7KxuD0tPm04Fj71SIFKPStm5MsT4GQgzwyPh",
+	"hgaP8HUkWDKTvjVqDewgD+0l1B/WxaXh+qGwMVsKiGolcBRSjZvsO3sPj4U1Z3XMXrVYgDP8CuxuOU5j",
+	"PgzF1x123W6xAW1WX3yeSoyc2zCnDuEgWjfdf//Hf5bwZnDTC4cHxGDLYsvZW6i0yqDnrypwiO5NSyHb",
+	"OzfLFFU6fVnPcTi11DKxy/jQCJV0Misfp2mS7KTYQVsvSo2jz+i45OeL+OefhBonk0an3Wq11nA9DmDR",
+	"CoRsPOdsFG79RuTcQSag7YYzXeshha2odJECp13bG1o4cslEGJEffo9ZpE46dMCNOGxcJlb/USxEt/3y",
+	"4MXi8zTEgOyIh0ZUj969pTQBmdhWM4XlfbG8uB78/oauvcl/5nFsgf2SOSY9gRLYqHUCw1zhznXm6UL9",
+	"TcpJoW4m60wTX/DgHNutXSe5PzdznS7RbF9eXd+8AJUiE3jr1eeBUkGP//0PrwHsN18yeMTL9o3tE2OL",
+	"6cunyv2wQT1gtlqFJzWtslSGZ/3VazhJkw2q5C9u/O/Lcfr2w/XVu9dv0p9ff9/+6bfvr9795l++fX07",
+	"e/v6dgMVFwnt0V3JRN7VzmTiMDxPx/Ez7pwpPfabX3cwilfanjoQqHw8/x3+q3ctfSxlR8FtJldESvlE",
+	"IR+K0HTZgNKvBgz3FYPjeF9BqNuctJmkpvF6NKIo3VJLdxgbsUj4zCPRZVfuOif+afGCaqcXvuk7O9nN",
+	"pR9OqY6X0WLgrHhpOmohpFWcaF0LJYdzfMiYFiyGdK3T6YVZv1RM5BERl2AG41Y2Oo3vL+wXscCvQjAM",
+	"cVuxy7v8nH0uCBhi2X3YFiXQ9SMTZJnvHeJj4Sc9lX7hriKXaLSCV8P2pX/Fr8XNBvRe3vIKmv9oFe+y",
+	"WfQdLePFT1mH19Umkr0+u/wPbyNH9t+RF6y+Fq/ZvxXmSH+V1w4JFqmP0jaJYlODAeQin3LX7caq1gie",
+	"21G/g2O2ojHEbYHXSFMiPcpSHaUGrASrlSos7pMKjbs5Q9s0U2dp0l9dX16ygVREMZjzNvi6S0bOjBtr",
+	"LziILkRL4nOwQG6JJcLjVAqaMWgYZiHfdMj9u/WZ3wPurarsyZ6iflIYOMPVIJtpZPkX2jwDpOUBvtIj",
+	"+xAYF10Rp6EwFLMvxOBKj8qsUrijygax/TR2Y8d7b6mB88PvkM91crZITO6PLbnOcRpqPMj46n1Cf0Lm",
+	"V+mG+oCn2lEGOV/0aETH3gpBDFnXscAVKlcgwcYYprb1fG0or7WY/jySIXqGjE37wQxC1JPrrP3XpVc9",
+	"qYSmCzjOQRpiZ/gD5zQVX9XwGqVXr2/JS5W37BTrd+xcRcrF/ftAt+41pWnZyX510br82G5t6mS/Qisz",
+	"tMH2NU3FS+zGHpHKqWxzOz0aueMJpvraj0KPfRqua6ZetdooPhDnDvmk1YCnIeikG0YKdJoINDSUIOW1",
+	"dIIKa1tqP29fVdCMf5yPpYAjnogIezm95bE/qY40LO3UvrKuiofusc3lEm+s1Et/AmUoWOBrjgWX+d1O",
+	"NnNdgHKAB3XQYYL7E9D55FQKlVCdDHba1CMmFO4owjSwAUgyhDccdFii2VToaQg6Vaqsy8uIz9a9L4C7",
+	"syj1J4zbOFOTfSo2HbBoWlR2PxE8TCbkBE+TWGLMAU8j+2pgEu3fNbPv+3ioBh0m1YhjI984SkP+NRbp",
+	"YIZ1ACdOaco8L8NZMILkx0hrZWkOPNyz87dltx76tOHJztWuY1yMMJn0cZB9sI0HVcKLOFNxO4+aw7UV",
+	"Yytwsn0wplUs5QH+sRXp7ztrrKhun+XOlyl3tjlnVeKFzt6TTg8sS7JKI+MXBJMvCbMVsmxdiwITiVZm",
+	"CC46GJQoNJyXQRU/HotkgRnvmA9y5gDH5AAWBvlUyd/5J04lX+VhrdR6S9ck5ccoA6j2iv5rAWTVFnoR",
+	"aCOVHoY8EfFSAzuOLhAi2Zp0ulpP324q3L79fHXE8aKxpXW0V/femT+eNaRNWeQppfWtofLknZFDvjdl",
+	"57krWT1erfi31T0FZxPN7FliMvGK+Bhgy4cCMTky0JNAs6FOJpntjlgUQT9IEynM4Osm+zTRGTQEC7Sw",
+	"SNfGpKLAxXMoa2nc65eY+mCk07gv5sIM1ufp9t37YepHgINyIm+BWq8/tm9yas0uWpfRXFbnK58Z9uMx",
+	"bLdnZ469A8euqfy/pa/3zbR9rnwRHpNnY4IqAvRS0vNKNXg9BkmTOip/3EMxCRtrHRgWSMyttt2bt1OR",
+	"9426cdaR989yH9z5rdkykUN45ssH0KRxaQ/kPnyOKqXZyItISCvFZ3XZ3pMY3tC4nlYmAy7mI0CzZO9p",
+	"eI38pRsAs2hyAWf1bVVvX+h9t0nRZ/VbsbzFJC56Wup0mmPC2E4nmIJWM7K8XepjQcJs0Qew3V7TWCgS",
+	"Un8TMeYwIdeWPd9sICev4NrsZBXZ/sfWq0770oldumQTKWRvWRYmtmBjG4n67ylXCbUMvLxpbSli81Pl",
+	"MpyJPkyj0/Ya01jrERyKO6mwM5wcK55QV1pMZhYKayo+TIRI2DULpRKsjSAex8rpQB56ookdWTItHYd6",
+	"eXZa8DqfJgJ9P1g7SjWKvpD3yORd82fkcx6CoEo1tng3BGqG9aMiNIS1QyoYjwWIzm7hq1Dwe7okFMGY",
+	"alYTV91YqDr1qMCVYX3hnD402SdrvgwoD4TxMMwqMWjQJpFhmA3dJj+TRgtCCtkzwXZNBb8zGecm9amu",
+	"WzUVWE70zDBuUEmwWLM8Dp4ZNkBA2QHmNZNnLMupoYSRMpMdoNurmwMD4bL5OgwFguIaxtlgGuvP80FW",
+	"niJjBudQxxbQFScjpgKOmqtgwTUcSAtjbGUB48rMRIyPJRQkWNZERrm37cptwopUnBFC3tIuk6pkL57p",
+	"+A4NzUWnHcHYOqTcyvybgv/OvSCL6KCvcaB00reJSMHAYwOpTDqClQThgA5G+NYVodobcIpUmTofeITA",
+	"gDyuUF2akNpXpa8h2Z5M2s628nkTabi1ANiedx8wM+es0Zw1mkfTaLYmgCrF5Y1TGL6QjCE8PYs6Ek4S",
+	"u8OqgpzcUEvaxhPw/Hf8v3/41CLa4CN0aD/zsTMfOwE+9kRzn07bcFvjKhj2Q8Xy67DH5zHo+UY8Cmzb",
+	"2pNa1WCGjEsfDKAh9+86RQtzLBIyffR0qo1MBLO143lzl7wEomj4om2IkLB1eRF0UJhMCoG3ZVQ3GJFD",
+	"dXONNIvbQLW8vla+DFdnOXhsMBWx1EHfD7URwQZpD3ZLq8TU04rt/chVQL3DYB1nsVZjNuKRDOcnF907",
+	"S/CzBN9egq9z4j1L1zxce+I8u6l6ky7dCcsu2iSH6BTUjtONgjq5WgkYqEicoLg4qDmEmfPHy1kZDGOd",
+	"jifJALYq07kmpUNOhYUxolkMuREsVTIxhPWeyUqpxlm7GpPUJQ86h+KSXLVBXeAaJcegLSRExyEW/a0v",
+	"ZGFln2LijN2RnbnoTavVIvVzc7L+eSoUxVj3L4gPlzO555U7J2FWZQTBF1XCqgBRay/ZRKM41yo9HcFZ",
+	"6UkEjlGUFltmDrnmaPWpQr9wGRuCZvV1HBjbFnFWiCOSMAmyeKLg/qTJPtlUGTagozDIMma8YguhGZdJ",
+	"h02FwqiqVrlpCpdM06Sn9GhkcYwCPsf+o76OEK12ymWcRysR7jVxQvVeY9iWulIqzSIdi+aeMpryZXtq",
+	"mCwICXxgMBaNGv6F+2P3jlNTPINb4rO4cdkjhqh4RDBKJ/2MAoDzi3hM0KSbDMsBe4XiXoQ1w3K/VYxK",
+	"GyOHIbw+lHcinG/6ejr9CQsFN4ldILvwlQsEv/VHsY6qU78CndJoIv5ZRjDGtteIpKK/cxxVldrG0w+O",
+	"DYdExLn/lLTDY+kUTfeRTpWVmcUevRu0FAc5Soeh4/bba2glNnKRoD9u7TsusxRhCxg5jgUimzQ6rear",
+	"b154DXEvA2uKYxZHw2vMhETNrtW8gR0u3NMuXT+UcTLpB0Q/+U1XCze1mjel24z4XLq+/cD1CteZhyAq",
+	"y/eBUMTj3mk1X758WawBzOi9TrMobu3eErUcP3n0BK1MJlU6+T9OBPv3VKSYF2QRbGYT7dDR6Tgjhgya",
+	"fUV1Ihd2+3b+/7qWavLcnwj/bhejfUXeF8fE1QIxs5lOw4BFQiSexUDPA6LY49Xh1br2Z8MUnoHOK5tL",
+	"lMRchtjdXI+wF6wRoORS3tRQAJ+eCZXMmc9VIOFwmmZPObtcRk4oMPyJkniQ0vAL1yucK8bHlVk8uGA7",
+	"KCl7Na9zDtFptF+9enXRal+0vwFuim68vhUCb3nEg7ThNVAdcd/+Lx6GqJfnHICAbxt/ffMOziNwkk6j",
+	"3dicQL/DU3UIi3vn/OIlCfH4/PvXsov29q//doHC5KpRZribODyylc9OfR2qb04Xnm2vcSdCmbX+eGTe",
+	"+WmiScvTpsQpLe8s59xXsc31TLDVwC/YBgMWHq0j0M3tocBMU0pwtH1PsqRDMo84WGipIpyISnTt1wUl",
+	"+DA1XWctalsq3Ld2szG11tEoHK6TcZisJmCL7mJH/AiKzZpRgvXZwnPKQj9m5AKt40GngHfQJQgDdAUN",
+	"nufCTrpB0y10Ffp0+J0wbGDS+F7e67jv0rWBV9kjiioTgihYf1OzpwYlQ33Qwa7ypMM22QCt+UGHTbFv",
+	"5shjKWLkDGJxL8WsAD5Lbr7M2wErCm+sahBkcx66mGRPifRRT5mEz52KB2fpmWETaRIdzxdTIDJvFDBf",
+	"ciuAFkcuqUIwxmM8NLrYrqgQnkFvV/Y6k9hs7pEUYUCKJSVmuImsH6qhw1Tk+k8iUuMmChx2wXWTxYu/",
+	"jXFRTJcOEcpD3H2U0pGOle0OsyEXfG3fvUnu9gFkpy1GWZ0dYa/ZxLf/55TJ9eJ18XxtFJy43I+QPcXI",
+	"RInJd5CzLQrb13j8EHR9lcT9Y0PhZ/aHtt6tVoRLnv3X2SuflIc/5yEH9vJv4tR/XMDzbdjfCsmS/d3f",
+	"hBOue+3lFrJrP/5Jd8BPzE/5yYXvXNllxkcoLDics9lER09FjS8AiV9Q7XsdB/tknbEuARe0amxOatHE",
+	"VYAf9CgBMt5LGPP7fHDvbV3+E2J1wKEOzOTwd69xgf+vHZejNjtSwQZZ1PRCD7GszZjSyQ49xKpf7WKR",
+	"MsHOJlUPd0ksx4myLXQr22O+T9umw26UoGPX5FtOHn2j+ZT6AkRaUct0IQIghV8xsxX9LtbPt5Q/a8Rn",
+	"YS9NYjke4+X4HFSFHxMtYIGwH5vFF5heH4mhHi+gcGmGDfKIzSD+hTZR2va/1tiGY4QdvWzuJTAUOAiF",
+	"ZlpUtpD1Kqaq8ITHY5F0imk5NpoUCh5j+3GqltiwLwNycuz9xRWT8Nh7HpLTwJ4vXDuPcTaOdTrNfADA",
+	"9oz8J/wydnEkQ0X9BTbEzJSr+iYOC4fpqMEkPra5C5325fbk/lqOlUzm7E4mqF7EsbzHfLZ6Em8XCLxx",
+	"2SjRuLt/W/I8YDl4md2WV+9UmG/tbqzFe9fZmIPlFi6SxpfZCWGZnVcCmv3E59jxP0sryErJlNNHtshQ",
+	"XFKgD9UeYZnN7Zh2fdZ0Hp3YTq32dj1FiKJTakkXOskGBJ8K3VKBugPX0Ap0GaeaUEUJXYcmGRKgC5Ls",
+	"rznBzqrJvvsTFEjlqtVqbK+wH6ovwZkrHY8rnZIff02Z7uD+N2JO60nzQlpfpST/dm5bOSNsWcmbMpwz",
+	"rUSTDfg9lyEfhqTWYoEB1pfzOfWFnk2kj52cbYh3woNu8S6MFA/ypsdwI/ZMtrcRoFrE5002mOjUiIkO",
+	"Awd1NnNd/chp6/DWsusKkGxjkTTZuzxtcBrrSBoRkKlIlY/k7zQOZi5VgYhZqEtNpZUe6mCOa6C0tfkm",
+	"mPqDmg0FoCl2XKyGkOiNSo3IyiDqcgYLp7nCG7jssOTmzqyb1F3mZDvhjn47t1nl2K5QIX1XjcHVX+30",
+	"so90oros0XA+KhyOdXimqibFngILe3eybZttWCRKctJRIkRW010ms4x9Xl8ciOkvl6a7CIkFkug75QN/",
+	"s3/ughdnwT82rvMvl71R5frmNX8Zy9g6afRy5TZa67/M9goDv3qsbdx0aUqLs+5iXGIiwUI94jbyvJAg",
+	"XKEDL0KFHtCJajokKheE81s+L+aeuoH8T/ZmxJROPDabzDFuRAlRIEEeDdZnZUzsno7oikTXWM9QoA6e",
+	"+6iBmAFij4r4XsQXBnQQeojH+FBj+r0RvlYB46OEYFxlzHwdRTLpsAFe22H0qIHHBgFP+AAT2UjB8Qg5",
+	"VCbGRcwc2mpPDX7iJrn4Hh5x8eb1gH2lYzagqwZfg5IwFGOpULnrkp9B4tJT3JbbkTKTaB002a2yn52R",
+	"A0Oxik77xs7CFGwqXyslEBW2p1yqnAwYD+W9oHoCk8SCR0zAfZlbGUFZCUCWHL/or77XdyKgOKrTEkDJ",
+	"pHFm7Yjg5Syddty7SSXJoFZ7CnUlGTTZddtGIV28TYf2cYrUI1siAXYdKSYRlVNwxUby3o0dtxp2w+dh",
+	"KCrDlXTh9/frKCa4l1Ybw6HSiieLlqsT26Rp5xyttOElER7xzz8JNU4mjU671WqtqTwYHgkPZ++HEiZA",
+	"Q/G5gtU2ImFW1ye83ELYZ1CmgRo9w4aIdhsohg/ti+ziYbK70WnsC+MxI2DRbcNrIC0OG5GpH8XUIBib",
+	"zw2GTMXnaYgF9VaXqFTT7FtKU7DQNqW5vFieCRYqvqFrb/KfeRxzwkRK5lh2DtpXow43H+cKd64zTyyL",
+	"iHnY5L4vpgkVjK4zTXzBg3Nst3ad5MOKZCI+J8SGL4iwSppkQwYd9r8vx+nbD9dX716/SX9+/X37p9++",
+	"v3r3m3/59vXt7O3r254qMdWeAj7WYb/3GjLoNTq9xsv2Ta/h9XCo+EXheDStLY4XuM1fvKj0Y98+9WHp",
+	"37rGG60l32t0rrxegyd4N+kD7SJ8QrN9eXV98+Lf8KaxVjAM2sIeBq17jc7vf/zRU73KngQZOVUmyNul",
+	"3bNeYGm00pP4A6YwAztGafvMZBTt6kMmfDotqQEkAK0C4A7DAYU/HNF62f+G8jQKAAAO4Zwpkcx0fMfM",
+	"RE6Nx1A5Mi5iS3LsmWEhV+OUjxEcIFsEeKI9EBQ1hWdMBQrByCal43u0gsux+f2mKTaVCTY/4GSfVFbN",
+	"nZgfOKnmTsBVF/TfhtgAD0zzFjnyT/YM1LF7PIJZqgxik1VPwf5UR/ZAMb4OBKG1IPPt4y1/1MuZUpkD",
+	"vh95ds37cYkqpfqLtWU6zTYPgGUICRvCJwQxH8EmTdNhKM0E1SeTThElzRriCbp31m9Xk1P1M1NMkxIl",
+	"0q3zrsRyLFV12hY9FI4XPmezIWU7hCxBiRnjxghj0BKD5YsTZvETKvOrVB89lY/Vw2ZNq3iENr4bm3UJ",
+	"wAHrNEwoxLThOZS+odRTM/cn2mhfYvTcMVVDdmnDa4xiWFOLAdFpe243Om7Fi5VqhQPjQIA+6CgSMtxj",
+	"yhOw2sfOc0LSqq22J8KjPBt7oNlIqqCY4kQC4iCpTbcMKbbJBkNu0FU1YL6eYqqTLRyCEXplMnQQrY4A",
+	"O8ygTzyck0Fn9QlreeLag4j4Xx9+fsc+0MfL1mXron3pLLA7MZ/pOLArgW0rSO6GchhjGQGLhQpE3EGs",
+	"oP+DHjrw4JNOE6x0B6EjYz8NecyyqmSP+RMtfVJuBlqJn0dkL/lamYQKywZ44AZNjDSS2x5dVHgGQMEH",
+	"GTbVGLjssuv2FeNDfS9Ym72V3zZrEqJ+II59vCyoDcm20WkstNSaxjAvqqT/3T4IuJSD6NIz7CA41ynD",
+	"H0lyzIS4+59VHnP3jR7+Jnwszs7o3I4Rm9uEPHE1HKMY/l35nk7jO2ASKmH8Xvzz4l6nhgU6jiTzRZII",
+	"ZkTEpRIMRkSvydkKjCmV/XzC2RRT2ZnJAHVPtIJ4LDgihsuOjgNgZv+wF//6x0a8Z99JXOu/uYrjfSvG",
+	"qXrKOUfEWitjkt+KsVSMW+5l+RUIjqKOr5VYZrOgsOEuizWwQ3EEq5ONftAxE4FMdGy6oBKo5AK9cGBR",
+	"WLMEGJtU40IML+euJA2yzovwwsrqfMtv9l5c2F7EEXxEVcLxpO1Ui8djZKu1mKfM3SozIpaOxBY1jXU8",
+	"yelEp5ICUa+9WbgAYjCErxaGqCrkx3WfOtyuOVmDTGcaZOfC6T+FoznAfO9YoH8joFZrs4kO0ddxZR35",
+	"qJpZ1c1qhd28uF0rX7jErowillK6FhWtmrSumqSu7dSrfWdylWgc1zIWBDyziT2y1zSu3cjvFLOQVkh5",
+	"l3nEnN9hP7L8uT21RwTS+CHWEZCXYhp7ZSjsK2gNq27RBeHgx6RhuaeFbJnZRIawOnjSUeeJrTmECUFK",
+	"k4PUQkaALGAh9+/IaVdgCuuTvmvtQaUuuCsPd9hfInG7/LvR+JaoE2f16aw+PV316ZfCCp4Q83b8dIF9",
+	"29HW8+812XVmQdUaYYOSvlPQf8aaJZrFgvvJBVA0fX+RmY3OC0Z+KHSUl/xYOAovi5zx2OZbOJqjbFOe",
+	"OJYJ1z9zbi4R3wvDKB5x4QISCP3YdXGTYpQl0MJsbyPSIm3FUxcjJjszyk2Y4OZMb4RpGjlzW5uVrc8u",
+	"NvFuZV7sR3Y2vc+oYoWdxaTCpJps+Up84zva0exsPsRD7PWF2NpGHqW/I1tYfS1e84hm3m3lMnlkGC05",
+	"quc2UCyTY9h+63LLRMbHBInLqoOo8TbBd2AiPZ8b1xJA2my4DNsM7NHlwLyXxeRtAjsqTK4x3RZqq0aA",
+	"OMyDt3nEWyiwtMRn/TXTX23C05euwLro9ll93U59/Tkjviehv1JXMstbikPfQI3NMtfr851usRwPu564",
+	"xl1ZtxTD54Zqi2bSbNG5pKc+yWTCBqTiddAJ8Nw39wOPDYrc4vOFCoBjDCiWQgotZ2YKLNJgaz4ehpSS",
+	"7etIOIFJyWK5gkw8nTh2T0UazncXJSnmJ+OThzE2jNGjkWs4BrsXikRQavTnKcxkjKiilhW7XGvS7yUl",
+	"MvUTnfBw0GQ3rSvrC0m07qmIq7l9imFxquqQj37Mt+ZpNXA5Pr5bERfca1zkH35dMx06L5DTI1tqV6xi",
+	"kKB9RQLYv3VV7rllSHXmT06s5T4zXTagmtnBBpVfK9KoMmyney2D44DltV51rgpgeSGPRdA38p+i0bkm",
+	"3rxZ8dR61163G8uQ8j/iBdfYLwwHcFkQudlSrUC4vmovi6qd8ogyzmCTibzSct+roKmnQn2OQjpm5kKP",
+	"RtIXrrFss8A2o7CJ/5d999X1Adg+wljTI3+EZ0tDfBGGyGjF5wTRWu0RH0pF6fbLqkwViy+neefJ2uvs",
+	"Xq/xx0IS9HKSVbZ4th9GtY5l5dBizrmXZ/bAWeipdUblFU+Rd/ngCLFLBwdhZitsbeMOPWK+DtNIUfCq",
+	"y0BKECjUb1oqqgYYdAdUPKM07UicKrtnsCNpyCsm/GjZaDkHq4fbmhTlnlNlCsKwsgwMviOZuntm+Ko+",
+	"5sB5XKU2VTqzuUiabEDSwAzcjwQpgZoGJWpfO9RtKzesblFo1QCsu2AQ5kal8wLmUumrgVR9+3U/r/r+",
+	"2qWaLCF2FfBm4LwkM41TMfWQWtmKHzWNbJn324XeqXdJLKwtNJFTW1yFOs22Za0Lz5vJkdiky2q21AdE",
+	"2fqzCtqN96CKHYIh9bTxsQqMtzKUDTNkPOcwK1jvMFVBKB4OaOev3BkOC1ljDSZWkU8dDNv+TCIPkUjJ",
+	"ajoV98kD6obNoVrn0D8+YHNtJlWV2xgMtaUUpyxMh0qL1Tec/rEpjNUO6sC+054WaPBmG7vpUNhVZx6y",
+	"Aw85xfSvhwRnlgP2EBfZQFQ+z3TcWvgJbdAeJLgf55WlzfsLRjsGiHuEzlgqUp1NNAvFKNnQSdtlVfKZ",
+	"Iv25PVInn0t+zLd2VudmFbs2q1gasF3a/Eh8BdwMzUG37+wrPBdf74Dn/uvRm06uYq+OK20MxnO9CUcF",
+	"c4+8LUvAStV25YastL0n1yCdiMeuNlzHv1Nglc8MizKmcFKqV6UDqJT7VAgRkM8ljw2AnrXgzClfgLVB",
+	"+QNspH+lV0dIdAFZyLxc5Sv7djAwgeqefWYVU+ZBsHBMjtt8d59Oly3p5ICOlzOrq2d1W+5Wpe4YBF+2",
+	"h+Y2CDLjbf/eGadyPv+d/ug/hscmYz7HwZQ8U9hGFPZxIpy0hhE9KRdPadwno2hUph6Uhoqa+pQTzDQp",
+	"6hl97gRX++turOG5UMHhUziPuT712aMEmmi9aqHg964BfMEc5pYlEqqli98Bo+SRCBY78SbZtPBOtNaq",
+	"sz+LXXdt4VXhZhsF1rHLWh2lSRpvgFgv1O6a4XHa7sKaFXnozUWrvbU2+L0KDuIcPAuqx1EFn6Ab8dbR",
+	"MDGUPfgQMXfreFn236vA2MSgnGOTc6rJ6kIY6+e8VzAveMAeohSPy7cy1HAKMbNkJv0NzNi/axm8p0ec",
+	"oxnnaMbObOjvSISl/hABJlOLONbxFlxJRlMdJxcRn06lGq8G1HYX5Xiatr4Qkaa7RbBNzPF2YM8WcxsT",
+	"myhhbuDem4hoGvJEmMFesDLf4FPfusmcW9GuaEXr7RbRwITn7ETY1iAOftEWumBNwknEMx5sWbRUthKI",
+	"kVTSuZwor5MOkcWZ7jRUGolYI9HFVDGTAQ3jVmcXumYd7rI8pxC0tdKlRnwuXWrEZ2B9PExpCX6AETe8",
+	"xo/YtvCP0r1Un5nd6tBLs999WEiVYDuA4oX2exSUiHvHLbS+/aEfiWSigcaAJyVCYVSCJ6JvS4IaQTRf",
+	"rMOiEiwgyr5Fw9ZwZRfuXVf2tPLj8h6XLBbsdswD8U84N7TWZm4SEWWLGosL7q7YqDppx7hOifM8dlSH",
+	"mOmKkE4JDjXK2aOTFjT6A4FIlsxo2M7K1NeZtsnTxPVIbsDFIynCwMM+A6Q70TeZDW/hSZBEegoencZg",
+	"ZUuVaMap0a7rYKR0QsWkBnOzm2xQOkUDqhrCOy3sJNMj10JKz9xzeopWXAR5swajc7GI44brsWGCr8dK",
+	"GpGVqiLM3EiC6iwzBH+CbmEgC+P6nN/SKds5KORtV9m/dabwmaHuylD/2IEfbsfKjgNJWT7nFZz0b2Ka",
+	"POVgkuPYlUr+3xAtzPHpSja9vka/fm5vSZuvaHlbFSpaZEgHbix51tL+9Fqaty8WUrBoT8X6X6XHuUDZ",
+	"CqZwvJTnW5YTIik9S/iQXWZnR2pSzBX1iMLml0pQ+Td8S11+s4JZTIqzBiUYvlWxmUWlcrVvcrllcB2K",
+	"5I7q1voey631rAcysavJkgGVNbY1bY4AR/kgLZ+iK2+liM+ykvco5PNeuEcKKdwiXo9tajvTaRiwoWCz",
+	"WKuxRcBFsyfrWkLr72UESj87Al8skBCxQ37g2LO1Wd199imbSLaJXOcfudJilRKrcJDusKAh+DoNRUrW",
+	"wXr09GEiRPIjvewopPxOJ+InaZIqWv4ere2RVIFU427mCuXWx511RcykNxvJxDymS+U7HU15XKDe3NNt",
+	"D6rFoRIi2ZKwp7GeasNDsws5P4ge63oGkkj+IRbKn2Bt+vdqjMiLOAXDUpPyMJyzCb/HpliTQsdH61Uh",
+	"f720yRE6TTybCWGTahNdQGkpdLE2iY5zPNqNyJ3WSHwZBE/5MEDtLHgmlFOTLYkr7BQ0jf/r/6W/LDv4",
+	"r/97mR88IS7wiz3kddq5IwI8ktQK1LVTRxzix6R5GmuR5ul4Z30/t6HyLPpVH3bTVm22AjTHEfXYcI6K",
+	"L7Wv0KRNc+tIDJivp3OmR032DqGhR1yGxo7ZZjJYuDsa1qp42sdsmHuLx5zt9n06A5Uci/jisnV5vQmq",
+	"QXlz68TxbRjakxIdJWxRDjpXxZX3Hcd4kG7NCnfankLYpxm73rVz4mmBkK0d5XaOixKm1/qoXQ/T4Ae6",
+	"qe79QTwnlKA8vM4JN6hmEJEOxIZDeAu37DXinuhI+tS5fyrifoyWua9Ty/2yxsedy5urlmdb0gaNTivz",
+	"/OLfQUrvg/Fctz2bSJom+GMo1Z29bhprXxgDn15gt+pY/CZ8fMrVq2+8Rqxnxv1k7hAhttG5al1deo1U",
+	"FV8O3KU/47GifJgXf6zpiS6Ms2Ez3NBgodmOgZ33hzJOJv1IGoNo5O2rdqa99WMxSnH47dY3f3gNMIWJ",
+	"wYRA2YLcsl5DKF8HeHcjTUYXL4tIXr65R0TsadLHxOZstJcXrevSaM2EX968aHQar0YvXwStl+2XL6/9",
+	"b4IXN6/45Uhw3vJvbnjQat/wq+HoetQeXg5bw5eXl37Qvgle+O2bYWvUavHWyyytq92+vmm9bOHIFWLM",
+	"1y3X9QY4sZh+ZkVAf1naeXTUO40gnvdj7FamNG7BP37FIzGOhTGE8r3giC49BRty1o+4/W/FXpTOjgke",
+	"dl5fl5zXV14jP1eU4p6GvI94bJ0Xf+wjAeHkMg9kJs4eJdfgg8Cmz4IcTdy6BSlFwFCRJ48TNoCfB2Sm",
+	"Fzs0Zcq9HmUI+w5gGu+zvw8IxR8d2/QqaXoKFqGY9U/41R3n9kocrrWPWLAjj6Vqiv1UEs0SrVmU+hMs",
+	"DrCgYpkO4WiegOPyUeITAy1MD3MIRjDZJPerkY8Cnd0Ec+blqhM1r7Rz83kYljtf91RPXbBBBvfaYf/6",
+	"8YeLlx7+134Bo/wkVaBn5qJ9eXOJrwpEggzXvkXHBcfecJ4Ihvosi3h816UdaLqJWaBaBPJsslvVUyyb",
+	"dL5u4xQZvHU5iKAJY7wtgcx+1fwcms9fdwhcltAP6TjEJsnRceGHgW0xZYs/muw1MG+cCa36EFv5ypgR",
+	"jjQjNtt1MH10KTbegeHGqfLs9eTTYLEwuMYGO4vjYKsxc2m0hBfNtKKmV6FUtlfEnZgjcAAHu5cQHu0B",
+	"s3ZTlwGncIcDdEzbMBZRCSlhnVwy6EfDxY2mCSFCerl1zRXjccznFrcQLBVCMoXhIVZhdnzsCXxGeTQs",
+	"ix3C1UORzIRQeIbe61k2XFXE0rMnb8j9u3GsUxXY5ba5M2loW7L+8vOHj+y//+P/eZ7XZkhhBrAL2KZ+",
+	"4GL0A3tm8Y2wWramxwa1YQxW7Hu2W5Lh9xbUr8MGVNNNFw/swcoyfuDwZRk/lsBJJ8CTiL6srwaZGjH4",
+	"2rNkHAt701eD7DcL/pgwfS9ia/ItvrDk+UKvGqxbQLfi4Cc8HNEM6JAghyHoWfK48ZCBLtaxgZFAoMhy",
+	"GIdOg2RCBQaPAJwKPkoQzdIqnHQxUWquVAww82rKgRQL49YjZnQkEHFxNtE06DsRzoG7DUVx720RgYdr",
+	"Dys1nKN7l8ehFLF7muPiHptx4GpwGjIla0CVWzDo7K2B8GUgTIcN4LyAvvf891jP0HCj3wZN9nPWhZie",
+	"Kg2DqZVfyA0LtRo7kYFrS/GMCb8XbAinm/2ijZHDUMAYcuXPtsdzcyXqIvkhY/tOlwOd30WH97p1vWg9",
+	"WjorthV+cc3eym/hmxt7NR30O6kQDZkyy7JStPxZlh3abwcFz+fF38R8kB31ngI9tPRsuyyKvh3wMARt",
+	"1h79AbGFCKgCAb6TCVfFvG/b84L4CCLdcx/7hj2Q53YEZ25lRaMMSFMoKAeFdBnXPBb4Fl7mvHpdpPJE",
+	"jwWu4YKG4SoA6zv356HByu79bbBkIqmyz2uYs7cZaRsUCo55wc76HFg383UUAU8KKBdxXQszUyoLqnje",
+	"9d99Qw9fy/IeWKNxYIe6kIRJSUrYHxdkhbd8KCmBiVgMORYyi7AmIz2zWKsnlluxbmL5N+WXrzdBxA5h",
+	"oUgMkY0eOY5ZYCfAMVxNqfAlGBIeG5AwGmSMBlciAn41E2HYtXoIsBz7hAqWU7MKBTu2ehmcbWvXwH6k",
+	"Ea018U8/3n789Ffru0acKhh3QZtsstdWlbT7J7Mw0yrA9MwyriGY69Yag9vqzbmNXuWAMiKSvg61IwAE",
+	"eOZD4G5yuj7kPSm4S20VbP95GEm3oOpugDNvw5R7YzIfdZ70jAtInA5UGGCJZf2kZlAgcPq2TKVyYJet",
+	"Vg3s/TqhuINAsKPHZo+46hQA6TU67W+8HkYEEGc99zL0Gl4PQxr4/Q/4kY/h0+W11ysFJPAKncqHANgL",
+	"81gedZSGiQQ7GNtFXZCr7/faTjq5B6vqDWAWf/fh71a1sJaZM7SfGeZ6i32cTzMZK0jDcefdWnsea9IK",
+	"fr3Q7mSdzci8SxvlIL1RiExfDpr+g2b861IHoFq8etrhLmxtF/axy8eiW9o21f6m27p53mo/h23v/tC9",
+	"vO7CNm65h2sEeS/3HOStjClZ3y8xrJmO76jwQqtlu/CLzfKm5bHOoSr/mNf4fBHxzxdD5GUvvmm3Xr58",
+	"cQ3fUjechzGE7PtXp4C/SWxEwyPCSgmpEFTCiZ6xEY9JCla3lsyQNNZMFT9+c8lzYOIcmDgHJjYKTHg7",
+	"c3w0ox0DOPlc+x/It8hVPuYjZNuvydif+1z5IjyFhp3kUTUahQa26+zmDrTcCdlk74SghsQuJ991gMu6",
+	"1kf63vZvo34pOOFnhjnS6bJYTJH5gdiyoRaTeZCb5QIBm0MFwkqoIHdBVuQQ42Iezf90lm5n6XaWbtXS",
+	"DSkzPEXp9iHReLCfQuUJjPUByba24CFv7vEEz8ccIyAUtpHamEvlMQWWi47ZWOuAmuWjixXjZ9bAGYox",
+	"RtnFrLkIdaU0c9SUOcx1jI+hWBDPZFl1Uw96TNkpbMOzsZ7h/Y5PrtszmhZ7W8G0PXjWWYadZdgXLcMs",
+	"F3sMEfbvqUhPUX594jLBTBvNSJqfvhj7mMYKfWcLbNqivrj8hp3km7gXakWy9weMbl8ABTK6lI1iHVHo",
+	"BePeueUhDbo5ERKL0n2ylKzE9ZLkQ8qVMsLXICowGQNzgYbAvJkeoRBrsgG+bQAPHbiTapuKDtC8Gdi2",
+	"MoKF3CReT9GzXJ9k13Ybkz+6bBDwhFNWh+sb7hUeTM8l7jtwZpqdlplQvF9E7L//4z+daPWyuDLm4WDU",
+	"tssGMsAhl8w5e8ib7JNMJj01+Imb5OJ7mN7Fm9eD7Dm+joQpptYhhg6xXpr4JfkmXcxrJsOQigXg/ZGO",
+	"Md7ghxI2y1YSKCX8xGoMNowmwhEziZ4a6iQO48hEM6ySjUK3b3qKdskUAtH2iWC98lDe2+wtu9Q8NBrX",
+	"OzdKE30nsF05Vra7hKF7fefSRijsGxeK7QItbLmdEFOWTgugeWxx7TKsIlgQ6hJkUz/s5i2i+GUPn/B7",
+	"VGZe4Q0RrTlXbCTv3XwwWo1pYZg6WJXJQRcS1X1PlLSktixExOGE2OQKOLh2A7IUrFj4Qt7n8fus9spy",
+	"99ICrIhotrZpmI0RHBxQ5n4vtx7usG96Ci/oZF6KnqIcrN97VghgHC5OFXBzjNdlVzY6reYNRu2A0HqN",
+	"zu89VDx6VvPo5WpKD7QP/MppQr1Gp335DXxj9Y38i0xDgTfABaVPVp2By2/aba+XqT7wzauXXq+gnPQa",
+	"nUu4hDQn+wCnU9mPJQ0IxvnHHz21EK16sLlxTjaNP7zGZeu6WvNfdurYVCs6k5jF+ag1gotuQ5t/bENb",
+	"dSGeUjDnZJyKuGL1si9rgw0cAmWUNCbFBCj8FOuZRzW/cSx8i4pm8xU8F+SjfOBC5h2lolp+i7prk72z",
+	"bbJ9rlDAFztlrwpJUWYJzWnZmqJW1LQPP9BUDx+Yqg4CwzJ6WWmjR3zCMyBpZDL3fB0IjzDwKN3Xi4Qx",
+	"fCx6qn3tXb9stdqXnqNaD80GL6ssJGvBffaKoWXvO2pVXvyug03J6Yss3ai5KfnihFg+I2anxLI5ISif",
+	"55D97LSYnddjUqzFGsBceDxYCR/WB2OrepqfJvWSxVoX8K2hviZ7AzRscyswFSPkvsjYKuYi5xnI5H+3",
+	"meNEo4bPTZMysBOXYruQvNZTlA2OHQ+zOk48IMX03i6bTQijYO4atkuD6iZBCSCHN5hoDD/byotChjhp",
+	"UDb33WbCE9vpqSTmMlyBN1zXXHEFg6lprUjHBxbkS6/nhAU+cCEnptx4jQv8f+3iTfT75ckJOk3ALNhn",
+	"9eZ7PXuggHNhDMhv8tTHBW5dMzR/MeO2oNO+2EqjXbeSc5Oeb6gF0Pn2nXtlcXbE75cr5lEcFArmvYaT",
+	"CJ3G2sIKwTFIzICYR1T0PxDiTolGp33tFVAEOg0Sn0UXTeb620c13ns9O6WCPIzTDoVvM9WdorauuDst",
+	"8bZY2/Eo3Y4q2hnRKA7Ty+iiJtPbgerwMMwi3l3az0KZCci2WNxLMatK/8aIuyv4sXAz3FZlXCA/v7NV",
+	"eYlFXrG+m0Ihjx3GoNw3Z9DJ/DbSODySvBDG4iJbgWuRiBRzLwaLdOAEt7tep0mGGkYr0iXFI7McDJdB",
+	"McUAi8+yDIFc/6jIFFhKRuhQlT0vFoDBglIdS/6s5orWy7GedXvquvWKfGqi72s1CqVPaAcKq5ZojURo",
+	"XEQJznHgUfdR69D0cu2DIkcyEQFWi4Zajb2l5qWYHw6bR5U89xoeCQoNIgUGHnUcLusz+dlSeqixuwuM",
+	"m4oR+oWaq3wo9g5bcbZctpD5lmDQeYUqKHAdFmp9R+fB2HJdGTNJpYYD7sPJCEUwFkG/cF4pujawmlq/",
+	"cOQGOCnrLKuuoBvOmdKzKi2NFj1j108MP2qLhlWta+oJI01mrd01Npdrr4npHgU3Cvapxm0E4uxAEtWK",
+	"mQWZSuuQ+e6z82eNFp4TxaahiFCMeXhBLVzqTDmU6FFqQKxTHSMPk4lOxxNUshNJuKj6HsvBXZ2vIuYh",
+	"Yrx1L41XfoLB/ohjfVJNV54SDI0TgMTpa96/wBE2UUNWv9Xnps5qgp92ftnHvHlQVtFLbt28VT6IkNVd",
+	"8vGOp9okv93Ko+xrPm8EzyOs5f5wvtYtnLp02bZm73hE1fhcMamAj8NqYgpA1knwm4v25cVVe0WbruLI",
+	"99VRJWMpj21CIePtP9AkHy8i9afA2L8jc3T/BlStifAuj7TmWqADogDCBK0KuSHpfq52mRtRhgUghBLC",
+	"ELDQD169NOnYzqkyMT2FsbqAz/EF9H2RhB1q96ui/ohd8kHrLeilCdVal7vDjJDuFdWAzTRMwFk/Kugp",
+	"mIhnAcRzNFJg5LYvjBsc/V6CLlhGFAVCys7dk2u6vzVhb06TT6gf/xfHVTferCrm+QvO7ikX1xXZdH0b",
+	"lZnlChMRWhQHZygDc7BKzTL7XlMxX7+5yso2/FXlckU2dFpdjc8EVWd92tzNk8iee0iLsf1Ecj3mMdSY",
+	"3f3Ai8T3OI3uHy59QuMbMz2wpJnPnaYVC5OU3ZzL3ZWzFJaH+ypXtYTfQWM5clNlTOMhckZfcaiNCLZQ",
+	"R55KQ/giAxIq6D+wEB7Zs8XHvKh4zIZM9Qvg2Zf74dmn2DbmQbXme7UG316lv0Rc8TGGUC8iHYhwddPn",
+	"rG3oRJpEx/MCGL9h05ArRYh6M+RzMjZJk32vEnSVlZpTU1AFlZ+BNUn791oGfwFK3U/757fZzN7SxJ6W",
+	"LxJrCUxfqwO7IrP3NLxG/tK1HJHVO5toXTOG4kZX40mhO887pJtunRIcP41jfCzFbteNpVzZMpIQpqqj",
+	"PpEWzFTHY66kwdGtHZppu4ISkzFIO9hH7ma8QEiP7YGzXKve+5azMBY5Ss+YoA1qpqE4EMgwts8Z5NTq",
+	"oSUZChXwmGELF6nKLZfRdfZPbFZMqXf54aCyxUI0FvirzCoKklhjMrOFPYJDXfCluXYfrtFwHFjgRqoW",
+	"gKHYSveFhlqlEUiTcVxEcKXWe9Z/Rs2WH+q8hSS2cGqO6j9zVDnW9yJWEWYgZcSpdCIodhcLgd3wLtrt",
+	"6z1S7TdImxs41haW7jhddxf3r4Li39tD9pQdR4670NFYtovRNZ1Rlh4VuE09m9lE39q8JW8x4xS+mVe6",
+	"jJbpbzcJ+ucUnN7+qOUjYtYlqBCdhHGxSrBmDWbLovUQknV3N1A1TT1HNfO4eAS43wR+Q8YOgg+gTUww",
+	"u1jfBdQc6VhUOIOkYTCNguCuABhwCXaUPOZabUoFwt8XLNEBr+AR8NydhfSRXUbfK8o9dBWu1F6Ujsb6",
+	"8vbvWgbv6ZGPnMK0Bts4RbfEaqH5kd8RZmMFAwGKcJD/lI+9lRDFnnWrC9KI9LKKtFiHohjy2dDFAFR5",
+	"RXjnScylkmrsktgHmV8Ws0h9PRVskBoRE2cd1Hgn7BTOCVIHSpB6ODsK9mg/aVH4LjhhNW+yP9WVzXmN",
+	"zxc+UIc0CdWdjEZ9vKe+hiR0ebUcNEKwypDNe1lbMAS+resJ5hS1lblR1a+eCj0NsdsN9t0kGg84egMd",
+	"aVBeMaZwuW8wqoHV7UF3vTEu0tljJXJlfGY9bfOy4W2jG4uII64Kl8bw/xNGLuOmG47XsEAABQXWucbX",
+	"jTxc5St5+1//nzGcvdWpMRwMAR26TD3EoYh3VZgdJa01sNY+XVPIRR/bI2XFT71HCogDVpZaNzl9JJd0",
+	"/wrS4TDuqFJmlc1uoLx8SsAP65xA9tpSB2fKnHL+Jyqk/4rKAtg45ioxPZVMRGRESJWV8PyvvfxV0lA3",
+	"o5HF6UhgVZ7ZFlxVjEMaZskdLrEMo741CO3/UX1L9ZRaRWYbUsqGhHAkTxFtQpXuGjxx75Cj9MrY21+B",
+	"AuyhXyZuEOr2wDc69vDqGMtCH9Jrt0kkqvYBOfLY0fVzloiPKRG9nenuzckAK68SldbHtGiZ7VVOru/D",
+	"QT9GvThdkZhDaclaiWdo6uRVdQ9IOEzqWaZbOl7bSjbnkFlbpGHK9QVO/3+sJd5aLy6uNpZMv9CoHtm7",
+	"Ui+YTtCpslLWfEfxh4me2WZ0mX4Ftt/+pc+RM+mwek+OJ7hH4wJCXodx38fmMPpOKFOudLDt9hD+klpW",
+	"8HuRdRwcxcJMRNBckWxXQ5FCBbuS45b+0VOW2jZXY2Ox3bq6aJ2I2MacstarTvtyZ7F9uQex/eS40vcq",
+	"2K/+O5ka8xwzDnAkNRrwjyIMmBEGVt5kqoPU2DbW3c2+uv5kEFvqa4+F4l6EyBLupAo6jLNxrNPpM+Ms",
+	"VPs0gmU2ILfnjCeJUAFXPnWftY4vHzvVKUxn1DFFcNBE/eAGJBXm+cYSW8eNZCgMXZaFKeDAPjMsISxI",
+	"0N6XbHGYDZZLWZxLmRBGtakyhkHVh6W7dSv3ALbiD9gVLuDzuoZrsY7WA7EIbC3zQ27Sn/jKFyZ6p9ft",
+	"AWQ62+pGp93yaAUWGFYkVYqgwC9aDgb6H7838tPaaDeBiS49C44cbBKcuMXHTM3cn+i+CFJn6tLcp/OY",
+	"RzLo48GFgSCUDR0w6zUrfPRgAfPRblLEVT43NWFri7a9b9YCr+6M5DiNMeBTVniQYDIipzxTjdRX4DVv",
+	"f/zlw4fdHGkPsqN8neuiTSOLBIvYHmyYJhizbbJPE2zlfkft4iUoLWHe2tpyHAKa7VL7Y9tlG9Q8YEFN",
+	"dptfR52aS3yl0Ax6pGP0xVXylo2SaWvQy/CgOB73NHNpDx61yt5TyKXdJGZlCiIEY0p4ovYDT1bcvwcQ",
+	"yoqiFYeBHKx6FPanzcfwN4llGisCajyXZpUdevOf1wysIT333X19vPbBNSDwGsH9yZqxtSWWvkWQbeHt",
+	"sBqkiGFn9YSPRiwUPKgbwoj7MpQJKFz7CXAunYjHhZ1Yev2h8Sd+tvQX5KVbeYPvVa2wrea0g6a08tW2",
+	"K/4qLeoRtaYsZLqkA1WXPF19bL/otJ0huXBI1y4pAnvHtf/4B3XEINWq00jVxI/77Zf9m1cgofCMmkbn",
+	"Faggn1GLgklvUvIkVSLiaSywb4a1eBf0udCBN8HuY5eJRMSSh6ig/CL9JI1BKscBGkUl7S/SAQ9p3aTq",
+	"ZzSVDby9qYaYiZzyqt8UGnYsmcdwSRH00DmU9FT6IEdDIaakf+k4njNNJspvOo2VmNfa1eW93lu8tyBA",
+	"Hj3qi+pqbcyX9sloX/IwY1jLqupjQYHcgsYYyHsZpPl40N2lFbVVlr6ccpV0GWcjHslw/szg76D7WKuf",
+	"YKL8iQyDWChUwHksnM2LsrBbsKXh7tlEIyCwNNZGtpq7+zK3l3/BBbvIDjZeT6/Hs9dkt36CLN8edWvF",
+	"X+MYQkHWPouESnjIJoKHyYSZqYANgA3RsfuSfEPUVkKnCRuUWc+gGN5Gscpk0uyprEkCAaQUIUWkYvdS",
+	"zLoLjQWr4Eo4ZecU1HiEKUyBLXhZ6hjMOkQAV4we2G+5mmOs3Vk+Hj7RJDFXY2zLa0gZyDpE9FQhPYej",
+	"opsUMRoRYKA+ml6grqPG1Jfkye48/6B8vEBOZgcwKKTm/bL7Nbn4Vgz4gLAvZ4VivwrF4vkkH1Xuatsa",
+	"YIgc8IXn0yH+khWYbUjlS62eIp2oMjbwS8gV9q/CBUDb2QJ9ZfhcM74UvlylJa3tqVudPwNaAMrHzDVX",
+	"Dd27AM7jUdNHFqJ/SNlW/YW+SaQ/RHyOQteImpScsozd0W19ZpNnNvmFs8mPua/8ZGKitZagTWnKx3tY",
+	"62/X7KZB8cTb3n45mQ9YLGzTlzC0vigZm4oqNWDkWUdm4JOENL6UJ4XWJyMmVQNpVGGc2ISonYyTfadF",
+	"laimsaX/Yq8pUWexcBYLfyKxcJK5MvXasM3f4wiS5FHiCDXDmxUaWjp7YP/a8HNiz0dM6QN5kapQGLdx",
+	"Fi7KiZNNoe5oQvuRCkeqXn5HlTQ+VmxjI6rNyGPfNctnEXIWIfsQIZkqeJYje5cjuLRWjigRbGhqbCg0",
+	"EFHweCJjwTyx1gg1epxRPTG2Z6OU7irhQmbHQszFlWfYQkYf+z5tJ4RggZ6iCNqZ4x4m/LEVVed4nmcZ",
+	"eJaBZzPqSxZ/Fo+NgC8WZeBh4wnPlU5EfRLwDwR5gWkOlENQSPL1mEmnIr6X2IEFUxNmsU6oxwo8t8sS",
+	"bbMK8TtMYJCGiWiazD20EfHJ1MkFDvwW+DXXWf2BHdbKVN93ON0nled7kug0B4WudSzictMWDIV6gv4m",
+	"kiMRn+HtH2eacXOHzSfZWAM7g5UeAmMTq7nZ5TI38xpA7IlQG0CL7yGPDE74cZLIKnkbZpE5hoCO8lMM",
+	"JFQq6m8Si3HHnTixG9qsYjvLsQMKFzRXpSXBZh01J2mtk7/5ATxgEs2ZXxT5xcY7U8UWPtF7v9CUDZid",
+	"YBwZ0Db8ZxuF6vnv8F//IcCTUUG9UkKCplSlZikdl1Ut+qqsbNXnZVgms3eg3DPZ7UZ2H+3OPQkLBTMA",
+	"tiUh7yht6y0J7ta3fkPqPzI6b7UK4rDRtvUHIqbuUw5JOUDdZCb9IyPonj1xZ0/cPjxxttvM2RO3Vzn3",
+	"d0Qlz1xvWb+RClznLVVGJcSKZvfv4FfE/ghDB81hm/reY6d9Kp+Mxb0UsxwMSOmE8H4IpDLSJmFpPBbK",
+	"tqvqFkvstRImM17pED8zthhI8Ajrn/bSqgon81G/x8E+LZ8bLfDh21Rl72l4jYv8wzql9a9TQVTuqmof",
+	"qqO1j9+wnLa6dNnXgcjrlrEQvaZuWQeib+YmEVHlAkQSEVf792moRMyHMrS171Phy5H0+0AvfZRQh3VD",
+	"bt0GUQd2RNz25S9OuVM7QV+rkQyE8vFuEY76sZjqOKFH1PRWbL3a2NhCLEkjlJGZsqFgy0P4WtLr6Q2X",
+	"F5et1YBSl/sufP1gdxk4xWP7LJER1xe+4s8W7tuyWyC0tIjT8m12ZqQ4QD/8FVJkOuFGfDlNDWnSv9Ck",
+	"zg0Nzw0ND92XCekHuHOx7dVJtCUskMLJtSQM5Uhc+HM/FGzqaPUJtSS0gCMyByLCWTBs12uh3D8nBJyH",
+	"b+mixp0IxsEggRspOo+sNOF3wjAxGgk/YcO5RbwqNS6kx9OzSFer71i4URfCwiE5avTINhn8kavgQt+L",
+	"mPFxLETgKgwFi6SShpqDOZLD//s6raa4Vxu1FCysw3FA4osb8eduJbjIG7bqgERc5VC9A8tUc9J9Aw8q",
+	"n7z9HO6n2PnvgaN5zHZ/hbN/7vH3cI+/nUTgub/fIaXe0+7tR0rbXhr6xWIkYqF8cTEMtX9Xb69/mkh/",
+	"wgJxL31h+xo5sFQCQXKfbL1yhChIqaEigZ3N7/dunN/SMM/d+w7UvY+OwSFwUMtbmCGhHjpN8/Jj65tc",
+	"x3Co+IVrri9a7Y94wWZuy8s2xgiHGDT7yIehSNiVx26N4RG/4yzWHH0T8p+i0blpFQJjeoqZTLVuzG9K",
+	"7WyCPgqyRqd9uT8bvrwZj23GD4teyXpjHgSPPY8YUbJDNvX+zYMY9YglZzkfwefIMMzA3VwMTI9GoVSi",
+	"ybCFRjZWZIMlk99Z8IStbWuhULsYiwTTqiKvp5SeZZCn9Ew7AoPg9NiZw7BB9iJqhkotV11HuRyBzjQL",
+	"sHjoc9AjavI2dy6JKTdJPUJd+bycRN83SzZXVSS8Lllebkkwj548upKLXT0WF7usYGIKWBSQ4u1f/w2e",
+	"274E6zD7cA2iZ11O1+j849cyz2ttZRYunNZKt4cR8f3TdnuUuWhNUhxOk3Hio2uz0Q00xtWukNswtGaZ",
+	"e6vHsi5BdHbWAgEjAM0ql8kSZzpEEulTIr9NKa5IuAvU1z4Q9X10gv1UbK+HFRLrndmMjI7prKmk0+ex",
+	"CAX67Y7mualQp7hhoSbgYF9HwpCdC8rKWGts50Eh4QKeLnp9uqi4EAksqlwKM9bRvGKI6DvmUtUgaNlF",
+	"qXMErZN/ah+xq5p0zK5lJ8n43NYsDOtVaVjL3NHdtjGHfLUDh7zcI4c8RQfVGvoGeqkquSQSoR6B8N9B",
+	"74h5eCHVUH9e4afiCWKLKhEbNsGMJyaVlwf8XMtCNLXmjG4figAtr/05q2IevsGRfmGuqsE0lhpOx4BN",
+	"08QwgYB9ypfCuBydg3uzStTrNS5Kn9z44Ifs77X9X+6Ybe0CW9kIxz29b1Y3Asq6veRzqex4k/+86QCy",
+	"W+s7AWkjbHYZuiwCwYNQKgplTrkxIsgb8wBhrWzOo+9FTKlpG/fkGcU6sstBdF33injMlTRIi5s2otmX",
+	"F3InpxzyizeJiB7bH4cstd4Pl9NELHwh70VAe+LYbIGhO9b3uLmGZdmwTRf3krFZb2c6pv6GkoV31Ljg",
+	"VroSeauLwuOHir6tyIgw0N5p3FIWS9ZiV8QxfSy2LRqx2zEPxD/huKzI191YdbsEmkuxmWqn8f7i8tuX",
+	"H68//du/wKotkOBa2QQwN8ceXN6eLZkBysUWKX1L468lD0PdcIvk2tNGUgH9FcqBCnKg06BCA9wwTgUx",
+	"/2iYiQCp3sCGjjFYI/g1930dRTogn82vBZ3S0CNWJB/vksmQH6sae9md8VPRBut5hmsvbwe8wDR4gYsf",
+	"nmvsyY4u85bn3PfFNDmiEf3e+fULGi0K41CqO8JpK9vL1rJlXw3KVQSDr7tsoKdC9X1uxIDx0GgWxHyU",
+	"GNt+Z6FDLj2TWGM5E5CV6nVwJAIzEq0aTXa3VIwr1BRIsdrC1qbVB4JJVfA+J4snkWGRrbXj9sUFrZAK",
+	"MWY7u35SDa8RiWSiYRlsTTiyOj1NQ2K6VrGxNR3I8mC14KeyRLkk4l6fOd3SoX/kRI6VfPEUrWTii5XW",
+	"Ma1ggTVWs8A/NuZGQF+hCMbiyBlZlrMzI4TtoJl52LgFi9wL/WfzPTYTOKt/Z/Xv8Orfk2NzGX3undfB",
+	"cEORHJPRfXKOxJEQAWXkKXQeYo0roeLggULOZ71mW7G+Yi9DfLbG+EhFyYVdlSeqEwUiBE1HBAtc76bh",
+	"NdwiNzqNHzUGerATo/zMlBxPqDf+Bk73mIffuSN01mS2JnG3hnun70D4oVQnpscIolcPQQzICAI5sjeF",
+	"xk76iVJvljOudN/nU+6jV3lTqnxtN/5MlFsTpV3CvdNkBKfqAQReao2faPZbGoxFhw3n2FXY4lIaONfG",
+	"Y0MZJxNbXqgCZsRnjw0Lxd1F2gsFj5XJyi/0iEnqF7hGzO2tHfHRoRc2014L6in+Rvos0qYNo8LlxTQ7",
+	"4+tYNDqtZgkJaWPiw/X6SZqkzvkYyjsRInidebzYww9SBS67Fn31s4nGNo9DyqjVKrd9nrAzUenkItOA",
+	"TkGv3bN0G3EZPnXRRvZoP5BBX+mkT7Bdmwu5dzp5ne30WdJtr36G2hTlXHYKC9bXfmQfFrQekSh/HjGu",
+	"GHm8qcPjjMsEBKIb7d7oFKd6dqidHWpnh9qJsbtvxdgW6eyVtwEnobSgo4LB7oF1uZmcudeZe52514lx",
+	"r1/SpKTDZEqbBYB1Co2FaNySsZnVGcEFQoCdQ/eDy0vxGDdsxGObEsx8HoYiRkvzDsswR/ZrI8ym+cE9",
+	"1VNoWA0o+NthificPPfN/cBjgyJL+HyhAmALA8qj4JgtzZmZgulqJkIkiLga65nBKADwTcKBigWPvCyf",
+	"2SRaB4xjiWlPRRpYRBcehNfRk23ehh6N6BglzEUQmuxWMfF5CjMZa2Ey5jugCdle5Q5/LdEJDwdNdtO6",
+	"YrOJDAVLtO4pxAGgpxgWp7X9jvI9PidJn5Okz0nSOyRJI1dzL8oy7tBhV/2uQMbCTwgqf/lU6TRBVQpv",
+	"pr/WPh1uX3wCvqnE3OVGbJqiXf2yPG/3cMnhtUSQ4vaOuAzJNk8VV2aGCXdY4I/M1lb4w4EIBA8THPIG",
+	"hwJhXsnltLRdB4O33B1cIuahTWP3Su+8V0FTT4X6HIW07uZCj0bSF4H2UxBWzYLIi8Im/l92cy37pw2P",
+	"BAO6w05YJanpMXEv4jnzRRiikBSfgQFmez6UiuNyL+16o0o8l5ar8XuvIYNeo9NbQ7O9bvcaf/TUAlzp",
+	"Ynq/WzvEq1OVcNcNp0KUxyIDj9Rwj/hmTz08JtH23l9888PV3179y//11gMe8uAAXYhJz1iqAhHbgQLV",
+	"+zpMI4WBH9NFfY5qMX/TUomADeds0B14FvaCNiROld0y2JA05BUTfrQyiEysrVEKsX7AAb4jXWj3GoiV",
+	"wKPcIuRn+i7psTMdg66nmuydjaWFgt/bwLbViYdipGNhzQo4BgW8kFzPhcd7jKPU8JyQiYGTAY/ybKYK",
+	"gYTmowgliKZIB4IFoFGCuglm28zyQFHSSVejim5v2e8xKuCE19rY5rQE/Yhw2EHRACkTSOOH2oigjytG",
+	"9mbW84SM17wJCR4u8XkacmVThRvfaWXSMKFUbCCqkYZlvUinZDr4k1gr6TMZhkoYs4tB/oD1PAG5Numr",
+	"NIllZikXzGj6vekXBtzYPEp5HPzU7MhVMKLXMR8lTxtEJOd51TkFMMO9ZBSYrcqyFplZwShfWaW1c+h/",
+	"62YLGzOHCVcKq+D5VNYyi3UcdrlG3ynq7+vwmV/zRLv+jKsk70i0STk/NsKQ+IZfvSW91TnzCr5Cp3ns",
+	"1Vd4AFZV8PthbczhHH+ruM0pVoGtVpkWKsFOKUkDXpD4k+qQhFa+cKULpA3dMqDTsWCIvsYVg2MXy6AA",
+	"YUL9HkEHAjVoOo31vQg67jGkSlGYoxC6XScBeBPwdTqWuwdA1taP0LF1gWv5PyrYKKkk/XS6EMF4VVYq",
+	"nH9si8TBX2jAj5tMsYpMT9E9/4CU/47ONmeOu+0k45/bdi4rPPKaRUAdsFBYFDpDdFl0IrJE00ePPKXw",
+	"OeQmybB7ltzv60Bx/GiHdG6rfypt9ffiYXqr7x+9B8kaXgLqcHdP/cdOU/6tT82RMAYN0Dpy/lYkM1Hu",
+	"duAqYqxPdq+k/NaN50zLp0LLvzeGqCU0PoGhppgRolgKrhX7mApjgfLrTJn25iBiN5gIIQPX+1SJuPHH",
+	"fhgLHbJT5S2WBE6XvdQ5Kn8JuVTog++C8Pe5UjphQ2HV64DxUSLiGY8D4/oUYVS5UBhgO6lw3xfGuCSX",
+	"gkqda8x2mRgfIgIgtoTEOA1XWs0jnZo8GQGd1oVD+5AH0h6QozoiLdF9zCnNTNE6+JGnhnfZFEHwGI9j",
+	"Uu8UK3Q9bja2JYrj+uHcwldQ5accEeERlWd4q3DncCW2yQYqtDMvj5l6nOflDbmRGM1UzKapFfD0XLnA",
+	"rb3YHsVA+DIQpsl+HjnDAgOeXcaZEjNmTz2LxTTkvqU9EIkUi9ipZDZDK6GBS+OGXQXcicNwu/SzW/cn",
+	"UqGAE2x0Gvcy4WEfyVuY3OXV6DT+VcHcfQncTitgBvKeh13bPTQzvJlJ4zFoGBtzBbdk72kOZ1N8J25y",
+	"a+6Alxihguxwu9TQfTGV59Y7dUTm8u2cGR2JvPcBMpfZRJMbzUPKZ7EOCyGAaax9EaSxMFRbCLaDTNhX",
+	"162rr4ldpCoEnYD2PPPHbQMxQgt0dK5wjmCcIxhfUATjtPmx44qLHJm+RpYs1fhwXDkWvwn/mNUYt8bG",
+	"LaQa762sjGZ15qRnTnrmpH9yTvoeM2YPxkinsbiXYlaPU0EB1DlFUjts5hTLLJMNk0bBSrJDpFxFvA5z",
+	"ddE5ZStZuPKFNW4zJ1IWCyYTGUGiYv1PoZhRfGomOmmy98IksfQTEVgTzEz0LKvVwgQ+wSN8Xw3chZ3n",
+	"3lJdqrlMxiB+pz+BKRU4hZ4KhX1oVB8WC044D4H0Gqma+HG//bJ/8wq5tbub8tnq77ssXZ3nvZXuydc+",
+	"v/MfjVFMR40W25L/5pFke35qUi8s70zjR/b6fhCCic/cT8I5HcWsCW3GzZ9mYCkWeAKOqO+gI4pcU5k7",
+	"C1PJLfF4DsUWyVNi2z2PqFxgY4kK3IEOs3BOAeFFZdAeHovFvb4jDzR1UgkIExcVrJk0oobgaaFOIvd1",
+	"K9F8tblT6T2djT+sM+mc23mw3M5i9IS6JO0siGNhdHh//CZTy3K5hjQROVtYLqBtvSpW8mD+VoJ9wFFY",
+	"K80yLZZxNc9ai+/JVsKFe3owOUaHaRE/j0IAsOIJvxPKqTeBJN2HTbSZyoSHTCqTgHDahkHgGTt7m3dh",
+	"Ae90IqxSAdSBXWVtsBTL23ZP+H5OQu+IvADBgkxJ0X9mXPgYNXtQ5N9p+qsE4Drhhg3FOFV7pHBYjSeL",
+	"g1Ugblgb5JkjHbN3kkdivg0V4+E4E/EuREyLuMcijedH1st/iIX4pzDEmKTJ7RyPoSlYR8sK+0LG1EQ7",
+	"K8U2DsChED+SCo6tb7t1o9UdpQYTUeANVJjGJjoM2FfXrVdfe2U/AfcTeS+8PM2NSAIfMeH3wrk0yHKg",
+	"x3PFx4jXQndpZiY8dm4Qsi7c87uLrhHUR2xGeZZ5TqkulLfiViqSxqDfgtLqZACaymiOr9Fx4Hp9J9iC",
+	"fLQ6JQZ43lXWJzMRYYgrOeJ+Yiubs/rl3G0R8TkzYn8a0W6Gz9lnfPYZn33GT1i0fRAq2FGwIQjNcyCr",
+	"UPOg1jn8Ts86OcyPLW2fcUSzQAABTFVwCLR6pjB/wWPDOYulufPYTMjxBDi+RRH68PMvmZhhhs+NTZmS",
+	"iWGhjGTSZFk5/YhaJ/UUjdzDPKgR5gKbBRgJPVMm/11wf4IF3iA0qP6bPllXdjIRMsbR8lArUfI+07Ox",
+	"jy08q6foDR5MEpsnc3NnWyyH0qC8cKtoUPujfqnLwEbWdDb21gyUIeHDUFipUvCbxbBuVQhBY5F8Z1/4",
+	"Hrdxj3jO8z7sGnw3keMJ9vEN9Qz/j0Qg04iIDteo0bmCX+HwXDVvvAbCvQBvxc1C6bLT82xG91seSx5x",
+	"9sYY7vDdgBPfUSPieF2uxoGruTHSaUB5Jj5jrrohsnPHoE9D+tVr4KFsdC5v1mY2C7tTD02Bo/HsJDyY",
+	"r4ev9eBuzy4ewlbkNOB5Vx4sD6znX9rdUM/+0u7SWv6l7fUUzcxbZz284tKufKy+66kVOEG1RZn2dJ4I",
+	"S0WWV1OQichewMZcmQGojgW++h0dh4M16iR2rNMEO73XsuPvKNKS6+4ilhqDdySLc90b1GhBl+kS+oUO",
+	"LONClcqGbvp0O5aTGzbVRoIm32VjzUND4PWgJfdU/lKPuOxwTqybm4SuizBAUB5G5miMRNJkf8WH0nci",
+	"FiyI9XRK6nagCQdjOg3niJGCprROgRF+ByzZtUvMnDOx8HUMyrrF6oCXgnQsLZCVMThgmPYzLCERMV0F",
+	"KyMj0SFHx4CiZQMvD3tgjUlPFfk3fj+SY9wMxH6DUzsg6XMv4mUpxtYSYmjMVUqxntpFjNlXdHJgEVq8",
+	"7Hp7PJaWDhQj2ISeAsFUlIHbyLhiErJ9PlYO50ArQzGWysBZMFOuDDqSKQvy6sULFvC5qZGJP1vayWTi",
+	"AqEuBr1jk8DjPFaCQawpK4Iz11j0xVRiZQUE+PYgVtZP3L3fggYGNa9O9E4v3l8tk2UVptG59BrIGPrE",
+	"GFBw0xcRMK3Lwqf+VMQ+vujFi+Y36NlA1oIqgPuQX3TTKlgVvzdCbZI+DJX7Cd0RctV3oIwBKQ+Lesca",
+	"Mh23cwE41gXJaYETXfj9qr2+C2/hGK4r/N3iem5NvMXF8ey6eMWl97KF9paWPFcZLr22d9Pyiqv5l3a3",
+	"vJZ/aXtX3qUHu/SnkPUTPbM8EkPWjy7qY6GnQol6ywuHwdxlzkXl5Bl3fJqEuygA6004CEOhGLknkPuP",
+	"xEzExEYHIAql6gMrHTTZt8IQXIOILC6V1TAIvRGu6ik9YjOe+IiSRRH+iuFUiPvy6K2cxZpObgQJJ4JS",
+	"zQQLikAEh7AONngMTeSsApxVgNUqwHt73M4qwOoXv+Zz45L2HMEDiRLcBC9RJ7ewykPu33XZq1axShto",
+	"nUDZq8dd4DQliRLxzzIC2//qxQuvEUlFn9rZ0KVKxBjs8wOoL/1YJGmMnLft5d8if4MvX8IbHW9u5x/6",
+	"NBv7HT0iV1zal1UukIOoIl5pXTuvWht4QUv0sa5u4lbAW1gKb3HxvKU19hZXKldK2l7bewn/XjZv/hQa",
+	"R4HZ+9xS1KOrHSDlkCnX+xi+J1zYUPt3Tg58+PkX9t//8Z+MGyPHiix8gq5wi+TBb8IY+g1US6+Auwj3",
+	"Wn3CAUGPRBgyqVx9MAqCDrsT08TDf1mIrSVRbCU9hV9ZX4NQAegQOaa0DgPjWuohzLtTHghpGtsDOZED",
+	"0rOkNXjE9lCm+STSY5N0cylJiCVuqD01BbY9QkdJkIrsXXiZVczcrZaVKs1Crca2SN+hfTbZJxiL04IK",
+	"+k5xaDzBkcG+5Y1zbY3fWSM6a0SrNaKPGbmfdaIDuUUwSHrtNUKMS7S9htJJP9BKNDotr6FVH8gIXST2",
+	"71xp+ObGa8A3caODno1GZRBlvy94jJDJAd0rSwd6XSUGl8ELUuHZVfJQwLi19BbWLtdTUJZde1de22t5",
+	"39xsFmFZuvlPoOfkCUYgtB9RwzF+Ki7EPdxeq9zcYooSeUtsWfyAkhAGGI0uFx1s1tKmBp4LhvU9jepp",
+	"tXPRvp/G8WOAcxXe1PAaxRev316DNr7ceaXLBpSTVjn+9fuyuHHSwxpe417LDTp/4IDupKqTZfantduw",
+	"wIn6/9n71+W2cbVPFL8VlOpf1d3/oRXZcU5y7ZrtTtJrZbpzeJO8K7Pf5d4SREISlilACwCtaHV11dzD",
+	"voddNZ/mIt47mSvZhecBQFIiZepkW4k+JZYoEgSe8+nXg/ftwU936ibXVUQ9zQtwrIgBI6rVPT8r/Ik0",
+	"nRdBlZvePF6ZbnXPOx6E7BRosMFPzopIzo3rp55Z1QN71LUHw5Tp4fZZXi1QWVFZfT4tvCoM4YEiIU0n",
+	"9JoSJWkClseIa4PQxGeFOqZAITpT09R+1LHaruevx3evrXJ61j1dqnJ6HLVuuObGlYA1eOunZyiat5n3",
+	"FqTW3c96y8l7JeKEvcxxfakAylrffpL+zhElrEaGZ4aQN5yNRiB2TYCKrRuYps53HXMxQg8DvsudmBs2",
+	"5nHKoMoUpw9F6JogJohmX+EZdOR+2SYfEPSbKmsVePorjIaD6/PWPASGf+HGvgnCwW+BzpOo5BO76ZSu",
+	"zlZ7z4sLeKXpGKalITpJn311++tKBpzanI2dmHOv4kfYzSg3xXHNAlpbqDAk5Uz7NMIwM5n1AqnbI+cT",
+	"B59yaS+ImfEYwwOQ/ChUOdp3dOq6Sif7cXWBvu+1b3AfogkJEkUxVID7oleazuhc9+QUVJ87KP8lPjvx",
+	"X1QJpyfdJ0sa4M5E/lrw/eFwdz2Tr9geflSU6yrKznqK8mxNRXm6maLcgKyq9OFHBy532J2xRd1b01UD",
+	"rwk9EuJGzqtVrzVZB5lILKsAtzV13FajoQBk6FjOCCBpOpUbuGpBMUb5lfYLbXiaWrXor8BYbbgGYmoL",
+	"qhWnr1nHwSlm6ESvAmTJu1V4UpudLOqcLWdTHIXPt2Gl70j4BLP04cSJbrPiAwhKbsfv3IzfFvTkTUm8",
+	"wLxUpZhPDVjhg8ZWmNz+IuRxuCY3kicLvV0BO85bwSUDmJSDTUWrtqYxrELSeKiTLQzcXaOdePb8dUJO",
+	"zyJS5tLNfNKdgpscBetRsNYI1ofZHHarlfYS5VQz+bqWbfZoCkGIWhPtfZowbSAK4TPpVg7CB7pc0l8V",
+	"YF8OrF9UmlxEZ/HYRWLspw3C7xg9OcJjPCR4jE27geukdEGANBWRZ62ohTGz3mDerD/2DO33PAq/jjhe",
+	"z6XdXRgXNMkDDebiFIHgdqGI8Sget8mvh4Xk8da6ke4FltxHaJIdMBejxcZalGEwS0mP5UwTSvpOe/bL",
+	"7qa71MU83XAFjsjBVjYUDNDyBS4kTFO7QXPyY9/9r4df9N0cB7y9M1xDbBVrifzH9lOw9pJqiSuul2ju",
+	"frFANpIwmzPYHgOOR2F5q7Dc+NiqZOJv8J7feDjPviRI2YLwBbFhZGPhu3mgzxmTj/7Ah/Y2QEJeL/AW",
+	"JNI9TTE5suJGrPgZCyevDy66BW4Q2DHrs9Wd2zTRH/XbDs7ElJpx7ksEnm1WiJllcOWSM7GtwHgEtTh7",
+	"n8p1P5uzqgzBUVReXO47diZSjBZNale+DFtZH630JuLtE6kqJK29wQ6Mv3se5feSTpxS8TO6XJ6rsUT7",
+	"G+wDDaJsxxHKo+5pkAaWPOndfqR4YdV9n/sQ6G712IFGE/8GogGV2YQm0CvIlJJqJwHFu5HftaL0Taja",
+	"+sHXclHFUBy6yVRrC8wzh8+5HNOAAGihQov82Mdvgi++scA9yKmpfqz8jZxD8w0TuF2DOTEzSRKmr/WD",
+	"Eb3H5NBWySFg9PtPDS2qh92T4beZU3JaoOi8bKsN3ITIEzeU5AG1bXzClb30Czt2buyvc8Of/sPt3XB0",
+	"WvdQ/LYHN2zcxlH6VeXT8dkJDtss1GlLBc3RqmY54Qxcd+YW3Zgr18CoSvntq4BGzftozCwXP8vMKEbj",
+	"cUOk/ZV6G4RKUQGfnq3S2UuXb6avn5/WK2YYkPvYLz5cBIeYX1Ra8nmuwH/OkOe4C406xTihWveAbay+",
+	"iMoU221xgWfJpWhP+Ei5GcP5p62qwpA6BV/c/F2lP8tC/K5zn367vHirT396XIU41zZ31M7iOkpWtZ1E",
+	"QfxiU4gueDXdMIkdG+eHGU6jV0FYC8YSlrTJO5jH7sY7DlgqxQhylpGvgBPSMMK4VeNt8kbgcGHXe1IS",
+	"Pe1ylrPQ1HJ7gV1Iaq7qKqnvGinT073mNWuF210KrkbCaN9CZkNpsMdE7VHxfAOKZzOqqmkMgWEsh5xJ",
+	"XtJldb0hUlkf0Ss0HFYT0MMAlWP7PPKi17i6Z2TzvPGSuN/OMD2KhaNYWEjhxYG0HkQQqJHF6jLbCzbr",
+	"g2vd6Occ0yeKAWlpbMseOoiGnfRsNDIp1+3e2NbQ3FcDBxwPTcmgwKAbe2P7auE4ytmjnH3g0fZm5lTe",
+	"xNFM2K5rMt135nVvVSi7Ep/3lBf9GcIjGmrFXMFCQh9OAcpRvj4g+epyqutJ18UM6LYE9y0LYZf1XJDA",
+	"Wyc+5fS2AbzuuCIi2Ixpg81062Y3q3Ob7z8cWkITwQ33nMt0CIpR6yT8b522uFX5Q5+WbJizXMls7z98",
+	"wl/sLlm2XZbl/Yc7T63I6ap0iqEioSohjvTFqIBxW5xH6cZeZem2YylXlekCsqUH4IUxzf0B1aBE+hFh",
+	"qWb4aQ0U7+IlbhsdAuEU7soF6U9lyuN5cHVxDLJuX4kweyt/bGFEVugmgxtZwlE04bHBEWWgC1bkQ95/",
+	"uNckCL4z/KaAY+kB+zpRa0aVyKfhPrefABylzhEJzxwiYaf9pIhJCGNluYFBsp/efyBWp7bWYYld5xca",
+	"P7iKD19ZGjzwCLRl+UoN/coz2CZMf4uOfuT81zpVbRkcLyk87aLEqBGZUHXNEtLXMlMx6/tvoqI2m1GN",
+	"N7IKhsyZaVdFpLEMCtluO8Gfsw5NmUKGQChtmvbGMrMkcv48aiE+t+rBkEH/xTNraGdTaxJpufDd2fmf",
+	"UbgT3jYAA6CX43nBAQsrmcIkaSuAHX5E+TpsmvCXIRJ0/nQQ3C4L3fMY4GvfAIZjr16dfS1jaDye+AHD",
+	"KRfXvQkXmbGXWPEBSuCs07FygoreNWPTgNIRis0Lnz7uAPipQi9ccWF6My4SOctv+9TebCxnuofmAqzL",
+	"QabCkTsAR4SFRsiFnnWQ8K3HMk16E/o1PDAqgaoBjvRkajz4auGbSUAYsS4NQn844I/eRAozdovLRCJ7",
+	"ED/slXBJ3Lsty+UnW8nl/LChSswdhrVg8sEUw0wAYDdNe3FmenI47CVyQjn4Z1HV1ym7Aazwxy1L8v8A",
+	"pOuekMb6B/kB6lgxJrgY9ewasb6q+7T4OS7UffMYJL33B9ybue+sdpJpwhT83bM2Eu4mYGv7W5c3JuGa",
+	"DngKsvG8E7WGdMLTOex6Lx7zNFFM4BHbXbF87EC5mSXo8/BE9FXxStDwvZssFUyFm9vFTcdzzWOa9qbU",
+	"Gq12KVPFRoJCZbNdKdWx/RwVnAOizsMDOb3R2FoaKUtGzAuJP1oMKEZYEXQetYR1bVOUOA5dHAVJwmJu",
+	"vaDKH54Vfvn48dP8p8/O/oxa7OuUq3lvSGNjTdqzAhS7J+s/fa2yCsptQDWPe04MOMJyMO9c9KAcBYQI",
+	"/K8nM/AEhlmaFn/TEhTpixvuTEvFHF574B00Wnp4c9xgR9mt7ulZp7y0ngt99ZDt7ZtrI+2ryDhzPPAc",
+	"3qcEt1wUvrmAjlqI4+I/sSxhncueVynFS4NEcbv2zIEwuvP907Fp1ZNOnz5ffNTjukfBtYvPstRTeBgc",
+	"mBcFVQ+0eqnh8+yli49zoRv/uGdgjdhdLinHoaWmv1tZac2KhOup1ADBTpN/ZNqAnvs9allCS8AO8S9z",
+	"GrUCPH6PGzYBUuFiSC3DSzXJUgqY+GOqWNJLMiAeJ/DtUsB8gGJ9NKsam6MfQNm/Eb9Yh6LKPvwyphCd",
+	"8U7HgwnR1Pl5kIQEvwVerbjw3Xt3t9mIjcsPfPHsmOYjjFyYp9Lc24WhVxGUPT3pPCm0uDUOlHbOW5EP",
+	"kiB869GGPNqQRxvyaEMebcijDXm0IQ/BhvR5Q4hKtypinJW5xCWLYZNKjerQ5Ocx8zbQYVidd55d2LYS",
+	"7jWNxxDfDxiGaDMbZ/RjkW4okYOP7eWFAjnAgHTglCFKWdHzzsSqREJNEUddDdwmyYVdF74tsgf5UbNY",
+	"igSwJrkY/dRaL02205q3rfjuQWbka2P8L8dUjBihJMitzcL5UPbkKfgeS59+kZkibM50N6CHzpQ0jEh0",
+	"FDFp6DB0/HphXMT52dlPbfLFg5V6x9eeJPgjmiWWNRHp1LoJCFKEEtb+fw4TKa+EQ+bPRMJUdS2skLiO",
+	"COeSu8IQt7IJQ0hcfLoDC4Ua2Im0+qsgHaoSiP6dtuLyDeuzju700Z0+utNHd/roTh/d6aM7fXSnd+BO",
+	"hzaHe/en3zzEFE6wuBfM+g/QFYomZW5NbmveJ3Jq7tG2x/JdKxXQl7ZmujO2AXCM4sR2JhKWkIm8YRpH",
+	"wUVuRmGakiRjxBKNJorF1xJ/ymbYWkZSLpgH5xxzbaSaX+AmapLyG0YGc8LNlaBiPqPzOtvelBwD70dU",
+	"O/UUX8cunRIrz6AEeTbmseuhteTuslpxKuNr3bxhA47rPtyAnYyvG0tlrFcUMM+tdYcYr5YMYGQG1m7K",
+	"tUrqX1LN9tjDYckuaXVPT59bfW1d4dbHAOTvnEd7TUSMlBfEjKVmBAD1iWF0QuYyg1GGloykCP/1KHmt",
+	"yPJ9r7kjtI7Uu7QEw6sHbL6F97pLEfYbM9hVihyOW+e50HKYZY3b09ONJFvCh8N6bEQra+wVTPk6Yzqy",
+	"BrYplRnPFlL9EbmhaQarhf8sQE6sk7G2D69k5NqIrxV89lQs/VhZUVMh796jtebo5C09fQg5uTalIQwo",
+	"tCbggA2ldYetzzSVXMAXrUfeq3qELtUaaLWf3n94Zc+1JjaOJ8pEzPSdVdG/dEdiZhKDxfxeI9uNeIMN",
+	"hyw29QMESaLmRGWimyN+Iq/OZJYmZMBiOWFE3jCVZNjUbZWwm3EWET50QhDiZWRG58DkOCHSasDQroO4",
+	"4NTYb0AXtsk7RAG/Eo6mLnxIj4sRSSRDdWzlLXSmuzFI5Mc+2jJ9WE4faMy9rZbT/k9t8gsfQbOAFOn8",
+	"gqhFCV5E2yKDzIBeMmN2JWKapkz9AG0yzTm+ZkzG+w+vcfO3H21tD6HnDgGt/xjdO3C/0LQAGoP/troY",
+	"JYpafhYdmPQ4HK9rXWm8U8/x7+mz/CPPx48t6dsPSreo04k1O1qjHVFI7k8Tum2vwwN1395VjP6zmhMK",
+	"6s4FsXHLAsM8UAlivclHuaOot/Ecan2C95nRPEHU5EyYrm/hg/bB3E0YykwkbfKFWtPeXgLTqJ2b69oF",
+	"vE1B9bW/pg2Wep8LnQ2HVlpDKE7G1/12bsM7SCguYWAaxjgQ96kekd/KnWGmQBpZ7xkRrcIKrK+uI0JJ",
+	"JrgJ9r8UQRZKRbScMJB+MPwnycUd+8q1uagd5rai68i+2WXu2d9nBxLY/GjjcMVid9oTLrDbz7BJQ9Y/",
+	"65y2olbq2mca/+gJ/Mg0vv5pK2r9M6PCAGNDbDXvAqaIuXZ2DnviRGDx08aiqXxC9wDCX+x7bro3z/Jx",
+	"2LRIXfkZD6hmvYXt88HM1ukaj3r+YIljKjU3vkt84VWdiZ1vTs8TuuV/q4w5ixkQj7VlCnkAn+VqXb76",
+	"byd4TJ1O57a++06DvvsQgXMszJI9zhqxZP3KRXertC4S+mG32dl3rNbvGKwb0JSKmBHFR+NiIh425xZH",
+	"FlStu0F9+/vPc5JKA3Y0lKS0SZ/eUJ7SQcqgdVUKMrbfwhhwxTRTN8xqTW7GpE91Tw776OZC5M1dDBlq",
+	"6/qisruwOgjUklU4MgWEHLwX7KwGRMY2eT2ZmjnOHS/Zfn4IObPfw6qsPNvV8HG7UT/7fToC1m4LWLui",
+	"M99K4ZpHewG9TtRhxZNwKEj1o4qifUePS6WpfZjZ+jlYPQTlYMZtJPJVXQTHcmX9HPATwyeNBpJ/ss47",
+	"8JwXRJZ7Zc1T4cLSU4OodLUE7oEDKVNGxW7Hj3uZ1eq2nnfWMA7ogzUOpOhZWWqNnU4HvX2QvaBlW1vO",
+	"6i7IvDsfJwFKr7bic5BL4kVtt6euIlCUMVXJiiExwijnr0llPWw5JJaLIiy4dONNWdDXEAKBLNOAjbgQ",
+	"VvUtXYRBETcQYrRKnRWUGLkUIEZRv5b9O0wZCcey9o3qgkj2lV9SldyJulsOljTSA5sD+d2mFxAKesAF",
+	"7NG3oiV+waEluXYgUmwHWtFYUfzsKflW1dQIqKLuuTuEwkcWDLLVe1BNvVxfddJbx91teu2LjVQSF6y3",
+	"jkd8NzpsS4ez4BPjQTmSUCxmfGp600zFY6o3GHlZqT9BVFphbd9wzQgMiNMVajTgKsB1d6pSoVjYXgIP",
+	"B4RcVCJhnK6XhfY7DjN3rR/hjei71MO+nmg/keFjrPfWWO+rvKDrIUR6DyCqCyE4ZsYygSmUCpTfjBvB",
+	"tLbeW5u80VpmQ5mtKVL8URxeSLdQFXgM6JYDuoWtaRzIffXm0zGQe6CBXGRiUP8jKRO9SRS3UORc46D+",
+	"FV8RahO6BIvjqMCKR/glBFSthZD7of6uu4yjvgorPWI47g/DERwtELXVD3dfbcCfv9pf1j02kGEZO3J9",
+	"dMii1LGGGkN//x8stv/9/ejs7tTZ3bWO50JP4aQQjr5o3wQDwDlohZ671l8+vgtK7PRsl0oskJDO7JbA",
+	"097xEVPkM/tqeMo2mNk9o/MBT9NeWP6Xn0+ePz/dRdzV89rDCbzCIN+kILrv1OPzz90bslTJANkXLPnd",
+	"cFO9NY3xkWBPnz35JgxqiLZDzuN8hXl9vjoyhGb2gKbLVvYx3Pd9hPt+//YU0c78Lz+c4sE0sa2OZtKg",
+	"qVD4c2jEWnJ4dqrFdlX5WtZ1jzAAeZ+jMX6eh1kT2BWdByJBu44lofqaJYt9bb6eZ0a50UttbP2hzFSP",
+	"zZnuR5XR0zUa1nCLFnX4QTSvuaLOT4wJH/3VRiq2Lu+6HvC99KY1Un8shsENS9ecLV8DRkwDdZG0Cs3t",
+	"tRu1UfDRdSYfA4/lwKPdll5CJ9azuCX2eLSKHqhVdFJ/npvbQ7+933F0OYR3GkuDuNKKuq+A9IOc1gVG",
+	"kTcYFuyiS/wYq3ilNgUbaatwM1opGJi7RyPlXV48jLTRJnu3W5pbKLg9B2mglLrrITsB48qwM2pNK+Uj",
+	"bMN9milHU+EeTIW9KpJCmtLlBo5KobFSQIbcUhW4MT2rpiAU2pivGZtqKE65ZtOd5hXfwDoOqzlDJmzf",
+	"bRkyYdCQgf9u36UBx21dsExjW77EdKP043Xc7JG6xgM/mClf6lLN/4qMZkwNG0m4YdXdC18v3d+9V9T6",
+	"Cpth6QY+lfE1jJrqhR/vtOvA4ZVhgXJMDU3lKEOFhYC9g5SKa2b3C4ScvT1eHERU60lyOuzEZ3TwgkHX",
+	"Z1hptzVgSYKvtXy7HSrE03yPfw4P8JOX/VA4wL9lig85pm1B4rtJeuXIbauAnvJpaunfvpZRNL7u4VC6",
+	"0BFSUi34JzJ2OY+xGMHfwNnZLmVnxc8DS9dxJxF3mKqrs7/7gbJ7KNQMvYZwK3YiyBumcshMwcxMqusf",
+	"gJ3xV+RH+zNimZL0xZADR/ajPHzrzuqnbhiYI6QhmvKE+GQf1Zj4w85Da5NzVD2wBK4LaggHbcBskCuB",
+	"YjgifUvg9l/PXn3wlvqWtPoo1hhLrMPwkuqxG8gLR9AG76HvYNJ7UF2p+4URHvbdXB1teOUfdL4wes0E",
+	"+hcLutD+Esf9Yp0nzgY3Mx6zW4o032ADxf0VaJYpoiSZmjHx+vy3xyrIoxw/CDm+Nsl8f9WGl0ni5fLG",
+	"5v5e6zCc5NrOADvy6/fDr4eWna5lvvvDJPkMTacwTo0DdvNcd/OObgqO+9TgkNM2mkS6n2OUwMBFaF6a",
+	"XBRqQAPcQd6Xgj5igD0gE5qgZPBh2HK4dVhp+jSPvDroks0Nol0DmOCs8t5I0Yll2xdP1m0iQz9jp7gl",
+	"R7H5XYvNhxeuXAk5swvT5ZFiQ8X0+B4zVjCt2ENXeWKLwNdFWvP9gYapG5qCKzobM8hnIc3hkBsaX7Mk",
+	"cs5vpWs9xu/cyOPFdNcqB3lBHDdNdsHW7kDm3gOczFH+HeXfA5V/n+k1zsPFCFgplkQ0nfv3WFssXvMV",
+	"XWM/8zTV1rabUMMUp6neZc7mV26O87T2NU/Lnut+EzV7S5OEQ9qswbsku+zurHWH8/Idzp7gKKVdyuez",
+	"dVP/j1v3kNL4lT+0BqRrbu4ooWHNs2tUDz6JwY1m6fCC5PcEFsJqVK5y/1nflg+A21mzzHLogKPzHARs",
+	"KRFQN8gpgtHFbiFF3zgM7LCrR7Qxt/JbEga/8vsd3btbpv99bQZbmzfuLttwFIfbi8N1T/f7Swx8onM0",
+	"LamXfBCcgzmRGxmVe80SoLjaqbd3ZLOHwWYH1212zc2Diub38x/VBenBOUCcA8t9VGs2GaQswZj9LATp",
+	"qY/Ry2F1hB5HOiOZbhSX38ju2HVY3ksCDx27rpV8R/H4o4R6WBLqwELnNYKquTJ/5OXEfQbOobIMs4r+",
+	"xxEBCFMfGIc/EPlpAldbwyKVxoq/XPDBxUzn047wHk5EBpQoAmNZ7ReKjCgXyx0jJvcVrX+GIZeL72Qu",
+	"oKeIB+FDbtQdURopsC6oCr79/KDAVPyaV88K+X7aWk4LcySuuen5DepxcWyDPdjhICvPdPNW2F/ffN5T",
+	"B9O9N7V+43WPTlHVBZFvtYI8C9Qnyz6go4V5IRynbPX3LjNmv4VFHDudVnQ6NU6SOd/4HvqZBlzgPBqY",
+	"Y6HR7rwFl2ZKlVMjdwq9W5umgxKGy9MdVy88yW0VP+PDvf9bykWY+3Hn+TDPew8sKebox5KSpam7yY9d",
+	"wkB4751QXAQ2qsyoYmMJ7OQ/nwA8L8NLw/eN2mYq2mOQRZA7Yyqs4wIo79zckuIKeud+81w519xK5ZsR",
+	"6B1mpg5JAmy0l99pg0iRoQdgM29uL+01D1Tg6d2GWr9Lyj641MutZHp/WZgQJOwLaXoOmBIoHWOFRpIB",
+	"c0E/0N5WiWn0GzaqvC0kVTbXdLvOrDjqfieVGW+l1O4uyfJdc/6hpTR2oae0o5x7BxMiP/axodxf2htK",
+	"1f/pgrBUM3c+GCYi1BApYvYdwg/9hhOZ7rOzPdMMTtcwRWI6sftYiqYfCCRRxSyndQWK1ocHPXQc6XUo",
+	"I72OyEP71aIf2VQqQyhxLLGB7jS3zP5y4pEYOYLmtS4ZWEMucrn6iCRSSBWRkaLCRCSG2ZQiIXImmGqT",
+	"S8jbC3ZjJS3o/B2H0w8Ohwgm3d8A5+w5ol54UitqFR/cPL5uCSSEtu8E3B2eWCjwyEGUuSYJrRsd5qpB",
+	"enh1PRjPnkFnwZNs/Xzy7Bn0CKJRSScyszdqnbefhMbD2DLw63//CB2GjZLQAvTZ65d/fd+Kwvt6+fvs",
+	"pPP05HGnFbWAE/3QnnevPzrpvo4efLquHjy3LGo5Xo/5tNVtIbUWKW5BSdxD8P+hNcOk8s6BeOwj9xzN",
+	"276q+8hEe2KidfnlmwgwIiL7w8MJCaz4KOH6AZRlvh/iZrmicqoLNeVWFCCi/g1T82IDXSwnDMILEeHC",
+	"SLgmV+BQgQ4G5FDJSaHsEtOApacJaRaeWF+BGZE+cm7yjUVJCqTwTdRjnn0H5Zj5ma2uyDz7foISZzW1",
+	"ezIzx4LMQ8UlueVQN6/I/Pd3vx4rMg8x+gQTTa4xM0KVIXREN8vgFARAjVvyGgwP+7t55DV46Ne/ICnT",
+	"GlX3v5iSZMaEITLb6Xj6twXUuSPs9V5hr+8kzHRrrWZRQO/ocWltGaoT7Dt6TgEOouphRe25oyfCpdVP",
+	"c1+tNc/fC4QeXHsEB987OPjRoPoW4G+3i5B6DfdwwqQQwoGQAktGTN1xsDRYJXuNmPpdvxPU8iObHzqb",
+	"b8TR38bQbbD+H2QstywpHilmD+w+g7kfpDbYYy+nEKRh3ndKubhmCYFQLYfG+gsihzhawHAx8lNGuLEe",
+	"EoZnPTVDWNUeqLphSZt88aFbBVUILCFUu1KEiFCScD2VmqYE3S+a/CPTBjC9uf0JbFFCBg1RHl2B3WIM",
+	"2VEFvoJRVOghU1hNGMtMmMiFmvF5NMWhAkNoE2N58NkvpyG2dR7P9YiKYIBCOLg2FF09axeeu6gI7i/g",
+	"G+AiXwvDlCWUGY/Z2jiRuNmHV1nmyeSW1vrvqre+pL7C9hyDuAcZxMXjdGJHN14Gq6aBzWO+H1//7Rjz",
+	"feAx31rQUSCeVRbZrQYT6sb6cO9n6/PRfJgPzsc2YyWz0ZjMxjwek4TOMQws5TVOcnV6dodB3w9unYcV",
+	"8nX7tP8Cw/xBrahVeGxVvHeH8Sw45rWA53dpLgzsxkhjX+4XNlAZRRbIX94/4ezk7Pl9xHGQaB9YsZtr",
+	"k5sGhrqDHncXJGaCyBwWPu/A8WBGVpBI5ctMrY/xEheLkkUbOnfL75JpZghTSipNFB+NcUJzwb8IGB2h",
+	"1x3FVA55CQgALoOFchHchuAmENdO71oPAxhTb0a5ddAsS/OUFUCfUUhSQwyfMIS9X2pZqmzJsc8rUMy9",
+	"Oh7NOWoTZtinJ/JNS6MN9vp7tIlAYBSsEW+pUFewvqmBtNfIc+D6LePORwa4nQEOrmy2pK8fZNDVxdL3",
+	"0/iLAVTq4nu+BNsqcNYmr2k8JikXzE0nhUrWC4Ktd4n7jRs75UYDWM0PVZ9YJutQpy/xLnJYRorwg02t",
+	"+Y1R3GBTfIPtwB/xHO/V+uBCT1lsvBi7bJM3WstsKLNSJLBxK8JCm8HdhPykShjYNa2FSc/nFYBdjeIt",
+	"OrPbBgGbd3zEFPnMvhqespUJrRmdD3ia9kKs58vPJ8+fn64dQ4YbH1AIeSUNhfiyp/XG4WWAWzv8+HKZ",
+	"OOuizeerU6ULNHwMOX+fZS5esPzl47sQRD4920sQeYUEXG/hu5KL33OvOxhhaF5t4lMpBinhFUXG1q4T",
+	"ENbB+uICfDb8FIw5NoNuJrgkSKA26SeKD02fpNxajgDAkfDhkCnd9bEnD+2FvholsG3ESDLkYqdh64/+",
+	"TQ8rbv0gsRl32RyO9NTqnp+e1TvBndOCvrI0hfM6morvYWsHIWRHQA+wEhDYM52TqZJyeNft04qljO5t",
+	"1lTR9UMoi5H1sGRmPCAGyJ28vXJMb5hzwKAZEjxN53cSxbBO58K6p+irzsFxC/U2qcRJHRpww+btJu2W",
+	"EQ7Dg/U46OD+N+yZwnHfbwfmHc+kWgDTgKXHfMphta1fuYnHTOQGHdc6Yz0AORcg39eTMrC/h1gm5Anj",
+	"CMCxCNawQBHHSqGDrRRadabbVP78llf+PD5W/hyQ/wVCz4W3raOSaVaRyUYdLgklwXlez1nLpkzdcHs6",
+	"J5ppvRKx43OO84CA+mnKFBmzNAFfS8prAq2pXLSr3aX8YZ/8sw7LabLvun+PyT3Fukv+v417Ov0hhjFi",
+	"E2Zlgf1TGzoc1mNlGB7zKd1Bo+JlqiX65FjtHUuVsMQSLxRz1DWb4in0biRPWHkFgecAcDLaJ7R+bA0L",
+	"ngD73KoHOvFpqxrT8fSk8+Rz53kuAf05li44PV/XMOqwwmBkLhJ+w5MMlMSEi8zYt3/aiRZOs+HL0LMW",
+	"iCDkUakaKsMOtSrayCmP4UFfpLpOJbUn+MbqsBvOZtZZiMc8TRSDcrUKnbG0Yzur0loSOnfuaOcrqHS3",
+	"CysM7FuQ4i/BCd4Tbv+yKM+hHDEjSl2rSJdY3sD4nJEpNJMglD9PdF6DpY2iYsSUxmYQ/I31quWQWFLw",
+	"PSJQPmUkzDTK+0SoIDlV+83AGgvNbpiiKSnQtm7XOZRLZ37PI5DXFyq3Cox9CoF1uHkLRty1L7rpOqqE",
+	"wUentg7aviwInroov1QJGo+LIqhCAq1pR95eTzWEEL01KmdjSRKel24Am7crq6mqeHvLoqqj0n94Sj/a",
+	"KTs/SMCGW+wCD9rSiDfvD7nl5zn4OTkNkR/PO49/QrwyKWKAYrCeAFr2t4K1XOQRbkqG3HqXA8XotTVF",
+	"VJaydh2Uyw6U/q7xXAKDnj/ZymDdKZjL98RX1XAoUikWm73qvUeW2u+xKX0lV3pcpZwrC40Qt0ApLXGf",
+	"vcEueS86qB7sv0mefMR77ANt6WiaHE2ThyhCLdnvQn4aqq/rA87vp0wQuIRkAsYO9jEB0cceVUitz7hm",
+	"kSsQ0oZkasSES+J3nXeBfkYIc/hoA4YvlEyZvihISkSHnVBBR0xpohnzczry4HubXMLCiBTQkKaN4rFh",
+	"CQQ8CMfQr2F08oMmNJWCtclneI+YKjUnPMGHGD5hOiJCkiGNzdpgHZVRdnjOYcXVk4ztP6qOD2lFrZPw",
+	"v3VKk+rm8S3TV5dQrflI+MkvbAKpGj8HBenIE55rWBjIZE7mzJAfrdr4qebdJlxshJ6N6+MaHllzb/dV",
+	"48mBdDjswW/qHgrJKg4tnYZdkL6csuoW6bqDxFRj5fDLKfwqkbAdCdcTrjVLmh+bT46A5qp+vPuq4X5Y",
+	"WdCDn1Q88lVWxlWZyFXzIjN2K6xK4/GJ8LJ0YA04HMEJodyaJw+YYEMec6rmuxlW6Xc5xvKNqmc6++ae",
+	"ENoX3riJdXG6Cumy86J7FsooUMj4761J8bmzdiVMZ1BAvjaZElyMeqfPMeQlMxUvHFzhi7XeCDjZHUeu",
+	"CYsJf8dzden+4qvvKnVjNdldJ2vA2qjvrJ+55nKEo3UCyNs7qHl/t6KBZgk3J3Ab7wjso1ISVrt13yqo",
+	"J/g0KArUZJUBWPuW28POHDlvz5y3DpNVMdjnMQML96G4JPWM6eKkbrH7Zcbt+2lzln2EZuI9Bok+S7BI",
+	"F0pEIivdZmMJMIJjGDNoibRUb2StXfthl/Qzzaxv3iVWtvcLMwOLUaYELF9Fgq22EGjyAzzszTAZ5KuK",
+	"Z1JdA0KN/TmUVUsDPhka3LpxnAp320mvg4hNuZ1tJEs6T1prsfwl7EZeXLfjuNVRvu9Fvq9JEQWFcLa1",
+	"QniIcSpUCpURqr/wG+a0ghVYWk6YdbKXNcSfzYS1XWLKzH0Omt1IsjYRjf7dDkk4ujEkLy2tCEO0zEZj",
+	"j4qyFq2/xJfne4rgbywJcdJLQRo8OTnrlELSaw2DQXnwMOSrS7lUnt3dy1/nxa1lX3934tRxCas1tBuK",
+	"USemDk2KngUpSgnSb1PZ6u54SKI1MKj1AQdcmTGxrAEbNVNSjNYTsK9wB2h6lK93K19rj+8eZGyI0R8F",
+	"7WpB67glmK5jaohgLNFhqGZ11HGl/HWz+k+4GMivTfp7ZpQbn4ikQs+YwhSrTBOmQ4s0pDALP7JeOo1j",
+	"NjXrTwauzGW+EbGccDH67F7gwPKaD3LGQoNs3foZOadrgL89Bex5MHEDSdtQhiWnSFbQJNsCZrMfpBSK",
+	"Q6aK3XA2g2WOeZqENqSUilFGR9CS3Boqe63i+rqXshuWtrqtMR+N7WaxrwGc18lc+8KAdX75l//Itxct",
+	"HJIwxNbghlyOaML+Bb/0grS40XeZi1nkxDvPy3gJ0HXzASvTMz4m6GY24OgFJxGJHA5L7ZGuPOUu0zUl",
+	"Obw6b2OVtyO9iGTC8DS8HQy0KYjZqgRPRGiqZan+VrFhphn0alqzNVF0JiozPItnvTe0rCOvbpu9WTqq",
+	"QzGAbmNnSOpAttVPUEE+Qi7We2fjHSR6lpn9EXLtPTq/lyRRdGjIgI240H6geiync1/fNuQpwya9vpwJ",
+	"CDf3MT/sa5QuqiveNGOCDOYhc4Tv6urcrOlo71aXHmIxT1gS5YNj/F0HDIo1cUAu2lBAzDjHXRBKpmOK",
+	"rfGIVOHWCbBXI66hqLc62WTN0iE3uDDiqrPcjgyzNIU1pJImjTNM8MYFqXkQ3r4/5abFtc0dMrcRl7At",
+	"VMRsPyXS36dyCVb2Ubesq1sASp2iiJE3VTbhn2vKdTSt7jOTP2Y5Ip8DvwCBDBKTijmZSMVWS98NEkf4",
+	"3ocm8UKA7J0kAwYTyoaKheJMYcbNhZwlmH32f3yvljO4KkfZtr4bzOhNEG4Fe2kzGXfbLCA5dO62n0wE",
+	"ZYM/aBj1sJtuhsOM/J18P6E/6rCSelaVKp6wVlQdDowKbB0CEOvX7H9L1eSQw/Gr7jbr8ItaMebNm/6G",
+	"NS2semiKJE9kKXrDUg0gYtKaNESDZ2dJ91Kl3BRJrmm+DvoEK2M1hion87wC+/jbSgUGS/jzjovjH0Ag",
+	"tqZIfiEKSxUjYyoSltRY2/cQgW1aNM/Nwnxb4rDefHzCjTZaVn6VpfO7CqgeRc1R1OynG+CA7eH6zoCc",
+	"7Q4laOyqpbxJ9chD4d3rQAkficcuwnx0OMRNx5JQfc0S8uP52dlPFZGGvKLf1xZY7bBB0MHthSfV97nZ",
+	"ebfRh6MAPwrwowDfmQCvQfv8jZmCCCcjGSSEI+0NIxsLAlaxf7DYHOUrkLfdinsXr9sGdy819I1hrdqD",
+	"CegeBf8BC/48anUU/HsX/L8yNi1KfofC4yFpthb9/jDvU+Z7FHxIw2GdLUsuUOgXi16CbNcMLt9bQs9v",
+	"ysGm9D6NmX3juSZ0aJmfpulR9h9l/1H2P0zZX9kC4eozguQf0Ph6PVF/wzVfgT35js2YNoQqxW9o6gHg",
+	"wog5qczigLkLmJNpLXFLZOnc5fTCODqY7ebGgE3aBODljOJ0xMhQZiLBejSaEFgZGczxP+vjUF6JL9yM",
+	"SR+LqrrEsK/mUaxv+hHpF8XP1xORWBHUJ84RAOBzoqd2FXrMrFeVpkTJmYYZ/JZTrJ+hjWJ0EhEKWOhz",
+	"oo2UCbE/F+xK4OSqC3sjuA7v7MbzyuHQl574huI2uRSEfZ3aNwF8Pa+B+vhCfagO7HvsDyMNTftt8qTz",
+	"mMzGPGXESHklJlbd4V00UZmog+P8G576YSWKgQjvIlGcP6gVtQqPbZ6BRa7aNF+8coqqvfMn/M0tT/dp",
+	"4LsdZbbwcMV0nDHCburnuOElPbhkN2uAJ88oZMKxeoXwug2gccy07k1kssZQPydAi79duZap4hKkew2m",
+	"kPu6N6DrjNJTzEo2LkWvfIMqpCEkYlD7dkEJnZfHdFrhl1LD6kCHPBcMlZzUj9trBHrUZCmMKgfRtWox",
+	"Rq61lN0VMBQPvtui6YzOdc9NJynIi7Ll8rTbeeIsF3/NMmxcrXH5tHt65n7NUj7iA54iJB7+BSMprS0C",
+	"CLmAhBj+QtlOR6w3UjKbWm4S41j1Tp/3nrywSgAEhIYfBZuxMbZv5ykYsSUKzE3QYBRi6Ys9FVD2q9+w",
+	"1vorXLOr8gCQqK42ICpRwI1I2vZQv05SJC19IodDHjMP/NguGAmTtA3/lufGL9eeajphgHyrCQyMKtwi",
+	"smJSzUnM0hTMCvbVysxA1gMusPV4icdaVQZNiXhbf1y1eHLV6l41OtGr1p9gOtS9yXvBCGycg/GtXJS3",
+	"uMoL4UmUk3+EBHIlmiwqyikhcvR06yIBY5ha641kIrFuLn4EmiHNJgLBmy4cQDpVjPxDcsEAtal/0Y/c",
+	"2Fk8FJUJd2z2ULKUVrz3ndWXoKatLy658Uaedwc+en1Rnc61n6HtuH1hSV0c5/0QWmJ8u4mzTaBFRQ7J",
+	"lMlp6iL4JXB7hLtBFOU5M13SL9stYLv3c4HXb5M3xppdIgkVl//MWMbQPo9ZhP03ue/h5hL7pYFTc0H6",
+	"+G0fxqkNGBqa1j8M6rJ9JS6XXwhdiKLtgy+jCZ1Ia42YYtMNAmjj5DZrshf7FP0NnbtQ+JG9fgFDOr8W",
+	"i9kRqYD82Hf/69mP+z9F7lUB0ohr57ApAhAdHhg7h6OO/OY49ezqaXVoIBLwPthd5Lilz7562wRDD85N",
+	"nI2dReQ8ShJTETIxP/YBTRUAvqlhfViBfS17558urkSAOxGMQ9BPKjKQZoy0A+9unx/oAKgIzixCwLQ6",
+	"sO8oP//8yCKi2JApRVMgTzWigmsQsXZhzgetx+oG8XivaGq3Wik09V+yr1OWpliF2sB+8ZejOdhtvfqP",
+	"y9YODA7kNniLOhMHbgjSbKrYSFBhML6xhq7fI7D3/nZ8TxbjLQd593YkMFUvnPLvUUsONFP21auOfteG",
+	"p7+m6SSbs/WN1bVotQZwz8rfgwbcc7ZLHdYeg5GEwmuJehtmkInEsh5w761hzkdgA9QGO7+MJSgiXQOS",
+	"Acplxs0Yu2kd4cG16K/mkdI2wakE7pJYTphGNV80OjSdIcRG+CK49GBxXIOlMSxZJgs9xYKxhExkro6x",
+	"I1lICKIy1SZfxvMw09GbRBg+c2FLWh90tbZITdS1FGutDzL+G+z4ww80PqBYTQEuw1rCY5p4ekHICxhL",
+	"4StXrNkEWaE6JAwn0VaDYewuMgJ000gVHkMkdxkiifzte5rFUiT2Vc6ednYQOgEOv+veihW+L5QyB4ev",
+	"ufu7pz4Kp3m2RR6oErIjZryTsR33Hs3Wo9m6d7PVGkQ3jlwfRG79NhlCw3L3L0G2hZYtxr6IYtOUxkwX",
+	"wNgmbXLpjLt/SC70YnRKiriqRMoFhyqnwuRP9NGupahebsG7GiOwcYcyTeWMJYSbiFCC+mgh8lK2OCEO",
+	"w0RcV5xVIRuRujeMwewa3FYqzoQJLlcI6KM8iloQoqqQkb7Ox8oH2vpz3ZTGTrFwj+riqC7uUl08xGqs",
+	"VVGLHCp5hdb4s5mh+IgmE24ezORv4zV3uXNiSSt45D7nrLrkSc9Ln/5PfmpZsdyrkLeA1mHHteTHvpCm",
+	"5/+0v3XIkIVAfoAKZEHP4KyzPLLfXGPAnm+pMO54HlkM+ZJKnjzHIsn1+PCt3BvMzUqdYXferHyPo2K5",
+	"J8Xiz+aoWe5Ps1gzPkRwucBw8S0RjqaahidMGD6c3+ukTVQucgh1tU4ZzCAYr0MRwIBhEN1X6Bb0hr+0",
+	"4IFoDt6CKQbhDb3GvC+G4Bez/W3yRiy6RYWH+Px98THlkcL+NVRF3r4iWY9XOw8rWid/nyerqzP4y4gc",
+	"uTtHCciBH7RTsFKwHj4W70vdIgCN2z/eEQm3Ory5QvWkdVA6dTOQjPWE0hvPc9+Kc7ZzDLuj7j06dQ9B",
+	"9X6iMKWZxHSypZ5NGb3XoSSXEH/DGdGugAvRjL0kH9Mb+52lOafYKvXVmGrCcEKVWhkeXOmmRf4zN7Sa",
+	"WkYmXERb+G+ww9+I//bCYxwd/bf9+m+Wklds//egZVI2NEcVc28q5iMa8eDWBCfPn8nm+gZSJicye4hR",
+	"xEY6pEkwMQANCmlYXtTkcAftrfvQl9qPFmuYStW8ZW3l5hRKlTDVXPvAfgNRvs/MgSHDfqbXTASscjbi",
+	"UtCUjKWecgPFd6F7fMISHtO0x8DRFPF8TQX10e6S3aBjWqpe+xSU5uFrH5mZWE5Yrymp+etXkNztKg3r",
+	"9u2BZUfVdo/eExNJrtNw4oSf3GWJhsdbOlV5v8A9abiPvtLC4S/5vtVSisuFIe2F5V4kLITQfgjCYkDS",
+	"nnQq5TVLSDZFzOd9+2VbuF/4xgflf63TZBK1puO5Bkk0pRwKgJxIeweQozMKM3REQiiJx5SrNTXjZyTl",
+	"o148RvaOuukO3S5ku+20UKbECZ3R+8yhvQtYbnY1LCF2PSQTmjHR9drIdaHkiMToMQUNPYbO5lJfCzhW",
+	"rnOTFgDgrQphNIE2W/tQmSaEatLHthFcQ8+uoV+vsrYvJin7f0NMX/nlhyQZ+ILBEaS6XGcCelX7lpyq",
+	"KpPNHEK7B8Atl5YyDssh/A3ae60hIGfiAk839661jDlNvQWHiDnBXJeZ0TxhvQkVMIVjTS2YKQH7ddSD",
+	"36d/uD7lLTmMixR4uzYuiKujRr43jWx5P9dF/jA2V8vWA7pHjfzGEMhI6eLwCZHAqIR8QEHhkmLhyUVV",
+	"TYsc2gOFkZ31pfq+auP2iaYVOsve4KA8uMD0rwXukZlZwTBwxgsfjQ3RYz5cY6r13yRP9jjZ9OiMPThn",
+	"DATFQ5H7ESyntw/C/lYUxd9AzDknYkITiKoxpaRaX2HMpLrGDu3amQAUHRQcWur1U82EgMifUJzK+Fr7",
+	"OsVP7z90Hc5X8FmEQ9P+Ebo8+/n83v/D0mffNYBDWhBn5FwJu4yfIjeLIGyndWk003pidzki05QKHbnY",
+	"4kk2RVhxnCQMCxrLNCngjSUZuyA4WJym7vPQXR66s5BxL8JEHH0lCm+C87jBbOMTBnNzMo2hSPZ1aqVn",
+	"5MDNwztNqTKCKe3xzri4IDDkWDEs6LRGGTl9fkEMTIy1P49TPhlY3zZlyugLYsUmS67EAsS6dUfdC8NM",
+	"UKoZuLbWb7UnP4dXYzQe4zHhglQmdJu8x4m11JRxypRlOA0PhKisVclJl9ClZ7uefE0MoxNCUylYm1y1",
+	"PsuEzq9afqDR0sjD9afbVk5c+OKp+aAGuyYZ2/9MV3xIK2qduP81meXan3DB+l0f+/BCICeNEC6QOFLO",
+	"jBlXRMmUaTcJC4zZwRxml12QviWLftdxn0gKHZpFHEAYzGFFE7E810ca6UdVO9SFW3ABUHo1mzKzbFe5",
+	"KxM3uo/RibUT4Dlr4owyzcg1F4mOiGb2/A3OzovlZEI1GBDO+Pl7KxdUhSnn7Os0BYPHDTevegP7gNIL",
+	"cMMmujSzV2s+Eu7WICF7XkJa22jpwVELJWQPGjCtTOy5aetRy0tDxGEFeQc7O5CZsJeFj6xosv9kSnAx",
+	"6p0+b0UtGPHcG6VUa3/H5Q2NWhP69Q2+w+lZ+JoqRTGlbuYwK3Eo1aRuWAkQJdeAFJlkLLKS3KsfJpKy",
+	"gPkB5qwCudrLVk169cOKl6nFPakVATcZK9PAvsERu2vRDRJ7GBLMYR8rhwPnc+2bT+elmvUKPzxM6Fr7",
+	"A5FNBkwhMPjJS7jk/Eng1Kb3AzPUiT1vgp6edJ5+7jzPC93WWRuwY7fMVYp5NPOWwx32n6z12lU4BiBP",
+	"0dRH4uwWSDHTTDV9Aj1tbTfwxCvYux534s3U+mGfXhokLsyQb5C3iD9bO2p/o0/GVIxYPZDApSb9OiPc",
+	"/bYfwapBobnLgjp0+pYoa7Y55QqeEDN2b34Am4AkXLHYSDWHMP+QKjec/0oES879wOnoCZ3D3KuC/eXt",
+	"DeM21GrbC3J+2vGT+HvOpO0Hxe8vNVISmSZ11tk7fPRLt1Ob22gLRkqBnPtFhF2XQrkgdKCZMN28b0ym",
+	"CdOG4L6H5V+zad2IdscsRTaZ0K+/MTEy41b3tNPpNLGmhJz1uzBLF7cgQoAIWC9uuhuExuOxteFRQ5Pa",
+	"2fXQ5FWpqawn21gdudXk5owXXE1MmoI+cEK7qU0TBGalXVPY3qedlfbDk85m9gO+q/1lk/f0Vk87gNQ3",
+	"fE14wK3veNrZ9iV3ONy9pCWfBC3ZPj17fP7k6X9sqH/h9n/8GbVGUhS2zN7i+emTsgYtU9W6irRzno+l",
+	"Ltyp7SJRxXjTY7tvY6p7E6nyRZUUZOv/Ohtlbz+dP3736k32/tXr09/+8frxu3/EZ29fXc7evrpcAzQK",
+	"GO2udaeT+CeOzStV6C8oaUASlaQBmY1lGtRMEVrHSXHQp/7r8hhKZ5DW68TXMO09Baz0YVGdeYgZjKtE",
+	"3n9cESW4II99J6qQZgxNNbDCpF2pi16GxS2poQpRgbPRA54IVWHBdrUY2oqczo485Bz53//j/62bSSin",
+	"PK7TJhXibofMbU9Ft7rnuWpbcBailuEG5MpLanUB19ckfAPrDgZu4KLWC3oad84H7Nmz5GxLE9OfTB2b",
+	"XKYp8SdXCNW+xK04+S2MDFodtnXXh8v/jNaaIPs34JvV18I1O48MB7aqt4WBjWXCwj4Fps0//H2JTR/9",
+	"Yf+pH9L3uWRu2msjlA7lLnA/v6/A1/ZvCP8059ERCyy6vqFIByzVO9CIlp85w2cOqOaQLGEKGsEBOy9h",
+	"CxjPqX00VFflnwWlNlV8wpSEhQ35VxZgBzyqiwu79AIkkufES/cNyb+p48Qnp/HZsENfsMeD89baTFc3",
+	"t86dw5HfagblBW6rY7a1HUz31HeWNIKTmXJxDXwqruv59EM2SHmMRdf2Sh90hxh+G3jQB3Ht7i65mGOq",
+	"L4Cj0R2EWxSdQeyahUzGhF4zBU6kRxyFWmpjaDyeWBXo0UfRgfSpeqjVLuZFQmFc4aczigl9V9FtNHGM",
+	"SxKWMoNTHp76ojerkvNFGhREy2IFParL8JTfuLheW758tDKrUQpguMal76RgxbF7jQXXNBmWMXca4eVk",
+	"CZeP/v/r/5BP6IjhD3NIGysiBnOz4OfcfrtKWeNfsyRuEMTw5GMIsiwaBTM61xVrWH4BL7hecT2VmvuZ",
+	"hJX36+f02MdyS0JBld3yjPXyxmedpw/xeLc+yJwp4dgC8mW1IkFWqcg/83iMt4Ik/cqdt+s4P13cTYBh",
+	"mqaUi/JrNXmJYM3ozC1jF+5ZSYW8nzI3kscJ25TRRBPAdvO6JJdYuh67CIE26yKaFUqdalNyZuzTf9Dk",
+	"3wGiFvyWKTXj3G1JUVqWK4JqvJizqpBY0GMOV6HeNQScpFiKIQ7RoSnxv8GYGU0mXJBTmOjjwLAjMsgM",
+	"MRLBeJS84YnrSHHtdoVYKSgFqfS6eedKX/K38DYHlXbOq6L2nHoulF9FrZPCX+slWnl+qjUrKDY17wZI",
+	"0wOYYqdmHRqjpcXT3jRehNAssMN5J2pNuAjhvr2CMyaJYto6Kx8zRk7PInI5ogn7l5tUEZbabb173ek4",
+	"FPDAaCEItgLme82k2Qs3zNdwk9nnnj5tv3gWtVIpRu6TZ+0XL8J+vqWGKcHNf/5PkjDyz4wqg1CYi+fb",
+	"KBYIyAPF98WPDJ+w3r8gEtm6HCoe00fvOJ2weWsl9nans2P0xU9Yy+1lyF0HB10peXBuouKXrkap6y+q",
+	"SbxZ0eE5U5OFOKF7PzKhU3SDKouFPxk6HIJl5UbW4d0unGkvIHWl59qwCWHCCjovjEqTDH7QVmr1i+Tc",
+	"h0Dij5RoOmREj5mV7T+B3hgapmZUJa59Z5BrFahbighNtbTKYzaW+FQ3s9vqmaFUV2JZ09SrmcdOzUgH",
+	"3FZc9UJ7UAF7rtS3mg9vIFzQ2PCbfKui4gWWuMm/8B1EQsY0HcJOcoW4j1IlXFDDdD16W4A+ulcAt7Ul",
+	"2aEImU3lw66x2zZaRJWAcnW6h4zJFWShr7pdSxjCBlgTPmecahm4aAOvhkZZNoSh1K5gA29q994OuVIV",
+	"lS3IhS0bAY5Wyp1aKdHueB2cx5wOHkTB/FaGjIvi3sq6a+vClZgll8t8zbVPiVhzpKl54eusvZEBJoZG",
+	"3V9vdDh76sK1UpW7j6FcnCBz1fRP1UCObG447Bp1pCwvnI7c0CrfKZTIzhjxIXaubKdFsaxgDTU6YSsT",
+	"lqHujcYOERnSDZjx4IoYec0EoTCHxmfwoQTItSX8gpb35Yc3JE45QPNYrrQ6ICoPUbM31rGcMl2pN9+y",
+	"rTUmm1CetrotyrWm/6e9FVdt/33jAtbTTl7AmmnQWAWYnaH9e8ImA6b0mE+RcV21j1NPl3/ZsALI/cTp",
+	"TyyhtLrTKCo0N7n+9/WukN20wo6plqUS2F34HKsjUdbb9Rb+V2iZck+6/M//pTUlb2WmNW1FviCmVyir",
+	"9R+FR/wetaRgPdC/rmQCg50ba/dCyVFTKfSW1eZIgKwfCsv7/V/g5S9jSeiEvPmvRR7mI3HChdOllWrx",
+	"HZ1gCa8ny/ZtrbyFIe+UDDmzzrxi9BpQvrKU1amqt+z+lVSB9+gaM5PesnvRSdUU+RDVUFkSLCkYKZir",
+	"mXaKoZJGnY6Buz5S7EZe47C16llov7wkzzqdF23yWiSYctdMW57PU+yKDRXTY6d2Bsw6F5oY2SaXhegN",
+	"fFnIbJCzTocYKTFb0c+EzqZTqazxD9f2zHzK+j5KhB3WeJcLkmmGhefwDtq+msxMv10xwNO+3mf7q1ZT",
+	"2v56MpvNToZSTU4ylTJhJWWyQOCwjla3NdOqhxVx+Zp7Yy4QHBi2Bd+mORN8ZDfOSnD1Nmuww9KwAlc4",
+	"cENTjoPBhST2eBhw5Tn+ajVZvr/MzPg1NOLuOkn4FwAEX6QfGl9X0W3U+noyyqhKWCE7WFmjiZTtjmgV",
+	"YT99dv6iTfpoA/VixZxdrfu5x+EcCh25CnbrukA8d6JZesO0tav++vnzB/Iz1Ty2WzyYh1vypG+F/pXw",
+	"H2gWK2b6fhzfQCbzC9IHBd3HkhOqlJwFY25OLK+QkaICBrj3S0SFy9SGDoddbH0tbeWVsHujAQYyCq6W",
+	"a+sdKA5cCs7XV9Mml74r2DIXW2D2iAxYTO03eU8kMTNpL1YaIUjMmLNh+0oArWhoQ8bWYDkkfre7yOxc",
+	"AEX2HEP2o/wjeNXiB7g5UVlCwFUoIaIr0c+EPXKp+L9Y0sOt7lsX8DS/jfu0Pja8eyERiKCRPXVmTdgS",
+	"mYB80U6+5G9sV7xEsS1nSUJ6G72R0NXdXPbAHqwvdnaihXH/a0zDIEM3EFnnGDNu8JOXsK17knXMWB5x",
+	"RLaNdCvY6rdVoZcHYpeq0XdSJPC+tJaDKhSwbtSeSwRcTdWJ+3f7igEIYdtLcXJdvvet+i6d5g22JScQ",
+	"rqxbh8vSQaMc1BP4DwQUqlWWE8AVVYsZSJkyKnZbLIBPc4wEpjAw4bvXH6sn55RagtZonAUn2Pv+SnKt",
+	"qTAk+eE1xDHyigwxktXB7aUH7yoFX2TNu86/l0RUfUW/XJAeXiiWpUp9fr2UXoY0eznBvI7vjDTxvsxT",
+	"95cjXiRZHyWzd6CxWY6TNaTBjcjnftKzpbOo8s+T5LAzs2UuqfTrL5MEZgqVybKOT6oMhNV52E3zpQt8",
+	"su3wtG9BWEc7Imtr7S6c94MIPd0u0zHf2Jhad5t2XB5HvKgQbhmcSPpIh30COXiimOEKbL+6QOt2ymLX",
+	"IdeQR4njjPF0UUNsaDfcQzT2Vrn/AOOyDUS5zwGuK82dN/8I+oO4FCeOWupdv4/e73f9TB5Pl5txotjM",
+	"5QhdP+9O3MBXbm0f/dKOJeP7KRmH5L+aYPcY+F4wvG6F3xV+cTeu11YuywIZ3bXXshw3qx3JYxaUNPT1",
+	"UX3NoDwNW/kKrP0B77zM1Pmj6tP9loWh894Vvi3l54EEoFKuOI8ROhLdEMY2eSfJTKqE0IFVejkqdRf6",
+	"Gy25h1EguxAI7oWDJDosgXByq0To++mzfTLNjCYexop7JIY7EBolCzVqnZT+8uuzX4T/NxYzgSxDq4gf",
+	"H1c3Wi7TzeNM/u6+I/z2/pjwLlWPL3y97gLCT+sDbpaVUI1auUYSRpOUCxw9OqVaO7zdMPIIq9TqWnnC",
+	"+K4VorjuSBDdl/zYl5mBmYX9wuwnrB35KSwlsD75se9GHPZ/qlkVztdCY6RiPKB7Wj4rsYqOdhm6syIn",
+	"ZcmI9Ram2z0+6TyGQlA/HHuTch3MnLhh3Ji1aVZvm29Tt7gpQ8aSAY2vezNI0Xk3tmnSB1xSPw/w48mz",
+	"Xx7/+uLf/vtbqLjlI2zudBM8V1YXlcuYSj70n1EgPF9fHAi/28JBxwHsA/TVmNHUjHsiMwpbia0atNtW",
+	"tT/+MELxW7hB29qYWWpouIcfzq3xkauKfZ8suthn28VDF1TSwzQuFvX7DzqXxZX2RF1o9HOe6HWDErR1",
+	"h2djBjntXGQQy226YBFgkYBpk8/5NQmLecI0Dhi9WLZCNHNoB6Am2qRfCIWe/MrmfQLdhuhBkh/PO52f",
+	"2lUtQH7WUHECn3XfoVc5bERhukLD4K7OBhMHU4ojXld2Eb+FJ1Ki2JRRAy1WFzDzIRP8nxkjhn01xTFq",
+	"rSfDU/aMPjnz8hV9zVzALuxG42bjJ08atVduGmKuqn9EpxCsUWvp+PXBHwsYBKdu2j6DUaHd1uVIMbR/",
+	"B96aZKFbwxGSHHqJ9aeHDbDPGnBlxr0Eh4CevnjxHEJt9gH5N72pYjF382DmjNr9HdIJT+e+9vIVp2kq",
+	"W361vk5ywoXVLQVoglvln2uoQ7GXSzUax3IykYmTZ5uKnvsJpy8sokr2/dUbDYccVb9V0MIOEOrFnZGE",
+	"OvJcy2NbHVj/GXHOcKwiFTFzfiNLUxBm7uHU3jayZlp/imOl+xelFs4xszbev5iA/k8DFSzkNVb60ISL",
+	"kZWsoYsTA58J13EqdaYYATNK+cw/PrRdGIPj3wbyyYX+CmlX7EruAgZpl0iBIAA0jYgKZWoRjr2ZR2RI",
+	"eZopV2uk5QRm4rueVGIPFP37ypTCIn1un1U42pF3YEfiLPTuKngYd8tfn/3b2cnbF//91Vqi+IGaotHu",
+	"pO7ncR58eSjx7AZCFHrLSlPzFyTnTkZSF4dRV4vgRyhj18cEW4nz9X7KhHYjB0HitMllqiUpSBUdBQw7",
+	"h6EppAEczQKOFxc5NrbBrrNb8lBLshHfr954fZgYXnQ6lVyYyTKrnhek4RpF0fj6ODHLDUXaWwqqAdc+",
+	"xCzUrVyLu3cL3/55G7sFDtgxz30ycqpznCVvtRQeOHEJq10yV7j5vXHY0co5RssetolyoMIusMZ2Es85",
+	"LrsWd1+wyIoRzxOhQyOhc9d7ga3B1rbwqWj0yaA9I3ewIC63jWAsDOTBp0uAFa8ok3R7cWjmSMJSfmOd",
+	"5IUg1pOCTLIqiDGBoIwXxFgpB0Nb7WO4yJgm1JCxnLD17ZaXnobuuJjmW2Vuv5/bcjYUR5z42podc/gl",
+	"FAQMYbCwK0pbWYtzEYYN+wURX+zTJh8hGg0RHxPgDNzE8TD4BjLVOIQ8VCRUMTG8ticKX3axm4LnbayZ",
+	"UKyyoOOelkyLagMgJHXXsSXClPPlBz5f20dZKF+p9/Xha0KLfHf3/AM7XRiT7cZQW7Jxo6g3YKiExSkX",
+	"e9GUltEphC8LOnC3zoBb/aHpNgey/0uWpiQThqfkcqp4GozUVrclZC+mUxpDrcO6uuuVO9Sj6toJ67nt",
+	"3E5zTZjWdBUy28/MzJhTOi755s3LYurW4w4bCYOTAz8tVYA1qPZ669d0rP7ctvpzh8iWIE5aXxiJqQj2",
+	"hU/1C/I5Yzqh8/YKt/60s3anxRNIDvOk0I68JYCOFwOOyB5u+YbnTCKHdxYgr1OcH1LKBdQrXIDVCIjj",
+	"ZMDCOLY81QicX9cWV2bwe22Ma0zPm1LW/WTnFxZRRdpfFDcGm+DvlLLtc1m5jmMDhSWkOQlO+L4iKXu3",
+	"EIeUp4dmHgYjEJmkl/CkJ6TpUUtNyfp88k6aV+EgjzbhbtyxVOqiRRhIsRAG3IDpCsOddsdtrrSlGKAc",
+	"U00GbJSJ3XIbLn+5MOSw2O6vMtMsISzVDOzL9TnuIx7jkdd2wmuf6TUjGG/P+S3k8MeFGrh12U0bqnZe",
+	"iDD008+mBtu+ZpRDGLDYsLM7noN3OKZCj6nQYyr02xF5P7ORqw3d3JawYgf7p3Yq33Ypu/wSj+LrKL6O",
+	"4uvbEV8fMlMygvKqdRRq3iJagKpdkmz5SdWBzOIv9A9+6CcZcpGQKWDPEgec7OPoXBE5E23SF4yqPrlm",
+	"bKqJkV7Eao+sqblhBHAQMZI+TSmO49QzpjQZyxkZUuVG81HFtD0fLKEHBIQrEVNBBgyarxFCoZ9wDV0F",
+	"/YtFHBV42phik4F9EjQ4iPlAJvMfNNGMqnjcJjDF2iFX5r0QI37DNOlr9rUfkT4dwdjNqZxmaT4Uzg80",
+	"FfARTbmZ97v5S4MhrZmBjq0sZdC/RdgNU7CENbvLI7i0AO1E5BCrAkepHLAcDKKvaMIz3bue9O2v8w0K",
+	"agOPqWr8pyWbT540Dip3UXhLyFw4UvS5iwicTjfq8O7HGrpwP2KLo+IDzQaVBicrvvOvZS8L/3/4sIqQ",
+	"See6CPJQ9WD/9W4eGkZCgiSgho2kmluzSSSOuVPo7rFnbS/TOxkV6dh99ZTI4uyATO9oeIB/Mv6uN9ZJ",
+	"/QABX55vz8QNpLe8oaduCGvl6fjJ9U2Vbo79XrsKakhsLRGNa/kA72PFlJXTTkHAALa6CQfbYXBGVWou",
+	"TIOlE1gKVh2Fq6IgNxUbUQV9nDHVmES2iliYuhP9Z91KTzvrL/U3B1yF0AketMqSVsJGimGa7ctfPpHn",
+	"56WWXIS5etZ+8aJmlQI7SPOFTqkxTNkr/++T//r3zsmL3/84jc7+/PHqqu3/Ou38+dN/jfJvHy9/+/9r",
+	"wriQr0BZ3bV6ckiV68qmyDI1aw46rlpuJDIbwCzICf3KJ1ZWn3bcluOfnXa+5c72riXagu3ipkhZI0iP",
+	"WULGMlOacNRSbkygsBLHRNY4ATeTG49EALX8dTJ4ygRqiqrXoYadGA46ppksnOX94mjQ6KAMNPtaJ4Dg",
+	"m8bS5+uaT9eSTKiYkzmjtWNBFsVNfn6PS8cX9oELw0arTi9fCqrCYMIRJ+crxUzZ0Gu+K4s/bLqsgglZ",
+	"x6WlK5oJ5JfOCaxbRW6fA10XTRCrHZzLuMZUF4hRbDLTBfZjQudg3GejEVQidv10ZSvxcHGutZdP2EVp",
+	"VdZXqFuTv93dTVzOwxcgIFrds/PIz6vt+emEE4cvyJYn2PpL5XDI4yIW4dwqpmu4AsjtF8Xw+hum6Igh",
+	"oiJ4fIip+HvDuIYbJ+CX++xsyVm2u0ANTeEsplIb/CuminkJOeHJjA/ZGniMpwVsKlg1oFONqV234/Ue",
+	"QOecnuXTSgsBBTTrJoEkcx7hOfBTjW3tN+PpCQSFNgd1LHO8eyz6yT4SFApyJ8yMZQKvimQAUZWv+PJn",
+	"8Bc3DL0t9tX6+DjZ/u9/tApLfn7SeQxhNndcf/+jFadSM42HfPq02+mgayfcR1DC24paM8auEzq3FPUe",
+	"7lC0wBtCaP6JUZw0DyWFmE6YbO64y8WAqIh7UxE3h7QERm920WDeHBRtx5DeBwXl/QmiHaVU9YRO18bx",
+	"/jKW7IYpj9FNS3nvCU2s9MbhJtx0wdPCospF1SLkrE12BgoeFFn7SqwFxB3AN5374V7Gm0oeBXAb0O7g",
+	"A2M8yKEQFR/+g46uBBXE+mQKJqPCldDYNMAKA27IgI240FExU4vSxClvpzPsAyZcay5GGBLqQ4GLixf2",
+	"yYBpDj4E7g7eoh4J5lNIktwjSPiD0qe71pW71H8bK7FvTkFVK6B1Jfy9grEfQdhXgLAvJ28rwWP9bVZP",
+	"KOqDOdMnM6qEC9tbPVPjDjWCVgetEdRYIb8gIHcyz6cMldQCmo2VQ4FySby75OrROzl6J0fv5OF5J9H2",
+	"muJzqcLlm0Hwv03u7xZJow/03sc5cGAvp1wbxHNUDHLKCQHPYTaWKWsTQDZwo+gAbNQSwpyLEQ4X7z/C",
+	"D/o5lH+9m3K+0lfx9UEVHsvFlVgf7L/CA0B22NgD2DWqR+BjY10LRRVP5wQkS9Ja33W/P7z/7wznfxNL",
+	"7dGYayPVvNZi+zJmIrJM5wfg8niM82/1hbfDoP8fOAPgYItads3SC+BGy0RDFwpwi22vqp/ADTi0cf9O",
+	"Ce25/9OruqjlH7jvQeruVZ2Gb0X2I6mamlKgn/EX11yAbNRQTVE2Ap6U+kORHO3r5kakt6B+b26FPt7h",
+	"4O8SaR5U+BLU/2ws83bN/ZgCldIIlfaOq30/ewGl6RxL3zi2XXjjEceOA9TCoieaZFay/jOjynrDMPKI",
+	"/PjiDCYgRSQTKeDD5wC3P2iCckoqKEjz1oNhavLTBRmwMYdCPmrCwCX0UrFkJWVN7ZV1y5RxZ3cVZIz2",
+	"YJTUD5l4SdOU4RiBSckBvnBlAVCn4Vk/xyta21j5W+H0H5DN8jdHp9+IvVKcAhOiNFwTu8O3Gi/W4deG",
+	"x/pRnA1WVNV+gQIorGGFiUQRQY634p0lxGqsKDdgCuOrp0oOeRrw5mNLfOoHTWiWcCZix6HFXknFR2NT",
+	"baK8hEXuCueqMT3bx/7Gq8cBXaYpwb3bNVkYalYA78ZuK8L5hqOsP95Hf9h/6uOJr/iECQ0RIH+UMNkq",
+	"Yeg/RmTCqD1VHfmzj1wmRqZyNI/y8XfrEcD58qiSAauMJtqj2JoA3Ogt2HA/ecdn+7Qbbl7OuboWBcVG",
+	"XBsV0I6TsGEYLsKrsBxpoeQoajkLjBqj+CADKKYJmwxQZ7SspXbailpnraj1ogViPmVUB1n5u70aN7/4",
+	"rMUVcZHYF5fQkvH6L713r7+0olYmuAnd4y28Vzi1Vrf1wRU7udKviRRmTLhw/okZszmZMYgd2KcxhRPJ",
+	"3MnChrvDtIckb5gSE+ySYJMBVSPZswq+1YVSKPq1V9y2c4hJ9mKWpq3uk/yP3oQLabfmtFP4UDFrZcfQ",
+	"rGK/WNikqGW4geJB/0b5ijeLVAG91YSpYvjurrjeBZLsQ3/QJGFDLvgC/GRJBqxrlNg3fWmJKjcmq8XH",
+	"I5SftWB3jMQAkQDDU+wvIAHhxEIQMNQP1rvAzgIXpwpXWBVGibGuX6HVwaPYwFBhL0CuxJXAlLzdNxdz",
+	"YoC3N+QjyzFB+EATkl4g7bFME9LPd74fefvTGoXQrCA1CDCaphf4dlfCqyzXmAGxtZQNDZGZaZNPrvlE",
+	"DknOEGhaOY2ucbUOGsLQQWrFqvVbrSwE19/1QmG3RkxTJhKqoAwxsmLVsBj6iQGaApIFaepk9oSqERe6",
+	"C1l3nFUnsXAuZbHRAXRsErnwgcbvoabBSSVI7ie4EiVnJd/Zrcx61k5Y2NdBXsQFgS2O3O9zUFHB9oca",
+	"ZHgVB1SRplfCrd3eEGKVbfJXniRMOIIa0xvrepD+DU0zbGIJiEWZJn2dTe25a5b02+QtvgTaRULCEbkG",
+	"Srd4fD1YAkQmcfAiaDqWAFH1rcHXt/efW4KF4mX7L0x8dZSVyAvSfzM8eScFQ2+hH/qCHnfO2+S1UlLp",
+	"bojceBWX80J+BnjQMmHgmKDjUuQZkYRL0d5zaw5b70a8eNa4qNOtECMCZri4EudnZ6RvpOxNqJgXhHM/",
+	"wiIMKVhvyhSXST/U48O8Hi4TjP3BAXkm86QMv/Ur67uKEDjkZcLo4916dhV2l/suBYWj+QUxTGD5bVW8",
+	"15kFrxAiaEHq0TSVs9eTqZn/zVKNzx1VmLdKzpAKBkpeM0ESu1mD+QWhhkwkcBAIAaDPqETJdmlt0odv",
+	"KkNQF4TZJWAgzso0DaXu0xS0uEv4VAP7BVVZVFncCpeF2vzHnaVQFKjbN3jt8/AtVYrO0Sr4Z8bc105/",
+	"ajMH/TmUalIRckMzCd7zgvw3KjKq5v7cU6oNslPFBtRE2qwcalwV/NY+trrDwC8q8jXtyYVbk2EA+Np0",
+	"QUZuvxzX1MO0FzWcNT1u3/1661mvPOonnV2cdfE1UG9eOH1oVUXTF/LDpire55ZuqeIbQd/Jjl7JGwG+",
+	"1wt7eRbe7S56eEp0kuRWitVArtuhyRYvdj9U0cvpLbu7Y3oBEKHwPrA0RgBRCOpLnCZq+H45KtFtb3nW",
+	"udvXDNy9wVvVtUVUnt7q9zrbPb8vkeNCPcYGkmBVa0rVS5/fxWH2Y32T22t9w76aR/YjCG8lkmnSR8CV",
+	"Lgnf1akylGZVaSMIQUStWN80aoHNlwF90IvBjH4dRqUD1qkRUE86nX2mqspzG6IWqGNMMp07oEkADLP/",
+	"u0FL7Pz0zL5801++aBWnMARb34cz6Ko4BLjqy9ESdL68TYg2KGgma5YUV2Ck//PUIZ49vNAHFkdRUwhH",
+	"lTfWz+o4ddfqcaEc6MlJ5+ykc/q5c5ZnAgGis2tf+8/fm/6mEGNZK8gC1rv9iSf+EqH5d4nQytPsawRE",
+	"FCFBXIl3rz9G7rii0+j89Cwqf/YiinKSuRIrGuNqgj3O33swSYPVcaJ8tfuPDYWQo14dFPJhZNIPv8DR",
+	"DtYrmmQp1cWiCFQ+E3DI7KIywxLsvlgjX/AmX9oOBR0EXvPgql+dFyN1sgZf0tMySez2idiETtPB3PWc",
+	"FH9JuHCetqW8r6k9JDocQuTnv3CR/JdSgDOlA5ZqVD2FIKhgM4CfL1w5VOF7ASAU2Q1LU0DnIky4Ffzn",
+	"/8S0xnL4OHB56wk9jTvJC3Y2eDZsniEMB7MqrVIgrLvNrfAi2TRMsJSl7wo+cCVClsCdCNcRYV9NMcij",
+	"2A13oSHBZtaDBcq4gE5zZO08xIgDlF2EEkNoxdxKTb1QzRj44lvcgrH95tN78vj06dOTU0LT6ZiePG41",
+	"d2o37P59WQyC1jxuvjgWIPRin52VeulPX3Rq+rGblTr9fueJyMLx1DEO1l4AzZRI8m45aOZncQajYYUq",
+	"qiwz+VjmjURbWxj4woX/IcwI7QiCFSPlGIIaOvx5zwldWBK0AGIdSpu8K8b4r4R1Zdy0nfPO4zY563Ty",
+	"hLbPJxS2FAtcPVTPmGpf4oPlr33Pw70xSzFwKlxpywyXq6+Ea2qD9vQ0sQvWZCazNAGUaZg9wMUo9cPR",
+	"dTdcim+PkWkEDIFgaWEZiM5fDsJeCbdoF7V3Hh7sGNfEalT3kbNewbH171iM8S8EmqvCsu7oC6d9r814",
+	"dZ7BgpFco70LpvAGzLpOP9YOp//mC6iSFO8KKFNJBpnMnYLVr376h4JgKFjUD6DPCySbI97lMXbwMaHI",
+	"gJuZB6ubur5YDrVyrFBaF6Ro2QKo7ucCnsWq7GLhW2DVSuT2wmFt3ai1Hac17RKK85IKMI42cXC9OOuV",
+	"/PuiE7st59ep6Gnxkjt1DWeubc81fw8JLS1mRx5jsSg102yFb/i+nJrPE4xYKeSHMmKedzi88BoKOldC",
+	"on4INJ+Xi+o1S+WrzeF/19gBd0CV8DAocL9V8E2HBzaJdb7+SmPjZ+DRJFFM183owda+mujm2ZPzxjP+",
+	"cNSBn8KTMPiAYilF7XC90IS39oggFyl3jU7F+uM9jDXcbe/BTciXV/S7np50nhQwFqOWb8GlXGu63H47",
+	"lhPW22Ds8Tq9DmH0XxebXlMZX1tTy+UlfKD8P/+X1pS8lZnWFGZcghDpKZn6TlMpWM9wu2Bs/XU32Lif",
+	"VfOR0D0uetalwLperWdSJZZLKvo3lzZ3VzNgrEi76w4KUAD1ziIwSEHxoNQFbC13MjhnToVYUH1nAo0x",
+	"ugZjd90wXCExRnhBRooKwM63qoMLQj2uHjh6/Ueu8qnfJjjfz3fszXv+uPpFrCo4VMKFdR5jnPY1yRBD",
+	"TJB4LKVm+ZThCx+0jLDqzP4YK5KUzEZjq6ZkZsAf5FpnCAZdaKN0wpFwfSUKw1zyNku3Qqj9lpLMGL32",
+	"I2As6/lXdR2e0Ph/i66tH6/y79hGdH/u3C2yZlEO1DD+8vlCPv2GCZKoOVHccl1rLd66n9EbcB5VYdQk",
+	"OeypGyg6fGdEGRw+SQh1xYoQKllTjBSt09UuWdHPmpNEAgOB2XkrB1U5W455th2HcVTPD1M9R1vy7Bvz",
+	"UJKM9XrbFaNvzny7nXfga2XR1J6NJdYKg9bXOWyX1YtdnyIJ6jS0Zrruh+XeQw0t24SmWqIJcSX6JaLs",
+	"k//9P/4fX2WModGJZukN023ymV5zMSJ0RueEBn8VLBAIa0MsW14zP8HHOmdzwk0D9V8elgCXUjKhIqGQ",
+	"YTKKcuECt2602rpDFDbT87ueoFAlF8gbrWU2lFlrTdP3HgYo1GrnBzg9YYXCDaMRdqhzH+Xu9477lF9b",
+	"5qJpSjTTkEvFimDgV6KsMhRkkBnMxYD0cHmOvGe4gTjJ4SukYJqlw8LwEzxbnPQB3ArcV4VZ77dgO3a7",
+	"F8QjtEKc/j2aIXdrhvgBTqdnmyMOfSvCCeFXhY8AbCWU1L6E0hqSZUmQyKlT+jViRB2+GDk6Mw9Lijz+",
+	"3qTI+ykkX/Mw4oiWYGQ3ESWamZM8vLRfGwdnd/Ch0TjA+RqHsbh4JQQnF+OSeeCQGuf/fDUQnTzhYmtb",
+	"CKXVLWHKWoGmmfngd+5AMKN3HFL0r//R7sXRb9mIqT8xQygJBxNIcAd8baSZ7pinf7HMJicMYgmW31Kp",
+	"DUkYTG/B4lAYTDvHLp02WRICO3NgsA3INxlzQTLNVlsgmpnP7z9/OBofR+Pj6MKsK6cA1V4KRMzyzDeD",
+	"1rbN5ZQPAuqV2Y3CjEj724tdFM98Dk8+rFGS9gYps2S693mSxUdB8Uzx79/Xw490u13X155/XVk/83TP",
+	"zYGF9yqI1fNWM4HbVDJaKRreFCGye3LYi6VIsrgGtXnpYZYB1hqweUNTnvSgChvv+gzu+niHVRuelx5Y",
+	"5QbkLjybYy3h3aeEKq2ot0tZEI3uz4AROC+PUOOLQTRmdqBu3llPUjgARD8lsujHJABl7HLBQ17RgIaE",
+	"/TlnvPurlljFfyv5pZa016bc+6mLCLv/ndVGfGQxePRFtbADG+LRH/6/vab1EnldemUtRIE9tpzpd1Qx",
+	"a/PkgVcfbEDbm+iYqKrOMOTWFXCat7qm1IyXjS4s4i1LvTWLem8pfFhSVRWlAVVaq8aRRxreXHXtugBg",
+	"ifyfnpyenTw+bW1gQN1D/n+lFjqwNJtUisVmK81iv8DJqDX641KTvr3Q9YQ8+iMEU/4MP+5HOFaSpmnl",
+	"WEdfkDehcxy0aImdCxxn6Cp9wixaLAoAbbVu30hF6Yxdnmsu/eJf9aBc4CRjPWr27PviQ6zX6/7XaDTO",
+	"hAvW7/r+YsDpdHELPExofvPNv6EfHs+XisTXaA1w1OUF6RtGJ/2uH5+dAD2FUcXYa4x5kTlWfEpxQfpI",
+	"cP2oaoe6cAsuyA1ns5pNAeTLyl2x7weFyXRiDRecntY4EoAL14xcc5HoiGhmz99gbVssJxOqixD7f29R",
+	"rZnWrkFvmlKIOjSZ5gSdd5UjnPybUK35yPf+QYdezwuhVlTx4Kg1lGkqZz0Y9DWWadJTzO0hnU6VvKFp",
+	"AfERdnYgM2EvCx8ZCjhuJlOgd0+ft6LWQDF63RulVGt/x99Xj5Y6Wxgt1XB2lu+sC/DjSca8qGEiKQ+h",
+	"/UGThM6BXO1lgIVQD05uqqnFPakVATcZmeAcrGksJ/at1qEbJHbfpaS4rgP8t1/1UnbD0ubo8vbmvcIP",
+	"dxlbGjDBhjzmVM2bmtSDU8tbdk0NfxCHH/gW09blX/7j5CVccv4kcOpa4X4n9gpOwtNNPBJYm58tXuQq",
+	"xbTMFPTh2qUXPlnrtQvH1m2N+cjat4X8ARJnt0CK6zg39LS1XWDMK9i7Dox5M+SWERge88RyP24QtB2h",
+	"jkGj3RkvBTPqM9XXzoyiWcLNCTwDrVRckrqpHsny2fIufm0PQtkje4S4snjvxR/8FaAEI6v3UT9OmKGW",
+	"tdrk5zCbYtKF1iijeAwzgR/JKRN0yttzOklLH8B4OvtBImPdb+dCA2fVVAjOL2MJelX74czOcOySf38X",
+	"FUZnR+TdX95HJOY3PCVaxpyZeUSmCuqdiGaxkSoiMaBYWh8nIoiSSIY05ohcWVjO+0J2S1es6pJMOPaK",
+	"4ekgIriZT2UqRzDvMeVDRuJ5nLKITKigIxydBPnZLC097KU74ApHEsu+80xtSMUiRh4O+Ily787XpUQh",
+	"1xstJIyKe44lHFWmnn1Y199MR3mMNCA4BKOp0CVXuDda+hXapLhwNJ2sAW5ts24OKjtiIoZdzM+X5LMS",
+	"Co+5/PCGxCm37Fnjh2OWDB6EuFUAdO6gSHAcln2F12KUcj2OyC+KiXgckUtFBzyGt/00tbQw9sPHrB3o",
+	"e+Um9DrMwZwUjzRAYqwID6RdN9k+dnXTInEfWH7mYmRvjJU5NHUIKprRlCVu08eUizZ5Y8J8yiJcnO9a",
+	"iIhgbrw+VwSG4pV20AqQSr6jJr8FF0SqhKkuUt9wmHLBXM2BjsiEwwxzeAMdKxZ6Fa4ZmxaaHaxnoJgw",
+	"bfImwavdIFGRzou75+A3qvjObTwiBvAJ6wKnnQCnkekYJwLNxtIxnfU+8OAsg2pDRUJV4ho37BZPlYxZ",
+	"AuMyFjkSGbVqFUGL4ktwaLiACfD2lLrkv316/458Ag0UkZTOZWbImPvLDftqgOi0PRia5lhKUY6Y40Gy",
+	"3AiiMZ9qqPq4yImPJklwrgqL/0WqSR3ZTZmcpkWYDlKg5gKBYwPqlMWAz5SmcyIYYnq4h/wcjCpeuUUA",
+	"yKAUtNfiFuGNgYrw9lRZucwESOUbafXLEDGwFdNx5pbjYY3QdwqdKRTcs8KCPjIH21uxmA/41kgVczIo",
+	"bYCZcZz+JHFZeEWUT6hCSIkkCrU1KnHUPWAxnUBGvrCQVxmapazuDAChGhJg8Ah3JHSkGIxNiohiw0zb",
+	"o7G0IuU1GdD4uk1+48IV28BYAmBqmiSlY3lp7ZNqYWhPxCh6YwUeFgHaszFyxKxILtzjrzLTzLpXtXcB",
+	"YgcIaoTwGPM0iRAyYjZG3Aj8EGDWvIsZhaE1Q6rsUmJsPSoxPk8TxUSdPAplT2Nql04Sad2n2ZgV6R+t",
+	"o+U7fCxOTYypSgD9AqZOwmmmjCa6OIwhdEQbSagvkUQGTlPtIwUwEIyKObaGFN7FPqGKGMfSyJGi07H1",
+	"v2NqVbR1hKkBuIicyFDdggpACkEPEfywLtFGMTqxu8pErObTsMHW1IJJFanrNJM6J30cBcjIkKdFmr00",
+	"hsbjSQ3lFDfOIYNQuIMLivhtgtbWLnSYTaf2bAEAcOZR52OZZhOhyYRRERGK1Y6ZAEbWTvGB/R2BCKAp",
+	"fOs5FfvgFNOmsO43k6lUlWt+C9I/8buFyg9cEWvNMGqtJh800BGZpnAOQhp3BBhqOMmmuk0uST5aF26I",
+	"ZM2EJT6w+xid4ECBKJ8ih3SByWMYM1CiDV0pHj7oeTyW1nqlKdHZ1L5dN6/dBZvFUYMUEDrAZ8KMVDrh",
+	"KXfLh09wyHpEpnDXE5Zk6C0vyvlY/n+EXT1PwzAQ/SveWKpOTGWvWJCKOnRicBKHWm5yEnYKS/47uq/k",
+	"jIg6Q2vncn7v3am+N1COi8B+vtitvr2ezuet87hSUU55cf6vRpjkP4v5nPAfY3kxCMtmYAh5DYI7gkgF",
+	"7dy++S9iRzWuXe10VEVWuziY3zNrO0jErE6vwxdmVj3x12xgIPQ9Cy5fpMm3k/uVBNr0CBrnMK7ARR4Y",
+	"g++CI+8zikRF9U+yK+iNKQ1jj5Xuxqzv0buRYxm5VEgR9XwuQCZtNyiynldeKtqkqknGFdi798mPhWol",
+	"4iFkxgEzlXo6VWlRoE0boeOGexviPUj8lgzBZGCelxDu3eUauGTQCNqPx4Wd7T0Ymo7R7dw0ota4QZv4",
+	"Zt8nQJcR5u9BLuBDm/SxJfkzEnr58mNma11L7AiCsZm2asIjT11Tvc3n9OD6+IOwMTX4p9WUCXX09xU4",
+	"wDnVwVvmas0f828AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -155,6 +155,12 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	post("stock/kits", "/stock/kits", map[string]any{"item_id": arrival, "components": []any{map[string]any{"item_id": item, "quantity": "1"}}})
 	received := post("stock/documents", "/stock/receipts", map[string]any{"type": "receipt_donation", "lines": []any{map[string]any{"item_id": item, "location_id": store, "quantity": "50"}}})
 	a.ids["stock/movements"], a.ids["stock/lots"] = received.ID("movements", 0, "id"), received.ID("movements", 0, "lot_id")
+	rule := post("entitlement-rules", "/entitlement-rules", map[string]any{"name": "Blanket", "item_id": item, "trigger": "arrival", "per": "person", "quantity": "1"})
+	handOut := post("distributions", "/distributions", map[string]any{"title": "Blankets", "location_id": store, "scheduled_on": "2026-03-05", "offers": []any{map[string]any{"rule_id": rule.ID()}}})
+	atCounter := "/distributions/" + handOut.ID().String()
+	h.Call(h.Staff(centre, "stock_approver"), "POST", c+atCounter+"/approve", nil, apptest.IfMatch(`"1"`)).Want(200)
+	h.Call(a.staff, "POST", c+atCounter+"/open", map[string]any{"brought": []any{}}, apptest.IfMatch(`"2"`)).Want(200)
+	post("distributions/issues", atCounter+"/issues", map[string]any{"beneficiary_id": person, "proof": map[string]any{"kind": "witness", "witness": "A. Issoufou"}})
 	post("stock/periods", "/stock/periods", map[string]any{"through_on": "2026-01-31"})
 
 	post("phases", "/phases", map[string]any{"phase": "phase_out", "starts_on": "2030-01-01"})

@@ -37,6 +37,7 @@ var readOnly = map[string]string{
 	"beneficiary.Match":         "a search's row",
 	"beneficiary.countedBlock":  "a block in a list",
 	"referral.exportedReferral": "a referral in an export",
+	"distribution.person":       "what entitlements ask of somebody",
 	"events.Change":             "a row of the feed as it is shown",
 	"referral.receiver":         "what a sender sees of an organisation",
 	"statistics.Profile":        "set by migrations",

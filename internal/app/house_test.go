@@ -22,31 +22,32 @@ var ground = []string{"api", "internal/auth", "internal/codelist", "internal/db"
 // domains lists each domain and the other domains whose functions it may call. No edge leads back:
 // what happens in one domain because of another is called by the one that causes it.
 var domains = map[string][]string{
-	"account":     {"centre"},
-	"attachment":  {"beneficiary", "casework", "centre"},
-	"audit":       {},
-	"bundle":      {},                 // knows operations, not what they make
-	"beneficiary": {"centre", "task"}, // a need to review is a task
-	"card":        {"beneficiary", "centre"},
-	"casework":    {"beneficiary", "centre", "form", "task"}, // a broken glass to review is a task
-	"centre":      {},
-	"form":        {},
-	"family":      {"beneficiary", "centre", "task"},                  // who comes of age is a task
-	"identity":    {"beneficiary", "centre", "referral"},              // a no of either record ends what is shared of the other
-	"intake":      {"beneficiary", "casework", "centre", "reception"}, // a sheet tells how people arrived
-	"mhpss":       {"beneficiary", "casework", "centre"},
-	"privacy":     {"audit", "beneficiary", "casework", "referral"},
-	"reception":   {"beneficiary", "centre"},
-	"referral":    {"beneficiary", "casework", "centre"},
-	"report":      {"casework", "centre"}, // what somebody carries, by the SOP in force; else SQL only
-	"servicemap":  {},                     // the network's, of no centre
-	"statistics":  {},                     // reads figures by SQL, never persons
-	"timeline":    {"beneficiary", "casework"},
-	"task":        {},         // others raise tasks, and tasks call nobody
-	"stock":       {"centre"}, // time zone and SOP
-	"transfer":    {"beneficiary", "casework", "centre"},
-	"webhook":     {"account"},                    // what the owner of an endpoint may see now
-	"worklist":    {"casework", "centre", "task"}, // whose cases somebody sees; what nobody did in time is a task
+	"account":      {"centre"},
+	"attachment":   {"beneficiary", "casework", "centre"},
+	"audit":        {},
+	"bundle":       {},                 // knows operations, not what they make
+	"beneficiary":  {"centre", "task"}, // a need to review is a task
+	"card":         {"beneficiary", "centre"},
+	"casework":     {"beneficiary", "centre", "form", "task"}, // a broken glass to review is a task
+	"centre":       {},
+	"distribution": {"beneficiary", "card", "centre", "stock"}, // goods leave the ledger with the entitlement; a card names the recipient
+	"form":         {},
+	"family":       {"beneficiary", "centre", "task"},                  // who comes of age is a task
+	"identity":     {"beneficiary", "centre", "referral"},              // a no of either record ends what is shared of the other
+	"intake":       {"beneficiary", "casework", "centre", "reception"}, // a sheet tells how people arrived
+	"mhpss":        {"beneficiary", "casework", "centre"},
+	"privacy":      {"audit", "beneficiary", "casework", "referral"},
+	"reception":    {"beneficiary", "centre"},
+	"referral":     {"beneficiary", "casework", "centre"},
+	"report":       {"casework", "centre"}, // what somebody carries, by the SOP in force; else SQL only
+	"servicemap":   {},                     // the network's, of no centre
+	"statistics":   {},                     // reads figures by SQL, never persons
+	"timeline":     {"beneficiary", "casework"},
+	"task":         {},         // others raise tasks, and tasks call nobody
+	"stock":        {"centre"}, // time zone and SOP
+	"transfer":     {"beneficiary", "casework", "centre"},
+	"webhook":      {"account"},                    // what the owner of an endpoint may see now
+	"worklist":     {"casework", "centre", "task"}, // whose cases somebody sees; what nobody did in time is a task
 }
 
 // layers lists what every other package may import of ours. A package that is on neither list fails the test.

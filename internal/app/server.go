@@ -13,6 +13,7 @@ import (
 	"github.com/waystation/waystation/internal/casework"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/codelist"
+	"github.com/waystation/waystation/internal/distribution"
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/family"
 	"github.com/waystation/waystation/internal/form"
@@ -44,6 +45,7 @@ type (
 	cases         = casework.Handlers
 	centres       = centre.Handlers
 	codelists     = codelist.Handlers
+	distributions = distribution.Handlers
 	families      = family.Handlers
 	feeds         = events.Handlers
 	forms         = form.Handlers
@@ -77,6 +79,7 @@ type server struct {
 	cases
 	centres
 	codelists
+	distributions
 	families
 	feeds
 	forms
@@ -101,20 +104,21 @@ var _ api.StrictServerInterface = server{}
 
 func (a *App) server() server {
 	return server{
-		system:    system{app: a},
-		accounts:  a.accounts,
-		centres:   centres{Codes: a.codes, Founded: a.centres.founded},
-		figures:   figures{Figures: a.Statistics},
-		bundles:   bundles{Part: a.HTTP.Part},
-		cards:     cards{Vault: a.vault},
-		audits:    audit.NewHandlers(a.Keys),
-		imports:   imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour, Permissions: a.feeds.Permissions, Hub: a.feeds.Hub},
-		feeds:     a.feeds,
-		timelines: timelines{Permissions: a.feeds.Permissions},
-		worklists: worklists{Permissions: a.feeds.Permissions},
-		tasks:     tasks{CasesInView: casework.IDsInView},
-		directory: directory{Permissions: a.feeds.Permissions, VerifyEvery: a.Config.ServiceVerificationDays},
-		webhooks:  webhooks{Settings: a.webhookSettings(), Vault: a.vault},
+		system:        system{app: a},
+		accounts:      a.accounts,
+		centres:       centres{Codes: a.codes, Founded: a.centres.founded},
+		figures:       figures{Figures: a.Statistics},
+		bundles:       bundles{Part: a.HTTP.Part},
+		cards:         cards{Vault: a.vault},
+		distributions: distributions{Vault: a.vault},
+		audits:        audit.NewHandlers(a.Keys),
+		imports:       imports{KeepFiles: time.Duration(a.Config.ImportFileDays) * 24 * time.Hour, Permissions: a.feeds.Permissions, Hub: a.feeds.Hub},
+		feeds:         a.feeds,
+		timelines:     timelines{Permissions: a.feeds.Permissions},
+		worklists:     worklists{Permissions: a.feeds.Permissions},
+		tasks:         tasks{CasesInView: casework.IDsInView},
+		directory:     directory{Permissions: a.feeds.Permissions, VerifyEvery: a.Config.ServiceVerificationDays},
+		webhooks:      webhooks{Settings: a.webhookSettings(), Vault: a.vault},
 		attachments: attachments{Service: attachment.NewService(attachment.Settings{
 			PublicURL: a.Config.PublicURL, MaxSize: int64(a.Config.MaxAttachment), MaxImage: int64(a.Config.MaxImage), MaxPixels: a.Config.MaxImagePixels,
 		}, a.files, a.vault)},

@@ -165,6 +165,15 @@ func resolve(ctx context.Context, v Vault, token string) (*Card, *beneficiary.Be
 	return c, b, err
 }
 
+// Holder returns whose card a scanned code is of; 404, the same, for whatever leads nowhere.
+func Holder(ctx context.Context, v Vault, token string) (uuid.UUID, error) {
+	_, b, err := resolve(ctx, v, token)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return b.ID, nil
+}
+
 var printSorts = db.Sorts[Print]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(p *Print) any { return p.CreatedAt }},
 }

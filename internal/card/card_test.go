@@ -2,13 +2,10 @@ package card_test
 
 import (
 	"bytes"
-	"image/png"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/makiuchi-d/gozxing"
-	"github.com/makiuchi-d/gozxing/qrcode"
 
 	"github.com/waystation/waystation/internal/app/apptest"
 )
@@ -49,19 +46,7 @@ var asPNG, asPDF = apptest.Header{Name: "Accept", Value: "image/png"}, apptest.H
 func (d *desk) scan() string {
 	d.T.Helper()
 	picture := d.Call(d.registrar, "GET", d.at(""), nil, asPNG).Want(200)
-	m, err := png.Decode(bytes.NewReader(picture.Raw))
-	if err != nil {
-		d.T.Fatal(err)
-	}
-	bitmap, err := gozxing.NewBinaryBitmapFromImage(m)
-	if err != nil {
-		d.T.Fatal(err)
-	}
-	read, err := qrcode.NewQRCodeReader().Decode(bitmap, nil)
-	if err != nil {
-		d.T.Fatal(err)
-	}
-	return read.GetText()
+	return d.ReadQR(picture.Raw)
 }
 
 func TestCard_LeadsStaffToItsHolderAndNobodyElse(t *testing.T) {

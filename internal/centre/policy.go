@@ -203,6 +203,8 @@ type CardPolicy struct {
 type StockPolicy struct {
 	BackdatingDays int      `json:"backdating_days"` // how far back a document may be dated, inside the open period
 	ApprovalFor    []string `json:"approval_for"`    // kinds of documents that a second person decides: loss, disposal, adjustment
+	NutritionItems []string `json:"nutrition_items"` // code list nfi_item: only through the health and nutrition route (handbook 7.2)
+	SharedDuties   bool     `json:"shared_duties"`   // one person may plan, approve, issue and count a distribution
 }
 
 // ConsentStatement is the text that is read to a person, in one language.
@@ -276,7 +278,7 @@ func DefaultPolicy() Policy {
 		Attachments: AttachmentPolicy{LinkMinutes: 5, ScanKeepDays: 90, VoidedKeepDays: 30, Most: 200},
 		Card:        CardPolicy{PrintWindowMinutes: 60},
 		Retention:   map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},
-		Stock:       StockPolicy{BackdatingDays: 31, ApprovalFor: StockApprovals()},
+		Stock:       StockPolicy{BackdatingDays: 31, ApprovalFor: StockApprovals(), NutritionItems: []string{"infant_formula"}},
 	}
 }
 

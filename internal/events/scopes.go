@@ -75,6 +75,9 @@ var readScopes = map[string]string{
 	"stock_movement":          "stock:read",
 	"stock_period":            "stock:read",
 	"stock_recount":           "stock:read",
+	"entitlement_rule":        "entitlement_rules:read",
+	"distribution":            "distributions:read",
+	"distribution_issue":      "distributions:read",
 }
 
 // Resources returns which scope opens the changes of each resource.

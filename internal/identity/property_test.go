@@ -22,12 +22,13 @@ type scene struct {
 	desk
 	worker          apptest.Person
 	dpo, specialist apptest.Person
+	officer         apptest.Person // of distributions
 	clinic          uuid.UUID
 	pick            func(list ...string) string
 }
 
 func (d desk) scene(pick func(...string) string) scene {
-	return scene{d, d.Staff(d.CentreA, "registrar", "caseworker", "centre_manager"), d.Staff(d.CentreA, "dpo"), d.Staff(d.CentreA, "mhpss_specialist"), d.Organisation("Clinique", "health_facility"), pick}
+	return scene{d, d.Staff(d.CentreA, "registrar", "caseworker", "centre_manager"), d.Staff(d.CentreA, "dpo"), d.Staff(d.CentreA, "mhpss_specialist"), d.Staff(d.CentreA, "distribution_officer"), d.Organisation("Clinique", "health_facility"), pick}
 }
 
 // first picks what happens most.
@@ -49,6 +50,28 @@ func (s scene) file(who uuid.UUID, sensitivity string) (kase uuid.UUID, ok bool)
 		return kase, false
 	}
 	return made.ID(), s.post(s.at+"/cases/"+made.ID().String()+"/open", nil, apptest.IfMatch(made.ETag())).Status == 200
+}
+
+// issue gives somebody a blanket once, at a counter that is open.
+func (s scene) issue(who uuid.UUID, proxy obj) {
+	s.T.Helper()
+	var counter *uuid.UUID
+	if s.Scan("select (select id from distributions limit 1)", nil, &counter); counter == nil {
+		keeper, approver := s.Staff(s.CentreA, "storekeeper"), s.Staff(s.CentreA, "stock_approver")
+		item := s.Call(keeper, "POST", s.at+"/stock/items", obj{"catalogue_code": "blanket"}).Want(201).ID()
+		store := s.Call(keeper, "POST", s.at+"/stock/locations", obj{"code": "A1", "name": "Store", "kind": "store"}).Want(201).ID()
+		s.Call(keeper, "POST", s.at+"/stock/receipts", obj{"type": "receipt_donation", "lines": []obj{{"item_id": item, "location_id": store, "quantity": "1000"}}}).Want(201)
+		rule := s.Call(approver, "POST", s.at+"/entitlement-rules", obj{"name": "Blanket", "item_id": item, "trigger": "arrival", "per": "person", "quantity": "1"}).Want(201).ID()
+		plan := s.Call(s.officer, "POST", s.at+"/distributions", obj{"title": "Blankets", "location_id": store, "scheduled_on": "2026-03-05", "offers": []obj{{"rule_id": rule}}}).Want(201).ID()
+		s.Call(approver, "POST", s.at+"/distributions/"+plan.String()+"/approve", nil, apptest.IfMatch(`"1"`)).Want(200)
+		s.Call(s.officer, "POST", s.at+"/distributions/"+plan.String()+"/open", obj{"brought": []any{}}, apptest.IfMatch(`"2"`)).Want(200)
+		counter = &plan
+	}
+	body := obj{"beneficiary_id": who, "proof": obj{"kind": "witness", "witness": "A. Issoufou"}}
+	if proxy != nil {
+		body["proxy"] = proxy
+	}
+	s.Call(s.officer, "POST", s.at+"/distributions/"+counter.String()+"/issues", body)
 }
 
 // happenings is one way, for every table and column that refers to a person, in which a row of it comes about; what a
@@ -134,6 +157,11 @@ var happenings = map[string]func(s scene, who, other uuid.UUID){
 		s.Call(s.specialist, "POST", s.at+"/mhpss/sessions", obj{"kind": "individual", "activity": "7.1", "pyramid_level": "3", "starts_at": "2026-03-01T07:30:00Z", "minutes": 30,
 			"participants": []any{obj{"beneficiary_id": who}}})
 	},
+	"distribution_issues.beneficiary_id": func(s scene, who, _ uuid.UUID) { s.issue(who, nil) },
+	"distribution_issues.proxy_id": func(s scene, who, other uuid.UUID) {
+		s.issue(other, obj{"name": "A neighbour", "beneficiary_id": who, "authorisation": "A letter"})
+	},
+	"entitlement_uses.beneficiary_id":   func(s scene, who, _ uuid.UUID) { s.issue(who, nil) },
 	"attachments.beneficiary_id":        func(s scene, who, _ uuid.UUID) { s.attach(who) },
 	"registration_cards.beneficiary_id": func(s scene, who, _ uuid.UUID) { s.post(s.path(who)+"/card", nil) },
 	"registration_card_prints.beneficiary_id": func(s scene, who, _ uuid.UUID) {

@@ -33,6 +33,26 @@ type Component struct {
 	Quantity decimal.Decimal `json:"quantity"`
 }
 
+// Contents returns the codes in the network's catalogue of items and of what the kits among them are made of, by item.
+func Contents(ctx context.Context, items ...uuid.UUID) (map[uuid.UUID][]string, error) {
+	rows, err := db.Select[content](ctx, `with recursive within (item_id, part_id) as (
+			select i.id, i.id from stock_items i where i.centre_id = any ((select scope_centres())::uuid[]) and i.id = any ($1)
+			union select w.item_id, (c->>'item_id')::uuid from within w join stock_kits k on k.centre_id = any ((select scope_centres())::uuid[]) and k.item_id = w.part_id
+				cross join lateral jsonb_array_elements(k.components) c)
+		select w.item_id, i.catalogue_code as code from within w join stock_items i on i.centre_id = any ((select scope_centres())::uuid[]) and i.id = w.part_id
+		where i.catalogue_code <> ''`, items)
+	out := map[uuid.UUID][]string{}
+	for _, r := range rows {
+		out[r.ItemID] = append(out[r.ItemID], r.Code)
+	}
+	return out, err
+}
+
+type content struct {
+	ItemID uuid.UUID
+	Code   string
+}
+
 var _ = db.Constraint("stock_kits_item_key", taken("The bill of materials of this item"))
 
 // judge checks that a kit is made of other things that exist.

@@ -171,7 +171,7 @@ func TestDocument_IsPostedAtOnceWhereTheSOPAsksForNobody(t *testing.T) {
 	s := newShed(t)
 	item := s.item("pot")
 	lot := lotOf(s.receive(item, "10"))
-	s.sop(obj{"stock": obj{"backdating_days": 5, "approval_for": []string{"disposal"}}})
+	s.sop(obj{"stock": obj{"backdating_days": 5, "approval_for": []string{"disposal"}, "nutrition_items": []string{}, "shared_duties": false}})
 	if r := s.post(s.keeper, "/losses", s.loss(item, lot, "4")).Want(201); r.Text("status") != "posted" || s.onHand(item) != "6" {
 		t.Errorf("the loss is %s", r.Raw)
 	}

@@ -36,8 +36,31 @@ func reverse(ctx context.Context, id uuid.UUID, own *uuid.UUID, reason string) (
 			return nil, err
 		}
 	}
+	return b.opposite(ctx, own, of.ID, movements, reason)
+}
+
+// Undo posts the opposite of all entries of a document that another domain posted: inside the caller's transaction.
+// Who may is the caller's to judge.
+func Undo(ctx context.Context, document uuid.UUID, reason string) (*Document, error) {
+	b, err := booksOf(ctx)
+	if err != nil {
+		return nil, err
+	}
+	movements, err := db.Find[Movement](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("document_id = ?", document).Order("id") })
+	if err != nil {
+		return nil, err
+	}
+	p, err := b.opposite(ctx, nil, document, movements, reason)
+	if err != nil {
+		return nil, err
+	}
+	return p.Document, nil
+}
+
+// opposite posts the reversal of a document's movements.
+func (b books) opposite(ctx context.Context, own *uuid.UUID, of uuid.UUID, movements []Movement, reason string) (*paper, error) {
 	d := NewDocument(own, reversal)
-	d.SubjectID, d.RequestedBy, d.Note = &of.ID, b.by, reason
+	d.SubjectID, d.RequestedBy, d.Note = &of, b.by, reason
 	p := &posting{books: b, doc: d}
 	if err := p.undo(ctx, movements); err != nil {
 		return nil, err
@@ -52,6 +75,8 @@ func (b books) reversible(of *Document) error {
 		return fault.State(of.Kind, "This is a reversal itself. Post the document anew instead.")
 	case "waybill", "transfer_receipt", "settlement":
 		return fault.State(of.Kind, "This belongs to a transfer. Settle the transfer instead.")
+	case Distribution:
+		return fault.State(of.Kind, "This was issued to somebody. Take the issue back at its distribution instead.")
 	case "count":
 		return fault.State(of.Kind, "This is the result of a count. Count again instead.")
 	}

@@ -1,0 +1,496 @@
+package distribution
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/beneficiary"
+	"github.com/waystation/waystation/internal/card"
+	"github.com/waystation/waystation/internal/centre"
+	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/headcount"
+	"github.com/waystation/waystation/internal/stock"
+	"github.com/waystation/waystation/internal/tenant"
+)
+
+// Issue is what was handed to one recipient, or to people who were counted. It is taken back whole or not at all.
+type Issue struct {
+	db.Record
+	DistributionID uuid.UUID
+	BeneficiaryID  *uuid.UUID
+	HouseholdID    *uuid.UUID
+	Headcounts     db.JSON[[]headcount.Tally]
+	Persons        int
+	Items          db.JSON[[]Issued]
+	Asked          []byte // a digest of what was asked, to know a repeat by
+	Proof          string // token | signature | thumbprint | witness
+	AttachmentID   *uuid.UUID
+	Reference      string
+	Witness        string
+	ProxyName      string
+	ProxyID        *uuid.UUID
+	Authorisation  string
+	IssuedAt       time.Time
+	IssuedOn       db.Date // the centre's day of it
+	IssuedBy       *uuid.UUID
+	DocumentID     uuid.UUID
+	Overridden     bool
+	OverrideReason string
+	ReversedAt     *time.Time
+	ReversedBy     *uuid.UUID
+	Reason         string // why it was taken back
+	ReversalID     *uuid.UUID
+}
+
+// TableName implements schema.Tabler.
+func (Issue) TableName() string { return "distribution_issues" }
+
+// Personal implements db.Personal.
+func (Issue) Personal() {}
+
+// Issued is one item of an issue, in its base unit.
+type Issued struct {
+	ItemID     uuid.UUID       `json:"item_id"`
+	RuleID     *uuid.UUID      `json:"rule_id,omitempty"`
+	Quantity   decimal.Decimal `json:"quantity"`
+	LotID      *uuid.UUID      `json:"lot_id,omitempty"`
+	Reason     string          `json:"reason,omitempty"`
+	Overridden bool            `json:"overridden,omitempty"`
+}
+
+// wish is one item that the counter asks to hand out.
+type wish struct {
+	ruleID, itemID, lotID *uuid.UUID
+	quantity              *decimal.Decimal // nil: what they are entitled to
+	reason                string
+}
+
+// request is what the counter asks; issue has what is known without looking.
+type request struct {
+	issue  *Issue
+	token  string
+	wishes []wish // nil: everything that may be had
+}
+
+var (
+	_ = db.Constraint("distribution_issues_pkey", idTaken)
+	_ = db.Constraint("entitlement_uses_once_check", func() *fault.Error {
+		return fault.New(fault.Invalid, "not_entitled", "Somebody else issued this to the person or their household a moment ago.")
+	})
+)
+
+// hand is an issue on its way: who asks, at which counter, by which rules.
+type hand struct {
+	request
+	counter *Distribution
+	crowd   crowd
+	person  *person // nil: people who were counted
+	uses    []Use
+	ends    []Use // uses that a new arrival or assessment has ended
+}
+
+// issueTo hands goods out. See the operation issueDistribution for what it refuses.
+func (h Handlers) issueTo(ctx context.Context, distribution uuid.UUID, r request) (*Issue, error) {
+	if _, err := db.Get[Distribution](ctx, distribution); err != nil { // before anybody is held
+		return nil, err
+	}
+	if err := h.recognise(ctx, &r); err != nil {
+		return nil, err
+	}
+	t := &hand{request: r}
+	if err := t.hold(ctx); err != nil {
+		return nil, err
+	}
+	done, err := db.Find[Issue](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("id = ?", r.issue.ID) })
+	switch {
+	case err != nil:
+		return nil, err
+	case len(done) > 0 && done[0].DistributionID == distribution && bytes.Equal(done[0].Asked, r.issue.Asked):
+		return &done[0], nil // asked again
+	case len(done) > 0:
+		return nil, idTaken()
+	}
+	if err := t.stand(ctx, distribution); err != nil {
+		return nil, err
+	}
+	if err := t.choose(ctx); err != nil {
+		return nil, err
+	}
+	return r.issue, t.give(ctx)
+}
+
+// recognise finds out who the recipient is, and whether the proof is there.
+func (h Handlers) recognise(ctx context.Context, r *request) error {
+	i, rules := r.issue, fault.Rules()
+	if r.token != "" {
+		holder, err := card.Holder(ctx, h.Vault, r.token)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			rules.Add("/token", "unknown_card", "This card leads to nobody here. Look the person up and check who they are.")
+		case err != nil:
+			return err
+		case i.BeneficiaryID != nil && *i.BeneficiaryID != holder:
+			rules.Add("/token", "other_card", "This is the card of somebody else.")
+		default:
+			i.BeneficiaryID = &holder
+		}
+	}
+	i.Persons = headcount.Sum(rules, "/headcounts", i.Headcounts.V)
+	if (i.BeneficiaryID == nil) == (i.Persons == 0) && rules.Err() == nil {
+		rules.Add("/beneficiary_id", "one_recipient", "Name the recipient, or count people; not both.")
+	}
+	if i.BeneficiaryID != nil {
+		i.Persons = 1
+	}
+	i.prove(rules, r.token != "")
+	return rules.Err()
+}
+
+// prove wants of each kind of proof what it consists of.
+func (i *Issue) prove(rules *fault.Error, scanned bool) {
+	switch {
+	case i.Proof == "token" && !scanned:
+		rules.Add("/token", "required", "Send what was scanned from the card.")
+	case i.Proof == "signature" && i.AttachmentID == nil && i.Reference == "":
+		rules.Add("/proof/reference", "required", "Say on which sheet they signed, or attach it.")
+	case i.Proof == "thumbprint" && i.Reference == "":
+		rules.Add("/proof/reference", "required", "Say on which sheet the print is.")
+	case i.Proof == "witness" && i.Witness == "":
+		rules.Add("/proof/witness", "required", "Name the witness.")
+	}
+	if i.Persons > 1 && i.ProxyName != "" {
+		rules.Add("/proxy", "counted", "People who are counted collect for themselves.")
+	}
+}
+
+// hold locks the recipient and whoever lives with them, so that none of them is served twice at once.
+func (t *hand) hold(ctx context.Context) error {
+	i := t.issue
+	if i.BeneficiaryID == nil {
+		return nil
+	}
+	if err := holdHomes(ctx, *i.BeneficiaryID); err != nil {
+		return err
+	}
+	at := i.IssuedAt
+	if at.IsZero() {
+		at = db.Now()
+	}
+	here, err := tenant.One(ctx)
+	if err != nil {
+		return err
+	}
+	on, err := centre.DayOf(ctx, here, at)
+	if err != nil {
+		return err
+	}
+	if t.crowd, err = gather(ctx, on, *i.BeneficiaryID); err != nil {
+		return err
+	}
+	if t.person = t.crowd.find(*i.BeneficiaryID); t.person.Status != beneficiary.Active {
+		return ended(t.person.Status)
+	}
+	i.HouseholdID = t.person.HouseholdID
+	return t.check(ctx)
+}
+
+// holdHomes locks people and all who live with them, in order.
+func holdHomes(ctx context.Context, ids ...uuid.UUID) error {
+	tx, err := db.Pgx(ctx)
+	if err != nil {
+		return err
+	}
+	var held int
+	err = tx.QueryRow(ctx, `with held as (select b.id from beneficiaries b where b.centre_id = any ((select scope_centres())::uuid[]) and (b.id = any ($1) or b.id in (
+			select o.beneficiary_id from household_members m join household_members o on o.centre_id = m.centre_id and o.household_id = m.household_id and o.left_on is null
+			where m.centre_id = any ((select scope_centres())::uuid[]) and m.beneficiary_id = any ($1) and m.left_on is null))
+		order by b.id for update)
+		select count(*) from held where id = any ($1)`, ids).Scan(&held)
+	if err == nil && held < len(ids) {
+		return fault.InvalidField("/beneficiary_id", "unknown_beneficiary", "Nobody is registered here under this id.")
+	}
+	return err
+}
+
+// check refuses a proxy who is nobody here, and an attachment that is not the recipient's.
+func (t *hand) check(ctx context.Context) error {
+	rules := fault.Rules()
+	if p := t.issue.ProxyID; p != nil {
+		if err := beneficiary.Here(ctx, *p); fault.Is(err, fault.NotFound) || *p == t.person.ID {
+			rules.Add("/proxy/beneficiary_id", "unknown_beneficiary", "Another person who is registered here collects, or one who is not named by an id.")
+		} else if err != nil {
+			return err
+		}
+	}
+	if a := t.issue.AttachmentID; a != nil {
+		tx, err := db.Pgx(ctx)
+		if err != nil {
+			return err
+		}
+		var theirs bool
+		err = tx.QueryRow(ctx, "select exists (select from attachments where centre_id = any (scope_centres()) and id = $1 and beneficiary_id = $2 and voided_at is null)", *a, t.person.ID).Scan(&theirs)
+		if err != nil {
+			return err
+		}
+		if !theirs {
+			rules.Add("/proof/attachment_id", "unknown_attachment", "The recipient has no such attachment.")
+		}
+	}
+	return rules.Err()
+}
+
+// stand takes the place at the counter: it stays open until the issue is through, and the caller may stand there.
+func (t *hand) stand(ctx context.Context, id uuid.UUID) error {
+	d, err := db.One[Distribution](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Clauses(clause.Locking{Strength: "SHARE"}).Where("id = ?", id)
+	})
+	if err != nil {
+		return err
+	}
+	t.counter = d
+	if err := d.in(open); err != nil {
+		return err
+	}
+	if d.Route == nutrition && !slices.Contains(auth.From(ctx).Centres[d.CentreID.UUID()], "health_worker") {
+		return fault.Denied("In the health and nutrition route a health worker issues.")
+	}
+	if (d.Mode == named) != (t.person != nil) {
+		return fault.InvalidField("/beneficiary_id", "mode", "A named distribution is to people who are registered, one by headcount to people who are counted.")
+	}
+	return apart(ctx, d.ApprovedBy, caller(ctx), "Whoever approved a distribution does not issue at it. Another person must.")
+}
+
+// choose settles what is handed out.
+func (t *hand) choose(ctx context.Context) error {
+	if t.person == nil {
+		return t.chooseCounted()
+	}
+	rules, err := t.counter.rules(ctx)
+	if err != nil {
+		return err
+	}
+	broken := fault.Rules()
+	if t.wishes == nil {
+		t.chooseAll(broken, rules)
+	}
+	for n, w := range t.wishes {
+		pointer := fmt.Sprintf("/items/%d", n)
+		if w.ruleID == nil || !t.counter.offers(*w.ruleID) || rules[*w.ruleID].ID == uuid.Nil {
+			broken.Add(pointer+"/rule_id", "not_offered", "The distribution does not offer by such a rule.")
+			continue
+		}
+		r := rules[*w.ruleID]
+		t.chooseOne(broken, pointer, &r, w)
+	}
+	if err := broken.Err(); err != nil {
+		return err
+	}
+	t.issue.Overridden = slices.ContainsFunc(t.issue.Items.V, func(i Issued) bool { return i.Overridden })
+	if !t.issue.Overridden && t.issue.OverrideReason != "" {
+		return fault.InvalidField("/override_reason", "nothing_to_override", "No rule speaks against what is named. Leave the reason out, or name what is to be overridden.")
+	}
+	return nil
+}
+
+func (d *Distribution) offers(rule uuid.UUID) bool {
+	return slices.ContainsFunc(d.Offers.V, func(o Offer) bool { return o.RuleID != nil && *o.RuleID == rule })
+}
+
+// chooseAll takes all that the recipient may have; nothing is a refusal that says of each rule why.
+func (t *hand) chooseAll(broken *fault.Error, rules map[uuid.UUID]Rule) {
+	for _, o := range t.counter.Offers.V {
+		r := rules[*o.RuleID]
+		if r.ID == uuid.Nil { // not in force any more
+			continue
+		}
+		if v := t.crowd.decide(&r, t.person); v.allowed {
+			t.take(&r, v, Issued{ItemID: r.ItemID, RuleID: &r.ID, Quantity: v.quantity})
+		} else {
+			broken.Add("/beneficiary_id", v.reason, v.tell())
+		}
+	}
+	if len(t.issue.Items.V) > 0 {
+		broken.Fields = nil
+	} else {
+		broken.Code, broken.Public = "not_entitled", "They may receive nothing of what is offered; see errors."
+	}
+}
+
+// chooseOne judges what the counter names.
+func (t *hand) chooseOne(broken *fault.Error, pointer string, r *Rule, w wish) {
+	if slices.ContainsFunc(t.issue.Items.V, func(i Issued) bool { return *i.RuleID == r.ID }) {
+		broken.Add(pointer+"/rule_id", "repeated", "This is named already.")
+		return
+	}
+	v := t.crowd.decide(r, t.person)
+	i := Issued{ItemID: r.ItemID, RuleID: &r.ID, Quantity: v.quantity, LotID: w.lotID, Reason: w.reason, Overridden: !v.allowed}
+	if w.quantity != nil {
+		i.Quantity = *w.quantity
+	}
+	switch {
+	case w.itemID != nil && *w.itemID != r.ItemID:
+		broken.Add(pointer+"/item_id", "other_item", "The rule is of another item.")
+	case !v.allowed && t.issue.OverrideReason == "":
+		broken.Code = "not_entitled"
+		broken.Add(pointer+"/rule_id", v.reason, v.tell())
+	case i.Quantity.GreaterThan(v.quantity) && t.issue.OverrideReason == "":
+		broken.Add(pointer+"/quantity", "more_than_entitled", fmt.Sprintf("They are entitled to %s.", v.quantity))
+	case i.Quantity.LessThan(v.quantity) && w.reason == "":
+		broken.Add(pointer+"/reason", "required", fmt.Sprintf("They are entitled to %s. Say why they receive less.", v.quantity))
+	}
+	i.Overridden = i.Overridden || i.Quantity.GreaterThan(v.quantity)
+	t.take(r, v, i)
+}
+
+// tell says in a sentence why not and until when.
+func (v *verdict) tell() string {
+	text := map[string]string{
+		notMeant: "The rule is for others.", ageUnknown: "The rule is by age, and theirs is not known. Ask, or override it with a reason.",
+		outOfSeason: "It is not the season.", notAssessed: "They have to be screened first.",
+		alreadyReceived: "They received this already.", householdReceived: "Their household received this already.",
+	}[v.reason]
+	if v.from != nil {
+		text += " It may be had again from " + v.from.String() + "."
+	}
+	return text
+}
+
+// take adds an item to the issue, and what it uses up for each whom it is for.
+func (t *hand) take(r *Rule, v verdict, i Issued) {
+	t.issue.Items.V = append(t.issue.Items.V, i)
+	from, until := r.period(t.crowd.on)
+	for _, p := range t.crowd.covered(r, t.person) {
+		t.uses = append(t.uses, Use{Record: db.NewRecord(nil), RuleID: r.ID, IssueID: t.issue.ID, BeneficiaryID: p.ID, IssuedOn: t.crowd.on, FromOn: from, UntilOn: until, Overridden: !v.allowed})
+		for _, u := range t.crowd.uses {
+			if u.RuleID != r.ID || !p.is(u.BeneficiaryID) {
+				continue
+			}
+			if end := u.end(r, p); end != u.UntilOn {
+				u.UntilOn = end
+				t.ends = append(t.ends, u)
+			}
+		}
+	}
+}
+
+// chooseCounted hands out each offer, or the named ones, for every person who was counted.
+func (t *hand) chooseCounted() error {
+	rules := fault.Rules()
+	if t.wishes == nil {
+		for _, o := range t.counter.Offers.V {
+			t.wishes = append(t.wishes, wish{itemID: &o.ItemID})
+		}
+	}
+	for n, w := range t.wishes {
+		pointer := fmt.Sprintf("/items/%d", n)
+		at := slices.IndexFunc(t.counter.Offers.V, func(o Offer) bool { return w.itemID != nil && o.ItemID == *w.itemID })
+		if at < 0 || slices.ContainsFunc(t.issue.Items.V, func(i Issued) bool { return i.ItemID == *w.itemID }) {
+			rules.Add(pointer+"/item_id", "not_offered", "The distribution does not offer this, or it is named twice.")
+			continue
+		}
+		due := t.counter.Offers.V[at].Quantity.Mul(decimal.NewFromInt(int64(t.issue.Persons)))
+		i := Issued{ItemID: *w.itemID, Quantity: due, LotID: w.lotID, Reason: w.reason}
+		if w.quantity != nil && !w.quantity.Equal(due) {
+			if i.Quantity = *w.quantity; w.reason == "" {
+				rules.Add(pointer+"/reason", "required", fmt.Sprintf("For so many people it is %s. Say why it is another quantity.", due))
+			}
+		}
+		t.issue.Items.V = append(t.issue.Items.V, i)
+	}
+	if t.issue.OverrideReason != "" {
+		rules.Add("/override_reason", "nothing_to_override", "No rule stands against people who are counted.")
+	}
+	return rules.Err()
+}
+
+// give posts the goods and stores the issue with what it uses up.
+func (t *hand) give(ctx context.Context) error {
+	i := t.issue
+	d := stock.NewDocument(nil, stock.Distribution)
+	d.OccurredAt, d.SubjectID = i.IssuedAt, &t.counter.ID
+	entries := make([]stock.Entry, len(i.Items.V))
+	for n, x := range i.Items.V {
+		entries[n] = stock.Entry{Type: "issue_distribution", ItemID: x.ItemID, LocationID: t.counter.LocationID, LotID: x.LotID, Quantity: x.Quantity, Reason: x.Reason}
+	}
+	if _, err := stock.Post(ctx, d, entries); err != nil {
+		return ofItems(err)
+	}
+	i.DistributionID, i.DocumentID, i.IssuedAt, i.IssuedOn, i.IssuedBy = t.counter.ID, d.ID, d.OccurredAt, d.OccurredOn, caller(ctx)
+	for _, u := range t.ends {
+		err := db.Tx(ctx).Exec("update entitlement_uses set until_on = ?, version = version + 1, updated_at = now() where centre_id = ? and id = ?", u.UntilOn, u.CentreID, u.ID).Error
+		if err != nil {
+			return err
+		}
+	}
+	if len(t.uses) == 0 {
+		return db.InsertAll(ctx, i)
+	}
+	return db.InsertAll(ctx, i, t.uses)
+}
+
+// ofItems lets what stock refuses point to the items of the request.
+func ofItems(err error) error {
+	var told *fault.Error
+	if errors.As(err, &told) {
+		for n, f := range told.Fields {
+			told.Fields[n].Pointer = strings.Replace(f.Pointer, "/lines/", "/items/", 1)
+		}
+	}
+	return err
+}
+
+// takeBack reverses an issue: the goods are in the ledger again, and the recipient may receive again.
+func takeBack(ctx context.Context, distribution, id uuid.UUID, ifMatch, reason string) (*Issue, error) {
+	i, err := db.Lock[Issue](ctx, id, ifMatch)
+	if err != nil {
+		return nil, err
+	}
+	d, err := db.One[Distribution](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Clauses(clause.Locking{Strength: "SHARE"}).Where("id = ?", distribution)
+	})
+	if err != nil {
+		return nil, err
+	}
+	switch by := caller(ctx); {
+	case i.DistributionID != d.ID:
+		return nil, fault.Missing()
+	case i.ReversedAt != nil:
+		return nil, fault.State("reversed", "This issue was taken back already.")
+	case by != nil && i.IssuedBy != nil && *by == *i.IssuedBy:
+		return nil, fourEyes("Whoever issued it does not take it back. Another person must.")
+	}
+	if err := d.in(open, "closed"); err != nil {
+		return nil, err
+	}
+	back, err := stock.Undo(ctx, i.DocumentID, reason)
+	if err != nil {
+		return nil, err
+	}
+	now := db.Now()
+	i.ReversedAt, i.ReversedBy, i.Reason, i.ReversalID = &now, caller(ctx), reason, &back.ID
+	err = db.Tx(ctx).Model(&Use{}).Where("issue_id = ?", i.ID).Updates(map[string]any{"reversed_at": now, "version": gorm.Expr("version + 1"), "updated_at": now}).Error
+	if err != nil {
+		return nil, err
+	}
+	return i, db.Save(ctx, i)
+}
+
+var issueSorts = db.Sorts[Issue]{
+	"issued_at": {SQL: "issued_at", Cast: "timestamptz", Value: func(i *Issue) any { return i.IssuedAt }},
+}
+
+func findIssue(ctx context.Context, distribution, id uuid.UUID) (*Issue, error) {
+	return db.One[Issue](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("distribution_id = ? and id = ?", distribution, id) })
+}
