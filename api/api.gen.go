@@ -665,6 +665,105 @@ func (e CaseTeamMemberRole) Valid() bool {
 	}
 }
 
+// Defines values for CaseVisitKind.
+const (
+	CaseVisitKindHome     CaseVisitKind = "home"
+	CaseVisitKindOutreach CaseVisitKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitKind enum.
+func (e CaseVisitKind) Valid() bool {
+	switch e {
+	case CaseVisitKindHome:
+		return true
+	case CaseVisitKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitStatus.
+const (
+	CaseVisitStatusCancelled CaseVisitStatus = "cancelled"
+	CaseVisitStatusMet       CaseVisitStatus = "met"
+	CaseVisitStatusNotMet    CaseVisitStatus = "not_met"
+	CaseVisitStatusPlanned   CaseVisitStatus = "planned"
+	CaseVisitStatusVoid      CaseVisitStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitStatus enum.
+func (e CaseVisitStatus) Valid() bool {
+	switch e {
+	case CaseVisitStatusCancelled:
+		return true
+	case CaseVisitStatusMet:
+		return true
+	case CaseVisitStatusNotMet:
+		return true
+	case CaseVisitStatusPlanned:
+		return true
+	case CaseVisitStatusVoid:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitCreateKind.
+const (
+	CaseVisitCreateKindHome     CaseVisitCreateKind = "home"
+	CaseVisitCreateKindOutreach CaseVisitCreateKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitCreateKind enum.
+func (e CaseVisitCreateKind) Valid() bool {
+	switch e {
+	case CaseVisitCreateKindHome:
+		return true
+	case CaseVisitCreateKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitPatchKind.
+const (
+	CaseVisitPatchKindHome     CaseVisitPatchKind = "home"
+	CaseVisitPatchKindOutreach CaseVisitPatchKind = "outreach"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitPatchKind enum.
+func (e CaseVisitPatchKind) Valid() bool {
+	switch e {
+	case CaseVisitPatchKindHome:
+		return true
+	case CaseVisitPatchKindOutreach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseVisitRecordResult.
+const (
+	CaseVisitRecordResultMet    CaseVisitRecordResult = "met"
+	CaseVisitRecordResultNotMet CaseVisitRecordResult = "not_met"
+)
+
+// Valid indicates whether the value is a known member of the CaseVisitRecordResult enum.
+func (e CaseVisitRecordResult) Valid() bool {
+	switch e {
+	case CaseVisitRecordResultMet:
+		return true
+	case CaseVisitRecordResultNotMet:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseloadState.
 const (
 	CaseloadStateFull    CaseloadState = "full"
@@ -2897,6 +2996,27 @@ func (e SOPStockApprovalFor) Valid() bool {
 	}
 }
 
+// Defines values for Safety.
+const (
+	SafetyPrecautions Safety = "precautions"
+	SafetySafe        Safety = "safe"
+	SafetyUnsafe      Safety = "unsafe"
+)
+
+// Valid indicates whether the value is a known member of the Safety enum.
+func (e Safety) Valid() bool {
+	switch e {
+	case SafetyPrecautions:
+		return true
+	case SafetySafe:
+		return true
+	case SafetyUnsafe:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ScreeningFactorPolarity.
 const (
 	ScreeningFactorPolarityNeutral    ScreeningFactorPolarity = "neutral"
@@ -3629,6 +3749,114 @@ func (e VulnerabilityScreeningSensitivity) Valid() bool {
 	case VulnerabilityScreeningSensitivityRestricted:
 		return true
 	case VulnerabilityScreeningSensitivitySensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookAttemptError.
+const (
+	WebhookAttemptErrorNotTaken       WebhookAttemptError = "not_taken"
+	WebhookAttemptErrorRefusedAddress WebhookAttemptError = "refused_address"
+	WebhookAttemptErrorTimeout        WebhookAttemptError = "timeout"
+	WebhookAttemptErrorUnreachable    WebhookAttemptError = "unreachable"
+)
+
+// Valid indicates whether the value is a known member of the WebhookAttemptError enum.
+func (e WebhookAttemptError) Valid() bool {
+	switch e {
+	case WebhookAttemptErrorNotTaken:
+		return true
+	case WebhookAttemptErrorRefusedAddress:
+		return true
+	case WebhookAttemptErrorTimeout:
+		return true
+	case WebhookAttemptErrorUnreachable:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookDeliveryStatus.
+const (
+	WebhookDeliveryStatusDelivered WebhookDeliveryStatus = "delivered"
+	WebhookDeliveryStatusDropped   WebhookDeliveryStatus = "dropped"
+	WebhookDeliveryStatusPending   WebhookDeliveryStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the WebhookDeliveryStatus enum.
+func (e WebhookDeliveryStatus) Valid() bool {
+	switch e {
+	case WebhookDeliveryStatusDelivered:
+		return true
+	case WebhookDeliveryStatusDropped:
+		return true
+	case WebhookDeliveryStatusPending:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointOwnerKind.
+const (
+	WebhookEndpointOwnerKindClient WebhookEndpointOwnerKind = "client"
+	WebhookEndpointOwnerKindUser   WebhookEndpointOwnerKind = "user"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointOwnerKind enum.
+func (e WebhookEndpointOwnerKind) Valid() bool {
+	switch e {
+	case WebhookEndpointOwnerKindClient:
+		return true
+	case WebhookEndpointOwnerKindUser:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointReason.
+const (
+	WebhookEndpointReasonByHand   WebhookEndpointReason = "by_hand"
+	WebhookEndpointReasonFailing  WebhookEndpointReason = "failing"
+	WebhookEndpointReasonGone     WebhookEndpointReason = "gone"
+	WebhookEndpointReasonNoRights WebhookEndpointReason = "no_rights"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointReason enum.
+func (e WebhookEndpointReason) Valid() bool {
+	switch e {
+	case WebhookEndpointReasonByHand:
+		return true
+	case WebhookEndpointReasonFailing:
+		return true
+	case WebhookEndpointReasonGone:
+		return true
+	case WebhookEndpointReasonNoRights:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookEndpointStatus.
+const (
+	WebhookEndpointStatusActive   WebhookEndpointStatus = "active"
+	WebhookEndpointStatusDisabled WebhookEndpointStatus = "disabled"
+	WebhookEndpointStatusPaused   WebhookEndpointStatus = "paused"
+)
+
+// Valid indicates whether the value is a known member of the WebhookEndpointStatus enum.
+func (e WebhookEndpointStatus) Valid() bool {
+	switch e {
+	case WebhookEndpointStatusActive:
+		return true
+	case WebhookEndpointStatusDisabled:
+		return true
+	case WebhookEndpointStatusPaused:
 		return true
 	default:
 		return false
@@ -4718,6 +4946,51 @@ func (e ListCaseTeamParamsSort) Valid() bool {
 	case ListCaseTeamParamsSortCreatedAt:
 		return true
 	case ListCaseTeamParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseVisitsParamsSort.
+const (
+	ListCaseVisitsParamsSortMinusPlannedAt ListCaseVisitsParamsSort = "-planned_at"
+	ListCaseVisitsParamsSortPlannedAt      ListCaseVisitsParamsSort = "planned_at"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseVisitsParamsSort enum.
+func (e ListCaseVisitsParamsSort) Valid() bool {
+	switch e {
+	case ListCaseVisitsParamsSortMinusPlannedAt:
+		return true
+	case ListCaseVisitsParamsSortPlannedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListCaseVisitsParamsStatus.
+const (
+	ListCaseVisitsParamsStatusCancelled ListCaseVisitsParamsStatus = "cancelled"
+	ListCaseVisitsParamsStatusMet       ListCaseVisitsParamsStatus = "met"
+	ListCaseVisitsParamsStatusNotMet    ListCaseVisitsParamsStatus = "not_met"
+	ListCaseVisitsParamsStatusPlanned   ListCaseVisitsParamsStatus = "planned"
+	ListCaseVisitsParamsStatusVoid      ListCaseVisitsParamsStatus = "void"
+)
+
+// Valid indicates whether the value is a known member of the ListCaseVisitsParamsStatus enum.
+func (e ListCaseVisitsParamsStatus) Valid() bool {
+	switch e {
+	case ListCaseVisitsParamsStatusCancelled:
+		return true
+	case ListCaseVisitsParamsStatusMet:
+		return true
+	case ListCaseVisitsParamsStatusNotMet:
+		return true
+	case ListCaseVisitsParamsStatusPlanned:
+		return true
+	case ListCaseVisitsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -6287,6 +6560,84 @@ func (e ListTrainingsParamsSort) Valid() bool {
 	case ListTrainingsParamsSortCompletedOn:
 		return true
 	case ListTrainingsParamsSortMinusCompletedOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookEndpointsParamsSort.
+const (
+	ListWebhookEndpointsParamsSortCreatedAt      ListWebhookEndpointsParamsSort = "created_at"
+	ListWebhookEndpointsParamsSortMinusCreatedAt ListWebhookEndpointsParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsSort enum.
+func (e ListWebhookEndpointsParamsSort) Valid() bool {
+	switch e {
+	case ListWebhookEndpointsParamsSortCreatedAt:
+		return true
+	case ListWebhookEndpointsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookEndpointsParamsStatus.
+const (
+	ListWebhookEndpointsParamsStatusActive   ListWebhookEndpointsParamsStatus = "active"
+	ListWebhookEndpointsParamsStatusDisabled ListWebhookEndpointsParamsStatus = "disabled"
+	ListWebhookEndpointsParamsStatusPaused   ListWebhookEndpointsParamsStatus = "paused"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookEndpointsParamsStatus enum.
+func (e ListWebhookEndpointsParamsStatus) Valid() bool {
+	switch e {
+	case ListWebhookEndpointsParamsStatusActive:
+		return true
+	case ListWebhookEndpointsParamsStatusDisabled:
+		return true
+	case ListWebhookEndpointsParamsStatusPaused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookDeliveriesParamsSort.
+const (
+	ListWebhookDeliveriesParamsSortAt      ListWebhookDeliveriesParamsSort = "at"
+	ListWebhookDeliveriesParamsSortMinusAt ListWebhookDeliveriesParamsSort = "-at"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsSort enum.
+func (e ListWebhookDeliveriesParamsSort) Valid() bool {
+	switch e {
+	case ListWebhookDeliveriesParamsSortAt:
+		return true
+	case ListWebhookDeliveriesParamsSortMinusAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListWebhookDeliveriesParamsStatus.
+const (
+	ListWebhookDeliveriesParamsStatusDelivered ListWebhookDeliveriesParamsStatus = "delivered"
+	ListWebhookDeliveriesParamsStatusDropped   ListWebhookDeliveriesParamsStatus = "dropped"
+	ListWebhookDeliveriesParamsStatusPending   ListWebhookDeliveriesParamsStatus = "pending"
+)
+
+// Valid indicates whether the value is a known member of the ListWebhookDeliveriesParamsStatus enum.
+func (e ListWebhookDeliveriesParamsStatus) Valid() bool {
+	switch e {
+	case ListWebhookDeliveriesParamsStatusDelivered:
+		return true
+	case ListWebhookDeliveriesParamsStatusDropped:
+		return true
+	case ListWebhookDeliveriesParamsStatusPending:
 		return true
 	default:
 		return false
@@ -8372,6 +8723,113 @@ type CaseTransitionPage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// CaseVisit defines model for CaseVisit.
+type CaseVisit struct {
+	// Admin2Pcode OCHA P-code of the district, opaque
+	Admin2Pcode *string             `json:"admin2_pcode,omitempty"`
+	CaseID      openapi_types.UUID  `json:"case_id"`
+	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+
+	// FollowupID The follow-up that it is made for
+	FollowupID openapi_types.UUID `json:"followup_id"`
+	ID         openapi_types.UUID `json:"id"`
+	Kind       CaseVisitKind      `json:"kind"`
+
+	// NextFollowupID The follow-up that its next date was set for
+	NextFollowupID *openapi_types.UUID `json:"next_followup_id,omitempty"`
+	Outcome        *string             `json:"outcome,omitempty"`
+
+	// Place Exact; only where the person agreed, and only for those who work on the case
+	Place         *string             `json:"place,omitempty"`
+	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
+	PlannedAt     time.Time           `json:"planned_at"`
+
+	// Reason Why it was cancelled or voided
+	Reason    *string            `json:"reason,omitempty"`
+	Safety    *VisitSafety       `json:"safety,omitempty"`
+	Status    CaseVisitStatus    `json:"status"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+	VisitedAt *time.Time         `json:"visited_at,omitempty"`
+	VisitorID openapi_types.UUID `json:"visitor_id"`
+	VoidedAt  *time.Time         `json:"voided_at,omitempty"`
+}
+
+// CaseVisitKind defines model for CaseVisit.Kind.
+type CaseVisitKind string
+
+// CaseVisitStatus defines model for CaseVisit.Status.
+type CaseVisitStatus string
+
+// CaseVisitCreate defines model for CaseVisitCreate.
+type CaseVisitCreate struct {
+	Admin2Pcode *string `json:"admin2_pcode,omitempty"`
+
+	// CompanionID Staff of the centre who goes along
+	CompanionID *openapi_types.UUID `json:"companion_id,omitempty"`
+
+	// FollowupID One that is due; where absent the visit has its own
+	FollowupID *openapi_types.UUID `json:"followup_id,omitempty"`
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	Kind       CaseVisitCreateKind `json:"kind"`
+
+	// Place Exact; with place_agreed_on
+	Place *string `json:"place,omitempty"`
+
+	// PlaceAgreedOn When the person agreed that the exact place is kept
+	PlaceAgreedOn *openapi_types.Date `json:"place_agreed_on,omitempty"`
+	PlannedAt     time.Time           `json:"planned_at"`
+
+	// VisitorID Staff of the centre; the caller where absent
+	VisitorID *openapi_types.UUID `json:"visitor_id,omitempty"`
+}
+
+// CaseVisitCreateKind defines model for CaseVisitCreate.Kind.
+type CaseVisitCreateKind string
+
+// CaseVisitPage defines model for CaseVisitPage.
+type CaseVisitPage struct {
+	Data []CaseVisit `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// CaseVisitPatch defines model for CaseVisitPatch.
+type CaseVisitPatch struct {
+	Admin2Pcode   nullable.Nullable[string]             `json:"admin2_pcode,omitempty"`
+	CompanionID   nullable.Nullable[openapi_types.UUID] `json:"companion_id,omitempty"`
+	Kind          *CaseVisitPatchKind                   `json:"kind,omitempty"`
+	Place         nullable.Nullable[string]             `json:"place,omitempty"`
+	PlaceAgreedOn nullable.Nullable[openapi_types.Date] `json:"place_agreed_on,omitempty"`
+	PlannedAt     *time.Time                            `json:"planned_at,omitempty"`
+	VisitorID     *openapi_types.UUID                   `json:"visitor_id,omitempty"`
+}
+
+// CaseVisitPatchKind defines model for CaseVisitPatch.Kind.
+type CaseVisitPatchKind string
+
+// CaseVisitRecord defines model for CaseVisitRecord.
+type CaseVisitRecord struct {
+	// Need Of a visit that met the person
+	Need *string `json:"need,omitempty"`
+
+	// NextAt When somebody goes again
+	NextAt  *time.Time            `json:"next_at,omitempty"`
+	Outcome *string               `json:"outcome,omitempty"`
+	Result  CaseVisitRecordResult `json:"result"`
+
+	// VisitedAt Now where absent
+	VisitedAt *time.Time `json:"visited_at,omitempty"`
+}
+
+// CaseVisitRecordResult defines model for CaseVisitRecord.Result.
+type CaseVisitRecordResult string
+
 // CaseWall defines model for CaseWall.
 type CaseWall struct {
 	CaseID    openapi_types.UUID  `json:"case_id"`
@@ -8950,6 +9408,9 @@ type ContactAttempt struct {
 	ByID   openapi_types.UUID   `json:"by_id"`
 	Method ContactAttemptMethod `json:"method"`
 	Note   *string              `json:"note,omitempty"`
+
+	// VisitID The visit that met nobody
+	VisitID *openapi_types.UUID `json:"visit_id,omitempty"`
 }
 
 // ContactAttemptMethod defines model for ContactAttempt.Method.
@@ -9279,12 +9740,9 @@ type Distribution struct {
 	Mode       DistributionMode    `json:"mode"`
 	Note       *string             `json:"note,omitempty"`
 	Offers     []DistributionOffer `json:"offers"`
-
-	// OpenList Whether people who are on no line receive too
-	OpenList  bool                `json:"open_list"`
-	OpenedAt  *time.Time          `json:"opened_at,omitempty"`
-	OpenedBy  *openapi_types.UUID `json:"opened_by,omitempty"`
-	PlannedBy *openapi_types.UUID `json:"planned_by,omitempty"`
+	OpenedAt   *time.Time          `json:"opened_at,omitempty"`
+	OpenedBy   *openapi_types.UUID `json:"opened_by,omitempty"`
+	PlannedBy  *openapi_types.UUID `json:"planned_by,omitempty"`
 
 	// Reason Why it was cancelled
 	Reason      *string            `json:"reason,omitempty"`
@@ -9302,10 +9760,9 @@ type DistributionCreate struct {
 	LocationID openapi_types.UUID  `json:"location_id"`
 
 	// Mode `named` where none is given
-	Mode     *DistributionCreateMode `json:"mode,omitempty"`
-	Note     *string                 `json:"note,omitempty"`
-	Offers   []DistributionOffer     `json:"offers"`
-	OpenList *bool                   `json:"open_list,omitempty"`
+	Mode   *DistributionCreateMode `json:"mode,omitempty"`
+	Note   *string                 `json:"note,omitempty"`
+	Offers []DistributionOffer     `json:"offers"`
 
 	// Route `general` where none is given
 	Route       *DistributionCreateRoute `json:"route,omitempty"`
@@ -9464,7 +9921,6 @@ type DistributionPatch struct {
 	LocationID  *openapi_types.UUID       `json:"location_id,omitempty"`
 	Note        nullable.Nullable[string] `json:"note,omitempty"`
 	Offers      []DistributionOffer       `json:"offers,omitempty"`
-	OpenList    *bool                     `json:"open_list,omitempty"`
 	ScheduledOn *openapi_types.Date       `json:"scheduled_on,omitempty"`
 	Title       *string                   `json:"title,omitempty"`
 }
@@ -13149,6 +13605,9 @@ type SOPWeights struct {
 	Medium float64 `json:"medium"`
 }
 
+// Safety precautions are safe with what the note says
+type Safety string
+
 // ScreeningFactor defines model for ScreeningFactor.
 type ScreeningFactor struct {
 	Factor   string                  `json:"factor"`
@@ -15096,6 +15555,32 @@ type VisitReferOut struct {
 	Reason         string              `json:"reason"`
 }
 
+// VisitSafety defines model for VisitSafety.
+type VisitSafety struct {
+	CheckedAt time.Time           `json:"checked_at"`
+	CheckedBy *openapi_types.UUID `json:"checked_by,omitempty"`
+	Note      *string             `json:"note,omitempty"`
+
+	// Person precautions are safe with what the note says
+	Person Safety `json:"person"`
+
+	// Worker precautions are safe with what the note says
+	Worker Safety `json:"worker"`
+}
+
+// VisitSafetyCheck defines model for VisitSafetyCheck.
+type VisitSafetyCheck struct {
+	// CheckedAt Now where absent
+	CheckedAt *time.Time `json:"checked_at,omitempty"`
+	Note      *string    `json:"note,omitempty"`
+
+	// Person precautions are safe with what the note says
+	Person Safety `json:"person"`
+
+	// Worker precautions are safe with what the note says
+	Worker Safety `json:"worker"`
+}
+
 // VisitStatus defines model for VisitStatus.
 type VisitStatus string
 
@@ -15190,6 +15675,149 @@ type VulnerabilityScreeningPage struct {
 
 	// Total All rows; only with `include_total=true`
 	Total *Total `json:"total,omitempty"`
+}
+
+// WebhookAttempt defines model for WebhookAttempt.
+type WebhookAttempt struct {
+	At time.Time `json:"at"`
+
+	// Error Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
+	Error        *WebhookAttemptError `json:"error,omitempty"`
+	Milliseconds int64                `json:"milliseconds"`
+
+	// Status HTTP status; absent where none was answered
+	Status *int `json:"status,omitempty"`
+}
+
+// WebhookAttemptError Absent for what was received; `not_taken`: a status other than 2xx; `refused_address`: not a public address
+type WebhookAttemptError string
+
+// WebhookDelivery defines model for WebhookDelivery.
+type WebhookDelivery struct {
+	// At When it happened
+	At time.Time `json:"at"`
+
+	// Attempts Since it was last put in line
+	Attempts int        `json:"attempts"`
+	EndedAt  *time.Time `json:"ended_at,omitempty"`
+
+	// EventID Number of the change; absent for a test
+	EventID *string `json:"event_id,omitempty"`
+
+	// ID `webhook-id`
+	ID openapi_types.UUID `json:"id"`
+
+	// Log The last 20 attempts, oldest first
+	Log           []WebhookAttempt   `json:"log"`
+	NextAttemptAt *time.Time         `json:"next_attempt_at,omitempty"`
+	Resource      string             `json:"resource"`
+	ResourceID    openapi_types.UUID `json:"resource_id"`
+
+	// Status `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
+	Status WebhookDeliveryStatus `json:"status"`
+	Type   string                `json:"type"`
+}
+
+// WebhookDeliveryStatus `dropped`: the owner may no longer see it, or what it tells of was revoked or is gone
+type WebhookDeliveryStatus string
+
+// WebhookDeliveryPage defines model for WebhookDeliveryPage.
+type WebhookDeliveryPage struct {
+	Data []WebhookDelivery `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WebhookEndpoint defines model for WebhookEndpoint.
+type WebhookEndpoint struct {
+	// CentreID The centre that it follows; absent: what concerns the organisation as a partner
+	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
+	CreatedAt   time.Time           `json:"created_at"`
+	Description *string             `json:"description,omitempty"`
+
+	// FailingSince Since when none was
+	FailingSince *time.Time         `json:"failing_since,omitempty"`
+	ID           openapi_types.UUID `json:"id"`
+
+	// OrganisationID Of the owner
+	OrganisationID *openapi_types.UUID `json:"organisation_id,omitempty"`
+
+	// OwnerID Whose rights say what it is told
+	OwnerID   openapi_types.UUID       `json:"owner_id"`
+	OwnerKind WebhookEndpointOwnerKind `json:"owner_kind"`
+
+	// PreviousSecretUntil How long the secret before signs too
+	PreviousSecretUntil *time.Time `json:"previous_secret_until,omitempty"`
+
+	// Reason Why it is not active: `gone` is a 410
+	Reason *WebhookEndpointReason `json:"reason,omitempty"`
+
+	// Secret Only in the answer that gives it out, and not in a repeat of it
+	Secret *string               `json:"secret,omitempty"`
+	Status WebhookEndpointStatus `json:"status"`
+
+	// SucceededAt When a message was last received
+	SucceededAt *time.Time `json:"succeeded_at,omitempty"`
+
+	// Types Types of events, as in the feed; empty: all
+	Types     []string  `json:"types"`
+	UpdatedAt time.Time `json:"updated_at"`
+	URL       string    `json:"url"`
+	Version   int64     `json:"version"`
+}
+
+// WebhookEndpointOwnerKind defines model for WebhookEndpoint.OwnerKind.
+type WebhookEndpointOwnerKind string
+
+// WebhookEndpointReason Why it is not active: `gone` is a 410
+type WebhookEndpointReason string
+
+// WebhookEndpointStatus defines model for WebhookEndpoint.Status.
+type WebhookEndpointStatus string
+
+// WebhookEndpointCreate defines model for WebhookEndpointCreate.
+type WebhookEndpointCreate struct {
+	// CentreID Staff name the centre; a partner's system none
+	CentreID    *openapi_types.UUID `json:"centre_id,omitempty"`
+	Description *string             `json:"description,omitempty"`
+	ID          *openapi_types.UUID `json:"id,omitempty"`
+	Types       []string            `json:"types,omitempty"`
+	URL         string              `json:"url"`
+}
+
+// WebhookEndpointPage defines model for WebhookEndpointPage.
+type WebhookEndpointPage struct {
+	Data []WebhookEndpoint `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// WebhookEndpointPatch defines model for WebhookEndpointPatch.
+type WebhookEndpointPatch struct {
+	Description nullable.Nullable[string] `json:"description,omitempty"`
+	Types       []string                  `json:"types,omitempty"`
+	URL         *string                   `json:"url,omitempty"`
+}
+
+// WebhookReplay defines model for WebhookReplay.
+type WebhookReplay struct {
+	EventIds []string   `json:"event_ids,omitempty"`
+	From     *time.Time `json:"from,omitempty"`
+	Until    *time.Time `json:"until,omitempty"`
+}
+
+// WebhookReplayed defines model for WebhookReplayed.
+type WebhookReplayed struct {
+	// Messages How many are in line again
+	Messages int64 `json:"messages"`
 }
 
 // WorklistEntry Something that waits for somebody. Ids, codes and times only: the facts are at the resource.
@@ -17353,6 +17981,81 @@ type RequestTransferParams struct {
 
 // UndoCaseMergeParams defines parameters for UndoCaseMerge.
 type UndoCaseMergeParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListCaseVisitsParams defines parameters for ListCaseVisits.
+type ListCaseVisitsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-planned_at` where none is given. A cursor carries its own
+	Sort *ListCaseVisitsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that stand so
+	Status *ListCaseVisitsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// FollowupID Only those that were made for this follow-up
+	FollowupID *openapi_types.UUID `form:"followup_id,omitempty" json:"followup_id,omitempty"`
+}
+
+// ListCaseVisitsParamsSort defines parameters for ListCaseVisits.
+type ListCaseVisitsParamsSort string
+
+// ListCaseVisitsParamsStatus defines parameters for ListCaseVisits.
+type ListCaseVisitsParamsStatus string
+
+// PlanCaseVisitParams defines parameters for PlanCaseVisit.
+type PlanCaseVisitParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateCaseVisitParams defines parameters for UpdateCaseVisit.
+type UpdateCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CancelCaseVisitParams defines parameters for CancelCaseVisit.
+type CancelCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CheckVisitSafetyParams defines parameters for CheckVisitSafety.
+type CheckVisitSafetyParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RecordCaseVisitParams defines parameters for RecordCaseVisit.
+type RecordCaseVisitParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// VoidCaseVisitParams defines parameters for VoidCaseVisit.
+type VoidCaseVisitParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
@@ -20174,6 +20877,111 @@ type UpdateTrainingParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListWebhookEndpointsParams defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListWebhookEndpointsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that are so
+	Status *ListWebhookEndpointsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// CentreID Only those that follow this centre
+	CentreID *openapi_types.UUID `form:"centre_id,omitempty" json:"centre_id,omitempty"`
+}
+
+// ListWebhookEndpointsParamsSort defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParamsSort string
+
+// ListWebhookEndpointsParamsStatus defines parameters for ListWebhookEndpoints.
+type ListWebhookEndpointsParamsStatus string
+
+// CreateWebhookEndpointParams defines parameters for CreateWebhookEndpoint.
+type CreateWebhookEndpointParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateWebhookEndpointParams defines parameters for UpdateWebhookEndpoint.
+type UpdateWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-at` where none is given. A cursor carries its own
+	Sort *ListWebhookDeliveriesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only those that are so
+	Status *ListWebhookDeliveriesParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Type Only of this type
+	Type *string `form:"type,omitempty" json:"type,omitempty"`
+}
+
+// ListWebhookDeliveriesParamsSort defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParamsSort string
+
+// ListWebhookDeliveriesParamsStatus defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParamsStatus string
+
+// PauseWebhookEndpointParams defines parameters for PauseWebhookEndpoint.
+type PauseWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReplayWebhookEventsParams defines parameters for ReplayWebhookEvents.
+type ReplayWebhookEventsParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResumeWebhookEndpointParams defines parameters for ResumeWebhookEndpoint.
+type ResumeWebhookEndpointParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RotateWebhookSecretParams defines parameters for RotateWebhookSecret.
+type RotateWebhookSecretParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// TestWebhookEndpointParams defines parameters for TestWebhookEndpoint.
+type TestWebhookEndpointParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListNetworkWorklistParams defines parameters for ListNetworkWorklist.
 type ListNetworkWorklistParams struct {
 	// Limit Rows a page
@@ -20546,6 +21354,24 @@ type RequestTransferJSONRequestBody = TransferCreate
 // UndoCaseMergeJSONRequestBody defines body for UndoCaseMerge for application/json ContentType.
 type UndoCaseMergeJSONRequestBody = CaseReason
 
+// PlanCaseVisitJSONRequestBody defines body for PlanCaseVisit for application/json ContentType.
+type PlanCaseVisitJSONRequestBody = CaseVisitCreate
+
+// UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody defines body for UpdateCaseVisit for application/merge-patch+json ContentType.
+type UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody = CaseVisitPatch
+
+// CancelCaseVisitJSONRequestBody defines body for CancelCaseVisit for application/json ContentType.
+type CancelCaseVisitJSONRequestBody = CaseReason
+
+// CheckVisitSafetyJSONRequestBody defines body for CheckVisitSafety for application/json ContentType.
+type CheckVisitSafetyJSONRequestBody = VisitSafetyCheck
+
+// RecordCaseVisitJSONRequestBody defines body for RecordCaseVisit for application/json ContentType.
+type RecordCaseVisitJSONRequestBody = CaseVisitRecord
+
+// VoidCaseVisitJSONRequestBody defines body for VoidCaseVisit for application/json ContentType.
+type VoidCaseVisitJSONRequestBody = CaseReason
+
 // RaiseCaseWallJSONRequestBody defines body for RaiseCaseWall for application/json ContentType.
 type RaiseCaseWallJSONRequestBody = CaseWallCreate
 
@@ -20911,6 +21737,15 @@ type CreateTrainingJSONRequestBody = TrainingCreate
 
 // UpdateTrainingApplicationMergePatchPlusJSONRequestBody defines body for UpdateTraining for application/merge-patch+json ContentType.
 type UpdateTrainingApplicationMergePatchPlusJSONRequestBody = TrainingPatch
+
+// CreateWebhookEndpointJSONRequestBody defines body for CreateWebhookEndpoint for application/json ContentType.
+type CreateWebhookEndpointJSONRequestBody = WebhookEndpointCreate
+
+// UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody defines body for UpdateWebhookEndpoint for application/merge-patch+json ContentType.
+type UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody = WebhookEndpointPatch
+
+// ReplayWebhookEventsJSONRequestBody defines body for ReplayWebhookEvents for application/json ContentType.
+type ReplayWebhookEventsJSONRequestBody = WebhookReplay
 
 // Getter for additional properties for Problem. Returns the specified
 // element and whether it was found
@@ -21716,6 +22551,30 @@ type ServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx echo.Context, centreID CentreID, id ID, params UndoCaseMergeParams) error
+	// ListCaseVisits The home and outreach visits of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
+	ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error
+	// PlanCaseVisit Plan a visit
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
+	PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error
+	// GetCaseVisit Read a visit
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error
+	// UpdateCaseVisit Change a planned visit
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error
+	// CancelCaseVisit Give a planned visit up
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
+	CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error
+	// CheckVisitSafety Say whether a visit is safe
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
+	CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error
+	// RecordCaseVisit Record how a visit went
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
+	RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error
+	// VoidCaseVisit Void a visit entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
+	VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx echo.Context, centreID CentreID, id ID, params ListCaseWallsParams) error
@@ -22523,6 +23382,36 @@ type ServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx echo.Context, id ID, trainingID openapi_types.UUID, params UpdateTrainingParams) error
+	// ListWebhookEndpoints List webhook endpoints
+	// (GET /v1/webhook-endpoints)
+	ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error
+	// CreateWebhookEndpoint Ask to be told of changes
+	// (POST /v1/webhook-endpoints)
+	CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error
+	// GetWebhookEndpoint Read a webhook endpoint
+	// (GET /v1/webhook-endpoints/{id})
+	GetWebhookEndpoint(ctx echo.Context, id ID) error
+	// UpdateWebhookEndpoint Change a webhook endpoint
+	// (PATCH /v1/webhook-endpoints/{id})
+	UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error
+	// ListWebhookDeliveries See what an endpoint was told
+	// (GET /v1/webhook-endpoints/{id}/deliveries)
+	ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error
+	// PauseWebhookEndpoint Stop telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/pause)
+	PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error
+	// ReplayWebhookEvents Send messages again
+	// (POST /v1/webhook-endpoints/{id}/replay)
+	ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error
+	// ResumeWebhookEndpoint Go on telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/resume)
+	ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error
+	// RotateWebhookSecret Give out a new secret
+	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
+	RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error
+	// TestWebhookEndpoint Send a test event
+	// (POST /v1/webhook-endpoints/{id}/test)
+	TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error
@@ -33721,6 +34610,480 @@ func (w *ServerInterfaceWrapper) UndoCaseMerge(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UndoCaseMerge(ctx, centreID, id, params)
+	return err
+}
+
+// ListCaseVisits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCaseVisits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCaseVisitsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "followup_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "followup_id", ctx.QueryParams(), &params.FollowupID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter followup_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCaseVisits(ctx, centreID, id, params)
+	return err
+}
+
+// PlanCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) PlanCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PlanCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PlanCaseVisit(ctx, centreID, id, params)
+	return err
+}
+
+// GetCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCaseVisit(ctx, centreID, id, visitID)
+	return err
+}
+
+// UpdateCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// CancelCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// CheckVisitSafety converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckVisitSafety(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckVisitSafetyParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckVisitSafety(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// RecordCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) RecordCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RecordCaseVisit(ctx, centreID, id, visitID, params)
+	return err
+}
+
+// VoidCaseVisit converts echo context to params.
+func (w *ServerInterfaceWrapper) VoidCaseVisit(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "visit_id" -------------
+	var visitID openapi_types.UUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "visit_id", ctx.Param("visit_id"), &visitID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter visit_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params VoidCaseVisitParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VoidCaseVisit(ctx, centreID, id, visitID, params)
 	return err
 }
 
@@ -46495,6 +47858,433 @@ func (w *ServerInterfaceWrapper) UpdateTraining(ctx echo.Context) error {
 	return err
 }
 
+// ListWebhookEndpoints converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookEndpoints(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhookEndpointsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "centre_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "centre_id", ctx.QueryParams(), &params.CentreID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookEndpoints(ctx, params)
+	return err
+}
+
+// CreateWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateWebhookEndpoint(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateWebhookEndpoint(ctx, params)
+	return err
+}
+
+// GetWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWebhookEndpoint(ctx, id)
+	return err
+}
+
+// UpdateWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// ListWebhookDeliveries converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWebhookDeliveries(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWebhookDeliveriesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWebhookDeliveries(ctx, id, params)
+	return err
+}
+
+// PauseWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) PauseWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PauseWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PauseWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// ReplayWebhookEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplayWebhookEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplayWebhookEventsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplayWebhookEvents(ctx, id, params)
+	return err
+}
+
+// ResumeWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) ResumeWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResumeWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ResumeWebhookEndpoint(ctx, id, params)
+	return err
+}
+
+// RotateWebhookSecret converts echo context to params.
+func (w *ServerInterfaceWrapper) RotateWebhookSecret(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RotateWebhookSecretParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RotateWebhookSecret(ctx, id, params)
+	return err
+}
+
+// TestWebhookEndpoint converts echo context to params.
+func (w *ServerInterfaceWrapper) TestWebhookEndpoint(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params TestWebhookEndpointParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.TestWebhookEndpoint(ctx, id, params)
+	return err
+}
+
 // ListNetworkWorklist converts echo context to params.
 func (w *ServerInterfaceWrapper) ListNetworkWorklist(ctx echo.Context) error {
 	var err error
@@ -46670,6 +48460,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/changes", wrapper.ListChanges, options.OperationMiddlewares["listChanges"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/events", wrapper.StreamEvents, options.OperationMiddlewares["streamEvents"]...)
 	router.GET(options.BaseURL+"/v1/changes", wrapper.ListNetworkChanges, options.OperationMiddlewares["listNetworkChanges"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints", wrapper.ListWebhookEndpoints, options.OperationMiddlewares["listWebhookEndpoints"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints", wrapper.CreateWebhookEndpoint, options.OperationMiddlewares["createWebhookEndpoint"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.GetWebhookEndpoint, options.OperationMiddlewares["getWebhookEndpoint"]...)
+	router.PATCH(options.BaseURL+"/v1/webhook-endpoints/:id", wrapper.UpdateWebhookEndpoint, options.OperationMiddlewares["updateWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/rotate-secret", wrapper.RotateWebhookSecret, options.OperationMiddlewares["rotateWebhookSecret"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/pause", wrapper.PauseWebhookEndpoint, options.OperationMiddlewares["pauseWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/resume", wrapper.ResumeWebhookEndpoint, options.OperationMiddlewares["resumeWebhookEndpoint"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/test", wrapper.TestWebhookEndpoint, options.OperationMiddlewares["testWebhookEndpoint"]...)
+	router.GET(options.BaseURL+"/v1/webhook-endpoints/:id/deliveries", wrapper.ListWebhookDeliveries, options.OperationMiddlewares["listWebhookDeliveries"]...)
+	router.POST(options.BaseURL+"/v1/webhook-endpoints/:id/replay", wrapper.ReplayWebhookEvents, options.OperationMiddlewares["replayWebhookEvents"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.ListCentrePhases, options.OperationMiddlewares["listCentrePhases"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/phases", wrapper.CreateCentrePhase, options.OperationMiddlewares["createCentrePhase"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/phases/:id", wrapper.GetCentrePhase, options.OperationMiddlewares["getCentrePhase"]...)
@@ -46948,6 +48748,14 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/complete", wrapper.CompleteCaseFollowup, options.OperationMiddlewares["completeCaseFollowup"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/attempts", wrapper.AddContactAttempt, options.OperationMiddlewares["addContactAttempt"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/follow-ups/:followup_id/void", wrapper.VoidCaseFollowup, options.OperationMiddlewares["voidCaseFollowup"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.ListCaseVisits, options.OperationMiddlewares["listCaseVisits"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits", wrapper.PlanCaseVisit, options.OperationMiddlewares["planCaseVisit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.GetCaseVisit, options.OperationMiddlewares["getCaseVisit"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id", wrapper.UpdateCaseVisit, options.OperationMiddlewares["updateCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/check-safety", wrapper.CheckVisitSafety, options.OperationMiddlewares["checkVisitSafety"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/record", wrapper.RecordCaseVisit, options.OperationMiddlewares["recordCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/cancel", wrapper.CancelCaseVisit, options.OperationMiddlewares["cancelCaseVisit"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/visits/:visit_id/void", wrapper.VoidCaseVisit, options.OperationMiddlewares["voidCaseVisit"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.ListCaseAssessments, options.OperationMiddlewares["listCaseAssessments"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments", wrapper.StartCaseAssessment, options.OperationMiddlewares["startCaseAssessment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.GetCaseAssessment, options.OperationMiddlewares["getCaseAssessment"]...)
@@ -58247,6 +60055,403 @@ type UndoCaseMergedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response UndoCaseMergedefaultApplicationProblemPlusJSONResponse) VisitUndoCaseMergeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseVisitsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListCaseVisitsParams
+}
+
+type ListCaseVisitsResponseObject interface {
+	VisitListCaseVisitsResponse(w http.ResponseWriter) error
+}
+
+type ListCaseVisits200JSONResponse CaseVisitPage
+
+func (response ListCaseVisits200JSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCaseVisitsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCaseVisitsdefaultApplicationProblemPlusJSONResponse) VisitListCaseVisitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanCaseVisitRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   PlanCaseVisitParams
+	Body     *PlanCaseVisitJSONRequestBody
+}
+
+type PlanCaseVisitResponseObject interface {
+	VisitPlanCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type PlanCaseVisit201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type PlanCaseVisit201JSONResponse struct {
+	Body    CaseVisit
+	Headers PlanCaseVisit201ResponseHeaders
+}
+
+func (response PlanCaseVisit201JSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PlanCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PlanCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitPlanCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+}
+
+type GetCaseVisitResponseObject interface {
+	VisitGetCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type GetCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type GetCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers GetCaseVisit200ResponseHeaders
+}
+
+func (response GetCaseVisit200JSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitGetCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   UpdateCaseVisitParams
+	Body     *UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateCaseVisitResponseObject interface {
+	VisitUpdateCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type UpdateCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers UpdateCaseVisit200ResponseHeaders
+}
+
+func (response UpdateCaseVisit200JSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitUpdateCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   CancelCaseVisitParams
+	Body     *CancelCaseVisitJSONRequestBody
+}
+
+type CancelCaseVisitResponseObject interface {
+	VisitCancelCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type CancelCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers CancelCaseVisit200ResponseHeaders
+}
+
+func (response CancelCaseVisit200JSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitCancelCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckVisitSafetyRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   CheckVisitSafetyParams
+	Body     *CheckVisitSafetyJSONRequestBody
+}
+
+type CheckVisitSafetyResponseObject interface {
+	VisitCheckVisitSafetyResponse(w http.ResponseWriter) error
+}
+
+type CheckVisitSafety200ResponseHeaders struct {
+	ETag string
+}
+
+type CheckVisitSafety200JSONResponse struct {
+	Body    CaseVisit
+	Headers CheckVisitSafety200ResponseHeaders
+}
+
+func (response CheckVisitSafety200JSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckVisitSafetydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckVisitSafetydefaultApplicationProblemPlusJSONResponse) VisitCheckVisitSafetyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   RecordCaseVisitParams
+	Body     *RecordCaseVisitJSONRequestBody
+}
+
+type RecordCaseVisitResponseObject interface {
+	VisitRecordCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type RecordCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type RecordCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers RecordCaseVisit200ResponseHeaders
+}
+
+func (response RecordCaseVisit200JSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitRecordCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseVisitRequestObject struct {
+	CentreID CentreID           `json:"centre_id"`
+	ID       ID                 `json:"id"`
+	VisitID  openapi_types.UUID `json:"visit_id"`
+	Params   VoidCaseVisitParams
+	Body     *VoidCaseVisitJSONRequestBody
+}
+
+type VoidCaseVisitResponseObject interface {
+	VisitVoidCaseVisitResponse(w http.ResponseWriter) error
+}
+
+type VoidCaseVisit200ResponseHeaders struct {
+	ETag string
+}
+
+type VoidCaseVisit200JSONResponse struct {
+	Body    CaseVisit
+	Headers VoidCaseVisit200ResponseHeaders
+}
+
+func (response VoidCaseVisit200JSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VoidCaseVisitdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response VoidCaseVisitdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseVisitResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -71466,6 +73671,456 @@ func (response UpdateTrainingdefaultApplicationProblemPlusJSONResponse) VisitUpd
 	return err
 }
 
+type ListWebhookEndpointsRequestObject struct {
+	Params ListWebhookEndpointsParams
+}
+
+type ListWebhookEndpointsResponseObject interface {
+	VisitListWebhookEndpointsResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookEndpoints200JSONResponse WebhookEndpointPage
+
+func (response ListWebhookEndpoints200JSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookEndpointsdefaultApplicationProblemPlusJSONResponse) VisitListWebhookEndpointsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookEndpointRequestObject struct {
+	Params CreateWebhookEndpointParams
+	Body   *CreateWebhookEndpointJSONRequestBody
+}
+
+type CreateWebhookEndpointResponseObject interface {
+	VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type CreateWebhookEndpoint201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateWebhookEndpoint201JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers CreateWebhookEndpoint201ResponseHeaders
+}
+
+func (response CreateWebhookEndpoint201JSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitCreateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookEndpointRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetWebhookEndpointResponseObject interface {
+	VisitGetWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type GetWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type GetWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers GetWebhookEndpoint200ResponseHeaders
+}
+
+func (response GetWebhookEndpoint200JSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitGetWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateWebhookEndpointParams
+	Body   *UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateWebhookEndpointResponseObject interface {
+	VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type UpdateWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers UpdateWebhookEndpoint200ResponseHeaders
+}
+
+func (response UpdateWebhookEndpoint200JSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitUpdateWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookDeliveriesRequestObject struct {
+	ID     ID `json:"id"`
+	Params ListWebhookDeliveriesParams
+}
+
+type ListWebhookDeliveriesResponseObject interface {
+	VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error
+}
+
+type ListWebhookDeliveries200JSONResponse WebhookDeliveryPage
+
+func (response ListWebhookDeliveries200JSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListWebhookDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListWebhookDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params PauseWebhookEndpointParams
+}
+
+type PauseWebhookEndpointResponseObject interface {
+	VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type PauseWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type PauseWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers PauseWebhookEndpoint200ResponseHeaders
+}
+
+func (response PauseWebhookEndpoint200JSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PauseWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitPauseWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayWebhookEventsRequestObject struct {
+	ID     ID `json:"id"`
+	Params ReplayWebhookEventsParams
+	Body   *ReplayWebhookEventsJSONRequestBody
+}
+
+type ReplayWebhookEventsResponseObject interface {
+	VisitReplayWebhookEventsResponse(w http.ResponseWriter) error
+}
+
+type ReplayWebhookEvents202JSONResponse WebhookReplayed
+
+func (response ReplayWebhookEvents202JSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplayWebhookEventsdefaultApplicationProblemPlusJSONResponse) VisitReplayWebhookEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params ResumeWebhookEndpointParams
+}
+
+type ResumeWebhookEndpointResponseObject interface {
+	VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type ResumeWebhookEndpoint200ResponseHeaders struct {
+	ETag string
+}
+
+type ResumeWebhookEndpoint200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers ResumeWebhookEndpoint200ResponseHeaders
+}
+
+func (response ResumeWebhookEndpoint200JSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitResumeWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretRequestObject struct {
+	ID     ID `json:"id"`
+	Params RotateWebhookSecretParams
+}
+
+type RotateWebhookSecretResponseObject interface {
+	VisitRotateWebhookSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateWebhookSecret200ResponseHeaders struct {
+	ETag string
+}
+
+type RotateWebhookSecret200JSONResponse struct {
+	Body    WebhookEndpoint
+	Headers RotateWebhookSecret200ResponseHeaders
+}
+
+func (response RotateWebhookSecret200JSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateWebhookSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateWebhookSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookEndpointRequestObject struct {
+	ID     ID `json:"id"`
+	Params TestWebhookEndpointParams
+}
+
+type TestWebhookEndpointResponseObject interface {
+	VisitTestWebhookEndpointResponse(w http.ResponseWriter) error
+}
+
+type TestWebhookEndpoint202JSONResponse WebhookDelivery
+
+func (response TestWebhookEndpoint202JSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestWebhookEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestWebhookEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListNetworkWorklistRequestObject struct {
 	Params ListNetworkWorklistParams
 }
@@ -72161,6 +74816,30 @@ type StrictServerInterface interface {
 	// UndoCaseMerge Undo a merge
 	// (POST /v1/centres/{centre_id}/cases/{id}/undo-merge)
 	UndoCaseMerge(ctx context.Context, request UndoCaseMergeRequestObject) (UndoCaseMergeResponseObject, error)
+	// ListCaseVisits The home and outreach visits of a case
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits)
+	ListCaseVisits(ctx context.Context, request ListCaseVisitsRequestObject) (ListCaseVisitsResponseObject, error)
+	// PlanCaseVisit Plan a visit
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits)
+	PlanCaseVisit(ctx context.Context, request PlanCaseVisitRequestObject) (PlanCaseVisitResponseObject, error)
+	// GetCaseVisit Read a visit
+	// (GET /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	GetCaseVisit(ctx context.Context, request GetCaseVisitRequestObject) (GetCaseVisitResponseObject, error)
+	// UpdateCaseVisit Change a planned visit
+	// (PATCH /v1/centres/{centre_id}/cases/{id}/visits/{visit_id})
+	UpdateCaseVisit(ctx context.Context, request UpdateCaseVisitRequestObject) (UpdateCaseVisitResponseObject, error)
+	// CancelCaseVisit Give a planned visit up
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/cancel)
+	CancelCaseVisit(ctx context.Context, request CancelCaseVisitRequestObject) (CancelCaseVisitResponseObject, error)
+	// CheckVisitSafety Say whether a visit is safe
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/check-safety)
+	CheckVisitSafety(ctx context.Context, request CheckVisitSafetyRequestObject) (CheckVisitSafetyResponseObject, error)
+	// RecordCaseVisit Record how a visit went
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/record)
+	RecordCaseVisit(ctx context.Context, request RecordCaseVisitRequestObject) (RecordCaseVisitResponseObject, error)
+	// VoidCaseVisit Void a visit entered in error
+	// (POST /v1/centres/{centre_id}/cases/{id}/visits/{visit_id}/void)
+	VoidCaseVisit(ctx context.Context, request VoidCaseVisitRequestObject) (VoidCaseVisitResponseObject, error)
 	// ListCaseWalls From whom a case is kept
 	// (GET /v1/centres/{centre_id}/cases/{id}/walls)
 	ListCaseWalls(ctx context.Context, request ListCaseWallsRequestObject) (ListCaseWallsResponseObject, error)
@@ -72968,6 +75647,36 @@ type StrictServerInterface interface {
 	// UpdateTraining Correct a training
 	// (PATCH /v1/users/{id}/trainings/{training_id})
 	UpdateTraining(ctx context.Context, request UpdateTrainingRequestObject) (UpdateTrainingResponseObject, error)
+	// ListWebhookEndpoints List webhook endpoints
+	// (GET /v1/webhook-endpoints)
+	ListWebhookEndpoints(ctx context.Context, request ListWebhookEndpointsRequestObject) (ListWebhookEndpointsResponseObject, error)
+	// CreateWebhookEndpoint Ask to be told of changes
+	// (POST /v1/webhook-endpoints)
+	CreateWebhookEndpoint(ctx context.Context, request CreateWebhookEndpointRequestObject) (CreateWebhookEndpointResponseObject, error)
+	// GetWebhookEndpoint Read a webhook endpoint
+	// (GET /v1/webhook-endpoints/{id})
+	GetWebhookEndpoint(ctx context.Context, request GetWebhookEndpointRequestObject) (GetWebhookEndpointResponseObject, error)
+	// UpdateWebhookEndpoint Change a webhook endpoint
+	// (PATCH /v1/webhook-endpoints/{id})
+	UpdateWebhookEndpoint(ctx context.Context, request UpdateWebhookEndpointRequestObject) (UpdateWebhookEndpointResponseObject, error)
+	// ListWebhookDeliveries See what an endpoint was told
+	// (GET /v1/webhook-endpoints/{id}/deliveries)
+	ListWebhookDeliveries(ctx context.Context, request ListWebhookDeliveriesRequestObject) (ListWebhookDeliveriesResponseObject, error)
+	// PauseWebhookEndpoint Stop telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/pause)
+	PauseWebhookEndpoint(ctx context.Context, request PauseWebhookEndpointRequestObject) (PauseWebhookEndpointResponseObject, error)
+	// ReplayWebhookEvents Send messages again
+	// (POST /v1/webhook-endpoints/{id}/replay)
+	ReplayWebhookEvents(ctx context.Context, request ReplayWebhookEventsRequestObject) (ReplayWebhookEventsResponseObject, error)
+	// ResumeWebhookEndpoint Go on telling an endpoint
+	// (POST /v1/webhook-endpoints/{id}/resume)
+	ResumeWebhookEndpoint(ctx context.Context, request ResumeWebhookEndpointRequestObject) (ResumeWebhookEndpointResponseObject, error)
+	// RotateWebhookSecret Give out a new secret
+	// (POST /v1/webhook-endpoints/{id}/rotate-secret)
+	RotateWebhookSecret(ctx context.Context, request RotateWebhookSecretRequestObject) (RotateWebhookSecretResponseObject, error)
+	// TestWebhookEndpoint Send a test event
+	// (POST /v1/webhook-endpoints/{id}/test)
+	TestWebhookEndpoint(ctx context.Context, request TestWebhookEndpointRequestObject) (TestWebhookEndpointResponseObject, error)
 	// ListNetworkWorklist List what is due and overdue in all of one's centres
 	// (GET /v1/worklist)
 	ListNetworkWorklist(ctx context.Context, request ListNetworkWorklistRequestObject) (ListNetworkWorklistResponseObject, error)
@@ -81377,6 +84086,365 @@ func (sh *strictHandler) UndoCaseMerge(ctx echo.Context, centreID CentreID, id I
 		return err
 	} else if validResponse, ok := response.(UndoCaseMergeResponseObject); ok {
 		return validResponse.VisitUndoCaseMergeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListCaseVisits operation middleware
+func (sh *strictHandler) ListCaseVisits(ctx echo.Context, centreID CentreID, id ID, params ListCaseVisitsParams) error {
+	var request ListCaseVisitsRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCaseVisits(ctx.Request().Context(), request.(ListCaseVisitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCaseVisits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCaseVisitsResponseObject); ok {
+		return validResponse.VisitListCaseVisitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PlanCaseVisit operation middleware
+func (sh *strictHandler) PlanCaseVisit(ctx echo.Context, centreID CentreID, id ID, params PlanCaseVisitParams) error {
+	var request PlanCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body PlanCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PlanCaseVisit(ctx.Request().Context(), request.(PlanCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PlanCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PlanCaseVisitResponseObject); ok {
+		return validResponse.VisitPlanCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCaseVisit operation middleware
+func (sh *strictHandler) GetCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID) error {
+	var request GetCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCaseVisit(ctx.Request().Context(), request.(GetCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetCaseVisitResponseObject); ok {
+		return validResponse.VisitGetCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCaseVisit operation middleware
+func (sh *strictHandler) UpdateCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params UpdateCaseVisitParams) error {
+	var request UpdateCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body UpdateCaseVisitApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCaseVisit(ctx.Request().Context(), request.(UpdateCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateCaseVisitResponseObject); ok {
+		return validResponse.VisitUpdateCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelCaseVisit operation middleware
+func (sh *strictHandler) CancelCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CancelCaseVisitParams) error {
+	var request CancelCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body CancelCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelCaseVisit(ctx.Request().Context(), request.(CancelCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelCaseVisitResponseObject); ok {
+		return validResponse.VisitCancelCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckVisitSafety operation middleware
+func (sh *strictHandler) CheckVisitSafety(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params CheckVisitSafetyParams) error {
+	var request CheckVisitSafetyRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body CheckVisitSafetyJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckVisitSafety(ctx.Request().Context(), request.(CheckVisitSafetyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckVisitSafety")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckVisitSafetyResponseObject); ok {
+		return validResponse.VisitCheckVisitSafetyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RecordCaseVisit operation middleware
+func (sh *strictHandler) RecordCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params RecordCaseVisitParams) error {
+	var request RecordCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body RecordCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordCaseVisit(ctx.Request().Context(), request.(RecordCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RecordCaseVisitResponseObject); ok {
+		return validResponse.VisitRecordCaseVisitResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VoidCaseVisit operation middleware
+func (sh *strictHandler) VoidCaseVisit(ctx echo.Context, centreID CentreID, id ID, visitID openapi_types.UUID, params VoidCaseVisitParams) error {
+	var request VoidCaseVisitRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.VisitID = visitID
+	request.Params = params
+
+	var body VoidCaseVisitJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VoidCaseVisit(ctx.Request().Context(), request.(VoidCaseVisitRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VoidCaseVisit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VoidCaseVisitResponseObject); ok {
+		return validResponse.VisitVoidCaseVisitResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -91227,6 +94295,332 @@ func (sh *strictHandler) UpdateTraining(ctx echo.Context, id ID, trainingID open
 	return nil
 }
 
+// ListWebhookEndpoints operation middleware
+func (sh *strictHandler) ListWebhookEndpoints(ctx echo.Context, params ListWebhookEndpointsParams) error {
+	var request ListWebhookEndpointsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookEndpoints(ctx.Request().Context(), request.(ListWebhookEndpointsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookEndpoints")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookEndpointsResponseObject); ok {
+		return validResponse.VisitListWebhookEndpointsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateWebhookEndpoint operation middleware
+func (sh *strictHandler) CreateWebhookEndpoint(ctx echo.Context, params CreateWebhookEndpointParams) error {
+	var request CreateWebhookEndpointRequestObject
+
+	request.Params = params
+
+	var body CreateWebhookEndpointJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateWebhookEndpoint(ctx.Request().Context(), request.(CreateWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateWebhookEndpointResponseObject); ok {
+		return validResponse.VisitCreateWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetWebhookEndpoint operation middleware
+func (sh *strictHandler) GetWebhookEndpoint(ctx echo.Context, id ID) error {
+	var request GetWebhookEndpointRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWebhookEndpoint(ctx.Request().Context(), request.(GetWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWebhookEndpointResponseObject); ok {
+		return validResponse.VisitGetWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateWebhookEndpoint operation middleware
+func (sh *strictHandler) UpdateWebhookEndpoint(ctx echo.Context, id ID, params UpdateWebhookEndpointParams) error {
+	var request UpdateWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateWebhookEndpointApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateWebhookEndpoint(ctx.Request().Context(), request.(UpdateWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateWebhookEndpointResponseObject); ok {
+		return validResponse.VisitUpdateWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWebhookDeliveries operation middleware
+func (sh *strictHandler) ListWebhookDeliveries(ctx echo.Context, id ID, params ListWebhookDeliveriesParams) error {
+	var request ListWebhookDeliveriesRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWebhookDeliveries(ctx.Request().Context(), request.(ListWebhookDeliveriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWebhookDeliveries")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWebhookDeliveriesResponseObject); ok {
+		return validResponse.VisitListWebhookDeliveriesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PauseWebhookEndpoint operation middleware
+func (sh *strictHandler) PauseWebhookEndpoint(ctx echo.Context, id ID, params PauseWebhookEndpointParams) error {
+	var request PauseWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseWebhookEndpoint(ctx.Request().Context(), request.(PauseWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PauseWebhookEndpointResponseObject); ok {
+		return validResponse.VisitPauseWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplayWebhookEvents operation middleware
+func (sh *strictHandler) ReplayWebhookEvents(ctx echo.Context, id ID, params ReplayWebhookEventsParams) error {
+	var request ReplayWebhookEventsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body ReplayWebhookEventsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplayWebhookEvents(ctx.Request().Context(), request.(ReplayWebhookEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplayWebhookEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplayWebhookEventsResponseObject); ok {
+		return validResponse.VisitReplayWebhookEventsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ResumeWebhookEndpoint operation middleware
+func (sh *strictHandler) ResumeWebhookEndpoint(ctx echo.Context, id ID, params ResumeWebhookEndpointParams) error {
+	var request ResumeWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeWebhookEndpoint(ctx.Request().Context(), request.(ResumeWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ResumeWebhookEndpointResponseObject); ok {
+		return validResponse.VisitResumeWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RotateWebhookSecret operation middleware
+func (sh *strictHandler) RotateWebhookSecret(ctx echo.Context, id ID, params RotateWebhookSecretParams) error {
+	var request RotateWebhookSecretRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateWebhookSecret(ctx.Request().Context(), request.(RotateWebhookSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateWebhookSecret")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RotateWebhookSecretResponseObject); ok {
+		return validResponse.VisitRotateWebhookSecretResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// TestWebhookEndpoint operation middleware
+func (sh *strictHandler) TestWebhookEndpoint(ctx echo.Context, id ID, params TestWebhookEndpointParams) error {
+	var request TestWebhookEndpointRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.TestWebhookEndpoint(ctx.Request().Context(), request.(TestWebhookEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestWebhookEndpoint")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(TestWebhookEndpointResponseObject); ok {
+		return validResponse.VisitTestWebhookEndpointResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListNetworkWorklist operation middleware
 func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetworkWorklistParams) error {
 	var request ListNetworkWorklistRequestObject
@@ -91257,2194 +94651,2267 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3rktw2li+OvgoijyPcPcOSq3Rxt6rixN6ybI+9x7Y0kme0Y2xNFpJEZqKLCaQBsFJpj76eBziP+H+S",
-	"f2ABIEESJEEmS1L19HzosSpJEJeFdV+/9cci5bs9Z4Qpubj8Y7ElOCMC/vM5Z4ow9QNmmwJviP5TRmQq",
-	"6F5RzhaXi5+3BOX2V8TXSMG/VySXi2RB3uHdPieLy8VaLJKFIL8VVJBscalEQZKFTLdkh/WY6rjXT0kl",
-	"KNss3r9PFt/8jDfhr90SISlnCVpzgb5fn/2IVbqtfezXxcWvi5Hf+4Gn2Hyk+c03WyIIrIuRAxJE8kKk",
-	"BFE58gv/gcUxNDpWiOTSfAEzeSACZWRPWCYRZ7V1PUtTsldn5WGM+f77ZLHHAu+IsidrBus+2B+8Q90R",
-	"KfGGyEtE9L6LBGGBuEBE7wHVTxuSWSQLhnfhqVZT2+F3PxC2UdvF5cPz8ySwVc8JU4J8/3WYAFL41X15",
-	"j9W2+q75bUmz3s1Zc7HDanG5KAp4MjADnpGcSvUTDBskeipVgrBElKHrd2epfeE6PC/9U++UvE358lyf",
-	"lVJE6HH+6xd89vtb/T/nZ0+Xb//ps/B8ixXRc+7YsWJFPpdIz7Fj24oVGTO90ASE5KL9+WtG3qllCr9e",
-	"Owax13S1ImteHeNvBRFHf0IwXMcULs7DdNNFMe7Shhd/MrF8n5HdnivC0uO/ksAd/xHfEIkwEmRPsEIS",
-	"r8kVwuyICkZ/KwhS5J3qukje2Gd68K6L9ORJsthRVu5QcJ5rwyuDe6QZLlKaGx2wRILgrMFTHwFPDU+y",
-	"4sJRJHTRcXzrnzgjUXPUVJTiPCcCbbHsmZcesZzcOGJav8KsS+TtsVCIs/yIDluaG+adGlmpJ4TUlkqY",
-	"7pVh7jjPNfFT1TNV87mRW8bSvMjIz1zhvD3T57xgCr4t+EEixXnHdaNmmKWCcfwpZGSNi1wtLtc4l6Sc",
-	"worznGBm5iBlEWTWbxw1Uf1E1nH79G+nM+wfjM7R5j84z68RzjLpqSaaZ5NbIo6l6tKxL6UmU02FsGK3",
-	"uPxlgfN88TY4E7qjqj2RV/oEMLC+ro/Bi8HNf3KeaGKgO/1tEJo7ysy/qptOmSIbImASQ6QLl4hKdMBM",
-	"kSxBski3Wphdr46KyP/v+dmXT548enLdRa29pBoU6u/18co9Z5LAKb14Vqjt85wSpr4RwkgOe4H0f+L9",
-	"PqdGI/vib9KoZSUz+mNBzCsLym5xTrNlCgNphqV/WAYkIDygV8y4QjeMHxgCvY4LlNEM/roX/JYgqiTJ",
-	"1w8W7/3VfSbIenG5+P98USnKX5hf5RewErMGWGbj2L99jr78y+OnSJJU/wk9efBwkfgq9ps3b870EIQp",
-	"veLAqX3HD3YB0k5SbclOkvyWjFNC9fS86Z605RuBe3dckLUgcosUvyHMbTy8erd7+z5ZvBR8lZNdz/r2",
-	"5ol/DqwTlKRymQv9TYVpXq7qt4JIhVaC4ButoAMF7bggSBQ5kVdIEoJgT+QDtztycflLOXB5WrWRqURr",
-	"SvJMb5R7Qr+/5/pW633/Aq7e+7f6RkqFWaoHKwS71Czx8vzi6cPz8/PzM/ifv+j/+av7p/0/rO+rwqqQ",
-	"i8vHDx8mC0UViPbAujCspmK0bsPkF25foo/QHUbg/F7zHVFbyjbAiQRnG7N9Vpje6hvBmQRD7wB2Ek63",
-	"yKwB7QhmEnid/RIYNS+/NzxF/2Mv+J4IRQ3DSQXBimRLrGoCJcOKnCm6I22p0pjuH+3faRYhnJJFjqVa",
-	"FrL8eMu+ZIgqpJ9CG64QNncmQYrDVuwoK5SeX9ykmTVZ2j8QdeDiJiAkn3//9SskNE+XeiY7fATlCr5u",
-	"7i9hGZAiWgu+u0Jkt1fHS63DagmhyE4Gv2j/gIXAR/1vLjaYUQl3cBm5eXtBbikv5FKSVBC1LJiieZhH",
-	"5pxtYM7mUWthIFi0saXjdlCQW34zklRkyveG0OK3w0yzvZYXWq+kzPcIgLze0FtzQLzQpiczYouyyrRw",
-	"Kmbr08U+G0391tFSe4Ey9eXjRVDlqMTQL8akcu8n/t2rTaVNEZZ8y/30qLZStvjqbyRVeorlfX8OXwA2",
-	"n2VUj4bzl979t9prnSU0rnddhTlPJt93dwObOlGvfVa/nyUReWM8CU1ph999b571fjYUliyMfWl/18rB",
-	"xDsYIO5+h0BzXjvK7L8uIibZIKYhGukljJfWudU4eaxwbTl9EqwSKoE77Lk3hsb5ibxT1k2iB3ImW98r",
-	"xq5rbgjMvv7pgT2wFnXv3dhR5v/1YuxtYUWe45XWKIwaer+uxYcn8fZ57bVyj/OvSUo145Qj2dmKSLUE",
-	"dVH/B+MhU+LFGqU5l4UgUguLdEvzTBD2uUQplsBvW+c6cDwp3+2swjX21cwutGZWwyYYZyRszNsQH3ZH",
-	"FHd/7b7q/a+f28V578G17p2br5vB255ThK+NO8BIbuzJ5c7oSMuT15LgAw6ETmnet+ZXRIK7oslusf19",
-	"6KSeY0ncWIa2sjANgxPZGBZXRunR9pOQypheCTqAcU8V0kxHWkU1QIDGAGvFPugNOVAZ1IoiD4kXKuWG",
-	"3znS1uSTEePoWmtzIOw/au28G2p452V760X1w6jLYo/y/cCVcMMH56YUTreOObTOEKM9EZIz9KfrFWFk",
-	"TVOKxXFJs+s/a5ua6yc0U0J/utb/D34Ak7jB9PxXo47Gjhb3rPEfLDOSE9VhwP3s+X6dg4nsFXj4dybE",
-	"EadwTzFR1zQnSxaMUj0DW0HzAEmYStCBqi0vlDGlMdwMtCukghlveR7cgC2hm63yzJmSSURfhRvKsrY9",
-	"lCyqoJkmr5JYlvA8mM0rkgcNqR3JKF6aP3dwB3cgGDaBSjiSsLGXEnpLsqXc4odPvuwcUG+0Hc1taVBV",
-	"JkxSRW+pOnZQvSa/S8OfbTgMqDzlBVMQNLfsgul9BWe8HdIIRf2pVAWZR7IYWENwUxJtQW7JO6z5k/li",
-	"e1z6e2Crvzoqo0b0bfig6Zgs1LbYrViQE7/ZErUF+xf4OXjcFu0oxDQDt9jnHGckW66OsYKXrmmfGwcj",
-	"mWIGBKJ5KxYkg2sHO5TxtNgZsok2wM334ucXbbAni1tOs6UgWHY4t/TvYz0G5pXI6R5opgKBvpf0Hcll",
-	"AgKAIbozAZO5HA7AXOrX1GeiNd5i6b68Vm1m4dNunZ76BeIPlN20ZTV5t6eCyFFbvi/EnksyKNZrn35p",
-	"X9J3QOThdBV/d/VD1acSf6LD65zkmjltWY3pu8GG5/qy+mwglEkV4nvCfCbt4gs+IYQYc/WZORwSlWJ1",
-	"zzwS3i7M4ZI4WbNouiIGfRgN8T5dVr/v3Z7/4Ea3GnFjKk5e843Ucol+/fX1YsjksOMEj6/IqHqWhtPk",
-	"rgXJcKquL9EtzotKL1AC09xGVdFBS3EisCQZ5E7p/ywE5JgZYwDnSNMSysgOs8y/aZRJIip2DuEzrZPD",
-	"RmPD07GwmYB7Lky6lZ5S+ELqtXwlCL4JK/TGmswpuzGqWsaJ9BXlpm/MGZLt4A9lztoIJZExUtuosIbq",
-	"TtbtxY5KaSgd54oIm1qh98eal1xk9s9mCyhnS6v+LwVJudA/pVuS3kBUZ1kN4/2xYBAnX95A2hHjaqm2",
-	"BPxK2TLdYsrCKij5rb3Wn4rdiogyP1RLv2R0UMHuQ2m2d5Lo83INXfmqUiFJNwwrIL5bo2Ais6jm2W6x",
-	"3AZP9oYcgwd7fUOza0gL/OLBgeT5GWzjF3873MgHf5OcXS+6ty1Cbysn3v7yN9nDJ08uniZohSX58nEh",
-	"8qRanaY1ia4P+CgV+NLt1by4TmxKZYIk+S1BesEQXdJfAr0pMZFXwjKSodURYUO4a0LC4QL3Xqwa0zho",
-	"vReJ2fdyl/11+1/oJIJvboNhYFyyr14J63G694l+iYvgWf+7JJAJ++zl9zZF4wrhlTYOIWoNwcijVGTn",
-	"03uXQmw+44Rag6gKScR1gq7NV671R6/N0EF6GqNDplvMNiRbQgZCIDz8E/jQOMvHRXtD+9ViBERfFKqk",
-	"IcYrtMF7ibAgqBSpbdfanoiOXO3yp++zBNn9Bz8HeJP+xlfB8doRsfqo30L+Ad+ZgKw+JBNTjjnTfbdG",
-	"eXRuSj1sOXOE5Y1JeaAd/grN0PuMUD2clcErsqUsK7dB+gJ4RDgcckM6hdi1S0gp83tN0Lo8gY59L7Ny",
-	"26NqHaxyYR8EVYowPZwW9eW41Z7Bo1YNaLOjAjjDkoZo+03HR3xKHzzkXhcpvAK2p3e/E8eIvG2oz7R1",
-	"Lfs53RxmRcU25zMrJhoKeirOSO4S4ATnJAMe0pLZvXcDuI535NEXwWkCjSym756dPXzyZV3Qgvx0uo5L",
-	"RKEqGXK0edriZBWhT5q68YEiO3f+P8DxVBXENFzugt+QOBFqFGwtC5jSmni1LM91B4pJYF+r85WWF2jm",
-	"BQoqyeI8i45ZdnlEJUnsBw5bLku26XHJK6P6bMGtKZGzchzZxehrsI6o7QKKLxWoqFc8Xfd9sihY9bVm",
-	"SKvaRkxL7YQKuEcJknwHeVMc6o7ybIJ+bs/YHai3+97EwjSntlzQ34HeXhNxS8SPRGHHvOrUB3mn4J+T",
-	"S1nstaVn1jtCMZGyICL4qFbSl4WgwR9dAvNpXxfk1taaLV1WXcfXWs8tcaG2yx1RW55N/r7JdJj8NhG3",
-	"NCVL58zGncmRkDjYv8T6IzOsrkmR5qBbcwkfgnf6XesM7F4PWSQdxBq78FE0ELpYX1XB0YAlBEraoFbg",
-	"jfHMvvE+WaywpEFt6ghSz/gYIJF0RcKht4aXbi94SsCrsTRju4/0hShWVKjtMsMdmS57YRM20I4ztdWq",
-	"3ZFgYcN5QiqU4WMoVGUdTD3fW5ZjB0y1DB+vrWrPOIOw1YbegqLRuwfB4SEIXTAljku+XnJBN3RQ9j43",
-	"L0yNKTuaXzKw1oJbXz7jorC9K6s//T5ZkKywdJ2T21CUtzFA8/n3yWKNdzQ/LjvTnTeEZURb7YQp665t",
-	"P6OPpSN8/qMhXutrq4wOlh+RjRVNTQ7REpRlJFtmRCrKunkoZHPtBVFEQAJ5WIGCp24pOSxzr5y3j0DK",
-	"ulxwhpv/js8R8d9uyocdFlThfOkqDQbOtfE4xPaFNnooUzxqL3d0Y4xAyyj6crCbH2+8GlxP+Uzsipov",
-	"QOajceLTYC6l52+mpkpthymzke6oA/HueyvlXm2JAAoPfPjbQkB0Xe5JnlO2kcbtB0/IUb6e/VZPN/Tk",
-	"nu+L3GxIFKtoPm9TNGDKyxC7fSYEvcU5clWhrjp8kJsLsiaCsJAD4vWWCwWbsS12mF16I9s6avgRI8sh",
-	"g6NvqASv+rIRku+ej35DjGGLgVdgoB22CbOhVG7RUWJ2ILbkw+Zl7bBKt0Si69+uE1TskeLo4gpRhkyg",
-	"pXIJVivjxcovG7K7A2rju/ZHv3/94ovvv3mOnjy8+OuQbNQD6HE6PEZ4TxNEd1oXMh6cNRGiI5elvMdl",
-	"zmlqI3aG9yxMIkMwunHXdRRDaRlT0x4qWg/SWZNcG3euzkbMabZvdpPP+aLFaYzlCZbnMKC3Pqu01HAw",
-	"tDpGG6+CAFGqbdDwEdYJ598KLYI5810MWN6QDC74hivEuHELJGh1tKojybPPJSgBl36Rjl9dWuoL9jK5",
-	"KelbpLUO49316g59XdZbimWs1ZJMArO/A4/P+7dwUgIGTvUMcpJpYZwVpnQyJEO+gTrqFLOM6smbbcTo",
-	"8flTdJ3TG5Ifq9evYc+yBHGWEnA5rHh2BOdKzvkNyS79LYNSSEeVpt4JfDF7TAU4MYybXBCt+ozy11YZ",
-	"4A/P27IsCIfynOuDUiQDE0Ii8DfbK5IgyqQiODNhBjhJpDfjCmGGNH3t9E30fvCMjrKs++KhX9Z9HuIN",
-	"J5lsWEobEet795XHHJ5rq9Y4ljrsvevUPOLMHfvP0uJxRWpQ5AlACFQiiQOnMsEcbBQDW7YINGGK++EF",
-	"tCqUm1eovOF/rlHJTqCHU0zSgHk5VGrzyVmbA3AHQetzAM3jZGt0cE4nWqfD43/y1moP4w+XhZ1uzs5r",
-	"nnq1S4/iFnDP7Fe/OCuunnUWA3dkTWK/AlEaw96oj0MX5l7axlDEsMp5euMXmUkibq3whVx3cktTclW3",
-	"mxl5pwAyIyzGGrs1cAQt+7pBkzzDx8RV0ZdT0DYa+p0zknRM4qNY6bWVB1nrPPZzK6EuaAjWDL+wqTdg",
-	"tDnUvNNLtaZURA35hXuk7M++SNXa/GHLwTyplZ2MlqhRecr6k16G8njR6Cp+QyVOXFSFGe0l74jLypIK",
-	"r82q3UvGUI2ACNBDBmkUXTx5+vDxJXom8CpB36gtTdAPWIF168EcPjv7T4A5fPvHo/efLT5B38udl8RM",
-	"de40Lpalt4g7OskzMFoTnn7f5tJoP+z9GzYxp10WX0qMujoNuoqljhlSypoy4X6Vq7T2Y46alYHrM1iB",
-	"MuN1GvzWafemOXyDYoFeHyaP3v/pzP7z/Oyp/stf3//5n4ICoPOCDZftzHDhBpYzcAH7iGvei3Z/L9k8",
-	"FwwPRwx6jvJP1vX+387h/ufPBpHhFj9C3AitjiY2cIX0B5AysL/MhQdWOL1ZxHnv79gHOXhfTvdJ9n/i",
-	"lMSXoXsYvIKND6ZjvJGDu9XyTo5afIy3ctSA472Xw0Jn2Jt5kuCa4N0c/F6sGzNqoKZbs+OlQTfn7DLx",
-	"o/tDR5Hm/fCPjlvSP/yld+UvHbyZd+A/jfT/fey8npbHMKJyfSYPYkCDk+p7CzsXSDPeEJYG/U5YoS1A",
-	"HisPr+uATRJFzV19GoTTluaZXGpW3FX/ZYp/aZ4htaXsRoIAOmyPiHFIUEh5kWcIy5u5fJTunUikFIsc",
-	"NhK7OKVdPr834/17PlZftwIUKhF8xlAFweBDHsV8dqSDpwmAJYmUOwC/4gJlWoLvrCZgypj3mIHT26UQ",
-	"ffX9s0Wy+Or7r4OZQ6YcHndWEW45uSXCETVAKMuOKk4Ob8qOa3FwuRTUlfFHGoHVRXyxd8XLrYzQCpmu",
-	"XymvwUm6t6CPECN5mKgM0ckpE36pR4VPB+b8m83S6gJmkUhxrUBWEHuhchqtjHXhJjr6NllHOSUZ4gwB",
-	"2LQm2MjQEDCZzkLZ8hu2hYmBs4LUJ0gowhuDPzDsbG+lMGYCr9Ui8TAGZbEnQpKsP59RCbrZhFL8e4nB",
-	"vfUPp3y3U96JqBJyym1adfndVRrIhazuyLRMvhkE8Eh1ryly64g0EcCwdXkyt5S4a24/crc8WXACmx9Q",
-	"sR3PPo0v93/E59ItBXUwnO+x50FOeyLbCgVEqkGHbuHXnio0Cm3eV+IasBj8UN1AKlFO1oDyH12a7qtn",
-	"Y2/biQpBE63d/t2b09CGvihBxUdsp1OPcHl5xpIcD2GZXwy/2VywGWZokbM4+T1D6755+UMcZdyJT8SP",
-	"9+FdJrwueD7+q41NgpkPb8ss0Y9S2o/2cw5K7XhHeFggR8cbxwvo0Yv9nyF0B7ehV+wOvB30BQmCb/4l",
-	"x1LeDfZ9V/b/M4VygqVCijCUbrHAKTS6Tdq8vQaH+OCPvybvT4RFrNb8ypSitHtPjUIcL/spzOJqisWr",
-	"3xMW75AKoNv/rZAK0IotVmD177e959hFkllBRq3TvDZyc8qXItcN/oBOEHiACNdG/Z70uQ568Kg/zSZN",
-	"lSlbUUlSwTGWm9I8u5jL4uqqRmt/3V1H5qbWDgU3ZnVzKH1N7nLPFL+CZXlgDwhTgo6IWppxvgmXuTem",
-	"5sbuns8kR8oJU7bfG9V8JpJ1j1672cN2nEae1OLQa5/fC/QX3m+jX7TaVzSAEU1ijzaRV0eLKLwILHM+",
-	"lliuylvDwMZOc9F1BIn1YR5tpbEtreCSOFRH8DV5CQS//vpZvVf8H+fJo6fhXOoVz44nHodJbxo6DGj2",
-	"3O4cQXJ+6HQxPqqraf/1py+qZIjPlmdv//nP/zyc5Wq7TMNCQ2f2HAvyTEDTy10YKXaDKZNqmWJBNlQT",
-	"xfJA8zxc1IbrI/UnH2FBlv4L75MptREx7b6+4wd9QlCcI6sw5+cS6beRe1uGY6x23eGonqvSruLh0FA5",
-	"JnxRjRzOBrJtUuxDkMRqS+vbH5tFRzZ5QpG+x9gmkF3VGPscpx+xToMGi7rurFzq7z4+lCwcsDrUrGeF",
-	"IJ016m+qlALrDTbdW/VlPHOXEZXjWNzQS9OxySQh6FtwwNREtE2sRo/3uURed7q7qivxmZYjpaSTUUZw",
-	"3YkBrQ/KmGflssOVfveD7c5VmRNfM1OyzcFPf2gW9+nd/3GNOBvswb8AEVd4BhO3qYrdLwv3OZYkZE5J",
-	"ImVPx0CTAIrLFCVoGGYQZoCAXSzeuFyifUjVgKM9aFhKumETX+taKbe9OgngwvADgwyIuJEn9nbMOc6W",
-	"/JYIQbOMsOC8niHIj7mlkguUE9WeJdpiQGlCeMVvicXy3tEyg+31i5emvH1LpeLCoBgZ7FPrF4tMBcy5",
-	"HJs9aDr4drKZb4XtVWCR+xEfRIkBF19j3AokZtkB/2N/LvP1DeCOadxmG/lmyJ4EmQL5477vxujT8z5E",
-	"HqYDslrydUcfUCwtBJYsxC3V64cEbyI2UTJ6zfOcH0i2LPadnAPQ7ytuYV45K/bRJGfeKPbeVW/cDtPB",
-	"5LCluaH8FOAepMIsk0gqrW1Fg+aTfNyZbHneq8/b38eki0QyDws9OmayVdFQL4BkV8Rl6YAKZbjDqvW3",
-	"j5kRMK/OFERNnwcubqx+51xqZbuR4X4mOR4vIvRLrL9vpn4E5B3eCOJ3zTT67ohmJWZDS5YR1sKoAnBq",
-	"YL4I51qB22xL2EjTgUZvfvgTtWPpuKB2grGztkNCYVqYFgzMeDaoUmiVWjPkki+cpE+U4Oaj43FU3kRW",
-	"O4Dw8Z4faqP7DFWt9QzHpRJJQph1RSJF8A7h3FTUnNRPl+87r9LrFy9t1wi9BcKUymwKLDLpmsQNe2NK",
-	"v/jwBtlnTfpvCKLwayJA4Ky1+D/YvGjnHopSAMzAtQTjqJds2ZMsdjsLNX9vYpslgG/L2WHX5ba72TO2",
-	"xDFt3N2m0tRi9F02RNVY8ZTkgT0l2VJTQJhoJd5BCyvIdLetoswuWWMzypHA5SBu4I+ckekA9P68g/Um",
-	"jMTKfs23Ih9dFyzT6mfXrXyfLDYc5zNnJXemXzppG50aA5yarnLS171E/x47pGuCEVVcV3s4WKRg1QBo",
-	"VrncC74RROoLkhlGnQm+35OPg7t8emqEO6qS4nqz+qsLP8kFOuoGNm7TOOfQiReoXSK0x0d5qRU+wfVm",
-	"JAijjDMukrq2NzJL8w7u5Ql3r71qkkvigxsnUHwmlHGHjE1Jbd3khvEBwSFXadfC/LuD296MvTbvQv8V",
-	"+BqKl4ZuQLuqMK16/2kOKo3RoBVAPYEr8MnjowRdyJZ00nSL7NQX/7hU8XT2D6r+JY6WZ3GHl8rg/fOE",
-	"u12YI5fdXUic5y/Wi8tfoq7m22becsRljUhs71Q4h9895aqPR2rpFoTDOfGVJjp+ixrMYvTEh9XTCIiD",
-	"+lUfheNxh+rr+667siMsc5HpU1v9jw/09aS0w+zAgW9YRii21Vnw/8L4/8uHYrh0R4DBhKRtU4FTAgkx",
-	"YfwXa+frltAWHr5tA/kWr+A0IIqZM/vnRoWoef2pCTM7KAzXpvr1i5dVg2oTeo45Xs2V5HJH1HJPREpC",
-	"jfnNUZu9vywbSUNnHlDnPpcIRonrNxR5JDbtO+1oJ+7PySiXmKGCrSmjcksymFdMobEdYtEOaFnDceEH",
-	"boMGsFGwlpTpNXU0tC3nuggBUnn2TOBNO4vJBTjWqU6l7Z6z5uLKXiEzpwQUc+ci7Bx5qS9y7OpGxTIj",
-	"IgPt84ZSjsp3190dfehOuQtkWvabTRoH9dC7ZmyZteeN/fRdJrbueshNYpc2MbP63omqiWAG0znLzHzh",
-	"JJ3EkkSkajKxEr+veGhosr3zmcv4c5rXPTT/Klprq41a3e2L7MMD3fA5LlABDh+qUMqFIKmSMeQ5CAob",
-	"Knn4yvZ742IXKm0w94qLMblJI3RFk94xLp2lfCsyoWVSfwUudoNnZPU3/aztCBcr8GD4Cu21jN4SdeDi",
-	"RssP4/p5e1qDo6l9iqZhZMOiHEZ2X8CnHjXvgKpzhNcJdxURX1dYjD34btSpku7quFPBiHqx2Rh1SU+o",
-	"J3etRGtjClLKboucEYFXNKfqeKUlU9lY0UKOjd6DexiubilP7jbWL44XvXacr86vahQwzMxtle54URt2",
-	"KUXB0vRdhZ+9W+ClPl8hvDIJiQ5j8HOJpMLHE8mjgSEwUqdxA0Vs8yQVN060NWDHL/ws+2o+HnOfK452",
-	"CrdtyOPnL9HjvzRqBZ/UDuNhmG95vK4feIlxFU7877j1jaN22zd81HOpipW+dZ+VxQ+E/B9S8ix2v803",
-	"5C59Fxt7XZBRYP4dt2pOBPFe2p+A2GIPgm5GW1GNVPuOTEsoGoaE+hQLQYlEOw57i1nlUcxzfpBXBpO1",
-	"SswfXclSz379UDZr+c1OOi/hb+eh8yiVs8Lc9ZqzrIwwHRmc6SKb58ZT5gcKRtBPbGVdmnNJ2WZseV2U",
-	"jjG7J8BuySui//hhPRM+Sbpx3g5NE3yX9/DgBhz31hsN6d2yx3M/lr0MeuHfbAkA6HttzG8YP0gH+Wsr",
-	"RMzEgm76Lv/IbE7uwN60vNxj98XTlUNQqdAhFKdbMBDHHXU4ZpkMKtXPOfM6mDYlF0tJ3ltLBE/kY90v",
-	"oxw87HYM4tbUAKF0KHenF+aMz2dt+JO9KgT98bg4TnmOdQhyoWhK95ipgCv+JeH7nJg8eF4oSTNyZRET",
-	"tFpH2S1V8ajqdWp6WX05pHHvC7HnMuzb0QNmxVii+vQ9EbV1VVvQOKXhi/ocLt0cuRABoL/FidkQ3jSn",
-	"GOmxOacNuj6dQCu8qSfnveQ6muVPoOamYyRMOMNH8B3PswnoyzKAFGz9OX3csctj0AsU0F2fF4m23Mn9",
-	"RsDRNSljFpeDJ1nvn8shfE8+CRziiRDCzVXNYWD+/bOh8DZO4ewzgBR8Ep6TWO1ulINlzhrQ0+o4J9VZ",
-	"BiMA442WdmlhN5SgpsNvbnFe4BmqAadAoZlvxxsm1QuRSc4fuVSnTNyNIgaYbPlKFHBx2B9BzJ3V42md",
-	"4W9FtiEZ0iLrU0BRm7P8zZ2vt9UeWHCNXIYvwDSg1gZJBnCgorptfCjqnYsix7L8MSAaDQrpO+ThU51J",
-	"E/X45P3TRL+1ICyBPCmlyG4/RvPiTOFUPTPvhfbirqUG1MeMfiEadYfchZ+KEZLFXbkSLwdeGcrgGV9m",
-	"HVWaVp+Jq1K5h/Cap8saGLCki6S6MEN3bXIai0ffXd4Ak3kS7QaYh/pOUkthvMEtmyKAx7ODT/mKj05c",
-	"+oAcoHGk8MehI51J+pYC7P7K3nm8JeM7lZxc6XgKvQR35F94qNBvfugZY/9MBp65AyyZuzExVznpTpK2",
-	"v5eJ7FWK5l3bCu6/O6L2P5fwlYivoV4LoMxIpWcn481ewGOw351g+iosNkTFOhfuFU6Mt1feyb7tuaLT",
-	"pPFpUBX364KMIZdu1BJvRn3HMQm4xPDALtSSFiqJQTmRE9AjzOzaPWeawvpE+vg0DzP2CGdShkB+3j9F",
-	"yOzALErQp0JEw7pTH1FNzIScEJD+KG670g1bjdFFGt+zW6rmCEJUIey7DFt0AqNaHQSyjhS+IcylbkdW",
-	"uwm+uwvT1CYhTWk8eHd5Q4XsgA5+A41mcGayONc0j1LXP6xiVSe0ajHVGXrbOEz1k1Qtj1rmzRqJpKru",
-	"/pTPtC6vCLIg9VXs+KRpeQQzrk2de3H4HGYS0B47u39iGmpUPph8Mcj1fNrB+i8PRoR+slZoQ+Mt1PaO",
-	"qqqnSJaM3lHL3RyHbPA3gipFGMo52xCB8FrZdPI1TlUo+SOYRc7TtBBi5LyVNsm7IEw4Swkyzv7/kX2+",
-	"ThdQFV3Xz8dSQt8lucuc0wapzBTfcLTUYD4jQxQwSt/GzCQdgBHdP7lgdmAO8+0kfjH+jDtX8x8VS2gk",
-	"XXIVzea7mnIEACqgWYLp14JphiT3CbybF520Xe0GYoblT4+hus3x4OyVca/W+Yz3obfDhzDj3XLHev+u",
-	"2Is9YXrL731tbNetm+mU7+HRzsM5T8txhX/1YepBGy8qb1C6xWxDsit0Q/bKhdBs77E6MVxEKfmfcnLt",
-	"RC/cyxwHJMd0B3qIpgGRcrSmW70V6e8xXZACEBjHOqJ3oOEpvBkbLxsZ4T0ujX8g7KM19a5bLAEJb38M",
-	"zq8aJbr0sXojdlX6DR80oT97bn/8wT1ru5vIjkpWqqSFnZdIP5f4kBEHrSZbFOAyp/QScUaQLHaAmEpw",
-	"ukUgkVl6jC1ALDHnW1l9d9/xrtuv+rrEeUJcIB8BalSiOeWs0+lfPWI2OCcZUhypLZWoMr3iwGdniebM",
-	"r3/WEWRr3b7GNLjTT0syDJ1n/eAmVwMKZOOwHW+hdq7P+u4GBzMYvnVkMB8y7G1/Pfk9DPGXSngFwmXY",
-	"eY2HOk7jCDQpJdXbHvn2HNSAgJRbqxDJNfFnBbEoR1vKNgizI2icBiEbsnBiRjBth2EICJFQkmdBj7Oj",
-	"8KSqfbCdQm3vDoZ3RJrOgwPASvCN3o2ZhJ1V6QaNyVsmb0xDIm61qYgkZZvcLGRM9XhnOP5hKBxfif5T",
-	"hfs0xheYZ6hmLxpjZwwfO6XiqpMyvqbr9TxqoR7tJRYKRgwJZLicshNaHppcUiVJvh5DP969D3wUYk6R",
-	"pwHPVuKpLXbGk8zQnigenQTLe6bW5Ad20fUlua/5Y1WnMo7RfodZ9uLWTGYER5mqdc5dqdTYr3JafUue",
-	"yRUAZtg9dAf4hNxOeSjlrtNvcGY0GUF2/NYId2OiBzUajzXMdO9Dut73xi2QY0WEU/oAhv9Q4fDAbBPn",
-	"QSBY5LTekz0q/mH3IzH6kVtd/97OgvE3VTpGNKDpkVTDvWfuxp3xyqre0yogI40raNNgtLO1sa5AUNVt",
-	"LoIYOYwxuz5Ml5qXJjFsdJOan/Xi1rxgWWTj63GekizSH2bz2j5ycrtrEhzrFRBE8rzo/Cr8fBuvp87p",
-	"i6QW8Wv4oy2DtTRU3fzvaSdSoL5Wu+L+Jhv2Gs3TY+Nu7seHSWPvbzyu+SE0d9fcw7Ui5BlJbGtJo6V1",
-	"AQp/CMJuAUFmZOjQ51L7qqO6b5qf24d5mhbeAW1HtL67exY6VY0xy3xVkxmjEtn8F8cnS9dk0ZCB1Yn/",
-	"HY8i9KrUez65ln6voFX93xvOc1u3NfMwHs1GfivDu7g+JCfk558QEe7M16+e6Trc1y9efrgUUb4fjjUw",
-	"tOYiJaNNSzt41zp/Jnj3I3F+og+MjsSyu8kFFTyvOReAgvW9MAt9O3+C/yeWvV9l68NWDB/+XaZE3lla",
-	"ezX9mZQu7zLcP73rZ4FBKwnl+42h6tUxyIy6ei9m9E5s/rFicsNVp4js9N1XVmtHkrYt0BFSRcErV+0i",
-	"J+D/teJ9rsxqS0Z6iD58M9Ce5kKthYxN6lJ8Gdm2s3EGt0Ss2vMx7DNxoVMoyd9jURqg+tqAI+9zifZY",
-	"ba8MtntiU8bOIH0MM9PjJBP4cObaVKZ8RxBe8UJplUxtyU6S/DbQTCvI4CvmDfP2150selJMq2s/FxOs",
-	"+Mj9Y4JvcJ5/FEWmL5vj7vQcTOUYP2PnDGcvb9wVUoH5JwmJFA8fTUPqt/I0Rd2ldjQdcn0GzSpq9d+w",
-	"7BOFkdezm4nrAeO4f/xO60jt1ed0R1VnuqtWjDxzsp224AZtXGtCN1tFMui5IlHBMiLQAR8TVLnAEGdE",
-	"IsrSvMga2YudzeUdAHiAuynKg/qKniBSHJl1Rn1Fi9K6TXizSBYHLJhRJNZFnocNw9PvGKzQbmuycJM2",
-	"y3Mz6zvgmUgcvn8/SfwV2XOhZtoDM9gPlAUTAcg7IN743AIz3Df6ta6qnI772LhRGB24uCEiserj0EVt",
-	"JqVYuioXkJjtGd5X2IrW3q6OZVPZMOsPZTzVF/gc1rU6QlQHaS0dNRT8K+NKdF7FFc+OJuUdomAkq2Uz",
-	"VvOHDQvPoJ95nciSSi4SMKHM4XmBqQkcpm/YQU3isLWo/8PU+gYebVKQGcDtbsmwHCEECcm0jw7kA6ZE",
-	"yuWON29SvwEHoy29l8Pwu3ucBiOKL6FmQgaFWtj4/YpsKJOI3BJxND27CEtJGYyE+VyiZ//yn2fn5+cX",
-	"Dx+F468FUyZZpT9HzTw20caILoM3qWky7E4GXwai0jaFXuMiV7HJk36CXYvDYUVVkTUiXZ0XLKe3lG2W",
-	"WBC83D3sushsM2bMHWZ4QyBwriknj6W21nt9DMBvO9KN7VIwiai6MpuMFUYpZ0rwPI+7yPsOR83z756h",
-	"l2cmQs73+LciSCj7LZYkdvE5XZP0mOZkaV4D8Ci6w+K4VMc9z/nmGDtU+TwEUMUtTcdcfftGCcXcJDC5",
-	"5a4bbZtUJFWkn5j0rVr+zln4VBWnOVEdg9t10QmMzN+S5oLuHuLhgBURy5wqQeRyT8Qyw8eIZOB4Y9pk",
-	"xljt1nFBf699dlTbyKQuIDyCcfQbuM/d8ue5vS/tnPTbwD36VpusniPbHBaSB6rSLcnKNBTE1+uOorss",
-	"TEfknRI4QmFqQs96Cyq7ygZTUVOsecjnErl9TbwVfC4RP7AqAK/1KHMKASmxInkEEn5GfjBPmm5qtplq",
-	"wIcBA+akI4hpd9jUMsKjDhGVH0J1l6G0G7c1iZ9ZVn62nzZmSpYt6alNEmM31MwonPVQTtswkyZZ65/p",
-	"mNzn6oqE6h3ou64E4E4haChh6abXJmqq8i5Gu6dpGG+mYm3BYg9GlNaENelTOVzhZJmSmYn7rs/WzLqT",
-	"cjffDp5EHBG105dkH0OIOzhLLUmoiFZxG5lInKHVbqT+xCYhNMi7seDArevdl2klYvPZBX7lV4Owk0XB",
-	"6G8Fsb8rUZCG4bDD7+hO22nQstBsj/nDeZ/1ULkv/+uXZ2f/+faPh8mT95/NYxVM0fBHK+71TdtR5rBs",
-	"o3awX80v9/Spv59nT8+jLIDGiQyfyYCBUI3319p04J8fxHpo9iQc9OcHrIt4Y8H72uPzv1u7oA99OUyz",
-	"nuVQJ7Eh+mpaFaMJtGZ0NPS5Zz89Q1ZIeQf35XnSa52MW8BMlku15V+O5xhdRsjIzQxrhNNMjwkGxhwe",
-	"eOMpu2f+d7v6edTn+yD6O9KyfbFzH+Vvx7JOkMcRG3WCfB6c72QZ2yUvB4sCQvKv/6V7LQ+Hz3ekfBwe",
-	"sCYvZ5KKEV+9v1JyaHHd7oWXThls2KtTMJAAgEkFfVYQukSKZzgMXxULAWSRjWfXaaXCQslgNYvzuDnX",
-	"ml4+sqrFR2+cMxK/NwbDH2GJMENECC4iYaemOo6dAlbtfkVFb/tJ9i4zsRyVtco3PiTZPUN6o9CKqAMh",
-	"DF08PT+HbNOHF0+fjsapaG/0wPbOpue+3N5DFMsuMKgxzNCceU8C/domHlcOTX5gKKOCpBZ8criFqz2P",
-	"8BUwoqAR8iiE2hKBaCaBmlIbdmntwSZorZpOZgZtEthGRgBtLLEQ5ogLtCNio//Chan8c5DrZr1U2tjF",
-	"JWD62RjLvk8qNKCzQfMrA/MOLyNYoRgG0PR+HNtIsj6V61+L8/NHqRsM/kUeWHZ3naDrB5bbwX/brYL/",
-	"NrsF/2m26xr2C+BEtni/J4xkDkoEMLq03CFiJy/RNSQnCJw/0FR0PSBAgi708gQrFPxyHydl3NrOseWW",
-	"1zcYstYtRfWlIsEU5mA8ndguW6wtR9FB2JotoD3eOCw3RHZ7FSbMBvNq3O/8gI8S7QXRJ3TlAowcbTgK",
-	"9fobZlLezIM7l/P05me6I52Znql+wt2ZnKfgWHyAvuOFsGBsUNugpwpEd0R8TxjQpEWySZAoGNpjqdCO",
-	"ZoxutibFDO/2Wu1cnP/18vx84Ztd//WnX84v3v5yfvb07X8//OX87NHbP1/+cn72xPwp6Cr34oyhlZRo",
-	"Sy2PguhItw//ORyBXYcGaZyNKcDRB4IhwasjLNKI7p3sMBEhA7ep8w8avITNM4ycZZj1HIt637H7MwVM",
-	"7UjfuMBMZ8y0TqqvipxIJJUWsNx06gQ5e4Wwi4CnmCEbtYYCIbQqbJkEJB+Yv3WlHcTGY9ssDjIv4b6b",
-	"RyVaES2ekeJBsefit3E5CGH0udGBXsO/pWFGmB0NqKaVhrCCjEcUU80T+a2RQDs1Fksa4FW3RNA1rUS4",
-	"kYUJEgT2zEDEIqqAweoRuSQZ0mKiD9aloQeRWyJQBcI3Qw5KmF6sYrq2mmPK82LHJASZ3RafmLsyV2JK",
-	"uPvuN2yTU7lNrAJqxBxHO7wvCSroHsRhZ8YzlxKErr3rFtTDKgW0ZXe7jCM9VGV+W+TgCOyZKgmmVLkM",
-	"LfYR8Ry6lR3qtcVlGzbsgrqRZvNX5fZLUzFJGYB6mx6UUcAoU2y7xgLani8XlqhP/Dt+QDvMTGKFtFlV",
-	"QYdMJ3f+++amPVkiFpOa2QbbDRZKGFnTlGJxjK7M3NI86wXLpxJY6w4f0YoktkTp4q89DkgHnB3q1WS3",
-	"TKIdlRIAnpWxZE1pcmg4+2T0vfrRPP8t4DEHLpUdb7nmYgn1A2EgfYz0j0iQDZXKVC+jAy/yDDFCMrQi",
-	"kma2DHOWafkfisRmCbzSpLUGSQQ/46jAO7lq1wP7FSZMqNeehyb121rmj3OZl2+tjuEU8vIJhNEtESuc",
-	"o4yk1EHBHARVZsUzdfVPS1zMfpem2bpl+QK0HqCZ15C2fTmxUjjd7gBRYe013LBw4Ft+cOUIZtDLCl9V",
-	"0g2zTiXjwUi5yGw5zWCzBVMHlS1pFsKQ9lJtZNkImZr+4VuSl3j+5YWJ9BY1Ksl6kf4bu0uZ+YZ+BabB",
-	"c71YD2jB9O0YcurrjcxIdoXYiX1S9dMimijM0+61pROIbeKWe4JvZOkJNdSQVBnZR5RxsIr6MBRG9AZW",
-	"ROwFUUQsC9mV7BqLNF2L5RO15Vn0/tjH++JZgqR0Tw32YxzR+hcHMK3pjipAmTWldZeuR61M+Z4giY/y",
-	"JKJugJu2b7vBWNI3XSq8XoPS7V6KRAKAqUZvq3naFedBOk+nVvQf9X4hZXDPQXiUQ8wW1MM5zZbQSDig",
-	"Aipp8EeMdjIYVfwQCAktIWy215MRji2U9N8k2wbr9bhWjzSeFNj76NK36cf6gJL1GesUrPdVgPa0yAin",
-	"TfxDws4qYQep+f5L3OHY/qcngkdfi09Dfg4lcM0oGpuQl4Miq0cQzeItMwbmPUt/4EzhNOj6POAjUlqN",
-	"w+kWYctOHqBridfkWpP8dcFuGD+w6zqSA5Y3JHvQittNsbMtsYZ9vW/cNbSGpWld0RHduMPi+xvKopiT",
-	"3uclPOw5Dttc3LhEZdLCVA41rYzJljM5BF0M+UOo9oLkhnVu6T6YqHCo1u06ZXSstLGtW15IouX5svYN",
-	"zdfwOhT658ieRN0loTUY4DkOxuMIspFxYLZA5WGgb7wmy8M21M7TxNtN3g0zyq2c0cAouhIbIGUmQTjL",
-	"BJFS64BbzLL8Q2cfRi7EvBKFZTebcQN30G2ipRT/nvTwyWdKkd1ezYS1OqwElJqPo8v91mTW7IiUJm5w",
-	"S6W5hXhH8yNkZQhlkI+52nYAH3dwi8YWw/aV9p6Z9vDmTCsRVSFnvFOzMWTRRevXd75tJwHM92sjeiOn",
-	"mcWTheWwevwpS8JB+2VEhu+QqPyHGHNibHDXJ4qo5rhjLlaNr/dcr3mUfVCb76WyP1eTltn4zWAV1ifB",
-	"WAZn2cloIqrM7o7xjKpWu/+MaHCvPxBjClw+r1tpwNx2njGbosv3lEiEBUF7oXXwDFG//1VfcqqfY1vC",
-	"UTQ8La9foEcXX355doFwvt/is0e1BN+fvnlVT+81sBePAqAXrUtYIls8L1akqwnoiLzMYkW6k7w7QZky",
-	"uiNMjutOXKzI1+61YF4GwbIQI+f+o3kpPJ5WBDtgFYAr8DXNB12lX1Npwflf2hd60Xg63XzPbIKhNvWr",
-	"7TNVHnqimkliv4NlghjkJZo/7ghmlG2gEyZDPM/qMFQDRf2VIeeyjsrdrh1mfdf8xsRut4KCryKiFkF2",
-	"Ok68jRpYQzV5GKxrBl9bDeMUvaNYkVf80EFNOIrEscI/6mc7lAgYp28JP5LQMnCRUWK7njkmBSEBBs3T",
-	"NvyWCGadxJWptS9WOU3D3X4t+wg18fg9JCC+FXyHYEAJgG5aCkjXVdCRNsuPpnWWJlnzdRBzwcSuPRHU",
-	"2JFDm/rSPHnipfXmM47JvDZ5oQGqKPcjGN0qYbYORCqzYy5bsMzMHF3HOnTh9bn6F76knGrzykNu7Ekn",
-	"WZZsO5jiGSSj1Csd6Eiep0pa96fNWg3n7Fb6qSN8u0v7HMOysFKCrooaa/C9FfCFntThI+gBLoW9o1g9",
-	"mLaREyxJELCUQIK323uJeKEgX3CHwYMPUUQfhnkAps/aXuUXu07qh2Cxxmge2F5tiJl1TcLJ5HhioSzT",
-	"RMhFRLDZPfke4nRq2M1mtxAe9j/VNf2XJVvqsLnM3UWp5rnyChXMHQvacaa2Rq10ffDbkRqg8qFkUT2Q",
-	"sVojH20s2l0l3rlMLeeCd9NTTiDWpGk1AcvApNkXLLAovCHLjeDFfvAEqyfL0t7IaNVY7Dc4jeidZtjY",
-	"6kEQ7LZCD+kfztYK2Zx8XxgTb+kqXnu3pfn8+2TxW4GFMpkMle3w8Pzh47N/uwg3Bn4XAXXyLtxaWhb7",
-	"vQB4+CAX7TDrLDj4lXUhW4vfGyuJiXwcCQ6sMrJErZLPAX4zlmQsFk4Qs7gp6+Mkt1vboJ7u4LbghXIm",
-	"jc+GLvPXJCf6OF6R3woSYv8pZ2sqdiMn3toKP+BoyqaX0e14YGajJtBqWlN90tuc2sgRmzODb7K53ffL",
-	"R2kVY5KZOoSAlbrGqbId1/w0J64NUUXeqcR4UDbcaDWe08SkednqFhP4cf+CmA/8wwBTv9M2C2EZNGkg",
-	"TJkO8JVoSBYrKtR26fo6l7zZoM3Z27Lk6yUXdAOuGx+abocFVTiver2RrEjrJQ87urFFEOVDLoqV8bSw",
-	"ptQKpzd6RqB9OWCp5V7wW5p1cMrK9AiiZ9d4LjEedUoO4B+CfizJQgnM5LojRoZTxbvbCheSCH1UaU4N",
-	"O+Yjekl2VGBeW1f0dZnxCA86T4TrJTngudoLnhJTSGK+8z45JWflDhvPAUhEH25V4MbHtqYc6nTwM9dn",
-	"tovL+hjDhIPdEf2YfiuM35wrkN6i3J6+IknP+p6B31b36V6yWs8H0WNSWEMR7ENJSEDBntsBRHYrLDZ8",
-	"meFj4NJ/jY/SYppoM52A9g9VcaBVIypRaYyGVLodfresO4kb41dGBoxrygtRKrhWG6/QOVjImB3Do1O2",
-	"TEmodA90OVOKf0BUgSm2pVlGWIJ+J4JLRN6lZK+6pm0HXu4o46Kj34vEOwLTA1kly5LI/hGrhm4Do3qd",
-	"32qe2fbYEQ6Iski1Oi+keNj1kCxA0lkWTTo3V+/prsgV3edEmqYDw45ozw3lEU55kOGNah9Ii7IahNxx",
-	"EY2DKNzGea/F+UgZUb4U2SZ0JXix2aoODnDAEiJh5mxKK5uIBFGmpS1BBaNKxpaa+gv+twIb9SoU3rnD",
-	"lkkWGKdTU5HKNpZ2JQ5UyoKUBQ7DuVvWlxS7Dz9alNvOeARfr62bcPQev9CvhjaY7wnrgBBxN3RP+D43",
-	"MAr6XnEGMF+UQV0JobcEKc6Dl5UDtNWow7OvRBLtPseMTWmF2+4pbks8UsxS01sk9D4v1KgjfQUvQG7+",
-	"lmRFTrJlI9myq+ircn/Efut12QG7O/R31wCVUzM0y5CfcYSafS43oX5XG5vpk3B5RYZ47F3iSTb4SjSb",
-	"aJg02hLNrjuqjJx6BQ8tksWW4AwY8rikxTvhMPW6lW5I3CbzCcr6UGbR9YYwInA+tDn2MbM9udouWaGE",
-	"6XAezDwZe0XLazYSjLpxSRzt99N4HF1/ryXUPAgHU/AEvJnEfsd5MjqlsHugRFdSPL1BOck2cV31yqsR",
-	"T9bflbcphCpYJkjFlsVFPgbKxThFx7wSKfzs0yH597Nf1JXhY6kxD96Bcj9H8wsgVc0aglqJcdlkJJil",
-	"IoqcILnnNwThDaYMArVhBcS6fvqKFva2e2jrQxcWpZMbxQD03bBNthecr8cs/iW8YN58dxz55rtjpC5T",
-	"oTyHlSEtmUvvTM/NM+WOnN/oge1wEbqWHn4kRZcvRdL0p6rPNDmhuygVtTmi8S++f0frnLF2I6KEwCQN",
-	"Z4KcOJW9evj5Q9pCiE5/xBlxfbNLi1Ry5wkSZE8w2G4uCjqOD3eVo1QJw6B0ANSj+TrUwfNCwV8YIymg",
-	"Mkl8NJhc0ek0MzBWSwIjVbI2x2zzF8hIccafY8EANFA0U2WfxHXn+AgMVPEbwnrcHTIF29KgN1oUBVMi",
-	"/rk2E0VWX+jFw/NBXHaYdNT1BcHY0uM0LSyjzRDVASABkS59QxzitJDQT5C821NBYu5In3j+2ZJBnID+",
-	"zfl+Bk7wtdb6fEdRF3m+WCNsV5hzZWKCcgdoe6j8WEjyFDmZFqewZ+KtJfqEI5l0oD08GH7IFzOaC1Il",
-	"Ye+v9D9Kzux+0TNte+2n0dTgo/7BBhEQS59hAiwTmLU+UpQTKUvqNIlvEH7Nwff4AFlU+pID8wPJUI6V",
-	"KfT3LuSjegL7+dnTt39cJE/f/+nXXx+4fz16/+f/9Vm/q2g0MxtFSsOEMk+AqmEi3rs4Vd1L6kWY4lwg",
-	"bU/FLJfuUpNtkZMH6Cvvwl0izOC2QUqavnruNkD0BOAULJhC33UM89XPzUV2dbGG1+qrYPdh1M0cx3Jn",
-	"o+sXe8IsXuYY7bSKUJwUY+gBVmlhU9pPDhHlzHf0Hl/PeUoLx/pQpxfefVoezw/pg+w/RqeQj+CR16BR",
-	"X18GlWVfpX6AriXdMKwKQa41C5VbQoyuVkM322LN6x6ga7Utdiuogru+LPUcsiaCsJS4IiRIBdPPPEDX",
-	"B6oYkdI8bRO8mnAD7jNBblv2TrGriGGsrRoAMDCSRblW/VK5kkWysLMMCqxyeaHDbT3tRhp+NlQx/XaY",
-	"GIyNNYIYAE+P5zlJVQVI5m9nM3dEbbmwuTzBdiAHl4hSDoLcSwTyvndTDM+2x6OhrK4rLdTgEhNRgfcP",
-	"86Vp7SrDaNz1PRo6tH/zxPyYINcIc2CiJnG6AfWqVM5HrGyyRt/K84VxBufoglcTw1GB0K4PZ2IC34sq",
-	"z8MGQhfJwmTPGnxOzlJqgtlVYDv4tWIPRVbBjNAbxg8QcBmZgeK/2IW56V0qiO7oKWdI74/WvDwHBciP",
-	"baQTbyoadjbxnUh39ZoXzD3sTtJHOy/LWc3hbQm42ukOsm7fnpDq4rDag+2i1FYQueV5Ji3Anx9E3XMp",
-	"qencm9Mbkh+D8+CsGwfcQIUZI980pDpAS7ooRxMkZUfn8ONwIMck8wjONkQqQ07ReUruXrwqoULbNXa3",
-	"lByWYV+pwQ6lEuWc35AMYWU8YgnkJqM9pgLtC2Wb/wxnhaTBfmbPpAv5uJZeZmT9F6C5BBV7pDi6qH3E",
-	"tWRudVlu197sCbP4sc7TwrhaZiXXSBams12QOj7VKI2lWo/M3A67K1MRlXd5y/0JigC3Jc8xy2gW5KgT",
-	"wizlDR53Lz/alfCU11gi/vd4Ch3uIOG+332gcYcnT7Xq2+QwuXC1GgsEw1h93IuDAZYj35EVz44P0E94",
-	"RyTCOWda1rLMwXgaujKNe3ZcgJdJ8TxLjKQuhDW6TLHpg0VEa7tNMGXXdPTI0JFggK/J8DFBlElFcGb4",
-	"JJTaIMsVq+7YDxuNsduRea9GJ8acrh5f7oWH4d0wdDN87Eo+6q0wCQ7vJ8FUFW1DMLp+8VKMhehVPsU8",
-	"3sxyaSluO2MXpXhHQLTHWUN+jVQ80lZVLut1vY+CRPaLutpwEbbHmdyTPKdsY7CFzBO1ROZRyD/+LB+e",
-	"B/AYtu1O94/PT6mVfd/HK772qPj0pu8j9V0fBt8JLtAT4LjcfzU1CaNhhMRZ+dTMuVc92UE17W4cHnW7",
-	"gqk2f2973sac4KSMjr4TmLLvfc2Gr2Fg6/8zIVij+38uQ0XWJeO+CBeOBKz1ENTmcDiuWz/Xk4ZVX18a",
-	"zTmoq0cp5oW4pbcdZY/+3hgwGgukrg7cVqlGWbXlRyJPAavyACrEJlzaCoLgbPzBKHxD+j9syu8qkHw3",
-	"bchHk1COWSVVGKhVj9nOVqpbK89tYheML9iFSjagJK9lX6vlwdTC3upPlcGhB2ea22ZEKsqch6BZA+wW",
-	"1FQiNOXvsLgJ+5c9IXURIUqbOmoFsd/nDmuysDnCZC3BNhwrGwwClSGysaZmbIDMTXrODbhXC3/Vla7D",
-	"CHL9biBMwEWVUHZwOPMSrYhFltPqdols2bQuBDFdKMLIYBcJIrdE2HJDeFomKNP2kOLoLNI34mbbzEGQ",
-	"TZZj+JKP2RKs3y817eA1PRDaXZRn+z+W60Y2EXO8BV0uKvF2sfx66GS/Wa9Jqugt6WyrWK+DDwFsMVtd",
-	"Z7RKGSMCpzhpy4CR7NhH4/tU/IA1qUF6hl9aXk3SVANbKRR1W5vb9LP5SOjuntC+pQiszDbzrJr/eCuA",
-	"PkH6NpmMFl5rbsNZfmxCZhifipVw2tzLBAZPvMkZ7ATk8Tu9TGnmEkN5MwCKtYh5so+m67wHbscUWIZh",
-	"dbHlxZ16lo3Vt3EXSj3GW1Zwe0wi3y7IMHCe80MXAjK+xRRk2dKBk7X69iI7wKXRLo2mnWFTDkHzHJoD",
-	"Y4nWWIAWHEgK71Lvq693NC565j4NEQ7bwciU0UiLR8AFkkYKRtbVRCe/dLWgnj259s32iBhXD9C1th13",
-	"BENChkv81jsKIlyr59KvUnQPWwCdCpOMF0or3OW+6CexlA6YC+faRjkubap55ovL6o9hx7f9cejmVwT5",
-	"yr1ySjawezFZeFLCYpNY8h6Ic3szKv28J4cPSDVovOPNv6x9hXBh8W6owCb3QvIGCFZAD1H6Nm5IdMjB",
-	"m4l8sf6ROF3s5Nq8KW6dNgyNiZd6OxzW6oJn/BMxRDqqz0dGYlzE+rmlPEpbSlC6f7SpydTytsgZEXhF",
-	"rW4q9ySla5ouGSFabG9TMSwK/G9YMO6BBb80/u1Aem25Z6Dk2xtsWArO8ysTCQBAk6TKo72GPywl/Z1c",
-	"O7dKNZDDLHDcpwpnWguiOqdkYXC9QtwkxCXCqqRUmGWyXvUwdHsDvnUHRmBqDvVqL81a5I3pda93yKyW",
-	"CuQvIq6+aTmuKHWS99N9JwDcVA07QCyvijyMUUZvSYeesKk0hLbzSv9q8Erbv03xh1fEFx6zYkjdc6qe",
-	"6ZrZmP6btzgv8ZICI82hVmj+MEmKAK8LeS06O9cRMWL4l2aNk7UeWWo9kR98XQbAJXlH+vDYwhCnzX1Q",
-	"gm42o5b8s33jE06yaOlBbpXmeL3zctvoKCxxFz2CSUxrObbpsia+Zyith6VHxp0rRjM0cIIoMw2XR36i",
-	"znsC8hQeuARRUas/kRztDGxZ9bnz8yG/f5uVNfwNFsR86qhmt8a8O5UtNiw3QJCze6KtNiu9rxBnKemI",
-	"8pfTfPTll8PznMB0RyYMe0y5We15tHqCJBO0bcex+0pmRvVXu3cMvb6d39wScYTkmDBdjGL/1aY+jkpm",
-	"OEE8hBPKI3hyBOudIabR1PjuV/lTaz/mqICK1XG7JUZH8CcopE4ZpS6Huhn48EhtETPPaEOiZXislgzp",
-	"EQDDo53O5D8wHx+MI87AonGev1gvLn8Zzazfds6vuqLT9PNxDPp9P2t4HVezEohbYvAlK27/g69NGBPU",
-	"xwStuNqWKuQVogao1vRs564uThWi7N5v0fvDHT+q/gYXF2fnF42SqlpB/Z/Of7k4e/r2vy9+OT97+PbP",
-	"Z+7fv1w8fAvl9f/96Jfzi7d/DpbXmytZfe380dmju/raqL4jAekZ9vRYh5+8RFgIeotzyB7MyB4LVQBM",
-	"ZkoQRlLhY2IiAPnR/THFOWEZFubvCTIubwjhutdSQYjrptb01Dkvlv3wwvYRgbBdOQFtPpXDDnm1Kq/q",
-	"p+ltHnLB1r4YOlboJfCNEFyM6PmTEYVNsCfQOwVEQps2/s/rFz8h+yuizILlapXRNijYY4F3RBHxeRlJ",
-	"HkCNsZ9KXJsgO63gMrkIwMassOwBftPHWaLcGq/jno6AuZ3iN3PvROeRepP+I0RwWQdk0+tiD4BiEOVG",
-	"gijY1WReJGHKlmtu27s0opLk4F1uqbmBUCY82QGIc0OO3a7lozQJdXhHDG+3Dhg5uRe3XlvZLzfvbE76",
-	"wgQyFXmnZIK+ev4SPf5LrV8oCXYYqvLnApRnCC7FDK2IqexDlCXwHf3frZqUwQ4HVfJ8m8jtRjkZqJcd",
-	"RPKzqX9+bg9RBy5uFmUnqBArndZ4p3or8h4YXtmtQxjtJ8CQXsOL6OH5w/Ozi4eJOUiHqKk/+7lEXlpj",
-	"na9oktnwM/vHv0nOHrzChx9tI/1gokEm8Fr5nYEWyUKWVxEyEFRn3kg3fDG0Hcmr9ojhXej+excJVQy0",
-	"vneuWy/6f/5//3/YM5s9a6M83v6ZJ6rpLQJjF3Q55QB/wEdeKLSlmoHwNah26kwfgxntrE7MsYf2qfqL",
-	"NQP02ifZtoJlSm6ZaVIy3Qo92qNgP3PXbrp/AA1S6hKl00AUO6Xtc74/mtbYQDLQydp0JT3Y6izwI0Wj",
-	"CzTE4kCi/FTpNk0iXRmVgq/RtduQ6zB4Yl3r//K8jtqFz35/q//n/Ozp8u0/ffYxBN0VIixm6o+e1Lb8",
-	"4d0xcPPdmv/I97fGsoBO8JgBwjmVDdcqn4J+4sbqHgZWNyOzfoBeEejUmulXMDpsuYOxrM/iwzP104/5",
-	"fQdvm8Ftq4d5Xex2WBzvmcvWbMAcftohHjzoOjuNe/2D/fyD/dxL9vMK6rUsCGDvlTpRb5n5wg03IfWs",
-	"yRPv22L6lWpjcEwjlIJOm0pI+w9r9r7ZafX4gMLexcSd+LkrIvp7c+2MbBp571wqd+WKCEIYu011WyAI",
-	"zoC079BwnsE87rB3C5YanvAM8DxCjTc0dbnFaipD6/KlZUbXa5oWuTqaOlfbPAMgpgx2CDO1b+5gLhbJ",
-	"QqsSjxbJ4jFE1FxVQEbSnLKOI/HmWYU3ggT6BsstZRvFGfoXwYs9klsuFJJEIc7KqVO2uTT2t0NEARAU",
-	"icoFPUDfl2YfRhnFG8YllYEGmLBxpInwJUm+Xjik+mDDXFvxMNB0oJlsEncjPlDvnxQqOdbLjO8wDSEO",
-	"fccPNsXKPIG2GHoJmkhlsD9jNWoHgBmUEeqf/IofbL9QZk+XFXz4OATQ0kPPY+HWhq2n8ls/mOf7MmFh",
-	"l4hc2g0JiSMtNDzyDHfPhHLaDjg+vZs7iAICPpDC6zUknbuXIns037VjMVnccpr1dfTRv4+dAI/HNZnq",
-	"2WxFLS2dJDXGUWcHzSvQvmht2hjg7iXXnJYz+ynyuA92L4cyHBukETzg2OOZw0ETkpX3zFPTPI1xCTRf",
-	"OXljgE/YkOpiHl60S652u4LRFCtrsUbuutGkTJskMfFVQQxTnvi6JGTym/l6mWJBprx8wPnNpO8268DN",
-	"9KsdrIaub40/36RxYCHCqrpQjaOol6YbrlMuqnZPDO9CTdE3ZGkKy4bsterJelM6P29xOCl+DGpYfZ/f",
-	"2epcM4dqCh2bl6ttmzu1zS9+M1xE2AOn+Z1fZDoLflmONR8Ol008k436QYmPMrFKkSyrCbUh4OEWe/Ub",
-	"gSxUgrNOCAyzxQgyIST0D7lCuxK3gebEQTGOamA2rmVCP/J8Y3/+5T/PvjvTZPj4SdD6Du6qrQwBw5HX",
-	"lHCfbluUYzOgjW72UXBlhzTNqYpgDZ5Ub1kSdQWmAsDVKb7GTmYqsbEXpKMQnEHvcEmQINZrv6V7TdLX",
-	"muKv0YqkfEdkeQdi61TKjTEE1tXubmq1yvu+s5gxW3IKH7urJrR/45TFNx/JyVrFPuuffYBOTJqkPf1e",
-	"4eUDQHhDfsIZLbXDSkJoxd46/DN4O0yBH6rN5xT6aR5xho8xVt5HoZ5hRGnv6Yhz+YaNRXXwLtNsGxfB",
-	"wmawMptM8X4ZmOXs59yJ+7sH8+RExOscEXVcXRr0M89b6RTLJocaTL+YWvMUulrfW/DRrx26Xxu5or/r",
-	"FKDyp9j6q+WWH2Sk0/UD6R0GIkzGCv07QBkxT1O2WVrA1hHw4Z0mT1eYs46hZ7LVtfG3Ig48NwQ8dece",
-	"dvOHASO/Dg87XT2iazr1pa6ePxIfDCChazBPlfUfDy79f2agAMZ9G8Fxprn0pzCly0avPhsVhvwF49aA",
-	"Fjc3lGXlOS/1MDGn/PfBZobhEKbznSHsryksokGu0UQ3g+LUkpz3S39q78gsEAAf+14OKk/993Tw9d4L",
-	"GfV244I23/ELCZ6d/efbPx69/2zIQkwjLvKwVjnXxR5G8J520dskbJrMBTRWvqOpLe334POWgh8MqOWS",
-	"iyXjAKod9NJaUOohDgDff26e/UBVpQ6cvOZ2tjh6PU33iBBcxNSZeZpIOxeGrxVhBsMQBqyatYVqx9aY",
-	"5sVwJM7sYtnifU3zyFe+pbl9g41Puov1EuP9Xl/YkY934tDtbN328OqgZ7y90CGQpBUvbKsKaERcZWEn",
-	"SBbpFkFRdF7smO1qUQWB4r3VjaNptQUSfCNsC982entlQAdRwbzOfbwQqY/6GcqQFGpyVuXwCm2v0g8S",
-	"njlgwSjbzHkX7ZB9t3GqWr8z5fsVR62xIC93s36I9hqXjNSjlZIXeVvhqPxtJ5OvdSZslMu7FEhtlVLp",
-	"RTkTxEWCKEMYZeKIRMESrWkQLHJKBBKwi5WqYaf8sfoe5pR1IHL+z+iIOKbpoZO8mr+NDi6ucZEHErpe",
-	"EZxpYoGyFgDuZYjs9uqIUpLnjbLJoGlk7kD4mLaQZ30FSIpYeEkYKZYkQThNISMfswztC5aqwpVkN786",
-	"VGiExYaoWAFKjNv3FudFdP1ReO2BCoFKOEl8lFBBhGvp2NB06XMJuU1wM3G+3+KzR/AQ5GIDDhB5p2zS",
-	"LZwPVdKc0SKu6KlJZuaQyp3qI68i2H/jWh/WXpHsWrMQiW4I2ZeA8lBEzKXtEnIgVuoa1YxkaEXWXBCQ",
-	"xteW7V4naHVEWC8w10yqnY9jv9eBAQzl2FkvQHCHUKkpk40TxFQZGOuyB8dVjZXWlsmLPJxKYiJEReC6",
-	"fW26ojjYaThuvVO2WwrkvdUErj8qZTchOGs3puLGOinTXfaQAHWF3E5Cn9DWQTUOKfjpveCpgfrvYNWa",
-	"hjp/5QfZWZlhxU8gzeSG7vck3KPNtKwzJSky+HbBeglEs6Glr5MMRJBhCf42JBV5VuTmf7ai0Gop3kY1",
-	"FAp7tB7lNOfYfWENP+vqO2S0YQBv2ZgknTIR2Ogupvehqe5JFhX1LIEP9/R2M3lotUZKpjis3kjJqxqL",
-	"74fm46R3BIITA6rlJmoRtpZWdYto3AblK367Nh+8y3WaM01mqm4pO6K23OyYUKXvvGrglizohvGOQinP",
-	"gAtUweV0R1Un5P7z1/8Bd+UKkVwSI6LDiF4pz2w6ZytlzoX7NNfJiAJSTBBGb7579vObf4G8yCukSRBp",
-	"GW34oNxrEQQSLdwo3+g7ld6XyttFsniXS2iqlf2t3nPOr/rcq64mLT+4OQDImuMTWs/NCCAyRyecd9qk",
-	"cosfPvmy4ydCOiqVjGSH/gbexlhQLtkZawqn2311VCTYcHOAG9nnq5Q0s5TEI6JudmHs2mB7N1ARoYYK",
-	"2qSZ7vSgF2oFrWweo//BoIhFkD3BSpqiLAwaI2g9i65GGA0bRuGVpmhNaGAp4V2wiDItNd4uDVPb/ZXi",
-	"dRBUEVmrVPII1rHLQG6cKYntElUpznMAg2vjL/m9gG+JsE64+ijGd6TVJjNXMMQKlZSGbMYJlK55PBre",
-	"qWzGuC4fC28W1aq6KeJH474Z171hWk7vmjLqCn0jnEFmYl9Xr41Imu28902/S1NsuiZsoOWmXJvIgu+u",
-	"0B6L0kl/Qwy6J063H6Ow6kSE/6bXoszf9Q5okFwm5rh+eArwjLiLCFOyRR8NjKPzs6cO5ujB8uztH+fJ",
-	"k6fvh7FMO7Z+zI5/Xdu8MW2IMHRNX4a5sOvqLxHoZ8goYRK4qCKsNNltTXAJJPjPDx/+ZVGL3Pz66z8D",
-	"1CugvP5xnoRiOO+dshlreD+MMLxLyWyROo2ANt8BC1xbz8YGF+YBW1/k1N0H6I2HGmWwvUydSCnawZ51",
-	"facxQ441N4zxJ0EAEuuTjo+y+p6eRqN6Q8Kuu37bgaVVVYWtDT+TZwNsDNhJ0x8MUI21ADNlF+CGB+nv",
-	"bOLGrjwKorJgRZZcZCGd9zt+QOePvjh//MXD84dfOtXqCmW7YyfAV4kjsAO5l+n/Pe7CBQk9eJcv1pUq",
-	"kVjdU0ijDlthKhGGQASNdjw6zJn6YV4Ekt5zKtVSkj0WWHERUkYkzYjd7yt0fRUF1vZkgO+11AhDr4M8",
-	"6XvmHLgjCrOeIRsxMk0ImfNBuIamdyAz7oirn8LO50jGqOlv9ywTo74Xd92JYRYqmqRSdMfwf7TyuAJA",
-	"OS6NJzTlux1VPU6En7giM7TT7Q11xnbSNYPMRs73ko41XXJpPnUH7KsMh89/qtV3huORr/hhnkIqF9eU",
-	"HV0VnX28w0foBWxqwW9ITsuQn+eoKhtnO/QaCIzaQIqx2mEklwiAqikbP98YnawMyQbI1Hjxg9m0/84U",
-	"zfVMtWKpl3bAVMkrhNeKCNPO3Ahwt6poD9eURuvunWhUdxML8ZmVTbsxvmvr5A4yrDE5nzPReBVW7jHu",
-	"0YpsKKvw/roCEQMB4dKL3pHCEZ2O8YofXEZGyL6HFfmwUWa/ei+riQyNTTJObxg/5CTbkGzZFyz7AaL6",
-	"qHrE2Epue507CxIeE+PJLYGbtliinPMbkiHzys6/hhEZR5U91D78ocat4FDXZJuAL5Ovkc2KA996HJ7z",
-	"5AvR4r92pN6DnE24ag5+H+VrdTlap+kCcZdelBbM0NK6R1RdIesVu0JljO6yGfq8Ql2/mN7YJuxo0gYS",
-	"IG1+S4T1k1whG+a7NFkUfozyCrnA31V1XS6NRDv6EVvbRj0x0qEViTZhwssyWmwivrge8xUSHrWBxOrh",
-	"esgZbmE76lyV9M8U3QwGN7v12tctcIHfClKY0QvGTMZs2ZdzYdItzYQw0xZxBxadGf1nstvn1mt5F1qa",
-	"NQ8a1m4uTdWrERXIGIuaSByWfElsQGWhsEXYmRhlbbo1z2YtlJs43WBgK/7uGVDYSM/BNxRu1QF0RF5d",
-	"cAAw5EaDmtLHu55B565hjCTge8KWKZaklmUVnPzXAq8hTIYlQYrzDtw3PQsTqB48D72Pr/wXwsamfuy5",
-	"DWWP2+8K+uRziWwMvNp489HEBd+sv1VxfhNqp15FzHEwD80QjuV5t0SscI6qAHxkXrkflR/9jUGv84be",
-	"1gCEu+oSTK6Aedq9tuzqJdjpmxzlUzR5CbFTs49bDRW6cS29AFQNd3uIGZllllPovPDfO89bl7a5zAoy",
-	"yoqpaaqjXtxDqy5Y9pj3Vji92QjINQ5p+zGMRlVgQlRC/xDbvtiTuBH2syTRtnbO5djqjJxLyOfnoczj",
-	"bwnJ9EZY2FhsWpFJTAG/k7BMK9Lh2HtaMaE+wn6lLS6Bc8ezzJsKp2PehMcnB6qNxjWaIi0ebmcla+M6",
-	"CjvdZeO99yaV49blYcVUQboKrxBzfeOgzxjy7gxUna0A9hfiWnaEaGZL3u1zzHAncPfaEsroXVzzPOeH",
-	"ZbGfuayUcbWs9jXyjIIv9RSO/SvjBwaaOVdbJGlGgjktXGwwo9IkpHUWDdrbtMdCMWCyw/rILRFZ0ZGO",
-	"rW0tlBGcaWIDG3yPbTpjWxMxXCr2xr00T0OuKOUuAyaO+ss36ln/cR1gy1FET0q/3HM21kcmyC2/8a9y",
-	"haDKMtvl0UhTrbZnAh/CeW5yrJSRRNzSNORxeW1/QVjeGDVmRCdzeLXEGGjukfvoci/4rTYK76AkKe4c",
-	"5QcrS5qcRuPSVEtnXEnB7YtdkbR3suXt8nNM3dXt1aDm8ASV2tg98wS1zJ1xxozNiPZtFwR9utGKQEz9",
-	"4NyXlt8ixfPsAXLS89oe1XXp3VlhSU31ClWQoWCOdKI/9RvIqihjI7aAET0+f4qujauoev0aklOybrfq",
-	"jO7UYE6kyxrKoEu1RFghQbQGCxahw8BCkB6OYDlaS1TcZYfYIslH58EySc/9Dns8yD1sZr7WWs0L7k2P",
-	"fw+jPETqpzWDGloM7wuTmb6MKvJuPm/AaMzeBYHFnrm+1coztKNAxWpFDP432rMOX7mU7yjb/Cwwk+uO",
-	"VhPYlZPUnZ6Ir9dEyJZ7wDq9jAiTBBJ122i8nonT1mOqT1KFViTFOxLdinGqPXDHIbZIFVZzpvggmTu2",
-	"lzgcVt8LckvJIXoY+3it6C/qRShcC2LHagIlUjVLagRZF5J8HDDZqWpBWWNXqQVwWtU+x1yxWQR849be",
-	"NzmfGWjsBuwiZTcn9gzuTAr3yCPK816Rg5lVxzK0qB7Vx15vZaFI0HdEgLdilBYrY7tRhRhAewSy84tV",
-	"+AOa+IscB3/bvgtU4nz3f3/QH9sqvAFFBysl6KpQYas2x6te5P8/hhJNvzp2d7eGsj6qhg/JFkHYyVSL",
-	"tu9729x7bnNETEoaCFxBj+gauhXE1qQJB7k2CIPivaLJzsDL/3nzr6/bK7ohx7pIaeiv+SZMq+K2o2tf",
-	"2Ha8UeEuf4UMk+q74YO+AYtLT0Q/bj5tBkxg2qE96A1ZwVYEd44XgpHjDyRUJlPVIYZSDfbCehPRjjO1",
-	"RVyAyuxlFmfY4MaTvYqB2HXfKwcOFGtn+HjdgUTbq5pW5Zze8B8OtTIje+Ng+FB7WX7wQ27mWvDdBLQ6",
-	"eG0fLuJ4eWaZXpvjw1uggJ3QXXEXlFiN9UKn1D0XylTh9uF47rmkDcdxLeXqA0Bz8glHoPj4A9DvdG7/",
-	"P1pwxSJrlhTTz56n4Wr+D+Dg/2Ctp7LW/qh4k9MOhvk/DOcddnr5rHhUy5G74qBD++wz1IFdft/LK2Yw",
-	"tT298H4Z2f4uzFJ7c7csdBBd80SW2j/+J8JiBzfhVJY7yy40WfDMUK9TWPXgxvWz7sHXHY8etX8jePbg",
-	"BGbi4TMf1XhePwyiyycfU0gW/OCl2jUcUc9fosd/qRW8r0UDmO5Ja4fw2e9v/3iYPHr/pzP7TyiFf5j8",
-	"9f2f/ylYDP8D2eD8u2DbvKF0sio5MzGuIpznmpdQAQESOTKTrMGuTGEuZLbeUVSFsF7DhIzO2DBvzBxw",
-	"0dQWPWjPcgDpKCgZvlcS5dhw/yuEV5IwdYng+SqyS1jW7DDSpXh/qvERuzkhbaS8BTN1yfp0L0ok2fVE",
-	"revFxhUD+vXX10Fq+EB01wo2Dx/2+NZbc23LhMnOYCxUvP5+2Qo/YoZNuuiPWs7P0+A1LYSwuRYttK01",
-	"FylptiD1wlsjTOd8OCce8hKWu3KRS/Nen/tyMHvzzZYjUTA/8+HK/DdnSnAoSeZrSBuyhzC4Gsi9k+Gb",
-	"zLzvfC6hmAv9bgB7Prq4GOmCbIU9ITcZkofwDWFohdMbAJypIHhi5nwKFHi+8He/It2IuzJJnn1o8h72",
-	"EX1i9P7MZJStiDoQwtDF0/NzCE4/vHj6dLSkcifcTtysZhBx0jPIhyafvWdSIrB8ssMheE8owC4k5NBO",
-	"1ZBuqNEeXCKRHS7Naf1qhuuqOuaToNLu62qdvKX7+ASsH8t3gofZlY7CiDpwcbMUPCcjUuEhFgYvhUnH",
-	"DCpTvg+ln35H8gzxQhl4KXY0ai1c5UuktoIXmy2ygyCYGVQAAYi33fXOZPTAdDgjS82qAZVO9pzJJZJ0",
-	"AwCZlCEsb1xZNGeG16N64M1TEwJca9a2df0yBQi0xFz0qad5wK2zCV+veRy1/i2Y25nRVeI4Gh+pq2m3",
-	"FWZ3mIHQqZb+DLAWBoR4q68KqKeJLaCqdK8U54RlWAQpsuSHc3g7ai292pN1pl2MDhircZimWEslMC2h",
-	"0xt9szDLsOLiiMqHKlgQW/iY4/RGGnwerNAW3xJbe5ZdAQQcXPDDlgNoDwD2mCg/TsvGKvF8ppPJAp8c",
-	"x1JrKsmdKNaa4X14VtWt/lYXrppbydMMNdudHKEiT++HfjftJk+lhBnbp8eff+NEq8OBKXbv+xx66n3s",
-	"Hu5WP4cMPbGb4hg20i0dXYf9oITszjAeJ0HN0708dDYFtUsxLdvqeFBuGTd4byNEQTNJ2ONs/qbVF+2W",
-	"WM4uTFoidKcmJUC6Aq9OR7ZJczOiE5SGGb3OO72QOYIdshC39JZHizJw7QSgBijJM09/cMMajBF+qw22",
-	"1RHZk4rXCQqW8WVvrCbjVWuKSMnNMm3SjBL25pXJeXQ1sV2jnPoJlEflNrq2wk6Kfs7ZOqdpIAe+aXur",
-	"A1+WbVrgsuAdWfpNXEqYHAmzqfVxcVV3IZtdFDnp4QhAsIA0Bx3vvmGbnMogJH8Xc3mxdgAwl1Zma5Gt",
-	"beDPJWIcuRXFMThXEQ5fG842NxYirLH7FKboSfOFjxo3uZ8fbTiRiEc1Di/H7ayCeCad49d2VWkpuQOp",
-	"DfiGjGEp+EZP/pYI6Pdg4eFrvFYmiNwSVuKNgvECVAKYcFeoSolxUF6ySvrxichdnJ72SlBKCf+QZbOl",
-	"DSAPLKltYt1sv9Ss6PRbMbmGRpCcseTrJRd0Q9nCh0JPYPvELSWHpVeFA3/cC6KIWBYGLWKHBVVVrX6y",
-	"IFmRmi+7RoYRHZjcF8H0rfdiim8V5Tovve2va24C5UMt0G8Fsb9rTa0F7l1joS2C7Q1ow9X9mq496NCm",
-	"Cxsa0WiuddjSdIvUwaWwS5TBi4ntc+ooCYgMYVk1L9BPXyIMzQITwLSUCuxqUZg2PcAcrhBf+6RpnfDm",
-	"iZI8H6BnNgLs6LmNxF6C+nWB5jcvTH/DHbelUcM53tJqhgTDd57BLOaO2JB7Z+3otVflvc36QyPZ5bg9",
-	"KBWCEPRxSesjB/UuSWjYhj4c3yp8OS5GOVZjDcmvsV6YXpWtvZAgD/L3PfEOdogoXpm665F6xd1oAz18",
-	"t3MZQSjyteVNTrzu+C2xgbxjA7V0h7Nwkz7gJzIEeOG1FYfGmdVg8ZZHdPpPV1fdNz7EMpWJwQHxpAIu",
-	"MqrA+Zr3jRw8QSMBwP2aU6ZPD/oBl8jGE2yUciWJOZ1yg/tOdi6mff/QjmHa/84y/sknRv243Uv5LFX0",
-	"1mJ9NeoBlNbrMAviWBmwMGkVHFBKSWZhEJEk0vK2NpfWmnmU53dHWaG62sq7hrRxhOSvEwpZwvBZMOmO",
-	"Dyoe5+mr6TV6qfCqN3pS29dqmXZNg+dk5h9u9BcD2bbTgy3d4yV6TeOw2xvgHAaDG/3arPRf9fNDx7iX",
-	"x3TLl6XpEW78sj8KvKPZsuxPH7HA+jsDx9s4t3Ivm58uI8KteUcccOfJ/sTVTK7HWMXHTDXas0feqY9U",
-	"+WqB2e+2TtXbjtoX7cp7z+0uk8Pcvnvi4K8gDsYJgOFFzCGrS0K+Z8Jaz/slFoqmdI/ZWGXa3HTS1aAC",
-	"kgwseYFvEvBfvDB6Cu2aj0SWwUbTxIIaNN5gAsIEHAcXHW2Uke2rdXeVkzk13Hu0cnOZhJjhBhmNGXee",
-	"w6tSAzpVbXoy/poM6UlWrM0veUchQU8QCmuc0pwqrOIt4y3Bmc3TCCh+fJ8TyO0A0DZAFNKmVKkCQgPA",
-	"KK7xnfvOCXaW59rshlzSVL0l+b4DJ3eqbpMP154FHJqKCIrzvphrYDc8NardZjPngNeNDlgGxeiOZ6aX",
-	"v9/rhi1LAFNBdpp1v+1Aq7MXP/Dxn0xHVU3g0U24Wiw3hGpnrItwkrImu9JoZpmjvCt0bitfbMxBc9/g",
-	"dnRjeexzzHoMdu8qoR3BTCLFUcavEOPIufnbYwZ03DCVaqNfm1NEIowU39M0jOo8hzpcsc3mXI5u/8p2",
-	"LIgLZBL8e5K8R+IJd6be+Il4GT6alPOYvJu4Rl3+NX5dwhTLYk/ELZUjwt1wPB9DK56q5lrTpQzl9Fg5",
-	"IfOmPOV6lljJWlqCpiZGqis9JGCnob/MJ4ODUQwtPzxOqC8EX8NfbTd5oxHFRE1PFsfjJWsVQ/vy/O9V",
-	"zjbyoCPF7iDCSz+s8gihXJX0P348WNI/o7yeLJIb/cpbEjoaJGcGmVqDGAh/5JMUstNEY7BF3rXWZgat",
-	"tBwzRgzrzcPIuydIumGgnkBmTI+UqXZnSCY4cIUREuGOeWadGbbJp6dEo8/RPYpLfKirXqPicG3nimww",
-	"SxCFNpwIS1RR4oTKzkGPqS8eaiwyo7c0K3Be+igWyWIjeBFua+uPNZcPzLkJ7qEbrNyJ2Rq5n6CRfXpq",
-	"0mj9pyOJvINLxOk1wzhG/9BzPoyeMwzodAd6z/BH/270oCE9JQJnqkNvmQAyFfAaeCTbULv8RrYGGSEs",
-	"fUwl3rcut66RB+P+HM45tGang8RxbfygB6rF0LUdcai6RCkWBHo8JshlX8oE2YZ8MpxjYmRIJ3xv6aOB",
-	"ti1ZIWwtMTEdcLY0z2xnHvDelI23OKSL65+H4wZmD+qTCUovzshxrMdg5+LoLVwCktIdzlGZnlrBhz1+",
-	"cn5ev5YXj+s1t1Bee5E8ff+nX3994P71+P2f/9dn3ZWqaWCLv3/9Aj1+eFFHL/u/L75tSIRIfLdWgNss",
-	"3ptAx7aqbbhdjKmPNRiItSk+PH/4+Oz8oj7NvwT26PH7sz+d/3Jx9vTtf1/8cn728O2fgzvkKULtdC74",
-	"u7sK0BhvjzfkCukLjrjJpcqxVDHc4sWzQm2/ATSSNgSC+3Mlo25xDoAoJgMvKf9SVdHbP2wErv3blBUk",
-	"i4LhQm25oL8T762CyWJvOkmbN13StP+D4jek1fDHKyrWs13WtmoIhN8sMEQDL7z6+47QFwlbQONxZaeh",
-	"zfcts69aO7bhZFfdnElv7w7dDEjKGrCBU3o/QEIFWUkaRESa3EkPV/NKHEUMkdIkJ+94impQxzBITkku",
-	"/qNPGjz+v/73r7/Kt//8v91/fHZKP9MpcAse8Q0CLU+mRY9SmoH1qP46nQ3JfDqYwequcaj7ZXXXd2I2",
-	"q3uYIc8MEjt0zQaFb+e165to1DWc+X4NGx13cd8mGCwvhNYoprTY/I4XkiBR5MS2xWSGiVHOjL9Z26lq",
-	"y6XJAbGg3a1CI8f5BreinOfSvmK77bNYhIjxvfYD3e9tQ0WvZM5+N3hvC5XyHZGvCCTVn8i/aoP9QFkw",
-	"hY68S/MiG1GYY4b7Rr/W5Y+MzsReC/47YZ2grJRn2vCEukvXSHVNN9okRFJ14D+emk9t5+TtTE/TrMAe",
-	"t/Ntcy71lMOJyhuOc7n8W5Ftam2VW0/siBr4ebknIg3CE71YI3gKmc8k+qJxRpxBeoVyslaIF6qsXtX/",
-	"i208qOZq58Uq9/bTmrIlyvhtqBusXb+F5jL5IVWRrb6zpjgxxXkuUTlQMDJhf+xdq9vwO1mn14N8oI2d",
-	"N+2ODVkda6uXZGmnvqxq8ltd7ioQmEBe6IGLm7he8AfNaOPu+ht4tHlnzABJRd4eDfh9rWsE7lNz6D69",
-	"NM2VXeP4kGGYEikr/IX6Hvw7ZGkdtoQhjNKyC7FrH45SzNCKtGrGe80gr0XzMivGgTjU2juPenG/55Sp",
-	"3dj28CMRXLaYsQjna9l+3b3w3mEpLqM60FTvey+9N6QzFoIt54Ay5uBJGwX8hGQrnN5UfssDNgnPiDNE",
-	"WAYp0GoRbu+scKqGb4RZynP7uH0zojG0/6btDT213TAUFYylxYykOWWkE9qk68wa78FIOb0louxlMtzt",
-	"iQry/7L39stt41je8K2gVFPVHys7tuOkO3Y99aw7SU9n+iOZOD3ZmcQrwSQkYUQBaoK0ou5K1d7Dew/P",
-	"he2VvIVzABAkQZGUZceeyf4xm7ZIEB/nHJzP34nCQYOxzLNLmYt4fEKgvrAEmXdKxlzYn2dUQAc3YZ/x",
-	"tV3PE2xHBN8Y/utiA0ReMPpsurpTQTwWXhTzg9i0GaGzJJkY6ux9dO7FFRVZSU3w9J6JTBK5GuXLYPbj",
-	"9/DrXr7Us2aRloqXu0T/EzIbFXTRkcaCL+nBcovwWF7Ej0KuwEq4lNkMcFiCIQaDXtGRH1/i0/q9K5bG",
-	"OQuro+AFjhmNNTMAtMeSKtWQjtaxd3ZAJCxTLtMu0W3Hn+6NsnLSDZPGjVJsflWZT5layt4AlCm7knNf",
-	"2Lg4DcCUFMg+oxXPZnFKVyKcVdT3BlQsveLBwtJz84vpLj8BePCO2GT4qjOpg4ksPXeoyMfqdkLK5RTf",
-	"1TzgQsw7Fvb7nVs6LQNHFoqiO7m6wCt4s4PSuF2bEBrNpylcFqHCuCZFy0Lp1fxcR8NHH//UqqE1RT9B",
-	"f9HWrkGda9fkDExWd4GjrA6ytd7DPiwTKmjAOdeQShm4xmI2oXmSNSeyVG+11vvKpHh0XA4Wm98NwVvO",
-	"lFlwYf6rCzpRWe5tJ9R28/3RMpVX3FQuttFERdJ4IiIoFlz6Th0VrlEa7CAQUDVK71cs4BVVaiXTGBvH",
-	"942MIVTvaGkGqRzq4UEHl7dgq2u8X0XmrE6oMv6mHXiVSjnpuQE7m3inGb5mivWtFM7YYilTmq53t8mB",
-	"IYOzlgmP1i/E99Kg0QRCRjeFNFCYCCEnoZ5XG1Odv3yFCwBlrAFRZ2wuqLEpAKTmgiZ2cX6akm1iIle+",
-	"OWqvuCGkKIV03IxnSYfAucPKMesLHkkqLxO2aCYhvGfLi3z9/VPy5PjRN3op+m0Ss4zyRO2T7/MUUvpM",
-	"gwISsyUTsc2A0XfJkKg8mhGqyNiyptb42FhrMGODgjRCWJ/x/qAeeQ91gDzP6GXCTsFhvEzlNKULFXZp",
-	"ZMEWIgA2lScGhnFFFblM5ZyJIUQR9NRXdE1kHnQEQcpK93AIZNlhek+o1FiojAYx/hAQC7J8vlCEx6fk",
-	"t1wCAJ82cE1OTie7wceSsZQUbgEFEMlfKOIFoxrjjJURAFVywhk28ZlzAZmChmDakSIwhwOn59kERr11",
-	"uxQk6fwSsM7CeUJ5zC2GYpFDpVVxSNWfarNBLDAFaonXuP4XDBnkxS2Si/JLdp08IFu6Vt5w9iFjAtEd",
-	"FjJlmBCnhtCdENA/tRmrz2INeGOnJGVXHJ+PZJqih8eVSNqtgUbCENoyo4OmhS8Gt6PJE/N9KhfkELs4",
-	"zfh0xhSkiHLTni0cu9G7rma9HQkJowqS01qTsCFpsGzsBosu4chCU1wzmnaA8UGAZRykMIwdLRZUZEb0",
-	"zGEL6+utqrIzLTywXRVrgE1ukzc8beRxyDK0++5y/I+Oyu2Jn3jGQ9OpmANpPoaWnf2Jq+uG3H1Z1Qbw",
-	"3BhTfs0ifTTrp+HeRz95MUwB8dQlOGTsbaL5kAqlpUKMaMULtpDpWosIwVaaAQDAWNRv49R8uant0nOA",
-	"nJXpXAEeG8BqQxkDYAHWmi71AN8PbIJBrvwukdF8NyBWZY//TtXRhF6ycDao4/R+Qk9bvd3R9hX/nYU1",
-	"gm7YBeXdLtALcgGYzp3ROdrB9bdre7PTKejDiGyOfqAh5S14SpFcPEUIDrA0t4tWprhWk5xQ1Ot7A20u",
-	"rIKf2u8pSJJI2URP8JQIBhUfHdrY7Iyv6spzzK64lkFUkSUiB2n9FqO7Zeu31UNh2cddP4/amuNXDt6d",
-	"px6o/eR24JOqyMf75ZIKihtPNZFLk4AFfb88dSmolmybLAIlxlDrhMrPF4rgC9jXWqb1Fip3MFEkamy7",
-	"apVdqqCaKqGdei9sm3lSDqDUf+6PLdcLvuz6mSyNrghNDBPpo+udmrpKC6rHEsVWpuNQIGPlXy5RBoKy",
-	"4U6/NLMgT5DN0a3fxzVyb7bp4mje6ahb3Y2EGwZsHkkx4emid8qQed1YCP1fv5F0nyLNBzu3UlJYoT1z",
-	"eWKuDIsUCO2drtFn9kUslg3mR992mlAlrvrvlUbEWDziIYj98yWL+IRHpvbXNBHQhvDQFA1kgVZwipUM",
-	"0XZImpoSxWJ99hkTYYJ+jTrxkEwoN4B2ubDmN/qbhbyU8RpShmJGk8w2bQlmDt2tPKqWxu5vCuWpi5jf",
-	"XX6VHinlMeuc42Wft7lZMlcb2lSYbGFDUFxBEnnKwNWhuqz0TmZxySRvlCnw81V/L8X9ygwTWWeHyifJ",
-	"IgulUIQhLj/nmnXNNasKsYbUEmsPhHLPatqFd08VUq1+WTSavilNzqKILXuDgm9lm33cMI2npkai50R6",
-	"q4R2U4NJQX1SE9xAFb30YuMiXXJcj3JFh6ejjDlEp0xEa6LoWpVRUr5Qtk3koJ5WqHg730EKAXZPxxds",
-	"pWJjZZySgtBpylgM17i9tBquy15VjxC+XwRrq95aQxH6rgM+N8xhSIx5DLMH/UarxcWmtPSd2Xzk1rFY",
-	"TKzlsK0t2eOw35hzBi/QREY0IcBqtQPdXR1/UwHx9iX5WH4VKpXuKRNcPUvIulckk1WcoH1i4YNcxoWQ",
-	"GYm0Xi4gIHUZZA86ZSNE0WtjkeLJDr6mou9lF4IvHh8V/Tjb5hN86eNw0MOLNGgOsXo9OHtgUlTaX4a2",
-	"ptwys22R5ac/1jt5tg1Qfb6Ldes1Og39Xm1zGnym6Jwa+rloatoPKL/c17QVsaz8+MdA19PWIaovfKx2",
-	"be3q5/DIJGji9os7pDT5hbGgu8TvTNtrd5tRbzqqxexDBwX8Q4vo2xYivHvPo7LsqsQ0wbWh79XiqVPT",
-	"KtEVLY+L38YgWonTT4nFNetQv7Cdc93l6w/okrcBedxY2ejW7uKQn7DioHQXzRgOYqzYhxI4Mk2ZC3Vu",
-	"6WLcAIkZzq2vyMzwrezbo3ekFmMLp193V12xiw+77WLAnXUPHDmfq0KsqArZ8m0VI77k2GQ1PMOYS0/J",
-	"b2Nr7fBf140BdW8pZVf0s4V9qhik/eOwPdXpVgVus3Lm8UxAzoG92S/fxyWxhNWGSKasIRXmQNvWh91g",
-	"QfqoHxs6mPnTtY39cYrFzrSe+g4SGctUdI1URjMMUyqY84JQlUFX/PnMBCm8OKFpAdZOsjIOWwY32fuS",
-	"xyzcVmqVYmK/F9fE9XiJtxedmk6W/KHwQbPWDpu/XVms2ch+PruOe1ZlhY4L2VX2lEeX9zB9Ss9eXoXL",
-	"rroj22/V9i+Vi9H2EYXOXc7DbcTObHZxIwM28thwoNYqY4twEZbcek2tnFqMbWbZdqq7JHFNJPeTvsHH",
-	"UM/8DpqOxvU2Mifs9/nniHd8lSeCpfSSm6ZiyiQUjMD8yMUsSsNxRm50h36Qcv5sjFtw41pl9szGMz61",
-	"FhpOJ+ivgr50Hsyws52LaZEAZNPGaAa/1SsFkZubDr7hh74FK8uw//bl0x/OyCvYI1vkCckAmMREU0bb",
-	"6cFKIyO+7Nw2bqCX5lCNQuP2SUGoAJ+bib1kMypuIBoVs4jHWyBVxd3z7JqI0+xj/7y14q2uQf9aIrIb",
-	"YgCJsam8MunI/4Tcp3atzYl93Em3ysrsKkvsQhOvDUJ8X5iTbSkg2A25fzCvsg+bVrrDS/CeXoC7g25u",
-	"9Hi14g63AOO0vv/JMQZ36iz+RB7f/u16tsr1rGo4rV/57Ln9N/fcbgEgXoFe6penceaSX7x8cYLPXCI4",
-	"waKeZRDHKVOqQ8OBneUOVJOE8QrAzF9K4C0SHLNjmkEg1l+tedt17L/i121NWyn7eVsfDwflu8Gu+7R+",
-	"2E2kXDuM3vuLTZHxng0ENny3T67Qtv5q/beNKkuBfFlFQb/+Xd7zHq7MqbHEowmF/kVRyHRKEpqxlCCg",
-	"TSX/j8QS0p3UTK4C+Xd1rHnEl/cX59bWYW/b+rrV8+6XTJTrK8XI2NhSjChkolbgV7xkXpqEUvbPlKkQ",
-	"jhi/YilkBCpoCUdJxj5AI3MK1dmNzddwZDu9TQt/zWC6/Uyd1uqFM2M42zUgmomiC9ZW2dzozt60Aplc",
-	"9fW+l5P2r2V3eUNt3ukrOe8/zZ2YhhtNwilXGeZCPaVpvJO45g3GgrhSeXe/Q0JVprVP0Xc28E5D81Q5",
-	"ybD8TIswM3gQ86ZWj9FQsbFNlcc1XC+m4ZAbKSic7mp1Qi2q6/xABWW446sTQBcW+EEmMUs/RYB/t/my",
-	"NI27zvOamQULlk61uSoQSSpU+BXJNK6UfWn2wTeJfnNIVjMezQporQ5+zY35B1vqYXbfhu0ZBF2o6ZUm",
-	"voDS1uN0thZg27iIA61PUgajtTvi3c55My5NpfOG7cRDGTqI++auLK/htTum6yoRYKMXlRXv358PdqhF",
-	"vJFz1neamX2noVgIQkSKrlWt6qUnBCt8p3UVHSubqqG0FLAce8ImuLdCnZvfziRxTxBKrlh6SRNiwRMI",
-	"F2SV8gylW6szIPauFYdXZ7Rwg0IU1AfwBgiW6s8KbcgEpk6JkKtrgRhB5+tW8W3LWfFp+5q7p+r7qJaM",
-	"zqvVIsOiZ9XaGpzZjC0US66Y6rKpgIu5TFnG0pHF1Kr7hPs3vdM3azaTceeNMI9jtXvH0LUr/ho1gjv+",
-	"DX+wtrnrI24+S4r6sWErICG2VG4ADnqRKej+TGLaAfugKlMtaVvycdsXZvYEGF3N+DKs52crafGvEKMr",
-	"0WoowGIpxgQiAHq+Cuu5oNnshIzn3FQRrKwAQ5sYqrycElRHCtwKzieUaDk21rcFBMHPZ3TOFDSXx/ly",
-	"5ZB3xsCi8LT7a+15M46XcGc/M7CVlRc7sggBI2rHCfFhSNi3jUfUUE9W86oVtDSCT3gcGFLNFvp0XYf/",
-	"oKxiV+XT4ugWMi+T4uVQPQHq2w0XilbIEXZaH6nK6GQCbUHtS5hP2UFl1Iu+am64gZvpdrBDmme3dKCt",
-	"jdP+N7N7qaMa3a+x95Xk8SbvgP6974Rl98SQnZngPiU4HN46lbdJ4e0ajN992Xd3RVO7cnArsuoTyZGa",
-	"eVOj4jaKfd7bde7faZWVypiuu+jMXd3jxTR3Ykx72tJ9s6H9ndhF2s/dkznt6SRNHN/65i1IgEaG3SoH",
-	"Qi6ZYPFO+nyXB/vc57vS55hnMy5GMV2rDsj+fiNw/82ebcEDR9LYFnyUsixPBWtCcEVoO6btMEVSMzDB",
-	"ycEPZoJ1zc19YaUFSugDrhM1NHOGkRD0lpix8XAa4kY4lcCoVPlT7T7UCFe1YSMqyyZ0kjHwkvDUtv1u",
-	"+ALucae+4cTs1430D79z/bvdOdbPIUBCwwDdhjmgLD0ay9bdlk5kSrSAXkMdmH+T6EVHWrGPNGE1YEAX",
-	"C93QV1HTIk2SIYAiF0BFVBC5EiwFHCMI+thjqNUSIZijlg74SHgyKsrZ8ysWDKls4WOYMRo7xPry2l4Z",
-	"6HP9KwPwXpqm/IomQ+jJAIDoigCgQVhIuLFVQ6EGXTByuSaKfTCITwyH64p/8IObfKg/Uj+ro8WI0Ns+",
-	"Ynrf2/0bMoJ+VXHQW2ygs3HEzu7g1oyTtzNJLlOZT2eZzVRsD6slNGqqlJ5yldmCoSBZFI/A2SVczBEx",
-	"jGenhNq4pol7IhWYzh6UaCMdmAHQ/oO0syFqr98Ol1Pl6TLJVShJ0s31kq2ladTlyBPV1WwlrfMbSsGD",
-	"08rkyC48cDkZTkFk1szfojXLguPddJbBcHDFFc/CuLeaB+Fn114OmXlIGE0TzlRmOZ7Y7k7bw91u9vVs",
-	"64oxvhaf47yMiEK4lUi6fIwF3ZQklr9z4VvISeItu2VEbGmgs8Oh57eztakBwzOIqNBUtaI8IzTR18t0",
-	"5lewG7tIWVRgLrCabEYVOwWCnLOl1S94VjyPPv7eWHq3KGLbQWfuncxtjakhZ/awqfTi/mxx7Ipc3uON",
-	"GfpVzgsylJlKCxvsxMtSqDf3zcni7cMufCw3wDStro4KE23NJr0rwRq5YisHSHESrg7kLmd0ourUPVHJ",
-	"O/KOX7gFLWPXkZxtFYLq9tSiNRddSGY7QJP+VLUVlskW69mtaC462987Af1niwjbC8AX3EMziZoYWDlT",
-	"ZpzSwa5QnSpRUGsb+a98HA6MstdtiNLD9uX+nQtZkrB4ZD2uHYuUysZ9f3O9UFAeb1ZQumP9dVYWs5R3",
-	"SEP6m9Z63uCjVaLzdnpYOvXSxoTp8EoicK1XZt+QCFjRx4NL0c9CId1oZvJsW6r1OmcDnr98tavO68Vb",
-	"oXyMXyB4IoWJ+FhuQ2wr0y8wTumkU1bGNhc1DN79Cu7dRz7gJlCu3/sXipiLTWFG1WG4xfEWnec7Neg8",
-	"f/mq6Mqp8iVLFeubddHUZv7ullG4xg61xuEbWuCfv3x1FstluF/4AhA8gn0/w43SXGYDxqNIwugVwvEG",
-	"g/pyOdpGXTDvDc38zGSaVpewNFM978cf5AraVOl3Cb0ErzeJEhnNsd4hpQK88FHCF5eKQOYj4eChVyzL",
-	"EhZDt9+ZzFNFIBQK/a1OycGJfsy8JiSZ5Km+despg4ifQpMRjBFupsWFKa/QUzXPm2ySS2bzdtEHgq05",
-	"v/3mcUunTv2woFOWjiBW1PT1N7KcNGpeGpJMyg0fPAi6RTV/XnElW75p+61i8MHlrVLFLOxhMZLqN4kq",
-	"fYVnFN6bYfWomujQPNU70d/OK5R+nMqEqbAXZ0HXhihY95Y7GZ1MRnrQLWA4aqk35t92li37ono3HAHK",
-	"jzIFPc4IJYpFUsRFjwVBbOMrTSw2r5kmK7pWJJZMBbhOKaaUbefRcsW4Ey2Cx33fMineXRt0VV6HJqV9",
-	"XqnW9rgQsGl36i0/MLmmA8wyGs30S6onbSdczEcLLvKMNZRlJlJMoTBazDWTaznnvoat1X1G7yDcpAr4",
-	"Ur0VaErRWptN/05BwPgfOTw4aP2MiqgYzRlbukSK8gefaQqcQC9RIGKiX9CSG7zZGKU31Rf6SKkDwwC1",
-	"0UBN+JN6+PhRq5w1/oru08ICHehugh3rcQT/CMyUK1PpJWxLRFDbusC0zSk2UKOtd+5BhlDLNlpxEctV",
-	"Mzl+L1MycyQJRwRnpnKmycTU05l+PybpGi+oNHZ5f6A04PVcFBkXpHV83E5aM7lSjdUwYMJDdV9R9YQz",
-	"gPfKXZj0IFpLiRJG03YkBu/Lw/CeNR6J2rJJhGkRNk3ZphZLHNs1Q/KMIpdsmgsIy/p1HEX3J/hjQsWp",
-	"6bJzQoQMZkxdMpWNoApI/wPBJJp0k19BAYTGpplp6gNtTdlEQmBKT0tle3Y0ApBxcW6S6kxLKv0BFp+S",
-	"A0issLP75sgnkW+OWvn8MmV0PpomVKmm6TrReplqU5nAwwSQJYB4bAoJCL/qhI6OSzT7+Ns+E+qyjTy7",
-	"gV0xd50hKQflFULMnXBBEzJxvVsXucpwLsjWQWqJpDB1xKOU0bhBwv5QESCkeM14Cbi44hlkGdDYWFJJ",
-	"7Qi+8Rf/pHXtMz6djVKu5qNLmlCTl1lJJ+BqrkjClNK0mWGzQDVE670wMpx+oC+EEkQsUfl0yhQ4AfT3",
-	"iP5edd42N8LN/dFB++RlEo8W9IPb0eLUH7ZKy4RmDHp6N1HcGdG/QrFlxoSBrQFUUEjgdQlzZKI5m2tL",
-	"J53XydEkd/c1fRKpspGB3INOiItlKLHombnx8e6Fh6xooWgAAYCeIlQRPSSxKH6lnW7dK38yCy8JtIKl",
-	"aq1ZLOozEypx48PWhS9YzPNFC03+xOdsxRWD1Bv9PNBUT/LRot7eIyXlvpIBpC8QriUim3KhLPRYZBo+",
-	"xh7pt14cmBdosgJHCymyWZlwD4/a552LWI4g42hUycntTv+VC7zMSQ3zbCLKJvponGmzyN2gJiSSxr2N",
-	"iAUPaQaMT2f2ClOGT1yiYi9tfkVT4WfC+i+3vgvT6OKwfGuerOvHC6jdK82iGLhpMwF5K+DrngTTvM6A",
-	"oos8XQJoU6C2SkyQR3nT8uaYTikXKhtDR2ohicqjGY6F/l5QgOqD/OX85S/E/Aq4IailodeyzRtoR23a",
-	"iURG8+eTCYuyYFY5dll1GXlK8akw5hVkiI2wbzMYgSX72NjMIbr2QlGQdZY2ZX07D5629mSexCTN0Ugw",
-	"L+pLBkSS1ofSXAyabrktPoGXnUyJyuQyOLBp1jtyVNP8SEEfLVIIt7z2YvVjxdbZ9TWdL7opzv0+rD1b",
-	"mQICW2ZMCVS8JKFFdVpF4GxR8q+/EI5+tcB1lCIHFZTCfkgfRQTBLcDMq2ljt0oYoKqpFk5LFYM5kEkC",
-	"fbmJKSDZVXiqZ0DplWvXY2M91VydfluMwzRs5zM+mQQEECIkdo43F6K9rcuQHblpOvky4RHN2Nvihurb",
-	"7pmSSZ4kxNnnBcxThSgaELNs1UdxoQa1oqIaxLm+rjfMTOaKaW3omuM4dNJrjWGRVdfXHMmBmV5jDIOv",
-	"tfUIFRrEDSpBptk2Xf667dy9A/YPqY2CtwnueRggE5mL2OTClGsAEn0XrPfJcxrNCLviMdjpBm8GLASe",
-	"KYKamIHDjKQrlOQpUfliSGhGFtooO9x/L8YJn7NkDRgiCwm6FhVkvJRK8cuEjfff1++baMZQR+nk7Euk",
-	"NGA4cbE/ISuFqYwvtHnc7KmYUPBx2idjD4kZwkuXjMjJpOz87WD0whY0xve4MrsoRXVtWk+xwVYlFwxS",
-	"wmdg9ALm4bAz4e4/bGJnOg8H1LR6CydmKEfNoJCNLpit8xmCh2SKeFbgSqkYGm22gmA0bTiN79zGK9wi",
-	"/aw9A5XwpYexKyoH0mohG+LreCJLylNI2EcqMwDG19z67mZS7d6q33sM9Eu3LEdx/g5X6d8//Vbjqsma",
-	"uGSRXLCRUWSb6zKHRYUqSBEhiXnH5BgISD8wMR8pMHkgXLQKNX4Nqn8uYqbPam1d0lrgpLwB2RQ+3U8T",
-	"8UyrQOakVuYb7Z+mvSilWQRNouDkO6WjKMxHubF0FDyMYZUOyjvhNnpz2soO0lvPX766ZwmtsO5dVBp8",
-	"AkMguBisQuqvnqycMWoiiZiDZO4eY6XW0xcmuYjwK6Moz0ZyMhnFckG5aLjgF1SsiXkCwxwpo+AqKIXV",
-	"2y6uwGcTdsWSsBEY88mER3mSrUvRBTMPY0OgOvWWqhkX00wKAlnOsB+LBROxIg/bUHK8WRWfNBOD7JZ/",
-	"Qv+SkZAZj1hbwMb4253akeWpUOTwW0JJRtUcL30lT11yJ127XmOxZKqng1xFKWOCi+kIgjc2kbm+m8Z7",
-	"7m+lC79AOhqGZcqB5qMuKQx2AsZX3z4FOSGKXbEUmkQMYQaVkNIVxlFkWo4sed797adckTjB491AqsNN",
-	"zNO0HeFzapJsTiY1XFIuKKxIQjVfrsQ+eX7F0jVBTckisLi0u0wSxbJAGpPLeWxLDcIHPxZJbKpHQhG+",
-	"WE7/aXvVe9rgWXdRNPRjRtvp9Lhi9nEbUejwCjzqZWU5BMx+SlHVHxm4gpfuXmi7nvBBRP9jLku35a3X",
-	"7lkLqJ22X9zwXtH/zTe8Or3qPY4IIkxADkcR/2odwrwC73M17/KOfgzSwo0fvzUrXD9XT1X0Ju9Ox0zC",
-	"UJ1HTUPLXz7XeBvtH1aQmgLbU+YjwxgbBUk3RSkAIETTDCRHyqBE8ZTglW8zlFYzmQCEaWujvM9C5k4J",
-	"Gb/V0cFnmXMHZU6QmU0bvR9sfkoPdv5uTWwXvn1yhu6pPJ0yofV43FZMuTH+Gq3IhmoNGETvRbQuRbe7",
-	"FAsIbSgnvV/DSfZ8rSK0i0m78dx8GgTna5+ee1pk+IlkDU4+g17BETQasVaMz8j64RB2xEQVM3LJ9OaD",
-	"3KVxTPJl/RQ2KPpnROULX2POQO0WkPCo36umNLSeALRDga+NjKOhflPQacmscKaPQb6hCpCg9EBFqLTB",
-	"33l80EwG26zZHXi/VXd3MzpSaXIz2qHKqxh6p1jb5Daq3C4S992a2EbbTl675pwjIEMoOxLSCYsa6cVc",
-	"2U7vlfyWVkPVdJlZ8Ww2imY8iVNX59l9EH2F0WQ0YzTJZpAv1HsI3OulQ0fo9zI0Gyy3vO87xnK2Vjyi",
-	"yWhJef8ZLFM2FbSeX9SeJ0ZV1POlKohj6ATNwN7EKls89ImmuvrgiYa3uZEpCg2iV944lC23+HJKrfgU",
-	"Y9BNH1M9TcIfl6JveQWN5kKuEhZPvWTTNlWrdPl7nTy2H4F9WPJ0PUI3S0iqOs3Ag/OjQq1YSuBdVmS9",
-	"QrqrWJOML/RfawvsF95yPZbDp3OGGdFFe8Xh9pmOoalWtrY6n+rODUu01EilZYW1fwJFKb4JHtgZvWIW",
-	"0s21mTh79YLwTLFkQqjC+O6QXK4JNIfEKCRU6HhAGoEuFFTxaGT2qbGrarDBRxl6qUP7VtMKnIsRYHUF",
-	"zvsV/L3cfqRIVrN4X4qUQM66lTEaGIqET1i0jhKGc9iqDW1cSjLoGptU6BVPklvZ7SqYSvmYqxMJnE0j",
-	"dVvjqB9p/wzWlymUhgCGgtSKOVtmQLVRQlU9S0gb0iOcW5N0KAoWm3Kpg5InKvo+9XrPZ86REZcj6x7o",
-	"NRLYiiOb3aJ6vl9ryVZs1KZJFguvT6DpyI0J3NOnhBFNFEFQj3C5Rm8++Na1barVYpbiH7uYpGDUdLPF",
-	"3/AFw7svkave76A7v+dr1cR6Y4HhUDiPDRtsRum3zajBw0bvk6IUfgnBB78YflhULqminRHUapjk/U1l",
-	"z4Xi0auQBdOmt3y5nGa97SA2DbutTqK5SqT/i1W1w9+FhnUN65vtf762kAY6Oq9hyVo0GYcpW+CeBDPT",
-	"nWdqC72FK1cx5bL1QcIQ0Lk2wVlMQlqpLXAyl0allN8gWah9gm1HVZ6YgmTwRNiKfii/cnes3ZZEwlUT",
-	"c7WUCpzzNP5nrjLwml5svHwfdtIQtAoZ04yLaUsmnX4Qwty4Vpu9FWMDMi4Uj5lj6gL/vU8ql8izlCNo",
-	"od2H8OlhX12SzVKHuIqmGgL92mFIKnPAK0rWcHFriQ3OBgMqH9GMJnKad0eYEBMOc9sCX2I4gJy7eBTn",
-	"zm8RzIj06vf1HmvmGloojKGp2NbLNNRDYn1/8kto9w2d4LhwSEaYlDRhK+yp1V4lXSWHYZn062dUXVYD",
-	"w18jTVvvB1YJguNuWL6dG6/eTQl9DS6GIqHPXMXXGqO4mq8xzLZXtY3rf+8M6Uqqjfv7RnqP5eLKmpR6",
-	"W2xaTPtLLlGlueecTGhqXFUO/h9DlkXCBWRd5Vla8or7DZUhYWMdLu5RMk+DcOrVGjWbQmFtZzc17wsd",
-	"tnmrkpPtTqJHu6wdb3MgDSs35Vmax9UpOQi1jBqCzJrIlNgP+XdDaz6RO8k6UhAAftDMpjC1N0etORCr",
-	"px48arakhafkk4DX3kTzyUbuvI12ja7JUqDt2NBd0i5biC8Y+V0KNtyuJZmPvtfSgd0e9Ug5GL4spZG+",
-	"FTuOUXn8fiL+fqLejQ73D+ljMzduJXO3hy9talj870PJ1exx/PPmQ9pFNnghf+9ZUjhLr3gUqmUPRVzq",
-	"t6uSJiVXq+E8ZiledDzzIxqIe+MSuII+RAA+YAvKk6B0sE/IyYQ3XLULzLuasJRk8kSbHkzNAUeE2OzT",
-	"oXGP0TJOU/AKNB90hX+BJ0JwZy8EWck0Vj6QRUb0VojwZ65YSqdstNREHdjkl09/OCOvgOTVkMgl/W2T",
-	"QRggvq3wbWuRsj4nbzwKRAqChYf1Ay8NF1iEthqpiNhovghuMSWK0TSaaWtrLBhNxyfYSgiLt5jKiOJZ",
-	"xzZoXWH3TWV391yyUpF65ViMdhlOEPk7o6nSkhlall2F93AxWyo1Ao9UUPl9UfEnvDg7f0qO36q21P7y",
-	"uAAVDZ9DFXjDhMO1QwZMrX59uRrVoL/hFynYCaFi3bW3lwc1HpS/2JkakbRHcc6CdfS/vnna5YJr7fTy",
-	"xuOLTl1e5DLHpquw3133Y+M5VsYMpkrnlwmPmp094HpcK/05wG5ED5C3eMjRQn06BNWDIn+0YNlMxmW+",
-	"adEM4FYaLehyVBkltAzFPjQAtS60PIIuq6egxvTbQcU+BD/Hs+YyVqgsnDFhgNasztRRi4Bln2vJFfpu",
-	"RkOFpJrPfeK27UvjXC9XzW11TcqSNYQz9Nz2yQuYn76c/JKQQK/ZrsocHhk+PpqpWBVr6PiuJdPtu9Ub",
-	"9g4XLOpbywB/2jb1ELq5F83vt7VfqqLKSGTzAf9W8yHNUS5YzgrIp6r8rmsyAf63rFPe3g3y2dL8Bs21",
-	"EYspssqF65uJe1RskDePoF8JPC9dXSb4sG3CZL+ZK1OUyk2kGIRp+Gs9CA0yU4IiiEczzFtRBDFKYhR8",
-	"HvqUtvPWwAULGvfTJXtapoGmsv4pt7BE9UY12Tq4LDv3a/KNacfhjm5o6cbtcSvp7cR69En5XhqQTw0o",
-	"YoAPr9vh5lpdardsNnNNwt9RozT7UhPik3PZxHSNHTm7KK9o+qpwUGJTi9ew667aYkhIsV7IXDk0Q/Mi",
-	"6GnePd9XKdimweun9mpufWmXuin6dFDZxOI0K71INzq+fI7dykN5faa+u92gqmYXsThLvXuKdqO37g0+",
-	"N/V9NSmdCJDuN679BLxaofpKr90y+bY0vyrT6g6vWnNd3ee7djdgHhVW3tw/866x9i13Lt2266jPur02",
-	"+OYYtJG2trsObixW0CtNsRZG8M/p0bEPNPPf7/77P9+/Vxf/8Z/2H3/aFAW4qbBDq8yvhSEqMKU7iUp4",
-	"Yz5qmMU1oxSVWbe0CS8kwKODjpUEuw1Y9KK6SiyjXU24lXiDl2nZbQv7BiSKJLEOiPR3MFTRZ/42iNET",
-	"uOpGgxxeguejbifcK2pxCmiEaSZY+oUyQQBIbs1UKQLwhbpD8Y3eSa87C4CckjVTLl8ic37/W4yKlMuv",
-	"mvWmhvTfm42heFVX3aZzSzEW/6oJRlyMz6E8jTG6HsYNCTK3FCgJ4AEXfv0amW0wKJ5/6ArdUAP4V0wZ",
-	"FXqj2EpkBJU5oHp3SxGEhkn9xq4anmLTorthguxkwf1XMhysGJvHNHBXniny3d+fnf0dHH5PacJEDA3G",
-	"rFfs55eD4eDNr4Ph4O1z/a8fBsPB968Hw8H5mf6fXwOOshr6An7am/nQW/qGPf3JdKoOuIHjOGUqHGWg",
-	"8YKLQ9QtA6WsexaBASvLpw2Rg0iKCY+ZyDgNYCO+FMmawIfIITbASmLnMg00nNrC59xZrct4lodW+vbP",
-	"5+Tb4245K4kUUzdMh+cb0zB2n8rQ5RjRkg42hl6w0e/G1qkoiWe/nDWma93VttH18GuJTivE34G1tjPQ",
-	"C+5rtfW24sZ+9t22rKr1j0461k2yYrg13N6Tg/5cWpgg35bGgv9sZOHeRsin1Pv7CIM210ZH2bAZACCs",
-	"NJWI3v9SB47cnVfaXZ/30i1d7MdO/NLNIqvV23qHRVhQXO1aDjVs0G7kUuvgW8up6wiLVprYlfBoov7d",
-	"SYH7yf27ikZ9ikhCA/H0iSxUh7jzkYZWhmmLPHQY4PqRiA4f+RyZ6EzFbZGK1t2+tyGJ9r25RoiiV0j3",
-	"ZkIW7ev71whh/MvHET6HDP5lQga3FwVo0slgxv08RcyGAprwbWYyiRU2K4NWdVyojFFj3ShifMdfKGLh",
-	"l/pscRGIqDBhYKMb7lNs6aGnUdYwgEPVrAx02GFKDvtz87EnxvgN+lfOiP3ZWTGdHapVMBDvOxu08b/5",
-	"afb9KCCQU3V40L9da3P7LaZUW4ggxMGA8z2lYld4FZD/FepWj4VRILFxqnhoHKqG1iST8wavo0F4NbOo",
-	"FBYK6NWD0idXLCauNfNOowt66OAE3qLwUwhWB4uAbFHsS4FN27rNJFcs1XoK7l2HjOeyd1zZf3nbVZzG",
-	"BorZiYWNtHfPLOwZY9kPjMbY6q8HL8/cS3WHLwDokVSurExS+jMNptHDg81Qqg4XuylXs4oUhRMLrpZP",
-	"xYvekeig5+ilQComvgOJ5tmMiUwLR206L5dDNKFTBrYkAr538EY3ugJaTEjBVqMlVUpbwfUpv8a+MQq8",
-	"8PiQge0T6FBEOFKZEsWy8iwPGxCWvG/Vnt4411pPCL1gb8Dg6S1ZpG+eXwzM/PWhiII1BuaHkamnC1fH",
-	"6EPXKpMD8MSDtYHyBZ+mVGQVyPThQJklALD6KBezKA0Wl3gTGG0oW8M5fKFcf3ZQQ+18QAZrTVkgnCjP",
-	"NsW20TFkF6BYMhmlbClTLGaUl1ozhH8iDGZDXeNdQXdC/7lXMHsjME4bMKSuOFt1XZNiQvHCOWDPwPRE",
-	"KX7H3Bv9XpQ17L+D42n96F2NatdAkXxmNDxb3rISDbcJjq1i3FZQtOF/3wG5sUtm3h4sqiE7uSdbdKTl",
-	"Ksp2iF56UMhzLLPuY9h6AiwAg7Ud1NXHlmnuQmX1L9R7preWdmIX4aHdss721UMbeaT17UaeaXkzSG2Z",
-	"jOZnDnT5JvHmEi56OP4rE/uJCxZw6vSt7jrqVHgZsHyha5iUsSILeYWgCCvD89wBoQS5vuGirfplYHMu",
-	"2k8INqLf+cQ8ZTU0i2UCSB0LLkplvt7FoPXSrkdb9l51eD7r+uhvORWZUZpa6eWv9uFSyVw1KNgassgF",
-	"z5q6KStG9M9bZW5DmwcYvCYR3REVG1/eVrdp3pa4RTbTzQKqInu3CGHrIcQZhLfkOmy8G5x9oAvoXzk4",
-	"3n9UsSorZXMHe08u/jgcPvn45fv3+/a/jj9+9X//1OxkCzVmfnH+khwfHX4DjiD79ee/vi5//WH542d7",
-	"/7j44+HHP7Wyo1maN4HmLVaKLS6T9Q0JzZ6ctSOZ98s1pVuZb2vxnYSROc8qRfGPy2d1uPfkAunjYPio",
-	"w5GVmcV9vvHcvsPG6AE/8hXl5hrtKXK62q13Q7JKMZpREW8hWI161O/FkK3YKursHNtOcReKsk8U90xR",
-	"1lN/ahopX3cL9DjPNyIhbrMJphdO060Ku26B5jLnXUaoKRvz0mfcJgXsd4a99w7XXHc5FmKiF5doNXFh",
-	"YhytL/5sH64ux40ydBPZsAjT78OtJBQG0zupiYGojIpY2XQUwbKVTOdfqFLbkLCHpHMPkcYQWZHWQF2w",
-	"zLo39WlLLB+qh8g2+kntCDBq4ReVVxAnbXcolJ1XmwJKsN32LPte/D2k/5bKb1XUOinbfis+M+lm1w/6",
-	"BtWORhP0mWkBdMcM0J/kVpanyZDZKl3qLhutw8GKZ6KeVt+hD4XZkmGbpWu7TdUlcURz1RDK2RKiOt7y",
-	"nY7wnC51szGEEKf8iqXBn7rqkkItWZS5SdUesIiSraRuN/5H/YLPLZVcFMiJ0deGFvjdE3SAmwwrNbNL",
-	"PURsLsAdz6S4cJvdRnXWxBKFO4/PJxMeMUzXs67OUAMUvuThHAxkXED07UrqitEw7n4ddc+NDbCw5h8p",
-	"+ydrjnflICIaS8/mPBti+6whyVIq1ASSI4tmbvU+/536t+TLZcIbDnyryBpN8m6KpHHbgMIz41ESPsN+",
-	"SIMrur7kSTLaQMWecN8REKEBRTXf9BCCmxEKW2+GHysYudAsfJkBFSUMe6tubCyIbn3w2WCj9OK/IuP2",
-	"MZs1gH4iQFCj4jOKZVli1XK/Px1MQW9LQ6Op0jJ2ZbK6C/Me2qzPUj4J3fT6FFgDt6t8YS3C4nK4ppdl",
-	"zpZhQXhj7pdGFb3BEQIzHLqdadzRF0rlbIsYwe34pEIGacmFfmINf2j3PjT/VckuvMFQQR0YkwpMtk8k",
-	"3CPC805k0jTl7wKBdvsxhSaaajcCX5jchjoi+pV/E/l4F85p0M3FVPJU4PtsKtN1e+46rBeW5t7ZmOV1",
-	"c0AczZ1JmhRIcLkYN13rJp3bh01Tq/kImSJ8AGHygox7c96cFY3eCe9FWDh8T9P5V/Nq9U66Pc2pl3YE",
-	"HVxH05R2XN5mx3YX3ci4nEx9paNmc5Z2zyuH71pIb2Te7RKgLFeO+jv6dsS+ldwrPxxE934/2HtyYf7/",
-	"aH/v4us/7YB5b9A/cwvcfjscvKGabUvevB63NdP9rnTqF4au75s+jXuwm0L6jZf9tbh997zXnjLl8SJN",
-	"kpeTwcm7Xlx5Uf1IZz69WabrsRjLfqGlVBnST+B4uBmdIJjQ8TCc0NHIvD/yrKfC6RbZM7rpojY7anV4",
-	"AzH/u5q1XRgU3u63KyQ/8mzLhOwdHHGpxGg3jR66H2WjQeYtbdO27eo6+5HfS+8Q7MCNX2a3S2WNEtD6",
-	"bGpoJ9nMeAdcWNs4gYZkxbOZqTAQteA3Be91XIviX1LFRlu7SmK6oFPWP2nItKG/TqTrE3iozkwB+DWc",
-	"UjKNoZVK3w1bSsUr7W09c3UHrq6GZm2dVDrreC06LvY1SEJ3kFuyAyFucmEZC9lLhDX0NayQd6Ns2YA0",
-	"u1FY3L6byQZwKwjSEJfg2dimz6SSxuSSZSvGBMlWEoHOlFd3tKIpm8kc4iMqw9rxS3QE4VjhIofeXq4l",
-	"TTVp3HNlp+yd8Zr7bVJ1rgWyGnCCHHexinrSURs5XHwab0kfqgnnbvlH1XpCu1Kt7ivkZnkvblrJunWL",
-	"v1nNkkpt6R012Ue1qeyKQW8vPe2O55iFEljKyAPDZu3FirdEKjVCbdXkA4yyGZtk9j+M2+ZiJ9GGChMa",
-	"7QVJpjXj7SeZhdKODU82wiL2cLdulR8nRYO+bnFXGuEKqMowY0mQFTQU5hlZ0DW5ZIQrlYNN0prFhDXS",
-	"jQrXDRgNMuVTLkZNtgAsTUJRt40JY36WSy+K6IIBCkMnu2AlWKpmfOkTLYJY6lFzkxgVSaH4VCzKqcil",
-	"PC7Gr7pDK9x935K/In+bNvHPnU14+BTljXc49aBewrjpVHeno91L99fPXgVJRRfZSp5jmtioM7jK7r0y",
-	"XLC7UPd2p3J1+2TZNtdUGj+h4+dTAnBxkLD0O0slWTFhXVYhNAKWKqYarz0sw8qwgz5XUBZsX+py113L",
-	"s3RHLyyfnwrSbvVchYq4t8iFtbJhVyJyYz78HZeTr1jKZaD0ETpOdeatm0wUa/KUZbNU5tNZuyZt6+Rw",
-	"SV0Ey11lG2/JLQd6k5Vg3Q3g8hH1AynqvtZdsbFhhXvIxH9tvNrOAMR+QROCVQRD8CiUr7cSCMThUQ2D",
-	"4uH2KQtmfq8x+/8mibJaytXa23kLh5FZxr+g08iv1mnduaqzyNR2jJZ5Gs2wgsT+KZYIYA9/yvJUjLSF",
-	"P/IQ7Aauun1Ur9H2imtq9Te9Gk0ZvaLFl+Sfbz8idQ6nVk/bFg6obaPGzgnVeqJlp1RP71Lrkm/SWbBt",
-	"gLjkQIrZhOaJ/ox1IW3rUNraIXGfChxes8hCFwXRHhr6rCyoWJOVXoKtwxl2yS3fyly3lVE9CsHglY9b",
-	"5jW1Am+7rbGTa9vdXSk19rDuoVbzGspa+8MpBJ17R1ug6Lfhg73Gisk7hrpQFLH9a+kopaLr3koKxE5G",
-	"Wq6kAkpajT6SyZFTfi52pUZgFetN0sXW+Hw9SfzcT/3uDoIHpVPmomL6OklYTDI5hE4wl2sT2XJ55YEs",
-	"O14qe7+Cjhqm2D2iSeJS82QTvugS1cTCssGebGTJUrKQIpvV8Nt3G2BYJkxwNRvFdG2TwrFh1MPHpd5h",
-	"h6FLT8k8rYVuw20AMppOWYANz9kH2G06LWJsXJEFoyIjE8j2all+hVQ8n9uSbRDbvxpVpge5vBTMtfkA",
-	"VYcrMsaktLEtV3Z60H6NXIr0yOK0j7pZsY9LVuzjJiv2uhl6JuXOTDS4dfmSpVeAeNLcoyVyvYHqdgVV",
-	"bMTjpsZBK6qIWkLfETkZEqrIhKb6/0ECrGaoFKLMc4EtKbDdczbjYkpYohg0MlSus6EPF9LRgX29QoEZ",
-	"S240P9BdEyLmVzzO4YqYpjJfBoXLgovc9LuqM++SphmP+JKCf7t8e/feLGXoQqZdTaJMLnm0qUvZrspK",
-	"e5WIXkkejzbkz+rfe03gmqAa5X2tH1pBcsVpu7312K0bL2/XN75g9/IlH/QrePzfndo2tNUKt3m7u3xY",
-	"tGc8Pm69X6/FouVN69u3L8CeVWW2cxvUenFbhSsMsXch7m6EvAuztH7T3TPjNLAru8oBbeL31hrN3oy5",
-	"LevcOP3W9vvNyzevnkox4XpZ/d0BQT9laZKPO+VIXzRM7blIZbIIInV+J7OZ6aKD8BEJm0AiAbYhoiRl",
-	"S7iniMH10oovFWrFUhZjS6IFW8h0fUqY/gqhgq20yibqSrBiURqyA76jij08Ciq1aaB5vsyWNM9mJw8e",
-	"ENMScKitBULJX1/bXiwd0oX1xrxmC3mFvHj9RP6Nx7XDPltuoOGGU6dq3qBnK7lglzJek5nWrSWJ5T55",
-	"Eash0ZJYgUGmGVIRKZL1CcLh0ChD6lgVGLOxIkvJRYabv5pJaCyuNfSU0Vg/s6iTwDYNvlBtaMjK0SbX",
-	"hCdsSww4k0PQqy/kjacdxDm7SQVmo4WYUTUfzS1EJLtiAQZ8OYFucwlLsxMyA2ssw865mqSihC8uWRxU",
-	"sTcBMXE0AWOuFlwpFkPbvZW1DGNsbx7wMhWOiACxo6FOL2WeDZ0tOaNiysiEsRjsStXQVM0O3ZVQU5kE",
-	"pvG9xxzAcTOuCDzaGhihk8kIngziLMoleCbNxrhtCyqh2xhP0MYzxHd6RbCKSvO1Lvx2GykoRqN0lFE+",
-	"Scdebk+b5OeZcoG06+pNljR6HLi3/dVd3aI2Rq/nqVwsE3aNjr8NThtDgdtAQ+tpPUPK7X0Lb4ih9LlN",
-	"N7iX9ex2YE3AXXy/7Ic3fMESLlgDZv6G/sFkRpdLJlh8CoUUJKbrIbQVXvBY8OkM8Hx/ffO0c0yl/frv",
-	"f+nL2HWUDlBbCMe59mUrUr5QoHKqIclFjI38eUomnCWx+gJdkoPABne8UhZy0YCvT4udPiEpm3KVaY18",
-	"SAyG9RCjWkOySnmWMTEENiX/+z//r5RLZX7d7ma1E8CwiWs14N2vpW/BSYIs2cFli864YHNuLZOKHqCC",
-	"sDSVaaDbQOh+odmmm8Mch6UgN4tNLLQLAVLixvspSZR6DQ34drQVdrgmxHH2IUryuEdcGod7rl9r8vdA",
-	"5VeX5KNJKn9nDSm/S8jg1Eqp1Bqhtra0dJzwaZ4ypRWpcGOMTPbPTzWlaigUcU7ezpgOKl0OzaabVQ4u",
-	"D8iGZ4zG8CoaZBOWJISLTGKHF0xfDVkGCQ3pGM+gQdkaXmYidp1imscRElL6WKjlVYYyEMcTwdelGMFF",
-	"FIyamB9HS5ZGQbH8ckLinA21Va0/ZPJaS1edzC991d8kC+oD5gsTDjb6PS3Uz+EAIElGKVNLKSB9ERtX",
-	"ml+XCcUkhSSRq1GDI7pRn9fmHFnJdA4I3q2SdzWTinVjp7fwaJUscQC7YtDHB8XOG1LwTjJIoXIe4rDX",
-	"3z8lj785fkIUpuWQR/uH9bZ2UcSUGmXhIf7y9g35Uo/z5ODxt1+dErmkv+VMH6nm05lM4lC3mSJBsVfT",
-	"bPMOF6HgeCRFrBrM6EnK1Gy0zTftuw3Lf2mMuVOgCEWkiNiQ0IyMH1wdPpA0z2YP4NVxMEk3kksWHDRK",
-	"uCaQE7ToNRPDKIRqklXhlgPguG4i2c4mJ3xnVE22+Y7RtEs+TYlYSoOVjq90/o0E+xpdqKFSFl6U7rUn",
-	"6OLThTu1NdUI02HtHpT30owWpQzardNEEZmSMpl0yEOp0VXrpBqI5XxJI7an2JKm2qY/xXRSquYKvbxJ",
-	"UmBgwbpAzexgffrH6m1I+LSMXlQpVUgSksqVOgXfKMJzjbmAC3UEutT/0Rb5uFva6JuUctszrY6Ml7Cs",
-	"e9X3DRY3Zd4sK4QjYzaSk5GWU3mUgb+OijWRResvr/OYO8HB7v1T7dYCTXg8ykXGk82VWKdwqDIH+ybD",
-	"ZEBFhNTaR5eyrNvwb9mFe2czLJNMkKTNs1tDNfYiyC2IazM2tAOGboCFrpxwz0KuLfZxF3ad/ew9M+nc",
-	"DuymZXtP0mo56W2co6YFTKg2DTxMtjxzRkXMYrDcimiChxEyw46LGdp2ijH9H7sOgnVwbwlVaBNh103K",
-	"VKaVu27uMpFxkfNs3ag0CqL1pGVGRcROTCIe6Hi2W5MxAH1YlaFJsZ1RBaq1XAmCmR83E1Tbsh9cqcFb",
-	"Y9QqZZNcadJI4QKJU7oS15CLmn5SHrORSzPeGDlYplJrqVihpl/wh+jZ1M69tyETbknTHnCqlr1e0TRY",
-	"5LFM2RVnq87DmMc3g13273BWC7DRFeWZ3lO7JYNhqbkZkrzJ+IbjH0CLLXP6FxszoTutNKHRncZIsFJp",
-	"WBVpbqVeRzBzWJZ6inOvHNbFBgl95qRMTwUGiukaJKIEiE0JAiizQQWt+rWLok23yXaKFohGV7hYs3qr",
-	"Nw5XWq+uWkCPSiGwo+vLoa4U+9I+7wuJ0A2kSCSXnMXkkikeM+vVU1J8oYiWYZE6JdSg82qTzyKubCVx",
-	"inSu404JkDsKLfqHOdwYaKxuX9/S3m0viR0tFMfrtMTdqM2ort07tbkgSu+aEYyB1lN4dFXh0tWKhwpe",
-	"JeVLIuBCaADWa8D7razJNi1qzC+rXMb1JBGIN2ASYUkTBOhyLbLIRKb75EVGOPidJpxpQ/tSxuu6xhzN",
-	"eBKQ3b9CyPXw22DEJKFimtNpqNb3u6evyPE3vjRpLT9IuZqPXD7URkaDW9F7HnyZH9rTP9iH2jHovw3N",
-	"6v0VhY7kV4UWTA+06y3UaLagPNwJdiYXbGREXsNFqxih8YILrrKUZjIlc8aWaCnQyLbm3BVymd2tDccf",
-	"qu2fB/tSSonF4RPKExYTxadijwt1SuSSCUXolHJBLrU5oFgyCdJjM9A2Osgg8ydUmM4SDGNfsXRtLv9m",
-	"0t2YU1QlaikYRrRcRkTFFcun2tDXXy/8r0QKJI9Krq23VJlOqeCqF0yC3lI14mKkNejSXWAFpZf3mrHF",
-	"UqZa2fT+KPNM6xIjqKNNw/r3LRcVbatYI5c5yGtHyg6hvEo11f2rna2j7SbRsZW66qSBrz48Oi577/77",
-	"P9+/Vxf/8Z/2H0H/Xbv0sInHphSwEB0mXmUQaMv561ZJlsLpzVIka1fl6zmov1CamUEuqRsTQxbFoxpT",
-	"efiovGdne/+ge79f/HE0fPjxyz3zn1ACejT89uNXYR9oEwp3S7HDNtwaYMDrprWXaL6JSnegPsI9eb9U",
-	"R1z5Lrytu2NYn67vCCHXLtJt7ki/1U8nY7ED+2zhk/4bV+GWaRCOXgT9A9jNBvMur/T7KP6oIFxza0bm",
-	"gq2InLRlnhsx7H/r43CgNbcsa0DUeAqAB1pRgJIgLVZ/y1nOOqd5utE7uutomvIrmrid2Lig0sP25Z7X",
-	"vn2nKz4sKLX43S6Bw21iAtuo7wmf8kueGMCIjbuWsojBCkf+W3oQ0deRjm90PFr2wX53U7mIt7824xNg",
-	"xUFZJcuZi9uYH6xxCaAB+iG9StWQlcM0NY9swt8muf5UWy2YlTljNHawU+UJv2JymTCymkkAkR8WdVRl",
-	"vKlTwjPIAVSovmi1Rb/kdQXT2oyzmMM5cG4i3X30P7i5f9y6b95cyJUYQSW0CjoEFpj84+iqBOcAPY5M",
-	"HjOkEjhBUiyndnbdBHxByMuUy5Rna5xlUAsIRnp+aSEZealYqqVD0+rPGROEZiRLOZ2yW1iHTDkTmStG",
-	"3XT2L71HP4IZFWllfMudMG83hWYqS4JralR5CWJCZoGXNNQd6zvkf+xqqiz5OBEMrs44T5kaIh+ZKB1k",
-	"eSRSzllMaNZ2DQa2G2aDyU4sTWnSWJhgH0ARdAk4sZnn5e5iYOAYLB5h7m/9I77m0W1AFeVsxK6ao8NS",
-	"efxW1KuhNsH1Ru6TM6/eoHDam0cUoQsppiSDoazMoknKaLzuMskiDreJZkE9OsdHIY9Es9WWJIsv97vQ",
-	"7Dsdr7RPDV6yrR/Cu0lKWlNJHfJifGVGuWjSa7fEGimpvttosLetM26h1PVXfiIq9G2yojwjNMlmWtT4",
-	"ccKK/oNcrFBDwotozpZZgXznnl+C0hLKrWyxw66tQG2ptxSm2+MdtQIO4A0eN+ANbn3fVu6SbaR4hzw7",
-	"bkz1VqH6Bh+t5UGXmN/jq0Ymf4FK6rpvMLMvz1RjkeX3G6f3s+xU2VtJI9iEKvmLw4+sAuB2BIsKT3QH",
-	"Li90Jtwvn5dZ+25Qa3Z9c2x26NzATVITqZs69p/t/ePij4cf/9Tq5/kkordRprYCCN2YjG39cn+Z28zO",
-	"qP+HdO8FySSENwLwkQuerEeNIUQQNM0/lzottpXD20cbmfKvOcubKsOXbnWt8shshNZdra+zkwyzWXnK",
-	"FEgFopYiYk3+t46RuupH7CQ3b8quRLW3w/dQaL/WJPQyz7ZEmeiga93cLbxdNOxazo7ueBS+0Vtq9Ay0",
-	"Oiic6IPhIMFWqM6HYFqD5anQ+7aCaIa2GYNhcl8R7BkQ3oV/uXCiXd8vtgHJLRzOuRNkWKtWgw0pu+8b",
-	"KeRNnoozfcL3kv9ui5ckj1+7T20FOxM2y7GX3ooqskolzPvG4M//lieCpRTp4TxKGQsX6j1jGUsXXFCB",
-	"vtIFh/JHcuW/f0JSruaI/wZu+mUqMwa4b1PKhQLv5WJIpCATmacEctvUbopbEDlx1NhHzTzQF6jNvdUV",
-	"q829sHWi3zYxOYTc7tFCwZ7094jVvX3EBnoNLFNNHiOoXwimCcJTV5ytRn7Mf9MMf7LPbWqOZyFazOnU",
-	"3dsVeDEIhBW4Lp1SBRVs1Q1JKsWE4hm/Mnedy+fVL2ud0/5ucGSylEdZAz6byqdTLIDYmvLuIT62e6UT",
-	"f27rw66Vplh+K5NH+TzrR9JdABsg2Otfvw2tTa6Tily9XIqfeqxvG+/9NYWc+eaNOHlvUwq2K1c3KLKq",
-	"8EDmSLqf/C7s27DOcr/M3LcynWsOc06QigNCLhj2pTBAFYDwJFMHvWsAdyEztwVw14AoWByy2y8mBtA2",
-	"19Kw/rufstsJea+hJAwKvBSAEOMe6H+5RKrlMpVXNCEyJRlV8yHWlKyXzD6B2Ed7+XJoc4KzXBV5Jej+",
-	"2x3YbrAwzx7SKaFYRAgAIYpdsZQmJEpkNFcQU7d/0nvHu7XYrnYfuA461HAwk4m+yk35pd3dQeEoHWiB",
-	"dylzoR8rNo+qufEicDEdQeHNZcrofDRNqFJ2xIv+aILAIzeP0Fu6OcPFldgdtK/21VC7YcB/F5iAounb",
-	"bzCmRYIJyl6uoWr+hFCxhj8A6UjbdIgpRmyif/eaJc0EJdAjecVSRNvSVJ/JGL0gy0gu9BAXfVGAS0vr",
-	"VC1bb0Ho5EfR9yTDHEmH09uIx4hbsklC7+DGKgv7+3RRgY0S5SnctDO2MDFMmmezo/qBjs/ybCZT/ju4",
-	"Pk8IImSR//2f/zfeJ+dggU1ZRqgB7oL0PAAFA0wwUxE1dpl7VBBTkENeLpl48Yw8lUKwCBwLVzxm6fC9",
-	"UGulj8AbzEcY2ydnNSNwZkQEgEdZAc9T5A6HQGoqPQxaIM1m78WX4w978NAYM4EM+gS+p+UhoTjoV1p8",
-	"48SqX+Ml1Kn99yBWAb/MYXg9LWC0oOUBvIiYuRmNZlDeeZIyGg9OBq8ZNb4Wrgj+DmCqReaF/9Iq5Zqb",
-	"B2fwNwC9V+WH85hnpbG1agF96db6RrLZcVmKhRaF5sCZOlmwVLPK4BnARWg5hTBOK2t0oz4iJyCVMM5z",
-	"SuAt8AzBx3IRS5TV5cH9SZWSx8zUy0/blb42T5rn4AvmajCHjhMr30IntiR18Jc8nmL+rESc2sIKBzkP",
-	"9EIFYbAKEa0B0iCN3XzPmc1JTYEpCPxqXGRSmQReCvV4+KKdOnS4HJJlykUGz6fsSs5Do1kYBTjP0kbp",
-	"e1tBN3SjJTodp/KS/ehb/f+Dz5+ardK8N02ZsgMkkpZXC9TINH3pnxEUUs/TqCmwayeoL3jEEiVSYbal",
-	"VSVwArCvxXv+4tz+67MamvOccZXJdD0kGaMLHMIN6Eaxq/2OTbkYWoKAz8krvMDVKYlTOslwC90to04m",
-	"WqOByyvXtIR/9X6f6hsSgCRxuxI+YXvROkoY5kuZZVFBp0xzJVlorUBhyYUrzbSjldZb+5Zdx1OzgFL6",
-	"KrS0ALrJ8dbHZboxv4ej9V8yDwz1XBzGotc2D140tcQpExUZJElG50zpowYet48hHWHqNqZjA70TB8/n",
-	"D1nwLWwejKVvSYGbpYb2NU38YPakNDKwWwYe0p/V2asXFjbSe8KJwTguHb5hsMpLRmmrnIWMmUsHLR6x",
-	"I5+veBbNSnsLhpqZtJxMhuaLCb1kCUi/gYNdKn8KDgF/IAmLp4Ad6p6sbJiFG4JPmYewtYNlsPrNYVpm",
-	"YFMSbHTht0CMtbThlzm0bfIY9wz/RUq/156HSlqtGy9NFT/m86ZDAr/o28e1vEXWgHngDVAeyp946Zci",
-	"4KCXAuPCHajpLTDKFUuVntIbOmfkkkbz6ru1d+wmv0qoqK83XyY8olmxtT9JOQfNfFnUbNCU+deWyWa2",
-	"VGCOGeqdNO8sKQfvoukqq0l/BGxc4znkS0i3hGUEX7Lz/4muSSxXosOb6iSasWiuz1mZDbI0gXyH0lbm",
-	"ioHm441mtHh1sswvE65meuPwX2a1GU+1tZ0ulHu0SvDwV5CJBaQFIl0LkDLuRbu0ZyCs7aBuXuWRiz+X",
-	"n7GDfC/Tha8ilJ7HAjh1gmBYxc2FDJPKFc7XVcqB48ZUFBc04g1UlsPmryWC4FruLpdcTP33nIKA30Et",
-	"Tr82Z2xZekFcyg8VxQkNcQOtvaRpJljqUOkAhRbfcvuKi5Si07sJm9JkVN94oJ9FrjK9GZAr7NKMtUUL",
-	"UAAGz7wyip3Hj3ptVtGdsSTGC9NQJIAK6GsbGSphgFA3lRh4HAwHC1aajxRaJmtOKEAjFqx6n4afgj5n",
-	"ZYVHGqRjqBtzd7h91I76Z4iY6vkxfcbW2vDfmC2VOjFA7noeUEKxVOtoJpWMOE2IgTRW7umSuhd60uqa",
-	"JNNiSR+be9eXa0NjwYgY1L/GrwLWTPmrIOW+UEQtWcQnPCLwzJBMchGhb5/EfDLhUZ5o8xm+oazfFhRL",
-	"p1NLYZyYmuKQAxA+kdGF+3jlztvuswX+wd5Gq8cgz/DE2oJerf9K3wYpi7TG6Y0XVrQKr5RzKq5mMnED",
-	"DsqJQ+U9Lv1Se9JTaHzxVX3JsOyJ42R/udiQDyEWvffMMotXimEUS694xNwoIO4j65G0azRPabl0ihIq",
-	"/AnPcxgwD6QgiomYi6lD1y20m+K9oKwrPVG6L4YwaNm48l8qyelCGbM6nXkAVC1j6px6Ro8yBKz3D5vp",
-	"l7NAq9PVvxD8xfEsbuJCC71Ce6iN4zEEXOeRFFdyjaMkXMzrBrNB01xAzBIOaBRJkdGoMit7xhgkcntP",
-	"iYEVqb1c5c1u73vylKbRrEo4/oOlCyHwnFyqE0A4oSja8sx14DfgHJqIivI+bC0xkegchNdLG7DpXftC",
-	"WQlpfSWjWUg5snLfPuFPw/9NRvMggyRS60pDQuN/5iorVCZb+Go0X8eghbKNzTCK0f0vg4NzSBKpja9L",
-	"mlAR2YjTjBmDZIi+5lgKmdpvommE45XODAZEYZzJlKFjQZOtMQmGOOHCHIcxvGbWXIqGy9x7wr+y/Ber",
-	"9Bl+I6NqXmF8/Rf3i1MUDPLw0PYcRFEKgZXiFYNbFhZr7teAYCverMkg8CQgNkPKfFRhgKH0MHJVZRxU",
-	"0VFz8eQ+qFal97SVin0q3NvunlHzyrMZWv84LwMwXmOkycQqUsUjDVdX7WlI1iuPiH9ypGjBIsyTVZlo",
-	"ErmNaJXpnGSz1BW62ZdXxlMf9K/GOW6ZjYHYzhC/psngZFBxPZfy99FfDjEgcCzsWafuO6eZBm//mvsh",
-	"dIkHbuSSCLnQ33XRpboT+d3AuhRT4yFznVzAQ1g0kcdyziSbjdwToEiOQAWjENuy6rvUmhdiaAVc0Df/",
-	"TU+nezeIl9J6tzHMEXRcv6t9+yLshb7Z2buIFjoJA7No28SLsDf7XWB2emcuyj7rm16d70Dxj6zk/t60",
-	"tpqz+91NUFDdO35jn/F96KFDqtNDxYve56WOW1Z5ffvFdd2+i5qP/d1gmdBsItPFyMKq+U9ZT/u7QcYE",
-	"FdkIgCE9XDt/IiV/+rsBICGazlAVb3ptuMBGlgy8ymhl7/iNC7qq63wj45Rc5E3bW/aSNz1VcYtXNqHq",
-	"Ea9s6kXN133z+1TxmG/ap7q7vJVdjBxtcJa/Q0V4ZP4QZs+g4/xdWFxW9+Ai7Cx/V9uqhtF6T8+50duX",
-	"1izxg172jisOTrHqiu9BVRfN3vZr0SYYOXPGltfc/kav/ruebzvP/rWW1bCQ+pcroYAO0tWPCJTFSsnl",
-	"3zZS8IhrgYHbV+XqcYdNoqgadfCfvajGEuoDtdzpVaFcCTFUxmt924s33Lg8L4Up+vF5PUrxzsrvQOjB",
-	"/eZiCO8AKZfFI1x2ETio/eDHCsqkXAkO1Ig5eOlW4gO70Edrh7pgIyposlZZ8cVdadkXlcBDZcQu7/vh",
-	"hxunsVK4YcPXuk28Hmx450zShgMPRxTe1TTchtdD8YQyGQbjCK0KdcPnAvGFdxeheIH+a8DZ382KqXr7",
-	"392K1K5FEG7EGCyHHPrbaGXmDQUbbv++C4YqNl15DQGJm545BA14th5NaMQTnlHky26KTnXrm+Ii1xEi",
-	"15vyRS3YUpYE1QDLO7eGBV2O2EYxVQm6dNDxvDhLZRpePGUrDa8SXXnnH0xnSeYHYN61f3a4+SMXtahN",
-	"J53dj8W8q9gRtdc76+OliEx52ItQjOVG5FwgIhN0vvpxmJvm/+0MtQYWDPLOZgV6aLzUE8biSxrNRxMZ",
-	"0WS0lFxkxV7civ/8HmxGPabWTXuohtT63rEXwWhamHircbN2B6gfNmuXfuWoRmfhVgq8dTM8StG3G1e7",
-	"yxG8a+rdlYjevzfjfPz4EeqQJw1wwDNG44QpBTnQHsyHdZG7MopSNuvQy9RSJrU9HhILHAQVJiZbEPLz",
-	"3gsL6gtJsjLh0dpFv7UyQC4ZF1OiZnIl9t+L9+Lrr7/nqcqIythS7X/9NRYTnZDxq5fnb0itgggmJMj4",
-	"z8/xxwUbw6eK7B2bDYYVQIKRGVWnmA0ECV9Qn0TVe7GxpOlMYBQcS3386fg1SJgcwTNlssqJ1yd/n2Dr",
-	"8EtbApAkendivddu+s6b/uAP/f8+/l98/v/QJBmb7XkqhdavtRX39df6T3vk6zeaLqL1/tfkLabv2pqm",
-	"lVAkAXzWHLqfQdWU2ZcHf7hyuo9jnB1uhkJEeR7NSluIaYzZjL0XxNYKzKhZF8csTeHnCpiEA0WOD45N",
-	"3ghk8dAFI1C2SBUk0caY3RBLgJ3NCPvAVbYPC3sRq6+BBH/99cUzNSQGwoF8s0/O7B4v6BqP0/YFHvN4",
-	"DJlaAANwWnxUq+j6DWzAZWdnqragLFYvLeMLNrRJD+YN3D03EI+9tT3Bqf6kj+1rm2Qx/iOmGR0Sr+bu",
-	"4xizMMj4Jy7mJyRlyf95D0V57wdj4EeW7pMxPjyGJNkl/S1nmvhILgAwn0x4krGUQHl4CtOdszVUhJHj",
-	"gwP9Pc1UfCpkCjVne+Tr14zqXTS1WLYm0k5Ub9r4+Rs6HQNTZJgmzwUZv5js/SIF2/uZZtFsbKo58KWH",
-	"B8eaQBKoH4LadXRbxPpYJpwlMWwkdrmGjvhXNMkh8RfbdEKhEhF5kuAcoRhJ7X9Nxq/O3jz9YYwr+sv5",
-	"y1/Iz1A0Btie++Spyao09SAAwSGFgnxQmLGZrCM2XJotrVeQb32iJ4fzIMdH3w6JymjCyPHhUfEedqW2",
-	"5eJ6RSYHJ+aTCUvtzi4ZzfS0n0O7NRAKY1McQ/UWxmyxlBkT0XrvR7YenyD5zGEnY2ACW4EuoVYAtvfU",
-	"EB/wyPHR0SlRGdfSgpA0F9BjTVMdObMEnJpMay34jo7JTOapwhk+T1OZGhYa0yXGTLgUD5apvEzY4j/+",
-	"qaQYn2jagRMBOleZlPGQHB8cmpPTHKolg/7bQyxe59MZJMosODQJHQKP6xkeHzzS//HEFdZDhv8lx1bn",
-	"X8IGjwERTGQj+H381ZAcH+rvk0SKKXTrWmb6b0f6fx7q/9FjHh0RChVO+ruXKYgqMx6DZY6HWIym/wZH",
-	"jAQEFyJL9Vf0YR8fPYHNf3TwEI97/Jpl6XrvbJKxFKpIHx0coAy0xH2ZZ8An3HCUxerQ9IpNhvfsn8bk",
-	"S71Pk3RIaDokTH1FFEsAGcuIfv1ts/sEIjXq1JQMIe8iJ+l5jGOWUZ5oZtDL4YI8F1Nt6w7hpGN2xRKt",
-	"uqkTuD/tjb2WOWaiZuwD0gTwuP7GGOf/Kk+XUsH0/2vP/McYl4xZ6jJm5EuVRzMtHMegLUVSGKzP8Ve2",
-	"SERfAqY0/dTLnsZmazzD7cVOhJrv9FYWiV/7ek1vjSrAs9r7WIybZpYJtZ7i2Biun3hISnNU430g5IlM",
-	"XSKXkLAaXPdTvc37X1sZRRY0nWu5UdTrO+bFPYBP0wzKv8iXjbf0+KtTze5WRsOrKJKPjrDuN+EREwrR",
-	"gAF3dXC2pNGM7R3tHwyGgxzSymZZtlQnDx6sVqt9Cj/vy3T6wLyrHvz04unzX86fwzsfhwMgnsHJ4C1d",
-	"q8y2dXAgTYOD/UN8Ti6ZoEs+OBk83D/YfwhJZNkMMsQe6P8xPcZDHfTg7JAHuNonkL4anRpCnVCeKHMN",
-	"2OxclmoRBUBvJiVWihfx4ER/5IWIoUGpRZ6AGRwdHGADWrhnIWvNk1L/NOhR7ANdLBPYvoSLOZblyyhf",
-	"FAi/gwexjJTT5PUf8F+/D4aDOVsr/Zf9FUuSPTilB/9czdX+P7HwbcGylEfwiP0nYAvGXDAFf4YaLj2U",
-	"LUFwnzXbu7+mi6RoR9Z6Klix31bPj3sGqnxdhef447DoFBgezG34g1cod0rF/uijV/liQdP14GTwC7Qc",
-	"soqWzSvHhNgphKLOQQfWJsawaUubyAopaJ+8/v4p+ebRIahxgq2sEqO5Cdp8TyTiXkCfyiA1/eXtj+fX",
-	"Jiaki3d/DGgyHZwMnsfPzs8AHuwK/uvo0aPDJwA1oT86f5X+OPpt8eFvb+nf/3b2ZLX67vvHL3L58Opv",
-	"v//+zZsPPzx9s/qv79bT9Px4rt/ROzt4+eMrzH8dnAwUB2yQwcng8PC3v5/9/ccPT9PJ385H37xZv/3r",
-	"Dy+n38yiq1d0yX9O0tULSl9FP/z6Wg4+XnQmFtiSBlqBle6aVOzAoFvmKSoJJUpBKy1AKmA17VHf4tpD",
-	"AdKJdr49PjwOkkXJhjuHAX9mGTUIGNejFjCQR9l6ydRI5culTDPTuh0MkZFn7GEhSsrUbIQpwhfDgek0",
-	"W8h5LTXM8FrQD4YDzUCjPOXNDzWKMLu0wPwgMnMlcWEjJmJ0ETR/w1m1WCozCL4/0k+MFiybybiyH8J6",
-	"+MHoLv8WSmouZzBbV0hVwDfN1sh92Odeq8OTqb65YV3mnBWLUpZBX/zI1Zrbvy4lBgZgCzqz7iaybeDo",
-	"hft9x1z9g1yRTPrwLY0cbW/YNpZ9Zk37TOam5kdP/RKayijGyNhcsOMgU/+AV/p1+dc2ixrIefcb2Hw7",
-	"cAhnCb9iO9/9F0bzTWXElCJUf+T/Nl2+Ritp234wdZyeZne+cLgYq95YCrhyVJ4z09ELtYEvwlfxa6co",
-	"3bETeg1txHZ9Qk+pKB8R7l7KfsuZylTjYV0dalG0Z/Emmg7tu8Y+04V1Q6sOoSG4g0CNkilBF1L9rLR6",
-	"dfbqxVOHeLGkKV2wjKWoBYX2pnjkwU98AU0VWh90oFWtT74QUZLHzMBWDevYiLioUzLWavU4BGcJnkD4",
-	"oIWesY5AqHAfnAx+yxkW7aJmrndq4BOXw+LFQsU98/9LILF73n9dBLDKagBxIllbaBE0I7mqtuALTa7a",
-	"UMCfZytgWnASeIfHmi6w2hp8SxKLVENTMC+UPl1FOP14cV1WR1S1d3+UQLAHRwdHj/cODvcOHr05+Pbk",
-	"4ODk4OAfA4RRHBwcPjk6ODg42IP/+Ub/z7f2P/H/jg6KVTzVEs4Ac8kJeZpKrhQVGYm/eK6WkntRNGDV",
-	"wydH+wf7R/sHD46Oq+lSo47fPzgcDAdFvVdd1bkoIy83LdeZi4cfLyqIcSJPku5aheX1V9ikqyYgXwpG",
-	"lgZ09royssCKe1euPrj4WBKfP3GVVYB3rLj0/wqlbLZe3rZbAOUqGM5C7Qva3QpkNiOWAeUA/BXg9d8H",
-	"PyK0+TQIbvai0zIFnD2Waxd0DUAJQ0KtNLbPckGevnj2Wv8bCARa0FaL3e3DKKcBvTEjEP5jddGMXOAO",
-	"rLds9jzNP7L1APkTLqTvZLzux5p3moP6E79Fgy6jIhqKqgixww471fPzQdUxjkHAYtAHvv38DZ02jWke",
-	"ewDPfBwOfpLRxr5W9nn3nJnC7hkcA/cVDscCX4/HO7O4/gOEgvck9J96N0C+DmpQD/7g8cdGNeoYQlSI",
-	"RJUaJhcs7DPwuO56l9rnu2zTXTbcBeu8yLblm4+3eMkZrJVteOBjb9H/DMT90nY/rDnyhct+SO1FZhEA",
-	"h6ArY/9C474zGR+TXDED5gc91wV0m5+wLJpBfEQw/Ue2D7E+2zYbsEtAezyFcCoEVk8xdKf8kPzx0bd1",
-	"VkRyusYdOIHob4/LD6rB92Dn/iN0EZZ46tv9R4f7hwcHhq220cJgdl3uoYNbuoeUOTUhV3eNrYJXi4W/",
-	"3I6zGu4Q6+Y8+WNLzgtqpWdapYyYwVZNyVTKuIlbLEggcE0Dd+CjO+CO4XbK5Od7sbgXzbH563m4d3D0",
-	"5uDJyeGRWc+mu7NWVB2+TGtjusv0aDeX6b3j//NZnpW5n5hehdeUANqQY3tG29ytIHgD3jy4LdvtU8yj",
-	"kAlgHRmsQWiilhKK4IlyQqYpjfybF5IdcTcqN3CTLIHlOtI4x2V/lih3U9MOSQtLqYOVUqOfv3/95z//",
-	"49n3P//jzdu/Hv304y+/vP3z0cM3r15+9/f/en788NfBZ+nSSbr8mV8xYkDr2Mr4lHZpvOYxz/awPK7R",
-	"cP2FrZjKMB11nzyn0QwgBW1WriQxNzhVgHsMbQkA4WzoYK7wr47lDcQgE0PzLw4dASCn0eRtkv/9n/8P",
-	"xdB7gRnekLAJyb1cueythNEr0P5hRjxTLJlsiEoUsYhTyByErkbYnc+hA6YyYQbNrIh6YNJUPXjxC/58",
-	"pvfx+dWtBTECXnUDms4VyZVZKArgGFzzIb86NNDajU8fMCaNt1ITW2ruFCSEprhHDp0+djkDBESGT2f0",
-	"MmHgBzWQxhZxjauCEhsjDq5lSzEvr/nZYaD3WcO88GqNNnzM/dg1Mh/z7CwybrRNm+GiPAXZ6u34p7xs",
-	"ivV423KNdf8iM5sxBd/nQmUUDITQR7VFHz7/jb3galHKzh/MZP/P7S66ZE7bOhewAAfZsNPd/NC9gT21",
-	"oKQKeq2E9Y79w6OHx48e/8M1YYhHKGnhap+ZxBj4+vE3h4e+lHOT/K5o0ja4lpECLpDO71C/edJJGYcO",
-	"oDWt+IC1dBjwGO/Xa8SvnJy/7QBWAMIh5OErB+ptqxynLuiXUVHAmx/r0qyuELZMPBXhAeJSN+fo0mTu",
-	"WqBxUUetxnRq8OHxTJFLNuVQPjB0fZfGiouIjRT7bTw0udksmiuTtA23vG3oDKkhjCYIaw6/Kz4VNMtT",
-	"tv9evLElNDY1H9CItfJHFyzeJw7EF+2eLxQZ69FYjFUxS6pAW9TEAnbOibZ3YP5F0neeETmZEIqTYSI2",
-	"941W5jImyOX6vbBdE7EVQ6IkxPBMYyY+heqJOVsPMW89FzFGxS/XpPRmygxsyz55gxnheNUxodVCKWJl",
-	"bLIFTxKtY8EdcIrlUca0i+RCv5iZTt+xUabgVI3s2qBRgWVn8NHB6vPOCrbM/PeMqtnYZUP0VLRO34vj",
-	"oycmOYhCRZ/JEFCuFxRWzZnsbpokcqVC+hk+7mtobww/VBS06kUy5YLQSQYTgxxgMR8aJZWWNwv3lcWE",
-	"0TThejYeFclU78hUsHjcpADZ/QtfSLaX8YILvsgXfpNY19e4fhFCLSVVM69WQMz3yZlPvEVlyxKaXDjt",
-	"iHuE7RHyxvnrj5UWUHSI/+93B3tP6N7k4o/Hxx//dBP3KgeMCyvDEOr8RF9keuCYQsvqkwMtVvWhIAht",
-	"60UJKzoZPI4OJ99eHlw+mhxH39KjyUH87eR4chw/jI4uD+nBk8m37Jv4cfTo8pg+fHL07eE3B48PHh0c",
-	"Hzw8ODo4PDg4GOCERv7lqg8b5qdFPRCHntPuPjhn2Ed18M3fP/ifw6+BbBycDKKjRFwuvj+I/+sv0Oob",
-	"kaPCO3N4sI83+D+goaKwO3nQ79b8m8c3oYvzrRWqCMB569fn34qWC50u0LqlnaWMLqqXZzZ7oFlspa0g",
-	"zRpBh9xzLb1pkphUKAsG7qWGwJ2KNWrEjqdF7CqVYkq+NLWxAFgNRaxQC8NiYqqSv7LpINbtl0lJVozO",
-	"T8FnNxZyZEcdW8vZAGCjwICyB8IFYYlikPMWyBgB9fKVXe2nTBix5XzF1g8imaYsyshMpoqRSxBR2Dhj",
-	"5T+mtKZD4nRNUn6lZ96Zyu3CMSLULap2XKcFfH3nDOCA4sLxqwLHflmcXy3FWpP5NKdp7Fbk07nDsG9S",
-	"D9+YpoMGOF4umcBi04Rmnocp4L3pmkt6XsDo36NMUi+V84YTSvtkkO7Q5I3jFKvWrHf6m3I2a6PD3PCx",
-	"FbLsw5KnTPmvHO0dHL85eHJy3NPHDpdxrkLf9waD9sF0ClMY/Cx/50lCHzzaPxhcz4w0ZHrbNqQFkQzl",
-	"P3qNLPxWFKEaiyq/Y8CKYYPvHYapXmRtGSD75Dn25eEWQsE2OTKF0lqYHPvhbSwgsJ0lQ+UDTMTmeHZz",
-	"g7XJ++civj1p/1zE1njb5sDNXxv1GDCdtPZhhtyHkv0xF1Cy75ejjasS3siIIaFGp7H3UPEXqGJGwIpE",
-	"RnMWvxdWR6EJn2sDHYw2255eq0A5YoU4ZUabc/CuMZbBzhxaYwiK9bWtDxN/L8ZSsJH+75H+9sje5uNC",
-	"J/N1MYQgsC1B3NTU3FrmWMUO/0xZJMFjof/2lVbZVixJ9GcfvhdjO+oIyXnjh1fQkD8jl2tYZ6yNRWjR",
-	"K9OTAlTGaFKGSxCPYOyrPuOKsqkVRX9xnsJ49AQBbaRE61yrUotlZtpga/IyhxkyyjUNvRCD6+h2Ejog",
-	"orU2GA7YQuvoJwPKlaL/ySAoasvrgIVbVMDuUhunfsvpUm9MQ5faLXEORhvhYuf1RHpkYsjkOvqgfkzm",
-	"WbO8eIN84lL9sMtmpogpVbV/DUv/oaZ54/cDX9A+oDe4Fu/YEdN2ccdi16F5AZ8AVZRnZEqvGFGSTGiK",
-	"+Qrwrf0g8b7Ms9u5GMz56g28xdsBPF7KXYAdLgSZg3s4XYPmusHIhY03x41t7/xDNr5iA+NUnEL5xDGe",
-	"pXVj1K6bD+l5MaV/4eMCp4G9zDtf5JnMls0HZVF8sqKKxboE8mymL/BI3y6ELpf75Nx4sLkobjrbbxo8",
-	"xREj4weRFBOeLsYAvqQY+JH9fCF8Q/M5FyRXrOhRLNOyd+K0fE3VfCEhhS6VyZuXb159Uo/E7q4h62d4",
-	"lUo5ufXb6OWbV8/1hi4aUmyK0qchYugBCdwWS6DvPpNAQ1JgOBepq9P91Zgxg4g4dS6ylN3MTa9SecWw",
-	"wR6hJiAFimBmu9zT5RLz6oZeUzxl1DZPTVQew1ggKK39AYEnWFDZxEjINkbnddp0wIeHy/nk7FJW8jrz",
-	"hp73U1yC52i+PfZ4bc4LcJ2CxSJwKqeBw/0U7PImT0WFTUj42u/AKXY5I2S3AK/EXNHLZIOKgIHNklxH",
-	"e6/RcgreIaYgEjba3RaMg2+9+Z4ws7tjpL9LA0Yv7TVbyCuabO2e/sVFDnGHb4tUzzO5JLnSMm8LuV6n",
-	"RUtGezjIRhPFJD8rovQktKg2rqVulNdRT0mZYKuyAPmssNy8RH5zJyTxa7ZMaGTjMOX57Fge29a8zVGa",
-	"AqjYs8gw85+LU2tzeJFSUCzsvyHNYyfIIE9dE+HPsCA3BQvy4vwleXj4+PHeIaHJckb3HjbMBryZ8Idu",
-	"jPfUPN8IRWJIzFafLGdUsYZv299q8B9mXdDc2FQk6KkiinTCJyxaRwkb4fttM7Hpstl6KRM5XTeljxY/",
-	"95uPezEwkVcerqgAvEObJ5WyKU0Bxzyiyvi/Iz2iAuPYuk200hCe728bk3kXXLj/vrkY4LWiZSgGbh0x",
-	"xO/aGoqY+WEkv9+5EdVWeF00ooRswlV6kSljKwLtYkN6ALdfAMK4Ji4tadOMZDKma81GWpqAXvR72bli",
-	"6QPc+HQOKXkF5AgCz0LLZmXgjJvAQHBJd0E5PvszRIeNiDkZ/PL89WA4SAzkMez/BLvWuT0bwZ4NTgZc",
-	"LkwDg9grs0J8+JhZEG9yNqUx+10vFoTHiTeUPmW+YCO9z3oyk5RH9MEvnC7YGnPcNJ9znIeaMX3rDYaD",
-	"RZ5kfJILSACnSY+CbZzdp4ENMYce4LzvZS7uO2pIqelzhcthfa51QYi1G5OmAw0NOuGCWGXLAeGBRpWF",
-	"862mLHMceT0pjU554BDTIW8jn+2w1PHg6Hb5ttwHsD8X3xzGSDOfFQr5nalZ3HA3ItDIBqbpDSeCb24G",
-	"FXmlD3tYvyL1vVmCwMKIust3Hj8AMlEmgf1BMcAeDAAI7j5uyLdOMbO9HfrfpkhB296mu8YUieiSRnDG",
-	"xwcHvZWyTwAg0swpd7K+t9ThvwE9xLDLF4osUznhSZhxmi+XB9jPCdqeNlwzL218VaHRdcXZ6tT0m4AG",
-	"z/QyYeOhrSMtriIeI06cmht7PgYgOmwKTS7XUMexGyRQt4h7ZfHfyezNpmJUqZjtKcMVMfC2DfOwP3Y0",
-	"cy0NjsyLTZNwtOosbqhkDE/C/BTYjESqHORnpHlRZCN5xdKUgx28TKjeXahtUXD1d96ioo56yVIlIayN",
-	"6WKNtcIghFk8ulzvoI65yn8er32pJetXYPbrv2qu/HJCE8W+apia4+tbg06linUt74wOd6tKxg+hMQLU",
-	"xBbEkTKqDPRyLnjGYqR+KLOAFnJaFjqlD58eGe13Qhc8WY9S/eaEg9pZOuwus6KHBk4eUKTd64PbxV19",
-	"ShWz0vXWHSn6xgmqiqbkR0tDjExjIaNhvCHWBtIkwUvLvxLhv4N1rNfRLrvcrw+QF/unOpe12HCGFI1m",
-	"+kLFosshukYZkWnMUrxLTjxQWCoE1Nkb6VAkDuj9tP2c6EKKKY4CNZRfkJSpPMkwAysXxtAUprMQW+yT",
-	"p8g7GNAyfSJjrAb8J4scBxVtFyuZo1Cx2qIB45S3v+9361JaLDDB/5wxYTc9Y3RBFoxleNHpCZuGObbp",
-	"63DAM7bA6fYRUT5Pdy+hM1v1zMxD7U7p9rbC0AYWbZgvoolwA2LdkG1nQXr0r3UVWM7qexMcfey3DTLP",
-	"IlloA1Br4PyoE5mnI7YG4Yq93UAsS4T/soqPNqqMuDGaCM+KBqRGTVrkKtvvcUTHpbmZZM/BFizx2hBt",
-	"U03pJYsoopQxCthgN3C7WZlQueCe4W7ZggTqybvKVbbRtvu3BWlqQl36DLf0GW7pM9zSZ7ilz3BLn+GW",
-	"bsZobYFZ8hy2PTCWbso2vR5CU3Utn+GZ/q3gmXaNt/QZaOkz0NJnoKV/W6ClVoClbldnCUzpZq7Nsn7T",
-	"dGGeQXssY1gpkouEKS16wI1jWtSDuFxxxfYJbO6CrsmlfkdzH3hMvxxPmYiZVjuZyHi2Hg/JeMGnKD1N",
-	"wGw8fC+8P6IDSo2/Mhjt1HhaDGoDzggE/v578V6Mfxvr6zaFbiiXa5NFOpMr8OVgWNzeezIlSh8+eoG5",
-	"AGsWngNfM97sl2vCPtAoI4D7zUTEhsR2wH0vRK5vO4CVYgkDxXafvMhK1WuXTOnNwAYtntN4rCKZMq1A",
-	"ZGQhVUb+f/bebcdtJU0XfJWAsDdsdzOVUqbTy1ZisJG218HVy4dtu5dnV2eNFCJDUqykIjQRpGS1UUBf",
-	"dAM9fTtX+wkKPTf1EPUSa932kwzi/yOCpEQpdT7YWkCVM1MUGYzD95+/vxUbo7wVEAnlSKDRNUgLdUaY",
-	"Fi1VYqWYrfxtJjKhcYtEEgJhXYlP4EmVfG9rws1kTApMkbX1z3JsjXYwMusLMwlF5K2bMGSDpEES9jk5",
-	"D/XQrFgeIj+ficjAZAuptWiCupQemL2ve4wlELpQcqRBsJtHgxiFnR0YAZb02JjoRMrIzIT5sC/N7ML8",
-	"3wo7K1kyGORhXZuHwD3wqdbTbvQc7i4zmJ2wKrkRhH0eSJWPFoSy3+bCOT9bRo/LTbQRpcUJhilZKriP",
-	"2qI0Is8dSRxqtlSJ7DJzaK7znWAdnwQOWROVilkOoOcTtsmJ7GmZdAEjsbvg8WZRE7wPZ5N/8GceP8x+",
-	"sY5wV4KQ/3WREPuNxaUSTCElkLJsSvvFREr75eJuI6YZGTA5iFlANDNLC43/x+bA9KluwMA9cQEO3un0",
-	"Bq/M8cfkGtDnbKsEd+pDGhtJxz4PYvC8Q9i+/OUm3HM2yHSvny4w8/AKL3bTYH/NtFmqFDWPSgX/v1Nm",
-	"P7YyVifjGGMCql+yhd/7HWJQGvT1iMKpjynmN5d79vy+mu94WsTnNHsI1iq4fxDznFGLDSFkfLjsHBhJ",
-	"YkT6Jqag/Pn3TYAbwbrvn/lYNfs8C5DgkwWThszFJc/51JPAFQGPEhQz5nkyzgLaXM3KW8pdvrFqJXB+",
-	"wGCyOqg5VVJN2WlKxbtcbGwEmJIkB2mMFjHM6oxyKX9V01614GJMfnHuWGI2ZPHcE2cVWXfhgoMo+e7c",
-	"XCljyqAybCkQbGzKxWdQp7rvkLoYLFjaG/CP207XaDW4Gjej57Nr0sKeu6Xif/FcPCfm8WaVoAJ5vkYy",
-	"DCWPtszoiFo++CB6mD8fsdBo2GBQtqnmGtkkNObdt7lKek1AmUal/uzZM7B864VPmgOVZVmMGVXliQRT",
-	"XYLyOkij8pLTODYoB9Pp/vqa9mkk0yX5IYuFCR3zLCgByBDGlgf8+OoNNFsyOi08Ev76+7/99hfzv9/+",
-	"+vu/k9/++vt//PaX3//193+vQAJQ8aQ1KmD42Y6vDq1hJvxb1wt6GRRnmAHXLy6nNLr8XPkPC0eqAYsU",
-	"gufis1kT85Nz/dMBL6QquB22VM+mNVPWckEQ6/wPCttzKKKqHDDxuR/jCdVnstPhIXP6ZDVnivXjKvxb",
-	"TDIvYa6hfeZCm7pozTnmsJDFMRhv7LNZLI8ObS4wXjMFDZUys7Fwsipfbis8uq00bhfambeV4DbbCfC1",
-	"bC/cVv58W5Q60xGT3Nxaw7h03M70LY6VR0GmvWeH7FYsMvQgG2hgz+S9o8WogsszSUXElDPnjc4t47Qv",
-	"UDu/JtCTDDLXfpVg5bbHpHVtYxVC4uqpVDiWbKn6aUxL3n5mpCmYcm34XuujnowZDMHuHnRibdjDVvBb",
-	"zSxPDZz/wyiH6AMAHgqwcEiGFjn3W9GontklBO+2vmtuVhbkG2mXmsbOycU1uWODJNc7wuXjQQtflDIE",
-	"/BOYkwQCqEo+MBGRlv28FdgZsE603C1uRR4hkXQMbtGyXhL4xXrkWmCh93gcPdD+2Ri6AS2RGrudmYMB",
-	"tiywNHAqAu8Bc1++FS2qYWRmO2Fald9L8ESo2M2+gLtOKjLkCY0JF2YFdVIlb8A0tW7HPteai+41oQTi",
-	"v6AsOkUJcrpuhZvILksSLrqEYuIO8V0ggViStKycRyfQRz97SKMqPY2q1cmlzu8s5+Iq1LaELILcUk3H",
-	"5GErP+vVKEWUZLr1yExxzO9YPL4V/u/etwiU9fhx03/qliqkIuIR3CZAQle7hBnmNXnUCkjLo5j5xbkk",
-	"WyAeW7cCfI3OBxs43tlJH+I16UqzB+EZuTRaWEdgX6VxbN2eHDXBFg3vhBzFLOqyqJl76yp5J7Xm7Zjl",
-	"Xlo7rxlwz1CSn7KGpZbhymZRIza2zvM3RfddrhScR26P5WbA14a7z7JFg/rzBGKaQpK+VKwwCI31b4L2",
-	"zUaCCYeEh8atcCevabP7WuShPdBUmKMqxn2ZamJrMs1ZSmiYQDoJo9EjWCLMb222x00tB2YdyJCpNo39",
-	"ybNhNgjEhkwlkJ4Z3AreH9jZJLAbzFfzL+zCc10pI9KOZXiHgd8ylyNqocW0jP0lLBttqHHxXXCfFu60",
-	"b0BYr1g7KwMACgKcER/yKKVxTuGFPCEwKZKeNDPgwpN/XlbdPkQVegFleBU1ddP1+fkl/7btramgmPmc",
-	"hVLIPg9PBtnCBtkKm7pMFX6f1x6PlvuhqEfPYOXCF/XWx3xtuZ2KyJzXe5ggipFn6J6wEDmEYhjhE/kK",
-	"Th4RYIcgN2QooQzIiliITGsJGoeNL197+d8hlKC7CPnarWJ1WXuaaakjOiaJxDyoVA35UKoAnuWCxmgP",
-	"D2jSI20Wy1GZ5OyypCg21ySqOOHgCQcPBgczg+hQyAbu9w3Y9FVvBfuKgSW8AGtY/cHCLWHKeT5urKGK",
-	"zP3Y+SLJWGORQ7GTyxsltxWbsXBbMbbNrQeM20qVtKY3YIt0pTPlYScaEOykcRzcCm9D2TIYT+FcZuJ6",
-	"wgRIkweMflx7fF3k5cocHA6OFeD4dY515FbMJxgppyUpQ+Oy9PJ9s49MBcwaAFqBB/i/v7j4jjyrkfoF",
-	"uXxMlmGDLriQN0pUchJJJ5F0kCLpEBlwFlC0PQ/OwnJpOf36nCYJDXv9uSWU77N8TWB7NsAdm42CXs7M",
-	"efxf//K/NbJxQpU4pGAux39zTcoUe6LTsOdcrOWcb1D9mHuXU+rb1phyluSlmU+N45cMy8jKMuNiLa0P",
-	"Hb31ZnrQpJsxBJen6S/KB9Hs8bV5ZlukfCn61RcXKHPE2YUreu/wmDmxNaBaD6RKqr8OuoBsvNtLKo16",
-	"/bK2sCRj9YwXwIWJmzoErqCYtgHq39nngPcz4tTJHN6nXXb+64B1rdjhQxY1dY9eXD2pNCpPape1S8ou",
-	"LtrPnj19+qTeDtll++Jp5/KSsbDeZt9dPaUX9cvw6ZPw2WVY++5J1GbPOldXT8N6Pfzu6gKEi9A84UNA",
-	"0IqQqg8+Wf+IZ52nT6La0/rTp4/D76InV8/oRYdRWguvrmhUq1/Ry3bncafevmjX2k8vLsKofhU9CetX",
-	"7VqnVqO1p1B/8M+s0ngMBRhBJeml/baAon8M7s2RWX5N0kEsabQk60Em6ILKiEdQ2/qkVluzOtAfqp1X",
-	"B2YIPJvYhmuC1zFgby5xIeWBfH+GVnkPKAiNkxHgUUx1QgZUwTu1zKG0riRbEgY5EtCDE/9fKT5k2hZD",
-	"oLkUA8ojewSiuoWaAHsmJFj317gVf3j3/Y8BeffmR3AzfWLtdwSOng7Iu5c/YCDu9bvLgLx+fBOQt91u",
-	"QD7d/BKYK1/Dhzev32N1A1pe9I4JFwgEkWMGZDDAVrJB0NU2bbwV5i0faPICB3f2cTxgwGxBaFcxViWv",
-	"YChwZ4hIK3bGhAF6DHeawRsp/+7Njw2SDqAjpKVPsOaZN1MDEjEIe8GzeZ/dCsvr02eKYq0GI1ygC65/",
-	"7czaji3UswVkGPk2Eqs1AUotFzavutcxf2AiVOMBkJ+g4pGQmDMsfLghig0YTTIfIOTDtLitscsFsc7+",
-	"gY1bvtclXGYX1DsTbfQXazxdU02rI+HumuAxAt4AqfKlmwvqSdcTIc5ZVjUuhdXS4LVgCD1qa3jcOxjr",
-	"+9KNFGoT7IFOpCQxVV1GHtZrNfKaPw/s7iQXV/ireQG37+35cH4K+cgMtH5lRzDGFk5tSGgwE5Jv0lR4",
-	"LOsPknGADQ1xoEYoBb6bLQzBdzMEzy9YAUFuwFyQAf/MYksbj3fpUaQNb9ktE9yKydaeDqGKcze1FWwt",
-	"ikyxByre37yEK/EwS+NuizIEKjyw8iVk5e4Kc1mGktuNugI9tzn/52YtzlDBKeg8QMzZqPz3dy9/OKtD",
-	"D+tFdYmCTBso85qJrTrDm5Ylo3nYDVxp0wQwQU4TFmLcm4aGOtICVQT4Ssvqs/6dp8sxpp5Q0HMmX7yF",
-	"eo+zD2hbw3kc2ZOQq6njtpNge1zM68kMMxpjCYnvm+FVKjsCy5xt71hiHGTa1ww61RwacwRjoG3rsc/U",
-	"CLs+jRt5JDDblELXCwuyI2yGbwRmBNt74YLevCPrn5w5Apspew0JjA1biUif1P6T2r+y2r+8hl/q67La",
-	"9TEHofOWRKlnDF/SKwSL2RF9+vmsDRKuXrt6VntS/+7JVFH1yv6z8y859F8zdg26iPCclhO0t5qVdz0o",
-	"aATruTFOMHaCsT3DGDRBz+/og3Da3+figDiy08rQ3Y391guvcjiejlL2lsJYwcU6oEkvRxWXB7rKpA61",
-	"DIne7Ig2dPewprNO6FhPhomtoW+ze2wgYpG4cc6aBH+HrcG3ZAIJvWO+3xkEzdFaK40lz4gkr2OabTqQ",
-	"PImAAVZlX1RW8ifuoa3FPcrOAQb27lVeXtjGoQlYs20WB7gTMTfeiYuFgWNzOst5bsXKaV+y+h1fkgEe",
-	"UDhE7zFaafvdV8ll7bEPEZqpntJmelSXu7IEu1cFMke6NgMKco5U+CRiMUsYoMATz03gRm3pQWZ0k4rk",
-	"SKzpboFpWQiQO0tc+kYKlseKhY/fIOoUT99CtXppxOX53y3/RdSw/q5YK2fAvT1OmC6vKJ55u/IeUPY1",
-	"C6cfaWrOYD51yT6OR3SsS8Yw/QLOtfSS64E0ZxPBq/R+rew4tQLX2966ouY9Yzmsuqg9OcTlXXshZwFJ",
-	"cWXdeuBRmWZyBJo8jMqYsz135s04HtcnZxPqOwcx5RNSapGXmPDFU3Ry7lIDfWkBa3Wlc4NEY8ehhG5O",
-	"fsZc3Ol1mmAcjdZeGh79wUV5bPQKKv1AmMNxsKGvllZhy2o3gB/AkCYHTFhik2ykVn3gmgxSNZCakVQk",
-	"PDZHm30ecAVVxoK0WY/GHXPLUQlJP4ZoINSZajaH+ewa7isinYXMckPhkxpGn96xrOWQZhA1pGIMxYCO",
-	"bs0oLXCl9uEf24b28WoajDdevKGP7+00GTulM4r1ssP/Mxd3lXUa4eOCYA4nfGcFi8IMYpn6sCXdWHaP",
-	"lLo+rqzrY/o9gkqqjMnUS5KBbpyf0wGv2ptWpeoaqIBzfn7zx1c35r/w5sVN9t+q8zBLLJpnXZM7xgY2",
-	"l0CzUDH4aWRDm3B2di1obpCaGAtGGYtg8yXyjs31wRab8ZuJ3qT9knN+zbJgLLfi5UXNBn7JiEcYNOzx",
-	"bg9OJpywySNli521N2lyUfElj/E97tuP/i1OpsZBmRpJbmFOxsbJ2PjmjY0bovtGwRnwMEkVyyt1J4tj",
-	"JxZH1tjgGzU5kIEQOP4xpSSk4kEmdR1HDujMGljnnR3y4e07TAp7+KxGIoRoYk/PI5T2Xu2eCunwe8IS",
-	"wDaeBSDYdAjCXW6PcEht2wkXw1w05mD7C2wg5hCsljl2CjSfAs3HnC9znCEk0eEuV5giekCCMGbSZc1I",
-	"PZzsIHoEBJvfrCR6lbP1gAoiwdYtjjvMsTF1chLr2m49K2dASgHzErZ/cY1nQDhNSa3LWl5gzY2PTwif",
-	"hcSK5NEehcqKXinfzPQ5M6Jek0RmDYlYrNkq3plfzL4+hb3XxSwzjcWoBOnTCFywTCkwvTaBUCFV0exG",
-	"X5N6HAaWFTC3pJoF1mUTQVJhG9VJAa1KUIQPRLf1yMe+4ZuJJAPFRUIetiZsY3Nle+yaZrSqBOOVEUNO",
-	"tVtBCba+Qb+ZZePE+gfXQ9KlcGc6KDwMmQjDmFHl6BA/vH33ADc8HTdy0GAzY3xngYyZwXYw9fF1Fd0K",
-	"boP3L6T1isE7UsWwGJWYUc1Qpm3lkMUuQbjWKQP+SaIYTlGBlfohFaQnU1XUu6He0w4pll2zSPBdoH0E",
-	"LlFL3rdABYxbqDHp0SEDptNsrREsW3DzppBJ0w2slXPxRayw1jSr4oDanXJun/e5YvkXVEX3tfx625ne",
-	"TdeEkkFMdcJD/GAJVmyjp5XWvVZC9bSWS/23v9InW+HF3qZyv2g/ZXM/2IfLqZxm4pv2oM0dB25NUE2X",
-	"Iju4qK1OdjC1vSbZlFdyy3l824h/LcRtfxCSyYxllv8qx6yQTaobfdaNWkUHV4tq9E2sIkRo5Tlk9T2f",
-	"FqsTLJDvWKykeagkD+0zEuxjaRtGDuUdBD1hGI8C3xp7bi7mtKoJ5/N+zFzbN1E/wdeBwtcUhLyCdz7m",
-	"EhYEnVJFGF5ugrR4BuSsoPueuzWdoQK/nVJ64dyCLiw1cz2zET2myFs2TNoyuRfe4dhP/C1r87dsjsrE",
-	"7JTmMoC1MPAsiWreuM+aJGdWhe6nUZdFlfXIM0r34655NGbrK5hThC8NwYJcea/BiwNRWVYALWsgbt99",
-	"OFOf8o1OzHiCCbIHYwjCOQYTzbUNiKW2etcQWP8tRbvNFMnSvdASjnzW15KuODs362tIe/bJzT22q57Q",
-	"93j3baSPnRTA/SmAh+jhnKPSgZxwNhOYSJvR5RBZ9oiKhfi6943GQG2USBvTWB3YzNsdPa79bMSATT/I",
-	"0YOHMRc8PCHbCdmOGdneo5eHbsxAZWdUKSq6bD7tKDgRU6WQyIsBG5WQpMVEBAS1rV1yi76git3kR31c",
-	"Bip079yybeo6hOLDFmIU/VhK60keGoh7hPWfCXmIXJ3Otzj5Ao9mjLOE/XOLbJ8g8XXS9C3OdHPE49gT",
-	"jeZ2PJKk6h4fwNWVYHUwdg9zSU4/MUVoKhLyDzTiNAEy6w0iNn2KuUvgYl4Us2tXkDiEdNMFHuolIXgt",
-	"s37i/O7coO/xOFJMzGxLSEY9aQn7zaqibQ/fCogc2mBjHnztDQ8tJvG9iGxzuxxyW80oMppRz7UfNh+0",
-	"WZcLjX0DMQkbj5HzT+LufqCJOUuY9NKTI0i9ZGrISpoAut5/+hprsSJCXdd6LoVPvSEDakanycMW/tTU",
-	"LVtZJuToEZSzEAq3PHO3zHoYZPY/EndGrojMDaVDhzJV2C/RKsFN/23XLrGBWjUlOh0wNeQGgoFKkSg2",
-	"5Gy0avhmDsujDWTzyLe1y9eT2Tuarddl5GFLyKRJm/BOrUeB1+axki83GxAJMq9EHrbMjDXdjBXeGdVX",
-	"cyN8Gqy94KLrJq+TJvZu1gE9sY0eaPfVrI+kOTW2fD8jr8dmPFIVukSW2R5mmiaAYb8N7OYJiYXAvgRn",
-	"V4XIbXZtOwnLbQvLFRe9vKsZvsNRx+Kc/J1h4WDzTRS9tIAG5QJ39Y5m0wbQ+Zfcb82NND0rS0maBro1",
-	"+7ucDvERHWJIkS6s/mG4HebpxbYl18KH8kC40wojLctEL5z2XZaR3Q89e83g3+XEzbJffrI8/GgpQNf8",
-	"a1/qBUzstB0z0h6Dl4RHJUn3liaC0NhcPiaFFjm+g4+5LIylXjk1f23F9ejz83+RfJsu8pOAOyYBd5BO",
-	"9blaJ1ZDTIm3LIezpCwiE3jLap3SbOuECab1/NqIe9s2Wv8NtIAjslNIYgsscTs0hgQXz0imcYT+lDbT",
-	"PGKejweuxF65MFHIIdLI2/fmdsx2ZGBjqEGwzhz0aqSChlDwJjg0GpmazCq5IQBUXApbhcWAwsOFC6Qi",
-	"riuhcyT0udZcdKurhguMrp2f7b2F6sykOtHo1t+jl31L2LHQO7PSAPBp0gkbATEVoQFv+ec/+a83O1I1",
-	"zVoX7pP1RJy8gZYDKz5mNhNcHBTyk1yCCK7Sx73pzlvKfsKjUEjy1AmPYxLT8E4fWm/ZZQEF+nbOD9/F",
-	"LOqaU4w8pwnTCXhMNbhiudLJlkJ4JUU5EMRzYz6u4B12Kd16bql7TCWo+Ecu3hfQratGbz/XRIdywGYN",
-	"wn62YJtAu9ma+LUD79Lnu5hGWataV6zFPsOqR00emY33pyCb9anbOH0JJCG0NYz4kEcpVPUvONaLfIva",
-	"SqPSUcBLkPSk+b5RSxIYl2IhH3A0rOzAcK4bBahevn3rekE7XPadB+ssTMwO1uXSbv2+z2tpDmcOrXld",
-	"FDnaQ1tMWqjGtGEXy2pyk0E1Bu0wOImvRto0vCMPjaUaKToSAVGsk2pmG1ewUTwGM7bH4ghM6VtBjbLV",
-	"pYJr2EqPjDEd9lyD8nyTIo3lCAMmsGhV0Vi7IBHk4vYl6nYb7YGWj4QNmWrTeGICbPV+yFSCzC4PW/7n",
-	"ZnvcCkjud5r4SNetQPUWewZmsSupSDelKuJUZOzzGFB0gS4/gEKIrEy82WCWb6a9vyBWfg6mIcKRLuZn",
-	"zuzMKnktU63pQrC5APA9e2YOH3xPZ024DQJi0/ByUBUJUwNl5qRpNrNTnvMA2skDKO6Tpn+ZSgabumeU",
-	"6fyO15VlgW+LIbiT3Nuu3Ftypb/auJsTpfPjbh7npHASZqY4XSf0Zm90zjodhomgs6yXH6RCwmDYDtMJ",
-	"H1KUWzWO96WFGactUM+tzBxQjR1doYFhRMfQwhIYaqMq+WSE1a3I9GijKhdEpg6glyluWN0iCYtjSwEL",
-	"bBIkkSOqIg0DbxAKdKwguWifaVuGQmSaxHwIrxCPSXtMKBkzbZus4pULJ57MMrS+d/M72+Ka8t5B+aGR",
-	"yhK5z4QcLcF4QJNyek9zaM9c7tT2CuSsfbIoOl1YlIzukZLZaq/8mPwGWvSLz55VcinTVrMDrWCedMt9",
-	"BVcKXAqLweDkhjFa9iyV3xzxMVBegTG4Q93fOnSmdX8Syj4jiTwgG2BFZPyS7bEN5CGUk6NkWurB1TCc",
-	"dJjN6jAfe8yfkoOJysw74pBzYDZzbtQHcqRLg+a5YZZEzHMCY5dpBlIkNJznGmYxG/SkYDogNIoU087o",
-	"HzA5wHaeSaoESeROazzcuE/kA2uTD3zFpR4rix17GIVMzNA+vP7gMz1kqhxx+yZj+5cZXS0cN6iJA49a",
-	"hgKrxf5px7zCGOnsaYc1zZGrNCqv0E/Vl0qgG3+hhAAap+Z2f39x8R15ViP1C3L5mFw92awn2RztXXuS",
-	"748Rgju5J0dZ+n1IBWkz6x2NDi1IOMu1/IFRBd7cDoeaC5H220wR9pmGSTy2ZApS+R2PhcSpUeUhzYB1",
-	"+OcqudF3PuJvO8fTDmtAmj+LNcyKrS9JnAz5H7uskRCEnfUpj53YAuDCV81aCQrrvzXb1Zi1d1z498YG",
-	"Dc6/608jsTKz0JDQvHt1tqfXXL9fT+9CgHYfAC2OJTNxYlkYOES/6kk4rCMcltwAX6u7tShv7ql18Agy",
-	"R8Cs52wFbRpcCuanLZY2+FfZk0PhdHj3fHhdG1jcBQfhZrhf93P1DYscxMPwNmRDLXc22GO+pY7wC7R/",
-	"XzTJ/oJQSFTCy7joLtfffWXta9PN3XOH3uZ12gMsZGV542ijzd1PuPoV4OohZtUvoOS8sGwC92PrJpSa",
-	"fRZN7QqRj71Yal3APhVJnaD9BO0HAO2uasr6y+YVS60H9RHXBnJSxRapcWjYbCEmjDYZ4G+xlHeuQdeA",
-	"qkQwRRIp7+zH7PNAquSajKCJKBTP6MAc9VFP9qGtOeT2dJVMRYadS0TDysNcL3Mvdop0bT7SBeUQwADJ",
-	"dSF/a8YoJjN0lhTNmyIwC81jhpwZMGhTzXUWP16nnnW5lKXv7snPqF351o7mtEDXqS5rmiMygKdFUFXC",
-	"PpuVWvCZT+orpknVkJIcM9Sbi2d1rBfKyo7vrqNZOUScx2PmMiXxahbZRlYuwJUD6Pcuu/84kqRcI8XZ",
-	"8uAmjnMhbiebApfkSaQwmISAF+0yteFVxETCk/FL/won5D/lOOy0LM5ruHgYdBOmzF1zWV9Clb/IiIPd",
-	"TepntcdIQWA+4KLbtNHlSqPy46s3Zh4hTGvgkdTqF5fkMejUK2n8duIHWavfXVJZTp7lA01qyOXJcjti",
-	"EuXg5wjTGgymTCY29OSIDX26wiAVYZKarVAlH5zB7gxb//aWylgwQOyGaw/b8he0XMEXbs9d0kBCbsV4",
-	"wEjLDLDlK9HoGJqeQ+OiKcJGKlDEjbPeQQG2fYS+xPmkBuz9CQ0vc56eWWkOk3t9r/kOc4BrM2A0iSsr",
-	"Q8JxFY6dJMPyjp2pg3HKaBDTcmZryQ0eqc+/uB+3l95QAoKH2/zhdIY3eoY/Fhv4H1Vmw9IH8kBKKrKx",
-	"lsTUcsd9S2kOngxddkATC5zOaaxb3PaWjAGICnjHnnTgZCgJsa2TJWGUP7P3NepwIRVGh2uz5bS75ZIr",
-	"1tf5Np1lMYFpl3WLaWuYbAeXanGC9l1D+5HnViyF7ptRr84B7sZ7SrXYnVyY2Z0ypHHMFLgPNLNmvnsw",
-	"4YlmcWeTAmAiTwNkDfO5GgvnX8CibQ7Vgw00Aj+h6iGgajlNEBRPT160zHg8Xl+c8LpR+QWO357wen+J",
-	"cXtG6+NJjds7MJ9y5E7S46STbyAprgTht5gf10lFaGaNxmcR73R4mMYJvy9XDtmytkn9W5r+8IMf643W",
-	"TOtjTIGgMPJd5EDknlQJKvkHf2tNPS1hvOUuZ3GnEhRmZyY8bRPywzRpyk6nGck+5QL7G7u/OSr1yyUE",
-	"gAFh+J7Gaer3UwGzI7qVRqWOMKiy3xTrM4P++BfHng9pdyy7yswWNsNoVIyIGdH4Dj+9rIBEBfLXph34",
-	"WgnYu0y+KEOSXSdgYJ+ERRIvMowmtAB8R5F8cRPHRPPPvoGDhgYQ7lBee6FhMMQ3ccgu0VXSmthmLQJH",
-	"3zUOTZMz2em4nqTlbS80SzAHQic04TrhITIVJRI7YqTKiKPdNupEisQJUuAZGRRlG3a/TS7LQHXH+LPW",
-	"cd9mY8yTwPkKBc46m+1rzetAGTafoaJUem0tpWOGPXP+JXv29lI8ZqD0mg3MTmhyQpN70QRaL+Y33UE4",
-	"PWbruJY1YwVwOJD+oPnRlnW5zMPNLmk7FwTAvbYI3d3cHb9jfzOa/8m5fxKyJyG7rpA9xLjCHBXcFtmX",
-	"ytgthhR+lakSbDxTxbaECubpCvtFMGK/s8towh/wkT+z7pHFEAZSc/PXLccP3GMqQeXM/3yqn9wUtkds",
-	"QFWSC9dendXrGK71Hw1U1r+gLwXoSEZhmQrkwh8HMYVWzi+koHcwaYvKhceVoNKXEUxjCqfBrbeROKvF",
-	"g2VukK9/foV/GoT4lNc/157Zv9hBP6d9eid3HAbIIOBAqy+hNxHrQludXEDAIeyRRAByiAWgr/17XcNP",
-	"wLBcimW7ccfDVwXjQFhNCWxJM+N4DlMYFkgqA6hDGsM4aJ9FQS6zvuDGD5wMc9+wBZWQ6enuOsvXn+3K",
-	"vXr4dwFQBdBZETJWOO1HWlh5EhkbERnL75dTWSY1cD2hrG/Nh2/vf/4lZt3tOesLMHu4qYGnQ39Ahx6Z",
-	"4rpHR0697OE9DB87znSJgxhx4avnp15HEdx08SQospModFGrrGRrHWPZ5AmHDwiHj53Qehk8XlN52meg",
-	"b9sAfuShvU3g+ymgdxIFJ1FwtATY04Jgi4E5UPG2Lwrm1r5b6LTvbKQCYSLS14QNmRonPS66GDoyohKU",
-	"Z56Qvhwy7chIdKqGfChVQJQcGRg3/4DJD4EuxbtcYFzJ9mA0346QVuVW/GCEQmJwHm4NLgKbaE4ua0+n",
-	"H2JWwQwNx9pmsRxBZ/0bAh3Vaez6IUaKjsxvHWLZks0TrFNZ84jdCmjv3yCOa1i7WZD+GkszrhhJRcQU",
-	"GdExoV3KhU7MPFCgox3KOxZh9nqPcWWmlHFzrgjVd0jaErGYJdYL3ZUyqpK38Khb4UQXsAwUXvWBJsBa",
-	"r0FSknaaeCZBpGk2U9FK6B1rBZbsnCeWwkYOmTK2DhfAkW4kHmk54dcCd3uPEXv23WvbocArmz0QkJYb",
-	"S9Ne2srm54GuEkgegsV6oG+FObvu1kyYE4N3fKDdk3ACWqmAnd+alPR2cWYFDEppdKi7nIroVuA0BoT6",
-	"WYQml5ZGB/t2M8XQC4UBCHrHhJtoePW2YvTO3DedqT2UNGCHoWZwMD46DeJ9NjnJiIfMnBYbLakYoLQb",
-	"YRnZPbl7Ko1LA513DMLZ0C3iTwtLnddmgpcJFCypoMxSNPK8CVGKt2ALT8PF4qoDq0MjerPjF1UPKCYF",
-	"bW8F4XTkViuopCKSzVQkPPbT9PisVs9N03IrWqZCwAfRYSoPKLMnlAcYcAZFXCSSUIFixIKrpn02TdX+",
-	"0m2oFZWH84Fi0Fxgf0rEG4lKgjG+wJyOqqQV8U6HKSZCplsgJYtSC6VVJnM0wS/YhsZtmfQsJDcmRWJe",
-	"Ft6KJEttgZ4wsA5GBMkY5C6KxypphVJ0Yh4mdjijHO2a5v1BPL4VOjEiHKR+ewz/2oYiNnzBQCJ4XrY7",
-	"Nkiq5JMvckMOoT4dY5NhxqyWRIG83m4A8wQ3PCEhxJ4JwVuxoBQsEX3EST4kkLtf+JXJMLuZ8FzuM9S9",
-	"AlYthzrv8E3f4wC3I0/cjoPJsy2SkpFs9mSqGaieBrxTczVo4jaDAt0iNnsht/H9165zOiqmg+oeH4DG",
-	"RhIZ0XEVJj93BGEEXnYZvKJ9GqWu30elUYH0jqZtD+Ue6i6UKbqTcjfwbZTq5OKCXF7mboWSAkawkrTM",
-	"vpWZppvTP1baJmUyCg7+SKZxZEyaCN5553LnEzZBQtjDwURyg+JlNu3E92CCWbwVBVrKgi0J0GQ+d0Cf",
-	"pSFaWHPf7jcM7GKPJoODaDKCpuH9gGhA3gqjhAhWJf8I/2L/D3NurPxo4edNmrRKE1hXT1wtAc2Y6+Q1",
-	"Ttap+cfazT82lyt60uc3pc+vldKJOLrXbM7Z0DmiugBDTqOaAaHH0E0Jcfv8C/wLFyk5mo3jn+DgjwoO",
-	"vrziQUKjtnaUQeXMvdewPryOdd5Nuo5YFJCYdRLnBiRtFtJUM/NjJBkqpB34O3riJnQdORKBsybIQ5pX",
-	"c7JHPAJlt09RX8/U/4c07/5D36XRth6Bj1COcsQUBZ39Vhil3QC/1cANsrMIck3B/z6jt9RK0sSM3Ix2",
-	"rkR5b1buqISKYlqmKmRblijuMUae+J8XbiJoDgQqKVwT9/UAM4it09TsDjjpJFGUxzPGlxtGNsY+/fwz",
-	"E92kV2k8qW1TwHVQFYeTWGjdNxFqcy37nnTqUb1To2eX7Vp49ji8+u7sWVRjZ7XOk06tUw8vaB3Fj32p",
-	"RkUPWMg7PGxCTVPus0VlTvTdJqTHezk6VAHidO+IR9hhlIc9s78OSYAEX8oi/k4+7LIU2jx6tij6MGBx",
-	"zEVXBwT/jIxA8CUrKNDyFazYxylH0byrWrWco/8NvNRJ9T/1/dtP3VqH9nk8btr3+u2vv//Hb3/5/V9/",
-	"//dKkPfqNCq//9tvfzH/++2v8Nmi+Qz1rL+3oAkfsiYuUSWoxFR0UwO+jQpVq/KU2rs1KjeKtndcbjZx",
-	"ig+/45+lRUNMPBq+OUFozKkOCCW4hYi2UI9/6jNXjtU3aEO7rAEWCTQA9NlMRkuHzt8dqapksoOgN0UE",
-	"kYBfmotuzPDuXBNKWtlpaO2UV04QBs1lXBSZijEMa1a52cSu3KsjfkVwWRAwimd/1WN7pMVj3zZur7jW",
-	"p8IvWhACWyv5Aglz/sX8s72Kr2mkO9wc09Nx3dBx/dhjbuseV83W4ufuMKq17DhLbH97qo+hXmuuBrVc",
-	"9dbaetWmS7iEBAfejfc4Lt+heMqCOcZKrhO0bghaj70KazGEXU+T2Wf51fYR+cgLsDYG0acqrBOMn2B8",
-	"LxVUeRDfYu0UhiRnmaXvmYHFEML35kJI+rXx/M4keIVUM5Iw2idSxONrIqQ/uCRmVAlNenJE+kbtRDOX",
-	"YtruFqJNM9IBPthI7BsbiD0FmzYdbILMgFw6eY8OXRUThpgg4gR/hbATBKFmjJCGBp8OPriE9aM6UVSg",
-	"+8z8panHOmH9SqPS511FRdIcprFgirZ5bGAhgMRmHjGBKQIs7jQVM1YL3mIBQbHgIC+Ry1ZonvAhIFJF",
-	"GBUIkt84Ph6fcHF2Udtx6Ch/IA+3UZFL4CAugeMoAkZGVc6tOwlln+msCsPs0ir51JMQH+pwEWkCXgGi",
-	"iqgPISOfInANmi5UqiRQfOq7/Vt+QTFDKmw2WJQv3zBvkmWjGZzPsuMAaeAqs6knmhKVSAl8Xn5b7jVw",
-	"tBVwKTn1Kx3YQ4wYfeNgvMoyfstNfArIvr0okBnJ+Rfzz7pRoAATdgQrTb/VrBTUuiyZQLQ9mb+n07mR",
-	"0wlOMHY4pb33tsNZ4pgdSNAHx1nmYsRDvKWgz0ermKFTsWEsJzz5oIhREWW1qtJ3diz6GHtUo8E1g+dh",
-	"Wg9anJ0B9/t62tGmwz8FcHCtTWB5hpyN8q3Hn5zV6pUVTZODCwidoHQjUHpkrU98jGdBRF1PUTlnYm8x",
-	"nq0DcKnNPBtNXcxmJqqOXfYlTzRpsy4XwljJUq0KtkxEm0Ha3UZxYLbysHu1Mux+L6IT6J5Ad9+g+72I",
-	"toa4isWwTXWPD2bHYSy7G9c5nyQQq4ys+84HiJIe61cJlnzIDhJZkFTETGvSQof6/wF++Bah+k7bKI53",
-	"18Ph3WUF0PvC+58iMlst/1kkGLN0CdAiUZpTTdK0LMHGgpbkcMOCgH6XRfkHVNnWmoobQIOWhmYC1Vot",
-	"CxG4hstRPuwytJRHll2HljJuooXiS2oCBJ1o+SmjODqw2JKZOEwm1UwNmQausUaOUcm/G4RjdE+OQOb7",
-	"6BMXZp0ZMZs0FxkCGhrkvUlGszi35lFdYt5U4O9AlXV28OI0+xSshy37UxM+ZlHrkUvLMoMxhwVzHYwl",
-	"QIk9RMQfIvKwNXWwmlC71HqUNxCsJHQT0NcsHjIduBAWV2EMr47H1X+QGRLF0NWMwFV+0+83cDUFb0vA",
-	"0dLIshIoHGL46iQUNmaEFI7CVxriysmZ+XEuVcSFWQJmjRhXQYadf8n/ur3Kpwm425NX4HRod3ZokWq9",
-	"sOgH4T24R+GzYbAFT+FhhMAmBlviiZ0441sMiRlNbsDkIGaOHx4UR4iSYZDMpgUhZBgAWShWtnJJVZmH",
-	"2NevT+uIXLtBbKB91no63sbDb1PoNwOdVjTcDi7wdkL7naH9IfqJ71O5fIRuAbDfrIq1x2jd7mXFYtG7",
-	"jeJ7LgK4sbBfWdBvM/h+VEG//CsfXNDvBPgnwJ8D+Bgd3D3aD5ninfG3Dfgfs/RXA9Nhj4V3LCI8aZBI",
-	"hmkfPanQB0ND9S52kqIDqpItmQMcujTxDi8KjIVKd2FF9wr/J4A9AeyhAewvcCz2g7H7Izk4EIQ9HtKD",
-	"Y1SbvwHGgxO4n8B9Hrgj20EhND+P7WANsNehYswY57Pz7KC5N02YTkiHK524TDqIRhUKYzs0TKRagg9h",
-	"l0l1v+TzTz9kr31c6XW4XrvIr8s9qRJU8g8+EWxvkNfGnBhtey6YnyuNChcRH/IopXF10BtrHtK42WM0",
-	"Bj0nZkMWFy4y84Jsb59kCj65jpQA+jKmiD4VxfUdpEEbc8r85cKsmH+iB6QmEu1ULd9ONBa0z0Ode+7k",
-	"pcXnDJRMmM999E+DrLVF5dcTWPWEqYEyx6OZ6kx5g79DCVOOl6fTWYOXx2/qmWtUzB13v2Ezu26XGZxr",
-	"utmJQcjsMqOvHNYOlzaiUAZAdB6Hj4JAojWx6C0yYrzb08QcMe0beGcHwUpF7RoJoTx+oM0lIYtSxXSV",
-	"vEqQSNzeHNpZywET2KYCTADI+ushsbn5m0yFAXYRskw7Bn+PFB2uoN0MgRFiK+05pBd2gDslLicOHIjs",
-	"EEoESxNFYzuUwOsN0NjUqhXYpwxGbYSEQ53A9yv1eohHCW8lGRnoEMNJG0iSpILksAacXQZvZqUSlp+2",
-	"PdOoLytCdiAtFhUJS8L8mqh4tGzuJyXhm1cS1tv53zKdyQyNY2vEJplOc/7F/7x9ipOyVNCZ4uqQmT5P",
-	"YHcCu42DHajAuQNwHBQxK0HXYWTK5gdbEqfJA+Mu2wTOBOdzazftKbK1s+maZdfalpPW0OsDfaEtOsuM",
-	"Uohy9SG9y+XuOhtz83kD1nyFG+WM2uXSB+wXN2W37SciZoWZ2ScjI9DMzHHRYSGSJRhR5vG2zyKe9te2",
-	"lOxhOCyiCRhT857Z8Ftlbnf27KplpGP2rYnpPuk2J91mId3mYgu6zbHRNeEhIhRcpgjyG6MOmS3f95i2",
-	"snfhfjwJK8ctqE/NOk5i7iTmtmTCH5mYs0k8M0z4LXYv0cygGyQOzc3pCVOlmEggmNajEOtruZKV1i4z",
-	"cz7kBnxk2ThchGzbeTjAURdU8GGn3JuNialFofvZykBcYBe8PKsBE2FCk1QbHU7Q0GxAKjhS5ykaGh3Q",
-	"XyAHTOy684g/ibtOIAl7PI4UE7NzSDJYw3J3nC5MH4BvB0QOmSIJLzT4e2FvfGh5JJ9sAgJEcswYzcmD",
-	"iA+qIHgwe3JEOlT5t+W6Sr4XkcavWQBHzinbYySiYxciskX/UH+54+wOe0ezOF1GHraETJq0Ce/ZenQP",
-	"jZO5tS0fTYpi6oFngHLzAW/alQyoAyxrFEzmqCcnJnRWSke25/eaxrEJsFjhnB9pSsTXid3LL9/XGtf3",
-	"4mBeaB+1FnfidUJFoQ9VEfnXCehn+un5l+yX7TE4FSDpcO380yGcfQiNgQVy+VAs1bkKFoSblzpOhxFk",
-	"djNc5lTNn9OdRphno8U+fdC7marjd0Cvow6enM4nYXSIwugQPafzNTxwnpYJpLl+00xELanhJbzPYi7Y",
-	"THXurbA9NLkg5vEKcmN4nwWIaIqFDK41hw8ablKdECET1jBXMhr2iGJapipkZFTM4HygiQ7lwNiwAyYC",
-	"MJpvRa6cAWompcJ2V1LEY7yDQUqopOzTMbkTclQlN8IRUBtYHSG9/WDAhO2ThTOaSEBcIkVAuLgVoYyY",
-	"vsbLR1QTTblNqrA+ADtunmgWd6rkk7vQ+hUBxAPSp+qORaSFf21Vb8Wt2GUf649uEY/Lh7z1Qk6s31ym",
-	"VbXZQ9znf+lsC+jAueFYZIR1KPt9qhskNMdeJIHZqZifE1TY50EMrWHQz1w6Znffwrh5wvoATn36+Wcm",
-	"ukmv0nhSmxp7YD5/hdde1YJKnwv7W91fS5WiYxB/yTiGqJpU/cqMt4b9385kKJhp5o1mTDi8LC+6whdQ",
-	"kDbkGS9Jbrr0yU12ZIvIttD18IHxJHJKYg2ZauccTHDbp+1650lYY2dXF9Hjs0taa589C+vR2VWn1rno",
-	"PGl/R+u1SlDpyz68VaUvh67DJq63nb1EUQg8OkMXPlx05JEZuQ1H4CYzCzslWAtJX/Y1kTvf6rwuzNmm",
-	"modmNd0Q6YD7N74Ia/Rxu31xVosur84uO48vzuhlyM7qnRp91qnRqxA0Ff/GGTt/8bVzKtAKr1yffuW1",
-	"/P0OMnft7S+I4FKL9PshU2Mod3RdWqwYs6wDKA8OrWh0Oa0jFeBU375BODsIwc0UY18I3s/XlkwXqYJY",
-	"Ig9b5uBWUxHJJoy+OYJ7NCM61q1HVTK5cOZucCEBEEBnPbRIp0ai3YoRzeseXr0zcg9YQyMCmrc1FX3R",
-	"qk7VkA+lwjgJJYp1mFI0nnyqYkN555QU99ukeVkMdQiZ2HCHD3O4p8EYXShE4Mgat8JMBz4YGDKm2uHl",
-	"bNhESmDTWKK/KG6T5wXkOC7L9GOPjYEWJJSp5kIvbpG+Nq/+jyKSWzFIZxmW+UzhKMVbLMd2s+C1rA5S",
-	"wE7T+6ylCxY7S0GM7jfEZnV2Dy4lLCAyZ/Bx0JMCsgfg6M5eGXtBKhIe+0l5fFarFybFXCPYxLxdfaw9",
-	"dZcst8CzPKiw8QOCT7uGk2isUThH/sg+AHJBjUrEQdi2RfGGID8h38yWJhRfMCfFXrrNZkUYQs1KUYvd",
-	"+Brv8fjlgHUtz18x+jyz7eiox2N2K7TsMxRBqYigqn9MIjZgItIuTG4HdUYo8cl/AaFkyDVPzA9GzDXs",
-	"pZ1U05hEEjkYSMLi2Dwq7C0O4mbYx4zg34s8LlkqC8G7vYToHu8kB+NjpEKPLAAg5DUqEQuNkhuZMRol",
-	"X2NdkEZqtDZXSa8ZUUg2rT979uysVkfnXvZJc6BYyNEpVxkzquY7JesXPhMWMk6twfiS0ziWlaACBr77",
-	"62vap5FMF5cZgOsuUxRQA3JFO8pABnRbBbMGlw4+Z6EUss9Dc4GAT2nME45f/vHVG/N3KOaCMcFff/+3",
-	"3/5i/vfbX3//d/LbX3//j9/+8vu//v7vFTjvgxSJyZrWvLUtXtGzin6wPO219ZWChmb7vd78+MczEJWX",
-	"8IETexPfuvAfzjLV2GezaJNGW84v6xsxznG8+uVawfGaP9NH4nktSqf5BHQAkn0asXXTVBWjd2fdmGp9",
-	"hj3oZ+emfupJ8IQaY8+AbIFhjsfQ4HUMWj8oKSAmgEHH4LJnyXHFi+YbOZclOD77jAoQFTkvZ6Iojxuk",
-	"dY5WIxuaiW0ZpGtBQnmTRy1MPOP9GXmsz81L/mje8b19xVPr1s23bs18dbieZqZ9cisYbLJwhYCygXLv",
-	"I353yTat2QB0T6ZxhL1i24yJbDTtsTnx+UHROMZgXPlY5JCpKGW7yqtd3kM4Le3qRY1/cZvnMZ4esXgA",
-	"jl7kzaTnSqZG8eCCpMII8pDLVKN50JN6wBMaZ42ce0yRPovsrMB9oNYiStnE2zwtvA2Ay8QVT4pXTIuU",
-	"qTnZVGbuJLbs3GNnnt8EAG/gBE7KDBicTTqnmrSVvGN5B90LqrfgmPvTckIHTKP7krYw8TTL2irN0Zpc",
-	"kLUztU5HcvdHctXTdzSq3r2n9j0Ggpk9rwSu3fqp3YA7fcbZhtvFLNmnV/35uJh/Y0BRQEY6TLLZJg8f",
-	"1y4fVQnkxf+a6gRaY7Qc0aPTW20yQZ/QBIgeq1MEG17hKPeILMaQgRNWAmhH4aIIZd/G3D7mwSZjDOFG",
-	"/5NpEkrQtPx0V1Y+/i/cHtuKT/okB05yYA9yAPhS6T1yYK6NDxn2eh3gvY+dKGJDHjLSpaCfRcQa8YiF",
-	"stOJuWANHx2Ghvdc5R281u2HDLpUg1sDO9rHMfwRGPYUFZqG5tFV8j0Ne7cCs6qAorf17u2Hjy0DzZS0",
-	"BjTptSBpZJSLm2KU0hjHLSMEWoH1Q3tGW5vvBe1Y0xhaMIHLOY6tI5zFncataBX9+q2AtMo8/falZn4O",
-	"RcrwYdZ4oBWY22e/45V91m8zhdea6cGfwCeOPyqmw5Q578jUX/Au2JQWPtVMmRU7M/BHw0S3cjlqxvKN",
-	"0MGiW+Rh67/1wQfZemTmGXPF2raWzVzqMutsctKtaLMeF9jXCpT2oaXzdamCgVlcSswSgQFupnjUk0as",
-	"ss8JfmiWBxLV3livEddE0yGLSCpipjVhWTiba2RSRg8zxqCMYO74YY2tw6pDeawD3AUDCeX9GtPYqDbT",
-	"bl/h/OLcPP88cwe3GuRx7dLSX9l5cumBEAbhWgMD9OPaY/N/zwIMe2RMzmmcQN4WuBvwMQ9uRVtG3Owy",
-	"p0aY18Dj+gAcOKTFo5Yl/aJEsQGjCdG0wwIzbTAHo1mpdyh+nmN5zT4r6OzrYnaUrjQqdkNVgkrb3gyo",
-	"FS7rgXf/A9B4zz4shPXPq0k6ij5LetK88EjxJMFkqIIj/wcqElpZxz9+r6f7ogJKd9KrNCrFkw5al3vN",
-	"lV/JyEE58OlZfSpol4F2Neu553aSPQgVBmLxpLyUO1ueQlunBohM1P7dIzOcwr8vKK1hTy5T4Vjb2I5b",
-	"Kpbjy+0KsnWBvPT6xGIs+MAsH+3LUgOdEcH5c9HNteT6lOlQuSQiYP9DDTdwvvosAzuTB5XdR0lwZyGT",
-	"PSQecdH1IOsJe1cLmIRURTBiGQ/ZVlSqH6Qy4hDEpg6pQA1ERcSmluNgrjF3PdWMxIwOQT4YLasQNqmi",
-	"PHLqjSvSDmVkU8o46PuQUGXTwAOfmCVhJR2bJD61rFYbZuJ9DiNfUOWqlVaSFwk4KBuVTx9e1Kuvf3j/",
-	"449/fPnD6z9+/PQ/L37+hzdvPv14cfnx3dvn/+v//P7x5T++/eXyp7dPXv7x3R/+56fv/9fl969/+fjj",
-	"22V6+RbH/RGefUg1NiuHwamKlsrYXS4mPjNo7EK/Ky/BTzKOmJqVeYQnAdRLTXr20g1XwJgjXpr8+gn4",
-	"W2AIoGVy/T8KppiKZrnk5iKKZrGk0XxSIGhm4opOdC5/RnZQDwSv1qgnoerEqI5wYWD5G+LYtwlruCwR",
-	"vCVaO1Aaw/vcq80f3r4zUNKRKjTaZWtEleCi28J0IXvFA20sOvMutMugbKVlHtXKkjfxnhziu2GPRVXy",
-	"vlg/o7FhyrUPD7fTxJqHOD7MzYyjPPHRrbi/aGVWNcoLP93HFQQ2Y95y+Nc8ohJUzuy/cHlQOYN/F44A",
-	"w/6BzDCjYppfdUIhEaZsLKlman+1GrA7K42LqwDfvXFRr175sb2mitM+Ja+0NuYD7KNKo1Z9+gTzWMw1",
-	"9lhUAv8mC/nm6pX1oo5uE++cDcgdntl0QBCAB93EXDyS6o75jVnit9pOhBGQZSaefkgHTA25lioDP59Y",
-	"j7aVIpoxBFZb5tfJXRbk3s3IAWT1Yoi7Rn2T6o44PqSM80tIAGk5EpqMWRIQq1qZ+ysZM3erEX6F0T7e",
-	"lSoDruacTxYfcm0bOuZ6T5lfDEz6MkQaS8GW5I0D38snnvRI6yY0pnEDnDPnoR62AtLKH7DPZyIyh6yF",
-	"OfnoeaFED8wW0T3GEnB6KDnS0ODKufZ0ohjtgyMD3lInUkaopbNbgQU71+ZGcB3eGfyl4FF09QAuSoL+",
-	"q88D8yZQyuACLC18IcwRanEE3GZiELdVJVfg1cGQjrwVfSrG9i6aqFTMEyKnLKJls4gK7v+gclb4TaRG",
-	"XoC8cT91ZBzLUTpwcYegcjb5p1USk6YLWRwrF24680lME3QXlMksO2xHAFgiucwFZ47wbKHxoS4ExhvX",
-	"xKZJzph49+FURpJ9htFAjY1ndqpzGdkvzXo8PBVp/WWHWALX0tysjNN+uQHkvjh/DpwCIUdi5hLAZ8vq",
-	"DYs81JevlT11woRb/9nAC+crC1wyPRcLFLlm1S+ys7FZyHUvAiE1mbuH4kl2UHCh8LRCDVkrZ5FT9rH8",
-	"e5lsPsfDR0kYy/AOmFBVKojBdCNabcdi68UAWRwRKRqEas27whzkAA0e4lScgAxiKox0NCBylg5cFRmG",
-	"3lBuGZvyMHIBV/AYtG0/Bs1E0pxOqV8kIj2JsNmF9YtVQtcQCreQjq6CF/Dp4ysb0m66CkFdadR8lHve",
-	"EP3pX1DXNitibwsaEjyn0Jyjx7u9KfJlYU5SnM9hH9H4rskF5rEDGzTVmmndx+ldgFNka3mIRiOx1kBQ",
-	"2GFDEVXNeD73Y4QGfSY7HR6ySIapGXg1p6n14yr8C8SH/rklxPm0z8DdaCOkuVsETmtmcQy6HfucwLay",
-	"sNTmAutspoCpUqZVFg5H5ctthUe3lcbtAgv/uH5b+fOtKJzWaSvJzJt1nZaOyWm9xXHwKMAtHeCa34pF",
-	"DkKQ3/2BWZR7hwcuXWqUZ+vysV5e2SGhjNO+gBCsvsYCLrAUfpVc2PjtdSuwGI3LoVJhF8wsRxrTklfe",
-	"qS05x45EWWSVIpv3tEDym/kbKvDrp7DO8tDfkEjRTtKw+SS2JgI6/oI04frOh8rNAqAqYwWTZXxxCQ9O",
-	"Ha2ST9bnj7Sw7t7C23HVrGI549dyZlBWqgNULL4+Gp9sL8KaG/THuHp9Y3eaGQZpmsUV8WEtZ+83J9x6",
-	"eNsRZNkba2FM+kgLS4X3HlIjR3TgAvaUaG92OxqcsXly9hAjXxWPWKs6I5j9AvWh/YWyVxXJZZ2gyuWK",
-	"PwQfFR2yWKP1DlsmljqB1KwBNYtfWUo2bJpPdvEnl2HKc9ZNxVHzoAJ4lUYfn5vza/XTcsxalPIUHrJQ",
-	"Zjzknfo6WPbZAKiEcw/qcqfIamXQFMx9r0Hn2BNsnSa5rD3N8ldGdOzSfHyrUyx7L2vJ3WWJPak7D5md",
-	"FOAjVoCDNVFlUxmel7Wn0yftdc4490Fx3OW5Bx0KMs3pXTobl/ZCwg+p6SUqFvrmnDeKaJbYhDcSpYyY",
-	"fUWoYCOMBWtyxwaJy33ocZ1INa4S72TxdHx9esec7yBzppfRzsAlPaoJtF4pZ46hkCVqHo/ZuYum9uO5",
-	"WE2bccn8C6sxgOtnMM9/X8YkUAID8DefO/4JPPSAnEZ7RQZF3u0llSWtUxj3plIrDgMqdqRTvMDDMOvw",
-	"LqZEnGPq9Oy42FubSuBoW5ziMIipwDYVVpsABWJmYOQmPMKWQUbYS7HlyAg+pBJUzvxP65dcO9d1yaLN",
-	"GJ/5aDMObLujcvT5y0Yu3NSYMQmGntfmQMmuYlDnEGGmXqTkYMCislk58OLrCdwZQN45hJkcpZsUOo0p",
-	"cHPabZFXOStBpStpvOi42DIkV5fmjNrNsDArllfysiXbtaMTEWYfyQ/NDo9nqFdQgmDPAzY/OixFq9SV",
-	"VVB5zIJabl9wcAVFLndCu4qxyBiCPJmjBc3z3uDK7dWHs4EDueSZWWFv789dY1foa+1fM1vHuokiQoU9",
-	"wlhGBqfASdK1dK7zL/jDvb1p5mpY1rHiD9EBFrSexN1abo3Zp+9QLZY5EhEdDu5IHYgoLG3C4kdY0oXF",
-	"H9y1O7CUuzo+Yc8AjIlw7ZOSwIkMCFQlr4Sbx6ET01i8wT+zCFKmO1A1AkTpoexjRgtPGlYfD6D9INTR",
-	"Yr29ay/Kw95kpi7RjGkU8lUyrR+AO8QpBh3OsEEiDGRbTpJVlYZNu0qAWrWIV/UChcE7qjVkIFJ9B52x",
-	"VR5AwJRZSc/dk+PkaMForg9lNh4tKtIHAyWH4K6fIchfxFKnimlMOMI8KcgJdrveRX+zVsB+xwRZ1MWV",
-	"i+plnC9+cKfs1C1x3Nkk7ZVdHnNzJd3myhI2vw5yucgoX3dcgDmIx8PsUDAsm1wY8ZmJ1Rzxdip44roL",
-	"9JgiGtIcjHB8w2mfjT3JSTOEpiaujE2Zb3Y4y1UiLsGdUlD8/Nf34emw22Efvo5ZNXA0gY5HLCKUaBZK",
-	"EU13fThIZ0fLBYZ9okkjV6qBIT2IGWMii2ueg5uvBZ+0qqRlML3VcH5WtBFb1q4wn2ch0ewqV6YQ5T/G",
-	"62+IPQ9AY+LEAGmPid14Z/bz6iT5dnbxRO+9qdjVSq4au/X2m3BjQ/hDnhijEMiudZKDkokVzXMe/WOe",
-	"6Ai4VoC7Y0jD1HoXVjmJe/TMuAUpVcgyhfOrdM7oO1e8RLN9uab+dv7FS9uNuGWygR0v09i3KaeDjR3D",
-	"Qw0rz+kufOjyvNxjkx22Mp9Ndq631mL4fkSxf2d76iy8oymamSXtoJpl2c5OTINRpzNdxdhyIOqr5PnY",
-	"62I27OSziqFRe09avefh44uLR0Ehj9m3mPrw9h0mxjtCzwnNyVjWkW0jBeRxFuoavqDIXuHakkBzreU5",
-	"PO0ErKdO7Zu+8wbDfplbQoYJVISRKE3Gq2lRLx1fyT7cWkcJ4A5LJhUj/HNW35p3PW5UPzpX7FcWJt8o",
-	"mBHUXnwfUlukCZYdFkx8VcCFa33CrRNubQm33sMG2zxsMect2SPP+A9K9klrwETERbdpx9MKSHsrCHGD",
-	"fdgfYLm4c3SQNtPJmXOYQMdzvC1CCheEirElIAEym+u1tJsXmal4XCDxicUxcaWwy3CP5966eDBPyc0r",
-	"KzEgsPxOWhEGvHt1dnzu+8ksZ0bDXpCxQ9saqGXCbrmnHlfgTSdU7STwlj2oElRyj1088JZbWp/1DK6q",
-	"8pHYjxYMvBnVsAlf2Vbcz2eBK9qBYjQXE4C6TyMRWLTtFOdcF0bvvHtBhZAJ0TFjA9vTGQ6ikkBqbSAR",
-	"Z14uV3O2FTcmLJO76dNLOp+G131BKt6FVRIsGUl1t7g/FAoKQYwOlDlbzVRnhgX8HTojuLaPlUalRzMP",
-	"apvLgR6HPallyLGULtv3M98xyxixO2XnUUd/0A4xx7qIAseRZ/0WGO/Tdsx1D/XcfpFSzoXu7Aatkhtb",
-	"h9unY6RNs9KpgTozd1KKRaSf6oS0GVHAl/nQM89TR3JvGyG0zu3xbxnl0t7FUtfDc0YUc74KQm9uXdy0",
-	"RIQNXtxEe40groh4S+PMshix4oHcY/gxW8+vtaJ/XvqYLesXpFDxvLaOev6lkA+wgShkfngba9l8gMqC",
-	"056mpeKzTCpmVy0TUjwpIhOKSFFVdUfig9kEmrRpFI+viU6UFF3SoTzpXRdiwJoI5CRfSo+5XBEhv7bk",
-	"+Tlwc0Dh2Pwoyxz0eZDbUiJ9y2k3QIPl6Ew0+cOHt28I0DcQSKWGTHvbenqmGjVPQbpBSgKkyzR/bjOi",
-	"024Xkg8ygvTIzFmfC2o11WEaC6Zom8c8GaMbDjijcGf6IzadRV/U5TpSIb/yCM4bDn+FpPo11LNNJ9bn",
-	"BI1OFBPdpKftEbDJ00YiIwsBI1mL/T+vbNXsK6P+mFGqVC36QIfM1alsQx86p31mJNiXrx/VZmRRoBlo",
-	"QcDW5VISyoHtwZZAdzCeaDKIacgQU3Jogs34E7TfgFKOAcmpngou5vm0IxthbDODfbAIU9C0UIzAfHNT",
-	"eLPbIIHXeT/0GLSgsMTmmCLlX3NJS87MRwYAJ/hZD35gOuE4uG27XfNsh22MDxWRfpCKdKWMGl7TEUhT",
-	"SQTwV2L9ojZqUisjF2oBS7MLYjoTMctnMB/B10dUZ8oUlim6kkbnfnpQBl0IjQsrT06rk6qgR+EDofQy",
-	"12sBej47rPO2lldE7He8abZsh+cjhcdyTstVrcNV/WE4h/tKyfjqANW10N6cp4t3xR5zMT5hcw+faJqj",
-	"isd2q4KNLJ3tr5IL7enirnNEt23Wkco32uPJBBXvkZLsbjARBFZ5PT673YLXKgyaThscQA+an2iql/fi",
-	"m8NwyhJZrQLITJ6R12YlYCJXBqUkoWFvforIUt2SrpdIFMk9+1ShvbUK7U1mhmTbZWZ+yE2sZb7TF5T0",
-	"DyWP2KwhuEZU/qJ8FwB7oKClSrDNFiObSNG4PKtdfKw9a1z4yAiPmWsYOrCMGNVfB10AGeANbdTrl7XF",
-	"eXvqWRzDZeo1dQikTDFtg/7pmDegeXbEqevwzfu0y85/HbCubfLNhyxq6h69uHpSaVSe1C5rl5RdXLSf",
-	"PXv69Em9HbLL9sXTzuUlY2G9zb67ekov6pfh0yfhs8uw9t2TqM2eda6unob1evjd1cUcymT3iGedp0+i",
-	"2tP606ePw++iJ1fP6EWHUVoLr65oVKtf0ct253Gn3r5o19pPLy7CqH4VPQnrV+1ap1ajtafmXvyfWaXx",
-	"uH5x+fgqqCS9tN8WlMfOpiuJqkytSTowwn/JMFiWUhJURjxKepVG/Umttl5+SQaAB5Zb4uMBMEDkuZtK",
-	"LsnD94GlmNxgVgk2DwSS3gFV8EYt89ItVGg1U8bKhnYtRv5T/H+l+JC5oAgy+2CdOBroiOUWYALQc80f",
-	"zCFv3Io/vPv+x4C8e/MjGMKfWPsdgXOnA/Lu5Q9oUr9+dxmQ149vAvK22w3Ip5tfAnPla/jw5vV7omUq",
-	"IojcJPSOicDGOEDQmAEZALDqLuFJ4Bo33grzlg80eYGDO/s4HjAM5QBdYZW8gqHAnYEkWrEzJgy8R9B7",
-	"0AzeSPJ3b35skHRggz8QdLB6r6U+CllAIjbkIdr7Ce+zWwFoH9I+U1RjlMJXhvSvXYYPzCVONHg3oBLO",
-	"yKnWBCK1HJN11b2O+QMToRoPoLoWZoMnJOZMQ4vGG6LYgBmJ46ocoDVPi0fQjrGV05nP/oGNW77fJVxm",
-	"F9Rz/mMrRts1y7xgrmsk7i77vpAD0GawjcCFQjUJQf3pTOlC17diTgIRTrXVtGDY8AjzueVYxzEaq+TS",
-	"jYTHWeevREoSU9Vl5GG9ViOv+fPA7j5ycYW/Omqs3P7nZhkSkshHZnj1KzuCcdaDGF8YnUglj2X9QTIO",
-	"8h3SjcTBo2GeA0OwVztuL/PFIDdgLsiAf2axxg5reJcexZYvLbslglthHm++Bd0pc8prce6mltp2zJRp",
-	"t5f4UZqXuLZtL82CuNuigMAWa7ZTflnzS7ysqMhuN72rn8YJN2f83KzHGaouBW3GvFKlUfnv717+cFav",
-	"freEslAQWgNlXjXhqFPhTctcsB5acwnjBfCBjkvYO/nerleoBN3rjXWvtKym6t/5S6VPP/8MkdVK46JW",
-	"K3mC01hKWMEnQIwjhgVmA/fYZ2pkRJ/GjfwBMytPFUPQM9MEJxDlTAQ7JkmYMvf/v/6pdvaMnnX+9OXJ",
-	"4z//t9ImXJmx/E9Od4f1yQwC2YbaxI2lxW2YjeGkI39rOvLy6nCpj8bqol9zYiW+o5eviyjdffr5rA2i",
-	"ol67elZ7Uv/uifkzdopepq9S3hV0/iUHnwv1XEpQHdPoCMkKQzjW5wrfKinXV7VPx0QzNjt9My9W908j",
-	"cwKuE3CtAlwQq85v5aNJuXRpf+jzBf2++CaH4woozxDIj7UsQyAPclvKxPzYy2xLnUC2ZbHBkrWE0fk5",
-	"k7WuGMlHIwzcAACqvt1dQu8YAq8ZoVkyNHKWzohcw6LZdEbkJPQF4BEjF0sGnHK+tj1kPN6j2xxldFwp",
-	"FqJAhyUKcENKRXKiYmHUWF9JOc8tVKmycgNBYVCMsnYeVFnq4fdIiazvtDleVXJZewznzFxlZnhKfelR",
-	"jQ6eaQXoXp3HnOjajPOfcy/CJxHzudBP7MnPRm0j7fD06QMdyZHYgJMCpmYhJO4scekbKVgeKhY+eYOo",
-	"Uzx4CzXUTiMuz/9u+S+iZvV3xabXBtXb44Tp8sZRM29Xqhy41ywc/JswZIPkDOZTl+zleETHumQM0y/g",
-	"HDIvuR5Icy4Rt0rv18qOVMuTblgHzrxnLAdTF7Unh7i8ay/kLDAprqxbDzwqZVk6Yc/GK8z5njvzZhyP",
-	"65OzCY3aBzHlEwJqkZdwIEZ0aoex49jTS4tZqyubU/bv1658ri86Yy7u9L7yeHeqpc/M4x3lwjmaGUXG",
-	"yHE4BTYW1NIqbFmFBmCjSl4l0PJeo86djdRqDlyTQaoGUjNbesATwj4POPRDAAa1Ho075pYj2/E+47F2",
-	"gT2I/aXap9xREnPBXH/XRFEeX8N9RaSzyFJuKHxSuejTO6uJ4LtCGI0KzKmrEmSEMfoKXKl9vEQK5oyX",
-	"FZQXb7Z4ux7f2ykxdkrnsXD7d/qZi7vKGilvdlGQNBu+s4KtbwaxTAn6ki4ru09KvR1X1tsx/R5BJVXQ",
-	"vTZJBrpxfk4HvGpvWpWqa2ACzvr5zR9f3Zj/wpsXN9l/q87DLIlonnVN7hgb2AC7ZqFi8NPIxgPh/OxY",
-	"xtzAwFBUI0mYkCSRd0zMkzO6J0fiTIqQmY/NPG/Casm5uWbZLQnpS52Qy4uaDZKSEY8wuNbj3R7SVPiu",
-	"R7nThAhCtTdkchHkJU/wAl7aj/5NTgbGQRkYSW5hTibGycT41k2MG6L7Rr0Z8DBJFcurdCc7Y6t2xpAp",
-	"3hl/w4ZGvkwQUkRCKh5kAtfmvKGmrEkM1Xjal7hA7tTDZzUSITITe2geoaD3yvZU4IbfE3wwy8JR/qMm",
-	"UN6/0BcYmmFjCbALVC4aY8AdsKkYw4qVMqdQ8imUfJQ5MEcZJxId7tJlKSIH5MhiVlyRlDzdcojIgNu3",
-	"K31e5Uw7qNNONBjCjviHCNmW0bhQzH7t2faRU6BjS94J7STgr8KcWRBIU5LqspYXUnMj3yuUWpov7lmQ",
-	"rEun8dy2UEgk0bLPYPZZrNkqfphfzN4+hbXXhCszi8XQA+nTCPytTKkCJ/8q4FSgop9dcvmxpH6O2Dq5",
-	"aEEu7udMJ6/8k04FllsqsBwoGbIoVUxvkA/bcoEU2bADQLxlm/PaDARe7CtRNq5E8W6XqcWrQc1m9o0o",
-	"m+7rG+Xo7hq8rTQq//jmpxfvV+LG7PE40k1zTHSlUfmJkRGQ0CWSdCXpSfA7LUJyaZdkoWuW0RhdZ2tI",
-	"uktSJQJCQ1COBGdRYAZqFi8VYcwWp8hkTzMD4Pmrl+YXYws2qZmEv/0/Qxpj408SMRL/17/8by6Sv/2n",
-	"+tv/lxCdDv72n4qzVAGqmIsQMEIpNI8symir1cCwUIxzDW0PoVwMprjH+6RNwzt/H/+KxZcy21dmoTig",
-	"QgmpAsy96dKI/TNI26y3PBfNDh1KGOGACmPN/NMXt4tvquQ1/dtfu9Q8VnWp4NpmfVdecsWg3zlRf/vP",
-	"LpeCxgwmgJpTnNjP7Iww0aGYeSzBI/uiR7mCgYDQd540BqGxHiNdyTS8buHlzDv8TNt/+0/Q6ICWNNc1",
-	"/7uz2lWB5Nwfe3eYGhWd6oRyQdsxa2oZp7Zf+1L8oRfr1anmJckBsqAX27vk8Bgp0XMdYQ6dGv0mTzRD",
-	"Hj5/dfOI+IJDGmc0mrBR22NIBRMsNpe+fBSQHosj8+cil7pioVSRo+N00VyE1hzbFE8g6As628OWg4sW",
-	"tNVxIOXCzm5S8RgWGjDfCksRQ0lu6xK3da2zNRU5kMOcQTNJBkDg3sDrB+xZ5guABrRLudAum04xowmo",
-	"B0bqxjHGudxNzGM89agxMkWir60egQF9QWjoo/0jysERbk7wrUh6UCaYFbShsh64R2SkMniegQTnVsyt",
-	"7MyHv227IzMNXUYetoRMmrQJL916lFUxemu4kOeXL8j2Lc1KahNRoOXP7X6J5yfFeEEy5YXMJgTFqvh8",
-	"D+auBJf74agvLPzXylA/n5x+llRYmSmnaLmdf/F3XJuqfuKYrklUf9KYTxrzSWNeX2MONoS1R8u3vziC",
-	"Hk7FV36QJT72PGZvqd7rZ64TZFhRDJhSIP+KklFPxmyK6d5u34bVJZFPsazWa2FtcLlar/U0xE1Xei0k",
-	"eWZgworG7B5KwY4VMGbF99BKo9nZK+zRHEBvXu06x7vvKaK3S7CZEc8jHf7ZskFn0+9CdNWpUJtriE1j",
-	"A9TjUoZo0FZRiQn8HzxnEBxRkvQgavgQUk7HLmwYAj0r1XePgiJhFLgoMFsk78AILLZZ7LNuA2wXghpe",
-	"kLeHnQsikdAEblGgw3feDNDtNkq4pJ5bpu2thIqbb+x9sk9O9snJPjlM++SlH+GhaxrvwY9dEBBbUitw",
-	"Xb9VtcL12aFACF9sszNXIbgurI1RLESks6Y7eKuc2VPadce3wfAe9pkKyyLiH2+xV/H/lYjLb1dOHZFE",
-	"muqXvVmxU9+Y2HH9Jtw4D134/CzlHYEMVo9vEJDckgTaY6LqIZi1UKwAlLpmuwI5sZkRtAex4lpIMqLj",
-	"XN3yhCyBlDmpSJZAtWKK6TGajj7B9G1GyguCYHGL8BfJo/d4m6/cDjwJtmMSbICMGzenMLeyOfvc4AX3",
-	"3U8u6SzYmDj9BWfl0KUoZlfnfJUM3ikqS69eUpwqRu/OujHVeo8ttl5BW3wGcQ4RjhsZXbSlCZF5MjBX",
-	"ld+TqdIZVVhWP3HxOOO5h7+YLclF91FAGLB0AOk81wU2kCCXo6Q9yX1EE3qWO6iy0+EhUyRmVLkSQUt2",
-	"jlK2UI+AXQTyQara46whgS/ozfUJhASoNushR6FlgnXeXMxM5rl6RyX7ucqQ3BxphsTZmQV48czVnpAO",
-	"G5FEcaanJTfshx9hO+wz8ymr9LDk81wYbJNCh1ym1mLuST3gCY19NTc0BeyziIdLtlV9nr31rlOO/JPf",
-	"o/OkBKTe20TEr4TCuSx0DtMAiwpQhFGPiWNRHkDvphTmZhnK5lCKDlNMhEyvnoHk2nG9yN3suKpFzB6M",
-	"0ngX9SL5R1WCSuHRZZUZ++xPJcWQiSVjF5vUly9wGyU85AMKDeYWUjRfKMk/n72XaZcRwbugOQvBUOp6",
-	"wqNPmM0LgkKQGPpM0g6Lx3bZ/KLkXuPZx9qz7DWWdHyslUFfPF8HlkOfO/hEimnO+YNMlZ+TbV0lH6Dj",
-	"KNo7Qw6UCAMmBzHDtHCZJhoIlAxO0D6m6OR36jwWsmy29qpYHOzBWvFM7CdRemJBv36dZVaJvpEUEOPJ",
-	"be7VDLGcTnL+Jftl7SzpqbO3axqPkzjdpDgNNnZCjzfBdt5pO5yc2sIoSwIChTO+paxabF3ObZc7yP9q",
-	"FHJpR1Rj9Ruo+CJkcQzx5fkO/xy1ESUdDtVzClpaU6LSmM1rkbCOHrDpxNkZJ7ReW18u7yVF9ugP/fxM",
-	"2e1K2XPc/3uKHu4WLWbS3IDej2EVYxS4as7q/aCxQpQQv7spUNhTpPBDj5GYdZB77g2nfXPnFXV53IDb",
-	"CBue1LaT2rZHBIeNvX0E78k4+nbxe32ILtDN8z5zOmOVvMEAGga1OhJ7aLfHhCeaxZ0GCWOpzedSkURR",
-	"oTtMmeFmXiauHXsAxMzAiTwtEcwCHqc8cNlNLhvhPYvICyW1JrGUNjpFSYf2eTw2E/eD4hEdF8oPFOtT",
-	"LppywMSqEuQncwBO8uMkP74u+WEz2LH/cw5q166SmydMcqrw+kHCV7mbHVWQ8CAZ5fYbHczJ8YWRaBFk",
-	"6yjZ3wj0XcLcQwBnKfiFioMJV8iTpVEr1UwtOjf0YsPBwuycHViw8FNPYsIRLIvtUX3yYy6m2X7sMZuz",
-	"5fLCgnxySIeG4LpAms8Ag5Ute5xatpCm5XZ3C/OpLImVJctyLg4XGh3no6AuiYpk3WCcAOKayCFTqDin",
-	"ImZaZ1+nYQKaAURVbccOJTE/E5TiPhW0y/pMJEEWlIW0t3yCl/lrP1/SC6p5LEWXmfFQ4bPfKOrlD1u5",
-	"NTEjb0Z0rFs2/av4Bo+mZRa+9Ud5QFHbJTFlRcjYXyw1G8O3GkuFGWCQPQn9X+X2vQU5Be/8S/bLRiKu",
-	"uQXdh+l1UlG2pqIEGzvWRxuAFbkwwUlzKSWSNo8vTFLJ4wuQs4sOQyuC4TkTX79Xdd8rOEf19RphGEvt",
-	"Wav6ruxgmq4moXdMYFnQ6gXgTERTguxr7jZ0Eponobkl3fYjvWNFqemKEVdTapmvmdyAZ/L73M1OzS62",
-	"1OxCdrCYyx4J/J2RQUxnDcZ8hEJlDRlWeHZXQrewsoeZj5Z92D59sNOgezGJVvaMLImU2bdy3EQXyE3k",
-	"Jmlh2bDotebmbrkXblI3ULKrmNZIAuV/C7LEFKs/6TSmSdbwlFDS5irpkZCphHfM+pSzQ17iW5dIhott",
-	"VntkcHRgDtyf5Ajr0ySNXYsEqhn2Gfo1jbplYajDqv14lRDNEu1f44EmbuMEZATNbcE5GEudKvZAE92j",
-	"2OYVX7rPQPKGMhWJbYtQJZ+g2RLVdg6QguKaUGK2nSKZrMJKXKgNH3HNiv5WP57YyElNqCU9miSiyNJO",
-	"VYpKcVvJOyYahMItCBf+naCyBWt4xy7rwGxOW48beH8oTRwgZ6OdV8qS7dG9OkWXBqTdYMaKx31/ztfc",
-	"cn6jztc/mKNLenJEOlT5kwREMmFvjfB6TlE9/5L9shEPa+EQ7r817UkBOQwFJNjYwUdLM5NsR+aiZfnz",
-	"cbAu2sIoSzxsBdDYhY8UcxvP0sFs0/qT52iebja5cJdJsxI/wLPMo47K8I5Stn2bGx9i7G3/0/pmeL6z",
-	"o5R3BBoNkIdmK2HDMMWITngckyhl5GGHxpo9mjHySApW1vKxLWXMqNhsO8ckYf0B5DD+KdiIuJombMZZ",
-	"znkIL1bxUXYusqPXk33WBC6uPbAGuLN1gH33MojJzMhDNx1fpmyCNoDrwCW8eESYtPAMUpKWOSnwMRUR",
-	"aQnGopb14foOe7avObTKviaaMf8rmolZZo3PJpcDJgIiBelJTHMfUQM1RsMw/1ojdo7JOM/Cc7tnr/bd",
-	"fUdy+pitdEL2Z3j5Wf5Gza53MRVZo0loV2mRYWWLK8OW8y8dO70bMbdyJ2JNAstvTpYFGzoSx1uwP2df",
-	"H44pkh9kiSWSO01bKtbP12/l1FMQbdpaFysE8rPS+9Wl2qYL76dP6GXu9Kyo6O2p4P6Ij+w9jaliKgQ0",
-	"J96WVDrPhMGXr/zIz0zuYUMeQSq5Jf2kTnUFVTaWOiFmq9IwqZIbO13IwOWz16OJWIp/rXkwUlrouQK8",
-	"0Ch6geOzozuWis0i/tQ/1q8y6d1nSU+atxv00MwXMmGOfT/ttxn07tYjnkAfQdnpLAFahdlaRvs+4dYC",
-	"RYJUEIsqZlNDBANzLaB/+OYhzBmq3yiEfWCJzpAHwqvWIRilLHBN9T+8ffdAk5Ai0jn+ZsX13TV+OVVd",
-	"JhICfR2GTEC82Gw/xqCix96mwxXQKeOuwSKBHu/24E7FPMgdIJ9b+c2oVjsuV0efzGwENDNfaVSk6Eou",
-	"us2+FDyRsBnyJesfWJLESEM+YnG8ogMC53GjnfO+eRhMsFa6TBXYPAbusevKIahwYSzDO6JSoQnVhAMn",
-	"fI9GoKG1GRPTGdorG3Pmi8eINz4o/L1tXJCMeMiWw4tNd1X5djHCtpPIwGFj7SQgUWyms/Ftx/ZfKMmD",
-	"XSJu+iM85ESjcMy5yoeVPlzSvzY/Lz9BK/pE0SGLfUv5Zblo1kiwETJp6oSqBOIhuw6lmuN2gGHUiUTc",
-	"oyJed2muQro+odYkQiuV0K5iWOnFk3lxyh8xp3+PMcqFzsmSe3/p3bm/ECYswFccvpyhQNxEkUsTBSMc",
-	"k7WtiFhDczj/YpMc1w9Y2qOx/8zQr1m2BBs4Kscb1rQVVQcb0cxXfBXN4qzgaxuBzFfCQ4JvzmYFW49i",
-	"t2ov4KrkJ5t27lKCIOUcCcvjiLTHuRxRbXmIXYbRhAHt/HoDXGDQDVwzQqpXCJiuJl43HiwtwYsB1Xpg",
-	"bIAVNLk9xUmP9PzPj5GWQ8CCIq/HdSLVeHaicU+SvhyyKEt8MxqkJbjCVvIS/kV2qFFvXCXv5cjGB42p",
-	"nY8QLmhd/2RHdbKvD4emcJ44bo8Xrsqvr9IvGOgLfBtZYKddWDuJzA3kSCzBHFDPl5C8ElmTR6Rxgyo9",
-	"ETmvRF8KkGuK67tmzIYsrjQqfRbxtG+OpcwNXDSBHhr0l7blGq6sbx1/VFRovq+C1XL95HtwsiV+ZIdn",
-	"JS8IkDvh855psv8APIJmx7eqpBBssC5/nVARaVsykMtRNrvRYE+Pd3vVLAMZPrK9YLWtjy3h78OGrlxA",
-	"j3ZUX8wuXiVE6fi0jy5MkDv4pcVh9bOL2nK6z2apsRd/7jGpPLPylI3agIn2K+s6oOMexlkmUpEWcim1",
-	"quS5THoAjag1yQ7kL6C5Am45I2lGMlfnBa8S5SrfzaQlTGDpOxJ9Qtl5ivuGXQN3KRdds+oxo5FvaK1T",
-	"NeRDqXIgwRMSSYZWUoejZ1CxDlOKxnaIAyY2iBHwOkcJEu9Zl+tcOBG6cCrFhwAabm4XVnaW5A19DTv6",
-	"hCj3IAodDJQcTmEKzB6h2SEhXCSyYK+vjDVCJmwH5Ztv4DHHxZkkwzBVaheGUu5JxlIq/rpWlPIm1nLG",
-	"6gUe75Ie44ok7HMyY+CWLrqJXyy8gj8EUAAabLWyM016Um3XgNtgV42OuZ9RXP3c5Nd15t1hGcyZT6BD",
-	"v3UJKhYyWNNr6KShYzZIII2suocgpznMBxjkBCg7niDna6ruWASmjddmeKYgWc7yjIe8Q8OkzASaSGgv",
-	"9qme2aVoTqDULO9eA6Wzz8l3jcuVz8nSW3x/kVJYgW+00POT+SOhcJrX02rOv5h/lgqQkhsrHOHxcFK0",
-	"F5NGuJtdNzOMag/OmjWfJym3ESkXbOC8HW+4tfz0HE641Y6vJNxqz+yWwq3PoQ0fwUNGHj6uXT6yzgme",
-	"EE15RNqsI4HahI41oX0Jngif4adn5Sf7fieT4nf1EtTV5PCmI6pLnNSYJ0nMVpC0e4uzHunBLxWc30c8",
-	"2bDcPHe7fnaWsmDE3GkMOiYUkLEIGwQt4Rn4xT3mqBwEWNy4ZdcAPsRY/vanrcZOHfguLPntoBr1leS+",
-	"2RXW3pnzrc0YrHaPHVyrM+oObV78fMOie0Wg2l9V1fZVmVL3QVGTAQMf2H+HXGeajWtFzDWJGDBGbaG+",
-	"aj09ZU/xkOcslqILwaWCH/1Iqqy+JsXFVlgBBjrv19rFVZB7s+8QKuR1tqoTDQ99ysOdkCMRwJ8g7wfI",
-	"vJfpg0hFlE8YDc2SCNsyc+Ji8l//8v8CStjN7oonMOJk5j/iHejqkpA21VyTh61z/JTGuhWQOy4i94Sm",
-	"HDKleMQeVcnLlBFjsWiiUoHZdkKOfBm6fZ8Pb98VaNPN4O4YG2icnJb5Qyxp1OykcdzKvJk4LyOZxhFo",
-	"UmPSN9ZZiRvUM+wVcBBY9ka9sZm+7CFu+K3q5kLDZsMdU2R4ajIMepBQxjGj3dT5vqAxkhTktRQRHeOG",
-	"o3cMO3kuB5ZvB0ygTPvz2i3W20ywDg85VQsn9LVt5yLYv7DDsSeWxhKChZoTuQLpDZGmhXkNunLz4x/P",
-	"XsCnj69wd4mmT2aoNGr4p3uGuEr+oL0ttCqA5xQSBHu8a1QazSA/bgjwXhFGa4HEAZmq0GydEY3vmtyY",
-	"NzoxanSjQrVmWtsKjcmcyC06876CJCJzVFxZwMoScBBTMT+ybwO/WBxojrYBa+vjWtB6fwcPOa64/sHY",
-	"7eU1xc7n4pKjuCb29MwYgvuwhBjabiAUwpDn4/qDABhaFtkt52OHtvvWbuqPbwYDyUUCOo91Vnpifct3",
-	"WciNrF9ss13A5SoVZx4sLavcSiF+rBryUZkVmvwNxk04FNk9pPZcpAusi+U3OJWdL7Jcyzw253Sbzva1",
-	"DTD8HnIYsOskESMZDjBJxKNrkarhoDNFfpwU0KRPx6Cgo4zgSZW89U22IM/Lkn5DTi5mI/u0WTCf0HIC",
-	"FQEyQTNKcZLpbc6+VAxVJ8Fy9lLOWnIVVTxmvpiRfeY60fPSTN7hzO+3J5SeElFrSxMzpkWwCcdeenyX",
-	"Pmj7S1WBVSw54i/NLvhqa/rh7Szt63oK+vkXK3XWr+K3B2rN9JOTtnbS1k7a2pFpa8EGEPtYk52M/V7O",
-	"v3WwIdQ5dGHFCGLGFvb/s/euO24cW7rgqwSIAWTjZFFkXWSJxMaZsmVv62xLdkvqrTm9aZDBzCAZrswI",
-	"dkZmUdyGgX6HfoP5McD8mofoN+knGay1IvJCZrJ4LbJk/pGKZF7itu5rfevQIPpZ6KGDZZcGvqTCKR4a",
-	"jdkdsyxNam7ovhoUJq8Y7DA8Eray3rqOMSwAl0cUbPDvmpXYFKpwVTEHM+BzrPSy0ZGAzwvAtBvmWG2n",
-	"hO47x8pxf9pa+lSWe60XjS2sryNlVT01DvMQcMUeEJsWdL3nSGv8aEjYj86AqmHewCDNa5AsK3lmCnQP",
-	"hiXRPJqZriQ8wC6ZYBBjkaghIG1QYTLO4B7qYpg5vA5YvmBAc3MHjIbK1d2K2PRPaQq9lJ19a0tYLauT",
-	"ipyz1n88kp9F0CFnuucMdY/NJhpjoQRGAk+Ax4BuVm1Lb9NVwJ6l3fnZlhHIs71xtjfO9sbZ3viitYFf",
-	"0qSkCiCclI7v9qYSHLk5xgmpBORItq5ugueSKCEDkLVKxyyI9XTqkhn3IEKL7SnOIvQsQs8i9CxCzyJ0",
-	"7wa15bLFxNC9WtVAUrVhlNvs1JLpVrA3Q67GKR8LGx6lNQVZY4Xh7S9vnhmPidAIdy8N6JnpsoG7ewAW",
-	"pbG+K5RHTfYjgRkZjxkR30tfmNyWLIKbg5RDDDrgokG3p5aSsghAjXH0n80JyMNmSzfZm4QNBY9NeVqY",
-	"PYhdpOBOJ0Qp6QuEOYpSNIvtPN2kbPrxUMw1RoA1omlqGqVmgWZGRwJLC5o9dQt2NHabmk0EvoIW0PBR",
-	"3r/KugkxMTmO56yiRozcjYRVsC4ibk8tyfJpLFVSL8iXumyQAJvOa9Kr3O421u9ZN53/5G7aNJFqGoxK",
-	"0h1Vs+GcwHMq9KuhVBxHu6hhLfGKj/k0n4Jr/6MjjkQz3NGFk3R2729WMLXIKgM5GtWySqxeSAozGYxi",
-	"HQ3Qt4ZMEFPzlXAEKg06xnw9lSLAGgCPUNuIjTbZcgYLsJKIU0tIdI8RpVvGVnhSk9nDZHJ24PMwFDE6",
-	"8YAd3Ck9Q9yXWLBQjBJgKlXcpYAt6VJashlSBGEKjwBzAadq5UAZGXvZeIClXJELu3w+ZAbJWvt2weNQ",
-	"CqzrQuzLGuYEC/S4rWRyYwOUVPSQ2xyaUYJp7KT5XJGSZKsZF1SnkRQhLFyuW8G4EDt3Ey0NbyioagV1",
-	"GMdFDVcp1bVioG9sdQOGkeCkjngkw3lhfMWdA0p3d5ZVUXd1pqtuom1+g1cneu2JvyCoXjfty431yNdA",
-	"+BXyAStRqQbIHKMI1r6aDUUyE0CkM33KyXpPlvFPuAousHrnz+xn+nZeECQgrAI+d1HrgVYDG+R2zRMo",
-	"RhS6QBOWypguPiKJuQypls1qysT0mptrszUtGrYIcMMm/3wv4qP5s7ZMycyUbRBtm0e8f7TT3l/Q++xm",
-	"OxU328rciB3db/Ts/Jv+cL4B+lZ+W8Ww4MfyqT67+Z6kmy+roaoe04uPrVcVY7r6M6TmPdhbuSD0wE5E",
-	"YsGaA3RH7Mf3R1lrf2ql5laZmbBOQCVmrl0iLTTZOeX0FFfgIWPmSLBbdM66aREYWt5UhPQZlzLIEVbk",
-	"TUL2OI/IPZB3oqIzEGY9Gi0CyXK1SLcmDbDwqIIxDku5rj5Eh+OpaUP5vNfmpjfFjjA/CjbjKkGQk7Fm",
-	"Ex0JJpVJwEramC+9hyU8Ut/5LyT+8a0YS+B7QJsLHGMv0RDrJ6t1670XwEP8RASu7ZvJvKpUOiZ4xHio",
-	"lfDQMhHIp0EhIFG5SWG4G8y5NdZhWk9nO7h7mXim2sTC6PC+uiD8gVHknuBC/eBIpyqoGU9+2VNqh60R",
-	"J4U8hX0j4JDhcmylaouYTVIzBCEMElYEbCgmkrJagSaHOg7I9bsmxMnlCqCONfXYAxYE01E5TQA+ZH9w",
-	"eIc6TU69HvjWMLfLAtgz8CA4mRi0iKzvqSK0uhIjHn/kLE5DXIhhrO+EWlm/a9f+mCW8K+hxO1rb5kQf",
-	"sfg2O/5L5PSOR182TjxMMO9fu7PS9Px3+9d+SnGzUT12T+0/r4Dy9kM4TxfzvZYUTidAlg+xyjeSEeDj",
-	"1Ds6bfcA0O1by8YD98MuELQ0TCp2G4cyaWynxx2ruvDJ0u7qKsODSLLnBO93JLfoY5F7dSlBAec4q27e",
-	"gqppBfdC1UcoDjhrEOtqEFd/Eg2ikgt95HcCy2uNDlP0tA+5f7d3XoQC98yMMtVjfxkf9onHZFNbQ7K7",
-	"M0chC+xKC1qZQx3eSj15nz/1rKPsHsvFw7UHJSUWvwk/ufBDbdL4+D2up0IFUo37djwDyghNtO1+jZX7",
-	"C4jpGfS4VrYowtyJgH11fXn5tVdCbC8BDgCfMa4tQ6nL/UzHdzYXzCKvczXP3Hh7QiendYe9+s4u/VOB",
-	"KdcRZqAQD3d42LBFoRjzkHEZEDElbCSVNBOxYWzTrsd7XKAjsYsvoks1rSBZ0tkZ25ZLnET7Btv3nqha",
-	"Zg0HnhlspUo5oRQYpQyJrpu8f2fYkIK9Yy4VS1UgYkoyfWbgEZYFWLLlysV/Eb7dY5xaQ2CjCM81XSh2",
-	"b0A+0d0ne3hq7QuyJIfveCTyRH6Y5kQaNuXArhsLWPaRCGQabdrjBc/imStsk/FAi8c4I1LarVW9PSsn",
-	"ozygiuCEeRGyoJAFhjVJqXKiifo0DWEWUiUiFiYBlcoXQUoVScApfOwn+ZXNRv8tNYkcSRF87WXij8qn",
-	"cGndZbaLRyBUpoMghXztvJsjqXjIqIXFRTqFl0XSGKnGXbQ6Qm2SPpxd7ieE+ZbnexHT40kiomlCL3ep",
-	"oSKgJDIZke90yo0RQZN9KgENZ4WxShcBmazPFQ8HPB+9s3vVevDEPEG1h5TNvlRgceaWaMb1rHsmFqnC",
-	"w9EoU12qJOwMlTbBAkqTiBgW9Z3kkZhvqSLhZM6scCtWeGvQsMCzvgMLNGl0ApxP9Sc6DAakAqHCw8Za",
-	"IJR4VkJvEq2DvRIzzP0oOsq5VdG5VdG5VVGdawg40rYMzfixEOpCp8mJNOvrkqK0R75FU/w5TZ6keYVZ",
-	"nkqIABEvyf+NectkDg9TzC7fRqs4XvPML4DsXqOVgG6vRDO9j35hRk+PSIO3hZ6QmdmQWMTpGad2JiKw",
-	"rhQyTWjDIn0PBsdtGLIg60UJJkos/Dut0EARswWnq0u/t65DqcA68SmDMrNLQnkvDBvO4UU8jAUP5uRz",
-	"sTZXeWRgBrmS3m0zSAinAPbtw8+/PBVeYfR0XTHeut6MR8AqnBnEdv7Yn0SW2AwH2TVkBbpyx31rXpEI",
-	"HtW3FpwQMqZxQmIkw6xHkKYMrEAGGxSTfITXnQtJDlNIUob3sluGlUBKz9hXQG9fe9RIqnQ1Iu3IpGbA",
-	"fhrHVp/OxmzHM9Q6FFjQdcxKjjWMqDWfF1yCbaIRrguNmjWNhtRsaP/ssxoDSOqtAHvuGAUZ9ZhfePC0",
-	"a2Z26pUYHydizowQGZvLGmAzrTwW5wV3I+4nhkliIMUu/Ah6ZSlPJrW5qKUO4nTDBq3CK0Djg6B8DI5a",
-	"x7EhKWx50o9XqFFY5irVwqJUfYmd0m6DAMEiES1OZ7JlJ83j+e8RruVeSjVKFPDYuZZPWwh5+6OAk1Wu",
-	"V9VbhNwvKUwnXHkh48rhVmRCZqT1GOBki9T8XKjgOOmhj75AD2aKopxHJTv3PdgMUUw/o1QR0MQX4Tmy",
-	"YlZj5FgR7obNHCEzzD0jAzTDFrAFbQWBLjd3Xwi1s1LxpFLlz+z7STpPMdndKSV6NNqDVhJzZUZ2zsez",
-	"RYjyiR0Uocxz1mBxbPGdjPu+mCamm/9usXrs70YIgzm/1HRrNpH+hMlAKExIgd0e6mDeZD8r+yjumgLC",
-	"OHoKRzAUvo6EYQO3RrEIBsxWoMXUwDGcew6KqDzCCYKP4KwQPJjFhCrlMmwoJVePnPekUwZAH3IjfdNT",
-	"XAUe44YNpjxODII7esx6KDC4YSGR7sUCrEYeGDSFDtlWRCiRzHR89wwzWyLjFQDdrX+NsFMs+qNmQ+Gw",
-	"HrkSM5xyTymdCNNk73RiUY87jCcJ9yf4Vi/P2DGYCWgR3eFtgkcem/EQAZ1sUo0pJAnh9QnanbB4LmPH",
-	"sKEwMsCN6qlYjKVJiId7pflq298sA4XXM0UztWF/IglCXZbqjoCcOb5UqlQmc5boO6EIfF4jWjyiRzd7",
-	"quBELwqshZbl1MuNcAnc6aHNZjMOO74kGLliqaLcSRqeZ1Oz8swput/lT9lNqOxC5/IuEbPeiH5uTtNh",
-	"1cxMeCz6Oh5zJQ2n5K9Ez3gcGBTMcapMiaL++z/+082bKzawSVvCpphm6d8B7As3sCMoxmFtRxqlPZDg",
-	"Qka69f+aKjB8a5F/tKt3XLAGYp22wOz2/U80GoRCbCAVWuzAxq+FTKePCEVIx1EvJDNtWL3qVuE4foBs",
-	"DyoF6N3T9gBkArA++SkDUSdSSDS2g83of2vZm6pAX2AZ9PFTCFI6HKIuZ7xT1s8xOXyWBzkLQUoS3InW",
-	"iP8OjNCxI2nYWCuxx+xvWEFY87e4iE8tQ+Gj84cmM21RxGGZ8IQwhGxnPAzPuQmPGHr8VxVoxllkz9N2",
-	"dI2azcogY5QaUN/u4egXfPALocYJx04x7KOLXEV2Ne/ENCF//UiiisJM6k+c7btubPITDvMcnDxkcBJV",
-	"KOp/VB2PBEmiWFA/xD9ROBKhjWMujQg2wrHOGOot83VqpCpbWYdwSFzuOagJtHg64UzUCZDf5PhywHNO",
-	"Hl4O7cxQ+sj9XJ1KBxUVZLaEGBxrYLXopazjwUqzccgNGXYoxCgEFDWZbcCAvi6qisF+2/cS2I4rky0X",
-	"zef8Gh6xbPwZHYmhDuZFF27u7wQjV41FbCoyy7kFB4bzc1QTaQ0a3Iy+Niaf48VIcfErCJeAxL/YAOnf",
-	"hJg6BoGH2zomd9Obnv8O/+0lQGqJ4un61p+uQPT2QD5PMrQ6ozN3sjh2dnwV0UFLdo8RPF0g9OPFTg+9",
-	"HA80cVpbh5hxU7AUCgrElnHO7dSFU3CXKM1CDdqQRR8RsdhcVfheBQdptHSWFWdZsX4cl4SFs/03UZlc",
-	"T8ga/ejnMBAmoc7Gnmv7jHB1DL220p+UOpZGkUwSEXSAuOjZsJJkGd3J6VQEHpvoGX4BxIdOFfSbE24A",
-	"S7S+azJqEgE8qKcGRipf/EXp2cCjWClmbUiT2LBSxJME+9cBh/NhHcinjMFS8i5TdwCb6zEo2NeDrnMy",
-	"owtIK2y1Ek2TOdrJ6HvGUFSk711prwxFFsqb8ClYdU02mHDTj3QsbNe8DPcIXkbP8rliQ3LFZVX+t26V",
-	"EhGGxnaA1TRNHHuXDcZa2af2VKJZEOtp1q+5ydBDFAsq7KxuD0tPm04Fj71SIFKPStm5MsT4GQgzwyPh",
-	"hgaP8HUkWDKTvjVqDewgD+0l1B/WxaXh+qGwMVsKiGolcBRSjZvsO3sPj4U1Z3XMXrVYgDP8CuxuOU5j",
-	"PgzF1x123W6xAW1WX3yeSoyc2zCnDuEgWjfdf//Hf5bwZnDTC4cHxGDLYsvZW6i0yqDnrypwiO5NSyHb",
-	"OzfLFFU6fVnPcTi11DKxy/jQCJV0Misfp2mS7KTYQVsvSo2jz+i45OeL+OefhBonk0an3Wq11nA9DmDR",
-	"CoRsPOdsFG79RuTcQSag7YYzXeshha2odJECp13bG1o4cslEGJEffo9ZpE46dMCNOGxcJlb/USxEt/3y",
-	"4MXi8zTEgOyIh0ZUj969pTQBmdhWM4XlfbG8uB78/oauvcl/5nFsgf2SOSY9gRLYqHUCw1zhznXm6UL9",
-	"TcpJoW4m60wTX/DgHNutXSe5PzdznS7RbF9eXd+8AJUiE3jr1eeBUkGP//0PrwHsN18yeMTL9o3tE2OL",
-	"6cunyv2wQT1gtlqFJzWtslSGZ/3VazhJkw2q5C9u/O/Lcfr2w/XVu9dv0p9ff9/+6bfvr9795l++fX07",
-	"e/v6dgMVFwnt0V3JRN7VzmTiMDxPx/Ez7pwpPfabX3cwilfanjoQqHw8/x3+q3ctfSxlR8FtJldESvlE",
-	"IR+K0HTZgNKvBgz3FYPjeF9BqNuctJmkpvF6NKIo3VJLdxgbsUj4zCPRZVfuOif+afGCaqcXvuk7O9nN",
-	"pR9OqY6X0WLgrHhpOmohpFWcaF0LJYdzfMiYFiyGdK3T6YVZv1RM5BERl2AG41Y2Oo3vL+wXscCvQjAM",
-	"cVuxy7v8nH0uCBhi2X3YFiXQ9SMTZJnvHeJj4Sc9lX7hriKXaLSCV8P2pX/Fr8XNBvRe3vIKmv9oFe+y",
-	"WfQdLePFT1mH19Umkr0+u/wPbyNH9t+RF6y+Fq/ZvxXmSH+V1w4JFqmP0jaJYlODAeQin3LX7caq1gie",
-	"21G/g2O2ojHEbYHXSFMiPcpSHaUGrASrlSos7pMKjbs5Q9s0U2dp0l9dX16ygVREMZjzNvi6S0bOjBtr",
-	"LziILkRL4nOwQG6JJcLjVAqaMWgYZiHfdMj9u/WZ3wPurarsyZ6iflIYOMPVIJtpZPkX2jwDpOUBvtIj",
-	"+xAYF10Rp6EwFLMvxOBKj8qsUrijygax/TR2Y8d7b6mB88PvkM91crZITO6PLbnOcRpqPMj46n1Cf0Lm",
-	"V+mG+oCn2lEGOV/0aETH3gpBDFnXscAVKlcgwcYYprb1fG0or7WY/jySIXqGjE37wQxC1JPrrP3XpVc9",
-	"qYSmCzjOQRpiZ/gD5zQVX9XwGqVXr2/JS5W37BTrd+xcRcrF/ftAt+41pWnZyX510br82G5t6mS/Qisz",
-	"tMH2NU3FS+zGHpHKqWxzOz0aueMJpvraj0KPfRqua6ZetdooPhDnDvmk1YCnIeikG0YKdJoINDSUIOW1",
-	"dIIKa1tqP29fVdCMf5yPpYAjnogIezm95bE/qY40LO3UvrKuiofusc3lEm+s1Et/AmUoWOBrjgWX+d1O",
-	"NnNdgHKAB3XQYYL7E9D55FQKlVCdDHba1CMmFO4owjSwAUgyhDccdFii2VToaQg6Vaqsy8uIz9a9L4C7",
-	"syj1J4zbOFOTfSo2HbBoWlR2PxE8TCbkBE+TWGLMAU8j+2pgEu3fNbPv+3ioBh0m1YhjI984SkP+NRbp",
-	"YIZ1ACdOaco8L8NZMILkx0hrZWkOPNyz87dltx76tOHJztWuY1yMMJn0cZB9sI0HVcKLOFNxO4+aw7UV",
-	"Yytwsn0wplUs5QH+sRXp7ztrrKhun+XOlyl3tjlnVeKFzt6TTg8sS7JKI+MXBJMvCbMVsmxdiwITiVZm",
-	"CC46GJQoNJyXQRU/HotkgRnvmA9y5gDH5AAWBvlUyd/5J04lX+VhrdR6S9ck5ccoA6j2iv5rAWTVFnoR",
-	"aCOVHoY8EfFSAzuOLhAi2Zp0ulpP324q3L79fHXE8aKxpXW0V/femT+eNaRNWeQppfWtofLknZFDvjdl",
-	"57krWT1erfi31T0FZxPN7FliMvGK+Bhgy4cCMTky0JNAs6FOJpntjlgUQT9IEynM4Osm+zTRGTQEC7Sw",
-	"SNfGpKLAxXMoa2nc65eY+mCk07gv5sIM1ufp9t37YepHgINyIm+BWq8/tm9yas0uWpfRXFbnK58Z9uMx",
-	"bLdnZ469A8euqfy/pa/3zbR9rnwRHpNnY4IqAvRS0vNKNXg9BkmTOip/3EMxCRtrHRgWSMyttt2bt1OR",
-	"9426cdaR989yH9z5rdkykUN45ssH0KRxaQ/kPnyOKqXZyItISCvFZ3XZ3pMY3tC4nlYmAy7mI0CzZO9p",
-	"eI38pRsAs2hyAWf1bVVvX+h9t0nRZ/VbsbzFJC56Wup0mmPC2E4nmIJWM7K8XepjQcJs0Qew3V7TWCgS",
-	"Un8TMeYwIdeWPd9sICev4NrsZBXZ/sfWq0770oldumQTKWRvWRYmtmBjG4n67ylXCbUMvLxpbSli81Pl",
-	"MpyJPkyj0/Ya01jrERyKO6mwM5wcK55QV1pMZhYKayo+TIRI2DULpRKsjSAex8rpQB56ookdWTItHYd6",
-	"eXZa8DqfJgJ9P1g7SjWKvpD3yORd82fkcx6CoEo1tng3BGqG9aMiNIS1QyoYjwWIzm7hq1Dwe7okFMGY",
-	"alYTV91YqDr1qMCVYX3hnD402SdrvgwoD4TxMMwqMWjQJpFhmA3dJj+TRgtCCtkzwXZNBb8zGecm9amu",
-	"WzUVWE70zDBuUEmwWLM8Dp4ZNkBA2QHmNZNnLMupoYSRMpMdoNurmwMD4bL5OgwFguIaxtlgGuvP80FW",
-	"niJjBudQxxbQFScjpgKOmqtgwTUcSAtjbGUB48rMRIyPJRQkWNZERrm37cptwopUnBFC3tIuk6pkL57p",
-	"+A4NzUWnHcHYOqTcyvybgv/OvSCL6KCvcaB00reJSMHAYwOpTDqClQThgA5G+NYVodobcIpUmTofeITA",
-	"gDyuUF2akNpXpa8h2Z5M2s628nkTabi1ANiedx8wM+es0Zw1mkfTaLYmgCrF5Y1TGL6QjCE8PYs6Ek4S",
-	"u8OqgpzcUEvaxhPw/Hf8v3/41CLa4CN0aD/zsTMfOwE+9kRzn07bcFvjKhj2Q8Xy67DH5zHo+UY8Cmzb",
-	"2pNa1WCGjEsfDKAh9+86RQtzLBIyffR0qo1MBLO143lzl7wEomj4om2IkLB1eRF0UJhMCoG3ZVQ3GJFD",
-	"dXONNIvbQLW8vla+DFdnOXhsMBWx1EHfD7URwQZpD3ZLq8TU04rt/chVQL3DYB1nsVZjNuKRDOcnF907",
-	"S/CzBN9egq9z4j1L1zxce+I8u6l6ky7dCcsu2iSH6BTUjtONgjq5WgkYqEicoLg4qDmEmfPHy1kZDGOd",
-	"jifJALYq07kmpUNOhYUxolkMuREsVTIxhPWeyUqpxlm7GpPUJQ86h+KSXLVBXeAaJcegLSRExyEW/a0v",
-	"ZGFln2LijN2RnbnoTavVIvVzc7L+eSoUxVj3L4gPlzO555U7J2FWZQTBF1XCqgBRay/ZRKM41yo9HcFZ",
-	"6UkEjlGUFltmDrnmaPWpQr9wGRuCZvV1HBjbFnFWiCOSMAmyeKLg/qTJPtlUGTagozDIMma8YguhGZdJ",
-	"h02FwqiqVrlpCpdM06Sn9GhkcYwCPsf+o76OEK12ymWcRysR7jVxQvVeY9iWulIqzSIdi+aeMpryZXtq",
-	"mCwICXxgMBaNGv6F+2P3jlNTPINb4rO4cdkjhqh4RDBKJ/2MAoDzi3hM0KSbDMsBe4XiXoQ1w3K/VYxK",
-	"GyOHIbw+lHcinG/6ejr9CQsFN4ldILvwlQsEv/VHsY6qU78CndJoIv5ZRjDGtteIpKK/cxxVldrG0w+O",
-	"DYdExLn/lLTDY+kUTfeRTpWVmcUevRu0FAc5Soeh4/bba2glNnKRoD9u7TsusxRhCxg5jgUimzQ6rear",
-	"b154DXEvA2uKYxZHw2vMhETNrtW8gR0u3NMuXT+UcTLpB0Q/+U1XCze1mjel24z4XLq+/cD1CteZhyAq",
-	"y/eBUMTj3mk1X758WawBzOi9TrMobu3eErUcP3n0BK1MJlU6+T9OBPv3VKSYF2QRbGYT7dDR6Tgjhgya",
-	"fUV1Ihd2+3b+/7qWavLcnwj/bhejfUXeF8fE1QIxs5lOw4BFQiSexUDPA6LY49Xh1br2Z8MUnoHOK5tL",
-	"lMRchtjdXI+wF6wRoORS3tRQAJ+eCZXMmc9VIOFwmmZPObtcRk4oMPyJkniQ0vAL1yucK8bHlVk8uGA7",
-	"KCl7Na9zDtFptF+9enXRal+0vwFuim68vhUCb3nEg7ThNVAdcd/+Lx6GqJfnHICAbxt/ffMOziNwkk6j",
-	"3dicQL/DU3UIi3vn/OIlCfH4/PvXsov29q//doHC5KpRZribODyylc9OfR2qb04Xnm2vcSdCmbX+eGTe",
-	"+WmiScvTpsQpLe8s59xXsc31TLDVwC/YBgMWHq0j0M3tocBMU0pwtH1PsqRDMo84WGipIpyISnTt1wUl",
-	"+DA1XWctalsq3Ld2szG11tEoHK6TcZisJmCL7mJH/AiKzZpRgvXZwnPKQj9m5AKt40GngHfQJQgDdAUN",
-	"nufCTrpB0y10Ffp0+J0wbGDS+F7e67jv0rWBV9kjiioTgihYf1OzpwYlQ33Qwa7ypMM22QCt+UGHTbFv",
-	"5shjKWLkDGJxL8WsAD5Lbr7M2wErCm+sahBkcx66mGRPifRRT5mEz52KB2fpmWETaRIdzxdTIDJvFDBf",
-	"ciuAFkcuqUIwxmM8NLrYrqgQnkFvV/Y6k9hs7pEUYUCKJSVmuImsH6qhw1Tk+k8iUuMmChx2wXWTxYu/",
-	"jXFRTJcOEcpD3H2U0pGOle0OsyEXfG3fvUnu9gFkpy1GWZ0dYa/ZxLf/55TJ9eJ18XxtFJy43I+QPcXI",
-	"RInJd5CzLQrb13j8EHR9lcT9Y0PhZ/aHtt6tVoRLnv3X2SuflIc/5yEH9vJv4tR/XMDzbdjfCsmS/d3f",
-	"hBOue+3lFrJrP/5Jd8BPzE/5yYXvXNllxkcoLDics9lER09FjS8AiV9Q7XsdB/tknbEuARe0amxOatHE",
-	"VYAf9CgBMt5LGPP7fHDvbV3+E2J1wKEOzOTwd69xgf+vHZejNjtSwQZZ1PRCD7GszZjSyQ49xKpf7WKR",
-	"MsHOJlUPd0ksx4myLXQr22O+T9umw26UoGPX5FtOHn2j+ZT6AkRaUct0IQIghV8xsxX9LtbPt5Q/a8Rn",
-	"YS9NYjke4+X4HFSFHxMtYIGwH5vFF5heH4mhHi+gcGmGDfKIzSD+hTZR2va/1tiGY4QdvWzuJTAUOAiF",
-	"ZlpUtpD1Kqaq8ITHY5F0imk5NpoUCh5j+3GqltiwLwNycuz9xRWT8Nh7HpLTwJ4vXDuPcTaOdTrNfADA",
-	"9oz8J/wydnEkQ0X9BTbEzJSr+iYOC4fpqMEkPra5C5325fbk/lqOlUzm7E4mqF7EsbzHfLZ6Em8XCLxx",
-	"2SjRuLt/W/I8YDl4md2WV+9UmG/tbqzFe9fZmIPlFi6SxpfZCWGZnVcCmv3E59jxP0sryErJlNNHtshQ",
-	"XFKgD9UeYZnN7Zh2fdZ0Hp3YTq32dj1FiKJTakkXOskGBJ8K3VKBugPX0Ap0GaeaUEUJXYcmGRKgC5Ls",
-	"rznBzqrJvvsTFEjlqtVqbK+wH6ovwZkrHY8rnZIff02Z7uD+N2JO60nzQlpfpST/dm5bOSNsWcmbMpwz",
-	"rUSTDfg9lyEfhqTWYoEB1pfzOfWFnk2kj52cbYh3woNu8S6MFA/ypsdwI/ZMtrcRoFrE5002mOjUiIkO",
-	"Awd1NnNd/chp6/DWsusKkGxjkTTZuzxtcBrrSBoRkKlIlY/k7zQOZi5VgYhZqEtNpZUe6mCOa6C0tfkm",
-	"mPqDmg0FoCl2XKyGkOiNSo3IyiDqcgYLp7nCG7jssOTmzqyb1F3mZDvhjn47t1nl2K5QIX1XjcHVX+30",
-	"so90oros0XA+KhyOdXimqibFngILe3eybZttWCRKctJRIkRW010ms4x9Xl8ciOkvl6a7CIkFkug75QN/",
-	"s3/ughdnwT82rvMvl71R5frmNX8Zy9g6afRy5TZa67/M9goDv3qsbdx0aUqLs+5iXGIiwUI94jbyvJAg",
-	"XKEDL0KFHtCJajokKheE81s+L+aeuoH8T/ZmxJROPDabzDFuRAlRIEEeDdZnZUzsno7oikTXWM9QoA6e",
-	"+6iBmAFij4r4XsQXBnQQeojH+FBj+r0RvlYB46OEYFxlzHwdRTLpsAFe22H0qIHHBgFP+AAT2UjB8Qg5",
-	"VCbGRcwc2mpPDX7iJrn4Hh5x8eb1gH2lYzagqwZfg5IwFGOpULnrkp9B4tJT3JbbkTKTaB002a2yn52R",
-	"A0Oxik77xs7CFGwqXyslEBW2p1yqnAwYD+W9oHoCk8SCR0zAfZlbGUFZCUCWHL/or77XdyKgOKrTEkDJ",
-	"pHFm7Yjg5Syddty7SSXJoFZ7CnUlGTTZddtGIV28TYf2cYrUI1siAXYdKSYRlVNwxUby3o0dtxp2w+dh",
-	"KCrDlXTh9/frKCa4l1Ybw6HSiieLlqsT26Rp5xyttOElER7xzz8JNU4mjU671WqtqTwYHgkPZ++HEiZA",
-	"Q/G5gtU2ImFW1ye83ELYZ1CmgRo9w4aIdhsohg/ti+ziYbK70WnsC+MxI2DRbcNrIC0OG5GpH8XUIBib",
-	"zw2GTMXnaYgF9VaXqFTT7FtKU7DQNqW5vFieCRYqvqFrb/KfeRxzwkRK5lh2DtpXow43H+cKd64zTyyL",
-	"iHnY5L4vpgkVjK4zTXzBg3Nst3ad5MOKZCI+J8SGL4iwSppkQwYd9r8vx+nbD9dX716/SX9+/X37p9++",
-	"v3r3m3/59vXt7O3r254qMdWeAj7WYb/3GjLoNTq9xsv2Ta/h9XCo+EXheDStLY4XuM1fvKj0Y98+9WHp",
-	"37rGG60l32t0rrxegyd4N+kD7SJ8QrN9eXV98+Lf8KaxVjAM2sIeBq17jc7vf/zRU73KngQZOVUmyNul",
-	"3bNeYGm00pP4A6YwAztGafvMZBTt6kMmfDotqQEkAK0C4A7DAYU/HNF62f+G8jQKAAAO4Zwpkcx0fMfM",
-	"RE6Nx1A5Mi5iS3LsmWEhV+OUjxEcIFsEeKI9EBQ1hWdMBQrByCal43u0gsux+f2mKTaVCTY/4GSfVFbN",
-	"nZgfOKnmTsBVF/TfhtgAD0zzFjnyT/YM1LF7PIJZqgxik1VPwf5UR/ZAMb4OBKG1IPPt4y1/1MuZUpkD",
-	"vh95ds37cYkqpfqLtWU6zTYPgGUICRvCJwQxH8EmTdNhKM0E1SeTThElzRriCbp31m9Xk1P1M1NMkxIl",
-	"0q3zrsRyLFV12hY9FI4XPmezIWU7hCxBiRnjxghj0BKD5YsTZvETKvOrVB89lY/Vw2ZNq3iENr4bm3UJ",
-	"wAHrNEwoxLThOZS+odRTM/cn2mhfYvTcMVVDdmnDa4xiWFOLAdFpe243Om7Fi5VqhQPjQIA+6CgSMtxj",
-	"yhOw2sfOc0LSqq22J8KjPBt7oNlIqqCY4kQC4iCpTbcMKbbJBkNu0FU1YL6eYqqTLRyCEXplMnQQrY4A",
-	"O8ygTzyck0Fn9QlreeLag4j4Xx9+fsc+0MfL1mXron3pLLA7MZ/pOLArgW0rSO6GchhjGQGLhQpE3EGs",
-	"oP+DHjrw4JNOE6x0B6EjYz8NecyyqmSP+RMtfVJuBlqJn0dkL/lamYQKywZ44AZNjDSS2x5dVHgGQMEH",
-	"GTbVGLjssuv2FeNDfS9Ym72V3zZrEqJ+II59vCyoDcm20WkstNSaxjAvqqT/3T4IuJSD6NIz7CA41ynD",
-	"H0lyzIS4+59VHnP3jR7+Jnwszs7o3I4Rm9uEPHE1HKMY/l35nk7jO2ASKmH8Xvzz4l6nhgU6jiTzRZII",
-	"ZkTEpRIMRkSvydkKjCmV/XzC2RRT2ZnJAHVPtIJ4LDgihsuOjgNgZv+wF//6x0a8Z99JXOu/uYrjfSvG",
-	"qXrKOUfEWitjkt+KsVSMW+5l+RUIjqKOr5VYZrOgsOEuizWwQ3EEq5ONftAxE4FMdGy6oBKo5AK9cGBR",
-	"WLMEGJtU40IML+euJA2yzovwwsrqfMtv9l5c2F7EEXxEVcLxpO1Ui8djZKu1mKfM3SozIpaOxBY1jXU8",
-	"yelEp5ICUa+9WbgAYjCErxaGqCrkx3WfOtyuOVmDTGcaZOfC6T+FoznAfO9YoH8joFZrs4kO0ddxZR35",
-	"qJpZ1c1qhd28uF0rX7jErowillK6FhWtmrSumqSu7dSrfWdylWgc1zIWBDyziT2y1zSu3cjvFLOQVkh5",
-	"l3nEnN9hP7L8uT21RwTS+CHWEZCXYhp7ZSjsK2gNq27RBeHgx6RhuaeFbJnZRIawOnjSUeeJrTmECUFK",
-	"k4PUQkaALGAh9+/IaVdgCuuTvmvtQaUuuCsPd9hfInG7/LvR+JaoE2f16aw+PV316ZfCCp4Q83b8dIF9",
-	"29HW8+812XVmQdUaYYOSvlPQf8aaJZrFgvvJBVA0fX+RmY3OC0Z+KHSUl/xYOAovi5zx2OZbOJqjbFOe",
-	"OJYJ1z9zbi4R3wvDKB5x4QISCP3YdXGTYpQl0MJsbyPSIm3FUxcjJjszyk2Y4OZMb4RpGjlzW5uVrc8u",
-	"NvFuZV7sR3Y2vc+oYoWdxaTCpJps+Up84zva0exsPsRD7PWF2NpGHqW/I1tYfS1e84hm3m3lMnlkGC05",
-	"quc2UCyTY9h+63LLRMbHBInLqoOo8TbBd2AiPZ8b1xJA2my4DNsM7NHlwLyXxeRtAjsqTK4x3RZqq0aA",
-	"OMyDt3nEWyiwtMRn/TXTX23C05euwLro9ll93U59/Tkjviehv1JXMstbikPfQI3NMtfr851usRwPu564",
-	"xl1ZtxTD54Zqi2bSbNG5pKc+yWTCBqTiddAJ8Nw39wOPDYrc4vOFCoBjDCiWQgotZ2YKLNJgaz4ehpSS",
-	"7etIOIFJyWK5gkw8nTh2T0UazncXJSnmJ+OThzE2jNGjkWs4BrsXikRQavTnKcxkjKiilhW7XGvS7yUl",
-	"MvUTnfBw0GQ3rSvrC0m07qmIq7l9imFxquqQj37Mt+ZpNXA5Pr5bERfca1zkH35dMx06L5DTI1tqV6xi",
-	"kKB9RQLYv3VV7rllSHXmT06s5T4zXTagmtnBBpVfK9KoMmyney2D44DltV51rgpgeSGPRdA38p+i0bkm",
-	"3rxZ8dR61163G8uQ8j/iBdfYLwwHcFkQudlSrUC4vmovi6qd8ogyzmCTibzSct+roKmnQn2OQjpm5kKP",
-	"RtIXrrFss8A2o7CJ/5d999X1Adg+wljTI3+EZ0tDfBGGyGjF5wTRWu0RH0pF6fbLqkwViy+neefJ2uvs",
-	"Xq/xx0IS9HKSVbZ4th9GtY5l5dBizrmXZ/bAWeipdUblFU+Rd/ngCLFLBwdhZitsbeMOPWK+DtNIUfCq",
-	"y0BKECjUb1oqqgYYdAdUPKM07UicKrtnsCNpyCsm/GjZaDkHq4fbmhTlnlNlCsKwsgwMviOZuntm+Ko+",
-	"5sB5XKU2VTqzuUiabEDSwAzcjwQpgZoGJWpfO9RtKzesblFo1QCsu2AQ5kal8wLmUumrgVR9+3U/r/r+",
-	"2qWaLCF2FfBm4LwkM41TMfWQWtmKHzWNbJn324XeqXdJLKwtNJFTW1yFOs22Za0Lz5vJkdiky2q21AdE",
-	"2fqzCtqN96CKHYIh9bTxsQqMtzKUDTNkPOcwK1jvMFVBKB4OaOev3BkOC1ljDSZWkU8dDNv+TCIPkUjJ",
-	"ajoV98kD6obNoVrn0D8+YHNtJlWV2xgMtaUUpyxMh0qL1Tec/rEpjNUO6sC+054WaPBmG7vpUNhVZx6y",
-	"Aw85xfSvhwRnlgP2EBfZQFQ+z3TcWvgJbdAeJLgf55WlzfsLRjsGiHuEzlgqUp1NNAvFKNnQSdtlVfKZ",
-	"Iv25PVInn0t+zLd2VudmFbs2q1gasF3a/Eh8BdwMzUG37+wrPBdf74Dn/uvRm06uYq+OK20MxnO9CUcF",
-	"c4+8LUvAStV25YastL0n1yCdiMeuNlzHv1Nglc8MizKmcFKqV6UDqJT7VAgRkM8ljw2AnrXgzClfgLVB",
-	"+QNspH+lV0dIdAFZyLxc5Sv7djAwgeqefWYVU+ZBsHBMjtt8d59Oly3p5ICOlzOrq2d1W+5Wpe4YBF+2",
-	"h+Y2CDLjbf/eGadyPv+d/ug/hscmYz7HwZQ8U9hGFPZxIpy0hhE9KRdPadwno2hUph6Uhoqa+pQTzDQp",
-	"6hl97gRX++turOG5UMHhUziPuT712aMEmmi9aqHg964BfMEc5pYlEqqli98Bo+SRCBY78SbZtPBOtNaq",
-	"sz+LXXdt4VXhZhsF1rHLWh2lSRpvgFgv1O6a4XHa7sKaFXnozUWrvbU2+L0KDuIcPAuqx1EFn6Ab8dbR",
-	"MDGUPfgQMXfreFn236vA2MSgnGOTc6rJ6kIY6+e8VzAveMAeohSPy7cy1HAKMbNkJv0NzNi/axm8p0ec",
-	"oxnnaMbObOjvSISl/hABJlOLONbxFlxJRlMdJxcRn06lGq8G1HYX5Xiatr4Qkaa7RbBNzPF2YM8WcxsT",
-	"myhhbuDem4hoGvJEmMFesDLf4FPfusmcW9GuaEXr7RbRwITn7ETY1iAOftEWumBNwknEMx5sWbRUthKI",
-	"kVTSuZwor5MOkcWZ7jRUGolYI9HFVDGTAQ3jVmcXumYd7rI8pxC0tdKlRnwuXWrEZ2B9PExpCX6AETe8",
-	"xo/YtvCP0r1Un5nd6tBLs999WEiVYDuA4oX2exSUiHvHLbS+/aEfiWSigcaAJyVCYVSCJ6JvS4IaQTRf",
-	"rMOiEiwgyr5Fw9ZwZRfuXVf2tPLj8h6XLBbsdswD8U84N7TWZm4SEWWLGosL7q7YqDppx7hOifM8dlSH",
-	"mOmKkE4JDjXK2aOTFjT6A4FIlsxo2M7K1NeZtsnTxPVIbsDFIynCwMM+A6Q70TeZDW/hSZBEegoencZg",
-	"ZUuVaMap0a7rYKR0QsWkBnOzm2xQOkUDqhrCOy3sJNMj10JKz9xzeopWXAR5swajc7GI44brsWGCr8dK",
-	"GpGVqiLM3EiC6iwzBH+CbmEgC+P6nN/SKds5KORtV9m/dabwmaHuylD/2IEfbsfKjgNJWT7nFZz0b2Ka",
-	"POVgkuPYlUr+3xAtzPHpSja9vka/fm5vSZuvaHlbFSpaZEgHbix51tL+9Fqaty8WUrBoT8X6X6XHuUDZ",
-	"CqZwvJTnW5YTIik9S/iQXWZnR2pSzBX1iMLml0pQ+Td8S11+s4JZTIqzBiUYvlWxmUWlcrVvcrllcB2K",
-	"5I7q1voey631rAcysavJkgGVNbY1bY4AR/kgLZ+iK2+liM+ykvco5PNeuEcKKdwiXo9tajvTaRiwoWCz",
-	"WKuxRcBFsyfrWkLr72UESj87Al8skBCxQ37g2LO1Wd199imbSLaJXOcfudJilRKrcJDusKAh+DoNRUrW",
-	"wXr09GEiRPIjvewopPxOJ+InaZIqWv4ere2RVIFU427mCuXWx511RcykNxvJxDymS+U7HU15XKDe3NNt",
-	"D6rFoRIi2ZKwp7GeasNDsws5P4ge63oGkkj+IRbKn2Bt+vdqjMiLOAXDUpPyMJyzCb/HpliTQsdH61Uh",
-	"f720yRE6TTybCWGTahNdQGkpdLE2iY5zPNqNyJ3WSHwZBE/5MEDtLHgmlFOTLYkr7BQ0jf/r/6W/LDv4",
-	"r/97mR88IS7wiz3kddq5IwI8ktQK1LVTRxzix6R5GmuR5ul4Z30/t6HyLPpVH3bTVm22AjTHEfXYcI6K",
-	"L7Wv0KRNc+tIDJivp3OmR032DqGhR1yGxo7ZZjJYuDsa1qp42sdsmHuLx5zt9n06A5Uci/jisnV5vQmq",
-	"QXlz68TxbRjakxIdJWxRDjpXxZX3Hcd4kG7NCnfankLYpxm73rVz4mmBkK0d5XaOixKm1/qoXQ/T4Ae6",
-	"qe79QTwnlKA8vM4JN6hmEJEOxIZDeAu37DXinuhI+tS5fyrifoyWua9Ty/2yxsedy5urlmdb0gaNTivz",
-	"/OLfQUrvg/Fctz2bSJom+GMo1Z29bhprXxgDn15gt+pY/CZ8fMrVq2+8Rqxnxv1k7hAhttG5al1deo1U",
-	"FV8O3KU/47GifJgXf6zpiS6Ms2Ez3NBgodmOgZ33hzJOJv1IGoNo5O2rdqa99WMxSnH47dY3f3gNMIWJ",
-	"wYRA2YLcsl5DKF8HeHcjTUYXL4tIXr65R0TsadLHxOZstJcXrevSaM2EX968aHQar0YvXwStl+2XL6/9",
-	"b4IXN6/45Uhw3vJvbnjQat/wq+HoetQeXg5bw5eXl37Qvgle+O2bYWvUavHWyyytq92+vmm9bOHIFWLM",
-	"1y3X9QY4sZh+ZkVAf1naeXTUO40gnvdj7FamNG7BP37FIzGOhTGE8r3giC49BRty1o+4/W/FXpTOjgke",
-	"dl5fl5zXV14jP1eU4p6GvI94bJ0Xf+wjAeHkMg9kJs4eJdfgg8Cmz4IcTdy6BSlFwFCRJ48TNoCfB2Sm",
-	"Fzs0Zcq9HmUI+w5gGu+zvw8IxR8d2/QqaXoKFqGY9U/41R3n9kocrrWPWLAjj6Vqiv1UEs0SrVmU+hMs",
-	"DrCgYpkO4WiegOPyUeITAy1MD3MIRjDZJPerkY8Cnd0Ec+blqhM1r7Rz83kYljtf91RPXbBBBvfaYf/6",
-	"8YeLlx7+134Bo/wkVaBn5qJ9eXOJrwpEggzXvkXHBcfecJ4Ihvosi3h816UdaLqJWaBaBPJsslvVUyyb",
-	"dL5u4xQZvHU5iKAJY7wtgcx+1fwcms9fdwhcltAP6TjEJsnRceGHgW0xZYs/muw1MG+cCa36EFv5ypgR",
-	"jjQjNtt1MH10KTbegeHGqfLs9eTTYLEwuMYGO4vjYKsxc2m0hBfNtKKmV6FUtlfEnZgjcAAHu5cQHu0B",
-	"s3ZTlwGncIcDdEzbMBZRCSlhnVwy6EfDxY2mCSFCerl1zRXjccznFrcQLBVCMoXhIVZhdnzsCXxGeTQs",
-	"ix3C1UORzIRQeIbe61k2XFXE0rMnb8j9u3GsUxXY5ba5M2loW7L+8vOHj+y//+P/eZ7XZkhhBrAL2KZ+",
-	"4GL0A3tm8Y2wWramxwa1YQxW7Hu2W5Lh9xbUr8MGVNNNFw/swcoyfuDwZRk/lsBJJ8CTiL6srwaZGjH4",
-	"2rNkHAt701eD7DcL/pgwfS9ia/ItvrDk+UKvGqxbQLfi4Cc8HNEM6JAghyHoWfK48ZCBLtaxgZFAoMhy",
-	"GIdOg2RCBQaPAJwKPkoQzdIqnHQxUWquVAww82rKgRQL49YjZnQkEHFxNtE06DsRzoG7DUVx720RgYdr",
-	"Dys1nKN7l8ehFLF7muPiHptx4GpwGjIla0CVWzDo7K2B8GUgTIcN4LyAvvf891jP0HCj3wZN9nPWhZie",
-	"Kg2DqZVfyA0LtRo7kYFrS/GMCb8XbAinm/2ijZHDUMAYcuXPtsdzcyXqIvkhY/tOlwOd30WH97p1vWg9",
-	"WjorthV+cc3eym/hmxt7NR30O6kQDZkyy7JStPxZlh3abwcFz+fF38R8kB31ngI9tPRsuyyKvh3wMARt",
-	"1h79AbGFCKgCAb6TCVfFvG/b84L4CCLdcx/7hj2Q53YEZ25lRaMMSFMoKAeFdBnXPBb4Fl7mvHpdpPJE",
-	"jwWu4YKG4SoA6zv356HByu79bbBkIqmyz2uYs7cZaRsUCo55wc76HFg383UUAU8KKBdxXQszUyoLqnje",
-	"9d99Qw9fy/IeWKNxYIe6kIRJSUrYHxdkhbd8KCmBiVgMORYyi7AmIz2zWKsnlluxbmL5N+WXrzdBxA5h",
-	"oUgMkY0eOY5ZYCfAMVxNqfAlGBIeG5AwGmSMBlciAn41E2HYtXoIsBz7hAqWU7MKBTu2ehmcbWvXwH6k",
-	"Ea018U8/3n789Ffru0acKhh3QZtsstdWlbT7J7Mw0yrA9MwyriGY69Yag9vqzbmNXuWAMiKSvg61IwAE",
-	"eOZD4G5yuj7kPSm4S20VbP95GEm3oOpugDNvw5R7YzIfdZ70jAtInA5UGGCJZf2kZlAgcPq2TKVyYJet",
-	"Vg3s/TqhuINAsKPHZo+46hQA6TU67W+8HkYEEGc99zL0Gl4PQxr4/Q/4kY/h0+W11ysFJPAKncqHANgL",
-	"81gedZSGiQQ7GNtFXZCr7/faTjq5B6vqDWAWf/fh71a1sJaZM7SfGeZ6i32cTzMZK0jDcefdWnsea9IK",
-	"fr3Q7mSdzci8SxvlIL1RiExfDpr+g2b861IHoFq8etrhLmxtF/axy8eiW9o21f6m27p53mo/h23v/tC9",
-	"vO7CNm65h2sEeS/3HOStjClZ3y8xrJmO76jwQqtlu/CLzfKm5bHOoSr/mNf4fBHxzxdD5GUvvmm3Xr58",
-	"cQ3fUjechzGE7PtXp4C/SWxEwyPCSgmpEFTCiZ6xEY9JCla3lsyQNNZMFT9+c8lzYOIcmDgHJjYKTHg7",
-	"c3w0ox0DOPlc+x/It8hVPuYjZNuvydif+1z5IjyFhp3kUTUahQa26+zmDrTcCdlk74SghsQuJ991gMu6",
-	"1kf63vZvo34pOOFnhjnS6bJYTJH5gdiyoRaTeZCb5QIBm0MFwkqoIHdBVuQQ42Iezf90lm5n6XaWbtXS",
-	"DSkzPEXp9iHReLCfQuUJjPUByba24CFv7vEEz8ccIyAUtpHamEvlMQWWi47ZWOuAmuWjixXjZ9bAGYox",
-	"RtnFrLkIdaU0c9SUOcx1jI+hWBDPZFl1Uw96TNkpbMOzsZ7h/Y5PrtszmhZ7W8G0PXjWWYadZdgXLcMs",
-	"F3sMEfbvqUhPUX594jLBTBvNSJqfvhj7mMYKfWcLbNqivrj8hp3km7gXakWy9weMbl8ABTK6lI1iHVHo",
-	"BePeueUhDbo5ERKL0n2ylKzE9ZLkQ8qVMsLXICowGQNzgYbAvJkeoRBrsgG+bQAPHbiTapuKDtC8Gdi2",
-	"MoKF3CReT9GzXJ9k13Ybkz+6bBDwhFNWh+sb7hUeTM8l7jtwZpqdlplQvF9E7L//4z+daPWyuDLm4WDU",
-	"tssGMsAhl8w5e8ib7JNMJj01+Imb5OJ7mN7Fm9eD7Dm+joQpptYhhg6xXpr4JfkmXcxrJsOQigXg/ZGO",
-	"Md7ghxI2y1YSKCX8xGoMNowmwhEziZ4a6iQO48hEM6ySjUK3b3qKdskUAtH2iWC98lDe2+wtu9Q8NBrX",
-	"OzdKE30nsF05Vra7hKF7fefSRijsGxeK7QItbLmdEFOWTgugeWxx7TKsIlgQ6hJkUz/s5i2i+GUPn/B7",
-	"VGZe4Q0RrTlXbCTv3XwwWo1pYZg6WJXJQRcS1X1PlLSktixExOGE2OQKOLh2A7IUrFj4Qt7n8fus9spy",
-	"99ICrIhotrZpmI0RHBxQ5n4vtx7usG96Ci/oZF6KnqIcrN97VghgHC5OFXBzjNdlVzY6reYNRu2A0HqN",
-	"zu89VDx6VvPo5WpKD7QP/MppQr1Gp335DXxj9Y38i0xDgTfABaVPVp2By2/aba+XqT7wzauXXq+gnPQa",
-	"nUu4hDQn+wCnU9mPJQ0IxvnHHz21EK16sLlxTjaNP7zGZeu6WvNfdurYVCs6k5jF+ag1gotuQ5t/bENb",
-	"dSGeUjDnZJyKuGL1si9rgw0cAmWUNCbFBCj8FOuZRzW/cSx8i4pm8xU8F+SjfOBC5h2lolp+i7prk72z",
-	"bbJ9rlDAFztlrwpJUWYJzWnZmqJW1LQPP9BUDx+Yqg4CwzJ6WWmjR3zCMyBpZDL3fB0IjzDwKN3Xi4Qx",
-	"fCx6qn3tXb9stdqXnqNaD80GL6ssJGvBffaKoWXvO2pVXvyug03J6Yss3ai5KfnihFg+I2anxLI5ISif",
-	"55D97LSYnddjUqzFGsBceDxYCR/WB2OrepqfJvWSxVoX8K2hviZ7AzRscyswFSPkvsjYKuYi5xnI5H+3",
-	"meNEo4bPTZMysBOXYruQvNZTlA2OHQ+zOk48IMX03i6bTQijYO4atkuD6iZBCSCHN5hoDD/byotChjhp",
-	"UDb33WbCE9vpqSTmMlyBN1zXXHEFg6lprUjHBxbkS6/nhAU+cCEnptx4jQv8f+3iTfT75ckJOk3ALNhn",
-	"9eZ7PXuggHNhDMhv8tTHBW5dMzR/MeO2oNO+2EqjXbeSc5Oeb6gF0Pn2nXtlcXbE75cr5lEcFArmvYaT",
-	"CJ3G2sIKwTFIzICYR1T0PxDiTolGp33tFVAEOg0Sn0UXTeb620c13ns9O6WCPIzTDoVvM9WdorauuDst",
-	"8bZY2/Eo3Y4q2hnRKA7Ty+iiJtPbgerwMMwi3l3az0KZCci2WNxLMatK/8aIuyv4sXAz3FZlXCA/v7NV",
-	"eYlFXrG+m0Ihjx3GoNw3Z9DJ/DbSODySvBDG4iJbgWuRiBRzLwaLdOAEt7tep0mGGkYr0iXFI7McDJdB",
-	"McUAi8+yDIFc/6jIFFhKRuhQlT0vFoDBglIdS/6s5orWy7GedXvquvWKfGqi72s1CqVPaAcKq5ZojURo",
-	"XEQJznHgUfdR69D0cu2DIkcyEQFWi4Zajb2l5qWYHw6bR5U89xoeCQoNIgUGHnUcLusz+dlSeqixuwuM",
-	"m4oR+oWaq3wo9g5bcbZctpD5lmDQeYUqKHAdFmp9R+fB2HJdGTNJpYYD7sPJCEUwFkG/cF4pujawmlq/",
-	"cOQGOCnrLKuuoBvOmdKzKi2NFj1j108MP2qLhlWta+oJI01mrd01Npdrr4npHgU3Cvapxm0E4uxAEtWK",
-	"mQWZSuuQ+e6z82eNFp4TxaahiFCMeXhBLVzqTDmU6FFqQKxTHSMPk4lOxxNUshNJuKj6HsvBXZ2vIuYh",
-	"Yrx1L41XfoLB/ohjfVJNV54SDI0TgMTpa96/wBE2UUNWv9Xnps5qgp92ftnHvHlQVtFLbt28VT6IkNVd",
-	"8vGOp9okv93Ko+xrPm8EzyOs5f5wvtYtnLp02bZm73hE1fhcMamAj8NqYgpA1knwm4v25cVVe0WbruLI",
-	"99VRJWMpj21CIePtP9AkHy8i9afA2L8jc3T/BlStifAuj7TmWqADogDCBK0KuSHpfq52mRtRhgUghBLC",
-	"ELDQD169NOnYzqkyMT2FsbqAz/EF9H2RhB1q96ui/ohd8kHrLeilCdVal7vDjJDuFdWAzTRMwFk/Kugp",
-	"mIhnAcRzNFJg5LYvjBsc/V6CLlhGFAVCys7dk2u6vzVhb06TT6gf/xfHVTferCrm+QvO7ikX1xXZdH0b",
-	"lZnlChMRWhQHZygDc7BKzTL7XlMxX7+5yso2/FXlckU2dFpdjc8EVWd92tzNk8iee0iLsf1Ecj3mMdSY",
-	"3f3Ai8T3OI3uHy59QuMbMz2wpJnPnaYVC5OU3ZzL3ZWzFJaH+ypXtYTfQWM5clNlTOMhckZfcaiNCLZQ",
-	"R55KQ/giAxIq6D+wEB7Zs8XHvKh4zIZM9Qvg2Zf74dmn2DbmQbXme7UG316lv0Rc8TGGUC8iHYhwddPn",
-	"rG3oRJpEx/MCGL9h05ArRYh6M+RzMjZJk32vEnSVlZpTU1AFlZ+BNUn791oGfwFK3U/757fZzN7SxJ6W",
-	"LxJrCUxfqwO7IrP3NLxG/tK1HJHVO5toXTOG4kZX40mhO887pJtunRIcP41jfCzFbteNpVzZMpIQpqqj",
-	"PpEWzFTHY66kwdGtHZppu4ISkzFIO9hH7ma8QEiP7YGzXKve+5azMBY5Ss+YoA1qpqE4EMgwts8Z5NTq",
-	"oSUZChXwmGELF6nKLZfRdfZPbFZMqXf54aCyxUI0FvirzCoKklhjMrOFPYJDXfCluXYfrtFwHFjgRqoW",
-	"gKHYSveFhlqlEUiTcVxEcKXWe9Z/Rs2WH+q8hSS2cGqO6j9zVDnW9yJWEWYgZcSpdCIodhcLgd3wLtrt",
-	"6z1S7TdImxs41haW7jhddxf3r4Li39tD9pQdR4670NFYtovRNZ1Rlh4VuE09m9lE39q8JW8x4xS+mVe6",
-	"jJbpbzcJ+ucUnN7+qOUjYtYlqBCdhHGxSrBmDWbLovUQknV3N1A1TT1HNfO4eAS43wR+Q8YOgg+gTUww",
-	"u1jfBdQc6VhUOIOkYTCNguCuABhwCXaUPOZabUoFwt8XLNEBr+AR8NydhfSRXUbfK8o9dBWu1F6Ujsb6",
-	"8vbvWgbv6ZGPnMK0Bts4RbfEaqH5kd8RZmMFAwGKcJD/lI+9lRDFnnWrC9KI9LKKtFiHohjy2dDFAFR5",
-	"RXjnScylkmrsktgHmV8Ws0h9PRVskBoRE2cd1Hgn7BTOCVIHSpB6ODsK9mg/aVH4LjhhNW+yP9WVzXmN",
-	"zxc+UIc0CdWdjEZ9vKe+hiR0ebUcNEKwypDNe1lbMAS+resJ5hS1lblR1a+eCj0NsdsN9t0kGg84egMd",
-	"aVBeMaZwuW8wqoHV7UF3vTEu0tljJXJlfGY9bfOy4W2jG4uII64Kl8bw/xNGLuOmG47XsEAABQXWucbX",
-	"jTxc5St5+1//nzGcvdWpMRwMAR26TD3EoYh3VZgdJa01sNY+XVPIRR/bI2XFT71HCogDVpZaNzl9JJd0",
-	"/wrS4TDuqFJmlc1uoLx8SsAP65xA9tpSB2fKnHL+Jyqk/4rKAtg45ioxPZVMRGRESJWV8PyvvfxV0lA3",
-	"o5HF6UhgVZ7ZFlxVjEMaZskdLrEMo741CO3/UX1L9ZRaRWYbUsqGhHAkTxFtQpXuGjxx75Cj9MrY21+B",
-	"AuyhXyZuEOr2wDc69vDqGMtCH9Jrt0kkqvYBOfLY0fVzloiPKRG9nenuzckAK68SldbHtGiZ7VVOru/D",
-	"QT9GvThdkZhDaclaiWdo6uRVdQ9IOEzqWaZbOl7bSjbnkFlbpGHK9QVO/3+sJd5aLy6uNpZMv9CoHtm7",
-	"Ui+YTtCpslLWfEfxh4me2WZ0mX4Ftt/+pc+RM+mwek+OJ7hH4wJCXodx38fmMPpOKFOudLDt9hD+klpW",
-	"8HuRdRwcxcJMRNBckWxXQ5FCBbuS45b+0VOW2jZXY2Ox3bq6aJ2I2MacstarTvtyZ7F9uQex/eS40vcq",
-	"2K/+O5ka8xwzDnAkNRrwjyIMmBEGVt5kqoPU2DbW3c2+uv5kEFvqa4+F4l6EyBLupAo6jLNxrNPpM+Ms",
-	"VPs0gmU2ILfnjCeJUAFXPnWftY4vHzvVKUxn1DFFcNBE/eAGJBXm+cYSW8eNZCgMXZaFKeDAPjMsISxI",
-	"0N6XbHGYDZZLWZxLmRBGtakyhkHVh6W7dSv3ALbiD9gVLuDzuoZrsY7WA7EIbC3zQ27Sn/jKFyZ6p9ft",
-	"AWQ62+pGp93yaAUWGFYkVYqgwC9aDgb6H7838tPaaDeBiS49C44cbBKcuMXHTM3cn+i+CFJn6tLcp/OY",
-	"RzLo48GFgSCUDR0w6zUrfPRgAfPRblLEVT43NWFri7a9b9YCr+6M5DiNMeBTVniQYDIipzxTjdRX4DVv",
-	"f/zlw4fdHGkPsqN8neuiTSOLBIvYHmyYJhizbbJPE2zlfkft4iUoLWHe2tpyHAKa7VL7Y9tlG9Q8YEFN",
-	"dptfR52aS3yl0Ax6pGP0xVXylo2SaWvQy/CgOB73NHNpDx61yt5TyKXdJGZlCiIEY0p4ovYDT1bcvwcQ",
-	"yoqiFYeBHKx6FPanzcfwN4llGisCajyXZpUdevOf1wysIT333X19vPbBNSDwGsH9yZqxtSWWvkWQbeHt",
-	"sBqkiGFn9YSPRiwUPKgbwoj7MpQJKFz7CXAunYjHhZ1Yev2h8Sd+tvQX5KVbeYPvVa2wrea0g6a08tW2",
-	"K/4qLeoRtaYsZLqkA1WXPF19bL/otJ0huXBI1y4pAnvHtf/4B3XEINWq00jVxI/77Zf9m1cgofCMmkbn",
-	"Faggn1GLgklvUvIkVSLiaSywb4a1eBf0udCBN8HuY5eJRMSSh6ig/CL9JI1BKscBGkUl7S/SAQ9p3aTq",
-	"ZzSVDby9qYaYiZzyqt8UGnYsmcdwSRH00DmU9FT6IEdDIaakf+k4njNNJspvOo2VmNfa1eW93lu8tyBA",
-	"Hj3qi+pqbcyX9sloX/IwY1jLqupjQYHcgsYYyHsZpPl40N2lFbVVlr6ccpV0GWcjHslw/szg76D7WKuf",
-	"YKL8iQyDWChUwHksnM2LsrBbsKXh7tlEIyCwNNZGtpq7+zK3l3/BBbvIDjZeT6/Hs9dkt36CLN8edWvF",
-	"X+MYQkHWPouESnjIJoKHyYSZqYANgA3RsfuSfEPUVkKnCRuUWc+gGN5Gscpk0uyprEkCAaQUIUWkYvdS",
-	"zLoLjQWr4Eo4ZecU1HiEKUyBLXhZ6hjMOkQAV4we2G+5mmOs3Vk+Hj7RJDFXY2zLa0gZyDpE9FQhPYej",
-	"opsUMRoRYKA+ml6grqPG1Jfkye48/6B8vEBOZgcwKKTm/bL7Nbn4Vgz4gLAvZ4VivwrF4vkkH1Xuatsa",
-	"YIgc8IXn0yH+khWYbUjlS62eIp2oMjbwS8gV9q/CBUDb2QJ9ZfhcM74UvlylJa3tqVudPwNaAMrHzDVX",
-	"Dd27AM7jUdNHFqJ/SNlW/YW+SaQ/RHyOQteImpScsozd0W19ZpNnNvmFs8mPua/8ZGKitZagTWnKx3tY",
-	"62/X7KZB8cTb3n45mQ9YLGzTlzC0vigZm4oqNWDkWUdm4JOENL6UJ4XWJyMmVQNpVGGc2ISonYyTfadF",
-	"laimsaX/Yq8pUWexcBYLfyKxcJK5MvXasM3f4wiS5FHiCDXDmxUaWjp7YP/a8HNiz0dM6QN5kapQGLdx",
-	"Fi7KiZNNoe5oQvuRCkeqXn5HlTQ+VmxjI6rNyGPfNctnEXIWIfsQIZkqeJYje5cjuLRWjigRbGhqbCg0",
-	"EFHweCJjwTyx1gg1epxRPTG2Z6OU7irhQmbHQszFlWfYQkYf+z5tJ4RggZ6iCNqZ4x4m/LEVVed4nmcZ",
-	"eJaBZzPqSxZ/Fo+NgC8WZeBh4wnPlU5EfRLwDwR5gWkOlENQSPL1mEmnIr6X2IEFUxNmsU6oxwo8t8sS",
-	"bbMK8TtMYJCGiWiazD20EfHJ1MkFDvwW+DXXWf2BHdbKVN93ON0nled7kug0B4WudSzictMWDIV6gv4m",
-	"kiMRn+HtH2eacXOHzSfZWAM7g5UeAmMTq7nZ5TI38xpA7IlQG0CL7yGPDE74cZLIKnkbZpE5hoCO8lMM",
-	"JFQq6m8Si3HHnTixG9qsYjvLsQMKFzRXpSXBZh01J2mtk7/5ATxgEs2ZXxT5xcY7U8UWPtF7v9CUDZid",
-	"YBwZ0Db8ZxuF6vnv8F//IcCTUUG9UkKCplSlZikdl1Ut+qqsbNXnZVgms3eg3DPZ7UZ2H+3OPQkLBTMA",
-	"tiUh7yht6y0J7ta3fkPqPzI6b7UK4rDRtvUHIqbuUw5JOUDdZCb9IyPonj1xZ0/cPjxxttvM2RO3Vzn3",
-	"d0Qlz1xvWb+RClznLVVGJcSKZvfv4FfE/ghDB81hm/reY6d9Kp+Mxb0UsxwMSOmE8H4IpDLSJmFpPBbK",
-	"tqvqFkvstRImM17pED8zthhI8Ajrn/bSqgon81G/x8E+LZ8bLfDh21Rl72l4jYv8wzql9a9TQVTuqmof",
-	"qqO1j9+wnLa6dNnXgcjrlrEQvaZuWQeib+YmEVHlAkQSEVf792moRMyHMrS171Phy5H0+0AvfZRQh3VD",
-	"bt0GUQd2RNz25S9OuVM7QV+rkQyE8vFuEY76sZjqOKFH1PRWbL3a2NhCLEkjlJGZsqFgy0P4WtLr6Q2X",
-	"F5et1YBSl/sufP1gdxk4xWP7LJER1xe+4s8W7tuyWyC0tIjT8m12ZqQ4QD/8FVJkOuFGfDlNDWnSv9Ck",
-	"zg0Nzw0ND92XCekHuHOx7dVJtCUskMLJtSQM5Uhc+HM/FGzqaPUJtSS0gCMyByLCWTBs12uh3D8nBJyH",
-	"b+mixp0IxsEggRspOo+sNOF3wjAxGgk/YcO5RbwqNS6kx9OzSFer71i4URfCwiE5avTINhn8kavgQt+L",
-	"mPFxLETgKgwFi6SShpqDOZLD//s6raa4Vxu1FCysw3FA4osb8eduJbjIG7bqgERc5VC9A8tUc9J9Aw8q",
-	"n7z9HO6n2PnvgaN5zHZ/hbN/7vH3cI+/nUTgub/fIaXe0+7tR0rbXhr6xWIkYqF8cTEMtX9Xb69/mkh/",
-	"wgJxL31h+xo5sFQCQXKfbL1yhChIqaEigZ3N7/dunN/SMM/d+w7UvY+OwSFwUMtbmCGhHjpN8/Jj65tc",
-	"x3Co+IVrri9a7Y94wWZuy8s2xgiHGDT7yIehSNiVx26N4RG/4yzWHH0T8p+i0blpFQJjeoqZTLVuzG9K",
-	"7WyCPgqyRqd9uT8bvrwZj23GD4teyXpjHgSPPY8YUbJDNvX+zYMY9YglZzkfwefIMMzA3VwMTI9GoVSi",
-	"ybCFRjZWZIMlk99Z8IStbWuhULsYiwTTqiKvp5SeZZCn9Ew7AoPg9NiZw7BB9iJqhkotV11HuRyBzjQL",
-	"sHjoc9AjavI2dy6JKTdJPUJd+bycRN83SzZXVSS8Lllebkkwj548upKLXT0WF7usYGIKWBSQ4u1f/w2e",
-	"274E6zD7cA2iZ11O1+j849cyz2ttZRYunNZKt4cR8f3TdnuUuWhNUhxOk3Hio2uz0Q00xtWukNswtGaZ",
-	"e6vHsi5BdHbWAgEjAM0ql8kSZzpEEulTIr9NKa5IuAvU1z4Q9X10gv1UbK+HFRLrndmMjI7prKmk0+ex",
-	"CAX67Y7mualQp7hhoSbgYF9HwpCdC8rKWGts50Eh4QKeLnp9uqi4EAksqlwKM9bRvGKI6DvmUtUgaNlF",
-	"qXMErZN/ah+xq5p0zK5lJ8n43NYsDOtVaVjL3NHdtjGHfLUDh7zcI4c8RQfVGvoGeqkquSQSoR6B8N9B",
-	"74h5eCHVUH9e4afiCWKLKhEbNsGMJyaVlwf8XMtCNLXmjG4figAtr/05q2IevsGRfmGuqsE0lhpOx4BN",
-	"08QwgYB9ypfCuBydg3uzStTrNS5Kn9z44Ifs77X9X+6Ybe0CW9kIxz29b1Y3Asq6veRzqex4k/+86QCy",
-	"W+s7AWkjbHYZuiwCwYNQKgplTrkxIsgb8wBhrWzOo+9FTKlpG/fkGcU6sstBdF33injMlTRIi5s2otmX",
-	"F3InpxzyizeJiB7bH4cstd4Pl9NELHwh70VAe+LYbIGhO9b3uLmGZdmwTRf3krFZb2c6pv6GkoV31Ljg",
-	"VroSeauLwuOHir6tyIgw0N5p3FIWS9ZiV8QxfSy2LRqx2zEPxD/huKzI191YdbsEmkuxmWqn8f7i8tuX",
-	"H68//du/wKotkOBa2QQwN8ceXN6eLZkBysUWKX1L468lD0PdcIvk2tNGUgH9FcqBCnKg06BCA9wwTgUx",
-	"/2iYiQCp3sCGjjFYI/g1930dRTogn82vBZ3S0CNWJB/vksmQH6sae9md8VPRBut5hmsvbwe8wDR4gYsf",
-	"nmvsyY4u85bn3PfFNDmiEf3e+fULGi0K41CqO8JpK9vL1rJlXw3KVQSDr7tsoKdC9X1uxIDx0GgWxHyU",
-	"GNt+Z6FDLj2TWGM5E5CV6nVwJAIzEq0aTXa3VIwr1BRIsdrC1qbVB4JJVfA+J4snkWGRrbXj9sUFrZAK",
-	"MWY7u35SDa8RiWSiYRlsTTiyOj1NQ2K6VrGxNR3I8mC14KeyRLkk4l6fOd3SoX/kRI6VfPEUrWTii5XW",
-	"Ma1ggTVWs8A/NuZGQF+hCMbiyBlZlrMzI4TtoJl52LgFi9wL/WfzPTYTOKt/Z/Xv8Orfk2NzGX3undfB",
-	"cEORHJPRfXKOxJEQAWXkKXQeYo0roeLggULOZ71mW7G+Yi9DfLbG+EhFyYVdlSeqEwUiBE1HBAtc76bh",
-	"NdwiNzqNHzUGerATo/zMlBxPqDf+Bk73mIffuSN01mS2JnG3hnun70D4oVQnpscIolcPQQzICAI5sjeF",
-	"xk76iVJvljOudN/nU+6jV3lTqnxtN/5MlFsTpV3CvdNkBKfqAQReao2faPZbGoxFhw3n2FXY4lIaONfG",
-	"Y0MZJxNbXqgCZsRnjw0Lxd1F2gsFj5XJyi/0iEnqF7hGzO2tHfHRoRc2014L6in+Rvos0qYNo8LlxTQ7",
-	"4+tYNDqtZgkJaWPiw/X6SZqkzvkYyjsRInidebzYww9SBS67Fn31s4nGNo9DyqjVKrd9nrAzUenkItOA",
-	"TkGv3bN0G3EZPnXRRvZoP5BBX+mkT7Bdmwu5dzp5ne30WdJtr36G2hTlXHYKC9bXfmQfFrQekSh/HjGu",
-	"GHm8qcPjjMsEBKIb7d7oFKd6dqidHWpnh9qJsbtvxdgW6eyVtwEnobSgo4LB7oF1uZmcudeZe52514lx",
-	"r1/SpKTDZEqbBYB1Co2FaNySsZnVGcEFQoCdQ/eDy0vxGDdsxGObEsx8HoYiRkvzDsswR/ZrI8ym+cE9",
-	"1VNoWA0o+NthificPPfN/cBjgyJL+HyhAmALA8qj4JgtzZmZgulqJkIkiLga65nBKADwTcKBigWPvCyf",
-	"2SRaB4xjiWlPRRpYRBcehNfRk23ehh6N6BglzEUQmuxWMfF5CjMZa2Ey5jugCdle5Q5/LdEJDwdNdtO6",
-	"YrOJDAVLtO4pxAGgpxgWp7X9jvI9PidJn5Okz0nSOyRJI1dzL8oy7tBhV/2uQMbCTwgqf/lU6TRBVQpv",
-	"pr/WPh1uX3wCvqnE3OVGbJqiXf2yPG/3cMnhtUSQ4vaOuAzJNk8VV2aGCXdY4I/M1lb4w4EIBA8THPIG",
-	"hwJhXsnltLRdB4O33B1cIuahTWP3Su+8V0FTT4X6HIW07uZCj0bSF4H2UxBWzYLIi8Im/l92cy37pw2P",
-	"BAO6w05YJanpMXEv4jnzRRiikBSfgQFmez6UiuNyL+16o0o8l5ar8XuvIYNeo9NbQ7O9bvcaf/TUAlzp",
-	"Ynq/WzvEq1OVcNcNp0KUxyIDj9Rwj/hmTz08JtH23l9888PV3179y//11gMe8uAAXYhJz1iqAhHbgQLV",
-	"+zpMI4WBH9NFfY5qMX/TUomADeds0B14FvaCNiROld0y2JA05BUTfrQyiEysrVEKsX7AAb4jXWj3GoiV",
-	"wKPcIuRn+i7psTMdg66nmuydjaWFgt/bwLbViYdipGNhzQo4BgW8kFzPhcd7jKPU8JyQiYGTAY/ybKYK",
-	"gYTmowgliKZIB4IFoFGCuglm28zyQFHSSVejim5v2e8xKuCE19rY5rQE/Yhw2EHRACkTSOOH2oigjytG",
-	"9mbW84SM17wJCR4u8XkacmVThRvfaWXSMKFUbCCqkYZlvUinZDr4k1gr6TMZhkoYs4tB/oD1PAG5Numr",
-	"NIllZikXzGj6vekXBtzYPEp5HPzU7MhVMKLXMR8lTxtEJOd51TkFMMO9ZBSYrcqyFplZwShfWaW1c+h/",
-	"62YLGzOHCVcKq+D5VNYyi3UcdrlG3ynq7+vwmV/zRLv+jKsk70i0STk/NsKQ+IZfvSW91TnzCr5Cp3ns",
-	"1Vd4AFZV8PthbczhHH+ruM0pVoGtVpkWKsFOKUkDXpD4k+qQhFa+cKULpA3dMqDTsWCIvsYVg2MXy6AA",
-	"YUL9HkEHAjVoOo31vQg67jGkSlGYoxC6XScBeBPwdTqWuwdA1taP0LF1gWv5PyrYKKkk/XS6EMF4VVYq",
-	"nH9si8TBX2jAj5tMsYpMT9E9/4CU/47ONmeOu+0k45/bdi4rPPKaRUAdsFBYFDpDdFl0IrJE00ePPKXw",
-	"OeQmybB7ltzv60Bx/GiHdG6rfypt9ffiYXqr7x+9B8kaXgLqcHdP/cdOU/6tT82RMAYN0Dpy/lYkM1Hu",
-	"duAqYqxPdq+k/NaN50zLp0LLvzeGqCU0PoGhppgRolgKrhX7mApjgfLrTJn25iBiN5gIIQPX+1SJuPHH",
-	"fhgLHbJT5S2WBE6XvdQ5Kn8JuVTog++C8Pe5UjphQ2HV64DxUSLiGY8D4/oUYVS5UBhgO6lw3xfGuCSX",
-	"gkqda8x2mRgfIgIgtoTEOA1XWs0jnZo8GQGd1oVD+5AH0h6QozoiLdF9zCnNTNE6+JGnhnfZFEHwGI9j",
-	"Uu8UK3Q9bja2JYrj+uHcwldQ5accEeERlWd4q3DncCW2yQYqtDMvj5l6nOflDbmRGM1UzKapFfD0XLnA",
-	"rb3YHsVA+DIQpsl+HjnDAgOeXcaZEjNmTz2LxTTkvqU9EIkUi9ipZDZDK6GBS+OGXQXcicNwu/SzW/cn",
-	"UqGAE2x0Gvcy4WEfyVuY3OXV6DT+VcHcfQncTitgBvKeh13bPTQzvJlJ4zFoGBtzBbdk72kOZ1N8J25y",
-	"a+6Alxihguxwu9TQfTGV59Y7dUTm8u2cGR2JvPcBMpfZRJMbzUPKZ7EOCyGAaax9EaSxMFRbCLaDTNhX",
-	"162rr4ldpCoEnYD2PPPHbQMxQgt0dK5wjmCcIxhfUATjtPmx44qLHJm+RpYs1fhwXDkWvwn/mNUYt8bG",
-	"LaQa762sjGZ15qRnTnrmpH9yTvoeM2YPxkinsbiXYlaPU0EB1DlFUjts5hTLLJMNk0bBSrJDpFxFvA5z",
-	"ddE5ZStZuPKFNW4zJ1IWCyYTGUGiYv1PoZhRfGomOmmy98IksfQTEVgTzEz0LKvVwgQ+wSN8Xw3chZ3n",
-	"3lJdqrlMxiB+pz+BKRU4hZ4KhX1oVB8WC044D4H0Gqma+HG//bJ/8wq5tbub8tnq77ssXZ3nvZXuydc+",
-	"v/MfjVFMR40W25L/5pFke35qUi8s70zjR/b6fhCCic/cT8I5HcWsCW3GzZ9mYCkWeAKOqO+gI4pcU5k7",
-	"C1PJLfF4DsUWyVNi2z2PqFxgY4kK3IEOs3BOAeFFZdAeHovFvb4jDzR1UgkIExcVrJk0oobgaaFOIvd1",
-	"K9F8tblT6T2djT+sM+mc23mw3M5i9IS6JO0siGNhdHh//CZTy3K5hjQROVtYLqBtvSpW8mD+VoJ9wFFY",
-	"K80yLZZxNc9ai+/JVsKFe3owOUaHaRE/j0IAsOIJvxPKqTeBJN2HTbSZyoSHTCqTgHDahkHgGTt7m3dh",
-	"Ae90IqxSAdSBXWVtsBTL23ZP+H5OQu+IvADBgkxJ0X9mXPgYNXtQ5N9p+qsE4Drhhg3FOFV7pHBYjSeL",
-	"g1Ugblgb5JkjHbN3kkdivg0V4+E4E/EuREyLuMcijedH1st/iIX4pzDEmKTJ7RyPoSlYR8sK+0LG1EQ7",
-	"K8U2DsChED+SCo6tb7t1o9UdpQYTUeANVJjGJjoM2FfXrVdfe2U/AfcTeS+8PM2NSAIfMeH3wrk0yHKg",
-	"x3PFx4jXQndpZiY8dm4Qsi7c87uLrhHUR2xGeZZ5TqkulLfiViqSxqDfgtLqZACaymiOr9Fx4Hp9J9iC",
-	"fLQ6JQZ43lXWJzMRYYgrOeJ+Yiubs/rl3G0R8TkzYn8a0W6Gz9lnfPYZn33GT1i0fRAq2FGwIQjNcyCr",
-	"UPOg1jn8Ts86OcyPLW2fcUSzQAABTFVwCLR6pjB/wWPDOYulufPYTMjxBDi+RRH68PMvmZhhhs+NTZmS",
-	"iWGhjGTSZFk5/YhaJ/UUjdzDPKgR5gKbBRgJPVMm/11wf4IF3iA0qP6bPllXdjIRMsbR8lArUfI+07Ox",
-	"jy08q6foDR5MEpsnc3NnWyyH0qC8cKtoUPujfqnLwEbWdDb21gyUIeHDUFipUvCbxbBuVQhBY5F8Z1/4",
-	"Hrdxj3jO8z7sGnw3keMJ9vEN9Qz/j0Qg04iIDteo0bmCX+HwXDVvvAbCvQBvxc1C6bLT82xG91seSx5x",
-	"9sYY7vDdgBPfUSPieF2uxoGruTHSaUB5Jj5jrrohsnPHoE9D+tVr4KFsdC5v1mY2C7tTD02Bo/HsJDyY",
-	"r4ev9eBuzy4ewlbkNOB5Vx4sD6znX9rdUM/+0u7SWv6l7fUUzcxbZz284tKufKy+66kVOEG1RZn2dJ4I",
-	"S0WWV1OQichewMZcmQGojgW++h0dh4M16iR2rNMEO73XsuPvKNKS6+4ilhqDdySLc90b1GhBl+kS+oUO",
-	"LONClcqGbvp0O5aTGzbVRoIm32VjzUND4PWgJfdU/lKPuOxwTqybm4SuizBAUB5G5miMRNJkf8WH0nci",
-	"FiyI9XRK6nagCQdjOg3niJGCprROgRF+ByzZtUvMnDOx8HUMyrrF6oCXgnQsLZCVMThgmPYzLCERMV0F",
-	"KyMj0SFHx4CiZQMvD3tgjUlPFfk3fj+SY9wMxH6DUzsg6XMv4mUpxtYSYmjMVUqxntpFjNlXdHJgEVq8",
-	"7Hp7PJaWDhQj2ISeAsFUlIHbyLhiErJ9PlYO50ArQzGWysBZMFOuDDqSKQvy6sULFvC5qZGJP1vayWTi",
-	"AqEuBr1jk8DjPFaCQawpK4Iz11j0xVRiZQUE+PYgVtZP3L3fggYGNa9O9E4v3l8tk2UVptG59BrIGPrE",
-	"GFBw0xcRMK3Lwqf+VMQ+vujFi+Y36NlA1oIqgPuQX3TTKlgVvzdCbZI+DJX7Cd0RctV3oIwBKQ+Lesca",
-	"Mh23cwE41gXJaYETXfj9qr2+C2/hGK4r/N3iem5NvMXF8ey6eMWl97KF9paWPFcZLr22d9Pyiqv5l3a3",
-	"vJZ/aXtX3qUHu/SnkPUTPbM8EkPWjy7qY6GnQol6ywuHwdxlzkXl5Bl3fJqEuygA6004CEOhGLknkPuP",
-	"xEzExEYHIAql6gMrHTTZt8IQXIOILC6V1TAIvRGu6ik9YjOe+IiSRRH+iuFUiPvy6K2cxZpObgQJJ4JS",
-	"zQQLikAEh7AONngMTeSsApxVgNUqwHt73M4qwOoXv+Zz45L2HMEDiRLcBC9RJ7ewykPu33XZq1axShto",
-	"nUDZq8dd4DQliRLxzzIC2//qxQuvEUlFn9rZ0KVKxBjs8wOoL/1YJGmMnLft5d8if4MvX8IbHW9u5x/6",
-	"NBv7HT0iV1zal1UukIOoIl5pXTuvWht4QUv0sa5u4lbAW1gKb3HxvKU19hZXKldK2l7bewn/XjZv/hQa",
-	"R4HZ+9xS1KOrHSDlkCnX+xi+J1zYUPt3Tg58+PkX9t//8Z+MGyPHiix8gq5wi+TBb8IY+g1US6+Auwj3",
-	"Wn3CAUGPRBgyqVx9MAqCDrsT08TDf1mIrSVRbCU9hV9ZX4NQAegQOaa0DgPjWuohzLtTHghpGtsDOZED",
-	"0rOkNXjE9lCm+STSY5N0cylJiCVuqD01BbY9QkdJkIrsXXiZVczcrZaVKs1Crca2SN+hfTbZJxiL04IK",
-	"+k5xaDzBkcG+5Y1zbY3fWSM6a0SrNaKPGbmfdaIDuUUwSHrtNUKMS7S9htJJP9BKNDotr6FVH8gIXST2",
-	"71xp+ObGa8A3caODno1GZRBlvy94jJDJAd0rSwd6XSUGl8ELUuHZVfJQwLi19BbWLtdTUJZde1de22t5",
-	"39xsFmFZuvlPoOfkCUYgtB9RwzF+Ki7EPdxeq9zcYooSeUtsWfyAkhAGGI0uFx1s1tKmBp4LhvU9jepp",
-	"tXPRvp/G8WOAcxXe1PAaxRev316DNr7ceaXLBpSTVjn+9fuyuHHSwxpe417LDTp/4IDupKqTZfantduw",
-	"wIn6/9n71+W2cbVPFL8VlOpf1d3/oRXZcU5y7ZrtTtJrZbpzeJO8K7Pf5d4SREISlilACwCtaHV11dzD",
-	"voddNZ/mIt47mSvZhecBQFIiZepkW4k+JZYoEgSe8+nXg/ftwU936ibXVUQ9zQtwrIgBI6rVPT8r/Ik0",
-	"nRdBlZvePF6ZbnXPOx6E7BRosMFPzopIzo3rp55Z1QN71LUHw5Tp4fZZXi1QWVFZfT4tvCoM4YEiIU0n",
-	"9JoSJWkClseIa4PQxGeFOqZAITpT09R+1LHaruevx3evrXJ61j1dqnJ6HLVuuObGlYA1eOunZyiat5n3",
-	"FqTW3c96y8l7JeKEvcxxfakAylrffpL+zhElrEaGZ4aQN5yNRiB2TYCKrRuYps53HXMxQg8DvsudmBs2",
-	"5nHKoMoUpw9F6JogJohmX+EZdOR+2SYfEPSbKmsVePorjIaD6/PWPASGf+HGvgnCwW+BzpOo5BO76ZSu",
-	"zlZ7z4sLeKXpGKalITpJn311++tKBpzanI2dmHOv4kfYzSg3xXHNAlpbqDAk5Uz7NMIwM5n1AqnbI+cT",
-	"B59yaS+ImfEYwwOQ/ChUOdp3dOq6Sif7cXWBvu+1b3AfogkJEkUxVID7oleazuhc9+QUVJ87KP8lPjvx",
-	"X1QJpyfdJ0sa4M5E/lrw/eFwdz2Tr9geflSU6yrKznqK8mxNRXm6maLcgKyq9OFHBy532J2xRd1b01UD",
-	"rwk9EuJGzqtVrzVZB5lILKsAtzV13FajoQBk6FjOCCBpOpUbuGpBMUb5lfYLbXiaWrXor8BYbbgGYmoL",
-	"qhWnr1nHwSlm6ESvAmTJu1V4UpudLOqcLWdTHIXPt2Gl70j4BLP04cSJbrPiAwhKbsfv3IzfFvTkTUm8",
-	"wLxUpZhPDVjhg8ZWmNz+IuRxuCY3kicLvV0BO85bwSUDmJSDTUWrtqYxrELSeKiTLQzcXaOdePb8dUJO",
-	"zyJS5tLNfNKdgpscBetRsNYI1ofZHHarlfYS5VQz+bqWbfZoCkGIWhPtfZowbSAK4TPpVg7CB7pc0l8V",
-	"YF8OrF9UmlxEZ/HYRWLspw3C7xg9OcJjPCR4jE27geukdEGANBWRZ62ohTGz3mDerD/2DO33PAq/jjhe",
-	"z6XdXRgXNMkDDebiFIHgdqGI8Sget8mvh4Xk8da6ke4FltxHaJIdMBejxcZalGEwS0mP5UwTSvpOe/bL",
-	"7qa71MU83XAFjsjBVjYUDNDyBS4kTFO7QXPyY9/9r4df9N0cB7y9M1xDbBVrifzH9lOw9pJqiSuul2ju",
-	"frFANpIwmzPYHgOOR2F5q7Dc+NiqZOJv8J7feDjPviRI2YLwBbFhZGPhu3mgzxmTj/7Ah/Y2QEJeL/AW",
-	"JNI9TTE5suJGrPgZCyevDy66BW4Q2DHrs9Wd2zTRH/XbDs7ElJpx7ksEnm1WiJllcOWSM7GtwHgEtTh7",
-	"n8p1P5uzqgzBUVReXO47diZSjBZNale+DFtZH630JuLtE6kqJK29wQ6Mv3se5feSTpxS8TO6XJ6rsUT7",
-	"G+wDDaJsxxHKo+5pkAaWPOndfqR4YdV9n/sQ6G712IFGE/8GogGV2YQm0CvIlJJqJwHFu5HftaL0Taja",
-	"+sHXclHFUBy6yVRrC8wzh8+5HNOAAGihQov82Mdvgi++scA9yKmpfqz8jZxD8w0TuF2DOTEzSRKmr/WD",
-	"Eb3H5NBWySFg9PtPDS2qh92T4beZU3JaoOi8bKsN3ITIEzeU5AG1bXzClb30Czt2buyvc8Of/sPt3XB0",
-	"WvdQ/LYHN2zcxlH6VeXT8dkJDtss1GlLBc3RqmY54Qxcd+YW3Zgr18CoSvntq4BGzftozCwXP8vMKEbj",
-	"cUOk/ZV6G4RKUQGfnq3S2UuXb6avn5/WK2YYkPvYLz5cBIeYX1Ra8nmuwH/OkOe4C406xTihWveAbay+",
-	"iMoU221xgWfJpWhP+Ei5GcP5p62qwpA6BV/c/F2lP8tC/K5zn367vHirT396XIU41zZ31M7iOkpWtZ1E",
-	"QfxiU4gueDXdMIkdG+eHGU6jV0FYC8YSlrTJO5jH7sY7DlgqxQhylpGvgBPSMMK4VeNt8kbgcGHXe1IS",
-	"Pe1ylrPQ1HJ7gV1Iaq7qKqnvGinT073mNWuF210KrkbCaN9CZkNpsMdE7VHxfAOKZzOqqmkMgWEsh5xJ",
-	"XtJldb0hUlkf0Ss0HFYT0MMAlWP7PPKi17i6Z2TzvPGSuN/OMD2KhaNYWEjhxYG0HkQQqJHF6jLbCzbr",
-	"g2vd6Occ0yeKAWlpbMseOoiGnfRsNDIp1+3e2NbQ3FcDBxwPTcmgwKAbe2P7auE4ytmjnH3g0fZm5lTe",
-	"xNFM2K5rMt135nVvVSi7Ep/3lBf9GcIjGmrFXMFCQh9OAcpRvj4g+epyqutJ18UM6LYE9y0LYZf1XJDA",
-	"Wyc+5fS2AbzuuCIi2Ixpg81062Y3q3Ob7z8cWkITwQ33nMt0CIpR6yT8b522uFX5Q5+WbJizXMls7z98",
-	"wl/sLlm2XZbl/Yc7T63I6ap0iqEioSohjvTFqIBxW5xH6cZeZem2YylXlekCsqUH4IUxzf0B1aBE+hFh",
-	"qWb4aQ0U7+IlbhsdAuEU7soF6U9lyuN5cHVxDLJuX4kweyt/bGFEVugmgxtZwlE04bHBEWWgC1bkQ95/",
-	"uNckCL4z/KaAY+kB+zpRa0aVyKfhPrefABylzhEJzxwiYaf9pIhJCGNluYFBsp/efyBWp7bWYYld5xca",
-	"P7iKD19ZGjzwCLRl+UoN/coz2CZMf4uOfuT81zpVbRkcLyk87aLEqBGZUHXNEtLXMlMx6/tvoqI2m1GN",
-	"N7IKhsyZaVdFpLEMCtluO8Gfsw5NmUKGQChtmvbGMrMkcv48aiE+t+rBkEH/xTNraGdTaxJpufDd2fmf",
-	"UbgT3jYAA6CX43nBAQsrmcIkaSuAHX5E+TpsmvCXIRJ0/nQQ3C4L3fMY4GvfAIZjr16dfS1jaDye+AHD",
-	"KRfXvQkXmbGXWPEBSuCs07FygoreNWPTgNIRis0Lnz7uAPipQi9ccWF6My4SOctv+9TebCxnuofmAqzL",
-	"QabCkTsAR4SFRsiFnnWQ8K3HMk16E/o1PDAqgaoBjvRkajz4auGbSUAYsS4NQn844I/eRAozdovLRCJ7",
-	"ED/slXBJ3Lsty+UnW8nl/LChSswdhrVg8sEUw0wAYDdNe3FmenI47CVyQjn4Z1HV1ym7Aazwxy1L8v8A",
-	"pOuekMb6B/kB6lgxJrgY9ewasb6q+7T4OS7UffMYJL33B9ybue+sdpJpwhT83bM2Eu4mYGv7W5c3JuGa",
-	"DngKsvG8E7WGdMLTOex6Lx7zNFFM4BHbXbF87EC5mSXo8/BE9FXxStDwvZssFUyFm9vFTcdzzWOa9qbU",
-	"Gq12KVPFRoJCZbNdKdWx/RwVnAOizsMDOb3R2FoaKUtGzAuJP1oMKEZYEXQetYR1bVOUOA5dHAVJwmJu",
-	"vaDKH54Vfvn48dP8p8/O/oxa7OuUq3lvSGNjTdqzAhS7J+s/fa2yCsptQDWPe04MOMJyMO9c9KAcBYQI",
-	"/K8nM/AEhlmaFn/TEhTpixvuTEvFHF574B00Wnp4c9xgR9mt7ulZp7y0ngt99ZDt7ZtrI+2ryDhzPPAc",
-	"3qcEt1wUvrmAjlqI4+I/sSxhncueVynFS4NEcbv2zIEwuvP907Fp1ZNOnz5ffNTjukfBtYvPstRTeBgc",
-	"mBcFVQ+0eqnh8+yli49zoRv/uGdgjdhdLinHoaWmv1tZac2KhOup1ADBTpN/ZNqAnvs9allCS8AO8S9z",
-	"GrUCPH6PGzYBUuFiSC3DSzXJUgqY+GOqWNJLMiAeJ/DtUsB8gGJ9NKsam6MfQNm/Eb9Yh6LKPvwyphCd",
-	"8U7HgwnR1Pl5kIQEvwVerbjw3Xt3t9mIjcsPfPHsmOYjjFyYp9Lc24WhVxGUPT3pPCm0uDUOlHbOW5EP",
-	"kiB869GGPNqQRxvyaEMebcijDXm0IQ/BhvR5Q4hKtypinJW5xCWLYZNKjerQ5Ocx8zbQYVidd55d2LYS",
-	"7jWNxxDfDxiGaDMbZ/RjkW4okYOP7eWFAjnAgHTglCFKWdHzzsSqREJNEUddDdwmyYVdF74tsgf5UbNY",
-	"igSwJrkY/dRaL02205q3rfjuQWbka2P8L8dUjBihJMitzcL5UPbkKfgeS59+kZkibM50N6CHzpQ0jEh0",
-	"FDFp6DB0/HphXMT52dlPbfLFg5V6x9eeJPgjmiWWNRHp1LoJCFKEEtb+fw4TKa+EQ+bPRMJUdS2skLiO",
-	"COeSu8IQt7IJQ0hcfLoDC4Ua2Im0+qsgHaoSiP6dtuLyDeuzju700Z0+utNHd/roTh/d6aM7fXSnd+BO",
-	"hzaHe/en3zzEFE6wuBfM+g/QFYomZW5NbmveJ3Jq7tG2x/JdKxXQl7ZmujO2AXCM4sR2JhKWkIm8YRpH",
-	"wUVuRmGakiRjxBKNJorF1xJ/ymbYWkZSLpgH5xxzbaSaX+AmapLyG0YGc8LNlaBiPqPzOtvelBwD70dU",
-	"O/UUX8cunRIrz6AEeTbmseuhteTuslpxKuNr3bxhA47rPtyAnYyvG0tlrFcUMM+tdYcYr5YMYGQG1m7K",
-	"tUrqX1LN9tjDYckuaXVPT59bfW1d4dbHAOTvnEd7TUSMlBfEjKVmBAD1iWF0QuYyg1GGloykCP/1KHmt",
-	"yPJ9r7kjtI7Uu7QEw6sHbL6F97pLEfYbM9hVihyOW+e50HKYZY3b09ONJFvCh8N6bEQra+wVTPk6Yzqy",
-	"BrYplRnPFlL9EbmhaQarhf8sQE6sk7G2D69k5NqIrxV89lQs/VhZUVMh796jtebo5C09fQg5uTalIQwo",
-	"tCbggA2ldYetzzSVXMAXrUfeq3qELtUaaLWf3n94Zc+1JjaOJ8pEzPSdVdG/dEdiZhKDxfxeI9uNeIMN",
-	"hyw29QMESaLmRGWimyN+Iq/OZJYmZMBiOWFE3jCVZNjUbZWwm3EWET50QhDiZWRG58DkOCHSasDQroO4",
-	"4NTYb0AXtsk7RAG/Eo6mLnxIj4sRSSRDdWzlLXSmuzFI5Mc+2jJ9WE4faMy9rZbT/k9t8gsfQbOAFOn8",
-	"gqhFCV5E2yKDzIBeMmN2JWKapkz9AG0yzTm+ZkzG+w+vcfO3H21tD6HnDgGt/xjdO3C/0LQAGoP/troY",
-	"JYpafhYdmPQ4HK9rXWm8U8/x7+mz/CPPx48t6dsPSreo04k1O1qjHVFI7k8Tum2vwwN1395VjP6zmhMK",
-	"6s4FsXHLAsM8UAlivclHuaOot/Ecan2C95nRPEHU5EyYrm/hg/bB3E0YykwkbfKFWtPeXgLTqJ2b69oF",
-	"vE1B9bW/pg2Wep8LnQ2HVlpDKE7G1/12bsM7SCguYWAaxjgQ96kekd/KnWGmQBpZ7xkRrcIKrK+uI0JJ",
-	"JrgJ9r8UQRZKRbScMJB+MPwnycUd+8q1uagd5rai68i+2WXu2d9nBxLY/GjjcMVid9oTLrDbz7BJQ9Y/",
-	"65y2olbq2mca/+gJ/Mg0vv5pK2r9M6PCAGNDbDXvAqaIuXZ2DnviRGDx08aiqXxC9wDCX+x7bro3z/Jx",
-	"2LRIXfkZD6hmvYXt88HM1ukaj3r+YIljKjU3vkt84VWdiZ1vTs8TuuV/q4w5ixkQj7VlCnkAn+VqXb76",
-	"byd4TJ1O57a++06DvvsQgXMszJI9zhqxZP3KRXertC4S+mG32dl3rNbvGKwb0JSKmBHFR+NiIh425xZH",
-	"FlStu0F9+/vPc5JKA3Y0lKS0SZ/eUJ7SQcqgdVUKMrbfwhhwxTRTN8xqTW7GpE91Tw776OZC5M1dDBlq",
-	"6/qisruwOgjUklU4MgWEHLwX7KwGRMY2eT2ZmjnOHS/Zfn4IObPfw6qsPNvV8HG7UT/7fToC1m4LWLui",
-	"M99K4ZpHewG9TtRhxZNwKEj1o4qifUePS6WpfZjZ+jlYPQTlYMZtJPJVXQTHcmX9HPATwyeNBpJ/ss47",
-	"8JwXRJZ7Zc1T4cLSU4OodLUE7oEDKVNGxW7Hj3uZ1eq2nnfWMA7ogzUOpOhZWWqNnU4HvX2QvaBlW1vO",
-	"6i7IvDsfJwFKr7bic5BL4kVtt6euIlCUMVXJiiExwijnr0llPWw5JJaLIiy4dONNWdDXEAKBLNOAjbgQ",
-	"VvUtXYRBETcQYrRKnRWUGLkUIEZRv5b9O0wZCcey9o3qgkj2lV9SldyJulsOljTSA5sD+d2mFxAKesAF",
-	"7NG3oiV+waEluXYgUmwHWtFYUfzsKflW1dQIqKLuuTuEwkcWDLLVe1BNvVxfddJbx91teu2LjVQSF6y3",
-	"jkd8NzpsS4ez4BPjQTmSUCxmfGp600zFY6o3GHlZqT9BVFphbd9wzQgMiNMVajTgKsB1d6pSoVjYXgIP",
-	"B4RcVCJhnK6XhfY7DjN3rR/hjei71MO+nmg/keFjrPfWWO+rvKDrIUR6DyCqCyE4ZsYygSmUCpTfjBvB",
-	"tLbeW5u80VpmQ5mtKVL8URxeSLdQFXgM6JYDuoWtaRzIffXm0zGQe6CBXGRiUP8jKRO9SRS3UORc46D+",
-	"FV8RahO6BIvjqMCKR/glBFSthZD7of6uu4yjvgorPWI47g/DERwtELXVD3dfbcCfv9pf1j02kGEZO3J9",
-	"dMii1LGGGkN//x8stv/9/ejs7tTZ3bWO50JP4aQQjr5o3wQDwDlohZ671l8+vgtK7PRsl0oskJDO7JbA",
-	"097xEVPkM/tqeMo2mNk9o/MBT9NeWP6Xn0+ePz/dRdzV89rDCbzCIN+kILrv1OPzz90bslTJANkXLPnd",
-	"cFO9NY3xkWBPnz35JgxqiLZDzuN8hXl9vjoyhGb2gKbLVvYx3Pd9hPt+//YU0c78Lz+c4sE0sa2OZtKg",
-	"qVD4c2jEWnJ4dqrFdlX5WtZ1jzAAeZ+jMX6eh1kT2BWdByJBu44lofqaJYt9bb6eZ0a50UttbP2hzFSP",
-	"zZnuR5XR0zUa1nCLFnX4QTSvuaLOT4wJH/3VRiq2Lu+6HvC99KY1Un8shsENS9ecLV8DRkwDdZG0Cs3t",
-	"tRu1UfDRdSYfA4/lwKPdll5CJ9azuCX2eLSKHqhVdFJ/npvbQ7+933F0OYR3GkuDuNKKuq+A9IOc1gVG",
-	"kTcYFuyiS/wYq3ilNgUbaatwM1opGJi7RyPlXV48jLTRJnu3W5pbKLg9B2mglLrrITsB48qwM2pNK+Uj",
-	"bMN9milHU+EeTIW9KpJCmtLlBo5KobFSQIbcUhW4MT2rpiAU2pivGZtqKE65ZtOd5hXfwDoOqzlDJmzf",
-	"bRkyYdCQgf9u36UBx21dsExjW77EdKP043Xc7JG6xgM/mClf6lLN/4qMZkwNG0m4YdXdC18v3d+9V9T6",
-	"Cpth6QY+lfE1jJrqhR/vtOvA4ZVhgXJMDU3lKEOFhYC9g5SKa2b3C4ScvT1eHERU60lyOuzEZ3TwgkHX",
-	"Z1hptzVgSYKvtXy7HSrE03yPfw4P8JOX/VA4wL9lig85pm1B4rtJeuXIbauAnvJpaunfvpZRNL7u4VC6",
-	"0BFSUi34JzJ2OY+xGMHfwNnZLmVnxc8DS9dxJxF3mKqrs7/7gbJ7KNQMvYZwK3YiyBumcshMwcxMqusf",
-	"gJ3xV+RH+zNimZL0xZADR/ajPHzrzuqnbhiYI6QhmvKE+GQf1Zj4w85Da5NzVD2wBK4LaggHbcBskCuB",
-	"YjgifUvg9l/PXn3wlvqWtPoo1hhLrMPwkuqxG8gLR9AG76HvYNJ7UF2p+4URHvbdXB1teOUfdL4wes0E",
-	"+hcLutD+Esf9Yp0nzgY3Mx6zW4o032ADxf0VaJYpoiSZmjHx+vy3xyrIoxw/CDm+Nsl8f9WGl0ni5fLG",
-	"5v5e6zCc5NrOADvy6/fDr4eWna5lvvvDJPkMTacwTo0DdvNcd/OObgqO+9TgkNM2mkS6n2OUwMBFaF6a",
-	"XBRqQAPcQd6Xgj5igD0gE5qgZPBh2HK4dVhp+jSPvDroks0Nol0DmOCs8t5I0Yll2xdP1m0iQz9jp7gl",
-	"R7H5XYvNhxeuXAk5swvT5ZFiQ8X0+B4zVjCt2ENXeWKLwNdFWvP9gYapG5qCKzobM8hnIc3hkBsaX7Mk",
-	"cs5vpWs9xu/cyOPFdNcqB3lBHDdNdsHW7kDm3gOczFH+HeXfA5V/n+k1zsPFCFgplkQ0nfv3WFssXvMV",
-	"XWM/8zTV1rabUMMUp6neZc7mV26O87T2NU/Lnut+EzV7S5OEQ9qswbsku+zurHWH8/Idzp7gKKVdyuez",
-	"dVP/j1v3kNL4lT+0BqRrbu4ooWHNs2tUDz6JwY1m6fCC5PcEFsJqVK5y/1nflg+A21mzzHLogKPzHARs",
-	"KRFQN8gpgtHFbiFF3zgM7LCrR7Qxt/JbEga/8vsd3btbpv99bQZbmzfuLttwFIfbi8N1T/f7Swx8onM0",
-	"LamXfBCcgzmRGxmVe80SoLjaqbd3ZLOHwWYH1212zc2Diub38x/VBenBOUCcA8t9VGs2GaQswZj9LATp",
-	"qY/Ry2F1hB5HOiOZbhSX38ju2HVY3ksCDx27rpV8R/H4o4R6WBLqwELnNYKquTJ/5OXEfQbOobIMs4r+",
-	"xxEBCFMfGIc/EPlpAldbwyKVxoq/XPDBxUzn047wHk5EBpQoAmNZ7ReKjCgXyx0jJvcVrX+GIZeL72Qu",
-	"oKeIB+FDbtQdURopsC6oCr79/KDAVPyaV88K+X7aWk4LcySuuen5DepxcWyDPdjhICvPdPNW2F/ffN5T",
-	"B9O9N7V+43WPTlHVBZFvtYI8C9Qnyz6go4V5IRynbPX3LjNmv4VFHDudVnQ6NU6SOd/4HvqZBlzgPBqY",
-	"Y6HR7rwFl2ZKlVMjdwq9W5umgxKGy9MdVy88yW0VP+PDvf9bykWY+3Hn+TDPew8sKebox5KSpam7yY9d",
-	"wkB4751QXAQ2qsyoYmMJ7OQ/nwA8L8NLw/eN2mYq2mOQRZA7Yyqs4wIo79zckuIKeud+81w519xK5ZsR",
-	"6B1mpg5JAmy0l99pg0iRoQdgM29uL+01D1Tg6d2GWr9Lyj641MutZHp/WZgQJOwLaXoOmBIoHWOFRpIB",
-	"c0E/0N5WiWn0GzaqvC0kVTbXdLvOrDjqfieVGW+l1O4uyfJdc/6hpTR2oae0o5x7BxMiP/axodxf2htK",
-	"1f/pgrBUM3c+GCYi1BApYvYdwg/9hhOZ7rOzPdMMTtcwRWI6sftYiqYfCCRRxSyndQWK1ocHPXQc6XUo",
-	"I72OyEP71aIf2VQqQyhxLLGB7jS3zP5y4pEYOYLmtS4ZWEMucrn6iCRSSBWRkaLCRCSG2ZQiIXImmGqT",
-	"S8jbC3ZjJS3o/B2H0w8Ohwgm3d8A5+w5ol54UitqFR/cPL5uCSSEtu8E3B2eWCjwyEGUuSYJrRsd5qpB",
-	"enh1PRjPnkFnwZNs/Xzy7Bn0CKJRSScyszdqnbefhMbD2DLw63//CB2GjZLQAvTZ65d/fd+Kwvt6+fvs",
-	"pPP05HGnFbWAE/3QnnevPzrpvo4efLquHjy3LGo5Xo/5tNVtIbUWKW5BSdxD8P+hNcOk8s6BeOwj9xzN",
-	"276q+8hEe2KidfnlmwgwIiL7w8MJCaz4KOH6AZRlvh/iZrmicqoLNeVWFCCi/g1T82IDXSwnDMILEeHC",
-	"SLgmV+BQgQ4G5FDJSaHsEtOApacJaRaeWF+BGZE+cm7yjUVJCqTwTdRjnn0H5Zj5ma2uyDz7foISZzW1",
-	"ezIzx4LMQ8UlueVQN6/I/Pd3vx4rMg8x+gQTTa4xM0KVIXREN8vgFARAjVvyGgwP+7t55DV46Ne/ICnT",
-	"GlX3v5iSZMaEITLb6Xj6twXUuSPs9V5hr+8kzHRrrWZRQO/ocWltGaoT7Dt6TgEOouphRe25oyfCpdVP",
-	"c1+tNc/fC4QeXHsEB987OPjRoPoW4G+3i5B6DfdwwqQQwoGQAktGTN1xsDRYJXuNmPpdvxPU8iObHzqb",
-	"b8TR38bQbbD+H2QstywpHilmD+w+g7kfpDbYYy+nEKRh3ndKubhmCYFQLYfG+gsihzhawHAx8lNGuLEe",
-	"EoZnPTVDWNUeqLphSZt88aFbBVUILCFUu1KEiFCScD2VmqYE3S+a/CPTBjC9uf0JbFFCBg1RHl2B3WIM",
-	"2VEFvoJRVOghU1hNGMtMmMiFmvF5NMWhAkNoE2N58NkvpyG2dR7P9YiKYIBCOLg2FF09axeeu6gI7i/g",
-	"G+AiXwvDlCWUGY/Z2jiRuNmHV1nmyeSW1vrvqre+pL7C9hyDuAcZxMXjdGJHN14Gq6aBzWO+H1//7Rjz",
-	"feAx31rQUSCeVRbZrQYT6sb6cO9n6/PRfJgPzsc2YyWz0ZjMxjwek4TOMQws5TVOcnV6dodB3w9unYcV",
-	"8nX7tP8Cw/xBrahVeGxVvHeH8Sw45rWA53dpLgzsxkhjX+4XNlAZRRbIX94/4ezk7Pl9xHGQaB9YsZtr",
-	"k5sGhrqDHncXJGaCyBwWPu/A8WBGVpBI5ctMrY/xEheLkkUbOnfL75JpZghTSipNFB+NcUJzwb8IGB2h",
-	"1x3FVA55CQgALoOFchHchuAmENdO71oPAxhTb0a5ddAsS/OUFUCfUUhSQwyfMIS9X2pZqmzJsc8rUMy9",
-	"Oh7NOWoTZtinJ/JNS6MN9vp7tIlAYBSsEW+pUFewvqmBtNfIc+D6LePORwa4nQEOrmy2pK8fZNDVxdL3",
-	"0/iLAVTq4nu+BNsqcNYmr2k8JikXzE0nhUrWC4Ktd4n7jRs75UYDWM0PVZ9YJutQpy/xLnJYRorwg02t",
-	"+Y1R3GBTfIPtwB/xHO/V+uBCT1lsvBi7bJM3WstsKLNSJLBxK8JCm8HdhPykShjYNa2FSc/nFYBdjeIt",
-	"OrPbBgGbd3zEFPnMvhqespUJrRmdD3ia9kKs58vPJ8+fn64dQ4YbH1AIeSUNhfiyp/XG4WWAWzv8+HKZ",
-	"OOuizeerU6ULNHwMOX+fZS5esPzl47sQRD4920sQeYUEXG/hu5KL33OvOxhhaF5t4lMpBinhFUXG1q4T",
-	"ENbB+uICfDb8FIw5NoNuJrgkSKA26SeKD02fpNxajgDAkfDhkCnd9bEnD+2FvholsG3ESDLkYqdh64/+",
-	"TQ8rbv0gsRl32RyO9NTqnp+e1TvBndOCvrI0hfM6morvYWsHIWRHQA+wEhDYM52TqZJyeNft04qljO5t",
-	"1lTR9UMoi5H1sGRmPCAGyJ28vXJMb5hzwKAZEjxN53cSxbBO58K6p+irzsFxC/U2qcRJHRpww+btJu2W",
-	"EQ7Dg/U46OD+N+yZwnHfbwfmHc+kWgDTgKXHfMphta1fuYnHTOQGHdc6Yz0AORcg39eTMrC/h1gm5Anj",
-	"CMCxCNawQBHHSqGDrRRadabbVP78llf+PD5W/hyQ/wVCz4W3raOSaVaRyUYdLgklwXlez1nLpkzdcHs6",
-	"J5ppvRKx43OO84CA+mnKFBmzNAFfS8prAq2pXLSr3aX8YZ/8sw7LabLvun+PyT3Fukv+v417Ov0hhjFi",
-	"E2Zlgf1TGzoc1mNlGB7zKd1Bo+JlqiX65FjtHUuVsMQSLxRz1DWb4in0biRPWHkFgecAcDLaJ7R+bA0L",
-	"ngD73KoHOvFpqxrT8fSk8+Rz53kuAf05li44PV/XMOqwwmBkLhJ+w5MMlMSEi8zYt3/aiRZOs+HL0LMW",
-	"iCDkUakaKsMOtSrayCmP4UFfpLpOJbUn+MbqsBvOZtZZiMc8TRSDcrUKnbG0Yzur0loSOnfuaOcrqHS3",
-	"CysM7FuQ4i/BCd4Tbv+yKM+hHDEjSl2rSJdY3sD4nJEpNJMglD9PdF6DpY2iYsSUxmYQ/I31quWQWFLw",
-	"PSJQPmUkzDTK+0SoIDlV+83AGgvNbpiiKSnQtm7XOZRLZ37PI5DXFyq3Cox9CoF1uHkLRty1L7rpOqqE",
-	"wUentg7aviwInroov1QJGo+LIqhCAq1pR95eTzWEEL01KmdjSRKel24Am7crq6mqeHvLoqqj0n94Sj/a",
-	"KTs/SMCGW+wCD9rSiDfvD7nl5zn4OTkNkR/PO49/QrwyKWKAYrCeAFr2t4K1XOQRbkqG3HqXA8XotTVF",
-	"VJaydh2Uyw6U/q7xXAKDnj/ZymDdKZjL98RX1XAoUikWm73qvUeW2u+xKX0lV3pcpZwrC40Qt0ApLXGf",
-	"vcEueS86qB7sv0mefMR77ANt6WiaHE2ThyhCLdnvQn4aqq/rA87vp0wQuIRkAsYO9jEB0cceVUitz7hm",
-	"kSsQ0oZkasSES+J3nXeBfkYIc/hoA4YvlEyZvihISkSHnVBBR0xpohnzczry4HubXMLCiBTQkKaN4rFh",
-	"CQQ8CMfQr2F08oMmNJWCtclneI+YKjUnPMGHGD5hOiJCkiGNzdpgHZVRdnjOYcXVk4ztP6qOD2lFrZPw",
-	"v3VKk+rm8S3TV5dQrflI+MkvbAKpGj8HBenIE55rWBjIZE7mzJAfrdr4qebdJlxshJ6N6+MaHllzb/dV",
-	"48mBdDjswW/qHgrJKg4tnYZdkL6csuoW6bqDxFRj5fDLKfwqkbAdCdcTrjVLmh+bT46A5qp+vPuq4X5Y",
-	"WdCDn1Q88lVWxlWZyFXzIjN2K6xK4/GJ8LJ0YA04HMEJodyaJw+YYEMec6rmuxlW6Xc5xvKNqmc6++ae",
-	"ENoX3riJdXG6Cumy86J7FsooUMj4761J8bmzdiVMZ1BAvjaZElyMeqfPMeQlMxUvHFzhi7XeCDjZHUeu",
-	"CYsJf8dzden+4qvvKnVjNdldJ2vA2qjvrJ+55nKEo3UCyNs7qHl/t6KBZgk3J3Ab7wjso1ISVrt13yqo",
-	"J/g0KArUZJUBWPuW28POHDlvz5y3DpNVMdjnMQML96G4JPWM6eKkbrH7Zcbt+2lzln2EZuI9Bok+S7BI",
-	"F0pEIivdZmMJMIJjGDNoibRUb2StXfthl/Qzzaxv3iVWtvcLMwOLUaYELF9Fgq22EGjyAzzszTAZ5KuK",
-	"Z1JdA0KN/TmUVUsDPhka3LpxnAp320mvg4hNuZ1tJEs6T1prsfwl7EZeXLfjuNVRvu9Fvq9JEQWFcLa1",
-	"QniIcSpUCpURqr/wG+a0ghVYWk6YdbKXNcSfzYS1XWLKzH0Omt1IsjYRjf7dDkk4ujEkLy2tCEO0zEZj",
-	"j4qyFq2/xJfne4rgbywJcdJLQRo8OTnrlELSaw2DQXnwMOSrS7lUnt3dy1/nxa1lX3934tRxCas1tBuK",
-	"USemDk2KngUpSgnSb1PZ6u54SKI1MKj1AQdcmTGxrAEbNVNSjNYTsK9wB2h6lK93K19rj+8eZGyI0R8F",
-	"7WpB67glmK5jaohgLNFhqGZ11HGl/HWz+k+4GMivTfp7ZpQbn4ikQs+YwhSrTBOmQ4s0pDALP7JeOo1j",
-	"NjXrTwauzGW+EbGccDH67F7gwPKaD3LGQoNs3foZOadrgL89Bex5MHEDSdtQhiWnSFbQJNsCZrMfpBSK",
-	"Q6aK3XA2g2WOeZqENqSUilFGR9CS3Boqe63i+rqXshuWtrqtMR+N7WaxrwGc18lc+8KAdX75l//Itxct",
-	"HJIwxNbghlyOaML+Bb/0grS40XeZi1nkxDvPy3gJ0HXzASvTMz4m6GY24OgFJxGJHA5L7ZGuPOUu0zUl",
-	"Obw6b2OVtyO9iGTC8DS8HQy0KYjZqgRPRGiqZan+VrFhphn0alqzNVF0JiozPItnvTe0rCOvbpu9WTqq",
-	"QzGAbmNnSOpAttVPUEE+Qi7We2fjHSR6lpn9EXLtPTq/lyRRdGjIgI240H6geiync1/fNuQpwya9vpwJ",
-	"CDf3MT/sa5QuqiveNGOCDOYhc4Tv6urcrOlo71aXHmIxT1gS5YNj/F0HDIo1cUAu2lBAzDjHXRBKpmOK",
-	"rfGIVOHWCbBXI66hqLc62WTN0iE3uDDiqrPcjgyzNIU1pJImjTNM8MYFqXkQ3r4/5abFtc0dMrcRl7At",
-	"VMRsPyXS36dyCVb2Ubesq1sASp2iiJE3VTbhn2vKdTSt7jOTP2Y5Ip8DvwCBDBKTijmZSMVWS98NEkf4",
-	"3ocm8UKA7J0kAwYTyoaKheJMYcbNhZwlmH32f3yvljO4KkfZtr4bzOhNEG4Fe2kzGXfbLCA5dO62n0wE",
-	"ZYM/aBj1sJtuhsOM/J18P6E/6rCSelaVKp6wVlQdDowKbB0CEOvX7H9L1eSQw/Gr7jbr8ItaMebNm/6G",
-	"NS2semiKJE9kKXrDUg0gYtKaNESDZ2dJ91Kl3BRJrmm+DvoEK2M1hion87wC+/jbSgUGS/jzjovjH0Ag",
-	"tqZIfiEKSxUjYyoSltRY2/cQgW1aNM/Nwnxb4rDefHzCjTZaVn6VpfO7CqgeRc1R1OynG+CA7eH6zoCc",
-	"7Q4laOyqpbxJ9chD4d3rQAkficcuwnx0OMRNx5JQfc0S8uP52dlPFZGGvKLf1xZY7bBB0MHthSfV97nZ",
-	"ebfRh6MAPwrwowDfmQCvQfv8jZmCCCcjGSSEI+0NIxsLAlaxf7DYHOUrkLfdinsXr9sGdy819I1hrdqD",
-	"CegeBf8BC/48anUU/HsX/L8yNi1KfofC4yFpthb9/jDvU+Z7FHxIw2GdLUsuUOgXi16CbNcMLt9bQs9v",
-	"ysGm9D6NmX3juSZ0aJmfpulR9h9l/1H2P0zZX9kC4eozguQf0Ph6PVF/wzVfgT35js2YNoQqxW9o6gHg",
-	"wog5qczigLkLmJNpLXFLZOnc5fTCODqY7ebGgE3aBODljOJ0xMhQZiLBejSaEFgZGczxP+vjUF6JL9yM",
-	"SR+LqrrEsK/mUaxv+hHpF8XP1xORWBHUJ84RAOBzoqd2FXrMrFeVpkTJmYYZ/JZTrJ+hjWJ0EhEKWOhz",
-	"oo2UCbE/F+xK4OSqC3sjuA7v7MbzyuHQl574huI2uRSEfZ3aNwF8Pa+B+vhCfagO7HvsDyMNTftt8qTz",
-	"mMzGPGXESHklJlbd4V00UZmog+P8G576YSWKgQjvIlGcP6gVtQqPbZ6BRa7aNF+8coqqvfMn/M0tT/dp",
-	"4LsdZbbwcMV0nDHCburnuOElPbhkN2uAJ88oZMKxeoXwug2gccy07k1kssZQPydAi79duZap4hKkew2m",
-	"kPu6N6DrjNJTzEo2LkWvfIMqpCEkYlD7dkEJnZfHdFrhl1LD6kCHPBcMlZzUj9trBHrUZCmMKgfRtWox",
-	"Rq61lN0VMBQPvtui6YzOdc9NJynIi7Ll8rTbeeIsF3/NMmxcrXH5tHt65n7NUj7iA54iJB7+BSMprS0C",
-	"CLmAhBj+QtlOR6w3UjKbWm4S41j1Tp/3nrywSgAEhIYfBZuxMbZv5ykYsSUKzE3QYBRi6Ys9FVD2q9+w",
-	"1vorXLOr8gCQqK42ICpRwI1I2vZQv05SJC19IodDHjMP/NguGAmTtA3/lufGL9eeajphgHyrCQyMKtwi",
-	"smJSzUnM0hTMCvbVysxA1gMusPV4icdaVQZNiXhbf1y1eHLV6l41OtGr1p9gOtS9yXvBCGycg/GtXJS3",
-	"uMoL4UmUk3+EBHIlmiwqyikhcvR06yIBY5ha641kIrFuLn4EmiHNJgLBmy4cQDpVjPxDcsEAtal/0Y/c",
-	"2Fk8FJUJd2z2ULKUVrz3ndWXoKatLy658Uaedwc+en1Rnc61n6HtuH1hSV0c5/0QWmJ8u4mzTaBFRQ7J",
-	"lMlp6iL4JXB7hLtBFOU5M13SL9stYLv3c4HXb5M3xppdIgkVl//MWMbQPo9ZhP03ue/h5hL7pYFTc0H6",
-	"+G0fxqkNGBqa1j8M6rJ9JS6XXwhdiKLtgy+jCZ1Ia42YYtMNAmjj5DZrshf7FP0NnbtQ+JG9fgFDOr8W",
-	"i9kRqYD82Hf/69mP+z9F7lUB0ohr57ApAhAdHhg7h6OO/OY49ezqaXVoIBLwPthd5Lilz7562wRDD85N",
-	"nI2dReQ8ShJTETIxP/YBTRUAvqlhfViBfS17558urkSAOxGMQ9BPKjKQZoy0A+9unx/oAKgIzixCwLQ6",
-	"sO8oP//8yCKi2JApRVMgTzWigmsQsXZhzgetx+oG8XivaGq3Wik09V+yr1OWpliF2sB+8ZejOdhtvfqP",
-	"y9YODA7kNniLOhMHbgjSbKrYSFBhML6xhq7fI7D3/nZ8TxbjLQd593YkMFUvnPLvUUsONFP21auOfteG",
-	"p7+m6SSbs/WN1bVotQZwz8rfgwbcc7ZLHdYeg5GEwmuJehtmkInEsh5w761hzkdgA9QGO7+MJSgiXQOS",
-	"Acplxs0Yu2kd4cG16K/mkdI2wakE7pJYTphGNV80OjSdIcRG+CK49GBxXIOlMSxZJgs9xYKxhExkro6x",
-	"I1lICKIy1SZfxvMw09GbRBg+c2FLWh90tbZITdS1FGutDzL+G+z4ww80PqBYTQEuw1rCY5p4ekHICxhL",
-	"4StXrNkEWaE6JAwn0VaDYewuMgJ000gVHkMkdxkiifzte5rFUiT2Vc6ednYQOgEOv+veihW+L5QyB4ev",
-	"ufu7pz4Kp3m2RR6oErIjZryTsR33Hs3Wo9m6d7PVGkQ3jlwfRG79NhlCw3L3L0G2hZYtxr6IYtOUxkwX",
-	"wNgmbXLpjLt/SC70YnRKiriqRMoFhyqnwuRP9NGupahebsG7GiOwcYcyTeWMJYSbiFCC+mgh8lK2OCEO",
-	"w0RcV5xVIRuRujeMwewa3FYqzoQJLlcI6KM8iloQoqqQkb7Ox8oH2vpz3ZTGTrFwj+riqC7uUl08xGqs",
-	"VVGLHCp5hdb4s5mh+IgmE24ezORv4zV3uXNiSSt45D7nrLrkSc9Ln/5PfmpZsdyrkLeA1mHHteTHvpCm",
-	"5/+0v3XIkIVAfoAKZEHP4KyzPLLfXGPAnm+pMO54HlkM+ZJKnjzHIsn1+PCt3BvMzUqdYXferHyPo2K5",
-	"J8Xiz+aoWe5Ps1gzPkRwucBw8S0RjqaahidMGD6c3+ukTVQucgh1tU4ZzCAYr0MRwIBhEN1X6Bb0hr+0",
-	"4IFoDt6CKQbhDb3GvC+G4Bez/W3yRiy6RYWH+Px98THlkcL+NVRF3r4iWY9XOw8rWid/nyerqzP4y4gc",
-	"uTtHCciBH7RTsFKwHj4W70vdIgCN2z/eEQm3Ory5QvWkdVA6dTOQjPWE0hvPc9+Kc7ZzDLuj7j06dQ9B",
-	"9X6iMKWZxHSypZ5NGb3XoSSXEH/DGdGugAvRjL0kH9Mb+52lOafYKvXVmGrCcEKVWhkeXOmmRf4zN7Sa",
-	"WkYmXERb+G+ww9+I//bCYxwd/bf9+m+Wklds//egZVI2NEcVc28q5iMa8eDWBCfPn8nm+gZSJicye4hR",
-	"xEY6pEkwMQANCmlYXtTkcAftrfvQl9qPFmuYStW8ZW3l5hRKlTDVXPvAfgNRvs/MgSHDfqbXTASscjbi",
-	"UtCUjKWecgPFd6F7fMISHtO0x8DRFPF8TQX10e6S3aBjWqpe+xSU5uFrH5mZWE5Yrymp+etXkNztKg3r",
-	"9u2BZUfVdo/eExNJrtNw4oSf3GWJhsdbOlV5v8A9abiPvtLC4S/5vtVSisuFIe2F5V4kLITQfgjCYkDS",
-	"nnQq5TVLSDZFzOd9+2VbuF/4xgflf63TZBK1puO5Bkk0pRwKgJxIeweQozMKM3REQiiJx5SrNTXjZyTl",
-	"o148RvaOuukO3S5ku+20UKbECZ3R+8yhvQtYbnY1LCF2PSQTmjHR9drIdaHkiMToMQUNPYbO5lJfCzhW",
-	"rnOTFgDgrQphNIE2W/tQmSaEatLHthFcQ8+uoV+vsrYvJin7f0NMX/nlhyQZ+ILBEaS6XGcCelX7lpyq",
-	"KpPNHEK7B8Atl5YyDssh/A3ae60hIGfiAk839661jDlNvQWHiDnBXJeZ0TxhvQkVMIVjTS2YKQH7ddSD",
-	"36d/uD7lLTmMixR4uzYuiKujRr43jWx5P9dF/jA2V8vWA7pHjfzGEMhI6eLwCZHAqIR8QEHhkmLhyUVV",
-	"TYsc2gOFkZ31pfq+auP2iaYVOsve4KA8uMD0rwXukZlZwTBwxgsfjQ3RYz5cY6r13yRP9jjZ9OiMPThn",
-	"DATFQ5H7ESyntw/C/lYUxd9AzDknYkITiKoxpaRaX2HMpLrGDu3amQAUHRQcWur1U82EgMifUJzK+Fr7",
-	"OsVP7z90Hc5X8FmEQ9P+Ebo8+/n83v/D0mffNYBDWhBn5FwJu4yfIjeLIGyndWk003pidzki05QKHbnY",
-	"4kk2RVhxnCQMCxrLNCngjSUZuyA4WJym7vPQXR66s5BxL8JEHH0lCm+C87jBbOMTBnNzMo2hSPZ1aqVn",
-	"5MDNwztNqTKCKe3xzri4IDDkWDEs6LRGGTl9fkEMTIy1P49TPhlY3zZlyugLYsUmS67EAsS6dUfdC8NM",
-	"UKoZuLbWb7UnP4dXYzQe4zHhglQmdJu8x4m11JRxypRlOA0PhKisVclJl9ClZ7uefE0MoxNCUylYm1y1",
-	"PsuEzq9afqDR0sjD9afbVk5c+OKp+aAGuyYZ2/9MV3xIK2qduP81meXan3DB+l0f+/BCICeNEC6QOFLO",
-	"jBlXRMmUaTcJC4zZwRxml12QviWLftdxn0gKHZpFHEAYzGFFE7E810ca6UdVO9SFW3ABUHo1mzKzbFe5",
-	"KxM3uo/RibUT4Dlr4owyzcg1F4mOiGb2/A3OzovlZEI1GBDO+Pl7KxdUhSnn7Os0BYPHDTevegP7gNIL",
-	"cMMmujSzV2s+Eu7WICF7XkJa22jpwVELJWQPGjCtTOy5aetRy0tDxGEFeQc7O5CZsJeFj6xosv9kSnAx",
-	"6p0+b0UtGPHcG6VUa3/H5Q2NWhP69Q2+w+lZ+JoqRTGlbuYwK3Eo1aRuWAkQJdeAFJlkLLKS3KsfJpKy",
-	"gPkB5qwCudrLVk169cOKl6nFPakVATcZK9PAvsERu2vRDRJ7GBLMYR8rhwPnc+2bT+elmvUKPzxM6Fr7",
-	"A5FNBkwhMPjJS7jk/Eng1Kb3AzPUiT1vgp6edJ5+7jzPC93WWRuwY7fMVYp5NPOWwx32n6z12lU4BiBP",
-	"0dRH4uwWSDHTTDV9Aj1tbTfwxCvYux534s3U+mGfXhokLsyQb5C3iD9bO2p/o0/GVIxYPZDApSb9OiPc",
-	"/bYfwapBobnLgjp0+pYoa7Y55QqeEDN2b34Am4AkXLHYSDWHMP+QKjec/0oES879wOnoCZ3D3KuC/eXt",
-	"DeM21GrbC3J+2vGT+HvOpO0Hxe8vNVISmSZ11tk7fPRLt1Ob22gLRkqBnPtFhF2XQrkgdKCZMN28b0ym",
-	"CdOG4L6H5V+zad2IdscsRTaZ0K+/MTEy41b3tNPpNLGmhJz1uzBLF7cgQoAIWC9uuhuExuOxteFRQ5Pa",
-	"2fXQ5FWpqawn21gdudXk5owXXE1MmoI+cEK7qU0TBGalXVPY3qedlfbDk85m9gO+q/1lk/f0Vk87gNQ3",
-	"fE14wK3veNrZ9iV3ONy9pCWfBC3ZPj17fP7k6X9sqH/h9n/8GbVGUhS2zN7i+emTsgYtU9W6irRzno+l",
-	"Ltyp7SJRxXjTY7tvY6p7E6nyRZUUZOv/Ohtlbz+dP3736k32/tXr09/+8frxu3/EZ29fXc7evrpcAzQK",
-	"GO2udaeT+CeOzStV6C8oaUASlaQBmY1lGtRMEVrHSXHQp/7r8hhKZ5DW68TXMO09Baz0YVGdeYgZjKtE",
-	"3n9cESW4II99J6qQZgxNNbDCpF2pi16GxS2poQpRgbPRA54IVWHBdrUY2oqczo485Bz53//j/62bSSin",
-	"PK7TJhXibofMbU9Ft7rnuWpbcBailuEG5MpLanUB19ckfAPrDgZu4KLWC3oad84H7Nmz5GxLE9OfTB2b",
-	"XKYp8SdXCNW+xK04+S2MDFodtnXXh8v/jNaaIPs34JvV18I1O48MB7aqt4WBjWXCwj4Fps0//H2JTR/9",
-	"Yf+pH9L3uWRu2msjlA7lLnA/v6/A1/ZvCP8059ERCyy6vqFIByzVO9CIlp85w2cOqOaQLGEKGsEBOy9h",
-	"CxjPqX00VFflnwWlNlV8wpSEhQ35VxZgBzyqiwu79AIkkufES/cNyb+p48Qnp/HZsENfsMeD89baTFc3",
-	"t86dw5HfagblBW6rY7a1HUz31HeWNIKTmXJxDXwqruv59EM2SHmMRdf2Sh90hxh+G3jQB3Ht7i65mGOq",
-	"L4Cj0R2EWxSdQeyahUzGhF4zBU6kRxyFWmpjaDyeWBXo0UfRgfSpeqjVLuZFQmFc4aczigl9V9FtNHGM",
-	"SxKWMoNTHp76ojerkvNFGhREy2IFParL8JTfuLheW758tDKrUQpguMal76RgxbF7jQXXNBmWMXca4eVk",
-	"CZeP/v/r/5BP6IjhD3NIGysiBnOz4OfcfrtKWeNfsyRuEMTw5GMIsiwaBTM61xVrWH4BL7hecT2VmvuZ",
-	"hJX36+f02MdyS0JBld3yjPXyxmedpw/xeLc+yJwp4dgC8mW1IkFWqcg/83iMt4Ik/cqdt+s4P13cTYBh",
-	"mqaUi/JrNXmJYM3ozC1jF+5ZSYW8nzI3kscJ25TRRBPAdvO6JJdYuh67CIE26yKaFUqdalNyZuzTf9Dk",
-	"3wGiFvyWKTXj3G1JUVqWK4JqvJizqpBY0GMOV6HeNQScpFiKIQ7RoSnxv8GYGU0mXJBTmOjjwLAjMsgM",
-	"MRLBeJS84YnrSHHtdoVYKSgFqfS6eedKX/K38DYHlXbOq6L2nHoulF9FrZPCX+slWnl+qjUrKDY17wZI",
-	"0wOYYqdmHRqjpcXT3jRehNAssMN5J2pNuAjhvr2CMyaJYto6Kx8zRk7PInI5ogn7l5tUEZbabb173ek4",
-	"FPDAaCEItgLme82k2Qs3zNdwk9nnnj5tv3gWtVIpRu6TZ+0XL8J+vqWGKcHNf/5PkjDyz4wqg1CYi+fb",
-	"KBYIyAPF98WPDJ+w3r8gEtm6HCoe00fvOJ2weWsl9nans2P0xU9Yy+1lyF0HB10peXBuouKXrkap6y+q",
-	"SbxZ0eE5U5OFOKF7PzKhU3SDKouFPxk6HIJl5UbW4d0unGkvIHWl59qwCWHCCjovjEqTDH7QVmr1i+Tc",
-	"h0Dij5RoOmREj5mV7T+B3hgapmZUJa59Z5BrFahbighNtbTKYzaW+FQ3s9vqmaFUV2JZ09SrmcdOzUgH",
-	"3FZc9UJ7UAF7rtS3mg9vIFzQ2PCbfKui4gWWuMm/8B1EQsY0HcJOcoW4j1IlXFDDdD16W4A+ulcAt7Ul",
-	"2aEImU3lw66x2zZaRJWAcnW6h4zJFWShr7pdSxjCBlgTPmecahm4aAOvhkZZNoSh1K5gA29q994OuVIV",
-	"lS3IhS0bAY5Wyp1aKdHueB2cx5wOHkTB/FaGjIvi3sq6a+vClZgll8t8zbVPiVhzpKl54eusvZEBJoZG",
-	"3V9vdDh76sK1UpW7j6FcnCBz1fRP1UCObG447Bp1pCwvnI7c0CrfKZTIzhjxIXaubKdFsaxgDTU6YSsT",
-	"lqHujcYOERnSDZjx4IoYec0EoTCHxmfwoQTItSX8gpb35Yc3JE45QPNYrrQ6ICoPUbM31rGcMl2pN9+y",
-	"rTUmm1CetrotyrWm/6e9FVdt/33jAtbTTl7AmmnQWAWYnaH9e8ImA6b0mE+RcV21j1NPl3/ZsALI/cTp",
-	"TyyhtLrTKCo0N7n+9/WukN20wo6plqUS2F34HKsjUdbb9Rb+V2iZck+6/M//pTUlb2WmNW1FviCmVyir",
-	"9R+FR/wetaRgPdC/rmQCg50ba/dCyVFTKfSW1eZIgKwfCsv7/V/g5S9jSeiEvPmvRR7mI3HChdOllWrx",
-	"HZ1gCa8ny/ZtrbyFIe+UDDmzzrxi9BpQvrKU1amqt+z+lVSB9+gaM5PesnvRSdUU+RDVUFkSLCkYKZir",
-	"mXaKoZJGnY6Buz5S7EZe47C16llov7wkzzqdF23yWiSYctdMW57PU+yKDRXTY6d2Bsw6F5oY2SaXhegN",
-	"fFnIbJCzTocYKTFb0c+EzqZTqazxD9f2zHzK+j5KhB3WeJcLkmmGhefwDtq+msxMv10xwNO+3mf7q1ZT",
-	"2v56MpvNToZSTU4ylTJhJWWyQOCwjla3NdOqhxVx+Zp7Yy4QHBi2Bd+mORN8ZDfOSnD1Nmuww9KwAlc4",
-	"cENTjoPBhST2eBhw5Tn+ajVZvr/MzPg1NOLuOkn4FwAEX6QfGl9X0W3U+noyyqhKWCE7WFmjiZTtjmgV",
-	"YT99dv6iTfpoA/VixZxdrfu5x+EcCh25CnbrukA8d6JZesO0tav++vnzB/Iz1Ty2WzyYh1vypG+F/pXw",
-	"H2gWK2b6fhzfQCbzC9IHBd3HkhOqlJwFY25OLK+QkaICBrj3S0SFy9SGDoddbH0tbeWVsHujAQYyCq6W",
-	"a+sdKA5cCs7XV9Mml74r2DIXW2D2iAxYTO03eU8kMTNpL1YaIUjMmLNh+0oArWhoQ8bWYDkkfre7yOxc",
-	"AEX2HEP2o/wjeNXiB7g5UVlCwFUoIaIr0c+EPXKp+L9Y0sOt7lsX8DS/jfu0Pja8eyERiKCRPXVmTdgS",
-	"mYB80U6+5G9sV7xEsS1nSUJ6G72R0NXdXPbAHqwvdnaihXH/a0zDIEM3EFnnGDNu8JOXsK17knXMWB5x",
-	"RLaNdCvY6rdVoZcHYpeq0XdSJPC+tJaDKhSwbtSeSwRcTdWJ+3f7igEIYdtLcXJdvvet+i6d5g22JScQ",
-	"rqxbh8vSQaMc1BP4DwQUqlWWE8AVVYsZSJkyKnZbLIBPc4wEpjAw4bvXH6sn55RagtZonAUn2Pv+SnKt",
-	"qTAk+eE1xDHyigwxktXB7aUH7yoFX2TNu86/l0RUfUW/XJAeXiiWpUp9fr2UXoY0eznBvI7vjDTxvsxT",
-	"95cjXiRZHyWzd6CxWY6TNaTBjcjnftKzpbOo8s+T5LAzs2UuqfTrL5MEZgqVybKOT6oMhNV52E3zpQt8",
-	"su3wtG9BWEc7Imtr7S6c94MIPd0u0zHf2Jhad5t2XB5HvKgQbhmcSPpIh30COXiimOEKbL+6QOt2ymLX",
-	"IdeQR4njjPF0UUNsaDfcQzT2Vrn/AOOyDUS5zwGuK82dN/8I+oO4FCeOWupdv4/e73f9TB5Pl5txotjM",
-	"5QhdP+9O3MBXbm0f/dKOJeP7KRmH5L+aYPcY+F4wvG6F3xV+cTeu11YuywIZ3bXXshw3qx3JYxaUNPT1",
-	"UX3NoDwNW/kKrP0B77zM1Pmj6tP9loWh894Vvi3l54EEoFKuOI8ROhLdEMY2eSfJTKqE0IFVejkqdRf6",
-	"Gy25h1EguxAI7oWDJDosgXByq0To++mzfTLNjCYexop7JIY7EBolCzVqnZT+8uuzX4T/NxYzgSxDq4gf",
-	"H1c3Wi7TzeNM/u6+I/z2/pjwLlWPL3y97gLCT+sDbpaVUI1auUYSRpOUCxw9OqVaO7zdMPIIq9TqWnnC",
-	"+K4VorjuSBDdl/zYl5mBmYX9wuwnrB35KSwlsD75se9GHPZ/qlkVztdCY6RiPKB7Wj4rsYqOdhm6syIn",
-	"ZcmI9Ram2z0+6TyGQlA/HHuTch3MnLhh3Ji1aVZvm29Tt7gpQ8aSAY2vezNI0Xk3tmnSB1xSPw/w48mz",
-	"Xx7/+uLf/vtbqLjlI2zudBM8V1YXlcuYSj70n1EgPF9fHAi/28JBxwHsA/TVmNHUjHsiMwpbia0atNtW",
-	"tT/+MELxW7hB29qYWWpouIcfzq3xkauKfZ8suthn28VDF1TSwzQuFvX7DzqXxZX2RF1o9HOe6HWDErR1",
-	"h2djBjntXGQQy226YBFgkYBpk8/5NQmLecI0Dhi9WLZCNHNoB6Am2qRfCIWe/MrmfQLdhuhBkh/PO52f",
-	"2lUtQH7WUHECn3XfoVc5bERhukLD4K7OBhMHU4ojXld2Eb+FJ1Ki2JRRAy1WFzDzIRP8nxkjhn01xTFq",
-	"rSfDU/aMPjnz8hV9zVzALuxG42bjJ08atVduGmKuqn9EpxCsUWvp+PXBHwsYBKdu2j6DUaHd1uVIMbR/",
-	"B96aZKFbwxGSHHqJ9aeHDbDPGnBlxr0Eh4CevnjxHEJt9gH5N72pYjF382DmjNr9HdIJT+e+9vIVp2kq",
-	"W361vk5ywoXVLQVoglvln2uoQ7GXSzUax3IykYmTZ5uKnvsJpy8sokr2/dUbDYccVb9V0MIOEOrFnZGE",
-	"OvJcy2NbHVj/GXHOcKwiFTFzfiNLUxBm7uHU3jayZlp/imOl+xelFs4xszbev5iA/k8DFSzkNVb60ISL",
-	"kZWsoYsTA58J13EqdaYYATNK+cw/PrRdGIPj3wbyyYX+CmlX7EruAgZpl0iBIAA0jYgKZWoRjr2ZR2RI",
-	"eZopV2uk5QRm4rueVGIPFP37ypTCIn1un1U42pF3YEfiLPTuKngYd8tfn/3b2cnbF//91Vqi+IGaotHu",
-	"pO7ncR58eSjx7AZCFHrLSlPzFyTnTkZSF4dRV4vgRyhj18cEW4nz9X7KhHYjB0HitMllqiUpSBUdBQw7",
-	"h6EppAEczQKOFxc5NrbBrrNb8lBLshHfr954fZgYXnQ6lVyYyTKrnhek4RpF0fj6ODHLDUXaWwqqAdc+",
-	"xCzUrVyLu3cL3/55G7sFDtgxz30ycqpznCVvtRQeOHEJq10yV7j5vXHY0co5RssetolyoMIusMZ2Es85",
-	"LrsWd1+wyIoRzxOhQyOhc9d7ga3B1rbwqWj0yaA9I3ewIC63jWAsDOTBp0uAFa8ok3R7cWjmSMJSfmOd",
-	"5IUg1pOCTLIqiDGBoIwXxFgpB0Nb7WO4yJgm1JCxnLD17ZaXnobuuJjmW2Vuv5/bcjYUR5z42podc/gl",
-	"FAQMYbCwK0pbWYtzEYYN+wURX+zTJh8hGg0RHxPgDNzE8TD4BjLVOIQ8VCRUMTG8ticKX3axm4LnbayZ",
-	"UKyyoOOelkyLagMgJHXXsSXClPPlBz5f20dZKF+p9/Xha0KLfHf3/AM7XRiT7cZQW7Jxo6g3YKiExSkX",
-	"e9GUltEphC8LOnC3zoBb/aHpNgey/0uWpiQThqfkcqp4GozUVrclZC+mUxpDrcO6uuuVO9Sj6toJ67nt",
-	"3E5zTZjWdBUy28/MzJhTOi755s3LYurW4w4bCYOTAz8tVYA1qPZ669d0rP7ctvpzh8iWIE5aXxiJqQj2",
-	"hU/1C/I5Yzqh8/YKt/60s3anxRNIDvOk0I68JYCOFwOOyB5u+YbnTCKHdxYgr1OcH1LKBdQrXIDVCIjj",
-	"ZMDCOLY81QicX9cWV2bwe22Ma0zPm1LW/WTnFxZRRdpfFDcGm+DvlLLtc1m5jmMDhSWkOQlO+L4iKXu3",
-	"EIeUp4dmHgYjEJmkl/CkJ6TpUUtNyfp88k6aV+EgjzbhbtyxVOqiRRhIsRAG3IDpCsOddsdtrrSlGKAc",
-	"U00GbJSJ3XIbLn+5MOSw2O6vMtMsISzVDOzL9TnuIx7jkdd2wmuf6TUjGG/P+S3k8MeFGrh12U0bqnZe",
-	"iDD008+mBtu+ZpRDGLDYsLM7noN3OKZCj6nQYyr02xF5P7ORqw3d3JawYgf7p3Yq33Ypu/wSj+LrKL6O",
-	"4uvbEV8fMlMygvKqdRRq3iJagKpdkmz5SdWBzOIv9A9+6CcZcpGQKWDPEgec7OPoXBE5E23SF4yqPrlm",
-	"bKqJkV7Eao+sqblhBHAQMZI+TSmO49QzpjQZyxkZUuVG81HFtD0fLKEHBIQrEVNBBgyarxFCoZ9wDV0F",
-	"/YtFHBV42phik4F9EjQ4iPlAJvMfNNGMqnjcJjDF2iFX5r0QI37DNOlr9rUfkT4dwdjNqZxmaT4Uzg80",
-	"FfARTbmZ97v5S4MhrZmBjq0sZdC/RdgNU7CENbvLI7i0AO1E5BCrAkepHLAcDKKvaMIz3bue9O2v8w0K",
-	"agOPqWr8pyWbT540Dip3UXhLyFw4UvS5iwicTjfq8O7HGrpwP2KLo+IDzQaVBicrvvOvZS8L/3/4sIqQ",
-	"See6CPJQ9WD/9W4eGkZCgiSgho2kmluzSSSOuVPo7rFnbS/TOxkV6dh99ZTI4uyATO9oeIB/Mv6uN9ZJ",
-	"/QABX55vz8QNpLe8oaduCGvl6fjJ9U2Vbo79XrsKakhsLRGNa/kA72PFlJXTTkHAALa6CQfbYXBGVWou",
-	"TIOlE1gKVh2Fq6IgNxUbUQV9nDHVmES2iliYuhP9Z91KTzvrL/U3B1yF0AketMqSVsJGimGa7ctfPpHn",
-	"56WWXIS5etZ+8aJmlQI7SPOFTqkxTNkr/++T//r3zsmL3/84jc7+/PHqqu3/Ou38+dN/jfJvHy9/+/9r",
-	"wriQr0BZ3bV6ckiV68qmyDI1aw46rlpuJDIbwCzICf3KJ1ZWn3bcluOfnXa+5c72riXagu3ipkhZI0iP",
-	"WULGMlOacNRSbkygsBLHRNY4ATeTG49EALX8dTJ4ygRqiqrXoYadGA46ppksnOX94mjQ6KAMNPtaJ4Dg",
-	"m8bS5+uaT9eSTKiYkzmjtWNBFsVNfn6PS8cX9oELw0arTi9fCqrCYMIRJ+crxUzZ0Gu+K4s/bLqsgglZ",
-	"x6WlK5oJ5JfOCaxbRW6fA10XTRCrHZzLuMZUF4hRbDLTBfZjQudg3GejEVQidv10ZSvxcHGutZdP2EVp",
-	"VdZXqFuTv93dTVzOwxcgIFrds/PIz6vt+emEE4cvyJYn2PpL5XDI4yIW4dwqpmu4AsjtF8Xw+hum6Igh",
-	"oiJ4fIip+HvDuIYbJ+CX++xsyVm2u0ANTeEsplIb/CuminkJOeHJjA/ZGniMpwVsKlg1oFONqV234/Ue",
-	"QOecnuXTSgsBBTTrJoEkcx7hOfBTjW3tN+PpCQSFNgd1LHO8eyz6yT4SFApyJ8yMZQKvimQAUZWv+PJn",
-	"8Bc3DL0t9tX6+DjZ/u9/tApLfn7SeQxhNndcf/+jFadSM42HfPq02+mgayfcR1DC24paM8auEzq3FPUe",
-	"7lC0wBtCaP6JUZw0DyWFmE6YbO64y8WAqIh7UxE3h7QERm920WDeHBRtx5DeBwXl/QmiHaVU9YRO18bx",
-	"/jKW7IYpj9FNS3nvCU2s9MbhJtx0wdPCospF1SLkrE12BgoeFFn7SqwFxB3AN5374V7Gm0oeBXAb0O7g",
-	"A2M8yKEQFR/+g46uBBXE+mQKJqPCldDYNMAKA27IgI240FExU4vSxClvpzPsAyZcay5GGBLqQ4GLixf2",
-	"yYBpDj4E7g7eoh4J5lNIktwjSPiD0qe71pW71H8bK7FvTkFVK6B1Jfy9grEfQdhXgLAvJ28rwWP9bVZP",
-	"KOqDOdMnM6qEC9tbPVPjDjWCVgetEdRYIb8gIHcyz6cMldQCmo2VQ4FySby75OrROzl6J0fv5OF5J9H2",
-	"muJzqcLlm0Hwv03u7xZJow/03sc5cGAvp1wbxHNUDHLKCQHPYTaWKWsTQDZwo+gAbNQSwpyLEQ4X7z/C",
-	"D/o5lH+9m3K+0lfx9UEVHsvFlVgf7L/CA0B22NgD2DWqR+BjY10LRRVP5wQkS9Ja33W/P7z/7wznfxNL",
-	"7dGYayPVvNZi+zJmIrJM5wfg8niM82/1hbfDoP8fOAPgYItads3SC+BGy0RDFwpwi22vqp/ADTi0cf9O",
-	"Ce25/9OruqjlH7jvQeruVZ2Gb0X2I6mamlKgn/EX11yAbNRQTVE2Ap6U+kORHO3r5kakt6B+b26FPt7h",
-	"4O8SaR5U+BLU/2ws83bN/ZgCldIIlfaOq30/ewGl6RxL3zi2XXjjEceOA9TCoieaZFay/jOjynrDMPKI",
-	"/PjiDCYgRSQTKeDD5wC3P2iCckoqKEjz1oNhavLTBRmwMYdCPmrCwCX0UrFkJWVN7ZV1y5RxZ3cVZIz2",
-	"YJTUD5l4SdOU4RiBSckBvnBlAVCn4Vk/xyta21j5W+H0H5DN8jdHp9+IvVKcAhOiNFwTu8O3Gi/W4deG",
-	"x/pRnA1WVNV+gQIorGGFiUQRQY634p0lxGqsKDdgCuOrp0oOeRrw5mNLfOoHTWiWcCZix6HFXknFR2NT",
-	"baK8hEXuCueqMT3bx/7Gq8cBXaYpwb3bNVkYalYA78ZuK8L5hqOsP95Hf9h/6uOJr/iECQ0RIH+UMNkq",
-	"Yeg/RmTCqD1VHfmzj1wmRqZyNI/y8XfrEcD58qiSAauMJtqj2JoA3Ogt2HA/ecdn+7Qbbl7OuboWBcVG",
-	"XBsV0I6TsGEYLsKrsBxpoeQoajkLjBqj+CADKKYJmwxQZ7SspXbailpnraj1ogViPmVUB1n5u70aN7/4",
-	"rMUVcZHYF5fQkvH6L713r7+0olYmuAnd4y28Vzi1Vrf1wRU7udKviRRmTLhw/okZszmZMYgd2KcxhRPJ",
-	"3MnChrvDtIckb5gSE+ySYJMBVSPZswq+1YVSKPq1V9y2c4hJ9mKWpq3uk/yP3oQLabfmtFP4UDFrZcfQ",
-	"rGK/WNikqGW4geJB/0b5ijeLVAG91YSpYvjurrjeBZLsQ3/QJGFDLvgC/GRJBqxrlNg3fWmJKjcmq8XH",
-	"I5SftWB3jMQAkQDDU+wvIAHhxEIQMNQP1rvAzgIXpwpXWBVGibGuX6HVwaPYwFBhL0CuxJXAlLzdNxdz",
-	"YoC3N+QjyzFB+EATkl4g7bFME9LPd74fefvTGoXQrCA1CDCaphf4dlfCqyzXmAGxtZQNDZGZaZNPrvlE",
-	"DknOEGhaOY2ucbUOGsLQQWrFqvVbrSwE19/1QmG3RkxTJhKqoAwxsmLVsBj6iQGaApIFaepk9oSqERe6",
-	"C1l3nFUnsXAuZbHRAXRsErnwgcbvoabBSSVI7ie4EiVnJd/Zrcx61k5Y2NdBXsQFgS2O3O9zUFHB9oca",
-	"ZHgVB1SRplfCrd3eEGKVbfJXniRMOIIa0xvrepD+DU0zbGIJiEWZJn2dTe25a5b02+QtvgTaRULCEbkG",
-	"Srd4fD1YAkQmcfAiaDqWAFH1rcHXt/efW4KF4mX7L0x8dZSVyAvSfzM8eScFQ2+hH/qCHnfO2+S1UlLp",
-	"bojceBWX80J+BnjQMmHgmKDjUuQZkYRL0d5zaw5b70a8eNa4qNOtECMCZri4EudnZ6RvpOxNqJgXhHM/",
-	"wiIMKVhvyhSXST/U48O8Hi4TjP3BAXkm86QMv/Ur67uKEDjkZcLo4916dhV2l/suBYWj+QUxTGD5bVW8",
-	"15kFrxAiaEHq0TSVs9eTqZn/zVKNzx1VmLdKzpAKBkpeM0ESu1mD+QWhhkwkcBAIAaDPqETJdmlt0odv",
-	"KkNQF4TZJWAgzso0DaXu0xS0uEv4VAP7BVVZVFncCpeF2vzHnaVQFKjbN3jt8/AtVYrO0Sr4Z8bc105/",
-	"ajMH/TmUalIRckMzCd7zgvw3KjKq5v7cU6oNslPFBtRE2qwcalwV/NY+trrDwC8q8jXtyYVbk2EA+Np0",
-	"QUZuvxzX1MO0FzWcNT1u3/1661mvPOonnV2cdfE1UG9eOH1oVUXTF/LDpire55ZuqeIbQd/Jjl7JGwG+",
-	"1wt7eRbe7S56eEp0kuRWitVArtuhyRYvdj9U0cvpLbu7Y3oBEKHwPrA0RgBRCOpLnCZq+H45KtFtb3nW",
-	"udvXDNy9wVvVtUVUnt7q9zrbPb8vkeNCPcYGkmBVa0rVS5/fxWH2Y32T22t9w76aR/YjCG8lkmnSR8CV",
-	"Lgnf1akylGZVaSMIQUStWN80aoHNlwF90IvBjH4dRqUD1qkRUE86nX2mqspzG6IWqGNMMp07oEkADLP/",
-	"u0FL7Pz0zL5801++aBWnMARb34cz6Ko4BLjqy9ESdL68TYg2KGgma5YUV2Ck//PUIZ49vNAHFkdRUwhH",
-	"lTfWz+o4ddfqcaEc6MlJ5+ykc/q5c5ZnAgGis2tf+8/fm/6mEGNZK8gC1rv9iSf+EqH5d4nQytPsawRE",
-	"FCFBXIl3rz9G7rii0+j89Cwqf/YiinKSuRIrGuNqgj3O33swSYPVcaJ8tfuPDYWQo14dFPJhZNIPv8DR",
-	"DtYrmmQp1cWiCFQ+E3DI7KIywxLsvlgjX/AmX9oOBR0EXvPgql+dFyN1sgZf0tMySez2idiETtPB3PWc",
-	"FH9JuHCetqW8r6k9JDocQuTnv3CR/JdSgDOlA5ZqVD2FIKhgM4CfL1w5VOF7ASAU2Q1LU0DnIky4Ffzn",
-	"/8S0xnL4OHB56wk9jTvJC3Y2eDZsniEMB7MqrVIgrLvNrfAi2TRMsJSl7wo+cCVClsCdCNcRYV9NMcij",
-	"2A13oSHBZtaDBcq4gE5zZO08xIgDlF2EEkNoxdxKTb1QzRj44lvcgrH95tN78vj06dOTU0LT6ZiePG41",
-	"d2o37P59WQyC1jxuvjgWIPRin52VeulPX3Rq+rGblTr9fueJyMLx1DEO1l4AzZRI8m45aOZncQajYYUq",
-	"qiwz+VjmjURbWxj4woX/IcwI7QiCFSPlGIIaOvx5zwldWBK0AGIdSpu8K8b4r4R1Zdy0nfPO4zY563Ty",
-	"hLbPJxS2FAtcPVTPmGpf4oPlr33Pw70xSzFwKlxpywyXq6+Ea2qD9vQ0sQvWZCazNAGUaZg9wMUo9cPR",
-	"dTdcim+PkWkEDIFgaWEZiM5fDsJeCbdoF7V3Hh7sGNfEalT3kbNewbH171iM8S8EmqvCsu7oC6d9r814",
-	"dZ7BgpFco70LpvAGzLpOP9YOp//mC6iSFO8KKFNJBpnMnYLVr376h4JgKFjUD6DPCySbI97lMXbwMaHI",
-	"gJuZB6ubur5YDrVyrFBaF6Ro2QKo7ucCnsWq7GLhW2DVSuT2wmFt3ai1Hac17RKK85IKMI42cXC9OOuV",
-	"/PuiE7st59ep6Gnxkjt1DWeubc81fw8JLS1mRx5jsSg102yFb/i+nJrPE4xYKeSHMmKedzi88BoKOldC",
-	"on4INJ+Xi+o1S+WrzeF/19gBd0CV8DAocL9V8E2HBzaJdb7+SmPjZ+DRJFFM183owda+mujm2ZPzxjP+",
-	"cNSBn8KTMPiAYilF7XC90IS39oggFyl3jU7F+uM9jDXcbe/BTciXV/S7np50nhQwFqOWb8GlXGu63H47",
-	"lhPW22Ds8Tq9DmH0XxebXlMZX1tTy+UlfKD8P/+X1pS8lZnWFGZcghDpKZn6TlMpWM9wu2Bs/XU32Lif",
-	"VfOR0D0uetalwLperWdSJZZLKvo3lzZ3VzNgrEi76w4KUAD1ziIwSEHxoNQFbC13MjhnToVYUH1nAo0x",
-	"ugZjd90wXCExRnhBRooKwM63qoMLQj2uHjh6/Ueu8qnfJjjfz3fszXv+uPpFrCo4VMKFdR5jnPY1yRBD",
-	"TJB4LKVm+ZThCx+0jLDqzP4YK5KUzEZjq6ZkZsAf5FpnCAZdaKN0wpFwfSUKw1zyNku3Qqj9lpLMGL32",
-	"I2As6/lXdR2e0Ph/i66tH6/y79hGdH/u3C2yZlEO1DD+8vlCPv2GCZKoOVHccl1rLd66n9EbcB5VYdQk",
-	"OeypGyg6fGdEGRw+SQh1xYoQKllTjBSt09UuWdHPmpNEAgOB2XkrB1U5W455th2HcVTPD1M9R1vy7Bvz",
-	"UJKM9XrbFaNvzny7nXfga2XR1J6NJdYKg9bXOWyX1YtdnyIJ6jS0Zrruh+XeQw0t24SmWqIJcSX6JaLs",
-	"k//9P/4fX2WModGJZukN023ymV5zMSJ0RueEBn8VLBAIa0MsW14zP8HHOmdzwk0D9V8elgCXUjKhIqGQ",
-	"YTKKcuECt2602rpDFDbT87ueoFAlF8gbrWU2lFlrTdP3HgYo1GrnBzg9YYXCDaMRdqhzH+Xu9477lF9b",
-	"5qJpSjTTkEvFimDgV6KsMhRkkBnMxYD0cHmOvGe4gTjJ4SukYJqlw8LwEzxbnPQB3ArcV4VZ77dgO3a7",
-	"F8QjtEKc/j2aIXdrhvgBTqdnmyMOfSvCCeFXhY8AbCWU1L6E0hqSZUmQyKlT+jViRB2+GDk6Mw9Lijz+",
-	"3qTI+ykkX/Mw4oiWYGQ3ESWamZM8vLRfGwdnd/Ch0TjA+RqHsbh4JQQnF+OSeeCQGuf/fDUQnTzhYmtb",
-	"CKXVLWHKWoGmmfngd+5AMKN3HFL0r//R7sXRb9mIqT8xQygJBxNIcAd8baSZ7pinf7HMJicMYgmW31Kp",
-	"DUkYTG/B4lAYTDvHLp02WRICO3NgsA3INxlzQTLNVlsgmpnP7z9/OBofR+Pj6MKsK6cA1V4KRMzyzDeD",
-	"1rbN5ZQPAuqV2Y3CjEj724tdFM98Dk8+rFGS9gYps2S693mSxUdB8Uzx79/Xw490u13X155/XVk/83TP",
-	"zYGF9yqI1fNWM4HbVDJaKRreFCGye3LYi6VIsrgGtXnpYZYB1hqweUNTnvSgChvv+gzu+niHVRuelx5Y",
-	"5QbkLjybYy3h3aeEKq2ot0tZEI3uz4AROC+PUOOLQTRmdqBu3llPUjgARD8lsujHJABl7HLBQ17RgIaE",
-	"/TlnvPurlljFfyv5pZa016bc+6mLCLv/ndVGfGQxePRFtbADG+LRH/6/vab1EnldemUtRIE9tpzpd1Qx",
-	"a/PkgVcfbEDbm+iYqKrOMOTWFXCat7qm1IyXjS4s4i1LvTWLem8pfFhSVRWlAVVaq8aRRxreXHXtugBg",
-	"ifyfnpyenTw+bW1gQN1D/n+lFjqwNJtUisVmK81iv8DJqDX641KTvr3Q9YQ8+iMEU/4MP+5HOFaSpmnl",
-	"WEdfkDehcxy0aImdCxxn6Cp9wixaLAoAbbVu30hF6Yxdnmsu/eJf9aBc4CRjPWr27PviQ6zX6/7XaDTO",
-	"hAvW7/r+YsDpdHELPExofvPNv6EfHs+XisTXaA1w1OUF6RtGJ/2uH5+dAD2FUcXYa4x5kTlWfEpxQfpI",
-	"cP2oaoe6cAsuyA1ns5pNAeTLyl2x7weFyXRiDRecntY4EoAL14xcc5HoiGhmz99gbVssJxOqixD7f29R",
-	"rZnWrkFvmlKIOjSZ5gSdd5UjnPybUK35yPf+QYdezwuhVlTx4Kg1lGkqZz0Y9DWWadJTzO0hnU6VvKFp",
-	"AfERdnYgM2EvCx8ZCjhuJlOgd0+ft6LWQDF63RulVGt/x99Xj5Y6Wxgt1XB2lu+sC/DjSca8qGEiKQ+h",
-	"/UGThM6BXO1lgIVQD05uqqnFPakVATcZmeAcrGksJ/at1qEbJHbfpaS4rgP8t1/1UnbD0ubo8vbmvcIP",
-	"dxlbGjDBhjzmVM2bmtSDU8tbdk0NfxCHH/gW09blX/7j5CVccv4kcOpa4X4n9gpOwtNNPBJYm58tXuQq",
-	"xbTMFPTh2qUXPlnrtQvH1m2N+cjat4X8ARJnt0CK6zg39LS1XWDMK9i7Dox5M+SWERge88RyP24QtB2h",
-	"jkGj3RkvBTPqM9XXzoyiWcLNCTwDrVRckrqpHsny2fIufm0PQtkje4S4snjvxR/8FaAEI6v3UT9OmKGW",
-	"tdrk5zCbYtKF1iijeAwzgR/JKRN0yttzOklLH8B4OvtBImPdb+dCA2fVVAjOL2MJelX74czOcOySf38X",
-	"FUZnR+TdX95HJOY3PCVaxpyZeUSmCuqdiGaxkSoiMaBYWh8nIoiSSIY05ohcWVjO+0J2S1es6pJMOPaK",
-	"4ekgIriZT2UqRzDvMeVDRuJ5nLKITKigIxydBPnZLC097KU74ApHEsu+80xtSMUiRh4O+Ily787XpUQh",
-	"1xstJIyKe44lHFWmnn1Y199MR3mMNCA4BKOp0CVXuDda+hXapLhwNJ2sAW5ts24OKjtiIoZdzM+X5LMS",
-	"Co+5/PCGxCm37Fnjh2OWDB6EuFUAdO6gSHAcln2F12KUcj2OyC+KiXgckUtFBzyGt/00tbQw9sPHrB3o",
-	"e+Um9DrMwZwUjzRAYqwID6RdN9k+dnXTInEfWH7mYmRvjJU5NHUIKprRlCVu08eUizZ5Y8J8yiJcnO9a",
-	"iIhgbrw+VwSG4pV20AqQSr6jJr8FF0SqhKkuUt9wmHLBXM2BjsiEwwxzeAMdKxZ6Fa4ZmxaaHaxnoJgw",
-	"bfImwavdIFGRzou75+A3qvjObTwiBvAJ6wKnnQCnkekYJwLNxtIxnfU+8OAsg2pDRUJV4ho37BZPlYxZ",
-	"AuMyFjkSGbVqFUGL4ktwaLiACfD2lLrkv316/458Ag0UkZTOZWbImPvLDftqgOi0PRia5lhKUY6Y40Gy",
-	"3AiiMZ9qqPq4yImPJklwrgqL/0WqSR3ZTZmcpkWYDlKg5gKBYwPqlMWAz5SmcyIYYnq4h/wcjCpeuUUA",
-	"yKAUtNfiFuGNgYrw9lRZucwESOUbafXLEDGwFdNx5pbjYY3QdwqdKRTcs8KCPjIH21uxmA/41kgVczIo",
-	"bYCZcZz+JHFZeEWUT6hCSIkkCrU1KnHUPWAxnUBGvrCQVxmapazuDAChGhJg8Ah3JHSkGIxNiohiw0zb",
-	"o7G0IuU1GdD4uk1+48IV28BYAmBqmiSlY3lp7ZNqYWhPxCh6YwUeFgHaszFyxKxILtzjrzLTzLpXtXcB",
-	"YgcIaoTwGPM0iRAyYjZG3Aj8EGDWvIsZhaE1Q6rsUmJsPSoxPk8TxUSdPAplT2Nql04Sad2n2ZgV6R+t",
-	"o+U7fCxOTYypSgD9AqZOwmmmjCa6OIwhdEQbSagvkUQGTlPtIwUwEIyKObaGFN7FPqGKGMfSyJGi07H1",
-	"v2NqVbR1hKkBuIicyFDdggpACkEPEfywLtFGMTqxu8pErObTsMHW1IJJFanrNJM6J30cBcjIkKdFmr00",
-	"hsbjSQ3lFDfOIYNQuIMLivhtgtbWLnSYTaf2bAEAcOZR52OZZhOhyYRRERGK1Y6ZAEbWTvGB/R2BCKAp",
-	"fOs5FfvgFNOmsO43k6lUlWt+C9I/8buFyg9cEWvNMGqtJh800BGZpnAOQhp3BBhqOMmmuk0uST5aF26I",
-	"ZM2EJT6w+xid4ECBKJ8ih3SByWMYM1CiDV0pHj7oeTyW1nqlKdHZ1L5dN6/dBZvFUYMUEDrAZ8KMVDrh",
-	"KXfLh09wyHpEpnDXE5Zk6C0vyvlY/n+EXT1PwzAQ/SveWKpOTGWvWJCKOnRicBKHWm5yEnYKS/47uq/k",
-	"jIg6Q2vncn7v3am+N1COi8B+vtitvr2ezuet87hSUU55cf6vRpjkP4v5nPAfY3kxCMtmYAh5DYI7gkgF",
-	"7dy++S9iRzWuXe10VEVWuziY3zNrO0jErE6vwxdmVj3x12xgIPQ9Cy5fpMm3k/uVBNr0CBrnMK7ARR4Y",
-	"g++CI+8zikRF9U+yK+iNKQ1jj5Xuxqzv0buRYxm5VEgR9XwuQCZtNyiynldeKtqkqknGFdi798mPhWol",
-	"4iFkxgEzlXo6VWlRoE0boeOGexviPUj8lgzBZGCelxDu3eUauGTQCNqPx4Wd7T0Ymo7R7dw0ota4QZv4",
-	"Zt8nQJcR5u9BLuBDm/SxJfkzEnr58mNma11L7AiCsZm2asIjT11Tvc3n9OD6+IOwMTX4p9WUCXX09xU4",
-	"wDnVwVvmas0f828AAAD//w==",
+	"7P3rktw2li+OvgoiT0e4e4alrtLF3aqKE3urZXvsPbalkTztHWNrspAkMhNdTCANgJVKe/T1PMB5xP+T",
+	"/AMLAAmSIAkyWSVVd8+HHquSBHFZWPf1W78tUr7bc0aYkovL3xZbgjMi4D9fcqYIU99itinwhug/ZUSm",
+	"gu4V5WxxufhhS1Buf0V8jRT8e0VyuUgW5D3e7XOyuFysxSJZCPJLQQXJFpdKFCRZyHRLdliPqY57/ZRU",
+	"grLN4sOHZPHlD3gT/totEZJylqA1F+ib9dl3WKXb2sd+Xlz8vBj5vW95is1Hmt/8cUsEgXUxckCCSF6I",
+	"lCAqR37hr1gcQ6NjhUguzRcwkwciUEb2hGUScVZb14s0JXt1Vh7GmO9/SBZ7LPCOKHuyZrDug/3WO9Qd",
+	"kRJviLxERO+7SBAWiAtE9B5Q/bQhmUWyYHgXnmo1tR1+/y1hG7VdXD4+P08CW/WSMCXIN1+ECSCFX92X",
+	"91htq++a35Y0692cNRc7rBaXi6KAJwMz4BnJqVTfw7BBoqdSJQhLRBm6fn+W2heuw/PSP/VOyduUz8/1",
+	"WSlFhB7nv3/CZ7++0/9zfvZ8+e5ffheeb7Eies4dO1asyGcS6Tl2bFuxImOmF5qAkFy0P3/NyHu1TOHX",
+	"a8cg9pquVmTNq2P8pSDi6E8IhuuYwsV5mG66KMZd2vDiTyaWbzKy23NFWHr8dxK449/hGyIRRoLsCVZI",
+	"4jW5QpgdUcHoLwVBirxXXRfJG/tMD951kZ49SxY7ysodCs5zbXhlcI80w0VKc6MDlkgQnDV46hPgqeFJ",
+	"Vlw4ioQuOo5v/T1nJGqOmopSnOdEoC2WPfPSI5aTG0dM6zeYdYm8PRYKcZYf0WFLc8O8UyMr9YSQ2lIJ",
+	"070yzB3nuSZ+qnqmaj43cstYmhcZ+YErnLdn+pIXTMG3BT9IpDjvuG7UDLNUMI4/hYyscZGrxeUa55KU",
+	"U1hxnhPMzBykLILM+kdHTVQ/kXXcPv3b6Qz7W6NztPkPzvNrhLNMeqqJ5tnklohjqbp07EupyVRTIazY",
+	"LS5/WuA8X7wLzoTuqGpP5I0+AQysr+tj8GJw85+dJ5oY6E5/G4TmjjLzr+qmU6bIhgiYxBDpwiWiEh0w",
+	"UyRLkCzSrRZm16ujIvL/e372+bNnT55dd1FrL6kGhfoHfbxyz5kkcEqvXhRq+zKnhKkvhTCSw14g/Z94",
+	"v8+p0cj++Ddp1LKSGf22IOaVBWW3OKfZMoWBNMPSPywDEhAe0CtmXKEbxg8MgV7HBcpoBn/dC35LEFWS",
+	"5OtHiw/+6n4nyHpxufj//LFSlP9ofpV/hJWYNcAyG8f+1Uv0+Z+ePkeSpPpP6Nmjx4vEV7F//PHHMz0E",
+	"YUqvOHBqX/ODXYC0k1RbspMkvyXjlFA9PW+6J235RuDeHRdkLYjcIsVvCHMbD6/e7d5+SBavBV/lZNez",
+	"vr154l8D6wQlqVzmQn9TYZqXq/qlIFKhlSD4RivoQEE7LggSRU7kFZKEINgT+cjtjlxc/lQOXJ5WbWQq",
+	"0ZqSPNMb5Z7Q7++5vtV63/8IV+/DO30jpcIs1YMVgl1qlnh5fvH88fn5+fkZ/M+f9P/82f3T/h/W91Vh",
+	"VcjF5dPHj5OFogpEe2BdGFZTMVq3YfKPbl+ij9AdRuD83vIdUVvKNsCJBGcbs31WmN7qG8GZBEPvAHYS",
+	"TrfIrAHtCGYSeJ39Ehg1r78xPEX/Yy/4nghFDcNJBcGKZEusagIlw4qcKbojbanSmO5v7d9pFiGckkWO",
+	"pVoWsvx4y75kiCqkn0IbrhA2dyZBisNW7CgrlJ5f3KSZNVnaPxB14OImICRffvPFGyQ0T5d6Jjt8BOUK",
+	"vm7uL2EZkCJaC767QmS3V8dLrcNqCaHITga/aP+AhcBH/W8uNphRCXdwGbl5e0FuKS/kUpJUELUsmKJ5",
+	"mEfmnG1gzuZRa2EgWLSxpeN2UJBbfjOSVGTK94bQ4rfDTLO9lldar6TM9wiAvN7QW3NAvNCmJzNii7LK",
+	"tHAqZuvTxT4bTf3W0VJ7gTL1+dNFUOWoxNBPxqRy7yf+3atNpU0RlnzL/fSotlK2+OpvJFV6iuV9fwlf",
+	"ADafZVSPhvPX3v232mudJTSud12FOU8m33d3A5s6Ua99Vr+fJRF5YzwLTWmH339jnvV+NhSWLIx9aX/X",
+	"ysHEOxgg7n6HQHNeO8rsvy4iJtkgpiEa6SWM19a51Th5rHBtOX0SrBIqgTvsuTeGxvmevFfWTaIHciZb",
+	"3yvGrmtuCMy+/umBPbAWde/d2FHm//Vi7G1hRZ7jldYojBr6sK7F/ZN4+7z2WrnH+RckpZpxypHsbEWk",
+	"WoK6qP+D8ZAp8WqN0pzLQhCphUW6pXkmCPtMohRL4Letcx04npTvdlbhGvtqZhdaM6thE4wzEjbmXYgP",
+	"uyOKu792X/X+18/t4rz34Fr3zs3XzeBdzynC18YdYCQ39uRyZ3Sk5clrSfABB0KnNO9b8xsiwV3RZLfY",
+	"/j50Ui+xJG4sQ1tZmIbBiWwMiyuj9Gj7SUhlTK8EHcC4pwpppiOtohogQGOAtWIf9IYcqAxqRZGHxAuV",
+	"csPvHGlr8smIcXSttTkQ9h+1dt4NNbzzsr31ovph1GWxR/lh4Eq44YNzUwqnW8ccWmeI0Z4IyRn6/fWK",
+	"MLKmKcXiuKTZ9R+0Tc31E5opod9f6/8HP4BJ3GB6/qtRR2NHi3vW+A+WGcmJ6jDgfvB8v87BRPYKPPw7",
+	"E+KIU7inmKhrmpMlC0apXoCtoHmAJEwl6EDVlhfKmNIYbgbaFVLBjLc8D27AltDNVnnmTMkkoq/CDWVZ",
+	"2x5KFlXQTJNXSSxLeB7M5hXJg4bUjmQUL82fO7iDOxAMm0AlHEnY2EsJvSXZUm7x42efdw6oN9qO5rY0",
+	"qCoTJqmit1QdO6hek9+l4c82HAZUnvKCKQiaW3bB9L6CM94OaYSi/lSqgswjWQysIbgpibYgt+Q91vzJ",
+	"fLE9Lv01sNV/OSqjRvRt+KDpmCzUttitWJAT/7glagv2L/Bz8Lgt2lGIaQZusc85zki2XB1jBS9d0z43",
+	"DkYyxQwIRPNWLEgG1w52KONpsTNkE22Am+/Fzy/aYE8Wt5xmS0Gw7HBu6d/HegzMK5HTPdBMBQJ9r+l7",
+	"kssEBABDdGcCJnM5HIC51K+pz0RrvMXSfXmt2szCp906PfULxG8pu2nLavJ+TwWRo7Z8X4g9l2RQrNc+",
+	"/dq+pO+AyMPpKv7u6oeqTyX+RIfXOck1c9qyGtN3gw3P9XX12UAokyrE94T5TNrFF3xCCDHm6jNzOCQq",
+	"xeqBeSS8XZjDJXGyZtF0RQz6MBrifbqs/tC7PX/lRrcacWMqTl7zjdRyiX7++e1iyOSw4wSPr8ioepGG",
+	"0+SuBclwqq4v0S3Oi0ovUALT3EZV0UFLcSKwJBnkTun/LATkmBljAOdI0xLKyA6zzL9plEkiKnYO4TOt",
+	"k8NGY8PTsbCZgHsuTLqVnlL4Quq1/EUQfBNW6I01mVN2Y1S1jBPpK8pN35gzJNvBH8qctRFKImOktlFh",
+	"DdWdrNuLHZXSUDrOFRE2tULvjzUvucjsn80WUM6WVv1fCpJyoX9KtyS9gajOshrG+2PBIE6+vIG0I8bV",
+	"Um0J+JWyZbrFlIVVUPJLe63fF7sVEWV+qJZ+yeiggt2H0mzvJNGX5Rq68lWlQpJuGFZAfLdGwURmUc2z",
+	"3WK5DZ7sDTkGD/b6hmbXkBb4x0cHkudnsI1//NvhRj76m+TsetG9bRF6Wznx9pe/zB4/e3bxPEErLMnn",
+	"TwuRJ9XqNK1JdH3AR6nAl26v5sV1YlMqEyTJLwnSC4bokv4S6E2JibwSlpEMrY4IG8JdExIOF7j3YtWY",
+	"xkHrvUjMvpe77K/b/0InEXx5GwwD45J99UpYj9N9SPRLXATP+j8lgUzYF6+/sSkaVwivtHEIUWsIRh6l",
+	"Ijuf3rsUYvMZJ9QaRFVIIq4TdG2+cq0/em2GDtLTGB0y3WK2IdkSMhAC4eHvwYfGWT4u2hvarxYjIPqi",
+	"UCUNMV6hDd5LhAVBpUhtu9b2RHTkapc/fZMlyO4/+DnAm/Q3vgqO146I1Uf9CvIP+M4EZPUhmZhyzJnu",
+	"uzXKo3NT6mHLmSMsb0zKA+3wV2iG3meE6uGsDF6RLWVZuQ3SF8AjwuGQG9IpxK5dQkqZ32uC1uUJdOx7",
+	"mZXbHlXrYJUL+yCoUoTp4bSoL8et9gwetWpAmx0VwBmWNETbP3Z8xKf0wUPudZHCK2B7evc7cYzI24b6",
+	"TFvXsp/TzWFWVGxzPrNioqGgp+KM5C4BTnBOMuAhLZndezeA63hHHn0RnCbQyGL6+sXZ42ef1wUtyE+n",
+	"67hEFKqSIUebpy1OVhH6pKkbHyiyc+f/Co6nqiCm4XIX/IbEiVCjYGtZwJTWxKtlea47UEwC+1qdr7S8",
+	"QDMvUFBJFudZdMyyyyMqSWI/cNhyWbJNj0teGdVnC25NiZyV48guRl+DdURtF1B8qUBFveLpuh+SRcGq",
+	"rzVDWtU2YlpqJ1TAPUqQ5DvIm+JQd5RnE/Rze8buQL3d9yYWpjm15YL+CvT2lohbIr4jCjvmVac+yDsF",
+	"/5xcymKvLT2z3hGKiZQFEcFHtZK+LAQN/ugSmE/7uiC3ttZs6bLqOr7Wem6JC7Vd7oja8mzy902mw+S3",
+	"ibilKVk6ZzbuTI6ExMH+JdYfmWF1TYo0B92aS/gQvNPvWmdg93rIIukg1tiFj6KB0MX6SxUcDVhCoKQN",
+	"agXeGC/sGx+SxQpLGtSmjiD1jI8BEklXJBx6a3jp9oKnBLwaSzO2+0hfiGJFhdouM9yR6bIXNmED7ThT",
+	"W63aHQkWNpwnpEIZPoZCVdbB1PO9ZTl2wFTL8PHaqvaMMwhbbegtKBq9exAcHoLQBVPiuOTrJRd0Qwdl",
+	"70vzwtSYsqP5JQNrLbj15TMuCtu7svrTH5IFyQpL1zm5DUV5GwM0n/+QLNZ4R/PjsjPdeUNYRrTVTpiy",
+	"7tr2M/pYOsLn3xnitb62yuhg+RHZWNHU5BAtQVlGsmVGpKKsm4dCNtdeEEUEJJCHFSh46paSwzL3ynn7",
+	"CKSsywVnuPnv+BwR/+2mfNhhQRXOl67SYOBcG49DbF9oo4cyxaP2ckc3xgi0jKIvB7v58carwfWUz8Su",
+	"qPkCZD4aJz4N5lJ6/mZqqtR2mDIb6Y46EO++t1Lu1ZYIoPDAh78qBETX5Z7kOWUbadx+8IQc5evZb/V0",
+	"Q0/u+b7IzYZEsYrm8zZFA6a8DLHbF0LQW5wjVxXqqsMHubkgayIICzkg3m65ULAZ22KH2aU3sq2jhh8x",
+	"shwyOPqGSvCqLxsh+e756DfEGLYYeAUG2mGbMBtK5RYdJWYHYks+bF7WDqt0SyS6/uU6QcUeKY4urhBl",
+	"yARaKpdgtTJerPyyIbs7oDa+b3/0m7ev/vjNly/Rs8cXfx6SjXoAPU6HxwjvaYLoTutCxoOzJkJ05LKU",
+	"97jMOU1txM7wnoVJZAhGN+66jmIoLWNq2kNF60E6a5Jr487V2Yg5zfbNbvI5X7Q4jbE8wfIcBvTWF5WW",
+	"Gg6GVsdo41UQIEq1DRo+wjrh/EehRTBnvosByxuSwQXfcIUYN26BBK2OVnUkefaZBCXg0i/S8atLS33B",
+	"XiY3JX2LtNZhvLte3aGvy3pLsYy1WpJJYPZ34Ol5/xZOSsDAqZ5BTjItjLPClE6GZMiXUEedYpZRPXmz",
+	"jRg9PX+OrnN6Q/Jj9fo17FmWIM5SAi6HFc+O4FzJOb8h2aW/ZVAK6ajS1DuBL2aPqQAnhnGTC6JVn1H+",
+	"2ioD/PF5W5YF4VBecn1QimRgQkgE/mZ7RRJEmVQEZybMACeJ9GZcIcyQpq+dvoneD57RUZZ1Xzz2y7rP",
+	"Q7zhJJMNS2kjYn3vvvGYw0tt1RrHUoe9d52aR5y5Y/9ZWjyuSA2KPAEIgUokceBUJpiDjWJgyxaBJkxx",
+	"P7yAVoVy8wqVN/zjGpXsBHo4xSQNmJdDpTafnLU5AHcQtD4H0DxOtkYH53SidTo8/idvrfYw/nBZ2Onm",
+	"7LzmqVe79CRuAQ/MfvWLs+LqWWcxcEfWJPYrEKUx7I36NHRhHqRtDEUMq5ynN36RmSTi1gpfyHUntzQl",
+	"V3W7mZH3CiAzwmKssVsDR9Cyrxs0yTN8TFwVfTkFbaOhXzkjScckPoqVXlt5kLXOYz+3EuqChmDN8Aub",
+	"egNGm0PNO71Ua0pF1JBfuEfK/uCLVK3NH7YczJNa2cloiRqVp6w/6WUojxeNruI3VOLERVWY0V7yjris",
+	"LKnw2qzavWQM1QiIAD1kkEbRxbPnj59eohcCrxL0pdrSBH2LFVi3Hszhi7P/ApjDd789+fC7xSfoe7nz",
+	"kpipzp3GxbL0FnFHJ3kGRmvC0+/bXBrt/d6/YRNz2mXxpcSoq9Ogq1jqmCGlrCkTHla5Sms/5qhZGbg+",
+	"gxUoM16nwW+ddm+awzcoFuj1cfLkw+/P7D/Pz57rv/z5wx/+JSgAOi/YcNnODBduYDkDF7CPuOa9aA/3",
+	"ks1zwfBwxKDnKH9vXe//4xzuf/jdIDLc4juIG6HV0cQGrpD+AFIG9pe58MAKpzeLOO/9HfsgB+/L6T7J",
+	"/k+ckvgydA+DV7DxwXSMN3Jwt1reyVGLj/FWjhpwvPdyWOgMezNPElwTvJuD34t1Y0YN1HRrdrw06Oac",
+	"XSZ+dH/oKNJ8GP7RcUv6p7/0rvylgzfzDvynkf6/j53X0/IYRlSuz+RBDGhwUn1jYecCacYbwtKg3wkr",
+	"tAXIY+XhdR2wSaKouatPg3Da0jyTS82Ku+q/TPEvzTOktpTdSBBAh+0RMQ4JCikv8gxheTOXj9K9E4mU",
+	"YpHDRmIXp7TL5/fjeP+ej9XXrQCFSgRfMFRBMPiQRzGfHengaQJgSSLlDsCvuECZluA7qwmYMuY9ZuD0",
+	"dilEf/nmxSJZ/OWbL4KZQ6YcHndWEW45uSXCETVAKMuOKk4Ob8qOa3FwuRTUlfFHGoHVRXy1d8XLrYzQ",
+	"CpmuXymvwUm6t6CPECN5mKgM0ckpE36tR4VPB+b8i83S6gJmkUhxrUBWEHuhchqtjHXhJjr6NllHOSUZ",
+	"4gwB2LQm2MjQEDCZzkLZ8hu2hYmBs4LUJ0gowhuDPzDsbG+lMGYCr9Ui8TAGZbEnQpKsP59RCbrZhFL8",
+	"e4nBvfVPp3y3U96JqBJyym1adfndVRrIhazuyLRMvhkE8Eh1ryly64g0EcCwdXkyt5S4a24/crc8WXAC",
+	"mx9QsR3PPo0v93/E59ItBXUwnO+x50FOeyLbCgVEqkGHbuEXnio0Cm3eV+IasBj8UN1AKlFO1oDyH12a",
+	"7qtnY2/biQpBE63d/t2b09CGvipBxUdsp1OPcHl5xpIcD2GZXwy/2VywGWZokbM4+T1D66F5+UMcZdyJ",
+	"T8SP9+FdJrwueD7+q41NgpkPb8ss0Y9S2o/2cw5K7XhHeFggR8cbxwvo0Yv9xxC6g9vQK3YH3g76ggTB",
+	"N/+WYynvBvu+K/v/hUI5wVIhRRhKt1jgFBrdJm3eXoNDfPTbn5MPJ8IiVmt+Y0pR2r2nRiGOl/0UZnE1",
+	"xeLV7wmLd0gF0O3/VkgFaMUWK7D697vec+wiyawgo9ZpXhu5OeVLkesGf0AnCDxAhGujfk/6XAc9eNSf",
+	"ZpOmypStqCSp4BjLTWmeXcxlcXVVo7W/7q4jc1Nrh4Ibs7o5lL4md3lgil/BsjywB4QpQUdELc04X4bL",
+	"3BtTc2N3z2eSI+WEKdvvjWo+E8m6R6/d7GE7TiNPanHotc/vBfoL77fRL1rtKxrAiCaxR5vIq6NFFF4E",
+	"ljkfSyxX5a1hYGOnueg6gsT6MI+20tiWVnBJHKoj+Jq8BIKff/5dvVf8b+fJk+fhXOoVz44nHodJbxo6",
+	"DGj23O4cQXJ+6HQxPqmraf/9+z9WyRC/W569+9c//OtwlqvtMg0LDZ3ZSyzICwFNL3dhpNgNpkyqZYoF",
+	"2VBNFMsDzfNwURuuj9SffIQFWfovfEim1EbEtPv6mh/0CUFxjqzCnJ9JpN9G7m0ZjrHadYejeq5Ku4qH",
+	"Q0PlmPBFNXI4G8i2SbEPQRKrLa1vf2wWHdnkCUX6HmObQHZVY+xznH7EOg0aLOq6s3Kpv/v4ULJwwOpQ",
+	"s54VgnTWqP9YpRRYb7Dp3qov45m7jKgcx+KGXpqOTSYJQd+CA6Ymom1iNXq8zyTyutPdVV2Jz7QcKSWd",
+	"jDKC604MaN0rY56Vyw5X+j0MtjtXZU58zUzJNgc/fd8s7tO7/+MacTbYg38BIq7wDCZuUxV7WBbuSyxJ",
+	"yJySRMqejoEmARSXKUrQMMwgzAABu1i8cblE+5CqAUd70LCUdMMmvta1Um57dRLAheEHBhkQcSNP7O2Y",
+	"c5wt+S0RgmYZYcF5vUCQH3NLJRcoJ6o9S7TFgNKE8IrfEovlvaNlBtvbV69NefuWSsWFQTEy2KfWLxaZ",
+	"CphzOTZ70HTw7WQzXwnbq8Ai9yM+iBIDLr7GuBVIzLID/sf+XObrG8Ad07jNNvLNkD0JMgXyx33fjdGn",
+	"591HHqYDslrydUcfUCwtBJYsxC3V64cEbyI2UTJ6zfOcH0i2LPadnAPQ7ytuYV45K/bRJGfeKPbeVW/c",
+	"DtPB5LCluaH8FOAepMIsk0gqrW1Fg+aTfNyZbHneq8/b38eki0QyDws9OmayVdFQL4BkV8Rl6YAKZbjD",
+	"qvW3j5kRMK/OFERNnwcubqx+51xqZbuR4X4mOR4vIvRLrL9vpn4E5B3eCOJ3zTT67ohmJWZDS5YR1sKo",
+	"AnBqYL4I51qB22xL2EjTgUZvfvgTtWPpuKB2grGztkNCYVqYFgzMeDaoUmiVWjPkki+cpE+U4Oaj43FU",
+	"3kRWO4Dw8Z4faqP7AlWt9QzHpRJJQph1RSJF8A7h3FTUnNRPl+87r9LbV69t1wi9BcKUymwKLDLpmsQN",
+	"e2NKv/jwBtlnTfpvCKLwCyJA4Ky1+D/YvGjnHopSAMzAtQTjqJds2ZMsdjsLNf9gYpslgG/L2WHX5ba7",
+	"2TO2xDFt3N2m0tRi9F02RNVY8ZTkgT0l2VJTQJhoJd5BCyvIdLetoswuWWMzypHA5SBu4HeckekA9P68",
+	"g/UmjMTKfs23Ih9dFyzT6mfXrfyQLDYc5zNnJXemXzppG50aA5yarnLS171E/x47pGuCEVVcV3s4WKRg",
+	"1QBoVrncC74RROoLkhlGnQm+35OPg7t8emqEO6qS4nqz+qsLP8kFOuoGNm7TOOfQiReoXSK0x0d5qRU+",
+	"wfVmJAijjDMukrq2NzJL8w7u5Ql3r71qkkvigxsnUHwmlHGHjE1Jbd3khvEBwSFXadfC/LuD296MvTbv",
+	"Qv8V+AKKl4ZuQLuqMK16/2kOKo3RoBVAPYEr8MnjowRdyJZ00nSL7NQX/7xU8XT2T6r+KY6WZ3GHl8rg",
+	"w/OEu12YI5fdXUic56/Wi8ufoq7mu8685WqiQ5c3ItG9UwEdfveUqz8euaVbMA7nyFea6fgtajCP0RMf",
+	"VlcjIA/qV38UrscdqrMfuu7OjrDMRapPbf0/PvDXk+IOswOHvmEhoVhXJwDAKxMPKB+K4dodAQcTorZN",
+	"Bk4JLMSE9V+tne9bQpt4+LYN7Fv8gtOAKWbO9J8bJaIWBaAm7OygMVzb6revXlcNq00oOuZ4NVeSyx1R",
+	"yz0RKQk16jdHbfb+smwsDZ16QL37TCIYJa7/UOSR2DTwtKO9uD8no2xihgq2pozKLclgXjGFx3aIRTvA",
+	"ZQ3JhR/IDRrERuFaUqbX1NHgtpzrIgRQ5dk3gTftLCYX5FgnO5W2m86aiyt7hcycElDUncuwc+Slvsix",
+	"qxsV24yIFLTPG0o7Kl9ed7f0oTvlLpBp4W82aRz0Q++asWXWnnf203eh2DrsIbeJXdrETOsHJ6omghtM",
+	"5ywz84WTdBJLEpGqycTK/L5ioqHJ9s5nLmPQaV4P0BysaK2tNmp1ty/SDw90w+m4wAU4gKhCKReCpErG",
+	"kOcgSGyoBOIvtv8bF7tQqYO5V1yMyVUaoSuadI9x6S3lW5EJLpP6LXCxGzwjq7/pZ22HuFiBB8NX6K9l",
+	"NJeoAxc3Wn4YV9C70xoeTe1bNA0zGxblMLP7AkD1KHoHdJ0jvE74q4h4u8Ji7MF3o1CVdFfHoQpG2IvN",
+	"xqhLekI9uWwlehtTkGJ2W+SMCLyiOVXHKy2ZykaLFoJs9B48wPB1S3lyt7F+cbxotuN8dX5Vo4BhZm6r",
+	"dseL2rBLKQqmpu8q/ODdAi8V+grhlUlQdJiDn0kkFT6eSB4NTIGROo0bKGKbJ6m4caKtAUN+4WfdV/Px",
+	"mPtccbVTuG1DHr98jZ7+qVE7+Kx2GI/DfMvjdf1ATIyrcCFAx61vHLXbvuGjnktVrPSth6ws3lMngJCS",
+	"Z7H8bf4hd+m82NjrgowC9++4VXMiivfS/gQEF3sQdDPaimqk3ndkXkIRMSTYp1gISiTacdhbzCqPYp7z",
+	"g7wyGK1Vov7oypZ6Nux92azlNzvpvITDnYfOo1TOCoPXa9ayMsJ0ZHCmi2xeGk+ZHygYQT+xlXZpziVl",
+	"m7HldlE6xuyeALslb4j+4/16JnySdOO8G5om+C4f4MENOO6tNxrSvWWP534sexn0wv+4JQCo77U1v2H8",
+	"IB0EsK0YMRMLuum7/COzObkDe9Pyco/dF09XDkGnQsdQnG7BQBx31OGYZTKoVL/kzOto2pRcLCV5b20R",
+	"PJGPdb+McvCw2zEIXFMDhNKh3p1eqDM+v7XhT/aqEvTH4+I45TnWIcmFoindY6YCrvjXhO9zYvLieaEk",
+	"zciVRVDQah1lt1TFo6zXqel19eWQxr0vxJ7LsG9HD5gVY4nq0/dE1NZVbUHjlIYv6ku4dHPkQgSA/xYn",
+	"ZkN405xipMfmoDbo+nQCrfCnnp33kutolj+BmpuOkTDhDB/B1zzPJqAxywBysPXn9HHHLo9BL3BAd71e",
+	"JPpyJ/cbAU/XpIxZXA6eZH14LofwPfkkcIknQgo3VzWHgfn3z4bC2ziFs88AWvBJeE5itbtRDpY5a0JP",
+	"q+ucVHcZjACMN1rapYbd0IKaDr+8xXmBZ6gOnAKNZr4db5hUL0QmOX/k0p0ycTeKGGCy5StRQMZhfwQx",
+	"d1aPp3WGvxXZhmRIi6xPAVVtznI4d77eVnvgwTVyGb4A04BbGyQZwIWK6r5xX9Q7F0WOZfljQDUaFNJ3",
+	"yMOnOpMm6vHJh6eJfmVBWQJ5UkqR3X6M5sWZwql6Yd4L7cVdSw2ojxn9QjQKD7kLPxUjJIu7ciV+Drwy",
+	"lMEzvuw6qlStPhNXpfIA4TZPlzUwYEkXSXVhhu7a5DQWj767vAEm8yTaDTAP9Z2klsJ4g1s2RQCPZwef",
+	"8hUfnbh0jxygcaTwx6EjnUn6lgLs4creebwl4zuXnFzpeAq9BHfk33io0G9+KBpj/0wGorkDbJm7MTFX",
+	"OelOkra/l4nsVYrmXdsK7r87ovY/lHCWiK+hXgugzUilZyfjzV7AZ7DfnWD6Kiw2RMU6Fx4Uboy3V97J",
+	"vuu5otOk8WnQFQ/rgowhl24UE29GfccxCcjE8MAuFJMWSolBPZET0CTM7No9aJrC+kT6+DQPM/YIZ1KG",
+	"QH4+PEXI7MAsStCnQkTDulMfUU3MhJwQkP4obrvSDVuN0UUa37BbquYIQlQh7LsMW3QCpVodBLKOFL4h",
+	"zKVuR1a7Cb67C9PUJiFNaUR4d3lDheyAEv4RGs/gzGRxrmkepa7fr2JVJ7RqMdUZets4TPWTVC2PWubN",
+	"Gomkqu5+lS+0Lq8IsqD1Vez4pGl5BDOubZ17cfgcZhLQHjt7eGIaalTuTb4YJHs+7WD9lwcjQt9bK7Sh",
+	"8RZqe0dV1VMkS0bvqAVvjkM2+I+CKkUYyjnbEIHwWtl08jVOVSj5I5hFztO0EGLkvJU2ybsgTDhLCTLO",
+	"/n/Ivl+nC6iKruvnYymh75LcZc5pg1Rmim84Wmown5EhChilb2Nmkg7AiB6eXDA7MIf5dhK/GH/Gnav5",
+	"a8USGkmXXEWz+a4mHQGACmieYPq3YJohyX0C7+ZFJ21Xu6GYYfnTY6huczx4e2Xcq3U+433o3fAhzHi3",
+	"3LE+vCv2ak+Y3vIHXxvbdetmOuUHeLTzcM7TclzhX32YetDWi8oblG4x25DsCt2QvXIhNNuLrE4MF1FK",
+	"/qecXDvRC/c6xwHJMd2BHqJpQKQcrelWb0X6e0xXpAAExrGO8B1ogApvxsbLRkZ4j0vjHwj7aE296xZL",
+	"QMLbH4Pzq0aJLn2s3ohdlX7DB03oz57bH791z9puJ7KjkpUqaWHoJdLPJT5kxEGryRYFuMwpvUScESSL",
+	"HSCmEpxuEUhklh5jCxBLDPpWVt/dd8Dr9qu+LXGeEBfIR4AalWhOOet0+lePmA3OSYYUR2pLJapMrzjw",
+	"2VmiOfPrn3UE2Vr3rzEN7/TTkgxD51k/uMnVgALZOGzHW6id67O+u8HBDIZvHRnMhwx7119P/gBD/KUS",
+	"XoFwGXZe46GO0zgCTUpJ9a5Hvr0ENSAg5dYqRHJN/FlBLMrRlrINwuwIGqdByIYsnJgRTBtiGAJCJJTk",
+	"WdDj7Cg8qWofbOdQ28uD4R2RphPhALASfKN3YyZhZ1W6QWPylskb05CIW20qIknZJjcLGVM93hmOfxwK",
+	"x1ei/1ThPo3xBeYZqtmLxtgZw8dOqbjqpIwv6Ho9j1qoR3uNhYIRQwIZLqfshJaHppdUSZKvx9CPd+8D",
+	"H4WYU+RpwLOVeGqLnfEkM7QnikcnwfKeqTX5gV10fUnua/5Y1amMY7RfY5a9ujWTGcFRpmqdc1cqNfar",
+	"nFbfkmdyBYAZ9gDdAT4ht1MeSrnr9BucGU1GkB2/NcLdmOhBjcZjDTPd+5Cu941xC+RYEeGUPoDhP1Q4",
+	"PDDbxHkQCBY5rfdoj4p/2P1IjH7kVte/t7Ng/E2VjhENaHok1XDvmbtxZ7yxqve0CshI4wraNBjtbG2s",
+	"KxBUdZuLIEYOY8yu++lS89okho1uUvODXtyaFyyLbIQ9zlOSRfrDbF7bR05ud02DY70CgkieF51fhZ9v",
+	"4/XUOX2R1CJ+DX+0ZbCWhqqb/wPtTArU12pf3N9kw16jeXps3M39uJ809v5G5JofQrN3zT1ca0KekcS2",
+	"mjRaWheg8H0QdgsIMiNDhz6X2lcd1UPT/Nw+zNPE8A5oO6L13d2z0KlqjFnmm5rMGJXI5r84Plm6JouG",
+	"DKxO/O94FKE3pd7zybX0ewOt6//ecJ7buq2Zh/FoNvJbGd7F9SE5IT//hIhwZ75+9UzX4b599fr+UkT5",
+	"fjjWwNCai5SMNi3t4F3r/IHg3XfE+YnuGR2JZXeTCyp4XnMuAAXre2EW+m7+BP9PLHu/ytaHrRg+/LtM",
+	"ibyztPZq+jMpXd5leHh61w8Cg1YSyvcbQ9WrY5AZdfVezOid2PxjxeSGq04R2em7r6zWjiRtW6AjpIqC",
+	"V67aRU7A/2vF+1yZ1ZaM9BDdfzPQnuZCrYWMTepSfBnZtrNxBrdErNrzMewzcaFTKMnfY1EaoPragCPv",
+	"M4n2WG2vDLZ7YlPGziB9DDPT4yQT+HDm2lSmfEcQXvFCaZVMbclOkvw20EwryOAr5g3z9tedLHpSTKtr",
+	"PxcTrPjIw2OCf6WShpolZjvKHi/3HTfg5dcv0GugJEcFGTVWXYL4Hv9SzNGteo9Z5UG+o16CFp2kS5k0",
+	"D5wV+7Lyl0q0wxm0FozhMRO7qW45TJgXChoXBBUwON3xK5AAfYH0vgCTkUTFLqYPd2yf4zRAKV++x6m6",
+	"QpzlR08S2lQ9EzBJgDnAE2vgMVxqq4mjAxc3TqR0NUCHzy7H5SXYRvojQXN6+05DVpNr2qA5ZXelksRr",
+	"YrwkffcaruVb82jQW2wXATq6lrWMq6X5r3IeC1Nh9FHcyMniVq9g7Bf0O/G1dx8B+82/b80O0jXKqi2m",
+	"l/lOc3o3+LNnQT+N6jtUY66N1EpoVeHcy9DuFO7jhhOJcM5Bj4hopNrDmV4xm7RKJcoKclUr8jLoTHpr",
+	"IJlXsyx+YB+Z2/bzN8BQafKiZq+ZYRSKNjPrwPGtMdCquQ/RszHz0Dt7Q/ZRGEdTGGL9qg4S0JXl4nlO",
+	"RGdFX5SNa++cN+fe2zWTjmfUpAeq3s2U+jCG5QxGDIb0u8EBTrrE/Rdz8NsRWkfMGCdeuuF7000SbyDk",
+	"PrbzRLAmBMxhw66BEe2IChaJjIG/BNLuhFORfEdWPDtaibTBdFL/kwmxnCJXPs3VVa93XSc2b3Fzy0cP",
+	"s+piAD/iPP8ojuq+bP2782NjKsfkkXTOcHb4ml0hFYT3JCGR7r+P5gHvj+JpirpL7/f0llozeM6jVv8l",
+	"yz7RNmF6djNpPMA4Hp7Ck3OctVef0x1VneWMb1+99sOFbVvWDdq41oRutopk4JyQqGCZ1m3xMUFVigPi",
+	"jEhEWZoXWaM6jRer3PuczRfXO4y7sN2xojwogPUEkeLIrDPqK9porcf8bhbJ4oAFM1J6XeR52HVw+h2D",
+	"FdptTRZu0mZ5bmZ9BzwTicP3HyaJvyF7LtRMe2AG+5ayYKI3eQ/EG587bob7Ur/WhbrQcR8bNwqDC5CI",
+	"xIYHhi5qs+jA0lW5gMRsz/C+wla09nZ1hEBLN+sPVbTUF/gS1rU6QtYe0iowagRwrkyqiMsaATUXSpoh",
+	"y5FktWq1av6wYeEZ9DOvE1lSyUUCNoE5PC/xcAKH6Rt2UJM4bG1Xt2Fq/REebVKQGcDtbsmwHCEECQnc",
+	"HaF6r5RIudzx5k3qt45gtKX3cri9yh6nwYzR12CDyaBQC4d2/kI2lElEbok4mp7MhKWk7sy5RC/+7b/O",
+	"zs/PLx4/CcduCqbEcbgGyTw20caIhjkzpUeyIz5ChQQ3JASxyBprYyqyOM4voGpxOKyoKrJGJmPnBcvp",
+	"LWWbJRYEL3ePuy4y24wZc4cZ3hBIjNaUk8dSW+u9Pgbgt5Xsxu4smERUGSeg5sEo5UwJnudxF3k4DNkX",
+	"dtxvsSSxi8/pmqTHNCdL8xqAA9MdFselOu55zjfH2KHK5yFBVtzSdMzVt2+UrXaaBCa3HCCIg6QiqSL9",
+	"xKRv1fJXzsKnqjjNieoY3K6LTmBk/pY0F3T3IakDVkQsc6oEkcs9EcsMHyOKPeONaVP5YLVbxwX9vfbZ",
+	"UW0jk7qA8AjG0W/gPnfLn5f2vrRrjm8D9+grbbJ64Vkb85EHqtItxBdMmQHi63UHqEoWpiPyXgkcoTA1",
+	"W4t4C8rxKpQl8w3zIgqfSeT2NfFW8BkEjqoEa61HmVMISIkVySM6nWXkW/Ok6ZZNmOrIH4IBc9IRlbc7",
+	"bLBq4FHX8cJEuppbHCqrcFuT+JVD5Wf7aWOmiEBJT22SGLuhZkZhp3U5bcNMmmStf6ZjalurKxKqZ6fv",
+	"uwo8O4WgoYSlm16bqKnKuxjtnqZhPNGKtQWL+RlRWhPWpE/lMIKFZUpmJu67Plsz607K3Xw3eBJxRNQu",
+	"T5F9DCHu4Cy1JCGQJMVt5lniDC0TifW/44I+DfJuLDhw63r3ZRoEyHx2gY/s0SDsZFEw+ktB7O9KFKRh",
+	"OOzwe7rTdhq0pDfbY/5w3mc9VO7L//7pxdl/vfvtcfLsw+/msQqmaPijFff6pu0oc71KonawX80v9/S5",
+	"v59nz8+jLIDGiQyfyYCBUI3359p04J/3Yj00e84P+vMD1kW8sdAIUP+d2gV93XXCNOtZDnUSG6KvplUx",
+	"mkBrRkdDn3vx/QtkhZR3cJ+fJ73WybgFzGS5VFv++XiO0WWEjNzMsEY4zfSYYGDM4YE3nrIH5n+3q59H",
+	"fX4Ior8jkcUXOw9R/nYs6wR5HLFRJ8jnwflOlrFd8nI4gykg//pfetDycPh8R8rH4QFr8nImqRjx1Ycr",
+	"JYcW1+1eeO2UwYa9OgXjFgB2VdBnBaFLpHiGw/DEsRCvtnPN7DqtVFgoGUw+dh4351rTy0dWtfjojVFH",
+	"9meJ6dGGsESYISJEvTrmDuoLnAJW7X5FRe/6SfYuM7EclbUSJe+T7F6YUqUVUQdCGLp4fn4OBUOPL54/",
+	"H41D2N7oge2dTc99vX2AXQq6wH7HMENz5j0F0mtbWFo5NPmBoYwKktrmAoOE6s4jfAWMKGiEPAqhtkQg",
+	"mkmgptSGXVp7sAlaq6ZTtekmAGwjI4AmndjCL8QF2hGx0X/hwiC7uJZaZr1U2tjFJWC22xjLvk8qNLKH",
+	"QfMrA/MODzGIQBNukOD9GI2Rahu/16dy/XNxfv4kdYPBv8gjy+6uE3T9yHI7+G+7VfDfZrfgP812XcN+",
+	"AVzkFu/3hJHMQUUCBrOWO0Ts5CW6huQEgfNHmoquBwRI0IVenmDV5azcx0kZt/CMt+X1DYaqZEtRfalI",
+	"MIU5GE8nducWa8tRdBA21Ifu8cZhdSOy26swYTaYV+N+5wd8lGgviD4hV+OlONpwFOrlPsykvJkHdy7n",
+	"6c0PdEc6Mz1T/YS7MzlPwbH4CH3NC2HBtqF2XU8ViO6I+J4woEmLVJogUTC0x1KhHc0Y3WxNihne7bXa",
+	"uTj/8+X5+cI3u/779z+dX7z76fzs+bv/efzT+dmTd3+4/On87Jn5U9BV7sUZQysp0XRbHgXRkW4f/nM4",
+	"ArsODdI4GwOwoA8EQ4JXR1ikEd072WEiQgZuU+cfNHgJm2cYOcsw6zkW9aFj92cKmNqRvnSBmc6YaZ1U",
+	"3xQ5kUgqU98N4W2Qs1cIuwh4ihmyUWsAgECrwpZJQPKB+VtX2kFsPLbN4iDzEu67eVSiFdHiGSkeFHsu",
+	"fhuXgxBGFx8d6DX8WxpmhNnRNE2w0hBWkPEIsIx5Ir81EminxmJJA7zqlgi6ppUIN7IwQYLAnpkWIIgq",
+	"YLB6RC5JhrSY6IPtbOhB5JYIVIGsz5CDEqYXq5iureaY8rzYMQlBZrfFJ+auzJWY4uy2Rqky2+RUbpMG",
+	"ysIO70uCCroHcdiZ8cKlBKFr77oF9bBKAW3Z3S7jSA9Vmd+2M0wEtmiVBFOqXIYW+4h4Dt3KDvXW4m4P",
+	"G3ZB3Uiz+aty+6VBxKEMmjZhJg+QHjkMfDnFtmssoO35cmGJ+sS/5ge0w8wkVkibVRV0yHRy579vbtqT",
+	"JWJ7DjEiZYCFEkbWNKVYHKMrM7c0z3qboVEJrHWHj2hFEluidPHnHgeka4wUKle1WybRjkoJDXyUsWQN",
+	"9FRoOPtk9L36zjz/FfTbCVwqO95yzcUS6gfCjdIw0j8iQTZUKoNOhQ68yDPECMnQikia2TLMWablfygS",
+	"ezPwSpPWGiQR/IyjAu/kql0P7FeYMAGPax6a1G9rmT/OZV6+tTqGU8jLJxBGt0SscI4yklIH9XkQVJkV",
+	"z1K/7IYedmmarVuWL0BrOZoRlpJOTCasFE63O0DMW/t4Hqbd05YfXDmCGfSy6p8h6YZZp5LxYKRcZDQO",
+	"kcXWQWVLmoV6BHmpNtKHuzpQtd2SvOzXVl6YSG9Ro5Kst5NbY3cpM9/Qr8A0eK4X6wHpmb6MQ059vZEZ",
+	"ya4QK0vuHSBvEG25ky700yKaKMzT7rWlE4ht4pZ7gm9k6Qk11JBUGdlHlHGwivow8qKDR1pGi70giohl",
+	"IbuSXWM7CdVi+URteRa9P/bxvniWICndU4PtH0e0/sWBnkV0RxV0ETGldZfIICsimfI9QRIf5UlE3Whe",
+	"0b7tBkNX33QJuDha6XYvRSIBwFSjt9U87YrzIJ2nUyv6a70fZBnccxCN5RCzBfVwTrNlwRQNGUZKGnxJ",
+	"o50MRhXvAyGhJYTN9noywrGFkv6bZNtgvR7X6pHGkwJ7H136Nv1Y9yhZX7BOwfpQBWhPC8Rw2sQ/Jeys",
+	"EnaQmh++xB2O7X96Inj0tfg05OdQAteMorHZ0mBQZPUIolm8ZcbAfGDpD5wpnAZdnwd8REqrcTjdImzZ",
+	"ySN0LfGaXGuSvy7YDeMHdl1HcsDyhmSPWnG7KXa2Jdawr/dHdw0bQJF8LgN5JNLm0L3T+7yEhz3HYZuL",
+	"G5eoTFo9c3rw5nqz5UwOQRdDvg/VXpDcsM4t3QcTFQ7Vul0nxDhkvS0vJNHyfFn7hoUgDnUjQvYk6i4J",
+	"rcEAz3EwHkeQjYwDswUqDzdywmuyPGwJCzmRC+HybphRbuWMBkbRldgAKTMJwlkmiJRaB9xiluX3nX0Y",
+	"uRDzShSW3WzGjUVXNZtoKcW/Jz188oVSZLdXM/XSGFYCSs2nhMTemsyaHZHSxA0AfVHfQryj+RGyMoQy",
+	"nW242nY0tunkFjBad9+hOgKmYfij0W3hVEoz0uzG8J5PqzydD5LyHk7jpL5k/UqO3shp1vZkGTysdX/K",
+	"AnbQLBqRODwkgf8pHZ10HNz1iZKvOe6Yi1UTFz3Xax4bArTxB2lDzNXbczZ+Ew2v/VEZy+AsOxlNRPHa",
+	"3TGeUUVwD58RDe71PTGmwOXbH7/1nGpNK9453GzmL99TIhEWBO2FVu0zRP22yX05r37qboly0XDgvH2F",
+	"nlx8/vnZBcL5fovPntTyhr//8k09a9igaTwJYGm0LmEJmPGyWIVq2GxuXDSnLVakO3e8E+spozvCJNDI",
+	"mC994V4LpnsQLAsxcu7fmZfC42lFsAOtAbgCX9N80AP7BZW2p9tr+0IvyE+n9/CFzVtEfI2q7TPFI3qi",
+	"mklixMjBdTVNEIN0R/PHHcGMso1+GzPE86yObjWAFVDZhy6Zqdzt2mHWdy1ZVKmWbreCgq8iohZBdltY",
+	"1UYNrKGaPAzWNYMvrIZxit5RrMgbfuigJhxF4ljh7/SzHUoEjNO3hO9IaBm4yCixzbIdk4JIA4Oe2xt+",
+	"SwSzvufK1NoXq5ymQd6VWvYR6v34a0hAfCX4DsGAEnDitBSQrhm9I22WH03HZU2y5usg5oL5YnsiqLEj",
+	"hzb1tXnyxEvrzWcck3lr0k0DVFHuRzBoVqJ3HYhUZsdcEmKZ8Dm6PHbowutz9S98STnV5pWH3NiTTrIs",
+	"2XYwczRIRqlXkdCRk0+VtF5VmwwbTgVut3+xu2Q6vCQLrJSgq6LGGnxvBXyhJyP5CHqAy4zvqIEPZoPk",
+	"BEsSxEElkDfu9l4iXihIQ9xhCAxAcNJHdx5A/7O2V/nFrpP6NlgDMpoHtlcbYmZdk3AyOZ5YKMs0EXIR",
+	"EcN2T36A8J8arl+yWwgP+5/qmv7rki112Fzm7qJU81x5hQrmjgXtOFNbo1bmZK30qbcDQEDlQzmoeiBj",
+	"tUY+2li0u0q8c5lazgXvpqecQAhL06rp22iy9wsWWBTekOVG8GI/eILVk2XFcGQQbCykHJxG9E4zbGz1",
+	"ILZ2W6GHrBJna4VsTr4vjIm3dIW0vdvSfP5DsvilwEKZBInKdnh8/vjp2X9cBDPHyPsIBJX34R6Tstjv",
+	"BaDOh3sbhc06izl+5br5GYvfGyuJCagcCQ6sMrLyrZLPAX4zlmQsxE4QCrkp6+Mkt1vboJ7uULzghXIm",
+	"jc+GLvMXJCf6ON6QXwoSYv8pZ2sqdiMn3toKP45pqrGX0V1+YGantO/0P+ltTm3kiM2ZwTfZ3O6H5aO0",
+	"ijHJTHlDwEpd41TZRt1+9hTXhqgi71ViPCjQjo0XynOamOwxWzRjAj/uXxDzgX8YvOv32mYhLIPeD4Qp",
+	"CjXnlWhIFisq1HbpGuyVvNmA2NnbsuTrJRd0A64bH/FuhwVVOK9ahJOsSOuVFDu6sbUVVUdXG8XKeFpY",
+	"U2qF0xs9I9P61eJVLfeC30LL3xCnrEyPICh3jecS41Gn5AD+IWjzkiyUwEyuO2JkOO3qxKlldyGJ0EeV",
+	"5tSwY44yGpue0FHYeW1d0ddlIiU86DwRt0QImg02x98LnhJTn2K+8yE5JRXmLhuF65vRB4cVuPGR0xls",
+	"oPAD12e2i0smGcOEg031/VSBVnZAc65Aeotye/pqLz3rewZ+W92nB8lqPR9Ej0lhDUWwDyUhAQV7bgcQ",
+	"2a2w2PBlho+BS/8FPkoLlaLNdMJs52FsbBxEJSqN0ZBKt8Pvl3UncWP8ysgwaRRQtYhSwbXaeIXOwULG",
+	"7BgenbJlSkIVgaDLmQr/A6IKTLEtzTLCEvQrEVwi8j4le9U1bTvwckcZFx1tZCTeEZgeyCpZVlr2j1j1",
+	"iRsY1WsoV/PMtseOcECUta/VeSHFw66HZAGSzrJo0rm5ek93Ra7oPifS9DIYdkR7biiPcMqDDG9U+0Ba",
+	"lNUg5I6LaBxEQQ8W3mtxPlJGlC9Fdh9dCV5stqqDAxywhEiYOZvSyiYiQZRpaUtQwaiSsRWs/oL/o8BG",
+	"vQqFd+6wE5PF2+nUVKTigviVE1TKgpR1E8MpYdaXFLsP31nw3M54BF+vrZtw9B6/0q+GNpgDqNWo/bWv",
+	"RNKVayw9uglukwqPrrgjxSw1XUVC7/NCjdr1N/ACZOVvSVbknS20g83milGn8Na80Rudu2toyqm5mWVU",
+	"zvgqzT6Xm1C/To3NLCl3iPXdJXpk47pH396GpaENxOy6o6bIaT3w0CJZbAnOgE+OyyW8k4tfr1LpBsD1",
+	"71Bj7RvCiMD50OrtY2b9udouWaEEnGY442PsvSvvzkhs6QblO4Keg3C/0ZJhHsCCKfAA3kxiv+M8CJ3S",
+	"zz1QgiUpnt6gnGSbuCZ5Je3H0+3X5XUJgQSWiUmxVW6Rj4FQH6dgmFciJZp9OiTUfvBrtDJ8LDXVwTtQ",
+	"7udohgCkqu9+UBswrpKMBLNDRJETJPf8hiC8wZRBgDSopTuXS18Nwt42A2196MKCbnIj7UHPDNtCe8H5",
+	"esziX8ML5s33x5Fvvj9GKigVaHNYw9HitvSK9Nw8U73I+Y0e2A4XoUDp4UdSdPlSJE1/qkpKkxO6i1JR",
+	"myMa/+L7d7TOGWs3IkoITFJhJsiJU9mrB4c/pA6E6PQ7nBHXBru0BCV3HhhB9gSDzeSij+P4cFcZSJWo",
+	"C0oHIDear0NZOy8U/IUxkgLIksRHA7EVncYyA2O1JDBO5wpwzDZ/gUwQQVJCbysWDLgBRTNF9Vlcs42P",
+	"wEAVvyGsx80gUzAYDRijBUUwFd+fadtPZPWFXjw+H4RZh0lHXV8QjC09TtPCMtrOUB14EBBh0jfEAUgL",
+	"Ce0Byfs9FSTmjvSJ5x8sGcQJ6F+cz2XgBN9qrc930HSR56s1wnaFOVcmFid3AJ6Hyo+FJE+Rk2nxAXsm",
+	"3lqiTziSSQe6vYNlh3wxo7kgVRL2/kr/o+TM7hc907a3fBpNDT7qH2wQ0LD01SXAMoFZ6yNFOZGypE6T",
+	"cAZhzxx8fo+QBZkvOTA/kAzlWJm6fe9CPqknjp+fPX/320Xy/MPvf/75kfvXkw9/+F+/6/f/jGZmo0hp",
+	"mFDmCQw1TMQHFx+qeye9yE6cj6Ptipjl0l1qsi1y8gj9xbtwlwgzuG2QCqavnrsNELUAdASLjdB3HcN8",
+	"9TNzkV09quG1+irYfRh1M8ex3Nno+tWeMAt/OUY7rSIDJ/n2e3BSWlCT9pNDRDnzHX3A13Oekr6xTtLp",
+	"BW/37NK8Tydj/zk5jXsEE7wGlfn6MqgN+zrzI3Qt6YZhVQhyrXmk3BJilLEaGtkWa2b2CF2rbbFbQXnZ",
+	"9WWpyJA1EYSlxFX3QI6VfuYRuj5QxYiU5mmbOdWs43efCbLTsteJXUUM52wl14MFkSzKteqXypUskoWd",
+	"ZVAilcsLHW7raTfS8LOhUuR3w8RgjKgRxAD4dzzPSaoqADF/O5tJGWrLhU2SCbbvOLgMj3IQ5F4ikFC9",
+	"m2JZtl0aDW10XamZBkeYiApsf5jxTGsvGUbPru/R0KH9hyfHx4SpRuj7E1WF0y2kN6X2PWJlk1X2VgIt",
+	"jDM4RxedmhhvCgRkfZwQE65eVAkUCxPxXiQLk5Zq8DQ5S6kJQVfh6ODXij1ULwVTLW8YP0BEZWRqh/9i",
+	"F0amd6kgfKOnnCG9P1q18jwQID+2kV66qejV2cR3Iv3Ra14w97A7SR+dvKwTNYe3JeBLpztIZ313Qg6J",
+	"w1YPtndSW0HklueZtIB8fpR0z6WkptNuTm9IfgzOg7Nu3G4D7WWseNNA6gAt5KI8SZDtHJ0cj8ORGpMl",
+	"IzjbEKkMOUUnALl78aaE9mwXr91ScliGnaEG65NKlHN+QzKElXF5JZD0i/aYCrQvlG3WM5zLkQb7j72Q",
+	"LqbjWnCZkfVfgOYSVOyR4uii9hHXQrnVFbld1LInzOK9OlcK42qZlVwjWZhOdEHq+FTDMJZqPTJzO+yu",
+	"TEVU3uUt9ycoAtyWvMQso1mQo06Io5Q3eNy9/GhXwlNeY4n4P+MpdLjjg/t+94HGHZ481Wxvk8PkitBq",
+	"LBAMY/VxL9AF2It8R1Y8Oz5C3+MdkQjnnGlZyzIHu2noyjTa2XEBbiTF8ywxkroQ1ugyVZyPFhGt6DbB",
+	"XFjTgSNDR4IBFybDxwRRJhXBmeGTUMOCLFesulk/bjSybofeveKXGHO6eny5Fx7mdsPQzfCxK7uot3Qj",
+	"OLyf5VKVig3B3vpVQTEWoldSFPN4M42lpbjtjF2U4h0B0R5nDfnFR/EQVlUdqtelPgrC2K+WauMw2J5k",
+	"ck/ynLKNAe0xT9QyhEdB6vizfHweADrYtjvTPz0/pQj1Qx+v+MKj4tObtI/Ud33Yeie4QE+A43L/1dQk",
+	"jIYREmflUzMnV/Wk/9S0u3H40e3SoNr8ve15F3OCk1I2+k5gyr73NQe+hoGt/8/EWI3u/5kMVS+XjPsi",
+	"XJERsNZDGJbD8bZu/VxPGlZ9fWk056CuHqWYF+KW3nbUE/p7Y1BeLPC5OnBb/hll1ZYfiTwFrMoDqKCQ",
+	"cGkrCIKz8Qej8A3p/7Cpa6tA7d20IeFMQp1jlTVhMEw9ZjtbDWyt7rUJCjC+EhZKxICSvBZ7rRYFUytm",
+	"qz9VBocenGlumxGpKHMegmZxrVtQU4nQlL/D4ibsX/aE1EWEKG3qqBUkfp87rMnC5oiDtQTbcDBsMMpT",
+	"xsDGmpqxETA36Tk34EEt/E1XPg4jyPWngTABF1XG2MHhwku0IhayTavbJWRk07oQxHSNCENuXSSI3BJh",
+	"6/jgaZmgTNtDiqOzSN+Im20zyUA2WY7hSz4YSrAwvtS0g9f0QGh3tZvt11iuG9lMy/EWdLmoxNvF8uuh",
+	"k/1yvSaporeksw1ivcA8hFzFbNma0SpljAic4qQtA0ayYx+N71PxA9akBvkXfs12NUlTZmulUNRtbW7T",
+	"D+Yjobt7QruVIrAy23yzatbjrQD6+ujbZFJWeK0ZDWf5sYlFYXwqVsJpcy8TGDzxJimwE+nG78wypflK",
+	"DOXNgNTVIubJPpqu8x64HVPwDobVxZYXd+pZNlbfBjQo9RhvWcHtMZl6uyDDwHnOD13QwvgWU5BlS4f6",
+	"1eqzi+wAl0a7NJp2hk29A81zaOaLJVpjAVpwIOu7S72vvt7RaOiF+zREOGzHIVMnI22hPxdIGikYWTgT",
+	"nd3S1TJ69uzZH7dHxLh6hK617bgjGBIyXGa33lEQ4Vo9l36doXvYItNUYF+8UFrhLvdFP4mldIhXONc2",
+	"ynFpc8kzX1xWfww7vu2PQze/Isg37pVT0n3di8nCkxIW9MOS90Cc25tR6ec9OXxAqkHjHW/+Ze2rdAuL",
+	"d0MFNnsXkjdAsAIsh9K3cUOiQw7eTOSr9XfE6WInF99Nceu08V1MvNTb4bBWFzzj74kh0lENNDIS4yLW",
+	"zy3lUdpagdL9o01Nppa3Rc6IwCtqdVO5Jyld03TJCNFie5uKYVHgf8OiXA8s+DUR4bR8VO4ZKPn2BhuW",
+	"gvP8ykQCACkkqRJlr+EPS0l/JdfOrVINBHjzgiDHfapwprUgqnNKFgYwK8RNQlwirEpKhVkm62UNQ7c3",
+	"4Ft3EAKmqFCv9tKsRd6Y3vR6h8xqqUD+IuIKmJbjqk4neT/ddwKISNWwA8TypsjD4F/0lnToCZtKQ2g7",
+	"r/SvBgi0/dsUf3hFfOExK4bUPafqma6ZjemXeYvzEogoMNIcaoXmD5OkCPC6kNeis9McESOGf23WOFnr",
+	"kaXWE/nBt2UAXJL3pA/oLIwd2twHJehmM2rJP9g3PuEki5Ye5FZpjtc7L7eNjsISd9EjmMS0Xl6bLmvi",
+	"G4bSelh6ZNy5YjRDAyeIMtMgeeQn6rwnIE/hgUsQFbUCE8nRzuCBVZ87Px/y+7dZWcPfYNHBp45qdmvM",
+	"u1PZYsNyA2g2uyfaarPS+wpxlpKOKH85zSeffz48zwlMd2TCsMeUm+WcR6snSDJB23Ycu68mZlTjsgfH",
+	"0Ovb+eUtEUdIjgnTxSj2X23q06hkhhPEQzihPIInR7DeGWIaTY3vYdU3tfZjjhKnWB23W2J0BH+CQuqU",
+	"UepyqJuBD4/UFjHzjDYkWobHasmQHgEwPNrpTP6e+fhgHHEGFo3z/NV6cfnTaGb9rnN+1RWdpp+PY9Af",
+	"+lnD27ialUDcEoMvWXH7H3xtwpigPiZoxdW2VCGvEDUIsKbHOnd1caoQZbd9C4sfbqVRNQ64uDg7v2iU",
+	"VNUq5n9//tPF2fN3/3Px0/nZ43d/OHP//uni8Tuon/+fJz+dX7z7Q7B+3lzJ6mvnT86e3NXXRjX0CEjP",
+	"sKfHOvzkJcJC0FucQ/ZgRvZYqEIQoz1iJBU+JiYCkB/dH1OcE5ZhYf6eIOPyhhCuey0VhLg2ZU1PnfNi",
+	"2Q8vbIMOCNuVE9DmUznskFer8qp+mt7mIRds7YuhYwWQ/i+F4GJEM52MKGyCPYGmJCAS2rTxf96++h7Z",
+	"XxFlFoVWq4wW+X+PBd4RRcRnZSR5ABbGfipx/XfstILL5CKAC7PCsgfZTR9nCR9rvI57OgI/dorfzL0T",
+	"nUfqTfq3EMFlHZhMb4s9IIZBlBsJomBXk3kheilbrrntm9KISpKDd7ml5gZCmfBkB+LNDTl2u5aP0iTU",
+	"4R0xvN06YOTkJtd6bWUj2ryz6+crE8hU5L2SCfrLy9fo6Z9qjThJsHVPlT8XoDxDcClmaEVMZR+iLIHv",
+	"6P9u1aQMtg6okucDfebNRjkZqJcdhOqzqX9+bg9RBy5uFmWLpRArndbRpnor8h4YXtmtQxjtJ8CQ3sKL",
+	"6PH54/Ozi8eJOUgHmak/+5lEXlpjna9oktnwM/vHv0nOHr3Bh+9sh/pgokEm8Fr5LXcWyUKWVxEyEFRn",
+	"3kg36DD088irvoPhXej+excJVQy0vneuDS76f/5//3/YM5s9a6M83v6ZJ6rpLQJjF3Q55QC/xUdeKLSl",
+	"moHwNah26kwfgxntrE7MsYf2qfqLNQP0+hLZfn1lSm6ZaVIy3Qrz2aNgP3PXbrp/AA1S6hKl01ASO6Xt",
+	"S74/mp7TQDLQItq0+zzY6izwI0WjCzTE4kCi/FTpNk0iXRmVgq/RtduQ6zA6Yl3r//y8DsuFz359p//n",
+	"/Oz58t2//O5jCLorRFjM1J88q23547tj4Oa7Nf+R72+NZQGd4DEDhHMqG65VPgX9xI3VPQ6sbkZm/Qi9",
+	"IdACNdOvYHTYcodTWZ/F/TP104/5Qwdvm8Ftq4d5W+x2WBwfmMvWbMAcftohHjzoOjuNe/2T/fyT/TxI",
+	"9vMG6rUsyl/vlTpRb5n5wg139/SsyRPv22L6lWpjcEwjlIJOm0pI+w9r9r7ZafX4gMLexcSd+LkrIvp7",
+	"c+2M7Mb44Fwqd+WKCGIUu011WyAIzoC079BwnsE87rB3C5YanvAC8DxCnTU0dbnFaipD6/KlZUbXa5oW",
+	"uTqaOlfbHQMgpgx2CDO1b+5gLhbJQqsSTxbJ4ilE1FxVQEbSnLKOI/HmWYU3ggT6I5ZbyjaKM/Rvghd7",
+	"JLdcKCSJQpyVU6dsc2nsb4eIAiAoEpULeoS+Kc0+jDKKN4xLKgOdJWHjSBPhS5J8vXBQ9MFOtLbiYaCr",
+	"QDPZJO5G3FNznxQqOdbLjO8wDSEOfc0PNsXKPIG2GJr0mUhlsPFhNWoHgBmUEeqf/IofbL9QZk+XFXz4",
+	"OATQ0kPPY+HWhq2n8lvfmuf7MmFhl4hc2g0JiSMtNDzyDLelhHLaDjg+vZs7iAICPpDC6zUknbuXIpsf",
+	"37VjMVnccpr1tezRv4+dAI/HNZnq2WxFLS2dJDXGUWcHzSvQvmht2hjg7iXXnJYz+ynyuHu7l0MZjg3S",
+	"CB5w7PHM4aAJycoH5qlpnsa4BJq/OHljgE/YkOpiHl60S652u4LRFCtrsUbuutGkTB8kMfFVQQxTnvi6",
+	"JGTym/l6mWJBprx8wPnNpO8268DN9KsdrIaub40/36RxYCHCqtpMjaOo14Tvc1IqF1U/J4Z3oW7jG7I0",
+	"hWVD9lr1ZL3rnJ+3OJwUPwY1rL7P7211rplDNYWOzcvVts2d2uYXvxkuIuyB0/zaLzKdBb8sx5oPh8sm",
+	"XshG/aDER5lYpUiW1YTaEPBwi736jUAWKsFZJwSG2WIEmRASGoRcoV2J20Bz4qAYR3UoG9cToR95vrE/",
+	"//ZfZ1+faTJ8+ixofQd31VaGgOHIa0q4T7ctyrEZ0EY3+yi4skOa5lRFsAZPqrcsiboCUwHg6hRfYycz",
+	"ldjYC9JRCM6IvjmSIEGs135L95qkrzXFX6MVSfmOyPIOxNaplBtjCKyrn93UapUPfWcxY7bkFD52V11m",
+	"/8Ypi28+kpO1in3WP/sAnZg0SXv6vcLLB4DwhvyEM1pqh5WE0Iq9dfhn8G6YAu+rj+cU+mkecYaPMVbe",
+	"R6GeYURp7+mIc/mSjUV18C7TbBsXwcJmsDKbTPFhGZjl7OfciYe7B/PkRMTrHBF1XF0a9AvPW+kUyyaH",
+	"Gky/mFrzFLpa31jw0S8cul8buaK/6xSg8qfY+qvllh9kpNP1nvQOAxEmY4X+HaCMmKcp2ywtYOsI+PBO",
+	"k6crzFnH0DPZ6tr4WxEHnhsCnrpzD7v5w4CRX4eHna4e0TWd+lJXzx+JDwaQ0HWQp8r6jweX/o8ZKIBx",
+	"30VwnGku/SlM6bLRq89GhSF/wbg1oMXNDWVZec5LPUzMKf99sJlhOITpfGcI+2sKi2iQazTRzaA4tSTn",
+	"w9Kf2jsyCwTAx76Xg8pT/z0dfL33Qka93bigzXf8QoIXZ//17rcnH343ZCGmERd5WKuc62IPI3hPu+ht",
+	"EjZN5gIaK9/R1Jb2e/B5S8EPBtRyycWScQDVDnppLSj1EAeA7780z95TVakDJ6+5nS2OXk/TPSIEFzF1",
+	"Zp4m0s6F4WtFmMEwhAGrZm2h2rE1pnkxHIkzu1j2cF/TPPKVr2hu32Djk+5ivcR4v9cXduTjnTh0O1u3",
+	"Pbw6aApvL3QIJGnFC9uqAhoRV1nYCZJFukVQFJ0XO2a7WlRBoHhvdeNoWm2BBN8I28K3jd5eGdBBVDCv",
+	"cx8vROqjfoYyJIWanFU5vELbq/RewjMHLBhlmznvoh2y7zZOVet3pny/4qg1FuTlbtYP0V7jkpF6tFLy",
+	"Im8rHJW/62Tytc6EjXJ5lwKprVIqvShngrhIEGUIo0wckShYojUNgkVOiUACdrFSNeyUP1bfw5yyDkTO",
+	"f4yOiGOaHjrJq/nb6ODiGhd5IKHrDcGZJhYoawHgXobIbq+OKCV53iibDJpG5g6Ej2kLedZXgKSIhZeE",
+	"kWJJEoTTFDLyMcvQvmCpKlxJdvOrQ4VGWGyIihWgxLh9b3FeRNcfhdceqBCohJPERwkVRLiWjg1Nlz6T",
+	"kNsENxPn+y0+ewIPQS424ACR98om3cL5UCXNGS3iip6aZGYOqdypPvIqgv03rvVh7RXJrjULkeiGkH0J",
+	"KA9FxFzaLiEHYqWuUc1IhlZkzQUBaXxt2e51glZHhPUCc82k2vk49nsdGMBQjp31AgR3CJWaMtk4QUyV",
+	"gbEue3Bc1VhpbZm8yMOpJCZCVASu2xemK4qDnYbj1jtlu6VA3ltN4PqjUnYTgrN2YypurJMy3WUPCVBX",
+	"yO0k9AltHVTjkIKf3gueGqj/DlataajzV36QnZUZVvwE0kxu6H5Pwj3aTMs6U5Iig28XrJdANBta+jrJ",
+	"QAQZluBvQ1KRZ0Vu/mcrCq2W4m1UQ6GwR+tRTnOO3RfW8LOuvkNGGwbwlo1J0ikTgY3uYnofmuqeZFFR",
+	"zxL4cE9vN5OHVmukZIrD6o2UvKqx+H5oPk56RyA4MaBabqIWYWtpVbeIxm1QvuK3a/PBu1ynOdNkpuqW",
+	"siNqy82OCVX6zqsGbsmCbhjvKJTyDLhAFVxOd1R1Qu6/fPtXuCtXiOSSGBEdRvRKeWbTOVspcy7cp7lO",
+	"RhSQYoIw+vHrFz/8+G+QF3mFNAkiLaMNH5R7LYJAooUb5Rt9p9L7Unm7SBbvcwlNtbK/1XvO+VWfe9XV",
+	"pOVbNwcAWXN8Quu5GQFE5uiE806bVG7x42efd/xESEelkpHs0N/A2xgLyiU7Y03hdLu/HBUJNtwc4Eb2",
+	"+SolzSwl8Yiom10YuzbY3g1URKihgjZppjs96IVaQSubx+h/MChiEWRPsJKmKAuDxghaz6KrEUbDhlF4",
+	"pSlaExpYSngXLKJMS423S8PUdn+leB0EVUTWKpU8gnXsMpAbZ0piu0RVivMcwODa+Et+L+BbIqwTrj6K",
+	"8R1ptcnMFQyxQiWlIZtxAqVrHo+GdyqbMa7Lx8KbRbWqbor4zrhvxnVvmJbTu6aMukLfCGeQmdgX1Wsj",
+	"kmY7733T79IUm64JG2i5KdcmsuC7K7THonTS3xCD7onT7ccorDoR4b/ptSjzd70DGiSXiTmu908BnhF3",
+	"EWFKtuijgXF0fvbcwRw9Wp69++08efb8wzCWacfWj9nxL2qbN6YNEYau6cswF3Zd/SUC/QwZJUwCF1WE",
+	"lSa7rQkugQT/9fHjPy1qkZuff/5XgHoFlNffzpNQDOeDUzZjDe/HEYZ3KZktUqcR0OY7YIFr69nY4MI8",
+	"YOuLnLr7CP3ooUYZbC9TJ1KKdrBnXd9pzJBjzQ1j/FkQgMT6pOOjrL6np9Go3pCw667fdmBpVVVha8PP",
+	"5NkAGwN20vQHA1RjLcBM2QW44UH6O5u4sStPgqgsWJElF1lI5/2aH9D5kz+eP/3j4/PHnzvV6gplu2Mn",
+	"wFeJI7ADuZfp/z3uwgUJPXiXr9aVKpFY3VNIow5bYSoRhkAEjXY8OsyZ+mFeBJLecyrVUpI9FlhxEVJG",
+	"JM2I3e8rdH0VBdb2bIDvtdQIQ6+DPOkb5hy4IwqzXiAbMTJNCJnzQbiGpncgM+6Iq5/CzudIxqjpbw8s",
+	"E6O+F3fdiWEWKpqkUnTH8L+z8rgCQDkujSc05bsdVT1OhO+5IjO00+0NdcZ20jWDzEbOD5KONV1yaT51",
+	"B+yrDIfPf6rVd4bjkW/4YZ5CKhfXlB1dFZ19vMNH6AVsasFvSE7LkJ/nqCobZzv0GgiM2kCKsdphJJcI",
+	"gKopGz/fGJ2sDMkGyNR48YPZtP/JFM31TLViqZd2wFTJK4TXigjTztwIcLeqaA/XlEbr7p1oVHcTC/GZ",
+	"lU27Mb5r6+QOMqwxOZ8z0XgVVu4x7tGKbCir8P66AhEDAeHSi96RwhGdjvGGH1xGRsi+hxX5sFFmv3ov",
+	"q4kMjU0yTm8YP+Qk25Bs2Rcs+xai+qh6xNhKbnudOwsSHhPjyS2Bm7ZYopzzG5Ih88rOv4YRGUeVPdQ+",
+	"/KHGreBQ12SbgC+Tr5HNigPfehye8+QL0eK/dqTeg5xNuGoO/hDla3U5WqfpAnGXXpQWzNDSukdUXSHr",
+	"FbtCZYzushn6vEJdv5je2CbsaNIGEiBtfkuE9ZNcIRvmuzRZFH6M8gq5wN9VdV0ujUQ7+hFb20Y9MdKh",
+	"FYk2YcLLMlpsIr64HvMVEh61gcTq4XrIGW5hO+pclfTPFN0MBje79dq3LXCBXwpSmNELxkzGbNmXc2HS",
+	"Lc2EMNMWcQcWnRn9B7Lb59ZreRdamjUPGtZuLk3VqxEVyBiLmkgclnxJbEBlobBF2JkYZW26Nc9mLZSb",
+	"ON1gYCv+/gVQ2EjPwZcUbtUBdEReXXAAMORGg5rSx7ueQeeuYYwk4HvClimWpJZlFZz8FwKvIUyGJUGK",
+	"8w7cNz0LE6gePA+9j2/8F8LGpn7spQ1lj9vvCvrkM4lsDLzaePPRxAXfrL9VcX4TaqdeRcxxMA/NEI7l",
+	"ebdErHCOqgB8ZF65H5Uf/Y1Br/OG3tYAhLvqEkyugHnavbbs6iXY6Zsc5VM0eQmxU7OPWw0VunEtvQBU",
+	"DXd7iBmZZZZT6Lzw3zjPW5e2ucwKMsqKqWmqo17cQ6suWPaY91Y4vdkIyDUOafsxjEZVYEJUQv8Q277Y",
+	"k7gR9rMk0bZ2zuXY6oycS8jn56HM468IyfRGWNhYbFqRSUwBv5OwTCvS4dh7WjGhPsJ+oy0ugXPHs8yb",
+	"Cqdj3oTHJweqjcY1miItHm5nJWvjOgo73WXjvQ8mlePW5WHFVEG6Cq8Qc/3RQZ8x5N0ZqDpbAewvxLXs",
+	"CNHMlrzf55jhTuDutSWU0bu45nnOD8tiP3NZKeNqWe1r5BkFX+opHPt3xg8MNHOutkjSjARzWrjYYEal",
+	"SUjrLBq0t2mPhWLAZIf1kVsisqIjHVvbWigjONPEBjb4Htt0xrYmYrhU7I17bZ6GXFHKXQZMHPWXb9Sz",
+	"/uM6wJajiJ6UfrnnbKyPTJBbfuNf5QpBlWW2y6ORplptzwQ+hPPc5FgpI4m4pWnI4/LW/oKwvDFqzIhO",
+	"5vBqiTHQ3CP30eVe8FttFN5BSVLcOcp7K0uanEbj0lRLZ1xJwe2LXZG0d7Ll7fJzTN3V7dWg5vAEldrY",
+	"A/MEtcydccaMzYj2bRcEfbrRikBM/eDcl5bfIsXz7BFy0vPaHtV16d1ZYUlN9QpVkKFgjnSiP/VLyKoo",
+	"YyO2gBE9PX+Oro2rqHr9GpJTsm636ozu1GBOpMsayqBLtURYIUG0BgsWocPAQpAejmA5WktU3GWH2CLJ",
+	"J+fBMknP/Q57PMg9bGa+1lrNC+5Nj38PozxE6qc1gxpaDO8Lk5m+jCrybj5vwGjM3gWBxV64vtXKM7Sj",
+	"QMVqRQz+N9qzDl+5lO8o2/wgMJPrjlYT2JWT1J2eiK/XRMiWe8A6vYwIkwQSddtovJ6J09Zjqk9ShVYk",
+	"xTsS3Ypxqj1wxyG2SBVWc6b4IJk7ttc4HFbfC3JLySF6GPt4regv6kUoXAtix2oCJVI1S2oEWReSfBww",
+	"2alqQVljV6kFcFrVPsdcsVkEfOPWPjQ5nxlo7AbsImU3J/YM7kwK98gjyvNekYOZVccytKge1cdeb2Wh",
+	"SNB3RIC3YpQWK2O7UYUYQHsEsvOLVfgDmviLHAd/274PVOJ8/X+/1R/bKrwBRQcrJeiqUGGrNserXuT/",
+	"34YSTf9y7O5uDWV9VA0fki2CsJOpFm3f97a599zmiJiUNBC4gh7RNXQriK1JEw5ybRAGxXtFk52Bl//z",
+	"47+/ba/ohhzrIqWhv+abMK2K246ufWHb8UaFu/wVMkyq74cP+gYsLj0R/bj5tBkwgWmH9qA3ZAVbEdw5",
+	"XghGjt+SUJlMVYcYSjXYC+tNRDvO1BZxASqzl1mcYYMbT/YqBmLXfa8cOFCsneHjdQcSba9qWpVzesPf",
+	"H2plRvbGwXBfe1l+8D43cy34bgJaHby2DxdxvD6zTK/N8eEtUMBO6K64C0qsxnqhU+qeC2WqcPtwPPdc",
+	"0objuJZydQ/QnHzCESg+/gD0O53b/88WXLHImiXF9LPnabia/wAc/J+s9VTW2h8Vb3LawTD//XDeYaeX",
+	"z4pHtRy5Kw46tM8+Qx3Y5Q+9vGIGU9vTCx+Wke3vwiy1N3fLQgfRNU9kqf3jfyIsdnATTmW5s+xCkwXP",
+	"DPU6hVUPblw/6x583fHoUfs3gmcPTmAmHj7zUY3n9cMgunzyMYVkwbdeql3DEfXyNXr6p1rB+1o0gOme",
+	"tXYIn/367rfHyZMPvz+z/4RS+MfJnz/84V+CxfDfkg3Ovw62zRtKJ6uSMxPjKsJ5rnkJFRAgkSMzyRrs",
+	"yhTmQmbrHUVVCOs1TMjojA3zxswBF01t0YP2LAeQjoKS4RslUY4N979CeCUJU5cInq8iu4RlzQ4jXYr3",
+	"pxofsZsT0kbKWzBTl6xP96JEkl1P1LpebFwxoJ9/fhukhnuiu1awefiwx7femmtbJkx2BmOh4vUPy1b4",
+	"DjNs0kW/03J+ngavaSGEzbVooW2tuUhJswWpF94aYTrnwznxkJew3JWLXJr3+tyXg9mbP245EgXzMx+u",
+	"zH9zpgSHkmS+hrQhewiDq4HcOxm+ycz7zmcSirnQrwaw56OLi5EuyFbYE3KTIXkI3xCGVji9AcCZCoIn",
+	"Zs6nQIHnC3/3K9KNuCuT5Nl9k/ewj+gTo/cXJqNsRdSBEIYunp+fQ3D68cXz56MllTvhduJmNYOIk55B",
+	"PjT57AOTEoHlkx0OwXtCAXYhIYd2qoZ0Q4324BKJ7HBpTutXM1xX1TGfBJV2X1fr5C3dxydgfVe+EzzM",
+	"rnQURtSBi5ul4DkZkQoPsTB4KUw6ZlCZ8n0o/fRrkmeIF8rAS7GjUWvhKl8itRW82GyRHQTBzKACCEC8",
+	"7a53JqMHpsMZWWpWDah0sudMLpGkGwDIpAxheePKojkzvB7VA2+emhDgWrO2reuXKUCgJeaiTz3NA26d",
+	"Tfh6zeOo9W/B3M6MrhLH0fhIXU27rTC7wwyETrX0B4C1MCDEW31VQD1NbAFVpXulOCcswyJIkSU/nMPb",
+	"UWvp1Z6sM+1idMBYjcM0xVoqgWkJnd7om4VZhhUXR1Q+VMGC2MLHHKc30uDzYIW2+JbY2rPsCiDg4IIf",
+	"thxAewCwx0T5cVo2VonnM51MFvjkOJZaU0nuRLHWDO/+WVW3+ltduGpuJU8z1Gx3coSKPL0f+t20mzyV",
+	"EmZsnx5//o0TrQ4Hpti973PoqQ+xe7hb/Rwy9MRuimPYSLd0dB32gxKyO8N4nAQ1T/fy0NkU1C7FtGyr",
+	"40G5ZdzgvY0QBc0kYY+z+ZtWX7RbYjm7MGmJ0J2alADpCrw6Hdkmzc2ITlAaZvQ67/RC5gh2yELc0lse",
+	"LcrAtROAGqAkzzz9wQ1rMEb4rTbYVkdkTypeJyhYxpe9sZqMV60pIiU3y7RJM0rYm1cm59HVxHaNcuon",
+	"UB6V2+jaCjsp+iVn65ymgRz4pu2tDnxZtmmBy4J3ZOk3cSlhciTMptbHxVXdhWx2UeSkhyMAwQLSHHS8",
+	"+5JtciqDkPxdzOXV2gHAXFqZrUW2toE/k4hx5FYUx+BcRTh8bTjb3FiIsMbuU5iiJ80XPmrc5H5+tOFE",
+	"Ih7VOLwct7MK4oV0jl/bVaWl5A6kNuAbMoal4Bs9+VsioN+DhYev8VqZIHJLWIk3CsYLUAlgwl2hKiXG",
+	"QXnJKunHJyJ3cXraK0EpJfxDls2WNoA8sKS2iXWz/VKzotNvxeQaGkFyxpKvl1zQDWULHwo9ge0Tt5Qc",
+	"ll4VDvxxL4giYlkYtIgdFlRVtfrJgmRFar7sGhlGdGByXwTTt96LKb5VlOu89K6/rrkJlA+1QL8UxP6u",
+	"NbUWuHeNhbYItjegDVf3C7r2oEObLmxoRKO51mFL0y1SB5fCLlEGLya2z6mjJCAyhGXVvEA/fYkwNAtM",
+	"ANNSKrCrRWHa9ABzuEJ87ZOmdcKbJ0ryfIRe2Aiwo+c2EnsJ6tcFmt+8MP0Nd9yWRg3neEurGRIM33kG",
+	"s5g7YkMenLWj116V9zbrD41kl+P2oFQIQtDHJa2PHNS7JKFhG/pwfKvw5bgY5ViNNSS/xnphelW29kKC",
+	"PMjf98Q72CGieGPqrkfqFXejDfTw3c5lBKHI15Y3OfG647fEBvKODdTSHc7CTfqAn8gQ4IXXVhwaZ1aD",
+	"xVse0ek/XV11f/QhlqlMDA6IJxVwkVEFzte8b+TgCRoJAO7XnDJ9etAPuEQ2nmCjlCtJzOmUG9x3snMx",
+	"7YeHdgzT/k+W8U8+Meq77V7KF6mitxbrq1EPoLReh1kQx8qAhUmr4IBSSjILg4gkkZa3tbm01syjPL87",
+	"ygrV1VbeNaSNIyR/nVDIEobPgkl3fFDxOE9fTa/RS4VXvdGT2r5Wy7RrGjwnM/9wo78YyLadHmzpHi/R",
+	"axqH3d4A5zAY3Oi3ZqX/rp8fOsa9PKZbvixNj3Djl/1R4B3NlmV/+ogF1t8ZON7GuZV72fx0GRFuzTvi",
+	"gDtP9nuuZnI9xio+ZqrRnj3yXn2kylcLzH63daredtS+aFfee253mRzm9t0TB38GcTBOAAwvYg5ZXRLy",
+	"AxPWet6vsVA0pXvMxirT5qaTrgYVkGRgyQt8k4D/4oXRU2jXfCSyDDaaJhbUoPEGExAm4Di46GijjGxf",
+	"rburnMyp4d6jlZvLJMQMN8hozLjzHN6UGtCpatOz8ddkSE+yYm1+yTsKCXqCUFjjlOZUYRVvGW8Jzmye",
+	"RkDx4/ucQG4HgLYBopA2pUoVEBoARnGNr913TrCzPNdmN+SSpuotyfcdOLlTdZt8uPYs4NBURFCc98Vc",
+	"A7vhqVHtNps5B7xudMAyKEZ3PDO9/P1eN2xZApgKstOs+10HWp29+IGPf286qmoCj27C1WK5IVQ7Y12E",
+	"k5Q12ZVGM8sc5V2hc1v5YmMOmvsGt6Mby2OfY9ZjsHtXCe0IZhIpjjJ+hRhHzs3fHjOg44apVBv92pwi",
+	"EmGk+J6mYVTnOdThim0253J0+1e2Y0FcIJPg35PkPRJPuDP1xk/Ey/DRpJzH5N3ENeryr/HbEqZYFnsi",
+	"bqkcEe6G4/kYWvFUNdeaLmUop8fKCZk35SnXs8RK1tISNDUxUl3pIQE7Df1lPhkcjGJo+eFxQn0h+Br+",
+	"arvJG40oJmp6sjgeL1mrGNrn53+vcraRBx0pdgcRXvphlUcI5aqk/+nTwZL+GeX1ZJHc6FfektDRIDkz",
+	"yNQaxED4I5+kkJ0mGoMt8q61NjNopeWYMWJYbx5G3j1B0g0D9QQyY3qkTLU7QzLBgSuMkAh3zDPrzLBN",
+	"Pj0lGn2O7lFc4r6ueo2Kw7WdK7LBLEEU2nAiLFFFiRMqOwc9pr54qLHIjN7SrMB56aNYJIuN4EW4ra0/",
+	"1lw+MOcmeIBusHInZmvkfoJG9umpSaP1n44k8g4uEafXDOMY/VPPuR89ZxjQ6Q70nuGP/t3oQUN6SgTO",
+	"VIfeMgFkKuA18Ei2oXb5jWwNMkJY+phKvK9cbl0jD8b9OZxzaM1OB4nj2vhBD1SLoWs74lB1iVIsCPR4",
+	"TJDLvpQJsg35ZDjHxMiQTvje0kcDbVuyQthaYmI64GxpntnOPOC9KRtvcUgX1z8Pxw3MHtQnE5RenJHj",
+	"WI/BzsXRW7gEJKU7nKMyPbWCD3v67Py8fi0vntZrbqG89iJ5/uH3P//8yP3r6Yc//K/fdVeqpoEt/ubt",
+	"K/T08UUdvez/vvqqIREi8d1aAW6zeG8CHduqtuF2MaY+1mAg1qb4+Pzx07Pzi/o0/xTYo6cfzn5//tPF",
+	"2fN3/3Px0/nZ43d/CO6Qpwi107ng7+4qQGO8Pd6QK6QvOOImlyrHUsVwi1cvCrX9EtBI2hAI7s+VjLrF",
+	"OQCimAy8pPxLVUVv/7ARuPZvU1aQLAqGC7Xlgv5KvLcKJou96SRt3nRJ0/4Pit+QVsMfr6hYz3ZZ26oh",
+	"EH6zwBANvPLq7ztCXyRsAY3HlZ2GNt+3zL5q7diGk111cya9vTt0MyApa8AGTum9h4QKspI0iIg0uZMe",
+	"ruaVOIoYIqVJTt7xFNWgjmGQnJJc/EefNXj8f//vn3+W7/71f7v/+N0p/UynwC14xDcItDyZFj1KaQbW",
+	"o/rrdDYk8+lgBqu7xqEeltVd34nZrO5hhjwzSOzQNRsUvp3Xrm+iUddw5vs1bHTcxX2bYLC8ElqjmNJi",
+	"82teSIJEkRPbFpMZJkY5M/5mbaeqLZcmB8SCdrcKjRznG9yKcp5L+4rtts9iESLG99oPdL+3DRW9kjn7",
+	"3eC9LVTKd0S+IZBUfyL/qg32LWXBFDryPs2LbERhjhnuS/1alz8yOhN7LfivhHWCslL+/7L37stt49i+",
+	"8KugVFPVM71lx3ac7o5dp852J+npTF+SSdyTPZP4SBAJSRhRgIYgrai7UnXe4XuH82D7Sb7CWgAIkqBI",
+	"yrJjz+79x+y0RYK4rLWwrr8Va8MT6i5tI9Upn2mTkKisAf/xpvnUZk7ezmxpmhXY43q+bSKVnnI4UXkm",
+	"aaJG/8zjWamtcu2JJctafh6tWBoF4YleTQk8RfAzQ81oUjBrkJ6ThE0zIvPMVa/q/6UmHlRytct8knj7",
+	"aUxZhzJ+HeoGa9ZvoLkwP6QostU8i8WJEU0SRdxAwciE+XHrWu2G38o6vR7kLW3svGk3bMhkU1q9YiMz",
+	"9VFRk1/rcleAwATyQtcyXXTrBb/WgrYbr7+DR6s8gwMMC/L2aMDva10icJ+aQ/z0Gpsr28bxIcMwYkoV",
+	"+AvlPfgFsrTWcyYIJZHrQmzbh5OICjJhtZrxrWaQ16J5FOf9QBxK7Z17vbhaSS6yZd/28D0RXOZUiA7O",
+	"V9d+3b7wyWIpjjp1oCne9176hKTTF4ItkYAyZuFJKwX8jMUTGi0Kv+WaYsIzkYIwEUMKdDYIt3fOaJS1",
+	"cwQu5Zl53LzZoTG0/6bpDb1ru2EoKuhLizGLEi5YI7RJ05lV3oOREn7NUtfLpL3bE09ZFA4ajGWeTWQu",
+	"4vEZgfrCEmTeORlzYX+eUwEd3IR9xtd2PU+wHRF8Y/ivqy0QecHos+nqTgXxWHhZzA9i02aEzpJkaqiz",
+	"99G5F9dUZCU1wdN7pjJJ5HqUr4LZj9/Brwf5Ss+aRVoqTvaJ/idkNirooiONBV/Sg+UW4bG8iB+EXIOV",
+	"MJHZHHBYgiEGg17RkR9f4dP6vWuWxjkLq6PgBY4ZjTUzALTHiirVkI7WsXd2QCSsUi7TLtFtx5/ujbJy",
+	"0g2Txo1SbH5VmU+ZWsneAJQpu5YLX9i4OA3AlBTIPqM1z+ZxStcinFXU9wZULL3mwcLSt+YX011+CvDg",
+	"HbHJ8FVnUgcTWXruUJGP1e2ElMspvq95wIWYdyzs9zu3dFoGjiwURXdydYFX8GYHpXG3NiE0WsxSuCxC",
+	"hXFNipaF0qv5uU6GTz79oVVDa4p+gv6irV2DOteuyRmYrO4CR1kdZGe9h31cJVTQgHOuIZUycI3FbErz",
+	"JGtOZKneaq33lUnx6LgcLDa/H4K3nCmz5ML8Vxd0orLc202o7ef7o1Uqr7mpXGyjiYqk8UREUCy49J06",
+	"KlyjNNhDIKBqlD6sWMBrqtRapjE2ju8bGUOo3tHKDFI51OOjDi5vwdY3eL+KzFmdUGX8bTvwOpVy2nMD",
+	"9jbxTjN8wxTrWymcseVKpjTd7G+TA0MGZy0THm1eiu+kQaMJhIxuC2mgMBFCTkI9rzamevvqNS4AlLEG",
+	"RJ2xuaDGpgCQmgua2MX5aUq2iYlc++aoveKGkKIU0nEzniUdAucOK8esL3gkqZwkbNlMQnjPlhf55rtn",
+	"5Onpk6/1UvTbJGYZ5Yk6JN/lKaT0mQYFJGYrJmKbAaPvkiFReTQnVJGxZU2t8bGx1mDGBgVphLA+48NB",
+	"PfIe6gD5NqOThJ2Dw3iVyllKlyrs0siCLUQAbCpPDAzjmioySeWCiSFEEfTU13RDZB50BEHKSvdwCGTZ",
+	"YXpPqNRYqIwGMf4QEAuyfL5QhMfn5F+5BAA+beCanJxOdoOPJWMpKdwCCiCSv1DEC0Y1xhkrIwCq5JQz",
+	"bOKz4AIyBQ3BtCNFYA4HTs+zCYx663YpSNL5BLDOwnlCecwthmKRQ6VVcUjVn2mzQSwxBWqF17j+FwwZ",
+	"5MUdkovyCbtJHpAtXStvOPuYMYHoDkuZMkyIU0PoTgjon9qM1WexAbyxc5Kya47PRzJN0cPjSiTt1kAj",
+	"YQhtmdFB08IXg9vR5In5LpVLcoxdnOZ8NmcKUkS5ac8Wjt3oXVfz3o6EhFEFyWmtSdiQNFg2doNFl3Bk",
+	"oSluGE07wPggwDIOUhjGjhYLKjIjeuawhfX1VlXZmRYe2K2KNcAmd8kbnjbyVcgytPvucvxPTsrtiZ96",
+	"xkPTqZgDaT6Glp39kaubhtx9WdUG8NwYU37DIn00m2fh3kc/ejFMAfHUFThk7G2i+ZAKpaVCjGjFS7aU",
+	"6UaLCMHWmgEAwFjUb+PUfLmp7dILgJyV6UIBHhvAakMZA2AB1pou9QDfD2yCQa78NpHRYj8gVmWP/17V",
+	"0YROWDgb1HF6P6Gnrd7uaPuK/8rCGkE37ILybhfoBbkATOfO6Bzt4Pq7tb3Z6xT0YUQ2Rz/QkPIOPKVI",
+	"Lp4iBAdYmttVK1PcqElOKOr1nYE2F1bBT+33FCRJpGyqJ3hOBIOKjw5tbPbGV3XlOWbXXMsgqsgKkYO0",
+	"fovR3bL12+qhsOzjrp8nbc3xKwfvzlMP1H5ye/BJVeTjw3JJBcWNp5rIlUnAgr5fnroUVEt2TRaBEmOo",
+	"dULl5wtF8AXsay3TeguVe5goEjW2XbXKLlVQTZXQTr0Xds08KQdQ6j/3x5brBV9280yWRleEJoap9NH1",
+	"zk1dpQXVY4lia9NxKJCx8m+XKANB2XCnX5pZkCfI5ujW7+MGuTe7dHE073TUre5Hwg0DNo+kmPJ02Ttl",
+	"yLxuLIT+r99Kuk+R5oOdWykprNCeuTwxV4ZFCoT2Ttfoc/siFssG86PvOk2oElf9n5VGxFg84iGI/bcr",
+	"FvEpj0ztr2kioA3hoSkayAKt4BQrGaLtkDQ1JYrF+uwzJsIE/QZ14iGZUm4A7XJhzW/0Nws5kfEGUoZi",
+	"RpPMNm0JZg7drzyqlsbul4Xy1EXM7y+/So+U8ph1zvGyz9vcLJmrLW0qTLawISiuIIk8ZeDqUF1Wei+z",
+	"uGSSN8oU+Pm6v5fiYWWGiayzQ+WzZJGFUijCEJe/55p1zTWrCrGG1BJrD4Ryz2rahXdPFVKtflk0mr4p",
+	"TS6iiK16g4LvZJt92jKNZ6ZGoudEequEdlODSUF9UhPcQBW99GrrIl1yXI9yRYeno4w5RGdMRBui6EaV",
+	"UVK+ULZN5KCeVqh4O99BCgF2T8cXbKViY2WckoLQWcpYDNe4vbQarsteVY8Qvl8Ga6veWUMR+q4DPjfM",
+	"YUiMeQyzB/1Gq8XFprT0ndl+5NaxWEys5bCtLdnjsC/NOYMXaCojmhBgtdqB7q+Ov6mAePeSfCy/CpVK",
+	"95QJrp4lZN0rkskqTtAhsfBBLuNCyIxEWi8XEJCaBNmDztgIUfTaWKR4soOvqeh72YXgi8dHRT/OtvkE",
+	"X/o0HPTwIg2aQ6xeD84emBSV9pehrSm3zGxbZPnpT/VOnm0DVJ/vYt16jU5Dv1fbnAafKTqnhn4umpr2",
+	"A8ov9zVtRSwrP/4p0PW0dYjqC5+qXVu7+jk8MgmauP3iDilNfmYs6C7xO9P22t1m1JuOajH72EEB/9gi",
+	"+naFCO/e86gsuyoxTXBt6Hu1eOrctEp0Rcvj4rcxiFbi9FNicc061C/s5lx3+foDuuJtQB63Vja6s7s4",
+	"5CesOCjdRTOGgxgr9rEEjkxT5kKdO7oYt0BihnPrKzIzfCv79ug9qcXYwenX3VVX7OLjbrsYcGc9AEfO",
+	"71UhVlSFbPm2ihFfcmyzGp5jzKWn5LextXb4r5vGgLq3lLIr+snCPlUM0v5x2J7qdKsCt10583gmIOfA",
+	"3uyX7+OSWMJqQyRT1pAKc6Rt6+NusCB91I8tHcz86drG/jjFYmdaT30PiYxlKrpBKqMZhikVzHlBqMqg",
+	"K/7t3AQpvDihaQHWTrIyDlsGt9n7kscs3FZqnWJivxfXxPV4ibdXnZpOlvyh8EGz1g6bv1tZrNnIfj67",
+	"jntWZYWOC9lX9pRHlw8wfUrPXl6Hy666I9vv1PYvlcvR7hGFzl3Ow23ELmx2cSMDNvLYcKA2KmPLcBGW",
+	"3HlNrZxajG1m2Xaq+yRxTSQPk77Bx1DP/A6ajsb1NjIn7Pf554h3fJ0ngqV0wk1TMWUSCkZgfuRiHqXh",
+	"OCM3ukM/SDl/NsYtuHWtMntu4xmfWwsNpxP0V0FfOQ9m2NnOxaxIALJpYzSD3+qVgsjNTQff8EPfgpVV",
+	"2H/76tn3F+Q17JEt8oRkAExioimj7fRgpZERX3ZuWzfQS3OoRqFx+6QgVIDPzcResjkVtxCNilnE4x2Q",
+	"quLueXZNxGn2sX/eWvFW16B/LRHZDTGAxNhUXpt05H9C7lO71ubEPu6kW2VldpUldqGJNwYhvi/Mya4U",
+	"EOyG3D+YV9mHbSvd4yX4QC/A/UE3N3q8WnGHW4BxWt//7BiDe3UWfyaPb/92PTvlelY1nNav/O65/R/u",
+	"ud0BQLwCvdQvT+PCJb94+eIEn5kgOMGynmUQxylTqkPDgb3lDlSThPEKwMxfSuAtEhyzY5pBINZfrXnb",
+	"d+y/4tdtTVsp+3lbHw8H5bvBrvu0ftxNpNw4jN77i02R8Z4NBLZ8t0+u0K7+av23rSpLgXxZRUG/+V3e",
+	"8x6uzKmxxKMJhf5lUch0ThKasZQgoE0l/4/EEtKd1FyuA/l3dax5xJf3F+fW1mFv2/q61fPuV0yU6yvF",
+	"yNjYUowoZKJW4Fe8ZF6ahFL2L5SpEI4Yv2YpZAQqaAlHScY+QiNzCtXZjc3XcGQ7vW0Lf8Nguv1Mndbq",
+	"hQtjONs1IJqJokvWVtnc6M7etgKZXPf1vpeT9m9kd3lDbd/pa7noP829mIZbTcIZVxnmQj2jabyXuOYt",
+	"xoK4Unl3v0NCVaa1T9F3NvBOQ/NUOc2w/EyLMDN4EPOmVo/RULGxS5XHDVwvpuGQGykonO5rdUItquv8",
+	"QAVluOOrE0AXFvheJjFLP0eAf7/5sjSNu87zhpkFS5bOtLkqEEkqVPgVyTSulH1p9sE3iX5zSNZzHs0L",
+	"aK0Ofs2t+Qc76mF234btGQRdqOm1Jr6A0tbjdHYWYLu4iAOtT1IGo7U74t3OeTMuTaXzhu3FQxk6iIfm",
+	"riyv4Y07ppsqEWCjF5UVHz68HexRi7iUC9Z3mpl9p6FYCEJEim5UreqlJwQrfKd1FR0rm6qhtBSwHHvC",
+	"Jri3Qp2b380lcU8QSq5ZOqEJseAJhAuyTnmG0q3VGRB714rDqzNauEEhCuoDeAMES/XnhTZkAlPnRMj1",
+	"jUCMoPN1q/i25az4tH3N3VP1fVQrRhfVapFh0bNqYw3ObM6WiiXXTHXZVMDFXKUsY+nIYmrVfcL9m97p",
+	"mzWby7jzRpjHsdq9Y+jaFX+NGsEd/4Y/WNvc9RE3nyVF/diwFZAQWyo3AAe9zBR0fyYx7YB9UJWplrQt",
+	"+bjtCzN7Aoyu5nwV1vOztbT4V4jRlWg1FGCxFGMCEQA9X4X1XNBsfkbGC26qCNZWgKFNDFVeTgmqIwXu",
+	"BOcTSrQcG+vbAoLg5zO6YAqay+N8uXLIO2NgUXja/bX2vBnHS7iznxnYysqrPVmEgBG154T4MCTsu8Yj",
+	"aqgnq3nVCloawSc8DgypZkt9uq7Df1BWsevyaXF0C5mXSfFyqJ4A9e2GC0Ur5Ag7rY9UZXQ6hbag9iXM",
+	"p+ygMupFXzc33MDNdDvYIc2zWzrQzsZp/5vZvdRRje7X2Pta8nibd0D/3nfCsntiyN5McJ8SHA5vncrb",
+	"pPBuDcbvv+y7v6KpXTm4E1n1meRIzbypUXEbxb7o7Tr377TKSmVMN1105q7u8WKaezGmPW3podnQ/k7s",
+	"I+3n/smc9nSSJo5vffMOJEAjw+6UAyFXTLB4L32+y4P93ue70ueYZ3MuRjHdqA7I/n4jcP/Nnm3BA0fS",
+	"2BZ8lLIsTwVrQnBFaDum7TBFUjMwwcnBD2aCdc3NfWGtBUroA64TNTRzhpEQ9JaYsfFwGuJGOJXAqFT5",
+	"U+0+1AhXtWUjKssmdJox8JLw1Lb9bvgC7nGnvuHE7Net9A+/d/273TnWzyFAQsMA3YY5oCw9GsvW3ZZO",
+	"ZUq0gN5AHZh/k+hFR1qxjzRhNWBAFwvd0ldR0yJNkiGAIhdARVQQuRYsBRwjCPrYY6jVEiGYo5YO+Eh4",
+	"MirK2YtrFgyp7OBjmDMaO8T68tpeG+hz/SsD8F6apvyaJkPoyQCA6IoAoEFYSLixVUOhBl0yMtkQxT4a",
+	"xCeGw3XFP/jeTT7UH6mf1dFiROhtHzG97+3+DRlBv6o46C020Nk4Ymd3cGvGybu5JJNU5rN5ZjMV28Nq",
+	"CY2aKqVnXGW2YChIFsUjcHYJFwtEDOPZOaE2rmninkgFprMHJdpIB2YAtP8g7WyJ2uu3w+VUebpKchVK",
+	"knRznbCNNI26HHmiupqtpXV+Qyl4cFqZHNmFBy4nwymIzJr5W7RhWXC8284yGA6uueJZGPdW8yD87NrL",
+	"ITMPCaNpwpnKLMcT291pd7jb7b6eXV0xxtfic5yXEVEItxJJl4+xoJuSxPJ3LnwLOUm8Y7eMiK0MdHY4",
+	"9PxuvjE1YHgGERWaqtaUZ4Qm+nqZzf0KdmMXKYsKzAVWk82pYudAkAu2svoFz4rn0cffG0vvDkVsO+jM",
+	"g5O5rTE15MweNpVe3J8tjl2Ry3u6NUO/ynlBhjJTaWGDvXhZCvXmoTlZvH3Yh4/lFpim1dVRYaKd2aR3",
+	"JVgjV+zkAClOwtWB3OeMTlSduicqeUfe8Qt3oGXsO5Kzq0JQ3Z5atOaqC8nsBmjSn6p2wjLZYT37Fc1F",
+	"Z/sHJ6D/bBFhewH4gntoLlETAytnxoxTOtgVqlMlCmptI/+VT8OBUfa6DVF62L7cv3MhSxIWj6zHtWOR",
+	"Utm472+uFwrKV9sVlO5Yf52VxSzlHdKQ/qa1nkt8tEp03k4PS6de2pgwHV5LBK71yuwbEgEr+nhwKfpZ",
+	"KKQbzU2ebUu1XudswLevXu+r83rxVigf42cInkhhIj6W2xDbyvQLjFM67ZSVsctFDYN3v4J795EPuAmU",
+	"6/f+hSLmYlOYUXUcbnG8Q+f5Tg063756XXTlVPmKpYr1zbpoajN/f8soXGOHWuPwLS3w3756fRHLVbhf",
+	"+BIQPIJ9P8ON0lxmA8ajSMLoNcLxBoP6cjXaRV0w7w3N/MxkmlaXsDRTPe/H7+Ua2lTpdwmdgNebRImM",
+	"FljvkFIBXvgo4cuJIpD5SDh46BXLsoTF0O13LvNUEQiFQn+rc3J0ph8zrwlJpnmqb916yiDip9BkBGOE",
+	"m2lxYcor9FTN8yabZMJs3i76QLA15zdff9XSqVM/LOiMpSOIFTV9/VKWk0bNS0OSSbnlg0dBt6jmz2uu",
+	"ZMs3bb9VDD64vFWqmIU9LEZS/SZRpa/wjMJ7M6weVRMdmqd6J/rbeYXSj1OZMBX24izpxhAF695yJ6PT",
+	"6UgPugMMRy31xvzbzrJlX1TvhiNA+VGmoMcZoUSxSIq46LEgiG18pYnF5jXTZE03isSSqQDXKcWUsu08",
+	"Wq4Yd6JF8LjvWybFu2uDrsrr0KS0zyvV2h4XAjbtTr3lBybXdIBZRqO5fkn1pO2Ei8VoyUWesYayzESK",
+	"GRRGi4Vmci3n3NewtbrP6B2Em1QBX6q3Ak0pWmuz6d8pCBj/I8dHR62fUREVowVjK5dIUf7gc02BU+gl",
+	"CkRM9AtacoM3G6P0pvpCHyl1YBigNhqoCX9Sj7960ipnjb+i+7SwQAe6m2DHehzBPwIz5cpUegnbEhHU",
+	"ti4wbXOKDdRo6517kCHUso3WXMRy3UyO38mUzB1JwhHBmamcaTIx9XSm349JusYLKo1d3h8oDXg9F0XG",
+	"BWmdnraT1lyuVWM1DJjwUN1XVD3hDOC9chcmPYjWUqKE0bQdicH78jC8Z41HonZsEmFahM1Stq3FEsd2",
+	"zZA8o8iEzXIBYVm/jqPo/gR/TKg4N112zoiQwYypCVPZCKqA9D8QTKJJN/kFFEBobJqZpj7Q1pRNJQSm",
+	"9LRUdmBHIwAZF+cmqc60pNIfYPE5OYLECju7r098Evn6pJXPJymji9EsoUo1TdeJ1kmqTWUCDxNAlgDi",
+	"sSkkIPyqEzo5LdHsV9/0mVCXbeTZLeyKuesMSTkorxBi7pQLmpCp6926zFWGc0G2DlJLJIWpIx6ljMYN",
+	"Evb7igAhxWvGS8DFNc8gy4DGxpJKakfwtb/4p61rn/PZfJRytRhNaEJNXmYlnYCrhSIJU0rTZobNAtUQ",
+	"rffCyHD6gb4QShCxROWzGVPgBNDfI/p71Xnb3Ag39ydH7ZOXSTxa0o9uR4tTf9wqLROaMejp3URxF0T/",
+	"CsWWGRMGtgZQQSGB1yXMkanmbK4tnXRRJ0eT3N3X9EmkykYGcg86IS5XocSi5+bGx7sXHrKihaIBBAB6",
+	"ilBF9JDEoviVdrp1r/zJLL0k0AqWqrVmsajPTKjEjY9bF75kMc+XLTT5I1+wNVcMUm/080BTPclHi3p7",
+	"j5SU+0oGkL5AuJaIbMaFstBjkWn4GHuk33pxYF6gyQocLaXI5mXCPT5pn3cuYjmCjKNRJSe3O/1XLvAy",
+	"JzXMs4kom+ijcabNIneLmpBIGvc2IpY8pBkwPpvbK0wZPnGJir20+TVNhZ8J67/c+i5Mo4vD8p15sq4f",
+	"L6F2rzSLYuCmzQTkrYCvexpM87oAii7ydAmgTYHaKjFBHuVNy5tjOqNcqGwMHamFJCqP5jgW+ntBAaoP",
+	"8pe3r34m5lfADUEtDb2Wbd5AO2rTTiQyWryYTlmUBbPKscuqy8hTis+EMa8gQ2yEfZvBCCzZx8ZmDtG1",
+	"F4qCrLO0KevbefC0tSfzJCZpjkaCeVFfMiCStD6U5mLQdMvt8Am87GRKVCZXwYFNs96Ro5rmRwr6aJFC",
+	"uOW1F6sfK7bOrq/pfNFN8dbvw9qzlSkgsGXGlEDFSxJaVKdVBM4OJf/6C+HoVwtcRylyUEEp7If0UUQQ",
+	"3ALMvJo2dqeEAaqaauG0VDGYA5kk0JebmAKSfYWnegaUXrt2PTbWU83V6bfFOEzDdj7n02lAACFCYud4",
+	"cyHa27oM2ZGbppOvEh7RjL0rbqi+7Z4pmeZJQpx9XsA8VYiiATHLVn0UF2pQKyqqQZzr62bDzGWumNaG",
+	"bjiOQye90RgWWXVzw5EcmOkNxjD4WjuPUKFB3KASZJpt0+Wv287dO2D/kNooeJfgnocBMpW5iE0uTLkG",
+	"INF3weaQvKDRnLBrHoOdbvBmwELgmSKoiRk4zEi6QkmeEpUvh4RmZKmNsuPDD2Kc8AVLNoAhspSga1FB",
+	"xiupFJ8kbHz4oX7fRHOGOkonZ18ipQHDiYv9CVkpTGV8qc3jZk/FlIKP0z4Ze0jMEF6aMCKn07Lzt4PR",
+	"C1vQGN/jyuyiFNW1aT3FBluVXDJICZ+D0QuYh8POhHv4uImd6SIcUNPqLZyYoRw1h0I2umS2zmcIHpIZ",
+	"4lmBK6ViaLTZCoLRtOE0vnUbr3CL9LP2DFTCVx7GrqgcSKuFbIiv44msKE8hYR+pzAAY33Dru5tJtXur",
+	"fu8x0C/dshzF+TtcpX//9FuNqyZrYsIiuWQjo8g212UOiwpVkCJCEvOOyTEQkH5gYj5SYPJAuGgVavwa",
+	"VP9cxEyf1ca6pLXASXkDsil8up8m4plWgcxJrcw32j9Ne1FKswiaRMHJd0pHUZiPcmvpKHgYwyodlHfC",
+	"bfT2tJU9pLe+ffX6gSW0wrr3UWnwGQyB4GKwCqm/erJ2xqiJJGIOkrl7jJVaT1+Y5iLCr4yiPBvJ6XQU",
+	"yyXlouGCX1KxIeYJDHOkjIKroBRWb7u4Ap9N2DVLwkZgzKdTHuVJtilFF8w8jA2B6tQ7quZczDIpCGQ5",
+	"w34sl0zEijxuQ8nxZlV80kwMslv+Cf1LRkJmPGJtARvjb3dqR5anQpHjbwglGVULvPSVPHfJnXTjeo3F",
+	"kqmeDnIVpYwJLmYjCN7YROb6bhrvub+VLvwC6WgYlikHmk+6pDDYCRhfffsU5JQods1SaBIxhBlUQkrX",
+	"GEeRaTmy5Hn3d59yReIEj3cLqQ63MU/TdoTPqUmyOZnUcEm5oLAiCdV8uRaH5MU1SzcENSWLwOLS7jJJ",
+	"FMsCaUwu57EtNQgf/FQksakeCUX4Yjn9p+1V72mDZ91F0dCPGW2n0+OK2cdtRKHDK/Col5XlEDD7KUVV",
+	"f2TgCl65e6HtesIHEf2PuSzdlrfeuGctoHbafnHDe0X/N9/w6vSq9zgiiDABORxF/Kt1CPMKvM/Voss7",
+	"+jFICzd+/NascP1cPVXRm7w7HTMJQ3UeNQ0tf/lc4220f1hBagpsT5mPDGNsFSTdFKUAgBBNM5AcKYMS",
+	"xXOCV77NUFrPZQIQpq2N8n4XMvdKyPitjo5+lzn3UOYEmdm00fve5qf0YOdvN8R24TskF+ieytMZE1qP",
+	"x23FlBvjr9GKbKjWgEH0XkSbUnS7S7GA0IZy0vs1nGTP1ypCu5i0G8/Np0FwvvHpuadFhp9INuDkM+gV",
+	"HEGjEWvF+IysHw5hR0xUMSMTpjcf5C6NY5Kv6qewRdG/ICpf+hpzBmq3gIRH/V41paH1BKAdCnxtZBwN",
+	"9ZuCzkpmhTN9DPINVYAEpQcqQqUN/s7To2Yy2GXN7sD7rbq7m9GRSpOb0Q5VXsXQO8XaJrdR5W6RuG83",
+	"xDbadvLaNeccARlC2ZGQTljUSC/mynZ6r+S3tBqqpsvMmmfzUTTnSZy6Os/ug+grjCajOaNJNod8od5D",
+	"4F6vHDpCv5eh2WC55X3fMVbzjeIRTUYryvvPYJWymaD1/KL2PDGqop4vVUEcQydoBvYmVtnioU801dUH",
+	"TzS8zY1MUWgQvfLGoWy5xZdTasWnGINu+pjqaRL+uBR9yytotBBynbB45iWbtqlapcvf6+Sx+wjs44qn",
+	"mxG6WUJS1WkGHpwfFWrNUgLvsiLrFdJdxYZkfKn/Wltgv/CW67EcPp0LzIgu2isOd890DE21srXV+VR3",
+	"bliipUYqLSus/RMoSvFN8MDO6TWzkG6uzcTF65eEZ4olU0IVxneHZLIh0BwSo5BQoeMBaQS6UFDFo5HZ",
+	"p8auqsEGH2XopQ7tW00rcC5GgNUVOO/X8Pdy+5EiWc3ifSlSAjnrVsZoYCgSPmXRJkoYzmGnNrRxKcmg",
+	"a2xSoVc8Se5kt6tgKuVjrk4kcDaN1G2No36k/RNYX6ZQGgIYClIrFmyVAdVGCVX1LCFtSI9wbk3SoShY",
+	"bMqlDkqeqOj71Os9nzlHRlyOrHug10hgK45sdovq+X6tJVuxUdsmWSy8PoGmIzcmcE+fEkY0UQRBPcJk",
+	"g9588K1r21SrxSzFP3YxScGo6WaLX/Ilw7svkeve76A7v+dr1cR6Y4HhUDiPLRtsRum3zajBw0YfkqIU",
+	"fgXBB78YflhULqminRHUapjk/W1lz4Xi0auQBdOmd3y5nGa96yA2DbutTqK5SqT/i1W1w9+FhnUN65vt",
+	"f762kAY6elvDkrVoMg5TtsA9CWamO8/UDnoLV65iymXrg4QhoHNtg7OYhrRSW+BkLo1KKb9BslCHBNuO",
+	"qjwxBcngibAV/VB+5e5Yuy2JhKsm5molFTjnafzPXGXgNb3aevk+7qQhaBUyphkXs5ZMOv0ghLlxrTZ7",
+	"K8YGZFwoHjPH1AX+e59ULpFnKUfQQrsP4dPDvrokm6cOcRVNNQT6tcOQVOaAV5Rs4OLWEhucDQZUPqIZ",
+	"TeQs744wIaYc5rYDvsRwADl38SjOnd8imBHp1e/rPdbMNbRQGENTsa2XaaiHxPr+5BNo9w2d4LhwSEaY",
+	"lDRla+yp1V4lXSWHYZn062dUXVYDw98gTVvvB1YJguNuWL6dG6/ebQl9DS6GIqHPXMU3GqO4mm8wzK5X",
+	"NZ2yLBCsX6UsokApqNMqOjU04mw1KCg1PU2tFNKPoTPFvg0kDn8OCmebVvCds+MrmT7u71vZLZbLa2vR",
+	"6lOxWTntL7k8meaWdzKhqfGUue4DGDEt8j0g6SvP0pJT3u/nDPkim3BtkZJ5GkRzr5bI2QwOa7q7qXlf",
+	"CJ5yeZt3qnjZ7SR6dOva8zYHssByUx2mRYw6J0ehjlVDEJlTmRL7If9qak1ncidZByoCvBGa2Qyq9t6s",
+	"Nf9l9dSDR81WtHDUfBbs3NvofdnInXfRLdL1eAp0PRs6HcElK/ElI79KwYa7dUTzwf9aGsDbox4phwKY",
+	"pTTSl3LHMSqPP0zA4c/UOtLBDiJ9bOfGnWTu7uipTf2S/+dQcjV5Hf+8/ZD2kYxeyN8HlpPO0msehUrp",
+	"QwGf+u2qpMkI1lYAj1mKFx3P/IAKwu64/LGgCxNwF9iS8iQoHewTcjrlDVftEtO+piwlmTzTlg9TC4Ax",
+	"ITb5dWi8c7QMExW8As0HXd1h4IkQ2tpLQdYyjZWPo5ERvRUi/JlrltIZG600UQc2+dWz7y/IayB5NSRy",
+	"Rf+1zR4NEN9O8Lq1QF2fkzcODSIFwbrH+oGXhgssQhutVERstFgGt5gSxWgazbWxNxaMpuMz7GSEtWNM",
+	"ZUTxrGMXtq6o/6awvHsqW6lGvnIsRrsM56f8ndFUackMHdOuw3u4nK+UGoFDLKj8vqy4M15evH1GTt+p",
+	"tsqC8riAVA2fQxV4y4TDpUsGy61+fbkS2aC742cp2BmhYtO1tZiHdB6Uv9gYG4G8R3HOgmX8v1w+63LB",
+	"tTaaufT4olOTGbnKsecr7HfX/dh6jpUxg5na+SThUbOvCTyfG6U/B9CR6IDyFg8pYqhPh5CCUOSPliyb",
+	"y7jMNy2aAdxKoyVdjSqjhJah2McGnNillkfQ5PUc1Jh+O6jYx+DneNZcRQuFjXMmDM6b1Zk6ahGw7Lda",
+	"coW+m9FQHavmc5+4bffUONfLVQtb3JOyZAPRFD23Q/IS5qcvJ78iJdDqtqsyh0eGj4/mKlbFGjq+a8l0",
+	"92b5hr3D9ZL61jK4o7ZLPkSOHkTv/V3tl6qoMhLZfMC/1XxEdZQLlrMC8qkqv+uaTID/LeuUt3eLfLY0",
+	"v0VzbYSCiqxy4dp24h4VG+TNI+hXAs9LV5cJPmx7QNlv5srUxHITqAZhGv5aD0KDxJigCOLRHNNmFEGI",
+	"lBgFnwd+pe28DXDBksb9dMmelmmgp61/yi0sUb1RjQMal2XnfkO+Md1A3NENLd24PW4lvb1Yjz4pP0gD",
+	"8pnBZAzw4U0b7NyoSe6OvW5uSPh76tNmX2oCnHIum5husCFoF+UVTV8VDkps6zAbdt1VOxwJKTZLmSsH",
+	"pmheBD3Nu+f7KgW79Jf93F7NnS/tUjNHnw4qm1icZqUV6lbHl8+xO3kob87U97cZVdXsIhbmqXdL0270",
+	"1r2/6La2syajFPHZ/b65n4FXK1RfafVbJt+W3ltlWt3jVWuuq4d81+4HS6TCytvbd9431r7jxqm7Nj31",
+	"WbfXBt8egzbS1m7Xwa3FCnplSdbCCP45PTn1cW7+z/v/858fPqir//hP+48/bIsC3FbYoVXm18IQFZTU",
+	"vUQlvDGfNMzihlGKyqxbupQXEuDJUcdChv0GLHpRXSWW0a4m3Em8wUv07LaFfQMSRY5aB0D8exiq6DN/",
+	"G8ToiZt1q0EOL7/0SbcT7hW1OAcwxDQTLP1CmSAA5NZmqhQB+ELdo/hG75zbvQVAzsmGKZcvkTm//x1G",
+	"RcrVX816U0P28e3GULyir27TuaMYi3/VBCMuxudQnsYYXQ/jhgSZOwqUBOCIC79+jcy2GBQvPnZFjqj1",
+	"F1BMGRV6q9hKZASFQaB6d0sRhH5N/cauGp5i26K7QZLsZcH9VzIcrBlbxDRwV14o8u3fn1/8HRx+z2jC",
+	"RAz9zaxX7KdXg+Hg8pfBcPDuhf7X94Ph4Ls3g+Hg7YX+n18CjrIa+AN+2pv50Fv6lj390TTKDriB4zhl",
+	"KhxloPGSi2PULQOVtAcWAAIL22cNkYNIiimPmcg4DUAzvhLJhsCHyDH230pi5zIN9LvawefcWa3LeJaH",
+	"Vvruz2/JN6fdclYSKWZumA7PN6Zh7D+VocsxoiUd7Eu9ZKNfja1TURIvfr5oTNe6r12r6+HXEp1WiL8D",
+	"a+1moBfc12rr7cSN/ey7XVlV6x+ddKzbZMVwZ7qDp0f9ubQwQb4pjQX/2cjCvY2Qz6n39xEGba6NjrJh",
+	"O/5AWGkqEb3/pQ4cuT+vtLs+H6RbutiPvfilm0VWq7f1HouwoLjatxxq2KD9yKXWwXeWUzcRFq00sS/h",
+	"0UT9+5MCD5P79xWN+hyRhAbi6RNZqA5x7yMNrQzTFnnoMMDNIxEdPvJ7ZKIzFbdFKlp3+8GGJNr35gYh",
+	"il4h3dsJWbSv798jhPFvH0f4PWTwbxMyuLsoQJNOBjPu5yliNhTQBK8zl0mssFcadMrjQmWMGutGEeM7",
+	"/kIRi/7UZ4uLQESFCQMb3XCfYkcRPY2yhgEcquZlnMUOU3LQo9uPPTHGb9C/ckHsz86K6exQrYKBeN/Z",
+	"oo3/zU+z70cBgZyq46P+3WKbu38xpdpCBCEOBpjxGRX7wquA/K9Qs3wsjAKJjVPFQ+NQNbQhmVw0eB0N",
+	"wKyZRaWwUECrIJQ+uWIxcZ2h9xpd0EMHJ/AOhZ9CrDxYBGSLYlsM7BnXbSa5YqnWU3DvOmQ8l73jyv7L",
+	"267iNLZQzF4sbKS9B2ZhzxnLvmc0xk6DPXh57l6qO3wBv4+kcm1lktKfaTCNHh9tR3J1sNxNuZpVoCqc",
+	"WHC1fCZe9o5EBz1HrwRSMfEdSDTP5kxkWjhq03m1GqIJnTKwJRFvvoM3utEV0GJCCrYerahS2gquT/kN",
+	"tq1R4IXHhwxqoECHIqKhypQolpVnedyAsOR9q/b01rnWWlLoBXsDBk9vxSJ98/xsUO5vDkUUrDEwP4xM",
+	"PV24OkYfulaZHH4oHqwNlC/5LKUiqyC2DwfKLAFw3Ue5mEdpsLjEm8BoS9kazuEL5drDgxpq5wMyWGvK",
+	"AtFMebYtto2OIQe7xpLpKGUrmWIxo5xozRD+iSicDXWN9wXdCf3nXsHsrcA4bcGQuuZs3XVNignFC+eA",
+	"PQPTkqX4HXNv9HtR1rD/Do6n9aP3NapdA0XymdHwbHnLSjTcJjh2inFbQdEGP34P5MY+mXl3sKiG7OSe",
+	"bNGRlqsg3yF66UEhL7DMuo9h6wmwAAzWblBXn1qmuQ+V1b9QH5jeWtqJfYSH9ss6u1cPbeWR1rcbeabl",
+	"zSC1ZTJaXDjM59vEm0u46OH4r0zsRy5YwKnTt7rrpFPhZcDyhaZlUsaKLOU1giKsDc9zB4QS5PqGi7bq",
+	"l4HNuWo/IdiIfucT85TV0CxWCSB1LLkolfl6F4PWS7sebdl71eH5rOuj/8qpyIzS1Eovf7UPl0rmqkHB",
+	"1pBFLnjW1MxZMaJ/3ilzG7pMwOA1ieiOqNj48ra6TfO2xC2ymW6WUBXZu0MJ2wwhziC8JddR693g7CNd",
+	"QvvMwenhk4pVWSmbOzp4evXb8fDppz9++HBo/+v005/+9x+anWyhvtAv374ipyfHX4MjyH79xS9vyl9/",
+	"XP74xcE/rn57/OkPrexoluZNoHmLlWLLSbK5JaHZk7P2JPN+vqF0K/NtLb6TMLLgWaUo/qvyWR0fPL1C",
+	"+jgaPulwZGVmcZ9vPLdvsS97wI98Tbm5RnuKnK526/2QrFKM5lTEOwhWox71ezFkK7aKOjvHtlPch6Ls",
+	"E8UDU5T11J+ZPs433QI9zoutSIi7bIJpxdN0q8KuW6C5zHmXEWrKxrz0GbdJAfudYe+9wzXXXY6FmOjF",
+	"JVpNXJoYR+uLP9mHq8txowzdRLYswrQbcSsJhcH0TmpiICqjIlY2HUWwbC3TxReq1LUk7CHp3MKkMURW",
+	"pDVQFyyz7k192hLLh+ohsq1+UjsCjFr4ReU1xEnbHQpl59W2gBJstz3Lvhd/D+m/o/JbFbVOyrbfis9N",
+	"utnNg75BtaPRBH1uOhDdMwP0R7mT5WkyZHZKl7rPRutwsOaZqKfVd+hDYbZk2Gbp2mZXdUkc0Vw1hHJ2",
+	"hKiOd3ynIzynS91sDCHEKb9mafCnrrqkUCsWZW5StQcsomQrqduN/0G/4HNLJRcFcmL0taEFfvcEHeAm",
+	"w0rN7FIPEZsLcM8zKS7cZrdRnTWxROHe4/PJhEcM0/WsqzPUAIWveDgHAxkXEH27krpiNIy7X0fdc2MD",
+	"LKz5R8r+yZrjXTmIiMbSswXPhti9a0iylAo1heTIopccqhkZmbBEipkimezUvyVfrRLecOA7RdZokndT",
+	"JI3bBhSeOY+S8Bn2Qxpc082EJ8loCxV7wn1PQIQGFNV800MIbkYobL0Zfqhg5EKv8lUGVJQwbO26ta8h",
+	"uvXBZ4N92ov/iozbx2zWAPqJAEGNis8olmWJVcv99ngwBb0tDY2mSsvYl8nqLswHaLM+T/k0dNPrU2AN",
+	"3K7ypbUIi8vhhl6WBVuFBeGtuV8aVfQGRwjMcOh2pnFHXyqVsx1iBHfjkwoZpCUX+pk1/KHb/ND8VyW7",
+	"8BZDBXVgTCow2T6RcI8IzzuRSZwn6wKBdvcxhSaaajcCX5rchjoi+rV/E/l4F85p0M3FVPJU4PtsJtNN",
+	"e+46rBeW5t7ZmuV1e0AczZ1JmhRIcLkYN13rJr21D5umVosRMkX4AMLkBRn35rw5K/rME96LsHD4nqbz",
+	"L+bV6p10d5pTL+0IGsiOZintuLztju0uupFxOZn6SkfN5iztnlcO33Ww3sq8uyVAWa4c9Xf07Yl9K7lX",
+	"fjiIHvx6dPD0yvz/0eHB1Zd/2APz3qJ/5g64/W44eEs12468eTNua6b7fenULw1dPzR9GvdgP4X0Wy/7",
+	"G3H7/nmvPWXK40WaJK+mg7P3vbjyqvEjxRF049vbZcIei7Ps2GVpVYb1Ezweb0cvCCZ8PA4nfDQy9w88",
+	"66mQukX3jH66qM6eWiHeQk7Afc3qLgwOb/fbFZYfeLZjwvYejrhUgrSfRhDdj7LRYPOWtm3b9nXd/cAf",
+	"pPcIduDWL7u7pbJGCWh9OjU0lGxuvAcu7G2cREOy5tncVCCIWnCcgnc7rkX5J1Sx0c6ulJgu6Yz1Tyoy",
+	"bepvEgn7DB6sC1MgfgOnlUxjaLXSd8NWUvFK+1vPnN2DK6yhmVsnlc86ZouOjH0NltAd5JbsQIqbXFzG",
+	"gvYSZQ19DSvk3ShbtiDRbhUWd++GsgHeCsI0xC14NrbpNamkMZmwbM2YINlaIhCa8uqS1jRlc5lD/ERl",
+	"WFs+QUcRjhUugujtBVvRVJPGA1d2yt4br/nfNlXnRiCsASfJaRerqScdtZHD1efxpvShmnBul39UrSe0",
+	"L9XqoUJylvfitpWsO/cINKtZUqkdvacmO6k2lX0x6N2lr93zHLRQgksZmWDYrL1Y8ZZIpUaorZp8gVE2",
+	"Z9PM/odx41ztJRpRYUKjvSDJtGbE/SizUFqy4clG2MQe7tid8uekaNDXLS5LI5wBVRlmNAmyhobDPCNL",
+	"uiETRrhSOdgkrVlOWEPdqHDdgtEgUz7jYtRkC8DSJBR925gx5m+59KOILhmgNHSyC9aCpWrOVz7RIsil",
+	"HjU3iVORFIrPxLKcqlzK82L8ujv0wv33Lfkr8rdpG//c24SIz1H+eI9TE+oljttOdX862oN0f/3kVZhU",
+	"dJGd5DmmkY06g6/s3yvDBbsPdXH3Kpe3TxZuc82l8RM6fj4nACcHCU2/slSSNRPWZRVCK2CpYqrx2sMy",
+	"rQw77HMFZcP2pS533Y08S/f0wvL5qSDtVs9VqMh7h1xZKxv2JSK35svfczn5mqVcBkojoSNVZ966zUSy",
+	"Jk9ZNk9lPpu3a9K2jg6X1EWw3Fe28ZbccqC3WSnW3QAuH1E/EKPua90XGxtWeIBM/NfGq+0CQO6XNCFY",
+	"ZTAEj0L5eiuBRByf1DAqHu+esmDm9warA26TKKulXq29n3dwGJll/Bs6jfxqntadqzqLTO3HaJWn0Rwr",
+	"TOyfYokA9/CnLE/FSFv4Iw/hbuCq30f1Gm6v+KZWn9OrEZXRK1p8Sf759iNS53Bq9bTt4IDaNWrsnFCt",
+	"J1p2SvX0LrUu+TadBbsGiEsOpJhNaZ7oz1gX0q4OpZ0dEg+pAOINiyy0URANoqEPy5KKDVnrJdg6nWGX",
+	"3POdzHVbOdWjUAxe+bRjXlMrMLfbGju5tt3dl1JjD+sBajVvoOy1P9xC0Ll3sgPKfht+2BusqLxnqAxF",
+	"kdu/l45SKsruraRA7GSk5UoqoOTV6COZHDnl52pfagRWud4mXeyM39eTxN/6qeHdQfKgtMpcVExfJwmL",
+	"SSaH0ClmsjGRLZd3Hsiy46Wy+GvouGGK4SOaJC41Tzbhj65QTSwsG+zZRlYsJUspsnkN332/AYZVwgRX",
+	"81FMNzYpHBtKPf6q1FvsOHTpKZmntdBtuE1ARtMZC7DhW/YRdpvOihgbV2TJqMjIFLK9WpZfIRXP57Zi",
+	"W8T2L0aV6UEurwRzbUBA1eGKjDEpbWzLmZ0edFgjlyI9sjjtk25W7FclK/arJiv2phl6JuXOTDS4dfmK",
+	"pdeAiNLcwyVyvYPqdgVVbMTjpsZCa6qIWkFfEjkdEqrIlKb6/0ECrGaoFKLMC4EtK7AddDbnYkZYohg0",
+	"OlSu86EPJ9LRgX2zQoE5S241P9BdEyLm1zzO4YqYpTJfBYXLkovc9MOqM++KphmP+IqCf7t8e/feLGXo",
+	"QqZdTaJMrni0rYvZvspOe5WQXksej7bkz+rfe03ghqAb5X2tH1pBcsVpu7312K0bL+/WV75g9/IlH/Qr",
+	"ePzfndq2tN0Kt4G7v3xYtG88PW29X2/EouVN69vXL8CeVWW2c5vUerFbhSsMsXch7m6EvA+ztH7TPTDj",
+	"NLAr+8oBbeL31hrO3oy5K+vcOv3W9vvy1eXrZ1JMuV5Wf3dA0E9ZmuRXnXKkrxqm9kKkMlkGkTy/ldnc",
+	"dNlBeImETSGRANsUUZKyFdxTxOB+acWXCrVmKYuxZdGSLWW6OSdMf4VQwdZaZRN1JVixKA3ZAd9SxR6f",
+	"BJXaNKk/LrMVzbP52aNHxLQMHGprgVDy1ze2V0uHdGG9MW/YUl4jL948kX/rce2xD5cbaLjl1KlaNOjZ",
+	"Si7ZRMYbMte6tSSxPCQvYzUkWhIrMMg0QyoiRbI5Q7gcGmVIHesCgzZWZCW5yHDz13MJjce1hp4yGutn",
+	"lnUS2KUBGKoNDVk52uSa8oTtiBFncgh69Y289bSDOGe3qcBstRAzqhajhYWQZNcswICvptCNLmFpdkbm",
+	"YI1l2FlXk1SU8OWExUEVextQE0cTMOZqyZViMbTlW1vLMMb25wEvU+GICBA7Gup0IvNs6GzJORUzRqaM",
+	"xWBXqoama3boroSayiQwje885gCOm3NF4NHWwAidTkfwZBCHUa7AM2k2xm1bUAndxXiCNp8hvtMrglVU",
+	"mrN14be7SEExGqWjjPJJOvZye9okPy+UC6TdVG+ypNHjwL3tr+7qDrUxej3P5HKVsBt0BG5w2hgK3AU6",
+	"Wk/rOVJu71t4Swylz226xb2sZ7cHawLu4odlP1zyJUu4YA2Y+lv6C5M5Xa2YYPE5FFKQmG6G0HZ4yWPB",
+	"Z3PA+/3l8lnnmEr79d//0pex6zgdoLYQznPty1akfKFA5VRDkosYG/3zlEw5S2L1BbokB4EN7nilLOWy",
+	"AX+fFjt9RlI24yrTGvmQGIzrIUa1hmSd8ixjYghsSv77//6/Ui6V+XW3m9VOAMMmrhWBd7+WvgUnCbJk",
+	"D5ctOuOCzbu1TCp6hArC0lSmgW4EofuFZttuDnMcloLcLLax0D4ESIkbH6YkUeoNNOjb01bY4ZoQydnH",
+	"KMnjHnFpHO6Ffq3J3wOVX12Sj6ap/JU1pPyuIINTK6VSa4Ta2tLSccpnecqUVqTCjTMy2T8/1ZSqoVDE",
+	"OXk7YzqsdDk0m25WObg8IBueMxrDq2iQTVmSEC4yiR1gMH01ZBkkNKRjPIcGZht4mYnYdZJpHkdISOlj",
+	"oZZYGcpAHE8EX5diBBdRMGpifhytWBoFxfKrKYlzNtRWtf6QyWstXXUyn/iqv0kW1AfMlyYcbPR7Wqif",
+	"wwFAkoxSplZSQPoiNrY0v64SikkKSSLXowZHdKM+r805spbpAhC+WyXvei4V68ZO7+DRKlniAHbFoI8P",
+	"ip03pOCdZJBC5SLEYW++e0a++vr0KVGYlkOeHB7X295FEVNqlIWH+Mu7S/JHPc7To6+++dM5kSv6r5zp",
+	"I9V8OpdJHOpGUyQo9mqqbd7hIhQcj6SIVYMZPU2Zmo92+aZ9t2H5r4wxdw4UoYgUERsSmpHxo+vjR5Lm",
+	"2fwRvDoOJulGcsWCg0YJ1wRyhha9ZmIYhVBNsirckgAc100k29nkhO+Mqsk23zKadsmnKRFLabDS8ZXO",
+	"v5Fg36ALNVTKwovSvfYEXXy6cKe2phphOqzdg/JemtGilEE7dpooIlNSJpMOeSg1umqdVAOxvF3RiB0o",
+	"tqKptunPMZ2UqoVCL2+SFBhYsC5QMztYn/6xehsSPi2jF1VKFZKEpHKtzsE3ivBcYy7gQh2BLvW/tEU+",
+	"7pY2eplSbnuq1ZHxEpZ1r/q+xeKmzJtlhXBkzEZyOtJyKo8y8NdRsSGyaA3mdSZzJzjYv3+q3VqgCY9H",
+	"uch4sr0S6xwOVeZg32SYDKiIkFr76FKWdRf+Lbtw72yGZZIJkrR5dmeoxl4EuQNxbceOdsDRDbDRlRPu",
+	"Wci1wz7uw66zn31gJp3bgf20dO9JWi0nvYtz1LSICdWmgYfJlmfOqYhZDJZbEU3wMELm2JExQ9tOMab/",
+	"Y99BsA7uLaEKbSLsukmZyrRy181dJjIucp5tGpVGQbSetMqoiNiZScQDHc92czIGoA+rMjQptnOqQLWW",
+	"a0Ew8+N2gmo79osrNYBrjFqlbJorTRopXCBxStfiBnJR00/KYzZyacZbIwerVGotFSvU9Av+ED2b3rn3",
+	"tmTCrWjaA07VstdrmgaLPFYpu+Zs3XkY8/h2sMv+HdBqATa6pjzTe2q3ZDAsNT9DkjcZ33D8A2jBZU7/",
+	"amsmdKeVJjS61xgJVioNqyLNrdTrGGYOy1JPce6Vw7raIqEvnJTpqcBAMV2DRJQAsSlBAGU2qKBVv3ZR",
+	"tO022U3RAtHoChdrVm/1xuFK69VVC+hJKQR2cnM51JViX9nnfSERuoEUieSKs5hMmOIxs149JcUXimgZ",
+	"FqlzQg06rzb5LOLKThKnSOc67ZQAuafQon+Yw62Bxur29S3t3fWS2NNCcbxOS9yP2ozq2oNTmwui9K4Z",
+	"wRhoPYVHVxUuXa14qOBVUr4kAi6EBmC9BrzfyppsU6PG/LLKZVxPEoF4AyYRljRBgC7XIotMZXpIXmaE",
+	"g99pypk2tCcy3tQ15mjOk4Ds/gVCrsffBCMmCRWznM5Ctb7fPntNTr/2pUlr+UHK1WLk8qG2Mhrcit7z",
+	"4Mv82J7+wT7WjkH/bWhW768odCS/KLRgeqBd76BGsyXl4U6xc7lkIyPyGi5axQiNl1xwlaU0kylZMLZC",
+	"S4FGtnXnvpDL7G5tOf5Qbf8i2LdSSiwOn1KesJgoPhMHXKhzIldMKEJnlAsy0eaAYsk0SI/NQNvoIIPM",
+	"n1BhOkswjH3N0o25/JtJd2tOUZWopWAY0XIZERVXLJ9pQ19/vfC/EimQPCq5tt5SZTqjgqteMAl6S9WI",
+	"i5HWoEt3gRWUXt5rxpYrmWpl0/ujzDOtS4ygjjYN6993XFS0q2KNXOYgrx0pO4TyKtVU9692to62m0TH",
+	"Tuqqkwa++vDktOy9+z//+eGDuvqP/7T/CPrv2qWHTTw2pYCF6DDxKoNAW85ft0qyFE5vliLZuCpfz0H9",
+	"hdLMDHJJ3ZoYsige1ZjK4yflPbs4+Ac9+PXqt5Ph409/PDD/CSWgJ8NvPv0p7ANtQuFuKXbYhVsDDHjT",
+	"tPYSzTdR6R7UR7gnH5bqiCvfh7d1fwzr0/U9IeTaRbrLHem3+ulkLHZgnx180n/jKtwyDcLRy6B/ALvZ",
+	"YN7ltX4fxR8VhGtuzchCsDWR07bMcyOG/W99Gg605pZlDYgazwDwQCsKUBKkxeq/cpazzmmebvSO7jqa",
+	"pvyaJm4nti6o9LB9uee1b9/pig8LSi1+t0vgcJeYwC7qe8JnfMITAxixdddSFjFY4ch/Sw8i+jrS8Y2O",
+	"R8s+2u9uKxfx9tdmfAKsOCirZDV3cRvzgzUuATRAP6RXqRqycpim5pFN+Nsm159pqwWzMueMxg52qjzh",
+	"10yuEkbWcwkg8sOijqqMN3VOeAY5gArVF6226Je8rmBam3EWczgHzk2ku4/+ezf3Tzv3zVsIuRYjqIRW",
+	"QYfAEpN/HF2V4Bygx5HJY4ZUAidIiuXUzq6bgC8IeZVymfJsg7MMagHBSM/PLSQjJ4qlWjo0rf4tY4LQ",
+	"jGQppzN2B+uQKWcic8Wo287+lffoJzCjIq2M77gT5u2m0ExlSXBNjSovQUzILHBCQ92xvkX+x66mypKP",
+	"E8Hg6ozzlKkh8pGJ0kGWRyLlgsWEZm3XYGC7YTaY7MTSlCaNhQn2ARRBE8CJzTwvdxcDA8dg8Qhzf+sf",
+	"8TWPbgOqKGcjdt0cHZbK47eiXg21Ca438pBcePUGhdPePKIIXUoxIxkMZWUWTVJG402XSRZxuG00C+rR",
+	"W3wU8kg0W+1IsvhyvwvNvtPxSvvc4CW7+iG8m6SkNZXUIS/GV2aUqya9dkeskZLqu4sGe9c64w5KXX/l",
+	"J6JC3yZryjNCk2yuRY0fJ6zoP8jFCjUkvIgWbJUVyHfu+RUoLaHcyhY77MYK1I56S2G6fbWnVsABvMHT",
+	"BrzBne/byl2yixTvkGfHjaneKlQv8dFaHnSJ+T2+amTyl6ikbvoGM/vyTDUWWX6/cXo/yU6VvZU0gm2o",
+	"kj87/MgqAG5HsKjwRPfg8kJnwsPyeZm17we1Zt83x3aHzi3cJDWRuq1j/8XBP65+e/zpD61+ns8iehtl",
+	"aiuA0K3J2NYv95e5zeyM+n9I916STEJ4IwAfueTJZtQYQgRB0/xzqdNiWzm8fbSRKf+as7ypMnzlVtcq",
+	"j8xGaN3V+jo7yTCbladMgVQgaiki1uR/6xipq37ETnL7puxLVHs7/ACF9htNQq/ybEeUiQ661u3dwrtF",
+	"w27k7OiOR4FGL52yLMB50ZxFi75QRuadjlZsc0fwTlxvZq5ZGItNOz5fZU1bqeo8Kd7SW7btmX6yb0pm",
+	"aWObiA1zFTtTWSOQeYtp9Vl3unlza7nTRn4OisDOYDhIsD2v82uZdnV5KvT2riHCdi15GMLIN056Jins",
+	"I+ZROHZv7qvdgi4YDjHeC9FYq6CEDSmHlBop5DJPxYU+4Qd5J9yVfJc8fuM+tRMUUthVhP0d11SRdSph",
+	"3rcGyf+3PBEspUgPb6OUsXDx6HOWsXTJBRXov19yKMkl1/77ZyTlaoGYhBA6WqUyY4BFOKNcKPCoL4dE",
+	"CjKVeUog31Ltp+AK0TxHjXeeeaDvjeve6oof6F7YOfl0lzgxwsD3aOthT/o7xI/fPYoI/S9WqSaPEdTU",
+	"BFNX4alrztYjPw9l2wx/tM9tU2QsbJA5nXrIpQJ5B8HZAmuoU/qqgq26JUmlmFA849fmrnM55vplbQfZ",
+	"3w22UZbyKGvADFT5bIZFOTtT3gPEbHevdOLPXeMqtXIpy29l8iifZ/1IugtgA0588+u3od3OTdLjq5dL",
+	"8VOP9e0SUbqhkDPfvJXAw11KwXbl6hZFVhWyyhxJ95Pfh88lrLM8LNfLOzaZS7m4yDK2XGVNmI0dvc2A",
+	"mNeUXzj1cXlt2tU5GQuZjTK6YGJ8RijBmHABBiLIyceP52RsSmVHBrp7fAYhSEpW+SThkUX09locumEN",
+	"ZBRajZVhwHBKGY3m4McNN2JIEu45DTvcLkUuQqUk4/LytVmgrVL0WQBKnAxEerur0bQ48Ca35Xifs4Rf",
+	"s10xObtnYyIVNTpX/XyaVW7SK3yAZm8Td8gWbExQ+Tm36lcBNOlOAKtTMqay5nT98nDjNe7qAY/HXVS3",
+	"RM62wMecHBG7b0Mik5ipjABuW9ey1QoLN8kf85GeqF8FmOeNsTeb2GIcp3K1YvEYUeOh5hpy/IQkiRQz",
+	"xMQgPCugvXlGMpYkYAKiOLmG7CyZwkWCyMKuAIiJGBWKGNkAKNp8dEu9T6d0GIPp1Yj9SUvF7I5BkCg6",
+	"cOwe7qmqDHiQF9QLEUPbgIAHu7n657Ja9q65HZDjiipxoKdIioilAguDfFc+odAajKaZ6AZzuBvGiDfp",
+	"30JWNU8gqsRFCFcXZSskLNp7pLPE7tyMuBbdCGIMAO922aatwAqKkRQzNBXdOIYHtIUk7j56tfNSrmBu",
+	"CFwX7qyYsmsuc2Uw8pqQv76XaxBMWEYGj5IJm8qUQYWnnqfcwUkYRIkxDUWxfu+MjLVsG0O+JDk9PvKk",
+	"3GQzmlNEG0NyGQwHRhAKOcL9DBvsDe1VXolkY7GZUS1BJppBlheHajksiDNZybbpiwNd6AKWYusSV9Qg",
+	"ocRcaV2sybkQRYzF2/qzUrJkStEZK1QNq2x2PhP9h8BFdan/rFcHmobywaunTOuyWrZvAHiiV5H4TjB2",
+	"abic+i7KTB3zljgN52Q3b2ubhIpMvwnkSUiEvAUfm6BL5iU0nhdy/AtF1EZlbAnysotAqUjoqht8Zxw7",
+	"S2ehhlPHR3U4u9HVf3z4cGj+9Ye99L0zhHQjIA89Rodz3p8u47SBB63L7CdNrYU2W5OUHjIRNu3wG7ZK",
+	"ekcNrf3YvBlPg512j7/51LILLR3Kw3sSxI1vvg+CwIY9kkZLO4eew/L2mGtVhfUhgLmgKbM2PYbadkih",
+	"cp8JMpBMFwlXmUsjqwh+uWTY2ddA/QJGvkxd8zLTsgywDVpalhkYWmvN3T0cI7S9QJz3YCDRv/869S5p",
+	"ANUCbU1BGzfcA/0vV4q6WqXymibass6oWgwRlWezYvYJNKgO8tXQoiqA/85W5mEC5f7alQXNDntI+o4H",
+	"GDaAWFbsmqU0IVEio4WCqiT7J713nHXCa6haETfB1x8O5jKJRw7Azu7uoEg11YqjmMhc6MeKzaNqYXJe",
+	"tCEI0EWTlNHFaJZQpeyIV/37sQCP3H6Ps1KcJwxPR1Vrb7NArLAB/ca0T1uiy1HTtytU4SgSTFnLZAOK",
+	"4hmhYgN/ANKRtm0707aogUrprtBrJijBxstrlmK/Ak31mYxR6q8iudRDXPXto1ZaWie8wZqiX8iPonN0",
+	"hlXmrtNZo1cLt2SbhN6HrlcS9g9J00OrOk8hLjRnS1MFQvNsfhLwf17k2Vym/Fdwr5wR7DFA/vv//r/x",
+	"IUFbZsYyQk3rAyhwhrYK0FXBYEqNXe0zFcRAGpFXKyZePifPpBAsgjSYax6zdPhBoP2jvMH8Hg2H5KKW",
+	"sjA3IgLg962A5ylyh+vhZLByTL8Vms0/iD+OPx7AQ2OspTT4vfieloeE4qB/0uLbGGaVr/ESbv/hBxCr",
+	"0AHCdUF4VjQigKax8CJGODIazQEg7yxlNB6cDd4wajKDuCL4O7SjKmrX/JfWKdfcPLiAv0HbUFV+OI95",
+	"VhpbqxbXLOXTjb6RbH1xliJUTaE5cKbOlizVrDJ4DoC7Wk5h7GttU0RQH5FTkEqYU3lO4C3IY4KP5SKW",
+	"KKvLg/uTKpXfmqmXn7YrfWOeNM/BF8zVYA4dJ1a+hc4sqN/gL3k8QwQCiZ2+ipwRkPNAL1QQBqsQ0QZA",
+	"YdPYzfcts1X9Kbph4VeT0CWVgUCggGiGL9qpv1QqZ0OySrnI4HkMDQRGs0C0cJ6ljdL3thoSAFGEMZyO",
+	"U3nJfvSd/v/B58/NVmnem5mIox4gkbS8WqBGpulL/4wptHqeRk2BXTtDfcEjliiRCuvVrSqBE4B9Ld7z",
+	"F+f2X5/V0JznnKtMppshyRhd4hBuQDeKXe23bMbF0BIEfE5e4wWuzkmc0mmGW+huGXU21RoNXF65piX8",
+	"q/f7TN+Q0IoHtyvhU3YQbaKEYcWpWRYVdMY0V5Kl1goUgtY4cDs7Wmm9tW/ZdTwzCygBAEBTYKCbHG99",
+	"XKYb8zs4Wv8l88AQYlG2e4VBG7NtjS0aY8pERQZJktEFU/qogcftY0hHCH6BgBZoXrkGJ/6QBd/C5sFY",
+	"+pYUuFlqaF+DiIY2e1IamcYFpsGOP6uL1y9t4x3vCScG47h0+IbBKi8Zpa1yFjJmrqC+eMSO/HbNs2he",
+	"2lsw1Myk5XQ6NF9M6IQlIP0GDri+/Ck4BPyBJCyeoevfPlnZMAvYDp8yD6Er2jJY/eYwTYexrTO2Cia0",
+	"gGmItbThkxwa33uMe4H/IqXfa88DFqHWjVcGBxUREdIhgV/07ZOyiK9gu1E863ngDVAeyp946ZciPVYv",
+	"BcaFO1DTW2CUa5YqPaVLumBkQqNF9d3aO3aTXydU1NebrxIe0azY2h+lXIBmvipQb2jK/GvL4EFYKjDH",
+	"DIhRmndWlKeYApLxLAHSHwEb13gO+RKiArCM4Et2/j/SDYnlWnR4U51FWCoyuFBmgyxNIN+htJW5YqD5",
+	"eKMZLV6dQUaLmuuNw3+Z1WY81dZ2ulTu0SrBw19BJhagwNgrUICUcS/apT0HYW0HdfMqj1z8ufyMHeQ7",
+	"mS59FaH0PEKIqTNsJ1DcXMgwqVzjfB3WGDhuDCZjQSPeQGU5bP5aIgiu5e5qxcXMf88pCPgd1OL0awvG",
+	"VqUXxER+rChOaIib5oQmiuD6eoCbC99y+4qLlKLTuwmb0WRU33ign2WuMr0ZgLbggBq0RQtgqqYjZGUU",
+	"O48f9NqsojtnSYwXpqFISHzR1zYyVMIgzjqTzne3ZKX5SKFlsuaEAnZ3yar3afgpbUxUFB5pesVB6NDd",
+	"4fZRO+qfIb9fz4/pM7bWhv/GfKXUmWmFqecBIDQrtYnmUsmI04SYpnDKPV1S90JPWl2TZFos6WNz7/py",
+	"bWgsGIyCssavAlp3+asg5b5QRK1YxKc8IvDMkExzEaHHmsR8OuVRnmjzGb6hbJYhKJZOp5bCODE1xSEH",
+	"YAMaRpfu45U7b7fPFgiyB1utHoPdzRNrC3poqWt9G6Qs0hqnN15Y0Sq8Us6puJ7LxA04KCcnlPe49Evt",
+	"SU+h8cVX9SXDsmeOk/3lusB4+T2zzOKVYhjF0mseMTeKSWA0Hkm7RvOUlkvnKKHCn/AGNklpCjR0SJVo",
+	"yW3xvI4B00IKojBxyvU2KzSj4r2gnCw9UbprhjBo2TDzXyrJ+EKRs/qgeQDUNGMmnXsGkzLEr/ceuskO",
+	"yjX41enqX0ww3/E7HsBSC8xC86iN4zETqAKRFNdyg6MkXCzqxrbpZbSE7Hw43FEkRUajyqwsfWA6tNt7",
+	"Sgyoc+3lKl93e9+TxTSN5lWi8x8sXSaB5+RKnUEeB0WxmAMWoYhpGhtoZE1EBbgaNvadSnQswuulDdj2",
+	"rn2hrMC0vpLRLKRY2TvDPuFPw/9NRosggyRS61lDQuN/5ior1C0LO2i0ZsfchaKOrYiL0f0vg3N0SBKp",
+	"DbcJTaiIbLRqzowxM0Q/dSyFTO030azC8UpnBgOiIM9kytApocnWmBNDnHBhysMYUDiy0ketL7EGRcB7",
+	"wr/u/Ber9Bl+I6NqUWF8/Rf3i1MyTN+3obYollwZZwUEZYpXTNeIsFhzvwYEW/FmTQaBFwKRcVPm93SD",
+	"JkBehzJVGQfVe9R6vDsDhHPpPW3hYpdg97a7o9Si8myGngOcl2nvWGOk6dQqYcUjDdde7WkoSy2PiH9y",
+	"pGihes2TVZloYDSMaJXpgmTz1MGM2ZfttVXWDXk0J9ZHrbcbrjPP2VP4Xfwh7Ay+p9cs8CiOkklCBe4l",
+	"fmGA9e4JV1nQQRzneG42iGObA/+SJoOzQcV3Xgquo8MfgljgGTmwXun3TrUOqi81/0lICwmoFAFloCTa",
+	"rvRUXMSs7hh/P7Bu0tR4/VwtP3g9Le9CN9Y509bIyD0ByvEI1EoK8TprkkitTWJnhYBb/fa/6emp7wfx",
+	"SlqPPYZugs7497VvX4U967c7exelQ8dnYBZtm3gV9tC/D8xO78xV2Q9/26vznUL+kZVc+tvWVnPgv78N",
+	"Cqp7/G/tM35cIHRIdXqoRAb6vNRxyyqv7764rtt3VYsbvB+sEppNZboc2WYb/lM2evB+kDFBRTaCdkFe",
+	"txN/IqUYwfsB9MeRgvm/uWlWhgtsZMlorYxW9vjfuqCrhgO2Mk7J7d+0vWXPf9NTFVd/ZROqXv7Kpl7V",
+	"/Pe3v0+VKMC2faqHAFrZxcjRhgDAe1TQR+YPYfYMBgPeh8VldQ+uwgGA97Wtahit9/RcaKB9ac0SPxg5",
+	"6Lji4BSr4YUeVHXVHEG4EW2C8bVgbHXD7W+MVLzv+baLVtxoWQ0LqX+5Et7oIF39KEdZrJTCGG0jBY+4",
+	"Fuy4e1WuHkvZJoqqkRT/2atqfKQ+UMudXhXKlbBJZbzWt70Yyq3L81LopR+f1yMv7638DoRT3G8uLvIe",
+	"+qexeITLLoIhtR/8+EeZlCsBjxoxBy/dSsxjH/po7VCXbEQFTTYqK764Ly37qhJMqYzY5X0/pHLrNFYK",
+	"oWz5WreJ1wMo751J2nDg4SjJ+5qG2/B6KEZSJsNgbKRVoW74XCBm8v4qFAPx/1oEMPRfA6GJbrZNNTbx",
+	"/k5keS3ecSsmYjlA0t9yK7N0KDRy97dgMLCy7SJsCJ/c9swhxMGzzWhKI57wjCK3dlN/qlvfFMW5iWi5",
+	"2ZSvaqGhsnyohoPeuzUs6WrEtgqvSoiog+bnRYUq0/CiPzvpfZVY0Hv/YDrLNz9c9L79s8PtH7mqxZg6",
+	"afJ+5Oh9xbqovd5ZSy/Fj8rDXoUiQrci5wLxo6BL1o8a3Tb/72a+NbBgkHe2q9VD47ueMhZPaLQYTWVE",
+	"kxHWwV5V4mT/4zejHgHspj1UA4B979irYOwvTLzVKF+7W9QP8rVLv3Kso7NwK4UJu5kjpVjhrSvj5Xjj",
+	"DbXxSvyx/51SiiZVQ5E7XVGVaOT/bF7+9OkTQBZOG7rZzRmNE6YUJKB7iMDWl+9qWEqpxEMvTU6ZuoJ4",
+	"SCzGOJT3mFRNSI78IGxPOshQlgmPNi59QOsnZMK4mBE1l2tx+EF8EF9++R1PVUZUxlbq8MsvsZLrjIxf",
+	"v3p7SWrlWzAhQcZ/foE/LtkYPlWkP9lUPCy/EozMqTrHdCrItoPiMKo+iK31ZBel0Lc/Hb8ADLNLeKZM",
+	"Sj+JiuqqQ4LQZRNbf5Ekendivddu+s7t/+g3/f8+/W98/n/RJBmb7XkmhVb5tbn55Zf6Twfky0tNF9Hm",
+	"8EvyDnOnbUHZWiiSAPBMLmKWYsma2ZdHv7laxk9jnB1uhsKGqDyal7YQc0izOfsgiC3UmFOzLo5pBsJP",
+	"tjAZG4qcHp2axBtIg6JLRqBmFID79KuQHhJLhqA97CNX2SEs7GWsvgQS/OWXl8/VkBiYFfL1Ibmwe7yk",
+	"GzxOve9yLciYx2NIdQN8lPPio9pq0G9Anq6bnSmZg5pkvbSML9nQZo2YN3D33EA89tb2FKf6oz62L22W",
+	"yvi3mGZ0SLyCx09jTGMh4x+5WJyRlCX/6wNURH4YjIEfWXpIxvgwYBXJFf1XzjTxkVxAv1cy5UnGUgK1",
+	"+SlMd8E2Btfo6Eh/TzMVnwmZQsHfAfnyDaN6F00hnC1ItRPVmzZ+cUlnY2CKDGsUuCDjl9ODn6VgBz/R",
+	"LJqPTSkNvvT46FQTSALFWwAcgP6VWB/LlLMkho3Upzqn+lDJNU1yyLpG/DCoEiMiTxKcI1SCqcMvyfj1",
+	"xeWz7w1S01/evvqZ/AQVe4D5cUiemYwUU4wDaL1SKEjGhRmbyTpiw6VZXAMFye5nenIGxfD05JshURlN",
+	"GDk9PineE3RZZJXCikwSU8ynU5banV0xmulpv9CmFgqFsalMonoLY7ZcyYyJaHPwA9uMz5B8FrCTMTCB",
+	"Lf+XUKgB23tuiA945PTk5JyojGtpQUiaC6G3W1MdubAEnJo0dy34Tk7JXOapwhm+SFOZGhYa0xUGd7gU",
+	"j1apnCRs+R//VFKMzzTtwIkAnatMynhITo+OzclpDtWSQf/tMSIH8NkcknyWXCkuZkPgcT3D06Mn+j+e",
+	"OlQDKK+Y8BiqUf8IGzyG5gEiG8Hv4z8NyenxkQdbqBej/3ai/+ex/h895skJoVBepr87SUFUmfEAQVWN",
+	"h1gJqP8GR4wEBBciS/VX9GGfnjyFzX9y9BiPe/yGZenm4GKasRRKeJ8cHaEMtMQ9yTPgE244ysL6anq9",
+	"iCK2yg7sn8bkj3qfpumQ0HRImPoTUSwBEH0j+vW3ze4TCCmpc1OvhbyLnKTnMY5ZRnmimUEvhwvyQsy0",
+	"+T2Ek47ZNUu0NqnO4P60N/ZG5pjKm7GPSBPA4/obY5z/6zxdSQXT/68D8x9jXDKWCMiYkT+qPJpr4TgG",
+	"bSmSwrSqGv/JVujoS8DgApx7qetaJ8LaY7294IUAvtNbWWTOHeo1vTOqAM9q72MldJpZJtR6imNjuH7i",
+	"ISnNUY0PgZAdYi6AwMFqcN3P9DYffmllFFnSdKHlRgGW4JgX9wA+TTOovSN/bLylx3861+xuZTS8iiL5",
+	"5ASLrhMeMaGwmR20DRtcrGg0Zwcnh0cGAexsMM+ylTp79Gi9Xh9S+PlQprNH5l316MeXz178/PYFvPNp",
+	"OADiGZwN3tGNymxmusMxGxwdHuNzcsUEXfHB2eDx4dHhY8h2y+aQyvZI/8+MhTHhUoZnhzzA1SGB/N/o",
+	"3BDqlPJEmWvApjezVIso6AlhcoqleBkPzvRHXoqYfcSMcID9gBmcHB1BLTres5Be50mpfxqIP/aRLlcJ",
+	"bF/CxQIxEWSUL4sGdYNHsYyU0+T1H/Bfvw6GgwXbKP2XwzVLkgM4pUf/XC/U4T+x6nDJspRH8Ij9JyAM",
+	"xlwwBX+GAjo9lK3/cJ8123u4oUtA1jDn23YqCJfQBqaAewaqfF2F5/ij/mlK86Sxp5vb8EevUe6UkBYw",
+	"bKDy5ZKmm8HZ4GfomG8VLZuYjxnFM4iZvcX0zys9SsOWNpEVUtAhefPdM/L1k2NQ4wRbWyVGcxOLLSgk",
+	"zxAXMkhNf3n3w9sbExPSxfvfBjSZDc4GL+Lnby8Awu8a/uvkyZPjp4DzoT+6eJ3+MPrX8uPf3tG//+3i",
+	"6Xr97Xdfvczl4+u//frr15cfv392uf6vbzez9O3pQr+jd3bw6ofXmEA8OBsoDsAsg7PB8fG//n7x9x8+",
+	"Pkunf3s7+vpy8+6v37+afT2Prl/TFf8pSdcvKX0dff/LGzn4dNWZWGBLGmgFVrpvUrEDg26Zp6gklCgF",
+	"rbQAqYDVdEB9i+sABUgn2vnm9Pg0SBYlG+4tDPgTy6iBH7kZtYCBPALct5HKVyuZZghugobIyDP2sJIn",
+	"ZWo+wvTmq+EA8pFST85rqWGG14J+MBxoBhrlKW9+qFGE2aUF5gfBomuJCxsxhwjc+A1n1WKt0SD4/kg/",
+	"MVqybC7jyn4IG3QAo7v8Wyghu5xqbV0hVQHfNFsj92Gfe60OT6b65pZ1mXM2KLcTqnjkCv3tX1cSYxWw",
+	"BZ1ZdxvZNnD00v2+Z67+Xq5JJn3snEaOtjdsG8s+t6Z9JnNTNKWnPoGe6IoxMjYX7DjI1N/jlX5T/rUw",
+	"ugO56H4Dm28HDuEi4dds77v/0mi+qYyYUoTqj/zvpsvXaCVt2w+mjtPT7M4XDhdj1RtLAVduEZSzOVdW",
+	"G/gifBW/cYrSPTshPbHN3k/oGRXlI8LdS9m/cqYy1XhY18daFB1YsI+mQ/t2Uy38NQEDVVg3tOoQGoI7",
+	"CNQomRJ0IdXPSqtXF69fPnNwIyua0iXLWIpaUGhvikce/ciX0BO49UGHGNb65EsRJXnMDGbYsA5MiYs6",
+	"J2OtVo9DnW/AEwgftLg/1hEI8AKDs8G/coYV06iZ650a+MTlWp9gpeeB+f8lIOcD77+uAkBxQRRwc9Ro",
+	"RnJVrSIOTa6KGO/PsxWtLjgJr8cDlrqDb0lilW9oCuaF0qerzZA+Xd2U1RHS7v1vJeT/wcnRyVcHR8cH",
+	"R08uj745Ozo6Ozr6xwAxLAdHx09Pjo6Ojg7gf77W//ON/U/8v5OjYhXPtIQzqGhySp6lkitFRUbiL16o",
+	"leReYA9Y9fjpyeHR4cnh0aOT02pe16jj94+OB8NBUatWV3WuyqDlTct15uLxp6sKXJ/Ik6S7VmF5HVAF",
+	"AwLylWBkZfpT3VRGFkB978tlElefSuLzR66yCuqRFZf+X6HmzoIVWGxfUK6C4SzTToAbSD3uxDJATIC/",
+	"Arz+h+BHXCPiPRyVvei0TAFnj+XaJd0ASsWQUCuN7bNckGcvn7/R/wYCgQ4rtR4Y5mGU0wCdaRsS1EUz",
+	"coE7sN6y2fM0/8A2A+RPuJC+lfGmH2veaw7qT/y2cVwZktJQVEWIHXfYqZ6fD6qOcQwCFoM+8O0Xl3TW",
+	"NKZ57BE882k4+FFa99P2591zZgr7Z3AM11c4HCukPR7vzOL6DxAKPpDQsuW97bIR0qAe/cbjT41q1CmE",
+	"qBAGLDVMLljYZ+Bx3c0utd/vsm132XAfrPMy25VvPt3hJWeAbnbhgU+9Rf9zEPcr2xUh0NzFZj+k9iKz",
+	"tf1D0JVpBIYMuu9Mxgf0+0MkRSHXRIpzaAPFsmgO8RHB9B/ZIcT61qbzHXctxc4hnAqB1XMM3Sk/JH96",
+	"8k2dFZGcbnAHTiH62+Pyg7L1A9i5/whdhCWe+ubwyfHh8dGRYatdtDCYXZd76OiO7iHleiWt7xtbBa8W",
+	"iz26G2c13CHWzXn2246cF9RKL7RKGTEDbJuSmZRxE7dYhEbgmgbuwEf3wB3D3ZTJ3+/F4l40x+av5/HB",
+	"0cnl0dOz4xOznm13Z636O3yZ1sZ0l+nJfi7TB8f/b+d5VuZ+gg1qbyoBtCHHDoqebnsUBJfgzYPbst0+",
+	"xTwKQO0RzAA9SmGbrfIl5CTMUhr5Ny8kO+JuVG7gJlkCy3Wk8RaX/btEuZ+adkhaWEodrJUa/fTdmz//",
+	"+R/Pv/vpH5fv/nry4w8///zuzyePL1+/+vbv//Xi9PEvg9+lSyfp8md+zYhB/WNr41Pap/Gaxzw7wIq9",
+	"RsP1Z7Z2rYwPyQsazbExlMnKlSTmBmMLQKehJwRAxA0dThj+1bG8wWhkYmj+xaEdA+Q0mrxN8t//9/9D",
+	"MfRBYIY3JGxCci9XLnsrYfQatH+YEc8US6ZbohJFLOIcMgehpRTgpRXwiqlMmIGDK6IemDRVD178jD9f",
+	"6H18cX1nQYyAV90g1nNFcmUWigI4Btd8yK8Ovfb349MHkE7jrUSYUpwLEkJT3COHNiv7nAGiUcOnMzpJ",
+	"GPhBDZ60hazjqqDExoiD65dTzKvaTa/bvPBqjbZ8zP3YNTIf8+wiMm60bZvhojwF2ert+KecNMV6vG25",
+	"wbp/lq6NLnyfC5VRMBBCH4X2eMHz39r4rhal7PzBTPb/3P6iS+a0rXMBC3CQDTvdzY/dG9jQzHZDbtI7",
+	"Do9PHp8++eofrgNGPEJJC1f73CTGwNdPvz4+9qWcm+S3RYe8wY2MFHCBdH6H+p2rzsqAeYBNasUHrKXD",
+	"gKd4v94gfuXk/F0HsAJYEyEPXzlQb/sUOXVBv4yKAt78WJdmdYWwZeKpCI8QFLw5R5cmC9d/jos6ZDim",
+	"U4MPj2eKTNiMQ/nA0DW9GkNv9JFi/xoPTW42ixbKJG0XDSkVJsArRhPElIffFZ8JmuUpO/wgLm0JjU3N",
+	"BzhnrfzRJYsPiUNBRrvnC0XGejQWY1XMiirQFjWxgJ1zpu0dmH+R9J1nRE6nhOJkmIjNfaOVuYwJMtl8",
+	"ELZlJfbBSJSEGJ7pisVnUD2xYJsh5q3nIsao+GRDSm+mzODLHJJLzAjHq44JrRZKEStjky15kmgdC+6A",
+	"cyyPMqZdJJf6RUxtZyI2yhScqpFdWzQqsOwMOD1Yfd5ZwZaZ/55TNR+7bIieitb5B3F68tQkB1GF7Ugh",
+	"Q0C5RlxYNWeyu2mSyLUK6Wf4uK+hXRp+qCho1YtkxgWh0wwmBjnAYjE0SiotbxbuK4sJo2nC9Ww8KpKp",
+	"3pGZYPG4SQGy+xe+kGyj1SUXfJkv/X6zXtPVYC0lVXOvVkAsDsmFT7xFZcsKOow47Yh7hO0R8tb564+V",
+	"FlBprUsPple/fXUa6q1783uVA+yGlWGIFX+mLzI9cEwjSJQ80mJVHwqi5bZelLCis8FX0fH0m8nR5Mn0",
+	"NPqGnkyP4m+mp9PT+HF0MjmmR0+n37Cv46+iJ5NT+vjpyTfHXx99dfTk6PTo8dHJ0fHR0dEAJzTyL1d9",
+	"2DA/LeqBOPSc9vfBBcMmtoOv//7R/xx+DWTj4GwQnSRisvzuKP6vv2h+MBBX4Z05PjrEG/wf2J7Y7uRR",
+	"v1vzbx7fhC7Od1aoIlLonV+ffyv6XXS6QOuWdpYyuqxentn8kWaxtbaCNGsEHXIvtPSmSWJSoSyaupca",
+	"Ancq1qgRO54WsetUihn5o6mNBcRvKGKFWhgWE1OV/CebDmLdfpmUZM3o4hx8dmMhR3bUsbWcDYI4Cgwo",
+	"eyBcEJYoBjlvgYwRUC9f29V+zoQRW85XbP0gkmnKoozMZaoYmYCIwq4la/8xpTUdEqcbkvJrPfPOVG4X",
+	"jhGhblG10zot4Ot7ZwCHaBeOXxWNAFbF+dVSrDWZz3Kaxm5FPp27JgBN6uGl6fhokPfligksNk1o5nmY",
+	"At6brrmkb4s+BA8ok9RL5bzlhNI+GaR7NHnjOMWqNeud/rqczdroMDd8bIUs+7jiKVP+KycHR6eXR0/P",
+	"Tnv62OEyzlXo+95g0LuZzmAKg5/krzxJ6KMnh0eDm5mRhkzv2oa0aJeh/EevE4jfyyNUY1HldwxYMeyu",
+	"vscw1cusLQPkkLzAxkbcQijYBhGmUFoLk1M/vI0FBLatZ6h8gInYHM9+brA2ef9CxHcn7V+I2Bpvuxy4",
+	"+WujHgOmk9Y+zJCHULI/5gJK9v1ytHFVwhsZMSTU6DT2Hir+AlXMCFiRyGjB4g/C6ig04QttoIPRpq/w",
+	"lCagAuWIFeKUGW3OwbvGWAY7c2iNISjW17Y+TPyDGEvBRvq/R/rbI3ubjwudzNfFEILA9lRxU1MLa5lj",
+	"FTv8M2WRBI+F/tuftMq2ZkmiP/v4gxjbUUdIzls/rFVmxTIy2cA6Y20sQn9kmZ4VoDJGkzJcgngEY1/1",
+	"GVeUTa0o+ovzFMaTpwhoIyVa51qVWq4y04Nck5c5zJBRrmnopRjcRLeT0H4SrbXBcMCWWkc/G1CuFP1P",
+	"BkFRW14HLNyiAnaX2jj1O06XujTNaGq3xFsw2ggXe68n0iMTQyY30Qf1YzLPmuXFJfKJS/XDFqeZIqZU",
+	"1f41LP2HmuaN3w98QYeA3uD662M7UttCH4tdh+YFfAJUUZ6RGb1mREkypSnmK8C3DoPE+yrP7uZiMOer",
+	"N/AObwfweCl3AXa4EGQO7uF0A5rrFiMXNt4cN/YN9A/Z+IoNjFNxCuUTx3iW1o1Ru24+pBfFlP6Njwuc",
+	"BvYy73yRZzJbNR+URfHJiioW6xLIs7m+wCN9uxC6Wh2St8aDzUVx09lm3+ApjhgZP4qkmPJ0OQbwJcXA",
+	"j+znC+Ebms+5ILliRYNomZa9E+fla6rmCwkpdKlMLl9dvv6sHon9XUPWz/A6lXJ657fRq8vXL/SGLhtS",
+	"bIrSpyFi6AEJ3BVLoO8+k0BDUmA4F6mr0/3VmDGDiDh1LrKU3cxNr1N5zbBDIaEmIAWKYDY3gRi6WmFe",
+	"3dDrKqiM2uapicpjGAsEpbU/IPAECyqbGAnZxui8TpsO+PBwOZ+dXcpKXmfe0PN+hkvwHM13xx5vzHkB",
+	"rlOwWARO5TxwuJ+DXS7zVFTYhISv/Q6cYpczQnYL8ErMFZ0kW1QEDGyW5Drae42WU/AOMQWRsNHutmAc",
+	"fOvN94SZ3T0j/X0aMHppb9hSXtNkZ/f0zy5yiDt8V6T6NpMrkist83aQ63VatGR0gINsNVFM8rMiSk9C",
+	"i2rjWupGeR31lJQJti4LkN8VltuXyJf3QhK/YauERjYOU57PnuWx7W3cHKUpgIo9iwwz/7k4tzaHFykF",
+	"xcL+G9I89oIM8sx1Yf4dFuS2YEFevn1FHh9/9dXBMaHJak4PHjfMBryZ8IdujPfMPN8IRWJIzFafrOZU",
+	"sYZv299q8B9mXdCY2VQk/P/svWuOG0mWJroVAzEDST0eDDJCESkxcDGIlPKh6pRSI6lTd6qjLml0N5KW",
+	"4W7GNnMnxRYKmB/dQN3ewayg0PdPLaI2kfl3VnJh55j5g3Rn8P2QmECVIoJOd3N7fOf9HTNUZJEOeY/5",
+	"Ez9kbfz+QyNx6bLxZChD2Z9UpY9mHy83nvSLJQN5m+MVFcB36PKkFOtTBTzmPtXW/+2bO2owjp3bxCgN",
+	"5eP9l7nJvBEX6e/biwGuFS1DGNg5Y0i+vWxZxCwfRso3jLdQ7cDrT5UsIfN4lV7F2tqKsHexoz+Q20fA",
+	"MG42l0FaFZNYBnRijpFBE9CL/rXoXHH7A9z49B5S8jLKESSehd7S2tIZV5GB4CsdgnJ8+wNEhy3EtGpv",
+	"vntX82qhpTyG+e9he710ztowZ7VWjcvINjAIcmVWyA8fMEfiTW77NGD/al4WwKOVu5VZZR6xtplnM5ie",
+	"4j49f8NpxCaY42bOOcdx6AEzUq/m1aIkjHkvEZAATsMlCrZxdPuhDbGLXnLyvpeJOHbWkEJ36qlTDu+X",
+	"ti4oO9qVSdMlDQ0W4gVxylZKhAcaVVyeb9VncXoi10NpdMrDCbFN++aesw2WOjYudntuiw0Llz/F2+MY",
+	"qT5nmUJ+MDWLc2QjEo3MOTRL04ngN+eTirw1i+3NikgjNwsUWBhRT/OdO+ewTbRNYD/PbnAGNwAG9zxv",
+	"yLNUMXO9HZaXpriDVpWmm+YU8emQ+rDGTxuNpZWyPRCIVJ+Ug6zvtWdlLnuIPS6PNBkq2eNh+cGpFi7n",
+	"2M8J+rNWiJmfXXxVo9E14mx8Y/tNQCdq2g1Zx3N1pJko4gHyxOl7a88HQESH3atJdwJ1HJthAk1f4qgs",
+	"/oPM3qwqRpWauZ4yXBNLb1sxDvfhgmau24Nt+8WqQaR7NbW4oZKxfBD2o5LJCKVOAD99cxZF3JYjphQH",
+	"O3gYUjO7UNuiQfQvPEVZHfWQKS0hrI3pYpW1wgDCLGh3JxuoY54+f7mz9tgg6xMw+81fzal83KOhZk8q",
+	"hpae651Rp1LNFi3v9JubVSWDS2iMADWx2eZQjGpLvZwIHrMAdz+UWUALOYOFqdKHV7et9tujEQ8nbWW+",
+	"2eOgdhYWe5FR0aalkwcW6fTrtd3yrr6gmjl03bkjxUicUlXRlvwYNMTINBYy2oPnYW0gDUMUWnmRCL+X",
+	"1rGuo10uIl/P8Swun+pc1GLLM6SoPzACFYsuPXSNMiJVwBTKklaOFJYKAXX2Fh2yxAEzn66fE42k6ONd",
+	"oIbyEVFMJ2GMGViJsIamsJ2FWFQnL/DsYEDL9okMsBrwV+anJyhruziVOQoVqw9owDjk1eX9Zl1KUYQJ",
+	"/u8ZE27SY0YjEjEWo6AzA7YNc1wfWq/GYxbhcJeBqPyZXryEzk7VSzsOvTmlOzcVdm9g0YZ9IpoIW4B1",
+	"u20XBtKLL0sUuJO1rCS4+PNy0yCT2JeZNgC1BqkftScT1WYTAFfs7QawLJH+yyk+xqiycGM1ER5nDUit",
+	"mhQlOq4vsURPC2OzyZ61FY7EO7tpq2pKu8ynyFLGKHCDbUG6OUyYEnAvcbZcQQLN4d2UKJtr2321JE1V",
+	"rEsnuqUT3dKJbulEt3SiWzrRLW3HaH2AZinnsF2CY2lbtul6DE3T73KiZ/qq6Jk2zbd0Ilo6ES2diJa+",
+	"WqKlBwmWFhOdBTKl7YjNon5TJTBvoT2WNaw0SUTItIEecOPYFvUAl2OuWZ3A5EZ0QrrmO+b0gcf0cafP",
+	"RMCM2slEzONJxyOdiPcRPW3ArOPdidwf0QGlO08sRzu1nhbL2oAjAsCv34k70fmXjhG3CrqhdCc2i3Qg",
+	"x+DLwbC4k3tSEW0WH73AXIA1C9eBrxkle3dC2CfqxwR4v5nwmUdcB9w7IRIj7YBWioUMFNs6eRUXqte6",
+	"TJvJwAYtOadxR/tSMaNAxCSSOiad0BjlHY9IKEcCja5FOqgzwrRoqWIrxWzlbzuWMQ07JJAQCOtLfAKP",
+	"6+Q7WxNuJmNaYIqsrX+WY2u0g7FZX5hJKCLv3Po+G8YtErNP8bmvR2bF8hD56UwEBiY7SK1FY9Sl9NDs",
+	"fT1gLIbQhZJjDYLdPBrEKOxszwiweMAmRMdSBmYmzIeRNLML838n7KxkyWCQh3VjHgL3wKdaT7vRc7i7",
+	"zGB2zOrkVhD2aShVPlrgy6jLhXN+dowel5toI0qLEwxTslRwH7VFaUSeO5I41GypYtln5tDc5DvBOj4J",
+	"HLImKhFVDqBvp2yTE9nTMukCRmL3wePNgjZ4H86m/5Ceefww+8U6wl0JQv7XRULstxaXSjCFlEDKsint",
+	"F1Mp7ZeLu42YZmTI5DBkHtHMLC00/p+YAxNR3YKBp8QFOHin0xu8Mscfk2tAn7OtEtyp92loJB37NAzB",
+	"8w5h+/KXm3LP2SDTg346z8zDK7zYTYP9NdNmqVLUPCoR/F8SZj+2MlbHkxBjAioq2cLv0h1iUBr09YDC",
+	"qQ8p5jeXe/bSfTXf8bSIz6l6CNYqeHgQ85xRiw3BZ3y07BwYSWJE+iamoPz5D02AG8G675/5WDX7VAVI",
+	"8MmCSUPm4pLnfBxI4IqARwmKGfM8nmQBba6q8pZyl2+sWgmcHzCYrA5qTpVUW/baUvE+FxsbAaYkyWES",
+	"okUMs1pRLpVe1bZXLbgY01+cO5aQjVg498RZRdZduOAgSr47N1fKmDKoDFsKBBubcvEZ1KkeOqQuBguW",
+	"9gb847bTNVoNrsbN6PnshnSw526p+F88F8+JebxZzatBnq+RDCPJgy0zOqKWDz6IAebPB8w3GjYYlF2q",
+	"uUY2CY15912u4kEbUKZVaz5//hws32bhk/ZQZVkWE0ZVeSLBTJegvA7Sqr3kNAwNysF0ur++phENZLIk",
+	"P2SxMKFnngUlABnC2PKAH169gWZLRqeFR8Jff//33/5q/vfb337/C/ntb7//x29//f3ffv9LDRKAiiet",
+	"VQPDz3Z8dWgNM5G+dbOgl0Fxhhlw8+JyRqPLz1X6YeFItWCRfPBcfDJrYn5yrn865IVUBbfDlurZtGbK",
+	"Wi4IYp3/XmF7jkRQl0MmPkUhnlB9Jns97jOnT9ZzplgU1uHfYpJ5CXMNjZgLbeqiNeeYw3wWhmC8sU9m",
+	"sVJ06HKB8ZoZaKiVmY2Fk1X7fFfjwV2tdbfQzryreXfZToCvZXvhrvbnu6LUmY2Y5ObWGsal43amb3Gs",
+	"PPAy7T07ZHdikaF72UA9eyYfHC1GFVyeSSICppw5b3RuGSaRQO38hkBPMshc+1WCldudkM6NjVUIiaun",
+	"EuFYsqWKkpCWvH1lpMmbcW2kvdbHAxkyGILdPejE2rCHreC3qixP9Zz/wyiH6AMAHgqwcEiGFjn3W9Go",
+	"ruwSgndb3zVXlQX5RtqlpqFzcnFN7tkwzvWOcPl40MIXpQwB/wTmJIEAqpP3TASkYz/veHYGrBMtd4s7",
+	"kUdIJB2DW3SslwR+sR65DljoAx4Gj3T6bAzdgJZIjd3OzMEAWxZYGjgVXuoBc1++Ex2qYWRmO2FaVbqX",
+	"4IlQsZt9AXedVGTEYxoSLswK6rhO3oBpat2OEdeai/4NoQTiv6AsOkUJcrruhJvIPotjLvqEYuIOSbtA",
+	"ArEk6Vg5j06gD+nsIY2qTGlUrU4udX5nORdXobbFZwHklmo6IY87+VmvBwmiJNOdJ2aKQ37PwsmdSP+e",
+	"+haBsh4/bqefuqXyqQh4ALfxkNDVLmGGeW0edDzSSVHM/OJckh0Qj507Ab5G54P1HO/stA/xhvSl2YPw",
+	"jFwaLawjsK/SMLRuT46aYIf690KOQxb0WdDOvXWdvJVa827Ici+tndcMuGcoyU9Zy1LLcGWzqBEbO+f5",
+	"m6L7LlcKzgO3x3IzkNaGu8+yRYP68xhimkKSSCpWGITG+jdBI7ORYMIh4aF1J9zJa9vsvg55bA80Feao",
+	"ikkkE01sTaY5SzH1Y0gnYTR4AkuE+a3t7qSt5dCsAxkx1aVhevJsmA0CsT5TMaRneneCR0M7mwR2g/lq",
+	"/oVdeK4vZUC6ofTvMfBb5nJELbSYlrG/hGWjDbUuvvEe0sKd9g0ImyrWzsoAgIIAZ8BHPEhomFN4IU8I",
+	"TIp4IM0MuPDkn5dVtw9RhV5AGV5FTd10fX5+yb9ue2smKGY+Z74UMuL+ySBb2CBbYVOXqcLv8trj0XI/",
+	"FPXoClYufNHU+pivLXcTEZjz+gATRDHyDN0TFiKHUAwjfCJfwckDAuwQ5JaMJJQBWRELkWktQeOw8eWb",
+	"VP73CCXoLkK+dqtYXTaeZVrqmE5ILDEPKlEjPpLKg2e5oDHaw0MaD0iXhXJcJjn7LC6KzTWJKk44eMLB",
+	"g8HBzCA6FLKBh30DNn01tYLTioElvABrWP3ewi1hynk+bq2hisz92PkizlhjkUOxl8sbJXc1m7FwVzO2",
+	"zV0KGHe1OunMbsAO6UtnysNONCDYS8LQuxOpDWXLYFIK5zITNyVMgDR5wOinjac3RV6uzMHh4FgBjt/k",
+	"WEfuxHyCkXJakjI0Lksv3zf7yEzArAWg5aUA/98uLr4hzxukeUEun5Jl2KALLuSNEpWcRNJJJB2kSDpE",
+	"BpwFFO2UB2dhubScfn1O45j6g2huCeW7LF8T2J4NcIdmo6CXM3Me/5//9b81snFClTikYC7Hf3NDyhR7",
+	"ohN/4Fys5ZxvUP2Ye5dT6tvWmHKW5KWZT42TLhmWkZVlxoVaWh86euvN9KBJVzEEl6eZXpQPotnja/PM",
+	"tkj5UvSrLy5Q5oizC1f03uMhc2JrSLUeShXXfx32Adl4fxDXWs3mZWNhScaaGS+ACxO3tQ9cQSHtAtS/",
+	"tc8B72fAqZM5PKJ9dv7rkPWt2OEjFrT1gF5cXddatevGZeOSsouL7vPnz55dN7s+u+xePOtdXjLmN7vs",
+	"m6tn9KJ56T+79p9f+o1vroMue967unrmN5v+N1cXIFyE5jEfAYLWhFQR+GTTRzzvPbsOGs+az5499b8J",
+	"rq+e04seo7ThX13RoNG8opfd3tNes3vRbXSfXVz4QfMquPabV91Gr9GgjWdQf/CvrNZ6CgUYXi0eJFFX",
+	"QNE/BvfmyKx0TZJhKGmwJOtBJui82pgHUNt63WisWR2YHqqdVwdmCFxNbMM1wesYsDeXuJDyQL4/Q6u8",
+	"BxSExskY8CikOiZDquCdOuZQWleSLQmDHAnowYn/rxQfMW2LIdBcCgHlkT0CUd1CjYc9E2Ks+2vdiT+8",
+	"/e4Hj7x98wO4mT6y7lsCR0975O3L7zEQ9/rtpUdeP731yM/9vkc+3v7imStfw4e3r99hdQNaXvSeCRcI",
+	"BJFjBmQwwFayQdDVNm28E+YtH2nyAgd39mEyZMBsQWhfMVYnr2AocGeISCt2xoQBegx3msEbKf/2zQ8t",
+	"kgyhI6SlT7DmWWqmeiRgEPaCZ/OI3QnL6xMxRbFWgxEu0AUX3TiztmcL9WwBGUa+jcTqTIFSx4XN6+51",
+	"zB+Y8NVkCOQnqHjEJOQMCx9uiWJDRuPMBwj5MB1ua+xyQayzf2STTtrrEi6zC5o6E230F2s8XVNNqyPh",
+	"7priMQLeAKnypZsL6kk3UyHOKqsal8JqafBaMIQBtTU87h2M9X3pRgq1CfZAx1KSkKo+I4+bjQZ5zb/1",
+	"7O4kF1f4q3kBt+/t+XB+CvnEDLR5ZUcwwRZOXUhoMBOSb9JUeCyLhvHEw4aGOFAjlLy0my0MIe1mCJ5f",
+	"sAK83IC5IEP+iYWWNh7vMqBIG96xW8a7E9OtPR1CFeduZivYWhSZYA9UvL95CVfiYZbG3RZlCFR4YOWL",
+	"z8rdFeayDCW3G3UFem5z/s/NWpyhglPQeYCYs1X7r29ffn/WhB7Wi+oSBZk2VOY1Y1t1hjctS0ZLYddz",
+	"pU1TwAQ5TViI8WAaGupIC1QR4Cstq8+m7zxbjjHzhIKeM/3iHdR7nH1AuxrO49iehFxNHbedBLuTYl5P",
+	"ZpjREEtI0r4ZqUplR2CZs+0dS4yDTPuqoFPNoTFHMAbatgH7RI2wi2jYyiOB2aYUul5YkB1jM3wjMAPY",
+	"3gsX9OYdWf/szBHYTNlrSGBs2EpE+qT2n9T+ldX+5TX8Ul+X1a6POQidtyRKPWP4kqlCsJgdEdFPZ12Q",
+	"cM3G1fPGdfOb65mi6pX9Z+efc+i/ZuwadBGRclpO0d5qVt71oKARrOfGOMHYCcb2DGPQBD2/ow/Caf+Q",
+	"iwPiyE4rQ3c39lsvvMrheDpK2VsKYwUX65DGgxxVXB7oatM61DIketURbejuYU1nHdOJng4TW0PfZvfY",
+	"QMQiceOcNQn+DluDb8kEYnrP0n5nEDRHa600llwRSV7HNNt0IHkaAT2syr6oreRP3ENbiweUnQMM7D2o",
+	"vLywjUNjsGa7LPRwJ2JuvBMXCwPH5nSW89yKldO+ZPU7aUkGeEDhEL3DaKXtd18nl42naYjQTPWMNjOg",
+	"utyVJdiDKpA50o0KKMg5UuGTgIUsZoAC1yk3gRu1pQep6CYVyLFY090C07IQIPeWuPSNFCyPFQsfv2HQ",
+	"K56+hWr1koDL839Y/ouoYf1DsVbOgHt3EjNdXlFcebvyHlD2NQunH2lqzmA+dck+Dsd0okvGMPsCzrX0",
+	"kuuhNGcTwav0fp3sOHU819veuqLmPWM5rLpoXB/i8q69kFVAUlxZtx54VGaZHIEmD6My5mzPnXkzjqfN",
+	"6dmE+s5hSPmUlFrkJaZ88RSdnLvUQF9awFpd6dwg0dhxKKGbk58hF/d6nSYYR6O1l4ZHv3dRHhu9gko/",
+	"EOZwHGzoq6OV37HaDeAHMKTJIROW2CQbqVUfuCbDRA2lZiQRMQ/N0WafhlxBlbEgXTagYc/cclxC0o8h",
+	"Ggh1JprNYT67gfuKQGchs9xQ+LSGEdF7lrUc0gyihlRMoBjQ0a0ZpQWu1Gn4x7ahfbqaBpMaL6mhj+/t",
+	"NBk7pRXFetnh/4mL+9o6jfBxQTCHE76zgkVhBrFMfdiSbiy7R0pdH1fW9TH7Hl4tUcZkGsTxULfOz+mQ",
+	"1+1N61L1DVTAOT+//eOrW/Off/viNvtv1XmoEovmWTfknrGhzSXQzFcMfhrb0CacnV0LmlukJsaCUcYC",
+	"2HyxvGdzfbDFZvxmojdpv+ScX1UWjOVWvLxo2MAvGfMAg4YD3h/AyYQTNn2kbLGzTk2aXFR8yWP8gPv2",
+	"Q/oWJ1PjoEyNOLcwJ2PjZGx89cbGLdGRUXCG3I8TxfJK3cni2InFkTU2+EpNDmQgBI5/TCnxqXiUSV3H",
+	"kQM6swbWeWeHvP/5LSaFPX7eIAFCNLGn5wlK+1Ttngnp8AfCEsA2ngUg2GwIwl1uj7BPbdsJF8NcNOZg",
+	"+wtsIObgrZY5dgo0nwLNx5wvc5whJNHjLleYInpAgjBm0mXNSFM42UH0CAg2v1pJ9Cpn6wEVRIytWxx3",
+	"mGNj6uUk1o3delbOgJQC5iVs/+Iaz4BwmpFal428wJobH58SPguJFcmDPQqVFb1SaTPTb5kR9ZrEMmtI",
+	"xELNVvHO/GL29SnsvS5mmWksRiVIRANwwTKlwPTaBEL5VAXVjb6m9TgMLCtgbkk086zLJoCkwi6qkwJa",
+	"laAIH4p+50ka+4ZvxpIMFRcxedyZso3Nld2Ja5rRqROMVwYMOdXuBCXY+gb9ZpaNE+sfXA9Jl8Kd6aDw",
+	"MGQi9ENGlaNDfP/z20e44emklYMGmxmTdhbImBlsB9M0vq6CO8Ft8P6FtF4xeEeqGBajEjOqCmXaVg5Z",
+	"7BKEa50w4J8kiuEUFVipH1NBBjJRRb0b6j3tkELZN4sE3wXaR+ASteR9C1TAuIWakAEdMWA6zdYawbID",
+	"N28LGbfdwDo5F1/ACmtNsyoOqN0p5/Z5lyuWf0FV8FDLr597s7vphlAyDKmOuY8fLMGKbfS00rrXmq+e",
+	"NXKp//ZXer0VXuxtKveL9lM294N9uJzKaSa+bQ/a3HHg1gTVdCmyg4vG6mQHM9trmk15Jbdcim8b8a/5",
+	"uO0PQjKZsVT5r3LMCtmkutFn3ahVcHC1qEbfxCpChFaeQ9a059NidYIF8h2LlTQPleSxfUaMfSxtw8iR",
+	"vIegJwzjiZe2xp6bizmrasL5fBgz1/ZNNE/wdaDwNQMhr+Cdj7mEBUGnVBGGl5siLa6AnBV033O3phUq",
+	"8M8zSi+cW9CFpWauZzaixwx5y4ZJW6b3wlsc+4m/ZW3+ls1RmZid0l4GsBYGniVRLTXusybJmVWhoyTo",
+	"s6C2HnlG6X7cNY9Gtb6COUX40hAsyJX3Grw4EJVlBdCyBuL23YeV+lTa6MSMx5siezCGIJxjMNFc24BQ",
+	"aqt3jYD131K020yRLN0LLeEgzfpa0hVn52Z9DWnPPrm5x3bVE/oO776N9LGTArg/BfAQPZxzVDqQE85m",
+	"AhNpM7ocIsseUbEQX099oyFQG8XSxjRWBzbzdkePaz8ZMWDTD3L04H7IBfdPyHZCtmNGtnfo5aEbM1DZ",
+	"GVWKij6bTzsKTsREKSTyYsBGJSTpMBEAQW1nl9yiL6hit/lRH5eBCt07t2ybug6h+LCFGEU/lNJ6kscG",
+	"4p5g/WdMHiNXp/MtTr/Ak4pxlrB/bpHtEyS+jttpizPdHvMwTIlGczseSVL1gA/h6pq3Ohi7h7kkpx+Z",
+	"IjQRMflHGnAaA5n1BhGbPsPcJXAxL4rZjStIHEK66QIP9ZIQvJZZP3V+d27QD3gYKCYq2xKS8UBawn6z",
+	"qmjbw7c8Ikc22JgHX3vDQ4tJfCcC29wuh9xWMwqMZjRw7YfNB13W50Jj30BMwsZj5PyTuLsfaWLOEia9",
+	"DOQYUi+ZGrGSJoCu95++wVqsgFDXtZ5LkabekCE1o9PkcQd/auuOrSwTcvwEylkIhVueuVtmPQwy+x+J",
+	"OwNXROaG0qMjmSjsl2iV4Hb6bdcusYVaNSU6GTI14gaCgUqRKDbibLxq+GYOy6MNZPMgbWuXryezdzRb",
+	"r8/I446QcZu24Z06T7xUm8dKvtxsQCTIvBJ53DEz1nYzVnhnVF/NjfBpsPaCi76bvF4S27tZB/TUNnqk",
+	"3VezPpLm1Njy/Yy8HpvxSFXoEllme5hpmgKG/TawmyckFgL7EpxdFSK32bXtJCy3LSxXXPTyrmb4Dkcd",
+	"i3Pyt8LCweabKHppAQ3KBe7qHc1mDaDzz7nf2htpelaWkjQLdGv2dzkd4iM6xJAiXVj9w3A7zNOLbUuu",
+	"hQ/lgXCnFUZaloleOO27LCN7GHr2msG/y4mrsl9+tDz8aClA1/ybtNQLmNhpN2SkOwEvCQ9Kku4tTQSh",
+	"obl8QgotctIOPuYyP5R65dT8tRXXo8/P/0XybbrITwLumATcQTrV52qdWA0xI96yHM6SsohM4C2rdUqz",
+	"rWMmmNbzayMebNto/TfQAo7IXiGJzbPE7dAYElw8Y5mEAfpTukzzgKV8PHAl9sqFiUIOkVbevje3Y7Yj",
+	"A5tADYJ15qBXIxHUh4I3waHRyMxk1sktAaDiUtgqLAYUHi5cIBVxXQmdIyHiWnPRr68aLjC6dn629xaq",
+	"M5PqRKNb/xS97FvCjoXembUWgE+bTtkIiKkIDXjLP/8p/Xq7J1XbrHXhPllPxOkbaDm04qOymeDioJCf",
+	"5BJEcJU+7k133lL2Ix6FQpKnjnkYkpD69/rQessuCyjQt3N++C5kQd+cYuQ5jZmOwWOqwRXLlY63FMIr",
+	"KcqBIJ4b83EF77BL6dZzS91jal4tfeTifQHdumr09nNNtC+HrGoQ9rMF2wTazdbGrx14l760i2mQtap1",
+	"xVrsE6x60OaB2Xh/8rJZn7mN05dAEkJbw4CPeJBAVf+CY73It6ittWo9BbwE8UCa7xu1JIZxKebzIUfD",
+	"yg4M57pVgOrl27euF7TDZd95sM7CRHWwLpd2m+77vJbmcObQmtcFgaM9tMWkhWpMG3axrCa3GVRj0A6D",
+	"k/hqpEv9e/LYWKqBomPhEcV6iWa2cQUbhxMwYwcsDMCUvhPUKFt9KriGrfTEGNP+wDUozzcp0liOMGQC",
+	"i1YVDbULEkEubiRRt9toD7R8JGzEVJeGUxNgq/d9pmJkdnncSX9udycdj+R+p3Ea6boTqN5iz8AsdiUV",
+	"6SdUBZyKjH0eA4ou0JUOoBAiKxNvNpiVNtPeXxArPwezEOFIF/MzZ3ZmnbyWidZ0IdhcAPiePzeHD76n",
+	"sybcBgGxaXg5qIqYqaEyc9I2m9kpz3kA7eUBFPdJO32ZWgabemCU6fyO17VlgW+LIbiT3Nuu3Ftypb/Y",
+	"uJsTpfPjbinOSeEkTKU4XSf0Zm90zno9homgVdbL91IhYTBsh9mEDynKrRrH+9LBjNMOqOdWZg6pxo6u",
+	"0MAwoBNoYQkMtUGdfDTC6k5kerRRlQsiU3vQyxQ3rO6QmIWhpYAFNgkSyzFVgYaBtwgFOlaQXDRi2pah",
+	"EJnEIR/BK4QT0p0QSiZM2yareOXCiSdVhtZ3bn6rLa4Z7x2UHxqpLJH7TMjxEowHNC6n9zSH9szlTm2v",
+	"QM7aJ4ui04VFyeABKZmt9sqPyW+gRb/4/HktlzJtNTvQCuZJt9xXcKXApbAYDE5vGKNlV6n85ohPgPIK",
+	"jMEd6v7WoTOr+xNfRozE8oBsgBWR8XO2xzaQh1BOjpJpqQdXw3DSYTarw3wYsPSUHExUZt4Rh5wDs5lz",
+	"oz6QI10aNM8NsyRinhMYu0wzkCKm/jzXMAvZcCAF0x6hQaCYdkb/kMkhtvOMEyVILHda4+HGfSIfWJt8",
+	"4Asu9VhZ7NjDKGRshvb+9fs000MmyhG3bzK2f5nR1cJxg5o48KhlKLBa7J/2zCtMkM6e9ljbHLlaq/YK",
+	"/VSRVALd+AslBNAwMbf7bxcX35DnDdK8IJdPydX1Zj3J5mjv2pP8cIwQ3MkDOc7S730qSJdZ72hwaEHC",
+	"Ktfye0YVeHN7HGouRBJ1mSLsE/XjcGLJFKRKdzwWEidGlYc0A9bjn+rkVt+nEX/bOZ72WAvS/FmoYVZs",
+	"fUnsZMh/32WNhCDsLKI8dGILgAtfNWslKKz/1mxXY9bec5G+NzZocP7d9DQSKzMLDQnNu9erPb3m+v16",
+	"ehcCtIcAaHEsqcSJZWHgEP2qJ+GwjnBYcgN8qe7Worx5oNYhRZA5AmY9Zyto0+BSMD9tsbQhfZU9ORRO",
+	"h3fPh9e1gcVdcBBuhod1P1ffsMhBPAxvQzbUcmeDPeZb6gi/QPv3RZPsLwiFRCW8jIv+cv3dV9a+Nt3c",
+	"PXfobV6nPcBC1pY3jjba3P2Eq18Arh5iVv0CSs4LyybwMLZuQqnZZ9HUrhD52Iul1gXsU5HUCdpP0H4A",
+	"0O6qpqy/bF6x1HpQH3BtICdRbJEah5bNFmLCaJMe/hZKee8adA2pigVTJJby3n7MPg2lim/IGJqIQvGM",
+	"9sxRHw9kBG3NIbenr2QiMuxcIhpWHuZ6mXuxU6Rr85EuKIcABkiuC/lbFaOYztBZUjRvisDMN48ZcWbA",
+	"oEs111n8eJ161uVSlr55ID+jcZW2djSnBbpO9VnbHJEhPC2AqhL2yazUgs+8bq6YJtVASnLMUG8vntWx",
+	"XigrO767jmblEHEej5nLlMSrWWAbWbkAVw6g37ns/uNIknKNFKvlwW0Y5kLcTjZ5LsmTSGEwCQEv2GVq",
+	"w6uAiZjHk5fpK5yQ/5TjsNOyuFTDxcOg2zBl7prL5hKq/EVGHOxu0jxrPEUKAvMBF/22jS7XWrUfXr0x",
+	"8whhWgOPpNG8uCRPQadeSeO3Ez/MWv3ukspy+iwfaFJDLk+W2xGTIAc/R5jWYDBlOrFhIMdslKYrDBPh",
+	"x4nZCnXy3hnszrBN395SGQsGiN1y7WE76QUdV/CF23OXNJCQWzEZMtIxA+yklWh0Ak3PoXHRDGEjFSji",
+	"JlnvIA/bPkJf4nxSA/b+hIaXOU9PVZrD9F7fa77DHODaDBhN48rKkHBchWMnybC8Y2fmYJwyGsSsnNla",
+	"ckOK1Oef3Y/bS28oAcHDbf5wOsMbPcMfig38jyqzYekDeSAlFdlYS2JqueO+pTSHlAxd9kAT85zOaaxb",
+	"3PaWjAGICnjPnnTgZCgJsa2TJWGUP7P3NepwPhVGh+uy5bS75ZIr1tf5Np1lMYVpl02LaWuYbAeXanGC",
+	"9l1D+5HnViyF7ptRr84B7iZ7SrXYnVyo7E7p0zBkCtwHmlkz3z2Y8FizsLdJATCVpwGyhqW5GgvnX8Ci",
+	"bQ7VvQ00Aj+h6iGgajlNEBRPT1+0zHhSvL444XWr9gscvz3h9f4S4/aM1seTGrd3YD7lyJ2kx0kn30BS",
+	"XAnCbzE/rpcI38waDc8C3utxPwlj/lCuHLJlbZP6tzT94ft0rLdaM62PMQWCwsh3kQORe1LNq+Uf/LU1",
+	"9bSE8Za7nIW9mleYnUp42ibk+0nclr1eO5AR5QL7G7u/OSr1yyUEgAFh+J7GaYqiRMDsiH6tVWsiDKrs",
+	"N8UiZtAf/+LY8yHtjmVXmdnCZhitmhExYxre46eXNZCoQP7atgNfKwF7l8kXZUiy6wQM7JOwSOJFhtGE",
+	"FoDvKJIvbsOQaP4pbeCgoQGEO5Q3qdAwGJI2ccgu0XXSmdpmHQJH3zUOTeIz2eu5nqTlbS80izEHQsc0",
+	"5jrmPjIVxRI7YiTKiKPdNupEisQpUuCKDIqyDbvfJpdloLpj/FnruG+zMeZJ4HyBAmedzfal5nWgDJvP",
+	"UFEqvbaW0lFhz5x/zp69vRSPCpRes4HZCU1OaPIgmkDrxfymOwinR7WOa1kzVgCHA+kPmh9tWZfLPNzs",
+	"krZzQQDca4vQ3c3d8Tv2N6P5n5z7JyF7ErLrCtlDjCvMUcFtkX2pjN1iSOFXmSjBJpUqtiVUME9X2C+C",
+	"EfudXUYT/oCP/In1jyyGMJSam79uOX7gHlPzamfpz6f6yU1he8CGVMW5cO3VWbOJ4dr0o6HK+hdEUoCO",
+	"ZBSWmUAu/HEYUmjl/EIKeg+TtqhceFrzapEMYBoTOA1uvY3EWS0eLHODfP3TK/zT0MenvP6p8dz+xQ76",
+	"WxrRe7njMEAGAQdafQm9iVgf2urkAgIOYY8kApBDLAB9nb7XDfwEDMulWLYbdzx8VTAOhNWUwJY0M47n",
+	"MIFhgaQygDqiIYyDRizwcpn1BTe+52SY+4YtqIRMT3fXKl9/tiv36uHfBUAVQGdFyFjhtB9pYeVJZGxE",
+	"ZCy/X05lmdTA9ZSyvjUfvr3/+eeQ9bfnrC/A7OGmBp4O/QEdemSK6x8dOfWyh/cwfOw40yUOYsSFL56f",
+	"eh1FcNPFk6DITqPQRaO2kq11jGWTJxw+IBw+dkLrZfB4TeVpn4G+bQP4kYf2NoHvp4DeSRScRMHREmDP",
+	"CoItBuZAxdu+KJhb+26h076zkQqEiUDfEDZiahIPuOhj6MiISlCeeUwiOWLakZHoRI34SCqPKDk2MG7+",
+	"AZMfAl2K97nAuJLtwWi+HSCtyp343giF2OA83BpcBDbRnFw2ns0+xKyCGRqOtctCOYbO+rcEOqrT0PVD",
+	"DBQdm996xLIlmydYp7LmAbsT0N6/RRzXsHazINNrLM24YiQRAVNkTCeE9ikXOjbzQIGOdiTvWYDZ6wPG",
+	"lZlSxs25IlTfI2lLwEIWWy90X8qgTn6GR90JJ7qAZaDwqo80AdZ6DZKSdJM4ZRJEmmYzFZ2Y3rOOZ8nO",
+	"eWwpbOSIKWPrcAEc6UbikY4Tfh1wtw8YsWffvbYdCryy2QMe6bixtO2lnWx+Huk6geQhWKxH+k6Ys+tu",
+	"zYQ5MXjHR9o9CSegkwjY+Z1pSW8XpypgUEqjQ93lVAR3AqfRIzSdRWhyaWl0sG83Uwy9UBiAoPdMuImG",
+	"V+8qRu/NfZNK7aGkATsMNYODydFpEO+yyYnH3GfmtNhoSc0Apd0Iy8ju6d1Ta10a6LxnEM6GbhF/Wljq",
+	"vDYTvEygYEkFpUrRyPMmBAnegi08DReLqw6sCY3ozY5fVD2gmBS0vRWE05FbLa+WiEC2ExHzMJ2mp2eN",
+	"Zm6allvRMhUCPggOU3lAmT2lPMCAMyjiIpaEChQjFlw1jdgsVftLt6FWVB7Oh4pBc4H9KRFvJCoJxvgC",
+	"czqok07Aez2mmPCZ7oCULEotlFaZzNEEv2AbGndlPLCQ3JoWiXlZeCfiLLUFesLAOhgRJEOQuyge66Tj",
+	"S9ELuR/b4YxztGuaR8Nwcid0bEQ4SP3uBP61DUVs+IKBREh52e7ZMK6Tj2mRG3IIRXSCTYYZs1oSBfJ6",
+	"uwHME9zwhIQQeyYE78SCUrBE9BEn+ZBA7mHhVybD7GbCc7nPUPcKWLUc6rzFN32HA9yOPHE7DibPtkiK",
+	"x7I9kIlmoHoa8E7M1aCJ2wwKdIvY7IXcxk+/dpPTUTEdVA/4EDQ2EsuATuow+bkjCCNIZZfBKxrRIHH9",
+	"PmqtGqR3tG17KPdQd6FM0J2Uu0HaRqlJLi7I5WXuVigpYAQrScvsW5lpujn9Y6VtUiaj4OCPZRIGxqQJ",
+	"4J13Lnc+YhMkhD0cTCA3KF6qaSe+AxPM4q0o0FIWbEmAJvO5A/osDdHCmvt21DKwiz2aDA6iyQiaRuoH",
+	"RAPyThglRLA6+Sf4F/t/mHNj5UcHP2/TuFOawLp64moJaIZcx69xsk7NP9Zu/rG5XNGTPr8pfX6tlE7E",
+	"0b1mc1ZD55jqAgw5jaoCQo+hmxLi9vln+BcuUnJcjeMf4eCPCw6+vOJBfKO29pRB5cy917I+vJ513k27",
+	"jljgkZD1YucGJF3m00Qz82MgGSqkPfg7euKmdB05Fp6zJshjmldzskc8AWU3oqivZ+r/Y5p3/6Hv0mhb",
+	"T8BHKMc5YoqCzn4njNJugN9q4AbZWQC5puB/r+gttZI0MSM3o50rUd6ZlTsqoaKYlony2ZYlinuMkSfp",
+	"zws3ETQHApUUron7uocZxNZpanYHnHQSK8rDivHlhpGNMaKffmKiHw9qrevGNgVcD1VxOImF1n1ToTbX",
+	"su+61wyavQY9u+w2/LOn/tU3Z8+DBjtr9K57jV7Tv6BNFD/2pVo1PWQ+73G/DTVNuc8WlTnBN5uQHu/k",
+	"+FAFiNO9Ax5gh1HuD8z+OiQB4n0ui/g7+bDLUmjz6GpR9H7IwpCLvvYI/hkZgeBLVlCg5StYsY9TjqJ5",
+	"V7VqOUf/G3ipk+p/6vu3n7q1Ho14OGnb9/rtb7//x29//f3ffv9Lzct7dVq13//9t7+a//32N/hs0XyG",
+	"ZtbfW9CYj1gbl6jm1UIq+okB31aNqlV5Su3dWrVbRbs7LjebOsWH3/HP0qIhJh4N35wgNORUe4QS3EJE",
+	"W6jHP0XMlWNFBm1on7XAIoEGgGk2k9HSofN3T6o6me4gmJoigkjAL81FP2R4d64JJZ3sNHR2yisnCIPm",
+	"Mi6KTMUEhlVVbja1K/fqiF8RXBYEjOLZX/XYHmnx2NeN2yuu9anwixaEwNZKvkDCnH82/2yv4msW6Q43",
+	"x/R0XDd0XD8MmNu6x1Wztfi5O4xqLTvOEtvfnupjqNeaq0EtV721tl616RIuIcGBd5t6HJfvUDxjwRxj",
+	"JdcJWjcErcdehbUYwq6nyeyz/Gr7iHzkBVgbg+hTFdYJxk8wvpcKqjyIb7F2CkOSVWbpO2Zg0YfwvbkQ",
+	"kn5tPL83DV4+1YzEjEZEinByQ4RMDy4JGVVCk4Eck8ionWjmUkzb3UK0qSId4L2NxL6xgdhTsGnTwSbI",
+	"DMilkw/oyFUxYYgJIk7wVwg7QRCqYoTUN/h08MElrB/VsaIC3WfmL2090TGLaq1axPuKirg9SkLBFO3y",
+	"0MCCB4nNPGACUwRY2GsrZqwWvMUCgmLBQV4il63QPOYjQKSaMCoQJL9xfDw+4eLsorHj0FH+QB5uoyKX",
+	"wEFcAsdRBIyMqpxbd+LLiOmsCsPs0jr5OJAQH+pxEWgCXgGiiqgPIaM0ReAGNF2oVImh+DTt9m/5BUWF",
+	"VNhssChfvmHeJMtGMzifZccB0sBVZlNPNSUqkRL4vPy23GvgaCvgUnLqVzqwhxgx+srBeJVl/Jqb+BSQ",
+	"fXtRIDOS88/mn3WjQB4m7AhWmn6rWSmo9Vk8hWh7Mn9Pp3MjpxOcYOxwSnsfbIezxDE7kKAPjrPMxYiH",
+	"eEtBnw9WMUOnYstYTnjyQRGjIshqVWXa2bHoYxxQjQZXBc/DrB60ODsD7vf1tKNNh38K4OBam8DyjDgb",
+	"51uPX581mrUVTZODCwidoHQjUHpkrU/SGM+CiLqeonLOxN5iPFsH4FKbuRpNXcymElUnLvuSx5p0WZ8L",
+	"YaxkqVYFWyaCzSDtbqM4MFt52L1aGXa/E8EJdE+gu2/Q/U4EW0NcxULYpnrAh9VxGMvuxnXOJwnEKmPr",
+	"vksDRPGARXWCJR+yh0QWJBEh05p00KH+f4EfvkOovtc2ipO66+Hw7rIC6F3h/U8Rma2W/ywSjFm6BGiR",
+	"KM2pJmlWlmBjQUtyuGFBQL/JovxDqmxrTcUNoEFLQzOBaq2WhQhco+UoH3YZWsojy65DSxk30ULxJTUF",
+	"gk60/JhRHB1YbMlMHCaTaqZGTAPXWCvHqJS+G4Rj9ECOQean0ScuzDozYjZpLjIENDTIexOPqzi35lFd",
+	"Yt6Ul96BKuvs4MVpTlOwHnfsT234mAWdJy4tywzGHBbMdTCWACX2EJH0EJHHnZmD1Ybapc6TvIFgJaGb",
+	"gEizcMS050JYXPkhvDoe1/SDzJAohq4qAlf5Tb/fwNUMvC0BR0sjy0qgcIjhq5NQ2JgRUjgKX2iIKydn",
+	"5se5VBEXqgTMGjGuggw7/5z/dXuVT1NwtyevwOnQ7uzQItV6YdEPwnvwgMJnw2ALnsLDCIFNDbbEEzt1",
+	"xrcYEjOa3JDJYcgcPzwojhAlwyCZTQtCyDAAslCsbOWSqjIPcVq/Pqsjcu0GsYH2WevpeBsPv82gXwU6",
+	"rWi4HVzg7YT2O0P7Q/QTP6RypRG6BcB+syrWHqN1u5cVi0XvNorvuQjgxsJ+ZUG/zeD7UQX98q98cEG/",
+	"E+CfAH8O4GN0cPdoP2KK9yZfN+B/yNJfDUz7A+bfs4DwuEUC6ScRelKhD4aG6l3sJEWHVMVbMgc4dGni",
+	"PV4UGAuV7sKK7hX+TwB7AthDA9hf4FjsB2P3R3JwIAh7PKQHx6g2fwWMBydwP4H7PHBHtoNCaH4e28Ea",
+	"YK99xZgxzqvz7KC5N42ZjkmPKx27TDqIRhUKY3vUj6Vagg9hl0l1v+TzT99nr31c6XW4XrvIr8s9qebV",
+	"8g8+EWxvkNfGnBhtey6Yn2utGhcBH/EgoWF9OJho7tOwPWA0BD0nZCMWFi4y84Jsbx9lAj65npQA+jKk",
+	"iD41xfU9pEEbc8r85cKsWPrEFJDaSLRTt3w7wUTQiPs699zpS4vPGSoZszT3MX0aZK0tKr+uYdVjpobK",
+	"HI92ojPlDf4OJUw5Xp5ebw1ennRTV65RMXfc/YbN7Pp9ZnCu7WYnBCGzy4y+clg7XNqIQhkA0XkcPgoC",
+	"ic7UonfImPH+QBNzxHTawDs7CFYqatdICOXxI20u8VmQKKbr5FWMROL25tDOWg6ZwDYVYAJA1t8Aic3N",
+	"32QiDLALn2XaMfh7pOhxBe1mCIwQW2nPIb2wA9wpcTlx4EBkj1AiWBIrGtqheKneAI1NrVqBfcpg1EZI",
+	"ONTx0n6lqR6SokRqJRkZ6BDDSRtIkqSC5LAGnF0Gb6pSCctP255p1JcVITuQFouKhCVhfk1UPFo295OS",
+	"8NUrCevt/K+ZzqRC49gasUmm05x/Tn/ePsVJWSpopbg6ZKbPE9idwG7jYAcqcO4AHAdFzErQdRiZsvnB",
+	"lsRp8sC4yzaBleB8bu2mPUW2djZdVXatbTlpDb0I6Att0VlmlEKUK4L0Lpe762zMzecNWPMVbpQzapdL",
+	"H7Bf3JTdtp+ImBVmZp+MjUAzM8dFj/lIlmBEWYq3EQt4Eq1tKdnDcFhEEzCm9gOzkW6Vud3Zs6uWkY7Z",
+	"t6am+6TbnHSbhXSbiy3oNsdG14SHiFBwmSLIb4w6pFq+7zFtZe/C/XgSVo5bUJ+adZzE3EnMbcmEPzIx",
+	"Z5N4Kkz4LXYv0cygGyQOzc3p8ROlmIghmDagEOvruJKVzi4zc97nBnxk2Thc+GzbeTjAUefV8GGn3JuN",
+	"ialFofv5ykBcYBe8PGsAE2FM40QbHU5Q32xAKjhS5ynqGx0wvUAOmdh155H0JO46gcQf8DBQTFTnkGSw",
+	"huXuOF2YPgDf9ogcMUViXmjw98Le+NDySD7aBASI5JgxmpMHER9UQfBgDuSY9KhK35brOvlOBBq/ZgEc",
+	"Oadsj5GATlyIyBb9Q/3ljrM77B3N4vQZedwRMm7TNrxn58kDNE7m1rZ8NC6KqUcpA5SbD3jTvmRAHWBZ",
+	"o2AyxwM5NaFVKR3Znt9rGscmwGKFc36kKRFfJnYvv3xfalw/FQfzQvuotbgTr2MqCn2oisi/TkA/00/P",
+	"P2e/bI/BqQBJh2vnnw5h9SE0BhbI5UOxVOcqWBBuXuo4HUaQ2c1wmVM1f053GmGuRot9+qB3M1XH74Be",
+	"Rx08OZ1PwugQhdEhek7na3jgPC0TSHP9ppmIWlLDi3nEQi5YpTr3s7A9NLkg5vEKcmN4xDxENMV8Btea",
+	"wwcNN6mOiZAxa5krGfUHRDEtE+UzMi5mcD7SRPtyaGzYIRMeGM13IlfOADWTUmG7KynCCd7BICVUUkZ0",
+	"Qu6FHNfJrXAE1AZWx0hvPxwyYftk4YzGEhCXSOERLu6ELwOmb/DyMdVEU26TKqwPwI6bx5qFvTr56C60",
+	"fkUAcY9EVN2zgHTwr536nbgTu+xj/cEt4nH5kLdeyIn1m8u0qjZ7iKf5XzrbAtpzbjgWGGHtyyiiukV8",
+	"c+xF7Jmdivk5Xo19GobQGgb9zKVjdvctjJvHLAJwiuinn5jox4Na67oxM3bPfP4Kr71qeLWIC/tbM72W",
+	"KkUnIP7iSQhRNamiWsVbw/7vZjIUzDTzRhUTDi/Li67wBRSkDXnGS5KbLtPkJjuyRWSb73r4wHhiOSOx",
+	"Rkx1cw4muO2zbrN37TfY2dVF8PTskja6Z8/9ZnB21Wv0LnrX3W9os1HzapGM4K1qkRy5Dpu43nb2YkUh",
+	"8OgMXfhw0ZEHZuQ2HIGbzCzsjGAtJH3Z10TufKvzujBnl2rum9V0Q6RDnr7xhd+gT7vdi7NGcHl1dtl7",
+	"enFGL3121uw16PNeg175oKmkb5yx8xdfO6cCrfDKzdlXXsvf7yBz197+gggutUi/GzE1gXJH16XFijHL",
+	"OoDy4NCKRpfTOhIBTvXtG4TVQQhuphj7QvAoX1syW6QKYok87piDW09EINsw+vYY7tEO6ER3ntTJ9MKZ",
+	"u8GFBEAAnfXQIp0aiXYnxjSve6TqnZF7wBoaENC8ramYFq3qRI34SCqMk1CiWI8pRcPppyo2kvdOSXG/",
+	"TZuXxVCHkLENd6RhDvc0GKMLhQgcWetOmOnABwNDxkw7vJwNG0sJbBpL9BfFbfJtATmOyzL9MGAToAXx",
+	"ZaK50ItbpK/Nq/+TCORWDNIqwzKfKRwkeIvl2G4WvJY1QQrYaXqXtXTBYmcpiNH9Rtiszu7BpYQFROYM",
+	"Pg4HUkD2ABzd6pWxFyQi5mE6KU/PGs3CpJhrBJuat6sPjWfukuUWuMqDChvfI/i0GziJxhqFc5Qe2UdA",
+	"LqhRiTgI27Yo3hDkp+Sb2dKE4gvmpNhLt9msCEOoWSlqsRtf4wMevxywruX5K0afK9uOjgc8ZHdCy4ih",
+	"CEpEAFX9ExKwIROBdmFyO6gzQkma/OcRSkZc89j8YMRcy17aSzQNSSCRg4HELAzNo/zB4iBuhn3MCP6d",
+	"yOOSpbIQvD+IiR7wXnwwPkYq9NgCAEJeqxYw3yi5gRmjUfI11gVppEbrchUP2gGFZNPm8+fPzxpNdO5l",
+	"n7SHivkcnXK1CaNqvlOyeZFmwkLGqTUYX3IahrLm1cDAd399TSMayGRxmQG47jJFATUgV7SnDGRAt1Uw",
+	"a3Dp4HPmSyEj7psLBHxKQx5z/PIPr96Yv0MxF4wJ/vr7v//2V/O/3/72+1/Ib3/7/T9+++vv//b7X2pw",
+	"3ocJEpO1rXlrW7yiZxX9YHnaa+srBQ3N9nu9/eGPZyAqL+EDJ/amvnWRflhlqrFPZtGmjbacXzZtxDjH",
+	"8Zou1wqO1/yZPhLPa1E6zSegA5CMaMDWTVNVjN6f9UOq9Rn2oK/OTf04kOAJNcaeAdkCwxwPocHrBLR+",
+	"UFJATACDjsHllCXHFS+ab+RcluD4jBgVICpyXs5YUR62SOccrUY2MhPbMUjXgYTyNg86mHjGo4o81m/N",
+	"S/5g3vGdfcVT69bNt27NfHW4nmam0+RWMNhk4QoBZQPl3kf87pJtWrMB6IFMwgB7xXYZE9louhNz4vOD",
+	"omGIwbjyscgRU0HCdpVXu7yHcFbaNYsa/+I2z1M8PWLxABy9yJtJ3yqZGMWDC5III8h9LhON5sFA6iGP",
+	"aZg1ch4wRSIW2FmB+0CtRZCwqbd5VngbAJepK66LV8yKlJk52VRm7jS27NxjZ57fBgBv4QROywwYnE06",
+	"p5p0lbxneQfdC6q34Jj703JCB0yjh5K2MPE0y9oqzdGaXpC1M7VOR3L3R3LV03c0qt6Dp/YdBoKZPa8E",
+	"rt36qd2AO73ibMPtQhbv06v+7aSYf2NAUUBGOkyy2SaPnzYun9QJ5MX/mugYWmN0HNGj01ttMkFEaAxE",
+	"j/UZgo1U4Sj3iCzGkIETVgJoR+Gi8GVkY24f8mCTMYZwo//JJPYlaFrpdNdWPv4v3B7bik/6JAdOcmAP",
+	"cgD4UukDcmCujQ8Z9nod4H2InShgI+4z0qegnwXEGvGIhbLXC7lgrTQ6DA3vuco7eK3bDxl0qQa3Bna0",
+	"D0P4IzDsKSo09c2j6+Q76g/uBGZVAUVv5+3P7z90DDRT0hnSeNCBpJFxLm6KUUpjHHeMEOh41g+dMtra",
+	"fC9ox5qE0IIJXM5haB3hLOy17kSn6NfveKRT5um3L1X5ORQpw4dZ44GOZ26f/Y5XRizqMoXXmunBn8An",
+	"jj8qpv2EOe/IzF/wLtiUFj7VTJkVOzPwR/1Yd3I5asbyDdDBojvkcee/ROCD7Dwx84y5Yl1by2YudZl1",
+	"NjnpTnTZgAvsawVK+8jS+bpUQc8sLiVmicAAN1M8HkgjVtmnGD80ywOJam+s14hroumIBSQRIdOasCyc",
+	"zTUyKaOHGWNQRjD30mFNrMOqR3moPdwFQwnl/RrT2Kg2025f4fzi3Dz/PHMHd1rkaePS0l/ZeXLpgRAG",
+	"4VoDA/TTxlPzf889DHtkTM5JGEPeFrgb8DGP7kRXBtzsMqdGmNfA4/oIHDikw4OOJf2iRLEhozHRtMc8",
+	"M20wB+Oq1DsUP99iec0+K+js62J2lK61anZD1bxa194MqBUum17q/gegST37sBDWP6+m6SgiFg+keeGx",
+	"4nGMyVAFR/73VMS0to5//EFP90UNlO54UGvViicdtC73miu/kpGDcpimZ0VU0D4D7arqued2klMQKgzE",
+	"4kl5KXe2PIW2Ti0Qmaj9u0dmOIV/X1Baw55cpsKxsbEdt1QsJy23K8jWBfLSm1OLseADs3y0z0sNtCKC",
+	"8+eim2vJ9SnToXJJRMD+hxqu53z1WQZ2Jg9qu4+S4M5CJntIPOKin4JsSti7WsDEpyqAEctwxLaiUn0v",
+	"lRGHIDa1TwVqICogNrUcB3ODueuJZiRkdATywWhZhbBJHeWRU29ckbYvA5tSxkHfh4QqmwbupYlZElbS",
+	"sUniU8tqtWEm3uUw8gVVrlppJXkRg4OyVfv4/kWz/vr7dz/88MeX37/+44eP/+Pip3988+bjDxeXH97+",
+	"/O3//L+/e3r5Tz//cvnjz9cv//j2D//j43f/8/K71798+OHnZXr5Fsf9AZ59SDU2K4fBqQqWythdLiZe",
+	"GTR2od+Vl+BHGQZMVWUe4UkA9VKTgb10wxUw5oiXJr9+BP4WGAJomVz/94IppoIql9xcRNEslDSYTwoE",
+	"zUxc0YnO5c/IHuqB4NUaDyRUnRjVES70LH9DGKZtwlouSwRvidYOlMbwiKdq8/uf3xoo6UnlG+2yM6ZK",
+	"cNHvYLqQveKRNhadeRfaZ1C20jGP6mTJm3hPDvFdf8CCOnlXrJ/R2DDlJg0Pd5PYmoc4PszNDIM88dGd",
+	"eLhopaoa5UU63ccVBDZj3nL41zyi5tXO7L9wuVc7g38XjgDD/oHMMKNiml91TCERpmwsiWZqf7UasDtr",
+	"rYsrD9+9ddGsX6Vje00VpxElr7Q25gPso1qrUX92jXks5hp7LGpe+iYL+eaatfWijm4T75wNyB2eajog",
+	"CMCDbmIuHkt1z9KNWeK32k6EEZClEk/fJ0OmRlxLlYFfmliPtpUimjEEVlvm18td5uXezcgBZPViiLtG",
+	"fZPqnjg+pIzzS0gAaTkWmkxY7BGrWpn7Kxkyd6sxfoXRCO9KlQFXc86niw+5tg0dc72nzC8GJtMyRBpK",
+	"wZbkjQPfy0ceD0jn1jemcQucM+e+HnU80skfsE9nIjCHrIM5+eh5oUQPzRbRA8ZicHooOdbQ4Mq59nSs",
+	"GI3AkQFvqWMpA9TS2Z3Agp0bcyO4Du8M/lLwKLp6ABclQf/Vp6F5EyhlcAGWDr4Q5gh1OAJuOzaI26mT",
+	"K/DqYEhH3omIiom9iyYqEfOEyCmLaNksooL736udFX4TiZEXIG/cTz0ZhnKcDF3cwaudTf9plcSk2UIW",
+	"x8qFm858EtIY3QVlMssO2xEAlkguc8GZIzxbaHyoC4HxxjWxaZIVE+8+nMlIss8wGqix8cxOdS4j+6Wq",
+	"x8NTkdZf9oglcC3Nzco47ZcbQO6L8+fAKRByLCqXAD5bVm9Y5KFp+VrZU6dMuPWfDbxwaWWBS6bnYoEi",
+	"16z6RfY2Ngu57kUgpKZz91A8yR4KLhSeVqgha2UVOWWE5d/LZPM5Hj5K/FD698CEqhJBDKYb0Wo7Flsv",
+	"BsjigEjRIlRr3hfmIHto8BCn4nhkGFJhpKMBkbNk6KrIMPSGcsvYlIeRC7iCx6Br+zFoJuL2bEr9IhHp",
+	"aYTNLmxerBK6hlC4hXR0FbyAT59e2ZB221UI6lqrkUa55w0xPf0L6tpmRextQUOC5xSacwx4fzBDvizM",
+	"SQrzOexjGt63ucA8dmCDplozrSOc3gU4RbaWh2g0EmsNeIUdNhJB3YznUxQiNOgz2etxnwXST8zA6zlN",
+	"LQrr8C8QH6bPLSHOpxEDd6ONkOZu4TmtmYUh6HbsUwzbysJSlwuss5kBplqZVlk4HLXPdzUe3NVadwss",
+	"/NPmXe3Pd6JwWmetJDNv1nVaOian9RbHwQMPt7SHa34nFjkIXn73e2ZRHhweuHSpUZ6ty8d6eWWP+DJM",
+	"IgEhWH2DBVxgKfwqubDx25uOZzEal0Mlwi6YWY4kpCWvvFNbco4dibLIKkU272mB5DfzN1Tg109hrfLQ",
+	"35JA0V7csvkktiYCOv6CNOH6Pg2VmwVAVcYKJsv44hIenDpaJx+tzx9pYd29RWrH1bOK5Yxfy5lBWakO",
+	"ULGk9dH4ZHsR1tygP8bV6xu708wwSNMsrogP6zh7vz3l1sPbjiHL3lgLExIhLSwVqfeQGjmiPRewp0Sn",
+	"ZrejwZmYJ2cPMfJV8YB16hXB7BeoD+0vlL2qSC7rBFUuV9JD8EHREQs1Wu+wZUKpY0jNGlKz+LWlZMOm",
+	"+WQXf3IZpnzL+ok4ah5UAK/S6OO35vxa/bQcsxalPIWHLJQZD3mnaR0s+2QAVMK5B3W5V2S1MmgK5n6q",
+	"QefYE2ydJrlsPMvyV8Z04tJ80lanWPZe1pK7z2J7UnceMjspwEesAHtrosqmMjwvG89mT9rrnHGeBsVx",
+	"l+cedCjINKd3aTUu7YWEH1LTS1Qs9M05bxTRLLYJbyRIGDH7ilDBxhgL1uSeDWOX+zDgOpZqUiepkyWl",
+	"44voPXO+g8yZXkY7A5cMqCbQeqWcOYZClqh5PGbnLpraj+diNW3GJfMvrMYArp/BPP+3MiaBEhiAv6W5",
+	"4x/BQw/IabRXZFDk/UFcW9I6hXFvKrXiMKBiRzrFCzwMVYd3MSXiHFOnq+NiP9tUAkfb4hSHYUgFtqmw",
+	"2gQoEJWBkVv/CFsGGWEvxZYjI/iQmlc7S39av+Taua5LFq1ifOajzTiw7Y7K0ecvG7lwU2PGJBh6XttD",
+	"JfuKQZ1DgJl6gZLDIQvKZuXAi6+ncGcIeecQZnKUblLoJKTAzWm3RV7lrHm1vqThouNiy5BcXZozajfD",
+	"wqxYqZKXLdmuHZ2IMPtIfmj3eFihXkEJgj0P2PzosBStUldWQeUxC2q5fcHB5RW53AntK8YCYwjyeI4W",
+	"NM97gyu3Vx/OBg7kkmdmhb29P3eNXaEvtX9NtY51GwSECnuEsYwMToGTpGvpXOef8YcHe9PM1bCsYyU9",
+	"RAdY0HoSd2u5NapP36FaLHMkIjoc3JE6EFFY2oQlHWFJF5b04K7dgaXc1fERewZgTITrNCkJnMiAQHXy",
+	"Srh5HDkxjcUb/BMLIGW6B1UjQJTuywgzWnjcsvq4B+0HoY4W6+1de1HuD6YzdYlmTKOQr5NZ/QDcIU4x",
+	"6HGGDRJhINtykqyqNGzaVQLUqkW8ahYoDN5SrSEDkep76Iyt8gACpsxKeu6eHCdHC0ZzfSjVeLSoSB8O",
+	"lRyBu75CkL8IpU4U05hwhHlSkBPsdr2L/matgNMd42VRF1cuqpdxvqSDO2WnbonjziZpr+zymJsr6TZX",
+	"lrD5ZZDLBUb5uucCzEE8HmaHgmHZ5sKIz0ys5oi3E8Fj111gwBTRkOZghOMbTiM2SUlO2j40NXFlbMp8",
+	"s8dZrhJxCe6UguKXfn0fng67Hfbh66iqgaMxdDxiAaFEM1+KYLbrw0E6OzouMJwmmrRypRoY0oOYMSay",
+	"uOY5uPk68EmnTjoG0zst52dFG7Fj7QrzeRYSza5yZQpB/mO8/pbY8wA0Jk4MkO6E2I13Zj+vT5NvZxdP",
+	"9d6biV2t5KqxW2+/CTc2hD/isTEKgexaxzkomVrRPOfRP+WJjoBrBbg7RtRPrHdhlZO4R8+MW5BShSxT",
+	"OL9I54y+d8VLNNuXa+pv559TabsRt0w2sONlGvs65bS3sWN4qGHlOd2FD12el3tsssNW5rPJzvXWWgw/",
+	"jCj272xPnYV3NEWVWdIOqlmW7ezENBh1OtNVjC0Hor5Ovp2kupgNO6VZxdCofSCt3vP46cXFE6+Qx5y2",
+	"mHr/81tMjHeEnlOak7GsA9tGCsjjLNS10oIie4VrSwLNtZbn8LQTsJ46tW/6zlsM+2VuCenHUBFGgiSe",
+	"rKZFvXR8Jftwax0lgDssmVaM8M9ZfWve9bhR/ehcsV+ZH3+lYEZQe0n7kNoiTbDssGDiiwIuXOsTbp1w",
+	"a0u49Q422OZhizlvyR55xr9XMiKdIRMBF/22HU/HI92tIMQt9mF/hOXiztFBukzHZ85hAh3P8bYIKVwQ",
+	"KiaWgATIbG7W0m5eZKbicYHERxaGxJXCLsM9nnvr4sE8JTevrMSAwEp30oowkLpXq+Nz301nOTPqD7yM",
+	"HdrWQC0Tdss99bgCbzqmaieBt+xBNa+We+zigbfc0qZZz+CqKh+J/WjBwJtRDdvwlW3F/dIscEV7UIzm",
+	"YgJQ92kkAgu2neKc68KYOu9eUCFkTHTI2ND2dIaDqCSQWhtIxJmXy9WcbcWNCcvkbvrsks6n4XVfkIr3",
+	"YZUEi8dS3S/uD4WCQhCjQ2XOVjvRmWEBf4fOCK7tY61VG9DMg9rlcqgn/kBq6XMspcv2feU7Zhkjdqfs",
+	"POqYHrRDzLEuosBx5Fn/DIz3STfkeoB6blSklHOhO7tB6+TW1uFGdIK0aVY6tVBn5k5KsYBEiY5JlxEF",
+	"fJmPU+Z56kjubSOEzrk9/h2jXNq7WOp6eM6YYs5XQejNrYublYiwwYubaK8RxBURb2mcWRYjVjyQeww/",
+	"Zuv5pVb0z0sfs2X9ghQqntfWUc8/F/IBNhCFzA9vYy2bD1BZcNrTrFR8nknF7KplQoonRWRKESmqqu5I",
+	"vDebQJMuDcLJDdGxkqJPepTHg5tCDFgTgZzkS+kxlysi5JeWPD8Hbg4oHJsfZZmDPg9yW0qk7zjtBmiw",
+	"HJ2JJn94//MbAvQNBFKpIdPetp6uVKPmKUi3SEmAdJnmz11GdNLvQ/JBRpAemDmLuKBWUx0loWCKdnnI",
+	"4wm64YAzCndmesRms+iLulxPKuRXHsN5w+GvkFS/hnq26cT6nKDRsWKiHw+0PQI2edpIZGQhYCRrsf/n",
+	"la2afWXUHzNKlapF7+mIuTqVbehD5zRiRoJ9/vJRrSKLAs1ACwK2LpcSXw5tD7YYuoPxWJNhSH2GmJJD",
+	"E2zGH6P9BpRyDEhO9UxwMc+nHdgIY5cZ7INFmIGmhWIE5pubwpvdBglSnff9gEELCktsjilS6WsuacmZ",
+	"+cgA4AQ/68EPTCccB7dtt2ue7bCN8aEi0vdSkb6UQSvVdATSVBIB/JVYv6iNmtTJyIU6wNLsgpjORMzy",
+	"GcxH8PUx1ZkyhWWKrqTRuZ8elUEXQuPCypPT6qQq6FH4QCi9zPVagJ7PDutSWytVROx3UtNs2Q7PRwqP",
+	"5ZyWq1qHq/rDcA73lZLxxQGqa6G9OU8X74s95mJ8xOYeaaJpjioe260KNrZ0tr9KLnRKF3eTI7rtsp5U",
+	"aaM9Hk9R8R4pye4GE0Fgldfjs9steK3CoOm0wSH0oPmRJnp5L745DKcskdUqgMzkGXltVgImcmVQimPq",
+	"D+aniCzVLelmiUSR3LNPFdpbq9DeZGZItl0q80NuQy3znb6gpH8kecCqhuAaUaUX5bsA2AMFLVW8bbYY",
+	"2USKxuVZ4+JD43nrIo2M8JC5hqFDy4hR/3XYB5AB3tBWs3nZWJy3p5nFMVymXlv7QMoU0i7on455A5pn",
+	"B5y6Dt88on12/uuQ9W2Tbz5iQVsP6MXVda1Vu25cNi4pu7joPn/+7Nl1s+uzy+7Fs97lJWN+s8u+uXpG",
+	"L5qX/rNr//ml3/jmOuiy572rq2d+s+l/c3UxhzLZPeJ579l10HjWfPbsqf9NcH31nF70GKUN/+qKBo3m",
+	"Fb3s9p72mt2LbqP77OLCD5pXwbXfvOo2eo0GbTwz9+L/ymqtp82Ly6dXXi0eJFFXUB46m64kqjKzJsnQ",
+	"CP8lw2BZSolXG/MgHtRazetGY738kgwADyy3JI0HwACR524muSQP3weWYnKLWSXYPBBIeodUwRt1zEt3",
+	"UKHVTBkrG9q1GPlP8f+V4iPmgiLI7IN14migI5ZbgPFAzzV/MIe8dSf+8Pa7Hzzy9s0PYAh/ZN23BM6d",
+	"9sjbl9+jSf367aVHXj+99cjP/b5HPt7+4pkrX8OHt6/fES0TEUDkJqb3THg2xgGCxgzIAIBVdwmPPde4",
+	"8U6Yt3ykyQsc3NmHyZBhKAfoCuvkFQwF7gwk0YqdMWHgPYDeg2bwRpK/ffNDiyRDG/yBoIPVey31kc88",
+	"ErAR99Hej3nE7gSgvU8jpqjGKEVaGRLduAwfmEucaPBuQCWckVOdKUTqOCbrunsd8wcmfDUZQnUtzAaP",
+	"SciZhhaNt0SxITMSx1U5QGueDg+gHWMnpzOf/SObdNJ+l3CZXdCU8x9bMdquWeYFc10jcXfZ94UcgC6D",
+	"bQQuFKqJD+pPb0YXurkTcxKIcKqtpgXDhkeYzy3HOo7RWCWXbiQ8zDp/xVKSkKo+I4+bjQZ5zb/17O4j",
+	"F1f4q6PGyu1/bpYhJrF8YobXvLIjmGQ9iPGF0YlU8lgWDeOJl++QbiQOHg3zHBiCvdpxe5kverkBc0GG",
+	"/BMLNXZYw7sMKLZ86dgt4d0J83jzLehOmVNei3M3s9S2Y6ZM+oM4HaV5iRvb9tIsiLstCghssWY75Zc1",
+	"v8TLiorsdtO7oiSMuTnj52Y9zlB1KWgz5pVqrdp/ffvy+7Nm/ZsllIWC0Boq86oxR50Kb1rmgk2hNZcw",
+	"XgAf6LiEvZMf7HqFStCD3lj3Sstqquk7f65F9NNPEFmttS4ajZInOI2lhBV8CsQ4YphnNvCAfaJGRkQ0",
+	"bOUPmFl5qhiCnpkmOIEoZwLYMXHMlLn///PPjbPn9Kz3p8/XT//8X0qbcGXG8j873R3WJzMIZBdqEzeW",
+	"FrdhNoaTjvy16cjLq8OlPhqri37JiZX4jql8XUTpjuinsy6Iimbj6nnjuvnNtfkzdopepq9S3hV0/jkH",
+	"nwv1XIpRHdPoCMkKQzjW54q0VVKur2pEJ0QzVp2+mRer+6eROQHXCbhWAS6IVee38tGkXLq0P/T5gn5f",
+	"fJPDcQWUZwjkx1qWIZAHuS1lYn4YZLaljiHbsthgyVrC6PysZK0rRvLRCAM3AIBq2u4upvcMgdeM0CwZ",
+	"GjlLZ0SuYdFsOiNyGvo88IiRiyUDTjlf2x4yHh/QbY4yOq4U81GgwxJ5uCGlIjlRsTBqrK+knOcWqlRZ",
+	"uYWgMChGWTsPqiz18DukRNb32hyvOrlsPIVzZq4yMzyjvgyoRgfPrAL0oM5jTnSj4vzn3IvwScDSXOhr",
+	"e/KzUdtIOzx99kAHciw24KSAqVkIiXtLXPpGCpaHioVP3jDoFQ/eQg21k4DL839Y/ouoWf1Dsem1QfXu",
+	"JGa6vHFU5e1KlQP3moWDf+v7bBifwXzqkr0cjulEl4xh9gWcQ+Yl10NpziXiVun9OtmR6qSkG9aBM+8Z",
+	"y8HUReP6EJd37YWsApPiyrr1wKNSlqXjD2y8wpzvuTNvxvG0OT2b0Kh9GFI+JaAWeQkHYkQndhg7jj29",
+	"tJi1urI5Y/9+6crn+qIz5OJe7yuPd6daemUe7zgXztHMKDJGjsMpsLGgjlZ+xyo0ABt18iqGlvcade5s",
+	"pFZz4JoMEzWUmtnSAx4T9mnIoR8CMKgNaNgztxzbjvcZj7UL7EHsL9Fpyh0lIRfM9XeNFeXhDdxXBDqL",
+	"LOWGwqeVi4jeW00E3xXCaFRgTl2dICOM0VfgSp3GS6RgznhZQXlJzZbUrsf3dkqMndJ5LNzpO/3ExX1t",
+	"jZQ3uyhImg3fWcHWN4NYpgR9SZeV3Sel3o4r6+2YfQ+vlijoXhvHQ906P6dDXrc3rUvVNzABZ/389o+v",
+	"bs1//u2L2+y/VeehSiKaZ92Qe8aGNsCuma8Y/DS28UA4PzuWMbcwMBTVSBImJInlPRPz5IweyLE4k8Jn",
+	"5mMzz5uwWnJuriq7JSaR1DG5vGjYICkZ8wCDawPeHyBNRdr1KHeaEEGoTg2ZXAR5yRO8gJf2Q/omJwPj",
+	"oAyMOLcwJxPjZGJ87SbGLdGRUW+G3I8TxfIq3cnO2KqdMWKK9yZfsaGRLxOEFBGfikeZwLU5b6gpaxJC",
+	"NZ5OS1wgd+rx8wYJEJmJPTRPUNCnyvZM4IY/EHwwy8JR/qMmUN6/MC0wNMPGEmAXqFw0xoA7YFMxhhUr",
+	"ZU6h5FMo+ShzYI4yTiR63KXLUkQOyJHFrLgiKXmy5RCRAbevV/q8ypl2UKcdazCEHfEPEbIrg0mhmP0m",
+	"ZdtHToGeLXkntBeDvwpzZkEgzUiqy0ZeSM2NfK9Qamm+uGdBsi6dxre2hUIsiZYRg9lnoWar+GF+MXv7",
+	"FNZeE67MLBZDDySiAfhbmVIFTv5VwKlARV9dcvmhpH6O2Dq5YEEu7m+Zjl+lTzoVWG6pwHKopM+CRDG9",
+	"QT5sywVSZMP2APGWbc5rMxB4sa9E2bhixft9phavBjWbOW1E2XZf3yhHd9/gba1V+6c3P754txI35oCH",
+	"gW6bY6JrrdqPjIyBhC6WpC/JQILfaRGSS7skC12zjMboOltD0l2cKOER6oNyJDgLPDNQs3iJ8EO2OEUm",
+	"e5YZAN++eml+MbZgm5pJ+Pv/O6IhNv4kASPh//lf/5uL+O//qf7+/8VEJ8O//6fiLFGAKuYiBAxfCs0D",
+	"izLaajUwLBTjXEPbQygXgyke8Ih0qX+f3id9xeJLme0rs1AcUKH4VAHm3vZpwP4VpG3WW56Ldo+OJIxw",
+	"SIWxZv75s9vFt3Xymv79b31qHqv6VHBts75rL7li0O+cqL//Z59LQUMGE0DNKY7tZ3ZGmOhRzDyW4JF9",
+	"MaBcwUBA6DtPGoPQ2ICRvmQaXrfwcuYdfqLdv/8naHRAS5rrmv/NWeOqQHKeHnt3mFo1neiYckG7IWtr",
+	"GSa2X/tS/KEX69Wp5iXJAbKgF9u75PAYKdFzHWEOnRr9Nk80Qx5/++r2CUkLDmmY0WjCRu1OIBVMsNBc",
+	"+vKJRwYsDMyfi1zqivlSBY6O00VzEVpzbFM8hqAv6GyPOw4uOtBWx4GUCzu7ScVjWGjAfCcsRQwlua1L",
+	"3Na1ztZE5EAOcwbNJBkAgXsDrx+wZ5kvABrQPuVCu2w6xYwmoB4ZqRuGGOdyNzGPSalHjZEpYn1j9QgM",
+	"6AtC/TTaP6YcHOHmBN+JeABlgllBGyrrnntERiqD5xlIcO7E3MrOfPjbtjsy09Bn5HFHyLhN2/DSnSdZ",
+	"FWNqDRfy/PIF2WlLs5LaRBRo+XO7X+L5aTFekEx5IbMJQbEqPj+AuSvB5X446gsL/6Uy1M8np6+SCisz",
+	"5RQtt/PP6R3XpqqfOqZrEtWfNOaTxnzSmNfXmL0NYe3R8u0vjqCHU/GVH2SJjz2P2Vuq9/qJ6xgZVhQD",
+	"phTIv6JkPJAhm2G6t9u3ZXVJ5FMsq/VaWBtcrtZrPQ1x05VeC0meCkxY0ZjdQynYsQJGVXwPrTSanb3C",
+	"Hs0B9ObVrnO8+54iersEm4p4HunxT5YNOpt+F6Krz4TaXENsGhqgnpQyRIO2ikqMl/4h5QyCI0riAUQN",
+	"H0PK6cSFDX2gZ6X6/olXJIwCFwVmi+QdGJ7FNot91m2A7UJQw/Py9rBzQcQSmsAtCnT4zpsBut1GCZfU",
+	"c8u0vZVQcfONvU/2yck+Odknh2mfvExHeOiaxjvwYxcExJbUClzXr1WtcH12KBDCF9vszFUIbgprYxQL",
+	"Eeis6Q7eKmf2lHbdSdtgpB72SoVlEfGPt9ir+P9CxOXXK6eOSCLN9MverNhpbkzsuH4TbpyHLnx+kvKe",
+	"QAZrim8QkNySBNpjouohmLVQrACUuma7AjmxmRG0B7HiWkgyppNc3fKULIGUOalIlkC1YorpMZqOaYLp",
+	"zxkpLwiCxS3CXyQP3uFtvnA78CTYjkmwATJu3JzC3Mp29bnBCx66n1zSWbAxcfoLzsqhS1HMrs75Khm8",
+	"U1CWXr2kOFWM3p/1Q6r1HltsvYK2+AziHMKftDK6aEsTIvNkYK4qfyATpTOqsKx+4uJpxnMPfzFbkov+",
+	"E48wYOkA0nmuC2wgXi5HSack9wGN6VnuoMpej/tMkZBR5UoELdk5StlCPQJ2EcgHqRpPs4YEaUFvrk8g",
+	"JEB12QA5Ci0TrPPmYmYyz9U7KhnlKkNyc6QZEmdnFuDFc1d7QnpsTGLFmZ6V3LAffoDtsM/Mp6zSw5LP",
+	"c2GwTQrtc5lYi3kg9ZDHNEyruaEpYMQC7i/ZVvXb7K13nXKUPvkdOk9KQOqdTUT8Qiicy0LnMA2wqABF",
+	"GPWYOhblAfR+QmFulqFs9qXoMcWEz/TqGUiuHdeL3M2Oq1rE7MEgCXdRL5J/VM2rFR5dVpmxz/5UUoyY",
+	"WDJ2sUl9+QK3Ucx9PqTQYG4hRfOFkvzT2TuZ9BkRvA+asxAMpW5KePQRs3lBUAgSQp9J2mPhxC5buii5",
+	"13j+ofE8e40lHR9rZdAXz9eB5dDnDj6RYpZz/iBT5edkW9fJe+g4ivbOiAMlwpDJYcgwLVwmsQYCJYMT",
+	"NMIUnfxOncdCls3WXhWLgz1YK56J/SRKTy3ol6+zVJXoG0kBMZ7c5l7NEMvpJOefs1/WzpKeOXu7pvE4",
+	"idNNilNvYyf0eBNs5522w8mpLYyyJCBQOONbyqrF1uXcdrmD/K9WIZd2TDVWv4GKL3wWhhBfnu/wz1Eb",
+	"UdLjUD2noKU1JSoJ2bwWCevoAZtOnK04oc3G+nJ5LymyR3/o52fKblfKnuP+31P0cLdoUUlzA3o/hlWM",
+	"UeCqOesPg8YKUUL87qZAYU+RwvcDRkLWQ+65N5xG5s4r6vK4AbcRNjypbSe1bY8IDht7+wg+kGHw9eL3",
+	"+hBdoJvnEXM6Y528wQAaBrV6EntodyeEx5qFvRbxQ6nN51KRWFGhe0yZ4WZeJq4dewDEzMCJPCsRzAIe",
+	"pzxw2U0uG+EdC8gLJbUmoZQ2OkVJj0Y8nJiJ+17xgE4K5QeKRZSLthwysaoE+dEcgJP8OMmPL0t+2Ax2",
+	"7P+cg9q1q+TmCZOcKrx+kPBV7mZHFSQ8SEa5/UYHc3J8YSRaBNl6SkYbgb5LmHsI4CwFv1BxMOUKuV4a",
+	"tRLN1KJzQy82HCzMztmBBQs/DiQmHMGy2B7VJz/mYprthwGzOVsuL8zLJ4f0qA+uC6T59DBY2bHHqWML",
+	"aTpud3cwn8qSWFmyLOficKHRST4K6pKoSNYNxgkgrokcMYWKcyJCpnX2derHoBlAVNV27FAS8zNBKY6o",
+	"oH0WMRF7WVAW0t7yCV7mr1G+pBdU81CKPjPjoSLNfqOolz/u5NbEjLwd0Inu2PSv4hs8mZVZ+NYf5AFF",
+	"bZfElBUhY3+x1GwMX2ssFWaAQfYk9H+V2/cW5BS888/ZLxuJuOYWdB+m10lF2ZqK4m3sWB9tAFbkwgQn",
+	"zaWUSNo8vjBJJY8vQM4uOgytCIbnTHz5XtV9r+Ac1TfVCP1Q6pS1KnJlB7N0NTG9ZwLLglYvAGcimBFk",
+	"X3K3oZPQPAnNLem2H+g9K0pNV4y4mlLL0prJDXgmv8vd7NTsYkvNLmQPi7nskcDfGRmGtGow5iMUKmvI",
+	"sMKz+xK6hZU9zHy07MP26YOdBd2LabSyZ2RJpMy+leMmukBuIjdJC8uGRa81N3fLvXCTuqGSfcW0RhKo",
+	"9DcvS0yx+pNOQhpnDU8JJV2u4gHxmYp5z6xPOTvkJb51iWS42Ga1RwZHB+bA/VGOsT5N0tC1SKCaYZ+h",
+	"X5OgXxaGOqzaj1cx0SzW6Ws80sRtHI+MobktOAdDqRPFHmmiBxTbvOJLRwwkry8TEdu2CHXyEZotUW3n",
+	"ACkobgglZtspkskqrMSF2vAx16zob03HExo5qQm1pEfTRBRZ2qlKUCnuKnnPRItQuAXhIn0nqGzBGt6J",
+	"yzowm9PW43qpP5TGDpCz0c4rZcn26F6doksD0m4wY8Xjvj/na245v1Ln6x/M0SUDOSY9qtKTBEQy/mCN",
+	"8HpOUT3/nP2yEQ9r4RDuvzXtSQE5DAXE29jBR0szk2xH5qJl+fNxsC7awihLPGwF0NiFjxRzG8+SYbVp",
+	"/THlaJ5tNrlwl0mzEt/Ds8yjjsrwDhK2fZsbH2Ls7fSn9c3wfGdHKe8JNBogj81WwoZhihEd8zAkQcLI",
+	"4x4NNXtSMfJAClbW8rErZcio2Gw7xzhm0RByGP/kbURczRI24yznPIQXq/goexfZ0RvIiLWBi2sPrAHu",
+	"bB1g370MYjIz8tBNx5cJm6IN4NpzCS8pIkxbeAYpScecFPiYioB0BGNBx/pw0w57tq85tMq+IZqx9Fc0",
+	"E7PMmjSbXA6Z8IgUZCAxzX1MDdQYDcP8a43YOSbjPAvP7Z692ncPHcnZY7bSCdmf4ZXO8ldqdr0Nqcga",
+	"TUK7SosMK1tcGbacf+7Z6d2IuZU7EWsSWH51sszb0JE43oL9Ofv6cEyR/CBLLJHcadpSsX6+fiunnoJo",
+	"09a6WCGQn5Xery7VNl14P3tCL3OnZ0VFb08F90d8ZB9oTBVSIaA58bak0nkmDD5/4Ue+MrmHjXgAqeSW",
+	"9JM61RVU2VDqmJitSv24Tm7tdCEDV5q9HkzFUtLXmgcjpYWeK8ALDYIXOD47umOp2CziT/ND8yqT3hGL",
+	"B9K83XCAZr6QMXPs+0nUZdC7W495DH0EZa+3BGgVZmsZ7fuEWwsUCVJBLKqYTQ0RDMy1gP7hm4cwZ6h+",
+	"pRD2nsU6Qx4Ir1qHYJAwzzXVf//z20ea+BSRzvE3K67vb/DLieozERPo6zBiAuLFZvsxBhU99jY9roBO",
+	"GXcNFgkMeH8AdyrmQe4A+dzKb0a12nG5OvpkqhHQzHytVZOiL7notyMpeCxhM+RL1t+zOA6RhnzMwnBF",
+	"BwTO40Y75331MBhjrXSZKrB5DNxj15VDUOH8UPr3RCVCE6oJB074AQ1AQ+syJmYztFc25swXjxFv0qDw",
+	"d7ZxQTzmPlsOLzbdVeXrxQjbTiIDh421k4BEsUpn488923+hJA92ibjpD/CQE43CMecqH1b6cEn/2vy8",
+	"/Ait6GNFRyxMW8ovy0WzRoKNkHFbx1TFEA/ZdSjVHLcDDKNOJeIeFfG6S3MV0vUJtSYRWqmE9hXDSi8e",
+	"z4tT/oA5/XuMUS50Tpbc+0vvzv2FMGEBvuDwZYUCcRsELk0UjHBM1rYiYg3N4fyzTXJcP2Bpj8b+M0O/",
+	"ZNnibeCoHG9Y01ZUHWxEM1/xVTSLs4KvbQQyX4kUEtLmbFawDSh2q04FXJ38aNPOXUoQpJwjYXkYkO4k",
+	"lyOqLQ+xyzCaMqCdX2+ICwy6gWtGSPUKAdPVxOvGg6UleDGkWg+NDbCCJrenOOmRnv/5MdJyCFhQ5A24",
+	"jqWaVCcaDySJ5IgFWeKb0SAtwRW2kpfwL7JDjQeTOnknxzY+aEztfIRwQev6Rzuqk319ODSF88Rxd7Jw",
+	"VX5zlX7BQF+QtpEFdtqFtZPA3ECOxRLMAc18CckrkTV5RBo3qNITgfNKRFKAXFNc37dDNmJhrVWLWMCT",
+	"yBxLmRu4aAM9NOgvXcs1XFvfOv6gqNB8XwWr5frJd+Bki9ORHZ6VvCBA7oTPu9Jk/x54BM2O79RJIdhg",
+	"Xf46piLQtmQgl6NsdqPBngHvD+pZBjJ8ZHvBalsfW8Lfhw1d/3/23nXJbWNLF3yVDMZE2I6Douom2WJF",
+	"x5myZW/rbEtWy+qtOXuXg0gCSTJdYCYbmSiK2+GIfod+g/kxEfNrHqLfpJ9kItdaiQsJsHgtkjL/WK4q",
+	"Ekgkcn3r/i2pYEY7mi/uFK+TovR82keXJigJfm1z2MXZ5flqts92qbGXv+8xmTxNdcrObMBC+7VtHbBx",
+	"D0OWmU5ZiFxKYZt9q+0QoBGtJt2H+gV0VyAs5zTNRJf6vOBR4lLnu9s0KxS2viPRJ7SdZ3huxA1wl0o1",
+	"cG89ETzOB1qbLH2QDzotgYS0LNYCvaS+xMhgKvoiTXlCSxwLtUWMgMc5SpB4LwbSlNKJMIUzTeUDgIbf",
+	"26WNnRV5Q9/AiT4hyiOIwsfjVD/MYQrsHuOFkDCprK7462tjjdJWPEH75lu4zXFxJukoytL0KRyl0p2c",
+	"p1T9caMs5W1idMPbC3K8s0MhU2bFJ9uwcKKL7uIXK4+QCwE0gAY77ezM7FCnu3XgtjhVo++u5wzXfG/K",
+	"77Xx6vAanMxbmNBPIcFURALe6Q1M0jCJGFsoI2vvIcnphPkAk5wAZceT5HzD03sRg2uTWzOyMJCIs7zg",
+	"Ie/zyNa5QDMF7dU51Y1TihYkSt3r3WuitFlOvu5crS0nKx/x/WVK4Q38SRs9P7pfMg7SvJlV8+x3989K",
+	"CVJ2S8oRbg+SYnI16ZS7O3WNaVQSnA17Pk9abitaLtiCvB1vurVeeg4n3Urrq0m3kszuKN36LYzhYyhk",
+	"7Mvr86uvKDghLTNcxqwn+hqoTfjUMD7SEInIK/xMU31yPu9kVv2u34K6nh7edkZ1BUlNpLWJWEPT7i3P",
+	"eqSCX6s4v4+l3bLefOZPfXOVshLMXWkKNiY0kIkYBwStEBn4m7/NUQUIsLlxx6EBvInz/On/dpo79eC7",
+	"tOanRXUu1tL77lSQv7PgW9txWOmMHdyoM+6Ftqx+/sSqe02g2l9X1e5NmdrwQdWSAQcf2H8fpCksGz+K",
+	"WBoWC2CM2kF/1WZ2yp7yId+KRKsBJJcqcfQj6bL6nAwX6rACDPTRr42bq6D2Zt8pVKjrDNszAw/zkod7",
+	"pScqgF9B3Q+Qea8yB5GruFwwGrlXomhk5syH2X//x38CStBh980TmHFy+x/LPkx1sazHjTTsy/AZ/pUn",
+	"JgzYvVSxv0NXP4g0lbH4qs1eZYI5j8WwNFNYbaf0JG9Dp+f55ed3Fdp0t7h7IcYGNyd0v0g0j7v9LEnC",
+	"IpqJ+zLRWRKDJTVlI+ed1YRBc4a9Cg4Cy95kOHXbV9zELz9sby817A7cMWWG5zbDoQeLdJIIPsh87AsG",
+	"I2nF3mgV8ykeOH4vcJLnamD581go1Gl/bDxivSeU6MtI8nTpgr4eTS6C8wsnHGdiGWwhWGo4kW+Q3hJp",
+	"WlS2oFu3f/n72Xfw1+vneLpUNy9maHXO8VePLHGd+kG6LIwqgPtUCgSHcuBMGiOgPu4B4L2lnNUChQM6",
+	"SyN3dCY8ue9K594Y68zoTosbI4yhDo3ZmsgdBvM+gyIiJyq+LWBtDThOuFqc2afELzYHOtF2YE0xriW9",
+	"93dwk+PK6x+M317fU+xjLr44ShpG0tOwBP/HGmJoOkCohKHOx88HATAkFtkd12NHNH3rafqPb8djLZUF",
+	"m4eClTmxPvFdVmojLy53OS7gap2OsxwsiVVurRQ/dg3lWZk1hvyNp10QiuIa2uRcpEu8F+I3OLWdL/O6",
+	"VrltKeg2X+1LAzDyM+Qx4KmLRJxmOMAikRxdq1QNB10p8pdZBc1GfAoGOuoIadvs53zIFtR5Eek31ORi",
+	"NXJeNgvuE3pOYCJAJWhBKc4Ku837l6lA00mJkr9U8pZ8R5VMRN7MKD5JY82iMpN3uPP7nQll5lTUxtrE",
+	"rWkZbMK114rvyoK2v1IVeIs1Iv7KnYLPtqcfno5oXzcz0J/9Tlpn8y5+EqgNy09O1trJWjtZa0dmrQVb",
+	"QOxjLXZy/ns9/9bBplAX0IVVM4gFW9iuSfTz1EMH2i6N+yU2TvHEaKjumORlUlOD32tgYQrKyQ7DR4I6",
+	"6yl0DGkB9/ERJhui+3YtN4UqfapcgxnzKXR6UXYk5tMSMe2KNVbrGaHbrrHy6I+vFn+q6r3zF601vK89",
+	"VVUdG8I8RlyxBcamGVvvGcga3xsT9pMDUD3Nm3NIix4kgpIvTEnunWOJMg9upm8Jj2FKpnOIoUnUIJG2",
+	"M2FyZPAX9TnMgl7Heb7Ogebm3gENtqv7HaHyT2lKs5S9f0strAR1UmFwluLHfflJxB0MpgfeUQ/YZKgh",
+	"F4pkJO4K7jLONqv3pdeZKkBnaXM8WzMDefI3Tv7Gyd84+RuftTXwLrMVUwDopHR6vzWTYM/DMQ7IJMBA",
+	"MoW6kZ5LgoaMna5VOmVxqsdjX8y4BRVaHk9xUqEnFXpSoScVelKhW3eoCWXLhaFb9aqdSDWmUW7zU4uu",
+	"W8nfTLgaZHwgKD2Ke+p0DSnD23evvzABE4kR/ru4oC/MDQv9t0PnURqKXYE+arMfkczIBMyI9EFGwhS+",
+	"ZJnc3Gk54KBzKBrf3Km5oiwkUGMc4mdTJPKgauk2e21ZT/DUVB8LqgdhipT7pleiWPTllDmoUnCL6Tn9",
+	"Q1H5cU9MNWSANbBpalylZrFmRo8EtBa079St86Nh2tRkKOAWuIGG94v5VRQmhMLkNJ2ymh4xDDciV8Gy",
+	"jLh3ak6Xj1OpbLMin5uygQpsPG0or/Jvt7X8zLrx9Cf/pVULqcZxv6LdwTTrTZE8p8a+6knFYbWzFtYc",
+	"VnwoHvMYQvsfvHBYzeCNzpykU3h/tYapWaiMZb/fCJXQvWBLTxL2Uz0KIbYGIAil+Up4AZUGAmORHksR",
+	"Qw9AgKxtCKNtNl/B4qBkxHEkJITHUNIJ2EpXajM6TKaAg4gniUghiOfg4F7pCfC+pIIlom8dqNShS4lb",
+	"0pe05E+IGYSxu4RzF+BRSQ9UmbHnnQe3lQtqYefPh8wpWRvvLniaSAF9XcB92QBOboOedpRM4Ww4IxUi",
+	"5FRD07dQxo6WzxUaSdTNOGM69aVI3MYVtpVbF3DnrmKlwRdKplrJHIZ14cBVLHWtWehr6m6ANJI7qX0+",
+	"ksm0tL7ym3OS7r9ZNUX9p3NbdRVr82v4tNVLP/gLpOr1j325sh35ygl+jX6ATlTsATL7aIKlW7OesBPh",
+	"hHSiD7lY72iBf8hVfAbdO3/mONO305Iiccoq5lOftQ61CinJ7YcnYI4o8YkmaJUxN3AJm3KZYC8bWcoI",
+	"eu3VrdmGEQ1rJLjdS/75QaR7i2etWZKZG9tOta2e8f6RHnt7Se9TmO1QwmwLayM2DL/htYvfdHvTFdi3",
+	"iq/VLMv9sXqqT2G+owzz5T1U9Wt68eH8Zc2arv4MpXmPzlYuKT3nJ4KwQM8BhCO2E/vDqrU/tVFzq8xE",
+	"UBBQiYkfl4gbjX5OtTzFN3jIlHkRvCkHZ/1jIRlaMVQE7RlfMsiBVuS1RX+cjzA8UEyiwjOQ5DMaiYFk",
+	"vlvkpqEMsHSpkjPutnJZewgPx7FZQ8VzL42mz8sTYX4UbMKVBZKTgWZDPRJMKmOdl7QyLr13W7inufOf",
+	"Sf7jWzGQDvecbM4gxlayIRQnawzrvRcOQyIrYj/2zeRRVWwdE3zEeKKVCMAzEYDTziBAVblKY7hfzGk0",
+	"1m5GT+dvcPM28dy0SYXRyUN9Q/gjqygiwaX+wb7OVNywnuJjxzQOWwNPCkYKu0a4QwbbsZapLVI2zEzP",
+	"KWGnYUXMemIosarVyWRPpzGGfpekOLlcQNSxpB27w4ZgPCqHScAH8OcOb09n9tD7gW8N829ZOHh2GORO",
+	"JiQtRhR7qkmtLuSIhz9ylmYJbEQv1fdCLezfpb3fZwvvAnlcT9bWOdF7bL7Nj/+cOL3lo8+bJ949YDG/",
+	"dmOj6dnv9H/bacXNV/XUM7X/vAoq2I7gHC/ne6MoHE6CrFhiXWwkF8Cn6Xf01u4OqNvX1o07noddEmhp",
+	"mFTsNk2kba1nx+2ru/BoZXdxl+FONNkzpPfbU1j0qcS9vpWgxHOcdzevIdW4g1uR6j00B5wsiGUtiKs/",
+	"iQVRi0If+L2A9lqjkwwi7T0e3W8di0DhnsAoNz22V/FBV9wnTK1Nye7PHKYsYCqts8o86/Ba5sn74qon",
+	"G2XzXC4cri0YKan4TUT2LEq0ydL9z7geCxVLNejSekKsCLWapl9D5/4MY3pOPa4VNUWYexGzL68vL78K",
+	"KoztFcIBhzPGj2WoTLmf6PSeasGIeZ2raR7G2xI7Oe67e1ff0dYfC025HkEFCmK458N2rygRA54wLmMU",
+	"Jsv6UkkzFCvmNmk/3sMG7QkuPosp1biD6EnnZ2xdlDiI8Q009x6lWuYDB74wMEoVa0IxMYoVEjf+4aN7",
+	"w3qY7B1wqVimYpFikekXxl2CIIDEliuf/wX69oBxHA0BgyICP3ShPL0BcOJmm/BwbOML8iKH7/hIFIX8",
+	"7jGH0rAxd3DdmuGyH4lYZqNVZ7zAWTyhwjoVD7h5jDMUpc1G1dNZORjjAUwEr8zLlAWlKjDoScqUV004",
+	"p6nnnkIqK1JhrDOpIhFn2JHkkCKCeZJfUjX6b5mxsi9F/FWQqz9sn4Kt9R+jKR6xULkNAhLylY9u9qXi",
+	"CcMRFmfZ2N1sJI2RanADXkeije26s8sji5xvRb0Xgh63VozGFm/uS0NFjEVkcoSx0zE3RsRt9rFCNJw3",
+	"xipdJmSimCscDnd9iM5u1eqBE3OEZg8am12pnMdZeKI56lF4JhWZgsPRqkpdpqR7M9ja5DZQGitSt6lv",
+	"JR+J6ZomEjzMCQrXgsJbA44FnPUNINBkowNAPtUd6iQO0QQCg4cNtAAq8byF3lit460Ks3v2vdgop1FF",
+	"p1FFp1FFTaEhh0jrApqJUiHUmc7sgQzru0FDaYu4hY/4c2aP0r2CKk8lRAyMlxj/hrpldId7GVSXr2NV",
+	"7G945mcgdq/AS4Cwl9VMb2NemNHjPcrgbWkmZO42WGKcnnAcZyJiCqWga4IvbKQfnMNxmyQszmdROhcl",
+	"FdG9VuCgiMlM0NWX31PoUCrnnURYQZn7JYl8EIb1pu5GPEkFj6cYcyGfq7oy5wb5lt51K0iQp8C9t19+",
+	"fncsWGH0eFk1fn69Gka4XTgBxHrx2J9EXtjsDrIfyOrkyh/3tbHCCj5qHi04RGZM45VEXyb5jCCNFVix",
+	"jFdoJvngbndqJNlNI0mV3oteGXQCKT1hXzp5+yrAQVKVTwPTjrQNC46yNCV7Ol8zraendSKgoWufnRxL",
+	"OFFLXi++dL6JBroucGqWdBoys6L/s81uDCdSb4Tz5/bRkNHM+QUHT/thZofeifFhKKbMCJHDXD4Am2kV",
+	"sLRouOvzyBomEUDKU/iB9IokT9rGWtTKBHH8wgqjwmtI4+O4egz22sexoiisedL316hR2uY604JYqj7H",
+	"SWm3cQxkkcAWp3PdspHl8ez3EezlVlo1KhLw1LWWx62Egu1JwMEa14v6LRIeVQymA+68kGntcmsqIXPR",
+	"egpysllpfiZUvJ/y0CffoEcrRUHPg5FdxB6oQhTKz7BUxFnis/QceTOrMXKgkHeDKkfQDfPXyAnNYARs",
+	"yVoBosvVwxdCbWxUHFWp/Am+jzJ4CsXu3ijR/f4WrJKUK9OnZ96fL4KSj3BQpjIvoIF4bOGejEeRGFtz",
+	"U/yduHro70YIAzW/OHRrMpTRkMlYKChIcW+7p+Npm/2s6FLcDwV067hTsIKeiPRIGBb6PUpFHDLqQEtx",
+	"gGMyDTwVUXWFQyAfgacC8mCWIquUr7DBklzd99GTTpUAvceNjMyd4ioOGDcsHPPUGiB3DBhFKCC5QZRI",
+	"D2KGVqNIDJrShGxSEUrYiU7vv4DKlpEJSoTuFF9D7hRif9SsJzzXI1diAo98p5S2wrTZW22J9bjDuLU8",
+	"GsJdg6Jix0AlIDG6u7sJPgrYhCdA6ERFNaZUJASft+B3us3zFTuG9YSRMbyoO5WKgTQWMTyoPK+m+WY5",
+	"KbyeKHxSSvujSCDrslT3SOTM4aZSZdJOmdX3QiH5vAa2eGCPbt+pUhC9rLBmRpbjLDfkJfCnB182m3D3",
+	"xucUI1csU1g7icsLqDSrqJzC7/v6KXoJtVPofN0lcNYb0S3caTysmpkhT0VXpwOupOFY/GX1hKexAcWc",
+	"ZspUJOq//+M//XNzxUIq2hJUYpqXf8fuvXDj3giocbe3fQ3a3ongTEU6xX9NHRk+eeQfaPf2S9aA0EkN",
+	"Zrfvf8LVABViC6SQuANbv5YqnT4AFSEeRz1TzLRi96rfhf3EAfJ3UKtA7487ApArwObip5xEHUXBahgH",
+	"m8v/2ro3U7E+gzbo/ZcQZHg4RFPNeKdqn0Nx+KRIcpaSlKi4rdbA/+6A0MORNGygldhi9bfbQbfnb2AT",
+	"j61C4YOPh9qJJhZxt01wQhhQtjOeJKfahCdMPf6bijXjbETnaT25fpBG2mYyu4+5ytaGeq1gdMSDljCy",
+	"1ZN5YzlXaTaPHYoRWjDiE48suf3SMDN0dgMEKX2OC3qzdEGadIOSRoYrUGFKdJpXyGb+DR/sqPKZZ0Th",
+	"vPuEZnGjVtAq3XbVhCacCJyZZPTqnHgFZfVIuJUobbv4f5HzcpIE/uYO21oLg6M64rEfkCRNYeg3zfrw",
+	"JZ17o8vj8Uiqy+6YLLi3378/P784P79Yi357lSLWJS/cX4HRvP91K2jdSwVs+RoqGEtnrbFcdmNK86AF",
+	"uKZXSndtnO0FyDkw5j2HwEBJ60RUZzYVPBoyRP3jyQD/AB09RVsNlqwZFmciH0XuR8kRIgZQp8YtC0ug",
+	"2mYEEYVKcZe5F2PQKKVoTlD2nL0L6EdIlPqGG/zrwHvXsDpwo/sw68j4ts2gKJOrtAspbXHl1J5ccs/J",
+	"tIeX5z5KD0ZXRv88dBCKCw1zZueSBvZ2agg/dnOm/zBgITn1Xch1l3/hISKcV7duDfnZ36vjuwA3V0Wg",
+	"1aV+f0lv3PgawHmXY+dny074Dnr/UCA2tICf/Q7/Lkx278GapfS5l64NZ6ucLIv9WBbBNuT5eCkTG+Tz",
+	"gCaK0QJr8tAeFXZElnhL2twbNFBmX8okY8uv9mnzITeU4gDSbxz+ioX3s+AUceU+Z/m9QJopZws5owIj",
+	"ZLP6v8OcuRuiUePpG63W93i5AEdPeqfMrQhDAHPcShwtHZAvaHteldVxTUti25yO9WhytZGVsDc2x2MF",
+	"lUe4HMn+3bL+f4bHfF9Dbp4Ai2p9rNe2FB2h9HaciSoikIPid947Kes04cAmb0Hg9xcQZ6nmOS+Sg+Jj",
+	"CX9/VnDwF/kwBwYM4ntbw4OhiO7P3Au20z8bKvxARWzOqxFppa4NoyIBTeJ0WNDT8RQoCkqTPGHzaJZn",
+	"CUusf6glIcWTNoI9tCJrIywBzvwv+A6PBGuUtjCcfgKDpawe4Nx/9w4iniR+46mEkQMZK81t77QAj4IW",
+	"vjfg3hQRz3C45tIwVdq079wmnsBqQ7D6hU/ZZEjvsRAAelnbAiys3/qzQVXFlxqJykBEX1aGCbPCzIHE",
+	"lbCmCMYq8cmHlm9YCAkBbkOAJxiz7+FPtdnPfja/uxmW6UHBgfIkTg6oMOBuh2J0M3Pv3MQKIEyd36pc",
+	"U0hpvyVMMEbh5bpg8hyWhqjMuoCMXf8uwoIrj2C7QBjcW4gJu++Gef3EBBw+cEY1xKrXx2k8tkdnEiqY",
+	"nNvSaqClGnRHWkmr4bBSQqniQl5WZ5jqzLotctAgrE2A/4FNRJJgtA9wiZKj8Abq4lsv1/dIcX7oCda3",
+	"M4Z1qCc5qk+wL3dbkA458D8ZoH/EmXtiLvFnS2XCeUWzAnQkWLypoHCJ4ALOFRMPMhYOT6skwGVMqw1v",
+	"LYNi7ovH69Z+D4SJgEJg9qdaDaDn9uTb7gFX/qZlHkBnong1Ik11uja6QDX7QmKJUWYsU+JBpJW+6xl6",
+	"iSGPmdXO16Pc14h2GPLp0KPdl1CWzkwWDX2/07IVXB9hmSdCil0SUpTqt+o5KDB/EDcv8U9EQQHj7FMu",
+	"jYi7vekqjHoErrcs0pmRqtpZs4smtMstE1k4WTwcCguoAwe8KWaKOsw5+JGi0FuUyAjQz3MTd6A4HcAW",
+	"p8Sn2kEthHWaMFhpNki4wWIjg7k6qrn9dlp0riITssnGIn2QDnb8aITqoJQCr90l5ht+jB4J8G5LbbtF",
+	"j6uxKVcDkZoaj47TQHh3fvZaHbSEDK4mXyuLz/5KhGDzawQXvZbPlhTjr0KMPUDA4aZm1M3spme/u3+2",
+	"QopBQnG8/dTHqxCDLYjPUdJpTPDMHWwpDq2vJtZAYvcUhBkzgr4/voxdb0eTobKqDTHhpuQplAyINbkt",
+	"1jMXDqFFTmmWaGcN0cQpkYrVTYXv1RZDsiddcdIVa3F3oLLwvv8qJhMUaDVHmH5OYmEs68vU2MBHGmFE",
+	"KSQ/oPsevB/o34r0aCStFXHHCRde2+0kekb3cjwWccCGegK/cMIHQRXolcZZMVDH2Gbfwqwoh0F3KjRS",
+	"ReJflJ6EQVGYnUhjiUpgxK0VaYB0HZBtxz5iIMjAjmIfnYYyh7DkX4c3vrEYQkBaQRPGaGyn4CdDvzHQ",
+	"D4z0gx/nIBOR0zcM+dh5dW0WDrnpjnQqgEzDFLPuIEkJ16IyzyGPi8kut36XrEgSg63PmImktd+wcKAV",
+	"XfVOWc3iVI+xYl2Pp9Qlkwok8y/d122ESNmIT+lq47HgaVAhn9D9CiOjTIAzwSkzw0fCL81dItIjwexE",
+	"RuTUGvcGeUIfofYk4iJxn+/5TACSYGglYBVSDdrsO/oOTwW5szplL89ZDE/4pfO75SBLeS8RX3XY9cU5",
+	"C/FldcWnMSY/qVtGJ+4gUpjuv//jPyszxuCllw6PU4PnlPKkr/hSXqWVqCOLgPAmScj6wc2qRFVOnwfI",
+	"Uo3IDeM9I5Tt5F4+PCaU5+BJoUVTFKUh0Gcg6Fyg4Yh/+kmogR22Ohfn5+dLhB5Dt2klQTaBDzYKv399",
+	"DO4ACGh64Uw3Rkjdq6gNkTqkXToaWjpydiiMKA5/wGg6Mx46h0bcvbhcrf6jPHyEWincjcWncQKNFn2e",
+	"GFG/en+XygNIK0ZmZntfzG9u4P7+Gj/7vPgzT1Ma5mqnCXa0pqNWYxDYPav75jLP6eld2shDJOJlHxNu",
+	"8OgzXpxv+pBbbMJtsCXaF5dX189fOJMiV3jLcbI7owIv//sfQcvBb7Fl7hLfXDzHWIAfoFI9Vf4PK3DA",
+	"57tVulKbjKXqSO5fg5bXNPmiKvHi1v++HGRvfrm+evvqdfbzq+8vfvrt+6u3v0WXb17dTt68ul3BxAVB",
+	"e/JQMop3fTAZEYYXFExRjs650UO/+XUDp3ih76ljAcbHs9/dP4tb0ApGLPc1UxgiFQ6phPdEYm5YiJRb",
+	"IYP3CvVJ8L2SUicesom0EUzP6/cxS+dronBonvNspLEIke5nPhI37Mp/zqt/3Ly4PugFd/qOHnZ17QeP",
+	"1IRluBnwVLzyOGompVV+0Aatks+232VOy22GFPjkdEPy4KlBT4y4dG4wvMpWp/X9Gf0iFfCrxDmG8Frd",
+	"YvryU/5zScEgZHfda1ECQj/SAmS+91N+S3/SYxmVvlVGidZ5/LJ3cRld8WvxfAV5r77yGpn/QIZ31S36",
+	"Drfx7CeuBhlH1qFFLhJ9Pv/4H8FKgey/ARYs/ix8ZvtemBf9RVE7EFiQPqTqQ4nNDCSQyzjlP7cZVC2R",
+	"PKdVv3XHbGF/W4E10lRED5kJ+5lxXgJZpQoI3aUC527KwDfNzVl86C+hflEqlBjgOQu/ukEnZ8IN+Qt+",
+	"LCNMyONT54HcIiS6y6nMWcbOwjAzHIM9Ht0vD36PhLfqGPPulFtxgIkz2A30mfqEX+DzhCDLIdwyQP/Q",
+	"ARd+Is0SYTBnX8rBVS6Ve6XuG3U+CHXbbQbHW2+5g+eD3wHOdQpYRJD7Y03U2U/b3aPA1xwT+hOCX321",
+	"PJxqLxkYfNH9Ph57UoKQsm6CwAUmFzbh96gjojmVdz5LedmXCUSGDJX9AGsc2MlN3v6ryq2Oi5HKHec4",
+	"S5AjZLc1TeVbtYJW5dbLe/KSCFWBpm95RqpFolx+f7/gV7da0jQfZL86O7/8cHG+apD9CrzMhJLtS7qK",
+	"l+fO8Ryhyek2yDmHut/3x9O56ktfCiL2WbKsm3p1jrxLvtl6pcSAzqA9aiCUQFu1cmBKW/m8nvjBG8I/",
+	"TgdSQPWwGBl3ft7wNBrWJxbmXsy2iqzKZ+ypveMKFNaaoT852yeegTGPuFV428hFbspHhnAuww6DZppU",
+	"RHIshbJIhezOm7ObhII3CpN4WOgUF3Qdhh1mNRsLPU4E9iFihMuITxTNFw7M2SiLhoxTWqnNPnr3+Jef",
+	"3/mBiThZZSh4YocY885sKiHFAKeRfRkaq6P7dv77LhyqsMOk6nMFUelRlvCvgCcKSDShnldpJImpTixi",
+	"ErqLIbFay77sLh7Q86eeqIErvLKPrOsUNiOxwy4ssutc4bBOVyEQlV/nXku21sKxEnCtgUOLEOQRuFhL",
+	"0rddE1Y2pk9a5bPQKuscqzrlgUftqGv9qnpqESNYXMWwJk21rHsAVUELy/1mowVK+LCsNEzGdWg7EHYG",
+	"ajcs7jgJ/BMKPI2tP1Rp97GFQ6k1edzEpEjnkpL7FCX89RHNfysNxSZibhyyi1TxCbcirSPF0oqhhDaU",
+	"wjVG6Tazx7Ydo2sSjhetNV2drYbmTnB4sn8eQcRDqsBbwqCpkJ1ty5R55icK7G+Ux7fT2QE7dsgh0ZEz",
+	"W0hbIWF2fngiLJJw0HdizXraDnO/G0YFxd04s1KY8Cvnxet8cg+LtUBKDGkMEpsRaNNdKqzK85wZfZ2l",
+	"XTEVJlwewune28HwPUzr8xpuRlqvP1w8L6Q1/9CyQHNZX1p8wued4bN/RSeA3gCgG+aw3OKvt43RT8VC",
+	"2QzRSP4jLTaZPmLkLoeH+FB7hcNtED8OtI4NiyVUPTOepvJBrGcAb5so42QBb4ywj77otVG4PNTmBMPb",
+	"tZNha3cU+nsGBqNZKQKIlCfla92wrVcTvMZ1HVdJAWzmE3Ck5PdpBa3ipiswpGgM3+aNZnV3L9VWrzoy",
+	"qv6u0GdirM9r4oBc5geV+krWHrZMQC1Yw8po7GkMccon4WaZ2YtlEPfiYklXoCxI3VW0lh/Iu7Sq+XoF",
+	"tXjlPpufrDLsfzh/2bm49FoWP7KKFqKvzCsT6pxYR4H+e8aVBXRtXT4/X0+jlk6VLzVG+TAwHGOcat13",
+	"h4JGcxg5UNxmKShNQWOVHR4MhbDsmiVSCXYBbBr7qrYADD3Qkou8qhWPQ7M+Oyyem4/EcAtNnNgsGAn5",
+	"ACAfi0jGghoRA5iRJdWAiGeQXQwaOUVikPQGTTCeAvPqTelXQHmMta4iHmDzqPVthqX2zwA7TRk0+k3x",
+	"hzbzky1DrNBgPEnylghctLEySfKlUxUyGrBOSQE8I3/WWPB7kyM3mk+FoFQxHDsdh3piGDdgJNCgb57G",
+	"XxgWwjTvEAqMMe6VV7tgKUcVZEMIat0UDD2wbZFOEgETyQ3jLByn+tM0zPtEZMrcOdQpTdOGhxFj4Y6a",
+	"byWBPQwlzZAnXcC4MhORwmWRjshtq5WjIpZ25V/CgiKZPgw0w7eMphJ9GLmqa0JyNFEtXVAZU4rO+Rvk",
+	"6RmIJMJgNCoRisOAhVKZrO920ikHCB+63/puUPoCPCK2iE7DAKkQAONKbZ4Wzb46ew3E9mAKatbVz6to",
+	"w7UVwPrYvcMimpNFc7JonsyiWVsA6gyX195g+EyqfeD0zNpI8JDOT0MqANKTK1pJ60QCnv0O/3Z3XxaE",
+	"L3hTF+2EYyccO04cO9JCpsN23Jb4lFv2Y13ry8Djs9TZ+UY8CX/a0g/V5LgWIf/IOUA9Ht13yh7mQFh0",
+	"ffR4rI20glETd5Dz0BfNCWXHF3xD4GZtqnrAg8KkLeXZ5unVcJAj0qsxmsNUfg3YVBtpFclkcQ1DwMKx",
+	"SKWOu1GijYhXKGqgV1qnpo4rlfcjVzGO2yxx3fORTKYHl8w7afCTBl9fgy9z4gOSa54s/eA8/1L9S7r0",
+	"Jyz/0CoVQodgdhxuFtTr1VrmPoXqBNTFTt0hKIPfX4lK2Et1Nhja0L2q3OYaVg45tvylQCvR40awTElr",
+	"kHQ915VSDaCgG0O4TaWBPqBYP5sQ+/EqgUFq8YPAIbTjLa9k3c4eY50MvZGNUfT5+fk5mp+ri/XPY6Ew",
+	"x7p9Rby7isgt79ypxPJXkClVp5tK1LD0kVUMiFOf0fHoydrAoQOIsnJYs1AoQ6RYUBn0jsvUICVqpNPY",
+	"BBj/m5TShqg74jx9KHg0bLOPVBnDQjwKYV4gE5RH90y4tB02FgqSqFoVnqj7yDizd0r3+8QfFPMpG3ID",
+	"vKttdsvGXKZFchJoVq3XoTj+DK4PKTo/JG0bBUzFth0bFwpQ8e6YBEWDQX/m/2fzSU9jOINr8qL4ddER",
+	"AzY6FBilbTeXAAf0Ih0gJegqy/KEWol4EEnDsvzfalaljZG9xN0+kfcima56ezz9liWCG0sbRBtfu0Hu",
+	"b91+qkf1lV6xznA1I/5JjtwaL4LWSCr8/4K/VGWjnkiXWRssieb5br0CbfccNmVPHabEos5MxcDBLCfD",
+	"dsmARuz0KB6Gjn/fQUsrsVJEBMJvS3/jMq8IJqLGQSqAYqTVOW+//PpF0PKzJMnIceIzERIMufP2c/eG",
+	"S9+5qHy+J1M77MYoP8WXrma+dN5+XvmaEZ8qn7945PMK9pknEkafl78HlBfA+nre/uabb8oNfbm8N1kW",
+	"5Ve7tbosjydPXo+V66TamP6HoWD/nokMyoCISmYy1J6VHI8zkLmAl1c2Jwplt+1Y/69LmSbPYJLzJj76",
+	"gjIvDnWqJWFmE50lMRsJYYPS9GjMf2olbnKeWD92rAfjpiFWRaVDNuUyCaBnug8DWo1wRi6WSfWEw+mJ",
+	"UHbKIq5i6Q6nad8p74bLkVcKDP6ENTsgafALdwUZQ4yED2qLdmDDNjBStupNFwjRaV28fPkSZj5/7dAU",
+	"onZdUgJv+IjHWStogTnif/u/eJKAXV4gABLOtv7y+q07jw5JOq2L1uoC+h2cql042BuXE89piKfH71+r",
+	"Ednbv/z9DJTJVasKuKvEN/Kdz099E5tuIRcBjbW4F4nMR248MXZ+HGq08rSpICVhZ7XEvg42l3PBFnO0",
+	"wPgJt/HgHTnbnA4FFJZiPSPNG8lrDNE98uPtISZYy2r9qmQE76Zj62RFrSuF27ZuVpbWJhl1h+tgAiaL",
+	"BZiYWWjFT2DYLJkUWB4WnmHR+T4TFeAdh50SecEN8hFAKCh8Vig76ReNX8FPQUyH3wvDQpOlD/JBp11f",
+	"ne2wio4omEzAiEDxpvadCiuOethhduLpENssBG8+7LAxzKvsBywDfpswFQ9STEqkrxjmy6MdbkfdHesG",
+	"81CJww3U1GPd/OhOGcun3sRzZ+kLw4bSWJ1OZyse8miUA18MKzgrbm4if8B4YnR5TFApGwPRrvx2xlLx",
+	"dl+KJEbDEusw/IMsn5nBw1RG/aNIzPgHdQg7E7rJ08PfprAp5gYPEehDePugpUc6VTSVZUUUfEX3XqVU",
+	"ewe6k3pPFhdD0GdWie3/OXVys3qdPV8rJScut6NkDzEzUQH5DiDbrLJ9BccPyM4Xadw/VlR+Znss5zf1",
+	"hnAlsv8qv+VRRfgLDNlxlH+VoP7TEo2vA38LNEv+/91VkHDZz16uobu2E5/0B/zA4pQfffrOd1nmOIJp",
+	"wd6UTYZ6dCxmfInR+wxb3ZsQ7CMFY329rbOqYSgo0XqrGH7QfevEeCtpzO+Lxb2nNvwjgjqHUDsGOfh7",
+	"0DqDf5fOy+F4G6ncCyL68tLsrny8l9J2g9ld9bf2uUhpYaJI3cV9zcp+smwzU8K2WN5zQdWvK9Xj0J58",
+	"yzGibzQfI0H/SCscVS5E7EThVyhkhbgLxfnmymWN+CToozaVgwF8HK4DpvBTkgPMCPZTQ3wJ9LogDM30",
+	"AKWP5lQgTziV4V/xJUoau0vOtjtGMEmLSi0doLiDUBpihV0K+YxgbAK3PB0I2ymX5VA2KRE8hbHf2Byx",
+	"4oAEQHKYucUVk+6yDzzBoAGdL9i7gHE2SHU2zmMADvaM/Kf7y8DnkQz28JdgiJkxV83TFGYO016TSXxA",
+	"tQudi8v1xf2VHChpp+xeWjAv0lQ+QD1bs4hflAS8ddmqyLj//rriucPu7yrcVnfvUMC38W0shb3LvJid",
+	"1RbOisbnObRgHs5r+ct+4lOYtJ+XFeSdY8rbI2tUKM4Z0LuaZDAPcxtWWZ8snScXtkNrtV3OEMLslJqz",
+	"hQ5yeMDH0pRSJ92xnyzlbBlvmmADCX4OXDIQQJ8k2d5ggY1Nk23PFiiJytX5eWt9g31XMwVOqLQ/VDqk",
+	"OP6SOt1z968ETstp81JZX60m/3ZKI5SBpawSTelNmVaizUL+wGXCewmatdBgAO3kfIrzmCdDGcEEZUrx",
+	"Dnl8U/4WZIrDYtiw+yLMKqavIX/aiE/bLBzqzIihTmLPbDbx4/UwaOvp1fLPlRjYBsK22duibHCc6pE0",
+	"IkZXERsdMd5pPKtcpmKRskRXhjkr3dPxFPZAafL5hlD6A5YNJqAxd1zuhpAQjcqMyNsgmmoGS6e5Jho4",
+	"H7Dk5t4sW9RdRbKNaEa/nVJVOcwNVCDfdWvw7VYb3ewDnqgbZrU7HzUBxyb6UtVQYo+Jha0H2datNiwL",
+	"JQbpsBAib+GuilkOn9dnOwL9+U50nyEh3oiuNz7gb/S/m9DDEdfHym391bY3bFRfvcUvh4y1i0YvF75G",
+	"8v6rsFda+NVTvcZVt6ayOctuxiUUEsz0I66jz0sFwjU28Cwz6A6DqKaDqnJGOb/h03LtqV/I/2Sv+0xp",
+	"G7DJcAp5IyyIchrkyVh8FubEHvCILih0TfUEFGr4LAILxIRANSrSB5GeGWeD4EUCxnsayu+NiLSKGe9b",
+	"ZG2VKYv0aCRth4Xw2Q7DS4UBC2NueQiFbGjgBEgUKq3xGTNPrnqnwp+4sWffu0ucvX4Vsi91ykL8VPiV",
+	"MxJ6YiAVGHc3GGeQsPWYt+W0Umas1nGb3Sr62Ts5bilk6Fw8p6cwJZ8q0koJIIG9U75UTsaMJ/JBYD+B",
+	"sangIybc9/KwMnCwIl8sBn4hXv2g70WMeVRvJTgjE9eZzxZyN2fZuOPvjSZJzqx6p8BWknGbXV9QFtLn",
+	"23RCl1NoHlGLhPPr0DAZYTsFV6wvH/za4VW7txHxJBG16Ur84PcPyxgm8C7JGoOl4o7bWc/Vq220tAtE",
+	"q7zwigof8U8/CTWww1bn4vz8fEnjwfCRCODpo0S6B8ClRFy53TbCMrL1kR63lPYJqzLQYGdQimizhUL6",
+	"kG5EmwfF7kZnaSRMwIxwm06Tp51ocfcicvOjXBrk1hZxAylT8WmcQP882RK1ZhrdpfIIxGRTeZYX808C",
+	"jYqv8bPPiz/zNOVIgWSn0HburK9WE00+PKv75jLPCW0RKU/aPIrE2GLD6DKPCTd49Bkvzjd9yMcNSSs+",
+	"WYThMxSsiiXZknGH/e/LQfbml+urt69eZz+/+v7ip9++v3r7W3T55tXt5M2r2ztVAdU75XCsw36/a8n4",
+	"rtW5a31z8fyuFdzBUuEXpePRJl8cPuBf/uyHKn/s0lUf1/7n1/BF8uTvWp2r4K7FLXwb7YGLMn1C++Ly",
+	"6vr5i7/DlwZauWXgK7yDpPVdq/P7H3/cqbvaEQS5ONUWyNPWbtkuIBmtjST+ACXMDo5B235hcon2/SFD",
+	"Ph5XzABUgGQA+MOwQ+Xvjmiz7n+NdRolAgBPaM6UsBOd3jMzlGMTMDCOjM/Yoh77wrCEq0HGB0AOkG+C",
+	"uyIdCMyaumuMBSjBERWlw320ch+HKfSrltjUFtj8AA97VFU192K646Kae+E+dYb/rMgN8Mhj3gIi/0Rn",
+	"oAnu4QjmpTJARVb/CPSnJrF3EhPpWLg3TeDbha/80axnKm0OcH/A7Ib7wxbVavUXS+t0fNoiAZYzJKxI",
+	"nxCnvO9e0jjrJdIMwXwy2RhI0cgRtxDeWX46TSHVX5hymZSoiG5TdCWVA6nqy7bwou54wXVWW1L+hgAS",
+	"lJgwbowwBjwxt32pZcSfUFtfpboQqXyqkTVLesV98PH92igk4A5Yp2USIcatwJPy9aQem2k01EZHErLn",
+	"HlQN+qWtoNVP3Z4SB0TnIvBvo+N3vNypVjowngToFz0aCZlsseTJQe1T1zmBaDV226PgYZ0NHWjWlyou",
+	"lzihgthJadMtA4lts7DHDYSqQhbpMZQ6UeOQW2FQFUPPyOoFsMMMxMSTKTp0ZE+Q5wl771TE//rl57fs",
+	"F/zx8vzy/Ozi0ntg92I60WlMOwFTKlDvJrKXQhsBS4WKRdoBrqD/Ay8aBu4nnVnodHdKR6ZRlvCU5V3J",
+	"AYuGWkZo3IRaiZ/76C9FWhmLjWUhHLiwDZlGDNtDiArOgDPwnQ4ba0hc3rDriyvGe/pBsAv2Rn7bbiiI",
+	"+gERe39VUCuKbavTmpmgNU7dc2En/e90IYdSnqJLT2Bg4FRnDP6ImmMixP3/rIuY+9/o3m8igubsXM5p",
+	"jTDLJuHW93D0U/ffhffptL5zIKEs4w/in2cPOjMs1ulIskhYK5gRIy6VYG5FeJsCVtyaMtktHjh/xEx2",
+	"JjIG2xO8IJ4KDgThsqPT2IHZP+jDv/6xEvZsu4hr+TvXId63YpCpY645QmitzUl+KwZSMU7oRXjlFEfZ",
+	"xtdKzMOsM9jgLYslqEJhBYuLjX7QKROxtDo1N84kUPYMonDOoyC3xAGbVINSDq9AV9QG+aBFd8Pa7nzC",
+	"m603F17M8gg+oSnhMWk90+LpgGyxFXPM6FZbETF3JNboaWzCJG8THUoJRLP1RnQBCDDIr5YkYCoUx3Wb",
+	"NtymNVlhbjOF+bnw9k/paIZQ750KiG/EOFltMtQJxDquKJAPphmZbmQV3hTN7VpFwhd25RIxV9I1a2g1",
+	"lHU1FHWtZ15tu5KrIuOwl6lA4plV/JGtlnFtJn6HWIW0QMv7yiPm4w7b0eXP6NTukUjjh1SPnHgppmE0",
+	"hoIxguRY3ZRDEJ5+TBpWRFrQl5kMZeJ2B0462DwpuUNQEKQ0BkiJMsLpApbw6B6DdiVQWF70/SQPbHWB",
+	"t/L4/Pw5Eaft30zG12SdOJlPJ/PpeM2nd6UdPCDw9ng6A9+02mb8XhKucw+q0QkLK/ZOyf4ZaGY1SwWP",
+	"7JmTaPz9We42+igYxqEgUF6JY8EqgjxzxlOqt/Ayh9Wm3HrIdJ//woe5RPogDMN8xJlPSAD1443Pm5Sz",
+	"LLEWZn0fETdpLUydzZhsDJSrgODqoNeHMo0C3JaGsuXhYpXoVh7FfuJg0/tcKhb4WUwqKKrJt6+CG9/h",
+	"G83P5mMYQp8v5dZWiij9DWBh8WfhM0/o5t3WblOAjtFcoHpKiWJp9+H7LYuWVqb7JInLu4NwzjbSd0Ah",
+	"PZ8aPxJAUjVczm3m/NH5xHyQ5+SpgB0MJj+Hbg2zVQNBHNTBUx3xGgYsbvHJfs3tVyp4+twNWJ/dPpmv",
+	"65mvP+fCdxT2Kw4hI2wpL30FMzavXG+ud7qFdjyYeuLndOXTUgyfGuwtmkizxuSSO/VR2iEL0cTrQBDg",
+	"WWQewoCFZbT4dKZihxgh5lLQoOXMjB1EGpjEx5MES7IjPRJeYWKxWGEgI6YjYt+pkXbn+wY0KdQnw5V7",
+	"KQyM0f2+ny/m3l4irMDS6E9j9yQDYBUlKPa11mjfSyxk6lpteRK22fPzK4qFWK3v1IirKV3FsDRTTcxH",
+	"Pxav5rgGuOyf363MCx60zooffl2yHLpokNN9arUrdzFIZ32NhIN/ClVueWRIfeVPIazVOTM3LMSe2XCF",
+	"zq8FZVQ5t9ODlvF+yPLOX3auSmR5CU9F3DXyn6LVuUZsXq15arnPXl+05inlf4QPXMO8MFjAZUnl5lu1",
+	"gOH66mJeVW1UR5QjAxUTBZXtflBxW4+F+jRK8JiZM93vy0j4ObLtEmyOkjb8W43d1/cHwPgIQ65HcYmA",
+	"WkMikSQAtOKTBbZWOuI9qbDcft6UqYP4apl3Uay9zNu7a/0xUwQ9X2SVbx7Nw6i3sUgPzdacB0VljzsL",
+	"d2qZVQXlUxRcPrpCmNLBnTKjDlsa3KH7LNJJNlKYvLphTksgKdRvWirsBghvQmyeURrfSJopemfujWQJ",
+	"r3ngJ6tGKxCsmW5rWNZ73pQpKcPaNjD3O9Spm1eGLxpb7pDHd2pjpzObCttmIWoDE/o/IqUEWBpYqH3t",
+	"WbdJb5BtURrV4KC75BAWTqWPAhZa6ctQqi79ult0fX/lS03mGLtKfDPuvNiJhkcxzZRa+Y7vtYxsHvtp",
+	"ozeaXZIK8oWGckzNVWDTrNvWOnO9ieyLVYaq5lu9Q5atP6uiXfkd1MGhc6SOmx+rBLy1qWz3hIwXCLMA",
+	"enuZihPxeEK7uOXGdFgAjQ2cWGWc2hm3/UlEHhORitd0KOGTR8wNqqFa5tA/PWFzYyVVXdjYOWpzJU55",
+	"mg6MFrI3vP2xKo3VBubAtsueZmTw+Tp+0664q04YsgGGHGL512OKM68BewxFVlCVz3Ibt5F+QhvwB5Hu",
+	"x0dl8eX9C2Q7QuA9gmAsNqlOhpolom9XDNLesDr9jJn+wh9p0s+VOOYbeqrTsIpNh1XMLZi2tjgSXzo0",
+	"A3fQv3f2JZyLrzbgc/9170MnF8GrR6WVyXiuV0FU5+5htGWOWKner1wRSi+2FBrEE/HU3YbLxHdKUPmF",
+	"YaMcFA7K9KoNAFVqn0opAoy5FLkBZ2fNBHOqH4DeoOIClOlfGNUREkJARJlXmHzV2A4kJsDco2vWgTKP",
+	"45ljst/hu9sMuqwpJzsMvJygrhnq1nxbtbZjHH/eEZrbOM6dt+1HZ7zJ+ex3/J/uU0RscvDZD6fkScJW",
+	"krAPQ+G1tVvRUYV4Kus+GEOjtvSgslSw1MccaabRUM/lcyO62l83g4ZnQsW7L+Hc5/40V48iaSJF1RLB",
+	"H/wA+JI7zAkSkdXS5+8cUPKRiGcn8dr8seCb4K3VV3+Wp+5S41Xpy5QF1qmvWu1nNktXYKwXanPLcD9j",
+	"d92elTH0+dn5xdrW4Pcq3klw8KSonsYUPMIw4q2XYQSULcQQoXZrf1X236vYUGFQgdgYnGqzphTG8jXv",
+	"NeDlLrCFLMXT4lbOGo4pZmYnMlrBjf2blvF7vMQpm3HKZmwMQ38DIazMh4ihmFqkqU7XQCU5GuvUno34",
+	"eCzVYDGhtv9QwadJ/YXANH1TJtuEGm9P9kyc21DYhAVzob+vFaNxwq0w4Va4Ml/DVd/4hzmNol0wijbY",
+	"LKMBBc/5iaDRIJ5+kRpdoCfhIPIZj44smmtbiUVfKulDTljXiYeIeKY7LZWNRKpB6FLsmMmJhuFV5x/0",
+	"wzr8x4qaQmetVT5qxKfKR4345KCPJxluwQ9uxa2g9SOMLfyj8l3sz8y/6tlL879HbiOVhXEA5Q/S70FR",
+	"Au8dJ2p9+kN3JOxQOxlzmGSFgqwEt6JLLUGteDSd7cPCFiwnlF1iw9bukzfuu8vqnvPiuLyHLUsFux3w",
+	"WPzTnRvcazM1VozyTU3FGfefWKk7acO8TgV5njqrg2C6IKVToUMdFfDotQWufkckkhU32r3O2tLXiabi",
+	"aUQ91Bvuw30pkjiAOQNoO+Fvch+e6ElARO6Uu3SWOi9bKqsZx0G7foKR0habSQ3UZrdZWDlFIXYNwTeJ",
+	"dpLpvh8hpSf+OncKd1zExbAGowu1COt2n4eBCZEeKGlE3qoKNHN96UxnmTP4I3ULc7owba75rZyyjZNC",
+	"wXqd/WtXCp8AdVNA/WMDPFwPyvZDSVk95zVI+lcxtsecTPKIXWvk/xXYwjxO18L08hb98rW9FWu+ZuRt",
+	"XapoFpB2PFjyZKX96a20YFsQUvJoD8X7X2TH+UTZAlDYX8nzLSsEEY2eOX7IG0ZPh2ZSyhXOiILhl0pg",
+	"+7f7LU75zRtmoSiOHErn+NblZmaNysWxyfmRwU0skhuaW8tHLNe2sx6pxK4XS+akrLWua7MHOspHZfkQ",
+	"Q3kLVXxelbxFJV/Mwt1TSuEW+HpoqO1EZ0nMeoJNUq0GxIALbk8+tQT3P8gFFP/sBXy2QUKknvmBw8zW",
+	"dv302WN2kWiIXOcfhdFCRgkZHGg7zFgIkc4SkaF3sJw8/TIUwv6IN9uLKL/VVvwkja2T5e/B2+5LFUs1",
+	"uMlDoZxi3PlUxFx7s7605ilDKt/p0ZinJektIt10UImHSgi7pmCPUz3WhidmE3F+lD3WzwxElfxDKlQ0",
+	"hN7079UAmBfhEQzLTMaTZMqG/AGGYg1LEx8pqoLxeknFETqzAVVCUFGt1SWWltIUa2N1WvDRriTuuEfi",
+	"8xB4rIdx0s7iL4TyZjKJuIJJQeP0v/5f/D+Cg//6v+fx4IhQ4B0d8ibr3AsBHEkcBerHqQMP8VPKPK61",
+	"LPN4vPO5n+tIeZ79ak67aTKbSYEWPKIB603B8MXxFRqtaU6BxJhFejxlut9mb4Eaus9lYmjNVMlAdHe4",
+	"rEX5tA/5MreWjzn57dsMBio5EOnZ5fnl9SqsBtWX26SOb5OETspoL2mLatK5Lq+87TzGo3JrFoTTtpTC",
+	"Pszc9aaTEw+LhGzpLLcPXFQ4vZZn7XpcBn/BLzXdP06nyBJUpNc58gY1LGKkY7HiEt64r2w14271SEY4",
+	"uX8s0m4KnnmkM0K/fPBx5/L51XlAI2njVuc8j/zC/8cZ3s+t5/oioELSzMIfE6nu6XPjVEfCGPfTC5hW",
+	"nYrfRARXuXr5ddBK9cT4P5l7YIhtda7Ory6DVqbKN3fo0p3wVGE9zIs/loxEl9bZogo3cFjwaQcOzrs9",
+	"mdphdySNATbyi6uL3HrrpqKfwfIvzr/+I2g5VxgBJnGSLTAsG7SEinQM325ltn/2TZnJKzIPwIg9tl0o",
+	"bM5Xe3l2fl1ZrRnyy+cvWp3Wy/43L+Lzby6++eY6+jp+8fwlv+wLzs+j5895fH7xnF/1+tf9i95l77z3",
+	"zeVlFF88j19EF8975/3zc37+TV7WdXFx/fz8m3NYuQKO+abtul6BJxbKz0gFdOe1XYBHvdOK02k3hWll",
+	"SsMr+MevcCQGqTAGWb5nAtGVq8BAzuYVX/y9PIvS+zHx48Hr60rw+ipoFecKS9yzhHeBj63z4o9tFCAc",
+	"XOWBzNXZk9Qa/CJg6LPAQBOnsCCWCBhs8uSpZaH7c4huenlCU27c637OsO8JpuF79PcQWfwhsI23kuZO",
+	"uU0oV/0jf3XHh72s57WOgAu2H7BMjWGeitXMas1GWTSE5gAiFcttCC/zSBxXrBKuGGth7qCGoO8e1hZx",
+	"NYxRQLAbac6CwnTC4ZX0bBFPkurk6zt1p85YmNO9dti/ffjh7JsA/rl44Vb5UapYT8zZxeXzS7hVLCwA",
+	"Lt1Fp6XAXm9qBQN7lo14en+Db6DtH4yIaoHIs81u1Z1i+UMX+zbIAOAp5CDitlvjbYVk9sv2p8R8+qqD",
+	"5LLIfojHITW2YMd1fwhpxBQ1f7TZKwfe8CS46z0Y5StThjzSDGH2xtP04Udh8I5bbpqpgD6PMQ2WCgN7",
+	"bGCyOCy2njMXV4t80UwrHHqVSEWzIu7FFIgDuPN7keGRDhj5TTfMIYU/HM7GpIGxwEqIBesYkoE4Gmzu",
+	"aGyRETIovGuuGE9TPiXeQuepIJOpWx5wFebHh07gF1hHw/Lcoft0T9iJEArO0Hs9yZerylx6dPJ6PLof",
+	"pDpTMW031c5kCY1kfffzLx/Yf//H//Os6M2QwoTuLcCY+tDn6EM6s3BHt1vU00NJbbcGUvsBTUsy/IFI",
+	"/TosxJ5u/HBIByuv+HGHL6/4IQFHmwBOIsSyvgxzMyL8KiAxTgV96csw/xuRP1qmH0RKLt/sDSuRL4iq",
+	"uX2L8auw+CFP+vgEeEgAYZB6FiNuPGHOFutQYiQWoLI8x6G3IJlQsYEj4E4F71tgsySDEz+MkloYFSFU",
+	"Xo25E8XSunWfGT0SwLg4GWpc9L1Ipg7deqL87qmJIIC9dzvVm0J4l6eJFKm/mkfxgE24QzV3GnIjK8TO",
+	"Lbfo/K6xiGQsTIeF7rw4e+/Z76megOOGfwvb7Od8CjFeVRrmHq16Q25YotXAqwzYW8xnDPmDYD13utk7",
+	"bYzsJcKtoTD+aDyef1aULtQfMqV7+hro4lt4eK/Pr2e9R5Kz8ljhF9fsjfzW/eY5fRoP+r1UwIaMlWV5",
+	"K1pxLYJD+m1Yinye/VVMw/yo3ylnh1auTdui8LchTxJnzdLRDxEWRk4qgODbDrkq133TzAvEEWC65xHM",
+	"DXukzm0PwdzajkYZo6VQMg5K5TJ+eKzDLfiYj+rdgJRbPRCwhzMWhu8AbJ7cX6QGa6f3XzhPZiRV/vMS",
+	"7uxtLtoGlIIHL/dmI+6gm0V6NHKYFGMt4rIeZm5UlkzxYuq//w1efCnPOySnMaSlzhRhYpESzMd1uiKY",
+	"P5RYwIQQg4GF3CNsqEjPPdb6Byu8WP9gxW+qN1/uAYE7hCXCGhQb3feIWYIThxi+p1RE0jkSAQtRGYU5",
+	"0MBOjBxeTUSS3JAd4iCHrlADOQ27UPJj67fB+7a0B/QjrmipB//44+2Hj3+h2DXwVLl1l6zJNntFpiS9",
+	"P5mnmRYRpueecYPAXJ8vsbi17lz46HUBKCNGMtKJ9gIABM+859BNjpenvEcDd26sAs2fdyu5KZm6K/DM",
+	"U5pyayDzQRdFz7CBiHTOhHGQWLVPGhblFE6X2lRqF3Z5ft5Ae79MKm4nFOwQsdkirzomQO5anYuvgzvI",
+	"CADPehFluGsFd5DSgN//AD/ygfvp8jq4qyQk4BM6k48RsJeeY37Voyyx0vnBMC7qDEN9vzdO0ikiWHV3",
+	"cG7xd7/8jUwL8sy8o/2FYX622IfpONexAi0cf97J2wtYG3fwq5lxJ8u8jDy6tFIN0msFzPTVpOk/8Il/",
+	"nZsA1MhXj2/4xr3aG/ceb/hA3FRem7r4+ub8+bPzi2futd/8cHN5feNe45rvcIkk7+WWk7y1OSWK/SJg",
+	"TXR6j40XWs37hZ9tlTduDwWH6uJjQevT2Yh/OusBlr34+uL8m29eXLvf4jScxzmE6P6LS8BfW8poBChY",
+	"GTIVOpNwqCesz1PUgvWjJXMmjSVLxfc/XPKUmDglJk6JiZUSE8HGiA9utAeAg6+1/wFji1wVa95Dtf2S",
+	"wP4s4ioSySEM7MSIqtGgNGBc500RQCuCkG32VggcSOxr8v0EuHxq/Ug/0Pw2nJcCD/yFYV50blgqxgB+",
+	"Tm1RqsXkEeR2tUGAaqicshIqLkKQNTXEsJl7iz+dtNtJu520W712A8lMDlG7/WI1HOxj6Dxxa31Esy2t",
+	"eDCauz/F86HgCEgEDVIbcKkCppznolM20DrGYfkQYoX8GTk4PTGALLuYtGeprpRmXprygLlO4TKYC+K5",
+	"Lqsf6oGXqQaFKT2b6gl83+PksjOjcbPXVUzrk2eddNhJh33WOoxQ7ClU2L9nIjtE/fWRSwuVNpqhNj98",
+	"NfYhSxXEzmZgmlhffH3DRvpNPAi1oNj7F8hunzkJZPhR1k/1CFMvkPcuPA9pIMwJlFhY7pOXZFk/S5L3",
+	"sFbKiEg7VQHFGFAL1HPgzXQflFibhXC30F009CeVhoqG4N6ENFZGsIQbG9wpvJafk+zHbkPxxw0LY245",
+	"VnX4ueFB6cJ4XUTf0Ltp9FhmiPl+MWL//R//6VVrkOeVoQ4HsrY3LJQxLLniztEhb7OP0g7vVPgTN/bs",
+	"e/d4Z69fhfl1Ij0SplxaBxw6CL344JcYm/Q5r4lMEmwWcPcf6RTyDVEi3cuiTgKlRGTJYqA0mkj6zFg9",
+	"NjhJ3K0jV81ulygLffH8TuFbMqVENF3Rea88kQ9UvUVbzROjYb8Lp9TqewHjyqGz3RcMPeh7XzaCad+0",
+	"1GwXa0HtdkKMWTYukeax2b3LuYrchuCUICr9oJc3y+KXX3zIH8CYeQlfGOGec8X68sE/D2SroSwMSgfr",
+	"Kjnwgyh136MkzZktMxlxd0KouMIdXHoBeQlWKiIhH4r8fd57Rehe2YAFGc3zdQZmQwYHFpSH36ujhzvs",
+	"6zsFH+jkUYo7hTVYv9+REoA8XJoph+aQr8s/2eqct59D1s4J2l2r8/sdGB53ZHncFWbKnbM+4FfeErpr",
+	"dS4uv3a/IXuj+EVuobg7uA9UfiJzxn38+cVFcJebPu43L78J7krGyV2rc+k+gpYTXcDbVPRjxQJy6/zj",
+	"jzs1k616dLhxITatP4LW5fl1veU/H9ShUis8k1DF+aQ9grNhQ6o/ptRWU4qnksw5mKAi7Fiz7svHYDuE",
+	"AB0ljcmgAAp+SvUkwJ7fNBURsaJRvULgk3xYD1yqvMNSVMJbsF3b7C2NyY64AgVfnpS9KCWFlSX4TPPe",
+	"FI6ixvfwAz7q7hNT9Ulgt41B3toYIE4ExmkaaadBpGMRIAcelvsGI2EMH4g7dXEdXH9zfn5xGXipDcBt",
+	"CPLOQvQW/M9BObUcfIejysu/68BQcvxFXm7UXlV84YFY8USMHonlzwSkfIFn9qPHYvRcTymxxDUAtfBw",
+	"sCzvNSdj62aaH6b0osfalPBtkL42e+1kmGoroBQj4ZHIYRVqkYsKZIy/U+U4yqjhU9PGCmzrS2xnitfu",
+	"FFaDw8TDvI8TDki5vPeGTYbIUTD1A9ulAXMTqQQA4Q0UGrs/U+dFqUIcLSiqfadKeISdO2VTLpMFfMNN",
+	"wxUXAEzDaEU8Pm5DPvd+TrfBO27khJKboHUG/y7dvAlxv6I4QWfWuQXb7N58ryePNHDOrAHwpih9nEHr",
+	"hqVFsxW3JZv2xVoW7bKdnKvMfAMrAM935MMrs0+HeD/fMQ/qoNQwH7S8Rui0llZWQI6BasapeWBF/wMo",
+	"7pRodS6ugxKLQKeF6rMcoslDf9voxnuvJ4fUkAd52p6IqFLdG2rLqrvDUm+zvR1PMu2oZpwRrmI3s4zO",
+	"Giq9PakOT5I8432D77PUZuJ0WyoepJjUlX9Dxt03/BDdDKeujDPA83vqyrPEvEKxm1IjDy0jrM7NCTt5",
+	"3EYaz0dSNMIQLzIpXGIiUszf2HmkoVfc/vM6szlrGO7IDRoeuedguIzLJQbQfJZXCBT2R02lwFwxQge7",
+	"7Hm5AcxtKPaxFNdqLxi9nOrJzZ26Pn+JMTXRjbTqJzJCtgMFXUu4RyIxPqPkznEc4PRRCmgGhfWBmSNp",
+	"RQzdoolWg2BueCnUh7uXh508D9pd0hk0wBQYBzhxuGrPFGdL6Z6G6S5u3diM0C31XBVLoW9Qx9l820Ie",
+	"W3KLLjpUnQHXYYnW93geDLXrypRJbDUMeeRORiLigYi7pfOK2bWQLLVu6ciF8FAULKvvoOtNmdKTOisN",
+	"Nz2H6yPjj1pjYNX5Nc6EkSb31u5bq+u1Vwi6e+GNcu+pIWzk1NmONCqpmRmdivuQx+7z80dOCy+EYtVU",
+	"RCIGPDnDES5Nrhxo9FFmnFrHPkae2KHOBkMwsq1EXlT9AO3gvs9XIXiIFL66lcErP7nF/ghrPaqhK8dE",
+	"Q+MVICJ9w/1nEGEVM2TxXSNumrwm96eNb/ahGB6Ud/RiWLcYle9UyOIp+fCNYx2Sf3FeZNmXvF7fXQ+5",
+	"lru96VJf4Tili8aaveUj7MbniknlcNztJpQA5JMEvz67uDy7ulgwpqu88m1NVMkh5aldKADe7iND8uFD",
+	"aP6UgP07dEe370A1ughvi0xrYQV6IgonmM6qAjRE28/3LnMjqrQAyFCCHAJE/RA0a5MOTU6V1twpyNXF",
+	"fAo3wN+XRdizdr8s248wJd9ZvSW71GKvdXU6TB/kXmEP2ES7B/Dej4rvlHuQgAjECzZSB+Q0F8YvDv9e",
+	"oS6YZxR1gpSfu6Mbur+2YK8uk0c0j/+zQ9WVX1YdeL6Dpzvm5royTDePUZkQKgxFQiwO3lF24EBGzTx8",
+	"L2mYLz9cZeEY/rp2uTIMHdZU45NANXmfVLt5ENVzj1kxNE+ksGOewozZPA48K3xPM+j+8dYncL6h0gNa",
+	"mvnUW1qpMLYa5pyfrpyXsDw+V7luJPwGFsuehypDGQ+KM8SKE21EvIY5ciwD4csAJFTcfWQjAvRny5d5",
+	"UXOZFUH1M8Dsy+1g9iGOjXnUrPleLYHbi+yXEVd8ACnUs5GORbJ46HM+NnQojdXptETGb9g44Uoho94E",
+	"cE6mxrbZ98pCqKwynBqTKmD8hOSSdh+0jP/FSep2xj+/yZ/sDT7YccUioZfAdLXacSgyv08raBU3XSoQ",
+	"Wf9mrdYNayi/6Ho+KQjnBbsM0y3TghNlaQqXxdztsrmUK2ojSdyj6lEXRcs9qU4HXEkDq1s6NXPhG0pM",
+	"DpC02CeeZjwjSE8dgSPUao6+FRDGRl7ScxCkpGaWiB2RDMP4nLCQ1gA8yUSomKcMRrhIVR25DKGzf8Kw",
+	"Yiy9Kw4Hti2WsrEOX2XeUWBTDcXMRHvkDnUplubHffhBw2lMxI3YLeCWQp3uMwO1KiuQJkdcYHDF0XsU",
+	"P8Nhy49N3gIRmzk1e42feakc6AeRqhFUIOXCqbQVmLtLhYBpeGcXF9dblNqvQTZXCKzNbN1+pu7Ovr8a",
+	"iX9Ph+yYA0ceXfBozPvFEJrOJUv3S2jTDDOr2Furj+QtV5y630xrQ0bz8reZBv1zKs5ge9LyATjrLBhE",
+	"B+FcLFKs+YDZqmrdhWbdPAxUL1PPwMzcLx8BvG8kv0FnB8gHwCdGml3o73LSPNKpqAkGScPcY5QUdw3B",
+	"gC+ww+IxP2pTKqf8I8GsjnkNRrjrbqyk9xwy+l5h7aHvcMXxong0lte3f9Myfo+XfOISpiVg4xDDEouV",
+	"5gd+j5yNNQDiJMJT/mM99lpKFGbWLW5IQ9HLO9JSnYhyymfFEIOTyivkO7cpl0qqgS9iD/O4LFSRRnos",
+	"WJgZkSKyhg3RCXqEU4HUjgqkHq+Ocu9oO2VRcC93whruRH9qapsLWp/OIicd0ljsO+n3u/Cd5h6SxNfV",
+	"cmcROq8MYD7Ix4IB8W3TTDBvqC2sjaq/9VjocQLTbmDuJsp4zCEa6EUD64qhhMv/BrIa0N0e3yy3xlk5",
+	"e6pCrhxnlrM2L1vBOraxGHHgVeHSGP5/upXLtO2XE7SICKBkwPrQ+LKZh6tiJ2//6/8zhrM3OjOGO0dA",
+	"J75SD3go0k0NZi9JSy3sfJuhKUDRp45Ikfppjkg54XA7i6ObvD1SaLp/c9phN+GoSmUVVTdgXT4W4CdN",
+	"QSD6bGWCM1ZO+fgTNtJ/iW0BbJByZc2dskMxMiLBzkp3/a+C4lbS4DSjPvF0WLcrX9AIrjrgkIaRuLuP",
+	"EGA0jwbB97/X2FKzpNaJ2YqSsqIg7ClShC+hznaNjzw65CW9Nvf2FycBdOjnhdspdTrwrQ4dXp1CW+hj",
+	"du06hUT1MSAvHhuGfk4a8Sk1YrCx3L0+GGLlRaqSYkyzntlW9eTyMRyIYzSr0wWFOViWrJX4Alydoqvu",
+	"EQ0HRT3zcovHa13N5gMyS6s0KLk+g8f/H0upt/MXZ1cra6Z3uKonjq40K6YDDKos1DXfYf5hqCc0jC63",
+	"r5zvt33ts+dKOujek4MhvKNBiSGvw3gUwXAYfS+UqXY60Lg9oL/EkRX8QeQTB/upMEMRtxcU2zVIpFDx",
+	"puK4Znz0kLU21WqsrLbPr87OD0RtQ03Z+cvOxeXGavtyC2r76FDpexVv1/4djo15BhUHsJIGC/hHkcTM",
+	"CON23uSmg9QwNtZ/m315/dEAt9RXAUvEg0gAEu6lijuMs0Gqs/EXxnuodDWkZTZOb08Zt1aomKsIp89S",
+	"4CuCSXUKyhl1ihkccFF/8QuSCup8Uwmj4/oyEQY/lqcp3IH9wjCLXJDOep/zxd3TQLsU8VxKixzVps4Z",
+	"dqa+27pbv3OPcCv+AFPhYj5tGriW6tFyJBYx9TI/Fib9iS+8odUb3W4LJNP5q251Ls4D3IEZwBpJlQEp",
+	"8ItzTwP9j99bxWltXbQdiM5dyx0595LciZu9zNhMo6Huijjzri4++3ia8pGMu3Bw3UKAygYPGEXNSj8G",
+	"bgOL1a7SxFU9Nw1pa2Lb3ja0uFt3+nKQpZDwqRo8IDC5kGOdqQbpK2HNmx/f/fLLZoG0R+Go2OembFOf",
+	"mGCB24P1Mgs52zb7OIRR7vc4Ll46oyUpRlsT4iDR7A2OP6Yp287McxDUZrfF53BScwVXSsOg+zqFWFwt",
+	"tqxUTNvAXgYHxWPccdbS7jxrld+nVEu7Ss7KlFQI5JTgRG2Hnqz8/h5hKCurVlgGIFj9KuhPq6/hrxLa",
+	"NBYk1HihzWon9BZ/XjKxBvLc9d/rwmcf3QMkrxE8Gi6ZW5uD9DWSbDN3d7uBhhhMVre832eJ4HHTEvo8",
+	"kom0zuDaToJz7kQ8Le3E3O13zT/xM8lfXLRuFQO+F43CJstpA0tp4a1pKv4iK+oJraY8ZTpnA9W3PF19",
+	"uHjRufCO5MwhXbqlyPk7fvzHP3AiBppWnVamhlHavfim+/yl01BwRk2r89KZIJ/AinIPvUrLk1RWpONU",
+	"wNwM8nhn7LnEkze5tw9TJqxIJU/AQHknI5ulTiunMThFFetvpGOe4L5J1c1lKl/4xaoWYq5yqrv+vDSw",
+	"Y849dh8pkx76gJIey8jp0USIMdpfOk2nTKOL8pvOUiWmjX519V1vLd9bUiBPnvUFc7Ux54vvyehI8iQH",
+	"rHlT9amoQG6dxRjLBxlnxXog3KUVjlWWkRxzZW8YZ30+ksn0CwN/d7YPef1IExUNZRKnQoEBzlPhfV7Q",
+	"hTclX9p9ezLUQAgsDfnIZLn7Xxb+8jvYsLP8YMPn8fZw9trsNrIA+XTUyYu/hjUkAr19NhLK8oQNBU/s",
+	"kJmxcC/AvRCd+l9ibAjHSujMsrAKPWE5vQ1qlUnbvlP5kAQkSClTikjFHqSY3MwMFqyjK+FYnVMy44Gm",
+	"MHOwEOSlY+6pEyBwhewB/ZarKeTavecTwBWNTbkawFheg8ZAPiHiTpXKczgYurbM0QgEA83Z9JJ07TWn",
+	"PqdPNsf8neJ4SZzMBmRQIM3bhfslUXwtAN4h7cvJoNiuQTF7PjFGVYTa1iYYwgB86fp4iD9nA2YdUflc",
+	"u6fQJqrNDbxLuIL5VbAB4DsT0VfOzzXhc+nLRVbS0pG6xfUzzgoA/ZiH5uqpe2fIeQIc+sgSiA8pGtVf",
+	"mpuE9sOIT0HpGtFQklPVsRuGrU8weYLJzxwmPxSx8oPJiTZ6glTSVKx3t97fptVNYfnE02y/QsxDlgoa",
+	"+pIkFIuSqanpUnNAnk9kdjiJTONzdVLgfTIEqQZKoxrnhAqiNnJOtl0WVZGa1prxi62WRJ3Uwkkt/InU",
+	"wkHWyjRbw1S/x4EkKcDCERyGNykNtPT+wPat4WcIz3ss6XP6IlOJMP7FEV2UVyerUt3hA21HK+ype/kt",
+	"dtJE0LENg6hWE49t9yyfVMhJhWxDheSm4EmPbF2PwNaSHlEiXtHVWFFpAKPg/lTGjHtC3ggOepxgPzGM",
+	"Z8OS7jrlgm7HTM7Ft2dQI2MEc5/WU0Jug45RBW2MuLtJf6wl1QWf50kHnnTgyY36nNUf8bEh8cWsDtxt",
+	"PuGZ0lY0FwH/gJQXUOaANQSlIt+AmWws0gcJE1igNGGSaoszVtx1b5jVVFUIv4MCBmmYGI3tNAAfEa6M",
+	"k1zcgV+Dv+Y67z+gZS0s9X0Lj3tUdb4HyU6zU+paDxGXq45gKPUTdFfRHFZ8cnf/MNGMm3sYPskG2sGZ",
+	"2+meAzaxGM0u59EsaDlht0KtQC2+hToyd8L3U0RWi21QReYBAQLlh5hIqDXUX1viuONendALbdfBznzu",
+	"ANMF7UVlSe5l7bUmaamTv/oB3GERzQkvynix8pupg4WPeN/PtGTDPZ1gHABoHfxZx6B69rv7p/sY4Um/",
+	"ZF4pIZ2lVGdmKZ1WTS38VdXYaq7LIJDZOlHuSew2E7sP9OaOwkOBCoB1RSjYy9h6EsHN5tavKP17Zuet",
+	"N0E8N9q68UDg1D3mlJQn1LUTGe2ZQfcUiTtF4rYRiaNpM6dI3Fb13N+AlTwPveXzRmp4ndc0GZUQC4bd",
+	"v3V/Be6PJPHUHDTU9wEm7WP7ZCoepJgUZEBKW+T7QZLKkTaWZelAKBpXdVNusddKmNx5xUP8haFmIMFH",
+	"0P+0lVFV8DAf9HtY7HHF3HCDdz+mKr9PK2idFT8s01r/KhMo5b6r9rE+Wrr8iu209a3LkY5F0bcMjegN",
+	"fcs6Fl0zNVaMajdgJIFxtfuQJUqkvCcT6n0fi0j2ZdR18tIFDbXbMOTaYxB1TCviNJe//MidxgeMtOrL",
+	"WKgIvi2SfjcVY51avETDbMXzlys7W8AlaYQyMjc2lHvlifu1xNvjHS7PLs8XE0pdbrvx9Rd6yw4pnjpm",
+	"CUDc3PgKfya6b4JbJ2hZmafl2/zMSLGDefgLtMh4yI34fIYa4kO/w4c6DTQ8DTTc9VwmkB+HzuWxVwcx",
+	"lrAkCgc3kjCRfXEWTaNEsLGX1SMaSUiEI7IgIoKnYDCul6jcP1kkzoO73IDFbQXjziFxX8TsPECp5ffC",
+	"MNHvi8iy3pQYryqDC/HyeC201ZonFq40hbB0SPaaPaIhgz9yFZ/pB5EyPkiFiH2HoWAjqaTB4WBe5ODf",
+	"rs7qJe7lSiMFS/uwH5L48ov4c48SnMWGtSYgIarsanZgVWoOem7gTvVTsJ3DfYyT/x45mvsc91c6+6cZ",
+	"f4/P+NtIBZ7m++1S6x33bD802rYy0C8VfZEKFYmzXqKj+2Z//eNQRkMWiwcZCZpr5MlSkQTJ/0T9yiNg",
+	"QcoMNgls7H6/9+v8Fpd5mt63o+l9eAx2wYNafYU5E+quyzQvP5x/XdgYnhW/9Jnrs/OLD/CB1cKWlxeQ",
+	"I+xB0uwD7yXCsquA3RrDR/yes1RziE3If4pW5/l5KTGmx1DJ1BjG/LoyzibugiJrdS4ut+fDV1/GU7vx",
+	"vXJUstmZd4qHziNklGjJpjm+uROnHrjkCPmQPkcmSU7u5nNgut9PpBJtBiM08rUCDFZcfu/BI7c29UKB",
+	"dTEQFsqqRsGdUnqSU57iNWkFBsjpYTKHYWF+IxyGiiNX/US5goHOtEu0eBBz0H0c8jb1IYkxN7aZoa56",
+	"Xg5i7huJzVWdCC8rlpdrCsyTF48uRLGrp0KxyxoQUw6inCje/uXv7roXl847zH+4dqpnWaRrdf7xaxXz",
+	"ztdyC2dOa23Yw4j04bjDHlUUbSiKg8dkHHF0aRhdwWJcHAq5TRJyy/xdA5ZPCcKzsxQJGBJo1oVM5pBp",
+	"F0WkxyR+q0pcWXBnpO9iR9L3wSv2Q/G9HjdIKDqzmhjtM1hTK6fPUpEIiNvtLXJTY05xwxKNxMGRHgmD",
+	"fq4zVgZawzgPTAmX+HQh6nMDhguKwKzJpaBiHdwrBoy+Ay5VA4MWbUpTIGiZ+lO6xKZm0j6nlh0k8PlX",
+	"M7Osl5VlzaOj/9rKCPlyA4S83CJCHmKAagl7A6JUtSgJQqj7TvlvYHekPDmTqqc/LYhTcQvcokqkhg2h",
+	"4olJFRQJPz+yEFytKcOv90QMntf2glUpT17DSj+zUFU4TqV2pyNk48waJoCwT0VSGF+js/NoVkV6g9ZZ",
+	"5Se/PveH/P+Xjn/5Y7Z2CGzhIBx/9a5ZPAgon/ZSPEvtxJviz6suIP9q8yQgbQRVl0HIIhY8TqTCVOaY",
+	"GyPiYjCPE6yFw3n0g0ixNG3lmTz9VI9oO1Cum26RDriSBmRx1UE024pCbhSUA7x4bcXoqeNxAKnNcbhC",
+	"JlIRCfkgYnwnHmZLgO6h72lrDau6YZ0p7hVns9nP9KD+GouFN7S43Ffxk4CtPgsPP9TMbQUggkR7p3WL",
+	"VSz5iF2RpvhjeWxRn90OeCz+6Y7LgnrdlU23SydzGQxT7bTen11++82H649//1e3azMiuFQ1gXs2Dw++",
+	"bo9aZpzkwoiULsn4K8mTRLf8JvnxtCOpnPyV2oFKeqDTwkYDeGEcG2L+0TJD4bR6CwY6ps4bgV/zKNKj",
+	"kY4xZvNryaY0eIkFxcebVDIUx6rBX/Zn/FCswWbM8OPlacEzoMFLKL571NiSH13Flmc8isTY7tGJfu/j",
+	"+iWLFpRxItU98rRV/WXybNmXYbWLIPzqhoV6LFQ34kaEjCdGszjlfWto/M7MhFy8JkJjtRKQVfp1YCUC",
+	"KhLJjEa/WyrGFVgKaFit4Wvj7juByVT8vhCLo6iwyPfao315Q2u0QgrVzn6eVCtojYQdarcN1BMOUKfH",
+	"WYKgS4YN9XQA5Lndcn+qapRLFO7lwekWD/0TF3IsxMVD9JIRF2u9Y9zBEjTWQ+AfK6ORk69ExAOx54os",
+	"QnZmhKAJmnmEjRNZ5FbkP3/efYPAyfw7mX+7N/+ODuZy+dw61rnlJsLuE+g++kBiX4gYK/IUBA+hxxVZ",
+	"ceBAAfJR1Gwt6CvPMoRra8iP1LRc0K4cqU0Ui8RZOiKeQb3nraDlN7nVaf2oIdEDkxjlJ6bkYIiz8VcI",
+	"uqc8+c4foZMls7aI+z3cunzHIkqkOjA7RqC8BkBigE6Q0yNbM2jooY9UevOacaW7ER/zCKLKq0rlK3rx",
+	"J6FcWyhpC7cukyN3qh5h4MXR+Faz37J4IDqsN4WpwsRLady5NgHrydQOqb1QxcyITwHrlZq7y7KXCJ4q",
+	"k7df6D6TOC9wiZzbG1rx3qkXVrNeS+Yp/A3tWZBNSqO6j5fL7EykU9HqnLcrTEgrCx/s10/S2KbgYyLv",
+	"RQLkdebpcg8/SBX76lqI1U+GGsY89rCiVqvC9zniYKLS9iy3gA7Brt2ydutzmRy7akN/tBvLuKu07SJt",
+	"1+pK7q22r/I3fdJ065ufiTZlPZefwpL3tR3dBw2texTKn/uMK4YRb5zwOOHSOoXoV7s1OYVHPQXUTgG1",
+	"U0DtwODuWzGgJp2tYptDEiwL2isZ7Bagyz/JCb1O6HVCrwNDr3eZrdgwudFGBLDeoCGKxjWBzSyuCC4J",
+	"gntzEH7wdSkB44b1eUolwSziSSJS8DTvoQ2zT782wqxaH3yn7hQ4ViEmfzvMik/2WWQewoCFZUj4dKZi",
+	"Bwsh1lFwqJbmzIyd62qGQlhgXE31xEAWwOEm8kClgo+CvJ7ZWK1jxqHF9E6NtIOIG3ch+Bxemeo2dL+P",
+	"x8gyn0Fos1vFxKexe5KBFiYH3xAfiGaVe/41qy1PwjZ7fn7FJkOZCGa1vlPAA4BXMSzNGucdFe/4VCR9",
+	"KpI+FUlvUCQNqOZvlFfcQcCu/l6xTEVkkSp//lTpzIIpBV/G/1v6dPj3EiHxTS3nLjdi1RLt+psVdbu7",
+	"Kw5vFIIMXm+fywR980xxZSZQcAcN/gC21OHvDkQseGJhySscCqB5xZDT3OvaGb3l5uQSKU+ojD2o3PNB",
+	"xW09FurTKMF9N2e635eRiHWUOWXVLqm8UdKGf6thrvn4tOEjwZzcwSSsitYMmHgQ6ZRFIklASYpPDgDz",
+	"d96TisN2z731Vp16rmxX6/e7lozvWp27JSzb64u71h93aoaudLa83+8d8NWpWrrrljchqmuRcYBmeIC4",
+	"eaceX5O4CN6fff3D1V9f/uv/9SZwGPLoAn2KSU9YpmKR0kKd1Ec6yUYKEj/mBuw57MX8TUslYtabsvAm",
+	"DIj2Al9Imil6Ze6FZAmveeAna4PI1doSrRDLJxzc79AW2rwHYiHxKCeG/NzeRTt2olNn66k2e0u5tETw",
+	"B0psk03cE32dCnIr3DEo8YUUdq67fMA4aI3AK5nUIZnDqIAqVZAktFhFIp1qGulYsNhZlM7cdG7bhDBQ",
+	"VGzSxayi63v2W8wKeOW1NLc5bkF3hDzsztBwWiaWJkq0EXEXdgz9zXzmCTqvxRASOFzi0zjhikqFW99p",
+	"ZbLEYim2E6q+dtt6lo3RdYiGqVYyYjJJlDBmE4f8Ee956PTasKsym8rcUy650fj3dlRacGv1LOV++FPz",
+	"I1cDRK9S3rfHTSJSYF59TYF7wq1UFJi12rJmwazklC/s0to49b/2sIWVwWHIlYIueD6WjWCxTMCusOg7",
+	"Zft9GZz5tSi06064ssVEolXa+WEQhoQ7/BrM2a0+mFeKFXrLY6uxwh1AVSnuB70xuwv8LUKbQ+wCW2wy",
+	"zXSCHVKRhruBjYb1KQmtIuFbF9AaumVOTgeCAfsaV8wdu1TGJQoTnPfobCBnBo3HqX4QccdfBk0pTHOU",
+	"UrfLFACvQr6Ox3LzBMjS9hEEts5gL/9HDYyiSdLNxjMZjJdVo8LHx9YoHHyHC37aYopFYnqI4flHtPx3",
+	"eLY58+i2kY5/RuNcFkTkNRs56XAbBU2hE2CXhSAisxp/DDBS6n5OuLE5d89c+H0ZKo4faUmnsfqHMlZ/",
+	"KxGmN/rhyWeQLBElwAl3Dzh/7DD13/LSPBLGgAPaJM7fCjsR1WkHviOGYrJbFeU3fj0nWT4UWf691QMr",
+	"ofXROWqKGSHKreBasQ+ZMESU3+TKXKxOIvYcCiFk7GefKpG2/tgOsOAhO1RsIRE4XHhpClS+S7hUEIO/",
+	"cco/4kppy3qCzOuY8b4V6YSnsfFziiCrXGoMoEkqPIqEMb7IpWRSFxYzbRPjPWAAhJGQkKfhSqvpSGem",
+	"KEaAoHXp0D4WgaQDstdAJAndh0LSzBi8gx95ZvgNGwMJHuNpiuadYqWpx+3WukKx3zic3/gaqfxYMCI8",
+	"ofHs7ir8OVzIbbKCCe3dy32WHhd1eT1uJGQzFaMytRKfnm8XuKUP01GMRSRjYdrs5753LCDhecM4U2LC",
+	"6NSzVIwTHpHsOZWIuYiNWmZzthJcuDR+2XXEnbAM/5Z+9vt+JB0K8ICtTutBWp50QbyFKUJerU7r35R7",
+	"9kg6tNPKgYF84MkNTQ/NHW9msnTgLIyVUcFv2Xt8hpMrvhGa3Jp7hyVGqDg/3L40dFug8oyiU3sEl2+n",
+	"zOiRKGYfALhMhhrDaAFIPkt1UkoBjFMdiThLhcHeQuc7SMu+vD6/+grhIlOJswnwnefxuHUoRnCD9o4K",
+	"pwzGKYPxGWUwDhuPPSrOIjL+GiBZqsHuUDkVv4lon90Yt4byFlINttZWhk91QtITkp6Q9E+OpO+hYnZn",
+	"QDpOxYMUk2aeCkygTjGT2mETb1jmlWxQNOq8JFoi1irC56BWF4JT1MnCVSTIuc2DSHkuGF1kIIlK9T+F",
+	"YkbxsRlq22bvhbGpjKyIyQUzQz3Je7WggE/wEdzv/2fvb5fbuLU+UfxWUKx/VZL/tGhSlvwi1VNzFNvZ",
+	"25PE9th+dubMVg4JdoMktpoAN4AWzZ1K1dzD3MOpmk9zEc+dzJWcwloAupvspppvkmjzS2KRzcbrel/r",
+	"t2rgLtw6d5bqUs1lAoP4A/9pmVKBU8gpE9CHRvTsZtkbTlNLeq1MjGPV677onb8Ebu1/jfls9b87LT2d",
+	"572VfpPvff7Lv7eGCq8abrYj//Ujye7+1KReON6ZqXv2+n5ijLAvNDbpHK9iaEIbuPlhBpYUgxvwgPoO",
+	"OKLQNRXcWZBK7ogn8ii2QJ4c2u5FSOUMGktU4A5cEAfnlCBeVID2iIhit/IGPdDYSSVBTFxQsGZcsxqC",
+	"x416FLmvG4nmp+s7lT7i3fjTOZOOuZ17y+0sRk+wS9LWglgxLdPbh28ytSyXa0gTkLOZ4wLS1atCJQ/k",
+	"bxnoAw7CWkgStFhCxTy0Ft+RrQQbd3gwOVqmWRE/D0MAdscNvWHCqzcJR92HjKWeckNTwoU2VjhtwiDg",
+	"jh29zduwgHfSMKdUWOqArrIuWArlbdsnfD9BofeAvADAgnRJ0f9O+/AxaPZWkX8n8V8lANcx1WTARpnY",
+	"IYXb3ThYHKwCcdu9AZ45lIq843TC5ptQMVyOIxFvQ8S4iTss0njywHr5T4qxfzGNjInr3M6JCJiCdbQs",
+	"oC+kwibaoRRbewCHQvyIC3ttY9etG6zuSaYhEcWOgIVpZCzThHx/1nn5Q1T2E9DY8FsW5WluSBLwijG9",
+	"Zd6lgZYDvp4KOgK8FvyVJHpMlXeDoHXh33+56BoBfcRllIfMc0x1wbwVv1MTrjX4LTCtjidWUxnOYRip",
+	"Et/r20AL8uHqlBjL856GPpmGpSns5JDGxlU2h/rl3G0xoXOi2e40ou0Mn6PP+OgzPvqMD1i0fWIi2VKw",
+	"AQjNE0tWqaRJrXP4nZxd5DA/rrR9RgHNAgAEIFXBI9DKmYD8hYgM5kRxfRORGeOjseX4DkXo0/sPQcwQ",
+	"TefapUxxo0nKJ9y0SSinH2LrpGuBM48gD2oIucB6AUZCzoTOv2c0HkOBtxUaWP+NfzlXthkzrmC2NJWC",
+	"lbzP+G7oY2vfdS1whMguEponU33jWiynXIO88LuoQfvDfqnLwEbOdNbupwGUwdBBypxUKfjNlN23KoSg",
+	"ETOv3IAf4Rh3iOc879lTs5+N+WgMfXxTOYP/T1jCswkSHexR6+Kp/dZenqft86gFcC+Wt8JhgXTZ6n0u",
+	"o/tXqjidUPJWa+rx3SwnvsFGxKopV6OWq/k54m0Aeca+QK66RrLz16CHU/o9asGlbF2cnjdmNgunUw9N",
+	"AbOJ3CIiu94Iho3sryO3eQBbkdNAFD2N7PbY/fy37mUqZ//WvcS9/LdudC1wZVGT/YiKW7vytfLmWqzA",
+	"CaotynS385GwVGB5NQWZgOxl2ZgvM7CqY4GvvsLrsLdGnciOZWag03stO36FkZZcd2eKSwjeoSzOdW+r",
+	"RjN8TJbQL2TiGBeoVC5008OfQzm5JlOpudXkL8lI0lQjeL3Vkq9FPmiEXHYwR9ZNtcHnJhAgKE8jOBon",
+	"zLTJX+Cl+BlTjCRKTqeobicScTCm03QOGClgSsvMMsJXliX7donBOaNYLJVV1h1Whx3USsfSBjkZAxO2",
+	"y/4OSkiYwqfszvAJu0BHRx+jZf0oD3tAjcm1KPJv+HzIR3AYgP1mb20fpc8tU8tSjDQSYmDMVUqxa7GN",
+	"GHNDXOTAIrh54Xl3PZa2zipG9hCuhRVMRRm4iYwrJiG790PlcA60MmAjLrS9C3pKhQZHMmZBPn32jCR0",
+	"rmtk4ntHO0EmLhDqYtBbaWNfF5ESDGJNWZG9c61FX0wlVlaCgG93YmX9Qv34DjQwqRnayK0G3l0tk2MV",
+	"unVxGrWAMfSQMYDgxg8mlmmdFv7qTZmKYaBnz9rPwbMBrAVUAP9H/tB5p2BV/NFKpTY9O1UaG/xFSkXP",
+	"gzImqDws6h0NZDoc5wJwrA+S4wYbWfj+abe5C2/hGjYV/n5zI78n0eLmRG5fouLWR2Gjo6Utz1WG06gb",
+	"nXei4m7+W/eyvJf/1o2eRqeRPaVvQtaP5czxSAhZ37uoV0xOmWD1lhdMg/jHvIvKyzPq+TQKd1YA1htT",
+	"KwyZIOieAO4/ZDOmkI32rSjkomdZab9NfmQa4RrYxOFSOQ0D0RvtU9dCDsmMmhhQsjDCXzGdCnFfnr2T",
+	"s1DTSTVD4YRQqkGwgAgEcAjnYLOvwYUcVYCjCrBaBfjorttRBVg98Gs61z5pzxO8JVGEm6Al6qQOVnlA",
+	"45tL8rJTrNK2tI6g7NXzLnCakkSZ0C98Ym3/p8+eRa0JF/hXN0ydC8NG1j7fg/rSU8xkCjhvN8o/Bf5m",
+	"P3xhR/S8uZv/0cPVuM/wFbni0j2tcoHsRRWJSvt68bKzhhe0RB9NdRO/A9HCVkSLmxct7XG0uFO5UtKN",
+	"utEL+9/T9vk3oXEUmH1MHUXdu9phpRww5XofwxvEhU1lfOPlwKf3H8j/+R//k1Ct+UighY/QFX6TIvsd",
+	"0xq/s6plVMBdtL91+oQHgh6yNCVc+PpgEAQX5IZNTQT/JSm0lgSxZa4FfOR8DUwkVofIMaVlmmjfUg9g",
+	"3r3ygEjT0B7IixwrPUtaQ4RsD2RajCJdaXOZS0lELPFTvRZTy7aH4ChJMhbGgsecYuZ/6lipkCSVYuSK",
+	"9D3aZ5v8ZufitaCCvlOcGjUwM3tueeNcV+N31IiOGtFqjehzIPejTrQntwgESc+iVgpxiW7UEtL0EilY",
+	"66ITtaToWTICF4n7d640PD+PWvYT1boAz0arMoiy2wHuI2SyR/fK0oVuqsTANkRJxiK3SxEIGL+X0cLe",
+	"5XoKyLKz6GnUjTrR8/P1IixLP/4G9Jw8wcgK7XvUcHScsRN2a39eq9xcQYoSektcWXwfkxD6EI0uFx2s",
+	"19KmBp7LTusNzuqw2rnIOM6Uug9wrsJIrahVHLh5ew08+HLnlUvSx5y0yvk378vi54kva0WtW8nX6PwB",
+	"E7rhok6Wua8at2GxN6oH6+3BT3dqJtdlRD3LE3AsiwElqnVxdlr4E+90ngRVLnrz/cp06+Ks45uQdeEO",
+	"NvjJabGTc+P8qedW9MAeXdiDYcr0cPssrRZuWVFYfe4WlgogPJAkpOmE3lCiJE1A8xhxbbA18Wkhjync",
+	"EJ2paWo/6lhp1/PP49prs5yeX3SXspyeRq1brrlxKWANVv3sFFnzNnhvgWvdP9Zbfr1XdpywjzmqLyVA",
+	"We3bI+nvvKOElcgwZnB5w9lobMSuCdxiawamqbNdx1yM0MKA73Ij5paNeZwyyDJF9KEITRPsCaLZFxiD",
+	"jtwv2+QDNv2mymoF/v4VoOHg+bw0DxvDv3Swb4JwsFug8iQq2cQOndLl2WpveXEBS5qOAS0Nu5P02Re3",
+	"vy5lwInN2dixObcUD2E3o9wU4ZoFlLZQYUjKmfZhhGFmMmsFUrdHziYONuXSXhAz4zG6ByD4UchytGt0",
+	"4rpKJnu4unC/H7RucB+sCS8ksmLIAPdJrzSd0bnuySmIPndQ/kscO/FfVDGn84vzJQlwbyx/rfb94XB3",
+	"jclXLA8/Csp1BWVnPUF5uqag7G4mKDe4VlXy8KNrLnfYlbFF2VtTVQPLhBoJcSvn1aLXqqyDTCSWVIDa",
+	"mhpuq7uhQMvQsZwR6KTpRG6gqgXBGOVP2i+04WlqxaJ/An214RnwqS2IVkRfs4aDE8xQiV7VkCWvVuFJ",
+	"bXSyKHO2xKY4Mp+vQ0vfEfMJaunj8RPdpcWHJii5Hr9zNX7bpidvS+wF8FKVYj40YJkPKlsBuf1liONw",
+	"TW4lTxZqu0LvOK8FlxRgUnY2FbXamsKwCk7jW51soeDuutuJJ8+fJ6R7GpEylW5mk+60ucmRsR4Zaw1j",
+	"fZzFYXdqaa+QTzXjr2vpZk+m4ISoVdHepwnTBrwQPpJu+SB8oMsp/VUO9mXH+mWlykV0Fo+dJ8Z+2sD9",
+	"jt6TY3uMx9QeY9Nq4DouXWAgTVnkaStqoc+sN5g3q489Rf0998Kvw47XM2l358YFSfJInbmIIhDMLmQx",
+	"vovHXfzrcXXy+NWakW4BS+YjFMkOmPPRYmEt8jDAUtJjOdOEkr6Tnv2yuekedT5PB67AsXOw5Q0FBbT8",
+	"gHMJ09Ru0Jx833f/6uEXfYfjgK93imvwrWIukf/YfgraXlLNccXN0p172F4gG3GYzQlsjw7HI7O8k1lu",
+	"fGxVPPEXWOdX7s6ziwQuW2C+wDaMbMx8N3f0OWXyyR84aG+DTsjrOd4CR3ogFJMjKW5Eip8xcfLm4Lxb",
+	"YAaBHrM+Wd27ThP9Ub/tYExMqRnntkSg2WaJmFkGTy4ZE9syjCeQi7N3VK6H2ZxVaQjuRuXJ5b5iZyLF",
+	"aFGldunLsJX13kqvIt6NSFXBae0LdqD8PTCU3ys6cULFY3S5OFdjjvY32AcaWNmOPZRH2dMgDCx50rv7",
+	"SPHBqve+8C7Q3cqxA/Um/g1YAwqzCU2gVpApJdVOHIr3w79rWenbkLX1nc/looohO3TIVGszzFPXn3PZ",
+	"pwEO0EKGFvm+j98EW3xjhnuQqKkeVv5WzqH4hgncrsGcmJkkCdM3+tGw3mNwaKvgEBD6w4eGFsXD7q/h",
+	"1xlTclKgaLxsKw0cQuSJAyV5RGUbn3Bmr/zEjpUb+6vc8Kf/eGs33D2tGxS/7cELG5dxlH5VOTqOnSDY",
+	"ZiFPWyoojlY10wln4Kozt6jGXDkHRlXK754FFGo+RGFmOflZZkYxGo8bdtpfKbeBqRQFcPd0lcxeenwz",
+	"ef2iWy+YASD3qZ98eAgOMX+oNOWzXID/mCHNcecadYJxQrXuAdlYeRGVb+xFiws8Sy5Fe8JHymEM55+2",
+	"qhJD6gR8cfN3Ff4sM/H7jn367fLsrT786fsqxLm0uadyFldRsqrsJArsF4tCdMGquQhI7Fg4P8wQjV4F",
+	"Zi0YS1jSJu8Aj93BOw5YKsUIYpaRz4AT0jDCuBXjbfJWILiwqz0psZ52OcpZKGq5O8EuBDVXVZXUV42U",
+	"79ODxjVrmdt9Mq5GzGjfTGZDbrDHQO1R8HwFgmezW1VTGAJgLIccSV6SZXW1IVJZG9ELNASrCd3DoCvH",
+	"9nHkRatxdc3I5nHjJXa/nWJ6ZAtHtrAQwovD1XoUTqBGGquLbC/orI+udKOfU0yfKAZXS2NZ9tC1aNhJ",
+	"zUYjlXLd6o1tFc19FXDA8dCUDAoEurE1tq8SjiOfPfLZR+5tb6ZO5UUczZjtuirTQ0de95aFsiv2+UBx",
+	"0R/BPaIhV8wlLCT08SSgHPnrI+KvLqa6HnddjIBue+G+Zibsop4LHHjrwKec3gXA644rIoLNmDZYTLdu",
+	"dLM6tvn+w6EFNLG54Z5jma6DYtQ6Cf9apyxuVfzQhyUbxixXEtv7D5/wF7sLlm0XZXn/4d5DK3K6Kpxi",
+	"qEioSoi7+mJU6HFbxKN0sFdZui0s5ao0Xehs6RvwAkxzf0A1CJF+RFiqGX5a04p38RG3ja4D4RTeygXp",
+	"T2XK43kwdREGWbevRcDeyoctQGSFajJ4kb04iiY8NghRBrJgRTzk/YcHDYLgmuE3hT6WvmFfJ2rNqBI5",
+	"Gu4L+wm0o9R5R8JT15Gw0z4v9iQEWFluAEj20/sPxMrU1joksev4QuOBq+jwtb2DB+6BtiRfKaFfewLb",
+	"hOjvkNFPnP1aJ6otgeMjhdEuS4QakQlVNywhfS0zFbO+/yYqSrMZ1fgiK2DInJl2lUca06CQ7LZj/Dnp",
+	"0JQpJAhspU3T3lhm9oqcvYha2J9b9QBk0H/x3Cra2dSqRFoufHd69mcU3oSvDY0B0MrxtOAaCyuZApK0",
+	"ZcCuf0T5OSya8I9hJ+h8dGDcLgrd8z3A134BgGOvnp1dljE0Hk88wHDKxU1vwkVm7COWfYAQOO10LJ+g",
+	"onfD2DR06QjJ5oVPn3ag+alCK1xxYXozLhI5y1/7zL5sLGe6h+oCzMu1TIUjdw0csS00tlzoWQMJVz2W",
+	"adKb0C9hwKjUVA36SE+mxjdfLXwzCR1GrEmDrT9c44/eRAozdpPLRCJ74D/slfqSuLUt8+XzrfhyftiQ",
+	"JeYOw2owOTDFMBPQsJumvTgzPTkc9hI5oRzss6jq65TdQq/wpy175f8Bna57QhprH+QHqGPFmOBi1LNz",
+	"xPyqi2fFz3Gi7punwOm9PeBW5r6z0kmmCVPwd8/qSLib0Fvbv7q8MQnXdMBT4I1nnag1pBOezmHXe/GY",
+	"p4liAo/Y7oqlY9eUm9kLfRZGRFsVnwQJ37vNUsFUeLmd3HQ81zymaW9KrdJqpzJVbCQoZDbbmVId289R",
+	"wLlG1Ll7IL9vNLaaRsqSEfNM4o8WgxsjLAs6i1rCmrYpchzXXRwZScJibq2gyh+eFn759Omz/KfPT/+M",
+	"WuzLlKt5b0hjY1Xa00Irdn+t//S5yioItwHVPO45NuAulmvzzkUP0lGAicC/ejIDS2CYpWnxNy1B8X5x",
+	"w51qqZjr1x5oB5WWHr4cN9jd7NZF97RTnlrPub56SPZ25dpIuxQZZ44GXsB6Su2Wi8w3Z9BRC/u4+E8s",
+	"SVjjsudFSvHRwFHcrj13TRjd+f7pyLRqpO6zF4tDPa0bCp5dHMvensJgcGCeFVQNaOVSw/Hso4vDOdeN",
+	"H+45aCN2l0vCcWhv098tr7RqRcL1VGpowU6Tf2TagJz7PWrZi5aAHuIX041aoT1+jxs2gavCxZBagpdq",
+	"kqUUeuKPqWJJL8ng8jiGb6cC6gMk66Na1Vgd/QDC/q34yRoUVfrhb2MK3hlvdDwaF02dnQdBSLBbYGnF",
+	"ie/eurtLR2ycfuCTZ8c0hzBybp5KdW8Xil6FU7Z70jkvlLg1dpR2zlqRd5Jg+9ajDnnUIY865FGHPOqQ",
+	"Rx3yqEMegg7p44bglW5V+DgrY4lLGsMmmRrVrsnPY+Z1oMPQOu89urBtJtwbGo/Bvx96GKLObJzSj0m6",
+	"IUUOPraPFxLkoAeka04ZvJQVNe9MrAok1CRx1OXAbRJc2HXi2yJ5kO81i6VIoNckF6MfWuuFyXaa87YV",
+	"3T3KiHytj//VmIoRI5QEvrWZOx/SnvwNfsDUp59kpgibM30RuofOlDSMSDQUMWjoeuj4+QJcxNnp6Q9t",
+	"8ptvVuoNX3uSYI9olljSxE6n1kzAJkXIYe2/54BIeS1cZ/5MJExV58IKifOIEJfcJYa4mU0YtsTF0V2z",
+	"UMiBnUgrvwrcoSqA6Ne0FZVvmJ91NKeP5vTRnD6a00dz+mhOH83pozm9A3M6lDk8uD399jGGcILGvaDW",
+	"f4CqUFQpc21yW/U+kVPzgLo9pu9aroC2tFXTnbINDccoIrYzkbCETOQt0wgFFzmMwjQlScaIvTSaKBbf",
+	"SPwpm2FpGUm5YL4555hrI9X8EjdRk5TfMjKYE26uBRXzGZ3X6famZBh4O6LaqKe4HDt1Siw/gxTk2ZjH",
+	"robWXncX1YpTGd/o5gUbcFwPYQbsBL5uLJWxVlHoeW61O+zxaq8BQGZg7qZcK6X+FdVsjzUc9tolrYtu",
+	"94WV19YUbn0Mjfyd8WifiYiR8pKYsdSMQEN9YhidkLnMAMrQXiMpwj99l7xWZOm+19wQWofrXdkLw6sB",
+	"Nn+Fdd0nC/uFGawqRQrHrfNUaCnMksbd4elGnC3hw2F9b0TLa+wTTPk8YzqyCrYppRnPFkL9EbmlaQaz",
+	"hX8stJxYJ2JtB68k5FqPr2V89lTs/bG8oiZD3q2jtSZ08paWPricXJnSEAAKrQo4YENpzWFrM00lF/BF",
+	"64m3qp6gSbVGt9pP7z+8tuda4xvHE2UiZvresuhfuSMxM4nOYv6gnu1GtMGGQxabegBBkqg5UZm4yDt+",
+	"Iq3OZJYmZMBiOWFE3jKVZFjUbYWwwziLCB86Jgj+MjKjcyByRIi0EjCU62BfcGrsNyAL2+QddgG/Fu5O",
+	"XXqXHhcjkkiG4tjyW6hMdzBI5Ps+6jJ9mE4f7phbrZbT/g9t8hMfQbGAFOn8kqhFDl7stkUGmQG5ZMbs",
+	"WsQ0TZn6DspkmlN8DUzG+w9vcPO3h7a2h9Bzh4Daf4zmHZhfqFrAHYN/ti7QSxS1PBYdqPQIjndhTWl8",
+	"U8/Rb/d5/pGn46f26tsPSq+ok4k1O1ojHZFJ7k8Sum2v6wfqvr0vH/1nNScUxJ1zYuOWBYJ5pBzEWpNP",
+	"ckNRb2M51NoE7zOjeYJdkzNhLnwJH5QP5mbCUGYiaZPfqFXt7SOARu3MXFcu4HUKqm/8M23Q1Ptc6Gw4",
+	"tNwaXHEyvum3cx3etYTiEgDT0MeBfZ/qO/JbvjPMFHAjaz1jR6swA2ur64hQkglugv4vReCFUhEtJwy4",
+	"H4D/JDm7Y1+4Npe1YG4rqo7syq5yy/4hK5BA50cdhysWu9OecIHVfoZNGpL+aafbilqpK59p/KNz+JFp",
+	"/PyzVtT6Z0aFAcIG32peBUyx59rpGeyJY4HFTxuzpvIJPUAT/mLdc9O9eZ7DYdPi7crPeEA16y1sn3dm",
+	"trprDPXi0V6OqdTc+CrxhaU6FTvfnJ6/6Jb+rTDmLGZweawuU4gD+ChX6+r1fznBY+p0OnfV3Xca1N0H",
+	"D5wjYZbsEWvEXuvXzrtbJXXxoh92mZ1dY7V8R2fdgKZUxIwoPhoXA/GwOXcYsiBq3Qvqy99/nJNUGtCj",
+	"ISWlTfr0lvKUDlIGpatSkLH9FmDAFdNM3TIrNbkZkz7VPTnso5kLnjf3MESoremLwu7SyiAQS1bgyBQ6",
+	"5OC7YGc1dGRskzeTqZkj7nhJ9/Mg5Mx+D7Oy/GxX4ON2o370+3RsWLttw9oVlfmWC9cM7Rn0Ol6HFSMh",
+	"KEj1UEXWvqPhUmlqBzNbj4PZQ5AOZtxGIl3VeXAsVdbjgJ8YPmkESP7JGu9Ac54RWeqVNaPCg6VRA6t0",
+	"uQRuwIGUKaNit/Djnme1LlovOmsoB/TRKgdS9CwvtcpOp4PWPvBekLKtLbG6Czzv3uEkQOjVZnwOck68",
+	"KO32VFUEgjKmKlkBEiOMcvaaVNbClkNiqSjChEsHb8qCvAYXCESZBmzEhbCib+khdIo4QIjRKnFWEGLk",
+	"SgAbRflatu8wZCQcydoV1TmR7JJfUZXci7hbdpY0kgObN/K7Sy5gK+gBF7BHX4uU+AlBS3LpQKTYrmlF",
+	"Y0Hxo7/Jd4qmRo0q6sbdYSt8JMHAW70F1dTK9VknvXXM3abPvtxIJHHBeutYxPcjw7Y0OAs2MR6UuxKK",
+	"xYxPTW+aqXhM9QaQl5XyE1ilZdZ2hWt6YICdrhCjoa8CPHevIhWShe0jMDh0yEUhEuB0PS+033HA3LV2",
+	"hFei71MO+3yi/XiGj77eO329r/OErsfg6T0Ary644JgZywRQKBUIvxk3gmltrbc2eau1zIYyW5Ol+KM4",
+	"PJduISvw6NAtO3QLW9PYkfv67aejI/dAHblIxCD+R1ImehMvbiHJucZA/SsuEXITLggmx1GBGY/wS3Co",
+	"Wg0ht0P9W3fpR30dZnrs4bi/Ho5gaAGrrR7cfbUBff5sf1k3bLiG5d6R63eHLHIdq6gxtPf/wWL7z9+P",
+	"xu5Ojd1dy3gu9BROCtvRF/WboAA4A61Qc9f6y8d3QYh1T3cpxMIV0pndEhjtHR8xRT6zL4anbAPM7hmd",
+	"D3ia9sL0f/vx5MWL7i78rp7WHo/jFYB8kwLrvleLz4+7t85SJQVkX23J74ea6rVp9I8Effr0/KtQqMHb",
+	"DjGPsxXq9dlqzxCq2QOaLmvZR3fft+Hu+/3rE0Q7s788OMWjKWJb7c2kQVIh8+dQiLVk8OxUiu0q87Us",
+	"656gA/IhoTF+nAesCayKzh2RIF3HklB9w5LFujafzzOj3OilMrb+UGaqx+ZM96NK7+kaBWu4RYsy/CCK",
+	"11xS5yfGhPf+aiMVW5d2XQ34XmrTGok/FgNww9Izp8vPgBLTQFwkrUJxe+1GbeR8dJXJR8dj2fFot6WX",
+	"0Im1LO7wPR61okeqFZ3Un+fm+tAv73fsXQ7uncbcIK7Uoh7KIf0o0bpAKfIKw4JedIUfYxav1KagI23l",
+	"bkYtBR1zD6ikvMuTh/FutMne9ZbmGgpuz0EqKKXqeohOAFwZVkatqaV8hG14SDXlqCo8gKqwV0FSCFO6",
+	"2MBRKDQWCkiQW4oCB9OzCgWhUMZ8w9hUQ3LKDZvuNK74FuZxWMUZMmH7LsuQCYOCDPz/9lUacNzWBMs0",
+	"luVLDDdKD6/jsEfqCg88MFM+1aWc/xURzZgaNpLwwqq3F75eer9bV9T6Apth7w18KuMbgJrqhR/vtOrA",
+	"9SvDBOWYGprKUYYCCxv2DlIqbpjdL2By9vX4cGBRrfOkO+zEp3TwkkHVZ5jpRWvAkgSXtfy6HQrEbr7H",
+	"P4YBPPKyB4WD/rdM8SHHsC1wfIekV/bctgrdUz5N7f23yzKKxjc9BKULFSEl0YJ/ImGX4xiLHvwNjJ3t",
+	"QnaW/TyycB13HHGHobo6/bsfbnYPmZqhN+BuxUoEectU3jJTMDOT6uY7IGf8Ffne/oxYoiR9MeRAkf0o",
+	"d9+6s/rhIgDmCGmIpjwhPthHNQb+sPLQ6uQcRQ9MgeuCGEKgDcAGuRbIhiPStxfc/t+TVx+spb69Wn1k",
+	"a4wl1mB4RfXYAfLCEbTBeui7Nuk9yK7U/QKEh12by6MNS/5O5xOjN0ygfbEgC+0vEe4X8zwRG9zMeMzu",
+	"SNJ8iwUUD5egWb4RJc7UjIjXp789ZkEe+fhB8PG1r8y3l214lSSeL2+s7u81D8Nxru0UsCO9fjv0emjR",
+	"6Vrie7ieJJ+h6BTg1Dj0bp7ri7yim4LhPjUIctpGlUj38x4lALgIxUuTy0IOaGh3kNeloI0Y2h6QCU2Q",
+	"M3g3bNndOqxUfZp7Xl3rks0Vol03MEGs8t5I0Ykl25fn6xaRoZ2x074lR7b5TbPNx+euXNlyZheqyxPF",
+	"horp8QNGrACt2Leu8pctAlsX75qvDzRM3dIUTNHZmEE8C+8cgtzQ+IYlkTN+K03rMX7nII8Xw12rDOQF",
+	"dtw02AVbuwOe+wDtZI7878j/Hin/+0xvEA8XPWAlXxLRdO7XsTZbvOErqsZ+5GmqrW43oYYpTlO9y5jN",
+	"z9wc8bT2hadlz3W/gZq9hUnCIW1W4F3iXXZ31nrDWfkNp+cIpbRL/ny6buj/aesBQho/88dWgHTDzT0F",
+	"NKx6doPiwQcxuNEsHV6S/J1AQpiNylVuP+u74gHwOquWWQodcDSeA4MtBQLqgJwigC52EynaxgGww84e",
+	"u425md8RMPiZPyx0726J/ve1CWxt2ri/aMORHW7PDtc93W8vMPCJzlG1pJ7zgXMOcCI3Uir3GiVAdrVT",
+	"a+9IZo+DzA6u2uyGm0flze/nP6pz0oNxgH0OLPVRrdlkkLIEffaz4KSn3kcvh9UeeoR0xmu6kV9+I71j",
+	"1255zwl869h1teR78scfOdTj4lAH5jqvYVTNhfkTzyce0nEOmWUYVfQ/jgi0MPWOcfgDOz9N4GmrWKTS",
+	"WPaXMz54mOkc7Qjf4Vhk6BJFAJbVfqHIiHKxXDFiclvR2mfocrn8RnAB/Y14FDbkRtURJUiBdZuq4Orn",
+	"B9VMxc95NVbIt1PW0i3gSNxw0/Mb1OPiWAZ7sOAgK89081LYn99+3lMF04MXtX7leY9OUNU5ke/UgjwJ",
+	"1AfLPqChhXEhhFO28nuXEbNfwiSOlU4rKp0aB8mcbfwA9UwDLhCPBnAsNOqdd/SlmVLlxMi9tt6tDdNB",
+	"CsNVd8fZC+e5ruIxPtz6f6VcBNyPe4+Hedp7ZEExd3/sVbJ36n7iY1cACO+tE4qTwEKVGVVsLIGc/OcT",
+	"aM/L8NHwfaOymYryGCQRpM6YCmu4QJd3bu4IcQW587Bxrpxq7rzlm13Qe4xMHRIH2Ggvv9ECkSJBD0Bn",
+	"3lxf2mscqEDTu3W1fpM3++BCL3de04eLwgQnYV9I03ONKeGmo6/QSDJgzukH0tsKMY12w0aZt4WgyuaS",
+	"bteRFXe730llxlsJtfsLsnzTlH9oIY1dyCntbs6DNxMi3/exoNw/2htK1f/hkrBUM3c+6CYi1BApYvYN",
+	"th/6BRGZHrKyPdMMTtcwRWI6sftY8qYfSEuiCiyndRmK1ofXeugI6XUokF7HzkP7laIf2VQqQyhxJLGB",
+	"7DR3YH859kiMHEHx2gUZWEUucrH6iCRSSBWRkaLCRCQGbEqREDkTTLXJFcTtBbu1nBZk/o7d6QfXhwiQ",
+	"7m+BcvbsUS+M1IpaxYGb+9ftBQmu7Xtp7g4jFhI88ibKXJOE1kGHuWyQHj5d34xnz01nwZJs/Xjy/DnU",
+	"CKJSSScysy9qnbXPQ+FhbAn4zb9/hArDRkFoAfLszau/vm9FYb2e/z4/6Tw7edppRS2gRA/a8+7NR8fd",
+	"15GDz9aVg2eWRC3F6zGfti5aeFuLN25BSDyA8/+xFcOk8t4b8dgh9+zN2z6r+0hEeyKidenlq3AwYkf2",
+	"x9cnJJDik4TrR5CW+X6Im+WSyqku5JRbVoAd9W+ZmhcL6GI5YeBeiAgXRsIzuQCHDHRQIIdKTgpplxgG",
+	"LI0mpFkYsT4DMyJ9pNzkK/OSFK7CV5GPefoNpGPmZ7Y6I/P023FKnNbk7snMHBMyD7UvyR2HunlG5r+/",
+	"+/mYkXmI3idANLnByAhVhtAR3SyCU2AANWbJG1A87O/mkZfgoV7/kqRMaxTd/2JKkhkThshsp/D0vxa6",
+	"zh3bXu+17fW9uJnuzNUsMugdDZfWpqE6xr6jcQrtIKoGK0rPHY0Ij1aP5r5aC8/fM4QePHtsDr735uBH",
+	"hepraH+7nYfUS7jH4yYFFw64FFgyYuqenaVBK9mrx9Tv+r10LT+S+aGT+UYU/XWAboP2/yh9uWVO8UQx",
+	"e2AP6cz9ILXBGns5BScN87ZTysUNSwi4ajkU1l8SOURoAcPFyKOMcGMtJHTP+tsMblV7oOqWJW3ym3fd",
+	"KshCYAmh2qUiRISShOup1DQlaH7R5B+ZNtDTm9ufwBYlZNCwy6NLsFv0IbtbgUswigo9ZAqzCWOZCRM5",
+	"VzOOR1MEFRhCmRjLnc9+Og17W+f+XN9RERRQcAfXuqKrsXZh3EVB8HAO39Au8o0wTNmLMuMxW7tPJG72",
+	"4WWW+WtyR2n9N1VbXxJfYXuOTtyDdOLicTq2oxtPg1Xfgc19vh/f/O3o833kPt/apqNweVZpZHcqTCgb",
+	"6929n63NR3MwH8THNmMls9GYzMY8HpOEztENLOUNIrk6ObtDp+8HN8/Dcvm6fdp/gmE+UCtqFYat8vfu",
+	"0J8Fx7xW4/ldqgsDuzHS2MX9xAYqo0gC+eL9CKcnpy8ewo+Dl/aRJbu5MrlpIKh7qHF3TmImiMzbwucV",
+	"OL6ZkWUkUvk0U2tjvMLJImfRhs7d9C/INDOEKSWVJoqPxojQXLAvQo+OUOuObCpveQkdAFwEC/kimA3B",
+	"TCCunN6VHoZmTL0Z5dZAsyTNU1Zo+oxMkhpi+IRh2/ulkqXKkhw7XuHGPKjh0ZyiNiGGfVoiXzU32mCv",
+	"v0WdCBhGQRvxmgp1CeubKkh79TwHqt/S73wkgLsJ4ODSZkvy+lE6XZ0vfT+Fv+hApc6/51OwrQBnbfKG",
+	"xmOScsEcOilksl4SLL1L3G8c7JSDBrCSH7I+MU3WdZ2+wrfIYblThAc2teo3enGDTvEVlgN/xHN8UO2D",
+	"Cz1lsfFs7KpN3mots6HMSp7AxqUIC2UG9+PykyphoNe0FpCezyoadjXyt+jMbhs4bN7xEVPkM/tieMpW",
+	"BrRmdD7gadoLvp7ffjx58aK7tg8ZXnxALuSVdyj4l/1db+xehnZrh+9fLl/OOm/z2epQ6cIdPrqcv800",
+	"F89Y/vLxXXAid0/34kRewQHXm/iu+OK3XOsOShiqV5vYVIpBSHhFkrHV6wS4dTC/uNA+G34KyhybQTUT",
+	"PBI4UJv0E8WHpk9SbjVHaMCR8OGQKX3hfU++tRfaapTAthEjyZCLnbqtP/qVHpbf+lH2ZtxlcTjep9bF",
+	"Wfe03gjudAvyyt4pxOtoyr6HrR24kN0FeoSZgECe6ZxMlZTD+y6fVixldG9YU0XTD1tZjKyFJTPjG2IA",
+	"38nLK8f0ljkDDIohwdJ0didRDPN0Lq15irbqHAy3kG+TSkTq0NA3bN5uUm4ZIRgezMe1Du5/xZYpHPfD",
+	"VmDeMybVQjMNmHrMpxxm2/qZm3jMRK7Qca0z1oMm5wL4+3pcBvb3ENOE/MU4NuBYbNawcCOOmUIHmym0",
+	"6ky3yfz5Jc/8eXrM/Dkg+wuYnnNvW0Ml06wiko0yXBJKgvG8nrGWTZm65fZ0TjTTemXHjs95nwdsqJ+m",
+	"TJExSxOwtaS8IVCaykW72lzKB/vkxzoso8mudf8WkxvFmkv+n41rOv0hBhixCbO8wP6pDR0O63tlGB7z",
+	"Kd1BoeJVqiXa5JjtHUuVsMReXkjmqCs2xVPo3UqesPIMAs1Bw8lon631Y6tY8ATI50450Im7reqejt2T",
+	"zvnnzoucA/pzLD3QPVtXMeqwAjAyFwm/5UkGQmLCRWbs6p91ooXTbLgYetoCFoQ0KlVDYdihVkQbOeUx",
+	"DPSbVDeppPYE31oZdsvZzBoL8ZiniWKQrlYhM5Z2bGdZWktM594N7XwGleZ2YYaBfAtc/BUYwXvq27/M",
+	"yvNWjhgRpa5U5IJY2kD/nJEpFJNgK3+e6DwHSxtFxYgpjcUg+BtrVcshsVfB14hA+pSRgGmU14lQQfJb",
+	"7TcDcyw0u2WKpqRwt3W7zqBcOvMHhkBen6ncyTD2yQTWoeYtCHHXtuim86hiBh+d2Dpo/bLAeOq8/FIl",
+	"qDwusqAKDrSmHnl3PtUQXPRWqZyNJUl4nroBZN6uzKaqou0tk6qOQv/xCf1op+T8KBs23KEX+KYtjWjz",
+	"4Tq3/DgHOye/Q+T7s87TH7BfmRQxtGKwlgBq9nc2a7nMPdyUDLm1LgeK0RuriqgsZe26Vi47EPq77ucS",
+	"CPTsfCuFdafNXL4luqpuhyKVYrHZq9x7Ym/7Axalr6RK31cpp8pCIcQdrZSWqM++YJe0Fx1UDfbfJE8+",
+	"4jv20W3pqJocVZPHyELttd8F/zRU39Q7nN9PmSDwCMkEwA72MQDRxxpVCK3PuGaRSxDShmRqxIQL4l84",
+	"6wLtjODm8N4GdF8omTJ9WeCU2B12QgUdMaWJZszjdOTO9za5gokRKaAgTRvFY8MScHgQjq5fw+jkO01o",
+	"KgVrk8+wjpgqNSc8wUEMnzAdESHJkMZm7WYdlV52GOew/OpJxvbvVcdBWlHrJPxrndSkOjy+5ft1QajW",
+	"fCQ88gubQKjG46DgPfIXzxUsDGQyJ3NmyPdWbPxQs7YJFxt1z8b5cQ1D1rzbfdUYOZAOhz34Td2gEKzi",
+	"UNJp2CXpyymrLpGuO0gMNVaCX07hV4mE7Ui4nnCtWdL82HxwBCRX9fDuq4b7YXlBD35SMeTrrNxXZSJX",
+	"4UVm7M62Ko3hE2GxdGAVOITgBFduzcgDJtiQx5yq+W7AKv0ux5i+UTWm028eqEP7woqbaBfdVZ0uOy8v",
+	"TkMaBTIZ/71VKT531s6E6QwKna9NpgQXo173Bbq8ZKbihYMrfLHWioCS3XHkkrAY8Hc0VxfuLy59V6Eb",
+	"K8nuO1gD2kZ9Zf3MFZdjO1rHgLy+g5L3d8saaJZwcwKv8YbAPjIlYbZb162CeIJPg6BASVbpgLWr3L7t",
+	"zJHy9kx56xBZFYF9HjPQcB+LSVJPmM5P6ia7X2Lcvp42J9knqCY+oJPoswSNdCFFJLLcbTaW0EZwDDCD",
+	"9pKW8o2stms/vCD9TDNrm18Qy9v7BczAopcpAc1XkaCrLTiaPICHfRkGg3xW8UyqG+hQY38OadXSgE2G",
+	"Crdu7KfC3Xbc6yB8U25nG/GSznlrLZK/gt3Ik+t27Lc68ve98Pc1b0RBIJxuLRAeo58KhUKlh+ov/JY5",
+	"qWAZlpYTZo3sZQnxZzNmbaeYMvOQQLMbcdYmrNGv7ZCYo4MheWXvijBEy2w09l1R1rrrr3DxfE8e/I05",
+	"ISK9FLjB+clpp+SSXgsMBvnB4+CvLuRSeXb3z3+dFbeWfv3NsVNHJaxW0W7IRh2bOjQuehq4KCV4f5vy",
+	"VvfGQ2KtgUCtDTjgyoyJJQ3YqJmSYrQeg32NO0DTI3+9X/5ae3wPwGODj/7IaFczWkctQXUdU0MEY4kO",
+	"oJrVXseV/Ndh9Z9wMZBfmtT3zCg3PhBJhZ4xhSFWmSZMhxJpCGEWfmStdBrHbGrWRwaujGW+FbGccDH6",
+	"7BZwYHHNR4mx0CBat35EzskaoG9/A/YMTNyA0zbkYUkXrxUUybaA2OwHKYXkkKlit5zNYJpjniahDCml",
+	"YpTREZQkt4bKPqu4vuml7JalrYvWmI/GdrPYl9Cc1/Fcu2DodX71l/+eby9qOCRh2FuDG3I1ogn7F/zS",
+	"M9LiRt9nLGaREu89LuM5wIXDB6wMz3ifoMNsQOgFxxGJHA5L5ZEuPeU+wzUlPrw6bmOFt7t6EcmE4WlY",
+	"HQDaFNhsVYAnIjTVspR/q9gw0wxqNa3amig6E5URnsWz3lu3rCOtbhu9WTqqQ1GA7iJnCOpAtNUjqCAd",
+	"IRXrvZPxDgI9y8T+BKn2AY3fK5IoOjRkwEZcaA+oHsvp3Oe3DXnKsEivL2cC3M19jA/7HKXL6ow3zZgg",
+	"g3mIHOFaXZ6bVR3t2+rCQyzmCUuiHDjGv3XAIFkTAXJRh4LLjDjuglAyHVMsjcdOFW6e0PZqxDUk9VYH",
+	"m6xaOuQGJ0ZcdpbbkWGWpjCHVNKkcYQJVlzgmgdh7ftTbppc29wgcxtxBdtCRcz2kyL9bQqXoGUfZcu6",
+	"sgVaqVNkMfK2Sif8c02+jqrVQ0byxyzvyOeaXwBDBo5JxZxMpGKrue8GgSNc96FxvOAgeyfJgAFC2VCx",
+	"kJwpzLg5k7MXZp/1H9+q5gymypG3rW8GM3obmFtBX9qMx92FBSSHztz2yESQNvidBqiH3VQzHKbn7+Tb",
+	"cf1R1yupZ0Wp4glrRdXuwKhA1sEBsX7O/teUTQ4xHD/ri2YVflErxrh509+wpolVj02Q5IEsRW9ZqqGJ",
+	"mLQqDdFg2dmre6VSbopXrmm8DuoEK301hirH87wA+/jLSgEGU/jznpPjH4EjtiZJfsELSxUjYyoSltRo",
+	"2w/ggW2aNM/NAr4tcb3evH/CQRstC7/K1PldOVSPrObIavZTDXDA+nB9ZUBOdofiNHbZUl6leuJb4T0o",
+	"oIT3xGMVYQ4dDn7TsSRU37CEfH92evpDhachz+j3uQVWOmzgdHB74a/q+1ztvF/vw5GBHxn4kYHvjIHX",
+	"dPv8hZkCCycjGTiEu9obejYWGKxi/2CxOfJXuN52Kx6cvW7r3L3SUDeGuWqPxqF7ZPwHzPhzr9WR8e+d",
+	"8f/M2LTI+V0XHt+SZmvW7w/zIXm+74IPYTjMs2XJJTL9YtJL4O2aweN7C+j5TTnYkN6nMbMrnmtCh5b4",
+	"aZoeef+R9x95/+Pk/ZUlEC4/I3D+AY1v1mP1t1zzFb0n37EZ04ZQpfgtTX0DuAAxJ5VZBJi7BJxMq4nb",
+	"S5bOXUwvwNEBtpuDAZu0CbSXM4rTESNDmYkE89FoQmBmZDDHf6zfh/Ja/MbNmPQxqeqCGPbFPIn1bT8i",
+	"/SL7+XIiEsuC+sQZAtD4nOipnYUeM2tVpSlRcqYBg99SirUztFGMTiJCoRf6nGgjZULszwW7FohcdWlf",
+	"BM/hmx08rxwOfeqJLyhukytB2JepXQn01/MSqI8L6kN2YN/3/jDS0LTfJuedp2Q25ikjRsprMbHiDt+i",
+	"icpEXTvOv+GpH1agGC7hfQSK84FaUaswbPMILFLVpvHilSiq9s2f8Dd3jO7DwPcLZbYwuGI6zhhht/U4",
+	"bvhIDx7ZzRxg5BmFSDhmrxBetwE0jpnWvYlM1gD1cwy0+NuVc5kqLoG71/QUcl/3BnQdKD3FLGfjUvTK",
+	"L6jqNISXGMS+nVBC52WYTsv8UmpYXdMhTwVDJSf1cHuNmh41mQqjyrXoWjUZI9eayu4SGIoHf9Gi6YzO",
+	"dc+hkxT4RVlzeXbROXeai39muW1crXL57KJ76n7NUj7iA55iSzz8CyAprS4CHXKhE2L4C3k7HbHeSMls",
+	"aqlJjGPV677onb+0QgAYhIYfBZ2xcW/fzjNQYks3MFdBg1KIqS/2VEDYr15hrfZXeGZX6QHAUV1uQFS6",
+	"AbciadtD/TJJ8WrpEzkc8pj5xo/tgpIwSdvw/zJu/HLuqaYTBp1vNQHAqMIrIssm1ZzELE1BrWBfLM8M",
+	"13rABZYeL9FYq0qhKV3e1h/XLZ5cty6uG53odetPUB3qVvJeMAIb59r4Vk7Ka1zlifAkyq9/hBfkWjSZ",
+	"VJTfhMjdpzsnCT2GqdXeSCYSa+biRyAZ0mwisHnTpWuQThUj/5BcMOja1L/sRw52Fg9FZcIdmz2ULKUV",
+	"6763/BKUtPXJJbdeyfPmwEcvL6rDufYz1B23Tyyp8+O8H0JJjC83cboJlKjIIZkyOU2dB7/U3B7b3WAX",
+	"5TkzF6Rf1ltAd+/nDK/fJm+NVbtEEjIu/5mxjKF+HrMI629y28PhEvupgVFzSfr4bR/g1AYMFU1rHwZx",
+	"2b4WV8sLQhOiqPvgYjShE2m1EVMsusEG2ojcZlX2Yp2if6EzFwo/ss8v9JDOn8VkduxUQL7vu3/17Mf9",
+	"HyK3VGhpxLUz2BSBFh2+MXbejjrym+PEs8un1aGASMB6sLrIUUufffG6CboenJk4GzuNyFmUJKYiRGK+",
+	"70M3VWjwTQ3rwwzssuybf7i8FqHdiWAcnH5SkYE0Y7w7sHY7frgHcIvgzCJsmFbX7DvKzz8/sogoNmRK",
+	"0RSupxpRwTWwWDsxZ4PW9+oG9vig3dTu1FJo6r9kX6YsTTELtYH+4h9HdfCi9fq/X7V2oHAgtcEq6lQc",
+	"eCFws6liI0GFQf/GGrJ+j42997fje9IY7zjI+9cjgah64ZR/j1pyoJmyS686+l0rnv6Zpkg2p+srq2vd",
+	"1ZqGe5b/HnTDPae71PXaYwBJKLyUqNdhBplILOkB9d7p5nwCOkCts/O3sQRBpGuaZIBwmXEzxmpad/Hg",
+	"WbRXc09pmyAqgXsklhOmUcwXlQ5NZ9hiI3wRTHrQOG5A0xiWNJOFmmLBWEImMhfHWJEsJDhRmWqT38bz",
+	"gOnoVSJ0nzm3Ja13ulpdpMbrWvK11jsZ/yvs+ON3ND4iX02hXYbVhMc08fcFW14ALIXPXLFqE0SF6jph",
+	"OI62uhnG7jwjcG8aicKji+Q+XSSRf31Ps1iKxC7l9FlnB64ToPD7rq1YYftCKnMw+Jqbv3uqo3CSZ9vO",
+	"A1VMdsSMNzK2o96j2npUW/eutlqF6NZd10cRW7+Lh9Aw3f1zkG1byxZ9X0SxaUpjpgvN2CZtcuWUu39I",
+	"LvSid0qKuCpFyjmHKlFh8hG9t2vJq5dr8C7HCHTcoUxTOWMJ4SYilKA8WvC8lDVO8MMwEdclZ1XwRrzd",
+	"G/pgdt3cVirOhAkmV3DoIz+KWuCiquCRPs/H8gfa+nPdkMZOe+EexcVRXNynuHiM2VirvBZ5q+QVUuPP",
+	"ZoriE5pMuHk0yN/GS+5y5cSSVPCd+5yx6oInPc99+j941LJiulchbgGlw45qyfd9IU3P/2l/6zpDFhz5",
+	"oVUgC3IGsc5yz35ziQF7vqXAuGc8shjiJZU0eYZJkuvR4a9yb21uVsoMu/Nm5TqOguWBBIs/m6NkeTjJ",
+	"YtX44MHlAt3Fd3g4mkoanjBh+HD+oEibKFzkEPJqnTCYgTNehySAAUMnus/QLcgN/2jBAtEcrAVTdMIb",
+	"eoNxX3TBL0b72+StWDSLCoP4+H1xmDKksF+GqojbVwTr8WlnYUXrxO/zYHV1BH+5I0duzlECfOA77QSs",
+	"FKyHw+J7qZsEdOP2w7tLwq0Mby5Q/dU6KJm6WZOM9ZjSW09zX4txtvMedkfZezTqHoPo/UQBpZnEdLKl",
+	"nE0ZfVBQkivwvyFGtEvgwm7GnpOP6a39zt45J9gq5dWYasIQoUqtdA+uNNMi/5kDraaWkAkX0Rb2G+zw",
+	"V2K/vfQ9jo72237tN3uTV2z/tyBlUjY0RxHzYCLmIyrxYNYEI8+fyebyBkImJzJ7jF7ERjKkiTMxNBoU",
+	"0rA8qcn1HbSv7kNdaj9azGEqZfOWpZXDKZQqYaq59IH9hkv5PjMH1hn2M71hIvQqZyMuBU3JWOopN5B8",
+	"F6rHJyzhMU17DAxNEc/XFFAf7S7ZDTqGpeqlT0FoHr70kZmJ5YT1ml41//yKK3e3SMO8fXtg2VG0PaD1",
+	"xESSyzREnPDIXfbS8HhLoyqvF3ggCffRZ1q4/ku+brUU4nJuSPtguRYJEyG0B0FYdEjak06lvGEJyabY",
+	"83nfdtkW5heu+KDsr3WKTKLWdDzXwImmlEMCkGNp76Dl6IwCho5ICCXxmHK1pmT8jFf5KBePnr2jbLpH",
+	"swvJbjsplClxQmf0IWNo70IvNzsblhA7H5IJzZi48NLIVaHkHYnRYgoSegyVzaW6FjCsXOUmLTSAtyKE",
+	"0QTKbO2gMk0I1aSPZSM4h56dQ79eZG2fTFK2/4YYvvLTD0EysAWDIUh1Oc8E5Kr2JTlVWSabGYR2D4Ba",
+	"ruzNOCyD8Bco77WKgJyJSzzd3LrWMuY09RocdswJ6rrMjOYJ602oABSONaVgpgTs11EOfpv24fo3b8lg",
+	"XLyBd0vjArs6SuQHk8iW9nNZ5A9jc7FsLaAHlMhvDYGIlC6CT4gEoBJygILCI8XEk8uqnBY5tAcKkJ31",
+	"qfo+a+NuRNMKmWVfcFAWXCD6NwL3yMwsYxg45YWPxoboMR+ugWr9N8mTPSKbHo2xR2eMAaN4LHw/gun0",
+	"9nGxvxZB8Tdgc86ImNAEvGpMKanWFxgzqW6wQrsWE4CigYKgpV4+1SAERP6E4lTGN9rnKX56/+HC9fkK",
+	"Notw3bS/hyrPfo7f+2/2fvZdATiEBREj51rYafwQOSyCsJ3WpNFM64nd5YhMUyp05HyLJ9kU24ojkjBM",
+	"aCzTpNBvLMnYJUFgcZq6z0N1eajOQsK9DIg4+loUVoJ43KC28QkD3JxMoyuSfZla7hm55uZhTVOqjGBK",
+	"+35nXFwSADlWDBM6rVJGui8uiQHEWPvzOOWTgbVtU6aMviSWbbLkWiy0WLfmqFswYIJSzcC0tXarPfk5",
+	"LI3ReIzHhBNSmdBt8h4Ra6kp9ylTluA0DAheWSuSkwtCl8Z2NfmaGEYnhKZSsDa5bn2WCZ1ftzyg0RLk",
+	"4frotpWIC7/523xQwK5JxvaP6YqDtKLWiftXEyzX/oQL1r/wvg/PBPKrEdwFEiHlzJhxRZRMmXZIWKDM",
+	"DuaAXXZJ+vZa9C8c9YmkUKFZ7AMIwByWNRFLc328I/2oaocu4BVcQCu9mk2ZWbKr3JWJg+5jdGL1BBhn",
+	"zT6jTDNyw0WiI6KZPX+D2HmxnEyoBgXCKT9/b+WMqoByzr5MU1B4HLh51QrsAKUFcMMmuoTZqzUfCfdq",
+	"4JA9zyGtbrQ0cNRCDtmDAkzLE3sObT1qeW6IfViB38HODmQm7GPhI8ua7P8yJbgY9bovWlELIJ57o5Rq",
+	"7d+4vKFRa0K/vMU1dE/D11QpiiF1MwesxKFUkzqwEriUXEOnyCRjkeXkXvwwkZQZzHeAswrX1T62CunV",
+	"gxUv3xY3UisCajKWp4F+gxC7a90bvOwBJJjDPlaCA+e49s3RealmvcIPD7N1rf2ByCYDprAx+MkreOTs",
+	"PFBq0/eBGurYnldBuyedZ587L/JEt3XmBuR4UaYqxXw385brO+w/WWvZVX0MgJ+iqo+X86JwFTPNVNMR",
+	"aLe1HeCJF7D3DXfi1dR6sE/PDRLnZsg3yGvEn60etT/okzEVI1bfSOBKk36dEu5+249g1iDQ3GNBHDp5",
+	"S5RV25xwBUuIGbs334FOQBKuWGykmoObf0iVA+e/FkGTcz9wMnpC54B7VdC/vL5h3IZaaXtJzrodj8Tf",
+	"cyptPwh+/6iRksg0qdPO3uHQr9xOba6jLSgphevcL3bYdSGUS0IHmglzkdeNyTRh2hDc9zD9Gzatg2h3",
+	"xFIkkwn98gsTIzNuXXQ7nU4TbUrIWf8CsHRxCyJsEAHzxU13QGg8HlsdHiU0qcWuhyKvSkllLdnG4sjN",
+	"JldnPONqotIU5IFj2k11msAwK/WawvY+66zUH847m+kPuFb7yybr9FpPOzSpb7hMGODONXY72y5yh+Du",
+	"JSl5HqRku3v69Oz82X/fUP7C6//4M2qNpChsmX3Fi+55WYKWb9W6grRzlsNSF97Udp6oor/pqd23MdW9",
+	"iVT5pEoCsvV/n46yXz+dPX33+m32/vWb7i//ePP03T/i019fX81+fX21RtMoILT7lp2O4584Mq8UoT8h",
+	"pwFOVOIGZDaWaRAzxdY6jouDPPVfl2EonUJaLxPfANp7Cr3Sh0Vx5lvMoF8l8vbjCi/BJXnqK1GFNGMo",
+	"qoEZJu1KWfQqTG5JDFWwCsRGD/1EqAoTtrNF11bkZHbkW86R//M//t86TEI55XGdNKlgdzskbnsqunVx",
+	"lou2BWMhahlugK+8olYWcH1Dwjcw76DgBipqvaTduHM2YM+fJ6dbqpj+ZOrI5CpNiT+5gqv2FW7FyS8B",
+	"Mmi129Y9Hx7/M1oLQfZvQDern4Vndu4ZDmRVrwsDGcuEhX0KRJt/+PsSmT75w/6vHqTvc0ndtM9GyB3K",
+	"VeAev69A1/ZvcP80p9ERCyS6vqJIByzVO5CIlp45wzEHVHMIljAFheDQOy9hCz2eUzs0ZFflnwWhNlV8",
+	"wpSEiQ35FxbaDviuLs7t0gstkTwlXrlvSP5NHSWed+PTYYe+ZE8HZ621ia4Ot86dw5HeaoDyArXVEdva",
+	"BqYb9Z29GsHITLm4AToVN/V0+iEbpDzGpGv7pHe6gw+/DTTonbh2d5dMzDHVl0DRaA7CK4rGIFbNQiRj",
+	"Qm+YAiPSdxyFXGpjaDyeWBHou4+iAelD9ZCrXYyLhMS4wk9nFAP6LqPbaOIIlyQsZQZRHp75pDcrkvNJ",
+	"GmREy2wFLaqrMMovXNyszV8+Wp7VKAQwXOPRd1KwIuxeY8Y1TYblnjuN+uVkCZdP/v/r/5BP6IjhD/OW",
+	"NpZFDOZmwc65+3WVvMYvs8RusInhycfgZFlUCmZ0rivmsLwAz7hecz2VmntMwsr39fP72Md0S0JBlN0x",
+	"xnpx49POs8d4vFsfZE6UcGyh82W1IEFSqYg/83iMr4Ig/cqdt/M46y7uJrRhmqaUi/KymiwiaDM6c9PY",
+	"hXlWEiHvp8xB8jhmmzKaaAK93bwsyTmWru9dhI026zyaFUKdalMyZuzo32ny79CiFuyWKTXj3GxJkVuW",
+	"M4JqrJjTKpdYkGOur0K9aQh9kmIphgiiQ1Pif4M+M5pMuCBdQPRxzbAjMsgMMRKb8Sh5yxNXkeLK7Qq+",
+	"UhAKUul1486VtuQvYTUHFXbOs6L2HHoupF9FrZPCX+sFWnl+qjUzKBY176aRpm9gipWadd0Y7V3s9qbx",
+	"YgvNAjmcdaLWhIvg7ttrc8YkUUxbY+Vjxkj3NCJXI5qwfzmkijDVi9a7N52O6wIeCC04wVa0+V4zaPbS",
+	"gfkabjI7bvdZ++XzqJVKMXKfPG+/fBn281dqmBLc/Mf/Igkj/8yoMtgKc/F8G/kCofNAcb34keET1vsX",
+	"eCJbV0PFY/rkHacTNm+t7L3d6ey4++InzOX2POS+nYMulTwYN1HxS5ejdOEfqgm8WdbhKVOTBT+hWx+Z",
+	"0CmaQZXJwp8MHQ5Bs3KQdfi2S6faCwhd6bk2bEKYsIzOM6MSksF32nKtfvE698GR+D0lmg4Z0WNmefsP",
+	"IDeGhqkZVYkr3xnkUgXyliJCUy2t8JiNJY7qMLutnBlKdS2WJU29mHnqxIx0jduKs14oDyr0nivVrebg",
+	"DYQLGht+m29VVHzAXm7yL1yDSMiYpkPYSa6w76NUCRfUMF3fvS20PnrQBm5rc7JDYTKb8odd927baBJV",
+	"DMrl6R5yT67AC33W7VrMEDbAqvA54VTzwEUdeHVrlGVFGFLtCjrwpnrv3S1XqryyBb6wZSHAUUu5Vy0l",
+	"2h2tg/GY34NHkTC/lSLjvLh3ku7asnBlz5KrZbrm2odErDrSVL3wedZeyQAVQ6Psr1c6nD516UqpytXH",
+	"kC5OkLhq6qdqWo5srjjsuutImV84GbmhVr7TViI7I8THWLmynRTFtII1xOiErQxYhrw3GruOyBBuwIgH",
+	"V8TIGyYIBRwaH8GHFCBXlvATat5XH96SOOXQmsdSpZUBURlEzb5Yx3LKdKXc/JVtLTHZhPK0ddGiXGv6",
+	"f9lXcdX23zdOYO128gTWTIPEKrTZGdq/J2wyYEqP+RQJ12X7OPF09ZcNM4DcT5z8xBRKKzuNokJzk8t/",
+	"n+8K0U3L7Jhq2VsCuwufY3Yk8no738K/CiVTbqSr//jfWlPyq8y0pq3IJ8T0Cmm1/qMwxO9RSwrWA/nr",
+	"UibQ2bmxdC+kHDXlQr+y2hgJXOvHQvJ+/xdo+bexJHRC3v7nIg3zkTjhwsnSSrH4jk4whddfy/ZdpbwF",
+	"kHdKhpxZY14xegNdvrKU1YmqX9nDC6kC7dE1MJN+ZQ8ik6pv5GMUQ2VOsCRgpGAuZ9oJhso76mQMvPWJ",
+	"YrfyBsHWqrHQfnpFnnc6L9vkjUgw5K6ZtjSfh9gVGyqmx07sDJg1LjQxsk2uCt4b+LIQ2SCnnQ4xUmK0",
+	"op8JnU2nUlnlH57tmfmU9b2XCCus8S2XJNMME89hDdouTWam364A8LTL+2x/1Wp6t7+czGazk6FUk5NM",
+	"pUxYTpksXHCYR+uiNdOqhxlx+Zx7Yy6wOTBsC66mORF8ZLdOS3D5NmuQwxJYgUscuKUpR2BwIYk9HgZU",
+	"eYa/Wn0t319lZvwGCnF3HST8CzQEX7w/NL6purdR68vJKKMqYYXoYGWOJt5sd0SrLvaz52cv26SPOlAv",
+	"Vszp1bqfWxzOoNCRy2C3pgv4cyeapbdMW73qr58/fyA/Us1ju8WDeXglT/qW6V8L/4FmsWKm7+H4BjKZ",
+	"X5I+COg+ppxQpeQsKHNzYmmFjBQVAODeL10qnKY2dDi8wNLX0lZeC7s3GtpARsHUcmW9A8WBSsH4+mLa",
+	"5MpXBVviYgvEHpEBi6n9Jq+JJGYm7cNKYwsSM+Zs2L4WcFc0lCFjabAcEr/bF0jsXMCN7DmC7Ef5R7DU",
+	"4ge4OVGZQ8BTyCGia9HPhD1yqfi/WNLDre5bE7Cbv8Z9Wu8b3j2TCJegkT51alXY0jUB/qIdf8lXbGe8",
+	"dGNbTpOE8DZaI6GquznvgT1Yn+3sRArj/teohoGHbsCyztBn3OAnr2Bb98TrmLE04i7ZNtytoKvflYVe",
+	"BsQuZaPvJEngfWkuB5UoYM2oPacIuJyqE/f/7TMGwIVtH0XkunzvW/VVOs0LbEtGIDxZNw8XpYNCOcgn",
+	"8B8ISFSrTCeAJ6omM5AyZVTsNlkAR3OEBKowEOG7Nx+rkXNKJUFrFM6CEextfyW51lQYknz3BvwYeUaG",
+	"GMlq5/bSwLsKwRdJ877j7yUWVZ/RLxe4h2eKZa5SH18vhZchzF4OMK9jO+OdeF+mqYeLES9eWe8ls2+g",
+	"sVn2kzW8gxtdn4cJz5bOoso+T5LDjsyWqaTSrr9KEsAUKl/LOjqpUhBWx2E3jZcu0Mm24GlfA7OOdnSt",
+	"rba7cN6PwvV0N0/HeGPj27rbsOMyHPGiQLgDOJH08R72CcTgiWKGK9D96hyt2wmLXbtcQxwljjPG00UJ",
+	"saHe8ADe2Dv5/iP0yzZg5T4GuC43d9b8E6gP4lKcuNtSb/p99Ha/q2fy/XS5GSeKzVyM0NXz7sQMfO3m",
+	"9tFP7Zgyvp+UcQj+qwlWj4HtBeB1K+yu8Iv7Mb22MlkWrtF9Wy3LfrNaSB6zIKShro/qGwbpaVjKVyDt",
+	"D/jmZaLOh6oP91sShsp7l/i2FJ+HKwCZckU8RqhIdCCMbfJOkplUCaEDK/TyrtQXUN9or3uAAtkFQ3AL",
+	"DpzosBjCyZ0coe/RZ/tkmhlNfBsr7jsx3APTKGmoUeuk9Jefn/0i/LsxmwnXMpSKePi4Omi5TDf3M/m3",
+	"+4rwu+tjwlqqhi98ve4Ewk/rHW6WlFCMWr5GEkaTlAuEHp1SrV2/3QB5hFlqdaU8Ab5rBSuuOxLs7ku+",
+	"78vMAGZhv4D9hLkjP4SpBNIn3/cdxGH/h5pZIb4WKiMV8IButBwrseoe7dJ1Z1lOypIR6y2g2z096TyF",
+	"RFAPjr1Jug5GThwYN0ZtmuXb5tt0UdyUIWPJgMY3vRmE6LwZ2zToAyapxwP8ePL8p6c/v/yv/+1XyLjl",
+	"IyzudAieK7OLymlMJRv6zyhcPJ9fHC7+RQuBjkOzD5BXY0ZTM+6JzCgsJbZi0G5b1f74wwjJb+EFbatj",
+	"Zqmh4R0enFvjkKuSfc8XTezT7fyhCyLpcSoXi/L9O53z4kp9os41+jkP9DqgBG3N4dmYQUw7ZxnEUpsu",
+	"aASYJGDa5HP+TMJinjCNAKOXy1qIZq7bAYiJNukXXKEnP7N5n0C1IVqQ5PuzTueHdlUJkMcaKiLwWfMd",
+	"apXDRhTQFRo6d3U2mLg2pQjxurKK+FcYkRLFpowaKLG6BMyHTPB/ZowY9sUUYdRa58Mue07PTz1/RVsz",
+	"Z7ALu9G42Pj8vFF55aYu5qr8RzQKQRu1mo6fH/yx0IOg69D2GUCFXrSuRoqh/jvw2iQL1RruIsmh51h/",
+	"+rYBdqwBV2bcSxAEtPvy5QtwtdkB8m96U8Vi7vBg5oza/R3SCU/nPvfyNadpKlt+tj5PcsKFlS2F1gR3",
+	"8j9XUIdsL+dqNI7lZCITx882ZT0P405fmEQV7/urVxoO2at+J6OFHSDUszsjCXXXcy2LbbVj/Ufsc4aw",
+	"ilTEzNmNLE2BmbnBqX1tZNW0/hRhpfuXpRLOMbM63r+YgPpPAxks5A1m+tCEi5HlrKGKEx2fCddxKnWm",
+	"GAE1SvnIPw7aLsDg+NVAPLlQXyHtjF3KXehBekGkwCYANI2ICmlqEcLezCMypDzNlMs10nICmPiuJpXY",
+	"A0X7vjKksHg/t48qHPXIe9AjEQv9YlV7GPfKn5//19OTX1/+t9drseJHqopGu+O6n8e58+Wx+LMbMFGo",
+	"LSuh5i9wzp1AUhfBqKtZ8BPksev3BFvZ5+v9lAntIAeB47TJVaolKXAVHYUedq6HppAG+mgW+nhxkffG",
+	"Nlh1dkccaok34vrqldfH2cOLTqeSCzNZJtWzAjdcIykal4+IWQ4UaW8hqAZU+xijUHdSLe7eHXT7513k",
+	"FihgxzT3ycipzvssea2lMODEBax2SVzh5Q9GYUct5+gte9wqyoEyu0Aa23E8Z7jsmt39hklWjHiaCBUa",
+	"CZ272gssDba6hQ9Fo00G5Rm5gQV+uW0YYwGQB0eX0Fa8Ik3S7cWhqSMJS/mtNZIXnFjnBZ5kRRBjApsy",
+	"XhJjuRyAttphuMiYJtSQsZyw9fWWV/4O3XMyzddK3H4/t6VsSI448bk1O6bwK0gIGAKwsEtKW5mLcxnA",
+	"hv2EiE/2aZOP4I0Gj48J7Qwc4ngAvoFINYKQh4yEKiKGZftL4dMudpPwvI02E5JVFmTcs5JqUa0AhKDu",
+	"OrpEQDlfHvDF2jbKQvpKva0PXxNapLv7px/Y6QJMtoOhttfGQVFvQFAJi1Mu9iIpLaFTcF8WZOBujQE3",
+	"+0OTba7J/k9ZmpJMGJ6Sq6niaVBSWxctIXsxndIYch3WlV2v3aEeRddOSM9t53aSa8K0pqs6s/3IzIw5",
+	"oeOCb169LIZufd9hIwE4OdDTUgZYg2yvX/2cjtmf22Z/7rCzJbCT1m+MxFQE/cKH+gX5nDGd0Hl7hVnf",
+	"7axdaXEOwWGeFMqRt2yg49mAu2SPN33DUyaRw3tzkNcJzg8p5QLyFS5Ba4SO42TAAhxbHmoEyq8riysT",
+	"+IMWxjW+z5verIeJzi9Moupq/6a4MVgEf683247LynkcGwgsIc1JMML35UnZu4Y4pDw9NPUwKIFIJL2E",
+	"Jz0hTY/a25SsTyfvpHkdDvKoE+7GHEulLmqE4SoW3IAbEF0B3Gl31OZSW4oOyjHVZMBGmdgtteH0lxND",
+	"Dovs/iozzRLCUs1Av1yf4j7iMR5pbSe09pneMIL+9pzeQgx/XMiBW5fctKFq54kIQ49+NjVY9jWjHNyA",
+	"xYKd3dEcrOEYCj2GQo+h0K+H5f3IRi43dHNdwrIdrJ/aKX/bJe/yUzyyryP7OrKvr4d9fchMSQnKs9aR",
+	"qXmNaKFV7RJny0+qrsks/kJ/50E/yZCLhEyh9yxxjZO9H50rImeiTfqCUdUnN4xNNTHSs1jtO2tqbhiB",
+	"PojoSZ+mFOE49YwpTcZyRoZUOWg+qpi254Mp9NAB4VrEVJABg+JrbKHQT7iGqoL+5WIfFRhtTLHIwI4E",
+	"BQ5iPpDJ/DtNNKMqHrcJoFi7zpV5LcSI3zJN+pp96UekT0cAuzmV0yzNQeE8oKmAj2jKzbx/kS8aFGnN",
+	"DFRsZSmD+i3CbpmCKaxZXR7Bo4XWTkQOMStwlMoBy5tB9BVNeKZ7N5O+/XW+QUFs4DFVwX/aa/PJX42D",
+	"il0UVgmRC3cVfewiAqPTQR3eP6yhc/djb3EUfCDZINPgZMV3fln2sfDvx99WESLpXBebPFQN7L/ezaAB",
+	"EhI4ATVsJNXcqk0iccSdQnWPPWv7mN4JVKQj99UokUXsgEzvCDzAj4y/6411Ug8g4NPz7Zk4QHpLG3rq",
+	"QFgrT8cj1zcVunnv99pZUENiq4lonMsHWI9lU5ZPOwEBAGx1CAfb9eCMqsRcQIOlE5gKZh2Fp6LANxUb",
+	"UQV1nDHVGES2gliYuhP9Z91Mu531p/qLa1yFrRN80yp7tRI2UgzDbL/95RN5cVYqycU2V8/bL1/WzFJg",
+	"BWk+0Sk1hin75P9z8p//3jl5+fsf3ej0z++vr9v+r27nzx/+c5R/+3T52/9fE8KFeAXy6gsrJ4dUuaps",
+	"iiRTM+cg46r5RiKzAWBBTugXPrG8uttxW45/dtr5ljvdu/bSFnQXhyJllSA9ZgkZy0xpwlFKOZhAYTmO",
+	"iaxyAmYmN74TAeTy1/HgKRMoKaqWQw07MRxkTDNeOMvrxVGh0UEYaPaljgHBN425z5c1R9eSTKiYkzmj",
+	"tbAgi+wmP7+npeML+8CFYaNVp5dPBUVhUOGI4/OVbKas6DXflcUfNp1WQYWso9LSE80Y8itnBNbNItfP",
+	"4V4XVRArHZzJuAaqC/goNsF0gf2Y0Dko99loBJmIFx5d2XI8nJwr7eUTdlmalbUV6ubkX3d/iMu5+wIY",
+	"ROvi9CzyeLU9j044cf0F2TKCrX9UDoc8LvYinFvBdANPwHX7STF8/pYpOmLYUREsPuyp+HtDv4aDE/DT",
+	"fX66ZCzbXaCGpnAWU6kN/hVTxTyHnPBkxodsjX6M3UJvKpg1dKcaUztvR+s9aJ3TPc3RSgsOBVTrJuFK",
+	"5jTC88ZPNbq134xnJ+AU2rypY5ni3bBoJ3tPUEjInTAzlgksFa8BeFW+4OJP4S9uGFpb7Iu18RHZ/u9/",
+	"tApTfnHSeQpuNndcf/+jFadSM42H3H120emgaSfcR5DC24paM8ZuEjq3N+o9vKGogTdsofknenHS3JUU",
+	"fDoB2dxRl/MBURH3piJu3tISCL3ZQ4N586ZoO27pfVCtvD+Bt6MUqp7Q6dp9vH8bS3bLlO/RTUtx7wlN",
+	"LPdGcBNuLsDSwqTKRdEi5KxNdtYUPAiy9rVYqxF3aL7pzA+3GK8q+S6A2zTtDjYw+oNcF6Li4N/p6FpQ",
+	"QaxNpgAZFZ6EwqYBZhhwQwZsxIWOipFa5CZOeDuZYQeYcK25GKFLqA8JLs5f2CcDpjnYELg7+Ir6TjCf",
+	"QpDkAZuEPyp5umtZuUv5t7EQ++oEVLUAWpfDP2gz9mMT9hVN2JeDt5XNY/1rViMU9UGd6ZMZVcK57a2c",
+	"qTGHGrVWB6kRxFghviAgdjLPUYZKYgHVxkpQoJwT7y64erROjtbJ0Tp5fNZJtL2k+FzKcPlqOvjfxfd3",
+	"20mjD/e9jzhwoC+nXBvs56gYxJQTApbDbCxT1ibQ2cBB0UGzUXsR5lyMEFy8/wQ/6Oet/OvNlLOVtorP",
+	"D6qwWC6vxfrN/issACSHjS2AXXf1CHRsrGmhqOLpnABnSVrrm+4P1+//G+vzv4mm9mTMtZFqXqux/TZm",
+	"IrJE5wFweTxG/Ft96fUwqP8HyoB2sEUpu2bqBVCjJaKhcwW4ybZX5U/gBhwa3L8TQnuu//SiLmr5AfcN",
+	"pO6W6iR8K7IfSdVUlQL5jL+44QJ4o4ZsirIScF6qD8XraJebK5Feg/q9uRb6dIfA36WreVDuSxD/s7HM",
+	"yzX3owpUciMU2jvO9v3sGZSmc0x941h24ZVHhB2HVguLlmiSWc76z4wqaw0D5BH5/uUpICBFJBMp9IfP",
+	"G9x+pwnyKakgIc1rD4apyQ+XZMDGHBL5qAmAS2ilYspKyprqK+umKePO7srJGO1BKakHmXhF05QhjMCk",
+	"ZABfurQAyNPwpJ/3K1pbWflb4fQfkc7yN3dPvxJ9pYgCE7w0XBO7w3cqL9bg14bH+kmcDVZk1f4GCVCY",
+	"wwqIRBFBirfsnSXESqwoV2AK8NVTJYc8Df3mY3v51Hea0CzhTMSOQou1koqPxqZaRXkFk9xVn6vG99kO",
+	"+wuvhgO6SlOCe7fra2GoWdF4N3ZbEc43HGX98T75w/6v3p/4mk+Y0OAB8kcJyFYJQ/sxIhNG7anqyJ99",
+	"5CIxMpWjeZTD3613Ac6WoUoGrNKbaI9i6wvgoLdgwz3yjo/2aQduXo65uhIFxUZcGxW6HSdhw9BdhE9h",
+	"OtJCylHUchoYNUbxQQatmCZsMkCZ0bKaWrcVtU5bUetlC9h8yqgOvPJ3+zRufnGsxRlxkdiFSyjJePOX",
+	"3rs3v7WiVia4CdXjLXxXOLXWReuDS3ZyqV8TKcyYcOHsEzNmczJj4DuwozGFiGTuZGHD3WHaQ5K3TIkJ",
+	"VkmwyYCqkexZAd+6gFQo+qVX3LYz8En2YpamrYvz/I/ehAtpt6bbKXyomNWyYyhWsV8sbFLUMtxA8qBf",
+	"UT7jzTxVcN9q3FQxfHdfVO8cSXbQ7zRJ2JALvtB+ssQD1lVK7Epf2UuVK5PV7OMJ8s/aZneMxNAiAcBT",
+	"7C8gAOHYQmAw1APrXWJlgfNThSesCKPEWNOvUOrgu9gAqLBnINfiWmBI3u6b8zkx6Lc35CNLMYH5QBGS",
+	"XrjaY5kmpJ/vfD/y+qdVCqFYQWpgYDRNL3F118KLLFeYAb61lA0NkZlpk0+u+EQOSU4QqFo5ia5xtq41",
+	"hKGD1LJVa7daXgimv6uFwmqNmKZMJFRBGmJk2aphMdQTQ2sKCBakqePZE6pGXOgLiLojVp3ExLmUxUaH",
+	"pmOTyLkPNH4POQ2OK0FwP8GZKDkr2c5uZtaydszCLgdpEScEujhSv49BRQXdH3KQYSmuUUWaXgs3d/tC",
+	"8FW2yV95kjDhLtSY3lrTg/RvaZphEUvoWJRp0tfZ1J67Zkm/TX7FRaBeJCQckSugdJPH5cEUwDOJwIsg",
+	"6VgCl6pvFb6+ff/cXlhIXrb/B8RXd7MSeUn6b4cn76RgaC30Q13Q085Zm7xRSip9ETw3XsTltJCfAR60",
+	"TBgYJmi4FGlGJOFR1PfcnMPWO4gXTxqXdbIVfERADJfX4uz0lPSNlL0JFfMCc+5HmIQhBetNmeIy6Yd8",
+	"fMDr4TJB3x8ckCcyf5Xht35mfZcRAoe8fDH6+LaenYXd5b4LQSE0vyCGCUy/rfL3OrXgNbYIWuB6NE3l",
+	"7M1kauZ/s7fGx44q1FslZ3gLBkreMEESu1mD+SWhhkwkUBAwAbifUekm26m1SR++qXRBXRJmp4COOMvT",
+	"NKS6T1OQ4i7gU93YL4jKosjilrks5OY/7Sy5okDcvsVnX4RvqVJ0jlrBPzPmvnbyU5s5yM+hVJMKlxuq",
+	"SbDOS/JfqMiomvtzT6k2SE4VG1DjabN8qHFW8K922OoKAz+pyOe0J5duToZBw9emEzJy++m4oh6mPavh",
+	"rOlx++rXO8965VGfd3Zx1sVloNy8dPLQioqmC/JgUxXruaNaqrgiqDvZ0ZK8EuBrvbCWZ2Ft91HDU7on",
+	"Sa6lWAnkqh2abPFi9UPVfenesbs7vi/QRCisB6bGCHQUgvwSJ4kari/vSnTXKk8797vMQN0brKquLKLy",
+	"9Fav63T39L50HRfyMTbgBKtKU6oWfXYfh9mP9W2ur/UN+2Ke2I/AvZVIpkkfG65ckPBdnShDblYVNgIX",
+	"RNSK9W2jEth8GlAHvejM6Nf1qHSNdWoY1Hmns89QVRm3IWqBOMYg05lrNAkNw+y/blETO+ue2sU3/eXL",
+	"VhGFIej63p1BV/khwFRf9pag8eV1QtRBQTJZtaQ4AyP9n13X8ezxuT4wOYqagjuqvLEeq6PrntXjQjrQ",
+	"+Unn9KTT/dw5zSOB0KLzwi77z9+b/qbgY1nLyQLau/2Jv/yli+bXEqGWp9mXCC5RhBfiWrx78zFyxxV1",
+	"o7PuaVT+7GUU5VfmWqwojKtx9jh779EEDVb7ifLZ7t83FFyOerVTyLuRST/8AqEdrFU0yVKqi0kRKHwm",
+	"YJDZSWWGJVh9sUa84G0+tR0yOnC85s5VPzvPRup4DS7S32WS2O0TsQmVpoO5qzkp/pJw4Sxte/O+pPaQ",
+	"6HAInp//xEXyn0oOzpQOWKpR9BScoILNoP184cmhCt8LaEKR3bI0he5chAk3g//4XxjWWHYfBypvndNu",
+	"3ElestPB82HzCGE4mFVhlcLFut/YCi9em4YBljL3XUEHLkXIXnDHwnVE2BdTdPIodsuda0iwmbVg4WZc",
+	"QqU5knbuYkQAZeehRBdaMbZSky9UAwNfXMUdPbbffnpPnnafPTvpEppOx/Tkaau5Ubth9e+rohO0Zrj5",
+	"IixAqMU+PS3V0ndfdmrqsZulOv1+74HIwvHUEQ7mXsCdKV3J+6WgmcfiDErDClFUmWbysUwbiba6MNCF",
+	"c/+DmxHKEQQresrRBTV0/ec9JVzAlKAEEPNQ2uRd0cd/Lawp49B2zjpP2+S008kD2j6eUNhSTHD1rXrG",
+	"VPsUH0x/7Xsa7o1Zio5T4VJbZjhdfS1cURuUp6eJnbAmM5mlCXSZBuwBLkapB0fXF+FRXD16prFhCDhL",
+	"C9PA7vxlJ+y1cJN2Xntn4cGOcU2sRHUfOe0VDFu/xqKPf8HRXOWWdUdfOO0HLcarswwWlOQa6V1QhTcg",
+	"1nXqsXaI/ptPoIpTvCt0mUoyiGTutFn96tE/FBhDQaN+BHVewNnc5V2GsYOPCUUC3Ew9WF3U9ZulUMvH",
+	"Cql1gYuWNYDqei6gWczKLia+BVKt7NxeOKytC7W2o7SmVUJxnlIBytEmBq5nZ72SfV80Yrel/DoRPS0+",
+	"cq+m4cyV7bni7yGhpcnsyGIsJqVmmq2wDd+XQ/N5gBEzhTwoI8Z5h8NLL6GgciUE6odw5/N0Ub1mqny1",
+	"OvzvGivgDigTHoAC95sF3xQ8sImv880XGhuPgUeTRDFdh9GDpX013s3T87PGGH8IdeBReBIGH1BMpagF",
+	"1wtFeGtDBDlPuSt0KuYf7wHWcLe1B7chXl5R79o96ZwXeixGLV+CS7nWdLn8diwnrLcB7PE6tQ4B+u8C",
+	"i15TGd9YVcvFJbyj/D/+t9aU/CozrSlgXAIT6SmZ+kpTKVjPcDthLP11L9i4nlXzkdA9LnrWpMC8Xq1n",
+	"UiWWSirqN5c2d1cYMJal3XcFBQiAemMRCKQgeJDrQm8tdzKIM6eCL6i+MoHG6F0D2F0Hhisk+ggvyUhR",
+	"Ab3zrejgglDfVw8Mvf4Tl/nUbxPE9/MVe/OeP65+sVcVHCrhwhqPMaJ9TTLsISZIPJZSsxxl+NI7LSPM",
+	"OrM/xowkJbPR2IopmRmwB7nWGTaDLpRROuZIuL4WBTCXvMzSzRByv6UkM0ZvPASMJT2/VFfhCYX/d8ja",
+	"eniVf8cyoocz5+7gNYt8oIbwl88X4um3TJBEzYnilupaa9HWw0BvwHlUuVGT5LBRN5B1+MqIcnP4JCHU",
+	"JSuCq2RNNlLUTlebZEU7a04SCQQEauedFFRlbDni2RYO4yieH6d4jrak2bfmsQQZ6+W2S0bfnPh2i3fg",
+	"c2VR1Z6NJeYKg9TXedsuKxcvfIgkiNNQmumqH5ZrDzWUbBOaaokqxLXoly5ln/yf//E/fZYxukYnmqW3",
+	"TLfJZ3rDxYjQGZ0TGuxV0EDArQ2+bHnDPIKPNc7mhJsG4r8MlgCPUjKhIqEQYTKKcuEctw5abV0Qhc3k",
+	"/K4RFKr4AnmrtcyGMmutqfo+AIBCrXR+hOgJKwRugEbYocx9kpvfO65TfmOJi6Yp0UxDLBUzgoFeibLC",
+	"UJBBZjAWA9zDxTnymuEG7CRvXyEF0ywdFsBP8GwR6QOoFaivqme934LtyO1BOh6hFuLk71ENuV81xAM4",
+	"dU837zj0tTAnbL8qvAdgK6ak9sWU1uAsS4xETp3Qr2Ej6vDZyNGYeVxc5Om3xkXeTyH4mrsRR7TURnYT",
+	"VqKZOcndS/vVcRC7gw+NRgDnGwRjcf5KcE4u+iVzxyE1zv75YsA7ecLF1roQcqs73JS1DE0z88Hv3IH0",
+	"jN6xS9Ev/6Pdi6PdshFRf2KGUBIOJlzBHdC1kWa6Y5r+yRKbnDDwJVh6S6U2JGGA3oLJoQBMO8cqnTZZ",
+	"YgI7M2CwDMgXGXNBsv+PvWtrbuPG0n8FxZedqWpRV2c9dO2DnEwS79iJx3LKtZNJiWD3IYkQDfQCaDKs",
+	"VP77Fs4BukGqSZESZVlZPdkimwAawLlfPgvbNRAL7uOPH98/Kx/PysezCbMvn0JUe60IMSsS3wJL2+7O",
+	"p6IT0G6NbiQ9Iv1vXx0ieeZjM/PTaiXpB5Dgr+mD95NMp8LkmfTvX/bDjwy7vamuvf26M3/mqwcuDkze",
+	"K2GrF73dGO6unNFz0eZNCSL7Wo+vc62KOt+A2nxjMk8AezXYnHMpimvMwqZR/xNHPT9g1kakpS8scwNj",
+	"F5HMKZfw84eEOrWodzeiIJbMnxEwPK+IUBOTQSxFdjBvPmhPWgUAxNglMrVjCoQyDrHgsegoQKOL/bEl",
+	"vMfLlthGf1vpZePV3vvmPk5eRLP7/89yIz5AjhZ9KhYOoEMc/x7/e71rvkSbl96ZC5GQxz17+j2LmL1p",
+	"8olnH9zhbt9FxmRdeYZNbN0gpUWtq+JuelPpoiTeVa63Z1LvLYkPN0RVR2pAl9TaYMjTHb676Dp0AsCN",
+	"6//V0enZ0flp7w4K1CPE/7dKoScWZtPGQO7uJVkWMJpqPTsCVVRaKLetXrota247xzbdqDrgFi1Ea2yl",
+	"z/dBqkE+0br/3iz7Sdm1rRB8aKP2PvUgwaClCEXocGj1ZtRmV9vORTTlGhWvLap5hbB8JKG40zLGWkq9",
+	"IEu7aWm2ud/Z41VtbMQl21vV4ejOu7MfUC/U7jrO2Unzi1DSl0tBVYPdKFjIbiL+V9/So83fBuZ6Bts9",
+	"jqk2ZrxUmTpX2cHxsSdx21916h4v+NK6WLNzKKN+jZ98bts+sOHtuBbxoe4qf/qSQcIRoyz41P5wY6TD",
+	"6NKLPaZDX1Zqy00Uhz1WAQpmp3ph0xRrzxL8gFSFPqyNHGZMy6Jpk5Gx0ZL9fOW4KrgpWFzJL3+JR7xY",
+	"LPo2fB1fsJ/r8q9UX0+9Yu2/1fB3f9cyhG23jpdVho3u/whta0RB8dbgqZVYezuM0k0UsXMsZoPzMvRB",
+	"5lIy7hyUlbPJ480cQ4yM+i0Ici88nDxrxURxVxsYBlyv4fw0G7LmY8tqVYD5txpayA24YRaa6ghLFSfC",
+	"hp5nuH6FbREw1B2xjQO/w9YKVDYyitj/GDemLDoJjpr0xL7LBmIQudTYSkaPmQVVYOZph7TGGLAMNam5",
+	"VjkYdVN8YzO2MTf+H/+dzXWFOXwcU1cv2dlvv+GJCMVOXzAL3hiz7C+IXDGpjWf7f20wkP0oBnIQcyj6",
+	"7FItqQoeGz9gh4MKOSjjYweGNcNl7AVu1vkJK4WqHdiMnWXsRcZOTzJ2epGxsxN84OyCYDSygG9Csnb4",
+	"AZxZHl36QYctrKZwGTX9XbRSxrIF968pFJNCwauwkoYqIrX51ZJ067OL0xMWBJzF3OGP8c7B3J9DyZcs",
+	"1yUwt4hhRDr10PJBmwIMglAnKcfdwNHspw9vV7A/kaqw6FyPMXciZCrfxAdtY41N4VXzVoG4/ULRNsGt",
+	"2FyAtMY7H9e7tn+obz8Ztpd8uqv4eRwH3fo5dllIUfA/WUddI2m3IrxsErWXduYF3QiIV+pxFJSd0tYb",
+	"X15kqiONPRh+7pEMaLtS3DC/bulHEYoFkPPiUBuBhGN/9WioEYfucvvdJN97ev+e1d7PqfZmh6PuL8ff",
+	"eC99OLgk1zXijQrxAYufXi+jpY7aJWqhPHqVWvUKO0fhM17GWoA++0RduhJlg020V8B106nqpw9vUww1",
+	"grrwulK3o/EGYOsm3+K95fehXYwNyvTdzbdH8CzuIj6/QAfj/QRiU4e0G7VtFXvHBUgxB2zRv0kCvl4m",
+	"xIME1mfvwFqExwsgJMIQ/kFr2a02bpxBRUVG5yeIdrhunUQdPyItoda9nfIO5tD8pt2Cp5Wp8+CuTHJh",
+	"fmbXZUUGc8+THB4MuS+Nrqp9vJex4Uxott6ZFLTeh32l5/yDZgRtQ6GPNNQbnGU9UMVm0PqXmI3pLVxS",
+	"uV6evthZ0Ruhvib1ZNt6znACYxBPTWl3jXTZy3qlkFIE10BvcHHaamwvTs79iWxb8eqPz1+2Pz47uQib",
+	"rGuTU3s00u567ac7qpcvKB8zKpLpZQrnuqpJHsSZGXjJ8kk5M68ASEdC/MzgXVlw0p4OqMJtl0Toyzlw",
+	"MvlrTCFHT4/X+mYAVeutXUVFi71iUtMnqIhTXlWgLCuBq8VUULpU0Cyb8jQDti4DMOiYGzbi+awBywJA",
+	"X5KXgv0ovv4WAX/p92TobEsvxw06mOL4CJnmfzor1QDHt+yNltdTroqU3zSBtwMYrueHMVzPDmm4/vn0",
+	"6iunK2w8jP0q1L3UagOV5MvDc7MbivhKioDXawpyebceaSnDJ4R6SI4q67hyoXNyzASlRqkZaW8B75Ti",
+	"BKzp74VKnRNSIi8bUKCljfCk0Z8MO4OFOjtZkI8dB2kmDLEHbyoYco5jS8I23LFmtOPE1O8dyu3WwdlZ",
+	"0+YjvD1iK0TQSma8DYV7hLGskXadbUDoHCM54ECP6mtvkVka5nmScIY0QygwjubrfYn/A13hnSz6s/3e",
+	"ogzWY29wenG3ZUHR6UwjL07vy2IroApWNvbyWkXtHhzF6xefgaO8ceQF06rt/x6WzzxjoEiqY9ahRZYF",
+	"kp4IZRu4s6Km3vQUTfS0B4tbrPmVWv/blSHajmdt6M/usz9fMY3vrPqcP6s+23jUdxqTUA6k+2jHHRyF",
+	"uNvnUIHIV08T3p7k8SroPcPKwFzo2l7TLynBdhjwuCPLiy403uaXBK0HkaEj6O9C3xYn2MTIcLfC5l7R",
+	"nj2zsUdkY523In23i5V3i9e8t5hayK/fjf/xz7+Zl9/943/+13xc/PrT+29evnn7/l9v9Nlb/pZfLdrv",
+	"9X89IM98NhcfnmdiF3U0Jlruc9CchGMH9nMw0MuG2XlutqxaO67vVzBkv+qo3Hn1+lZFLvi11pO16Irf",
+	"5IB+jgfJZ7qPibKbg/5kd2/7WeNtj37mMMz1tqkST3g4kmtYSRrZxyPOVz3ibaAl+MPTQ+/d1fP9tOwy",
+	"zhAgHV0E23UdbWZSEEV1RkkvLRv6B0N1xvHvTVrcH82Ph1mbAxsBP4QKJtVaFiDmlAr3yj+AmkZoz9pm",
+	"F2EOKmYg7Vve0eHo8MsLiGCf4qs+qWhoUcPD13bQJL2sdxT+txOecSkUDAcRFM5PHZtN0GGiGyoitjUg",
+	"hnS+qLtSY93REh18r9jQAS+HgxBm9beYwNJoRJukkC+pTbdWr9iQLhzmQt/YoQEOIRSbC1hs2JTFVFvo",
+	"3BX/fthNnpe9LELe7xeoBQvMK2I2Yxb8+TtqSJzrsuQWIbYDa/65x60FawOqUiU5torYBYIbNb1O3O0m",
+	"4G29kh+GxtSF68iRPN+/MXHWo0Tda0Rnn2pZXHvtEfeQV5XR8xC5bIKYQo10rfxjzUeO25n/pzZYLHn6",
+	"spf1Rgb47HoiubVxxF+244GfreGB7wh4HuGQPF8qashYUUNkNZ5BrsTI/sOygi/xuvrHMMF7S4C/+7aE",
+	"mXoZUpPTBYGXV7ku/Vvtc2/ossdIvxG4j12r8V9dS5iD3IJ87NW0XBdAbL7nB79OfnjI8P8IFIxFLrhZ",
+	"7mqxjLzsxjXt+IO8+UHEBetdfvevo6/xkYsXDaXulbgd2F5S2f3VXcrIcW3B8FqhqkTf8UvfX8ehoZNj",
+	"G/SmYjL1n7VNn+hyDpKruE9FOj+9b65AELCfPUkgzHsLbikBhFI4hjYIsWJIxlCldVBeEo3pI7fR1OF1",
+	"IdwRzkHhAlqSmXfj6H70tEtfN9bqMe5wGHv9B98Dl26aeblP8rEExz1p9dnrBlC0HCCejTMit8OMDY91",
+	"BYpXor/kpVz5wNMpflDo3A77LdMggOEOxvlpqlGu2pjxHap9B+ynHzLWgv5l7IfvfsxYLuZCMqtzAW6Z",
+	"scpgk1pvMDptMpZrZWvPSm3GpvhqbMxzIYUTYJPl/Jg4RmzHqi5ZKQjgh05ngEqOW1Za6onwo0sxBpYv",
+	"cwkZK7niE8K7xqZ6tVyZ7OtwwB3V/9Srv22v1/TPQ5hFqmyyWVuSH5uJZk2Dvmyty1e659R3s0vV85MN",
+	"4mA2axvbZEkSIilNCbRRMjaVZ3dIk3ThpDphvRCXchBrthifgMpxF9vzZS3AZTLN5fs3jJxJdkPzBCqY",
+	"o8JaAbKgIqOMwi2EYe5f4e9qIoWdZuxbAyqfZuzS8JHI8W2vKn8XphEx3uuBMY+l5LMoFKFMjzQC0Nst",
+	"PR3kILg/85BkqorwgadnoSZ+YGqnyiVWA/pj5RKKsOlTrKJ744Lv1QbjJrxngJrIgjuWzmzOZb1yCS49",
+	"A+mkO+7aIYSikPKAbt94jAnc1CjSZqwUxmhDDMLmBhqACUwCahEqvGVgQLk+e7NSz6iVXKa7F2pOurcO",
+	"g9+hLCVLqjNXaGKAHuR06Rnjjkng1mGE/ZYlNEZpF+3HJCbcVlHCAKn9CKmdVVOCkl5MdSB8G0vvqK4l",
+	"1ooGm1BNWGV0DgXirK5zBWIWXatoJDm9hUCkDsu4xZsyYP999eMP7AqlYMYkX+rasamIjzv4jTLxrb8c",
+	"XLLY5NFmLDgloYju/oBdPRWVxXahr1oC4EXRGHjJ4r/Vptx0fhXoSgIjLFYwgM2A44AJkRFyWQW5GAvP",
+	"H5ZMARTJJK8bxU50bpEXHd4EnUPcIhqYkiNweEyxAFAoGebayzhMjubMgM3rsBwvMP1FJ/stSWzwC0kW",
+	"9AFyqEJh3Ppi3tNb061YstHKBmCl5AC/xGXRE1kLbV5ALooY/6U2MIHCRpBjua9KF/JNTarxRhqSUEyo",
+	"cxpOEY6ETwwgLWXMwLi2/mj8XdF6hil2ffZWqNClFZNHKM5TFCvH8rXXkboZsj8RZ/jcM13qHj3HEpAJ",
+	"eNpNxvhe1xa8ibdxFLzsOa5kjLxQyCKjrJvFVJehyFtIzAVszNysQTsec+OXkhNmzQrzEbIwoDbxxKZf",
+	"7hSTNlmhqV4Z0vtPGtrNET4kAMR+9YUd+MXrIuRxS+CFTVE8m4xJpxmPvbWJgKW00VuBBcUxxSd9Fz9D",
+	"12WcaqcnhldTmzGbc68mJBXd7SUjkY9iiG4IWaloCw6YdQY45mGCys2yajbYq3sQEoywwEfb9uqHnCI2",
+	"FjK9s5fO8Xxabrg56caF5CqOIwTHTNwmxEQbIDRRVfmztXxpg6rtLMu1rMuQXZoxTm2ya4WEbIPwRRsg",
+	"QxbAJX4bKZXc7AasS9b9pqy06VzzO+T+RdwtEsBoDnmNCrjX3KLjwksyieegtAtHQO6Oo7qyfXaJ0xqR",
+	"uzAgXWtQ/vKh7gm8jBVZ/nWRNOleUNdBxKdcuRu2kz28t8t8qr0GzSWzdeXfbtA2fUe9KdwGrdB9QXMK",
+	"1KVLIQW0+V9sYnRd+ZfDUY+gqPNYZ7/C56lgXEcl/+JTutR337+/utpEj60osjNUxUgPSEObdm0ybmf+",
+	"QeFeJRxWWELPYXzkmbtnIiusnVxIXTv2bXAwRq3Wk0vQZFdWMUga4UeXVFCoAxwQHlgy63saZgMP1OMx",
+	"KX3cBUdjFoC5kGnjK8R9BtUyLiweKnkBzNbEP2MVfwNHlkVKDwxGqMB7UvOBpKKntFvPJpClIHNlJrxN",
+	"YZ02aClpF+bjUS7Fcv41IcOc7rN/1lw5tNdQDnnJWPqbin6lFfPG6Xy2YevI6Y8Jl2H/mhviLwPJ+bCF",
+	"ffZpCqRbxh1Mfy4a6ZwmVSGsapGF7AWp8xlBQk20Lqxn83MIyI06n8XXDpcfFVxnuLI8x8z4RLB7JihG",
+	"9Sa79FuC6486P9HpgI3Fb55t1CPUmI12gHzE6/IxZd9Tz8rmNYDsf/zyx/8FAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
