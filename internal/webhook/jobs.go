@@ -147,7 +147,7 @@ func queue(ctx context.Context, e *Endpoint, changes []events.Change) error {
 	if len(line) == 0 {
 		return nil
 	}
-	return db.Tx(ctx).Create(&line).Error
+	return db.InsertAll(ctx, &line)
 }
 
 // enqueueDue asks for the sending of every line whose head is due.
