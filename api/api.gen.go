@@ -1187,6 +1187,27 @@ func (e DistributionMode) Valid() bool {
 	}
 }
 
+// Defines values for DistributionOutcomeOutcome.
+const (
+	DistributionOutcomeOutcomeIssued  DistributionOutcomeOutcome = "issued"
+	DistributionOutcomeOutcomeKnown   DistributionOutcomeOutcome = "known"
+	DistributionOutcomeOutcomeRefused DistributionOutcomeOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the DistributionOutcomeOutcome enum.
+func (e DistributionOutcomeOutcome) Valid() bool {
+	switch e {
+	case DistributionOutcomeOutcomeIssued:
+		return true
+	case DistributionOutcomeOutcomeKnown:
+		return true
+	case DistributionOutcomeOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DistributionProofKind.
 const (
 	DistributionProofKindSignature  DistributionProofKind = "signature"
@@ -5090,6 +5111,24 @@ func (e ListDistributionIssuesParamsSort) Valid() bool {
 	case ListDistributionIssuesParamsSortIssuedAt:
 		return true
 	case ListDistributionIssuesParamsSortMinusIssuedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDistributionLinesParamsSort.
+const (
+	ListDistributionLinesParamsSortCreatedAt      ListDistributionLinesParamsSort = "created_at"
+	ListDistributionLinesParamsSortMinusCreatedAt ListDistributionLinesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDistributionLinesParamsSort enum.
+func (e ListDistributionLinesParamsSort) Valid() bool {
+	switch e {
+	case ListDistributionLinesParamsSortCreatedAt:
+		return true
+	case ListDistributionLinesParamsSortMinusCreatedAt:
 		return true
 	default:
 		return false
@@ -9757,11 +9796,15 @@ type DisclosureProfileAudience string
 
 // Distribution defines model for Distribution.
 type Distribution struct {
-	ApprovedAt *time.Time          `json:"approved_at,omitempty"`
-	ApprovedBy *openapi_types.UUID `json:"approved_by,omitempty"`
+	// AdjustmentID The document that posts what is explained
+	AdjustmentID *openapi_types.UUID `json:"adjustment_id,omitempty"`
+	ApprovedAt   *time.Time          `json:"approved_at,omitempty"`
+	ApprovedBy   *openapi_types.UUID `json:"approved_by,omitempty"`
 
 	// Brought What was handed to the counter, in base units
 	Brought   []DistributionQuantity `json:"brought,omitempty"`
+	ClosedAt  *time.Time             `json:"closed_at,omitempty"`
+	ClosedBy  *openapi_types.UUID    `json:"closed_by,omitempty"`
 	CreatedAt time.Time              `json:"created_at"`
 	ID        openapi_types.UUID     `json:"id"`
 
@@ -9770,18 +9813,35 @@ type Distribution struct {
 	Mode       DistributionMode    `json:"mode"`
 	Note       *string             `json:"note,omitempty"`
 	Offers     []DistributionOffer `json:"offers"`
-	OpenedAt   *time.Time          `json:"opened_at,omitempty"`
-	OpenedBy   *openapi_types.UUID `json:"opened_by,omitempty"`
-	PlannedBy  *openapi_types.UUID `json:"planned_by,omitempty"`
+
+	// OpenList Whether people who are on no line receive too
+	OpenList  bool                `json:"open_list"`
+	OpenedAt  *time.Time          `json:"opened_at,omitempty"`
+	OpenedBy  *openapi_types.UUID `json:"opened_by,omitempty"`
+	PlannedBy *openapi_types.UUID `json:"planned_by,omitempty"`
 
 	// Reason Why it was cancelled
-	Reason      *string            `json:"reason,omitempty"`
-	Route       DistributionRoute  `json:"route"`
-	ScheduledOn openapi_types.Date `json:"scheduled_on"`
-	Status      DistributionStatus `json:"status"`
-	Title       string             `json:"title"`
-	UpdatedAt   time.Time          `json:"updated_at"`
-	Version     int64              `json:"version"`
+	Reason         *string                `json:"reason,omitempty"`
+	ReconciledAt   *time.Time             `json:"reconciled_at,omitempty"`
+	ReconciledBy   *openapi_types.UUID    `json:"reconciled_by,omitempty"`
+	Reconciliation []DistributionVariance `json:"reconciliation,omitempty"`
+	Route          DistributionRoute      `json:"route"`
+	ScheduledOn    openapi_types.Date     `json:"scheduled_on"`
+	Status         DistributionStatus     `json:"status"`
+	Title          string                 `json:"title"`
+	UpdatedAt      time.Time              `json:"updated_at"`
+	Version        int64                  `json:"version"`
+}
+
+// DistributionCounted defines model for DistributionCounted.
+type DistributionCounted struct {
+	Explanation *string            `json:"explanation,omitempty"`
+	ItemID      openapi_types.UUID `json:"item_id"`
+
+	// Returned A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Returned StockQuantity `json:"returned"`
 }
 
 // DistributionCreate defines model for DistributionCreate.
@@ -9793,6 +9853,9 @@ type DistributionCreate struct {
 	Mode   *DistributionCreateMode `json:"mode,omitempty"`
 	Note   *string                 `json:"note,omitempty"`
 	Offers []DistributionOffer     `json:"offers"`
+
+	// OpenList Whether people who are on no line receive too
+	OpenList *bool `json:"open_list,omitempty"`
 
 	// Route `general` where none is given
 	Route       *DistributionCreateRoute `json:"route,omitempty"`
@@ -9915,6 +9978,74 @@ type DistributionIssuePage struct {
 	Total *Total `json:"total,omitempty"`
 }
 
+// DistributionIssueReplay As on issue, with what only the counter knows
+type DistributionIssueReplay struct {
+	BeneficiaryID  *openapi_types.UUID           `json:"beneficiary_id,omitempty"`
+	Headcounts     []Headcount                   `json:"headcounts,omitempty"`
+	ID             openapi_types.UUID            `json:"id"`
+	IssuedAt       time.Time                     `json:"issued_at"`
+	Items          []DistributionIssueItemCreate `json:"items,omitempty"`
+	OverrideReason *string                       `json:"override_reason,omitempty"`
+
+	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+	Proof DistributionProof `json:"proof"`
+
+	// Proxy Who collects for the recipient
+	Proxy *DistributionProxy `json:"proxy,omitempty"`
+	Token *string            `json:"token,omitempty"`
+}
+
+// DistributionLeftOut defines model for DistributionLeftOut.
+type DistributionLeftOut struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Reason `listed`, `unknown`, `ended`, or the reason of an entitlement
+	Reason string `json:"reason"`
+}
+
+// DistributionLine defines model for DistributionLine.
+type DistributionLine struct {
+	BeneficiaryID  openapi_types.UUID  `json:"beneficiary_id"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DistributionID openapi_types.UUID  `json:"distribution_id"`
+	HouseholdID    *openapi_types.UUID `json:"household_id,omitempty"`
+	ID             openapi_types.UUID  `json:"id"`
+
+	// IssueID What they received, once they did
+	IssueID *openapi_types.UUID `json:"issue_id,omitempty"`
+
+	// Items What they may receive on the day
+	Items []DistributionIssueItem `json:"items"`
+
+	// Reason Why they were taken off the list
+	Reason    *string    `json:"reason,omitempty"`
+	RemovedAt *time.Time `json:"removed_at,omitempty"`
+	UpdatedAt time.Time  `json:"updated_at"`
+	Version   int64      `json:"version"`
+}
+
+// DistributionLinePage defines model for DistributionLinePage.
+type DistributionLinePage struct {
+	Data []DistributionLine `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DistributionLinesAdd defines model for DistributionLinesAdd.
+type DistributionLinesAdd struct {
+	BeneficiaryIds []openapi_types.UUID `json:"beneficiary_ids"`
+}
+
+// DistributionLinesAdded defines model for DistributionLinesAdded.
+type DistributionLinesAdded struct {
+	LeftOut []DistributionLeftOut `json:"left_out"`
+	Lines   []DistributionLine    `json:"lines"`
+}
+
 // DistributionMode defines model for DistributionMode.
 type DistributionMode string
 
@@ -9935,6 +10066,20 @@ type DistributionOpening struct {
 	Brought []DistributionQuantity `json:"brought"`
 }
 
+// DistributionOutcome defines model for DistributionOutcome.
+type DistributionOutcome struct {
+	// Code Of the problem
+	Code    *string                    `json:"code,omitempty"`
+	Detail  *string                    `json:"detail,omitempty"`
+	Errors  []FieldError               `json:"errors,omitempty"`
+	ID      openapi_types.UUID         `json:"id"`
+	Issue   *DistributionIssue         `json:"issue,omitempty"`
+	Outcome DistributionOutcomeOutcome `json:"outcome"`
+}
+
+// DistributionOutcomeOutcome defines model for DistributionOutcome.Outcome.
+type DistributionOutcomeOutcome string
+
 // DistributionPage defines model for DistributionPage.
 type DistributionPage struct {
 	Data []Distribution `json:"data"`
@@ -9948,11 +10093,40 @@ type DistributionPage struct {
 
 // DistributionPatch defines model for DistributionPatch.
 type DistributionPatch struct {
-	LocationID  *openapi_types.UUID       `json:"location_id,omitempty"`
-	Note        nullable.Nullable[string] `json:"note,omitempty"`
-	Offers      []DistributionOffer       `json:"offers,omitempty"`
-	ScheduledOn *openapi_types.Date       `json:"scheduled_on,omitempty"`
-	Title       *string                   `json:"title,omitempty"`
+	LocationID *openapi_types.UUID       `json:"location_id,omitempty"`
+	Note       nullable.Nullable[string] `json:"note,omitempty"`
+	Offers     []DistributionOffer       `json:"offers,omitempty"`
+
+	// OpenList Whether people who are on no line receive too
+	OpenList    *bool               `json:"open_list,omitempty"`
+	ScheduledOn *openapi_types.Date `json:"scheduled_on,omitempty"`
+	Title       *string             `json:"title,omitempty"`
+}
+
+// DistributionPick defines model for DistributionPick.
+type DistributionPick struct {
+	ItemID openapi_types.UUID    `json:"item_id"`
+	Lots   []DistributionPickLot `json:"lots"`
+
+	// Quantity To take, in base units
+	Quantity string `json:"quantity"`
+
+	// Short What is not there of it
+	Short string `json:"short"`
+}
+
+// DistributionPickList defines model for DistributionPickList.
+type DistributionPickList struct {
+	Items      []DistributionPick `json:"items"`
+	LocationID openapi_types.UUID `json:"location_id"`
+}
+
+// DistributionPickLot defines model for DistributionPickLot.
+type DistributionPickLot struct {
+	Batch     *string             `json:"batch,omitempty"`
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	LotID     openapi_types.UUID  `json:"lot_id"`
+	Quantity  string              `json:"quantity"`
 }
 
 // DistributionProof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
@@ -9992,11 +10166,38 @@ type DistributionReason struct {
 	Reason string `json:"reason"`
 }
 
+// DistributionReconciliation defines model for DistributionReconciliation.
+type DistributionReconciliation struct {
+	Items []DistributionCounted `json:"items"`
+}
+
+// DistributionReplay defines model for DistributionReplay.
+type DistributionReplay struct {
+	Issues []DistributionIssueReplay `json:"issues"`
+}
+
+// DistributionReplayed defines model for DistributionReplayed.
+type DistributionReplayed struct {
+	Outcomes []DistributionOutcome `json:"outcomes"`
+}
+
 // DistributionRoute defines model for DistributionRoute.
 type DistributionRoute string
 
 // DistributionStatus defines model for DistributionStatus.
 type DistributionStatus string
+
+// DistributionVariance defines model for DistributionVariance.
+type DistributionVariance struct {
+	Brought     string             `json:"brought"`
+	Explanation *string            `json:"explanation,omitempty"`
+	Issued      string             `json:"issued"`
+	ItemID      openapi_types.UUID `json:"item_id"`
+	Returned    string             `json:"returned"`
+
+	// Variance Brought less issued and returned: what is missing
+	Variance string `json:"variance"`
+}
 
 // Duplicate defines model for Duplicate.
 type Duplicate struct {
@@ -15942,6 +16143,9 @@ type Labels string
 // Limit defines model for Limit.
 type Limit = int
 
+// LineID defines model for LineID.
+type LineID = openapi_types.UUID
+
 // Range defines model for Range.
 type Range = string
 
@@ -18237,6 +18441,15 @@ type CancelDistributionParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// CloseDistributionParams defines parameters for CloseDistribution.
+type CloseDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListDistributionIssuesParams defines parameters for ListDistributionIssues.
 type ListDistributionIssuesParams struct {
 	// Limit Rows a page
@@ -18276,11 +18489,62 @@ type ReverseDistributionIssueParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListDistributionLinesParams defines parameters for ListDistributionLines.
+type ListDistributionLinesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListDistributionLinesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Issued Only who received, or only who has not
+	Issued *bool `form:"issued,omitempty" json:"issued,omitempty"`
+}
+
+// ListDistributionLinesParamsSort defines parameters for ListDistributionLines.
+type ListDistributionLinesParamsSort string
+
+// AddDistributionLinesParams defines parameters for AddDistributionLines.
+type AddDistributionLinesParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RemoveDistributionLineParams defines parameters for RemoveDistributionLine.
+type RemoveDistributionLineParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // OpenDistributionParams defines parameters for OpenDistribution.
 type OpenDistributionParams struct {
 	// IfMatch The ETag that was read
 	IfMatch IfMatch `json:"If-Match"`
 
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReconcileDistributionParams defines parameters for ReconcileDistribution.
+type ReconcileDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReplayDistributionIssuesParams defines parameters for ReplayDistributionIssues.
+type ReplayDistributionIssuesParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
@@ -21447,8 +21711,20 @@ type IssueDistributionJSONRequestBody = DistributionIssueCreate
 // ReverseDistributionIssueJSONRequestBody defines body for ReverseDistributionIssue for application/json ContentType.
 type ReverseDistributionIssueJSONRequestBody = DistributionReason
 
+// AddDistributionLinesJSONRequestBody defines body for AddDistributionLines for application/json ContentType.
+type AddDistributionLinesJSONRequestBody = DistributionLinesAdd
+
+// RemoveDistributionLineJSONRequestBody defines body for RemoveDistributionLine for application/json ContentType.
+type RemoveDistributionLineJSONRequestBody = DistributionReason
+
 // OpenDistributionJSONRequestBody defines body for OpenDistribution for application/json ContentType.
 type OpenDistributionJSONRequestBody = DistributionOpening
+
+// ReconcileDistributionJSONRequestBody defines body for ReconcileDistribution for application/json ContentType.
+type ReconcileDistributionJSONRequestBody = DistributionReconciliation
+
+// ReplayDistributionIssuesJSONRequestBody defines body for ReplayDistributionIssues for application/json ContentType.
+type ReplayDistributionIssuesJSONRequestBody = DistributionReplay
 
 // CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
 type CheckDuplicatesJSONRequestBody = DuplicateCheck
@@ -22668,6 +22944,9 @@ type ServerInterface interface {
 	// CancelDistribution Cancel a distribution
 	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
 	CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error
+	// CloseDistribution Close the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/close)
+	CloseDistribution(ctx echo.Context, centreID CentreID, id ID, params CloseDistributionParams) error
 	// ListDistributionIssues List what was issued
 	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
 	ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error
@@ -22680,9 +22959,27 @@ type ServerInterface interface {
 	// ReverseDistributionIssue Take an issue back
 	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
 	ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error
+	// ListDistributionLines List who is to receive
+	// (GET /v1/centres/{centre_id}/distributions/{id}/lines)
+	ListDistributionLines(ctx echo.Context, centreID CentreID, id ID, params ListDistributionLinesParams) error
+	// AddDistributionLines Put people on the list
+	// (POST /v1/centres/{centre_id}/distributions/{id}/lines)
+	AddDistributionLines(ctx echo.Context, centreID CentreID, id ID, params AddDistributionLinesParams) error
+	// RemoveDistributionLine Take somebody off the list
+	// (POST /v1/centres/{centre_id}/distributions/{id}/lines/{line_id}/remove)
+	RemoveDistributionLine(ctx echo.Context, centreID CentreID, id ID, lineID LineID, params RemoveDistributionLineParams) error
 	// OpenDistribution Open the counter
 	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
 	OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error
+	// GetDistributionPickList What to take from the shelves
+	// (GET /v1/centres/{centre_id}/distributions/{id}/pick-list)
+	GetDistributionPickList(ctx echo.Context, centreID CentreID, id ID) error
+	// ReconcileDistribution Count what came back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/reconcile)
+	ReconcileDistribution(ctx echo.Context, centreID CentreID, id ID, params ReconcileDistributionParams) error
+	// ReplayDistributionIssues Replay what a counter issued without a connection
+	// (POST /v1/centres/{centre_id}/distributions/{id}/replay)
+	ReplayDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ReplayDistributionIssuesParams) error
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
@@ -35843,6 +36140,67 @@ func (w *ServerInterfaceWrapper) CancelDistribution(ctx echo.Context) error {
 	return err
 }
 
+// CloseDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseDistribution(ctx, centreID, id, params)
+	return err
+}
+
 // ListDistributionIssues converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDistributionIssues(ctx echo.Context) error {
 	var err error
@@ -36056,6 +36414,180 @@ func (w *ServerInterfaceWrapper) ReverseDistributionIssue(ctx echo.Context) erro
 	return err
 }
 
+// ListDistributionLines converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDistributionLines(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDistributionLinesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "issued" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "issued", ctx.QueryParams(), &params.Issued, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issued: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDistributionLines(ctx, centreID, id, params)
+	return err
+}
+
+// AddDistributionLines converts echo context to params.
+func (w *ServerInterfaceWrapper) AddDistributionLines(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddDistributionLinesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddDistributionLines(ctx, centreID, id, params)
+	return err
+}
+
+// RemoveDistributionLine converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveDistributionLine(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "line_id" -------------
+	var lineID LineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "line_id", ctx.Param("line_id"), &lineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter line_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RemoveDistributionLineParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveDistributionLine(ctx, centreID, id, lineID, params)
+	return err
+}
+
 // OpenDistribution converts echo context to params.
 func (w *ServerInterfaceWrapper) OpenDistribution(ctx echo.Context) error {
 	var err error
@@ -36114,6 +36646,135 @@ func (w *ServerInterfaceWrapper) OpenDistribution(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.OpenDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// GetDistributionPickList converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDistributionPickList(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDistributionPickList(ctx, centreID, id)
+	return err
+}
+
+// ReconcileDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) ReconcileDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReconcileDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReconcileDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// ReplayDistributionIssues converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplayDistributionIssues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplayDistributionIssuesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplayDistributionIssues(ctx, centreID, id, params)
 	return err
 }
 
@@ -49025,6 +49686,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/approve", wrapper.ApproveDistribution, options.OperationMiddlewares["approveDistribution"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/open", wrapper.OpenDistribution, options.OperationMiddlewares["openDistribution"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/cancel", wrapper.CancelDistribution, options.OperationMiddlewares["cancelDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/close", wrapper.CloseDistribution, options.OperationMiddlewares["closeDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/reconcile", wrapper.ReconcileDistribution, options.OperationMiddlewares["reconcileDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/pick-list", wrapper.GetDistributionPickList, options.OperationMiddlewares["getDistributionPickList"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines", wrapper.ListDistributionLines, options.OperationMiddlewares["listDistributionLines"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines", wrapper.AddDistributionLines, options.OperationMiddlewares["addDistributionLines"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines/:line_id/remove", wrapper.RemoveDistributionLine, options.OperationMiddlewares["removeDistributionLine"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/replay", wrapper.ReplayDistributionIssues, options.OperationMiddlewares["replayDistributionIssues"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.ListDistributionIssues, options.OperationMiddlewares["listDistributionIssues"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.IssueDistribution, options.OperationMiddlewares["issueDistribution"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id", wrapper.GetDistributionIssue, options.OperationMiddlewares["getDistributionIssue"]...)
@@ -61273,6 +61941,55 @@ func (response CancelDistributiondefaultApplicationProblemPlusJSONResponse) Visi
 	return err
 }
 
+type CloseDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CloseDistributionParams
+}
+
+type CloseDistributionResponseObject interface {
+	VisitCloseDistributionResponse(w http.ResponseWriter) error
+}
+
+type CloseDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type CloseDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers CloseDistribution200ResponseHeaders
+}
+
+func (response CloseDistribution200JSONResponse) VisitCloseDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseDistributiondefaultApplicationProblemPlusJSONResponse) VisitCloseDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDistributionIssuesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -61466,6 +62183,140 @@ func (response ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse
 	return err
 }
 
+type ListDistributionLinesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListDistributionLinesParams
+}
+
+type ListDistributionLinesResponseObject interface {
+	VisitListDistributionLinesResponse(w http.ResponseWriter) error
+}
+
+type ListDistributionLines200JSONResponse DistributionLinePage
+
+func (response ListDistributionLines200JSONResponse) VisitListDistributionLinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionLinesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDistributionLinesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionLinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddDistributionLinesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AddDistributionLinesParams
+	Body     *AddDistributionLinesJSONRequestBody
+}
+
+type AddDistributionLinesResponseObject interface {
+	VisitAddDistributionLinesResponse(w http.ResponseWriter) error
+}
+
+type AddDistributionLines200JSONResponse DistributionLinesAdded
+
+func (response AddDistributionLines200JSONResponse) VisitAddDistributionLinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddDistributionLinesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddDistributionLinesdefaultApplicationProblemPlusJSONResponse) VisitAddDistributionLinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveDistributionLineRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	LineID   LineID   `json:"line_id"`
+	Params   RemoveDistributionLineParams
+	Body     *RemoveDistributionLineJSONRequestBody
+}
+
+type RemoveDistributionLineResponseObject interface {
+	VisitRemoveDistributionLineResponse(w http.ResponseWriter) error
+}
+
+type RemoveDistributionLine200ResponseHeaders struct {
+	ETag string
+}
+
+type RemoveDistributionLine200JSONResponse struct {
+	Body    DistributionLine
+	Headers RemoveDistributionLine200ResponseHeaders
+}
+
+func (response RemoveDistributionLine200JSONResponse) VisitRemoveDistributionLineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveDistributionLinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RemoveDistributionLinedefaultApplicationProblemPlusJSONResponse) VisitRemoveDistributionLineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type OpenDistributionRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -61505,6 +62356,138 @@ type OpenDistributiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response OpenDistributiondefaultApplicationProblemPlusJSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionPickListRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetDistributionPickListResponseObject interface {
+	VisitGetDistributionPickListResponse(w http.ResponseWriter) error
+}
+
+type GetDistributionPickList200JSONResponse DistributionPickList
+
+func (response GetDistributionPickList200JSONResponse) VisitGetDistributionPickListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionPickListdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDistributionPickListdefaultApplicationProblemPlusJSONResponse) VisitGetDistributionPickListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReconcileDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReconcileDistributionParams
+	Body     *ReconcileDistributionJSONRequestBody
+}
+
+type ReconcileDistributionResponseObject interface {
+	VisitReconcileDistributionResponse(w http.ResponseWriter) error
+}
+
+type ReconcileDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type ReconcileDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers ReconcileDistribution200ResponseHeaders
+}
+
+func (response ReconcileDistribution200JSONResponse) VisitReconcileDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReconcileDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReconcileDistributiondefaultApplicationProblemPlusJSONResponse) VisitReconcileDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDistributionIssuesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReplayDistributionIssuesParams
+	Body     *ReplayDistributionIssuesJSONRequestBody
+}
+
+type ReplayDistributionIssuesResponseObject interface {
+	VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error
+}
+
+type ReplayDistributionIssues200JSONResponse DistributionReplayed
+
+func (response ReplayDistributionIssues200JSONResponse) VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplayDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -75064,6 +76047,9 @@ type StrictServerInterface interface {
 	// CancelDistribution Cancel a distribution
 	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
 	CancelDistribution(ctx context.Context, request CancelDistributionRequestObject) (CancelDistributionResponseObject, error)
+	// CloseDistribution Close the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/close)
+	CloseDistribution(ctx context.Context, request CloseDistributionRequestObject) (CloseDistributionResponseObject, error)
 	// ListDistributionIssues List what was issued
 	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
 	ListDistributionIssues(ctx context.Context, request ListDistributionIssuesRequestObject) (ListDistributionIssuesResponseObject, error)
@@ -75076,9 +76062,27 @@ type StrictServerInterface interface {
 	// ReverseDistributionIssue Take an issue back
 	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
 	ReverseDistributionIssue(ctx context.Context, request ReverseDistributionIssueRequestObject) (ReverseDistributionIssueResponseObject, error)
+	// ListDistributionLines List who is to receive
+	// (GET /v1/centres/{centre_id}/distributions/{id}/lines)
+	ListDistributionLines(ctx context.Context, request ListDistributionLinesRequestObject) (ListDistributionLinesResponseObject, error)
+	// AddDistributionLines Put people on the list
+	// (POST /v1/centres/{centre_id}/distributions/{id}/lines)
+	AddDistributionLines(ctx context.Context, request AddDistributionLinesRequestObject) (AddDistributionLinesResponseObject, error)
+	// RemoveDistributionLine Take somebody off the list
+	// (POST /v1/centres/{centre_id}/distributions/{id}/lines/{line_id}/remove)
+	RemoveDistributionLine(ctx context.Context, request RemoveDistributionLineRequestObject) (RemoveDistributionLineResponseObject, error)
 	// OpenDistribution Open the counter
 	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
 	OpenDistribution(ctx context.Context, request OpenDistributionRequestObject) (OpenDistributionResponseObject, error)
+	// GetDistributionPickList What to take from the shelves
+	// (GET /v1/centres/{centre_id}/distributions/{id}/pick-list)
+	GetDistributionPickList(ctx context.Context, request GetDistributionPickListRequestObject) (GetDistributionPickListResponseObject, error)
+	// ReconcileDistribution Count what came back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/reconcile)
+	ReconcileDistribution(ctx context.Context, request ReconcileDistributionRequestObject) (ReconcileDistributionResponseObject, error)
+	// ReplayDistributionIssues Replay what a counter issued without a connection
+	// (POST /v1/centres/{centre_id}/distributions/{id}/replay)
+	ReplayDistributionIssues(ctx context.Context, request ReplayDistributionIssuesRequestObject) (ReplayDistributionIssuesResponseObject, error)
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
@@ -85173,6 +86177,33 @@ func (sh *strictHandler) CancelDistribution(ctx echo.Context, centreID CentreID,
 	return nil
 }
 
+// CloseDistribution operation middleware
+func (sh *strictHandler) CloseDistribution(ctx echo.Context, centreID CentreID, id ID, params CloseDistributionParams) error {
+	var request CloseDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseDistribution(ctx.Request().Context(), request.(CloseDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseDistributionResponseObject); ok {
+		return validResponse.VisitCloseDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListDistributionIssues operation middleware
 func (sh *strictHandler) ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error {
 	var request ListDistributionIssuesRequestObject
@@ -85328,6 +86359,134 @@ func (sh *strictHandler) ReverseDistributionIssue(ctx echo.Context, centreID Cen
 	return nil
 }
 
+// ListDistributionLines operation middleware
+func (sh *strictHandler) ListDistributionLines(ctx echo.Context, centreID CentreID, id ID, params ListDistributionLinesParams) error {
+	var request ListDistributionLinesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDistributionLines(ctx.Request().Context(), request.(ListDistributionLinesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDistributionLines")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDistributionLinesResponseObject); ok {
+		return validResponse.VisitListDistributionLinesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddDistributionLines operation middleware
+func (sh *strictHandler) AddDistributionLines(ctx echo.Context, centreID CentreID, id ID, params AddDistributionLinesParams) error {
+	var request AddDistributionLinesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AddDistributionLinesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddDistributionLines(ctx.Request().Context(), request.(AddDistributionLinesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddDistributionLines")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddDistributionLinesResponseObject); ok {
+		return validResponse.VisitAddDistributionLinesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RemoveDistributionLine operation middleware
+func (sh *strictHandler) RemoveDistributionLine(ctx echo.Context, centreID CentreID, id ID, lineID LineID, params RemoveDistributionLineParams) error {
+	var request RemoveDistributionLineRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.LineID = lineID
+	request.Params = params
+
+	var body RemoveDistributionLineJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveDistributionLine(ctx.Request().Context(), request.(RemoveDistributionLineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveDistributionLine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveDistributionLineResponseObject); ok {
+		return validResponse.VisitRemoveDistributionLineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // OpenDistribution operation middleware
 func (sh *strictHandler) OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error {
 	var request OpenDistributionRequestObject
@@ -85372,6 +86531,132 @@ func (sh *strictHandler) OpenDistribution(ctx echo.Context, centreID CentreID, i
 		return err
 	} else if validResponse, ok := response.(OpenDistributionResponseObject); ok {
 		return validResponse.VisitOpenDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDistributionPickList operation middleware
+func (sh *strictHandler) GetDistributionPickList(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetDistributionPickListRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDistributionPickList(ctx.Request().Context(), request.(GetDistributionPickListRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDistributionPickList")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDistributionPickListResponseObject); ok {
+		return validResponse.VisitGetDistributionPickListResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReconcileDistribution operation middleware
+func (sh *strictHandler) ReconcileDistribution(ctx echo.Context, centreID CentreID, id ID, params ReconcileDistributionParams) error {
+	var request ReconcileDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReconcileDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReconcileDistribution(ctx.Request().Context(), request.(ReconcileDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReconcileDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReconcileDistributionResponseObject); ok {
+		return validResponse.VisitReconcileDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplayDistributionIssues operation middleware
+func (sh *strictHandler) ReplayDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ReplayDistributionIssuesParams) error {
+	var request ReplayDistributionIssuesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReplayDistributionIssuesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplayDistributionIssues(ctx.Request().Context(), request.(ReplayDistributionIssuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplayDistributionIssues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplayDistributionIssuesResponseObject); ok {
+		return validResponse.VisitReplayDistributionIssuesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -94887,2274 +96172,2308 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3tlty2lTeO3gpWnazlZIatdOvFibrXWc+jyM5Yz9iWRvLEzxpbU40iUVVIs4AyAHap4tHXcwHnEv9X",
-	"8l/YAEiQBEmQxW6pk8yHjNVFgnjZ2O/7t39dpHy354wwJReXvy62BGdEwH++5EwRpr7FbFPgDdF/yohM",
-	"Bd0rytnicvHDlqDc/or4Gin494rkcpEsyAe82+dkcblYi0WyEOSXggqSLS6VKEiykOmW7LAeUx33+imp",
-	"BGWbxcePyeLrH/Am/LVbIiTlLEFrLtCr9dl3WKXb2sd+Xlz8vBj5vW95is1Hmt/8cUsEgXUxckCCSF6I",
-	"lCAqR37hL1gcQ6NjhUguzRcwkwciUEb2hGUScVZb14s0JXt1Vh7GmO9/TBZ7LPCOKHuyZrDug/3WO9Qd",
-	"kRJviLxERO+7SBAWiAtE9B5Q/bQhmUWyYHgXnmo1tR3+8C1hG7VdXD4+P08CW/WSMCXIq6/CBJDCr+7L",
-	"e6y21XfNb0ua9W7OmosdVovLRVHAk4EZ8IzkVKrvYdgg0VOpEoQlogxdfzhL7QvX4Xnpn3qn5G3Kl+f6",
-	"rJQiQo/z3z/hs7+91/9zfvZ8+f5ffhOeb7Eies4dO1asyBcS6Tl2bFuxImOmF5qAkFy0P3/NyAe1TOHX",
-	"a8cg9pquVmTNq2P8pSDi6E8IhuuYwsV5mG66KMZd2vDiTyaWVxnZ7bkiLD3+Ownc8e/wDZEII0H2BCsk",
-	"8ZpcIcyOqGD0l4IgRT6orovkjX2mB++6SM+eJYsdZeUOBee5NrwyuEea4SKludEBSyQIzho89Qnw1PAk",
-	"Ky4cRUIXHce3/p4zEjVHTUUpznMi0BbLnnnpEcvJjSOm9VvMukTeHguFOMuP6LCluWHeqZGVekJIbamE",
-	"6V4Z5o7zXBM/VT1TNZ8buWUszYuM/MAVztszfckLpuDbgh8kUpx3XDdqhlkqGMefQkbWuMjV4nKNc0nK",
-	"Kaw4zwlmZg5SFkFm/aOjJqqfyDpun/7tdIb9rdE52vwH5/k1wlkmPdVE82xyS8SxVF069qXUZKqpEFbs",
-	"Fpc/LXCeL94HZ0J3VLUn8lafAAbW1/UxeDG4+c/OE00MdKe/DUJzR5n5V3XTKVNkQwRMYoh04RJRiQ6Y",
-	"KZIlSBbpVguz69VREfn/PT/78tmzJ8+uu6i1l1SDQv2jPl6550wSOKXXLwq1fZlTwtTXQhjJYS+Q/k+8",
-	"3+fUaGS//6s0alnJjH5dEPPKgrJbnNNsmcJAmmHpH5YBCQgP6BUzrtAN4weGQK/jAmU0g7/uBb8liCpJ",
-	"8vWjxUd/db8RZL24XPx/fl8pyr83v8rfw0rMGmCZjWP/80v05R+ePkeSpPpP6Nmjx4vEV7F//PHHMz0E",
-	"YUqvOHBq3/CDXYC0k1RbspMkvyXjlFA9PW+6J235RuDeHRdkLYjcIsVvCHMbD6/e7d5+TBZvBF/lZNez",
-	"vr154l8D6wQlqVzmQn9TYZqXq/qlIFKhlSD4RivoQEE7LggSRU7kFZKEINgT+cjtjlxc/lQOXJ5WbWQq",
-	"0ZqSPNMb5Z7Q7++5vtV6338PV+/je30jpcIs1YMVgl1qlnh5fvH88fn5+fkZ/M8f9P/80f3T/h/W91Vh",
-	"VcjF5dPHj5OFogpEe2BdGFZTMVq3YfL3bl+ij9AdRuD83vEdUVvKNsCJBGcbs31WmN7qG8GZBEPvAHYS",
-	"TrfIrAHtCGYSeJ39Ehg1b14ZnqL/sRd8T4SihuGkgmBFsiVWNYGSYUXOFN2RtlRpTPfX9u80ixBOySLH",
-	"Ui0LWX68ZV8yRBXST6ENVwibO5MgxWErdpQVSs8vbtLMmiztH4g6cHETEJIvX331FgnN06WeyQ4fQbmC",
-	"r5v7S1gGpIjWgu+uENnt1fFS67BaQiiyk8Ev2j9gIfBR/5uLDWZUwh1cRm7eXpBbygu5lCQVRC0Lpmge",
-	"5pE5ZxuYs3nUWhgIFm1s6bgdFOSW34wkFZnyvSG0+O0w02yv5bXWKynzPQIgrzf01hwQL7TpyYzYoqwy",
-	"LZyK2fp0sc9GU791tNReoEx9+XQRVDkqMfSTManc+4l/92pTaVOEJd9yPz2qrZQtvvorSZWeYnnfX8IX",
-	"gM1nGdWj4fyNd/+t9lpnCY3rXVdhzpPJ993dwKZO1Guf1e9nSUTeGM9CU9rhD6/Ms97PhsKShbEv7e9a",
-	"OZh4BwPE3e8QaM5rR5n910XEJBvENEQjvYTxxjq3GiePFa4tp0+CVUIlcIc998bQON+TD8q6SfRAzmTr",
-	"e8XYdc0NgdnXPz2wB9ai7r0bO8r8v16MvS2syHO80hqFUUMf1rW4fxJvn9deK/c4/4qkVDNOOZKdrYhU",
-	"S1AX9X8wHjIlXq9RmnNZCCK1sEi3NM8EYV9IlGIJ/LZ1rgPHk/LdzipcY1/N7EJrZjVsgnFGwsa8D/Fh",
-	"d0Rx99fuq97/+rldnPceXOveufm6GbzvOUX42rgDjOTGnlzujI60PHktCT7gQOiU5n1rfkskuCua7Bbb",
-	"34dO6iWWxI1laCsL0zA4kY1hcWWUHm0/CamM6ZWgAxj3VCHNdKRVVAMEaAywVuyD3pADlUGtKPKQeKFS",
-	"bvidI21NPhkxjq61NgfC/qPWzruhhndetrdeVD+Muiz2KD8OXAk3fHBuSuF065hD6wwx2hMhOUO/vV4R",
-	"RtY0pVgclzS7/p22qbl+QjMl9Ntr/f/gBzCJ66QlJZFSf8QqM4Hv6NcvjTZdPm09YOaOrAQvNluFFPdv",
-	"StfR1mcbRQ12AXHPGpfFMiM5UR024w+eu9n5tMheQVBhZ6IqcTr+FKt4TXOyZMHA2AvptlQSphJ0oGrL",
-	"C2WsdwyXEe0KqWDGW54HN2BL6GarPAuq5EvRt++GsqxtgiWLKk6nKbqkzyU8D5b6iuRB221HMoqX5s8d",
-	"DMkdCIZNoBKOJGxfpoTekmwpt/jxsy87B9QbbUdzWxrUzgmTVNFbqo4DF8BYiCZ2IvWEC6YgTm85FNP7",
-	"Cv5/O6SRw/pTqQryq2QxsIbgpiTaaN2SD1izRPPF9rj0b4Gt/tNRGc2lb8MHrdVkobbFbsWCzP/HLVFb",
-	"MLlBhICTb9EOfEyzqYt9znFGsuXqGCvr6Zr2eY4wkilmQCCanWNBMrh2sEMZT4udIZtom998L35+0T6C",
-	"ZHHLabYUBMsOf5r+fayTwrwSOd0DzVQgtviGfiC5TEDmMER3JkYzl48DmEv9mvpMtMZbLN2X16rNLHza",
-	"rdNTvwz+lrKbtnpAPuypIHLUlu8LseeSDGoStU+/sS/pOyDycIaMv7v6oepTiT/R4XVO8gadtqzG9N1g",
-	"w3N9U302ED2lCvE9YT6TdiENnxBCjLn6zBw+kEqXe2BOEG8X5vCCnKxZNL0fg26ThnifLqs/9m7PX7jR",
-	"rUbcmIqT19wxtfSln39+txiycuw4weMrMqpepOHMvGtBMpyq60t0i/Oi0guUwDS3gVx00FKcCCxJBula",
-	"+j8LAWltxv7AOdK0hDKywyzzbxplkoiKnUPETuvksNHY8HQsbPLhnguT4aWnFL6Qei1/EgTfhBV6Y8Dm",
-	"lN0YVS3jRPqKctMd52zXdryJMhK0hkzeGiO1jQprqO5k3V7sqJSG0nGuiLDZHHp/rEXLRWb/bLaAcra0",
-	"6v9SkJQL/VO6JekNBJKW1TDeHwsGofnlDWQ6Ma6WakvAlZUt0y2mLKyCkl/aa/2+2K2IKFNStfRLRscx",
-	"7D6UnoJOEn1ZrqErRVYqJOmGYQXEd2sUTGQW1TzbLZbb4MnekGPwYK9vaHYNmYi/f3QgeX4G2/j7vx5u",
-	"5KO/Ss6uF93bFqG3lRNvf/nr7PGzZxfPE7TCknz5tBB5Uq1O05pE1wd8lArc9/ZqXlwnNoszQZL8kiC9",
-	"YAho6S+B3pSYYC9hGcnQ6oiwIdw1IeEIhXsvVo1pHLTei8Tse7nL/rr9L3QSwde3wcgzLtlXr4T1ON3H",
-	"RL/ERfCs/1MSSL598eaVzQq5QniljUMIlEP88ygV2cX4MsxnnFBrEFUhibhO0LX5yrX+6LUZOkhPY3TI",
-	"dIvZhmRLSHoIRKS/B7cdZ/m4AHNov1qMgOiLQpU0xHiFNngvERYElSK17c3bE9GRHl7+9CpLkN1/8HOA",
-	"A+uvfBUcrx2Eq4/6Z0h54DvjtdKHZMLYMWe679Yoj84zqoctZ46wvDFZFrTDX6EZep8RqoezMnhFtpRl",
-	"5TZIXwCPiMBDOkqnELt2OTBlSrGJk5cn0LHvZSJwe1Stg1Ve84OgShGmh9Oivhy32jN41KoBbXZUAGdY",
-	"0hBt/9jxEZ/SBw+51ysLr4Dt6d3vxDEibxvqM21dy35ON4dZUbHN+cyKiYaCnoozkrsEOME5yYCHtB3R",
-	"fXcDuI535NEXwWkCjcSpb16cPX72ZV3Qgvx0uo7LfaEqGXK0edriZBWhT5q68YEiO3f+L+B4qmpwGqFN",
-	"wW9InAg1CraWBUxpTbxalue6A8UksK/V+UrLCzTzAgWVZHGeRccsuzyikiT2A4ctlyXb9LjklVF9tuDW",
-	"lMhZOY7sYvQ1WEfUdgHFlwpU1CuervsxWRSs+lozilZtI6aldkIF3KMESb6DVC0OpU55NkE/t2fsDtTb",
-	"fW9iYZpTWy7o34De3hFxS8R3RGHHvOrUB6mu4J+TS1nstaVn1jtCMZGyICL4qFbSl4WgwR9dzvRpXxfk",
-	"1pa3LV0iX8fXWs8tcaG2yx1RW55N/r5Jrpj8NhG3NCVL58zGnfmYkKvYv8T6IzOsrkmR5qBbcwkfgnf6",
-	"XesM7F4PWSQdxBq78FE0ELpYf6qCowFLCJS0Qa3AG+OFfeNjslhhSYPa1BGknvExQO7qioRDbw0v3V7w",
-	"lIBXY2nGdh/pC1GsqFDbZYY7kmv2wuaIoB1naqtVuyPBwobzhFQow8dQqMo6mHq+tyzHDphqGT5eW9We",
-	"cQZhqw29BUWjdw+Cw0MQumBKHJd8veSCbuig7H1pXpgaU3Y0v2RgrQW3vnzGRWF7V1Z/+mOyIFlh6Ton",
-	"t6Eob2OA5vMfk8Ua72h+XHZmWG8Iy4i22glT1l3bfkYfS0f4/DtDvNbXVhkdLD8iGyuamo+iJSjLSLbM",
-	"iFSUdfNQSCDbC6KIgJz1sAIFT91ScljmXgVxH4GUpcDgDDf/HZ+W4r/dlA87LKjC+dIVNwyca+NxiO0L",
-	"bfRQpnjUXu7oxhiBllH0pX03P954Nbie8pnYFTVfgGRL48SnwfRNz99MTWHcDlNmI91RB+Ld91aWv9oS",
-	"ARQe+PCfCwHRdbkneU7ZRhq3HzwhR/l69ls93dCTe74vcrMhUayi+bxN0YApL0Ps9oUQ9BbnyBWiuoL0",
-	"QW4uyJoIwkIOiHdbLhRsxrbYYXbpjWxLt+FHjCyHDI6+oRK86stGSL57PvoNMYYtBl6BgXbY5uiGssdF",
-	"R1XbgdgqE5sKtsMq3RKJrn+5TlCxR4qjiytEGTKBlsolWK2MFyu/UsnuDqiNH9offfXu9e9fff0SPXt8",
-	"8cch2agH0ON0eIzwniaI7rQuZDw4ayJERy5LeY/LNNfURuwM71mYRIZgdOOuSzeG0jKmpj1UtB6ksya5",
-	"Nu5cnY2Y02zf7Caf80WL0xjLEyzPYUBvfVFpqeFgaHWMNl4FAaJU26DhI6wTzn8UWgRz5rsYsLwhGVzw",
-	"DVeIceMWSNDqaFVHkmdfSFACLv26IL+gtdQX7GVyU9K3SGsdxrvrlTr6uqy3FMtYqyWZnGl/B56e92/h",
-	"pAQMnOoZ5CTTwjgrTLVmSIZ8DaXbKWYZ1ZM324jR0/Pn6DqnNyQ/Vq9fw55lCeIsJeByWPHsCM6VnPMb",
-	"kl36WwbVl44qTYkV+GL2mApwYhg3uSBa9Rnlr62Szh+ft2VZEIHlJdcHpUgGJoRE4G+2VyRBlElFcGbC",
-	"DHCSSG/GFcIMafra6Zvo/eAZHWUl+cVjv5L8PMQbTjLZsJQ2Itb37luPObzUVq1xLHXYe9epecSZO/af",
-	"pcXj6uKgrhSwF6hEEgdOZYI52Kg/tmwRaMLgCcALaFUoN69QRcU/rlHJTqCHU0zSgHk5VN3z2VmbAwgL",
-	"QetzAEDkZGt0cE4nWqfD43/21moP4w9Xop1uzs5rnnrlUk/iFvDA7Fe/HiyuhHYWA3dkGWS/AlEaw96o",
-	"T0MX5kHaxlDEsMp5euPXtUkibq3whVx3cktTclW3mxn5oAClIyzGGrs1cAQt+7pBkzzDx8QV7pdT0DYa",
-	"+htnJOmYxCex0msrD7LWeeznVkJd0BCsGX5hU2/AaHNAfc2S2PGlWlMqoob8wj1S9gdfpGpt/rDlYJ7U",
-	"yk5GS9SoPGX9SS9DebxodEXGoRInLqrCjPaSd8RlZUmF12bV7iVjqEagEughgzSKLp49f/z0Er0QeJWg",
-	"r9WWJuhbrMC69ZAVX5z9FyArvv/1ycffLD5D38udl8RMde40Lpalt4g7OskzMFoTnn7f5tJo7/f+DZuY",
-	"0y6LLyVGXZ0GXcVSxwwpZU2Z8LDKVVr7MUfNysD1GaxAmfE6DX7rtHvTHL5BsUCvj5MnH397Zv95fvZc",
-	"/+WPH3/3L0EB0HnBhst2ZrhwA8sZuIB9xDXvRXu4l2yeC4aHIwY9R/lb63r/H+dw/91vBsHoFt9B3Ait",
-	"jiY2cIX0B5AySMPMhQdWOL1ZxHnv79gHOXhfTvdJ9n/ilMSXoXsYvIKND6ZjvJGDu9XyTo5afIy3ctSA",
-	"472Xw0Jn2Jt5kuCa4N0c/F6sGzNqoKZbs+OlQTfn7DLxk/tDR5Hmw/CPjlvSP/2ld+UvHbyZd+A/jfT/",
-	"feq8npbHMKJyfSYPYkCDk+qVRboLpBlvCEuDfies0BZQlpUHEXbAJomi5q4+DcJpS/NMLjUr7qr/MsW/",
-	"NM+Q2lJ2I0EAHbZHxDgkKKS8yDOE5c1cPkr3TiRSigUrGwmXnNIun9+P4/17PjxgtwIUKhF8wVAFweBD",
-	"HsV8dqSDpwmA5QDG4EAzLcF3VhMwZcx7zMDp7VKI/vTqxSJZ/OnVV8HMIVMOjzurCLec3BLhiBpQm2VH",
-	"FSeHN2XHtTi4XArqyvgjjcDqIr7eu+LlVkZoBYbXr5TXECzdW9C6iJE8TFSG6OSUCb/Ro8KnA3P+xWZp",
-	"dQGzSKS4ViArVL9QOY1WxrqgGh19m6yjnJIMcYYA31oTbGRoCJhMZ6Fs+Q3bNcXAWUHqEyQU4Y3BHxh2",
-	"trdSGDOB12qReLCGstgTIUnWn8+oBN1sQin+vcTg3vqnU77bKe9EVAk55TatuvzuKg3kQlZ3ZFom3wwC",
-	"eKS61xS5dUSaCCzaujyZW0rcNbcfuVueLDiBzQ+o2I5nn8aX+z/ic+mWgjoYzvfY8yCnPZFthQIi1aBD",
-	"t/ArTxUaBXDvK3ENWAx+qG4glSgna2gsEF2a7qtnY2/biQpBEyDe/t2b09CGvi5xzEdsp1OPcHl5xpIc",
-	"D8GnXwy/2VywGWZokbM4+T1D66F5+UMcZdyJT4Ss9+FdJrwueD7+q41NgpkPb8ss0Y9S2o/2cw5K7XhH",
-	"eFggR8cbxwvo0Yv9xxC6g9vQK3YH3g76ggTBN/+WYynvBm6/K/v/hUI5wVIhRRhKt1jgFHrrJm3eXoND",
-	"fPTrH5OPJ8IiVmt+a0pR2u2uRiGOly0cZnE1xULk7wmLd0gFAPX/WkgFaMUWK7D69/vec+wiyawgo9Zp",
-	"Xhu5OeVLkesGf0AnCDxAhGujfk/6XAc9eNSfZ1+oypStqCSp4BjLTWmeXcxlcXVVo7W/7kYnc1Nrh4Ib",
-	"s7o5lL4md3lgil/BsjywB4QpQUdELc04X4fL3BtTc2N3z2eSI+WEKdvvjep3E8m6R6/d7GE7TiNP6qro",
-	"dezvBfoL77fRL1rtKxrAiCaxR5vIq6NFFF4EljkfSyxX5a1hYGOnueg6gsT6MI+20tiWVnBJHKoj+Jq8",
-	"BIKff/5NvT39r+fJk+fhXOoVz44nHodJbxo6DOgv3e4cQXJ+6HQxPqmraf/9299XyRC/WZ69/9ff/etw",
-	"lqttbA0LDZ3ZSyzICwF9NndhpNgNpkyqZYoF2VBNFMsDzfNwURuuj9SffIQFWfovTGtjE9Nh7Bt+0CcE",
-	"xTmyCnN+IZF+G7m3ZTjGatcdjuq5Ku0qHg49nGPCF9XI4Wwg2ybFPgRJrLa0vv2xWXRkkycU6XuM7TvZ",
-	"VY2xz3H6Ces0aLCo687Kpf7u40PJwgGrQ816VgjSWaP+Y5VSYL3BpmGsvoxn7jKichyLG3ppOjaZJAR9",
-	"Cw6Ymoi2idXo8b6QyGuId1d1JT7TcqSUdDLKCK47MaB1r4x5Vi47XOn3MNjuXJU58TUzJdsc/PR9s7jP",
-	"7/6P6/3ZYA/+BYi4wjOYuE1V7GFZuC+xJCFzShIpezoGmgRQrwdiWiLMAAG7WLxxuUT7kLwWjGM9aFhK",
-	"umETX+taKbftQQngwvADgwyIuJEn9nbMOc6W/JYIQbOMsOC8XiDIj7mlkguUE9WeJdpiQGlCeMVvicXy",
-	"3tEyg+3d6zemvH1LpeLCoBgZ7FPrF4tMBcy5HJs9aJoGd7KZPwvbq8Ai9yM+iBIDLr7GuBVIzLID/sf+",
-	"XObrG8Ad07jN9g7OkD0JMgXyx33fjdGn591HHqYDslrydUcfUCwtBJYsxC3V64cEbyI2UTJ6zfOcH0i2",
-	"LPadnAPQ7ytuYV45K/bRJGfeKPbeVW/cDtPB5LCluaH8FOAepMIsk0gqrW1Fg+aTfNyZbHneq8/b38ek",
-	"i0QyDws9OmayVdFQL4BkV8Rl6YAKZbjDqvW3j5kRMK/OFERNnwcubqx+51xqZbuR4X4mOR4vIvRLrL9v",
-	"pn4E5B3eCOJ3zTT67ohmJWZDS5YR1sKoAnBqYL4I51qB22xL2EjTgUZvfvgTtWPpuKB2grGztkNCYVqY",
-	"FgzMeDaoUmiVWjPkki+cpE+U4Oaj43FU3kRWO4Dw8Z4faqP7AlWt9QzHpRJJQph1RSJF8A7h3FTUnNRP",
-	"l+87r9K7129s1wi9BcKUymwKLDLpmsQNe2NKv/jwBtlnTfpvCKLwKyJA4Ky1+D/YvGjnHopSAMzAtQTj",
-	"qJds2ZMsdjsLNf9gYpslgG/L2WHX5ba72TO2xDFt3N2m0tRi9F02RNVY8ZTkgT0l2VJTQJhoJd5BCyvI",
-	"dLetoswuWWMzypHA5SBu4HeckekA9P68g/UmjMTKfs23Ih9dFyzT6mfXrfyYLDYc5zNnJXemXzppG50a",
-	"A5yarnLS171E/x47pGuCEVVcV3s4WKRg1QBoVrncC74RROoLkhlGnQm+35NPg7t8emqEO6qS4nqz+qsL",
-	"P8kFOuoGNm7TOOfQiReoXSK0x0d5qRU+wfVmJAijjDMukrq2NzJL8w7u5Ql3r71qkkvigxsnUHwmlHGH",
-	"jE1Jbd3khvEBwSFXadfC/LuD296MvTbvQv8V+AqKl4ZuQLuqMK16/2kOKo3RoBVAPYEr8MnjowRdyJZ0",
-	"0nSL7NQX/7xU8XT2T6r+KY6WZ3GHl8rgw/OEu12YI5fdXUic56/Xi8ufoq7m+8685WqiQ5c3ItG9UwEd",
-	"fveUqz8euaVbMA7nyFea6fgtajCP0RMfVlcjIA/qV38UrscdqrMfu+7OjrDMRapPbf0/PvDXk+IOswOH",
-	"vmEhoVhXJwDAaxMPqCJdmEGnBIVvKNtACbSFxhrOeQrHIUzk2vYeOCXeEBPtf712LnEJ3ePh2zbeb2EN",
-	"TsOrmLkAYG7wiFpwgJpotEPMcN2s371+U/WxNhHqmOPVzEoud0Qt90SkJNS/3xy12fvLst80NPABre8L",
-	"iWCUuLZEkUdis8PTjq7j/pyMDooZKtiaMiq3JIN5xdQj2yEW7biXtS8Xfny39o9lZ4W/0cyWlOlVdnTC",
-	"LWe/CCFZeYZQ4E07r8mVO9YbT6Vtu7Pm4speKjOnBDR651vsHHmpr3bs6kYFQSNCCm0KgBqQyunX3VZ9",
-	"6Ja5K2V6/ZtNGocR0btmbLm658b9/H0ttmB7yL9ilzYxJfvvRaadBKHT4DCXMCcXefaWTyXkgzO36pKl",
-	"zcjIZmZDJ+lKlgIjVaaJiAF9RU5Dk+2dz1xGqtMIH6CZWlFfW53VanhfBgI80A3z4wIq4JiiCqVcCJIq",
-	"GUOeg+C1odKMP9m+dFzsQiUY5nJxMSaHaoSyapjBuLSb8q3IxJtJfSC42A2ekVUg9bO2c12sfIXhK1Ta",
-	"MspM1IELzQKti+r9aY2YpvZTmoblDYtyWN59gal6dL8DUs8RXicsV0QegMJi7MF3o2OVdBeNjyWLzcYo",
-	"aXpePal2JbgcU5ABd1vkjAi8ojlVxystoMo+kBYhbfRWfMLo+t8PCpfjCvUL7EX7HQeu880aJQ4LFVvV",
-	"PF7kh11uUTA+fVfyB+82eqniVwivTAKnw2T8QiKp8PFE+mxgLozUrdxAEds8SbOPE7ENmPYLvyqhmo8n",
-	"ZOaKO57C9Rt6wcs36OkfGrWVz2qH8TjMPz2e2w9UxbgKF0p03PrGUbvtGz7quVTWSu97yErrPXVKCCmb",
-	"tteBzc/kLt0ZGzeFIKOaH3TcqjkR13tpfwLCjT0IuhltzTVKEzoyU6HIGgoQUiwEJRLtOOwtZpVrNc/5",
-	"QV4ZDNuqkGF05U89W/i+bOfym510XsIFz0PnUapvhVHsNbNZGWE6MnjVRTYvjYPQD6SMoJ/YSsQ055Ky",
-	"zdhyxCgdY3aPhN2St0T/8X49JD5JunHeD00TXLYP8OAGIhjWCQ/p8LInhDGWvQwGH37cEmg44LV9v2H8",
-	"IB1Esq2oMRMLRie6bJLZfPuBvWk598fui6crh6BloaMqTrdgm4476nBMNxlUql9y5nV8bUoulpK8t/YK",
-	"nsjHuoFGOZrY7RiEsqmRUulQAU8vZBqf/9vwa3tVG/rjceGr8hzrkO1C0ZTuMVOBUMMbwvc5MXUDvFCS",
-	"ZuTKIkxotY6yW6riUejr1PSm+nJI494XYs9l2MekB8yKsUT1+UevauuqtqBxSsMX9SVcujlyRQLAiIsT",
-	"s0W8aU4x0mNzdBt0fTqBVvhcz857yXU0y59AzU3HSJhwho/gG55nE9CqZQBZ2fpz+rhjl8egF1ihu54x",
-	"Ep26k/uNgO9rUsYsLgdPsj48l0P4nnwWuM0TIZebq5rDwPz7Z0PhbZzC2WcAdfgsPCex2t0oB8ucNbOn",
-	"1b1OqksNRgDGGy3tUsxu6EVNh1/f4rzAM1RPToGOM9+ON0yqFyKTwD9xaVOZ2BxFDDDZ8pUooOewP4KY",
-	"O6vH0zrDX4tsQzKkRdbngDo3Z7mgO19vqz1w5Rq5DF+AacC2DZIM4GZFdSe5L+qdiyLHsvwxoCMNCuk7",
-	"5OFTnUkT9fjkw9NE/2xBawL5WkqR3X6M5sWZwql6Yd4L7cVdSw2oHxr9QjRKEbkLPxUjJIu7ciW+ELwy",
-	"lEk0viw9qpSvPhNXxfMAE2VOlzUwYEkXSXVhhu7a5DQWj767vAEm8yTaDTAP9Z2klsJ4g1s2RQCPZwef",
-	"8xUfnbh0jxygcaTwx6EjnUn6lgLs4creebwl4zu7nFwJegq9BHfk33ioEHJ+qB5j/0wG6rkD7J27MTFX",
-	"OelO1ra/lwn1VYrmXdsK7r87ovY/lHCfiK+hTA2g30ilZyfjzV7Ar7DfnWD6Kiw2RMU6Fx4Uro63V97J",
-	"vu+5otOk8WnQHg/rgowhl26UF29GfccxCejF8MAulJcWiotBhZET0DbM7No9eprC+kT6+DwPM/YIZ1KG",
-	"QH4+PEXI7MAsStDnQkTDulMfUU3MhJwQkP4kbrvSDVuN0UUar9gtVXMEIaoQ9l2GLTqBZK0OAllHtZLe",
-	"yKo7wXd3YZraJKQpjRrvLm+okB1Qyz9CYx6cmSzONc2j1PX7VazqhFYtpjpDbxuHqX6SquVRy7xZI5FU",
-	"1d3P84XW5RVBFtS/ih2fNC2PYMYVvLkXh89hJgHtsbOHJ6ahRuXe5ItB+ufTDtZ/eTAi9L21Qhsab6G2",
-	"d1TdPUWyZPSOWhTnOGSD/yioUoShnLMNEQivlU0nX+NUhZI/glnkO8JKs6HFyiVBWH/DoCarEtnIz4iN",
-	"dFlWV4inaSHEyJ1S5EN3uwbOUoJMeOEfshPb6SKxukn187G055FJ3w29y4RXn057wRDdc21Kmykg40ix",
-	"wS1HxlRglL7NnEmcAed8eILM7MAc9uYMhHPXdNG5A3+puFAjs5SraFnW1aklgAYCHTRMEx9MMyS5fym6",
-	"2d9J29XuKmfk2vRAsdscr8eBMj7kOmvzPvR++BBmvI/uWB/etXy9J0xv+YMvAO66dTOd8gM82nm47WmJ",
-	"vPCvPrxE6O1G5Q1Kt5htSHaFbsheuTihbUhXJ4aLKEvmc84gnuhqfJPjgOSYHiUI0TTgj45Wrqu3Ip1a",
-	"pjVWAOfjWId5D3TBhTdjg4Ijw9jHpXGChB3Rpqh3iyVAB+6PwflVo0TXd1ZvxK5Kv+EjQ/SnCO6P37pn",
-	"bcsb2VGuS5W0vQgk0s8lPi7GQavWFgq6TJy9BIBIWewAH5fgdItAIrP0GFtlWTYiaKUu3n0bxG7n8bsS",
-	"VAtxgXy4rVHZ9JSzzshG9YjZ4JxkSHGktlSiytqLgxqeJWQ1v/5ZxwuutYAb0/VQPy3JME6hdfabhBSo",
-	"Ao4D0ryFAsE+g78bic0gNjdh2CqCed9fNP8A8xhKJbxCGjPsvMZDHadxBJqUkup9j3x7CWpAQMqtVYjk",
-	"mtjCglgopy1lG4TZETROg4cOqUYxI5he1DAExIEoybOgW91ReFIVeNj2sbahC8M7Ik07ygH0KPhG78ZM",
-	"AghLO1yBLyyTN6YhEbfaVESSsk1uFjKmRL4z5+BxKOegEv2nCvdpjC8wz1BhYjSQ0Bg+dkpZWSdlfEXX",
-	"63nUQj3aGywUjBgSyHA5ZWcjAeh8SpUk+XoM/Xj3PvBRCKxFngY8W4mnttgZTzJDe6J4dKYv75lakx/Y",
-	"RdeX5L7mj1WdyjhG+w1m2etbM5kRHGWq1jl3OVZjv8pp9S15JlcAmGEP0B3gE3I7r6OUu06/wZnRZATZ",
-	"8Vsj3I2JHtRoPNYw070P6XqvjFsgx4oIp/RBi4VDBTYEs02cB4FgkdN6o/6okIvdj8ToR251/Xs7C5Dh",
-	"VOkY0YWoR1INNyC6G3fGW6t6TyvzjDSuoAWH0c7WxroCQVW3uQhi5DDG7LqfVkVvTPbb6E5FP+jFrXnB",
-	"sshu6OM8JVmkP8wm733iDH7XOTrWKyCI5HnR+VX4+TZeT53TF0ktrNnwR1sGa2mouvk/0Pa0QH2tHtb9",
-	"DVTsNZqnf8rd3I/7ydXv70av+SF0/Nfcw/Wn5BlJbL9Ro6V1oSbfB2G30C4zMnToc6l91VE9NM3P7cM8",
-	"nSzvgLYj+h/ePQudqsaYZb6tyYxR2Xr+i+MzwmuyaMjA6gQ5j4dKelvqPZ9dX8e3hO/J3x2YdVu3NfMw",
-	"Hs1GEi/Du7imLycUIZwQEe4sSqie6Trcd6/f3F8eLN8PxxoYWnORktGmpR28a50/ELz7jjg/0T1DQLHs",
-	"bhJeBc9rzgWgYMhChIW+n7+K4TMrUahKEmArhg//LlMv7yx3v5r+TEqXdxkent71g8CglYTy/cZQ9eoY",
-	"ZEZdfTUzeic2/1gxueGqU0R2+u4rq7UjL9xWIQmpojCkq1agE0AOW/E+V0u2JSM9RPff6LWng1JrIWOT",
-	"uhRfRrZkbZzBLRGr9nwM+0xc6BRwB/ZYlAaovjbgyPtCoj1W2ysDYJ/YlLEzSB/DzDRyyQQ+nLleoynf",
-	"EYRXvFBaJVNbspMkvw20LAsy+Ip5w7z9dSeLnhTT6trPxQQrPvLwmOBfqKShzpTZjrLHy33HDXj5zQv0",
-	"BijJUUFGjVWXIL7HvxRz9CbfY1Z5kO+ocaOFYOlSJs0DZ8W+LG+mEu1wRmxRzlxAg83+3FsOE+aFgu4M",
-	"QQUMTnf8CiTgeyC9L8BkJFGxi+kDV9vnOA1QytcfcKquEGf50ZOENlXPBEwS09FYP7EGHsOltpo4OnBx",
-	"40RKV7t7+OxyXF7CPseMjaSUgZ7ikNXkOlNoTtldHCXxmhgvSd+9hmv5zjwa9BbbRYCOrmUt42pp/quc",
-	"R1+3yXso0dIrGPsF/U58geEnALjz71uzO3iNsmqL6WW+05zeDf7sWdBPo5or1ZhrI7US+nE49zL0loX7",
-	"uOFEIpxz0CMiutb2cKbXzCatUomyglzVCsMMBJXeGkjm1SyLH9gn5rb9/A2AYpq8qNlQZxhqo83MOsCK",
-	"awy06mBE9GzMPPTO3pB9FJDTFIZYv6qDBHRluXieE9FZBRhl49o7582593bNpOMZNemBqnczpT6MYTmD",
-	"EYMh/W5wgJMucf/FHPx2hNYRM8aJl2743nSTxFsIuY9trxGsCQFz2LBrYEQ7ooJFImMwPoG0OzFjJN+R",
-	"Fc+OViJtMJ3U5GVCLKfIlU9zddXrfdeJzVsQ3fLRw6y6GMCPOM8/iaO6L1v/7vzYmMoxeSSdM5wdo2dX",
-	"SAXhPUlIpPvvk3nA+6N4mqLu0vs9vW/YDJ7zqNV/zbLPtBeant1MGg8wjoen8OQcZ+3V53RHVWc547vX",
-	"b/xwYduWdYM2rjWhm60iGTgnJCpYpnVbfExQleKAOCMSUZbmRdaoTuPFKvc+Z/PF9Q7jLgB7rCgPCmA9",
-	"QaQ4MuuM+oo2Wusxv5tFsjhgwYyUXhd5HnYdnH7HYIV2W5OFm7RZnptZ3wHPROLw/YdJ4m/Jngs10x6Y",
-	"wb6lLJjoTT4A8cbnjpvhvtavdaEudNzHxo3C4AIkIrHhgaGL2iw6sHRVLiAx2zO8r7AVrb1dHSHQ0s36",
-	"QxUt9QW+hHWtjpC1h7QKjBoBnCuTKuKyRkDNhZJmyHIkWa1arZo/bFh4Bv3M60SWVHKRgE1gDs9LPJzA",
-	"YfqGHdQkDlvbum6YWgF7q0VBZgC3uyXDcoQQJCRwd4TqvVIi5XLHmzep3zqC0Zbey+EeMnucBjNG34AN",
-	"JoNCLRza+RPZUCYRuSXiaBpPE5aSujPnEr34t/86Oz8/v3j8JBy7KZgSx+EaJPPYRBsjGsvNlB7JjvgI",
-	"FRLckBDEImusjanI4ji/gKrF4bCiqsgamYydFyynt5RtllgQvNw97rrIbDNmzB1meEMgMVpTTh5Lba33",
-	"+hiA3zuzG6C0YBJRZZyAmgejlDMleJ7HXeThMGRf2HG/xZLELj6na5Ie05wszWuAgEx3WByX6rjnOd8c",
-	"Y4cqn4cEWXFL0zFX375R9hNqEpjccsBZDpKKpIr0E5O+Vcu/cRY+VcVpTlTH4HZddAIj87ekuaC7D0kd",
-	"sCJimVMliFzuiVhm+BhR7BlvTJvKB6vdOi7o77XPjmobmdQFhEcwjn4D97lb/ry096Vdc3wbuEd/1iar",
-	"F561MR95oCrdQnzBlBkgvl53gKpkYToiH5TAEQpTC7yyWlCOV6EsmVfMiyh8IZHb18RbwRcQOKoSrLUe",
-	"ZU4hICVWJI9o55aRb82TpiU4YaojfwgGzElHVN7usMGqgUddWw8T6Wpucaiswm1N4lcOlZ/tp42ZIgIl",
-	"PbVJYuyGmhmFndbltA0zaZK1/pmOqW2trkionp1+6Crw7BSChhKWbnptoqYq72K0e5qGIUwr1hYs5mdE",
-	"aU1Ykz6VwwgWlimZmbjv+mzNrDspd/P94EnEEVG7PEX2MYS4g7PUkoRAkhS3mWeJM7RMJNb/jgv6NMi7",
-	"seDArevdl2kQIPPZBT6yR4Owk0XB6C8Fsb8rUZCG4bDDH+hO22nQd99sj/nDeZ/1ULkv//unF2f/9f7X",
-	"x8mzj7+ZxyqYouGPVtzrm7ajzDVkidrBfjW/3NPn/n6ePT+PsgAaJzJ8JgMGQjXeH2vTgX/ei/XQbKw/",
-	"6M8PWBfxxkIjQP13ahf0tRAK06xnOdRJbIi+mlbFaAKtGR0Nfe7F9y+QFVLewX15nvRaJ+MWMJPlUm35",
-	"l+M5RpcRMnIzwxrhNNNjgoExhwfeeMoemP/drn4e9fkhiP6ORBZf7DxE+duxrBPkccRGnSCfB+c7WcZ2",
-	"ycvhDKaA/Ot/6UHLw+HzHSkfhwesycuZpGLEVx+ulBxaXLd74Y1TBhv26hSMWwDYVUGfFYQukeIZDsMT",
-	"x0K82vY8s+u0UmGhZDD52HncnGtNLx9Z1eKTd38d2RImphEdwhJhhogQ9eqYO6gvcApYtfsVFb3vJ9m7",
-	"zMRyVNZKlLxPsnthSpVWRB0IYeji+fk5FAw9vnj+fDQOYXujB7Z3Nj33zfYBdinoAvsdwwzNmfcUSK9t",
-	"YWnl0OQHhjIqSGqbCwwSqjuP8BUwoqAR8iiE2hKBaCaBmlIbdmntwSZorZp23KabALCNjACadGILvxAX",
-	"aEfERv+FC4Ps4vqGmfVSaWMXl4DZbmMs+z6p0MgeBs2vDMw7PMQgAk24QYL3YzRGqu1uX5/K9c/F+fmT",
-	"1A0G/yKPLLu7TtD1I8vt4L/tVsF/m92C/zTbdQ37BXCRW7zfE0YyBxUJGMxa7hCxk5foGpITBM4faSq6",
-	"HhAgQRd6eYJVK7dyHydl3MIz3pbXNxiqki1F9aUiwRTmYDyd2J1brC1H0UHYUB+6xxuH1Y3Ibq/ChNlg",
-	"Xo37nR/wUaK9IPqEXI2X4mjDUahh/TCT8mYe3Lmcpzc/0B3pzPRM9RPuzuQ8BcfiI/QNL4QF24badT1V",
-	"ILoj4nvCgCYtUmmCRMHQHkuFdjRjdLM1KWZ4t9dq5+L8j5fn5wvf7Prv3/50fvH+p/Oz5+//5/FP52dP",
-	"3v/u8qfzs2fmT0FXuRdnDK2kRNNteRRER7p9+M/hCOw6NEjjbAzAgj4QDAleHWGRRnTvZIeJCBm4TZ1/",
-	"0OAlbJ5h5CzDrOdY1MeO3Z8pYGpH+toFZjpjpnVSfVvkRCKpTH03hLdBzl4h7CLgKWbIRq0BAAKtClsm",
-	"AckH5m9daQex8dg2i4PMS7jv5lGJVkSLZ6R4UOy5+G1cDkIYXXx0oNfwb2mYEWZH0zTBSkNYQcYjwDLm",
-	"ifzWSKCdGoslDfCqWyLomlYi3MjCBAkCe2ZagCCqgMHqEbkkGdJiog+2s6EHkVsiUAWyPkMOSpherGK6",
-	"tppjyvNixyQEmd0Wn5i7MldiirPbGqXKbJNTuU0aKAs7vC8JKugexGFnxguXEoSuvesW1MMqBbRld7uM",
-	"Iz1UZX7bzjAR2KJVEkypchla7CPiOXQrO9Q7i7s9bNgFdSPN5q/K7ZcGEYcyaNqEmTxAeuQw8OUU266x",
-	"gLbny4Ul6hP/hh/QDjOTWCFtVlXQIdPJnf++uWlPlojtOcSIlAEWShhZ05RicYyuzNzSPOtthkYlsNYd",
-	"PqIVSWyJ0sUfexyQrjFSqFzVbplEOyolNPBRxpI10FPBbtfmyeh79Z15/s/Qbydwqex4yzUXS6gfCDdK",
-	"w0j/iATZUKkMOhU68CLPECMkQysiaWbLMGeZlv+hSOzNwCtNWmuQRPAzjgq8k6t2PbBfYcIEPK55aFK/",
-	"rWX+OJd5+dbqGE4hL59AGN0SscI5ykhKHdTnQVBlVjxL/bIbetilabZuWb4AreVoRlhKOjGZsFI43e4A",
-	"MW/t43mYdk9bfnDlCGbQy6p/hqQbZp1KxoORcpHROEQWWweVLWkW6hHkpdpIH+7qQNV2S/KyX9v0RvTE",
-	"lYR1+ukbu0uZ+YZ+BabBc71YD0jP9GUccurrjcxIdoVYWXLvAHmDaMuddKGfFtFEYZ52ry2dQGwTt9wT",
-	"bBr9e9SQVBnZR5RxsIr6MPKig0daRou9IIqIZSG7kl1jOwnVYvlEbXkWvT/28b54liAp3VOD7R9HtP7F",
-	"gZ5FdEcVdBExpXWXyCArIpnyPUESH+VJRN1oXtG+7QZDV990Cbg4Wul2L0UiAcBUo7fVPO2K8yCdp1Mr",
-	"+ku9H2QZ3HMQjeUQswX1cE6zZcEUDRlGShp8SaOdDEYV7wMhoSWEzfZ6MsKxhZL+m2TbYL0e1+qRxpMC",
-	"e59c+jb9WPcoWV+wTsH6UAVoTwvEcNrEPyXsrBJ2kJofvsQdju1/fiJ49LX4POTnUALXjKKx2dJgUGT1",
-	"CKJZvGXGwHxg6Q+cKZwGXZ8HfERKq3E43SJs2ckjdC3xmlxrkr8u2A3jB3ZdR3LA8oZkj1pxuyl2tiXW",
-	"sK/3R3cNG0CRfC4DeSTS5tC90/u8hIc9x2GbixuXqExaPXN68OZ6s+VMDkEXQ74P1V6Q3LDOLd0HExUO",
-	"1bpdJ8Q4ZL0tLyTR8nxZ+4aFIA51I0L2JOouCa3BAM9xMB5HkI2MA7MFKg83csJrsjxsCQs5kQvh8m6Y",
-	"UW7ljAZG0ZXYACkzCcJZJoiUWgfcYpbl9519GLkQ80oUlt1sxo1FVzWbaCnFvyc9fPKFUmS3VzP10hhW",
-	"AkrNp4TE3prMmh2R0sQNAH1R30K8o/kRsjKEMp1tuNp2NLbp5BYwWnffoToCpmH4o9Ft4VRKM9LsxvCe",
-	"T6s8nQ+S8h5O46S+ZP1Kjt7Iadb2ZBk8rHV/zgJ20CwakTg8JIH/KR2ddBzc9YmSrznumItVExc912se",
-	"GwK08QdpQ8zV23M2fhMNr/1JGcvgLDsZTUTx2t0xnlFFcA+fEQ3u9T0xpsDl2x+/9ZxqTSveOdxs5i/f",
-	"UyIRFgTthVbtM0T9tsl9Oa9+6m6JctFw4Lx7jZ5cfPnl2QXC+X6Lz57U8oa///ptPWvYoGk8CWBptC5h",
-	"CZjxsliFathsblw0py1WpDt3vBPrKaM7wiTQyJgvfeVeC6Z7ECwLMXLu35mXwuNpRbADrQG4Al/TfNAD",
-	"+xWVtqfbG/tCL8hPp/fwhc1bRHyNqu0zxSN6oppJYsTIwXU1TRCDdEfzxx3BjLKNfhszxPOsjm41gBVQ",
-	"2Ycumanc7dph1nctWVSplm63goKvIqIWQXZbWNVGDayhmjwM1jWDr6yGcYreUazIW37ooCYcReJY4e/0",
-	"sx1KBIzTt4TvSGgZuMgosc2yHZOCSAODntsbfksEs77nytTaF6ucpkHelVr2Eer9+LeQgPiz4DsEA0rA",
-	"idNSQLpm9I60WX40HZc1yZqvg5gL5ovtiaDGjhza1DfmyRMvrTefcUzmnUk3DVBFuR/BoFmJ3nUgUpkd",
-	"c0mIZcLn6PLYoQuvz9W/8CXlVJtXHnJjTzrJsmTbwczRIBmlXkVCR04+VdJ6VW0ybDgVuN3+xe6S6fCS",
-	"LLBSgq6KGmvwvRXwhZ6M5CPoAS4zvqMGPpgNkhMsSRAHlUDeuNt7iXihIA1xhyEwAMFJH915AP3P2l7l",
-	"F7tO6ttgDchoHthebYiZdU3CyeR4YqEs00TIRUQM2z35EcJ/arh+yW4hPOx/qmv6b0q21GFzmbuLUs1z",
-	"5RUqmDsWtONMbY1amZO10qfeDgABlQ/loOqBjNUa+Whj0e4q8c5lajkXvJuecgIhLE2rpm+jyd4vWGBR",
-	"eEOWG8GL/eAJVk+WFcORQbCxkHJwGtE7zbCx1YPY2m2FHrJKnK0Vsjn5vjAm3tIV0vZuS/P5j8nilwIL",
-	"ZRIkKtvh8fnjp2f/cRHMHCMfIhBUPoR7TMpivxeAOh/ubRQ26yzm+JXr5mcsfm+sJCagciQ4sMrIyrdK",
-	"Pgf4zViSsRA7QSjkpqyPk9xubYN6ukPxghfKmTQ+G7rMX5Gc6ON4S34pSIj9p5ytqdiNnHhrK/w4pqnG",
-	"XkZ3+YGZndK+0/+ktzm1kSM2ZwbfZHO7H5aP0irGJDPlDQErdY1TZRt1+9lTXBuiinxQifGgQDs2XijP",
-	"aWKyx2zRjAn8uH9BzAf+YfCuP2ibhbAMej8QpijUnFeiIVmsqFDbpWuwV/JmA2Jnb8uSr5dc0A24bnzE",
-	"ux0WVOG8ahFOsiKtV1Ls6MbWVlQdXW0UK+NpYU2pFU5v9IxM61eLV7XcC34LLX9DnLIyPYKg3DWeS4xH",
-	"nZID+IegzUuyUAIzue6IkeG0qxOnlt2FJEIfVZpTw445ymhsekJHYee1dUVfl4mU8KDzRNwSIWg22Bx/",
-	"L3hKTH2K+c7H5JRUmLtsFK5vRh8cVuDGR05nsIHCD1yf2S4umWQMEw421fdTBVrZAc25Auktyu3pq730",
-	"rO8Z+G11nx4kq/V8ED0mhTUUwT6UhAQU7LkdQGS3wmLDlxk+Bi79V/goLVSKNtMJs52HsbFxEJWoNEZD",
-	"Kt0Of1jWncSN8Ssjw6RRQNUiSgXXauMVOgcLGbNjeHTKlikJVQSCLmcq/A+IKjDFtjTLCEvQ34jgEpEP",
-	"KdmrrmnbgZc7yrjoaCMj8Y7A9EBWybLSsn/Eqk/cwKheQ7maZ7Y9doQDoqx9rc4LKR52PSQLkHSWRZPO",
-	"zdV7uityRfc5kaaXwbAj2nNDeYRTHmR4o9oH0qKsBiF3XETjIAp6sPBei/ORMqJ8KbL76ErwYrNVHRzg",
-	"gCVEwszZlFY2EQmiTEtbggpGlYytYPUX/B8FNupVKLxzh52YLN5Op6YiFRfEr5ygUhakrJsYTgmzvqTY",
-	"ffjOgud2xiP4em3dhKP3+LV+NbTBHECtRu2vfSWSrlxj6dFNcJtUeHTFHSlmqekqEnqfF2rUrr+FFyAr",
-	"f0uyIu9soR1sNleMOoV35o3e6NxdQ1NOzc0so3LGV2n2udyE+nVqbGZJuUOs7y7RIxvXPfr2NiwNbSBm",
-	"1x01RU7rgYcWyWJLcAZ8clwu4Z1c/HqVSjcArn+HGmvfEEYEzodWbx8z68/VdskKJeA0wxkfY+9deXdG",
-	"Yks3KN8R9ByE+0pLhnkAC6bAA3gzif2O8yB0Sj/3QAmWpHh6g3KSbeKa5JW0H0+335TXJQQSWCYmxVa5",
-	"RT4GQn2cgmFeiZRo9umQUPvBr9HK8LHUVAfvQLmfoxkCkKq++0FtwLhKMhLMDhFFTpDc8xuC8AZTBgHS",
-	"oJbuXC59NQh72wy09aELC7rJjbQHPTNsC+0F5+sxi38DL5g3PxxHvvnhGKmgVKDNYQ1Hi9vSK9Jz80z1",
-	"Iuc3emA7XIQCpYcfSdHlS5E0/bkqKU1O6C5KRW2OaPyL79/ROmes3YgoITBJhZkgJ05lrx4c/pA6EKLT",
-	"73BGXBvs0hKU3HlgBNkTDDaTiz6O48NdZSBVoi4oHYDcaL4OZe28UPAXxkgKIEsSHw3EVnQaywyM1ZLA",
-	"OJ0rwDHb/AUyQQRJCb2tWDDgBhTNFNVncc02PgEDVfyGsB43g0zBYDRgjBYUwVR8f6FtP5HVF3rx+HwQ",
-	"Zh0mHXV9QTC29DhNC8toO0N14EFAhEnfEAcgLSS0ByQf9lSQmDvSJ55/sGQQJ6B/cT6XgRN8p7U+30HT",
-	"RZ6v1wjbFeZcmVic3AF4Hio/FpI8RU6mxQfsmXhriT7hSCYd6PYOlh3yxYzmglRJ2Psr/Y+SM7tf9Ezb",
-	"3vJpNDX4qH+wQUDD0leXAMsEZq2PFOVEypI6TcIZhD1z8Pk9QhZkvuTA/EAylGNl6va9C/mknjh+fvb8",
-	"/a8XyfOPv/3550fuX08+/u5//abf/zOamY0ipWFCmScw1DARH1x8qO6d9CI7cT6Otitilkt3qcm2yMkj",
-	"9Cfvwl0izOC2QSqYvnruNkDUAtARLDZC33UM89UvzEV29aiG1+qrYPdh1M0cx3Jno+vXe8Is/OUY7bSK",
-	"DJzk2+/BSWlBTdpPDhHlzHf0AV/PeUr6xjpJpxe83bNL8z6djP3n5DTuEUzwGlTm68ugNuzrzI/QtaQb",
-	"hlUhyLXmkXJLiFHGamhkW6yZ2SN0rbbFbgXlZdeXpSJD1kQQlhJX3QM5VvqZR+j6QBUjUpqnbeZUs47f",
-	"fSbITsteJ3YVMZyzlVwPFkSyKNeqXypXskgWdpZBiVQuL3S4rafdSMPPhkqR3w8TgzGiRhAD4N/xPCep",
-	"qgDE/O1sJmWoLRc2SSbYvuPgMjzKQZB7iUBC9W6KZdl2aTS00XWlZhocYSIqsP1hxjOtvWQYPbu+R0OH",
-	"9h+eHB8Tphqh709UFU63kN6W2veIlU1W2VsJtDDO4BxddGpivCkQkPVxQky4elElUCxMxHuRLExaqsHT",
-	"5CylJgRdhaODXyv2UL0UTLW8YfwAEZWRqR3+i10Ymd6lgvCNnnKG9P5o1crzQID82EZ66aaiV2cT34n0",
-	"R695wdzD7iR9dPKyTtQc3paAL53uIJ31/Qk5JA5bPdjeSW0FkVueZ9IC8vlR0j2XkppOuzm9IfkxOA/O",
-	"unG7DbSXseJNA6kDtJCL8iRBtnN0cjwOR2pMlozgbEOkMuQUnQDk7sXbEtqzXbx2S8lhGXaGGqxPKlHO",
-	"+Q3JEFbG5ZVA0i/aYyrQvlC2Wc9wLkca7D/2QrqYjmvBZUbWfwGaS1CxR4qji9pHXAvlVlfkdlHLnjCL",
-	"9+pcKYyrZVZyjWRhOtEFqeNzDcNYqvXIzO2wuzIVUXmXt9yfoAhwW/ISs4xmQY46IY5S3uBx9/KTXQlP",
-	"eY0l4v+Mp9Dhjg/u+90HGnd48lSzvU0OkytCq7FAMIzVx71AF2Av8h1Z8ez4CH2Pd0QinHOmZS3LHOym",
-	"oSvTaGfHBbiRFM+zxEjqQlijy1RxPlpEtKLbBHNhTQeODB0JBlyYDB8TRJlUBGeGT0INC7Jcsepm/bjR",
-	"yLodeveKX2LM6erx5V54mNsNQzfDx67sot7SjeDwfpZLVSo2BHvrVwXFWIheSVHM4800lpbitjN2UYp3",
-	"BER7nDXkFx/FQ1hVdahel/ooCGO/WqqNw2B7ksk9yXPKNga0xzxRyxAeBanjz/LxeQDoYNvuTP/0/JQi",
-	"1I99vOIrj4pPb9I+Ut/1Yeud4AI9AY7L/VdTkzAaRkiclU/NnFzVk/5T0+7G4Ue3S4Nq8/e2533MCU5K",
-	"2eg7gSn73tcc+BoGtv4/E2M1uv8XMlS9XDLui3BFRsBaD2FYDsfbuvVzPWlY9fWl0ZyDunqUYl6IW3rb",
-	"UU/o741BebHA5+rAbflnlFVbfiTyFLAqD6CCQsKlrSAIzsYfjMI3pP/Dpq6tArV304aEMwl1jlXWhMEw",
-	"9ZjtbDWwtbrXJijA+EpYKBEDSvJa7LVaFEytmK3+VBkcenCmuW1GpKLMeQiaxbVuQU0lQlP+DoubsH/Z",
-	"E1IXEaK0qaNWkPh97rAmC5sjDtYSbMPBsMEoTxkDG2tqxkbA3KTn3IAHtfC3Xfk4jCDXnwbCBFxUGWMH",
-	"hwsv0YpYyDatbpeQkU3rQhDTNSIMuXWRIHJLhK3jg6dlgjJtDymOziJ9I262zSQD2WQ5hi/5YCjBwvhS",
-	"0w5e0wOh3dVutl9juW5kMy3HW9DlohJvF8uvh0726/WapIreks42iPUC8xByFbNla0arlDEicIqTtgwY",
-	"yY59NL5PxQ9YkxrkX/g129UkTZmtlUJRt7W5TT+Yj4Tu7gntVorAymzzzapZj7cC6Oujb5NJWeG1ZjSc",
-	"5ccmFoXxqVgJp829TGDwxJukwE6kG78zy5TmKzGUNwNSV4uYJ/tous574HZMwTsYVhdbXtypZ9lYfRvQ",
-	"oNRjvGUFt8dk6u2CDAPnOT90QQvjW0xBli0d6lerzy6yA1wa7dJo2hk29Q40z6GZL5ZojQVowYGs7y71",
-	"vvp6R6OhF+7TEOGwHYdMnYy0hf5cIGmkYGThTHR2S1fL6NmzZ3/cHhHj6hG61rbjjmBIyHCZ3XpHQYRr",
-	"9Vz6dYbuYYtMU4F98UJphbvcF/0kltIhXuFc2yjHpc0lz3xxWf0x7Pi2Pw7d/Iog37pXTkn3dS8mC09K",
-	"WNAPS94DcW5vRqWf9+TwAakGjXe8+Ze1r9ItLN4NFdjsXUjeAMEKsBxK38YNiQ45eDORr9ffEaeLnVx8",
-	"N8Wt08Z3MfFSb4fDWl3wjL8nhkhHNdDISIyLWD+3lEdpawVK9482NZla3hY5IwKvqNVN5Z6kdE3TJSNE",
-	"i+1tKoZFgf8Ni3I9sOA3RITT8lG5Z6Dk2xtsWArO8ysTCQCkkKRKlL2GPywl/Ru5dm6VaiDAmxcEOe5T",
-	"hTOtBVGdU7IwgFkhbhLiEmFVUirMMlkvaxi6vQHfuoMQMEWFerWXZi3yxvSm1ztkVksF8hcRV8C0HFd1",
-	"Osn76b4TQESqhh0glrdFHgb/orekQ0/YVBpC23mlfzVAoO3fpvjDK+ILj1kxpO45Vc90zWxMv8xbnJdA",
-	"RIGR5lArNH+YJEWA14W8Fp2d5ogYMfwbs8bJWo8stZ7ID74rA+CSfCB9QGdh7NDmPihBN5tRS/7BvvEZ",
-	"J1m09CC3SnO83nm5bXQUlriLHsEkpvXy2nRZE68YSuth6ZFx54rRDA2cIMpMg+SRn6jznoA8hQcuQVTU",
-	"CkwkRzuDB1Z97vx8yO/fZmUNf4NFB586qtmtMe9OZYsNyw2g2eyeaKvNSu8rxFlKOqL85TSffPnl8Dwn",
-	"MN2RCcMeU26Wcx6tniDJBG3bcey+mphRjcseHEOvb+fXt0QcITkmTBej2H+1qU+jkhlOEA/hhPIInhzB",
-	"emeIaTQ1vodV39TajzlKnGJ13G6J0RH8CQqpU0apy6FuBj48UlvEzDPakGgZHqslQ3oEwPBopzP5e+bj",
-	"g3HEGVg0zvPX68XlT6OZ9fvO+VVXdJp+Po5Bf+xnDe/ialYCcUsMvmTF7X/wtQljgvqYoBVX21KFvELU",
-	"IMCaHuvc1cWpQpTd9i0sfriVRtU44OLi7PyiUVJVq5j/7flPF2fP3//PxU/nZ4/f/+7M/funi8fvoX7+",
-	"f578dH7x/nfB+nlzJauvnT85e3JXXxvV0CMgPcOeHuvwk5cIC0FvcQ7ZgxnZY6EKQYz2iJFU+JiYCEB+",
-	"dH9McU5YhoX5e4KMyxtCuO61VBDi2pQ1PXXOi2U/vLANOiBsV05Am0/lsENercqr+nl6m4dcsLUvho4V",
-	"QPq/FoKLEc10MqKwCfYEmpKASGjTxv959/p7ZH9FlFkUWq0yWuT/PRZ4RxQRX5SR5AFYGPupxPXfsdMK",
-	"LpOLAC7MCsseZDd9nCV8rPE67ukI/NgpfjP3TnQeqTfpX0MEl3VgMr0r9oAYBlFuJIiCXU3mheilbLnm",
-	"tm9KIypJDt7llpobCGXCkx2INzfk2O1aPkqTUId3xPB264CRk5tc67WVjWjzzq6fr00gU5EPSiboTy/f",
-	"oKd/qDXiJMHWPVX+XIDyDMGlmKEVMZV9iLIEvqP/u1WTMtg6oEqeD/SZNxvlZKBedhCqz6b++bk9RB24",
-	"uFmULZZCrHRaR5vqrch7YHhltw5htJ8AQ3oHL6LH54/Pzy4eJ+YgHWSm/uwXEnlpjXW+oklmw8/sH/8q",
-	"OXv0Fh++sx3qg4kGmcBr5bfcWSQLWV5FyEBQnXkj3aDD0M8jr/oOhneh++9dJFQx0PreuTa46P/5//3/",
-	"Yc9s9qyN8nj7Z56oprcIjF3Q5ZQD/BYfeaHQlmoGwteg2qkzfQxmtLM6Mcce2ufqL9YM0OtLZPv1lSm5",
-	"ZaZJyXQrzGePgv3MXbvp/gE0SKlLlE5DSeyUti/5/mh6TgPJQIto0+7zYKuzwI8UjS7QEIsDifJTpds0",
-	"iXRlVAq+RtduQ67D6Ih1rf/L8zosFz7723v9P+dnz5fv/+U3n0LQXSHCYqb+5Fltyx/fHQM33635j3x/",
-	"aywL6ASPGSCcU9lwrfIp6CdurO5xYHUzMutH6C2BFqiZfgWjw5Y7nMr6LO6fqZ9+zB87eNsMbls9zLti",
-	"t8Pi+MBctmYD5vDTDvHgQdfZadzrn+znn+znQbKft1CvZVH+eq/UiXrLzBduuLunZ02eeN8W069UG4Nj",
-	"GqEUdNpUQtp/WLP3zU6rxwcU9i4m7sTPXRHR35trZ2Q3xgfnUrkrV0QQo9htqtsCQXAGpH2HhvMM5nGH",
-	"vVuw1PCEF4DnEeqsoanLLVZTGVqXLy0zul7TtMjV0dS52u4YADFlsEOYqX1zB3OxSBZalXiySBZPIaLm",
-	"qgIykuaUdRyJN88qvBEk0B+x3FK2UZyhfxO82CO55UIhSRTirJw6ZZtLY387RBQAQZGoXNAj9Ko0+zDK",
-	"KN4wLqkMdJaEjSNNhC9J8vXCQdEHO9HaioeBrgLNZJO4G3FPzX1SqORYLzO+wzSEOPQNP9gUK/ME2mJo",
-	"0mcilcHGh9WoHQBmUEaof/IrfrD9Qpk9XVbw4eMQQEsPPY+FWxu2nspvfWue78uEhV0icmk3JCSOtNDw",
-	"yDPclhLKaTvg+PRu7iAKCPhACq/XkHTuXopsfnzXjsVkcctp1teyR/8+dgI8HtdkqmezFbW0dJLUGEed",
-	"HTSvQPuitWljgLuXXHNazuznyOPu7V4OZTg2SCN4wLHHM4eDJiQrH5inpnka4xJo/uTkjQE+YUOqi3l4",
-	"0S652u0KRlOsrMUauetGkzJ9kMTEVwUxTHni65KQyW/m62WKBZny8gHnN5O+26wDN9OvdrAaur41/nyT",
-	"xoGFCKtqMzWOot4Qvs9JqVxU/ZwY3oW6jW/I0hSWDdlr1ZP1rnN+3uJwUvwY1LD6Pn+w1blmDtUUOjYv",
-	"V9s2d2qbX/xmuIiwB07zG7/IdBb8shxrPhwum3ghG/WDEh9lYpUiWVYTakPAwy326jcCWagEZ50QGGaL",
-	"EWRCSGgQcoV2JW4DzYmDYhzVoWxcT4R+5PnG/vzbf519c6bJ8OmzoPUd3FVbGQKGI68p4T7dtijHZkAb",
-	"3eyT4MoOaZpTFcEaPKnesiTqCkwFgKtTfI2dzFRiYy9IRyE4I/rmSIIEsV77Ld1rkr7WFH+NViTlOyLL",
-	"OxBbp1JujCGwrn52U6tVPvadxYzZklP42F11mf0rpyy++UhO1ir2Wf/sA3Ri0iTt6fcKLx8AwhvyM85o",
-	"qR1WEkIr9tbhn8H7YQq8rz6eU+inecQZPsZYeZ+EeoYRpb2nI87lazYW1cG7TLNtXAQLm8HKbDLFh2Vg",
-	"lrOfcyce7h7MkxMRr3NE1HF1adAvPG+lUyybHGow/WJqzVPoar2y4KNfOXS/NnJFf9cpQOVPsfVXyy0/",
-	"yEin6z3pHQYiTMYK/TtAGTFPU7ZZWsDWEfDhnSZPV5izjqFnstW18bciDjw3BDx15x5284cBI78ODztd",
-	"PaJrOvWlrp4/Eh8MIKHrIE+V9R8PLv0fM1AA476P4DjTXPpTmNJlo1efjQpD/oJxa0CLmxvKsvKcl3qY",
-	"mFP++2Azw3AI0/nOEPbXFBbRINdooptBcWpJzoelP7V3ZBYIgE99LweVp/57Ovh674WMertxQZvv+IUE",
-	"L87+6/2vTz7+ZshCTCMu8rBWOdfFHkbwnnbR2yRsmswFNFa+o6kt7ffg85aCHwyo5ZKLJeMAqh300lpQ",
-	"6iEOAN9/aZ69p6pSB05ecztbHL2epntECC5i6sw8TaSdC8PXijCDYQgDVs3aQrVja0zzYjgSZ3ax7OG+",
-	"pnnkK3+muX2DjU+6i/US4/1eX9iRj3fi0O1s3fbw6qApvL3QIZCkFS9sqwpoRFxlYSdIFukWQVF0XuyY",
-	"7WpRBYHivdWNo2m1BRJ8I2wL3zZ6e2VAB1HBvM59vBCpj/oZypAUanJW5fAKba/SewnPHLBglG3mvIt2",
-	"yL7bOFWt35ny/Yqj1liQl7tZP0R7jUtG6tFKyYu8rXBU/r6Tydc6EzbK5V0KpLZKqfSinAniIkGUIYwy",
-	"cUSiYInWNAgWOSUCCdjFStWwU/5UfQ9zyjoQOf8xOiKOaXroJK/mb6ODi2tc5IGErrcEZ5pYoKwFgHsZ",
-	"Iru9OqKU5HmjbDJoGpk7ED6mLeRZXwGSIhZeEkaKJUkQTlPIyMcsQ/uCpapwJdnNrw4VGmGxISpWgBLj",
-	"9r3FeRFdfxRee6BCoBJOEh8lVBDhWjo2NF36QkJuE9xMnO+3+OwJPAS52IADRD4om3QL50OVNGe0iCt6",
-	"apKZOaRyp/rIqwj237jWh7VXJLvWLESiG0L2JaA8FBFzabuEHIiVukY1IxlakTUXBKTxtWW71wlaHRHW",
-	"C8w1k2rn49jvdWAAQzl21gsQ3CFUaspk4wQxVQbGuuzBcVVjpbVl8iIPp5KYCFERuG5fma4oDnYajlvv",
-	"lO2WAnlvNYHrj0rZTQjO2o2puLFOynSXPSRAXSG3k9AntHVQjUMKfnoveGqg/jtYtaahzl/5QXZWZljx",
-	"E0gzuaH7PQn3aDMt60xJigy+XbBeAtFsaOnrJAMRZFiCvw1JRZ4VufmfrSi0Woq3UQ2Fwh6tRznNOXZf",
-	"WMPPuvoOGW0YwFs2JkmnTAQ2uovpfWiqe5JFRT1L4MM9vd1MHlqtkZIpDqs3UvKqxuL7ofk46R2B4MSA",
-	"armJWoStpVXdIhq3QfmK367NB+9yneZMk5mqW8qOqC03OyZU6TuvGrglC7phvKNQyjPgAlVwOd1R1Qm5",
-	"//LdX+CuXCGSS2JEdBjRK+WZTedspcy5cJ/mOhlRQIoJwujHb1788OO/QV7kFdIkiLSMNnxQ7rUIAokW",
-	"bpRv9J1K70vl7SJZfMglNNXK/lrvOedXfe5VV5OWb90cAGTN8Qmt52YEEJmjE847bVK5xY+ffdnxEyEd",
-	"lUpGskN/A29jLCiX7Iw1hdPt/nRUJNhwc4Ab2eerlDSzlMQjom52YezaYHs3UBGhhgrapJnu9KAXagWt",
-	"bB6j/8GgiEWQPcFKmqIsDBojaD2LrkYYDRtG4ZWmaE1oYCnhXbCIMi013i4NU9v9leJ1EFQRWatU8gjW",
-	"sctAbpwpie0SVSnOcwCDa+Mv+b2Ab4mwTrj6KMZ3pNUmM1cwxAqVlIZsxgmUrnk8Gt6pbMa4Lh8LbxbV",
-	"qrop4jvjvhnXvWFaTu+aMuoKfSOcQWZiX1WvjUia7bz3Tb9LU2y6Jmyg5aZcm8iC767QHovSSX9DDLon",
-	"TreforDqRIT/pteizN/1DmiQXCbmuN4/BXhG3EWEKdmijwbG0fnZcwdz9Gh59v7X8+TZ84/DWKYdWz9m",
-	"x7+qbd6YNkQYuqYvw1zYdfWXCPQzZJQwCVxUEVaa7LYmuAQS/NfHj/+wqEVufv75XwHqFVBefz1PQjGc",
-	"j07ZjDW8H0cY3qVktkidRkCb74AFrq1nY4ML84CtL3Lq7iP0o4caZbC9TJ1IKdrBnnV9pzFDjjU3jPFn",
-	"QQAS65OOj7L6np5Go3pDwq67ftuBpVVVha0NP5NnA2wM2EnTHwxQjbUAM2UX4IYH6e9s4sauPAmismBF",
-	"llxkIZ33G35A509+f/7094/PH3/pVKsrlO2OnQBfJY7ADuRepv/3uAsXJPTgXb5eV6pEYnVPIY06bIWp",
-	"RBgCETTa8egwZ+qHeRFIes+pVEtJ9lhgxUVIGZE0I3a/r9D1VRRY27MBvtdSIwy9DvKkV8w5cEcUZr1A",
-	"NmJkmhAy54NwDU3vQGbcEVc/hZ3PkYxR098eWCZGfS/uuhPDLFQ0SaXojuF/Z+VxBYByXBpPaMp3O6p6",
-	"nAjfc0VmaKfbG+qM7aRrBpmNnB8kHWu65NJ86g7YVxkOn/9Uq+8MxyPf8sM8hVQurik7uio6+3iHj9AL",
-	"2NSC35CcliE/z1FVNs526DUQGLWBFGO1w0guEQBVUzZ+vjE6WRmSDZCp8eIHs2n/kyma65lqxVIv7YCp",
-	"klcIrxURpp25EeBuVdEerimN1t070ajuJhbiMyubdmN819bJHWRYY3I+Z6LxKqzcY9yjFdlQVuH9dQUi",
-	"BgLCpRe9I4UjOh3jLT+4jIyQfQ8r8mGjzH71XlYTGRqbZJzeMH7ISbYh2bIvWPYtRPVR9Yixldz2OncW",
-	"JDwmxpNbAjdtsUQ55zckQ+aVnX8NIzKOKnuoffhDjVvBoa7JNgFfJl8jmxUHvvU4POfJF6LFf+1IvQc5",
-	"m3DVHPwhytfqcrRO0wXiLr0oLZihpXWPqLpC1it2hcoY3WUz9HmFun4xvbFN2NGkDSRA2vyWCOsnuUI2",
-	"zHdpsij8GOUVcoG/q+q6XBqJdvQjtraNemKkQysSbcKEl2W02ER8cT3mKyQ8agOJ1cP1kDPcwnbUuSrp",
-	"nym6GQxuduu171rgAr8UpDCjF4yZjNmyL+fCpFuaCWGmLeIOLDoz+g9kt8+t1/IutDRrHjSs3Vyaqlcj",
-	"KpAxFjWROCz5ktiAykJhi7AzMcradGuezVooN3G6wcBW/MMLoLCRnoOvKdyqA+iIvLrgAGDIjQY1pY93",
-	"PYPOXcMYScD3hC1TLEktyyo4+a8EXkOYDEuCFOcduG96FiZQPXgeeh/f+i+EjU392Esbyh633xX0yRcS",
-	"2Rh4tfHmo4kLvll/q+L8JtROvYqY42AemiEcy/NuiVjhHFUB+Mi8cj8qP/obg17nDb2tAQh31SWYXAHz",
-	"tHtt2dVLsNM3OcqnaPISYqdmH7caKnTjWnoBqBru9hAzMsssp9B54V85z1uXtrnMCjLKiqlpqqNe3EOr",
-	"Llj2mPdWOL3ZCMg1Dmn7MYxGVWBCVEL/ENu+2JO4EfazJNG2ds7l2OqMnEvI5+ehzOM/E5LpjbCwsdi0",
-	"IpOYAn4nYZlWpMOx97RiQn2E/VZbXALnjmeZNxVOx7wJj08OVBuNazRFWjzczkrWxnUUdrrLxnsfTSrH",
-	"rcvDiqmCdBVeIeb6o4M+Y8i7M1B1tgLYX4hr2RGimS35sM8xw53A3WtLKKN3cc3znB+WxX7mslLG1bLa",
-	"18gzCr7UUzj274wfGGjmXG2RpBkJ5rRwscGMSpOQ1lk0aG/THgvFgMkO6yO3RGRFRzq2trVQRnCmiQ1s",
-	"8D226YxtTcRwqdgb98Y8DbmilLsMmDjqL9+oZ/3HdYAtRxE9Kf1yz9lYH5kgt/zGv8oVgirLbJdHI021",
-	"2p4JfAjnucmxUkYScUvTkMflnf0FYXlj1JgRnczh1RJjoLlH7qPLveC32ii8g5KkuHOU91aWNDmNxqWp",
-	"ls64koLbF7siae9ky9vl55i6q9urQc3hCSq1sQfmCWqZO+OMGZsR7dsuCPp0oxWBmPrBuS8tv0WK59kj",
-	"5KTntT2q69K7s8KSmuoVqiBDwRzpRH/q15BVUcZGbAEjenr+HF0bV1H1+jUkp2TdbtUZ3anBnEiXNZRB",
-	"l2qJsEKCaA0WLEKHgYUgPRzBcrSWqLjLDrFFkk/Og2WSnvsd9niQe9jMfK21mhfcmx7/HkZ5iNRPawY1",
-	"tBjeFyYzfRlV5N183oDRmL0LAou9cH2rlWdoR4GK1YoY/G+0Zx2+cinfUbb5QWAm1x2tJrArJ6k7PRFf",
-	"r4mQLfeAdXoZESYJJOq20Xg9E6etx1SfpAqtSIp3JLoV41R74I5DbJEqrOZM8UEyd2xvcDisvhfklpJD",
-	"9DD28VrRX9SLULgWxI7VBEqkapbUCLIuJPk0YLJT1YKyxq5SC+C0qn2OuWKzCPjGrX1ocj4z0NgN2EXK",
-	"bk7sGdyZFO6RR5TnvSIHM6uOZWhRPaqPvd7KQpGg74gAb8UoLVbGdqMKMYD2CGTnF6vwBzTxFzkO/rb9",
-	"EKjE+eb/fqs/tlV4A4oOVkrQVaHCVm2OV73I/78OJZr+6djd3RrK+qgaPiRbBGEnUy3avu9tc++5zREx",
-	"KWkgcAU9omvoVhBbkyYc5NogDIr3iiY7Ay//58d/f9de0Q051kVKQ3/NN2FaFbcdXfvCtuONCnf5K2SY",
-	"VD8MH/QNWFx6Ivpx82kzYALTDu1Bb8gKtiK4c7wQjBy/JaEymaoOMZRqsBfWm4h2nKkt4gJUZi+zOMMG",
-	"N57sVQzErvteOXCgWDvDx+sOJNpe1bQq5/SGvz/UyozsjYPhvvay/OB9buZa8N0EtDp4bR8u4nhzZple",
-	"m+PDW6CAndBdcReUWI31QqfUPRfKVOH24XjuuaQNx3Et5eoeoDn5hCNQfPwB6Hc6t/+fLbhikTVLiuln",
-	"z9NwNf8BOPg/WeuprLU/Kt7ktINh/vvhvMNOL58Vj2o5clccdGiffYY6sMsfe3nFDKa2pxc+LCPb34VZ",
-	"am/uloUOomueyFL7x/9MWOzgJpzKcmfZhSYLnhnqdQqrHty4ftY9+Lrj0aP2bwTPHpzATDx85qMaz+uH",
-	"QXT55GMKyYJvvVS7hiPq5Rv09A+1gve1aADTPWvtED772/tfHydPPv72zP4TSuEfJ3/8+Lt/CRbDf0s2",
-	"OP8m2DZvKJ2sSs5MjKsI57nmJVRAgESOzCRrsCtTmAuZrXcUVSGs1zAhozM2zBszB1w0tUUP2rMcQDoK",
-	"SoZXSqIcG+5/hfBKEqYuETxfRXYJy5odRroU7881PmI3J6SNlLdgpi5Zn+9FiSS7nqh1vdi4YkA///wu",
-	"SA33RHetYPPwYY9vvTXXtkyY7AzGQsXrH5at8B1m2KSLfqfl/DwNXtNCCJtr0ULbWnORkmYLUi+8NcJ0",
-	"zodz4iEvYbkrF7k07/W5LwezN3/cciQK5mc+XJn/5kwJDiXJfA1pQ/YQBlcDuXcyfJOZ950vJBRzob8Z",
-	"wJ5PLi5GuiBbYU/ITYbkIXxDGFrh9AYAZyoInpg5nwIFni/83a9IN+KuTJJn903ewz6iz4zeX5iMshVR",
-	"B0IYunh+fg7B6ccXz5+PllTuhNuJm9UMIk56BvnQ5LMPTEoElk92OATvCQXYhYQc2qka0g012oNLJLLD",
-	"pTmtX81wXVXHfBJU2n1drZO3dB+fgPVd+U7wMLvSURhRBy5uloLnZEQqPMTC4KUw6ZhBZcr3ofTTb0ie",
-	"IV4oAy/Fjkathat8idRW8GKzRXYQBDODCiAA8ba73pmMHpgOZ2SpWTWg0smeM7lEkm4AIJMyhOWNK4vm",
-	"zPB6VA+8eWpCgGvN2rauX6YAgZaYiz71NA+4dTbh6zWPo9a/BXM7M7pKHEfjI3U17bbC7A4zEDrV0h8A",
-	"1sKAEG/1VQH1NLEFVJXuleKcsAyLIEWW/HAOb0etpVd7ss60i9EBYzUO0xRrqQSmJXR6o28WZhlWXBxR",
-	"+VAFC2ILH3Oc3kiDz4MV2uJbYmvPsiuAgIMLfthyAO0BwB4T5cdp2Vglns90Mlngk+NYak0luRPFWjO8",
-	"+2dV3epvdeGquZU8zVCz3ckRKvL0fuh3027yVEqYsX16/Pk3TrQ6HJhi977Poac+xO7hbvVzyNATuymO",
-	"YSPd0tF12A9KyO4M43ES1Dzdy0NnU1C7FNOyrY4H5ZZxg/c2QhQ0k4Q9zuZvWn3Rbonl7MKkxaAtRRDh",
-	"3manlaJMbakEb/GVaWO2piyTCCOF5c2MRVvfERG655OSMl3RWadz3aTeGXEOisyMnvCdXsgcARhZiFt6",
-	"y6PFK7ibAvAHlOSZp9O4YQ3uCb/VRuTqiCz1xOspBcv4sjd+lPGqXUakNsEybWaNUkDMK5Nz+2qqRI1y",
-	"6idQHpXb6NoKw7dMbMhLztY5TQN5+U1/gDrwZdk6Bi4w3pGl31imhO6RMJtabxlXCRjyI4giJz1cCggW",
-	"0O+gC9/XbJNTGWwT0MXwXq8dKM2l1SO0GqHt8i8kYhy5FcUxXVelDl8bzoA3ViussfsUpuhu84W0Gje5",
-	"nx9tOJGIRzUzL8ftrMx4IZ0z2nZ6aSneA+kW+IaMYSn4Rk/+lgjoQWEh62u8ViaI3BJWYqCCQQVUAjh1",
-	"V6hK03HwYrJKRPKJyF2cnpZPUN4J/5BlA6gNoCEsqW2s3WwJ1awy9dtDuSZLkDCy5OslF3RD2cKHZ09g",
-	"+8QtJYelVxkEf9wLoohYFgbBYocFVRV+QLIgWZGaL7vmihFdodwXwRyv94eKb1/lukG97xfbTfB+qE/6",
-	"pSD2d609tgDHayy0RbC9QXa4ul/RtQdn2nSrQ3MczbUOW5pukTq4tHqJMngxsb1XHSUBkSEsq4YK+ulL",
-	"rc+QDyoBnE2pwNYXhWkdBMzhCvG1T5o2MGCeKMnzEXpho9KOntvo8CXQYBeQf/PC9DcBclsaNZzjLa0G",
-	"TTB85xnMYoKJDXlwFphee1Vy3KyJNJJdjtuDUiEIwTGXtD5yUO+ShIZt6MPx7cuX4+KmYzXWkPwa6xnq",
-	"VdnaCwnyIH/fE+9gh4jirakFH6lX3I020MN3O5cRhEdfW97kxOuO3xIbXDw2kFR3OAs3DgR+IkMgHF6r",
-	"c2jmWQ0Wb3lEpyR1dfr90Yd9pjIx2CSeVMBFRhU4hPO+kYMnaCQAuIRzyvTpQY/iEm15go1SriQxp1Nu",
-	"cN/JzsW0Hx4CM0z7P1nGP/tkre+2eylfpIreWvyxRo2C0nodZkFsLQNgJq2CA0opySw0I5JEWt7W5tJa",
-	"M4/yRu8oK1RXq3vXJDeOkPx1QnFNGNILJt3xQcXjvI81vUYvFV71Rk9q+1ot065p8JzM/MPNB2Ng5HZ6",
-	"sKV7vETUaRx2ewOcw2Bwo9+Zlf67fn7oGPfymG75sjQ9ws1o9keBdzRblj3zIxZYf2fgeBvnVu5l89Nl",
-	"lLo174gD7jzZ77mayfUYq/iYqUZ79sgH9YmqcS1Y/N3WznrbUfuiXXnvud1lwprbd08c/BHEwTgBMLyI",
-	"OWR1ScgPTFjreb/BQtGU7jEbq0ybm066mmZA4oMlL/BNAiaNF9pPoYX0kcgyAGoaa1CDEBxMipiALeEi",
-	"to3Stn217q4SN6eGe49Wbi6TpDPctKMx485zeFtqQKeqTc/GX5MhPcmKtfkl7yh06glCYY1TmlOFVbxl",
-	"vCU4s7kjAcWP73MCQToAkgOUI21KlSogNCWM4hrfuO+cYGd5rs1uGChN1VuS7zuwe6fqNvlwPVzAoamI",
-	"oDjviwMHdsNTo9qtP3MOGOLogGVQjO54hnNLomX/HbYsQVUF2WnW/b4DQc9e/MDHvzddXjWBRzcGa7Hc",
-	"ENKesS7CidOa7EqjmWWO8q7Qua3GsTEHzX2D29GNL7LPMesx2L2rhHYEM4kURxm/Qowj5+ZvjxnQccNU",
-	"qo1+bU4RCHDzPU3DSNNzqMMV22zO5ej2r2wRg7hApuigJ/F8JMZxZzqQnxyY4aNJg4/JBYprHuZf43cl",
-	"dLIs9kTcUjki3A3H8ym04qlqrjVdylBOj5UTMm/KU65nrpWspSVoamKkutJDAnYaIs18MjgYxdDyw+OE",
-	"+kLwNfzVdrg3GlFM1PRkcTxeslYxtC/P/17lbCM3O1LsDqLO9GcNjRDKFczA06eDMAMzyuvJIrnRQ70l",
-	"oaOBe2aQqTXYg/BHPkshO000Btv2XWttZtBKyzFjxLDePIwGfIKkGwYPCmTG9EiZaneGZIIDfBghEe6Y",
-	"Z9aZYZt8espG+hzdo7jEfV31GhWH601XZINZgii0BkVYoooSJ1SbDnpMffFQY5EZvaVZgfPSR7FIFhvB",
-	"i3CrXX+suXxgzk3wAN1g5U7M1lz+BI3s81OTRus/HYntHVwiTq8Zxlb6p55zP3rOMMjUHeg9wx/9u9GD",
-	"hvSUCOyrDr1lAvBVwGvgkWxD7fKb6xq0hrD0MdWBf3a5dY08GPfncM6hNTsdTI9rLQh9WS2ur+3SQ9Ul",
-	"SrEg0HcyQS77UibINgmU4RwTI0M6IYVLHw20kskKYeubienKs6V5ZrsFgfembAbGIV1c/zwcNzB7UJ9M",
-	"UHpxRo5jPQY7F0dvYSWQlO5wjsr01ArS7Omz8/P6tbx4Wq8DhpLfi+T5x9/+/PMj96+nH3/3v37TXT2b",
-	"Brb41bvX6Onjizqi2v99/eeGRIjEnGsFuM3ivQl0bKvahlvYmJpdg8tYm+Lj88dPz84v6tP8Q2CPnn48",
-	"++35Txdnz9//z8VP52eP3/8uuEOeItRO54K/u6sAzfr2eEOukL7giJtcqhxLFcMtXr8o1PZrQEhpwzK4",
-	"P1cy6hbnANJiMvCS8i9VZb/9w0bg2r9NWUGyKBgu1JYL+jfivVUwWexNd2vzpkua9n9Q/Ia0mhB5hc56",
-	"tsvaVg01BjALDNHAaw8ToCP0RcIW0His22kI+H3L7Ksgj22C2VXLZ9Lbu0M3A5KyBrbglN57SKggK0mD",
-	"KE2Tu/vhal6Jo4ghUprk5B1PUQ3qGAbuKcnFf/RZg8f/9//++Wf5/l//t/uP35zSY3UKBIRHfIPgz5Np",
-	"0aOUZmA9qudPZ5M0nw5msLprHOphWd31nZjN6h5myDMD1w5ds0Hh23nt+iYadQ1nvl/DRsdd3LcJBsv/",
-	"y967L7eNY/vCr4JSTVXP9JYd23G6O3adOtudpKczfUkmcU/2TOIjQSQkYUQBGoK0ou5K1XmH7x3Og+0n",
-	"+QprASBIgiIpy449u/cfs9MWCeKy1sK6/tarVGsUu7T9/F7mipE0T5hp1SlQiHEp0N+s7dRsLhXmgBgg",
-	"8VqhkZV8rVvh5jkyr3wampq6jqgV/fv/BzrymyaPXsmc+W6Qb/Mskkum3jBIqr+h/CoN9iMXwRQ69jFK",
-	"8rhHYQ4O90K/1uSP7JyJPU3lr0w0AsVyGWvDE+oubXPXKZ9pk5CorAGT8qb51GZO3s5saeQV2ON6vm0i",
-	"lZ5yOFF5JmmiRv/M41mp1XPtiSXLWn4erVgaBSGTXk0JPEXwM0PNaFIwa5Cek4RNMyLzzFWv6v+lJh5U",
-	"crXLfJJ4+2lMWYd8fh3qUGvWb+DCMD+kKLLVPIvFiRFNEkXcQMHIhPlx61rtht/KOr2+6C2t9bxpN2zI",
-	"ZFNavWIjM/VRUZNf67xXANME8kLXMl1060+/1oK2G6+/g0erPIMDDAvy9mjA77VdInCfmkP89BobPttm",
-	"9iHDMGJKFfgL5T34BbK01nMmCCWR64xsW5qTiAoyYbWa8a1mkNc2ehTn/UAcSi2ne724WkkusmXflvU9",
-	"UWXmVIgOzlfXEt6+8MniO446dcUp3vde+oSk0xcWLpGAfGYhUysF/IzFExotCr/lmmLCM5GCMBFDCnQ2",
-	"CLeczmiUtXMELuWZedy82aFZtf+m6Ve9awtkKCroS4sxixIuWCO0SdOZVd6DkRJ+zVLXX6W9AxVPWRQO",
-	"Goxlnk1kLuLxGYH6whKM3zkZc2F/nlMBXeWEfcbXdj1PsB0RfGP4r6stsH3B6LPpNE8F8Vh4WcwPYtNm",
-	"hM6SZGqos/fRuRfXVGQlNcHTe6YySeR6lK+C2Y/fwa8H+UrPmkVaKk72iUgoZDYq6KIjjQVf0oPlFnWy",
-	"vIgfhFyDlTCR2RxwWIIhBoNe0ZEfX+HT+r1rlsY5C6uj4AWOGY01MwC0x4oq1ZCO1rGfd0AkrFIu0y7R",
-	"bcef7o2yctINk8aNUmx+VZlPmVrJ3qCYKbuWC1/YuDgNwJQUyD6jNc/mcUrXIpxV1PcGVCy95sHC0rfm",
-	"F9PxfgqQ5R3x0vBVZ1IHE1l67lCRj9XthJTLKb6vecCFmHcs7Pdgt3RaBrMsFEV3cnWBV/BmB6Vxt9Yl",
-	"NFrMUrgsQoVxTYqWhfer+blOhk8+/aFVQ2uKfoL+oq1dg4TXrskZmKzuAkdZHWRnvYd9XCVU0IBzriGV",
-	"MnCNxWxK8yRrTmSp3mqt95VJ8ei4HCw2vx+Ct5wps+TC/FcXdKKy3NtNqO3n+6NVKq+5qVxso4mKpPFE",
-	"RFAsuPSdOipcozTYQyCgapQ+rFjAa6rUWqYxNrPvGxlD+ODRygxSOdTjow4ub8HWN3i/ihZanVBl/G07",
-	"8DqVctpzA/Y28U4zfMMU61spnLHlSqY03exvkwNDBmctEx5tXorvpEGjCYSMbgtpoDARQk5CPa82pnr7",
-	"6jUuAJSxBkSdsbmgxqYAkJoLmtjF+WlKtrGKXPvmqL3ihpCiFNJxM54lHQLnDivHrC94JKmcJGzZTEJ4",
-	"z5YX+ea7Z+Tp6ZOv9VL02yRmGeWJOiTf5Smk9JmmCSRmKyZimwGj75IhUXk0J1SRsWVNrfGxsdZgxgYF",
-	"aYSwPuPDQT3yHupK+Tajk4Sdg8N4lcpZSpcq7NLIgm1NAGwqTwwM45oqMknlgokhRBH01Nd0Q2QedARB",
-	"ykr3cAhk2WF6T6jUWKiMBjH+EBALsny+UITH5+RfuQQAPm3gmpycTnaDjyVjKSnclgpgm79QxAtGNcYZ",
-	"KyMAquSUM2wstOACMgUNwbQjRWAOB07PswmMeut2KUjS+QSwzsJ5QnnMLYZikUOlVXFI1Z9ps0EsMQVq",
-	"hde4/hcMGeTFHZKL8gm7SR6QLV0rbzj7mDGB6A5LmTJMiFND6JgI6J/ajNVnsQG8sXOSsmuOz0cyTdHD",
-	"40ok7dZAc2MIbZnRQdPCF4Pb0eSJ+S6VS3KMnaXmfDZnClJEuWkZF47d6F1X896OhIRRBclprUnYkDRY",
-	"NnaDRZdwZKEpbhhNO8D4IMAyDlIYxo4WCyoyI3rmsIX19VZV2ZkWHtitijXAJnfJG5428lXIMrT77nL8",
-	"T07KLZOfesZD06mYA2k+hpad/ZGrm4bcfVnVBvDcGFN+wyJ9NJtn4X5MP3oxTAHx1BU4ZOxtovmQCqWl",
-	"QoxoxUu2lOlGiwjB1poBAMBY1G/j1Hy5qRXUC4CclelCAR4bwGpDGQNgAdYaQfVoCBDYBINc+W0io8V+",
-	"QKzKHv+9qqMJnbBwNqjj9H5CT1u93dH2Ff+VhTWCbtgF5d0u0AtyAZjOndE52sH1d2vFs9cp6MOIbI5+",
-	"oEnmHXhKkVw8RQgOsDS3q1amuFHjnlDU6zsDbS6sgp/a7ylIkkjZVE/wnAgGFR8dWuvsja/qynPMrrmW",
-	"QVSRFSIHaf0Wo7tl67fVQ2HZx10/T9oa9lcO3p2nHqj95Pbgk6rIx4flkgqKG081kSuTgAW9yDx1KaiW",
-	"7JosAiXGUOuEys8XiuAL2GtbpvUWKvcwUSRqbAVrlV2qoJoqoZ16L+yaeVIOoNR/7o8t1wu+7OaZLI2u",
-	"CE0MU+mj652bukoLqscSxdamC1IgY+XfLlEGgrLh7sM0syBPkM3Rrd/HDXJvduksad7pqFvdj4QbBmwe",
-	"STHl6bJ3ypB53VgI/V+/lXSfIs0Hu8lSUlihPXN5Yq4MixQI7Z2u0ef2RSyWDeZH33WaUCWu+j8rjYix",
-	"eMRDEPtvVyziUx6Z2l/TREAbwkNTNJAF2tMpxnr1cqsrUSzWZ59hZ7n6tN6gTjwkU8oNoF0urPmN/mYh",
-	"JzLeQMpQzGiS2aYtwcyh+5VH1dJs/rJQnrqI+f3lV+mRUh6zzjle9nmbmyVztaVNhckWNgTFFSSRpwxc",
-	"HarLSu9lFpdM8kaZAj9f9/dSPKzMMJF1dqh8liyyUApFGOLy91yzrrlmVSHWkFpi7YFQ7llNu/DuqUKq",
-	"1S+LRtM3pclFFLFVb1DwnWyzT1um8czUSPScSG+V0G5qMCmoT2qCG6iil15tXaRLjutRrujwdJQxh+iM",
-	"iWhDFN2oMkrKF8q2iRzU0woVb+c7SCHAju74gq1UbKyMU1IQOksZi+Eat5dWw3XZq+oRwvfLYG3VO2so",
-	"QgNdwOeGOQyJMY9h9qDfaLW42JSWvjPbj9w6FouJtRy2tSV7HPalOWfwAk1lRBMCrFY70P3V8TcVEO9e",
-	"ko/lV6FS6Z4ywdWzhKx7RTJZxQk6JBY+yGVcCJmRSOvlAgJSkyB70BkbIYpeG4sUT3bwNRV9L7sQfPH4",
-	"qOjH2Taf4EufhoMeXqRBc4jV68HZA5Oi0v4ytDXllpltiyw//aneybNtgOrzXaxbr9Fp6Pdqm9PgM0Xn",
-	"1NDPRVPTfkD55b6mrYhl5cc/Bbqetg5RfeFTtWtrVz+HRyZBE7df3CGlyc+MBd0lfmfaXrvbjHrTUS1m",
-	"Hzso4B9bRN+uEOHdex6VZVclpgmuDX2vFk+dm1aJrmh5XPw2BtFKnH5KLK5Zh/qF3ZzrLl9/QFe8Dcjj",
-	"1spGd3YXh/yEFQelu2jGcBBjxT6WwJFpylyoc0cX4xZIzHBufUVmhm9l3x69J7UYOzj9urvqil183G0X",
-	"A+6sB+DI+b0qxIqqkC3fVjHiS45tVsNzjLn0lPw2ttYO/3XTGFD3llJ2RT9Z2KeKQdo/DttTnW5V4LYr",
-	"Zx7PBOQc2Jv98n1cEktYbYhkyhpSYY60bX3cDRakj/qxpYOZP13b2B+nWOxM66nvIZGxTEU3SGU0wzCl",
-	"gjkvCFUZdMW/nZsghRcnNC3A2klWxmHL4DZ7X/KYhdtKrVNM7PfimrgeL/H2qlPTyZI/FD5o1tph83cr",
-	"izUb2c9n13HPqqzQcSH7yp7y6PIBpk/p2cvrcNlVd2T7ndr+pXI52j2i0LnLebiN2IXNLm5kwEYeGw7U",
-	"RmVsGS7CkjuvqZVTi7HNLNtOdZ8kronkYdI3+Bjqmd9B09G43kbmhP0+/xzxjq/zRLCUTrhpKqZMQsEI",
-	"zI9czKM0HGfkRnfoBynnz8a4BbeuVWbPbTzjc2uh4XSC/iroK+fBDDvbuZgVCUA2bYxm8Fu9UhC5ueng",
-	"G37oW7CyCvtvXz37/oK8hj2yRZ6QDIBJTDRltJ0erDQy4svObesGemkO1Sg0bp8UhArwuZnYSzan4hai",
-	"UTGLeLwDUlXcPc+uiTjNPvbPWyve6hr0ryUiuyEGkBibymuTjvxPyH1q19qc2MeddKuszK6yxC408cYg",
-	"xPeFOdmVAoLdkPsH8yr7sG2le7wEH+gFuD/o5kaPVyvucAswTuv7nx1jcK/O4s/k8e3frmenXM+qhtP6",
-	"ld89t//DPbc7AIhXoJf65WlcuOQXL1+c4DMTBCdY1rMM4jhlSnVoOLC33IFqkjBeAZj5Swm8RYJjdkwz",
-	"CMT6qzVv+479V/y6rWkrZT9v6+PhoHw32HWf1o+7iZQbh9F7f7EpMt6zgcCW7/bJFdrVX63/tlVlKZAv",
-	"qyjoN7/Le97DlTk1lng0odC/LAqZzklCM5YSBLSp5P+RWEK6k5rLdSD/ro41j/jy/uLc2jrsbVtft3re",
-	"/YqJcn2lGBkbW4oRhUzUCvyKl8xLk1DK/oUyFcIR49cshYxABS3hKMnYR2hkTqE6u7H5Go5sp7dt4W8Y",
-	"TLefqdNavXBhDGe7BkQzUXTJ2iqbG93Z21Ygk+u+3vdy0v6N7C5vqO07fS0X/ae5F9Nwq0k44yrDXKhn",
-	"NI33Ete8xVgQVyrv7ndIqMq09in6zgbeaWieKqcZlp9pEWYGD2Le1OoxGio2dqnyuIHrxTQcciMFhdN9",
-	"rU6oRXWdH6igDHd8dQLowgLfyyRm6ecI8O83X5amcdd53jCzYMnSmTZXBSJJhQq/IpnGlbIvzT74JtFv",
-	"Dsl6zqN5Aa3Vwa+5Nf9gRz3M7tuwPYOgCzW91sQXUNp6nM7OAmwXF3Gg9UnKYLR2R7zbOW/Gpal03rC9",
-	"eChDB/HQ3JXlNbxxx3RTJQJs9KKy4sOHt4M9ahGXcsH6TjOz7zQUC0GISNGNqlW99IRghe+0rqJjZVM1",
-	"lJYClmNP2AT3Vqhz87u5JO4JQsk1Syc0IRY8gXBB1inPULq1OgNi71pxeHVGCzcoREF9AG+AYKn+vNCG",
-	"TGDqnAi5vhGIEXS+bhXftpwVn7avuXuqvo9qxeiiWi0yLHpWbazBmc3ZUrHkmqkumwq4mKuUZSwdWUyt",
-	"uk+4f9M7fbNmcxl33gjzOFa7dwxdu+KvUSO449/wB2ubuz7i5rOkqB8btgISYkvlBuCgl5mC7s8kph2w",
-	"D6oy1ZK2JR+3fWFmT4DR1Zyvwnp+tpYW/woxuhKthgIslmJMIAKg56uwnguazc/IeMFNFcHaCjC0iaHK",
-	"yylBdaTAneB8QomWY2N9W0AQ/HxGF0xBc3mcL1cOeWcMLApPu7/WnjfjeAl39jMDW1l5tSeLEDCi9pwQ",
-	"H4aEfdd4RA31ZDWvWkFLI/iEx4Eh1WypT9d1+A/KKnZdPi2ObiHzMileDtUToL7dcKFohRxhp/WRqoxO",
-	"p9AW1L6E+ZQdVEa96Ovmhhu4mW4HO6R5dksH2tk47X8zu5c6qtH9GntfSx5v8w7o3/tOWHZPDNmbCe5T",
-	"gsPhrVN5mxTercH4/Zd991c0tSsHdyKrPpMcqZk3NSpuo9gXvV3n/p1WWamM6aaLztzVPV5Mcy/GtKct",
-	"PTQb2t+JfaT93D+Z055O0sTxrW/egQRoZNidciDkigkW76XPd3mw3/t8V/oc82zOxSimG9UB2d9vBO6/",
-	"2bMteOBIGtuCj1KW5algTQiuCG3HtB2mSGoGJjg5+MFMsK65uS+stUAJfcB1ooZmzjASgt4SMzYeTkPc",
-	"CKcSGJUqf6rdhxrhqrZsRGXZhE4zBl4Sntq23w1fwD3u1DecmP26lf7h965/tzvH+jkESGgYoNswB5Sl",
-	"R2PZutvSqUyJFtAbqAPzbxK96Egr9pEmrAYM6GKhW/oqalqkSTIEUOQCqIgKIteCpYBjBEEfewy1WiIE",
-	"c9TSAR8JT0ZFOXtxzYIhlR18DHNGY4dYX17bawN9rn9lAN5L05Rf02QIPRkAEF0RADQICwk3tmoo1KBL",
-	"RiYbothHg/jEcLiu+Affu8mH+iP1szpajAi97SOm973dvyEj6FcVB73FBjobR+zsDm7NOHk3l2SSynw2",
-	"z2ymYntYLaFRU6X0jKvMFgwFyaJ4BM4u4WKBiGE8OyfUxjVN3BOpwHT2oEQb6cAMgPYfpJ0tUXv9dric",
-	"Kk9XSa5CSZJurhO2kaZRlyNPVFeztbTObygFD04rkyO78MDlZDgFkVkzf4s2LAuOd9tZBsPBNVc8C+Pe",
-	"ah6En117OWTmIWE0TThTmeV4Yrs77Q53u93Xs6srxvhafI7zMiIK4VYi6fIxFnRTklj+zoVvISeJd+yW",
-	"EbGVgc4Oh57fzTemBgzPIKJCU9Wa8ozQRF8vs7lfwW7sImVRgbnAarI5VewcCHLBVla/4FnxPPr4e2Pp",
-	"3aGIbQedeXAytzWmhpzZw6bSi/uzxbErcnlPt2boVzkvyFBmKi1ssBcvS6HePDQni7cP+/Cx3ALTtLo6",
-	"Kky0M5v0rgRr5IqdHCDFSbg6kPuc0YmqU/dEJe/IO37hDrSMfUdydlUIqttTi9ZcdSGZ3QBN+lPVTlgm",
-	"O6xnv6K56Gz/4AT0ny0ibC8AX3APzSVqYmDlzJhxSge7QnWqREGtbeS/8mk4MMpetyFKD9uX+3cuZEnC",
-	"4pH1uHYsUiob9/3N9UJB+Wq7gtId66+zspilvEMa0t+01nOJj1aJztvpYenUSxsTpsNricC1Xpl9QyJg",
-	"RR8PLkU/C4V0o7nJs22p1uucDfj21et9dV4v3grlY/wMwRMpTMTHchtiW5l+gXFKp52yMna5qGHw7ldw",
-	"7z7yATeBcv3ev1DEXGwKM6qOwy2Od+g836lB59tXr4uunCpfsVSxvlkXTW3m728ZhWvsUGscvqUF/ttX",
-	"ry9iuQr3C18Cgkew72e4UZrLbMB4FEkYvUY43mBQX65Gu6gL5r2hmZ+ZTNPqEpZmquf9+L1cQ5sq/S6h",
-	"E/B6kyiR0QLrHVIqwAsfJXw5UQQyHwkHD71iWZawGLr9zmWeKgKhUOhvdU6OzvRj5jUhyTRP9a1bTxlE",
-	"/BSajGCMcDMtLkx5hZ6qed5kk0yYzdtFHwi25vzm669aOnXqhwWdsXQEsaKmr1/KctKoeWlIMim3fPAo",
-	"6BbV/HnNlWz5pu23isEHl7dKFbOwh8VIqt8kqvQVnlF4b4bVo2qiQ/NU70R/O69Q+nEqE6bCXpwl3Rii",
-	"YN1b7mR0Oh3pQXeA4ail3ph/21m27Ivq3XAEKD/KFPQ4I5QoFkkRFz0WBLGNrzSx2LxmmqzpRpFYMhXg",
-	"OqWYUradR8sV4060CB73fcukeHdt0FV5HZqU9nmlWtvjQsCm3am3/MDkmg4wy2g01y+pnrSdcLEYLbnI",
-	"M9ZQlplIMYPCaLHQTK7lnPsatlb3Gb2DcJMq4Ev1VqApRWttNv07BQHjf+T46Kj1MyqiYrRgbOUSKcof",
-	"fK4pcAq9RIGIiX5BS27wZmOU3lRf6COlDgwD1EYDNeFP6vFXT1rlrPFXdJ8WFuhAdxPsWI8j+EdgplyZ",
-	"Si9hWyKC2tYFpm1OsYEabb1zDzKEWrbRmotYrpvJ8TuZkrkjSTgiODOVM00mpp7O9PsxSdd4QaWxy/sD",
-	"pQGv56LIuCCt09N20prLtWqshgETHqr7iqonnAG8V+7CpAfRWkqUMJq2IzF4Xx6G96zxSNSOTSJMi7BZ",
-	"yra1WOLYrhmSZxSZsFkuICzr13EU3Z/gjwkV56bLzhkRMpgxNWEqG0EVkP4Hgkk06Sa/gAIIjU0z09QH",
-	"2pqyqYTAlJ6Wyg7saAQg4+LcJNWZllT6Ayw+J0eQWGFn9/WJTyJfn7Ty+SRldDGaJVSppuk60TpJtalM",
-	"4GECyBJAPDaFBIRfdUInpyWa/eqbPhPqso08u4VdMXedISkH5RVCzJ1yQRMydb1bl7nKcC7I1kFqiaQw",
-	"dcSjlNG4QcJ+XxEgpHjNeAm4uOYZZBnQ2FhSSe0IvvYX/7R17XM+m49SrhajCU2oycuspBNwtVAkYUpp",
-	"2sywWaAaovVeGBlOP9AXQgkilqh8NmMKnAD6e0R/rzpvmxvh5v7kqH3yMolHS/rR7Whx6o9bpWVCMwY9",
-	"vZso7oLoX6HYMmPCwNYAKigk8LqEOTLVnM21pZMu6uRokrv7mj6JVNnIQO5BJ8TlKpRY9Nzc+Hj3wkNW",
-	"tFA0gABATxGqiB6SWBS/0k637pU/maWXBFrBUrXWLBb1mQmVuPFx68KXLOb5soUmf+QLtuaKQeqNfh5o",
-	"qif5aFFv75GScl/JANIXCNcSkc24UBZ6LDINH2OP9FsvDswLNFmBo6UU2bxMuMcn7fPORSxHkHE0quTk",
-	"dqf/ygVe5qSGeTYRZRN9NM60WeRuURMSSePeRsSShzQDxmdze4UpwycuUbGXNr+mqfAzYf2XW9+FaXRx",
-	"WL4zT9b14yXU7pVmUQzctJmAvBXwdU+DaV4XQNFFni4BtClQWyUmyKO8aXlzTGeUC5WNoSO1kETl0RzH",
-	"Qn8vKED1Qf7y9tXPxPwKuCGopaHXss0baEdt2olERosX0ymLsmBWOXZZdRl5SvGZMOYVZIiNsG8zGIEl",
-	"+9jYzCG69kJRkHWWNmV9Ow+etvZknsQkzdFIMC/qSwZEktaH0lwMmm65HT6Bl51MicrkKjiwadY7clTT",
-	"/EhBHy1SCLe89mL1Y8XW2fU1nS+6Kd76fVh7tjIFBLbMmBKoeElCi+q0isDZoeRffyEc/WqB6yhFDioo",
-	"hf2QPooIgluAmVfTxu6UMEBVUy2clioGcyCTBPpyE1NAsq/wVM+A0mvXrsfGeqq5Ov22GIdp2M7nfDoN",
-	"CCBESOwcby5Ee1uXITty03TyVcIjmrF3xQ3Vt90zJdM8SYizzwuYpwpRNCBm2aqP4kINakVFNYhzfd1s",
-	"mLnMFdPa0A3HceikNxrDIqtubjiSAzO9wRgGX2vnESo0iBtUgkyzbbr8ddu5ewfsH1IbBe8S3PMwQKYy",
-	"F7HJhSnXACT6Ltgckhc0mhN2zWOw0w3eDFgIPFMENTEDhxlJVyjJU6Ly5ZDQjCy1UXZ8+EGME75gyQYw",
-	"RJYSdC0qyHglleKThI0PP9Tvm2jOUEfp5OxLpDRgOHGxPyErhamML7V53OypmFLwcdonYw+JGcJLE0bk",
-	"dFp2/nYwemELGuN7XJldlKK6Nq2n2GCrkksGKeFzMHoB83DYmXAPHzexM12EA2pavYUTM5Sj5lDIRpfM",
-	"1vkMwUMyQzwrcKVUDI02W0Ewmjacxrdu4xVukX7WnoFK+MrD2BWVA2m1kA3xdTyRFeUpJOwjlRkA4xtu",
-	"fXczqXZv1e89BvqlW5ajOH+Hq/Tvn36rcdVkTUxYJJdsZBTZ5rrMYVGhClJESGLeMTkGAtIPTMxHCkwe",
-	"CBetQo1fg+qfi5jps9pYl7QWOClvQDaFT/fTRDzTKpA5qZX5RvunaS9KaRZBkyg4+U7pKArzUW4tHQUP",
-	"Y1ilg/JOuI3enrayh/TWt69eP7CEVlj3PioNPoMhEFwMViH1V0/Wzhg1kUTMQTJ3j7FS6+kL01xE+JVR",
-	"lGcjOZ2OYrmkXDRc8EsqNsQ8gWGOlFFwFZTC6m0XV+CzCbtmSdgIjPl0yqM8yTal6IKZh7EhUJ16R9Wc",
-	"i1kmBYEsZ9iP5ZKJWJHHbSg53qyKT5qJQXbLP6F/yUjIjEesLWBj/O1O7cjyVChy/A2hJKNqgZe+kucu",
-	"uZNuXK+xWDLV00GuopQxwcVsBMEbm8hc303jPfe30oVfIB0NwzLlQPNJlxQGOwHjq2+fgpwSxa5ZCk0i",
-	"hjCDSkjpGuMoMi1Hljzv/u5Trkic4PFuIdXhNuZp2o7wOTVJNieTGi4pFxRWJKGaL9fikLy4ZumGoKZk",
-	"EVhc2l0miWJZII3J5Ty2pQbhg5+KJDbVI6EIXyyn/7S96j1t8Ky7KBr6MaPtdHpcMfu4jSh0eAUe9bKy",
-	"HAJmP6Wo6o8MXMErdy+0XU/4IKL/MZel2/LWG/esBdRO2y9ueK/o/+YbXp1e9R5HBBEmIIejiH+1DmFe",
-	"gfe5WnR5Rz8GaeHGj9+aFa6fq6cqepN3p2MmYajOo6ah5S+fa7yN9g8rSE2B7SnzkWGMrYKkm6IUABCi",
-	"aQaSI2VQonhO8Mq3GUrruUwAwrS1Ud7vQuZeCRm/1dHR7zLnHsqcIDObNnrf2/yUHuz87YbYLnyH5ALd",
-	"U3k6Y0Lr8bitmHJj/DVakQ3VGjCI3otoU4pudykWENpQTnq/hpPs+VpFaBeTduO5+TQIzjc+Pfe0yPAT",
-	"yQacfAa9giNoNGKtGJ+R9cMh7IiJKmZkwvTmg9ylcUzyVf0Utij6F0TlS19jzkDtFpDwqN+rpjS0ngC0",
-	"Q4GvjYyjoX5T0FnJrHCmj0G+oQqQoPRARai0wd95etRMBrus2R14v1V3dzM6UmlyM9qhyqsYeqdY2+Q2",
-	"qtwtEvfththG205eu+acIyBDKDsS0gmLGunFXNlO75X8llZD1XSZWfNsPormPIlTV+fZfRB9hdFkNGc0",
-	"yeaQL9R7CNzrlUNH6PcyNBsst7zvO8ZqvlE8osloRXn/GaxSNhO0nl/UnidGVdTzpSqIY+gEzcDexCpb",
-	"PPSJprr64ImGt7mRKQoNolfeOJQtt/hySq34FGPQTR9TPU3CH5eib3kFjRZCrhMWz7xk0zZVq3T5e508",
-	"dh+BfVzxdDNCN0tIqjrNwIPzo0KtWUrgXVZkvUK6q9iQjC/1X2sL7Bfecj2Ww6dzgRnRRXvF4e6ZjqGp",
-	"Vra2Op/qzg1LtNRIpWWFtX8CRSm+CR7YOb1mFtLNtZm4eP2S8EyxZEqowvjukEw2BJpDYhQSKnQ8II1A",
-	"FwqqeDQy+9TYVTXY4KMMvdShfatpBc7FCLC6Auf9Gv5ebj9SJKtZvC9FSiBn3coYDQxFwqcs2kQJwzns",
-	"1IY2LiUZdI1NKvSKJ8md7HYVTKV8zNWJBM6mkbqtcdSPtH8C68sUSkMAQ0FqxYKtMqDaKKGqniWkDekR",
-	"zq1JOhQFi0251EHJExV9n3q95zPnyIjLkXUP9BoJbMWRzW5RPd+vtWQrNmrbJIuF1yfQdOTGBO7pU8KI",
-	"JoogqEeYbNCbD751bZtqtZil+McuJikYNd1s8Uu+ZHj3JXLd+x105/d8rZpYbywwHArnsWWDzSj9thk1",
-	"eNjoQ1KUwq8g+OAXww+LyiVVtDOCWg2TvL+t7LlQPHoVsmDa9I4vl9Osdx3EpmG31Uk0V4n0f7Gqdvi7",
-	"0LCuYX2z/c/XFtJAR29rWLIWTcZhyha4J8HMdOeZ2kFv4cpVTLlsfZAwBHSubXAW05BWaguczKVRKeU3",
-	"SBbqkGDbUZUnpiAZPBG2oh/Kr9wda7clkXDVxFytpALnPI3/masMvKZXWy/fx500BK1CxjTjYtaSSacf",
-	"hDA3rtVmb8XYgIwLxWPmmLrAf++TyiXyLOUIWmj3IXx62FeXZPPUIa6iqYZAv3YYksoc8IqSDVzcWmKD",
-	"s8GAykc0o4mc5d0RJsSUw9x2wJcYDiDnLh7FufNbBDMivfp9vceauYYWCmNoKrb1Mg31kFjfn3wC7b6h",
-	"ExwXDskIk5KmbI09tdqrpKvkMCyTfv2MqstqYPgbpGnr/cAqQXDcDcu3c+PVuy2hr8HFUCT0mav4RmMU",
-	"V/MNhtn1qqZTlgWC9auURRQoBXVaRaeGRpytBgWlpqeplUL6MXSm2LeBxOHPQeFs0wq+c3Z8JdPH/X0r",
-	"u8VyeW0tWn0qNiun/SWXJ9Pc8k4mNDWeMtd9ACOmRb4HJH3lWVpyyvv9nCFfZBOuLVIyT4No7tUSOZvB",
-	"YU13NzXvC8FTLm/zThUvu51Ej25de97mQBZYbqrDtIhR5+Qo1LFqCCJzKlNiP+RfTa3pTO4k60BFgDdC",
-	"M5tB1d6btea/rJ568KjZihaOms+CnXsbvS8bufMuukW6Hk+BrmdDpyO4ZCW+ZORXKdhwt45oPvhfSwN4",
-	"e9Qj5VAAs5RG+lLuOEbl8YcJOPyZWkc62EGkj+3cuJPM3R09talf8v8cSq4mr+Oftx/SPpLRC/n7wHLS",
-	"WXrNo1ApfSjgU79dlTQZwdoK4DFL8aLjmR9QQdgdlz8WdGEC7gJbUp4EpYN9Qk6nvOGqXWLa15SlJJNn",
-	"2vJhagEwJsQmvw6Nd46WYaKCV6D5oKs7DDwRQlt7KchaprHycTQyordChD9zzVI6Y6OVJurAJr969v0F",
-	"eQ0kr4ZErui/ttmjAeLbCV63Fqjrc/LGoUGkIFj3WD/w0nCBRWijlYqIjRbL4BZTohhNo7k29saC0XR8",
-	"hp2MsHaMqYwonnXswtYV9d8UlndPZSvVyFeOxWiX4fyUvzOaKi2ZoWPadXgPl/OVUiNwiAWV35cVd8bL",
-	"i7fPyOk71VZZUB4XkKrhc6gCb5lwuHTJYLnVry9XIht0d/wsBTsjVGy6thbzkM6D8hcbYyOQ9yjOWbCM",
-	"/5fLZ10uuNZGM5ceX3RqMiNXOfZ8hf3uuh9bz7EyZjBTO58kPGr2NYHnc6P05wA6Eh1Q3uIhRQz16RBS",
-	"EIr80ZJlcxmX+aZFM4BbabSkq1FllNAyFPvYgBO71PIImryegxrTbwcV+xj8HM+aq2ihsHHOhMF5szpT",
-	"Ry0Clv1WS67QdzMaqmPVfO4Tt+2eGud6uWphi3tSlmwgmqLndkhewvz05eRXpARa3XZV5vDI8PHRXMWq",
-	"WEPHdy2Z7t4s37B3uF5S31oGd9R2yYfI0YPovb+r/VIVVUYimw/4t5qPqI5ywXJWQD5V5Xddkwnwv2Wd",
-	"8vZukc+W5rdoro1QUJFVLlzbTtyjYoO8eQT9SuB56eoywYdtDyj7zVyZmlhuAtUgTMNf60FokBgTFEE8",
-	"mmPajCIIkRKj4PPAr7SdtwEuWNK4ny7Z0zIN9LT1T7mFJao3qnFA47Ls3G/IN6YbiDu6oaUbt8etpLcX",
-	"69En5QdpQD4zmIwBPrxpg50bNcndsdfNDQl/T33a7EtNgFPOZRPTDTYE7aK8oumrwkGJbR1mw667aocj",
-	"IcVmKXPlwBTNi6Cnefd8X6Vgl/6yn9urufOlXWrm6NNBZROL06y0Qt3q+PI5dicP5c2Z+v42o6qaXcTC",
-	"PPVuadqN3rr3F93WdtZklCI+u9839zPwaoXqK61+y+Tb0nurTKt7vGrNdfWQ79r9YIlUWHl7+877xtp3",
-	"3Dh116anPuv22uDbY9BG2trtOri1WEGvLMlaGME/pyenPs7N/3n/f/7zwwd19R//af/xh21RgNsKO7TK",
-	"/FoYooKSupeohDfmk4ZZ3DBKUZl1S5fyQgI8OepYyLDfgEUvqqvEMtrVhDuJN3iJnt22sG9AoshR6wCI",
-	"fw9DFX3mb4MYPXGzbjXI4eWXPul2wr2iFucAhphmgqVfKBMEgNzaTJUiAF+oexTf6J1zu7cAyDnZMOXy",
-	"JTLn97/DqEi5+qtZb2rIPr7dGIpX9NVtOncUY/GvmmDExfgcytMYo+th3JAgc0eBkgAcceHXr5HZFoPi",
-	"xceuyBG1/gKKKaNCbxVbiYygMAhU724pgtCvqd/YVcNTbFt0N0iSvSy4/0qGgzVji5gG7soLRb79+/OL",
-	"v4PD7xlNmIihv5n1iv30ajAcXP4yGA7evdD/+n4wHHz3ZjAcvL3Q//NLwFFWA3/AT3szH3pL37KnP5pG",
-	"2QE3cBynTIWjDDRecnGMumWgkvbAAkBgYfusIXIQSTHlMRMZpwFoxlci2RD4EDnG/ltJ7FymgX5XO/ic",
-	"O6t1Gc/y0Erf/fkt+ea0W85KIsXMDdPh+cY0jP2nMnQ5RrSkg32pl2z0q7F1Kkrixc8Xjela97VrdT38",
-	"WqLTCvF3YK3dDPSC+1ptvZ24sZ99tyurav2jk451m6wY7kx38PSoP5cWJsg3pbHgPxtZuLcR8jn1/j7C",
-	"oM210VE2bMcfCCtNJaL3v9SBI/fnlXbX54N0Sxf7sRe/dLPIavW23mMRFhRX+5ZDDRu0H7nUOvjOcuom",
-	"wqKVJvYlPJqof39S4GFy/76iUZ8jktBAPH0iC9Uh7n2koZVh2iIPHQa4eSSiw0d+j0x0puK2SEXrbj/Y",
-	"kET73twgRNErpHs7IYv29f17hDD+7eMIv4cM/m1CBncXBWjSyWDG/TxFzIYCmuB15jKJFfZKg055XKiM",
-	"UWPdKGJ8x18oYtGf+mxxEYioMGFgoxvuU+wooqdR1jCAQ9W8jLPYYUoOenT7sSfG+A36Vy6I/dlZMZ0d",
-	"qlUwEO87W7Txv/lp9v0oIJBTdXzUv1tsc/cvplRbiCDEwQAzPqNiX3gVkP8VapaPhVEgsXGqeGgcqoY2",
-	"JJOLBq+jAZg1s6gUFgpoFYTSJ1csJq4z9F6jC3ro4ATeofBTiJUHi4BsUWyLgT3jus0kVyzVegruXYeM",
-	"57J3XNl/edtVnMYWitmLhY2098As7Dlj2feMxthpsAcvz91LdYcv4PeRVK6tTFL6Mw2m0eOj7UiuDpa7",
-	"KVezClSFEwuuls/Ey96R6KDn6JVAKia+A4nm2ZyJTAtHbTqvVkM0oVMGtiTizXfwRje6AlpMSMHWoxVV",
-	"SlvB9Sm/wbY1Crzw+JBBDRToUEQ0VJkSxbLyLI8bEJa8b9We3jrXWksKvWBvwODprVikb56fDcr9zaGI",
-	"gjUG5oeRqacLV8foQ9cqk8MPxYO1gfIln6VUZBXE9uFAmSUArvsoF/MoDRaXeBMYbSlbwzl8oVx7eFBD",
-	"7XxABmtNWSCaKc+2xbbRMeRg11gyHaVsJVMsZpQTrRnCPxGFs6Gu8b6gO6H/3CuYvRUYpy0YUtecrbuu",
-	"STGheOEcsGdgWrIUv2PujX4vyhr238HxtH70vka1a6BIPjMani1vWYmG2wTHTjFuKyja4MfvgdzYJzPv",
-	"DhbVkJ3cky060nIV5DtELz0o5AWWWfcxbD0BFoDB2g3q6lPLNPehsvoX6gPTW0s7sY/w0H5ZZ/fqoa08",
-	"0vp2I8+0vBmktkxGiwuH+XybeHMJFz0c/5WJ/cgFCzh1+lZ3nXQqvAxYvtC0TMpYkaW8RlCEteF57oBQ",
-	"glzfcNFW/TKwOVftJwQb0e98Yp6yGprFKgGkjiUXpTJf72LQemnXoy17rzo8n3V99F85FZlRmlrp5a/2",
-	"4VLJXDUo2BqyyAXPmpo5K0b0zztlbkOXCRi8JhHdERUbX95Wt2nelrhFNtPNEqoie3coYZshxBmEt+Q6",
-	"ar0bnH2kS2ifOTg9fFKxKitlc0cHT69+Ox4+/fTHDx8O7X+dfvrT//5Ds5Mt1Bf65dtX5PTk+GtwBNmv",
-	"v/jlTfnrj8sfvzj4x9Vvjz/9oZUdzdK8CTRvsVJsOUk2tyQ0e3LWnmTezzeUbmW+rcV3EkYWPKsUxX9V",
-	"Pqvjg6dXSB9HwycdjqzMLO7zjef2LfZlD/iRryk312hPkdPVbr0fklWK0ZyKeAfBatSjfi+GbMVWUWfn",
-	"2HaK+1CUfaJ4YIqynvoz08f5plugx3mxFQlxl00wrXiablXYdQs0lznvMkJN2ZiXPuM2KWC/M+y9d7jm",
-	"usuxEBO9uESriUsT42h98Sf7cHU5bpShm8iWRZh2I24loTCY3klNDERlVMTKpqMIlq1luvhClbqWhD0k",
-	"nVuYNIbIirQG6oJl1r2pT1ti+VA9RLbVT2pHgFELv6i8hjhpu0Oh7LzaFlCC7bZn2ffi7yH9d1R+q6LW",
-	"Sdn2W/G5STe7edA3qHY0mqDPTQeie2aA/ih3sjxNhsxO6VL32WgdDtY8E/W0+g59KMyWDNssXdvsqi6J",
-	"I5qrhlDOjhDV8Y7vdITndKmbjSGEOOXXLA3+1FWXFGrFosxNqvaARZRsJXW78T/oF3xuqeSiQE6Mvja0",
-	"wO+eoAPcZFipmV3qIWJzAe55JsWF2+w2qrMmlijce3w+mfCIYbqedXWGGqDwFQ/nYCDjAqJvV1JXjIZx",
-	"9+uoe25sgIU1/0jZP1lzvCsHEdFYerbg2RC7dw1JllKhppAcWfSSQzUjIxOWSDFTJJOd+rfkq1XCGw58",
-	"p8gaTfJuiqRx24DCM+dREj7DfkiDa7qZ8CQZbaFiT7jvCYjQgKKab3oIwc0Iha03ww8VjFzoVb7KgIoS",
-	"hq1dt/Y1RLc++GywT3vxX5Fx+5jNGkA/ESCoUfEZxbIssWq53x4PpqC3paHRVGkZ+zJZ3YX5AG3W5ymf",
-	"hm56fQqsgdtVvrQWYXE53NDLsmCrsCC8NfdLo4re4AiBGQ7dzjTu6EulcrZDjOBufFIhg7TkQj+zhj90",
-	"mx+a/6pkF95iqKAOjEkFJtsnEu4R4XknMonzZF0g0O4+ptBEU+1G4EuT21BHRL/2byIf78I5Dbq5mEqe",
-	"CnyfzWS6ac9dh/XC0tw7W7O8bg+Io7kzSZMCCS4X46Zr3aS39mHT1GoxQqYIH0CYvCDj3pw3Z0WfecJ7",
-	"ERYO39N0/sW8Wr2T7k5z6qUdQQPZ0SylHZe33bHdRTcyLidTX+mo2Zyl3fPK4bsO1luZd7cEKMuVo/6O",
-	"vj2xbyX3yg8H0YNfjw6eXpn/Pzo8uPryD3tg3lv0z9wBt98NB2+pZtuRN2/Gbc10vy+d+qWh64emT+Me",
-	"7KeQfutlfyNu3z/vtadMebxIk+TVdHD2vhdXXjV+pDiCbnx7u0zYY3GWHbssrcqwfoLH4+3oBcGEj8fh",
-	"hI9G5v6BZz0VUrfontFPF9XZUyvEW8gJuK9Z3YXB4e1+u8LyA892TNjewxGXSpD20wii+1E2Gmze0rZt",
-	"276uux/4g/QewQ7c+mV3t1TWKAGtT6eGhpLNjffAhb2Nk2hI1jybmwoEUQuOU/Bux7Uo/4QqNtrZlRLT",
-	"JZ2x/klFpk39TSJhn8GDdWEKxG/gtJJpDK1W+m7YSipeaX/rmbN7cIU1NHPrpPJZx2zRkbGvwRK6g9yS",
-	"HUhxk4vLWNBeoqyhr2GFvBtlyxYk2q3C4u7dUDbAW0GYhrgFz8Y2vSaVNCYTlq0ZEyRbSwRCU15d0pqm",
-	"bC5ziJ+oDGvLJ+gowrHCRRC9vWArmmrSeODKTtl74zX/26bq3AiENeAkOe1iNfWkozZyuPo83pQ+VBPO",
-	"7fKPqvWE9qVaPVRIzvJe3LaSdecegWY1Syq1o/fUZCfVprIvBr279LV7noMWSnApIxMMm7UXK94SqdQI",
-	"tVWTLzDK5mya2f8wbpyrvUQjKkxotBckmdaMuB9lFkpLNjzZCJvYwx27U/6cFA36usVlaYQzoCrDjCZB",
-	"1tBwmGdkSTdkwghXKgebpDXLCWuoGxWuWzAaZMpnXIyabAFYmoSibxszxvwtl34U0SUDlIZOdsFasFTN",
-	"+conWgS51KPmJnEqkkLxmViWU5VLeV6MX3eHXrj/viV/Rf42beOfe5sQ8TnKH+9xakK9xHHbqe5PR3uQ",
-	"7q+fvAqTii6ykzzHNLJRZ/CV/XtluGD3oS7uXuXy9snCba65NH5Cx8/nBODkIKHpV5ZKsmbCuqxCaAUs",
-	"VUw1XntYppVhh32uoGzYvtTlrruRZ+meXlg+PxWk3eq5ChV575Ara2XDvkTk1nz5ey4nX7OUy0BpJHSk",
-	"6sxbt5lI1uQpy+apzGfzdk3a1tHhkroIlvvKNt6SWw70NivFuhvA5SPqB2LUfa37YmPDCg+Qif/aeLVd",
-	"AMj9kiYEqwyG4FEoX28lkIjjkxpGxePdUxbM/N5gdcBtEmW11Ku19/MODiOzjH9Dp5FfzdO6c1Vnkan9",
-	"GK3yNJpjhYn9UywR4B7+lOWpGGkLf+Qh3A1c9fuoXsPtFd/U6nN6NaIyekWLL8k/335E6hxOrZ62HRxQ",
-	"u0aNnROq9UTLTqme3qXWJd+ms2DXAHHJgRSzKc0T/RnrQtrVobSzQ+IhFUC8YZGFNgqiQTT0YVlSsSFr",
-	"vQRbpzPsknu+k7luK6d6FIrBK592zGtqBeZ2W2Mn17a7+1Jq7GE9QK3mDZS99odbCDr3TnZA2W/DD3uD",
-	"FZX3DJWhKHL799JRSkXZvZUUiJ2MtFxJBZS8Gn0kkyOn/FztS43AKtfbpIud8ft6kvhbPzW8O0gelFaZ",
-	"i4rp6yRhMcnkEDrFTDYmsuXyzgNZdrxUFn8NHTdMMXxEk8Sl5skm/NEVqomFZYM928iKpWQpRTav4bvv",
-	"N8CwSpjgaj6K6cYmhWNDqcdflXqLHYcuPSXztBa6DbcJyGg6YwE2fMs+wm7TWRFj44osGRUZmUK2V8vy",
-	"K6Ti+dxWbIvY/sWoMj3I5ZVgrg0IqDpckTEmpY1tObPTgw5r5FKkRxanfdLNiv2qZMV+1WTF3jRDz6Tc",
-	"mYkGty5fsfQaEFGae7hErndQ3a6gio143NRYaE0VUSvoSyKnQ0IVmdJU/z9IgNUMlUKUeSGwZQW2g87m",
-	"XMwISxSDRofKdT704UQ6OrBvVigwZ8mt5ge6a0LE/JrHOVwRs1Tmq6BwWXKRm35YdeZd0TTjEV9R8G+X",
-	"b+/em6UMXci0q0mUyRWPtnUx21fZaa8S0mvJ49GW/Fn9e68J3BB0o7yv9UMrSK44bbe3Hrt14+Xd+soX",
-	"7F6+5IN+BY//u1PblrZb4TZw95cPi/aNp6et9+uNWLS8aX37+gXYs6rMdm6TWi92q3CFIfYuxN2NkPdh",
-	"ltZvugdmnAZ2ZV85oE383lrD2Zsxd2WdW6ff2n5fvrp8/UyKKdfL6u8OCPopS5P8qlOO9FXD1F6IVCbL",
-	"IJLntzKbmy47CC+RsCkkEmCbIkpStoJ7ihjcL634UqHWLGUxtixasqVMN+eE6a8QKthaq2yirgQrFqUh",
-	"O+Bbqtjjk6BSmwaa68tsRfNsfvboETEtA4faWiCU/PWN7dXSIV1Yb8wbtpTXyIs3T+Tfelx77MPlBhpu",
-	"OXWqFg16tpJLNpHxhsy1bi1JLA/Jy1gNiZbECgwyzZCKSJFszhAuh0YZUse6wKCNFVlJLjLc/PVcQuNx",
-	"raGnjMb6mWWdBHZpAIZqQ0NWjja5pjxhO2LEmRyCXn0jbz3tIM7ZbSowWy3EjKrFaGEhJNk1CzDgqyl0",
-	"o0tYmp2ROVhjGXbW1SQVJXw5YXFQxd4G1MTRBIy5WnKlWAxt+dbWMoyx/XnAy1Q4IgLEjoY6ncg8Gzpb",
-	"ck7FjJEpYzHYlaqh6ZoduiuhpjIJTOM7jzmA4+ZcEXi0NTBCp9MRPBnEYZQr8EyajXHbFlRCdzGeoM1n",
-	"iO/0imAVleZsXfjtLlJQjEbpKKN8ko693J42yc8L5QJpN9WbLGn0OHBv+6u7ukNtjF7PM7lcJewGHYEb",
-	"nDaGAneBjtbTeo6U2/sW3hJD6XObbnEv69ntwZqAu/hh2Q+XfMkSLlgDpv6W/sJkTlcrJlh8DoUUJKab",
-	"IbQdXvJY8Nkc8H5/uXzWOabSfv33v/Rl7DpOB6gthPNc+7IVKV8oUDnVkOQixkb/PCVTzpJYfYEuyUFg",
-	"gzteKUu5bMDfp8VOn5GUzbjKtEY+JAbjeohRrSFZpzzLmBgCm5L//r//r5RLZX7d7Wa1E8CwiWtF4N2v",
-	"pW/BSYIs2cNli864YPNuLZOKHqGCsDSVaaAbQeh+odm2m8Mch6UgN4ttLLQPAVLixocpSZR6Aw369rQV",
-	"drgmRHL2MUryuEdcGod7oV9r8vdA5VeX5KNpKn9lDSm/K8jg1Eqp1Bqhtra0dJzyWZ4ypRWpcOOMTPbP",
-	"TzWlaigUcU7ezpgOK10OzaabVQ4uD8iG54zG8CoaZFOWJISLTGIHGExfDVkGCQ3pGM+hgdkGXmYidp1k",
-	"mscRElL6WKglVoYyEMcTwdelGMFFFIyamB9HK5ZGQbH8akrinA21Va0/ZPJaS1edzCe+6m+SBfUB86UJ",
-	"Bxv9nhbq53AAkCSjlKmVFJC+iI0tza+rhGKSQpLI9ajBEd2oz2tzjqxlugCE71bJu55Lxbqx0zt4tEqW",
-	"OIBdMejjg2LnDSl4JxmkULkIcdib756Rr74+fUoUpuWQJ4fH9bZ3UcSUGmXhIf7y7pL8UY/z9Oirb/50",
-	"TuSK/itn+kg1n85lEoe60RQJir2aapt3uAgFxyMpYtVgRk9TpuajXb5p321Y/itjzJ0DRSgiRcSGhGZk",
-	"/Oj6+JGkeTZ/BK+Og0m6kVyx4KBRwjWBnKFFr5kYRiFUk6wKtyQAx3UTyXY2OeE7o2qyzbeMpl3yaUrE",
-	"UhqsdHyl828k2DfoQg2VsvCidK89QRefLtypralGmA5r96C8l2a0KGXQjp0misiUlMmkQx5Kja5aJ9VA",
-	"LG9XNGIHiq1oqm36c0wnpWqh0MubJAUGFqwL1MwO1qd/rN6GhE/L6EWVUoUkIalcq3PwjSI815gLuFBH",
-	"oEv9L22Rj7uljV6mlNueanVkvIRl3au+b7G4KfNmWSEcGbORnI60nMqjDPx1VGyILFqDeZ3J3AkO9u+f",
-	"arcWaMLjUS4ynmyvxDqHQ5U52DcZJgMqIqTWPrqUZd2Ff8su3DubYZlkgiRtnt0ZqrEXQe5AXNuxox1w",
-	"dANsdOWEexZy7bCP+7Dr7GcfmEnndmA/Ld17klbLSe/iHDUtYkK1aeBhsuWZcypiFoPlVkQTPIyQOXZk",
-	"zNC2U4zp/9h3EKyDe0uoQpsIu25SpjKt3HVzl4mMi5xnm0alURCtJ60yKiJ2ZhLxQMez3ZyMAejDqgxN",
-	"iu2cKlCt5VoQzPy4naDajv3iSg3gGqNWKZvmSpNGChdInNK1uIFc1PST8piNXJrx1sjBKpVaS8UKNf2C",
-	"P0TPpnfuvS2ZcCua9oBTtez1mqbBIo9Vyq45W3cexjy+Heyyfwe0WoCNrinP9J7aLRkMS83PkORNxjcc",
-	"/wBacJnTv9qaCd1ppQmN7jVGgpVKw6pIcyv1OoaZw7LUU5x75bCutkjoCydleiowUEzXIBElQGxKEECZ",
-	"DSpo1a9dFG27TXZTtEA0usLFmtVbvXG40np11QJ6UgqBndxcDnWl2Ff2eV9IhG4gRSK54iwmE6Z4zKxX",
-	"T0nxhSJahkXqnFCDzqtNPou4spPEKdK5TjslQO4ptOgf5nBroLG6fX1Le3e9JPa0UByv0xL3ozajuvbg",
-	"1OaCKL1rRjAGWk/h0VWFS1crHip4lZQviYALoQFYrwHvt7Im29SoMb+schnXk0Qg3oBJhCVNEKDLtcgi",
-	"U5kekpcZ4eB3mnKmDe2JjDd1jTma8yQgu3+BkOvxN8GISULFLKezUK3vt89ek9OvfWnSWn6QcrUYuXyo",
-	"rYwGt6L3PPgyP7anf7CPtWPQfxua1fsrCh3JLwotmB5o1zuo0WxJebhT7Fwu2ciIvIaLVjFC4yUXXGUp",
-	"zWRKFoyt0FKgkW3duS/kMrtbW44/VNu/CPatlBKLw6eUJywmis/EARfqnMgVE4rQGeWCTLQ5oFgyDdJj",
-	"M9A2Osgg8ydUmM4SDGNfs3RjLv9m0t2aU1QlaikYRrRcRkTFFctn2tDXXy/8r0QKJI9Krq23VJnOqOCq",
-	"F0yC3lI14mKkNejSXWAFpZf3mrHlSqZa2fT+KPNM6xIjqKNNw/r3HRcV7apYI5c5yGtHyg6hvEo11f2r",
-	"na2j7SbRsZO66qSBrz48OS177/7Pf374oK7+4z/tP4L+u3bpYROPTSlgITpMvMog0Jbz162SLIXTm6VI",
-	"Nq7K13NQf6E0M4NcUrcmhiyKRzWm8vhJec8uDv5BD369+u1k+PjTHw/Mf0IJ6Mnwm09/CvtAm1C4W4od",
-	"duHWAAPeNK29RPNNVLoH9RHuyYelOuLK9+Ft3R/D+nR9Twi5dpHuckf6rX46GYsd2GcHn/TfuAq3TINw",
-	"9DLoH8BuNph3ea3fR/FHBeGaWzOyEGxN5LQt89yIYf9bn4YDrbllWQOixjMAPNCKApQEabH6r5zlrHOa",
-	"pxu9o7uOpim/ponbia0LKj1sX+557dt3uuLDglKL3+0SONwlJrCL+p7wGZ/wxABGbN21lEUMVjjy39KD",
-	"iL6OdHyj49Gyj/a728pFvP21GZ8AKw7KKlnNXdzG/GCNSwAN0A/pVaqGrBymqXlkE/62yfVn2mrBrMw5",
-	"o7GDnSpP+DWTq4SR9VwCiPywqKMq402dE55BDqBC9UWrLfolryuY1macxRzOgXMT6e6j/97N/dPOffMW",
-	"Qq7FCCqhVdAhsMTkH0dXJTgH6HFk8pghlcAJkmI5tbPrJuALQl6lXKY82+Asg1pAMNLzcwvJyIliqZYO",
-	"Tat/y5ggNCNZyumM3cE6ZMqZyFwx6razf+U9+gnMqEgr4zvuhHm7KTRTWRJcU6PKSxATMguc0FB3rG+R",
-	"/7GrqbLk40QwuDrjPGVqiHxkonSQ5ZFIuWAxoVnbNRjYbpgNJjuxNKVJY2GCfQBF0ARwYjPPy93FwMAx",
-	"WDzC3N/6R3zNo9uAKsrZiF03R4el8vitqFdDbYLrjTwkF169QeG0N48oQpdSzEgGQ1mZRZOU0XjTZZJF",
-	"HG4bzYJ69BYfhTwSzVY7kiy+3O9Cs+90vNI+N3jJrn4I7yYpaU0ldciL8ZUZ5apJr90Ra6Sk+u6iwd61",
-	"zriDUtdf+Ymo0LfJmvKM0CSba1Hjxwkr+g9ysUINCS+iBVtlBfKde34FSksot7LFDruxArWj3lKYbl/t",
-	"qRVwAG/wtAFvcOf7tnKX7CLFO+TZcWOqtwrVS3y0lgddYn6PrxqZ/CUqqZu+wcy+PFONRZbfb5zeT7JT",
-	"ZW8ljWAbquTPDj+yCoDbESwqPNE9uLzQmfCwfF5m7ftBrdn3zbHdoXMLN0lNpG7r2H9x8I+r3x5/+kOr",
-	"n+eziN5GmdoKIHRrMrb1y/1lbjM7o/4f0r2XJJMQ3gjARy55shk1hhBB0DT/XOq02FYObx9tZMq/5ixv",
-	"qgxfudW1yiOzEVp3tb7OTjLMZuUpUyAViFqKiDX53zpG6qofsZPcvin7EtXeDj9Aof1Gk9CrPNsRZaKD",
-	"rnV7t/Bu0bAbOTu641Gg0UunLAtwXjRn0aIvlJF5p6MV29wRvBPXm5lrFsZi047PV1nTVqo6T4q39JZt",
-	"e6af7JuSWdrYJmLDXMXOVNYIZN5iWn3WnW7e3FrutJGfgyKwMxgOEmzP6/xapl1dngq9vWuIsF1LHoYw",
-	"8o2TnkkK+4h5FI7dm/tqt6ALhkOM90I01iooYUPKIaVGCrnMU3GhT/hB3gl3Jd8lj9+4T+0EhRR2FWF/",
-	"xzVVZJ1KmPetQfL/LU8ESynSw9soZSxcPPqcZSxdckEF+u+XHEpyybX//hlJuVogJiGEjlapzBhgEc4o",
-	"Fwo86sshkYJMZZ4SyLdU+ym4QjTPUeOdZx7oe+O6t7riB7oXdk4+3SVOjDDwPdp62JP+DvHjd48iQv+L",
-	"VarJYwQ1NcHUVXjqmrP1yM9D2TbDH+1z2xQZCxtkTqcecqlA3kFwtsAa6pS+qmCrbklSKSYUz/i1uetc",
-	"jrl+WdtB9neDbZSlPMoaMANVPpthUc7OlPcAMdvdK534c9e4Sq1cyvJbmTzK51k/ku4C2IAT3/z6bWi3",
-	"c5P0+OrlUvzUY327RJRuKOTMN28l8HCXUrBdubpFkVWFrDJH0v3k9+FzCessD8v18o5N5lIuLrKMLVdZ",
-	"E2ZjR28zIOY15RdOfVxem3Z1TsZCZqOMLpgYnxFKMCZcgIEIcvLx4zkZm1LZkYHuHp9BCJKSVT5JeGQR",
-	"vb0Wh25YAxmFVmNlGDCcUkajOfhxw40YkoR7TsMOt0uRi1Apybi8fG0WaKsUfRaAEicDkd7uajQtDrzJ",
-	"bTne5yzh12xXTM7u2ZhIRY3OVT+fZpWb9AofoNnbxB2yBRsTVH7OrfpVAE26E8DqlIyprDldvzzceI27",
-	"esDjcRfVLZGzLfAxJ0fE7tuQyCRmKiOA29a1bLXCwk3yx3ykJ+pXAeZ5Y+zNJrYYx6lcrVg8RtR4qLmG",
-	"HD8hSSLFDDExCM8KaG+ekYwlCZiAKE6uITtLpnCRILKwKwBiIkaFIkY2AIo2H91S79MpHcZgejVif9JS",
-	"MbtjECSKDhy7h3uqKgMe5AX1QsTQNiDgwW6u/rmslr1rbgfkuKJKHOgpkiJiqcDCIN+VTyi0BqNpJrrB",
-	"HO6GMeJN+reQVc0TiCpxEcLVRdkKCYv2HukssTs3I65FN4IYA8C7XbZpK7CCYiTFDE1FN47hAW0hibuP",
-	"Xu28lCuYGwLXhTsrpuyay1wZjLwm5K/v5RoEE5aRwaNkwqYyZVDhqecpd3ASBlFiTENRrN87I2Mt28aQ",
-	"L0lOj488KTfZjOYU0caQXAbDgRGEQo5wP8MGe0N7lVci2VhsZlRLkIlmkOXFoVoOC+JMVrJt+uJAF7qA",
-	"pdi6xBU1SCgxV1oXa3IuRBFj8bb+rJQsmVJ0xgpVwyqbnc9E/yFwUV3qP+vVgaahfPDqKdO6rJbtGwCe",
-	"6FUkvhOMXRoup76LMlPHvCVOwznZzdvaJqEi028CeRISIW/BxyboknkJjeeFHP9CEbVRGVuCvOwiUCoS",
-	"uuoG3xnHztJZqOHU8VEdzm509R8fPhyaf/1hL33vDCHdCMhDj9HhnPenyzht4EHrMvtJU2uhzdYkpYdM",
-	"hE07/Iatkt5RQ2s/Nm/G02Cn3eNvPrXsQkuH8vCeBHHjm++DILBhj6TR0s6h57C8PeZaVWF9CGAuaMqs",
-	"TY+hth1SqNxnggwk00XCVebSyCqCXy4ZdvY1UL+AkS9T17zMtCwDbIOWlmUGhtZac3cPxwhtLxDnPRhI",
-	"9O+/Tr1LGkC1QFtT0MYN90D/y5WirlapvKaJtqwzqhZDROXZrJh9Ag2qg3w1tKgK4L+zlXmYQLm/dmVB",
-	"s8Mekr7jAYYNIJYVu2YpTUiUyGihoCrJ/knvHWed8BqqVsRN8PWHg7lM4pEDsLO7OyhSTbXiKCYyF/qx",
-	"YvOoWpicF20IAnTRJGV0MZolVCk74lX/fizAI7ff46wU5wnD01HV2tssECtsQL8x7dOW6HLU9O0KVTiK",
-	"BFPWMtmAonhGqNjAH4B0pG3bzrQtaqBSuiv0mglKsPHymqXYr0BTfSZjlPqrSC71EFd9+6iVltYJb7Cm",
-	"6Bfyo+gcnWGVuet01ujVwi3ZJqH3oeuVhP1D0vTQqs5TiAvN2dJUgdA8m58E/J8XeTaXKf8V3CtnBHsM",
-	"kP/+v/9vfEjQlpmxjFDT+gAKnKGtAnRVMJhSY1f7TAUxkEbk1YqJl8/JMykEiyAN5prHLB1+EGj/KG8w",
-	"v0fDIbmopSzMjYgA+H0r4HmK3OF6OBmsHNNvhWbzD+KP448H8NAYaykNfi++p+UhoTjon7T4NoZZ5Wu8",
-	"hNt/+AHEKnSAcF0QnhWNCKBpLLyIEY6MRnMAyDtLGY0HZ4M3jJrMIK4I/g7tqIraNf+ldco1Nw8u4G/Q",
-	"NlSVH85jnpXG1qrFNUv5dKNvJFtfnKUIVVNoDpypsyVLNasMngPgrpZTGPta2xQR1EfkFKQS5lSeE3gL",
-	"8pjgY7mIJcrq8uD+pErlt2bq5aftSt+YJ81z8AVzNZhDx4mVb6EzC+o3+EsezxCBQGKnryJnBOQ80AsV",
-	"hMEqRLQBUNg0dvN9y2xVf4puWPjVJHRJZSAQKCCa4Yt26i+VytmQrFIuMngeQwOB0SwQLZxnaaP0va2G",
-	"BEAUYQyn41Resh99p/9/8Plzs1Wa92Ym4qgHSCQtrxaokWn60j9jCq2ep1FTYNfOUF/wiCVKpMJ6datK",
-	"4ARgX4v3/MW5/ddnNTTnOecqk+lmSDJGlziEG9CNYlf7LZtxMbQEAZ+T13iBq3MSp3Sa4Ra6W0adTbVG",
-	"A5dXrmkJ/+r9PtM3JLTiwe1K+JQdRJsoYVhxapZFBZ0xzZVkqbUChaA1DtzOjlZab+1bdh3PzAJKAADQ",
-	"FBjoJsdbH5fpxvwOjtZ/yTwwhFiU7V5h0MZsW2OLxpgyUZFBkmR0wZQ+auBx+xjSEYJfIKAFmleuwYk/",
-	"ZMG3sHkwlr4lBW6WGtrXIKKhzZ6URqZxgWmw48/q4vVL23jHe8KJwTguHb5hsMpLRmmrnIWMmSuoLx6x",
-	"I79d8yyal/YWDDUzaTmdDs0XEzphCUi/gQOuL38KDgF/IAmLZ+j6t09WNswCtsOnzEPoirYMVr85TNNh",
-	"bOuMrYIJLWAaYi1t+CSHxvce417gv0jp99rzgEWodeOVwUFFRIR0SOAXffukLOIr2G4Uz3oeeAOUh/In",
-	"XvqlSI/VS4Fx4Q7U9BYY5ZqlSk/pki4YmdBoUX239o7d5NcJFfX15quERzQrtvZHKRegma8K1BuaMv/a",
-	"MngQlgrMMQNilOadFeUppoBkPEuA9EfAxjWeQ76EqAAsI/iSnf+PdENiuRYd3lRnEZaKDC6U2SBLE8h3",
-	"KG1lrhhoPt5oRotXZ5DRouZ64/BfZrUZT7W1nS6Ve7RK8PBXkIkFKDD2ChQgZdyLdmnPQVjbQd28yiMX",
-	"fy4/Ywf5TqZLX0UoPY8QYuoM2wkUNxcyTCrXOF+HNQaOG4PJWNCIN1BZDpu/lgiCa7m7WnEx899zCgJ+",
-	"B7U4/dqCsVXpBTGRHyuKExripjmhiSK4vh7g5sK33L7iIqXo9G7CZjQZ1Tce6GeZq0xvBqAtOKAGbdEC",
-	"mKrpCFkZxc7jB702q+jOWRLjhWkoEhJf9LWNDJUwiLPOpPPdLVlpPlJomaw5oYDdXbLqfRp+ShsTFYVH",
-	"ml5xEDp0d7h91I76Z8jv1/Nj+oytteG/MV8pdWZaYep5AAjNSm2iuVQy4jQhpimcck+X1L3Qk1bXJJkW",
-	"S/rY3Lu+XBsaCwajoKzxq4DWXf4qSLkvFFErFvEpjwg8MyTTXETosSYxn055lCfafIZvKJtlCIql06ml",
-	"ME5MTXHIAdiAhtGl+3jlztvtswWC7MFWq8dgd/PE2oIeWupa3wYpi7TG6Y0XVrQKr5RzKq7nMnEDDsrJ",
-	"CeU9Lv1Se9JTaHzxVX3JsOyZ42R/uS4wXn7PLLN4pRhGsfSaR8yNYhIYjUfSrtE8peXSOUqo8Ce8gU1S",
-	"mgINHVIlWnJbPK9jwLSQgihMnHK9zQrNqHgvKCdLT5TumiEMWjbM/JdKMr5Q5Kw+aB4ANc2YSeeewaQM",
-	"8eu9h26yg3INfnW6+hcTzHf8jgew1AKz0Dxq43jMBKpAJMW13OAoCReLurFtehktITsfDncUSZHRqDIr",
-	"Sx+YDu32nhID6lx7ucrX3d73ZDFNo3mV6PwHS5dJ4Dm5UmeQx0FRLOaARShimsYGGlkTUQGuho19pxId",
-	"i/B6aQO2vWtfKCswra9kNAspVvbOsE/40/B/k9EiyCCJ1HrWkND4n7nKCnXLwg4ardkxd6GoYyviYnT/",
-	"y+AcHZJEasNtQhMqIhutmjNjzAzRTx1LIVP7TTSrcLzSmcGAKMgzmTJ0SmiyNebEECdcmPIwBhSOrPRR",
-	"60usQRHwnvCvO//FKn2G38ioWlQYX//F/eKUDNP3bagtiiVXxlkBQZniFdM1IizW3K8BwVa8WZNB4IVA",
-	"ZNyU+T3doAmQ16FMVcZB9R61Hu/OAOFcek9buNgl2L3t7ii1qDyboecA52XaO9YYaTq1SljxSMO1V3sa",
-	"ylLLI+KfHClaqF7zZFUmGhgNI1pluiDZPHUwY/Zle22VdUMezYn1UevthuvMc/YUfhd/CDuD7+k1CzyK",
-	"o2SSUIF7iV8YYL17wlUWdBDHOZ6bDeLY5sC/pMngbFDxnZeC6+jwhyAWeEYOrFf6vVOtg+pLzX8S0kIC",
-	"KkVAGSiJtis9FRcxqzvG3w+smzQ1Xj9Xyw9eT8u70I11zrQ1MnJPgHI8ArWSQrzOmiRSa5PYWSHgVr/9",
-	"b3p66vtBvJLWY4+hm6Az/n3t21dhz/rtzt5F6dDxGZhF2yZehT307wOz0ztzVfbD3/bqfKeQf2Qll/62",
-	"tdUc+O9vg4LqHv9b+4wfFwgdUp0eKpGBPi913LLK67svruv2XdXiBu8Hq4RmU5kuR7bZhv+UjR68H2RM",
-	"UJGNoF2Q1+3En0gpRvB+AP1xpGD+b26aleECG1kyWiujlT3+ty7oquGArYxTcvs3bW/Z89/0VMXVX9mE",
-	"qpe/sqlXNf/97e9TJQqwbZ/qIYBWdjFytCEA8B4V9JH5Q5g9g8GA92FxWd2Dq3AA4H1tqxpG6z09Fxpo",
-	"X1qzxA9GDjquODjFanihB1VdNUcQbkSbYHwtGFvdcPsbIxXve77tohU3WlbDQupfroQ3OkhXP8pRFiul",
-	"MEbbSMEjrgU77l6Vq8dStomiaiTFf/aqGh+pD9Ryp1eFciVsUhmv9W0vhnLr8rwUeunH5/XIy3srvwPh",
-	"FPebi4u8h/5pLB7hsotgSO0HP/5RJuVKwKNGzMFLtxLz2Ic+WjvUJRtRQZONyoov7kvLvqoEUyojdnnf",
-	"D6ncOo2VQihbvtZt4vUAyntnkjYceDhK8r6m4Ta8HoqRlMkwGBtpVagbPheImby/CsVA/L8WAQz910Bo",
-	"opttU41NvL8TWV6Ld9yKiVgOkPS33MosHQqN3P0tGAysbLsIG8Intz1zCHHwbDOa0ognPKPIrd3Un+rW",
-	"N0VxbiJabjblq1poqCwfquGg924NS7oasa3CqxIi6qD5eVGhyjS86M9Oel8lFvTeP5jO8s0PF71v/+xw",
-	"+0euajGmTpq8Hzl6X7Euaq931tJL8aPysFehiNCtyLlA/CjokvWjRrfN/7uZbw0sGOSd7Wr10Piup4zF",
-	"ExotRlMZ0WSEdbBXlTjZ//jNqEcAu2kP1QBg3zv2Khj7CxNvNcrX7hb1g3zt0q8c6+gs3Ephwm7mSClW",
-	"eOvKeDneeENtvBJ/7H+nlKJJ1VDkTldUJRr5P5uXP336BJCF04ZudnNG44QpBQnoHiKw9eW7GpZSKvHQ",
-	"S5NTpq4gHhKLMQ7lPSZVE5IjPwjbkw4ylGXCo41LH9D6CZkwLmZEzeVaHH4QH8SXX37HU5URlbGVOvzy",
-	"S6zkOiPj16/eXpJa+RZMSJDxn1/gj0s2hk8V6U82FQ/LrwQjc6rOMZ0Ksu2gOIyqD2JrPdlFKfTtT8cv",
-	"AMPsEp4pk9JPoqK66pAgdNnE1l8kid6dWO+1m75z+z/6Tf+/T/8bn/9fNEnGZnueSaFVfm1ufvml/tMB",
-	"+fJS00W0OfySvMPcaVtQthaKJAA8k4uYpViyZvbl0W+ulvHTGGeHm6GwISqP5qUtxBzSbM4+CGILNebU",
-	"rItjmoHwky1MxoYip0enJvEG0qDokhGoGQXgPv0qpIfEkiFoD/vIVXYIC3sZqy+BBH/55eVzNSQGZoV8",
-	"fUgu7B4v6QaPU++7XAsy5vEYUt0AH+W8+Ki2GvQbkKfrZmdK5qAmWS8t40s2tFkj5g3cPTcQj721PcWp",
-	"/qiP7UubpTL+LaYZHRKv4PHTGNNYyPhHLhZnJGXJ//oAFZEfBmPgR5YekjE+DFhFckX/lTNNfCQX0O+V",
-	"THmSsZRAbX4K012wjcE1OjrS39NMxWdCplDwd0C+fMOo3kVTCGcLUu1E9aaNX1zS2RiYIsMaBS7I+OX0",
-	"4Gcp2MFPNIvmY1NKgy89PjrVBJJA8RYAB6B/JdbHMuUsiWEj9anOqT5Uck2THLKuET8MqsSIyJME5wiV",
-	"YOrwSzJ+fXH57HuD1PSXt69+Jj9BxR5gfhySZyYjxRTjAFqvFAqScWHGZrKO2HBpFtdAQbL7mZ6cQTE8",
-	"PflmSFRGE0ZOj0+K9wRdFlmlsCKTxBTz6ZSldmdXjGZ62i+0qYVCYWwqk6jewpgtVzJjItoc/MA24zMk",
-	"nwXsZAxMYMv/JRRqwPaeG+IDHjk9OTknKuNaWhCS5kLo7dZURy4sAacmzV0LvpNTMpd5qnCGL9JUpoaF",
-	"xnSFwR0uxaNVKicJW/7HP5UU4zNNO3AiQOcqkzIektOjY3NymkO1ZNB/e4zIAXw2hySfJVeKi9kQeFzP",
-	"8PToif6Ppw7VAMorJjyGatQ/wgaPoXmAyEbw+/hPQ3J6fOTBFurF6L+d6P95rP9Hj3lyQiiUl+nvTlIQ",
-	"VWY8QFBV4yFWAuq/wREjAcGFyFL9FX3YpydPYfOfHD3G4x6/YVm6ObiYZiyFEt4nR0coAy1xT/IM+IQb",
-	"jrKwvppeL6KIrbID+6cx+aPep2k6JDQdEqb+RBRLAETfiH79bbP7BEJK6tzUayHvIifpeYxjllGeaGbQ",
-	"y+GCvBAzbX4P4aRjds0SrU2qM7g/7Y29kTmm8mbsI9IE8Lj+xhjn/zpPV1LB9P/rwPzHGJeMJQIyZuSP",
-	"Ko/mWjiOQVuKpDCtqsZ/shU6+hIwuADnXuq61omw9lhvL3ghgO/0VhaZc4d6Te+MKsCz2vtYCZ1mlgm1",
-	"nuLYGK6feEhKc1TjQyBkh5gLIHCwGlz3M73Nh19aGUWWNF1ouVGAJTjmxT2AT9MMau/IHxtv6fGfzjW7",
-	"WxkNr6JIPjnBouuER0wobGYHbcMGFysazdnByeGRQQA7G8yzbKXOHj1ar9eHFH4+lOnskXlXPfrx5bMX",
-	"P799Ae98Gg6AeAZng3d0ozKbme5wzAZHh8f4nFwxQVd8cDZ4fHh0+Biy3bI5pLI90v8zY2FMuJTh2SEP",
-	"cHVIIP83OjeEOqU8UeYasOnNLNUiCnpCmJxiKV7GgzP9kZciZh8xIxxgP2AGJ0dHUIuO9yyk13lS6p8G",
-	"4o99pMtVAtuXcLFATAQZ5cuiQd3gUSwj5TR5/Qf816+D4WDBNkr/5XDNkuQATunRP9cLdfhPrDpcsizl",
-	"ETxi/wkIgzEXTMGfoYBOD2XrP9xnzfYebugSkDXM+badCsIltIEp4J6BKl9X4Tn+qH+a0jxp7OnmNvzR",
-	"a5Q7JaQFDBuofLmk6WZwNvgZOuZbRcsm5mNG8QxiZm8x/fNKj9KwpU1khRR0SN5894x8/eQY1DjB1laJ",
-	"0dzEYgsKyTPEhQxS01/e/fD2xsSEdPH+twFNZoOzwYv4+dsLgPC7hv86efLk+CngfOiPLl6nP4z+tfz4",
-	"t3f073+7eLpef/vdVy9z+fj6b7/++vXlx++fXa7/69vNLH17utDv6J0dvPrhNSYQD84GigMwy+BscHz8",
-	"r79f/P2Hj8/S6d/ejr6+3Lz76/evZl/Po+vXdMV/StL1S0pfR9//8kYOPl11JhbYkgZagZXum1TswKBb",
-	"5ikqCSVKQSstQCpgNR1Q3+I6QAHSiXa+OT0+DZJFyYZ7CwP+xDJq4EduRi1gII8A922k8tVKphmCm6Ah",
-	"MvKMPazkSZmajzC9+Wo4gHyk1JPzWmqY4bWgHwwHmoFGecqbH2oUYXZpgflBsOha4sJGzCECN37DWbVY",
-	"azQIvj/ST4yWLJvLuLIfwgYdwOgu/xZKyC6nWltXSFXAN83WyH3Y516rw5OpvrllXeacDcrthCoeuUJ/",
-	"+9eVxFgFbEFn1t1Gtg0cvXS/75mrv5drkkkfO6eRo+0N28ayz61pn8ncFE3pqU+gJ7pijIzNBTsOMvX3",
-	"eKXflH8tjO5ALrrfwObbgUO4SPg12/vuvzSabyojphSh+iP/u+nyNVpJ2/aDqeP0NLvzhcPFWPXGUsCV",
-	"WwTlbM6V1Qa+CF/Fb5yidM9OSE9ss/cTekZF+Yhw91L2r5ypTDUe1vWxFkUHFuyj6dC+3VQLf03AQBXW",
-	"Da06hIbgDgI1SqYEXUj1s9Lq1cXrl88c3MiKpnTJMpaiFhTam+KRRz/yJfQEbn3QIYa1PvlSREkeM4MZ",
-	"NqwDU+KizslYq9XjUOcb8ATCBy3uj3UEArzA4Gzwr5xhxTRq5nqnBj5xudYnWOl5YP5/Ccj5wPuvqwBQ",
-	"XBAF3Bw1mpFcVauIQ5OrIsb782xFqwtOwuvxgKXu4FuSWOUbmoJ5ofTpajOkT1c3ZXWEtHv/Wwn5f3By",
-	"dPLVwdHxwdGTy6Nvzo6Ozo6O/jFADMvB0fHTk6Ojo6MD+J+v9f98Y/8T/+/kqFjFMy3hDCqanJJnqeRK",
-	"UZGR+IsXaiW5F9gDVj1+enJ4dHhyePTo5LSa1zXq+P2j48FwUNSq1VWdqzJoedNynbl4/OmqAtcn8iTp",
-	"rlVYXgdUwYCAfCUYWZn+VDeVkQVQ3/tymcTVp5L4/JGrrIJ6ZMWl/1eoubNgBRbbF5SrYDjLtBPgBlKP",
-	"O7EMEBPgrwCv/yH4EdeIeA9HZS86LVPA2WO5dkk3gFIxJNRKY/ssF+TZy+dv9L+BQKDDSq0HhnkY5TRA",
-	"Z9qGBHXRjFzgDqy3bPY8zT+wzQD5Ey6kb2W86cea95qD+hO/bRxXhqQ0FFURYscddqrn54OqYxyDgMWg",
-	"D3z7xSWdNY1pHnsEz3waDn6U1v20/Xn3nJnC/hkcw/UVDscKaY/HO7O4/gOEgg8ktGx5b7tshDSoR7/x",
-	"+FOjGnUKISqEAUsNkwsW9hl4XHezS+33u2zbXTbcB+u8zHblm093eMkZoJtdeOBTb9H/HMT9ynZFCDR3",
-	"sdkPqb3IbG3/EHRlGoEhg+47k/EB/f4QSVHINZHiHNpAsSyaQ3xEMP1HdgixvrXpfMddS7FzCKdCYPUc",
-	"Q3fKD8mfnnxTZ0UkpxvcgVOI/va4/KBs/QB27j9CF2GJp745fHJ8eHx0ZNhqFy0MZtflHjq6o3tIuV5J",
-	"6/vGVsGrxWKP7sZZDXeIdXOe/bYj5wW10gutUkbMANumZCZl3MQtFqERuKaBO/DRPXDHcDdl8vd7sbgX",
-	"zbH563l8cHRyefT07PjErGfb3Vmr/g5fprUx3WV6sp/L9MHx/9t5npW5n2CD2ptKAG3IsYOip9seBcEl",
-	"ePPgtmy3TzGPAlB7BDNAj1LYZqt8CTkJs5RG/s0LyY64G5UbuEmWwHIdabzFZf8uUe6nph2SFpZSB2ul",
-	"Rj999+bPf/7H8+9++sflu7+e/PjDzz+/+/PJ48vXr779+3+9OH38y+B36dJJuvyZXzNiUP/Y2viU9mm8",
-	"5jHPDrBir9Fw/ZmtXSvjQ/KCRnNsDGWyciWJucHYAtBp6AkBEHFDhxOGf3UsbzAamRiaf3FoxwA5jSZv",
-	"k/z3//3/UAx9EJjhDQmbkNzLlcveShi9Bu0fZsQzxZLplqhEEYs4h8xBaCkFeGkFvGIqE2bg4IqoByZN",
-	"1YMXP+PPF3ofX1zfWRAj4FU3iPVckVyZhaIAjsE1H/KrQ6/9/fj0AaTTeCsRphTngoTQFPfIoc3KPmeA",
-	"aNTw6YxOEgZ+UIMnbSHruCoosTHi4PrlFPOqdtPrNi+8WqMtH3M/do3Mxzy7iIwbbdtmuChPQbZ6O/4p",
-	"J02xHm9bbrDun6Vrowvf50JlFAyE0EehPV7w/Lc2vqtFKTt/MJP9P7e/6JI5betcwAIcZMNOd/Nj9wY2",
-	"NLPdkJv0jsPjk8enT776h+uAEY9Q0sLVPjeJMfD106+Pj30p5yb5bdEhb3AjIwVcIJ3foX7nqrMyYB5g",
-	"k1rxAWvpMOAp3q83iF85OX/XAawA1kTIw1cO1Ns+RU5d0C+jooA3P9alWV0hbJl4KsIjBAVvztGlycL1",
-	"n+OiDhmO6dTgw+OZIhM241A+MHRNr8bQG32k2L/GQ5ObzaKFMknbRUNKhQnwitEEMeXhd8VngmZ5yg4/",
-	"iEtbQmNT8wHOWSt/dMniQ+JQkNHu+UKRsR6NxVgVs6IKtEVNLGDnnGl7B+ZfJH3nGZHTKaE4GSZic99o",
-	"ZS5jgkw2H4RtWYl9MBIlIYZnumLxGVRPLNhmiHnruYgxKj7ZkNKbKTP4MofkEjPC8apjQquFUsTK2GRL",
-	"niRax4I74BzLo4xpF8mlfhFT25mIjTIFp2pk1xaNCiw7A04PVp93VrBl5r/nVM3HLhuip6J1/kGcnjw1",
-	"yUFUYTtSyBBQrhEXVs2Z7G6aJHKtQvoZPu5raJeGHyoKWvUimXFB6DSDiUEOsFgMjZJKy5uF+8piwmia",
-	"cD0bj4pkqndkJlg8blKA7P6FLyTbaHXJBV/mS7/frNd0NVhLSdXcqxUQi0Ny4RNvUdmygg4jTjviHmF7",
-	"hLx1/vpjpQVUWuvSg+nVb1+dhnrr3vxe5QC7YWUYYsWf6YtMDxzTCBIlj7RY1YeCaLmtFyWs6GzwVXQ8",
-	"/WZyNHkyPY2+oSfTo/ib6en0NH4cnUyO6dHT6Tfs6/ir6MnklD5+evLN8ddHXx09OTo9enx0cnR8dHQ0",
-	"wAmN/MtVHzbMT4t6IA49p/19cMGwie3g679/9D+HXwPZODgbRCeJmCy/O4r/6y+aHwzEVXhnjo8O8Qb/",
-	"B7Yntjt51O/W/JvHN6GL850VqogUeufX59+KfhedLtC6pZ2ljC6rl2c2f6RZbK2tIM0aQYfcCy29aZKY",
-	"VCiLpu6lhsCdijVqxI6nRew6lWJG/mhqYwHxG4pYoRaGxcRUJf/JpoNYt18mJVkzujgHn91YyJEddWwt",
-	"Z4MgjgIDyh4IF4QlikHOWyBjBNTL13a1nzNhxJbzFVs/iGSasigjc5kqRiYgorBrydp/TGlNh8TphqT8",
-	"Ws+8M5XbhWNEqFtU7bROC/j63hnAIdqF41dFI4BVcX61FGtN5rOcprFbkU/nrglAk3p4aTo+GuR9uWIC",
-	"i00TmnkepoD3pmsu6duiD8EDyiT1UjlvOaG0TwbpHk3eOE6xas16p78uZ7M2OswNH1shyz6ueMqU/8rJ",
-	"wdHp5dHTs9OePna4jHMV+r43GPRupjOYwuAn+StPEvroyeHR4GZmpCHTu7YhLdplKP/R6wTi9/II1VhU",
-	"+R0DVgy7q+8xTPUya8sAOSQvsLERtxAKtkGEKZTWwuTUD29jAYFt6xkqH2AiNseznxusTd6/EPHdSfsX",
-	"IrbG2y4Hbv7aqMeA6aS1DzPkIZTsj7mAkn2/HG1clfBGRgwJNTqNvYeKv0AVMwJWJDJasPiDsDoKTfhC",
-	"G+hgtOkrPKUJqEA5YoU4ZUabc/CuMZbBzhxaYwiK9bWtDxP/IMZSsJH+75H+9sje5uNCJ/N1MYQgsD1V",
-	"3NTUwlrmWMUO/0xZJMFjof/2J62yrVmS6M8+/iDGdtQRkvPWD2uVWbGMTDawzlgbi9AfWaZnBaiM0aQM",
-	"lyAewdhXfcYVZVMriv7iPIXx5CkC2kiJ1rlWpZarzPQg1+RlDjNklGsaeikGN9HtJLSfRGttMBywpdbR",
-	"zwaUK0X/k0FQ1JbXAQu3qIDdpTZO/Y7TpS5NM5raLfEWjDbCxd7rifTIxJDJTfRB/ZjMs2Z5cYl84lL9",
-	"sMVppogpVbV/DUv/oaZ54/cDX9AhoDe4/vrYjtS20Mdi16F5AZ8AVZRnZEavGVGSTGmK+QrwrcMg8b7K",
-	"s7u5GMz56g28w9sBPF7KXYAdLgSZg3s43YDmusXIhY03x419A/1DNr5iA+NUnEL5xDGepXVj1K6bD+lF",
-	"MaV/4+MCp4G9zDtf5JnMVs0HZVF8sqKKxboE8myuL/BI3y6ErlaH5K3xYHNR3HS22Td4iiNGxo8iKaY8",
-	"XY4BfEkx8CP7+UL4huZzLkiuWNEgWqZl78R5+Zqq+UJCCl0qk8tXl68/q0dif9eQ9TO8TqWc3vlt9Ory",
-	"9Qu9ocuGFJui9GmIGHpAAnfFEui7zyTQkBQYzkXq6nR/NWbMICJOnYssZTdz0+tUXjPsUEioCUiBIpjN",
-	"TSCGrlaYVzf0ugoqo7Z5aqLyGMYCQWntDwg8wYLKJkZCtjE6r9OmAz48XM5nZ5eykteZN/S8n+ESPEfz",
-	"3bHHG3NegOsULBaBUzkPHO7nYJfLPBUVNiHha78Dp9jljJDdArwSc0UnyRYVAQObJbmO9l6j5RS8Q0xB",
-	"JGy0uy0YB9968z1hZnfPSH+fBoxe2hu2lNc02dk9/bOLHOIO3xWpvs3kiuRKy7wd5HqdFi0ZHeAgW00U",
-	"k/ysiNKT+P/Z+9cdt5E0Txi/lYCwC9uzzExJ6cyylVgssuyqaveUD2t7yv/tyf6LITIkRSUVoY0gJWuM",
-	"BvbDDjDv3MFeQWPeL30RfRNVX/dKXsTzRPAgkUqdD7YamCmnRJHBOPye8+8xUG1dS4vtvAX1FMUEGxcB",
-	"5KSwbB+RPx4EEr9nw4gGLg5THM+G8dj1Nq6O0mRExTmLDDP/ubhxNkcuUgqKhfs3pHlshBnkRdqF+UQL",
-	"si1akFcf3pLLxvX1WYPQaNinZ5cVowFvJnyw2MF7Ya+vpCKxW8xVnwz7VLOKZ7vvZug/7HtBY2ZbkWCG",
-	"iizSEe+yYBJErI2/f2gkLl02ngxlJHuTqvTR7OvlxpP+sGQg73K8ogL4Dl2elGI9qoDHPKDa+r8Dc0cN",
-	"xrFzmxiloXy8/3NuMu+Ai/Tv7cUA14qWIQzsnDEk3162LGKWDyPlG8ZbqHbg9edKlpB5vEqvYm1tRdi7",
-	"2NEfyO0HwDBuNpdBWhWTWIZ0Yo6RQRPQi/6l6Fxx+wPc+PQeUvIyyhEknoXe0trSGVeRgeArHYJyfPsT",
-	"RIctxLRqb354X/NqkaU8hvnvYnu9dM7aMGe1Vo3LgW1gEObKrJAfPmSOxJvc9mjI/sW8LIBHK3crs8p8",
-	"wNpmns1guooH9OINpwM2wRw3c845jkP3mZF6Na82SKKYdxMBCeA0WqJgG0e3H9oQu+glJ+9HmYhjZw0p",
-	"dKeeOuXwfmnrgrKjXZk0XdLQYCFeEKdspUR4oFHF5flWPRanJ3I9lEanPJwQ27Rv7jnbYKljvbnbc1ts",
-	"WLj8Kd4ex0j1OcsU8oOpWZwjG5FoZM6hWZpOBH85n1TknVlsb1ZEGrlZoMDCiHqa7+xfwDbRNoH9IrvB",
-	"GdwAGNzzvCHPUsXM9XZYXpriDlpVmm6aUySgQxrAGj+t15dWyvZAIFJ9Ug6yvteelbnsIfa4PNJkqGSX",
-	"R+UHp1q4XGA/J+jPWiFm3rr4qkaja8TZ+Mb2m4BO1LQTMd9zdaSZKOIh8sTpe2vPh0BEh92rSWcCdRyb",
-	"YQJNX+KoLP6DzN6sKkaVmrmeMlwTS29bMQ735YJmrtuDbfvDqkGkezW1uKGSsXwQ9quSyYikTgA/A3MW",
-	"RdyWI6YUBzt4GFEzu1Dboq3oz/5ojyQPF5+0rLJ6yJSWEOjGBLLK6mGAZRa2O5MNVDZPn8jc6XtssPYJ",
-	"OALMp+acPu7SSLMnFUNLT/rOyFSpZosWfAaNzSqX4SW0SoAq2Wy7KEa1JWNOBI9ZiOcBCi+gqZxBx1QN",
-	"xKvbVh/u0gGPJm1lftnloIgWFnuRUdGGJZgHXun057XdMrG+oJo5vN25a8XIoFLl0RYBGXzEWDWWNtqD",
-	"52G1II0iFGN5IQl/l1a2rqNvLiJxL/AsLp/8XNRry3OmaNA3IhbLMD10ljIiVcgUSpdWjiaWCgGV9xYd",
-	"slQCM5+uwxMdSNHDu0BV5SOimE6iGHOyEmFNT2F7DbHBOXmBZwdDXLZzZIj1gb+yID1BWSPGqVxSqGF9",
-	"QCfGIa+uAWzWyTQYYMr/B8aEm/SY0QEZMBaj6DMDti10XGdar8ZjNsDhLgNR+TO9eFGdnaqXdhx6c2p4",
-	"birs3sAyDvtENBq2AOt22y4MpM2vSxS4k7WsJGj+ZblpkEkcyEwbgOqD1LPalYlqswmAK3Z7A1iWSAjm",
-	"FB9jZlm4sZoIj7OWpFZNGiQ6Pl9iiZ4WxmbTP2srHIn3dtNWVZl2WECRt4xRYAvbgnRzmDAl4F7ibLkS",
-	"BZrDuylRNtfa+2Zpm6p4mE4ETCcCphMB04mA6UTAdCJg2o7R+gDxUs6FuwTr0rZs0/U4m6bf5UTY9E0R",
-	"Nm2agelEvXSiXjpRL32z1EsPUi4tJjoL9ErbEZtF/aZKYN5CwyxrWGmSiIhpAz3gxrFN6wEux1yzcwKT",
-	"O6AT0jG/MacPPKaP/R4TITNqJxMxjye+R/wB7yF62hCa792J3IfogNL+E8vaTq2nxfI44IgA8M/vxJ3w",
-	"/6dvxK2C/iidic0r7csx+HIwUO7knlREm8VHLzAXYM3CdeBrRsnemRD2mQYxASZwJgLmEdcT906IxEg7",
-	"IJpiEQPF9py8igv1bB2mzWRgy5ac09jXgVTMKBAxGUgdEz8yRrnvEQkFSqDRtYiPOiNMi5YqtlLM1gK3",
-	"YxnTyCehhEBYT+ITeHxOfrBV4mYypgWmyBr9Z1m3RjsYm/WFmYSycv82CNgwbpGYfY4vAj0yK5aHyM9n",
-	"IjQw6SPZFo1Rl9JDs/d1n7EYQhdKjjUIdvNoEKOwsz0jwOI+mxAdSxmamTBfDqSZXZj/O2FnJUsPg8ys",
-	"G/MQuAc+1XrajZ7D3WUGs2N2Tm4FYZ+HUuWjBYEcdLhwzk/f6HG5iTaitDjBMCVLhftRW5RG5LkjiUPN",
-	"liqWPWYOzU2+N6xjmMAha6ISUeUA+n7KNjnRPy2TQGAkdg883ixsg/fhbPqD9Mzjl9kf1hHuihLyfy4S",
-	"Yr+1uFSCKaQEUpZNcm9OJblfLu42YpqRIZPDiHlEM7O0Brg7E3NgBlS3YOAplQEO3un0Bq/M8cd0G9Dn",
-	"bPMEd+oDGhlJxz4PI/C8Q9i+/OWm3HM2yPSgn84z8/AKL3bTYP/MtFmqFDWPSgT/nwmzX1sZq+NJhDEB",
-	"NSjZwu/THWJQGvT1kMKpjyhmPJd79tJ9Nd/xtIjPqXoI1ip4eBDznFGLDSFgfLTsHBhJYkT6Jqag/PkP",
-	"TYAbwbrvn/lYNftcBUjwzYJpRObikud86ktgj4BHCYo59DyeZAFtrqoymXKXb6x+CZwfMJisMmpO3VRb",
-	"dttS8R4XGxsBpiTJYRKhRQyzWlFAlV7VtlctuBjTP5w7loiNWDT3xFlF1l244CBKfjs3V8qYMqgMW1IE",
-	"G5ty8RnUqR46pC4GC5b2Bvzjtvc1Wg2u6s3o+eyG+NiFt1T8L56d58Q83qzm1SDz10iGqoS3DXrVUcsH",
-	"H0QfM+pDFhgNGwzKDtVcI7+ExnS8Dldxvw0o06o1nj9/DpZvo/BNe6iyLIsJo6o8kWCmb1BeB2nVXnIa",
-	"RQblYDrdp6/pgIYyWZIxsliq0DXPgqKADGFswcBPr95A+yWj08Ij4dPf//W3v5r/++1vv/8b+e1vv//7",
-	"b3/9/X///m81SAAqnrRWDQw/2wPWoTXMRPrWjYJeBuUaZsCN5uWMRpefq/TLwpFqwSIF4Ln4bNbE/Mu5",
-	"/umQF1IV3A5bqovTmilruSCIdf57he05EuG5HDLxeRDhCdVnstvlAXP65HnOFBtE5/DfYtp5CZcNHTAX",
-	"2tRFa85xiQUsisB4Y5/NYqXo0OEC4zUz0FArMxsLJ6v25a7Gw7ta626hnXlX8+6ynQA/y/bCXe0vd0Wp",
-	"Mxsxyc2tNYxLx+1M3+JYeehl2nt2yO7EIkP3soF69kw+OFqMKrg8k0SETDlz3ujcMkoGArXzGwJdyiBz",
-	"7VcJVm5nQvwbG6sQEldPJcLxZks1SCJa8vaVkSZvxrWRdl8f92XEYAh296ATa8MetoLfqrJg1XP+D6Mc",
-	"og8AmCnAwiEZWuTcb0WjurJvCN5tfddcVRbkG2mXmkbOycU1uWfDONdNwuXjQVNflDIE/BOYkwQC6Jx8",
-	"YCIkvv3e9+wMWCda7hZ3Io+QSEMGt/CtlwT+sB45Hyz0Po/CRzp9NoZuQEukxm5n5mCALQu8DZwKL/WA",
-	"uR/fCZ9qGJnZTphWle4leCLU8GY/wF0nFRnxmEaEC7OCOj4nb8A0tW7HAdeai94NoQTiv6AsOkUJcrru",
-	"hJvIHotjLnqEYuIOSftCAtUk8a2cRyfQx3T2kFhVpsSqVieXOr+znIurUO0SsBBySzWdkMd+ftbPwwRR",
-	"kmn/iZniiN+zaHIn0s9T3yKQ2OPX7fRbt1QBFSEP4TYeUrzaJcwwr81D3yN+imLmD+eS9EE8+ncCfI3O",
-	"B+s5JtppH+IN6UmzB+EZuTRaWEfgY6VRZN2eHDVBnwb3Qo4jFvZY2M699Tl5J7XmnYjlXlo7rxmw0VCS",
-	"n7KWJZvhymZRIzb6F/mbovsuVxzOQ7fHcjOQVou777JFg4r0GGKaQpKBVKwwCI0VcYIOzEaCCYeEh9ad",
-	"cCevbbP7fPLYHmgqzFEVk4FMNLFVmuYsxTSIIZ2E0fAJLBHmt7Y7k7aWQ7MOZMRUh0bpybNhNgjEBkzF",
-	"kJ7p3Qk+GNrZJLAbzE/zL+zCcz0pQ9KJZHCPgd8ylyNqocW0jP0lLBttqNX8zntIC3faNyBsqlg7KwMA",
-	"CgKcIR/xMKFRTuGFPCEwKeK+NDPgwpN/WVbdPkQVegFleBU1ddMV+/kl/7btrZmgmPmeBVLIAQ9OBtnC",
-	"BtkKm7pMFX6f1x6Plg2iqEdX8HThi6bWx3xtuZOI0JzXB7ghipFn6KewEF2EYhjhE/maTh4S4Isgt2Qk",
-	"oQzIiliITGsJGoeNL9+k8r9LKEF3ETK4W8Xqsv4s01LHdEJiiXlQiRrxkVQePMsFjdEeHtK4TzoskuMy",
-	"ydljcVFsrkldccLBEw4eDA5mBtGh0A887Buw6aupFZxWDCzhBVjD6vcWbhJTzvxxaw1V5PLHXhhxxiOL",
-	"rIrdXN4ouavZjIW7mrFt7lLAuKudE392A/qkJ50pDzvRgGA3iSLvTqQ2lC2DSUmdy0zclEIB0uQBo5/W",
-	"n94UmboyB4eDYwU4fpPjIbkT8ylHyolKytC4LL1833wkMwGzFoCWlwL8f2k2vyPP66TRJJdPyTL80AUX",
-	"8kapS04i6SSSDlIkHSInzgKKdsqMs7BcWk6/vqBxTIP+YG4J5fssXxP4nw1wR2ajoJczcx7/3//1fzTy",
-	"c0KVOKRgLseIc0PKFHuik6DvXKzlLHBQ/Zh7l1Pq29a4c5ZkqplPlpMuGZaRlWXGRVpaHzp66830oElX",
-	"MQSXp5lelA+i2eNr88y2SPlS9KsvLlDmiLOmK3rv8og5sTWkWg+lis9/HfYA2XivH9dajcZlfWFJxhoZ",
-	"L4ALE7d1AOxBEe0A1L+zzwHvZ8ipkzl8QHvs4tch61mxw0csbOs+bV5d11q16/pl/ZKyZrPz/PmzZ9eN",
-	"TsAuO81n3ctLxoJGh3139Yw2G5fBs+vg+WVQ/+467LDn3aurZ0GjEXx31QThIjSP+QgQtCakGoBPNn3E",
-	"8+6z67D+rPHs2dPgu/D66jltdhml9eDqiob1xhW97HSfdhudZqfeedZsBmHjKrwOGlederdep/VnUH/w",
-	"L6zWegoFGF4t7ieDjoCifwzuzZFZ6Zokw0jScEnWg0zQebUxD6G29bpeX7M6MD1UO68OzBC4mtiGa4LX",
-	"MeBzLnEh5YF8f4ZWeVcoCI2TMeBRRHVMhlTBO/nmUFpXki0JgxwJ6MqJ/18pPmLaFkOguRQByiN7BKK6",
-	"hRoPuyjEWPfXuhN/fPfDTx559+YncDN9Yp13BI6e9si7lz9iIO71u0uPvH5665G3vZ5HPt3+4pkrX8OX",
-	"t6/fY3UDWl70ngkXCASRYwZkMMBWskHQ1bZxvBPmLR9p8gIHd/ZxMmTAbEFoTzF2Tl7BUODOEJFW7IwJ",
-	"A/QY7jSDN1L+3ZufWiQZQo9IS59gzbPUTPVIyCDsBc/mA3YnLK/PgCmKtRqMcIEuuMGNM2u7tlDPFpBh",
-	"5NtILH8KlHwXNj93r2M+YCJQkyGQn6DiEZOIMyx8uCWKDRmNMx8g5MP43NbY5YJYZ//IJn7a/RIuswua",
-	"OhNt9BdrPF2bTasj4e6a4jEC3gCp8qWbC+pJN1MhziqrGpfCamnwWjCEPrU1PO4djPV96UYKtQn2QMdS",
-	"koiqHiOPG/U6ec2/9+zuJM0r/NO8gNv39nw4P4V8YgbauLIjmGBTpw4kNJgJybdtKjyWDYbxxMMWhzhQ",
-	"I5S8tL8tDCHtbwieX7ACvNyAuSBD/plFlkge79KnSCTu2y3j3YnpZp8OoYpzN7MVbC2KTLArKt7fvIQr",
-	"8TBL426LMgQqPLDyJWDl7gpzWYaS2426AmG3Of8XZi3OUMEp6DxA1dmq/ed3L388a0BX60V1iYJMGyrz",
-	"mrGtOsObliWjpbDrudKmKWCCnCYsxHgwDQ11pAWqCPCVltVn03eeLceYeUJBz5l+cR/1Hmcf0I6G8zi2",
-	"JyFXU8dtb8HOpJjXkxlmNMISkrSTRqpS2RFYLm17xxLjINO+KghWc2jMEYyBtq3PPlMj7AY0auWRwGxT",
-	"Cn0wLMiOsT2+EZghbO+FC3rzjqx/duYIbKbsNSQwNmwlIn1S+09q/8pq//Iafqmvy2rXxxyEzlsSpZ4x",
-	"fMlUIVjMjhjQz2cdkHCN+tXz+nXju+uZouqV/WcXX3Lov2bsGnQRkXJaTtHealbeB6GgEaznxjjB2AnG",
-	"9gxj0BY9v6MPwmn/kIsD4shOK0N3N3ZgL7zK4Xg6StlbCmMFF+uQxv0cVVwe6GrTOtQyJHrVEW3o92FN",
-	"Zx3TiZ4OE1tD32b32EDEInHjnDUJ/g5bg2/JBGJ6z9IOaBA0R2utNJZcEUlexzTbdCB5GgE9rMpu1lby",
-	"J+6h0cUDys4BBvYeVF5e2FaiMVizHRZ5uBMxN96Ji4WBY3M6y0VuxcppX7L6nbQkAzygcIjeY7TSdsA/",
-	"J5f1p2mI0Ez1jDbTp7rclSXYgyqQOdL1CijIOVLhm5BFLGaAAtcpN4EbtaUHqegvFcqxWNPdAtOyECB3",
-	"l7j0jRQsjxULH79h2C2evoVq9ZKQy4t/WP6HqGH9Q7FWzoB7ZxIzXV5RXHm78q5Q9jULpx9pas5gPnXJ",
-	"Po7GdKJLxjD7As619JLroTRnE8Gr9H5+dpx8z3W7t66oec9YDqua9etDXN61F7IKSIor69YDj8oskyPQ",
-	"5GFUxpztuTNvxvG0MT2bUN85jCifklKLvMSUL56ik3OXGuhLC1irK50bJBo7DiV0c/Iz4uJer9ME42i0",
-	"9tLw6I8uymOjV1DpB8IcjoMNfflaBb7VbgA/gCFNDpmwxCbZSK36wDUZJmooNSOJiHlkjjb7POQKqowF",
-	"6bA+jbrmluMSkn4M0UCoM9FsDvPZDdxXhDoLmeWGwqc1jAG9Z1nLIc0gakjFBIoBHd2aUVrgSp2Gf2xj",
-	"2qeraTCp8ZIa+vjeTpOxU1pRrJcd/p+5uK+t0xofFwRzOOE3K1gUZhDL1Ict6caye6TU9XFlXR+z7+HV",
-	"EmVMpn4cD3Xr4oIO+bm96blUPQMVcM4vbv/06tb8L7h9cZv9b9V5qBKL5lk35J6xoc0l0CxQDP41tqFN",
-	"ODu7FjS3SE2MBaOMhbD5YnnP5vpgi+35zURv0n7JOb+qLBjLrXjZrNvALxnzEIOGfd7rw8mEEzZ9pGyx",
-	"s05NmlxUfMlj/ID79mP6FidT46BMjTi3MCdj42RsfPPGxi3RA6PgDHkQJ4rllbqTxbETiyNrbPCNmhzI",
-	"QAgc/5hSElDxKJO6jiMHdGYNrPPODvnw9h0mhT1+XichQjSxp+cJSvtU7Z4J6fAHwhLANp4FINhsCMJd",
-	"bo9wQG3bCRfDXDTmYPsLbCDm4K2WOXYKNJ8CzcecL3OcISTR5S5XmCJ6QIIwZtJlzUhTONlB9AgINr9Z",
-	"SfQqZ+sBFUSMrVscd5hjY+rmJNaN3XpWzoCUAuYlbP/iGs+AcJqRWpf1vMCaGx+fEj4LiRXJwz0KlRW9",
-	"Umkz0++ZEfWaxDJrSMQizVbxzvxi9vUp7L0uZplpLEYlyICG4IJlSoHptQmECqgKqxt9TetxGFhWwNyS",
-	"aOZZl00ISYUdVCcFtCpBET4UPf9JGvuGX8aSDBUXMXnsT9nG5srOxDXN8M8JxitDhpxqd4ISbH2DfjPL",
-	"xon1D66HpEvhznRQeBgyEQYRo8rRIX54++4Rbng6aeWgwWbGpJ0FMmYG28E0ja+r8E5wG7x/Ia1XDN6R",
-	"KobFqMSMqkKZtpVDFrsE4VonDPgniWI4RQVW6sdUkL5MVFHvhnpPO6RI9swiwW+B9hG4RC153wIVMG6h",
-	"JqRPRwyYTrO1RrD04eZtIeO2G5ifc/GFrLDWNKvigNqdcm6f97li+RdUhQ+1/Hrbnd1NN4SSYUR1zAP8",
-	"YglWbKOnlda91gL1rJ5L/bd/0uut8GJvU7lftJ+yuR/sw+VUTjPxbXvQ5o4DtyaopkuRHTTrq5MdzGyv",
-	"aTblldxyKb5txL8W4LY/CMlkxlLlv8oxK2ST6kafdaNW4cHVohp9E6sIEVp5DlnTnk+L1QkWyHcsVtI8",
-	"VJLH9hkx9rG0DSNH8h6CnjCMJ17aGntuLuasqgnn82HMXNs30TjB14HC1wyEvIJ3PuYSFgSdUkUYXm6K",
-	"tLgCclbQfS/cmlaowG9nlF44t6ALS81cz2xEjxnylg2TtkzvhXc49hN/y9r8LZujMjE7pb0MYC0MPEui",
-	"WmrcZ02SM6tCD5Kwx8LaeuQZpftx1zwa1foK5hThS0OwIFfea/DiQFSWFUDLGojbdx9W6lNpoxMzHm+K",
-	"7MEYgnCOwURzbQMiqa3eNQLWf0vRbjNFsnQvtITDNOtrSVecnZv1NaQ9++TmHttVT+h7vPs20sdOCuD+",
-	"FMBD9HDOUelATjibCUykzehyiCx7RMVCfD31jUZAbRRLG9NYHdjM2x09rv1sxIBNP8jRgwcRFzw4IdsJ",
-	"2Y4Z2d6jl4duzEBlZ1QpKnpsPu0oOBETpZDIiwEblZDEZyIEglp/l9yiL6hit/lRH5eBCt07t2ybug6h",
-	"+LCFGEU/ltJ6kscG4p5g/WdMHiNXp/MtTr/Ak4pxlrB/bpHtEyS+jttpizPdHvMoSolGczseSVJ1nw/h",
-	"6pq3Ohi7h7kkpz8wRWgiYvKPNOQ0BjLrDSI2fYa5S+BiXhSz61eQOIR00wUe6iUheC2zfur87tyg7/Mo",
-	"VExUtiUk4760hP1mVdG2h195RI5ssDEPvvaGhxaT+EGEtrldDrmtZhQazajv2g+bLzqsx4XGvoGYhI3H",
-	"yPkncXc/0sScJUx66csxpF4yNWIlTQBd7z99g7VYIaGuaz2XIk29IUNqRqfJYx//1da+rSwTcvwEylkI",
-	"hVueuVtmPQwy+x+JO0NXROaG0qUjmSjsl2iV4Hb6a9cusYVaNSU6GTI14gaCgUqRKDbibLxq+GYOy6MN",
-	"ZPMwbWuXryezdzRbr8fIY1/IuE3b8E7+Ey/V5rGSLzcbEAkyr0Qe+2bG2m7GCu+M6qu5ET4N1l5w0XOT",
-	"101iezfrgJ7aRo+0+2nWR9KcGlu+n5HXYzMeqQpdIstsDzNNU8Cw3wZ284TEQmBfgrOrQuQ2u7adhOW2",
-	"heWKi17e1Qzf4ahjcU7+Vlg42HwTRS8toEG5wF29o9msAXTxJfdXeyNNz8pSkmaBbs3+LqdDfESHGFKk",
-	"C6t/GG6HeXqxbcm18KE8EO60wkjLMtELp32XZWQPQ89eM/h3OXFV9ssfLA8/WgrQNf8mLfUCJnbaiRjp",
-	"TMBLwsOSpHtLE0FoZC6fkEKLnLSDj7ksiKReOTV/bcX16PPzf5F8my7yk4A7JgF3kE71uVonVkPMiLcs",
-	"h7OkLCITeMtqndJs65gJpvX82ogH2zZa/w20gCOyW0hi8yxxOzSGBBfPWCZRiP6UDtM8ZCkfD1yJvXJh",
-	"opBDpJW3783tmO3IwCZQg2CdOejVSAQNoOBNcGg0MjOZ5+SWAFBxKWwVFgMKDxcukIq4roTOkTDgWnPR",
-	"O181XGB07fxs7y1UZybViUa3/il62beEHQu9M2stAJ82nbIREFMRGvCWf/lz+vN2V6q2WevCfbKeiNM3",
-	"0HJoxUdlM8HFQSE/ySWI4Cp93JvuvKXsJzwKhSRPHfMoIhEN7vWh9ZZdFlCgb+f88F3Ewp45xchzGjMd",
-	"g8dUgyuWKx1vKYRXUpQDQTw35uMK3mGX0q3nlrrH1Lxa+sjF+wK6ddXo7eea6EAOWdUg7HcLtgm0m62N",
-	"PzvwLn1pF9Mwa1XrirXYZ1j1sM1Ds/H+7GWzPnMbpy+BJIS2hiEf8TCBqv4Fx9rMt6ittWpdBbwEcV+a",
-	"3xu1JIZxKRbwIUfDyg4M57pVgOrl27euF7TDZd95sM7CRHWwLpd2m+77vJbmcObQmteFoaM9tMWkhWpM",
-	"G3axrCa3GVRj0A6Dk/hqpEODe/LYWKqhomPhEcW6iWa2cQUbRxMwY/ssCsGUvhPUKFs9KriGrfTEGNNB",
-	"3zUozzcp0liOMGQCi1YVjbQLEkEu7kCibrfRHmj5SNiIqQ6NpibAVu8HTMXI7PLYT//d7kx8j+T+pnEa",
-	"6boTqN5iz8AsdiUV6SVUhZyKjH0eA4ou0JUOoBAiKxNvNpiVNtPeXxArPwezEOFIF/MzZ3bmOXktE63p",
-	"QrC5APA9f24OH/xOZ024DQJi0/ByUBUxU0Nl5qRtNrNTnvMA2s0DKO6TdvoytQw2dd8o0/kdr2vLAt8W",
-	"Q3AnubddubfkSn+1cTcnSufH3VKck8JJmEpxuk7ozd7ognW7DBNBq6yXH6VCwmDYDrMJH1KUWzWO98XH",
-	"jFMf1HMrM4dUY0dXaGAY0gm0sASG2vCcfDLC6k5kerRRlQsiU3vQyxQ3rPZJzKLIUsACmwSJ5ZiqUMPA",
-	"W4QCHStILjpg2pahEJnEER/BK0QT0pkQSiZM2yareOXCiSdVhtYPbn6rLa4Z7x2UHxqpLJH7TMjxEowH",
-	"NC6n9zSH9szlTm2vQM7aJ4uiU9OiZPiAlMxWe+XH5DfQoj98/ryWS5m2mh1oBfOkW+4nuFLgUlgMBqc3",
-	"jNGyq1R+c8QnQHkFxuAOdX/r0JnV/UkgB4zE8oBsgBWR8Uu2xzaQh1BOjpJpqQdXw3DSYTarw3zss/SU",
-	"HExUZt4Rh5wDs5lzoz6QI10aNM8NsyRinhMYu0wzkCKmwTzXMIvYsC8F0x6hYaiYdkb/kMkhtvOMEyVI",
-	"LHda4+HGfSIfWJt84Csu9VhZ7NjDKGRshvbh9Yc000MmyhG3bzK2f5nR1cJxg5o48KhlKLBa7J92zStM",
-	"kM6edlnbHLlaq/YK/VQDqQS68RdKCKBRYm73X5rN78jzOmk0yeVTcnW9WU+yOdq79iQ/HCMEd3JfjrP0",
-	"+4AK0mHWOxoeWpCwyrX8gVEF3twuh5oLkQw6TBH2mQZxNLFkClKlOx4LiROjykOaAevyz+fkVt+nEX/b",
-	"OZ52WQvS/FmkYVZsfUnsZMh/22WNhCDsbEB55MQWABe+atZKUFj/rdmuxqy95yJ9b2zQ4Py76WkkVmYW",
-	"GhKadz+v9vSa6/fr6V0I0B4CoMWxpBInloWBQ/SrnoTDOsJhyQ3wtbpbi/LmgVqHFEHmCJj1nK2gTYNL",
-	"wfxri6UN6avsyaFwOrx7PryuDSzugoNwMzys+7n6hkUO4mF4G7Khljsb7DHfUkf4Bdq/L5pk3yQUEpXw",
-	"Mi56y/V3X1n72nRz99yht3md9gALWVveONpoc/cTrn4FuHqIWfULKDkvLJvAw9i6CaVmn0VTu0LkYy+W",
-	"WhewT0VSJ2g/QfsBQLurmrL+snnFUutBfci1gZxEsUVqHFo2W4gJo016+Fck5b1r0DWkKhZMkVjKe/s1",
-	"+zyUKr4hY2giCsUz2jNHfdyXA2hrDrk9PSUTkWHnEtGw8jDXy9yLnSJdm490QTkEMEByXcjfqhjFdIbO",
-	"kqJ5UwRmgXnMiDMDBh2quc7ix+vUsy6XsvTdA/kZ9au0taM5LdB1qsfa5ogM4WkhVJWwz2alFnzmdWPF",
-	"NKk6UpJjhnp78ayO9UJZ2fHddTQrh4jzeMxcpiRezULbyMoFuHIA/d5l9x9HkpRrpFgtD26jKBfidrLJ",
-	"c0meRAqDSQh44S5TG16FTMQ8nrxMX+GE/Kcch52WxaUaLh4G3YYpc9dcNpZQ5ZsZcbC7SeOs/hQpCMwX",
-	"XPTaNrpca9V+evXGzCOEaQ08knqjeUmegk69ksZvJ36YtfrdJZXl9Fk+0KSGXJ4styMmYQ5+jjCtwWDK",
-	"dGJDX47ZKE1XGCYiiBOzFc7JB2ewO8M2fXtLZSwYIHbLtYf10wt8V/CF23OXNJCQWzEZMuKbAfppJRqd",
-	"QNNzaFw0Q9hIBYq4SdY7yMO2j9CXOJ/UgL0/oeFlztNTleYwvdf3mu8wB7g2A0bTuLIyJBxX4dhJMizv",
-	"2Jk5GKeMBjErZ7aW3JAi9cUX98/tpTeUgODhNn84neGNnuGPxQb+R5XZsPSBPJCSimysJTG13HHfUppD",
-	"SoYuu6CJeU7nNNYtbntLxgBEBbxrTzpwMpSE2NbJkjDKn9n7GnW4gAqjw3XYctrdcskV6+t8m86ymMK0",
-	"y4bFtDVMtoNLtThB+66h/chzK5ZC982oVxcAd5M9pVrsTi5UdqcMaBQxBe4DzayZ7x5MeKxZ1N2kAJjK",
-	"0wBZw9JcjYXzL2DRNofq3gYagZ9Q9RBQtZwmCIqnpy9aZjwpXjdPeN2q/QLHb094vb/EuD2j9fGkxu0d",
-	"mE85cifpcdLJN5AUV4LwW8yP6yYiMLNGo7OQd7s8SKKYP5Qrh2xZ26T+LU1/+DEd663WTOtjTIGgMPJd",
-	"5EDknlTzavkHf2tNPS1hvOUuZ1G35hVmpxKetgn5QRK3ZbfbDuWAcoH9jd1njkr9cgkBYEAYfqdxmgaD",
-	"RMDsiF6tVWsgDKrsL8UGzKA/fuLY8yHtjmVXmdnCZhitmhExYxrd47eXNZCoQP7atgNfKwF7l8kXZUiy",
-	"6wQM7JOwSOJFhtGEFoDvKJIvbqOIaP45beCgoQGEO5Q3qdAwGJI2ccgu0efEn9pmPoGj7xqHJvGZ7HZd",
-	"T9LytheaxZgDoWMacx3zAJmKYokdMRJlxNFuG3UiReIUKXBFBkXZht1vk8syUN0x/qx13LfZGPMkcL5C",
-	"gbPOZvta8zpQhs1nqCiVXltL6aiwZy6+ZM/eXopHBUqv2cDshCYnNHkQTaD1Yn7THYTTo1rHtawZK4DD",
-	"gfQHzY+2rMtlHm52Sdu5IADutUXo7ubu+B37m9H8T879k5A9Cdl1hewhxhXmqOC2yL5Uxm4xpPCrTJRg",
-	"k0oV2xIqmKcr7BfBiP3NLqMJf8RH/sx6RxZDGErNzadbjh+4x9S82ln671P95KawPWRDquJcuPbqrNHA",
-	"cG361VBl/QsGUoCOZBSWmUAufDiMKLRyfiEFvYdJW1QuPK15tYEMYRoTOA1uvY3EWS0eLHODfP3zK/xo",
-	"GOBTXv9cf24/sYP+ng7ovdxxGCCDgAOtvoTeRKwHbXVyAQGHsEcSAcghFoC+Tt/rBv4FDMulWLYbdzz8",
-	"VDAOhNWUwJY0M47nMIFhgaQygDqiEYyDDljo5TLrC258z8kw9wtbUAmZnu6uVb7+bFfu1cO/C4AqgM6K",
-	"kLHCaT/SwsqTyNiIyFh+v5zKMqmB6yllfWs+fHv/iy8R623PWV+A2cNNDTwd+gM69MgU1zs6cuplD+9h",
-	"+NhxpkscxIgLXz0/9TqK4KaLJ0GRnUahZr22kq11jGWTJxw+IBw+dkLrZfB4TeVpn4G+bQP4kYf2NoHv",
-	"p4DeSRScRMHREmDPCoItBuZAxdu+KJhb+26h076zkQqEiVDfEDZiahL3uehh6MiISlCeeUwGcsS0IyPR",
-	"iRrxkVQeUXJsYNz8B0x+CHQp3uMC40q2B6P5dYi0KnfiRyMUYoPzcGtwEdhEc3JZfzb7ELMKZmg41g6L",
-	"5Bg6698S6KhOI9cPMVR0bP7qEsuWbJ5gncqah+xOQHv/FnFcw9rNgkyvsTTjipFEhEyRMZ0Q2qNc6NjM",
-	"AwU62pG8ZyFmr/cZV2ZKGTfnilB9j6QtIYtYbL3QPSnDc/IWHnUnnOgCloHCqz7SBFjrNUhK0knilEkQ",
-	"aZrNVPgxvWe+Z8nOeWwpbOSIKWPrcAEc6UbiEd8JPx/c7X1G7Nl3r22HAq9s9oBHfDeWtr3Uz+bnkT4n",
-	"kDwEi/VI3wlzdt2tmTAnBu/4SLsn4QT4iYCd709Lers4VQGDUhod6i6nIrwTOI0eoeksQpNLS6ODfbuZ",
-	"YuiFwgAEvWfCTTS8ekcxem/um1RqDyUN2GGoGRxMjk6DeJ9NTjzmATOnxUZLagYo7UZYRnZP755a69JA",
-	"5z2DcDZ0i/jzwlLntZngZQIFSyooVYpGnjchTPAWbOFpaC6uOrAGNKI3O35R9YBiUtD2VhBOR261vFoi",
-	"QtlORMyjdJqentUbuWlabkXLVAj4IjxM5QFl9pTyAAPOoIiLWBIqUIxYcNV0wGap2l+6DbWi8nAxVAya",
-	"C+xPiXgjUUkwxheY0+E58UPe7TLFRMC0D1KyKLVQWmUyRxP8gW1o3JFx30Jya1ok5mXhnYiz1BboCQPr",
-	"YESQjEDuong8J34gRTfiQWyHM87Rrmk+GEaTO6FjI8JB6ncm8F/bUMSGLxhIhJSX7Z4N43PyKS1yQw6h",
-	"AZ1gk2HGrJZEgbzebgDzBDc8ISHEngnBO7GgFCwRfcRJPiSQe1j4lckwu5nwXO4z1L0CVi2HOu/wTd/j",
-	"ALcjT9yOg8mzLZLisWz3ZaIZqJ4GvBNzNWjiNoMC3SI2eyG38dOf3eR0VEwH1X0+BI2NxDKkk3OY/NwR",
-	"hBGkssvgFR3QMHH9PmqtGqR3tG17KPdQd6FM0J2Uu0HaRqlBmk1yeZm7FUoKGMFK0jL7VWaabk7/WGmb",
-	"lMkoOPhjmUShMWlCeOedy51P2AQJYQ8HE8oNipdq2okfwASzeCsKtJQFWxKgyXzvgD5LQ7Sw5n49aBnY",
-	"xR5NBgfRZARNI/UDogF5J4wSItg5+Sf4L/b/MOfGyg8fv2/T2C9NYF09cbUENCOu49c4WafmH2s3/9hc",
-	"ruhJn9+UPr9WSifi6F6zOauhc0x1AYacRlUBocfQTQlx++IL/BcuUnJcjeOf4OCPCw6+vOJBAqO2dpVB",
-	"5cy917I+vK513k27jljokYh1Y+cGJB0W0EQz889QMlRIu/A5euKmdB05Fp6zJshjmldzskc8AWV3QFFf",
-	"z9T/xzTv/kPfpdG2noCPUI5zxBQFnf1OGKXdAL/VwA2ysxByTcH/XtFbaiVpYkZuRjtXorw3K3dUQkUx",
-	"LRMVsC1LFPcYI0/Sfy/cRNAcCFRSuCbu5x5mEFunqdkdcNJJrCiPKsaXG0Y2xgH9/DMTvbhfa13Xtyng",
-	"uqiKw0kstO6bCrW5ln3X3UbY6Nbp2WWnHpw9Da6+O3se1tlZvXvdrXcbQZM2UPzYl2rV9JAFvMuDNtQ0",
-	"5b5bVOaE321CeryX40MVIE73DnmIHUZ50Df765AEiPelLOLv5MMuS6HNo6tF0YchiyIuetoj+DEyAsGP",
-	"rKBAy1ewYh+nHEXzrmrVco7+N/BSJ9X/1PdvP3VrXTrg0aRt3+u3v/3+77/99ff//fu/1by8V6dV+/1f",
-	"f/ur+b/f/gbfLZrP0Mj6ewsa8xFr4xLVvFpERS8x4NuqUbUqT6m9W6t2q2hnx+VmU6f48Dv+WVo0xMSj",
-	"4ZsThEacao9QgluIaAv1+NGAuXKsgUEb2mMtsEigAWCazWS0dOj83ZXqnEx3EExNEUEk4JfmohcxvDvX",
-	"hBI/Ow3+TnnlBGHQXMZFkamYwLCqys2mduVeHfErgsuCgFE8+6se2yMtHvu2cXvFtT4VftGCENhayRdI",
-	"mIsv5j/bq/iaRbrDzTE9HdcNHdePfea27nHVbC1+7g6jWsuOs8T2t6f6GOq15mpQy1Vvra1XbbqES0hw",
-	"4N2mHsflOxTPWDDHWMl1gtYNQeuxV2EthrDraTL7LL/aPiIfeQHWxiD6VIV1gvETjO+lgioP4lusncKQ",
-	"ZJVZ+p4ZWAwgfG8uhKRfG8/vToNXQDUjMaMDIkU0uSFCpgeXRIwqoUlfjsnAqJ1o5lJM291CtKkiHeCD",
-	"jcS+sYHYU7Bp08EmyAzIpZP36chVMWGICSJO8CmEnSAIVTFCGhh8OvjgEtaP6lhRge4z80lbT3TMBrVW",
-	"bcB7ioq4PUoiwRTt8MjAggeJzTxkAlMEWNRtK2asFrzFAoJiwUFeIpet0DzmI0CkmjAqECS/cXw8PqF5",
-	"1qzvOHSUP5CH26jIJXAQl8BxFAEjoyrn1p0EcsB0VoVhduk5+dSXEB/qchFqAl4BooqoDyGjNEXgBjRd",
-	"qFSJofg07fZv+QVFhVTYbLAoX75h3iTLRjM4n2XHAdLAVWZTTzUlKpES+Lz8ttxr4Ggr4FJy6lc6sIcY",
-	"MfrGwXiVZfyWm/gUkH17USAzkosv5j/rRoE8TNgRrDT9VrNSUOuxeArR9mT+nk7nRk4nOMHY4ZT2PtgO",
-	"Z4ljdiBBHxxnmYsRD/GWgj4frWKGTsWWsZzw5IMiRkWY1arKtLNj0cfYpxoNrgqeh1k9aHF2Btzv62lH",
-	"mw7/FMDBtTaB5RlxNs63Hr8+qzdqK5omBxcQOkHpRqD0yFqfpDGeBRF1PUXlgom9xXi2DsClNnM1mrqY",
-	"TSWqTlz2JY816bAeF8JYyVKtCrZMhJtB2t1GcWC28rB7tTLs/iDCE+ieQHffoPuDCLeGuIpFsE11nw+r",
-	"4zCW3Y3rnE8SiFXG1n2XBojiPhucEyz5kF0ksiCJiJjWxEeH+n8FP7xPqL7XNoqTuuvh8O6yAuh94f1P",
-	"EZmtlv8sEoxZugRokSjNqSZpVpZgY0FLcrhhQUC/y6L8Q6psa03FDaBBS0MzgWqtloUIXKPlKB92GVrK",
-	"I8uuQ0sZN9FC8SU1BYJOtPwhozg6sNiSmThMJtVMjZgGrrFWjlEpfTcIx+i+HIPMT6NPXJh1ZsRs0lxk",
-	"CGhokPcmHldxbs2jusS8KS+9A1XW2cGL05ymYD327b/a8DUL/ScuLcsMxhwWzHUwlgAl9hCR9BCRx/7M",
-	"wWpD7ZL/JG8gWEnoJmCgWTRi2nMhLK6CCF4dj2v6RWZIFENXFYGr/Kbfb+BqBt6WgKOlkWUlUDjE8NVJ",
-	"KGzMCCkcha80xJWTM/PjXKqIC1UCZo0YV0GGXXzJ/7m9yqcpuNuTV+B0aHd2aJFqvbDoB+E9eEDhs2Gw",
-	"BU/hYYTApgZb4omdOuNbDIkZTW7I5DBijh8eFEeIkmGQzKYFIWQYAFkoVrZySVWZhzitX5/VEbl2g9hA",
-	"+6z1dLyNh99m0K8CnVY03A4u8HZC+52h/SH6iR9SudII3QJgv1kVa4/Rut3LisWidxvF91wEcGNhv7Kg",
-	"32bw/aiCfvlXPrig3wnwT4A/B/AxOrh7tB8xxbuTbxvwP2bprwamgz4L7llIeNwioQySAXpSoQ+Ghupd",
-	"7CRFh1TFWzIHOHRp4l1eFBgLle7Ciu4V/k8AewLYQwPYX+BY7Adj90dycCAIezykB8eoNn8DjAcncD+B",
-	"+zxwR7aDQmh+HtvBGmCvA8WYMc6r8+yguTeNmY5Jlysdu0w6iEYVCmO7NIilWoIPYZdJdb/k808/ZK99",
-	"XOl1uF67yK/LPanm1fIPPhFsb5DXxpwYbXsumH/XWjUuQj7iYUKj82F/onlAo3af0Qj0nIiNWFS4yMwL",
-	"sr19kgn45LpSAujLiCL61BTX95AGbcwp80nTrFj6xBSQ2ki0c275dsKJoAMe6Nxzpy8tPmeoZMzS3Mf0",
-	"aZC1tqj8uoZVj5kaKnM82onOlDf4HEqYcrw83e4avDzppq5co2LuuPsLm9n1eszgXNvNTgRCZpcZfeWw",
-	"dri0EYUyAKLzOHwUBBL+1KL7ZMx4r6+JOWI6beCdHQQrFbVrJITy+JE2lwQsTBTT5+RVjETi9ubQzloO",
-	"mcA2FWACQNZfH4nNzWcyEQbYRcAy7Rj8PVJ0uYJ2MwRGiK2055Be2AHulLicOHAgsksoESyJFY3sULxU",
-	"b4DGplatwD5lMGojJBzqeGm/0lQPSVEitZKMDHSI4aQNJElSQXJYA84ugzdVqYTlp23PNOrLipAdSItF",
-	"RcKSML8mKh4tm/tJSfjmlYT1dv63TGdSoXFsjdgk02kuvqT/3j7FSVkqaKW4OmSmzxPYncBu42AHKnDu",
-	"ABwHRcxK0HUYmbL5wZbEafLAuMs2gZXgfGHtpj1FtnY2XVV2rW05aQ29AdAX2qKzzCiFKNcA0rtc7q6z",
-	"MTefN2DNV7hRzqhdLn3A/nBTdtt+ImJWmJl9MjYCzcwcF10WIFmCEWUp3g5YyJPB2paSPQyHRTQBY2o/",
-	"MBvpVpnbnT27ahnpmP1qarpPus1Jt1lIt2luQbc5NromPESEgssUQX5j1CHV8n2PaSt7F+7Hk7By3IL6",
-	"1KzjJOZOYm5LJvyRiTmbxFNhwm+xe4lmBt0gcWhuTk+QKMVEDMG0PoVYn+9KVvxdZuZ8yA34yLJxuAjY",
-	"tvNwgKPOq+HDTrk3GxNTi0L385WBuMAueHlWBybCmMaJNjqcoIHZgFRwpM5TNDA6YHqBHDKx684j6Unc",
-	"dQJJ0OdRqJioziHJYA3L3XG6MH0Afu0ROWKKxLzQ4O+FvfGh5ZF8sgkIEMkxYzQnDyI+qILgwezLMelS",
-	"lb4t1+fkBxFq/JkFcOScsj1GQjpxISJb9A/1lzvO7rB3NIvTY+SxL2Tcpm14T//JAzRO5ta2fDQuiqlH",
-	"KQOUmw94055kQB1gWaNgMsd9OTWhVSkd2Z7faxrHJsBihXN+pCkRXyd2L798X2tcPxUH80L7qLW4E69j",
-	"Kgp9qIrIv05AP9NPL75kf2yPwakASYdr558OYfUhNAYWyOVDsVTnKlgQbl7qOB1GkNnNcJlTNX9Odxph",
-	"rkaLffqgdzNVx++AXkcdPDmdT8LoEIXRIXpO52t44DwtE0hz/aaZiFpSw4v5gEVcsEp17q2wPTS5IObx",
-	"CnJj+IB5iGiKBQyuNYcPGm5SHRMhY9YyVzIa9IliWiYqYGRczOB8pIkO5NDYsEMmPDCa70SunAFqJqXC",
-	"dldSRBO8g0FKqKQc0Am5F3J8Tm6FI6A2sDpGevvhkAnbJwtnNJaAuEQKj3BxJwIZMn2Dl4+pJppym1Rh",
-	"fQB23DzWLOqek0/uQutXBBD3yICqexYSHz/1z+/EndhlH+uPbhGPy4e89UJOrN9cplW12UM8zf/S2RbQ",
-	"nnPDsdAI60AOBlS3SGCOvYg9s1MxP8ersc/DCFrDoJ+5dMzuvoVx85gNAJwG9PPPTPTifq11XZ8Zu2e+",
-	"f4XXXtW92oAL+1cjvZYqRScg/uJJBFE1qQa1ireG/d/JZCiYaeaNKiYcXpYXXeELKEgb8oyXJDddpslN",
-	"dmSLyLbA9fCB8cRyRmKNmOrkHExw22edRvc6qLOzq2b49OyS1jtnz4NGeHbVrXeb3evOd7RRr3m1gRzA",
-	"W9UGcuQ6bOJ629mLFYXAozN04ctFRx6akdtwBG4ys7AzgrWQ9GVfE7nzrc7rwpwdqnlgVtMNkQ55+sbN",
-	"oE6fdjrNs3p4eXV22X3aPKOXATtrdOv0ebdOrwLQVNI3ztj5i6+dU4FWeOXG7Cuv5e93kLlrb39BBJda",
-	"pD+MmJpAuaPr0mLFmGUdQHlwaEWjy2kdiQCn+vYNwuogBDdTjH0h+CBfWzJbpApiiTz2zcE9T0Qo2zD6",
-	"9hju0Q7pRPtPzsn0wpm7wYUEQACd9dAinRqJdifGNK97pOqdkXvAGhoS0LytqZgWrepEjfhIKoyTUKJY",
-	"lylFo+mnKjaS905JcX9Nm5fFUIeQsQ13pGEO9zQYowuFCBxZ606Y6cAHA0PGTDu8nA0bSwlsGkv0F8Vt",
-	"8n0BOY7LMv3YZxOgBQlkornQi1ukr82r/5MI5VYM0irDMp8pHCZ4i+XYbha8ljVACthpep+1dMFiZymI",
-	"0f1G2KzO7sGlhAVE5gw+DvtSQPYAHN3qlbEXJCLmUTopT8/qjcKkmGsEm5q3q4/1Z+6S5Ra4yoMKG98j",
-	"+LQbOInGGoVzlB7ZR0AuqFGJOAjbtijeEOSn5JvZ0oTiC+ak2Eu32awIQ6hZKWqxG1/jAx6/HLCu5fkr",
-	"Rp8r246O+zxid0LLAUMRlIgQqvonJGRDJkLtwuR2UGeEkjT5zyOUjLjmsfmHEXMte2k30TQioUQOBhKz",
-	"KDKPCvqLg7gZ9jEj+A8ij0uWykLwXj8mus+78cH4GKnQYwsACHmtWsgCo+SGZoxGyddYF6SRGq3DVdxv",
-	"hxSSTRvPnz8/qzfQuZd90x4qFnB0ytUmjKr5TslGM82EhYxTazC+5DSKZM2rgYHvPn1NBzSUyeIyA3Dd",
-	"ZYoCakCuaFcZyIBuq2DW4NLB9yyQQg54YC4Q8C2NeMzxxz+9emM+h2IuGBN8+vu//vZX83+//e33fyO/",
-	"/e33f//tr7//79//rQbnfZggMVnbmre2xSt6VtEPlqe9tr5S0NBsv9fbn/50BqLyEr5wYm/qV830yypT",
-	"jX02izZttOX8smkjxjmO13S5VnC85s/0kXhei9JpPgEdgOSAhmzdNFXF6P1ZL6Jan2EP+urc1E99CZ5Q",
-	"Y+wZkC0wzPEIGrxOQOsHJQXEBDDoGFxOWXJc8aL5Rc5lCY7PAaMCREXOyxkryqMW8S/QamQjM7G+QTof",
-	"EsrbPPQx8YwPKvJYvzcv+ZN5x/f2FU+tWzffujXz1eF6mplOk1vBYJOFKwSUDZR7H/G3S7ZpzQag+zKJ",
-	"QuwV22FMZKPpTMyJzw+KRhEG48rHIkdMhQnbVV7t8h7CWWnXKGr8i9s8T/H0iMUDcLSZN5O+VzIxigcX",
-	"JBFGkAdcJhrNg77UQx7TKGvk3GeKDFhoZwXuA7UWYcKm3uZZ4W0AXKauuC5eMStSZuZkU5m509iyc4+d",
-	"eX4bALyFEzgtM2BwNumcatJR8p7lHXQvqN6CY+7PywkdMI0eStrCxNMsa6s0R2t6QdbO1Dodyd0fyVVP",
-	"39Goeg+e2vcYCGb2vBK4duundgPu9IqzDbeLWLxPr/r3k2L+jQFFARnpMMlmmzx+Wr98ck4gL/7XRMfQ",
-	"GsN3RI9Ob7XJBANCYyB6PJ8h2EgVjnKPyGIMGThhJYB2FC6KQA5szO1jHmwyxhBu9D+ZxIEETSud7trK",
-	"x/+F22Nb8Umf5MBJDuxBDgBfKn1ADsy18SHDXq8DvA+xE4VsxANGehT0s5BYIx6xUHa7EReslUaHoeE9",
-	"V3kHr3X7IYMu1eDWwI72UQQfAsOeokLTwDz6nPxAg/6dwKwqoOj137398NE30EyJP6Rx34ekkXEubopR",
-	"SmMc+0YI+J71Q6eMtjbfC9qxJhG0YAKXcxRZRziLuq074Rf9+r5H/DJPv32pyu+hSBm+zBoP+J65ffY3",
-	"Xjlggw5TeK2ZHvwX+MTxn4rpIGHOOzLzCd4Fm9LCt5ops2JnBv5oEGs/l6NmLN8QHSzaJ4/9/zQAH6T/",
-	"xMwz5op1bC2budRl1tnkpDvRYX0usK8VKO0jS+frUgU9s7iUmCUCA9xM8bgvjVhln2P80iwPJKq9sV4j",
-	"rommIxaSRERMa8KycDbXyKSMHmaMQRnB3E2HNbEOqy7lkfZwFwwllPdrTGOj2ky7fYWL5oV5/kXmDvZb",
-	"5Gn90tJf2Xly6YEQBuFaAwP00/pT8/+eexj2yJickyiGvC1wN+BjHt2Jjgy52WVOjTCvgcf1EThwiM9D",
-	"35J+UaLYkNGYaNplnpk2mINxVeodip/vsbxmnxV09nUxO0rXWjW7oWperWNvBtQKlw0vdf8D0KSefVgI",
-	"659X03QUAxb3pXnhseJxjMlQBUf+j1TEtLaOf/xBT3ezBkp33K+1asWTDlqXe82VX8nIQTlM07MGVNAe",
-	"A+2q6rkXdpJTECoMxOJJeSl3tjyFtk4tEJmo/btHZjiFny8orWFPLlPhWN/YjlsqlpOW2xVk6wJ56Y2p",
-	"xVjwgVk+2pelBloRwflL0c215PqU6VC5JCJg/0MN13O++iwDO5MHtd1HSXBnIZM9JB5x0UtBNiXsXS1g",
-	"ElAVwohlNGJbUal+lMqIQxCbOqACNRAVEptajoO5wdz1RDMSMToC+WC0rELY5BzlkVNvXJF2IEObUsZB",
-	"34eEKpsG7qWJWRJW0rFJ4lPLarVhJt7nMPIFVa5aaSV5EYODslX79OFF4/z1j+9/+ulPL398/aePn/57",
-	"8+d/fPPm00/Ny4/v3n7/P/5/Pzy9/Ke3v1z+4e31yz+9++N///TD/7j84fUvH396u0wv3+K4P8KzD6nG",
-	"ZuUwOFXhUhm7y8XEK4PGLvS78hL8QUYhU1WZR3gSQL3UpG8v3XAFjDnipcmvn4C/BYYAWibX/61giqmw",
-	"yiU3F1E0iyQN55MCQTMTV3Sic/kzsot6IHi1xn0JVSdGdYQLPcvfEEVpm7CWyxLBW6K1A6UxfMBTtfnD",
-	"23cGSrpSBUa79MdUCS56PqYL2SseaWPRmXehPQZlK755lJ8lb+I9OcR3gz4Lz8n7Yv2MxoYpN2l4uJPE",
-	"1jzE8WFuZhTmiY/uxMNFK1XVKC/S6T6uILAZ85bDv+YRNa92Zv8Ll3u1M/jvwhFg2D+QGWZUTPOnjikk",
-	"wpSNJdFM7a9WA3ZnrdW88vDdW83G+VU6ttdUcTqg5JXWxnyAfVRr1c+fXWMei7nGHoual77JQr65Rm29",
-	"qKPbxDtnA3KHp5oOCALwoJuYi8dS3bN0Y5b4rbYTYQRkqcTTD8mQqRHXUmXglybWo22liGYMgdWW+XVz",
-	"l3m5dzNyAFm9GOKuUd+kuieODynj/BISQFqOhSYTFnvEqlbm/kpGzN1qjD9hdIB3pcqAqznn08WHXNuG",
-	"jrneU+YPA5NpGSKNpGBL8saB7+UTj/vEvw2MadwC58xFoEe+R/z8Aft8JkJzyHzMyUfPCyV6aLaI7jMW",
-	"g9NDybGGBlfOtadjxegAHBnwljqWMkQtnd0JLNi5MTeC6/DO4C8Fj6KrB3BREvRffR6aN4FSBhdg8fGF",
-	"MEfI5wi47dggrn9OrsCrgyEdeScGVEzsXTRRiZgnRE5ZRMtmERXc/17trPCXSIy8AHnj/tWVUSTHydDF",
-	"Hbza2fRHqyQmzRayOFYu3HTmm4jG6C4ok1l22I4AsERymQvOHOHZQuNDXQiMN66JTZOsmHj35UxGkn2G",
-	"0UCNjWd2qnMZ2R9VPR6eirT+skssgWtpblbGab/cAHI/nD8HToGQY1G5BPDdsnrDIg9Ny9fKnjplwq3/",
-	"bOCFSysLXDI9FwsUuWbVL7K7sVnIdS8CITWdu4fiSXZRcKHwtEINWSuryCkHWP69TDaf4+GjJIhkcA9M",
-	"qCoRxGC6Ea22Y7H1YoAsDokULUK15j1hDrKHBg9xKo5HhhEVRjoaEDlLhq6KDENvKLeMTXkYuYAreAw6",
-	"th+DZiJuz6bULxKRnkbY7MJGc5XQNYTCLaSjq+AFfPv0yoa0265CUNda9TTKPW+I6elfUNc2K2JvCxoS",
-	"PKfQnKPPe/0Z8mVhTlKUz2Ef0+i+zQXmsQMbNNWaaT3A6V2AU2RreYhGI7HWgFfYYSMRnpvxfB5ECA36",
-	"THa7PGChDBIz8POcpjaIzuG/QHyYPreEOJ8OGLgbbYQ0dwvPac0sikC3Y59j2FYWljpcYJ3NDDDVyrTK",
-	"wuGofbmr8fCu1rpbYOGfNu5qf7kThdM6ayWZebOu09IxOa23OA4eerilPVzzO7HIQfDyu98zi/Lg8MCl",
-	"S43ybF0+1ssruySQUTIQEILVN1jABZbCr5ILG7+98T2L0bgcKhF2wcxyJBEteeWd2pJz7EiURVYpsnlP",
-	"CyS/mc9QgV8/hbXKQ39LQkW7ccvmk9iaCOj4C9KE6/s0VG4WAFUZK5gs44tLeHDq6Dn5ZH3+SAvr7i1S",
-	"O+48q1jO+LWcGZSV6gAVS1ofjU+2F2HNDfpjXL2+sTvNDIM0zeKK+DDf2fvtKbce3nYMWfbGWpiQAdLC",
-	"UpF6D6mRI9pzAXtKdGp2OxqciXly9hAjXxUPmX9eEcx+gfrQ/kLZq4rksk5Q5XIlPQQfFR2xSKP1Dlsm",
-	"kjqG1KwhNYtfW0o2bJpPdvEnl2HK96yXiKPmQQXwKo0+fm/Or9VPyzFrUcpTeMhCmfGQd5rWwbLPBkAl",
-	"nHtQl7tFViuDpmDupxp0jj3B1mmSy/qzLH9lTCcuzSdtdYpl72UtuXsstid15yGzkwJ8xAqwtyaqbCrD",
-	"87L+bPakvc4Z52lQHHd57kGHgkxzepdW49JeSPghNb1ExULfnPNGEc1im/BGwoQRs68IFWyMsWBN7tkw",
-	"drkPfa5jqSbnJHWypHR8A3rPnO8gc6aX0c7AJX2qCbReKWeOoZAlah6P2bmLpvbjuVhNm3HJ/AurMYDr",
-	"ZzDP/6WMSaAEBuCzNHf8E3joATmN9ooMirzXj2tLWqcw7k2lVhwGVOxIp3iBh6Hq8C6mRFxg6nR1XOyt",
-	"TSVwtC1OcRhGVGCbCqtNgAJRGRi5DY6wZZAR9lJsOTKCD6l5tbP0X+uXXDvXdcmiVYzPfLUZB7bdUTn6",
-	"/GUjF25qzJgEQ89re6hkTzGocwgxUy9UcjhkYdmsHHjx9RTuDCHvHMJMjtJNCp1EFLg57bbIq5w1r9aT",
-	"NFp0XGwZkqtLc0btZliYFStV8rIl27WjExFmH8kP7S6PKtQrKEGw5wGbHx2WolXqyiqoPGZBLbcvOLi8",
-	"Ipc7oT3FWGgMQR7P0YLmeW9w5fbqw9nAgVzyzKywt/fnrrEr9LX2r6nWsW7DkFBhjzCWkcEpcJJ0LZ3r",
-	"4gv+48HeNHM1LOtYSQ/RARa0nsTdWm6N6tN3qBbLHImIDgd3pA5EFJY2YUlHWNKFJT24a3dgKXd1fMKe",
-	"ARgT4TpNSgInMiDQOXkl3DyOnJjG4g3+mYWQMt2FqhEgSg/kADNaeNyy+rgH7Qehjhbr7V17UR70pzN1",
-	"iWZMo5A/J7P6AbhDnGLQ5QwbJMJAtuUkWVVp2LSrBKhVi3jVKFAYvKNaQwYi1ffQGVvlAQRMmZX03D05",
-	"To4WjOb6UKrxaFGRPhwqOQJ3fYUgfxFJnSimMeEI86QgJ9jtehf9zVoBpzvGy6IurlxUL+N8SQd3yk7d",
-	"EsedTdJe2eUxN1fSba4sYfPrIJcLjfJ1zwWYg3g8zA4Fw7LNhRGfmVjNEW8ngseuu0CfKaIhzcEIxzec",
-	"DtgkJTlpB9DUxJWxKfPLLme5SsQluFMKil/68314Oux22Ievo6oGjsbQ8YiFhBLNAinC2a4PB+ns8F1g",
-	"OE00aeVKNTCkBzFjTGRxzXNw8/nwjX9OfIPpfsv5WdFG9K1dYb7PQqLZVa5MIcx/jdffEnsegMbEiQHS",
-	"mRC78c7s9+fT5NvZxVO992ZiVyu5auzW22/CjQ3hj3hsjEIgu9ZxDkqmVjTPefRPeaIj4FoB7o4RDRLr",
-	"XVjlJO7RM+MWpFQhyxTOr9I5o+9d8RLN9uWa+tvFl1TabsQtkw3seJnGvk057W3sGB5qWHlOd+FDl+fl",
-	"HpvssJX5bLJzvbUWww8jiv2c7amz8I6mqDJL2kE1y7KdnZgGo05nuoqx5UDUn5PvJ6kuZsNOaVYxNGrv",
-	"S6v3PH7abD7xCnnMaYupD2/fYWK8I/Sc0pyMZR3aNlJAHmehrpUWFNkrXFsSaK61PIennYD11Kl903fe",
-	"Ytgvc0vIIIaKMBIm8WQ1Leql4yvZh1vrKAHcYcm0YoQfZ/WtedfjRvWjC8V+ZUH8jYIZQe0l7UNqizTB",
-	"ssOCia8KuHCtT7h1wq0t4dZ72GCbhy3mvCV75Bn/UckB8YdMhFz02nY8vkc6W0GIW+zD/gjLxZ2jg3SY",
-	"js+cwwQ6nuNtEVK4IFRMLAEJkNncrKXdvMhMxeMCiU8siogrhV2Gezz31sWDeUpuXlmJAYGV7qQVYSB1",
-	"r1bH536YznJmNOh7GTu0rYG6yZP3QJQOunZil1x0CqPz4b+OJLhyF4/S5QZ5XHE6HVO1kzhd9qCaV8s9",
-	"dvE4XW4npEnS4NkqH4n9asE4ndEk2/CTbYUJ06RxRbtQu+ZCCFAmagQIw2Q8aCi61cToXO/G1OX3ggoh",
-	"Y6Ijxoa2EzQcXyWBCtsAKS6AXK5SbSvOT1gtd9Nnl3Q+ea/7gVS8B4slWDyW6n5xLyqUIYLwHSpzxNqJ",
-	"zswR+Bz6KbhmkbVWrU8zv2uHy6GeBH2pZcCxAC/b/pXvmOWZ2A2z81hlet4OMTO7CAbHkZ39Fnjyk07E",
-	"dR+140GRiM4F/OwGPSe3tnp3QCdItmZlWgs1be5kGwvJINEx6TCigGXzccpXTx01vm2f4F/Y4+8bldTe",
-	"xRLew3PGFDPFCrJvbjXdrGCEDV7cRHuNO66IeEvjzLIYseKB3GPQMlvPr5UHYF7SmSUDEKRQJ722Znvx",
-	"pZBFsIHYZX54G2v0fIDKglOiZqXi80wqZlctE4g8KSJTikhRY3VH4oPZBJp0aBhNboiOlRQ90qU87t8U",
-	"IseaCGQyX0qPuVwRIb+2lPs5cHNAQdz8KMvc+nmQ21L6ve+0GyDPciQomvzxw9s3BEgfCCRgQ36+bVhd",
-	"qUbNU5BukcgASTbNxx1GdNLrQcpCRqsemjkbcEGtpjpKIsEU7fCIxxN03gHTFO7M9IjN5t4XdbmuVMjK",
-	"PIbzhsNfIRV/DfVs0+n4OUGjY8VEL+5rewRsyrWRyMhdwEjWmP8vK1s1+8rDP2aUKlWLPtARc9Ut29CH",
-	"LuiAGQn25etHtYrcCzQDLQjYal5KAjm0ndti6CnGY02GEQ0YYkoOTbCFf4z2GxDRMaBG1TMhyTwLd2jj",
-	"kh1msA8WYQaaFoosmF9uCm92G1pIdd4PfQaNKywdOiZWpa+5pCVn5iMDgBP8rAc/MJ1wHNy23a55tsPm",
-	"x4eKSD9KRXpShq1U0xFIbkkEsF5i1aM2apKfURL5wO3sQp/ORMyyIMxX8PMx1ZkyhcWNrhDSuZ8elUEX",
-	"QuPCypPT6qQq6FH4QCjYzHVogE7RDutSWytVROxvUtNs2b7QRwqP5UyYq1qHq/rDcA73lcjx1QGqa7y9",
-	"fU/XBUS7vlkY/X6CAWqHhNDPLyPWvbH2Z0w0xX67E0C9S4AwZO2/mWlWn0UTIZ6QxrhnYNFP8+zcq/lp",
-	"S8FUARTMs4Xl8VgS7DkMN4V7tgidLeVwQY17LvKiuG3WelFYNNceucYI3nCXuIfyxWyU5UDuPd7tBGsb",
-	"gLWPyBaJJX5m966DaLwn9piT9gmbHKUJ97mWGdh2WrCxpfX+VXKhU9rMmxzhd4d1pUobjvJ4ipL8SMnG",
-	"N5gQB6u8Hq/nbrFnFSZhZ98OoRfXH2iil49LmsNwypZbrRLSTJ4R1GYlYCJXBqU4pkF/fqrcUl3jbpbI",
-	"gMs9+8RUsTWmik2mvGXbZX7iW5rT3VEy6fVj4tpZzerPU+OZVqDXoCe9jbScSd80OiKrmgzXGjC9KN+X",
-	"xR5taHLlbbPp0ybS3y7P6s2P9eetZhp15hFzLZyHlqPo/NdhD+AOmJxbjcZlfXEmtUYWI3a5020dAE1e",
-	"RDtg2zsupJoHZj5t20njA9pjF78OWQ+EScD4iIVt3afNq+taq3Zdv6xfUtZsdp4/f/bsutEJ2GWn+ax7",
-	"eclY0Oiw766e0WbjMnh2HTy/DOrfXYcd9rx7dfUsaDSC766ac0js3SOed59dh/VnjWfPngbfhddXz2mz",
-	"yyitB1dXNKw3ruhlp/u02+g0O/XOs2YzCBtX4XXQuOrUu/U6rT8z9+L/wmqtp43m5dMrrxb3k0FHUB45",
-	"Q68kYj2zJsnQqCFLphhk6XpebczDuF9rNa7r9fVy9zIoPrC8vTTWCgNE5tGZxL28IDmw9L1bzNjDdq5A",
-	"mz6kCt7INy/to2qtmRoxkOYhaCIU/79SfMRcwBm51pC5A52fKFUswHigcZsPzCFv3Yk/vvvhJ4+8e/MT",
-	"OBk/sc47AudOe+Tdyx/RXfn63aVHXj+99cjbXs8jn25/8cyVr+HL29fviZaJMcdd2rtn48cg8jJrHRRv",
-	"wmPPtdK9E+YtH2nyAgd39nEyZBgmBwLZc/IKhgJ3Btp+xc6YMIImhG6wZvBGp3j35qcWSYY2sA4BXauB",
-	"WzK6gHkkZCMeoC815gN2JwDtAzpgimqMAKe1eoMb52iAucSJBgcI1CYb2eVPIZLvegucu9cxHzARqMkQ",
-	"+A5gNnhMIs40NM29JYoNmZE4ru4MmqX5PIQGuX5Oez/7Rzbx0w7EcJld0LQLCzbHtX0MzQvm+vji7rLv",
-	"C/lVHQbbCNzTVJMAFLHujFZ2cyfmJGe6nNJMGOPNnIcHl8LqhPBaMATze9sVA9/B2E+XbqQ8yno1xlKS",
-	"iKoeI48b9Tp5zb/37O4kzSv805EZ5s4HN8tkdIknZviNKzuCSdY1HicEPVUlj2WDYTzxIBpni7CMRMKj",
-	"Y54DQ7BXOzZG80MvN2AuyJB/ZpHGnph4lz7FJl2+3TLenTCPN7+CfsI5Nbs4dzNbwfY4Rq3JjdK8xI1t",
-	"VGwWzN0WBQg2xYSuydCovyR3w1xWVLm3m1o7SKKYGwy4MOtxhqpNQdsxr1Rr1f7zu5c/njXOv1tCmSgI",
-	"taEyrxpz1LmKymMpHUG2o9OWSLkeosVA9oQV2haW652efZUyb3EK+LnCogIkQmc+7LH/YHdEVM2+PDwe",
-	"nMhlNfl0pr/UBvTzz5BLU2s16/WSJzg9qqR7xBS0ckRWzxybPvtMjeQa0KiVP9ZmwqliCMVmmuDco/QL",
-	"YZ/GMVPm/v//f66fPadn3T9/uX76l/9U2qwxcyb8s7NtYH0yg0l2oIZ9Y4nQG2btOWnu35rmvrySXurD",
-	"shry15xKj++YSvVFTIEB/XzWAQHVqF89r183vrs2H+tYMTpYpv9e3lV28SUHnwv15otRSdToKMoqAjny",
-	"OIi0pV6u//aATohmrDphPy/M9083dgKuE3CtAlwQVs9v5aNJsneJ3ugTB6ui+CaH46AoT2bIj7UsmSEP",
-	"clvKvf/YzyzeNFfh6WyCArpkK9lNi0kKaPqBcwJANW2LCjkIALxmhGbJ0LRaOgd+DTtq0znw09DngZ+O",
-	"NJcMyOU8gHvIcX9AtznKfCilWIACHZbIww0pFcmJioVRY30l5SK3UKXKyi0EzUExyto+UWUp6t8jdb6+",
-	"1+Z4nZPL+lM4Z+YqM8Mz6kufanQ7zSpAD+o85kTXK85/zukJ34QsrX65tic/G7W16eHpswc6lGOxAdcI",
-	"TM1CSNxd4tI3UrA8VCx88oZht3jwHnQt/MWrGYkkL/5h+R+iZvUPBVACVO9MYqbLI3iVtytVDtxrFg7+",
-	"bRCwYXwG86lL9nI0phNdMobZF3AOmZdcD6U5l4hbpffzsyPlp+RM1oEz7xnLwVSzfn2Iy7v2QlaBSXFl",
-	"3XrgUSnLYgr6NopizvfcmTfjeNqYns2YfY4vhhHlUwJqkZdwIEZ0Yoex44jYS4tZqyubM/bv1658ri86",
-	"Iy7u9b5SjneqpVdWboxzQSbNhM3yhVNgI1S+VoFvFRqAjXPyKiZyyCCVMA3igvMdNQeuyTBRQ6mZLTbj",
-	"MWGfhxz65gDTZp9GXXPLcV9CkUfW78CFGyEimeg0JZGSiAvm+oDHivLoBu4rQp3Fu3JD4dPKxYDeW00E",
-	"3xWCe1RgzuE5QeYwo6/AlTqN0kjBnPGygvKSmi2pXY/v7ZQYO6XzujWk7/QzF/e1NVIC7aJgcwX4zQq2",
-	"vhnEMqQjS7qs7D4p9XZcWW/H7Ht4tURBl/M4HurWxQUd8nN703OpegYm4Kxf3P7p1a35X3D74jb736rz",
-	"UCURzbNuyD1jQxv21yxQDP7lsvjh/OxYxtzCwFBUI5mkkCSW90zMkzO6L8fiTIqAma/NPG/Casm5uars",
-	"lpgMpI7JZbNuQ7NkzEMMrvV5r4/ERGl3vNxpQgShOjVkcnHrJU/wAl7aj+mbnAyMgzIw4tzCnEyMk4nx",
-	"rZsYt0QPjHoz5EGcKJZX6U52xlbtjBFTvDv5hg2NfGE4pIgEVDzKBK7NxENNWZMI6q91WgIEGVuPn9dJ",
-	"iMhM7KF5goI+VbZnAjf8geCDWRaO8h81gfI+t2lJuRk2kj64QOXCNYywAzYVY1ixkugUSj6Fko8yB+Yo",
-	"40Siy10SL0XkcMm2VE01r0i2HCLaZ2X9/qXPq5xpB8wcsQZD2FG9ESE7MpwU6Etu0q4smDPatSQnhHZj",
-	"8Fdhpi4IpBlJdVnPC6m5ke8VSlHTcvj9CZL1y+Gx1U4siZYDBrPPIs1W8cP8Yvb2Kay9JlyZWSyGHsiA",
-	"huBvZUoVeresAk6FliXVJakfS6r6iK3eCxdswvA90/Gr9EmnAtQtFaAOlQxYmCimN9gIwbI/LdoGYV53",
-	"BpuBwIv9h8rGFSve6zG1eLWs2cxpw+K2+/lGuzL0DN7WWrV/evOHF+9XYkPu8yjUbXNMdK1V+wMjY6Ad",
-	"jSXpSdKX4HdahNbYLslC1yyjMYau3Var9p7FiRIeoQEoR4Kz0DMDNYuXiCBii5Mis2eZAfD9q5fmD2ML",
-	"tqmZhL//PyMaYYNoEjIS/d//9X+4iP/+H+rv/29MdDL8+38ozhIFqGIuQsAIpNA8tCijrVYDw0IxzjW0",
-	"x4UiNpjiPh84RhHpNia+YvGlzPaVWSgOyK8CqgBzb3s0ZP8C0lYmcSBtGXO7S0cSRjikwlgz//zF7eLb",
-	"c/Ka/v1vPWoeq3pUcG2zvmsvuWIBvLX6+3/0uBQ0YjAB1Jzi2H5nZ4SJLsXMYwke2Rd9yhUMBIS+86Qx",
-	"CI31GelJprFtTv7lzDv8TDt//w/Q6ICIGn6IG+i7s/pVoa1FeuzdYWrVdKJjygXtRKytZZTAk5dkjG6u",
-	"Vz2blyQH2Pei2AYsh8fYBCPXOezQm2EUC7gef//q9glJyyBplBEnw0btTCAVTLDIXPryiUf6LArNx8Xu",
-	"GYoFUoWOgNlFcxFac/yCPIagL+hsj30HFz60X3Mg5cLOblLxGBYa9d8JS6FDSW7rErd1rbM1ETmQw5xB",
-	"M0kGQODewOQKfInmB4AGtEe50C6bTjGjCahHRupGEca53E3MY1KyaWNkiljfWD0CA/qC0CCN9o8pB0e4",
-	"OcF3Iu5DcWJW0IbKuucekZHu4HkGkqA7MbfeNB/+tm3xzDT0GHnsCxm3aRte2n+S1U6m1nAhzy9fJp62",
-	"viypiESBlj+3+201Mi3GC5IpL2Q2IShWxecHMHcluNxPV5LCwn+tPUnmtyOpkgorMwkVLbeLL+kd125O",
-	"MnVM12xNctKYTxrzSWNeX2P2NoS1R9thZXEEPZyKr/wgS3zseczeUr3Xz1zHyPuiGPC3QP4VJeO+jNhM",
-	"bxO7fVtWl0S+ybJar4W1weVqvdbTEDdd6bWQ5KnAhBWN2T2Ugh0rYFTF99BKo9nZK+zRHEBvXu26wLvv",
-	"KaK3S7CpiOeRLv9s+f+z6XchuvOZUJtdDEIjA9ST0p4AoK2iEuOlH6RMRXBESdyHqOFjSDmduLBhAPS1",
-	"VN8/8Yo0VuCiwGyRvAPDs9hmsc+6DbBBFGp4Xt4edi6IWELbz0WBDt95M0C32yjhknpumba3Eiq+dM/d",
-	"Rlr7yT452Scn++SA7JOX6QgPXdN4D37sgoDYklqB6/qtqhWusxoFwvxiY7W5CsFNYW2MYiFCnbVZs00G",
-	"MrOntM9a2vgo9bBXKiyLiH+8xV7F/1ciLr9dOXVEEikTPK7v5EbFTmNjYsf143DjPHTh87OU9wQyWFN8",
-	"g4DkliTQHhNVD8GshWIFIPo12xUok82MoD2IFddCkjGd5OqWp2QJpMxJlev8tGKK6TGajmmC6duMChgE",
-	"weIW4S+Sh5tutHQSbCfBtq5gA2TcuDmFuZXt6nODFzx0P7mks2Bj4vQXnJVDl6KYXZ3zVTJ4p7AsvXpJ",
-	"caoYvT/rRVTrPbYgeyUIFYRBnEMEk1ZGF21pQmSeDMxV5fdlonRGFZbVTzSfZuz78InZklz0nniEAUsH",
-	"UOFzXWAD8XI5Sjql3g9pTM9yB1V2uzxgikSMKlciaCnWUcoW6hGwt0E+SFV/mrVJSAt6c51hIQGqw/rI",
-	"UWiZYJ03FzOTea7eUclBrjIkN0eaIXF2ZgE2n7vaE9JlYxIrzvSs5Ib98BNsh31mPmWVHpbynguDbVLo",
-	"gMvEWsx9qYc8plFazQ1tYAcs5MGSjbS/z9561ylH6ZPfo/OkBKTe20TEr4TCuSx0DtMAiwpQhFGPqWNR",
-	"HkDvJRTmZhnK5kCKLlNMBEyvnoHk2pW9yN3suKpFzB4Mk2gX9SL5R9W8WuHRZZUZ++yaJcWIiSVjF5vU",
-	"l5u4jWIe8CGFBnwLKZovlOSfz97LpMeI4D3QnIVgKHVTwqNPmM0LgkKQCPpw0i6LJnbZ0kXJvcbzj/Xn",
-	"2Wss6fhYK4O+eL4OLIc+d/CJFLOc8weZKj8n2/qcfICOrGjvjDhQItgmzZAWLpNYA4GSwQk6wBSd/E6d",
-	"x0KWzdZeFYuDPVgrnon9JEpPLejXr7NUlegbSQExntzmXs0Qy+kkF1+yP9bOkp45e7um8TiJ002KU29j",
-	"J/R4E2znnbbDyaktjLIkIFA441vKqsXW7tz21oP8r1Yhl3ZMNVa/gYovAhZFEF+e7/DPURtR0uVQPaeg",
-	"5TclKonYvBYJ6+gBm06crTihjfr6cnkvKbJHf+jnZ8puV8pe4P7fU/Rwt2hRSXMDej+GVYxR4Ko5zx8G",
-	"jRWihPjbTYHCniKFH/qMRKyL3HNvOB2YO6+oy+MG3EbY8KS2ndS2PSI4bOztI3hfRuG3i9/rQ3SBbp4P",
-	"mNMZz8kbDKBhUKsrsbN3Z0J4rFnUbZEgktp8LxWJFRW6y5QZbuZl4tqxB0DMDJzIsxLBLOBxygOX3eSy",
-	"Ed6zkLxQUmsSSWmjU5R06YBHEzNxPyoe0kmh/ECxAeWiLYdMrCpB/mAOwEl+nOTH1yU/bAY79n/OQe3a",
-	"VXLzhElOFV4/SPgqd7OjChIeJKPcfqODOTm+MBItgmxdJQcbgb5LmHsI4CwFv1BxMOUKuV4atRLN1KJz",
-	"Q5sbDhZm5+zAgoWf+hITjmBZbI/qkx9zMc32Y5/ZnC2XF+blk0O6NADXBdJ8ehis9O1x8m0hje92t4/5",
-	"VJbEypJlOReHC41O8lFQl0RFsm4wTgBxTeSIKVScExExrbOf0yAGzQCiqrZjh5KYnwlK8YAK2mMDJmIv",
-	"C8pC2ls+wct8OsiX9IJqHknRY2Y8VKTZbxT18sd+bk3MyNshnWjfpn8V3+DJrMzCt/4oDyhquySmrAgZ",
-	"+4ulZmP4VmOpMAMMsieh/6vcvrcgp+BdfMn+2EjENbeg+zC9TirK1lQUb2PH+mgDsCIXJjhpLqVE0ubx",
-	"hUkqeXwBcnbRYWhFMLxg4uv3qu57BeeovqlGGERSp6xVA1d2MEtXE9N7JrAsaPUCcCbCGUH2NXcbOgnN",
-	"k9Dckm77kd6zotR0xYirKbUsrZncgGfyh9zNTs0uttTsQnaxmMseCfybkWFEqwZjvkKhsoYMKzy7J6Fb",
-	"WNnDzFfLPmyfPthZ0G1Oo5U9I0siZfarHDdRE7mJ3CQtLBsWvdbc3C33wk3qhkr2FNMaSaDSv7wsMcXq",
-	"TzqJaJw1PCWUdLiK+yRgKuZdsz7l7JCX+NYlkqG5zWqPDI4OzIH7BznG+jRJI9cigWqGfYZ+TcJeWRjq",
-	"sGo/XsVEs1inr/FIE7dxPDKG5rbgHIykThR7pInuU2zzii89YCB5A5mI2LZFOCefoNkS1XYOkILihlBi",
-	"tp0imazCSlyoDR9zzYr+1nQ8kZGTmlBLejRNRJGlnaoEleKOkvdMtAiFWxAu0neCyhas4Z24rAOzOW09",
-	"rpf6Q2nsADkb7bxSlmyP7tUpujQg7QYzVjzu+3O+5pbzG3W+/tEcXdKXY9KlKj1JQCQT9NcIr+cU1Ysv",
-	"2R8b8bAWDuH+W9OeFJDDUEC8jR18tDQzyXZkLlqWPx8H66ItjLLEw1YAjV34SDG38SwZVpvWn1KO5tlm",
-	"kwt3mTQr8SM8yzzqqAzvMGHbt7nxIcbeTv+1vhme7+wo5T2BRgPksdlK2DBMMaJjHkUkTBh53KWRZk8q",
-	"Rh5KwcpaPnakjBgVm23nGMdsMIQcxj97GxFXs4TNOMs5D2FzFR9lt5kdvb4csDZwce2BNcCdrQPsu5dB",
-	"TGZGHrrp+DJhU7QBXHsu4SVFhGkLzyAl8c1Jga+pCIkvGAt968NNO+zZvubQKvuGaMbSP9FMzDJr0mxy",
-	"OWTCI1KQvsQ09zE1UGM0DPNfa8TOMRnnWXhu9+zVvnvoSM4es5VOyP4Mr3SWv1Gz611ERdZoEtpVWmRY",
-	"2eLKsOXiS9dO70bMrdyJWJPA8puTZd6GjsTxFuzP2deHY4rkB1liieRO05aK9fP1Wzn1FESbttbFCoH8",
-	"rPR+dam26cL72RN6mTs9Kyp6eyq4P+Ij+0BjqogKAc2JtyWVLjJh8OUrP/KVyT1sxENIJbekn9SprqDK",
-	"RlLHxGxVGsTn5NZOFzJwpdnr4VQsJX2teTBSWui5ArzQMHyB47OjO5aKzSL+ND42rjLpPWBxX5q3G/bR",
-	"zBcyZo59Pxl0GPTu1mMeQx9B2e0uAVqF2VpG+z7h1gJFglQQiypmU0MEA3MtoH/45iHMGarfKIR9YLHO",
-	"kAfCq9YhGCbMc031P7x990iTgCLSOf5mxfX9Df44UT0mYgJ9HUZMQLzYbD/GoKLH3qbLFdAp467BIoE+",
-	"7/XhTsU8yB0gn1v5zahWOy5XR59MNQKama+1alL0JBe99kAKHkvYDPmS9Q8sjiOkIR+zKFrRAYHzuNHO",
-	"ed88DMZYK12mCmweA/fYdeUQVLggksE9UYnQhGrCgRO+T0PQ0DqMidkM7ZWNOfPDY8SbNCj8g21cEI95",
-	"wJbDi013Vfl2McK2k8jAYWPtJCBRrNLZ+LZr+y+U5MEuETf9CR5yolE45lzlw0ofLulfm5+XP0Ar+ljR",
-	"EYvSlvLLctGskWAjZNzWMVUxxEN2HUo1x+0Aw6hTibhHRbzu0lyFdH1CrUmEViqhPcWw0ovH8+KUP2FO",
-	"/x5jlAudkyX3/tK7c38hTFiArzh8WaFA3IahSxMFIxyTta2IWENzuPhikxzXD1jao7H/zNCvWbZ4Gzgq",
-	"xxvWtBVVBxvRzFd8/X/sveuS28aWLvgqGYyJsB0HRdVNssWKjjNly97W2ZasltVbc/YuB5EEkmS6wEw2",
-	"MlEUt8MR/Q79BvNjIubXPES/ST/JRK61EhcSYPFaJGX+sVxVJJBI5Lqv9X3VsLgY+NpFIfO1ylVCTs5G",
-	"hm3Ika06N3Bt9iO1nfuWIGg5R8DyJGa9aalH1BAOse8wmgmgfV5vjC8YfANPRsjNGgXT9czr1oulNfpi",
-	"zI0ZuxhgDU9uT3XSI5X/xTXSehWwpMkbSmN1Om1uNB5qNtIPIi4a35wHSQBXSCWv4V9Eh5oMp232Xk+o",
-	"PuhC7XKFcMno+kda1Sm+PhyYwkXmuDddeir/Yh2+YIAvyGlkAZ12ae8kdhfQE7UCcsBFeYTktSpIHhHG",
-	"Dab0VOyzEiOtwK6l0tx3E/EgklanNRKxzEZOLHVp4aoL8NDgv/QIa7i1eXT8IeXKyH0NrNb7J99Dks3m",
-	"Kzu8KHlJBfkkeN6NIfsPgCPoTnzYZpViA6X8jeUqNjQyUOpRdqfR6Z6hHAzbRQcy/Im4YA3Nx9bg9yGh",
-	"q1TA0Y7uizvF65QoPZ720ZUJSoJfOxx2cXZ5vprvs11o7OXve0wuT1OfsnMbsNF+bV8HfNzDkGWmUxYi",
-	"llLYZt9qOwTViF6T7kP/AoYrkJZzlmaiS3Ne8ChxafLdbZoVCkffEegTxs4zPDfiBrBLpRq4t54IHueE",
-	"1iZLH+SDTktKQloWa4FRUl9iZjAVfZGmPKEljoXaoo6AxzlKJfFeDKQplROBhTNN5QMoDb+3Szs7K+KG",
-	"voETfdIoj2gUPh6n+mFOp8DuMV4ICZPK6kq8vrauUdqKJxjffAu3OS7MJB1FWZo+RaBUupOLlKo/blSl",
-	"vE2Mbnh7Qa7v7FDIlFnxyTYsnOCiu/jFyiPkQgADoMFOJzszO9TpbgO4LbJq9N31nOOa780Im/VonKf8",
-	"lhvvBS/FaQALfP2UIExFJOAN3wCvhknE2EJTWXsPJU8n2gdY8gTFdjwlzzc8vRcxBDq5byMLd4kQzAtU",
-	"8j6PbF1ANNPeXmWtbuYscr8PEea92xNdOqkiDvFSRo9ET8dTNkFo/vzvbMSn4H4R4rw0cMtFdVh3XvZa",
-	"h20WvK87V2sL3soys79CLLyBP+kc6Uf3S8ZBPWzmND373f2zUv2V3ZLthduD6JncCjvfwZ26xiotCc6G",
-	"I6UnI7oDIxpsQfqOt7ZbL0uHU9ul9dXUdkmCd1Tb/RY4/xiKHPvy+vzqK8qESMsMlzHrib4GHBU+NYyP",
-	"NKQ98nZC09QMnZOrzFr3R/IZ7OOs+eZKTFhfqhgaKzhMhuzaFShqxuu5AtuuGa+gHhJpbSLWMPZ7qyQf",
-	"qbaptd3fx9Ju2XQ/86LW3IetBHNXmoLfDCNyIkYKpBVyH3/ztzmqFAiOb+44+YE3aQWtM/q/nVaHvcZf",
-	"2vmgRXUu1nI23KmgGG7Bt7YThNMZOzgyN+6Ftmzz/sT+wpqKan9zY7v3n2pTIlX3CZIWgG/8IE3hTnmy",
-	"ZWlYLAATawcTZJv5KXuq+HwrEq0GUD6rVAqOZI7sc3JcaIYMdKDP6G08PgbdRfsuEkPnatieoXTMmzru",
-	"lZ6oAH4FnU0AV74K0yNXcbklNnKvRBEp6MyH2X//x3+ClqDD7sdDsKbm9j+WfeCtsazHjTTsy/AZ/pUn",
-	"JgzYvVSxv0NXP4g0lbH4qs1eZYK5iMWwNFPYT6j0JB+0p+f55ed3FWB4t7h7IcYmj6iMSDSPu/0sScIi",
-	"Q4v7MtFZEoMnNWUjFxLWpHZzDMGKHgQcwclw6ravuIlfftjeXvHbHbhjqn3PbYbTHizSSSL4IPPpN6B+",
-	"0oq90SrmUzxw/F4gV+lqyvLnsVBo0/7YmES+J5Toy0jydOmWxR5xM8H5hROOrF8GhySWol/yI+BbgoWL",
-	"yh506/Yvfz/7Dv56/RxPl+rm7Rqtzjn+6pElrtMhSZcFMga4T6UFcigHzqUxAjoAH0C9t5TzWqA1Qmdp",
-	"5I7OhCf3XenCG2OdG91pcWOEMTSDMtv1ucMM4mfQJuVExQ8+rG0BxwlXi3sXqLSN449OtJ2ypsTaktH7",
-	"O7jJcXUuHEzcXj817XMuvv1LGkbS07AE/8ca6Gs6QGiEoZPJM6CAMiSc3B13nEe+IvEkU3C347GWyoLP",
-	"Q8nKnDqAED0r3Z8Xl7skRLhaZ6YuV5aEm7dW2wLOReWFoTVoDMfTLghFcQ1tcrTVJd4LITicBuuXeV2r",
-	"3LaUdJvvZyaKj/wMeR3w1I0vzjIcYONLrl2rYBQH3f3yl1kDDcUk56CjjZC2zX7OacSgk41gzaHrGPut",
-	"88ZgCJ8wcgIXAXpdC9B0VvhtPr5MBbpOSpTipVK05GfGZCLycU3xSRprFnW6vMOd3y/rlZkzURtbE7em",
-	"ZXQTrr1WfFcWtP11y8BbrBHxV+4UfLaoBfB0BGy7mYP+7HeyOpvjFJBAbdgBc/LWTt7ayVs7Mm8t2ILG",
-	"PtYOKxe/1yOMHWwJdQEgWrWCWOCh7ZomIC89dGCw1Lhf4mgYT4yG7o5J3ps1Nfi9BpypoFzsMHwkCDuA",
-	"UsdQFnAfH2GxIbpv16JvqNKnym2gMZ/CLBtVR2I+LUHvrojLsZ4Tuu0eK6/98dXiT1W7d/6itUb0taeu",
-	"qmPTMI9Bc2wBk2rG13sGssb3hvX95AqoHsjOBaTFlBWpki9MSe5dYIkyD2GmH3qPgQfUBcQwBmsQKty5",
-	"MLlm8Bf1NcwCQMhFvi6A5ubeKRocyPc7Qj2n0pTYon18S0O6pOqkwuQs5Y/78pOIO5hMD3ygHrDJUEMt",
-	"FOFW3BXcZZxvVh9Lr8ObQGdpc322ZgXyFG+c4o1TvHGKNz5rb+BdZiuuAABm6fR+ay7Bnuk/DsglwEQy",
-	"pboRgEyChYydrVU6ZXGqx2PfzLgFE1om4DiZ0JMJPZnQkwk9mdCtB9SkZcuNoVuNqp1INZZRbvNTi6Fb",
-	"Kd5MuBpkfCCoPIp76mwNGcPbd6+/MAETiRH+u7igL8wNC/23QxdRGspdgT1qsx8RrskEzIj0QUbCFLFk",
-	"Gb7dWTlA2XNaNL65U3NNWQgRxzjkz6YIVULd0m322rKe4KmpPhZ0DwJPlvumN6LY9OWMOZhSCIvpOf1D",
-	"UftxT0w1VIA14IVqXKVmsYY5RxgtaN+pWxdHA5/WZCjgFriBhvcLhi5KE0JjcppOWc2MGKYbEX9hWczf",
-	"OzVny8epVLbZkM/xiKABG08b2qv8220tz8o3nv7kv7RqI9U47lesO7hmvSnCA9X4Vz2pOKx21sOa0xUf",
-	"isc8htT+By8cVjN4ozMn6ZTeX21galZVxrLfb1SVML1gS08S9lM9CiG3BkoQWvOV8AIqDSTGIj2WIoYZ",
-	"gABx6VCNttl8B4tTJSOOpJeQHkNJJ8VWulKb0WEyhTqIeJKINB+pvld6Alg2qWCJ6FunVOq0Swk907e0",
-	"5E+IFYSxu4QLF+BRyQ5Usb/ngwe3lQt6YefPh8xBZxvvLniaSAFzXYDu2aCc3AY9LVlOEWw4JxUy5NRD",
-	"07fQxo6ezxU6STTNOOM69aVI3MYVvpVbF6ADr+KlwRdKrlrJHYZ1IaUstrrWLPQ1TTdAGcmd1D4fyWRa",
-	"Wl/5zTlJ99+suqL+07mvuoq3+TV82uqlH/wFghH7x75c2Y985QS/xj7AJCrOAJl9DMHSrVlP2IlwQjrR",
-	"h9ysd7SKf8hVfAbTO3/mPNO305IhccYq5lNftQ61CqnI7ekhsEaU+EITjMqYG7iETblMcJaNPGVUeu3V",
-	"vdkGEoo1CtzuJf/8INK95bPWbMnMnW1n2laveP9Ij729ovcpzXYoabaFvREbpt/w2sVvur3pCgBgxddq",
-	"luX+WD3VpzTfUab58hmq+jW9+HD+smZNV3+G1rxH2aNLRs/FiSAsMHMA6Yjt5P6wa+1P7dTcKjMRlARU",
-	"YuIJIXGjMc6ptqf4AQ+ZMi+CN+XkrH8sRGAraFPQn/EtgxxgRV5bjMf5CNMDBdcWnoEkZ6EkBJL5aZGb",
-	"hjbA0qVKwbjbymX9ITwcx+YNFc+9tDZ9Xua8+VGwCVcWQE4Gmg31SDCpjHVR0sp66b3bwj0x638m9Y9v",
-	"xUA6vedkc0ZjbKUaQnmyxrTee+F0SGRF7IntTJ5VxdExwUeMJ1qJACITAXraOQRoKlcZDPeLOZF/7YZc",
-	"O3+Dm4+J565NKoxOHuoHwh9ZRZEJLs0P9nWm4ob1FB87JsJvDTgpmCnsGuEOGWzHWq62SNkwMz1nhJ2F",
-	"FTHriaHErlYnkz2dxpj6XRLi5HIBUMeSfuwOB4LxqBwmAB+oP3d4ezqzhz4PfGuYf8vCqWeng9zJhKLF",
-	"iHJPNaXVhbj38EfO0iyBjeil+l6ohfO7tPf7HOFdII/rydo6J3qPw7f58Z8Tp7d89HlD1bsHLBh6N3aa",
-	"nv1O/7edUdx8VU/NGv7nNVDBdgTneIHmG0XhcApkxRLrciO5AD7NvKP3dtfFi180Vriubdwx43dJoKVh",
-	"UrHbNJG2tZ4ft6/pwqOV3cVThjuxZM8Q3m9PadGnEvf6UYISznE+3byGVOMObkWq9zAccPIglvUgrv4k",
-	"HkStFvrA7wWM1xqdZJBp7/Hofuu6CAzuSRnlrsf2Oj7oivtUU2tDsvszhyUL4N11XplHHV7LPXlfXPXk",
-	"o2xey4XDtQUnJRW/icieRYk2Wbp/Fu+xULFUgy6tJ8SOUKuJ3xsm92cQ03Poca1oKMLci5h9eX15+VVQ",
-	"QWyvAA44PWM8LUOFx3+i03vqBSPkda6meRpvS+jkuO/uXX1HW38sMOV6BB0oqMM9HrZ7RYkY8IRxGaMw",
-	"WdaXSpqhWLG2SfvxHjZoT+ris+Dhxh3ESDo/Y+tqiYOgbyBmf5RqmRMOfGGAHhZ7QrEwih0SN/7ho3vD",
-	"eljsHXCpWKZikWKT6RfGXYJUAIktV77+C/DtAeNIDQFEEYEnXSizN4CeuNmmejg2+oK8yeE7PhJFI797",
-	"zKE0bMydum7NYNmPRCyz0aocL3AWT1phnY4H3DzGGYrSZmT8dFYOxnkAF8Eb8zJkQakLDGaSMuVNE/I0",
-	"9dxTSGVFKox1LlUk4gwnkpymiIDE8kvqRv8tM1b2pYi/CnLzh+NTsLX+Y8TiEQuV+yAgIV/57GZfKp4w",
-	"pLA4y8ZATimNkWpwA1FHoo3turPLI4uYb0W/Fyo9bq0YjS3e3LeGAktmjHzZzokZc2NE3GYfK0DD+WCs",
-	"0mVAJsq5wuFw14fs7Fa9HjgxR+j2oLPZlcpFnEUkmms9Ss+kIlNwOFpVqcuUdG8GR5vcBkpjReo29a3k",
-	"IzFd00WChzmpwrVU4a2BwALO+gYq0GSjA9B8qjvUSRyiCwQODxtoAVDi+Qi9sVrHWxVm9+x78VFOVEUn",
-	"qqITVVFTashppHUVmolSIdSZzuyBkPXdoKO0Rb2Fj/hzZo8yvIIuTyVEDIiXmP+GvmUMh3sZdJev41Xs",
-	"jzzzMxC7VxAlQNrLaqa3wRdm9HiPMnhb4oTMwwZLiNMTjnQmIqZUCoYm+MJG+sEFHLdJwuKci9KFKKmI",
-	"7nMa/5mkq2+/p9ShVC46ibCDMo9LEvkgDOtN3Y14kgoeTzHnQjFXdWUuDPIjvet2kCBOgXtvv/z87lh0",
-	"hdHjZc34+fVqOsLtwklBrJeP/Unkjc3uIHtCVidX/rivrSus4KNmasEhImMabyT6Msk5gjR2YMUyXmGY",
-	"5IO73WmQZDeDJFV4L3plMAmk9IR96eTtqwCJpCqfBqQdaRsWHGVpSv50vmZaT0/rRMBA1z4nOZYIopa8",
-	"XnzpYhMNcF0Q1CwZNGRmxfhnm9MYTqTeCBfP7WMgoxnzCw6e9mRmhz6J8WEopswIkau5nACbaRWwtBi4",
-	"6/PIGiZRgZRZ+AH0iiRP2sZe1AqDOH5hBarwGtD4OK4eg73OcawoCmue9P0NapS2uc61IJSqz5Ep7TaO",
-	"ASwS0OJ0bls28jye/T6CvdzKqEZFAp661/K4jVCwPQk4WOd60bxFwqOKw3TAkxcyrV1uTSdkLlpPAU42",
-	"K83PhIr30x765Bv0aKco2HlwsovcA3WIQvsZtoo4T3wWniMfZjVGDhTiblDnCIZh/ho5oBlQwJa8FQC6",
-	"XD19IdTGTsVRtcqf1PdRJk+h2d07Jbrf34JXknJl+vTM+4tFUPJRHZShzAvVQDi2cE/Go0iMrbkp/k5Y",
-	"PfR3I4SBnl8k3ZoMZTRkMhYKGlLc2+7peNpmPyu6FPekgG4ddwpW0BORHgnDQr9HqYhDRhNoKRI4JtPA",
-	"QxFVVzgE8BF4KgAPZimiSvkOG2zJ1X2fPelUAdB73MjI3Cmu4oBxw8IxT60BcMeAUYYCihsEifQgZmA1",
-	"isKgKTFkk4lQwk50ev8FdLaMTFACdKf8GmKnEPqjZj3hsR65EhN45DultBWmzd5qS6jHHcat5dEQ7hoU",
-	"HTsGOgEJ0d3dTfBRwCY8AUAnaqoxpSYh+LyFuNNtnu/YMawnjIzhRd2pVAyksajDg8rzauI3y0Hh9UTh",
-	"k1LZH0UCUZelukcgZw43lSqTdsqsvhcKwec1oMUDenT7TpWS6GWDNUNZjlxuiEvgTw++bDbh7o3PGUau",
-	"WKawdxKXF1BrVtE5hd/3/VP0EmpZ6HzfJWDWG9Etwmk8rJqZIU9FV6cDrqTh2Pxl9YSnsQHDnGbKVCTq",
-	"v//jP/1zc8VCatoS1GKat3/H7r1w494ImHG3t30N1t6J4ExHOuV/TR0YPkXkH2j39gvWgKqTBsxu3/+E",
-	"qwEoxBZIIWEHtn4tdTp9AChCPI56pplpxelVvwv7yQPk76DWgN4fdwYgN4DNzU85iDqKgtVAB5vL/9q2",
-	"N1OxPoMx6P23EGR4OERTz3in6p9Dc/ikKHKWipRouK3WgP/uFKFXR9KwgVZii93fbgfdnr+BTTy2DoUP",
-	"Ph9qJ5pQxN02wQlhANnOeJKcehOesPT4byrWjLMRnaf15PpBGmmbwew+5iZbG5q1AuqIBy2BstWDeWM7",
-	"V4mbxw7FCD0Y8YlHlsJ+aZgZOr8BkpS+xgWzWboATbpBSSPHFaAwJQbNK1Qz/4YPdlT1zDOCcN59QbO4",
-	"UStolW67akETTgRyJhm9OiZeAVk9Em4lStsu/l/kopwkgb+5w7bWwuCojnjsCZKkKRz9Jq4P39K5N7g8",
-	"Ho+kuuyOyYN7+/378/OL8/OLteC3V2liXfLC/RUQzftft4LWvVSAlq+hg7F01hrbZTeGNA9aoNf0SuWu",
-	"jau9oHIODHnPaWCApHUiqjObCh4NGWr946kA/wATPcVYDbasGRZnIqci91RypBED6FPjloUlpdpmpCIK",
-	"k+Iucy/GYFFK2ZygHDn7ENBTSJTmhhvi68BH17A6CKP7wHVk/NhmULTJVcaFlLa4chpPLoXn5NrDy3Mf",
-	"pQejK2N8HjoVigsNc2TnkgX2fmoIP3ZzpP8wYCEF9V2odZd/4VVEOG9u3Rrys7/XwHeB3lxVA60u9fsr",
-	"euPG1yicd7nu/GzRCd/B7B8KxIYe8LPf4d+Fxe49eLNUPvfStSG3ysmz2I9nEWxDno8XMrFBPg+IUYwW",
-	"WFOH9lphR2CJt2TNvUMDbfalSjKO/GpfNh9yQyUOAP1G8ldsvJ9VThFX7nOW3wuEmXK+kHMqMEM2a/87",
-	"zLm7ITo1Hr7Ran2PlwuQetIHZW5FmAKYw1bi6OmAfMHY86qojmt6EtvGdKzXJlcbeQl7Q3M8VqXyCJYj",
-	"+b9btv/P8Jjvi+TmCXRRbYz12payI1TejjNR1QgUoPid90HKOkM4sMlbEPj9JcRZqnmOi+RU8bGkvz8r",
-	"dfAX+TCnDBjk97amD4Yiuj9zL9hO/2xa4QdqYnNRjUgrfW2YFQmIidPpgp6OpwBRUGLyhM0jLs+SLrH+",
-	"oZZUKR60EfyhFVEbYQlw5n/Bd3gkukZpC+T0EyCWsnqAvP/uHUQ8SfzGUwsjBzBW4m3vtEAfBS18b4C9",
-	"KSKeIbnm0mqqtGnfuU08KasNldUvfMomQ3qPhQDQy9qWwsL+rT+bqqrEUiNRIUT0bWVYMCvcHChcCWuK",
-	"ZKwSn3xq+YaFUBDgNgT1BDT7Xv2pNvvZc/O7m2GbHjQcKA/i5BQVJtztUIxuZu6du1gBpKnzW5V7Cqns",
-	"t4QLxii9XJdMntOlIRqzLmjGrn8XYYGVR2q70DC4t5ATdt8N8/6JCQR8EIxqyFWvr6fx2B6dS6iAObel",
-	"1UBLNeiOtJJWw2GlglIlhLyscpjqzLotcqpBWJsA/gObiCTBbB/oJSqOwhuoy2+9XD8iRf7Qk1rfDg3r",
-	"UE9yrT7BudxtqXSogf/JFPpH5NwTc4U/W2oTzjuaFWhHUos3FS1cAriAc8XEg4yF06dVEOCyTqtNby2j",
-	"xdwXjzes/R4AE0ELgdufajWAmdtTbLsHvfI3LfMEOhPFqxFpqtO1tQt0sy8ElhhlxjIlHkRambuegZcY",
-	"8phZ7WI9qn2NaIehng4z2n0JbenMZNHQzzst28H1EZZ5AqTYJSBFqX+rHoMC6wdx8xL/RBAUQGefcmlE",
-	"3O1NV0HUI+V6yyKdGamqkzW7GEK73DKQhZPFw4GwgD5w0DcFp6jTOQdPKQqzRYmMQPt5bOIONKeDskWW",
-	"+FQ7VQtpnSYdrDQbJNxgs5HBWh313H47LSZXEQnZZGORPkindjw1QpUopdDX7hLzAz9GjwREt6Wx3WLG",
-	"1diUq4FITU1Ex4kQ3p2fvXYHLSGDq8nXyuKzvxYh2PwawcWo5bMFxfirEGOvIOBw0zDqZn7Ts9/dP1sB",
-	"xSChON556uM1iMEWxOco4TQmeOYOthWH1leTayCxewrAjBlB3x9exq63o8lRWdWHmHBTihRKDsSa2Bbr",
-	"uQuHMCKnNEu084aIcUqkYnVX4Xu1xZTsyVacbMVa2B1oLHzsv4rLBA1azRmmn5NYGMv6MjU28JlGoCiF",
-	"4gdM30P0A/NbkR6NpLUi7jjhwmu7ncTI6F6OxyIO2FBP4BdO+CCpArPSyBUDfYxt9i1wRTkddKdCI1Uk",
-	"/kXpSRgUjdmJNJagBEbcWpEGCNcB1XacIwaADJwo9tlpaHMIS/F1eOMHiyEFpBUMYYzGdgpxMswbA/zA",
-	"SD94OgeZiBy+YcjHLqprs3DITXekUwFgGqbguoMiJVyL2jyHPC6YXW79LlmRJAZHn7ESSWu/YeFAK7rq",
-	"nbKaxakeY8e6Hk9pSiYVCOZfuq/bCJGyEZ/S1cZjwdOgAj6h+xVERpkAZoIzZoaPhF+au0SkR4LZiYwo",
-	"qDXuDfKEPkLjSYRF4j7f85UABMHQSsAqpBq02Xf0HZ4KCmd1yl6esxie8EsXd8tBlvJeIr7qsOuLcxbi",
-	"y+qKT2MsftK0jE7cQaQ03X//x39WOMbgpZcOjzOD51TypK/4Vl6llagDi4D0JknI+snNqkRVTp9XkKUe",
-	"kRvGe0Yo28mjfHhMaM/Bk0KLpixKQ6LPQNK50IYj/uknoQZ22OpcnJ+fL5F6DN2mlQTZBD7ZKPz+9TG5",
-	"A0pA0wtnujFD6l5FbYrUadqls6GlI2eHwoji8AeM2Jnx0DltxN2Ly83qP8rkIzRK4W4sPo0TGLTo88SI",
-	"+tX7u1QeQFoxMjPb+2J+cwP399f42efFn3maEpmrnSY40ZqOWo1JYPes7pvLPKeHd2kjDpGIl31MuMGj",
-	"z3hxvulDbnEIt8GXaF9cXl0/f+FcitzgLYfJ7pwKvPzvfwQtp36LLXOX+ObiOeYCPIFK9VT5P6yAAZ/v",
-	"VulKbXKWqpTcvwYtb2nyRVXyxa3/fTnI3vxyffX21evs51ffX/z02/dXb3+LLt+8up28eXW7gosLgvbk",
-	"qWQU7/pkMmoYXkAwRbl2zp0e+s2vGwTFC2NPHQtwPp797v5ZPIJWIGK5r5nCEalgSCW8JxJzw0KE3AoZ",
-	"vFfoT4LvlYw64ZBNpI2APa/fxyqd74lC0jwX2UhjUUW6n/lI3LAr/zlv/nHz4vqkF9zpO3rY1a0fPFKT",
-	"LsPNgKfilcdRMyWt8oM2WJWc236XNS23GVLgk9MNKYKnAT0x4tKFwfAqW53W92f0i1TArxIXGMJrdYvp",
-	"y0/5zyUDgyq7616LEpD6kRZU5nvP8lv6kx7LqPStspZonccvexeX0RW/Fs9XkPfqK6+R+Q/keFfDou9w",
-	"G89+4mqQcUQdWhQi0efzj/8RrJTI/hvogsWfhc9sPwrzor8oawcCC9KHUH0osZmBAnJZT/nPbaaqliie",
-	"06rfumO2cL6t0DXSVEQPkQn7mXFRAnmlCgDdpYLgbsogNs3dWXzoL6F/USqUGMA5C7+6wSBnwg3FC56W",
-	"ERjy+NRFILeoEt3lVOY8Y+dhmBmMwR6P7pdXfo+kt+oQ8+6UW3GAhTPYDYyZ+qS/IOYJQZZDuGWA8aFT",
-	"XPiJNEuEwZp9qQZXuVQelbpv1MUgNG23mTre+sgdPB/8DvRcp1CLqOT+WFPr7Gfs7lHF15wT+hMqv/pu",
-	"eTjVXjIw+aL7fTz2ZAShZN2kAhe4XDiE36OJiOZS3vks5GVfJpAZMtT2A6hx4Cc3RfuvKrc6LkQqd5zj",
-	"LEGMkN32NJVv1QpalVsvH8lLAlQFmL7lEakWiXL5/f2CX91qS9N8kv3q7Pzyw8X5qkn2K4gyEyq2Lxkq",
-	"Xp67wHOELqfbIBcc6n7fH08Xqi99KcjYZ8myYerVOeIu+WHrlQoDOoPxqIFQAn3VyoEpbeXzeuAH7wj/",
-	"OB1IAd3DYmTc+XnD02hYX1iYezHbarIqn7Gnjo4rqrDWDf3J+T7xjBrzGreq3jYKkZvqkSGcy7DDYJgm",
-	"FZEcS6EsQiG78+b8JqHgjQITDwud4YKpw7DDrGZjoceJwDlEzHAZ8Ymy+cIpczbKoiHjVFZqs48+PP7l",
-	"53eeMBGZVYaCJ3aIOe/MphJKDHAa2ZehsTq6b+e/78KhCjtMqj5XkJUeZQn/CnCiAEQT+nmVRpCYKmMR",
-	"kzBdDIXVWvRld/GAnj/1QA1c4ZV9Zl2nsBmJHXZhkV0XCod1tgoVUfl17rVlay09VlJca+ihRRrkEXWx",
-	"lqRvuyes7EyfrMpnYVXWOVZ1xgOP2lH3+lXt1CJEsLiqw5os1bLhAXQFLWz3m80WKOHTstIwGddp24Gw",
-	"M6p2w+aOk8A/ocATbf2hSrvPLRxKr8njLiZlOpeU3Kdo4a/PaP5biRSbgLmRZBeh4hNuRVoHiqUVQwlt",
-	"aIVrzNJt5o9tO0fXJBwvWmuGOltNzZ3U4cn/eUQjHlIH3hIOTQXsbFuuzDPPKLA/Ko9vp7MEO3bIodCR",
-	"I1tIWwFhdnF4IiyCcNB3Ys162g7zuBuoguJunFkpTPiVi+J1ztzDYi0QEkMag8BmpLTpLhVU5XnMjL7O",
-	"0q6YChMur8Lp3tvR4Xtg6/MWbkZarz9cPC+kNf/Qsormsr61+KSfd6af/Ss6KegNFHQDD8st/nrbOvqp",
-	"UCibVTSC/0iLQ6aPOLnL6UN8qL2qw20APw60jg2LJXQ9M56m8kGs5wBvGyjj5AFvrGEffdFra+Eyqc1J",
-	"DW/XT4at3VHq7xk4jGalDCBCnpSvdcO23k3wGtd1XC0FsJlPgJGS36cVtIqbroCQojF9mw+a1d291Fu9",
-	"KmVU/V1hzsRYX9dEglzmiUp9J2sPRyagF6xhZUR7GkOe8kmwWWb2YhmNe3GxZChQFqTuKlbLE/IubWq+",
-	"XsEsXrnP5ierrPY/nL/sXFx6K4sfWcUK0VfmjQlNTqxjQP8948qCdm1dPj9fz6KWTpVvNUb5MECOMU61",
-	"7rtDQdQcRg4Ut1kKRlMQrbLTB0MhLLtmiVSCXQCaxr66LUCHHmjLRd7Viseh2Z4dFs7NR0K4hSFOHBaM",
-	"hHwAJR+LSMaCBhED4MiSakDAM4guBoOcIjEIeoMuGE8BefWm9CuAPMZeVxEPcHjU+jHD0vhngJOmDAb9",
-	"pvhDm3lmyxA7NBhPknwkAhdtrEySfOnUhYwOrDNSoJ4RP2ss+L3JNTe6T4WgVHU4TjoO9cQwbsBJIKJv",
-	"nsZfGBYCm3cIDcaY98q7XbCVo6pkQ0hq3RQIPbBtkU4SAYzkhnEWjlP9aRrmcyIyZe4c6pTYtOFhxFi4",
-	"o+ZHSWAPQ0kc8mQLGFdmIlK4LMIRuW21clTk0q78S1jQJNMHQjN8y+gq0YcRq7omJUeMaumCzphSds7f",
-	"IC/PQCYRiNGoRSgOAxZKZbK+20lnHCB96H7rp0HpC/CIOCI6DQOEQgAdVxrztOj21flrILYH01Czrn1e",
-	"xRqubQDW1907bKI5eTQnj+bJPJq1BaDOcXntHYbPpNsHTs+sjwQP6eI0hAIgO7mil7ROJuDZ7/Bvd/dt",
-	"QfiCNw3RTnrspMeOU48daSPTYQduS3zKLfuxqfVl1OOz1Pn5RjwJftrSD9UUuBYp/8gFQD0e3XfKEeZA",
-	"WAx99HisjbSC0RB3kOPQF8MJ5cAXYkPAZm3qesCDwqQt1dnm4dWQyBHh1RjxMJVfAw7VRlpFMlncwxCw",
-	"cCxSqeNulGgj4hWaGuiV1pmp4yrl/chVjHSbJax7PpLJ9OCKeScLfrLg61vwZU58QHLNk6UfnOdfqn9J",
-	"l/6E5R9apUPoENyOw62Certai9yn0JyAudhpOARt8PtrUQl7qc4GQxu6V5X7XMPKIceRvxRgJXrcCJYp",
-	"aQ2Crue2UqoBNHRjCrepNdAnFOu5CXEer5IYpBE/SBzCON7yRtbt7DH2ydAb2ViLPj8/P0f3c3Wx/nks",
-	"FNZYt2+Id9cRueWdO7VY/goypepsUwkalj6yigNxmjM6HjtZmzh0CqJsHNZsFMpQUyzoDHrHZWoQEjXS",
-	"aWwCzP9NSmVDtB1xXj4UPBq22UfqjGEhHoUwb5AJytQ9Ey5th42FgiKqVkUk6j4yzuyd0v0+4QfFfMqG",
-	"3ADuapvdsjGXaVGcBJhV620o0p/B9aFE50nSttHAVGzbsWGhABTvjkFQNDj0Z/5/Nmd6GsMZXBMXxa+L",
-	"jhig0aHAKG27uQQ4RS/SAUKCrrIsD6iViAeRNCzL/61mVdoY2Uvc7RN5L5LpqrfH029ZIrixtEG08bUb",
-	"5P7W7ad6VN/pFesMVzPin+TIrfEiaI2kwv8v8EtVNuqJdJm1wZKIz3frHWi7x7ApR+rAEos2MxUDp2Y5",
-	"ObZLJjRiZ0fxMHT8+w5aWomVMiKQflv6G5d5RzABNQ5SARAjrc55++XXL4KW55IkJ8eJz0RIcOTO28/d",
-	"Gy5956Ly+Z5M7bAbo/wUX7qa+dJ5+3nla0Z8qnz+4pHPK9hnnkigPi9/DyAvAPX1vP3NN9+UB/pyeW/y",
-	"LMqvdmt9WV6fPHk/Vm6TanP6H4aC/XsmMmgDIiiZyVB7VHI8zgDmAlFe2Z0ojN22c/2/LuWaPAMm501i",
-	"9AVtXhz6VEvCzCY6S2I2EsIGJfZorH9qJW5ynFhPO9YDumnIVVHrkE25TAKYme4DQasRzsnFNqmecHp6",
-	"IpSdsoirWLrDadp3yofhcuSNAoM/Yc8OSBr8wl1BxpAj4YPaph3YsA2clK1G04WG6LQuXr58CZzPXztt",
-	"Clm7LhmBN3zE46wVtMAd8b/9XzxJwC8vNAACzrb+8vqtO49Ok3RaF63VBfQ7OFW7CLA3bieesxBPr79/",
-	"rWZkb//y9zMwJletqsJdJb+R73x+6pvQdAu5CIjW4l4kMqfceGLd+XGo0cvTpqIpSXdWW+zr1OZyIdhi",
-	"jBagn3AbD9GR883pUEBjKfYzEt9I3mOI4ZGnt4ecYC2q9auSE7ybia2TF7WuFG7bu1lZWptk1B2ug0mY",
-	"LBZgQmahFT+BY7NkUWB5tfAMm873WaiA6DjslMALbhCPAFJB4bPC2Em/aPwKfgpyOvxeGBaaLH2QDzrt",
-	"+u5sp6voiILLBIgIlG9q36mwEqiHHWYnHg6xzUKI5sMOGwNfZT9gGeDbhKl4kGJSAn3FNF+e7XA76u5Y",
-	"R8xDLQ430FOPffOjO2Usn3oXz52lLwwbSmN1Op3teMizUU75YlrBeXFzjPwB44nRZZqgUjUGsl357Yyl",
-	"5u2+FEmMjiX2YfgHWb4yg4eprPWPojDjH9Rp2JnUTV4e/jaFTTE3eIjAHsLbBys90qkiVpYVteAruvcq",
-	"rdo7sJ00e7K4GYI+s0pu/89pk5vN6+z5Wqk4cbkdI3uIlYmKku+AZps1tq/g+AHY+SKL+8eKxs9sD+X8",
-	"pt4RrmT2X+W3PKoMf6FDdpzlXyWp/7RA4+uovwWWJf//7iqacNnPXq5hu7aTn/QH/MDylB99+c5PWeZ6",
-	"BMuCvSmbDPXoWNz4EqL3GY66N2mwj5SM9f22zqsGUlCC9VYx/KD71onxVsqY3xeLe09j+Eek6pyG2rGS",
-	"g78HrTP4d+m6HNLbSOVeEMGXl7i7cnovpe0G3F31t/a1SGmBUaTu4r5nZT9VthmWsC2291xQ9+tK/Ti0",
-	"J99yzOgbzccI0D/SCqnKhYidKPwKjayQd6E831y7rBGfBH3UpnIwgI/DdcAVfkpwgBnBfmoVX1J6XRCG",
-	"ZniA0kdzKJAnZGX4V3yJkmh3Kdh2xwiYtKjV0ikUdxBKJFY4pZBzBOMQuOXpQNhOuS2HqkmJ4CnQfuNw",
-	"xIoECaDJgXOLKybdZR94gkkDOl+wdwHjbJDqbJznAJzaM/Kf7i8DX0cyOMNfUkPMjLlqZlOYOUx7LSbx",
-	"AfUudC4u1xf3V3KgpJ2ye2nBvUhT+QD9bM0iflES8NZlqyLj/vvriucOp7+r6ra6e4eifBvfxlK6d5kX",
-	"s7PewlnR+DxJC+bVeS1+2U98Ckz7eVtBPjmmvD+yRofinAO9KyaDeTW3YZf1ydN5cmE7tFHb5RwhrE6p",
-	"OV/oIMkDPpZYSp10x55Zyvky3jXBARL8HIRkIIC+SLI9YoGNXZNtcwuUROXq/Ly1vsO+K06Bk1ban1Y6",
-	"pDz+kjbdY/evpJyWs+altr5aS/7tlCiUAaWskk3pTZlWos1C/sBlwnsJurUwYADj5HyKfMyToYyAQZlK",
-	"vEMe35S/BZXisCAbdl8ErmL6GuKnjfi0zcKhzowY6iT2yGYTT6+HSVsPr5Z/roTANhC2zd4WbYPjVI+k",
-	"ETGGijjoiPlO41HlMhWLlCW6QuasdE/HU9gDpSnmG0LrD3g2WIDG2nF5GkJCNiozIh+DaOoZLJ3mmmzg",
-	"fMKSm3uzbFN3VZNtBDP67ZS6yoE3UIF8163Bj1ttdLMPeKJumNXufNQkHJvgS1VDiz0WFraeZFu327As",
-	"lJikw0aIfIS7Kma5+rw+25HSn59E9xUSwo3oeucD/kb/uwk8HGF9rDzWXx17w0H11Uf8cpWxdtPo5cLX",
-	"SNF/Ve2VFn71VK9x1a2pbM6ym3EJjQQz84jr2PNSg3CNDzyLDLrDJKrpoKmcMc5v+LTce+oX8j/Z6z5T",
-	"2gZsMpxC3QgbopwFeTIUn4U1sQc8ogsaXVM9AYMaPovAAzEhQI2K9EGkZ8b5IHiRgPGehvZ7IyKtYsb7",
-	"FlFbZcoiPRpJ22EhfLbD8FJhwMKYWx5CIxs6OAEChUprfMXMg6veqfAnbuzZ9+4SZ69fhexLnbIQPxV+",
-	"5ZyEnhhIBc7dDeYZJGw91m05rZQZq3XcZreKfvZBjlsKOToXz+kpTCmmirRSAkBg75RvlZMx44l8EDhP",
-	"YGwq+IgJ9708rQwYrIgXi4lfyFc/6HsRYx3VewnOycR15txC7uYsG3f8vdElyZFV7xT4SjJus+sLqkL6",
-	"eptO6HIK3SMakXBxHTomIxyn4Ir15YNfO7xq9zYiniSitlyJH/z+YRnHBN4leWOwVNxxOxu5erONnnah",
-	"0SovvGLCR/zTT0IN7LDVuTg/P1/SeTB8JAJ4+iiR7gFwKRFXbreNsIx8fYTHLZV9wqoMNPgZVCLabKFQ",
-	"PqQb0eZBs7vRWRoJEzAj3KYT87QTLe5eRO5+lFuD3NoibqBkKj6NE5ifJ1+i1k2ju1QegZBsKs/yYv5J",
-	"YFDxNX72efFnnqYcIZDsFMbOnffVaoLJh2d131zmOWEsIuVJm0eRGFscGF3mMeEGjz7jxfmmD/m4I2nF",
-	"J4tq+AwFq+JJtmTcYf/7cpC9+eX66u2r19nPr76/+Om376/e/hZdvnl1O3nz6vZOVZTqnXJ6rMN+v2vJ",
-	"+K7VuWt9c/H8rhXcwVLhF6Xj0aZYHD7gX/7shyp/7NJVH7f+59fwRYrk71qdq+CuxS18G/2BizJ8Qvvi",
-	"8ur6+Yu/w5cGWrll4Cu8g6L1Xavz+x9/3Km7WgqCXJxqG+Rpa7fsF5CM1mYSf4AWZqeOwdp+YXKJ9vMh",
-	"Qz4eV9wANIDkAPjDsEPj745os+1/jX0aJQAAD2jOlLATnd4zM5RjEzBwjoyv2KId+8KwhKtBxgcADpBv",
-	"grsiHQismrprjAUYwRE1pcN9tHIfBxb6VVtsahtsfoCHPaqumnsx3XFTzb1wnzrDf1bEBnjkMW9BI/9E",
-	"Z6BJ3cMRzFtlAIqs/hHoT01i7yQm0rFwb5qUbxe+8keznamMOcD9QWc33B+2qNaqv1japuPTFgWwHCFh",
-	"RfiEOOV995LGWS+RZgjuk8nGAIpGgbiF9M7y7DSFVH9hym1SoiK6TdmVVA6kqm/bwou64wXXWW1J+RsC",
-	"laDEhHFjhDEQibntSy0j/ITa/irVhUzlU1HWLBkV9yHG92ujlIA7YJ2WSYQYtwIPyteTemym0VAbHUmo",
-	"nnulajAubQWtfur2lDAgOheBfxsdv+PlSbXSgfEgQL/o0UjIZIstT07VPnWfE4hW47Q9Ch722dCBZn2p",
-	"4nKLExqInbQ23TKQ2DYLe9xAqipkkR5DqxMNDrkVBlUx9IisXgA7zEBOPJliQEf+BEWesPfORPyvX35+",
-	"y37BHy/PL8/PLi59BHYvphOdxrQTwFKBdjeRvRTGCFgqVCzSDmAF/R940TBwP+nMwqS7MzoyjbKEpyyf",
-	"Sg5YNNQyQucm1Er83Md4KdLKWBwsC+HAhW2oNGLaHlJUcAacg+9s2FhD4fKGXV9cMd7TD4JdsDfy23ZD",
-	"Q9QPqLH31wW1oti2Oq0ZBq1x6p4LJ+l/pws5LeUhuvQECAOnOmPwR7QcEyHu/2ddxtz/Rvd+ExEMZ+dy",
-	"TmsELpuEWz/D0U/dfxfep9P6zikJZRl/EP88e9CZYbFOR5JFwlrBjBhxqQRzK8LbFGrFrSmT3eKB80fM",
-	"ZGciY/A9IQriqeAAEC47Oo2dMvsHffjXP1bSPdtu4lr+znUa71sxyNQx9xyhaq2tSX4rBlIxTtqL9JUz",
-	"HGUfXysxr2adwwZvWSwBFQorWNxs9INOmYil1am5cS6BsmeQhXMRBYUlTrFJNSjV8ArtitYgJ1p0N6yd",
-	"zid9s/XhwotZHMEndCW8TlrPtXg6RbbYizlm7VbbETF3JNaYaWzSSd4nOpQWiGbvjeACUMEgvlqSgKtQ",
-	"HNdt+nCb9mSFuc8U5ufC+z+loxlCv3cqIL8RI7PaZKgTyHVcUSIfXDNy3cgrvCmG27WKhG/syiVirqVr",
-	"1tFqaOtqaOpaz73adidXRcZhL1OBwDOrxCNbbePaTPwOsQtpgZX3nUfM5x22Y8uf0andI5DGD6keOfFS",
-	"TAM1hgIaQQqsbsopCA8/Jg0rMi0Yy0yGMnG7AycdfJ6UwiFoCFIaE6QEGeFsAUt4dI9Ju5JSWF70PZMH",
-	"jrrAW3mcP39OxGn7N5PxNVEnTu7TyX06XvfpXWkHD0h5e306o75ptc36e0l1nUdQjUFYWPF3Sv7PQDOr",
-	"WSp4ZM+cROPvz/Kw0WfBMA8FifJKHgtWEeSVM55Sv4WXOew25darTPf5L3yaS6QPwjCsR5z5ggRAP974",
-	"ukm5yhJrYdaPEXGT1tKpsxWTjRXlKkpwdaXXhzaNQrktrcqWVxerZLfyLPYTJ5ve51KxIM5iUkFTTb59",
-	"Fb3xHb7R/Gw+pkPo86Xa2koZpb+BWlj8WfjME4Z5t7XbFGBgNJeonlKhWNp9xH7Laksr032CxOXTQciz",
-	"jfAd0EjPp8ZTAkjqhsuxzVw8Ol+YD/KaPDWwg8PkeejWcFs1AMRBHzz1Ea/hwOIWn/zX3H+lhqfP3YH1",
-	"1e2T+7qe+/pzLnxH4b8iCRnplvLSV3Bj88715n6nWxjHA9YTz9OVs6UYPjU4WzSRZg3mkjv1UdohC9HF",
-	"60AS4FlkHsKAhWVt8elMxU5jhFhLQYeWMzN2KtIAEx9PEmzJjvRIeIOJzWKFg4w6HTX2nRppd75vwJJC",
-	"fzJcuZcCYYzu9z2/mHt7ibACW6M/jd2TDABVlFSx77VG/15iI1PXasuTsM2en19RLsRqfadGXE3pKoal",
-	"mWpCPvqxeDXHReCyf3y3Mi540Dorfvh1yXboYkBO92nUrjzFIJ33NRJO/VOqcsuUIfWdP4WwVnlmbliI",
-	"M7PhCpNfC9qocmynBy3j/YDlnb/sXJXA8hKeirhr5D9Fq3ONunm14anlPnt90ZqHlP8RPnANfGGwgMuS",
-	"yc23agHC9dXFvKnaqI8o1wzUTBRUtvtBxW09FurTKMFjZs50vy8j4Xlk2yW1OUra8G81d18/HwD0EYZC",
-	"j+ISAY2GRCJJQNGKTxbQWumI96TCdvt5V6ZOxVfbvItm7WXe3l3rj5km6Pkmq3zziA+j3sciOzTbcx4U",
-	"nT3uLNypZVYVlE9RcPnoCoGlgztjRhO2RNyh+yzSSTZSWLy6Yc5KICjUb1oqnAYIb0IcnlEa30iaKXpn",
-	"7o1kCa954CfrRis0WDPc1rBs97wrUzKGtWNg7ndoUzfvDF9EW+40j5/UxklnNhW2zUK0Bib0f0RICfA0",
-	"sFH72qNuk90g36JE1eBUdykgLIJKnwUsrNKXoVRd+nW3mPr+yreazCF2lfBm3HmxEw2PYpohtfId32sb",
-	"2bzup43eiLskFRQLDeWYhqvAp1l3rHXmehPZF6uQquZbvUOUrT+roV35HdSpQxdIHTc+Vknx1pay3RMy",
-	"XmiYBaq3l6k4EY8XtItbbgyHBaqxAROrrKd2hm1/EpHHRKQSNR1K+uQRd4N6qJY59E8P2NzYSVWXNnaB",
-	"2lyLU16mA6eF/A3vf6wKY7WBO7DttqcZGXy+Tty0K+yqkw7ZQIccYvvXY4Yz7wF7TIusYCqf5T5uI/yE",
-	"NhAPItyPz8riy/sXqHaEgHsEyVgcUp0MNUtE366YpL1hdfYZK/1FPNJknyt5zDf0VCeyik3JKuYWTFtb",
-	"HIkvnTaDcNC/d/YlnIuvNsBz/3XvpJOL1KvXSiuD8VyvolFduIfZljlgpfq4ckVVerGl1CCeiKeeNlwm",
-	"v1NSlV8YNsqVwkG5XrUJoErvU6lEgDmXojbg/KyZZE71AzAbVFyAKv0LszpCQgqIIPMKl6+a24HCBLh7",
-	"dM06pczjeOaY7Jd8d5tJlzXlZIeJl5Oqa1Z1a76tWt8xjj/vDM1tHOfB2/azM97lfPY7/k/3KTI2ufLZ",
-	"D6bkScJWkrAPQ+GttVvRUaV4Kus+GEejtvWgslTw1MccYabRUc/lcyO42l83Uw3PhIp338K5z/1p7h5F",
-	"0ETKqiWCP3gC+FI4zEklIqqlr985RclHIp5l4rX5Y8E3IVqr7/4ss+7S4FXpy1QF1qnvWu1nNktXQKwX",
-	"anPPcD+0u27Pyjr0+dn5xdre4Pcq3kly8GSonsYVPMI04q2XYVQoW8ghQu/W/rrsv1exocagQmNjcqrN",
-	"mkoYy/e81ygvd4EtVCmeVm/lqOFYYmZ2IqMVwti/aRm/x0ucqhmnasbGauhvIIQVfogYmqlFmup0Da0k",
-	"R2Od2rMRH4+lGiwG1PYfKvA0ab4QkKZvymCb0OPtwZ4Jcxsam7BhLvT3tWI0TrgVJtwKVuZruOob/zAn",
-	"KtoFVLTBZhUNaHjOTwRRg3j4RRp0gZmEg6hnPEpZNDe2Eou+VNKnnLCvEw8R4Ux3WiobiVSD0KU4MZMD",
-	"DcOrzj/oyTr8x4qeQuetVT5qxKfKR4345FQfTzLcgh/ciltB60egLfyj8l2cz8y/6tFL879HbiOVBTqA",
-	"8gfp92AoAfeOE7Q+/aE7EnaonYw5nWSFgqoEt6JLI0GteDSdncPCESwnlF1Cw9bukzfuu8vanvPiuLyH",
-	"LUsFux3wWPzTnRvcazM1VozyTU3FGfefWGk6acO6TkXzPHVVB5XpgpJOBQ51VKhHby1w9TsCkayE0e51",
-	"1ra+TjQ1T6PWQ7vhPtyXIokD4BlA3wl/k8fwBE8CInKn3KWz1EXZUlnNOBLtegYjpS0OkxrozW6zsHKK",
-	"Qpwagm8S7CTTfU8hpSf+OncKd1zEBVmD0YVZhHW7zwNhQqQHShqRj6oCzFxfOtdZ5gj+CN3CnC1Mm3t+",
-	"K6ds46JQsN5k/9qdwieFuqlC/WMDfbieKtsPJGX1nNdo0r+KsT3mYpLX2LVO/l8BLczr6Vo1vbxHv3xv",
-	"b8Wbr6G8rSsVzSqkHRNLnry0P72XFmxLhZQi2kOJ/hf5cb5QtkAp7K/l+ZYVgohOzxw+5A2jp0M3KeUK",
-	"OaKA/FIJHP92v0WW33xgFpriKKB0gW9dbWbWqVycm5ynDG5CkdzQ3Vo+Y7m2n/VIJ3a9WDInZa11Q5s9",
-	"wFE+KsuHmMpbaOLzruQtGvmCC3dPJYVbwOshUtuJzpKY9QSbpFoNCAEXwp6ctQT3P8gFFP/sBXx2QEKk",
-	"HvmBA2dru5599phDJCKR6/yjcFrIKSGHA32HGQ8h0lkiMowOlpOnX4ZC2B/xZnsR5bfaip+ksXWy/D1E",
-	"232pYqkGN3kqlFOOO2dFzK0360trnjKl8p0ejXlakt4i000HlXCohLBrCvY41WNteGI2EedH0WM9ZyCa",
-	"5B9SoaIhzKZ/rwaAvAiPYFhmMp4kUzbkD0CKNSwxPlJWBfP1kpojdGYD6oSgplqrSygtJRZrY3Va4NGu",
-	"JO64R+LzEHjsh3HSzuIvhPJuMom4Aqagcfpf/y/+H6mD//q/5/XBEWmBd3TIm7xzLwRwJJEK1NOpAw7x",
-	"U8o8rrUs83i8c97PdaQ8r341l900uc1kQAsc0YD1puD4In2FRm+aUyIxZpEeT5nut9lbgIbuc5kYWjN1",
-	"MhDcHS5rUT3tQ77MrdVjTnH7NpOBSg5EenZ5fnm9CqpB9eU2mePbJKGTMtpL2aJadK6rK2+7jvGo3JoF",
-	"6bQtlbAPs3a9KXPiYYGQLV3l9omLCqbX8qhdj8vgL/ilpvvH6RRRgoryOkfcoIZFjHQsVlzCG/eVrVbc",
-	"rR7JCJn7xyLtphCZRzoj7ZcTH3cun1+dB0RJG7c653nmF/4/zvB+bj3XFwE1kmYW/phIdU+fG6c6Esa4",
-	"n14AW3UqfhMRXOXq5ddBK9UT4/9k7gEhttW5Or+6DFqZKt/caZfuhKcK+2Fe/LFkJrq0zhZ1uEHAgk87",
-	"cOq825OpHXZH0hhAI7+4usi9t24q+hks/+L86z+ClguFUcEkTrIFpmWDllCRjuHbrcz2z74pI3lF5gEQ",
-	"sce2C43N+Wovz86vK6s1Q375/EWr03rZ/+ZFfP7NxTffXEdfxy+ev+SXfcH5efT8OY/PL57zq17/un/R",
-	"u+yd9765vIzii+fxi+jiee+8f37Oz7/J27ouLq6fn39zDitXgDHftF3XK+DEQvsZmYDuvLUL8Kh3WnE6",
-	"7abAVqY0vIJ//ApHYpAKYxDleyYRXbkKEHI2r/ji72UuSh/HxI8nr68ryeuroFWcK2xxzxLeBTy2zos/",
-	"ttGAcHCdBzI3Z0/Sa/CLANJngYkmTmlBbBEwOOTJU8tC9+cQw/QyQ1Pu3Ot+jrDvAabhe/T3EFH8IbGN",
-	"t5LmTrlNKHf9I351x6e9rMe1jgALth+wTI2BT8VqZrVmoywawnAAgYrlPoSXeQSOK1YJV4y1MHfQQ9B3",
-	"D2uLvBrmKCDZjTBnQeE6IXklPVvEk6TKfH2n7tQZC3O41w77tw8/nH0TwD8XL9wqP0oV64k5u7h8fgm3",
-	"ioUFhUt30WkpsdebWsHAn2Ujnt7f4Bto+wcjoFoA8myzW3WnWP7Qxb4NMlDwlHIQcdut8bYCMvtl+1Ni",
-	"Pn3VQXBZRD/E45AaW6Djuj+ERDFFwx9t9sopb3gS3PUeUPnKlCGONEM1e+Nh+vCjQLzjlptmKqDPY06D",
-	"pcLAHhtgFofF1mPm4moRL5pphaRXiVTEFXEvpgAcwF3ciwiPdMAobrphTlP4w+F8TCKMBVRCbFjHlAzk",
-	"0WBzR2OLiJBBEV1zxXia8inhFrpIBZFM3fIAqzA/PnQCv8A+GpbXDt2ne8JOhFBwht7rSb5cVcbSo5PX",
-	"49H9INWZimm7qXcmS4iS9d3Pv3xg//0f/8+zYjZDChO6twA09aGv0Yd0ZuGObrdopoeK2m4NZPYDYksy",
-	"/IFA/TosxJlu/HBIByvv+HGHL+/4IQFHnwBOIuSyvgxzNyL8KiAxTgV96csw/xuBP1qmH0RKId/sDSuZ",
-	"L8iquX2L8auw+CFP+vgEeEhAwyD0LGbceMKcL9ahwkgswGR5jEPvQTKhYgNHwJ0K3reAZkkOJ34YJbVw",
-	"KkLovBpzJ4qldes+M3okAHFxMtS46HuRTJ1264nyu6chggD23u1UbwrpXZ4mUqT+al6LB2zCnVZzpyF3",
-	"skKc3HKLzu8ai0jGwnRY6M6L8/ee/Z7qCQRu+LewzX7OWYjxqtIw92jVG3LDEq0G3mTA3mI9Y8gfBOu5",
-	"083eaWNkLxFuDYXzR/R4/llRutB+yJTu6Xugi2/h4b0+v56NHknOyrTCL67ZG/mt+81z+jQe9HupAA0Z",
-	"O8vyUbTiWqQO6bdhKfN59lcxDfOjfqecH1q5Nm2Lwt+GPEmcN0tHP0S1MHJSAQDfdshVue+bOC9QjwDS",
-	"PY+AN+yRPrc9JHNrJxpljJ5CyTkotct48lint+BjPqt3A1Ju9UDAHs54GH4CsJm5vygN1rL3X7hIZiRV",
-	"/vMS4extLtoGjIJXXu7NRtypbhbp0cjppBh7EZeNMHOnsuSKF6z//jd48aUi75CCxpCWOtOEiU1KwI/r",
-	"bEUwfyixgQlVDCYW8oiwoSM9j1jrH6yIYv2DFb+p3ny5BwTsEJYIa1BsdN9rzJI6cRrDz5SKSLpAImAh",
-	"GqMwVzSwEyOnryYiSW7ID3Eqh65Qo3IadqEUx9Zvg49taQ/oR1zRUg/+8cfbDx//QrlrwKly6y55k232",
-	"ilxJen8yLzMtAkzPI+MGgbk+X2Jxa925iNHrElBGjGSkE+0FAACeec9pNzleHvIeHdw5WgXin3cruSm5",
-	"uivgzFOZcmtK5oMump5hA1HTORfGqcSqf9KwKGdwujSmUruwy/PzBtj7ZUpxO4Fgh4zNFnHVsQBy1+pc",
-	"fB3cQUUAcNaLLMNdK7iDkgb8/gf4kQ/cT5fXwV2lIAGf0Jl8DIC99Bzzqx5liZUuDga6qDNM9f3eyKRT",
-	"ZLDq7uDC4u9++Ru5FhSZ+UD7C8M8t9iH6Ti3sQI9HH/eKdoLWBt38KsZupNlXkaeXVqpB+m1AmT6atH0",
-	"H/jEv84xADXi1eMbvnGv9sa9xxs+EDeV16Yuvr45f/7s/OKZe+03P9xcXt+417jmO1yiyHu55SJvbU2J",
-	"cr+osCY6vcfBC63m48LPtssbt4eSQ3X5saD16WzEP531QJe9+Pri/JtvXly73yIbzuMYQnT/xS3gry1V",
-	"NAIUrAyRCp1LONQT1ucpWsF6askcSWPJVvH9k0ueChOnwsSpMLFSYSLYWONDGO0VwMH32v+AuUWuijXv",
-	"odt+ScX+LOIqEskhEHZiRtVoMBpA13lTJNCKJGSbvRUCCYl9T75ngMtZ60f6gfjbkC8FHvgLw7zo3LBU",
-	"jEH5ObNFpRaTZ5Db1QEB6qFyxkqouEhB1vQQw2buLf90sm4n63aybvXWDSQzOUTr9ovVcLCPYfLErfUR",
-	"y7a04cFs7v4Mz4cCIyARRKQ24FIFTLnIRadsoHWMZPmQYoX6GQU4PTGAKruYtGehrpRmXpryhLlO4TJY",
-	"C+K5Lasn9cDLVJPCVJ5N9QS+7/XkspzRuNnrGqb1wbNONuxkwz5rG0Za7ClM2L9nIjtE+/WRSwudNpqh",
-	"NT98M/YhSxXkzmbUNKG++P6GjeybeBBqQbP3L1DdPnMSyPCjrJ/qEZZeoO5dRB7SQJoTILGw3SdvybKe",
-	"S5L3sFfKiEg7UwHNGNAL1HPKm+k+GLE2C+Fuobto6E8qkYqGEN6ERCsjWMKNDe4UXsvzJHvabWj+uGFh",
-	"zC3Hrg7PGx6ULozXRe0b+jCNHssMsd4vRuy//+M/vWkN8roy9OFA1faGhTKGJVfCOTrkbfZR2uGdCn/i",
-	"xp597x7v7PWrML9OpEfClFvrAEMHVS8++CXmJn3NayKTBIcF3P1HOoV6Q5RI97JokkApEVnyGKiMJpI+",
-	"M1aPDTKJu3XkptntElWhL57fKXxLplSIpiu66JUn8oG6t2ireWI07HcRlFp9L4CuHCbbfcPQg773bSNY",
-	"9k1Lw3axFjRuJ8SYZeMSaB6b3bscq8htCLIEUesHvbxZFL/84kP+AM7MS/jCCPecK9aXD/55oFoNbWHQ",
-	"OljXyYEfRKn7HiVpzm2ZqYi7E0LNFe7g0gvIW7BSEQn5UNTv89kr0u6VDVhQ0TxfhzAbKjiwoDz9XqUe",
-	"7rCv7xR8oJNnKe4U9mD9fkdGAOpwaaacNod6Xf7JVue8/Ryqdk7Q7lqd3+/A8bgjz+OucFPunPcBv/Ke",
-	"0F2rc3H5tfsN+RvFL3IPxd3BfaDyE7kz7uPPLy6Cu9z1cb95+U1wV3JO7lqdS/cR9JzoAt6noh8rHpBb",
-	"5x9/3KmZatWj5MaF2LT+CFqX59f1nv98UodarfBMQhfnk84IzqYNqf+YSltNJZ5KMedgkoqwY822L6fB",
-	"dhoCbJQ0JoMGKPgp1ZMAZ37TVESEikb9CoEv8mE/cKnzDltRSd+C79pmb4kmO+IKDHyZKXtRSQo7S/CZ",
-	"5qMppKLG9/ADPuruC1P1RWC3jUE+2higngiMszTSToNIxyJADDxs9w1Gwhg+EHfq4jq4/ub8/OIy8FIb",
-	"QNgQ5JOFGC34n4NyaTn4DqnKy7/rACk5/iJvN2qvKr7wQKx4IkaPxPJnAlC+wCP70WMxeq6nlFjCGoBe",
-	"eDhYlveai7F1nOaHKb0YsTYVfBukr81eOxmm3gpoxUh4JHK1Cr3IRQcy5t+pcxxl1PCpaWMHtvUttjPN",
-	"a3cKu8GB8TCf44QDUm7vvWGTIWIUTD1huzTgbiKUAGh4A43G7s80eVHqEEcPinrfqRMe1c6dsimXyQK8",
-	"4SZyxQUKpoFaEY+P25DPfZ7TbfCOBzmh5SZoncG/Sw9vQt6vaE7QmXVhwTanN9/rySMDnDNrAH1TtD7O",
-	"aOuGpUWzHbcln/bFWh7tspOcq3C+gReA5zvy6ZXZp0N9Pz8xD+agNDAftLxF6LSWNlYAjoFmxpl5QEX/",
-	"AyDulGh1Lq6DEopAp4Xms5yiyVN/25jGe68nhzSQB3XanoioU907asuau8Myb7OzHU/CdlRDZ4Sr2A2X",
-	"0VlDp7cH1eFJkle8b/B9lsZMnG1LxYMUk7r2b6i4+4EfgpvhNJVxBvr8nqbyLCGvUO6mNMhDywirvDlh",
-	"J8/bSOPxSIpBGMJFJoNLSESK+Ru7iDT0htt/Xmc2Rw3DHblBxyOPHAyXcbnFAIbP8g6Bwv+o6RSYa0bo",
-	"4JQ9Lw+AuQ3FOZbiWu0F1Mupntzcqevzl5hTE91Iq34iI0Q7UDC1hHskEuMrSu4cxwGyj1JCMyi8D6wc",
-	"SStimBZNtBoEc+Sl0B/uXh5O8jxod0nn0ABSYBwg43DVnynOltI9Dewubt04jNAtzVwVS6Fv0MTZ/NhC",
-	"nltyiy4mVJ0D12GJ1vd4HgyN68qUSRw1DHnkTkYi4oGIu6XzitW1kDy1bunIhfBQlCyrn6DrTZnSkzov",
-	"DTc9V9dHhh+1BmHV+TVywkiTR2v3rdXt2itUunvBjXLvqSFt5MzZjiwqmZkZm4r7kOfu8/NHQQsvhGLV",
-	"UkQiBjw5QwqXplAOLPooM86s4xwjT+xQZ4MhONlWIi6qfoBxcD/nq1B5iBS+uhXilZ/cYn+EtR4V6cox",
-	"wdB4A4iavuH+MxphFTdk8V0jbpqiJvenjW/2oSAPyid6Ma1bUOU7E7KYJR++cawk+RfnRZV9yev13fUQ",
-	"a7nbmy71FY4sXURr9paPcBqfKyaV0+NuN6EFIGcS/Prs4vLs6mIBTVd55dtiVMlVylOHUKB4u4+Q5MOH",
-	"0P0pKfbvMBzdfgDVGCK8LSqthRfogSicYDqvCrQh+n5+dpkbUYUFQIQSxBAg6Ieg2Zp0iDlVWnOnoFYX",
-	"8yncAH9fFmGP2v2y7D8CS77zekt+qcVZ6yo7TB/kXuEM2ES7B/DRj4rvlHuQgADECzRSp8iJF8YvDv9e",
-	"gS6YRxR1gpSfu6Mj3V9bsFeXySPi4//stOrKL6tOeb6Dpzvm4bqymm6mUZmQVhiKhFAcfKDslAM5NfPq",
-	"e0nHfHlylYU0/HXjcmU1dFisxieBaoo+qXfzILrnHvNiiE+k8GOewo3ZPA88K3xPQ3T/+OgTBN/Q6QEj",
-	"zXzqPa1UGFtNc86zK+ctLI/zKtdRwm/gseyZVBnaeFCcIVecaCPiNdyRYyGELysgoeLuIxsRYDxbvsyL",
-	"msusqFQ/A519uR2dfYi0MY+6Nd+rJfT2Iv9lxBUfQAn1bKRjkSwmfc5pQ4fSWJ1OS2D8ho0TrhQi6k1A",
-	"z8nU2Db7XllIlVXIqbGoAs5PSCFp90HL+F+cpG6H/vlN/mRv8MGOKxcJswSmq9WOU5H5fVpBq7jpUonI",
-	"+jdrtW5YQ/lF1+NJQTov2GWabpkRnChLU7gs1m6XraVc0RhJ4h5Vj7ooWu5JdTrgShpY3dKlmQs/UGJy",
-	"BUmLfWI24xlBeuoMHGmt5uxbocLYyEt6rgSpqJklYkcgw0CfExbSGkAkmQgV85QBhYtUVcplSJ39E8iK",
-	"sfWuOBw4tliqxjr9KvOJAptqaGYm2CN3qEu5NE/34YmG05iAG3FawC2FJt1nCLUqK5Am17iA4IrUe5Q/",
-	"Q7Llx5i3QMRmTs1e82deKgf6QaRqBB1IuXAqbQXW7lIhgA3v7OLieotS+zXI5gqJtZmt2w/r7uz7q5H4",
-	"93TIjjlx5LULHo35uBhS07lk6X5J2zSrmVX8rdUpecsdp+4309qU0bz8bWZB/5yGM9ietHwAzDoLDtFB",
-	"BBeLDGtOMFs1rbuwrJungepl6hm4mfvFI4D3jeA3GOwA+ADExAizC/NdTppHOhU1ySBpmHuMkuGuARjw",
-	"DXbYPOapNqVyxj8SzOqY1+gId92NjfSeU0bfK+w99BOuSC+KR2N5e/s3LeP3eMknbmFaQm0cYlpisdH8",
-	"wO8Rs7FGgTiJ8JD/2I+9lhEFzrrFA2koevlEWqoTUS75rJhicFJ5hXjnNuVSSTXwTexhnpeFLtJIjwUL",
-	"MyNS1KxhQ3aCHuHUILWjBqnHu6PcO9pOWxTcy52whjvRn5rG5oLWp7PISYc0FudO+v0ufKd5hiTxfbXc",
-	"eYQuKgM1H+S0YAB828QJ5h21hb1R9bceCz1OgO0GeDdRxmMO2UAvGthXDC1c/jdQ1YDp9vhmuTXOytlT",
-	"NXLlemY5b/OyFazjG4sRB1wVLo3h/6dbuUzbfjlBi4AASg6sT40vW3m4Knby9r/+P2M4e6MzY7gLBHTi",
-	"O/UAhyLd1GH2krTUws63mZoCLfrUGSkyP80ZKSccbmeRusn7I4Wl+zdnHXaTjqp0VlF3A/blYwN+0pQE",
-	"os9WGJyxc8rnn3CQ/kscC2CDlCtr7pQdipERCU5Wuut/FRS3kgbZjPqE02HdrnxBFFx1ikMaRuLuPkIK",
-	"o5kaBN//XnNLzZJaJ2YrSsqKgrCnTBG+hDrfNT7y7JCX9Nra21+cBNChnxduZ9TpwLc6dHh1CmOhj/m1",
-	"6zQS1eeAvHhsmPo5WcSntIjBxnL3+mCAlReZSsoxzUZmW7WTy+dwII/RbE4XNOZgW7JW4gsIdYqpukcs",
-	"HDT1zMstHq91LZtPyCxt0qDl+gwe/38sZd7OX5xdrWyZ3uGqnji70myYDjCpstDWfIf1h6GeEBld7l+5",
-	"2G/71mfPnXQwvScHQ3hHgxJCXofxKAJyGH0vlKlOOhDdHsBfImUFfxA542A/FWYo4vaCZrsGiRQq3lQc",
-	"18yPHrLVpl6Nlc32+dXZ+YGYbegpO3/Zubjc2GxfbsFsH51W+l7F2/V/h2NjnkHHAaykwQP+USQxM8K4",
-	"nTe56yA10Mb6b7Mvrz8awJb6KmCJeBAJqIR7qeIO42yQ6mz8hfERKl0NYZmNs9tTxq0VKuYqQvZZSnxF",
-	"wFSnoJ1Rp1jBgRD1F78gqaDPN5VAHdeXiTD4sbxM4Q7sF4ZZxIJ03vtcLO6eBsalCOdSWsSoNnXBsHP1",
-	"3dbd+p17BFvxB2CFi/m0iXAt1aPlQCximmV+LE36E194Q6s3ut0WQKbzV93qXJwHuAMzCmskVQagwC/O",
-	"PQz0P35vFae1ddF2SnTuWu7IuZfkTtzsZcZmGg11V8SZD3Xx2cfTlI9k3IWD6xYCUDZ4wChrVvoxcBtY",
-	"rHaVIa7quWkoWxPa9rZVi7t1py8HWQoFn6rDAwKTCzn2mWqQvpKuefPju19+2SyR9qg6Kva5qdrUJyRY",
-	"wPZgvcxCzbbNPg6Byv0e6eKlc1qSgtqaNA4Czd4g/TGxbDs3z6mgNrstPodMzRW9UiKD7usUcnG1umWl",
-	"ZtoG9DI4KF7HHWcv7c6rVvl9Sr20q9SsTMmEQE0JTtR24MnK7+8RhLKyaYVlgAarXwX9afU1/FXCmMaC",
-	"ghovrFktQ2/x5yULayDPXf+9Lnz20T1A8BrBo+GStbU5lb5GkW3m7m430BEDZnXL+32WCB43LaHPI5lI",
-	"6xyu7RQ4507E08JOzN1+1/gTP5P8xcXoVkHwvYgKmzynDTylhbcmVvxFXtQTek15yXTOB6ofebr6cPGi",
-	"c+EDyZlDuvRIkYt3PP3HP5ARA12rTitTwyjtXnzTff7SWSg4o6bVeelckE/gRbmHXmXkSSor0nEqgDeD",
-	"It4Zfy7x4E3u7QPLhBWp5Ak4KO9kZLPUWeU0hqCo4v2NdMwT3DepurlM5Qu/WNVDzE1Oddeflwg75sJj",
-	"95Ey6KFPKOmxjJwdTYQYo/+l03TKNIYov+ksVWLaGFdX3/XW6r0lA/LkVV9wVxtrvviejI4kT3KFNe+q",
-	"PhUUyK3zGGP5IOOsWA+ku7RCWmUZyTFX9oZx1ucjmUy/MPB35/tQ1I8wUdFQJnEqFDjgPBU+5gVbeFOK",
-	"pd23J0MNgMDSUIxMnrv/ZREvv4MNO8sPNnwebw9nr81uIwsqn446RfHXsIZEYLTPRkJZnrCh4IkdMjMW",
-	"7gW4F6JT/0vMDSGthM4sC6uqJyyXt8GsMmnbdyonSUCAlDKkiFTsQYrJzQyxYB1cCcfunJIbDzCFmVML",
-	"Qd465p46AQBXqB7Qb7maQq3dRz4BXNHYlKsB0PIadAZyhog7VWrP4eDo2jJGIwAMNFfTS9K115r6nD3Z",
-	"XOfvVI+XxMlsAAYF0rxddb+kFl9LAe8Q9uXkUGzXoZg9n5ijKlJtawMMYQK+dH08xJ+zA7OOqHyu01Po",
-	"E9XWBt4lXAF/FWwAxM4E9JXjc034XPlykZe0dKZucf+M8wLAPuapuXro3hlwngBJH1kC+SFFVP0l3iT0",
-	"H0Z8CkbXiIaWnKqN3TBtfVKTJzX5mavJD0Wu/GBqoo2RILU0FevdbfS3aXdTWD7xxO1XiHnIUkGkL0lC",
-	"uSiZmpopNafIc0ZmpycRaXyuTwqiT4ZKqgHSqCY4oYaojYKTbbdFVaSmtWb+YqstUSezcDILfyKzcJC9",
-	"Ms3eMPXvcQBJCrBxBMnwJiVCSx8PbN8bfobqeY8tfc5eZCoRxr84govy5mRVqDt8oO1YhT1NL7/FSZoI",
-	"JraBiGo18dj2zPLJhJxMyDZMSO4KnuzI1u0IbC3ZESXiFUONFY0GIAruz2TMhCcUjSDR4wTniYGeDVu6",
-	"64wLhh0zNRc/nkGDjBHwPq1nhNwGHaMJ2ljj7qb8sZZUF3ieJxt4soGnMOpzNn+Ex4bAF7M2cLf1hGdK",
-	"W9HcBPwDQl5AmwP2EJSafANmsrFIHyQwsEBrwiTVFjlW3HVvmNXUVQi/gwYGaZgYje00gBgRroxMLu7A",
-	"r4Ffc53PH9CyFrb6voXHPao+34NEp9kpdK1XEZerUjCU5gm6q1gOKz65u3+YaMbNPZBPsoF26sztdM8p",
-	"NrFYm13Oa7Og5YTdCrUCtPgW+sjcCd9PE1mtboMuMq8QIFF+iIWEWkf9tSWMO+7NCb3Qdp3ama8dYLmg",
-	"vagtyb2svfYkLXXyVz+AO2yiOemLsr5Y+c3UqYWPeN/PtGXDPZ1gHBTQOvpnHYfq2e/un+5jgCf9knul",
-	"hHSeUp2bpXRadbXwV1Vnq7kvg5TM1oFyT2K3mdh9oDd3FBEKdACsK0LBXmjrSQQ3461fUfr3jM5b74J4",
-	"bLR184GAqXvMJSkPqGsnMtozgu4pE3fKxG0jE0dsM6dM3Fbt3N8AlTxPveV8IzW4zmu6jEqIBWT3b91f",
-	"AfsjSTw0B5H6PgDTPo5PpuJBikkBBqS0RbwfBKkcaWNZlg6EIrqqm/KIvVbC5MErHuIvDA0DCT6C+aet",
-	"UFXBw3zQ72Gxx5Vzww3ePU1Vfp9W0DorflhmtP5VJlDK/VTtY3O0dPkVx2nrR5cjHYtibhkG0RvmlnUs",
-	"umZqrBjVbsBIAuJq9yFLlEh5TyY0+z4WkezLqOvkpQsWardpyLVpEHVMK+LEy19+5E7jA0Za9WUsVATf",
-	"Fkm/m4qxTi1eooFb8fzlysEWYEkaoYzMnQ3lXnnifi3x9niHy7PL88WAUpfbHnz9hd6y0xRPnbMERdw8",
-	"+Ap/JrhvUrdO0LIyTsu3+ZmRYgd8+AusyHjIjfh8SA3xod/hQ50IDU+EhrvmZQL5cdq5THt1ELSEJVE4",
-	"OErCRPbFWTSNEsHGXlaPiJKQAEdkAUQET8GArpeg3D9ZBM6Du9yAx20F4y4gcV/E6jyoUsvvhWGi3xeR",
-	"Zb0pIV5ViAvx8ngt9NWaGQtXYiEsHZK9Vo+IZPBHruIz/SBSxgepELGfMBRsJJU0SA7mRQ7+7eqsXuJe",
-	"rkQpWNqH/YDEl1/En5tKcFY3rMWAhFplV9yBVak5aN7AndqnYDuH+xiZ/x45mvuk+yud/RPH3+McfxuZ",
-	"wBO/3y6t3nFz+6HTthVCv1T0RSpUJM56iY7um+P1j0MZDVksHmQkiNfIg6UiCJL/ieaVR4CClBkcEtg4",
-	"/H7v1/ktLvPE3rcj9j48BrvAQa2+whwJdddtmpcfzr8ufAyPil/6zPXZ+cUH+MBqacvLC6gR9qBo9oH3",
-	"EmHZVcBujeEjfs9ZqjnkJuQ/Ravz/LxUGNNj6GRqTGN+XaGzibtgyFqdi8vtxfDVl/HUYXyvnJVsDuad",
-	"4aHzCBUlWrJpzm/uJKgHLDnSfAifI5MkB3fzNTDd7ydSiTYDCo18raAGKyG/j+ARW5tmocC7GAgLbVWj",
-	"4E4pPckhT/GatAID4PTAzGFYmN8IyVCRctUzyhUIdKZdgsWDnIPuI8nb1KckxtzYZoS66nk5CN43Epur",
-	"OhFeViwv1xSYJ28eXajFrp5Ki13WKDHlVJQTxdu//N1d9+LSRYf5D9fO9Cyr6Vqdf/xa1Xnna4WFM6e1",
-	"Nu1hRPpw3GmPqhZtaIqDx2Qc9ejSanQFj3FxKuQ2SSgs83cNWM4ShGdnKRAwBNCsS5nMaaZdNJEek/it",
-	"KnFlwZ2RvosdSd8Hb9gPJfZ63CGh7MxqYrTPZE2tnD5LRSIgb7e3zE2NO8UNSzQCB0d6JAzGuc5ZGWgN",
-	"dB5YEi7h6ULW5wYcFxSBWZdLQcc6hFcMEH0HXKoGBC3alKZE0DL9p3SJTd2kfbKWHaTi869mZlkvK8ua",
-	"147+aytryJcbaMjLLWrIQ0xQLeFvQJaqVkuCEOq+M/4b+B0pT86k6ulPC/JU3AK2qBKpYUPoeGJSBUXB",
-	"z1MWQqg1Zfj1nogh8tpesirlyWtY6WeWqgrHqdTudIRsnFnDBAD2qUgK43t0dp7Nqkhv0Dqr/OTX5/6Q",
-	"///S+S9/zNZOgS0kwvFX75rFREA520vxLLWMN8WfV11A/tVmJiBtBHWXQcoiFjxOpMJS5pgbI+KCmMcJ",
-	"1kJyHv0gUmxNW5mTp5/qEW0HynXTLdIBV9KALK5KRLOtLORGSTnQF6+tGD11Pg5UanMerpCJVERCPogY",
-	"34lXsyWF7lXf0/YaVm3DOizulWCzOc70Sv01Ngtv6HG5r+InQbf6Kjz8UMPbCooICu2d1i12seQUuyJN",
-	"8ccybVGf3Q54LP7pjsuCft2VXbdLJ3MZkKl2Wu/PLr/95sP1x7//q9u1GRFcqpvAPZtXD75vj0ZmnOQC",
-	"RUqXZPyV5EmiW36TPD3tSConf6VxoJId6LRw0ABeGMeBmH+0zFA4q94CQsfURSPwax5FejTSMeZsfi35",
-	"lAYvsaD5eJNOhuJYNcTL/owfijfYrDM8vTwteEZp8JIW373W2FIcXdUtz3gUibHdYxD93uf1Sx4tGONE",
-	"qnvEaavGyxTZsi/D6hRB+NUNC/VYqG7EjQgZT4xmccr71hD9zgxDLl4TVWO1E5BV5nVgJQI6EsmNxrhb",
-	"KsYVeAroWK0Ra+PuO4HJVPy+EIuj6LDI99pr+/KG1liFFLqdPZ9UK2iNhB1qtw00Ew6qTo+zBJUuOTY0",
-	"0wEqz+2W+1PVolyicC+vnG7x0D9xI8dCvXiIUTLqxdroGHewpBrrVeAfK2sjJ1+JiAdizx1ZpNmZEYIY",
-	"NPMMGyewyK3If/68+1YCJ/fv5P7t3v07OjWXy+fWdZ1bbiLsPhXdR59I7AsRY0eeguQhzLgiKg4cKNB8",
-	"lDVbS/WVuQzh2hrqIzUjF7QrR+oTxSJxno6IZ7Te81bQ8pvc6rR+1FDoASZG+YkpORgiN/4KSfeUJ9/5",
-	"I3TyZNYWcb+HW5fvWESJVAfmxwiU1wBADDAIcnZkaw4NPfSRSm/eM650N+JjHkFWeVWpfEUv/iSUawsl",
-	"beHWZXLkTtUjCLxIjW81+y2LB6LDelNgFSZcSuPOtQlYT6Z2SOOFKmZGfApYrzTcXZa9RPBUmXz8QveZ",
-	"RL7AJWpub2jFe4deWM17Lbmn8Df0Z0E2qYzqPl5uszORTkWrc96uICGtLHywXz9JY5uSj4m8FwmA15mn",
-	"qz38IFXsu2shVz8ZaqB57GFHrVZF7HPEyUSl7VnuAR2CX7tl69bnMjl204bxaDeWcVdp20XYrtWN3Ftt",
-	"X+Vv+mTp1nc/E23Kdi4/haXoazu2DwZa9yiUP/cZVwwz3sjwOOHSOoPoV7s1OYVHPSXUTgm1U0LtwNTd",
-	"t2JAQzpb1W1Ok2Bb0F7BYLeguvyTnLTXSXudtNeBaa93ma34MLnTRgCw3qEhiMY1FZtZ3BFcEgT35iD9",
-	"4PtSAsYN6/OUWoJZxJNEpBBp3sMYZp9+bYRZtT/4Tt0pCKxCLP52mBWf7LPIPIQBC8sq4dOZip1aCLGP",
-	"gkO3NGdm7EJXMxTCAuJqqicGqgBObyIOVCr4KMj7mY3VOmYcRkzv1Eg7FXHjLgSfwytT34bu9/EYWeYr",
-	"CG12q5j4NHZPMtDC5Mo3xAcirnKPv2a15UnYZs/Pr9hkKBPBrNZ3CnAA8CqGpVkj31Hxjk9N0qcm6VOT",
-	"9AZN0qDV/I3yjjtI2NXfK5apiCxC5c+fKp1ZcKXgy/h/S58O/14iBL6pxdzlRqzaol1/s6Jvd3fN4Y1C",
-	"kMHr7XOZYGyeKa7MBBruYMAflC1N+LsDEQueWFjyCocCYF4x5TT3unYGb7k5uETKE2pjDyr3fFBxW4+F",
-	"+jRKcN/Nme73ZSRiHWXOWLVLJm+UtOHfapprPj9t+EgwJ3fAhFWxmgETDyKdskgkCRhJ8ckpwPyd96Ti",
-	"sN1zb71VZ54r29X6/a4l47tW524Jz/b64q71x52agSudbe/3ewd4daoW7rrlXYjqWmQcoBseoN68U4+v",
-	"SVwE78++/uHqry//9f96Ezgd8ugCfYlJT1imYpHSQp3URzrJRgoKP+YG/DmcxfxNSyVi1puy8CYMCPYC",
-	"X0iaKXpl7oVkCa954Ccbg8jN2hKjEMsXHNzv0BfafAZiIfAoJ4T83N9FP3aiU+frqTZ7S7W0RPAHKmyT",
-	"T9wTfZ0KCivcMSjhhRR+rrt8wDhYjcAbmdRpMqejAupUQZDQYhWJdKZppGPBYudROnfThW0T0oGi4pMu",
-	"RhVdP7LfYlXAG6+lsc1xC7ojxGF3joazMrE0UaKNiLuwYxhv5pwnGLwWJCRwuMSnccIVtQq3vtPKZInF",
-	"VmwnVH3ttvUsG2PoEA1TrWTEZJIoYcwmAfkj0fPQ2bVhV2U2lXmkXAqj8e/tqLTg1upVyv3gp+ZHrkYR",
-	"vUp53x43iEih8+p7CtwTbqWjwKw1ljWrzEpB+cIprY1L/2uTLaysHIZcKZiC52PZqCyWSdgVHn2n7L8v",
-	"o2d+LRrtuhOubMFItMo4PxBhSLjDr8Gc3+qTeaVcofc8tpor3IGqKuX9YDZmd4m/RdrmEKfAFrtMM5Ng",
-	"h9Sk4W5go2F9SUKrSPjRBfSGbpmT04FggL7GFXPHLpVxCcIE+R6dD+TcoPE41Q8i7vjLoCuFZY5S6XaZ",
-	"BuBVwNfxWG5eAFnaP4LE1hns5f+oUaPoknSz8UwF42XVqfD5sTUaB9/hgp+2mWKRmB5iev4RK/8dnm3O",
-	"vHbbyMY/IzqXBRl5zUZOOtxGwVDoBNBlIYnIrMYfA8yUup8TbmyO3TOXfl8GiuNHWtKJVv9QaPW3kmF6",
-	"ox+enINkiSwBMtw9IP/YYdq/5aV5JIyBALRJnL8VdiKqbAd+IoZyslsV5Td+PSdZPhRZ/r3VAy+h9dEF",
-	"aooZIcqj4FqxD5kwBJTfFMpcrA4i9hwaIWTsuU+VSFt/bEex4CE7VN1CInC46qUpUfku4VJBDv7GGf+I",
-	"K6Ut6wlyr2PG+1akE57GxvMUQVW5NBhATCo8ioQxvsml5FIXHjNtE+M9QAAESkio03Cl1XSkM1M0I0DS",
-	"unRoH8tA0gHZayKShO5DIWlmDNHBjzwz/IaNAQSP8TRF906xEutxu7WuUOw3D+c3vkYqPxaICE/oPLu7",
-	"Cn8OF2KbrOBC+/Byn63HRV9ejxsJ1UzFqE2thKfnxwVu6cN0FGMRyViYNvu57wMLKHjeMM7+f/b+dcmN",
-	"G9sTxV8FwfhH2P5PFkWWqnRhxY45ZUnurbEtaSR1e850+ZBgJkiiKwmwAWRRbIcj5h3mHU7EfJqH2G8y",
-	"T3ICawHITDKTlbzVReIXW0UmE9d1X+u3BJsTd+uJYrOUxo72rEjEWMROJbMBrQQnzrWfdhVwJ0zDn9J7",
-	"v++PpEIBFtjqtW64oWkfyJvp3OXV6rX+KuzaY265nRSWGfAbml647qHB8CY6U2OrYWzMFfyWfcQ1HE3x",
-	"nbjJpb62vEQzkYTL7VND98VUnjjv1D0ylx8XRMspy3sfAHOZTyS60SKgfKJkWggBzJSMWZIpprG20NoO",
-	"3JDvzzpPf0B2kYnU6gR45sEftw3ECG7QvXOFYwTjGMH4iiIYD5sfe664zJHxY2DJXIwPx5UV+weL77Ma",
-	"41K7uAUX472VleGqjpz0yEmPnPQb56QfIWP2YIx0ptgNZ/N6nAoMoC4wktojc69Yhkw2SBq1VpKbIuYq",
-	"wnOQqwvOKVfJQkXMnHEbnEghFowmMoBEKfkvJogWdKYn0rTJR6aN4rFhiTPB9ETOQ60WJPAxOoXxauAu",
-	"3Dr3lupSzWUCg/gD/2mZUoFTyBkT0IdG9O1m2RtOU0t6rUxMYtXvvuifvwRu7X+N+Wz1vzstPZ3nvZV+",
-	"k+99/su/t0YKrxputiP/zSPJ7v7UpF443pmpO/b6fmKMsC80NukCr2JoQhu4+eMMLCkGN+Ae9R1wRKFr",
-	"KrizIJXcEU/kUWyBPDm03YuQyhk0lqjAHegRB+eUIF5UgPaIiGI38ho90NhJJUFMXFCw5lyzGoLHjXoQ",
-	"ua9bieanmzuVPuLd+NM5k465nQfL7SxGT7BL0s6CWDEt05v7bzK1KpdrSBOQs5njAtLVq0IlD+RvGegD",
-	"DsJaSBK0WELFIrQW35OtBBv3+GBytEyzIn4ehgDsjht6zYRXbxKOug+ZSD3jhqaEC22scNqGQcAdO3qb",
-	"d2EB76RhTqmw1AFdZV2wFMrbdk/4foJC7x55AYAF6ZKi/5324WPQ7K0i/07iv0oArhOqyZCNM7FHCre7",
-	"8WhxsArEbfcGeOZIKvKO0ylbbEPFcDmORLwLEeMm7rFI48k96+U/Kcb+xTQyJq5zOyciYArW0bKAvpAK",
-	"m2iHUmztARwK8SMu7LWNXbdusLqnmYZEFDsCFqaRiUwT8v1Z5+UPUdlPQGPDb1iUp7khScArJvSGeZcG",
-	"Wg74eiroGPBa8FeS6AlV3g2C1oV//8WyawT0EZdRHjLPMdUF81b8Tk251uC3wLQ6nlhNZbSAYaRKfK9v",
-	"Ay3IR+tTYizPexr6ZBqWprCTIxobV9kc6pdzt8WULohm+9OIdjN8jj7jo8/46DN+xKLtExPJjoINQGie",
-	"WLJKJU1qncPv5LyXw/y40vY5BTQLABCAVAWPQCvnAvIXIjJcEMX1dUTmjI8nluM7FKFP7z8EMUM0XWiX",
-	"MsWNJimfctMmoZx+hK2TrgTOPII8qBHkAuslGAk5Fzr/ntF4AgXeVmhg/Tf+5VzZZsK4gtnSVApW8j7j",
-	"u6GPrX3XlcARIrtIaJ5M9bVrsZxyDfLC76IG7Q/7pa4CGznTWbufBlAGQ4cpc1Kl4DdTdt+qEILGzLxy",
-	"A36EY9wjnvOib0/Nfjbh4wn08U3lHP4/ZQnPpkh0sEet3lP7rb08T9vnUQvgXixvhcMC6bLT+1xG969U",
-	"cTql5K3W1OO7WU58jY2IVVOuRi1X83PE2wDyjH2BXHWNZOevQR+n9HvUgkvZ6p2eN2Y2S6dTD00Bs4nc",
-	"IiK73giGjeyvI7d5AFuR00AUPY3s9tj9/LfuRSrn/9a9wL38t250JXBlUZP9iIpbu/a18vpKrMEJqi3K",
-	"dLfzgbBUYHk1BZmA7GXZmC8zsKpjga++wutwsEadyI5lZqDTey07foWRllx3Z4pLCN6hLM51b6tGM3xM",
-	"ltAvZOIYF6hULnTTx59DObkmM6m51eQvyFjSVCN4vdWSr0Q+aIRcdrhA1k21weemECAoTyM4GqfMtMlf",
-	"4KX4GVOMJErOZqhuJxJxMGazdAEYKWBKy8wywleWJft2icE5o1gslVXWHVaHHdRKx9IGORkDE7bL/g5K",
-	"SJjCp+zO8CnroaNjgNGyQZSHPaDG5EoU+Td8PuJjOAzAfrO3doDS54apVSlGGgkxMOYqpdiV2EWMuSF6",
-	"ObAIbl543l2Pla2zipE9hCthBVNRBm4j44pJyO79UDmcA60M2ZgLbe+CnlGhwZGMWZBPnz0jCV3oGpn4",
-	"3tFOkIlLhLoc9Fba2NdFpASDWFNWZO9ca9kXU4mVlSDg261YWb9QP74DDUxqhjZyp4H3V8vkWIVu9U6j",
-	"FjCGPjIGENz4wdQyrdPCX/0ZUzEM9OxZ+zl4NoC1gArg/8gfOu8UrIo/WqnUpm+nSmODv0ip6HtQxgSV",
-	"h2W9o4FMh+NcAo71QXLcYCML3z/tNnfhLV3DpsLfb27k9yRa3pzI7UtU3PoobHS0suW5ynAadaPzTlTc",
-	"zX/rXpT38t+60dPoNLKn9E3I+omcOx4JIes7F/WKyRkTrN7ygmkQ/5h3UXl5Rj2fRuHOCsB6E2qFIRME",
-	"3RPA/UdszhSy0YEVhVz0LSsdtMmPTCNcA5s6XCqnYSB6o33qSsgRmVMTA0oWRvgrplMh7suzd3IWajqp",
-	"ZiicEEo1CBYQgQAO4Rxs9jW4kKMKcFQB1qsAH911O6oA6wd+TRfaJ+15grckinATtESd1MEqD2l8fUFe",
-	"dopV2pbWEZS9et4FTlOSKFP6hU+t7f/02bOoNeUC/+qGqXNh2Nja5wdQX/qKmUwB5+1G+afA3+yHL+yI",
-	"njd38z/6uBr3Gb4iV1y6p1UukIOoIlFpX3svOxt4QUv00VQ38TsQLW1FtLx50coeR8s7lSsl3agbvbD/",
-	"PW2ffxMaR4HZx9RR1J2rHVbKAVOu9zG8QVzYVMbXXg58ev+B/J//8T8J1ZqPBVr4CF3hNymy3zGt8Tur",
-	"WkYF3EX7W6dPeCDoEUtTwoWvDwZB0CPXbGYi+C9JobUkiC1zJeAj52tgIrE6RI4pLdNE+5Z6APPulQdE",
-	"mob2QF7kWOlZ0hoiZHsg02IU6Uqbi1xKImKJn+qVmFm2PQJHSZKxMBY85hQz/1PHSoUkqRRjV6Tv0T7b",
-	"5Dc7F68FFfSd4tSogZnZc8sb57oav6NGdNSI1mtEnwO5H3WiA7lFIEh6FrVSiEt0o5aQpp9IwVq9TtSS",
-	"om/JCFwk7t+50vD8PGrZT1SrB56NVmUQZb8D3EXI5IDulZUL3VSJgW2IkoxFbpciEDB+L6Olvcv1FJBl",
-	"Z9HTqBt1oufnm0VYVn78Deg5eYKRFdp3qOHoOGMn7Mb+vFa5uYQUJfSWuLL4ASYhDCAaXS462KylTQ08",
-	"l53WG5zV42rnIuM4U+ouwLkKI7WiVnHg5u018ODLnVcuyABz0irn37wvi58nvqwVtW4k36DzB0zomos6",
-	"Wea+atyGxd6oPqy3Dz/dq5lclxH1LE/AsSwGlKhW7+y08Cfe6TwJqlz05vuV6VbvrOObkHXhDjb4yWmx",
-	"k3Pj/KnnVvTAHvXswTBl+rh9llYLt6worD53C0sFEB5IEtJ0Sq8pUZImoHmMuTbYmvi0kMcUbojO1Cy1",
-	"H3WstOv753HttVlOz3vdlSynp1HrhmtuXApYg1U/O0XWvAveW+Bad4/1ll/vtR0n7GOO6ksJUFb79kj6",
-	"e+8oYSUyjBlc3nA2GhuxawK32JqBaeps1wkXY7Qw4LvciLlhEx6nDLJMEX0oQtMEe4Jo9gXGoGP3yzb5",
-	"gE2/qbJagb9/BWg4eD4vzcPG8C8d7JsgHOwWqDyJSjaxQ6d0ebbaW15cwJJmE0BLw+4kA/bF7a9LGXBi",
-	"cz5xbM4txUPYzSk3RbhmAaUtVBiScqZ9GGGUmcxagdTtkbOJg025shfEzHmM7gEIfhSyHO0anbiukske",
-	"ri7c73utGzwEa8ILiawYMsB90itN53Sh+3IGos8dlP8Sx078F1XM6bx3viIB7ozlb9S+PxzuvjH5iuXh",
-	"R0G5qaDsbCYoTzcUlN3tBOUW16pKHn50zeUed2VsUfbWVNXAMqFGQtzIRbXotSrrMBOJJRWgtqaG2/pu",
-	"KNAydCLnBDppOpEbqGpJMEb5k/YLbXiaWrHon0BfbXgGfGpLohXR16zh4AQzVKJXNWTJq1V4UhudLMqc",
-	"HbEpjszn69DS98R8glr6cPxEt2nxoQlKrsfvXY3ftenJ2xJ7AbxUpZgPDVjmg8pWQG5/GeI4XJMbyZOl",
-	"2q7QO85rwSUFmJSdTUWttqYwrILT+FYnOyi4++524snz5ynpnkakTKXb2aR7bW5yZKxHxlrDWB9mcdit",
-	"Wtor5FPN+OtGutmTGTghalW092nCtAEvhI+kWz4IH+hySn+Vg33VsX5RqXIRncUT54mxnzZwv6P35Nge",
-	"4yG1x9i2GriOSxcYSFMWedqKWugz6w8XzepjT1F/z73wm7DjzUza/blxQZI8UGcuoggEswtZjO/icRv/",
-	"elidPH61ZqRbwIr5CEWyQ+Z8tFhYizwMsJT0RM41oWTgpOegbG66R53P04ErcOwcbHlDQQEtP+BcwjS1",
-	"G7Qg3w/cv/r4xcDhOODrneIafKuYS+Q/tp+CtpdUc1xxvXLn7rcXyFYcZnsCO6DD8cgsb2WWWx9bFU/8",
-	"Bdb5lbvz7CKByxaYL7ANIxsz3+0dfU6ZfPIHDtrfohPyZo63wJHuCcXkSIpbkeJnTJy8fnTeLTCDQI/Z",
-	"nKzuXKeJ/qjfdjAmZtRMclsi0GyzRMwsgydXjIldGcYTyMU5OCrX/WzOujQEd6Py5HJfsTOVYrysUrv0",
-	"ZdjKem+lVxFvR6Sq4LT2BXtQ/u4Zyu8VnTqh4jG6XJyrMUf7G+wDDaxszx7Ko+xpEAaWPOnffqT4YNV7",
-	"X3gX6H7l2CP1Jv4NWAMKsylNoFaQKSXVXhyKd8O/a1np25C19Z3P5aKKITt0yFQbM8xT159z1acBDtBC",
-	"hhb5foDfBFt8a4b7KFFTPaz8jVxA8Q0TuF3DBTFzSRKmr/WDYb3H4NBOwSEg9PsPDS2Lh/1fw68zpuSk",
-	"QNF42VUaOITIEwdK8oDKNj7hzF75iR0rNw5XueFP/+HWbrh7WjcoftuHFzYu4yj9qnJ0HDtBsM1CnrZU",
-	"UBytaqYTzsBVZ+5Qjbl2DoyqlN8+CyjUvI/CzHLys8yMYjSeNOy0v1ZuA1MpCuDu6TqZvfL4dvL6Rbde",
-	"MANA7lM/+fAQHGL+UGnKZ7kA/zFDmuPONeoE45Rq3QeysfIiKt/YXosLPEsuRXvKx8phDOeftqoSQ+oE",
-	"fHHz9xX+LDPxu459+u3y7K0+/On7KsS5tLmjchZXUbKu7CQK7BeLQnTBqukFJHYsnB9liEavArMWjCUs",
-	"aZN3gMfu4B2HLJViDDHLyGfACWkYYdyK8TZ5KxBc2NWelFhPuxzlLBS13J5gF4Ka66pK6qtGyvfpXuOa",
-	"tcztLhlXI2Z0aCazJTc4YKD2KHi+AsGz3a2qKQwBMJbHHElekWV1tSFSWRvRCzQEqwndw6Arx+5x5GWr",
-	"cX3NyPZx4xV2v5tiemQLR7awFMKLw9V6EE6gRhqri2wv6awPrnRjkFPMgCgGV0tjWfbItWjYS81GI5Vy",
-	"0+qNXRXNQxVwwPHQlAwLBLq1NXaoEo4jnz3y2QfubW+mTuVFHM2Y7aYq031HXg+WhbIv9nlPcdEfwT2i",
-	"IVfMJSwk9OEkoBz56wPiry6muhl3XY6A7nrhvmYm7KKeSxx458CnnN0GwOuOKyKCzZk2WEy3aXSzOrb5",
-	"/sNjC2hic8MDxzJdB8WodRL+tUlZ3Lr4oQ9LNoxZriW29x8+4S/2FyzbLcry/sOdh1bkbF04xVCRUJUQ",
-	"d/XFuNDjtohH6WCvsnRXWMp1abrQ2dI34AWY5sGQahAig4iwVDP8tKYV7/IjbhtdB8IZvJULMpjJlMeL",
-	"YOoiDLJuX4mAvZUPW4DICtVk8CJ7cRRNeGwQogxkwZp4yPsP9xoEwTXDbwp9LH3Dvk7UmlMlcjTcF/YT",
-	"aEep846Ep64jYad9XuxJCLCy3ACQ7Kf3H4iVqa1NSGLf8YXGA1fR4Wt7Bx+5B9qSfKWEfu0JbBuiv0VG",
-	"P3H2a52otgSOjxRGuygRakSmVF2zhAy0zFTMBv6bqCjN5lTji6yAIQtm2lUeaUyDQrLbjfHnpENTppAg",
-	"sJU2TfsTmdkrcvYiamF/btUHkEH/xXOraGczqxJpufTd6dmfUXgTvjY0BkArx9OCayysZApI0pYBu/4R",
-	"5eewaMI/hp2g89GBcbsodN/3AN/4BQCOvX52dlnG0Hgy9QDDKRfX/SkXmbGPWPYBQuC007F8gor+NWOz",
-	"0KUjJJsXPn3ageanCq1wxYXpz7lI5Dx/7TP7somc6z6qCzAv1zIVjtw1cMS20NhyoW8NJFz1RKZJf0q/",
-	"hAGjUlM16CM9nRnffLXwzTR0GLEmDbb+cI0/+lMpzMRNLhOJ7IP/sF/qS+LWtsqXz3fiy/lhQ5aYOwyr",
-	"weTAFKNMQMNumvbjzPTlaNRP5JRysM+iqq9TdgO9wp+27JX/B3S67gtprH2QH6COFWOCi3HfzhHzq3rP",
-	"ip/jRN03T4HTe3vArcx9Z6WTTBOm4O++1ZFwN6G3tn91eWMSrumQp8AbzzpRa0SnPF3ArvfjCU8TxQQe",
-	"sd0VS8euKTezF/osjIi2Kj4JEr5/k6WCqfByO7nZZKF5TNP+jFql1U5lpthYUMhstjOlOrafo4Bzjahz",
-	"90B+32hsNY2UJWPmmcQfLQY3RlgWdBa1hDVtU+Q4rrs4MpKExdxaQZU/PC388unTZ/lPn5/+GbXYlxlX",
-	"i/6IxsaqtKeFVuz+Wv/pc5VVEG5Dqnncd2zAXSzX5p2LPqSjABOBf/VlBpbAKEvT4m9aguL94oY71VIx",
-	"16890A4qLX18OW6wu9mtXve0U55a37m++kj2duXaSLsUGWeOBl7AekrtlovMN2fQUQv7uPhPLElY47Lv",
-	"RUrx0cBR3K49d00Y3fn+6ci0aqTusxfLQz2tGwqeXR7L3p7CYHBgnhVUDWjlUsPx7KPLwznXjR/uOWgj",
-	"dpdLwnFkb9PfLa+0akXC9UxqaMFOk39k2oCc+z1q2YuWgB7iF9ONWqE9fp8bNoWrwsWIWoKXapqlFHri",
-	"T6hiST/J4PI4hm+nAuoDJOujWtVYHf0Awv6t+MkaFFX64W8TCt4Zb3Q8GBdNnZ0HQUiwW2BpxYnv37q7",
-	"TUdsnH7gk2cnNIcwcm6eSnVvH4pehVO2e9I5L5S4NXaUds5akXeSYPvWow551CGPOuRRhzzqkEcd8qhD",
-	"PgYd0scNwSvdqvBxVsYSVzSGbTI1ql2TnyfM60CPQ+u88+jCrplwb2g8Af9+6GGIOrNxSj8m6YYUOfjY",
-	"Pl5IkIMekK45ZfBSVtS8M7EukFCTxFGXA7dNcGHfiW/L5EG+1yyWIoFek1yMf2htFibba87bTnT3ICPy",
-	"tT7+VxMqxoxQEvjWdu58SHvyN/geU59+kpkibMF0L3QPnStpGJFoKGLQ0PXQ8fMFuIiz09Mf2uQ336zU",
-	"G772JMEe0SyxpImdTq2ZgE2KkMPafy8AkfJKuM78mUiYqs6FFRLnESEuuUsMcTObMmyJi6O7ZqGQAzuV",
-	"Vn4VuENVANGvaScq3zI/62hOH83pozl9NKeP5vTRnD6a00dzeg/mdChzuHd7+u1DDOEEjXtJrf8AVaGo",
-	"Uuba5K7qfSJn5h51e0zftVwBbWmrpjtlGxqOUURsZyJhCZnKG6YRCi5yGIVpSpKMEXtpNFEsvpb4UzbH",
-	"0jKScsF8c84J10aqxQVuoiYpv2FkuCDcXAkqFnO6qNPtTckw8HZEtVFPcTl26pRYfgYpyPMJj10Nrb3u",
-	"LqoVpzK+1s0LNuC47sMM2At83UQqY62i0PPcanfY49VeA4DMwNxNuVFK/Suq2QFrOOy1S1q9bveFldfW",
-	"FG59DI38nfFon4mIkfKCmInUjEBDfWIYnZKFzADK0F4jKcI/fZe8VmTpvt/cENqE613aC8OrATZ/hXXd",
-	"JQv7hRmsKkUKx63zVGgpzJLG7eHpRpwt4aNRfW9Ey2vsE0z5PGM6tgq2KaUZz5dC/RG5oWkGs4V/LLWc",
-	"2CRibQevJORaj69lfPZU7P2xvKImQ96to7UhdPKOlj64nFyZ0ggACq0KOGQjac1hazPNJBfwReuJt6qe",
-	"oEm1QbfaT+8/vLbnWuMbxxNlImb6zrLoX7kjMXOJzmJ+r57tRrTBRiMWm3oAQZKoBVGZ6OUdP5FW5zJL",
-	"EzJksZwyIm+YSjIs6rZC2GGcRYSPHBMEfxmZ0wUQOSJEWgkYynWwLzg19huQhW3yDruAXwl3py68S4+L",
-	"MUkkQ3Fs+S1UpjsYJPL9AHWZAUxnAHfMrVbL2eCHNvmJj6FYQIp0cUHUMgcvdtsiw8yAXDITdiVimqZM",
-	"fQdlMs0pvgYm4/2HN7j5u0Nb20Pou0NA7T9G8w7ML1Qt4I7BP1s99BJFLY9FByo9guP1rCmNb+o7+u0+",
-	"zz/ydPzUXn37QekVdTKxZkdrpCMyycNJQrftdf1A3bd35aP/rBaEgrhzTmzcskAwD5SDWGvySW4o6l0s",
-	"h1qb4H1mNE+wa3ImTM+X8EH5YG4mjGQmkjb5jVrV3j4CaNTOzHXlAl6noPraP9MGTX3Ahc5GI8utwRUn",
-	"4+tBO9fhXUsoLgEwDX0c2PepviO/5TujTAE3stYzdrQKM7C2uo4IJZngJuj/UgReKBXRcsqA+wH4T5Kz",
-	"O/aFa3NRC+a2purIruwyt+zvswIJdH7UcbhisTvtKRdY7WfYtCHpn3a6raiVuvKZxj86hx+Zxs8/a0Wt",
-	"f2ZUGCBs8K3mVcAUe66dnsGeOBZY/LQxayqf0D004S/WPTfdm+c5HDYt3q78jIdUs/7S9nlnZqu7wVAv",
-	"HuzlmEnNja8SX1qqU7Hzzen7i27p3wpjzmIGl8fqMoU4gI9ytS5f/5cTPKZOp3Nb3X2nQd198MA5EmbJ",
-	"AbFG7LV+7by7VVIXL/rjLrOza6yW7+isG9KUipgRxceTYiAeNucWQxZErXtBffn7jwuSSgN6NKSktMmA",
-	"3lCe0mHKoHRVCjKx3wIMuGKaqRtmpSY3EzKgui9HAzRzwfPmHoYItTV9UdhdWBkEYskKHJlChxx8F+ys",
-	"ho6MbfJmOjMLxB0v6X4ehJzZ72FWlp/tC3zcbtSPfp+ODWt3bVi7pjLfcuGaoT2D3sTrsGYkBAWpHqrI",
-	"2vc0XCpN7WBm53EwewjSwYzbSKSrOg+Opcp6HPATw6eNAMk/WeMdaM4zIku9smZUeLA0amCVLpfADTiU",
-	"MmVU7Bd+3POsVq/1orOBckAfrHIgRd/yUqvsdDpo7QPvBSnb2hGru8Dz7hxOAoRebcbnMOfEy9LuQFVF",
-	"IChjqpI1IDHCKGevSWUtbDkilooiTLh08KYsyGtwgUCUacjGXAgr+lYeQqeIA4QYrxNnBSFGLgWwUZSv",
-	"ZfsOQ0bCkaxdUZ0TyS75FVXJnYi7VWdJIzmwfSO/2+QCtoIecgF79LVIiZ8QtCSXDkSK3ZpWNBYUP/qb",
-	"fKtoatSoom7cPbbCRxIMvNVbUE2tXJ910t/E3G367MutRBIXrL+JRXw3MmxHg7NgE+NBuSuhWMz4zPRn",
-	"mYonVG8BeVkpP4FVWmZtV7ihBwbY6RoxGvoqwHN3KlIhWdg+AoNDh1wUIgFO1/NC+x0HzF1rR3gl+i7l",
-	"sM8nOoxn+OjrvdXX+zpP6HoInt5H4NUFFxwzE5kACqUC4TfnRjCtrfXWJm+1ltlIZhuyFH8Uj8+lW8gK",
-	"PDp0yw7dwtY0duS+fvvp6Mh9pI5cJGIQ/2MpE72NF7eQ5FxjoP47LhFyE3oEk+OowIxH+CU4VK2GkNuh",
-	"/q379KO+DjM99nA8XA9HMLSA1VYP7r7agj5/tr+sGzZcw3LvyM27Qxa5jlXUGNr7/2Cx/efvR2N3r8bu",
-	"vmU8F3oGJ4Xt6Iv6TVAAnIFWqLlr/eXjuyDEuqf7FGLhCunMbgmM9o6PmSKf2RfDU7YFZvecLoY8Tfth",
-	"+r/9ePLiRXcffldPaw/H8QpAvkmBdd+pxefHPVhnqZICcqi25HdDTfXaNPpHgj59ev5VKNTgbYeYx9ka",
-	"9fpsvWcI1ewhTVe17KO779tw9/3+9QmivdlfHpziwRSxrfdm0iCpkPlzKMRaMXj2KsX2lflalnVP0AF5",
-	"n9AYPy4C1gRWReeOSJCuE0movmbJcl2bz+eZU270ShnbYCQz1WcLpgdRpfd0g4I13KJlGf4oitdcUucn",
-	"xoT3/mojFduUdl0N+EFq0xqJPxYDcMPKM6erz4AS00BcJK1CcXvtRm3lfHSVyUfHY9nxaLeln9CptSxu",
-	"8T0etaIHqhWd1J/n9vrQL+/37F0O7p3G3CCu1KLuyyH9ING6QCnyCsOSXnSJH2MWr9SmoCPt5G5GLQUd",
-	"c/eopLzLk4fxbrTJwfWW5hoKbs+jVFBK1fUQnQC4MqyM2lBL+QjbcJ9qylFVuAdV4aCCpBCmdLGBo1Bo",
-	"LBSQIHcUBQ6mZx0KQqGM+ZqxmYbklGs222tc8S3M43EVZ8iEHbosQyYMCjLw/7tXacBxWxMs01iWLzHc",
-	"KD28jsMeqSs88MBM+VRXcv7XRDRjathYwgur3l74euX9bl1R6wtshr038KmMrwFqqh9+vNeqA9evDBOU",
-	"Y2poKscZCixs2DtMqbhmdr+AydnX48OBRbXOk+6oE5/S4UsGVZ9hpr3WkCUJLmv1dXsUiN18j38MA3jk",
-	"ZQ8KB/1vmeIjjmFb4PgOSa/suW0Vuqd8mtn7b5dlFI2v+whKFypCSqIF/0TCLscxlj34Wxg7u4XsLPt5",
-	"YOE67jjiHkN1dfr3INzsPjI1Q6/B3YqVCPKGqbxlpmBmLtX1d0DO+Cvyvf0ZsURJBmLEgSIHUe6+dWf1",
-	"Qy8A5ghpiKY8IT7YRzUG/rDy0OrkHEUPTIHrghhCoA3ABrkSyIYjMrAX3P7fk9cArKWBvVoDZGuMJdZg",
-	"eEX1xAHywhG0wXoYuDbpfciu1IMChIddm8ujDUv+TucTo9dMoH2xJAvtLxHuF/M8ERvczHnMbknSfIsF",
-	"FPeXoFm+ESXO1IyIN6e/A2ZBHvn4o+DjG1+Zby/b8DJJPF/eWt0/aB6G41y7KWBHev126PWxRadrie/+",
-	"epJ8hqJTgFPj0Lt5oXt5RTcFw31mEOS0jSqRHuQ9SgBwEYqXpheFHNDQ7iCvS0EbMbQ9IFOaIGfwbtiy",
-	"u3VUqfo097y61iXbK0T7bmCCWOX9saJTS7YvzzctIkM7Y699S45s85tmmw/PXbm25cw+VJcnio0U05N7",
-	"jFgBWrFvXeUvWwS2Lt41Xx9omLqhKZii8wmDeBbeOQS5ofE1SyJn/Faa1hP8zkEeL4e71hnIS+y4abAL",
-	"tnYPPPce2skc+d+R/z1Q/veZXiMeLnrASr4kounCr2NjtnjN11SN/cjTVFvdbkoNU5ymep8xm5+5OeJp",
-	"HQpPy57rYQM1BwuThEParsC7xLvs7mz0hrPyG07PEUppn/z5dNPQ/9PWPYQ0fuYPrQDpmps7CmhY9ewa",
-	"xYMPYnCjWTq6IPk7gYQwG5Wr3H7Wt8UD4HVWLbMUOuRoPAcGWwoE1AE5RQBd7CZStI0DYIedPXYbczO/",
-	"JWDwM79f6N79Ev3vGxPYxrRxd9GGIzvcnR1uerrfXmDgE12gakk95wPnHOBEbqVUHjRKgOxqr9bekcwe",
-	"Bpk9umqza24elDd/kP+ozkkPxgH2ObDUR7Vm02HKEvTZz4OTnnofvRxVe+gR0hmv6VZ++a30jn275T0n",
-	"8K1jN9WS78gff+RQD4tDPTLXeQ2jai7Mn3g+cZ+Oc8gsw6ii/3FEoIWpd4zDH9j5aQpPW8Uilcayv5zx",
-	"wcNM52hH+A7HIkOXKAKwrPYLRcaUi9WKEZPbitY+Q5fLxTeCC+hvxIOwIbeqjihBCmzaVAVXv3hUzVT8",
-	"nNdjhXw7ZS3dAo7ENTd9v0F9Lo5lsI8WHGTtmW5fCvvz288HqmC696LWrzzv0QmqOifyrVqQJ4H6YNkH",
-	"NLQwLoRwylZ+7zNi9kuYxLHSaU2lU+MgmbON76GeacgF4tEAjoVGvfOWvjQzqpwYudPWu7VhOkhhuOzu",
-	"OXvhPNdVPMaHW/+vlIuA+3Hn8TBPew8sKObuj71K9k7dTXzsEgDhvXVCcRJYqDKnik0kkJP/fArteRk+",
-	"Gr5vVDZTUR6DJILUGVNhDRfo8s7NLSGuIHfuN86VU82tt3y7C3qHkanHxAG22stvtECkSNBD0Jm315cO",
-	"Ggcq0PR+Xa3f5M1+dKGXW6/p/UVhgpNwIKTpu8aUcNPRV2gkGTLn9APpbYWYRrthq8zbQlBle0m378iK",
-	"u93vpDKTnYTa3QVZvmnKf2whjX3IKe1uzr03EyLfD7Cg3D/aH0k1+OGCsFQzdz7oJiLUECli9g22H/oF",
-	"EZnus7I90wxO1zBFYjq1+1jypj+SlkQVWE6bMhStH1/roSOk12OB9Dp2HjqsFP3IZlIZQokjiS1kp7kF",
-	"+8uxR2LkGIrXemRoFbnIxeojkkghVUTGigoTkRiwKUVC5Fww1SaXELcX7MZyWpD5e3anP7o+RIB0fwOU",
-	"c2CPemGkVtQqDtzcv24vSHBt30lzdxixkOCRN1HmmiS0DjrMZYP08en6ZjwHbjoLlmTrx5Pnz6FGEJVK",
-	"OpWZfVHrrH0eCg9jS8Bv/voRKgwbBaEFyLM3r/79fSsK6/X89/lJ59nJ004ragEletCed28+Ou6+iRx8",
-	"tqkcPLMkaileT/is1WvhbS3euCUhcQ/O/4dWDJPKO2/EY4c8sDdv96zuIxEdiIg2pZevwsGIHdkfXp+Q",
-	"QIpPEq4fQFrm+xFulksqp7qQU25ZAXbUv2FqUSygi+WUgXshIlwYCc/kAhwy0EGBHCk5LaRdYhiwNJqQ",
-	"ZmnE+gzMiAyQcpOvzEtSuApfRT7m6TeQjpmf2fqMzNNvxylxWpO7JzNzTMh8rH1JbjnU7TMy//ru52NG",
-	"5mP0PgGiyTVGRqgyhI7pdhGcAgOoMUvegOJhf7eIvAQP9foXJGVao+j+F1OSzJkwRGZ7haf/tdB17tj2",
-	"+qBtr+/EzXRrrmaRQe9puLQ2DdUx9j2NU2gHUTVYUXruaUR4tHo099VGeP6eIfTh2WNz8IM3Bz8qVF9D",
-	"+9vdPKRewj0cNym4cMClwJIxU3fsLA1ayUE9pn7X76Rr+ZHMHzuZb0XRXwfoNmj/D9KXW+YUTxSzB3af",
-	"ztwPUhussZczcNIwbzulXFyzhICrlkNh/QWRI4QWMFyMPcoIN9ZCQvesv83gVrUHqm5Y0ia/edetgiwE",
-	"lhCqXSpCRChJuJ5JTVOC5hdN/pFpAz29uf0JbFFChg27PLoEu2UfsrsVuASjqNAjpjCbMJaZMJFzNeN4",
-	"NEVQgRGUibHc+eyn07C3de7P9R0VQQEFd3CtK7oaaxfGXRYE9+fwDe0i3wjDlL0ocx6zjftE4mY/vswy",
-	"f01uKa3/pmrrS+IrbM/Rifsonbh4nI7t6MbTYNV3YHuf78c3fzv6fB+4z7e26ShcnnUa2a0KE8rGenfv",
-	"Z2vz0RzMB/GxzUTJbDwh8wmPJyShC3QDS3mNSK5Ozu7R6fvBzfNxuXzdPh0+wTAfqBW1CsNW+Xv36M+C",
-	"Y96o8fw+1YWh3Rhp7OJ+YkOVUSSBfPF+hNOT0xf34cfBS/vAkt1cmdwsENQd1Lg7JzETROZt4fMKHN/M",
-	"yDISqXyaqbUxXuFkkbNoQxdu+j0yywxhSkmlieLjCSI0F+yL0KMj1Lojm8pbXkIHABfBQr4IZkMwE4gr",
-	"p3elh6EZU39OuTXQLEnzlBWaPiOTpIYYPmXY9n6lZKmyJMeOV7gx92p4NKeobYjhkJbIV82Nttjrb1En",
-	"AoZR0Ea8pkJdwvq2CtJBPc+B6nf0Ox8J4HYCeHRpsyV5/SCdrs6XfpjCX3SgUuff8ynYVoCzNnlD4wlJ",
-	"uWAOnRQyWS8Ilt4l7jcOdspBA1jJD1mfmCbruk5f4lvkqNwpwgObWvUbvbhBp/gKy4E/4jneq/bBhZ6x",
-	"2Hg2dtkmb7WW2UhmJU9g41KEpTKDu3H5SZUw0GtaS0jPZxUNuxr5W3Rmtw0cNu/4mCnymX0xPGVrA1pz",
-	"uhjyNO0HX89vP568eNHd2IcML35ELuS1dyj4l/1db+xehnZrj9+/XL6cdd7ms/Wh0qU7fHQ5f5tpLp6x",
-	"/OXju+BE7p4exIm8hgNuNvF98cVvudYdlDBUr7axqRSDkPCaJGOr1wlw62B+caF9NvwUlDk2h2omeCRw",
-	"oDYZJIqPzICk3GqO0IAj4aMRU7rnfU++tRfaapTAthEjyYiLvbqtP/qVPi6/9YPszbjP4nC8T63eWfe0",
-	"3gjudAvyyt4pxOtoyr5HrT24kN0FeoCZgECe6YLMlJSjuy6fVixl9GBYU0XTD1tZjK2FJTPjG2IA38nL",
-	"Kyf0hjkDDIohwdJ0didRDPN0Lqx5irbqAgy3kG+TSkTq0NA3bNFuUm4ZIRgezMe1Dh58xZYpHPf9VmDe",
-	"MSbVUjMNmHrMZxxm2/qZm3jCRK7Qca0z1ocm5wL4+2ZcBvb3MaYJ+YtxbMCx3Kxh6UYcM4UebabQujPd",
-	"JfPnlzzz5+kx8+cR2V/A9Jx72xoqmWYVkWyU4ZJQEoznzYy1bMbUDbenc6KZ1ms7dnzO+zxgQ/00ZYpM",
-	"WJqArSXlNYHSVC7a1eZSPtgnP9bjMprsWg9vMblRrLnk/9m4ptMfYoARmzLLC+yf2tDRqL5XhuExn9E9",
-	"FCpeplqiTY7Z3rFUCUvs5YVkjrpiUzyF/o3kCSvPINAcNJyMDtlaP7aKBU+AfG6VA52426ru6dg96Zx/",
-	"7rzIOaA/x9ID3bNNFaMOKwAjc5HwG55kICSmXGTGrv5ZJ1o6zYaLoactYEFIo1I1FIYdakW0kTMew0C/",
-	"SXWdSmpP8K2VYTecza2xEE94migG6WoVMmNlx/aWpbXCdO7c0M5nUGluF2YYyLfAxV+BEXygvv2rrDxv",
-	"5YgRUepKRXrE0gb654xMoZgEW/nzROc5WNooKsZMaSwGwd9Yq1qOiL0KvkYE0qeMBEyjvE6ECpLfar8Z",
-	"mGOh2Q1TNCWFu63bdQblypnfMwTy5kzlVoZxSCawCTXvQIj7tkW3nUcVM/joxNaj1i8LjKfOyy9Vgsrj",
-	"Mguq4EAb6pG351ONwEVvlcr5RJKE56kbQObtymyqKtreManqKPQfntCP9krOD7Jhwy16gW/a0og2769z",
-	"y48LsHPyO0S+P+s8/QH7lUkRQysGawmgZn9rs5aL3MNNyYhb63KoGL22qojKUtaua+WyB6G/734ugUDP",
-	"zndSWPfazOVboqvqdihSKRabg8q9J/a232NR+lqq9H2VcqosFELc0kpphfrsC/ZJe9GjqsH+m+TJR3zH",
-	"IbotHVWTo2ryEFmovfb74J+G6ut6h/P7GRMEHiGZANjBAQYgBlijCqH1OdcscglC2pBMjZlwQfyesy7Q",
-	"zghuDu9tQPeFkinTFwVOid1hp1TQMVOaaMY8TkfufG+TS5gYkQIK0rRRPDYsAYcH4ej6NYxOv9OEplKw",
-	"NvkM64ipUgvCExzE8CnTERGSjGhsNm7WUellh3Eel189ydjhveo4SCtqnYR/bZKaVIfHt3q/eoRqzcfC",
-	"I7+wKYRqPA4K3iN/8VzBwlAmC7JghnxvxcYPNWubcrFV92ycH9cwZM273VeNkQPpaNSH39QNCsEqDiWd",
-	"hl2QgZyx6hLpuoPEUGMl+OUMfpVI2I6E6ynXmiXNj80HR0ByVQ/vvmq4H5YX9OEnFUO+zsp9VaZyHV5k",
-	"xm5tq9IYPhEWS4dWgUMITnDl1ow8ZIKNeMypWuwHrNLvcozpG1VjOv3mnjq0L624iXbRXdfpsvOydxrS",
-	"KJDJ+O+tSvG5s3EmTGdY6HxtMiW4GPe7L9DlJTMVLx1c4YuNVgSU7I4jl4TFgL+jubpwf3Hp+wrdWEl2",
-	"18Ea0DbqK+vnrrgc29E6BuT1HZS8v1vWQLOEmxN4jTcEDpEpCbPduW4VxBN8GgQFSrJKB6xd5e5tZ46U",
-	"d2DK24TIqgjs84SBhvtQTJJ6wnR+UjfZwxLj7vW0Ock+QTXxHp1EnyVopEspIpHlbvOJhDaCE4AZtJe0",
-	"lG9ktV37YY8MMs2sbd4jlrcPCpiBRS9TApqvIkFXW3I0eQAP+zIMBvms4rlU19Chxv4c0qqlAZsMFW7d",
-	"2E+Fu+2416PwTbmdbcRLOuetjUj+EnYjT67bs9/qyN8Pwt83vBEFgXC6s0B4iH4qFAqVHqq/8BvmpIJl",
-	"WFpOmTWyVyXEn82YtZ1iysx9As1uxVmbsEa/tsfEHB0MySt7V4QhWmbjie+KstFdf4WL5wfy4G/NCRHp",
-	"pcANzk9OOyWX9EZgMMgPHgZ/dSGXyrO7e/7rrLiN9Otvjp06KmG1inZDNurY1GPjoqeBi1KC97cpb3Vv",
-	"fEysNRCotQGHXJkJsaQBGzVXUow3Y7CvcQdoeuSvd8tfa4/vHnhs8NEfGe16RuuoJaiuE2qIYCzRAVSz",
-	"2uu4lv86rP4TLobyS5P6njnlxgciqdBzpjDEKtOE6VAiDSHMwo+slU7jmM3M5sjAlbHMtyKWUy7Gn90C",
-	"Hllc80FiLDSI1m0ekXOyBujb34ADAxM34LQNeVjSxWsFRbItIDb7QUohOWSm2A1nc5jmhKdJKENKqRhn",
-	"dAwlya2Rss8qrq/7KbthaavXmvDxxG4W+xKa8zqeaxcMvc4v//Lf8+1FDYckDHtrcEMuxzRh/4JfekZa",
-	"3Oi7jMUsU+Kdx2U8B+g5fMDK8Iz3CTrMBoRecByRyNGoVB7p0lPuMlxT4sPr4zZWeLurF5FMGJ6G1QGg",
-	"TYHNVgV4IkJTLUv5t4qNMs2gVtOqrYmic1EZ4Vk+64N1yzrS6q7Rm5WjeiwK0G3kDEEdiLZ6BBWkI6Ri",
-	"fXAy3kOgZ5XYnyDV3qPxe0kSRUeGDNmYC+0B1WM5W/j8thFPGRbpDeRcgLt5gPFhn6N0UZ3xphkTZLgI",
-	"kSNcq8tzs6qjfVtdeIjFPGFJlAPH+LcOGSRrIkAu6lBwmRHHXRBKZhOKpfHYqcLNE9pejbmGpN7qYJNV",
-	"S0fc4MSIy85yOzLK0hTmkEqaNI4wwYoLXPNRWPv+lJsm1zY3yNxGXMK2UBGzw6RIf5vCJWjZR9myqWyB",
-	"VuoUWYy8qdIJ/9yQr6NqdZ+R/AnLO/K55hfAkIFjUrEgU6nYeu67ReAI1/3YOF5wkL2TZMgAoWykWEjO",
-	"FGbSnMnZC3PI+o9vVXMGU+XI2zY3gxm9CcytoC9tx+NuwwKSI2due2QiSBv8TgPUw36qGR6n5+/k23H9",
-	"UdcrqW9FqeIJa0XV7sCoQNbBAbF5zv7XlE0OMRw/616zCr+oFWPcvOlvWNPEqocmSPJAlqI3LNXQRExa",
-	"lYZosOzs1b1UKTfFK9c0Xgd1gpW+GkOV43legH38Za0Agyn8ecfJ8Q/AEVuTJL/khaWKkQkVCUtqtO17",
-	"8MA2TZrnZgnflrheb94/4aCNVoVfZer8vhyqR1ZzZDWHqQZ4xPpwfWVATnaPxWnssqW8SvXEt8K7V0AJ",
-	"74nHKsIcOhz8phNJqL5mCfn+7PT0hwpPQ57R73MLrHTYwung9sJf1fe52nm33ocjAz8y8CMD3xsDr+n2",
-	"+QszBRZOxjJwCHe1t/RsLDFYxf7BYnPkr3C97VbcO3vd1bl7qaFuDHPVHoxD98j4HzHjz71WR8Z/cMb/",
-	"M2OzIud3XXh8S5qdWb8/zPvk+b4LPoThMM+WJRfI9ItJL4G3awaPHyyg5zfl0Yb0Pk2YXfFCEzqyxE/T",
-	"9Mj7j7z/yPsfJu+vLIFw+RmB8w9pfL0Zq7/hmq/pPfmOzZk2hCrFb2jqG8AFiDmpzDLA3AXgZFpN3F6y",
-	"dOFiegGODrDdHAzYtE2gvZxRnI4ZGclMJJiPRhMCMyPDBf5j8z6UV+I3biZkgElVPWLYF/Mk1jeDiAyK",
-	"7OfLiUgsCxoQZwhA43OiZ3YWesKsVZWmRMm5Bgx+SynWztBGMTqNCIVe6AuijZQJsT8X7EogctWFfRE8",
-	"h2928LxyNPKpJ76guE0uBWFfZnYl0F/PS6ABLmgA2YED3/vDSEPTQZucd56S+YSnjBgpr8TUijt8iyYq",
-	"E3XtOP+Gp/64AsVwCe8iUJwP1IpahWGbR2CRqraNF69FUbVv/oS/uWV0Hwa+WyizpcEV03HGCLupx3HD",
-	"R/rwyH7mACPPKUTCMXuF8LoNoHHMtO5PZbIBqJ9joMXfrp3LTHEJ3L2mp5D7uj+km0DpKWY5G5eiX35B",
-	"VachvMQg9u2EEroow3Ra5pdSw+qaDnkqGCk5rYfba9T0qMlUGFWuRde6yRi50VT2l8BQPPhei6ZzutB9",
-	"h05S4BdlzeVZr3PuNBf/zGrbuFrl8lmve+p+zVI+5kOeYks8/AsgKa0uAh1yoRNi+At5Ox2z/ljJbGap",
-	"SUxi1e++6J+/tEIAGISGHwWdsXFv384zUGJLNzBXQYNSiKkv9lRA2K9fYa32V3hmX+kBwFFdbkBUugE3",
-	"ImnbQ/0yTfFq6RM5GvGY+caP7YKSME3b8P8ybvxq7qmmUwadbzUBwKjCKyLLJtWCxCxNQa1gXyzPDNd6",
-	"yAWWHq/QWKtKoSld3tYfVy2eXLV6V41O9Kr1J6gOdSt5LxiBjXNtfCsn5TWu8kR4EuXXP8ILciWaTCrK",
-	"b0Lk7tOtk4Qew9RqbyQTiTVz8SOQDGk2Fdi86cI1SKeKkX9ILhh0bRpcDCIHO4uHojLhjs0eSpbSinXf",
-	"WX4JStr65JIbr+R5c+CjlxfV4Vz7GeqOuyeW1Plx3o+gJMaXmzjdBEpU5IjMmJylzoNfam6P7W6wi/KC",
-	"mR4ZlPUW0N0HOcMbtMlbY9UukYSMy39mLGOon8cswvqb3PZwuMR+amDUXJABfjsAOLUhQ0XT2odBXLav",
-	"xOXqgtCEKOo+uBhN6FRabcQUi26wgTYit1mVvVin6F/ozIXCj+zzSz2k82cxmR07FZDvB+5fffvx4IfI",
-	"LRVaGnHtDDZFoEWHb4ydt6OO/OY48ezyaXUoIBKwHqwuctQyYF+8boKuB2cmzidOI3IWJYmpCJGY7wfQ",
-	"TRUafFPDBjADuyz75h8urkRodyIYB6efVGQozQTvDqzdjh/uAdwiOLMIG6bVNfuO8vPPjywiio2YUjSF",
-	"66nGVHANLNZOzNmg9b26gT3eaze1W7UUmvov2ZcZS1PMQm2gv/jHUR3stV7/98vWHhQOpDZYRZ2KAy8E",
-	"bjZTbCyoMOjf2EDWH7Cx9+F2/EAa4y0Hefd6JBBVP5zy71FLDjVTdulVR79vxdM/0xTJ5nRzZXWju1rT",
-	"cM/y30fdcM/pLnW99hhAEgovJep1mGEmEkt6QL23ujmfgA5Q6+z8bSJBEOmaJhkgXObcTLCa1l08eBbt",
-	"1dxT2iaISuAeieWUaRTzRaVD0zm22AhfBJMeNI5r0DRGJc1kqaZYMJaQqczFMVYkCwlOVKba5LfJImA6",
-	"epUI3WfObUnrna5WF6nxupZ8rfVOxv8KO/7wHY0PyFdTaJdhNeEJTfx9wZYXAEvhM1es2gRRobpOGI6j",
-	"rW+GsT/PCNybRqLw6CK5SxdJ5F/f1yyWIrFLOX3W2YPrBCj8rmsr1ti+kMocDL7m5u+B6iic5Nm180AV",
-	"kx0z442M3aj3qLYe1daDq61WIbpx1/VBxNZv4yE0TPfwHGTX1rJF3xdRbJbSmOlCM7Zpm1w65e4fkgu9",
-	"7J2SIq5KkXLOoUpUmHxE7+1a8erlGrzLMQIddyTTVM5ZQriJCCUoj5Y8L2WNE/wwTMR1yVkVvBFv95Y+",
-	"mH03t5WKM2GCyRUc+siPoha4qCp4pM/zsfyBtv7cNKSx1164R3FxFBd3KS4eYjbWOq9F3ip5jdT4s5mi",
-	"+IQmU24eDPK38ZK7XDmxIhV85z5nrLrgSd9zn8EPHrWsmO5ViFtA6bCjWvL9QEjT93/a37rOkAVHfmgV",
-	"yIKcQayz3LPfXGLAnu8oMO4YjyyGeEklTZ5hkuRmdPirPFibm7Uyw+68WbuOo2C5J8Hiz+YoWe5Pslg1",
-	"PnhwuUB38S0ejqaShidMGD5a3CvSJgoXOYK8WicM5uCM1yEJYMjQie4zdAtywz9asEA0B2vBFJ3whl5j",
-	"3Bdd8MvR/jZ5K5bNosIgPn5fHKYMKeyXoSri9hXBenzaWVjRJvH7PFhdHcFf7ciRm3OUAB/4TjsBKwXr",
-	"47D4XuomAd24/fDuknArw5sLVH+1HpVM3a5JxmZM6a2nua/FONt7D7uj7D0adQ9B9H6igNJMYjrdUc6m",
-	"jN4rKMkl+N8QI9olcGE3Y8/JJ/TGfmfvnBNslfJqQjVhiFCl1roH15ppkf/MgVZTS8iEi2gH+w12+Cux",
-	"3176HkdH++2w9pu9yWu2/1uQMikbmaOIuTcR8xGVeDBrgpHnz2R7eQMhkxOZPUQvYiMZ0sSZGBoNCmlY",
-	"ntTk+g7aVw+gLnUQLecwlbJ5y9LK4RRKlTDVXPrAfsOlfJ+ZR9YZ9jO9ZiL0KmdjLgVNyUTqGTeQfBeq",
-	"x6cs4TFN+wwMTREvNhRQH+0u2Q06hqXqpU9BaD5+6SMzE8sp6ze9av75NVfudpGGefv2wLKjaLtH64mJ",
-	"JJdpiDjhkbvspeHxjkZVXi9wTxLuo8+0cP2XfN1qKcTl3JD2wXItEiZCaA+CsOyQtCedSnnNEpLNsOfz",
-	"oe2yHcwvXPGjsr82KTKJWrPJQgMnmlEOCUCOpb2DlqNzChg6IiGUxBPK1YaS8TNe5aNcPHr2jrLpDs0u",
-	"JLvdpFCmxAmd0/uMob0LvdzsbFhC7HxIJjRjouelkatCyTsSo8UUJPQEKptLdS1gWLnKTVpoAG9FCKMJ",
-	"lNnaQWWaEKrJAMtGcA59O4dBvcjaPZmkbP+NMHzlpx+CZGALBkOQ6nKeCchV7UtyqrJMtjMI7R4AtVza",
-	"m/G4DMJfoLzXKgJyLi7wdHPrWsuY09RrcNgxJ6jrMjOaJ6w/pQJQODaUgpkSsF9HOfht2oeb37wVg3H5",
-	"Bt4ujQvs6iiR700iW9rPZZE/jO3FsrWA7lEivzUEIlK6CD4hEoBKyAEKCo8UE08uqnJa5MgeKEB21qfq",
-	"+6yN2xFNK2SWfcGjsuAC0b8RuEdmbhnD0CkvfDwxRE/4aANU679JnhwQ2fRojD04YwwYxUPh+xFMp3+I",
-	"i/21CIq/AZtzRsSUJuBVY0pJtbnAmEt1jRXatZgAFA0UBC318qkGISDyJxSnMr7WPk/x0/sPPdfnK9gs",
-	"wnXT/h6qPAc5fu+/2fs5cAXgEBZEjJwrYafxQ+SwCMJ2WpNGM62ndpcjMkup0JHzLZ5kM2wrjkjCMKGJ",
-	"TJNCv7EkYxcEgcVp6j4P1eWhOgsJ9yIg4ugrUVgJ4nGD2sanDHBzMo2uSPZlZrln5JqbhzXNqDKCKe37",
-	"nXFxQQDkWDFM6LRKGem+uCAGEGPtz+OUT4fWtk2ZMvqCWLbJkiux1GLdmqNuwYAJSjUD09barfbkF7A0",
-	"RuMJHhNOSGVCt8l7RKylptynTFmC0zAgeGWtSE56hK6M7WryNTGMTglNpWBtctX6LBO6uGp5QKMVyMPN",
-	"0W0rERd+87f5UQG7Jhk7PKYrDtKKWifuX02wXAdTLtig530fngnkVyO4CyRCypkJ44oomTLtkLBAmR0u",
-	"ALvsggzstRj0HPWJpFChWewDCMAcljURS3MDvCODqGqHevAKLqCVXs2mzC3ZVe7K1EH3MTq1egKMs2Gf",
-	"UaYZueYi0RHRzJ6/Qey8WE6nVIMC4ZSfv7dyRlVAOWdfZikoPA7cvGoFdoDSArhhU13C7NWaj4V7NXDI",
-	"vueQVjdaGThqIYfsQwGm5Yl9h7YetTw3xD6swO9gZ4cyE/ax8JFlTfZ/mRJcjPvdF62oBRDP/XFKtfZv",
-	"XN3QqDWlX97iGrqn4WuqFMWQulkAVuJIqmkdWAlcSq6hU2SSschyci9+mEjKDOY7wFmF62ofW4f06sGK",
-	"V2+LG6kVATUZy9NAv0GI3Y3uDV72ABLMYR8rwYFzXPvm6LxUs37hh4+zda39gcimQ6awMfjJK3jk7DxQ",
-	"atP3gRrq2J5XQbsnnWefOy/yRLdN5gbk2CtTlWK+m3nL9R32n2y07Ko+BsBPUdXHy9krXMVMM9V0BNpt",
-	"7QZ44gXsXcOdeDW1HuzTc4PEuRnyDfIa8WerRx0O+mRCxZjVNxK41GRQp4S73w4imDUINPdYEIdO3hJl",
-	"1TYnXMESYsbuzXegE5CEKxYbqRbg5h9R5cD5r0TQ5NwPnIye0gXgXhX0L69vGLehVtpekLNuxyPx951K",
-	"OwiC3z9qpCQyTeq0s3c49Cu3U9vraEtKSuE6D4oddl0I5YLQoWbC9PK6MZkmTBuC+x6mf81mdRDtjliK",
-	"ZDKlX35hYmwmrV630+k00aaEnA96gKWLWxBhgwiYL266A0Lj8cTq8CihSS12PRR5VUoqa8k2FkduNrk6",
-	"4xlXE5WmIA8c026q0wSGWanXFLb3WWet/nDe2U5/wLXaXzZZp9d62qFJfcNlwgC3rrHb2XWRewR3L0nJ",
-	"8yAl293Tp2fnz/77lvIXXv/Hn1FrLEVhy+wrXnTPyxK0fKs2FaSdsxyWuvCmtvNEFf1NT+2+TajuT6XK",
-	"J1USkK3/+3Sc/frp7Om712+z96/fdH/5x5un7/4Rn/76+nL+6+vLDZpGAaHdtex0HP/EkXmlCP0JOQ1w",
-	"ohI3IPOJTIOYKbbWcVwc5Kn/ugxD6RTSepn4BtDeU+iVPiqKM99iBv0qkbcf13gJLshTX4kqpJlAUQ3M",
-	"MGlXyqJXYXIrYqiCVSA2eugnQlWYsJ0turYiJ7Mj33KO/J//8f/WYRLKGY/rpEkFu9sjcdtT0a3eWS7a",
-	"loyFqGW4Ab7yilpZwPU1Cd/AvIOCG6io9ZJ2487ZkD1/npzuqGL6k6kjk8s0Jf7kCq7aV7gVJ78EyKD1",
-	"blv3fHj8z2gjBNm/Ad2sfxae2btnOJBVvS4MZCwTFvYpEG3+4e8rZPrkD/u/epC+zyV10z4bIXcoV4F7",
-	"/L4CXdu/wf3TnEbHLJDo5ooiHbJU70EiWnrmDMccUs0hWMIUFIJD77yELfV4Tu3QkF2VfxaE2kzxKVMS",
-	"JjbiX1hoO+C7uji3Sz+0RPKUeOm+Ifk3dZR43o1PRx36kj0dnrU2Jro63Dp3Dkd6qwHKC9RWR2wbG5hu",
-	"1Hf2agQjM+XiGuhUXNfT6YdsmPIYk67tk97pDj78NtCgd+La3V0xMSdUXwBFozkIrygag1g1C5GMKb1m",
-	"CoxI33EUcqmNofFkakWg7z6KBqQP1UOudjEuEhLjCj+dUwzou4xuo4kjXJKwlBlEeXjmk96sSM4naZAR",
-	"rbIVtKguwyi/cHG9MX/5aHlWoxDAaINH30nBirB7jRnXLBmVe+406peTJVw++f9v/kM+pWOGP8xb2lgW",
-	"MVyYJTvn9tdV8hq/zBK7wSaGJx+Dk2VZKZjTha6Yw+oCPON6zfVMau4xCSvfN8jv4wDTLQkFUXbLGJvF",
-	"jU87zx7i8e58kDlRwrGFzpfVggRJpSL+zOMJvgqC9Gt33s7jrLu8m9CGaZZSLsrLarKIoM3ozE1jH+ZZ",
-	"SYS8nzEHyeOYbcpoogn0dvOyJOdYur53ETbarPNoVgh1qk3JmLGjf6fJX6FFLdgtM2omudmSIrcsZwTV",
-	"WDGnVS6xIMdcX4V60xD6JMVSjBBEh6bE/wZ9ZjSZckG6gOjjmmFHZJgZYiQ241HyhieuIsWV2xV8pSAU",
-	"pNKbxp0rbclfwmoeVdg5z4o6cOi5kH4VtU4Kf20WaOX5qdbMoFjUvJ9Gmr6BKVZq1nVjtHex25/Fyy00",
-	"C+Rw1olaUy6Cu++gzRmTRDFtjZWPGSPd04hcjmnC/uWQKsJUe613bzod1wU8EFpwgq1p871h0OylA/M1",
-	"3GR23O6z9svnUSuVYuw+ed5++TLs56/UMCW4+Y//RRJG/plRZbAV5vL5NvIFQueB4nrxI8OnrP8v8ES2",
-	"LkeKx/TJO06nbNFa23u709lz98VPmMvtechdOwddKnkwbqLily5Hqecfqgm8WdbhKVOTJT+hWx+Z0hma",
-	"QZXJwp8MHY1As3KQdfi2C6faCwhd6YU2bEqYsIzOM6MSksF32nKtQfE6D8CR+D0lmo4Y0RNmefsPIDdG",
-	"hqk5VYkr3xnmUgXyliJCUy2t8JhPJI7qMLutnBlJdSVWJU29mHnqxIx0jduKs14qDyr0nivVrebgDYQL",
-	"Ght+k29VVHzAXm7yL1yDSMiEpiPYSa6w76NUCRfUMF3fvS20PrrXBm4bc7LHwmS25Q/77t221SSqGJTL",
-	"033MPbkCL/RZtxsxQ9gAq8LnhFPNA5d14PWtUVYVYUi1K+jA2+q9t7dcqfLKFvjCjoUARy3lTrWUaH+0",
-	"DsZjfg8eRML8ToqM8+LeSroby8K1PUsuV+maax8SsepIU/XC51l7JQNUDI2yv17pcPrUhSulKlcfQ7o4",
-	"QeKqqZ+qaTmyveKw764jZX7hZOSWWvleW4nsjRAfYuXKblIU0wo2EKNTtjZgGfLeaOw6IkO4ASMeXBEj",
-	"r5kgFHBofAQfUoBcWcJPqHlffnhL4pRDax5LlVYGRGUQNftiHcsZ05Vy81e2s8RkU8rTVq9Fudb0/7Kv",
-	"4qrtv2+cwNrt5AmsmQaJVWizM7J/T9l0yJSe8BkSrsv2ceLp8i9bZgC5nzj5iSmUVnYaRYXmJpf/Pt8V",
-	"opuW2THVsrcEdhc+x+xI5PV2voV/FUqm3EiX//G/tabkV5lpTVuRT4jpF9Jq/UdhiN+jlhSsD/LXpUyg",
-	"s3Nr6V5IOWrKhX5ltTESuNYPheT9/i/R8m8TSeiUvP3PRRrmY3HChZOllWLxHZ1iCq+/lu3bSnkLIO+U",
-	"jDizxrxi9Bq6fGUpqxNVv7L7F1IF2qMbYCb9yu5FJlXfyIcohsqcYEXASMFczrQTDJV31MkYeOsTxW7k",
-	"NYKtVWOh/fSKPO90XrbJG5FgyF0zbWk+D7ErNlJMT5zYGTJrXGhiZJtcFrw38GUhskFOOx1ipMRoxSAT",
-	"OpvNpLLKPzzbN4sZG3gvEVZY41suSKYZJp7DGrRdmszMoF0B4GmX99n+qtX0bn85mc/nJyOppieZSpmw",
-	"nDJZuuAwj1avNdeqjxlx+Zz7Ey6wOTBsC66mORF8ZDdOS3D5NhuQwwpYgUscuKEpR2BwIYk9HgZUeYa/",
-	"Wn8t319mZvIGCnH3HST8CzQEX74/NL6uurdR68vJOKMqYYXoYGWOJt5sd0TrLvaz52cv22SAOlA/Vszp",
-	"1XqQWxzOoNCRy2C3pgv4c6eapTdMW73q3z9//kB+pJrHdouHi/BKngws078S/gPNYsXMwMPxDWWyuCAD",
-	"ENADTDmhSsl5UOYWxNIKGSsqAMB9ULpUOE1t6GjUw9LX0lZeCbs3GtpARsHUcmW9Q8WBSsH4+mLa5NJX",
-	"BVviYkvEHpEhi6n9Jq+JJGYu7cNKYwsSM+Fs1L4ScFc0lCFjabAcEb/bPSR2LuBG9h1BDqL8I1hq8QPc",
-	"nKjMIeAp5BDRlRhkwh65VPxfLOnjVg+sCdjNX+M+rfcN759JhEvQSJ86tSps6ZoAf9GOv+QrtjNeubEt",
-	"p0lCeButkVDV3Zz3wB5sznb2IoVx/2tUw8BDt2BZZ+gzbvCTV7CtB+J1zFgacZdsF+5W0NVvy0IvA2KX",
-	"stH3kiTwvjSXR5UoYM2oA6cIuJyqE/f/3TMGwIVtH0XkunzvW/VVOs0LbEtGIDxZNw8XpYNCOcgn8B8I",
-	"SFSrTCeAJ6omM5QyZVTsN1kAR3OEBKowEOG7Nx+rkXNKJUEbFM6CEextfyW51lQYknz3BvwYeUaGGMtq",
-	"5/bKwPsKwRdJ867j7yUWVZ/RL5e4h2eKZa5SH18vhZchzF4OMG9iO+OdeF+mqfuLES9fWe8ls2+gsVn1",
-	"kzW8g1tdn/sJz5bOoso+T5LHHZktU0mlXX+ZJIApVL6WdXRSpSCsj8NuGy9dopNdwdO+BmYd7elaW213",
-	"6bwfhOvpdp6O8cbGt3W/YcdVOOJlgXALcCIZ4D0cEIjBE8UMV6D71TladxMW+3a5hjhKHGeMp8sSYku9",
-	"4R68sbfy/Qfol23Ayn0McFNu7qz5J1AfxKU4cbel3vT76O1+V8/k++lyM0kUm7sYoavn3YsZ+NrN7aOf",
-	"2jFl/DAp4xD8V1OsHgPbC8Dr1thd4Rd3Y3rtZLIsXaO7tlpW/Wa1kDxmSUhDXR/V1wzS07CUr0DaH/DN",
-	"q0SdD1Uf7rckDJX3LvFtJT4PVwAy5Yp4jFCR6EAY2+SdJHOpEkKHVujlXal7UN9or3uAAtkHQ3ALDpzo",
-	"cTGEk1s5wsCjzw7ILDOa+DZW3HdiuAOmUdJQo9ZJ6S8/P/tF+HdjNhOuZSgV8fBxddBymW7uZ/Jv9xXh",
-	"t9fHhLVUDV/4etMJhJ/WO9wsKaEYtXyNJIwmKRcIPTqjWrt+uwHyCLPU6kp5AnzXGlZcdyTY3Zd8P5CZ",
-	"AczCQQH7CXNHfghTCaRPvh84iMPBDzWzQnwtVEYq4AHdaDlWYtU92qfrzrKclCVj1l9Ct3t60nkKiaAe",
-	"HHubdB2MnDgwbozaNMu3zbepV9yUEWPJkMbX/TmE6LwZ2zToAyapxwP8ePL8p6c/v/yv/+1XyLjlYyzu",
-	"dAiea7OLymlMJRv6zyhcPJ9fHC5+r4VAx6HZB8irCaOpmfRFZhSWElsxaLetan/8YYTkt/CCttUxs9TQ",
-	"8A4Pzq1xyHXJvufLJvbpbv7QJZH0MJWLZfn+nc55caU+Ueca/ZwHeh1Qgrbm8HzCIKadswxiqU0XNAJM",
-	"EjBt8jl/JmExT5hGgNGLVS1EM9ftAMREmwwKrtCTn9liQKDaEC1I8v1Zp/NDu6oEyGMNFRH4rPkOtcph",
-	"IwroCg2duzobTl2bUoR4XVtF/CuMSIliM0YNlFhdAOZDJvg/M0YM+2KKMGqt81GXPafnp56/oq2ZM9il",
-	"3WhcbHx+3qi8clsXc1X+IxqFoI1aTcfPD/5Y6kHQdWj7DKBCe63LsWKo/w69NslCtYa7SHLkOdafvm2A",
-	"HWvIlZn0EwQB7b58+QJcbXaA/Jv+TLGYOzyYBaN2f0d0ytOFz718zWmaypafrc+TnHJhZUuhNcGt/M8V",
-	"1CHby7kajWM5ncrE8bNtWc/9uNOXJlHF+/7dKw2P2at+K6OFHSDUszsjCXXXcyOLbb1j/Ufsc4awilTE",
-	"zNmNLE2BmbnBqX1tZNW0wQxhpQcXpRLOCbM63r+YgPpPAxks5A1m+tCEi7HlrKGKEx2fCddxKnWmGAE1",
-	"SvnIPw7aLsDg+NVAPLlQXyHtjF3KXehB2iNSYBMAmkZEhTS1CGFvFhEZUZ5myuUaaTkFTHxXk0rsgaJ9",
-	"XxlSWL6fu0cVjnrkHeiRiIXeW9cexr3y5+f/9fTk15f/7fVGrPiBqqLR/rju50nufHko/uwGTBRqy0qo",
-	"+Uuccy+Q1EUw6moW/AR57OY9wdb2+Xo/Y0I7yEHgOG1ymWpJClxFR6GHneuhKaSBPpqFPl5c5L2xDVad",
-	"3RKHWuGNuL565fVh9vCis5nkwkxXSfWswA03SIrG5SNilgNFOlgIqgHVPsQo1K1Ui7t3C93+eRu5BQrY",
-	"M819MnKm8z5LXmspDDh1Aat9Eld4+b1R2FHLOXrLHraK8kiZXSCN3TieM1z2ze5+wyQrRjxNhAqNhC5c",
-	"7QWWBlvdwoei0SaD8ozcwAK/3C6MsQDIg6NLaCtekSbp9uKxqSMJS/mNNZKXnFjnBZ5kRRBjApsyXhBj",
-	"uRyAttphuMiYJtSQiZyyzfWWV/4O3XEyzddK3H4/d6VsSI448bk1e6bwS0gIGAGwsEtKW5uLcxHAhv2E",
-	"iE/2aZOP4I0Gj48J7Qwc4ngAvoFINYKQh4yEKiKGZftL4dMu9pPwvIs2E5JVlmTcs5JqUa0AhKDuJrpE",
-	"QDlfHfDFxjbKUvpKva0PXxNapLu7px/Y6QJMtoOhttfGQVFvQVAJi1MuDiIpLaFTcF8WZOB+jQE3+8cm",
-	"21yT/Z+yNCWZMDwllzPF06CktnotIfsxndEYch02lV2v3aEeRddeSM9t526Sa8q0pus6s/3IzJw5oeOC",
-	"b169LIZufd9hIwE4OdDTSgZYg2yvX/2cjtmfu2Z/7rGzJbCT1m+MxFQE/cKH+gX5nDGd0EV7jVnf7Wxc",
-	"aXEOwWGeFMqRd2yg49mAu2QPN33DUyaRoztzkNcJzg8p5QLyFS5Aa4SO42TIAhxbHmoEyq8riysT+L0W",
-	"xjW+z9verPuJzi9Noupq/6a4MVgEf6c3247LynkcWwgsIc1JMMIP5Uk5uIY4ojx9bOphUAKRSPoJT/pC",
-	"mj61tynZnE7eSfM6HORRJ9yPOZZKXdQIw1UsuAG3ILoCuNP+qM2lthQdlBOqyZCNM7FfasPpryaGPC6y",
-	"+3eZaZYQlmoG+uXmFPcRj/FIa3uhtc/0mhH0t+f0FmL4k0IO3Kbkpg1Ve09EGHn0s5nBsq855eAGLBbs",
-	"7I/mYA3HUOgxFHoMhX49LO9HNna5odvrEpbtYP3UXvnbPnmXn+KRfR3Z15F9fT3s60NmSkpQnrWOTM1r",
-	"REutalc4W35SdU1m8Rf6Ow/6SUZcJGQGvWeJa5zs/ehcETkXbTIQjKoBuWZspomRnsVq31lTc8MI9EFE",
-	"T/ospQjHqedMaTKRczKiykHzUcW0PR9MoYcOCFcipoIMGRRfYwuFQcI1VBUMLpb7qMBoE4pFBnYkKHAQ",
-	"i6FMFt9pohlV8aRNAMXada7MayHG/IZpMtDsyyAiAzoG2M2ZnGVpDgrnAU0FfERTbhaDXr5oUKQ1M1Cx",
-	"laUM6rcIu2EKprBhdXkEjxZaOxE5wqzAcSqHLG8GMVA04ZnuX08H9tf5BgWxgcdUBf9pr80nfzUeVeyi",
-	"sEqIXLir6GMXERidDurw7mENnbsfe4uj4APJBpkGJ2u+88uyj4V/P/y2ihBJ57rY5KFqYP/1fgYNkJDA",
-	"CahhY6kWVm0SiSPuFKp77Fnbx/ReoCIdua9HiSxiB2R6T+ABfmT8XX+ik3oAAZ+eb8/EAdJb2tAzB8Ja",
-	"eToeub6p0M17v9fOghoSW01E41w+wHosm7J82gkIAGCrQzjYrQdnVCXmAhosncJUMOsoPBUFvqnYmCqo",
-	"44ypxiCyFcTC1J3oP+tm2u1sPtVfXOMqbJ3gm1bZq5WwsWIYZvvtL5/Ii7NSSS62uXrefvmyZpYCK0jz",
-	"ic6oMUzZJ/+fk//8987Jy9//6Eanf35/ddX2f3U7f/7wn6P826er3/7/mhAuxCuQV/esnBxR5aqyKZJM",
-	"zZyDjKvmG4nMhoAFOaVf+NTy6m7HbTn+2WnnW+5079pLW9BdHIqUVYL0hCVkIjOlCUcp5WACheU4JrLK",
-	"CZiZ3PhOBJDLX8eDZ0ygpKhaDjXsxHCQMc144TyvF0eFRgdhoNmXOgYE3zTmPl82HF1LMqViQRaM1sKC",
-	"LLOb/Pyelo4v7AMXho3XnV4+FRSFQYUjjs9Xspmyotd8V5Z/2HRaBRWyjkpLTzRjyK+cEVg3i1w/h3td",
-	"VEGsdHAm4waoLuCj2AbTBfZjSheg3GfjMWQi9jy6suV4ODlX2sun7KI0K2sr1M3Jv+7uEJdz9wUwiFbv",
-	"9CzyeLV9j044df0F2SqCrX9UjkY8LvYiXFjBdA1PwHX7STF8/oYpOmbYUREsPuyp+HtDv4aDE/DTfX66",
-	"YizbXaCGpnAWM6kN/hVTxTyHnPJkzkdsg36M3UJvKpg1dKeaUDtvR+t9aJ3TPc3RSgsOBVTrpuFK5jTC",
-	"88ZPNbq134xnJ+AU2r6pY5ni3bBoJ3tPUEjInTIzkQksFa8BeFW+4OJP4S9uGFpb7Iu18RHZ/u9/tApT",
-	"fnHSeQpuNndcf/+jFadSM42H3H3W63TQtBPuI0jhbUWtOWPXCV3YG/Ue3lDUwBu20PwTvThp7koKPp2A",
-	"bO6oy/mAqIj7MxE3b2kJhN7soeGieVO0Pbf0flStvD+Bt6MUqp7S2cZ9vH+bSHbDlO/RTUtx7ylNLPdG",
-	"cBNuemBpYVLlsmgRct4me2sKHgRZ+0ps1Ig7NN905odbjFeVfBfAXZp2BxsY/UGuC1Fx8O90dCWoINYm",
-	"U4CMCk9CYdMQMwy4IUM25kJHxUgtchMnvJ3MsANMudZcjNElNIAEF+cvHJAh0xxsCNwdfEV9J5hPIUhy",
-	"j03CH5Q83bes3Kf821qIfXUCqloAbcrh77UZ+7EJ+5om7KvB28rmsf416xGKBqDODMicKuHc9lbO1JhD",
-	"jVqrg9QIYqwQXxAQO1nkKEMlsYBqYyUoUM6J9xdcPVonR+vkaJ08POsk2l1SfC5luHw1Hfxv4/v77aQx",
-	"gPs+QBw40JdTrg32c1QMYsoJActhPpEpaxPobOCg6KDZqL0ICy7GCC4+eIIfDPJW/vVmytlaW8XnB1VY",
-	"LBdXYvNm/xUWAJLD1hbAvrt6BDo21rRQVPF0QYCzJK3NTff76/f/jfX530ZTezLh2ki1qNXYfpswEVmi",
-	"8wC4PJ4g/q2+8HoY1P8DZUA72KKU3TD1AqjREtHIuQLcZNvr8idwAx4b3L8TQgeu//SiLmr5AQ8NpO6W",
-	"6iR8K7IfSdVUlQL5jL+45gJ4o4ZsirIScF6qD8XraJebK5Feg/q9uRb6dI/A36Wr+ajclyD+5xOZl2se",
-	"RhWo5EYotPec7fvZMyhNF5j6xrHswiuPCDsOrRaWLdEks5z1nxlV1hoGyCPy/ctTQECKSCZS6A+fN7j9",
-	"ThPkU1JBQprXHgxT0x8uyJBNOCTyURMAl9BKxZSVlDXVVzZNU8ad3ZeTMTqAUlIPMvGKpilDGIFpyQC+",
-	"cGkBkKfhST/vV7SxsvK3wuk/IJ3lb+6efiX6ShEFJnhpuCZ2h29VXqzBrw2P9ZM4G67Jqv0NEqAwhxUQ",
-	"iSKCFG/ZO0uIlVhRrsAU4KtnSo54GvrNx/byqe80oVnCmYgdhRZrJRUfT0y1ivIKJrmvPleN77Md9hde",
-	"DQd0maYE927f18JQs6bxbuy2IpxvOMr6433yh/1fvT/xNZ8yocED5I8SkK0ShvZjRKaM2lPVkT/7yEVi",
-	"ZCrHiyiHv9vsApytQpUMWaU30R7FzhfAQW/BhnvkHR/t0w7cvBxzdSUKio25Nip0O07ChqG7CJ/CdKSl",
-	"lKOo5TQwaoziwwxaMU3ZdIgyo2U1tW4rap22otbLFrD5lFEdeOXv9mnc/OJYyzPiIrELl1CS8eYv/Xdv",
-	"fmtFrUxwE6rHW/iucGqtXuuDS3ZyqV9TKcyEcOHsEzNhCzJn4DuwozGFiGTuZGHD3WHaQ5I3TIkpVkmw",
-	"6ZCqsexbAd/qQSoU/dIvbtsZ+CT7MUvTVu88/6M/5ULarel2Ch8qZrXsGIpV7BdLmxS1DDeQPOhXlM94",
-	"O08V3LcaN1UM390V1TtHkh30O00SNuKCL7WfLPGATZUSu9JX9lLlymQ1+3iC/LO22R0jMbRIAPAU+wsI",
-	"QDi2EBgM9cB6F1hZ4PxU4Qkrwigx1vQrlDr4LjYAKuwZyJW4EhiSt/vmfE4M+u2N+NhSTGA+UISkl672",
-	"RKYJGeQ7P4i8/mmVQihWkBoYGE3TC1zdlfAiyxVmgG8tZSNDZGba5JMrPpEjkhMEqlZOomucrWsNYegw",
-	"tWzV2q2WF4Lp72qhsFojpikTCVWQhhhZtmpYDPXE0JoCggVp6nj2lKoxF7oHUXfEqpOYOJey2OjQdGwa",
-	"OfeBxu8hp8FxJQjuJzgTJecl29nNzFrWjlnY5SAt4oRAF0fq9zGoqKD7Qw4yLMU1qkjTK+Hmbl8Ivso2",
-	"+XeeJEy4CzWhN9b0IIMbmmZYxBI6FmWaDHQ2s+euWTJok19xEagXCQlH5Aoo3eRxeTAF8Ewi8CJIOpbA",
-	"pRpYhW9g37+wFxaSl+3/AfHV3axEXpDB29HJOykYWguDUBf0tHPWJm+Ukkr3gufGi7icFvIzwIOWCQPD",
-	"BA2XIs2IJDyK+p6bc9h6B/HiSeOiTraCjwiI4eJKnJ2ekoGRsj+lYlFgzoMIkzCkYP0ZU1wmg5CPD3g9",
-	"XCbo+4MD8kTmrzL81s9s4DJC4JBXL8YA39a3s7C7PHAhKITmF8Qwgem3Vf5epxa8xhZBS1yPpqmcv5nO",
-	"zOJv9tb42FGFeqvkHG/BUMlrJkhiN2u4uCDUkKkECgImAPczKt1kO7U2GcA3lS6oC8LsFNARZ3mahlT3",
-	"WQpS3AV8qhv7BVFZFFncMpel3PynnRVXFIjbt/jsi/AtVYouUCv4Z8bc105+arMA+TmSalrhckM1CdZ5",
-	"Qf4LFRlVC3/uKdUGyaliA2o8bZYPNc4K/tUOW11h4CcV+Zz25MLNyTBo+Np0QkbuPh1X1MO0ZzWcNT1u",
-	"X/1661mvPerzzj7OurgMlJsXTh5aUdF0QR5sqmI9t1RLFVcEdSd7WpJXAnytF9byLK3tLmp4SvckybUU",
-	"K4FctUOTLV6ufqi6L91bdnfP9wWaCIX1wNQYgY5CkF/iJFHD9eVdiW5b5WnnbpcZqHuLVdWVRVSe3vp1",
-	"ne6f3leu41I+xhacYF1pStWiz+7iMAexvsn1tYFhX8wT+xG4txLJNBlgw5UeCd/ViTLkZlVhI3BBRK1Y",
-	"3zQqgc2nAXXQy86MQV2PStdYp4ZBnXc6hwxVlXEbohaIYwwynblGk9AwzP7rBjWxs+6pXXzTX75sFVEY",
-	"gq7v3Rl0nR8CTPVVbwkaX14nRB0UJJNVS4ozMNL/2XUdzx6e6wOTo6gpuKPKG+uxOrruWT0ppAOdn3RO",
-	"Tzrdz53TPBIILTp7dtl//t70NwUfy0ZOFtDe7U/85S9dNL+WCLU8zb5EcIkivBBX4t2bj5E7rqgbnXVP",
-	"o/JnL6MovzJXYk1hXI2zx9l7DyZosN5PlM/28L6h4HLU651C3o1MBuEXCO1graJpllJdTIpA4TMFg8xO",
-	"KjMsweqLDeIFb/Op7ZHRgeM1d6762Xk2UsdrcJH+LpPEbp+ITag0HS5czUnxl4QLZ2nbm/cltYdERyPw",
-	"/PwnLpL/VHJwpnTIUo2ip+AEFWwO7ecLT45U+F5AE4rshqUpdOciTLgZ/Mf/wrDGqvs4UHnrnHbjTvKS",
-	"nQ6fj5pHCMPBrAurFC7W3cZWePHaNAywlLnvGjpwKUL2gjsWriPCvpiik0exG+5cQ4LNrQULN+MCKs2R",
-	"tHMXIwIoOw8lutCKsZWafKEaGPjiKm7psf3203vytPvs2UmX0HQ2oSdPW82N2i2rf18VnaA1wy2WYQFC",
-	"LfbpaamWvvuyU1OP3SzV6fc7D0QWjqeOcDD3Au5M6UreLQXNPRZnUBrWiKLKNJOPZdpItNWFgS6c+x/c",
-	"jFCOIFjRU44uqJHrP+8poQdTghJAzENpk3dFH/+VsKaMQ9s56zxtk9NOJw9o+3hCYUsxwdW36plQ7VN8",
-	"MP114Gm4P2EpOk6FS22Z43T1lXBFbVCeniZ2wprMZZYm0GUasAe4GKceHF33wqO4evRMY8MQcJYWpoHd",
-	"+ctO2CvhJu289s7Cgx3jmliJ6j5y2isYtn6NRR//kqO5yi3rjr5w2vdajFdnGSwpyTXSu6AKb0Gsm9Rj",
-	"7RH9N59AFad4V+gylWQQydxrs/r1o38oMIaCRv0A6ryAs7nLuwpjBx8TigS4nXqwvqjrN0uhlo8VUusC",
-	"Fy1rANX1XECzmJVdTHwLpFrZub1wWDsXau1GaU2rhOI8pQKUo20MXM/O+iX7vmjE7kr5dSJ6VnzkTk3D",
-	"uSvbc8XfI0JLk9mTxVhMSs00W2Mbvi+H5vMAI2YKeVBGjPOORhdeQkHlSgjUj+DO5+miesNU+Wp1+K8a",
-	"K+AeUSY8AAUeNgu+KXhgE1/nmy80Nh4DjyaJYroOowdL+2q8m6fnZ40x/hDqwKPwJAw+oJhKUQuuF4rw",
-	"NoYIcp5yV+hUzD8+AKzhfmsPbkK8vKLetXvSOS/0WIxavgSXcq3pavntRE5ZfwvY401qHQL0Xw+LXlMZ",
-	"X1tVy8UlvKP8P/631pT8KjOtKWBcAhPpK5n6SlMpWN9wO2Es/XUv2LqeVfOx0H0u+takwLxeredSJZZK",
-	"Kuo3VzZ3XxgwlqXddQUFCIB6YxEIpCB4kOtCby13Mogzp4IvqL4ygcboXQPYXQeGKyT6CC/IWFEBvfOt",
-	"6OCCUN9XDwy9wROX+TRoE8T38xV7i74/rkGxVxUcKuHCGo8xon1NM+whJkg8kVKzHGX4wjstI8w6sz/G",
-	"jCQls/HEiimZGbAHudYZNoMulFE65ki4vhIFMJe8zNLNEHK/pSRzRq89BIwlPb9UV+EJhf+3yNp6eJW/",
-	"YhnR/Zlzt/CaZT5QQ/ir5wvx9BsmSKIWRHFLda2NaOt+oDfgPKrcqEnyuFE3kHX4yohyc/gkIdQlK4Kr",
-	"ZEM2UtRO15tkRTtrQRIJBARq560UVGVsOeLZFQ7jKJ4fpniOdqTZt+ahBBnr5bZLRt+e+PaLd+BzZVHV",
-	"nk8k5gqD1Nd52y4rF3s+RBLEaSjNdNUPq7WHGkq2CU21RBXiSgxKl3JA/s//+J8+yxhdo9P/j71ra27j",
-	"xtJ/BcWXnalqUVdnPXTtg5zEiXfs2GM55drJpESw+5DEEA30AmjSrFT++xTOAbpBqUmREmVZiZ5skU0A",
-	"DeDcL58FOQfbZx/5TKgJ4wu+ZLyxV1EDQbc2+rL1DGIHH2+cLZlwW4j/1WYJ+ChnJVcFxwiTM1yo4LgN",
-	"rdV2baJwOzm/7w4KXXyBvbZW12Nd93ZUfR+ggcJa6fwVdk/YIHCb1gh7lLmHrfm95zrl7z1xcSmZBYux",
-	"VMoIRnplxgtDxUa1o1gMco8Q52hrhrdgJy18hVZgQY6T5id0ttTpA6kVqa8Lsz5uwd3I7UEQj0gLCfL3",
-	"SQ35smpIbOB0fHJ7xKE/CnMi+FUVPQB3YkrmvpjSDpzlGiPRVRD6a9iIefxs5MmY+bq4yOmfjYu8qzD4",
-	"2roRJ3wFRvY2rMSCO2jdS/er41DvDjF2lho4z6gZS/BXonPyql+ydRxyF+yfzw69kwdC3VkXIm51g5ty",
-	"LUOz4N7HnXskmNF7dinG1//g9+LJbrkVUV+AY5w1B9NcwT3QtdOu2jNNv/LEpktAX4KnN6mtYwVg9xZK",
-	"DsXGtEuq0umza0xgbwYMlQHFImOhWG1hswZiwX189/H9k/LxpHw8mTC78ilEtdeKELMi8S2wtO32fCo6",
-	"Ae3G6EbSI9L/9sU+kmc+NjM/rlaSfgAJ/preez/JdCpMnkn//nU3/Miw2+vq2tuvO/Nnvrnn4sDkvRK2",
-	"etbbjuFuyxk9F23elCCyL/X4MteqqPM1qM3XJvMEsFODzTmXorjELGwa9b9x1NM9Zm1EWvrKMjcwdhHJ",
-	"nHIJv3xIqFOLenstCmLJ/BkBw/OKCDUxGcRSZAfz5oP2pFUAQIxdIlM7pkAo4xALHouOAjS62B9bwnu4",
-	"bIlN9LeRXtZe7Z1v7sPkRTS7/yfLjfgAOVr0qVjYgw5x+Fv87+W2+RJtXnpnLkRCHnfs6fckYnamyUee",
-	"fXCLu30bGZN15Rk2sXWDlBa1roq76XWli5J4V7nejkm9NyQ+XBNVHakBXVJrjSFPd/j2omvfCQDXrv83",
-	"B8cnB6fHvVsoUA8Q/98ohR5ZmE0bA7m7k2RZwGiq9ewAVFFpodymeum2rLntHNt0o+qAW7QQrbGVPt97",
-	"qQb5ROv+vln2o7JrWyF430btXepBgkFLEYrQ4dDq9ajNrradi2jKNSpeW1TzCmH5SEJxq2WMtZR6QZZ2",
-	"09Jsfb+zh6vaWItLtrOqw9Gdd2s/oF6o7XWck6PmF6GkL5eCqga7UbCQ3UT8r76lR5u/Dcz1DDZ7HFNt",
-	"zHipMnWusoPDQ0/itr/q1D1c8KV1sWZnX0b9FX7ypW37wIY341rEh7qr/OlLBglHjLLgU/vDtZEOo0sv",
-	"9pgOfVmpLTdRHPZYBSiYneqFTVOsPUvwA1IV+rA2cpgxLYumTUbGRkv2y4XjquCmYHElv/4lHvFisejb",
-	"8HV8wX6uy79SfT31irX/UsPf/F3LELbdOl5WGTa6/z20rREFxVuDp1Zi7e0wSjdRxM6xmA3Oy9AHmUvJ",
-	"uHNQVs4mjzdzDDEy6rcgyL3wcPKsFRPFXW1gGHC9hvPjbMiajy2rVQHmX2poITfghlloqiMsVZwIG3qe",
-	"4foVtkXAUHfENg78DlsrUNnIKGL/Y9yYsugkOGrSE/suG4hB5FJjKxk9ZhZUgZmnHdIaY8Ay1KTmWuVg",
-	"1HXxjc3Yxtz4f/x3NtcV5vBxTF09ZyefP+OJCMWOnzEL3hiz7C+IXDGpjWf7f20wkP0oBnIQcyj67Fwt",
-	"qQoeGz9gh4MKOSjjYweGNcNl7Blu1ukRK4WqHdiMnWTsWcaOjzJ2fJaxkyN84OSMYDSygG9Csnb4AZxZ",
-	"Hpz7QYctrKZwGTX9XbRSxrIF968pFJNCwYuwkoYqIrX51ZJ067Oz4yMWBJzF3OGP8c7B3J9DyZcs1yUw",
-	"t4hhRDr10PJBmwIMglAnKcfdwNHs5w9vVrA/kaqw6FyPMXciZCpfxwdtY41N4VXzVoG4/ULRNsGtWF+A",
-	"dIV3Pqx3bfdQ324ybCf5dFvx8zAOuqvn2GUhRcH/aB11jaTdiPCyTtSe25kXdCMgXqnHUVB2SltvfHmR",
-	"qQ409mD4pUcyoO1Kcc38uqEfRSgWQM6LQ60FEo791aOhRhy6y+13nXzv6P17Unu/pNqb7Y+6vx5/4530",
-	"4eCSvKoRr1WI91j89HIZLXXULlEL5dGr1KpX2DkKn/Ey1gL02Sfq0pUoG2yivQKum05VP394k2KoEdSF",
-	"15W6HY3XAFvX+RbvLL/37WJsUKZvb749gGdxG/H5FToY7yYQmzqk7ahto9g7LECKOWCL/nUS8OUyIR4k",
-	"sD57C9YiPF4AIRGG8A9ay261ceMMKioyOj1CtMOr1knU8SPSEmrdmylvbw7N79oteFyZOvfuyiQX5hd2",
-	"XVZkMPc8yeHBkPvS6KraxXsZG86EZuudSUFX+7Cv9Jy/14ygTSj0kYZ6g5OsB6pYD1r/HLMxvYVLKtfz",
-	"42dbK3oj1NeknmxazwlOYAziqSntLpEue1mvFFKK4BroDc6OW43t2dGpP5FNK1798enz9scnR2dhk3Vt",
-	"cmqPRtpdr/10S/XyGeVjRkUyvUzhXFc1yb04MwMvWT4qZ+YFAOlIiJ8ZvCsLTtrTHlW4zZIIfTl7TiZ/",
-	"iSnk6OnxWt8MoGq9tauoaLFXTGr6BBVxyqsKlGUlcLWYCkqXCpplU55mwNZlAAYdc8NGPJ81YFkA6Evy",
-	"UrAfxdffIuAv/Z4MnU3p5bhBe1McHyDT/A9npRrg+Ja90fJyylWR8psm8LYHw/V0P4bryT4N1z+eXn3h",
-	"dIWNh7FfhbqTWm2gkny5f252TRFfSRHwek1BLu/WIy1l+IRQD8lRZR1XLnROjpmg1Cg1I+0t4J1SnIA1",
-	"/b1QqXNCSuRlAwq0tBGeNPqTYWewUGcnC/Kx4yDNhCH24E0FQ85xbEnYhjuuGO04MfV7h3KzdXBy0rT5",
-	"CG+P2AoRtJIZb0PhHmEsa6RdZxsQOsdIDjjQg/raW2SWhnkeJZwhzRAKjKP5elfi/0BXeCuL/mS3tyiD",
-	"9dgbHJ/dbllQdDrTyIvT+7rYCqiClY29fKWidgeO4vWLL8BRXjvygmnV9n8Py2eeMVAk1THr0CLLAklP",
-	"hLIN3FlRU296iiZ62oPFDdb8Sq3/zcoQbceTNvRH99mfrpjGt1Z9Tp9Un0086geNSSh70n204w4OQtzt",
-	"S6hA5KunCW9O8ngR9J5hZWAudG0v6ZeUYDsMeNyR5UUXGm/zS4LWg8jQEfR3oW+KE6xjZLhbYXMvaM+e",
-	"2NgDsrHOW5G+29nKu8Vr3ltMLeSXb8d//8ffzPMf/v5//28+Lv798/vvnr9+8/6fr/XJG/6GXyza7/X/",
-	"3CPPfDIX759nYhd1NCZa7rPXnIRDB/ZLMNDzhtl5brasWjuu71cwZP/WUbnz6vWNilzwa11N1qIrfp0D",
-	"+jnuJZ/pLibKdg76o+297SeNtz36mcMwl5umSjzh4UguYSVpZBePOF/1iLeBluAPTw+9d1vP9+OyyzhD",
-	"gHR0EWzWdbSZSUEU1RklPbds6B8M1RmHvzVpcb83Px5mbQ5sBPwQKphUV7IAMadUuBf+AdQ0QnvWNrsI",
-	"c1AxA2nX8o4OR4dfXkAE+xRf9VFFQ4sa7r+2gybpZb2D8L+t8IxLoWA4iKBwfurYbIIOE91QEbGtATGk",
-	"80XdlRrrjpbo4HvBhg54ORyEMKu/xQSWRiPaJIV8SW26tXrBhnThMBf62g4NcAih2FzAYs2mLKbaQueu",
-	"+PfDbvK87GUR8n63QC1YYF4Rsxmz4M/fUUPiXJcltwixHVjzLz1uLVgbUJUqybFVxDYQ3KjpdeJuNwFv",
-	"65X8MDSmLlxGjuT5/rWJsx4l6l4iOvtUy+LSa4+4h7yqjJ6HyGUTxBRqpGvlH2s+ctzO/D+1wWLJ4+e9",
-	"rDcywGeXE8mtjSP+uhkP/OQKHviWgOcRDsnzpaKGjBU1RFbjGeRKjOy/LCv4Eq+rfwwTvDcE+LtvS5ip",
-	"lyE1OV0QeHmV69K/1S73hi57jPQbgfvYtRr/1aWEOcgNyMdeTct1AcTme37wy+SH+wz/j0DBWOSCm+W2",
-	"FsvIy25c05Y/yJsfRFyw3vkP/zz4Fh85e9ZQ6k6J24HtJZXd39ymjBzXFgyvFapK9B2/9N11HBo6ObZB",
-	"byomU/9Z2/SJLucguYq7VKTz47vmCgQB+8WTBMK8N+CWEkAohWNogxArhmQMVVoH5SXRmD5yG00dXhfC",
-	"HeAcFC6gJZl5N47uR0+79HVjrR7iDoexr/7gR+DSTTMv90k+luC4J60+e9kAipYDxLNxRuR2mLHhoa5A",
-	"8Ur0l7yUKx94OsUPCp3bYb9lGgQw3ME4P001ylUbM75Dte+A/fxTxlrQv4z99MO7jOViLiSzOhfglhmr",
-	"DDap9Qaj0yZjuVa29qzUZmyKr8bGPBdSOAE2Wc67xDFiO1Z1zkpBAD90OgNUctyy0lJPhB9dijGwfJlL",
-	"yFjJFZ8Q3jU21avlymTfhgPuqP6nXv1te72mfx7CLFJlk83akvzYTDRrGvRlV7p8pXtOfTe7VD0/2SAO",
-	"ZrO2sU2WJCGS0pRAGyVjU3l2hzRJF06qE9YLcSkHsWaL8QmoHHexPV/WAlwm05y/f83ImWTXNE+ggjkq",
-	"rBUgCyoyyijcQhjm/hW+VxMp7DRjrwyofJqxc8NHIse3vaj8XZhGxHivB8Y8lpLPolCEMj3SCEBvN/R0",
-	"kIPg/sxDkqkqwgeenoWa+IGpnSqXWA3oj5VLKMKmT7GK7rULvlcbjJvwngFqIgvuWDqzOZf1yiU49wyk",
-	"k+64a4cQikLKA7p94zEmcFOjSJuxUhijDTEImxtoACYwCahFqPCWgQHl+uz1Sj2jVnKZ7l6oOeneOgx+",
-	"h7KULKnOXKGJAXqQ06VnjDsmgVuHEfYbltAYpV20H5OYcFtFCQOk9gOkdlZNCUp6MdWB8G0svaO6llgr",
-	"GmxCNWGV0TkUiLN6lSsQs+haRSPJ6S0EInVYxi3elAH734t3P7ELlIIZk3ypa8emIj7u4DNl4lt/Obhk",
-	"scmjzVhwSkIR3f0Bu3oqKovtQl+0BMCLojHwksW/0qZcd34V6EoCIyxWMIDNgOOACZERclkFuRgLzx+W",
-	"TAEUySQvG8VOdG6RFx3eBJ1D3CIamJIjcHhMsQBQKBnm2ss4TI7mzIDN67AcLzD9RSf7LUls8AtJFvQB",
-	"cqhCYdzVxbynt6ZbsWSjlQ3ASskBfonLoieyFtq8gFwUMf5LbWAChY0gx3JflS7ku5pU47U0JKGYUOc0",
-	"nCIcCZ8YQFrKmIFxbf3R+Lui9QxT7PrsjVChSysmj1CcpyhWjuVbryN1M2R/Is7wuWe61D16jiUgE/C0",
-	"m4zxo64teBNv7Sh42XNcyRh5oZBFRlk3i6kuQ5G3kJgL2Ji5WYN2PObGLyUnzJoV5iNkYUCt44lNv9wp",
-	"Jm2yQlO9MqT3nzS06yN8SACI/eoLO/CL10XI45bAC5uieDYZk04zHntrEwFLaaO3AguKY4pP+i5+hq7L",
-	"ONVOTwyvpjZjNudeTUgquttLRiIfxRDdELJS0RYcMOsMcMzDBJWbZdVssFf3ICQYYYGPtu3VDzlFbCxk",
-	"emfPneP5tFxzc9KNC8lVHEcIjpm4TYiJNkBooqryZ2v50gZV21mWa1mXIbs0Y5zaZNcKCdkG4Ys2QIYs",
-	"gEv8NlIqudkNWJes+3VZadO55rfI/Yu4WySA0RzyGhVwr7lFx4WXZBLPQWkXjoDcHQd1ZfvsHKc1Indh",
-	"QLrWoPzlQ90TeBkrsvzrImnSvaCug4hPuXI3bCd7eG+X+VR7DZpLZuvKv92gbfqOelO4DVqh+4LmFKhL",
-	"l0IKaPO/2MTouvIvh6MeQFHnsc5+hc9TwbiOSv7Zp3Spb398f3Gxjh5bUWRnqIqRHpCGNu2Vybid+QeF",
-	"e5FwWGEJPYfxkWfunomssHZyIXXt2KvgYIxarSeXoMmurGKQNMKPLqmgUAc4IDywZNb3NMwaHqjHY1L6",
-	"uAuOxiwAcyHTxleI+wyqZVxYPFTyApitiX/GKv4GjiyLlB4YjFCB96TmA0lFT2k3nk0gS0Hmykx4m8I6",
-	"bdBS0i7Mx6NciuX8V4QMc7rP/lFz5dBeQznkJWPpbyr6lVbMG6fz2ZqtI6c/JlyG/WtuiL8MJOfDFvbZ",
-	"pymQbhl3MP25aKRzmlSFsKpFFrIXpM5nBAk10bqwns3PISA36nwWXztcflRwneHK8hwz4xPB7pmgGNXr",
-	"7NJXBNcfdX6i0wEbi8+ebdQj1JiNdoB8xOvyMWXfU8/K5jWA7L//+vt/AgAA//8=",
+	"7P3/kty2lT8M3wqq31Q52eUoI8nyxjP11luK7Kz9XdvSSt74rXW0PWgS3Y0MG6ABcFodr/59LuC5xOdK",
+	"nsIBQIIkSIJsjqRJsn9krWkSxI+D8/t8zq+rlB8KzghTcnX162pPcEYE/OcLzhRh6jvMdiXeEf2njMhU",
+	"0EJRzlZXqx/3BOX2V8S3SMG/NySXq2RF3uFDkZPV1WorVslKkF9KKki2ulKiJMlKpntywHpMdSr0U1IJ",
+	"ynar9++T1dc/4l34a3dESMpZgrZcoG+3F99jle4bH/vL6vFfVhO/9x1PsflI+5s/7YkgsC5GjkgQyUuR",
+	"EkTlxC/8GYtTaHSsEMml+QJm8kgEykhBWCYRZ411PU9TUqiL6jCmfP99siqwwAei7MmawfoP9jvvUA9E",
+	"Srwj8goRve8iQVggLhDRe0D104ZkVsmK4UN4qvXUDvjdd4Tt1H519eTyMgls1QvClCDffhUmgBR+dV8u",
+	"sNrX3zW/rWk2uDlbLg5Yra5WZQlPBmbAM5JTqX6AYYNET6VKEJaIMnTz7iK1L9yE56V/GpyStylfXOqz",
+	"UooIPc7//Iwv/vZW/8/lxZfrt//ym/B8yw3Rc+7ZsXJDPpNIz7Fn28oNmTK90ASE5KL7+RtG3ql1Cr/e",
+	"OAZRaLrakC2vj/GXkoiTPyEYrmcKjy/DdNNHMe7Shhd/NrF8m5FDwRVh6ek/SOCOf49viUQYCVIQrJDE",
+	"W3KNMDuhktFfSoIUeaf6LpI39oUevO8iPXuWrA6UVTsUnOfW8MrgHmmGi5TmRkcskSA4a/HUp8BTw5Os",
+	"uXAUCT3uOb7tD5yRqDlqKkpxnhOB9lgOzEuPWE1uGjFtX2PWJ/IKLBTiLD+h457mhnmnRlbqCSG1pxKm",
+	"e22YO85zTfxUDUzVfG7ilrE0LzPyI1c47870BS+Zgm8LfpRIcd5z3agZZq1gHH8KGdniMlerqy3OJamm",
+	"sOE8J5iZOUhZBpn1T46aqH4i67l9+rfzGfZ3Rufo8h+c5zcIZ5n0VBPNs8kdEadKdenZl0qTqadCWHlY",
+	"Xf28wnm+ehucCT1Q1Z3Ia30CGFhf38fgxeDmP7tMNDHQg/42CM0DZeZf9U2nTJEdEXYSLHgkb/iBbHh2",
+	"QpyZ/TByKSix2ALHMnaF4DJTiY6YKZIlSJbpXgvVm81JEfn/vbz44tmzp89u+m7N4JUJKhfv9XpkwZkk",
+	"QC0vn5dq/yKnhKmvhTASzF5k/Z+4KHJqNMPf/1Ua9bBiir+uiHllRdkdzmm2TmEgzTj1D+uAJIYH9IoZ",
+	"V+iW8SNDoF9ygTKawV8Lwe8IokqSfPto9d5f3W8E2a6uVv+f39cK++/Nr/L3sBKzBlhmi/z+9AJ98W+f",
+	"f4kkSfWf0LNHT1aJr+r/9NNPF3oIwpReceDUvuFHuwBpJ6n25CBJfkemKcN6et50z9ryncCDOy7IVhC5",
+	"R4rfEuY2Hl693719n6xeCb7JyWFgfYV54l8D6wRlrVrmSn9TYZpXq/qlJFKhjSD4VhsKQEEHLggSZU7k",
+	"NZKEINgT+cjtjlxd/VwNXJ1WY2Qq0ZaSPNMb5Z7Q7xdccxe977+Hq/f+rb6RUmGW6sFKwa40D7i6fPzl",
+	"k8vLy8sL+J9/0//zB/dP+39Y31eFVSlXV58/eZKsFFWgYgTWhWE1NWdxGyZ/7/Yl+gjdYQTOTzNFtads",
+	"B5xIcLYz22eF+p2+EZxJMDiPYK/hdI/MGtCBYCaB19kvgXH16lvDU/Q/CsELIhQ1DCcVBCuSrbFqcNAM",
+	"K3Kh6IF02Whrur92f6dZBDdOVjmWal3K6uMdO5chqpB+Cu24QtjcmQQpDltxoKxUen5xk2bWdOr+QNSR",
+	"i9uAsH7x7VevkdA8XeqZHPAJlDz4urm/hGVAimgr+OEakUOhTldal9YSQpGDDH7R/gELgU/631zsMKMS",
+	"7uA6cvMKQe4oL+VaklQQtS6ZonmYR+ac7WDO5lFr6SBYtLHp43ZQkDt+O5FUZMoLQ2jx22Gm2V3LS63f",
+	"UuZ7JkBe7+idOSBeahOYGbFFWW3iOFW38+myyCZTv3X4NF6gTH3x+Sqo+tRi6Gdj2rn3E//uNabSpQhL",
+	"vtV+elRbK31881eSKj3F6r6/gC8Am88yqkfD+Svv/lstuskSWte7qcJcJrPvu7uBbZ1o0E5s3s+KiLwx",
+	"noWmdMDvvjXPej8bCktWxs61v2vlYOYdDBD3sGOiPa8DZfZfjyMm2SKmMRoZJIxX1snWOnmscGM5QxKs",
+	"FiqBO+y5WcbG+YG8U9ZdowdypuPQK8a+bG8IzL756ZE9sJb94N04UOb/9fHU28LKPMcbrVEYNfRhXYsP",
+	"T+Ld8yq0co/zr0hKNeOUE9nZhki1BnVR/wfjIVPi5RalOZelIFILi3RP80wQ9plEKZbAbzvnOnI8KT8c",
+	"rMI19dXMLrRh3sMmGKcobMzbEB92RxR3f+2+6v1vntvjy8GD69w7N183g7cDpwhfm3aAkdzYk8u9UZqO",
+	"R7EjwUccGb3SfGjNr4kEt0mb3WL7+9hJvcCSuLEMbWVhGgZntjEsro3So+0nIZUxvRJ0BOOeKqSZjrSK",
+	"aoAAjQHWicHQW3KkMqgVRR4SL1XKDb9zpK3JJyPGs7PV5kDYj9XZeTfU+M7L7taL+odJl8Ue5fuRK+GG",
+	"D85NKZzuHXPonCFGBRGSM/Tbmw1hZEtTisVpTbOb32mbmusnNFNCv73R/w9+AJO4SVpSEin1R6wyE/iO",
+	"fv3KaNPV09YDZu7IRvByt1dIcf+m9B1tc7ZR1GAXEPescVmsM5IT1WMz/ui5vZ1PixQKghsHE92J0/Hn",
+	"WMVbmpM1Cwbonku3pZIwlaAjVXteKmO9Y7iM6FBKBTPe8zy4AXtCd3vlWVAVX4q+fbeUZV0TLFnV8UJN",
+	"0RV9ruF5sNQ3JA/abgeSUbw2f+5hSO5AMGwClXAkYfsyJfSOZGu5x0+efdE7oN5oO5rb0qB2Tpikit5R",
+	"dRq5AMZCNDEcqSdcMgX5ApZDMb2vEIewQxo5rD+VqiC/SlYjawhuSqKN1j15hzVLNF/sjkv/FtjqP56U",
+	"0VyGNnzUWk1Wal8eNizI/H/aE7UHkxtECDj5Vt0AzDybuixyjjOSrTenWFlPt3TIc4SRTDEDAtHsHAuS",
+	"wbWDHcp4Wh4M2UTb/OZ78fOL9hEkqztOs7UgWPb40/TvU50U5pXI6R5ppgIxzlf0HcllAjKHIXowsaKl",
+	"fBzAXJrX1GeiDd5i6b66Vl1m4dNuk56GZfB3lN121QPyrqCCyElbXpSi4JKMahKNT7+yL+k7IPJwpo6/",
+	"u/qh+lOJP9Hxdc7yBp23rNb03WDjc31VfzYQxaUK8YIwn0m7kIZPCCHGXH9mCR9Ircs9MCeItwtLeEHO",
+	"1iza3o9Rt0lLvM+X1e8Ht+fP3OhWE25Mzckb7phGGtVf/vJmNWbl2HGCx1dmVD1PwxmCN4JkOFU3V+gO",
+	"52WtFyiBaW4DueiopTgRWJIM0sb0f5YC0uuM/YFzpGkJZeSAWebfNMokETU7h4id1slho7Hh6VjYJMiC",
+	"C5NppqcUvpB6LX8UBN+GFXpjwOaU3RpVLeNE+opy2x3nbNduvMmmEPTkzzHS2KiwhupO1u3FgUppKB3n",
+	"igibVaL3x1q0XGT2z2YLKGdrq/6vBUm50D+le5LeQiBpXQ/j/bFkEJpf30LGFeNqrfYEXFnZOt1jysIq",
+	"KPmlu9YfysOGiCo1Vku/ZHIcw+5D5SnoJdEX1Rr6UnWlQpLuGFZAfHdGwURmUe2z3WO5D57sLTkFD/bm",
+	"lmY3kBH5+0dHkucXsI2//+vxVj76q+TsZtW/bRF6WzXx7pe/zp48e/b4ywRtsCRffF6KPKlXp2lNopsj",
+	"PkkF7nt7NR/fJDabNEGS/JIgvWAIaOkvgd6UmGAvYRnJ0OaEsCHcLSHhCIV7L1aNaR203ovE7Hu1y/66",
+	"/S/0EsHXd8HIM67Y16CE9Tjd+0S/xEXwrP9LEkgCfv7qW5sVco3wRhuHECiH+OdJKnKI8WWYzzih1iKq",
+	"UhJxk6Ab85Ub/dEbM3SQnqbokOkesx3J1pD0EIhI/wBuO87yaQHm0H51GAHRF4UqaYjxGu1wIREWBFUi",
+	"tevNK4joSVOvfvo2S5Ddf/BzgAPrr3wTHK8bhGuO+idIeeAH47XSh2TC2DFnWvRrlCfnGdXDVjNHWN6a",
+	"LAva46/QDH3ICNXDWRm8IXvKsmobpC+AJ0TgIR2lV4jduByYKrXZxMmrE+jZ9yohuTuq1sFqr/lRUKUI",
+	"08NpUV+NW+8ZPGrVgC47KoEzrGmItn/q+YhP6aOHPOiVhVfA9vTud+IYkbcNzZl2ruUwp1vCrKjZ5nJm",
+	"xUxDQU/FGcl9ApzgnGTAQ7qO6KG7AVzHO/Loi+A0gVbi1DfPL548+6IpaEF+Ol3H5b5QlYw52jxtcbaK",
+	"MCRN64TWIdn5Z3A81bVArdCm4LckToQaBVvLAqa0Jl4vy3PdgWIS2Nf6fKXlBZp5gYJKsjjPomOWfR5R",
+	"SRL7geOey4ptelzy2qg+e3BrSuSsHEd2MfoarCNqu4DiKwUq6hVP132frEpWf60dRau3EdNKO6EC7lGC",
+	"JD9AqhaHkqs8m6Gf2zN2B+rtvjexMM2pPRf0b0Bvb4i4I+J7orBjXk3qg1RX8M/JtSwLbemZ9U5QTKQs",
+	"iQg+qpX0dSlo8EeXM33e1wW5s2V2a5fI1/O1znNrXKr9+kDUnmezv2+SK2a/TcQdTcnaObNxbz4m5CoO",
+	"L7H5yAKra1OkOejOXMKH4J1+3zoDuzdAFkkPscYufBINhC7WH+vgaMASAiVtVCvwxnhu33ifrDZY0qA2",
+	"dQKpZ3wMkLu6IeHQW8tLVwieEvBqrM3Y7iNDIYoNFWq/znBPck0hbI4IOnCm9lq1OxEsbDhPSIUyfAqF",
+	"qqyDaeB762rsgKmW4dONVe0ZZxC22tE7UDQG9yA4PAShS6bEac23ay7ojo7K3hfmhbkxZUfzawbWWnDr",
+	"q2dcFHZwZc2n3ycrkpWWrnNyF4rytgZoP/8+WW3xgeandW+G9Y6wjGirnTBl3bXdZ/Sx9ITPvzfEa31t",
+	"tdHB8hOysaK5+ShagrKMZOuMSEVZPw+FBLJCEEUE5KyHFSh46o6S4zr3KpmHCKQqSQZnuPnv+LQU/+22",
+	"fDhgQRXO1664YeRcW49DbF9oo4cyxaP28kB3xgi0jGIo7bv98darwfVUz8SuqP0CJFsaJz4Npm96/mZq",
+	"CvQOmDIb6Y46EO++d7L81Z4IoPDAh/9UCoiuy4LkOWU7adx+8ISc5Osp9nq6oScLXpS52ZAoVtF+3qZo",
+	"wJTXIXb7XAh6h3PkCmJdYfwoNxdkSwRhIQfEmz0XCjZjXx4wu/JGtiXk8CNGlkMGR99RCV71dSsk3z8f",
+	"/YaYwhYDr8BAB2xzdEPZ46Knqu1IbJWJTQU7YJXuiUQ3v9wkqCyQ4ujxNaIMmUBL7RKsV8bLjV+pZHcH",
+	"1MZ33Y9+++bl77/9+gV69uTxH8Zkox5Aj9PjMcIFTRA9aF3IeHC2RIieXJbqHldprqmN2BneszKJDMHo",
+	"xn2XboylZcxNe6hpPUhnbXJt3bkmGzGn2b3ZbT7nixanMVYnWJ3DiN76vNZSw8HQ+hhtvAoCRKm2QcNH",
+	"2CSc/yy1CObMdzFgeUsyuOA7rhDjxi2QoM3Jqo4kzz6ToARc+XVBfkFrpS/Yy+SmpG+R1jqMd9crdfR1",
+	"WW8plrHWSzI50/4OfH45vIWzEjBwqmeQk0wL46w01ZohGfI1lJCnmGVUT95sI0afX36JbnJ6S/JT/foN",
+	"7FmWIM5SAi4HKMPeY4lyzm9JduVvGVRfOqo0JVbgiykwFeDEMG5yQbTqM8lfWyedP7nsyrIgEswLrg9K",
+	"kQxMCInA32yvSIIok4rgzIQZ4CSR3oxrhBnS9HXQN9H7wTM6qor2x0/8ivbLEG84y2TDUtqI2NC7rz3m",
+	"8EJbtcax1GPv3aTmEWfu2H9WFo+ri4O6UsCAoBJJHDiVGeZgq/7YskWgCYNrAC+gTancvEIVFf+4RiU7",
+	"gx7OMUkD5uVYdc8nZ22OICwErc8RIJOzrdHROZ1pnY6P/8lbqwOMP1yJdr45u6x56pVLPY1bwAOzX/16",
+	"sLgS2kUM3IllkMMKRGUMe6N+HrowD9I2hiKGTc7TW7+uTRJxZ4Uv5LqTO5qS66bdzMg7BSgdYTHW2q2R",
+	"I+jY1y2a5Bk+Ja5wv5qCttHQ3zgjSc8kPoqV3lh5kLUuYz93EuqChmDD8AubeiNGmwMMbJfETi/VmlMR",
+	"NeYXHpCyP/oiVWvzxz0H86RRdjJZokblKetPehnK00WjKzIOlThxURdmdJd8IC4rSyq8Nat2LxlDNQKV",
+	"QA8ZpFH0+NmXTz6/Qs8F3iToa7WnCfoOK7BuPYTH5xf/DQiPb399+v43q0/Q93LvJTFznTuti2XpLeKO",
+	"zvIMTNaE59+3pTTaD3v/xk3MeZfFlxKTrk6LrmKpY4GUsrZMeFjlKp39WKJmZeT6jFagLHidRr913r1p",
+	"D9+iWKDXJ8nT97+9sP+8vPhS/+UP73/3L0EB0HvBxst2FrhwI8sZuYBDxLXsRXu4l2yZC4bHIwYDR/lb",
+	"63r/X+dw/91vRsHoVt9D3AhtTiY2cI30B5AyiMfMhQc2OL1dxXnv79kHOXpfzvdJDn/inMSXsXsYvIKt",
+	"D6ZTvJGju9XxTk5afIy3ctKA072X40Jn3Jt5luCa4d0c/V6sGzNqoLZbs+elUTfn4jLxo/tDJ5Hmw/CP",
+	"TlvSP/2l9+UvHb2Z9+A/jfT/fey8no7HMKJyfSEPYkCDk+pbi3QXSDPeEZYG/U5YoT2gLCsPIuyITRJF",
+	"w119HoTTnuaZXGtW3Ff/ZYp/aZ4htafsVoIAOu5PiHFIUEh5mWcIy9ulfJTunUikFAtWNhEuOaV9Pr+f",
+	"pvv3fHjAfgUoVCL4nKEagsGHPIr57EQHTxsAywGMwYFmWoIfrCZgypgLzMDp7VKI/vjt81Wy+uO3XwUz",
+	"h0w5PO6tItxzckeEI2pAbZY9VZwc3pQ91+LocimoK+OPNALri/iycMXLnYzQGgxvWClvIFi6t6CFEiN5",
+	"mKgM0ck5E36lR4VPB+b8i83S6gNmkUhxrUDWqH6hchqtjPVBNTr6NllHOSUZ4gwBvrUm2MjQEDCZ3kLZ",
+	"6hu2e4uBs4LUJ0gowjuDPzDubO+kMGYCb9Uq8WANZVkQIUk2nM+oBN3tQin+g8Tg3vqnU77fKe9EVAU5",
+	"5TatvvzuKo3kQtZ3ZF4m3wICeKK61xa5TUSaCCzapjxZWkrcN7efuFueLDiDzY+o2I5nn8eXhz/ic+mO",
+	"gjoazvfY8yinPZNthQIi9aBjt/ArTxWaBHDvK3EtWAx+rG8glSgnW2gsEF2a7qtnU2/bmQpBGyDe/t2b",
+	"09iGvqxwzCdsp1OPcHV5ppIcD8GnPx5/s71gM8zYIhdx8nuG1kPz8oc4yrQTnwlZ78O7zHhd8Hz6V1ub",
+	"BDMf35ZFoh+VtJ/s5xyV2vGO8LBAjo43ThfQkxf7jyF0R7dhUOyOvB30BQmCb/89x1LeD9x+X/b/c4Vy",
+	"gqVCijCU7rHAKfT4Tbq8vQGH+OjXPyTvz4RFrNf82pSidNtdTUIcr1o4LOJqioXILwiLd0gFAPX/WkoF",
+	"aMUWK7D+99vBc+wjyawkk9ZpXpu4OdVLkesGf0AvCDxAhGujviBDroMBPOpPsy9UbcrWVJLUcIzVprTP",
+	"LuayuLqqydpff6OTpam1R8GNWd0SSl+buzwwxa9kWR7YA8KUoBOilmacr8Nl7q2pubH75zPLkXLGlO33",
+	"JvW7iWTdk9du9rAbp5FndVXkaT+KhQ/0F95vo1902le0gBFNYo82kTcniyi8CixzOZZYrcpbw8jGznPR",
+	"9QSJ9WGebKWxLa3gkjhUR/A1eQkEf/nLb5pt8n+9TJ5+Gc6l3vDsdOZxmPSmscOAfsrdzhEk58deF+PT",
+	"ppr2P7/9fZ0M8Zv1xdt//d2/jme52kbOsNDQmb3AgjwX0GfzEEaK3WHKpFqnWJAd1USxPtI8Dxe14eZI",
+	"w8lHWJC1/8K8NjYxHca+4Ud9QlCcI+sw52cS6beRe1uGY6x23eGonqvSruPh0MM5JnxRjxzOBrJtUuxD",
+	"kMRqS+u7H1tERzZ5QpG+x9i+k33VGEWO049Yp0GDRV33Vi71dx8fSlYOWB1q1rNSkN4a9Z/qlALrDTYN",
+	"Y/VlvHCXEVXjWNzQK9OxySQh6FtwxNREtE2sRo/3mUReQ7z7qivxmZYjpaSXUUZw3ZkBrQ/KmBflsuOV",
+	"fg+D7S5VmRNfM1OxzdFPf2gW9+nd/2m9P1vswb8AEVd4ARO3rYo9LAv3BZYkZE5JIuVAx0CTAOr1QEwr",
+	"hBkgYBeLNy6XaB+S14JxqgcNS0l3bOZrfSvltj0oAVwYfmSQARE38szejjnH2ZrfESFolhEWnNdzBPkx",
+	"d1RygXKiurNEewwoTQhv+B2xWN4HWmWwvXn5ypS376lUXBgUI4N9av1ikamAOZdTswdN0+BeNvMnYXsV",
+	"WOR+xEdRYsDF1xq3BolZ98D/2J+rfH0DuGMat9newRmyJ0HmQP6477sxhvS8D5GH6YCs1nzb0wcUSwuB",
+	"JUtxR/X6IcGbiF2UjN7yPOdHkq3LopdzAPp9zS3MKxdlEU1y5o2y8K5663aYDibHPc0N5acA9yAVZplE",
+	"UmltKxo0n+TTzmTP80F93v4+JV0kknlY6NEpk62LhgYBJPsiLmsHVCjDHVatv33KjIB59aYgavo8cnFr",
+	"9TvnUqvajYz3M8nxdBGhX2LDfTP1IyDv8E4Qv2um0XcnNCsxG1qxjLAWRhWAUwPzRTjXCtxuX8FGmg40",
+	"evPDn2gcS88FtROMnbUdEgrTwrRgYMazUZVCq9SaIVd84Sx9ogI3nxyPo/I2stoBhI/3/Fgb3eeobq1n",
+	"OC6VSBLCrCsSKYIPCOemouasfrq86L1Kb16+sl0j9BYIUyqzK7HIpGsSN+6Nqfzi4xtknzXpvyGIwq+I",
+	"AIGz1eL/aPOinXsoSgEwAzcSjKNesmVPsjwcLNT8g4ltVgC+HWeHXZfb7nbP2ArHtHV320pTh9H32RB1",
+	"Y8VzkgcKSrK1poAw0Up8gBZWkOluW0WZXbLGZpQjgctR3MDvOSPzAej9eQfrTRiJlf2ab0U+ui1ZptXP",
+	"vlv5PlntOM4XzkruTb900jY6NQY4Nd3kZKh7if49dkjXBCOquK7xcLBIwaoB0KxyXQi+E0TqC5IZRp0J",
+	"XhTk4+Aun58a4Y6qorjBrP76ws9ygU66ga3bNM05dOYF6pYIFfgkr7TCJ7jejARhlHHGRdLU9iZmad7D",
+	"vTzj7nVXTXJJfHDjBIrPhDLukKkpqZ2b3DI+IDjkKu06mH/3cNvbsdf2XRi+Al9B8dLYDehWFaZ17z/N",
+	"QaUxGrQCqCdwDT55fJKgC9mSTprukZ366p+XKp7O/knVP8fR8iLu8EoZfHiecLcLS+SyuwuJ8/zldnX1",
+	"c9TVfNubt1xPdOzyRiS69yqg4++ec/WnI7f0C8bxHPlaM52+RS3mMXni4+pqBORB8+pPwvW4R3X2fd/d",
+	"ORCWuUj1ua3/pwf+BlLcYXbg0DcsJBTr6gUAeGniAXWkCzPolKDwLWU7KIG20FjjOU/hOISJXNveA+fE",
+	"G2Ki/S+3ziUuoXs8fNvG+y2swXl4FQsXACwNHtEIDlATjXaIGa6b9ZuXr+o+1iZCHXO8mlnJ9YGodUFE",
+	"SkL9+81Rm72/qvpNQwMf0Po+kwhGiWtLFHkkNjs87ek67s/J6KCYoZJtKaNyTzKYV0w9sh1i1Y17Wfty",
+	"5cd3G/9Y91b4G81sTZleZU8n3Gr2qxCSlWcIBd6085pduWO98VTatjtbLq7tpTJzSkCjd77F3pHX+mrH",
+	"rm5SEDQipNClAKgBqZ1+/W3Vx26Zu1Km17/ZpGkYEYNrxpare27cT9/XYgu2x/wrdmkzU7L/XmTaWRA6",
+	"LQ5zBXNykWdv+VRCPjhzq65Y2oKMbGE2dJauZCkwUmWaiRgwVOQ0NtnB+SxlpDqN8AGaqTX1ddVZrYYP",
+	"ZSDAA/0wPy6gAo4pqlDKhSCpkjHkOQpeGyrN+KPtS8fFIVSCYS4XF1NyqCYoq4YZTEu7qd6KTLyZ1QeC",
+	"i8PoGVkFUj9rO9fFylcYvkalraLMRB250CzQuqjenteIaW4/pXlY3rAoh+U9FJhqRvd7IPUc4fXCckXk",
+	"ASgsph58PzpWRXfR+Fiy3O2MkqbnNZBqV4HLMQUZcHdlzojAG5pTdbrWAqrqA2kR0iZvxUeMrv/9oHA5",
+	"rtC8wF6033HgJt9sUOK4ULFVzdNFftjlFgXjM3Qlf/Ruo5cqfo3wxiRwOkzGzySSCp/OpM8W5sJE3coN",
+	"FLHNszT7OBHbgml/7Fcl1PPxhMxSccdzuH5LL3jxCn3+b63aymeNw3gS5p8ezx0GqmJchQslem5966jd",
+	"9o0f9VIqa633PWSl9QN1Sggpm7bXgc3P5C7dGRs3hSCTmh/03KolEdcHaX8Gwo09CLqbbM21ShN6MlOh",
+	"yBoKEFIsBCUSHTjsLWa1azXP+VFeGwzbupBhcuVPM1v4Q9nO1Td76byCC16GzqNU3xqj2GtmszHCdGLw",
+	"qo9sXhgHoR9ImUA/sZWIac4lZbup5YhROsbiHgm7Ja+J/uOH9ZD4JOnGeTs2TXDZPsCDG4lgWCc8pMPL",
+	"gRDGVPYyGnz4aU+g4YDX9v2W8aN0EMm2osZMLBid6LNJFvPtB/am49yfui+erhyCloWOqjjdg2067ajD",
+	"Md1kVKl+wZnX8bUtuVhK8sHaK3gin+oGmuRoYndTEMrmRkqlQwU8v5Bpev5vy6/tVW3oj8eFr6pzbEK2",
+	"C0VTWmCmAqGGV4QXOTF1A7xUkmbk2iJMaLWOsjuq4lHom9T0qv5ySOMuSlFwGfYx6QGzcipRffrRq8a6",
+	"6i1ondL4RX0Bl26JXJEAMOLqzGwRb5pzjPTYHN0WXZ9PoDU+17PLQXKdzPJnUHPbMRImnPEj+Ibn2Qy0",
+	"ahlAVrb+nCHu2OcxGARW6K9njESn7uV+E+D72pSxiMvBk6wPz+UQviefBG7zTMjl9qqWMDD//tlQeBvn",
+	"cPYFQB0+Cc9JrHY3ycGyZM3seXWvs+pSgxGA6UZLtxSzH3pR0+HXdzgv8QLVk3Og48y34w2T+oXIJPCP",
+	"XNpUJTZHEQNMtnolCug57I8g5s7q8bTO8Ncy25EMaZH1KaDOLVku6M7X22oPXLlBLuMXYB6wbYskA7hZ",
+	"Ud1JPhT1LkWRU1n+FNCRFoUMHfL4qS6kiXp88uFpon+yoDWBfC2lyKGYonlxpnCqnpv3Qntx31ID6ocm",
+	"vxCNUkTuw0/FCMnirlyFLwSvjGUSTS9Ljyrla87EVfE8wESZ82UNDFjRRVJfmLG7NjuNxaPvPm+AyTyJ",
+	"dgMsQ31nqaUw3uiWzRHA09nBp3zFJycufUAO0DpS+OPYkS4kfSsB9nBl7zLekumdXc6uBD2HXoI78u88",
+	"VAi5PFSPsX9mA/XcA/bO/ZiYm5z0J2vb36uE+jpF875tBfffPVH7Hyu4T8S3UKYG0G+k1rOT6WYv4FfY",
+	"784wfRUWO6JinQsPClfH2yvvZN8OXNF50vg8aI+HdUGmkEs/yos3o6HjmAX0YnhgH8pLB8XFoMLIGWgb",
+	"ZnbdHj1tYX0mfXyahxl7hAspQyA/H54iZHZgESXoUyGicd1piKhmZkLOCEh/FLdd5Yatx+gjjW/ZHVVL",
+	"BCHqEPZ9hi16gWStDgJZR42S3siqO8EP92Ga2iSkOY0a7y9vqJQ9UMs/QWMenJkszi3No9T1D6tYNQmt",
+	"Xkx9ht42jlP9LFXLo5Zls0Yiqaq/n+dzrcsrgiyofx07PmtaHsFMK3hzL46fw0IC2mNnD09MQ43KB5Mv",
+	"BumfzztY/+XRiNAP1gptabyl2t9TdfccyZLRe2pRnOOQDf6ToEoRhnLOdkQgvFU2nXyLUxVK/ghmkR8I",
+	"q8yGDiuXBGH9DYOarCpkIz8jNtJlWV8hnqalEBN3SpF3/e0aOEsJMuGFf8hObOeLxPomNc/H0p5HJkM3",
+	"9D4TXn06HQRDdM91KW2hgIwjxRa3nBhTgVGGNnMhcQac8+EJMrMDS9ibCxDOfdNF7w78ueZCrcxSrqJl",
+	"WV+nlgAaCHTQME18MM2Q5P6l6Gd/Z21Xt6uckWvzA8Vuc7weB8r4kJuszfvQ2/FDWPA+umN9eNfyZUGY",
+	"3vIHXwDcd+sWOuUHeLTLcNvzEnnhX0N4idDbjcpblO4x25HsGt2SQrk4oW1I1ySGx1GWzKecQTzT1fgq",
+	"xwHJMT9KEKJpwB+drFzXb0U6tUxrrADOx6kJ8x7oggtvxgYFJ4axT2vjBAk7ok1R7x5LgA4sTsH51aNE",
+	"13fWb8SuSr/hI0MMpwgWp+/cs7bljewp16VK2l4EEunnEh8X46hVawsFXSXOXgFApCwPgI9LcLpHIJFZ",
+	"eoqtsqwaEXRSF++/DWK/8/hNBaqFuEA+3NakbHrKWW9ko37EbHBOMqQ4UnsqUW3txUENLxKyWl7/bOIF",
+	"N1rATel6qJ+WZByn0Dr7TUIKVAHHAWneQYHgkMHfj8RmEJvbMGw1wbwdLpp/gHkMlRJeI40Zdt7goY7T",
+	"OAJNKkn1dkC+vQA1ICDltipEcm1sYUEslNOesh3C7AQap8FDh1SjmBFML2oYAuJAlORZ0K3uKDypCzxs",
+	"+1jb0IXhA5GmHeUIehR8Y3BjZgGEpT2uwOeWyRvTkIg7bSoiSdkuNwuZUiLfm3PwJJRzUIv+c4X7PMYX",
+	"mGeoMDEaSGgKHzunrKyXMr6i2+0yaqEe7RUWCkYMCWS4nLK3kQB0PqVKknw7hX68ex/4KATWIk8Dnq3F",
+	"U1fsTCeZsT1RPDrTlw9Mrc0P7KKbS3Jf88eqT2Uao/0Gs+zlnZnMBI4yV+tcuhyrtV/VtIaWvJArAMyw",
+	"B+gO8Am5m9dRyV2n3+DMaDKCHPidEe7GRA9qNB5rWOjeh3S9b41bIMeKCKf0QYuFYw02BLNNnAeBYJHT",
+	"ZqP+qJCL3Y/E6EdudcN7uwiQ4VzpGNGFaEBSjTcguh93xmures8r84w0rqAFh9HOtsa6AkHVtLkIYuQ4",
+	"xez6MK2KXpnst8mdin7Ui9vykmWR3dCneUqySH+YTd77yBn8rnN0rFdAEMnzsver8PNdvJ66pC+SWliz",
+	"8Y92DNbKUHXzf6DtaYH6Oj2shxuo2Gu0TP+U+7kfHyZXf7gbveaH0PFfcw/Xn5JnJLH9Ro2W1oea/CEI",
+	"u4N2mZGxQ19K7auP6qFpfm4flulkeQ+0HdH/8P5Z6Fw1xizzdUNmTMrW81+cnhHekEVjBlYvyHk8VNLr",
+	"Su/55Po6via8IH93YNZd3dbMw3g0W0m8DB/imr6cUYRwRkS4tyihfqbvcN+8fPXh8mB5MR5rYGjLRUom",
+	"m5Z28L51/kjw4Xvi/EQfGAKKZfeT8Cp43nAuAAVDFiIs9O3yVQyfWIlCXZIAWzF++PeZenlvufv19BdS",
+	"urzL8PD0rh8FBq0klO83hao3pyAz6uurmdF7sfmniskdV70istd3X1utPXnhtgpJSBWFIV23Ap0BctiJ",
+	"97lasj2Z6CH68I1eBzoodRYyNalL8XVkS9bWGdwRsenOx7DPxIVOAXegwKIyQPW1AUfeZxIVWO2vDYB9",
+	"YlPGLiB9DDPTyCUT+Hjheo2m/EAQ3vBSaZVM7clBkvwu0LIsyOBr5g3z9tedrAZSTOtrvxQTrPnIw2OC",
+	"f6aShjpTZgfKnqyLnhvw4pvn6BVQkqOCjBqrLkG8wL+US/QmLzCrPcj31LjRQrD0KZPmgYuyqMqbqUQH",
+	"nBFblLMU0GC7P/eew4R5qaA7Q1ABg9OdvgIJ+B5I7wswGUlU7GKGwNWKHKcBSvn6HU7VNeIsP3mS0Kbq",
+	"mYBJYjoa6ye2wGO41FYTR0cubp1I6Wt3D59dT8tLKHLM2ERKGekpDllNrjOF5pT9xVESb4nxkgzda7iW",
+	"b8yjQW+xXQTo6FrWMq7W5r+qeQx1m/wAJVp6BVO/oN+JLzD8CAB3/n1rdwdvUFZjMYPMd57Tu8WfPQv6",
+	"86jmSg3m2kqthH4czr0MvWXhPu44kQjnHPSIiK61A5zpJbNJq1SirCTXjcIwA0GltwaSeTXL4kf2kbnt",
+	"MH8DoJg2L2o31BmH2ugysx6w4gYDrTsYET0bMw+9s7ekiAJymsMQm1d1lICuLRfPcyJ6qwCjbFx757w5",
+	"D96uhXQ8oyY9UPVuodSHKSxnNGIwpt+NDnDWJR6+mKPfjtA6YsY489KN35t+kngNIfep7TWCNSFgDht2",
+	"DYzoQFSwSGQKxieQdi9mjOQHsuHZyUqkHaazmrzMiOWUufJprql6ve07sWULojs+ephVHwP4Cef5R3FU",
+	"D2Xr358fG1M5JY+kd4aLY/QcSqkgvCcJiXT/fTQP+HAUT1PUfXq/5/cNW8BzHrX6r1n2ifZC07NbSOMB",
+	"xvHwFJ6c46y7+pweqOotZ3zz8pUfLuzasm7Q1rUmdLdXJAPnhEQly7Rui08JqlMcEGdEIsrSvMxa1Wm8",
+	"3OTe52y+uN5h3AdgjxXlQQGsJ4gUR2adUV/RRmsz5ne7SlZHLJiR0tsyz8Oug/PvGKzQbmuycpM2y3Mz",
+	"GzrghUgcvv8wSfw1KbhQC+2BGew7yoKJ3uQdEG987rgZ7mv9Wh/qQs99bN0oDC5AIhIbHhi7qO2iA0tX",
+	"1QISsz3j+wpb0dnbzQkCLf2sP1TR0lzgC1jX5gRZe0irwKgVwLk2qSIuawTUXChphixHkjWq1er5w4aF",
+	"ZzDMvM5kSRUXCdgE5vC8xMMZHGZo2FFN4ri3revGqRWwtzoUZAZwu1sxLEcIQUICd0eo3islUq4PvH2T",
+	"hq0jGG3tvRzuIVPgNJgx+gpsMBkUauHQzh/JjjKJyB0RJ9N4mrCUNJ05V+j5v//3xeXl5eMnT8Oxm5Ip",
+	"cRqvQTKPzbQxorHcTOmR7ImPUCHBDQlBLLLF2piKLI7zC6g6HA4rqsqslcnYe8FyekfZbo0FwevDk76L",
+	"zHZTxjxghncEEqM15eSx1NZ5b4gB+L0z+wFKSyYRVcYJqHkwSjlTgud53EUeD0MOhR2LPZYkdvE53ZL0",
+	"lOZkbV4DBGR6wOK0VqeC53x3ih2qeh4SZMUdTadcfftG1U+oTWByzwFnOUgqkioyTEz6Vq3/xln4VBWn",
+	"OVE9g9t10RmMzN+S9oLuPyR1xIqIdU6VIHJdELHO8Cmi2DPemDaVD1a7dVzQ32ufHTU2MmkKCI9gHP0G",
+	"7nO//Hlh70u35vgucI/+pE1WLzxrYz7ySFW6h/iCKTNAfLvtAVXJwnRE3imBIxSmDnhlvaAcb0JZMt8y",
+	"L6LwmURuXxNvBZ9B4KhOsNZ6lDmFgJTYkDyinVtGvjNPmpbghKme/CEYMCc9UXm7wwarBh51bT1MpKu9",
+	"xaGyCrc1iV85VH12mDYWighU9NQliakbamYUdlpX0zbMpE3W+mc6pba1viKhenb6rq/As1cIGkpYu+l1",
+	"iZqqvI/RFjQNQ5jWrC1YzM+I0pqwJn0qxxEsLFMyM3Hf9dmaWXdS7ebb0ZOII6JueYocYghxB2epJQmB",
+	"JCluM88SZ2iZSKz/HRf0aZF3a8GBWze4L/MgQJazC3xkjxZhJ6uS0V9KYn9XoiQtw+GA39GDttOg777Z",
+	"HvOHyyHroXZf/s/Pzy/+++2vT5Jn73+zjFUwR8OfrLg3N+1AmWvIErWDw2p+tadf+vt58eVllAXQOpHx",
+	"MxkxEOrx/tCYDvzzg1gP7cb6o/78gHURbyy0AtR/p3bBUAuhMM16lkOTxMboq21VTCbQhtHR0uee//Ac",
+	"WSHlHdwXl8mgdTJtAQtZLvWWfzGdY/QZIRM3M6wRzjM9ZhgYS3jgjafsgfnf7eqXUZ8fgujvSWTxxc5D",
+	"lL89yzpDHkds1BnyeXS+s2Vsn7wcz2AKyL/hlx60PBw/34nycXzAhrxcSCpGfPXhSsmxxfW7F145ZbBl",
+	"r87BuAWAXRX0WUHoEime4TA8cSzEq23Ps7hOKxUWSgaTj53HzbnW9PKRVS0+evfXiS1hYhrRISwRZogI",
+	"0ayOuYf6AqeA1btfU9HbYZK9z0wsR2WdRMkPSXbPTanShqgjIQw9/vLyEgqGnjz+8svJOITdjR7Z3sX0",
+	"3Ff7B9iloA/sdwozNGc+UCC9tYWltUOTHxnKqCCpbS4wSqjuPMJXwIiCVsijFGpPBKKZBGpKbdilswe7",
+	"oLVq2nGbbgLANjICaNKJLfxCXKADETv9Fy4MsovrG2bWS6WNXVwBZruNsRRDUqGVPQyaXxWYd3iIQQSa",
+	"cIME78dojFTb3b45lZu/lJeXT1M3GPyLPLLs7iZBN48st4P/tlsF/212C/7TbNcN7BfARe5xURBGMgcV",
+	"CRjMWu4QcZBX6AaSEwTOH2kquhkRIEEXenWCdSu3ah9nZdzCM96WNzcYqpItRQ2lIsEUlmA8vdide6wt",
+	"R9FD2FAfWuCdw+pG5FCoMGG2mFfrfudHfJKoEESfkKvxUhztOAo1rB9nUt7MgzuX8/T2R3ogvZmeqX7C",
+	"3Zmcp+BYfIS+4aWwYNtQu66nCkR3QrwgDGjSIpUmSJQMFVgqdKAZo7u9STHDh0KrnavLP1xdXq58s+t/",
+	"fvvz5eO3P19efPn2f5/8fHnx9O3vrn6+vHhm/hR0lXtxxtBKKjTdjkdB9KTbh/8cjsBuQ4O0zsYALOgD",
+	"wZDg1RMWaUX3znaYiJCB29b5Rw1ewpYZRi4yzHaJRb3v2f2FAqZ2pK9dYKY3Ztok1ddlTiSSytR3Q3gb",
+	"5Ow1wi4CnmKGbNQaACDQprRlEpB8YP7Wl3YQG4/tsjjIvIT7bh6VaEO0eEaKB8Wei9/G5SCE0cUnB3oN",
+	"/5aGGWF2Mk0TrDSEFWQ8AixjmchvgwS6qbFY0gCvuiOCbmktwo0sTJAgsGemBQiiChisHpFLkiEtJoZg",
+	"O1t6ELkjAtUg6wvkoITpxSqmW6s5pjwvD0xCkNlt8Zm5K0slpji7rVWqzHY5lfukhbJwwEVFUEH3IA47",
+	"M567lCB04123oB5WK6Adu9tlHOmhavPbdoaJwBatk2AqlcvQ4hARL6Fb2aHeWNztccMuqBtpNn9dbb80",
+	"iDiUQdMmzOQR0iPHgS/n2HatBXQ9Xy4s0Zz4N/yIDpiZxApps6qCDple7vz3zU0HskRszyFGpAywUMLI",
+	"lqYUi1N0Zeae5tlgMzQqgbUe8AltSGJLlB7/YcAB6RojhcpV7ZZJdKBSQgMfZSxZAz0V7HZtnoy+V9+b",
+	"5/8E/XYCl8qOt95ysYb6gXCjNIz0j0iQHZXKoFOhIy/zDDFCMrQhkma2DHORafkfisTeDLzSprUWSQQ/",
+	"46jAO7l61wP7FSZMwONahib121rmT3OZV29tTuEU8uoJhNEdERuco4yk1EF9HgVVZsWL1C+7ocddmmbr",
+	"1tUL0FqOZoSlpBeTCSuF0/0BEPO2Pp6Hafe050dXjmAGvar7Z0i6Y9apZDwYKRcZjUNksXVQ2ZpmoR5B",
+	"XqqN9OGujlTt9ySv+rXNb0RPXElYr5++tbuUmW/oV2AaPNeL9YD0TF/GMae+3siMZNeIVSX3DpA3iLbc",
+	"Sxf6aRFNFOZp99raCcQuccuCYNPo36OGpM7IPqGMg1U0hJEXHTzSMloUgigi1qXsS3aN7STUiOUTtedZ",
+	"9P7Yx4fiWYKktKAG2z+OaP2LAz2L6IEq6CJiSuuukEFWRDLlBUESn+RZRN1qXtG97QZDV990Cbg4Wul2",
+	"L0UiAcBUo7fVPO2K8yCdp1cr+nOzH2QV3HMQjdUQiwX1cE6zdckUDRlGShp8SaOdjEYVPwRCQkcIm+31",
+	"ZIRjCxX9t8m2xXo9rjUgjWcF9j669G37sT6gZH3OegXrQxWgAy0Qw2kT/5Swi0rYUWp++BJ3PLb/6Yng",
+	"ydfi05CfYwlcC4rGdkuDUZE1IIgW8ZYZA/OBpT9wpnAadH0e8QkprcbhdI+wZSeP0I3EW3KjSf6mZLeM",
+	"H9lNE8kBy1uSPerE7ebY2ZZYw77en9w1bAFF8qUM5IlIm2P3Tu/zGh72HIddLm5cojLp9MwZwJsbzJYz",
+	"OQR9DPlDqPaC5IZ17mkRTFQ41ut2nRDjkPX2vJREy/N14xsWgjjUjQjZk2i6JLQGAzzHwXicQDYyDswW",
+	"qDzcyAlvyfq4JyzkRC6Fy7thRrmVCxoYZV9iA6TMJAhnmSBSah1wj1mWf+jsw8iFmFeisOwWM24suqrZ",
+	"REsp/j0Z4JPPlSKHQi3US2NcCag0nwoSe28yaw5EShM3APRFfQvxgeYnyMoQynS24Wrf09iml1vAaP19",
+	"h5oImIbhT0a3hVOpzEizG+N7Pq/ydDlIyg9wGmf1JRtWcvRGzrO2Z8vgca37Uxawo2bRhMThMQn8T+no",
+	"pOPors+UfO1xp1yshrgYuF7L2BCgjT9IG2Kp3p6L8ZtoeO2PylhGZ9nLaCKK1+6P8Uwqgnv4jGh0rz8Q",
+	"YwpcvuL0nedUa1vxzuFmM395QYlEWBBUCK3aZ4j6bZOHcl791N0K5aLlwHnzEj19/MUXF48Rzos9vnja",
+	"yBv+4evXzaxhg6bxNICl0bmEFWDGi3ITqmGzuXHRnLbckP7c8V6sp4weCJNAI1O+9JV7LZjuQbAsxcS5",
+	"f29eCo+nFcEetAbgCnxL81EP7FdU2p5ur+wLgyA/vd7D5zZvEfEtqrfPFI/oiWomiREjR9fVNEEM0h3N",
+	"Hw8EM8p2+m3MEM+zJrrVCFZAbR+6ZKZqtxuH2dy1ZFWnWrrdCgq+mog6BNlvYdUbNbKGevIwWN8MvrIa",
+	"xjl6R7khr/mxh5pwFIljhb/Xz/YoETDO0BK+J6Fl4DKjxDbLdkwKIg0Mem7v+B0RzPqea1OrKDc5TYO8",
+	"K7XsI9T78W8hAfEnwQ8IBpSAE6elgHTN6B1ps/xkOi5rkjVfBzEXzBcriKDGjhzb1FfmyTMvrTefaUzm",
+	"jUk3DVBFtR/BoFmF3nUkUpkdc0mIVcLn5PLYsQuvz9W/8BXl1JtXHXJrT3rJsmLbwczRIBmlXkVCT04+",
+	"VdJ6VW0ybDgVuNv+xe6S6fCSrLBSgm7KBmvwvRXwhYGM5BPoAS4zvqcGPpgNkhMsSRAHlUDeuNt7iXip",
+	"IA3xgCEwAMFJH915BP3P2l7VF/tO6rtgDchkHthdbYiZ9U3CyeR4YqEs00TIRUQM2z35HsJ/arx+yW4h",
+	"POx/qm/6ryq21GNzmbuLUs1z5TUqmTsWdOBM7Y1amZOt0qfeDQABlY/loOqBjNUa+Whr0e4q8d5lajkX",
+	"vJuecgIhLE2rpm+jyd4vWWBReEfWO8HLYvQE6yeriuHIINhUSDk4jeidZtjY6kFs7a5CD1klztYK2Zy8",
+	"KI2Jt3aFtIPb0n7+fbL6pcRCmQSJ2nZ4cvnk84v/fBzMHCPvIhBU3oV7TMqyKASgzod7G4XNOos5fu26",
+	"+RmL3xsriQmonAgOrDKy8q2WzwF+M5VkLMROEAq5LevjJLdb26ie7lC84IVqJq3Phi7zVyQn+jhek19K",
+	"EmL/KWdbKg4TJ97ZCj+Oaaqx19FdfmBm57Tv9D/pbU5j5IjNWcA32d7uh+WjtIoxyUx5Q8BK3eJU2Ubd",
+	"fvYU14aoIu9UYjwo0I6Nl8pzmpjsMVs0YwI/7l8Q84F/GLzrd9pmISyD3g+EKQo157VoSFYbKtR+7Rrs",
+	"VbzZgNjZ27Lm2zUXdAeuGx/x7oAFVTivW4STrEyblRQHurO1FXVHVxvFynhaWlNqg9NbPSPT+tXiVa0L",
+	"we+g5W+IU9amRxCUu8FzifGoU3IE/xC0eUlWSmAmtz0xMpz2deLUsruUROijSnNq2DFHGY1NT+gp7Lyx",
+	"ruibKpESHnSeiDsiBM1Gm+MXgqfE1KeY77xPzkmFuc9G4fpmDMFhBW585HRGGyj8yPWZHeKSSaYw4WBT",
+	"fT9VoJMd0J4rkN6q2p6h2kvP+l6A39b36UGyWs8HMWBSWEMR7ENJSEDBXtoBRA4bLHZ8neFT4NJ/hU/S",
+	"QqVoM50w23kYGxsHUYkqYzSk0h3wu3XTSdwavzYyTBoFVC2iVHCtNl6jS7CQMTuFR6dsnZJQRSDocqbC",
+	"/4ioAlNsT7OMsAT9jQguEXmXkkL1TdsOvD5QxkVPGxmJDwSmB7JKVpWWwyPWfeJGRvUayjU8s92xIxwQ",
+	"Ve1rfV5I8bDrIVmBpLMsmvRurt7TQ5krWuREml4G445ozw3lEU51kOGN6h5Ih7JahNxzEY2DKOjBwtlf",
+	"S6kOtVAJWMRWIbAoElwqaYoMqCanIseUNU2dPp6NC606TJRH1UuRnU43gpe7verhNkcsIepm6KCy6IlI",
+	"EGVashNUMqpkbLWsv7n/WWKjyoVCSaB1TitVMa9ELvs+20pZ8KBeApGKC+KXgVApS1IVgYznt1nHWOxG",
+	"f2+RgHuDK3y7tT7PyYf4Ur8aOkFeENYDs+LYTUF4kRuoCc0kOAMoNMqg9obQO4IU50HOwwH+a9Lh2Vci",
+	"ycO14J7cLri90pMrg0kxS03/lXAhBWcpzSeuyXsteqLmDYode5t84n/Gguq1BH3cvFSTSPM1vAB1GHuS",
+	"lXlv0/Rge8Fy0sTfmDcG47H3DUY6Nxu3isMa77TZ52oTmjyntZn+Vayu+pjgA9lNpvYyBunGKtJqt9If",
+	"BbzStBjvJVKlYGQ0IPhG8fS2FjXtA7Bf9MYb3Zp7hFVtiY5oSdAywRk+kOymp9jOmQPw0CpZ7QnOQKhP",
+	"S7K9FyHSLN/qR4a+b/lS8bHWxu4IIwLnY1trHzObm6v9mpVKAKmE86ym8r6Kf01EdG8Rv2Mqw8wjjmF8",
+	"q1WYZWBC5oByeDOJ/Y5T08f1eAdRpjkJykm2i2tNWV2s+EvxTXUXQ9CcVTpgbG1p5GOgfU7ThM0rkUqH",
+	"fTqkIP3oV0Zm+FTZh6N3oNrPydwGSFUzlqDaahyUGQnmZIkyJ0gW/JYgvMOUQVpCWEO1js6hyp/CtuDt",
+	"fOixhbrlRnO0sjhk0xeC8+2Uxb+CF8yb704T33x3ilR2a6j0sOjWKk/lixyzoBXnt3pgO1yEZqCHn6xK",
+	"25ciafpTVRTbnNBdlJraHNH4F9+/o03O2LgRUUJgln40Q06cy169JhRjukaITr/HGXHN5yufiOTO7ylI",
+	"QYzLx8X8p/HhvuKrOj0elA7ASzVfBzAJXir4C2MkBWgziU8G2C46eWwBxmpJYKJC1+WYXf4C+VdOe3Ms",
+	"GNA6ynZieJzJ8TEYqOK3hA043GQKzgcDgWqhSAzOwmcSpVhkzYU+fnI52twAJh11fUEwdvS4KZZZzlUP",
+	"CgvEdfUNcbDtQkJTTvKuoILE3JEh8fyjJYM4Af2LMwmn2Y/94u/lFmG7wpwrEwGXB4CsRNXHQpKnzMm8",
+	"qFxlu1bDR59wJJPurhAAbTPkixnNBamSsPfX+h8VZ3a/6Jl2Y1TzaGr0Uf9ggzCildc6AZYJzFofKcqJ",
+	"lBV1mjRPSDbIwfv9CNnWDhUH5keSoRwrg5bhXcinzXKNy4sv3/76OPny/W//8pdH7l9P3//u//ebYV/i",
+	"ZGY2iZTGCWWZcGzLRHxwUdnm/F+TIjf9piZcnOcSQM71+5bmIB4E+e+e/gCqglw9RN3oXozMT0cReVhq",
+	"xTTdwBgJnikQpyx8R7bqZbkMMmyfSL3JqbT9YBxoToJuCMtcNxijHAHzNvlFll+HYQnHMXRhGqMrp+xh",
+	"ebru1XEUVPVcpkqlq2cJ4ix1eGo0KvxdXfu+sQ+4tgW4ke0GAmtZl9CoPXKEyhBwefDtdhAyX5DD5Ij+",
+	"w3E1dG6UOYiYC7WwrgF39OGqGnr68nmWneVFacrOCdB5rqR6QlvOQdYqo9drwnnNReVkq9bcSJrpdGCl",
+	"VIAUcv3NBYmrtQVm+KSe/tgefG9jedPic90w2iI23ZW2isqcPEJ/9Oy5Ky1i9XZBfY+27JyxBaloAHln",
+	"Ae+GrL2w2f6ZsRMdyJAx5bWlZfdhkuE3zaJfzGx6WRBmexpMubZ1CtZZSVQD4JedC2o/OUaUL0uV8sNA",
+	"cV6whLUQfJOTQxg+X2Gah5uOCcEnBJChJOFraMH6/jyzZJYRy+udqRJsQYleJSvn8hVkW4ZLpEIy1404",
+	"diYLi8oHLCaXwc6ZmnQxH1nm7ylF4kMmLQwTAU1vz3ZYzzsU/enveFC76PdC/sjBVugm0HbzQvZc9CXm",
+	"1hhJgrSTquP9xe4bdg/eRmx1uGZ8vq8Gji+knk26lW3lq5HREmeFuMMMdLCzXCaA+l5QQWTsDZjpxB5b",
+	"qpoYBHjlfFMT1MQbcC7dXAXDUX7Q6hG6kXTHsCoFudFapNwTYqIhDRD+Pdbq3iN0o/blYQOoSjdXVSSB",
+	"bIkgLCUO1MYoFZTpF45UMSKledoWDLbhK91nggpn1eLXriJGt+xgSoCvLVlVa9UvVStZJSs7y6DOXi0v",
+	"xA07T7uRxp8NIfBFEMO7qe5saPvA85ykqsbN97ezXYuk9lzY2rBg19qjK2yqBkHuJQI4Aoc5od2uR64V",
+	"DtrWcR7TPouIusfkuBpgEe3Oy8GzBNzco7FD+0+PO0xJQp0gE2caU+eHKF9X3rYJK5vtqe/UjUd5gF93",
+	"sugnnsI8UemSsqeZenHSLzKu1VqKNnjOCNHYj05xPnVWZ6YQt7yQe8laXTO1cmuyjTmDqo+MztMlHs9M",
+	"JQ7UO/jAy6aqZVVXidnqgJUrn1r5RSX6r1XVytjXqrKQrv5UuzdCGpRfMdATNgz/NLNYIABWUs+8JZrM",
+	"zE1igC3SwixDbrirqq6vbqsYq4O7XUlqt0E1S29OQYIpC0DhCkIG3DJ+hBzliWWD/ot9vZ48KQkJ0ZpS",
+	"MqTJUq/Fy+kBhXAfmfc2twtjNvOdyAzPLS+Ze9hdIL/LZoV3aO7MnkB2Kj0ALMPbM8oHXY/Qjpqk91ft",
+	"BZF7nmfSNpbx6w4KLiXdmJx+ekvyU3AenPX3nzQtKkyOAsSx+JEIFBevM6gdk0K+fSXTSnC2I1IZcoqO",
+	"6Ll78bpqUdWN5d1RclyHw3mmZxWVKOf8Vl91ZZLIEgguowJTgYpS2abz4xVqKRchcFnpsqSh3zCYNnpk",
+	"/ReguQSVBVIcPW58hJcbvxuFxbQJgjMVhNm+ZS45iXG1ziqukawOROx6ePqnGm20VOuRmdthd2VqovIu",
+	"b7U/g4z0BWYZzYIcdUZcv7rB0+7lR7sSnjUaS8T/FU+h41kX7vv9Bxp3ePJcr3iXHGYjG9ZjgWCYamB7",
+	"qePQQ4gfyIZnp0foB3wgEuGcMy1rWebaRxm6Mg3jD1xA5EzxPEuMpC6F9aIYNMJHq3G3eBAZ2zUqz9CJ",
+	"YMA3z/ApQZRJRXBm+CRgMSHLFQ/4HT3oWwCZSAfKzL8uQ8UsHohTjDutfnxdCK93ZMtzleFTX73eIARR",
+	"cHi/bqyGPBtr3+ajW8W4fDxorJjH2/k9HcXtYBwdKT4QEO1x7g0fRCu+FUONp1iZdI/jWvH5qF9dPOFS",
+	"QMBCFiTPKdsZ8HnzRAN9YhI0fNPwDAD2AsZXc9TPL88BU3w/xCu+8qi4FW49Q0eO1Hf99qtOcIGeAMfl",
+	"/qutSRgNIyTOqqcWzjobKKhraHfT+iB2Ia4a8/e2523MCc4qgho6gTn73gsu/3KLbmBg69A3VQtG9/9M",
+	"hlA4K8b9OIwsFHC/hXoxjWew9+vnetKw6psrozkHdfUoxbwUd/SuBxfP3xuDVm4beKojtzCGUVZt9ZHI",
+	"U8CqOoAa0h9XtoIgOJt+MArfkuEPG3y2ujmrmzbEKCXg9dV1SKYXl8dsF8NybOA3tsFtpyM6AtQZUFLV",
+	"OTfQancu8mP9p9rg0IMzzW0zIhVlzkPQBol0C2orEZAZisVtOGDkCakZyXhea9ch/3abhS2RZtIRbOO5",
+	"JqNJFFWKyVRTMzbBxE16yQ14UAt/3VfhxghyfdYh7sdFXYN5dP1NJdoQ23pEq9tV66O2dSGISdMPt454",
+	"nCByR4TFo4OnZYIybQ8pji4ifSNutu28StlmOYYv+aDeQYDXStMOXtMjof1IahhtyzxH1bqRrc+ZbkFX",
+	"i0q8Xay+HjrZr7dbkip6R1y35RDosxzCwoCUIBASRquUMSJwjpO2igD3Zf4b36fiR6xJDVJOfezRepIG",
+	"LtJKoajb2t6mH81HQnf3jLbhZWBl35vwQd103lsB9KfXt8lk6fJGU3XO8lMbU9lLPITsgX0mMHjiTbpK",
+	"L2K732F8ThPxGMpboONEh5hn+2j6znvkdszB7R1XFzte3Lln2Q49doB5Kz3GW1Zwe7xaqm6gKc/5sa9F",
+	"Hr7DFGTZ2nWvaMMZKGQHuDLapdG0M2wQRGieow0B9XeLBWjBARyFPvW+/npPw/zn7tMQ4bCd800SnbSA",
+	"tVwgaaRgJBRNdPKodeosmL0+UJ7EuHqEbrTteCAYMqwcVoLeURDhWj2XPiyYe9girNdNK3iptMJd7Yt+",
+	"EkvpOjfgXNsop7Wr+PLFZf3HsOPb/jh282uCfO1eOaeA3r2YrDwpYcGrLXmPJK54M6r8vGeHD7waxnjH",
+	"m39Zh7CjwuLdUIFfmwyCFeCllb6NOxIdcvBmIl9uvydOFzsbzmqOW6eLU27ipd4Oh7W64Bn/QCZDIro6",
+	"iTEXsX5uLU/Som9U7h9tajK1vitzRgTeUKubyoKkdEvTNSNEi+19KsZFgf8N261xZMGvjH87UDJU7Rko",
+	"+fYGG5aC8/zaRAIA8Tqpa4Nu4A9rSf9GbpxbpR7IJaE77lOHM60FUZ9TsjKNH0LcJMQlwqqkVJhlsgkU",
+	"MnZ7A751B/BqsrP0aq/MWuSthCplvUNmtVQgfxGTKmynwaxN9H6674RqOKthR4jldZmHm1jQO9KjJ+xq",
+	"DaHrvNK/moZW3d/m+MNr4guPWTOk/jnVz/TNLPawwEOF8wpQPzDSEmqF5g+zpAjwupDXog9EuiBiwvCv",
+	"zBpnaz2y0noiP/imCoBL8o4MNewI98Bq74MSdLebtOQf7RufcJJFRw9yqzTH26wcgW10FJa4ix7BJGYF",
+	"R3xe0YH1SZth6Ylx55rRjA2cIMrSvMys8zj+E03eE5Cn8MAViIpGTa3k6GD6WtSfu7wc8/t3WVnL32C7",
+	"XM4d1ezWlHfnssWW5QYtRuyeaKvNSu9rgy4RjvJX03z6xRfj85zBdCdWAHhMuQ2QdrJ6giQztG3HsYdy",
+	"w6cAOj88ht7czq/viDhBckyYLiax/3pTP49KZjhDPIQrRCJ4cgTrXSCm0db4Hlb5cGc/lqggjtVx+yVG",
+	"T/AnKKTOGaUph/oZ+PhIXRGzzGhjomV8rI4MGRAA46Odz+Q/MB8fjSMuwKJxnr/crq5+nsys3/bOr76i",
+	"8/TzaQz6/TBreBNXhBaIW2LwJStu/4NvTRgT1McEbbjaVyrkNaLKYlhBFMsVuqpSMOcdse1dwy2h6wa4",
+	"jx9fXD5u1Ug2MCh/e/nz44sv3/7v458vL568/d2F+/fPj5+8BUTK/3368+Xjt78LIlKaK1l/7fLpxdP7",
+	"+tqkxtQB6Rn29FiHn7xCWAh6h3PIHsxIgYUqAfcgJQgjqfApMRGA/OT+mOKcsAwL8/cEGZc3hHDda6kg",
+	"gPuiT63tqXNeLPvhlW00DWG7agLafKqGHfNq1V7VT9PbPOaCbXwxdKweskt8U/gBYJmCg0jo0sb/efPy",
+	"B2R/RZTZDmdaZbQdbAss8IEoIj6rIskjQMv2U4nrI2+nFVwmF4cQ2oAc6JWgj7PqHGa8jgWd0Dpsjt/M",
+	"vROdR+pNOlTyx7IelPM3ZQEY/BDlRoIo2NVk2e5slK23XISq/X4gR+9yS80NhDLhyR4M6Vty6nctn6RJ",
+	"qMMHYni7dcDIIXyBQUmn17aGJ9/X6W5BfwJVErovywT98cUr9Pm/QcTY8W8SbEFf588FKM8QXIoZ2hBT",
+	"2YcoS+A7+r87NSmjLXDr5PkukduNcjJQLzvY/MKm/vm5PUQdubjV1w+aigRZ6bzO7PVbkffA8Mp+HcJo",
+	"PwGG9AZeRE8un1xePH6SmIN0TWj0Zz+TyEtrbPIVTTI7fmH/+FfJ2aPX+Pg9kVI/HUw0yATeKr91/CpZ",
+	"yeoqmrrU3ryR/lZq0JfapHHK/l3o/3sfCdUMtLl339ktQf/P//V/w57Z7Fkb5fH2zzxRT28VGLuk6zkH",
+	"+B0+8VKhPdUMhG9BtVMX+hjMaBdNYo49tE/VX6wZoNdfH3hTdS+9TJOK6dad7DwK9jN37ab7B9AipT5R",
+	"Oq/vSK+0fcGLE1J7kyZhAA9NuW9V8w1+pGi4kJZYHEmUnyvd5kmka6NS8C26cRtyE+430tT6v7hsAt3j",
+	"i7+91f9zefHl+u2//OZjCLprRFjM1J8+a2z5k/tj4Oa7Df+R72+NZQG98GkjhHMuG25UPgX9xK3VPQms",
+	"bkFm/QgBlkdKMv0KRsc9d51fmrP48Ez9/GN+38PbFnDb6mHelIcDFqcH5rI1G7CEn3aMB4+6zs7jXv9k",
+	"P/9kPw+S/byGei0LbDx4pc7UWxa+cF2ffGV1dq3JM+/bav6V6mJwzCOUks6bSkj7D2v2vtlp9fiAwt7H",
+	"xJ34uS8i+ntz7QwFQf4eXCr35YoIdv1ym+q2QBCcAWnfo+G8gHncY++WLDU84TngeYR61WrqcovVVIa2",
+	"1UvrjG63NC1zdTJ1rrbf7MniCYPZBLVv7mAer5KVViWerpLV5xBRc1UBGUlzynqOxJtnHd4IEuhPWO4p",
+	"2ynO0L8LXhYIgImRJApxVk2dsp3FXHOIKACCIlG1oEfo28rswyijeMe4pLLbj8AAoZA2wpck+XblujCF",
+	"luQqHkb6dLaTTeJuxAdqIpRCJcd2nfEDpiHEoW/40aZYmSfQHmdIcRup9Fmmn5NrR+0BMIMyQv2TX/GD",
+	"7Req7Omqgg+fxgBaBuh5KtzauPVUfes78/xQJizsEpFruyEhcaSFhkee4Sb0UE7bA8end/MAUUDAB1J4",
+	"u4Wkc/dSq4v2x2pjnKzuOM2GmmDr36dOgMfjmsz1bHailpZOkgbjaLKD9hXoXrQubYxw94przsuZ/RR5",
+	"3Ae7l2MZjm0g9dABxx7PEg6akKx8YJ6a9mlMS6D5o5M3BviEjaku5uFVt+TqcCgZTbGyFmvkrhtNynTP",
+	"FDNfFcQw5ZmvS0Jmv5lv1ykWZM7LR5zfzvpuuw7cTL/ewXro5tb4801aBxYirLo56TSKemXamzjlou6Q",
+	"zvCBBHTCHVmbwrIxe61+8n3dWb+VtzieFD8FNay5z+9sda6ZQz2Fns3L1b7LnbrmF78dLyIcgNP8xi8y",
+	"XQS/LMeaD4fLJp7LVv2gxCeZWKVIVtWE2hDwcIu9+o1AFirBWS8EhtliBJkQEnqiXTvYZ63M5sRBMU7q",
+	"+T+t5dBwK4nW/vz7f198c6HJ8PNnQes7uKu2MgQMR95Qwn267VCOzYA2utlHwZUd0zTnKoINeFK9ZUnU",
+	"FZgLANek+AY7WajExl6QnkJwBs2gJEGCWK/9nhaapG80xd+gDQEg++oOxNapVBtjCKyvMfPcapX3Q2ex",
+	"YLbkHD52X+13/8opi2+/ZfpQxj3rn324gZVmvOb0B4WXDwDhDfkJZ7Q0DisJoRV76/DP4O04Bc7LUJlO",
+	"pHPop33EGT7FWHkfhXrGEaW9pyPO5Ws2FdXBu0yLbVwEC1vAymwzxYdlYFazX3InHu4eLJMTEa9zRNRx",
+	"9WnQzz1vpVMs2xxqNP1ibs1T6Gp9a8FHv3Lofl3kiuE2coDKn2Lrr5Z7fpSRTtcPpHdM7E54Dygj5mnK",
+	"dmsL2DoBPrzX5OkLczYx9Ey2ujb+NsSB54aAp+7dw27+MGLkN+Fh56tHdEvnvtTX80fiowEktFPUmr/x",
+	"H48u/R8zUADjvo3gOPNc+nOY0lWr+aaNCkP+gnFrQIubW8qy6pzXepiYU/77YDPjcAjz+c4Y9tccFtEi",
+	"12iiW0Bx6kjOh6U/dXdkEQiAj30vR5Wn4Xs6+vrghYx6u3VB2+/4hQTPL/777a9P3/9mzEJMIy7yuFa5",
+	"1MUeR/Ced9G7JGyazAU0Vn6gqS3t9+Dz1oIfDajlmos14wCqHfTSWlDqMQ4A339hnv1AVaUOnLzhdrY4",
+	"egNN94gQXMTUmXmaSDcXhm8VYQbDEAasm7WFase2mObleCTO7CI0QoW3aB75yp9obt9g05PuYr3EuCj0",
+	"hZ34eC8O3cHWbY+v7nv9pL3QIZCkDS9tqwroLF5nYSdIlukeQVF0Xh6Y7WpRB4HivdWto+m0BRJ8J2xP",
+	"7i56e21AB1HBvM59vBSpj/oZypAUanZW5fgKbYvYDxKeOWLBKNsteRftkEO3ca5afzDl+zVHbbAgL3ez",
+	"eYj2GleM1KOVihd5W+Go/G0vk290JmyVy7sUSG2VUulFORPERYIoQxhl4oREyRKtaRAsckoEErCLtaph",
+	"p/yx+h7mlPUgcv5jdESc0vTQSV7N3yYHF7e4zAMJXa8JzjSxQFkLAPcyRA6FOqGU5HmrbDJoGpk7ED6m",
+	"PeRZXwOSIhZeEkaKJUkQTlPIyMcsQ0XJUlW6kuz2V8cKjbDYERUrQIlx+97hvIyuPwqvPVAhUAsniU8S",
+	"KohwIx0bmi59JiG3CW4mzos9vngKD0EuNuAAkXfKJt3C+VAlzRmt4oqe2mRmDqnaqSHyKoP9N270YRWK",
+	"ZDeahUh0S0hRAcpDETGXtkvIkVipa1QzkqEN2XJBQBrfWLZ7k6DNCWG9wFwzqW4+jv1eDwYwlGNngwDB",
+	"PUKloUy2ThBTZWCsqx4c1w1W2lgmL/NwKomJEJWB6/aV6YriYKfhuPVO2W4pkPfWELj+qJTdhuCs3ZiK",
+	"G+ukSncpIAHqGrmdhD6hnYNqHVLw04XgqYH672HVmoZ6f+VH2VuZYcVPIM3klhYFCfdoMy3rTEmKDL5d",
+	"skEC0Wxo7eskIxFkWIK/DUlNnjW5+Z+tKbReirdRLYXCHq1HOe059l9Yw8/6+g4ZbRjAW3YmSadKBDa6",
+	"i+l9aKp7klVNPWvgwwO93UweWqORkikOazZS8qrG4vuh+TjpPYHgxIBquYlahK21Vd0iGrdB+Yrfrs0H",
+	"73Kd5kyTmbpbyoGoPTc7JlTlO68buCUrumO8p1DKM+ACVXA5PVDVC7n/4s2f4a5cI5JLYkR0GNEr5ZlN",
+	"5+ykzLlwn+Y6GVFAignC6Kdvnv/4079DXuQ10iSItIw2fFAWWgSBRAs3yjf6Tq33pfJulaze5RKaamV/",
+	"bfac86s+C9XXpOU7NwcAWXN8Quu5GQFE5uiE816bVO7xk2df9PxESE+lkpHs0N/A2xgLyiV7Y03hdLs/",
+	"nhQJNtwc4Ub2+TolzSwl8Yion10YuzbY3g1URKihgjZppjs96IVaQauax+h/MChiEaQgWElTlIVBYwSt",
+	"Z9XXCKNlwyi80RStCQ0sJXwIFlGmlcbbp2Fqu79WvI6CKiIblUoewTp2GciNMyWxfaIqxXkOYHBd/CW/",
+	"F/AdEdYJ1xzF+I602mTmCoZYqZLKkM04gdI1j0fDO7XNGNflY+XNol5VP0V8b9w307o3zMvp3VJGXaFv",
+	"hDPITOyr+rUJSbO9977td2mLTdeEDbTclGsTWfDDNSqwqJz0t8Sge+J0/zEKq85E+G97Lar8Xe+ARsll",
+	"Zo7rh6cAz4h7HGFKduijhXF0efGlgzl6tL54++tl8uzL9+NYpj1bP2XHv2ps3pQ2RBi6pq/DXNh19ZcI",
+	"9DNklDAJXFQRVpnstia4AhL81ydP/m3ViNz85S//ClCvgPL662USiuG8d8pmrOH9JMLwriSzReo0Atp8",
+	"ByxwbT0bG1yYB2x9kVN3H6GfPNQog+1l6kQq0Q72rOs7jRlyrLlljD8LApBYn3R8lNX39LQa1RsSdt31",
+	"uw4sraoqbG34hTwbYGPATpr+YIBqrAWYKbsANzxIf2cTt3blaRCVBSuy5iIL6bzf8CO6fPr7y89//+Ty",
+	"yRdOtbpG2eHUC/BV4QgcQO5l+n9Ph3BBwgDe5cttrUokVvcU0qjDVphKhCEQQaMdjw5zpnmYjwNJ7zmV",
+	"ai1JgQVWXISUEUkzYvf7Gt1cR4G1PRvhex01wtDrKE/6ljkH7oTCrOfIRoxME0LmfBCuoek9yIx74urn",
+	"sPMlkjEa+tsDy8Ro7sV9d2JYhIpmqRT9MfzvrTyuAVBOa+MJTfnhQNWAE+EHrsgC7XQHQ52xnXTNIIuR",
+	"84OkY02XXJpP3QP7qsLhy59q/Z3xeORrflymkMrFNWVPV0VnHx/wCXoBm1rwW5LTKuTnOaqqxtkOvQYC",
+	"ozaQYqx2GMklAqB6ysbPN0Unq0KyATI1XvxgNu1/MUVzPVOtWOqlHTFV8hrhrSLCtDM3AtytKtrDNafR",
+	"unsnGtXdxEJ8ZmXTbozv2jq5gwxrSs7nQjReh5UHjHu0ITvKary/vkDESEC48qL3pHBEp2O85keXkRGy",
+	"72FFPmyU2a/By2oiQ1OTjNNbxo85yXYkWw8Fy76DqD6qHzG2ktte586ChMfEeHIr4KY9lijn/JZkyLxy",
+	"8K9hRMZRbQ91D3+scSs41DXZJuDL5Ftks+LAtx6H5zz7QnT4rx1p8CAXE66agz9E+Vpfjs5pukDclRel",
+	"BTO0su4RVdfIesWuURWju2qHPq9R3y+mN7YJO5q0gQRIm98RYf0k18iG+a5MFoUfo7xGLvB3XV+XKyPR",
+	"Tn7E1rZRT4x06ESiTZjwqooWm4gvbsZ8hYRHbSCxfrgZcoZb2I061yX9C0U3g8HNfr32TQdc4JeSlGb0",
+	"kjGTMVv15VyZdEszIcy0RdyDRWdG/5Ecitx6Le9DS7PmQcvazaWpejWiAhljUROJw5KviA2oLBS2CDsT",
+	"o6xNt+bFrIVqE+cbDGzD3z0HCpvoOfiawq06go7I6wsOAIbcaFBz+ng3M+jcNYyRBLwgbJ1iSRpZVsHJ",
+	"fyXwFsJkWBKkOO/BfdOzMIHq0fPQ+/jafyFsbOrHXthQ9rT9rqFPPpPIxsDrjTcfTVzwzfpbFee3oXbq",
+	"dcQcB/PQDOFYnndHxAbnqA7AR+aV+1H5yd8Y9Trv6F0DQLivLsHkCpin3Wvrvl6Cvb7JST5Fk5cQOzX7",
+	"uNVQoRvX2gtANXC3x5iRWWY1hd4L/63zvPVpm+usJJOsmIamOunFAlp1wbKnvLfB6e1OQK5xSNuPYTSq",
+	"BhOiEvqH2PbFnsSNsJ8liba1cy6nVmfkXEI+Pw9lHv+JkExvhIWNxaYVmcQU8DsJy7QiHY69pzUTGiLs",
+	"19riEjh3PMu8qXA65U14fHag2mhckynS4uH2VrK2rqOw01233ntvUjnuXB5WTBWkq/AKMdefHPQZQ96d",
+	"gaqzDcD+QlzLjhDNbMm7IscM9wJ3by2hTN7FLc9zflyXxcJlpYyrdb2vkWcUfGmgcOw/GD8y0My52iNJ",
+	"MxLMaeFihxmVJiGtt2jQ3qYCC8WAyY7rI3dEZGVPOra2tVBGcKaJDWzwAtt0xq4mYrhU7I17ZZ6GXFHK",
+	"XQZMHPVXbzSz/uM6wFajiIGUfllwNtVHJsgdv/Wvco2gyjLb5dFIU622ZwIfw3lucqqUkUTc0TTkcXlj",
+	"f0FY3ho1ZkInc3i1whho75H76LoQ/E4bhfdQkhR3jvKDlSXNTqNxaaqVM66i4O7FrknaO9nqdvk5pu7q",
+	"DmpQS3iCKm3sgXmCOubONGPGZkT7tguCPt1oQyCmfnTuS8tvkeJ59gg56Xljj+qm8u5ssKSmeoUqyFAw",
+	"RzrTn/o1ZFVUsRFbwIg+v/wS3RhXUf36DSSnZP1u1QXdqcGcSJc1lEGXaomwQoJoDRYsQoeBhSA9HMFy",
+	"tJaouMsOsUWSTy+DZZKe+x32eJR72Mx8rbWaF9ybHv8eR3mI1E8bBjW0GC5Kk5m+jirybj9vwGjM3gWB",
+	"xZ67vtXKM7SjQMUaRQz+N7qzDl+5lB8o2/0oMJPbnlYT2JWTNJ2eiG+3RMiOe8A6vYwIkwQSdbtovJ6J",
+	"09Vj6k9ShTYkxQcS3Ypxrj1wzyG2SBVWc6b4IJk7tlc4HFYvBLmj5Bg9jH28UfQX9SIUrgWxYzWBEqna",
+	"JTWCbEtJPg6Y7Fy1oKqxq9UCOK16n2Ou2CICvnVrH5qczww0dgt2kbLbM3sG9yaFe+QR5XmvycHMqmcZ",
+	"WlRP6mOvt7JUJOg7IsBbMUrLjbHdqEIMoD0C2fnlJvwBTfxljoO/7d8FKnG++f9/pz+2V3gHig5WStBN",
+	"qcJWbY43g8j/v44lmv7x1N/dGsr6qBo/JFsEYSdTL9q+723z4LktETGpaCBwBT2ia+lWEFuTJhzk2iCM",
+	"iveaJnsDL//np/94013RLTk1RUpLf813YVoVdz1d+8K2460Kd/krZZhU340f9C1YXHoi+nHzaTNgAtMO",
+	"7cFgyAq2IrhzvBSMnL4joTKZug4xlGpQCOtNRAfO1B5xASqzl1mcYYMbTwoVA7HrvlcNHCjWzvDppgeJ",
+	"dlA1rcs5veE/HGplRgrjYPhQe1l98ENu5lbwwwy0OnitCBdxvLqwTK/L8eEtUMDO6K54CEqs1nqhU2rB",
+	"hTJVuEM4ngWXtOU4bqRcfQBoTj7jCBSffgD6nd7t/2cLrlhkzYpihtnzPFzNfwAO/k/Wei5rHY6Ktznt",
+	"aJj/w3DecaeXz4ontRy5Lw46ts8+Qx3Z5feDvGIBU9vTCx+Wke3vwiK1N/fLQkfRNc9kqcPjfyIsdnQT",
+	"zmW5i+xCmwUvDPU6h1WPbtww6x593fHoSfs3gWePTmAhHr7wUU3n9eMgunz2MYVkwXdeql3LEfXiFfr8",
+	"3xoF71vRAqZ71tkhfPG3t78+SZ6+/+2F/SeUwj9J/vD+d/8SLIb/juxw/k2wbd5YOlmdnJkYVxHOc81L",
+	"qIAAiZyYSdZiV6YwFzJb7ymqQtigYUImZ2yYNxYOuGhqix50YDmAdBSUDN8qiXJsuP81whtJmLpC8Hwd",
+	"2SUsa3cY6VO8P9X4iN2ckDZS3YKFumR9uhclkuwGotbNYuOaAf3lL2+C1PCB6K4TbB4/7Omtt5balhmT",
+	"XcBYqHn9w7IVvscMm3TR77WcX6bBa1oKYXMtOmhbWy5S0m5B6oW3JpjO+XhOPOQlrA/VItfmvSH35Wj2",
+	"5k97jkTJ/MyHa/PfnCnBoSSZbyFtyB7C6Gog906GbzLzvvOZhGIu9DcD2PPRxcVEF2Qn7Am5yZA8hG8J",
+	"Qxuc3gLgTA3BEzPnc6DA85W/+zXpRtyVWfLsQ5P3uI/oE6P35yajbEPUkRCGHn95eQnB6SePv/xysqRy",
+	"J9xN3KxnEHHSC8iHNp99YFIisHxywCF4TyjALiXk0M7VkG6p0R5cIpEdLs1p82qG66p65pOgyu7ra528",
+	"p0V8Atb31TvBw+xLR2FEHbm4XQuekwmp8BALg5fCpGMGlSkvQumn35A8Q7xUBl6KnYxaC1f5Cqm94OVu",
+	"j+wgCGYGFUAA4m13vTcZPTAdzshas2pApZMDZ3KFJN0BQCZlCMtbVxbNmeH1qBl489SEANdatG3dsEwB",
+	"Aq0wF33qaR9w52zC12sZR61/C5Z2ZvSVOE7GR+pr2m2F2T1mIPSqpT8CrIUBId7rqwLqaWILqGrdK8U5",
+	"YRkWQYqs+OES3o5GS6/uZJ1pF6MDxmocpinWWglMK+j0Vt8szDKsuDih6qEaFsQWPuY4vZUGnwcrtMd3",
+	"xNaeZdcAAQcX/LjnANoDgD0myo/TqrFKPJ/pZbLAJ6ex1IZKci+KtWZ4H55V9au/9YWr51bxNEPNdicn",
+	"qMjz+6HfT7vJcylhwfbp8effOtH6cGCK/fu+hJ76ELuHu9UvIUPP7KY4hY30S0fXYT8oIfszjKdJUPP0",
+	"IA9dTEHtU0yrtjoelFvGDd7bBFHQThL2OJu/ac1FuyVWswuTFoO2FEGEe5udVokytacSvMXXpo3ZlrJM",
+	"IowUlrcLFm19T0Tons9KynRFZ73OdZN6Z8Q5KDILesIPeiFLBGBkKe7oHY8Wr+BuCsAfUJJnnk7jhjW4",
+	"J/xOG5GbE7LUE6+nlCzj68H4UcbrdhmR2gTLtJk1SQExr8zO7WuoEg3KaZ5AdVRuoxsrDN8ysSMvONvm",
+	"NA3k5bf9AerI11XrGLjA+EDWfmOZCrpHwmwavWVcJWDIjyDKnAxwKSBYQL+DLnxfs11OZbBNQB/De7l1",
+	"oDRXVo/QaoS2yz+TiHHkVhTHdF2VOnxtPAPeWK2wxv5TmKO7LRfSat3kYX6040QiHtXMvBq3tzLjuXTO",
+	"aNvppaN4j6Rb4FsyhaXgWz35OyKgB4WFrG/wWpkgckdYhYEKBhVQCeDUXaM6TcfBi8k6EcknIndxBlo+",
+	"QXkn/ENWDaB2gIawpraxdrslVLvK1G8P5ZosQcLImm/XXNAdZSsfnj2B7RN3lBzXXmUQ/LEQRBGxLg2C",
+	"xQELqmr8gGRFsjI1X3bNFSO6Qrkvgjne7A8V377KdYN6Oyy22+D9UJ/0S0ns71p77ACON1hoh2AHg+xw",
+	"db+iWw/OtO1Wh+Y4mmsd9zTdI3V0afUSZfBiYnuvOkoCIkNY1g0V9NNXWp8h71QCOJtSga0vStM6CJjD",
+	"NeJbnzRtYMA8UZHnI/TcRqUdPXfR4SugwT4g//aFGW4C5LY0ajjHWzoNmmD43jNYxAQTO/LgLDC99rrk",
+	"uF0TaSS7nLYHlUIQgmOuaH3ioN4lCQ3b0ofj25evp8VNp2qsIfk11TM0qLJ1FxLkQf6+J97BjhHFa1ML",
+	"PlGvuB9tYIDv9i4jCI++tbzJidcDvyM2uHhqIakecBZuHAj8RIZAOLxW59DMsx4s3vKITknq6/T7kw/7",
+	"TGVisEk8qYDLjCpwCOdDIwdP0EgAcAnnlOnTgx7FFdryDBulWkliTqfa4KGTXYppPzwEZpj2f7GMf/LJ",
+	"Wt/vCymfp4reWfyxVo2C0nodZkFsLQNgJq2CA0opySw0I5JEWt7W5dJaM4/yRh8oK1Vfq3vXJDeOkPx1",
+	"QnFNGNILJt3zQcXjvI8NvUYvFV71Rk8a+1ov065p9JzM/MPNB2Ng5A56sLV7vELUaR12dwOcw2B0o9+Y",
+	"lf6Hfn7sGAt5Svd8XZke4WY0xUngA83WVc/8iAU23xk53ta5VXvZ/nQVpe7MO+KAe0/2B64Wcj3GKj5m",
+	"qtGePfJOfaRqXAsWf7+1s952NL5oVz54bveZsOb23RMHfwBxME0AjC9iCVldEfIDE9Z63q+wUDSlBWZT",
+	"lWlz00lf0wxIfLDkBb5JwKTxQvsptJA+EVkFQE1jDWoQgoNJETOwJVzEtlXaVtTr7itxc2q492jt5jJJ",
+	"OuNNO1oz7j2H15UGdK7a9Gz6NRnTk6xYW17yTkKnniEUtjilOVVYxVvGe4IzmzsSUPx4kRMI0gGQHKAc",
+	"aVOqUgGhKWEU1/jGfecMO8tzbfbDQGmq3pO86MHunavb5OP1cAGHpiKC4nwoDhzYDU+N6rb+zDlgiKMj",
+	"lkExeuAZzi2JVv132LoCVRXkoFn32x4EPXvxAx//wXR51QQe3Risw3JDSHvGuggnTmuyq4xmljnKu0aX",
+	"thrHxhw09w1uRz++SJFjNmCwe1cJHQhmEimOMn6NGEfOzd8dM6DjhqlUG/3anCIQ4OYFTcNI00uowzXb",
+	"bM/l5PavahGDuECm6GAg8XwixnFvOpCfHJjhk0mDj8kFimse5l/jNxV0siwLIu6onBDuhuP5GFrxXDXX",
+	"mi5VKGfAygmZN9UpNzPXKtbSETQNMVJf6TEBOw+RZjkZHIxiaPnhcUJ9IfgW/mo73BuNKCZqerY4ni5Z",
+	"6xjaF5d/r3K2lZsdKXZHUWeGs4YmCOUaZuDzz0dhBhaU17NFcquHekdCRwP3LCBTG7AH4Y98kkJ2nmgM",
+	"tu270drMqJWWY8aIYb15GA34DEk3Dh4UyIz5f9n7++U2bixvHL8VFGuqMslSsiTLSSzVUzuK7Uw8ebHH",
+	"dsY7Y2tJqBskMWwCnEa3aCY/Vz338LuH58L2Sr6FcwA0uhvNfhHlSLPZP2YdsRuNl3MOzuvn7Lhlit1p",
+	"uxMs4EOPG+GWZWZZGNbJZ0fZyC5Hdy8p8alYvUTF4XrTKzanYkw4tAYlVJGCEgdUm7Z6TP3roSQiY37N",
+	"45wmzkcxGo/mqczDrXb9sfblA7NugnvoBnM7sbfm8jfQyO6emtRb/2lIbG+QEt30mnZspd/1nE+j57SD",
+	"TN2C3tP+0X8bPahNT+mAfdWgtwwAvgp4DTySrahdfnNdRGsI3z5YHfitza2r5MHYP4dzDo3ZaWF6bGtB",
+	"6MtqcH1Nlx6enZGIpgz6To6Jzb5UY2KaBKpwjgneIY2Qws5HA61k4jw19c0Mu/IseBKbbkHgvXHNwCSk",
+	"i+uf2+MGuAflyQRvLynYtq/HYGXj6DWsBBbxFU2IS08tIM1OHx0dldny+LRcBwwlv8fjxx//+P79of2v",
+	"04+f/+cfmqtno8AWP3/9gpyeHJcR1f7rxbeVG6Ej5lwtwI2L9ybQsK3ZItzCBmt2EZexNMWTo5PTg6Pj",
+	"8jS/CuzR6ceDPx69Oz54fPn/O353dHBy+XlwhzxFqJ7OBX+3rADN+tZ0zs6JZnAiMZcqoSrrIi1eXOTZ",
+	"4hkgpNRhGeyfizvqmiYA0oIZeGP3l6Ky3/xhntLSf2NZwXiUC5pnC5nyX5j3Vi5Uvsbu1vimTZr2f8jk",
+	"ktWaEHmFznq2k9JWtTUGwAWGaOCFhwnQEPpiYQuoP9btMAT8XcvcVUHetQlmUy0fprc3h25absoS2IJV",
+	"ej9BQgW7UjyI0jS4ux8t5jW2FNFGSoOcvP0pqkId7cA9jlz8Rx9VZPx//+n9e3X5H3+y//jDTXqsDoGA",
+	"8IivFfx5MC16lFINrHfq+dPYJM2ngz1Y3SUJdb+s7vJO7M3qbhfIewaubWOz1su3ke12TbQTG+6Zv9qN",
+	"jtvgtwEGy4tUaxRD2n5+J3PFSJonzLTqFCjEuBTob9Z2araQCnNADJB4rdDISr7WrXDznJhXPo5NTV1H",
+	"1Ir+/f8DHflNk0evZM58N8i3eRbJFVOvGCTV31B+lQb7gYtgCh37ECV53KMwB4d7pl9r8kd2zsSepfIX",
+	"JhqBYrmMteEJdZe2ueuMz7VJSFTWgEl503xqMydvZ3Y08grscT3fNpFKTzmcqDyXNFGTf+bxvNTqufbE",
+	"imUtP0/WLI2CkEkvZgSeIviZsWY0KZg1SM9JwmYZkXnmqlf1/1ITDyq52mV+lXj7aUxZh3x+HepQa9Zv",
+	"4MIwP6QostU8i8WJEU0SRdxAwciE+XHnWu2G38o6vb7oLa31vGk3bMjVtrR6xSZm6pOiJr/Wea8Apgnk",
+	"hW5kuuzWn36jBW03Xn8Lj1Z5BgcYF+Tt0YDfa7tE4D41h/jpJTZ8ts3sQ4ZhxJQq8BfKe/AzZGltFkwQ",
+	"SiLXGdm2NCcRFeSK1WrGd5pBXtvoSZz3A3EotZzu9eJ6LbnIVn1b1vdElVlQITo4X11LePvCR4vvOOnU",
+	"Fad433vpI5JOX1i4RALymYVMrRTwMxZf0WhZ+C03FBOeiRSEiRhSoLNRuOV0RqOsnSNwKU/M4+bNDs2q",
+	"/TdNv+qhLZChqKAvLcYsSrhgjdAmTWdWeQ9GSvg1S11/lfYOVDxlUThoMJV5diVzEU/PCNQXlmD8zsmU",
+	"C/vzggroKifsM76263mC7YjgG8N/Xe6A7QtGn02neSqIx8KrYn4QmzYjdJYkM0OdvY/OvbihIiupCZ7e",
+	"M5NJIjeTfB3MfvwWfj3I13rWLNJS8WqfiIRCZpOCLjrSWPAlPVhuUSfLi/heyA1YCVcyWwAOSzDEYNAr",
+	"OvLjC3xav3fN0jhnYXUUvMAxo7FmBoD2WFOlGtLROvbzDoiEdcpl2iW67fjTvVFWTrph0rhRis2vKvMp",
+	"U2vZGxQzZddy6QsbF6cBmJIC2Wey4dkiTulGhLOK+t6AiqXXPFhY+tr8YjrezwCyvCNeGr7qTOpgIkvP",
+	"HSrysbqdkHI5xXc1D7gQ846F/R7slk7LYJaFouhOri7wCt7soDQOa11Co+U8hcsiVBjXpGhZeL+an+tk",
+	"/OjjH1o1tKboJ+gv2to1SHjtmpyByeoucJTVQQbrPezDOqGCBpxzDamUgWssZjOaJ1lzIkv1Vmu9r0yK",
+	"R8flYLH53RC85UyZFRfmv7qgE5Xl3jChtp/vT9apvOamcrGNJiqSxhMRQbHg0nfqqHCN0mAPgYCqUXq/",
+	"YgEvqVIbmcbYzL5vZAzhgydrM0jlUI+POri8Bdvc4P0qWmh1QpXxd+3Ay1TKWc8N2NvEO83wFVOsb6Vw",
+	"xlZrmdJ0u79NDgwZnLVMeLR9Lr6VBo0mEDK6LaSBwkQIOQn1vNqY6vWLl7gAUMYaEHWm5oKamgJAai5o",
+	"YhfnpynZxipy45uj9oobQ4pSSMfNeJZ0CJw7rByzvuCRpPIqYatmEsJ7trzIV98+IY9PH32ll6LfJjHL",
+	"KE/UIfk2TyGlzzRNIDFbMxHbDBh9l4yJyqMFoYpMLWtqjY9NtQYzNShIE4T1mR6O6pH3UFfK1xm9Stg5",
+	"OIzXqZyndKXCLo0s2NYEwKbyxMAwbqgiV6lcMjGGKIKe+oZuicyDjiBIWekeDoEsO0zvCZUaC5XRIMYf",
+	"AmJBls9nivD4nPwrlwDApw1ck5PTyW7wsWQsJYXbUgFs82eKeMGoxjhjZQRAlZxxho2FllxApqAhmHak",
+	"CMzhwOl5NoFRb90uBUk6vwKss3CeUB5zi6FY5FBpVRxS9efabBArTIFa4zWu/wVDBnlxQHJRfsVukgdk",
+	"S9fKG84+ZEwgusNKpgwT4tQYOiYC+qc2Y/VZbAFv7Jyk7Jrj85FMU/TwuBJJuzXQ3BhCW2Z00LTwxeB2",
+	"NHlivk3lihxjZ6kFny+YghRRblrGhWM3etfVorcjIWFUQXJaaxI2JA2Wjd1g0SUcWWiKW0bTDjA+CLCM",
+	"gxSGsaPFgorMiJ45bGF9vVVVdqaFB4ZVsQbY5FPyhqeNfBmyDO2+uxz/k5Nyy+THnvHQdCrmQJqPoWVn",
+	"f+DqpiF3X1a1ATw3xpRfsUgfzfZJuB/TD14MU0A8dQ0OGXubaD6kQmmpECNa8YqtZLrVIkKwjWYAADAW",
+	"9ds4NV9uagX1DCBnZbpUgMcGsNpQxgBYgLVGUD0aAgQ2wSBXfpPIaLkfEKuyx3+v6mhCr1g4G9Rxej+h",
+	"p63e7mj7iv/CwhpBN+yC8m4X6AW5AEznzugc7eD6w1rx7HUK+jAim6MfaJL5CTylSC6eIgQHWJrbZStT",
+	"3KhxTyjq9a2BNhdWwU/t9xQkSaRspid4TgSDio8OrXX2xld15Tlm11zLIKrIGpGDtH6L0d2y9dvqobDs",
+	"466fR20N+ysH785TD9R+cnvwSVXk4/1ySQXFjaeayLVJwIJeZJ66FFRLhiaLQIkx1Dqh8vOZIvgC9tqW",
+	"ab2Fyh1MFIkaW8FaZZcqqKZKaKfeC0MzT8oBlPrP/bHlesGX3TyTpdEVoYlhJn10vXNTV2lB9Vii2MZ0",
+	"QQpkrPzbJcpAUDbcfZhmFuQJsjm69fu4Qe7NkM6S5p2OutXdSLhhwOaRFDOernqnDJnXjYXQ//VbSfcp",
+	"0nywmywlhRXaM5cn5sqwSIHQ3ukafWpfxGLZYH70p04TqsRV/3elETEWT3gIYv/1mkV8xiNT+2uaCGhD",
+	"eGyKBrJAezrFWK9ebnUlisX67DPsLFef1ivUicdkRrkBtMuFNb/R3yzklYy3kDIUM5pktmlLMHPobuVR",
+	"tTSbf1MoT13E/P7yq/RIKY9Z5xwv+7zNzZK52tGmwmQLG4LiCpLIUwauDtVlpXcyi0smeaNMgZ+v+3sp",
+	"7ldmmMg6O1R+kyyyUApFGOLy91yzrrlmVSHWkFpi7YFQ7llNu/DuqUKq1S+LRtM3pclFFLF1b1DwQbbZ",
+	"xx3TeGJqJHpOpLdKaDc1mBTUJzXBDVTRSy93LtIlx/UoV3R4OsqYQ3TORLQlim5VGSXlM2XbRI7qaYWK",
+	"t/MdpBBgR3d8wVYqNlbGKSkInaeMxXCN20ur4brsVfUI4ftVsLbqrTUUoYEu4HPDHMbEmMcwe9BvtFpc",
+	"bEpL35ndR24di8XEWg7b2pI9DvuNOWfwAs1kRBMCrFY70P3V8TcVEA8vycfyq1CpdE+Z4OpZQta9Ipms",
+	"4gQdEgsf5DIuhMxIpPVyAQGpqyB70DmbIIpeG4sUT3bwNRV9L7sQfPH4pOjH2Taf4Esfx6MeXqRRc4jV",
+	"68HZA5Oi0v4ytDXllpltiyw//bHeybNtgOrzXaxbr9Fp6Pdqm9PgM0Xn1NDPRVPTfkD55b6mrYhl5cc/",
+	"Brqetg5RfeFjtWtrVz+HRyZBE7df3CGlyU+MBd0lfmfaXrvbjHrTUS1mHzoo4B9aRN9QiPDuPY/KsqsS",
+	"0wTXhr5Xi6fOTatEV7Q8LX6bgmglTj8lFtesQ/3CMOe6y9cf0TVvA/K4tbLRwe7ikJ+w4qB0F80UDmKq",
+	"2IcSODJNmQt1DnQx7oDEDOfWV2Rm+Fb27dE7UosxwOnX3VVX7OLDbrsYcGfdA0fO71UhVlSFbPm2ihFf",
+	"cuyyGp5izKWn5LextXb4r5vGgLq3lLIr+tHCPlUM0v5x2J7qdKsCt1s583gmIOfA3uyX7+OSWMJqQyRT",
+	"1pAKc6Rt6+NusCB91I8dHcz86drG/jjFYmdaT30PiYxlKrpBKqMZhikVzHlBqMqgK/71wgQpvDihaQHW",
+	"TrIyDlsGt9n7kscs3FZqk2JivxfXxPV4ibeXnZpOlvyh8EGz1g6bP6ws1mxkP59dxz2rskLHhewre8qj",
+	"y3uYPqVnL6/DZVfdke0Htf1L5WoyPKLQuct5uI3Yhc0ubmTARh4bj9RWZWwVLsKSg9fUyqnF2GaWbae6",
+	"TxLXRHI/6Rt8DPXM76DpaFxvE3PCfp9/jnjH13kiWEqvuGkqpkxCwQTMj1wsojQcZ+RGd+gHKefPxrgF",
+	"d65VZk9tPOO31kLD6QT9VdAXzoMZdrZzMS8SgGzaGM3gt3qlIHJz08E3/NC3YGUd9t++ePLdBXkJe2SL",
+	"PCEZAJOYaMpoOz1YaWTEl53bzg300hyqUWjcPikIFeBzM7GXbEHFLUSjYhbxeABSVdw9z66JOM0+9s9b",
+	"K97qGvSvJSK7IUaQGJvKa5OO/E/IfWrX2pzYx510q6zMrrLELjTxyiDE94U5GUoBwW7I/YN5lX3YtdI9",
+	"XoL39ALcH3Rzo8erFXe4BRin9f3fHGNwr87i38jj279dz6Bcz6qG0/qV3z23/8s9twMAxCvQS/3yNC5c",
+	"8ouXL07wmSsEJ1jVswziOGVKdWg4sLfcgWqSMF4BmPlLCbxFgmN2TDMIxPqrNW/7jv1X/LqtaStlP2/r",
+	"4+GgfDfYdZ/Wj7uJlBuH0Xt/sSky3rOBwI7v9skVGuqv1n/bqbIUyJdVFPSb3+U97+HKnBpLPJpQ6J8X",
+	"hUznJKEZSwkC2lTy/0gsId1JLeQmkH9Xx5pHfHl/cW5tHfa2ra9bPe9+zUS5vlJMjI0txYRCJmoFfsVL",
+	"5qVJKGX/QpkK4Yjxa5ZCRqCClnCUZOwDNDKnUJ3d2HwNR7bT27XwVwym28/Uaa1euDCGs10DopkoumJt",
+	"lc2N7uxdK5DJdV/vezlp/0Z2lzfU7p2+lsv+09yLabjTJJxzlWEu1BOaxnuJa95iLIgrlXf3OyRUZVr7",
+	"FH1nA+80NE+VswzLz7QIM4MHMW9q9RgNFRtDqjxu4HoxDYfcSEHhdFerE2pRXecHKijDHV+dALqwwHcy",
+	"iVn6WwT495svS9O46zxvmFmwYulcm6sCkaRChV+RTONK2ZdmH3yT6DfHZLPg0aKA1urg19yZfzBQD7P7",
+	"Nm7PIOhCTS818QWUth6nM1iADXERB1qfpAxGa3fEu53zZlyaSucN24uHMnQQ981dWV7DK3dMN1UiwEYv",
+	"Kivev3892qMW8UYuWd9pZvadhmIhCBEpulW1qpeeEKzwndZVdKxsqobSUsBy7Amb4N4KdW5+u5DEPUEo",
+	"uWbpFU2IBU8gXJBNyjOUbq3OgNi7VhxendHCDQpRUB/AGyBYqr8otCETmDonQm5uBGIEna9bxbctZ8Wn",
+	"7Wvunqrvo1ozuqxWi4yLnlVba3BmC7ZSLLlmqsumAi7mOmUZSycWU6vuE+7f9E7frNlCxp03wjyO1e4d",
+	"Q9eu+GvSCO74N/zB2uauj7j5LCnqx8atgITYUrkBOOh5pqD7M4lpB+yDqky1pG3Jx21fmNkTYHS14Ouw",
+	"np9tpMW/QoyuRKuhAIulGBOIAOj5KqzngmaLMzJdclNFsLECDG1iqPJySlAdKXAQnE8o0XJqrG8LCIKf",
+	"z+iSKWguj/PlyiHvTIFF4Wn319rzZhwv4c5+ZmQrKy/3ZBECRtSeE+LDkLBvG4+ooZ6s5lUraGkCn/A4",
+	"MKSarfTpug7/QVnFrsunxdEtZF4mxcuhegLUtxsuFK2QI+y0PlKV0dkM2oLalzCfsoPKqBd93dxwAzfT",
+	"7WCHNM9u6UCDjdP+N7N7qaMa3a+x97Xk8S7vgP6974Rl98SQvZngPiU4HN46lbdJ4WENxu++7Lu7oqld",
+	"Ofgksuo3kiM186ZGxW0U+6y369y/0yorlTHddtGZu7rHi2nuxZj2tKX7ZkP7O7GPtJ+7J3Pa00maOL71",
+	"zU8gARoZdlAOhFwzweK99PkuD/Z7n+9Kn2OeLbiYxHSrOiD7+43A/Td7tgUPHEljW/BJyrI8FawJwRWh",
+	"7Zi2wxRJzcAEJwc/mAnWNTf3hY0WKKEPuE7U0MwZRkLQW2LGxsNpiBvhVAKjUuVPtftQE1zVjo2oLJvQ",
+	"WcbAS8JT2/a74Qu4x536hhOzX7fSP/zO9e9251g/hwAJjQN0G+aAsvRoLFt3WzqTKdECegt1YP5Nohcd",
+	"acU+0oTVgAFdLHRHX0VNizRJxgCKXAAVUUHkRrAUcIwg6GOPoVZLhGCOWjrgI+HJqChnz65ZMKQywMew",
+	"YDR2iPXltb000Of6VwbgvTRN+TVNxtCTAQDRFQFAg7CQcGOrhkINumLkaksU+2AQnxgO1xX/4Ds3+VB/",
+	"pH5WR4sRobd9wvS+t/s3ZAT9quKgt9hAZ+OInd3BrRknbxeSXKUyny8ym6nYHlZLaNRUKT3nKrMFQ0Gy",
+	"KB6Bs0u4WCJiGM/OCbVxTRP3RCownT0o0UY6MAOg/QdpZ0fUXr8dLqfK03WSq1CSpJvrFdtK06jLkSeq",
+	"q9lGWuc3lIIHp5XJiV144HIynILIrJm/RVuWBce77SyD8eiaK56FcW81D8LPrr0cMvOYMJomnKnMcjyx",
+	"3Z2Gw93u9vUMdcUYX4vPcV5GRCHcSiRdPsaCbkoSy9+58C3kJPHAbhkRWxvo7HDo+e1ia2rA8AwiKjRV",
+	"bSjPCE309TJf+BXsxi5SFhWYC6wmW1DFzoEgl2xt9QueFc+jj783lt4nFLHtoDP3Tua2xtSQM3vYVHpx",
+	"f7Y4dkUu7+nODP0q5wUZykylhQ324mUp1Jv75mTx9mEfPpZbYJpWV0eFiQazSe9KsEauGOQAKU7C1YHc",
+	"5YxOVJ26Jyp5R97xC59Ay9h3JGeoQlDdnlq05rILyQwDNOlPVYOwTAasZ7+iuehsf+8E9J8tImwvAF9w",
+	"Dy0kamJg5cyZcUoHu0J1qkRBrW3iv/JxPDLKXrchSg/bl/t3LmRJwuKJ9bh2LFIqG/f9zfVCQflyt4LS",
+	"Heuvs7KYpbxDGtLftNbzBh+tEp230+PSqZc2JkyH1xKBa70y+4ZEwIo+HlyKfhYK6SYLk2fbUq3XORvw",
+	"9YuX++q8XrwVysf4CYInUpiIj+U2xLYy/QLjlM46ZWUMuahh8O5XcO8+8gE3gXL93j9TxFxsCjOqjsMt",
+	"jgd0nu/UoPP1i5dFV06Vr1mqWN+si6Y283e3jMI1dqg1Dt/RAv/1i5cXsVyH+4WvAMEj2Pcz3CjNZTZg",
+	"PIokjF4jHG8wqC/XkyHqgnlvbOZnJtO0uoSlmep5P34nN9CmSr9L6BV4vUmUyGiJ9Q4pFeCFjxK+ulIE",
+	"Mh8JBw+9YlmWsBi6/S5knioCoVDob3VOjs70Y+Y1IcksT/WtW08ZRPwUmkxgjHAzLS5MeYWeqnneZJNc",
+	"MZu3iz4QbM359VdftnTq1A8LOmfpBGJFTV9/I8tJo+alMcmk3PHBo6BbVPPnNVey5Zu23yoGH1zeKlXM",
+	"wh4WI6l+k6jSV3hG4b0ZV4+qiQ7NU70T/e28QunHqUyYCntxVnRriIJ1b7mT0dlsogcdAMNRS70x/7az",
+	"bNkX1bvhCFB+lCnocUYoUSySIi56LAhiG19pYrF5zTTZ0K0isWQqwHVKMaVsO4+WK8adaBE87vuWSfHu",
+	"2qCr8jo0Ke3zSrW2x4WATbtTb/mByTUdYJbRaKFfUj1pO+FiOVlxkWesoSwzkWIOhdFiqZlcyzn3NWyt",
+	"7jN6B+EmVcCX6q1AU4rW2mz6dwoCxv/I8dFR62dURMVkydjaJVKUP/hUU+AMeokCERP9gpbc4M3GKL2p",
+	"vtBHSh0YBqiNBmrCn9TDLx+1ylnjr+g+LSzQge4m2LEeR/CPwEy5MpVewrZEBLWtC0zbnGIDNdp65x5k",
+	"CLVskw0Xsdw0k+O3MiULR5JwRHBmKmeaTEw9nen3Y5Ku8YJKY5f3B0oDXs9FkXFBWqen7aS1kBvVWA0D",
+	"JjxU9xVVTzgDeK/chUkPorWUKGE0bUdi8L48Du9Z45GogU0iTIuwecp2tVji2K4ZkmcUuWLzXEBY1q/j",
+	"KLo/wR8TKs5Nl50zImQwY+qKqWwCVUD6Hwgm0aSb/AwKIDQ2zUxTH2hrymYSAlN6Wio7sKMRgIyLc5NU",
+	"Z1pS6Q+w+JwcQWKFnd1XJz6JfHXSyudXKaPLyTyhSjVN14nWq1SbygQeJoAsAcRjU0hA+FUndHJaotkv",
+	"v+4zoS7byLNb2BVz1xmSclBeIcTcGRc0ITPXu3WVqwzngmwdpJZIClNHPEkZjRsk7HcVAUKK14yXgItr",
+	"nkGWAY2NJZXUjuArf/GPW9e+4PPFJOVqObmiCTV5mZV0Aq6WiiRMKU2bGTYLVGO03gsjw+kH+kIoQcQS",
+	"lc/nTIETQH+P6O9V521zI9zcHx21T14m8WRFP7gdLU79Yau0TGjGoKd3E8VdEP0rFFtmTBjYGkAFhQRe",
+	"lzBHZpqzubZ00mWdHE1yd1/TJ5EqmxjIPeiEuFqHEouemhsf7154yIoWigYQAOgpQhXRQxKL4lfa6da9",
+	"8iez8pJAK1iq1prFoj4zoRI3Pmxd+IrFPF+10OQPfMk2XDFIvdHPA031JB8t6u09UlLuKxlA+gLhWiKy",
+	"ORfKQo9FpuFj7JF+68WBeYEmK3CykiJblAn3+KR93rmI5QQyjiaVnNzu9F+5wMuc1DDPJqJsoo/GmTaL",
+	"3B1qQiJp3NuIWPGQZsD4fGGvMGX4xCUq9tLmNzQVfias/3LruzCNLg7Lt+bJun68gtq90iyKgZs2E5C3",
+	"Ar7uWTDN6wIousjTJYA2BWqrxAR5lDctb07pnHKhsil0pBaSqDxa4Fjo7wUFqD7IX16/+ImYXwE3BLU0",
+	"9Fq2eQPtqE07kcho+Ww2Y1EWzCrHLqsuI08pPhfGvIIMsQn2bQYjsGQfG5s5RNdeKAqyztKmrG/nwdPW",
+	"nsyTmKQ5GgnmRX3JgEjS+lCai1HTLTfgE3jZyZSoTK6DA5tmvRNHNc2PFPTRIoVwy2svVj9WbJ1dX9P5",
+	"opvitd+HtWcrU0Bgy4wpgYqXJLSoTqsInAEl//oL4ehXC1xHKXJQQSnsh/RRRBDcAsy8mjZ2UMIAVU21",
+	"cFqqGMyBTBLoy01MAcm+wlM9A0ovXbseG+up5ur022IcpmE7n/LZLCCAECGxc7y5EO1tXYbsyE3TydcJ",
+	"j2jG3hY3VN92z5TM8iQhzj4vYJ4qRNGAmGWrPooLNagVFdUgzvV1s2EWMldMa0M3HMehk95oDIusur3h",
+	"SA7M9AZjGHytwSNUaBA3qASZZtt0+eu2c/cO2D+kNgoeEtzzMEBmMhexyYUp1wAk+i7YHpJnNFoQds1j",
+	"sNMN3gxYCDxTBDUxA4cZSVcoyVOi8tWY0IystFF2fPheTBO+ZMkWMERWEnQtKsh0LZXiVwmbHr6v3zfR",
+	"gqGO0snZl0hpwHDiYn9CVgpTGV9p87jZUzGj4OO0T8YeEjOEl64YkbNZ2fnbweiFLWiM73FldlGK6tq0",
+	"nmKDrUquGKSEL8DoBczDcWfCPXzYxM50GQ6oafUWTsxQjlpAIRtdMVvnMwYPyRzxrMCVUjE02mwFwWja",
+	"cBrfuI1XuEX6WXsGKuFrD2NXVA6k1UI2xNfxRNaUp5Cwj1RmAIxvuPXdzaTavVW/9xjol25ZjuL8Ha7S",
+	"v3/6rcZVkzVxxSK5YhOjyDbXZY6LClWQIkIS847JMRCQfmBiPlJg8kC4aBVq/BpU/1zETJ/V1rqktcBJ",
+	"eQOyKXy6nybimVaBzEmtzDfaP017UUqzCJpEwcl3SkdRmI9ya+koeBjjKh2Ud8Jt9O60lT2kt75+8fKe",
+	"JbTCuvdRafAbGALBxWAVUn/1ZOOMURNJxBwkc/cYK7WevjDLRYRfmUR5NpGz2SSWK8pFwwW/omJLzBMY",
+	"5kgZBVdBKazednEFPpuwa5aEjcCYz2Y8ypNsW4oumHkYGwLVqbdULbiYZ1IQyHKG/VitmIgVediGkuPN",
+	"qvikmRhkt/wT+pdMhMx4xNoCNsbf7tSOLE+FIsdfE0oyqpZ46St57pI76db1GoslUz0d5CpKGRNczCcQ",
+	"vLGJzPXdNN5zfytd+AXS0TAsUw40n3RJYbATML769inIGVHsmqXQJGIMM6iElK4xjiLTcmTJ8+4Pn3JF",
+	"4gSPdwepjncxT9N2hM+pSbI5mdRwSbmgsCIJ1Xy5EYfk2TVLtwQ1JYvA4tLuMkkUywJpTC7nsS01CB/8",
+	"WCSxqR4JRfhiOf2n7VXvaYNn3UXR0I8ZbafT44rZx21EocMr8KiXleUQMPspRVV/ZOAKXrt7oe16wgcR",
+	"/Y+5LN2Wt165Zy2gdtp+ccN7Rf833/Dq9Kr3OCKIMAE5HEX8q3UI8wq8z9Wyyzv6MUgLN3781qxw/Vw9",
+	"VdGbvDsdMwlDdR41jS1/+VzjbbR/WEFqCmxPmY8MY+wUJN0UpQCAEE0zkBwpgxLFc4JXvs1Q2ixkAhCm",
+	"rY3yfhcyd0rI+K2Ojn6XOXdQ5gSZ2bTR+87mp/Rg52+2xHbhOyQX6J7K0zkTWo/HbcWUG+Ov0YpsqNaA",
+	"QfReRNtSdLtLsYDQhnLS+zWcZM/XKkK7mLQbz82nQXC+8um5p0WGn0i24OQz6BUcQaMRa8X4jKwfDmFH",
+	"TFQxI1dMbz7IXRrHJF/XT2GHon9BVL7yNeYM1G4BCY/6vWpKQ+sJQDsU+NrEOBrqNwWdl8wKZ/oY5Buq",
+	"AAlKD1SEShv8nadHzWQwZM3uwPuturub0ZFKk5vRDlVexdg7xdomt1HlsEjcN1tiG207ee2ac06ADKHs",
+	"SEgnLGqkF3NlO71X8ltaDVXTZWbDs8UkWvAkTl2dZ/dB9BVGk8mC0SRbQL5Q7yFwr9cOHaHfy9BssNzy",
+	"vu8Y68VW8YgmkzXl/WewTtlc0Hp+UXueGFVRz5eqII6hEzQDexOrbPHYJ5rq6oMnGt7mRqYoNIheeeNQ",
+	"ttziyym14lOMQTd9TPU0CX9cir7lFTRaCrlJWDz3kk3bVK3S5e918hg+Avuw5ul2gm6WkFR1moEH50eF",
+	"2rCUwLusyHqFdFexJRlf6b/WFtgvvOV6LIdP5wIzoov2iuPhmY6hqVa2tjqf6s6NS7TUSKVlhbV/AkUp",
+	"vgke2AW9ZhbSzbWZuHj5nPBMsWRGqML47phcbQk0h8QoJFToeEAagS4UVPFoYvapsatqsMFHGXqpQ/tW",
+	"0wqciwlgdQXO+yX8vdx+pEhWs3hfipRAzrqVMRoYioTPWLSNEoZzGNSGNi4lGXSNTSr0iifJJ9ntKphK",
+	"+ZirEwmcTSN1W+OoH2n/CNaXKZSGAIaC1IolW2dAtVFCVT1LSBvSE5xbk3QoChabcqmDkicq+j71es9n",
+	"zokRlxPrHug1EtiKE5vdonq+X2vJVmzUrkkWC69PoOnIjQnc06eEEU0UQVCPcLVFbz741rVtqtViluIf",
+	"u5ikYNR0s8Xf8BXDuy+Rm97voDu/52vVxHpjgeFQOI8dG2xG6bfNqMHDRh+SohR+DcEHvxh+XFQuqaKd",
+	"EdRqmOT9XWXPheLRq5AF06YHvlxOsx46iE3DbquTaK4S6f9iVe3wd6FhXeP6Zvufry2kgY5e17BkLZqM",
+	"w5QtcE+CmenOMzVAb+HKVUy5bH2QMAR0rl1wFrOQVmoLnMylUSnlN0gW6pBg21GVJ6YgGTwRtqIfyq/c",
+	"HWu3JZFw1cRcraUC5zyN/5mrDLymlzsv34edNAStQsY042LekkmnH4QwN67VZm/F2ICMC8Vj5pi6wH/v",
+	"k8ol8izlCFpo9yF8ethXl2SL1CGuoqmGQL92GJLKHPCKki1c3Fpig7PBgMpHNKOJnOfdESbEjMPcBuBL",
+	"jEeQcxdP4tz5LYIZkV79vt5jzVxjC4UxNhXbepmGekis709+Be2+oRMcFw7JCJOSZmyDPbXaq6Sr5DAu",
+	"k379jKrLamD4G6Rp6/3AKkFw3I3Lt3Pj1bsroa/BxVAk9Jmr+EZjFFfzDYYZelXTGcsCwfp1yiIKlII6",
+	"raIzQyPOVoOCUtPT1Eoh/Rg6U+zbQOLw56BwtmkF3zo7vpLp4/6+k91iubq2Fq0+FZuV0/6Sy5Npbnkn",
+	"E5oaT5nrPoAR0yLfA5K+8iwtOeX9fs6QL7IN1xYpmadBNPdqiZzN4LCmu5ua94XgKZe3eVDFy7CT6NGt",
+	"a8/bHMgCy011mBYx6pwchTpWjUFkzmRK7If8q6k1ncmdZB2oCPBGaGYzqNp7s9b8l9VTDx41W9PCUfOb",
+	"YOfeRu/LRu78FN0iXY+nQNezsdMRXLISXzHyixRsPKwjmg/+19IA3h71RDkUwCylkb6UO45Refx+Ag7/",
+	"Rq0jHewg0sdubhwkc4ejpzb1S/7fQ8nV5HX88+5D2kcyeiF/71lOOkuveRQqpQ8FfOq3q5ImI1hbATxm",
+	"KV50PPMDKgi74/LHgi5MwF1gK8qToHSwT8jZjDdctStM+5qxlGTyTFs+TC0BxoTY5Nex8c7RMkxU8Ao0",
+	"H3R1h4EnQmhrzwXZyDRWPo5GRvRWiPBnrllK52yy1kQd2OQXT767IC+B5NWYyDX91y57NEB8g+B1a4G6",
+	"PidvHBpECoJ1j/UDLw0XWIQ2WqmI2GS5Cm4xJYrRNFpoY28qGE2nZ9jJCGvHmMqI4lnHLmxdUf9NYXn3",
+	"VLZSjXzlWIx2Gc5P+TujqdKSGTqmXYf3cLVYKzUBh1hQ+X1ecWc8v3j9hJy+VW2VBeVxAakaPocq8I4J",
+	"h0uXDJZb/fpyJbJBd8dPUrAzQsW2a2sxD+k8KH+xMTYCeU/inAXL+H9+86TLBdfaaOaNxxedmszIdY49",
+	"X2G/u+7HznOsjBnM1M6vEh41+5rA87lV+nMAHYkOKG/xkCKG+nQIKQhF/mTFsoWMy3zTohnArTRZ0fWk",
+	"MkpoGYp9aMCJXWl5BE1ez0GN6beDin0Ifo5nzVW0UNi4YMLgvFmdqaMWAct+rSVX6LsZDdWxaj73idt2",
+	"T41zvVy1tMU9KUu2EE3Rczskz2F++nLyK1ICrW67KnN4ZPj4ZKFiVayh47uWTIc3yzfsHa6X1LeWwR21",
+	"XfIhcnQveu8PtV+qospIZPMB/1bzEdVRLljOCsinqvyuazIB/resU97eHfLZ0vwOzbURCiqyyoVr24l7",
+	"VGyQN4+gXwk8L11dJviw7QFlv5krUxPLTaAahGn4az0IDRJjgiKIRwtMm1EEIVJiFHwe+JW287bABSsa",
+	"99Mle1qmgZ62/im3sET1RjUOaFyWnfsN+cZ0A3FHN7Z04/a4lfT2Yj36pHwvDcgnBpMxwIc3bbBzoya5",
+	"A3vd3JDw99Snzb7UBDjlXDYx3WJD0C7KK5q+KhyU2NVhNuy6q3Y4ElJsVzJXDkzRvAh6mnfP91UKhvSX",
+	"/a29moMv7VIzR58OKptYnGalFepOx5fPsYM8lDdn6rvbjKpqdhEL89S7pWk3euveX3RX21mTUYr47H7f",
+	"3N+AVytUX2n1Wybflt5bZVrd41Vrrqv7fNfuB0ukwsq723feNdb+xI1ThzY99Vm31wbfHoM20taw6+DW",
+	"YgW9siRrYQT/nB6d+jg3//3uv//0/r26/I8/2X/8YVcU4LbCDq0yvxaGqKCk7iUq4Y35qGEWN4xSVGbd",
+	"0qW8kACPjjoWMuw3YNGL6iqxjHY14ZPEG7xEz25b2DcgUeSodQDEv4Ohij7zt0GMnrhZtxrk8PJLH3U7",
+	"4V5Ri3MAQ0wzwdLPlAkCQG5tpkoRgM/UHYpv9M653VsA5JxsmXL5Epnz+3/CqEi5+qtZb2rIPr7dGIpX",
+	"9NVtOp8oxuJfNcGIi/E5lKcxRdfDtCFB5hMFSgJwxIVfv0ZmOwyKZx+6IkfU+gsopowKvVNsJTKCwiBQ",
+	"vbulCEK/pn5jVw1PsWvR3SBJ9rLg/isZjzaMLWMauCsvFPnm708v/g4Ovyc0YSKG/mbWK/bji9F49Obn",
+	"0Xj09pn+13ej8ejbV6Px6PWF/p+fA46yGvgDftqb+dhb+o49/cE0yg64geM4ZSocZaDxiotj1C0DlbQH",
+	"FgACC9vnDZGDSIoZj5nIOA1AM74QyZbAh8gx9t9KYucyDfS7GuBz7qzWZTzLQyt9++fX5OvTbjkriRRz",
+	"N0yH5xvTMPafytDlGNGSDvalXrHJL8bWqSiJFz9dNKZr3dWu1fXwa4lOK8TfgbWGGegF97XaeoO4sZ99",
+	"N5RVtf7RSce6TVYMd6Y7eHzUn0sLE+Tr0ljwn40s3NsI+S31/j7CoM210VE27MYfCCtNJaL3v9SBI/fn",
+	"lXbX5710Sxf7sRe/dLPIavW23mERFhRX+5ZDDRu0H7nUOvhgOXUTYdFKE/sSHk3Uvz8pcD+5f1/RqN8i",
+	"ktBAPH0iC9Uh7nykoZVh2iIPHQa4eSSiw0d+j0x0puK2SEXrbt/bkET73twgRNErpHs7IYv29f17hDD+",
+	"7eMIv4cM/m1CBp8uCtCkk8GM+3mKmA0FNMHrLGQSK+yVBp3yuFAZo8a6UcT4jj9TxKI/9dniIhBRYcLA",
+	"Rjfcp9hRRE+jrGEAh6pFGWexw5Qc9OjuY0+M8Rv0r1wQ+7OzYjo7VKtgIN53dmjjf/PT7PtRQCCn6vio",
+	"f7fY5u5fTKm2EEGIgwFmfE7FvvAqIP8r1CwfC6NAYuNU8dA4VA1tSSaXDV5HAzBrZlEpLBTQKgilT65Y",
+	"TFxn6L1GF/TQwQm8ReGnECsPFgHZotgWA3vGdZtJrliq9RTcuw4Zz2XvuLL/8rarOI0dFLMXCxtp755Z",
+	"2AvGsu8YjbHTYA9eXriX6g5fwO8jqdxYmaT0ZxpMo4dHu5FcHSx3U65mFagKJxZcLZ+L570j0UHP0QuB",
+	"VEx8BxLNswUTmRaO2nRer8doQqcMbEnEm+/gjW50BbSYkIJtJmuqlLaC61N+hW1rFHjh8SGDGijQoYho",
+	"qDIlimXlWR43ICx536o9vXOutZYUesHegMHTW7NI3zw/GZT7m0MRBWsMzA8TU08Xro7Rh65VJocfigdr",
+	"A+UrPk+pyCqI7eORMksAXPdJLhZRGiwu8SYw2VG2hnP4TLn28KCG2vmADNaaskA0U57tim2jY8jBrrFk",
+	"NknZWqZYzCivtGYI/0QUzoa6xruC7oT+c69g9lZgnHZgSF1ztum6JsWE4oVzwJ6BaclS/I65N/q9KGvY",
+	"fwfH0/rRuxrVroEi+cxoeLa8ZSUabhMcg2LcVlC0wY/fAbmxT2YeDhbVkJ3cky060nIV5DtELz0o5BmW",
+	"WfcxbD0BFoDBGgZ19bFlmvtQWf0L9Z7praWd2Ed4aL+sM7x6aCePtL7dyDMtbwapLZPR8sJhPt8m3lzC",
+	"RQ/Hf2ViP3DBAk6dvtVdJ50KLwOWLzQtkzJWZCWvERRhY3ieOyCUINc3XLRVvwxszmX7CcFG9DufmKes",
+	"hmaxTgCpY8VFqczXuxi0Xtr1aMveqw7PZ10f/VdORWaUplZ6+at9uFQyVw0KtoYscsGzpmbOihH986DM",
+	"begyAYPXJKI7omLjy9vqNs3bErfIZrpZQVVk7w4lbDuGOIPwllxHrXeDsw90Be0zR6eHjypWZaVs7ujg",
+	"8eWvx+PHH//4/v2h/a/Tj5//5x+anWyhvtDPX78gpyfHX4EjyH792c+vyl9/WP74xcE/Ln99+PEPrexo",
+	"luZNoHmLlWKrq2R7S0KzJ2ftSeb9dEPpVubbWnwnYWTJs0pR/Jflszo+eHyJ9HE0ftThyMrM4j7feG7f",
+	"YF/2gB/5mnJzjfYUOV3t1rshWaWYLKiIBwhWox71ezFkK7aKOjvHtlPch6LsE8U9U5T11J+YPs433QI9",
+	"zrOdSIhDNsG04mm6VWHXLdBc5rzLCDVlY176jNukgP3OuPfe4ZrrLsdCTPTiEq0mrkyMo/XFH+3D1eW4",
+	"UcZuIjsWYdqNuJWEwmB6JzUxEJVRESubjiJYtpHp8jNV6loS9pB0bmHSGCIr0hqoC5ZZ96Y+bYnlQ/UQ",
+	"2U4/qR0BRi38ovIa4qTtDoWy82pXQAm2255l34u/h/QfqPxWRa2Tsu234lOTbnbzoG9Q7Wg0QZ+aDkR3",
+	"zAD9QQ6yPE2GzKB0qbtstI5HG56Jelp9hz4UZkvGbZaubXZVl8QRzVVDKGcgRHU88J2O8JwudbMxhBCn",
+	"/JqlwZ+66pJCrVmUuUnVHrCIkq2kbjf+e/2Czy2VXBTIidHXhhb43RN0gJsMKzWzSz1EbC7APc+kuHCb",
+	"3UZ11sQShTuPzycTHjFM17OuzlADFL7m4RwMZFxA9O1K6orRMO5+HXXPjQ2wsOYfKfsna4535SAiGkvP",
+	"ljwbY/euMclSKtQMkiOLXnKoZmTkiiVSzBXJZKf+Lfl6nfCGAx8UWaNJ3k2RNG4bUHgWPErCZ9gPaXBD",
+	"t1c8SSY7qNgT7nsCIjSgqOabHkJwM0Jh683wfQUjF3qVrzOgooRha9edfQ3RrQ8+G+zTXvxXZNw+ZrNG",
+	"0E8ECGpSfEaxLEusWu63x4Mp6G1paDRVWsa+TFZ3Yd5Dm/Vpymehm16fAmvgdpWvrEVYXA439LIs2Tos",
+	"CG/N/dKoojc4QmCGY7czjTv6XKmcDYgRfBqfVMggLbnQz6zhD93mx+a/KtmFtxgqqANjUoHJ9omEe0R4",
+	"3olM4jxZFwi0Tx9TaKKpdiPwucltqCOiX/s3kY934ZwG3VxMJU8Fvs/mMt22567DemFp7p2dWV63B8TR",
+	"3JmkSYEEl4tx07Vu0mv7sGlqtZwgU4QPIExekHFvzpuzos884b0IC4fvaTr/bF6t3kmfTnPqpR1BA9nJ",
+	"PKUdl7fbsd1FNzIuJ1Nf6ajZnKXd88rhuw7WO5l3WAKU5cpJf0ffnti3knvlh4PowS9HB48vzf+fHB5c",
+	"fvGHPTDvLfpnPgG3fxoO3lHNNpA3b8ZtzXS/L536uaHr+6ZP4x7sp5B+52V/I27fP++1p0x5vEiT5MVs",
+	"dPauF1deNn6kOIJufHu7TNhjcZYduyytyrB+gsfD3egFwYSPh+GEj0bm/p5nPRVSt+ie0U8X1dlTK8Rb",
+	"yAm4q1ndhcHh7X67wvI9zwYmbO/hiEslSPtpBNH9KBsNNm9pu7ZtX9fd9/xeeo9gB279svu0VNYoAa1P",
+	"p4aGki2M98CFvY2TaEw2PFuYCgRRC45T8G7HtSj/FVVsMtiVEtMVnbP+SUWmTf1NImG/gQfrwhSI38Bp",
+	"JdMYWq303bC1VLzS/tYzZ/fgCmto5tZJ5bOO2aIjY1+DJXQHuSU7kOImF5exoL1EWUNf4wp5N8qWHUi0",
+	"O4XFp3dD2QBvBWEa4hY8m9r0mlTSmFyxbMOYINlGIhCa8uqSNjRlC5lD/ERlWFt+hY4iHCtcBNHbC7am",
+	"qSaNe67slL03XvO/XarOjUBYA06S0y5WU086aiOHy9/Gm9KHasK5Xf5RtZ7QvlSr+wrJWd6L21ayPrlH",
+	"oFnNkkoN9J6a7KTaVPbFoJ8ufe2O56CFElzKyATjZu3FirdEKjVBbdXkC0yyBZtl9j+MG+dyL9GIChMa",
+	"7QVJpjUj7geZhdKSDU82wib2cMcOyp+TokFft7gsjXAGVGWY0STIBhoO84ys6JZcMcKVysEmac1ywhrq",
+	"RoXrFowGmfI5F5MmWwCWJqHo28aMMX/LpR9FdMUApaGTXbARLFULvvaJFkEu9ai5SZyKpFB8LlblVOVS",
+	"nhfj192hF+6+b8lfkb9Nu/jnziZE/Bblj3c4NaFe4rjrVPeno91L99ePXoVJRRcZJM8xjWzSGXxl/14Z",
+	"LthdqIu7U7m8fbJwm2sujZ/Q8fM5ATg5SGj6haWSbJiwLqsQWgFLFVON1x6WaWXYYZ8rKBu2L3W5627k",
+	"WbqjF5bPTwVpt3quQkXeA3JlrWzYl4jcmS9/x+XkS5ZyGSiNhI5UnXnrNhPJmjxl2SKV+XzRrknbOjpc",
+	"UhfBclfZxltyy4HeZqVYdwO4fET9QIy6r3VfbGxY4R4y8V8br7YLALlf0YRglcEYPArl660EEnF8UsOo",
+	"eDg8ZcHM7xVWB9wmUVZLvVp7Pw9wGJll/Bs6jfxqntadqzqLTO3HZJ2n0QIrTOyfYokA9/CnLE/FRFv4",
+	"Ew/hbuSq3yf1Gm6v+KZWn9OrEZXRK1p8Sf759iNS53Bq9bQNcEANjRo7J1TriZadUj29S61Lvk1nwdAA",
+	"ccmBFLMZzRP9GetCGupQGuyQuE8FEK9YZKGNgmgQDX1YVlRsyUYvwdbpjLvkng8y123lVI9CMXjl48C8",
+	"plZgbrc1dnJtu7svpcYe1j3Ual5B2Wt/uIWgc+9kAMp+G37YK6yovGOoDEWR27+XjlIqyu6tpEDsZKLl",
+	"Siqg5NXoI5mcOOXncl9qBFa53iZdDMbv60nir/3U8O4geVBaZS4qpq+ThMUkk2PoFHO1NZEtl3ceyLLj",
+	"pbL4a+i4YYrhI5okLjVPNuGPrlFNLCwb7NlG1iwlKymyRQ3ffb8BhnXCBFeLSUy3NikcG0o9/LLUW+w4",
+	"dOkpmae10G24TUBG0zkLsOFr9gF2m86LGBtXZMWoyMgMsr1all8hFc/ntmY7xPbPRpXpQS4vBHNtQEDV",
+	"4YpMMSltasuZnR50WCOXIj2yOO2TblbslyUr9ssmK/amGXom5c5MNLh1+Zql14CI0tzDJXK9g+p2BVVs",
+	"wuOmxkIbqohaQ18SORsTqsiMpvr/QQKsZqgUosxLgS0rsB10tuBiTliiGDQ6VK7zoQ8n0tGBfbNCgQVL",
+	"bjU/0F0TIubXPM7hipinMl8HhcuKi9z0w6oz75qmGY/4moJ/u3x7994sZehCpl1NokyuebSri9m+yk57",
+	"lZBeSx5PduTP6t97TeCGoBvlfa0fWkFyxWm7vfXYrRsvD+srX7B7+ZIP+hU8/u9ObTvaboXbwN1dPiza",
+	"N56ett6vN2LR8qb17esXYM+qMtu5TWq92K3CFYbYuxB3N0Leh1lav+numXEa2JV95YA28XtrDWdvxhzK",
+	"OrdOv7X9fvPizcsnUsy4XlZ/d0DQT1ma5JedcqQvG6b2TKQyWQWRPL+R2cJ02UF4iYTNIJEA2xRRkrI1",
+	"3FPE4H5pxZcKtWEpi7Fl0YqtZLo9J0x/hVDBNlplE3UlWLEoDdkB31DFHp4Eldo00FxfZmuaZ4uzBw+I",
+	"aRk41tYCoeSvr2yvlg7pwnpjXrGVvEZevHki/87j2mMfLjfQeMepU7Vs0LOVXLErGW/JQuvWksTykDyP",
+	"1ZhoSazAINMMqYgUyfYM4XJolCF1bAoM2liRteQiw83fLCQ0HtcaesporJ9Z1UlgSAMwVBsasnK0yTXj",
+	"CRuIEWdyCHr1jbz1tIM4Z7epwOy0EDOqlpOlhZBk1yzAgC9m0I0uYWl2RhZgjWXYWVeTVJTw1RWLgyr2",
+	"LqAmjiZgzNWKK8ViaMu3sZZhjO3PA16mwhERIHY01OmVzLOxsyUXVMwZmTEWg12pGpqu2aG7Emoqk8A0",
+	"vvWYAzhuwRWBR1sDI3Q2m8CTQRxGuQbPpNkYt21BJXSI8QRtPkN8p1cEq6g0Z+vCb58iBcVolI4yyifp",
+	"2MvtaZP8vFAukHZTvcmSRo8D97a/uqsDamP0ep7I1TphN+gI3OC0MRQ4BDpaT+spUm7vW3hHDKXPbbrD",
+	"vaxntwdrAu7i+2U/vOErlnDBGjD1d/QXJgu6XjPB4nMopCAx3Y6h7fCKx4LPF4D3+/ObJ51jKu3Xf/9L",
+	"X8au43SA2kI4z7UvW5HymQKVU41JLmJs9M9TMuMsidVn6JIcBTa445WykqsG/H1a7PQZSdmcq0xr5GNi",
+	"MK7HGNUak03Ks4yJMbAp+Z//+/9KuVTm12E3q50Ahk1cKwLvfi19C04SZMkeLlt0xgWbd2uZVPQIFYSl",
+	"qUwD3QhC9wvNdt0c5jgsBblZ7GKhfQiQEjfeT0mi1Cto0LenrbDDNSGSsw9Rksc94tI43DP9WpO/Byq/",
+	"uiQfzVL5C2tI+V1DBqdWSqXWCLW1paXjjM/zlCmtSIUbZ2Syf36qKVVDoYhz8nbGdFjpcmg23axycHlA",
+	"NjxlNIZX0SCbsSQhXGQSO8Bg+mrIMkhoSMd4Cg3MtvAyE7HrJNM8jpCQ0sdCLbEylIE4ngi+LsUELqJg",
+	"1MT8OFmzNAqK5RczEudsrK1q/SGT11q66mR+5av+JllQHzBfmXCw0e9poX6ORwBJMkmZWksB6YvY2NL8",
+	"uk4oJikkidxMGhzRjfq8NufIRqZLQPhulbybhVSsGzu9hUerZIkD2BWDPj4qdt6QgneSQQqVyxCHvfr2",
+	"Cfnyq9PHRGFaDnl0eFxvexdFTKlJFh7iL2/fkD/qcR4fffn15+dErum/cqaPVPPpQiZxqBtNkaDYq6m2",
+	"eYeLUHA8kiJWDWb0LGVqMRnyTftuw/JfGGPuHChCESkiNiY0I9MH18cPJM2zxQN4dRpM0o3kmgUHjRKu",
+	"CeQMLXrNxDAKoZpkVbglATium0i2s8kJ35lUk22+YTTtkk9TIpbSYKXjK51/I8G+QhdqqJSFF6V77Qm6",
+	"+HThTm1NNcJ0WLsH5b00o0Upg3bsNFFEpqRMJh3yUGp01TqpBmJ5vaYRO1BsTVNt059jOilVS4Ve3iQp",
+	"MLBgXaBmdrA+/WP1NiR8WkYvqpQqJAlJ5Uadg28U4bmmXMCFOgFd6v9oi3zaLW30TUq57alWR8ZLWNa9",
+	"6vsWi5syb5YVwpExm8jZRMupPMrAX0fFlsiiNZjXmcyd4Gj//ql2a4EmPJ7kIuPJ7kqsczhUmYN9k2Ey",
+	"oCJCau2jS1nWp/Bv2YV7ZzMuk0yQpM2zg6EaexHkAOLajR3tgKMbYKMrJ9yzkGvAPu7DrrOfvWcmnduB",
+	"/bR070laLSc9xDlqWsSEatPAw2TLMxdUxCwGy62IJngYIQvsyJihbacY0/+x7yBYB/eWUIU2EXbdpExl",
+	"Wrnr5i4TGRc5z7aNSqMgWk9aZ1RE7Mwk4oGOZ7s5GQPQh1UZmxTbBVWgWsuNIJj5cTtBtYH94koN4Bqj",
+	"Vimb5UqTRgoXSJzSjbiBXNT0k/KYTVya8c7IwTqVWkvFCjX9gj9Ez6Z37r0dmXBrmvaAU7Xs9ZKmwSKP",
+	"dcquOdt0HsY8vhvssn8HtFqAjW4oz/Se2i0ZjUvNz5DkTcY3HP8IWnCZ07/cmQndaaUJje40RoKVSuOq",
+	"SHMr9TqGmcOy1FOce+WwLndI6AsnZXoqMFBM1yARJUBsShBAmQ0qaNWvXRTtuk2GKVogGl3hYs3qrd44",
+	"XGm9umoBPSqFwE5uLoe6UuwL+7wvJEI3kCKRXHMWkyumeMysV09J8ZkiWoZF6pxQg86rTT6LuDJI4hTp",
+	"XKedEiD3FFr0D3O8M9BY3b6+pb1DL4k9LRTH67TE/ajNqK7dO7W5IErvmhGMgdZTeHRV4dLViocKXiXl",
+	"SyLgQmgA1mvA+62syTY1aswvq1zG9SQRiDdgEmFJEwToci2yyEymh+R5Rjj4nWacaUP7SsbbusYcLXgS",
+	"kN0/Q8j1+OtgxCShYp7TeajW95snL8npV740aS0/SLlaTlw+1E5Gg1vRex58mR/a0z/Yh9ox6L+Nzer9",
+	"FYWO5GeFFkwPtOsBajRbUR7uFLuQKzYxIq/holWM0HjFBVdZSjOZkiVja7QUaGRbd+4Luczu1o7jD9X2",
+	"L4N9K6XE4vAZ5QmLieJzccCFOidyzYQidE65IFfaHFAsmQXpsRloGx1kkPkTKkxnCYaxr1m6NZd/M+nu",
+	"zCmqErUUDCNaLiOi4orlc23o668X/lciBZJHJdfWW6pM51Rw1QsmQW+pmnAx0Rp06S6wgtLLe83Yai1T",
+	"rWx6f5R5pnWJCdTRpmH9+xMXFQ1VrJHLHOS1I2WHUF6lmur+1c7W0XaT6Bikrjpp4KsPj07L3rv//tP7",
+	"9+ryP/5k/xH037VLD5t4bEoBC9Fh4lUGgbacv26VZCmc3ixFsnVVvp6D+jOlmRnkkro1MWRRPKoxlYeP",
+	"ynt2cfAPevDL5a8n44cf/3hg/hNKQE/GX3/8POwDbULhbil2GMKtAQa8aVp7ieabqHQP6iPck/dLdcSV",
+	"78Pbuj+G9en6jhBy7SIdckf6rX46GYsd2GeAT/pvXIVbpkE4ehX0D2A3G8y7vNbvo/ijgnDNrRlZCrYh",
+	"ctaWeW7EsP+tj+OR1tyyrAFR4wkAHmhFAUqCtFj9V85y1jnN043e0V1H05Rf08TtxM4FlR62L/e89u07",
+	"XfFhQanF73YJHA6JCQxR3xM+51c8MYARO3ctZRGDFU78t/Qgoq8jHd/oeLTsg/3urnIRb39txifAioOy",
+	"StYLF7cxP1jjEkAD9EN6laohK4dpap7YhL9dcv2JtlowK3PBaOxgp8oTfsnkOmFks5AAIj8u6qjKeFPn",
+	"hGeQA6hQfdFqi37J6wqmtRlnMYdz4NxEuvvov3Nz/zi4b95SyI2YQCW0CjoEVpj84+iqBOcAPY5MHjOk",
+	"EjhBUiyndnbdBHxByOuUy5RnW5xlUAsIRnp+aiEZeaVYqqVD0+pfMyYIzUiWcjpnn2AdMuVMZK4YddfZ",
+	"v/Ae/QhmVKSV8YE7Yd5uCs1UlgTX1KTyEsSEzAKvaKg71jfI/9jVVFnycSIYXJ1xnjI1Rj4yUTrI8kik",
+	"XLKY0KztGgxsN8wGk51YmtKksTDBPoAi6ApwYjPPy93FwMAxWDzB3N/6R3zNo9uAKsrZhF03R4el8vit",
+	"qFdDbYLrjTwkF169QeG0N48oQldSzEkGQ1mZRZOU0XjbZZJFHG4XzYJ69BofhTwSzVYDSRZf7neh2Xc6",
+	"Xmm/NXjJUD+Ed5OUtKaSOuTF+MqMctmk1w7EGimpvkM02E+tMw5Q6vorPxEV+jbZUJ4RmmQLLWr8OGFF",
+	"/0EuVqgh4UW0ZOusQL5zz69BaQnlVrbYYTdWoAbqLYXp9uWeWgEH8AZPG/AGB9+3lbtkiBTvkGfHjane",
+	"KlTf4KO1POgS83t81cjkz1FJ3fYNZvblmWossvx+4/R+lJ0qeytpBLtQJX9y+JFVANyOYFHhie7B5YXO",
+	"hPvl8zJr3w9qzb5vjt0OnVu4SWoidVfH/ouDf1z++vDjH1r9PL+J6G2Uqa0AQrcmY1u/3F/mNrMz6v8h",
+	"3XtFMgnhjQB85Ion20ljCBEETfPPpU6LbeXw9tFGpvxrzvKmyvC1W12rPDIboXVX6+vsJMNsVp4yBVKB",
+	"qKWIWJP/rWOkrvoRO8ndm7IvUe3t8D0U2q80Cb3Is4EoEx10rdu7hYdFw27k7OiOR4FGL52xLMB50YJF",
+	"y75QRuadjlZsc0fwTlxvZq5ZGItNOz5fZU1bqeo8Kd7SW7btiX6yb0pmaWObiA1zFTtTWSOQeYtp9Zvu",
+	"dPPm1nKnjfwcFYGd0XiUYHte59cy7eryVOjt3UCE7VryMISRb5z0TFLYR8yjcOze3Fe7A10wHGK8E6Kx",
+	"VkEJG1IOKTVSyJs8FRf6hO/lnfCp5Lvk8Sv3qUFQSGFXEfZ33FBFNqmEed8aJP/f8kSwlCI9vI5SxsLF",
+	"o09ZxtIVF1Sg/37FoSSXXPvvn5GUqyViEkLoaJ3KjAEW4ZxyocCjvhoTKchM5imBfEu1n4IrRPOcNN55",
+	"5oG+N657qyt+oHthcPLpkDgxwsD3aOthT/pbxI8fHkWE/hfrVJPHBGpqgqmr8NQ1Z5uJn4eya4Y/2Od2",
+	"KTIWNsicTj3kUoG8g+BsgTXUKX1VwVbdkqRSTCie8Wtz17kcc/2ytoPs7wbbKEt5lDVgBqp8PseinMGU",
+	"dw8x290rnfhzaFylVi5l+a1MHuXzrB9JdwFswIlvfv02tNu5SXp89XIpfuqxviERpRsKOfPNWwk8fEop",
+	"2K5c3aLIqkJWmSPpfvL78LmEdZb75Xp5y64WUi4vsoyt1lkTZmNHbzMg5jXlF858XF6bdnVOpkJmk4wu",
+	"mZieEUowJlyAgQhy8uHDOZmaUtmJge6enkEIkpJ1fpXwyCJ6ey0O3bAGMgqtxsowYDiljEYL8OOGGzEk",
+	"Cfechh1ulyIXoVKS8ebNS7NAW6XoswCUOBmI9HZXo2lx4E1ux/E+ZQm/ZkMxObtnYyIVNTpX/XyadW7S",
+	"K3yAZm8TB2QLNiao/JRb9asAmnQngNUpGVNZc7p+ebjpBnf1gMfTLqpbIuc74GNOjojdtzGRScxURgC3",
+	"rWvZaoWFm+SP+UhP1K8CzPPG2JtNbDGNU7les3iKqPFQcw05fkKSRIo5YmIQnhXQ3jwjGUsSMAFRnFxD",
+	"dpZM4SJBZGFXAMREjApFjGwAFG0+uqPep1M6jMH0asT+pKVidscgSBQdOHYP91RVBtzLC+qZiKFtQMCD",
+	"3Vz986Za9q65HZDjiipxoKdIioilAguDfFc+odAajKaZ6AZzOAxjxJv0ryGrmicQVeIihKuLshUSFu09",
+	"0llid25GXItuBDEGgHe7bNNOYAXFSIoZmopuHcMD2kISdx+92nkpVzA3BK4Ld1ZM2TWXuTIYeU3IX9/J",
+	"DQgmLCODR8kVm8mUQYWnnqcc4CQMosSYhqJYv3dGplq2TSFfkpweH3lS7mo7WVBEG0NyGY1HRhAKOcH9",
+	"DBvsDe1VXohka7GZUS1BJppDlheHajksiDNZybbpiwNd6AKWYusS19QgocRcaV2sybkQRYzFu/qzUrJi",
+	"StE5K1QNq2x2PhP9h8BF9Ub/Wa8ONA3lg1fPmNZltWzfAvBEryLxQTB2abic+lOUmTrmLXEazslu3s42",
+	"CRWZfhPIk5AIeQ0+NkFXzEtoPC/k+GeKqK3K2ArkZReBUpHQVTf4YBw7S2ehhlPHR3U4u8nlf7x/f2j+",
+	"9Ye99L0zhHQjIA89Rodz3p8u47SBe63L7CdNrYU2W5OU7jMRNu3wK7ZOekcNrf3YvBmPg512j7/+2LIL",
+	"LR3Kw3sSxI1vvg+CwIY9kkZLO4eew/L2mGtVhfUhgLmgKbM2PYbaBqRQuc8EGUimy4SrzKWRVQS/XDHs",
+	"7GugfgEjX6aueZlpWQbYBi0tywwMrbXmPj0cI7S9QJz3YCDRv/869S5pANUCbU1BGzfcA/0vV4q6Xqfy",
+	"mibass6oWo4RlWe7ZvYJNKgO8vXYoiqA/85W5mEC5f7alQXNDntI+o4HGDaAWFbsmqU0IVEio6WCqiT7",
+	"J713nHXCa6haETfB1x+PFjKJJw7Azu7uqEg11YqjuJK50I8Vm0fV0uS8aEMQoIuuUkaXk3lClbIjXvbv",
+	"xwI8cvs9zkpxnjA8HVWtvc0CscIG9BvTPm2FLkdN365QhaNIMGUtV1tQFM8IFVv4A5COtG3bmbZFDVRK",
+	"d4VeM0EJNl5esxT7FWiqz2SMUn8dyZUe4rJvH7XS0jrhDdYU/UJ+FJ2jM6wyd53OGr1auCW7JPQ+dL2S",
+	"sL9Pmh5a1XkKcaEFW5kqEJpni5OA//MizxYy5b+Ae+WMYI8B8j//9/9NDwnaMnOWEWpaH0CBM7RVgK4K",
+	"BlNq6mqfqSAG0oi8WDPx/Cl5IoVgEaTBXPOYpeP3Au0f5Q3m92g4JBe1lIWFEREAv28FPE+RO1wPJ4OV",
+	"Y/qt0GzxXvxx+uEAHppiLaXB78X3tDwkFAf9XItvY5hVvsZLuP2H70GsQgcI1wXhSdGIAJrGwosY4cho",
+	"tACAvLOU0Xh0NnrFqMkM4org79COqqhd81/apFxz8+gC/gZtQ1X54TzmWWlsrVpcs5TPtvpGsvXFWYpQ",
+	"NYXmwJk6W7FUs8roKQDuajmFsa+NTRFBfUTOQCphTuU5gbcgjwk+lotYoqwuD+5PqlR+a6Zeftqu9JV5",
+	"0jwHXzBXgzl0nFj5FjqzoH6jv+TxHBEIJHb6KnJGQM4DvVBBGKxCRFsAhU1jN9/XzFb1p+iGhV9NQpdU",
+	"BgKBAqIZvmin/lypnI3JOuUig+cxNBAYzQLRwnmWNkrf22pMAEQRxnA6TuUl+9G3+v8Hnz83W6V5b24i",
+	"jnqARNLyaoEamaYv/TOm0Op5GjUFdu0M9QWPWKJEKqxXt6oETgD2tXjPX5zbf31WY3OeC64ymW7HJGN0",
+	"hUO4Ad0odrXfsDkXY0sQ8Dl5jRe4OidxSmcZbqG7ZdTZTGs0cHnlmpbwr97vc31DQise3K6Ez9hBtI0S",
+	"hhWnZllU0DnTXElWWitQCFrjwO3saKX11r5l1/HELKAEAABNgYFucrz1cZluzG/haP2XzANjiEXZ7hUG",
+	"bcy2NbZojCkTFRkkSUaXTOmjBh63jyEdIfgFAlqgeeUanPhDFnwLmwdj6VtS4GapsX0NIhra7ElpZBoX",
+	"mAY7/qwuXj63jXe8J5wYjOPS4RsGq7xklLbKWciYuYL64hE78usNz6JFaW/BUDOTlrPZ2HwxoVcsAek3",
+	"csD15U/BIeAPJGHxHF3/9snKhlnAdviUeQhd0ZbB6jeHaTqMbZ2xVTChBUxDrKUNv8qh8b3HuBf4L1L6",
+	"vfY8YBFq3XhtcFARESEdE/hF3z4pi/gathvFs54H3gDlofyJl34p0mP1UmBcuAM1vQVGiaSIODRkhNJr",
+	"EzejK0auaLQ0qkfpC4FBrlmq9BBv6NK8V5lA7R17Ui8TKuqblq8THtGsOJ8fpFyCer8uoHNoyvy7z4BK",
+	"WFIytAKwU5oB15SnmEeS8SwB/pmALKgxLjI3hBZgGcGX7Px/oFsSy43o8KY6i7DeZHShzAZZwkLmRZEt",
+	"c8VAffJGM6aAOoO0GLXQG4f/MqvNeKpN9nSl3KNVroG/gmAtkIWx4aAAUeVetEt7ChLfDurmVR65+HP5",
+	"GTvItzJd+XpG6XnEIVNn2JOguP6Q61K5wfk6wDLw/hhgx4JGvIHKwtz8tUQQXAvv9ZqLuf+e0zLwO6gK",
+	"6teWjK1LL4gr+aGifaE1bzocmlCEaw4CvjJ8y+0rLlKKTu8mbE6TSX3jgX5Wucr0ZgBkg0N70GYxILKa",
+	"tpKVUew8vtdrs9rygiUx3rqGIiF7Rt/9yFAJg2DtXDoH4IqV5iOFFuyaEwrs3hWrXsrhp7RFUtGapGk4",
+	"B/FHpwjYR+2of4YiAT0/ps/Ymiz+G4u1Umemn6YTcmu1jRZSyYjThJjOcso9XdIZQ09ahZVkWizpY3Pv",
+	"+nJtbMwgDKWyxq8C5Hf5qyDlPlNErVnEZzwi8MyYzHIRodubxHw241GeaBscvqFsqiJop04xl8J4QjXF",
+	"IQdgFxtGV+7jlYtz2GcLGNqDnaaTAQDniTUoPcjVjb4NUhZptdUbL6ytFa4t55ncLGTiBhyVMxzKe1z6",
+	"pfakpxX54qv6kmHZM8fJ/nJddL38nllm8UoxjGLpNY+YG8VkQRq3pl2jeUrLpXOUUOFPeAObzDYFaj7k",
+	"W7QkyHiuy4B9IgVRmH3lGqQV6lXxXlBOlp4o3TVjGLRs3fkvlWR8oQ1apdI8ALqesbXOPatLGeLXew8t",
+	"aUflQv7qdPUvJiPA8TsewEoLzELzqI3jMROoApEU13KLoyRcLOsWu2mItIIUfzjcSSRFRqPKrCx9YE61",
+	"23tKDDJ07eUqX3d735PFNI0WVaLzHyxdJoHn5FqdQTIIRbGYA6ChiGkaG3xlTUQFQht2B55J9E7C66UN",
+	"2PWufaGswLS+ktEspFjZO8M+4U/D/01GyyCDJFLrWWNC43/mKivULYtdaLRmx9yFto/9jIvR/S+Dh3VM",
+	"EqmtvyuaUBHZkNeCGYtojM7uWAqZ2m+ibYbjlc4MBkRBnsmUoWdDk62xScY44cIfAGNA9claH7W+xBoU",
+	"Ae8J/7rzX6zSZ/iNjKplhfH1X9wvTskwzePG2qJYcWU8HhDZKV4xrSfCYs39GhBsxZs1GQSuDITXTZnf",
+	"GA46CXltzlRlHFTvUevx7gwQzqX3tJmMrYbd2+6OUsvKsxm6H3BepkdkjZFmM6uEFY80XHu1p6G2tTwi",
+	"/smRosX7NU9WZaLB4jCiVaZLki1Sh1VmX7bXVlk35NGCWEe33m64zjyPUeG88YewM/iOXrPAozhKJgkV",
+	"uJf4hREWzSdcZUEvc5zjudlIkO0w/HOajM5GFQd8KUKPUQOIhIF75cC6tt851TqovtScMCEtJKBSBJSB",
+	"kmi71FNxYbe6d/3dyPpaU+M6dIAA4Dq1vAstXRdMWyMT9wQoxxNQKykE/axJIrU2ie0ZAr752/+mp6e+",
+	"G8Vrad3+GP8JevTf1b59GXbP3+7sXagPvaeBWbRt4mXYzf8uMDu9M5dlZ/5tr853CvlHVooL7FpbLQrw",
+	"7jYoqB42uLXP+MGF0CHV6aESXujzUsctq7w+fHFdt++yFnx4N1onNJvJdDWxHTv8p2wI4t0oY4KKbAI9",
+	"h7yWKf5ESoGGdyNosiMF839z06wMF9jIktFaGa0cNrh1QVeNKexknFLsoGl7y+GDpqcq8YLKJlRDBZVN",
+	"vawFAW5/nyqhhF37VI8jtLKLkaMNUYR3qKBPzB/C7BmMKLwLi8vqHlyGowjvalsFtsCSsXWzKB73n6wX",
+	"bXhX+cSAsUzQoX3Tmu+SYEyi414Gp1gNXPSg18vm2MSNqH5fR9kYA3nX820XB7nRshoWUv9yJXDSQW77",
+	"8ZOywCoFSNpGCh5xLYzy6ZXEepRml5Crxmj8Zy+rkZf6QC3aQlXcVwIylfFa3/aiM7d+U5SCOv34vB7T",
+	"eWdvhkCgxv3mIi7voL0biye47CLMUvvBj6yUSbkSSqkRc/A6r0RT9qHp1g51xSZU0GSrsuKL+9LfLyth",
+	"msqIXd73gzW3TmOl4MyOr3WbeD00884Zuw0HHo6/vKvpzg2vh6IvZTIMRl1aVfWGzwWiMe8uQ9EV/69F",
+	"aET/NRD06GY1VaMe7z6JLK9FUm7F+CyHXvrbhGWWDgVdPv0tGAzZ7LoIGwIztz1zCJ7wbDuZ0YgnPKPI",
+	"rd3Un+rWN8WHbiJabjbly1rQqSwfqoGmd24NK7qesJ3CqxJ86qD5efGmyjS8uNIgva8SZXrnH0xn+eYH",
+	"ot61f3a8+yOXtehVJ03ej0m1WnGdtfRSZKo87GUo1nQrci4QmQo6e/141G3z/zDzrYEFg7yzW60eG6/4",
+	"jLH4ikbLyUxGNJlgme5lJQL3v34z6rHFbtpDNbTY9469DEYVw8RbjR+2O1z98GG79CtHUToLt1IAsps5",
+	"UopC3royXo5k3lAbr0Q2+98ppThVNcg56IqqxDn/d/Pyx48fAVFx1tBsb8FonDClID/eAyy2UQJXYlNK",
+	"Uh57CXjKlD3EY2Ih0KH6yCSBQtrle2Fb5kHus0x4tHWJCVo/IVeMizlRC7kRh+/Fe/HFF9/yVGVEZWyt",
+	"Dr/4AgvNzsj05YvXb0itugwmJMj0z8/wxxWbwqeKxCqb5IfVYYKRBVXnmKgFeXxQu0bVe7Gz3O2iFFT3",
+	"p+PXp2HeCs+UqTggUVH8dUgQWe3Klockid6dWO+1m74LKDz4Vf+/j/+Jz/8fmiRTsz1PpNAqvzY3v/hC",
+	"/+mAfPFG00W0PfyCvMWsbFvvthGKJICLk4uYpVhRZ/blwa+u1PLjFGeHm6GwXyuPFqUtxOzUbMHeC2Lr",
+	"SBbUrItjAoPw0zhMLogip0enJqUHEqwgN1/GW8CwEvpVSDyJJUNMIfaBq+wQFvY8Vl8ACf788/OnakwM",
+	"Cgz56pBc2D1e0S0ep953uRFkyuMpJNEBfMt58VFtNeg3IAPYzc5U9EHJtF5axldsbPNRzBu4e24gHntr",
+	"e4xT/UEf2xc2/2X6a0wzOiZePebHKSbIkOkPXCzPSMqS//MeCjbfj6bAjyw9JFN8GKCU5Jr+K2ea+Egu",
+	"oB0tmfEkYykB6IAUprtkWwO7dHSkv6eZis+FTKEe8YB88YpRvYumTs/Wy9qJ6k2bPntD51NgigyrH7gg",
+	"0+ezg5+kYAc/0ixaTE2lD7708OhUE0gCtWWAa4D+lVgfy4yzJIaN1Ke6oPpQyTVNcsjnRngzKGIjIk8S",
+	"nCMUqqnDL8j05cWbJ98ZIKm/vH7xE/kRCgoBkuSQPDG5LqZWCMCEpVCQ5gszNpN1xIZLs7ALCtLoz/Tk",
+	"DMji6cnXY6IymjByenxSvCfoqshXhRWZ9KiYz2YstTu7ZjTT036mTS0UClNTOEX1FsZstZYZE9H24Hu2",
+	"nZ4h+SxhJ2NgAotOIKEEBLb33BAf8Mjpyck5URnX0oKQNBdCb7emOnJhCTg1CfRa8J2ckoXMU4UzfJam",
+	"MjUsNKVrDO5wKR6sU3mVsNV//FNJMT3TtAMnAnSuMinjMTk9OjYnpzlUSwb9t4cIbMDnC0gfWnGluJiP",
+	"gcf1DE+PHun/eOxAF6Bw44rHUCz7R9jgKfQ2ENkEfp9+Pianx0ceqqJejP7bif6fh/p/9JgnJ4RC9Zv+",
+	"7lUKosqMBwCvajrGQkX9NzhiJCC4EFmqv6IP+/TkMWz+o6OHeNzTVyxLtwcXs4ylUGH86OgIZaAl7qs8",
+	"Az7hhqMs6rCm14soYuvswP5pSv6o92mWjglNx4Spz4liCWD8G9Gvv212n0BISZ2bcjLkXeQkPY9pzDLK",
+	"E80MejlckGdirs3vMZx0zK5ZorVJdQb3p72xtzLHJOGMfUCaAB7X35ji/F/m6VoqmP5/HZj/mOKSsfhA",
+	"xoz8UeXRQgvHKWhLkRSmk9b0c1v7oy8BA1tw7iXFa50IS6P19oIXAvhOb2WRk3eo1/TWqAI8q72Phdpp",
+	"ZplQ6ymOjeH6icekNEc1PQRCdoC+gFEHq8F1P9HbfPiFlVFkRdOllhsFloNjXtwD+DTNoDSQ/LHxlp5+",
+	"fq7Z3cpoeBVF8skJ1oQnPGJCYa896Go2uljTaMEOTg6PDEDZ2WiRZWt19uDBZrM5pPDzoUznD8y76sEP",
+	"z588++n1M3jn43gExDM6G72lW5XZnHcHszY6OjzG5+SaCbrmo7PRw8Ojw4eQR5ctIEnugf6fOQtD1qUM",
+	"zw55gKtDApnF0bkh1BnliTLXgE2cZqkWUdCywmQrS/E8Hp3pjzwXMfuAueaASgIzODk6glJ5vGchcc+T",
+	"Uv80CITsA12tE9i+hIslQjbIKF8V/fNGD2IZKafJ6z/gv34ZjUdLtlX6L4cbliQHcEoP/rlZqsN/YlHk",
+	"imUpj+AR+08AQIy5YAr+DKV5eihbWeI+a7b3cEtXAPxhzrftVBDNoQ3rAfcMVPm6Cs/xR/3TjOZJY8s5",
+	"t+EPXqLcKQFBYNhA5asVTbejs9FP0NDfKlo25R9zlecQM3uNiaWXepSGLW0iK6SgQ/Lq2yfkq0fHoMYJ",
+	"trFKjOYmFlvMSp4hbGWQmv7y9vvXNyYmpIt3v45oMh+djZ7FT19fAMLgNfzXyaNHx48BhkR/dPky/X7y",
+	"r9WHv72lf//bxePN5ptvv3yey4fXf/vll6/efPjuyZvNf32znaevT5f6Hb2zoxffv8TU5NHZSHHAjRmd",
+	"jY6P//X3i79//+FJOvvb68lXb7Zv//rdi/lXi+j6JV3zH5N085zSl9F3P7+So4+XnYkFtqSBVmCl+yYV",
+	"OzDolnmKSkKJUtBKC5AKWE0H1Le4DlCAdKKdr0+PT4NkUbLhXsOAP7KMGnSUm1ELGMgTgKWbqHy9lmmG",
+	"2CtoiEw8Yw9rhFKmFhNMnL4cjyDTKfXkvJYaZngt6EfjkWagSZ7y5ocaRZhdWmB+ECy6lriwCXOAxY3f",
+	"cFYtVjGNgu9P9BOTFcsWMq7sh7BBBzC6y7+FUr3LSdzWFVIV8E2zNXIf9rnX6vBkqm/uWJc5ZwPCe0UV",
+	"jxwOgf3rWmKsAragM+vuItsGjl653/fM1d/JDcmkD+3TyNH2hm1j2afWtM9kbsqx9NSvoGW7YoxMzQU7",
+	"DTL1d3il35R/LcrvSC6738Dm24FDuEj4Ndv77j83mm8qI6YUofoj/9l0+RqtpG37wdRxeprd+cLhYqx6",
+	"Yyngyi3Ac7bgymoDn4Wv4ldOUbpjJ6Qntt37CT2honxEuHsp+1fOVKYaD+v6WIuiA4tF0nRo32yrJcUm",
+	"YKAK64ZWHUJjcAeBGiVTgi6k+llp9eri5fMnDg1lTVO6YhlLUQsK7U3xyIMf+ApaFrc+6ADNWp98LqIk",
+	"j5mBNBvXcTNxUedkqtXqaagxD3gC4YMWlsg6AgG4YHQ2+lfOsBYbNXO9UyOfuFxnFqwhPTD/v4QzfeD9",
+	"12UAxy4IUm6OGs1Irqr1yaHJVQHt/Xm2gukFJ+G1oMAievAtSawfDk3BvFD6dLVX08fLm7I6Iu69+7XU",
+	"mGB0cnTy5cHR8cHRozdHX58dHZ0dHf1jhBCbo6PjxydHR0dHB/A/X+n/+dr+J/7fyVGxiidawhnQNjkj",
+	"T1LJlaIiI/Fnz9Raci+wB6x6/Pjk8Ojw5PDowclpNa9r0vH7R8ej8aiogqurOpdlTPWm5Tpz8fjjZQVN",
+	"UORJ0l2rsLwOoIcBAflCMLI27bNuKiMLHMF35QKMy48l8fkDV1kFlMmKS/+vUM1nYRAs9DAoV8Fwlul2",
+	"wA3iH3diGcArwF8BXv9D8CNuEJAfjspedFqmgLPHcu2KbgH/Ykyolcb2WS7Ik+dPX+l/A4FAA5haiw7z",
+	"MMppQPa0/RLqohm5wB1Yb9nseZq/Z9sR8idcSN/IeNuPNe80B/UnftvXroyYaSiqIsSOO+xUz88HVcc4",
+	"BgGLQR/49rM3dN40pnnsATzzcTz6QVr30+7n3XNmCvtncAzXVzgca689Hu/M4voPEAo+kNBR5p1tAhLS",
+	"oB78yuOPjWrUKYSoEKUsNUwuWNhn4HHdzS613++yXXfZeB+s8zwbyjcfP+ElZyB0hvDAx96i/ymI+7Vt",
+	"2hDoPWOzH1J7kVnUgDHoyjQCQwbddybjA9oRInqekBsixTl0qWJZtID4iGD6j+wQYn0b05iPu45n5xBO",
+	"hcDqOYbulB+SPz35us6KSE43uANnEP3tcflBQfwB7Nx/hC7CEk99ffjo+PD46Miw1RAtDGbX5R46+kT3",
+	"kHKtnDZ3ja2CV4uFRh3GWQ13iHVznv06kPOCWumFVikjZnB3UzKXMm7iFov9CFzTwB346B64YzxMmfz9",
+	"XizuRXNs/noeHhydvDl6fHZ8Ytaz6+6s1ZWHL9PamO4yPdnPZXrv+P/1Is/K3E+wf+5NJYA25NhB0XJu",
+	"j4LgDXjz4LZst08xjwLwgAQzEJJS2F6wfAU5CfOURv7NC8mOuBuVG7hJlsByHWm8xmX/LlHupqYdkhaW",
+	"UkcbpSY/fvvqz3/+x9Nvf/zHm7d/Pfnh+59+evvnk4dvXr745u//9ez04c+j36VLJ+nyZ37NiMETZBvj",
+	"U9qn8ZrHPDvAir1Gw/UntnGdlg/JMxotsG+VycqVJOYGvQswsaFlBYDPjR0CGf7VsbxBf2RibP7FoVsE",
+	"5DSavE3yP//3/49i6L3ADG9I2ITkXq5c9lbC6DVo/zAjnimWzHZEJYpYxDlkDkLHK0BiK4AbU5kwAzRX",
+	"RD0waaoevPgJf77Q+/js+pMFMQJedQOozxXJlVkoCuAYXPMhvzqNMpnux6cP8J/GW4kAqDgXJISmuEcO",
+	"XWD2OQPEuYZPZ/QqYeAHNUjVFgyPq4ISGyMOrp1PMa9qs79u88KrNdrxMfdj18h8zLOLyLjRdm2Gi/IU",
+	"ZKu345/yqinW423LDdb9k3RdfuH7XKiMgoEQ+ih07wue/86+fLUoZecPZrL/5/YXXTKnbZ0LWICDbNjp",
+	"bn7o3sB+a7ZZc5PecXh88vD00Zf/cA064glKWrjaFyYxBr5++tXxsS/l3CS/KRr4jW5kpIALpPM71G+s",
+	"dVaG4gPUUys+YC0dBjzF+/UG8Ssn5z91ACuANRHy8JUD9baNklMX9MuoKODNj3VpVlcIWyaeivAA4cab",
+	"c3RpsnTt8biog5FjOjX48HimyBWbcygfGLueXFNo3T5R7F/TscnNZtFSmaTtol+mwgR4xWiCaPXwu+Jz",
+	"QbM8ZYfvxRtbQmNT8wEoWit/dMXiQ+LwldHu+UyRqR6NxVgVs6YKtEVNLGDnnGl7B+ZfJH3nGZGzGaE4",
+	"GSZic99oZS5jglxt3wvbURM7bCRKQgzPNO3ic6ieWLLtGPPWcxFjVPxqS0pvpszgyxySN5gRjlcdE1ot",
+	"lCJWxiZb8STROhbcAedYHmVMu0iu9IuY2s5EbJQpOFUju3ZoVGDZGdh7sPq8s4ItM/+9oGoxddkQPRWt",
+	"8/fi9OSxSQ6iCrulQoaAcn3CsGrOZHfTJJEbFdLP8HFfQ3tj+KGioFUvkjkXhM4ymBjkAIvl2CiptLxZ",
+	"uK8sJoymCdez8ahIpnpH5oLF0yYFyO5f+EKyfWBXXPBVvvLb4Xo9YYO1lFQtvFoBsTwkFz7xFpUta+hd",
+	"4rQj7hG2R8g7568/VlpApfMvPZhd/vrlaaj1783vVQ6wG1aGIQr9mb7I9MAxjSBR8kiLVX0oiMPbelHC",
+	"is5GX0bHs6+vjq4ezU6jr+nJ7Cj+enY6O40fRidXx/To8exr9lX8ZfTo6pQ+fHzy9fFXR18ePTo6PXp4",
+	"dHJ0fHR0NMIJTfzLVR82zE+LeiAOPaf9fXDJsMfu6Ku/f/A/h18D2Tg6G0UnibhafXsU/9dfND8YiKvw",
+	"zhwfHeIN/g/snmx38qjfrfk3j29CF+dbK1QRg/STX59/KzppdLpA65Z2ljK6ql6e2eKBZrGNtoI0awQd",
+	"cs+09KZJYlKhLE67lxoCdyrWqBE7nhaxm1SKOfmjqY0FLHEoYoVaGBYTU5X8uU0HsW6/TEqyYXR5Dj67",
+	"qZATO+rUWs4GmxwFBpQ9EC4ISxSDnLdAxgioly/tan/LhBFbzlds/SiSacqijCxkqhi5AhGF/VA2/mNK",
+	"azokTrck5dd65p2p3C4cI0LdomqndVrA1/fOAA7RLhy/KloMrIvzq6VYazKf5zSN3Yp8OnftBZrUwzem",
+	"IaXB9JdrJrDYNKGZ52EKeG+65pK+Ljoc3KNMUi+V85YTSvtkkO7R5I3jFKvWrHf6q3I2a6PD3PCxFbLs",
+	"w5qnTPmvnBwcnb45enx22tPHDpdxrkLf9waD1tJ0DlMY/Sh/4UlCHzw6PBrdzIw0ZPqpbUiLdhnKf/R6",
+	"jPhdQkI1FlV+x4AVw+bvewxTPc/aMkAOyTNsmcQthIJtPWEKpbUwOfXD21hAYLuOhsoHmIjN8eznBmuT",
+	"989E/Omk/TMRW+NtyIGbvzbqMWA6ae3DDHkIJftTLqBk3y9Hm1YlvJERY0KNTmPvoeIvUMWMgBWJjJYs",
+	"fi+sjkITvtQGOhht+gpPaQIqUI5YIU6Z0eYcvGuMZbAzx9YYgmJ9bevDxN+LqRRsov97or89sbf5tNDJ",
+	"fF0MIQhstxY3NbW0ljlWscM/UxZJ8Fjov32uVbbN/8feu+62kWRroq8SIGZge09KIiVLZVMYzFHZVdXu",
+	"Xb6M7V0+01t9mMHMIBmlZAQnIlM0t9HA/JgB9tlvME/Q2OdPP0S/RNXfeZKDWCsiL2QmlbyTNgvotkjm",
+	"JW7rvta3WBSZ117cCt89tYPHee6LjcqsWUy6E5hnaIxFaN8sVTsDlbGalKUSxCPw86qPP6VsGkUxP7mc",
+	"wnj+HAFtpETr3KhSw1FsW6Sb42U3s8woN2folWisottJaGyJ1lrDa7Ch0dHbDcq1pv8Xg6CoK68DEn5A",
+	"BazPtXHoW06X+mjb3MxIiQ9gtBEu1l5PZJ5M7DFZRR80l8kkruYXH5FO0lQ/bJ4aa2JLVd235dzfM2fe",
+	"+v3AF3QK6A1p+39sdOo6/GOxq2dvwCtAFeUx6dN7RrQkPaowXwHedVp6eN8m8XYEg91fs4BblA7g8dKp",
+	"AKwhEGQC7mE1Ac11jpELC2+3GzsS5jfZ+ootjFO2C8Udx3iW0Y1Ru67epB+yIX3F2wVOAyfMawvyWMaj",
+	"6o1yKD5xVsXiXAJJPDACPDDShdDR6JR8sB5sLjJJ53qRg6c4YMQ/C6TocTX0AXxJM/Aj5/OF8A5D51yQ",
+	"RLOs9bRURe/EdVFMzfhCyhQ6JaOPbz++26lHYn1iyPkZ3ikpe1uXRm8/vvvBLOiwIsUmK33yEEMPjsC2",
+	"SAJ997GEMyQFhnPxdNWSX5UZM4iIM0tF7mRXU9M7Je8Z9j4k1AakQBGMBzYQQ0cjzKvzcv0KtVXbcmqi",
+	"zhGMA4Iy2h8c8AgLKqsICcnG6rypNl3iw8Pp7Jxcikpebdow436BU8g5mrdHHu/tfgGuU2mxCOzKdcnm",
+	"7oJcPiZKTJEJKRf7NSjFTaeD5FZCKyHXtBvNUREwsFng62jvVVpOpTLEFkTCQqfSgnHwrVfLCTu6PTv6",
+	"6zRgzNTes6G8p9HS7uk3aeQQV3hbR/VDLEck0YbnLcHXZ8+iO0Yn+JC5JopNftZEm0EYVm1dS/VOXk09",
+	"RTHBxkUGclRYNs+RP+4FJ37PRhENXBymOJ4182PXNbk6SpMBFecsMsz85+La2Ry5SCkoFu5vSPNYCzLI",
+	"i7S/8xEWZFOwIK8+vCUXraurkxah0WhATy4qRgPeTPiiHuG9sNdXQpHYI+aqT0YDqlnFu91vM/Afdl7Q",
+	"8tlWJJihIop0xHssmAQR6+D9D43EpcvGk5GMZH9SlT6a/bzYeNIbSwbyLocrKgDv0OVJKdanCnDMA6qt",
+	"/zswT9RgHDu3iVEaysf73+cm8w65SD9vLga4UrQM2cDWEUPyjWvLImb5MFK+Fb1l1Y55/bkSJWQertKr",
+	"WFtbEc4ubDuC2w8BYdwcLsNpVUxiGdKJISPDTUAv+peic8WdD3Dj0ztIycsgRxB4FrpWawtnXAUGglPa",
+	"B+X45ieIDlsW0268+eF9w2tEFvIY1r+H7fXSNevAmjXaDS6HtoFBmCuzQnz4kDkQb3LTpyH7FzNZYB7t",
+	"3KPMLvMh65h1NoPpKR7QszecDtkEc9wMnXMchx4wI/UaXmOYRDHvJQISwGm0QME2jm43sCF200so70eZ",
+	"iENHDSn0vZ6icphf2rqgjLQrk6ZLGhrUwgVxylYKhAcaVVyeb9VncUqRq3FpdMoDhdimfXPpbI2ljs3z",
+	"7dJtsWHh4lS8OYyRajrLFPK9qVmcIxsRaGQO0SwMJ4J3zgcVeWc225sVkUZuFiCwMKKe5jv7Z3BMtE1g",
+	"P8secAIPAAT3PG7Is1Qxc70dFpemeIKWlabrxhQJ6IgGsMdPm82FlbIdAIhUU8pe1vdaWpmLHmLJ5ZEm",
+	"IyV7PConnGrhcob9nKA/a4WYeeviqxqNrnvOxte23wR0oqbdiPmeqyPNRBEPESdO31l7PgQgOuxeTboT",
+	"qONYDxJoOomDsvj3MnuzqhhVauZ6ynBNLLxtxTjcjzXNXHcGO/bGqkGkZzW1uKGSsXwQ9qeSxYikToB/",
+	"BoYWRdyR90wpDnbwKKJmdaG2RVvRn33o3Ese1l+0rLJ6xJSWEOjGBLLK6mFgyyzsdCdrqGyepsgc9T02",
+	"vPYJOALMt4ZOH/dopNmTiqGllL41MFWqWd2Cz6C1XuUyvIBWCVAlmx0Xxai2YMyJ4DELkR6g8AKayhnu",
+	"mKqBeHXH6sM9OuTRpKPMnT0Oimhhs+uMirYswDzgSqe3N7aLxPqCaub47dZdK0YGlSqPtgjI8EeMVWNp",
+	"oyU8D6sFaRShGMsLSfhcWtm6ir5ZR+KeIS0unvxc1GvLc6ZoMDAiFsswPXSWMiJVyBRKl3YOJpYKAZX3",
+	"ljtkqQRmPV2HJzqUoo9PgarKR0QxnUQx5mQlwpqewvYaYsNT8gJpB0NctnNkiPWBv7IgpaCsEeNULinU",
+	"sD6gE+OQl9cA1utkGg4x5f8DY8IteszokAwZi1H0mQHbFjquM63X4DEb4nAXYVF5mq5fVGeX6qUdh16f",
+	"Gp5bCns2sIzDvhGNhg2wdXtsazPS869LFDjKWlQSnP9lsWWQSRzITBuA6oPUs9qTieqwCTBX7PYGbFki",
+	"IJhTfIyZZdmN1UR4nLUktWrSMNHx6QJb9LQwNpv+2ViCJN7bQ1tVZdplAUXcMkYBLWwD0s3xhCkB9xJX",
+	"y5Uo0By/mxJlc629bxa2qQqH6QjAdARgOgIwHQGYjgBMRwCmzRitDwAv5Vy4C6Aubco2XQ2zaXouR8Cm",
+	"bwqwad0ITEfopSP00hF66ZuFXnoQcqme6CzAK21GbBb1myqBeQMNs6xhpUkiIqYN6wE3jm1aD+xyzDU7",
+	"JbC4QzohXXOPoT7wmD72+0yEzKidTMQ8nvge8Ye8j9zThtB871bkvkQHlPafWNR2aj0tFscBRwQM//RW",
+	"3Ar/v/tG3Croj9Kd2LzSgRyDLwcD5U7uSUW02Xz0AnMB1ixcB75mlOzdCWGfaRATQAJnImAecT1xb4VI",
+	"jLQDoCkWMVBsT8mruFDP1mXaLAa2bMk5jX0dSMWMAhGTodQx8SNjlPsekVCgBBpdm/ioM8KyaKliK8Vs",
+	"LXAnljGNfBJKCIT1Jb6Bx6fkB1slbhZjWmCKrNF/lnVrtIOx2V9YSSgr92+CgI3iNonZ5/gs0Pdmx/Is",
+	"8vOJCA2b9BFsi8aoS+mROft6wFgMoQslxxoEu3k1iFE42Z4RYPGATYiOpQzNSpgfh9KsLqz/rbCrkqWH",
+	"QWbWtXkJPAPfaj3tRs/h7jLDs2N2Sm4EYZ9HUuWjBYEcdrlwzk/f6HG5hTaitLjAsCQLhftRW5RG5DmS",
+	"xKFmWxXLPjNEc53vDesQJnDImqhEVDmAvp+yTY7wT4skEBiJ3QePNws74H04mf4ipXn8MftgHeGuKCH/",
+	"sU6I/cbypRKeQkpYyqJJ7udTSe4X9d1GTDMyYnIUMY9oZrbWMO7uxBDMkOo2DDyFMsDBO53e8CtD/phu",
+	"A/qcbZ7gqD6gkZF07PMoAs87hO3LJzflnrNBpgf9dJ5Zh1d4sVsG+zHTZqlS1LwqEfy/J8z+bGWsjicR",
+	"xgTUsOQIv09PiOHSoK+HFKg+opjxXO7ZS8/VfMdTHZ9T9RCsVfDwIOY5o+oNIWD8ftE1MJLEiPR1LEH5",
+	"+x9aADeCVeef+Vg1+1zFkOCXmmlE5uKS93waSECPgFcJijn0PJ5kAW2uqjKZcpevrX4JnB8wmKwyak7d",
+	"VEf2OlLxPhdrGwGmJMlREqFFDKtaUUCVXtWxV9XcjOkb544lYvcsmktxVpF1F9YcRMm9c3OljCmDyrAF",
+	"RbCxKRefQZ3qISJ1MViwtNfgH7e9r9FqcFVvRs9n18THLryl4r9+dp4T8/iwhteAzF8jGaoS3tboVUct",
+	"H3wQA8yoD1lgNGwwKLtUc434EhrT8bpcxYMOcJl2o/X8+XOwfFuFXzojlWVZTBhV5YkEM32D8jpIu/GS",
+	"0ygyXA6W0337mg5pKJMFESOLpQo98y4oCsg4jC0Y+OnVG2i/ZHRaeCV8+/v/+u2v5n+//e33fyW//e33",
+	"f/vtr7//z9//tQEJQEVKazfA8LM9YB23hpVIZ90q6GVQrmEG3Dq/mNHo8muV/lggqTZsUgCei89mT8xf",
+	"zvVPR7yQquBO2EJdnFZMWcsFQazz3yscz3sRnsoRE5+HEVKoPpG9Hg+Y0ydPc6bYMDqFf4tp5yVYNnTI",
+	"XGhTF605hyUWsCgC4419NpuVcocuFxivmWENjTKzsUBZjS+3DR7eNtq3tU7mbcO7zU4C3JadhdvGX26L",
+	"Umc2YpJbW2sYl47bmb7FsfLQy7T3jMhuRZ2he9lAPUuTD44WowouzyQRIVPOnDc6t4ySoUDt/JpAlzLI",
+	"XPtVgpXbnRD/2sYqhMTdU4lwuNlSDZOIlsy+MtLkzbg20u7r44GMGAzBnh50Yq3Zw1bwW1UWrHrO/2GU",
+	"Q/QBADIFWDgk4xY591vRqK7sG4JPW901V5UF+UbaraaRc3JxTe7YKM51k3D5eNDUF6UMAf8E5iSBADol",
+	"H5gIiW9/9z27AtaJlnvErchzSIQhg0f41ksCH6xHzgcLfcCj8JFO342hG9ASqbHbmSEMsGUBt4FT4aUe",
+	"MHfzrfCphpGZ44RpVelZgjdCDW92A546qcg9j2lEuDA7qONT8gZMU+t2HHKtuehfE0og/gvKolOUIKfr",
+	"VriF7LM45qJPKCbukLQvJEBNEt/KeXQCfUxXD4FVZQqsanVyqfMny7m4CtUuAQsht1TTCXns51f9NEyQ",
+	"SzLtPzFLHPE7Fk1uRfp96lsEEHv8uZP+6rYqoCLkITzGQ4hXu4UZz+vw0PeIn3Ix88G5JH0Qj/6tAF+j",
+	"88F6Dol22od4TfrSnEF4Ry6NFvYR8FhpFFm3J0dN0KfBnZDjiIV9FnZysz4l76TWvBux3KS185oBGg0l",
+	"+SVrW7AZrmwWNfJG/yz/UHTf5YrDeejOWG4F0mpx91u2aVCRHkNMU0gylIoVBqGxIk7QoTlIsOCQ8NC+",
+	"FY7yOja7zyePLUFTYUhVTIYy0cRWaRpaimkQQzoJo+ET2CLMb+10Jx0tR2YfyD1TXRqllGfDbBCIDZiK",
+	"IT3TuxV8OLKrSeA0mFvzE3bhub6UIelGMrjDwG+ZyxG10GJaxu4Slo021D7/zntIC3faN3DYVLF2VgYw",
+	"KAhwhvyehwmNcgov5AmBSREPpFkBF578y6Lq9j6q0DWU4WXU1HVX7Oe3/Nu2t2aCYuZ3Fkghhzw4GmS1",
+	"DbIlDnWZKvw+rz0eLBpEUY+uwOnCiabWx3xtuZuI0NDrA9gQxcgz9FOoBRehGEb4RL6mk4cE8CLIDbmX",
+	"UAZkRSxEprUEjcPGl69T+d8jlKC7CBHcrWJ10XyWaaljOiGxxDyoRN3ze6k8eJcLGqM9PKLxgHRZJMdl",
+	"krPP4qLYXBG64sgHj3xwb/hgZhDtC/zAw74Bm76aWsFpxcACXoAVrH6vdpOYcuSPG2uoIpY/9sKIMxxZ",
+	"RFXs5fJGyW3DZizcNoxtc5syjNvGKfFnD6BP+tKZ8nASDRPsJVHk3YrUhrJlMCmoc5mJm0IoQJo88Oin",
+	"zafXRaSuzMHh2LECPn6dwyG5FfMhR8qBSsq4cVl6+a7xSGYCZm1gWl7K4P/T+fl35HmTtM7JxVOyCD50",
+	"wYW8VuiSo0g6iqS9FEn7iIlTQ9FOkXFqy6XF9OszGsc0GAznllC+z/I1Af/ZMO7IHBT0cmbO4//zP/63",
+	"RnxOqBKHFMzFEHGuSZliT3QSDJyLtRwFDqofc3M5pr5tDDtnQaSa+WA56ZZhGVlZZlykpfWho7feLA+a",
+	"dBVDcHma6UX5IJolX5tntkHIl6Jfvb5AmSPOzl3Re49HzImtEdV6JFV8+uuoD5yN9wdxo91qXTRrSzLW",
+	"ynABXJi4owNAD4poF1j9O/se8H6GnDqZw4e0z85+HbG+FTv8noUdPaDnl1eNduOqedG8oOz8vPv8+bNn",
+	"V61uwC665896FxeMBa0u++7yGT1vXQTProLnF0Hzu6uwy573Li+fBa1W8N3lOQgXoXnM74GDNoRUQ/DJ",
+	"pq943nt2FTaftZ49exp8F15dPqfnPUZpM7i8pGGzdUkvur2nvVb3vNvsPjs/D8LWZXgVtC67zV6zSZvP",
+	"oP7gX1ij/RQKMLxGPEiGXQFF/xjcmyOz0j1JRpGk4YKoB5mg8xpjHkJt61WzuWJ1YEpUW68OzDhwNbAN",
+	"1wSvY4DnXOJCyjPy3Rla5V2hIDROxsCPIqpjMqIK5uQborSuJFsSBjkS0JUT/18pfs+0LYZAcykCLo/o",
+	"EcjVLavxsItCjHV/7Vvxx3c//OSRd29+AjfTJ9Z9R4D0tEfevfwRA3Gv31145PXTG4+87fc98unmF89c",
+	"+Rp+vHn9Hqsb0PKid0y4QCCIHDMgwwNsJRsEXW0bx1thZvlIkxc4uJOPkxEDZAtC+4qxU/IKhgJPhoi0",
+	"YidMGEaP4U4zeCPl3735qU2SEfSItPAJ1jxLzVSPhAzCXvBuPmS3wuL6DJmiWKvBCBfoghteO7O2Zwv1",
+	"bAEZRr6NxPKnmJLvwuanbjrmCyYCNRkB+AkqHjGJOMPChxui2IjROPMBQj6Mz22NXS6IdfKPbOKn3S/h",
+	"MruhqTPRRn+xxtO12bQ6Ep6uKRwjwA2QKl+6WVNPup4KcVZZ1bgVVkuDacEQBtTW8Lg5GOv7wo0UahMs",
+	"QcdSkoiqPiOPW80mec2/9+zpJOeX+NFMwJ17Sx/OTyGfmIG2Lu0IJtjUqQsJDWZB8m2bCq9lw1E88bDF",
+	"IQ7UCCUv7W8LQ0j7G4LnF6wALzdgLsiIf2aRBZLHpwwoAon79sh4t2K62afjUMW1mzkKthZFJtgVFZ9v",
+	"JuFKPMzWuMeiDIEKD6x8CVi5u8JclnHJzUZdAbDb0P+Z2YsTVHAKOg9AdbYb//Hdyx9PWtDVuq4uUZBp",
+	"I2WmGduqM3xoWTJaynY9V9o0xZggpwkLMR5MQ0MdqUYVAU5pUX02nfNsOcbMGwp6zvTEfdR7nH1Auxro",
+	"cWwpIVdTx21vwe6kmNeTGWY0whKStJNGqlLZEVgsbfvEEuMg074qAFZz3JgjMwbYtgH7TI2wG9KonecE",
+	"5phS6INhmewY2+MbgRnC8a5d0Jt3ZP2zM0fgMGXTkIDYsJGI9FHtP6r9S6v9i2v4pb4uq10fchA6b0mU",
+	"esZwkqlCUM+OGNLPJ12QcK3m5fPmVeu7q5mi6qX9Z2dfctx/xdg16CIixbScgr3VrLwPQkEjWM2NcWRj",
+	"Rza2YzYGbdHzJ3ovnPYPuTggjuy0MnR3Ywf2wlT2x9NRit5SGCu4WEc0HuSg4vKMrjGtQy0Colcd0YZ+",
+	"H9Z01jGd6OkwsTX0bXaPDUTUiRvnrEnwd9gafAsmENM7lnZAg6A5WmulseSKSPIqptm6A8nTHNDDquzz",
+	"xlL+xB00unhA2dnDwN6DyssL20o0Bmu2yyIPTyLmxjtxUZtxrE9nOcvtWDnsS1a/k5ZkgAcUiOg9Ritt",
+	"B/xTctF8moYIzVLPaDMDqstdWYI9qAIZkm5WsIKcIxV+CVnEYgZc4CrFJnCjtvAgFf2lQjkWK7pbYFlq",
+	"MeTeApe+kYLleUVt8huFvSL11arVS0Iuz/5h8RtRw/qHYq2cYe7dScx0eUVx5ePKu0LZaRaoH2FqTmA9",
+	"dck5jsZ0okvGMDsB51p6yfVIGtpE5lX6PD8jJ99z3e6tK2reOxbjVefNq33c3pU3soqRFHfW7QeSyiyS",
+	"I8DkYVTG0PbclTfjeNqaXk2o7xxFlE9JqTqTmPLFU3RyblMDfWkZ1vJK5xqBxg5DCV2f/Iy4uNOrNME4",
+	"GK29NDz6o4vy2OgVVPqBMAdysKEvX6vAt9oN8A9ASJMjJiywSTZSqz5wTUaJGknNSCJiHhnSZp9HXEGV",
+	"sSBdNqBRzzxyXALSjyEaCHUmms1BPruG54pQZyGz3FD4tIYxpHcsazmkGUQNqZhAMaCDWzNKC1yp0/CP",
+	"bUz7dDkNJjVeUkMf5+00GbukFcV6GfH/zMVdY5XW+LghmMMJ9yxhUZhBLFIftqAby56RUtfHpXV9zM7D",
+	"ayTKmEyDOB7p9tkZHfFT+9BTqfqGVQCdn9386dWN+S+4eXGT/bfsOlSJRfOua3LH2MjmEmgWKAZ/jW1o",
+	"E2hn24LmBqGJsWCUsRAOXyzv2FwfbLE9v1noddovOedXlQVjsRUvzps28EvGPMSg4YD3B0CZQGHTJGWL",
+	"nXVq0uSi4guS8QPu24/pLI6mxl6ZGnFuY47GxtHY+OaNjRuih0bBGfEgThTLK3VHi2MrFkfW2OAbNTkQ",
+	"gRAw/jGlJKDiUSZ1HUYO6MwaUOedHfLh7TtMCnv8vElCZNHEUs8TlPap2j0T0uEPhCUAbTwLQLDZEIS7",
+	"3JJwQG3bCRfDrBtzsP0F1hBz8JbLHDsGmo+B5kPOlznMEJLocZcrTJF7QIIwZtJlzUhTdrKF6BEAbH6z",
+	"kuhVztYDKIgYW7c47DCHxtTLSaxre/SsnAEpBchL2P7FNZ4B4TQjtS6aeYE1Nz4+JXxqiRXJwx0KlSW9",
+	"Umkz0++ZEfWaxDJrSMQizZbxzvxizvUx7L0qzzLLWIxKkCENwQXLlALTax0cKqAqrG70Na3HYWBZAXJL",
+	"oplnXTYhJBV2UZ0U0KoERfhI9P0naewb7owlGSkuYvLYn7KNzZXdiWua4Z8SjFeGDDHVbgUl2PoG/WYW",
+	"jRPrH1wPSZfCnemg8DJEIgwiRpWDQ/zw9t0jPPB00s6xBpsZk3YWyJAZbAfTNL6uwlvBbfD+hbReMZgj",
+	"VQyLUYkZVYUybSuHLO8ShGudMMCfJIrhEhVQqR9TQQYyUUW9G+o97ZAi2TebBPcC7CNgiVrwvhoVMG6j",
+	"JmRA7xkgnWZ7jczSh4d3hIw7bmB+zsUXssJe06yKA2p3yrF93ueK5V9QFT7U8uttb/Y0XRNKRhHVMQ/w",
+	"hwVQsY2eVlr32gjUs2Yu9d9+pFcbwcXepHJft5+yeR6cw8VUTrPwHUtoc8eBRxNU04XADs6by4MdzByv",
+	"aTTlpdxyKX9bi38twGO/F5LJjKXKf5VDVsgW1Y0+60atwr2rRTX6JlYRImvlOc6a9nyqVydYAN+xvJLm",
+	"WSV5bN8RYx9L2zDyXt5B0BOG8cRLW2PPzcWcVTWBPh/mmSv7JlpH9rWn7GuGhbyCOR9yCQsynVJFGCY3",
+	"BVpcwXKW0H3P3J5WqMBvZ5ReoFvQhaVmrmc2co8Z8JY1g7ZMn4V3OPYjfsvK+C3rgzIxJ6WzCMOqzXgW",
+	"5GqpcZ81Sc6sCj1Mwj4LG6uBZ5Sex23jaFTrK5hThJOGYEGuvNfwiz1RWZZgWtZA3Lz7sFKfShudmPF4",
+	"U2APxhAEOgYTzbUNiKS2etc9oP5biHabKZKle6ElHKZZXwu64uzarK4h7dgnN5dsl6XQ9/j0TaSPHRXA",
+	"3SmA++jhnKPSgZxwNhOYSOvR5ZCz7JArFuLrqW80AmijWNqYxvKMzczu4Pnaz0YM2PSDHDx4EHHBgyNn",
+	"O3K2Q+Zs79HLQ9dmoLITqhQVfTYfdhSciIlSCOTFAI1KSOIzEQJArb9NbNEXVLGb/KgPy0CF7p0btk1d",
+	"h1B8WS1E0Y+lsJ7ksWFxT7D+MyaPEavT+RanJ/CkYpwl6J8bRPsEia/jTtriTHfGPIpSoNHciUeQVD3g",
+	"I7i64S3PjN3LXJLTH5giNBEx+UcachoDmPUaOTZ9hrlL4GKuy7Obl5A4hHDTBRzqBVnwSmb9FP1u3aAf",
+	"8ChUTFS2JSTjgbSA/WZX0baHuzwi722wMc987QP3LSbxgwhtc7sc57aaUWg0o4FrP2x+6LI+Fxr7BmIS",
+	"NpKR80/i6X6kiaElTHoZyDGkXjJ1z0qaALref/oaa7FCQl3Xei5FmnpDRtSMTpPHPv7V0b6tLBNy/ATK",
+	"WQiFR564R2Y9DDL7H4E7Q1dE5obSo/cyUdgv0SrBnfRu1y6xjVo1JToZMXXPDQsGKEWi2D1n42XDN3NQ",
+	"Hm0gm4dpW7t8PZl9ojl6fUYe+0LGHdqBOflPvFSbx0q+3GpAJMhMiTz2zYp13IoV5ozqq3kQvg32XnDR",
+	"d4vXS2L7NOuAnjpGj7S7NesjaajGlu9n4PXYjEeqQpfIMtvDLNMUY9htA7t5QqIWsy/hs8uyyE12bTsK",
+	"y00LyyU3vbyrGc7hoGNxTv5WWDjYfBNFLy1wg3KBu3xHs1kD6OxL7lNnLU3PylKSZhndiv1djkR8QEQM",
+	"KdKF3d8Pt8M8vdi25KpNlHuCnVYYaVkmeoHat1lG9jDr2WkG/zYXrsp++YPF4UdLAbrmX6elXoDETrsR",
+	"I90JeEl4WJJ0b2EiCI3M5RNSaJGTdvAxlwWR1Eun5q+suB58fv4vkm/SRX4UcIck4PbSqT5X68RqiBnx",
+	"luVwlpRFZAJvUa1TmmMdM8G0nl8b8WDbRuu/gRZwRPYKSWyeBW6HxpDg4hnLJArRn9JlmocsxeOBK7FX",
+	"LiwUYoi08/a9eRyzHRnYBGoQrDMHvRqJoAEUvAkOjUZmFvOU3BBgVFwKW4XFAMLDhQukIq4roXMkDLnW",
+	"XPRPlw0XGF07v9o7C9WZRXWi0e1/yr3sLOHEQu/MRhuYT4dO2QjIU5E14CP/8uf09k5Pqo7Z68Jzsp6I",
+	"0w/QcmTFR2UzwfpMIb/IJRzBVfq4mW69pewnJIVCkqeOeRSRiAZ3et96yy7KUKBv5/zwXcTCvqFixDmN",
+	"mY7BY6rBFcuVjjcUwispyoEgnhvzYQXvsEvpxnNL3WsaXiN9Zf2+gG5fNXr7uSY6kCNWNQj7W802gfaw",
+	"dfC2Pe/Sl3YxDbNWta5Yi32GXQ87PDQH789etuozj3H6EkhCaGsY8nseJlDVX3Os5/kWtY12o6cAlyAe",
+	"SHO/UUtiGJdiAR9xNKzswHCt2wVWvXj71tWCdrjtWw/WWTZRHazLpd2m5z6vpTk+s2/N68LQwR7aYtJC",
+	"NaYNu1hUk5uMVWPQDoOTODXSpcEdeWws1VDRsfCIYr1EM9u4go2jCZixAxaFYErfCmqUrT4VXMNRemKM",
+	"6WDgGpTnmxRpLEcYMYFFq4pG2gWJIBd3KFG3W2sPtHwk7J6pLo2mFsBW7wdMxYjs8thP/+50J75Hcp9p",
+	"nEa6bgWqt9gzMItdSUX6CVUhpyJDn8eAogt0pQMohMjKxJsNZqXNtHcXxMqvwSyLcKCL+ZUzJ/OUvJaJ",
+	"1rQW26zB+J4/N8QH9+msCbfhgNg0vJypipipkTJr0jGH2SnPeQbayzNQPCeddDKNjG3qgVGm8ydeNxZl",
+	"fBsMwR3l3mbl3oI7/dXG3ZwonR93S/mcFE7CVIrTVUJv9kFnrNdjmAhaZb38KBUCBsNxmE34kKLcqnG4",
+	"Lz5mnPqgnluZOaIaO7pCA8OQTqCFJSDUhqfkkxFWtyLTo42qXBCZ2oNepnhgtU9iFkUWAhbQJEgsx1SF",
+	"GgbeJhTgWEFy0SHTtgyFyCSO+D1MIZqQ7oRQMmHaNlnFK2snnlQZWj+49a22uGa8d1B+aKSyROwzIccL",
+	"IB7QuBze0xDticud2lyBnLVP6nKnc8slwwekZLbbS78mf4Dq3vj8eSOXMm01O9AK5km33C24U+BSqMcG",
+	"pw+M0bKrVH5D4hOAvAJjcIu6v3XozOr+JJBDRmK5RzbAkpzxS3bG1pCHUA6Okmmpe1fDcNRh1qvDfByw",
+	"lEr2Jiozj8Qh58Ac5tyo94SkS4PmuWGWRMxzAmObaQZSxDSY5xpmERsNpGDaIzQMFdPO6B8xOcJ2nnGi",
+	"BInlVms83LiP4AMrgw98xaUeS4sdS4xCxmZoH15/SDM9ZKIccPs6Y/sXGVwtkBvUxIFHLeMCy8X+ac9M",
+	"YYJw9rTHOobkGu3GK/RTDaUS6MavlRBAo8Q87j+dn39HnjdJ65xcPCWXV+v1JBvS3rYn+eEYIbiTB3Kc",
+	"pd8HVJAus97RcN+ChFWu5Q+MKvDm9jjUXIhk2GWKsM80iKOJBVOQKj3xWEicGFUe0gxYj38+JTf6Lo34",
+	"287xtMfakObPIg2rYutLYidD/ss2ayQEYSdDyiMntoBx4VSzVoLC+m/NcTVm7R0X6byxQYPz76bUSKzM",
+	"LDQkNHM/rfb0mut36+mtxdAeYkD1eUkln1iUDeyjX/UoHFYRDgsegK/V3VqUNw/UOqQcZI6AWc3ZCto0",
+	"uBTMXxssbUinsiOHwpF4d0y8rg0snoK9cDM8rPu5+oY6hLgf3oZsqOXOBkvmG+oIX6P9e90k+3NCIVEJ",
+	"L+Oiv1h/96W1r3U3d88Rvc3rtAQsZGNx42itzd2PfPUr4Kv7mFVfQ8l5YdEEHuat61Bqdlk0tS2OfOjF",
+	"Uqsy7GOR1JG1H1n7HrB2VzVl/WXziqVWY/Uh14blJIrVqXFo22whJow26eGnSMo716BrRFUsmCKxlHf2",
+	"Z/Z5JFV8TcbQRBSKZ7RnSH08kENoaw65PX0lE5HxzgWiYeVhrpe5iR0jXeuPdEE5BCBAcl3I36oYxXSG",
+	"zoKieV0AZoF5zT1nhhl0qeY6ix+vUs+6WMrSdw/kZzQv09aOhlqg61SfdQyJjOBtIVSVsM9mp2q+86q1",
+	"ZJpUEyHJMUO9Uz+rY7VQVka+245m5TjiPBwzlymJV7PQNrJyAa4cg37vsvsPI0nKNVKslgc3UZQLcTvZ",
+	"5LkkTyKF4UnI8MJtpja8CpmIeTx5mU7hyPmPOQ5bLYtLNVwkBt2BJXPXXLQWUOXPM+Bg95DWSfMpQhCY",
+	"H7jod2x0udFu/PTqjVlHCNMa9kiarfML8hR06qU0frvwo6zV7zahLKdpeU+TGnJ5styOmIQ59nOAaQ2G",
+	"p0wnNgzkmN2n6QqjRARxYo7CKfngDHZn2Kazt1DGggHHbrv2sH56ge8KvvB4bhMGEnIrJiNGfDNAP61E",
+	"oxNoeg6Ni2YAG6lAETfJegd52PYR+hLnkxqw9yc0vMx5eqrSHKbP+k7zHeYwrvUwo2m+sjRLOKzCsaNk",
+	"WNyxM0MYx4wGMStnNpbckHLqsy/uz82lN5Qwwf1t/nCk4bXS8MdiA/+DymxYmCD3pKQiG2tJTC1H7htK",
+	"c0jB0GUPNDHP6ZzGusVjb8EYAKiA9yylAyZDSYhtlSwJo/yZs69RhwuoMDpcly2m3S2WXLG6zrfuLIsp",
+	"nnbRsjxtBZNt71Itjqx926z9wHMrFuLu61GvzoDdTXaUarE9uVDZnTKgUcQUuA80s2a+ezHhsWZRb50C",
+	"YCpPA2QNS3M1audfwKatj6t7a2gEfuSq+8BVy2GCoHh6+qJFxpPy6/Mjv243fgHy2xG/3l1i3I659eGk",
+	"xu2cMR9z5I7S46iTryEproTDbzA/rpeIwKwajU5C3uvxIIli/lCuHKJlbRL6tzT94cd0rDdaM60PMQWC",
+	"wsi3kQORe1PDa+Rf/K019bSA8Ra7nEW9hldYnUr2tEmWHyRxR/Z6nVAOKRfY39h956DULxYQAIYJw30a",
+	"l2k4TASsjug32o0WskGVfVJsyAz3x28cej6k3bHsKrNa2Ayj3TAiZkyjO/z1ogESFcBfO3bgKyVgbzP5",
+	"ooyTbDsBA/sk1Em8yHg0oQXGdxDJFzdRRDT/nDZw0NAAwhHldSo0DA9Jmzhkl+hT4k8dM58A6bvGoUl8",
+	"Ins915O0vO2FZjHmQOiYxlzHPECkolhiR4xEGXG03UadCJE4BQpckUFRdmB32+SyjKlumf+sRO6bbIx5",
+	"FDhfocBZ5bB9rXkdKMPmI1SUSq+NpXRU2DNnX7J3by7Fo4JLr9jA7MhNjtzkQW4CrRfzh24vnB7VOq5F",
+	"zViCOexJf9D8aMu6XObZzTZhO2sywJ22CN3e2h2+Y389mv/RuX8Uskchu6qQ3ce4whwV3BbZl8rYDYYU",
+	"fpWJEmxSqWJbQAXzdoX9Ihix92wzmvBHfOXPrH9gMYSR1Nx8u+H4gXtNw2ucpH8f6yfXxdtDNqIqzoVr",
+	"L09aLQzXpj+NVNa/YCgF6EhGYZkJ5MKXo4hCK+cXUtA7WLS6cuFpw2sMZQjLmAA1uP02Eme5eLDMDfL1",
+	"z6/wq1GAb3n9c/O5/cYO+ns6pHdyy2GAjAXsafUl9CZifWirkwsIOA57IBGAHMcCpq/TeV3DX4CwXMrL",
+	"tuOOh1sF4wBYTQkcSbPiSIcJDAsklWGo9zSCcdAhC71cZn3Bje85GebusAWVkOnpnlrl689O5U49/Ntg",
+	"UAWmsyTLWILaD7Sw8igy1iIyFj8vx7JMatj1lLK+MR++ff7Zl4j1N+esL7DZ/U0NPBL9HhE9IsX1Dw6c",
+	"elHi3Q8fO650iYMY+cJXj0+9iiK47uJJUGSnudB5s7GUrXWIZZNHPrxHfPjQAa0X4ccrKk+7DPRtmoEf",
+	"eGhvHfz9GNA7ioKjKDhYAOxZQbDBwByoeJsXBXNr3y3rtHM2UoEwEeprwu6ZmsQDLvoYOjKiEpRnHpOh",
+	"vGfagZHoRN3ze6k8ouTYsHHzD5j8EOhSvM8FxpVsD0Zzd4iwKrfiRyMUYsPn4dHgIrCJ5uSi+Wz2JWYX",
+	"zNBwrF0WyTF01r8h0FGdRq4fYqjo2HzqEYuWbN5gncqah+xWQHv/NnFYw9qtgkyvsTDjipFEhEyRMZ0Q",
+	"2qdc6NisAwU42nt5x0LMXh8wrsySMm7oilB9h6AtIYtYbL3QfSnDU/IWXnUrnOgClIHCVB9pAqj1GiQl",
+	"6SZxiiSIMM1mKfyY3jHfs2DnPLYQNvKeKWPrcAEY6UbiEd8JPx/c7QNGLO27aduhwJTNGfCI78bSsZf6",
+	"2fo80qcEkodgsx7pW2Fo1z2aCUMx+MRH2r0JF8BPBJx8f1rS282pChiUwuhQdzkV4a3AZfQITVcRmlxa",
+	"GB3s280UQy8UBiDoHRNuoWHqXcXonXluUqk9lDRgh6Fm7GBycBrE+2xx4jEPmKEWGy1pGEZpD8Iisnv6",
+	"9DTaF4Z13jEIZ0O3iD/XljqvzQIvEihYUEGpUjTyuAlhgo9gtZfhvL7qwFrQiN6c+LrqAcWkoM3tIFBH",
+	"bre8RiJC2UlEzKN0mZ6eNFu5ZVpsR8tUCPgh3E/lAWX2lPIAA85YERexJFSgGLHMVdMhm4Vqf+kO1JLK",
+	"w9lIMWgusDsl4o1EJcEYX2BOh6fED3mvxxQTAdM+SMmi1EJplckcTfAG29C4K+OBZcntaZGYl4W3Is5S",
+	"W6AnDOyDEUEyArmL4vGU+IEUvYgHsR3OOAe7pvlwFE1uhY6NCAep353Av7ahiA1fMJAIKS7bHRvFp+RT",
+	"WuSGGEJDOsEmw4xZLYkCeL09AOYNbnhCQog9E4K3oqYULBF9xEk+BJB7WPiVyTB7mJAudxnqXoJXLcZ1",
+	"3uFM3+MANyNP3ImDxbMtkuKx7AxkohmonoZ5J+Zq0MRtBgW6RWz2Qu7gp7dd53RUTAfVAz4CjY3EMqST",
+	"U1j8HAnCCFLZZfgVHdIwcf0+Gu0GpHd0bHso91J3oUzQnZR7QNpGqUXOz8nFRe5RKClgBEtJy+yuzDRd",
+	"n/6x1DEpk1FA+GOZRKExaUKY89blzidsgoRsDwcTyjWKl2rYiR/ABLP8VhRgKQu2JLAm87tj9FkaomVr",
+	"7u5h27Bd7NFk+CCajKBppH5ANCBvhVFCBDsl/wT/Yv8PQzdWfvj4e4fGfmkC6/KJqyVMM+I6fo2LdWz+",
+	"sXLzj/Xlih71+XXp8yuldCIf3Wk2ZzXrHFNdYENOo6pgoYfQTQn59tkX+BcuUnJczcc/AeGPCw6+vOJB",
+	"AqO29pThypl7r219eD3rvJt2HbHQIxHrxc4NSLosoIlm5s9QMlRIe/A9euKmdB05Fp6zJshjmldzslc8",
+	"AWV3SFFfz9T/xzTv/kPfpdG2noCPUI5zwBQFnf1WGKXdMH6rgRvOzkLINQX/e0VvqaWkiRm5Ge1cifLe",
+	"7NxBCRXFtExUwDYsUdxrjDxJ/67dRNAQBCopXBN3u4cZxNZpak4HUDqJFeVRxfhyw8jGOKSff2aiHw8a",
+	"7avmJgVcD1VxoMRC676pUJtr2XfVa4WtXpOeXHSbwcnT4PK7k+dhk500e1e9Zq8VnNMWih87qXZDj1jA",
+	"ezzoQE1T7re6Mif8bh3S470c76sAcbp3yEPsMMqDgTlf+yRAvC9lEX8nH7ZZCm1eXS2KPoxYFHHR1x7B",
+	"rxERCG6yggItX8GKfZxyEM3bqlXLOfrfwKSOqv+x799u6tZ6dMijScfO67e//f5vv/319//5+782vLxX",
+	"p934/X/99lfzv9/+Br/VzWdoZf29BY35PevgFjW8RkRFPzHMt92galmcUvu0duNG0e6Wy82mqHj/O/5Z",
+	"WDTkiQeDNycIjTjVHqEEjxDRltXjV0PmyrGGhtvQPmuDRQINANNsJqOlQ+fvnlSnZLqDYGqKCCKBf2ku",
+	"+hHDp3NNKPEzavC3iisnCIPmMi6KTMUEhlVVbjZ1KnfqiF+SudRkGEXaX5ZsD7R47Nvm20vu9bHwixaE",
+	"wMZKvkDCnH0x/2yu4muW0+1vjumRXNdErh8HzB3dw6rZqk93+1GtZcdZYvtbqj6Eeq25GtRi1Vsr61Xr",
+	"LuESEhx4N6nHcfEOxTMWzCFWch1Z65pY66FXYdXjsKtpMrssv9o8Rz7wAqy1sehjFdaRjR/Z+E4qqPJM",
+	"fIO1UxiSrDJL3zPDFgMI35sLIenXxvN708wroJqRmNEhkSKaXBMhU8IlEaNKaDKQYzI0aieauRTTdjcQ",
+	"bapIB/hgI7FvbCD2GGxad7AJMgNy6eQDeu+qmDDEBBEn+BbCThCEqhghDQx/2vvgEtaP6lhRge4z801H",
+	"T3TMho12Y8j7ioq4c59Egina5ZFhCx4kNvOQCUwRYFGvo5ixWvARNQRFzUFeIJat0Dzm98CRGsKoQJD8",
+	"xvH1+Ibzk/PmlkNHeYLc30ZFLoGDuASOgwgYGVU5t+8kkEOmsyoMc0pPyaeBhPhQj4tQE/AKEFXk+hAy",
+	"SlMErkHThUqVGIpP027/Fl9QVEiF9QaL8uUbZiZZNprh81l2HHAauMoc6qmmRCVSAt+XP5Y7DRxthLmU",
+	"UP1SBLuPEaNvnBkvs43fchOfAmffXBTIjOTsi/ln1SiQhwk7gpWm32pWytT6LJ7iaDsyf4/UuRbqBCcY",
+	"25/S3gfb4SxAZnsS9MFxlrkYkYg3FPT5aBUzdCq2jeWElA+KGBVhVqsq086ORR/jgGo0uCpwHmb1oPro",
+	"DHjeV9OO1h3+KTAH19oEtuees3G+9fjVSbPVWNI02buA0JGVroWVHljrkzTGU5OjrqaonDGxsxjPxhlw",
+	"qc1czU1dzKaSq05c9iWPNemyPhfCWMlSLctsmQjXw2m3G8WB1cqz3cul2e4PIjwy3SPT3TXT/UGEG+O4",
+	"ikVwTPWAj6rjMBbdjeucTxKAVcbWfZcGiOIBG54SLPmQPQSyIImImNbER4f6fwY/vE+ovtM2ipO664F4",
+	"t1kB9L4w/2NEZqPlP3WCMQuXANWJ0hxrkmZlCTYWtCCHaxYE9Lssyj+iyrbWVNwwNGhpaBZQrdSyEBnX",
+	"/WKQD9sMLeU5y7ZDSxk2Ua34kppigk60/CGDONqz2JJZOEwm1UzdMw1YY+0colI6NwjH6IEcg8xPo09c",
+	"mH1mxBzSXGQIYGgQ9yYeV2FuzYO6xLwpL30CVdbZwYvLnKZgPfbtXx34mYX+E5eWZQZjiAVzHYwlQIkl",
+	"IpISEXnszxBWB2qX/Cd5A8FKQrcAQ82ie6Y9F8LiKohg6kiu6Q+ZIVEMXVUErvKHfreBqxn2tgA7Wpiz",
+	"LMUU9jF8dRQKazNCCqTwlYa4cnJmfpxLFflClYBZIcZVkGFnX/IfN1f5NMXuduQVOBLt1ogWodYLm74X",
+	"3oMHFD4bBqtJhfsRApsabIkndorGNxgSM5rciMlRxBw+PCiOECXDIJlNC0KWYRhIrVjZ0iVVZR7itH59",
+	"Vkfk2g1iDe2zVtPx1h5+m+F+FdxpScNt7wJvR26/NW6/j37ih1SuNEJXg9mvV8XaYbRu+7KiXvRurfw9",
+	"FwFcW9ivLOi3Hv5+UEG//JT3Luh3ZPhHhj+H4WN0cPvc/p4p3pt82wz/Y5b+ath0MGDBHQsJj9sklEEy",
+	"RE8q9MHQUL2LnaToiKp4Q+YAhy5NvMeLAqNW6S7s6E7Z/5HBHhnsvjHYX4AsdsNjdwdysCcc9nBADw5R",
+	"bf4GEA+OzP3I3Ocxd0Q7KITm56EdrMDsdaAYM8Z5dZ4dNPemMdMx6XGlY5dJB9GoQmFsjwaxVAvgIWwz",
+	"qe6XfP7ph2zah5Veh/u1jfy63JsaXiP/4iPA9hpxbQzFaNtzwfzdaDe4CPk9DxManY4GE80DGnUGjEag",
+	"50TsnkWFi8y6INrbJ5mAT64nJTB9GVHkPg3F9R2kQRtzynxzbnYsfWPKkDoItHNq8XbCiaBDHujce6cv",
+	"Lb5npGTM0tzH9G2QtVZXfl3BrsdMjZQhj06iM+UNvocSphwuT6+3Ai5Peqgr96iYO+4+YTO7fp8ZPtdx",
+	"qxOBkNlmRl85W9tf2IhCGQDReT58EAAS/tSm+2TMeH+giSExnTbwzgjBSkXtGgmhPH6kzSUBCxPF9Cl5",
+	"FSOQuH04tLOWIyawTQWYAJD1N0Bgc/OdTIRh7CJgmXYM/h4pelxBuxkCI8RW2nNAL+wAtwpcThxzILJH",
+	"KBEsiRWN7FC8VG+AxqZWrcA+ZTBqIyQc1/HSfqWpHpJyidRKMjLQcQwnbSBJkgqS4zXg7DL8piqVsJza",
+	"dgyjvqgI2YK0qCsSFmTzK3LFg0VzPyoJ37ySsNrJ/5bhTCo0jo0Bm2Q6zdmX9O/NQ5yUpYJWiqt9Rvo8",
+	"Mrsjs1s7swMVOEcAhwERsxTr2o9M2fxgS+I0eca4zTaBlcz5zNpNO4psbW25quxa23LSGnpDgC+0RWeZ",
+	"UQpRriGkd7ncXWdjrj9vwJqv8KCcUbtY+oC9cV12224iYlaYmXMyNgLNrBwXPRYgWIIRZSm/HbKQJ8OV",
+	"LSVLDPsFNAFj6jywGulRmdudPbtqEemY3TW13Efd5qjb1NJtzjeg2xwaXBMSEaHgMkUmvzbokGr5vsO0",
+	"lZ0L98NJWDlsQX1s1nEUc0cxtyET/sDEnE3iqTDhN9i9RDPD3SBxaG5OT5AoxUQMwbQBhVif70pW/G1m",
+	"5nzIDfjAsnG4CNim83AAo85r4MuOuTdrE1N1WffzpRlxAV3w4qQJSIQxjRNtdDhBA3MAqeAInadoYHTA",
+	"9AI5YmLbnUdSStx2Akkw4FGomKjOIcnYGpa743Jh+gDc7RF5zxSJeaHB3wv74H3LI/lkExAgkmPGaCgP",
+	"Ij6ogiBhDuSY9KhKZ8v1KflBhBpvswwcMadsj5GQTlyIyBb9Q/3llrM77BPN5vQZeewLGXdoB+bpP3kA",
+	"xsk82paPxkUx9ShFgHLrATPtSwbQARY1ChZzPJBTC1qV0pGd+Z2mcayDWSxB5weaEvF18u7Ft+9rjeun",
+	"4mBeaB+1FkfxOqai0IeqyPlXCehn+unZl+zD5hCcCixpf+38IxFWE6ExsEAu74ulOlfBgnDzQuS0H0Fm",
+	"t8JlTtU8nW41wlzNLXbpg97OUh2+A3oVdfDodD4Ko30URvvoOZ2v4YHztEwgzfWbZiJqQQ0v5kMWccEq",
+	"1bm3wvbQ5IKY1yvIjeFD5iFHUyxgcK0hPmi4SXVMhIxZ21zJaDAgimmZqICRcTGD85EmOpAjY8OOmPDA",
+	"aL4VuXIGqJmUCttdSRFN8AmGU0Il5ZBOyJ2Q41NyIxwAtWGrY4S3H42YsH2ycEVjCRyXSOERLm5FIEOm",
+	"r/HyMdVEU26TKqwPwI6bx5pFvVPyyV1o/YrAxD0ypOqOhcTHb/3TW3ErttnH+qPbxMPyIW+8kBPrNxdp",
+	"VW3OEE/zv3R2BLTn3HAsNMI6kMMh1W0SGLIXsWdOKubneA32eRRBaxj0M5eO2T23MG4esyEwpyH9/DMT",
+	"/XjQaF81Z8bumd9f4bWXTa8x5MJ+aqXXUqXoBMRfPIkgqibVsFExazj/3UyGgplmZlSx4DBZXnSF11CQ",
+	"1uQZL0luukiTm+zI6si2wPXwgfHEckZi3TPVzTmY4LHPuq3eVdBkJ5fn4dOTC9rsnjwPWuHJZa/ZO+9d",
+	"db+jrWbDawzlEGbVGMp712ET99uuXqwoBB6doQs/1h15aEZuwxF4yMzGzgjWQtKXnSZi51ud14U5u1Tz",
+	"wOymGyId8XTG50GTPu12z0+a4cXlyUXv6fkJvQjYSavXpM97TXoZgKaSzjhD5y9OO6cCLTHl1uyUV/L3",
+	"O5a5bW9/QQSXWqQ/3DM1gXJH16XFijGLOoDyYN+KRhfTOhIBTvXNG4TVQQhulhj7QvBhvrZktkgVxBJ5",
+	"7BvCPU1EKDsw+s4YntEJ6UT7T07J9MaZp8GFBJgAOuuhRTo1Eu1WjGle90jVOyP3ADU0JKB5W1MxLVrV",
+	"ibrn91JhnIQSxXpMKRpNv1Wxe3nnlBT3adq8LIY6hIxtuCMNc7i3wRhdKETgyNq3wiwHvhgQMmba4eVs",
+	"2FhKQNNYoL8oHpPvC5zjsCzTjwM2AViQQCaaC13fIn1tpv5PIpQbMUirDMt8pnCY4CMWQ7upeS1rgRSw",
+	"y/Q+a+mCxc5SEKP73WOzOnsGFxIWEJkz/HE0kAKyB4B0q3fGXpCImEfpojw9abYKi2KuEWxq3S4/Np+5",
+	"Sxbb4CoPKhx8j+DbroESjTUKdJSS7CMAF9SoROyFbVsUb8jkp+SbOdKE4gRzUuylO2xWhCGrWSpqsR1f",
+	"4wMevxxjXcnzV4w+V7YdHQ94xG6FlkOGIigRIVT1T0jIRkyE2oXJ7aBOCCVp8p9HKLnnmsfmDyPm2vbS",
+	"XqJpREKJGAwkZlFkXhUM6jNxM+xD5uA/iDxfslAWgvcHMdED3ov3xsdIhR5bBoAsr90IWWCU3NCM0Sj5",
+	"GuuCNEKjdbmKB52QQrJp6/nz5yfNFjr3sl86I8UCjk65xoRRNd8p2TpPM2Eh49QajC85jSLZ8Bpg4Ltv",
+	"X9MhDWVSX2YAX3eZosA1IFe0pwzLgG6rYNbg1sHvLJBCDnlgLhDwK414zPHmn169Md9DMReMCb79/X/9",
+	"9lfzv9/+9vu/kt/+9vu//fbX3//n7//aAHofJQhM1rHmrW3xip5V9IPlYa+trxQ0NNvv9eanP52AqLyA",
+	"H5zYm7rrPP2xylRjn82mTRttOb9s2ohxjuM13a4lHK95mj4Qz2tROs0HoAMmOaQhWzVNVTF6d9KPqNYn",
+	"2IO+Ojf100CCJ9QYe4bJFhDmeAQNXieg9YOSAmICEHQMX05Rclzxorkj57IEx+eQUQGiIufljBXlUZv4",
+	"Z2g1snuzsL7hdD4klHd46GPiGR9W5LF+byb5k5njezvFY+vW9bduzXx1uJ9mpdPkVjDYZOEKAWUD5d5H",
+	"vHfBNq3ZAPRAJlGIvWK7jIlsNN2Jofj8oGgUYTCufCzynqkwYdvKq13cQzgr7VpFjb++zfMUqUfUD8DR",
+	"87yZ9L2SiVE8uCCJMII84DLRaB4MpB7xmEZZI+cBU2TIQrsq8ByotQgTNjWbZ4XZAHOZuuKqeMWsSJlZ",
+	"k3Vl5k7zlq177Mz7O8DA27iA0zIDBmeTzqkmXSXvWN5B94LqDTjm/ryY0AHT6KGkLUw8zbK2SnO0pjdk",
+	"5UytI0lunySXpb6DUfUepNr3GAhmll4JXLtxql2DO72CtuFxEYt36VX/flLMvzFMUUBGOiyyOSaPnzYv",
+	"npwSyIv/NdExtMbwHdCj01ttMsGQ0BiAHk9nADZShaPcI1IPIQMXrIShHYSLIpBDG3P7mGc2GWIIN/qf",
+	"TOJAgqaVLndjafJ/4c7YRnzSRzlwlAM7kAOAl0ofkANzbXzIsNerMN6H0IlCds8DRvoU9LOQWCMeeaHs",
+	"9SIuWDuNDkPDe67yDl7r9kMEXarBrYEd7aMIvgSEPUWFpoF59Sn5gQaDW4FZVQDR6797++Gjb1gzJf6I",
+	"xgMfkkbGubgpRimNcewbIeB71g+dItrafC9ox5pE0IIJXM5RZB3hLOq1b4Vf9Ov7HvHLPP12UpW/Q5Ey",
+	"/Jg1HvA98/jsM145ZMMuU3itWR78C3zi+KdiOkiY847MfINPwaa08KtmyuzYiWF/NIi1n8tRM5ZviA4W",
+	"7ZPH/n8Ygg/Sf2LWGXPFuraWzVzqMutsctKt6LIBF9jXCpT2ewvn61IFPbO5lJgtAgPcLPF4II1YZZ9j",
+	"/NFsDySqvbFeI66JpvcsJImImNaEZeFsrhFJGT3MGIMygrmXDmtiHVY9yiPt4SkYSSjv15jGRrVZdjuF",
+	"s/Mz8/6zzB3st8nT5oWFv7Lr5NIDIQzCtQYE6KfNp+b/nnsY9siQnJMohrwtcDfgax7diq4MuTllTo0w",
+	"00ByfQQOHOLz0LegX5QoNmI0Jpr2mGeWDdZgXJV6h+Lneyyv2WUFnZ0uZkfpRrthD1TDa3TtwwBa4aLl",
+	"pe5/YDSpZx82wvrn1TQcxZDFA2kmPFY8jjEZquDI/5GKmDZW8Y8/6Ok+b4DSHQ8a7UaR0kHrctNcekpG",
+	"DspRmp41pIL2GWhXVe89s4ucMqHCQCw/KS/lzran0NapDSITtX/3yoxP4fc1pTWcyUUqHJtrO3ELxXLS",
+	"cruCbK2Rl96a2oyaL8zy0b4sNNCKCM5fim6uBfenTIfKJREB+h9quJ7z1WcZ2Jk8aGw/SoInC5HsIfGI",
+	"i37KZFPA3uUCJgFVIYxYRvdsIyrVj1IZcQhiUwdUoAaiQmJTy3Ew15i7nmhGIkbvQT4YLasQNjlFeeTU",
+	"G1ekHcjQppRx0PchocqmgXtpYpaEnXRokvjWslptWIn3OR75gipXrbSUvIjBQdlufPrwonX6+sf3P/30",
+	"p5c/vv7Tx0//9fznf3zz5tNP5xcf3739/r/93z88vfint79c/OHt1cs/vfvjf/30w3+7+OH1Lx9/ertI",
+	"L9/iuD/Cu/epxmbpMDhV4UIZu4vFxCuDxi70u/QW/EFGIVNVmUdICaBeajKwl665AsaQeGny6yfAb4Eh",
+	"gJbJ9X8pmGIqrHLJzeUomkWShvNBgaCZiSs60bn8GdlDPRC8WuOBhKoTozrChZ7Fb4iitE1Y22WJ4CPR",
+	"2oHSGD7kqdr84e07w0p6UgVGu/THVAku+j6mC9krHmlj0Zm50D6DshXfvMrPkjfxmRziu8GAhafkfbF+",
+	"RmPDlOs0PNxNYmse4vgwNzMK88BHt+LhopWqapQX6XIfVhDYjHnD4V/ziobXOLH/wuVe4wT+rR0BhvMD",
+	"mWFGxTQfdUwhEaZsLIlmane1GnA6G+3zSw/n3j5vnV6mY3tNFadDSl5pbcwHOEeNdvP02RXmsZhrLFk0",
+	"vHQmtXxzrcZqUUd3iLeOBuSIpxoOCALwoJuYi8dS3bH0YJb4rTYTYQTOUslPPyQjpu65lipjfmliPdpW",
+	"imjGkLHaMr9e7jIvNzcjBxDViyHfNeqbVHfE4SFlmF9CApOWY6HJhMUesaqVeb6SEXOPGuMtjA7xqVQZ",
+	"5mrofLr4kGvb0DHXe8p8MGwyLUOkkRRsQdw48L184vGA+DeBMY3b4Jw5C/S97xE/T2CfT0RoiMzHnHz0",
+	"vFCiR+aI6AFjMTg9lBxraHDlXHs6VowOwZEBs9SxlCFq6exWYMHOtXkQXIdPBn8peBRdPYCLkqD/6vPI",
+	"zARKGVyAxccJYY6Qz5HhdmLDcf1TcgleHQzpyFsxpGJin6KJSsQ8IXLMIlo0i6jg/vcaJ4VPIjHyAuSN",
+	"+6sno0iOk5GLO3iNk+mvlklMmi1kcahceOjMLxGN0V1QJrPssB0AYInkMhecOMCzWuNDXQiMN66JTZOs",
+	"WHj340xGkn2H0UCNjWdOqnMZ2ZuqXg9vRVh/2SMWwLU0NyvDtF9sALkb56+BUyDkWFRuAfy2qN5Q56Vp",
+	"+VrZW6dMuNXfDbhwaWWBS6bnokaRa1b9IntrW4Vc9yIQUtO5eyieZA8FFwpPK9QQtbIKnHKI5d+LZPM5",
+	"HD5KgkgGd4CEqhJBDE83otV2LLZeDJDFIZGiTajWvC8MIXto8BCn4nhkFFFhpKNhIifJyFWRYegN5Zax",
+	"KfcjF3AJj0HX9mPQTMSd2ZT6OhHpaQ6bXdg6XyZ0DaFwy9LRVfACfn16aUPaHVchqBvtZhrlnjfElPpr",
+	"6tpmR+xjQUOC9xSacwx4fzADviwMJUX5HPYxje46XGAeO6BBU62Z1kNc3hqYIhvLQzQaibUGvMIJuxfh",
+	"qRnP52GErEGfyF6PByyUQWIGfprT1IbRKfwLwIfpe0uA8+mQgbvRRkhzj/Cc1syiCHQ79jmGY2XZUpcL",
+	"rLOZYUyNMq2yQByNL7cNHt422rc1Nv5p67bxl1tRoNZZK8msm3Wdlo7Jab3FcfDQwyPt4Z7fijqE4OVP",
+	"v2c25cHhgUuXGuXZunysl1f2SCCjZCggBKuvsYALLIVfJRc2fnvte5ZH43aoRNgNM9uRRLRkylu1JefY",
+	"kSiLrFJk855qJL+Z71CBXz2FtcpDf0NCRXtx2+aT2JoI6PgL0oTruzRUbjYAVRkrmCzii0t4cOroKflk",
+	"ff4IC+ueLVI77jSrWM7wtZwZlJXqABRLWh+Nb7YXYc0N+mNcvb6xO80KgzTN4or4Mt/Z+50ptx4+dgxZ",
+	"9sZamJAhwsJSkXoPqZEj2nMBe0p0anY7GJyJeXP2EiNfFQ+Zf1oRzH6B+tDuQtnLiuSyTlDlciUlgo+K",
+	"3rNIo/UORyaSOobUrBE1m99YSDasG0+2/pvLeMr3rJ+Ig8ZBBeZVGn383tCv1U/LeVZdyFN4Sa3MeMg7",
+	"Tetg2WfDQCXQPajLvSKqleGmYO6nGnQOPcHWaZKL5rMsf2VMJy7NJ211imXvZS25+yy2lLr1kNlRAT5g",
+	"BdhbkausK8PzovlsltJe54zzNCiOpzz3on3hTHN6l1bzpZ2A8ENqeomKhb45540imsU24Y2ECSPmXBEq",
+	"2BhjwZrcsVHsch8GXMdSTU5J6mRJ4fiG9I4530HmTC+DnYFLBlQTaL1SjhxDIUvUvB6zc+um9iNdLKfN",
+	"uGT+2moM8PUTWOf/VIYkUMIG4Ls0d/wTeOiBcxrtFREUeX8QNxa0TmHc60qt2A9WsSWd4gUSQxXx1lMi",
+	"zjB1ujou9tamEjjYFqc4jCIqsE2F1SZAgagMjNwEB9gyyAh7KTYcGcGXNLzGSfrX6iXXznVdsmkV4zM/",
+	"rceBbU9UDj5/0ciFWxozJsHQ89oZKdlXDOocQszUC5UcjVhYtip7Xnw9xXdGkHcOYSYH6SaFTiIK2Jz2",
+	"WORVzobX6Esa1R0XWwTk6sLQqD0MtVGxUiUv27JtOzqRw+wi+aHT41GFegUlCJYesPnRfilapa6sgspj",
+	"NtRi+4KDyytiuRPaV4yFxhDk8RwtaJ73Bndupz6cNRDkgjSzxNnenbvG7tDX2r+mWse6CUNChSVhLCMD",
+	"KnCSdCWd6+wL/vFgb5q5GpZ1rKREtIcFrUdxt5Jbo5r69tVimSMR0eHgSGpPRGFpE5Z0hCVdWFLCXbkD",
+	"S7mr4xP2DMCYCNdpUhI4kYEDnZJXwq3jvRPTWLzBP7MQUqZ7UDUCQOmBHGJGC4/bVh/3oP0g1NFivb1r",
+	"L8qDwXSmLtGMaRTyp2RWPwB3iFMMepxhg0QYyKacJMsqDet2lQC0apFftQoQBu+o1pCBSPUddMZWeQYC",
+	"psxSeu6OHCcHy4zm+lCq+VFdkT4aKXkP7voKQf4ikjpRTGPCEeZJQU6wO/Uu+pu1Ak5PjJdFXVy5qF7E",
+	"+ZIO7piduiGMO5ukvbTLY26upDtcWcLm1wEuFxrl644LMAeRPMwJBcOyw4URn5lYzQFvJ4LHrrvAgCmi",
+	"Ic3BCMc3nA7ZJAU56QTQ1MSVsSlzZ4+zXCXiAtgpBcUvvX0Xng57HHbh66iqgaMxdDxiIaFEs0CKcLbr",
+	"w146O3wXGE4TTdq5Ug0M6UHMGBNZXPMcPHw+/OKfEt/wdL/t/KxoI/rWrjC/ZyHR7CpXphDmf8brb4il",
+	"B4AxcWKAdCfEHrwT+/vpNPh2dvFU772Z2NVSrhp79HabcGND+Pc8NkYhgF3rOMdKpnY0j3n0T3mgI8Ba",
+	"AeyOexok1ruwDCXu0DPjNqRUIcsUzq/SOaPvXPESzc7livrb2ZdU2q7FLZMN7HCRxr5NOe2tjQz3Naw8",
+	"p7vwvsvzco9NRmxlPpuMrjfWYvhhjmK/ZzvqLLylJarMknasmmXZzk5Mg1GnM13F2HIg6k/J95NUF7Nh",
+	"pzSrGBq1D6TVex4/PT9/4hXymNMWUx/evsPEeAfoOaU5Gcs6tG2kADzOsrp2WlBkr3BtSaC51uIYnnYB",
+	"VlOndg3feYNhv8wtIYMYKsJImMST5bSolw6vZBdurYNk4I6XTCtG+HVW35p3Pa5VPzpT7FcWxN8oMyOo",
+	"vaR9SG2RJlh2WDDxVTEu3Osj3zryrQ3xrfdwwNbPtpjzluwQZ/xHJYfEHzERctHv2PH4HuluhEPcYB/2",
+	"R1gu7hwdpMt0fOIcJtDxHB+LLIULQsXEApAAmM31StrNi8xUPCwm8YlFEXGlsItgj+dmXSTMY3Lz0koM",
+	"CKz0JC3JBlL3anV87ofpLGdGg4GXoUPbGqjrPHgPROmgayd2yUWnMDof/vO9BFdu/ShdbpCHFafTMVVb",
+	"idNlL2p4jdxr68fpcichTZIGz1b5SOxPNeN0RpPswC2bChOmSeOK9qB2zYUQoEzUCBCGyXjQUHSjidG5",
+	"3o2py+8FFULGREeMjWwnaCBfJQEK2zBS3AC5WKXaRpyfsFvuoc8u6HzwXneDVLwPmyVYPJbqrr4XFcoQ",
+	"QfiOlCGxTqIzcwS+h34Krllko90Y0Mzv2uVypCfBQGoZcCzAy45/5RyzPBN7YLYeq0zpbR8zs4vM4DCy",
+	"s98CTn7SjbgeoHY8LALRuYCfPaCn5MZW7w7pBMHWrExro6bNnWxjIRkmOiZdRhSgbD5O8eqpg8a37RP8",
+	"M0v+vlFJ7VMs4D28Z0wxU6wg++ZW080KRjjgxUO007jjkhxvYT6zKI9YkiB3GLTM9vNrxQGYl3RmwQAE",
+	"KdRJr6zZnn0pZBGsIXaZH97aGj3vobLglKhZqfg8k4rZVYsEIo+KyJQiUtRYHUl8MIdAky4No8k10bGS",
+	"ok96lMeD60LkWBOBSOYL6TEXS3LIry3lfg672aMgbn6UZW79PJPbUPq977QbAM9yICia/PHD2zcEQB8I",
+	"JGBDfr5tWF2pRs1TkG4QyABBNs3XXUZ00u9DykIGqx6aNRtyQa2mep9Egina5RGPJ+i8A6QpPJkpic3m",
+	"3hd1uZ5UiMo8BnrD4S+Rir+CerbudPycoNGxYqIfD7QlAZtybSQyYhcwkjXm/8vSVs2u8vAPmUuVqkUf",
+	"6D1z1S2b0IfO6JAZCfbl6+dqFbkXaAZaJmCreSkJ5Mh2bouhpxiPNRlFNGDIU3LcBFv4x2i/ARAdA2hU",
+	"PROSzKNwhzYu2WWG98EmzLCmWpEFc+e6+M12QwupzvthwKBxhYVDx8SqdJoLWnJmPTIGcGQ/q7EfWE4g",
+	"B3dsN2uebbH58b5ypB+lIn0pw3aq6QgEtyQCUC+x6lEbNcnPIIl8wHZ2oU9nImZZEOYnuH1MdaZMYXGj",
+	"K4R07qdHZawLWWNt5clpdVIV9Ch8IRRs5jo0QKdox+tSWytVROw9qWm2aF/oA2WP5UiYy1qHy/rDcA13",
+	"lcjx1TFU13h7856uM4h2fbNs9PsJBqgdJ4R+fhmw7rW1P2OiKfbbnQDXuwAWhqj91zPN6rNoIsQT0hj3",
+	"DFv00zw7NzU/bSmYKoCCebawPB5Lgj2H4aHwzDahs6UcLqhxx0VeFHfMXtdli+baA9cYwRvuEvdQvpiD",
+	"shiTe49PO7K1NbC1j4gWiSV+5vSuwtF4X+wwJ+0TNjlKE+5zLTOw7bRgYwvr/avkQqewmdc5wO8u60mV",
+	"Nhzl8RQk+YGCja8xIQ52eTVcz+3ynmWQhJ19O4JeXH+giV48LmmI4Zgtt1wlpFk8I6jNTsBCLs2U4pgG",
+	"g/mpcgt1jbteIAMu9+4jUsXGkCrWmfKWHZf5iW9pTndXyaQ/iIlrZzWrP0+NZ1qBXgGe9CbSciZ90+iI",
+	"rGoxXGvA9KJ8XxZL2tDkyttk06d1pL9dnDTPPzaft8/TqDOPmGvhPLIYRae/jvrA7gDJud1qXTTrI6m1",
+	"shixy53u6ABg8iLaBdveYSE1PDDzaccuGh/SPjv7dcT6IEwCxu9Z2NEDen551Wg3rpoXzQvKzs+7z58/",
+	"e3bV6gbsonv+rHdxwVjQ6rLvLp/R89ZF8OwqeH4RNL+7Crvsee/y8lnQagXfXZ7PAbF3r3jee3YVNp+1",
+	"nj17GnwXXl0+p+c9RmkzuLykYbN1SS+6vae9Vve82+w+Oz8PwtZleBW0LrvNXrNJm8/Ms/i/sEb7aev8",
+	"4uml14gHybArKI+coVcSsZ7Zk2Rk1JAFUwyydD2vMeZhPGi0W1fN5mq5exkr3rO8vTTWCgNE5NGZxL28",
+	"INmz9L0bzNjDdq4Amz6iCmbkm0n7qFprpu4ZSPMQNBGK/68Uv2cu4IxYa4jcgc5PlCqWwXigcZsvDJG3",
+	"b8Uf3/3wk0fevfkJnIyfWPcdAbrTHnn38kd0V75+d+GR109vPPK23/fIp5tfPHPla/jx5vV7omVizHGX",
+	"9u7Z+DGIvMxaB8Wb8NhzrXRvhZnlI01e4OBOPk5GDMPkACB7Sl7BUODJANuv2AkTRtCE0A3WDN7oFO/e",
+	"/NQmycgG1iGgazVwC0YXMI+E7J4H6EuN+ZDdCuD2AR0yRTVGgNNaveG1czTAWuJCgwMEapON7PKnOJLv",
+	"egucuumYL5gI1GQEeAewGjwmEWcamubeEMVGzEgcV3cGzdJ8HkKDXD+nvZ/8I5v4aQdiuMxuaNqFBZvj",
+	"2j6GZoK5Pr54uux8Ib+qy+AYgXuaahKAItab0cqub8Wc5EyXU5oJY3yY8/DgVlidEKYFQzD3264YOAdj",
+	"P124kfIo69UYS0kiqvqMPG41m+Q1/96zp5OcX+JHB2aYow9utsnoEk/M8FuXdgSTrGs8Lgh6qkpey4aj",
+	"eOJBNM4WYRmJhKRj3gNDsFc7NEZzo5cbMBdkxD+zSGNPTHzKgGKTLt8eGe9WmNebu6CfcE7NLq7dzFGw",
+	"PY5Ra3KjNJO4to2KzYa5x6IAwaaY0DUZGvWX5G6Yy4oq92ZTa4dJFHPDA87MfpygalPQdsyUGu3Gf3z3",
+	"8seT1ul3CygTBaE2UmaqMUedq6g8lsIRZCc6bYmU6yFaDGRPWKFtYbne6dmplHmLU4afKywqsETozIc9",
+	"9h/sjoiq2ZeHx4MLuagmn670l8aQfv4Zcmka7fNms+QNTo8q6R4xxVo5clbPkM2AfaZGcg1p1M6TtVlw",
+	"qhiyYrNMQPco/UI4p3HMlHn+//PPzZPn9KT35y9XT//yH0qbNWbOhH92tg3sT2YwyS7UsK8tEXrNqD1H",
+	"zf1b09wXV9JLfVhWQ/6aU+lxjqlUr2MKDOnnky4IqFbz8nnzqvXdlflax4rR4SL99/KusrMvOfZZqzdf",
+	"jEqiRkdRVhHIEcdBpC31cv23h3RCNGPVCft5Yb57uLEj4zoyrmUYF4TV80f5YJLsXaI3+sTBqijOZH8c",
+	"FOXJDPmxliUz5JnchnLvPw4yizfNVXg6m6CALtlKdNNikgKafuCcAKaatkWFHARgvGaEZsvQtFo4B34F",
+	"O2rdOfDTrM8DPx05XzAgl/MA7iDH/QHd5iDzoZRiAQp02CIPD6RUJCcqanON1ZWUs9xGlSorNxA0B8Uo",
+	"a/tElYWof4/Q+fpOG/I6JRfNp0Bn5iqzwjPqy4BqdDvNKkAP6jyGopsV9J9zesIvIUurX64s5WejtjY9",
+	"vH2WoEM5FmtwjcDS1OLEvQUufSMFy7OK2pQ3CntFwnvQtfAXr2Ekkjz7h8VvRM3qHwpMCbh6dxIzXR7B",
+	"q3xcqXLgplkg/JsgYKP4BNZTl5zlaEwnumQMsxNwDpmXXI+koUvkW6XP8zOS8lNwJuvAmfeOxdjUefNq",
+	"H7d35Y2sYibFnXX7gaRSlsUUDGwUxdD33JU343jaml7NmH2Oz0YR5VMCqs4kHBMjOrHD2HJE7KXlWcsr",
+	"mzP279eufK4uOiMu7vSuUo63qqVXVm6Mc0EmzYTN8gUqsBEqX6vAtwoNsI1T8iomcsQglTAN4oLzHTUH",
+	"rskoUSOpmS024zFhn0cc+uYA0uaARj3zyPFAQpFH1u/AhRshIpnoNCWRkogL5vqAx4ry6BqeK0Kdxbty",
+	"Q+HTysWQ3llNBOcKwT0qMOfwlCBymNFX4EqdRmmkYM54WUJ5Sc2W1K7HeTslxi7pvG4N6Zx+5uKusUJK",
+	"oN0UbK4A9yxh65tBLAI6sqDLyp6TUm/HpfV2zM7DayQKupzH8Ui3z87oiJ/ah55K1TdsAmj97OZPr27M",
+	"f8HNi5vsv2XXoUoimnddkzvGRjbsr1mgGPzlsviBfrYsY25gYCiqEUxSSBLLOybmyRk9kGNxIkXAzM9m",
+	"nddhteTcXFV2S0yGUsfk4rxpQ7NkzEMMrg14f4DARGl3vBw1IQehOjVkcnHrBSm4hpf2YzqTo4GxVwZG",
+	"nNuYo4lxNDG+dRPjhuihUW9GPIgTxfIq3dHO2Kidcc8U702+YUMjXxgOKSIBFY8ygWsz8VBT1iSC+mud",
+	"lgBBxtbj500SImcmlmieoKBPle2ZwA1/IPhgtoWj/EdNoLzPbVpSboaNoA8uUFm7hhFOwLpiDEtWEh1D",
+	"ycdQ8kHmwBxknEj0uEvipcg5XLItVVPNK5INh4h2WVm/e+nzKmfaATJHrMEQdlBvRMiuDCcF+JLrtCsL",
+	"5oz2LMgJob0Y/FWYqQsCaUZSXTTzQmpu5HuJUtS0HH53gmT1cnhstRNLouWQweqzSLNl/DC/mLN9DGuv",
+	"yK7MKhZDD2RIQ/C3MqUKvVuWYU6FliXVJakfS6r6iK3eC2s2Yfie6fhV+qZjAeqGClBHSgYsTBTTa2yE",
+	"YNGf6rZBmNedwWYg8GL/obJxxYr3+0zVr5Y1hzltWNxxt6+1K0Pf8NtGu/FPb/7w4v1SaMgDHoW6Y8hE",
+	"N9qNPzAyBtjRWJK+JAMJfqc6sMZ2S2pds4jGGLp2W+3GexYnSniEBqAcCc5CzwzUbF4igojVB0VmzzID",
+	"4PtXL80HYwt2qFmEv/+/9zTCBtEkZCT6P//jf3MR//3f1d//v5joZPT3f1ecJQq4irkIGUYgheah5TLa",
+	"ajUwLBTjXEN7XChigyUe8KFDFJHuYOIUi5Myx1dmoTgAvwqoAp5706ch+xeQtjKJA2nLmDs9ei9hhCMq",
+	"jDXzz1/cKb45Ja/p3//Wp+a1qk8F1zbru/GSKxbArNXf/73PpaARgwWghopj+5tdESZ6FDOPJXhkXwwo",
+	"VzAQEPrOk8YgNDZgpC+ZxrY5+cmZOfxMu3//d9DoAIgabsQD9N1J87LQ1iIle0dM7YZOdEy5oN2IdbSM",
+	"EnjzgojR56tVz+YlyR72vSi2AcvxY2yCkesctu/NMIoFXI+/f3XzhKRlkDTKgJPhoHYnkAomWGQuffnE",
+	"IwMWhebrYvcMxQKpQgfA7KK5yFpz+II8hqAv6GyPfccufGi/5piUCzu7RUUyLDTqvxUWQoeS3NEl7uha",
+	"Z2sickwOcwbNIhkGAs8GJFfASzQ3ADegfcqFdtl0ihlNQD0yUjeKMM7lHmJek4JNGyNTxPra6hEY0BeE",
+	"Bmm0f0w5OMINBd+KeADFiVlBGyrrnntFBrqD9AwgQbdibr1pPvxt2+KZZegz8tgXMu7QDkzaf5LVTqbW",
+	"cCHPL18mnra+LKmIRIGWp9vdthqZFuMFyZQXMusQFMvy5wd47lLscjddSQob/7X2JJnfjqRKKiyNJFS0",
+	"3M6+pE9cuTnJFJmu2JrkqDEfNeajxry6xuytidcebIeV+hx0fyq+8oMs8bHnefaG6r1+5jpG3BfFAL8F",
+	"8q8oGQ9kxGZ6m9jj27a6JOJNltV61dYGF6v1Wk1DXHelVy3JU8ETljRmd1AKdqgMoyq+h1YazWivcEZz",
+	"DHr9atcZPn1HEb1tMpuKeB7p8c8W/z9bfheiO50JtdnNIDQyjHpS2hMAtFVUYrz0ixSpCEiUxAOIGj6G",
+	"lNOJCxsGAF9L9d0TrwhjBS4KzBbJOzA8y9ss77NuA2wQhRqel7eHnQsiltD2sy6jwzmvh9FtN0q4oJ5b",
+	"pu0txRVfuvduIq39aJ8c7ZOjfbJH9snLdIT7rmm8Bz92QUBsSK3Aff1W1QrXWY0CYH6xsdpcheC6sDdG",
+	"sRChztqs2SYDmdlT2mctbXyUetgrFZY64h8fsVPx/5WIy29XTh2QRMoEj+s7uVax01qb2HH9ONw49134",
+	"/CzlHYEM1pS/QUByQxJoh4mq+2DWQrECAP2a4wqQyWZF0B7EimshyZhOcnXLU7IEUuakynV+WjLF9BBN",
+	"xzTB9G0GBQyCoL5F+Ivk4bobLR0F21GwrSrYgDOu3ZzC3MpONd3gBQ89Ty7oLFibOP0FV2XfpShmV+d8",
+	"lQzmFJalVy8oThWjdyf9iGq9wxZkrwShgjCIc4hg0s7goi1MiMyDgbmq/IFMlM6gwrL6ifOnGfo+fGOO",
+	"JBf9Jx5hgNIBUPhcF9BAvFyOkk6h90Ma05McocpejwdMkYhR5UoELcQ6StlCPQL2NsgHqZpPszYJaUFv",
+	"rjMsJEB12QAxCi0SrPPmYmYyz9U7KjnMVYbk1kgzBM7OLMDz5672hPTYmMSKMz0rueE8/ATHYZeZT1ml",
+	"h4W858LwNil0wGViLeaB1CMe0yit5oY2sEMW8mDBRtrfZ7PedspR+ub36DwpYVLvbSLiVwLhXBY6h2WA",
+	"TQVWhFGPKbIoD6D3EwprswhkcyBFjykmAqaXz0By7cpe5B52WNUi5gyGSbSNepH8qxpeo/DqssqMXXbN",
+	"kuKeiQVjF+vUl8/xGMU84CMKDfhqKZovlOSfT97LpM+I4H3QnIVgKHVTwKNPmM0LgkKQCPpw0h6LJnbb",
+	"0k3JTeP5x+bzbBoLOj5WyqAv0tee5dDnCJ9IMYs5v5ep8nOyrU/JB+jIivbOPQdIBNukGdLCZRJrAFAy",
+	"fIIOMUUnf1LnoZBlq7VTxWJvCWtJmthNovTUhn79OktVib6RFBDjyR3u5QyxnE5y9iX7sHKW9AztbRvG",
+	"4yhO1ylOvbVR6OEm2M6jtv3JqS2MsiQgUKDxDWXVYmt3bnvrQf5Xu5BLO6Yaq99AxRcBiyKIL893+Oeg",
+	"jSjpcaieU9DymxKVRGxei4RV9IB1J85WUGirubpc3kmK7MET/fxM2c1K2TM8/zuKHm6XW1TC3IDej2EV",
+	"YxS4as7Th5nGElFCvHddTGFHkcIPA0Yi1kPsuTecDs2Tl9Tl8QBuImx4VNuOatsOOTgc7M1z8IGMwm+X",
+	"f6/Oogtw83zInM54St5gAA2DWj2Jnb27E8JjzaJemwSR1OZ3qUisqNA9psxwMy8T1w49AGJm4ESelQhm",
+	"Aw9THrjsJpeN8J6F5IWSWpNIShudoqRHhzyamIX7UfGQTgrlB4oNKRcdOWJiWQnyB0MAR/lxlB9fl/yw",
+	"GezY/znHaleukpsnTHKq8OpBwle5hx1UkHAvEeV2Gx3MyfHanKgOZ+spOVwL67uAtYcAzkLsFyoOplwh",
+	"VwtzrUQzVXdt6Pmag4UZne1ZsPDTQGLCEWyL7VF99GPW02w/DpjN2XJ5YV4+OaRHA3BdIMynh8FK35KT",
+	"bwtpfHe6fcynsiBWFizLuThcaHSSj4K6JCqSdYNxAohrIu+ZQsU5ERHTOrudBjFoBhBVtR07lMT8TFCK",
+	"h1TQPhsyEXtZUBbS3vIJXubbYb6kF1TzSIo+M+OhIs1+o6iXP/Zze2JG3gnpRPs2/as4gyezMgtn/VHu",
+	"UdR2QZ6yJMvYXSw1G8O3GkuFFWCQPQn9X+XmvQU5Be/sS/ZhLRHX3IbuwvQ6qigbU1G8tZH1wQZgRS5M",
+	"cNRcSoGkzesLi1Ty+gLL2UaHoSWZ4RkTX79Xddc7OEf1TTXCIJI6Ra0aurKDWbiamN4xgWVByxeAMxHO",
+	"CLKvudvQUWgeheaGdNuP9I4VpaYrRlxOqWVpzeQaPJM/5B52bHaxoWYXsofFXJYk8DMjo4hWDcb8hEJl",
+	"BRlWeHdfQrewspeZnxZ92S59sLNM93yaW1kaWZBTZnflsInOEZvILVJt2VD3WvNwt921m9SNlOwrpjWC",
+	"QKWfvCwxxepPOolonDU8JZR0uYoHJGAq5j2zP+XokBc46xLJcL7Jao+MHe2ZA/cPcoz1aZJGrkUC1Qz7",
+	"DP2ahP2yMNR+1X68iolmsU6n8UgTd3A8MobmtuAcjKROFHukiR5QbPOKkx4ykLyBTERs2yKckk/QbIlq",
+	"uwYIQXFNKDHHTpFMVmElLtSGj7lmRX9rOp7IyElNqAU9mgaiyNJOVYJKcVfJOybahMIjCBfpnKCyBWt4",
+	"Jy7rwBxOW4/rpf5QGjuGnI12XilLdkZ36hRdmCFth2csSe67c77mtvMbdb7+0ZAuGcgx6VGVUhIAyQSD",
+	"FcLrOUX17Ev2YS0e1gIR7r417VEB2Q8FxFsb4aOlmUm2A3PRsjx97K2LtjDKEg9bgWlsw0eKuY0nyaja",
+	"tP6UYjTPNpus3WXS7MSP8C7zqoMyvMOEbd7mxpcYezv9a3UzPN/ZUco7Ao0GyGNzlLBhmGJExzyKSJgw",
+	"8rhHI82eVIw8lIKVtXzsShkxKtbbzjGO2XAEOYx/9tYirmYBm3GVcx7C82V8lL3zjPQGcsg6gMW1A9QA",
+	"R1t72HcvYzGZGbnvpuPLhE3BBnDtuYSXlCNMW3iGUxLfUAr8TEVIfMFY6Fsfbtphz/Y1h1bZ10Qzln5E",
+	"MzHLrEmzyf9/9v51x40jyxfFXyVA/AHZ2FkUWVWSLRYG+1+25Lb2+KItadrY3WWQwcwgGV3JCE5GZFFs",
+	"w8C8w7zB+XCA8+k8xLzJPMlBrLUiL2Qmi9ciKfFLu8UiMyMjY93X+v30RKiAacVGGtvcp9ypGudhuP9S",
+	"ELskZFwW4fnTc9D47jGRXBSzjSTkcIFXtstfaNj1LuYqJ5oEukrSDBtHXLluef7HgLZ3J+FWQSK2BLD8",
+	"4mxZsCORON2B/SXn+nhCkeIiKyKRgjTtaVi/OL9VcE/BtBmKLjYo5Oej95tbtV0P3i9K6FVBejZ09A40",
+	"cH/CIvsIMVXMlQJy4n1Zpee5MfjjMxf52uYe8SAjaCUn0E/uXVdwZWNtLHNHlYe2yW5puxCBK+tej+Zq",
+	"KdljLVMjlYOeG6gXHkXf4/podacysVnWP+2P7Re59R4LO9Lu6SYjDPOVtsKj76fjvgDubjOVFngE9WCw",
+	"htIq7dY63vdZb60wJMgVI63iDjVUMLDXAvjDd6/CfKD6haqwD8KaXPNAeZUSglEqAk+q/+HXd88MCzlq",
+	"Oo/fnEhzf4M/TpOhUJYBr8ODUFAvdsdPCJjoocsMZAJwynhqcEhgJIcjuFK5D/IJNJ9/87txrZ54XB1z",
+	"MvUa0O18o9PQaqilGnbHWkmr4TAUR9Y/CGtjhCGfijjeMAGB+7hT5rwvXg1anJWucgV2rwMPyLpyDC5c",
+	"GOvwniWpMowbJgETfsQj8ND6QqjFDu2Ngzn3w1PUN1lR+A0RF9ipDMV6+mLXrCpfro4gOolcOeyMTgIa",
+	"xWqTjb8OiH+hog92jbrpX+AmZxiFU+5VPq724Qr+2uK+/AhU9DbhDyLOKOXXxaLZosFGads1licW6iFP",
+	"XUp14naEZdS5RtyTAl73ba5Ke55QCokwSmV8mAic9JJ2WZ3yL9jTf8Aa5UpysubZX/t0Hq6ECS/gMy5f",
+	"1jgQt1Hk20QhCMdmbTIRW3gOz/+gJsftC5YkGofvDP2cbUuwA1E53bImTVQdbUWzOPFVDovzga99FDLf",
+	"qkwlZORsZNhGHNmqMwPXZD9S27lvCYKWcwQsjyPWnxV6RA3hEPsOo7kA2uf1JviCwTfwZITcbFAw3cy8",
+	"7rxYWqEvJtyYiYsBNvDkDlQnPVH5X14jrVYBK5q8kTRWJ7P6RuORZmP9IKK88c15kARwhVTyGv6L6FDT",
+	"0azJ3usp1QddqF2sEK4YXf9IqzrH18cDU7jMHPdnK0/ltzfhCwb4goxGFtBpV/ZOIncBPVVrIAe0iyMk",
+	"b1VO8ogwbjClpyKflRhrBXYtkea+G4sHETc6jbGIZDp2YqkLC1ddgIcG/6VPWMON7aPjjwlXRh5qYLXa",
+	"P3kDSTabrez4ouQVFeST4HnXhuw/AI6gO/G9JisVGyjlbyxXkaGRgUKPsjuNTveM5HDUzDuQ4U/EBWto",
+	"PrYCvw8JXaUCjnZ0X9wp3qRE6fG0T65MUBD8yuGw9sVlaz3fZ7fQ2Kvf95Rcnro+Zec2YKP9xr4O+LjH",
+	"IctMJ6yHWEq9JvtO2xGoRvSa9AD6FzBcgbScszRTXZjzgkeJCpPvbtOsUDj6jkCfMHae4rkRN4BdKtXQ",
+	"vfVY8CgjtDZp8iAfdFJQEtKySAuMkgYSM4OJGIgk4TEtcSLUDnUEPM5JKon3YihNoZwILJxJIh9Aafi9",
+	"XdnZWRM39Gc40WeN8ohG4ZNJoh8WdArsHuO5kDCprC7F6xvrGqWteILxzV/gNqeFmaTDME2SpwiUCndy",
+	"kVL5n1tVKW9jo2veXpDpOzsSMmFWfLI1Cye46C7+sPQImRDAAGiw18nO1I50st8AboesGgN3Pee4Znsz",
+	"xmY9GucpvuXae8FLcRrAAl8/JQgTEQp4wzfAq2FiMbHQVNY8QMnTifYRljxBsZ1OyfNnntyLCAKdzLeR",
+	"ubtECOY5KvmAh7YqIJprby+zVtdzFrnPewjz3u2LLp1UEfXwUkaPRV9HMzZFaP7s72zMZ+B+EeK8NHDL",
+	"ZXVYd14OWoetF7xvOlcbC97aMnO4Qiy8gS90jvQ39yHjoB62c5qe/+H+s1b9ld2S7YXbg+iZzAo738Gd",
+	"utoqLQnOliOlZyO6ByMa7ED6Tre2Wy1Lx1PbpfVV1HZJgvdU2/0OOP8Yihz76rp19TVlQqRlhsuI9cVA",
+	"A44KnxnGxxrSHlk7oalrhs7IVeat+yP5DPbbvPnmSkzZQKoIGis4TIbs2xXIa8abuQK7rhmvoR5iaW0s",
+	"NjD2B6skn6i2qbTdbyJpd2y6n3tRq+/DVoK5K83Ab4YROREhBdIauY+/+tucVAoExzf3nPzAmzSCxgX9",
+	"v71Wh73GX9n5oEV12hs5G+5UUAy35Fe7CcLpjB0dmRv3Qlu0eV+wv7Chojrc3Nj+/afKlEjZfYKkBeAb",
+	"P0iTu1OebFkaFgnAxNrDBNl2fsqBKj7fiVirIZTPSpWCE5kj+5wcF5ohAx3oM3pbj49Bd9Ghi8TQudpr",
+	"zlE6Zk0d90pPVQAfQWcTwJWvw/TIVVRsiQ3dK1FECjr3Zfbf//GfoCXosPvxEKypuf2P5AB4ayzrcyMN",
+	"+6r3HP/KY9ML2L1Ukb9DVz+IJJGR+LrJXqeCuYjFsCRV2E+o9DQbtKfn+fDruxIwvFvcvRATk0VURsSa",
+	"R91BGse9PEOL+zLVaRyBJzVjYxcSVqR2MwzBkh4EHMHpaOa2L7+JX36vubvitztwp1T7XtgMpz1YqONY",
+	"8GHq029A/aQV+1mriM/wwPF7gVyl6ynLXydCoU37c2sS+b5QYiBDyZOVWxb7xM0E5xdOOLJ+GRySWIl+",
+	"yY+A7wgWLix60I3bv/zt4nv46/ULPF2qm7VrNDot/OiRJW7SIUmXBTIGuE+pBXIkh86lMQI6AB9AvTeU",
+	"81qgNUKnSeiOzpTH913pwhtjnRvdaXBjhDE0gzLf9bnHDOJn0CblRMUPPmxsAScxV8t7F6i0jeOPTrSd",
+	"sqbE2orR+zu4yWl1LhxN3F49Ne1zLr79SxpG0lOzBP/HCuhrOkBohKGTyTOggDIknNw9d5yHviLxJFNw",
+	"t5OJlsqCz0PJyow6gBA9S92f7ct9EiJcbTJTlylLws3bqG0B56KywtAGNIaTWReEIr+GNhna6grvhRAc",
+	"zoP1q7yudW5bSLot9jMTxUd2hrwOeOrGF2cZjrDxJdOuZTCKo+5++cu8gYZiknPQ0UZI22S/ZjRi0MlG",
+	"sObQdYz91lljMIRPGDmBiwC9rjloOsv9Nh9fJgJdJyUK8VIhWvIzYzIW2bim+CSNNcs6Xd7hzh+W9cos",
+	"mKitrYlb0yq6CddeKb5rC9rhumXgLVaI+Gt3Cj5b1AJ4OgK23c5Bf/4HWZ3tcQpIoLbsgDl7a2dv7eyt",
+	"nZi3FuxAY59qh5WL36sRxo62hLoEEK1cQczx0PZNE5CVHjowWGrchzgaxmOjobtjmvVmzQz+rgZnKigW",
+	"OwwfC8IOoNQxlAXc18dYbAjvm5XoG6rwrWIbaMRnMMtG1ZGIzwrQu2vicmzmhO66x8prf3y1+K+y3Wu9",
+	"bGwQfR2oq+rUNMxj0Bw7wKSa8/Weg6zxg2F9P7kCqgaycwFpPmVFquSZKci9CyxR5iHM9EPvEfCAuoAY",
+	"xmANQoU7FybTDP6ivoaZAwi5yNcF0NzcO0WDA/l+R6jnVJoCW7SPb2lIl1SdVJicpfzxQH4SUQeT6YEP",
+	"1AM2HWmohSLciruCu4zzzapj6U14E+gsba/PNqxAnuONc7xxjjfO8cZn7Q28S23JFQDALJ3c78wlODD9",
+	"xxG5BJhIplQ3ApBJsJCRs7VKJyxK9GTimxl3YEKLBBxnE3o2oWcTejahZxO684CatGyxMXSnUbUTqdoy",
+	"ym12ajF0K8SbMVfDlA8FlUdxT52tIWN4++7tMxMwERvhf4sLemZuWM//uuciSkO5K7BHTfYjwjWZgBmR",
+	"PMhQmDyWLMK3OysHKHtOi0Y3d2qhKQsh4hiH/NkMoUqoW7rJ3lrWFzwx5ceC7kHgyXK/9EYUm76cMQdT",
+	"CmExPad/KGo/7ouZhgqwBrxQjavULNIw5wijBc07deviaODTmo4E3AI30PBBztBFaUJoTE6SGauYEcN0",
+	"I+IvrIr5e6cWbPkkkcrWG/IFHhE0YJNZTXuVf7uN1Vn5JrOf/I/WbaSaRIOSdQfXrD9DeKAK/6ovFYfV",
+	"zntYC7riY/6Yp5Da/+iFw2oGb3TuJJ3T++sNTM2rykgOBrWqEqYXbOFJeoNEj3uQWwMlCK35SngBlQYS",
+	"Y6GeSBHBDECAuHSoRptssYPFqZIxR9JLSI+hpJNiK1ypyegwmVwdhDyORZKNVN8rPQUsm0SwWAysUypV",
+	"2qWAnulbWrInxArCxF3ChQvwqGQHytjfi8GD28olvbCL50NmoLO1dxc8iaWAuS5A96xRTm6DnpYsJw82",
+	"nJMKGXLqoRlYaGNHz+cKnSSaZpxznQZSxG7jct/KrQvQgdfx0uAHBVet4A7DupBSFltdKxb6lqYboIzk",
+	"TuqAj2U8K6yv+OacpPtfll1R/+3MV13H2/wGvm31yg/+EsGI/WNfru1HvnaCX2EfYBIVZ4DMIYZg6das",
+	"L+xUOCGd6mNu1jtZxT/iKrqA6Z0vOc/03axgSJyxivjMV617WvWoyO3pIbBGFPtCE4zKmBu4hE24jHGW",
+	"jTxlVHrN9b3ZGhKKDQrc7iX/+iCSg+WzNmzJzJxtZ9rWr3j/SI+9u6L3Oc12LGm2pb0RW6bf8Nr5J93+",
+	"bA0AsPxnFctyfyyf6nOa7yTTfNkMVfWaXn5svapY09WX0Jr3KHt0wei5OBGEBWYOIB2xm9wfdq190U7N",
+	"rTJTQUlAJaaeEBI3GuOccnuKH/CQCfMieFNMzvrHQgS2nDYF/RnfMsgBVuStxXicjzE9kHNt4RmIMxZK",
+	"QiBZnBa5qWkDLFyqEIy7rVzVH8LDcWreUP7cK2vTF0XOmx8Fm3JlAeRkqNlIjwWTylgXJa2tl967LTwQ",
+	"s/5nUv/4Tgyl03tONuc0xk6qIZQnq03rvRdOh4RWRJ7YzmRZVRwdE3zMeKyVCCAyEaCnnUOApnKdwXC/",
+	"mDP5137ItbM3uP2YeObaJMLo+KF6IPyRVeSZ4ML84ECnKqpZT/61UyL81oCTgpnCrhHukMF2bORqi4SN",
+	"UtN3RthZWBGxvhhJ7Gp1MtnXSYSp3xUhTi6XAHWs6MfucSAYj8pxAvCB+nOHt69Te+zzwLeG+bcsnHp2",
+	"OsidTChajCn3VFFaXYp7D3/kLElj2Ih+ou+FWjq/S3t/yBHeJfK4maxtcqIPOHybHf8FcfqFjz9vqHr3",
+	"gDlD79ZO0/M/6P/tZhQ3W9VTs4Z/uQYq2I3gnC7QfK0oHE+BLF9iVW4kE8CnmXf03u6mePHLxgo3tY17",
+	"ZvwuCLQ0TCp2m8TSNjbz4w41XXiysrt8ynAvluw5wvsdKC36VOJePUpQwDnOpps3kGrcwZ1I9QGGA84e",
+	"xKoexNUX4kFUaqGP/F7AeK3RcQqZ9j4P73eui8DgnpVR5nrsruODrnhINbUxJLs/c1iyAN5d55V51OGN",
+	"3JP3+VXPPsr2tVw4XDtwUhLxDxHaizDWJk0Oz+I9ESqSatil9fSwI9Rq4veGyf05xPQMelwrGoow9yJi",
+	"X11fXn4dlBDbS4ADTs8YT8tQ4vGf6uSeesEIeZ2rWZbG2xE6Oe67e1ff09afCky5HkMHCupwj4ftXlEs",
+	"hjxmXEYoTJYNpJJmJNasbdJ+vIcNOpC6+Cx4uHEHMZLOztimWuIo6BuI2R+lWmaEA88M0MNiTygWRrFD",
+	"4sY/fHhvWB+LvUMuFUtVJBJsMn1m3CVIBZDYcuXrvwDfHjCO1BBAFBF40oUiewPoiZtdqodToy/Imhy+",
+	"52ORN/K7xxxJwybcqevGHJb9WEQyHa/L8QJn8awVNul4wM1jnKEobUfGT2flaJwHcBG8MS9CFhS6wGAm",
+	"KVXeNCFPU989hVRWJMJY51KFIkpxIslpihBILL+ibvR/pMbKgRTR10Fm/nB8CrbWf41YPCKhMh8EJORr",
+	"n90cSMVjhhQWF+kEyCmlMVINbyDqiLWxXXd2eWgR8y3v90Klx60V44nFm/vWUGDJjJAv2zkxE26MiJrs",
+	"txLQcDYYq3QRkIlyrnA43PUhO7tTrwdOzAm6PehsdqVyEWceiWZaj9IziUgVHI5GWepSJd2bwdEmt4HS",
+	"WJG4Tf1F8rGYbegiwcOcVeFGqvDWQGABZ30LFWjS8RFoPtUd6TjqoQsEDg8bagFQ4tkIvbFaRzsVZvfs",
+	"B/FRzlRFZ6qiM1VRXWrIaaRNFZoJEyHUhU7tkZD13aCjtEO9hY/4a2pPMryCLk8lRASIl5j/hr5lDIf7",
+	"KXSXb+JVHI488zMQu9cQJUDay2qmd8EXZvTkgDJ4W+CEzMIGS4jTU450JiKiVAqGJvjCxvrBBRy3ccyi",
+	"jIvShSiJCO8zGv+5pKtvv6fUoVQuOgmxgzKLS2L5IAzrz9yNeJwIHs0w50IxV3llLgzyI72bdpAgToF7",
+	"bx9+fXcqusLoyapmvHW9no5wu3BWEJvlY38SWWOzO8iekNXJlT/uG+sKK/i4nlpwhMiYxhuJgYwzjiCN",
+	"HViRjNYYJvnobnceJNnPIEkZ3oteGUwCKT1lXzl5+zpAIqnStwFpR9qaBYdpkpA/na2Z1tPXOhYw0HXI",
+	"SY4VgqgVrxdduthEA1wXBDUrBg2pWTP+2eU0hhOpn4WL5w4xkFGP+QUHT3sys2OfxPg4EjNmhMjUXEaA",
+	"zbQKWJIP3A14aA2TqECKLPwAekWSJ21tL2qJQRx/sAZVeAVofBSVj8FB5zjWFIUNT/rhBjUK21zlWhBK",
+	"1efIlHYbRQAWCWhxOrMtW3kez/8Yw17uZFSjJAFP3Wt52kYo2J0EHK1zvWzeIuZhyWE64skLmVQut6IT",
+	"MhOtpwAnm5fm50JFh2kPffINerRTFOw8ONl57oE6RKH9DFtFnCc+D8+RDbMaI4cKcTeocwTDMH+NDNAM",
+	"KGAL3goAXa6fvhBqa6fipFrlz+r7JJOn0OzunRI9GOzAK0m4MgN65sPFIij5qA6KUOa5aiAcW7gn42Eo",
+	"Jtbc5H8nrB76uxHCQM8vkm5NRzIcMRkJBQ0p7m33dTRrsl8VXYp7UkC3jjsFK+iLUI+FYT2/R4mIeowm",
+	"0BIkcIxngYciKq9wBOAj8FQAHswSRJXyHTbYkqsHPnvSKQOg97mRoblTXEUB44b1JjyxBsAdA0YZCihu",
+	"ECTSg5iD1cgLg6bAkE0mQgk71cn9M+hsGZugAOhO+TXETiH0R836wmM9ciWm8Mh3SmkrTJP9oi2hHncY",
+	"t5aHI7hrkHfsGOgEJER3dzfBxwGb8hgAnaipxhSahOD7FuJOt3m+Y8ewvjAyghd1pxIxlMaiDg9Kz6uJ",
+	"3ywDhddThU9KZX8UCURdluoegZw53FSqVNoZs/peKASf14AWD+jRzTtVSKIXDdYcZTlyuSEugT89+LLZ",
+	"lLs3vmAYuWKpwt5JXF5ArVl55xT+3vdP0UuoZKHzfZeAWW9ENw+n8bBqZkY8EV2dDLmShmPzl9VTnkQG",
+	"DHOSKlOSqP/+j//0z80V61HTlqAW06z9O3LvhRv3RsCMu70daLD2TgTnOtIp/2uqwPApIv9Iu3dYsAZU",
+	"nTRgdvv+J1wNQCE2QAoJO7Dxe6HT6SNAEeJx1HPNTGtOr/pdOEweIHsHlQb0/rQzAJkBrG9+ykDUURSs",
+	"BjrYTP43tr2pivQFjEEfvoUgxcMh6nrGO2X/HJrDp3mRs1CkRMNttQb8d6cIvTqShg21Ejvs/nY76Pb8",
+	"Z9jEU+tQ+OjzoXaqCUXcbROcEAaQ7YzH8bk34QlLj/+mIs04G9N52kyuH6SRth7M7rfMZGtDs1ZAHfGg",
+	"JVC2ejBvbOcqcPPYkRijByM+8dBS2C8NMyPnN0CS0te4YDZL56BJNyhp5LgCFKbEoHmNauZf8cFOqp55",
+	"QRDO+y9o5jdqBI3CbdctaMKJQM4ko9fHxMshq8fCrURp28X/F7ooJ47hb+6wbbQwOKpjHnmCJGlyR7+O",
+	"68O3dB4MLo9HY6kuuxPy4H55877Varda7Y3gt9dpYl3xwoM1EM0H3zSCxr1UgJavoYOxcNZq22W3hjQP",
+	"GqDX9Frlrq2rvaByjgx5z2lggKR1IqpTmwgejhhq/dOpAP8AEz35WA22rBkWpSKjIvdUcqQRA+hT45b1",
+	"Ckq1yUhF5CbFXeZeTMCiFLI5QTFy9iGgp5AozA3XxNeBj65hdRBGD4DryPixzSBvkyuNCyltceU0nlwI",
+	"z8m1h5fnvkoPRlfG+LznVCgutJchOxcssPdTe/DPbob03wtYj4L6LtS6ix94FdFbNLduDdnZP2jgu0Rv",
+	"rquB1pf6wxW9ceMrFM67THd+tuiE72D2DwViSw/4+R/w36XF7gN4s1Q+99K1JbfK2bM4jGcR7EKeTxcy",
+	"sUY+j4hRjBZYUYf2WmFPYIm3ZM29QwNt9oVKMo78al82H3FDJQ4A/UbyV2y8n1dOIVfue5bfC4SZcr6Q",
+	"cyowQzZv/zvMubs9dGo8fKPV+h4vFyD1pA/K3IowBbCArcTR0wH5grHndVEdN/Qkdo3pWK1NrrbyEg6G",
+	"5niqSuURLEfyf3ds/5/jMT8Uyc0T6KLKGOutLWRHqLwdpaKsEShA8Tvvg5RNhnBgk3cg8IdLiLNE8wwX",
+	"yaniU0l/f1bq4C/yYUEZMMjv7UwfjER4f+FesJ19aVrhB2pic1GNSEp9bZgVCYiJ0+mCvo5mAFFQYPKE",
+	"zSMuz4Iusf6hVlQpHrQR/KE1URthCXDmP+A7PBFdo7QFcvopEEtZPUTef/cOQh7HfuOphZEDGCvxtnca",
+	"oI+CBr43wN4UIU+RXHNlNVXYtO/dJp6V1ZbK6gOfsemI3mMuAPSydqWwsH/rS1NVpVhqLEqEiL6tDAtm",
+	"uZsDhSthTZ6MVeKTTy3fsB4UBLjtgXoCmn2v/lST/eq5+d3NsE0PGg6UB3FyigoT7nYkxjdz985crADS",
+	"1Nmtij2FVPZbwQVjlF6uSiYv6NIeGrMuaMaufxe9HCuP1HauYXBvISfsftvL+iemEPBBMKohV725nsZj",
+	"e3IuoQLm3IZWQy3VsDvWSloNh5UKSqUQ8rLMYapT67bIqQZhbQz4D2wq4hizfaCXqDgKb6Aqv/Vq84gU",
+	"+UPPan03NKwjPc20+hTncnel0qEG/oUp9N+Qc08sFP5soU0462hWoB1JLd6UtHAB4ALOFRMPMhJOn5ZB",
+	"gIs6rTK9tYoWcz883bD2DQAmghYCtz/Raggzt+fY9gB65a9aZgl0JvJXI5JEJxtrF+hmXwosMU6NZUo8",
+	"iKQ0dz0HLzHiEbPaxXpU+xrTDkM9HWa0BxLa0plJw5Gfd1q1g+s3WOYZkGKfgBSF/q1qDAqsH0T1S/yC",
+	"ICiAzj7h0oio25+tg6hHyvWWhTo1UpUna/YxhHa5YyALJ4vHA2EBfeCgb3JOUadzjp5SFGaLYhmC9vPY",
+	"xB1oTgdliyzxiXaqFtI6dTpYaTaMucFmI4O1Ouq5/W6WT64iErJJJyJ5kE7teGqEMlFKrq/dJRYHfowe",
+	"C4huC2O7+YyrsQlXQ5GYioiOEyG8Oz8H7Q5aQQbXk6+1xedwLUKw+RWCi1HLZwuK8a9CTLyCgMNNw6jb",
+	"+U3P/3D/2QkoBgnF6c5Tn65BDHYgPicJpzHFM3e0rTi0vopcA4ndUwBmzAn64fAy9r0ddY7Kuj7ElJtC",
+	"pFBwIDbEttjMXTiGETmlWaydN0SMUyIR67sKb9QOU7JnW3G2FRthd6Cx8LH/Oi4TNGjVZ5h+jSNhLBvI",
+	"xNjAZxqBohSKHzB9D9EPzG+FejyW1oqo44QLr+12EiOjezmZiChgIz2FD5zwQVIFZqWRKwb6GJvsO+CK",
+	"cjroTvWMVKH4F6WnvSBvzI6lsQQlMObWiiRAuA6otuMcMQBk4ESxz05Dm0OvEF/3bvxgMaSAtIIhjPHE",
+	"ziBOhnljgB8Y6wdP5yBjkcE3jPjERXVN1htx0x3rRACYhsm57qBICdeiNs8Rj3Jml1u/S1bEscHRZ6xE",
+	"0tpvWG+oFV31TlnNokRPsGNdT2Y0JZMIBPMv3NdthEjYmM/oapOJ4ElQAp/QgxIio4wBM8EZM8PHwi/N",
+	"XSLUY8HsVIYU1Br3BnlMX6HxJMIicd/v+0oAgmBoJWAVUg2b7Hv6DU8EhbM6Ya9aLIIn/MrF3XKYJrwf",
+	"i6877LrdYj18WV3xaYLFT5qW0bE7iJSm++//+M8Sxxi89MLhcWawRSVP+olv5VVaiSqwCEhvkoRsntws",
+	"S1Tp9HkFWegRuWG8b4SynSzKh8eE9hw8KbRoyqLUJPoMJJ1zbTjmn34SamhHjU671WqtkHrsuU0rCLIJ",
+	"fLJR+P0bYHIHlICmF850bYbUvYrKFKnTtCtnQwtHzo6EEfnhDxixM+Ohc9qIuxeXmdW/F8lHaJTC3Vh8",
+	"msQwaDHgsRHVq/d3KT2AtGJs5rb35eLmBu7vb/G7L/I/8yQhMlc7i3GiNRk3apPA7lndL1d5Tg/v0kQc",
+	"IhGt+phwg0efsd3a9iF3OIRb40s025dX1y9eOpciM3irYbI7pwIv/8efQcOp33zL3CW+bb/AXIAnUCmf",
+	"Kv+HNTDgs90qXKlJzlKZkvv3oOEtTbaoUr648X8uh+nPH66vfnn9Nv319Zv2T/94c/XLP8LLn1/fTn9+",
+	"fbuGiwuC9uSpZBTv6mQyahieQzCFmXbOnB765PctguKlsaeOBDgfz/9w/1k+gpYjYrmfmdwRKWFIxbwv",
+	"YnPDegi51WPwXqE/CX5XMOqEQzaVNgT2vMEAq3S+JwpJ81xkI41FFen+zcfihl3573nzj5sXVSe94E7f",
+	"08Oub/3gkep0GW4GPBUvPY6aK2kVH7TGqmTc9vusabnNkAKfnG5IETwN6Ikxly4MhlfZ6DTeXNAHiYCP",
+	"YhcYwmt1ixnIT9m/CwYGVXbXvRYlIPUjLajM957lt/AnPZFh4VdFLdFoRa/67cvwil+LF2vIe/mVV8j8",
+	"R3K8y2HR97iNFz9xNUw5og4tC5Ho+9nX/wzWSmT/FXTB8u/Cd3YfhXnRX5a1A4EF6UOoPpTY1EABuain",
+	"/Pe2U1UrFM9p1b+4Y7Z0vi3XNdKURA+RCQepcVECeaUKAN2lguBuxiA2zdxZfOivoH9RKpQYwDnrfX2D",
+	"Qc6UG4oXPC0jMOTxmYtAblElusup1HnGzsMwcxiDfR7er678HklvVSHm3Sm34gALZ7AbGDMNSH9BzNMD",
+	"We7BLQOMD53iwm8kaSwM1uwLNbjSpbKo1P2iKgahabvt1PHOR+7g+eAz0HOdXC2ikvtzQ61zmLG7RxVf",
+	"fU7oC1R+1d3ycKq9ZGDyRQ8GeOzJCELJuk4FLnG5cAi/TxMR9aW81jzk5UDGkBky1PYDqHHgJ9dF+69L",
+	"tzotRCp3nKM0RoyQ/fY0FW/VCBqlW68eyUsCVAWYvtURqZaJcvH9fcCf7rSlaTHJfnXRuvzYbq2bZL+C",
+	"KDOmYvuKoeJlywWeY3Q53Qa54FAPBv54ulB95UtBxj6NVw1Tr1qIuwTcpqAnyQP209drVQp0CvNSQ6EE",
+	"Oq+lE1TY2xfVSBDeM/5xNpQC2onF2LgD9TNPwlF1pWHhTe2q66p46J46XC7pxkq/9CfnDEVzes2r4LK+",
+	"2ypmritQ9uCg9joMpmsSEcqJFMoiNrI7gM6REgreKFDzsJ6zZDCG2Oswq9lE6EkscDARU15GfKL0vnDa",
+	"nY3TcMQ41Zma7DcfL3/49Z1nUESqlZHgsR1hEjy1iYSaA5xG9lXPWB3eN7PPu3Coeh0m1YArSFOP05h/",
+	"DcBRgKoJDb5KI2pMmcKISRg3hkprJRyzu3hAz5945Aau8Mo+1a4T2IzYjrqwyK6LjXtVxgs1U/F1HrSH",
+	"ayPFVtBku1BMy1TKI/pjI9HfdddY0d0+253P0+5scs6qzAuevZNuDyxbsmUgYlFZy9XZslUjCmgkWtoh",
+	"OJ9gUMJncqVhMqrSx0Nh55Txlv0gZw1wSA1A1PfHKv4+P3Es/SqPe6WULV1RlJ9iDKA6K/pvBWJtAvdG",
+	"ol6Em4+5FUkVsJZWDEW2pp2uNtO3nQu36zxfnXC8bGwYHe00vXfWj2cPaV0VeUxtfSu4PCUEtV05O889",
+	"TcHh+EG+m82z9tgRh+pJBpchbQnZ2cXysbCI7EG/iTTrazvKYnfgH4q6UWqlML2vm+y3kc7ogFikBeJs",
+	"SGMQLY20ON2lBNW8CMQx0GnSFTNheqvrdLr3bpT6ASgAvcmbk9brj+0XubRmX1pV0VxW9yufFfbTKWz/",
+	"zs4aewuNXcP2cosf71ppPxXWZb3ORoghaXGU9RE3eDUFiQ91UP24C3jJodaRYZGE3mrGk0Q+iM1c5F3D",
+	"cZx95N2r3Eff/MZqucilc9bLu/WkYWv3lD58HsbaHNKf/oV6OgFfThp0caMbaEhLlRU07DDlpogcp5US",
+	"OHcz5jNmrIxjlohJDNCHiMSEF6LhhDqf2YnVZurfbdvZO17wjvuJTocju5le/PeUKwsy0njRarXgQWGj",
+	"5xf64mP7Zb5Q+so6mvBsURYtivugYqeLI470lXV2+glDAzwHZwO0hQECpblggGKEcfKdDMnOjA/czqxV",
+	"wkKYr+K1btjOO+je4rpOq40ODd7+ccGy+zSCRn7TNVDBNNYfs+HqqrsX5onWpUmsvivMVhrrW3eQFJ55",
+	"cm4/vdHHMUHof65ZGVF9R1BXexI8srm9WEWNtlc1ckVB6q5j8TwJ/cpm6ps1TOqV+252ssrm6FWnfekt",
+	"NH5lHdNCP1m0IjQtuKXbcvmitaE1zk+VH69B+TBACDVJtB64Q0F0VEYOFbdpAhGbAKJkGOj7MBLCsmsW",
+	"SyVYGxCkDtVQCDr0SLsKs0kOPA719uy4sN1+I1R3AC7AAflQyAdQ8pEIZSRo+D4AXkgXViHYGiJqAniB",
+	"iMmWY/zPE0Abvyl8BDD/ON8hoiECJlg/Wl+APAgQXYHBcPsM/9Fkns25h02IjMdxNgY4K0VruHSavEHn",
+	"1xkpUM+IGTkR/N5kmpsitkxQyjocp/tHemoYN+AkIEFEyJPomWE9q++F6sFQDZZlsoZO7FYsK9ke1Fxu",
+	"clQ62LZQx7EIrcEJqd4k0Z9mvWw2UibMnUOdSAM6HR5GTIQ7an58Evaw564PDAtoCxhXZioSuCxC8Llt",
+	"tXKch61X/iUs6QMdAIknvmV0lejLyM9QE/3m3J+VzZ+F4pG/QdZOAIUuIAOlLtioF7CeVCYduJ10xgGq",
+	"W+5Tj4BAP4BHRFiEmf9MYzjivZdsZh+GoqRhRiQPIgoQKwgUYgEHwaKPWOXcgYwfTYPppsZ8HdO5sbXY",
+	"XNHvsYf07P6c3Z8nc382FoAqL+et9y4+k97WyuwAPKQL6hArh4zqmi7VJmmD53/Af7v7b4LFF7xtPHfW",
+	"Y2c9dpp67ES7dI87ylvhW27Zj8G6rKIenycuKHiKMt86D1UX5ebF6dBFS30e3neK4ehQWIyT9GSijbSC",
+	"EcpJkBG15MN6xSgZAkkAL6/r4KOaobSFeuEi/igyHSP+KCOiwuJrQNSJUKtQxsv78QLWm4hE6qiLtYs1",
+	"GvTolVaZqdPqQvmRqwj5qAtkMHws49nR9aGcLfjZgm9uwVc58QHJNY9XfnCe/aj6JV36E5Z9aZ16/jG4",
+	"HcdbLvV2tRLaVqE5AXOx13DInbEjLKL+BMs6cyvth1vJuSvk2ER5/dJ9OuKQEK1ZUuYLf7mly1W/e314",
+	"a3So4p2T3aOt3WmoUWTH/1Sqd294OMLM07RUD8sqYViCifgMx3+KfyPkSxB0afxXEbtNGhaLgQU6GKgL",
+	"8bGHpsNYiAO2yF8gpEIY6ZFOjRjpOCJetux6KivIYRFKD8rBUNXAESyqP2MZ+EnlPFEUbW8b9leHgdOz",
+	"om5a4WuXMPq7mdiZ22g/zAzukHR1ajdWzJfFFnKKf7veBsHbIE/krPifXPFvddxEVKXnf0NFW9A1zhHP",
+	"+Tmx7to4AJpGaj20UmFx+3exn//h/kMJtfGTjKEGK/jLank6DYEAqnJUK8ICrJqPGs/Ni7qVnWA2iqxp",
+	"Dgd7TkN9Zrp16csO6CTPb9NVaZueIC0C4vP5TDFBTiQn+fQIwvtW3IB/c7jpph7Nw/TcC8vqUaNSApCa",
+	"6gGTus+NYKmS1iBja1ZHkGoIKht74eo8cq/RF2oOlNhx4lZqmiI4QHDhAbpvdYXvdvYUx193PKG0kWz/",
+	"OhEKkzu7tw6nNNt1nsL6/KawTgRx7MRmsJzG2MsI1kSG9xd4AGsKCBkoLQRBkPWBGFAWMGkiNhM2YP0Z",
+	"wcNmFGCx9mx32AHs28RXq0qs0Jv1Tob3P6EXsZ3e3MIpdQ+JWQ/EYmt89w2wWrkHNkVZeXVx1cLvr3z9",
+	"lzW6c/6zoGFGOnGyhH/fQBduhozm979C1r7D4/D0ieLfiI7QOqczO4tmJOIHYQ4J17eebGZNJAf0YH/Q",
+	"CQJg576jc2HJF+jkTi19wsAdnWu9opwRt3lLD6mPYlZbfJrEXCoRERB28SPIN2tjc7eZuoG4cY4tj/6R",
+	"GjuGaQ7k9ZtyaTHd7f6L/g6PqarnYbm4ufffgb6gLD6ZjjRTQkKTUDbusJBDUbBufEC7JFGOzT3LG4FK",
+	"3vkUS3h+TwPorS367QQpHjDOHngiuQpFDo+gcNsUyD/7qpeqbBt7X6+T0aHTd4pefq7NC3tBxas+T9hA",
+	"xDGTis7SOI0oLbGevydsmijnuUMyYsNg4L0P8Qo93LuOCTLxWKtL6AwTcQ5QjjlAyXosF9/7N/lqCl9b",
+	"54gmZbEE986fWu9yraFbsO2i07h+Ab/cVtcEDa/3M+WzccSWb9A5btvKEfXe2jx+hjPWc+7PzuI3RD06",
+	"oIMIbQ1SISF6mqiA5nIV06kF+m1oIoA2qQ7roSD0AtaDHjPfZyU9s557mgy2CUdzicEvn7RlE3w3NzRz",
+	"NEgNj5mxepL5lE0G6xrRSK2MClykhCs15pHAqWE+M6U2b1wjeaG4LOQQBDc2T+A6D0oqZpPUjnLsqiKN",
+	"N1esRx2loot1h16T3cZGMz5AcKt8QWigApqzLTvQczBWV87vxSUbk0o1rJnuhY49uGy1h+d2ewfAJzv1",
+	"3AgT5u9PMyu7Qnfz5uO0mzqEINL7cARJJHF7iQK2OMDdcArSAjNi4+N8g1KBfX9KsQjVD26YEYKJJNGJ",
+	"aTq7CP+veJOFdpH5G/k/4Fgefd1da6IlJLw6jedz58Eds3VeNT08ks86eW5s9YKquyZuc703oNAZKjs6",
+	"iUTSePrE4fsCKl6OqUdapQpRb4fluBTP4pLm5HdcJkBIipSqJig0yBH8A5auogwGwu2oU83Ynct66Mb0",
+	"sibdgCiYKZCWtsMmQgEYhlb5kJD7yiS1d0oPBsR9GvEZGAz38prslk24THKQCbe+PDp/0IC2gVkGpQG+",
+	"sLmjHup8206Nx1EnYu8Ejhr07oX/P9t3Uk/gDG7I6ejXRUcMmLQxPe/UaiYBLowTyVBE6y7LkwHH4gHo",
+	"s6uW5f9WsSptjOzH7vaxvBfxbN3b4+m3LBbcWNog2vjKDXJ/6w4SPa5G7Ip0iqsZ809y7NbYDhpjqfD/",
+	"t7K1qXTcd9ry8bXBklA4d48ktn/+zaKbMdCpohA1EUOnejnp4xV9nwhqEXAYOv59Bw2txFrOE0xGbtAT",
+	"SiTzw0QAG2Kj02q++uZl0BAPMiIHCcB3GkFjKiSE0a3mC/eGC79pl77fl4kddSOUn/xHV3M/ajVflH5m",
+	"xKfS99uPfB8DeB47+1r+nbOkcNw7rea3335b5A3J5L0uHi6+2p216Ht98uS9+ZlNqqy3fBwJ9u+pSCHW",
+	"o9bMKbWw912E5o4z8E5Ck0nRxciN3a7b9X9fyTV5Ho5EeL9N/LwErgt8rqIws6lO44iNBVRLEZY+q4Bq",
+	"JW4yJ1sadi8mlvXBPYOQgiCgbMJlHABX04BxNWNG8MTDXfWF09NToeyMhVxF0h1O07xTvgtIjr1RYPAn",
+	"hFMCSYMP3BUkBMaMDyvxlGDDtnBSdtrMk2uITqP96tWri1b7ov2N06YwUNklI/AzH/MobQQNcEf8p/+L",
+	"xzFkk3INICE2avzl7S/uPDpN0mm0G+sL6PdwqvYRwm09W7VgIZ5ef/9eDpxv//K3CzAmV42ywl0nPst2",
+	"Pjv1VQoSIeH8NwLqa7gXsXSCA80JT6w7fxtp9PJcCFLQlKQ7y1CpVWpztRBsOVmk2xbYeOzssIbGhhAg",
+	"EJNoMzZ1iirDisPwiLsILVXYRN6s7NYoOMH74YE4e1GbSuGuvZu1pbVORt3hOpo0/3IBJkZIWvETODY7",
+	"6DUpq4XnCB56yD5piI57nQJH2g3SnkEqqFdI/Um/aPwJfgtyOvxeGNYzafIgH3TS9SibTlfREQWXCYjX",
+	"KN/UvFO9UqDe6zA79cztTdaDaL7XYZMUmqUDlsI4TS8RD1JMu7pYwChmO9yOGs9P0RdsoJ2rgSTwhD5z",
+	"A9ioOG45vlPG8pl38dxZembYSBqrk9k8GE2WjXLKF9MKzovDlFShyyRgPDZgXPwvCs3gkO3Kbmcs4WoO",
+	"pIgjdCwRIsc/yOp9I3iYilr/JDpG/INSRjwqWS0aGPkugU0xN3iIwB5SQ5E0bKwT7OpeWwu+pnuvg6K5",
+	"B9tJGMLLB4ToO+sU6r9Mm1xvXufP11ol9cvdGNljrKeXlHwHNNu8sX0Nx49ptdzi/rmm8QPjsARCZY20",
+	"/k21I1zK7L/ObnmGR9kWHmX/Sdpt1d8Sy5L9/+46mnDV715uYLt2k5/0B/zI8pRZQ4dHy8/0CJYF+9D5",
+	"Oz4VN56q9s4oXSBlSf0MRxlPxHnVARvpKRunIcLJu3/ogXVivJMy5pt8ce+JTuWEVJ3TUHtWcvD3oHEB",
+	"/125Lgfv2TnuA52EIkd+KhS9Oay5DgCKhxZBc5YAQFXf2tciYaajBl2K2hoPU2WjR6NG1V0277Y3admk",
+	"PfmOY0bfaD7BUYqxVnbkviAEIM/8DhiDkHehPN/CmLsRnwR91SZyOISvw3XAFX5KnKg5wX5qFV9Qel0Q",
+	"hnqoqMJXM0qn3Y/+1CY1/je+RKcinEhSsO2O0TOTT3o7heIOAjWhhDoSCCDr1hdaQYN2zPJkKGyn1DGI",
+	"1aRY8ETlUE2vltB5zGl1mDhxmkxHAkdQ3GUfeIxJAzpfsHcB42yY6HSS5QCc2jPyn+4vQ19HMsjFUlBD",
+	"zEx45RwfiufcYTpoMYkPqXeh077cXNxfy6GSdsbupQX3IknkA/Ri14t4uyDgjctGScb97zcVzz0Sc5TV",
+	"bXn3jkX51r6NlXTvKi9mbx3x86JRoWPx5Z40w8SiOq+ED/mJz1jkVNZ0zpOlubnN+ukXHOjlVbLN2SQW",
+	"1dyWA11nT+fJhe3YWBBWc4SwOqUWfKFDTkG7G8CgfGXHDA5cUDf4vRATGuHwroklgm/3PQjJQAB9kaQ8",
+	"YssBvw7lY/UKBp6xrV0TX8dY2SeBjOcF7M3/qBD6gqhctVqNzR12WNU+xkzPWulgWumY8vgr2vTvR1wN",
+	"xZrKaTVrXmjrq7Tk382YeBAJhjblbEp/xrQSTdbjD1zGvB+jWwsDBoTPi5ASiDMgrS/xjnh0U/wVVIp7",
+	"2GHEjYUfapX/DHkwx3zWZL0MkNczVHqIYIZJW4/KmwP35kyaQ2Gb7Je8bXCS6LE0IsJQETHoMd9pPDto",
+	"qiKRsFiH9wUkFqX7OprBHihNMR/Oz4FngwVorB0XpyEkZKNSI7IxiLqewcJprsgGLiYsubk3qzZ1lzXZ",
+	"VnTR382oqzyNkYWyZg1+mHqrm33EE3XDrI5gTGch4VhHQ61qWuyxsLDzJNum3YZFocQkHTZCZOwaZTHL",
+	"1Of1xZ6U/iKCZC2kMQyB4//dhrmTaJjWnkksj2wjh8j6A/yZytgK97n+NVL0X1Z7hYVfPdVrXHdrSpuz",
+	"6mZcQiPB3Cz9Jva80CBcDbdVmr3cYxLVdNBUzhnnn/ms2HvqF/I/2dsBUxpgdmZQN8KGKGdBngyIf2lN",
+	"7AGP6JJG10RPwaD2nofggZgeUEaL5EEkF8b5IHiRgPE+TkcaEWoV5SPbMmGhHo+l7bAefLfD8FK9gPUi",
+	"bnkPGtnQwQmQ8Fla4ytmniT7TvV+4sZevHGXuHj7use+0gnr4bd6XzsnoS+GUoFzd4N5Bglbj3VbTitl",
+	"xmodNdmton/7IMcthRyd9gt6ClOIqfKpzzvlW+VkxHgsHwTOExibCD5mwv0uSysDlzYBuhkCb0rEg74H",
+	"RCIVZV6CczJxndClp7SFm7N00vH3Lk7L25G4U+AryajJrttUhfT1Nh3T5VQ2f3wvJtbFdeiYjHGcgis2",
+	"kA9+7fCq3dsIeRyLynIlfvHNwyqOCbxL8sZgqbjjdj5y9WYbPe1co5VeeMmEj/mnn4Qa2lGj0261Wis6",
+	"D4aPBUIGhLF0D4BLCblyu22EZeTrI5ZCoezTK8tAjZ9BJaLtFgrlQ7oRbR40uxudJqEwATPCbbrF/kgn",
+	"WtwAvAq5H8XWILe2kBsomYpPkxjmy8mXqHTT6C6lRyB4qNKzvFx8EhhUfIvffZH/mScJR3Y6OwOwFOd9",
+	"NWoeG5/V/XKV54SxiITHTR6GYmJxYHSVx4QbPPqM7da2D/m4I2nFJ4tq+AIFq+RJNmTUYf/ncpj+/OH6",
+	"6pfXb9NfX79p//SPN1e//CO8/Pn17fTn17d3qqRU75TTYx32x11DRneNzl3j2/aLu0ZwB0uFDwrHo0mx",
+	"OHzBv/z5L5X+2KWrPm79W9fwQ4rk7xqdq+CuwS38Gv2BdhELqdm+vLp+8fJv8KOhVm4Z+ArvoGh91+j8",
+	"8eefd+pOVZXjM3GqbJCnrd2xX0AyWplJ/AFamJ06Bmv7zGQS7edDRnwyKbkBaADJAfCHYY/G3x3Retv/",
+	"Fvs0CgAAGSaMEnaqk3tmRnJiAgbOkfEVW7RjzwyLuRqmfAjgANkmuCvSgcCqqbvGRIARHFNTOtxHK/f1",
+	"SczDtZECKhtsfoCHPamumnsx23NTzb1w37rA/6yJDfDIY96CRv6JzkCduocjmLXKAGJM9SPQn+rE3klM",
+	"qCOB0GugfLvwkz/r7UxpzAHuDzq75v6wRZVW/eXKNh2fNi+AZQgJa8InRAkfuJc0SfuxNCMkqEsnwFdJ",
+	"gbiF9M7KfVIFqX5mim1SoiS6ddmVRA6lqm7bwou644WMEWstKXtDoBKUmDJujDAGIjG3fYllhJ9Q2V+l",
+	"upCpfCr+vhWj4gHE+H5tlBJwB6zTMLEQk0bgsZP6Uk/MLBxpo0MJ1XOvVA3GpY2gMUjcnhIGRKcd+LfR",
+	"aWQcHfmkWuHAeOi6D3o8FjLeYcuTU7VP3ecEolU7bY+CZwnVB7aFDaSKii1OaCD20tp0y0Bim6zX5wZS",
+	"VT0W6gm0OtHgkFthUBZDT5btBbDDDOTEY8InIn+CIk/Ye2ci/teHX39hH/Cfl63L1kX70kdg92I21UlE",
+	"O2GsDu/R7sayn8AYAUuEikTSAayg/x9etBe4f+nUwqS7MzoyCdOYJyybSg5YONIyROemp5X4dYDxUqiV",
+	"sThY1oMD12tCpRHT9pCigjOAWOiGEXzVDbtuXzHe1w+CtdnP8rtmTUPUD6ixD9cFtabYNjootLkgTRL3",
+	"XDhJ/wddyGkpDyyppyySEZvplMEf0XJMhbj/n1UZc/+J7v9DhDCcnck5rdEmXJmYWz/DMUjc/y69T6fx",
+	"vVMSyjL+IP558aBTwyKdjCULhbWCGTHmUgnmVoS3ydWKW1Mqu/kDZ4+Yys5URuB7QhTEE8Eb8O0Own91",
+	"/k5fhjrW6rpn101cq9+5EtZdDFN1yj1HqFora5LfiaFUjJP2In3lDEfRx9dKLKpZ57DBWxYrQKPBCpY3",
+	"GwHweiStTsyNcwmUvYAsHGDaY1jiFBtgXRYbk0rWIGNVcDesnM4nfbPz4cL2PCjwE7oSXidt5lo8nSJb",
+	"7sWcsnar7IhYOBIbzDTW6STvEx1LC0S990ZwAahgEF8tjsFVyI/rLn24bXuyepnP1MvOhfd/CkezB/3e",
+	"gCgbighoGdh0pGPIdVxRIh9cM3LdyCu8yYfbtQozIOBMIhZauuYdrZq2rpqmrs3cq113cpVkHPYyEQg8",
+	"s048stM2ru3E7xi7kJZYed95xHzeYTe2/Dmd2kPStRDZjWIa4KyVeBCJD6xuiikIDz8mDcszLRjLTEcy",
+	"drsDJx18noTCIWgIUhoTpAQZ4WwBi3l4j0m7glJYXfQ9+jaOusBbeZyFdkHEafu3k/ENUSfO7tPZfTpd",
+	"9+ldYQePSHl7fbpAAA4f1+vvFdV1FkHVBmG9kr9T8H+GmlnNEsFDe+EkGj+/yMJGnwXDPBQkykt5LFhF",
+	"kFXOeEL9Fl7msNuUW68y3fef+TSXSB6EYViPuPAFCYB+vPF1k2KVJdLCbB4j4iZtpFPnKyZbK8p1lOD6",
+	"Sm8AbRq5cltZla2uLtbJbmVZ7CdONr3PpGJJnAWQ9io/r2W98T2+0exsPqZD6PuF2tpaGaW/glpY/l34",
+	"zhOGebeV2xRgYLSQqJ5RoVjaQ8R+q2pLK5NDgsRl00FcmSlgZKKPayyfGU8JIKkbLsM2c/HoYmE+yGry",
+	"1MAODhM2o23ktmoAiIM+eOoj3sCBxS0++6+Z/0oNT5+7A+ur22f3dTP39ddM+E7Cf/3I70WmW4pLX8ON",
+	"zTrX6/udbmEcD1hPPDNUxpYCnFfgok6l2YC55E79Ju2I9dDF60AS4HloHnoB6xW1xacLFTmN0cNaCjq0",
+	"nJmJU5EGCJN4HGNLNpDmkMHEZrHcQUadjhr7To21O983YEmhPxmu3E+AMEYPBjlNqlNRVmBr9KeJe5Ih",
+	"oIqSKva91ujfS2xk6lptedxrshetK8qFWK3v1JirGV3FsCRVdchHP+av5rQIXA6P71bEBQ8aF/k/fl+x",
+	"HTofkAOWKhmOSlMM0nlfY+HUP6Uqd0wZUt35kwtrmWfmhvVwZra3xuTXkjaqDNvpQcvoMGB5rVedqwJY",
+	"XswTEXWN/KdodK5RN++Byq113W4sQsr/CF+4Bq5LWMBlweRmW7UE4fqqvWiqtuojyjQDNRMFpe1+UFFT",
+	"T4T6NI7xmJkLPRjIUEQ6TJ3CaxbU5jhuwn/Lufvq+QBi7sfQI79EQKMhoYhjULTikwW0Vjrifamw3X7R",
+	"lalS8eU277xZe5W3d9f4c64JerHJKts84sOo9rHIDs33nAd5Z487C3dqlVUFxVMUXD66QmDp4M6Y0YQt",
+	"EXfoAQt1nI4VFq9umLMSCAr1Dw3s5v0Z6930cHhGaXwjSaronbk3ksa84oGfrBst12D1cFujot3zrkzB",
+	"GFaOgbnP0KZu3xleFziCYRA841TASWc2E7bJemgNTM//ESElwNPARu1rj7pNdoN8iwJVg1PdhYAwDyp9",
+	"FjC3Sl/1pOrSx9186vtr32qygNhVwJtx58VONTyKqYfUynb8oG1ki7qfNnor7pJEUCw0khMargKfZtOx",
+	"1rnrTeVArEMKmW31HlG2vlRDu/Y7qFKHLpA6bXysguKtLGW7J2Q81zBLVG8/VVEsHi9o57fcGg4LVGMN",
+	"JlZRT+0N2/4sIo+JSClqOpb0ySPuBvVQrXLonx6wubaTqipt7AK1hRanrEwHTgv5G97/WBfGagt3YNdt",
+	"T3My+GKTuGlf2FVnHbKFDjnG9q/HDGfWA/aYFlnDVD7PfNxa+AltIB5EuB+flcWX9y9Q7egB7hEkY3FI",
+	"dTrSLBYDu2aS9oZV2Wes9OfxSJ19LuUxf6anOpNVbEtWsbBg2tr8SHzltBmEg/69s6/gXHy9BZ777wcn",
+	"nVymXr1WWhuM53odjerCPcy2LAArVceVa6rS9o5Sg3ginnracJX8TkFVPjNsnCmFo3K9KhNApd6nQokA",
+	"cy55bcD5WXPJnPIXYDYovwBV+pdmdYSEFBBB5uUuXzm3A4UJcPfomlVKmUfR3DE5LPnuLpMuG8rJHhMv",
+	"Z1VXr+o2fFuVvmMUfd4ZmtsoyoK33WdnvMv5/A/8P92nyNhkyucwmJJnCVtLwj6OhLfWbkUnleIprfto",
+	"HI3K1oPSUsFTn3CEmUZHPZPPreBqf99ONTwXKtp/C+ch96e+exRBEymrFgv+4AngC+EwJ5WIqJa+fucU",
+	"JR+LaJ6J12aPBb+EaK26+7PIukuDV4UfUxVYJ75rdZDaNFkDsV6o7T3Dw9Duuj0r6tAXF632xt7gGxXt",
+	"JTl4NlRP4wqeYBrx1sswKpQd5BChd+twXfZvVGSoMSjX2JicarK6EsbqPe8VystdYAdViqfVWxlqOJaY",
+	"mZ3KcI0w9q9aRu/xEudqxrmasbUa+isIYYkfIoJmapEkOtlAK8nxRCf2YswnE6mGywG1/ZdyPE2aLwSk",
+	"6Zsi2Cb0eHuwZ8LchsYmbJjr+ftaMZ7E3ArT2wlW5lu46s/+Yc5UtEuoaIPtKhrQ8JydCKIG8fCLNOgC",
+	"MwlHUc94lLJoYWwlEgOppE85YV8nHiLCme40VDoWiQahS3BiJgMahledfdGTdfiv5T2FzlsrfdWIT6Wv",
+	"GvHJqT4ep7gFP7gVN4LGj0Bb+Gfptzifmf3Uo5dmfw/dRioLdADFL9LnYCgB944TtD79oTsWdqSdjDmd",
+	"ZIWCqgS3oksjQY1oPJufw8IRLCeUXULD1u6bN+63q9qeVn5c3sOWJYLdDnkk/unODe61mRkrxtmmJuKC",
+	"+2+sNZ20ZV2npHmeuqqDynRJSacEhzrO1aO3Frj6PYFIlsJo9zorW1+nmpqnUeuh3XBfHkgRRwHwDKDv",
+	"hJ9kMTzBk4CI3Cl36TRxUbZUVjOORLuewUhpi8OkBnqzm6xXOkU9nBqCXxLsJNMDTyGlp/46dwp3XEQ5",
+	"WYPRuVmEdbvvA2FCqIdKGpGNqgLM3EA611lmCP4I3cKcLUzqe35Lp2zrolCw2WT/xp3CZ4W6rUL9cwt9",
+	"uJkqOwwkZfmcV2jSfxUTe8rFJK+xK538fwW0MK+nK9X06h796r29JW++gvK2qlQ0r5D2TCx59tK+eC8t",
+	"2JUKKUS0xxL9L/PjfKFsiVI4XMvzLcsFEZ2eBXzIG0ZPh25SwhVyRAH5pRI4/u0+RZbfbGAWmuIooHSB",
+	"b1VtZt6pXJ6bXKQMrkOR3NLdWj1jubGf9UgndrVYMidljU1DmwPAUT4qy8eYyltq4rOu5B0a+ZwL90Al",
+	"hVvA6yFS26lO44j1BZsmWg0JARfCnoy1BPc/yAQU/+wFfH5AQiQe+YEDZ2uzmn32lEMkIpHr/D13Wsgp",
+	"IYcDfYc5DyHUaSxSjA5Wk6cPIyHsj3izg4jyL9qKn6SxVbL8BqLtgVSRVMObLBXKKcedsSJm1psNpDVP",
+	"mVL5Xo8nPClIb57ppoNKOFRC2A0Fe5LoiTY8NtuI86PosZ4zEE3yD4lQ4Qhm09+oISAvwiMYlpqUx/GM",
+	"jfgDkGKNCoyPlFXBfL2k5gid2oA6Iaip1uoCSkuBxdpYneR4tGuJO+6R+DwEHvthnLSz6JlQ3k0mEVfA",
+	"FDRJ/uv/wf9H6uC//q9FfXBCWuAdHfI679wLARxJpAL1dOqAQ/yUMo9rLco8Hu+M93MTKc+qX/VlN01u",
+	"MxnQHEc0YP0ZOL5IX6HRm+aUSIxYqCczpgdN9gtAQw+4jA2tmToZCO4Ol7WsnvYxW+bO6jHnuH2XyUAl",
+	"hyK5uGxdXq+DalB+uXXm+DaO6aSMD1K2KBedq+rKu65jPCq3Zkk6bUcl7OOsXW/LnHhcIGQrV7l94qKE",
+	"6bU6atfjMvgBf1R3/yiZIUpQXl7niBtUs4ixjsSaS/jZ/WSnFXerxzJE5v6JSLoJROahTkn7ZcTHncsX",
+	"V62AKGmjRqeVZX7h/0cp3s+t57odUCNpauGPsVT39L1JokNhjPvXS2CrTsQ/RAhXuXr1TdBI9NT4P5l7",
+	"QIhtdK5aV5dBI1XFmzvt0p3yRGE/zMs/V8xEF9bZoA43CFjwaYdOnXf7MrGj7lgaA2jk7at25r11EzFI",
+	"Yfnt1jd/Bg0XCqOCiZ1kC0zLBg2hQh3BrxupHVx8W0TyCs0DIGJPbBcam7PVXl60rkurNSN++eJlo9N4",
+	"Nfj2ZdT6tv3tt9fhN9HLF6/45UBw3gpfvOBRq/2CX/UH14N2/7Lf6n97eRlG7RfRy7D9ot8atFq89W3W",
+	"1tVuX79ofduClSvAmK/brus1cGKh/YxMQHfR2gV41DuNKJl1E2ArUxpewd9/hyMxTIQxiPI9l4guXQUI",
+	"OetX3P5bkYvSxzHR48nr61Ly+ipo5OcKW9zTmHcBj63z8s9dNCAcXeeBzMzZk/QafBBA+iww0cQpLYgt",
+	"AgaHPHliWc/9uYdhepGhKXPu9SBD2PcA0/A7+nsPUfwhsY23kuZOuU0odv0jfnXHp72sx7UOAQt2ELBU",
+	"TYBPxWpmtWbjNBzBcACBimU+hJd5BI7LVwlXjLQwd9BDMHAPa/O8GuYoINmNMGdB7joheSU9W8jjuMx8",
+	"fafu1AXrZXCvHfZvH3+4+DaA/7RfulX+JlWkp+aiffniEm4VCQsKl+6ik0Jirz+zgoE/y8Y8ub/BN9D0",
+	"D0ZAtQDk2WS36k6x7KHzfRumoOAp5SCiplvjbQlk9qvmp9h8+rqD4LKIfojHITE2R8d1f+gRxRQNfzTZ",
+	"a6e84Ulw1/tA5SsThjjSDNXsjYfpw68C8Y5bbpKqgL6POQ2WCAN7bIBZHBZbjZmLq0W8aKYVkl7FUhFX",
+	"xL2YAXAAd3EvIjzSAaO46YY5TeEPh/MxiTAWUAmxYR1TMpBHg80dTywiQgZ5dM0V40nCZ4Rb6CIVRDJ1",
+	"ywOswuz40Al8hn00LKsdum/3hZ0KoeAMvdfTbLmqiKVHJ6/Pw/tholMV0XZT70waEyXru18/fGT//R//",
+	"9/N8NkMK03NvAWjqe75G36MzC3d0u0UzPVTUdmsgsx8QW5LhDwTq12E9nOnGL/foYGUdP+7wZR0/JODo",
+	"E8BJhFzWV73Mjeh9HZAYJ4J+9FUv+xuBP1qmH0RCId/8DUuZL8iquX2L8Kew+BGPB/gEeEhAwyD0LGbc",
+	"eMycL9ahwkgkwGR5jEPvQTKhIgNHwJ0KPrCAZkkOJ34ZJTV3KnrQeTXhThQL69YDZvRYAOLidKRx0fci",
+	"njnt1hfFd09DBAHsvdup/gzSuzyJpUj81bwWD9iUO63mTkPmZPVwcsstOrtrJEIZCdNhPXdenL/3/I9E",
+	"TyFww7/1muzXjIUYryoNc49WviE3LNZq6E0G7C3WM0b8QbC+O93snTZG9mPh1pA7f0SP558VpQvth0zo",
+	"nr4HOv8VHt7r1vV89EhyVqQVfnnNfpbfuU9e0LfxoN9LBWjI2FmWjaLl1yJ1SJ/2CpnPi38Vs1521O+U",
+	"80NL16ZtUfhpj8ex82bp6PdQLYydVADAtx1xVez7Js4L1COAdM9D4A17pM/tAMncyolGGaGnUHAOCu0y",
+	"njzW6S34ms/q3YCUWz0UsIdzHoafAKxn7s9Lg5Xs/W0XyYylyv69Qjh7m4m2AaPglZd7syF3qpuFejx2",
+	"OinCXsRVI8zMqSy44jnrv/8EL75S5N2joLFHS51rwsQmJeDHdbYiWDyU2MCEKgYTC1lEWNORnkWs1Q+W",
+	"R7H+wfJPyjdf7QEBO4TFwhoUGz3wGrOgTpzG8DOlIpQukAhYD41RL1M0sBNjp6+mIo5vyA9xKoeuUKFy",
+	"anahEMdWb4OPbWkP6J+4opUe/Lcfbz/+9hfKXQNOlVt3wZtsstfkStL7k1mZaRlgehYZ1wjMdWuFxW10",
+	"5zxGr0pAGTGWoY61FwAAeOZ9p93kZHXIe3RwF2gViH/ereSm4OqugTNPZcqdKZmPOm96hg1ETedcGKcS",
+	"y/5JzaKcwenSmErlwi5brRrY+1VKcXuBYIeMzQ5x1bEActfotL8J7qAiADjreZbhrhHcQUkDPv8B/smH",
+	"7l+X18FdqSAB39CpfAyAvfAci6sep7GVLg4GuqgLTPX9Ucukk2ewqu7gwuLvP/yVXAuKzHyg/cwwzy32",
+	"cTbJbKxAD8efd4r2AtbEHfx6ju5klZeRZZfW6kF6qwCZvlw0/Ts+8e8LDEC1ePX4hm/cq71x7/GGD8VN",
+	"6bWp9jc3rRfPW+3n7rXf/HBzeX3jXuOG73CFIu/ljou8lTUlyv2iwprq5B4HL7RajAs/2y5v3B5KDlXl",
+	"x4LGp4sx/3TRB1328pt269tvX167T5EN53EMIbr/8hbwt5YqGgEKVopIhc4lHOkpG/AErWA1tWSGpLFi",
+	"q/jhySXPhYlzYeJcmFirMBFsrfEhjPYK4Oh77X/A3CJX+ZoP0G2/omJ/HnIVivgYCDsxo2o0GA2g67zJ",
+	"E2h5ErLJfhECCYl9T75ngMtY68f6gfjbkC8FHviZYV50blgiJqD8nNmiUovJMsjN8oAA9VA5YyVUlKcg",
+	"K3qIYTMPln86W7ezdTtbt2rrBpIZH6N1+2A1HOxTmDxxa33Esq1seDCbezjD8zHHCIgFEakNuVQBUy5y",
+	"0Qkbah0hWT6kWKF+RgFOXwyhyi6mzXmoK6WZl6YsYa4TuAzWgnhmy6pJPfAy5aQwlWcTPYXfez25Kmc0",
+	"bvamhmlz8KyzDTvbsM/ahpEWewoT9u+pSI/Rfv3GpYVOG83Qmh+/GfuYJgpyZ3NqmlBffH/DVvZNPAi1",
+	"pNn7A1S3L5wEMvwqGyR6jKUXqHvnkYc0kOYESCxs98lasqznkuR97JUyItTOVEAzBvQC9Z3yZnoARqzJ",
+	"enC3nrtoz59UIhXtQXjTI1oZwWJubHCn8FqeJ9nTbkPzxw3rRdxy7OrwvOFB4cJ4XdS+PR+m0WOZEdb7",
+	"xZj993/8pzetQVZXhj4cqNresJ6MYMmlcI4OeZP9Ju3oTvV+4sZevHGPd/H2dS+7TqjHwhRb6wBDB1Uv",
+	"Pvgl5iZ9zWsq4xiHBdz9xzqBekMYS/eyaJJAKRFa8hiojCbiATNWTwwyibt1ZKbZ7RJVodsv7hS+JVMo",
+	"RNMVXfTKY/lA3Vu01Tw2GvY7D0qtvhdAVw6T7b5h6EHf+7YRLPsmhWG7SAsatxNiwtJJATSPze9dhlXk",
+	"NgRZgqj1g17ePIpfdvERfwBn5hX8YIx7zhUbyAf/PFCthrYwaB2s6uTAL6LUvUFJWnBb5iri7oRQc4U7",
+	"uPQCshasRIRCPuT1+2z2irR7aQOWVDRbmxBmQwUHFpSl38vUwx32zZ2CL3SyLMWdwh6sP+7ICEAdLkmV",
+	"0+ZQr8u+2ei0mi+gaucE7a7R+eMOHI878jzucjflznkf8JH3hO4anfblN+4T8jfyDzIPxd3BfaH0L3Jn",
+	"3NdftNvBXeb6uE9efRvcFZyTu0bn0n0FPSe6gPep6J8lD8it888/79RctepRcuNcbBp/Bo3L1nW157+Y",
+	"1KFWKzyT0MX5pDOC82lD6j+m0lZdiadUzDmapCLsWL3ty2iwnYYAGyWNSaEBCv6V6GmAM79JIkJCRaN+",
+	"hcAX+bAfuNB5h62opG/Bd22yX4gmO+QKDHyRKXtZSQo7S/CZFqMppKLG9/ADPur+C1PVRWC3jUE22hig",
+	"ngiMszTSzoJQRyJADDxs9w3Gwhg+FHeqfR1cf9tqtS8DL7UBhA1BNlmI0YL/d1AsLQffI1V58bMOkJLj",
+	"B1m7UXNd8YUHYvkTMXoklj0TgPIFHtmPHovRcz2lxBLWAPTCw8GyvF9fjK3iND9O6cWIta7gWyN9TfbW",
+	"yTD1VkArRsxDkalV6EXOO5Ax/06d4yijhs9MEzuwrW+xnWteu1PYDQ6Mh9kcJxyQYnvvDZuOEKNg5gnb",
+	"pQF3E6EEQMMbaDR2f6bJi0KHOHpQ1PtOnfCodu6UTbiMl+AN15ErLlEwNdSKeHzchnzu85xug/c8yAkt",
+	"N0HjAv678vAm5P3y5gSdWhcW7HJ6872ePjLAObcG0Dd56+Octq5ZWjjfcVvwaV9u5NGuOsm5DucbeAF4",
+	"vkOfXpl/OtT3ixPzYA4KA/NBw1uETmNlYwXgGGhmnJkHVPQ/AeJOiUanfR0UUAQ6DTSfxRRNlvrbxTTe",
+	"ez09poE8qNP2RUid6t5RW9XcHZd5m5/teBK2owo6I1zFfriMLmo6vT2oDo/jrOJ9g++zMGbibFsiHqSY",
+	"VrV/Q8XdD/wQ3AynqYwL0Of3NJVnCXmFcjeFQR5aRq/Mm9PrZHkbaTweST4IQ7jIZHAJiUgxf2MXkfa8",
+	"4fbf16nNUMNwR27Q8cgiB8NlVGwxgOGzrEMg9z8qOgUWmhE6OGXPiwNgbkNxjiW/VnMJ9XKipzd36rr1",
+	"CnNqohtqNYhliGgHCqaWcI9EbHxFyZ3jKED2UUpoBrn3gZUjaUUE06KxVsNggbwU+sPdy8NJngftLukc",
+	"GkAKjAJkHC77M/nZUrqvgd3FrRuHEbqFmat8KfQLmjhbHFvIcktu0fmEqnPgOizW+h7Pg6FxXZkwiaOG",
+	"PR66kxGLaCiibuG8YnWtR55at3DkevBQlCyrnqDrz5jS0yovDTc9U9cnhh+1AWFV6xo5YaTJorX7xvp2",
+	"7TUq3YPgRrn3VJM2cuZsTxaVzMycTcV9yHL32fmjoIXnQrFuKSIWQx5fIIVLXSgHFn2cGmfWcY6Rx3ak",
+	"0+EInGwrERdVP8A4uJ/zVag8RAI/3Qnxyk9usT/CWk+KdOWUYGi8AURNX3P/OY2wjhuy/K4hN3VRk/vT",
+	"1jf7mJMHZRO9mNbNqfKdCVnOkg+/OFWS/HYrr7KveL2Bux5iLXf7s5V+wpGli2jNfuFjnMbniknl9Ljb",
+	"TWgByJgEv7loX15ctZfQdBVXvitGlUylPHUIBYq3+whJPnwJ3Z+CYv8ew9HdB1C1IcIveaU19wI9EIUT",
+	"TOdVgTZE38/PLnMjyrAAiFCCGAIE/RDUW5MOMadKa+4U1OoiPoMb4OdFEfao3a+K/iOw5Duvt+CXWpy1",
+	"LrPDDEDuFc6ATbV7AB/9qOhOuQcJCEA8RyN1ipx4Yfzi8O8l6IJFRFEnSNm5OznS/Y0Fe32ZPCE+/s9O",
+	"q679sqqU5zt4ulMeriuq6XoalSlphZGICcXBB8pOOZBTs6i+V3TMVydXWUrDXzUuV1RDx8VqfBaouuiT",
+	"ejePonvuMS+G+ERyP+Yp3Jjt88Dzwvc0RPePjz5B8A2dHjDSzGfe00qEseU05yK7ctbC8jivchUl/BYe",
+	"y4FJlaGNB8UZcsWxNiLawB05FUL4ogISKuo+shEBxrPFy7ysuMyaSvUz0NmXu9HZx0gb86hb80atoLeX",
+	"+S9jrvgQSqgXYx2JeDnpc0YbOpLG6mRWAOM3bBJzpRBRbwp6TibGNtkbZSFVViKnxqIKOD89Ckm7D1pG",
+	"/+IkdTf0zz9nT/YzPthp5SJhlsB0tdpzKjK7TyNo5DddKRFZ/Wat1jVrKL7oajwpSOcF+0zTrTKCE6ZJ",
+	"ApfF2u2qtZQrGiOJ3aPqcRdFyz2pToZcSQOrW7k00/YDJSZTkLTYJ2YznhOkp87Akdaqz77lKoyNvaRn",
+	"SpCKmmks9gQyDPQ5vVxaA4gkY6EinjCgcJGqTLkMqbN/Alkxtt7lhwPHFgvVWKdfZTZRYBMNzcwEe+QO",
+	"dSGX5uk+PNFwEhFwI04LuKXQpPscoVZpBdJkGhcQXJF6j/JnSLb8GPMWiNjcqTlo/sxL5VA/iESNoQMp",
+	"E06lrcDaXSIEsOFdtNvXO5Tab0A210iszW3dYVh3599fhcS/p0N2yokjr13waCzGxZCaziRLDwrapl7N",
+	"rONvrU/JW+w4dZ/MKlNGi/K3nQX9Mg1nsDtp+QiYdRYcoqMILpYZ1oxgtmxa92FZt08DVcvUc3AzD4tH",
+	"AO8bwW8w2AHwAYiJEWYX5rucNI91IiqSQdIw9xgFw10BMOAb7LB5zFNtSuWMfyiY1RGv0BHuulsb6QOn",
+	"jN4o7D30E65IL4pHY3V7+1cto/d4ySduYVpBbRxjWmK50fzI7xGzsUKBOInwkP/Yj72REQXOuuUDaSh6",
+	"2URaomNRLPmsmWJwUnmFeOc24VJJNfRN7L0sLwtdpKGeCNZLjUhQs/ZqshP0COcGqT01SD3eHeXe0W7a",
+	"ouBe7oTV3In+VDc2FzQ+XYROOqSxOHcyGHThN/UzJLHvq+XOI3RRGaj5IKMFA+DbOk4w76gt7Y2qvvVE",
+	"6EkMbDfAu4kyHnHIBnrRwL5iaOHyn0BVA6bbo5vV1jgvZ0/VyJXpmdW8zctGsIlvLMYccFW4NIb//93K",
+	"ZdL0ywkaBARQcGB9anzVysNVvpO3//X/GsPZzzo1hrtAQMe+Uw9wKJJtHWYvSSstrLXL1BRo0afOSJH5",
+	"qc9IOeFwO4vUTd4fyS3dvznrsJ90VKmzirobsC8fG/DjuiQQfbfE4IydUz7/hIP0X+FYABsmXFlzp+xI",
+	"jI2IcbLSXf/rIL+VNMhmNCCcDut25RlRcFUpDmkYibv7CimMemoQfP8HzS3VS2qVmK0pKWsKwoEyRfgS",
+	"qnzX6MSzQ17SK2tvf3ESQId+UbidUacD3+jQ4dUJjIU+5tdu0khUnQPy4rFl6udsEZ/SIgZby93bowFW",
+	"XmYqKcc0H5nt1E6unsOBPEa9OV3SmINtyVqJZxDq5FN1j1g4aOpZlFs8XptaNp+QWdmkQcv1BTz+/1jJ",
+	"vLVeXlytbZne4aqeOLtSb5iOMKmy1NZ8j/WHkZ4SGV3mX7nYb/fW58CddDC9J4cjeEfDAkJeh/EwBHIY",
+	"fS+UKU86EN0ewF8iZQV/EBnj4CARZiSi5pJmuxqJFCraVhw3zI8es9WmXo21zXbr6qJ1JGYbesparzrt",
+	"y63N9uUOzPbJaaU3Ktqt/zuaGPMcOg5gJTUe8I8ijpgRxu28yVwHqYE21v+afXX9mwFsqa8DFosHEYNK",
+	"uJcq6jDOholOJ8+Mj1DpagjLbJzdnjFurVARVyGyz1LiKwSmOgXtjDrBCg6EqB/8gqSCPt9EAnXcQMbC",
+	"4NeyMoU7sM8Ms4gF6bz3hVjcPQ2MSxHOpbSIUW2qgmHn6rutu/U79wi24g/AChfxWR3hWqLHq4FYRDTL",
+	"/Fia9Ce+9IZWb3W7HYBMZ6+60Wm3AtyBOYU1lioFUOCXLQ8D/fc/GvlpbbSbTokuXMsdOfeS3Imbv8zE",
+	"zMKR7ooo9aEuPvtklvCxjLpwcN1CAMoGDxhlzQr/DNwG5qtdZ4irfG5qytaEtr1r1eJu3RnIYZpAwafs",
+	"8IDAZEKOfaYapK+ga37+8d2HD9sl0h5VR/k+11WbBoQEC9gerJ9aqNk22W8joHK/R7p46ZyWOKe2Jo2D",
+	"QLM3SH9MLNvOzXMqqMlu8+8hU3NJrxTIoAc6gVxcpW5Zq5m2Br0MDorXcafZS7v3qlV2n0Iv7To1K1Mw",
+	"IVBTghO1G3iy4vt7BKGsaFphGaDBqldBf1p/Df8qYUxjSUGN59askqE3//OKhTWQ567/XRe+++geIHiN",
+	"4OFoxdragkrfoMg2d3e3G+iIAbO65YMBiwWP6pYw4KGMpXUO124KnAsn4mlhJxZuv2/8iV9J/qJ8dCsn",
+	"+F5GhU2e0xae0tJbEyv+Mi/qCb2mrGS64ANVjzxdfWy/7LR9IDl3SFceKXLxjqf/+DsyYqBr1WmkahQm",
+	"3fa33RevnIWCM2oanVfOBfkEXpR76HVGnqSyIpkkAngzKOKd8+diD97k3j6wTFiRSB6Dg/JOhjZNnFVO",
+	"IgiKSt7fWEc8xn2TqpvJVLbw9roeYmZyyrv+okDYsRAeu68UQQ99QklPZOjsaCzEBP0vnSQzpjFE+YdO",
+	"EyVmtXF1+V3vrN5bMCBPXvUFd7W25ovvyehQ8jhTWIuu6lNBgdw6jzGSDzJK8/VAuksrpFWWoZxwZW8Y",
+	"ZwM+lvHsmYG/O9+Hon6EiQpHMo4SocAB54nwMS/YwptCLO1+PR1pAASWhmJk8tz9h3m8/A427CI72PB9",
+	"vD2cvSa7DS2ofDrqFMVfwxpigdE+GwtlecxGgsd2xMxEuBfgXohO/IeYG0JaCZ1a1iurnl6xvA1mlUnb",
+	"vFMZSQICpBQhRaRiD1JMb+aIBavgSjh25xTceIApTJ1aCLLWMffUMQC4QvWAPuVqBrV2H/kEcEVjE66G",
+	"QMtr0BnIGCLuVKE9h4Oja4sYjQAwUF9NL0jXQWvqC/Zke52/Vz1eECezBRgUSPNu1f2KWnwjBbxH2Jez",
+	"Q7Fbh2L+fGKOKk+1bQwwhAn4wvXxEH/ODswmovK5Tk+hT1RZG3gXcwX8VbABEDsT0FeGzzXlC+XLZV7S",
+	"ypm65f0zzgsA+5il5qqhe+fAeQIkfWQx5IcUUfUXeJPQfxjzGRhdI2pacso2dsu09VlNntXkZ64mP+a5",
+	"8qOpidZGgtTSlK93v9Hftt1NveKJJ26/XMx7LBFE+hLHlIuSiamYUnOKPGNkdnoSkcYX+qQg+mSopGog",
+	"jSqCE2qI2io42XVbVElqGhvmL3baEnU2C2ez8AWZhaPslan3hql/jwNIUoCNI0iGNy0QWvp4YPfe8HNU",
+	"zwds6XP2IlWxMP7FEVyUNyfrQt3hA+3GKhxoevkXnKQJYWIbiKjWE49dzyyfTcjZhOzChGSu4NmO7NyO",
+	"wNaSHVEiWjPUWNNoAKLg4UzGXHhC0QgSPU5xnhjo2bClu8q4YNgxV3Px4xk0yBgC79NmRsht0CmaoK01",
+	"7n7KHxtJdY7nebaBZxt4DqM+Z/NHeGwIfDFvA/dbT3iutBX1TcA/IOQFtDlgD0GhyTdgJp2I5EECAwu0",
+	"JkwTbZFjxV33hllNXYXwGTQwSMPEeGJnAcSIcGVkcnEHfgP8muts/oCWtbTV9xd43JPq8z1KdJq9Qtd6",
+	"FXG5LgVDYZ6gu47lsOKTu/vHqWbc3AP5JBtqp87cTvedYhPLtdnlojYLGk7YrVBrQIvvoI/MnfDDNJFV",
+	"6jboIvMKARLlx1hIqHTU31rCuOPenNALbVapncXaAZYLmsvaktzLOmhP0konf/0DuMcmmrO+KOqLtd9M",
+	"lVr4De/7mbZsuKcTjIMC2kT/bOJQPf/D/af7GODJoOBeKSGdp1TlZimdlF0t/KjsbNX3ZZCS2TlQ7lns",
+	"thO7j/TmTiJCgQ6ATUUoOAhtPYngdrz1a0r/gdF5q10Qj422aT4QMHVPuSTlAXXtVIYHRtA9Z+LOmbhd",
+	"ZOKIbeacidupnfsroJJnqbeMb6QC13lDl1EJsYTs/hf3V8D+iGMPzUGkvg/AtI/jk4l4kGKagwEpbRHv",
+	"B0Eqx9pYliZDoYiu6qY4Yq+VMFnwiof4maFhIMHHMP+0E6oqeJiP+j0s9rRybrjB+6epyu7TCBoX+T9W",
+	"Ga1/nQqUcj9V+9gcLV1+zXHa6tHlUEcin1uGQfSauWUdia6ZGSvGlRswloC42n1IYyUS3pcxzb5PRCgH",
+	"Muw6eemChdpvGnJjGkQd0Yo48fIXH7lT+4ChVgMZCRXCr0U86CZiohOLl6jhVmy9WjvYAixJI5SRmbOh",
+	"3CuP3ccSb493uLy4bC0HlLrc9eDrB3rLTlM8dc4SFHH94Cv8meC+Sd06QUuLOC3fZWdGij3w4S+xIpMR",
+	"N+LzITXEh36HD3UmNDwTGu6blwnkx2nnIu3VUdASFkTh6CgJYzkQF+EsjAWbeFk9IUpCAhyRORARPAUD",
+	"ul6Ccv9kETgP7nIDHrcVjLuAxP0Qq/OgSi2/F4aJwUCElvVnhHhVIi7Ey+O10FerZyxci4WwcEgOWj0i",
+	"ksEfuYou9INIGB8mQkR+wlCwsVTSIDmYFzn4b1en1RL3ai1KwcI+HAYkvvgivmwqwXndsBEDEmqVfXEH",
+	"lqXmqHkD92qfgt0c7lNk/nvkaB6S7q9w9s8cf49z/G1lAs/8fvu0eqfN7YdO204I/RIxEIlQobjoxzq8",
+	"r4/XfxvJcMQi8SBDQbxGHiwVQZD8v2heeQwoSKnBIYGtw+/3fp3f4TLP7H17Yu/DY7APHNTyK8yQUPfd",
+	"pnn5sfVN7mN4VPzCd64vWu2P8IX10paXbagR9qFo9pH3Y2HZVcBujeFjfs9ZojnkJuQ/RaPzolUojOkJ",
+	"dDLVpjG/KdHZRF0wZI1O+3J3MXz5ZTx1GN8vZiXrg3lneOg8QkWJlmzq85t7CeoBS440H8LnyDjOwN18",
+	"DUwPBrFUosmAQiNbK6jBUsjvI3jE1qZZKPAuhsJCW9U4uFNKTzPIU7wmrcAAOD0wcxjWy26EZKhIueoZ",
+	"5XIEOtMswOJBzkEPkORt5lMSE25sPUJd+bwcBe8bic1VlQivKpaXGwrMkzePLtViV0+lxS4rlJhyKsqJ",
+	"4u1f/uau27500WH2j2tnelbVdI3O338v67zWRmHh3GmtTHsYkTycdtqjrEVrmuLgMRlHPbqyGl3DY1ye",
+	"CrmNYwrL/F0DlrEE4dlZCQQMATSrUiYLmmkfTaSnJH7rSlxRcOekr70n6fvoDfuxxF6POySUnVlPjA6Z",
+	"rKmU0+eJiAXk7Q6Wualwp7hhsUbg4FCPhcE41zkrQ62BzgNLwgU8Xcj63IDjgiIw73Ip6FiH8IoBou+Q",
+	"S1WDoEWbUpcIWqX/lC6xrZt0SNayo1R8/tXMLetVaVmL2tH/bG0N+WoLDXm5Qw15jAmqFfwNyFJVakkQ",
+	"Qj1wxn8LvyPh8YVUff1pSZ6KW8AWVSIxbAQdT0yqIC/4ecpCCLVmDH/eFxFEXrtLViU8fgsr/cxSVb1J",
+	"IrU7HT02Sa1hAgD7VCiF8T06e89mlaQ3aFyU/uXX5/6Q/f+V81/+mG2cAltKhOOv3jXLiYAytpf8WSoZ",
+	"b/I/r7uA7Kf1TEDaCOoug5RFJHgUS4WlzAk3RkQ5MY8TrKXkPPpBJNiatjYnzyDRY9oOlOu6WyRDrqQB",
+	"WVyXiGZXWcitknKgL95aMX7qfByo1Po8XC4TiQiFfBARvhOvZgsK3au+p+01LNuGTVjcS8FmfZzplfpb",
+	"bBbe0uNyP8Vvgm71VXj4RwVvKygiKLR3GrfYxZJR7IokwX8WaYsG7HbII/FPd1yW9Ouu7bpdOplLgUy1",
+	"03h/cfndtx+vf/vb/3a7NieCK3UTuGfz6sH37dHIjJNcoEjpkoy/ljyOdcNvkqenHUvl5K8wDlSwA50G",
+	"DhrAC+M4EPP3hhkJZ9UbQOiYuGgEPuZhqMdjHWHO5veCT2nwEkuaj7fpZMiPVU287M/4sXiD9TrD08vT",
+	"gueUBi9o8f1rjR3F0WXd8pyHoZjYAwbR731ev+DRgjGOpbpHnLZyvEyRLfuqV54i6H19w3p6IlQ35Eb0",
+	"GI+NZlHCB9YQ/c4cQy5eE1VjuROQleZ1YCUCOhLJjca4WyrGFXgK6FhtEGvj7juBSVX0PheLk+iwyPba",
+	"a/vihlZYhQS6nT2fVCNojIUdabcNNBMOqk5P0hiVLjk2NNMBKs/tlvtT2aJconCvrpxu8dA/cSPHUr14",
+	"jFEy6sXK6Bh3sKAaq1Xgn2trIydfsYiG4sAdWaTZmRGCGDSzDBsnsMidyH/2vIdWAmf37+z+7d/9Ozk1",
+	"l8nnznWdW24s7P/H3rsut3Fr+4OvguqaqiQzLVqSJV+o2nVGsZ29M4kvx/bZPnO2MiTYDZKImgA3gBbF",
+	"nUrV/x3mHaZqPs1D/N/kPMkU1gL6QnZTzZtI2vySWGSzcV33tX5rl4zui3ck9hmLMSNPgPMQalwRFQcu",
+	"FHA+5zVbifUVexnCuyXERypKLtyuHKhOFLPEajosnuF6l0EY+E0O2sHfJAR6oBMjvyeCD4bYG38Jp7ui",
+	"ySt/hY6azMok7vdw4/QdsyjhYs/0GIb0GgKIARpBVo5sTKFxiz5Q6s1yxoXsRHRMI/AqL0uVr93BH4ly",
+	"ZaJ0W7hxmhzZW/UAAi+2xjeS/J7GA9YmvSl0FXa4lNreax2SHldm6MoLRUw0uw9Jr1DcXaS9hFEldFZ+",
+	"IfuEY7/ABjG3t27GO4deWE57Lain8B3qs0CbLoxqHy+m2elIKha0T1slJKSliQ/261euTZ3zMeG3LAHw",
+	"Ov14sYefuIh9di346idDCW0ee5hRK0Vu+xywM1FIc5JpQPug125YuvUpTw5dtKE92ol53BHSdBC2a3kh",
+	"906a19lJHyXd6upnInVRzmW3sGB9bUb2QUHrDonyfZ9QQdDjjR0eJ5QbKxD9bDdGp7DUo0Pt6FA7OtT2",
+	"jN39yAauSGejvM1yEkwL2ikY7AZYl1/JkXsdudeRe+0Z9/qQmpIOkyltDgDWKzQOonFFxqYXZwQXCMGe",
+	"HLgffF5KSKgmfapcSjCJaJIwBZbmLZRh9t3Hmull84NvxI0Aw6qLwd82MezePIn0XTck3SJLuD8RsWUL",
+	"XcyjoJAtTYkeW9NVDxkzgLiq5ERDFMDyTcSBUoyOwiyfWRspY0KhxPRGjKRlEVf2RfAcvtnlbch+H6+R",
+	"IT6C0CLXgrD7sV3JQDKdMd8uLsj1Kvf4a0YamnRb5PL0KZkMecKIkfJGAA4AvkUTldb2O8rP+JgkfUyS",
+	"PiZJr5EkDVzND5Rl3IHDrnqsmCsWGYTKn79VMjWgSsGP8V+Nb4c/lwiBbyoxd6lmy6ZoVw+W5+1uLzm8",
+	"lghSON4+5Qna5qmgQk8g4Q4K/IHZugp/eyFiRhMDU17iUgDMK7qc5o5ra/CW64NLKJq4NPawNOadiFty",
+	"zMT9KMF91yey3+cRi2WUWmHVKoi8UdKC/5fdXPP+aU1HjFi6g05YJakZEnbH1JRELElASLJ7ywCzM+9x",
+	"QWG75049qBLPpe0K/rgJeHwTtG8aaLYXZzfBnzdiBq50Nr3f7x3g1YlKuOvAqxDlufA4RDU8RL55Ix6e",
+	"EzsLP548/+npLy///T/fhpaHPDhBH2KSE5KKmCk3UUv1kUzSkYDAj74CfQ5rMX+XXLCY9Kake9UNHewF",
+	"HohKhTsyeyBpQisW/GhlEJlYa1AK0TzgYD9DXWj9GoiFwKPUIeRn+i7qsROprK4nWuSdi6UljN65wLbT",
+	"iXusLxVzZoW9BgW8kFzPta8PCQWpEXohoywnszwqdJkqCBKazyLhVjSNZMxIbDVKq25as23ieCAr6aSL",
+	"UUVXt+w3GBXwwqsxtjluQWeEOOxW0bBSJuY6SqRmcQd2DO3NrOcJGq95ExK4XOx+nFDhUoWDV1LoNDGY",
+	"im2Jqi/ttp6kYzQdoqGSgkeEJ4lgWq9jkD9gPQ+tXBt2RGoUzyzlghmN37eiwoSD5aOUu8FPza5cBSN6",
+	"rWjfHDaISM7zqnMK7Ao3klGgVyrLmmVmBaN8YZXW2qH/lZstLM0chlQIqIKnY17LLJo47HKNvl3U35vw",
+	"md/yRLvOhAqTdyRappwfGmFwGOG3cE5v9c68gq/Qax4b9RVugVUV/H5QG7M9x98ibrOPVWCLVaaZSrB9",
+	"StKwA5hoWB2SkCJivnQBtaFrYul0wAigr1FB7LVTPC5AmGC/R6sDWTVoPFbyjsVt/xpUpTDMUQjdNkkA",
+	"XgZ8Ha/l+gGQxvoROLZOYC//two2iipJJx3PRDBelpUK7x9bIXHwA074cZMpFpHpPrrnH5Dyr/BuU+K5",
+	"21oy/olr57LAIy/JyFKH3SgoCp0Auiw4EYmR+GeInlL7d0K1ybB75tzvTaA4/uamdGyrvy9t9TfiYXor",
+	"7x69B0kDLwF2uLvD/mP7Kf+aU/OIaQ0GaB05/8jMhJW7HfiKGOeT3Sgpv/XzOdLyvtDyH0EPtITgizXU",
+	"BNGMFUvBpSCfU6YdUH6dKXO2PIjYJSRC8Nj3PhVMBX9uhrHgJdtX3uJIYH/ZS52j8kNCuQAf/JUV/hEV",
+	"QhrSY069jgntG6YmVMXa9ymCqHKhMMB1UqFRxLT2SS4FlTrXmN02EdoDBEBoCQlxGiqkmI5kqvNkBHBa",
+	"Fy7tQx5Id0F26oh0RPc5pzQ9BuvgbzTV9IqMAQSPUKVQvROk0PW4FaxKFLv1w/mNr6DKLzkiwiMqz3ZU",
+	"5u/hQmyTJVRob17uMvU4z8vrUc0hmimIS1Mr4On5coFr97C7ijGLeMx0i7zve8MCAp5XhBLBJsTdeqLY",
+	"OKGRoz0rEjEWsVbJbIZWghPn2k+7CrgTpuFP6b3f9wOpUIAFBu3gjhuadIC8mc5dXkE7+A9h1x5xy+2k",
+	"sMyA39HkynUPzQxvolM1sBrG0lzBb9lHXMPRFF+Lm1zrW8tLNBNxdrl9auimmMoT553aIXP5cUq0HLG8",
+	"9wEwl8lQohstBMonSiaFEMBYyYjFqWIaawut7cAN+f7i9OkPyC5SkVidAM8888etAjGCG7RzrnCMYBwj",
+	"GF9RBGO/+bHnirMcGT8GlszFYHtcWbHfWbTLaoxr7eIWXAw2VlaGqzpy0iMnPXLSb5yTfoSM2a0x0rFi",
+	"d5xN6nEqMIA6xUhqm0y8YpllskHSqLWS3BQxVxGeg1xdcE65ShYqIuaM28yJlMWC0UQGkCgl/8UE0YKO",
+	"9VCaFvnItFE8Mix2JpgeyklWqwUJfIyOYLwauAu3zo2lulRzmYxB/IH/tEypwCnkmAnoQyM6drPsDaeJ",
+	"Jb0gFcNIdc5edC5fArf2v8Z8tvrfnZeezvPeSr/J9z7/5T+CvsKrhpvtyH/5SLK7PzWpF453puqRvb6f",
+	"GCPsnkYmmeJVzJrQZtz8MANLisEN2KG+A44odE1l7ixIJXfEE3oUWyBPDm33QqRyBo0lKnAH2sTBOcWI",
+	"F5VBe4REsTt5ix5o7KQSIyYuKFgTrlkNweNG7UXu60qi+enyTqWPeDf+dM6kY27n1nI7i9ET7JK0tiBW",
+	"TMvkbvdNpublcg1pAnI2c1xAunpVqOSB/C0DfcBBWAtJMi2WUDHNWotvyFaCjTs8mBwtk7SIn4chALvj",
+	"ht4y4dWbmKPuQ4ZSj7mhCeFCGyucVmEQcMeO3uZ1WMA7aZhTKix1QFdZFyyF8rb1E76foNDbIS8AsCBd",
+	"UvS/0z58DJq9VeTfSfxXCcB1SDXpsUEqNkjhdjcOFgerQNx2b4Bn9qUi7zgdsekqVAyX40jE6xAxbuIG",
+	"izSe7Fgv/0kx9i+mkTFxnds5IQFTsI6WBfSFVNhEOyvF1h7AoRA/4sJe28h16ware5RqSESxI2BhGhnK",
+	"JCbfX5y+/CEs+wloZPgdC/M0NyQJeMWQ3jHv0kDLAV9PBR0AXgv+ShI9pMq7QdC68O+/mnWNgD7iMsqz",
+	"zHNMdcG8Fb9TI641+C0wrY7HVlPpT2EYqWLf69tAC/L+4pQYy/OeZn0yDUsS2Mk+jYyrbM7ql3O3xYhO",
+	"iWab04jWM3yOPuOjz/joMz5g0faJiXhNwQYgNE8sWSWSxrXO4Xdy0s5hflxp+4QCmgUACECqgkeglRMB",
+	"+Qsh6U2J4vo2JBPGB0PL8R2K0Kf3HzIxQzSdapcyxY0mCR9x0yJZOX0fWyfdCJx5CHlQfcgF1jMwEnIi",
+	"dP49o9EQCryt0MD6b/zLubLNkHEFs6WJFKzkfcZ3Qx9b+64bgSOEdpHQPJnqW9diOeEa5IXfRQ3aH/ZL",
+	"nQc2cqazdj/NQBkM7SXMSZWC30zZfatCCBow88oN+BGOcYN4ztOOPTX72ZAPhtDHN5ET+P+IxTwdIdHB",
+	"HgXtp/Zbe3meti7DAOBeLG+FwwLpstb7XEb3W6o4HVHys9bU47tZTnyLjYhVU65GLVfzc8TbAPKM3UOu",
+	"ukay89egg1P6LQzgUgbt88vGzGbmdOqhKWA2oVtEaNcbwrCh/XXoNg9gK3IaCMOnod0eu59/ObtK5OQv",
+	"Z1e4l385C28Erixssh9hcWsXvlbe3ogFOEG1RZnudu4JSwWWV1OQCchelo35MgOrOhb46iu8Dltr1Ins",
+	"WKYGOr3XsuNXGGnJdXemuITgHcriXPe2ajTDx2QJ/ULGjnGBSuVCNx38OZSTazKWmltN/ooMJE00gtdb",
+	"LflG5IOGyGV7U2TdVBt8bgQBgvI0MkfjiJkW+Su8FD9jipFYyfEY1e1YIg7GeJxMASMFTGmZWkb4yrJk",
+	"3y4xc84oFklllXWH1WEHtdKxtEFOxsCE7bK/gxISpvApuzN8xNro6OhitKwb5mEPqDG5EUX+DZ/3+QAO",
+	"A7Df7K3tovS5Y2peipFGQgyMuUopdiPWEWNuiHYOLIKblz3vrsfc1lnFyB7CjbCCqSgDV5FxxSRk936o",
+	"HM6BVnpswIW2d0GPqdDgSMYsyKfPnpGYTnWNTHzvaCeTiTOEOhv0VtrY14WkBINYU1Zk71ww64upxMqK",
+	"EfDtQaysX6kf34EGxjVDG7nWwJurZXKsQgft8zAAxtBBxgCCGz8YWaZ1XvirM2YqgoGePWs9B88GsBZQ",
+	"Afwf+UOXpwWr4o8gkdp07FRpZPAXCRUdD8oYo/Iwq3c0kOlwnDPAsT5IjhtsZOH7p2fNXXgz17Cp8Peb",
+	"G/o9CWc3J3T7Eha3Psw2Opzb8lxlOA/PwsvTsLibfzm7Ku/lX87Cp+F5aE/pm5D1QzlxPBJC1o8u6hWT",
+	"YyZYveUF0yD+Me+i8vKMej6Nwp0VgPWG1ApDJgi6J4D799mEKWSjXSsKuehYVtptkR+ZRrgGNnK4VE7D",
+	"QPRG+9SNkH0yoSYClCyM8FdMp0Lcl2fv5CzUdFLNUDghlGomWEAEAjiEc7DZ1+BCjirAUQVYrAJ8dNft",
+	"qAIsHvg1nWqftOcJ3pIowk3QEnVSB6vco9HtFXl5WqzStrSOoOzV8y5wmpJEGdF7PrK2/9Nnz8JgxAX+",
+	"dZZNnQvDBtY+34L60lHMpAo471mYfwr8zX74wo7oefNZ/kcHV+M+w1fkisvZeZULZCuqSFja1/bL0yW8",
+	"oCX6aKqb+B0IZ7YinN28cG6Pw9mdypWSs/AsfGH/e966/CY0jgKzj6ijqEdXO6yUA6Zc72N4g7iwiYxu",
+	"vRz49P4D+e//8X8TqjUfCLTwEbrCb1Jov2Na43dWtQwLuIv2t06f8EDQfZYkhAtfHwyCoE1u2diE8F+S",
+	"QGtJEFvmRsBHztfARGx1iBxTWiax9i31AObdKw+INA3tgbzIsdKzpDWEyPZApkUo0pU2V7mURMQSP9Ub",
+	"MbZsuw+Okjhl2VjwmFPM/E8dKxWSJFIMXJG+R/tskS92Ll4LKug7xalRAzOz55Y3znU1fkeN6KgRLdaI",
+	"PmfkftSJtuQWgSDpRRgkEJc4CwMhTSeWggXt0zCQomPJCFwk7t+50vD8MgzsJypog2cjqAyibHaAxwiZ",
+	"bNG9MnehmyoxsA1hnLLQ7VIIAsbvZTizd7meArLsInwanoWn4fPL5SIscz/+BvScPMHICu1H1HB0lLIT",
+	"dmd/XqvcXEOKEnpLXFl8F5MQuhCNLhcdLNfSpgaey07rDc7qsNq5yChKlXoMcK7CSEEYFAdu3l4DD77c",
+	"eeWKdDEnrXL+zfuy+Hniy4IwuJN8ic4fMKFbLupkmfuqcRsWe6M6sN4O/HSjZnJdRtSzPAHHshhQooL2",
+	"xXnhT7zTeRJUuejN9yvTQfvi1DchO4M72OAn58VOzo3zp55b0QN71LYHw5Tp4PZZWi3csqKw+nxWWCqA",
+	"8ECSkKYjekuJkjQGzWPAtcHWxOeFPKbshuhUjRP70amVdh3/PK69NsvpeftsLsvpaRjccc2NSwFrsOpn",
+	"58ia18F7y7jW42O95dd7YccJ+5ij+lIClNW+PZL+xjtKWIkMY2YubzgbjY3YNYFbbM3AJHG265CLAVoY",
+	"8F1uxNyxIY8SBlmmiD4UommCPUE0u4cx6MD9skU+YNNvqqxW4O9fARoOns9L87Ax/EsH+yYIB7sFKk/C",
+	"kk3s0Cldnq32lhcXsKTxENDSsDtJl927/XUpA05sToaOzbmleAi7CeWmCNcsoLSFCkMSzrQPI/RTk1or",
+	"kLo9cjZxZlPO7QUxEx6hewCCH4UsR7tGJ66rZLKHq8vu907rBrfBmvBCIiuGDHCf9EqTCZ3qjhyD6HMH",
+	"5b/EsWP/RRVzumxfzkmAR2P5S7Xvzw5305h8xfLwo6BcVlCeLicoz5cUlGerCcoVrlWVPPzomssddmVs",
+	"UfbWVNXAMqFGQtzJabXotSprLxWxJRWgtqaG2+JuKNAydCgnBDppOpGbUdWMYAzzJ+0X2vAksWLRP4G+",
+	"2uwZ8KnNiFZEX7OGgxPMUIle1ZAlr1bhcW10sihz1sSmODKfr0NL3xDzydTS/fETPaTFZ01Qcj1+42r8",
+	"uk1Pfi6xF8BLVYr50IBlPqhsZcjtL7M4DtfkTvJ4prYr6x3nteCSAkzKzqaiVltTGFbBaXyrkzUU3E13",
+	"O/Hk+cuInJ2HpEylq9mkG21ucmSsR8Zaw1j3szjsQS3tFfKpZvx1Kd3syRicELUq2vskZtqAF8JH0i0f",
+	"hA90OaW/ysE+71i/qlS5iE6jofPE2E8buN/Re3Jsj7FP7TFWrQau49IFBtKURZ4HYYA+s05v2qw+9hz1",
+	"99wLvww7Xs6k3ZwbFyTJnjpzEUUgM7uQxfguHg/xr/3q5PHWmpFuAXPmIxTJ9pjz0WJhLfIwwFLSQznR",
+	"hJKuk57dsrnpHnU+TweuwLFzsOUNBQW0/IBzCdPEbtCUfN91/+rgF12H44Cvd4pr5lvFXCL/sf0UtL24",
+	"muOK27k7t9teICtxmNUJbIsOxyOzfJBZrnxsVTzxV1jnV+7Os4sELltgvsA2jGzMfFd39Dll8skfOGhn",
+	"hU7IyzneMo60IxSTIymuRIqfMXHy9uC8W2AGgR6zPFk9uk4T/lG/7WBMjKkZ5rZERrPNEjHTFJ6cMybW",
+	"ZRhPIBdn66hcu9mcRWkI7kblyeW+YmckxWBWpXbpy7CV9d5KryI+jEhVwWntCzag/O0Yyu8VHTmh4jG6",
+	"XJyrMUf7O+wDzVjZhj2UR9nTIAwsedx5+Ejxwar3vvAu0M3KsQP1Jv4dWAMKsxGNoVaQKSXVRhyKj8O/",
+	"a1npz1nW1nc+l4sqhuzQIVMtzTDPXX/OeZ8GOEALGVrk+y5+k9niKzPcg0RN9bDyd3IKxTdM4Hb1psRM",
+	"JImZvtV7w3qPwaG1gkNA6LsPDc2Kh81fw68zpuSkQNF4WVcaOITIEwdKskdlG59wZq/8xI6VG9ur3PCn",
+	"v7+1G+6e1g2K33bghY3LOEq/qhwdx44RbLOQpy0VFEermulkZ+CqM9eoxlw4B0ZVwh+eBRRq7qIws5z8",
+	"LFOjGI2GDTvtL5TbwFSKAvjsfJHMnnt8NXn94qxeMANA7lM/+ewhOMT8odKUL3IB/mOKNMeda9QJxhHV",
+	"ugNkY+VFWL6x7YALPEsuRWvEB8phDOefBlWJIXUCvrj5mwp/lpn4Y8c+/XZ59lYf/vR9FaJc2jxSOYur",
+	"KFlUdhJm7BeLQnTBqmlnSOxYON9PEY1eZcxaMBazuEXeAR67g3fssUSKAcQsQ58BJ6RhhHErxlvkZ4Hg",
+	"wq72pMR6WuUoZ6Go5eEEuyyouaiqpL5qpHyfdhrXrGVuj8m4GjGjbTOZFbnBFgO1R8HzFQie1W5VTWEI",
+	"gLEcciR5TpbV1YZIZW1EL9AQrCbrHgZdOdaPI89ajYtrRlaPG8+x+/UU0yNbOLKFmRBelF2tvXACNdJY",
+	"XWR7Rmfdu9KNbk4xXaIYXC2NZdl916JhIzUbjVTKZas31lU0t1XAAcdDE9IrEOjK1ti2SjiOfPbIZ/fc",
+	"295MncqLOJox22VVpl1HXreWhbIp9rmjuOiP4B7RkCvmEhZiuj8JKEf+ukf81cVUl+OusxHQdS/c18yE",
+	"XdRzhgOvHfiU44cAeN1xhUSwCdMGi+mWjW5Wxzbffzi0gCY2N9xyLNN1UAyDk+xfy5TFLYof+rBkw5jl",
+	"QmJ7/+ET/mJzwbL1oizvPzx6aEWOF4VTDBUxVTFxV18MCj1ui3iUDvYqTdaFpVyUpgudLX0DXoBp7vao",
+	"BiHSDQlLNMNPa1rxzj7ittF1IBzDW7kg3bFMeDTNTF2EQdatG5Fhb+XDFiCysmoyeJG9OIrGPDIIUQay",
+	"YEE85P2HnQZBcM3wm0IfS9+w7zQMJlSJHA33hf0E2lHqvCPhuetIeNq6LPYkBFhZbgBI9tP7D8TK1GAZ",
+	"kth0fKHxwFV0+NrewQP3QFuSr5TQrz2BrUL0D8joJ85+rRPVlsDxkcJoVyVCDcmIqlsWk66WqYpY138T",
+	"FqXZhGp8kRUwZMpMq8ojjWlQSHbrMf6cdGjCFBIEttKmSWcoU3tFLl6EAfbnVh0AGfRfPLeKdjq2KpGW",
+	"M9+dX/wZZm/C12aNAdDK8bTgGgsrmQCStGXArn9E+TksmvCPYSfofHRg3C4K3fE9wJd+AYBjL56dXZYx",
+	"NBqOPMBwwsVtZ8RFauwjln2AEDg/PbV8gorOLWPjrEtHlmxe+PTpKTQ/VWiFKy5MZ8JFLCf5a5/Zlw3l",
+	"RHdQXYB5uZapcOSugSO2hcaWCx1rIOGqhzKJOyN6nw0YlpqqQR/p0dj45quFb0ZZhxFr0mDrD9f4ozOS",
+	"wgzd5FIRyw74DzulviRubfN8+XItvpwfNmSJucOwGkwOTNFPBTTspkknSk1H9vudWI4oB/ssrPo6YXfQ",
+	"K/xpYK/879DpuiOksfZBfoA6UowJLgYdO0fMr2o/K36OE3XfPAVO7+0BtzL3nZVOMomZgr87VkfC3YTe",
+	"2v7V5Y2JuaY9ngBvvDgNgz4d8WQKu96JhjyJFRN4xHZXLB27ptzMXuiLbES0VfFJkPCduzQRTGUvt5Mb",
+	"D6eaRzTpjKlVWu1UxooNBIXMZjtTqiP7OQo414g6dw/k941GVtNIWDxgnkn8ETC4McKyoIswENa0TZDj",
+	"uO7iyEhiFnFrBVX+8Lzwy6dPn+U/fX7+Zxiw+zFX006fRsaqtOeFVuz+Wv/pc5VVJtx6VPOo49iAu1iu",
+	"zTsXHUhHASYC/+rIFCyBfpokxd8EguL94oY71VIx1689ox1UWjr4ctxgd7OD9tn5aXlqHef66iDZ25Vr",
+	"I+1SZJQ6GngB6ym1Wy4y35xBhwH2cfGfWJKwxmXHi5TioxlHcbv23DVhdOf7pyPTqpHOnr2YHepp3VDw",
+	"7OxY9vYUBoMD86ygakArlxqOZx+dHc65bvxwz0EbsbtcEo59e5v+YXmlVStirsdSQwt2Gv+eagNy7rcw",
+	"sBctBj3EL+YsDLL2+B1u2AiuChd9agleqlGaUOiJP6SKxZ04hcvjGL6dCqgPkKyPalVjdfQDCPufxU/W",
+	"oKjSD78MKXhnvNGxNy6aOjsPgpBgt8DSihPfvHX3kI7YOP3AJ88OaQ5h5Nw8lereJhS9Cqfs2cnpZaHE",
+	"rbGj9PQiCL2TBNu3HnXIow551CGPOuRRhzzqkEcd8hB0SB83BK90UOHjrIwlzmkMq2RqVLsmPw+Z14EO",
+	"Q+t89OjCuplwb2g0BP9+1sMQdWbjlH5M0s1S5OBj+3ghQQ56QLrmlJmXsqLmnYlFgYSaJI66HLhVggub",
+	"TnybJQ/yvWaRFDH0muRi8EOwXJhsozlva9HdXkbka338r4ZUDBihJONbq7nzIe3J3+Adpj79JFNF2JTp",
+	"dtY9dKKkYUSioYhBQ9dDx88X4CIuzs9/aJEvvlmpN3ztSYI9ollsSRM7nVozAZsUIYe1/54CIuWNcJ35",
+	"UxEzVZ0LKyTOI0RccpcY4mY2YtgSF0d3zUIhB3YkrfwqcIeqAKJf01pUvmJ+1tGcPprTR3P6aE4fzemj",
+	"OX00p4/m9AbM6azMYef29M/7GMLJNO4Ztf4DVIWiSplrk+uq97Ecmx3q9pi+a7kC2tJWTXfKNjQco4jY",
+	"zkTMYjKSd0wjFFzoMAqThMQpI/bSaKJYdCvxp2yCpWUk4YL55pxDro1U0yvcRE0SfsdIb0q4uRFUTCd0",
+	"Wqfbm5Jh4O2IaqOe4nLs1Cmx/AxSkCdDHrkaWnvdXVQrSmR0q5sXbMBx7cIM2Ah83VAqY62irOe51e6w",
+	"x6u9BgCZgbmbcqmU+ldUsy3WcNhrFwfts7MXVl5bUzj4mDXyd8ajfSYkRsorYoZSMwIN9YlhdESmMgUo",
+	"Q3uNpMj+6bvkBaGl+05zQ2gZrndtLwyvBth8C+t6TBb2KzNYVYoUjlvnqdBSmCWNh8PTjThbzPv9+t6I",
+	"ltfYJ5jyecZ0YBVsU0oznsyE+kNyR5MUZgv/mGk5sUzE2g5eSci1Hl/L+Oyp2PtjeUVNhrxbR7AkdPKa",
+	"lj64nFyZUh8ACq0K2GN9ac1hazONJRfwRfDEW1VP0KRaolvtp/cfXttzrfGN44kyETH9aFn0r9yRmIlE",
+	"ZzHfqWe7EW2wfp9Fph5AkMRqSlQq2nnHT6TViUyTmPRYJEeMyDum4hSLuq0QdhhnIeF9xwTBX0YmdApE",
+	"jgiRVgJm5TrYF5wa+w3IwhZ5h13Ab4S7U1fepcfFgMSSoTi2/BYq0x0MEvm+i7pMF6bThTvmVqvluPtD",
+	"i/zEB1AsIEUyvSJqloMXu22RXmpALpkhuxERTRKmvoMymeYUXwOT8f7DG9z89aGt7SF03CGg9h+heQfm",
+	"F6oWcMfgn0EbvURh4LHoQKVHcLy2NaXxTR1Hv2fP8488HT+1V99+UHpFnUys2dEa6YhMcnuS0G17XT9Q",
+	"9+1j+eg/qymhIO6cExu3LCOYPeUg1pp8khuKeh3LodYmeJ8azWPsmpwK0/YlfFA+mJsJfZmKuEW+UKva",
+	"20cAjdqZua5cwOsUVN/6Z1qgqXe50Gm/b7k1uOJkdNtt5Tq8awnFJQCmoY8D+z7Vd+S3fKefKuBG1nrG",
+	"jlbZDKytrkNCSSq4yfR/KTJeKBXRcsSA+wH4T5yzO3bPtbmqBXNbUHVkV3adW/a7rEACnR91HK5Y5E57",
+	"xAVW+xk2akj656dnQRgkrnym8Y8u4Uem8fPPgjD4Z0qFAcIG32peBUyx59r5BeyJY4HFTxuzpvIJ7aAJ",
+	"f7HuuenePM/hsGnxduVn3KOadWa2zzszg7Mlhnqxt5djLDU3vkp8ZqlOxc43p+MvuqV/K4w5ixhcHqvL",
+	"FOIAPsoVXL/+P07wmE5PTx+quz9tUHefeeAcCbN4i1gj9lq/dt7dKqmLF/2wy+zsGqvlOzrrejShImJE",
+	"8cGwGIiHzXnAkAVR615QX/7+45Qk0oAeDSkpLdKld5QntJcwKF2VggzttwADrphm6o5ZqcnNkHSp7sh+",
+	"F81c8Ly5hyFCbU1fFHZXVgaBWLICRybQIQffBTuroSNji7wZjc0UccdLup8HIWf2e5iV5WebAh+3G/Wj",
+	"36djw9p1G9YuqMy3XLhmaM+gl/E6LBgJQUGqhyqy9g0Nl0hTO5hZexzMHoJ0MOM2EumqzoNjqbIeB/zE",
+	"8FEjQPJP1ngHmvOMyFKvrBkVHiyNmrFKl0vgBuxJmTAqNgs/7nlW0A5enC6hHNC9VQ6k6FheapWd01O0",
+	"9oH3gpQN1sTqLvC8R4eTAKFXm/HZyznxrLTbUlURCMqIqngBSIwwytlrUlkLW/aJpaIQEy4dvCnL5DW4",
+	"QCDK1GMDLoQVfXMPoVPEAUIMFomzghAj1wLYKMrXsn2HISPhSNauqM6JZJf8iqr4UcTdvLOkkRxYvZHf",
+	"Q3IBW0H3uIA9+lqkxE8IWpJLByLFek0rGguKH/1NflA0NWpUUTfuBlvhIwlmvNVbUE2tXJ910lnG3G36",
+	"7MuVRBIXrLOMRfw4MmxNg7NgE+NBuSuhWMT42HTGqYqGVK8AeVkpP4FVWmZtV7ikBwbY6QIxmvVVgOce",
+	"VaRCsrB9BAaHDrkoRDI4Xc8L7XccMHetHeGV6MeUwz6faDue4aOv90Ff7+s8oWsfPL0H4NUFFxwzQxkD",
+	"CqUC4TfhRjCtrfXWIj9rLdO+TJdkKf4oDs+lW8gKPDp0yw7dwtY0duS+/vnT0ZF7oI5cJGIQ/wMpY72K",
+	"F7eQ5FxjoP4Nlwi5CW2CyXFUYMYj/BIcqlZDyO1Q/9ZN+lFfZzM99nDcXg9HMLSA1VYP7r5agT5/sb+s",
+	"Gza7huXekct3hyxyHauoMbT3f2eR/edvR2N3o8bupmU8F3oMJ4Xt6Iv6TaYAOAOtUHMX/PXju0yInZ1v",
+	"UohlV0indktgtHd8wBT5zO4NT9gKmN0TOu3xJOlk0//y48mLF2eb8Lt6WtsfxysA+cYF1v2oFp8fd2ud",
+	"pUoKyLbakj8ONdVr0+gfyfTp88uvQqEGbzvEPC4WqNcXiz1DqGb3aDKvZR/dfd+Gu++3r08Qbcz+8uAU",
+	"e1PEttibSTNJhcyfQyHWnMGzUSm2qczXsqx7gg7IXUJj/DjNsCawKjp3RIJ0HUpC9S2LZ+vafD7PhHKj",
+	"58rYun2Zqg6bMt0NK72nSxSs4RbNyvCDKF5zSZ2fGBPe+6uNVGxZ2nU14FupTWsk/lgEwA1zz5zPPwNK",
+	"TANxEQeF4vbajVrJ+egqk4+Ox7Lj0W5LJ6Yja1k84Hs8akV7qhWd1J/n6vrQr+837F3O3DuNuUFUqUXt",
+	"yiG9l2hdoBR5hWFGL7rGjzGLV2pT0JHWcjejloKOuR0qKe/y5GG8Gy2ydb2luYaC23OQCkqpuh6iEwBX",
+	"hpVRS2opH2EbdqmmHFWFHagKWxUkhTCliw0chUJjoYAEuaYocDA9i1AQCmXMt4yNNSSn3LLxRuOKP8M8",
+	"Dqs4Q8Zs22UZMmZQkIH/X79KA47bmmCpxrJ8ieFG6eF1HPZIXeGBB2bKpzqX878gohlRwwYSXlj19sLX",
+	"c+936wqDe9gMe2/gUxndAtRUJ/vxRqsOXL8yTFCOqKGJHKQosLBhby+h4pbZ/QImZ1+PD2csKriMz/qn",
+	"0TntvWRQ9ZnNtB30WBzjsuZft0GBeJbv8Y/ZAB552YPCQf9bpnifY9gWOL5D0it7boNC95RPY3v/7bKM",
+	"otFtB0HpsoqQkmjBP5Gwy3GMWQ/+CsbOeiE7y372LFzHHUfcYKiuTv/uZje7g0zN0Ftwt2IlgrxjKm+Z",
+	"KZiZSHX7HZAz/op8b39GLFGSruhzoMhumLtv3Vn90M4Ac4Q0RFMeEx/soxoDf1h5aHVyjqIHpsB1QQwh",
+	"0AZgg9wIZMMh6doLbv/vyasL1lLXXq0usjXGYmswvKJ66AB54QhaYD10XZv0DmRX6m4BwsOuzeXRZkv+",
+	"TucTo7dMoH0xIwvtLxHuF/M8ERvcTHjEHkjS/BkLKHaXoFm+ESXO1IyIl6e/LWZBHvn4QfDxpa/Mt5dt",
+	"eB3Hni+vrO5vNQ/Dca71FLAjvX479Hpo0ela4ttdT5LPUHQKcGocejdPdTuv6KZguI8Ngpy2UCXS3bxH",
+	"CQAuQvHS6KqQA5q1O8jrUtBGzNoekBGNkTN4N2zZ3dqvVH2ae15d65LVFaJNNzBBrPLOQNGRJduXl8sW",
+	"kaGdsdG+JUe2+U2zzf1zVy5sObMJ1eWJYn3F9HCHEStAK/atq/xlC8HWxbvm6wMNU3c0AVN0MmQQz8I7",
+	"hyA3NLplceiM30rTeojfOcjj2XDXIgN5hh03DXbB1m6A5+6gncyR/x35357yv8/0FvFw0QNW8iURTad+",
+	"HUuzxVu+oGrsR54k2up2I2qY4jTRm4zZ/MLNEU9rW3ha9ly3G6jZWpgkO6TVCrxLvMvuzlJvuCi/4fwS",
+	"oZQ2yZ/Plw39Pw12ENL4he9bAdItN48U0LDq2S2KBx/E4EazpH9F8ncCCWE2Kle5/awfigfA66xaZim0",
+	"x9F4zhhsKRBQB+QUAnSxm0jRNs4AO+zssduYm/kDAYNf+G6hezdL9L8tTWBL08bjRRuO7HB9drjs6X57",
+	"gYFPdIqqJfWcD5xzgBO5klK51SgBsquNWntHMtsPMju4arNbbvbKm9/Nf1TnpAfjAPscWOqjWrNRL2Ex",
+	"+uwnmZOeeh+97Fd76BHSGa/pSn75lfSOTbvlPSfwrWOX1ZIfyR9/5FD7xaEOzHVew6iaC/Mnnk/s0nEO",
+	"mWUYVfQ/Dgm0MPWOcfgDOz+N4GmrWCTSWPaXMz54mOkc7Qjf4Vhk1iWKACyr/UKRAeVivmLE5Laitc/Q",
+	"5XL1jeAC+huxFzbkStURJUiBZZuq4OqnB9VMxc95MVbIt1PWclbAkbjlpuM3qMPFsQz2YMFBFp7p6qWw",
+	"v/z8eUsVTDsvav3K8x6doKpzIj+oBXkSqA+WfUBDC+NCCKds5fcmI2a/ZpM4VjotqHRqHCRztvEO6pl6",
+	"XCAeDeBYaNQ7H+hLM6bKiZFHbb1bG6aDFIbrsw1nL1zmuorH+HDrf0u5yHA/Hj0e5mlvz4Ji7v7Yq2Tv",
+	"1OPEx64BEN5bJxQngYUqE6rYUAI5+c9H0J6X4aPZ943KZirKY5BEkDojKqzhAl3euXkgxJXJnd3GuXKq",
+	"efCWr3ZBHzEydUgcYKW9/EYLRIoE3QOdeXV9aatxoAJNb9bV+k3e7IMLvTx4TXcXhcmchF0hTcc1poSb",
+	"jr5CI0mPOacfSG8rxDTaDStl3haCKqtLuk1HVtztfieVGa4l1B4vyPJNU/6hhTQ2Iae0uzk7byZEvu9i",
+	"Qbl/tNOXqvvDFWGJZu580E1EqCFSROwbbD/0KyIy7bKyPdUMTtcwRSI6svtY8qYfSEuiCiynZRmK1ofX",
+	"eugI6XUokF7HzkPblaIf2VgqQyhxJLGC7DQPYH859kiMHEDxWpv0rCIXulh9SGIppArJQFFhQhIBNqWI",
+	"iZwIplrkGuL2gt1ZTgsyf8Pu9IPrQwRI93dAOVv2qBdGCsKgOHBz/7q9IJlr+1Gau8OIhQSPvIky1ySm",
+	"ddBhLhukg0/XN+PZctNZsCSDH0+eP4caQVQq6Uim9kXBResyKzyMLAG/+Y+PUGHYKAgtQJ69efW390GY",
+	"rdfz3+cnp89Onp4GYQCU6EF73r356Lj7MnLw2bJy8MKSqKV4PeTjoB3gbS3euBkhsQPn/74VwyTy0Rvx",
+	"2CG37M1bP6v7SERbIqJl6eWrcDBiR/b96xOSkeKTmOs9SMt838fNcknlVBdyyi0rwI76d0xNiwV0kRwx",
+	"cC+EhAsj4ZlcgEMGOiiQfSVHhbRLDAOWRhPSzIxYn4EZki5SbvyVeUkKV+GryMc8/wbSMfMzW5yRef7t",
+	"OCXOa3L3ZGqOCZmH2pfkgUNdPSPzP979cszIPETvEyCa3GJkhCpD6ICuFsEpMIAas+QNKB72d9PQS/Cs",
+	"Xv+KJExrFN3/YkqSCROGyHSj8PRvC13njm2vt9r2+lHcTA/mahYZ9IaGS2rTUB1j39A4hXYQVYMVpeeG",
+	"RoRHq0dzXy2F5+8ZQgeePTYH33pz8KNC9TW0v13PQ+ol3P64ScGFAy4FFg+YemRnaaaVbNVj6nf9UbqW",
+	"H8n80Ml8JYr+OkC3QfvfS19umVM8Ucwe2C6duR+kNlhjL8fgpGHedkq4uGUxAVcth8L6KyL7CC1guBh4",
+	"lBFurIWE7ll/m8Gtag9U3bG4Rb54162CLAQWE6pdKkJIKIm5HktNE4LmF41/T7WBnt7c/gS2KCa9hl0e",
+	"XYLdrA/Z3QpcglFU6D5TmE0YyVSY0LmacTyaIKhAH8rEWO589tNp2Ns69+f6joqggII7uNYVXY21C+PO",
+	"CoLdOXyzdpFvhGHKXpQJj9jSfSJxsw8vs8xfkwdK67+p2vqS+Mq25+jEPUgnLh6nYzu68TRY9R1Y3ef7",
+	"8c3fjz7fPff51jYdhcuzSCN7UGFC2Vjv7v1sbT6ag/kgPrYZKpkOhmQy5NGQxHSKbmApbxHJ1cnZDTp9",
+	"P7h5HpbL1+3T9hMM84GCMCgMW+Xv3aA/C455qcbzm1QXenZjpLGL+4n1VEqRBPLF+xHOT85f7MKPg5d2",
+	"z5LdXJncOCOoR6hxd05iJojM28LnFTi+mZFlJFL5NFNrY7zCySJn0YZO3fTbZJwawpSSShPFB0NEaC7Y",
+	"F1mPjqzWHdlU3vISOgC4CBbyRTAbMjOBuHJ6V3qYNWPqTCi3BpolaZ6wQtNnZJLUEMNHDNvez5UsVZbk",
+	"2PEKN2anhkdzilqFGLZpiXzV3GiFvf4WdSJgGAVtxGsq1CWsr6ogbdXznFH9mn7nIwE8TAAHlzZbktd7",
+	"6XR1vvTtFP6iA5U6/55PwbYCnLXIGxoNScIFc+ikkMl6RbD0Lna/cbBTDhrASn7I+sQ0Wdd1+hrfIvvl",
+	"ThEe2NSq3+jFzXSKr7Ac+COe4061Dy70mEXGs7HrFvlZa5n2ZVryBDYuRZgpM3gcl59UMQO9JphBer6o",
+	"aNjVyN+iU7tt4LB5xwdMkc/s3vCELQxoTei0x5Okk/l6vvx48uLF2dI+ZHjxAbmQF96hzL/s73pj9zK0",
+	"Wzt8/3L5ctZ5my8Wh0pn7vDR5fxtprl4xvLXj+8yJ/LZ+VacyAs44HIT3xRf/JZr3UEJQ/VqFZtKMQgJ",
+	"L0gytnqdALcO5hcX2mfDT0GZYxOoZoJHMg7UIt1Y8b7pkoRbzREacMS832dKt73vybf2QluNEtg2YiTp",
+	"c7FRt/VHv9LD8lvvZW/GTRaH430K2hdn5/VG8OlZQV7ZO4V4HU3Zdz/YgAvZXaA9zAQE8kymZKyk7D92",
+	"+bRiCaNbw5oqmn7YymJgLSyZGt8QA/hOXl45pHfMGWBQDAmWprM7iWKYp3NlzVO0VadguGX5NolEpA4N",
+	"fcOmrSblliGC4cF8XOvg7ldsmcJx77YC85ExqWaaacDUIz7mMNvgF26iIRO5Qse1TlkHmpwL4O/LcRnY",
+	"30NME/IX49iAY7ZZw8yNOGYKHWym0KIzXSfz59c88+fpMfPngOwvYHrOvW0NlVSzikg2ynBJKMmM5+WM",
+	"tXTM1B23p3OimdYLO3Z8zvs8YEP9JGGKDFkSg60l5S2B0lQuWtXmUj7YJz/WYRlNdq3bt5jcKNZc8v9s",
+	"XNPpDzGDERsxywvsn9rQfr++V4bhER/TDRQqXidaok2O2d6RVDGL7eWFZI66YlM8hc6d5DErzyCjOWg4",
+	"GW6ztX5kFQseA/k8KAdOo7Oguqfj2cnp5efTFzkH9OdYeuDsYlnF6JQVgJG5iPkdj1MQEiMuUmNX/+w0",
+	"nDnNhouh5wGwIKRRqRoKw1NqRbSRYx7BQF+kuk0ktSf4s5Vhd5xNrLEQDXkSKwbpahUyY27HNpalNcd0",
+	"Ht3QzmdQaW4XZpiRb4GLvwIjeEt9++dZed7KESOi1JWKtImlDfTPGZlAMQm28uexznOwtFFUDJjSWAyC",
+	"v7FWtewTexV8jQikTxkJmEZ5nQgVJL/VfjMwx0KzO6ZoQgp3W7fqDMq5M98xBPLyTOVBhrFNJrAMNa9B",
+	"iJu2RVedRxUz+OjE1kHrlwXGU+fllypG5XGWBVVwoCX1yIfzqfrgordK5WQoSczz1A0g81ZlNlUVba+Z",
+	"VHUU+vsn9MONkvNeNmx4QC/wTVsa0ebuOrf8OAU7J79D5PuL06c/YL8yKSJoxWAtAdTsH2zWcpV7uCnp",
+	"c2td9hSjt1YVUWnCWnWtXDYg9DfdzyUj0IvLtRTWjTZz+ZboqrodilSKRWarcu+Jve07LEpfSJW+r1JO",
+	"lYVCiAdaKc1Rn33BJmkvPKga7L9LHn/Ed2yj29JRNTmqJvvIQu213wT/NFTf1juc34+ZIPAISQXADnYx",
+	"ANHFGlUIrU+4ZqFLENKGpGrAhAvit511gXZG5ubw3gZ0XyiZMH1V4JTYHXZEBR0wpYlmzON05M73FrmG",
+	"iREpoCBNG8Ujw2JweBCOrl/D6Og7TWgiBWuRz7COiCo1JTzGQQwfMR0SIUmfRmbpZh2VXnYY57D86nHK",
+	"tu9Vx0GCMDjJ/rVMalIdHt/8/WoTqjUfCI/8wkYQqvE4KHiP/MVzBQs9GU/JlBnyvRUbP9SsbcTFSt2z",
+	"cX5cw5A173ZfNUYOpP1+B35TNygEqziUdBp2RbpyzKpLpOsOEkONleCXY/hVLGE7Yq5HXGsWNz82HxwB",
+	"yVU9vPuq4X5YXtCBn1QM+Tot91UZyUV4kSl7sK1KY/hEWCztWQUOITjBlVszco8J1ucRp2q6GbBKv8sR",
+	"pm9Ujen0mx11aJ9ZcRPt4mxRp8vTl+3zLI0CmYz/3qoUn0+XzoQ57RU6X5tUCS4GnbMX6PKSqYpmDq7w",
+	"xVIrAkp2x5FLwmLA39FcXbi/uPRNhW6sJHvsYA1oG/WV9RNXXI7taB0D8voOSt7fLGugaczNCbzGGwLb",
+	"yJSE2a5dtwriCT7NBAVKskoHrF3l+m1njpS3ZcpbhsiqCOzzkIGGuy8mST1hOj+pm+x2iXH9etqcZJ+g",
+	"mrhDJ9FnCRrpTIpIaLnbZCihjeAQYAbtJS3lG1lt137YJt1UM2ubt4nl7d0CZmDRyxSD5qtIpqvNOJo8",
+	"gId9GQaDfFbxRKpb6FBjfw5p1dKATYYKt27sp8LddtzrIHxTbmcb8ZLTy2Apkr+G3ciT6zbstzry963w",
+	"9yVvREEgnK8tEPbRT4VCodJD9Vd+x5xUsAxLyxGzRva8hPizGbO2U0yY2SXQ7EqctQlr9Gs7JOboYEhe",
+	"2bsiDNEyHQx9V5Sl7vorXDzfkgd/ZU6ISC8FbnB5cn5ackkvBQaD/GA/+KsLuVSe3ePzX2fFLaVff3Ps",
+	"1FEJq1W0G7JRx6YOjYueZ1yUEry/TXmre+MhsdaMQK0N2OPKDIklDdioiZJisByDfY07QJMjf31c/lp7",
+	"fDvgsZmP/shoFzNaRy2Z6jqkhgjGYp2BalZ7HRfyX4fVf8JFT943qe+ZUG58IJIKPWEKQ6wyiZnOSqQh",
+	"hFn4kbXSaRSxsVkeGbgylvmziOSIi8Fnt4ADi2vuJcZCg2jd8hE5J2uAvv0N2DIwcQNO25CHxWd4raBI",
+	"NgBisx8kFJJDxordcTaBaQ55EmdlSAkVg5QOoCQ56Cv7rOL6tpOwO5YE7WDIB0O7Wew+a87reK5dMPQ6",
+	"v/7rf+XbixoOiRn21uCGXA9ozP4Fv/SMtLjRjxmLmaXER4/LeA7QdviAleEZ7xN0mA0IveA4IpH9fqk8",
+	"0qWnPGa4psSHF8dtrPB2Vy8kqTA8yVYHgDYFNlsV4AkJTbQs5d8q1k81g1pNq7bGik5EZYRn9qy31i3r",
+	"SKvrRm/mjupQFKCHyBmCOhBt9QgqSEdIxXrrZLyBQM88sT9Bqt2h8XtNYkX7hvTYgAvtAdUjOZ76/LY+",
+	"TxgW6XXlRIC7uYvxYZ+jdFWd8aYZE6Q3zSJHuFaX52ZVR/u2uvAQi3jM4jAHjvFv7TFI1kSAXNSh4DIj",
+	"jrsglIyHFEvjsVOFmye0vRpwDUm91cEmq5b2ucGJEZed5XaknyYJzCGRNG4cYYIVF7jmQVj7/pSbJtc2",
+	"N8jcRlzDtlARse2kSH+bwiXTso+yZVnZAq3UKbIYeVelE/65JF9H1WqXkfwhyzvyueYXwJCBY1IxJSOp",
+	"2GLuu0LgCNd9aBwvc5C9k6THAKGsr1iWnCnMsDmTsxdmm/Uf36rmDKbKkbctbwYzepcxt4K+tBqPewgL",
+	"SPadue2RiSBt8DsNUA+bqWY4TM/fybfj+qOuV1LHilLFYxaE1e7AsEDWmQNi+Zz9rymbHGI4ftbtZhV+",
+	"YRBh3Lzpb1jTxKp9EyR5IEvRO5ZoaCImrUpDNFh29upeq4Sb4pVrGq+DOsFKX42hyvE8L8A+/rpQgMEU",
+	"/nzk5Pg9cMTWJMnPeGGpYmRIRcziGm17Bx7Ypknz3Mzg2xLX6837Jxy00bzwq0yd35RD9chqjqxmO9UA",
+	"B6wP11cG5GR3KE5jly3lVaonvhXeTgElvCceqwhz6HDwmw4lofqWxeT7i/PzHyo8DXlGv88tsNJhBaeD",
+	"2wt/Vd/naufjeh+ODPzIwI8MfGMMvKbb56/MFFg4GciMQ7irvaJnY4bBKvY7i8yRv8L1tluxc/a6rnP3",
+	"WkPdGOaq7Y1D98j4D5jx516rI+PfOuP/hbFxkfO7Ljy+Jc3arN8f5i55vu+CD2E4zLNl8RUy/WLSS8bb",
+	"NYPHtxbQ85tysCG9T0NmVzzVhPYt8dMkOfL+I+8/8v795P2VJRAuPyPj/D0a3S7H6u+45gt6T75jE6YN",
+	"oUrxO5r4BnAZxJxUZhZg7gpwMq0mbi9ZMnUxvQyODrDdHAzYqEWgvZxRnA4Y6ctUxJiPRmMCMyO9Kf5j",
+	"+T6UN+ILN0PSxaSqNjHs3jyJ9F03JN0i+7k/EbFlQV3iDAFofE702M5CD5m1qpKEKDnRgMFvKcXaGdoo",
+	"RkchodALfUq0kTIm9ueC3QhErrqyL4Ln8M0Onlf2+z71xBcUt8i1IOx+bFcC/fW8BOrigrqQHdj1vT+M",
+	"NDTptsjl6VMyGfKEESPljRhZcYdv0USloq4d59/x1A8rUAyX8DECxflAQRgUhm0egUWqWjVevBBF1b75",
+	"E/7mgdF9GPhxocxmBldMRykj7K4exw0f6cAjm5kDjDyhEAnH7BXC6zaARhHTujOS8RKgfo6BFn+7cC5j",
+	"xSVw95qeQu7rTo8uA6WnmOVsXIpO+QVVnYbwEoPYtxOK6bQM02mZX0INq2s65Kmgr+SoHm6vUdOjJlNh",
+	"VLkWXYsmY+RSU9lcAkPx4NsBTSZ0qjsOnaTAL8qay7P26aXTXPwz823japXLZ+2zc/drlvAB7/EEW+Lh",
+	"XwBJaXUR6JALnRCzv5C30wHrDJRMx5aaxDBSnbMXncuXVggAg9Dwo0xnbNzb9/QZKLGlG5iroJlSiKkv",
+	"9lRA2C9eYa32V3hmU+kBwFFdbkBYugF3Im7ZQ70fJXi19Ins93nEfOPHVkFJGCUt+H8ZN34+91TTEYPO",
+	"t5oAYFThFaFlk2pKIpYkoFawe8szs2vd4wJLj+doLKhSaEqXN/jjJuDxTdC+aXSiN8GfoDrUreS9YAQ2",
+	"zrXxrZyU17jKE+FxmF//EC/IjWgyqTC/CaG7Tw9OEnoMU6u9kVTE1szFj0AyJOlIYPOmK9cgnSpGfpdc",
+	"MOja1L3qhg52Fg9FpcIdmz2UNKEV6360/BKUtPXJJXdeyfPmwEcvL6rDufYz1B3XTyyp8+O870NJjC83",
+	"cboJlKjIPhkzOU6cB7/U3B7b3WAX5SkzbdIt6y2gu3dzhtdtkZ+NVbtEnGVc/jNlKUP9PGIh1t/ktofD",
+	"JfZTA6PminTx2y7AqfUYKprWPszEZetGXM8vCE2Iou6Di9GEjqTVRkyx6AYbaCNym1XZi3WK/oXOXCj8",
+	"yD4/00M6fxaT2bFTAfm+6/7VsR93fwjdUqGlEdfOYFMEWnT4xth5O+rQb44Tzy6fVmcFRALWg9VFjlq6",
+	"7N7rJuh6cGbiZOg0ImdRkoiKLBLzfRe6qUKDb2pYF2Zgl2Xf/MPVjcjanQjGweknFelJM8S7A2u342f3",
+	"AG4RnFmIDdPqmn2H+fnnRxYSxfpMKZrA9VQDKrgGFmsn5mzQ+l7dwB532k3tQS2FJv5Ldj9mSYJZqA30",
+	"F/84qoPt4PV/XQcbUDiQ2mAVdSoOvBC42VixgaDCoH9jCVm/xcbe29vxLWmMDxzk4+uRQFSd7JR/CwPZ",
+	"00zZpVcd/aYVT/9MUySb8+WV1aXuak3DPct/D7rhntNd6nrtMYAkFF5K1OswvVTElvSAeh90cz4BHaDW",
+	"2fllKEEQ6ZomGSBcJtwMsZrWXTx4Fu3V3FPaIohK4B6J5IhpFPNFpUPTCbbYyL7ITHrQOG5B0+iXNJOZ",
+	"mmLBWExGMhfHWJEsJDhRmWqRL8NphunoVSJ0nzm3Ja13ulpdpMbrWvK11jsZ/x12fP8djXvkqym0y7Ca",
+	"8JDG/r5gywuApfCZK1ZtgqhQXScMx9EWN8PYnGcE7k0jUXh0kTymiyT0r+9oFkkR26WcPzvdgOsEKPyx",
+	"aysW2L6QypwZfM3N3y3VUTjJs27ngSomO2DGGxnrUe9RbT2qrVtXW61CdOeu617E1h/iITSb7vY5yLqt",
+	"ZYu+L6LYOKER04VmbKMWuXbK3e+SCz3rnZIiqkqRcs6hSlSYfETv7Zrz6uUavMsxAh23L5NETlhMuAkJ",
+	"JSiPZjwvZY0T/DBMRHXJWRW8EW/3ij6YTTe3lYozYTKTK3PoIz8KA3BRVfBIn+dj+QMN/lw2pLHRXrhH",
+	"cXEUF48pLvYxG2uR1yJvlbxAavzZTFF8QuMRN3uD/G285C5XTsxJBd+5zxmrLnjS8dyn+4NHLSumexXi",
+	"FlA67KiWfN8V0nT8n/a3rjNkwZGftQpkmZxBrLPcs99cYsCerykwHhmPLIJ4SSVNXmCS5HJ0+FZurc3N",
+	"Qplhd94sXMdRsOxIsPizOUqW3UkWq8ZnHlwu0F38gIejqaThMROG96c7RdpE4SL7kFfrhMEEnPE6SwLo",
+	"MXSi+wzdgtzwjxYsEM3BWjBFJ7yhtxj3RRf8bLS/RX4Ws2ZRYRAfvy8OU4YU9stQFXH7imA9Pu0srHCZ",
+	"+H0erK6O4M935MjNOUqAD3ynnYCVgnVwWHwvdZOAbtx+eHdJuJXhzQWqv1oHJVNXa5KxHFP62dPc12Kc",
+	"bbyH3VH2Ho26fRC9nyigNJOIjtaUswmjOwUluQb/G2JEuwQu7GbsOfmQ3tnv7J1zgq1SXg2pJgwRqtRC",
+	"9+BCMy30nznQamoJmXARrmG/wQ5/JfbbS9/j6Gi/bdd+szd5wfZ/C1ImYX1zFDE7EzEfUYkHsyYz8vyZ",
+	"rC5vIGRyItN99CI2kiFNnIlZo0EhDcuTmlzfQfvqLtSldsPZHKZSNm9ZWjmcQqlipppLH9hvuJTvU3Ng",
+	"nWE/01smsl7lbMCloAkZSj3mBpLvsurxEYt5RJMOA0NTRNMlBdRHu0t2g45hqXrpUxCahy99ZGoiOWKd",
+	"plfNP7/gyj0s0jBv3x5YehRtO7SemIhzmYaIEx65y14aHq1pVOX1AjuScB99poXrv+TrVkshLueGtA+W",
+	"a5EwEUJ7EIRZh6Q96UTKWxaTdIw9n7dtl61hfuGKD8r+WqbIJAzGw6kGTjSmHBKAHEt7By1HJxQwdERM",
+	"KImGlKslJeNnvMpHuXj07B1l0yOaXUh260mhVIkTOqG7jKG9y3q52dmwmNj5kFRoxkTbSyNXhZJ3JEaL",
+	"KZPQQ6hsLtW1gGHlKjdpoQG8FSGMxlBmaweVSUyoJl0sG8E5dOwcuvUia/1kkrL918fwlZ9+FiQDWzAz",
+	"BKku55mAXNW+JKcqy2Q1g9DuAVDLtb0Zh2UQ/grlvVYRkBNxhaebW9daRpwmXoPDjjmZui5To3nMOiMq",
+	"AIVjSSmYKgH7dZSD36Z9uPzNmzMYZ2/gw9K4wK6OEnlnEtnSfi6L/GGsLpatBbRDifyzIRCR0kXwCRED",
+	"VEIOUFB4pJh4clWV0yL79kABsrM+Vd9nbTyMaFohs+wLDsqCy4j+jcA9MhPLGHpOeeGDoSF6yPtLoFr/",
+	"XfJ4i8imR2Ns74wxYBT7wvdDmE5nGxf7axEUfwc254yIEY3Bq8aUkmp5gTGR6hYrtGsxASgaKAha6uVT",
+	"DUJA6E8oSmR0q32e4qf3H9quz1dmswjXTft7qPLs5vi9f7H3s+sKwCEsiBg5N8JO44fQYRFk22lNGs20",
+	"HtldDsk4oUKHzrd4ko6xrTgiCcOEhjKJC/3G4pRdEQQWp4n7PKsuz6qzkHCvMkQcfSMKK0E8blDb+IgB",
+	"bk6q0RXJ7seWe4auuXm2pjFVRjClfb8zLq4IgBwrhgmdVikjZy+uiAHEWPvzKOGjnrVtE6aMviKWbbL4",
+	"Rsy0WLfmqFswYIJSzcC0tXarPfkpLI3RaIjHhBNSqdAt8h4Ra6kp9ylTluA0DAheWSuS4zahc2O7mnxN",
+	"DKMjQhMpWIvcBJ9lTKc3gQc0moM8XB7dthJx4Yu/zQcF7BqnbPuYrjhIEAYn7l9NsFy7Iy5Yt+19H54J",
+	"5FcjcxdIhJQzQ8YVUTJh2iFhgTLbmwJ22RXp2mvRbTvqE3GhQrPYBxCAOSxrIpbmunhHumHVDrXhFVxA",
+	"K72aTZlYsqvclZGD7mN0ZPUEGGfJPqNMM3LLRaxDopk9f4PYeZEcjagGBcIpP/8IckZVQDln9+MEFB4H",
+	"bl61AjtAaQHcsJEuYfZqzQfCvRo4ZMdzSKsbzQ0cBsghO1CAaXlix6Gth4HnhtiHFfgd7GxPpsI+ln1k",
+	"WZP9X6oEF4PO2YsgDADiuTNIqNb+jfMbGgYjev8zruHsPPuaKkUxpG6mgJXYl2pUB1YCl5Jr6BQZpyy0",
+	"nNyLHybiMoP5DnBW4braxxYhvXqw4vnb4kYKQqAmY3ka6DcIsbvUvcHLnoEEc9jHSnDgHNe+OTov1axT",
+	"+OFhtq61PxDpqMcUNgY/eQWPXFxmlNr0faCGOrbnVdCzk9Nnn09f5Iluy8wNyLFdpirFfDfzwPUd9p8s",
+	"teyqPgbAT1HVx8vZLlzFVDPVdAR6FqwHeOIF7GPDnXg1tR7s03OD2LkZ8g3yGvFnq0dtD/pkSMWA1TcS",
+	"uNakW6eEu992Q5g1CDT3WCYOnbwlyqptTriCJcSM3ZvvQCcgMVcsMlJNwc3fp8qB89+ITJNzP3AyekSn",
+	"gHtV0L+8vmHchlppe0Uuzk49En/HqbTdTPD7R42URCZxnXb2Dod+5XZqdR1tRkkpXOduscOuC6FcEdrT",
+	"TJh2Xjcmk5hpQ3Dfs+nfsnEdRLsjliKZjOj9r0wMzDBon52enjbRpoScdNuApYtbEGKDCJgvbroDQuPR",
+	"0OrwKKFJLXY9FHlVSipryTYWR242uTrjGVcTlaYgDxzTbqrTZAyzUq8pbO+z04X6w+XpavoDrtX+ssk6",
+	"vdbTyprUN1wmDPDgGs9O113kBsHdS1LyMpOSrbPzpxeXz/5rRfkLr//jzzAYSFHYMvuKF2eXZQlavlXL",
+	"CtLTixyWuvCmlvNEFf1NT+2+DanujKTKJ1USkMH/eT5I3366ePru9c/p+9dvzn79/c3Td79H529fX0/e",
+	"vr5eomkUENpjy07H8U8cmVeK0J+Q0wAnKnEDMhnKJBMzxdY6jouDPPVfl2EonUJaLxPfANp7Ar3S+0Vx",
+	"5lvMoF8l9PbjAi/BFXnqK1GFNEMoqoEZxq1KWfQqm9ycGKpgFYiNnvUToSqbsJ0turZCJ7ND33KO/Pf/",
+	"+H/qMAnlmEd10qSC3W2QuO2p6KB9kYu2GWMhDAw3wFdeUSsLuL4l2Tcw70zBzagoeEnPotOLHnv+PD5f",
+	"U8X0J1NHJtdJQvzJFVy1r3ArTn7NIIMWu23d89njf4ZLIcj+Hehm8bPwzMY9wxlZ1evCQMYyZtk+ZUSb",
+	"f/jbHJk++cP+rx6k73NJ3bTPhsgdylXgHr+vQNf2b3D/NKfRActIdHlFkfZYojcgES09c4Zj9qjmECxh",
+	"CgrBoXdezGZ6PCd2aMiuyj/LhNpY8RFTEibW5/csazvgu7o4t0sna4nkKfHafUPyb+oo8fIsOu+f0pfs",
+	"ae8iWJro6nDr3Dkc6a0GKC+jtjpiW9rAdKO+s1cjMzITLm6BTsVtPZ1+SHsJjzDp2j7pne7gw28BDXon",
+	"rt3dORNzSPUVUDSag/CKojGIVbMQyRjRW6bAiPQdRyGX2hgaDUdWBPruo2hA+lA95GoX4yJZYlzhpxOK",
+	"AX2X0W00cYRLYpYwgygPz3zSmxXJ+SQNMqJ5toIW1XU2yq9c3C7NXz5antUoBNBf4tF3UrAi7F5jxjWO",
+	"++WeO4365aQxl0/+1+V/yEd0wPCHeUsbyyJ6UzNj5zz8ukpe45dZYjfYxPDkY+ZkmVUKJnSqK+YwvwDP",
+	"uF5zPZaae0zCyvd18/vYxXRLQkGUPTDGcnHj89Nn+3i8ax9kTpRwbFnny2pBgqRSEX/m0RBfBUH6hTtv",
+	"53FxNrub0IZpnFAuystqsohMm9Gpm8YmzLOSCHk/Zg6SxzHbhNFYE+jt5mVJzrF0fe8ibLRZ59GsEOpU",
+	"m5IxY0f/TpP/gBa1YLeMqRnmZkuC3LKcEVRjxZxXucQyOeb6KtSbhtAnKZKijyA6NCH+N+gzo/GIC3IG",
+	"iD6uGXZIeqkhRmIzHiXveOwqUly5XcFXCkJBKr1s3LnSlvw1W81BhZ3zrKgth54L6VdhcFL4a7lAK89P",
+	"tWYGxaLmzTTS9A1MsVKzrhujvYtnnXE020KzQA4Xp2Ew4iJz9221OWMcK6atsfIxZeTsPCTXAxqzfzmk",
+	"imyq7eDdm9NT1wU8I7TMCbagzfeSQbOXDszXcJPacc+etV4+D4NEioH75Hnr5ctsP99Sw5Tg5n/+vyRm",
+	"5J8pVQZbYc6ebyNfIHQeKK4XPzJ8xDr/Ak9kcN1XPKJP3nE6YtNgYe/t09MNd1/8hLncnoc8tnPQpZJn",
+	"xk1Y/NLlKLX9QzWBN8s6PGVqMuMndOsjIzpGM6gyWfiTof0+aFYOsg7fduVUewGhKz3Vho0IE5bReWZU",
+	"QjL4Tluu1S1e5y44Er+nRNM+I3rILG//AeRG3zA1oSp25Tu9XKpA3lJIaKKlFR6TocRRHWa3lTN9qW7E",
+	"vKSpFzNPnZiRrnFbcdYz5UGF3nOlutUcvIFwQSPD7/KtCosP2MtN/oVrEDEZ0qQPO8kV9n2UKuaCGqbr",
+	"u7dlrY922sBtaU52KExmVf6w6d5tK02iikG5PN1D7smV8UKfdbsUM4QNsCp8TjjVPHBWB17cGmVeEYZU",
+	"u4IOvKre+3DLlSqvbIEvrFkIcNRSHlVLCTdH62A85vdgLxLm11JknBf3QdJdWhYu7FlyPU/XXPuQiFVH",
+	"mqoXPs/aKxmgYmiU/fVKh9OnrlwpVbn6GNLFCRJXTf1UTcuR1RWHTXcdKfMLJyNX1Mo32kpkY4S4j5Ur",
+	"60lRTCtYQoyO2MKAZZb3RiPXERnCDRjx4IoYecsEoYBD4yP4kALkyhJ+Qs37+sPPJEo4tOaxVGllQFgG",
+	"UbMv1pEcM10pN9+ytSUmG1GeBO2Acq3p/25fxVXLf984gfXsNE9gTTVIrEKbnb79e8RGPab0kI+RcF22",
+	"jxNP139dMQPI/cTJT0yhtLLTKCo0N7n89/muEN20zI6pwN4S2F34HLMjkdfb+Rb+VSiZciNd/8//T2tK",
+	"3spUaxqEPiGmU0ir9R9lQ/wWBlKwDshflzKBzs6VpXsh5agpF3rLamMkcK33heT9/s/Q8pehJHREfv63",
+	"Ig3zgTjhwsnSSrH4jo4whddfy9ZDpbwFkHdK+pxZY14xegtdvtKE1Ymqt2z3QqpAe3QJzKS3bCcyqfpG",
+	"7qMYKnOCOQEjBXM5004wVN5RJ2PgrU8Uu5O3CLZWjYX20yvy/PT0ZYu8ETGG3DXTlubzELtifcX00Imd",
+	"HrPGhSZGtsh1wXsDXxYiG+T89JQYKTFa0U2FTsdjqazyD892zHTMut5LhBXW+JYrkmqGieewBm2XJlPT",
+	"bVUAeNrlfba/Cpre7fuTyWRy0pdqdJKqhAnLKeOZCw7zCNrBRKsOZsTlc+4MucDmwLAtuJrmRPCR3Tkt",
+	"weXbLEEOc2AFLnHgjiYcgcGFJPZ4GFDlBf5q8bV8f52a4RsoxN10kPCv0BB89v7Q6Lbq3obB/ckgpSpm",
+	"hehgZY4m3mx3RIsu9rPnFy9bpIs6UCdSzOnVuptbHM6g0KHLYLemC/hzR5old0xbvepvnz9/ID9SzSO7",
+	"xb1p9koedy3TvxH+A80ixUzXw/H1ZDy9Il0Q0F1MOaFKyUmmzE2JpRUyUFQAgHu3dKlwmtrQfr+Npa+l",
+	"rbwRdm80tIEMM1PLlfX2FAcqBePr3rTIta8KtsTFZog9JD0WUftNXhNJzETah5XGFiRmyFm/dSPgrmgo",
+	"Q8bSYNknfrfbSOxcwI3sOILshvlHsNTiB7g5YZlDwFPIIcIb0U2FPXKp+L9Y3MGt7loT8Cx/jfu03je8",
+	"eSaRXYJG+tS5VWFL1wT4i3b8JV+xnfHcjQ2cJgnhbbRGsqru5rwH9mB5trMRKYz7X6MaZjx0BZZ1gT7j",
+	"Bj95Bdu6JV7HjKURd8nW4W4FXf2hLPQyIHYpG30jSQLvS3M5qEQBa0ZtOUXA5VSduP+vnzEALmz7KCLX",
+	"5Xsf1FfpNC+wLRmB8GTdPFyUDgrlIJ/AfyAgUa0ynQCeqJpMT8qEUbHZZAEczRESqMJAhO/efKxGzimV",
+	"BC1ROAtGsLf9leRaU2FI/N0b8GPkGRliIKud23MDbyoEXyTNx46/l1hUfUa/nOEenimWuUp9fL0UXoYw",
+	"eznAvIztjHfifZmmdhcjnr2y3ktm30AjM+8na3gHV7o+uwnPls6iyj6P48OOzJappNKuv45jwBQqX8s6",
+	"OqlSEBbHYVeNl87QybrgaV8Dsw43dK2ttjtz3nvhenqYp2O8sfFt3WzYcR6OeFYgPACcSLp4D7sEYvBE",
+	"McMV6H51jtb1hMWmXa5ZHCWKUsaTWQmxot6wA2/sg3x/D/2yDVi5jwEuy82dNf8E6oO4FCfuttSbfh+9",
+	"3e/qmXw/XW6GsWITFyN09bwbMQNfu7l99FM7poxvJ2Ucgv9qhNVjYHsBeN0Cuyv7xeOYXmuZLDPX6LGt",
+	"lnm/WS0kj5kR0lDXR/Utg/Q0LOUrkPYHfPM8UedD1Yf7LQlD5b1LfJuLz8MVgEy5Ih4jVCQ6EMYWeSfJ",
+	"RKqY0J4VenlX6jbUN9rrnkGBbIIhuAVnnOiwGMLJgxyh69Fnu2ScGk18GyvuOzE8AtMoaahhcFL6y8/P",
+	"fpH9uzGbya5lViri4ePqoOVS3dzP5N/uK8Ifro/J1lI1fOHrZSeQ/bTe4WZJCcWo5WskZjROuEDo0THV",
+	"2vXbzSCPMEutrpQng+9awIrrjgS7+5LvuzI1gFnYLWA/Ye7ID9lUMtIn33cdxGH3h5pZIb4WKiMV8IBu",
+	"tBwrseoebdJ1Z1lOwuIB68yg2z09OX0KiaAeHHuVdB2MnDgwbozaNMu3zbepXdyUPmNxj0a3nQmE6LwZ",
+	"2zToAyapxwP8ePL8p6e/vPz3/3wLGbd8gMWdDsFzYXZROY2pZEP/GWYXz+cXZxe/HSDQcdbsA+TVkNHE",
+	"DDsiNQpLia0YtNtWtT/+MLLkt+wFLatjpomh2Ts8OLfGIRcl+17Omtjn6/lDZ0TSfioXs/L9O53z4kp9",
+	"os41+jkP9DqgBG3N4cmQQUw7ZxnEUpsuaASYJGBa5HP+TMwiHjONAKNX81qIZq7bAYiJFukWXKEnv7Bp",
+	"l0C1IVqQ5PuL09MfWlUlQB5rqIjAZ813qFXONqKArtDQuavT3si1KUWI14VVxG9hREoUGzNqoMTqCjAf",
+	"UsH/mTJi2L0pwqgFl/0z9pxennv+irZmzmBndqNxsfHlZaPyylVdzFX5j2gUgjZqNR0/P/hjpgfBmUPb",
+	"ZwAV2g6uB4qh/tvz2iTLqjXcRZJ9z7H+9G0D7Fg9rsywEyMI6NnLly/A1WYHyL/pjBWLuMODmTJq97dP",
+	"RzyZ+tzL15wmiQz8bH2e5IgLK1sKrQke5H+uoA7ZXs7VaBTJ0UjGjp+tynp2406fmUQV7/ubVxoO2av+",
+	"IKOFHSDUszsjCXXXcymLbbFj/Ufsc4awilREzNmNLEmAmbnBqX1taNW07hhhpbtXpRLOIbM63r+YgPpP",
+	"Axks5A1m+tCYi4HlrFkVJzo+Y66jROpUMQJqlPKRfxy0VYDB8auBeHKhvkLaGbuUu6wHaZtIgU0AaBIS",
+	"laWphQh7Mw1Jn/IkVS7XSMsRYOK7mlRiDxTt+8qQwuz9XD+qcNQjH0GPRCz09qL2MO6Vvzz/9/OTty//",
+	"8/VSrHhPVdFwc1z38zB3vuyLP7sBE4XashJq/gzn3AgkdRGMupoFP0Eeu3xPsIV9vt6PmdAOchA4Totc",
+	"J1qSAlfRYdbDzvXQFNJAH81CHy8u8t7YBqvOHohDzfFGXF+98rqfPbzoeCy5MKN5Ur0ocMMlkqJx+YiY",
+	"5UCRthaCakC1+xiFepBqcfceoNs/HyK3jAI2THOfjBzrvM+S11oKA45cwGqTxJW9fGcUdtRyjt6y/VZR",
+	"DpTZZaSxHsdzhsum2d0XTLJixNNEVqER06mrvcDSYKtb+FA02mRQnpEbWOCXW4cxFgB5cHQJbcUr0iTd",
+	"XhyaOhKzhN9ZI3nGiXVZ4ElWBDEmsCnjFTGWywFoqx2Gi5RpQg0ZyhFbXm955e/QIyfTfK3E7fdzXcqG",
+	"5IgTn1uzYQq/hoSAPgALu6S0hbk4VxnYsJ8Q8ck+LfIRvNHg8TFZOwOHOJ4B30CkGkHIs4yEKiKGZftL",
+	"4dMuNpPwvI42kyWrzMi4ZyXVoloByIK6y+gSGcr5/IAvlrZRZtJX6m19+JrQIt09Pv3AThdgsh0Mtb02",
+	"Dop6BYKKWZRwsRVJaQmdgvuyIAM3awy42R+abHNN9n9Kk4SkwvCEXI8VTzIlNWgHQnYiOqYR5DosK7te",
+	"u0M9iq6NkJ7bzvUk14hpTRd1ZvuRmQlzQscF37x6WQzd+r7DRgJwckZPcxlgDbK93vo5HbM/183+3GBn",
+	"S2AnwRdGIioy/cKH+gX5nDId02lrgVl/drp0pcUlBId5XChHXrOBjmcD7pLtb/qGp0wi+4/mIK8TnB8S",
+	"ygXkK1yB1ggdx0mPZXBseagRKL+uLK5M4DstjGt8n1e9WbuJzs9Moupqf1HcGCyCf9Sbbcdl5TyOFQSW",
+	"kOYkM8K35UnZuobYpzw5NPUwUwKRSDoxjztCmg61tylenk7eSfM6O8ijTrgZcyyRuqgRZlex4AZcgegK",
+	"4E6bozaX2lJ0UA6pJj02SMVmqQ2nP58Yclhk9zeZahYTlmgG+uXyFPcRj/FIaxuhtc/0lhH0t+f0lsXw",
+	"h4UcuGXJTRuqNp6I0PfoZ2ODZV8TysENWCzY2RzNwRqOodBjKPQYCv16WN6PbOByQ1fXJSzbwfqpjfK3",
+	"TfIuP8Uj+zqyryP7+nrY14fUlJSgPGsdmZrXiGZa1c5xtvyk6prM4i/0dx70k/S5iMkYes8S1zjZ+9G5",
+	"InIiWqQrGFVdcsvYWBMjPYvVvrOm5oYR6IOInvRxQhGOU0+Y0mQoJ6RPlYPmo4ppez6YQg8dEG5ERAXp",
+	"MSi+xhYK3ZhrqCroXs32UYHRhhSLDOxIUOAgpj0ZT7/TRDOqomGLAIq161yZ10IM+B3TpKvZfTckXToA",
+	"2M2xHKdJDgrnAU0FfEQTbqbddr5oUKQ1M1CxlSYM6rcIu2MKprBkdXkIjxZaOxHZx6zAQSJ7LG8G0VU0",
+	"5qnu3I669tf5BmViA4+pCv7TXptP/mocVOyisEqIXLir6GMXIRidDurw8WENnbsfe4uj4APJBpkGJwu+",
+	"88uyj2X/3v+2ihBJ57rY5KFqYP/1ZgbNICGBE1DDBlJNrdokYkfcCVT32LO2j+mNQEU6cl+MElnEDkj1",
+	"hsAD/Mj4u85Qx/UAAj49356JA6S3tKHHDoS18nQ8cn1ToZv3fq+dBTUkspqIxrl8gPVYNmX5tBMQAMBW",
+	"h3CwXg/OsErMZWiwdARTwayj7Kkw45uKDaiCOs6IagwiW0EsTN2J/rNupmeny0/1V9e4Clsn+KZV9mrF",
+	"bKAYhtm+/PUTeXFRKsnFNlfPWy9f1sxSYAVpPtExNYYp++T/dfJv/zg9efnbH2fh+Z/f39y0/F9np3/+",
+	"8G9h/u3T+W//lyaEC/EK5NVtKyf7VLmqbIokUzPnTMZV841Ypj3AghzRez6yvPrs1G05/nnayrfc6d61",
+	"l7aguzgUKasE6SGLyVCmShOOUsrBBArLcUxolRMwM7nxnQggl7+OB4+ZQElRtRxq2InhIGOa8cJJXi+O",
+	"Co3OhIFm93UMCL5pzH3ulxxdSzKiYkqmjNbCgsyym/z8npaOL9sHLgwbLDq9fCooCjMVjjg+X8lmyope",
+	"812Z/WHTaRVUyDoqLT3RjCG/ckZg3Sxy/RzudVEFsdLBmYxLoLqAj2IVTBfYjxGdgnKfDgaQidj26MqW",
+	"4+HkXGkvH7Gr0qysrVA3J/+6x0Nczt0XwCCC9vlF6PFqOx6dcOT6C7J5BFv/qOz3eVTsRTi1gukWnoDr",
+	"9pNi+PwdU3TAsKMiWHzYU/G3hn4NByfgp/v8fM5YtrtADU3gLMZSG/wroop5Djni8YT32RL9GM8Kvalg",
+	"1tCdakjtvB2td6B1ztl5jlZacCigWjfKrmROIzxv/FSjW/vNeHYCTqHVmzqWKd4Ni3ay9wRlCbkjZoYy",
+	"hqXiNQCvyj0u/hz+4oahtcXurY2PyPb/+CMoTPnFyelTcLO54/rHH0GUSM00HvLZs/bpKZp2wn0EKbxB",
+	"GEwYu43p1N6o9/CGogbesIXmn+jFSXJXUubTyZDNHXU5HxAVUWcsouYtLYHQmz3UmzZvirbhlt4H1cr7",
+	"E3g7SqHqER0v3cf7y1CyO6Z8j25ainuPaGy5N4KbcNMGSwuTKmdFi5CTFtlYU/BMkLVuxFKNuLPmm878",
+	"cIvxqpLvArhO0+7MBkZ/kOtCVBz8Ox3eCCqItckUIKPCk1DY1MMMA25Ijw240GExUovcxAlvJzPsACOu",
+	"NRcDdAl1IcHF+Qu7pMc0BxsCdwdfUd8J5lMWJNlhk/C9kqeblpWblH8rC7GvTkBVC6BlOfxOm7Efm7Av",
+	"aMI+H7ytbB7rX7MYoagL6kyXTKgSzm1v5UyNOdSotTpIjUyMFeILAmIn0xxlqCQWUG2sBAXKOfHmgqtH",
+	"6+RonRytk/2zTsL1JcXnUobLV9PB/yG+v9lOGl24713EgQN9OeHaYD9HxSCmHBOwHCZDmbAWgc4GDooO",
+	"mo3aizDlYoDg4t0n+EE3b+Vfb6ZcLLRVfH5QhcVydSOWb/ZfYQEgOaxsAWy6q0dGx8aaFooqnkwJcJY4",
+	"WN50312//2+sz/8qmtqTIddGqmmtxvZlyERoic4D4PJoiPi3+srrYVD/D5QB7WCLUnbJ1AugRktEfecK",
+	"cJNtLcqfwA04NLh/J4S2XP/pRV0Y+AG3DaTuluokfBDaj6RqqkqBfMZf3HIBvFFDNkVZCbgs1YfidbTL",
+	"zZVIr0H91lwLfbpB4O/S1Two9yWI/8lQ5uWa21EFKrkRCu0NZ/t+9gxK0ymmvnEsu/DKI8KOQ6uFWUs0",
+	"Ti1n/WdKlbWGAfKIfP/yHBCQQpKKBPrD5w1uv9ME+ZRUkJDmtQfD1OiHK9JjQw6JfNRkgEtopWLKSsKa",
+	"6ivLpinjzm7KyRhuQSmpB5l4RZOEIYzAqGQAX7m0AMjT8KSf9ytaWln5e+H090hn+bu7p1+JvlJEgcm8",
+	"NFwTu8MPKi/W4NeGR/pJlPYWZNV+gQQozGEFRKKQIMVb9s5iYiVWmCswBfjqsZJ9nmT95iN7+dR3mtA0",
+	"5kxEjkKLtZKKD4amWkV5BZPcVJ+rxvfZDvsrr4YDuk4Sgnu36WthqFnQeDdyW5Gdb3aU9cf75A/7v3p/",
+	"4ms+YkKDB8gfJSBbxQztx5CMGLWnqkN/9qGLxMhEDqZhDn+33AW4mIcq6bFKb6I9irUvgIPegg33yDs+",
+	"2qcduHk55upKFBQbcG1U1u04zjYM3UX4FKYjzaQchYHTwKgxivdSaMU0YqMeyozAampnQRicB2HwMgA2",
+	"nzCqM175m30aN7841uyMuIjtwiWUZLz5a+fdmy9BGKSCm6x6PMB3ZacWtIMPLtnJpX6NpDBDwoWzT8yQ",
+	"TcmEge/AjsYUIpK5k4UNd4dpD0neMSVGWCXBRj2qBrJjBXzQhlQoet8pbtsF+CQ7EUuSoH2Z/9EZcSHt",
+	"1pydFj5UzGrZERSr2C9mNikMDDeQPOhXlM94NU8V3LcaN1UE3z0W1TtHkh30O01i1ueCz7SfLPGAZZUS",
+	"u9JX9lLlymQ1+3iC/LO22R0jEbRIAPAU+wsIQDi2kDEY6oH1rrCywPmpsiesCKPEWNOvUOrgu9gAqLBn",
+	"IDfiRmBI3u6b8zkx6LfX5wNLMRnzgSIkPXO1hzKJSTff+W7o9U+rFEKxgtTAwGiSXOHqboQXWa4wA3xr",
+	"CesbIlPTIp9c8Ynsk5wgULVyEl3jbF1rCEN7iWWr1m61vBBMf1cLhdUaEU2YiKmCNMTQslXDIqgnhtYU",
+	"ECxIEsezR1QNuNBtiLojVp3ExLmERUZnTcdGoXMfaPwechocV4LgfowzUXJSsp3dzKxl7ZiFXQ7SIk4I",
+	"dHGkfh+DCgu6P+Qgw1Jco4okuRFu7vaF4Ktskb/xOGbCXaghvbOmB+ne0STFIpasY1GqSVenY3vumsXd",
+	"FnmLi0C9SEg4IldA6SaPy4MpgGcSgRdB0rEYLlXXKnxd+/6pvbCQvGz/D4iv7mb9/+xd23LjuJl+FZRu",
+	"NqnQakm2Jz1y7YVnpmfiZPqQds92bdJTEkRCEmISYABQalVqqvYd9in2ah8ib7JPsoX/B0hQImVJlu32",
+	"xFfdligQp/98+BJ5QcZX05M3UjC0FsZlXdBp76xLXikllR6Wnhsv4ipaqM4AD1omDAwTNFxCmhFJ+Sjq",
+	"e27O5da7Fi+eNC7aZCv4iIAYLj6Js8GAjI2Uo4yKVcCcxxEmYUjBRjlTXCbjMh8f+vVwmaDvDw7IE5m/",
+	"yvBbP7OxywiBQ968GGMcbWRnYXd57EJQ2JpfEMMEpt82+XudWvAdQgStcT2apnL5KsvN6j/srfGxowb1",
+	"Vskl3oKJkjdMkMRu1mR1QaghmQQKAiYA9zOq3WQ7tS4ZwzeNLqgLwuwU0BFneZqGVPc8BSnuAj7NwH6l",
+	"qAxFFrfMZS03/7S34YoCcXuFz74sv6VK0RVqBX8vmPvayU9tViA/p1JlDS43VJNgnRfkj1QUVK38uadU",
+	"GySnhg1o8bRZPrRzVvBr+9rmCgM/qcjntCcXbk6GAeDrrhMy8u7TcUU9THtWw9mux+2rX289661Hfd47",
+	"xlmHy0C5eeHkoRUVuy7IN5tqWM8t1VLhiqDu5EhL8kqAr/XCWp61tT1EDU/tniSVlmIlkKt22GWL16sf",
+	"mu5L/5bdPfJ9ARChcj0wNUYAUQjyS5wk2nF9FSrRbasc9B52mSV1H7CqtrKIxtPbvq7B8el94zqu5WMc",
+	"wAm2laY0LfrsIQ5zHOtFpa+NDftsXtiPwL2VSKbJGAFXhqT8rk2UITdrChuBCyLqxHqxUwlsNQ2og153",
+	"ZozbMCodsE4Lgzrv9e4zVFXv2xB1QBxjkOnMAU0CYJj93wI1sbP+wC5+119+3Qm7MJS6vndn0G1+CDDV",
+	"N70laHx5nRB1UJBMVi0JZ2Ck/7PvEM++PNcHJkdRE7ij6hvre3X03bN6HqQDnZ/0Bie9/ofeoIoEAkTn",
+	"0C77l593/U3gY9nLyQLau/2Jv/y1i+bXEqGWp9nnCC5RhBfik3jz6n3kjivqR2f9QVT/7Osoqq7MJ7Gl",
+	"MK7F2ePsvS8maLDdT1TN9v59Q6XLUW93Cnk3MhmXv8DWDtYqyoqU6jApAoVPBgaZnVRhWILVF3vEC66q",
+	"qR2R0YHjtXKu+tl5NtLGa3CR/i6TxG6fiE1ZaTpZuZqT8JeEC2dp25v3ObWHRKdT8Pz8jovkdzUHZ0on",
+	"LNUoegInqGBLgJ8Pnpyq8nsBIBTFgqUpoHMRJtwM/vk/GNbYdB+XVN45p/24l3zNBpPfT3ePEJYHsy2s",
+	"Elysh42t8PDa7BhgqXPfLXTgUoTsBXcsXEeEfTahk0exBXeuIcGW1oKFm3EBleZI2pWLERsoOw8lutDC",
+	"2EpLvlBLG/hwFbdgbF9dvyWn/a++OukTmuZzenLa2d2oPbD699vQCdryutV6W4CyFnswqNXS97/utdRj",
+	"75bq9PODByKD42kjHMy9gDtTu5IPS0FL34uzVBq2iKLGNJP3ddpItNWFgS6c+x/cjFCOIFjoKUcX1NTh",
+	"z3tKGMKUoAQQ81C65E3o4/8krCnjuu2c9U67ZNDrVQFtH08IthQTXD1Uz5xqn+KD6a9jT8OjOUvRcSpc",
+	"assSp6s/CVfUBuXpaWInrMlSFmkCKNPQe4CLWeqbo+th+SiuHj3TCBgCztJgGojOX3fCfhJu0s5r7yw8",
+	"2DGuiZWo7iOnvYJh69cY+vjXHM1Nbll39MFpP2oxXptlsKYkt0jvQBU+gFj3qcc6YvffagJNnOJNgDKV",
+	"FBDJPCpY/fa3vwsYQ6BRfwF1XsDZ3OXdbGMHHxOKBHiYerC9qOujpVDLx4LUupKL1jWA5nouoFnMyg4T",
+	"30pSbURuDw7rzoVad6O0XauE4iqlApSjQwxcz85GNfs+NGLvSvltIjoPH3lQ03DpyvZc8feU0NpkjmQx",
+	"hkmphWZbbMO39dB8FWDETCHflBHjvNPphZdQULlSBuqncOerdFG9Z6p8szr8k8YKuCeUCQ+NAu83C37X",
+	"5oG7+Dpffaax8T3waJIoptt69GBpX4t3c3B+tnOPP2x14LvwJAw+oJhK0dpcryzC27tFkPOUu0KnMP/4",
+	"HtoaHrf2YFHGyxvqXfsnvfMAYzHq+BJcyrWmm+W3c5mx0QFtj/epdShb/w2x6DWV8Y1VtVxcwjvK//m/",
+	"WlPyWhZaU+hxCUxkpGTqK02lYCPD7YSx9NcNcHA9q+YzoUdcjKxJgXm9Wi+lSiyVNNRvbmzusXrAWJb2",
+	"0BUUIADajUUgkEDwINcFbC13MthnTpW+oPbKBBqjdw3a7rpmuEKij/CCzBQVgJ1vRQcXhHpcPTD0xi9c",
+	"5tO4S7C/n6/YW438cY1DrCo4VMKFNR5j7PaVFYghJkg8l1KzqsvwhXdaRph1Zn+MGUlKFrO5FVOyMGAP",
+	"cq0LBIMOyigdcyRcfxJBM5eqzNLNEHK/pSRLRm98CxhLen6prsITCv9vkbXt7VV+wjKixzPnbuE163yg",
+	"hfA3zxfi6QsmSKJWRHFLdZ29aOtxWm/AeTS5UZPkaXfdQNbhKyPq4PBJQqhLVgRXyZ5sJNROt5tkoZ21",
+	"IokEAgK181YKajK2HPHctR3Gs3j+MsVzdEeavTJfSpCxXW67ZPTDie+4/Q58riyq2su5xFxhkPq6gu2y",
+	"cnHoQySlOC1LM131w2btoYaSbUJTLVGF+CTGtUs5Jv/3X//ts4zRNZppli6Y7pIP9IaLGaFLuiK0tFdB",
+	"AwG3Nviy5Q3zHXyscbYi3Owg/uvNEuBRSjIqEgoRJqMoF85x61qr7dtE4TA5f+wOCk18gVxpLYupLDp7",
+	"qr6P0EChVTp/gd0TtgjcsjXCEWXui8r8PnKd8itLXDRNiWYaYqmYEQz0SpQVhoJMCoOxGOAeLs5R1Qzv",
+	"wE4q+AopmGbpNGh+gmeLnT6AWoH6mjDr/RbcjdweBfEItRAnf5/VkIdVQ3wDp/7gcMShXwtzQvhV4T0A",
+	"d2JK6r6Y0h6cZYORyNwJ/RY2op4+G3k2Zr4sLnL6r8ZF3uYQfK3ciDNag5E9hJVoZk4q99L96jjYu4NP",
+	"jcYGzjfYjMX5K8E5ue6XrByH1Dj757MB7+QJF3fWhZBb3eKmbGVompl3fueeCGb0kV2Kfvnv7V482y0H",
+	"EfU1M4SS8mDKK3gEujbS5Eem6e8tscmMgS/B0lsqtSEJg+4tmBwKjWlXWKXTJRtM4GgGDJYB+SJjLkih",
+	"2XYNRDPz4e2Hd8/Kx7Py8WzC7MunANVeCkTM8sS3hNK2w/mUdwLqrdGNoEek/e3FMZJnPpRvflqtJO0A",
+	"KbPX9N77SYavguSZ8O+f98OPdLvdVtdefd2YP/PVPRcHBusK2OpZZzeGuytntFy0XClCZI/kdBRLkRRx",
+	"C2rzxsssAezVYHNBU56MIAsbR/09jHp6xKwNT0tfWOYGxC48mWMu4cOHhBq1qNcbURCN5s+EETgvj1Dj",
+	"k0E0RnYgb95pT1I4AETfJTK0YxKAMnax4ClvKEDDi/2hIrzHy5bYRn9b6aX1au99cx8nL6Lc/X+x3Ij3",
+	"LAaLPhQLR9AhXvzD/3e0a75ElZfemAsRkMcde/o9i5i9afKJZx8ccLcPkTFRU55hGVtXQGle68qpmW8q",
+	"XZjEW+d6eyb13pL4sCGqGlIDmqRWiyGPd/hw0XXsBICN6//VSX9wctrvHKBAPUL8f6sUemJhNqkUi82d",
+	"JMuSTeZS3pwwkeSSC7OtXroqa646x5bdqBrgFjXz1litz/dRqkE+4rxfldN+UnZtJQTv26i9Sz2IM2gx",
+	"QuE6HGrZjtpsCt04ibJcI6eFBjUv4ZpOUpYcNI2pTFO5REu7bGnW3u/s8ao2WnHJ9lZ1KLjzDvYDyqXY",
+	"XccZ9MpfuJK+OOVYNdiMggXsxuN/dTU+Wv6t2ELesO0ex1AbU1aqzI3J9fDFC0viult36r5Y0pU2vmbn",
+	"WEb9Gj95aNveseHtuBb+oeYqf/ySsIAjelnwsfpha6RDycyKPSJdX1Zsy40UBz1WGUuInsulDlOsLUuw",
+	"A2IV+rhQ6TgiMk3KNhkRmazIX68NFQlVCfEz+fk3/oiXy2VXu6/9AruxzH6L9fXYK1Z/EuN/2LsWAWy7",
+	"NjTLI2h0/4trW8MTjLc6T20KtbdjL9144jvHQjY4zVwfZJqmhBrDstzo4PHyHWOIjNotcHLPPRw8q/lM",
+	"UFMoNna4XuNFPxqT8mNNCpEw9UmMNYsVM+PINdXhGitOuHY9z2D+AtoiQKjbYxs7fgetFbBsZOKx/yFu",
+	"jFl0KTPYpMf3XVbMB5EzCa1k5JRoJhLIPG2Q1hADTl1NaixFzJTYFN/QjG1Klf3HfqdjmUMOH4XU1Usy",
+	"+PwZToQL0j8nmlljTJPfAHLFrFCW7f+2xEC2oygWM75gSZdcihVWwUPjB+hwkAMHJXRqmCLlcBE5h806",
+	"7ZGMi8IwHZFBRM4j0u9FpH8WkUEPHhicIYxG5PBNUNaO3zOjVieXdtBxBavJTYRNf5eVlNFkSe0yuSAp",
+	"F+zCzaSkCk9tdrYo3brkrN8jTsBpyB3+4O8cW9hzyOiKxDJjxCx9GBFP3bV8kCphCkCog5TjZuBo8tP7",
+	"H2vYn0BVUHQup5A74TKVN/FBq1hjWXhVrsoRt50o2CawFe0FSGu883G9a/uH+vaTYXvJp0PFz+M46NbP",
+	"sclC8oL/yTrqSkm7FeGlTdRe6hsr6CYMeaWcekHZKG2t8WVFpjiR0IPhrx2UAVVXig3z65Z+FK5YADgv",
+	"DNUKJOz7q3tDDTl0k9tvk3zv6P17VnsfUu2NjkfdX46/8U76sHNJrmvErQrxEYufvll5Sx20S9BCqfcq",
+	"VeoVdI6CZ6yM1Yx1yUfs0hUoG2QmrQIuy05VP73/McRQQ6gLqys1Oxo3AFvbfIt3lt/HdjGWKNOHm2+P",
+	"4FncRXx+gQ7GuwnEsg5pN2rbKvZeJCzlCwYt+tsk4DergHiAwLrkNdMa4PEcCAlXiH9QWXb1xo03LMci",
+	"o9MeoB2uWydex/dIS6B1b6e8ozk0v6u24Gll6ty7KxNdmA/suszRYO5YkoODQfelknm+j/fSN5xxzdYb",
+	"k4LW+7DXes7fa0bQNhR6T0Od4SDqMJG0g9a/hGxMa+GiyvWyf76zojcBfS2Vs23zGcALlAI8NSHNCOiy",
+	"E3UynqbcuQY6w7N+pbGd907tiWybcf3Hpy+rHw96Z26TZaFibI+G2l2n+nRH9fIc8zG9IhleJneudU3y",
+	"KM5Mx0tWT8qZec0Y6kiAn+m8K0uK2tMRVbjtkgh8OUdOJv8GUsjB02O1vhvG8spbW0dF871iQtPHqYhz",
+	"mudMaJIxKpZzjulSTrMsy9MU00XmgEGnVJEJjW9KsCzGwJdkpWDXi6+vPeAv/h4NnW3p5bBBR1McHyHT",
+	"/FdnpSpGYZWdyWo0pyIJ+U0ZeDuC4Xp6HMN1cEzD9denV18bmUPjYehXIe6kViuWp3R1fG62oYjXUgSs",
+	"XpOgy7vySKep+wRRD9FRpQ0VxnVO9pmg2Cg1Qu3N4Z1inICU/b1AqTM8TYGXDTHQUkV4wuhPBJ3BXJ1d",
+	"mqCPHQYpX+hiD9ZUUOgch5aEVbhjzWiHF2O/d5Zttw4Gg7LNh1s9YCt40EqirA0FewSxrIk0jW1A8Bw9",
+	"OcBAj+prr5BZSubZCzhDmCHkGEf59b7E/x6v8E4W/WC/VWTOeuwM+2eHTYsljc409OJ0viy2wkRCstJe",
+	"Xquo3YOjWP3iATjKlUEvmBRV/3c3fWIZA0ZSDdEGLLLIkfSMC13CnSUF9qbHaKKlPba8xZqv1frfrgzh",
+	"djxrQ792n/1pzTQ+WPU5fVZ9tvGoHyQkoRxJ95GGGnbi4m4PoQKhrx5feHuSx4XTe8a5YgsuCz3CX2KC",
+	"7djhcXuW511otMovcVoPIEN70N+lvC1O0MbIYLfc5l7jnj2zsUdkY423IlzbWW1t/pp3lnPN4tHr6Z/+",
+	"/LV6+cOf/vPv6sPybz+9++7l1Y/v/nIlBz/SH+n1svpe/vs98sxnc/H+eSZ0UQdjouI+R81JeGGYfggG",
+	"elkyO8vNVnllx3XtDMbkb9Ird1a9vlWRc36t9WQtvOKbHNC+417yme5iouzmoO/t7m0flN5272d2w4y2",
+	"vSrwhLsjGbFa0sg+HnFa94hXgRbnDw8PvXOo5/tp2WWUAEA6uAi26zpS3aQcKaoxSnqpydg+6KozXvyj",
+	"TIv7pfzxOKpyYD3gBxfOpFrLAoScUm4u7AOgabj2rFV2EeSgQgbSvuUdDY4OOz2HCPbRL/VJRUOTgt1/",
+	"bQe+pBN1Ttz/dsIzzrhg46EHhbOv9s0m8DDBDeUR20oQQzxf0F2xse5kBQ6+CzI2jGbjoQuz2luMYGk4",
+	"og5SyFfYpluKCzLGCwe50Bs7NIQhuCALzpYtm7KcS80ad8WuD7rJ06wTecj7/QK1TDNiFTEdEc3s+Rts",
+	"SBzLLKMaILYda/5rh2rNtHaoSnlKoVXELhDcoOk14m6XAW9tlXw3NKQujDxHsnx/48VRBxN1R4DOPpdp",
+	"MrLaI+whzXMlFy5yWQYxuZjIQtjHyo8M1Tf2n0JBsWT/ZSfqTBSjN6NZSrX2I/68HQ98sIYHviPguYdD",
+	"snwpKVhEkoJ5VmMZZC1G9m+aJHQF19U+BgneWwL8zbfFvakTATUZmSB4eR7LzK5qn3uDl91H+hWHfWya",
+	"jf1qlLIFS7cgH1s1LZYJQzbfsYOPgh8eM/w/YYJNecypWu1qsUys7IY57fiDuPyBxwXrXP7wl5Nv4ZGz",
+	"85JS90rcdmwvqOz+6pAycpibM7xqVBXoO3bq++s4OHRwbMPOnM/m9rOq6RNezmFwFfepSKf9u+YKOAH7",
+	"4EkC7r234JYiQCiGY3CDACsGZQxWWjvlJdCYPlDtTR1aJNycwDswXIBTUotmHN0Plnbx69JafQE77MZe",
+	"/8EfGE3NPLJyH+Vjxgy1pNUl35SAotkQ8GyM4rEeR2T8QuZM0Jx3VzRLax9YOoUPEhnrcbdiGggw3MA4",
+	"P84lyFXtM75dte+Q/PQmIhXoX0Te/PA2IjFf8JRoGXNmVhHJFTSptQajkSoisRS6sKxUR2QOSyNTGvOU",
+	"G850MJ23gWNEN8zqkmQcAX7wdIag5JhVLlM543b0lE8ZiVdxyiKSUUFniHcNTfWKtPayb90BN1T/Y6/+",
+	"qr1e2T8PYBaxsklHVUm+byYalQ36orUuX+GeY9/NJlXPvmzoB9NR1dgmCpIQUWkKoI2CsbE8u0GahBNH",
+	"1QnqhWiaDn3NFqEzJmLYxep8SQVwGbzm8t0VQWeSbmmegAVzWFjLWZpgkVGE4RbEMLdLeCVmKdfziHyv",
+	"mIjnEblUdMJjWO11bu/C3CPGWz3Q57Fk9MYLRZaFR+oB6PWWng7p0Lk/Y5dkKhL3gaVnLmZ2YGynSlOo",
+	"BrTHSlOWuE2fQxXdlXG+V+2MG7dOBzUROXcsntmCpkXtElxaBtJId9RUQ3CBIeUh3r7pFBK4sVGkjkjG",
+	"lZIKGYSOFSsBJiAJqEKosJaBYsJ0yVWtnlGKdBXunqs5ad46CH67spQoqM6s0cQQPMjh1CNCDUkZ1QYi",
+	"7LdMoTRKm2jfJzHBtvKMDYHaT4DaST5HKOnlXDrC1770DutafK2oswnFjORKxiwBnNV1roDMomkWpSTH",
+	"VXBA6tCEargpQ/LH67dvyDVIwYikdCULQ+bcP27YZ8zE1/Zy0JT4Jo86Is4pyRLv7nfY1XOea2gXelER",
+	"AE2S0sALJv+9VFnb+eVM5ikjiMXKFINmwH7AgMgQuSxnMZ9yyx9WRDCWBC/5plTseOMWWdFhTdAF81uE",
+	"A2NyBAwPKRaMCZAMC2llHCRHU6KYjgs3HSsw7UVH+y1IbLATCSb0nsUsd4Vx65N5h6vGW7Eik9oGQKXk",
+	"EL6EaeETUQVtnrCYJz7+i21gHIVNWAzlviKcyHcFqsatNJSyZIad0+AV7kjoTDGgpYgoNi20PRp7V6S8",
+	"gRS7LvmRC9elFZJHMM6TJLVj+dbqSM0M2Z6IUXRhmS52j15ACciMWdoNxviDLDSzJl7rKHDZY5jJFHgh",
+	"T5MIs26Wc5m5Im+eQi5gaeZGJdrxlCo7lRgxa2rMh6eJYqKNJ5b9cueQtEkSifXKLLz/qKFtjvA+ACC2",
+	"s0/00E5eJi6PO2U00SGKZ5kxaSShvrc2EnCaau+tgIJin+ITrsW+oekyzqWRM0XzuY6IjqlVE4KK7uqS",
+	"ocgHMYQ3BK1UsAWHRBvFKORhMhGrVV5usFX3mEswggIfqaur73KKyJSn4Z29NIbG86zl5oQb55KrKIzg",
+	"HDN+mwATbQjQRHluz1bTlXaqttEklmmRuezSiFBsk10IIGTthC/YABGwAJrCt55S0c2umDbBvK+yXKrG",
+	"Ob8G7p/43UIBDOaQ1agYtZqbd1xYSZbCOQhp3BGgu+OkyHWXXMJrFY+NGxCvNRP28oHuyWjmK7LscoE0",
+	"8V5g10HAp6zdDd3IHt7pVTyXVoOmKdFFblc3rJq+g97kboMU4L7Ad3LQpTOeclblf5GZkkVuFwejnrCk",
+	"iH2dfY3PY8G49Er+2cdwqq//8O76uo0eK1Gkb0AVQz0gDG3qtZdRfWMf5OYi4LBcI3oOoRPL3C0TqbF2",
+	"dCE17dj3zsHotVpLLk6Trc1iGDTC9y4pp1A7OCA4sOCt73CYFh4op1NU+qhxjsbIAXMB04Yl+H1momJc",
+	"UDyU0YQRXSD/9FX8JRxZ5CndMRguHO8JzQeUipbSbj0bR5YczZUbbm0KbaQCS0ka9z7q5ZIv518TMsTI",
+	"LvlzQYUBew3kkJWMmb2p4FeqmTdGxjctW4dOf0i4dPtX3hB7GVDOuy3sko9zhrql38Hw57yUzmFSFcCq",
+	"JpHLXkhlfIOQUDMpE23Z/II55EYZ3/hlu8sPCq5RVGgaQ2Z8INgtE+STos0u/R7h+r3Oj3Q6JFP+2bKN",
+	"YgIas5KGAR+xurxP2bfUU9u8EpD9l59/+f8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

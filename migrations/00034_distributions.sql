@@ -50,6 +50,7 @@ create table distributions (
   status       text not null,
   location_id  uuid not null,                -- the store that it is issued from
   scheduled_on date not null,
+  open_list    boolean not null,             -- people who are on no line receive too
   offers       jsonb not null,               -- [{rule_id, item_id, quantity}]
   note         text not null default '',
   planned_by   uuid,
@@ -63,9 +64,11 @@ create table distributions (
   reconciled_by uuid,
   reconciled_at timestamptz,
   reconciliation jsonb not null default '[]', -- [{item_id, brought, issued, returned, variance, explanation}]
+  adjustment_id uuid,                        -- the document that posts what is explained
   reason       text not null default '',     -- why it was cancelled
   primary key (centre_id, id),
   constraint distributions_location_fk foreign key (centre_id, location_id) references stock_locations (centre_id, id),
+  constraint distributions_adjustment_fk foreign key (centre_id, adjustment_id) references stock_documents (centre_id, id),
   constraint distributions_mode_check check (mode in ('named', 'headcount')),
   constraint distributions_route_check check (route in ('general', 'health_nutrition')),
   constraint distributions_status_check check (status in ('planned', 'approved', 'open', 'closed', 'reconciled', 'cancelled'))
@@ -124,6 +127,32 @@ create index distribution_issues_proxy on distribution_issues (centre_id, proxy_
 select protect('distribution_issues', 'distribution_issue', array['reference', 'witness', 'proxy_name', 'authorisation', 'override_reason', 'reason', 'asked']);
 select chronicle('distribution_issues', 'distribution_issue', '{"issued": "issued_at", "reversed": "reversed_at"}');
 
+-- Who is to receive, with what they may receive on the day.
+create table distribution_lines (
+  centre_id       uuid not null,
+  id              uuid not null,
+  version         bigint not null,
+  created_at      timestamptz not null,
+  updated_at      timestamptz not null,
+  distribution_id uuid not null,
+  beneficiary_id  uuid not null,
+  household_id    uuid,
+  items           jsonb not null,            -- [{item_id, rule_id, quantity}]
+  issue_id        uuid,                      -- what they received, once they did
+  removed_at      timestamptz,
+  reason          text not null default '',  -- why they were taken off the list
+  primary key (centre_id, id),
+  constraint distribution_lines_distribution_fk foreign key (centre_id, distribution_id) references distributions (centre_id, id),
+  constraint distribution_lines_beneficiary_fk foreign key (centre_id, beneficiary_id) references beneficiaries (centre_id, id),
+  constraint distribution_lines_household_fk foreign key (centre_id, household_id) references households (centre_id, id),
+  constraint distribution_lines_issue_fk foreign key (centre_id, issue_id) references distribution_issues (centre_id, id)
+);
+create unique index distribution_lines_once_key on distribution_lines (centre_id, distribution_id, beneficiary_id) where removed_at is null;
+create index distribution_lines_created on distribution_lines (centre_id, distribution_id, created_at, id);
+create index distribution_lines_beneficiary on distribution_lines (centre_id, beneficiary_id);
+create index distribution_lines_issue on distribution_lines (centre_id, issue_id) where issue_id is not null;
+select protect('distribution_lines', null, array['reason']);
+
 -- What an issue used up, for each person whom the goods are for: of a household all of its members. While it stands,
 -- none of them receives by the same rule until it ends. What was given against a rule counts, and stands in nobody's way.
 create table entitlement_uses (
@@ -152,4 +181,4 @@ create index entitlement_uses_issue on entitlement_uses (centre_id, issue_id);
 select protect('entitlement_uses');
 
 -- +goose Down
-drop table entitlement_uses, distribution_issues, distributions, entitlement_rules;
+drop table entitlement_uses, distribution_lines, distribution_issues, distributions, entitlement_rules;

@@ -159,3 +159,27 @@ func Save(ctx context.Context, row Versioned) error {
 	}
 	return done.Error
 }
+
+// Attempt runs work inside a savepoint. What the data itself is refused for (409, 422) is undone and returned apart
+// from failures of the database.
+func Attempt(ctx context.Context, work func() error) (refused, failed error) {
+	tx, err := Pgx(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "savepoint attempt"); err != nil {
+		return nil, err
+	}
+	if err = work(); err == nil {
+		_, err = tx.Exec(ctx, "release savepoint attempt")
+		return nil, err
+	}
+	told := Fault(err)
+	if Retryable(err) || !fault.Is(told, fault.Invalid) && !fault.Is(told, fault.Conflict) {
+		return nil, err
+	}
+	if _, err := tx.Exec(ctx, "rollback to savepoint attempt"); err != nil {
+		return nil, err
+	}
+	return told, nil
+}

@@ -119,19 +119,33 @@ func fromOffer(o *api.DistributionOffer) Offer {
 func toDistribution(d *Distribution) api.Distribution {
 	out := api.Distribution{
 		ID: d.ID, Version: d.Version, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt, Title: d.Title, Mode: api.DistributionMode(d.Mode), Route: api.DistributionRoute(d.Route),
-		Status: api.DistributionStatus(d.Status), LocationID: d.LocationID, ScheduledOn: wire.ToDate(d.ScheduledOn), Offers: wire.Each(d.Offers.V, toOffer), Note: wire.Opt(d.Note),
-		PlannedBy: d.PlannedBy, ApprovedBy: d.ApprovedBy, ApprovedAt: d.ApprovedAt, OpenedBy: d.OpenedBy, OpenedAt: d.OpenedAt, Reason: wire.Opt(d.Reason),
+		Status: api.DistributionStatus(d.Status), LocationID: d.LocationID, ScheduledOn: wire.ToDate(d.ScheduledOn), OpenList: d.OpenList, Offers: wire.Each(d.Offers.V, toOffer), Note: wire.Opt(d.Note),
+		PlannedBy: d.PlannedBy, ApprovedBy: d.ApprovedBy, ApprovedAt: d.ApprovedAt, OpenedBy: d.OpenedBy, OpenedAt: d.OpenedAt, ClosedBy: d.ClosedBy, ClosedAt: d.ClosedAt,
+		ReconciledBy: d.ReconciledBy, ReconciledAt: d.ReconciledAt, AdjustmentID: d.AdjustmentID, Reason: wire.Opt(d.Reason),
 	}
 	if d.OpenedAt != nil {
 		out.Brought = wire.Each(d.Brought.V, toQuantity)
 	}
+	if d.ReconciledAt != nil {
+		out.Reconciliation = wire.Each(d.Reconciliation.V, toVariance)
+	}
 	return out
+}
+
+func toVariance(v *Variance) api.DistributionVariance {
+	return api.DistributionVariance{
+		ItemID: v.ItemID, Brought: v.Brought.String(), Issued: v.Issued.String(), Returned: v.Returned.String(), Variance: v.Variance.String(), Explanation: wire.Opt(v.Explanation),
+	}
+}
+
+func fromCounted(c *api.DistributionCounted) counted {
+	return counted{itemID: c.ItemID, returned: number(c.Returned), explanation: wire.Value(c.Explanation)}
 }
 
 func fromDistributionCreate(b api.DistributionCreate) *Distribution {
 	d := &Distribution{
 		Record: db.NewRecord(b.ID), Title: b.Title, Mode: string(wire.Value(b.Mode)), Route: string(wire.Value(b.Route)), LocationID: b.LocationID,
-		ScheduledOn: wire.Date(b.ScheduledOn), Note: wire.Value(b.Note),
+		ScheduledOn: wire.Date(b.ScheduledOn), OpenList: wire.Value(b.OpenList), Note: wire.Value(b.Note),
 	}
 	if d.Mode == "" {
 		d.Mode = named
@@ -139,7 +153,7 @@ func fromDistributionCreate(b api.DistributionCreate) *Distribution {
 	if d.Route == "" {
 		d.Route = general
 	}
-	d.Offers.V, d.Brought.V = wire.Each(b.Offers, fromOffer), []Quantity{}
+	d.Offers.V, d.Brought.V, d.Reconciliation.V = wire.Each(b.Offers, fromOffer), []Quantity{}, []Variance{}
 	return d
 }
 
@@ -149,6 +163,7 @@ func (d *Distribution) patch(p api.DistributionPatch) {
 	if p.ScheduledOn != nil {
 		d.ScheduledOn = wire.Date(*p.ScheduledOn)
 	}
+	wire.Set(&d.OpenList, p.OpenList)
 	if p.Offers != nil {
 		d.Offers.V = wire.Each(p.Offers, fromOffer)
 	}
@@ -161,9 +176,7 @@ func toIssue(i *Issue) api.DistributionIssue {
 		Persons: i.Persons, IssuedAt: i.IssuedAt, IssuedOn: wire.ToDate(i.IssuedOn), IssuedBy: i.IssuedBy, DocumentID: i.DocumentID, Overridden: i.Overridden,
 		OverrideReason: wire.Opt(i.OverrideReason), ReversedAt: i.ReversedAt, ReversedBy: i.ReversedBy, Reason: wire.Opt(i.Reason), ReversalID: i.ReversalID,
 		Proof: api.DistributionProof{Kind: api.DistributionProofKind(i.Proof), AttachmentID: i.AttachmentID, Reference: wire.Opt(i.Reference), Witness: wire.Opt(i.Witness)},
-		Items: wire.Each(i.Items.V, func(x *Issued) api.DistributionIssueItem {
-			return api.DistributionIssueItem{ItemID: x.ItemID, RuleID: x.RuleID, Quantity: x.Quantity.String(), LotID: x.LotID, Reason: wire.Opt(x.Reason), Overridden: wire.Opt(x.Overridden)}
-		}),
+		Items: toItems(i.Items.V),
 	}
 	if i.ProxyName != "" {
 		out.Proxy = &api.DistributionProxy{Name: i.ProxyName, BeneficiaryID: i.ProxyID, Authorisation: i.Authorisation}
@@ -193,8 +206,9 @@ func fromIssueCreate(b api.DistributionIssueCreate) (request, error) {
 	return r, err
 }
 
-// digest tells requests apart that came under one id.
+// digest tells requests apart that came under one id. A counter that lost its connection says when it was, in addition.
 func digest(b api.DistributionIssueCreate) ([]byte, error) {
+	b.IssuedAt = nil
 	raw, err := json.Marshal(b)
 	sum := sha256.Sum256(raw)
 	return sum[:], err

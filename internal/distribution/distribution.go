@@ -19,21 +19,28 @@ import (
 // Distribution is a plan to hand goods out, and the counter at which it is done.
 type Distribution struct {
 	db.Record
-	Title       string
-	Mode        string // named | headcount
-	Route       string // general | health_nutrition
-	Status      string
-	LocationID  uuid.UUID // the store that it is issued from
-	ScheduledOn db.Date
-	Offers      db.JSON[[]Offer]
-	Note        string
-	PlannedBy   *uuid.UUID
-	ApprovedBy  *uuid.UUID
-	ApprovedAt  *time.Time
-	OpenedBy    *uuid.UUID
-	OpenedAt    *time.Time
-	Brought     db.JSON[[]Quantity] // handed to the counter
-	Reason      string              // why it was cancelled
+	Title          string
+	Mode           string // named | headcount
+	Route          string // general | health_nutrition
+	Status         string
+	LocationID     uuid.UUID // the store that it is issued from
+	ScheduledOn    db.Date
+	OpenList       bool // people who are on no line receive too
+	Offers         db.JSON[[]Offer]
+	Note           string
+	PlannedBy      *uuid.UUID
+	ApprovedBy     *uuid.UUID
+	ApprovedAt     *time.Time
+	OpenedBy       *uuid.UUID
+	OpenedAt       *time.Time
+	Brought        db.JSON[[]Quantity] // handed to the counter
+	ClosedBy       *uuid.UUID
+	ClosedAt       *time.Time
+	ReconciledBy   *uuid.UUID
+	ReconciledAt   *time.Time
+	Reconciliation db.JSON[[]Variance]
+	AdjustmentID   *uuid.UUID // the document that posts what is explained
+	Reason         string     // why it was cancelled
 }
 
 // TableName implements schema.Tabler.
@@ -54,10 +61,12 @@ type Quantity struct {
 
 // The states of a distribution.
 const (
-	planned   = "planned"
-	approved  = "approved"
-	open      = "open"
-	cancelled = "cancelled"
+	planned    = "planned"
+	approved   = "approved"
+	open       = "open"
+	closed     = "closed"
+	reconciled = "reconciled"
+	cancelled  = "cancelled"
 )
 
 const (

@@ -66,7 +66,7 @@ func (s *hall) rule(item uuid.UUID, more ...obj) uuid.UUID {
 
 func (s *hall) plan(more ...obj) *apptest.Response {
 	s.T.Helper()
-	return s.post(s.officer, "/distributions", with(obj{"title": "March", "location_id": s.store, "scheduled_on": "2026-03-05"}, more...))
+	return s.post(s.officer, "/distributions", with(obj{"title": "March", "location_id": s.store, "scheduled_on": "2026-03-05", "open_list": true}, more...))
 }
 
 func byRules(rules ...uuid.UUID) obj {

@@ -78,3 +78,25 @@ func (Handlers) CancelDistribution(ctx context.Context, req api.CancelDistributi
 	}
 	return api.CancelDistribution200JSONResponse{Body: toDistribution(d), Headers: api.CancelDistribution200ResponseHeaders{ETag: wire.ETag(d.Version)}}, nil
 }
+
+// CloseDistribution closes the counter.
+func (Handlers) CloseDistribution(ctx context.Context, req api.CloseDistributionRequestObject) (api.CloseDistributionResponseObject, error) {
+	d, err := change(ctx, req.ID, req.Params.IfMatch, func(d *Distribution) error {
+		now := db.Now()
+		d.Status, d.ClosedBy, d.ClosedAt = closed, caller(ctx), &now
+		return nil
+	}, open)
+	if err != nil {
+		return nil, err
+	}
+	return api.CloseDistribution200JSONResponse{Body: toDistribution(d), Headers: api.CloseDistribution200ResponseHeaders{ETag: wire.ETag(d.Version)}}, nil
+}
+
+// ReconcileDistribution counts what came back.
+func (Handlers) ReconcileDistribution(ctx context.Context, req api.ReconcileDistributionRequestObject) (api.ReconcileDistributionResponseObject, error) {
+	d, err := reconcile(ctx, req.ID, req.Params.IfMatch, wire.Each(req.Body.Items, fromCounted))
+	if err != nil {
+		return nil, err
+	}
+	return api.ReconcileDistribution200JSONResponse{Body: toDistribution(d), Headers: api.ReconcileDistribution200ResponseHeaders{ETag: wire.ETag(d.Version)}}, nil
+}

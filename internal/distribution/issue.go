@@ -82,6 +82,8 @@ type request struct {
 	issue  *Issue
 	token  string
 	wishes []wish // nil: everything that may be had
+
+	replayed bool // by a counter that had no connection
 }
 
 var (
@@ -96,6 +98,7 @@ type hand struct {
 	request
 	counter *Distribution
 	crowd   crowd
+	lines   []Line  // of the recipient, on the list
 	person  *person // nil: people who were counted
 	uses    []Use
 	ends    []Use // uses that a new arrival or assessment has ended
@@ -109,26 +112,40 @@ func (h Handlers) issueTo(ctx context.Context, distribution uuid.UUID, r request
 	if err := h.recognise(ctx, &r); err != nil {
 		return nil, err
 	}
+	i, _, err := h.serve(ctx, distribution, r)
+	return i, err
+}
+
+// serve does the work of an issue whose recipient is known; known tells that it was done before.
+func (h Handlers) serve(ctx context.Context, distribution uuid.UUID, r request) (i *Issue, known bool, err error) {
 	t := &hand{request: r}
 	if err := t.hold(ctx); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	done, err := db.Find[Issue](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("id = ?", r.issue.ID) })
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case len(done) > 0 && done[0].DistributionID == distribution && bytes.Equal(done[0].Asked, r.issue.Asked):
-		return &done[0], nil // asked again
+		return &done[0], true, nil
 	case len(done) > 0:
-		return nil, idTaken()
+		return nil, false, idTaken()
 	}
+	return r.issue, false, t.through(ctx, distribution)
+}
+
+// through takes a hand through the counter.
+func (t *hand) through(ctx context.Context, distribution uuid.UUID) error {
 	if err := t.stand(ctx, distribution); err != nil {
-		return nil, err
+		return err
+	}
+	if err := t.tick(ctx); err != nil {
+		return err
 	}
 	if err := t.choose(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	return r.issue, t.give(ctx)
+	return t.give(ctx)
 }
 
 // recognise finds out who the recipient is, and whether the proof is there.
@@ -206,22 +223,27 @@ func (t *hand) hold(ctx context.Context) error {
 	return t.check(ctx)
 }
 
-// holdHomes locks people and all who live with them, in order.
-func holdHomes(ctx context.Context, ids ...uuid.UUID) error {
+// holdHomes is lockHomes that answers the 422 of somebody who is not here.
+func holdHomes(ctx context.Context, id uuid.UUID) error {
+	held, err := lockHomes(ctx, id)
+	if err == nil && held == 0 {
+		return fault.InvalidField("/beneficiary_id", "unknown_beneficiary", "Nobody is registered here under this id.")
+	}
+	return err
+}
+
+// lockHomes locks people and all who live with them, in order, and tells how many of them there are.
+func lockHomes(ctx context.Context, ids ...uuid.UUID) (held int, err error) {
 	tx, err := db.Pgx(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	var held int
 	err = tx.QueryRow(ctx, `with held as (select b.id from beneficiaries b where b.centre_id = any ((select scope_centres())::uuid[]) and (b.id = any ($1) or b.id in (
 			select o.beneficiary_id from household_members m join household_members o on o.centre_id = m.centre_id and o.household_id = m.household_id and o.left_on is null
 			where m.centre_id = any ((select scope_centres())::uuid[]) and m.beneficiary_id = any ($1) and m.left_on is null))
 		order by b.id for update)
 		select count(*) from held where id = any ($1)`, ids).Scan(&held)
-	if err == nil && held < len(ids) {
-		return fault.InvalidField("/beneficiary_id", "unknown_beneficiary", "Nobody is registered here under this id.")
-	}
-	return err
+	return held, err
 }
 
 // check refuses a proxy who is nobody here, and an attachment that is not the recipient's.
@@ -260,7 +282,8 @@ func (t *hand) stand(ctx context.Context, id uuid.UUID) error {
 		return err
 	}
 	t.counter = d
-	if err := d.in(open); err != nil {
+	late := t.replayed && d.ClosedAt != nil && !t.issue.IssuedAt.After(*d.ClosedAt)
+	if err := d.in(open); err != nil && !(late && d.Status == closed) {
 		return err
 	}
 	if d.Route == nutrition && !slices.Contains(auth.From(ctx).Centres[d.CentreID.UUID()], "health_worker") {
@@ -434,10 +457,22 @@ func (t *hand) give(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(t.uses) == 0 {
-		return db.InsertAll(ctx, i)
+	rows := []any{i}
+	if len(t.uses) > 0 {
+		rows = append(rows, t.uses)
 	}
-	return db.InsertAll(ctx, i, t.uses)
+	if err := db.InsertAll(ctx, rows...); err != nil {
+		return err
+	}
+	for n := range t.lines {
+		if o := &t.lines[n]; o.IssueID == nil {
+			o.IssueID = &i.ID
+			if err := db.Save(ctx, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // ofItems lets what stock refuses point to the items of the request.
@@ -471,7 +506,7 @@ func takeBack(ctx context.Context, distribution, id uuid.UUID, ifMatch, reason s
 	case by != nil && i.IssuedBy != nil && *by == *i.IssuedBy:
 		return nil, fourEyes("Whoever issued it does not take it back. Another person must.")
 	}
-	if err := d.in(open, "closed"); err != nil {
+	if err := d.in(open, closed); err != nil {
 		return nil, err
 	}
 	back, err := stock.Undo(ctx, i.DocumentID, reason)
@@ -480,9 +515,11 @@ func takeBack(ctx context.Context, distribution, id uuid.UUID, ifMatch, reason s
 	}
 	now := db.Now()
 	i.ReversedAt, i.ReversedBy, i.Reason, i.ReversalID = &now, caller(ctx), reason, &back.ID
-	err = db.Tx(ctx).Model(&Use{}).Where("issue_id = ?", i.ID).Updates(map[string]any{"reversed_at": now, "version": gorm.Expr("version + 1"), "updated_at": now}).Error
-	if err != nil {
-		return nil, err
+	for table, freed := range map[any]map[string]any{&Use{}: {"reversed_at": now}, &Line{}: {"issue_id": nil}} {
+		freed["version"], freed["updated_at"] = gorm.Expr("version + 1"), now
+		if err := db.Tx(ctx).Model(table).Where("issue_id = ?", i.ID).Updates(freed).Error; err != nil {
+			return nil, err
+		}
 	}
 	return i, db.Save(ctx, i)
 }

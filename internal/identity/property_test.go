@@ -62,7 +62,7 @@ func (s scene) issue(who uuid.UUID, proxy obj) {
 		store := s.Call(keeper, "POST", s.at+"/stock/locations", obj{"code": "A1", "name": "Store", "kind": "store"}).Want(201).ID()
 		s.Call(keeper, "POST", s.at+"/stock/receipts", obj{"type": "receipt_donation", "lines": []obj{{"item_id": item, "location_id": store, "quantity": "1000"}}}).Want(201)
 		rule := s.Call(approver, "POST", s.at+"/entitlement-rules", obj{"name": "Blanket", "item_id": item, "trigger": "arrival", "per": "person", "quantity": "1"}).Want(201).ID()
-		plan := s.Call(s.officer, "POST", s.at+"/distributions", obj{"title": "Blankets", "location_id": store, "scheduled_on": "2026-03-05", "offers": []obj{{"rule_id": rule}}}).Want(201).ID()
+		plan := s.Call(s.officer, "POST", s.at+"/distributions", obj{"title": "Blankets", "location_id": store, "scheduled_on": "2026-03-05", "open_list": true, "offers": []obj{{"rule_id": rule}}}).Want(201).ID()
 		s.Call(approver, "POST", s.at+"/distributions/"+plan.String()+"/approve", nil, apptest.IfMatch(`"1"`)).Want(200)
 		s.Call(s.officer, "POST", s.at+"/distributions/"+plan.String()+"/open", obj{"brought": []any{}}, apptest.IfMatch(`"2"`)).Want(200)
 		counter = &plan
@@ -160,6 +160,11 @@ var happenings = map[string]func(s scene, who, other uuid.UUID){
 	"distribution_issues.beneficiary_id": func(s scene, who, _ uuid.UUID) { s.issue(who, nil) },
 	"distribution_issues.proxy_id": func(s scene, who, other uuid.UUID) {
 		s.issue(other, obj{"name": "A neighbour", "beneficiary_id": who, "authorisation": "A letter"})
+	},
+	"distribution_lines.beneficiary_id": func(s scene, who, _ uuid.UUID) {
+		s.issue(who, nil)
+		s.Exec(`insert into distribution_lines (centre_id, id, version, created_at, updated_at, distribution_id, beneficiary_id, items)
+			select centre_id, gen_random_uuid(), 1, now(), now(), id, $1, '[]' from distributions on conflict do nothing`, who)
 	},
 	"entitlement_uses.beneficiary_id":   func(s scene, who, _ uuid.UUID) { s.issue(who, nil) },
 	"attachments.beneficiary_id":        func(s scene, who, _ uuid.UUID) { s.attach(who) },

@@ -148,12 +148,12 @@ func recognise(o *outcome, e *earlier, p *pass) bool {
 
 // save stores arrivals together; if the database refuses, each for itself.
 func (r *registrar) save(ctx context.Context, i *Import, arrivals []*arrival, homes households) error {
-	refused, err := attempt(ctx, func() error { return r.store(ctx, i, arrivals, homes) })
+	refused, err := db.Attempt(ctx, func() error { return r.store(ctx, i, arrivals, homes) })
 	if err != nil || refused == nil {
 		return err
 	}
 	for _, a := range arrivals {
-		refused, err := attempt(ctx, func() error { return r.store(ctx, i, []*arrival{a}, homes) })
+		refused, err := db.Attempt(ctx, func() error { return r.store(ctx, i, []*arrival{a}, homes) })
 		if err != nil {
 			return err
 		}
@@ -162,30 +162,6 @@ func (r *registrar) save(ctx context.Context, i *Import, arrivals []*arrival, ho
 		}
 	}
 	return nil
-}
-
-// attempt runs work inside a savepoint. What the data itself is refused for is undone and
-// returned apart from failures of the database.
-func attempt(ctx context.Context, work func() error) (refused, failed error) {
-	tx, err := db.Pgx(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, "savepoint arrivals"); err != nil {
-		return nil, err
-	}
-	if err = work(); err == nil {
-		_, err = tx.Exec(ctx, "release savepoint arrivals")
-		return nil, err
-	}
-	told := db.Fault(err)
-	if db.Retryable(err) || !fault.Is(told, fault.Invalid) && !fault.Is(told, fault.Conflict) {
-		return nil, err
-	}
-	if _, err := tx.Exec(ctx, "rollback to savepoint arrivals"); err != nil {
-		return nil, err
-	}
-	return told, nil
 }
 
 // needsAtOnce keeps a statement below the 65,535 parameters that PostgreSQL takes.

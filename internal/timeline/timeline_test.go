@@ -237,6 +237,7 @@ var unchronicled = map[string]string{
 	"case_problems":            "what an assessment found; the assessment is told",
 	"case_transfers":           "what another centre is asked; the transition that it ends in is told",
 	"case_team":                "who works on a file happens to the file, not to the person",
+	"distribution_lines":       "what was planned; issuing is told",
 	"entitlement_uses":         "what an issue used up; issuing is told",
 	"duplicates":               "a question about two records; merging them is told by what it moves",
 	"legal_holds":              "what must be kept is between the data protection officer and the law",
