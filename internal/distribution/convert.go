@@ -5,23 +5,12 @@ import (
 	"encoding/json"
 
 	"github.com/google/uuid"
-	"github.com/shopspring/decimal"
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/headcount"
 	"github.com/waystation/waystation/internal/wire"
 )
-
-// number reads a quantity. The spec's pattern lets nothing else through.
-func number(s string) decimal.Decimal { return decimal.RequireFromString(s) }
-
-func optNumber(s *string) *decimal.Decimal {
-	if s == nil {
-		return nil
-	}
-	return wire.Ptr(number(*s))
-}
 
 func toRule(r *Rule) api.EntitlementRule {
 	out := api.EntitlementRule{
@@ -44,7 +33,7 @@ func fromNeeds(needs []api.EntitlementNeed) []Need {
 
 func fromRuleCreate(b api.EntitlementRuleCreate) *Rule {
 	r := &Rule{
-		Record: db.NewRecord(b.ID), Name: b.Name, ItemID: b.ItemID, Trigger: string(b.Trigger), Per: string(b.Per), GroupSize: b.GroupSize, Quantity: number(b.Quantity),
+		Record: db.NewRecord(b.ID), Name: b.Name, ItemID: b.ItemID, Trigger: string(b.Trigger), Per: string(b.Per), GroupSize: b.GroupSize, Quantity: wire.Number(b.Quantity),
 		IntervalDays: b.IntervalDays, Sexes: b.Sexes, AgeFrom: b.AgeFrom, AgeTo: b.AgeTo, HouseholdFrom: b.HouseholdFrom, HouseholdTo: b.HouseholdTo, Note: wire.Value(b.Note),
 	}
 	r.Needs.V = fromNeeds(b.Needs)
@@ -57,7 +46,7 @@ func (r *Rule) patch(p api.EntitlementRulePatch) {
 	wire.Set(&r.Name, p.Name)
 	wire.SetNull(&r.GroupSize, p.GroupSize)
 	if p.Quantity != nil {
-		r.Quantity = number(*p.Quantity)
+		r.Quantity = wire.Number(*p.Quantity)
 	}
 	wire.SetNull(&r.IntervalDays, p.IntervalDays)
 	wire.SetList(&r.Sexes, p.Sexes)
@@ -101,7 +90,7 @@ func toQuantity(q *Quantity) api.DistributionQuantity {
 }
 
 func fromQuantity(q *api.DistributionQuantity) Quantity {
-	return Quantity{ItemID: q.ItemID, Quantity: number(q.Quantity)}
+	return Quantity{ItemID: q.ItemID, Quantity: wire.Number(q.Quantity)}
 }
 
 func toOffer(o *Offer) api.DistributionOffer {
@@ -113,7 +102,7 @@ func toOffer(o *Offer) api.DistributionOffer {
 }
 
 func fromOffer(o *api.DistributionOffer) Offer {
-	return Offer{RuleID: o.RuleID, ItemID: wire.Value(o.ItemID), Quantity: optNumber(o.Quantity)}
+	return Offer{RuleID: o.RuleID, ItemID: wire.Value(o.ItemID), Quantity: wire.OptNumber(o.Quantity)}
 }
 
 func toDistribution(d *Distribution) api.Distribution {
@@ -139,7 +128,7 @@ func toVariance(v *Variance) api.DistributionVariance {
 }
 
 func fromCounted(c *api.DistributionCounted) counted {
-	return counted{itemID: c.ItemID, returned: number(c.Returned), explanation: wire.Value(c.Explanation)}
+	return counted{itemID: c.ItemID, returned: wire.Number(c.Returned), explanation: wire.Value(c.Explanation)}
 }
 
 func fromDistributionCreate(b api.DistributionCreate) *Distribution {
@@ -200,7 +189,7 @@ func fromIssueCreate(b api.DistributionIssueCreate) (request, error) {
 	r := request{issue: i, token: wire.Value(b.Token)}
 	if b.Items != nil {
 		r.wishes = wire.Each(b.Items, func(w *api.DistributionIssueItemCreate) wish {
-			return wish{ruleID: w.RuleID, itemID: w.ItemID, lotID: w.LotID, quantity: optNumber(w.Quantity), reason: wire.Value(w.Reason)}
+			return wish{ruleID: w.RuleID, itemID: w.ItemID, lotID: w.LotID, quantity: wire.OptNumber(w.Quantity), reason: wire.Value(w.Reason)}
 		})
 	}
 	return r, err

@@ -415,6 +415,21 @@ func TestDistribution_IsApprovedByOneAndIssuedByAnother(t *testing.T) {
 	}
 }
 
+func TestDistribution_OnePersonDoesItAllWhereTheSOPSaysSo(t *testing.T) {
+	s := newHall(t)
+	manager, admin := s.Staff(s.CentreA, "centre_manager"), s.Staff(s.CentreA, "tenant_admin")
+	draft := s.post(manager, "/sops", obj{"title": "Few staff", "policy": obj{"stock": obj{"backdating_days": 31, "approval_for": []string{}, "nutrition_items": []string{}, "shared_duties": true}}}).Want(201)
+	s.post(admin, "/sops/"+draft.ID().String()+"/activate", nil, apptest.IfMatch(`"1"`)).Want(200)
+	alone := s.Staff(s.CentreA, "distribution_officer", "stock_approver", "storekeeper")
+	cup := s.item("cup", "9")
+	path := "/distributions/" + s.post(alone, "/distributions", with(obj{"title": "x", "location_id": s.store, "scheduled_on": "2026-03-05", "open_list": true}, byRules(s.rule(cup)))).Want(201).ID().String()
+	s.post(alone, path+"/approve", nil, apptest.IfMatch(`"1"`)).Want(200)
+	s.post(alone, path+"/open", obj{"brought": []obj{{"item_id": cup, "quantity": "1"}}}, apptest.IfMatch(`"2"`)).Want(200)
+	s.post(alone, path+"/issues", to(s.person())).Want(201)
+	s.post(alone, path+"/close", nil, apptest.IfMatch(`"3"`)).Want(200)
+	s.post(alone, path+"/reconcile", obj{"items": []obj{{"item_id": cup, "returned": "0"}}}, apptest.IfMatch(`"4"`)).Want(200)
+}
+
 func TestDistribution_ByHeadcountGivesSoMuchAPerson(t *testing.T) {
 	s := newHall(t)
 	item := s.item("ration", "100")

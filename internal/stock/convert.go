@@ -12,23 +12,6 @@ import (
 	"github.com/waystation/waystation/internal/wire"
 )
 
-// number reads a quantity. The spec's pattern lets nothing else through.
-func number(s string) decimal.Decimal { return decimal.RequireFromString(s) }
-
-func optNumber(s *string) *decimal.Decimal {
-	if s == nil {
-		return nil
-	}
-	return wire.Ptr(number(*s))
-}
-
-func toOptNumber(d *decimal.Decimal) *string {
-	if d == nil {
-		return nil
-	}
-	return wire.Ptr(d.String())
-}
-
 func toAmount(d *decimal.Decimal, currency string) *api.StockAmount {
 	if d == nil {
 		return nil
@@ -40,14 +23,14 @@ func fromAmount(a *api.StockAmount) (*decimal.Decimal, string) {
 	if a == nil {
 		return nil, ""
 	}
-	return wire.Ptr(number(a.Amount)), a.Currency
+	return wire.Ptr(wire.Number(a.Amount)), a.Currency
 }
 
 func toItem(i *Item) api.StockItem {
 	out := api.StockItem{
 		ID: i.ID, Version: i.Version, CreatedAt: i.CreatedAt, UpdatedAt: i.UpdatedAt, Code: i.Code, Name: i.Name, Category: i.Category, Unit: i.Unit,
 		Units:       wire.Each(i.Units.V, func(c *Conversion) api.StockUnit { return api.StockUnit{Unit: c.Unit, Factor: c.Factor.String()} }),
-		TrackExpiry: i.TrackExpiry, WeightGrams: toOptNumber(i.WeightGrams), Value: toAmount(i.Value, i.Currency), Active: i.Active, Note: wire.Opt(i.Note),
+		TrackExpiry: i.TrackExpiry, WeightGrams: wire.ToOptNumber(i.WeightGrams), Value: toAmount(i.Value, i.Currency), Active: i.Active, Note: wire.Opt(i.Note),
 	}
 	if i.CatalogueCode != "" {
 		out.Catalogue = &api.StockCatalogueEntry{Code: i.CatalogueCode, Version: i.CatalogueVersion, Current: i.current()}
@@ -62,13 +45,13 @@ func toItem(i *Item) api.StockItem {
 }
 
 func fromUnits(units []api.StockUnit) []Conversion {
-	return wire.Each(units, func(u *api.StockUnit) Conversion { return Conversion{u.Unit, number(u.Factor)} })
+	return wire.Each(units, func(u *api.StockUnit) Conversion { return Conversion{u.Unit, wire.Number(u.Factor)} })
 }
 
 func fromItemCreate(b api.StockItemCreate) *Item {
 	i := &Item{
 		Record: db.NewRecord(b.ID), Code: wire.Value(b.Code), Name: wire.Value(b.Name), Category: wire.Value(b.Category), Unit: wire.Value(b.Unit),
-		CatalogueCode: wire.Value(b.CatalogueCode), TrackExpiry: wire.Value(b.TrackExpiry), WeightGrams: optNumber(b.WeightGrams), Note: wire.Value(b.Note),
+		CatalogueCode: wire.Value(b.CatalogueCode), TrackExpiry: wire.Value(b.TrackExpiry), WeightGrams: wire.OptNumber(b.WeightGrams), Note: wire.Value(b.Note),
 	}
 	i.Units.V = fromUnits(b.Units)
 	i.Value, i.Currency = fromAmount(b.Value)
@@ -79,7 +62,7 @@ func fromItemCreate(b api.StockItemCreate) *Item {
 }
 
 func (i *Item) standard(s api.StockStandard) {
-	i.StandardQuantity, i.StandardPer, i.StandardSource = wire.Ptr(number(s.Quantity)), s.Per, wire.Value(s.Source)
+	i.StandardQuantity, i.StandardPer, i.StandardSource = wire.Ptr(wire.Number(s.Quantity)), s.Per, wire.Value(s.Source)
 	i.StandardBasis, i.ReplenishDays, i.Target = string(wire.Value(s.Basis)), s.ReplenishDays, wire.Value(s.Target)
 }
 
@@ -91,7 +74,7 @@ func (i *Item) patch(p api.StockItemPatch) {
 	}
 	wire.Set(&i.TrackExpiry, p.TrackExpiry)
 	if p.WeightGrams.IsSpecified() {
-		i.WeightGrams = optNumber(given(p.WeightGrams))
+		i.WeightGrams = wire.OptNumber(given(p.WeightGrams))
 	}
 	if p.Value.IsSpecified() {
 		i.Value, i.Currency = fromAmount(given(p.Value))
@@ -161,7 +144,7 @@ func toPaper(p *paper) api.StockDocument {
 func toLine(l *Line) api.StockLine {
 	return api.StockLine{
 		ID: l.ID, Position: l.Position, Type: l.Type, ItemID: l.ItemID, LocationID: l.LocationID, LotID: l.LotID, Unit: l.Unit, Quantity: l.Entered.String(),
-		Factor: l.Factor.String(), BaseQuantity: l.Quantity.String(), Ordered: toOptNumber(l.Ordered), Damaged: toOptNumber(l.Damaged), Reason: wire.Opt(l.Reason),
+		Factor: l.Factor.String(), BaseQuantity: l.Quantity.String(), Ordered: wire.ToOptNumber(l.Ordered), Damaged: wire.ToOptNumber(l.Damaged), Reason: wire.Opt(l.Reason),
 	}
 }
 
@@ -189,8 +172,8 @@ func fromReceipt(b api.StockReceiptCreate) (*Document, []Entry) {
 		}
 		lot.Cost, lot.Currency = fromAmount(l.Cost)
 		return Entry{
-			Type: string(b.Type), ItemID: l.ItemID, LocationID: l.LocationID, Lot: lot, Unit: wire.Value(l.Unit), Quantity: number(l.Quantity),
-			Ordered: optNumber(l.Ordered), Damaged: optNumber(l.Damaged),
+			Type: string(b.Type), ItemID: l.ItemID, LocationID: l.LocationID, Lot: lot, Unit: wire.Value(l.Unit), Quantity: wire.Number(l.Quantity),
+			Ordered: wire.OptNumber(l.Ordered), Damaged: wire.OptNumber(l.Damaged),
 		}
 	})
 }
@@ -200,7 +183,7 @@ func fromRelease(b api.StockReleaseCreate) (*Document, []Entry) {
 	d.Details.V.Recipient = wire.Value(b.Recipient)
 	return d, wire.Each(b.Lines, func(l *api.StockIssueLine) Entry {
 		return Entry{
-			Type: string(b.Type), ItemID: l.ItemID, LocationID: l.LocationID, LotID: l.LotID, Unit: wire.Value(l.Unit), Quantity: number(l.Quantity),
+			Type: string(b.Type), ItemID: l.ItemID, LocationID: l.LocationID, LotID: l.LotID, Unit: wire.Value(l.Unit), Quantity: wire.Number(l.Quantity),
 			Reason: wire.Value(l.Reason),
 		}
 	})
@@ -222,7 +205,7 @@ func fromDisposal(b api.StockDisposalCreate) (*Document, []Entry) {
 func fromLotLine(kind string) func(*api.StockLotLine) Entry {
 	return func(l *api.StockLotLine) Entry {
 		return Entry{
-			Type: kind, ItemID: l.ItemID, LocationID: l.LocationID, LotID: &l.LotID, Unit: wire.Value(l.Unit), Quantity: number(l.Quantity), Reason: wire.Value(l.Reason),
+			Type: kind, ItemID: l.ItemID, LocationID: l.LocationID, LotID: &l.LotID, Unit: wire.Value(l.Unit), Quantity: wire.Number(l.Quantity), Reason: wire.Value(l.Reason),
 		}
 	}
 }
@@ -232,7 +215,7 @@ func fromAdjustment(b api.StockAdjustmentCreate) (*Document, []Entry) {
 	return d, wire.Each(b.Lines, func(l *api.StockAdjustmentLine) Entry {
 		return Entry{
 			Type: "adjustment_" + string(l.Direction), ItemID: l.ItemID, LocationID: l.LocationID, LotID: &l.LotID, Unit: wire.Value(l.Unit),
-			Quantity: number(l.Quantity), Reason: l.Reason,
+			Quantity: wire.Number(l.Quantity), Reason: l.Reason,
 		}
 	})
 }

@@ -18,11 +18,11 @@ func toKit(k *Kit) api.StockKit {
 }
 
 func fromComponents(rows []api.StockComponent) []Component {
-	return wire.Each(rows, func(c *api.StockComponent) Component { return Component{c.ItemID, number(c.Quantity)} })
+	return wire.Each(rows, func(c *api.StockComponent) Component { return Component{c.ItemID, wire.Number(c.Quantity)} })
 }
 
 func fromAssembly(b api.StockAssembly) kitting {
-	return kitting{id: b.ID, place: b.LocationID, quantity: number(b.Quantity), at: wire.Moment(wire.Value(b.OccurredAt)), note: wire.Value(b.Note)}
+	return kitting{id: b.ID, place: b.LocationID, quantity: wire.Number(b.Quantity), at: wire.Moment(wire.Value(b.OccurredAt)), note: wire.Value(b.Note)}
 }
 
 var kitSorts = db.Sorts[Kit]{
