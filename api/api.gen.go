@@ -1133,153 +1133,6 @@ func (e DisclosureProfileAudience) Valid() bool {
 	}
 }
 
-// Defines values for DistributionCreateMode.
-const (
-	DistributionCreateModeHeadcount DistributionCreateMode = "headcount"
-	DistributionCreateModeNamed     DistributionCreateMode = "named"
-)
-
-// Valid indicates whether the value is a known member of the DistributionCreateMode enum.
-func (e DistributionCreateMode) Valid() bool {
-	switch e {
-	case DistributionCreateModeHeadcount:
-		return true
-	case DistributionCreateModeNamed:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionCreateRoute.
-const (
-	DistributionCreateRouteGeneral         DistributionCreateRoute = "general"
-	DistributionCreateRouteHealthNutrition DistributionCreateRoute = "health_nutrition"
-)
-
-// Valid indicates whether the value is a known member of the DistributionCreateRoute enum.
-func (e DistributionCreateRoute) Valid() bool {
-	switch e {
-	case DistributionCreateRouteGeneral:
-		return true
-	case DistributionCreateRouteHealthNutrition:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionMode.
-const (
-	DistributionModeHeadcount DistributionMode = "headcount"
-	DistributionModeNamed     DistributionMode = "named"
-)
-
-// Valid indicates whether the value is a known member of the DistributionMode enum.
-func (e DistributionMode) Valid() bool {
-	switch e {
-	case DistributionModeHeadcount:
-		return true
-	case DistributionModeNamed:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionOutcomeOutcome.
-const (
-	DistributionOutcomeOutcomeIssued  DistributionOutcomeOutcome = "issued"
-	DistributionOutcomeOutcomeKnown   DistributionOutcomeOutcome = "known"
-	DistributionOutcomeOutcomeRefused DistributionOutcomeOutcome = "refused"
-)
-
-// Valid indicates whether the value is a known member of the DistributionOutcomeOutcome enum.
-func (e DistributionOutcomeOutcome) Valid() bool {
-	switch e {
-	case DistributionOutcomeOutcomeIssued:
-		return true
-	case DistributionOutcomeOutcomeKnown:
-		return true
-	case DistributionOutcomeOutcomeRefused:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionProofKind.
-const (
-	DistributionProofKindSignature  DistributionProofKind = "signature"
-	DistributionProofKindThumbprint DistributionProofKind = "thumbprint"
-	DistributionProofKindToken      DistributionProofKind = "token"
-	DistributionProofKindWitness    DistributionProofKind = "witness"
-)
-
-// Valid indicates whether the value is a known member of the DistributionProofKind enum.
-func (e DistributionProofKind) Valid() bool {
-	switch e {
-	case DistributionProofKindSignature:
-		return true
-	case DistributionProofKindThumbprint:
-		return true
-	case DistributionProofKindToken:
-		return true
-	case DistributionProofKindWitness:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionRoute.
-const (
-	DistributionRouteGeneral         DistributionRoute = "general"
-	DistributionRouteHealthNutrition DistributionRoute = "health_nutrition"
-)
-
-// Valid indicates whether the value is a known member of the DistributionRoute enum.
-func (e DistributionRoute) Valid() bool {
-	switch e {
-	case DistributionRouteGeneral:
-		return true
-	case DistributionRouteHealthNutrition:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionStatus.
-const (
-	DistributionStatusApproved   DistributionStatus = "approved"
-	DistributionStatusCancelled  DistributionStatus = "cancelled"
-	DistributionStatusClosed     DistributionStatus = "closed"
-	DistributionStatusOpen       DistributionStatus = "open"
-	DistributionStatusPlanned    DistributionStatus = "planned"
-	DistributionStatusReconciled DistributionStatus = "reconciled"
-)
-
-// Valid indicates whether the value is a known member of the DistributionStatus enum.
-func (e DistributionStatus) Valid() bool {
-	switch e {
-	case DistributionStatusApproved:
-		return true
-	case DistributionStatusCancelled:
-		return true
-	case DistributionStatusClosed:
-		return true
-	case DistributionStatusOpen:
-		return true
-	case DistributionStatusPlanned:
-		return true
-	case DistributionStatusReconciled:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for DuplicateFoundBy.
 const (
 	DuplicateFoundByChange       DuplicateFoundBy = "change"
@@ -1559,99 +1412,6 @@ func (e EffectiveConsentTowardsStatus) Valid() bool {
 	case EffectiveConsentTowardsStatusRefused:
 		return true
 	case EffectiveConsentTowardsStatusWithdrawn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EntitlementReason.
-const (
-	EntitlementReasonAgeUnknown        EntitlementReason = "age_unknown"
-	EntitlementReasonAlreadyReceived   EntitlementReason = "already_received"
-	EntitlementReasonHouseholdReceived EntitlementReason = "household_received"
-	EntitlementReasonNotAssessed       EntitlementReason = "not_assessed"
-	EntitlementReasonNotMeant          EntitlementReason = "not_meant"
-	EntitlementReasonOutOfSeason       EntitlementReason = "out_of_season"
-)
-
-// Valid indicates whether the value is a known member of the EntitlementReason enum.
-func (e EntitlementReason) Valid() bool {
-	switch e {
-	case EntitlementReasonAgeUnknown:
-		return true
-	case EntitlementReasonAlreadyReceived:
-		return true
-	case EntitlementReasonHouseholdReceived:
-		return true
-	case EntitlementReasonNotAssessed:
-		return true
-	case EntitlementReasonNotMeant:
-		return true
-	case EntitlementReasonOutOfSeason:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EntitlementNeedCodeSystem.
-const (
-	EntitlementNeedCodeSystemMigrantVulnerability EntitlementNeedCodeSystem = "migrant_vulnerability"
-	EntitlementNeedCodeSystemSpecificNeedUnhcr    EntitlementNeedCodeSystem = "specific_need_unhcr"
-)
-
-// Valid indicates whether the value is a known member of the EntitlementNeedCodeSystem enum.
-func (e EntitlementNeedCodeSystem) Valid() bool {
-	switch e {
-	case EntitlementNeedCodeSystemMigrantVulnerability:
-		return true
-	case EntitlementNeedCodeSystemSpecificNeedUnhcr:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EntitlementPer.
-const (
-	EntitlementPerGroup     EntitlementPer = "group"
-	EntitlementPerHousehold EntitlementPer = "household"
-	EntitlementPerPerson    EntitlementPer = "person"
-)
-
-// Valid indicates whether the value is a known member of the EntitlementPer enum.
-func (e EntitlementPer) Valid() bool {
-	switch e {
-	case EntitlementPerGroup:
-		return true
-	case EntitlementPerHousehold:
-		return true
-	case EntitlementPerPerson:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EntitlementTrigger.
-const (
-	EntitlementTriggerArrival    EntitlementTrigger = "arrival"
-	EntitlementTriggerAssessment EntitlementTrigger = "assessment"
-	EntitlementTriggerDeparture  EntitlementTrigger = "departure"
-	EntitlementTriggerMonthly    EntitlementTrigger = "monthly"
-)
-
-// Valid indicates whether the value is a known member of the EntitlementTrigger enum.
-func (e EntitlementTrigger) Valid() bool {
-	switch e {
-	case EntitlementTriggerArrival:
-		return true
-	case EntitlementTriggerAssessment:
-		return true
-	case EntitlementTriggerDeparture:
-		return true
-	case EntitlementTriggerMonthly:
 		return true
 	default:
 		return false
@@ -3899,10 +3659,12 @@ const (
 	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
 	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
 	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
+	WorklistEntryKindConsentOverride  WorklistEntryKind = "consent_override"
 	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
 	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
 	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
 	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
+	WorklistEntryKindIncomingTransfer WorklistEntryKind = "incoming_transfer"
 	WorklistEntryKindPlan             WorklistEntryKind = "plan"
 	WorklistEntryKindReferral         WorklistEntryKind = "referral"
 	WorklistEntryKindTask             WorklistEntryKind = "task"
@@ -3920,6 +3682,8 @@ func (e WorklistEntryKind) Valid() bool {
 		return true
 	case WorklistEntryKindBreakGlassReview:
 		return true
+	case WorklistEntryKindConsentOverride:
+		return true
 	case WorklistEntryKindFirstResponse:
 		return true
 	case WorklistEntryKindFollowUp:
@@ -3927,6 +3691,8 @@ func (e WorklistEntryKind) Valid() bool {
 	case WorklistEntryKindHoldReview:
 		return true
 	case WorklistEntryKindInboundReferral:
+		return true
+	case WorklistEntryKindIncomingTransfer:
 		return true
 	case WorklistEntryKindPlan:
 		return true
@@ -5081,60 +4847,6 @@ func (e GetCentreCodelistParamsLabels) Valid() bool {
 	}
 }
 
-// Defines values for ListDistributionsParamsSort.
-const (
-	ListDistributionsParamsSortMinusScheduledOn ListDistributionsParamsSort = "-scheduled_on"
-	ListDistributionsParamsSortScheduledOn      ListDistributionsParamsSort = "scheduled_on"
-)
-
-// Valid indicates whether the value is a known member of the ListDistributionsParamsSort enum.
-func (e ListDistributionsParamsSort) Valid() bool {
-	switch e {
-	case ListDistributionsParamsSortMinusScheduledOn:
-		return true
-	case ListDistributionsParamsSortScheduledOn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListDistributionIssuesParamsSort.
-const (
-	ListDistributionIssuesParamsSortIssuedAt      ListDistributionIssuesParamsSort = "issued_at"
-	ListDistributionIssuesParamsSortMinusIssuedAt ListDistributionIssuesParamsSort = "-issued_at"
-)
-
-// Valid indicates whether the value is a known member of the ListDistributionIssuesParamsSort enum.
-func (e ListDistributionIssuesParamsSort) Valid() bool {
-	switch e {
-	case ListDistributionIssuesParamsSortIssuedAt:
-		return true
-	case ListDistributionIssuesParamsSortMinusIssuedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListDistributionLinesParamsSort.
-const (
-	ListDistributionLinesParamsSortCreatedAt      ListDistributionLinesParamsSort = "created_at"
-	ListDistributionLinesParamsSortMinusCreatedAt ListDistributionLinesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListDistributionLinesParamsSort enum.
-func (e ListDistributionLinesParamsSort) Valid() bool {
-	switch e {
-	case ListDistributionLinesParamsSortCreatedAt:
-		return true
-	case ListDistributionLinesParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListDuplicatesParamsSort.
 const (
 	ListDuplicatesParamsSortCreatedAt      ListDuplicatesParamsSort = "created_at"
@@ -5213,24 +4925,6 @@ func (e ListDuplicateDecisionsParamsSort) Valid() bool {
 	case ListDuplicateDecisionsParamsSortCreatedAt:
 		return true
 	case ListDuplicateDecisionsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListEntitlementRulesParamsSort.
-const (
-	ListEntitlementRulesParamsSortMinusName ListEntitlementRulesParamsSort = "-name"
-	ListEntitlementRulesParamsSortName      ListEntitlementRulesParamsSort = "name"
-)
-
-// Valid indicates whether the value is a known member of the ListEntitlementRulesParamsSort enum.
-func (e ListEntitlementRulesParamsSort) Valid() bool {
-	switch e {
-	case ListEntitlementRulesParamsSortMinusName:
-		return true
-	case ListEntitlementRulesParamsSortName:
 		return true
 	default:
 		return false
@@ -6143,6 +5837,24 @@ func (e ListTasksParamsStatus) Valid() bool {
 	}
 }
 
+// Defines values for ListCentreTrainingsParamsSort.
+const (
+	ListCentreTrainingsParamsSortMinusValidUntil ListCentreTrainingsParamsSort = "-valid_until"
+	ListCentreTrainingsParamsSortValidUntil      ListCentreTrainingsParamsSort = "valid_until"
+)
+
+// Valid indicates whether the value is a known member of the ListCentreTrainingsParamsSort enum.
+func (e ListCentreTrainingsParamsSort) Valid() bool {
+	switch e {
+	case ListCentreTrainingsParamsSortMinusValidUntil:
+		return true
+	case ListCentreTrainingsParamsSortValidUntil:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListIncomingTransfersParamsSort.
 const (
 	ListIncomingTransfersParamsSortCreatedAt      ListIncomingTransfersParamsSort = "created_at"
@@ -6287,10 +5999,12 @@ const (
 	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
 	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
 	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
+	ListWorklistParamsKindConsentOverride  ListWorklistParamsKind = "consent_override"
 	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
 	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
 	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
 	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
+	ListWorklistParamsKindIncomingTransfer ListWorklistParamsKind = "incoming_transfer"
 	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
 	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
 	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
@@ -6308,6 +6022,8 @@ func (e ListWorklistParamsKind) Valid() bool {
 		return true
 	case ListWorklistParamsKindBreakGlassReview:
 		return true
+	case ListWorklistParamsKindConsentOverride:
+		return true
 	case ListWorklistParamsKindFirstResponse:
 		return true
 	case ListWorklistParamsKindFollowUp:
@@ -6315,6 +6031,8 @@ func (e ListWorklistParamsKind) Valid() bool {
 	case ListWorklistParamsKindHoldReview:
 		return true
 	case ListWorklistParamsKindInboundReferral:
+		return true
+	case ListWorklistParamsKindIncomingTransfer:
 		return true
 	case ListWorklistParamsKindPlan:
 		return true
@@ -6743,10 +6461,12 @@ const (
 	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
 	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
 	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
+	ListNetworkWorklistParamsKindConsentOverride  ListNetworkWorklistParamsKind = "consent_override"
 	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
 	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
 	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
 	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
+	ListNetworkWorklistParamsKindIncomingTransfer ListNetworkWorklistParamsKind = "incoming_transfer"
 	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
 	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
 	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
@@ -6764,6 +6484,8 @@ func (e ListNetworkWorklistParamsKind) Valid() bool {
 		return true
 	case ListNetworkWorklistParamsKindBreakGlassReview:
 		return true
+	case ListNetworkWorklistParamsKindConsentOverride:
+		return true
 	case ListNetworkWorklistParamsKindFirstResponse:
 		return true
 	case ListNetworkWorklistParamsKindFollowUp:
@@ -6771,6 +6493,8 @@ func (e ListNetworkWorklistParamsKind) Valid() bool {
 	case ListNetworkWorklistParamsKindHoldReview:
 		return true
 	case ListNetworkWorklistParamsKindInboundReferral:
+		return true
+	case ListNetworkWorklistParamsKindIncomingTransfer:
 		return true
 	case ListNetworkWorklistParamsKindPlan:
 		return true
@@ -7707,10 +7431,13 @@ type Case struct {
 	ClosureReason *string `json:"closure_reason,omitempty"`
 
 	// ConsentBasis consent, or the basis of an approved override
-	ConsentBasis          string              `json:"consent_basis"`
-	ConsentOverrideReason *string             `json:"consent_override_reason,omitempty"`
-	CreatedAt             time.Time           `json:"created_at"`
-	CreatedBy             *openapi_types.UUID `json:"created_by,omitempty"`
+	ConsentBasis          string  `json:"consent_basis"`
+	ConsentOverrideReason *string `json:"consent_override_reason,omitempty"`
+
+	// ConsentOverrideUntil The last day of the override
+	ConsentOverrideUntil *openapi_types.Date `json:"consent_override_until,omitempty"`
+	CreatedAt            time.Time           `json:"created_at"`
+	CreatedBy            *openapi_types.UUID `json:"created_by,omitempty"`
 
 	// DuplicateOf The case that survived the merge
 	DuplicateOf *openapi_types.UUID `json:"duplicate_of,omitempty"`
@@ -7884,6 +7611,9 @@ type CaseApproval struct {
 	// DecidedBy Absent while it waits, or where the SOP asks for nobody
 	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
 
+	// ExpiresOn Of a consent override: its last day. The SOP bounds it (`case.consent_override_days`)
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+
 	// GoalsMetPercent Of a closure: of the active plan's goals
 	GoalsMetPercent *float64           `json:"goals_met_percent,omitempty"`
 	ID              openapi_types.UUID `json:"id"`
@@ -7923,8 +7653,11 @@ type CaseApprovalCreate struct {
 	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
 
 	// Basis Of a consent override
-	Basis *string             `json:"basis,omitempty"`
-	ID    *openapi_types.UUID `json:"id,omitempty"`
+	Basis *string `json:"basis,omitempty"`
+
+	// ExpiresOn Of a consent override: its last day. The SOP bounds it (`case.consent_override_days`)
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	ID        *openapi_types.UUID `json:"id,omitempty"`
 
 	// Kind assessment_void: a completed assessment is taken back
 	Kind CaseApprovalCreateKind `json:"kind"`
@@ -9794,411 +9527,6 @@ type DisclosureProfile struct {
 // DisclosureProfileAudience defines model for DisclosureProfile.Audience.
 type DisclosureProfileAudience string
 
-// Distribution defines model for Distribution.
-type Distribution struct {
-	// AdjustmentID The document that posts what is explained
-	AdjustmentID *openapi_types.UUID `json:"adjustment_id,omitempty"`
-	ApprovedAt   *time.Time          `json:"approved_at,omitempty"`
-	ApprovedBy   *openapi_types.UUID `json:"approved_by,omitempty"`
-
-	// Brought What was handed to the counter, in base units
-	Brought   []DistributionQuantity `json:"brought,omitempty"`
-	ClosedAt  *time.Time             `json:"closed_at,omitempty"`
-	ClosedBy  *openapi_types.UUID    `json:"closed_by,omitempty"`
-	CreatedAt time.Time              `json:"created_at"`
-	ID        openapi_types.UUID     `json:"id"`
-
-	// LocationID The store that it is issued from
-	LocationID openapi_types.UUID  `json:"location_id"`
-	Mode       DistributionMode    `json:"mode"`
-	Note       *string             `json:"note,omitempty"`
-	Offers     []DistributionOffer `json:"offers"`
-
-	// OpenList Whether people who are on no line receive too
-	OpenList  bool                `json:"open_list"`
-	OpenedAt  *time.Time          `json:"opened_at,omitempty"`
-	OpenedBy  *openapi_types.UUID `json:"opened_by,omitempty"`
-	PlannedBy *openapi_types.UUID `json:"planned_by,omitempty"`
-
-	// Reason Why it was cancelled
-	Reason         *string                `json:"reason,omitempty"`
-	ReconciledAt   *time.Time             `json:"reconciled_at,omitempty"`
-	ReconciledBy   *openapi_types.UUID    `json:"reconciled_by,omitempty"`
-	Reconciliation []DistributionVariance `json:"reconciliation,omitempty"`
-	Route          DistributionRoute      `json:"route"`
-	ScheduledOn    openapi_types.Date     `json:"scheduled_on"`
-	Status         DistributionStatus     `json:"status"`
-	Title          string                 `json:"title"`
-	UpdatedAt      time.Time              `json:"updated_at"`
-	Version        int64                  `json:"version"`
-}
-
-// DistributionCounted defines model for DistributionCounted.
-type DistributionCounted struct {
-	Explanation *string            `json:"explanation,omitempty"`
-	ItemID      openapi_types.UUID `json:"item_id"`
-
-	// Returned A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Returned StockQuantity `json:"returned"`
-}
-
-// DistributionCreate defines model for DistributionCreate.
-type DistributionCreate struct {
-	ID         *openapi_types.UUID `json:"id,omitempty"`
-	LocationID openapi_types.UUID  `json:"location_id"`
-
-	// Mode `named` where none is given
-	Mode   *DistributionCreateMode `json:"mode,omitempty"`
-	Note   *string                 `json:"note,omitempty"`
-	Offers []DistributionOffer     `json:"offers"`
-
-	// OpenList Whether people who are on no line receive too
-	OpenList *bool `json:"open_list,omitempty"`
-
-	// Route `general` where none is given
-	Route       *DistributionCreateRoute `json:"route,omitempty"`
-	ScheduledOn openapi_types.Date       `json:"scheduled_on"`
-	Title       string                   `json:"title"`
-}
-
-// DistributionCreateMode `named` where none is given
-type DistributionCreateMode string
-
-// DistributionCreateRoute `general` where none is given
-type DistributionCreateRoute string
-
-// DistributionIssue defines model for DistributionIssue.
-type DistributionIssue struct {
-	BeneficiaryID  *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	CreatedAt      time.Time           `json:"created_at"`
-	DistributionID openapi_types.UUID  `json:"distribution_id"`
-
-	// DocumentID The document in the stock ledger
-	DocumentID  openapi_types.UUID  `json:"document_id"`
-	Headcounts  []Headcount         `json:"headcounts,omitempty"`
-	HouseholdID *openapi_types.UUID `json:"household_id,omitempty"`
-	ID          openapi_types.UUID  `json:"id"`
-	IssuedAt    time.Time           `json:"issued_at"`
-	IssuedBy    *openapi_types.UUID `json:"issued_by,omitempty"`
-
-	// IssuedOn The centre's day of it
-	IssuedOn openapi_types.Date      `json:"issued_on"`
-	Items    []DistributionIssueItem `json:"items"`
-
-	// Overridden A rule spoke against it
-	Overridden     bool    `json:"overridden"`
-	OverrideReason *string `json:"override_reason,omitempty"`
-
-	// Persons 1, or who was counted
-	Persons int `json:"persons"`
-
-	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
-	Proof DistributionProof `json:"proof"`
-
-	// Proxy Who collects for the recipient
-	Proxy *DistributionProxy `json:"proxy,omitempty"`
-
-	// Reason Why it was taken back
-	Reason *string `json:"reason,omitempty"`
-
-	// ReversalID The document that took it back
-	ReversalID *openapi_types.UUID `json:"reversal_id,omitempty"`
-	ReversedAt *time.Time          `json:"reversed_at,omitempty"`
-	ReversedBy *openapi_types.UUID `json:"reversed_by,omitempty"`
-	UpdatedAt  time.Time           `json:"updated_at"`
-	Version    int64               `json:"version"`
-}
-
-// DistributionIssueCreate defines model for DistributionIssueCreate.
-type DistributionIssueCreate struct {
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-
-	// ID Made by the counter, so that a repeat is known
-	ID *openapi_types.UUID `json:"id,omitempty"`
-
-	// IssuedAt Now where it is not given; a counter without a connection says when
-	IssuedAt *time.Time                    `json:"issued_at,omitempty"`
-	Items    []DistributionIssueItemCreate `json:"items,omitempty"`
-
-	// OverrideReason Why they receive against the rule
-	OverrideReason *string `json:"override_reason,omitempty"`
-
-	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
-	Proof DistributionProof `json:"proof"`
-
-	// Proxy Who collects for the recipient
-	Proxy *DistributionProxy `json:"proxy,omitempty"`
-
-	// Token What was scanned from the recipient's card
-	Token *string `json:"token,omitempty"`
-}
-
-// DistributionIssueItem defines model for DistributionIssueItem.
-type DistributionIssueItem struct {
-	ItemID openapi_types.UUID `json:"item_id"`
-
-	// LotID Another than the first to expire
-	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
-
-	// Overridden The rule spoke against it
-	Overridden *bool `json:"overridden,omitempty"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-
-	// Reason Of another lot or a smaller quantity
-	Reason *string             `json:"reason,omitempty"`
-	RuleID *openapi_types.UUID `json:"rule_id,omitempty"`
-}
-
-// DistributionIssueItemCreate Of a named distribution by its rule; by headcount by its item.
-type DistributionIssueItemCreate struct {
-	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
-	LotID  *openapi_types.UUID `json:"lot_id,omitempty"`
-
-	// Quantity In the base unit, with a reason less than they are entitled to. The rest is not owed later
-	Quantity *string             `json:"quantity,omitempty"`
-	Reason   *string             `json:"reason,omitempty"`
-	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
-}
-
-// DistributionIssuePage defines model for DistributionIssuePage.
-type DistributionIssuePage struct {
-	Data []DistributionIssue `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// DistributionIssueReplay As on issue, with what only the counter knows
-type DistributionIssueReplay struct {
-	BeneficiaryID  *openapi_types.UUID           `json:"beneficiary_id,omitempty"`
-	Headcounts     []Headcount                   `json:"headcounts,omitempty"`
-	ID             openapi_types.UUID            `json:"id"`
-	IssuedAt       time.Time                     `json:"issued_at"`
-	Items          []DistributionIssueItemCreate `json:"items,omitempty"`
-	OverrideReason *string                       `json:"override_reason,omitempty"`
-
-	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
-	Proof DistributionProof `json:"proof"`
-
-	// Proxy Who collects for the recipient
-	Proxy *DistributionProxy `json:"proxy,omitempty"`
-	Token *string            `json:"token,omitempty"`
-}
-
-// DistributionLeftOut defines model for DistributionLeftOut.
-type DistributionLeftOut struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// Reason `listed`, `unknown`, `ended`, or the reason of an entitlement
-	Reason string `json:"reason"`
-}
-
-// DistributionLine defines model for DistributionLine.
-type DistributionLine struct {
-	BeneficiaryID  openapi_types.UUID  `json:"beneficiary_id"`
-	CreatedAt      time.Time           `json:"created_at"`
-	DistributionID openapi_types.UUID  `json:"distribution_id"`
-	HouseholdID    *openapi_types.UUID `json:"household_id,omitempty"`
-	ID             openapi_types.UUID  `json:"id"`
-
-	// IssueID What they received, once they did
-	IssueID *openapi_types.UUID `json:"issue_id,omitempty"`
-
-	// Items What they may receive on the day
-	Items []DistributionIssueItem `json:"items"`
-
-	// Reason Why they were taken off the list
-	Reason    *string    `json:"reason,omitempty"`
-	RemovedAt *time.Time `json:"removed_at,omitempty"`
-	UpdatedAt time.Time  `json:"updated_at"`
-	Version   int64      `json:"version"`
-}
-
-// DistributionLinePage defines model for DistributionLinePage.
-type DistributionLinePage struct {
-	Data []DistributionLine `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// DistributionLinesAdd defines model for DistributionLinesAdd.
-type DistributionLinesAdd struct {
-	BeneficiaryIds []openapi_types.UUID `json:"beneficiary_ids"`
-}
-
-// DistributionLinesAdded defines model for DistributionLinesAdded.
-type DistributionLinesAdded struct {
-	LeftOut []DistributionLeftOut `json:"left_out"`
-	Lines   []DistributionLine    `json:"lines"`
-}
-
-// DistributionMode defines model for DistributionMode.
-type DistributionMode string
-
-// DistributionOffer Of a named distribution: a rule. By headcount: an item and its quantity for each person.
-type DistributionOffer struct {
-	// ItemID The rule's item where a rule is named
-	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity *StockQuantity      `json:"quantity,omitempty"`
-	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
-}
-
-// DistributionOpening defines model for DistributionOpening.
-type DistributionOpening struct {
-	Brought []DistributionQuantity `json:"brought"`
-}
-
-// DistributionOutcome defines model for DistributionOutcome.
-type DistributionOutcome struct {
-	// Code Of the problem
-	Code    *string                    `json:"code,omitempty"`
-	Detail  *string                    `json:"detail,omitempty"`
-	Errors  []FieldError               `json:"errors,omitempty"`
-	ID      openapi_types.UUID         `json:"id"`
-	Issue   *DistributionIssue         `json:"issue,omitempty"`
-	Outcome DistributionOutcomeOutcome `json:"outcome"`
-}
-
-// DistributionOutcomeOutcome defines model for DistributionOutcome.Outcome.
-type DistributionOutcomeOutcome string
-
-// DistributionPage defines model for DistributionPage.
-type DistributionPage struct {
-	Data []Distribution `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// DistributionPatch defines model for DistributionPatch.
-type DistributionPatch struct {
-	LocationID *openapi_types.UUID       `json:"location_id,omitempty"`
-	Note       nullable.Nullable[string] `json:"note,omitempty"`
-	Offers     []DistributionOffer       `json:"offers,omitempty"`
-
-	// OpenList Whether people who are on no line receive too
-	OpenList    *bool               `json:"open_list,omitempty"`
-	ScheduledOn *openapi_types.Date `json:"scheduled_on,omitempty"`
-	Title       *string             `json:"title,omitempty"`
-}
-
-// DistributionPick defines model for DistributionPick.
-type DistributionPick struct {
-	ItemID openapi_types.UUID    `json:"item_id"`
-	Lots   []DistributionPickLot `json:"lots"`
-
-	// Quantity To take, in base units
-	Quantity string `json:"quantity"`
-
-	// Short What is not there of it
-	Short string `json:"short"`
-}
-
-// DistributionPickList defines model for DistributionPickList.
-type DistributionPickList struct {
-	Items      []DistributionPick `json:"items"`
-	LocationID openapi_types.UUID `json:"location_id"`
-}
-
-// DistributionPickLot defines model for DistributionPickLot.
-type DistributionPickLot struct {
-	Batch     *string             `json:"batch,omitempty"`
-	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
-	LotID     openapi_types.UUID  `json:"lot_id"`
-	Quantity  string              `json:"quantity"`
-}
-
-// DistributionProof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
-type DistributionProof struct {
-	// AttachmentID Of the recipient
-	AttachmentID *openapi_types.UUID   `json:"attachment_id,omitempty"`
-	Kind         DistributionProofKind `json:"kind"`
-	Reference    *string               `json:"reference,omitempty"`
-	Witness      *string               `json:"witness,omitempty"`
-}
-
-// DistributionProofKind defines model for DistributionProof.Kind.
-type DistributionProofKind string
-
-// DistributionProxy Who collects for the recipient
-type DistributionProxy struct {
-	// Authorisation By what the recipient authorised them
-	Authorisation string `json:"authorisation"`
-
-	// BeneficiaryID If they are registered here
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	Name          string              `json:"name"`
-}
-
-// DistributionQuantity defines model for DistributionQuantity.
-type DistributionQuantity struct {
-	ItemID openapi_types.UUID `json:"item_id"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-}
-
-// DistributionReason defines model for DistributionReason.
-type DistributionReason struct {
-	Reason string `json:"reason"`
-}
-
-// DistributionReconciliation defines model for DistributionReconciliation.
-type DistributionReconciliation struct {
-	Items []DistributionCounted `json:"items"`
-}
-
-// DistributionReplay defines model for DistributionReplay.
-type DistributionReplay struct {
-	Issues []DistributionIssueReplay `json:"issues"`
-}
-
-// DistributionReplayed defines model for DistributionReplayed.
-type DistributionReplayed struct {
-	Outcomes []DistributionOutcome `json:"outcomes"`
-}
-
-// DistributionRoute defines model for DistributionRoute.
-type DistributionRoute string
-
-// DistributionStatus defines model for DistributionStatus.
-type DistributionStatus string
-
-// DistributionVariance defines model for DistributionVariance.
-type DistributionVariance struct {
-	Brought     string             `json:"brought"`
-	Explanation *string            `json:"explanation,omitempty"`
-	Issued      string             `json:"issued"`
-	ItemID      openapi_types.UUID `json:"item_id"`
-	Returned    string             `json:"returned"`
-
-	// Variance Brought less issued and returned: what is missing
-	Variance string `json:"variance"`
-}
-
 // Duplicate defines model for Duplicate.
 type Duplicate struct {
 	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
@@ -10383,192 +9711,6 @@ type EffectiveConsentTowards struct {
 
 // EffectiveConsentTowardsStatus defines model for EffectiveConsentTowards.Status.
 type EffectiveConsentTowardsStatus string
-
-// Entitlement defines model for Entitlement.
-type Entitlement struct {
-	Allowed bool `json:"allowed"`
-
-	// AvailableFrom Not allowed: from which day it will be, as far as is known
-	AvailableFrom *openapi_types.Date `json:"available_from,omitempty"`
-
-	// AvailableUntil Allowed: the last day of its month or season
-	AvailableUntil *openapi_types.Date `json:"available_until,omitempty"`
-	ItemID         openapi_types.UUID  `json:"item_id"`
-	Name           string              `json:"name"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-
-	// Reason Why not. `not_meant`: the rule is for others
-	Reason *EntitlementReason `json:"reason,omitempty"`
-
-	// Received What stands against it
-	Received *EntitlementReceived `json:"received,omitempty"`
-	RuleID   openapi_types.UUID   `json:"rule_id"`
-}
-
-// EntitlementReason Why not. `not_meant`: the rule is for others
-type EntitlementReason string
-
-// EntitlementCheck defines model for EntitlementCheck.
-type EntitlementCheck struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	Entitlements  []Entitlement      `json:"entitlements"`
-
-	// Household The others, with what each may still get
-	Household   []EntitlementsOfMember `json:"household"`
-	HouseholdID *openapi_types.UUID    `json:"household_id,omitempty"`
-	On          openapi_types.Date     `json:"on"`
-}
-
-// EntitlementNeed defines model for EntitlementNeed.
-type EntitlementNeed struct {
-	Code       string                    `json:"code"`
-	CodeSystem EntitlementNeedCodeSystem `json:"code_system"`
-}
-
-// EntitlementNeedCodeSystem defines model for EntitlementNeed.CodeSystem.
-type EntitlementNeedCodeSystem string
-
-// EntitlementPer Of a household one receives for all; of a group, for each `group_size` of the household who are meant
-type EntitlementPer string
-
-// EntitlementReceived What stands against it
-type EntitlementReceived struct {
-	// BeneficiaryID Whom it was counted for: who asks, or one of their household
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	IssueID       openapi_types.UUID `json:"issue_id"`
-	IssuedOn      openapi_types.Date `json:"issued_on"`
-}
-
-// EntitlementRule defines model for EntitlementRule.
-type EntitlementRule struct {
-	Active        bool               `json:"active"`
-	AgeFrom       *int               `json:"age_from,omitempty"`
-	AgeTo         *int               `json:"age_to,omitempty"`
-	CreatedAt     time.Time          `json:"created_at"`
-	GroupSize     *int               `json:"group_size,omitempty"`
-	HouseholdFrom *int               `json:"household_from,omitempty"`
-	HouseholdTo   *int               `json:"household_to,omitempty"`
-	ID            openapi_types.UUID `json:"id"`
-	IntervalDays  *int               `json:"interval_days,omitempty"`
-	ItemID        openapi_types.UUID `json:"item_id"`
-	Name          string             `json:"name"`
-	Needs         []EntitlementNeed  `json:"needs"`
-	Note          *string            `json:"note,omitempty"`
-
-	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
-	Per EntitlementPer `json:"per"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-
-	// Season From a day to a day of every year, both included; it may reach over the turn of the year
-	Season *EntitlementSeason `json:"season,omitempty"`
-	Sexes  []string           `json:"sexes"`
-
-	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
-	Trigger   EntitlementTrigger `json:"trigger"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Version   int64              `json:"version"`
-}
-
-// EntitlementRuleCreate defines model for EntitlementRuleCreate.
-type EntitlementRuleCreate struct {
-	// AgeFrom In completed years
-	AgeFrom *int `json:"age_from,omitempty"`
-
-	// AgeTo In completed years, included
-	AgeTo *int `json:"age_to,omitempty"`
-
-	// GroupSize Of a group: one quantity for so many
-	GroupSize *int `json:"group_size,omitempty"`
-
-	// HouseholdFrom Members
-	HouseholdFrom *int                `json:"household_from,omitempty"`
-	HouseholdTo   *int                `json:"household_to,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-
-	// IntervalDays After so many days again; once where none is given
-	IntervalDays *int               `json:"interval_days,omitempty"`
-	ItemID       openapi_types.UUID `json:"item_id"`
-	Name         string             `json:"name"`
-
-	// Needs Any of these
-	Needs []EntitlementNeed `json:"needs,omitempty"`
-	Note  *string           `json:"note,omitempty"`
-
-	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
-	Per EntitlementPer `json:"per"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-
-	// Season From a day to a day of every year, both included; it may reach over the turn of the year
-	Season *EntitlementSeason `json:"season,omitempty"`
-
-	// Sexes Everybody where none is given
-	Sexes []string `json:"sexes,omitempty"`
-
-	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
-	Trigger EntitlementTrigger `json:"trigger"`
-}
-
-// EntitlementRulePage defines model for EntitlementRulePage.
-type EntitlementRulePage struct {
-	Data []EntitlementRule `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// EntitlementRulePatch defines model for EntitlementRulePatch.
-type EntitlementRulePatch struct {
-	Active        *bool                     `json:"active,omitempty"`
-	AgeFrom       nullable.Nullable[int]    `json:"age_from,omitempty"`
-	AgeTo         nullable.Nullable[int]    `json:"age_to,omitempty"`
-	GroupSize     nullable.Nullable[int]    `json:"group_size,omitempty"`
-	HouseholdFrom nullable.Nullable[int]    `json:"household_from,omitempty"`
-	HouseholdTo   nullable.Nullable[int]    `json:"household_to,omitempty"`
-	IntervalDays  nullable.Nullable[int]    `json:"interval_days,omitempty"`
-	Name          *string                   `json:"name,omitempty"`
-	Needs         []EntitlementNeed         `json:"needs,omitempty"`
-	Note          nullable.Nullable[string] `json:"note,omitempty"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity *StockQuantity                       `json:"quantity,omitempty"`
-	Season   nullable.Nullable[EntitlementSeason] `json:"season,omitempty"`
-	Sexes    []string                             `json:"sexes,omitempty"`
-}
-
-// EntitlementSeason From a day to a day of every year, both included; it may reach over the turn of the year
-type EntitlementSeason struct {
-	// From Example: 11-01
-	From string `json:"from"`
-
-	// To Example: 03-31
-	To string `json:"to"`
-}
-
-// EntitlementTrigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
-type EntitlementTrigger string
-
-// EntitlementsOfMember defines model for EntitlementsOfMember.
-type EntitlementsOfMember struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	Entitlements  []Entitlement      `json:"entitlements"`
-}
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -13475,6 +12617,9 @@ type SOPCase struct {
 	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
 	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
 
+	// ConsentOverrideDays How long work without consent may be allowed at a time; 0, or absent: 90
+	ConsentOverrideDays *int `json:"consent_override_days,omitempty"`
+
 	// HighRiskBalance Risks less protections, from which an assessment of vulnerability suggests a high risk; 0, or absent: never
 	HighRiskBalance *int `json:"high_risk_balance,omitempty"`
 	HoldMaxDays     int  `json:"hold_max_days"`
@@ -13494,7 +12639,10 @@ type SOPCase struct {
 	// PlanNeedsAssessment Planning begins with a completed assessment; absent: no
 	PlanNeedsAssessment *bool `json:"plan_needs_assessment,omitempty"`
 	ReopenWithinMonths  int   `json:"reopen_within_months"`
-	UndoMergeWithinDays int   `json:"undo_merge_within_days"`
+
+	// ReopenedWithinDays Within which a reopened case counts as come back; 0, or absent: 90
+	ReopenedWithinDays  *int `json:"reopened_within_days,omitempty"`
+	UndoMergeWithinDays int  `json:"undo_merge_within_days"`
 }
 
 // SOPCaseload defines model for SOPCaseload.
@@ -13821,12 +12969,6 @@ type SOPStock struct {
 
 	// BackdatingDays How far back a document may be dated, inside the open period
 	BackdatingDays int `json:"backdating_days"`
-
-	// NutritionItems What is issued through the health and nutrition route only, by its code in the catalogue
-	NutritionItems []string `json:"nutrition_items"`
-
-	// SharedDuties Whether one person may plan, approve, issue and count a distribution, as in a centre with few staff
-	SharedDuties bool `json:"shared_duties"`
 }
 
 // SOPStockApprovalFor defines model for SOPStock.ApprovalFor.
@@ -16134,17 +15276,11 @@ type IfRange = string
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
 
-// IssueID defines model for IssueID.
-type IssueID = openapi_types.UUID
-
 // Labels defines model for Labels.
 type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
-
-// LineID defines model for LineID.
-type LineID = openapi_types.UUID
 
 // Range defines model for Range.
 type Range = string
@@ -18390,165 +17526,6 @@ type UpdateCentreCodelistParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
-// ListDistributionsParams defines parameters for ListDistributions.
-type ListDistributionsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-scheduled_on` where none is given. A cursor carries its own
-	Sort *ListDistributionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only in this state
-	Status *DistributionStatus `form:"status,omitempty" json:"status,omitempty"`
-}
-
-// ListDistributionsParamsSort defines parameters for ListDistributions.
-type ListDistributionsParamsSort string
-
-// CreateDistributionParams defines parameters for CreateDistribution.
-type CreateDistributionParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateDistributionParams defines parameters for UpdateDistribution.
-type UpdateDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// ApproveDistributionParams defines parameters for ApproveDistribution.
-type ApproveDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// CancelDistributionParams defines parameters for CancelDistribution.
-type CancelDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// CloseDistributionParams defines parameters for CloseDistribution.
-type CloseDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListDistributionIssuesParams defines parameters for ListDistributionIssues.
-type ListDistributionIssuesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-issued_at` where none is given. A cursor carries its own
-	Sort *ListDistributionIssuesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// BeneficiaryID Only to this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// Overridden Only against a rule with a reason, or only by the rules
-	Overridden *bool `form:"overridden,omitempty" json:"overridden,omitempty"`
-}
-
-// ListDistributionIssuesParamsSort defines parameters for ListDistributionIssues.
-type ListDistributionIssuesParamsSort string
-
-// IssueDistributionParams defines parameters for IssueDistribution.
-type IssueDistributionParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReverseDistributionIssueParams defines parameters for ReverseDistributionIssue.
-type ReverseDistributionIssueParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListDistributionLinesParams defines parameters for ListDistributionLines.
-type ListDistributionLinesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListDistributionLinesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Issued Only who received, or only who has not
-	Issued *bool `form:"issued,omitempty" json:"issued,omitempty"`
-}
-
-// ListDistributionLinesParamsSort defines parameters for ListDistributionLines.
-type ListDistributionLinesParamsSort string
-
-// AddDistributionLinesParams defines parameters for AddDistributionLines.
-type AddDistributionLinesParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RemoveDistributionLineParams defines parameters for RemoveDistributionLine.
-type RemoveDistributionLineParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// OpenDistributionParams defines parameters for OpenDistribution.
-type OpenDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReconcileDistributionParams defines parameters for ReconcileDistribution.
-type ReconcileDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReplayDistributionIssuesParams defines parameters for ReplayDistributionIssues.
-type ReplayDistributionIssuesParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListDuplicatesParams defines parameters for ListDuplicates.
 type ListDuplicatesParams struct {
 	// Limit Rows a page
@@ -18617,54 +17594,6 @@ type ListDuplicateDecisionsParams struct {
 
 // ListDuplicateDecisionsParamsSort defines parameters for ListDuplicateDecisions.
 type ListDuplicateDecisionsParamsSort string
-
-// ListEntitlementRulesParams defines parameters for ListEntitlementRules.
-type ListEntitlementRulesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `name` where none is given. A cursor carries its own
-	Sort *ListEntitlementRulesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Active Only rules in force, or only those that are not
-	Active *bool `form:"active,omitempty" json:"active,omitempty"`
-
-	// ItemID Only of this item
-	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
-}
-
-// ListEntitlementRulesParamsSort defines parameters for ListEntitlementRules.
-type ListEntitlementRulesParamsSort string
-
-// CreateEntitlementRuleParams defines parameters for CreateEntitlementRule.
-type CreateEntitlementRuleParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateEntitlementRuleParams defines parameters for UpdateEntitlementRule.
-type UpdateEntitlementRuleParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CheckEntitlementsParams defines parameters for CheckEntitlements.
-type CheckEntitlementsParams struct {
-	// BeneficiaryID Who asks
-	BeneficiaryID openapi_types.UUID `form:"beneficiary_id" json:"beneficiary_id"`
-
-	// RuleID By this rule only
-	RuleID *openapi_types.UUID `form:"rule_id,omitempty" json:"rule_id,omitempty"`
-
-	// On The day; today where none is given
-	On *openapi_types.Date `form:"on,omitempty" json:"on,omitempty"`
-}
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
@@ -19667,7 +18596,7 @@ type GetReopenedReportParams struct {
 	// To Last day, included
 	To openapi_types.Date `form:"to" json:"to"`
 
-	// WithinDays Days after a closure in which a case counts as come back; 90 where none are given
+	// WithinDays Days after a closure in which a case counts as come back; where none are given, those of the SOP in force (`case.reopened_within_days`)
 	WithinDays *int `form:"within_days,omitempty" json:"within_days,omitempty"`
 }
 
@@ -20360,6 +19289,33 @@ type DismissTaskParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
+
+// ListCentreTrainingsParams defines parameters for ListCentreTrainings.
+type ListCentreTrainingsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `valid_until` where none is given. A cursor carries its own
+	Sort *ListCentreTrainingsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Training Only this training
+	Training *string `form:"training,omitempty" json:"training,omitempty"`
+
+	// Expired Only those that are not valid any more in the centre's day, or only others
+	Expired *bool `form:"expired,omitempty" json:"expired,omitempty"`
+
+	// ExpiresBefore Only those whose last day is before this one
+	ExpiresBefore *openapi_types.Date `form:"expires_before,omitempty" json:"expires_before,omitempty"`
+}
+
+// ListCentreTrainingsParamsSort defines parameters for ListCentreTrainings.
+type ListCentreTrainingsParamsSort string
 
 // ListIncomingTransfersParams defines parameters for ListIncomingTransfers.
 type ListIncomingTransfersParams struct {
@@ -21696,47 +20652,11 @@ type EndCaseWallJSONRequestBody = CaseWallEnd
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
-// CreateDistributionJSONRequestBody defines body for CreateDistribution for application/json ContentType.
-type CreateDistributionJSONRequestBody = DistributionCreate
-
-// UpdateDistributionApplicationMergePatchPlusJSONRequestBody defines body for UpdateDistribution for application/merge-patch+json ContentType.
-type UpdateDistributionApplicationMergePatchPlusJSONRequestBody = DistributionPatch
-
-// CancelDistributionJSONRequestBody defines body for CancelDistribution for application/json ContentType.
-type CancelDistributionJSONRequestBody = DistributionReason
-
-// IssueDistributionJSONRequestBody defines body for IssueDistribution for application/json ContentType.
-type IssueDistributionJSONRequestBody = DistributionIssueCreate
-
-// ReverseDistributionIssueJSONRequestBody defines body for ReverseDistributionIssue for application/json ContentType.
-type ReverseDistributionIssueJSONRequestBody = DistributionReason
-
-// AddDistributionLinesJSONRequestBody defines body for AddDistributionLines for application/json ContentType.
-type AddDistributionLinesJSONRequestBody = DistributionLinesAdd
-
-// RemoveDistributionLineJSONRequestBody defines body for RemoveDistributionLine for application/json ContentType.
-type RemoveDistributionLineJSONRequestBody = DistributionReason
-
-// OpenDistributionJSONRequestBody defines body for OpenDistribution for application/json ContentType.
-type OpenDistributionJSONRequestBody = DistributionOpening
-
-// ReconcileDistributionJSONRequestBody defines body for ReconcileDistribution for application/json ContentType.
-type ReconcileDistributionJSONRequestBody = DistributionReconciliation
-
-// ReplayDistributionIssuesJSONRequestBody defines body for ReplayDistributionIssues for application/json ContentType.
-type ReplayDistributionIssuesJSONRequestBody = DistributionReplay
-
 // CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
 type CheckDuplicatesJSONRequestBody = DuplicateCheck
 
 // DecideDuplicateJSONRequestBody defines body for DecideDuplicate for application/json ContentType.
 type DecideDuplicateJSONRequestBody = DuplicateDecisionCreate
-
-// CreateEntitlementRuleJSONRequestBody defines body for CreateEntitlementRule for application/json ContentType.
-type CreateEntitlementRuleJSONRequestBody = EntitlementRuleCreate
-
-// UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody defines body for UpdateEntitlementRule for application/merge-patch+json ContentType.
-type UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody = EntitlementRulePatch
 
 // CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
 type CreateFormJSONRequestBody = FormCreate
@@ -22926,60 +21846,6 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
-	// ListDistributions List distributions
-	// (GET /v1/centres/{centre_id}/distributions)
-	ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error
-	// CreateDistribution Plan a distribution
-	// (POST /v1/centres/{centre_id}/distributions)
-	CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error
-	// GetDistribution Read a distribution
-	// (GET /v1/centres/{centre_id}/distributions/{id})
-	GetDistribution(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateDistribution Change a plan
-	// (PATCH /v1/centres/{centre_id}/distributions/{id})
-	UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error
-	// ApproveDistribution Approve a plan
-	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
-	ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error
-	// CancelDistribution Cancel a distribution
-	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
-	CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error
-	// CloseDistribution Close the counter
-	// (POST /v1/centres/{centre_id}/distributions/{id}/close)
-	CloseDistribution(ctx echo.Context, centreID CentreID, id ID, params CloseDistributionParams) error
-	// ListDistributionIssues List what was issued
-	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
-	ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error
-	// IssueDistribution Issue to one recipient
-	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
-	IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error
-	// GetDistributionIssue Read what was issued
-	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
-	GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error
-	// ReverseDistributionIssue Take an issue back
-	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
-	ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error
-	// ListDistributionLines List who is to receive
-	// (GET /v1/centres/{centre_id}/distributions/{id}/lines)
-	ListDistributionLines(ctx echo.Context, centreID CentreID, id ID, params ListDistributionLinesParams) error
-	// AddDistributionLines Put people on the list
-	// (POST /v1/centres/{centre_id}/distributions/{id}/lines)
-	AddDistributionLines(ctx echo.Context, centreID CentreID, id ID, params AddDistributionLinesParams) error
-	// RemoveDistributionLine Take somebody off the list
-	// (POST /v1/centres/{centre_id}/distributions/{id}/lines/{line_id}/remove)
-	RemoveDistributionLine(ctx echo.Context, centreID CentreID, id ID, lineID LineID, params RemoveDistributionLineParams) error
-	// OpenDistribution Open the counter
-	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
-	OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error
-	// GetDistributionPickList What to take from the shelves
-	// (GET /v1/centres/{centre_id}/distributions/{id}/pick-list)
-	GetDistributionPickList(ctx echo.Context, centreID CentreID, id ID) error
-	// ReconcileDistribution Count what came back
-	// (POST /v1/centres/{centre_id}/distributions/{id}/reconcile)
-	ReconcileDistribution(ctx echo.Context, centreID CentreID, id ID, params ReconcileDistributionParams) error
-	// ReplayDistributionIssues Replay what a counter issued without a connection
-	// (POST /v1/centres/{centre_id}/distributions/{id}/replay)
-	ReplayDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ReplayDistributionIssuesParams) error
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
@@ -22995,21 +21861,6 @@ type ServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error
-	// ListEntitlementRules List entitlement rules
-	// (GET /v1/centres/{centre_id}/entitlement-rules)
-	ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error
-	// CreateEntitlementRule Lay down who may receive an item
-	// (POST /v1/centres/{centre_id}/entitlement-rules)
-	CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error
-	// GetEntitlementRule Read an entitlement rule
-	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
-	GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateEntitlementRule Change an entitlement rule
-	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
-	UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error
-	// CheckEntitlements May this person receive? If not, why and until when
-	// (GET /v1/centres/{centre_id}/entitlements/check)
-	CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
@@ -23499,6 +22350,9 @@ type ServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error
+	// ListCentreTrainings List the trainings of who works in a centre
+	// (GET /v1/centres/{centre_id}/trainings)
+	ListCentreTrainings(ctx echo.Context, centreID CentreID, params ListCentreTrainingsParams) error
 	// ListIncomingTransfers List the cases that other centres offer
 	// (GET /v1/centres/{centre_id}/transfer-inbox)
 	ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error
@@ -35859,925 +34713,6 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 	return err
 }
 
-// ListDistributions converts echo context to params.
-func (w *ServerInterfaceWrapper) ListDistributions(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListDistributionsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListDistributions(ctx, centreID, params)
-	return err
-}
-
-// CreateDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateDistribution(ctx, centreID, params)
-	return err
-}
-
-// GetDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) GetDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetDistribution(ctx, centreID, id)
-	return err
-}
-
-// UpdateDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// ApproveDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) ApproveDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ApproveDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ApproveDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// CancelDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// CloseDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) CloseDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CloseDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CloseDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// ListDistributionIssues converts echo context to params.
-func (w *ServerInterfaceWrapper) ListDistributionIssues(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListDistributionIssuesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "overridden" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "overridden", ctx.QueryParams(), &params.Overridden, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overridden: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListDistributionIssues(ctx, centreID, id, params)
-	return err
-}
-
-// IssueDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) IssueDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params IssueDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.IssueDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// GetDistributionIssue converts echo context to params.
-func (w *ServerInterfaceWrapper) GetDistributionIssue(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "issue_id" -------------
-	var issueID IssueID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetDistributionIssue(ctx, centreID, id, issueID)
-	return err
-}
-
-// ReverseDistributionIssue converts echo context to params.
-func (w *ServerInterfaceWrapper) ReverseDistributionIssue(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "issue_id" -------------
-	var issueID IssueID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReverseDistributionIssueParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReverseDistributionIssue(ctx, centreID, id, issueID, params)
-	return err
-}
-
-// ListDistributionLines converts echo context to params.
-func (w *ServerInterfaceWrapper) ListDistributionLines(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListDistributionLinesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "issued" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "issued", ctx.QueryParams(), &params.Issued, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issued: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListDistributionLines(ctx, centreID, id, params)
-	return err
-}
-
-// AddDistributionLines converts echo context to params.
-func (w *ServerInterfaceWrapper) AddDistributionLines(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AddDistributionLinesParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AddDistributionLines(ctx, centreID, id, params)
-	return err
-}
-
-// RemoveDistributionLine converts echo context to params.
-func (w *ServerInterfaceWrapper) RemoveDistributionLine(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "line_id" -------------
-	var lineID LineID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "line_id", ctx.Param("line_id"), &lineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter line_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RemoveDistributionLineParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RemoveDistributionLine(ctx, centreID, id, lineID, params)
-	return err
-}
-
-// OpenDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) OpenDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params OpenDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.OpenDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// GetDistributionPickList converts echo context to params.
-func (w *ServerInterfaceWrapper) GetDistributionPickList(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetDistributionPickList(ctx, centreID, id)
-	return err
-}
-
-// ReconcileDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) ReconcileDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReconcileDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReconcileDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// ReplayDistributionIssues converts echo context to params.
-func (w *ServerInterfaceWrapper) ReplayDistributionIssues(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReplayDistributionIssuesParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReplayDistributionIssues(ctx, centreID, id, params)
-	return err
-}
-
 // ListDuplicates converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDuplicates(ctx echo.Context) error {
 	var err error
@@ -37024,211 +34959,6 @@ func (w *ServerInterfaceWrapper) ListDuplicateDecisions(ctx echo.Context) error 
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListDuplicateDecisions(ctx, centreID, id, params)
-	return err
-}
-
-// ListEntitlementRules converts echo context to params.
-func (w *ServerInterfaceWrapper) ListEntitlementRules(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListEntitlementRulesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "active" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
-	}
-
-	// ------------- Optional query parameter "item_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListEntitlementRules(ctx, centreID, params)
-	return err
-}
-
-// CreateEntitlementRule converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateEntitlementRule(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateEntitlementRuleParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateEntitlementRule(ctx, centreID, params)
-	return err
-}
-
-// GetEntitlementRule converts echo context to params.
-func (w *ServerInterfaceWrapper) GetEntitlementRule(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetEntitlementRule(ctx, centreID, id)
-	return err
-}
-
-// UpdateEntitlementRule converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateEntitlementRule(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateEntitlementRuleParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateEntitlementRule(ctx, centreID, id, params)
-	return err
-}
-
-// CheckEntitlements converts echo context to params.
-func (w *ServerInterfaceWrapper) CheckEntitlements(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CheckEntitlementsParams
-	// ------------- Required query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "rule_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule_id", ctx.QueryParams(), &params.RuleID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rule_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "on" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "on", ctx.QueryParams(), &params.On, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter on: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CheckEntitlements(ctx, centreID, params)
 	return err
 }
 
@@ -45171,6 +42901,73 @@ func (w *ServerInterfaceWrapper) DismissTask(ctx echo.Context) error {
 	return err
 }
 
+// ListCentreTrainings converts echo context to params.
+func (w *ServerInterfaceWrapper) ListCentreTrainings(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCentreTrainingsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "training" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "training", ctx.QueryParams(), &params.Training, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter training: %s", err))
+	}
+
+	// ------------- Optional query parameter "expired" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expired", ctx.QueryParams(), &params.Expired, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expired: %s", err))
+	}
+
+	// ------------- Optional query parameter "expires_before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "expires_before", ctx.QueryParams(), &params.ExpiresBefore, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expires_before: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListCentreTrainings(ctx, centreID, params)
+	return err
+}
+
 // ListIncomingTransfers converts echo context to params.
 func (w *ServerInterfaceWrapper) ListIncomingTransfers(ctx echo.Context) error {
 	var err error
@@ -49229,6 +47026,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/users/:id/trainings", wrapper.CreateTraining, options.OperationMiddlewares["createTraining"]...)
 	router.GET(options.BaseURL+"/v1/users/:id/trainings/:training_id", wrapper.GetTraining, options.OperationMiddlewares["getTraining"]...)
 	router.PATCH(options.BaseURL+"/v1/users/:id/trainings/:training_id", wrapper.UpdateTraining, options.OperationMiddlewares["updateTraining"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/trainings", wrapper.ListCentreTrainings, options.OperationMiddlewares["listCentreTrainings"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/members", wrapper.ListMembers, options.OperationMiddlewares["listMembers"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/members", wrapper.CreateMember, options.OperationMiddlewares["createMember"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/members/:id", wrapper.GetMember, options.OperationMiddlewares["getMember"]...)
@@ -49674,29 +47472,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.UpdateStockKit, options.OperationMiddlewares["updateStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id/assemble", wrapper.AssembleStockKit, options.OperationMiddlewares["assembleStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id/disassemble", wrapper.DisassembleStockKit, options.OperationMiddlewares["disassembleStockKit"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.ListEntitlementRules, options.OperationMiddlewares["listEntitlementRules"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.CreateEntitlementRule, options.OperationMiddlewares["createEntitlementRule"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.GetEntitlementRule, options.OperationMiddlewares["getEntitlementRule"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.UpdateEntitlementRule, options.OperationMiddlewares["updateEntitlementRule"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlements/check", wrapper.CheckEntitlements, options.OperationMiddlewares["checkEntitlements"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.ListDistributions, options.OperationMiddlewares["listDistributions"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.CreateDistribution, options.OperationMiddlewares["createDistribution"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.GetDistribution, options.OperationMiddlewares["getDistribution"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.UpdateDistribution, options.OperationMiddlewares["updateDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/approve", wrapper.ApproveDistribution, options.OperationMiddlewares["approveDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/open", wrapper.OpenDistribution, options.OperationMiddlewares["openDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/cancel", wrapper.CancelDistribution, options.OperationMiddlewares["cancelDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/close", wrapper.CloseDistribution, options.OperationMiddlewares["closeDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/reconcile", wrapper.ReconcileDistribution, options.OperationMiddlewares["reconcileDistribution"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/pick-list", wrapper.GetDistributionPickList, options.OperationMiddlewares["getDistributionPickList"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines", wrapper.ListDistributionLines, options.OperationMiddlewares["listDistributionLines"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines", wrapper.AddDistributionLines, options.OperationMiddlewares["addDistributionLines"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines/:line_id/remove", wrapper.RemoveDistributionLine, options.OperationMiddlewares["removeDistributionLine"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/replay", wrapper.ReplayDistributionIssues, options.OperationMiddlewares["replayDistributionIssues"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.ListDistributionIssues, options.OperationMiddlewares["listDistributionIssues"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.IssueDistribution, options.OperationMiddlewares["issueDistribution"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id", wrapper.GetDistributionIssue, options.OperationMiddlewares["getDistributionIssue"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id/reverse", wrapper.ReverseDistributionIssue, options.OperationMiddlewares["reverseDistributionIssue"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -61653,852 +59428,6 @@ func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
-type ListDistributionsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListDistributionsParams
-}
-
-type ListDistributionsResponseObject interface {
-	VisitListDistributionsResponse(w http.ResponseWriter) error
-}
-
-type ListDistributions200JSONResponse DistributionPage
-
-func (response ListDistributions200JSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListDistributionsdefaultApplicationProblemPlusJSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateDistributionParams
-	Body     *CreateDistributionJSONRequestBody
-}
-
-type CreateDistributionResponseObject interface {
-	VisitCreateDistributionResponse(w http.ResponseWriter) error
-}
-
-type CreateDistribution201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateDistribution201JSONResponse struct {
-	Body    Distribution
-	Headers CreateDistribution201ResponseHeaders
-}
-
-func (response CreateDistribution201JSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateDistributiondefaultApplicationProblemPlusJSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetDistributionResponseObject interface {
-	VisitGetDistributionResponse(w http.ResponseWriter) error
-}
-
-type GetDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type GetDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers GetDistribution200ResponseHeaders
-}
-
-func (response GetDistribution200JSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetDistributiondefaultApplicationProblemPlusJSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateDistributionParams
-	Body     *UpdateDistributionApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateDistributionResponseObject interface {
-	VisitUpdateDistributionResponse(w http.ResponseWriter) error
-}
-
-type UpdateDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers UpdateDistribution200ResponseHeaders
-}
-
-func (response UpdateDistribution200JSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateDistributiondefaultApplicationProblemPlusJSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ApproveDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ApproveDistributionParams
-}
-
-type ApproveDistributionResponseObject interface {
-	VisitApproveDistributionResponse(w http.ResponseWriter) error
-}
-
-type ApproveDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type ApproveDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers ApproveDistribution200ResponseHeaders
-}
-
-func (response ApproveDistribution200JSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ApproveDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ApproveDistributiondefaultApplicationProblemPlusJSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CancelDistributionParams
-	Body     *CancelDistributionJSONRequestBody
-}
-
-type CancelDistributionResponseObject interface {
-	VisitCancelDistributionResponse(w http.ResponseWriter) error
-}
-
-type CancelDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers CancelDistribution200ResponseHeaders
-}
-
-func (response CancelDistribution200JSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelDistributiondefaultApplicationProblemPlusJSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CloseDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CloseDistributionParams
-}
-
-type CloseDistributionResponseObject interface {
-	VisitCloseDistributionResponse(w http.ResponseWriter) error
-}
-
-type CloseDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type CloseDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers CloseDistribution200ResponseHeaders
-}
-
-func (response CloseDistribution200JSONResponse) VisitCloseDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CloseDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CloseDistributiondefaultApplicationProblemPlusJSONResponse) VisitCloseDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionIssuesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListDistributionIssuesParams
-}
-
-type ListDistributionIssuesResponseObject interface {
-	VisitListDistributionIssuesResponse(w http.ResponseWriter) error
-}
-
-type ListDistributionIssues200JSONResponse DistributionIssuePage
-
-func (response ListDistributionIssues200JSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type IssueDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   IssueDistributionParams
-	Body     *IssueDistributionJSONRequestBody
-}
-
-type IssueDistributionResponseObject interface {
-	VisitIssueDistributionResponse(w http.ResponseWriter) error
-}
-
-type IssueDistribution201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type IssueDistribution201JSONResponse struct {
-	Body    DistributionIssue
-	Headers IssueDistribution201ResponseHeaders
-}
-
-func (response IssueDistribution201JSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type IssueDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response IssueDistributiondefaultApplicationProblemPlusJSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionIssueRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	IssueID  IssueID  `json:"issue_id"`
-}
-
-type GetDistributionIssueResponseObject interface {
-	VisitGetDistributionIssueResponse(w http.ResponseWriter) error
-}
-
-type GetDistributionIssue200ResponseHeaders struct {
-	ETag string
-}
-
-type GetDistributionIssue200JSONResponse struct {
-	Body    DistributionIssue
-	Headers GetDistributionIssue200ResponseHeaders
-}
-
-func (response GetDistributionIssue200JSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReverseDistributionIssueRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	IssueID  IssueID  `json:"issue_id"`
-	Params   ReverseDistributionIssueParams
-	Body     *ReverseDistributionIssueJSONRequestBody
-}
-
-type ReverseDistributionIssueResponseObject interface {
-	VisitReverseDistributionIssueResponse(w http.ResponseWriter) error
-}
-
-type ReverseDistributionIssue200ResponseHeaders struct {
-	ETag string
-}
-
-type ReverseDistributionIssue200JSONResponse struct {
-	Body    DistributionIssue
-	Headers ReverseDistributionIssue200ResponseHeaders
-}
-
-func (response ReverseDistributionIssue200JSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionLinesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListDistributionLinesParams
-}
-
-type ListDistributionLinesResponseObject interface {
-	VisitListDistributionLinesResponse(w http.ResponseWriter) error
-}
-
-type ListDistributionLines200JSONResponse DistributionLinePage
-
-func (response ListDistributionLines200JSONResponse) VisitListDistributionLinesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionLinesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListDistributionLinesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionLinesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddDistributionLinesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   AddDistributionLinesParams
-	Body     *AddDistributionLinesJSONRequestBody
-}
-
-type AddDistributionLinesResponseObject interface {
-	VisitAddDistributionLinesResponse(w http.ResponseWriter) error
-}
-
-type AddDistributionLines200JSONResponse DistributionLinesAdded
-
-func (response AddDistributionLines200JSONResponse) VisitAddDistributionLinesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddDistributionLinesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AddDistributionLinesdefaultApplicationProblemPlusJSONResponse) VisitAddDistributionLinesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RemoveDistributionLineRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	LineID   LineID   `json:"line_id"`
-	Params   RemoveDistributionLineParams
-	Body     *RemoveDistributionLineJSONRequestBody
-}
-
-type RemoveDistributionLineResponseObject interface {
-	VisitRemoveDistributionLineResponse(w http.ResponseWriter) error
-}
-
-type RemoveDistributionLine200ResponseHeaders struct {
-	ETag string
-}
-
-type RemoveDistributionLine200JSONResponse struct {
-	Body    DistributionLine
-	Headers RemoveDistributionLine200ResponseHeaders
-}
-
-func (response RemoveDistributionLine200JSONResponse) VisitRemoveDistributionLineResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RemoveDistributionLinedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RemoveDistributionLinedefaultApplicationProblemPlusJSONResponse) VisitRemoveDistributionLineResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type OpenDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   OpenDistributionParams
-	Body     *OpenDistributionJSONRequestBody
-}
-
-type OpenDistributionResponseObject interface {
-	VisitOpenDistributionResponse(w http.ResponseWriter) error
-}
-
-type OpenDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type OpenDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers OpenDistribution200ResponseHeaders
-}
-
-func (response OpenDistribution200JSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type OpenDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response OpenDistributiondefaultApplicationProblemPlusJSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionPickListRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetDistributionPickListResponseObject interface {
-	VisitGetDistributionPickListResponse(w http.ResponseWriter) error
-}
-
-type GetDistributionPickList200JSONResponse DistributionPickList
-
-func (response GetDistributionPickList200JSONResponse) VisitGetDistributionPickListResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionPickListdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetDistributionPickListdefaultApplicationProblemPlusJSONResponse) VisitGetDistributionPickListResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReconcileDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ReconcileDistributionParams
-	Body     *ReconcileDistributionJSONRequestBody
-}
-
-type ReconcileDistributionResponseObject interface {
-	VisitReconcileDistributionResponse(w http.ResponseWriter) error
-}
-
-type ReconcileDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type ReconcileDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers ReconcileDistribution200ResponseHeaders
-}
-
-func (response ReconcileDistribution200JSONResponse) VisitReconcileDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReconcileDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReconcileDistributiondefaultApplicationProblemPlusJSONResponse) VisitReconcileDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReplayDistributionIssuesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ReplayDistributionIssuesParams
-	Body     *ReplayDistributionIssuesJSONRequestBody
-}
-
-type ReplayDistributionIssuesResponseObject interface {
-	VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error
-}
-
-type ReplayDistributionIssues200JSONResponse DistributionReplayed
-
-func (response ReplayDistributionIssues200JSONResponse) VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReplayDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReplayDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListDuplicatesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListDuplicatesParams
@@ -62708,235 +59637,6 @@ type ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListEntitlementRulesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListEntitlementRulesParams
-}
-
-type ListEntitlementRulesResponseObject interface {
-	VisitListEntitlementRulesResponse(w http.ResponseWriter) error
-}
-
-type ListEntitlementRules200JSONResponse EntitlementRulePage
-
-func (response ListEntitlementRules200JSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateEntitlementRuleRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateEntitlementRuleParams
-	Body     *CreateEntitlementRuleJSONRequestBody
-}
-
-type CreateEntitlementRuleResponseObject interface {
-	VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error
-}
-
-type CreateEntitlementRule201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateEntitlementRule201JSONResponse struct {
-	Body    EntitlementRule
-	Headers CreateEntitlementRule201ResponseHeaders
-}
-
-func (response CreateEntitlementRule201JSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetEntitlementRuleRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetEntitlementRuleResponseObject interface {
-	VisitGetEntitlementRuleResponse(w http.ResponseWriter) error
-}
-
-type GetEntitlementRule200ResponseHeaders struct {
-	ETag string
-}
-
-type GetEntitlementRule200JSONResponse struct {
-	Body    EntitlementRule
-	Headers GetEntitlementRule200ResponseHeaders
-}
-
-func (response GetEntitlementRule200JSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateEntitlementRuleRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateEntitlementRuleParams
-	Body     *UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateEntitlementRuleResponseObject interface {
-	VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error
-}
-
-type UpdateEntitlementRule200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateEntitlementRule200JSONResponse struct {
-	Body    EntitlementRule
-	Headers UpdateEntitlementRule200ResponseHeaders
-}
-
-func (response UpdateEntitlementRule200JSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckEntitlementsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CheckEntitlementsParams
-}
-
-type CheckEntitlementsResponseObject interface {
-	VisitCheckEntitlementsResponse(w http.ResponseWriter) error
-}
-
-type CheckEntitlements200JSONResponse EntitlementCheck
-
-func (response CheckEntitlements200JSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckEntitlementsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CheckEntitlementsdefaultApplicationProblemPlusJSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -70930,6 +67630,46 @@ func (response DismissTaskdefaultApplicationProblemPlusJSONResponse) VisitDismis
 	return err
 }
 
+type ListCentreTrainingsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListCentreTrainingsParams
+}
+
+type ListCentreTrainingsResponseObject interface {
+	VisitListCentreTrainingsResponse(w http.ResponseWriter) error
+}
+
+type ListCentreTrainings200JSONResponse TrainingPage
+
+func (response ListCentreTrainings200JSONResponse) VisitListCentreTrainingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCentreTrainingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCentreTrainingsdefaultApplicationProblemPlusJSONResponse) VisitListCentreTrainingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListIncomingTransfersRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListIncomingTransfersParams
@@ -76029,60 +72769,6 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
-	// ListDistributions List distributions
-	// (GET /v1/centres/{centre_id}/distributions)
-	ListDistributions(ctx context.Context, request ListDistributionsRequestObject) (ListDistributionsResponseObject, error)
-	// CreateDistribution Plan a distribution
-	// (POST /v1/centres/{centre_id}/distributions)
-	CreateDistribution(ctx context.Context, request CreateDistributionRequestObject) (CreateDistributionResponseObject, error)
-	// GetDistribution Read a distribution
-	// (GET /v1/centres/{centre_id}/distributions/{id})
-	GetDistribution(ctx context.Context, request GetDistributionRequestObject) (GetDistributionResponseObject, error)
-	// UpdateDistribution Change a plan
-	// (PATCH /v1/centres/{centre_id}/distributions/{id})
-	UpdateDistribution(ctx context.Context, request UpdateDistributionRequestObject) (UpdateDistributionResponseObject, error)
-	// ApproveDistribution Approve a plan
-	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
-	ApproveDistribution(ctx context.Context, request ApproveDistributionRequestObject) (ApproveDistributionResponseObject, error)
-	// CancelDistribution Cancel a distribution
-	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
-	CancelDistribution(ctx context.Context, request CancelDistributionRequestObject) (CancelDistributionResponseObject, error)
-	// CloseDistribution Close the counter
-	// (POST /v1/centres/{centre_id}/distributions/{id}/close)
-	CloseDistribution(ctx context.Context, request CloseDistributionRequestObject) (CloseDistributionResponseObject, error)
-	// ListDistributionIssues List what was issued
-	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
-	ListDistributionIssues(ctx context.Context, request ListDistributionIssuesRequestObject) (ListDistributionIssuesResponseObject, error)
-	// IssueDistribution Issue to one recipient
-	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
-	IssueDistribution(ctx context.Context, request IssueDistributionRequestObject) (IssueDistributionResponseObject, error)
-	// GetDistributionIssue Read what was issued
-	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
-	GetDistributionIssue(ctx context.Context, request GetDistributionIssueRequestObject) (GetDistributionIssueResponseObject, error)
-	// ReverseDistributionIssue Take an issue back
-	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
-	ReverseDistributionIssue(ctx context.Context, request ReverseDistributionIssueRequestObject) (ReverseDistributionIssueResponseObject, error)
-	// ListDistributionLines List who is to receive
-	// (GET /v1/centres/{centre_id}/distributions/{id}/lines)
-	ListDistributionLines(ctx context.Context, request ListDistributionLinesRequestObject) (ListDistributionLinesResponseObject, error)
-	// AddDistributionLines Put people on the list
-	// (POST /v1/centres/{centre_id}/distributions/{id}/lines)
-	AddDistributionLines(ctx context.Context, request AddDistributionLinesRequestObject) (AddDistributionLinesResponseObject, error)
-	// RemoveDistributionLine Take somebody off the list
-	// (POST /v1/centres/{centre_id}/distributions/{id}/lines/{line_id}/remove)
-	RemoveDistributionLine(ctx context.Context, request RemoveDistributionLineRequestObject) (RemoveDistributionLineResponseObject, error)
-	// OpenDistribution Open the counter
-	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
-	OpenDistribution(ctx context.Context, request OpenDistributionRequestObject) (OpenDistributionResponseObject, error)
-	// GetDistributionPickList What to take from the shelves
-	// (GET /v1/centres/{centre_id}/distributions/{id}/pick-list)
-	GetDistributionPickList(ctx context.Context, request GetDistributionPickListRequestObject) (GetDistributionPickListResponseObject, error)
-	// ReconcileDistribution Count what came back
-	// (POST /v1/centres/{centre_id}/distributions/{id}/reconcile)
-	ReconcileDistribution(ctx context.Context, request ReconcileDistributionRequestObject) (ReconcileDistributionResponseObject, error)
-	// ReplayDistributionIssues Replay what a counter issued without a connection
-	// (POST /v1/centres/{centre_id}/distributions/{id}/replay)
-	ReplayDistributionIssues(ctx context.Context, request ReplayDistributionIssuesRequestObject) (ReplayDistributionIssuesResponseObject, error)
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
@@ -76098,21 +72784,6 @@ type StrictServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx context.Context, request ListDuplicateDecisionsRequestObject) (ListDuplicateDecisionsResponseObject, error)
-	// ListEntitlementRules List entitlement rules
-	// (GET /v1/centres/{centre_id}/entitlement-rules)
-	ListEntitlementRules(ctx context.Context, request ListEntitlementRulesRequestObject) (ListEntitlementRulesResponseObject, error)
-	// CreateEntitlementRule Lay down who may receive an item
-	// (POST /v1/centres/{centre_id}/entitlement-rules)
-	CreateEntitlementRule(ctx context.Context, request CreateEntitlementRuleRequestObject) (CreateEntitlementRuleResponseObject, error)
-	// GetEntitlementRule Read an entitlement rule
-	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
-	GetEntitlementRule(ctx context.Context, request GetEntitlementRuleRequestObject) (GetEntitlementRuleResponseObject, error)
-	// UpdateEntitlementRule Change an entitlement rule
-	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
-	UpdateEntitlementRule(ctx context.Context, request UpdateEntitlementRuleRequestObject) (UpdateEntitlementRuleResponseObject, error)
-	// CheckEntitlements May this person receive? If not, why and until when
-	// (GET /v1/centres/{centre_id}/entitlements/check)
-	CheckEntitlements(ctx context.Context, request CheckEntitlementsRequestObject) (CheckEntitlementsResponseObject, error)
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -76602,6 +73273,9 @@ type StrictServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx context.Context, request DismissTaskRequestObject) (DismissTaskResponseObject, error)
+	// ListCentreTrainings List the trainings of who works in a centre
+	// (GET /v1/centres/{centre_id}/trainings)
+	ListCentreTrainings(ctx context.Context, request ListCentreTrainingsRequestObject) (ListCentreTrainingsResponseObject, error)
 	// ListIncomingTransfers List the cases that other centres offer
 	// (GET /v1/centres/{centre_id}/transfer-inbox)
 	ListIncomingTransfers(ctx context.Context, request ListIncomingTransfersRequestObject) (ListIncomingTransfersResponseObject, error)
@@ -85949,720 +82623,6 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 	return nil
 }
 
-// ListDistributions operation middleware
-func (sh *strictHandler) ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error {
-	var request ListDistributionsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListDistributions(ctx.Request().Context(), request.(ListDistributionsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListDistributions")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListDistributionsResponseObject); ok {
-		return validResponse.VisitListDistributionsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateDistribution operation middleware
-func (sh *strictHandler) CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error {
-	var request CreateDistributionRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateDistribution(ctx.Request().Context(), request.(CreateDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateDistributionResponseObject); ok {
-		return validResponse.VisitCreateDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetDistribution operation middleware
-func (sh *strictHandler) GetDistribution(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetDistribution(ctx.Request().Context(), request.(GetDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetDistributionResponseObject); ok {
-		return validResponse.VisitGetDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateDistribution operation middleware
-func (sh *strictHandler) UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error {
-	var request UpdateDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateDistributionApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateDistribution(ctx.Request().Context(), request.(UpdateDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateDistributionResponseObject); ok {
-		return validResponse.VisitUpdateDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ApproveDistribution operation middleware
-func (sh *strictHandler) ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error {
-	var request ApproveDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ApproveDistribution(ctx.Request().Context(), request.(ApproveDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ApproveDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ApproveDistributionResponseObject); ok {
-		return validResponse.VisitApproveDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelDistribution operation middleware
-func (sh *strictHandler) CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error {
-	var request CancelDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CancelDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelDistribution(ctx.Request().Context(), request.(CancelDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelDistributionResponseObject); ok {
-		return validResponse.VisitCancelDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CloseDistribution operation middleware
-func (sh *strictHandler) CloseDistribution(ctx echo.Context, centreID CentreID, id ID, params CloseDistributionParams) error {
-	var request CloseDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CloseDistribution(ctx.Request().Context(), request.(CloseDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CloseDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CloseDistributionResponseObject); ok {
-		return validResponse.VisitCloseDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListDistributionIssues operation middleware
-func (sh *strictHandler) ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error {
-	var request ListDistributionIssuesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListDistributionIssues(ctx.Request().Context(), request.(ListDistributionIssuesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListDistributionIssues")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListDistributionIssuesResponseObject); ok {
-		return validResponse.VisitListDistributionIssuesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// IssueDistribution operation middleware
-func (sh *strictHandler) IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error {
-	var request IssueDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body IssueDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.IssueDistribution(ctx.Request().Context(), request.(IssueDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "IssueDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(IssueDistributionResponseObject); ok {
-		return validResponse.VisitIssueDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetDistributionIssue operation middleware
-func (sh *strictHandler) GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error {
-	var request GetDistributionIssueRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.IssueID = issueID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetDistributionIssue(ctx.Request().Context(), request.(GetDistributionIssueRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetDistributionIssue")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetDistributionIssueResponseObject); ok {
-		return validResponse.VisitGetDistributionIssueResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReverseDistributionIssue operation middleware
-func (sh *strictHandler) ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error {
-	var request ReverseDistributionIssueRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.IssueID = issueID
-	request.Params = params
-
-	var body ReverseDistributionIssueJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReverseDistributionIssue(ctx.Request().Context(), request.(ReverseDistributionIssueRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReverseDistributionIssue")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReverseDistributionIssueResponseObject); ok {
-		return validResponse.VisitReverseDistributionIssueResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListDistributionLines operation middleware
-func (sh *strictHandler) ListDistributionLines(ctx echo.Context, centreID CentreID, id ID, params ListDistributionLinesParams) error {
-	var request ListDistributionLinesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListDistributionLines(ctx.Request().Context(), request.(ListDistributionLinesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListDistributionLines")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListDistributionLinesResponseObject); ok {
-		return validResponse.VisitListDistributionLinesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// AddDistributionLines operation middleware
-func (sh *strictHandler) AddDistributionLines(ctx echo.Context, centreID CentreID, id ID, params AddDistributionLinesParams) error {
-	var request AddDistributionLinesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body AddDistributionLinesJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AddDistributionLines(ctx.Request().Context(), request.(AddDistributionLinesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AddDistributionLines")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AddDistributionLinesResponseObject); ok {
-		return validResponse.VisitAddDistributionLinesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RemoveDistributionLine operation middleware
-func (sh *strictHandler) RemoveDistributionLine(ctx echo.Context, centreID CentreID, id ID, lineID LineID, params RemoveDistributionLineParams) error {
-	var request RemoveDistributionLineRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.LineID = lineID
-	request.Params = params
-
-	var body RemoveDistributionLineJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RemoveDistributionLine(ctx.Request().Context(), request.(RemoveDistributionLineRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RemoveDistributionLine")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RemoveDistributionLineResponseObject); ok {
-		return validResponse.VisitRemoveDistributionLineResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// OpenDistribution operation middleware
-func (sh *strictHandler) OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error {
-	var request OpenDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body OpenDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.OpenDistribution(ctx.Request().Context(), request.(OpenDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "OpenDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(OpenDistributionResponseObject); ok {
-		return validResponse.VisitOpenDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetDistributionPickList operation middleware
-func (sh *strictHandler) GetDistributionPickList(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetDistributionPickListRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetDistributionPickList(ctx.Request().Context(), request.(GetDistributionPickListRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetDistributionPickList")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetDistributionPickListResponseObject); ok {
-		return validResponse.VisitGetDistributionPickListResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReconcileDistribution operation middleware
-func (sh *strictHandler) ReconcileDistribution(ctx echo.Context, centreID CentreID, id ID, params ReconcileDistributionParams) error {
-	var request ReconcileDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body ReconcileDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReconcileDistribution(ctx.Request().Context(), request.(ReconcileDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReconcileDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReconcileDistributionResponseObject); ok {
-		return validResponse.VisitReconcileDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReplayDistributionIssues operation middleware
-func (sh *strictHandler) ReplayDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ReplayDistributionIssuesParams) error {
-	var request ReplayDistributionIssuesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body ReplayDistributionIssuesJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReplayDistributionIssues(ctx.Request().Context(), request.(ReplayDistributionIssuesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReplayDistributionIssues")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReplayDistributionIssuesResponseObject); ok {
-		return validResponse.VisitReplayDistributionIssuesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListDuplicates operation middleware
 func (sh *strictHandler) ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error {
 	var request ListDuplicatesRequestObject
@@ -86835,183 +82795,6 @@ func (sh *strictHandler) ListDuplicateDecisions(ctx echo.Context, centreID Centr
 		return err
 	} else if validResponse, ok := response.(ListDuplicateDecisionsResponseObject); ok {
 		return validResponse.VisitListDuplicateDecisionsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListEntitlementRules operation middleware
-func (sh *strictHandler) ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error {
-	var request ListEntitlementRulesRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListEntitlementRules(ctx.Request().Context(), request.(ListEntitlementRulesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListEntitlementRules")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListEntitlementRulesResponseObject); ok {
-		return validResponse.VisitListEntitlementRulesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateEntitlementRule operation middleware
-func (sh *strictHandler) CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error {
-	var request CreateEntitlementRuleRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateEntitlementRuleJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateEntitlementRule(ctx.Request().Context(), request.(CreateEntitlementRuleRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateEntitlementRule")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateEntitlementRuleResponseObject); ok {
-		return validResponse.VisitCreateEntitlementRuleResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetEntitlementRule operation middleware
-func (sh *strictHandler) GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetEntitlementRuleRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetEntitlementRule(ctx.Request().Context(), request.(GetEntitlementRuleRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetEntitlementRule")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetEntitlementRuleResponseObject); ok {
-		return validResponse.VisitGetEntitlementRuleResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateEntitlementRule operation middleware
-func (sh *strictHandler) UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error {
-	var request UpdateEntitlementRuleRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateEntitlementRule(ctx.Request().Context(), request.(UpdateEntitlementRuleRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateEntitlementRule")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateEntitlementRuleResponseObject); ok {
-		return validResponse.VisitUpdateEntitlementRuleResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CheckEntitlements operation middleware
-func (sh *strictHandler) CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error {
-	var request CheckEntitlementsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CheckEntitlements(ctx.Request().Context(), request.(CheckEntitlementsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CheckEntitlements")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CheckEntitlementsResponseObject); ok {
-		return validResponse.VisitCheckEntitlementsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -93007,6 +88790,32 @@ func (sh *strictHandler) DismissTask(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
+// ListCentreTrainings operation middleware
+func (sh *strictHandler) ListCentreTrainings(ctx echo.Context, centreID CentreID, params ListCentreTrainingsParams) error {
+	var request ListCentreTrainingsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCentreTrainings(ctx.Request().Context(), request.(ListCentreTrainingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCentreTrainings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListCentreTrainingsResponseObject); ok {
+		return validResponse.VisitListCentreTrainingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListIncomingTransfers operation middleware
 func (sh *strictHandler) ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error {
 	var request ListIncomingTransfersRequestObject
@@ -96172,2308 +91981,2189 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/kty2lT8M3wqq31Q52eUoI8nyxjP11luK7Kz9XdvSSt74rXW0PWgS3Y0MG6ABcFodr/59LuC5xOdK",
-	"nsIBQIIkSIJsjqRJsn9krWkSxI+D8/t8zq+rlB8KzghTcnX162pPcEYE/OcLzhRh6jvMdiXeEf2njMhU",
-	"0EJRzlZXqx/3BOX2V8S3SMG/NySXq2RF3uFDkZPV1WorVslKkF9KKki2ulKiJMlKpntywHpMdSr0U1IJ",
-	"ynar9++T1dc/4l34a3dESMpZgrZcoG+3F99jle4bH/vL6vFfVhO/9x1PsflI+5s/7YkgsC5GjkgQyUuR",
-	"EkTlxC/8GYtTaHSsEMml+QJm8kgEykhBWCYRZ411PU9TUqiL6jCmfP99siqwwAei7MmawfoP9jvvUA9E",
-	"Srwj8goRve8iQVggLhDRe0D104ZkVsmK4UN4qvXUDvjdd4Tt1H519eTyMgls1QvClCDffhUmgBR+dV8u",
-	"sNrX3zW/rWk2uDlbLg5Yra5WZQlPBmbAM5JTqX6AYYNET6VKEJaIMnTz7iK1L9yE56V/GpyStylfXOqz",
-	"UooIPc7//Iwv/vZW/8/lxZfrt//ym/B8yw3Rc+7ZsXJDPpNIz7Fn28oNmTK90ASE5KL7+RtG3ql1Cr/e",
-	"OAZRaLrakC2vj/GXkoiTPyEYrmcKjy/DdNNHMe7Shhd/NrF8m5FDwRVh6ek/SOCOf49viUQYCVIQrJDE",
-	"W3KNMDuhktFfSoIUeaf6LpI39oUevO8iPXuWrA6UVTsUnOfW8MrgHmmGi5TmRkcskSA4a/HUp8BTw5Os",
-	"uXAUCT3uOb7tD5yRqDlqKkpxnhOB9lgOzEuPWE1uGjFtX2PWJ/IKLBTiLD+h457mhnmnRlbqCSG1pxKm",
-	"e22YO85zTfxUDUzVfG7ilrE0LzPyI1c47870BS+Zgm8LfpRIcd5z3agZZq1gHH8KGdniMlerqy3OJamm",
-	"sOE8J5iZOUhZBpn1T46aqH4i67l9+rfzGfZ3Rufo8h+c5zcIZ5n0VBPNs8kdEadKdenZl0qTqadCWHlY",
-	"Xf28wnm+ehucCT1Q1Z3Ia30CGFhf38fgxeDmP7tMNDHQg/42CM0DZeZf9U2nTJEdEXYSLHgkb/iBbHh2",
-	"QpyZ/TByKSix2ALHMnaF4DJTiY6YKZIlSJbpXgvVm81JEfn/vbz44tmzp89u+m7N4JUJKhfv9XpkwZkk",
-	"QC0vn5dq/yKnhKmvhTASzF5k/Z+4KHJqNMPf/1Ua9bBiir+uiHllRdkdzmm2TmEgzTj1D+uAJIYH9IoZ",
-	"V+iW8SNDoF9ygTKawV8Lwe8IokqSfPto9d5f3W8E2a6uVv+f39cK++/Nr/L3sBKzBlhmi/z+9AJ98W+f",
-	"f4kkSfWf0LNHT1aJr+r/9NNPF3oIwpReceDUvuFHuwBpJ6n25CBJfkemKcN6et50z9ryncCDOy7IVhC5",
-	"R4rfEuY2Hl693719n6xeCb7JyWFgfYV54l8D6wRlrVrmSn9TYZpXq/qlJFKhjSD4VhsKQEEHLggSZU7k",
-	"NZKEINgT+cjtjlxd/VwNXJ1WY2Qq0ZaSPNMb5Z7Q7xdccxe977+Hq/f+rb6RUmGW6sFKwa40D7i6fPzl",
-	"k8vLy8sL+J9/0//zB/dP+39Y31eFVSlXV58/eZKsFFWgYgTWhWE1NWdxGyZ/7/Yl+gjdYQTOTzNFtads",
-	"B5xIcLYz22eF+p2+EZxJMDiPYK/hdI/MGtCBYCaB19kvgXH16lvDU/Q/CsELIhQ1DCcVBCuSrbFqcNAM",
-	"K3Kh6IF02Whrur92f6dZBDdOVjmWal3K6uMdO5chqpB+Cu24QtjcmQQpDltxoKxUen5xk2bWdOr+QNSR",
-	"i9uAsH7x7VevkdA8XeqZHPAJlDz4urm/hGVAimgr+OEakUOhTldal9YSQpGDDH7R/gELgU/631zsMKMS",
-	"7uA6cvMKQe4oL+VaklQQtS6ZonmYR+ac7WDO5lFr6SBYtLHp43ZQkDt+O5FUZMoLQ2jx22Gm2V3LS63f",
-	"UuZ7JkBe7+idOSBeahOYGbFFWW3iOFW38+myyCZTv3X4NF6gTH3x+Sqo+tRi6Gdj2rn3E//uNabSpQhL",
-	"vtV+elRbK31881eSKj3F6r6/gC8Am88yqkfD+Svv/lstuskSWte7qcJcJrPvu7uBbZ1o0E5s3s+KiLwx",
-	"noWmdMDvvjXPej8bCktWxs61v2vlYOYdDBD3sGOiPa8DZfZfjyMm2SKmMRoZJIxX1snWOnmscGM5QxKs",
-	"FiqBO+y5WcbG+YG8U9ZdowdypuPQK8a+bG8IzL756ZE9sJb94N04UOb/9fHU28LKPMcbrVEYNfRhXYsP",
-	"T+Ld8yq0co/zr0hKNeOUE9nZhki1BnVR/wfjIVPi5RalOZelIFILi3RP80wQ9plEKZbAbzvnOnI8KT8c",
-	"rMI19dXMLrRh3sMmGKcobMzbEB92RxR3f+2+6v1vntvjy8GD69w7N183g7cDpwhfm3aAkdzYk8u9UZqO",
-	"R7EjwUccGb3SfGjNr4kEt0mb3WL7+9hJvcCSuLEMbWVhGgZntjEsro3So+0nIZUxvRJ0BOOeKqSZjrSK",
-	"aoAAjQHWicHQW3KkMqgVRR4SL1XKDb9zpK3JJyPGs7PV5kDYj9XZeTfU+M7L7taL+odJl8Ue5fuRK+GG",
-	"D85NKZzuHXPonCFGBRGSM/Tbmw1hZEtTisVpTbOb32mbmusnNFNCv73R/w9+AJO4SVpSEin1R6wyE/iO",
-	"fv3KaNPV09YDZu7IRvByt1dIcf+m9B1tc7ZR1GAXEPescVmsM5IT1WMz/ui5vZ1PixQKghsHE92J0/Hn",
-	"WMVbmpM1Cwbonku3pZIwlaAjVXteKmO9Y7iM6FBKBTPe8zy4AXtCd3vlWVAVX4q+fbeUZV0TLFnV8UJN",
-	"0RV9ruF5sNQ3JA/abgeSUbw2f+5hSO5AMGwClXAkYfsyJfSOZGu5x0+efdE7oN5oO5rb0qB2Tpikit5R",
-	"dRq5AMZCNDEcqSdcMgX5ApZDMb2vEIewQxo5rD+VqiC/SlYjawhuSqKN1j15hzVLNF/sjkv/FtjqP56U",
-	"0VyGNnzUWk1Wal8eNizI/H/aE7UHkxtECDj5Vt0AzDybuixyjjOSrTenWFlPt3TIc4SRTDEDAtHsHAuS",
-	"wbWDHcp4Wh4M2UTb/OZ78fOL9hEkqztOs7UgWPb40/TvU50U5pXI6R5ppgIxzlf0HcllAjKHIXowsaKl",
-	"fBzAXJrX1GeiDd5i6b66Vl1m4dNuk56GZfB3lN121QPyrqCCyElbXpSi4JKMahKNT7+yL+k7IPJwpo6/",
-	"u/qh+lOJP9Hxdc7yBp23rNb03WDjc31VfzYQxaUK8YIwn0m7kIZPCCHGXH9mCR9Ircs9MCeItwtLeEHO",
-	"1iza3o9Rt0lLvM+X1e8Ht+fP3OhWE25Mzckb7phGGtVf/vJmNWbl2HGCx1dmVD1PwxmCN4JkOFU3V+gO",
-	"52WtFyiBaW4DueiopTgRWJIM0sb0f5YC0uuM/YFzpGkJZeSAWebfNMokETU7h4id1slho7Hh6VjYJMiC",
-	"C5NppqcUvpB6LX8UBN+GFXpjwOaU3RpVLeNE+opy2x3nbNduvMmmEPTkzzHS2KiwhupO1u3FgUppKB3n",
-	"igibVaL3x1q0XGT2z2YLKGdrq/6vBUm50D+le5LeQiBpXQ/j/bFkEJpf30LGFeNqrfYEXFnZOt1jysIq",
-	"KPmlu9YfysOGiCo1Vku/ZHIcw+5D5SnoJdEX1Rr6UnWlQpLuGFZAfHdGwURmUe2z3WO5D57sLTkFD/bm",
-	"lmY3kBH5+0dHkucXsI2//+vxVj76q+TsZtW/bRF6WzXx7pe/zp48e/b4ywRtsCRffF6KPKlXp2lNopsj",
-	"PkkF7nt7NR/fJDabNEGS/JIgvWAIaOkvgd6UmGAvYRnJ0OaEsCHcLSHhCIV7L1aNaR203ovE7Hu1y/66",
-	"/S/0EsHXd8HIM67Y16CE9Tjd+0S/xEXwrP9LEkgCfv7qW5sVco3wRhuHECiH+OdJKnKI8WWYzzih1iKq",
-	"UhJxk6Ab85Ub/dEbM3SQnqbokOkesx3J1pD0EIhI/wBuO87yaQHm0H51GAHRF4UqaYjxGu1wIREWBFUi",
-	"tevNK4joSVOvfvo2S5Ddf/BzgAPrr3wTHK8bhGuO+idIeeAH47XSh2TC2DFnWvRrlCfnGdXDVjNHWN6a",
-	"LAva46/QDH3ICNXDWRm8IXvKsmobpC+AJ0TgIR2lV4jduByYKrXZxMmrE+jZ9yohuTuq1sFqr/lRUKUI",
-	"08NpUV+NW+8ZPGrVgC47KoEzrGmItn/q+YhP6aOHPOiVhVfA9vTud+IYkbcNzZl2ruUwp1vCrKjZ5nJm",
-	"xUxDQU/FGcl9ApzgnGTAQ7qO6KG7AVzHO/Loi+A0gVbi1DfPL548+6IpaEF+Ol3H5b5QlYw52jxtcbaK",
-	"MCRN64TWIdn5Z3A81bVArdCm4LckToQaBVvLAqa0Jl4vy3PdgWIS2Nf6fKXlBZp5gYJKsjjPomOWfR5R",
-	"SRL7geOey4ptelzy2qg+e3BrSuSsHEd2MfoarCNqu4DiKwUq6hVP132frEpWf60dRau3EdNKO6EC7lGC",
-	"JD9AqhaHkqs8m6Gf2zN2B+rtvjexMM2pPRf0b0Bvb4i4I+J7orBjXk3qg1RX8M/JtSwLbemZ9U5QTKQs",
-	"iQg+qpX0dSlo8EeXM33e1wW5s2V2a5fI1/O1znNrXKr9+kDUnmezv2+SK2a/TcQdTcnaObNxbz4m5CoO",
-	"L7H5yAKra1OkOejOXMKH4J1+3zoDuzdAFkkPscYufBINhC7WH+vgaMASAiVtVCvwxnhu33ifrDZY0qA2",
-	"dQKpZ3wMkLu6IeHQW8tLVwieEvBqrM3Y7iNDIYoNFWq/znBPck0hbI4IOnCm9lq1OxEsbDhPSIUyfAqF",
-	"qqyDaeB762rsgKmW4dONVe0ZZxC22tE7UDQG9yA4PAShS6bEac23ay7ojo7K3hfmhbkxZUfzawbWWnDr",
-	"q2dcFHZwZc2n3ycrkpWWrnNyF4rytgZoP/8+WW3xgeandW+G9Y6wjGirnTBl3bXdZ/Sx9ITPvzfEa31t",
-	"tdHB8hOysaK5+ShagrKMZOuMSEVZPw+FBLJCEEUE5KyHFSh46o6S4zr3KpmHCKQqSQZnuPnv+LQU/+22",
-	"fDhgQRXO1664YeRcW49DbF9oo4cyxaP28kB3xgi0jGIo7bv98darwfVUz8SuqP0CJFsaJz4Npm96/mZq",
-	"CvQOmDIb6Y46EO++d7L81Z4IoPDAh/9UCoiuy4LkOWU7adx+8ISc5Osp9nq6oScLXpS52ZAoVtF+3qZo",
-	"wJTXIXb7XAh6h3PkCmJdYfwoNxdkSwRhIQfEmz0XCjZjXx4wu/JGtiXk8CNGlkMGR99RCV71dSsk3z8f",
-	"/YaYwhYDr8BAB2xzdEPZ46Knqu1IbJWJTQU7YJXuiUQ3v9wkqCyQ4ujxNaIMmUBL7RKsV8bLjV+pZHcH",
-	"1MZ33Y9+++bl77/9+gV69uTxH8Zkox5Aj9PjMcIFTRA9aF3IeHC2RIieXJbqHldprqmN2BneszKJDMHo",
-	"xn2XboylZcxNe6hpPUhnbXJt3bkmGzGn2b3ZbT7nixanMVYnWJ3DiN76vNZSw8HQ+hhtvAoCRKm2QcNH",
-	"2CSc/yy1CObMdzFgeUsyuOA7rhDjxi2QoM3Jqo4kzz6ToARc+XVBfkFrpS/Yy+SmpG+R1jqMd9crdfR1",
-	"WW8plrHWSzI50/4OfH45vIWzEjBwqmeQk0wL46w01ZohGfI1lJCnmGVUT95sI0afX36JbnJ6S/JT/foN",
-	"7FmWIM5SAi4HKMPeY4lyzm9JduVvGVRfOqo0JVbgiykwFeDEMG5yQbTqM8lfWyedP7nsyrIgEswLrg9K",
-	"kQxMCInA32yvSIIok4rgzIQZ4CSR3oxrhBnS9HXQN9H7wTM6qor2x0/8ivbLEG84y2TDUtqI2NC7rz3m",
-	"8EJbtcax1GPv3aTmEWfu2H9WFo+ri4O6UsCAoBJJHDiVGeZgq/7YskWgCYNrAC+gTancvEIVFf+4RiU7",
-	"gx7OMUkD5uVYdc8nZ22OICwErc8RIJOzrdHROZ1pnY6P/8lbqwOMP1yJdr45u6x56pVLPY1bwAOzX/16",
-	"sLgS2kUM3IllkMMKRGUMe6N+HrowD9I2hiKGTc7TW7+uTRJxZ4Uv5LqTO5qS66bdzMg7BSgdYTHW2q2R",
-	"I+jY1y2a5Bk+Ja5wv5qCttHQ3zgjSc8kPoqV3lh5kLUuYz93EuqChmDD8AubeiNGmwMMbJfETi/VmlMR",
-	"NeYXHpCyP/oiVWvzxz0H86RRdjJZokblKetPehnK00WjKzIOlThxURdmdJd8IC4rSyq8Nat2LxlDNQKV",
-	"QA8ZpFH0+NmXTz6/Qs8F3iToa7WnCfoOK7BuPYTH5xf/DQiPb399+v43q0/Q93LvJTFznTuti2XpLeKO",
-	"zvIMTNaE59+3pTTaD3v/xk3MeZfFlxKTrk6LrmKpY4GUsrZMeFjlKp39WKJmZeT6jFagLHidRr913r1p",
-	"D9+iWKDXJ8nT97+9sP+8vPhS/+UP73/3L0EB0HvBxst2FrhwI8sZuYBDxLXsRXu4l2yZC4bHIwYDR/lb",
-	"63r/X+dw/91vRsHoVt9D3AhtTiY2cI30B5AyiMfMhQc2OL1dxXnv79kHOXpfzvdJDn/inMSXsXsYvIKt",
-	"D6ZTvJGju9XxTk5afIy3ctKA072X40Jn3Jt5luCa4d0c/V6sGzNqoLZbs+elUTfn4jLxo/tDJ5Hmw/CP",
-	"TlvSP/2l9+UvHb2Z9+A/jfT/fey8no7HMKJyfSEPYkCDk+pbi3QXSDPeEZYG/U5YoT2gLCsPIuyITRJF",
-	"w119HoTTnuaZXGtW3Ff/ZYp/aZ4htafsVoIAOu5PiHFIUEh5mWcIy9ulfJTunUikFAtWNhEuOaV9Pr+f",
-	"pvv3fHjAfgUoVCL4nKEagsGHPIr57EQHTxsAywGMwYFmWoIfrCZgypgLzMDp7VKI/vjt81Wy+uO3XwUz",
-	"h0w5PO6tItxzckeEI2pAbZY9VZwc3pQ91+LocimoK+OPNALri/iycMXLnYzQGgxvWClvIFi6t6CFEiN5",
-	"mKgM0ck5E36lR4VPB+b8i83S6gNmkUhxrUDWqH6hchqtjPVBNTr6NllHOSUZ4gwBvrUm2MjQEDCZ3kLZ",
-	"6hu2e4uBs4LUJ0gowjuDPzDubO+kMGYCb9Uq8WANZVkQIUk2nM+oBN3tQin+g8Tg3vqnU77fKe9EVAU5",
-	"5TatvvzuKo3kQtZ3ZF4m3wICeKK61xa5TUSaCCzapjxZWkrcN7efuFueLDiDzY+o2I5nn8eXhz/ic+mO",
-	"gjoazvfY8yinPZNthQIi9aBjt/ArTxWaBHDvK3EtWAx+rG8glSgnW2gsEF2a7qtnU2/bmQpBGyDe/t2b",
-	"09iGvqxwzCdsp1OPcHV5ppIcD8GnPx5/s71gM8zYIhdx8nuG1kPz8oc4yrQTnwlZ78O7zHhd8Hz6V1ub",
-	"BDMf35ZFoh+VtJ/s5xyV2vGO8LBAjo43ThfQkxf7jyF0R7dhUOyOvB30BQmCb/89x1LeD9x+X/b/c4Vy",
-	"gqVCijCU7rHAKfT4Tbq8vQGH+OjXPyTvz4RFrNf82pSidNtdTUIcr1o4LOJqioXILwiLd0gFAPX/WkoF",
-	"aMUWK7D+99vBc+wjyawkk9ZpXpu4OdVLkesGf0AvCDxAhGujviBDroMBPOpPsy9UbcrWVJLUcIzVprTP",
-	"LuayuLqqydpff6OTpam1R8GNWd0SSl+buzwwxa9kWR7YA8KUoBOilmacr8Nl7q2pubH75zPLkXLGlO33",
-	"JvW7iWTdk9du9rAbp5FndVXkaT+KhQ/0F95vo1902le0gBFNYo82kTcniyi8CixzOZZYrcpbw8jGznPR",
-	"9QSJ9WGebKWxLa3gkjhUR/A1eQkEf/nLb5pt8n+9TJ5+Gc6l3vDsdOZxmPSmscOAfsrdzhEk58deF+PT",
-	"ppr2P7/9fZ0M8Zv1xdt//d2/jme52kbOsNDQmb3AgjwX0GfzEEaK3WHKpFqnWJAd1USxPtI8Dxe14eZI",
-	"w8lHWJC1/8K8NjYxHca+4Ud9QlCcI+sw52cS6beRe1uGY6x23eGonqvSruPh0MM5JnxRjxzOBrJtUuxD",
-	"kMRqS+u7H1tERzZ5QpG+x9i+k33VGEWO049Yp0GDRV33Vi71dx8fSlYOWB1q1rNSkN4a9Z/qlALrDTYN",
-	"Y/VlvHCXEVXjWNzQK9OxySQh6FtwxNREtE2sRo/3mUReQ7z7qivxmZYjpaSXUUZw3ZkBrQ/KmBflsuOV",
-	"fg+D7S5VmRNfM1OxzdFPf2gW9+nd/2m9P1vswb8AEVd4ARO3rYo9LAv3BZYkZE5JIuVAx0CTAOr1QEwr",
-	"hBkgYBeLNy6XaB+S14JxqgcNS0l3bOZrfSvltj0oAVwYfmSQARE38szejjnH2ZrfESFolhEWnNdzBPkx",
-	"d1RygXKiurNEewwoTQhv+B2xWN4HWmWwvXn5ypS376lUXBgUI4N9av1ikamAOZdTswdN0+BeNvMnYXsV",
-	"WOR+xEdRYsDF1xq3BolZ98D/2J+rfH0DuGMat9newRmyJ0HmQP6477sxhvS8D5GH6YCs1nzb0wcUSwuB",
-	"JUtxR/X6IcGbiF2UjN7yPOdHkq3LopdzAPp9zS3MKxdlEU1y5o2y8K5663aYDibHPc0N5acA9yAVZplE",
-	"UmltKxo0n+TTzmTP80F93v4+JV0kknlY6NEpk62LhgYBJPsiLmsHVCjDHVatv33KjIB59aYgavo8cnFr",
-	"9TvnUqvajYz3M8nxdBGhX2LDfTP1IyDv8E4Qv2um0XcnNCsxG1qxjLAWRhWAUwPzRTjXCtxuX8FGmg40",
-	"evPDn2gcS88FtROMnbUdEgrTwrRgYMazUZVCq9SaIVd84Sx9ogI3nxyPo/I2stoBhI/3/Fgb3eeobq1n",
-	"OC6VSBLCrCsSKYIPCOemouasfrq86L1Kb16+sl0j9BYIUyqzK7HIpGsSN+6Nqfzi4xtknzXpvyGIwq+I",
-	"AIGz1eL/aPOinXsoSgEwAzcSjKNesmVPsjwcLNT8g4ltVgC+HWeHXZfb7nbP2ArHtHV320pTh9H32RB1",
-	"Y8VzkgcKSrK1poAw0Up8gBZWkOluW0WZXbLGZpQjgctR3MDvOSPzAej9eQfrTRiJlf2ab0U+ui1ZptXP",
-	"vlv5PlntOM4XzkruTb900jY6NQY4Nd3kZKh7if49dkjXBCOquK7xcLBIwaoB0KxyXQi+E0TqC5IZRp0J",
-	"XhTk4+Aun58a4Y6qorjBrP76ws9ygU66ga3bNM05dOYF6pYIFfgkr7TCJ7jejARhlHHGRdLU9iZmad7D",
-	"vTzj7nVXTXJJfHDjBIrPhDLukKkpqZ2b3DI+IDjkKu06mH/3cNvbsdf2XRi+Al9B8dLYDehWFaZ17z/N",
-	"QaUxGrQCqCdwDT55fJKgC9mSTprukZ366p+XKp7O/knVP8fR8iLu8EoZfHiecLcLS+SyuwuJ8/zldnX1",
-	"c9TVfNubt1xPdOzyRiS69yqg4++ec/WnI7f0C8bxHPlaM52+RS3mMXni4+pqBORB8+pPwvW4R3X2fd/d",
-	"ORCWuUj1ua3/pwf+BlLcYXbg0DcsJBTr6gUAeGniAXWkCzPolKDwLWU7KIG20FjjOU/hOISJXNveA+fE",
-	"G2Ki/S+3ziUuoXs8fNvG+y2swXl4FQsXACwNHtEIDlATjXaIGa6b9ZuXr+o+1iZCHXO8mlnJ9YGodUFE",
-	"SkL9+81Rm72/qvpNQwMf0Po+kwhGiWtLFHkkNjs87ek67s/J6KCYoZJtKaNyTzKYV0w9sh1i1Y17Wfty",
-	"5cd3G/9Y91b4G81sTZleZU8n3Gr2qxCSlWcIBd6085pduWO98VTatjtbLq7tpTJzSkCjd77F3pHX+mrH",
-	"rm5SEDQipNClAKgBqZ1+/W3Vx26Zu1Km17/ZpGkYEYNrxpare27cT9/XYgu2x/wrdmkzU7L/XmTaWRA6",
-	"LQ5zBXNykWdv+VRCPjhzq65Y2oKMbGE2dJauZCkwUmWaiRgwVOQ0NtnB+SxlpDqN8AGaqTX1ddVZrYYP",
-	"ZSDAA/0wPy6gAo4pqlDKhSCpkjHkOQpeGyrN+KPtS8fFIVSCYS4XF1NyqCYoq4YZTEu7qd6KTLyZ1QeC",
-	"i8PoGVkFUj9rO9fFylcYvkalraLMRB250CzQuqjenteIaW4/pXlY3rAoh+U9FJhqRvd7IPUc4fXCckXk",
-	"ASgsph58PzpWRXfR+Fiy3O2MkqbnNZBqV4HLMQUZcHdlzojAG5pTdbrWAqrqA2kR0iZvxUeMrv/9oHA5",
-	"rtC8wF6033HgJt9sUOK4ULFVzdNFftjlFgXjM3Qlf/Ruo5cqfo3wxiRwOkzGzySSCp/OpM8W5sJE3coN",
-	"FLHNszT7OBHbgml/7Fcl1PPxhMxSccdzuH5LL3jxCn3+b63aymeNw3gS5p8ezx0GqmJchQslem5966jd",
-	"9o0f9VIqa633PWSl9QN1Sggpm7bXgc3P5C7dGRs3hSCTmh/03KolEdcHaX8Gwo09CLqbbM21ShN6MlOh",
-	"yBoKEFIsBCUSHTjsLWa1azXP+VFeGwzbupBhcuVPM1v4Q9nO1Td76byCC16GzqNU3xqj2GtmszHCdGLw",
-	"qo9sXhgHoR9ImUA/sZWIac4lZbup5YhROsbiHgm7Ja+J/uOH9ZD4JOnGeTs2TXDZPsCDG4lgWCc8pMPL",
-	"gRDGVPYyGnz4aU+g4YDX9v2W8aN0EMm2osZMLBid6LNJFvPtB/am49yfui+erhyCloWOqjjdg2067ajD",
-	"Md1kVKl+wZnX8bUtuVhK8sHaK3gin+oGmuRoYndTEMrmRkqlQwU8v5Bpev5vy6/tVW3oj8eFr6pzbEK2",
-	"C0VTWmCmAqGGV4QXOTF1A7xUkmbk2iJMaLWOsjuq4lHom9T0qv5ySOMuSlFwGfYx6QGzcipRffrRq8a6",
-	"6i1ondL4RX0Bl26JXJEAMOLqzGwRb5pzjPTYHN0WXZ9PoDU+17PLQXKdzPJnUHPbMRImnPEj+Ibn2Qy0",
-	"ahlAVrb+nCHu2OcxGARW6K9njESn7uV+E+D72pSxiMvBk6wPz+UQviefBG7zTMjl9qqWMDD//tlQeBvn",
-	"cPYFQB0+Cc9JrHY3ycGyZM3seXWvs+pSgxGA6UZLtxSzH3pR0+HXdzgv8QLVk3Og48y34w2T+oXIJPCP",
-	"XNpUJTZHEQNMtnolCug57I8g5s7q8bTO8Ncy25EMaZH1KaDOLVku6M7X22oPXLlBLuMXYB6wbYskA7hZ",
-	"Ud1JPhT1LkWRU1n+FNCRFoUMHfL4qS6kiXp88uFpon+yoDWBfC2lyKGYonlxpnCqnpv3Qntx31ID6ocm",
-	"vxCNUkTuw0/FCMnirlyFLwSvjGUSTS9Ljyrla87EVfE8wESZ82UNDFjRRVJfmLG7NjuNxaPvPm+AyTyJ",
-	"dgMsQ31nqaUw3uiWzRHA09nBp3zFJycufUAO0DpS+OPYkS4kfSsB9nBl7zLekumdXc6uBD2HXoI78u88",
-	"VAi5PFSPsX9mA/XcA/bO/ZiYm5z0J2vb36uE+jpF875tBfffPVH7Hyu4T8S3UKYG0G+k1rOT6WYv4FfY",
-	"784wfRUWO6JinQsPClfH2yvvZN8OXNF50vg8aI+HdUGmkEs/yos3o6HjmAX0YnhgH8pLB8XFoMLIGWgb",
-	"ZnbdHj1tYX0mfXyahxl7hAspQyA/H54iZHZgESXoUyGicd1piKhmZkLOCEh/FLdd5Yatx+gjjW/ZHVVL",
-	"BCHqEPZ9hi16gWStDgJZR42S3siqO8EP92Ga2iSkOY0a7y9vqJQ9UMs/QWMenJkszi3No9T1D6tYNQmt",
-	"Xkx9ht42jlP9LFXLo5Zls0Yiqaq/n+dzrcsrgiyofx07PmtaHsFMK3hzL46fw0IC2mNnD09MQ43KB5Mv",
-	"BumfzztY/+XRiNAP1gptabyl2t9TdfccyZLRe2pRnOOQDf6ToEoRhnLOdkQgvFU2nXyLUxVK/ghmkR8I",
-	"q8yGDiuXBGH9DYOarCpkIz8jNtJlWV8hnqalEBN3SpF3/e0aOEsJMuGFf8hObOeLxPomNc/H0p5HJkM3",
-	"9D4TXn06HQRDdM91KW2hgIwjxRa3nBhTgVGGNnMhcQac8+EJMrMDS9ibCxDOfdNF7w78ueZCrcxSrqJl",
-	"WV+nlgAaCHTQME18MM2Q5P6l6Gd/Z21Xt6uckWvzA8Vuc7weB8r4kJuszfvQ2/FDWPA+umN9eNfyZUGY",
-	"3vIHXwDcd+sWOuUHeLTLcNvzEnnhX0N4idDbjcpblO4x25HsGt2SQrk4oW1I1ySGx1GWzKecQTzT1fgq",
-	"xwHJMT9KEKJpwB+drFzXb0U6tUxrrADOx6kJ8x7oggtvxgYFJ4axT2vjBAk7ok1R7x5LgA4sTsH51aNE",
-	"13fWb8SuSr/hI0MMpwgWp+/cs7bljewp16VK2l4EEunnEh8X46hVawsFXSXOXgFApCwPgI9LcLpHIJFZ",
-	"eoqtsqwaEXRSF++/DWK/8/hNBaqFuEA+3NakbHrKWW9ko37EbHBOMqQ4UnsqUW3txUENLxKyWl7/bOIF",
-	"N1rATel6qJ+WZByn0Dr7TUIKVAHHAWneQYHgkMHfj8RmEJvbMGw1wbwdLpp/gHkMlRJeI40Zdt7goY7T",
-	"OAJNKkn1dkC+vQA1ICDltipEcm1sYUEslNOesh3C7AQap8FDh1SjmBFML2oYAuJAlORZ0K3uKDypCzxs",
-	"+1jb0IXhA5GmHeUIehR8Y3BjZgGEpT2uwOeWyRvTkIg7bSoiSdkuNwuZUiLfm3PwJJRzUIv+c4X7PMYX",
-	"mGeoMDEaSGgKHzunrKyXMr6i2+0yaqEe7RUWCkYMCWS4nLK3kQB0PqVKknw7hX68ex/4KATWIk8Dnq3F",
-	"U1fsTCeZsT1RPDrTlw9Mrc0P7KKbS3Jf88eqT2Uao/0Gs+zlnZnMBI4yV+tcuhyrtV/VtIaWvJArAMyw",
-	"B+gO8Am5m9dRyV2n3+DMaDKCHPidEe7GRA9qNB5rWOjeh3S9b41bIMeKCKf0QYuFYw02BLNNnAeBYJHT",
-	"ZqP+qJCL3Y/E6EdudcN7uwiQ4VzpGNGFaEBSjTcguh93xmures8r84w0rqAFh9HOtsa6AkHVtLkIYuQ4",
-	"xez6MK2KXpnst8mdin7Ui9vykmWR3dCneUqySH+YTd77yBn8rnN0rFdAEMnzsver8PNdvJ66pC+SWliz",
-	"8Y92DNbKUHXzf6DtaYH6Oj2shxuo2Gu0TP+U+7kfHyZXf7gbveaH0PFfcw/Xn5JnJLH9Ro2W1oea/CEI",
-	"u4N2mZGxQ19K7auP6qFpfm4flulkeQ+0HdH/8P5Z6Fw1xizzdUNmTMrW81+cnhHekEVjBlYvyHk8VNLr",
-	"Su/55Po6via8IH93YNZd3dbMw3g0W0m8DB/imr6cUYRwRkS4tyihfqbvcN+8fPXh8mB5MR5rYGjLRUom",
-	"m5Z28L51/kjw4Xvi/EQfGAKKZfeT8Cp43nAuAAVDFiIs9O3yVQyfWIlCXZIAWzF++PeZenlvufv19BdS",
-	"urzL8PD0rh8FBq0klO83hao3pyAz6uurmdF7sfmniskdV70istd3X1utPXnhtgpJSBWFIV23Ap0BctiJ",
-	"97lasj2Z6CH68I1eBzoodRYyNalL8XVkS9bWGdwRsenOx7DPxIVOAXegwKIyQPW1AUfeZxIVWO2vDYB9",
-	"YlPGLiB9DDPTyCUT+Hjheo2m/EAQ3vBSaZVM7clBkvwu0LIsyOBr5g3z9tedrAZSTOtrvxQTrPnIw2OC",
-	"f6aShjpTZgfKnqyLnhvw4pvn6BVQkqOCjBqrLkG8wL+US/QmLzCrPcj31LjRQrD0KZPmgYuyqMqbqUQH",
-	"nBFblLMU0GC7P/eew4R5qaA7Q1ABg9OdvgIJ+B5I7wswGUlU7GKGwNWKHKcBSvn6HU7VNeIsP3mS0Kbq",
-	"mYBJYjoa6ye2wGO41FYTR0cubp1I6Wt3D59dT8tLKHLM2ERKGekpDllNrjOF5pT9xVESb4nxkgzda7iW",
-	"b8yjQW+xXQTo6FrWMq7W5r+qeQx1m/wAJVp6BVO/oN+JLzD8CAB3/n1rdwdvUFZjMYPMd57Tu8WfPQv6",
-	"86jmSg3m2kqthH4czr0MvWXhPu44kQjnHPSIiK61A5zpJbNJq1SirCTXjcIwA0GltwaSeTXL4kf2kbnt",
-	"MH8DoJg2L2o31BmH2ugysx6w4gYDrTsYET0bMw+9s7ekiAJymsMQm1d1lICuLRfPcyJ6qwCjbFx757w5",
-	"D96uhXQ8oyY9UPVuodSHKSxnNGIwpt+NDnDWJR6+mKPfjtA6YsY489KN35t+kngNIfep7TWCNSFgDht2",
-	"DYzoQFSwSGQKxieQdi9mjOQHsuHZyUqkHaazmrzMiOWUufJprql6ve07sWULojs+ephVHwP4Cef5R3FU",
-	"D2Xr358fG1M5JY+kd4aLY/QcSqkgvCcJiXT/fTQP+HAUT1PUfXq/5/cNW8BzHrX6r1n2ifZC07NbSOMB",
-	"xvHwFJ6c46y7+pweqOotZ3zz8pUfLuzasm7Q1rUmdLdXJAPnhEQly7Rui08JqlMcEGdEIsrSvMxa1Wm8",
-	"3OTe52y+uN5h3AdgjxXlQQGsJ4gUR2adUV/RRmsz5ne7SlZHLJiR0tsyz8Oug/PvGKzQbmuycpM2y3Mz",
-	"GzrghUgcvv8wSfw1KbhQC+2BGew7yoKJ3uQdEG987rgZ7mv9Wh/qQs99bN0oDC5AIhIbHhi7qO2iA0tX",
-	"1QISsz3j+wpb0dnbzQkCLf2sP1TR0lzgC1jX5gRZe0irwKgVwLk2qSIuawTUXChphixHkjWq1er5w4aF",
-	"ZzDMvM5kSRUXCdgE5vC8xMMZHGZo2FFN4ri3revGqRWwtzoUZAZwu1sxLEcIQUICd0eo3islUq4PvH2T",
-	"hq0jGG3tvRzuIVPgNJgx+gpsMBkUauHQzh/JjjKJyB0RJ9N4mrCUNJ05V+j5v//3xeXl5eMnT8Oxm5Ip",
-	"cRqvQTKPzbQxorHcTOmR7ImPUCHBDQlBLLLF2piKLI7zC6g6HA4rqsqslcnYe8FyekfZbo0FwevDk76L",
-	"zHZTxjxghncEEqM15eSx1NZ5b4gB+L0z+wFKSyYRVcYJqHkwSjlTgud53EUeD0MOhR2LPZYkdvE53ZL0",
-	"lOZkbV4DBGR6wOK0VqeC53x3ih2qeh4SZMUdTadcfftG1U+oTWByzwFnOUgqkioyTEz6Vq3/xln4VBWn",
-	"OVE9g9t10RmMzN+S9oLuPyR1xIqIdU6VIHJdELHO8Cmi2DPemDaVD1a7dVzQ32ufHTU2MmkKCI9gHP0G",
-	"7nO//Hlh70u35vgucI/+pE1WLzxrYz7ySFW6h/iCKTNAfLvtAVXJwnRE3imBIxSmDnhlvaAcb0JZMt8y",
-	"L6LwmURuXxNvBZ9B4KhOsNZ6lDmFgJTYkDyinVtGvjNPmpbghKme/CEYMCc9UXm7wwarBh51bT1MpKu9",
-	"xaGyCrc1iV85VH12mDYWighU9NQliakbamYUdlpX0zbMpE3W+mc6pba1viKhenb6rq/As1cIGkpYu+l1",
-	"iZqqvI/RFjQNQ5jWrC1YzM+I0pqwJn0qxxEsLFMyM3Hf9dmaWXdS7ebb0ZOII6JueYocYghxB2epJQmB",
-	"JCluM88SZ2iZSKz/HRf0aZF3a8GBWze4L/MgQJazC3xkjxZhJ6uS0V9KYn9XoiQtw+GA39GDttOg777Z",
-	"HvOHyyHroXZf/s/Pzy/+++2vT5Jn73+zjFUwR8OfrLg3N+1AmWvIErWDw2p+tadf+vt58eVllAXQOpHx",
-	"MxkxEOrx/tCYDvzzg1gP7cb6o/78gHURbyy0AtR/p3bBUAuhMM16lkOTxMboq21VTCbQhtHR0uee//Ac",
-	"WSHlHdwXl8mgdTJtAQtZLvWWfzGdY/QZIRM3M6wRzjM9ZhgYS3jgjafsgfnf7eqXUZ8fgujvSWTxxc5D",
-	"lL89yzpDHkds1BnyeXS+s2Vsn7wcz2AKyL/hlx60PBw/34nycXzAhrxcSCpGfPXhSsmxxfW7F145ZbBl",
-	"r87BuAWAXRX0WUHoEime4TA8cSzEq23Ps7hOKxUWSgaTj53HzbnW9PKRVS0+evfXiS1hYhrRISwRZogI",
-	"0ayOuYf6AqeA1btfU9HbYZK9z0wsR2WdRMkPSXbPTanShqgjIQw9/vLyEgqGnjz+8svJOITdjR7Z3sX0",
-	"3Ff7B9iloA/sdwozNGc+UCC9tYWltUOTHxnKqCCpbS4wSqjuPMJXwIiCVsijFGpPBKKZBGpKbdilswe7",
-	"oLVq2nGbbgLANjICaNKJLfxCXKADETv9Fy4MsovrG2bWS6WNXVwBZruNsRRDUqGVPQyaXxWYd3iIQQSa",
-	"cIME78dojFTb3b45lZu/lJeXT1M3GPyLPLLs7iZBN48st4P/tlsF/212C/7TbNcN7BfARe5xURBGMgcV",
-	"CRjMWu4QcZBX6AaSEwTOH2kquhkRIEEXenWCdSu3ah9nZdzCM96WNzcYqpItRQ2lIsEUlmA8vdide6wt",
-	"R9FD2FAfWuCdw+pG5FCoMGG2mFfrfudHfJKoEESfkKvxUhztOAo1rB9nUt7MgzuX8/T2R3ogvZmeqX7C",
-	"3Zmcp+BYfIS+4aWwYNtQu66nCkR3QrwgDGjSIpUmSJQMFVgqdKAZo7u9STHDh0KrnavLP1xdXq58s+t/",
-	"fvvz5eO3P19efPn2f5/8fHnx9O3vrn6+vHhm/hR0lXtxxtBKKjTdjkdB9KTbh/8cjsBuQ4O0zsYALOgD",
-	"wZDg1RMWaUX3znaYiJCB29b5Rw1ewpYZRi4yzHaJRb3v2f2FAqZ2pK9dYKY3Ztok1ddlTiSSytR3Q3gb",
-	"5Ow1wi4CnmKGbNQaACDQprRlEpB8YP7Wl3YQG4/tsjjIvIT7bh6VaEO0eEaKB8Wei9/G5SCE0cUnB3oN",
-	"/5aGGWF2Mk0TrDSEFWQ8AixjmchvgwS6qbFY0gCvuiOCbmktwo0sTJAgsGemBQiiChisHpFLkiEtJoZg",
-	"O1t6ELkjAtUg6wvkoITpxSqmW6s5pjwvD0xCkNlt8Zm5K0slpji7rVWqzHY5lfukhbJwwEVFUEH3IA47",
-	"M567lCB04123oB5WK6Adu9tlHOmhavPbdoaJwBatk2AqlcvQ4hARL6Fb2aHeWNztccMuqBtpNn9dbb80",
-	"iDiUQdMmzOQR0iPHgS/n2HatBXQ9Xy4s0Zz4N/yIDpiZxApps6qCDple7vz3zU0HskRszyFGpAywUMLI",
-	"lqYUi1N0Zeae5tlgMzQqgbUe8AltSGJLlB7/YcAB6RojhcpV7ZZJdKBSQgMfZSxZAz0V7HZtnoy+V9+b",
-	"5/8E/XYCl8qOt95ysYb6gXCjNIz0j0iQHZXKoFOhIy/zDDFCMrQhkma2DHORafkfisTeDLzSprUWSQQ/",
-	"46jAO7l61wP7FSZMwONahib121rmT3OZV29tTuEU8uoJhNEdERuco4yk1EF9HgVVZsWL1C+7ocddmmbr",
-	"1tUL0FqOZoSlpBeTCSuF0/0BEPO2Pp6Hafe050dXjmAGvar7Z0i6Y9apZDwYKRcZjUNksXVQ2ZpmoR5B",
-	"XqqN9OGujlTt9ySv+rXNb0RPXElYr5++tbuUmW/oV2AaPNeL9YD0TF/GMae+3siMZNeIVSX3DpA3iLbc",
-	"Sxf6aRFNFOZp99raCcQuccuCYNPo36OGpM7IPqGMg1U0hJEXHTzSMloUgigi1qXsS3aN7STUiOUTtedZ",
-	"9P7Yx4fiWYKktKAG2z+OaP2LAz2L6IEq6CJiSuuukEFWRDLlBUESn+RZRN1qXtG97QZDV990Cbg4Wul2",
-	"L0UiAcBUo7fVPO2K8yCdp1cr+nOzH2QV3HMQjdUQiwX1cE6zdckUDRlGShp8SaOdjEYVPwRCQkcIm+31",
-	"ZIRjCxX9t8m2xXo9rjUgjWcF9j669G37sT6gZH3OegXrQxWgAy0Qw2kT/5Swi0rYUWp++BJ3PLb/6Yng",
-	"ydfi05CfYwlcC4rGdkuDUZE1IIgW8ZYZA/OBpT9wpnAadH0e8QkprcbhdI+wZSeP0I3EW3KjSf6mZLeM",
-	"H9lNE8kBy1uSPerE7ebY2ZZYw77en9w1bAFF8qUM5IlIm2P3Tu/zGh72HIddLm5cojLp9MwZwJsbzJYz",
-	"OQR9DPlDqPaC5IZ17mkRTFQ41ut2nRDjkPX2vJREy/N14xsWgjjUjQjZk2i6JLQGAzzHwXicQDYyDswW",
-	"qDzcyAlvyfq4JyzkRC6Fy7thRrmVCxoYZV9iA6TMJAhnmSBSah1wj1mWf+jsw8iFmFeisOwWM24suqrZ",
-	"REsp/j0Z4JPPlSKHQi3US2NcCag0nwoSe28yaw5EShM3APRFfQvxgeYnyMoQynS24Wrf09iml1vAaP19",
-	"h5oImIbhT0a3hVOpzEizG+N7Pq/ydDlIyg9wGmf1JRtWcvRGzrO2Z8vgca37Uxawo2bRhMThMQn8T+no",
-	"pOPors+UfO1xp1yshrgYuF7L2BCgjT9IG2Kp3p6L8ZtoeO2PylhGZ9nLaCKK1+6P8Uwqgnv4jGh0rz8Q",
-	"YwpcvuL0nedUa1vxzuFmM395QYlEWBBUCK3aZ4j6bZOHcl791N0K5aLlwHnzEj19/MUXF48Rzos9vnja",
-	"yBv+4evXzaxhg6bxNICl0bmEFWDGi3ITqmGzuXHRnLbckP7c8V6sp4weCJNAI1O+9JV7LZjuQbAsxcS5",
-	"f29eCo+nFcEetAbgCnxL81EP7FdU2p5ur+wLgyA/vd7D5zZvEfEtqrfPFI/oiWomiREjR9fVNEEM0h3N",
-	"Hw8EM8p2+m3MEM+zJrrVCFZAbR+6ZKZqtxuH2dy1ZFWnWrrdCgq+mog6BNlvYdUbNbKGevIwWN8MvrIa",
-	"xjl6R7khr/mxh5pwFIljhb/Xz/YoETDO0BK+J6Fl4DKjxDbLdkwKIg0Mem7v+B0RzPqea1OrKDc5TYO8",
-	"K7XsI9T78W8hAfEnwQ8IBpSAE6elgHTN6B1ps/xkOi5rkjVfBzEXzBcriKDGjhzb1FfmyTMvrTefaUzm",
-	"jUk3DVBFtR/BoFmF3nUkUpkdc0mIVcLn5PLYsQuvz9W/8BXl1JtXHXJrT3rJsmLbwczRIBmlXkVCT04+",
-	"VdJ6VW0ybDgVuNv+xe6S6fCSrLBSgm7KBmvwvRXwhYGM5BPoAS4zvqcGPpgNkhMsSRAHlUDeuNt7iXip",
-	"IA3xgCEwAMFJH915BP3P2l7VF/tO6rtgDchkHthdbYiZ9U3CyeR4YqEs00TIRUQM2z35HsJ/arx+yW4h",
-	"POx/qm/6ryq21GNzmbuLUs1z5TUqmTsWdOBM7Y1amZOt0qfeDQABlY/loOqBjNUa+Whr0e4q8d5lajkX",
-	"vJuecgIhLE2rpm+jyd4vWWBReEfWO8HLYvQE6yeriuHIINhUSDk4jeidZtjY6kFs7a5CD1klztYK2Zy8",
-	"KI2Jt3aFtIPb0n7+fbL6pcRCmQSJ2nZ4cvnk84v/fBzMHCPvIhBU3oV7TMqyKASgzod7G4XNOos5fu26",
-	"+RmL3xsriQmonAgOrDKy8q2WzwF+M5VkLMROEAq5LevjJLdb26ie7lC84IVqJq3Phi7zVyQn+jhek19K",
-	"EmL/KWdbKg4TJ97ZCj+Oaaqx19FdfmBm57Tv9D/pbU5j5IjNWcA32d7uh+WjtIoxyUx5Q8BK3eJU2Ubd",
-	"fvYU14aoIu9UYjwo0I6Nl8pzmpjsMVs0YwI/7l8Q84F/GLzrd9pmISyD3g+EKQo157VoSFYbKtR+7Rrs",
-	"VbzZgNjZ27Lm2zUXdAeuGx/x7oAFVTivW4STrEyblRQHurO1FXVHVxvFynhaWlNqg9NbPSPT+tXiVa0L",
-	"we+g5W+IU9amRxCUu8FzifGoU3IE/xC0eUlWSmAmtz0xMpz2deLUsruUROijSnNq2DFHGY1NT+gp7Lyx",
-	"ruibKpESHnSeiDsiBM1Gm+MXgqfE1KeY77xPzkmFuc9G4fpmDMFhBW585HRGGyj8yPWZHeKSSaYw4WBT",
-	"fT9VoJMd0J4rkN6q2p6h2kvP+l6A39b36UGyWs8HMWBSWEMR7ENJSEDBXtoBRA4bLHZ8neFT4NJ/hU/S",
-	"QqVoM50w23kYGxsHUYkqYzSk0h3wu3XTSdwavzYyTBoFVC2iVHCtNl6jS7CQMTuFR6dsnZJQRSDocqbC",
-	"/4ioAlNsT7OMsAT9jQguEXmXkkL1TdsOvD5QxkVPGxmJDwSmB7JKVpWWwyPWfeJGRvUayjU8s92xIxwQ",
-	"Ve1rfV5I8bDrIVmBpLMsmvRurt7TQ5krWuREml4G445ozw3lEU51kOGN6h5Ih7JahNxzEY2DKOjBwtlf",
-	"S6kOtVAJWMRWIbAoElwqaYoMqCanIseUNU2dPp6NC606TJRH1UuRnU43gpe7verhNkcsIepm6KCy6IlI",
-	"EGVashNUMqpkbLWsv7n/WWKjyoVCSaB1TitVMa9ELvs+20pZ8KBeApGKC+KXgVApS1IVgYznt1nHWOxG",
-	"f2+RgHuDK3y7tT7PyYf4Ur8aOkFeENYDs+LYTUF4kRuoCc0kOAMoNMqg9obQO4IU50HOwwH+a9Lh2Vci",
-	"ycO14J7cLri90pMrg0kxS03/lXAhBWcpzSeuyXsteqLmDYode5t84n/Gguq1BH3cvFSTSPM1vAB1GHuS",
-	"lXlv0/Rge8Fy0sTfmDcG47H3DUY6Nxu3isMa77TZ52oTmjyntZn+Vayu+pjgA9lNpvYyBunGKtJqt9If",
-	"BbzStBjvJVKlYGQ0IPhG8fS2FjXtA7Bf9MYb3Zp7hFVtiY5oSdAywRk+kOymp9jOmQPw0CpZ7QnOQKhP",
-	"S7K9FyHSLN/qR4a+b/lS8bHWxu4IIwLnY1trHzObm6v9mpVKAKmE86ym8r6Kf01EdG8Rv2Mqw8wjjmF8",
-	"q1WYZWBC5oByeDOJ/Y5T08f1eAdRpjkJykm2i2tNWV2s+EvxTXUXQ9CcVTpgbG1p5GOgfU7ThM0rkUqH",
-	"fTqkIP3oV0Zm+FTZh6N3oNrPydwGSFUzlqDaahyUGQnmZIkyJ0gW/JYgvMOUQVpCWEO1js6hyp/CtuDt",
-	"fOixhbrlRnO0sjhk0xeC8+2Uxb+CF8yb704T33x3ilR2a6j0sOjWKk/lixyzoBXnt3pgO1yEZqCHn6xK",
-	"25ciafpTVRTbnNBdlJraHNH4F9+/o03O2LgRUUJgln40Q06cy169JhRjukaITr/HGXHN5yufiOTO7ylI",
-	"QYzLx8X8p/HhvuKrOj0elA7ASzVfBzAJXir4C2MkBWgziU8G2C46eWwBxmpJYKJC1+WYXf4C+VdOe3Ms",
-	"GNA6ynZieJzJ8TEYqOK3hA043GQKzgcDgWqhSAzOwmcSpVhkzYU+fnI52twAJh11fUEwdvS4KZZZzlUP",
-	"CgvEdfUNcbDtQkJTTvKuoILE3JEh8fyjJYM4Af2LMwmn2Y/94u/lFmG7wpwrEwGXB4CsRNXHQpKnzMm8",
-	"qFxlu1bDR59wJJPurhAAbTPkixnNBamSsPfX+h8VZ3a/6Jl2Y1TzaGr0Uf9ggzCildc6AZYJzFofKcqJ",
-	"lBV1mjRPSDbIwfv9CNnWDhUH5keSoRwrg5bhXcinzXKNy4sv3/76OPny/W//8pdH7l9P3//u//ebYV/i",
-	"ZGY2iZTGCWWZcGzLRHxwUdnm/F+TIjf9piZcnOcSQM71+5bmIB4E+e+e/gCqglw9RN3oXozMT0cReVhq",
-	"xTTdwBgJnikQpyx8R7bqZbkMMmyfSL3JqbT9YBxoToJuCMtcNxijHAHzNvlFll+HYQnHMXRhGqMrp+xh",
-	"ebru1XEUVPVcpkqlq2cJ4ix1eGo0KvxdXfu+sQ+4tgW4ke0GAmtZl9CoPXKEyhBwefDtdhAyX5DD5Ij+",
-	"w3E1dG6UOYiYC7WwrgF39OGqGnr68nmWneVFacrOCdB5rqR6QlvOQdYqo9drwnnNReVkq9bcSJrpdGCl",
-	"VIAUcv3NBYmrtQVm+KSe/tgefG9jedPic90w2iI23ZW2isqcPEJ/9Oy5Ky1i9XZBfY+27JyxBaloAHln",
-	"Ae+GrL2w2f6ZsRMdyJAx5bWlZfdhkuE3zaJfzGx6WRBmexpMubZ1CtZZSVQD4JedC2o/OUaUL0uV8sNA",
-	"cV6whLUQfJOTQxg+X2Gah5uOCcEnBJChJOFraMH6/jyzZJYRy+udqRJsQYleJSvn8hVkW4ZLpEIy1404",
-	"diYLi8oHLCaXwc6ZmnQxH1nm7ylF4kMmLQwTAU1vz3ZYzzsU/enveFC76PdC/sjBVugm0HbzQvZc9CXm",
-	"1hhJgrSTquP9xe4bdg/eRmx1uGZ8vq8Gji+knk26lW3lq5HREmeFuMMMdLCzXCaA+l5QQWTsDZjpxB5b",
-	"qpoYBHjlfFMT1MQbcC7dXAXDUX7Q6hG6kXTHsCoFudFapNwTYqIhDRD+Pdbq3iN0o/blYQOoSjdXVSSB",
-	"bIkgLCUO1MYoFZTpF45UMSKledoWDLbhK91nggpn1eLXriJGt+xgSoCvLVlVa9UvVStZJSs7y6DOXi0v",
-	"xA07T7uRxp8NIfBFEMO7qe5saPvA85ykqsbN97ezXYuk9lzY2rBg19qjK2yqBkHuJQI4Aoc5od2uR64V",
-	"DtrWcR7TPouIusfkuBpgEe3Oy8GzBNzco7FD+0+PO0xJQp0gE2caU+eHKF9X3rYJK5vtqe/UjUd5gF93",
-	"sugnnsI8UemSsqeZenHSLzKu1VqKNnjOCNHYj05xPnVWZ6YQt7yQe8laXTO1cmuyjTmDqo+MztMlHs9M",
-	"JQ7UO/jAy6aqZVVXidnqgJUrn1r5RSX6r1XVytjXqrKQrv5UuzdCGpRfMdATNgz/NLNYIABWUs+8JZrM",
-	"zE1igC3SwixDbrirqq6vbqsYq4O7XUlqt0E1S29OQYIpC0DhCkIG3DJ+hBzliWWD/ot9vZ48KQkJ0ZpS",
-	"MqTJUq/Fy+kBhXAfmfc2twtjNvOdyAzPLS+Ze9hdIL/LZoV3aO7MnkB2Kj0ALMPbM8oHXY/Qjpqk91ft",
-	"BZF7nmfSNpbx6w4KLiXdmJx+ekvyU3AenPX3nzQtKkyOAsSx+JEIFBevM6gdk0K+fSXTSnC2I1IZcoqO",
-	"6Ll78bpqUdWN5d1RclyHw3mmZxWVKOf8Vl91ZZLIEgguowJTgYpS2abz4xVqKRchcFnpsqSh3zCYNnpk",
-	"/ReguQSVBVIcPW58hJcbvxuFxbQJgjMVhNm+ZS45iXG1ziqukawOROx6ePqnGm20VOuRmdthd2VqovIu",
-	"b7U/g4z0BWYZzYIcdUZcv7rB0+7lR7sSnjUaS8T/FU+h41kX7vv9Bxp3ePJcr3iXHGYjG9ZjgWCYamB7",
-	"qePQQ4gfyIZnp0foB3wgEuGcMy1rWebaRxm6Mg3jD1xA5EzxPEuMpC6F9aIYNMJHq3G3eBAZ2zUqz9CJ",
-	"YMA3z/ApQZRJRXBm+CRgMSHLFQ/4HT3oWwCZSAfKzL8uQ8UsHohTjDutfnxdCK93ZMtzleFTX73eIARR",
-	"cHi/bqyGPBtr3+ajW8W4fDxorJjH2/k9HcXtYBwdKT4QEO1x7g0fRCu+FUONp1iZdI/jWvH5qF9dPOFS",
-	"QMBCFiTPKdsZ8HnzRAN9YhI0fNPwDAD2AsZXc9TPL88BU3w/xCu+8qi4FW49Q0eO1Hf99qtOcIGeAMfl",
-	"/qutSRgNIyTOqqcWzjobKKhraHfT+iB2Ia4a8/e2523MCc4qgho6gTn73gsu/3KLbmBg69A3VQtG9/9M",
-	"hlA4K8b9OIwsFHC/hXoxjWew9+vnetKw6psrozkHdfUoxbwUd/SuBxfP3xuDVm4beKojtzCGUVZt9ZHI",
-	"U8CqOoAa0h9XtoIgOJt+MArfkuEPG3y2ujmrmzbEKCXg9dV1SKYXl8dsF8NybOA3tsFtpyM6AtQZUFLV",
-	"OTfQancu8mP9p9rg0IMzzW0zIhVlzkPQBol0C2orEZAZisVtOGDkCakZyXhea9ch/3abhS2RZtIRbOO5",
-	"JqNJFFWKyVRTMzbBxE16yQ14UAt/3VfhxghyfdYh7sdFXYN5dP1NJdoQ23pEq9tV66O2dSGISdMPt454",
-	"nCByR4TFo4OnZYIybQ8pji4ifSNutu28StlmOYYv+aDeQYDXStMOXtMjof1IahhtyzxH1bqRrc+ZbkFX",
-	"i0q8Xay+HjrZr7dbkip6R1y35RDosxzCwoCUIBASRquUMSJwjpO2igD3Zf4b36fiR6xJDVJOfezRepIG",
-	"LtJKoajb2t6mH81HQnf3jLbhZWBl35vwQd103lsB9KfXt8lk6fJGU3XO8lMbU9lLPITsgX0mMHjiTbpK",
-	"L2K732F8ThPxGMpboONEh5hn+2j6znvkdszB7R1XFzte3Lln2Q49doB5Kz3GW1Zwe7xaqm6gKc/5sa9F",
-	"Hr7DFGTZ2nWvaMMZKGQHuDLapdG0M2wQRGieow0B9XeLBWjBARyFPvW+/npPw/zn7tMQ4bCd800SnbSA",
-	"tVwgaaRgJBRNdPKodeosmL0+UJ7EuHqEbrTteCAYMqwcVoLeURDhWj2XPiyYe9girNdNK3iptMJd7Yt+",
-	"EkvpOjfgXNsop7Wr+PLFZf3HsOPb/jh282uCfO1eOaeA3r2YrDwpYcGrLXmPJK54M6r8vGeHD7waxnjH",
-	"m39Zh7CjwuLdUIFfmwyCFeCllb6NOxIdcvBmIl9uvydOFzsbzmqOW6eLU27ipd4Oh7W64Bn/QCZDIro6",
-	"iTEXsX5uLU/Som9U7h9tajK1vitzRgTeUKubyoKkdEvTNSNEi+19KsZFgf8N261xZMGvjH87UDJU7Rko",
-	"+fYGG5aC8/zaRAIA8Tqpa4Nu4A9rSf9GbpxbpR7IJaE77lOHM60FUZ9TsjKNH0LcJMQlwqqkVJhlsgkU",
-	"MnZ7A751B/BqsrP0aq/MWuSthCplvUNmtVQgfxGTKmynwaxN9H6674RqOKthR4jldZmHm1jQO9KjJ+xq",
-	"DaHrvNK/moZW3d/m+MNr4guPWTOk/jnVz/TNLPawwEOF8wpQPzDSEmqF5g+zpAjwupDXog9EuiBiwvCv",
-	"zBpnaz2y0noiP/imCoBL8o4MNewI98Bq74MSdLebtOQf7RufcJJFRw9yqzTH26wcgW10FJa4ix7BJGYF",
-	"R3xe0YH1SZth6Ylx55rRjA2cIMrSvMys8zj+E03eE5Cn8MAViIpGTa3k6GD6WtSfu7wc8/t3WVnL32C7",
-	"XM4d1ezWlHfnssWW5QYtRuyeaKvNSu9rgy4RjvJX03z6xRfj85zBdCdWAHhMuQ2QdrJ6giQztG3HsYdy",
-	"w6cAOj88ht7czq/viDhBckyYLiax/3pTP49KZjhDPIQrRCJ4cgTrXSCm0db4Hlb5cGc/lqggjtVx+yVG",
-	"T/AnKKTOGaUph/oZ+PhIXRGzzGhjomV8rI4MGRAA46Odz+Q/MB8fjSMuwKJxnr/crq5+nsys3/bOr76i",
-	"8/TzaQz6/TBreBNXhBaIW2LwJStu/4NvTRgT1McEbbjaVyrkNaLKYlhBFMsVuqpSMOcdse1dwy2h6wa4",
-	"jx9fXD5u1Ug2MCh/e/nz44sv3/7v458vL568/d2F+/fPj5+8BUTK/3368+Xjt78LIlKaK1l/7fLpxdP7",
-	"+tqkxtQB6Rn29FiHn7xCWAh6h3PIHsxIgYUqAfcgJQgjqfApMRGA/OT+mOKcsAwL8/cEGZc3hHDda6kg",
-	"gPuiT63tqXNeLPvhlW00DWG7agLafKqGHfNq1V7VT9PbPOaCbXwxdKweskt8U/gBYJmCg0jo0sb/efPy",
-	"B2R/RZTZDmdaZbQdbAss8IEoIj6rIskjQMv2U4nrI2+nFVwmF4cQ2oAc6JWgj7PqHGa8jgWd0Dpsjt/M",
-	"vROdR+pNOlTyx7IelPM3ZQEY/BDlRoIo2NVk2e5slK23XISq/X4gR+9yS80NhDLhyR4M6Vty6nctn6RJ",
-	"qMMHYni7dcDIIXyBQUmn17aGJ9/X6W5BfwJVErovywT98cUr9Pm/QcTY8W8SbEFf588FKM8QXIoZ2hBT",
-	"2YcoS+A7+r87NSmjLXDr5PkukduNcjJQLzvY/MKm/vm5PUQdubjV1w+aigRZ6bzO7PVbkffA8Mp+HcJo",
-	"PwGG9AZeRE8un1xePH6SmIN0TWj0Zz+TyEtrbPIVTTI7fmH/+FfJ2aPX+Pg9kVI/HUw0yATeKr91/CpZ",
-	"yeoqmrrU3ryR/lZq0JfapHHK/l3o/3sfCdUMtLl339ktQf/P//V/w57Z7Fkb5fH2zzxRT28VGLuk6zkH",
-	"+B0+8VKhPdUMhG9BtVMX+hjMaBdNYo49tE/VX6wZoNdfH3hTdS+9TJOK6dad7DwK9jN37ab7B9AipT5R",
-	"Oq/vSK+0fcGLE1J7kyZhAA9NuW9V8w1+pGi4kJZYHEmUnyvd5kmka6NS8C26cRtyE+430tT6v7hsAt3j",
-	"i7+91f9zefHl+u2//OZjCLprRFjM1J8+a2z5k/tj4Oa7Df+R72+NZQG98GkjhHMuG25UPgX9xK3VPQms",
-	"bkFm/QgBlkdKMv0KRsc9d51fmrP48Ez9/GN+38PbFnDb6mHelIcDFqcH5rI1G7CEn3aMB4+6zs7jXv9k",
-	"P/9kPw+S/byGei0LbDx4pc7UWxa+cF2ffGV1dq3JM+/bav6V6mJwzCOUks6bSkj7D2v2vtlp9fiAwt7H",
-	"xJ34uS8i+ntz7QwFQf4eXCr35YoIdv1ym+q2QBCcAWnfo+G8gHncY++WLDU84TngeYR61WrqcovVVIa2",
-	"1UvrjG63NC1zdTJ1rrbf7MniCYPZBLVv7mAer5KVViWerpLV5xBRc1UBGUlzynqOxJtnHd4IEuhPWO4p",
-	"2ynO0L8LXhYIgImRJApxVk2dsp3FXHOIKACCIlG1oEfo28rswyijeMe4pLLbj8AAoZA2wpck+XblujCF",
-	"luQqHkb6dLaTTeJuxAdqIpRCJcd2nfEDpiHEoW/40aZYmSfQHmdIcRup9Fmmn5NrR+0BMIMyQv2TX/GD",
-	"7Req7Omqgg+fxgBaBuh5KtzauPVUfes78/xQJizsEpFruyEhcaSFhkee4Sb0UE7bA8end/MAUUDAB1J4",
-	"u4Wkc/dSq4v2x2pjnKzuOM2GmmDr36dOgMfjmsz1bHailpZOkgbjaLKD9hXoXrQubYxw94przsuZ/RR5",
-	"3Ae7l2MZjm0g9dABxx7PEg6akKx8YJ6a9mlMS6D5o5M3BviEjaku5uFVt+TqcCgZTbGyFmvkrhtNynTP",
-	"FDNfFcQw5ZmvS0Jmv5lv1ykWZM7LR5zfzvpuuw7cTL/ewXro5tb4801aBxYirLo56TSKemXamzjlou6Q",
-	"zvCBBHTCHVmbwrIxe61+8n3dWb+VtzieFD8FNay5z+9sda6ZQz2Fns3L1b7LnbrmF78dLyIcgNP8xi8y",
-	"XQS/LMeaD4fLJp7LVv2gxCeZWKVIVtWE2hDwcIu9+o1AFirBWS8EhtliBJkQEnqiXTvYZ63M5sRBMU7q",
-	"+T+t5dBwK4nW/vz7f198c6HJ8PNnQes7uKu2MgQMR95Qwn267VCOzYA2utlHwZUd0zTnKoINeFK9ZUnU",
-	"FZgLANek+AY7WajExl6QnkJwBs2gJEGCWK/9nhaapG80xd+gDQEg++oOxNapVBtjCKyvMfPcapX3Q2ex",
-	"YLbkHD52X+13/8opi2+/ZfpQxj3rn324gZVmvOb0B4WXDwDhDfkJZ7Q0DisJoRV76/DP4O04Bc7LUJlO",
-	"pHPop33EGT7FWHkfhXrGEaW9pyPO5Ws2FdXBu0yLbVwEC1vAymwzxYdlYFazX3InHu4eLJMTEa9zRNRx",
-	"9WnQzz1vpVMs2xxqNP1ibs1T6Gp9a8FHv3Lofl3kiuE2coDKn2Lrr5Z7fpSRTtcPpHdM7E54Dygj5mnK",
-	"dmsL2DoBPrzX5OkLczYx9Ey2ujb+NsSB54aAp+7dw27+MGLkN+Fh56tHdEvnvtTX80fiowEktFPUmr/x",
-	"H48u/R8zUADjvo3gOPNc+nOY0lWr+aaNCkP+gnFrQIubW8qy6pzXepiYU/77YDPjcAjz+c4Y9tccFtEi",
-	"12iiW0Bx6kjOh6U/dXdkEQiAj30vR5Wn4Xs6+vrghYx6u3VB2+/4hQTPL/777a9P3/9mzEJMIy7yuFa5",
-	"1MUeR/Ced9G7JGyazAU0Vn6gqS3t9+Dz1oIfDajlmos14wCqHfTSWlDqMQ4A339hnv1AVaUOnLzhdrY4",
-	"egNN94gQXMTUmXmaSDcXhm8VYQbDEAasm7WFase2mObleCTO7CI0QoW3aB75yp9obt9g05PuYr3EuCj0",
-	"hZ34eC8O3cHWbY+v7nv9pL3QIZCkDS9tqwroLF5nYSdIlukeQVF0Xh6Y7WpRB4HivdWto+m0BRJ8J2xP",
-	"7i56e21AB1HBvM59vBSpj/oZypAUanZW5fgKbYvYDxKeOWLBKNsteRftkEO3ca5afzDl+zVHbbAgL3ez",
-	"eYj2GleM1KOVihd5W+Go/G0vk290JmyVy7sUSG2VUulFORPERYIoQxhl4oREyRKtaRAsckoEErCLtaph",
-	"p/yx+h7mlPUgcv5jdESc0vTQSV7N3yYHF7e4zAMJXa8JzjSxQFkLAPcyRA6FOqGU5HmrbDJoGpk7ED6m",
-	"PeRZXwOSIhZeEkaKJUkQTlPIyMcsQ0XJUlW6kuz2V8cKjbDYERUrQIlx+97hvIyuPwqvPVAhUAsniU8S",
-	"KohwIx0bmi59JiG3CW4mzos9vngKD0EuNuAAkXfKJt3C+VAlzRmt4oqe2mRmDqnaqSHyKoP9N270YRWK",
-	"ZDeahUh0S0hRAcpDETGXtkvIkVipa1QzkqEN2XJBQBrfWLZ7k6DNCWG9wFwzqW4+jv1eDwYwlGNngwDB",
-	"PUKloUy2ThBTZWCsqx4c1w1W2lgmL/NwKomJEJWB6/aV6YriYKfhuPVO2W4pkPfWELj+qJTdhuCs3ZiK",
-	"G+ukSncpIAHqGrmdhD6hnYNqHVLw04XgqYH672HVmoZ6f+VH2VuZYcVPIM3klhYFCfdoMy3rTEmKDL5d",
-	"skEC0Wxo7eskIxFkWIK/DUlNnjW5+Z+tKbReirdRLYXCHq1HOe059l9Yw8/6+g4ZbRjAW3YmSadKBDa6",
-	"i+l9aKp7klVNPWvgwwO93UweWqORkikOazZS8qrG4vuh+TjpPYHgxIBquYlahK21Vd0iGrdB+Yrfrs0H",
-	"73Kd5kyTmbpbyoGoPTc7JlTlO68buCUrumO8p1DKM+ACVXA5PVDVC7n/4s2f4a5cI5JLYkR0GNEr5ZlN",
-	"5+ykzLlwn+Y6GVFAignC6Kdvnv/4079DXuQ10iSItIw2fFAWWgSBRAs3yjf6Tq33pfJulaze5RKaamV/",
-	"bfac86s+C9XXpOU7NwcAWXN8Quu5GQFE5uiE816bVO7xk2df9PxESE+lkpHs0N/A2xgLyiV7Y03hdLs/",
-	"nhQJNtwc4Ub2+TolzSwl8Yion10YuzbY3g1URKihgjZppjs96IVaQauax+h/MChiEaQgWElTlIVBYwSt",
-	"Z9XXCKNlwyi80RStCQ0sJXwIFlGmlcbbp2Fqu79WvI6CKiIblUoewTp2GciNMyWxfaIqxXkOYHBd/CW/",
-	"F/AdEdYJ1xzF+I602mTmCoZYqZLKkM04gdI1j0fDO7XNGNflY+XNol5VP0V8b9w307o3zMvp3VJGXaFv",
-	"hDPITOyr+rUJSbO9977td2mLTdeEDbTclGsTWfDDNSqwqJz0t8Sge+J0/zEKq85E+G97Lar8Xe+ARsll",
-	"Zo7rh6cAz4h7HGFKduijhXF0efGlgzl6tL54++tl8uzL9+NYpj1bP2XHv2ps3pQ2RBi6pq/DXNh19ZcI",
-	"9DNklDAJXFQRVpnstia4AhL81ydP/m3ViNz85S//ClCvgPL662USiuG8d8pmrOH9JMLwriSzReo0Atp8",
-	"ByxwbT0bG1yYB2x9kVN3H6GfPNQog+1l6kQq0Q72rOs7jRlyrLlljD8LApBYn3R8lNX39LQa1RsSdt31",
-	"uw4sraoqbG34hTwbYGPATpr+YIBqrAWYKbsANzxIf2cTt3blaRCVBSuy5iIL6bzf8CO6fPr7y89//+Ty",
-	"yRdOtbpG2eHUC/BV4QgcQO5l+n9Ph3BBwgDe5cttrUokVvcU0qjDVphKhCEQQaMdjw5zpnmYjwNJ7zmV",
-	"ai1JgQVWXISUEUkzYvf7Gt1cR4G1PRvhex01wtDrKE/6ljkH7oTCrOfIRoxME0LmfBCuoek9yIx74urn",
-	"sPMlkjEa+tsDy8Ro7sV9d2JYhIpmqRT9MfzvrTyuAVBOa+MJTfnhQNWAE+EHrsgC7XQHQ52xnXTNIIuR",
-	"84OkY02XXJpP3QP7qsLhy59q/Z3xeORrflymkMrFNWVPV0VnHx/wCXoBm1rwW5LTKuTnOaqqxtkOvQYC",
-	"ozaQYqx2GMklAqB6ysbPN0Unq0KyATI1XvxgNu1/MUVzPVOtWOqlHTFV8hrhrSLCtDM3AtytKtrDNafR",
-	"unsnGtXdxEJ8ZmXTbozv2jq5gwxrSs7nQjReh5UHjHu0ITvKary/vkDESEC48qL3pHBEp2O85keXkRGy",
-	"72FFPmyU2a/By2oiQ1OTjNNbxo85yXYkWw8Fy76DqD6qHzG2ktte586ChMfEeHIr4KY9lijn/JZkyLxy",
-	"8K9hRMZRbQ91D3+scSs41DXZJuDL5Ftks+LAtx6H5zz7QnT4rx1p8CAXE66agz9E+Vpfjs5pukDclRel",
-	"BTO0su4RVdfIesWuURWju2qHPq9R3y+mN7YJO5q0gQRIm98RYf0k18iG+a5MFoUfo7xGLvB3XV+XKyPR",
-	"Tn7E1rZRT4x06ESiTZjwqooWm4gvbsZ8hYRHbSCxfrgZcoZb2I061yX9C0U3g8HNfr32TQdc4JeSlGb0",
-	"kjGTMVv15VyZdEszIcy0RdyDRWdG/5Ecitx6Le9DS7PmQcvazaWpejWiAhljUROJw5KviA2oLBS2CDsT",
-	"o6xNt+bFrIVqE+cbDGzD3z0HCpvoOfiawq06go7I6wsOAIbcaFBz+ng3M+jcNYyRBLwgbJ1iSRpZVsHJ",
-	"fyXwFsJkWBKkOO/BfdOzMIHq0fPQ+/jafyFsbOrHXthQ9rT9rqFPPpPIxsDrjTcfTVzwzfpbFee3oXbq",
-	"dcQcB/PQDOFYnndHxAbnqA7AR+aV+1H5yd8Y9Trv6F0DQLivLsHkCpin3Wvrvl6Cvb7JST5Fk5cQOzX7",
-	"uNVQoRvX2gtANXC3x5iRWWY1hd4L/63zvPVpm+usJJOsmIamOunFAlp1wbKnvLfB6e1OQK5xSNuPYTSq",
-	"BhOiEvqH2PbFnsSNsJ8liba1cy6nVmfkXEI+Pw9lHv+JkExvhIWNxaYVmcQU8DsJy7QiHY69pzUTGiLs",
-	"19riEjh3PMu8qXA65U14fHag2mhckynS4uH2VrK2rqOw01233ntvUjnuXB5WTBWkq/AKMdefHPQZQ96d",
-	"gaqzDcD+QlzLjhDNbMm7IscM9wJ3by2hTN7FLc9zflyXxcJlpYyrdb2vkWcUfGmgcOw/GD8y0My52iNJ",
-	"MxLMaeFihxmVJiGtt2jQ3qYCC8WAyY7rI3dEZGVPOra2tVBGcKaJDWzwAtt0xq4mYrhU7I17ZZ6GXFHK",
-	"XQZMHPVXbzSz/uM6wFajiIGUfllwNtVHJsgdv/Wvco2gyjLb5dFIU622ZwIfw3lucqqUkUTc0TTkcXlj",
-	"f0FY3ho1ZkInc3i1whho75H76LoQ/E4bhfdQkhR3jvKDlSXNTqNxaaqVM66i4O7FrknaO9nqdvk5pu7q",
-	"DmpQS3iCKm3sgXmCOubONGPGZkT7tguCPt1oQyCmfnTuS8tvkeJ59gg56Xljj+qm8u5ssKSmeoUqyFAw",
-	"RzrTn/o1ZFVUsRFbwIg+v/wS3RhXUf36DSSnZP1u1QXdqcGcSJc1lEGXaomwQoJoDRYsQoeBhSA9HMFy",
-	"tJaouMsOsUWSTy+DZZKe+x32eJR72Mx8rbWaF9ybHv8eR3mI1E8bBjW0GC5Kk5m+jirybj9vwGjM3gWB",
-	"xZ67vtXKM7SjQMUaRQz+N7qzDl+5lB8o2/0oMJPbnlYT2JWTNJ2eiG+3RMiOe8A6vYwIkwQSdbtovJ6J",
-	"09Vj6k9ShTYkxQcS3Ypxrj1wzyG2SBVWc6b4IJk7tlc4HFYvBLmj5Bg9jH28UfQX9SIUrgWxYzWBEqna",
-	"JTWCbEtJPg6Y7Fy1oKqxq9UCOK16n2Ou2CICvnVrH5qczww0dgt2kbLbM3sG9yaFe+QR5XmvycHMqmcZ",
-	"WlRP6mOvt7JUJOg7IsBbMUrLjbHdqEIMoD0C2fnlJvwBTfxljoO/7d8FKnG++f9/pz+2V3gHig5WStBN",
-	"qcJWbY43g8j/v44lmv7x1N/dGsr6qBo/JFsEYSdTL9q+723z4LktETGpaCBwBT2ia+lWEFuTJhzk2iCM",
-	"iveaJnsDL//np/94013RLTk1RUpLf813YVoVdz1d+8K2460Kd/krZZhU340f9C1YXHoi+nHzaTNgAtMO",
-	"7cFgyAq2IrhzvBSMnL4joTKZug4xlGpQCOtNRAfO1B5xASqzl1mcYYMbTwoVA7HrvlcNHCjWzvDppgeJ",
-	"dlA1rcs5veE/HGplRgrjYPhQe1l98ENu5lbwwwy0OnitCBdxvLqwTK/L8eEtUMDO6K54CEqs1nqhU2rB",
-	"hTJVuEM4ngWXtOU4bqRcfQBoTj7jCBSffgD6nd7t/2cLrlhkzYpihtnzPFzNfwAO/k/Wei5rHY6Ktznt",
-	"aJj/w3DecaeXz4ontRy5Lw46ts8+Qx3Z5feDvGIBU9vTCx+Wke3vwiK1N/fLQkfRNc9kqcPjfyIsdnQT",
-	"zmW5i+xCmwUvDPU6h1WPbtww6x593fHoSfs3gWePTmAhHr7wUU3n9eMgunz2MYVkwXdeql3LEfXiFfr8",
-	"3xoF71vRAqZ71tkhfPG3t78+SZ6+/+2F/SeUwj9J/vD+d/8SLIb/juxw/k2wbd5YOlmdnJkYVxHOc81L",
-	"qIAAiZyYSdZiV6YwFzJb7ymqQtigYUImZ2yYNxYOuGhqix50YDmAdBSUDN8qiXJsuP81whtJmLpC8Hwd",
-	"2SUsa3cY6VO8P9X4iN2ckDZS3YKFumR9uhclkuwGotbNYuOaAf3lL2+C1PCB6K4TbB4/7Omtt5balhmT",
-	"XcBYqHn9w7IVvscMm3TR77WcX6bBa1oKYXMtOmhbWy5S0m5B6oW3JpjO+XhOPOQlrA/VItfmvSH35Wj2",
-	"5k97jkTJ/MyHa/PfnCnBoSSZbyFtyB7C6Gog906GbzLzvvOZhGIu9DcD2PPRxcVEF2Qn7Am5yZA8hG8J",
-	"Qxuc3gLgTA3BEzPnc6DA85W/+zXpRtyVWfLsQ5P3uI/oE6P35yajbEPUkRCGHn95eQnB6SePv/xysqRy",
-	"J9xN3KxnEHHSC8iHNp99YFIisHxywCF4TyjALiXk0M7VkG6p0R5cIpEdLs1p82qG66p65pOgyu7ra528",
-	"p0V8Atb31TvBw+xLR2FEHbm4XQuekwmp8BALg5fCpGMGlSkvQumn35A8Q7xUBl6KnYxaC1f5Cqm94OVu",
-	"j+wgCGYGFUAA4m13vTcZPTAdzshas2pApZMDZ3KFJN0BQCZlCMtbVxbNmeH1qBl489SEANdatG3dsEwB",
-	"Aq0wF33qaR9w52zC12sZR61/C5Z2ZvSVOE7GR+pr2m2F2T1mIPSqpT8CrIUBId7rqwLqaWILqGrdK8U5",
-	"YRkWQYqs+OES3o5GS6/uZJ1pF6MDxmocpinWWglMK+j0Vt8szDKsuDih6qEaFsQWPuY4vZUGnwcrtMd3",
-	"xNaeZdcAAQcX/LjnANoDgD0myo/TqrFKPJ/pZbLAJ6ex1IZKci+KtWZ4H55V9au/9YWr51bxNEPNdicn",
-	"qMjz+6HfT7vJcylhwfbp8effOtH6cGCK/fu+hJ76ELuHu9UvIUPP7KY4hY30S0fXYT8oIfszjKdJUPP0",
-	"IA9dTEHtU0yrtjoelFvGDd7bBFHQThL2OJu/ac1FuyVWswuTFoO2FEGEe5udVokytacSvMXXpo3ZlrJM",
-	"IowUlrcLFm19T0Tons9KynRFZ73OdZN6Z8Q5KDILesIPeiFLBGBkKe7oHY8Wr+BuCsAfUJJnnk7jhjW4",
-	"J/xOG5GbE7LUE6+nlCzj68H4UcbrdhmR2gTLtJk1SQExr8zO7WuoEg3KaZ5AdVRuoxsrDN8ysSMvONvm",
-	"NA3k5bf9AerI11XrGLjA+EDWfmOZCrpHwmwavWVcJWDIjyDKnAxwKSBYQL+DLnxfs11OZbBNQB/De7l1",
-	"oDRXVo/QaoS2yz+TiHHkVhTHdF2VOnxtPAPeWK2wxv5TmKO7LRfSat3kYX6040QiHtXMvBq3tzLjuXTO",
-	"aNvppaN4j6Rb4FsyhaXgWz35OyKgB4WFrG/wWpkgckdYhYEKBhVQCeDUXaM6TcfBi8k6EcknIndxBlo+",
-	"QXkn/ENWDaB2gIawpraxdrslVLvK1G8P5ZosQcLImm/XXNAdZSsfnj2B7RN3lBzXXmUQ/LEQRBGxLg2C",
-	"xQELqmr8gGRFsjI1X3bNFSO6Qrkvgjne7A8V377KdYN6Oyy22+D9UJ/0S0ns71p77ACON1hoh2AHg+xw",
-	"db+iWw/OtO1Wh+Y4mmsd9zTdI3V0afUSZfBiYnuvOkoCIkNY1g0V9NNXWp8h71QCOJtSga0vStM6CJjD",
-	"NeJbnzRtYMA8UZHnI/TcRqUdPXfR4SugwT4g//aFGW4C5LY0ajjHWzoNmmD43jNYxAQTO/LgLDC99rrk",
-	"uF0TaSS7nLYHlUIQgmOuaH3ioN4lCQ3b0ofj25evp8VNp2qsIfk11TM0qLJ1FxLkQf6+J97BjhHFa1ML",
-	"PlGvuB9tYIDv9i4jCI++tbzJidcDvyM2uHhqIakecBZuHAj8RIZAOLxW59DMsx4s3vKITknq6/T7kw/7",
-	"TGVisEk8qYDLjCpwCOdDIwdP0EgAcAnnlOnTgx7FFdryDBulWkliTqfa4KGTXYppPzwEZpj2f7GMf/LJ",
-	"Wt/vCymfp4reWfyxVo2C0nodZkFsLQNgJq2CA0opySw0I5JEWt7W5dJaM4/yRh8oK1Vfq3vXJDeOkPx1",
-	"QnFNGNILJt3zQcXjvI8NvUYvFV71Rk8a+1ov065p9JzM/MPNB2Ng5A56sLV7vELUaR12dwOcw2B0o9+Y",
-	"lf6Hfn7sGAt5Svd8XZke4WY0xUngA83WVc/8iAU23xk53ta5VXvZ/nQVpe7MO+KAe0/2B64Wcj3GKj5m",
-	"qtGePfJOfaRqXAsWf7+1s952NL5oVz54bveZsOb23RMHfwBxME0AjC9iCVldEfIDE9Z63q+wUDSlBWZT",
-	"lWlz00lf0wxIfLDkBb5JwKTxQvsptJA+EVkFQE1jDWoQgoNJETOwJVzEtlXaVtTr7itxc2q492jt5jJJ",
-	"OuNNO1oz7j2H15UGdK7a9Gz6NRnTk6xYW17yTkKnniEUtjilOVVYxVvGe4IzmzsSUPx4kRMI0gGQHKAc",
-	"aVOqUgGhKWEU1/jGfecMO8tzbfbDQGmq3pO86MHunavb5OP1cAGHpiKC4nwoDhzYDU+N6rb+zDlgiKMj",
-	"lkExeuAZzi2JVv132LoCVRXkoFn32x4EPXvxAx//wXR51QQe3Risw3JDSHvGuggnTmuyq4xmljnKu0aX",
-	"thrHxhw09w1uRz++SJFjNmCwe1cJHQhmEimOMn6NGEfOzd8dM6DjhqlUG/3anCIQ4OYFTcNI00uowzXb",
-	"bM/l5PavahGDuECm6GAg8XwixnFvOpCfHJjhk0mDj8kFimse5l/jNxV0siwLIu6onBDuhuP5GFrxXDXX",
-	"mi5VKGfAygmZN9UpNzPXKtbSETQNMVJf6TEBOw+RZjkZHIxiaPnhcUJ9IfgW/mo73BuNKCZqerY4ni5Z",
-	"6xjaF5d/r3K2lZsdKXZHUWeGs4YmCOUaZuDzz0dhBhaU17NFcquHekdCRwP3LCBTG7AH4Y98kkJ2nmgM",
-	"tu270drMqJWWY8aIYb15GA34DEk3Dh4UyIz5f9n7++U2bixvHL8VFGuqMslSsiTLSSzVUzuK7Uw8ebHH",
-	"dsY7Y2tJqBskMWwCnEa3aCY/Vz338LuH58L2Sr6FcwA0uhvNfhHlSLPZP2YdsRuNl3MOzuvn7Lhlit1p",
-	"uxMs4EOPG+GWZWZZGNbJZ0fZyC5Hdy8p8alYvUTF4XrTKzanYkw4tAYlVJGCEgdUm7Z6TP3roSQiY37N",
-	"45wmzkcxGo/mqczDrXb9sfblA7NugnvoBnM7sbfm8jfQyO6emtRb/2lIbG+QEt30mnZspd/1nE+j57SD",
-	"TN2C3tP+0X8bPahNT+mAfdWgtwwAvgp4DTySrahdfnNdRGsI3z5YHfitza2r5MHYP4dzDo3ZaWF6bGtB",
-	"6MtqcH1Nlx6enZGIpgz6To6Jzb5UY2KaBKpwjgneIY2Qws5HA61k4jw19c0Mu/IseBKbbkHgvXHNwCSk",
-	"i+uf2+MGuAflyQRvLynYtq/HYGXj6DWsBBbxFU2IS08tIM1OHx0dldny+LRcBwwlv8fjxx//+P79of2v",
-	"04+f/+cfmqtno8AWP3/9gpyeHJcR1f7rxbeVG6Ej5lwtwI2L9ybQsK3ZItzCBmt2EZexNMWTo5PTg6Pj",
-	"8jS/CuzR6ceDPx69Oz54fPn/O353dHBy+XlwhzxFqJ7OBX+3rADN+tZ0zs6JZnAiMZcqoSrrIi1eXOTZ",
-	"4hkgpNRhGeyfizvqmiYA0oIZeGP3l6Ky3/xhntLSf2NZwXiUC5pnC5nyX5j3Vi5Uvsbu1vimTZr2f8jk",
-	"ktWaEHmFznq2k9JWtTUGwAWGaOCFhwnQEPpiYQuoP9btMAT8XcvcVUHetQlmUy0fprc3h25absoS2IJV",
-	"ej9BQgW7UjyI0jS4ux8t5jW2FNFGSoOcvP0pqkId7cA9jlz8Rx9VZPx//+n9e3X5H3+y//jDTXqsDoGA",
-	"8IivFfx5MC16lFINrHfq+dPYJM2ngz1Y3SUJdb+s7vJO7M3qbhfIewaubWOz1su3ke12TbQTG+6Zv9qN",
-	"jtvgtwEGy4tUaxRD2n5+J3PFSJonzLTqFCjEuBTob9Z2araQCnNADJB4rdDISr7WrXDznJhXPo5NTV1H",
-	"1Ir+/f8DHflNk0evZM58N8i3eRbJFVOvGCTV31B+lQb7gYtgCh37ECV53KMwB4d7pl9r8kd2zsSepfIX",
-	"JhqBYrmMteEJdZe2ueuMz7VJSFTWgEl503xqMydvZ3Y08grscT3fNpFKTzmcqDyXNFGTf+bxvNTqufbE",
-	"imUtP0/WLI2CkEkvZgSeIviZsWY0KZg1SM9JwmYZkXnmqlf1/1ITDyq52mV+lXj7aUxZh3x+HepQa9Zv",
-	"4MIwP6QostU8i8WJEU0SRdxAwciE+XHnWu2G38o6vb7oLa31vGk3bMjVtrR6xSZm6pOiJr/Wea8Apgnk",
-	"hW5kuuzWn36jBW03Xn8Lj1Z5BgcYF+Tt0YDfa7tE4D41h/jpJTZ8ts3sQ4ZhxJQq8BfKe/AzZGltFkwQ",
-	"SiLXGdm2NCcRFeSK1WrGd5pBXtvoSZz3A3EotZzu9eJ6LbnIVn1b1vdElVlQITo4X11LePvCR4vvOOnU",
-	"Fad433vpI5JOX1i4RALymYVMrRTwMxZf0WhZ+C03FBOeiRSEiRhSoLNRuOV0RqOsnSNwKU/M4+bNDs2q",
-	"/TdNv+qhLZChqKAvLcYsSrhgjdAmTWdWeQ9GSvg1S11/lfYOVDxlUThoMJV5diVzEU/PCNQXlmD8zsmU",
-	"C/vzggroKifsM76263mC7YjgG8N/Xe6A7QtGn02neSqIx8KrYn4QmzYjdJYkM0OdvY/OvbihIiupCZ7e",
-	"M5NJIjeTfB3MfvwWfj3I13rWLNJS8WqfiIRCZpOCLjrSWPAlPVhuUSfLi/heyA1YCVcyWwAOSzDEYNAr",
-	"OvLjC3xav3fN0jhnYXUUvMAxo7FmBoD2WFOlGtLROvbzDoiEdcpl2iW67fjTvVFWTrph0rhRis2vKvMp",
-	"U2vZGxQzZddy6QsbF6cBmJIC2Wey4dkiTulGhLOK+t6AiqXXPFhY+tr8YjrezwCyvCNeGr7qTOpgIkvP",
-	"HSrysbqdkHI5xXc1D7gQ846F/R7slk7LYJaFouhOri7wCt7soDQOa11Co+U8hcsiVBjXpGhZeL+an+tk",
-	"/OjjH1o1tKboJ+gv2to1SHjtmpyByeoucJTVQQbrPezDOqGCBpxzDamUgWssZjOaJ1lzIkv1Vmu9r0yK",
-	"R8flYLH53RC85UyZFRfmv7qgE5Xl3jChtp/vT9apvOamcrGNJiqSxhMRQbHg0nfqqHCN0mAPgYCqUXq/",
-	"YgEvqVIbmcbYzL5vZAzhgydrM0jlUI+POri8Bdvc4P0qWmh1QpXxd+3Ay1TKWc8N2NvEO83wFVOsb6Vw",
-	"xlZrmdJ0u79NDgwZnLVMeLR9Lr6VBo0mEDK6LaSBwkQIOQn1vNqY6vWLl7gAUMYaEHWm5oKamgJAai5o",
-	"YhfnpynZxipy45uj9oobQ4pSSMfNeJZ0CJw7rByzvuCRpPIqYatmEsJ7trzIV98+IY9PH32ll6LfJjHL",
-	"KE/UIfk2TyGlzzRNIDFbMxHbDBh9l4yJyqMFoYpMLWtqjY9NtQYzNShIE4T1mR6O6pH3UFfK1xm9Stg5",
-	"OIzXqZyndKXCLo0s2NYEwKbyxMAwbqgiV6lcMjGGKIKe+oZuicyDjiBIWekeDoEsO0zvCZUaC5XRIMYf",
-	"AmJBls9nivD4nPwrlwDApw1ck5PTyW7wsWQsJYXbUgFs82eKeMGoxjhjZQRAlZxxho2FllxApqAhmHak",
-	"CMzhwOl5NoFRb90uBUk6vwKss3CeUB5zi6FY5FBpVRxS9efabBArTIFa4zWu/wVDBnlxQHJRfsVukgdk",
-	"S9fKG84+ZEwgusNKpgwT4tQYOiYC+qc2Y/VZbAFv7Jyk7Jrj85FMU/TwuBJJuzXQ3BhCW2Z00LTwxeB2",
-	"NHlivk3lihxjZ6kFny+YghRRblrGhWM3etfVorcjIWFUQXJaaxI2JA2Wjd1g0SUcWWiKW0bTDjA+CLCM",
-	"gxSGsaPFgorMiJ45bGF9vVVVdqaFB4ZVsQbY5FPyhqeNfBmyDO2+uxz/k5Nyy+THnvHQdCrmQJqPoWVn",
-	"f+DqpiF3X1a1ATw3xpRfsUgfzfZJuB/TD14MU0A8dQ0OGXubaD6kQmmpECNa8YqtZLrVIkKwjWYAADAW",
-	"9ds4NV9uagX1DCBnZbpUgMcGsNpQxgBYgLVGUD0aAgQ2wSBXfpPIaLkfEKuyx3+v6mhCr1g4G9Rxej+h",
-	"p63e7mj7iv/CwhpBN+yC8m4X6AW5AEznzugc7eD6w1rx7HUK+jAim6MfaJL5CTylSC6eIgQHWJrbZStT",
-	"3KhxTyjq9a2BNhdWwU/t9xQkSaRspid4TgSDio8OrXX2xld15Tlm11zLIKrIGpGDtH6L0d2y9dvqobDs",
-	"466fR20N+ysH785TD9R+cnvwSVXk4/1ySQXFjaeayLVJwIJeZJ66FFRLhiaLQIkx1Dqh8vOZIvgC9tqW",
-	"ab2Fyh1MFIkaW8FaZZcqqKZKaKfeC0MzT8oBlPrP/bHlesGX3TyTpdEVoYlhJn10vXNTV2lB9Vii2MZ0",
-	"QQpkrPzbJcpAUDbcfZhmFuQJsjm69fu4Qe7NkM6S5p2OutXdSLhhwOaRFDOernqnDJnXjYXQ//VbSfcp",
-	"0nywmywlhRXaM5cn5sqwSIHQ3ukafWpfxGLZYH70p04TqsRV/3elETEWT3gIYv/1mkV8xiNT+2uaCGhD",
-	"eGyKBrJAezrFWK9ebnUlisX67DPsLFef1ivUicdkRrkBtMuFNb/R3yzklYy3kDIUM5pktmlLMHPobuVR",
-	"tTSbf1MoT13E/P7yq/RIKY9Z5xwv+7zNzZK52tGmwmQLG4LiCpLIUwauDtVlpXcyi0smeaNMgZ+v+3sp",
-	"7ldmmMg6O1R+kyyyUApFGOLy91yzrrlmVSHWkFpi7YFQ7llNu/DuqUKq1S+LRtM3pclFFLF1b1DwQbbZ",
-	"xx3TeGJqJHpOpLdKaDc1mBTUJzXBDVTRSy93LtIlx/UoV3R4OsqYQ3TORLQlim5VGSXlM2XbRI7qaYWK",
-	"t/MdpBBgR3d8wVYqNlbGKSkInaeMxXCN20ur4brsVfUI4ftVsLbqrTUUoYEu4HPDHMbEmMcwe9BvtFpc",
-	"bEpL35ndR24di8XEWg7b2pI9DvuNOWfwAs1kRBMCrFY70P3V8TcVEA8vycfyq1CpdE+Z4OpZQta9Ipms",
-	"4gQdEgsf5DIuhMxIpPVyAQGpqyB70DmbIIpeG4sUT3bwNRV9L7sQfPH4pOjH2Taf4Esfx6MeXqRRc4jV",
-	"68HZA5Oi0v4ytDXllpltiyw//bHeybNtgOrzXaxbr9Fp6Pdqm9PgM0Xn1NDPRVPTfkD55b6mrYhl5cc/",
-	"Brqetg5RfeFjtWtrVz+HRyZBE7df3CGlyU+MBd0lfmfaXrvbjHrTUS1mHzoo4B9aRN9QiPDuPY/KsqsS",
-	"0wTXhr5Xi6fOTatEV7Q8LX6bgmglTj8lFtesQ/3CMOe6y9cf0TVvA/K4tbLRwe7ikJ+w4qB0F80UDmKq",
-	"2IcSODJNmQt1DnQx7oDEDOfWV2Rm+Fb27dE7UosxwOnX3VVX7OLDbrsYcGfdA0fO71UhVlSFbPm2ihFf",
-	"cuyyGp5izKWn5LextXb4r5vGgLq3lLIr+tHCPlUM0v5x2J7qdKsCt1s583gmIOfA3uyX7+OSWMJqQyRT",
-	"1pAKc6Rt6+NusCB91I8dHcz86drG/jjFYmdaT30PiYxlKrpBKqMZhikVzHlBqMqgK/71wgQpvDihaQHW",
-	"TrIyDlsGt9n7kscs3FZqk2JivxfXxPV4ibeXnZpOlvyh8EGz1g6bP6ws1mxkP59dxz2rskLHhewre8qj",
-	"y3uYPqVnL6/DZVfdke0Htf1L5WoyPKLQuct5uI3Yhc0ubmTARh4bj9RWZWwVLsKSg9fUyqnF2GaWbae6",
-	"TxLXRHI/6Rt8DPXM76DpaFxvE3PCfp9/jnjH13kiWEqvuGkqpkxCwQTMj1wsojQcZ+RGd+gHKefPxrgF",
-	"d65VZk9tPOO31kLD6QT9VdAXzoMZdrZzMS8SgGzaGM3gt3qlIHJz08E3/NC3YGUd9t++ePLdBXkJe2SL",
-	"PCEZAJOYaMpoOz1YaWTEl53bzg300hyqUWjcPikIFeBzM7GXbEHFLUSjYhbxeABSVdw9z66JOM0+9s9b",
-	"K97qGvSvJSK7IUaQGJvKa5OO/E/IfWrX2pzYx510q6zMrrLELjTxyiDE94U5GUoBwW7I/YN5lX3YtdI9",
-	"XoL39ALcH3Rzo8erFXe4BRin9f3fHGNwr87i38jj279dz6Bcz6qG0/qV3z23/8s9twMAxCvQS/3yNC5c",
-	"8ouXL07wmSsEJ1jVswziOGVKdWg4sLfcgWqSMF4BmPlLCbxFgmN2TDMIxPqrNW/7jv1X/LqtaStlP2/r",
-	"4+GgfDfYdZ/Wj7uJlBuH0Xt/sSky3rOBwI7v9skVGuqv1n/bqbIUyJdVFPSb3+U97+HKnBpLPJpQ6J8X",
-	"hUznJKEZSwkC2lTy/0gsId1JLeQmkH9Xx5pHfHl/cW5tHfa2ra9bPe9+zUS5vlJMjI0txYRCJmoFfsVL",
-	"5qVJKGX/QpkK4Yjxa5ZCRqCClnCUZOwDNDKnUJ3d2HwNR7bT27XwVwym28/Uaa1euDCGs10DopkoumJt",
-	"lc2N7uxdK5DJdV/vezlp/0Z2lzfU7p2+lsv+09yLabjTJJxzlWEu1BOaxnuJa95iLIgrlXf3OyRUZVr7",
-	"FH1nA+80NE+VswzLz7QIM4MHMW9q9RgNFRtDqjxu4HoxDYfcSEHhdFerE2pRXecHKijDHV+dALqwwHcy",
-	"iVn6WwT495svS9O46zxvmFmwYulcm6sCkaRChV+RTONK2ZdmH3yT6DfHZLPg0aKA1urg19yZfzBQD7P7",
-	"Nm7PIOhCTS818QWUth6nM1iADXERB1qfpAxGa3fEu53zZlyaSucN24uHMnQQ981dWV7DK3dMN1UiwEYv",
-	"Kivev3892qMW8UYuWd9pZvadhmIhCBEpulW1qpeeEKzwndZVdKxsqobSUsBy7Amb4N4KdW5+u5DEPUEo",
-	"uWbpFU2IBU8gXJBNyjOUbq3OgNi7VhxendHCDQpRUB/AGyBYqr8otCETmDonQm5uBGIEna9bxbctZ8Wn",
-	"7Wvunqrvo1ozuqxWi4yLnlVba3BmC7ZSLLlmqsumAi7mOmUZSycWU6vuE+7f9E7frNlCxp03wjyO1e4d",
-	"Q9eu+GvSCO74N/zB2uauj7j5LCnqx8atgITYUrkBOOh5pqD7M4lpB+yDqky1pG3Jx21fmNkTYHS14Ouw",
-	"np9tpMW/QoyuRKuhAIulGBOIAOj5KqzngmaLMzJdclNFsLECDG1iqPJySlAdKXAQnE8o0XJqrG8LCIKf",
-	"z+iSKWguj/PlyiHvTIFF4Wn319rzZhwv4c5+ZmQrKy/3ZBECRtSeE+LDkLBvG4+ooZ6s5lUraGkCn/A4",
-	"MKSarfTpug7/QVnFrsunxdEtZF4mxcuhegLUtxsuFK2QI+y0PlKV0dkM2oLalzCfsoPKqBd93dxwAzfT",
-	"7WCHNM9u6UCDjdP+N7N7qaMa3a+x97Xk8S7vgP6974Rl98SQvZngPiU4HN46lbdJ4WENxu++7Lu7oqld",
-	"Ofgksuo3kiM186ZGxW0U+6y369y/0yorlTHddtGZu7rHi2nuxZj2tKX7ZkP7O7GPtJ+7J3Pa00maOL71",
-	"zU8gARoZdlAOhFwzweK99PkuD/Z7n+9Kn2OeLbiYxHSrOiD7+43A/Td7tgUPHEljW/BJyrI8FawJwRWh",
-	"7Zi2wxRJzcAEJwc/mAnWNTf3hY0WKKEPuE7U0MwZRkLQW2LGxsNpiBvhVAKjUuVPtftQE1zVjo2oLJvQ",
-	"WcbAS8JT2/a74Qu4x536hhOzX7fSP/zO9e9251g/hwAJjQN0G+aAsvRoLFt3WzqTKdECegt1YP5Nohcd",
-	"acU+0oTVgAFdLHRHX0VNizRJxgCKXAAVUUHkRrAUcIwg6GOPoVZLhGCOWjrgI+HJqChnz65ZMKQywMew",
-	"YDR2iPXltb000Of6VwbgvTRN+TVNxtCTAQDRFQFAg7CQcGOrhkINumLkaksU+2AQnxgO1xX/4Ds3+VB/",
-	"pH5WR4sRobd9wvS+t/s3ZAT9quKgt9hAZ+OInd3BrRknbxeSXKUyny8ym6nYHlZLaNRUKT3nKrMFQ0Gy",
-	"KB6Bs0u4WCJiGM/OCbVxTRP3RCownT0o0UY6MAOg/QdpZ0fUXr8dLqfK03WSq1CSpJvrFdtK06jLkSeq",
-	"q9lGWuc3lIIHp5XJiV144HIynILIrJm/RVuWBce77SyD8eiaK56FcW81D8LPrr0cMvOYMJomnKnMcjyx",
-	"3Z2Gw93u9vUMdcUYX4vPcV5GRCHcSiRdPsaCbkoSy9+58C3kJPHAbhkRWxvo7HDo+e1ia2rA8AwiKjRV",
-	"bSjPCE309TJf+BXsxi5SFhWYC6wmW1DFzoEgl2xt9QueFc+jj783lt4nFLHtoDP3Tua2xtSQM3vYVHpx",
-	"f7Y4dkUu7+nODP0q5wUZykylhQ324mUp1Jv75mTx9mEfPpZbYJpWV0eFiQazSe9KsEauGOQAKU7C1YHc",
-	"5YxOVJ26Jyp5R97xC59Ay9h3JGeoQlDdnlq05rILyQwDNOlPVYOwTAasZ7+iuehsf+8E9J8tImwvAF9w",
-	"Dy0kamJg5cyZcUoHu0J1qkRBrW3iv/JxPDLKXrchSg/bl/t3LmRJwuKJ9bh2LFIqG/f9zfVCQflyt4LS",
-	"Heuvs7KYpbxDGtLftNbzBh+tEp230+PSqZc2JkyH1xKBa70y+4ZEwIo+HlyKfhYK6SYLk2fbUq3XORvw",
-	"9YuX++q8XrwVysf4CYInUpiIj+U2xLYy/QLjlM46ZWUMuahh8O5XcO8+8gE3gXL93j9TxFxsCjOqjsMt",
-	"jgd0nu/UoPP1i5dFV06Vr1mqWN+si6Y283e3jMI1dqg1Dt/RAv/1i5cXsVyH+4WvAMEj2Pcz3CjNZTZg",
-	"PIokjF4jHG8wqC/XkyHqgnlvbOZnJtO0uoSlmep5P34nN9CmSr9L6BV4vUmUyGiJ9Q4pFeCFjxK+ulIE",
-	"Mh8JBw+9YlmWsBi6/S5knioCoVDob3VOjs70Y+Y1IcksT/WtW08ZRPwUmkxgjHAzLS5MeYWeqnneZJNc",
-	"MZu3iz4QbM359VdftnTq1A8LOmfpBGJFTV9/I8tJo+alMcmk3PHBo6BbVPPnNVey5Zu23yoGH1zeKlXM",
-	"wh4WI6l+k6jSV3hG4b0ZV4+qiQ7NU70T/e28QunHqUyYCntxVnRriIJ1b7mT0dlsogcdAMNRS70x/7az",
-	"bNkX1bvhCFB+lCnocUYoUSySIi56LAhiG19pYrF5zTTZ0K0isWQqwHVKMaVsO4+WK8adaBE87vuWSfHu",
-	"2qCr8jo0Ke3zSrW2x4WATbtTb/mByTUdYJbRaKFfUj1pO+FiOVlxkWesoSwzkWIOhdFiqZlcyzn3NWyt",
-	"7jN6B+EmVcCX6q1AU4rW2mz6dwoCxv/I8dFR62dURMVkydjaJVKUP/hUU+AMeokCERP9gpbc4M3GKL2p",
-	"vtBHSh0YBqiNBmrCn9TDLx+1ylnjr+g+LSzQge4m2LEeR/CPwEy5MpVewrZEBLWtC0zbnGIDNdp65x5k",
-	"CLVskw0Xsdw0k+O3MiULR5JwRHBmKmeaTEw9nen3Y5Ku8YJKY5f3B0oDXs9FkXFBWqen7aS1kBvVWA0D",
-	"JjxU9xVVTzgDeK/chUkPorWUKGE0bUdi8L48Du9Z45GogU0iTIuwecp2tVji2K4ZkmcUuWLzXEBY1q/j",
-	"KLo/wR8TKs5Nl50zImQwY+qKqWwCVUD6Hwgm0aSb/AwKIDQ2zUxTH2hrymYSAlN6Wio7sKMRgIyLc5NU",
-	"Z1pS6Q+w+JwcQWKFnd1XJz6JfHXSyudXKaPLyTyhSjVN14nWq1SbygQeJoAsAcRjU0hA+FUndHJaotkv",
-	"v+4zoS7byLNb2BVz1xmSclBeIcTcGRc0ITPXu3WVqwzngmwdpJZIClNHPEkZjRsk7HcVAUKK14yXgItr",
-	"nkGWAY2NJZXUjuArf/GPW9e+4PPFJOVqObmiCTV5mZV0Aq6WiiRMKU2bGTYLVGO03gsjw+kH+kIoQcQS",
-	"lc/nTIETQH+P6O9V521zI9zcHx21T14m8WRFP7gdLU79Yau0TGjGoKd3E8VdEP0rFFtmTBjYGkAFhQRe",
-	"lzBHZpqzubZ00mWdHE1yd1/TJ5EqmxjIPeiEuFqHEouemhsf7154yIoWigYQAOgpQhXRQxKL4lfa6da9",
-	"8iez8pJAK1iq1prFoj4zoRI3Pmxd+IrFPF+10OQPfMk2XDFIvdHPA031JB8t6u09UlLuKxlA+gLhWiKy",
-	"ORfKQo9FpuFj7JF+68WBeYEmK3CykiJblAn3+KR93rmI5QQyjiaVnNzu9F+5wMuc1DDPJqJsoo/GmTaL",
-	"3B1qQiJp3NuIWPGQZsD4fGGvMGX4xCUq9tLmNzQVfias/3LruzCNLg7Lt+bJun68gtq90iyKgZs2E5C3",
-	"Ar7uWTDN6wIousjTJYA2BWqrxAR5lDctb07pnHKhsil0pBaSqDxa4Fjo7wUFqD7IX16/+ImYXwE3BLU0",
-	"9Fq2eQPtqE07kcho+Ww2Y1EWzCrHLqsuI08pPhfGvIIMsQn2bQYjsGQfG5s5RNdeKAqyztKmrG/nwdPW",
-	"nsyTmKQ5GgnmRX3JgEjS+lCai1HTLTfgE3jZyZSoTK6DA5tmvRNHNc2PFPTRIoVwy2svVj9WbJ1dX9P5",
-	"opvitd+HtWcrU0Bgy4wpgYqXJLSoTqsInAEl//oL4ehXC1xHKXJQQSnsh/RRRBDcAsy8mjZ2UMIAVU21",
-	"cFqqGMyBTBLoy01MAcm+wlM9A0ovXbseG+up5ur022IcpmE7n/LZLCCAECGxc7y5EO1tXYbsyE3TydcJ",
-	"j2jG3hY3VN92z5TM8iQhzj4vYJ4qRNGAmGWrPooLNagVFdUgzvV1s2EWMldMa0M3HMehk95oDIusur3h",
-	"SA7M9AZjGHytwSNUaBA3qASZZtt0+eu2c/cO2D+kNgoeEtzzMEBmMhexyYUp1wAk+i7YHpJnNFoQds1j",
-	"sNMN3gxYCDxTBDUxA4cZSVcoyVOi8tWY0IystFF2fPheTBO+ZMkWMERWEnQtKsh0LZXiVwmbHr6v3zfR",
-	"gqGO0snZl0hpwHDiYn9CVgpTGV9p87jZUzGj4OO0T8YeEjOEl64YkbNZ2fnbweiFLWiM73FldlGK6tq0",
-	"nmKDrUquGKSEL8DoBczDcWfCPXzYxM50GQ6oafUWTsxQjlpAIRtdMVvnMwYPyRzxrMCVUjE02mwFwWja",
-	"cBrfuI1XuEX6WXsGKuFrD2NXVA6k1UI2xNfxRNaUp5Cwj1RmAIxvuPXdzaTavVW/9xjol25ZjuL8Ha7S",
-	"v3/6rcZVkzVxxSK5YhOjyDbXZY6LClWQIkIS847JMRCQfmBiPlJg8kC4aBVq/BpU/1zETJ/V1rqktcBJ",
-	"eQOyKXy6nybimVaBzEmtzDfaP017UUqzCJpEwcl3SkdRmI9ya+koeBjjKh2Ud8Jt9O60lT2kt75+8fKe",
-	"JbTCuvdRafAbGALBxWAVUn/1ZOOMURNJxBwkc/cYK7WevjDLRYRfmUR5NpGz2SSWK8pFwwW/omJLzBMY",
-	"5kgZBVdBKazednEFPpuwa5aEjcCYz2Y8ypNsW4oumHkYGwLVqbdULbiYZ1IQyHKG/VitmIgVediGkuPN",
-	"qvikmRhkt/wT+pdMhMx4xNoCNsbf7tSOLE+FIsdfE0oyqpZ46St57pI76db1GoslUz0d5CpKGRNczCcQ",
-	"vLGJzPXdNN5zfytd+AXS0TAsUw40n3RJYbATML769inIGVHsmqXQJGIMM6iElK4xjiLTcmTJ8+4Pn3JF",
-	"4gSPdwepjncxT9N2hM+pSbI5mdRwSbmgsCIJ1Xy5EYfk2TVLtwQ1JYvA4tLuMkkUywJpTC7nsS01CB/8",
-	"WCSxqR4JRfhiOf2n7VXvaYNn3UXR0I8ZbafT44rZx21EocMr8KiXleUQMPspRVV/ZOAKXrt7oe16wgcR",
-	"/Y+5LN2Wt165Zy2gdtp+ccN7Rf833/Dq9Kr3OCKIMAE5HEX8q3UI8wq8z9Wyyzv6MUgLN3781qxw/Vw9",
-	"VdGbvDsdMwlDdR41jS1/+VzjbbR/WEFqCmxPmY8MY+wUJN0UpQCAEE0zkBwpgxLFc4JXvs1Q2ixkAhCm",
-	"rY3yfhcyd0rI+K2Ojn6XOXdQ5gSZ2bTR+87mp/Rg52+2xHbhOyQX6J7K0zkTWo/HbcWUG+Ov0YpsqNaA",
-	"QfReRNtSdLtLsYDQhnLS+zWcZM/XKkK7mLQbz82nQXC+8um5p0WGn0i24OQz6BUcQaMRa8X4jKwfDmFH",
-	"TFQxI1dMbz7IXRrHJF/XT2GHon9BVL7yNeYM1G4BCY/6vWpKQ+sJQDsU+NrEOBrqNwWdl8wKZ/oY5Buq",
-	"AAlKD1SEShv8nadHzWQwZM3uwPuturub0ZFKk5vRDlVexdg7xdomt1HlsEjcN1tiG207ee2ac06ADKHs",
-	"SEgnLGqkF3NlO71X8ltaDVXTZWbDs8UkWvAkTl2dZ/dB9BVGk8mC0SRbQL5Q7yFwr9cOHaHfy9BssNzy",
-	"vu8Y68VW8YgmkzXl/WewTtlc0Hp+UXueGFVRz5eqII6hEzQDexOrbPHYJ5rq6oMnGt7mRqYoNIheeeNQ",
-	"ttziyym14lOMQTd9TPU0CX9cir7lFTRaCrlJWDz3kk3bVK3S5e918hg+Avuw5ul2gm6WkFR1moEH50eF",
-	"2rCUwLusyHqFdFexJRlf6b/WFtgvvOV6LIdP5wIzoov2iuPhmY6hqVa2tjqf6s6NS7TUSKVlhbV/AkUp",
-	"vgke2AW9ZhbSzbWZuHj5nPBMsWRGqML47phcbQk0h8QoJFToeEAagS4UVPFoYvapsatqsMFHGXqpQ/tW",
-	"0wqciwlgdQXO+yX8vdx+pEhWs3hfipRAzrqVMRoYioTPWLSNEoZzGNSGNi4lGXSNTSr0iifJJ9ntKphK",
-	"+ZirEwmcTSN1W+OoH2n/CNaXKZSGAIaC1IolW2dAtVFCVT1LSBvSE5xbk3QoChabcqmDkicq+j71es9n",
-	"zokRlxPrHug1EtiKE5vdonq+X2vJVmzUrkkWC69PoOnIjQnc06eEEU0UQVCPcLVFbz741rVtqtViluIf",
-	"u5ikYNR0s8Xf8BXDuy+Rm97voDu/52vVxHpjgeFQOI8dG2xG6bfNqMHDRh+SohR+DcEHvxh+XFQuqaKd",
-	"EdRqmOT9XWXPheLRq5AF06YHvlxOsx46iE3DbquTaK4S6f9iVe3wd6FhXeP6Zvufry2kgY5e17BkLZqM",
-	"w5QtcE+CmenOMzVAb+HKVUy5bH2QMAR0rl1wFrOQVmoLnMylUSnlN0gW6pBg21GVJ6YgGTwRtqIfyq/c",
-	"HWu3JZFw1cRcraUC5zyN/5mrDLymlzsv34edNAStQsY042LekkmnH4QwN67VZm/F2ICMC8Vj5pi6wH/v",
-	"k8ol8izlCFpo9yF8ethXl2SL1CGuoqmGQL92GJLKHPCKki1c3Fpig7PBgMpHNKOJnOfdESbEjMPcBuBL",
-	"jEeQcxdP4tz5LYIZkV79vt5jzVxjC4UxNhXbepmGekis709+Be2+oRMcFw7JCJOSZmyDPbXaq6Sr5DAu",
-	"k379jKrLamD4G6Rp6/3AKkFw3I3Lt3Pj1bsroa/BxVAk9Jmr+EZjFFfzDYYZelXTGcsCwfp1yiIKlII6",
-	"raIzQyPOVoOCUtPT1Eoh/Rg6U+zbQOLw56BwtmkF3zo7vpLp4/6+k91iubq2Fq0+FZuV0/6Sy5Npbnkn",
-	"E5oaT5nrPoAR0yLfA5K+8iwtOeX9fs6QL7IN1xYpmadBNPdqiZzN4LCmu5ua94XgKZe3eVDFy7CT6NGt",
-	"a8/bHMgCy011mBYx6pwchTpWjUFkzmRK7If8q6k1ncmdZB2oCPBGaGYzqNp7s9b8l9VTDx41W9PCUfOb",
-	"YOfeRu/LRu78FN0iXY+nQNezsdMRXLISXzHyixRsPKwjmg/+19IA3h71RDkUwCylkb6UO45Refx+Ag7/",
-	"Rq0jHewg0sdubhwkc4ejpzb1S/7fQ8nV5HX88+5D2kcyeiF/71lOOkuveRQqpQ8FfOq3q5ImI1hbATxm",
-	"KV50PPMDKgi74/LHgi5MwF1gK8qToHSwT8jZjDdctStM+5qxlGTyTFs+TC0BxoTY5Nex8c7RMkxU8Ao0",
-	"H3R1h4EnQmhrzwXZyDRWPo5GRvRWiPBnrllK52yy1kQd2OQXT767IC+B5NWYyDX91y57NEB8g+B1a4G6",
-	"PidvHBpECoJ1j/UDLw0XWIQ2WqmI2GS5Cm4xJYrRNFpoY28qGE2nZ9jJCGvHmMqI4lnHLmxdUf9NYXn3",
-	"VLZSjXzlWIx2Gc5P+TujqdKSGTqmXYf3cLVYKzUBh1hQ+X1ecWc8v3j9hJy+VW2VBeVxAakaPocq8I4J",
-	"h0uXDJZb/fpyJbJBd8dPUrAzQsW2a2sxD+k8KH+xMTYCeU/inAXL+H9+86TLBdfaaOaNxxedmszIdY49",
-	"X2G/u+7HznOsjBnM1M6vEh41+5rA87lV+nMAHYkOKG/xkCKG+nQIKQhF/mTFsoWMy3zTohnArTRZ0fWk",
-	"MkpoGYp9aMCJXWl5BE1ez0GN6beDin0Ifo5nzVW0UNi4YMLgvFmdqaMWAct+rSVX6LsZDdWxaj73idt2",
-	"T41zvVy1tMU9KUu2EE3Rczskz2F++nLyK1ICrW67KnN4ZPj4ZKFiVayh47uWTIc3yzfsHa6X1LeWwR21",
-	"XfIhcnQveu8PtV+qospIZPMB/1bzEdVRLljOCsinqvyuazIB/resU97eHfLZ0vwOzbURCiqyyoVr24l7",
-	"VGyQN4+gXwk8L11dJviw7QFlv5krUxPLTaAahGn4az0IDRJjgiKIRwtMm1EEIVJiFHwe+JW287bABSsa",
-	"99Mle1qmgZ62/im3sET1RjUOaFyWnfsN+cZ0A3FHN7Z04/a4lfT2Yj36pHwvDcgnBpMxwIc3bbBzoya5",
-	"A3vd3JDw99Snzb7UBDjlXDYx3WJD0C7KK5q+KhyU2NVhNuy6q3Y4ElJsVzJXDkzRvAh6mnfP91UKhvSX",
-	"/a29moMv7VIzR58OKptYnGalFepOx5fPsYM8lDdn6rvbjKpqdhEL89S7pWk3euveX3RX21mTUYr47H7f",
-	"3N+AVytUX2n1Wybflt5bZVrd41Vrrqv7fNfuB0ukwsq723feNdb+xI1ThzY99Vm31wbfHoM20taw6+DW",
-	"YgW9siRrYQT/nB6d+jg3//3uv//0/r26/I8/2X/8YVcU4LbCDq0yvxaGqKCk7iUq4Y35qGEWN4xSVGbd",
-	"0qW8kACPjjoWMuw3YNGL6iqxjHY14ZPEG7xEz25b2DcgUeSodQDEv4Ohij7zt0GMnrhZtxrk8PJLH3U7",
-	"4V5Ri3MAQ0wzwdLPlAkCQG5tpkoRgM/UHYpv9M653VsA5JxsmXL5Epnz+3/CqEi5+qtZb2rIPr7dGIpX",
-	"9NVtOp8oxuJfNcGIi/E5lKcxRdfDtCFB5hMFSgJwxIVfv0ZmOwyKZx+6IkfU+gsopowKvVNsJTKCwiBQ",
-	"vbulCEK/pn5jVw1PsWvR3SBJ9rLg/isZjzaMLWMauCsvFPnm708v/g4Ovyc0YSKG/mbWK/bji9F49Obn",
-	"0Xj09pn+13ej8ejbV6Px6PWF/p+fA46yGvgDftqb+dhb+o49/cE0yg64geM4ZSocZaDxiotj1C0DlbQH",
-	"FgACC9vnDZGDSIoZj5nIOA1AM74QyZbAh8gx9t9KYucyDfS7GuBz7qzWZTzLQyt9++fX5OvTbjkriRRz",
-	"N0yH5xvTMPafytDlGNGSDvalXrHJL8bWqSiJFz9dNKZr3dWu1fXwa4lOK8TfgbWGGegF97XaeoO4sZ99",
-	"N5RVtf7RSce6TVYMd6Y7eHzUn0sLE+Tr0ljwn40s3NsI+S31/j7CoM210VE27MYfCCtNJaL3v9SBI/fn",
-	"lXbX5710Sxf7sRe/dLPIavW23mERFhRX+5ZDDRu0H7nUOvhgOXUTYdFKE/sSHk3Uvz8pcD+5f1/RqN8i",
-	"ktBAPH0iC9Uh7nykoZVh2iIPHQa4eSSiw0d+j0x0puK2SEXrbt/bkET73twgRNErpHs7IYv29f17hDD+",
-	"7eMIv4cM/m1CBp8uCtCkk8GM+3mKmA0FNMHrLGQSK+yVBp3yuFAZo8a6UcT4jj9TxKI/9dniIhBRYcLA",
-	"Rjfcp9hRRE+jrGEAh6pFGWexw5Qc9OjuY0+M8Rv0r1wQ+7OzYjo7VKtgIN53dmjjf/PT7PtRQCCn6vio",
-	"f7fY5u5fTKm2EEGIgwFmfE7FvvAqIP8r1CwfC6NAYuNU8dA4VA1tSSaXDV5HAzBrZlEpLBTQKgilT65Y",
-	"TFxn6L1GF/TQwQm8ReGnECsPFgHZotgWA3vGdZtJrliq9RTcuw4Zz2XvuLL/8rarOI0dFLMXCxtp755Z",
-	"2AvGsu8YjbHTYA9eXriX6g5fwO8jqdxYmaT0ZxpMo4dHu5FcHSx3U65mFagKJxZcLZ+L570j0UHP0QuB",
-	"VEx8BxLNswUTmRaO2nRer8doQqcMbEnEm+/gjW50BbSYkIJtJmuqlLaC61N+hW1rFHjh8SGDGijQoYho",
-	"qDIlimXlWR43ICx536o9vXOutZYUesHegMHTW7NI3zw/GZT7m0MRBWsMzA8TU08Xro7Rh65VJocfigdr",
-	"A+UrPk+pyCqI7eORMksAXPdJLhZRGiwu8SYw2VG2hnP4TLn28KCG2vmADNaaskA0U57tim2jY8jBrrFk",
-	"NknZWqZYzCivtGYI/0QUzoa6xruC7oT+c69g9lZgnHZgSF1ztum6JsWE4oVzwJ6BaclS/I65N/q9KGvY",
-	"fwfH0/rRuxrVroEi+cxoeLa8ZSUabhMcg2LcVlC0wY/fAbmxT2YeDhbVkJ3cky060nIV5DtELz0o5BmW",
-	"WfcxbD0BFoDBGgZ19bFlmvtQWf0L9Z7praWd2Ed4aL+sM7x6aCePtL7dyDMtbwapLZPR8sJhPt8m3lzC",
-	"RQ/Hf2ViP3DBAk6dvtVdJ50KLwOWLzQtkzJWZCWvERRhY3ieOyCUINc3XLRVvwxszmX7CcFG9DufmKes",
-	"hmaxTgCpY8VFqczXuxi0Xtr1aMveqw7PZ10f/VdORWaUplZ6+at9uFQyVw0KtoYscsGzpmbOihH986DM",
-	"begyAYPXJKI7omLjy9vqNs3bErfIZrpZQVVk7w4lbDuGOIPwllxHrXeDsw90Be0zR6eHjypWZaVs7ujg",
-	"8eWvx+PHH//4/v2h/a/Tj5//5x+anWyhvtDPX78gpyfHX4EjyH792c+vyl9/WP74xcE/Ln99+PEPrexo",
-	"luZNoHmLlWKrq2R7S0KzJ2ftSeb9dEPpVubbWnwnYWTJs0pR/Jflszo+eHyJ9HE0ftThyMrM4j7feG7f",
-	"YF/2gB/5mnJzjfYUOV3t1rshWaWYLKiIBwhWox71ezFkK7aKOjvHtlPch6LsE8U9U5T11J+YPs433QI9",
-	"zrOdSIhDNsG04mm6VWHXLdBc5rzLCDVlY176jNukgP3OuPfe4ZrrLsdCTPTiEq0mrkyMo/XFH+3D1eW4",
-	"UcZuIjsWYdqNuJWEwmB6JzUxEJVRESubjiJYtpHp8jNV6loS9pB0bmHSGCIr0hqoC5ZZ96Y+bYnlQ/UQ",
-	"2U4/qR0BRi38ovIa4qTtDoWy82pXQAm2255l34u/h/QfqPxWRa2Tsu234lOTbnbzoG9Q7Wg0QZ+aDkR3",
-	"zAD9QQ6yPE2GzKB0qbtstI5HG56Jelp9hz4UZkvGbZaubXZVl8QRzVVDKGcgRHU88J2O8JwudbMxhBCn",
-	"/JqlwZ+66pJCrVmUuUnVHrCIkq2kbjf+e/2Czy2VXBTIidHXhhb43RN0gJsMKzWzSz1EbC7APc+kuHCb",
-	"3UZ11sQShTuPzycTHjFM17OuzlADFL7m4RwMZFxA9O1K6orRMO5+HXXPjQ2wsOYfKfsna4535SAiGkvP",
-	"ljwbY/euMclSKtQMkiOLXnKoZmTkiiVSzBXJZKf+Lfl6nfCGAx8UWaNJ3k2RNG4bUHgWPErCZ9gPaXBD",
-	"t1c8SSY7qNgT7nsCIjSgqOabHkJwM0Jh683wfQUjF3qVrzOgooRha9edfQ3RrQ8+G+zTXvxXZNw+ZrNG",
-	"0E8ECGpSfEaxLEusWu63x4Mp6G1paDRVWsa+TFZ3Yd5Dm/Vpymehm16fAmvgdpWvrEVYXA439LIs2Tos",
-	"CG/N/dKoojc4QmCGY7czjTv6XKmcDYgRfBqfVMggLbnQz6zhD93mx+a/KtmFtxgqqANjUoHJ9omEe0R4",
-	"3olM4jxZFwi0Tx9TaKKpdiPwucltqCOiX/s3kY934ZwG3VxMJU8Fvs/mMt22567DemFp7p2dWV63B8TR",
-	"3JmkSYEEl4tx07Vu0mv7sGlqtZwgU4QPIExekHFvzpuzos884b0IC4fvaTr/bF6t3kmfTnPqpR1BA9nJ",
-	"PKUdl7fbsd1FNzIuJ1Nf6ajZnKXd88rhuw7WO5l3WAKU5cpJf0ffnti3knvlh4PowS9HB48vzf+fHB5c",
-	"fvGHPTDvLfpnPgG3fxoO3lHNNpA3b8ZtzXS/L536uaHr+6ZP4x7sp5B+52V/I27fP++1p0x5vEiT5MVs",
-	"dPauF1deNn6kOIJufHu7TNhjcZYduyytyrB+gsfD3egFwYSPh+GEj0bm/p5nPRVSt+ie0U8X1dlTK8Rb",
-	"yAm4q1ndhcHh7X67wvI9zwYmbO/hiEslSPtpBNH9KBsNNm9pu7ZtX9fd9/xeeo9gB279svu0VNYoAa1P",
-	"p4aGki2M98CFvY2TaEw2PFuYCgRRC45T8G7HtSj/FVVsMtiVEtMVnbP+SUWmTf1NImG/gQfrwhSI38Bp",
-	"JdMYWq303bC1VLzS/tYzZ/fgCmto5tZJ5bOO2aIjY1+DJXQHuSU7kOImF5exoL1EWUNf4wp5N8qWHUi0",
-	"O4XFp3dD2QBvBWEa4hY8m9r0mlTSmFyxbMOYINlGIhCa8uqSNjRlC5lD/ERlWFt+hY4iHCtcBNHbC7am",
-	"qSaNe67slL03XvO/XarOjUBYA06S0y5WU086aiOHy9/Gm9KHasK5Xf5RtZ7QvlSr+wrJWd6L21ayPrlH",
-	"oFnNkkoN9J6a7KTaVPbFoJ8ufe2O56CFElzKyATjZu3FirdEKjVBbdXkC0yyBZtl9j+MG+dyL9GIChMa",
-	"7QVJpjUj7geZhdKSDU82wib2cMcOyp+TokFft7gsjXAGVGWY0STIBhoO84ys6JZcMcKVysEmac1ywhrq",
-	"RoXrFowGmfI5F5MmWwCWJqHo28aMMX/LpR9FdMUApaGTXbARLFULvvaJFkEu9ai5SZyKpFB8LlblVOVS",
-	"nhfj192hF+6+b8lfkb9Nu/jnziZE/Bblj3c4NaFe4rjrVPeno91L99ePXoVJRRcZJM8xjWzSGXxl/14Z",
-	"LthdqIu7U7m8fbJwm2sujZ/Q8fM5ATg5SGj6haWSbJiwLqsQWgFLFVON1x6WaWXYYZ8rKBu2L3W5627k",
-	"WbqjF5bPTwVpt3quQkXeA3JlrWzYl4jcmS9/x+XkS5ZyGSiNhI5UnXnrNhPJmjxl2SKV+XzRrknbOjpc",
-	"UhfBclfZxltyy4HeZqVYdwO4fET9QIy6r3VfbGxY4R4y8V8br7YLALlf0YRglcEYPArl660EEnF8UsOo",
-	"eDg8ZcHM7xVWB9wmUVZLvVp7Pw9wGJll/Bs6jfxqntadqzqLTO3HZJ2n0QIrTOyfYokA9/CnLE/FRFv4",
-	"Ew/hbuSq3yf1Gm6v+KZWn9OrEZXRK1p8Sf759iNS53Bq9bQNcEANjRo7J1TriZadUj29S61Lvk1nwdAA",
-	"ccmBFLMZzRP9GetCGupQGuyQuE8FEK9YZKGNgmgQDX1YVlRsyUYvwdbpjLvkng8y123lVI9CMXjl48C8",
-	"plZgbrc1dnJtu7svpcYe1j3Ual5B2Wt/uIWgc+9kAMp+G37YK6yovGOoDEWR27+XjlIqyu6tpEDsZKLl",
-	"Siqg5NXoI5mcOOXncl9qBFa53iZdDMbv60nir/3U8O4geVBaZS4qpq+ThMUkk2PoFHO1NZEtl3ceyLLj",
-	"pbL4a+i4YYrhI5okLjVPNuGPrlFNLCwb7NlG1iwlKymyRQ3ffb8BhnXCBFeLSUy3NikcG0o9/LLUW+w4",
-	"dOkpmae10G24TUBG0zkLsOFr9gF2m86LGBtXZMWoyMgMsr1all8hFc/ntmY7xPbPRpXpQS4vBHNtQEDV",
-	"4YpMMSltasuZnR50WCOXIj2yOO2TblbslyUr9ssmK/amGXom5c5MNLh1+Zql14CI0tzDJXK9g+p2BVVs",
-	"wuOmxkIbqohaQ18SORsTqsiMpvr/QQKsZqgUosxLgS0rsB10tuBiTliiGDQ6VK7zoQ8n0tGBfbNCgQVL",
-	"bjU/0F0TIubXPM7hipinMl8HhcuKi9z0w6oz75qmGY/4moJ/u3x7994sZehCpl1NokyuebSri9m+yk57",
-	"lZBeSx5PduTP6t97TeCGoBvlfa0fWkFyxWm7vfXYrRsvD+srX7B7+ZIP+hU8/u9ObTvaboXbwN1dPiza",
-	"N56ett6vN2LR8qb17esXYM+qMtu5TWq92K3CFYbYuxB3N0Leh1lav+numXEa2JV95YA28XtrDWdvxhzK",
-	"OrdOv7X9fvPizcsnUsy4XlZ/d0DQT1ma5JedcqQvG6b2TKQyWQWRPL+R2cJ02UF4iYTNIJEA2xRRkrI1",
-	"3FPE4H5pxZcKtWEpi7Fl0YqtZLo9J0x/hVDBNlplE3UlWLEoDdkB31DFHp4Eldo00FxfZmuaZ4uzBw+I",
-	"aRk41tYCoeSvr2yvlg7pwnpjXrGVvEZevHki/87j2mMfLjfQeMepU7Vs0LOVXLErGW/JQuvWksTykDyP",
-	"1ZhoSazAINMMqYgUyfYM4XJolCF1bAoM2liRteQiw83fLCQ0HtcaesporJ9Z1UlgSAMwVBsasnK0yTXj",
-	"CRuIEWdyCHr1jbz1tIM4Z7epwOy0EDOqlpOlhZBk1yzAgC9m0I0uYWl2RhZgjWXYWVeTVJTw1RWLgyr2",
-	"LqAmjiZgzNWKK8ViaMu3sZZhjO3PA16mwhERIHY01OmVzLOxsyUXVMwZmTEWg12pGpqu2aG7Emoqk8A0",
-	"vvWYAzhuwRWBR1sDI3Q2m8CTQRxGuQbPpNkYt21BJXSI8QRtPkN8p1cEq6g0Z+vCb58iBcVolI4yyifp",
-	"2MvtaZP8vFAukHZTvcmSRo8D97a/uqsDamP0ep7I1TphN+gI3OC0MRQ4BDpaT+spUm7vW3hHDKXPbbrD",
-	"vaxntwdrAu7i+2U/vOErlnDBGjD1d/QXJgu6XjPB4nMopCAx3Y6h7fCKx4LPF4D3+/ObJ51jKu3Xf/9L",
-	"X8au43SA2kI4z7UvW5HymQKVU41JLmJs9M9TMuMsidVn6JIcBTa445WykqsG/H1a7PQZSdmcq0xr5GNi",
-	"MK7HGNUak03Ks4yJMbAp+Z//+/9KuVTm12E3q50Ahk1cKwLvfi19C04SZMkeLlt0xgWbd2uZVPQIFYSl",
-	"qUwD3QhC9wvNdt0c5jgsBblZ7GKhfQiQEjfeT0mi1Cto0LenrbDDNSGSsw9Rksc94tI43DP9WpO/Byq/",
-	"uiQfzVL5C2tI+V1DBqdWSqXWCLW1paXjjM/zlCmtSIUbZ2Syf36qKVVDoYhz8nbGdFjpcmg23axycHlA",
-	"NjxlNIZX0SCbsSQhXGQSO8Bg+mrIMkhoSMd4Cg3MtvAyE7HrJNM8jpCQ0sdCLbEylIE4ngi+LsUELqJg",
-	"1MT8OFmzNAqK5RczEudsrK1q/SGT11q66mR+5av+JllQHzBfmXCw0e9poX6ORwBJMkmZWksB6YvY2NL8",
-	"uk4oJikkidxMGhzRjfq8NufIRqZLQPhulbybhVSsGzu9hUerZIkD2BWDPj4qdt6QgneSQQqVyxCHvfr2",
-	"Cfnyq9PHRGFaDnl0eFxvexdFTKlJFh7iL2/fkD/qcR4fffn15+dErum/cqaPVPPpQiZxqBtNkaDYq6m2",
-	"eYeLUHA8kiJWDWb0LGVqMRnyTftuw/JfGGPuHChCESkiNiY0I9MH18cPJM2zxQN4dRpM0o3kmgUHjRKu",
-	"CeQMLXrNxDAKoZpkVbglATium0i2s8kJ35lUk22+YTTtkk9TIpbSYKXjK51/I8G+QhdqqJSFF6V77Qm6",
-	"+HThTm1NNcJ0WLsH5b00o0Upg3bsNFFEpqRMJh3yUGp01TqpBmJ5vaYRO1BsTVNt059jOilVS4Ve3iQp",
-	"MLBgXaBmdrA+/WP1NiR8WkYvqpQqJAlJ5Uadg28U4bmmXMCFOgFd6v9oi3zaLW30TUq57alWR8ZLWNa9",
-	"6vsWi5syb5YVwpExm8jZRMupPMrAX0fFlsiiNZjXmcyd4Gj//ql2a4EmPJ7kIuPJ7kqsczhUmYN9k2Ey",
-	"oCJCau2jS1nWp/Bv2YV7ZzMuk0yQpM2zg6EaexHkAOLajR3tgKMbYKMrJ9yzkGvAPu7DrrOfvWcmnduB",
-	"/bR070laLSc9xDlqWsSEatPAw2TLMxdUxCwGy62IJngYIQvsyJihbacY0/+x7yBYB/eWUIU2EXbdpExl",
-	"Wrnr5i4TGRc5z7aNSqMgWk9aZ1RE7Mwk4oGOZ7s5GQPQh1UZmxTbBVWgWsuNIJj5cTtBtYH94koN4Bqj",
-	"Vimb5UqTRgoXSJzSjbiBXNT0k/KYTVya8c7IwTqVWkvFCjX9gj9Ez6Z37r0dmXBrmvaAU7Xs9ZKmwSKP",
-	"dcquOdt0HsY8vhvssn8HtFqAjW4oz/Se2i0ZjUvNz5DkTcY3HP8IWnCZ07/cmQndaaUJje40RoKVSuOq",
-	"SHMr9TqGmcOy1FOce+WwLndI6AsnZXoqMFBM1yARJUBsShBAmQ0qaNWvXRTtuk2GKVogGl3hYs3qrd44",
-	"XGm9umoBPSqFwE5uLoe6UuwL+7wvJEI3kCKRXHMWkyumeMysV09J8ZkiWoZF6pxQg86rTT6LuDJI4hTp",
-	"XKedEiD3FFr0D3O8M9BY3b6+pb1DL4k9LRTH67TE/ajNqK7dO7W5IErvmhGMgdZTeHRV4dLViocKXiXl",
-	"SyLgQmgA1mvA+62syTY1aswvq1zG9SQRiDdgEmFJEwToci2yyEymh+R5Rjj4nWacaUP7SsbbusYcLXgS",
-	"kN0/Q8j1+OtgxCShYp7TeajW95snL8npV740aS0/SLlaTlw+1E5Gg1vRex58mR/a0z/Yh9ox6L+Nzer9",
-	"FYWO5GeFFkwPtOsBajRbUR7uFLuQKzYxIq/holWM0HjFBVdZSjOZkiVja7QUaGRbd+4Luczu1o7jD9X2",
-	"L4N9K6XE4vAZ5QmLieJzccCFOidyzYQidE65IFfaHFAsmQXpsRloGx1kkPkTKkxnCYaxr1m6NZd/M+nu",
-	"zCmqErUUDCNaLiOi4orlc23o668X/lciBZJHJdfWW6pM51Rw1QsmQW+pmnAx0Rp06S6wgtLLe83Yai1T",
-	"rWx6f5R5pnWJCdTRpmH9+xMXFQ1VrJHLHOS1I2WHUF6lmur+1c7W0XaT6Bikrjpp4KsPj07L3rv//tP7",
-	"9+ryP/5k/xH037VLD5t4bEoBC9Fh4lUGgbacv26VZCmc3ixFsnVVvp6D+jOlmRnkkro1MWRRPKoxlYeP",
-	"ynt2cfAPevDL5a8n44cf/3hg/hNKQE/GX3/8POwDbULhbil2GMKtAQa8aVp7ieabqHQP6iPck/dLdcSV",
-	"78Pbuj+G9en6jhBy7SIdckf6rX46GYsd2GeAT/pvXIVbpkE4ehX0D2A3G8y7vNbvo/ijgnDNrRlZCrYh",
-	"ctaWeW7EsP+tj+OR1tyyrAFR4wkAHmhFAUqCtFj9V85y1jnN043e0V1H05Rf08TtxM4FlR62L/e89u07",
-	"XfFhQanF73YJHA6JCQxR3xM+51c8MYARO3ctZRGDFU78t/Qgoq8jHd/oeLTsg/3urnIRb39txifAioOy",
-	"StYLF7cxP1jjEkAD9EN6laohK4dpap7YhL9dcv2JtlowK3PBaOxgp8oTfsnkOmFks5AAIj8u6qjKeFPn",
-	"hGeQA6hQfdFqi37J6wqmtRlnMYdz4NxEuvvov3Nz/zi4b95SyI2YQCW0CjoEVpj84+iqBOcAPY5MHjOk",
-	"EjhBUiyndnbdBHxByOuUy5RnW5xlUAsIRnp+aiEZeaVYqqVD0+pfMyYIzUiWcjpnn2AdMuVMZK4YddfZ",
-	"v/Ae/QhmVKSV8YE7Yd5uCs1UlgTX1KTyEsSEzAKvaKg71jfI/9jVVFnycSIYXJ1xnjI1Rj4yUTrI8kik",
-	"XLKY0KztGgxsN8wGk51YmtKksTDBPoAi6ApwYjPPy93FwMAxWDzB3N/6R3zNo9uAKsrZhF03R4el8vit",
-	"qFdDbYLrjTwkF169QeG0N48oQldSzEkGQ1mZRZOU0XjbZZJFHG4XzYJ69BofhTwSzVYDSRZf7neh2Xc6",
-	"Xmm/NXjJUD+Ed5OUtKaSOuTF+MqMctmk1w7EGimpvkM02E+tMw5Q6vorPxEV+jbZUJ4RmmQLLWr8OGFF",
-	"/0EuVqgh4UW0ZOusQL5zz69BaQnlVrbYYTdWoAbqLYXp9uWeWgEH8AZPG/AGB9+3lbtkiBTvkGfHjane",
-	"KlTf4KO1POgS83t81cjkz1FJ3fYNZvblmWossvx+4/R+lJ0qeytpBLtQJX9y+JFVANyOYFHhie7B5YXO",
-	"hPvl8zJr3w9qzb5vjt0OnVu4SWoidVfH/ouDf1z++vDjH1r9PL+J6G2Uqa0AQrcmY1u/3F/mNrMz6v8h",
-	"3XtFMgnhjQB85Ion20ljCBEETfPPpU6LbeXw9tFGpvxrzvKmyvC1W12rPDIboXVX6+vsJMNsVp4yBVKB",
-	"qKWIWJP/rWOkrvoRO8ndm7IvUe3t8D0U2q80Cb3Is4EoEx10rdu7hYdFw27k7OiOR4FGL52xLMB50YJF",
-	"y75QRuadjlZsc0fwTlxvZq5ZGItNOz5fZU1bqeo8Kd7SW7btiX6yb0pmaWObiA1zFTtTWSOQeYtp9Zvu",
-	"dPPm1nKnjfwcFYGd0XiUYHte59cy7eryVOjt3UCE7VryMISRb5z0TFLYR8yjcOze3Fe7A10wHGK8E6Kx",
-	"VkEJG1IOKTVSyJs8FRf6hO/lnfCp5Lvk8Sv3qUFQSGFXEfZ33FBFNqmEed8aJP/f8kSwlCI9vI5SxsLF",
-	"o09ZxtIVF1Sg/37FoSSXXPvvn5GUqyViEkLoaJ3KjAEW4ZxyocCjvhoTKchM5imBfEu1n4IrRPOcNN55",
-	"5oG+N657qyt+oHthcPLpkDgxwsD3aOthT/pbxI8fHkWE/hfrVJPHBGpqgqmr8NQ1Z5uJn4eya4Y/2Od2",
-	"KTIWNsicTj3kUoG8g+BsgTXUKX1VwVbdkqRSTCie8Wtz17kcc/2ytoPs7wbbKEt5lDVgBqp8PseinMGU",
-	"dw8x290rnfhzaFylVi5l+a1MHuXzrB9JdwFswIlvfv02tNu5SXp89XIpfuqxviERpRsKOfPNWwk8fEop",
-	"2K5c3aLIqkJWmSPpfvL78LmEdZb75Xp5y64WUi4vsoyt1lkTZmNHbzMg5jXlF858XF6bdnVOpkJmk4wu",
-	"mZieEUowJlyAgQhy8uHDOZmaUtmJge6enkEIkpJ1fpXwyCJ6ey0O3bAGMgqtxsowYDiljEYL8OOGGzEk",
-	"Cfechh1ulyIXoVKS8ebNS7NAW6XoswCUOBmI9HZXo2lx4E1ux/E+ZQm/ZkMxObtnYyIVNTpX/XyadW7S",
-	"K3yAZm8TB2QLNiao/JRb9asAmnQngNUpGVNZc7p+ebjpBnf1gMfTLqpbIuc74GNOjojdtzGRScxURgC3",
-	"rWvZaoWFm+SP+UhP1K8CzPPG2JtNbDGNU7les3iKqPFQcw05fkKSRIo5YmIQnhXQ3jwjGUsSMAFRnFxD",
-	"dpZM4SJBZGFXAMREjApFjGwAFG0+uqPep1M6jMH0asT+pKVidscgSBQdOHYP91RVBtzLC+qZiKFtQMCD",
-	"3Vz986Za9q65HZDjiipxoKdIioilAguDfFc+odAajKaZ6AZzOAxjxJv0ryGrmicQVeIihKuLshUSFu09",
-	"0llid25GXItuBDEGgHe7bNNOYAXFSIoZmopuHcMD2kISdx+92nkpVzA3BK4Ld1ZM2TWXuTIYeU3IX9/J",
-	"DQgmLCODR8kVm8mUQYWnnqcc4CQMosSYhqJYv3dGplq2TSFfkpweH3lS7mo7WVBEG0NyGY1HRhAKOcH9",
-	"DBvsDe1VXohka7GZUS1BJppDlheHajksiDNZybbpiwNd6AKWYusS19QgocRcaV2sybkQRYzFu/qzUrJi",
-	"StE5K1QNq2x2PhP9h8BF9Ub/Wa8ONA3lg1fPmNZltWzfAvBEryLxQTB2abic+lOUmTrmLXEazslu3s42",
-	"CRWZfhPIk5AIeQ0+NkFXzEtoPC/k+GeKqK3K2ArkZReBUpHQVTf4YBw7S2ehhlPHR3U4u8nlf7x/f2j+",
-	"9Ye99L0zhHQjIA89Rodz3p8u47SBe63L7CdNrYU2W5OU7jMRNu3wK7ZOekcNrf3YvBmPg512j7/+2LIL",
-	"LR3Kw3sSxI1vvg+CwIY9kkZLO4eew/L2mGtVhfUhgLmgKbM2PYbaBqRQuc8EGUimy4SrzKWRVQS/XDHs",
-	"7GugfgEjX6aueZlpWQbYBi0tywwMrbXmPj0cI7S9QJz3YCDRv/869S5pANUCbU1BGzfcA/0vV4q6Xqfy",
-	"mibass6oWo4RlWe7ZvYJNKgO8vXYoiqA/85W5mEC5f7alQXNDntI+o4HGDaAWFbsmqU0IVEio6WCqiT7",
-	"J713nHXCa6haETfB1x+PFjKJJw7Azu7uqEg11YqjuJK50I8Vm0fV0uS8aEMQoIuuUkaXk3lClbIjXvbv",
-	"xwI8cvs9zkpxnjA8HVWtvc0CscIG9BvTPm2FLkdN365QhaNIMGUtV1tQFM8IFVv4A5COtG3bmbZFDVRK",
-	"d4VeM0EJNl5esxT7FWiqz2SMUn8dyZUe4rJvH7XS0jrhDdYU/UJ+FJ2jM6wyd53OGr1auCW7JPQ+dL2S",
-	"sL9Pmh5a1XkKcaEFW5kqEJpni5OA//MizxYy5b+Ae+WMYI8B8j//9/9NDwnaMnOWEWpaH0CBM7RVgK4K",
-	"BlNq6mqfqSAG0oi8WDPx/Cl5IoVgEaTBXPOYpeP3Au0f5Q3m92g4JBe1lIWFEREAv28FPE+RO1wPJ4OV",
-	"Y/qt0GzxXvxx+uEAHppiLaXB78X3tDwkFAf9XItvY5hVvsZLuP2H70GsQgcI1wXhSdGIAJrGwosY4cho",
-	"tACAvLOU0Xh0NnrFqMkM4org79COqqhd81/apFxz8+gC/gZtQ1X54TzmWWlsrVpcs5TPtvpGsvXFWYpQ",
-	"NYXmwJk6W7FUs8roKQDuajmFsa+NTRFBfUTOQCphTuU5gbcgjwk+lotYoqwuD+5PqlR+a6Zeftqu9JV5",
-	"0jwHXzBXgzl0nFj5FjqzoH6jv+TxHBEIJHb6KnJGQM4DvVBBGKxCRFsAhU1jN9/XzFb1p+iGhV9NQpdU",
-	"BgKBAqIZvmin/lypnI3JOuUig+cxNBAYzQLRwnmWNkrf22pMAEQRxnA6TuUl+9G3+v8Hnz83W6V5b24i",
-	"jnqARNLyaoEamaYv/TOm0Op5GjUFdu0M9QWPWKJEKqxXt6oETgD2tXjPX5zbf31WY3OeC64ymW7HJGN0",
-	"hUO4Ad0odrXfsDkXY0sQ8Dl5jRe4OidxSmcZbqG7ZdTZTGs0cHnlmpbwr97vc31DQise3K6Ez9hBtI0S",
-	"hhWnZllU0DnTXElWWitQCFrjwO3saKX11r5l1/HELKAEAABNgYFucrz1cZluzG/haP2XzANjiEXZ7hUG",
-	"bcy2NbZojCkTFRkkSUaXTOmjBh63jyEdIfgFAlqgeeUanPhDFnwLmwdj6VtS4GapsX0NIhra7ElpZBoX",
-	"mAY7/qwuXj63jXe8J5wYjOPS4RsGq7xklLbKWciYuYL64hE78usNz6JFaW/BUDOTlrPZ2HwxoVcsAek3",
-	"csD15U/BIeAPJGHxHF3/9snKhlnAdviUeQhd0ZbB6jeHaTqMbZ2xVTChBUxDrKUNv8qh8b3HuBf4L1L6",
-	"vfY8YBFq3XhtcFARESEdE/hF3z4pi/gathvFs54H3gDlofyJl34p0mP1UmBcuAM1vQVGiaSIODRkhNJr",
-	"EzejK0auaLQ0qkfpC4FBrlmq9BBv6NK8V5lA7R17Ui8TKuqblq8THtGsOJ8fpFyCer8uoHNoyvy7z4BK",
-	"WFIytAKwU5oB15SnmEeS8SwB/pmALKgxLjI3hBZgGcGX7Px/oFsSy43o8KY6i7DeZHShzAZZwkLmRZEt",
-	"c8VAffJGM6aAOoO0GLXQG4f/MqvNeKpN9nSl3KNVroG/gmAtkIWx4aAAUeVetEt7ChLfDurmVR65+HP5",
-	"GTvItzJd+XpG6XnEIVNn2JOguP6Q61K5wfk6wDLw/hhgx4JGvIHKwtz8tUQQXAvv9ZqLuf+e0zLwO6gK",
-	"6teWjK1LL4gr+aGifaE1bzocmlCEaw4CvjJ8y+0rLlKKTu8mbE6TSX3jgX5Wucr0ZgBkg0N70GYxILKa",
-	"tpKVUew8vtdrs9rygiUx3rqGIiF7Rt/9yFAJg2DtXDoH4IqV5iOFFuyaEwrs3hWrXsrhp7RFUtGapGk4",
-	"B/FHpwjYR+2of4YiAT0/ps/Ymiz+G4u1Umemn6YTcmu1jRZSyYjThJjOcso9XdIZQ09ahZVkWizpY3Pv",
-	"+nJtbMwgDKWyxq8C5Hf5qyDlPlNErVnEZzwi8MyYzHIRodubxHw241GeaBscvqFsqiJop04xl8J4QjXF",
-	"IQdgFxtGV+7jlYtz2GcLGNqDnaaTAQDniTUoPcjVjb4NUhZptdUbL6ytFa4t55ncLGTiBhyVMxzKe1z6",
-	"pfakpxX54qv6kmHZM8fJ/nJddL38nllm8UoxjGLpNY+YG8VkQRq3pl2jeUrLpXOUUOFPeAObzDYFaj7k",
-	"W7QkyHiuy4B9IgVRmH3lGqQV6lXxXlBOlp4o3TVjGLRs3fkvlWR8oQ1apdI8ALqesbXOPatLGeLXew8t",
-	"aUflQv7qdPUvJiPA8TsewEoLzELzqI3jMROoApEU13KLoyRcLOsWu2mItIIUfzjcSSRFRqPKrCx9YE61",
-	"23tKDDJ07eUqX3d735PFNI0WVaLzHyxdJoHn5FqdQTIIRbGYA6ChiGkaG3xlTUQFQht2B55J9E7C66UN",
-	"2PWufaGswLS+ktEspFjZO8M+4U/D/01GyyCDJFLrWWNC43/mKivULYtdaLRmx9yFto/9jIvR/S+Dh3VM",
-	"EqmtvyuaUBHZkNeCGYtojM7uWAqZ2m+ibYbjlc4MBkRBnsmUoWdDk62xScY44cIfAGNA9claH7W+xBoU",
-	"Ae8J/7rzX6zSZ/iNjKplhfH1X9wvTskwzePG2qJYcWU8HhDZKV4xrSfCYs39GhBsxZs1GQSuDITXTZnf",
-	"GA46CXltzlRlHFTvUevx7gwQzqX3tJmMrYbd2+6OUsvKsxm6H3BepkdkjZFmM6uEFY80XHu1p6G2tTwi",
-	"/smRosX7NU9WZaLB4jCiVaZLki1Sh1VmX7bXVlk35NGCWEe33m64zjyPUeG88YewM/iOXrPAozhKJgkV",
-	"uJf4hREWzSdcZUEvc5zjudlIkO0w/HOajM5GFQd8KUKPUQOIhIF75cC6tt851TqovtScMCEtJKBSBJSB",
-	"kmi71FNxYbe6d/3dyPpaU+M6dIAA4Dq1vAstXRdMWyMT9wQoxxNQKykE/axJIrU2ie0ZAr752/+mp6e+",
-	"G8Vrad3+GP8JevTf1b59GXbP3+7sXagPvaeBWbRt4mXYzf8uMDu9M5dlZ/5tr853CvlHVooL7FpbLQrw",
-	"7jYoqB42uLXP+MGF0CHV6aESXujzUsctq7w+fHFdt++yFnx4N1onNJvJdDWxHTv8p2wI4t0oY4KKbAI9",
-	"h7yWKf5ESoGGdyNosiMF839z06wMF9jIktFaGa0cNrh1QVeNKexknFLsoGl7y+GDpqcq8YLKJlRDBZVN",
-	"vawFAW5/nyqhhF37VI8jtLKLkaMNUYR3qKBPzB/C7BmMKLwLi8vqHlyGowjvalsFtsCSsXWzKB73n6wX",
-	"bXhX+cSAsUzQoX3Tmu+SYEyi414Gp1gNXPSg18vm2MSNqH5fR9kYA3nX820XB7nRshoWUv9yJXDSQW77",
-	"8ZOywCoFSNpGCh5xLYzy6ZXEepRml5Crxmj8Zy+rkZf6QC3aQlXcVwIylfFa3/aiM7d+U5SCOv34vB7T",
-	"eWdvhkCgxv3mIi7voL0biye47CLMUvvBj6yUSbkSSqkRc/A6r0RT9qHp1g51xSZU0GSrsuKL+9LfLyth",
-	"msqIXd73gzW3TmOl4MyOr3WbeD00884Zuw0HHo6/vKvpzg2vh6IvZTIMRl1aVfWGzwWiMe8uQ9EV/69F",
-	"aET/NRD06GY1VaMe7z6JLK9FUm7F+CyHXvrbhGWWDgVdPv0tGAzZ7LoIGwIztz1zCJ7wbDuZ0YgnPKPI",
-	"rd3Un+rWN8WHbiJabjbly1rQqSwfqoGmd24NK7qesJ3CqxJ86qD5efGmyjS8uNIgva8SZXrnH0xn+eYH",
-	"ot61f3a8+yOXtehVJ03ej0m1WnGdtfRSZKo87GUo1nQrci4QmQo6e/141G3z/zDzrYEFg7yzW60eG6/4",
-	"jLH4ikbLyUxGNJlgme5lJQL3v34z6rHFbtpDNbTY9469DEYVw8RbjR+2O1z98GG79CtHUToLt1IAsps5",
-	"UopC3royXo5k3lAbr0Q2+98ppThVNcg56IqqxDn/d/Pyx48fAVFx1tBsb8FonDClID/eAyy2UQJXYlNK",
-	"Uh57CXjKlD3EY2Ih0KH6yCSBQtrle2Fb5kHus0x4tHWJCVo/IVeMizlRC7kRh+/Fe/HFF9/yVGVEZWyt",
-	"Dr/4AgvNzsj05YvXb0itugwmJMj0z8/wxxWbwqeKxCqb5IfVYYKRBVXnmKgFeXxQu0bVe7Gz3O2iFFT3",
-	"p+PXp2HeCs+UqTggUVH8dUgQWe3Klockid6dWO+1m74LKDz4Vf+/j/+Jz/8fmiRTsz1PpNAqvzY3v/hC",
-	"/+mAfPFG00W0PfyCvMWsbFvvthGKJICLk4uYpVhRZ/blwa+u1PLjFGeHm6GwXyuPFqUtxOzUbMHeC2Lr",
-	"SBbUrItjAoPw0zhMLogip0enJqUHEqwgN1/GW8CwEvpVSDyJJUNMIfaBq+wQFvY8Vl8ACf788/OnakwM",
-	"Cgz56pBc2D1e0S0ep953uRFkyuMpJNEBfMt58VFtNeg3IAPYzc5U9EHJtF5axldsbPNRzBu4e24gHntr",
-	"e4xT/UEf2xc2/2X6a0wzOiZePebHKSbIkOkPXCzPSMqS//MeCjbfj6bAjyw9JFN8GKCU5Jr+K2ea+Egu",
-	"oB0tmfEkYykB6IAUprtkWwO7dHSkv6eZis+FTKEe8YB88YpRvYumTs/Wy9qJ6k2bPntD51NgigyrH7gg",
-	"0+ezg5+kYAc/0ixaTE2lD7708OhUE0gCtWWAa4D+lVgfy4yzJIaN1Ke6oPpQyTVNcsjnRngzKGIjIk8S",
-	"nCMUqqnDL8j05cWbJ98ZIKm/vH7xE/kRCgoBkuSQPDG5LqZWCMCEpVCQ5gszNpN1xIZLs7ALCtLoz/Tk",
-	"DMji6cnXY6IymjByenxSvCfoqshXhRWZ9KiYz2YstTu7ZjTT036mTS0UClNTOEX1FsZstZYZE9H24Hu2",
-	"nZ4h+SxhJ2NgAotOIKEEBLb33BAf8Mjpyck5URnX0oKQNBdCb7emOnJhCTg1CfRa8J2ckoXMU4UzfJam",
-	"MjUsNKVrDO5wKR6sU3mVsNV//FNJMT3TtAMnAnSuMinjMTk9OjYnpzlUSwb9t4cIbMDnC0gfWnGluJiP",
-	"gcf1DE+PHun/eOxAF6Bw44rHUCz7R9jgKfQ2ENkEfp9+Pianx0ceqqJejP7bif6fh/p/9JgnJ4RC9Zv+",
-	"7lUKosqMBwCvajrGQkX9NzhiJCC4EFmqv6IP+/TkMWz+o6OHeNzTVyxLtwcXs4ylUGH86OgIZaAl7qs8",
-	"Az7hhqMs6rCm14soYuvswP5pSv6o92mWjglNx4Spz4liCWD8G9Gvv212n0BISZ2bcjLkXeQkPY9pzDLK",
-	"E80MejlckGdirs3vMZx0zK5ZorVJdQb3p72xtzLHJOGMfUCaAB7X35ji/F/m6VoqmP5/HZj/mOKSsfhA",
-	"xoz8UeXRQgvHKWhLkRSmk9b0c1v7oy8BA1tw7iXFa50IS6P19oIXAvhOb2WRk3eo1/TWqAI8q72Phdpp",
-	"ZplQ6ymOjeH6icekNEc1PQRCdoC+gFEHq8F1P9HbfPiFlVFkRdOllhsFloNjXtwD+DTNoDSQ/LHxlp5+",
-	"fq7Z3cpoeBVF8skJ1oQnPGJCYa896Go2uljTaMEOTg6PDEDZ2WiRZWt19uDBZrM5pPDzoUznD8y76sEP",
-	"z588++n1M3jn43gExDM6G72lW5XZnHcHszY6OjzG5+SaCbrmo7PRw8Ojw4eQR5ctIEnugf6fOQtD1qUM",
-	"zw55gKtDApnF0bkh1BnliTLXgE2cZqkWUdCywmQrS/E8Hp3pjzwXMfuAueaASgIzODk6glJ5vGchcc+T",
-	"Uv80CITsA12tE9i+hIslQjbIKF8V/fNGD2IZKafJ6z/gv34ZjUdLtlX6L4cbliQHcEoP/rlZqsN/YlHk",
-	"imUpj+AR+08AQIy5YAr+DKV5eihbWeI+a7b3cEtXAPxhzrftVBDNoQ3rAfcMVPm6Cs/xR/3TjOZJY8s5",
-	"t+EPXqLcKQFBYNhA5asVTbejs9FP0NDfKlo25R9zlecQM3uNiaWXepSGLW0iK6SgQ/Lq2yfkq0fHoMYJ",
-	"trFKjOYmFlvMSp4hbGWQmv7y9vvXNyYmpIt3v45oMh+djZ7FT19fAMLgNfzXyaNHx48BhkR/dPky/X7y",
-	"r9WHv72lf//bxePN5ptvv3yey4fXf/vll6/efPjuyZvNf32znaevT5f6Hb2zoxffv8TU5NHZSHHAjRmd",
-	"jY6P//X3i79//+FJOvvb68lXb7Zv//rdi/lXi+j6JV3zH5N085zSl9F3P7+So4+XnYkFtqSBVmCl+yYV",
-	"OzDolnmKSkKJUtBKC5AKWE0H1Le4DlCAdKKdr0+PT4NkUbLhXsOAP7KMGnSUm1ELGMgTgKWbqHy9lmmG",
-	"2CtoiEw8Yw9rhFKmFhNMnL4cjyDTKfXkvJYaZngt6EfjkWagSZ7y5ocaRZhdWmB+ECy6lriwCXOAxY3f",
-	"cFYtVjGNgu9P9BOTFcsWMq7sh7BBBzC6y7+FUr3LSdzWFVIV8E2zNXIf9rnX6vBkqm/uWJc5ZwPCe0UV",
-	"jxwOgf3rWmKsAragM+vuItsGjl653/fM1d/JDcmkD+3TyNH2hm1j2afWtM9kbsqx9NSvoGW7YoxMzQU7",
-	"DTL1d3il35R/LcrvSC6738Dm24FDuEj4Ndv77j83mm8qI6YUofoj/9l0+RqtpG37wdRxeprd+cLhYqx6",
-	"Yyngyi3Ac7bgymoDn4Wv4ldOUbpjJ6Qntt37CT2honxEuHsp+1fOVKYaD+v6WIuiA4tF0nRo32yrJcUm",
-	"YKAK64ZWHUJjcAeBGiVTgi6k+llp9eri5fMnDg1lTVO6YhlLUQsK7U3xyIMf+ApaFrc+6ADNWp98LqIk",
-	"j5mBNBvXcTNxUedkqtXqaagxD3gC4YMWlsg6AgG4YHQ2+lfOsBYbNXO9UyOfuFxnFqwhPTD/v4QzfeD9",
-	"12UAxy4IUm6OGs1Irqr1yaHJVQHt/Xm2gukFJ+G1oMAievAtSawfDk3BvFD6dLVX08fLm7I6Iu69+7XU",
-	"mGB0cnTy5cHR8cHRozdHX58dHZ0dHf1jhBCbo6PjxydHR0dHB/A/X+n/+dr+J/7fyVGxiidawhnQNjkj",
-	"T1LJlaIiI/Fnz9Raci+wB6x6/Pjk8Ojw5PDowclpNa9r0vH7R8ej8aiogqurOpdlTPWm5Tpz8fjjZQVN",
-	"UORJ0l2rsLwOoIcBAflCMLI27bNuKiMLHMF35QKMy48l8fkDV1kFlMmKS/+vUM1nYRAs9DAoV8Fwlul2",
-	"wA3iH3diGcArwF8BXv9D8CNuEJAfjspedFqmgLPHcu2KbgH/Ykyolcb2WS7Ik+dPX+l/A4FAA5haiw7z",
-	"MMppQPa0/RLqohm5wB1Yb9nseZq/Z9sR8idcSN/IeNuPNe80B/UnftvXroyYaSiqIsSOO+xUz88HVcc4",
-	"BgGLQR/49rM3dN40pnnsATzzcTz6QVr30+7n3XNmCvtncAzXVzgca689Hu/M4voPEAo+kNBR5p1tAhLS",
-	"oB78yuOPjWrUKYSoEKUsNUwuWNhn4HHdzS613++yXXfZeB+s8zwbyjcfP+ElZyB0hvDAx96i/ymI+7Vt",
-	"2hDoPWOzH1J7kVnUgDHoyjQCQwbddybjA9oRInqekBsixTl0qWJZtID4iGD6j+wQYn0b05iPu45n5xBO",
-	"hcDqOYbulB+SPz35us6KSE43uANnEP3tcflBQfwB7Nx/hC7CEk99ffjo+PD46Miw1RAtDGbX5R46+kT3",
-	"kHKtnDZ3ja2CV4uFRh3GWQ13iHVznv06kPOCWumFVikjZnB3UzKXMm7iFov9CFzTwB346B64YzxMmfz9",
-	"XizuRXNs/noeHhydvDl6fHZ8Ytaz6+6s1ZWHL9PamO4yPdnPZXrv+P/1Is/K3E+wf+5NJYA25NhB0XJu",
-	"j4LgDXjz4LZst08xjwLwgAQzEJJS2F6wfAU5CfOURv7NC8mOuBuVG7hJlsByHWm8xmX/LlHupqYdkhaW",
-	"UkcbpSY/fvvqz3/+x9Nvf/zHm7d/Pfnh+59+evvnk4dvXr745u//9ez04c+j36VLJ+nyZ37NiMETZBvj",
-	"U9qn8ZrHPDvAir1Gw/UntnGdlg/JMxotsG+VycqVJOYGvQswsaFlBYDPjR0CGf7VsbxBf2RibP7FoVsE",
-	"5DSavE3yP//3/49i6L3ADG9I2ITkXq5c9lbC6DVo/zAjnimWzHZEJYpYxDlkDkLHK0BiK4AbU5kwAzRX",
-	"RD0waaoevPgJf77Q+/js+pMFMQJedQOozxXJlVkoCuAYXPMhvzqNMpnux6cP8J/GW4kAqDgXJISmuEcO",
-	"XWD2OQPEuYZPZ/QqYeAHNUjVFgyPq4ISGyMOrp1PMa9qs79u88KrNdrxMfdj18h8zLOLyLjRdm2Gi/IU",
-	"ZKu345/yqinW423LDdb9k3RdfuH7XKiMgoEQ+ih07wue/86+fLUoZecPZrL/5/YXXTKnbZ0LWICDbNjp",
-	"bn7o3sB+a7ZZc5PecXh88vD00Zf/cA064glKWrjaFyYxBr5++tXxsS/l3CS/KRr4jW5kpIALpPM71G+s",
-	"dVaG4gPUUys+YC0dBjzF+/UG8Ssn5z91ACuANRHy8JUD9baNklMX9MuoKODNj3VpVlcIWyaeivAA4cab",
-	"c3RpsnTt8biog5FjOjX48HimyBWbcygfGLueXFNo3T5R7F/TscnNZtFSmaTtol+mwgR4xWiCaPXwu+Jz",
-	"QbM8ZYfvxRtbQmNT8wEoWit/dMXiQ+LwldHu+UyRqR6NxVgVs6YKtEVNLGDnnGl7B+ZfJH3nGZGzGaE4",
-	"GSZic99oZS5jglxt3wvbURM7bCRKQgzPNO3ic6ieWLLtGPPWcxFjVPxqS0pvpszgyxySN5gRjlcdE1ot",
-	"lCJWxiZb8STROhbcAedYHmVMu0iu9IuY2s5EbJQpOFUju3ZoVGDZGdh7sPq8s4ItM/+9oGoxddkQPRWt",
-	"8/fi9OSxSQ6iCrulQoaAcn3CsGrOZHfTJJEbFdLP8HFfQ3tj+KGioFUvkjkXhM4ymBjkAIvl2CiptLxZ",
-	"uK8sJoymCdez8ahIpnpH5oLF0yYFyO5f+EKyfWBXXPBVvvLb4Xo9YYO1lFQtvFoBsTwkFz7xFpUta+hd",
-	"4rQj7hG2R8g7568/VlpApfMvPZhd/vrlaaj1783vVQ6wG1aGIQr9mb7I9MAxjSBR8kiLVX0oiMPbelHC",
-	"is5GX0bHs6+vjq4ezU6jr+nJ7Cj+enY6O40fRidXx/To8exr9lX8ZfTo6pQ+fHzy9fFXR18ePTo6PXp4",
-	"dHJ0fHR0NMIJTfzLVR82zE+LeiAOPaf9fXDJsMfu6Ku/f/A/h18D2Tg6G0UnibhafXsU/9dfND8YiKvw",
-	"zhwfHeIN/g/snmx38qjfrfk3j29CF+dbK1QRg/STX59/KzppdLpA65Z2ljK6ql6e2eKBZrGNtoI0awQd",
-	"cs+09KZJYlKhLE67lxoCdyrWqBE7nhaxm1SKOfmjqY0FLHEoYoVaGBYTU5X8uU0HsW6/TEqyYXR5Dj67",
-	"qZATO+rUWs4GmxwFBpQ9EC4ISxSDnLdAxgioly/tan/LhBFbzlds/SiSacqijCxkqhi5AhGF/VA2/mNK",
-	"azokTrck5dd65p2p3C4cI0LdomqndVrA1/fOAA7RLhy/KloMrIvzq6VYazKf5zSN3Yp8OnftBZrUwzem",
-	"IaXB9JdrJrDYNKGZ52EKeG+65pK+Ljoc3KNMUi+V85YTSvtkkO7R5I3jFKvWrHf6q3I2a6PD3PCxFbLs",
-	"w5qnTPmvnBwcnb45enx22tPHDpdxrkLf9waD1tJ0DlMY/Sh/4UlCHzw6PBrdzIw0ZPqpbUiLdhnKf/R6",
-	"jPhdQkI1FlV+x4AVw+bvewxTPc/aMkAOyTNsmcQthIJtPWEKpbUwOfXD21hAYLuOhsoHmIjN8eznBmuT",
-	"989E/Omk/TMRW+NtyIGbvzbqMWA6ae3DDHkIJftTLqBk3y9Hm1YlvJERY0KNTmPvoeIvUMWMgBWJjJYs",
-	"fi+sjkITvtQGOhht+gpPaQIqUI5YIU6Z0eYcvGuMZbAzx9YYgmJ9bevDxN+LqRRsov97or89sbf5tNDJ",
-	"fF0MIQhstxY3NbW0ljlWscM/UxZJ8Fjov32uVbbN/8feu+62kWRroq8SIGZge09KIiVLZVMYzFHZVdXu",
-	"Xb6M7V0+01t9mMHMIBmlZAQnIlM0t9HA/JgB9tlvME/Q2OdPP0S/RNXfeZKDWCsiL2QmlbyTNgvotkjm",
-	"JW7rvta3WBSZ117cCt89tYPHee6LjcqsWUy6E5hnaIxFaN8sVTsDlbGalKUSxCPw86qPP6VsGkUxP7mc",
-	"wnj+HAFtpETr3KhSw1FsW6Sb42U3s8woN2folWisottJaGyJ1lrDa7Ch0dHbDcq1pv8Xg6CoK68DEn5A",
-	"BazPtXHoW06X+mjb3MxIiQ9gtBEu1l5PZJ5M7DFZRR80l8kkruYXH5FO0lQ/bJ4aa2JLVd235dzfM2fe",
-	"+v3AF3QK6A1p+39sdOo6/GOxq2dvwCtAFeUx6dN7RrQkPaowXwHedVp6eN8m8XYEg91fs4BblA7g8dKp",
-	"AKwhEGQC7mE1Ac11jpELC2+3GzsS5jfZ+ootjFO2C8Udx3iW0Y1Ru67epB+yIX3F2wVOAyfMawvyWMaj",
-	"6o1yKD5xVsXiXAJJPDACPDDShdDR6JR8sB5sLjJJ53qRg6c4YMQ/C6TocTX0AXxJM/Aj5/OF8A5D51yQ",
-	"RLOs9bRURe/EdVFMzfhCyhQ6JaOPbz++26lHYn1iyPkZ3ikpe1uXRm8/vvvBLOiwIsUmK33yEEMPjsC2",
-	"SAJ997GEMyQFhnPxdNWSX5UZM4iIM0tF7mRXU9M7Je8Z9j4k1AakQBGMBzYQQ0cjzKvzcv0KtVXbcmqi",
-	"zhGMA4Iy2h8c8AgLKqsICcnG6rypNl3iw8Pp7Jxcikpebdow436BU8g5mrdHHu/tfgGuU2mxCOzKdcnm",
-	"7oJcPiZKTJEJKRf7NSjFTaeD5FZCKyHXtBvNUREwsFng62jvVVpOpTLEFkTCQqfSgnHwrVfLCTu6PTv6",
-	"6zRgzNTes6G8p9HS7uk3aeQQV3hbR/VDLEck0YbnLcHXZ8+iO0Yn+JC5JopNftZEm0EYVm1dS/VOXk09",
-	"RTHBxkUGclRYNs+RP+4FJ37PRhENXBymOJ4182PXNbk6SpMBFecsMsz85+La2Ry5SCkoFu5vSPNYCzLI",
-	"i7S/8xEWZFOwIK8+vCUXraurkxah0WhATy4qRgPeTPiiHuG9sNdXQpHYI+aqT0YDqlnFu91vM/Afdl7Q",
-	"8tlWJJihIop0xHssmAQR6+D9D43EpcvGk5GMZH9SlT6a/bzYeNIbSwbyLocrKgDv0OVJKdanCnDMA6qt",
-	"/zswT9RgHDu3iVEaysf73+cm8w65SD9vLga4UrQM2cDWEUPyjWvLImb5MFK+Fb1l1Y55/bkSJWQertKr",
-	"WFtbEc4ubDuC2w8BYdwcLsNpVUxiGdKJISPDTUAv+peic8WdD3Dj0ztIycsgRxB4FrpWawtnXAUGglPa",
-	"B+X45ieIDlsW0268+eF9w2tEFvIY1r+H7fXSNevAmjXaDS6HtoFBmCuzQnz4kDkQb3LTpyH7FzNZYB7t",
-	"3KPMLvMh65h1NoPpKR7QszecDtkEc9wMnXMchx4wI/UaXmOYRDHvJQISwGm0QME2jm43sCF200so70eZ",
-	"iENHDSn0vZ6icphf2rqgjLQrk6ZLGhrUwgVxylYKhAcaVVyeb9VncUqRq3FpdMoDhdimfXPpbI2ljs3z",
-	"7dJtsWHh4lS8OYyRajrLFPK9qVmcIxsRaGQO0SwMJ4J3zgcVeWc225sVkUZuFiCwMKKe5jv7Z3BMtE1g",
-	"P8secAIPAAT3PG7Is1Qxc70dFpemeIKWlabrxhQJ6IgGsMdPm82FlbIdAIhUU8pe1vdaWpmLHmLJ5ZEm",
-	"IyV7PConnGrhcob9nKA/a4WYeeviqxqNrnvOxte23wR0oqbdiPmeqyPNRBEPESdO31l7PgQgOuxeTboT",
-	"qONYDxJoOomDsvj3MnuzqhhVauZ6ynBNLLxtxTjcjzXNXHcGO/bGqkGkZzW1uKGSsXwQ9qeSxYikToB/",
-	"BoYWRdyR90wpDnbwKKJmdaG2RVvRn33o3Ese1l+0rLJ6xJSWEOjGBLLK6mFgyyzsdCdrqGyepsgc9T02",
-	"vPYJOALMt4ZOH/dopNmTiqGllL41MFWqWd2Cz6C1XuUyvIBWCVAlmx0Xxai2YMyJ4DELkR6g8AKayhnu",
-	"mKqBeHXH6sM9OuTRpKPMnT0Oimhhs+uMirYswDzgSqe3N7aLxPqCaub47dZdK0YGlSqPtgjI8EeMVWNp",
-	"oyU8D6sFaRShGMsLSfhcWtm6ir5ZR+KeIS0unvxc1GvLc6ZoMDAiFsswPXSWMiJVyBRKl3YOJpYKAZX3",
-	"ljtkqQRmPV2HJzqUoo9PgarKR0QxnUQx5mQlwpqewvYaYsNT8gJpB0NctnNkiPWBv7IgpaCsEeNULinU",
-	"sD6gE+OQl9cA1utkGg4x5f8DY8IteszokAwZi1H0mQHbFjquM63X4DEb4nAXYVF5mq5fVGeX6qUdh16f",
-	"Gp5bCns2sIzDvhGNhg2wdXtsazPS869LFDjKWlQSnP9lsWWQSRzITBuA6oPUs9qTieqwCTBX7PYGbFki",
-	"IJhTfIyZZdmN1UR4nLUktWrSMNHx6QJb9LQwNpv+2ViCJN7bQ1tVZdplAUXcMkYBLWwD0s3xhCkB9xJX",
-	"y5Uo0By/mxJlc629bxa2qQqH6QjAdARgOgIwHQGYjgBMRwCmzRitDwAv5Vy4C6Aubco2XQ2zaXouR8Cm",
-	"bwqwad0ITEfopSP00hF66ZuFXnoQcqme6CzAK21GbBb1myqBeQMNs6xhpUkiIqYN6wE3jm1aD+xyzDU7",
-	"JbC4QzohXXOPoT7wmD72+0yEzKidTMQ8nvge8Ye8j9zThtB871bkvkQHlPafWNR2aj0tFscBRwQM//RW",
-	"3Ar/v/tG3Croj9Kd2LzSgRyDLwcD5U7uSUW02Xz0AnMB1ixcB75mlOzdCWGfaRATQAJnImAecT1xb4VI",
-	"jLQDoCkWMVBsT8mruFDP1mXaLAa2bMk5jX0dSMWMAhGTodQx8SNjlPsekVCgBBpdm/ioM8KyaKliK8Vs",
-	"LXAnljGNfBJKCIT1Jb6Bx6fkB1slbhZjWmCKrNF/lnVrtIOx2V9YSSgr92+CgI3iNonZ5/gs0Pdmx/Is",
-	"8vOJCA2b9BFsi8aoS+mROft6wFgMoQslxxoEu3k1iFE42Z4RYPGATYiOpQzNSpgfh9KsLqz/rbCrkqWH",
-	"QWbWtXkJPAPfaj3tRs/h7jLDs2N2Sm4EYZ9HUuWjBYEcdrlwzk/f6HG5hTaitLjAsCQLhftRW5RG5DmS",
-	"xKFmWxXLPjNEc53vDesQJnDImqhEVDmAvp+yTY7wT4skEBiJ3QePNws74H04mf4ipXn8MftgHeGuKCH/",
-	"sU6I/cbypRKeQkpYyqJJ7udTSe4X9d1GTDMyYnIUMY9oZrbWMO7uxBDMkOo2DDyFMsDBO53e8CtD/phu",
-	"A/qcbZ7gqD6gkZF07PMoAs87hO3LJzflnrNBpgf9dJ5Zh1d4sVsG+zHTZqlS1LwqEfy/J8z+bGWsjicR",
-	"xgTUsOQIv09PiOHSoK+HFKg+opjxXO7ZS8/VfMdTHZ9T9RCsVfDwIOY5o+oNIWD8ftE1MJLEiPR1LEH5",
-	"+x9aADeCVeef+Vg1+1zFkOCXmmlE5uKS93waSECPgFcJijn0PJ5kAW2uqjKZcpevrX4JnB8wmKwyak7d",
-	"VEf2OlLxPhdrGwGmJMlREqFFDKtaUUCVXtWxV9XcjOkb544lYvcsmktxVpF1F9YcRMm9c3OljCmDyrAF",
-	"RbCxKRefQZ3qISJ1MViwtNfgH7e9r9FqcFVvRs9n18THLryl4r9+dp4T8/iwhteAzF8jGaoS3tboVUct",
-	"H3wQA8yoD1lgNGwwKLtUc434EhrT8bpcxYMOcJl2o/X8+XOwfFuFXzojlWVZTBhV5YkEM32D8jpIu/GS",
-	"0ygyXA6W0337mg5pKJMFESOLpQo98y4oCsg4jC0Y+OnVG2i/ZHRaeCV8+/v/+u2v5n+//e33fyW//e33",
-	"f/vtr7//z9//tQEJQEVKazfA8LM9YB23hpVIZ90q6GVQrmEG3Dq/mNHo8muV/lggqTZsUgCei89mT8xf",
-	"zvVPR7yQquBO2EJdnFZMWcsFQazz3yscz3sRnsoRE5+HEVKoPpG9Hg+Y0ydPc6bYMDqFf4tp5yVYNnTI",
-	"XGhTF605hyUWsCgC4419NpuVcocuFxivmWENjTKzsUBZjS+3DR7eNtq3tU7mbcO7zU4C3JadhdvGX26L",
-	"Umc2YpJbW2sYl47bmb7FsfLQy7T3jMhuRZ2he9lAPUuTD44WowouzyQRIVPOnDc6t4ySoUDt/JpAlzLI",
-	"XPtVgpXbnRD/2sYqhMTdU4lwuNlSDZOIlsy+MtLkzbg20u7r44GMGAzBnh50Yq3Zw1bwW1UWrHrO/2GU",
-	"Q/QBADIFWDgk4xY591vRqK7sG4JPW901V5UF+UbaraaRc3JxTe7YKM51k3D5eNDUF6UMAf8E5iSBADol",
-	"H5gIiW9/9z27AtaJlnvErchzSIQhg0f41ksCH6xHzgcLfcCj8JFO342hG9ASqbHbmSEMsGUBt4FT4aUe",
-	"MHfzrfCphpGZ44RpVelZgjdCDW92A546qcg9j2lEuDA7qONT8gZMU+t2HHKtuehfE0og/gvKolOUIKfr",
-	"VriF7LM45qJPKCbukLQvJEBNEt/KeXQCfUxXD4FVZQqsanVyqfMny7m4CtUuAQsht1TTCXns51f9NEyQ",
-	"SzLtPzFLHPE7Fk1uRfp96lsEEHv8uZP+6rYqoCLkITzGQ4hXu4UZz+vw0PeIn3Ix88G5JH0Qj/6tAF+j",
-	"88F6Dol22od4TfrSnEF4Ry6NFvYR8FhpFFm3J0dN0KfBnZDjiIV9FnZysz4l76TWvBux3KS185oBGg0l",
-	"+SVrW7AZrmwWNfJG/yz/UHTf5YrDeejOWG4F0mpx91u2aVCRHkNMU0gylIoVBqGxIk7QoTlIsOCQ8NC+",
-	"FY7yOja7zyePLUFTYUhVTIYy0cRWaRpaimkQQzoJo+ET2CLMb+10Jx0tR2YfyD1TXRqllGfDbBCIDZiK",
-	"IT3TuxV8OLKrSeA0mFvzE3bhub6UIelGMrjDwG+ZyxG10GJaxu4Slo021D7/zntIC3faN3DYVLF2VgYw",
-	"KAhwhvyehwmNcgov5AmBSREPpFkBF578y6Lq9j6q0DWU4WXU1HVX7Oe3/Nu2t2aCYuZ3Fkghhzw4GmS1",
-	"DbIlDnWZKvw+rz0eLBpEUY+uwOnCiabWx3xtuZuI0NDrA9gQxcgz9FOoBRehGEb4RL6mk4cE8CLIDbmX",
-	"UAZkRSxEprUEjcPGl69T+d8jlKC7CBHcrWJ10XyWaaljOiGxxDyoRN3ze6k8eJcLGqM9PKLxgHRZJMdl",
-	"krPP4qLYXBG64sgHj3xwb/hgZhDtC/zAw74Bm76aWsFpxcACXoAVrH6vdpOYcuSPG2uoIpY/9sKIMxxZ",
-	"RFXs5fJGyW3DZizcNoxtc5syjNvGKfFnD6BP+tKZ8nASDRPsJVHk3YrUhrJlMCmoc5mJm0IoQJo88Oin",
-	"zafXRaSuzMHh2LECPn6dwyG5FfMhR8qBSsq4cVl6+a7xSGYCZm1gWl7K4P/T+fl35HmTtM7JxVOyCD50",
-	"wYW8VuiSo0g6iqS9FEn7iIlTQ9FOkXFqy6XF9OszGsc0GAznllC+z/I1Af/ZMO7IHBT0cmbO4//zP/63",
-	"RnxOqBKHFMzFEHGuSZliT3QSDJyLtRwFDqofc3M5pr5tDDtnQaSa+WA56ZZhGVlZZlykpfWho7feLA+a",
-	"dBVDcHma6UX5IJolX5tntkHIl6Jfvb5AmSPOzl3Re49HzImtEdV6JFV8+uuoD5yN9wdxo91qXTRrSzLW",
-	"ynABXJi4owNAD4poF1j9O/se8H6GnDqZw4e0z85+HbG+FTv8noUdPaDnl1eNduOqedG8oOz8vPv8+bNn",
-	"V61uwC665896FxeMBa0u++7yGT1vXQTProLnF0Hzu6uwy573Li+fBa1W8N3lOQgXoXnM74GDNoRUQ/DJ",
-	"pq943nt2FTaftZ49exp8F15dPqfnPUZpM7i8pGGzdUkvur2nvVb3vNvsPjs/D8LWZXgVtC67zV6zSZvP",
-	"oP7gX1ij/RQKMLxGPEiGXQFF/xjcmyOz0j1JRpGk4YKoB5mg8xpjHkJt61WzuWJ1YEpUW68OzDhwNbAN",
-	"1wSvY4DnXOJCyjPy3Rla5V2hIDROxsCPIqpjMqIK5uQborSuJFsSBjkS0JUT/18pfs+0LYZAcykCLo/o",
-	"EcjVLavxsItCjHV/7Vvxx3c//OSRd29+AjfTJ9Z9R4D0tEfevfwRA3Gv31145PXTG4+87fc98unmF89c",
-	"+Rp+vHn9Hqsb0PKid0y4QCCIHDMgwwNsJRsEXW0bx1thZvlIkxc4uJOPkxEDZAtC+4qxU/IKhgJPhoi0",
-	"YidMGEaP4U4zeCPl3735qU2SEfSItPAJ1jxLzVSPhAzCXvBuPmS3wuL6DJmiWKvBCBfoghteO7O2Zwv1",
-	"bAEZRr6NxPKnmJLvwuanbjrmCyYCNRkB+AkqHjGJOMPChxui2IjROPMBQj6Mz22NXS6IdfKPbOKn3S/h",
-	"MruhqTPRRn+xxtO12bQ6Ep6uKRwjwA2QKl+6WVNPup4KcVZZ1bgVVkuDacEQBtTW8Lg5GOv7wo0UahMs",
-	"QcdSkoiqPiOPW80mec2/9+zpJOeX+NFMwJ17Sx/OTyGfmIG2Lu0IJtjUqQsJDWZB8m2bCq9lw1E88bDF",
-	"IQ7UCCUv7W8LQ0j7G4LnF6wALzdgLsiIf2aRBZLHpwwoAon79sh4t2K62afjUMW1mzkKthZFJtgVFZ9v",
-	"JuFKPMzWuMeiDIEKD6x8CVi5u8JclnHJzUZdAbDb0P+Z2YsTVHAKOg9AdbYb//Hdyx9PWtDVuq4uUZBp",
-	"I2WmGduqM3xoWTJaynY9V9o0xZggpwkLMR5MQ0MdqUYVAU5pUX02nfNsOcbMGwp6zvTEfdR7nH1Auxro",
-	"cWwpIVdTx21vwe6kmNeTGWY0whKStJNGqlLZEVgsbfvEEuMg074qAFZz3JgjMwbYtgH7TI2wG9KonecE",
-	"5phS6INhmewY2+MbgRnC8a5d0Jt3ZP2zM0fgMGXTkIDYsJGI9FHtP6r9S6v9i2v4pb4uq10fchA6b0mU",
-	"esZwkqlCUM+OGNLPJ12QcK3m5fPmVeu7q5mi6qX9Z2dfctx/xdg16CIixbScgr3VrLwPQkEjWM2NcWRj",
-	"Rza2YzYGbdHzJ3ovnPYPuTggjuy0MnR3Ywf2wlT2x9NRit5SGCu4WEc0HuSg4vKMrjGtQy0Colcd0YZ+",
-	"H9Z01jGd6OkwsTX0bXaPDUTUiRvnrEnwd9gafAsmENM7lnZAg6A5WmulseSKSPIqptm6A8nTHNDDquzz",
-	"xlL+xB00unhA2dnDwN6DyssL20o0Bmu2yyIPTyLmxjtxUZtxrE9nOcvtWDnsS1a/k5ZkgAcUiOg9Ritt",
-	"B/xTctF8moYIzVLPaDMDqstdWYI9qAIZkm5WsIKcIxV+CVnEYgZc4CrFJnCjtvAgFf2lQjkWK7pbYFlq",
-	"MeTeApe+kYLleUVt8huFvSL11arVS0Iuz/5h8RtRw/qHYq2cYe7dScx0eUVx5ePKu0LZaRaoH2FqTmA9",
-	"dck5jsZ0okvGMDsB51p6yfVIGtpE5lX6PD8jJ99z3e6tK2reOxbjVefNq33c3pU3soqRFHfW7QeSyiyS",
-	"I8DkYVTG0PbclTfjeNqaXk2o7xxFlE9JqTqTmPLFU3RyblMDfWkZ1vJK5xqBxg5DCV2f/Iy4uNOrNME4",
-	"GK29NDz6o4vy2OgVVPqBMAdysKEvX6vAt9oN8A9ASJMjJiywSTZSqz5wTUaJGknNSCJiHhnSZp9HXEGV",
-	"sSBdNqBRzzxyXALSjyEaCHUmms1BPruG54pQZyGz3FD4tIYxpHcsazmkGUQNqZhAMaCDWzNKC1yp0/CP",
-	"bUz7dDkNJjVeUkMf5+00GbukFcV6GfH/zMVdY5XW+LghmMMJ9yxhUZhBLFIftqAby56RUtfHpXV9zM7D",
-	"ayTKmEyDOB7p9tkZHfFT+9BTqfqGVQCdn9386dWN+S+4eXGT/bfsOlSJRfOua3LH2MjmEmgWKAZ/jW1o",
-	"E2hn24LmBqGJsWCUsRAOXyzv2FwfbLE9v1noddovOedXlQVjsRUvzps28EvGPMSg4YD3B0CZQGHTJGWL",
-	"nXVq0uSi4guS8QPu24/pLI6mxl6ZGnFuY47GxtHY+OaNjRuih0bBGfEgThTLK3VHi2MrFkfW2OAbNTkQ",
-	"gRAw/jGlJKDiUSZ1HUYO6MwaUOedHfLh7TtMCnv8vElCZNHEUs8TlPap2j0T0uEPhCUAbTwLQLDZEIS7",
-	"3JJwQG3bCRfDrBtzsP0F1hBz8JbLHDsGmo+B5kPOlznMEJLocZcrTJF7QIIwZtJlzUhTdrKF6BEAbH6z",
-	"kuhVztYDKIgYW7c47DCHxtTLSaxre/SsnAEpBchL2P7FNZ4B4TQjtS6aeYE1Nz4+JXxqiRXJwx0KlSW9",
-	"Umkz0++ZEfWaxDJrSMQizZbxzvxizvUx7L0qzzLLWIxKkCENwQXLlALTax0cKqAqrG70Na3HYWBZAXJL",
-	"oplnXTYhJBV2UZ0U0KoERfhI9P0naewb7owlGSkuYvLYn7KNzZXdiWua4Z8SjFeGDDHVbgUl2PoG/WYW",
-	"jRPrH1wPSZfCnemg8DJEIgwiRpWDQ/zw9t0jPPB00s6xBpsZk3YWyJAZbAfTNL6uwlvBbfD+hbReMZgj",
-	"VQyLUYkZVYUybSuHLO8ShGudMMCfJIrhEhVQqR9TQQYyUUW9G+o97ZAi2TebBPcC7CNgiVrwvhoVMG6j",
-	"JmRA7xkgnWZ7jczSh4d3hIw7bmB+zsUXssJe06yKA2p3yrF93ueK5V9QFT7U8uttb/Y0XRNKRhHVMQ/w",
-	"hwVQsY2eVlr32gjUs2Yu9d9+pFcbwcXepHJft5+yeR6cw8VUTrPwHUtoc8eBRxNU04XADs6by4MdzByv",
-	"aTTlpdxyKX9bi38twGO/F5LJjKXKf5VDVsgW1Y0+60atwr2rRTX6JlYRImvlOc6a9nyqVydYAN+xvJLm",
-	"WSV5bN8RYx9L2zDyXt5B0BOG8cRLW2PPzcWcVTWBPh/mmSv7JlpH9rWn7GuGhbyCOR9yCQsynVJFGCY3",
-	"BVpcwXKW0H3P3J5WqMBvZ5ReoFvQhaVmrmc2co8Z8JY1g7ZMn4V3OPYjfsvK+C3rgzIxJ6WzCMOqzXgW",
-	"5GqpcZ81Sc6sCj1Mwj4LG6uBZ5Sex23jaFTrK5hThJOGYEGuvNfwiz1RWZZgWtZA3Lz7sFKfShudmPF4",
-	"U2APxhAEOgYTzbUNiKS2etc9oP5biHabKZKle6ElHKZZXwu64uzarK4h7dgnN5dsl6XQ9/j0TaSPHRXA",
-	"3SmA++jhnKPSgZxwNhOYSOvR5ZCz7JArFuLrqW80AmijWNqYxvKMzczu4Pnaz0YM2PSDHDx4EHHBgyNn",
-	"O3K2Q+Zs79HLQ9dmoLITqhQVfTYfdhSciIlSCOTFAI1KSOIzEQJArb9NbNEXVLGb/KgPy0CF7p0btk1d",
-	"h1B8WS1E0Y+lsJ7ksWFxT7D+MyaPEavT+RanJ/CkYpwl6J8bRPsEia/jTtriTHfGPIpSoNHciUeQVD3g",
-	"I7i64S3PjN3LXJLTH5giNBEx+UcachoDmPUaOTZ9hrlL4GKuy7Obl5A4hHDTBRzqBVnwSmb9FP1u3aAf",
-	"8ChUTFS2JSTjgbSA/WZX0baHuzwi722wMc987QP3LSbxgwhtc7sc57aaUWg0o4FrP2x+6LI+Fxr7BmIS",
-	"NpKR80/i6X6kiaElTHoZyDGkXjJ1z0qaALref/oaa7FCQl3Xei5FmnpDRtSMTpPHPv7V0b6tLBNy/ATK",
-	"WQiFR564R2Y9DDL7H4E7Q1dE5obSo/cyUdgv0SrBnfRu1y6xjVo1JToZMXXPDQsGKEWi2D1n42XDN3NQ",
-	"Hm0gm4dpW7t8PZl9ojl6fUYe+0LGHdqBOflPvFSbx0q+3GpAJMhMiTz2zYp13IoV5ozqq3kQvg32XnDR",
-	"d4vXS2L7NOuAnjpGj7S7NesjaajGlu9n4PXYjEeqQpfIMtvDLNMUY9htA7t5QqIWsy/hs8uyyE12bTsK",
-	"y00LyyU3vbyrGc7hoGNxTv5WWDjYfBNFLy1wg3KBu3xHs1kD6OxL7lNnLU3PylKSZhndiv1djkR8QEQM",
-	"KdKF3d8Pt8M8vdi25KpNlHuCnVYYaVkmeoHat1lG9jDr2WkG/zYXrsp++YPF4UdLAbrmX6elXoDETrsR",
-	"I90JeEl4WJJ0b2EiCI3M5RNSaJGTdvAxlwWR1Eun5q+suB58fv4vkm/SRX4UcIck4PbSqT5X68RqiBnx",
-	"luVwlpRFZAJvUa1TmmMdM8G0nl8b8WDbRuu/gRZwRPYKSWyeBW6HxpDg4hnLJArRn9JlmocsxeOBK7FX",
-	"LiwUYoi08/a9eRyzHRnYBGoQrDMHvRqJoAEUvAkOjUZmFvOU3BBgVFwKW4XFAMLDhQukIq4roXMkDLnW",
-	"XPRPlw0XGF07v9o7C9WZRXWi0e1/yr3sLOHEQu/MRhuYT4dO2QjIU5E14CP/8uf09k5Pqo7Z68Jzsp6I",
-	"0w/QcmTFR2UzwfpMIb/IJRzBVfq4mW69pewnJIVCkqeOeRSRiAZ3et96yy7KUKBv5/zwXcTCvqFixDmN",
-	"mY7BY6rBFcuVjjcUwispyoEgnhvzYQXvsEvpxnNL3WsaXiN9Zf2+gG5fNXr7uSY6kCNWNQj7W802gfaw",
-	"dfC2Pe/Sl3YxDbNWta5Yi32GXQ87PDQH789etuozj3H6EkhCaGsY8nseJlDVX3Os5/kWtY12o6cAlyAe",
-	"SHO/UUtiGJdiAR9xNKzswHCt2wVWvXj71tWCdrjtWw/WWTZRHazLpd2m5z6vpTk+s2/N68LQwR7aYtJC",
-	"NaYNu1hUk5uMVWPQDoOTODXSpcEdeWws1VDRsfCIYr1EM9u4go2jCZixAxaFYErfCmqUrT4VXMNRemKM",
-	"6WDgGpTnmxRpLEcYMYFFq4pG2gWJIBd3KFG3W2sPtHwk7J6pLo2mFsBW7wdMxYjs8thP/+50J75Hcp9p",
-	"nEa6bgWqt9gzMItdSUX6CVUhpyJDn8eAogt0pQMohMjKxJsNZqXNtHcXxMqvwSyLcKCL+ZUzJ/OUvJaJ",
-	"1rQW26zB+J4/N8QH9+msCbfhgNg0vJypipipkTJr0jGH2SnPeQbayzNQPCeddDKNjG3qgVGm8ydeNxZl",
-	"fBsMwR3l3mbl3oI7/dXG3ZwonR93S/mcFE7CVIrTVUJv9kFnrNdjmAhaZb38KBUCBsNxmE34kKLcqnG4",
-	"Lz5mnPqgnluZOaIaO7pCA8OQTqCFJSDUhqfkkxFWtyLTo42qXBCZ2oNepnhgtU9iFkUWAhbQJEgsx1SF",
-	"GgbeJhTgWEFy0SHTtgyFyCSO+D1MIZqQ7oRQMmHaNlnFK2snnlQZWj+49a22uGa8d1B+aKSyROwzIccL",
-	"IB7QuBze0xDticud2lyBnLVP6nKnc8slwwekZLbbS78mf4Dq3vj8eSOXMm01O9AK5km33C24U+BSqMcG",
-	"pw+M0bKrVH5D4hOAvAJjcIu6v3XozOr+JJBDRmK5RzbAkpzxS3bG1pCHUA6Okmmpe1fDcNRh1qvDfByw",
-	"lEr2Jiozj8Qh58Ac5tyo94SkS4PmuWGWRMxzAmObaQZSxDSY5xpmERsNpGDaIzQMFdPO6B8xOcJ2nnGi",
-	"BInlVms83LiP4AMrgw98xaUeS4sdS4xCxmZoH15/SDM9ZKIccPs6Y/sXGVwtkBvUxIFHLeMCy8X+ac9M",
-	"YYJw9rTHOobkGu3GK/RTDaUS6MavlRBAo8Q87j+dn39HnjdJ65xcPCWXV+v1JBvS3rYn+eEYIbiTB3Kc",
-	"pd8HVJAus97RcN+ChFWu5Q+MKvDm9jjUXIhk2GWKsM80iKOJBVOQKj3xWEicGFUe0gxYj38+JTf6Lo34",
-	"287xtMfakObPIg2rYutLYidD/ss2ayQEYSdDyiMntoBx4VSzVoLC+m/NcTVm7R0X6byxQYPz76bUSKzM",
-	"LDQkNHM/rfb0mut36+mtxdAeYkD1eUkln1iUDeyjX/UoHFYRDgsegK/V3VqUNw/UOqQcZI6AWc3ZCto0",
-	"uBTMXxssbUinsiOHwpF4d0y8rg0snoK9cDM8rPu5+oY6hLgf3oZsqOXOBkvmG+oIX6P9e90k+3NCIVEJ",
-	"L+Oiv1h/96W1r3U3d88Rvc3rtAQsZGNx42itzd2PfPUr4Kv7mFVfQ8l5YdEEHuat61Bqdlk0tS2OfOjF",
-	"Uqsy7GOR1JG1H1n7HrB2VzVl/WXziqVWY/Uh14blJIrVqXFo22whJow26eGnSMo716BrRFUsmCKxlHf2",
-	"Z/Z5JFV8TcbQRBSKZ7RnSH08kENoaw65PX0lE5HxzgWiYeVhrpe5iR0jXeuPdEE5BCBAcl3I36oYxXSG",
-	"zoKieV0AZoF5zT1nhhl0qeY6ix+vUs+6WMrSdw/kZzQv09aOhlqg61SfdQyJjOBtIVSVsM9mp2q+86q1",
-	"ZJpUEyHJMUO9Uz+rY7VQVka+245m5TjiPBwzlymJV7PQNrJyAa4cg37vsvsPI0nKNVKslgc3UZQLcTvZ",
-	"5LkkTyKF4UnI8MJtpja8CpmIeTx5mU7hyPmPOQ5bLYtLNVwkBt2BJXPXXLQWUOXPM+Bg95DWSfMpQhCY",
-	"H7jod2x0udFu/PTqjVlHCNMa9kiarfML8hR06qU0frvwo6zV7zahLKdpeU+TGnJ5styOmIQ59nOAaQ2G",
-	"p0wnNgzkmN2n6QqjRARxYo7CKfngDHZn2Kazt1DGggHHbrv2sH56ge8KvvB4bhMGEnIrJiNGfDNAP61E",
-	"oxNoeg6Ni2YAG6lAETfJegd52PYR+hLnkxqw9yc0vMx5eqrSHKbP+k7zHeYwrvUwo2m+sjRLOKzCsaNk",
-	"WNyxM0MYx4wGMStnNpbckHLqsy/uz82lN5Qwwf1t/nCk4bXS8MdiA/+DymxYmCD3pKQiG2tJTC1H7htK",
-	"c0jB0GUPNDHP6ZzGusVjb8EYAKiA9yylAyZDSYhtlSwJo/yZs69RhwuoMDpcly2m3S2WXLG6zrfuLIsp",
-	"nnbRsjxtBZNt71Itjqx926z9wHMrFuLu61GvzoDdTXaUarE9uVDZnTKgUcQUuA80s2a+ezHhsWZRb50C",
-	"YCpPA2QNS3M1audfwKatj6t7a2gEfuSq+8BVy2GCoHh6+qJFxpPy6/Mjv243fgHy2xG/3l1i3I659eGk",
-	"xu2cMR9z5I7S46iTryEproTDbzA/rpeIwKwajU5C3uvxIIli/lCuHKJlbRL6tzT94cd0rDdaM60PMQWC",
-	"wsi3kQORe1PDa+Rf/K019bSA8Ra7nEW9hldYnUr2tEmWHyRxR/Z6nVAOKRfY39h956DULxYQAIYJw30a",
-	"l2k4TASsjug32o0WskGVfVJsyAz3x28cej6k3bHsKrNa2Ayj3TAiZkyjO/z1ogESFcBfO3bgKyVgbzP5",
-	"ooyTbDsBA/sk1Em8yHg0oQXGdxDJFzdRRDT/nDZw0NAAwhHldSo0DA9Jmzhkl+hT4k8dM58A6bvGoUl8",
-	"Ins915O0vO2FZjHmQOiYxlzHPECkolhiR4xEGXG03UadCJE4BQpckUFRdmB32+SyjKlumf+sRO6bbIx5",
-	"FDhfocBZ5bB9rXkdKMPmI1SUSq+NpXRU2DNnX7J3by7Fo4JLr9jA7MhNjtzkQW4CrRfzh24vnB7VOq5F",
-	"zViCOexJf9D8aMu6XObZzTZhO2sywJ22CN3e2h2+Y389mv/RuX8Uskchu6qQ3ce4whwV3BbZl8rYDYYU",
-	"fpWJEmxSqWJbQAXzdoX9Ihix92wzmvBHfOXPrH9gMYSR1Nx8u+H4gXtNw2ucpH8f6yfXxdtDNqIqzoVr",
-	"L09aLQzXpj+NVNa/YCgF6EhGYZkJ5MKXo4hCK+cXUtA7WLS6cuFpw2sMZQjLmAA1uP02Eme5eLDMDfL1",
-	"z6/wq1GAb3n9c/O5/cYO+ns6pHdyy2GAjAXsafUl9CZifWirkwsIOA57IBGAHMcCpq/TeV3DX4CwXMrL",
-	"tuOOh1sF4wBYTQkcSbPiSIcJDAsklWGo9zSCcdAhC71cZn3Bje85GebusAWVkOnpnlrl689O5U49/Ntg",
-	"UAWmsyTLWILaD7Sw8igy1iIyFj8vx7JMatj1lLK+MR++ff7Zl4j1N+esL7DZ/U0NPBL9HhE9IsX1Dw6c",
-	"elHi3Q8fO650iYMY+cJXj0+9iiK47uJJUGSnudB5s7GUrXWIZZNHPrxHfPjQAa0X4ccrKk+7DPRtmoEf",
-	"eGhvHfz9GNA7ioKjKDhYAOxZQbDBwByoeJsXBXNr3y3rtHM2UoEwEeprwu6ZmsQDLvoYOjKiEpRnHpOh",
-	"vGfagZHoRN3ze6k8ouTYsHHzD5j8EOhSvM8FxpVsD0Zzd4iwKrfiRyMUYsPn4dHgIrCJ5uSi+Wz2JWYX",
-	"zNBwrF0WyTF01r8h0FGdRq4fYqjo2HzqEYuWbN5gncqah+xWQHv/NnFYw9qtgkyvsTDjipFEhEyRMZ0Q",
-	"2qdc6NisAwU42nt5x0LMXh8wrsySMm7oilB9h6AtIYtYbL3QfSnDU/IWXnUrnOgClIHCVB9pAqj1GiQl",
-	"6SZxiiSIMM1mKfyY3jHfs2DnPLYQNvKeKWPrcAEY6UbiEd8JPx/c7QNGLO27aduhwJTNGfCI78bSsZf6",
-	"2fo80qcEkodgsx7pW2Fo1z2aCUMx+MRH2r0JF8BPBJx8f1rS282pChiUwuhQdzkV4a3AZfQITVcRmlxa",
-	"GB3s280UQy8UBiDoHRNuoWHqXcXonXluUqk9lDRgh6Fm7GBycBrE+2xx4jEPmKEWGy1pGEZpD8Iisnv6",
-	"9DTaF4Z13jEIZ0O3iD/XljqvzQIvEihYUEGpUjTyuAlhgo9gtZfhvL7qwFrQiN6c+LrqAcWkoM3tIFBH",
-	"bre8RiJC2UlEzKN0mZ6eNFu5ZVpsR8tUCPgh3E/lAWX2lPIAA85YERexJFSgGLHMVdMhm4Vqf+kO1JLK",
-	"w9lIMWgusDsl4o1EJcEYX2BOh6fED3mvxxQTAdM+SMmi1EJplckcTfAG29C4K+OBZcntaZGYl4W3Is5S",
-	"W6AnDOyDEUEyArmL4vGU+IEUvYgHsR3OOAe7pvlwFE1uhY6NCAep353Av7ahiA1fMJAIKS7bHRvFp+RT",
-	"WuSGGEJDOsEmw4xZLYkCeL09AOYNbnhCQog9E4K3oqYULBF9xEk+BJB7WPiVyTB7mJAudxnqXoJXLcZ1",
-	"3uFM3+MANyNP3ImDxbMtkuKx7AxkohmonoZ5J+Zq0MRtBgW6RWz2Qu7gp7dd53RUTAfVAz4CjY3EMqST",
-	"U1j8HAnCCFLZZfgVHdIwcf0+Gu0GpHd0bHso91J3oUzQnZR7QNpGqUXOz8nFRe5RKClgBEtJy+yuzDRd",
-	"n/6x1DEpk1FA+GOZRKExaUKY89blzidsgoRsDwcTyjWKl2rYiR/ABLP8VhRgKQu2JLAm87tj9FkaomVr",
-	"7u5h27Bd7NFk+CCajKBppH5ANCBvhVFCBDsl/wT/Yv8PQzdWfvj4e4fGfmkC6/KJqyVMM+I6fo2LdWz+",
-	"sXLzj/Xlih71+XXp8yuldCIf3Wk2ZzXrHFNdYENOo6pgoYfQTQn59tkX+BcuUnJczcc/AeGPCw6+vOJB",
-	"AqO29pThypl7r219eD3rvJt2HbHQIxHrxc4NSLosoIlm5s9QMlRIe/A9euKmdB05Fp6zJshjmldzslc8",
-	"AWV3SFFfz9T/xzTv/kPfpdG2noCPUI5zwBQFnf1WGKXdMH6rgRvOzkLINQX/e0VvqaWkiRm5Ge1cifLe",
-	"7NxBCRXFtExUwDYsUdxrjDxJ/67dRNAQBCopXBN3u4cZxNZpak4HUDqJFeVRxfhyw8jGOKSff2aiHw8a",
-	"7avmJgVcD1VxoMRC676pUJtr2XfVa4WtXpOeXHSbwcnT4PK7k+dhk500e1e9Zq8VnNMWih87qXZDj1jA",
-	"ezzoQE1T7re6Mif8bh3S470c76sAcbp3yEPsMMqDgTlf+yRAvC9lEX8nH7ZZCm1eXS2KPoxYFHHR1x7B",
-	"rxERCG6yggItX8GKfZxyEM3bqlXLOfrfwKSOqv+x799u6tZ6dMijScfO67e//f5vv/319//5+782vLxX",
-	"p934/X/99lfzv9/+Br/VzWdoZf29BY35PevgFjW8RkRFPzHMt92galmcUvu0duNG0e6Wy82mqHj/O/5Z",
-	"WDTkiQeDNycIjTjVHqEEjxDRltXjV0PmyrGGhtvQPmuDRQINANNsJqOlQ+fvnlSnZLqDYGqKCCKBf2ku",
-	"+hHDp3NNKPEzavC3iisnCIPmMi6KTMUEhlVVbjZ1KnfqiF+SudRkGEXaX5ZsD7R47Nvm20vu9bHwixaE",
-	"wMZKvkDCnH0x/2yu4muW0+1vjumRXNdErh8HzB3dw6rZqk93+1GtZcdZYvtbqj6Eeq25GtRi1Vsr61Xr",
-	"LuESEhx4N6nHcfEOxTMWzCFWch1Z65pY66FXYdXjsKtpMrssv9o8Rz7wAqy1sehjFdaRjR/Z+E4qqPJM",
-	"fIO1UxiSrDJL3zPDFgMI35sLIenXxvN708wroJqRmNEhkSKaXBMhU8IlEaNKaDKQYzI0aieauRTTdjcQ",
-	"bapIB/hgI7FvbCD2GGxad7AJMgNy6eQDeu+qmDDEBBEn+BbCThCEqhghDQx/2vvgEtaP6lhRge4z801H",
-	"T3TMho12Y8j7ioq4c59Egina5ZFhCx4kNvOQCUwRYFGvo5ixWvARNQRFzUFeIJat0Dzm98CRGsKoQJD8",
-	"xvH1+Ibzk/PmlkNHeYLc30ZFLoGDuASOgwgYGVU5t+8kkEOmsyoMc0pPyaeBhPhQj4tQE/AKEFXk+hAy",
-	"SlMErkHThUqVGIpP027/Fl9QVEiF9QaL8uUbZiZZNprh81l2HHAauMoc6qmmRCVSAt+XP5Y7DRxthLmU",
-	"UP1SBLuPEaNvnBkvs43fchOfAmffXBTIjOTsi/ln1SiQhwk7gpWm32pWytT6LJ7iaDsyf4/UuRbqBCcY",
-	"25/S3gfb4SxAZnsS9MFxlrkYkYg3FPT5aBUzdCq2jeWElA+KGBVhVqsq086ORR/jgGo0uCpwHmb1oPro",
-	"DHjeV9OO1h3+KTAH19oEtuees3G+9fjVSbPVWNI02buA0JGVroWVHljrkzTGU5OjrqaonDGxsxjPxhlw",
-	"qc1czU1dzKaSq05c9iWPNemyPhfCWMlSLctsmQjXw2m3G8WB1cqz3cul2e4PIjwy3SPT3TXT/UGEG+O4",
-	"ikVwTPWAj6rjMBbdjeucTxKAVcbWfZcGiOIBG54SLPmQPQSyIImImNbER4f6fwY/vE+ovtM2ipO664F4",
-	"t1kB9L4w/2NEZqPlP3WCMQuXANWJ0hxrkmZlCTYWtCCHaxYE9Lssyj+iyrbWVNwwNGhpaBZQrdSyEBnX",
-	"/WKQD9sMLeU5y7ZDSxk2Ua34kppigk60/CGDONqz2JJZOEwm1UzdMw1YY+0colI6NwjH6IEcg8xPo09c",
-	"mH1mxBzSXGQIYGgQ9yYeV2FuzYO6xLwpL30CVdbZwYvLnKZgPfbtXx34mYX+E5eWZQZjiAVzHYwlQIkl",
-	"IpISEXnszxBWB2qX/Cd5A8FKQrcAQ82ie6Y9F8LiKohg6kiu6Q+ZIVEMXVUErvKHfreBqxn2tgA7Wpiz",
-	"LMUU9jF8dRQKazNCCqTwlYa4cnJmfpxLFflClYBZIcZVkGFnX/IfN1f5NMXuduQVOBLt1ogWodYLm74X",
-	"3oMHFD4bBqtJhfsRApsabIkndorGNxgSM5rciMlRxBw+PCiOECXDIJlNC0KWYRhIrVjZ0iVVZR7itH59",
-	"Vkfk2g1iDe2zVtPx1h5+m+F+FdxpScNt7wJvR26/NW6/j37ih1SuNEJXg9mvV8XaYbRu+7KiXvRurfw9",
-	"FwFcW9ivLOi3Hv5+UEG//JT3Luh3ZPhHhj+H4WN0cPvc/p4p3pt82wz/Y5b+ath0MGDBHQsJj9sklEEy",
-	"RE8q9MHQUL2LnaToiKp4Q+YAhy5NvMeLAqNW6S7s6E7Z/5HBHhnsvjHYX4AsdsNjdwdysCcc9nBADw5R",
-	"bf4GEA+OzP3I3Ocxd0Q7KITm56EdrMDsdaAYM8Z5dZ4dNPemMdMx6XGlY5dJB9GoQmFsjwaxVAvgIWwz",
-	"qe6XfP7ph2zah5Veh/u1jfy63JsaXiP/4iPA9hpxbQzFaNtzwfzdaDe4CPk9DxManY4GE80DGnUGjEag",
-	"50TsnkWFi8y6INrbJ5mAT64nJTB9GVHkPg3F9R2kQRtzynxzbnYsfWPKkDoItHNq8XbCiaBDHujce6cv",
-	"Lb5npGTM0tzH9G2QtVZXfl3BrsdMjZQhj06iM+UNvocSphwuT6+3Ai5Peqgr96iYO+4+YTO7fp8ZPtdx",
-	"qxOBkNlmRl85W9tf2IhCGQDReT58EAAS/tSm+2TMeH+giSExnTbwzgjBSkXtGgmhPH6kzSUBCxPF9Cl5",
-	"FSOQuH04tLOWIyawTQWYAJD1N0Bgc/OdTIRh7CJgmXYM/h4pelxBuxkCI8RW2nNAL+wAtwpcThxzILJH",
-	"KBEsiRWN7FC8VG+AxqZWrcA+ZTBqIyQc1/HSfqWpHpJyidRKMjLQcQwnbSBJkgqS4zXg7DL8piqVsJza",
-	"dgyjvqgI2YK0qCsSFmTzK3LFg0VzPyoJ37ySsNrJ/5bhTCo0jo0Bm2Q6zdmX9O/NQ5yUpYJWiqt9Rvo8",
-	"Mrsjs1s7swMVOEcAhwERsxTr2o9M2fxgS+I0eca4zTaBlcz5zNpNO4psbW25quxa23LSGnpDgC+0RWeZ",
-	"UQpRriGkd7ncXWdjrj9vwJqv8KCcUbtY+oC9cV12224iYlaYmXMyNgLNrBwXPRYgWIIRZSm/HbKQJ8OV",
-	"LSVLDPsFNAFj6jywGulRmdudPbtqEemY3TW13Efd5qjb1NJtzjeg2xwaXBMSEaHgMkUmvzbokGr5vsO0",
-	"lZ0L98NJWDlsQX1s1nEUc0cxtyET/sDEnE3iqTDhN9i9RDPD3SBxaG5OT5AoxUQMwbQBhVif70pW/G1m",
-	"5nzIDfjAsnG4CNim83AAo85r4MuOuTdrE1N1WffzpRlxAV3w4qQJSIQxjRNtdDhBA3MAqeAInadoYHTA",
-	"9AI5YmLbnUdSStx2Akkw4FGomKjOIcnYGpa743Jh+gDc7RF5zxSJeaHB3wv74H3LI/lkExAgkmPGaCgP",
-	"Ij6ogiBhDuSY9KhKZ8v1KflBhBpvswwcMadsj5GQTlyIyBb9Q/3llrM77BPN5vQZeewLGXdoB+bpP3kA",
-	"xsk82paPxkUx9ShFgHLrATPtSwbQARY1ChZzPJBTC1qV0pGd+Z2mcayDWSxB5weaEvF18u7Ft+9rjeun",
-	"4mBeaB+1FkfxOqai0IeqyPlXCehn+unZl+zD5hCcCixpf+38IxFWE6ExsEAu74ulOlfBgnDzQuS0H0Fm",
-	"t8JlTtU8nW41wlzNLXbpg97OUh2+A3oVdfDodD4Ko30URvvoOZ2v4YHztEwgzfWbZiJqQQ0v5kMWccEq",
-	"1bm3wvbQ5IKY1yvIjeFD5iFHUyxgcK0hPmi4SXVMhIxZ21zJaDAgimmZqICRcTGD85EmOpAjY8OOmPDA",
-	"aL4VuXIGqJmUCttdSRFN8AmGU0Il5ZBOyJ2Q41NyIxwAtWGrY4S3H42YsH2ycEVjCRyXSOERLm5FIEOm",
-	"r/HyMdVEU26TKqwPwI6bx5pFvVPyyV1o/YrAxD0ypOqOhcTHb/3TW3ErttnH+qPbxMPyIW+8kBPrNxdp",
-	"VW3OEE/zv3R2BLTn3HAsNMI6kMMh1W0SGLIXsWdOKubneA32eRRBaxj0M5eO2T23MG4esyEwpyH9/DMT",
-	"/XjQaF81Z8bumd9f4bWXTa8x5MJ+aqXXUqXoBMRfPIkgqibVsFExazj/3UyGgplmZlSx4DBZXnSF11CQ",
-	"1uQZL0luukiTm+zI6si2wPXwgfHEckZi3TPVzTmY4LHPuq3eVdBkJ5fn4dOTC9rsnjwPWuHJZa/ZO+9d",
-	"db+jrWbDawzlEGbVGMp712ET99uuXqwoBB6doQs/1h15aEZuwxF4yMzGzgjWQtKXnSZi51ud14U5u1Tz",
-	"wOymGyId8XTG50GTPu12z0+a4cXlyUXv6fkJvQjYSavXpM97TXoZgKaSzjhD5y9OO6cCLTHl1uyUV/L3",
-	"O5a5bW9/QQSXWqQ/3DM1gXJH16XFijGLOoDyYN+KRhfTOhIBTvXNG4TVQQhulhj7QvBhvrZktkgVxBJ5",
-	"7BvCPU1EKDsw+s4YntEJ6UT7T07J9MaZp8GFBJgAOuuhRTo1Eu1WjGle90jVOyP3ADU0JKB5W1MxLVrV",
-	"ibrn91JhnIQSxXpMKRpNv1Wxe3nnlBT3adq8LIY6hIxtuCMNc7i3wRhdKETgyNq3wiwHvhgQMmba4eVs",
-	"2FhKQNNYoL8oHpPvC5zjsCzTjwM2AViQQCaaC13fIn1tpv5PIpQbMUirDMt8pnCY4CMWQ7upeS1rgRSw",
-	"y/Q+a+mCxc5SEKP73WOzOnsGFxIWEJkz/HE0kAKyB4B0q3fGXpCImEfpojw9abYKi2KuEWxq3S4/Np+5",
-	"Sxbb4CoPKhx8j+DbroESjTUKdJSS7CMAF9SoROyFbVsUb8jkp+SbOdKE4gRzUuylO2xWhCGrWSpqsR1f",
-	"4wMevxxjXcnzV4w+V7YdHQ94xG6FlkOGIigRIVT1T0jIRkyE2oXJ7aBOCCVp8p9HKLnnmsfmDyPm2vbS",
-	"XqJpREKJGAwkZlFkXhUM6jNxM+xD5uA/iDxfslAWgvcHMdED3ov3xsdIhR5bBoAsr90IWWCU3NCM0Sj5",
-	"GuuCNEKjdbmKB52QQrJp6/nz5yfNFjr3sl86I8UCjk65xoRRNd8p2TpPM2Eh49QajC85jSLZ8Bpg4Ltv",
-	"X9MhDWVSX2YAX3eZosA1IFe0pwzLgG6rYNbg1sHvLJBCDnlgLhDwK414zPHmn169Md9DMReMCb79/X/9",
-	"9lfzv9/+9vu/kt/+9vu//fbX3//n7//aAHofJQhM1rHmrW3xip5V9IPlYa+trxQ0NNvv9eanP52AqLyA",
-	"H5zYm7rrPP2xylRjn82mTRttOb9s2ohxjuM13a4lHK95mj4Qz2tROs0HoAMmOaQhWzVNVTF6d9KPqNYn",
-	"2IO+Ojf100CCJ9QYe4bJFhDmeAQNXieg9YOSAmICEHQMX05Rclzxorkj57IEx+eQUQGiIufljBXlUZv4",
-	"Z2g1snuzsL7hdD4klHd46GPiGR9W5LF+byb5k5njezvFY+vW9bduzXx1uJ9mpdPkVjDYZOEKAWUD5d5H",
-	"vHfBNq3ZAPRAJlGIvWK7jIlsNN2Jofj8oGgUYTCufCzynqkwYdvKq13cQzgr7VpFjb++zfMUqUfUD8DR",
-	"87yZ9L2SiVE8uCCJMII84DLRaB4MpB7xmEZZI+cBU2TIQrsq8ByotQgTNjWbZ4XZAHOZuuKqeMWsSJlZ",
-	"k3Vl5k7zlq177Mz7O8DA27iA0zIDBmeTzqkmXSXvWN5B94LqDTjm/ryY0AHT6KGkLUw8zbK2SnO0pjdk",
-	"5UytI0lunySXpb6DUfUepNr3GAhmll4JXLtxql2DO72CtuFxEYt36VX/flLMvzFMUUBGOiyyOSaPnzYv",
-	"npwSyIv/NdExtMbwHdCj01ttMsGQ0BiAHk9nADZShaPcI1IPIQMXrIShHYSLIpBDG3P7mGc2GWIIN/qf",
-	"TOJAgqaVLndjafJ/4c7YRnzSRzlwlAM7kAOAl0ofkANzbXzIsNerMN6H0IlCds8DRvoU9LOQWCMeeaHs",
-	"9SIuWDuNDkPDe67yDl7r9kMEXarBrYEd7aMIvgSEPUWFpoF59Sn5gQaDW4FZVQDR6797++Gjb1gzJf6I",
-	"xgMfkkbGubgpRimNcewbIeB71g+dItrafC9ox5pE0IIJXM5RZB3hLOq1b4Vf9Ov7HvHLPP12UpW/Q5Ey",
-	"/Jg1HvA98/jsM145ZMMuU3itWR78C3zi+KdiOkiY847MfINPwaa08KtmyuzYiWF/NIi1n8tRM5ZviA4W",
-	"7ZPH/n8Ygg/Sf2LWGXPFuraWzVzqMutsctKt6LIBF9jXCpT2ewvn61IFPbO5lJgtAgPcLPF4II1YZZ9j",
-	"/NFsDySqvbFeI66JpvcsJImImNaEZeFsrhFJGT3MGIMygrmXDmtiHVY9yiPt4SkYSSjv15jGRrVZdjuF",
-	"s/Mz8/6zzB3st8nT5oWFv7Lr5NIDIQzCtQYE6KfNp+b/nnsY9siQnJMohrwtcDfgax7diq4MuTllTo0w",
-	"00ByfQQOHOLz0LegX5QoNmI0Jpr2mGeWDdZgXJV6h+Lneyyv2WUFnZ0uZkfpRrthD1TDa3TtwwBa4aLl",
-	"pe5/YDSpZx82wvrn1TQcxZDFA2kmPFY8jjEZquDI/5GKmDZW8Y8/6Ok+b4DSHQ8a7UaR0kHrctNcekpG",
-	"DspRmp41pIL2GWhXVe89s4ucMqHCQCw/KS/lzran0NapDSITtX/3yoxP4fc1pTWcyUUqHJtrO3ELxXLS",
-	"cruCbK2Rl96a2oyaL8zy0b4sNNCKCM5fim6uBfenTIfKJREB+h9quJ7z1WcZ2Jk8aGw/SoInC5HsIfGI",
-	"i37KZFPA3uUCJgFVIYxYRvdsIyrVj1IZcQhiUwdUoAaiQmJTy3Ew15i7nmhGIkbvQT4YLasQNjlFeeTU",
-	"G1ekHcjQppRx0PchocqmgXtpYpaEnXRokvjWslptWIn3OR75gipXrbSUvIjBQdlufPrwonX6+sf3P/30",
-	"p5c/vv7Tx0//9fznf3zz5tNP5xcf3739/r/93z88vfint79c/OHt1cs/vfvjf/30w3+7+OH1Lx9/ertI",
-	"L9/iuD/Cu/epxmbpMDhV4UIZu4vFxCuDxi70u/QW/EFGIVNVmUdICaBeajKwl665AsaQeGny6yfAb4Eh",
-	"gJbJ9X8pmGIqrHLJzeUomkWShvNBgaCZiSs60bn8GdlDPRC8WuOBhKoTozrChZ7Fb4iitE1Y22WJ4CPR",
-	"2oHSGD7kqdr84e07w0p6UgVGu/THVAku+j6mC9krHmlj0Zm50D6DshXfvMrPkjfxmRziu8GAhafkfbF+",
-	"RmPDlOs0PNxNYmse4vgwNzMK88BHt+LhopWqapQX6XIfVhDYjHnD4V/ziobXOLH/wuVe4wT+rR0BhvMD",
-	"mWFGxTQfdUwhEaZsLIlmane1GnA6G+3zSw/n3j5vnV6mY3tNFadDSl5pbcwHOEeNdvP02RXmsZhrLFk0",
-	"vHQmtXxzrcZqUUd3iLeOBuSIpxoOCALwoJuYi8dS3bH0YJb4rTYTYQTOUslPPyQjpu65lipjfmliPdpW",
-	"imjGkLHaMr9e7jIvNzcjBxDViyHfNeqbVHfE4SFlmF9CApOWY6HJhMUesaqVeb6SEXOPGuMtjA7xqVQZ",
-	"5mrofLr4kGvb0DHXe8p8MGwyLUOkkRRsQdw48L184vGA+DeBMY3b4Jw5C/S97xE/T2CfT0RoiMzHnHz0",
-	"vFCiR+aI6AFjMTg9lBxraHDlXHs6VowOwZEBs9SxlCFq6exWYMHOtXkQXIdPBn8peBRdPYCLkqD/6vPI",
-	"zARKGVyAxccJYY6Qz5HhdmLDcf1TcgleHQzpyFsxpGJin6KJSsQ8IXLMIlo0i6jg/vcaJ4VPIjHyAuSN",
-	"+6sno0iOk5GLO3iNk+mvlklMmi1kcahceOjMLxGN0V1QJrPssB0AYInkMhecOMCzWuNDXQiMN66JTZOs",
-	"WHj340xGkn2H0UCNjWdOqnMZ2ZuqXg9vRVh/2SMWwLU0NyvDtF9sALkb56+BUyDkWFRuAfy2qN5Q56Vp",
-	"+VrZW6dMuNXfDbhwaWWBS6bnokaRa1b9IntrW4Vc9yIQUtO5eyieZA8FFwpPK9QQtbIKnHKI5d+LZPM5",
-	"HD5KgkgGd4CEqhJBDE83otV2LLZeDJDFIZGiTajWvC8MIXto8BCn4nhkFFFhpKNhIifJyFWRYegN5Zax",
-	"KfcjF3AJj0HX9mPQTMSd2ZT6OhHpaQ6bXdg6XyZ0DaFwy9LRVfACfn16aUPaHVchqBvtZhrlnjfElPpr",
-	"6tpmR+xjQUOC9xSacwx4fzADviwMJUX5HPYxje46XGAeO6BBU62Z1kNc3hqYIhvLQzQaibUGvMIJuxfh",
-	"qRnP52GErEGfyF6PByyUQWIGfprT1IbRKfwLwIfpe0uA8+mQgbvRRkhzj/Cc1syiCHQ79jmGY2XZUpcL",
-	"rLOZYUyNMq2yQByNL7cNHt422rc1Nv5p67bxl1tRoNZZK8msm3Wdlo7Jab3FcfDQwyPt4Z7fijqE4OVP",
-	"v2c25cHhgUuXGuXZunysl1f2SCCjZCggBKuvsYALLIVfJRc2fnvte5ZH43aoRNgNM9uRRLRkylu1JefY",
-	"kSiLrFJk855qJL+Z71CBXz2FtcpDf0NCRXtx2+aT2JoI6PgL0oTruzRUbjYAVRkrmCzii0t4cOroKflk",
-	"ff4IC+ueLVI77jSrWM7wtZwZlJXqABRLWh+Nb7YXYc0N+mNcvb6xO80KgzTN4or4Mt/Z+50ptx4+dgxZ",
-	"9sZamJAhwsJSkXoPqZEj2nMBe0p0anY7GJyJeXP2EiNfFQ+Zf1oRzH6B+tDuQtnLiuSyTlDlciUlgo+K",
-	"3rNIo/UORyaSOobUrBE1m99YSDasG0+2/pvLeMr3rJ+Ig8ZBBeZVGn383tCv1U/LeVZdyFN4Sa3MeMg7",
-	"Tetg2WfDQCXQPajLvSKqleGmYO6nGnQOPcHWaZKL5rMsf2VMJy7NJ211imXvZS25+yy2lLr1kNlRAT5g",
-	"BdhbkausK8PzovlsltJe54zzNCiOpzz3on3hTHN6l1bzpZ2A8ENqeomKhb45540imsU24Y2ECSPmXBEq",
-	"2BhjwZrcsVHsch8GXMdSTU5J6mRJ4fiG9I4530HmTC+DnYFLBlQTaL1SjhxDIUvUvB6zc+um9iNdLKfN",
-	"uGT+2moM8PUTWOf/VIYkUMIG4Ls0d/wTeOiBcxrtFREUeX8QNxa0TmHc60qt2A9WsSWd4gUSQxXx1lMi",
-	"zjB1ujou9tamEjjYFqc4jCIqsE2F1SZAgagMjNwEB9gyyAh7KTYcGcGXNLzGSfrX6iXXznVdsmkV4zM/",
-	"rceBbU9UDj5/0ciFWxozJsHQ89oZKdlXDOocQszUC5UcjVhYtip7Xnw9xXdGkHcOYSYH6SaFTiIK2Jz2",
-	"WORVzobX6Esa1R0XWwTk6sLQqD0MtVGxUiUv27JtOzqRw+wi+aHT41GFegUlCJYesPnRfilapa6sgspj",
-	"NtRi+4KDyytiuRPaV4yFxhDk8RwtaJ73Bndupz6cNRDkgjSzxNnenbvG7tDX2r+mWse6CUNChSVhLCMD",
-	"KnCSdCWd6+wL/vFgb5q5GpZ1rKREtIcFrUdxt5Jbo5r69tVimSMR0eHgSGpPRGFpE5Z0hCVdWFLCXbkD",
-	"S7mr4xP2DMCYCNdpUhI4kYEDnZJXwq3jvRPTWLzBP7MQUqZ7UDUCQOmBHGJGC4/bVh/3oP0g1NFivb1r",
-	"L8qDwXSmLtGMaRTyp2RWPwB3iFMMepxhg0QYyKacJMsqDet2lQC0apFftQoQBu+o1pCBSPUddMZWeQYC",
-	"psxSeu6OHCcHy4zm+lCq+VFdkT4aKXkP7voKQf4ikjpRTGPCEeZJQU6wO/Uu+pu1Ak5PjJdFXVy5qF7E",
-	"+ZIO7piduiGMO5ukvbTLY26upDtcWcLm1wEuFxrl644LMAeRPMwJBcOyw4URn5lYzQFvJ4LHrrvAgCmi",
-	"Ic3BCMc3nA7ZJAU56QTQ1MSVsSlzZ4+zXCXiAtgpBcUvvX0Xng57HHbh66iqgaMxdDxiIaFEs0CKcLbr",
-	"w146O3wXGE4TTdq5Ug0M6UHMGBNZXPMcPHw+/OKfEt/wdL/t/KxoI/rWrjC/ZyHR7CpXphDmf8brb4il",
-	"B4AxcWKAdCfEHrwT+/vpNPh2dvFU772Z2NVSrhp79HabcGND+Pc8NkYhgF3rOMdKpnY0j3n0T3mgI8Ba",
-	"AeyOexok1ruwDCXu0DPjNqRUIcsUzq/SOaPvXPESzc7livrb2ZdU2q7FLZMN7HCRxr5NOe2tjQz3Naw8",
-	"p7vwvsvzco9NRmxlPpuMrjfWYvhhjmK/ZzvqLLylJarMknasmmXZzk5Mg1GnM13F2HIg6k/J95NUF7Nh",
-	"pzSrGBq1D6TVex4/PT9/4hXymNMWUx/evsPEeAfoOaU5Gcs6tG2kADzOsrp2WlBkr3BtSaC51uIYnnYB",
-	"VlOndg3feYNhv8wtIYMYKsJImMST5bSolw6vZBdurYNk4I6XTCtG+HVW35p3Pa5VPzpT7FcWxN8oMyOo",
-	"vaR9SG2RJlh2WDDxVTEu3Osj3zryrQ3xrfdwwNbPtpjzluwQZ/xHJYfEHzERctHv2PH4HuluhEPcYB/2",
-	"R1gu7hwdpMt0fOIcJtDxHB+LLIULQsXEApAAmM31StrNi8xUPCwm8YlFEXGlsItgj+dmXSTMY3Lz0koM",
-	"CKz0JC3JBlL3anV87ofpLGdGg4GXoUPbGqjrPHgPROmgayd2yUWnMDof/vO9BFdu/ShdbpCHFafTMVVb",
-	"idNlL2p4jdxr68fpcichTZIGz1b5SOxPNeN0RpPswC2bChOmSeOK9qB2zYUQoEzUCBCGyXjQUHSjidG5",
-	"3o2py+8FFULGREeMjWwnaCBfJQEK2zBS3AC5WKXaRpyfsFvuoc8u6HzwXneDVLwPmyVYPJbqrr4XFcoQ",
-	"QfiOlCGxTqIzcwS+h34Krllko90Y0Mzv2uVypCfBQGoZcCzAy45/5RyzPBN7YLYeq0zpbR8zs4vM4DCy",
-	"s98CTn7SjbgeoHY8LALRuYCfPaCn5MZW7w7pBMHWrExro6bNnWxjIRkmOiZdRhSgbD5O8eqpg8a37RP8",
-	"M0v+vlFJ7VMs4D28Z0wxU6wg++ZW080KRjjgxUO007jjkhxvYT6zKI9YkiB3GLTM9vNrxQGYl3RmwQAE",
-	"KdRJr6zZnn0pZBGsIXaZH97aGj3vobLglKhZqfg8k4rZVYsEIo+KyJQiUtRYHUl8MIdAky4No8k10bGS",
-	"ok96lMeD60LkWBOBSOYL6TEXS3LIry3lfg672aMgbn6UZW79PJPbUPq977QbAM9yICia/PHD2zcEQB8I",
-	"JGBDfr5tWF2pRs1TkG4QyABBNs3XXUZ00u9DykIGqx6aNRtyQa2mep9Egina5RGPJ+i8A6QpPJkpic3m",
-	"3hd1uZ5UiMo8BnrD4S+Rir+CerbudPycoNGxYqIfD7QlAZtybSQyYhcwkjXm/8vSVs2u8vAPmUuVqkUf",
-	"6D1z1S2b0IfO6JAZCfbl6+dqFbkXaAZaJmCreSkJ5Mh2bouhpxiPNRlFNGDIU3LcBFv4x2i/ARAdA2hU",
-	"PROSzKNwhzYu2WWG98EmzLCmWpEFc+e6+M12QwupzvthwKBxhYVDx8SqdJoLWnJmPTIGcGQ/q7EfWE4g",
-	"B3dsN2uebbH58b5ypB+lIn0pw3aq6QgEtyQCUC+x6lEbNcnPIIl8wHZ2oU9nImZZEOYnuH1MdaZMYXGj",
-	"K4R07qdHZawLWWNt5clpdVIV9Ch8IRRs5jo0QKdox+tSWytVROw9qWm2aF/oA2WP5UiYy1qHy/rDcA13",
-	"lcjx1TFU13h7856uM4h2fbNs9PsJBqgdJ4R+fhmw7rW1P2OiKfbbnQDXuwAWhqj91zPN6rNoIsQT0hj3",
-	"DFv00zw7NzU/bSmYKoCCebawPB5Lgj2H4aHwzDahs6UcLqhxx0VeFHfMXtdli+baA9cYwRvuEvdQvpiD",
-	"shiTe49PO7K1NbC1j4gWiSV+5vSuwtF4X+wwJ+0TNjlKE+5zLTOw7bRgYwvr/avkQqewmdc5wO8u60mV",
-	"Nhzl8RQk+YGCja8xIQ52eTVcz+3ynmWQhJ19O4JeXH+giV48LmmI4Zgtt1wlpFk8I6jNTsBCLs2U4pgG",
-	"g/mpcgt1jbteIAMu9+4jUsXGkCrWmfKWHZf5iW9pTndXyaQ/iIlrZzWrP0+NZ1qBXgGe9CbSciZ90+iI",
-	"rGoxXGvA9KJ8XxZL2tDkyttk06d1pL9dnDTPPzaft8/TqDOPmGvhPLIYRae/jvrA7gDJud1qXTTrI6m1",
-	"shixy53u6ABg8iLaBdveYSE1PDDzaccuGh/SPjv7dcT6IEwCxu9Z2NEDen551Wg3rpoXzQvKzs+7z58/",
-	"e3bV6gbsonv+rHdxwVjQ6rLvLp/R89ZF8OwqeH4RNL+7Crvsee/y8lnQagXfXZ7PAbF3r3jee3YVNp+1",
-	"nj17GnwXXl0+p+c9RmkzuLykYbN1SS+6vae9Vve82+w+Oz8PwtZleBW0LrvNXrNJm8/Ms/i/sEb7aev8",
-	"4uml14gHybArKI+coVcSsZ7Zk2Rk1JAFUwyydD2vMeZhPGi0W1fN5mq5exkr3rO8vTTWCgNE5NGZxL28",
-	"INmz9L0bzNjDdq4Amz6iCmbkm0n7qFprpu4ZSPMQNBGK/68Uv2cu4IxYa4jcgc5PlCqWwXigcZsvDJG3",
-	"b8Uf3/3wk0fevfkJnIyfWPcdAbrTHnn38kd0V75+d+GR109vPPK23/fIp5tfPHPla/jx5vV7omVizHGX",
-	"9u7Z+DGIvMxaB8Wb8NhzrXRvhZnlI01e4OBOPk5GDMPkACB7Sl7BUODJANuv2AkTRtCE0A3WDN7oFO/e",
-	"/NQmycgG1iGgazVwC0YXMI+E7J4H6EuN+ZDdCuD2AR0yRTVGgNNaveG1czTAWuJCgwMEapON7PKnOJLv",
-	"egucuumYL5gI1GQEeAewGjwmEWcamubeEMVGzEgcV3cGzdJ8HkKDXD+nvZ/8I5v4aQdiuMxuaNqFBZvj",
-	"2j6GZoK5Pr54uux8Ib+qy+AYgXuaahKAItab0cqub8Wc5EyXU5oJY3yY8/DgVlidEKYFQzD3264YOAdj",
-	"P124kfIo69UYS0kiqvqMPG41m+Q1/96zp5OcX+JHB2aYow9utsnoEk/M8FuXdgSTrGs8Lgh6qkpey4aj",
-	"eOJBNM4WYRmJhKRj3gNDsFc7NEZzo5cbMBdkxD+zSGNPTHzKgGKTLt8eGe9WmNebu6CfcE7NLq7dzFGw",
-	"PY5Ra3KjNJO4to2KzYa5x6IAwaaY0DUZGvWX5G6Yy4oq92ZTa4dJFHPDA87MfpygalPQdsyUGu3Gf3z3",
-	"8seT1ul3CygTBaE2UmaqMUedq6g8lsIRZCc6bYmU6yFaDGRPWKFtYbne6dmplHmLU4afKywqsETozIc9",
-	"9h/sjoiq2ZeHx4MLuagmn670l8aQfv4Zcmka7fNms+QNTo8q6R4xxVo5clbPkM2AfaZGcg1p1M6TtVlw",
-	"qhiyYrNMQPco/UI4p3HMlHn+//PPzZPn9KT35y9XT//yH0qbNWbOhH92tg3sT2YwyS7UsK8tEXrNqD1H",
-	"zf1b09wXV9JLfVhWQ/6aU+lxjqlUr2MKDOnnky4IqFbz8nnzqvXdlflax4rR4SL99/KusrMvOfZZqzdf",
-	"jEqiRkdRVhHIEcdBpC31cv23h3RCNGPVCft5Yb57uLEj4zoyrmUYF4TV80f5YJLsXaI3+sTBqijOZH8c",
-	"FOXJDPmxliUz5JnchnLvPw4yizfNVXg6m6CALtlKdNNikgKafuCcAKaatkWFHARgvGaEZsvQtFo4B34F",
-	"O2rdOfDTrM8DPx05XzAgl/MA7iDH/QHd5iDzoZRiAQp02CIPD6RUJCcqanON1ZWUs9xGlSorNxA0B8Uo",
-	"a/tElYWof4/Q+fpOG/I6JRfNp0Bn5iqzwjPqy4BqdDvNKkAP6jyGopsV9J9zesIvIUurX64s5WejtjY9",
-	"vH2WoEM5FmtwjcDS1OLEvQUufSMFy7OK2pQ3CntFwnvQtfAXr2Ekkjz7h8VvRM3qHwpMCbh6dxIzXR7B",
-	"q3xcqXLgplkg/JsgYKP4BNZTl5zlaEwnumQMsxNwDpmXXI+koUvkW6XP8zOS8lNwJuvAmfeOxdjUefNq",
-	"H7d35Y2sYibFnXX7gaRSlsUUDGwUxdD33JU343jaml7NmH2Oz0YR5VMCqs4kHBMjOrHD2HJE7KXlWcsr",
-	"mzP279eufK4uOiMu7vSuUo63qqVXVm6Mc0EmzYTN8gUqsBEqX6vAtwoNsI1T8iomcsQglTAN4oLzHTUH",
-	"rskoUSOpmS024zFhn0cc+uYA0uaARj3zyPFAQpFH1u/AhRshIpnoNCWRkogL5vqAx4ry6BqeK0Kdxbty",
-	"Q+HTysWQ3llNBOcKwT0qMOfwlCBymNFX4EqdRmmkYM54WUJ5Sc2W1K7HeTslxi7pvG4N6Zx+5uKusUJK",
-	"oN0UbK4A9yxh65tBLAI6sqDLyp6TUm/HpfV2zM7DayQKupzH8Ui3z87oiJ/ah55K1TdsAmj97OZPr27M",
-	"f8HNi5vsv2XXoUoimnddkzvGRjbsr1mgGPzlsviBfrYsY25gYCiqEUxSSBLLOybmyRk9kGNxIkXAzM9m",
-	"nddhteTcXFV2S0yGUsfk4rxpQ7NkzEMMrg14f4DARGl3vBw1IQehOjVkcnHrBSm4hpf2YzqTo4GxVwZG",
-	"nNuYo4lxNDG+dRPjhuihUW9GPIgTxfIq3dHO2Kidcc8U702+YUMjXxgOKSIBFY8ygWsz8VBT1iSC+mud",
-	"lgBBxtbj500SImcmlmieoKBPle2ZwA1/IPhgtoWj/EdNoLzPbVpSboaNoA8uUFm7hhFOwLpiDEtWEh1D",
-	"ycdQ8kHmwBxknEj0uEvipcg5XLItVVPNK5INh4h2WVm/e+nzKmfaATJHrMEQdlBvRMiuDCcF+JLrtCsL",
-	"5oz2LMgJob0Y/FWYqQsCaUZSXTTzQmpu5HuJUtS0HH53gmT1cnhstRNLouWQweqzSLNl/DC/mLN9DGuv",
-	"yK7MKhZDD2RIQ/C3MqUKvVuWYU6FliXVJakfS6r6iK3eC2s2Yfie6fhV+qZjAeqGClBHSgYsTBTTa2yE",
-	"YNGf6rZBmNedwWYg8GL/obJxxYr3+0zVr5Y1hzltWNxxt6+1K0Pf8NtGu/FPb/7w4v1SaMgDHoW6Y8hE",
-	"N9qNPzAyBtjRWJK+JAMJfqc6sMZ2S2pds4jGGLp2W+3GexYnSniEBqAcCc5CzwzUbF4igojVB0VmzzID",
-	"4PtXL80HYwt2qFmEv/+/9zTCBtEkZCT6P//jf3MR//3f1d//v5joZPT3f1ecJQq4irkIGUYgheah5TLa",
-	"ajUwLBTjXEN7XChigyUe8KFDFJHuYOIUi5Myx1dmoTgAvwqoAp5706ch+xeQtjKJA2nLmDs9ei9hhCMq",
-	"jDXzz1/cKb45Ja/p3//Wp+a1qk8F1zbru/GSKxbArNXf/73PpaARgwWghopj+5tdESZ6FDOPJXhkXwwo",
-	"VzAQEPrOk8YgNDZgpC+ZxrY5+cmZOfxMu3//d9DoAIgabsQD9N1J87LQ1iIle0dM7YZOdEy5oN2IdbSM",
-	"EnjzgojR56tVz+YlyR72vSi2AcvxY2yCkesctu/NMIoFXI+/f3XzhKRlkDTKgJPhoHYnkAomWGQuffnE",
-	"IwMWhebrYvcMxQKpQgfA7KK5yFpz+II8hqAv6GyPfccufGi/5piUCzu7RUUyLDTqvxUWQoeS3NEl7uha",
-	"Z2sickwOcwbNIhkGAs8GJFfASzQ3ADegfcqFdtl0ihlNQD0yUjeKMM7lHmJek4JNGyNTxPra6hEY0BeE",
-	"Bmm0f0w5OMINBd+KeADFiVlBGyrrnntFBrqD9AwgQbdibr1pPvxt2+KZZegz8tgXMu7QDkzaf5LVTqbW",
-	"cCHPL18mnra+LKmIRIGWp9vdthqZFuMFyZQXMusQFMvy5wd47lLscjddSQob/7X2JJnfjqRKKiyNJFS0",
-	"3M6+pE9cuTnJFJmu2JrkqDEfNeajxry6xuytidcebIeV+hx0fyq+8oMs8bHnefaG6r1+5jpG3BfFAL8F",
-	"8q8oGQ9kxGZ6m9jj27a6JOJNltV61dYGF6v1Wk1DXHelVy3JU8ETljRmd1AKdqgMoyq+h1YazWivcEZz",
-	"DHr9atcZPn1HEb1tMpuKeB7p8c8W/z9bfheiO50JtdnNIDQyjHpS2hMAtFVUYrz0ixSpCEiUxAOIGj6G",
-	"lNOJCxsGAF9L9d0TrwhjBS4KzBbJOzA8y9ss77NuA2wQhRqel7eHnQsiltD2sy6jwzmvh9FtN0q4oJ5b",
-	"pu0txRVfuvduIq39aJ8c7ZOjfbJH9snLdIT7rmm8Bz92QUBsSK3Aff1W1QrXWY0CYH6xsdpcheC6sDdG",
-	"sRChztqs2SYDmdlT2mctbXyUetgrFZY64h8fsVPx/5WIy29XTh2QRMoEj+s7uVax01qb2HH9ONw49134",
-	"/CzlHYEM1pS/QUByQxJoh4mq+2DWQrECAP2a4wqQyWZF0B7EimshyZhOcnXLU7IEUuakynV+WjLF9BBN",
-	"xzTB9G0GBQyCoL5F+Ivk4bobLR0F21GwrSrYgDOu3ZzC3MpONd3gBQ89Ty7oLFibOP0FV2XfpShmV+d8",
-	"lQzmFJalVy8oThWjdyf9iGq9wxZkrwShgjCIc4hg0s7goi1MiMyDgbmq/IFMlM6gwrL6ifOnGfo+fGOO",
-	"JBf9Jx5hgNIBUPhcF9BAvFyOkk6h90Ma05McocpejwdMkYhR5UoELcQ6StlCPQL2NsgHqZpPszYJaUFv",
-	"rjMsJEB12QAxCi0SrPPmYmYyz9U7KjnMVYbk1kgzBM7OLMDz5672hPTYmMSKMz0rueE8/ATHYZeZT1ml",
-	"h4W858LwNil0wGViLeaB1CMe0yit5oY2sEMW8mDBRtrfZ7PedspR+ub36DwpYVLvbSLiVwLhXBY6h2WA",
-	"TQVWhFGPKbIoD6D3EwprswhkcyBFjykmAqaXz0By7cpe5B52WNUi5gyGSbSNepH8qxpeo/DqssqMXXbN",
-	"kuKeiQVjF+vUl8/xGMU84CMKDfhqKZovlOSfT97LpM+I4H3QnIVgKHVTwKNPmM0LgkKQCPpw0h6LJnbb",
-	"0k3JTeP5x+bzbBoLOj5WyqAv0tee5dDnCJ9IMYs5v5ep8nOyrU/JB+jIivbOPQdIBNukGdLCZRJrAFAy",
-	"fIIOMUUnf1LnoZBlq7VTxWJvCWtJmthNovTUhn79OktVib6RFBDjyR3u5QyxnE5y9iX7sHKW9AztbRvG",
-	"4yhO1ylOvbVR6OEm2M6jtv3JqS2MsiQgUKDxDWXVYmt3bnvrQf5Xu5BLO6Yaq99AxRcBiyKIL893+Oeg",
-	"jSjpcaieU9DymxKVRGxei4RV9IB1J85WUGirubpc3kmK7MET/fxM2c1K2TM8/zuKHm6XW1TC3IDej2EV",
-	"YxS4as7Th5nGElFCvHddTGFHkcIPA0Yi1kPsuTecDs2Tl9Tl8QBuImx4VNuOatsOOTgc7M1z8IGMwm+X",
-	"f6/Oogtw83zInM54St5gAA2DWj2Jnb27E8JjzaJemwSR1OZ3qUisqNA9psxwMy8T1w49AGJm4ESelQhm",
-	"Aw9THrjsJpeN8J6F5IWSWpNIShudoqRHhzyamIX7UfGQTgrlB4oNKRcdOWJiWQnyB0MAR/lxlB9fl/yw",
-	"GezY/znHaleukpsnTHKq8OpBwle5hx1UkHAvEeV2Gx3MyfHanKgOZ+spOVwL67uAtYcAzkLsFyoOplwh",
-	"VwtzrUQzVXdt6Pmag4UZne1ZsPDTQGLCEWyL7VF99GPW02w/DpjN2XJ5YV4+OaRHA3BdIMynh8FK35KT",
-	"bwtpfHe6fcynsiBWFizLuThcaHSSj4K6JCqSdYNxAohrIu+ZQsU5ERHTOrudBjFoBhBVtR07lMT8TFCK",
-	"h1TQPhsyEXtZUBbS3vIJXubbYb6kF1TzSIo+M+OhIs1+o6iXP/Zze2JG3gnpRPs2/as4gyezMgtn/VHu",
-	"UdR2QZ6yJMvYXSw1G8O3GkuFFWCQPQn9X+XmvQU5Be/sS/ZhLRHX3IbuwvQ6qigbU1G8tZH1wQZgRS5M",
-	"cNRcSoGkzesLi1Ty+gLL2UaHoSWZ4RkTX79Xddc7OEf1TTXCIJI6Ra0aurKDWbiamN4xgWVByxeAMxHO",
-	"CLKvudvQUWgeheaGdNuP9I4VpaYrRlxOqWVpzeQaPJM/5B52bHaxoWYXsofFXJYk8DMjo4hWDcb8hEJl",
-	"BRlWeHdfQrewspeZnxZ92S59sLNM93yaW1kaWZBTZnflsInOEZvILVJt2VD3WvNwt921m9SNlOwrpjWC",
-	"QKWfvCwxxepPOolonDU8JZR0uYoHJGAq5j2zP+XokBc46xLJcL7Jao+MHe2ZA/cPcoz1aZJGrkUC1Qz7",
-	"DP2ahP2yMNR+1X68iolmsU6n8UgTd3A8MobmtuAcjKROFHukiR5QbPOKkx4ykLyBTERs2yKckk/QbIlq",
-	"uwYIQXFNKDHHTpFMVmElLtSGj7lmRX9rOp7IyElNqAU9mgaiyNJOVYJKcVfJOybahMIjCBfpnKCyBWt4",
-	"Jy7rwBxOW4/rpf5QGjuGnI12XilLdkZ36hRdmCFth2csSe67c77mtvMbdb7+0ZAuGcgx6VGVUhIAyQSD",
-	"FcLrOUX17Ev2YS0e1gIR7r417VEB2Q8FxFsb4aOlmUm2A3PRsjx97K2LtjDKEg9bgWlsw0eKuY0nyaja",
-	"tP6UYjTPNpus3WXS7MSP8C7zqoMyvMOEbd7mxpcYezv9a3UzPN/ZUco7Ao0GyGNzlLBhmGJExzyKSJgw",
-	"8rhHI82eVIw8lIKVtXzsShkxKtbbzjGO2XAEOYx/9tYirmYBm3GVcx7C82V8lL3zjPQGcsg6gMW1A9QA",
-	"R1t72HcvYzGZGbnvpuPLhE3BBnDtuYSXlCNMW3iGUxLfUAr8TEVIfMFY6Fsfbtphz/Y1h1bZ10Qzln5E",
-	"MzHLrEmzyf9/9v51x40jyxfFXyVA/AHZ2FkUWVWSLRYG+1+25Lb2+KItadrY3WWQwcwgGV3JCE5GZFFs",
-	"w8C8w7zB+XCA8+k8xLzJPMlBrLUiL2Qmi9ciKfFLu8UiMyMjY93X+v30RKiAacVGGtvcp9ypGudhuP9S",
-	"ELskZFwW4fnTc9D47jGRXBSzjSTkcIFXtstfaNj1LuYqJ5oEukrSDBtHXLluef7HgLZ3J+FWQSK2BLD8",
-	"4mxZsCORON2B/SXn+nhCkeIiKyKRgjTtaVi/OL9VcE/BtBmKLjYo5Oej95tbtV0P3i9K6FVBejZ09A40",
-	"cH/CIvsIMVXMlQJy4n1Zpee5MfjjMxf52uYe8SAjaCUn0E/uXVdwZWNtLHNHlYe2yW5puxCBK+tej+Zq",
-	"KdljLVMjlYOeG6gXHkXf4/podacysVnWP+2P7Re59R4LO9Lu6SYjDPOVtsKj76fjvgDubjOVFngE9WCw",
-	"htIq7dY63vdZb60wJMgVI63iDjVUMLDXAvjDd6/CfKD6haqwD8KaXPNAeZUSglEqAk+q/+HXd88MCzlq",
-	"Oo/fnEhzf4M/TpOhUJYBr8ODUFAvdsdPCJjoocsMZAJwynhqcEhgJIcjuFK5D/IJNJ9/87txrZ54XB1z",
-	"MvUa0O18o9PQaqilGnbHWkmr4TAUR9Y/CGtjhCGfijjeMAGB+7hT5rwvXg1anJWucgV2rwMPyLpyDC5c",
-	"GOvwniWpMowbJgETfsQj8ND6QqjFDu2Ngzn3w1PUN1lR+A0RF9ipDMV6+mLXrCpfro4gOolcOeyMTgIa",
-	"xWqTjb8OiH+hog92jbrpX+AmZxiFU+5VPq724Qr+2uK+/AhU9DbhDyLOKOXXxaLZosFGads1licW6iFP",
-	"XUp14naEZdS5RtyTAl73ba5Ke55QCokwSmV8mAic9JJ2WZ3yL9jTf8Aa5UpysubZX/t0Hq6ECS/gMy5f",
-	"1jgQt1Hk20QhCMdmbTIRW3gOz/+gJsftC5YkGofvDP2cbUuwA1E53bImTVQdbUWzOPFVDovzga99FDLf",
-	"qkwlZORsZNhGHNmqMwPXZD9S27lvCYKWcwQsjyPWnxV6RA3hEPsOo7kA2uf1JviCwTfwZITcbFAw3cy8",
-	"7rxYWqEvJtyYiYsBNvDkDlQnPVH5X14jrVYBK5q8kTRWJ7P6RuORZmP9IKK88c15kARwhVTyGv6L6FDT",
-	"0azJ3usp1QddqF2sEK4YXf9IqzrH18cDU7jMHPdnK0/ltzfhCwb4goxGFtBpV/ZOIncBPVVrIAe0iyMk",
-	"b1VO8ogwbjClpyKflRhrBXYtkea+G4sHETc6jbGIZDp2YqkLC1ddgIcG/6VPWMON7aPjjwlXRh5qYLXa",
-	"P3kDSTabrez4ouQVFeST4HnXhuw/AI6gO/G9JisVGyjlbyxXkaGRgUKPsjuNTveM5HDUzDuQ4U/EBWto",
-	"PrYCvw8JXaUCjnZ0X9wp3qRE6fG0T65MUBD8yuGw9sVlaz3fZ7fQ2Kvf95Rcnro+Zec2YKP9xr4O+LjH",
-	"IctMJ6yHWEq9JvtO2xGoRvSa9AD6FzBcgbScszRTXZjzgkeJCpPvbtOsUDj6jkCfMHae4rkRN4BdKtXQ",
-	"vfVY8CgjtDZp8iAfdFJQEtKySAuMkgYSM4OJGIgk4TEtcSLUDnUEPM5JKon3YihNoZwILJxJIh9Aafi9",
-	"XdnZWRM39Gc40WeN8ohG4ZNJoh8WdArsHuO5kDCprC7F6xvrGqWteILxzV/gNqeFmaTDME2SpwiUCndy",
-	"kVL5n1tVKW9jo2veXpDpOzsSMmFWfLI1Cye46C7+sPQImRDAAGiw18nO1I50st8AboesGgN3Pee4Znsz",
-	"xmY9GucpvuXae8FLcRrAAl8/JQgTEQp4wzfAq2FiMbHQVNY8QMnTifYRljxBsZ1OyfNnntyLCAKdzLeR",
-	"ubtECOY5KvmAh7YqIJprby+zVtdzFrnPewjz3u2LLp1UEfXwUkaPRV9HMzZFaP7s72zMZ+B+EeK8NHDL",
-	"ZXVYd14OWoetF7xvOlcbC97aMnO4Qiy8gS90jvQ39yHjoB62c5qe/+H+s1b9ld2S7YXbg+iZzAo738Gd",
-	"utoqLQnOliOlZyO6ByMa7ED6Tre2Wy1Lx1PbpfVV1HZJgvdU2/0OOP8Yihz76rp19TVlQqRlhsuI9cVA",
-	"A44KnxnGxxrSHlk7oalrhs7IVeat+yP5DPbbvPnmSkzZQKoIGis4TIbs2xXIa8abuQK7rhmvoR5iaW0s",
-	"NjD2B6skn6i2qbTdbyJpd2y6n3tRq+/DVoK5K83Ab4YROREhBdIauY+/+tucVAoExzf3nPzAmzSCxgX9",
-	"v71Wh73GX9n5oEV12hs5G+5UUAy35Fe7CcLpjB0dmRv3Qlu0eV+wv7Chojrc3Nj+/afKlEjZfYKkBeAb",
-	"P0iTu1OebFkaFgnAxNrDBNl2fsqBKj7fiVirIZTPSpWCE5kj+5wcF5ohAx3oM3pbj49Bd9Ghi8TQudpr",
-	"zlE6Zk0d90pPVQAfQWcTwJWvw/TIVVRsiQ3dK1FECjr3Zfbf//GfoCXosPvxEKypuf2P5AB4ayzrcyMN",
-	"+6r3HP/KY9ML2L1Ukb9DVz+IJJGR+LrJXqeCuYjFsCRV2E+o9DQbtKfn+fDruxIwvFvcvRATk0VURsSa",
-	"R91BGse9PEOL+zLVaRyBJzVjYxcSVqR2MwzBkh4EHMHpaOa2L7+JX36vubvitztwp1T7XtgMpz1YqONY",
-	"8GHq029A/aQV+1mriM/wwPF7gVyl6ynLXydCoU37c2sS+b5QYiBDyZOVWxb7xM0E5xdOOLJ+GRySWIl+",
-	"yY+A7wgWLix60I3bv/zt4nv46/ULPF2qm7VrNDot/OiRJW7SIUmXBTIGuE+pBXIkh86lMQI6AB9AvTeU",
-	"81qgNUKnSeiOzpTH913pwhtjnRvdaXBjhDE0gzLf9bnHDOJn0CblRMUPPmxsAScxV8t7F6i0jeOPTrSd",
-	"sqbE2orR+zu4yWl1LhxN3F49Ne1zLr79SxpG0lOzBP/HCuhrOkBohKGTyTOggDIknNw9d5yHviLxJFNw",
-	"t5OJlsqCz0PJyow6gBA9S92f7ct9EiJcbTJTlylLws3bqG0B56KywtAGNIaTWReEIr+GNhna6grvhRAc",
-	"zoP1q7yudW5bSLot9jMTxUd2hrwOeOrGF2cZjrDxJdOuZTCKo+5++cu8gYZiknPQ0UZI22S/ZjRi0MlG",
-	"sObQdYz91lljMIRPGDmBiwC9rjloOsv9Nh9fJgJdJyUK8VIhWvIzYzIW2bim+CSNNcs6Xd7hzh+W9cos",
-	"mKitrYlb0yq6CddeKb5rC9rhumXgLVaI+Gt3Cj5b1AJ4OgK23c5Bf/4HWZ3tcQpIoLbsgDl7a2dv7eyt",
-	"nZi3FuxAY59qh5WL36sRxo62hLoEEK1cQczx0PZNE5CVHjowWGrchzgaxmOjobtjmvVmzQz+rgZnKigW",
-	"OwwfC8IOoNQxlAXc18dYbAjvm5XoG6rwrWIbaMRnMMtG1ZGIzwrQu2vicmzmhO66x8prf3y1+K+y3Wu9",
-	"bGwQfR2oq+rUNMxj0Bw7wKSa8/Weg6zxg2F9P7kCqgaycwFpPmVFquSZKci9CyxR5iHM9EPvEfCAuoAY",
-	"xmANQoU7FybTDP6ivoaZAwi5yNcF0NzcO0WDA/l+R6jnVJoCW7SPb2lIl1SdVJicpfzxQH4SUQeT6YEP",
-	"1AM2HWmohSLciruCu4zzzapj6U14E+gsba/PNqxAnuONc7xxjjfO8cZn7Q28S23JFQDALJ3c78wlODD9",
-	"xxG5BJhIplQ3ApBJsJCRs7VKJyxK9GTimxl3YEKLBBxnE3o2oWcTejahZxO684CatGyxMXSnUbUTqdoy",
-	"ym12ajF0K8SbMVfDlA8FlUdxT52tIWN4++7tMxMwERvhf4sLemZuWM//uuciSkO5K7BHTfYjwjWZgBmR",
-	"PMhQmDyWLMK3OysHKHtOi0Y3d2qhKQsh4hiH/NkMoUqoW7rJ3lrWFzwx5ceC7kHgyXK/9EYUm76cMQdT",
-	"CmExPad/KGo/7ouZhgqwBrxQjavULNIw5wijBc07deviaODTmo4E3AI30PBBztBFaUJoTE6SGauYEcN0",
-	"I+IvrIr5e6cWbPkkkcrWG/IFHhE0YJNZTXuVf7uN1Vn5JrOf/I/WbaSaRIOSdQfXrD9DeKAK/6ovFYfV",
-	"zntYC7riY/6Yp5Da/+iFw2oGb3TuJJ3T++sNTM2rykgOBrWqEqYXbOFJeoNEj3uQWwMlCK35SngBlQYS",
-	"Y6GeSBHBDECAuHSoRptssYPFqZIxR9JLSI+hpJNiK1ypyegwmVwdhDyORZKNVN8rPQUsm0SwWAysUypV",
-	"2qWAnulbWrInxArCxF3ChQvwqGQHytjfi8GD28olvbCL50NmoLO1dxc8iaWAuS5A96xRTm6DnpYsJw82",
-	"nJMKGXLqoRlYaGNHz+cKnSSaZpxznQZSxG7jct/KrQvQgdfx0uAHBVet4A7DupBSFltdKxb6lqYboIzk",
-	"TuqAj2U8K6yv+OacpPtfll1R/+3MV13H2/wGvm31yg/+EsGI/WNfru1HvnaCX2EfYBIVZ4DMIYZg6das",
-	"L+xUOCGd6mNu1jtZxT/iKrqA6Z0vOc/03axgSJyxivjMV617WvWoyO3pIbBGFPtCE4zKmBu4hE24jHGW",
-	"jTxlVHrN9b3ZGhKKDQrc7iX/+iCSg+WzNmzJzJxtZ9rWr3j/SI+9u6L3Oc12LGm2pb0RW6bf8Nr5J93+",
-	"bA0AsPxnFctyfyyf6nOa7yTTfNkMVfWaXn5svapY09WX0Jr3KHt0wei5OBGEBWYOIB2xm9wfdq190U7N",
-	"rTJTQUlAJaaeEBI3GuOccnuKH/CQCfMieFNMzvrHQgS2nDYF/RnfMsgBVuStxXicjzE9kHNt4RmIMxZK",
-	"QiBZnBa5qWkDLFyqEIy7rVzVH8LDcWreUP7cK2vTF0XOmx8Fm3JlAeRkqNlIjwWTylgXJa2tl967LTwQ",
-	"s/5nUv/4Tgyl03tONuc0xk6qIZQnq03rvRdOh4RWRJ7YzmRZVRwdE3zMeKyVCCAyEaCnnUOApnKdwXC/",
-	"mDP5137ItbM3uP2YeObaJMLo+KF6IPyRVeSZ4ML84ECnKqpZT/61UyL81oCTgpnCrhHukMF2bORqi4SN",
-	"UtN3RthZWBGxvhhJ7Gp1MtnXSYSp3xUhTi6XAHWs6MfucSAYj8pxAvCB+nOHt69Te+zzwLeG+bcsnHp2",
-	"OsidTChajCn3VFFaXYp7D3/kLElj2Ih+ou+FWjq/S3t/yBHeJfK4maxtcqIPOHybHf8FcfqFjz9vqHr3",
-	"gDlD79ZO0/M/6P/tZhQ3W9VTs4Z/uQYq2I3gnC7QfK0oHE+BLF9iVW4kE8CnmXf03u6mePHLxgo3tY17",
-	"ZvwuCLQ0TCp2m8TSNjbz4w41XXiysrt8ynAvluw5wvsdKC36VOJePUpQwDnOpps3kGrcwZ1I9QGGA84e",
-	"xKoexNUX4kFUaqGP/F7AeK3RcQqZ9j4P73eui8DgnpVR5nrsruODrnhINbUxJLs/c1iyAN5d55V51OGN",
-	"3JP3+VXPPsr2tVw4XDtwUhLxDxHaizDWJk0Oz+I9ESqSatil9fSwI9Rq4veGyf05xPQMelwrGoow9yJi",
-	"X11fXn4dlBDbS4ADTs8YT8tQ4vGf6uSeesEIeZ2rWZbG2xE6Oe67e1ff09afCky5HkMHCupwj4ftXlEs",
-	"hjxmXEYoTJYNpJJmJNasbdJ+vIcNOpC6+Cx4uHEHMZLOztimWuIo6BuI2R+lWmaEA88M0MNiTygWRrFD",
-	"4sY/fHhvWB+LvUMuFUtVJBJsMn1m3CVIBZDYcuXrvwDfHjCO1BBAFBF40oUiewPoiZtdqodToy/Imhy+",
-	"52ORN/K7xxxJwybcqevGHJb9WEQyHa/L8QJn8awVNul4wM1jnKEobUfGT2flaJwHcBG8MS9CFhS6wGAm",
-	"KVXeNCFPU989hVRWJMJY51KFIkpxIslpihBILL+ibvR/pMbKgRTR10Fm/nB8CrbWf41YPCKhMh8EJORr",
-	"n90cSMVjhhQWF+kEyCmlMVINbyDqiLWxXXd2eWgR8y3v90Klx60V44nFm/vWUGDJjJAv2zkxE26MiJrs",
-	"txLQcDYYq3QRkIlyrnA43PUhO7tTrwdOzAm6PehsdqVyEWceiWZaj9IziUgVHI5GWepSJd2bwdEmt4HS",
-	"WJG4Tf1F8rGYbegiwcOcVeFGqvDWQGABZ30LFWjS8RFoPtUd6TjqoQsEDg8bagFQ4tkIvbFaRzsVZvfs",
-	"B/FRzlRFZ6qiM1VRXWrIaaRNFZoJEyHUhU7tkZD13aCjtEO9hY/4a2pPMryCLk8lRASIl5j/hr5lDIf7",
-	"KXSXb+JVHI488zMQu9cQJUDay2qmd8EXZvTkgDJ4W+CEzMIGS4jTU450JiKiVAqGJvjCxvrBBRy3ccyi",
-	"jIvShSiJCO8zGv+5pKtvv6fUoVQuOgmxgzKLS2L5IAzrz9yNeJwIHs0w50IxV3llLgzyI72bdpAgToF7",
-	"bx9+fXcqusLoyapmvHW9no5wu3BWEJvlY38SWWOzO8iekNXJlT/uG+sKK/i4nlpwhMiYxhuJgYwzjiCN",
-	"HViRjNYYJvnobnceJNnPIEkZ3oteGUwCKT1lXzl5+zpAIqnStwFpR9qaBYdpkpA/na2Z1tPXOhYw0HXI",
-	"SY4VgqgVrxdduthEA1wXBDUrBg2pWTP+2eU0hhOpn4WL5w4xkFGP+QUHT3sys2OfxPg4EjNmhMjUXEaA",
-	"zbQKWJIP3A14aA2TqECKLPwAekWSJ21tL2qJQRx/sAZVeAVofBSVj8FB5zjWFIUNT/rhBjUK21zlWhBK",
-	"1efIlHYbRQAWCWhxOrMtW3kez/8Yw17uZFSjJAFP3Wt52kYo2J0EHK1zvWzeIuZhyWE64skLmVQut6IT",
-	"MhOtpwAnm5fm50JFh2kPffINerRTFOw8ONl57oE6RKH9DFtFnCc+D8+RDbMaI4cKcTeocwTDMH+NDNAM",
-	"KGAL3goAXa6fvhBqa6fipFrlz+r7JJOn0OzunRI9GOzAK0m4MgN65sPFIij5qA6KUOa5aiAcW7gn42Eo",
-	"Jtbc5H8nrB76uxHCQM8vkm5NRzIcMRkJBQ0p7m33dTRrsl8VXYp7UkC3jjsFK+iLUI+FYT2/R4mIeowm",
-	"0BIkcIxngYciKq9wBOAj8FQAHswSRJXyHTbYkqsHPnvSKQOg97mRoblTXEUB44b1JjyxBsAdA0YZCihu",
-	"ECTSg5iD1cgLg6bAkE0mQgk71cn9M+hsGZugAOhO+TXETiH0R836wmM9ciWm8Mh3SmkrTJP9oi2hHncY",
-	"t5aHI7hrkHfsGOgEJER3dzfBxwGb8hgAnaipxhSahOD7FuJOt3m+Y8ewvjAyghd1pxIxlMaiDg9Kz6uJ",
-	"3ywDhddThU9KZX8UCURdluoegZw53FSqVNoZs/peKASf14AWD+jRzTtVSKIXDdYcZTlyuSEugT89+LLZ",
-	"lLs3vmAYuWKpwt5JXF5ArVl55xT+3vdP0UuoZKHzfZeAWW9ENw+n8bBqZkY8EV2dDLmShmPzl9VTnkQG",
-	"DHOSKlOSqP/+j//0z80V61HTlqAW06z9O3LvhRv3RsCMu70daLD2TgTnOtIp/2uqwPApIv9Iu3dYsAZU",
-	"nTRgdvv+J1wNQCE2QAoJO7Dxe6HT6SNAEeJx1HPNTGtOr/pdOEweIHsHlQb0/rQzAJkBrG9+ykDUURSs",
-	"BjrYTP43tr2pivQFjEEfvoUgxcMh6nrGO2X/HJrDp3mRs1CkRMNttQb8d6cIvTqShg21Ejvs/nY76Pb8",
-	"Z9jEU+tQ+OjzoXaqCUXcbROcEAaQ7YzH8bk34QlLj/+mIs04G9N52kyuH6SRth7M7rfMZGtDs1ZAHfGg",
-	"JVC2ejBvbOcqcPPYkRijByM+8dBS2C8NMyPnN0CS0te4YDZL56BJNyhp5LgCFKbEoHmNauZf8cFOqp55",
-	"QRDO+y9o5jdqBI3CbdctaMKJQM4ko9fHxMshq8fCrURp28X/F7ooJ47hb+6wbbQwOKpjHnmCJGlyR7+O",
-	"68O3dB4MLo9HY6kuuxPy4H55877Varda7Y3gt9dpYl3xwoM1EM0H3zSCxr1UgJavoYOxcNZq22W3hjQP",
-	"GqDX9Frlrq2rvaByjgx5z2lggKR1IqpTmwgejhhq/dOpAP8AEz35WA22rBkWpSKjIvdUcqQRA+hT45b1",
-	"Ckq1yUhF5CbFXeZeTMCiFLI5QTFy9iGgp5AozA3XxNeBj65hdRBGD4DryPixzSBvkyuNCyltceU0nlwI",
-	"z8m1h5fnvkoPRlfG+LznVCgutJchOxcssPdTe/DPbob03wtYj4L6LtS6ix94FdFbNLduDdnZP2jgu0Rv",
-	"rquB1pf6wxW9ceMrFM67THd+tuiE72D2DwViSw/4+R/w36XF7gN4s1Q+99K1JbfK2bM4jGcR7EKeTxcy",
-	"sUY+j4hRjBZYUYf2WmFPYIm3ZM29QwNt9oVKMo78al82H3FDJQ4A/UbyV2y8n1dOIVfue5bfC4SZcr6Q",
-	"cyowQzZv/zvMubs9dGo8fKPV+h4vFyD1pA/K3IowBbCArcTR0wH5grHndVEdN/Qkdo3pWK1NrrbyEg6G",
-	"5niqSuURLEfyf3ds/5/jMT8Uyc0T6KLKGOutLWRHqLwdpaKsEShA8Tvvg5RNhnBgk3cg8IdLiLNE8wwX",
-	"yaniU0l/f1bq4C/yYUEZMMjv7UwfjER4f+FesJ19aVrhB2pic1GNSEp9bZgVCYiJ0+mCvo5mAFFQYPKE",
-	"zSMuz4Iusf6hVlQpHrQR/KE1URthCXDmP+A7PBFdo7QFcvopEEtZPUTef/cOQh7HfuOphZEDGCvxtnca",
-	"oI+CBr43wN4UIU+RXHNlNVXYtO/dJp6V1ZbK6gOfsemI3mMuAPSydqWwsH/rS1NVpVhqLEqEiL6tDAtm",
-	"uZsDhSthTZ6MVeKTTy3fsB4UBLjtgXoCmn2v/lST/eq5+d3NsE0PGg6UB3FyigoT7nYkxjdz985crADS",
-	"1Nmtij2FVPZbwQVjlF6uSiYv6NIeGrMuaMaufxe9HCuP1HauYXBvISfsftvL+iemEPBBMKohV725nsZj",
-	"e3IuoQLm3IZWQy3VsDvWSloNh5UKSqUQ8rLMYapT67bIqQZhbQz4D2wq4hizfaCXqDgKb6Aqv/Vq84gU",
-	"+UPPan03NKwjPc20+hTncnel0qEG/oUp9N+Qc08sFP5soU0462hWoB1JLd6UtHAB4ALOFRMPMhJOn5ZB",
-	"gIs6rTK9tYoWcz883bD2DQAmghYCtz/Raggzt+fY9gB65a9aZgl0JvJXI5JEJxtrF+hmXwosMU6NZUo8",
-	"iKQ0dz0HLzHiEbPaxXpU+xrTDkM9HWa0BxLa0plJw5Gfd1q1g+s3WOYZkGKfgBSF/q1qDAqsH0T1S/yC",
-	"ICiAzj7h0oio25+tg6hHyvWWhTo1UpUna/YxhHa5YyALJ4vHA2EBfeCgb3JOUadzjp5SFGaLYhmC9vPY",
-	"xB1oTgdliyzxiXaqFtI6dTpYaTaMucFmI4O1Ouq5/W6WT64iErJJJyJ5kE7teGqEMlFKrq/dJRYHfowe",
-	"C4huC2O7+YyrsQlXQ5GYioiOEyG8Oz8H7Q5aQQbXk6+1xedwLUKw+RWCi1HLZwuK8a9CTLyCgMNNw6jb",
-	"+U3P/3D/2QkoBgnF6c5Tn65BDHYgPicJpzHFM3e0rTi0vopcA4ndUwBmzAn64fAy9r0ddY7Kuj7ElJtC",
-	"pFBwIDbEttjMXTiGETmlWaydN0SMUyIR67sKb9QOU7JnW3G2FRthd6Cx8LH/Oi4TNGjVZ5h+jSNhLBvI",
-	"xNjAZxqBohSKHzB9D9EPzG+FejyW1oqo44QLr+12EiOjezmZiChgIz2FD5zwQVIFZqWRKwb6GJvsO+CK",
-	"cjroTvWMVKH4F6WnvSBvzI6lsQQlMObWiiRAuA6otuMcMQBk4ESxz05Dm0OvEF/3bvxgMaSAtIIhjPHE",
-	"ziBOhnljgB8Y6wdP5yBjkcE3jPjERXVN1htx0x3rRACYhsm57qBICdeiNs8Rj3Jml1u/S1bEscHRZ6xE",
-	"0tpvWG+oFV31TlnNokRPsGNdT2Y0JZMIBPMv3NdthEjYmM/oapOJ4ElQAp/QgxIio4wBM8EZM8PHwi/N",
-	"XSLUY8HsVIYU1Br3BnlMX6HxJMIicd/v+0oAgmBoJWAVUg2b7Hv6DU8EhbM6Ya9aLIIn/MrF3XKYJrwf",
-	"i6877LrdYj18WV3xaYLFT5qW0bE7iJSm++//+M8Sxxi89MLhcWawRSVP+olv5VVaiSqwCEhvkoRsntws",
-	"S1Tp9HkFWegRuWG8b4SynSzKh8eE9hw8KbRoyqLUJPoMJJ1zbTjmn34SamhHjU671WqtkHrsuU0rCLIJ",
-	"fLJR+P0bYHIHlICmF850bYbUvYrKFKnTtCtnQwtHzo6EEfnhDxixM+Ohc9qIuxeXmdW/F8lHaJTC3Vh8",
-	"msQwaDHgsRHVq/d3KT2AtGJs5rb35eLmBu7vb/G7L/I/8yQhMlc7i3GiNRk3apPA7lndL1d5Tg/v0kQc",
-	"IhGt+phwg0efsd3a9iF3OIRb40s025dX1y9eOpciM3irYbI7pwIv/8efQcOp33zL3CW+bb/AXIAnUCmf",
-	"Kv+HNTDgs90qXKlJzlKZkvv3oOEtTbaoUr648X8uh+nPH66vfnn9Nv319Zv2T/94c/XLP8LLn1/fTn9+",
-	"fbuGiwuC9uSpZBTv6mQyahieQzCFmXbOnB765PctguKlsaeOBDgfz/9w/1k+gpYjYrmfmdwRKWFIxbwv",
-	"YnPDegi51WPwXqE/CX5XMOqEQzaVNgT2vMEAq3S+JwpJ81xkI41FFen+zcfihl3573nzj5sXVSe94E7f",
-	"08Oub/3gkep0GW4GPBUvPY6aK2kVH7TGqmTc9vusabnNkAKfnG5IETwN6Ikxly4MhlfZ6DTeXNAHiYCP",
-	"YhcYwmt1ixnIT9m/CwYGVXbXvRYlIPUjLajM957lt/AnPZFh4VdFLdFoRa/67cvwil+LF2vIe/mVV8j8",
-	"R3K8y2HR97iNFz9xNUw5og4tC5Ho+9nX/wzWSmT/FXTB8u/Cd3YfhXnRX5a1A4EF6UOoPpTY1EABuain",
-	"/Pe2U1UrFM9p1b+4Y7Z0vi3XNdKURA+RCQepcVECeaUKAN2lguBuxiA2zdxZfOivoH9RKpQYwDnrfX2D",
-	"Qc6UG4oXPC0jMOTxmYtAblElusup1HnGzsMwcxiDfR7er678HklvVSHm3Sm34gALZ7AbGDMNSH9BzNMD",
-	"We7BLQOMD53iwm8kaSwM1uwLNbjSpbKo1P2iKgahabvt1PHOR+7g+eAz0HOdXC2ikvtzQ61zmLG7RxVf",
-	"fU7oC1R+1d3ycKq9ZGDyRQ8GeOzJCELJuk4FLnG5cAi/TxMR9aW81jzk5UDGkBky1PYDqHHgJ9dF+69L",
-	"tzotRCp3nKM0RoyQ/fY0FW/VCBqlW68eyUsCVAWYvtURqZaJcvH9fcCf7rSlaTHJfnXRuvzYbq2bZL+C",
-	"KDOmYvuKoeJlywWeY3Q53Qa54FAPBv54ulB95UtBxj6NVw1Tr1qIuwTcpqAnyQP209drVQp0CvNSQ6EE",
-	"Oq+lE1TY2xfVSBDeM/5xNpQC2onF2LgD9TNPwlF1pWHhTe2q66p46J46XC7pxkq/9CfnDEVzes2r4LK+",
-	"2ypmritQ9uCg9joMpmsSEcqJFMoiNrI7gM6REgreKFDzsJ6zZDCG2Oswq9lE6EkscDARU15GfKL0vnDa",
-	"nY3TcMQ41Zma7DcfL3/49Z1nUESqlZHgsR1hEjy1iYSaA5xG9lXPWB3eN7PPu3Coeh0m1YArSFOP05h/",
-	"DcBRgKoJDb5KI2pMmcKISRg3hkprJRyzu3hAz5945Aau8Mo+1a4T2IzYjrqwyK6LjXtVxgs1U/F1HrSH",
-	"ayPFVtBku1BMy1TKI/pjI9HfdddY0d0+253P0+5scs6qzAuevZNuDyxbsmUgYlFZy9XZslUjCmgkWtoh",
-	"OJ9gUMJncqVhMqrSx0Nh55Txlv0gZw1wSA1A1PfHKv4+P3Es/SqPe6WULV1RlJ9iDKA6K/pvBWJtAvdG",
-	"ol6Em4+5FUkVsJZWDEW2pp2uNtO3nQu36zxfnXC8bGwYHe00vXfWj2cPaV0VeUxtfSu4PCUEtV05O889",
-	"TcHh+EG+m82z9tgRh+pJBpchbQnZ2cXysbCI7EG/iTTrazvKYnfgH4q6UWqlML2vm+y3kc7ogFikBeJs",
-	"SGMQLY20ON2lBNW8CMQx0GnSFTNheqvrdLr3bpT6ASgAvcmbk9brj+0XubRmX1pV0VxW9yufFfbTKWz/",
-	"zs4aewuNXcP2cosf71ppPxXWZb3ORoghaXGU9RE3eDUFiQ91UP24C3jJodaRYZGE3mrGk0Q+iM1c5F3D",
-	"cZx95N2r3Eff/MZqucilc9bLu/WkYWv3lD58HsbaHNKf/oV6OgFfThp0caMbaEhLlRU07DDlpogcp5US",
-	"OHcz5jNmrIxjlohJDNCHiMSEF6LhhDqf2YnVZurfbdvZO17wjvuJTocju5le/PeUKwsy0njRarXgQWGj",
-	"5xf64mP7Zb5Q+so6mvBsURYtivugYqeLI470lXV2+glDAzwHZwO0hQECpblggGKEcfKdDMnOjA/czqxV",
-	"wkKYr+K1btjOO+je4rpOq40ODd7+ccGy+zSCRn7TNVDBNNYfs+HqqrsX5onWpUmsvivMVhrrW3eQFJ55",
-	"cm4/vdHHMUHof65ZGVF9R1BXexI8srm9WEWNtlc1ckVB6q5j8TwJ/cpm6ps1TOqV+252ssrm6FWnfekt",
-	"NH5lHdNCP1m0IjQtuKXbcvmitaE1zk+VH69B+TBACDVJtB64Q0F0VEYOFbdpAhGbAKJkGOj7MBLCsmsW",
-	"SyVYGxCkDtVQCDr0SLsKs0kOPA719uy4sN1+I1R3AC7AAflQyAdQ8pEIZSRo+D4AXkgXViHYGiJqAniB",
-	"iMmWY/zPE0Abvyl8BDD/ON8hoiECJlg/Wl+APAgQXYHBcPsM/9Fkns25h02IjMdxNgY4K0VruHSavEHn",
-	"1xkpUM+IGTkR/N5kmpsitkxQyjocp/tHemoYN+AkIEFEyJPomWE9q++F6sFQDZZlsoZO7FYsK9ke1Fxu",
-	"clQ62LZQx7EIrcEJqd4k0Z9mvWw2UibMnUOdSAM6HR5GTIQ7an58Evaw564PDAtoCxhXZioSuCxC8Llt",
-	"tXKch61X/iUs6QMdAIknvmV0lejLyM9QE/3m3J+VzZ+F4pG/QdZOAIUuIAOlLtioF7CeVCYduJ10xgGq",
-	"W+5Tj4BAP4BHRFiEmf9MYzjivZdsZh+GoqRhRiQPIgoQKwgUYgEHwaKPWOXcgYwfTYPppsZ8HdO5sbXY",
-	"XNHvsYf07P6c3Z8nc382FoAqL+et9y4+k97WyuwAPKQL6hArh4zqmi7VJmmD53/Af7v7b4LFF7xtPHfW",
-	"Y2c9dpp67ES7dI87ylvhW27Zj8G6rKIenycuKHiKMt86D1UX5ebF6dBFS30e3neK4ehQWIyT9GSijbSC",
-	"EcpJkBG15MN6xSgZAkkAL6/r4KOaobSFeuEi/igyHSP+KCOiwuJrQNSJUKtQxsv78QLWm4hE6qiLtYs1",
-	"GvTolVaZqdPqQvmRqwj5qAtkMHws49nR9aGcLfjZgm9uwVc58QHJNY9XfnCe/aj6JV36E5Z9aZ16/jG4",
-	"HcdbLvV2tRLaVqE5AXOx13DInbEjLKL+BMs6cyvth1vJuSvk2ER5/dJ9OuKQEK1ZUuYLf7mly1W/e314",
-	"a3So4p2T3aOt3WmoUWTH/1Sqd294OMLM07RUD8sqYViCifgMx3+KfyPkSxB0afxXEbtNGhaLgQU6GKgL",
-	"8bGHpsNYiAO2yF8gpEIY6ZFOjRjpOCJetux6KivIYRFKD8rBUNXAESyqP2MZ+EnlPFEUbW8b9leHgdOz",
-	"om5a4WuXMPq7mdiZ22g/zAzukHR1ajdWzJfFFnKKf7veBsHbIE/krPifXPFvddxEVKXnf0NFW9A1zhHP",
-	"+Tmx7to4AJpGaj20UmFx+3exn//h/kMJtfGTjKEGK/jLank6DYEAqnJUK8ICrJqPGs/Ni7qVnWA2iqxp",
-	"Dgd7TkN9Zrp16csO6CTPb9NVaZueIC0C4vP5TDFBTiQn+fQIwvtW3IB/c7jpph7Nw/TcC8vqUaNSApCa",
-	"6gGTus+NYKmS1iBja1ZHkGoIKht74eo8cq/RF2oOlNhx4lZqmiI4QHDhAbpvdYXvdvYUx193PKG0kWz/",
-	"OhEKkzu7tw6nNNt1nsL6/KawTgRx7MRmsJzG2MsI1kSG9xd4AGsKCBkoLQRBkPWBGFAWMGkiNhM2YP0Z",
-	"wcNmFGCx9mx32AHs28RXq0qs0Jv1Tob3P6EXsZ3e3MIpdQ+JWQ/EYmt89w2wWrkHNkVZeXVx1cLvr3z9",
-	"lzW6c/6zoGFGOnGyhH/fQBduhozm979C1r7D4/D0ieLfiI7QOqczO4tmJOIHYQ4J17eebGZNJAf0YH/Q",
-	"CQJg576jc2HJF+jkTi19wsAdnWu9opwRt3lLD6mPYlZbfJrEXCoRERB28SPIN2tjc7eZuoG4cY4tj/6R",
-	"GjuGaQ7k9ZtyaTHd7f6L/g6PqarnYbm4ufffgb6gLD6ZjjRTQkKTUDbusJBDUbBufEC7JFGOzT3LG4FK",
-	"3vkUS3h+TwPorS367QQpHjDOHngiuQpFDo+gcNsUyD/7qpeqbBt7X6+T0aHTd4pefq7NC3tBxas+T9hA",
-	"xDGTis7SOI0oLbGevydsmijnuUMyYsNg4L0P8Qo93LuOCTLxWKtL6AwTcQ5QjjlAyXosF9/7N/lqCl9b",
-	"54gmZbEE986fWu9yraFbsO2i07h+Ab/cVtcEDa/3M+WzccSWb9A5btvKEfXe2jx+hjPWc+7PzuI3RD06",
-	"oIMIbQ1SISF6mqiA5nIV06kF+m1oIoA2qQ7roSD0AtaDHjPfZyU9s557mgy2CUdzicEvn7RlE3w3NzRz",
-	"NEgNj5mxepL5lE0G6xrRSK2MClykhCs15pHAqWE+M6U2b1wjeaG4LOQQBDc2T+A6D0oqZpPUjnLsqiKN",
-	"N1esRx2loot1h16T3cZGMz5AcKt8QWigApqzLTvQczBWV87vxSUbk0o1rJnuhY49uGy1h+d2ewfAJzv1",
-	"3AgT5u9PMyu7Qnfz5uO0mzqEINL7cARJJHF7iQK2OMDdcArSAjNi4+N8g1KBfX9KsQjVD26YEYKJJNGJ",
-	"aTq7CP+veJOFdpH5G/k/4Fgefd1da6IlJLw6jedz58Eds3VeNT08ks86eW5s9YKquyZuc703oNAZKjs6",
-	"iUTSePrE4fsCKl6OqUdapQpRb4fluBTP4pLm5HdcJkBIipSqJig0yBH8A5auogwGwu2oU83Ynct66Mb0",
-	"sibdgCiYKZCWtsMmQgEYhlb5kJD7yiS1d0oPBsR9GvEZGAz38prslk24THKQCbe+PDp/0IC2gVkGpQG+",
-	"sLmjHup8206Nx1EnYu8Ejhr07oX/P9t3Uk/gDG7I6ejXRUcMmLQxPe/UaiYBLowTyVBE6y7LkwHH4gHo",
-	"s6uW5f9WsSptjOzH7vaxvBfxbN3b4+m3LBbcWNog2vjKDXJ/6w4SPa5G7Ip0iqsZ809y7NbYDhpjqfD/",
-	"t7K1qXTcd9ry8bXBklA4d48ktn/+zaKbMdCpohA1EUOnejnp4xV9nwhqEXAYOv59Bw2txFrOE0xGbtAT",
-	"SiTzw0QAG2Kj02q++uZl0BAPMiIHCcB3GkFjKiSE0a3mC/eGC79pl77fl4kddSOUn/xHV3M/ajVflH5m",
-	"xKfS99uPfB8DeB47+1r+nbOkcNw7rea3335b5A3J5L0uHi6+2p216Ht98uS9+ZlNqqy3fBwJ9u+pSCHW",
-	"o9bMKbWw912E5o4z8E5Ck0nRxciN3a7b9X9fyTV5Ho5EeL9N/LwErgt8rqIws6lO44iNBVRLEZY+q4Bq",
-	"JW4yJ1sadi8mlvXBPYOQgiCgbMJlHABX04BxNWNG8MTDXfWF09NToeyMhVxF0h1O07xTvgtIjr1RYPAn",
-	"hFMCSYMP3BUkBMaMDyvxlGDDtnBSdtrMk2uITqP96tWri1b7ov2N06YwUNklI/AzH/MobQQNcEf8p/+L",
-	"xzFkk3INICE2avzl7S/uPDpN0mm0G+sL6PdwqvYRwm09W7VgIZ5ef/9eDpxv//K3CzAmV42ywl0nPst2",
-	"Pjv1VQoSIeH8NwLqa7gXsXSCA80JT6w7fxtp9PJcCFLQlKQ7y1CpVWpztRBsOVmk2xbYeOzssIbGhhAg",
-	"EJNoMzZ1iirDisPwiLsILVXYRN6s7NYoOMH74YE4e1GbSuGuvZu1pbVORt3hOpo0/3IBJkZIWvETODY7",
-	"6DUpq4XnCB56yD5piI57nQJH2g3SnkEqqFdI/Um/aPwJfgtyOvxeGNYzafIgH3TS9SibTlfREQWXCYjX",
-	"KN/UvFO9UqDe6zA79cztTdaDaL7XYZMUmqUDlsI4TS8RD1JMu7pYwChmO9yOGs9P0RdsoJ2rgSTwhD5z",
-	"A9ioOG45vlPG8pl38dxZembYSBqrk9k8GE2WjXLKF9MKzovDlFShyyRgPDZgXPwvCs3gkO3Kbmcs4WoO",
-	"pIgjdCwRIsc/yOp9I3iYilr/JDpG/INSRjwqWS0aGPkugU0xN3iIwB5SQ5E0bKwT7OpeWwu+pnuvg6K5",
-	"B9tJGMLLB4ToO+sU6r9Mm1xvXufP11ol9cvdGNljrKeXlHwHNNu8sX0Nx49ptdzi/rmm8QPjsARCZY20",
-	"/k21I1zK7L/ObnmGR9kWHmX/Sdpt1d8Sy5L9/+46mnDV715uYLt2k5/0B/zI8pRZQ4dHy8/0CJYF+9D5",
-	"Oz4VN56q9s4oXSBlSf0MRxlPxHnVARvpKRunIcLJu3/ogXVivJMy5pt8ce+JTuWEVJ3TUHtWcvD3oHEB",
-	"/125Lgfv2TnuA52EIkd+KhS9Oay5DgCKhxZBc5YAQFXf2tciYaajBl2K2hoPU2WjR6NG1V0277Y3admk",
-	"PfmOY0bfaD7BUYqxVnbkviAEIM/8DhiDkHehPN/CmLsRnwR91SZyOISvw3XAFX5KnKg5wX5qFV9Qel0Q",
-	"hnqoqMJXM0qn3Y/+1CY1/je+RKcinEhSsO2O0TOTT3o7heIOAjWhhDoSCCDr1hdaQYN2zPJkKGyn1DGI",
-	"1aRY8ETlUE2vltB5zGl1mDhxmkxHAkdQ3GUfeIxJAzpfsHcB42yY6HSS5QCc2jPyn+4vQ19HMsjFUlBD",
-	"zEx45RwfiufcYTpoMYkPqXeh077cXNxfy6GSdsbupQX3IknkA/Ri14t4uyDgjctGScb97zcVzz0Sc5TV",
-	"bXn3jkX51r6NlXTvKi9mbx3x86JRoWPx5Z40w8SiOq+ED/mJz1jkVNZ0zpOlubnN+ukXHOjlVbLN2SQW",
-	"1dyWA11nT+fJhe3YWBBWc4SwOqUWfKFDTkG7G8CgfGXHDA5cUDf4vRATGuHwroklgm/3PQjJQAB9kaQ8",
-	"YssBvw7lY/UKBp6xrV0TX8dY2SeBjOcF7M3/qBD6gqhctVqNzR12WNU+xkzPWulgWumY8vgr2vTvR1wN",
-	"xZrKaTVrXmjrq7Tk382YeBAJhjblbEp/xrQSTdbjD1zGvB+jWwsDBoTPi5ASiDMgrS/xjnh0U/wVVIp7",
-	"2GHEjYUfapX/DHkwx3zWZL0MkNczVHqIYIZJW4/KmwP35kyaQ2Gb7Je8bXCS6LE0IsJQETHoMd9pPDto",
-	"qiKRsFiH9wUkFqX7OprBHihNMR/Oz4FngwVorB0XpyEkZKNSI7IxiLqewcJprsgGLiYsubk3qzZ1lzXZ",
-	"VnTR382oqzyNkYWyZg1+mHqrm33EE3XDrI5gTGch4VhHQ61qWuyxsLDzJNum3YZFocQkHTZCZOwaZTHL",
-	"1Of1xZ6U/iKCZC2kMQyB4//dhrmTaJjWnkksj2wjh8j6A/yZytgK97n+NVL0X1Z7hYVfPdVrXHdrSpuz",
-	"6mZcQiPB3Cz9Jva80CBcDbdVmr3cYxLVdNBUzhnnn/ms2HvqF/I/2dsBUxpgdmZQN8KGKGdBngyIf2lN",
-	"7AGP6JJG10RPwaD2nofggZgeUEaL5EEkF8b5IHiRgPE+TkcaEWoV5SPbMmGhHo+l7bAefLfD8FK9gPUi",
-	"bnkPGtnQwQmQ8Fla4ytmniT7TvV+4sZevHGXuHj7use+0gnr4bd6XzsnoS+GUoFzd4N5Bglbj3VbTitl",
-	"xmodNdmton/7IMcthRyd9gt6ClOIqfKpzzvlW+VkxHgsHwTOExibCD5mwv0uSysDlzYBuhkCb0rEg74H",
-	"RCIVZV6CczJxndClp7SFm7N00vH3Lk7L25G4U+AryajJrttUhfT1Nh3T5VQ2f3wvJtbFdeiYjHGcgis2",
-	"kA9+7fCq3dsIeRyLynIlfvHNwyqOCbxL8sZgqbjjdj5y9WYbPe1co5VeeMmEj/mnn4Qa2lGj0261Wis6",
-	"D4aPBUIGhLF0D4BLCblyu22EZeTrI5ZCoezTK8tAjZ9BJaLtFgrlQ7oRbR40uxudJqEwATPCbbrF/kgn",
-	"WtwAvAq5H8XWILe2kBsomYpPkxjmy8mXqHTT6C6lRyB4qNKzvFx8EhhUfIvffZH/mScJR3Y6OwOwFOd9",
-	"NWoeG5/V/XKV54SxiITHTR6GYmJxYHSVx4QbPPqM7da2D/m4I2nFJ4tq+AIFq+RJNmTUYf/ncpj+/OH6",
-	"6pfXb9NfX79p//SPN1e//CO8/Pn17fTn17d3qqRU75TTYx32x11DRneNzl3j2/aLu0ZwB0uFDwrHo0mx",
-	"OHzBv/z5L5X+2KWrPm79W9fwQ4rk7xqdq+CuwS38Gv2BdhELqdm+vLp+8fJv8KOhVm4Z+ArvoGh91+j8",
-	"8eefd+pOVZXjM3GqbJCnrd2xX0AyWplJ/AFamJ06Bmv7zGQS7edDRnwyKbkBaADJAfCHYY/G3x3Retv/",
-	"Fvs0CgAAGSaMEnaqk3tmRnJiAgbOkfEVW7RjzwyLuRqmfAjgANkmuCvSgcCqqbvGRIARHFNTOtxHK/f1",
-	"SczDtZECKhtsfoCHPamumnsx23NTzb1w37rA/6yJDfDIY96CRv6JzkCduocjmLXKAGJM9SPQn+rE3klM",
-	"qCOB0GugfLvwkz/r7UxpzAHuDzq75v6wRZVW/eXKNh2fNi+AZQgJa8InRAkfuJc0SfuxNCMkqEsnwFdJ",
-	"gbiF9M7KfVIFqX5mim1SoiS6ddmVRA6lqm7bwou644WMEWstKXtDoBKUmDJujDAGIjG3fYllhJ9Q2V+l",
-	"upCpfCr+vhWj4gHE+H5tlBJwB6zTMLEQk0bgsZP6Uk/MLBxpo0MJ1XOvVA3GpY2gMUjcnhIGRKcd+LfR",
-	"aWQcHfmkWuHAeOi6D3o8FjLeYcuTU7VP3ecEolU7bY+CZwnVB7aFDaSKii1OaCD20tp0y0Bim6zX5wZS",
-	"VT0W6gm0OtHgkFthUBZDT5btBbDDDOTEY8InIn+CIk/Ye2ci/teHX39hH/Cfl63L1kX70kdg92I21UlE",
-	"O2GsDu/R7sayn8AYAUuEikTSAayg/x9etBe4f+nUwqS7MzoyCdOYJyybSg5YONIyROemp5X4dYDxUqiV",
-	"sThY1oMD12tCpRHT9pCigjOAWOiGEXzVDbtuXzHe1w+CtdnP8rtmTUPUD6ixD9cFtabYNjootLkgTRL3",
-	"XDhJ/wddyGkpDyyppyySEZvplMEf0XJMhbj/n1UZc/+J7v9DhDCcnck5rdEmXJmYWz/DMUjc/y69T6fx",
-	"vVMSyjL+IP558aBTwyKdjCULhbWCGTHmUgnmVoS3ydWKW1Mqu/kDZ4+Yys5URuB7QhTEE8Eb8O0Own91",
-	"/k5fhjrW6rpn101cq9+5EtZdDFN1yj1HqFora5LfiaFUjJP2In3lDEfRx9dKLKpZ57DBWxYrQKPBCpY3",
-	"GwHweiStTsyNcwmUvYAsHGDaY1jiFBtgXRYbk0rWIGNVcDesnM4nfbPz4cL2PCjwE7oSXidt5lo8nSJb",
-	"7sWcsnar7IhYOBIbzDTW6STvEx1LC0S990ZwAahgEF8tjsFVyI/rLn24bXuyepnP1MvOhfd/CkezB/3e",
-	"gCgbighoGdh0pGPIdVxRIh9cM3LdyCu8yYfbtQozIOBMIhZauuYdrZq2rpqmrs3cq113cpVkHPYyEQg8",
-	"s048stM2ru3E7xi7kJZYed95xHzeYTe2/Dmd2kPStRDZjWIa4KyVeBCJD6xuiikIDz8mDcszLRjLTEcy",
-	"drsDJx18noTCIWgIUhoTpAQZ4WwBi3l4j0m7glJYXfQ9+jaOusBbeZyFdkHEafu3k/ENUSfO7tPZfTpd",
-	"9+ldYQePSHl7fbpAAA4f1+vvFdV1FkHVBmG9kr9T8H+GmlnNEsFDe+EkGj+/yMJGnwXDPBQkykt5LFhF",
-	"kFXOeEL9Fl7msNuUW68y3fef+TSXSB6EYViPuPAFCYB+vPF1k2KVJdLCbB4j4iZtpFPnKyZbK8p1lOD6",
-	"Sm8AbRq5cltZla2uLtbJbmVZ7CdONr3PpGJJnAWQ9io/r2W98T2+0exsPqZD6PuF2tpaGaW/glpY/l34",
-	"zhOGebeV2xRgYLSQqJ5RoVjaQ8R+q2pLK5NDgsRl00FcmSlgZKKPayyfGU8JIKkbLsM2c/HoYmE+yGry",
-	"1MAODhM2o23ktmoAiIM+eOoj3sCBxS0++6+Z/0oNT5+7A+ur22f3dTP39ddM+E7Cf/3I70WmW4pLX8ON",
-	"zTrX6/udbmEcD1hPPDNUxpYCnFfgok6l2YC55E79Ju2I9dDF60AS4HloHnoB6xW1xacLFTmN0cNaCjq0",
-	"nJmJU5EGCJN4HGNLNpDmkMHEZrHcQUadjhr7To21O983YEmhPxmu3E+AMEYPBjlNqlNRVmBr9KeJe5Ih",
-	"oIqSKva91ujfS2xk6lptedxrshetK8qFWK3v1JirGV3FsCRVdchHP+av5rQIXA6P71bEBQ8aF/k/fl+x",
-	"HTofkAOWKhmOSlMM0nlfY+HUP6Uqd0wZUt35kwtrmWfmhvVwZra3xuTXkjaqDNvpQcvoMGB5rVedqwJY",
-	"XswTEXWN/KdodK5RN++Byq113W4sQsr/CF+4Bq5LWMBlweRmW7UE4fqqvWiqtuojyjQDNRMFpe1+UFFT",
-	"T4T6NI7xmJkLPRjIUEQ6TJ3CaxbU5jhuwn/Lufvq+QBi7sfQI79EQKMhoYhjULTikwW0Vjrifamw3X7R",
-	"lalS8eU277xZe5W3d9f4c64JerHJKts84sOo9rHIDs33nAd5Z487C3dqlVUFxVMUXD66QmDp4M6Y0YQt",
-	"EXfoAQt1nI4VFq9umLMSCAr1Dw3s5v0Z6930cHhGaXwjSaronbk3ksa84oGfrBst12D1cFujot3zrkzB",
-	"GFaOgbnP0KZu3xleFziCYRA841TASWc2E7bJemgNTM//ESElwNPARu1rj7pNdoN8iwJVg1PdhYAwDyp9",
-	"FjC3Sl/1pOrSx9186vtr32qygNhVwJtx58VONTyKqYfUynb8oG1ki7qfNnor7pJEUCw0khMargKfZtOx",
-	"1rnrTeVArEMKmW31HlG2vlRDu/Y7qFKHLpA6bXysguKtLGW7J2Q81zBLVG8/VVEsHi9o57fcGg4LVGMN",
-	"JlZRT+0N2/4sIo+JSClqOpb0ySPuBvVQrXLonx6wubaTqipt7AK1hRanrEwHTgv5G97/WBfGagt3YNdt",
-	"T3My+GKTuGlf2FVnHbKFDjnG9q/HDGfWA/aYFlnDVD7PfNxa+AltIB5EuB+flcWX9y9Q7egB7hEkY3FI",
-	"dTrSLBYDu2aS9oZV2Wes9OfxSJ19LuUxf6anOpNVbEtWsbBg2tr8SHzltBmEg/69s6/gXHy9BZ777wcn",
-	"nVymXr1WWhuM53odjerCPcy2LAArVceVa6rS9o5Sg3ginnracJX8TkFVPjNsnCmFo3K9KhNApd6nQokA",
-	"cy55bcD5WXPJnPIXYDYovwBV+pdmdYSEFBBB5uUuXzm3A4UJcPfomlVKmUfR3DE5LPnuLpMuG8rJHhMv",
-	"Z1VXr+o2fFuVvmMUfd4ZmtsoyoK33WdnvMv5/A/8P92nyNhkyucwmJJnCVtLwj6OhLfWbkUnleIprfto",
-	"HI3K1oPSUsFTn3CEmUZHPZPPreBqf99ONTwXKtp/C+ch96e+exRBEymrFgv+4AngC+EwJ5WIqJa+fucU",
-	"JR+LaJ6J12aPBb+EaK26+7PIukuDV4UfUxVYJ75rdZDaNFkDsV6o7T3Dw9Duuj0r6tAXF632xt7gGxXt",
-	"JTl4NlRP4wqeYBrx1sswKpQd5BChd+twXfZvVGSoMSjX2JicarK6EsbqPe8VystdYAdViqfVWxlqOJaY",
-	"mZ3KcI0w9q9aRu/xEudqxrmasbUa+isIYYkfIoJmapEkOtlAK8nxRCf2YswnE6mGywG1/ZdyPE2aLwSk",
-	"6Zsi2Cb0eHuwZ8LchsYmbJjr+ftaMZ7E3ArT2wlW5lu46s/+Yc5UtEuoaIPtKhrQ8JydCKIG8fCLNOgC",
-	"MwlHUc94lLJoYWwlEgOppE85YV8nHiLCme40VDoWiQahS3BiJgMahledfdGTdfiv5T2FzlsrfdWIT6Wv",
-	"GvHJqT4ep7gFP7gVN4LGj0Bb+Gfptzifmf3Uo5dmfw/dRioLdADFL9LnYCgB944TtD79oTsWdqSdjDmd",
-	"ZIWCqgS3oksjQY1oPJufw8IRLCeUXULD1u6bN+63q9qeVn5c3sOWJYLdDnkk/unODe61mRkrxtmmJuKC",
-	"+2+sNZ20ZV2npHmeuqqDynRJSacEhzrO1aO3Frj6PYFIlsJo9zorW1+nmpqnUeuh3XBfHkgRRwHwDKDv",
-	"hJ9kMTzBk4CI3Cl36TRxUbZUVjOORLuewUhpi8OkBnqzm6xXOkU9nBqCXxLsJNMDTyGlp/46dwp3XEQ5",
-	"WYPRuVmEdbvvA2FCqIdKGpGNqgLM3EA611lmCP4I3cKcLUzqe35Lp2zrolCw2WT/xp3CZ4W6rUL9cwt9",
-	"uJkqOwwkZfmcV2jSfxUTe8rFJK+xK538fwW0MK+nK9X06h796r29JW++gvK2qlQ0r5D2TCx59tK+eC8t",
-	"2JUKKUS0xxL9L/PjfKFsiVI4XMvzLcsFEZ2eBXzIG0ZPh25SwhVyRAH5pRI4/u0+RZbfbGAWmuIooHSB",
-	"b1VtZt6pXJ6bXKQMrkOR3NLdWj1jubGf9UgndrVYMidljU1DmwPAUT4qy8eYyltq4rOu5B0a+ZwL90Al",
-	"hVvA6yFS26lO44j1BZsmWg0JARfCnoy1BPc/yAQU/+wFfH5AQiQe+YEDZ2uzmn32lEMkIpHr/D13Wsgp",
-	"IYcDfYc5DyHUaSxSjA5Wk6cPIyHsj3izg4jyL9qKn6SxVbL8BqLtgVSRVMObLBXKKcedsSJm1psNpDVP",
-	"mVL5Xo8nPClIb57ppoNKOFRC2A0Fe5LoiTY8NtuI86PosZ4zEE3yD4lQ4Qhm09+oISAvwiMYlpqUx/GM",
-	"jfgDkGKNCoyPlFXBfL2k5gid2oA6Iaip1uoCSkuBxdpYneR4tGuJO+6R+DwEHvthnLSz6JlQ3k0mEVfA",
-	"FDRJ/uv/wf9H6uC//q9FfXBCWuAdHfI679wLARxJpAL1dOqAQ/yUMo9rLco8Hu+M93MTKc+qX/VlN01u",
-	"MxnQHEc0YP0ZOL5IX6HRm+aUSIxYqCczpgdN9gtAQw+4jA2tmToZCO4Ol7WsnvYxW+bO6jHnuH2XyUAl",
-	"hyK5uGxdXq+DalB+uXXm+DaO6aSMD1K2KBedq+rKu65jPCq3Zkk6bUcl7OOsXW/LnHhcIGQrV7l94qKE",
-	"6bU6atfjMvgBf1R3/yiZIUpQXl7niBtUs4ixjsSaS/jZ/WSnFXerxzJE5v6JSLoJROahTkn7ZcTHncsX",
-	"V62AKGmjRqeVZX7h/0cp3s+t57odUCNpauGPsVT39L1JokNhjPvXS2CrTsQ/RAhXuXr1TdBI9NT4P5l7",
-	"QIhtdK5aV5dBI1XFmzvt0p3yRGE/zMs/V8xEF9bZoA43CFjwaYdOnXf7MrGj7lgaA2jk7at25r11EzFI",
-	"Yfnt1jd/Bg0XCqOCiZ1kC0zLBg2hQh3BrxupHVx8W0TyCs0DIGJPbBcam7PVXl60rkurNSN++eJlo9N4",
-	"Nfj2ZdT6tv3tt9fhN9HLF6/45UBw3gpfvOBRq/2CX/UH14N2/7Lf6n97eRlG7RfRy7D9ot8atFq89W3W",
-	"1tVuX79ofduClSvAmK/brus1cGKh/YxMQHfR2gV41DuNKJl1E2ArUxpewd9/hyMxTIQxiPI9l4guXQUI",
-	"OetX3P5bkYvSxzHR48nr61Ly+ipo5OcKW9zTmHcBj63z8s9dNCAcXeeBzMzZk/QafBBA+iww0cQpLYgt",
-	"AgaHPHliWc/9uYdhepGhKXPu9SBD2PcA0/A7+nsPUfwhsY23kuZOuU0odv0jfnXHp72sx7UOAQt2ELBU",
-	"TYBPxWpmtWbjNBzBcACBimU+hJd5BI7LVwlXjLQwd9BDMHAPa/O8GuYoINmNMGdB7joheSU9W8jjuMx8",
-	"fafu1AXrZXCvHfZvH3+4+DaA/7RfulX+JlWkp+aiffniEm4VCQsKl+6ik0Jirz+zgoE/y8Y8ub/BN9D0",
-	"D0ZAtQDk2WS36k6x7KHzfRumoOAp5SCiplvjbQlk9qvmp9h8+rqD4LKIfojHITE2R8d1f+gRxRQNfzTZ",
-	"a6e84Ulw1/tA5SsThjjSDNXsjYfpw68C8Y5bbpKqgL6POQ2WCAN7bIBZHBZbjZmLq0W8aKYVkl7FUhFX",
-	"xL2YAXAAd3EvIjzSAaO46YY5TeEPh/MxiTAWUAmxYR1TMpBHg80dTywiQgZ5dM0V40nCZ4Rb6CIVRDJ1",
-	"ywOswuz40Al8hn00LKsdum/3hZ0KoeAMvdfTbLmqiKVHJ6/Pw/tholMV0XZT70waEyXru18/fGT//R//",
-	"9/N8NkMK03NvAWjqe75G36MzC3d0u0UzPVTUdmsgsx8QW5LhDwTq12E9nOnGL/foYGUdP+7wZR0/JODo",
-	"E8BJhFzWV73Mjeh9HZAYJ4J+9FUv+xuBP1qmH0RCId/8DUuZL8iquX2L8Kew+BGPB/gEeEhAwyD0LGbc",
-	"eMycL9ahwkgkwGR5jEPvQTKhIgNHwJ0KPrCAZkkOJ34ZJTV3KnrQeTXhThQL69YDZvRYAOLidKRx0fci",
-	"njnt1hfFd09DBAHsvdup/gzSuzyJpUj81bwWD9iUO63mTkPmZPVwcsstOrtrJEIZCdNhPXdenL/3/I9E",
-	"TyFww7/1muzXjIUYryoNc49WviE3LNZq6E0G7C3WM0b8QbC+O93snTZG9mPh1pA7f0SP558VpQvth0zo",
-	"nr4HOv8VHt7r1vV89EhyVqQVfnnNfpbfuU9e0LfxoN9LBWjI2FmWjaLl1yJ1SJ/2CpnPi38Vs1521O+U",
-	"80NL16ZtUfhpj8ex82bp6PdQLYydVADAtx1xVez7Js4L1COAdM9D4A17pM/tAMncyolGGaGnUHAOCu0y",
-	"njzW6S34ms/q3YCUWz0UsIdzHoafAKxn7s9Lg5Xs/W0XyYylyv69Qjh7m4m2AaPglZd7syF3qpuFejx2",
-	"OinCXsRVI8zMqSy44jnrv/8EL75S5N2joLFHS51rwsQmJeDHdbYiWDyU2MCEKgYTC1lEWNORnkWs1Q+W",
-	"R7H+wfJPyjdf7QEBO4TFwhoUGz3wGrOgTpzG8DOlIpQukAhYD41RL1M0sBNjp6+mIo5vyA9xKoeuUKFy",
-	"anahEMdWb4OPbWkP6J+4opUe/Lcfbz/+9hfKXQNOlVt3wZtsstfkStL7k1mZaRlgehYZ1wjMdWuFxW10",
-	"5zxGr0pAGTGWoY61FwAAeOZ9p93kZHXIe3RwF2gViH/ereSm4OqugTNPZcqdKZmPOm96hg1ETedcGKcS",
-	"y/5JzaKcwenSmErlwi5brRrY+1VKcXuBYIeMzQ5x1bEActfotL8J7qAiADjreZbhrhHcQUkDPv8B/smH",
-	"7l+X18FdqSAB39CpfAyAvfAci6sep7GVLg4GuqgLTPX9Ucukk2ewqu7gwuLvP/yVXAuKzHyg/cwwzy32",
-	"cTbJbKxAD8efd4r2AtbEHfx6ju5klZeRZZfW6kF6qwCZvlw0/Ts+8e8LDEC1ePX4hm/cq71x7/GGD8VN",
-	"6bWp9jc3rRfPW+3n7rXf/HBzeX3jXuOG73CFIu/ljou8lTUlyv2iwprq5B4HL7RajAs/2y5v3B5KDlXl",
-	"x4LGp4sx/3TRB1328pt269tvX167T5EN53EMIbr/8hbwt5YqGgEKVopIhc4lHOkpG/AErWA1tWSGpLFi",
-	"q/jhySXPhYlzYeJcmFirMBFsrfEhjPYK4Oh77X/A3CJX+ZoP0G2/omJ/HnIVivgYCDsxo2o0GA2g67zJ",
-	"E2h5ErLJfhECCYl9T75ngMtY68f6gfjbkC8FHviZYV50blgiJqD8nNmiUovJMsjN8oAA9VA5YyVUlKcg",
-	"K3qIYTMPln86W7ezdTtbt2rrBpIZH6N1+2A1HOxTmDxxa33Esq1seDCbezjD8zHHCIgFEakNuVQBUy5y",
-	"0Qkbah0hWT6kWKF+RgFOXwyhyi6mzXmoK6WZl6YsYa4TuAzWgnhmy6pJPfAy5aQwlWcTPYXfez25Kmc0",
-	"bvamhmlz8KyzDTvbsM/ahpEWewoT9u+pSI/Rfv3GpYVOG83Qmh+/GfuYJgpyZ3NqmlBffH/DVvZNPAi1",
-	"pNn7A1S3L5wEMvwqGyR6jKUXqHvnkYc0kOYESCxs98lasqznkuR97JUyItTOVEAzBvQC9Z3yZnoARqzJ",
-	"enC3nrtoz59UIhXtQXjTI1oZwWJubHCn8FqeJ9nTbkPzxw3rRdxy7OrwvOFB4cJ4XdS+PR+m0WOZEdb7",
-	"xZj993/8pzetQVZXhj4cqNresJ6MYMmlcI4OeZP9Ju3oTvV+4sZevHGPd/H2dS+7TqjHwhRb6wBDB1Uv",
-	"Pvgl5iZ9zWsq4xiHBdz9xzqBekMYS/eyaJJAKRFa8hiojCbiATNWTwwyibt1ZKbZ7RJVodsv7hS+JVMo",
-	"RNMVXfTKY/lA3Vu01Tw2GvY7D0qtvhdAVw6T7b5h6EHf+7YRLPsmhWG7SAsatxNiwtJJATSPze9dhlXk",
-	"NgRZgqj1g17ePIpfdvERfwBn5hX8YIx7zhUbyAf/PFCthrYwaB2s6uTAL6LUvUFJWnBb5iri7oRQc4U7",
-	"uPQCshasRIRCPuT1+2z2irR7aQOWVDRbmxBmQwUHFpSl38vUwx32zZ2CL3SyLMWdwh6sP+7ICEAdLkmV",
-	"0+ZQr8u+2ei0mi+gaucE7a7R+eMOHI878jzucjflznkf8JH3hO4anfblN+4T8jfyDzIPxd3BfaH0L3Jn",
-	"3NdftNvBXeb6uE9efRvcFZyTu0bn0n0FPSe6gPep6J8lD8it888/79RctepRcuNcbBp/Bo3L1nW157+Y",
-	"1KFWKzyT0MX5pDOC82lD6j+m0lZdiadUzDmapCLsWL3ty2iwnYYAGyWNSaEBCv6V6GmAM79JIkJCRaN+",
-	"hcAX+bAfuNB5h62opG/Bd22yX4gmO+QKDHyRKXtZSQo7S/CZFqMppKLG9/ADPur+C1PVRWC3jUE22hig",
-	"ngiMszTSzoJQRyJADDxs9w3Gwhg+FHeqfR1cf9tqtS8DL7UBhA1BNlmI0YL/d1AsLQffI1V58bMOkJLj",
-	"B1m7UXNd8YUHYvkTMXoklj0TgPIFHtmPHovRcz2lxBLWAPTCw8GyvF9fjK3iND9O6cWIta7gWyN9TfbW",
-	"yTD1VkArRsxDkalV6EXOO5Ax/06d4yijhs9MEzuwrW+xnWteu1PYDQ6Mh9kcJxyQYnvvDZuOEKNg5gnb",
-	"pQF3E6EEQMMbaDR2f6bJi0KHOHpQ1PtOnfCodu6UTbiMl+AN15ErLlEwNdSKeHzchnzu85xug/c8yAkt",
-	"N0HjAv678vAm5P3y5gSdWhcW7HJ6872ePjLAObcG0Dd56+Octq5ZWjjfcVvwaV9u5NGuOsm5DucbeAF4",
-	"vkOfXpl/OtT3ixPzYA4KA/NBw1uETmNlYwXgGGhmnJkHVPQ/AeJOiUanfR0UUAQ6DTSfxRRNlvrbxTTe",
-	"ez09poE8qNP2RUid6t5RW9XcHZd5m5/teBK2owo6I1zFfriMLmo6vT2oDo/jrOJ9g++zMGbibFsiHqSY",
-	"VrV/Q8XdD/wQ3AynqYwL0Of3NJVnCXmFcjeFQR5aRq/Mm9PrZHkbaTweST4IQ7jIZHAJiUgxf2MXkfa8",
-	"4fbf16nNUMNwR27Q8cgiB8NlVGwxgOGzrEMg9z8qOgUWmhE6OGXPiwNgbkNxjiW/VnMJ9XKipzd36rr1",
-	"CnNqohtqNYhliGgHCqaWcI9EbHxFyZ3jKED2UUpoBrn3gZUjaUUE06KxVsNggbwU+sPdy8NJngftLukc",
-	"GkAKjAJkHC77M/nZUrqvgd3FrRuHEbqFmat8KfQLmjhbHFvIcktu0fmEqnPgOizW+h7Pg6FxXZkwiaOG",
-	"PR66kxGLaCiibuG8YnWtR55at3DkevBQlCyrnqDrz5jS0yovDTc9U9cnhh+1AWFV6xo5YaTJorX7xvp2",
-	"7TUq3YPgRrn3VJM2cuZsTxaVzMycTcV9yHL32fmjoIXnQrFuKSIWQx5fIIVLXSgHFn2cGmfWcY6Rx3ak",
-	"0+EInGwrERdVP8A4uJ/zVag8RAI/3Qnxyk9usT/CWk+KdOWUYGi8AURNX3P/OY2wjhuy/K4hN3VRk/vT",
-	"1jf7mJMHZRO9mNbNqfKdCVnOkg+/OFWS/HYrr7KveL2Bux5iLXf7s5V+wpGli2jNfuFjnMbniknl9Ljb",
-	"TWgByJgEv7loX15ctZfQdBVXvitGlUylPHUIBYq3+whJPnwJ3Z+CYv8ew9HdB1C1IcIveaU19wI9EIUT",
-	"TOdVgTZE38/PLnMjyrAAiFCCGAIE/RDUW5MOMadKa+4U1OoiPoMb4OdFEfao3a+K/iOw5Duvt+CXWpy1",
-	"LrPDDEDuFc6ATbV7AB/9qOhOuQcJCEA8RyN1ipx4Yfzi8O8l6IJFRFEnSNm5OznS/Y0Fe32ZPCE+/s9O",
-	"q679sqqU5zt4ulMeriuq6XoalSlphZGICcXBB8pOOZBTs6i+V3TMVydXWUrDXzUuV1RDx8VqfBaouuiT",
-	"ejePonvuMS+G+ERyP+Yp3Jjt88Dzwvc0RPePjz5B8A2dHjDSzGfe00qEseU05yK7ctbC8jivchUl/BYe",
-	"y4FJlaGNB8UZcsWxNiLawB05FUL4ogISKuo+shEBxrPFy7ysuMyaSvUz0NmXu9HZx0gb86hb80atoLeX",
-	"+S9jrvgQSqgXYx2JeDnpc0YbOpLG6mRWAOM3bBJzpRBRbwp6TibGNtkbZSFVViKnxqIKOD89Ckm7D1pG",
-	"/+IkdTf0zz9nT/YzPthp5SJhlsB0tdpzKjK7TyNo5DddKRFZ/Wat1jVrKL7oajwpSOcF+0zTrTKCE6ZJ",
-	"ApfF2u2qtZQrGiOJ3aPqcRdFyz2pToZcSQOrW7k00/YDJSZTkLTYJ2YznhOkp87Akdaqz77lKoyNvaRn",
-	"SpCKmmks9gQyDPQ5vVxaA4gkY6EinjCgcJGqTLkMqbN/Alkxtt7lhwPHFgvVWKdfZTZRYBMNzcwEe+QO",
-	"dSGX5uk+PNFwEhFwI04LuKXQpPscoVZpBdJkGhcQXJF6j/JnSLb8GPMWiNjcqTlo/sxL5VA/iESNoQMp",
-	"E06lrcDaXSIEsOFdtNvXO5Tab0A210iszW3dYVh3599fhcS/p0N2yokjr13waCzGxZCaziRLDwrapl7N",
-	"rONvrU/JW+w4dZ/MKlNGi/K3nQX9Mg1nsDtp+QiYdRYcoqMILpYZ1oxgtmxa92FZt08DVcvUc3AzD4tH",
-	"AO8bwW8w2AHwAYiJEWYX5rucNI91IiqSQdIw9xgFw10BMOAb7LB5zFNtSuWMfyiY1RGv0BHuulsb6QOn",
-	"jN4o7D30E65IL4pHY3V7+1cto/d4ySduYVpBbRxjWmK50fzI7xGzsUKBOInwkP/Yj72REQXOuuUDaSh6",
-	"2URaomNRLPmsmWJwUnmFeOc24VJJNfRN7L0sLwtdpKGeCNZLjUhQs/ZqshP0COcGqT01SD3eHeXe0W7a",
-	"ouBe7oTV3In+VDc2FzQ+XYROOqSxOHcyGHThN/UzJLHvq+XOI3RRGaj5IKMFA+DbOk4w76gt7Y2qvvVE",
-	"6EkMbDfAu4kyHnHIBnrRwL5iaOHyn0BVA6bbo5vV1jgvZ0/VyJXpmdW8zctGsIlvLMYccFW4NIb//93K",
-	"ZdL0ywkaBARQcGB9anzVysNVvpO3//X/GsPZzzo1hrtAQMe+Uw9wKJJtHWYvSSstrLXL1BRo0afOSJH5",
-	"qc9IOeFwO4vUTd4fyS3dvznrsJ90VKmzirobsC8fG/DjuiQQfbfE4IydUz7/hIP0X+FYABsmXFlzp+xI",
-	"jI2IcbLSXf/rIL+VNMhmNCCcDut25RlRcFUpDmkYibv7CimMemoQfP8HzS3VS2qVmK0pKWsKwoEyRfgS",
-	"qnzX6MSzQ17SK2tvf3ESQId+UbidUacD3+jQ4dUJjIU+5tdu0khUnQPy4rFl6udsEZ/SIgZby93bowFW",
-	"XmYqKcc0H5nt1E6unsOBPEa9OV3SmINtyVqJZxDq5FN1j1g4aOpZlFs8XptaNp+QWdmkQcv1BTz+/1jJ",
-	"vLVeXlytbZne4aqeOLtSb5iOMKmy1NZ8j/WHkZ4SGV3mX7nYb/fW58CddDC9J4cjeEfDAkJeh/EwBHIY",
-	"fS+UKU86EN0ewF8iZQV/EBnj4CARZiSi5pJmuxqJFCraVhw3zI8es9WmXo21zXbr6qJ1JGYbesparzrt",
-	"y63N9uUOzPbJaaU3Ktqt/zuaGPMcOg5gJTUe8I8ijpgRxu28yVwHqYE21v+afXX9mwFsqa8DFosHEYNK",
-	"uJcq6jDOholOJ8+Mj1DpagjLbJzdnjFurVARVyGyz1LiKwSmOgXtjDrBCg6EqB/8gqSCPt9EAnXcQMbC",
-	"4NeyMoU7sM8Ms4gF6bz3hVjcPQ2MSxHOpbSIUW2qgmHn6rutu/U79wi24g/AChfxWR3hWqLHq4FYRDTL",
-	"/Fia9Ce+9IZWb3W7HYBMZ6+60Wm3AtyBOYU1lioFUOCXLQ8D/fc/GvlpbbSbTokuXMsdOfeS3Imbv8zE",
-	"zMKR7ooo9aEuPvtklvCxjLpwcN1CAMoGDxhlzQr/DNwG5qtdZ4irfG5qytaEtr1r1eJu3RnIYZpAwafs",
-	"8IDAZEKOfaYapK+ga37+8d2HD9sl0h5VR/k+11WbBoQEC9gerJ9aqNk22W8joHK/R7p46ZyWOKe2Jo2D",
-	"QLM3SH9MLNvOzXMqqMlu8+8hU3NJrxTIoAc6gVxcpW5Zq5m2Br0MDorXcafZS7v3qlV2n0Iv7To1K1Mw",
-	"IVBTghO1G3iy4vt7BKGsaFphGaDBqldBf1p/Df8qYUxjSUGN59askqE3//OKhTWQ567/XRe+++geIHiN",
-	"4OFoxdragkrfoMg2d3e3G+iIAbO65YMBiwWP6pYw4KGMpXUO124KnAsn4mlhJxZuv2/8iV9J/qJ8dCsn",
-	"+F5GhU2e0xae0tJbEyv+Mi/qCb2mrGS64ANVjzxdfWy/7LR9IDl3SFceKXLxjqf/+DsyYqBr1WmkahQm",
-	"3fa33RevnIWCM2oanVfOBfkEXpR76HVGnqSyIpkkAngzKOKd8+diD97k3j6wTFiRSB6Dg/JOhjZNnFVO",
-	"IgiKSt7fWEc8xn2TqpvJVLbw9roeYmZyyrv+okDYsRAeu68UQQ99QklPZOjsaCzEBP0vnSQzpjFE+YdO",
-	"EyVmtXF1+V3vrN5bMCBPXvUFd7W25ovvyehQ8jhTWIuu6lNBgdw6jzGSDzJK8/VAuksrpFWWoZxwZW8Y",
-	"ZwM+lvHsmYG/O9+Hon6EiQpHMo4SocAB54nwMS/YwptCLO1+PR1pAASWhmJk8tz9h3m8/A427CI72PB9",
-	"vD2cvSa7DS2ofDrqFMVfwxpigdE+GwtlecxGgsd2xMxEuBfgXohO/IeYG0JaCZ1a1iurnl6xvA1mlUnb",
-	"vFMZSQICpBQhRaRiD1JMb+aIBavgSjh25xTceIApTJ1aCLLWMffUMQC4QvWAPuVqBrV2H/kEcEVjE66G",
-	"QMtr0BnIGCLuVKE9h4Oja4sYjQAwUF9NL0jXQWvqC/Zke52/Vz1eECezBRgUSPNu1f2KWnwjBbxH2Jez",
-	"Q7Fbh2L+fGKOKk+1bQwwhAn4wvXxEH/ODswmovK5Tk+hT1RZG3gXcwX8VbABEDsT0FeGzzXlC+XLZV7S",
-	"ypm65f0zzgsA+5il5qqhe+fAeQIkfWQx5IcUUfUXeJPQfxjzGRhdI2pacso2dsu09VlNntXkZ64mP+a5",
-	"8qOpidZGgtTSlK93v9Hftt1NveKJJ26/XMx7LBFE+hLHlIuSiamYUnOKPGNkdnoSkcYX+qQg+mSopGog",
-	"jSqCE2qI2io42XVbVElqGhvmL3baEnU2C2ez8AWZhaPslan3hql/jwNIUoCNI0iGNy0QWvp4YPfe8HNU",
-	"zwds6XP2IlWxMP7FEVyUNyfrQt3hA+3GKhxoevkXnKQJYWIbiKjWE49dzyyfTcjZhOzChGSu4NmO7NyO",
-	"wNaSHVEiWjPUWNNoAKLg4UzGXHhC0QgSPU5xnhjo2bClu8q4YNgxV3Px4xk0yBgC79NmRsht0CmaoK01",
-	"7n7KHxtJdY7nebaBZxt4DqM+Z/NHeGwIfDFvA/dbT3iutBX1TcA/IOQFtDlgD0GhyTdgJp2I5EECAwu0",
-	"JkwTbZFjxV33hllNXYXwGTQwSMPEeGJnAcSIcGVkcnEHfgP8muts/oCWtbTV9xd43JPq8z1KdJq9Qtd6",
-	"FXG5LgVDYZ6gu47lsOKTu/vHqWbc3AP5JBtqp87cTvedYhPLtdnlojYLGk7YrVBrQIvvoI/MnfDDNJFV",
-	"6jboIvMKARLlx1hIqHTU31rCuOPenNALbVapncXaAZYLmsvaktzLOmhP0konf/0DuMcmmrO+KOqLtd9M",
-	"lVr4De/7mbZsuKcTjIMC2kT/bOJQPf/D/af7GODJoOBeKSGdp1TlZimdlF0t/KjsbNX3ZZCS2TlQ7lns",
-	"thO7j/TmTiJCgQ6ATUUoOAhtPYngdrz1a0r/gdF5q10Qj422aT4QMHVPuSTlAXXtVIYHRtA9Z+LOmbhd",
-	"ZOKIbeacidupnfsroJJnqbeMb6QC13lDl1EJsYTs/hf3V8D+iGMPzUGkvg/AtI/jk4l4kGKagwEpbRHv",
-	"B0Eqx9pYliZDoYiu6qY4Yq+VMFnwiof4maFhIMHHMP+0E6oqeJiP+j0s9rRybrjB+6epyu7TCBoX+T9W",
-	"Ga1/nQqUcj9V+9gcLV1+zXHa6tHlUEcin1uGQfSauWUdia6ZGSvGlRswloC42n1IYyUS3pcxzb5PRCgH",
-	"Muw6eemChdpvGnJjGkQd0Yo48fIXH7lT+4ChVgMZCRXCr0U86CZiohOLl6jhVmy9WjvYAixJI5SRmbOh",
-	"3CuP3ccSb493uLy4bC0HlLrc9eDrB3rLTlM8dc4SFHH94Cv8meC+Sd06QUuLOC3fZWdGij3w4S+xIpMR",
-	"N+LzITXEh36HD3UmNDwTGu6blwnkx2nnIu3VUdASFkTh6CgJYzkQF+EsjAWbeFk9IUpCAhyRORARPAUD",
-	"ul6Ccv9kETgP7nIDHrcVjLuAxP0Qq/OgSi2/F4aJwUCElvVnhHhVIi7Ey+O10FerZyxci4WwcEgOWj0i",
-	"ksEfuYou9INIGB8mQkR+wlCwsVTSIDmYFzn4b1en1RL3ai1KwcI+HAYkvvgivmwqwXndsBEDEmqVfXEH",
-	"lqXmqHkD92qfgt0c7lNk/nvkaB6S7q9w9s8cf49z/G1lAs/8fvu0eqfN7YdO204I/RIxEIlQobjoxzq8",
-	"r4/XfxvJcMQi8SBDQbxGHiwVQZD8v2heeQwoSKnBIYGtw+/3fp3f4TLP7H17Yu/DY7APHNTyK8yQUPfd",
-	"pnn5sfVN7mN4VPzCd64vWu2P8IX10paXbagR9qFo9pH3Y2HZVcBujeFjfs9ZojnkJuQ/RaPzolUojOkJ",
-	"dDLVpjG/KdHZRF0wZI1O+3J3MXz5ZTx1GN8vZiXrg3lneOg8QkWJlmzq85t7CeoBS440H8LnyDjOwN18",
-	"DUwPBrFUosmAQiNbK6jBUsjvI3jE1qZZKPAuhsJCW9U4uFNKTzPIU7wmrcAAOD0wcxjWy26EZKhIueoZ",
-	"5XIEOtMswOJBzkEPkORt5lMSE25sPUJd+bwcBe8bic1VlQivKpaXGwrMkzePLtViV0+lxS4rlJhyKsqJ",
-	"4u1f/uau27500WH2j2tnelbVdI3O338v67zWRmHh3GmtTHsYkTycdtqjrEVrmuLgMRlHPbqyGl3DY1ye",
-	"CrmNYwrL/F0DlrEE4dlZCQQMATSrUiYLmmkfTaSnJH7rSlxRcOekr70n6fvoDfuxxF6POySUnVlPjA6Z",
-	"rKmU0+eJiAXk7Q6Wualwp7hhsUbg4FCPhcE41zkrQ62BzgNLwgU8Xcj63IDjgiIw73Ip6FiH8IoBou+Q",
-	"S1WDoEWbUpcIWqX/lC6xrZt0SNayo1R8/tXMLetVaVmL2tH/bG0N+WoLDXm5Qw15jAmqFfwNyFJVakkQ",
-	"Qj1wxn8LvyPh8YVUff1pSZ6KW8AWVSIxbAQdT0yqIC/4ecpCCLVmDH/eFxFEXrtLViU8fgsr/cxSVb1J",
-	"IrU7HT02Sa1hAgD7VCiF8T06e89mlaQ3aFyU/uXX5/6Q/f+V81/+mG2cAltKhOOv3jXLiYAytpf8WSoZ",
-	"b/I/r7uA7Kf1TEDaCOoug5RFJHgUS4WlzAk3RkQ5MY8TrKXkPPpBJNiatjYnzyDRY9oOlOu6WyRDrqQB",
-	"WVyXiGZXWcitknKgL95aMX7qfByo1Po8XC4TiQiFfBARvhOvZgsK3au+p+01LNuGTVjcS8FmfZzplfpb",
-	"bBbe0uNyP8Vvgm71VXj4RwVvKygiKLR3GrfYxZJR7IokwX8WaYsG7HbII/FPd1yW9Ouu7bpdOplLgUy1",
-	"03h/cfndtx+vf/vb/3a7NieCK3UTuGfz6sH37dHIjJNcoEjpkoy/ljyOdcNvkqenHUvl5K8wDlSwA50G",
-	"DhrAC+M4EPP3hhkJZ9UbQOiYuGgEPuZhqMdjHWHO5veCT2nwEkuaj7fpZMiPVU287M/4sXiD9TrD08vT",
-	"gueUBi9o8f1rjR3F0WXd8pyHoZjYAwbR731ev+DRgjGOpbpHnLZyvEyRLfuqV54i6H19w3p6IlQ35Eb0",
-	"GI+NZlHCB9YQ/c4cQy5eE1VjuROQleZ1YCUCOhLJjca4WyrGFXgK6FhtEGvj7juBSVX0PheLk+iwyPba",
-	"a/vihlZYhQS6nT2fVCNojIUdabcNNBMOqk5P0hiVLjk2NNMBKs/tlvtT2aJconCvrpxu8dA/cSPHUr14",
-	"jFEy6sXK6Bh3sKAaq1Xgn2trIydfsYiG4sAdWaTZmRGCGDSzDBsnsMidyH/2vIdWAmf37+z+7d/9Ozk1",
-	"l8nnznWdW24s7P/H3rsut3Fr+4OvguqaqiQzLVqSJV+o2nVGsZ29M4kvx/bZPnO2MiTYDZKImgA3gBbF",
-	"nUrV/x3mHaZqPs1D/N/kPMkU1gL6QnZTzZtI2vySWGSzcV33tX5rl4zui3ck9hmLMSNPgPMQalwRFQcu",
-	"FHA+5zVbifUVexnCuyXERypKLtyuHKhOFLPEajosnuF6l0EY+E0O2sHfJAR6oBMjvyeCD4bYG38Jp7ui",
-	"ySt/hY6azMok7vdw4/QdsyjhYs/0GIb0GgKIARpBVo5sTKFxiz5Q6s1yxoXsRHRMI/AqL0uVr93BH4ly",
-	"ZaJ0W7hxmhzZW/UAAi+2xjeS/J7GA9YmvSl0FXa4lNreax2SHldm6MoLRUw0uw9Jr1DcXaS9hFEldFZ+",
-	"IfuEY7/ABjG3t27GO4deWE57Lain8B3qs0CbLoxqHy+m2elIKha0T1slJKSliQ/261euTZ3zMeG3LAHw",
-	"Ov14sYefuIh9di346idDCW0ee5hRK0Vu+xywM1FIc5JpQPug125YuvUpTw5dtKE92ol53BHSdBC2a3kh",
-	"906a19lJHyXd6upnInVRzmW3sGB9bUb2QUHrDonyfZ9QQdDjjR0eJ5QbKxD9bDdGp7DUo0Pt6FA7OtT2",
-	"jN39yAauSGejvM1yEkwL2ikY7AZYl1/JkXsdudeRe+0Z9/qQmpIOkyltDgDWKzQOonFFxqYXZwQXCMGe",
-	"HLgffF5KSKgmfapcSjCJaJIwBZbmLZRh9t3Hmull84NvxI0Aw6qLwd82MezePIn0XTck3SJLuD8RsWUL",
-	"XcyjoJAtTYkeW9NVDxkzgLiq5ERDFMDyTcSBUoyOwiyfWRspY0KhxPRGjKRlEVf2RfAcvtnlbch+H6+R",
-	"IT6C0CLXgrD7sV3JQDKdMd8uLsj1Kvf4a0YamnRb5PL0KZkMecKIkfJGAA4AvkUTldb2O8rP+JgkfUyS",
-	"PiZJr5EkDVzND5Rl3IHDrnqsmCsWGYTKn79VMjWgSsGP8V+Nb4c/lwiBbyoxd6lmy6ZoVw+W5+1uLzm8",
-	"lghSON4+5Qna5qmgQk8g4Q4K/IHZugp/eyFiRhMDU17iUgDMK7qc5o5ra/CW64NLKJq4NPawNOadiFty",
-	"zMT9KMF91yey3+cRi2WUWmHVKoi8UdKC/5fdXPP+aU1HjFi6g05YJakZEnbH1JRELElASLJ7ywCzM+9x",
-	"QWG75049qBLPpe0K/rgJeHwTtG8aaLYXZzfBnzdiBq50Nr3f7x3g1YlKuOvAqxDlufA4RDU8RL55Ix6e",
-	"EzsLP548/+npLy///T/fhpaHPDhBH2KSE5KKmCk3UUv1kUzSkYDAj74CfQ5rMX+XXLCY9Kake9UNHewF",
-	"HohKhTsyeyBpQisW/GhlEJlYa1AK0TzgYD9DXWj9GoiFwKPUIeRn+i7qsROprK4nWuSdi6UljN65wLbT",
-	"iXusLxVzZoW9BgW8kFzPta8PCQWpEXohoywnszwqdJkqCBKazyLhVjSNZMxIbDVKq25as23ieCAr6aSL",
-	"UUVXt+w3GBXwwqsxtjluQWeEOOxW0bBSJuY6SqRmcQd2DO3NrOcJGq95ExK4XOx+nFDhUoWDV1LoNDGY",
-	"im2Jqi/ttp6kYzQdoqGSgkeEJ4lgWq9jkD9gPQ+tXBt2RGoUzyzlghmN37eiwoSD5aOUu8FPza5cBSN6",
-	"rWjfHDaISM7zqnMK7Ao3klGgVyrLmmVmBaN8YZXW2qH/lZstLM0chlQIqIKnY17LLJo47HKNvl3U35vw",
-	"md/yRLvOhAqTdyRappwfGmFwGOG3cE5v9c68gq/Qax4b9RVugVUV/H5QG7M9x98ibrOPVWCLVaaZSrB9",
-	"StKwA5hoWB2SkCJivnQBtaFrYul0wAigr1FB7LVTPC5AmGC/R6sDWTVoPFbyjsVt/xpUpTDMUQjdNkkA",
-	"XgZ8Ha/l+gGQxvoROLZOYC//two2iipJJx3PRDBelpUK7x9bIXHwA074cZMpFpHpPrrnH5Dyr/BuU+K5",
-	"21oy/olr57LAIy/JyFKH3SgoCp0Auiw4EYmR+GeInlL7d0K1ybB75tzvTaA4/uamdGyrvy9t9TfiYXor",
-	"7x69B0kDLwF2uLvD/mP7Kf+aU/OIaQ0GaB05/8jMhJW7HfiKGOeT3Sgpv/XzOdLyvtDyH0EPtITgizXU",
-	"BNGMFUvBpSCfU6YdUH6dKXO2PIjYJSRC8Nj3PhVMBX9uhrHgJdtX3uJIYH/ZS52j8kNCuQAf/JUV/hEV",
-	"QhrSY069jgntG6YmVMXa9ymCqHKhMMB1UqFRxLT2SS4FlTrXmN02EdoDBEBoCQlxGiqkmI5kqvNkBHBa",
-	"Fy7tQx5Id0F26oh0RPc5pzQ9BuvgbzTV9IqMAQSPUKVQvROk0PW4FaxKFLv1w/mNr6DKLzkiwiMqz3ZU",
-	"5u/hQmyTJVRob17uMvU4z8vrUc0hmimIS1Mr4On5coFr97C7ijGLeMx0i7zve8MCAp5XhBLBJsTdeqLY",
-	"OKGRoz0rEjEWsVbJbIZWghPn2k+7CrgTpuFP6b3f9wOpUIAFBu3gjhuadIC8mc5dXkE7+A9h1x5xy+2k",
-	"sMyA39HkynUPzQxvolM1sBrG0lzBb9lHXMPRFF+Lm1zrW8tLNBNxdrl9auimmMoT553aIXP5cUq0HLG8",
-	"9wEwl8lQohstBMonSiaFEMBYyYjFqWIaawut7cAN+f7i9OkPyC5SkVidAM8888etAjGCG7RzrnCMYBwj",
-	"GF9RBGO/+bHnirMcGT8GlszFYHtcWbHfWbTLaoxr7eIWXAw2VlaGqzpy0iMnPXLSb5yTfoSM2a0x0rFi",
-	"d5xN6nEqMIA6xUhqm0y8YpllskHSqLWS3BQxVxGeg1xdcE65ShYqIuaM28yJlMWC0UQGkCgl/8UE0YKO",
-	"9VCaFvnItFE8Mix2JpgeyklWqwUJfIyOYLwauAu3zo2lulRzmYxB/IH/tEypwCnkmAnoQyM6drPsDaeJ",
-	"Jb0gFcNIdc5edC5fArf2v8Z8tvrfnZeezvPeSr/J9z7/5T+CvsKrhpvtyH/5SLK7PzWpF453puqRvb6f",
-	"GCPsnkYmmeJVzJrQZtz8MANLisEN2KG+A44odE1l7ixIJXfEE3oUWyBPDm33QqRyBo0lKnAH2sTBOcWI",
-	"F5VBe4REsTt5ix5o7KQSIyYuKFgTrlkNweNG7UXu60qi+enyTqWPeDf+dM6kY27n1nI7i9ET7JK0tiBW",
-	"TMvkbvdNpublcg1pAnI2c1xAunpVqOSB/C0DfcBBWAtJMi2WUDHNWotvyFaCjTs8mBwtk7SIn4chALvj",
-	"ht4y4dWbmKPuQ4ZSj7mhCeFCGyucVmEQcMeO3uZ1WMA7aZhTKix1QFdZFyyF8rb1E76foNDbIS8AsCBd",
-	"UvS/0z58DJq9VeTfSfxXCcB1SDXpsUEqNkjhdjcOFgerQNx2b4Bn9qUi7zgdsekqVAyX40jE6xAxbuIG",
-	"izSe7Fgv/0kx9i+mkTFxnds5IQFTsI6WBfSFVNhEOyvF1h7AoRA/4sJe28h16ware5RqSESxI2BhGhnK",
-	"JCbfX5y+/CEs+wloZPgdC/M0NyQJeMWQ3jHv0kDLAV9PBR0AXgv+ShI9pMq7QdC68O+/mnWNgD7iMsqz",
-	"zHNMdcG8Fb9TI641+C0wrY7HVlPpT2EYqWLf69tAC/L+4pQYy/OeZn0yDUsS2Mk+jYyrbM7ql3O3xYhO",
-	"iWab04jWM3yOPuOjz/joMz5g0faJiXhNwQYgNE8sWSWSxrXO4Xdy0s5hflxp+4QCmgUACECqgkeglRMB",
-	"+Qsh6U2J4vo2JBPGB0PL8R2K0Kf3HzIxQzSdapcyxY0mCR9x0yJZOX0fWyfdCJx5CHlQfcgF1jMwEnIi",
-	"dP49o9EQCryt0MD6b/zLubLNkHEFs6WJFKzkfcZ3Qx9b+64bgSOEdpHQPJnqW9diOeEa5IXfRQ3aH/ZL",
-	"nQc2cqazdj/NQBkM7SXMSZWC30zZfatCCBow88oN+BGOcYN4ztOOPTX72ZAPhtDHN5ET+P+IxTwdIdHB",
-	"HgXtp/Zbe3meti7DAOBeLG+FwwLpstb7XEb3W6o4HVHys9bU47tZTnyLjYhVU65GLVfzc8TbAPKM3UOu",
-	"ukay89egg1P6LQzgUgbt88vGzGbmdOqhKWA2oVtEaNcbwrCh/XXoNg9gK3IaCMOnod0eu59/ObtK5OQv",
-	"Z1e4l385C28Erixssh9hcWsXvlbe3ogFOEG1RZnudu4JSwWWV1OQCchelo35MgOrOhb46iu8Dltr1Ins",
-	"WKYGOr3XsuNXGGnJdXemuITgHcriXPe2ajTDx2QJ/ULGjnGBSuVCNx38OZSTazKWmltN/ooMJE00gtdb",
-	"LflG5IOGyGV7U2TdVBt8bgQBgvI0MkfjiJkW+Su8FD9jipFYyfEY1e1YIg7GeJxMASMFTGmZWkb4yrJk",
-	"3y4xc84oFklllXWH1WEHtdKxtEFOxsCE7bK/gxISpvApuzN8xNro6OhitKwb5mEPqDG5EUX+DZ/3+QAO",
-	"A7Df7K3tovS5Y2peipFGQgyMuUopdiPWEWNuiHYOLIKblz3vrsfc1lnFyB7CjbCCqSgDV5FxxSRk936o",
-	"HM6BVnpswIW2d0GPqdDgSMYsyKfPnpGYTnWNTHzvaCeTiTOEOhv0VtrY14WkBINYU1Zk71ww64upxMqK",
-	"EfDtQaysX6kf34EGxjVDG7nWwJurZXKsQgft8zAAxtBBxgCCGz8YWaZ1XvirM2YqgoGePWs9B88GsBZQ",
-	"Afwf+UOXpwWr4o8gkdp07FRpZPAXCRUdD8oYo/Iwq3c0kOlwnDPAsT5IjhtsZOH7p2fNXXgz17Cp8Peb",
-	"G/o9CWc3J3T7Eha3Psw2Opzb8lxlOA/PwsvTsLibfzm7Ku/lX87Cp+F5aE/pm5D1QzlxPBJC1o8u6hWT",
-	"YyZYveUF0yD+Me+i8vKMej6Nwp0VgPWG1ApDJgi6J4D799mEKWSjXSsKuehYVtptkR+ZRrgGNnK4VE7D",
-	"QPRG+9SNkH0yoSYClCyM8FdMp0Lcl2fv5CzUdFLNUDghlGomWEAEAjiEc7DZ1+BCjirAUQVYrAJ8dNft",
-	"qAIsHvg1nWqftOcJ3pIowk3QEnVSB6vco9HtFXl5WqzStrSOoOzV8y5wmpJEGdF7PrK2/9Nnz8JgxAX+",
-	"dZZNnQvDBtY+34L60lHMpAo471mYfwr8zX74wo7oefNZ/kcHV+M+w1fkisvZeZULZCuqSFja1/bL0yW8",
-	"oCX6aKqb+B0IZ7YinN28cG6Pw9mdypWSs/AsfGH/e966/CY0jgKzj6ijqEdXO6yUA6Zc72N4g7iwiYxu",
-	"vRz49P4D+e//8X8TqjUfCLTwEbrCb1Jov2Na43dWtQwLuIv2t06f8EDQfZYkhAtfHwyCoE1u2diE8F+S",
-	"QGtJEFvmRsBHztfARGx1iBxTWiax9i31AObdKw+INA3tgbzIsdKzpDWEyPZApkUo0pU2V7mURMQSP9Ub",
-	"MbZsuw+Okjhl2VjwmFPM/E8dKxWSJFIMXJG+R/tskS92Ll4LKug7xalRAzOz55Y3znU1fkeN6KgRLdaI",
-	"PmfkftSJtuQWgSDpRRgkEJc4CwMhTSeWggXt0zCQomPJCFwk7t+50vD8MgzsJypog2cjqAyibHaAxwiZ",
-	"bNG9MnehmyoxsA1hnLLQ7VIIAsbvZTizd7meArLsInwanoWn4fPL5SIscz/+BvScPMHICu1H1HB0lLIT",
-	"dmd/XqvcXEOKEnpLXFl8F5MQuhCNLhcdLNfSpgaey07rDc7qsNq5yChKlXoMcK7CSEEYFAdu3l4DD77c",
-	"eeWKdDEnrXL+zfuy+Hniy4IwuJN8ic4fMKFbLupkmfuqcRsWe6M6sN4O/HSjZnJdRtSzPAHHshhQooL2",
-	"xXnhT7zTeRJUuejN9yvTQfvi1DchO4M72OAn58VOzo3zp55b0QN71LYHw5Tp4PZZWi3csqKw+nxWWCqA",
-	"8ECSkKYjekuJkjQGzWPAtcHWxOeFPKbshuhUjRP70amVdh3/PK69NsvpeftsLsvpaRjccc2NSwFrsOpn",
-	"58ia18F7y7jW42O95dd7YccJ+5ij+lIClNW+PZL+xjtKWIkMY2YubzgbjY3YNYFbbM3AJHG265CLAVoY",
-	"8F1uxNyxIY8SBlmmiD4UommCPUE0u4cx6MD9skU+YNNvqqxW4O9fARoOns9L87Ax/EsH+yYIB7sFKk/C",
-	"kk3s0Cldnq32lhcXsKTxENDSsDtJl927/XUpA05sToaOzbmleAi7CeWmCNcsoLSFCkMSzrQPI/RTk1or",
-	"kLo9cjZxZlPO7QUxEx6hewCCH4UsR7tGJ66rZLKHq8vu907rBrfBmvBCIiuGDHCf9EqTCZ3qjhyD6HMH",
-	"5b/EsWP/RRVzumxfzkmAR2P5S7Xvzw5305h8xfLwo6BcVlCeLicoz5cUlGerCcoVrlWVPPzomssddmVs",
-	"UfbWVNXAMqFGQtzJabXotSprLxWxJRWgtqaG2+JuKNAydCgnBDppOpGbUdWMYAzzJ+0X2vAksWLRP4G+",
-	"2uwZ8KnNiFZEX7OGgxPMUIle1ZAlr1bhcW10sihz1sSmODKfr0NL3xDzydTS/fETPaTFZ01Qcj1+42r8",
-	"uk1Pfi6xF8BLVYr50IBlPqhsZcjtL7M4DtfkTvJ4prYr6x3nteCSAkzKzqaiVltTGFbBaXyrkzUU3E13",
-	"O/Hk+cuInJ2HpEylq9mkG21ucmSsR8Zaw1j3szjsQS3tFfKpZvx1Kd3syRicELUq2vskZtqAF8JH0i0f",
-	"hA90OaW/ysE+71i/qlS5iE6jofPE2E8buN/Re3Jsj7FP7TFWrQau49IFBtKURZ4HYYA+s05v2qw+9hz1",
-	"99wLvww7Xs6k3ZwbFyTJnjpzEUUgM7uQxfguHg/xr/3q5PHWmpFuAXPmIxTJ9pjz0WJhLfIwwFLSQznR",
-	"hJKuk57dsrnpHnU+TweuwLFzsOUNBQW0/IBzCdPEbtCUfN91/+rgF12H44Cvd4pr5lvFXCL/sf0UtL24",
-	"muOK27k7t9teICtxmNUJbIsOxyOzfJBZrnxsVTzxV1jnV+7Os4sELltgvsA2jGzMfFd39Dll8skfOGhn",
-	"hU7IyzneMo60IxSTIymuRIqfMXHy9uC8W2AGgR6zPFk9uk4T/lG/7WBMjKkZ5rZERrPNEjHTFJ6cMybW",
-	"ZRhPIBdn66hcu9mcRWkI7kblyeW+YmckxWBWpXbpy7CV9d5KryI+jEhVwWntCzag/O0Yyu8VHTmh4jG6",
-	"XJyrMUf7O+wDzVjZhj2UR9nTIAwsedx5+Ejxwar3vvAu0M3KsQP1Jv4dWAMKsxGNoVaQKSXVRhyKj8O/",
-	"a1npz1nW1nc+l4sqhuzQIVMtzTDPXX/OeZ8GOEALGVrk+y5+k9niKzPcg0RN9bDyd3IKxTdM4Hb1psRM",
-	"JImZvtV7w3qPwaG1gkNA6LsPDc2Kh81fw68zpuSkQNF4WVcaOITIEwdKskdlG59wZq/8xI6VG9ur3PCn",
-	"v7+1G+6e1g2K33bghY3LOEq/qhwdx44RbLOQpy0VFEermulkZ+CqM9eoxlw4B0ZVwh+eBRRq7qIws5z8",
-	"LFOjGI2GDTvtL5TbwFSKAvjsfJHMnnt8NXn94qxeMANA7lM/+ewhOMT8odKUL3IB/mOKNMeda9QJxhHV",
-	"ugNkY+VFWL6x7YALPEsuRWvEB8phDOefBlWJIXUCvrj5mwp/lpn4Y8c+/XZ59lYf/vR9FaJc2jxSOYur",
-	"KFlUdhJm7BeLQnTBqmlnSOxYON9PEY1eZcxaMBazuEXeAR67g3fssUSKAcQsQ58BJ6RhhHErxlvkZ4Hg",
-	"wq72pMR6WuUoZ6Go5eEEuyyouaiqpL5qpHyfdhrXrGVuj8m4GjGjbTOZFbnBFgO1R8HzFQie1W5VTWEI",
-	"gLEcciR5TpbV1YZIZW1EL9AQrCbrHgZdOdaPI89ajYtrRlaPG8+x+/UU0yNbOLKFmRBelF2tvXACNdJY",
-	"XWR7Rmfdu9KNbk4xXaIYXC2NZdl916JhIzUbjVTKZas31lU0t1XAAcdDE9IrEOjK1ti2SjiOfPbIZ/fc",
-	"295MncqLOJox22VVpl1HXreWhbIp9rmjuOiP4B7RkCvmEhZiuj8JKEf+ukf81cVUl+OusxHQdS/c18yE",
-	"XdRzhgOvHfiU44cAeN1xhUSwCdMGi+mWjW5Wxzbffzi0gCY2N9xyLNN1UAyDk+xfy5TFLYof+rBkw5jl",
-	"QmJ7/+ET/mJzwbL1oizvPzx6aEWOF4VTDBUxVTFxV18MCj1ui3iUDvYqTdaFpVyUpgudLX0DXoBp7vao",
-	"BiHSDQlLNMNPa1rxzj7ittF1IBzDW7kg3bFMeDTNTF2EQdatG5Fhb+XDFiCysmoyeJG9OIrGPDIIUQay",
-	"YEE85P2HnQZBcM3wm0IfS9+w7zQMJlSJHA33hf0E2lHqvCPhuetIeNq6LPYkBFhZbgBI9tP7D8TK1GAZ",
-	"kth0fKHxwFV0+NrewQP3QFuSr5TQrz2BrUL0D8joJ85+rRPVlsDxkcJoVyVCDcmIqlsWk66WqYpY138T",
-	"FqXZhGp8kRUwZMpMq8ojjWlQSHbrMf6cdGjCFBIEttKmSWcoU3tFLl6EAfbnVh0AGfRfPLeKdjq2KpGW",
-	"M9+dX/wZZm/C12aNAdDK8bTgGgsrmQCStGXArn9E+TksmvCPYSfofHRg3C4K3fE9wJd+AYBjL56dXZYx",
-	"NBqOPMBwwsVtZ8RFauwjln2AEDg/PbV8gorOLWPjrEtHlmxe+PTpKTQ/VWiFKy5MZ8JFLCf5a5/Zlw3l",
-	"RHdQXYB5uZapcOSugSO2hcaWCx1rIOGqhzKJOyN6nw0YlpqqQR/p0dj45quFb0ZZhxFr0mDrD9f4ozOS",
-	"wgzd5FIRyw74DzulviRubfN8+XItvpwfNmSJucOwGkwOTNFPBTTspkknSk1H9vudWI4oB/ssrPo6YXfQ",
-	"K/xpYK/879DpuiOksfZBfoA6UowJLgYdO0fMr2o/K36OE3XfPAVO7+0BtzL3nZVOMomZgr87VkfC3YTe",
-	"2v7V5Y2JuaY9ngBvvDgNgz4d8WQKu96JhjyJFRN4xHZXLB27ptzMXuiLbES0VfFJkPCduzQRTGUvt5Mb",
-	"D6eaRzTpjKlVWu1UxooNBIXMZjtTqiP7OQo414g6dw/k941GVtNIWDxgnkn8ETC4McKyoIswENa0TZDj",
-	"uO7iyEhiFnFrBVX+8Lzwy6dPn+U/fX7+Zxiw+zFX006fRsaqtOeFVuz+Wv/pc5VVJtx6VPOo49iAu1iu",
-	"zTsXHUhHASYC/+rIFCyBfpokxd8EguL94oY71VIx1689ox1UWjr4ctxgd7OD9tn5aXlqHef66iDZ25Vr",
-	"I+1SZJQ6GngB6ym1Wy4y35xBhwH2cfGfWJKwxmXHi5TioxlHcbv23DVhdOf7pyPTqpHOnr2YHepp3VDw",
-	"7OxY9vYUBoMD86ygakArlxqOZx+dHc65bvxwz0EbsbtcEo59e5v+YXmlVStirsdSQwt2Gv+eagNy7rcw",
-	"sBctBj3EL+YsDLL2+B1u2AiuChd9agleqlGaUOiJP6SKxZ04hcvjGL6dCqgPkKyPalVjdfQDCPufxU/W",
-	"oKjSD78MKXhnvNGxNy6aOjsPgpBgt8DSihPfvHX3kI7YOP3AJ88OaQ5h5Nw8lereJhS9Cqfs2cnpZaHE",
-	"rbGj9PQiCL2TBNu3HnXIow551CGPOuRRhzzqkEcd8hB0SB83BK90UOHjrIwlzmkMq2RqVLsmPw+Z14EO",
-	"Q+t89OjCuplwb2g0BP9+1sMQdWbjlH5M0s1S5OBj+3ghQQ56QLrmlJmXsqLmnYlFgYSaJI66HLhVggub",
-	"TnybJQ/yvWaRFDH0muRi8EOwXJhsozlva9HdXkbka338r4ZUDBihJONbq7nzIe3J3+Adpj79JFNF2JTp",
-	"dtY9dKKkYUSioYhBQ9dDx88X4CIuzs9/aJEvvlmpN3ztSYI9ollsSRM7nVozAZsUIYe1/54CIuWNcJ35",
-	"UxEzVZ0LKyTOI0RccpcY4mY2YtgSF0d3zUIhB3YkrfwqcIeqAKJf01pUvmJ+1tGcPprTR3P6aE4fzemj",
-	"OX00p4/m9AbM6azMYef29M/7GMLJNO4Ztf4DVIWiSplrk+uq97Ecmx3q9pi+a7kC2tJWTXfKNjQco4jY",
-	"zkTMYjKSd0wjFFzoMAqThMQpI/bSaKJYdCvxp2yCpWUk4YL55pxDro1U0yvcRE0SfsdIb0q4uRFUTCd0",
-	"Wqfbm5Jh4O2IaqOe4nLs1Cmx/AxSkCdDHrkaWnvdXVQrSmR0q5sXbMBx7cIM2Ah83VAqY62irOe51e6w",
-	"x6u9BgCZgbmbcqmU+ldUsy3WcNhrFwfts7MXVl5bUzj4mDXyd8ajfSYkRsorYoZSMwIN9YlhdESmMgUo",
-	"Q3uNpMj+6bvkBaGl+05zQ2gZrndtLwyvBth8C+t6TBb2KzNYVYoUjlvnqdBSmCWNh8PTjThbzPv9+t6I",
-	"ltfYJ5jyecZ0YBVsU0oznsyE+kNyR5MUZgv/mGk5sUzE2g5eSci1Hl/L+Oyp2PtjeUVNhrxbR7AkdPKa",
-	"lj64nFyZUh8ACq0K2GN9ac1hazONJRfwRfDEW1VP0KRaolvtp/cfXttzrfGN44kyETH9aFn0r9yRmIlE",
-	"ZzHfqWe7EW2wfp9Fph5AkMRqSlQq2nnHT6TViUyTmPRYJEeMyDum4hSLuq0QdhhnIeF9xwTBX0YmdApE",
-	"jgiRVgJm5TrYF5wa+w3IwhZ5h13Ab4S7U1fepcfFgMSSoTi2/BYq0x0MEvm+i7pMF6bThTvmVqvluPtD",
-	"i/zEB1AsIEUyvSJqloMXu22RXmpALpkhuxERTRKmvoMymeYUXwOT8f7DG9z89aGt7SF03CGg9h+heQfm",
-	"F6oWcMfgn0EbvURh4LHoQKVHcLy2NaXxTR1Hv2fP8488HT+1V99+UHpFnUys2dEa6YhMcnuS0G17XT9Q",
-	"9+1j+eg/qymhIO6cExu3LCOYPeUg1pp8khuKeh3LodYmeJ8azWPsmpwK0/YlfFA+mJsJfZmKuEW+UKva",
-	"20cAjdqZua5cwOsUVN/6Z1qgqXe50Gm/b7k1uOJkdNtt5Tq8awnFJQCmoY8D+z7Vd+S3fKefKuBG1nrG",
-	"jlbZDKytrkNCSSq4yfR/KTJeKBXRcsSA+wH4T5yzO3bPtbmqBXNbUHVkV3adW/a7rEACnR91HK5Y5E57",
-	"xAVW+xk2akj656dnQRgkrnym8Y8u4Uem8fPPgjD4Z0qFAcIG32peBUyx59r5BeyJY4HFTxuzpvIJ7aAJ",
-	"f7HuuenePM/hsGnxduVn3KOadWa2zzszg7Mlhnqxt5djLDU3vkp8ZqlOxc43p+MvuqV/K4w5ixhcHqvL",
-	"FOIAPsoVXL/+P07wmE5PTx+quz9tUHefeeAcCbN4i1gj9lq/dt7dKqmLF/2wy+zsGqvlOzrrejShImJE",
-	"8cGwGIiHzXnAkAVR615QX/7+45Qk0oAeDSkpLdKld5QntJcwKF2VggzttwADrphm6o5ZqcnNkHSp7sh+",
-	"F81c8Ly5hyFCbU1fFHZXVgaBWLICRybQIQffBTuroSNji7wZjc0UccdLup8HIWf2e5iV5WebAh+3G/Wj",
-	"36djw9p1G9YuqMy3XLhmaM+gl/E6LBgJQUGqhyqy9g0Nl0hTO5hZexzMHoJ0MOM2EumqzoNjqbIeB/zE",
-	"8FEjQPJP1ngHmvOMyFKvrBkVHiyNmrFKl0vgBuxJmTAqNgs/7nlW0A5enC6hHNC9VQ6k6FheapWd01O0",
-	"9oH3gpQN1sTqLvC8R4eTAKFXm/HZyznxrLTbUlURCMqIqngBSIwwytlrUlkLW/aJpaIQEy4dvCnL5DW4",
-	"QCDK1GMDLoQVfXMPoVPEAUIMFomzghAj1wLYKMrXsn2HISPhSNauqM6JZJf8iqr4UcTdvLOkkRxYvZHf",
-	"Q3IBW0H3uIA9+lqkxE8IWpJLByLFek0rGguKH/1NflA0NWpUUTfuBlvhIwlmvNVbUE2tXJ910lnG3G36",
-	"7MuVRBIXrLOMRfw4MmxNg7NgE+NBuSuhWMT42HTGqYqGVK8AeVkpP4FVWmZtV7ikBwbY6QIxmvVVgOce",
-	"VaRCsrB9BAaHDrkoRDI4Xc8L7XccMHetHeGV6MeUwz6faDue4aOv90Ff7+s8oWsfPL0H4NUFFxwzQxkD",
-	"CqUC4TfhRjCtrfXWIj9rLdO+TJdkKf4oDs+lW8gKPDp0yw7dwtY0duS+/vnT0ZF7oI5cJGIQ/wMpY72K",
-	"F7eQ5FxjoP4Nlwi5CW2CyXFUYMYj/BIcqlZDyO1Q/9ZN+lFfZzM99nDcXg9HMLSA1VYP7r5agT5/sb+s",
-	"Gza7huXekct3hyxyHauoMbT3f2eR/edvR2N3o8bupmU8F3oMJ4Xt6Iv6TaYAOAOtUHMX/PXju0yInZ1v",
-	"UohlV0indktgtHd8wBT5zO4NT9gKmN0TOu3xJOlk0//y48mLF2eb8Lt6WtsfxysA+cYF1v2oFp8fd2ud",
-	"pUoKyLbakj8ONdVr0+gfyfTp88uvQqEGbzvEPC4WqNcXiz1DqGb3aDKvZR/dfd+Gu++3r08Qbcz+8uAU",
-	"e1PEttibSTNJhcyfQyHWnMGzUSm2qczXsqx7gg7IXUJj/DjNsCawKjp3RIJ0HUpC9S2LZ+vafD7PhHKj",
-	"58rYun2Zqg6bMt0NK72nSxSs4RbNyvCDKF5zSZ2fGBPe+6uNVGxZ2nU14FupTWsk/lgEwA1zz5zPPwNK",
-	"TANxEQeF4vbajVrJ+egqk4+Ox7Lj0W5LJ6Yja1k84Hs8akV7qhWd1J/n6vrQr+837F3O3DuNuUFUqUXt",
-	"yiG9l2hdoBR5hWFGL7rGjzGLV2pT0JHWcjejloKOuR0qKe/y5GG8Gy2ydb2luYaC23OQCkqpuh6iEwBX",
-	"hpVRS2opH2EbdqmmHFWFHagKWxUkhTCliw0chUJjoYAEuaYocDA9i1AQCmXMt4yNNSSn3LLxRuOKP8M8",
-	"Dqs4Q8Zs22UZMmZQkIH/X79KA47bmmCpxrJ8ieFG6eF1HPZIXeGBB2bKpzqX878gohlRwwYSXlj19sLX",
-	"c+936wqDe9gMe2/gUxndAtRUJ/vxRqsOXL8yTFCOqKGJHKQosLBhby+h4pbZ/QImZ1+PD2csKriMz/qn",
-	"0TntvWRQ9ZnNtB30WBzjsuZft0GBeJbv8Y/ZAB552YPCQf9bpnifY9gWOL5D0it7boNC95RPY3v/7bKM",
-	"otFtB0HpsoqQkmjBP5Gwy3GMWQ/+CsbOeiE7y372LFzHHUfcYKiuTv/uZje7g0zN0Ftwt2IlgrxjKm+Z",
-	"KZiZSHX7HZAz/op8b39GLFGSruhzoMhumLtv3Vn90M4Ac4Q0RFMeEx/soxoDf1h5aHVyjqIHpsB1QQwh",
-	"0AZgg9wIZMMh6doLbv/vyasL1lLXXq0usjXGYmswvKJ66AB54QhaYD10XZv0DmRX6m4BwsOuzeXRZkv+",
-	"TucTo7dMoH0xIwvtLxHuF/M8ERvcTHjEHkjS/BkLKHaXoFm+ESXO1IyIl6e/LWZBHvn4QfDxpa/Mt5dt",
-	"eB3Hni+vrO5vNQ/Dca71FLAjvX479Hpo0ela4ttdT5LPUHQKcGocejdPdTuv6KZguI8Ngpy2UCXS3bxH",
-	"CQAuQvHS6KqQA5q1O8jrUtBGzNoekBGNkTN4N2zZ3dqvVH2ae15d65LVFaJNNzBBrPLOQNGRJduXl8sW",
-	"kaGdsdG+JUe2+U2zzf1zVy5sObMJ1eWJYn3F9HCHEStAK/atq/xlC8HWxbvm6wMNU3c0AVN0MmQQz8I7",
-	"hyA3NLplceiM30rTeojfOcjj2XDXIgN5hh03DXbB1m6A5+6gncyR/x35357yv8/0FvFw0QNW8iURTad+",
-	"HUuzxVu+oGrsR54k2up2I2qY4jTRm4zZ/MLNEU9rW3ha9ly3G6jZWpgkO6TVCrxLvMvuzlJvuCi/4fwS",
-	"oZQ2yZ/Plw39Pw12ENL4he9bAdItN48U0LDq2S2KBx/E4EazpH9F8ncCCWE2Kle5/awfigfA66xaZim0",
-	"x9F4zhhsKRBQB+QUAnSxm0jRNs4AO+zssduYm/kDAYNf+G6hezdL9L8tTWBL08bjRRuO7HB9drjs6X57",
-	"gYFPdIqqJfWcD5xzgBO5klK51SgBsquNWntHMtsPMju4arNbbvbKm9/Nf1TnpAfjAPscWOqjWrNRL2Ex",
-	"+uwnmZOeeh+97Fd76BHSGa/pSn75lfSOTbvlPSfwrWOX1ZIfyR9/5FD7xaEOzHVew6iaC/Mnnk/s0nEO",
-	"mWUYVfQ/Dgm0MPWOcfgDOz+N4GmrWCTSWPaXMz54mOkc7Qjf4Vhk1iWKACyr/UKRAeVivmLE5Laitc/Q",
-	"5XL1jeAC+huxFzbkStURJUiBZZuq4OqnB9VMxc95MVbIt1PWclbAkbjlpuM3qMPFsQz2YMFBFp7p6qWw",
-	"v/z8eUsVTDsvav3K8x6doKpzIj+oBXkSqA+WfUBDC+NCCKds5fcmI2a/ZpM4VjotqHRqHCRztvEO6pl6",
-	"XCAeDeBYaNQ7H+hLM6bKiZFHbb1bG6aDFIbrsw1nL1zmuorH+HDrf0u5yHA/Hj0e5mlvz4Ji7v7Yq2Tv",
-	"1OPEx64BEN5bJxQngYUqE6rYUAI5+c9H0J6X4aPZ943KZirKY5BEkDojKqzhAl3euXkgxJXJnd3GuXKq",
-	"efCWr3ZBHzEydUgcYKW9/EYLRIoE3QOdeXV9aatxoAJNb9bV+k3e7IMLvTx4TXcXhcmchF0hTcc1poSb",
-	"jr5CI0mPOacfSG8rxDTaDStl3haCKqtLuk1HVtztfieVGa4l1B4vyPJNU/6hhTQ2Iae0uzk7byZEvu9i",
-	"Qbl/tNOXqvvDFWGJZu580E1EqCFSROwbbD/0KyIy7bKyPdUMTtcwRSI6svtY8qYfSEuiCiynZRmK1ofX",
-	"eugI6XUokF7HzkPblaIf2VgqQyhxJLGC7DQPYH859kiMHEDxWpv0rCIXulh9SGIppArJQFFhQhIBNqWI",
-	"iZwIplrkGuL2gt1ZTgsyf8Pu9IPrQwRI93dAOVv2qBdGCsKgOHBz/7q9IJlr+1Gau8OIhQSPvIky1ySm",
-	"ddBhLhukg0/XN+PZctNZsCSDH0+eP4caQVQq6Uim9kXBResyKzyMLAG/+Y+PUGHYKAgtQJ69efW390GY",
-	"rdfz3+cnp89Onp4GYQCU6EF73r356Lj7MnLw2bJy8MKSqKV4PeTjoB3gbS3euBkhsQPn/74VwyTy0Rvx",
-	"2CG37M1bP6v7SERbIqJl6eWrcDBiR/b96xOSkeKTmOs9SMt838fNcknlVBdyyi0rwI76d0xNiwV0kRwx",
-	"cC+EhAsj4ZlcgEMGOiiQfSVHhbRLDAOWRhPSzIxYn4EZki5SbvyVeUkKV+GryMc8/wbSMfMzW5yRef7t",
-	"OCXOa3L3ZGqOCZmH2pfkgUNdPSPzP979cszIPETvEyCa3GJkhCpD6ICuFsEpMIAas+QNKB72d9PQS/Cs",
-	"Xv+KJExrFN3/YkqSCROGyHSj8PRvC13njm2vt9r2+lHcTA/mahYZ9IaGS2rTUB1j39A4hXYQVYMVpeeG",
-	"RoRHq0dzXy2F5+8ZQgeePTYH33pz8KNC9TW0v13PQ+ol3P64ScGFAy4FFg+YemRnaaaVbNVj6nf9UbqW",
-	"H8n80Ml8JYr+OkC3QfvfS19umVM8Ucwe2C6duR+kNlhjL8fgpGHedkq4uGUxAVcth8L6KyL7CC1guBh4",
-	"lBFurIWE7ll/m8Gtag9U3bG4Rb54162CLAQWE6pdKkJIKIm5HktNE4LmF41/T7WBnt7c/gS2KCa9hl0e",
-	"XYLdrA/Z3QpcglFU6D5TmE0YyVSY0LmacTyaIKhAH8rEWO589tNp2Ns69+f6joqggII7uNYVXY21C+PO",
-	"CoLdOXyzdpFvhGHKXpQJj9jSfSJxsw8vs8xfkwdK67+p2vqS+Mq25+jEPUgnLh6nYzu68TRY9R1Y3ef7",
-	"8c3fjz7fPff51jYdhcuzSCN7UGFC2Vjv7v1sbT6ag/kgPrYZKpkOhmQy5NGQxHSKbmApbxHJ1cnZDTp9",
-	"P7h5HpbL1+3T9hMM84GCMCgMW+Xv3aA/C455qcbzm1QXenZjpLGL+4n1VEqRBPLF+xHOT85f7MKPg5d2",
-	"z5LdXJncOCOoR6hxd05iJojM28LnFTi+mZFlJFL5NFNrY7zCySJn0YZO3fTbZJwawpSSShPFB0NEaC7Y",
-	"F1mPjqzWHdlU3vISOgC4CBbyRTAbMjOBuHJ6V3qYNWPqTCi3BpolaZ6wQtNnZJLUEMNHDNvez5UsVZbk",
-	"2PEKN2anhkdzilqFGLZpiXzV3GiFvf4WdSJgGAVtxGsq1CWsr6ogbdXznFH9mn7nIwE8TAAHlzZbktd7",
-	"6XR1vvTtFP6iA5U6/55PwbYCnLXIGxoNScIFc+ikkMl6RbD0Lna/cbBTDhrASn7I+sQ0Wdd1+hrfIvvl",
-	"ThEe2NSq3+jFzXSKr7Ac+COe4061Dy70mEXGs7HrFvlZa5n2ZVryBDYuRZgpM3gcl59UMQO9JphBer6o",
-	"aNjVyN+iU7tt4LB5xwdMkc/s3vCELQxoTei0x5Okk/l6vvx48uLF2dI+ZHjxAbmQF96hzL/s73pj9zK0",
-	"Wzt8/3L5ctZ5my8Wh0pn7vDR5fxtprl4xvLXj+8yJ/LZ+VacyAs44HIT3xRf/JZr3UEJQ/VqFZtKMQgJ",
-	"L0gytnqdALcO5hcX2mfDT0GZYxOoZoJHMg7UIt1Y8b7pkoRbzREacMS832dKt73vybf2QluNEtg2YiTp",
-	"c7FRt/VHv9LD8lvvZW/GTRaH430K2hdn5/VG8OlZQV7ZO4V4HU3Zdz/YgAvZXaA9zAQE8kymZKyk7D92",
-	"+bRiCaNbw5oqmn7YymJgLSyZGt8QA/hOXl45pHfMGWBQDAmWprM7iWKYp3NlzVO0VadguGX5NolEpA4N",
-	"fcOmrSblliGC4cF8XOvg7ldsmcJx77YC85ExqWaaacDUIz7mMNvgF26iIRO5Qse1TlkHmpwL4O/LcRnY",
-	"30NME/IX49iAY7ZZw8yNOGYKHWym0KIzXSfz59c88+fpMfPngOwvYHrOvW0NlVSzikg2ynBJKMmM5+WM",
-	"tXTM1B23p3OimdYLO3Z8zvs8YEP9JGGKDFkSg60l5S2B0lQuWtXmUj7YJz/WYRlNdq3bt5jcKNZc8v9s",
-	"XNPpDzGDERsxywvsn9rQfr++V4bhER/TDRQqXidaok2O2d6RVDGL7eWFZI66YlM8hc6d5DErzyCjOWg4",
-	"GW6ztX5kFQseA/k8KAdOo7Oguqfj2cnp5efTFzkH9OdYeuDsYlnF6JQVgJG5iPkdj1MQEiMuUmNX/+w0",
-	"nDnNhouh5wGwIKRRqRoKw1NqRbSRYx7BQF+kuk0ktSf4s5Vhd5xNrLEQDXkSKwbpahUyY27HNpalNcd0",
-	"Ht3QzmdQaW4XZpiRb4GLvwIjeEt9++dZed7KESOi1JWKtImlDfTPGZlAMQm28uexznOwtFFUDJjSWAyC",
-	"v7FWtewTexV8jQikTxkJmEZ5nQgVJL/VfjMwx0KzO6ZoQgp3W7fqDMq5M98xBPLyTOVBhrFNJrAMNa9B",
-	"iJu2RVedRxUz+OjE1kHrlwXGU+fllypG5XGWBVVwoCX1yIfzqfrgordK5WQoSczz1A0g81ZlNlUVba+Z",
-	"VHUU+vsn9MONkvNeNmx4QC/wTVsa0ebuOrf8OAU7J79D5PuL06c/YL8yKSJoxWAtAdTsH2zWcpV7uCnp",
-	"c2td9hSjt1YVUWnCWnWtXDYg9DfdzyUj0IvLtRTWjTZz+ZboqrodilSKRWarcu+Jve07LEpfSJW+r1JO",
-	"lYVCiAdaKc1Rn33BJmkvPKga7L9LHn/Ed2yj29JRNTmqJvvIQu213wT/NFTf1juc34+ZIPAISQXADnYx",
-	"ANHFGlUIrU+4ZqFLENKGpGrAhAvit511gXZG5ubw3gZ0XyiZMH1V4JTYHXZEBR0wpYlmzON05M73FrmG",
-	"iREpoCBNG8Ujw2JweBCOrl/D6Og7TWgiBWuRz7COiCo1JTzGQQwfMR0SIUmfRmbpZh2VXnYY57D86nHK",
-	"tu9Vx0GCMDjJ/rVMalIdHt/8/WoTqjUfCI/8wkYQqvE4KHiP/MVzBQs9GU/JlBnyvRUbP9SsbcTFSt2z",
-	"cX5cw5A173ZfNUYOpP1+B35TNygEqziUdBp2RbpyzKpLpOsOEkONleCXY/hVLGE7Yq5HXGsWNz82HxwB",
-	"yVU9vPuq4X5YXtCBn1QM+Tot91UZyUV4kSl7sK1KY/hEWCztWQUOITjBlVszco8J1ucRp2q6GbBKv8sR",
-	"pm9Ujen0mx11aJ9ZcRPt4mxRp8vTl+3zLI0CmYz/3qoUn0+XzoQ57RU6X5tUCS4GnbMX6PKSqYpmDq7w",
-	"xVIrAkp2x5FLwmLA39FcXbi/uPRNhW6sJHvsYA1oG/WV9RNXXI7taB0D8voOSt7fLGugaczNCbzGGwLb",
-	"yJSE2a5dtwriCT7NBAVKskoHrF3l+m1njpS3ZcpbhsiqCOzzkIGGuy8mST1hOj+pm+x2iXH9etqcZJ+g",
-	"mrhDJ9FnCRrpTIpIaLnbZCihjeAQYAbtJS3lG1lt137YJt1UM2ubt4nl7d0CZmDRyxSD5qtIpqvNOJo8",
-	"gId9GQaDfFbxRKpb6FBjfw5p1dKATYYKt27sp8LddtzrIHxTbmcb8ZLTy2Apkr+G3ciT6zbstzry963w",
-	"9yVvREEgnK8tEPbRT4VCodJD9Vd+x5xUsAxLyxGzRva8hPizGbO2U0yY2SXQ7EqctQlr9Gs7JOboYEhe",
-	"2bsiDNEyHQx9V5Sl7vorXDzfkgd/ZU6ISC8FbnB5cn5ackkvBQaD/GA/+KsLuVSe3ePzX2fFLaVff3Ps",
-	"1FEJq1W0G7JRx6YOjYueZ1yUEry/TXmre+MhsdaMQK0N2OPKDIklDdioiZJisByDfY07QJMjf31c/lp7",
-	"fDvgsZmP/shoFzNaRy2Z6jqkhgjGYp2BalZ7HRfyX4fVf8JFT943qe+ZUG58IJIKPWEKQ6wyiZnOSqQh",
-	"hFn4kbXSaRSxsVkeGbgylvmziOSIi8Fnt4ADi2vuJcZCg2jd8hE5J2uAvv0N2DIwcQNO25CHxWd4raBI",
-	"NgBisx8kFJJDxordcTaBaQ55EmdlSAkVg5QOoCQ56Cv7rOL6tpOwO5YE7WDIB0O7Wew+a87reK5dMPQ6",
-	"v/7rf+XbixoOiRn21uCGXA9ozP4Fv/SMtLjRjxmLmaXER4/LeA7QdviAleEZ7xN0mA0IveA4IpH9fqk8",
-	"0qWnPGa4psSHF8dtrPB2Vy8kqTA8yVYHgDYFNlsV4AkJTbQs5d8q1k81g1pNq7bGik5EZYRn9qy31i3r",
-	"SKvrRm/mjupQFKCHyBmCOhBt9QgqSEdIxXrrZLyBQM88sT9Bqt2h8XtNYkX7hvTYgAvtAdUjOZ76/LY+",
-	"TxgW6XXlRIC7uYvxYZ+jdFWd8aYZE6Q3zSJHuFaX52ZVR/u2uvAQi3jM4jAHjvFv7TFI1kSAXNSh4DIj",
-	"jrsglIyHFEvjsVOFmye0vRpwDUm91cEmq5b2ucGJEZed5XaknyYJzCGRNG4cYYIVF7jmQVj7/pSbJtc2",
-	"N8jcRlzDtlARse2kSH+bwiXTso+yZVnZAq3UKbIYeVelE/65JF9H1WqXkfwhyzvyueYXwJCBY1IxJSOp",
-	"2GLuu0LgCNd9aBwvc5C9k6THAKGsr1iWnCnMsDmTsxdmm/Uf36rmDKbKkbctbwYzepcxt4K+tBqPewgL",
-	"SPadue2RiSBt8DsNUA+bqWY4TM/fybfj+qOuV1LHilLFYxaE1e7AsEDWmQNi+Zz9rymbHGI4ftbtZhV+",
-	"YRBh3Lzpb1jTxKp9EyR5IEvRO5ZoaCImrUpDNFh29upeq4Sb4pVrGq+DOsFKX42hyvE8L8A+/rpQgMEU",
-	"/nzk5Pg9cMTWJMnPeGGpYmRIRcziGm17Bx7Ypknz3Mzg2xLX6837Jxy00bzwq0yd35RD9chqjqxmO9UA",
-	"B6wP11cG5GR3KE5jly3lVaonvhXeTgElvCceqwhz6HDwmw4lofqWxeT7i/PzHyo8DXlGv88tsNJhBaeD",
-	"2wt/Vd/naufjeh+ODPzIwI8MfGMMvKbb56/MFFg4GciMQ7irvaJnY4bBKvY7i8yRv8L1tluxc/a6rnP3",
-	"WkPdGOaq7Y1D98j4D5jx516rI+PfOuP/hbFxkfO7Ljy+Jc3arN8f5i55vu+CD2E4zLNl8RUy/WLSS8bb",
-	"NYPHtxbQ85tysCG9T0NmVzzVhPYt8dMkOfL+I+8/8v795P2VJRAuPyPj/D0a3S7H6u+45gt6T75jE6YN",
-	"oUrxO5r4BnAZxJxUZhZg7gpwMq0mbi9ZMnUxvQyODrDdHAzYqEWgvZxRnA4Y6ctUxJiPRmMCMyO9Kf5j",
-	"+T6UN+ILN0PSxaSqNjHs3jyJ9F03JN0i+7k/EbFlQV3iDAFofE702M5CD5m1qpKEKDnRgMFvKcXaGdoo",
-	"RkchodALfUq0kTIm9ueC3QhErrqyL4Ln8M0Onlf2+z71xBcUt8i1IOx+bFcC/fW8BOrigrqQHdj1vT+M",
-	"NDTptsjl6VMyGfKEESPljRhZcYdv0USloq4d59/x1A8rUAyX8DECxflAQRgUhm0egUWqWjVevBBF1b75",
-	"E/7mgdF9GPhxocxmBldMRykj7K4exw0f6cAjm5kDjDyhEAnH7BXC6zaARhHTujOS8RKgfo6BFn+7cC5j",
-	"xSVw95qeQu7rTo8uA6WnmOVsXIpO+QVVnYbwEoPYtxOK6bQM02mZX0INq2s65Kmgr+SoHm6vUdOjJlNh",
-	"VLkWXYsmY+RSU9lcAkPx4NsBTSZ0qjsOnaTAL8qay7P26aXTXPwz823japXLZ+2zc/drlvAB7/EEW+Lh",
-	"XwBJaXUR6JALnRCzv5C30wHrDJRMx5aaxDBSnbMXncuXVggAg9Dwo0xnbNzb9/QZKLGlG5iroJlSiKkv",
-	"9lRA2C9eYa32V3hmU+kBwFFdbkBYugF3Im7ZQ70fJXi19Ins93nEfOPHVkFJGCUt+H8ZN34+91TTEYPO",
-	"t5oAYFThFaFlk2pKIpYkoFawe8szs2vd4wJLj+doLKhSaEqXN/jjJuDxTdC+aXSiN8GfoDrUreS9YAQ2",
-	"zrXxrZyU17jKE+FxmF//EC/IjWgyqTC/CaG7Tw9OEnoMU6u9kVTE1szFj0AyJOlIYPOmK9cgnSpGfpdc",
-	"MOja1L3qhg52Fg9FpcIdmz2UNKEV6360/BKUtPXJJXdeyfPmwEcvL6rDufYz1B3XTyyp8+O870NJjC83",
-	"cboJlKjIPhkzOU6cB7/U3B7b3WAX5SkzbdIt6y2gu3dzhtdtkZ+NVbtEnGVc/jNlKUP9PGIh1t/ktofD",
-	"JfZTA6PminTx2y7AqfUYKprWPszEZetGXM8vCE2Iou6Di9GEjqTVRkyx6AYbaCNym1XZi3WK/oXOXCj8",
-	"yD4/00M6fxaT2bFTAfm+6/7VsR93fwjdUqGlEdfOYFMEWnT4xth5O+rQb44Tzy6fVmcFRALWg9VFjlq6",
-	"7N7rJuh6cGbiZOg0ImdRkoiKLBLzfRe6qUKDb2pYF2Zgl2Xf/MPVjcjanQjGweknFelJM8S7A2u342f3",
-	"AG4RnFmIDdPqmn2H+fnnRxYSxfpMKZrA9VQDKrgGFmsn5mzQ+l7dwB532k3tQS2FJv5Ldj9mSYJZqA30",
-	"F/84qoPt4PV/XQcbUDiQ2mAVdSoOvBC42VixgaDCoH9jCVm/xcbe29vxLWmMDxzk4+uRQFSd7JR/CwPZ",
-	"00zZpVcd/aYVT/9MUySb8+WV1aXuak3DPct/D7rhntNd6nrtMYAkFF5K1OswvVTElvSAeh90cz4BHaDW",
-	"2fllKEEQ6ZomGSBcJtwMsZrWXTx4Fu3V3FPaIohK4B6J5IhpFPNFpUPTCbbYyL7ITHrQOG5B0+iXNJOZ",
-	"mmLBWExGMhfHWJEsJDhRmWqRL8NphunoVSJ0nzm3Ja13ulpdpMbrWvK11jsZ/x12fP8djXvkqym0y7Ca",
-	"8JDG/r5gywuApfCZK1ZtgqhQXScMx9EWN8PYnGcE7k0jUXh0kTymiyT0r+9oFkkR26WcPzvdgOsEKPyx",
-	"aysW2L6QypwZfM3N3y3VUTjJs27ngSomO2DGGxnrUe9RbT2qrVtXW61CdOeu617E1h/iITSb7vY5yLqt",
-	"ZYu+L6LYOKER04VmbKMWuXbK3e+SCz3rnZIiqkqRcs6hSlSYfETv7Zrz6uUavMsxAh23L5NETlhMuAkJ",
-	"JSiPZjwvZY0T/DBMRHXJWRW8EW/3ij6YTTe3lYozYTKTK3PoIz8KA3BRVfBIn+dj+QMN/lw2pLHRXrhH",
-	"cXEUF48pLvYxG2uR1yJvlbxAavzZTFF8QuMRN3uD/G285C5XTsxJBd+5zxmrLnjS8dyn+4NHLSumexXi",
-	"FlA67KiWfN8V0nT8n/a3rjNkwZGftQpkmZxBrLPcs99cYsCerykwHhmPLIJ4SSVNXmCS5HJ0+FZurc3N",
-	"Qplhd94sXMdRsOxIsPizOUqW3UkWq8ZnHlwu0F38gIejqaThMROG96c7RdpE4SL7kFfrhMEEnPE6SwLo",
-	"MXSi+wzdgtzwjxYsEM3BWjBFJ7yhtxj3RRf8bLS/RX4Ws2ZRYRAfvy8OU4YU9stQFXH7imA9Pu0srHCZ",
-	"+H0erK6O4M935MjNOUqAD3ynnYCVgnVwWHwvdZOAbtx+eHdJuJXhzQWqv1oHJVNXa5KxHFP62dPc12Kc",
-	"bbyH3VH2Ho26fRC9nyigNJOIjtaUswmjOwUluQb/G2JEuwQu7GbsOfmQ3tnv7J1zgq1SXg2pJgwRqtRC",
-	"9+BCMy30nznQamoJmXARrmG/wQ5/JfbbS9/j6Gi/bdd+szd5wfZ/C1ImYX1zFDE7EzEfUYkHsyYz8vyZ",
-	"rC5vIGRyItN99CI2kiFNnIlZo0EhDcuTmlzfQfvqLtSldsPZHKZSNm9ZWjmcQqlipppLH9hvuJTvU3Ng",
-	"nWE/01smsl7lbMCloAkZSj3mBpLvsurxEYt5RJMOA0NTRNMlBdRHu0t2g45hqXrpUxCahy99ZGoiOWKd",
-	"plfNP7/gyj0s0jBv3x5YehRtO7SemIhzmYaIEx65y14aHq1pVOX1AjuScB99poXrv+TrVkshLueGtA+W",
-	"a5EwEUJ7EIRZh6Q96UTKWxaTdIw9n7dtl61hfuGKD8r+WqbIJAzGw6kGTjSmHBKAHEt7By1HJxQwdERM",
-	"KImGlKslJeNnvMpHuXj07B1l0yOaXUh260mhVIkTOqG7jKG9y3q52dmwmNj5kFRoxkTbSyNXhZJ3JEaL",
-	"KZPQQ6hsLtW1gGHlKjdpoQG8FSGMxlBmaweVSUyoJl0sG8E5dOwcuvUia/1kkrL918fwlZ9+FiQDWzAz",
-	"BKku55mAXNW+JKcqy2Q1g9DuAVDLtb0Zh2UQ/grlvVYRkBNxhaebW9daRpwmXoPDjjmZui5To3nMOiMq",
-	"AIVjSSmYKgH7dZSD36Z9uPzNmzMYZ2/gw9K4wK6OEnlnEtnSfi6L/GGsLpatBbRDifyzIRCR0kXwCRED",
-	"VEIOUFB4pJh4clWV0yL79kABsrM+Vd9nbTyMaFohs+wLDsqCy4j+jcA9MhPLGHpOeeGDoSF6yPtLoFr/",
-	"XfJ4i8imR2Ns74wxYBT7wvdDmE5nGxf7axEUfwc254yIEY3Bq8aUkmp5gTGR6hYrtGsxASgaKAha6uVT",
-	"DUJA6E8oSmR0q32e4qf3H9quz1dmswjXTft7qPLs5vi9f7H3s+sKwCEsiBg5N8JO44fQYRFk22lNGs20",
-	"HtldDsk4oUKHzrd4ko6xrTgiCcOEhjKJC/3G4pRdEQQWp4n7PKsuz6qzkHCvMkQcfSMKK0E8blDb+IgB",
-	"bk6q0RXJ7seWe4auuXm2pjFVRjClfb8zLq4IgBwrhgmdVikjZy+uiAHEWPvzKOGjnrVtE6aMviKWbbL4",
-	"Rsy0WLfmqFswYIJSzcC0tXarPfkpLI3RaIjHhBNSqdAt8h4Ra6kp9ylTluA0DAheWSuS4zahc2O7mnxN",
-	"DKMjQhMpWIvcBJ9lTKc3gQc0moM8XB7dthJx4Yu/zQcF7BqnbPuYrjhIEAYn7l9NsFy7Iy5Yt+19H54J",
-	"5FcjcxdIhJQzQ8YVUTJh2iFhgTLbmwJ22RXp2mvRbTvqE3GhQrPYBxCAOSxrIpbmunhHumHVDrXhFVxA",
-	"K72aTZlYsqvclZGD7mN0ZPUEGGfJPqNMM3LLRaxDopk9f4PYeZEcjagGBcIpP/8IckZVQDln9+MEFB4H",
-	"bl61AjtAaQHcsJEuYfZqzQfCvRo4ZMdzSKsbzQ0cBsghO1CAaXlix6Gth4HnhtiHFfgd7GxPpsI+ln1k",
-	"WZP9X6oEF4PO2YsgDADiuTNIqNb+jfMbGgYjev8zruHsPPuaKkUxpG6mgJXYl2pUB1YCl5Jr6BQZpyy0",
-	"nNyLHybiMoP5DnBW4braxxYhvXqw4vnb4kYKQqAmY3ka6DcIsbvUvcHLnoEEc9jHSnDgHNe+OTov1axT",
-	"+OFhtq61PxDpqMcUNgY/eQWPXFxmlNr0faCGOrbnVdCzk9Nnn09f5Iluy8wNyLFdpirFfDfzwPUd9p8s",
-	"teyqPgbAT1HVx8vZLlzFVDPVdAR6FqwHeOIF7GPDnXg1tR7s03OD2LkZ8g3yGvFnq0dtD/pkSMWA1TcS",
-	"uNakW6eEu992Q5g1CDT3WCYOnbwlyqptTriCJcSM3ZvvQCcgMVcsMlJNwc3fp8qB89+ITJNzP3AyekSn",
-	"gHtV0L+8vmHchlppe0Uuzk49En/HqbTdTPD7R42URCZxnXb2Dod+5XZqdR1tRkkpXOduscOuC6FcEdrT",
-	"TJh2Xjcmk5hpQ3Dfs+nfsnEdRLsjliKZjOj9r0wMzDBon52enjbRpoScdNuApYtbEGKDCJgvbroDQuPR",
-	"0OrwKKFJLXY9FHlVSipryTYWR242uTrjGVcTlaYgDxzTbqrTZAyzUq8pbO+z04X6w+XpavoDrtX+ssk6",
-	"vdbTyprUN1wmDPDgGs9O113kBsHdS1LyMpOSrbPzpxeXz/5rRfkLr//jzzAYSFHYMvuKF2eXZQlavlXL",
-	"CtLTixyWuvCmlvNEFf1NT+2+DanujKTKJ1USkMH/eT5I3366ePru9c/p+9dvzn79/c3Td79H529fX0/e",
-	"vr5eomkUENpjy07H8U8cmVeK0J+Q0wAnKnEDMhnKJBMzxdY6jouDPPVfl2EonUJaLxPfANp7Ar3S+0Vx",
-	"5lvMoF8l9PbjAi/BFXnqK1GFNEMoqoEZxq1KWfQqm9ycGKpgFYiNnvUToSqbsJ0turZCJ7ND33KO/Pf/",
-	"+H/qMAnlmEd10qSC3W2QuO2p6KB9kYu2GWMhDAw3wFdeUSsLuL4l2Tcw70zBzagoeEnPotOLHnv+PD5f",
-	"U8X0J1NHJtdJQvzJFVy1r3ArTn7NIIMWu23d89njf4ZLIcj+Hehm8bPwzMY9wxlZ1evCQMYyZtk+ZUSb",
-	"f/jbHJk++cP+rx6k73NJ3bTPhsgdylXgHr+vQNf2b3D/NKfRActIdHlFkfZYojcgES09c4Zj9qjmECxh",
-	"CgrBoXdezGZ6PCd2aMiuyj/LhNpY8RFTEibW5/csazvgu7o4t0sna4nkKfHafUPyb+oo8fIsOu+f0pfs",
-	"ae8iWJro6nDr3Dkc6a0GKC+jtjpiW9rAdKO+s1cjMzITLm6BTsVtPZ1+SHsJjzDp2j7pne7gw28BDXon",
-	"rt3dORNzSPUVUDSag/CKojGIVbMQyRjRW6bAiPQdRyGX2hgaDUdWBPruo2hA+lA95GoX4yJZYlzhpxOK",
-	"AX2X0W00cYRLYpYwgygPz3zSmxXJ+SQNMqJ5toIW1XU2yq9c3C7NXz5antUoBNBf4tF3UrAi7F5jxjWO",
-	"++WeO4365aQxl0/+1+V/yEd0wPCHeUsbyyJ6UzNj5zz8ukpe45dZYjfYxPDkY+ZkmVUKJnSqK+YwvwDP",
-	"uF5zPZaae0zCyvd18/vYxXRLQkGUPTDGcnHj89Nn+3i8ax9kTpRwbFnny2pBgqRSEX/m0RBfBUH6hTtv",
-	"53FxNrub0IZpnFAuystqsohMm9Gpm8YmzLOSCHk/Zg6SxzHbhNFYE+jt5mVJzrF0fe8ibLRZ59GsEOpU",
-	"m5IxY0f/TpP/gBa1YLeMqRnmZkuC3LKcEVRjxZxXucQyOeb6KtSbhtAnKZKijyA6NCH+N+gzo/GIC3IG",
-	"iD6uGXZIeqkhRmIzHiXveOwqUly5XcFXCkJBKr1s3LnSlvw1W81BhZ3zrKgth54L6VdhcFL4a7lAK89P",
-	"tWYGxaLmzTTS9A1MsVKzrhujvYtnnXE020KzQA4Xp2Ew4iJz9221OWMcK6atsfIxZeTsPCTXAxqzfzmk",
-	"imyq7eDdm9NT1wU8I7TMCbagzfeSQbOXDszXcJPacc+etV4+D4NEioH75Hnr5ctsP99Sw5Tg5n/+vyRm",
-	"5J8pVQZbYc6ebyNfIHQeKK4XPzJ8xDr/Ak9kcN1XPKJP3nE6YtNgYe/t09MNd1/8hLncnoc8tnPQpZJn",
-	"xk1Y/NLlKLX9QzWBN8s6PGVqMuMndOsjIzpGM6gyWfiTof0+aFYOsg7fduVUewGhKz3Vho0IE5bReWZU",
-	"QjL4Tluu1S1e5y44Er+nRNM+I3rILG//AeRG3zA1oSp25Tu9XKpA3lJIaKKlFR6TocRRHWa3lTN9qW7E",
-	"vKSpFzNPnZiRrnFbcdYz5UGF3nOlutUcvIFwQSPD7/KtCosP2MtN/oVrEDEZ0qQPO8kV9n2UKuaCGqbr",
-	"u7dlrY922sBtaU52KExmVf6w6d5tK02iikG5PN1D7smV8UKfdbsUM4QNsCp8TjjVPHBWB17cGmVeEYZU",
-	"u4IOvKre+3DLlSqvbIEvrFkIcNRSHlVLCTdH62A85vdgLxLm11JknBf3QdJdWhYu7FlyPU/XXPuQiFVH",
-	"mqoXPs/aKxmgYmiU/fVKh9OnrlwpVbn6GNLFCRJXTf1UTcuR1RWHTXcdKfMLJyNX1Mo32kpkY4S4j5Ur",
-	"60lRTCtYQoyO2MKAZZb3RiPXERnCDRjx4IoYecsEoYBD4yP4kALkyhJ+Qs37+sPPJEo4tOaxVGllQFgG",
-	"UbMv1pEcM10pN9+ytSUmG1GeBO2Acq3p/25fxVXLf984gfXsNE9gTTVIrEKbnb79e8RGPab0kI+RcF22",
-	"jxNP139dMQPI/cTJT0yhtLLTKCo0N7n89/muEN20zI6pwN4S2F34HLMjkdfb+Rb+VSiZciNd/8//T2tK",
-	"3spUaxqEPiGmU0ir9R9lQ/wWBlKwDshflzKBzs6VpXsh5agpF3rLamMkcK33heT9/s/Q8pehJHREfv63",
-	"Ig3zgTjhwsnSSrH4jo4whddfy9ZDpbwFkHdK+pxZY14xegtdvtKE1Ymqt2z3QqpAe3QJzKS3bCcyqfpG",
-	"7qMYKnOCOQEjBXM5004wVN5RJ2PgrU8Uu5O3CLZWjYX20yvy/PT0ZYu8ETGG3DXTlubzELtifcX00Imd",
-	"HrPGhSZGtsh1wXsDXxYiG+T89JQYKTFa0U2FTsdjqazyD892zHTMut5LhBXW+JYrkmqGieewBm2XJlPT",
-	"bVUAeNrlfba/Cpre7fuTyWRy0pdqdJKqhAnLKeOZCw7zCNrBRKsOZsTlc+4MucDmwLAtuJrmRPCR3Tkt",
-	"weXbLEEOc2AFLnHgjiYcgcGFJPZ4GFDlBf5q8bV8f52a4RsoxN10kPCv0BB89v7Q6Lbq3obB/ckgpSpm",
-	"hehgZY4m3mx3RIsu9rPnFy9bpIs6UCdSzOnVuptbHM6g0KHLYLemC/hzR5old0xbvepvnz9/ID9SzSO7",
-	"xb1p9koedy3TvxH+A80ixUzXw/H1ZDy9Il0Q0F1MOaFKyUmmzE2JpRUyUFQAgHu3dKlwmtrQfr+Npa+l",
-	"rbwRdm80tIEMM1PLlfX2FAcqBePr3rTIta8KtsTFZog9JD0WUftNXhNJzETah5XGFiRmyFm/dSPgrmgo",
-	"Q8bSYNknfrfbSOxcwI3sOILshvlHsNTiB7g5YZlDwFPIIcIb0U2FPXKp+L9Y3MGt7loT8Cx/jfu03je8",
-	"eSaRXYJG+tS5VWFL1wT4i3b8JV+xnfHcjQ2cJgnhbbRGsqru5rwH9mB5trMRKYz7X6MaZjx0BZZ1gT7j",
-	"Bj95Bdu6JV7HjKURd8nW4W4FXf2hLPQyIHYpG30jSQLvS3M5qEQBa0ZtOUXA5VSduP+vnzEALmz7KCLX",
-	"5Xsf1FfpNC+wLRmB8GTdPFyUDgrlIJ/AfyAgUa0ynQCeqJpMT8qEUbHZZAEczRESqMJAhO/efKxGzimV",
-	"BC1ROAtGsLf9leRaU2FI/N0b8GPkGRliIKud23MDbyoEXyTNx46/l1hUfUa/nOEenimWuUp9fL0UXoYw",
-	"eznAvIztjHfifZmmdhcjnr2y3ktm30AjM+8na3gHV7o+uwnPls6iyj6P48OOzJappNKuv45jwBQqX8s6",
-	"OqlSEBbHYVeNl87QybrgaV8Dsw43dK2ttjtz3nvhenqYp2O8sfFt3WzYcR6OeFYgPACcSLp4D7sEYvBE",
-	"McMV6H51jtb1hMWmXa5ZHCWKUsaTWQmxot6wA2/sg3x/D/2yDVi5jwEuy82dNf8E6oO4FCfuttSbfh+9",
-	"3e/qmXw/XW6GsWITFyN09bwbMQNfu7l99FM7poxvJ2Ucgv9qhNVjYHsBeN0Cuyv7xeOYXmuZLDPX6LGt",
-	"lnm/WS0kj5kR0lDXR/Utg/Q0LOUrkPYHfPM8UedD1Yf7LQlD5b1LfJuLz8MVgEy5Ih4jVCQ6EMYWeSfJ",
-	"RKqY0J4VenlX6jbUN9rrnkGBbIIhuAVnnOiwGMLJgxyh69Fnu2ScGk18GyvuOzE8AtMoaahhcFL6y8/P",
-	"fpH9uzGbya5lViri4ePqoOVS3dzP5N/uK8Ifro/J1lI1fOHrZSeQ/bTe4WZJCcWo5WskZjROuEDo0THV",
-	"2vXbzSCPMEutrpQng+9awIrrjgS7+5LvuzI1gFnYLWA/Ye7ID9lUMtIn33cdxGH3h5pZIb4WKiMV8IBu",
-	"tBwrseoebdJ1Z1lOwuIB68yg2z09OX0KiaAeHHuVdB2MnDgwbozaNMu3zbepXdyUPmNxj0a3nQmE6LwZ",
-	"2zToAyapxwP8ePL8p6e/vPz3/3wLGbd8gMWdDsFzYXZROY2pZEP/GWYXz+cXZxe/HSDQcdbsA+TVkNHE",
-	"DDsiNQpLia0YtNtWtT/+MLLkt+wFLatjpomh2Ts8OLfGIRcl+17Omtjn6/lDZ0TSfioXs/L9O53z4kp9",
-	"os41+jkP9DqgBG3N4cmQQUw7ZxnEUpsuaASYJGBa5HP+TMwiHjONAKNX81qIZq7bAYiJFukWXKEnv7Bp",
-	"l0C1IVqQ5PuL09MfWlUlQB5rqIjAZ813qFXONqKArtDQuavT3si1KUWI14VVxG9hREoUGzNqoMTqCjAf",
-	"UsH/mTJi2L0pwqgFl/0z9pxennv+irZmzmBndqNxsfHlZaPyylVdzFX5j2gUgjZqNR0/P/hjpgfBmUPb",
-	"ZwAV2g6uB4qh/tvz2iTLqjXcRZJ9z7H+9G0D7Fg9rsywEyMI6NnLly/A1WYHyL/pjBWLuMODmTJq97dP",
-	"RzyZ+tzL15wmiQz8bH2e5IgLK1sKrQke5H+uoA7ZXs7VaBTJ0UjGjp+tynp2406fmUQV7/ubVxoO2av+",
-	"IKOFHSDUszsjCXXXcymLbbFj/Ufsc4awilREzNmNLEmAmbnBqX1taNW07hhhpbtXpRLOIbM63r+YgPpP",
-	"Axks5A1m+tCYi4HlrFkVJzo+Y66jROpUMQJqlPKRfxy0VYDB8auBeHKhvkLaGbuUu6wHaZtIgU0AaBIS",
-	"laWphQh7Mw1Jn/IkVS7XSMsRYOK7mlRiDxTt+8qQwuz9XD+qcNQjH0GPRCz09qL2MO6Vvzz/9/OTty//",
-	"8/VSrHhPVdFwc1z38zB3vuyLP7sBE4XashJq/gzn3AgkdRGMupoFP0Eeu3xPsIV9vt6PmdAOchA4Totc",
-	"J1qSAlfRYdbDzvXQFNJAH81CHy8u8t7YBqvOHohDzfFGXF+98rqfPbzoeCy5MKN5Ur0ocMMlkqJx+YiY",
-	"5UCRthaCakC1+xiFepBqcfceoNs/HyK3jAI2THOfjBzrvM+S11oKA45cwGqTxJW9fGcUdtRyjt6y/VZR",
-	"DpTZZaSxHsdzhsum2d0XTLJixNNEVqER06mrvcDSYKtb+FA02mRQnpEbWOCXW4cxFgB5cHQJbcUr0iTd",
-	"XhyaOhKzhN9ZI3nGiXVZ4ElWBDEmsCnjFTGWywFoqx2Gi5RpQg0ZyhFbXm955e/QIyfTfK3E7fdzXcqG",
-	"5IgTn1uzYQq/hoSAPgALu6S0hbk4VxnYsJ8Q8ck+LfIRvNHg8TFZOwOHOJ4B30CkGkHIs4yEKiKGZftL",
-	"4dMuNpPwvI42kyWrzMi4ZyXVoloByIK6y+gSGcr5/IAvlrZRZtJX6m19+JrQIt09Pv3AThdgsh0Mtb02",
-	"Dop6BYKKWZRwsRVJaQmdgvuyIAM3awy42R+abHNN9n9Kk4SkwvCEXI8VTzIlNWgHQnYiOqYR5DosK7te",
-	"u0M9iq6NkJ7bzvUk14hpTRd1ZvuRmQlzQscF37x6WQzd+r7DRgJwckZPcxlgDbK93vo5HbM/183+3GBn",
-	"S2AnwRdGIioy/cKH+gX5nDId02lrgVl/drp0pcUlBId5XChHXrOBjmcD7pLtb/qGp0wi+4/mIK8TnB8S",
-	"ygXkK1yB1ggdx0mPZXBseagRKL+uLK5M4DstjGt8n1e9WbuJzs9Moupqf1HcGCyCf9Sbbcdl5TyOFQSW",
-	"kOYkM8K35UnZuobYpzw5NPUwUwKRSDoxjztCmg61tylenk7eSfM6O8ijTrgZcyyRuqgRZlex4AZcgegK",
-	"4E6bozaX2lJ0UA6pJj02SMVmqQ2nP58Yclhk9zeZahYTlmgG+uXyFPcRj/FIaxuhtc/0lhH0t+f0lsXw",
-	"h4UcuGXJTRuqNp6I0PfoZ2ODZV8TysENWCzY2RzNwRqOodBjKPQYCv16WN6PbOByQ1fXJSzbwfqpjfK3",
-	"TfIuP8Uj+zqyryP7+nrY14fUlJSgPGsdmZrXiGZa1c5xtvyk6prM4i/0dx70k/S5iMkYes8S1zjZ+9G5",
-	"InIiWqQrGFVdcsvYWBMjPYvVvrOm5oYR6IOInvRxQhGOU0+Y0mQoJ6RPlYPmo4ppez6YQg8dEG5ERAXp",
-	"MSi+xhYK3ZhrqCroXs32UYHRhhSLDOxIUOAgpj0ZT7/TRDOqomGLAIq161yZ10IM+B3TpKvZfTckXToA",
-	"2M2xHKdJDgrnAU0FfEQTbqbddr5oUKQ1M1CxlSYM6rcIu2MKprBkdXkIjxZaOxHZx6zAQSJ7LG8G0VU0",
-	"5qnu3I669tf5BmViA4+pCv7TXptP/mocVOyisEqIXLir6GMXIRidDurw8WENnbsfe4uj4APJBpkGJwu+",
-	"88uyj2X/3v+2ihBJ57rY5KFqYP/1ZgbNICGBE1DDBlJNrdokYkfcCVT32LO2j+mNQEU6cl+MElnEDkj1",
-	"hsAD/Mj4u85Qx/UAAj49356JA6S3tKHHDoS18nQ8cn1ToZv3fq+dBTUkspqIxrl8gPVYNmX5tBMQAMBW",
-	"h3CwXg/OsErMZWiwdARTwayj7Kkw45uKDaiCOs6IagwiW0EsTN2J/rNupmeny0/1V9e4Clsn+KZV9mrF",
-	"bKAYhtm+/PUTeXFRKsnFNlfPWy9f1sxSYAVpPtExNYYp++T/dfJv/zg9efnbH2fh+Z/f39y0/F9np3/+",
-	"8G9h/u3T+W//lyaEC/EK5NVtKyf7VLmqbIokUzPnTMZV841Ypj3AghzRez6yvPrs1G05/nnayrfc6d61",
-	"l7aguzgUKasE6SGLyVCmShOOUsrBBArLcUxolRMwM7nxnQggl7+OB4+ZQElRtRxq2InhIGOa8cJJXi+O",
-	"Co3OhIFm93UMCL5pzH3ulxxdSzKiYkqmjNbCgsyym/z8npaOL9sHLgwbLDq9fCooCjMVjjg+X8lmyope",
-	"812Z/WHTaRVUyDoqLT3RjCG/ckZg3Sxy/RzudVEFsdLBmYxLoLqAj2IVTBfYjxGdgnKfDgaQidj26MqW",
-	"4+HkXGkvH7Gr0qysrVA3J/+6x0Nczt0XwCCC9vlF6PFqOx6dcOT6C7J5BFv/qOz3eVTsRTi1gukWnoDr",
-	"9pNi+PwdU3TAsKMiWHzYU/G3hn4NByfgp/v8fM5YtrtADU3gLMZSG/wroop5Djni8YT32RL9GM8Kvalg",
-	"1tCdakjtvB2td6B1ztl5jlZacCigWjfKrmROIzxv/FSjW/vNeHYCTqHVmzqWKd4Ni3ay9wRlCbkjZoYy",
-	"hqXiNQCvyj0u/hz+4oahtcXurY2PyPb/+CMoTPnFyelTcLO54/rHH0GUSM00HvLZs/bpKZp2wn0EKbxB",
-	"GEwYu43p1N6o9/CGogbesIXmn+jFSXJXUubTyZDNHXU5HxAVUWcsouYtLYHQmz3UmzZvirbhlt4H1cr7",
-	"E3g7SqHqER0v3cf7y1CyO6Z8j25ainuPaGy5N4KbcNMGSwuTKmdFi5CTFtlYU/BMkLVuxFKNuLPmm878",
-	"cIvxqpLvArhO0+7MBkZ/kOtCVBz8Ox3eCCqItckUIKPCk1DY1MMMA25Ijw240GExUovcxAlvJzPsACOu",
-	"NRcDdAl1IcHF+Qu7pMc0BxsCdwdfUd8J5lMWJNlhk/C9kqeblpWblH8rC7GvTkBVC6BlOfxOm7Efm7Av",
-	"aMI+H7ytbB7rX7MYoagL6kyXTKgSzm1v5UyNOdSotTpIjUyMFeILAmIn0xxlqCQWUG2sBAXKOfHmgqtH",
-	"6+RonRytk/2zTsL1JcXnUobLV9PB/yG+v9lOGl24713EgQN9OeHaYD9HxSCmHBOwHCZDmbAWgc4GDooO",
-	"mo3aizDlYoDg4t0n+EE3b+Vfb6ZcLLRVfH5QhcVydSOWb/ZfYQEgOaxsAWy6q0dGx8aaFooqnkwJcJY4",
-	"WN50312//2+sz/8qmtqTIddGqmmtxvZlyERoic4D4PJoiPi3+srrYVD/D5QB7WCLUnbJ1AugRktEfecK",
-	"cJNtLcqfwA04NLh/J4S2XP/pRV0Y+AG3DaTuluokfBDaj6RqqkqBfMZf3HIBvFFDNkVZCbgs1YfidbTL",
-	"zZVIr0H91lwLfbpB4O/S1Two9yWI/8lQ5uWa21EFKrkRCu0NZ/t+9gxK0ymmvnEsu/DKI8KOQ6uFWUs0",
-	"Ti1n/WdKlbWGAfKIfP/yHBCQQpKKBPrD5w1uv9ME+ZRUkJDmtQfD1OiHK9JjQw6JfNRkgEtopWLKSsKa",
-	"6ivLpinjzm7KyRhuQSmpB5l4RZOEIYzAqGQAX7m0AMjT8KSf9ytaWln5e+H090hn+bu7p1+JvlJEgcm8",
-	"NFwTu8MPKi/W4NeGR/pJlPYWZNV+gQQozGEFRKKQIMVb9s5iYiVWmCswBfjqsZJ9nmT95iN7+dR3mtA0",
-	"5kxEjkKLtZKKD4amWkV5BZPcVJ+rxvfZDvsrr4YDuk4Sgnu36WthqFnQeDdyW5Gdb3aU9cf75A/7v3p/",
-	"4ms+YkKDB8gfJSBbxQztx5CMGLWnqkN/9qGLxMhEDqZhDn+33AW4mIcq6bFKb6I9irUvgIPegg33yDs+",
-	"2qcduHk55upKFBQbcG1U1u04zjYM3UX4FKYjzaQchYHTwKgxivdSaMU0YqMeyozAampnQRicB2HwMgA2",
-	"nzCqM175m30aN7841uyMuIjtwiWUZLz5a+fdmy9BGKSCm6x6PMB3ZacWtIMPLtnJpX6NpDBDwoWzT8yQ",
-	"TcmEge/AjsYUIpK5k4UNd4dpD0neMSVGWCXBRj2qBrJjBXzQhlQoet8pbtsF+CQ7EUuSoH2Z/9EZcSHt",
-	"1pydFj5UzGrZERSr2C9mNikMDDeQPOhXlM94NU8V3LcaN1UE3z0W1TtHkh30O01i1ueCz7SfLPGAZZUS",
-	"u9JX9lLlymQ1+3iC/LO22R0jEbRIAPAU+wsIQDi2kDEY6oH1rrCywPmpsiesCKPEWNOvUOrgu9gAqLBn",
-	"IDfiRmBI3u6b8zkx6LfX5wNLMRnzgSIkPXO1hzKJSTff+W7o9U+rFEKxgtTAwGiSXOHqboQXWa4wA3xr",
-	"CesbIlPTIp9c8Ynsk5wgULVyEl3jbF1rCEN7iWWr1m61vBBMf1cLhdUaEU2YiKmCNMTQslXDIqgnhtYU",
-	"ECxIEsezR1QNuNBtiLojVp3ExLmERUZnTcdGoXMfaPwechocV4LgfowzUXJSsp3dzKxl7ZiFXQ7SIk4I",
-	"dHGkfh+DCgu6P+Qgw1Jco4okuRFu7vaF4Ktskb/xOGbCXaghvbOmB+ne0STFIpasY1GqSVenY3vumsXd",
-	"FnmLi0C9SEg4IldA6SaPy4MpgGcSgRdB0rEYLlXXKnxd+/6pvbCQvGz/D4iv7mb9/+xd23LjuJl+FZRu",
-	"NqnQakm2Jz1y7YVnpmfiZPqQds92bdJTEkRCEmISYABQalVqqvYd9in2ah8ib7JPsoX/B0hQImVJlu32",
-	"xFfdligQp/98+BJ5QcZX05M3UjC0FsZlXdBp76xLXikllR6Wnhsv4ipaqM4AD1omDAwTNFxCmhFJ+Sjq",
-	"e27O5da7Fi+eNC7aZCv4iIAYLj6Js8GAjI2Uo4yKVcCcxxEmYUjBRjlTXCbjMh8f+vVwmaDvDw7IE5m/",
-	"yvBbP7OxywiBQ968GGMcbWRnYXd57EJQ2JpfEMMEpt82+XudWvAdQgStcT2apnL5KsvN6j/srfGxowb1",
-	"Vskl3oKJkjdMkMRu1mR1QaghmQQKAiYA9zOq3WQ7tS4ZwzeNLqgLwuwU0BFneZqGVPc8BSnuAj7NwH6l",
-	"qAxFFrfMZS03/7S34YoCcXuFz74sv6VK0RVqBX8vmPvayU9tViA/p1JlDS43VJNgnRfkj1QUVK38uadU",
-	"GySnhg1o8bRZPrRzVvBr+9rmCgM/qcjntCcXbk6GAeDrrhMy8u7TcUU9THtWw9mux+2rX289661Hfd47",
-	"xlmHy0C5eeHkoRUVuy7IN5tqWM8t1VLhiqDu5EhL8kqAr/XCWp61tT1EDU/tniSVlmIlkKt22GWL16sf",
-	"mu5L/5bdPfJ9ARChcj0wNUYAUQjyS5wk2nF9FSrRbasc9B52mSV1H7CqtrKIxtPbvq7B8el94zqu5WMc",
-	"wAm2laY0LfrsIQ5zHOtFpa+NDftsXtiPwL2VSKbJGAFXhqT8rk2UITdrChuBCyLqxHqxUwlsNQ2og153",
-	"ZozbMCodsE4Lgzrv9e4zVFXv2xB1QBxjkOnMAU0CYJj93wI1sbP+wC5+119+3Qm7MJS6vndn0G1+CDDV",
-	"N70laHx5nRB1UJBMVi0JZ2Ck/7PvEM++PNcHJkdRE7ij6hvre3X03bN6HqQDnZ/0Bie9/ofeoIoEAkTn",
-	"0C77l593/U3gY9nLyQLau/2Jv/y1i+bXEqGWp9nnCC5RhBfik3jz6n3kjivqR2f9QVT/7Osoqq7MJ7Gl",
-	"MK7F2ePsvS8maLDdT1TN9v59Q6XLUW93Cnk3MhmXv8DWDtYqyoqU6jApAoVPBgaZnVRhWILVF3vEC66q",
-	"qR2R0YHjtXKu+tl5NtLGa3CR/i6TxG6fiE1ZaTpZuZqT8JeEC2dp25v3ObWHRKdT8Pz8jovkdzUHZ0on",
-	"LNUoegInqGBLgJ8Pnpyq8nsBIBTFgqUpoHMRJtwM/vk/GNbYdB+XVN45p/24l3zNBpPfT3ePEJYHsy2s",
-	"Elysh42t8PDa7BhgqXPfLXTgUoTsBXcsXEeEfTahk0exBXeuIcGW1oKFm3EBleZI2pWLERsoOw8lutDC",
-	"2EpLvlBLG/hwFbdgbF9dvyWn/a++OukTmuZzenLa2d2oPbD699vQCdryutV6W4CyFnswqNXS97/utdRj",
-	"75bq9PODByKD42kjHMy9gDtTu5IPS0FL34uzVBq2iKLGNJP3ddpItNWFgS6c+x/cjFCOIFjoKUcX1NTh",
-	"z3tKGMKUoAQQ81C65E3o4/8krCnjuu2c9U67ZNDrVQFtH08IthQTXD1Uz5xqn+KD6a9jT8OjOUvRcSpc",
-	"assSp6s/CVfUBuXpaWInrMlSFmkCKNPQe4CLWeqbo+th+SiuHj3TCBgCztJgGojOX3fCfhJu0s5r7yw8",
-	"2DGuiZWo7iOnvYJh69cY+vjXHM1Nbll39MFpP2oxXptlsKYkt0jvQBU+gFj3qcc6YvffagJNnOJNgDKV",
-	"FBDJPCpY/fa3vwsYQ6BRfwF1XsDZ3OXdbGMHHxOKBHiYerC9qOujpVDLx4LUupKL1jWA5nouoFnMyg4T",
-	"30pSbURuDw7rzoVad6O0XauE4iqlApSjQwxcz85GNfs+NGLvSvltIjoPH3lQ03DpyvZc8feU0NpkjmQx",
-	"hkmphWZbbMO39dB8FWDETCHflBHjvNPphZdQULlSBuqncOerdFG9Z6p8szr8k8YKuCeUCQ+NAu83C37X",
-	"5oG7+Dpffaax8T3waJIoptt69GBpX4t3c3B+tnOPP2x14LvwJAw+oJhK0dpcryzC27tFkPOUu0KnMP/4",
-	"HtoaHrf2YFHGyxvqXfsnvfMAYzHq+BJcyrWmm+W3c5mx0QFtj/epdShb/w2x6DWV8Y1VtVxcwjvK//m/",
-	"WlPyWhZaU+hxCUxkpGTqK02lYCPD7YSx9NcNcHA9q+YzoUdcjKxJgXm9Wi+lSiyVNNRvbmzusXrAWJb2",
-	"0BUUIADajUUgkEDwINcFbC13MthnTpW+oPbKBBqjdw3a7rpmuEKij/CCzBQVgJ1vRQcXhHpcPTD0xi9c",
-	"5tO4S7C/n6/YW438cY1DrCo4VMKFNR5j7PaVFYghJkg8l1KzqsvwhXdaRph1Zn+MGUlKFrO5FVOyMGAP",
-	"cq0LBIMOyigdcyRcfxJBM5eqzNLNEHK/pSRLRm98CxhLen6prsITCv9vkbXt7VV+wjKixzPnbuE163yg",
-	"hfA3zxfi6QsmSKJWRHFLdZ29aOtxWm/AeTS5UZPkaXfdQNbhKyPq4PBJQqhLVgRXyZ5sJNROt5tkoZ21",
-	"IokEAgK181YKajK2HPHctR3Gs3j+MsVzdEeavTJfSpCxXW67ZPTDie+4/Q58riyq2su5xFxhkPq6gu2y",
-	"cnHoQySlOC1LM131w2btoYaSbUJTLVGF+CTGtUs5Jv/3X//ts4zRNZppli6Y7pIP9IaLGaFLuiK0tFdB",
-	"AwG3Nviy5Q3zHXyscbYi3Owg/uvNEuBRSjIqEgoRJqMoF85x61qr7dtE4TA5f+wOCk18gVxpLYupLDp7",
-	"qr6P0EChVTp/gd0TtgjcsjXCEWXui8r8PnKd8itLXDRNiWYaYqmYEQz0SpQVhoJMCoOxGOAeLs5R1Qzv",
-	"wE4q+AopmGbpNGh+gmeLnT6AWoH6mjDr/RbcjdweBfEItRAnf5/VkIdVQ3wDp/7gcMShXwtzQvhV4T0A",
-	"d2JK6r6Y0h6cZYORyNwJ/RY2op4+G3k2Zr4sLnL6r8ZF3uYQfK3ciDNag5E9hJVoZk4q99L96jjYu4NP",
-	"jcYGzjfYjMX5K8E5ue6XrByH1Dj757MB7+QJF3fWhZBb3eKmbGVompl3fueeCGb0kV2Kfvnv7V482y0H",
-	"EfU1M4SS8mDKK3gEujbS5Eem6e8tscmMgS/B0lsqtSEJg+4tmBwKjWlXWKXTJRtM4GgGDJYB+SJjLkih",
-	"2XYNRDPz4e2Hd8/Kx7Py8WzC7MunANVeCkTM8sS3hNK2w/mUdwLqrdGNoEek/e3FMZJnPpRvflqtJO0A",
-	"KbPX9N77SYavguSZ8O+f98OPdLvdVtdefd2YP/PVPRcHBusK2OpZZzeGuytntFy0XClCZI/kdBRLkRRx",
-	"C2rzxsssAezVYHNBU56MIAsbR/09jHp6xKwNT0tfWOYGxC48mWMu4cOHhBq1qNcbURCN5s+EETgvj1Dj",
-	"k0E0RnYgb95pT1I4AETfJTK0YxKAMnax4ClvKEDDi/2hIrzHy5bYRn9b6aX1au99cx8nL6Lc/X+x3Ij3",
-	"LAaLPhQLR9AhXvzD/3e0a75ElZfemAsRkMcde/o9i5i9afKJZx8ccLcPkTFRU55hGVtXQGle68qpmW8q",
-	"XZjEW+d6eyb13pL4sCGqGlIDmqRWiyGPd/hw0XXsBICN6//VSX9wctrvHKBAPUL8f6sUemJhNqkUi82d",
-	"JMuSTeZS3pwwkeSSC7OtXroqa646x5bdqBrgFjXz1litz/dRqkE+4rxfldN+UnZtJQTv26i9Sz2IM2gx",
-	"QuE6HGrZjtpsCt04ibJcI6eFBjUv4ZpOUpYcNI2pTFO5REu7bGnW3u/s8ao2WnHJ9lZ1KLjzDvYDyqXY",
-	"XccZ9MpfuJK+OOVYNdiMggXsxuN/dTU+Wv6t2ELesO0ex1AbU1aqzI3J9fDFC0viult36r5Y0pU2vmbn",
-	"WEb9Gj95aNveseHtuBb+oeYqf/ySsIAjelnwsfpha6RDycyKPSJdX1Zsy40UBz1WGUuInsulDlOsLUuw",
-	"A2IV+rhQ6TgiMk3KNhkRmazIX68NFQlVCfEz+fk3/oiXy2VXu6/9AruxzH6L9fXYK1Z/EuN/2LsWAWy7",
-	"NjTLI2h0/4trW8MTjLc6T20KtbdjL9144jvHQjY4zVwfZJqmhBrDstzo4PHyHWOIjNotcHLPPRw8q/lM",
-	"UFMoNna4XuNFPxqT8mNNCpEw9UmMNYsVM+PINdXhGitOuHY9z2D+AtoiQKjbYxs7fgetFbBsZOKx/yFu",
-	"jFl0KTPYpMf3XVbMB5EzCa1k5JRoJhLIPG2Q1hADTl1NaixFzJTYFN/QjG1Klf3HfqdjmUMOH4XU1Usy",
-	"+PwZToQL0j8nmlljTJPfAHLFrFCW7f+2xEC2oygWM75gSZdcihVWwUPjB+hwkAMHJXRqmCLlcBE5h806",
-	"7ZGMi8IwHZFBRM4j0u9FpH8WkUEPHhicIYxG5PBNUNaO3zOjVieXdtBxBavJTYRNf5eVlNFkSe0yuSAp",
-	"F+zCzaSkCk9tdrYo3brkrN8jTsBpyB3+4O8cW9hzyOiKxDJjxCx9GBFP3bV8kCphCkCog5TjZuBo8tP7",
-	"H2vYn0BVUHQup5A74TKVN/FBq1hjWXhVrsoRt50o2CawFe0FSGu883G9a/uH+vaTYXvJp0PFz+M46NbP",
-	"sclC8oL/yTrqSkm7FeGlTdRe6hsr6CYMeaWcekHZKG2t8WVFpjiR0IPhrx2UAVVXig3z65Z+FK5YADgv",
-	"DNUKJOz7q3tDDTl0k9tvk3zv6P17VnsfUu2NjkfdX46/8U76sHNJrmvErQrxEYufvll5Sx20S9BCqfcq",
-	"VeoVdI6CZ6yM1Yx1yUfs0hUoG2QmrQIuy05VP73/McRQQ6gLqys1Oxo3AFvbfIt3lt/HdjGWKNOHm2+P",
-	"4FncRXx+gQ7GuwnEsg5pN2rbKvZeJCzlCwYt+tsk4DergHiAwLrkNdMa4PEcCAlXiH9QWXb1xo03LMci",
-	"o9MeoB2uWydex/dIS6B1b6e8ozk0v6u24Gll6ty7KxNdmA/suszRYO5YkoODQfelknm+j/fSN5xxzdYb",
-	"k4LW+7DXes7fa0bQNhR6T0Od4SDqMJG0g9a/hGxMa+GiyvWyf76zojcBfS2Vs23zGcALlAI8NSHNCOiy",
-	"E3UynqbcuQY6w7N+pbGd907tiWybcf3Hpy+rHw96Z26TZaFibI+G2l2n+nRH9fIc8zG9IhleJneudU3y",
-	"KM5Mx0tWT8qZec0Y6kiAn+m8K0uK2tMRVbjtkgh8OUdOJv8GUsjB02O1vhvG8spbW0dF871iQtPHqYhz",
-	"mudMaJIxKpZzjulSTrMsy9MU00XmgEGnVJEJjW9KsCzGwJdkpWDXi6+vPeAv/h4NnW3p5bBBR1McHyHT",
-	"/FdnpSpGYZWdyWo0pyIJ+U0ZeDuC4Xp6HMN1cEzD9denV18bmUPjYehXIe6kViuWp3R1fG62oYjXUgSs",
-	"XpOgy7vySKep+wRRD9FRpQ0VxnVO9pmg2Cg1Qu3N4Z1inICU/b1AqTM8TYGXDTHQUkV4wuhPBJ3BXJ1d",
-	"mqCPHQYpX+hiD9ZUUOgch5aEVbhjzWiHF2O/d5Zttw4Gg7LNh1s9YCt40EqirA0FewSxrIk0jW1A8Bw9",
-	"OcBAj+prr5BZSubZCzhDmCHkGEf59b7E/x6v8E4W/WC/VWTOeuwM+2eHTYsljc409OJ0viy2wkRCstJe",
-	"Xquo3YOjWP3iATjKlUEvmBRV/3c3fWIZA0ZSDdEGLLLIkfSMC13CnSUF9qbHaKKlPba8xZqv1frfrgzh",
-	"djxrQ792n/1pzTQ+WPU5fVZ9tvGoHyQkoRxJ95GGGnbi4m4PoQKhrx5feHuSx4XTe8a5YgsuCz3CX2KC",
-	"7djhcXuW511otMovcVoPIEN70N+lvC1O0MbIYLfc5l7jnj2zsUdkY423IlzbWW1t/pp3lnPN4tHr6Z/+",
-	"/LV6+cOf/vPv6sPybz+9++7l1Y/v/nIlBz/SH+n1svpe/vs98sxnc/H+eSZ0UQdjouI+R81JeGGYfggG",
-	"elkyO8vNVnllx3XtDMbkb9Ird1a9vlWRc36t9WQtvOKbHNC+417yme5iouzmoO/t7m0flN5272d2w4y2",
-	"vSrwhLsjGbFa0sg+HnFa94hXgRbnDw8PvXOo5/tp2WWUAEA6uAi26zpS3aQcKaoxSnqpydg+6KozXvyj",
-	"TIv7pfzxOKpyYD3gBxfOpFrLAoScUm4u7AOgabj2rFV2EeSgQgbSvuUdDY4OOz2HCPbRL/VJRUOTgt1/",
-	"bQe+pBN1Ttz/dsIzzrhg46EHhbOv9s0m8DDBDeUR20oQQzxf0F2xse5kBQ6+CzI2jGbjoQuz2luMYGk4",
-	"og5SyFfYpluKCzLGCwe50Bs7NIQhuCALzpYtm7KcS80ad8WuD7rJ06wTecj7/QK1TDNiFTEdEc3s+Rts",
-	"SBzLLKMaILYda/5rh2rNtHaoSnlKoVXELhDcoOk14m6XAW9tlXw3NKQujDxHsnx/48VRBxN1R4DOPpdp",
-	"MrLaI+whzXMlFy5yWQYxuZjIQtjHyo8M1Tf2n0JBsWT/ZSfqTBSjN6NZSrX2I/68HQ98sIYHviPguYdD",
-	"snwpKVhEkoJ5VmMZZC1G9m+aJHQF19U+BgneWwL8zbfFvakTATUZmSB4eR7LzK5qn3uDl91H+hWHfWya",
-	"jf1qlLIFS7cgH1s1LZYJQzbfsYOPgh8eM/w/YYJNecypWu1qsUys7IY57fiDuPyBxwXrXP7wl5Nv4ZGz",
-	"85JS90rcdmwvqOz+6pAycpibM7xqVBXoO3bq++s4OHRwbMPOnM/m9rOq6RNezmFwFfepSKf9u+YKOAH7",
-	"4EkC7r234JYiQCiGY3CDACsGZQxWWjvlJdCYPlDtTR1aJNycwDswXIBTUotmHN0Plnbx69JafQE77MZe",
-	"/8EfGE3NPLJyH+Vjxgy1pNUl35SAotkQ8GyM4rEeR2T8QuZM0Jx3VzRLax9YOoUPEhnrcbdiGggw3MA4",
-	"P84lyFXtM75dte+Q/PQmIhXoX0Te/PA2IjFf8JRoGXNmVhHJFTSptQajkSoisRS6sKxUR2QOSyNTGvOU",
-	"G850MJ23gWNEN8zqkmQcAX7wdIag5JhVLlM543b0lE8ZiVdxyiKSUUFniHcNTfWKtPayb90BN1T/Y6/+",
-	"qr1e2T8PYBaxsklHVUm+byYalQ36orUuX+GeY9/NJlXPvmzoB9NR1dgmCpIQUWkKoI2CsbE8u0GahBNH",
-	"1QnqhWiaDn3NFqEzJmLYxep8SQVwGbzm8t0VQWeSbmmegAVzWFjLWZpgkVGE4RbEMLdLeCVmKdfziHyv",
-	"mIjnEblUdMJjWO11bu/C3CPGWz3Q57Fk9MYLRZaFR+oB6PWWng7p0Lk/Y5dkKhL3gaVnLmZ2YGynSlOo",
-	"BrTHSlOWuE2fQxXdlXG+V+2MG7dOBzUROXcsntmCpkXtElxaBtJId9RUQ3CBIeUh3r7pFBK4sVGkjkjG",
-	"lZIKGYSOFSsBJiAJqEKosJaBYsJ0yVWtnlGKdBXunqs5ad46CH67spQoqM6s0cQQPMjh1CNCDUkZ1QYi",
-	"7LdMoTRKm2jfJzHBtvKMDYHaT4DaST5HKOnlXDrC1770DutafK2oswnFjORKxiwBnNV1roDMomkWpSTH",
-	"VXBA6tCEargpQ/LH67dvyDVIwYikdCULQ+bcP27YZ8zE1/Zy0JT4Jo86Is4pyRLv7nfY1XOea2gXelER",
-	"AE2S0sALJv+9VFnb+eVM5ikjiMXKFINmwH7AgMgQuSxnMZ9yyx9WRDCWBC/5plTseOMWWdFhTdAF81uE",
-	"A2NyBAwPKRaMCZAMC2llHCRHU6KYjgs3HSsw7UVH+y1IbLATCSb0nsUsd4Vx65N5h6vGW7Eik9oGQKXk",
-	"EL6EaeETUQVtnrCYJz7+i21gHIVNWAzlviKcyHcFqsatNJSyZIad0+AV7kjoTDGgpYgoNi20PRp7V6S8",
-	"gRS7LvmRC9elFZJHMM6TJLVj+dbqSM0M2Z6IUXRhmS52j15ACciMWdoNxviDLDSzJl7rKHDZY5jJFHgh",
-	"T5MIs26Wc5m5Im+eQi5gaeZGJdrxlCo7lRgxa2rMh6eJYqKNJ5b9cueQtEkSifXKLLz/qKFtjvA+ACC2",
-	"s0/00E5eJi6PO2U00SGKZ5kxaSShvrc2EnCaau+tgIJin+ITrsW+oekyzqWRM0XzuY6IjqlVE4KK7uqS",
-	"ocgHMYQ3BK1UsAWHRBvFKORhMhGrVV5usFX3mEswggIfqaur73KKyJSn4Z29NIbG86zl5oQb55KrKIzg",
-	"HDN+mwATbQjQRHluz1bTlXaqttEklmmRuezSiFBsk10IIGTthC/YABGwAJrCt55S0c2umDbBvK+yXKrG",
-	"Ob8G7p/43UIBDOaQ1agYtZqbd1xYSZbCOQhp3BGgu+OkyHWXXMJrFY+NGxCvNRP28oHuyWjmK7LscoE0",
-	"8V5g10HAp6zdDd3IHt7pVTyXVoOmKdFFblc3rJq+g97kboMU4L7Ad3LQpTOeclblf5GZkkVuFwejnrCk",
-	"iH2dfY3PY8G49Er+2cdwqq//8O76uo0eK1Gkb0AVQz0gDG3qtZdRfWMf5OYi4LBcI3oOoRPL3C0TqbF2",
-	"dCE17dj3zsHotVpLLk6Trc1iGDTC9y4pp1A7OCA4sOCt73CYFh4op1NU+qhxjsbIAXMB04Yl+H1momJc",
-	"UDyU0YQRXSD/9FX8JRxZ5CndMRguHO8JzQeUipbSbj0bR5YczZUbbm0KbaQCS0ka9z7q5ZIv518TMsTI",
-	"LvlzQYUBew3kkJWMmb2p4FeqmTdGxjctW4dOf0i4dPtX3hB7GVDOuy3sko9zhrql38Hw57yUzmFSFcCq",
-	"JpHLXkhlfIOQUDMpE23Z/II55EYZ3/hlu8sPCq5RVGgaQ2Z8INgtE+STos0u/R7h+r3Oj3Q6JFP+2bKN",
-	"YgIas5KGAR+xurxP2bfUU9u8EpD9l59/+f8AAAD//w==",
+	"7P3/ktw2ki+KvwqivhPhmV223JIlz6g7vnGPLNtjnbUtHck7PrG2thpFoqowzQJoAOxS2Uf/3ge4j3if",
+	"5AYSAAmSIAlWsVtqj/ePWauLBIFEIpE/P/nbIuW7gjPClFxc/LbYEpwRAf/5nDNFmPoWs02JN0T/KSMy",
+	"FbRQlLPFxeKHLUG5/RXxNVLw7xXJ5SJZkHd4V+RkcbFYi0WyEOSXkgqSLS6UKEmykOmW7LAeUx0K/ZRU",
+	"grLN4v37ZPHVD3gT/toNEZJylqA1F+jF+uw7rNJt42M/Lx7+vJj4vW95is1H2t/8cUsEgXUxskeCSF6K",
+	"lCAqJ37hH1gcQqNjhUguzRcwk3siUEYKwjKJOGus61makkKdVZsx5fvvk0WBBd4RZXfWDNa/sd96m7oj",
+	"UuINkReIaLqLBGGBuEBE04Dqpw3LLJIFw7vwVOup7fC7bwnbqO3i4tH5eRIg1XPClCAvvgwzQAq/ui8X",
+	"WG3r75rfljQbJM6aix1Wi4tFWcKTgRnwjORUqu9h2CDTU6kShCWiDF29O0vtC1fheemfBqfkEeXzc71X",
+	"ShGhx/nvn/DZr2/1/5yfPV2+/bc/hedbroiecw/FyhX5RCI9xx6ylSsyZXqhCQjJRffzV4y8U8sUfr1y",
+	"AqLQfLUia15v4y8lEQd/QjBczxQenof5po9j3KENL/5kZnmRkV3BFWHp4T9I4Ix/h6+JRBgJUhCskMRr",
+	"cokwO6CS0V9KghR5p/oOkjf2mR687yA9eZIsdpRVFArOc21kZZBGWuAipaXRHkskCM5aMvUzkKnhSdZS",
+	"OIqFHvZs3/p7zkjUHDUXpTjPiUBbLAfmpUesJjeNmdavMeu78gosFOIsP6D9luZGeKfmrtQTQmpLJUz3",
+	"0gh3nOea+akamKr53ESSsTQvM/IDVzjvzvQ5L5mCbwu+l0hx3nPcqBlmqWAcfwoZWeMyV4uLNc4lqaaw",
+	"4jwnmJmr01z33aOP8/wK4SyTnlagxSW5IeJQaQ09U6qUiHouhJW7xcVPC5zni7chanxLd1R1J/JaLx6D",
+	"1On7GLwYXPeT80TvA93pb8N9taPM/Ks+ZJQpsiECJjHGNcC/VKI9ZopkCZJlutX3yNXqoIj8/5+fff7k",
+	"yWdPrvoYZZBLgvfpe30qZcGZJLBLL5+Vavs8p4Spr4QwQtvyrv5PXBQ5NcrQp/+URiOq5MBvC2JeWVB2",
+	"g3OaLVMYSMsK/cMycPnAA3rFjCt0zfieIVCpuEAZzeCvheA3BFElSb5+sHjvr+5PgqwXF4v/36e1jvqp",
+	"+VV+Cisxa4Bltrb96+fo878+fookSfWf0JMHjxaJr93++OOPZ3oIwpRecWDXvuF7uwBpJ6m2ZCdJfkOm",
+	"6X96et50TyL5RuBBiguyFkRukeLXhDnCw6u3S9v3yeKV4Kuc7AbWV5gn/j2wTtBPqmUu9DcVpnm1ql9K",
+	"IhVaCYKvtW4MHLTjgiBR5kReIkkIAprIB446cnHxUzVwtVuNkalEa0ryTBPKPaHfL7g+1Zrun8LRe/9W",
+	"n0ipMEv1YKVgF1ojuDh/+PTR+fn5+Rn8z1/1//zN/dP+H9bnVWFVysXF40ePkoWiCm7VwLowrKbWMxzB",
+	"5KeOLtFb6DYjsH9v+I6oLWUbkESCs40hn73HbvSJ4EyCjbUHEwWnW2TWgHYEMwmyzn4J7IlXL4xM0f8o",
+	"BC+IUNQInFQQrEi2xKqhT2VYkTNFd6SrVLWm+1v3d5pF6GbJIsdSLUtZfbxj2jFEFdJPoQ1XCJszkyDF",
+	"gRQ7ykql5xc3aWathe4PRO25uA5cks9ffPkaCS3TpZ7JDh9Ar4Gvm/NLWAasiNaC7y4R2RXqcKHVR31D",
+	"KLKTwS/aP2Ah8EH/m4sNZlTCGVxGEq8Q5IbyUi4lSQVRy5IpmodlZM7ZBuZsHrXKPYJFGzM2joKC3PDr",
+	"iawiU14YRosnh5lmdy0vtUpHmW+Mw329oTdmg3iprT5mri3Kaq3eaXedT5dFNpn7rY+j8QJl6vPHi6DK",
+	"UV9DPxlrxr2f+GevMZUuR1j2rejpcW2tbPHVP0mq9BSr8/4cvgBiPsuoHg3nr7zzbxXHpkhoHe+mCnOe",
+	"HH3e3Qls60SDplHzfFZM5I3xJDSlHX73wjzr/Ww4LFkY087+rpWDI89ggLmHbfH2vHaU2X89jJhki5nG",
+	"eGSQMV5Zv1Jr57HCjeUM3WD1pRI4w55nYWyc78k7ZT0UeiBnLQ29YkyqNkFg9s1Pj9DAGrODZ2NHmf/X",
+	"h1NPCyvzHK+0RmHU0Pt1LO6exbv7VWjlHudfkpRqwSknirMVkWoJ6qL+D8ZDpsTLNUpzLktBpL4s0i3N",
+	"M0HYJxKlWIK87ezryPakfLezCtfUVzO70IZZDUQwfkAgzNuQHHZbFHd+LV01/Zv79vB8cOM6587N183g",
+	"7cAuwtembWCkNPbu5d7ARMeJ1rnBRxwIvbf50JpfEwnuira4xfb3sZ16jiVxYxneysI8DP5bY1hcGqVH",
+	"209CKmN6JWgPxj1VSAsdaRXVAAMaA6wTdqDXZE9lUCuK3CReqpQbeedYW7NPRoyfd63NgbD/qEN5N9Q4",
+	"5WWX9KL+YdJhsVv5fuRIuOGDc1MKp1snHDp7iFFBhOQM/flqRRhZ05RicVjS7Oov2qbm+gktlNCfr/T/",
+	"gx/AJG6ylpRESv0Rq8wEvqNfvzDadPW09YCZM7ISvNxsFVLcPyl9W9ucbRQ32AXEPWtcFsuM5ET12Iw/",
+	"eJ5e59MihQJ//s4ENOJ0/GOs4jXNyZIFY1LPpCOpJEwlaE/VlpfKWO8YDiPalVLBjLc8DxJgS+hmqzwL",
+	"qpJL0afvmrKsa4IlizpEpjm64s8lPA+W+orkQdttRzKKl+bPPQLJbQgGIlAJWxK2L1NCb0i2lFv86Mnn",
+	"vQNqQtvRHEmD2jlhkip6Q9Vh5AAYC9GELaSecMkUhMithGKaruB6t0Oae1h/KlVBeZUsRtYQJEqijdYt",
+	"eYe1SDRf7I5Lfw2Q+ouDMprLEMFHrdVkobblbsWCwv/HLVFbMLnhCgEn36IbczjOpi6LnOOMZMvVIfau",
+	"p2s65DnCSKaYAYNocY4FyeDYAYUynpY7wzbRNr/5Xvz8on0EyeKG02wpCJY9/jT9+1QnhXklcrp7mqlA",
+	"WO8VfUdymcCdwxDdmRjNXD4OEC7NY+oL0YZssXxfHauusPB5t8lPw3fwt5Rdd9UD8q6ggshJJC9KUXBJ",
+	"RjWJxqdf2Zf0GRB5ODnFp65+qP5U4k90fJ1HeYNOW1Zr+m6w8bm+qj8bSMqhCvGCMF9Iu5CGzwghwVx/",
+	"Zg4fSK3L3TMniEeFObwgJ2sWbe/HqNukdb0ff1e/HyTPP7jRrSacmFqSN9wxjcyhn39+sxizcuw4we0r",
+	"M6qepeGkuCtBMpyqqwt0g/Oy1guUwDS3gVy017c4EViSDDKl9H+WAjLKjP2Bc6R5CWVkh1nmnzTKJBG1",
+	"OIeIndbJgdDYyHQsbN5fwYVJrtJTCh9IvZYvBMHXYYXeGLA5ZddGVcs4kb6i3HbHOdu1G2+ijAStIZMy",
+	"xkiDUGEN1e2so8WOSmk4HeeKmPiloY+1aLnI7J8NCShnS6v+LwVJudA/pVuSXkMgaVkP4/2xZBCaX15D",
+	"khHjaqm2BFxZ2TLdYsrCKij5pbvW78vdiogqG1TffsnkOIalQ+Up6GXR59Ua+rJTpUKSbhhWwHw3RsFE",
+	"ZlHtvd1iuQ3u7DU5BDf26ppmV5AE+OmDPcnzMyDjp//cX8sH/5ScXS36yRaht1UT7375q+zRkycPnyZo",
+	"hSX5/HEp8qReneY1ia72+CAVuO/t0Xx4ldgEygRJ8kuC9IIhoKW/BHpTYoK9hGUkQ6sDwoZx14SEIxTu",
+	"vVg1prXRmhaJoXtFZX/d/hd6meCrm2DkGVfia/CG9STd+0S/xEVwr/9TEsh7ffbqhc0KuUR4pY1DCJRD",
+	"/PMgFdnF+DLMZ9yl1mKqUhJxlaAr85Ur/dErM3SQn6bokOkWsw3JlpD0EIhIfw9uO87yaQHmEL06goDo",
+	"g0KVNMx4iTa4kAgLgqortevNK4joycyufnqRJcjSH/wc4MD6J18Fx+sG4Zqjfg0pD3xnvFZ6k0wYO2ZP",
+	"i36N8uA8o3rYauYIy2uTZUF7/BVaoA8ZoXo4ewevyJayrCKD9C/gCRF4SEfpvcSuXA5Mlc1r4uTVDvTQ",
+	"vcrB7Y6qdbDaa74XVCnC9HD6qq/GrWkGj1o1oCuOSpAMSxri7R97PuJz+ugmD3pl4RWwPb3znThB5JGh",
+	"OdPOsRyWdHOYFbXYnM+sONJQ0FNxRnLfBU5wTjKQIV1H9NDZAKnjbXn0QXCaQCtx6ptnZ4+efN68aOH+",
+	"dLqOy32hKhlztHna4tEqwtBt6sYHjuyl/D/A8VSXv7RCm4Jfk7gr1CjY+i5gSmvi9bI81x0oJgG61vsr",
+	"rSzQwgsUVJLFeRadsOzziEqS2A/st1xWYtOTkpdG9dmCW1MiZ+U4tovR12AdUeQCjq8UqKhXPF33fbIo",
+	"Wf21dhStJiOmlXZCBZyjBEm+g1QtDlVGeXaEfm732G2oR31vYmGeU1su6K/Ab2+IuCHiO6KwE15N7oNU",
+	"V/DPyaUsC23pmfVOUEykLIkIPqqV9GUpaPBHlzN92tcFubGVZUuXyNfztc5zS1yq7XJH1JZnR3/fJFcc",
+	"/TYRNzQlS+fMxr35mJCrOLzE5iMzrK7NkWajO3MJb4K3+33rDFBvgC2SHmaNXfgkHggdrC/q4GjAEgIl",
+	"bVQr8MZ4Zt94nyxWWNKgNnWAW8/4GCB3dUXCobeWl64QPCXg1Viasd1HhkIUKyrUdpnhnuSaQtgcEbTj",
+	"TG21ancgWNhwnpAKZfgQClVZB9PA95bV2AFTLcOHK6vaM84gbLWhN6BoDNIgODwEoUumxGHJ10su6IaO",
+	"3r3PzQvHxpQdzy8ZWGtB0lfPuCjs4MqaT79PFiQrLV/n5CYU5W0N0H7+fbJY4x3ND8veDOsNYRnRVjth",
+	"yrpru8/obekJn39nmNf62mqjg+UHZGNFx+aj6BuUZSRbZkQqyvplKCSQFYIoIiBnPaxAwVM3lOyXuVe8",
+	"O8QgVRUuOMPNf8enpfhvt++HHRZU4XzpihtG9rX1OMT2hTZ6KFM8ipY7ujFGoBUUQ2nf7Y+3Xg2up3om",
+	"dkXtFyDZ0jjxaTB90/M3U1MYt8OU2Uh31IZ4572T5a+2RACHBz78dSkgui4LkueUbaRx+8ETcpKvp9jq",
+	"6YaeLHhR5oYgUaKi/bxN0YApL0Pi9pkQ9AbnyNWAulrwUWkuyJoIwkIOiDdbLhQQY1vuMLvwRrZV0/Aj",
+	"RlZCBkffUAle9WUrJN8/H/2GmCIWA6/AQDtsc3RD2eOip6ptT2yViU0F22GVbolEV79cJagskOLo4SWi",
+	"DJlAS+0SrFfGy5VfqWSpA2rju+5HX7x5+emLr56jJ48e/m3sbtQD6HF6PEa4oAmiO60LGQ/OmgjRk8tS",
+	"neMqzTW1ETsjexYmkSEY3bjt0o2xtIxj0x5qXg/yWZtdW2euKUbMbnZPdlvO+VeL0xirHaz2YURvfVZr",
+	"qeFgaL2NNl4FAaJU26DhLWwyzv8q9RXMme9iwPKaZHDAN1whxo1bIEGrg1UdSZ59IkEJuPDrgvyC1kpf",
+	"sIfJTUmfIq11GO+uV+ro67LeUqxgrZdkcqZ9Cjw+HybhUQkYONUzyEmmL+OsNNWaoTvkKyjdTjHLqJ68",
+	"ISNGj8+foqucXpP8UL9+BTTLEsRZSsDlsOLZAZwrOefXJLvwSQbVl44rTYkV+GIKTAU4MYybXBCt+kzy",
+	"19ZJ54/Ou3dZEPzkOdcbpUgGJoRE4G+2RyRBlElFcGbCDLCTSBPjEmGGNH/t9En0fvCMjqqS/OEjv5L8",
+	"PCQbTjLZsJQ2Ijb07mtPODzXVq1xLPXYe1epecSZO/aflcXj6uKgrhRgD6hEEgd25QhzsFV/bMUi8ITB",
+	"E4AX0KpUbl6hiop/XaOSncAPp5ikAfNyrLrno7M2RxAWgtbnCHbHydbo6JxOtE7Hx//ordUBwR+uRDvd",
+	"nJ3XPPXKpT6LW8A9s1/9erC4EtpZDNyJZZDDCkRlDHujPg4dmHtpG0MRwyrn6bVf1yaJuLGXL+S6kxua",
+	"ksum3czIOwUoHeFrrEWtkS3o2NctnuQZPiSucL+agrbR0K+ckaRnEh/ESm+sPCha57GfOwl1QUOwYfiF",
+	"Tb0Ro81h5LVLYqeXah1TETXmFx64ZX/wr1Stze+3HMyTRtnJ5Bs1Kk9Zf9LLUJ5+Nboi41CJExd1YUZ3",
+	"yTvisrKkwmuzaveSMVQjUAn0kEEeRQ+fPH30+AI9E3iVoK/UliboW6zAuvVADZ+d/ReAGr797bP3f1p8",
+	"hL6XWy+JOda50zpYlt8izuhRnoHJmvDx520ujfZuz9+4iXncYfFviUlHp8VXsdwxQ0pZ+064X+UqHXrM",
+	"UbMycnxGK1BmPE6j3zrt3LSHb3Es8Ouj5LP3fz6z/zw/e6r/8rf3f/m34AXQe8DGy3ZmOHAjyxk5gEPM",
+	"Ne9Bu7+HbJ4DhscjBgNb+Wfrev8/zuH+lz+NgtEtvoO4EVodTGzgEukPIGVAfpkLD6xwer2I897fsg9y",
+	"9Lyc7pMc/sQpiS9j5zB4BFsfTKd4I0ep1fFOTlp8jLdy0oDTvZfjl864N/Oki+sI7+bo92LdmFEDtd2a",
+	"PS+NujlnvxM/uD90EmveD//otCX94S+9LX/p6Mm8Bf9ppP/vQ+f1dDyGEZXrM3kQAxqcVC8s0l0gzXhD",
+	"WBr0O2GFtoCyrDyIsD02SRQNd/VpEE5bmmdyqUVxX/2XKf6leYbUlrJrCRfQfntAjEOCQsrLPENYXs/l",
+	"o3TvRCKlWLCyiXDJKe3z+f043b/nwwP2K0ChEsFnDNUQDD7kUcxnJzp42gBYDmAMNjTTN/jOagKmjLnA",
+	"DJzeLoXoixfPFsniixdfBjOHTDk87q0i3HJyQ4RjakBtlj1VnBzelD3HYu9yKagr4480AuuD+LJwxcud",
+	"jNAaDG9YKW8gWLq3oGsQI3mYqQzTyWMm/EqPCp8OzPkXm6XVB8wikeJagaxR/ULlNFoZ64NqdPxtso5y",
+	"SjLEGQJ8a82wkaEhEDK9hbLVN2zDEgNnBalPkFCENwZ/YNzZ3klhzAReq0XiwRrKsiBCkmw4n1EJutmE",
+	"UvwHmcG99YdTvt8p766oCnLKEa0+/O4ojeRC1mfkuEy+GS7giepe+8ptItJEYNE275O5b4nblvYTqeXd",
+	"BSeI+REV28ns0+Ty8Ed8Kd1RUEfD+Z54HpW0J4qtUECkHnTsFH7pqUKTAO59Ja4Fi8H39QmkEuVkDY0F",
+	"okvTffVs6mk7USFoA8Tbv3tzGiPoywrHfAI5nXqEq8MzleV4CD794fib7QWbYcYWOYuT3zO07puXPyRR",
+	"pu34kZD1PrzLEa8Lnk//aotIMPNxsswS/ahu+8l+ztFbO94RHr6Qo+ON0y/oyYv917h0R8kweO2OvB30",
+	"BQmCr/+eYylvB26/L/v/mUI5wVIhRRhKt1jgFNraJl3Z3oBDfPDb35L3J8Ii1mt+bUpRuu2uJiGOVy0c",
+	"ZnE1xULkF4TFO6QCgPr/LKUCtGKLFVj/++3gPvaxZFaSSes0r00kTvVS5LrBH9ALAg8Q4dqoL8iQ62AA",
+	"j/rj7AtVm7I1lyQ1HGNFlPbexRwWV1c1Wfvrb3QyN7f2KLgxq5tD6WtLl3um+JUsywM0IEwJOiFqacb5",
+	"Klzm3pqaG7t/Pkc5Uk6Ysv3epH43kaJ78toNDbtxGnlSV0WvWf4g0F+Y3ka/6LSvaAEjmsQebSKvDhZR",
+	"eBFY5nwisVqVt4YRwh7nousJEuvNPNhKY1tawSVxqI7ga/ISCH7++U/NzvC/nSefPQ3nUq94djhxO0x6",
+	"09hmQGP1bucIkvN9r4vxs6aa9t9//rROhvjT8uztv//l38ezXG1Hd1hoaM+eY0GeCeizuQsjxW4wZVIt",
+	"UyzIhmqmWO5pnoeL2nBzpOHkIyzI0n/huDY2MR3GvuF7vUNQnCPrMOcnEum3kXtbhmOsdt3hqJ6r0q7j",
+	"4dDDOSZ8UY8czgaybVLsQ5DEakvrux+bRUc2eUKRvsfYvpN91RhFjtMPWKdBg0Vdt1Yu9buPDyULB6wO",
+	"NetZKUhvjfqPdUqB9QabhrH6MJ65w4iqcSxu6IXp2GSSEPQp2GNqItomVqPH+0QiryHebdWV+ELLsVLS",
+	"KygjpO6RAa07FcyzStnxSr/7IXbnqsyJr5mpxObop+9axH18539a78+WePAPQMQRnsHEbati98vCfY4l",
+	"CZlTkkg50DHQJIB6PRDTCmEGGNjF4o3LJdqH5LVgnOpBw1LSDTvytb6VctselAAuDN8zyICIG/nI3o45",
+	"x9mS3xAhaJYRFpzXMwT5MTdUcoFyorqzRFsMKE0Ir/gNsVjeO1plsL15+cqUt2+pVFwYFCODfWr9YpGp",
+	"gDmXU7MHTdPgXjHztbC9CixyP+KjKDHg4muNW4PELHvgf+zPVb6+Adwxjdts7+AM2Z0gx0D+uO+7MYb0",
+	"vM6z4JccAJDP8MFtpjfHUXF/F/meDjBrydc9/UaxtFBbshQ3VNMZEsmJ2ETpAmue53xPsmVZ9EooIFIt",
+	"lcwrZ2URzdrmjbLwRErrFJpOKfstzc0JSwFWQirMMomk0lpdNDg/yaftyZbng3aD/X1KWkqkkLIQp1Mm",
+	"WxcnDQJV9kV2lg4QUYY7uVq//pQZgZDsTXXU/Lnn4trqkc51V7U1Ge+bkuPpV5F+iQ3359SPwL2KN4L4",
+	"3TmNXj2hKYohaCVuwtoeVQCCDUIe4VwripttBU9pOt1o4oc/0diWngNqJxg7azskFMCFecHAmWejqotW",
+	"3bXgr+TCSXpLBaI+Oe5H5XVkVQVcct7zY+16n6G6hZ+RuFQiSQizLk+kCN4hnJvKnZP69vKi9yi9efnK",
+	"dqfQJBCmJGdTYpFJ14xu3OtT+d/HCWSfNWnGISjEL4mAC2et1Yy9zb92bqgoRcMM3EhkjnrJllfJcrez",
+	"kPb3JoZaAQV3nCp2XY7c7d60FV5q6+y2lbOOoO+zVeoGjqckKRSUZEvNAWGmlXgHrbIgo962pDJUskZt",
+	"lMOCy1F8wu84I8cD3fvzDta1MBJ792u5FfnoumSZVnP7TuX7ZLHhOJ85+7k3zdPdttEpOCCp6SonQ11S",
+	"9O+xQ7pmG1FFfI2Hg8UQVg2AppjLQvCNIFIfkMwI6kzwoiAfBt/59BQMt1UVxw1WD9QH/ihX66QT2DpN",
+	"05xQJx6gbilSgQ/yQit8gmtiJAijjDMukqa2NzEb9BbO5Qlnr7tqkkvigygnUOQmlHG7TE197ZzklvEB",
+	"QShX0dfBFryF096O8bbPwvAR+BKKpMZOQLd6Ma17DGoJKo3RoBVAPYFL8P3jgwRdyJaO0nSL7NQXfxyq",
+	"eD77g6t/iuPlWdzulTJ4/zzujgpz5My7A4nz/OV6cfFT1NF825sfXU907PBGJNT3KqDj755y9KcjxPRf",
+	"jOO5+LVmOp1ELeExeeLj6moEtELz6E/CD7lFdfZ939nZEZa5iPgEbbB2lp4UYBxIpYfZQeDAiJBQTK0X",
+	"aOCliTvUETXMoCODwteUbaDU2kJwjedWheMdJkJuexycEteIySp4uXYucQld6uHbNq/Awiechosxc6HB",
+	"3CAVjeAANVFvh8zhuma/efmq7pdtIuEx20veFVQQGQQDCO7xBWh7Lmr0ADm/3IqXLIMkyD9fado/6ASh",
+	"MnyQV3+JiStpCSqXO6KWBRGp3ZnQ3AxDXFTNtqF7Eaiin0gEo8T1ZIrkE5san/a0XPfnZBRjzFDJ1pRR",
+	"uSUZzCumGNsOsegG8qzRu/CD241/LHvhDYy6uKRMr7KnDXA1+0UIxsuzzgJv2nkdXbZkQwRU2p5Day4u",
+	"7Uk3c0qA8ZzDs3fkpZY3saubFAGOiHN0OQAKYGpPZH9P+bGj7865PEhFdoZI0wAyBteM7VXj+ZY/fgeQ",
+	"rVYfc/rYpR2Zj/57uWg/Skl/EqhRS+xdwBpcjN7bEyohQ5+5rajk7IzSdWbZeJJWaY9FpHJ5JIbDUNnZ",
+	"2GQH5zOXOe9053to0Nfc11X8tcEylKsBD/QDL7nQE7jwqEIpF4KkSsaw5yiccKhY5gvbKZCLXagoxhwu",
+	"LqZktU1Q640wmJagVL0VmaJ0VGcOLnaje2S1Wv2s7SUYe+nD8DVOcBWPJ2rPhRaB1pn39rTWWMd2uDoO",
+	"XR0W5dDVh0J4zTyIHpBDx3i9QGkRGRMKi6kb349XVvFdNGKZLDcboznqeQ0kP1Zwf0xBTuJNmTMi8Irm",
+	"VB0u9QVVdea0mHWTSfEB8xB+P7hoTio0D7CXF+EkcFNuNjhx/FKxdebTr/ywczIKWGnoSP7gnUYvef8S",
+	"4ZVJqXUomZ9IJBU+nMifLRSMibqVGyiCzEeZG3FXbAs4/6FfJ1LPx7tk5orQniL1W3rB81fo8V9b1a5P",
+	"GpvxKCw/PZk7DB3GuAqXrvSc+tZWO/KNb/VcKmut991npfWOeleElE3bfcJmsnKXGI6N70SQSe0oek7V",
+	"nBj4g7x/BOaQ3Qi6mWzNtYpFenJ4oUAASkJSLAQlEu040Baz2gmd53wvLw2qcF1aMrkWq5lXfVe2c/XN",
+	"Xj6vAJzn4fMo1bdGjfbaC63MZToxzNfHNs+N19IPOU3gn9ja0DTnkrLN1ALRKB1jdo+EJclrov94tx4S",
+	"nyXdOG/Hpgl+5Hu4cSNhFRsZgMIBORBXmSpeRiMiP24JtIDwGvFfM76XDrTa1h6ZiQVDJn02yWwBhwBt",
+	"OhGHqXTxdOUQ2C/0uMXpFmzTaVsdjn4no0r1c868Hrztm4ulJB+shoMn8qluoEmOJnYzBTPu2JiydDiN",
+	"p5d8Tc+Ubvm1vfoW/fG4mFq1j00QfaFoSgvMVCD+8YrwIiemwoKXStKMXFrMD63WUXZDVXxfgCY3vaq/",
+	"HNK4i1IUXIZ9THrArJzKVB9/SK2xrpoErV0aP6jP4dDNkVUTgKpcnJhX403zGCM9Npu5xdenM2iNmPbk",
+	"fJBdJ4v8I7i57RgJM874FnzD8+wI/HAZwLq2/pwh6djnMRiEuuiv/IzEC++VfhMAFducMYvLwbtZ75/L",
+	"IXxOPgok7SNBsNurmsPA/P2LoTAZj5HsM8BsfBSek1jtbpKDZc7q4tMqhI+q4A1GAKYbLd2i1X4wTM2H",
+	"X93gvMQz1JkeA+Znvh1vmNQvRKbLf+AisCoFPIoZYLLVK1HQ22F/BDFnVo+ndYZ/ltmGZEhfWR8DDuCc",
+	"hZVufz1Se3DXDXYZPwDHQQ23WDKAZBbVL+auuHcujpwq8qfAs7Q4ZGiTx3d1Jk3Uk5P3TxP92sL7BPK1",
+	"lCK7YormxZnCqXpm3gvR4rZvDai0mvxCNJ4TuQ0/FSMkiztyFRITvDKWSTS9gD+q6LE5E1fvdA8TZU6/",
+	"a2DAii+S+sCMnbWj01g8/u7zBpjMk2g3wDzcd5JaCuONkuyYC3i6OPiYj/jkxKU7lACtLYU/jm3pTLdv",
+	"dYHd37t3Hm/J9F47J9fMnsIvQYr8nYdKRucHNTL2z9GQRreAUnQ7JuYqJ/3J2vb3KqG+TtG8bVvB/XdP",
+	"1P6HCoAV8XVdykNqPTuZbvYC0of97hGmr8JiQ1Ssc+FeIRB5tPJ29u3AET3uNj4NBOV+HZAp7NKPh+PN",
+	"aGg7joLEMTKwDw+ng3dj8HPkEbgkZnbdrknty/pE/vg4NzN2C2dShuD+vH+KkKHALErQx8JE47rTEFMd",
+	"mQl5RED6g7jtKjdsPUYfa7xgN1TNEYSoQ9i3Gbbohdy1OghkHTVKeiOr7gTf3YZpapOQjmmdeXt5Q6Xs",
+	"AaX+EVol4cxkca5pHqWu361i1WS0ejH1HnpkHOf6o1Qtj1vmzRqJ5Kr+DqvPtC6vCLJtFurY8UnT8hhm",
+	"WsGbe3F8H2a6oD1xdv+uaahRubP7xfRE4MdtrP/yaEToe2uFtjTeUm1vqbr7mJslo7fUNDrHIRv8R0GV",
+	"IgzlnG2IQHitbDr5GqcqlPwRzCLfEVaZDR1RLgnC+hsGX1pVGFB+Rmyky7I+QjxNSyEmUkqRd/2NLThL",
+	"CTLhhX/J3ninX4n1SWruj+U9j02GTuhtJrz6fDoIG+me63LaTAEZx4otaTkxpgKjDBFzpusMJOf9u8gM",
+	"BeawN2dgnNvmi14K/KOWQq3MUq6i77K+njYBNBDoNWLaHWGaIcn9Q9Ev/k4iV7fPn7nXjg8UO+J43SCU",
+	"8SE3RZv3obfjmzDjeXTbev+O5cuCME3ye18A3HfqZtrle7i180jb0xJ54V9DII7QbY/Ka5RuMduQ7BJd",
+	"k0K5OKFtEdhkhodRlszHnEF8pKvxVY4DN8fxUYIQTwMo6mTlun4r0qllmogFcD4OTUD8QF9ieDM2KDgx",
+	"jH1YGidI2BFtinq3WAJ0YHEIzq8eJbq+s34jdlX6DR8ZYjhFsDh86561zYFkT7kuVdJ2bZBIP5f4uBh7",
+	"rVpb0OwqcfYCUCtluQMkYYLTLYIbmaWH2CrLqmVDJ3Xx9htG9juP31SgWogL5MNtTcqmp5z1RjbqRwyB",
+	"c5IhxZHaUolqa290DQa5eI6Q1fz6ZxPEuNEsb0p/SP20JOM4hdbZbxJSoAo4DkjzBgoEhwz+fiQ2AyPd",
+	"hmGrGebtcNH8PcxjqJTwGmnMiPOGDHWSxjFoUt1Ubwfut+egBgRuubUKsVwb8FgQC+W0pWyDMDuAxmmQ",
+	"4yHVKGYE0x0choA4ECV5FnSrOw5P6gIP29DXtr5heEekadw5gh4F3xgkzFEAYWmPK/CZFfLGNCTiRpuK",
+	"SFK2yc1CppTI9+YcPArlHNRX/6mX+3GCLzDPUGFiNJDQFDl2SllZL2d8SdfredRCPdorLBSMGLqQ4XDK",
+	"3pYL0COWKkny9RT+8c594KMQWIvcDXi2vp661850lhmjieLRmb58YGpteWAX3VyS+5o/Vr0r0wTtN5hl",
+	"L2/MZCZIlGO1zrnLsVr0qqY1tOSZXAFght1Dd4DPyN28juredfoNzowmI8iO35jL3ZjoQY3GEw0znfuQ",
+	"rvfCuAVyrIhwSh/0fdjXYEMw28R5EAgWOYVjMi3kYumRGP3IrW6YtrMAGR57O0b0axq4qcZbNd2OO+O1",
+	"Vb2PK/OMNK6gL4jRztbGuoKLqmlzEcTIforZdTdNnV6Z7LfJPZ1+0Itb85JlkX3jp3lKskh/mE3e+8AZ",
+	"/K7HdqxXQBDJ87L3q/DzTbyeOqcvklpYs/GPdgzWylB187+njXyB+zrdvoe7uthjNE9Tl9s5H3eTqz/c",
+	"t1/LQyyVEY2ukyfPSGI7sxotrQ81+S4Yu4N2mZGxTZ9L7au36r5pfo4O8/T8vAXejugUefsi9Fg1xizz",
+	"dePOmJSt5784PSO8cReNGVi9IOfxUEmvK73no+uA+ZrwgvzuwKy7uq2Zh/FotpJ4Gd7FNX05oQjhhIhw",
+	"b1FC/Uzf5r55+eru8mB5MR5rYGjNRUomm5Z28L51/kDw7jvi/ER3DAHFsttJeBU8bzgXgIMhCxEW+nb+",
+	"KoaPrEShLkkAUoxv/m2mXt5a7n49/ZmULu8w3D+96weBQSsJ5ftN4erVISiM+pp9ZvRWbP6p1+SGq94r",
+	"std3X1utPXnhtgpJSBWFIV33Jz0C5LAT73O1ZFsy0UN0991nBzoodRYyNalL8WVkn9jWHtwQserOx4jP",
+	"xIVOAXegwKIyQPWxAUfeJxIVWG0vDYB9YlPGziB9DDPTyCUTeH/mepOmfEcQXvFSaZVMbclOkvwm0LIs",
+	"KOBr4Q3z9tedLAZSTOtjP5cQrOXI/ROC/6CShjpTZjvKHi2LnhPw/Jtn6BVwkuOCjBqrLkG8wL+Uc3Rx",
+	"LzCrPci31LjRQrD0KZPmgbOyqMqbqUQ7nBFblDMX0GC7afiWw4R5qaA7Q1ABg92dvgIJ+B5I0wWEjCQq",
+	"djFD4GpFjtMAp3z1DqfqEnGWH7yb0KbqmYBJYtos6yfWIGO41FYTR3surt2VolmnB9siJctpeQlFjhmb",
+	"yCkjjc4hq8l1ptCSsr84SuI1MV6SoXMNx/KNeTToLbaLAB1d37WMq6X5r2oeQ90m76BES69g6hf0O/EF",
+	"hh8A4M4/b+2W5Q3OaixmUPge5/RuyWfPgn4c1VypIVxbqZXQj8O5l6G3LJzHDScS4ZyDHhHRtXZAMr1k",
+	"NmmVSpSV5LJRGGYgqDRpIJlXiyy+Zx9Y2g7LNwCKacuidkOdcaiNrjDrAStuCNC6gxHRszHz0JS9JkUU",
+	"kNMxArF5VEcZ6NJK8TwnorcKMMrGtWfOm/Pg6ZpJxzNq0j1V72ZKfZgickYjBmP63egAJx3i4YM5+u0I",
+	"rSNmjBMP3fi56WeJ1xByn9peI1gTAuawEdcgiHZEBYtEpmB8Amv3YsZIviMrnh3sjbTB9KgmL0fEcspc",
+	"+TzXVL3e9u3YvAXRHR89zKpPAPyI8/yDOKqHsvVvz4+NqZySR9I7w9kxenalVBDek4REuv8+mAd8OIqn",
+	"Oeo2vd/H9w2bwXMetfqvWPaR9kLTs5tJ4wHBcf8UnpzjrLv6nO6o6i1nfPPylR8u7NqybtDWsSZ0s1Uk",
+	"A+eERCXLtG6LDwmqUxwQZ0QiytK8zFrVabxc5d7nbL64pjDuA7DHivLgBawniBRHZp1RX9FGazPmd71I",
+	"FnssmLml12Weh10Hp58xWKEla7JwkzbLczMb2uCZWBy+fz9Z/DUpuFAz0cAM9i1lwURv8g6YNz533Az3",
+	"lX6tD3Wh5zy2ThQGFyARiQ0PjB3UdtGB5atqAYkhzzhdgRQd2q4OEGjpF/2hipbmAp/DulYHyNpDWgVG",
+	"rQDOpUkVcVkjoOZCSTNkOZKsUa1Wzx8IFp7BsPA6USRVUiRgE5jN8xIPj5AwQ8OOahL7rW1dN86tgL3V",
+	"4SAzgKNuJbAcIwQZCdwdoXqvlEi53PH2SRq2jmC0pfdyuIdMgdNgxugrsMFk8FILh3a+IBvKJCI3RBxM",
+	"42nCUtJ05lygZ3//r7Pz8/OHjz4Lx25KpsRhvAbJPHakjRGN5WZKj2RPfIQKCW5ICGKRNdbGVGRxnF9A",
+	"1ZFwWFFVZq1Mxt4DltMbyjZLLAhe7h71HWS2mTLmDjO8IZAYrTknj+W2zntDAsDvndkPUFoyiagyTkAt",
+	"g1HKmRI8z+MO8ngYcijsWGyxJLGLz+mapIc0J0vzGiAg0x0Wh6U6FDznm0PsUNXzkCArbmg65ejbN6p+",
+	"Qm0Gk1sOOMtBVpFUkWFm0qdq+Stn4V1VnOZE9Qxu10WPEGQ+SdoLuv2Q1B4rIpY5VYLIZUHEMsOHiGLP",
+	"eGPaVD5Y7dZJQZ/WvjhqEDJpXhAewzj+DZzn/vvnuT0v3Zrjm8A5+lqbrF541sZ85J6qdAvxBVNmgPh6",
+	"3QOqkoX5iLxTAkcoTB3wynpBOV6FsmReMC+i8IlEjq6Jt4JPIHBUJ1hrPcrsQuCWWJE8op1bRr41T5qW",
+	"4ISpnvwhGDAnPVF5S2GDVQOPurYeJtLVJnGorMKRJvErh6rPDvPGTBGBip+6LDGVoGZGYad1NW0jTNps",
+	"rX+mU2pb6yMSqmen7/oKPHsvQcMJSze9LlNTlfcJ2oKmYQjTWrQFi/kZUVoT1qxP5TiChRVKZibuu75Y",
+	"M+tOKmq+Hd2JOCbqlqfIIYEQt3GWW5IQSJLiNvMscYaWicT633FBnxZ7txYcOHWDdDkOAmQ+u8BH9mgx",
+	"drIoGf2lJPZ3JUrSMhx2+B3daTsN+u4b8pg/nA9ZD7X78r9/enb2X29/e5Q8ef+neayCYzT8yYp7k2g7",
+	"ylxDligKDqv5FU2f+vQ8e3oeZQG0dmR8T0YMhHq8vzWmA/+8E+uh3Vh/1J8fsC7ijYVWgPp3ahcMtRAK",
+	"86xnOTRZbIy/2lbFZAZtGB0tfe7Z98+QvaS8jfv8PBm0TqYtYCbLpSb559MlRp8RMpGYYY3wONPjCANj",
+	"Dg+88ZTdM/+7Xf086vN9uPp7Eln8a+c+3r89yzrhPo4g1An38+h8j75j++7L8QymwP03/NK9vg/H93fi",
+	"/Tg+YOO+nOlWjPjq/b0lxxbX71545ZTBlr16DMYtAOyqoM8KQpdI8QyH4YljIV5te57ZdVqpsFAymHzs",
+	"PG7OtaaXj6xq8cG7v05sCRPTiA5hiTBDRIhmdcwt1Bc4Baymfs1Fb4dZ9jYzsRyXdRIl75LtnplSpRVR",
+	"e0IYevj0/BwKhh49fPp0Mg5hl9Aj5J1Nz321vYddCvrAfqcIQ7PnAwXSa1tYWjs0+Z6hjAqS2uYCo4zq",
+	"9iN8BMxV0Ap5lEJtiUA0k8BNqQ27dGiwCVqrph236SYAYiMjgCad2MIvxAXaEbHRf+HCILu4vmFmvVTa",
+	"2MUFYLbbGEsxdCu0sodB86sC8w4PMYhAE26Q4P0YjZFqu9s3p3L1c3l+/lnqBoN/kQdW3F0l6OqBlXbw",
+	"35ZU8N+GWvCfhlxXQC+Ai9zioiCMZA4qEjCY9b1DxE5eoCtIThA4f6C56GrkAgm60KsdrFu5VXQ8KuMW",
+	"nvFI3iQwVCVbjhpKRYIpzCF4erE7t1hbjqKHsaE+tMAbh9WNyK5QYcZsCa/W+c73+CBRIYjeIVfjpTja",
+	"cBRqWD8upLyZBymX8/T6B7ojvZmeqX7CnZmcp+BYfIC+4aWwYNtQu66nCkx3QLwgDHjSIpUmSJQMFVgq",
+	"tKMZo5utSTHDu0KrnYvzv12cny98s+u///zT+cO3P52fPX37fx79dH722du/XPx0fvbE/CnoKvfijKGV",
+	"VGi6HY+C6Em3D/85HIFdhwZp7Y0BWNAbgiHBqycs0orunewwESEDt63zjxq8hM0zjJxlmPUci3rfQ/2Z",
+	"AqZ2pK9cYKY3Ztpk1ddlTiSSytR3Q3gb7tlLhF0EPMUM2ag1AECgVWnLJCD5wPytL+0gNh7bFXGQeQnn",
+	"3Twq0Yro6xkpHrz2XPw2LgchjC4+OdBr5Lc0wgizg2maYG9DWEHGI8Ay5on8NligmxqLJQ3Iqhsi6JrW",
+	"V7i5CxMkCNDMtABBVIGA1SNySTKkr4kh2M6WHkRuiEA1yPoMOShhfrGK6dpqjinPyx2TEGR2JD4xd2Wu",
+	"xBRnt7VKldkmp3KbtFAWdrioGCroHsRhZ8YzlxKErrzjFtTDagW0Y3e7jCM9VG1+284wEdiidRJMpXIZ",
+	"Xhxi4jl0KzvUG4u7PW7YBXUjLeYvK/JLg4hDGTRtwkzuIT1yHPjyGNuutYCu58uFJZoT/4bv0Q4zk1gh",
+	"bVZV0CHTK51/39J0IEvE9hxiRMqACCWMrGlKsThEV2ZuaZ4NNkOjEkTrDh/QiiS2ROnh3wYckK4xUqhc",
+	"1ZJMoh2VEhr4KGPJGuipYLdr82T0ufrOPP819NsJHCo73nLNxRLqB8KN0jDSPyJBNlQqg06F9rzMM8QI",
+	"ydCKSJrZMsxZpuV/KBJ7M/BKm9daLBH8jOMCb+dqqgfoFWZMwOOahyf12/rOn+Yyr95aHcIp5NUTCKMb",
+	"IlY4RxlJqYP63AuqzIpnqV92Q4+7NA3pltUL0FqOZoSlpBeTCSuF0+0OEPPWPp6Hafe05XtXjmAGvaj7",
+	"Z0i6YdapZDwYKRcZjUNksXVQ2ZJmoR5BXqqN9OGu9lRttySv+rUd34ieuJKwXj99i7qUmW/oV2AaPNeL",
+	"9YD0TF/GMae+JmRGskvEqpJ7B8gbRFvu5Qv9tIhmCvO0e23pLsQuc8uCYNPo3+OGpM7IPqCMg1U0hJEX",
+	"HTzSd7QoBFFELEvZl+wa20moEcsnasuzaPrYx4fiWYKktKAG2z+Oaf2DAz2L6I4q6CJiSusukEFWRDLl",
+	"BUESH+RJTN1qXtE97QZDV590Cbg4Wul2L0UiAcBUo8lqnnbFeZDO06sV/aPZD7IK7jmIxmqI2YJ6OKfZ",
+	"smSKhgwjJQ2+pNFORqOKd4GQ0LmEDXm9O8KJhYr/22zbEr2e1Bq4jY8K7H3w27ftx7rDm/UZ671Y7+sF",
+	"OtACMZw28ccNO+sNO8rN9//GHY/tf3xX8ORj8XHcn2MJXDNeje2WBqNX1sBFNIu3zBiY9yz9gTOF06Dr",
+	"c48PSGk1DqdbhK04eYCuJF6TK83yVyW7ZnzPrppIDlhek+xBJ253jJ1tmTXs6/3RHcMWUCSfy0CeiLQ5",
+	"du40nZfwsOc47Epx4xKVSadnzgDe3GC2nMkh6BPId6HaC5Ib0bmlRTBRYV+v23VCjEPW2/JSEn2fLxvf",
+	"sBDEoW5EyO5E0yWhNRiQOQ7G4wB3I+MgbIHLw42c8Jos91vCQk7kUri8G2aUWzmjgVH2JTZAykyCcJYJ",
+	"IqXWAbeYZfldZx9GLsS8EoVlN5txY9FVDREtp/jnZEBOPlOK7Ao1Uy+NcSWg0nwqSOytyazZESlN3ADQ",
+	"F/UpxDuaHyArQyjT2YarbU9jm15pAaP19x1qImAagT8Z3RZ2pTIjDTXGaX5c5el8kJR3sBsn9SUbVnI0",
+	"IY+zto++g8e17o/5gh01iyYkDo/dwH/cju52HKX6kTdfe9wpB6txXQwcr3lsCNDG76UNMVdvz9nkTTS8",
+	"9gcVLKOz7BU0EcVrtyd4JhXB3X9BNErrOxJMgcNXHL71nGptK9453GzmLy8okQgLggqhVfsMUb9t8lDO",
+	"q5+6W6FctBw4b16izx5+/vnZQ4TzYovPPmvkDX//1etm1rBB0/gsgKXROYQVYMbzchWqYbO5cdGStlyR",
+	"/tzxXqynjO4Ik8AjU770pXstmO5BsCzFxLl/Z14Kj6cVwR60BpAKfE3zUQ/sl1Tanm6v7AuDID+93sNn",
+	"Nm8R8TWqyWeKR/REtZDEiJG962qaIAbpjuaPO4IZZRv9NmaI51kT3WoEK6C2D10yU0XtxmY2qZYs6lRL",
+	"R63gxVczUYch+y2smlAja6gnD4P1zeBLq2GconeUK/Ka73u4CUexOFb4O/1sjxIB4wwt4TsSWgYuM0ps",
+	"s2wnpCDSwKDn9obfEMGs77k2tYpyldM0KLtSKz5CvR9/DV0QXwu+QzCgBJw4fQtI14zesTbLD6bjsmZZ",
+	"83W45oL5YgUR1NiRY0R9ZZ488dB685kmZN6YdNMAV1T0CAbNKvSuPZHKUMwlIVYJn5PLY8cOvN5X/8BX",
+	"nFMTr9rkFk162bIS28HM0SAbpV5FQk9OPlXSelVtMmw4Fbjb/sVSyXR4SRZYKUFXZUM0+N4K+MJARvIB",
+	"9ACXGd9TAx/MBskJliSIg0ogb9zRXiJeKkhD3GEIDEBw0kd3HkH/s7ZX9cW+nfo2WAMyWQZ2VxsSZn2T",
+	"cHdyPLNQlmkm5CIihu2efA/hPzVev2RJCA/7n+qb/qtKLPXYXObsolTLXHmJSua2Be04U1ujVuZkrfSu",
+	"dwNAwOVjOah6IGO1Rj7aWrQ7Srx3mfqeC55NTzmBEJbmVdO30WTvlyywKLwhy43gZTG6g/WTVcVwZBBs",
+	"KqQc7EY0pRk2tnoQW7ur0ENWibO1QjYnL0pj4i1dIe0gWdrPv08Wv5RYKJMgUdsOj84fPT77Xw+DmWPk",
+	"XQSCyrtwj0lZFoUA1Plwb6OwWWcxxy9dNz9j8XtjJTEBlQPBgVVGVr7V93NA3kxlGQuxE4RCbt/1cTe3",
+	"W9uonu5QvOCFaiatz4YO85ckJ3o7XpNfShIS/ylnayp2EyfeIYUfxzTV2MvoLj8ws1Pad/qf9IjTGDmC",
+	"ODP4Jtvkvl8+SqsYk8yUNwSs1DVOlW3U7WdPcW2IKvJOJcaDAu3YeKk8p4nJHrNFMybw4/4FMR/4h8G7",
+	"fqdtFsIy6P1AmKJQc15fDcliRYXaLl2DvUo2GxA7e1qWfL3kgm7AdeMj3u2woArndYtwkpVps5JiRze2",
+	"tqLu6GqjWBlPS2tKrXB6rWdkWr9avKplIfgNtPwNScra9AiCcjdkLjEedUr24B+CNi/JQgnM5LonRobT",
+	"vk6c+u4uJRF6q9KcGnHMUUZj0xN6CjuvrCv6qkqkhAedJ+KGCEGz0eb4heApMfUp5jvvk1NSYW6zUbg+",
+	"GUNwWIETHzmd0QYKP3C9Z7u4ZJIpQjjYVN9PFehkB7TnCqy3qMgzVHvpWd8zyNv6PN1LUev5IAZMCmso",
+	"gn0oCQko2HM7gMhuhcWGLzN8CBz6L/FBWqgUbaYTZjsPY2PjICpRZYyGVLodfrdsOolb49dGhkmjgKpF",
+	"lAqu1cZLdA4WMmaH8OiULVMSqggEXc5U+O8RVWCKbWmWEZagX4ngEpF3KSlU37TtwMsdZVz0tJGReEdg",
+	"enBXyarScnjEuk/cyKheQ7mGZ7Y7doQDoqp9rfcLKR52PSQLuOmsiCa9xNU03ZW5okVOpOllMO6I9txQ",
+	"HuNUGxkmVHdDOpzVYuTgQSwL8HEFL2RtwOUk20y8JBov9lVSmBJOImxbDUlSzjKEc7Xl5WZrgY6EtMUK",
+	"28jG58fWOGZHvhPZYHWtecc+7ASUX8NaRRNMycyWpNeLZEF3oPS8PaHnk6vADYIAqa0gcsvzTNq0bT/K",
+	"V3ApqcFjzek1yQ/BeXDWX91pEkBNS3gDM7QHoLGYfTQ68aRGqX0CSQnONkQqw06xhc7VuXhdFYB0XZxa",
+	"Oe3vT29i+znn1yRD+nrYYKqNhTXCqMBUoKJUFtJltMBLpkGUqmfS1Z3sq474emT9F+C5BJWFlmkP43th",
+	"Nl0fBWG2KijHyqAwcLXMKqmRLAxeWbh/3S2DXR6b7Wm51mMzR2F3ZGqm8g5vRZ9BQfocs4xmQYl6hE5f",
+	"neBp5/KDHQnbJy/cIzHMxP8Zz6HjuADu+/0bGrd58lTNvMsOR8cN6rHgYhjLngqo0VQicMZChr5tGv8A",
+	"fY93RCKcc6bvWpa54gzDVwaOZccFFK8pnmempZRW2oXn63+wiAAs2wQ1JoPTkKEDwZA9lOFDgiiTiuDM",
+	"yEnwdCArFWvM40ejHQ48F0lb9ATN++rxZSG8ysyWtZ/hw1VPVd+ggR8c/n3tTVnWDsWx4ijfdxTASwvW",
+	"EbL4x+ssrJ4ehjsTFUy1Rq6v9pjbvOmiik90rKMVHpZ5VKGb71PrRustcpUsSJ5TtjGpXeaJRgHepMSr",
+	"wd4D750HLaIdS3So4v2QrPjS4+LTobwn6rt+cbO7uEBPgO1y/9XWJIyGEbrOqqdir83JLfYDP3na3bQq",
+	"w64DqTF/jzxvY3bwqJT8oR04hu5DELJXMPDVBVwKcPKs7v+JDMW4KsH9MGy3uy0ZqXQYBZQc0M/1pGHV",
+	"VxdGcw7q6lGKeSlu6A3vbdNc0cbkAtnyWLXnNkgQZdVWH4ncBayqDagT5nBlKwiCs+kbo/A1Gf6w8X7W",
+	"pc9u2gBmJ8EbboAOKz7xhe1skZJGdKQdOp4eLwFHInCSB8TWKWQ/Nq5S/6k2OPTgTEvbjEhFmfMQtEMw",
+	"bkFtJUJz/g6L63BerndJxXSgaOuodeG0PahRImwOV3fnYhv3eI8mZFeO7qmmZqyb2016TgLcq4W/rsR5",
+	"S24wghyKCXh2uTBCVyqQjkZ+SbQiNrFXq9tVYUHbuhDEYAuEEzMfJqaNu/H2wtMyQZm2hxRHZ5G+ETdb",
+	"X1Y5UdQQOUYu+SkzwfBppWkHj+meAKL2IKpftW6TeCSPsKCrRSUeFauvh3b2q/WaQLvbXrC8ZhgylN/I",
+	"bKWB0SplVGeDI5y0FWCH7KGj8X0qvsea1QDDwI/s1ZM0wRh7C0Wd1jaZfjAfCTYwPx6UowyszEI0em2s",
+	"6xUA+os+TXopWWOxEhKU2xkLxqdibzht7mUCgyeevCuo6M+H8vE7joHoiOG8GfI5O8x8tI+mb79HTscx",
+	"UfFxdbHjxT12L1ur74a9Kz3GW1aIPJBR8xV0EIrPfM2IwjQP16dw0MC63P8/37z8HtlfEWW2Im3Fs4NN",
+	"0ymwwDutt30iW3DVfa1y7KeqtvZ2WsFlcrELgoKTLGiHaHGot7NCydLqOdRfVSBZtxLycu9Em/PepIN9",
+	"Ffo6Sr0p9Z1NbCcYQRRQNZkXXIWyJbQTC2Gi7xGWkki5A3B7aHfkwNaDUd5rcui5LKTCB4vWhHfEWDPW",
+	"uJJHV6TrtVVVo3lvid5L0xNfkXdKJuiL56/Q4782quYIG20I3eY8w3ApZmhFTIAVUZa43vvd0MBonk/t",
+	"wwyAQjThofSyg1F7a4H5KpbphrSo8qFDN85x6af1W5HnwFwb0xosgUB6Ay+iR+ePzs8ePkrMRlb9fLjY",
+	"BWG+rVzRLLPhZ/aP/5ScPXiN999ZOImgvM8EXis/P1aL6uoowkWgeq/vgSb9AjOZ10VCfY0EohsMdARo",
+	"k3auZhX9v//3/wM0s04M6KTRoJ95op5eqAlBSZfHbOC3+MBLhbZUCxC+Bqwrdaa3wYx21mTm2E37WGOj",
+	"WgB6ScS2uKbyjFQXfiV067JJj4N9B4olur8BLVbqu0qP8nz237bPeXEwBeLAMlDPbWrz9jZIBnqS67sx",
+	"9VqchswSj2xy1I10aVQKvkZXjiBXHcwBpxa2Yk5+8TU++/Wt/p/zs6fLt//2pw9x0V0iwmKm/tmTBskf",
+	"3Z4AN99tRDx9VJdYEVAJ2olxplPFcCMAFYwCtlb3KLC6GYX1A/SaQL1iBq1G0X7LHe5BcxZ3L9RP3+b3",
+	"PbJtBo+gHia+78rHlP5rCDAHFMyYDJ4H36VXev0hfv4QP/dS/LyGsJntSDN4pE7UW2Y+cOOleH4f+tPO",
+	"2+L4I9VNhTyOUUp63FRC2n9Ys/fNTqvHBxT2PiHe2zVrJib6vbl2JpZO3TuXym25IoId0irYKu7aGOMM",
+	"WPsWDecZzOMee7dkqZEJzwz8yUCjwapT27p6aZnR9ZqmZa4OJt3A9o+GTH9hOxhDCNJtzMNFstCqxGeL",
+	"ZPHYw0aDWFtOWc+WePOsTl+YQX/EckvZRnGG/i54WSC55UIhSRTirJo6ZRvblcIlpkIuqkTVgh6gF5XZ",
+	"h1FG8YZxSWWgDAwIR9qFFpLka/Psu3CytBEjPR7s70/s43BMHecxHv1SLfl6vcz4DlM21K/QPoG2OKuh",
+	"24NVSvWoPXUkEM3VPxm5a1KcsP2CCUoT6HhrAql+p70emdnPz1OrXsatp+pb35rnh9sv4XRL5NISpK/7",
+	"qsee4RqyOwBSv23H4u8H49vySdIQHE1x0D4C3YPW5Y0R6V5JzePAqj9GGXdn53IMR7nFGsENjt2eORw0",
+	"obvynnlq2rsxrfrkC3ffmPxTNqa6mIcXXcDf3a5kgMVmLNZIqhtN6n2y2BIsjnxVECOUj3xdEnL0m/l6",
+	"mWJBjnl5j/Pro77bTscx068pWA/dJI0/36S1YSHG+obgDDSEiRz1ivAiJ5Vysadqy0utGDK8I7Nhb5lM",
+	"Q+euslnR5y6qM5AlPaV4o0nndy2QFzeFHuLlBr6rudqu+cWvx9N6Bqoav6mSFOcqI8mxlsOS/houZ9Xy",
+	"ocqMhI5YSYWDCFDTcEkpv3ycMtONLqirbAnOejMRHUC4gVvUj15WLZ33W5pX7Ypc/VyM/hV5GQ6oml4N",
+	"ZYs+f/+vs2/ONBs+fhK0voNU/c6STxuOzXbXPt92OAdDOtvC6GYfpLx3TNM8VhFsVIlqkiVRR+DYOpwm",
+	"xzfEyZg0iW4B0wPjqZlca3T7LZcE+bjq0JtLc/wVWpGU76CFvTkDsSmuFWEMg1nyDLelm6bL9e+F+eQ8",
+	"jbqPkGPtKsm5hMI/OWVV8sJo7VFO1ir22WEc/x9MmqTd/SNh+j/WjJbGZiWhonFvHf4evB3nwOMyVKYz",
+	"6TH8097iDB9irLwPwj3jhf3e0xH78pVx0E/YFO8wzUa4CBE2g5XZFor3y8CsZj8nJe4vDebJiYjXOXry",
+	"I2I06Geet9Iplm0JdWuNa0JH64WtAf3SFVkFOvC5vti9NoFMsfVXyy3fy1h4yLvRO0ylhoy99GMvFynL",
+	"eK1DP03ZZnkEgHCfydMX5myWMplsdW38rYirYQ7VfN26hz0Ks7pZpXu8ejS9i331Uh/0msR7Uxdmp6g1",
+	"f+M/Hl36v2agAMZ9GyFxjuw/eYRQukA41OYf8hcqWOI1uqYsq/Z5qYeJ6+//exAz400Xj5c7Yyg9x4iI",
+	"FrtGM90MilPn5rxf+lOXInOoUR/8XI4qT8PndPT1wQMZ9XbrgLbfObGL2/FNDWc72ONACscd9C4LG6zP",
+	"gMbKdzS1fTdqUEaxFHy/SBY4z5dcLBkHbINwMyuDDTAmAeD7BsT2rqpKHUZEw+0M5tsg9ikRwsIPj9SZ",
+	"eZpINxeGrxVhpuYfBqwxM0O1Y2tM83I8Emeo+EKfK4OWnke+8rVtw7WmbHrSXayXGBeFPrATH3fQcd0H",
+	"bN32+Oq+00/aAx3wUj+rGirILSHKy8JOkCzTLYKi6LzcOUDsOggU761ubU0HnU3wjSBSNqnuQDRqAzqI",
+	"O+gBqEK3laU8SEV2YRBMhYU6OqtyfIVvzLN3Ep7ZY8Eo28x5Fu2QQ6fxWLV+Z8r3a4naEEFe7mZzE+0x",
+	"rgSpxyuVLPJI4bj8ba+QbwDEtsrlXQqktkoBltxFORPERYIoQxhl4oBEyRKtaRAsckoEEkDFWtWwU/5Q",
+	"8LM5ZSS8+f8awLRTsGfdzavl2+Tg4hqXeSCh6zXBmWYWKGuxzUjIrlAH5ADlvbqloGkkq7ZR3W3aQp71",
+	"JdJbgYWXhJFiSRKE0xQy8jHLUFGyVJWuJLv91bFCIyw2RMVeoMS4faEZV2z9UXjtPX0ozOUk8UFCBRFu",
+	"pGMD9t0nEnKb4GTaVmjwUNUcBuqSTNIt7A9VErlOjTFFT202M5tUUWqIvcogDNKV3qxCkexKixCJrgkp",
+	"TC59mRMoIubSgjXtib11jWpGMrQiay4I3MZXVuxeJabFqSA410Kqm49jvxeWDqYcu+9H84meS6WhTLZ2",
+	"EFNlWmZUUEiXDVHaWCYv83AqiYkQlYHj9qUBp3IAZrDdmlIWtAry3hoXrj8qZdehLhVuTMWNdVKluxSQ",
+	"AHWJHCUBrrmzUa1NCn7ath3qI6kgmod6f+V72VuZYa+fQJrJNS0KEobKNMihpiQl3NOjZIMMosXQ0tdJ",
+	"RiLIsASfDEnNnjW7+Z+tObReikeolkJht9bjnPYc+w9sTwsyC/9mtGEAb9mYJJ0qEdjoLgaC1lT3JIua",
+	"e5YghwcgNk0eWgPPzhSHNfHsvKqxeFjKGvEu6QsEJ/rKpjduovAPnC+t6haBnwnlKz5q5k2ZMyLwinqA",
+	"nwbrqwatMn29gWJCVb7zGkczWdAN4z2FUp4BF6iCy+mOBoGqXq4RRs/f/APOyiUiuSTmig46ZFnKM5vO",
+	"2UmZc+E+LXUyooAVE4TRj988++HHv0Ne5GXVctXKQVnoKwhutHC/EqPv1HpfKm8WyeJdLgHbMPtnE/rT",
+	"r/osVA391qp6dXPgLCWVnNB6bkYACD464bzXJpVb/OjJ5z0/EdJTqWRudgCc9whjQblkb6wpnG73xUER",
+	"GdPbs92V1jxfp6SZpSQeE/WLC2PXBlE2QUWEGipAqzRNQkAvdG1r9V0P/zA99QUpCFbSFGVh0BhB6wlk",
+	"ZWchGwZ6eV8Co4GlhHcy3K3Oabx9Gqa2+2vFay+oIrJRqdTqSxf2UtiS2L6rKsV5DmBwXfwlH5L9hohg",
+	"81vjO9Jqk5krGGKlSipDNuMEStc8GQ3v1DbjeIKuBZ6rZlGvqp8jvjPum2CfRX1l1LTy6pOOy+ldU0Zd",
+	"oW+EM8hM7Mv6tQlJs73nvu136WlnbrTcqqH6JSqwqJz01+Sg/5PgdLu4R91s3M3d8lpU+bveBo2yy5E5",
+	"rnfPAZ4R9zDClOzwRwvj6PzsqYM5erA8e/vbefLkaSBW0d6jHtJPofiXDeJNoLoWXCb+kg00V5EI9DNk",
+	"lDAJUlQRVpnstia4AhL890eP/rpoRG5+/vnff3qoyaNp9Nt5EorhVN3KYw3vRxGGd3UzW6ROc0Gb74AF",
+	"rq1nY4ML84CtL3Lq7gP0o4caZbC9TJ1IdbWDPevg/zFDTjS3jPEnQQAS65OOj7L6np5WvxDDwq7JSdeB",
+	"pVVVha0NP5NnA2wMoCRc9YCRDReYKbsANzzc/s4mblHlsyAqC1ZkyUUW0nm/4Xt0/tmn548/fXT+6HOn",
+	"Wl2ibHfoBfiqcAR2cO9l0AZ8Fy5IGMC7fLmuVYnE6y6otRR7mUrb2ZlGOx4d5sxIixqw8qVaSlJggRUX",
+	"IWVE0oxYel+iq8sosLYnI3Kvo0YYfh2VSS+Yc+BOKMx6hmzEyMC5M+eDcLjSt3Bn3JJUP0Wcz5GM0dDf",
+	"7lkmRpMWs6RhDOirs3DRUSpFfwz/O3sf1wAoh6XxhKZ8t6NqwInwPVdkBlTzwVBnLKC5GWQ2dr6XfKz5",
+	"kkvzqVsQX1U4fP5drb8zHo98zffzFFI1eieGG8eBemH6WSe2Fvya5LQK+XmOqqp/gUOvgcCoDaQYqx1G",
+	"cokAqJ6y8fNN0cn6mzS61hPBbNr/ZIrmpoMUhqXtMVXy0jQHN10lbGcpu6poD9cdNCUOtQizaTfGd22d",
+	"3Kc0IIYUs5l4vA4rDxj3aEU2lNV4f32BiJGAcOVF70nhiE7HeM33LiMjZN/DinzYKEOvwcNqIkNTk4z9",
+	"ntxDwbJvIaqP6kfqfl6avM6dBQmPifHkVsBNW+z3UFNb0J6qjY/IOBrqn9iVSAGHumbbBHyZfI1sVhz4",
+	"1mN7zBx5IPraZA1u5GyXq5bg9/F+rQ9HZzddIO7Ci9KCGVpZ94iqS2S9YpeoitFdtEOfl6jvF9Oa3IQd",
+	"TdpAAqzNb4iwfpJLZMN8FyaLwo9RXiIX+Lusj8uF7Z7rR2xxru+nQ2Juh04k2oQJL6posYn44mbMV0h4",
+	"1AYS64ebIWc4hd2oc13SP1N0Mxjc7Ndr33TABX4pSWlGLxkzGbOpawe8MOmWZkKYaYu4B4vOjP4D2RV5",
+	"sN/2rOZBy9rNpal6NVcFMsaiZhKHJV8xG3BZKGwRdiZGWZtuzbNZCxURjzcY2Iq/ewYcNtFz8BWFU7UH",
+	"HZHXBxwADLnRoCKS2bqFTo0MOncMY24CXhC2TLEkjSyr4OS/FHgNYTIsCVKc9+C+6VmYQPXofmg6vvZf",
+	"CBub+jGvB9sEetfQJ59IZGPgNeHNRxMXfLP+VsX5tWHilhe6ipjjYB6aYRwr826IWOEc1QH4yLxyPyo/",
+	"+RtRHbJFdP8187R7Lb6xtg9iHO1TNHkJsVOzj1sNFXr5+R1jh/tOt465WWY1hd4D/8J53vq0zWVWkklW",
+	"TENTnfRiAa26YNlT3lvh9HojINc4pO3HCBpVgwlRCf1DLo1q7N24EfazjO5vneZcTq3OyLmEfH4eyjz+",
+	"mpBME8LCxmLTikxiCvidhGVakQ7H3tNaCA0x9mttcQmce632Us4UTqe8CY8fHag2GtdkjrR4uL2VrK3j",
+	"KOx0l6333ptUjhuXhxVTBekqvELC9UcHfcaQd2ag6mwFsL8Q17IjRAtb8q7IMcO9wN1ryyiTqbjmec73",
+	"y7KYuawUuplXdI3co+BLA4Vj/8Fst9gVV1skbdfSmG6NgZimPU0FFoqBkB3XR26IyMqedGxta6GM4Awa",
+	"q2obvMA2nbGridgWupEn7pV5GnJFKXcZMHHcX73RzPrvAT/vG0UMpPTLgrPpPWFv+LV/lGsEVZbZLo/m",
+	"Nq07ZL4NZgRNvGUkETc0DXlc3thfEJbXRo3pb7vXQRKEVyuMgU5rWTv0shD8RhuFt1CSFLeP8s7Kko5O",
+	"o3FpqpUzruLgJND5tG7XXu1sdbr8HFN3dAc1qDk8QZU2ds88QR1zZ5oxYzOifdsFMUKgdTjE1PfOfWnl",
+	"LVI8zx4gd3te2a26qrw7KyypqV6hCjIUgj3HY/2pX0FWRRUbsQWM6PH5U3RlXEX161emL3O/W3VGd2ow",
+	"J9JlDWXoQLCQCCskiNZgwSJ0GFgI0sMRLEdriYq77BBbJPnZebBM0nO/A41HpYfNzNdaq3nBvenJ73GU",
+	"h0j9tGFQQ4vhojSZ6cuoIu/28waMxtAuCCz2zCS3W1c5qrL1p/XLbnyjO+vwkUv5jrLNDwIzue5pNYFd",
+	"OUnT6Yn4ek2E7LgHrNPLXGGSQKJuF43XM3G6ekz9SarQiqR4R6JbMR5rD9xyiC1ShdWSKT5I5rbtFQ6H",
+	"1QtBbijZRw9jH28U/UW9CIVrQexYzaBEqnZJjWs//vYeZddWNXa1WgC7VdM55ojNcsG3Tu19u+czA43d",
+	"gl2k7PrEnsG9SeEee0R53mt2MLPqWYa+qif1sdekLBUJ+o4IyFaM0nJlbDeqEANoj0B2frkKf0Azf5nj",
+	"4G/bd4FKnG/+97f6Y1uFN6DoYKUEXZUqbNXmeDWI/P/bWKLpF4f+7tZQ1kfV+CbZIgg7mXrR9n2PzIP7",
+	"NkfEpOKBwBH0mK6lW0FsTZpwkGuDMHq91zzZG3j5nz/+x5vuiq7JoXmltPTXfBPmVXHT07UvbDteq3CX",
+	"v1KGWfXd+EZfg8WlJ6IfN582AyYw7RANBkNWQIog5XgpGDl8S0JlMnUdYijVoBDWm4h2nKkt4gJUZi+z",
+	"OMMGN54UKgZi132vGjhQrJ3hw1UPEu2galqXc3rD3x1qZUYK42C4K1pWH7xLYq4F3x2BVgevFeEijldn",
+	"Vuh1JT68BQrYCd0Vd8Ebq7Ve6JRacKFMFe4QjmfBJW05jhspV3cAzcmP2ALFp2+AfqeX/H+04IpF1qw4",
+	"Zlg8H4er+S8gwf8QraeK1uGoeFvSjob570byjju9fFE8qeXIbUnQMTr7AnWEyu8HZcUMpranF94vI9un",
+	"wiy1N7crQkfRNU8UqcPjfyQidpQIp4rcWajQFsEzQ70eI6pHCTcsukdfdzJ6Ev0myOzRCcwkw2fequmy",
+	"fhxElx+9TaG74Fsv1a7liHr+Cj3+a6PgfS1awHRPOhTCZ7++/e1R8tn7P5/Zf0Ip/KPkb+//8m/BYvhv",
+	"yQbn3wTb5o2lk9XJmYlxFeE817KECgiQyImZZC1xZQpzIbP1lqIqhA0aJmRyxoZ5Y+aAi+a26EEHlgNI",
+	"R8Gb4YWSKMdG+l8ivJKEqQsEz9eRXcKydoeRPsX7Y42PWOKEtJHqFMzUJevjPSiRbDcQtW4WG9cC6Oef",
+	"3wS54Y74rhNsHt/s6a235iLLEZOdwVioZf39shW+wwybdNHv9D0/T4PXtBTC5lp00LbWXKSk3YLUC29N",
+	"MJ3z8Zx4yEtY7qpFLs17Q+7L0ezNH7cciZL5mQ+X5r85U4JDSTJfQ9qQ3YTR1UDunQyfZOZ95xMJxVzo",
+	"VwPY88Gvi4kuyE7YE3KTIXkIXxOGVji9BsCZGoInZs6nQIHnC5/6NetGnJWj7rO7Zu9xH9FHxu/PTEbZ",
+	"iqg9IQw9fHp+DsHpRw+fPp18U7kd7iZu1jOI2OkZ7oe2nL1nt0Rg+WSHQ/CeUIBdSsihPVZDuqZGe3CJ",
+	"RHa4NKfNoxmuq+qZT4Iqu6+vdfKWFvEJWN9V7wQ3sy8dhRG15+J6KXhOJqTCQywMXgqzjhlUprwIpZ9+",
+	"Q/IM8VIZeCl2MGotHOULpLaCl5stsoMgmBlUAAGIt6V6bzJ6YDqckaUW1YBKJwf25AJJugGATMoQlteu",
+	"LJozI+tRM/DmqQkBqTVr27rhOwUYtMJc9LmnvcGdvQkfr3kctf4pmNuZ0VfiOBkfqa9pt73MbjEDoVct",
+	"/QFgLQwI8VYfFVBPE1tAVeteKc4Jy7AIcmQlD+fwdjRaenUn60y7GB0wVuMwTbGWSmBaQae3+mZhlmHF",
+	"xQFVD9WwILbwMcfptTT4PFihLb4htvYsuwQIODjg+y0H0B4A7DFRfpxWjVXi5UyvkAU5OU2kNlSSW1Gs",
+	"tcC7e1HVr/7WB66eWyXTDDdbSk5QkY/vh3477SZP5YQZ26fH739rR+vNgSn2030OPfU+dg93q5/jDj2x",
+	"m+IUMdJ/O7oO+8Ebsj/DeNoNap4elKGzKah9imnVVseDcsu4wXubcBW0k4Q9yeYTrblot8RqdmHWYtCW",
+	"Iohwb7PTqqtMbakEb/GlaWO2piyTCCOF5fWMRVvfERE650clZbqis17nukm9M9c5KDIzesJ3eiFzBGBk",
+	"KW7oDY++XsHdFIA/oCTPPJ3GDWtwT/iNNiJXB2S5J15PKVnGl4Pxo4zX7TIitQmWaTNrkgJiXjk6t6+h",
+	"SjQ4p7kD1VY5QjdWGD5lYkOec7bOaRrIy2/7A9SeL6vWMXCA8Y4s/cYyFXSPhNk0esu4SsCQH0GUORmQ",
+	"UsCwgH4HXfi+YpucymCbgD6B93LtQGkurB6h1Qhtl38iEePIrShO6LoqdfjaeAa8sVphjf27cIzuNl9I",
+	"q3WSh+XRhhOJeFQz82rc3sqMZ9I5o22nl47iPZJuga/JFJGCr/Xkb4iAHhQWsr4ha2WCyA1hFQYqGFTA",
+	"JYBTd4nqNB0HLybrRCSfidzBGWj5BOWd8A9ZNYDaABrCktrG2u2WUO0qU789lGuyBAkjS75eckE3lC18",
+	"ePYEyCduKNkvvcog+GMhiCJiWRoEix0WVNX4AcmCZGVqvuyaK0Z0hXJfBHO82R8qvn2V6wb1dvjaboP3",
+	"Q33SLyWxv2vtsQM43hChHYYdDLLD0f2Srj0407ZbHZrjaKm139J0i9TepdVLlMGLie296jgJmAxhWTdU",
+	"0E9faH2GvFMJ4GxKBba+KE3rIBAOl4ivfda0gQHzRMWeD9AzG5V2/NxFh6+ABvuA/NsHZrgJkCNp1HBO",
+	"tnQaNMHwvXswiwkmNuTeWWB67XXJcbsm0tzschoNKoUgBMdc8frEQb1DEhq2pQ/Hty9fToubTtVYQ/fX",
+	"VM/QoMrWXUhQBvl0T7yNHWOK16YWfKJecTvawIDc7V1GEB59bWWTu153/IbY4OKhhaS6w1m4cSDIExkC",
+	"4fBanUMzz3qweMsjOiWpr9Pvjz7sM5WJwSbxbgVcZlSBQzgfGjm4g+YGAJdwTpnePehRXKEtH2GjVCtJ",
+	"zO5UBB7a2bmE9v1DYIZp/yfL+EefrPXdtpDyWarojcUfa9UoKK3XYRbE1jIAZtIqOKCUksxCMyJJpJVt",
+	"XSmtNfMob/SOslL1tbp3TXLjGMlfJxTXhCG9YNI9H1Q8zvvY0Gv0UuFVb/SkQdd6mXZNo/tk5h9uPhgD",
+	"I7fTgy3d4xWiTmuzuwRwDoNRQr8xK/0P/fzYNhbykG75sjI9ws1oioPAO5otq575EQtsvjOyva19q2jZ",
+	"/nQVpe7MO2KDe3f2e65mcj3GKj5mqtGePfJOfaBqXAsWf7u1sx45Gl+0Kx/ct9tMWHN0966Dv8F1MO0C",
+	"GF/EHHd1xcj37LLW836FhaIpLTCbqkybk076mmZA4oNlL/BNAiaNF9pPoYX0gcgqAGoaa1CDEBxMijgC",
+	"W8JFbFulbUW97r4SN6eGe4/Wbi6TpDPetKM14959eF1pQKeqTU+mH5MxPclea/PfvJPQqY+4FNY4pTlV",
+	"WMVbxluCM5s7ElD8eJETCNIBkBygHGlTqlIBoSlhlNT4xn3nBDvLc232w0Bprt6SvOjB7j1Wt8nH6+EC",
+	"Dk1FBMX5UBw4QA1Pjeq2/sw5YIijPZbBa3THM5xbFq3677BlBaoqyE6L7rc9CHr24Ac+/r3p8qoZPLox",
+	"WEfkhpD2jHURTpzWbFcZzSxznHeJzm01jo05aOkbJEc/vkiRYzZgsHtHCe0IZhIpjjJ+iRhHzs3fHTOg",
+	"44a5VBv92pwiEODmBU3DSNNzqMO12GzP5eDoV7WIQVwgU3QwkHg+EeO4Nx3ITw7M8MGkwcfkAsU1D/OP",
+	"8ZsKOlmWBRE3VE4Id8P2fAit+Fg115ouVShnwMoJmTfVLjcz1yrR0rloGtdIfaTHLtjjEGnmu4ODUQx9",
+	"f3iSUB8Ivoa/2g73RiOKiZqefB1Pv1nrGNrn57/Xe7aVmx157Y6izgxnDU24lGuYgcePR2EGZryvj76S",
+	"Wz3UOzd0NHDPDHdqA/Yg/JGP8pI97moMtu270trMqJWWY8aIEb15GA34hJtuHDwokBkzcMvU1Bm7Exzg",
+	"w4Qb4ZZlZlMYdtlnoGxkyNE9SUrc1VFvcHG43nRFNpgliEJrUIQlqjnxiGrTUY+pfz00RGRGb2hW4rzy",
+	"USySxUbwMtxq1x9rLh+YcxPcQzdYRYnZmsufoJF9fGrSZP2nJ7G9R0rE6TXj2Ep/6Dl3o+eMg0zdgt4z",
+	"/tHfjR40pqdEYF/16C1HAF8FvAYey7bULr+5rkFrCN8+pjrwa5db18qDcX8O5xxas9PB9LjWgtCX1eL6",
+	"2i49VF2gFAsCfScT5LIvZYJsk0AZzjExd0gvpHDlo4FWMlkpbH0zMV15tjTPbLcg8N5UzcA4pIvrn8fj",
+	"BoYGzckEby/OyGGqx2Dn4ugdrASS0h3OUZWeWkOaPX5yft48lg8fN+uAoeT3YfL0/Z9//vmB+9fj93/5",
+	"v/7UXz2bBkj84s1L9PjRwyai2v9++XXrRojEnOsEuM3ivQn0kFVtwy1sTM2uwWVsTPHR+aPHZ+cPm9P8",
+	"a4BGj9+f/fn8p4dnT9/+n4c/nZ89evuXIIU8RaibzgV/d0cBmvUVeEMukT7giJtcqhxLFSMtXj4r1fYr",
+	"QEjpwjK4P9d31A3OAaTFZOAl1V/qyn77h43AjX+bsoJkUTJcqi0X9FfivVUyWRamu7V50yVN+z8ofk06",
+	"TYi8Qmc922WDVGONAcwCQzzw0sME6Al9kbAFNB3r9jgE/KFlDlWQxzbB7KvlM+nt/aGbkZuyAbbglN47",
+	"SKggK0mDKE1Hd/fD9bwSxxFjrHSUk3c6R7W4Yxy4p2IX/9EnLRn/3//j55/l23//H+4//nRKj9VjICA8",
+	"5hsFfz6aFz1OaQfWo3r+9DZJ8/lgBqu7IaHul9XdpMRsVve4QJ4ZuHbsmI1evr3HbmiiUcdw5vM1bnTc",
+	"xnk7wmB5KbRGcUzbz294KQkSZU5sq05mhBjlzPibtZ2qtlyaHBALJN4pNHKSb5QU1TyX9pX3ia2pi0St",
+	"mN7/P9CR3zZ59Erm7HeD57ZUKd8R+ZpAUv2J8qsx2LeUBVPoyLs0L7MJhTlmuK/0a33+yOhM7LXgvxLW",
+	"CxRLeaYNT6i7dM1d13SjTUIkVQ8m5an51HZOHmUGGnkFaNzNt8251FMOJypvOM7l8p9ltmm0eu48sSNq",
+	"5OdlQUQahEx6uUbwFDKfSfRB44w4g/QS5WStEC9VVb2q/xfbeFDD1c7LVe7R05qyFfL5TahDrV2/hQsz",
+	"+SF1ka0+s6Y4McV5LlE1UDAyYX8cXKsj+K2s0+uLPtJaz5t2D0FWh8bqJVnaqS/rmvxO570amCaQF7rn",
+	"4jquP/1eC9q4s/4jPNo+M2aApGZvjwf8XtsNBve5OXSeXpmGz66ZfcgwTImUNf5Ckwb/CVla+y1hCKO0",
+	"6ozsWpqjFDO0Ip2a8UEzyGsbvczKaSAOjZbTk14sCk6Z2k1tWT8RVWaLGYtwvlYt4d0L7x2+4zKqK079",
+	"vvfSe8M6U2Hhcg7IZw4ytVXAT0i2wul17bfcY5PwjDhDhGWQAq0W4ZbTCqdq/ESYpTy3j9s3I5pV+2/a",
+	"ftXHtkCGooKpvJiRNKeM9EKb9O1Z6z0YKac3RFT9VcY7UFFB0nDQ4IqXasVLll1dIKgvbMD4XaIrytzP",
+	"W8ygqxxzz/jarucJdiOCb8z819sB2L5g9Nl2mscMeUd4V88PYtN2hGhJsrbcOXnrqhf3mKmGmuDpPWue",
+	"53y/LItg9uPX8OtZWehZk1RLxdWciISMq2XNF5E8FnxJD1Y61MnmIv6D8T1YCSuutoDDEgwxWPSKyPP4",
+	"0jyt37shIitJWB0FL3BGcKYPA0B7FFjKnnS0yH7eAZFQCMpFTHS7Op/VG03lJA6TphqlJn5bmRdEFnwy",
+	"KKYgN/zaFzZVnAZgSmpkn+Weqm0m8J6Fs4qm3oCSiBsaLCx9Y3+xHe/XAFkeiZdmXq1M6mAiy0QK1flY",
+	"cTskq5zijzUPuBbz1RH2e7A7Pm2CWdaKYrVzXYFXn80IpfG41iU4vd4IuCxChXF9ipaD9+v4uR4lT97/",
+	"aVRD64t+gv6irV2LhDeuyVmYrHiBI50OcrTeQ94VOWY44JzrSaUMXGMZWeMyV/2JLO1bbfS+sikekcsx",
+	"xeYfh+BtZsrsKLP/ikEnasq944TaPN9fFoLfUFu5OMYTLUnjiYigWKjSd7qocL3SYIZAQNsovV+xgFdY",
+	"yj0XmWlmPzUyZuCDl4UdpLWpD88jXN6M7E94v40W2p5Qa/whCrwSnK8nEmC2iUfN8DWRZGqlsCK7ggss",
+	"DvMROTBkcNY8p+nhBfuaWzSaQMjotpAGahMh5CTU8xo7VG9evjILAGWsB1Hnyl5QV7YAENsLGrnF+WlK",
+	"rrEK3/vmqLviEkhRCum4iqo8InBeYeXY9QW3RPBVTnb9LGTu2eYiX3/9HD19/OSvein6bZQRhWkuH6Cv",
+	"SwEpfbZpAspIQVjmMmD0XZIgWaZbhCW6ckdTa3zkSmswVxYFaWlgfa4eLLqR91BXyjcKr3JyCQ7jQvCN",
+	"wDsZdmmoYFsTAJsqcwvDuMcSrQS/JiyBKIKe+h4fEC+DjiBIWYkPh0CWnUnvCZUaM6lwEOPPAGJBls8n",
+	"EtHsEv1ScgDg0wauzcmJsht8LBnHSeG2VADb/IlEXjCqN87YGgFQJdeUmMZC15RBpqBlmHGkCJPDYabn",
+	"2QRWva2oFGTpcgVYZ+E8oTKjDkOxzqHSqjik6m+02cB2JgWqMNe4/i8YMngWj0guKlfklDwgV7rWJDh5",
+	"pwgz6A47LohJiJMJdEwE9E9txuq9OADe2CUS5Iaa51MuhPHwVCWSjjTQ3BhCW3Z00LTMi0Fy9HlivhZ8",
+	"hx6azlJbutkSCSmi1LaMC8duNNXldrIjISdYQnLaaBI2JA02jd1g0SVsWWiKB4JFBIyPAVg2g9SGccWL",
+	"NRfZET1z2MH6eqtqUWbkDBxXxRo4Jnd5Njxt5POQZejoXuX4P3rUbJn81DMe+nbFbkj/NoxQ9lsqTw25",
+	"+7JqDOC5N6b8mqR6aw7Pw/2YvvVimAziqQU4ZNxtos8hZlJLhcygFe/IjouDFhGM7PUBAABj1r2Nhf1y",
+	"XyuorwBylotrCXhsAKsNZQyABdhpBDWhIUCACBa58oucp9fzgFg1Pf6zqqM5XpFwNmh10qcJPW31xqPt",
+	"S/orCWsEcdgFTWrX6AUlA0znaHSOcXD941rxzDoFvRmpy9EPNMm8A0+pYRdPEYINbMzt7eihOKlxTyjq",
+	"9bWFNmdOwRfuexKSJARZ6wleIkag4iOitc5s56qrPGfkhmoZhCUqDHKQ1m9NdLdp/Y56KNzxqa6fJ2MN",
+	"+1sbX+2nHmh852bwSbXk4/1ySQXFjaea8MImYEEvMk9dCqolxyaLQIkx1DoZ5ecTicwLptc2F90WKh9h",
+	"okja2wrWKbtYQjVVjqN6LxybedIMoHR/no4tNwm+7PRMll5XhGaGNffR9S5tXaUD1SO5JHvbBSmQsfK7",
+	"S5SBoGy4+zBWDuQJsjni+n2ckHtzTGdJ+06kbvVxJNwQOOYpZ2sqdpNThuzr1kKY/vqtpPvUaT6mmyxG",
+	"tRU6MZcno9IekRqhPeoa/dK9aIplg/nRd50m1Iqr/mulERGSLWkIYv9NQVK6pqmt/bVNBLQhnNiiARVo",
+	"TycJmdTLratEkUzvvTKd5brTem104gStMbWAdiVz5rfxNzO+4tkBUoYygnPlmrYEM4c+rjyqkWbzP9TK",
+	"U4yYny+/So8kaEaic7zc8y43i5dyoE2FzRa2DEUlJJELAq4OGbPSjzKLi+dlr0yBn2+meynuV2YYU9EO",
+	"lQ+SRRZKoQhDXP6Raxaba9YWYj2pJc4eCOWedbQL756qpVr3sug1fQXOn6UpKSaDgh9lm70fmMZzWyMx",
+	"cSKTVUJH1GBS0JTUhGqgll769v9j72+X28ixPGH8VhCMiaiXoWRJlqvKUmzsqGxXl6de7LFd7em2tSSU",
+	"CZJoJQFWAhTNqnDEfvj/Izaer8897H7c25n5OlfyBM4BkMhMJDOTolRStzdip8tiJhIv5xyc19/ZuEif",
+	"HNejXNHj6ShrDtEpE8maKLpWZZSUz5RrEzmopxUq3s53kEKAHd3xBVep2FgZp6QgdJozlsI17i6thuuy",
+	"V9UjhO/n0dqqt85QhAa6gM8NcxgSax7D7EG/MWpxsSktfWc2H7lzLBYTazlsZ0v2OOw39pzBCzSRCc0I",
+	"sFrtQHdXx99UQLx9ST6WX8VKpXvKBF/PErPuFdGyihO0Txx8kM+4EFKTxOjlAgJSF1H2oFM2QhS9NhYp",
+	"nuzgayr6XnYh+OLxUdGPs20+0Zc+Dgc9vEiD5hBr0IOzByZFpf1lbGvKLTPbFll++mO9k2fbANXnu1i3",
+	"QaPT2O/VNqfRZ4rOqbGfi6am/YDyy31NWxHLyo9/jHQ9bR2i+sLHatfWrn6OgEyiJm6/uENOs58Zi7pL",
+	"ws60vXa3GfWmo1rMPnRQwD+0iL5tIcK79zwqy65KTBNcG+ZeLZ46ta0SfdHyuPhtDKKVeP2UOFyzDvUL",
+	"2znXfb7+gC54G5DHjZWNbu0ujvkJKw5Kf9GM4SDGin0ogSPTnPlQ55Yuxg2QmPHc+orMjN/KoT16R2ox",
+	"tnD6dXfVFbv4sNsuRtxZ98CR86kqxImqmC3fVjESSo5NVsNTjLn0lPwuttYO/3XdGFD3llJuRT852KeK",
+	"Qdo/DttTnW5V4DYrZwHPROQc2Jv98n18EktcbUhkzhpSYQ6MbX3YDRakj/qxoYNZOF3X2B+nWOxM66nv",
+	"IJGxTEXXSGW0wzClojkvCFUZdcW/ntkgRRAntC3A2klWpnHL4CZ7X/KUxdtKrXJM7A/imrieIPH2vFPT",
+	"yZI/FD5o19ph87cri7Ub2c9n13HPqqzQcSG7yp4K6PIepk+Z2cureNlVd2T7rdr+5XI+2j6i0LnLebyN",
+	"2JnLLm5kwEYeGw7UWmk2jxdhya3X1Mqpxdh2lm2nuksSN0RyP+kbfAz1zO+o6WhdbyN7wgEZgBNF6NHV",
+	"MhMspxfcNhVTNqFgBObHUsySPB5n5FZ36AcpF87GugU3rlXqpy6e8UdrofF0gv4q6AvvwYw727mYFglA",
+	"Lm2MavitXimI3Nx08A0/9C1YWcT9ty+efH9GXsIeuSJPSAbAJCaaM9pOD04aWfHl5rZxA4M0h2oUGrdP",
+	"CkIF+Nxs7EXPqLiBaFTKEp5ugVSVds+zayJOu4/989aKt7oG/WuJyH6IASTG5vLKpiP/DXKf2rU2L/Zx",
+	"J/0qK7OrLLELTbyyCPF9YU62pYBoN+T+wbzKPmxa6Q4vwXt6Ae4OurnR49WKO9wCjNP6/h+OMbhTZ/Ef",
+	"5PHt365nq1zPqobT+pVPntt/cM/tFgDiFeilfnkaZz75JcgXJ/jMBYITzOtZBmmaM6U6NBzYWe5ANUkY",
+	"rwDM/KUE3iLRMTumGURi/dWat13H/it+3da0lbKft/XxeFC+G+x6SOuH3UTKtcPovb/YFBnv2UBgw3f7",
+	"5Apt6682f9uoshTIl1UU9Ovf5T3v4cqcGks8mlDonxeFTKcko5rlBAFtKvl/JJWQ7qRmchXJv6tjzSO+",
+	"fLg4v7YOe9vW162ed79golxfKUbWxpZiRCETtQK/EiTz0iyWsn+mbIVwwvgVyyEjUEFLOEo0+wCNzClU",
+	"Zzc2X8OR3fQ2LfwVg+n2M3VaqxfOrOHs1oBoJorOWVtlc6M7e9MKZHbV1/teTtq/lt0VDLV5p6/kZf9p",
+	"7sQ03GgSTrnSmAv1hObpTuKaNxgL4kotu/sdMqq00T5F39nAOw3NU+VEY/mZEWF28CjmTa0eo6FiY5sq",
+	"j2u4XmzDIT9SVDjd1eqEWlTX+4EKyvDHVyeALizwvcxSlv8RAf7d5svSPO06z2tmFsxZPjXmqkAkqVjh",
+	"VyLztFL2ZdgH3yTmzSFZzXgyK6C1Ovg1N+YfbKmHuX0btmcQdKGml4b4Ikpbj9PZWoBt4yKOtD7JGYzW",
+	"7oj3OxfMuDSVzhu2Ew9l7CDum7uyvIZX/piuq0SAjV5UVrx//3qwQy3ijbxkfaep3TsNxUIQIlJ0rWpV",
+	"Lz0hWOE7ravoWNlUDaXlgOXYEzbBvxXr3Px2Jol/glByxfILmhEHnkC4IKuca5Rurc6ANLhWPF6d1cIt",
+	"ClFUH8AbIFqqPyu0IRuYOiVCrq4FYgSdr1vFtytnxafda/6equ+jWjB6Wa0WGRY9q9bO4NQzNlcsu2Kq",
+	"y6YCLuYiZ5rlI4epVfcJ9296Z25WPZNp542wj2O1e8fQtS/+GjWCO/4Zf3C2ue8jbj9LivqxYSsgIbZU",
+	"bgAOeq4VdH8mKe2AfVCVqY60Hfn47YszewaMrmZ8Edfz9Uo6/CvE6MqMGgqwWIoxgQiAga/CeS6onp2Q",
+	"8SW3VQQrJ8DQJoYqL68E1ZECt4LziSVajq317QBB8POaXjIFzeVxvlx55J0xsCg87f9ae96OEyTcuc8M",
+	"XGXl+Y4sQsCI2nFCfBwS9m3jETXUk9W8agUtjeATAQfGVLO5OV3f4T8qq9hV+bQ4uoXsy6R4OVZPgPp2",
+	"w4ViFHKEnTZHqjSdTKAtqHsJ8yk7qIxm0VfNDTdwM/0Odkjz7JYOtLVx2v9m9i91VKP7Nfa+kjzd5B0w",
+	"v/edsOyeGLIzEzykBI/DW6fyNim8XYPxuy/77q5oalcObkVW/UFypGbe1Ki4jWKf9Xadh3daZaUypesu",
+	"OnNX93gxzZ0Y04G2dN9s6HAndpH2c/dkTns6SRPHt755CxKgkWG3yoGQCyZYupM+3+XBPvX5rvQ55nrG",
+	"xSila9UB2T9sBB6+2bMteORIGtuCj3Kml7lgTQiuCG3HjB2mSG4HJjg5+MFOsK65+S+sjECJfcB3ooZm",
+	"zjASgt4SOzYeTkPcCKcSGZWqcKrdhxrhqjZsRGXZhE40Ay8Jz13b74Yv4B536htO7H7dSP/wO9e/259j",
+	"/RwiJDSM0G2cA8rSo7Fs3W/pRObECOg11IGFN4lZdGIU+8QQVgMGdLHQDX0VDS3SLBsCKHIBVEQFkSvB",
+	"csAxgqCPO4ZaLRGCORrpgI/EJ6OSJXt2xaIhlS18DDNGU49YX17bSwt9bn5lAN5L85xf0WwIPRkAEF0R",
+	"ADSICwk/tmoo1KBzRi7WRLEPFvGJ4XBd8Q++95OP9UfqZ3W0GBFm20fM7Hu7f0Mm0K8qjXqLLXQ2jtjZ",
+	"HdyacfJ2JslFLpfTmXaZiu1htYwmTZXSU660KxiKkkXxCJxdxsUlIoZxfUqoi2vauCdSge3sQYkx0oEZ",
+	"AO0/Sjsbovbm7Xg51TJfZEsVS5L0c71ga2kbdXnyRHVVr6RzfkMpeHRaWo7cwiOXk+UURGbV4RatmY6O",
+	"d9NZBsPBFVdcx3FvDQ/Cz769HDLzkDCaZ5wp7TieuO5O28Pdbvb1bOuKsb6WkOOCjIhCuJVIunyMBd2U",
+	"JFa4c/FbyEviLbtlJGxhobPjoee3s7WtAcMzSKgwVLWiXBOametlOgsr2K1dpBwqMBdYTTajip0CQV6y",
+	"hdMvuC6eRx9/byy9WxSx7aAz907mtsbUkDN72FRmcX9yOHZFLu/xxgz9KudFGcpOpYUNduJlKdSb++Zk",
+	"CfZhFz6WG2CaVldHhYm2ZpPelWCNXLGVA6Q4CV8HcpczOlF16p6oFBx5xy/cgpax60jOtgpBdXtq0Zrz",
+	"LiSzHaBJf6raCstki/XsVjQXne3vnYD+k0OE7QXgC+6hmURNDKycKbNO6WhXqE6VKKi1jcJXPg4HVtnr",
+	"NkTpYfdy/86FLMtYOnIe145FSmXjvr+5XigoX21WULpj/XVWFnXOO6Qh/dloPW/w0SrRBTs9LJ16aWPi",
+	"dHglEbg2KLNvSASs6OPRpZhnoZBuNLN5ti3Vep2zAV+/eLmrzuvFW7F8jJ8heCKFjfg4bkNsK9svMM3p",
+	"pFNWxjYXNQze/Qru3Uc+4iZQvt/7Z4rYi01hRtVhvMXxFp3nOzXofP3iZdGVUy0XLFesb9ZFU5v5u1tG",
+	"4Rs71BqHb2iB//rFy7NULuL9wueA4BHt+xlvlOYzGzAeRTJGrxCONxrUl4vRNuqCfW9o52cn07S6jOVa",
+	"9bwfv5craFNl3iX0ArzeJMlkcon1DjkV4IVPMj6/UAQyHwkHD71iWmcshW6/M7nMFYFQKPS3OiUHJ+Yx",
+	"+5qQZLLMza1bTxlE/BSajWCMeDMtLmx5hZmqfd5mk1wwl7eLPhBszfnN11+1dOo0Dws6ZfkIYkVNX38j",
+	"y0mj9qUh0VJu+OBB1C1q+POKK9nyTddvFYMPPm+VKuZgD4uRVL9JVOkrPqP43gyrR9VEh/ap3on+bl6x",
+	"9ONcZkzFvThzurZEwbq33NF0MhmZQbeA4ail3tj/drNs2RfVu+EIUH6iFfQ4I5QolkiRFj0WBHGNrwyx",
+	"uLxmmq3oWpFUMhXhOqWYUq6dR8sV40+0CB73fcumeHdt0FV5HZqU9nmlWtvjQ8C23Wmw/Mjkmg5Qa5rM",
+	"zEuqJ21nXFyO5lwsNWsoy8ykmEJhtLg0TG7knP8atlYPGb2DcJMq4ksNVmAoxWhtLv07BwETfuTw4KD1",
+	"MyqhYnTJ2MInUpQ/+NRQ4AR6iQIRE/OCkdzgzcYova2+MEdKPRgGqI0WaiKc1MOvHrXKWeuv6D4tLNCB",
+	"7ibYsR5HCI/ATrkylV7CtkQEta2LTNueYgM1unrnHmQItWyjFRepXDWT43cyJzNPknBEcGZqyQyZ2Ho6",
+	"2+/HJl3jBZWnPu8PlAa8nosi44K0jo/bSWsmV6qxGgZMeKjuK6qecAbwXrkLkxnEaClJxmjejsQQfHkY",
+	"37PGI1FbNomwLcKmOdvUYolju2ZInlHkgk2XAsKyYR1H0f0J/phRcWq77JwQIaMZUxdM6RFUAZn/QDCJ",
+	"Jt3kF1AAobGptk19oK0pm0gITJlpKb3nRiMAGZcubVKdbUllPsDSU3IAiRVudl8fhSTy9VErn1/kjF6O",
+	"phlVqmm6XrRe5MZUJvAwAWQJIB6XQgLCrzqho+MSzX71TZ8JddlGrm9gV+xdZ0nKQ3nFEHMnXNCMTHzv",
+	"1vlSaZwLsnWUWhIpbB3xKGc0bZCw31cECCles14CLq64hiwDmlpLKqsdwdfh4h+3r71yk7dNzlys1bZk",
+	"oE9eMELNrsAlQCgx1m51bo8PSifzsHV2Mz6djXKuLkcXNKM2a7SS7MDVpSIZU8pwjsZWhmqIvoXCBPLa",
+	"i7muSgC2RC2nU6bARWG+R8z3qjN3mRt+8o8O2icvs3Q0px/8ljasPCrLM6oZdBxv4oczYn6FUlDNhAXV",
+	"AcxSSC/26XxkYuQON3ZYfllnFpt63tcwy6TSIwsICH0a54tY2tNTq4+gZgAPOcFH0TwDeD9FqCJmSOIw",
+	"Bks73bpX4WTmQYpqBenV2dpYcmgn1JMi5yzly3kLTf7IL9mKKwaJQeZ5oKme5GMuInfLlUyPSn6Sud64",
+	"kddsyoVywGiJbUeZBqTfeq1h1qLNWRzNpdCzMuEeHrXPu5L62HAYZR9FkeKKRGFdhqDiMmjhtFmUPPzq",
+	"q7ZpLUUqR5CmVZ1Yd7asaD1lBm/YviZeaSLbxpk231MbdKtM0rS35TXnMXWK8enM3fvKsq/P7uxlAq1o",
+	"LsL04fDl1ndhGl28vG/tk3WjYg4Fj6VZFAM3bSbAlUUCBJNobtwZkGmR3EwAogt0fYlVBSgGW94c0ynl",
+	"QukxtPEWkqhlMsOx0EkOWmN9kH99/eJnYn8FsBVUbdHV2+ZCdaM27UQmk8tnkwlLdDQVH1vT+jRGpfhU",
+	"WJsU0upG2OwaLOeSU8E6GmJ0HcTvIFUvb0qV9yLFmMhymaUkX6JlZV80MgQkpVEi86UYNF2+W3wC72CZ",
+	"E6XlIjqw7XA88lTT/EhBHy1SCLe89mL1Y8XWufU1nS8qda/D5rU9+78CbJ229hdqq5LQoqSvInC2wEkw",
+	"X4iHDFswTkrhlgq0Yz94lCLs4hdg59W0sVtlWVDVVEBopIoFatCSQDNzYqtudhXT6xmFe+l7HLkAWTXB",
+	"qd8W4zAN2/mUTyYRAYSwkp2D9IVob2vN5EZums5ykfGEava2uKH69simZLLMMuKdGgU2VoUoGmDGXKlM",
+	"caFGtaKihMb7C683zEwuFTPa0DXH8ZCu1xrDwdGurzmSR4C9xhgWlGzrESo0iBtUwplzvc3Cdbu5Bwcc",
+	"HlIbBW8TEQ2AUyZyKVKbQFQunMjMXbDeJ89oMiPsiqfg3LAgPWC4cK0IamIWQzSRvrqU50Qt50NCNZkb",
+	"W/Fw/70YZ/ySZWsAXplL0LWoIOOFVIpfZGy8/75+3yQzhjpKJw9pJqVFEEqL/YkZT0xpPjdWe7MHZULB",
+	"MeyeTAP4audDkZNJxbBpt8VhCxqDolzZXZSiujajp7gItZJzBnn0M7DFAShy2Jlw9x82sTO9jEchjXoL",
+	"J2YpR82g+o/OmSuOGoLjZoogYODhqRgabbaCYDRvOI1v/cYr3CLzrDsDlfFFAEwselqajvg6nsiC8hyq",
+	"HJDKLOrzNbe+u5lUu7fq9x4D/dIvy1NcuMNV+g9Pv9W4arImLpix/0dWkW0uZh0WZb0gRYQk9h2bmCEg",
+	"Z8MGyqTAjIt4pS8URjao/kuRMnNWa+fHNwIn5w1wsPDpfppIYFpF0k2NMt9o/zTtRSk3JWoSRSffKYdH",
+	"YRLPjeXw4GEMq3RQ3gm/0ZtzfXaQE/z6xct7lgUM695FecYfYAhEF4OlW/3Vk5U3Rm34FRO37N1jrdR6",
+	"zsdkKRL8yihZ6pGcTEapnFMuGi74ORVrYp/A2FDOKLgKSrkIbRdX5LMZu2JZ3AhM+WTCk2Wm16Wgh52H",
+	"tSFQnXpL1YyLqZaCQGo47Md8zkSqyMM2aKFgVsUn7cQgJehv0PRlJKTmSWsgyYYBvNqhl7lQ5PAbQomm",
+	"6hIvfSVPfUYsXfsGbalkqqffXiU5Y4KL6QhiSi77u76b1qkfbqWPCkEOH0aLytH5oy55H24CNoTQPgU5",
+	"IYpdsRw6awxhBpVI1xWGd2ReDngFQYftp1yRONHj3UCqw03M07Qd8XNqkmxeJjVcUj6SrkhGDV+uxD55",
+	"dsXyNUFNycHW+FxFLYliOpL75RNF2/Kp8MGPReaf6pGFhS+Wc6baXg2etiDgXRQN85jVdjo9rph73EUU",
+	"OrwCjwYxZg8b2k8pqvojI1fwwt8LbdcTPoiQicynNre89co/61DI8/aLG94rmuaFhlenV4PHEXaFCUh8",
+	"KcJyrUPYV+B9ri67vGMeg1x668dvTaU3z9XzO4PJ+9Oxk7BUF1DT0PFXyDXBRoeHFaWmyPaU+cgyxkZB",
+	"0k1RiqAu0VyD5MgZ1HWeErzyXVrXaiYzwH1t7S74ScjcKSET9oc6+CRz7qDMiTKz7T34vUub6cHO366J",
+	"a124T87QPbXMp0wYPR63FTOBrL/GKLKxAg0G0XuRrEvR7S4VFsIYylnv13CSPV+rCO1i0n48P58Gwfkq",
+	"pOeeFhl+IluDk89CfnBE2kaAGuszcn44xGqxUUVNLpjZfJC7NE3JclE/hQ2K/hlRy3moMWtQuwVkiZr3",
+	"qikNrScAPWTgayPraKjfFHRaMiu86VOku1BBYKAiVNrg7zw+aCaDbdbsD7zfqru7GT2pNLkZ3VDlVQyD",
+	"U6xtchtVbheJ+3ZNXHdyL699R9MRkCHUagnphUWN9FKuXHv8Sn5Lq6FqW/OsuJ6NkhnP0twXx3YfxFxh",
+	"NBvNGM30DPKFeg+Be73wkBL9XoYOjaU0y95jLGZrxROajRaU95/BImdTQev5Ra0vLqlKer5URb6MnaAd",
+	"OJhYZYuHIdFUVx890fg2NzJFoUH0SraHWu8WX06pf6FiTBkJjRmoNg+RS9G3JoUml0KuMpZOgxzYNlWr",
+	"dPkH7U+2H4F9WPB8PUI3S0yqes0gwECkQq1YTuBdViTjQhauWENutCL1BfYLb/nG1PHTOcM08qIn5XD7",
+	"TMfYVCtbW51PdeeGJVpqpNKywto/gaIU3wQP7IxeMYeD53tznL18TrhWLJsQqjC+OyQXawIdNTEKCWVN",
+	"AfpIpHUHVTwZ2X1qbEUb7YpSxqvq0PPW9k/nYgQAZ5Hzfgl/L/dsKZLVHEiaIiVkuG61nxa7I+MTlqyT",
+	"jOEcturdm5aSDLrGJhV6xbPsVna7ikBTPubqRCJn00jdzjjqR9o/gfVlq8shgKEgteKSLTRQbZJRVc8S",
+	"Mob0COfWJB2KKs+mFO/DDUUjm1LDD+Op4QVzjqy4HDn3QK+RwFYcuewW1fP9Wh+7YqM2TbJYeH0CTUdu",
+	"TeCePiWMaKIIgoz4izV688G3bmxToxazHP/YxSQFo6abLf6GzxnefZlc9X4H3fk9X6sm1lsLDIfCeWzY",
+	"YDtKv21GDR42ep8U+AELCD6ECALDotxLFT2goITEJu9vqhUvFI9e9TWYNr3ly+U0620HcWnYbXUSzcUr",
+	"/V+sqh3hLjSsa1jf7PDztYU00NHrGgCvg+DxQLwFWEw0M917prbQW7jyhVw+Wx8kDAGdaxMGyCSmlbq6",
+	"K3tpVPAPLPyH2ifYq1UtM1vFDZ4IB4MAVWH+jnXbkkm4alKuFlKBc56mf1sqDV7T842X78NOGoJRIVOq",
+	"uZi2ZNKZByHMjWt12Vspdm3jQvGUeaYuQPO7p3LV9IDyxIblQ2ggrGukA0vBwnqoYfkWaBTxmxLHGkzZ",
+	"InHMivxrjVFcAdcYZtsrgU6YjgSFFzlLKHRtR91J0Qn2QChsAqintA1HHbWbx9Bod28D1cKfo0LAha+/",
+	"8/ZiJaPE/32jxp3K+ZWznMypuOyP9pd8PkZzPzqZ0dx6ZHxrAIzMFXkFkFy01HnJ+Rs2W4a8hHW8hkXJ",
+	"ZR6FWq+WYrlMAWci+qkFX4iecnmbt6qs2O4kerTS2vE2R7KNlrYKyYgYdUoOYu2khpD4OJE5cR8KRWBr",
+	"2ow/yTqKEICBUO0yddobp9b8ZNVTjx41W9DCIfCHANveRGPKRu68jVaOvgFTpCXZ0HWZKZJi+JyR36Rg",
+	"w+3alYXIfC3d2d1Rj5SH6NM5TcyV23GMyuP3Ew34D+rr6DEBkT42c+NWMnd7aNOmZsb/OJRcTZLGP28+",
+	"pF0kPRfy957lPrP8iiexku1YYKF+uyppM0+Njs9TluNFx3XouEdMHJ+nFHWVQX0/m1OeRaWDe0JOJrzh",
+	"qp1jetGE5UTLE2PzMHUJaAjEJVkOrReIljGcoleg/aCvb4s8EYNCey7ISuapCmEkNDFbIeKfuWI5nbLR",
+	"whB1ZJNfPPn+jLwEkldDIhf01+UGOMII8W2FfVsLCPU5eWs4EykI1tfVD7w0XGQRKVcQjhldzqNbbGx1",
+	"miczY+yNBaP5+ATbDGGNElOaKK47tkjrCslvC5i7p0yVarErx2K1y3gexF8YzZWRzNDO7Cq+h/PZQqkR",
+	"OF6iyu9zrTBGbwX887PXT8jxW9WWwV4eF2Ck4XOoAm+YcLxExgKt1a8vX4rJY3T/sxTshFCx7tr3K4Ah",
+	"j8pf7FqNKNujdMmi5eK/vHnS5YJr7QLzJuCLTh1g5GKJDVlhv7vux8ZzrIwZzQheXmQ8aa7yBA/bWpnP",
+	"Aa4j/DFcPKQioT4dA8pBkT+aMz2TaZlvWjQDuJVGc7oYVUaJLUOxDw0grnMjj6AD6ymoMf12ULEP0c9x",
+	"3VytCQV0MyYsCJvTmTpqEbDs10Zyxb6raaxe0vB5SNyutWm6NMtVl66IJGfZGrz2Zm775DnMz1xOYeVD",
+	"pA9tV2UOjwwfH81Uqoo1dHzXken2newte8fr8sytZUFBXQt7iFDci8b429ovVVFlJbL9QHirhXDnKBcc",
+	"Z0XkU1V+1zWZCP871ilv7wb57Gh+g+baCDmUOOXC99TEPSo2KJhH1K8EnpeuLhN82DVoct9cKlt7yW1A",
+	"FIRp/Gs9CA0SMKIiiCczTM9QBKE4UhR8AciSsfPWwAVzmvbTJXtappGGs+Ept7BE9Ua1Dmhclpv7NfnG",
+	"turwRzd0dOP3uJX0dmI9hqR8Lw3IJxaSMMKH1+1+c60Otls2orkm4e+oiZp7qQnYyLtsUrrGbp1dlFc0",
+	"fVU8KLGp/WvcdVdtPySkWM/lUnnQPvsi6GnBPd9XKdim+esf7dXc+tIudVoM6aCyicVpVvqUbnR8hRy7",
+	"lYfy+kx9dztFVc0u4uCEevcb7UZv3Zt/buoJazMXETw9bGr7B/BqheorfXjL5NvSGKtMqzu8au11dZ/v",
+	"2t1gVlRYeXNvzbvG2rfc1XTbjqQh6/ba4Jtj0Eba2u46uLFYQa9svFoYITynR8chnsr/ePc//uX9e3X+",
+	"z//i/uOfNkUBbirs0Crza2GIChrnTqISwZiPGmZxzShFZdYtLcQLCfDooGPC/G4DFr2orhLLaFcTbiXe",
+	"ECQUdtvCvgGJIketAx78HQxV9Jm/C2L0xGe60SBH0FzsUbcT7hW1OAXQvVwLln+mbBCAcAUhtnCgz9Qd",
+	"im/0bLi2wwDIKVkz5fMltPf732JUpFxl1Kw3xXfihmMoQXFRt+ncUowlvGqiERfrcyhPY4yuh3FDgswt",
+	"BUoisLeFX79GZhsMimcfuiIU1HDsFVNWhd4otjKZQAEKqN7dUgShmVK/sauGp9i06G7QFztZcP+VDAcr",
+	"xi5TGrkrzxT59i9Pz/4CDr8nNGMiheZjziv204vBcPDml8Fw8PaZ+a/vB8PBd68Gw8HrM/N/fok4ymog",
+	"A/jpYObDYOkb9vRH28U64gZO05ypeJSBpnMuDlG3jFRs7jmgASygnjZEDhIpJjxlQnMagQB8IbI1gQ+R",
+	"Q2yOlaXeZRppRrWFz7mzWqe5XsZW+vZPr8k3x91yVjIppn6YDs83pmHsPpWhyzGiJR1tGj1no9+srVNR",
+	"Es9+PmtM17qrLaXr4dcSnVaIvwNrbWegF9zXauttxY397LttWdXoH510rJtkxXjbuL3HB/25tDBBvimN",
+	"Bf9sZOHeRsgfqff3EQZtro2OsmFznXtcaSoRffilDhy5O6+0vz7vpVu62I+d+KWbRVart/UOi7CouNq1",
+	"HGrYoN3IpdbBt5ZT1xEWrTSxK+HRRP27kwL3k/t3FY36IyIJDcTTJ7JQHeLORxpaGaYt8tBhgOtHIjp8",
+	"5FNkojMVt0UqWnf73oYk2vfmGiGKXiHdmwlZtK/v7yOE8XcfR/gUMvi7CRncXhSgSSeDGffzFDEXClAN",
+	"LSNmMksV9uSCjmxcKM2otW4Usb7jzxRxKEN9trgIRFSYMLLRDfcpdq4w0yhrGMChalbG8+swJQ9xufnY",
+	"M2v8Rv0rZ8T97K2Yzg7VKhhI8J0N2vifwzT7fhQQyak6POjflbS5yxRTqi1EEONggLOeUrErvArI/4r1",
+	"isfCKJDYOFU8NA5VQ2ui5WWD19ECmdpZVAoLBbSkQemzVCwlvgPxTqMLZujoBN6i8FOIyQaLgGxRbL+A",
+	"vcm6zWSpWG70FNy7DhnPZe+4cv8VbFdxGhsoZicWNtLePbOwZ4zp7xlNsaNdD16e+ZfqDl/AiSO5XDmZ",
+	"pMxnGkyjhwebEUM9/HNTrmYVqAonFl0tn4rnvSPRUc/RC4FUTEIHEl3qGRPaCEdjOi8WQzShcwa2JOKa",
+	"d/BGN7oCWkxIwVajBVXKWMH1Kb/C9igKvPD4kEWnE+hQRNRNmRPFdHmWhw0IS8G3ak9vnGut9YFZcDBg",
+	"9PQWLDE3z88WTf36UETRGgP7w8jW08WrY8yhG5XJ41TiwbpA+ZxPcyp0BRl8OFB2CYAfPlqKWZJHi0uC",
+	"CYw2lK3hHD5Tvg05qKFuPiCDjaYsEDWT602xbXQMedg1lk1GOVvIHIsZ5YXRDOE/Ee2xoa7xrqA7of88",
+	"KJi9ERinDRhSV5ytuq5JMaF44RxwZ2BbfxS/Y+6NeS/RDfvv4XhaP3pXo9o1UKSQGS3PlresRMNtgmOr",
+	"GLcTFG0w13dAbuySmbcHi2rITu7JFh1puQomHaOXHhTyDMus+xi2gQCLwGBtB3X1sWWau1BZwwv1numt",
+	"pZ3YRXhot6yzffXQRh5pfbuRZ1rejFKblsnlmccWvkm8uYyLHo7/ysR+5IJFnDp9q7uOOhVeRixfaI4l",
+	"ZarIXF4hKMLK8jz3QChRrm+4aKt+Gdic8/YTgo3odz4pz1kNzWKRAVLHnItSmW9wMRi9tOvRlr1XHZ7X",
+	"XR/9dUmFtkpTK738m3u4VDJXDQq2hiyWguumpsGKEfPzVpnb0M0ABq9JRH9ExcaXt9VvWrAlfpHNdDOH",
+	"qsjenTDYeghxBhEsuY6O7gdnH+gc2jQOjvcfVazKStncwd7j898Ph48/fv7+/b771/HHL/77PzU72WL9",
+	"h5+/fkGOjw6/BkeQ+/qzX16Vv/6w/PGzvb+e//7w4z+1sqNdWjCB5i1Wis0vsvUNCc2enLUjmffzNaVb",
+	"mW9r8Z2MkUuuK0XxX5XP6nDv8TnSx8HwUYcjKzOL/3zjuX2L/b8jfuQryu012lPkdLVb74ZklWI0oyLd",
+	"QrBa9ajfizFbsVXUuTm2neIuFOWQKO6Zomym/sT2C77uFphxnm1EQtxmE2zLl82t+C3QnPbeZYSacjEv",
+	"c8ZtUsB9Z9h773DNdZdjISZ6cYlRE+c2xtH64k/u4epy/ChDP5ENi9A0k9Ml8yuJhcHMThpiIEpTkSqX",
+	"jiKYXsn88jNFEjfMoMlDslHJERM+MuNvDJEVaQ3UB8uce9OctsTyoXqIbKOf1I0AoxZ+UXkFcdJ2h0LZ",
+	"ebUpoATb7c6y78XfQ/pvqfxWRa2Xsu234lObbnb9oG9U7Wg0QZ/aTjd3zAD9UW5ledoMma3Spe6y0Toc",
+	"rLgW9bT6Dn0o7JYM2yxd11SpLokTulQNoZwtIarTLd/pCM/pUzcbQwhpzq9YHv2pqy4p1IIl2k+q9oBD",
+	"lGwldbfxP5gXQm6p5KJAToy5NozA756gA9xkWamZXeohYnsB7ngmxYXb7DaqsyaWKNx5fD6Z8YRhup5z",
+	"dcYaoPAFj+dgIOMCom9XUleMxnH366h7fmyAhbX/kbO/seZ41xJERGPp2SXXQ+zeNSQ6p0JNIDmy6FlW",
+	"b2ffqX/LcrHIeMOBbxVZo9mymyJp3Tag8Mx4ksXPsB/S4IquL3iWjTZQcSDcdwREaEFR7TcDhOBmhMLW",
+	"m+GHCkYu9MReaKCijGEL0Y3989CtDz4b7Ade/Cuxbh+7WQPoJwIENSo+o5jWmVPLU2726GJpnXc5M9vS",
+	"0GiqtIxdmaz+wryHNuvTnE9iN705BdbA7Wo5dxZhcTlc08tyyRZxQXhj7pdGFb3BEQIzHPqdadzR50ot",
+	"2RYxgtvxScUM0pIL/cQZ/tDVfGj/VckuvMFQQR0YkwpMts8k3CMi8E5oaXvPd4FAu/2YQhNNtRuBz21u",
+	"Qx0R/Sq8iUK8C+806OZiKnkq8H02lfm6PXcd1gtL8+9szPK6OSCO5s4kTQokuFysm651k167h21Tq8sR",
+	"MkX8AOLkBRn39rw5K/qZE96LsHD4nqbzL/bV6p10e5pTL+0IGsiOpjntuLzNju0uupF1Odn6Sk/N9izd",
+	"nlcO33dK3si82yVAOa4c9Xf07Yh9K7lXYTiI7v12sPf43P7vaH/v/Mt/2gHz3qB/5ha4/XY4eEM125a8",
+	"eT1ua6b7XenUzy1d3zd9GvdgN4X0Gy/7a3H77nmvPWUq4EWaZS8mg5N3vbjyvPEjxRF049ubZcIei3Ps",
+	"2GVpVYYNEzwebkYviCZ8PIwnfDQy9w9c91RI/aJ7Rj99VGdHrRBvICfgrmZ1FwZHsPvtCssPXG+ZsL2D",
+	"Iy6VIO2mEUT3o2w02IKlbdq2XV13P/B76T2CHbjxy+52qaxRAjqfTg0NRc+s98CHva2TaEhWXM9sBYKo",
+	"BccpeLfTWpT/gio22tqVktI5nbL+SUW2Tf11ImF/gAfrzBaIX8NpJfMUWq303bCFVLzS/jYwZ3fgCmto",
+	"5tZJ5XOO2aIjY1+DJXYH+SV7kOImF5e1oINEWUtfwwp5N8qWDUi0G4XF7buhXIC3gjANcQuuxy69Jpc0",
+	"JRdMrxgTRK8kAqGpoC5pRXM2k0uInyiNteUX6CjCseJFEL29YAuaG9K458pO2XsTNP/bpOpcC4Q14iQ5",
+	"7mI19aSjNnI4/2O8KX2oJp7bFR5V6wntSrW6r5Cc5b24aSXr1j0CzWqWVGpL76nNTqpNZVcMenvpa3c8",
+	"By2W4FJGJhg2ay9OvGVSqRFqqzZfYKRnbKLdP6wb53wn0YgKE1rtBUmmNSPuR6ljacmWJxthE3u4Y7fK",
+	"n5OiQV93uCyNcAZUacxoEmQFDYe5JnO6JheMcKWWYJO0ZjlhDXWjwnUDRoPM+ZSLUZMtAEuTUPTtYsaY",
+	"v+XTjxI6Z4DS0MkuWAmWqxlfhESLIJdm1KVNnEqkUHwq5uVU5VKeF+NX3aEX7r5vKVxRuE2b+OfOJkT8",
+	"EeWPdzg1oV7iuOlUd6ej3Uv3109BhUlFF9lKnmMa2agz+MruvTJcsLtQF3encnn7ZOE211xaP6Hn51MC",
+	"cHKQ0PQbyyVZMeFcVjG0ApYrphqvPSzT0thhnysoG3YvdbnrruVZuqMXVshPBWm3eq5iRd5b5Mo62bAr",
+	"EbkxX/6Oy8mXLOcyUhoJHak689ZNJpI1ecr0LJfL6axdk3Z1dLikLoLlrrJNsOSWA73JSrHuBnD5iPqB",
+	"GHVf667Y2LLCPWTif2u82s4A5H5OM4JVBkPwKJSvtxJIxOFRDaPi4fYpC3Z+r7A64CaJslrq1dr7eQuH",
+	"kV3G36HTKKzmad25qrPI1n6MFss8mWGFiftTKhHgHv6kl7kYGQt/FCDcDXz1+6hewx0U39Tqc3o1orJ6",
+	"RYsvKTzffkTqHU6tnrYtHFDbRo29E6r1RMtOqZ7epdYl36SzYNsAccmBlLIJXWbmM86FtK1DaWuHxH0q",
+	"gHjFEgdtFEWDaOjDMqdiTVZmCa5OZ9gl93wrc91VTvUoFINXPm6Z19QKzO23xk2ubXd3pdS4w7qHWs0r",
+	"KHvtD7cQde4dbYGy34Yf9gorKu8YKkNR5Pb3paOUirJ7KykQOxkZuZILKHm1+oiWI6/8nO9KjcAq15uk",
+	"i63x+3qS+OswNbw7SB6UVtmLipnrJGMp0XIInWIu1jay5fPOI1l2vFQWfwUdN2wxfEKzzKfmySb80QWq",
+	"iYVlgz3byILlZC6FntXw3XcbYFhkTHA1G6V07ZLCsaHUw69KvcUOY5eeksu8FrqNtwnQNJ+yCBu+Zh9g",
+	"t+m0iLFxReaMCk0mkO3VsvwKqQQ+twXbILZ/sapMD3J5IZhvAwKqDldkjElpY1fO7PWg/Rq5FOmRxWkf",
+	"dbNivypZsV81WbHXzdCzKXd2otGtWy5YfgWIKM09XBLfO6huV1DFRjxtaiy0ooqoBfQlkZMhoYpMaG7+",
+	"BxJgDUPlEGW+FNiyAttB6xkXU8IyxaDRofKdD0M4kY4O7OsVCsxYdqP5gf6aECm/4ukSrohpLpeLqHCZ",
+	"c7G0/bDqzLugueYJX1Dwb5dv796bpSxdyLyrSaTlgiebupjtquy0VwnpleTpaEP+rPm91wSuCbpR3tf6",
+	"oRUkV5y239uA3brx8nZ95Qt2L1/yUb9CwP/dqW1D2614G7i7y4dF+8bj49b79VosWt60vn39IuxZVWY7",
+	"t0mtF7tVuMISexfi7kbIuzBL6zfdPTNOI7uyqxzQJn5vreHszZjbss6N029tv9+8ePPyiRQTbpbV3x0Q",
+	"9VOWJvlVpxzp84apPRO5zOZRJM9vpZ7ZLjsIL5GxCSQSYJsiSnK2gHuKWNwvo/hSoVYsZym2LJqzuczX",
+	"p4SZrxAq2MqobKKuBCuW5DE74Fuq2MOjqFKbR5rrS72gSz07efCA2JaBQ2MtEEr+7ZXr1dIhXdhszCs2",
+	"l1fIi9dP5N94XDvsw+UHGm44daouG/RsJefsQqZrMjO6tSSp3CfPUzUkRhIrMMgMQyoiRbY+Qbgcmmik",
+	"jlWBQZsqspBcaNz81UxC43GjoeeMpuaZeZ0EtmkAhmpDQ1aOMbkmPGNbYsTZHIJefSNvPO0gXbKbVGA2",
+	"WoiaqsvRpYOQZFcswoAvJtCNLmO5PiEzsMY0dtY1JJVkfH7B0qiKvQmoiaMJmHI150qxFNryrZxlmGL7",
+	"84iXqXBERIgdDXV6IZd66G3JGRVTRiaMpWBXqoama27oroSayywyje8C5gCOm3FF4NHWwAidTEbwZBSH",
+	"US7AM2k3xm9bVAndxniCNp8xvjMrglVUmrN14bfbSEGxGqWnjPJJevbye9okP8+UD6RdV29ypNHjwIPt",
+	"r+7qFrUxZj1P5HyRsWt0BG5w2lgK3AY62kzrKVJu71t4Qwylz226wb1sZrcDawLu4vtlP7zhc5ZxwRow",
+	"9Tf0FyYzulgwwdJTKKQgKV0Poe3wnKeCT2eA9/vLmyedYyrt13//S1+mvuN0hNpiOM+1LzuR8pkClVMN",
+	"yVKk2Oif52TCWZaqz9AlOYhscMcrZS7nDfj7tNjpE5KzKVfaaORDYjGuhxjVGpJVzrVmYghsSv7rf/7v",
+	"Ui6V/XW7m9VNAMMmvhVBcL+WvgUnCbJkB5ctOuOizbuNTCp6hArC8lzmkW4EsfuF6k03hz0OR0F+FptY",
+	"aBcCpMSN91OSKPUKGvTtaCvccE2I5OxDki3THnFpHO6Zea3J3wOVX12Sjya5/I01pPwuIIPTKKXSaITG",
+	"2jLSccKny5wpo0jFG2do2T8/1ZaqoVDEOQU7YzusdDk0l25WObhlRDY8ZTSFV9Egm7AsI1xoiR1gMH01",
+	"ZhlkNKZjPIUGZmt4mYnUd5JpHkdISOljsZZYGmUgjieir0sxgosoGjWxP44WLE+iYvnFhKRLNjRWtfmQ",
+	"zWstXXVyeRGq/jZZ0Bwwn9twsNXvaaF+DgcASTLKmVpIAemL2NjS/rrIKCYpZJlcjRoc0Y36vDHnyErm",
+	"l4Dw3Sp5VzOpWDd2eguPVskSB3ArBn18UOy8JYXgJKMUKi9jHPbquyfkq6+PHxOFaTnk0f5hve1dkjCl",
+	"Rjo+xL++fUM+N+M8Pvjqmy9OiVzQX5fMHKnh05nM0lg3miJBsVdTbfsOF7HgeCJFqhrM6EnO1Gy0zTfd",
+	"uw3Lf2GNuVOgCEWkSNiQUE3GD64OH0i61LMH8Oo4mqSbyAWLDppk3BDICVr0holhFEINyap4SwJwXDeR",
+	"bGeTE74zqibbfMto3iWfpkQspcFKx1c6/0aCfYUu1FgpCy9K99oTdPHpwp3ammqE6bBuD8p7aUdLcgbt",
+	"2GmmiMxJmUw65KHU6Kp1Ug3E8npBE7an2ILmxqY/xXRSqi4VenmzrMDAgnWBmtnB+gyPNdiQ+GlZvahS",
+	"qpBlJJcrdQq+UYTnGnMBF+oIdKn/Zizycbe00Tc55a6nWh0ZL2O6e9X3DRY36WCWFcKRKRvJycjIqWWi",
+	"wV9HxZrIojVY0JnMn+Bg9/6pdmuBZjwdLYXm2eZKrFM4VLkE+0ZjMqAiQhrto0tZ1m34t9zCg7MZlkkm",
+	"StL22a2hGnsR5BbEtRk72gNHN8BGV064ZyHXFvu4C7vOffaemXR+B3bT0r0nabWc9DbOUdsiJlabBh4m",
+	"V545oyJlKVhuRTQhwAiZYUdGjbadYsz8Y9dBsA7uLaEKbSLuusmZ0ka56+YuE5qLJdfrRqVREKMnLTQV",
+	"CTuxiXig47luTtYADGFVhjbFdkYVqNZyJQhmftxMUG3LfnGlBnCNUaucTZbKkEYOF0ia05W4hlw09JPz",
+	"lI18mvHGyMEil0ZLxQo180I4RM+md/69DZlwC5r3gFN17PWS5tEij0XOrjhbdR7GPr4Z7LJ/B7RagI2u",
+	"KNdmT92WDIal5mdI8jbjG45/AC247Omfb8yE7rTSjCZ3GiPBSaVhVaT5lQYdw+xhOeopzr1yWOcbJPSZ",
+	"lzI9FRgopmuQiBIgNiUIIO2CCkb1axdFm26T7RQtEI2+cLFm9VZvHK6MXl21gB6VQmBH15dDXSn2hXs+",
+	"FBKxG0iRRC44S8kFUzxlzqunpPhMESPDEnVKqEXnNSafQ1zZSuIU6VzHnRIgdxRaDA9zuDHQWN2+vqW9",
+	"214SO1oojtdpibtRm1Fdu3dqc0GUwTUjGAOtp/DoqsKlaxQPFb1KypdExIXQAKzXgPdbWZNratSYX1a5",
+	"jOtJIhBvwCTCkiYI0OVGZJGJzPfJc004+J0mnBlD+0Km67rGnMx4FpHdv0DI9fCbaMQko2K6pNNYre+3",
+	"T16S469DadJafpBzdTny+VAbGQ1uxeB58GV+aE//YB9qx2D+NrSrD1cUO5JfFFowPdCut1Cj2ZzyeKfY",
+	"mZyzkRV5DRetYoSmcy640jnVMieXjC3QUqCJa925K+Qyt1sbjj9W238Z7VspJRaHTyjPWEoUn4o9LtQp",
+	"kQsmFKFTygW5MOaAYtkkSo/NQNvoIIPMn1hhOsswjH3F8rW9/JtJd2NOUZWopWAY0fIZERVXLJ8aQ998",
+	"vfC/EimQPCq5tsFSZT6lgqteMAlmS9WIi5HRoEt3gROUQd6rZvOFzI2yGfxRLrXRJUZQR5vH9e9bLira",
+	"VrFGLvOQ156UPUJ5lWqq+1c7W0/bTaJjK3XVS4NQfXh0XPbe/Y9/ef9enf/zv7j/iPrv2qWHSzy2pYCF",
+	"6LDxKotAW85fd0qyFF5vliJb+yrfwEH9mTLMDHJJ3ZgYcige1ZjKw0flPTvb+yvd++3896Phw4+f79l/",
+	"Qgno0fCbj1/EfaBNKNwtxQ7bcGuEAa+b1l6i+SYq3YH6CPfk/VIdceW78LbujmFDur4jhFy7SLe5I8NW",
+	"P52MxQ7ss4VP+s9cxVumQTh6HvUPYDcbzLu8Mu+j+KOCcMOtmlwKtiJy0pZ5bsVw+K2Pw4HR3LRuQNR4",
+	"AoAHRlGAkiAjVn9dsiXrnObpR+/orqN5zq9o5ndi44JKD7uXe1777p2u+LCg1OJ3uwQOt4kJbKO+Z3zK",
+	"L3hmASM27lrOEgYrHIVvmUFEX0c6vtHxaNkH991N5SLB/rqMT4AVB2WVLGY+bmN/cMYlgAaYh8wqVUNW",
+	"DjPUPHIJf5vk+hNjtWBW5ozR1MNOlSf8kslFxshqJgFEfljUUZXxpk4J15ADqFB9MWqLeSnoCma0GW8x",
+	"x3Pg/ES6++i/93P/uHXfvEshV2IEldAq6hCYY/KPp6sSnAP0OLJ5zJBK4AVJsZza2XUT8AUhL3Iuc67X",
+	"OMuoFhCN9PzcQjLyQrHcSIem1b9mTBCqic45nbJbWIfMORPaF6NuOvsXwaMfwYxKjDK+5U7Yt5tCM5Ul",
+	"wTU1qrwEMSG7wAsa6471LfI/djVVjny8CAZXZ7rMmRoiH9koHWR5ZFJespRQ3XYNRrYbZoPJTizPadZY",
+	"mOAeQBF0ATixOvBydzEwcAyWjjD3t/6RUPPoNqBKlmzErpqjw1IF/FbUq6E2wc1G7pOzoN6gcNrbRxSh",
+	"cymmRMNQTmbRLGc0XXeZZBGH20SzoB69xkchj8Sw1ZYkiy/3u9DcOx2vtD8avGRbP0Rwk5S0ppI6FMT4",
+	"yoxy3qTXbok1UlJ9t9Fgb1tn3EKp66/8JFSY22RFuSY00zMjasI4YUX/QS5WqCHhRXTJFrpAvvPPL0Bp",
+	"ieVWtthh11agttRbCtPtqx21Ao7gDR434A1ufd9W7pJtpHiHPDtuTfVWofoGH63lQZeYP+CrRiZ/jkrq",
+	"um8wsy/PVGOR5fcbp/eT7FTZW0kj2IQq+bPHj6wC4HYEi4pPdAcuL3Qm3C+fl137blBrdn1zbHbo3MBN",
+	"UhOpmzr2n+399fz3hx//qdXP84eI3kaZ2gogdGMytvXL/WVuMzuj/h/TvedESwhvROAj5zxbjxpDiCBo",
+	"mn8udVpsK4d3jzYy5b8t2bKpMnzhV9cqj+xGGN3V+To7yTCXladsgVQkaikS1uR/6xipq37ETXLzpuxK",
+	"VAc7fA+F9itDQi+WekuUiQ661s3dwttFw67l7OiOR4FGL50wHeG8ZMaSy75QRvadjlZsc0fwTlxvZ25Y",
+	"GItNOz5fZU1Xqeo9KcHSW7btiXmyb0pmaWObiA1zFTtTWSOQeYtp9YfudPPm1nKnrfwcFIGdwXCQYXte",
+	"79ey7eqWuTDbu4II25XkcQij0DjpmaSwi5hH4di9vq92A7pgPMR4J0RjrYISNqQcUmqkkDfLXJyZE76X",
+	"d8JtyXfJ01f+U1tBIcVdRdjfcUUVWeUS5n1jkPx/XmaC5RTp4XWSMxYvHn3KNMvnXFCB/vs5h5JcchW+",
+	"f0Jyri4RkxBCR4tcagZYhFPKhQKP+nxIpCATucwJ5Fuq3RRcIZrnqPHOsw/0vXH9W13xA/0LWyefbhMn",
+	"Rhj4Hm093El/h/jx20cRof/FIjfkMYKammjqKjx1xdlqFOahbJrhj+65TYqMgw2yp1MPuVQg7yA4W2AN",
+	"dUpfVbBVNySpFBOKa35l7zqfY25eNnaQ+91iG+mcJ7oBM1Atp1Msytma8u4hZrt/pRN/bhtXqZVLOX4r",
+	"k0f5POtH0l0AW3Di61+/De12rpMeX71cip96rG+biNI1hZz95o0EHm5TCrYrVzcosqqQVfZIup/8Lnwu",
+	"cZ3lfrle3rKLmZSXZ1qz+UI3YTZ29DYDYl5TfuEkxOV1aVenZCykHml6ycT4hFCCMeECDESQow8fTsnY",
+	"lsqOLHT3+ARCkJQslhcZTxyid9Di0A9rIaPQaqwMA4ZTzmgyAz9uvBFDlvHAadjhdilyESolGW/evLQL",
+	"dFWKIQtAiZOFSG93NdoWB8HkNhzvU5bxK7YtJmf3bEykokbnaphPs1ja9IoQoDnYxC2yBRsTVH5eOvWr",
+	"AJr0J4DVKZop3ZyuXx5uvMJd3ePpuIvqlsnpBviYowPi9m1IZJYypQngtnUtW62wcJP8sR/pifpVgHle",
+	"G3uziS3GaS4XC5aOETUeaq4hx09IkkkxRUwMwnUB7c010SzLwAREcXIF2Vkyh4sEkYV9ARATKSoUKbIB",
+	"ULT96IZ6n07pMBbTqxH7k5aK2T2DIFF04Ngd3FNVGXAvL6hnIoW2AREPdnP1z5tq2bvhdkCOK6rEgZ4S",
+	"KRKWCywMCl35hEJrMJpr0Q3mcDuMkWDSv8esap5BVImLGK4uylZIWHT3SGeJ3bkZcS26EcUYAN7tsk0b",
+	"gRUUIzlmaCq69gwPaAtZ2n30auelpYK5IXBdvLNizq64XCqLkdeE/PW9XIFgwjIyeJRcsInMGVR4mnnK",
+	"LZyEUZQY21AU6/dOyNjItjHkS5Ljw4NAyl2sRzOKaGNILoPhwApCIUe4n3GDvaG9yguRrR02M6olyERT",
+	"yPLiUC2HBXE2K9k1ffGgC13AUlxd4oJaJJSUK6OLNTkXkoSxdFN/VkrmTCk6ZYWq4ZTNzmdi/hC5qN6Y",
+	"P5vVgaahQvDqCTO6rJHtawCe6FUkvhWMXR4vp76NMlPPvCVOwzm5zdvYJqEi068DeRITIa/BxybonAUJ",
+	"jaeFHP9MEbVWms1BXnYRKBUJXXWDb41j5+gs1nDq8KAOZzc6/+f37/ftf/3TTvreWUK6FpCHGaPDOe9O",
+	"l/HawL3WZXaTptZCm61JSveZCJt2+BVbZL2jhs5+bN6Mx9FOu4fffGzZhZYO5fE9ieLGN98HUWDDHkmj",
+	"pZ1Dz2F5e+y1quL6EMBc0Jw5mx5DbVukUPnPRBlI5pcZV9qnkVUEv5wz7OxroX4BI1/mvnmZbVkG2AYt",
+	"LcssDK2z5m4fjhHaXiDOezSQGN5/nXqXNIBqgbamoI0b7oH5L1+Kuljk8opmxrLWVF0OEZVnvWDuCTSo",
+	"9paLoUNVAP+dq8zDBMrdtSuLmh3ukMwdDzBsALGs2BXLaUaSTCaXCqqS3J/M3nHWCa+hakVcB19/OJjJ",
+	"LB15ADsHuRkgBboNHxTZp0aXFBdyKcybwZ8SOTdWoYNIAvQ8dWlTY8wvgHB0kTN6OZpmVCn34fP+bVuA",
+	"lW6+FVopHBRHsaOqtQVaJKTYAJJju6zN0TNp2MDXs3CUHLb65WIN+uQJoWINfwAKk667OzMmq0VU6a73",
+	"G14pocsbOsC2BoY5tEzxcljgSfdrz1BbWidYwpo9UIiZosG0xmJ03xCt0fmFW7JJkO9CJSzdCfdJIUTj",
+	"e5lD+GjG5rZYhC717CjiJj1b6pnM+W/ghTkh2IqA/Nf//N/jfYImz5RpQm2HBKiDhu4L0HzBQk+NfYk0",
+	"FcQiH5EXCyaePyVPpBAsgWyZK56yfPheoJmkgsHCVg775KyW2TCzIgJQ+t09wHPkDt/qyULq2LYsVM/e",
+	"i8/HH/bgoTGWXFqYX3zPiE1CcdAvjJS39lvla7wE77//HqQvNIrwzRKeFP0KoLcsvIiBEE2TGeDoneSM",
+	"poOTwStGbQIRVwR/h65VRYlb+NIq54abB2fwN+guqsoPL1OuS2MbDeSK5XyyNheXK0PWOSLaFAoGZ+pk",
+	"znLDKoOngMtr5BSGyFYukwTVFjkBqYSpl6cE3oJ0J/jYUqQSZXV58HBSpSpdO/Xy026lr+yT9jn4gr0a",
+	"7KHjxMq30InD/hv86zKdIlCBxIZgRWoJyHmgFyoIg1WIZA3YsXnq5/uaueL/HL218KvN+5LKIiVQAD7D",
+	"F93Unyu1ZEOyyLnQ8DxGECKjObxaOM/SRpnrXQ0JYC3CGF4VqrzkPvrW/G/0+VO7VYb3pjYwaQbIJC2v",
+	"FqiRGfoyP2OmrZmn1WZg105QhwiIJcmkwrJ2p17gBGBfi/fCxfn9N2c1tOc540rLfD0kmtE5DuEH9KO4",
+	"1X7LplwMHUHA5+QVXuDqlKQ5nWjcQn/LqJOJ0XLg8loaWsK/Br9PzQ0JHXtwuzI+YXvJOskYFqbaZVFB",
+	"p8xwJZkbrUAhto3HwHOjldZb+5ZbxxO7gBJOAPQOBrpZ4q2Py/RjfgdHG75kHxhCyMo1ubCgZK77sQNt",
+	"zJmoyCBJNL1kyhw18Lh7DOkIMTIQ9wKtMN8HJRyy4FvYPBjL3JICN0sN3WsQ+DDWUU4T29/A9uEJZ3X2",
+	"8rnrzxM84cVgmpYO3zJY5SWrtFXOQqbM190Xj7iRX6+4TmalvQV7zk5aTiZD+8WMXrAMpF+hbJc/BYeA",
+	"P5CMpVOMELgnKxvmcN3hU/Yh9Fg7BqvfHLY3MXZ/xo7ChBZoDulykfGE6uLVH6W8BM1zUYC/0JyFYtnC",
+	"IrhV2mUAcJKhjQXlHopOnUCChJoNTgYv8b/sW5rnxnjL58Wj1Y2BvwLvFBiz2HpOADX6F90+PQWmdoPO",
+	"5FIxc3OXRy7+XH7GDfKdzOfhVVJ6HhGp1Ami0xcSDjc2lyucr4euAj+Ahfgr9joYqMyv9q+ljeWGPxcL",
+	"Lqbhe/4iwe/gbW9eu2RsUXpBXMgPlQsWjTjb6846pX2bCPCa4Ft+X3GRUnR6N2NTmo3qGw/0OF8qbTYD",
+	"ivd93b+xfACb0zYYrIzi5vGDWZtTiGYsS1GwIjVDHx8Q70iYGYOw3VR6V9CcleYjheFduRIBiuucVeVu",
+	"/CmjdFYuRmlbj0Ekyst696gb9U+QLm7mx8wZO600fGO2UOrEdlY08wBMk4VaJzOpZMJpRmyPMeWfLqkF",
+	"sSedTkK0YW9zbP5dN7OXGRVDq+liUI01fhXAn8tfBWnxmSJqwRI+4QmBZ4ZkshQJOkBJyicTniwzY2bB",
+	"N5RLWgMFxOteUlifmKE45ADsZ8Lo3H+8Ihu3+2wBSLq3UTu2UNA8czZDAL65EiTlOUuMZhKMF7+QC++F",
+	"91GtZjLzAw7Kse7yHpd+qT0ZXHyh+Kq+ZFn2xHNyuFwfZy2/Z5dZvFIMo1h+xRPmR7H5cNbB5dZonzJy",
+	"6RQlVPwTwcA2x0mBJgeR95ZUicBjFVFBpSAK83B8q6ziBi3ei8rJ0hOlu2YIg5YV+PClkowvLnynN9gH",
+	"4Dq36vRpoFgrS/xm76E56aBc0l2drvnFxoY9v+MBzI3ALG7w2jgBMzF+BSrJlVzjKBkXl3WjzLbGmUOy",
+	"NxzuKJFC06QyK0cfmF3r954SixFce7nK193eD2QxzZNZlejCB0uXSeQ5uVAnkBZAUSwuAdpOpDRPLdKu",
+	"IaICqwv7xE4kOqDg9dIGbHrXvVBWYFpf0VTHFCt3Z7gnwmmEv8nkMsogmTR61pDQ9G9LpQt1y6HY5eyK",
+	"5Yp55obfjGJpO9sWo4dfBifakGTSKPgXNKMiccGPGbNK7xD9makUMnffRPUbxyudGQyIglzLnKHxash2",
+	"SDia1QgD5k0+GAPqEBbmqM0l1qAIBE+E1134YpU+429oqi4rjG/+4n/xSoZtIzY0SvqcK2vUgo+/eMV6",
+	"2ONizf8aEWzFmzUZBNYqAq3mLGwRBj1lgoZXqjIObLXVeoI7A4Rz6T1jCWFYwL/t7yh1WXlWo4WJ87Ld",
+	"AmuMNJk4Jax4pOHaqz0NVY7lEfFPnhQd8qt9sioTLSqDFa0yvyR6lnvUKveyu7bKuiFPZsT5Ms12w3UW",
+	"OAUK+zwcws3ge3rFIo/iKFoSKnAv8QsDLJ82NmvUkZgu8dycs9/1mv0lzwYng4qPtRSrRccwBDvAgt5z",
+	"3st3XrWOqi81OzumhURUiogyUBJt52YqPrJSd6C+Gzh3Wm69Q740HLxjjnehueeMGWtk5J8A5XgEaiWF",
+	"uI4zSaTRJhGoP+J+vflvBnrqu0G6kM6ziy7+qNP2Xe3b53EP7M3O3kdz0EEWmUXbJp7HPbnvIrMzO3Ne",
+	"9tfe9OpSMza/WEKWanBkJdfvprXVHL3vboKC6p7hG/tM6D+OHVKdHioe5D4vddyyyuvbL67r9p3X/Mvv",
+	"BouM6onM5yPXuyF8ynmZ3w00E1ToEXSfCZpnhBMp+ZLfDaDdim0/X/Ek14aLbGTJaK2MVvYM37igq7qN",
+	"NzJOyT3ctL1lD3HTUxWXcGUTqt7gyqae1/y8N79PFW/xpn2qu4pb2cXK0ZqjuMe6zmu+4A6kGLqEy2dQ",
+	"8vm2jRSdTc0zfPv3Xt3xvOncqm7n8NnzqjO5PlCLAKxScMXHXBmv9e3A4XzjxF/yU/cjybqb+p0j9ojv",
+	"2f/mncjvoHcRS0e47MJzXPshdBaXSbniHa4Rc1RCVRzEu7i8a4c6ZyMqaLZWuvjirlSS84rnuTJil/dD",
+	"//ON01jJ37zha90mXvc2v/P6e8OBx13K72rqQMPrMYdymQyjjuRW7aPhcxEH87vzmMM4/Gvh7TV/jfhx",
+	"uymCVUfuu1uR5TXn8I3o02Vvcn81t8zSMT/y7d+CUS/0pouwwdd80zMHfzDX69GEJjzjmiK3Rg2+1q1v",
+	"cnlfR7Rcb8rnNT96WT5Ufefv/BrmdDFiG4VXxZ/eQfMLXOiVaQSu8q30vorj/F14MJ3lW+hbf9f+2eHm",
+	"j5zXHPLv8A8j+4c444RudnghZ5eMLeDp2uvdyPS84mwvD3sec5/fiJyLONuj/qvQxX7T/F/e4Ib9rO17",
+	"AwtGeWezWj20jr4JY+kFTS5HE5nQbIQ1aOeVoMI//GbUwyXdtIdqtKTvHXseDZTEibcaEmn3IYURkXbp",
+	"V3YMdxZupZhKN3OkFFi5cWW8HJy5pjZeCdb0v1NKrvdq3GarK6oSuvnH5uWPHz8CXNikoZPUjNE0Y0pB",
+	"VmeAxukcnz4xvJS/OAxyipRN1k2HxOH7Qs68zWuDTLL3wvWDgrRImfFk7WOtRj8hF4yLKVEzuRL778V7",
+	"8eWX3/FcaaI0W6j9L7/E8ogTMn754vUbUquJgAkJMv7TM/xxzsbwqSJXxOUtYU2DYGRG1SnmnkBqElRc",
+	"UPVebCzSOCvFCcPphFUVGIrnWtk8WZIUJQv7BGGDLlxSc5aZ3UnNXvvpex/pg9/N/3z87/j8f6NZNrbb",
+	"80QKo/Ibc/PLL82f9siXbwxdJOv9LwlUfFFfpbESimQA+rCExvlQB2L35cHvvkDo4xhnh5uhsBkhT2al",
+	"LcSEOz1j7wVx2c8zatfFMSYrwsi0DW8rcnxwbLMUIGeEzhmBQiwAzTKvQiw9lQwBM9gHrvQ+LOx5qr4E",
+	"Evzll+dP1ZBYiAPy9T45c3s8p2s8TrPvciXImKdjyAsCbILT4qPGajBvYO92NztbhwL1gGZpms/Z0IXY",
+	"7Ru4e34gngZre4xT/dEc25cupD/+PaWaDklQRfRxjDF/Mv6Ri8sTkrPsv72HMqP3gzHwI8v3yRgfBpwQ",
+	"uaC/LpkhPrIU0GuRTHimWU6gLjaH6V6ytcUUOTgw3zNMxadC5lBFs0e+fMWo2UVbXeKqvNxEzaaNn72h",
+	"0zEwhSZGlBAuyPj5ZO9nKdjeT1Qns7HNT8eXHh4cGwLJoCICinbRv5KaY5lwlqWwkeZUZ9QcKrmi2RJS",
+	"VBG7B0oviFhmGc4RyivU/pdk/PLszZPvLUrKv75+8TP5CcpgoN5+nzyx4Xub4Q5ImVIoyFyEGdvJemLD",
+	"pbmaYgWZwSdmchZB7PjomyFRmmaMHB8eFe8JOi9S8GBFNuMj5ZMJy93OLhjVZtrPoFM/CIWxTfenZgtT",
+	"Nl9IzUSy3vuBrccnSD6XsJMpMIErvZWQHQ7be2qJD3jk+OjolCjNjbQgJF8KaM9vqI6cOQLObU6wEXxH",
+	"x2Qml7nCGT7Lc5lbFhrTBcYhuBQPFrm8yNj8n/+mpBifGNqBEwE6V1rKdEiODw7tyRkONZLB/O0hVu3y",
+	"6QwyIuZcKS6mQ+BxM8Pjg0fmH499RTHkol/wFEq8PocNHgNwt9Aj+H38xZAcHx4EkGFmMeZvR+b/PDT/",
+	"x4x5dEQo1GyY717kIKrseIBeqMZDLK8xf4MjRgKCC5Hl5ivmsI+PHsPmPzp4iMc9fsV0vt47m2iWQ13c",
+	"o4MDlIGOuC+WGviEW45ykJqGXs+ShC30nvvTmHxu9mmSDwnNh4SpL4hiGQBYW9Fvvm13n2iuM6ZObREE",
+	"8i5ykpnHOGWa8swwg1kOF+SZmBrzewgnnbIrlhltUp3A/elu7LVcYt6jZh+QJoDHzTfGOP+Xy3whFUz/",
+	"3/fsP8a4ZMynlikjn6tlMjPCcQzaUiKFbRMz/gLzYShcArbY9jTI88U+/Vzj9oIXAvjObGWRZrRv1vTW",
+	"qgJc197H8sJcOyY0eopnY7h+0iEpzVGN94GQPVolADDBanDdT8w273/pZBSZ0/zSyI2iAtkzL+4BfJpq",
+	"KGghnzfe0uMvTg27OxkNr6JIPjrCSsaMJ0wobCQFLXsGZwuazNje0f6BRd85Gcy0XqiTBw9Wq9U+hZ/3",
+	"ZT59YN9VD358/uTZz6+fwTsfhwMgnsHJ4C1dK+3SeD2G0OBg/xCfkwsm6IIPTgYP9w/2H0JqkJ5B3s8D",
+	"83+mLI7HlDM8O+QBrvYJJEsmp5ZQJ5Rnyl4DLheU5UZEAR67TcCU4nk6ODEfeS5S9gHTZ6HkHmZwdHAA",
+	"BZ54z0IuUiCl/mbhtdgHOl9ksH0ZF5dYaCyT5bxoDjV4kMpEeU3e/AH/67fBcHDJ1sr8ZX/FsmwPTunB",
+	"31aXav9vWMozZzrnCTzi/hPQvVIumII/Q9WOGcoly/vP2u3dX9N5VnSybz0VrEFuq1DGPQNVvq7Cc/zR",
+	"/DShy6yxn5Lf8AcvUe6UypcxbKCW8znN14OTwc/QrdopWi6LGdMvpxAze425cudmlIYtbSIrpKB98uq7",
+	"J+TrR4egxgm2ckqM4SaWOkA2rhGTLUpN//r2h9fXJiaki3e/D2g2HZwMnqVPX58BfNYV/Ovo0aPDx1A8",
+	"bz56+TL/YfTr/MOf39K//Pns8Wr17XdfPV/Kh1d//u23r998+P7Jm9W/f7ue5q+PL807ZmcHL354idmW",
+	"g5OB4oB2MDgZHB7++pezv/zw4Uk++fPr0ddv1m//7fsX069nydVLuuA/ZfnqOaUvk+9/eSUHH887Ewts",
+	"SQOtwEp3TSpuYNAtlzkqCSVKQSstQipgNe3R0OLaQwHSiXa+OT48jpJFyYZ7DQP+xDS1Nf3XoxYwkEeA",
+	"uTRSy8VC5hoRA9AQGQXGHpY95EzNRpgLej4cQIJ1Hsh5IzXs8EbQD4YDw0CjZc6bH2oUYW5pkflBsOhK",
+	"4sJGzKNxNn7DW7VYmDGIvj8yT4zmTM9kWtkP4YIOYHSXf4tlr5bzUp0rpCrgm2Zr5T7sc6/V4clU39yw",
+	"LnvOFmHygiqe+OpZ99eFxFgFbEFn1t1Etg0cPfe/75irv5cromUISNHI0e6GbWPZp86013JpK0zM1C+g",
+	"H7FijIztBTuOMvX3eKVfl38dhOVAXna/ge23I4dwlvErtvPdf24131wmTClCzUf+e9Pla7WStu0HU8fr",
+	"aW7nC4eLteqtpYArd+il2AwetYHP4lfxK68o3bETegUd6Hd9Qk+oKB8R7l7Ofl0ypVXjYV0dGlG05yro",
+	"mw7t23W1StIGDFRh3dCqQ2gI7iBQo2RO0IVUPyujXp29fP7E1/AvaE7nTLMctaDY3hSPPPiRz6EfZ+uD",
+	"Hoan9cnnIsmWKbNAPMM6KBwu6pSMjVo9jnWdAE8gfNCBaThHINRiD04Gvy4ZlpeiZm52ahASl287gGVx",
+	"e/Z/SyCqe8G/ziPoS1EEXnvUaEZyVS25jE2uitYczrMVAio6iQBfHeuCwbcksSQyNgX7QunT1UYkH8+v",
+	"y+qIE/Xu9xLq9uDo4OirvYPDvYNHbw6+OTk4ODk4+OsA8eMGB4ePjw4ODg724P98bf7PN+6f+P+ODopV",
+	"PDESzkINyQl5kkuuFBWapJ89UwvJg8AesOrh46P9g/2j/YMHR8fVvK5Rx+8fHA6Gg6Kwp67qnJcBg5uW",
+	"683Fw4/nFQwsscyy7lqF4/WX2N+9JiBfCEYWtjfMdWVkgX71rpxTfv6xJD5/5EpXoEScuAz/CgVKrrLb",
+	"4WqCchUNZ1kob25xqrgXy1CPD/4K8Prvgx9xhWjTcFTuojMyBZw9jmvndA0l/UNCnTR2z3JBnjx/+sr8",
+	"NxAIdDeo4c/bh1FOAx6dAwOvi2bkAn9gvWVz4Gn+ga0HyJ9wIX0r03U/1rzTHNSf+F3TpjLOm6WoihA7",
+	"7LBTPT8fVR3TFAQsBn3g28/e0GnTmPaxB/DMx+HgR5lsbInunvfP2SnsnsExXF/hcCwnDXi8M4ubP0Ao",
+	"eE9Cu4R3DuE+pkE9+J2nHxvVqGMIUTFQ1XLL5ILFfQYB113vUvt0l226y4a7YJ3nelu++XiLl5xFBdmG",
+	"Bz72Fv1PQdwvHCJ5pLGCy37I3UXmCqGHoCvTBAwZdN/ZjA/otYXwZEKuiBSn0IKF6WQG8RHBzB/ZPsT6",
+	"VrbrFPftfE4hnAqB1VMM3akwJH989E2dFZGcrnEHTiD62+PygxrfPdi5f45dhCWe+mb/0eH+4cGBZatt",
+	"tDCYXZd76OCW7iHl+5Ss7hpbRa8WB+i3HWc13CHOzXny+5acF9VKz4xKmTCLFpmTqZRpE7c4WDjgmgbu",
+	"wEd3wB3D7ZTJT/dicS/aYwvX83Dv4OjNweOTwyO7nk13Z61UNn6Z1sb0l+nRbi7Te8f/r2dLXeZ+gs0h",
+	"rysBjCHH9op+SjsUBG/Amwe3Zbt9inkUAHEimEXFg17n0OiQzyEnYZrTJLx5IdkRd6NyAzfJEliuJ43X",
+	"uOxPEuVuatoxaeEodbBSavTTd6/+9Ke/Pv3up7++eftvRz/+8PPPb/909PDNyxff/uXfnx0//GXwSbp0",
+	"ki5/4leMWIg0trI+pV0ar8uU6z2s2Gs0XH9mK99GdJ88o8kMm7LYrFxJUm4BibR0QOuApzX0oEr4V8/y",
+	"FtCOiaH9Lw4Y55DTaPM2yX/9z/8XxdB7gRnekLAJyb1c+eytjNEr0P5hRlwrlk02RCWKWMQpZA5COxds",
+	"ou+x6HKZMYudVUQ9MGmqHrz4GX8+M/v47OrWghgRr7qFgeaKLJVdKArgFFzzMb869LnejU8fEA2ttxIx",
+	"HXEuSAhNcY8l9C7Y5QwQuhc+relFxsAPasF3Hb4XVwUlNkYcfBOKYl7VTlbd5oVXa7LhY/7HrpH5lOuz",
+	"xLrRNm2Gj/IUZGu242/yoinWE2zLNdb9s/QtLOH7XChNwUCIfRRaU0XPf2PTqVqUsvMHtez/ud1Fl+xp",
+	"O+cCFuAgG3a6mx/6N7CZkOtE2qR37B8ePTx+9NVfPax8OkJJC1f7zCbGwNePvz48DKWcn+S3RXeqwbWM",
+	"FHCBdH6Hhu1gTsroYgDk6MQHrKXDgMd4v14jfuXl/G0HsCJYEzEPXzlQ75p/eHXBvIyKAt78WJfmdIW4",
+	"ZRKoCA8QQbk5R5dml76pExd1fGVMpwYfHteKXLAph/KBoe8kM4a+xCPFfh0PbW42Sy6VTdoumsEpTIBX",
+	"jGYIwA2/Kz4VVC9ztv9evHElNC41H7BvjfJH5yzdJx4yFu2ezxQZm9FYilUxC6pAWzTEAnbOibF3YP5F",
+	"0vdSEzmZEIqTYSK1941R5jQT5GL9Xrh2cQi+nykJMTzbaoZPoXrikq2HmLe+FClGxS/WpPRmziy+zD55",
+	"gxnheNUxQWzPfmuTQRt/aUGGT7E8ypp2iZybFzG1nYnUKlNwqlZ2bdCowLKzSN5g9QVnBVtm/z2jajb2",
+	"2RA9Fa3T9+L46LFNDqIKWwFChoDy3W2was5md1NowR3Tz/DxUEN7Y/mhoqBVL5IpF4RONEwMcoDF5dAq",
+	"qbS8WbivLCWM5hk3swmoSOZmR6aCQWP/qALk9i9+Ibkmh3Mu+Hw5D3s9Bg0Po7WUVM2CWgFxuU/OQuIt",
+	"KlsW0I7Ba0c8IOyAkDfO33ystIBKW0u6Nzn//avjWF/L69+rHGA3nAxDYO0Tc5GZgVOaQKLkgRGr5lAQ",
+	"WrT1ooQVnQy+Sg4n31wcXDyaHCff0KPJQfrN5HhynD5Mji4O6cHjyTfs6/Sr5NHFMX34+Oibw68Pvjp4",
+	"dHB88PDg6ODw4OBggBMahZerOWyYnxH1QBxmTrv74CXDBpKDr//yIfwcfg1k4+BkkBxl4mL+3UH67/9q",
+	"+MFCXMV35vBgH2/wv2JrULeTB/1uzT8HfBO7ON86oYqwird+ff65aA7Q6QKtW9o6Z3RevTz17IFhsZWx",
+	"ggxrRB1yz4z0pllmU6Ec9HSQGgJ3KtaoETeeEbGrXIop+dzWxgI8MhSxQi0MS4mtSv7CpYM4t5+WkqwY",
+	"vTwFn91YyJEbdewsZwu3jAIDW9FzQVimGOS8RTJGQL186Vb7RyaMuHK+YusHicxzlmgyk7li5AJEFLZ4",
+	"WIWPKaPpkDRfk5xfmZl3pnK3cIwIdYuqHddpAV/fOQN4RLt4/KpATV8U51dLsTZkPl3SPPUrCuncI6Y3",
+	"qYdvbBs1C1MuF0xgsWlGdeBhinhvuuaSvi5A2+9RJmmQynnDCaV9Mkh3aPKmaY5Va847/XU5m7XRYW75",
+	"2AlZ9mHBc6bCV472Do7fHDw+Oe7pY4fLeKli3w8Gg4aodApTGPwkf+NZRh882j8YXM+MtGR62zakQ7uM",
+	"5T8GbRPCxgexGosqv2PAimFn4x2GqZ7rtgyQffIMu8BwB6Hg0PRtobQRJsdheBsLCFyvvFj5ABOpPZ7d",
+	"3GBt8v6ZSG9P2j8TqTPetjlw+9dGPQZMJ6N92CH3oWR/zAWU7IflaOOqhLcyYkio1WncPVT8BaqYEbAi",
+	"k8klS98Lp6PQjF8aAx2MNteX26hAS8QK8cqMMefgXWssg505dMYQFOsbWx8m/l6MpWAj8++R+fbI3ebj",
+	"QicLdTGEIHANKPzU1KWzzLGKHf4zZ4kEj4X52xdGZVuxLDOfffhejN2oIyTnjR9eQSdyTS7WsM7UGIvQ",
+	"dFTmJwWojNWkLJcgHsE4VH3GFWXTKIrh4gKF8egxAtpIaRv1a83mC20b+xrysocZM8oNDT0Xg+vodtB9",
+	"foDW2mA4YHOjo58MKFeK/guDoKgrrwMWblEBu0ttnPotp0u9sZ07arfEazDaCBc7rycyIxNLJtfRB81j",
+	"cqmb5cUb5BOf6of9ILUitlTV/TUu/YeG5q3fD3xB+4De4JtWY+9G15cai12H9gV8AlRRrsmUXjGiJJnQ",
+	"HPMV4Fv7UeJ9sdS3czHY8zUbeIu3A3i8lL8AO1wIcgnu4XwNmusGIxc23h43NlkLD1lOwia2xSmUTxzj",
+	"WUY3Ru26+ZCeFVP6Oz4ucBq4y7zzRa6lXjQflEPx0UUVi3MJLPXMXOCJuV0IXSz2yWvrweaiuOlcB13w",
+	"FCeMjB8kUkx4Ph8D+JJi4EcO84XwDcPnXJClYkVXWpmXvROn5Wuq5guJKXS5zN68ePPyD/VI7O4acn6G",
+	"l7mUk1u/jV68efnMbOi8IcWmKH0aIoYekMBtsQT67rUEGpICw7lIXZ3ur8aMGUTEqXORo+xmbnqZyyuG",
+	"7dwItQEpUAS169tNFwvMqxsGLdiUVdsCNVEFDOOAoIz2BwSeYUFlEyMh21id12vTER8eLucPZ5eykteZ",
+	"N8y8n+ASAkfz7bHHK3tegOsULRaBUzmNHO4fwS5vlrmosAmJX/sdOMUtZ4TsFuGVlCt6kW1QETCwWZLr",
+	"aO81Wk7RO8QWRMJG+9uCcfCtN98TdnZ3jPR3acCYpb1ic3lFs63d0z/7yCHu8G2R6mstF2SpjMzbQq7X",
+	"adGR0R4OstFEscnPiigzCSOqrWupG+V11FNyJtiqLEA+KSw3L5Hf3AlJ/IotMpq4OEx5PjuWx64RbHOU",
+	"pgAqDiwy1w//1NkcQaQUFAv335DmsRNkkCe+Ze0nWJCbggV5/voFeXj41Vd7h4Rmixnde9gwG/Bmwh+6",
+	"Md4T+3wjFIklMVd9sphRxRq+7X6rwX/YdUEXW1uRYKaKKNIZn7BknWRshO+3zcSly+r1QmZyum5KHy1+",
+	"7jcf/2JkIi8DXFEBeIcuTypnU5oDjnlClfV/J2ZEBcaxc5sYpSE+3183JvPOufD/vrkY4LWiZSgGbh0x",
+	"JOzFGYuYhWGksLu2FdVOeJ03ooRswlV6rpW1FYF2sf05gNvPAWHcEJeRtLkmWqZ0bdjISBPQi34rO1cc",
+	"fYAbn15CSl4BOYLAs9CIV1k44yYwEFzSXVCOz/4E0WErYk4GPz97NRgOMgt5DPs/wfZ6fs9GsGeDkwGX",
+	"c9vAIA3KrBAfPmUOxJucTWnKfjOLBeFxEgxlTpnP2cjss5nMJOcJffAzp3O2xhw3w+cc56FmzNx6g+Fg",
+	"vsw0nywFJIDTrEfBNs7uj4ENsYce4bzv5FLcd9SQUivfCpfD+nzrghhrNyZNRxoadMIFccqWB8Kzremj",
+	"+VZTpj1HXk9Ko1MeOMQ27dvIZzssdTw4ul2+LTcs7M/FN4cx0sxnhUJ+Z2oWN9yNCDSygWl6w4ngm5tB",
+	"RV6awx7Wr0hzb5YgsDCi7vOdxw+ATJRNYH9QDLAHAwCCe4gb8o1XzFxvh/63KVLQtrfprjFFErqgCZzx",
+	"8cFBb6XsDwAQaeaUO1nfW+rb3oAeYtnlM0UWuZzwLM44zZfLA+znBP1ZG66ZFy6+qtDouuJsdWr7TUAn",
+	"anqRsfHQ1ZEWVxFPESdOXVp7PgUgOuxeTS7WUMexGyRQv4h7ZfHfyezNpmJUqZjrKcMVsfC2DfNwP3Y0",
+	"cx0NjuyLTZPwtOotbqhkjE/C/hTZDGx9P/A980fyiuU5Bzt4kVGzu1DbouzVX/xjdCV52n3TisrqBcuV",
+	"hEA3JpA1Vg+DWGbp6GK9g8rmKkcG3Pe5kbVfgCPA/NXw6ecTmin2RcPUPKffGpgqVaxrwWdyuFvlMn0I",
+	"rRKgSrYgl5xRZcGYl4JrliI/QOEFNJUz0tGrgfj0yOrDEzrn2XqUmzcnHBTR0mF3mRU9tADzgCvtXx/c",
+	"LhLrE6qYk7e37loxd1BUebRFQEY+YqwaSxst4w2xWpBmGV5j4SUJ/45Wtl5H3+xy4z5AXuyf/FzWa+M5",
+	"UzSZmSsWyzCH6CxlROYpy/F2OQlgYqkQUHlvpUORSmD203V4onMppjgKVFV+RnKmlpnGnKylsKansL2G",
+	"2HyfPEHewRCX7RyZYn3g31jiOahoxFjJJYUa1hadGKe8vQawWyfTfI4p/68ZE27TNaNzMmdM49VnJmxb",
+	"6LjOtMMB12yO0+0jokKe7l5UZ7fqqZ2H2p0aHmyFpQ0s47BfRKPhBsS6JdvOgvTo7+sqcJzV9yY4+thv",
+	"G+RSJ7LQBqD6wHtWJ3KZj9gahCt2ewOxLBEQzCk+xsyy4sZqIlwXLUmtmjRfKr3f44iOS3Oz6Z+DLVji",
+	"lSXapirTC5ZQxC1jFNDCbuB2czKhcsE9xd1yJQo0kHeVq2yjtfcPC9vUhMP0CYDpEwDTJwCmTwBMnwCY",
+	"PgEw3YzR2gK8FLhwe6Au3ZRtej3MpupaPgE2/UMBNu0agekT9NIn6KVP0Ev/sNBLrZBL3a7OErzSzVyb",
+	"Zf2m6cI8g4ZZ1rBSZCkypozoATeObVoP4nLFFdsnsLlzuiYX5h3DfeAx/Xw8ZSJlRu1kQnO9Hg/JeM6n",
+	"KD1tCG08fC+CP6IDSo2/sKjt1HpaLI4DzggE/v578V6Mfx2b6zaH/igXa5tXOpMr8OVgoNzdezInyhw+",
+	"eoG5AGsWngNfM97sF2vCPtBEE0ACZyJhQ+J64r4XYmluOwCaYhkDxXafPNelerYLpsxmYMuWwGk8VonM",
+	"mVEgNJlLpck4M0b5eEgkFCiBRndCxqgzwrYomWt7i9la4JGWmmZjkkoIhE0lfoHrffLMVombzahemKJo",
+	"9F9k3RrtYGXOF3YSysrHZ0nCFvqEaPZBP0jUlTmxUER+2BOpEZNjBNuiGnUptTC0r2aMaQhd5HKl4GI3",
+	"n4ZrFCh7aC4wPWNrorSUqdkJ8+Ncmt2F/X8v7K4U6WGQmXVqPgJj4Fetp93oOdw9ZmS2ZvvkTBD2YSHz",
+	"MFqQyPkFF875OTZ6XLDR5iotbzBsSa9wP2qL0lx5jiVxqsVRaTllhmlOw96wDmECp6xIvhRNDqBvK7bJ",
+	"J/inPgkE5saegsebpSPwPuxV/+B5Hn8s/mEd4a4oIfxnlxD7mZVLEZlCIiKlb5L7USXJ/WF3txFTjCyY",
+	"XGRsSBQzR2sE98XaMMycqhOYuIcywMk7nd7IK8P+mG4D+pxtnuC4PqGZuenYh0UGnncI28cXV3HP2SBT",
+	"q59uaPbhOT7stsH+s9BmaZ5T86ml4L8umf3Z3rFKrzOMCeTzCAm/8hRipDTo6ykFrs8oZjzHPXuerjY7",
+	"nrr4nJqnYK2C9klsckZ1m0LC+FXfPTA3ibnSd7EF8e+3bYCbwXXXX/hYFfvQJJDgl45pRObhyHfeziSg",
+	"R8CnBMUceq7XRUCb502ZTMHjO6tfAucHTKaojNpQNzWSk5HM+ZSLnc0AU5LkYpmhRQy72lBA5Z8a2ac6",
+	"Hkb1xY1zydgVyzZynFVk3YMdJxF5d2OulDFlUBm2oAg2NuXiM6hTtTGpi8GCpb0D/7jtfY1Wg6t6M3o+",
+	"OyVj7MIbvf67Z+e5ax4HGwwHkPlrboamhLcdetVRywcfxAwz6lOWGA0bDMoLqrhCfAmF6XgXPNezEUiZ",
+	"k8Hh48ePwfI9LP0yWuRFlsWa0TyeSFDrGxTqICeDp5xmmZFysJ3urz/ROU3lsidiZLlUYWK+BUUBhYSx",
+	"BQN/ev4ztF8yOi18Ev76n/////g/5v//x//9z/9F/uP//uf/8x//5z//f//5vwaQAFTmtJMBGH62B6yT",
+	"1rATftWHJb0MyjXMhA+PHtY0unCv/I8lljqBQ0rAc/HBnIn5L+f6pwteSlVwFNari9M1U9aCIIh1/g9L",
+	"5Hkl0n25YOLDPEMOVXtyMuEJc/rkfmCKzbN9+N9y2nkEy4bOmQttqrI157DEEpZlYLyxD+awvHS44ALj",
+	"NTXRMIiZjSXOGvz+fsDT94OT950o8/1g+L6gBHitoIX3g/+PvXfbcVtJ00RfJSDMwHYPUyllOnPZSgwG",
+	"aXsdXL18GNu9vKc6a0shMiTFSipCiCAlq40C+mIG6D23+2qeoNH7ph+iXqLqtp9kI/4/IkhKlFLng60C",
+	"updToshgHL7//P1/vitKnemISW5urWFcOm5n+hbHyqMg096zQ3YnFhl6kA00sGfywdFiVMHlmaQiYsqZ",
+	"80bnlnHaF6id3xDoUgaZa79LsHLbY9K6sbEKIXH1VCocb7ZU/TSmJW8/M9IUTLk2fPf1UU/GDIZgdw86",
+	"sTbsYSv4rWYWrAbO/2GUQ/QBADMFWDgkQ4uc+61oVM/sG4J3W981NysL8q20S01j5+TimtyzQZLrJuHy",
+	"8aCpL0oZAv4JzEkCAVQlH5mISMt+3wrsDFgnWu4WdyKPkEhDBrdoWS8J/GE9ci2w0Hs8jh5p/2wM3YCW",
+	"SI3dzszBAFsWeBs4FYH3gLkf34kW1TAys50wrcrvJXgi1PBmP8BdJxUZ8oTGhAuzgjqpkrdgmlq3Y59r",
+	"zUX3hlAC8V9QFp2iBDldd8JNZJclCRddQjFxh/i+kEA1SVpWzqMT6JOfPSRWlZ5Y1erkUud3lnNxFapd",
+	"QhZBbqmmY/K4lZ/1apQiSjLdemKmOOb3LB7fCf+59y0CiT1+3fTfuqUKqYh4BLcJkOLVLmGGeU0etQLS",
+	"8ihm/nAuyRaIx9adAF+j88EGjol20od4Q7rS7EF4Ri6NFtYR+FhpHFu3J0dNsEXDeyFHMYu6LGrm3rpK",
+	"3kuteTtmuZfWzmsGbDSU5KesYclmuLJZ1IiNrfP8TdF9lysO55HbY7kZ8NXi7rts0aAiPYGYppCkLxUr",
+	"DEJjRZygfbORYMIh4aFxJ9zJa9rsvhZ5bA80FeaoinFfpprYKk1zlhIaJpBOwmj0BJYI81ub7XFTy4FZ",
+	"BzJkqk1jf/JsmA0CsSFTCaRnBneC9wd2NgnsBvPT/Au78FxXyoi0YxneY+C3zOWIWmgxLWN/CctGG2pc",
+	"/BA8pIU77RsQ1ivWzsoAgIIAZ8SHPEppnFN4IU8ITIqkJ80MuPDkn5dVtw9RhV5AGV5FTd10xX5+yb9v",
+	"e2sqKGa+Z6EUss/Dk0G2sEG2wqYuU4U/5LXHo2WDKOrRM3i68EW99TFfW26nIjLn9QFuiGLkGfopLEQX",
+	"oRhG+ES+ppNHBPgiyC0ZSigDsiIWItNagsZh48s3Xv53CCXoLkIGd6tYXdaeZVrqiI5JIjEPKlVDPpQq",
+	"gGe5oDHawwOa9EibxXJUJjm7LCmKzTWpK044eMLBg8HBzCA6FPqBh30DNn3VW8G+YmAJL8AaVn+wcJOY",
+	"cuaPW2uoIpc/9sJIMh5ZZFXs5PJGyV3FZizcVYxtc+cB465SJa3pDdgiXelMediJBgQ7aRwHd8LbULYM",
+	"xpM6l5m4nkIB0uQBo5/Wnt4UmboyB4eDYwU4fpPjIbkT8ylHyolKytC4LL1833wkUwGzBoBW4AH+v1xc",
+	"/ECe10j9glw+JcvwQxdcyBulLjmJpJNIOkiRdIicOAso2p4ZZ2G5tJx+fU6ThIa9/twSyg9ZvibwPxvg",
+	"js1GQS9n5jz+j3/+Pxr5OaFKHFIwl2PEuSFlij3RadhzLtZyFjiofsy9yyn1bWvcOUsy1cwny/FLhmVk",
+	"ZZlxsZbWh47eejM9aNLNGILL0/QX5YNo9vjaPLMtUr4U/eqLC5Q54uzCFb13eMyc2BpQrQdSJdXfB11A",
+	"Nt7tJZVGvX5ZW1iSsXrGC+DCxE0dAntQTNsA9e/tc8D7GXHqZA7v0y47/33Aulbs8CGLmrpHL66uK43K",
+	"de2ydknZxUX7+fNnz67r7ZBdti+edS4vGQvrbfbD1TN6Ub8Mn12Hzy/D2g/XUZs971xdPQvr9fCHqwsQ",
+	"LkLzhA8BQStCqj74ZP0jnneeXUe1Z/Vnz56GP0TXV8/pRYdRWguvrmhUq1/Ry3bnaafevmjX2s8uLsKo",
+	"fhVdh/Wrdq1Tq9HaM6g/+CdWaTyFAoygkvTSfltA0T8G9+bILL8m6SCWNFqS9SATdEFlxCOobb2u1das",
+	"DvSHaufVgRkCzya24ZrgdQz4nEtcSHkg35+hVd4VCkLjZAR4FFOdkAFV8E4tcyitK8mWhEGOBHTlxP+v",
+	"FB8ybYsh0FyKAeWRPQJR3UJNgF0UEqz7a9yJP7z/8eeAvH/7M7iZPrP2ewJHTwfk/aufMBD35v1lQN48",
+	"vQ3Iu243IJ9vfwvMlW/gy9s3H7C6AS0ves+ECwSCyDEDMhhgK9kg6GrbON4J85aPNHmJgzv7NB4wYLYg",
+	"tKsYq5LXMBS4M0SkFTtjwgA9hjvN4I2Uf//25wZJB9Aj0tInWPPMm6kBiRiEveDZvM/uhOX16TNFsVaD",
+	"ES7QBde/cWZtxxbq2QIyjHwbidWaAKWWC5tX3euYD5gI1XgA5CeoeCQk5gwLH26JYgNGk8wHCPkwLW5r",
+	"7HJBrLO/Z+OW734Jl9kF9c5EG/3FGk/XZtPqSLi7JniMgDdAqnzp5oJ60s1EiHOWVY1LYbU0eC0YQo/a",
+	"Gh73Dsb6vnQjhdoEe6ATKUlMVZeRx/VajbzhLwK7O8nFFf5pXsDte3s+nJ9CPjEDrV/ZEYyxqVMbEhrM",
+	"hOTbNhUey/qDZBxgi0McqBFKge9vC0Pw/Q3B8wtWQJAbMBdkwL+w2BLJ4116FInEW3bLBHdistmnQ6ji",
+	"3E1tBVuLIlPsior3Ny/hSjzM0rjbogyBCg+sfAlZubvCXJah5HajrkDYbc7/uVmLM1RwCjoPUHU2Kv/5",
+	"/aufzurQ1XpRXaIg0wbKvGZiq87wpmXJaB52A1faNAFMkNOEhRgPpqGhjrRAFQG+0rL6rH/n6XKMqScU",
+	"9JzJF2+h3uPsA9rWcB5H9iTkauq47S3YHhfzejLDjMZYQuI7aXiVyo7AcmnbO5YYB5n2NYNgNYfGHMEY",
+	"aNt67As1wq5P40YeCcw2pdAHw4LsCNvjG4EZwfZeuKA378j6R2eOwGbKXkMCY8NWItIntf+k9q+s9i+v",
+	"4Zf6uqx2fcxB6LwlUeoZw5f0CsFidkSffjlrg4Sr166e167rP1xPFVWv7D87/5pD/zVj16CLCM9pOUF7",
+	"q1l5H4SCRrCeG+MEYycY2zOMQVv0/I4+CKf9Qy4OiCM7rQzd3diBvfAqh+PpKGVvKYwVXKwDmvRyVHF5",
+	"oKtM6lDLkOjNjmhDvw9rOuuEjvVkmNga+ja7xwYiFokb56xJ8HfYGnxLJpDQe+Y7oEHQHK210ljyjEjy",
+	"OqbZpgPJkwgYYFX2RWUlf+IeGl08oOwcYGDvQeXlpW0lmoA122ZxgDsRc+OduFgYODans5znVqyc9iWr",
+	"3/ElGeABhUP0AaOVtgN+lVzWnvoQoZnqKW2mR3W5K0uwB1Ugc6RrM6Ag50iFbyIWs4QBClx7bgI3aksP",
+	"MqO/VCRHYk13C0zLQoDcWeLSt1KwPFYsfPwGUad4+haq1UsjLs//bvkfoob1d8VaOQPu7XHCdHlF8czb",
+	"lXeFsq9ZOP1IU3MG86lL9nE8omNdMobpF3CupVdcD6Q5mwhepfdrZcepFbhu99YVNe8Zy2HVRe36EJd3",
+	"7YWcBSTFlXXrgUdlmskRaPIwKmPO9tyZN+N4Wp+cTajvHMSUT0ipRV5iwhdP0cm5Sw30lQWs1ZXODRKN",
+	"HYcSujn5GXNxr9dpgnE0WntpePQnF+Wx0Suo9ANhDsfBhr5aWoUtq90AfgBDmhwwYYlNspFa9YFrMkjV",
+	"QGpGUpHw2Bxt9mXAFVQZC9JmPRp3zC1HJST9GKKBUGeq2Rzmsxu4r4h0FjLLDYVPahh9es+ylkOaQdSQ",
+	"ijEUAzq6NaO0wJXah39sY9qnq2kw3njxhj6+t9Nk7JTOKNbLDv+vXNxX1mmNjwuCOZzwmxUsCjOIZerD",
+	"lnRj2T1S6vq4sq6P6fcIKqkyJlMvSQa6cX5OB7xqb1qVqmugAs75+e0fX9+a/4W3L2+z/606D7PEonnW",
+	"DblnbGBzCTQLFYN/jWxoE87OrgXNLVITY8EoYxFsvkTes7k+2GJ7fjPRm7Rfcs6vWRaM5Va8vKjZwC8Z",
+	"8QiDhj3e7cHJhBM2eaRssbP2Jk0uKr7kMX7AffvJv8XJ1DgoUyPJLczJ2DgZG9+9sXFLdN8oOAMeJqli",
+	"eaXuZHHsxOLIGht8pyYHMhACxz+mlIRUPMqkruPIAZ1ZA+u8s0M+vnuPSWGPn9dIhBBN7Ol5gtLeq91T",
+	"IR3+QFgC2MazAASbDkG4y+0RDqltO+FimIvGHGx/gQ3EHILVMsdOgeZToPmY82WOM4QkOtzlClNED0gQ",
+	"xky6rBmph5MdRI+AYPO7lUSvc7YeUEEk2LrFcYc5NqZOTmLd2K1n5QxIKWBewvYvrvEMCKcpqXVZywus",
+	"ufHxCeGzkFiRPNqjUFnRK+Wbmb5gRtRrksisIRGLNVvFO/Ob2densPe6mGWmsRiVIH0agQuWKQWm1yYQ",
+	"KqQqmt3oa1KPw8CyAuaWVLPAumwiSCpsozopoFUJivCB6Lae+Ng3/DKRZKC4SMjj1oRtbK5sj13TjFaV",
+	"YLwyYsipdicowdY36DezbJxY/+B6SLoU7kwHhYchE2EYM6ocHeLHd+8f4Yan40YOGmxmjO8skDEz2A6m",
+	"Pr6uojvBbfD+pbReMXhHqhgWoxIzqhnKtK0cstglCNc6ZcA/SRTDKSqwUj+mgvRkqop6N9R72iHFsmsW",
+	"CX4LtI/AJWrJ+xaogHELNSY9OmTAdJqtNYJlC27eFDJpuoG1ci6+iBXWmmZVHFC7U87t8yFXLP+Squih",
+	"ll/vOtO76YZQMoipTniIXyzBim30tNK610qontVyqf/2T3q9FV7sbSr3i/ZTNveDfbicymkmvmkP2txx",
+	"4NYE1XQpsoOL2upkB1Pba5JNeSW3nMe3jfjXQtz2ByGZzFhm+a9yzArZpLrRZ92oVXRwtahG38QqQoRW",
+	"nkNW3/NpsTrBAvmOxUqah0ry2D4jwT6WtmHkUN5D0BOG8STwrbHn5mJOq5pwPh/GzLV9E/UTfB0ofE1B",
+	"yGt452MuYUHQKVWE4eUmSItnQM4Kuu+5W9MZKvC7KaUXzi3owlIz1zMb0WOKvGXDpC2Te+E9jv3E37I2",
+	"f8vmqEzMTmkuA1gLA8+SqOaN+6xJcmZV6H4adVlUWY88o3Q/7ppHY7a+gjlF+NIQLMiV9xq8OBCVZQXQ",
+	"sgbi9t2HM/Up3+jEjCeYIHswhiCcYzDRXNuAWGqrdw2B9d9StNtMkSzdCy3hyGd9LemKs3Ozvoa0Z5/c",
+	"3GO76gn9gHffRvrYSQHcnwJ4iB7OOSodyAlnM4GJtBldDpFlj6hYiK9732gM1EaJtDGN1YHNvN3R49qv",
+	"RgzY9IMcPXgYc8HDE7KdkO2Yke0DennoxgxUdkaVoqLL5tOOghMxVQqJvBiwUQlJWkxEQFDb2iW36Euq",
+	"2G1+1MdloEL3zi3bpq5DKD5sIUbRT6W0nuSxgbgnWP+ZkMfI1el8i5Mv8GTGOEvYP7fI9gkSXydN3+JM",
+	"N0c8jj3RaG7HI0mq7vEBXF0JVgdj9zCX5PQLU4SmIiF/TyNOEyCz3iBi02eYuwQu5kUxu3YFiUNIN13g",
+	"oV4Sgtcy6yfO784N+h6PI8XEzLaEZNSTlrDfrCra9vCrgMihDTbmwdfe8NBiEj+KyDa3yyG31Ywioxn1",
+	"XPth80WbdbnQ2DcQk7DxGDn/JO7uR5qYs4RJLz05gtRLpoaspAmg6/2nb7AWKyLUda3nUvjUGzKgZnSa",
+	"PG7hv5q6ZSvLhBw9gXIWQuGWZ+6WWQ+DzP5H4s7IFZG5oXToUKYK+yVaJbjpf+3aJTZQq6ZEpwOmhtxA",
+	"MFApEsWGnI1WDd/MYXm0gWwe+bZ2+Xoye0ez9bqMPG4JmTRpE96p9STw2jxW8uVmAyJB5pXI45aZsaab",
+	"scI7o/pqboRPg7UXXHTd5HXSxN7NOqAnttEj7X6a9ZE0p8aW72fk9diMR6pCl8gy28NM0wQw7LeB3Twh",
+	"sRDYl+DsqhC5za5tJ2G5bWG54qKXdzXDdzjqWJyTvzMsHGy+iaKXFtCgXOCu3tFs2gA6/5r7q7mRpmdl",
+	"KUnTQLdmf5fTIT6iQwwp0oXVPwy3wzy92LbkWvhQHgh3WmGkZZnohdO+yzKyh6Fnrxn8u5y4WfbLL5aH",
+	"Hy0F6Jp/40u9gImdtmNG2mPwkvCoJOne0kQQGpvLx6TQIsd38DGXhbHUK6fmr624Hn1+/m+Sb9NFfhJw",
+	"xyTgDtKpPlfrxGqIKfGW5XCWlEVkAm9ZrVOabZ0wwbSeXxvxYNtG67+BFnBEdgpJbIElbofGkODiGck0",
+	"jtCf0maaR8zz8cCV2CsXJgo5RBp5+97cjtmODGwMNQjWmYNejVTQEAreBIdGI1OTWSW3BICKS2GrsBhQ",
+	"eLhwgVTEdSV0joQ+15qLbnXVcIHRtfOzvbdQnZlUJxrd+nv0sm8JOxZ6Z1YaAD5NOmEjIKYiNOAt//wn",
+	"//NmR6qmWevCfbKeiJM30HJgxcfMZoKLg0J+kksQwVX6uDfdeUvZz3gUCkmeOuFxTGIa3utD6y27LKBA",
+	"38754buYRV1zipHnNGE6AY+pBlcsVzrZUgivpCgHgnhuzMcVvMMupVvPLXWPqQQV/8jF+wK6ddXo7eea",
+	"6FAO2KxB2O8WbBNoN1sTf3bgXfp8F9Moa1XrirXYF1j1qMkjs/H+FGSzPnUbpy+BJIS2hhEf8iiFqv4F",
+	"x3qRb1FbaVQ6CngJkp40vzdqSQLjUizkA46GlR0YznWjANXLt29dL2iHy77zYJ2FidnBulzard/3eS3N",
+	"4cyhNa+LIkd7aItJC9WYNuxiWU1uM6jGoB0GJ/HVSJuG9+SxsVQjRUciIIp1Us1s4wo2isdgxvZYHIEp",
+	"fSeoUba6VHANW+mJMabDnmtQnm9SpLEcYcAEFq0qGmsXJIJc3L5E3W6jPdDykbAhU20aT0yArd4PmUqQ",
+	"2eVxy/+72R63ApL7myY+0nUnUL3FnoFZ7Eoq0k2pijgVGfs8BhRdoMsPoBAiKxNvNpjlm2nvL4iVn4Np",
+	"iHCki/mZMzuzSt7IVGu6EGwuAHzPn5vDB7/TWRNug4DYNLwcVEXC1ECZOWmazeyU5zyAdvIAivuk6V+m",
+	"ksGm7hllOr/jdWVZ4NtiCO4k97Yr95Zc6W827uZE6fy4m8c5KZyEmSlO1wm92Ruds06HYSLoLOvlJ6mQ",
+	"MBi2w3TChxTlVo3jfWlhxmkL1HMrMwdUY0dXaGAY0TG0sASG2qhKPhthdScyPdqoygWRqQPoZYobVrdI",
+	"wuLYUsACmwRJ5IiqSMPAG4QCHStILtpn2pahEJkmMR/CK8Rj0h4TSsZM2yareOXCiSezDK0f3fzOtrim",
+	"vHdQfmikskTuMyFHSzAe0KSc3tMc2jOXO7W9AjlrnyyKThcWJaMHpGS22is/Jr+BFv3h8+eVXMq01exA",
+	"K5gn3XI/wZUCl8JiMDi5YYyWPUvlN0d8DJRXYAzuUPe3Dp1p3Z+Ess9IIg/IBlgRGb9me2wDeQjl5CiZ",
+	"lnpwNQwnHWazOsynHvOn5GCiMvOOOOQcmM2cG/WBHOnSoHlumCUR85zA2GWagRQJDee5hlnMBj0pmA4I",
+	"jSLFtDP6B0wOsJ1nkipBErnTGg837hP5wNrkA99wqcfKYsceRiETM7SPbz76TA+ZKkfcvsnY/mVGVwvH",
+	"DWriwKOWocBqsX/aMa8wRjp72mFNc+Qqjcpr9FP1pRLoxl8oIYDGqbndf7m4+IE8r5H6Bbl8Sq6uN+tJ",
+	"Nkd7157kh2OE4E7uyVGWfh9SQdrMekejQwsSznItf2RUgTe3w6HmQqT9NlOEfaFhEo8tmYJUfsdjIXFq",
+	"VHlIM2Ad/qVKbvW9j/jbzvG0wxqQ5s9iDbNi60sSJ0P+2y5rJARhZ33KYye2ALjwVbNWgsL6b812NWbt",
+	"PRf+vbFBg/Pv+tNIrMwsNCQ0716d7ek11+/X07sQoD0EQItjyUycWBYGDtGvehIO6wiHJTfAt+puLcqb",
+	"B2odPILMETDrOVtBmwaXgvnXFksb/KvsyaFwOrx7PryuDSzugoNwMzys+7n6hkUO4mF4G7Khljsb7DHf",
+	"Ukf4Bdq/L5pkf0EoJCrhZVx0l+vvvrL2tenm7rlDb/M67QEWsrK8cbTR5u4nXP0GcPUQs+oXUHJeWjaB",
+	"h7F1E0rNPoumdoXIx14stS5gn4qkTtB+gvYDgHZXNWX9ZfOKpdaD+ohrAzmpYovUODRsthATRpsM8K9Y",
+	"ynvXoGtAVSKYIomU9/Zr9mUgVXJDRtBEFIpndGCO+qgn+9DWHHJ7ukqmIsPOJaJh5WGuV7kXO0W6Nh/p",
+	"gnIIYIDkupC/NWMUkxk6S4rmTRGYheYxQ84MGLSp5jqLH69Tz7pcytIPD+Rn1K58a0dzWqDrVJc1zREZ",
+	"wNMiqCphX8xKLfjM6/qKaVI1pCTHDPXm4lkd64WysuO762hWDhHn8Zi5TEm8mkW2kZULcOUA+oPL7j+O",
+	"JCnXSHG2PLiN41yI28mmwCV5EikMJiHgRbtMbXgdMZHwZPzKv8IJ+U85Djsti/MaLh4G3YQpc9dc1pdQ",
+	"5S8y4mB3k/pZ7SlSEJgvuOg2bXS50qj8/PqtmUcI0xp4JLX6xSV5Cjr1Shq/nfhB1up3l1SWk2f5QJMa",
+	"cnmy3I6YRDn4OcK0BoMpk4kNPTliQ5+uMEhFmKRmK1TJR2ewO8PWv72lMhYMELvh2sO2/AUtV/CF23OX",
+	"NJCQWzEeMNIyA2z5SjQ6hqbn0LhoirCRChRx46x3UIBtH6EvcT6pAXt/QsPLnKdnVprD5F7fa77DHODa",
+	"DBhN4srKkHBchWMnybC8Y2fqYJwyGsS0nNlacoNH6vOv7p/bS28oAcHDbf5wOsMbPcOfig38jyqzYekD",
+	"eSAlFdlYS2JqueO+pTQHT4YuO6CJBU7nNNYtbntLxgBEBbxjTzpwMpSE2NbJkjDKn9n7GnW4kAqjw7XZ",
+	"ctrdcskV6+t8m86ymMC0y7rFtDVMtoNLtThB+66h/chzK5ZC982oV+cAd+M9pVrsTi7M7E4Z0jhmCtwH",
+	"mlkz3z2Y8ESzuLNJATCRpwGyhvlcjYXzL2DRNofqwQYagZ9Q9RBQtZwmCIqnJy9aZjwery9OeN2o/AbH",
+	"b094vb/EuD2j9fGkxu0dmE85cifpcdLJN5AUV4LwW8yP66QiNLNG47OIdzo8TOOEP5Qrh2xZ26T+LU1/",
+	"+MmP9VZrpvUxpkBQGPkuciByT6oElfyDv7emnpYw3nKXs7hTCQqzMxOetgn5YZo0ZafTjGSfcoH9jd1n",
+	"jkr9cgkBYEAYfqdxmvr9VMDsiG6lUakjDKrsL8X6zKA/fuLY8yHtjmVXmdnCZhiNihExIxrf47eXFZCo",
+	"QP7atANfKwF7l8kXZUiy6wQM7JOwSOJFhtGEFoDvKJIvbuOYaP7FN3DQ0ADCHcobLzQMhvgmDtklukpa",
+	"E9usReDou8ahaXImOx3Xk7S87YVmCeZA6IQmXCc8RKaiRGJHjFQZcbTbRp1IkThBCjwjg6Jsw+63yWUZ",
+	"qO4Yf9Y67ttsjHkSON+gwFlns32reR0ow+YzVJRKr62ldMywZ86/Zs/eXorHDJRes4HZCU1OaPIgmkDr",
+	"xfymOwinx2wd17JmrAAOB9IfND/asi6XebjZJW3nggC41xahu5u743fsb0bzPzn3T0L2JGTXFbKHGFeY",
+	"o4LbIvtSGbvFkMLvMlWCjWeq2JZQwTxdYb8IRuxvdhlN+AM+8lfWPbIYwkBqbj7dcvzAPaYSVM78v0/1",
+	"k5vC9ogNqEpy4dqrs3odw7X+q4HK+hf0pQAdySgsU4Fc+HAQU2jl/FIKeg+TtqhceFoJKn0ZwTSmcBrc",
+	"ehuJs1o8WOYG+ebX1/jRIMSnvPm19tx+Ygf9gvbpvdxxGCCDgAOtvoTeRKwLbXVyAQGHsEcSAcghFoC+",
+	"9u91A/8ChuVSLNuNOx5+KhgHwmpKYEuaGcdzmMKwQFIZQB3SGMZB+ywKcpn1BTd+4GSY+4UtqIRMT3fX",
+	"Wb7+bFfu1cO/C4AqgM6KkLHCaT/SwsqTyNiIyFh+v5zKMqmB6wllfWs+fHv/868x627PWV+A2cNNDTwd",
+	"+gM69MgU1z06cuplD+9h+NhxpkscxIgL3zw/9TqK4KaLJ0GRnUShi1plJVvrGMsmTzh8QDh87ITWy+Dx",
+	"msrTPgN92wbwIw/tbQLfTwG9kyg4iYKjJcCeFgRbDMyBird9UTC39t1Cp31nIxUIE5G+IWzI1DjpcdHF",
+	"0JERlaA884T05ZBpR0aiUzXkQ6kCouTIwLj5D5j8EOhSvMsFxpVsD0bz6whpVe7ET0YoJAbn4dbgIrCJ",
+	"5uSy9mz6IWYVzNBwrG0WyxF01r8l0FGdxq4fYqToyPzVIZYt2TzBOpU1j9idgPb+DeK4hrWbBemvsTTj",
+	"ipFUREyRER0T2qVc6MTMAwU62qG8ZxFmr/cYV2ZKGTfnilB9j6QtEYtZYr3QXSmjKnkHj7oTTnQBy0Dh",
+	"VR9pAqz1GiQlaaeJZxJEmmYzFa2E3rNWYMnOeWIpbOSQKWPrcAEc6UbikZYTfi1wt/cYsWffvbYdCryy",
+	"2QMBabmxNO2lrWx+HukqgeQhWKxH+k6Ys+tuzYQ5MXjHR9o9CSeglQrY+a1JSW8XZ1bAoJRGh7rLqYju",
+	"BE5jQKifRWhyaWl0sG83Uwy9UBiAoPdMuImGV28rRu/NfdOZ2kNJA3YYagYH46PTID5kk5OMeMjMabHR",
+	"kooBSrsRlpHdk7un0rg00HnPIJwN3SL+tLDUeWMmeJlAwZIKyixFI8+bEKV4C7bwNFwsrjqwOjSiNzt+",
+	"UfWAYlLQ9lYQTkdutYJKKiLZTEXCYz9NT89q9dw0LbeiZSoEfBEdpvKAMntCeYABZ1DERSIJFShGLLhq",
+	"2mfTVO2v3IZaUXk4HygGzQX2p0S8lagkGOMLzOmoSloR73SYYiJkugVSsii1UFplMkcT/IFtaNyWSc9C",
+	"cmNSJOZl4Z1IstQW6AkD62BEkIxB7qJ4rJJWKEUn5mFihzPK0a5p3h/E4zuhEyPCQeq3x/Bf21DEhi8Y",
+	"SATPy3bPBkmVfPZFbsgh1KdjbDLMmNWSKJDX2w1gnuCGJySE2DMheCcWlIIloo84yYcEcg8LvzIZZjcT",
+	"nst9hrpXwKrlUOc9vukHHOB25InbcTB5tkVSMpLNnkw1A9XTgHdqrgZN3GZQoFvEZi/kNr7/2U1OR8V0",
+	"UN3jA9DYSCIjOq7C5OeOIIzAyy6DV7RPo9T1+6g0KpDe0bTtodxD3YUyRXdS7ga+jVKdXFyQy8vcrVBS",
+	"wAhWkpbZrzLTdHP6x0rbpExGwcEfyTSOjEkTwTvvXO58xiZICHs4mEhuULzMpp34EUwwi7eiQEtZsCUB",
+	"msz3DuizNEQLa+7X/YaBXezRZHAQTUbQNLwfEA3IO2GUEMGq5B/gv9j/w5wbKz9a+H2TJq3SBNbVE1dL",
+	"QDPmOnmDk3Vq/rF284/N5Yqe9PlN6fNrpXQiju41m3M2dI6oLsCQ06hmQOgxdFNC3D7/Cv+Fi5Qczcbx",
+	"z3DwRwUHX17xIKFRWzvKoHLm3mtYH17HOu8mXUcsCkjMOolzA5I2C2mqmflnJBkqpB34HD1xE7qOHInA",
+	"WRPkMc2rOdkjnoCy26eor2fq/2Oad/+h79JoW0/ARyhHOWKKgs5+J4zSboDfauAG2VkEuabgf5/RW2ol",
+	"aWJGbkY7V6J8MCt3VEJFMS1TFbItSxT3GCNP/L8XbiJoDgQqKVwT9/MAM4it09TsDjjpJFGUxzPGlxtG",
+	"NsY+/fIrE92kV2lc17Yp4DqoisNJLLTumwi1uZZ91516VO/U6NlluxaePQ2vfjh7HtXYWa1z3al16uEF",
+	"raP4sS/VqOgBC3mHh02oacp9t6jMiX7YhPT4IEeHKkCc7h3xCDuM8rBn9tchCZDga1nE38mHXZZCm0fP",
+	"FkUfByyOuejqgODHyAgEP7KCAi1fwYp9nHIUzbuqVcs5+t/CS51U/1Pfv/3UrXVon8fjpn2vv/773/73",
+	"X//1b//zb/9SCfJenUblb//rr/9q/u+v/w7fLZrPUM/6ewua8CFr4hJVgkpMRTc14NuoULUqT6m9W6Ny",
+	"q2h7x+VmE6f48Dv+WVo0xMSj4ZsThMac6oBQgluIaAv1+FGfuXKsvkEb2mUNsEigAaDPZjJaOnT+7khV",
+	"JZMdBL0pIogE/NJcdGOGd+eaUNLKTkNrp7xygjBoLuOiyFSMYVizys0mduVeHfErgsuCgFE8+6se2yMt",
+	"Hvu+cXvFtT4VftGCENhayRdImPOv5j/bq/iaRrrDzTE9HdcNHddPPea27nHVbC1+7g6jWsuOs8T2t6f6",
+	"GOq15mpQy1Vvra1XbbqES0hw4N16j+PyHYqnLJhjrOQ6QeuGoPXYq7AWQ9j1NJl9ll9tH5GPvABrYxB9",
+	"qsI6wfgJxvdSQZUH8S3WTmFIcpZZ+oEZWAwhfG8uhKRfG8/vTIJXSDUjCaN9IkU8viFC+oNLYkaV0KQn",
+	"R6Rv1E40cymm7W4h2jQjHeCjjcS+tYHYU7Bp08EmyAzIpZP36NBVMWGICSJO8CmEnSAINWOENDT4dPDB",
+	"Jawf1YmiAt1n5pOmHuuE9SuNSp93FRVJc5jGgina5rGBhQASm3nEBKYIsLjTVMxYLXiLBQTFgoO8RC5b",
+	"oXnCh4BIFWFUIEh+4/h4fMLF2UVtx6Gj/IE83EZFLoGDuASOowgYGVU5t+4klH2msyoMs0ur5HNPQnyo",
+	"w0WkCXgFiCqiPoSMfIrADWi6UKmSQPGp7/Zv+QXFDKmw2WBRvnzDvEmWjWZwPsuOA6SBq8ymnmhKVCIl",
+	"8Hn5bbnXwNFWwKXk1K90YA8xYvSdg/Eqy/g9N/EpIPv2okBmJOdfzX/WjQIFmLAjWGn6rWaloNZlyQSi",
+	"7cn8PZ3OjZxOcIKxwyntfbAdzhLH7ECCPjjOMhcjHuItBX0+WcUMnYoNYznhyQdFjIooq1WVvrNj0cfY",
+	"oxoNrhk8D9N60OLsDLjf19OONh3+KYCDa20CyzPkbJRvPX59VqtXVjRNDi4gdILSjUDpkbU+8TGeBRF1",
+	"PUXlnIm9xXi2DsClNvNsNHUxm5moOnbZlzzRpM26XAhjJUu1KtgyEW0GaXcbxYHZysPu1cqw+6OITqB7",
+	"At19g+6PItoa4ioWwzbVPT6YHYex7G5c53ySQKwysu47HyBKeqxfJVjyITtIZEFSETOtSQsd6v8V/PAt",
+	"QvW9tlEc766Hw7vLCqAPhfc/RWS2Wv6zSDBm6RKgRaI0p5qkaVmCjQUtyeGGBQH9IYvyD6iyrTUVN4AG",
+	"LQ3NBKq1WhYicA2Xo3zYZWgpjyy7Di1l3EQLxZfUBAg60fJLRnF0YLElM3GYTKqZGjINXGONHKOSfzcI",
+	"x+ieHIHM99EnLsw6M2I2aS4yBDQ0yHuTjGZxbs2jusS8qcDfgSrr7ODFafYpWI9b9l9N+JpFrScuLcsM",
+	"xhwWzHUwlgAl9hARf4jI49bUwWpC7VLrSd5AsJLQTUBfs3jIdOBCWFyFMbw6Hlf/RWZIFENXMwJX+U2/",
+	"38DVFLwtAUdLI8tKoHCI4auTUNiYEVI4Ct9oiCsnZ+bHuVQRF2YJmDViXAUZdv41/+f2Kp8m4G5PXoHT",
+	"od3ZoUWq9cKiH4T34AGFz4bBFjyFhxECmxhsiSd24oxvMSRmNLkBk4OYOX54UBwhSoZBMpsWhJBhAGSh",
+	"WNnKJVVlHmJfvz6tI3LtBrGB9lnr6XgbD79Nod8MdFrRcDu4wNsJ7XeG9ofoJ35I5fIRugXAfrMq1h6j",
+	"dbuXFYtF7zaK77kI4MbCfmVBv83g+1EF/fKvfHBBvxPgnwB/DuBjdHD3aD9kinfG3zfgf8rSXw1Mhz0W",
+	"3rOI8KRBIhmmffSkQh8MDdW72EmKDqhKtmQOcOjSxDu8KDAWKt2FFd0r/J8A9gSwhwawv8Gx2A/G7o/k",
+	"4EAQ9nhID45Rbf4OGA9O4H4C93ngjmwHhdD8PLaDNcBeh4oxY5zPzrOD5t40YTohHa504jLpIBpVKIzt",
+	"0DCRagk+hF0m1f2Wzz/9mL32caXX4XrtIr8u96RKUMk/+ESwvUFeG3NitO25YP5daVS4iPiQRymNq4Pe",
+	"WPOQxs0eozHoOTEbsrhwkZkXZHv7LFPwyXWkBNCXMUX0qSiu7yEN2phT5pMLs2L+iR6Qmki0U7V8O9FY",
+	"0D4Pde65k5cWnzNQMmE+99E/DbLWFpVf17DqCVMDZY5HM9WZ8gafQwlTjpen01mDl8dv6plrVMwdd39h",
+	"M7tulxmca7rZiUHI7DKjrxzWDpc2olAGQHQeh4+CQKI1segtMmK829PEHDHtG3hnB8FKRe0aCaE8fqTN",
+	"JSGLUsV0lbxOkEjc3hzaWcsBE9imAkwAyPrrIbG5+UymwgC7CFmmHYO/R4oOV9BuhsAIsZX2HNILO8Cd",
+	"EpcTBw5EdgglgqWJorEdSuD1BmhsatUK7FMGozZCwqFO4PuVej3Eo4S3kowMdIjhpA0kSVJBclgDzi6D",
+	"N7NSCctP255p1JcVITuQFouKhCVhfk1UPFo295OS8N0rCevt/O+ZzmSGxrE1YpNMpzn/6v+9fYqTslTQ",
+	"meLqkJk+T2B3AruNgx2owLkDcBwUMStB12FkyuYHWxKnyQPjLtsEzgTnc2s37SmytbPpmmXX2paT1tDr",
+	"A32hLTrLjFKIcvUhvcvl7jobc/N5A9Z8hRvljNrl0gfsDzdlt+0nImaFmdknIyPQzMxx0WEhkiUYUebx",
+	"ts8invbXtpTsYTgsogkYU/OB2fBbZW539uyqZaRj9quJ6T7pNifdZiHd5mILus2x0TXhISIUXKYI8huj",
+	"Dpkt3/eYtrJ34X48CSvHLahPzTpOYu4k5rZkwh+ZmLNJPDNM+C12L9HMoBskDs3N6QlTpZhIIJjWoxDr",
+	"a7mSldYuM3M+5gZ8ZNk4XIRs23k4wFEXVPBhp9ybjYmpRaH7+cpAXGAXvDyrARNhQpNUGx1O0NBsQCo4",
+	"UucpGhod0F8gB0zsuvOIP4m7TiAJezyOFBOzc0gyWMNyd5wuTB+AXwdEDpkiCS80+Htpb3xoeSSfbQIC",
+	"RHLMGM3Jg4gPqiB4MHtyRDpU+bflukp+FJHGn1kAR84p22MkomMXIrJF/1B/uePsDntHszhdRh63hEya",
+	"tAnv2XryAI2TubUtH02KYuqRZ4By8wFv2pUMqAMsaxRM5qgnJyZ0VkpHtuf3msaxCbBY4ZwfaUrEt4nd",
+	"yy/ftxrX9+JgXmgftRZ34nVCRaEPVRH51wnoZ/rp+dfsj+0xOBUg6XDt/NMhnH0IjYEFcvlQLNW5ChaE",
+	"m5c6TocRZHYzXOZUzZ/TnUaYZ6PFPn3Qu5mq43dAr6MOnpzOJ2F0iMLoED2n8zU8cJ6WCaS5ftNMRC2p",
+	"4SW8z2Iu2Ex17p2wPTS5IObxCnJjeJ8FiGiKhQyuNYcPGm5SnRAhE9YwVzIa9ohiWqYqZGRUzOB8pIkO",
+	"5cDYsAMmAjCa70SunAFqJqXCdldSxGO8g0FKqKTs0zG5F3JUJbfCEVAbWB0hvf1gwITtk4UzmkhAXCJF",
+	"QLi4E6GMmL7By0dUE025TaqwPgA7bp5oFneq5LO70PoVAcQD0qfqnkWkhZ+2qnfiTuyyj/Unt4jH5UPe",
+	"eiEn1m8u06ra7CHu8790tgV04NxwLDLCOpT9PtUNEppjL5LA7FTMzwkq7MsghtYw6GcuHbO7b2HcPGF9",
+	"AKc+/fIrE92kV2lc16bGHpjvX+O1V7Wg0ufC/lX311Kl6BjEXzKOIaomVb8y461h/7czGQpmmnmjGRMO",
+	"L8uLrvAFFKQNecZLkpsufXKTHdkisi10PXxgPImcklhDpto5BxPc9lm73rkOa+zs6iJ6enZJa+2z52E9",
+	"Orvq1DoXnev2D7ReqwSVvuzDW1X6cug6bOJ629lLFIXAozN04ctFRx6ZkdtwBG4ys7BTgrWQ9GVfE7nz",
+	"rc7rwpxtqnloVtMNkQ64f+OLsEafttsXZ7Xo8urssvP04oxehuys3qnR550avQpBU/FvnLHzF187pwKt",
+	"8Mr16Vdey9/vIHPX3v6CCC61SH8cMjWGckfXpcWKMcs6gPLg0IpGl9M6UgFO9e0bhLODENxMMfaF4P18",
+	"bcl0kSqIJfK4ZQ5uNRWRbMLomyO4RzOiY916UiWTC2fuBhcSAAF01kOLdGok2p0Y0bzu4dU7I/eANTQi",
+	"oHlbU9EXrepUDflQKoyTUKJYhylF48mnKjaU905JcX9NmpfFUIeQiQ13+DCHexqM0YVCBI6scSfMdOCD",
+	"gSFjqh1ezoZNpAQ2jSX6i+I2eVFAjuOyTD/12BhoQUKZai704hbpG/Pq/yAiuRWDdJZhmc8UjlK8xXJs",
+	"Nwtey+ogBew0fchaumCxsxTE6H5DbFZn9+BSwgIicwYfBz0pIHsAju7slbEXpCLhsZ+Up2e1emFSzDWC",
+	"Tczb1afaM3fJcgs8y4MKGz8g+LQbOInGGoVz5I/sIyAX1KhEHIRtWxRvCPIT8s1saULxBXNS7JXbbFaE",
+	"IdSsFLXYja/xAY9fDljX8vwVo88z246Oejxmd0LLPkMRlIoIqvrHJGIDJiLtwuR2UGeEEp/8FxBKhlzz",
+	"xPzDiLmGvbSTahqTSCIHA0lYHJtHhb3FQdwM+5gR/EeRxyVLZSF4t5cQ3eOd5GB8jFTokQUAhLxGJWKh",
+	"UXIjM0aj5GusC9JIjdbmKuk1IwrJpvXnz5+f1ero3Mu+aQ4UCzk65SpjRtV8p2T9wmfCQsapNRhfcRrH",
+	"shJUwMB3n76hfRrJdHGZAbjuMkUBNSBXtKMMZEC3VTBrcOngexZKIfs8NBcI+JbGPOH4459fvzWfQzEX",
+	"jAk+/dv/+uu/mv/767//7V/IX//9b//7r//6t//5t3+pwHkfpEhM1rTmrW3xip5V9IPlaa+trxQ0NNvv",
+	"9fbnP56BqLyEL5zYm/jVhf9ylqnGvphFmzTacn5Z34hxjuPVL9cKjtf8mT4Sz2tROs0noAOQ7NOIrZum",
+	"qhi9P+vGVOsz7EE/Ozf1c0+CJ9QYewZkCwxzPIYGr2PQ+kFJATEBDDoGlz1LjiteNL/IuSzB8dlnVICo",
+	"yHk5E0V53CCtc7Qa2dBMbMsgXQsSyps8amHiGe/PyGN9YV7yZ/OOH+wrnlq3br51a+arw/U0M+2TW8Fg",
+	"k4UrBJQNlHsf8bdLtmnNBqB7Mo0j7BXbZkxko2mPzYnPD4rGMQbjyscih0xFKdtVXu3yHsJpaVcvavyL",
+	"2zxP8fSIxQNw9CJvJr1QMjWKBxckFUaQh1ymGs2DntQDntA4a+TcY4r0WWRnBe4DtRZRyibe5lnhbQBc",
+	"Jq64Ll4xLVKm5mRTmbmT2LJzj515fhMAvIETOCkzYHA26Zxq0lbynuUddC+p3oJj7k/LCR0wjR5K2sLE",
+	"0yxrqzRHa3JB1s7UOh3J3R/JVU/f0ah6D57aDxgIZva8Erh266d2A+70GWcbbhezZJ9e9RfjYv6NAUUB",
+	"GekwyWabPH5au3xSJZAX/3uqE2iN0XJEj05vtckEfUITIHqsThFseIWj3COyGEMGTlgJoB2FiyKUfRtz",
+	"+5QHm4wxhBv9T6ZJKEHT8tNdWfn4v3R7bCs+6ZMcOMmBPcgB4EulD8iBuTY+ZNjrdYD3IXaiiA15yEiX",
+	"gn4WEWvEIxbKTifmgjV8dBga3nOVd/Batx8y6FINbg3saB/H8CEw7CkqNA3No6vkRxr27gRmVQFFb+v9",
+	"u4+fWgaaKWkNaNJrQdLIKBc3xSilMY5bRgi0AuuH9oy2Nt8L2rGmMbRgApdzHFtHOIs7jTvRKvr1WwFp",
+	"lXn67UvN/B6KlOHLrPFAKzC3z/7GK/us32YKrzXTg/8Cnzj+UzEdpsx5R6Y+wbtgU1r4VjNlVuzMwB8N",
+	"E93K5agZyzdCB4tukcet/9QHH2TriZlnzBVr21o2c6nLrLPJSXeizXpcYF8rUNqHls7XpQoGZnEpMUsE",
+	"BriZ4lFPGrHKviT4pVkeSFR7a71GXBNNhywiqYiZ1oRl4WyukUkZPcwYgzKCueOHNbYOqw7lsQ5wFwwk",
+	"lPdrTGOj2ky7fYXzi3Pz/PPMHdxqkKe1S0t/ZefJpQdCGIRrDQzQT2tPzf97HmDYI2NyTuME8rbA3YCP",
+	"eXQn2jLiZpc5NcK8Bh7XR+DAIS0etSzpFyWKDRhNiKYdFphpgzkYzUq9Q/HzAstr9llBZ18Xs6N0pVGx",
+	"G6oSVNr2ZkCtcFkPvPsfgMZ79mEhrH9eTdJR9FnSk+aFR4onCSZDFRz5P1GR0Mo6/vEHPd0XFVC6k16l",
+	"USmedNC63Guu/EpGDsqBT8/qU0G7DLSrWc89t5PsQagwEIsn5aXc2fIU2jo1QGSi9u8emeEUfr6gtIY9",
+	"uUyFY21jO26pWI4vtyvI1gXy0usTi7HgA7N8tK9LDXRGBOfPRTfXkutTpkPlkoiA/Q813MD56rMM7Ewe",
+	"VHYfJcGdhUz2kHjERdeDrCfsXS1gElIVwYhlPGRbUal+ksqIQxCbOqQCNRAVEZtajoO5wdz1VDMSMzoE",
+	"+WC0rELYpIryyKk3rkg7lJFNKeOg70NClU0DD3xiloSVdGyS+NSyWm2YiQ85jHxJlatWWkleJOCgbFQ+",
+	"f3xZr7756cPPP//x1U9v/vjp83+/+PXv3779/PPF5af37178j//rx6eX//Dut8tf3l2/+uP7P/z3zz/+",
+	"j8sf3/z26ed3y/TyLY77Ezz7kGpsVg6DUxUtlbG7XEx8ZtDYhX5XXoJfZBwxNSvzCE8CqJea9OylG66A",
+	"MUe8NPn1M/C3wBBAy+T6vxVMMRXNcsnNRRTNYkmj+aRA0MzEFZ3oXP6M7KAeCF6tUU9C1YlRHeHCwPI3",
+	"xLFvE9ZwWSJ4S7R2oDSG97lXmz++e2+gpCNVaLTL1ogqwUW3helC9opH2lh05l1ol0HZSss8qpUlb+I9",
+	"OcR3wx6LquSWTFbQ2I4pnRzuucoZMxqOVmEHYNv77gJQ2TMNuEGEJB3eTRWz8Wb46ZJ0SbNKWF76NTqu",
+	"yLEZ85ZjxuYRlaByZv8LlweVM/jvwmFj2HSQTmb0UvOnTihkz5SNJdVM7a/AA7Z0pXFxFeC7Ny7q1Ss/",
+	"tjdUcdqn5LXWxuaAfVRp1KrPrjH5xVxjz1Il8G+ykEOvXlkvVOk28c4phNzhmc0hBFF7UGjMxSOp7pnf",
+	"mCXOru2EJQEwZ4Lwx3TA1JBrqTLE9Nn4aJApohlDNLa1gZ3cZUHu3YzwQCowhmBtsE+qe+JIlDKiMIt5",
+	"ciQ0GbMkIFYfM/dXMmbuViP8CaN9vCtVBpHL8JZr2wUy17DK/GFQ0tcu0lgKtjx63onPPOmR1m1o7OkG",
+	"eHTOQz1sBaSVP2BfzkRkDlkLE/nRXUOJHpgtonuMJeApUXKkoSuW8wfqRDHaB+8HvKVOpIxQtWd3Aqt8",
+	"bsyN4Dq8MzhZwQ3pighcaAWdXl8G5k2g/sFFZVr4QphY1OIIuM3EIG6rSq7AFYRxIHkn+lSM7V00UamY",
+	"J0ROqUfLph4VYgZB5azwl0iNvAB54/7VkXEsR+nABSuCytnkR6tkM01XvzgqL9x05puYJuhjKJNZdtiO",
+	"NbBEcpkLzhxL2kLjQ10QLD6uic2tnDHx7supNCb7DKO2GsPQ7FTnZ7I/mvV4eCr2ApAdYllfSxO6MiL8",
+	"5QaQ++H8OXAKhByJmUsA3y2rNyzyUF/zVvbUCbtv/WcDmZwvR3AZ+FwsUBmblczIzsZmIdfyCITUZMIf",
+	"iifZQcGFwtMKNaS6nMVo2cea8WVSAB15HyVhLMN7oE9VqSAG041otW2OresDZHFEpGgQqjXvCnOQA7SS",
+	"iFNxAjKIqTDS0YDIWTpwpWcYr0O5ZQzRw0ggXMHN0LZNHDQTSXM6D3+RMPYkwmYX1i9WiXdD/NxCOvoX",
+	"XsK3T69sHLzpygp1pVHzofF5Q/Snf0Fd26yIvS1oSPCcQkePHu/2phibhTlJcT7xfUTj+yYXmPwOFNJU",
+	"a6Z1H6d3ASKSrSUvGo3EWgNBYYcNRVQ14/nSjxEa9JnsdHjIIhmmZuDVnKbWj6vwX2BL9M8tYdunfQY+",
+	"ShtWzd0icFozi2PQ7diXBLaVhaU2F1icMwVMlTKtsnA4Kl/vKjy6qzTuFlj4p/W7yp/vROG0TltJZt6s",
+	"v7V0TE7rLY6DRwFu6QDX/E4schCC/O4PzKI8ODzwA1OjPFs/kXUNyw4JZZz2BcRt9Q1WfYGl8LvkwgZ9",
+	"b1qBxWhcDpUKu2BmOdKYlrzyTm3JOXYkyiKrFNlkqQUy5sxnqMCvn/c6y61/SyJFO0nDJqHYQgpoEwzS",
+	"hOt7H183C4CqjBVMlibGZUk4dbRKPluHGXLJunsLb8dVszLnjJTLmUFZfQ/wt/iianyyvQgLddAf44r8",
+	"jd1pZhikaRaMxIe1nL3fnPAF4m1HkJpvrIUx6SOXLBXe5UiNHNGBi/JTor3Z7bhzxubJ2UOMfFU8Yq3q",
+	"jAj4S9SH9hf/XlUkl7WPKpcr/hB8UnTIYo3WO2yZWOoE8rkG1Cx+ZSnZsGkS2sWfXIYpL1g3FUdNngrg",
+	"VRqyfGHOr9VPyzFrUZ5UeMhC6fSQrOqLZ9kXA6ASzj2oy50iFZZBUzD3vQado1ywxZ3ksvYsS3oZ0bHL",
+	"DfL9UbFWvqyPd5cl9qTuPM52UoCPWAEO1kSVTaWFXtaeTZ+0Nznj3EfScZfnHnQoyDSn4elsXNoLcz/k",
+	"s5eoWOibc94oollis+RIlDJi9hWhgo0wgKzJPRskLmGix3Ui1bhKvJPFc/j16T1zvoPMmV7GVQOX9Kgm",
+	"0K+lnG6GQmqpeTym9C5aD4DnYjVtxlUALKzGAK6fwTz/lzL6gRIYgM98wvln8NADchrtFWkXebeXVJa0",
+	"TmHcm8rHOAyo2JFO8RIPw6zDu5gScY751rPjYu9s/oHjenGKwyCmAntbWG0CFIiZgZHb8Aj7DBlhL8WW",
+	"IyP4kEpQOfP/Wr9O27muSxZtxvjMV5txYNsdlePcXzZy4abGjEkw9Lw2B0p2FYPiiAjT+yIlBwMWlc3K",
+	"gVdsT+DOAJLVIczkeOCk0GlMgdDTbou8ylkJKl1J40XHxZZhxro0Z9RuhoWptLySly3Zrh2diDD7SH5o",
+	"dng8Q72CugV7HrBj0mEpWqWurILKYxbUEgKDgysoEsAT2lWMRcYQ5MkcLWie9wZXbq8+nA0cyCXPzAp7",
+	"e3/uGrtC32rTm9k61m0UESrsEcbaMzgFTpKupXOdf8V/PNjQZq6GZR0r/hAdYBXsSdyt5daYffoO1WKZ",
+	"IxHR4eCO1IGIwtLOLX6EJa1b/MFdu21LuavjMzYawJgI1z4pCZzIgEBV8lq4eRw6MY0VH/wLi0g7TWzK",
+	"NbCrh7LPbM50w+rjAfQshOJbLNJ3PUl52JvM1CWaMY1Cvkqm9QNwhzjFoMMZdlWEgWzLSbKq0rBpVwnw",
+	"sRbxql7gPXhPtYYMRKrvoZ22ygMImDIr6bl7cpwcLRjN9aHMxqNFRfpgoOQQ3PUzBPnLWOpUMY0JR5gn",
+	"BTnBbte76G/WP9jvmCCLurgaU72M88UP7pSduiViPJukvbLLY26upNtcWcLmt8FIFxnl654LMAfxeJgd",
+	"CoZlkwsjPjOxmmPrTgVPXEuCHlNEQ5qDEY5vOe2zsWdGaYbQCcXVvinzyw5nufLFJQhXCoqf//k+PB12",
+	"O+zD1zGrcI4m0CaJRYQSzUIpoulWEQfp7Gi5wLBPNGnkSjUwpAcxY0xkcR13cPO14JtWlbQMprcazs+K",
+	"NmLL2hXm+ywkml3lyhSi/Nd4/S2x5wG4T5wYIO0xsRvvzH5fnWTszi6eaNg3FbtayVVjt95+E25sCH/I",
+	"E2MUAkO2TnJQMrGieaKkf8izIwFBCxB+DGmYWu/CKidxj54ZtyClClmmcH6Tzhl974qXaLYv19Tfzr96",
+	"absRt0w2sOOlJ/s+5XSwsWN4qGHlOS2JD12el3tsssNW5rPJzvXW+hI/jCj2c7andsQ7mqKZWdIOqlmW",
+	"7ezENBh1OtNVjC0Hor5KXoy9LmbDTj6rGLq796TVex4/vbh4EhTymH1fqo/v3mNivGMBndCcjGUd2d5T",
+	"wDhnoa7hC4rsFa6XCXTkWp74007AeurUvjk/bzHsl7klZJhARRiJ0mS8mhb1ypGc7MOtdZQA7rBkUjHC",
+	"j7P61rzrcaP60bliv7Mw+U7BjKD24puX2iJNsOywYOKbAi5c6xNunXBrS7j1ATbY5mGLOW/JHsnJf1Ky",
+	"T1oDJiIuuk07nlZA2ltBiFts3v4Iy8Wdo4O0mU7OnMME2qTjbRFSuCBUjC0BCZDZ3Kyl3bzMTMXjAonP",
+	"LI6JK4VdhrA899bFg3lKbl5ZiQGB5XfSijDg3auz43M/TmY5Mxr2goxS2tZA3eTJeyBKB60+sbUuOoXR",
+	"+fBfhxJcuYtH6XKDPK44nU6o2kmcLntQJajkHrt4nC63E3ySNHi2ykdiv1owTmc0ySb8ZFthQp80rmgH",
+	"atdcCAHKRI0AYZiMB11It5oYnWv46F1+L6kQMiE6Zmxg20fD8VUS+LMNkOICyOUq1bbi/ITVcjd9dknn",
+	"M/66H0jFu7BYgiUjqe4X96JCGSII34EyR6yZ6swcgc+hCYPrMFlpVHo087u2uRzocdiTWoYcC/Cy7T/z",
+	"HbM8E7thdh6r9OftEDOzi2BwHNnZ74BcP23HXPdQO+4XiehcwM9u0Cq5tdW7fTpGsjUr0xqoaXMn21hE",
+	"+qlOSJsRBR1mH3uSe+r49G3Phda5Pf4to5Lau1iWfHjOiGKmWEH2za2mmxaMsMGLm2ivcccVEW9pnFkW",
+	"I1Y8kHsMWmbr+a3yAMxLOrNkAIIU6qTX1mzPvxayCDYQu8wPb2PdoQ9QWXBK1LRUfJ5JxeyqZQKRJ0Vk",
+	"QhEpaqzuSHw0m0CTNo3i8Q3RiZKiSzqUJ72bQuRYE4H050vpMZcrIuS3lnI/B24OKIibH2WZWz8PcltK",
+	"v2857QbIsxwJiiZ/+PjuLQHSBwIJ2JCfb7tcz1Sj5ilIt0hkgCSb5uM2IzrtdiFlIeNij8yc9bmgVlMd",
+	"prFgirZ5zJMxOu+AaQp3pj9i07n3RV2uIxWyMo/gvOHwV0jFX0M923Q6fk7Q6EQx0U162h4Bm3JtJDJy",
+	"FzCSdfP/88pWzb7y8I8ZpUrVoo90yFx1yzb0oXPaZ0aCff32UW1G7gWagRYEbDUvJaEc2HZvCTQi44km",
+	"g5iGDDElhybY9z9B+w2I6BhQo+qpkGSehTuycck2M9gHizAFTQtFFswvN4U3uw0teJ33Y4+RRMaRpUPH",
+	"xCr/mktacmY+MgA4wc968APTCcfBbdvtmmc77Jh8qIj0k1SkK2XU8JqOQHJLAp1fbNWjNmpSK6MkagG3",
+	"swt9OhMxy4IwX8HPR1RnyhQWN7pCSOd+elQGXQiNCytPTquTqqBH4QOhYDPXoQHaSzus87aWV0Tsb7xp",
+	"tmwz6SOFx3ImzFWtw1X9YTiH+0rk+OYA1XXr3r6n6xyiXd8tjL4YY4DaISE0AcyIdW+s/ZkQTbFJ7xhQ",
+	"7xIgDFn7b6Y63GfRRIgn+Bj3FCy2fJ6de7WW70PoFUDBAltYnowkwUbFcFO4Z4PQ6VIOF9S45yIviptm",
+	"rReFRXPtkWuM4A13iXsoX8xGWQ7kPuDdTrC2AVj7hGyRWOJndu86iMa7Yo85aZ+xyZFPuM+1zMBe1YKN",
+	"LK3375IL7Wkzb3KE323Wkcp3KeXJBCX5kZKNbzAhDlZ5PV7P3WLPKkzCzr4dQC+uX2iql49LmsNwypZb",
+	"rRLSTJ4R1GYlYCJXBqUkoWFvfqrcUl3jbpbIgMs9+8RUsTWmik2mvGXbZX7im8/pbiuZdnsJce2spvXn",
+	"ifFMKtBr0JPexlpOpW8aHZHNmgzXGtBflO/LYo82NLkKttn0aRPpb5dntYtPteeNCx915jFzfZ8HlqOo",
+	"+vugC3AHTM6Nev2ytjiTWj2LEbvc6aYOgSYvpm2w7R0XUiUAM5827aTxPu2y898HrAvCJGR8yKKm7tGL",
+	"q+tKo3Jdu6xdUnZx0X7+/Nmz63o7ZJfti2edy0vGwnqb/XD1jF7UL8Nn1+Hzy7D2w3XUZs87V1fPwno9",
+	"/OHqYg6JvXvE886z66j2rP7s2dPwh+j66jm96DBKa+HVFY1q9St62e487dTbF+1a+9nFRRjVr6LrsH7V",
+	"rnVqNVp7Zu7F/4lVGk/rF5dPr4JK0kv7bUF57Ay9koj11JqkA6OGLJlikKXrBZURj5JepVG/rtXWy93L",
+	"oPjA8vZ8rBUGiMyjU4l7eUFyYOl7t5ixh+1cgTZ9QBW8Ucu8dAtVa83UkIE0j0ATofj/leJD5gLOyLWG",
+	"zB3o/ESpYgEmAI3bfGAOeeNO/OH9jz8H5P3bn8HJ+Jm13xM4dzog71/9hO7KN+8vA/Lm6W1A3nW7Afl8",
+	"+1tgrnwDX96++UC0TI057tLeAxs/BpGXWeugeBOeBK6V7p0wb/lIk5c4uLNP4wHDMDkQyFbJaxgK3Blo",
+	"+xU7Y8IImgi6wZrBG53i/dufGyQd2MA6BHStBm7J6EIWkIgNeYi+1IT32Z0AtA9pnymqMQLsa/X6N87R",
+	"AHOJEw0OEKhNNrKrNYFILddboOpex3zARKjGA+A7gNngCYk509A095YoNmBG4ri6M2iW1uIRNMht5bT3",
+	"s79n45bvQAyX2QX1XViwOa7tY2heMNfHF3eXfV/Ir2oz2EbgnqaahKCIdaa0sps7MSc50+WUZsIYb+Y8",
+	"PIHv4U4FvhYMwfzedsXAdzD206UbKY+zXo2JlCSmqsvI43qtRt7wF4HdneTiCv90ZIa588HNMhld4okZ",
+	"fv3KjmCc9LjoAgUiTgh6qkoey/qDZBxANM4WYRmJhEfHPAeGYK92bIzmh0FuwFyQAf/CYo09MfEuPYpN",
+	"ulp2ywR3wjze/Ar6CefU7OLcTW0F2+MYtSY3SvMSN7ZRsVkwd1sUINgUE7omQ3f/ktwNc1lR5d5uam0/",
+	"jRNuMODcrMcZqjYFbce8UqVR+c/vX/10Vq/+sIQyURBqA2VeNeGocxWVx1I6gmxH+5ZIuR6ixUD2mBXa",
+	"FpbrnYF9lTJvsQf8XGFRARKhMx/22H+wOyKqZl8fHg9O5LKavJ/pr5U+/fIr5NJUGhe1WskTnB5V0j1i",
+	"Alo5Imtgjk2PfaFGcvVp3MgfazPhVDGEYjNNcO5R+kWwT5OEKXP///sfa2fP6VnnT1+vn/75P5U2a8yc",
+	"Cf/obBtYn8xgkm2oYd9YIvSGWXtOmvv3prkvr6SX+rCshvwtp9LjO3qpvogp0KdfztogoOq1q+e16/oP",
+	"1+ZjnShG+8v038u7ys6/5uBzod58CSqJGh1FWUUgRx4H4Vvq5fpv9+mYaMZmJ+znhfn+6cZOwHUCrlWA",
+	"C8Lq+a18NEn2LtEbfeJgVRTf5HAcFOXJDPmxliUz5EFuS7n3n3qZxetzFZ5OJyigS3Ymu2kxSQFNP3BO",
+	"AKj6tqiQgwDAa0ZolgxNq6Vz4NewozadAz8JfQH46cjFkgG5nAdwDznuD+g2R5kPpRQLUaDDEgW4IaUi",
+	"OVGxMGqsr6Sc5xaqVFm5haA5KEZZ2yeqLEX9B6TO1/faHK8quaw9hXNmrjIzPKW+9KhGt9O0AvSgzmNO",
+	"dG3G+c85PeGbiPnql2t78rNRW5senj59oCM5EhtwjcDULITEnSUufSsFy0PFwidvEHWKB+9B18Kfg4qR",
+	"SPL875b/IWpWf1cAJUD19jhhujyCN/N2pcqBe83Cwb8NQzZIzmA+dclejkd0rEvGMP0CziHziuuBNOcS",
+	"cav0fq3sSLU8OZN14Mx7xnIwdVG7PsTlXXshZ4FJcWXdeuBRKctiCns2imLO99yZN+N4Wp+czYR9Sc4H",
+	"MeUTAmqRl3AgRnRqh7HjiNgri1mrK5tT9u+3rnyuLzpjLu71vlKOd6qlz6zcGOWCTJoJm+ULp8BGqFpa",
+	"hS2r0ABsVMnrhMgBg1RCH8QF5ztqDlyTQaoGUjNbbMYTwr4MOPTNAabNHo075pajnoQij6zfgQs3QkQy",
+	"1T4lkZKYC+b6gCeK8vgG7isincW7ckPhk8pFn95bTQTfFYJ7VGDOYZUgc5jRV+BK7aM0UjBnvKygvHiz",
+	"xdv1+N5OibFTOq9bg3+nX7m4r6yREmgXBZsrwG9WsPXNIJYhHVnSZWX3Sam348p6O6bfI6ikCrqcJ8lA",
+	"N87P6YBX7U2rUnUNTMBZP7/94+tb87/w9uVt9r9V52GWRDTPuiH3jA1s2F+zUDH4l8vih/OzYxlzCwND",
+	"UY1kkkKSRN4zMU/O6J4ciTMpQma+NvO8Casl5+aaZbckpC91Qi4vajY0S0Y8wuBaj3d7SEzku+PlThMi",
+	"CNXekMnFrZc8wQt4aT/5NzkZGAdlYCS5hTmZGCcT43s3MW6J7hv1ZsDDJFUsr9Kd7Iyt2hlDpnhn/B0b",
+	"GvnCcEgRCal4lAlcm4mHmrImMdRfa18CBBlbj5/XSITITOyheYKC3ivbU4Eb/kDwwSwLR/mPmkB5n1tf",
+	"Um6GjaQPLlC5cA0j7IBNxRhWrCQ6hZJPoeSjzIE5yjiR6HCXxEsROVyyLVUTzSvSLYeI9llZv3/p8zpn",
+	"2gEzR6LBEHZUb0TItozGBfqSG9+VBXNGO5bkhNBOAv4qzNQFgTQlqS5reSE1N/K9QimqL4ffnyBZvxwe",
+	"W+0kkmjZZzD7LNZsFT/Mb2Zvn8Laa8KVmcVi6IH0aQT+VqZUoXfLKuBUaFkyuyT1U0lVH7HVe9GCTRhe",
+	"MJ289k86FaBuqQB1oGTIolQxvcFGCJb9adE2CPO6M9gMBF7sP1Q2rkTxbpepxatlzWb2DYub7ucb7crQ",
+	"NXhbaVT+4e0vLz+sxIbc43Gkm+aY6Eqj8gsjI6AdTSTpStKT4HdahNbYLslC1yyjMUau3Vaj8oElqRIB",
+	"oSEoR4KzKDADNYuXijBmi5Mis2eZAfDi9Svzh7EFm9RMwl/+nyGNsUE0iRiJ/+Of/w8XyV/+Tf3l/0uI",
+	"Tgd/+TfFWaoAVcxFCBihFJpHFmW01WpgWCjGuYb2uFDEBlPc433HKCLdxsRXLL6U2b4yC8UB+VVIFWDu",
+	"bZdG7J9A2so0CaUtY2526FDCCAdUGGvmH7+6XXxbJW/oX/69S81jVZcKrm3Wd+UVVyyEt1Z/+bcul4LG",
+	"DCaAmlOc2O/sjDDRoZh5LMEj+7JHuYKBgNB3njQGobEeI13JNLbNyb+ceYdfafsv/wYaHRBRww9xA/1w",
+	"VrsqtLXwx94dpkZFpzqhXNB2zJpaxik8eUnG6Iv1qmfzkuQA+14U24Dl8BibYOQ6hx16M4xiAdfjF69v",
+	"nxBfBknjjDgZNmp7DKlggsXm0ldPAtJjcWQ+LnbPUCyUKnIEzC6ai9Ca4xfkCQR9QWd73HJw0YL2aw6k",
+	"XNjZTSoew0Kj/jthKXQoyW1d4raudbamIgdymDNoJskACNwbmFyBL9H8ANCAdikX2mXTKWY0AfXISN04",
+	"xjiXu4l5jCebNkamSPSN1SMwoC8IDX20f0Q5OMLNCb4TSQ+KE7OCNlTWA/eIjHQHzzOQBN2JufWm+fC3",
+	"bYtnpqHLyOOWkEmTNuGlW0+y2klvDRfy/PJl4r71ZUlFJAq0/Lndb6uRSTFekEx5IbMJQbEqPj+AuSvB",
+	"5X66khQW/lvtSTK/HcksqbAyk1DRcjv/6u+4dnOSiWO6ZmuSk8Z80phPGvP6GnOwIaw92g4riyPo4VR8",
+	"5QdZ4mPPY/aW6r1+5TpB3hfFgL8F8q8oGfVkzKZ6m9jt27C6JPJNltV6LawNLlfrtZ6GuOlKr4UkzwxM",
+	"WNGY3UMp2LECxqz4HlppNDt7hT2aA+jNq13nePc9RfR2CTYz4nmkw79Y/v9s+l2IrjoVarOLQWhsgHpc",
+	"2hMAtFVUYgL/gWcqgiNKkh5EDR9DyunYhQ1DoK+l+v5JUKSxAhcFZovkHRiBxTaLfdZtgA2iUMML8vaw",
+	"c0EkEtp+Lgp0+M6bAbrdRgmX1HPLtL2VUPGVe+420tpP9snJPjnZJwdkn7zyIzx0TeMD+LELAmJLagWu",
+	"6/eqVrjOahQI84uN1eYqBDeFtTGKhYh01mbNNhnIzJ7SPmu+8ZH3sM9UWBYR/3iLvYr/b0Rcfr9y6ogk",
+	"UiZ4XN/JjYqd+sbEjuvH4cZ56MLnVynvCWSwenyDgOSWJNAeE1UPwayFYgUg+jXbFSiTzYygPYgV10KS",
+	"ER3n6pYnZAmkzEmV6/y0YorpMZqOPsH0XUYFDIJgcYvwN8mjTTdaOgm2k2BbV7ABMm7cnMLcyubsc4MX",
+	"PHQ/uaSzYGPi9DeclUOXophdnfNVMninqCy9eklxqhi9P+vGVOs9tiB7LQgVhEGcQ4TjRkYXbWlCZJ4M",
+	"zFXl92SqdEYVltVPXDzN2PfhE7Mlueg+CQgDlg6gwue6wAYS5HKUtKfej2hCz3IHVXY6PGSKxIwqVyJo",
+	"KdZRyhbqEbC3QT5IVXuatUnwBb25zrCQANVmPeQotEywzpuLmck8V++oZD9XGZKbI82QODuzAC+eu9oT",
+	"0mEjkijO9LTkhv3wM2yHfWY+ZZUelvKeC4NtUuiQy9RazD2pBzyhsa/mhjawfRbxcMlG2i+yt951ypF/",
+	"8gd0npSA1AebiPiNUDiXhc5hGmBRAYow6jFxLMoD6N2UwtwsQ9kcStFhiomQ6dUzkFy7spe5mx1XtYjZ",
+	"g1Ea76JeJP+oSlApPLqsMmOfXbOkGDKxZOxik/ryBW6jhId8QKEB30KK5ksl+ZezDzLtMiJ4FzRnIRhK",
+	"XU949BmzeUFQCBJDH07aYfHYLptflNxrPP9Ue569xpKOj7Uy6Ivn68By6HMHn0gxzTl/kKnyc7Ktq+Qj",
+	"dGRFe2fIgRLBNmmGtHCZJhoIlAxO0D6m6OR36jwWsmy29qpYHOzBWvFM7CdRemJBv32dZVaJvpEUEOPJ",
+	"be7VDLGcTnL+Nftj7SzpqbO3axqPkzjdpDgNNnZCjzfBdt5pO5yc2sIoSwIChTO+paxabO3ObW89yP9q",
+	"FHJpR1Rj9Ruo+CJkcQzx5fkO/xy1ESUdDtVzClp+U6LSmM1rkbCOHrDpxNkZJ7ReW18u7yVF9ugP/fxM",
+	"2e1K2XPc/3uKHu4WLWbS3IDej2EVYxS4as7qw6CxQpQQf7spUNhTpPBjj5GYdZB77i2nfXPnFXV53IDb",
+	"CBue1LaT2rZHBIeNvX0E78k4+n7xe32ILtDN8z5zOmOVvMUAGga1OhI7e7fHhCeaxZ0GCWOpzfdSkURR",
+	"oTtMmeFmXiauHXsAxMzAiTwtEcwCHqc8cNlNLhvhA4vISyW1JrGUNjpFSYf2eTw2E/eT4hEdF8oPFOtT",
+	"LppywMSqEuQXcwBO8uMkP74t+WEz2LH/cw5q166SmydMcqrw+kHC17mbHVWQ8CAZ5fYbHczJ8YWRaBFk",
+	"6yjZ3wj0XcLcQwBnKfiFioMJV8j10qiVaqYWnRt6seFgYXbODixY+LknMeEIlsX2qD75MRfTbD/1mM3Z",
+	"cnlhQT45pENDcF0gzWeAwcqWPU4tW0jTcru7hflUlsTKkmU5F4cLjY7zUVCXREWybjBOAHFN5JApVJxT",
+	"ETOts5/TMAHNAKKqtmOHkpifCUpxnwraZX0mkiALykLaWz7By3zaz5f0gmoeS9FlZjxU+Ow3inr541Zu",
+	"TczImxEd65ZN/yq+wZNpmYVv/UkeUNR2SUxZETL2F0vNxvC9xlJhBhhkT0L/V7l9b0FOwTv/mv2xkYhr",
+	"bkH3YXqdVJStqSjBxo710QZgRS5McNJcSomkzeMLk1Ty+ALk7KLD0IpgeM7Et+9V3fcKzlF9vUYYxlJ7",
+	"1qq+KzuYpqtJ6D0TWBa0egE4E9GUIPuWuw2dhOZJaG5Jt/1E71lRarpixNWUWuZrJjfgmfwxd7NTs4st",
+	"NbuQHSzmskcC/2ZkENNZgzFfoVBZQ4YVnt2V0C2s7GHmq2Uftk8f7DToXkyilT0jSyJl9qscN9EFchO5",
+	"SVpYNix6rbm5W+6Fm9QNlOwqpjWSQPm/giwxxepPOo1pkjU8JZS0uUp6JGQq4R2zPuXskJf41iWS4WKb",
+	"1R4ZHB2YA/cXOcL6NElj1yKBaoZ9hn5Po25ZGOqwaj9eJ0SzRPvXeKSJ2zgBGUFzW3AOxlKnij3SRPco",
+	"tnnFl+4zkLyhTEVi2yJUyWdotkS1nQOkoLghlJhtp0gmq7ASF2rDR1yzor/Vjyc2clITakmPJokosrRT",
+	"laJS3FbynokGoXALwoV/J6hswRrescs6MJvT1uMG3h9KEwfI2WjnlbJke3SvTtGlAWk3mLHicd+f8zW3",
+	"nN+p8/UP5uiSnhyRDlX+JAGRTNhbI7yeU1TPv2Z/bMTDWjiE+29Ne1JADkMBCTZ28NHSzCTbkbloWf58",
+	"HKyLtjDKEg9bATR24SPF3MazdDDbtP7sOZqnm00u3GXSrMRP8CzzqKMyvKOUbd/mxocYe9v/a30zPN/Z",
+	"Ucp7Ao0GyGOzlbBhmGJEJzyOSZQy8rhDY82ezBh5JAUra/nYljJmVGy2nWOSsP4Achj/FGxEXE0TNuMs",
+	"5zyEF6v4KDsX2dHryT5rAhfXHlgD3Nk6wL57GcRkZuShm46vUjZBG8B14BJePCJMWngGKUnLnBT4moqI",
+	"tARjUcv6cH2HPdvXHFpl3xDNmP8TzcQss8Znk8sBEwGRgvQkprmPqIEao2GY/1ojdo7JOM/Cc7tnr/bd",
+	"Q0dy+pitdEL2Z3j5Wf5Oza73MRVZo0loV2mRYWWLK8OW868dO70bMbdyJ2JNAsvvTpYFGzoSx1uwP2df",
+	"H44pkh9kiSWSO01bKtbP12/l1FMQbdpaFysE8rPS+9Wl2qYL76dP6GXu9Kyo6O2p4P6Ij+wDjaliKgQ0",
+	"J96WVDrPhMHXb/zIz0zuYUMeQSq5Jf2kTnUFVTaWOiFmq9IwqZJbO13IwOWz16OJWIp/rXkwUlrouQK8",
+	"0Ch6ieOzozuWis0i/tQ/1a8y6d1nSU+atxv00MwXMmGOfT/ttxn07tYjnkAfQdnpLAFahdlaRvs+4dYC",
+	"RYJUEIsqZlNDBANzLaB/+OYhzBmq3ymEfWSJzpAHwqvWIRilLHBN9T++e/9Ik5Ai0jn+ZsX1/Q3+OFVd",
+	"JhICfR2GTEC82Gw/xqCix96mwxXQKeOuwSKBHu/24E7FPMgdIJ9b+c2oVjsuV0efzGwENDNfaVSk6Eou",
+	"us2+FDyRsBnyJesfWZLESEM+YnG8ogMC53GjnfO+exhMsFa6TBXYPAbusevKIahwYSzDe6JSoQnVhAMn",
+	"fI9GoKG1GRPTGdorG3Pmh8eINz4o/KNtXJCMeMiWw4tNd1X5fjHCtpPIwGFj7SQgUWyms/Fdx/ZfKMmD",
+	"XSJu+jM85ESjcMy5yoeVPlzSvzY/L79AK/pE0SGLfUv5Zblo1kiwETJp6oSqBOIhuw6lmuN2gGHUiUTc",
+	"oyJed2muQro+odYkQiuV0K5iWOnFk3lxyp8xp3+PMcqFzsmSe3/p3bm/ECYswDccvpyhQNxGkUsTBSMc",
+	"k7WtiFhDczj/apMc1w9Y2qOx/8zQb1m2BBs4Kscb1rQVVQcb0cxXfBXN4qzgaxuBzNfCQ4JvzmYFW49i",
+	"t2ov4KrkF5t27lKCIOUcCcvjiLTHuRxRbXmIXYbRhAHt/HoDXGDQDVwzQqpXCJiuJl43HiwtwYsB1Xpg",
+	"bIAVNLk9xUmP9PzPj5GWQ8CCIq/HdSLVeHaicU+SvhyyKEt8MxqkJbjCVvIS/ovsUKPeuEo+yJGNDxpT",
+	"Ox8hXNC6/sWO6mRfHw5N4Txx3B4vXJVfX6VfMNAX+DaywE67sHYSmRvIkViCOaCeLyF5LbImj0jjBlV6",
+	"InJeib4UINcU1/fNmA1ZXGlU+iziad8cS5kbuGgCPTToL23LNVxZ3zr+pKjQfF8Fq+X6yY/gZEv8yA7P",
+	"Sl4QIHfC5z3TZP8JeATNjm9VSSHYYF3+OqEi0rZkIJejbHajwZ4e7/aqWQYyfGV7wWpbH1vC34cNXbmA",
+	"Hu2ovphdvEqI0vFpH12YIHfwS4vD6mcXteV0n81SYy/+3GNSeWblKRu1ARPtV9Z1QMc9jLNMpCIt5FJq",
+	"VckLmfQAGlFrkh3IX0BzBdxyRtKMZK7OC14lylW+m0lLmMDSdyT6hLLzFPcNuwHuUi66ZtVjRiPf0Fqn",
+	"asiHUuVAgickkgytpA5Hz6BiHaYUje0QB0xsECPgdY4SJD6wLte5cCJ04VSKDwE03NwurOwsyRv6Bnb0",
+	"CVEeQBQ6GCg5nMIUmD1Cs0NCuEhkwV5fGWuETNgOyjffwmOOizNJhmGq1C4MpdyTjKVU/HOtKOVtrOWM",
+	"1Qs83iU9xhVJ2JdkxsAtXXQTf1h4BX8IoAA02GplZ5r0pNquAbfBrhodcz+juPq56WOyni3nya/yzGfB",
+	"ohgESKBfv3UQKhYyWOEb6KuhYzZIIKmsuoeQpznaBxjyBGA7npDnG6ruWQSGjtdteKYuWQbzjJW8Q8Ok",
+	"zCCaSG8vdq2e3bPIfN5CmvdmmzXtTmVRC2+lZZ+1ZTQmI6Tm99+TPh2D+mUZ57mGR86Lw5r9stc47OyD",
+	"90PjcuWDt/SZ2V8gFlbgO60j/Ww+JBTgYT2l6fyr+c9S8Vdya2UvPB6OnvZS2OgOZtfNjNLag7NmSelJ",
+	"iG5BiAYbOH3HG9stP0uHE9u14yuJ7doTvKXY7gvo+UfwyJHHT2uXT6wnhCdEUx6RNutI4FGhY01oX4Lb",
+	"w6cT6lnJ0L65yqR0f8CfQT5Pim8q2Ih0uIggsYJCZci2VYEsZryaKrDpmPES8BDzJInZCsJ+b5HkI0Wb",
+	"Utn9Y8STDYvuc3fUZudhC0bMncagN0OJHIuwBdISvo/f3GOOygWC5Ztbdn7gQypB5cz+a6vRYYf4Cysf",
+	"dlCN+krKhtkV1oab86vNGOF2jx1cMzfqDm1e5n3H+sKKQLW/urHt60+lLpGi+gROC+A3HnKdqVOu2TLX",
+	"JGLAibWFCrL19JQ9RXxesFiKLoTPCpGCI6kj+5YUF1tDBhjoPHprl49BdtG+g8SQudqqTrR09Ekd90KO",
+	"RAAfQWYT0JUv0+mRiiifEhuaJRG2KejExeQ//vn/BZSwm92Vh2BMzcx/xDvQtyYhbaq5Jo9b5/gtjXUr",
+	"IPdcRO4JTTlkSvGIPamSVykjxmLRRKUC8wmFHPlCe/s+H9+9LxDDm8HdMzbQ3qLSLJY0anbSOG5lHlqc",
+	"l5FM4wg0qTHpG5OwxLXrOQQLOAg8gqPe2Exf9hA3/FZ1c8Fvs+GOKfY9NRkGPUgo45jRburcb9D6SQry",
+	"RoqIjnHD0XuGvUqXA8t3AyZQpv157SbybSZYh4ecqoVTFtu2NxPsX9jh2PVLY5HEQu2XXAn4hmjhwrwG",
+	"Xbn9+Y9nL+Hbp1e4u0TTp2tUGjX86IEhrpIhaW8LzRjgOYUUyB7vGpVGM8gAHAK8V4TRWiA1QqYqNFtn",
+	"ROP7JjfmjU6MGt2oUK2Z1rYGZTLrc4sexG8gTcocFVf4sLIEHMRUzM9dsKFtLH80R9uAtXWsLWi9v4eH",
+	"HFfmwsHY7eVV087n4tK/uCb29MwYgvuyhPrabiAUwpDJ5DqgABhantwtZ5yHLiKxkyq428FAcpGAzmOd",
+	"lb51gGX0LGR/1i+22RDhcpWaOg+WljdvpbQFrIvygaEV2hgOxk04FNk9pPZsqwusi2VwOBXWL7Jcyzw2",
+	"53Sbzme2LT78HnIYsOvEFyMZDjDxxaNrkYzioLNffp4U0BBMMgo6ygieVMk730YMMtksrTlkHWO+tU8M",
+	"BvMJLSdQESDXNSNNJ5ne5uxLxVB1EixnL+WsJVczxmPmyzXZF64TPS/T5T3O/H67XukpEbW2NDFjWgSb",
+	"cOylx3fpg7a/bBlYxZIj/srsgm+WtQDezhLbrqegn3+1Umd9ngJ7oNbMgDlpaydt7aStHZm2FmwAsY81",
+	"w8rY7+UMYwcbQp1DiFaMIGZ8aNtuE+BDDw0oLNXmQywNo7GWkN0x8rlZY42/m8EzFeSDHZr2meUOsK5j",
+	"CAuYy/sYbAjvq6XsGyJ3VT4NNKJjqGWz0ZGIjnPUu0vycqymhG46x8qhPy4t/lWUe7XrygrW156yqo4N",
+	"YR6i5tgAJ9WErncOZ43ujet75wBUTmRnDNKsyspCySOdO/fGsMQzD2amK3qPoA+oMYihDFYjVbhRYTwy",
+	"uJu6GGZGIGQsX2NAU31vgAYL8t2M2JxTrnPdop19a4t0LdRxgc5Z6z/u8C8saqAzPXCGekBGPQmxUKRb",
+	"MXcwtzG6WbktvUrfBLuX1sezFSOQJ3vjZG+c7I2TvfFNawPv06SgCgBhllT3G1MJ9tz+44BUAnQkW1c3",
+	"EpBxkJCRkbVCKhIpORi4ZMYNiNB8A46TCD2J0JMIPYnQkwjduEFtUTafGLpRq9ocqZlhlFu/a9F0y9mb",
+	"MRXdlHaZDY/inBpZY4Xh7fvXj3RAWKyZ+y0O6JG+IS3365axKLX1XYE8qpJfkK5JB0QzNeQh05ktmadv",
+	"N1IOWPYMikY3d2IqKQsp4ggF/9kYqUpstnSVvE5Im1Gli68F2YPQJ8v80glRTPoywhxEKZjF9j3dS9n0",
+	"4zYbS4gAS+ALlThKSSIJdY5QWlC9E7fGjoZ+WqMeg0fgBGrayTp0WTchJCYrNSYlNWLobkT+hUU5f+/E",
+	"lCwfKC6S2YJ8qo8ICrDBeEZ6lVvdyuJd+QbjX92Plk2kGkSdgnQH1aw9RnqgEv2qzQWF0U5qWFNY8Sl7",
+	"zWNw7X9yhyORBFZ0Yied3PvLFUxNQmXEO52ZUAnVC0nuTVodJfst8K0BCEJqvmDugHINjrFQDjiLoAYg",
+	"QF46hNEqmc5gMVDSp9j0EtxjeNItsOXuVCV2M+kMDkIax0z5kup7IUfAZaMYiVnn/2fvXZcct5V1wVdB",
+	"KCbCdhxWdakufVHFipmy2172WXZ3n+7eyzNnySFBJCRhFQnoEGSptTo6Yr/DfoP5MRHzax5iv8l+kglk",
+	"JkBSIlW6VUnV1h+7S6JIEEB+eUHml5kFlTp0KbFnupQW/4Z4gjCxt7DuArwq6YEq9/ei82Cnckku7OL+",
+	"kJ50tvHpgqexFFDXBeyeDeBkJ+hxm+UUzoY1UiFCTjk0wwzS2NHyuUAjiaoZ50ynoRSxnbjCtrLjAnbg",
+	"daw0+EHJVCuZwzAubCmLqa41A/2FqhvgGMnu1CFPZDwrja+8clbS3S+rpqi72tuq61ibL+DqTK/84s+R",
+	"jNi99vnaduRrK/g1+gEqUbEGyOyjCJYezQYimworpFN9yMl6Txb4x1xFJ1C982eOM30/KykSq6wiPnOn",
+	"1n2t+nTI7dpD4BlR7A6aoFTGXMMtspTLGGvZyFJG0Dtd35ptaEKxwQG3XeS3dyLdWzxrw5RMb2xb1bb+",
+	"iffP9Nq7O/Q+htkOJcy2NDdiy/Ab3rv4pDeYrUEAVvysZlj2y+quPob5nmSYz9dQ1Y/p+cezVzVjuvgz",
+	"pObd2z26pPSsnwjCAjUHEI7YTewPs9b+1EbNjTJTQUFAJaauISRONPo51fQUV+AhU+ZE8LocnHWvhQxs",
+	"RdsUtGdcyiAHWpFfMvTHeYLhgaLXFu6B2HehJAaSxWqR64Y0wNKtSs64ncpV7SHcHE/NGiree2U0vSr3",
+	"vPlZsClXGZCcjDQb60QwqUxmvaS1cem9ncI9ddb/Ss4/vhcjaXHPyuYcYuzkNITiZI1hvffCYkiYicg1",
+	"tjM+qoqlY4InjMdaiQA8EwE4bQ0CVJXrFIa7wRybfz1Mc22/gtuXiXvTJhVGx3f1BeH3jKKIBJfqB4c6",
+	"V1HDeIrLnlLDbw08KRgp7BlhNxlMx0amtkjZODcDq4SthhURG4ixxKxWK5MDnUYY+l2R4uR8CVHHinbs",
+	"AxYE41Y5TAI+gD+7eQc6zw69HvjGMLfKwsKzxSC7M+HQIqHYU83R6lLee/iSszSPYSIGqb4Vamn9Ls39",
+	"Pkt4l8jjZrK2yY7eY/Gt3/4L4vSGJ183Vb19waJD79ZG07PP9K/dlOL6UT121/A/r4IKdiM4T5dovlEU",
+	"DueArBhiXWzEC+Dj1Ds6a3dTvvhlZYWb6sYH7vhdEmhpmFTsJo1l1trMjttXdeGTld3lVYYPosmeIb3f",
+	"nsKijyXu9aUEJZ5jX928gVTjDO5EqvdQHHC0IFa1IC7+JBZELQp95LcCymuNjnOItA94eLtzLAKFewQj",
+	"b3rsLuOD7rhPmNqYkt3tOTyygL671ipzrMMbmSfvi7sebZTtz3Jhc+3ASEnFP0WYnYSxNnm6/y7eE6Ei",
+	"qUY9Gk8fM0IzTf29oXJ/jjHdU49rRUUR5lZE7NvL8/Pvggpje4VwwOKMcW0ZKn38pzq9pVwwYl7naubD",
+	"eDtiJ8d5t2v1A039U6Ep1wlkoCCGOz5su0SxGPGYcRmhMGVsKJU0Y7Hm2SbNx3uYoD3BxVfRhxtnED1p",
+	"v8c2RYmDaN9Anf1RqqVvOPCNgfawmBOKB6OYIXHtXj68NWyAh70jLhXLVSRSTDL9xthbEASQ2HLlzn+B",
+	"vj1gHFtDQKOIwDVdKHdvAJy43iU8PLX2BT7J4QeeiCKR377mWBo24RauW3Nc9omIZJ6s2+MF9uIRFTbJ",
+	"eMDJY5yhKG3XjJ/2ysEYD2AiOGVepiwoZYFBTVKunGrCPk0D+xZSZSIVJrMmVSiiHCuSLFKE0MTyW8pG",
+	"/2duMjmUIvou8OoPy6dgat1l1MUjEsrbICAh37no5lAqHjNsYXGST6A5pTRGqtE1eB2xNlnP7l0eZsj5",
+	"VuR7IejxLBPJJMOHu9RQ6JIZYb9sa8RMuDEiOmW/V4iGfWGs0mVCJoq5wuaw94fo7E6tHtgxT9DsQWOz",
+	"J5X1OAtP1KMehWdSkSvYHK2q1OVK2pXB0iY7gdJkIrWT+kbyRMw2NJHgZY5QuBEU3hhwLGCvbwGBJk8O",
+	"APlUb6zjqI8mEBg8bKQFUIn7EnqTaR3tVJjtu+/FRjm2Kjq2Kjq2KmoKDVlE2hTQTJgKoU50nh1Is75r",
+	"NJR2iFv4im/z7Em6V5DlqYSIgPES49+Qt4zu8CCH7PJNrIr9Nc/8CsTuNXgJEPbKNNO76Bdm9GSPMnhT",
+	"6gnp3YaMGKenHNuZiIhCKeia4IIl+s46HDdxzCLfi9K6KKkIb30b/7mgq0u/p9ChVNY7CTGD0vslsbwT",
+	"hg1m9kE8TgWPZhhzIZ+rOjLrBrmS3k0zSJCnwK7bh7fvngpWGD1ZVY2fXa6HEXYWjgCxWTz2V+ETm+1G",
+	"dg1ZrVy57b4xVmSCJ82tBcfIjGmckhjK2PcI0piBFclojWKSj/Zxx0KShykkqdJ70ZJBJZDSU/atlbfv",
+	"AmwkVbkamHZk1jDgME9Tsqf9mGk8A61jAQVd+6zkWMGJWvF+0bn1TTTQdYFTs6LTkJs1/Z9dVmNYkfpN",
+	"WH9uHwUZzZxfsPG0a2Z26JUYH8dixowQHuZ8A2ymVcDSouBuyMPMMIkAUu7CD6RXJHkya8xFrXQQxx+s",
+	"0Sq8hjQ+iqrbYK91HGuKwoY7fX+FGqVprjMtiKXqa+yUdhNFQBYJbHHa65atLI9nnxOYy52UalQk4LFz",
+	"LZ+2Egp2JwEHa1wvq7eIeVgxmA648kKmtcOtyYT0ovUY5GTz0vxMqGg/6aGPPkH3ZoqCngcju4g9UIYo",
+	"pJ9hqoi1xOfpOXwxqzFypJB3gzJH0A1z9/CEZtACtmStANHl+uELobY2Kp5UqvwRvp9k8BSS3Z1RoofD",
+	"HVglKVdmSO+8P18EJR/hoExlXkAD8djCMxkPQzHJzHXxPXH10PdGCAM5v9h0azqW4ZjJSChISLGrPdDR",
+	"7JS9VXQr7poC2nF0FYxgIEKdCMP6bo5SEfUZVaCl2MAxngWOiqg6wjGQj8BbAXkwS5FVymXYYEquHrro",
+	"SadKgD7gRoamq7iKAsYN6094mhkgdwwYRSjgcIMoke7EHK1GcTBoSh2ySUUokU11evsNZLYkJigRulN8",
+	"DblTiP1Rs4FwXI9ciSm8clcpnQlzyt7ojFiPO4xnGQ/H8NSgyNgxkAlIjO72aYInAZvyGAidKKnGlJKE",
+	"4PoM/E47eS5jx7CBMDKCheqqVIykyRDDg8r7aupv5knh9VThm9KxP4oEsi5LdYtEzhweKlUusxnL9K1Q",
+	"SD6vgS0e2KNPu6oURC8rrLmW5djLDXkJ3O7BxWZTbld8QTFyxXKFuZM4vIBSs4rMKfy9y5+iRajtQufy",
+	"LoGz3ohe4U7jZtXMjHkqejodcSUNx+SvTE95GhlQzGmuTEWi/uvf/8O9N1esT0lbglJMffp3ZNeFG7si",
+	"oMbt3A41aHsrgnMZ6RT/NXVk+OSRf6TZ2y9ZA0InFZjdvP8VRwNUiC2QQuIObP1RynT6CFSEuB31XDLT",
+	"mtWrbhb2Ewfwa1CrQG+fdgTAK8Dm5CdPoo6ikGloB+vlf2Pdm6tIn0AZ9P5TCHLcHKIpZ7xTtc8hOXxa",
+	"HHKWDilRcWdaA/+7BUIHR9KwkVZih9nfdgbtnP8Gk/jUMhQ+unhoNtXEIm6nCXYIA8p2xuP4mJvwiEeP",
+	"/6YizThLaD9tJtd30sismczud6+ytaFaK2gdcacltGx1ZN6YzlXqzZONRYIWjPjEw4zcfmmYGVu7AYKU",
+	"7owLarN0QZp0jZJGhitQYUp0mtc4zfw7vtiTOs88IQrnhz/QLB7UClqlx657oAk7AnsmGb0+J15BWZ0I",
+	"OxKlsx7+K7ReThzDd3azbTQw2KoJj1yDJGkKQ7+p14dL6dwbXR6PEqnOexOy4N78+P7srH121t6Ifnud",
+	"JNYVbzxcg9F8+KIVtG6lArZ8DRmMpb3WmC67NaV50AJc02sdd2192guQc2DMexaBgZLWiqjOs1TwcMwQ",
+	"9Z/OCfBPUNFTlNVgypphUS58K3LXSo4QMYA8NZ6xfglUTxlBRKFS7G1uxQQ0SimaE5Q9Z+cCuhYSpbrh",
+	"Bv86cN41jA7c6CH0OjKubDMo0uQq5UJKZzhyKk8uuedk2sPi2UvpxejO6J/3LYTiQPue2bmkgZ2d2oc/",
+	"e57pvx+wPjn1PTjrLn/gIKK/qG7tGPze36vjuwQ310Wg9aV+f4feOPE1gPPOY+dXy074Dmr/UCC2tICf",
+	"fYb/Lz3s3oM1S8fnTrq27K1ytCz2Y1kEu5Dnp0uZ2CCfB9RRjAZYcw7tUOGByBJvSJs7gwbS7EsnyVjy",
+	"q92x+ZgbOuIA0m9s/oqJ9/PgFHJlr8v4rUCaKWsLWaMCI2Tz+r/DrLnbR6PG0TdmWt/i7QJsPemcMjsi",
+	"DAEscCtxtHRAvqDseV1Wxw0tiV1zOtajycVWVsLe2ByfKqjcw+VI9u+O9f8z3Ob7anLzCFhU62P9kpWi",
+	"I3S8HeWiigjkoLiZd07KJkU4MMk7EPj9BcRZqrnnRbJQ/FTC318VHPxV3i2AAYP43s7wYCzC2xO7wNns",
+	"z4YKP1ESm/VqRFrJa8OoSECdOC0WDHQ0A4qCUidPmDzq5VnCksy91IqQ4kgbwR5ak7URhgB7/gOu4RPB",
+	"GqUzaE4/hcZSmR5h33+7BiGPYzfxlMLIgYyV+rZ3WoBHQQvXDbg3RchzbK65MkyVJu0HO4lHsNoSrD7w",
+	"GZuOaR0LAaDF2hVgYf7Wnw2qKr5UIioNEV1aGR6YFWYOHFyJzBTBWCU+udDyNevDgQDP+gBP0GbfwZ86",
+	"ZW9db377MEzTg4QD5UicLFBhwD0bi+R67tnexAogTO0fVc4ppGO/FUwwRuHlumDyApb2UZn1ABl7bi36",
+	"BVcewXaBMDi3EBO2v+37/IkpOHzgjGqIVW+O07htn5xJqKBzbkurkZZq1Eu0kpmGzUoHShUX8rzaw1Tn",
+	"mZ0iCw0iy2Lgf2BTEccY7QNcosNRWIG6+NarzT1S7B96hPXdtGEd66lH9SnW5e4K0uEM/E8G6L9jzz2x",
+	"cPCXldKEfUazAnQkWLyuoHCJ4AL2FRN3MhIWT6skwGVMqw1vrYJi9odP1639EQgTAYXA7E+1GkHN7dG3",
+	"3QOu/F1LH0BnolgakaY63RhdIJt9KbFEkpuMKXEn0krd9Ry9xJhHLNPW16Ozr4RmGM7ToUZ7KCEtnZk8",
+	"HLt6p1UzuH6HYR4JKR6SkKKUv1XPQYHnB1HzEP9EFBTQzj7l0oioN5itw6hH4HrDQp0bqaqVNQ9RhHa+",
+	"YyILK4uHQ2EBeeCAN0VPUYs5B99SFGqLYhkC+jlu4g4kpwPYYpf4VFuohbBOEwYrzUYxN5hsZPCsjnJu",
+	"v58VlavIhGzyiUjvpIUd1xqh2iilwGt7i8WCH6MTAd5tqWy3qHE1WcrVSKSmxqPj1BDe7p+9ZgetIIPr",
+	"ydfa4rO/FCGY/BrBRa/lqyXF+JsQEwcQsLmpGHU7u+nZZ/u/nZBikFA83Xrqp6sQgx2Iz5Ok05jinjvY",
+	"VBwaX02sgcTuMQgz5gR9f3wZDz0dTYbKujbElJuSp1AyIDbkttjMXDiEEjmlWaytNUQdp0Qq1jcVflQ7",
+	"DMkedcVRV2zE3YHKwvn+65hMkKDVHGF6G0fCZGwoU5MFLtIILUrh8AOq78H7gfqtUCeJzDIRdaxw4b3t",
+	"TKJndCsnExEFbKyn8IEVPgiqQK009oqBPMZT9j30irIY1FV9I1Uo/qL0tB8UidmxNBlRCSQ8y0QaIF0H",
+	"nLZjHTEQZGBFsYtOQ5pDv+Rf969dYTGEgLSCIoxkks3AT4Z6Y6AfSPSda+cgY+HpG8Z8Yr26U9Yfc9NL",
+	"dCqATMMUve7gkBLuRWmeYx4VnV1u3CxlIo4Nlj7jSSSN/Zr1R1rRXbsq0yxK9QQz1vVkRlUyqUAy/9Jz",
+	"7USIlCV8RnebTARPgwr5hB5WGBllDJwJVpkZngg3NHuLUCeCZVMZklNr7ArymC6h8iTiIrHXD9xJAJJg",
+	"aCVgFFKNTtkP9BueCnJndcpenbEI3vBb63fLUZ7yQSy+67DL9hnr42L1xKcJHn5StYyO7UakMN1//ft/",
+	"VHqMwaKXNo9Vg2d05Ek/cam8SitRRxYB4U2SkM2Dm1WJquw+B5ClHJFrxgdGqKzjvXx4TUjPwZ1Cg6Yo",
+	"SkOgz0DQuUDDhH/6VahRNm512mdnZyuEHvt20kqCbAIXbBRu/oYY3AEQ0LTgTDdGSO1S1IZILdKuHA0t",
+	"bblsLIwoNn/AqDszbjqLRtwunFer/yg3H6FSCvtg8WkSQ6HFkMdG1I/ePaXyAjITiZmb3ueLkxvY73/B",
+	"a6+Kr3maUjPXbBZjRWuatBqDwPZd7S9XeU9H73KKPEQiWvU14QH3vmP7bNuX3GERboMtcdo+v7i8em5N",
+	"Cq/wVuNkt0YF3v7zl6Bl4beYMnuLl+0rjAW4BirVXeW+WIMD3s9W6U6nZCxVW3L/EbScpvGDqsSLW//X",
+	"+Sj/7cPlxZvXv+RvX//Y/vWfP168+Wd4/tvrm+lvr2/WMHFB0B49lIziXR9MRoThBQVT6NHZGz30yR9b",
+	"OMVLfU8dCTA+nn22/1teglYwYtmfmcIQqXBIxXwgYnPN+ki51WewrpCfBL8rKXXiIZvKLITuecMhntK5",
+	"nChsmmc9G2kyhEj7N0/ENbtw1zn1j5MX1Qe94Ek/0Muur/3glZqwDCcD3opXXkfNHWmVX7RBq/je9g95",
+	"pmUnQwp8c3ogefBUoCcSLq0bDEvZ6rR+PKEPUgEfxdYxhGW1gxnKT/7vkoJByO7ZZVECQj8yA8h877r8",
+	"lr7SExmWflVGidZZ9GrQPg8v+KW4WkPeq0teI/MfyfCuukU/4DSe/MrVKOfIOrTMRaLr/eVfgrUC2X8H",
+	"LFh+LVyzey/Mif6yqB0ILEgfUvWhxOYGDpDLOOWu2w6qVjg8p1G/sdtsaX1bgTXSVEQPmQmHubFeAlml",
+	"CgjdpQLnbsbAN/XmLL70t5C/KBVKDPCc9b+7Ridnyg35C64tI3TI4zPrgdwgJNrbqdxaxtbCMHMcgwMe",
+	"3q4OfveEt+oY87rKjjjAgzOYDfSZhoRf4PP0QZb78MgA/UMLXHhFmsfC4Jl96Qyucivvldpf1PkgVG23",
+	"HRzvvOQO3g8+A5zrFLCIIPdlQ9TZT9ndvcDXHBP6E4JffbY87GonGRh80cMhbntSgnBk3QSBS0wuzyLX",
+	"HKd6x2VqMJ5hMcUQfyRAjZkITlRXPiRkMiZ4OHZteZUueLFcBlBQoSfiMuuwiVARCK6yThimM9pLJnnW",
+	"VVaaUfgjPoPy31AnEOKZcJkWTYghRpI5DMTcReIdUQVdydk8fedQxhDlMpTCBAx4YPM3RS5eF9P2tKi1",
+	"TAhxtAfNyoJntILWifvH9mlaE9iDklhigXtwA5ot3GJgSmbAT6p01vMSAPRb6UhE6w7LaUNsDVo/LPdd",
+	"zai0MXIQ28fH8lbEs3Ufj7s/Y7Gwug4niCa+doLsdz1ratQze0U6x9Ek/JNM7BjbQSuRCv9dBB+oQesK",
+	"Y4MhUTFO/Zjm+tbuh3Gs5pTn4uQMCgva557LI1d0cFMmM16De71t15l6yNJ6By2tVo5otO0NgBRh5V+c",
+	"+/Mj8rJGqQBq4Vbn7PTVi+dByyWC22XlCYDaVMjRGK64sitc+k27cv1Aptm4F6H8FD+6mPvR2elV5WdG",
+	"fKpc377negXzzGMJdYvl31lVCdu9c3b68uXLMrmJl/eas7GFpd1VnqBXDY8d3SlUeSMF2v/KRQ6exETo",
+	"SYxEPXSkgNsZMqvhLKJkS5SU3a5TJP5YyTTB0uNtcg+aiysgUMLKwsymOo8jlgiRBaXSL/SAgAzXBXlc",
+	"zuAAasViqYQ7xstSLmOggbeejJoxI3hqbSK7CgNhcXoqVDZjIVeRhDaip13l/CSZOKVAHUbhYAUkDT5w",
+	"pOpcMT6q9WxgwrYwUnaZGVBCiE6r/erVKyjYemHRlCcynvVICfzGEx7lraAF5oj79L/zOAbHoEAAjBa1",
+	"/vrLG7sfLZJ0WmvQC/lp2XEtb51O2aAhe7tWQzw+fsOSUwcAasMOyuSiVQVckOF1Z97v+qZQWCEXAZ1J",
+	"34pY+vPyR8bO38carTxtKkhJ2AkGjk/EqIPN1VwwSLtaGvSGiceGFhlQqdlNgQ36TClZwJfxonvkalMh",
+	"pFMbkn5dMoK3TK45WlE7lsJdWzdrS2uTjNrNdShZPPcIsOuihiN+BMNmxRKJ1WHhWQRd2PfYdqAP3nG/",
+	"AxkniHbXLNKCUmv6zwplJ92g8Sd4FcR0+K0wrG/y9E7eAXtg35eu0hYFk2mgs7GLN512Vb/iqPc7QL+P",
+	"Nuwp64M33++wCSSbDwNqMdTHVkI9rWrJBG6YnVFozF6TVUPEc9eMxzGF3pOuMhmfORPP7qVvDBtLk+l0",
+	"BtB6XWSD+miUBV8MK9SyxQWMx0aXc3zKNC9R+XEQBAcCYCniCA1LZMdzL9KQXlpjH+JmKqP+k0gydS9q",
+	"EXYudOMTJL9PkWj0GjcR6ENYfdDSiU4VpVSsiYKv6dnrFLA8gO7ElVu8pn1WpHm6a9ZJMP1z6uRm9Tq/",
+	"v5qUbHnevZI9342SPcR02QrId7DrxpyyfQ3bD/s8LtG4X9ZUfqAcllQbrRHWv643hCuR/df+kcfa621r",
+	"rx8+SLst/C3RLP7fvXWQcK1enGvqrt3EJ90GP7A45e/u+I6WscARPBYczKDm+amY8eLO/mKpU5/qKRi9",
+	"fVcy0LfevBHpnUhPoA0X3iRgfIC0VEaEWkXUcAqrpbE+oMP6cG2HEtD6Aetb2emD0Y75ewHrW7MbmjDg",
+	"ISej/kZd1f+Vm+zkR3uLk19e99m3OnUZ4v3vrDKCLHBQSNcutSQgnIFzV3g6M5nW0Sm7UfS3M0ntUCip",
+	"pX1Fb2HYrRAT6h2hlRJQrAB9NOEzGTEeyzuBsVOTpYInTKioRFaGrR8xgx2CpXDedKdvRSk3hEOWvKDM",
+	"dPBIlM7g4SyfdNyz58oaugoySGR0CtnylRR3TJHPxtz1VcNwsLXCX8GVCYaOuVVFd27ssNR2NbCKoM46",
+	"xwt/xJ2zsHnnvDK7lrqU7IIznpUSgYS8E/7kDa2DAt8rC75lWrurbsC8njCW0NsTe1JyBfSwImNkn4Az",
+	"s5CxX8jAQ+bfH5Pd/0TJ7pn4lCEMn6BgVWyLlow67J687q6qgGpXWRzrsM/dloy6rU639bJ91W0FXRgq",
+	"fFCTaw4XuMWfv6jyZY/uukp6O/yQ/I5uq3MRdFs8g18vSduHH420ssPAJeyChdVtdT5/+dJVAEkLOb9e",
+	"nGqDgTS1h5Cx7mPhWEFWl8BuzQS3GR7wCBM6GDfq/l/Q8C4lO5Uq2yAVk5mxnJiAQbKycaEg1GPfGBZT",
+	"phsY9eWsd9oQGFay95hgf6SEAnDwHK3s5dDXYN2sqFrP6Sd42SflLN2K2QN7SbfCXnWC/1szD+qe17wB",
+	"RC5lO9bCPWxBn6IErWLqX4G+ahJ7KzEuT5HAtwc/aWbWqoZ0qe9gmjQ9H6aoVqs/X1mn49sWWUc+G2zN",
+	"VDFoo273cj6IpRmD+QS1/0YgU0wqMgj8rUE0VkqwLtOLVQtWGoaqUzmSqr7AD2/qS7HWG5JfIYAEJaaV",
+	"tuwm4ylSIjWMS6oeNJ9/LN6zVdsigQfuxkblJHaDdVomFmJSNE0aSD0xs3CsjQ4lxzITFChQGKA9hqmd",
+	"U8p367QDtxodN+PlU7nShnElJh90kggZ7zDHyELtY7vtIFqNmUUoeFh25GoUhlJF5fIxVBBbFY81U4qB",
+	"xJ6y/oAb7OTHQj2RcOyEhyR2hMFcnQNR+DsB7DDDZyiX4NCRPUGeJ8y9VRH//cPbN+wD/nl+dn520j53",
+	"HtitmE11GhnHKKjDW9S7sRykEDJlqVCRSKH4t/+/4U37gf1L5xlk9VilI9Mwj3nKfAZGwMKxliEaN32t",
+	"xNsh+kuhVibDQ7Q+bLg+NvaGaDckYjPYA9bAtzpsooFw7Zpdti8YH+g7wdrsN/l9Tb8A0E8/IWLvL31o",
+	"TbEF9pQKHE1S+16YNfSZbmRRiqTzZz1lkYzYTOcMvkTNMRXi9n+vyTf1n+jBP0UIiShezmmMwLkQ88zF",
+	"q4ep/e/S53RaP1iQUBnjd+JfJ3c6NyzSaSJZKLJMMCMSLpVgdkT4mAJW7Jhy2Ste2L9iLjtTGYHtCV4Q",
+	"TwVvwdUd4JmAZG24+I8va2HPfkjcYCvWIN73YpSrp8zehtBaW/uBbB2c0IvwCngvSjZ+lc2NYNYabLDK",
+	"fmnuc1SWpx/9pFMmIpnp1Fxbk0BlJxCFsx4FuSUW2ICGolw5VtEGngTXPrA2E4nwZucHqZsS9uzClHCY",
+	"tJlp8XhAttyKecrotmZ/y/O10LApJELOzkEc2zZbb5QahQCDtSRxDKZCsV13acOtnoVUX0vb9zZT3+8L",
+	"Z/+UtmYfsiJTAfGNCAuGp2MdQ6zjggL5YJqR6UZW4XWRyONajUy5YV4iFpqIzBta67V63My82nXJaUXG",
+	"qawQk2zX8Uf2UF7aJH6HmDmxRMv7Xo4u7rAbXf6Mdu0ekwZ/KpW02yVBJmdyrK7LIQhXaiENKyIt6Msg",
+	"LxhnsNMlMlmgOwS1oEpjgJTS46wuYDEPb03BgIagsLrol1ihlcZV2YDGkaZ/OxnfMMPuaD4dzaenaz69",
+	"K83gAYG3w9P5Bvz4cTN+rwjX3oNqdML6FXunZP9AZ0TospadWInGz0+82+iiYBiHgkB5JY4Fowj8yRlP",
+	"hWteiTKHPI48c5Bpr//GhblEeicMw/MIz9YAZW7X7tykfMoSQWvMTX1EnKSNMHX+xGRroFwHBNcHvSGk",
+	"aRTgtjKUrQ4X60S3fBT7kYNN771ULPGzmFSQVOOn78/JJNLs5t3UTlOAjtFCoHpGB8Uy24fvtypaZjLd",
+	"Z0GMz1TkykyhHhBtXKRaIvoTSdlwvo7D+qOLB/OBP5O3SCsVA4MJk9E2Mlup80JuxBY85DjFR/vV26+U",
+	"8PS1G7DudPtovm5mvr71wvck7FfiOUdsKQ99DTN2rHMjxjqOmvOdboDGDBieWK5iYUzBDAXE3mCiTqXZ",
+	"gKWpq6BNZh9NvA4EAZ6F5q4fsH4ZLT6dqMgiRp85jmqE4omFSDMWIoPwJ6RkAzE3KUxMFisMZMR0ROyu",
+	"SrTd39egSSE/Ge48SIEci0j+lC76dWJq9KeJfZORJvJSO/Mu1xrte4mJTL1MZzzun7KrswuKhWRad1XC",
+	"1YzuYliaqyayqp+LpXlaZFX7r2UpcyAErZPijz9WTIf2YmH3meP092wByEObCAv/FKrcMT1SfeZPIaxV",
+	"Tq0ST27NfK+fRuUJZKFv7x97Ym+6KBUGxTwVUc/If4lW5xKxea36xBWvvWy3FukzfoYLLq/sVMEAzksq",
+	"10/Vkmr+i/aiqtoqj8gjAyUTBZXpvlPRqZ4I9SmJcZuZEz0cylBEOswt4J2WYDOJT+H/1dh9fX0AUOUY",
+	"cj2KWwRUGhKKOAagFZ8yqEylLT6QCtPtF02ZOoivpnkXydqrrF639WUuCXoxycpPHnH/1NtYpIfmc86D",
+	"IrPH7oWuWmVUQXkXBef3jhAYibhVZiy3PrQjKdJDFuo4TxQeXl1Txw+eCvZPLRVWA/Sv+77JIqxImita",
+	"M7siecxrXvjRstEKBKv1dn+VJiuhXMmUKSnD2mIx+xnq1O0zw5scR1AMgnv+GKWhreRMZKesj9rA9N2X",
+	"AL1FVxMfNvN6g2yLEi2Nhe6SQ1g4lS4KWGilb/tS9ejjnv+4/51LNZERRP74rVDXdBbjCYHtfsmmGl7F",
+	"1LJQASb7Gd9rGtki9tNEb8XTlAryhcZyQsVVYNNscr/zxftN5VC01iBY8lO96wSt1UgKvmpFu/Ya1MGh",
+	"daSedqfREvDWHmXbN2S8QJgl0DvIVRSL+w+0i0cuz1Cr4ytXolQNIBEa66BqJLIyTj0Yj8dRRO4TkYrX",
+	"dCjhk3vMDcqhWmXT76UNd30mVV3Y2DpqCylO/pgOjBayN5z9sTrpEO6mLcyBXac9zcng1SZ+006Tno4Y",
+	"shsMOcT0r/sUp88Buw9F1lCVz7yN20g/oQ22FtERn/moLC7eX+C0o8+4IYp/LFKdjjWLxTBbM0h7Xd9P",
+	"BE76C3+kST9X4pi/0VsdiXm2JeZZGDBNbbElvrVoBu6gW3f2LeyL7/bZNGprgt1l8OpQye/K3jooueq1",
+	"1t3DaEsPZr4YRINfuSaUtncUGsQd8djVhqvEd0pQ+Y1hiQeFgzK9agNAldyn0hFBWmrp7OysuWBO9QKo",
+	"DSpuQCf9S6M6QkIIiOgpC5OvGtuBgwkw9+iedaDMo2hum+yXaHyXQZcN5eQBAy9HqGuGug1Xq9Z2jKKv",
+	"O0JzE0Xeedt9dMaZnM8+4z96jxGx8eCznVVxlLBHkbCPY+G0tR3RkwrxVMZ9MIZGbepBZahgqU94Ni4M",
+	"dS+frXlVtVb/pe2g4ZlQ0cOncO5zfpqzR5E0kaJqseB3rtlFyR3mBIlIae7O76j1ZjTPOp7514JfgrdW",
+	"n/1ZZhgvety4H9MpsE5d1uowz/JUrB7qE2p7y3A/FON2zsoYenVy1t7YGvxRRQ8SHDwqqscxBZ9gGPHG",
+	"yTACyg5iiJC7tb8s+x9VZCgxqEBsDE6dsqYjjNVz3mvAy95gB6cUj4tbnkMaj5ipidvK0vB3LaP3eIvj",
+	"acbxNGNrGPo7CGHJkkl4BMnUIk11ugEqyWSi0+wk4ZOJVKPlhNruooJPk+oLgWn6uky2CTnejuyZOLch",
+	"sQkT5vruuZlIJjHPhOnvhCvzF7jrb+5lntRBhrU8H/gIA74PWif0/+37B/sdIRWURDn6RSp0gZqEgzjP",
+	"cK3e0c1YpZApEkOppAs5YV4nbiLimYZWvSLVIHQpVsx4omFYan8hNSDzlxU5hdZaq1xqxKfKpdjQ9Y7H",
+	"OU7BT3bEraD1MzZnrPwW6zP9Tx17qf8+tBOpMuzkUrqQPgdFCbx3nKj16YteIrKxtjJmMSkTCk4leCZ6",
+	"VBLUipLZfB0WlmBZoewRG7a2V17b366qe86K7fIem+cIdjPikfiX3Tc412ZmMpEU7XXECXdXrFWdtOW5",
+	"TgV5HvtUB8F0yZFOhQ41KeDRaQsc/QORSFbcaLuctamvU03J04h6qDfsxdCWK4A+A2g7UaMu58MTPQmI",
+	"SFfZW+ep9bKlyjTj0N4fdRId/EAxqYHc7FPWr+yiPlYNwS+JdpLpIVnJqZ66+3QVzriIimYNRhdqEcZt",
+	"r6cG3SMljfClqkAzN5TWdJaewR+pWxj0XGvO+a3ssq0PhYLNKvs3zhQ+Auq2gPplCzzcDMr2Q0lZ3ec1",
+	"SPo3Mcme8mGSQ+xaI/9vwBbmcLoWple36FfP7a1Y84snRrW0kvOAtJ25drTSjlbafVZasCsIKXm0h+L9",
+	"L7Pj3EHZElDYX8rzDSsEEY2eBX7Ia0Zvh2ZSyhX2iLLAY6EGyr/tpxZzTouCWUiKI4fSOr51ZzPzRuXy",
+	"2CRandxYSxAxpolFcktza/WI5cZ21j2Z2PViyayUtTZ1bfZAR3mvLB9iKG+pivdZyTtU8s/CsQhv93ik",
+	"cAN8PdS3eqrzOGIDwaapViNiwAW3x3ctwfkPvIDi107A5wskROqYHzhL87hGaOH9n7KLRE3kOv8ojBYy",
+	"SsjgQNthzkIIdR6LHL2D1eTpw1iI7Gd82F5E+Y3OxK/SZHWy/CN420MJbfivfSiUU4zbd0X02psNZWYe",
+	"M6Tyg04mPC1JbxHppo1KPFRCZBsK9iTVE214bLYR53vZY13PQFTJP6VChWOoTf9RjYB5EV7BsNzkPI5n",
+	"bMzvoCnWuNTxkaIqGK+XlByh8yygTAhKqs10iaXljc7GdtqAH0OnBR/tWuKOcyS+DoHHfBgr7Sz6Rihn",
+	"JpOIK+gUNEn/8//FfxEc/Of/vYgHTwgF3tEmb7LOnRDAlsRWoBkzmYxj5CF+TJnHsZZlHre37/u5iZT7",
+	"06/mYzdNZjMp0IJHNGCDGRi+2L5CozXNKZAYsVBPZkwPT9kboIYechkbGjNlMhDdHQ5r2XnaRz/MnZ3H",
+	"HP32XQYDlRyJ9OT87PxyHVaD6uI2qeObOKadkuzl2KJ66Fx3rrzrc4x75XZH3fKXidxhnl1v2znxsEjI",
+	"Vj7ldoGLCqfX6qxd98vgB/xR0/OjdIYsQcXxOkfeoIZBJDoSaw7hN/uTnZ64ZzqRIQh9ayLSXgqeeahz",
+	"Qj/f+LhzfnVxFlBL2qjVOfORX/h30da+1blsB5RImmfwZSzVLV03SXUojLF/PYdu1an4pwjhLhevXgSt",
+	"VE+N+8rcAkNsq3NxdnEetHJVfrhFl96UpwrzYZ5/WTESXRpnizLcwGHBtx1ZOO8NZJqNe4k0BtjI2xdt",
+	"b731UjHMYfjtsxdfgpZ1hRFgYivZAsOyQUuoUEfw61aeDU9elpm8QnMHjNiTrAeJzX605ydnl5XRmjE/",
+	"v3re6rReDV8+j85etl++vAxfRM+vXvHzoeD8LLy64tFZ+4pfDIaXw/bgfHA2eHl+Hkbtq+h52L4anA3P",
+	"zvjZS5/W1W5fXp29PIORK+CYb5quyzV4YiH9jFRAb1HbBbjVO60onfVS6FamNCzBP/6ALTFKhTHI8j0X",
+	"iK7cBRpyNo+4/T/LvSidHxPdH7y+rASvL4JWsa8wxT2PeQ/42DrPv+wiAeHgMg+kV2ePkmvwQUDTZ4GB",
+	"Jk5hQUwRMFjkydOM9e3XfXTTyx2avHGvh55h3xFMw+/o+z6y+ENgGx8lTVfZSShn/SN/dceFvTLHax0C",
+	"F+wwYLmaQD+VTLNMa5bk4RiKA4hUzNsQTuaROK4YJdwx0sJ0IYdgaF82K+JqGKOAYDfSnAWF6YTNK+nd",
+	"Qh7H1c7XXdVVJ6zv6V477N8+/nTyMoD/tZ/bUf4uVaSn5qR9fnUOj4pEBoBLT9FpKbA3mGWCgT3LEp7e",
+	"XuMKnLoXI6JaIPI8ZTeqq5h/6WLeRjkAPIUcRHRqx3hTIZn99vRTbD5910FyWWQ/xO2Qmqxgx7Vf9KnF",
+	"FBV/nLLXFrzhTXDWB9DKV6YMeaQZwuy1o+nDS6Hxjh1umquArseYBkuFgTk20FkcBlvPmYujRb5ophU2",
+	"vYqlol4Rt2IGxAHc+r3I8EgbjPyma2aRwm0Oa2NSw1hgJcSEdQzJQBwNJjeZZMgIGRTeNVeMpymfEW+h",
+	"9VSQydQOD7gK/fahHfgN5tEwf3Zorx6IbCqEgj30Xk/9cFWZS4923oCHt6NU5yqi6abcmTymlqzv3n74",
+	"yP7r3/+fZ0VthhSmb1cB2tT33Rl9n/YsPNHOFtX00KG2HQOp/YC6JRl+R6R+HdbHmm68uE8by2f82M3n",
+	"M35IwNEmgJ0Isaxv+96M6H8XkBingn70bd9/R+SPGdN3IiWXb/6BlcgXRNXsvEX4Uxj8mMdDfAPcJIAw",
+	"SD2LETceM2uLdehgJBKgshzHobMgmVCRgS1gdwUfZsBmSQYnXoySWhgVfci8mnAriqVx6yEzOhHAuDgd",
+	"axz0rYhnFt0Gorz2VEQQwNzbmRrMILzL01iK1N3NoXjAptyimt0N3sjqY+WWHbR/aiRCGQnTYX27X6y9",
+	"9+xzqqfguOF3/VP21nchxrtKw+yrVR/IDYu1GjmVAXOL5xljfifYwO5u9k4bIwexsGMojD9qj+feFaUL",
+	"9YdM6ZkuB7r4FW7ey7PLee+R5KzcVvj5JftNfm8/uaKrcaPfSgVsyJhZ5kvRinsRHNKn/VLk8+RvYtb3",
+	"W72rrB1auTdNi8JP+zyOrTVLW7+PsJBYqQCC72zMVTnvm3peII4A0z0PoW/YPXluewjm1lY0yggthZJx",
+	"UEqXcc1jLW7BZS6qdw1SnumRgDmcszBcBWBz5/7iaLC2e3/bejKJVP7vFdzZGy/aBpSCAy+7siG30M1C",
+	"nSQWkyLMRVzVw/RGZckUL7r+u0/w5it53n1yGvs01LkkTExSgv64VlcEi5sSE5gQYjCw4D3Chox077HW",
+	"v1jhxboXKz6pPny1FwTuEBaLzKDY6KFDzBKcWMRwNaUilNaRCFgflVHfAw3MRGLxairi+JrsEAs5dIca",
+	"yGmYhZIfWz8NzrelOaA/cUQrvfjvP998/P2vFLsGnio77pI1ecpekylJ6yf9MdMywnTvGTcIzOXZCoPb",
+	"6MmFj14XgDIikaGOtRMAIHjmA4tucrI65T0auAttFaj/vB3JdcnUXYNnno4pdwYyH3WR9AwTiEhnTRgL",
+	"iVX7pGFQVuH0qEyldmDnZ2cNtPerHMU9CAU7RGx2yKuOByDdVqf9IujCiQDwrBdRhm4r6MKRBnz+E/zJ",
+	"R/av88ugWzmQgCt0Lu8jYC+9x+KokzzOpPWDoV3UCYb6Pjd20ikiWHVPsG7xDx/+TqYFeWbO0f7GMNdb",
+	"7ONs4nWsQAvH7Xfy9gJ2ijP43Vy7k1UWw0eX1spB+kUBM3310PQf+MZ/LHQAauSrxxW+tkt7bdfxmo/E",
+	"dWXZVPvF9dnVs7P2M7vs1z9dn19e22XccA1XOOQ93/Ehb+2ZEsV+EbCmOr3FwgutFv3CrzbLG6eHgkN1",
+	"8bGg9ekk4Z9OBoBlz1+0z16+fH5pP8VuOPdzCNHzl6eA/5LRiUaAgpUjU6E1Ccd6yoY8RS1Y31rSM2ms",
+	"mCq+/+aSx4OJ48HE8WBirYOJYGvEBzfaAcDB59r/hLFFroox7yHbfkVgfxZyFYr4EBp2YkTVaFAa0K7z",
+	"ugigFUHIU/ZGCGxI7HLyXQc437U+0XfUvw37pcALf2OYE51rlooJgJ9VW3TUYnwE+bRaIEA5VFZZCRUV",
+	"IciaHGKYzL3Fn47a7ajdjtqtXruBZMaHqN0+ZBo29lOoPLFjvUezrax4MJq7P8XzseAIiAU1UhtxqQKm",
+	"rOeiUzbSOsJm+RBihfMzcnAGYgSn7GJ6Ok91pTRz0uQD5jqF2+BZEPe6rL6pB96mGhSm49lUT+H3DidX",
+	"7RmNk72pYtqcPOuow4467KvWYYRij6HC/lcu8kPUX79zmUGmjWaozQ9fjX3MUwWxszmYJtYXl9+wlX4T",
+	"d0ItSfb+AKfbJ1YCGV7KhqlO8OgFzr0Lz0MaCHMCJRam+/iUrMz1kuQDzJUyItRWVUAyBuQCDSx4Mz0E",
+	"JXbK+vC0vr1p3+1UairaB/emT21lBIu5yYKuwnu5Psmu7TYkf1yzfsQzjlkdrm94ULox3hfRt+/cNHot",
+	"M8bzfpGw//r3/3CqNfDnypCHA6e216wvIxhyxZ2jTX7KfpfZuKv6v3KTnfxoX+/kl9d9f59QJ8KUU+uA",
+	"QwehF1/8HGOT7sxrKuMYiwXs8xOdwnlDGEu7WFRJoJQIM7IY6BhNxENmMj0x2EncjsOrZjtLdArdvuoq",
+	"XCVTOoimO1rvlcfyjrK3aKp5bDTMd+GUZvpWQLtyqGx3CUN3+taljeCxb1oqtou0oHI7ISYsn5RI89j8",
+	"3HmuIjsh2CWIUj9o8eZZ/PzNx/wOjJlX8IME55wrNpR37n3gtBrSwiB1sC6TAy9EqfsRJWnBbJk7Ebc7",
+	"hJIr7MalBfApWKkIhbwrzu997RWhe2UClpxonm3SMBtOcGBAPvxebT3cYS+6Ci7o+ChFV2EO1ucuKQE4",
+	"h0tzZdEczuv8la3O2ekVnNpZQeu2Op+7YHh0yfLoFmZK11of8JGzhLqtTvv8hf2E7I3iA2+h2CfYCyp/",
+	"kTljL79qt4OuN33sJ69eBt2ScdJtdc7tJWg50Q2cTUV/ViwgO84vX7pq7rTq3ubGhdi0vgSt87PLest/",
+	"MahDqVa4JyGL81FrBOfDhpR/TEdbTUc8lcOcgwkqwow16z7fBtsiBOgoaUwOCVDwV6qnAdb8pqkIiRWN",
+	"8hUCd8iH+cClzDtMRSW8Bdv1lL2hNtkhV6Dgy52ylx1JYWYJvtOiN4WtqHEdfsJXffiDqfpDYDuNgS9t",
+	"DBAnAmM1jcxmQagjESAHHqb7Bokwho9EV7Uvg8uXZ2ft88BJbQBuQ+ArC9FbcH8H5aPl4AdsVV7+rANN",
+	"yfEDn250uq74wgux4o0YvRLz7wSkfIFj9qPXYvRejymxxDUAufCwsTI+aD6MretpfpjSix5r04Fvg/Sd",
+	"sl+sDFNuBaRixDwUHlYhF7nIQMb4O2WOo4waPjOnmIGduRTbueS1rsJscOh46Os4YYOU03uv2XSMHAUz",
+	"17BdGjA3kUoAEN5AorH9miovShniaEFR7jtlwiPsdFWWchkv4Rtuaq64BGAaWivi9rET8rXXc9oJfuBC",
+	"Tki5CVon8P+Vizch7lckJ+g8s27BLqs33+vpPQWcc2MAvClSH+fQumFo4XzGbcmmfb6RRbtqJec6Pd/A",
+	"CsD9HbrwyvzbId4vVsyDOigVzActpxE6rZWVFZBjoJqxah5Y0b8AxZ0SrU77MiixCHRaqD7LIRof+ttF",
+	"Nd57PT2kgjw4px2IkDLVnaG2qro7LPU2X9vxKN2OatoZ4SgeppfRSUOmtyPV4XHsT7yvcT1LZSZWt6Xi",
+	"ToppXfo3nLi7gh+im+FUlXECeH5LVXkZMa9Q7KZUyEPD6Ff75vQ7Pm4jjeMjKQphiBeZFC4xESnmHmw9",
+	"0r5T3O56nWeeNQxn5BoND+85GC6jcooBFJ/5DIHC/qjJFFhIRuhglT0vF4DZCcU6luJep0taL6d6et1V",
+	"l2evMKYmeqFWw1iGyHagoGoJ50jExp0o2X0cBdh9lAKaQWF94MmRzEQE1aKxVqNgoXkp5IfbxcNKnjtt",
+	"b2kNGmAKjALsOFy1Z4q9pfRAQ3cXO24sRuiVaq6KodAvqOJssWzBx5bsoIsKVWvAdVis9S3uB0PlujJl",
+	"EksN+zy0OyMW0UhEvdJ+xdO1PllqvdKW68NLUbCsvoJuMGNKT+usNJx0D9dPjD9qg4ZVZ5fYE0Ya763d",
+	"ttbXa68RdPfCG2XXqSFsZNXZA2lUUjNzOhXnwcfu/f4jp4UXQrHuUUQsRjw+wRYuTa4caPQkN1atYx0j",
+	"j7OxzkdjMLIzibyo+g7KwV2dr0LwECn8dCeNV361g/0Zxvqkmq48JRoapwAR6RueP4cI65ghy58actPk",
+	"Ndmvtn7Yx6J5kK/oxbBu0SrfqpDlXfLhF0+1SX77rDhlX/F+Q3s/5FruDWYr/YRjly5qa/aGJ1iNzxWT",
+	"yuK4nU1IAfCdBF+ctM9PLtpL2nSVR76rjioeUh7bhQLg7d3TJB8uQvOnBOw/oDu6eweq0UV4U5y0Flag",
+	"I6KwgmmtKkBDtP1c7TI3okoLgAwlyCFA1A9BszbpUOdUmZmugrO6iM/gAfh5WYQda/ersv0IXfKt1Vuy",
+	"SzOsta52hxmC3CusAZtq+wLO+1FRV9kXCYhAvGAjtUBOfWHc4PD7CnXBIqOoFSS/755c0/2NBXt9mXxC",
+	"/fi/OlRde7HqwPMdvN1TLq4rw3RzG5UpocJYxMTi4BxlCw5k1CzC94qG+erNVZa24a8rlyvD0GF1NT4K",
+	"VJP3SbmbB5E9d58VQ/1ECjvmMcyY7ePA88L3OI3u7y99AucbMj2gpJnPnKWVCpNVw5yL3ZV9Csv9fZXr",
+	"WsJvYbHsuakypPGgOEOsONZGRBuYI0+lIXwZgISKevdMRID+bPk2z2tusyaofgWYfb4bzD7EtjH3mjU/",
+	"qhVwe5n9knDFR3CEepLoSMTLmz77tqFjaTKdzkpk/IZNYq4UMupNAedkarJT9qPKIFRWaU6Nhypg/PTJ",
+	"Je3daRn9xUrqbto//+bf7Dd8sacVi4RaAtPT6oFDkf45raBVPHSlQGT9ymZaN4yhvND1fFIQzgseMky3",
+	"SglOmKcp3BbPblc9S7mgMpLYvqpOeiha9k11OuJKGhjdykczbVdQYjxA0mAfuZvxnCA9dgSOUKs5+lZA",
+	"GEucpHsQpEPNPBYPRDIM7XP6hbQG4EnGQkU8ZdDCRapqy2UInf0LmhVj6l2xObBssXQaa/FV+oqCLNWQ",
+	"zEy0R3ZTl2Jprt2HazScRkTciNUCdihU6T7XUKsyAmk84gKDK7beo/gZNlu+r/MWiNjcrtlr/MxJ5Ujf",
+	"iVQlkIHkhVPpTODZXSoEdMM7abcvdyi1L0A21wiszU3dfrruzq9fjcS/p032lANHDl1wayz6xRCa9pKl",
+	"hyW0aYaZdeyt9VvyljNO7Sez2pDRovxtp0H/nIoz2J20fATOugwMooNwLpYpVt9gtqpaH0Kzbh8Gqpep",
+	"Z2Bm7pePANYbyW/Q2QHyAfCJkWYX6rusNCc6FTXBIGmYfY2S4q4hGHAJdpg85lptSmWVfyhYpiNegxH2",
+	"vlsr6T2HjH5UmHvoKlyxvShujdX17d+1jN7jLR85hWkF2DjEsMRypfmR3yJnYw2AWIlwlP+Yj72REoWe",
+	"dcsL0lD0fEVaqmNRPvJZM8RgpfIC+c6zlEsl1cglsfd9XBaySEM9EayfG5EisvYbohP0CscEqQdKkLo/",
+	"O8qu0W7SouBZdoc1PIm+aiqbC1qfTkIrHdJkWHcyHPbgN801JLHLq+XWIrReGcB84NuCAfFtU08wZ6gt",
+	"zY2qf/RE6EkM3W6g7ybKeMQhGuhEA/OKIYXLfQKnGlDdHl2vNsZ5OXusRC6PM6tZm+etYBPbWCQceFW4",
+	"NIb/H3bkMj11wwlaRARQMmBdaHzVk4eLYiZv/vP/M4az33RuDLeOgI5dph7wUKTbGsxOklYa2NkuQ1OA",
+	"oo8dkSL10xyRssJhZxZbNzl7pNB0/2a1w8OEoyqZVZTdgHn5mIAfNwWB6NpKB2fMnHLxJyyk/xbLAtgo",
+	"5SozXZWNRWJEjJWV9v7fBcWjpMFuRkPi6cjsrHxDLbjqgEMaRuJuLyHAaG4Nguu/19hSs6TWidmakrKm",
+	"IOwpUoSLUGe7Rk88OuQkvfbs7a9WAmjTLwq3Veq04Vsd2rw6hbLQ++zaTRKJ6mNATjy2DP0cNeJjasRg",
+	"a7n75WCIlZepSooxzXtmO9WTq8dwII7RrE6XJOZgWrJW4htwdYqquns0HCT1LMotbq9NNZsLyKys0iDl",
+	"+gRe/7+tpN7Onp9crK2Z3uGoHjm60qyYDjCoslTX/IDnD2M9pWZ03r6yvt/utc+eM+mgek+OxrBGoxJD",
+	"XofxMITmMPpWKFOtdKB2e0B/iS0r+J3wHQeHqTBjEZ0uSbZrkEihom3FccP46CFrbcrVWFttn12cnB2I",
+	"2oacsrNXnfb51mr7fAdq+8mh0o8q2q39O54Y8wwyDmAkDRbwzyKOmBHGzrzxpoPU0DbW/Zp9e/m7AW6p",
+	"7wIWizsRAyTcShV1GGejVOeTb4zzUOluSMtsrN6eMZ5lQkVchdh9lgJfIXSqU5DOqFM8wQEX9YMbkFSQ",
+	"55tKaB03lLEweJk/prAb9hvDMuSCtNb7gi9u3wbKpYjnUmbIUW3qnGFr6tupu3Ezdw+34k/QFS7is6aG",
+	"a6lOViOxiKiW+b4w6a986QMzvdXjdkAy7Ze61WmfBTgDc4CVSJUDKfDzM0cD/Y/PrWK3ttqnFkQX7mW3",
+	"nF0ku+PmbzMxs3CseyLKnauL7z6ZpTyRUQ82rh0IUNngBqOoWenPwE5gMdp1iriq+6bh2JrYtncNLfbR",
+	"naEc5Skc+FQNHhAYL+SYZ6pB+kpY89vP7z582C6Qdi8cFfPcdNo0JCZY4PZggzyDM9tT9vsYWrnfYrt4",
+	"aY2WuGhtTYiDRLPX2P6YumxbM89C0Cm7Ka7DTs0VXCk1gx7qFGJxtdiyVjJtA3sZbBSHcU8zl/bBT638",
+	"c0q5tOucWZmSCoEzJdhRu6EnK6/fPQxlZdUKwwAEqx8FfbX+GP4moUxjyYEaL7RZbYfe4usVD9ZAnnvu",
+	"dz249t45QPIawcPximdrC5C+wSHb3NPtbKAhBp3VMz4csljwqGkIQx7KWGbW4NrNAefCjnhc2omFxz80",
+	"/8Rbkr+oKN0qGnwva4VNltMWltLSR1NX/GVW1CNaTf7IdMEGqi95uvjYft5pO0dybpOuXFJk/R3X/uMf",
+	"2BEDTatOK1fjMO21X/auXlkNBXvUtDqvrAnyCawo+9LrlDxJlYl0kgrom0Ee75w9FzvyJrv60GUiE6nk",
+	"MRgo72SY5anVymkETlHF+kt0xGOcN6l6Xqb8wNvrWohe5VRn/arUsGPBPbaXlEkPXUBJT2Ro9WgsxATt",
+	"L52mM6bRRfmnzlMlZo1+dXWtd3beW1Igj37qC+Zq45kvrpPRoeSxB6xFU/WxqEBurMUYyTsZ5cV4INyl",
+	"FbZVlqGccJVdM86GPJHx7BsD31vbh7x+pIkKxzKOUqHAAOepcD4v6MLrki9tfz0dayAEloZ8ZLLc3YeF",
+	"v/wOJuzEb2y4Hh8Pe++U3YQZQD5tdfLiL2EMsUBvnyVCZTxmY8HjbMzMRNgFsAuiU/chxoawrYTOM9av",
+	"Qk+/fLwNapXJ7LSrfJMEJEgpU4pIxe6kmF7PNRasoyvhmJ1TMuOBpjC3sBD41DH71jEQuMLpAX3K1QzO",
+	"2p3nE8AdTZZyNYK2vAaNAd8hoqtK6TkcDN2szNEIBAPNp+kl6drrmfqCPtke8x8Ux0viZLYggwJp3i3c",
+	"r4jiGwHwA9K+HA2K3RoU8/sTY1RFqG1jgiEMwJfuj5v4azZgNhGVr7V6Cm2i2rOBdzFX0L8KJgB8ZyL6",
+	"8vxcU75wfLnMSlo5Urc8f8ZaAaAffWiunrp3jpwnwKaPLIb4kKJW/aW+SWg/JHwGSteIhpScqo7dMmx9",
+	"hMkjTH7lMPmxiJUfzJlooydIKU3FeB/W+9s2u6lf3vHU268Q8z5LBTV9iWOKRcnU1FSpWSD3HZktTiLT",
+	"+EKeFHifDEGqgdKoxjmhhKitnJNdp0VVpKa1YfxipylRR7VwVAt/IrVwkLkyzdYw5e9xIEkKMHEEm+FN",
+	"Sw0tnT+we2v4GcLzHlP6rL7IVSyMWziii3LqZF2qO3yh3WiFPVUvv8FKmhAqtqER1Xriseua5aMKOaqQ",
+	"XagQbwoe9cjO9QhMLekRJaI1XY01lQYwCu5PZcy5J+SNYKPHKdYTQ3s2TOmuUy7odsydubjyDCpkDKHv",
+	"02ZKyE7QU1RBWyPuwxx/bCTVBZ/nUQcedeDRjfqa1R/xsSHxxbwOfNjzhGdKZ6I5CfgnpLyANAfMISgl",
+	"+QbM5BOR3knowAKpCdNUZ9hjxd73mmWasgrhM0hgkIaJZJLNAvAR4c7YycVu+A34ay59/QENa2mq7xt4",
+	"3SeV53uQ7DQPSl3rIOJ83RYMpXqC3jqaIxOf7NM/TjXj5haaT7KRtnBmZ3pggU0sR7PzRTQLWlbYM6HW",
+	"oBbfQR6Z3eH7SSKrxTbIInOAAIHyQzxIqDXUf8mI4447dUILeloHO4tnB3hccLosLcku1l5zklba+etv",
+	"wAdMojniRRkv1l6ZOlj4HZ/7laZs2LcTjAMAbYI/mxhUzz7b//XuIzwZlswrJaS1lOrMLKXTqqmFH1WN",
+	"rea8DAKZnRPlHsVuO7H7SCv3JDwUyADYVISCvbStJxHcrm/9mtK/Z3beehPEcaNtGg8ETt2nfCTlCHWz",
+	"qQz3zKB7jMQdI3G7iMRRt5ljJG6neu7vwEruQ2++30gNr/OGJqMSYkmz+zf2W+D+iGNHzUFNfe+g0z6W",
+	"T6biToppQQakdIZ8P0hSmWiTsTwdCUXtqq7LJfZaCeOdV9zE3xgqBhI8gfqnnbSqgpf5qN/DYJ9WzA0n",
+	"+OHbVPnntILWSfHHKqX1r3OBUu6qau+ro6Xbr1lOW1+6HOpIFHXLUIjeULesI9EzM5OJpHYCEgmMq727",
+	"PFYi5QMZU+37RIRyKMOelZceaKiHDUNu3AZRRzQiTn35y6/caXzBUKuhjIQK4dciHvZSMdFphrdo6K14",
+	"9mptZwu4JI1QRnpjQ9klj+3HEh+PTzg/OT9bTih1vuvC1w+0yhYpHjtmCUDcXPgKXxPdN8GtFbS8zNPy",
+	"vd8zUjxAP/wlWmQy5kZ8PU0N8aXf4UsdGxoeGxo+dF8mkB+LzuW2VwfRlrAkCgfXkjCWQ3ESzsJYsImT",
+	"1SfUkpAIR2RBRARvwaBdL1G5f8qQOA+ecg0WdyYYtw6J/SGezgOUZvxWGCaGQxFmbDAjxqtK40K8Pd4L",
+	"bbXmjoVrdSEsbZK9nh5Rk8GfuYpO9J1IGR+lQkSuwlCwRCppsDmYEzn4f0/n9RL3aq2WgqV52A9JfHkh",
+	"/tytBOexYaMOSIgqD9U7sCo1B9038EH1U7Cbzf0UO//dszX32e6vtPePPf7u7/G3lQo89vd7SK33tHv7",
+	"odG2k4Z+qRiKVKhQnAxiHd42++u/j2U4ZpG4k6GgvkaOLBVJkNxfVK+cAAtSbrBIYGv3+70b5/c4zGP3",
+	"vgfq3ofb4CF4UKtL6JlQHzpN8/zj2YvCxnCs+KVrLk/O2h/hgvXCludtOCMcwKHZRz6IRcYuAnZjDE/4",
+	"LWep5hCbkP8Src7VWelgTE8gk6kxjPmi0s4m6oEia3Xa57vz4auL8dhu/KAclWx25q3iof0IJ0o0ZNMc",
+	"33wQpx645Aj5kD5HxrEnd3NnYHo4jKUSpwxaaPixAgxWXH7nwSO3NtVCgXUxEhmkVSVBVyk99ZSneE8a",
+	"gQFyeujMYVjfPwiboWLLVddRrmCgM6clWjyIOeghNnmbuZDEhJusmaGuul8Oou8bic1FnQivKpbnGwrM",
+	"oyePLkWxi8dCsfMaEFMWoqwo3vz1f9r7ts+td+j/uLSqZ1Wka3X+8UcV8842cgvndmtt2MOI9O5phz2q",
+	"KNqQFAevyTji6MowuobFuDwUchPH5Ja5pwbMdwnCvbMSCRgSaNaFTBaQ6SGSSJ+S+K0rcWXBnZO+9gNJ",
+	"30en2A/F97rfIKHozHpitM9gTa2cPktFLCBut7fITY05xQ2LNRIHhzoRBv1ca6yMtIZ2HngkXOLThajP",
+	"NRguKALzJpeCjHVwrxgw+o64VA0MWjQpTYGgVfJP6Rbbmkn77Fp2kMDnlmZuWK8qw1pER/eztRHy1RYI",
+	"eb5DhDzEANUK9gZEqWpREoRQD63y38LuSHl8ItVAf1oSp+IZcIsqkRo2hownJlVQHPi5loXgas0Y/nwg",
+	"IvC8dhesSnn8C4z0KwtV9Sep1HZ39NkkzwwTQNinQimMy9F58GhWRXqD1knlLzc++4X/98rxL7fNNg6B",
+	"LW2E4+7eM8sbAfluL8W71Ha8Kb5edwD+p82dgLQRlF0GIYtI8CiWCo8yJ9wYERWNeaxgLW3Oo+9Eiqlp",
+	"a/fkGaY6oelAuW56RDriShqQxXUb0ewqCrlVUA7w4pdMJI8djwNIbY7DFTKRilDIOxHhmjiYLQG6g77H",
+	"zTWs6oZNurhXnM1mP9OB+i+YLLylxWV/ilcCtrpTePijpm8rABEctHdaN5jF4lvsijTFP8tti4bsZsQj",
+	"8S+7XZbk665tup1bmcuhmWqn9f7k/PuXHy9//5//w87anAiulE1g383Bg8vbo5IZK7nQIqVHMv5a8jjW",
+	"LTdJrj1tIpWVv1I5UEkPdFpYaAALxrEg5h8tMxZWq7egoWNqvRH4mIehThIdYczmj5JNafAWS5KPt8lk",
+	"KLZVg7/s9vihWIPNmOHay9OA50CDl1D84VFjR350FVue8TAUk2yPTvR7F9cvWbSgjGOpbpGnreovk2fL",
+	"vu1Xqwj6312zvp4I1Qu5EX3GY6NZlPJhZqj9zlyHXLwnQmM1E5BV6nVgJAIyEsmMRr9bKsYVWApoWG3g",
+	"a+PsW4HJVfS+EIsnkWHh59qhfXlCa7RCCtnOrp9UK2glIhtrOw1UEw5Qpyd5jKBLhg3VdADk2dmyX1U1",
+	"yjkK9+rgdIOb/pETOZbi4iF6yYiLtd4xzmAJGush8MvaaGTlKxbRSOw5I4uQnRkhqIOmj7BxIovcifz7",
+	"9903CBzNv6P59/Dm35ODOS+fO8c6O9xYZPsEut9dIHEoRIQZeQqCh1Djiqw4sKEA+ShqthH0lXsZwr01",
+	"nI/UlFzQrDxRmygSsbV0RDSHeletoOUmudVp/azhoAc6McpPTMnRGHvjrxF0T3n8g9tCR0tmYxF3c7hz",
+	"+Y5EGEt1YHaMQHkNgMQAnSCrR3Zm0NBLP1Hp9TnjSvdCPuEhRJXXlcrXtPBHodxYKGkKdy6Tid1V9zDw",
+	"Ymv8TLN/5tFIdNhgBl2FiZfS2H1tAjaQaTam8kIVMSM+BWxQKu4uy14seKqML7/QQyaxX+AKZ26/0Yj3",
+	"Tr2wnvVaMk/hO7RnQTbpGNVeXk6zM6FORatzdlphQlpb+GC+fpUmawo+xvJWxEBeZx7v7OEnqSKXXQux",
+	"+ulYQ5vHAWbUalX4Pk84mKh0duItoEOwa3es3YZcxk9dtaE/2otk1FM66yFt1/pK7o3OXvuVPmq6zc3P",
+	"WJuynvO7sOR97Ub3QUHrHoXy7ZBxxTDijR0ep1xmViG60e5MTuFVjwG1Y0DtGFA7MLj7XoyoSGen2GaR",
+	"BNOC9koGuwPocm9yRK8jeh3R68DQ612eVWwYb7QRAawzaIiicUNgM8szgkuCYFcOwg8uLyVg3LAhTykl",
+	"mIU8jkUKnuYtlGEO6WMjzLr5wV3VVeBY9fHwt8My8Sl7Fpq7fsD6ZUj4dKIiCwt9zKPgkC3NmZlY19WM",
+	"hciAcTXVUwOnABY3kQcqFTwJfD6zybSOGIcS065KtIWIa3sjuA7vTHkbejjEbZQxd4Jwym4UE58m9k1G",
+	"WhgPvn18IepV7vjXMp3xuH/Krs4u2HQsY8EyrbsKeADwLoaleWO/o2KNj0nSxyTpY5L0FknSgGruQT7j",
+	"DgJ29c+KZCrCDKnyF3eVzjMwpeDH+K+Vd4dblxCJb2o5d7kR66Zo1z+syNt9uOTwRiHIYXmHXMbom+eK",
+	"KzOFhDso8AewpQp/uyEiweMMhrzGpgCaVww5LSzXg9Fbbk8ukfKY0tiDyjPvVHSqJ0J9SmKcd3Oih0MZ",
+	"ikiHuVVWpyWVl8Sn8P9qmGsxPm14IpiVO+iEVdGaARN3Ip2xUMQxKEnxyQKgX/OBVByme2HVW3XquTJd",
+	"rc/dloy6rU53Bcv2st1tfemqObrS+fR+N3fAV6dq6a5bzoSojkVGAZrhAeJmV90/JtEO3p+8+Onib6/+",
+	"x//5W2Ax5N4BuiMmPWW5ikRKA7VSH+o4TxQc/JhrsOewFvOfWioRscGM9a/7AdFe4IKkuaIlswuSx7zm",
+	"hR+tDMKrtRVKIVY/cLCfoS20fQ3EUuJRTgz53t5FO3aqU2vrqVP2hs7SYsHv6GCbbOKBGOpUkFtht0GJ",
+	"L6Swc+3tA8ZBawROyaQWySxGBZSpgiShxShiaVVToiPBImtRWnPTum1TwkBRsUmXs4pu7tnv8FTAKa+V",
+	"uc1xCnoJ8rBbQ8NqmUiaMNZGRD2YMfQ3fc8TdF6LJiSwucSnScwVpQq3ftDK5HGGqdhWqIbaTutJPkHX",
+	"IRynWsmQyThWwphtHPJ7vOex1WvjnsqzVHpPueRG4/enYWnArfVPKffDn+q3XA0QvU75MHvaJCIF5tXn",
+	"FNg33ElGgdmoLGsezEpO+dIqra2P/jdutrA2OIy5UlAFzyeyESxWCdgVFn2nbL+vgjN/FIl2vSlXWdGR",
+	"aJ1yfmiEIeEJfwQLdqsL5pVihc7y2Gms8AGgqhT3g9qYhwv8LUObQ6wCW24yzVWCHVKShn1AFo7rjyS0",
+	"CoUrXUBr6IZZOR0JBuxrXDG77VIZlShMsN+jtYGsGTSZpPpORB13GzSl8JijdHS7SgLwOuTruC23PwBZ",
+	"2T6CwNYJzOV/q4FRNEl6+WTuBONV1ahw8bENEgff4YAfN5limZgeYnj+Hi3/A+5tzhy6baXjn1E7lyUR",
+	"ec0SKx12oqAodArsshBEZJnGPwOMlNq/Y24yz92zEH5fhYrjZxrSsa3+obTV30mE6Td99+g9SFaIEmCH",
+	"uzvsP3aY+m91aU6EMeCANonz9yKbimq3A1cRQzHZnYryb248R1k+FFn+3BqAldD63TpqihkhyqXgWrGP",
+	"uTBElN/kyrTXJxG7gkQIGbnep0qkrS+7ARbcZIeKLSQChwsvTYHKdzGXCmLw11b5h1wpnbGBIPM6YnyY",
+	"iXTK08i4PkVwqlwqDKBOKjwMhTEuyaVkUhcWM00T4wNgAISWkHBOw5VWs0TnpkhGgKB1adPeF4GkDbLX",
+	"QCQJ3cdC0swEvIOfeW74NZsACR7jaYrmnWKlrsenrU2FYr9xODfxNVL5e8GI8IjGs32qcPtwKbfJGia0",
+	"cy/3mXpc5OUNuJFwmqkYpamV+PRcucANXUxbMRKhjIQ5ZW+HzrGAA89rxpkSU0a7nqViEvOQZM+qRDyL",
+	"2Kpk1rOV4MClccOuI+6EYbhVeuvm/YlUKMALtjqtO5nxuAfiLUwR8mp1Wv+m7LuH0qKdVhYM5B2Pr6l7",
+	"qHe8mcnTkbUw1kYFN2Xv8R2OrvhWaHJjbi2WGKEiv7ldauiuQOUZRaf2CC7fz5jRiSh6HwC4TMcaw2gB",
+	"SD5LdVw6ApikOhRRngqDtYXWd5AZ+/by7OI7hItcxdYmwDX38bhNKEZwgvaOCscTjOMJxld0gnHYeOxQ",
+	"cR6R8WOAZKlGD4fKqfinCPdZjXFj6NxCqtHOysrwrY5IekTSI5L+yZH0PWTMPhiQTlJxJ8W0macCD1Bn",
+	"eJLaYVNnWPpMNkgatV4SDRFzFeE6yNWF4BRVsnAVCnJufRDJnwWjiwwkUan+l1DMKD4xY52dsvfCZKkM",
+	"MxGRC2bGeuprtSCBT/AEntdAd0HvubNUl3qU8QDxGf9pQamEFHoiFPShUT07WXaH89iKXitX4zDttV/2",
+	"rl4BWrtfYz5b8+/OK1cXeW+V3xRzX/zyH61hilsNJ5vEf/2TZNo/DakXhJ15+shR3w9CMPGJh1k8w63o",
+	"m9B6NH+aB0upgB2wR3sHAlEYmvLhLEglJ+EJHIstiKeEtnsBSrmAxhI1vAMdRnROEfJFeWqPgKXiTt9i",
+	"BBo7qUTIiQsG1lQa0SDwOFEHkfu6kWq+WD+o9B73xhcKJh1zOx8st7N8eoJdkrZWxKkwOr7bf5OpRb3c",
+	"IJrAnC0IBTTVq0IlD+RvZdAHHJS10sxbsYyrmW8tviNfCSbu6dHkGB3nZf48PAKwM57xW6GceRNJtH3Y",
+	"WJuJzHjMpDKZVU6bAATssWO0eRsIeKMzQUaFlQ7oKkuHpVDetn3C9zNUenvEAiALMhVD/xvjjo/BsreG",
+	"/BuN/6oQuI65YQMxytUOJdzOxpPlwSoJt50bwMyhTtkbyRMx20SKYXMchXgbIcZJ3GGRxrM92+U/pUL8",
+	"SxgEJmkKPydg4Ao2ybKCvpApNtH2pdjGETiUzo+ksts2pG7d4HUnuYFEFPsELExjYx1H7NvLs1ffBdU4",
+	"AQ8zeSeCIs0NRQJuMeZ3woU00HPA23PFR8DXgr/SzIx56sIg6F24+1/Ph0bAHqGMcp95jqkumLfiZiqR",
+	"xkDcAtPqZGQtleEMHqPTyPX6zqAF+XB5SozFvAvfJzMTcQwzOeRhRpXNvn65CFskfMaM2J1FtJ3jc4wZ",
+	"H2PGx5jxE1ZtH4SKtlRsQELzzIpVrHnUGBx+o6edguaHStunHNgsgEAAUhUcA62eKshfCNhgxlJpbgM2",
+	"FXI0tohPLEIf3r7zaoYZPjOUMiUzw2KZyOyU+XL6IbZO6ioceQB5UEPIBTZzNBJ6qkzxveDhGAq8rdLA",
+	"+m/8i0LZ2VjIFEbLY61EJfqM94Y+tvZeXYVPCOxLQvNkbm6pxXIsDegLN4sGrD/sl7pIbESus6GfelKG",
+	"jA9iQVqlFDdL7bzVMQSNRPYDPfA9LOMO+ZxnPbtq9rOxHI2hj2+sp/D/REQyT1DoYI5anQv7rd08F6dX",
+	"QQvoXiy2wmKBdtnqfpTR/RtPJU84+8UY7vjdLBLfYiPidFVU4xbV3BhxN4A+E58gV92g2Llt0MMh/RG0",
+	"YFO2OudXK4PN3Oo0U1PAaAJ6icC+bwCPDeyvA5o8oK0oZCAILgI7PXY+/9K+jvX0L+1rnMu/tIOuwjcL",
+	"VpmPoDy1S2+rb7tqCU9QY1Em7c4DgVSAvIaCTGD2sjDmygys6VjC1R9wOzxYo06EY51n0Om9EY5/wJOW",
+	"wnYXqdRweIe6uLC9rRkt8DJdYb/QEQEXmFR0dNPDn0M5uWETbaS15K/ZSPPYIHm9tZK7qnhogCg7mCF0",
+	"c5PhdQkcEFSH4QONichO2V/hpviZSAWLUj2ZoLkdaeTBmEziGXCkgCutcwuEP1hIdu0SfXAmFaFOrbFO",
+	"XB32oVY7ViaIdAwM2L72N1BCIlK8ys6MTEQHAx19PC3rB8WxB9SYdFUZv+HzoRzBYgD3m921fdQ+dyJd",
+	"1GJsJSUGzlytFuuqbdQYPaJTEIvg5PnraXssTJ01jOwidJVVTGUduImOKych0/2hcrggWhmIkVTG7gUz",
+	"4cpAIBmzIC+eP2cRn5kGnfiWZMfrxDlBnT/0Tk1mbxewCg1iQ1mR3XOt+VhMLVdWhIRv93Jl/crd84k0",
+	"MGp4dKa3evDuapkIKkyrcx60ABh6CAyguPGDxILWeemv3kSkITzo+fPTFxDZAGgBE8D9UVx0dVbyKj63",
+	"Ym2ynh0qDzP8RcxVz5EyRmg8zNsdK+h0WM454lh3SI4TnOnS9xft1UN4c9twVeXvJjdwcxLMT05A8xKU",
+	"pz7wEx0sTHlhMpwH7eDqLCjP5l/a19W5/Es7uAjOA7tKfwpdP9ZTwkg4sn50VZ8KPRFKNHteMAzmLnMh",
+	"KqfPuMNpVO6iRKw35lYZCsUwPAHoPxRTkSKM9q0qlKpnobR/yr4XBukaREK8VGRhIHujvaqr9JBNeRYC",
+	"Sxae8NcMp0bdV0dPehZqOrkRqJyQStUrFlCBQA5BATZ7G3yRowlwNAGWmwDvabsdTYDlD37NZ8Yl7TmB",
+	"tyKKdBO8Ip2caJUHPLy9LpdoW0GHGu2AUIj2TCXA820femU7HOiVsee7hrctXVPRQwn/JJM8aXUunj8P",
+	"WolU+Ffbv7BUmRhZr/4BjJ5eKrI8BbxuB8WngIr2w5f2iQ7R28Uf9Mb0Gd6iMHfa53WBkwcxYILKvHZe",
+	"na0RO61I1aoWjZuBYG4qgvnJCxbmOJifqcKUaQft4KX97/np1Z/CTimpiJCTHD66sWJ1I0B5c2TiR2ST",
+	"jXV4W0aC//r3/2DcGDlSGBdAwgs3SYH9ThiD31mDNCixNdrfkhXi6KOHIo6ZVK6qGNRHh92KSRbAf1kM",
+	"DSlB2WVdBR9RhEKoyFoeBRO1jiPjGvEBObwzOZCfGpoKOUVldW7F1ggQLEEThmgIpCa7LnQr8py4oXbV",
+	"xIL9EMIrUS78s+AyMufcTwmAlWaxViMq7XccoafsdzsWZzuVrKTy0HgGI7PrVrTbpcrAox11tKOW21Ef",
+	"vbgfLakHCqbA0epl0IrhNKMdtJTOepFWotU5C1pa9awYQWCF/l0YDS+ugpb9JG11IB7Sqj162e0DHuOg",
+	"5QGDMgsbelUjBqYhiHIR0CwFoGDcXAZzc1fYKaDLLoOLoB2cBS+u1juXWfjxn8DOKdKSrNJ+RAvHhLk4",
+	"EXf2543GzQ0kNmGMhYrp+5i60Icz7GqpwnqNcBpIveywfsRRPa0mMDoM8zR9DEqv0pNaQav84NWbcuDC",
+	"V/u1XLM+ZrLVjn/1bi5unHizVtC603KNfiEwoFupmnQZfbVy8xa7o3rwvj346U7d5KY8qudF2o6FGDCi",
+	"Wp3L89KfuKeL1KlqqZzrcmZancsz17qsDXtwhZ+cl/s/r5x19cKqHpijjl0YkWY9nD4rq6VdVlZWH9ul",
+	"VwXqHkgtMjzht5ylmkdgeYykybCh8Xkp+8nvEJOnk9h+dGa1Xc9dj+/emBv1otNeyI26CFp30siMEsdW",
+	"eOvn5wjN27DEedR6fIa4Ynsv7VNhLyOpr6RNWevb8e/vvA+F1cjwTB8oh7Ux2L7dMNjF1g2MY/Jdx1KN",
+	"0MOA7won5k6MZRgLyE1FzqIAXRPsJGLEJ3gGH9EvT9k7bBXOU2sVuP1XIpSD64uCPmwn/4rI4hST4LdA",
+	"vUpQ8YmJ05Kyc43zvKSCV5qMgWMNe5r0xSeaX0o0ILU5HRPM0as44rspl1mZ5FlBQQxXGYulMO7wYZhn",
+	"ufUCOc0R+cTep1yYC5ZNZYjhATgyKeVG2nckdV2nkx3Jnd/fe602fAhowg2JUAx54y5VlsdTPjM9PQHV",
+	"RwvlvsRnR+6LOnC66lwtaIBHg/y1mv77xd01k1+5qPyoKNdVlGfrKcrzNRVlezNFucG2qtOH76kl3dOu",
+	"py3r3oZaHHhNqKxQd3pWr3qtyTrIVWRFBaRtVcdteQ8VaDQ61lMG/TdJ5XqpmlOMQXGl/cJkMo6tWnRX",
+	"YKzWXwMxtTnVipxt1nEgxQz163VtXIoaFxk1nmmWdc6WjBZH8Pk6rPQdgY83Sw8nTnSfFe9bpxR2/M7N",
+	"+G1bpfxSgRdgWU1T4Y4GLPigseX53l/5cxxp2J2W0VxFmO8456zgigHMqsGmslXbUE5WgzSuQcoWBu6u",
+	"e6Q48fxbwtrnAatK6WY+6U5bohyB9QisDcB6mCVl91ppPyBOrYava9lmzyYQhGg00d7GkTAZRCHcSbrF",
+	"QfjAVAsB6gLsi4H161qTi5k8HFMkxn66QvgdoyfHphqH1FRj0xriJpQuAciqEHneCloYM+sNZqtV1Z6j",
+	"/V5E4deB4/Vc2t2FcUGTHGgwF7kHvNuFEON6f9yHX4fV/+M360bSCyy4j1BaOxAUo8VyXMQwYGAyYz01",
+	"jLM+ac9+1d2kSynmSZQMEvsNW2woGaDVCygkzGM7QTP2bZ/+1cMv+sT+gLcnw9XHVjGXyH1sPwVrL6pH",
+	"XHW7sOf220FkI4TZXMAeMOB4BMt7wXLjZavDxF/hPb/ycJ59SUDZEvgCbGR6ZfDdPNBHxuSzz/jQ3gb9",
+	"k9cLvHlE2hP3yVEUNxLFj5g4efvkolvgBoEds75YPbpNE3xunnZwJiY8Gxe+hJfZ1RIx8xyuXHAmtgWM",
+	"Z5CL8+BcXvuZnGVpCLSjiuRyV+eTaDWaN6kpfRmmsjla6UzE+3msapDW3mAHxt+eCQB/4AkpFcfsRedc",
+	"KyPa32EeuIeyHUcoj7pnhWNgLaPe/UuKF9bd96ULge5Wjz3RaOLfARpQmSU8ggpDkaY63UlA8XHwuxFK",
+	"f/FZW9+4XC6eCoRD4rNaGzDPqavnYkwDAqClDC32bR+/8b74xoD7JLlWHRn9nZ5B8Y1QOF2DGcummkXC",
+	"3JqDgd7j4dBWh0Mg6Ps/GppXD7vfhl/nmRJpgbLzsq02IF7JE6IyOaCyjQ84sh/cwI6VGw9XueFW/3Br",
+	"N2ifNj0Uv+3BDVcu46j8qvbp+OwIKTpLedo6heLotGE4fg2oOnOLasylYxA8jeX9o4BCzX0UZlaTn3We",
+	"pYKH4xX78y/V2wAqZQXcPl+msxcu30xfv2w3K2ag1b1wg/cXwSIWF1WGfFko8O9zlDlJoVFSjAk3pgdi",
+	"Y/VFUN2xnZZUuJZSq9NEjlJiJi4+bdUlhjQp+PLk7+r4swrij3326abLwVvz8afrxhAW2uaRylmoomRZ",
+	"2Ung4ReLQkzJq+l4/nYsnB/myGGferBWQkQiOmVvgMWdSCEHItZqBGeWgcuAUzoTTEirxk/ZLwopian2",
+	"pAI9p9VTzlJRy/0Jdv5Qc1lVSXPVSHU/7fVcsxHcHhO4VgKjhwaZDdHgAQ9qj4rnK1A8m+2qhsIQIGN5",
+	"yifJC7qsqTZEp9ZHdAoNyWp8zzHo5bH9OfK817i8ZmTzc+MFuN/OMD3CwhEW5o7wQr+1DiIItJLFSifb",
+	"czbrwZVu9AuJ6bNUwNYyWJY9pMYOO6nZWMmkXLd6Y1tD86EKOGB5eMwGJQHd2Bt7qBKOI84ecfbAo+2r",
+	"mVNFEcdqYLuuybTvk9cHy0LZFXzu6Vz0ewiPGMgVo4SFiB9OAsoRXw8IX+lMdT10nT8B3XbDfc0gTKee",
+	"cwi89cGnntxHwEvLFTAlpsJkWEy37ulm/dnm23dP7UATWyI+8Fkm9V0MWif+X+uUxS07P3THkiueWS4V",
+	"trfvPuAvdndYtt0py9t3j360oifLjlMyriKeRoy2vhqVOuOW+SiJ9iqPt6WlXJamC/0wXdteoGnuD7gB",
+	"JdIPmIiNwE8bGvjOX0LTSH0LJ3BXqVh/omMZzryrizTI5rSrPPdW8dgSRZavJoMb2Y2T8kiGGVKUgS5Y",
+	"ch7y9t1eD0HwneE3pe6Xrs3fWdCa8lQVbLgv7SfQxNIUfQzPqY/h2elVuZMh0MrKDIhkP7x9x6xOba0j",
+	"Ers+X1j5wXVy+NruwScegbYiX6uhXzsB20To79HRz8h/bVLVVsDxktLTriuCGrCEp7ciYn2j8zQUffdN",
+	"UNZmU27wRlbBsJnITusi0pgGhWK3HfAXosNjkaJAYANuHvfGOrdb5PJl0MKu3mkPSAbdFy+soZ1PrElk",
+	"9Nx355dfAn8nvK1vDIBejpMFakec6hiYpC0AU/+I6nVYNOEuw/7RxdMBuOkUuuc6h699AyDHXj46+1pZ",
+	"xsNx4giGY6lue4lUeWYvsfABSuD87MziBFe9WyEmvkuHTzYvfXpxBi1TU/TCU6my3lSqSE+L2z63Nxvr",
+	"qemhuQDjokarsOTU9hGbSWPLhZ51kPCtxzqOegn/5B8YVFqxQffpZJK5lq2lbxLfYcS6NNj6w3V9SbTK",
+	"xjS4XEW6B/HDXqUvCb3bIi5fbYXLxWJDlhgthrVgCmKKYa6gzTePe2Ge9fRw2It0wiX4Z0Hd17G4gw7j",
+	"Fy275f8J/bF7SmfWPygW0ISpEEqqUc+OEfOrOs/Ln+NA6ZsLQHrnD9Cb0XdWO+k4Ein83bM2Es4mdOR2",
+	"t65OTCQNH8gYsPHyLGgNeSLjGcx6LxzLOEqFwiW2s2LlmFp5C7uhL/0T0VfFK0HD9+7yWInU39wObjKe",
+	"GRnyuDfh1mi1Q5mkYqQ4ZDbbkXIT2s9RwVH76iI8UOw3HlpLIxbRSDiQ+NwSsGOUhaDLoKWsaxsj4lBP",
+	"cgSSSITSekG1Pzwv/fLi4nnx0xfnX4KW+DSR6aw35GFmTdrzUgN3t62/uFzl1Cu3ATcy7BEM0Mai5vBS",
+	"9SAdBUAE/tXTOXgCwzyOy79pKY77S/7/7P3rchs5tieKvwqC8Y+oqv+kaEqWXTYVE3NUtqvau8qXbbvb",
+	"M7tVhwQzQRKtJMAGkKLZFRUx73De4UTMp3mI/SbzJCewFoDMJDOp5E0SbX6yRSYT13Vf67cMd6qlYq7L",
+	"e6AdVFp6+HLcYHezW93Ts055aj3n+uoh2duVayPtUmScORp4BuspNWkuMt+cQUct7OPiP7EkYY3Lnhcp",
+	"xUcDR3G79qNr3ejO909HplUjnT59tjjU47qh4NnFseztKQwGB+ZZQdWAVi41HM8+ujicc9344X4EbcTu",
+	"ckk4Du1t+rvllVatSLieSg2N22nyj0wbkHO/Ry170RLQQ/xigHmhDgAZ96gbNdYp34PEfi1+tlZBlZL3",
+	"eUzBxeIthwfjZ6kz1iCSCMYHLK048d2baLcpeo1zCHwG7JjmOETOV1Ops+1CW6vwrJ6edJ4U6tQaezs7",
+	"563Iezqwc+tRETwqgkdF8KgIHhXBoyJ4VATvTBH0ETzwD7cqvI2VUb0lsb9JzkS1k/DTmHlF5jBUxzv3",
+	"82+bk/aKxmPwtIdugqj4Gqe5Y7psSFaDj+3jhVQ16Mbo2kQGf2FF9TkTq1z6NekUddlom7j5d52Ctkge",
+	"5HvNYikS6PrIxeiH1noBq51mn21Fdw8yNl7rbX8xpmLECCWBb23mWIcEJH+D7zEJ6WeZKcLmTHdDH8+Z",
+	"koYRidYehu9cNxs/XwBuOD87+6FNPvu2oaFTNtcEjArNEkua2HPU6vrYLgg5rP3/HLAhr4TrrJ+JhKnq",
+	"rFQhcR4RIoS7FA03swnD5rQ4umvbCdmoE2mFUIE7VIXy/Jq2ovINM6WONvHRJj7axEeb+GgTH23io018",
+	"tImXqgbu3Sh+/RCDKUFtXtDN30ORJeqFuUq4rY6eyKm5RwUds2Etaect+p3GDP27KAKgM5GwhEzkDdOI",
+	"rBY5yL80JUnGiL00migWX0v8KZthpRZ05Pe9LsdcG6nmF7iJmqT8hpHBnHBzJaiYz+i8TkE3Je3eGwPV",
+	"ljnF5dipU2KZEmT0zsY8diWp9rq7+FKcyvhaN69/gOO6D11+J2hwY6mMNW1CC3GromHLVHsNAIECUyHl",
+	"WhnqL6hmeyyJsNcuaXVPT59Bd34GHirfF99ZgPaZiBgpL4gZS80I9KcnhtEJmcsMkAHtNZIi/Nc3nWtF",
+	"lu57za2Zdbjepb0wvBqv8g2s6y5Z2G/MYJEmUjhunadCS2GWNG4PFDfibAkfDutbDVpeY59gyqft0pHV",
+	"kk0pa3e2EHSPyA1NM5gt/Gehg8M6sWM7eCUh17ptLeOzp2Lvj+UVNQnnbh2tNZGItzTXwW/kqn6GgPdn",
+	"9bgBG0pr01rDZyq5gC9aj7xp9AjtojWav3589/6lPdcaBzeeKBMx03eWlP7CHYmZSfT48nt1TzeiDTYc",
+	"stjU4/GRRM2JykQ3b6CJtDqTWZqQAYvlhBF5w1SSYY20FcIOMiwifOiYIDi9yIzOgcgRcNFKwFD9gm22",
+	"qbHfgCxsk7fYVPtKuDt14f1yXIxIIhmKY8tvodDboQqR7/uoy/RhOn24Y261Wk77P7TJz3wEufdSpPML",
+	"ohY5eLF5FRlkBuSSGbMrEdM0Zeo7qDppTvE1qBPv3r/Czd8eKdoeQs8dAqrwMdpoYEOhaoFd/1PQ5NHV",
+	"E7U8tFv38WnUQqy5rrWH8U09R7+nP+YfeTp+bK++/aD0ijqZWLOjNdIRmeT+JKHb9rr2mu7bu3K0f1Jz",
+	"QkHcOU80blkgmAfKQaxJ+Ci39vQ2lkOtTfAuM5on2IQ4E6brK+KgGi83E4YyE0mbfKZWtbePALizs1Vd",
+	"9r3XKai+9s+0QVPvc6Gz4dBya/Cnyfi63851eNdhiUvAH0NHBbZRqm9wb/nOMFPAjawJjA2iwgyswa0j",
+	"QkkmuAn6vxSBF0pFtJww4H6ApZPk7I594dpc1GKjrSjisSu7zM3z+yzoAZ0fdRyuWOxOe8IFFs8ZNmlI",
+	"+med01bUSl01SuMfPYEfmcbPP21FrX9mVBggbHCQ5kW1FFuYnZ3DnjgWWPy0MWsqn9A99LQvlhE33Zsf",
+	"c3RpWrxd+RkPqGa9he3zHsnW6RpDPXuwl2MqNTe+6HphqU7Fzjen5y+6pX8rjDmLGVweq8sUnPk+VNW6",
+	"fPlvJ3hMnU7ntjL2ToMy9uCBcyTMkj1Cd9hr/dK5aKukLl70w65as2uslu/orBvQlIqYEcVH42I0HTbn",
+	"FkMWRK17QX01+U9zkkoDejTklbRJn95QntJByqASVAoytt8CqrZimqkbZqUmN2PSp7onh300c8Hz5h6G",
+	"MLM1fVHYXVgZBGLJChyZQsMZfBfsrIYGh23yajI1c4TxLul+HtOb2e9hVpaf7QrL227UT36fjv1ft+3/",
+	"uqLQ3XLhmqE9g17H67BiJMTYqB6qyNp3NFwqTe1gZutxMAUIcrqM20ikqzoPjqXKeljtE8MnjfC9P1rj",
+	"HWjOMyJLvbJmVHiwNGpglS4hwA04kDJlVOwWzdvzrFa39ayzhnJAH6xyIEXP8lKr7HQ6aO0D7wUp29oS",
+	"+rrA8+4cnQGEXm3a5iDnxIvSbk/1PSAoY6qSFZgrwihnr0llLWw5JJaKIsyadGihLMhrcIFAlGnARlwI",
+	"K/qWHkKniMNXGK0SZwUhRi4FsFGUr2X7DkNGwpGsXVGdE8ku+QVVyZ2Iu2VnSSM5sHlfvNvkAnZWHnAB",
+	"e/S1SImfEQMklw5Eiu16QDQWFD/5m3yraGrU96Fu3B12lkcSDLzVW1BNrVyfOtJbx9xt+uzzjUQSF6y3",
+	"jkV8NzJsS4OzYBPjQbkroVjM+NT0ppmKx1RvgCBZKT+BVVpmbVe4pgcG2OkKMRraFMBzdypSIePXPgKD",
+	"Q8NZFCIBndbzQvsdBwhba0d4Jfou5bBPCtqPZ/jo673V1/syz8p6CJ7eA/DqgguOmbFMANRRgfCbcSOY",
+	"1tZ6a5PXWstsKLM1WYo/isNz6RZS+44O3bJDt7A1jR25L19/PDpyD9SRi0QM4n8kZaI38eIWMpVrDNS/",
+	"4BIhN6FLMDmOCsx4hF+CQ9VqCLkd6t+6Sz/qyzDTY0vE/bVEBEMLWG314O6rDejzV/vLumHDNSy3Yly/",
+	"2WKR61hFjaG9/w8W2//+fjR2d2rs7lrGc6GncFLY3b2o3wQFwBlohcK51i8f3gYhdnq2SyEWrpDO7JbA",
+	"aG/5iCnyiX0xPGUbQGDP6HzA07QXpv/5p5Nnz0534Xf1tPZwHK+Ai5sUWPedWnx+3L01aiopIPvq8n03",
+	"1FSvTaN/JOjTZ0++CoUavO0Q8zhfoV6fr/YMoZo9oOmyln10930b7r7fvz5BtDP7yyNMPJgittXeTBok",
+	"FTJ/DoVYSwbPTqXYrjJfy7LuETog7xPf4qd5AIzA0ubcEQnSdSwJ1dcsWaxr8/k8M8qNXipj6w9lpnps",
+	"znQ/qvSerlGwhlu0KMMPonjNJXV+ZEx47682UrF1adcVcu+lNq2R+GMxoC8sPXO2/AwoMQ3ERdIqVKjX",
+	"btRGzkdXXnx0PJYdj3ZbegmdWMviFt/jUSt6oFrRSf15bq4P/fZux97l4N5pzA3iSi3qvhzSDxJyC5Qi",
+	"rzAs6EWX+DFm8UptCjrSVu5m1FLQMXePSsrbPHkY70ab7F1vaa6h4PYcpIJSqq6H6ARgjmFl1JpaygfY",
+	"hvtUU46qwj2oCnsVJIUwpYsNHIVCY6GABLmlKLBXWK9GQSiUMV8zNtWQnHLNpjuNK76GeRxWcYZM2L7L",
+	"MmTCoCAD/92+SgOO25pgmcayfInhRunhdRz2SF3hgQdmyqe6lPO/IqIZU8NGEl5Y9fbC10vvd+uKWl9g",
+	"M+y9gU9lfN0DNhx+vNOqA9f+CxOUY2poKkcZCizsfztIqbhmdr+AydnX48OBRbWeJKfDTnxGB88ZVH2G",
+	"mXZbA5YkuKzl1+1QIJ7me/xTGMDDJ3tkN2gnyxQfcgzbAsd3cHhlz22r0Mfk49Tef7sso2h83UNkuVAR",
+	"UhIt+CcSdjmOsejB38DY2S5kZ9nPAwvXcccRdxiqq9O/++Fm95CpGXoN7lasRJA3TOUdKAUzM6muvwNy",
+	"xl+R7+3PiCVK0hdDDhTZj3L3rTurH7oBMEdIQzTlCfHBPqox8IeVh1Yn5yh6YApcF8QQAm0ANsiVQDYc",
+	"kb694PZfT159sJb69mr1ka0xlliD4QXVY4eqC0fQBuuh77qO9yC7UvcLEB52bS6PNiz5O51PjF4zgfbF",
+	"giy0v0TMXszzRIBvM+MxuyVJ8zUWUNxfgmb5RpQ4UzMiXp/+9pgFeeTjB8HH174y31624WWSeL68sbq/",
+	"1zwMx7m2U8CO9Prt0OuhRadrie/+Got8gqJTgFPj0Ap5rrt5RTcFw31qEOS0jSqR7ueNRgBwEYqXJheF",
+	"HNDQsyCvS0EbMfQuIBOaIGfwbtiyu3VYqfo097y6/iObK0S77kKCgOO9kaITS7bPn6xbRIZ2xk6bjxzZ",
+	"5jfNNh+eu3Jl35hdqC6PFBsqpsf3GLECtGLff8pftghsXbxrvj7QMHVDUzBFZ2MG8Sy8cwhyQ+NrlkTO",
+	"+K00rcf4nYM8Xgx3rTKQF9hx02AXbO0OeO499IQ58r8j/3ug/O8TvUY8XPSAlXxJRNO5X8fabPGar6ga",
+	"+4mnqba63YQapjhN9S5jNr9yc8TT2heelj3X/QZq9hYmCYe0WYF3iXfZ3VnrDeflN5w9QSilXfLns3VD",
+	"/49b9xDS+JU/tAKka27uKKBh1bNrFA8+iMGNZunwguTvBBLCbFSucvtZ3xYPgNdZtcxS6ICj8RwYbCkQ",
+	"UAfkFAF0sZtI0TYOgB129tgyzM38loDBr/x+oXt3S/S/r01ga9PG3UUbjuxwe3a47ul+e4GBj3SOqiX1",
+	"nA+cc4ATuZFSudcoAbKrnVp7RzJ7GGR2cNVm19w8KG9+P/9RnZMejAPsc2Cpj2rNJoOUJeiznwUnPfU+",
+	"ejms9tAjpDNe04388hvpHbt2y3tO4Pu/rqsl35E//sihHhaHOjDXeQ2jai7MH3k+cZ+Oc8gsw6ii/3FE",
+	"oA+pd4zDH9j5aQJPW8Uilcayv5zxwcNM52hH+A7HIkOXKAKwrPYLRUaUi+WKEZPbitY+Q5fLxTeCC+hv",
+	"xIOwITeqjihBCqzbVAVXPz+oZip+zquxQr6dspbTAo7ENTc9v0E9Lo5lsAcLDrLyTDcvhf319ac9VTDd",
+	"e1HrV5736ARVnRP5Vi3Ik0B9sOw9GloYF0I4ZSu/dxkx+y1M4ljptKLSqXGQzNnG91DPNOAC8WgAx0Kj",
+	"3nlLX5opVU6M3Gnr3dowHaQwXJ7uOHvhSa6reIwPt/43lIuA+3Hn8TBPew8sKObuj71K9k7dTXzsEgDh",
+	"vXVCcRJYqDKjio0lkJP/fALteRk+Gr5vVDZTUR6DJILUGVNhDRfo8s7NLSGuIHfuN86VU82tt3yzC3qH",
+	"kalD4gAb7eU3WiBSJOgB6Myb60t7jQMVaHq3rtZv8mYfXOjl1mt6f1GY4CTsC2l6rjEl3HT0FRpJBsw5",
+	"/UB6WyGm0W7YKPO2EFTZXNLtOrLibvdbqcx4K6F2d0GWb5ryDy2ksQs5pd3NufdmQuT7PhaU+0d7Q6n6",
+	"P1wQlmrmzgfdRIQaIkXMvsH2Q78hItN9VrZnmsHpGqZITCd2H0ve9ANpSVSB5bQuQ9H68FoPHSG9DgXS",
+	"69h5aL9S9AObSmUIJY4kNpCd5hbsL8ceiZEjKF7rkoFV5CIXq49IIoVUERkpKkxEYsCmFAmRM8FUm1xC",
+	"3F6wG8tpQebv2J1+cH2IAOn+Bihnzx71wkitqFUcuLl/3V6Q4Nq+k+buMGIhwSNvosw1SWgddJjLBunh",
+	"0/XNePbcdBYsydZPJz/+CDWCqFTSiczsi1rn7Seh8DC2BPzqrx+gwrBREFqAPHv14i/vWlFYr+e/P550",
+	"np487rSiFlCiB+15++qD4+7ryMGn68rBc0uiluL1mE9b3Rbe1uKNWxAS9+D8f2jFMKm880Y8dsg9e/O2",
+	"z+o+EtGeiGhdevkqHIzYkf3h9QkJpPgo4foBpGW+G+JmuaRyqgs55ZYVYEf9G6bmxQK6WE4YuBciwoWR",
+	"8EwuwCEDHRTIoZKTQtolhgFLowlpFkasz8CMSB8pN/nKvCSFq/BV5GOefQPpmPmZrc7IPPt2nBJnNbl7",
+	"MjPHhMxD7Utyy6FunpH517e/HjMyD9H7BIgm1xgZocoQOqKbRXAKDKDGLHkFiof93TzyEjzU61+QlGmN",
+	"ovtfTEkyY8IQme0Unv5Noevcse31Xtte34mb6dZczSKD3tFwaW0aqmPsOxqn0A6iarCi9NzRiPBo9Wju",
+	"q7Xw/D1D6MGzx+bge28OflSovob2t9t5SL2EezhuUnDhgEuBJSOm7thZGrSSvXpM/a7fSdfyI5kfOplv",
+	"RNFfB+g2aP8P0pdb5hSPFLMHdp/O3PdSG6yxl1Nw0jBvO6VcXLOEgKuWQ2H9BZFDhBYwXIw8ygg31kJC",
+	"96y/zeBWtQeqbljSJp+961ZBFgJLCNUuFSEilCRcT6WmKUHziyb/yLSBnt7c/gS2KCGDhl0eXYLdog/Z",
+	"3QpcglFU6CFTmE0Yy0yYyLmacTyaIqjAEMrEWO589tNp2Ns69+f6joqggII7uNYVXY21C+MuCoL7c/iG",
+	"dpGvhGHKXpQZj9nafSJxsw8vs8xfk1tK67+p2vqS+Arbc3TiHqQTF4/TsR3deBqs+g5s7vP98OpvR5/v",
+	"A/f51jYdhcuzSiO7VWFC2Vjv7v1kbT6ag/kgPrYZK5mNxmQ25vGYJHSObmAprxHJ1cnZHTp937t5HpbL",
+	"1+3T/hMM84FaUaswbJW/d4f+LDjmtRrP71JdGNiNkcYu7mc2UBlFEsgX70c4Ozl7dh9+HLy0DyzZzZXJ",
+	"TQNB3UGNu3MSM0Fk3hY+r8DxzYwsI5HKp5laG+MFThY5izZ07qbfJdPMEKaUVJooPhojQnPBvgg9OkKt",
+	"O7KpvOUldABwESzki2A2BDOBuHJ6V3oYmjH1ZpRbA82SNE9ZoekzMklqiOEThm3vl0qWKkty7HiFG3Ov",
+	"hkdzitqEGPZpiXzV3GiDvf4WdSJgGAVtxGsq1CWsb6og7dXzHKh+S7/zkQBuJ4CDS5styesH6XR1vvT9",
+	"FP6iA5U6/55PwbYCnLXJKxqPScoFc+ikkMl6QbD0LnG/cbBTDhrASn7I+sQ0Wdd1+hLfIoflThEe2NSq",
+	"3+jFDTrFV1gO/AHP8V61Dy70lMXGs7HLNnmttcyGMit5AhuXIiyUGdyNy0+qhIFe01pAej6vaNjVyN+i",
+	"M7tt4LB5y0dMkU/si+EpWxnQmtH5gKdpL/h6Pv908uzZ6do+ZHjxAbmQV96h4F/2d72xexnarR2+f7l8",
+	"Oeu8zeerQ6ULd/jocv4201w8Y/nlw9vgRD4924sTeQUHXG/iu+KL33KtOyhhqF5tYlMpBiHhFUnGVq8T",
+	"4NbB/OJC+2z4KShzbAbVTPBI4EBt0k8UH5o+SbnVHKEBR8KHQ6Z01/uefGsvtNUogW0jRpIhFzt1W3/w",
+	"Kz0sv/WD7M24y+JwvE+t7vnpWb0R3DktyCt7pxCvoyn7HrZ24EJ2F+gBZgICeaZzMlVSDu+6fFqxlNG9",
+	"YU0VTT9sZTGyFpbMjG+IAXwnL68c0xvmDDAohgRL09mdRDHM07mw5inaqnMw3EK+TSoRqUND37B5u0m5",
+	"ZYRgeDAf1zq4/xVbpnDc91uBeceYVAvNNGDqMZ9ymG3rV27iMRO5Qse1zlgPmpwL4O/rcRnY30NME/IX",
+	"49iAY7FZw8KNOGYKHWym0Koz3Sbz57c88+fxMfPngOwvYHrOvW0NlUyzikg2ynBJKAnG83rGWjZl6obb",
+	"0znRTOuVHTs+5X0esKF+mjJFxixNwNaS8ppAaSoX7WpzKR/sox/rsIwmu9b9W0xuFGsu+f82run0hxhg",
+	"xCbM8gL7pzZ0OKzvlWF4zKd0B4WKl6mWaJNjtncsVcISe3khmaOu2BRPoXcjecLKMwg0Bw0no3221o+t",
+	"YsETIJ9b5UAnPm1V93Q8Pek8+dR5lnNAf46lB07P11WMOqwAjMxFwm94koGQmHCRGbv6p51o4TQbLoae",
+	"tYAFIY1K1VAYdqgV0UZOeQwDfZbqOpXUnuBrK8NuOJtZYyEe8zRRDNLVKmTG0o7tLEtriencuaGdz6DS",
+	"3C7MMJBvgYu/ACN4T337l1l53soRI6LUlYp0iaUN9M8ZmUIxCbby54nOc7C0UVSMmNJYDIK/sVa1HBJ7",
+	"FXyNCKRPGQmYRnmdCBUkv9V+MzDHQrMbpmhKCndbt+sMyqUzv2cI5PWZyq0MY59MYB1q3oIQd22LbjqP",
+	"KmbwwYmtg9YvC4ynzssvVYLK4yILquBAa+qRt+dTDcFFb5XK2ViShOepG0Dm7cpsqira3jKp6ij0H57Q",
+	"j3ZKzg+yYcMteoFv2tKINu+vc8tPc7Bz8jtEvj/vPP4B+5VJEUMrBmsJoGZ/a7OWi9zDTcmQW+tyoBi9",
+	"tqqIylLWrmvlsgOhv+t+LoFAz59spbDutJnLt0RX1e1QpFIsNnuVe4/sbb/HovSVVOn7KuVUWSiEuKWV",
+	"0hL12Rfskvaig6rB/pvkyQd8xz66LR1Vk6Nq8hBZqL32u+CfhurreofzuykTBB4hmQDYwT4GIPpYowqh",
+	"9RnXLHIJQtqQTI2YcEH8rrMu0M4Ibg7vbUD3hZIp0xcFTondYSdU0BFTmmjGPE5H7nxvk0uYGJECCtK0",
+	"UTw2LAGHB+Ho+jWMTr7ThKZSsDb5BOuIqVJzwhMcxPAJ0xERkgxpbNZu1lHpZYdxDsuvnmRs/151HKQV",
+	"tU7C/9ZJTarD41u+X11CteYj4ZFf2ARCNR4HBe+Rv3iuYGEgkzmZM0O+t2Ljh5q1TbjYqHs2zo9rGLLm",
+	"3e6rxsiBdDjswW/qBoVgFYeSTsMuSF9OWXWJdN1BYqixEvxyCr9KJGxHwvWEa82S5sfmgyMguaqHd181",
+	"3A/LC3rwk4ohX2blvioTuQovMmO3tlVpDJ8Ii6UDq8AhBCe4cmtGHjDBhjzmVM13A1bpdznG9I2qMZ1+",
+	"c08d2hdW3ES7OF3V6bLzvHsW0iiQyfjvrUrxqbN2JkxnUOh8bTIluBj1Tp+hy0tmKl44uMIXa60IKNkd",
+	"Ry4JiwF/R3N14f7i0ncVurGS7K6DNaBt1FfWz1xxObajdQzI6zsoeX+3rIFmCTcn8BpvCOwjUxJmu3Xd",
+	"Kogn+DQICpRklQ5Yu8rt284cKW/PlLcOkVUR2KcxAw33oZgk9YTp/KRusvslxu3raXOSfYRq4j06iT5J",
+	"0EgXUkQiy91mYwltBMcAM2gvaSnfyGq79sMu6WeaWdu8Syxv7xcwA4tepgQ0X0WCrrbgaPIAHvZlGAzy",
+	"WcUzqa6hQ439OaRVSwM2GSrcurGfCnfbca+D8E25nW3ESzpPWmuR/CXsRp5ct2O/1ZG/74W/r3kjCgLh",
+	"bGuB8BD9VCgUKj1Uv/Ab5qSCZVhaTpg1spclxJ/NmLWdYsrMfQLNbsRZm7BGv7ZDYo4OhuSFvSvCEC2z",
+	"0dh3RVnrrr/AxfM9efA35oSI9FLgBk9Ozjoll/RaYDDIDx4Gf3Uhl8qzu3v+66y4tfTrb46dOiphtYp2",
+	"Qzbq2NShcdGzwEUpwfvblLe6Nx4Saw0Eam3AAVdmTCxpwEbNlBSj9RjsS9wBmh75693y19rjuwceG3z0",
+	"R0a7mtE6agmq65gaIhhLdADVrPY6ruS/inJ7P1ZEWofEmvtziENZ+3ss08Rb/oizGRFG4zHx7yJUe+bp",
+	"1ccEYIQvXFAM0bVE4sqroXkt/HcnUU4UB5/Cwg4q3nlDU570MmF4uuegZ2GkVtQ6Kf65Xps4f+x1fcfy",
+	"r/NJTOiX35gYmTFmgawTUYXL46vrYdaEijmZAGhssQruO03gbkJwNZ1jSoCumaUrrN8khBrSlLUDy04o",
+	"tOgoxvWQLusH1rcG9vbbmsyTaajrfAJ5LuetZjlDTSUC9C7198EalwnryWEvliLJ4pr2pUuDrePpgOrZ",
+	"4tUuvPXxLuNRblF3HZOye7EiJmWJIXB4IofAv2dSXQP2A3WEUpAYf7Xv2xt6h28Mc8LFQH5pUkw6o9x4",
+	"eUCFnlk5AD1p0oTpgMcB+TKFH1muSeOYTc36MPSVIuW1iOWEi9Ent4ADEyoPEtCnQWrI+ukfzrABRu5v",
+	"wJ5R8Buo9Q2ZVXKK1woQGVqg2dkPUgqZiFPFbjibwTTHPE1CzWtKxSijI8C/aA2VfVZxfd1L2Q2zDG/M",
+	"R2O7WexL6ATvFPw/gANbRfiX/8i3F2mZJAwbOXFDLkc0Yf+CX3qtvbjRdxn4X6TEO08C8Byg68Boa/ku",
+	"1jcCQ0KcH8cRiRwOS7X4LhfyLnMDSnx4dZKAtRTd1YsIyNCwOkBPK7DZqmyCiNBUy1Kxh2LDTDMABphx",
+	"M04UnYnKdILFs95ba8YjrW6bKrB0VIdibd9GzpBBAKk9Hq4L6QipWO+djHeQVbBM7I+Qau/R03pJEkWH",
+	"hgzYiAvtu3fEcjr3ydRDnjKsCO/LmQCNv4/JSD4h9qI6vVozJshgHtIUcK0uqdqqjvZtdbkILOYJS6Ic",
+	"pcy/dcCgMgDR2FGHgsuMTUOsLj0dU8RhwbZIbp7QY3HENVSQVGc2WLV0yA1OjLhUYLcjwyxNYQ6ppEnj",
+	"dAZYcYFrHoRr2Z9y00qOdWwz2IhL2BYqYrafepxvU7gELfsoW9aVLZ/oNbNcz/INeVOlE/65Jl9H1eo+",
+	"08bGLG//6jotAUMGjun9dKu57wZZCrjuQ+N4IRrzVpIBAzjMoWKhEkCYcXMmZy/MPosNv1XNGUyVI29b",
+	"3wxm9CYwt4K+tBmPuw14Tg6due0DAJCj/p0GXKHdlM4dpufv5Ntx/VHXmK9nRaniCWtF1e7AqEDWwQGx",
+	"foHY11S6BAkDftbdZuXkUSvGJK2mv2FNs3gfmiDJsyYUvWGpho6V0qo0RINlZ6/upUq5KV65pskhUJRe",
+	"6asxVDme5wXYh99WCjCYwp93XIn1AByxK6JfBS8sVYyMqUhYUqNt34MHtmmFFjcLYOrENRb1/gmHo7cs",
+	"/CrrtHblUD2ymiOr2U/p2QHrw/VlaDnZHYrT2KXmepXqke+7eq/oRd4TjyXreZ8K8JuOJaH6miXk+/Oz",
+	"sx8qPA15+ZjPLbDSYQOng9sLf1Xf5Wrn3Xofjgz8yMCPDHxnDLymtfRvzBRYOBnJwCHc1d7Qs7HAYBX7",
+	"B4vNkb/C9bZbce/sdVvn7qWGImXMVXswDt0j4z9gxp97rY6Mf++M/1fGpkXO71q++f5nW7N+f5j3yfMx",
+	"U92F4TDPliUXyPSLSS+Bt2sGj+8toOc35WBDeh/HzK54rgkdWuKnaXrk/Ufef+T9D5P3V9bbufyMwPkH",
+	"NL5ej9XfcM1XNDp+y2ZMG0KV4jc09d1GA56pVGYRzfQCQJmtJq6xqAljegH7FIBEHebkpE2gl6lRnI4Y",
+	"GcpMJJiPRhMCMyODOf5n/abHV+IzN2PSx6SqLjHsi3kU65t+RPpF9vPlRCSWBfWJMwSIHBJK9NTOQo+Z",
+	"tarSlCg501gHyAXYGdooRicRodouZU60kTIh9ueCXQmESbywL4Ln8M0OC14Ohz71xNc1tcmlIOzL1K4E",
+	"mrl6CdTHBfUhO7DvG00ZaWjab5MnncdkNuZQ5iivxMSKO3yLJioTdb2f/4anfliBYriEdxEozgdqRa3C",
+	"sM0jsEhVm8aLV0J22zd/xN/cMroPA98tbubC4IrpOGOE3dSDhuIjPXhkN3OAkWcUIuGYvUJ43QbQOGZa",
+	"9yYyWQNB1jHQ4m9XzmWquATuXtPAzn3dG9B1cFsVs5yNS9Erv6CqrR1eYhD7dkIJnZcxoS3zS6lhdR3u",
+	"PBUMlZysVQK62VQYVa4f5KrJGHlP1ajFg++2aDqjc91zUFgFflHWXJ52O0+c5uKfWe5RWqtcPu2enrlf",
+	"s5SP+ICn2H8V/wL8Y6uLQDt2aLsb/kLeTkesN1Iym1pqEuNY9U6f9Z48t0IAGISGHwWdsXEj+c5TUGJL",
+	"NzBXQYNSiKkvUF1rhf3qFdZqf4VndpUeABzV5QZEpRtwI5K2PdQvkxSvlj6RwyGPme8y3C4oCZO0Df+W",
+	"m5Qs555qOmHQZl0TQCcsvCJCGAMSszQFtYJ9sTwzXOsBF4hzsURjrSqFpnR5W39ctXhy1epeNTrRq9af",
+	"oDrUreSdYAQ2zvWMr5yU17jKE+FJlF//CC/IlWgyqSi/CZG7T7dOEhraU6u9kUwk1szFj0AypNlEYKfA",
+	"C2J5KjYI/IfkgkGLwP5FP3IY53goKhPu2OyhZCmtWPed5ZegpK1PLrnxSp43Bz54eVEdzrWfoe64fWJJ",
+	"nR/n3RBKYny5idNNEAFhSKZMTlPnwVeMAPNiiTsB41r2z5npkn5ZbwHdvZ8zvH6bvDZW7RJJyLj8Z8Yy",
+	"hvp5zCKsv8ltDweC76cGRs0F6eO3fcDuHDBUNK19GMRl+0pcLi8ITYii7oOL0YROpNVGTLHohlih6mBC",
+	"rcperFP0L3TmQuFH9vmCQ6v8LCazY1sc8n3f/a9nP+7/ELmlQv88rp3Bpgj0g0rwWw7fGHrN8HQK4tnl",
+	"0+pQQCRgPVhd5Kilz7543QRdD85MnI2dRuQsShJTESIx3/ehdbcwPVCY+zADuyz75h8urkTorSUYB6ef",
+	"VGQgzRjvDqzdjh/uAdwiOLMIu3PaG2FIyvM83GFmMteOGjclP7KIKDZkStEUrqcaUcE1sFg7MWeDVllY",
+	"KMOBPd5r685btRSa+i/ZlylLU8xCbaC/+MdRHey2Xv7HZWsHCgdSG6yiTsWBFwI3myo2ElQY9G+sIet3",
+	"3bnzTnZ8TxrjLQd593okEFUvnPLvUUsONFN26VVHv2vF0z/TFDbtbH1lda27WtPd1fLfg+7u6nSXusau",
+	"DPBvhZcS9TrMIBOJJT2g3lvdnI9AB6h1dn4eSxBEuqYjEwiXGTdjrKZ1Fw+eRXs195S2CaISuEdiOWEa",
+	"xXxR6dB0hv2cwhfBpAeN4xo0jWFJM1moKRaMJWQic3GMFclCghOVqTb5PJ4HAGGvEqH7zLktab3T1eoi",
+	"NV7Xkq+13sn477DjD9/R+IB8NWXILjKmib8v2F8JYCl85opVmyAq9EMtuBlwtNWwYbvzjMC9aSQKjy6S",
+	"u3SRRP71Pc1iKRK7lLOnnR24ToDC77q2YoXtC6nMweBrbv7uqY7CSZ5t29xUMdkRM97I2I56j2rrUW3d",
+	"u9pqFaIbd10fRGz9Nh5Cw3T3z0G27WNe9H0RxaYpjZkudP6ctMmlU+7+IbnQi94pKeKqFCnnHKpEhclH",
+	"9N6uJa9ersG7HCPQcYcyTeWMJYSbiFCC8mjB81LWOMEPw0Rcl5xVwRvxdm/og9l1J3WpOBMmmFzBoY/8",
+	"KGqBi6qCR/o8H8sfaOvPdUMaO228fhQXR3Fxl+LiIWZjrfJa5H35V0iNP5spio9oMuHmwbSZMF5ylysn",
+	"lqSCh5N2xqoLnvQ89+n/4FHLiulehbgFlA47qiXf94U0Pf+n/a1rQ1xw5Af8ahbkDGKd5Z795hID9nxL",
+	"gXHHeGQxxEsqafIckyTXo8M3cm891VbKDLvzZuU6joLlngSLP5ujZLk/yWLV+ODB5QLdxbd4OJpKGp4w",
+	"Yfhwfq9Imyhc5BDyap0wABx46M+BSQADhk50n6FbkBv+0YIFojlYC6bohDf0GuO+6IJfjPa3yWuxaBYV",
+	"BvHx++IwZUhhvwxVEbevCNbj087CitaJ3+fB6uoI/nL7p9ycowT4wHfaCVgpWA+HxfdSN4nvdGF4d0m4",
+	"leHNBaq/WgclUzfryLQeU3rtae5rMc523jD1KHuPRt1DEL0fKTaUiulkSzmbMnqvoCSX4H9DjGiXwIWt",
+	"8z0nH9Mb+529c06wVcqrMdWEIUKVWukeXGmmRf4zB1pNLSETLqIt7DfY4a/Efnvuewkd7bf92m/2Jq/Y",
+	"/m9ByqRsaI4i5t5EzAdU4sGsCUaeP5PN5Q2ETE5k9hC9iI1kSBNnYuhqK6RheVKTa3JrX92HutR+tJjD",
+	"VMrmLUsrh1MoVcJUc+kD+w2X8l1mDqwN+Sd6zaAc3NvEUtCUjKWecgPJd6F6fMISHtO0x8DQFPF8TQH1",
+	"we6S3aBjWKpe+hSE5uFLH5mZWE5Yr+lV88+vuHK3izTM27cHlh1F2z1aT0wkuUxDxAmP3GUvDY+3NKry",
+	"eoF7knAffKaF67/k61ZLIS7nhrQPlmuRMBFCexCERYekPelUymuWkGxK6IhysW+7bAvzC1d8UPbXOkUm",
+	"UWs6nmvgRFPKIQHIsbS30N96RgFDRySEknhMuVpTMn7Cq3yUi0fP3lE23aHZhWS3nRTKlDihM3qfMbS3",
+	"oZebnQ1LiJ0PyYRmTHS9NHJVKHlHYrSYgoQeQ2Vzqa4FDCtXuUkdZBqArghtGE2gzNYOKtOEUE36WDaC",
+	"c+jZOfTrRdb2ySRl+2+I4Ss//RAkA1swGIJUl/NMQK5qX5JTlWWymUFo9wCo5dLejMMyCH+D8l6rCMiZ",
+	"uMDTza1rLWNOU6/BYcecoK7LzGiesN6ECkDhWFMKZkrAfh3l4LdpH65/85YMxsUbeLs0LrCro0S+N4ls",
+	"aT+XRf4wNhfL1gK6R4n82hCISOki+IRIACohBygoPFJMPLmoymmRQ3ugANlZn6rvszZuRzStkFn2BQdl",
+	"wQWifyVwj8zMMoaBU174aGyIHvPhGqjWf5M82SOy6dEYe3DGGDCKh8L3I5hObx8X+2sRFH8DNueMiAlN",
+	"wKvGlJJqfYExk+oaK7RrMQEoGigIWurlUw1CQORPKE5lfK19nuLHd++7rs9XsFmE66b9PVR59nP83v9q",
+	"72ffFYBDWBAxcq6EncYPkcMiCNtpTRrNtJ7YXY7INKVCR863eJJNsa04IgnDhMYyTQr9xpKMXRAEFqep",
+	"+zxUl4fqLCTci4CIo69EYSWIxw1qG58wwM3JNLoi2Zep5Z6Ra24e1jSlygimtO93xsUFAZBjxTCh0ypl",
+	"5PTZBTGAGGt/Hqd8MrC2bcqU0RfEsk2WXImFFuvWHHULBkxQqhmYttZutSc/h6UxGo/xmHBCKhO6Td4h",
+	"Yi015T5lyhKchgHBK2tFctIldGlsV5OviWF0QmgqBWuTq9YnmdD5VcsDGi1BHq6PbluJuPDZ3+aDAnZN",
+	"MrZ/TFccpBW1Ttz/mmC59idcsH7X+z48E8ivRnAXSISUM2PGFVEyZdohYYEyO5gDdtkF6dtr0e866hNJ",
+	"oUKz2AcQgDksayKW5vp4R/pR1Q514RVcQCu9mk2ZWbKr3JWJg+5jdGL1BBhnzT6jTDNyzUWiI6KZPX+D",
+	"2HmxnEyoBgXCKT9/b+WMqoByzr5MU1B4HLh51QrsAKUFcMMmuoTZqzUfCfdq4JA9zyGtbrQ0cNRCDtmD",
+	"AkzLE3sObT0HhS+0afUMEluzAguEzR7ITNhfFj5CwNleqZWaBlTuTAn7zemzVtQCJOjeKKVa+4GX9z1q",
+	"TeiX17jU0/PwNVWKYuTdzAFScSjVpA7TBO4u19BQMslYZBm+l1JMJGU+9B3AscKtto+tAoT1mMbLl8qN",
+	"1IqA6IxlfaAG4casdb2QJgKWMId9rMQQzuHvm4P4Us16hR8eZodb+wORTQZMYf/wkxfwyPmTQNBN3wfa",
+	"quOOXlM9Pek8/dR5lufDrTM3oNpumfgU803PW649sf9krWVXtTsAtosWAV7ObuEqZpqppiPQ09Z2uChe",
+	"Dt81KorXZusxQT03SJw3It8grzh/surW/hBSxlSMWH2/gUtN+nW6uvttP4JZg9xzjwWp6cQyUVa7czIY",
+	"DCZm7N58B6oDSbhisZFqDtGAIVUOw/9KBIXP/cCJ8gmdAzxWQU3zaolxG2qF8gU5P+14wP6e03z7QT/w",
+	"jxopiUyTOiXuLQ79wu3U5qrcgi5TuM79YiNeF2m5IHRgpV43Ly+TacK0IbjvYfrXbFqH5O6IpUgmE/rl",
+	"NyZGZtzqnnY6nSZKl5Czfhcgd3ELIuwjAfPFTXd4aTweW1UfBTmphbiHWrBKSWUN3sbiyM0m13o842qi",
+	"+RTkgWPaTVWfwDAr1Z/C9j7trNQfnnQ20x9wrfaXTdbpNaF26GXfcJkwwK1rPO1su8gdYsCXpOSTICXb",
+	"p2ePz588/Y8N5S+8/o8/o9ZIisKW2Vc8O31SlqDlW7WuIO2c5+jVhTe1ncOq6JZ6bPdtTHVvIlU+qZKA",
+	"bP2Ps1H25uP547cvX2fvXr46/e0frx6//Ud89ubl5ezNy8s1eksBod217HQc/8SReaUI/Rk5DXCiEjcg",
+	"s7FMg5gpduBxXBzkqf+6jFbpFNJ6mfgKQOFTaKk+LIoz34kG3S+RNzNXOBMuyGNfsCqkGUPtDcwwaVfK",
+	"ohdhcktiqIJVIIR6aDtCVZiwnS16wCInsyPfmY78n//5/9ZBF8opj+ukSQW72yFx21PRre55LtoWjIWo",
+	"ZbgBvvKCWlnA9TUJ38C8g4IbqKj1nJ7GnfMB+/HH5GxLFdOfTB2ZXKYp8SdX8Oi+wK04+S0gC6327rrn",
+	"w+N/RmsBzf4N6Gb1s/DMzh3IgazqdWEgY5mwsE+BaPMPf18i00d/2H/qsfw+ldRN+2yE3KFcLO5h/gp0",
+	"bf8GL1FzGh2xQKLrK4p0wFK9A4lo6ZkzHHNANYeYClNQLw7elIQttIJO7dCQhJV/FoTaVPEJUxImNuRf",
+	"WOhO4Ju/OFdML3RO8pR46b4h+Td1lPjkND4bduhz9nhw3lqb6Org7dw5HOmtBk8vUFsdsa1tYLpR39qr",
+	"EYzMlItroFNxXU+n77NBymPMzbZPet88uPrbQIPe12t3d8nEHFN9ARSN5iC8omgMYnEtBDwm9JopMCJ9",
+	"Y1JIuTaGxuOJFYG+SSkakD6iDyndxfBJyJ8r/HRGMe7vEr+NJo5wScJSZhAM4qnPjbMiOZ+kQUa0zFbQ",
+	"oroMo/zGxfXa/OWD5VmNIgXDNR59KwUrovM1ZlzTZFhuzdOorU6WcPno/7/+D/mEjhj+MO98Y1nEYG4W",
+	"7JzbX1fJa/wyS+wGex2efAhOlkWlYEbnumIOywvwjOsl11OpuYcurHxfP7+PfczKJBRE2S1jrBdePus8",
+	"fYjHu/VB5kQJxxYaZFYLEiSVijA1j8f4Kojlr9x5O4/z08XdhG5N05RyUV5Wk0UEbUZnbhq7MM9KIuTd",
+	"lDnkHsdsU0YTTaAFnJclOcfS9S2OsB9nnUezQqhTbUrGjB39O03+Cp1swW6ZUjPOzZYUuWU5cajGijmr",
+	"cokFOebaL9SbhtBOKZZiiFg7NCX+N+gzo8mEC3IKwD+uZ3ZEBpkhRmLPHiVveOIKV1xVXsFXCkJBKr1u",
+	"eLrSlvwtrOagotN58tSeI9SFLK2odVL4a714LM9PtWYGxdrn3fTb9H1OsaCzrmmjvYunvWm82GmzQA7n",
+	"nag14SK4+/bawzFJFNPWWPmQMXJ6FpHLEU3YvxygRZhqt/X2VafjmoUHQgtOsBXdwNcMmj13mL+Gm8yO",
+	"e/q0/fzHqJVKMXKf/Nh+/jzs5xtqmBLc/Of/Igkj/8yoMtgxc/F8G/kCoUFBcb34keET1vsXeCJbl0PF",
+	"Y/roLacTNm+tbNHd6ey4SeNHTPn2POSunYMu4zwYN1HxS5fK1PUP1QTeLOvwlKnJgp/QrY9M6BTNoMqc",
+	"4o+GDoegWTlkO3zbhVPtBYSu9FwbNiFMWEbnmVEJ8OA7bblWv3id++BI/J4STYeM6DGzvP0HkBtDw9SM",
+	"qsRV+QxyqQLpTRGhqZZWeMzGEkd10N5WzgyluhLLkqZezDx2Yka6/m7FWS9UERVa1JXKW3OMB8IFjQ2/",
+	"ybcqKj5gLzf5F65BJGRM0yHsJFfYHlKqhAtqmK5v8hY6JN1rn7e1OdmhMJlN+cOuW7xtNIkqBuXSeQ+5",
+	"dVfghT45dy1mCBtgVficcKp54KIOvLqDyrIiDBl5BR14U7339s4sVV7ZAl/Ysl7gqKXcqZYS7Y7WwXjM",
+	"78GDyKvfSpFxXtxbSXdtWbiytcnlMl1z7UMiVh1pql74dGyvZICKoVH21ysdTp+6cBVX5SJlyConSFw1",
+	"ZVY1nUk2Vxx23ZykzC+cjNxQK99px5GdEeJDLHDZTopiWsEaYnTCVgYsQ94bjV3jZAg3YMSDK2LkNROE",
+	"AlyNj+BDCpCrXvgZNe/L969JnHLo4GOp0sqAqIy1Zl+sYzllulJuvmFbS0w2oTxtdVuUa03/L/sqrtr+",
+	"+8YJrKedPIE10yCxCt14hvbvCZsMmNJjPkXCddk+Tjxd/rJhBpD7iZOfmEJpZScklHOTy3+f7wrRTcvs",
+	"mGrZWwK7C59jdiTyejvfwv8KlVVupMv//N9aU/JGZlrTVuQTYnqFtFr/URji96glBeuB/HUpE+js3Fi6",
+	"F1KOmnKhN6w2RgLX+qGQvN//BVr+PJaETsjr/1akYT4SJ1w4WVopFt/SCabw+mvZvq3it4AFT8mQM2vM",
+	"K0avoRlYlrI6UfWG3b+QKtAeXQNa6Q27F5lUfSMfohgqc4IlASMFcznTTjBU3lEnY+CtjxS7kdeIyVYN",
+	"mfbzC/Jjp/O8TV6JBEPummlL83mIXbGhYnrsxM6AWeNCEyPb5LLgvYEvC5ENctbpECMlRiv6mdDZdCqV",
+	"Vf7h2Z6ZT1nfe4mwEBvfckEyzTDxHNag7dJkZvrtCpxPu7xP9letpnf7y8lsNjsZSjU5yVTKhOWUycIF",
+	"h3m0uq2ZVj3MiMvn3BtzgT2EYVtwNc2J4AO7cVqCy7dZgxyWMA1c4sANTTnihwtJ7PEwoMpz/NXqa/nu",
+	"MjPjV1Cvu+sg4S/QN3zx/tD4uureRq0vJ6OMqoQVooOVOZp4s90RrbrYT388f94mfdSBerFiTq/W/dzi",
+	"cAaFjlwGuzVdwJ870Sy9YdrqVX/59Ok9+YlqHtstHszDK3nSt0z/SvgPNIsVM32P2jeQyfyC9EFA9zHl",
+	"hColZ0GZmxNLK2SkqACc937pUuE0taHDYRcrZEtbeSXs3mjoFhkFU8tV/w4UByoF4+uLaZNLXzxsiYst",
+	"EHtEBiym9pu8dJKYmbQPK42dSsyYs2H7SsBd0VCtjBXEckj8bneR2LmAG9lzBNmP8o9gqcUPcHOiMoeA",
+	"p5BDRFeinwl75FLxf7Gkh1vdtybgaf4a92m9b3j3TCJcgkb61JlVYUvXBPiLdvwlX7Gd8dKNbTlNEsLb",
+	"aI2E4u/mvAf2YH22sxMpjPtfoxoGHroByzpHn3GDn7yAbd0Tr2PG0oi7ZNtwt4KuflsWehk3u5SNvpMk",
+	"gXeluRxUooA1o/acIuByqk7cv9tnDIAL2z6KAHf53rfqq3SaF9iWjEB4sm4eLkoHhXKQT+A/EJCoVplO",
+	"AE9UTWYgZcqo2G2yAI7mCAlUYSDCt68+VAPslEqC1iicBSPY2/5Kcq2pMCT57hX4MfKMDDGS1c7tpYF3",
+	"FYIvkuZdx99LLKo+o18ucA/PFMtcpT6+XgovQ5i9HGBex3bGO/GuTFP3FyNevLLeS2bfQGOz7CdreAc3",
+	"uj73E54tnUWVfZ4khx2ZLVNJpV1/mSQAPVS+lnV0UqUgrI7DbhovXaCTbTHWvgZmHe3oWlttd+G8H4Tr",
+	"6XaejvHGxrd1t2HHZdTiRYFwC74i6eM97BOIwRPFDFeg+9U5WrcTFrt2uYY4ShxnjKeLEmJDveEevLG3",
+	"8v0H6JdtwMp9DHBdbu6s+UdQH8SlOHG3pd70++DtflfP5NvucjNOFJu5GKGr592JGfjSze2Dn9oxZXw/",
+	"KeMQ/FcTrB4D2wsw7lbYXeEXd2N6bWWyLFyju7Zalv1mtZA8ZkFIQ10f1dcM0tOwlK9A2u/xzctEnQ9V",
+	"H+63JAyV9y7xbSk+D1cAMuWKsI1QkeiwGtvkrSQzqRJCB1bo5c2ru1DfaK97gALZBUNwCw6c6LAYwsmt",
+	"HKHvQWr7ZJoZTXy3K+4bNtwB0yhpqFHrpPSXn5/9Ivy/MZsJ1zKUinj4uDpouUw39zP5t/uK8NvrY8Ja",
+	"qoYvfL3uBMJP6x1ulpRQjFq+RhJGk5QLRCidUq1dW94AeYRZanWlPAG+awUrrjsSbAJMvu/LzACOYb+A",
+	"/YS5Iz+EqQTSJ9/3Hexh/4eaWSG+FiojFfCAbrQcP7HqHu3SdWdZTsqSEestoNs9Puk8hkRQj6G9SboO",
+	"Rk4cZjdGbZrl2+bb1C1uypCxZEDj694MQnTejG0a9AGT1OMBfjj58efHvz7/9//+BjJu+QiLOx3Q58rs",
+	"onIaU8mG/jMKF8/nF4eL320hHnLoCQLyasxoasY9kRmFpcRWDNptq9offxgh+S28oG11zCw1NLzDY3hr",
+	"HHJVsu+TRRP7bDt/6IJIepjKxaJ8/07nvLhSn6hzjX7KA70OKEFbc3g2ZhDTzlkGsdSmCxoBJgmYNvmU",
+	"P5OwmCdMI8DoxbIWoplrigBiok36BVfoya9s3idQbYgWJPn+vNP5oV1VAuSxhooIfNZ8h1rlsBEFdIWG",
+	"zl2dDSaumynCvq6sIn4DI1Ki2JRRAyVWF4D5kAn+z4wRw76YIoxa68nwlP1In5x5/oq2Zs5gF3ajcbHx",
+	"kyeNyis3dTFX5T+iUQjaqNV0/Pzgj4VWBacOlJ8BVGi3dTlSDPXfgdcmWajWcBdJDj3H+tN3F7BjDbgy",
+	"416CIKCnz58/A1ebHSD/pjdVLOYOD2bOqN3fIZ3wdO5zL19ymqay5Wfr8yQnXFjZUuhgcCv/cwV1yPZy",
+	"rkbjWE4mMnH8bFPWcz/u9IVJVPG+v3il4ZC96rcyWtgBQj27M5JQdz3XsthWO9Z/wnZoCKtIRcyc3cjS",
+	"FJiZG5za10ZWTetPEVa6f1Eq4Rwzq+P9iwmo/zSQwUJeYaYPTbgYWc4aqjjR8ZlwHadSZ4oRUKOUj/zj",
+	"oO0CDI5fDcSTC/UV0s7YpdyFVqVdIgX2CqBpRFRIU4sQ9mYekSHlaaZcrpGWE4DOdzWpxB4o2veVIYXF",
+	"+7l9VOGoR96BHolY6N1VXWTcK3/98d/PTt48/+8v12LFD1QVjXbHdT+Nc+fLQ/FnN2CiUFtWmPcS59wJ",
+	"JHURjLqaBT9CHrt+67CV7cDeTZnQDnIQOE6bXKZakgJX0VFodedabQppoN1mod0XF3kLbYNVZ7fEoZZ4",
+	"I66vXnl9mK2+6HQquTCTZVI9L3DDNZKicfmImOVAkfYWgmpAtQ8xCnUr1eLu3UK3f95GboECdkxzH42c",
+	"6rwdk9daCgNOXMBql8QVXn5vFHbUco7esoetohwoswuksR3Hc4bLrtndZ0yyYsTTRKjQSOjc1V5gabDV",
+	"LXwoGm0yKM/IDSzwy23DGAuAPDi6hO7jFWmSbi8OTR1JWMpvrJG84MR6UuBJVgQxJrB34wUxlssBaKsd",
+	"houMaUINGcsJW19veeHv0B0n03ytxO33c1vKhuSIE59bs2MKv4SEgCEAC7uktJW5OBcBbNhPiPhknzb5",
+	"AN5o8PiY0M7AIY4H4BuIVCMIechIqCJiWLa/FD7tYjcJz9toMyFZZUHGPS2pFtUKQAjqrqNLBJTz5QGf",
+	"rW2jLKSv1Nv68DWhRbq7e/qBnS7AZDsYanttHBT1BgSVsDjlYi+S0hI6BfdlQQbu1hhwsz802eZ68f+c",
+	"pSnJhOEpuZwqngYltdVtCdmL6ZTGkOuwrux66Q71KLp2QnpuO7eTXBOmNV3Vme0nZmbMCR0XfPPqZTF0",
+	"69sTGwnAyYGeljLAGmR7vfFzOmZ/bpv9ucPOlsBOWp8ZiakI+oUP9QvyKWM6ofP2CrP+tLN2pcUTCA7z",
+	"pFCOvGUDHc8G3CV7uOkbnjKJHN6Zg7xOcL5PKReQr3ABWiM0JicDFuDY8lAjUH5dWVyZwO+1MK7xfd70",
+	"Zt1PdH5hElVX+7PixmAR/J3ebDsuK+dxbCCwhDQnwQjflydl7xrikPL00NTDoAQikfQSnvSEND1qb1Oy",
+	"Pp28leZlOMijTrgbcyyVuqgRhqtYcANuQHQFcKfdUZtLbSk6KMdUkwEbZWK31IbTX04MOSyy+4vMNEsI",
+	"SzUD/XJ9ivuAx3iktZ3Q2id6zQj623N6CzH8cSEHbl1y04aqnSciDD362dRg2deMcnADFgt2dkdzsIZj",
+	"KPQYCj2GQr8elvcTG7nc0M11Cct2sH5qp/xtl7zLT/HIvo7s68i+vh729T4zJSUoz1pHpuY1ooVWtUuc",
+	"LT+puiaz+Av9nQf9JEMuEjKF3rPENU72fnSuiJyJNukLRlWfXDM21cRIz2K176ypuWEE+iCiJ32aUoTj",
+	"1DOmNBnLGRlS5aD5qGLang+m0EMHhCsRU0EGDIqvsYVCP+Eaqgr6F4t9VGC0McUiAzsSFDiI+UAm8+80",
+	"0YyqeNwmgGLtOlfmtRAjfsM06Wv2pR+RPh0B7OZUTrM0B4XzgKYCPqIpN/N+N180KNKaGajYylIG9VuE",
+	"3TAFU1izujyCRwutnYgcYlbgKJUDljeD6Cua8Ez3rid9++t8g4LYwGOqgv+01+ajvxoHFbsorBIiF+4q",
+	"+thFBEangzq8e1hD5+7H3uIo+ECyQabByYrv/LLsY+H/D7+tIkTSuS42eaga2H+9m0EDJCRwAmrYSKq5",
+	"VZtE4og7heoee9b2Mb0TqEhH7qtRIovYAZneEXiAHxl/1xvrpB5AwKfn2zNxgPSWNvTUgbBWno5Hrm8q",
+	"dPPe77WzoIbEVhPROJf3sB7LpiyfdgICANjqEA6268EZVYm5gAZLJzAVzDoKT0WBbyo2ogrqOGOqMYhs",
+	"BbEwdSf6z7qZnnbWn+pvrnEVtk7wTavs1UrYSDEMs33+5SN5dl4qycU2Vz+2nz+vmaXACtJ8olNqDFP2",
+	"yf/75L/9vXPy/Pc/TqOzP7+/umr7v047f/7w36L828fL3/7/mhAuxCuQV3etnBxS5aqyKZJMzZyDjKvm",
+	"G4nMBoAFOaFf+MTy6tOO23L8s9POt9zp3rWXtqC7OBQpqwTpMUvIWGZKE45SysEECstxTGSVEzAzufGd",
+	"CCCXv44HT5lASVG1HGrYieEgY5rxwlleL44KjQ7CQLMvdQwIvmnMfb6sObqWZELFnMwZrYUFWWQ3+fk9",
+	"Lh1f2AcuDButOr18KigKgwpHHJ+vZDNlRa/5riz+sOm0CipkHZWWnmjGkF84I7BuFrl+Dve6qIJY6eBM",
+	"xjVQXcBHsQmmC+zHhM5Buc9GI8hE7Hp0ZcvxcHKutJdP2EVpVtZWqJuTf93dIS7n7gtgEK3u2Xnk8Wp7",
+	"Hp1w4voLsmUEW/+oHA55XOxFOLeC6RqegOv2s2L4/A1TdMSwoyJYfNhT8feGfg0HJ+Cn++PZkrFsd4Ea",
+	"msJZTKU2+FdMFfMccsKTGR+yNfoxnhZ6U8GsoTvVmNp5O1rvQeuc07McrbTgUEC1bhKuZE4jPG/8VKNb",
+	"+814egJOoc2bOpYp3g2LdrL3BIWE3AkzY5nAUvEagFflCy7+DP7ihqG1xb5YGx+R7f/+R6sw5Wcnncfg",
+	"ZnPH9fc/WnEqNdN4yKdPu50OmnbCfQQpvK2oNWPsOqFze6PewRuKGnjDFpp/ohcnzV1JwacTkM0ddTkf",
+	"EBVxbyri5i0tgdCbPTSYN2+KtuOW3gfVyvsjeDtKoeoJna7dx/vzWLIbpnyPblqKe09oYrk3gptw0wVL",
+	"C5MqF0WLkLM22VlT8CDI2ldirUbcofmmMz/cYryq5LsAbtO0O9jA6A9yXYiKg3+noytBBbE2mQJkVHgS",
+	"CpsGmGHADRmwERc6KkZqkZs44e1khh1gwrXmYoQuoT4kuDh/YZ8MmOZgQ+Du4CvqO8F8DEGSe2wS/qDk",
+	"6a5l5S7l38ZC7KsTUNUCaF0Of6/N2I9N2Fc0YV8O3lY2j/WvWY1Q1Ad1pk9mVAnntrdypsYcatRaHaRG",
+	"EGOF+IKA2Mk8RxkqiQVUGytBgXJOvLvg6tE6OVonR+vk4Vkn0faS4lMpw+Wr6eB/G9/fbSeNPtz3PuLA",
+	"gb6ccm2wn6NiEFNOCFgOs7FMWZtAZwMHRQfNRu1FmHMxQnDx/iP8oJ+38q83U85X2io+P6jCYrm4Eus3",
+	"+6+wAJAcNrYAdt3VI9CxsaaFooqncwKcJWmtb7rfX7//b6zP/yaa2qMx10aqea3G9nnMRGSJzgPg8niM",
+	"+Lf6wuthUP8PlAHtYItSds3UC6BGS0RD5wpwk22vyp/ADTg0uH8nhPZc/+lFXdTyA+4bSN0t1Un4VmQ/",
+	"kqqpKgXyGX9xzQXwRg3ZFGUl4EmpPhSvo11urkR6Der35lro4x0Cf5eu5kG5L0H8z8YyL9fcjypQyY1Q",
+	"aO842/eTZ1CazjH1jWPZhVceEXYcWi0sWqJJZjnrPzOqrDUMkEfk++dngIAUkUyk0B8+b3D7nSbIp6SC",
+	"hDSvPRimJj9ckAEbc0jkoyYALqGViikrKWuqr6ybpow7uysnY7QHpaQeZOIFTVOGMAKTkgF84dICIE/D",
+	"k37er2htZeVvhdN/QDrL39w9/Ur0lSIKTPDScE3sDt+qvFiDXxse60dxNliRVfsZEqAwhxUQiSKCFG/Z",
+	"O0uIlVhRrsAU4KunSg55GvrNx/byqe80oVnCmYgdhRZrJRUfjU21ivICJrmrPleN77Md9jdeDQd0maYE",
+	"927X18JQs6Lxbuy2IpxvOMr64330h/2n3p/4kk+Y0OAB8kcJyFYJQ/sxIhNG7anqyJ995CIxMpWjeZTD",
+	"3613Ac6XoUoGrNKbaI9i6wvgoLdgwz3yjo/2aQduXo65uhIFxUZcGxW6HSdhw9BdhE9hOtJCylHUchoY",
+	"NUbxQQatmCZsMkCZ0bKa2mkrap21otbzFrD5lFEdeOXv9mnc/OJYizPiIrELl1CS8eqX3ttXn1tRKxPc",
+	"hOrxFr4rnFqr23rvkp1c6tdECjMmXDj7xIzZnMwY+A7saEwhIpk7Wdhwd5j2kOQNU2KCVRJsMqBqJHtW",
+	"wLe6kApFv/SK23YOPslezNK01X2S/9GbcCHt1px2Ch8qZrXsGIpV7BcLmxS1DDeQPOhXlM94M08V3Lca",
+	"N1UM390V1TtHkh30O00SNuSCL7SfLPGAdZUSu9IX9lLlymQ1+3iE/LO22R0jMbRIAPAU+wsIQDi2EBgM",
+	"9cB6F1hZ4PxU4Qkrwigx1vQrlDr4LjYAKuwZyJW4EhiSt/vmfE4M+u0N+chSTGA+UISkF672WKYJ6ec7",
+	"34+8/mmVQihWkBoYGE3TC1zdlfAiyxVmgG8tZUNDZGba5KMrPpFDkhMEqlZOomucrWsNYeggtWzV2q2W",
+	"F4Lp72qhsFojpikTCVWQhhhZtmpYDPXE0JoCggVp6nj2hKoRF7oLUXfEqpOYOJey2OjQdGwSOfeBxu8h",
+	"p8FxJQjuJzgTJWcl29nNzFrWjlnY5SAt4oRAF0fq9zGoqKD7Qw4yLMU1qkjTK+Hmbl8Ivso2+QtPEibc",
+	"hRrTG2t6kP4NTTMsYgkdizJN+jqb2nPXLOm3yRtcBOpFQsIRuQJKN3lcHkwBPJMIvAiSjiVwqfpW4evb",
+	"98/thYXkZfsvIL66m5XIC9J/PTx5KwVDa6Ef6oIed87b5JVSUulu8Nx4EZfTQn4GeNAyYWCYoOFSpBmR",
+	"hEdR33NzDlvvIF48aVzUyVbwEQExXFyJ87Mz0jdS9iZUzAvMuR9hEoYUrDdlisukH/LxAa+HywR9f3BA",
+	"nsj8VYbf+pn1XUYIHPLyxejj23p2FnaX+y4EhdD8ghgmMP22yt/r1IKX2CJogevRNJWzV5Opmf/N3hof",
+	"O6pQb5Wc4S0YKHnNBEnsZg3mF4QaMpFAQcAE4H5GpZtsp9Ymffim0gV1QZidAjriLE/TkOo+TUGKu4BP",
+	"dWO/ICqLIotb5rKQm/+4s+SKAnH7Gp99Fr6lStE5agX/zJj72slPbeYgP4dSTSpcbqgmwTovyL9RkVE1",
+	"9+eeUm2QnCo2oMbTZvlQ46zgN3bY6goDP6nI57QnF25OhkHD16YTMnL76biiHqY9q+Gs6XH76tdbz3rl",
+	"UT/p7OKsi8tAuXnh5KEVFU0X5MGmKtZzS7VUcUVQd7KjJXklwNd6YS3PwtruooandE+SXEuxEshVOzTZ",
+	"4sXqh6r7cnrL7u74vkATobAemBoj0FEI8kucJGq4vrwr0W2rPOvc7TIDdW+wqrqyiMrTW72us93T+9J1",
+	"XMjH2IATrCpNqVr0+V0cZj/WN7m+1jfsi3lkPwL3ViKZJn1suNIl4bs6UYbcrCpsBC6IqBXrm0YlsPk0",
+	"oA560ZnRr+tR6Rrr1DCoJ53OPkNVZdyGqAXiGINM567RJDQMs/+7QU3s/PTMLr7pL5+3iigMQdf37gy6",
+	"yg8BpvqytwSNL68Tog4KksmqJcUZGOn/PHUdzx6e6wOTo6gpuKPKG+uxOk7ds3pcSAd6ctI5O+mcfuqc",
+	"5ZFAaNHZtcv+8/emvyn4WNZysoD2bn/iL3/povm1RKjlafYlgksU4YW4Em9ffYjccUWn0fnpWVT+7HkU",
+	"5VfmSqwojKtx9jh778EEDVb7ifLZ7t83FFyOerVTyLuRST/8AqEdrFU0yVKqi0kRKHwmYJDZSWWGJVh9",
+	"sUa84HU+tR0yOnC85s5VPzvPRup4DS7S32WS2O0TsQmVpoO5qzkp/pJw4Sxte/O+pPaQ6HAInp//wkXy",
+	"X0oOzpQOWKpR9BScoILNoP184cmhCt8LaEKR3bA0he5chAk3g//8XxjWWHYfBypvPaGncSd5zs4GPw6b",
+	"RwjDwawKqxQu1t3GVnjx2jQMsJS57wo6cClC9oI7Fq4jwr6YopNHsRvuXEOCzawFCzfjAirNkbRzFyMC",
+	"KDsPJbrQirGVmnyhGhj44ipu6bH9+uM78vj06dOTU0LT6ZiePG41N2o3rP59UXSC1gw3X4QFCLXYZ2el",
+	"WvrT552aeuxmqU6/33kgsnA8dYSDuRdwZ0pX8m4paOaxOIPSsEIUVaaZfCjTRqKtLgx04dz/4GaEcgTB",
+	"ip5ydEENXf95TwldmBKUAGIeSpu8Lfr4r4Q1ZRzaznnncZucdTp5QNvHEwpbigmuvlXPmGqf4oPpr31P",
+	"w70xS9FxKlxqywynq6+EK2qD8vQ0sRPWZCazNIEu04A9wMUo9eDouhsexdWjZxobhoCztDAN7M5fdsJe",
+	"CTdp57V3Fh7sGNfESlT3kdNewbD1ayz6+BcczVVuWXf0hdO+12K8OstgQUmukd4FVXgDYl2nHmuH6L/5",
+	"BKo4xdtCl6kkg0jmTpvVrx79fYExFDTqB1DnBZzNXd5lGDv4mFAkwM3Ug9VFXZ8thVo+VkitC1y0rAFU",
+	"13MBzWJWdjHxLZBqZef2wmFtXai1HaU1rRKK85QKUI42MXA9O+uV7PuiEbst5deJ6GnxkTs1DWeubM8V",
+	"fw8JLU1mRxZjMSk102yFbfiuHJrPA4yYKeRBGTHOOxxeeAkFlSshUD+EO5+ni+o1U+Wr1eG/aqyAO6BM",
+	"eAAK3G8WfFPwwCa+zldfaGw8Bh5NEsV0HUYPlvbVeDfPnpw3xvhDqAOPwpMw+IBiKkUtuF4owlsbIsh5",
+	"yl2hUzH/eA+whrutPbgJ8fKKetfTk86TQo/FqOVLcCnXmi6X347lhPU2gD1ep9YhQP91seg1lfG1VbVc",
+	"XMI7yv/zf2tNyRuZaU0B4xKYSE/J1FeaSsF6htsJY+mve8HG9ayaj4TucdGzJgXm9Wo9kyqxVFJRv7m0",
+	"ubvCgLEs7a4rKEAA1BuLQCAFwYNcF3pruZNBnDkVfEH1lQk0Ru8awO46MFwh0Ud4QUaKCuidb0UHF4T6",
+	"vnpg6PUfucynfpsgvp+v2Jv3/HH1i72q4FAJF9Z4jBHta5JhDzFB4rGUmuUowxfeaRlh1pn9MWYkKZmN",
+	"xlZMycyAPci1zrAZdKGM0jFHwvWVKIC55GWWboaQ+y0lmTF67SFgLOn5pboKTyj8v0XW1sOr/BXLiO7P",
+	"nLuF1yzygRrCXz5fiKffMEESNSeKW6prrUVb9wO9AedR5UZNksNG3UDW4Ssjys3hk4RQl6wIrpI12UhR",
+	"O11tkhXtrDlJJBAQqJ23UlCVseWIZ1s4jKN4fpjiOdqSZl+bhxJkrJfbLhl9c+LbLd6Bz5VFVXs2lpgr",
+	"DFJf5227rFzs+hBJEKehNNNVPyzXHmoo2SY01RJViCvRL13KPvk///P/8VnG6BqdaJbeMN0mn+g1FyNC",
+	"Z3ROaLBXQQMBtzb4suU18wg+1jibE24aiP8yWAI8SsmEioRChMkoyoVz3DpotXVBFDaT87tGUKjiC+S1",
+	"1jIbyqy1pup7DwAKtdL5AaInrBC4ARphhzL3UW5+77hO+ZUlLpqmRDMNsVTMCAZ6JcoKQ0EGmcFYDHAP",
+	"F+fIa4YbsJO8fYUUTLN0WAA/wbNFpA+gVqC+qp71fgu2I7d76XiEWoiTv0c15G7VEA/gdHq2ecehr4U5",
+	"YftV4T0AWzEltS+mtAZnWWIkcuqEfg0bUYfPRo7GzMPiIo+/NS7ybgrB19yNOKKlNrKbsBLNzEnuXtqv",
+	"joPYHXxoNAI4XyMYi/NXgnNy0S+ZOw6pcfbPFwPeyRMuttaFkFvd4qasZWiamfd+5w6kZ/SOXYp++R/s",
+	"Xhztlo2I+iMzhJJwMOEK7oCujTTTHdP0z5bY5ISBL8HSWyq1IQkD9BZMDgVg2jlW6bTJEhPYmQGDZUC+",
+	"yJgLkmm2WgPRzHx69+n9Ufk4Kh9HE2ZdPgVd7aXAjlme+GZQ2rY5n/JOQL0yulHAiLS/vdhF8synMPJh",
+	"QUnaF6TMXtO940kWh4LkmeLfv6/XP9Ltdl1de/51Zf7M0z0XBxbWVWCr561mDLcpZ7RcNKwUW2T35LAX",
+	"S5FkcU3X5qXBLAGsBbB5Q1Oe9CALG9/6I7z18Q6zNjwtPbDMDYhdeDLHXMK7DwlValFvlqIgGs2fASNw",
+	"Xr5DjU8G0RjZgbx5pz1J4RogepTIoh2TQCtjFwse8ooCNLzYn3LCu79siVX0t5Jeaq/22jf3fvIiwu5/",
+	"Y7kRH1gMFn1RLOxAh3j0h/9vr2m+RJ6XXpkLUSCPLTH9jiJmbZo88OyDDe72JjImqsozDLF1BZTmta4p",
+	"NeNlpQuTeMtcb82k3lsSH5ZEVUVqQJXUqjHk8Q5vLrp2nQCwdP2fnpyenTw+bW2gQN1D/H+lFDqwMJtU",
+	"isVmK8kyY4OxlNcnTCRTyYVZVS+dlzXnyLEBjaqi3aJm3hor4XzvpBrkM877VZj2Qdm1uRDct1G7TT2I",
+	"M2gxQuEQDrWs79psMl05iVCuMaWZBjUv4ZoOUpZsNI2hTFM5Q0s7QJrV453dX9VGbV+ytVUdCu68jf2A",
+	"ciaa6zhnnfALV9IXpxyrBqu7YAG78f2/2hofDX8rdiOv2WqPY1EbU1aqjI2Z6u6jR5bEdbvs1H00o3Nt",
+	"fM3Oroz6BX5y17a9Y8Or+1r4h6qr/PFLwgoc0cuCz/kPayMdSk6s2CPS4bIiLDdSHGCsMpYQPZYzXUyx",
+	"tizBvhCr0PuZSvsRkWkSYDIiMpiTv380VCRUJcTP5Pfv/RHPZrO2dl/7BbZjOfkB6+sRK1Zfif4f9q5F",
+	"0LZdGzqZRgB0/6eDreEJxludpzaF2tu+l2488cixkA1OJw4HmaYpocawydTowuNhjD5ERu0WOLnnHi48",
+	"q/lIUJMp1nd9vfo3p1GfhI81yUTC1JXoaxYrZvqRA9XhGitOuHaYZzB/AbAIEOr2vY0dvwNoBSwbGfje",
+	"/xA3xiy6lBkE6fG4y4r5IPJEApSMHBLNRAKZpxXSGmLAqatJjaWImRLL4hvA2IZU2X/sdzqWU8jho5C6",
+	"eknOvnyBE+GCnD4hmlljTJPvoXPFKFOW7f8QeiDbtygWM37Dkja5FHOsggfgB0A4mAIHJXRomCLhdRF5",
+	"Apv1uEMmXGSG6YicReRJRE47ETk9j8hZBx44O8c2GpHrb4Kytv+BGTU/ubQv7edtNbmJEPR3lksZTWbU",
+	"LpMLknLBLtxMAlV4arOzRenWJuenHeIEnIbc4U/+zrEbew4TOiexnDBiZj6MiKfuIB+kSpiCJtSFlOPq",
+	"xtHkrx9+K/X+BKqConM5hNwJl6m83B80jzWGwquwKkfcdqJgm8BW1BcgLfDO+/WurR/qW0+GrSWfNhU/",
+	"9+OgWzzHKgvJC/6DddQFSbuyw0udqL3U11bQDRjySjn0grJS2lrjy4pMcSIBg+HvLZQBOSrFkvl1Cx6F",
+	"KxYAzguvqm0k7PHVvaGGHLrK7bdMvlt6/45q712qvdHuqPvh+Bu30oedS3JRI65ViHdY/PTT3FvqoF2C",
+	"Fkq9VylXrwA5Cp6xMlYz1iafEaWroGyQkbQKuAxIVX/98Fuxhxq2urC6UrWjcalha51vcWv5vWsXY+gy",
+	"vbn5dg+exSbi8wE6GLcTiKEOqRm1rRR7jxKW8hsGEP11EvCneYF4gMDa5A3TGtrjuSYkXGH/g9yyKwM3",
+	"XrMpFhk97kC3w0XrxOv4vtMSaN2rKW9nDs2X+RYcVqbO3l2Z6MK8Y9flFA3mliU5OBh0Xyo5na7jvfSA",
+	"Mw5svTIpaBGHvYQ5v9eMoFVd6D0NtbpnUYuJpL5p/TPIxrQWLqpcz06fNFb0BqCvpXK0aj5nMIBS0E9N",
+	"SNMDumxFrQlPU+5cA63u+WmusT3pPLYnsmrG5R8/fpb/+Kxz7jZZZipGeDTU7lr5pw3VyyeYj+kVyeJl",
+	"cuda1iR34sx0vGR+UM7Mj4yhjgT9M513ZUZRe9qhCrdaEoEvZ8fJ5D9BCjl4eqzWd83YNPfWlruieayY",
+	"ounjVMQxnU6Z0GTCqJiNOaZLOc0ylKcpprOJaww6pIoMaHwdmmUxBr4kKwXbXnw99w1/8fdo6KxKL4cN",
+	"2pnieA+Z5l+dlaoYhVW2BvPemIqkyG9C4G0Hhuvj3RiuZ7s0XL8+vfqjkVMAHga8CrGVWq3YNKXz3XOz",
+	"JUW8lCJg9ZoEXd65RzpN3SfY9RAdVdpQYRxyss8ERaDUCLU31+8U4wQk4HuBUmd4mgIv62KgJY/wFKM/",
+	"ESCDuTq7NEEfO7wkDOhiD9ZUUOgcB0jCPNyxYLTDwIj3ziarrYOzswDz4VYPvRV800qirA0FewSxrIE0",
+	"lTAgeI6eHOBF9+przzuzBObZKXCGYoaQYxzh63WJ/wNe4UYW/dl6q5g467HVPT3fbFosqXSmoRen9bDY",
+	"ChMJmQR7eaGidg2OYvWLO+Aorw16waTI8d/d9IllDBhJNUQbsMgiR9IjLnRod5ZkiE2P0URLe2x2izVf",
+	"qvW/XRnC7ThqQ1+7z/5xyTTeWPV5fFR9VvGoXyQkoexI95GGGnbi4m53oQKhrx4HvD3J48LpPf2pYjdc",
+	"ZrqHv8QE277rx+1Znneh0Ty/xGk90BnaN/2dydviBHWMDHbLbe5H3LMjG7tHNlZ5K4prOy+tzV/z1mys",
+	"Wdx7M/z135+rZ7/8+j/+qT7N/vHX9y+fvf7t/X+8lme/0d/ox1n+vfyve+SZR3Nx/zwTUNTBmMi5z05z",
+	"Eh4Zpu+CgV4GZme52Xya23FtO4M++Yf0yp1Vr29V5JxfazFZC6/4Mge0Y+wln2kbE6WZg77T3Nt+Frzt",
+	"3s/sXtNbNVTBE+6OpMdKSSPreMRp2SOeB1qcP7x46K1NPd+HZZdRAg3SwUWwWteR6jrlSFGVUdJLTfr2",
+	"QVed8eiPkBb3Z/hxP8pzYH3DDy6cSbWQBQg5pdxc2AdA03DwrHl2EeSgQgbSuuUdFY4OOz3XEeyzX+pB",
+	"RUOTjO2/tgMHaUWtE/e/Rv2MJ1ywftc3hbNDe7AJPExwQ/mObaGJIZ4v6K4IrDuYg4PvgvQNo5N+14VZ",
+	"7S3GZmn4Rl1IIZ8jTLcUF6SPFw5yoZd2qAuv4ILccDar2ZTZWGpWuSt2fYAmTyetyLe8Xy9QyzQjVhHT",
+	"EdHMnr9BQOJYTiZUQ4ttx5r/3qJaM61dV6VpSgEqokkLbtD0Kvtuh4C3tkq+ezWkLvQ8R7J8f2ngqIWJ",
+	"uj3ozj6WadKz2iPsYWx/JUzPUrzi0DmfTqdK3rhgZohrcjGQmbC/LHwUywkXo55RVOghwBkaqq/tP5mC",
+	"msrTZ62oNVCMXvdGKdXaD/z76rbh5wttwxv2Rfddk+xikoxFJMmY50iWj5ZCad9pktA53Gr7GOSBr8gD",
+	"qL5UbqRWBERnZII9zqe4MWtdL6QJnxCgOOxj1WzsV72U3bB0RYNkq83FMmEoDVr25b3CD3eZJTBggg15",
+	"zKmaNzVsBlbEw5wa/iAOP/Dtw1qXv/zHyQt45PxJIOi18rsddywUgD/dpNoc5ubssxLxFdQiO/X1VSF8",
+	"deHYuq0xH43tZzk2FF7ObuEqrlO4Tk+3TSlwcvjOcwncuLe0N8U+ohi1wQ2CljIoirAg2+k4BcXqE9Xe",
+	"IqJZws0JjIFRBZySuqlut/vJ0i5+HYzaR7DD7t2LP/gLo6kZR1Y9QDE6YYZa0mqTn0Lf0UkX2t4YxWPd",
+	"j0j/kZwyQae8PaeTtPSBpVP4IJGx7rdzpoF9iCsY5+exBPGrfWK4Kwrukr++jUjeGzAib395F5GY3/CU",
+	"aBlzZuYRmSrAsrV2pZEqIlacZJaV6oiMYWlkSGOecsOZLkznXcF/oitmdUkmHPsA4el0QRcy86lM5Yjb",
+	"t6d8yEg8j1MWkQkVdIRtsQF7L0tLg71wB1wBEoCQ/jkKX4DZg26MWAClo7xy32OORgHHL1oAAyvuOcJz",
+	"VmmEdrCuf5mOcvybqJCriLpVoQNS4d1YxV0hTYoTRw0LyopomnZ9aRehIyZi2MX8fEneB7MwzOX71wR9",
+	"TroGYwHr6rD+lrM0wVqkCKMy2OrcLuGVGKVcjyPys2IiHkfkUtEBj2G1H6f2Lox9Y3mrLvp0lwm99kKR",
+	"TYpH6vvU6xXQD2nXeUljl4sqEveBpWcuRvbFiLpKUygatMdKU5a4TR9Dsd1r41y02tlAbp2uI0XkvLZ4",
+	"Zjc0zUqX4NIykEq6oyZ/BRcYee7i7RsOIc8b8SR1RCZcKamQQehYsdCHAnKF8kYW1oBQTJg2eV0qe5Qi",
+	"nRd3z5WmVG8dxMhd9UpUKOIs0UQXHM3FqUeEGpIyqg0E4m+ZQrBdq2jf5zrBtvIJ6wK1nwC1k+kYO07P",
+	"xtIRvvYVelj+4ktKnekoRmSqZMwSaMe6yBWQWVTNIkhyXAWHhh6aUA03pUv+7eO7t+QjSMGIpHQuM0PG",
+	"3D9u2BdM2Nf2ctCUeCxIHRHnu2SJjwq4FtdjPtWAKnqREwBNkmAHFib/s1STuvObMjlNGcGWrUwxwAz2",
+	"LywQGTY4m7KYD7nlD3MiGEsKg/wUFDteuUVWdFhL9Yb5LcIXYw4FvB4yMRgTIBlupJVxkENNiWI6ztx0",
+	"rMC0Fx3NvEL+g51IYUIfWMymrn5ucTLvcdV4K+ZkUNoAKKjswpcwLXwiyjugJyzmiQ8TI1qMo7ABi6Eq",
+	"WBQn8jJD1biWhlKWjBBgDYZwR0JHigEtRUSxYabt0di7IuU1ZOK1yW9cODBXyDHBcFCSlI7lBZpsdSdi",
+	"FL2xTBdBpm+gUmTELO0W3vEXmWlmLcHat8Blj2EmQ+CFPE0iTM6ZjeXE1YLzFFIGgzUchabIQ6rsVGJs",
+	"bVNiPjxNFBN1PDHA6o4ht5MkEsuaWfH+o4a2/IYPhT7FdvaJ7trJy8Sle6eMJrrY7DMkVhpJqIfgRgJO",
+	"U+2dGlB37DOBimuxI1RdxrE0cqTodKwjomNq1YRC4Xd+yVDkgxjCG4JWKtiCXaKNYhTSNZmI1XwaNtiq",
+	"e8zlIUEdkNT51XepR2TI0+KdvTSGxuNJzc0pbpzLwaLwBue/8dsErdO60MFoOrVnq+lcO1XbaBLLNJu4",
+	"JNSIUETTzgQQsnbCF2yACFgATeFbT6nojVdMm8K8X0+mUlXO+Q1w/8TvFgpgMIesRsWo1dy8M8NKshTO",
+	"QUjjjgC9IifZVLfJJQyreGzcC/FaM2EvH+iejE584ZZdLpAm3gsEJ4Q2lqW7oSvZw3s9j8fSatA0JTqb",
+	"2tV1c2x40JvcbZAC3Bc4JgddesJTzvI0MTJSMpvaxcFbT1iSxb4cv8Tnsa5ceiX//HNxqm/+8v7jxzp6",
+	"zEWRvgZVDPWAYgRULwxG9bV9kJuLAoflGpvsEDqwzN0ykRJrR7dS1Y797PyQXqu15OI02dIsugW8fO+m",
+	"cgq16xoEB1YY9T2+poYHyuEQlT5qnD8ycv27gGnDEvw+M5EzLqgxmtCEEZ0h//TF/qFrWeQp3TEYLhzv",
+	"KZoPKBUtpd16No4sOZor19zaFNpIBZaSNG486uWSr/pfEDLEyDb594wKA/YayCErGSf2poJfqWTeGBlf",
+	"Vx0Xdr73ejHe5S4Z8i+WtLIBaJVKGga0ZvVdn/1ub1hpgNDb/M/f//z/AgAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/auth"
+	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 	"github.com/waystation/waystation/internal/wire"
@@ -201,6 +202,21 @@ func (Handlers) ListTrainings(ctx context.Context, req api.ListTrainingsRequestO
 		out.Data[i] = toTraining(&page.Rows[i])
 	}
 	return api.ListTrainings200JSONResponse(out), nil
+}
+
+// ListCentreTrainings returns one page of the trainings of a centre's staff.
+func (Handlers) ListCentreTrainings(ctx context.Context, req api.ListCentreTrainingsRequestObject) (api.ListCentreTrainingsResponseObject, error) {
+	today, err := centre.Today(ctx, req.CentreID)
+	if err != nil {
+		return nil, err
+	}
+	p := req.Params
+	narrow := db.When(db.When(nil, "training = ?", p.Training), "valid_until < ?", wire.OptDate(p.ExpiresBefore))
+	page, err := listCentreTrainings(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "valid_until"), req.CentreID, today, p.Expired, narrow)
+	if err != nil {
+		return nil, err
+	}
+	return api.ListCentreTrainings200JSONResponse{Data: wire.Each(page.Rows, toTraining), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }
 
 // CreateTraining records that a user has completed a training.

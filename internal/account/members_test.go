@@ -2,6 +2,7 @@ package account_test
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -182,6 +183,44 @@ func TestMembers_TellWhoseTrainingIsMissingOrExpired(t *testing.T) {
 	if list := h.Call(trained, "GET", members(h.CentreA), nil).Want(200); list.Len("data") != 3 || list.Value("data", 0, "missing_trainings") != nil {
 		t.Errorf("a caseworker sees %s", list.Raw)
 	}
+}
+
+// duty A3: expired trainings are listed, and those that end soon.
+func TestTrainings_OfACentreTellWhatExpires(t *testing.T) {
+	h := apptest.New(t)
+	manager, ann, ben := h.Staff(h.CentreA, "centre_manager"), h.Staff(h.CentreA, "caseworker"), h.Staff(h.CentreA, "registrar")
+	gone, elsewhere := h.Staff(h.CentreA, "registrar"), h.Staff(h.CentreB, "registrar")
+	h.Exec("update members set ended_at = now() where user_id = $1", gone.ID)
+	soon := time.Now().UTC().AddDate(0, 0, 20).Format(time.DateOnly)
+	for _, x := range []struct {
+		who      apptest.Person
+		training string
+		until    any
+	}{{ann, "code_of_conduct", "2021-01-01"}, {ann, "code_of_conduct", soon}, {ann, "safeguarding", "2021-06-01"}, {ben, "code_of_conduct", nil}, {ben, "safeguarding", "2099-01-01"},
+		{gone, "safeguarding", "2021-01-01"}, {elsewhere, "safeguarding", "2021-01-01"}} {
+		h.Exec(`insert into user_trainings (id, version, created_at, updated_at, user_id, training, completed_on, valid_until)
+			values (gen_random_uuid(), 1, now(), now(), $1, $2, '2020-01-01', $3)`, x.who.ID, x.training, x.until)
+	}
+	path := "/v1/centres/" + h.CentreA.String() + "/trainings"
+	names := map[uuid.UUID]string{ann.ID: "ann", ben.ID: "ben"}
+	for query, want := range map[string]string{
+		"": "ann safeguarding, ann code_of_conduct, ben safeguarding, ben code_of_conduct", "?expired=true": "ann safeguarding", "?expired=false&training=code_of_conduct": "ann code_of_conduct, ben code_of_conduct",
+		"?expires_before=" + time.Now().UTC().AddDate(0, 0, 30).Format(time.DateOnly): "ann safeguarding, ann code_of_conduct",
+		"?expires_before=" + soon: "ann safeguarding", "?sort=-valid_until&limit=1": "ben code_of_conduct",
+	} {
+		page, got := h.Call(manager, "GET", path+query, nil).Want(200), []string{}
+		for i := range page.Len("data") {
+			got = append(got, names[page.ID("data", i, "user_id")]+" "+page.Text("data", i, "training"))
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %q, want %q", query, got, want)
+		}
+	}
+	if next := h.Call(manager, "GET", path+"?limit=3", nil).Want(200); h.Call(manager, "GET", path+"?limit=3&cursor="+next.Text("next_cursor"), nil).Want(200).Len("data") != 1 {
+		t.Errorf("the next page of %s", next.Raw)
+	}
+	h.Call(ann, "GET", path, nil).WantCode(403, "forbidden")
+	h.Call(elsewhere, "GET", path, nil).Want(404)
 }
 
 func TestMember_ATokenMintedWhileTheRoleEndsDoesNotKeepIt(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
@@ -55,6 +56,34 @@ func listTrainings(ctx context.Context, l db.Listing, user uuid.UUID, training *
 		q = q.Where("user_id = ?", user)
 		if training != nil {
 			q = q.Where("training = ?", *training)
+		}
+		return q
+	})
+}
+
+// never is where a training without an end sorts: after all others.
+var never = db.NewDate(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC))
+
+var endingSorts = db.Sorts[Training]{
+	"valid_until": {SQL: "coalesce(valid_until, '9999-12-31')", Cast: "date", Value: func(t *Training) any {
+		if t.ValidUntil == nil {
+			return never
+		}
+		return *t.ValidUntil
+	}},
+}
+
+// atCentre are the trainings of who works at a centre on a day, each as it was completed last.
+const atCentre = `exists (select 1 from members where members.user_id = user_trainings.user_id and members.centre_id = @centre and ` + heldOnDay + `)
+	and not exists (select 1 from user_trainings later where later.user_id = user_trainings.user_id and later.training = user_trainings.training
+		and (coalesce(later.valid_until, '9999-12-31'), later.id) > (coalesce(user_trainings.valid_until, '9999-12-31'), user_trainings.id))`
+
+// listCentreTrainings returns the trainings of a centre's staff, expired ones among them (duty A3).
+func listCentreTrainings(ctx context.Context, l db.Listing, centre uuid.UUID, today db.Date, expired *bool, narrow db.Conditions) (db.Paged[Training], error) {
+	return db.Page(ctx, l, endingSorts, func(t *Training) uuid.UUID { return t.ID }, func(q *gorm.DB) *gorm.DB {
+		q = narrow.Apply(q.Where(atCentre, map[string]any{"centre": centre, "day": today}))
+		if expired != nil {
+			q = q.Where("(coalesce(valid_until, '9999-12-31') < ?) = ?", today, *expired)
 		}
 		return q
 	})

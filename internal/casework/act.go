@@ -130,7 +130,10 @@ func consented(ctx context.Context, c *Case, a *Act) error {
 	ahead := db.Now().Add(skew) // a decision counts from when it is recorded, by whatever clock
 	consent, err := beneficiary.EffectiveConsent(ctx, c.BeneficiaryID, scopeCaseManagement, nil, ahead)
 	a.Consent = consent != nil
-	return err
+	if err != nil {
+		return err
+	}
+	return today(ctx, c, a)
 }
 
 func ownerFits(ctx context.Context, c *Case, a *Act) (err error) {

@@ -31,6 +31,7 @@ type Approval struct {
 // ApprovalDetails are the facts that a decider judges, by kind.
 type ApprovalDetails struct {
 	Basis            string   `json:"basis,omitempty"`              // consent_override: code list processing_basis
+	ExpiresOn        *db.Date `json:"expires_on,omitempty"`         // consent_override: its last day
 	ReasonCode       string   `json:"reason_code,omitempty"`        // closure: code list case_closure_reason
 	PersonInformed   *bool    `json:"person_informed,omitempty"`    // closure
 	Justification    string   `json:"justification,omitempty"`      // closure with an unfinished plan
@@ -161,7 +162,7 @@ func decideApproval(ctx context.Context, at place, status, comment string) (*App
 func (p *Approval) grant(ctx context.Context, c *Case, a *Act) error {
 	switch p.Kind {
 	case "consent_override":
-		c.ConsentBasis, c.ConsentOverrideReason = p.Details.V.Basis, p.Reason
+		c.ConsentBasis, c.ConsentOverrideReason, c.ConsentOverrideUntil = p.Details.V.Basis, p.Reason, p.Details.V.ExpiresOn
 		return db.Save(ctx, c)
 	case voidAssessment:
 		return voidCompleted(ctx, c, *p.SubjectID, p.Reason, a)
@@ -189,6 +190,7 @@ func (p *Approval) validate(ctx context.Context, c *Case) error {
 		if basis := p.Details.V.Basis; basis == "" || basis == "consent" {
 			rules.Add("/basis", "basis_required", "Name the basis, other than consent, on which the case is to be worked.")
 		}
+		err = p.limit(ctx, c, rules)
 	case "plan":
 		err = subject(ctx, c, p.SubjectID, func(plan *Plan) bool { return plan.Status == draft && plan.Agreed }, rules, "/plan_id", "draft_required", "Name the draft plan that is to be approved: one that the person agreed to.")
 	case "assessment", voidAssessment:
@@ -198,6 +200,32 @@ func (p *Approval) validate(ctx context.Context, c *Case) error {
 		return err
 	}
 	return rules.Err()
+}
+
+// limit bounds an override in time: no exception is for ever (handbook 9.1, principle 13). Where no last day is named it is
+// the latest that the SOP allows.
+func (p *Approval) limit(ctx context.Context, c *Case, rules *fault.Error) error {
+	today, last, err := overridable(ctx, c)
+	if err != nil {
+		return err
+	}
+	switch on := p.Details.V.ExpiresOn; {
+	case on == nil:
+		p.Details.V.ExpiresOn = &last
+	case on.Before(today.Time) || on.After(last.Time):
+		rules.Add("/expires_on", "out_of_range", "From today to "+last.String()+": the SOP allows no longer at a time.")
+	}
+	return nil
+}
+
+// overridable are today and the last day that an override of consent may be allowed until.
+func overridable(ctx context.Context, c *Case) (from, until db.Date, err error) {
+	a, err := newAct(ctx, c)
+	if err != nil {
+		return from, until, err
+	}
+	err = today(ctx, c, a)
+	return a.Today, db.NewDate(a.Today.AddDate(0, 0, a.Policy.Case.ConsentOverride())), err
 }
 
 // subject notes a broken rule unless what is asked about is of this case and fit for it.

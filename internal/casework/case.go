@@ -66,6 +66,7 @@ type Case struct {
 	HoldReviewOn          *db.Date
 	ConsentBasis          string // "consent", or the basis (code list processing_basis) of an approved override
 	ConsentOverrideReason string
+	ConsentOverrideUntil  *db.Date   // its last day
 	DuplicateOf           *uuid.UUID // the case that survived a merge
 	MergedAt              *time.Time
 	MergedFrom            Status // what it was before

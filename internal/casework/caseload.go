@@ -15,7 +15,7 @@ import (
 )
 
 // Caseload is what one member of staff carries: the weighted cases under way that they own
-// (handbook 3.4), restricted ones included.
+// (handbook 3.4). A restricted one counts for whoever may know of it, its owner first of all.
 type Caseload struct {
 	CentreID tenant.ID `gorm:"type:uuid;primaryKey;->"`
 	ID       uuid.UUID `gorm:"type:uuid;primaryKey;->"` // the user's
@@ -85,7 +85,8 @@ func loaded(ctx context.Context, c *Case, a *Act) error {
 	return db.Tx(ctx).Raw("select coalesce((select load from caseloads(?::jsonb, ?, ?)), 0)", weights(policy.Caseload), *a.OwnerID, c.ID).Scan(&a.Burden.Others).Error
 }
 
-// fitLoad keeps cases from somebody whose load is full, unless a supervisor says why they get one more. What
+// fitLoad keeps cases from somebody whose load is full as far as the caller may know – a refusal tells of no
+// restricted case either –, unless a supervisor says why they get one more. What
 // the owner was let have once is not asked again.
 func (a *Act) fitLoad(c *Case, risk string, rules *fault.Error) {
 	p := a.Burden.Policy

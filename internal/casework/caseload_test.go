@@ -27,7 +27,7 @@ func TestCaseload_WeighsCasesByRiskAndWarns(t *testing.T) {
 	if got := d.load(d.supervisor, d.worker.ID); got != "0 of 3, ok" {
 		t.Errorf("to begin with: %s", got)
 	}
-	file(d.House, person(d.House, true), "open", "restricted", &d.worker.ID)
+	file(d.House, person(d.House, true), "open", "normal", &d.worker.ID)
 	for i, want := range []string{"1.5 of 3, ok", "2 of 3, ok", "2.5 of 3, warning", "3 of 3, full"} {
 		d.open(obj{"risk_level": "low"})
 		if got := d.load(d.supervisor, d.worker.ID); got != want {
@@ -104,7 +104,7 @@ func TestRace_TheLastPlaceIsGivenOnce(t *testing.T) {
 		t.Run(given, func(t *testing.T) {
 			colleague := d.Staff(d.CentreA, "caseworker")
 			for range 2 {
-				file(d.House, person(d.House, true), "open", "restricted", &colleague.ID)
+				file(d.House, person(d.House, true), "open", "normal", &colleague.ID)
 			}
 			cases := make([]uuid.UUID, 4)
 			for i := range cases {
@@ -120,5 +120,35 @@ func TestRace_TheLastPlaceIsGivenOnce(t *testing.T) {
 				t.Errorf("carries %s", got)
 			}
 		})
+	}
+}
+
+// rule 26: neither a load beside the list of cases or the report, nor a refusal, tells of a restricted case; who knows of it
+// counts it.
+func TestCaseload_TellsNothingOfRestrictedCases(t *testing.T) {
+	d := newDesk(t)
+	d.limited()
+	manager := d.Staff(d.CentreA, "centre_manager")
+	d.open(nil)
+	for range 2 {
+		d.open(obj{"sensitivity": "restricted"})
+	}
+	d.Exec(`insert into case_team (centre_id, id, version, created_at, updated_at, case_id, user_id, role)
+		select centre_id, gen_random_uuid(), 1, now(), now(), id, $1, 'member' from cases where sensitivity = 'restricted'`, d.second.ID)
+	if got := d.load(d.second, d.worker.ID); got != "3 of 3, full" {
+		t.Errorf("of the team: %s", got)
+	}
+	for _, p := range []apptest.Person{d.supervisor, manager} {
+		load := d.load(p, d.worker.ID)
+		report := d.Call(p, "GET", "/v1/centres/"+d.CentreA.String()+"/reports/caseload", nil).Want(200)
+		list := d.Call(p, "GET", d.cases+"?owner_id="+d.worker.ID.String(), nil).Want(200)
+		if load != "1 of 3, ok" || report.Text("data", 0, "load") != "1" || list.Len("data") != 1 {
+			t.Errorf("load %s, report %s, %d cases in the list", load, report.Raw, list.Len("data"))
+		}
+	}
+	given := d.draft(obj{"owner_id": d.second.ID})
+	d.do(d.supervisor, given, "assign", obj{"owner_id": d.worker.ID}).Want(200)
+	if r := d.Call(d.worker, "POST", d.cases, obj{"beneficiary_id": person(d.House, true), "source": "walk_in", "risk_level": "low", "owner_id": d.worker.ID}).WantCode(422, "invalid"); r.Text("errors", 0, "code") != "caseload_full" {
+		t.Errorf("who carries them takes no more: %s", r.Raw)
 	}
 }

@@ -21,7 +21,7 @@ func toCase(c *Case) api.Case {
 		OwnerID: c.OwnerID, CreatedBy: c.CreatedBy, SopID: c.SOPID, OpenedAt: c.OpenedAt, ReopenedAt: c.ReopenedAt, ReopenedCount: c.ReopenedCount,
 		AssignedAt: c.AssignedAt, CaseloadOverriddenAt: c.CaseloadOverriddenAt, ClosedAt: c.ClosedAt, ClosureReason: wire.Opt(c.ClosureReason), ReferralOverride: wire.Opt(c.ReferralOverride),
 		HeldAt: c.HeldAt, HoldReason: wire.Opt(c.HoldReason), HoldReviewOn: wire.ToOptDate(c.HoldReviewOn),
-		ConsentBasis: c.ConsentBasis, ConsentOverrideReason: wire.Opt(c.ConsentOverrideReason),
+		ConsentBasis: c.ConsentBasis, ConsentOverrideReason: wire.Opt(c.ConsentOverrideReason), ConsentOverrideUntil: wire.ToOptDate(c.ConsentOverrideUntil),
 		DuplicateOf: c.DuplicateOf, MergedAt: c.MergedAt, OpenReferrals: c.OpenReferrals,
 		AssignDueAt: c.AssignDueAt, ResponseDueAt: c.ResponseDueAt, AssessmentDueAt: c.AssessmentDueAt, PlanDueAt: c.PlanDueAt,
 		FollowupDueAt: c.FollowupDueAt, RespondedAt: c.RespondedAt, AssessedAt: c.AssessedAt, PlannedAt: c.PlannedAt, FollowedUpAt: c.FollowedUpAt,
@@ -64,7 +64,7 @@ func toApproval(p *Approval) api.CaseApproval {
 	return api.CaseApproval{
 		ID: p.ID, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 		CaseID: p.CaseID, Kind: api.CaseApprovalKind(p.Kind), PlanID: p.of("plan"), AssessmentID: p.of("assessment"), Status: p.Status, Reason: wire.Opt(p.Reason),
-		Basis: wire.Opt(d.Basis), ReasonCode: wire.Opt(d.ReasonCode), PersonInformed: d.PersonInformed, Justification: wire.Opt(d.Justification),
+		Basis: wire.Opt(d.Basis), ExpiresOn: wire.ToOptDate(d.ExpiresOn), ReasonCode: wire.Opt(d.ReasonCode), PersonInformed: d.PersonInformed, Justification: wire.Opt(d.Justification),
 		ReferralOverride: wire.Opt(d.ReferralOverride), BestInterestNote: wire.Opt(d.BestInterestNote), GoalsMetPercent: d.GoalsMetPercent,
 		RequestedBy: p.RequestedBy, DecidedBy: p.DecidedBy, DecidedAt: p.DecidedAt, Comment: wire.Opt(p.Comment),
 	}
@@ -78,7 +78,7 @@ func fromApprovalCreate(b api.CaseApprovalCreate, c *Case, by *uuid.UUID) *Appro
 	case api.CaseApprovalCreateKindAssessment, api.CaseApprovalCreateKindAssessmentVoid:
 		p.SubjectID = b.AssessmentID
 	default:
-		p.Details.V.Basis = wire.Value(b.Basis)
+		p.Details.V.Basis, p.Details.V.ExpiresOn = wire.Value(b.Basis), wire.OptDate(b.ExpiresOn)
 	}
 	return p
 }

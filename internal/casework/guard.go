@@ -224,7 +224,8 @@ func (a *Act) fitOwner(owner *uuid.UUID, rules *fault.Error) {
 
 // basis asks what the work rests on: effective consent, or a basis that a second person approved.
 func (a *Act) basis(c *Case, rules *fault.Error) {
-	if !a.Consent && c.ConsentBasis == "consent" {
+	over := c.ConsentOverrideUntil != nil && c.ConsentOverrideUntil.Before(a.Today.Time)
+	if !a.Consent && (c.ConsentBasis == "consent" || over) {
 		rules.Add("/beneficiary_id", "consent_required", "The person has not consented to case management. Record the consent, or have another basis approved (approvals, kind consent_override).")
 	}
 }

@@ -57,6 +57,17 @@ func ReferralEnded(ctx context.Context, caseID uuid.UUID) error {
 	})
 }
 
+// RestOn lets a case that was received be worked without consent, on the basis that the sender's rested on, for as long as the
+// SOP here allows.
+func RestOn(ctx context.Context, c *Case, basis, reason string) error {
+	_, until, err := overridable(ctx, c)
+	if err != nil {
+		return err
+	}
+	c.ConsentBasis, c.ConsentOverrideReason, c.ConsentOverrideUntil = basis, reason, &until
+	return db.Save(ctx, c)
+}
+
 // ConsentWithdrawn ends what rests on a consent that the person took back: with the scope
 // case_management, every open or held case without another basis waits for its closure. Other
 // scopes leave cases alone. The caller need not see the cases.

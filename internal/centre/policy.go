@@ -1,6 +1,7 @@
 package centre
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -110,6 +111,8 @@ type CasePolicy struct {
 	BreakGlassReviewHours   int `json:"break_glass_review_hours,omitempty"`   // until it is to be reviewed; 0: 72
 	BestInterestReviewHours int `json:"best_interest_review_hours,omitempty"` // until an act that went before its best-interest procedure is to be reviewed; 0: 72
 	ConferenceReadDays      int `json:"conference_read_days,omitempty"`       // how long after a conference those invited read the file; 0: 7
+	ReopenedWithinDays      int `json:"reopened_within_days,omitempty"`       // within which a reopened case counts as come back; 0: 90
+	ConsentOverrideDays     int `json:"consent_override_days,omitempty"`      // how long work without consent is allowed at a time; 0: 90
 }
 
 // BreakGlass is how long broken glass opens a restricted file (handbook 9.3).
@@ -129,6 +132,12 @@ func (p CasePolicy) BestInterestReview() time.Duration {
 func (p CasePolicy) ConferenceRead() time.Duration {
 	return timeOr(p.ConferenceReadDays, 7, 24*time.Hour)
 }
+
+// ReopenedWithin is within how many days a reopened case counts as come back (handbook 3.8).
+func (p CasePolicy) ReopenedWithin() int { return cmp.Or(p.ReopenedWithinDays, 90) }
+
+// ConsentOverride is for how many days work without consent may be allowed at a time (handbook 9.1, principle 13).
+func (p CasePolicy) ConsentOverride() int { return cmp.Or(p.ConsentOverrideDays, 90) }
 
 func timeOr(n, standard int, unit time.Duration) time.Duration {
 	if n == 0 {

@@ -15,9 +15,6 @@ import (
 // Handlers answer the operations of this domain.
 type Handlers struct{}
 
-// returnDays is within how many days a reopened case counts as come back where nobody says otherwise (handbook 3.8).
-const returnDays = 90
-
 // GetCaseloadReport tells what everybody carries now, by risk.
 func (Handlers) GetCaseloadReport(ctx context.Context, req api.GetCaseloadReportRequestObject) (api.GetCaseloadReportResponseObject, error) {
 	policy, _, err := centre.ActivePolicy(ctx)
@@ -63,7 +60,11 @@ func (Handlers) GetReopenedReport(ctx context.Context, req api.GetReopenedReport
 	if err != nil {
 		return nil, err
 	}
-	days := returnDays
+	policy, _, err := centre.ActivePolicy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	days := policy.Case.ReopenedWithin()
 	wire.Set(&days, req.Params.WithinDays)
 	found, err := reopened(ctx, q, days)
 	if err != nil {

@@ -152,6 +152,20 @@ func TestReopened_TellsWhatCameBackWithinTheDays(t *testing.T) {
 	}
 }
 
+// What counts as come back is the SOP's.
+func TestReopened_WithinTheDaysOfTheSOP(t *testing.T) {
+	d := newDesk(t)
+	d.stood([]state{{200, map[string]string{}}, {110, map[string]string{"status": "closed"}}, {35, map[string]string{"run": "1"}}})
+	d.Exec(`insert into sops (centre_id, id, version, created_at, updated_at, number, title, status, policy)
+		values ($1, $2, 1, now(), now(), 1, 'SOP', 'active', '{"case": {"reopened_within_days": 60}}')`, d.CentreA, db.NewID())
+	for query, want := range map[string]string{"": "60 0", "&within_days=90": "90 1"} {
+		r := d.Call(d.supervisor, "GET", d.reports+"reopened"+period(40, 30)+query, nil).Want(200)
+		if got := fmt.Sprint(r.Value("within_days"), " ", r.Value("data", 0, "reopened_within")); got != want {
+			t.Errorf("%q: %s, want %s", query, got, want)
+		}
+	}
+}
+
 func TestReports_RefuseBadPeriods(t *testing.T) {
 	d := newDesk(t)
 	for query, want := range map[string]int{

@@ -54,6 +54,9 @@ const (
 // ReviewGlass is the kind of the task to judge who opened a restricted case.
 const ReviewGlass = "break_glass_review"
 
+// Unattended is the kind of the task to find a team for a restricted file that runs late and has none.
+const Unattended = "unattended_case"
+
 // Raise stores an open task in the context's centre, unless one was raised under its key before,
 // whatever became of that. Key, Kind, Resource, ResourceID, DueAt and a Role or UserID are needed;
 // the rest is filled in. Its effects are the transaction's.
@@ -160,10 +163,10 @@ func (v viewer) oversees() bool {
 }
 
 // narrow leaves the tasks that are the viewer's to read: what is theirs by name, and by role what
-// belongs to no case or to one that they may know of. Who reviews a broken glass need not know of the
-// case. The wall around restricted cases comes on top.
+// belongs to no case or to one that they may know of. Who reviews a broken glass, or finds a file a team, by
+// their role, need not know of the case. The wall around restricted cases comes on top.
 func (v viewer) narrow(q *gorm.DB) *gorm.DB {
-	q = q.Where("(user_id = ? or case_id is null or kind = ? or case_id in (?))", v.id, ReviewGlass, v.cases(q))
+	q = q.Where("(user_id = ? or case_id is null or (kind in ? and role = any (?)) or case_id in (?))", v.id, []string{ReviewGlass, Unattended}, v.roles, v.cases(q))
 	if v.oversees() {
 		return q
 	}

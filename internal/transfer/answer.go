@@ -152,6 +152,5 @@ func (f *File) begin(ctx context.Context, id uuid.UUID, person *beneficiary.Bene
 	if err := casework.Begin(ctx, c); err != nil || f.Case.ConsentBasis == "consent" {
 		return err
 	}
-	c.ConsentBasis, c.ConsentOverrideReason = f.Case.ConsentBasis, f.Case.ConsentOverrideReason
-	return db.Save(ctx, c)
+	return casework.RestOn(ctx, c, f.Case.ConsentBasis, f.Case.ConsentOverrideReason)
 }

@@ -21,7 +21,7 @@ func Jobs(r *jobs.Registry) { r.Every(time.Minute, "worklist.alert", Alert) }
 // Alert raises, in every centre, an alert for each clock that ran out, once; lets those climb that
 // nobody has settled, as the SOP says; and ends those whose clock stopped (rule 5). An alert is a task:
 // for the owner of the case, then for the supervisors, then for the centre's manager. One about a
-// restricted case shows for its team alone, whoever it climbs to.
+// restricted case shows for its team alone, whoever it climbs to; where nobody of the team is left, see watch.
 func Alert(ctx context.Context) error { return centre.Each(ctx, alert) }
 
 func alert(ctx context.Context) error {
@@ -49,7 +49,7 @@ func alert(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return watch(ctx, here)
 	})
 }
 

@@ -160,3 +160,40 @@ func TestAlert_IsRaisedForNoCaseThatHasEnded(t *testing.T) {
 		t.Errorf("%d alerts", raised)
 	}
 }
+
+// rule 26: a restricted file that runs late while nobody of its team is left reaches those who may let somebody in, and tells them no
+// more than its id; whom it is kept from learns nothing.
+func TestAlert_OfARestrictedCaseWithoutATeamReachesSomebody(t *testing.T) {
+	d := newDesk(t)
+	id := d.file(&d.worker.ID, map[string]string{"plan_due_at": "now() - interval '2 hours'", "sensitivity": "'restricted'"})
+	officer, walled := d.Staff(d.CentreA, "dpo"), d.Staff(d.CentreA, "case_supervisor")
+	d.Exec(`insert into case_walls (centre_id, id, version, created_at, updated_at, case_id, user_id, reason) values ($1, $2, 1, now(), now(), $3, $4, 'A cousin')`, d.CentreA, db.NewID(), id, walled.ID)
+	told := func(p apptest.Person) int {
+		return d.Call(p, "GET", strings.Replace(d.path, "worklist", "tasks", 1)+"?kind=unattended_case", nil).Want(200).Len("data")
+	}
+	d.Tick("worklist.alert")
+	if told(d.supervisor)+told(officer) != 0 {
+		t.Error("a file with a team is told of")
+	}
+	d.Exec("update users set active = false where id = $1", d.worker.ID)
+	d.Tick("worklist.alert")
+	d.Tick("worklist.alert")
+	for who, want := range map[string]struct {
+		apptest.Person
+		n int
+	}{"supervisor": {d.supervisor, 1}, "officer": {officer, 1}, "manager": {d.manager, 0}, "colleague": {d.colleague, 0}, "walled": {walled, 0}} {
+		if got := told(want.Person); got != want.n {
+			t.Errorf("%s is told %d times, want %d", who, got, want.n)
+		}
+	}
+	one := d.Call(d.supervisor, "GET", strings.Replace(d.path, "worklist", "tasks", 1)+"?kind=unattended_case", nil)
+	if one.ID("data", 0, "resource_id") != id || one.Value("data", 0, "beneficiary_id") != nil {
+		t.Errorf("told: %s", one.Raw)
+	}
+	d.Call(d.supervisor, "GET", strings.Replace(d.path, "worklist", "cases/"+id.String(), 1), nil).WantCode(404, "not_found")
+	d.Exec("update users set active = true where id = $1", d.worker.ID)
+	d.Tick("worklist.alert")
+	if told(d.supervisor)+told(officer) != 0 {
+		t.Error("with a team again it is told of still")
+	}
+}

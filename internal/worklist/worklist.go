@@ -1,6 +1,6 @@
 // Package worklist shows what waits for somebody: due and overdue by the clocks of the SOP, in one
 // ordered list over everything that a centre works on. The entries are a view of the database
-// (migration 00026), which begins from the cases under way; here they are read, by whom and as far as
+// (migrations 00026 and 00038), which begins from the cases under way; here they are read, by whom and as far as
 // they may be.
 package worklist
 
@@ -50,8 +50,9 @@ func (Entry) Restricted() {}
 // scopes says which scope opens the entries of each kind: the one that reading what waits asks for.
 var scopes = map[string]string{
 	"assignment": "cases:read", "first_response": "cases:read", "assessment": "cases:read", "plan": "cases:read", "follow_up": "cases:read",
-	"hold_review": "cases:read", "approval": "cases:read", "referral": "referrals:read", "inbound_referral": "inbox:read",
-	"task": "tasks:read", "turning_18": "tasks:read", "break_glass_review": "break_glass:review",
+	"hold_review": "cases:read", "consent_override": "cases:read", "approval": "cases:read", "referral": "referrals:read", "inbound_referral": "inbox:read",
+	"incoming_transfer": "transfers:receive",
+	"task":              "tasks:read", "turning_18": "tasks:read", "break_glass_review": "break_glass:review",
 }
 
 // kinds lists what a caller may see in a centre; wanted narrows it.

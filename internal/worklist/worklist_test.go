@@ -12,6 +12,7 @@ import (
 
 	"github.com/waystation/waystation/internal/app/apptest"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/worklist"
 )
 
 // desk is a centre with those who work on its cases.
@@ -240,17 +241,17 @@ func (n node) each(visit func(node)) {
 	}
 }
 
-// plan explains the list as somebody reads it: the tables read from end to end, and the rows touched in all.
-func (d *desk) plan(who apptest.Person) (scanned []string, touched float64) {
+// plan explains the list as it is asked for: the tables read from end to end, and the rows touched in all.
+func (d *desk) plan(who apptest.Person, roles []string, whom string, centres ...uuid.UUID) (scanned []string, touched float64) {
 	d.T.Helper()
 	var raw []byte
-	err := d.App.DB.InTx(context.Background(), db.Scope{Centres: []uuid.UUID{d.CentreA}, ActorID: who.ID, ActorKind: "user"}, func(ctx context.Context) error {
+	err := d.App.DB.InTx(context.Background(), db.Scope{Centres: centres, ActorID: who.ID, ActorKind: "user"}, func(ctx context.Context) error {
+		sql, args := worklist.Statement(d.App.DB.Models(), who.ID, roles, whom, centres...)
 		tx, err := db.Pgx(ctx)
 		if err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `explain (analyze, format json) select * from worklist where centre_id = $1 and (case_id is null or owner_id = $2 or case_id = any ((select cases_of_actor())::uuid[]))
-			order by place, id limit 51`, d.CentreA, who.ID).Scan(&raw)
+		return tx.QueryRow(ctx, "explain (analyze, format json) "+sql, args...).Scan(&raw)
 	})
 	if err != nil {
 		d.T.Fatal(err)
@@ -264,14 +265,14 @@ func (d *desk) plan(who apptest.Person) (scanned []string, touched float64) {
 			return
 		}
 		touched += n.Loops * (n.Rows + n.Removed)
-		if n.Type == "Seq Scan" && slices.Contains([]string{"cases", "case_followups", "case_approvals", "referrals", "tasks", "break_glass_grants"}, n.Relation) {
+		if n.Type == "Seq Scan" && slices.Contains([]string{"cases", "case_followups", "case_approvals", "referrals", "tasks", "break_glass_grants", "case_transfers"}, n.Relation) {
 			scanned = append(scanned, n.Relation)
 		}
 	})
 	return scanned, touched
 }
 
-// The list costs what is under way, however many cases have ended.
+// Each list costs what is under way, however many cases have ended: mine, my team's, the centre's, and all my centres'.
 func TestWorklist_IsFlatWithTheCasesThatHaveEnded(t *testing.T) {
 	d := newDesk(t)
 	d.ended(3000)
@@ -280,20 +281,66 @@ func TestWorklist_IsFlatWithTheCasesThatHaveEnded(t *testing.T) {
 		d.referral(id, "outbound", "sent", "now() - interval '2 hours'")
 		d.Exec(`insert into case_followups (centre_id, id, version, created_at, updated_at, case_id, type, due_at) values ($1, $2, 1, now(), now(), $3, 'home_visit', now())`, d.CentreA, db.NewID(), id)
 	}
-	d.Exec("analyze")
-	scanned, few := d.plan(d.worker)
-	if len(scanned) > 0 {
-		t.Errorf("reads from end to end: %v", scanned)
+	here, both := []uuid.UUID{d.CentreA}, []uuid.UUID{d.CentreA, d.CentreB}
+	lists := []struct {
+		name    string
+		who     apptest.Person
+		role    string
+		whom    string
+		centres []uuid.UUID
+	}{
+		{"mine", d.worker, "caseworker", "mine", here}, {"team", d.worker, "caseworker", "team", here},
+		{"centre", d.supervisor, "case_supervisor", "centre", here}, {"network", d.supervisor, "case_supervisor", "centre", both},
 	}
-	d.ended(6000)
-	d.Exec("analyze")
-	scanned, many := d.plan(d.worker)
-	if len(scanned) > 0 {
-		t.Errorf("among many, reads from end to end: %v", scanned)
+	before := map[string]float64{}
+	for _, ended := range []int{3000, 9000} {
+		if ended > 3000 {
+			d.ended(ended - 3000)
+		}
+		d.Exec("analyze")
+		for _, l := range lists {
+			scanned, touched := d.plan(l.who, []string{l.role}, l.whom, l.centres...)
+			if len(scanned) > 0 {
+				t.Errorf("%s, beside %d ended cases, reads from end to end: %v", l.name, ended, scanned)
+			}
+			t.Logf("%s touches %v rows beside %d ended cases", l.name, touched, ended)
+			if few, again := before[l.name]; again && touched > 1.2*few {
+				t.Errorf("%s touches %v rows beside 3000 ended cases and %v beside %d", l.name, few, touched, ended)
+			}
+			before[l.name] = touched
+		}
 	}
-	t.Logf("rows touched: %v beside 3000 ended cases, %v beside 9000", few, many)
-	if many > 1.2*few {
-		t.Errorf("touches %v rows beside 3000 ended cases and %v beside 9000", few, many)
+}
+
+func TestWorklist_HoldsOffersOfOtherCentresAndOverridesThatEnd(t *testing.T) {
+	d := newDesk(t)
+	theirs := d.fileIn(d.CentreB, nil, map[string]string{"risk_level": "'high'"})
+	offered := db.NewID()
+	d.Exec(`insert into case_transfers (centre_id, id, version, created_at, updated_at, case_id, beneficiary_id, target_centre_id, organisation_id, status, reason, parts, origin, destination, preview, requested_by, override_decided_by)
+		select c.centre_id, $2, 1, now() - interval '49 hours', now(), c.id, c.beneficiary_id, $3, $4, 'requested', 'x', '{}', '{"name":"B","code":"ARL"}', '{"name":"A","code":"AGZ"}', '{"risk_level":"high"}', $2, $3 from cases c where c.id = $1`,
+		theirs, offered, d.CentreA, d.IOM)
+	id := d.file(&d.worker.ID, map[string]string{"consent_basis": "'vital_interest'", "consent_override_until": "current_date - 2"})
+	if got := d.ask(d.supervisor, "?kind=incoming_transfer,consent_override"); got != "consent_override:overdue incoming_transfer:overdue" {
+		t.Errorf("a supervisor: %s", got)
+	}
+	page := d.Call(d.supervisor, "GET", d.path+"?whose=mine&kind=incoming_transfer", nil).Want(200)
+	if page.Len("data") != 1 || page.ID("data", 0, "id") != offered || page.Text("data", 0, "risk_level") != "high" || page.Value("data", 0, "case_id") != nil || page.Value("data", 0, "beneficiary_id") != nil {
+		t.Errorf("the offer: %s", page.Raw)
+	}
+	if got := d.ask(d.worker, "?whose=mine&kind=incoming_transfer,consent_override"); got != "consent_override:overdue" {
+		t.Errorf("the owner: %s", got)
+	}
+	if got := d.ask(d.manager, "?kind=incoming_transfer"); got != "" {
+		t.Errorf("a manager, who answers none: %s", got)
+	}
+	d.Tick("worklist.alert")
+	if got := d.alerts(d.worker); got != "consent_override_overdue/0" {
+		t.Errorf("the owner is told %q", got)
+	}
+	d.Exec("update case_transfers set status = 'refused' where id = $1", offered)
+	d.Exec("update cases set consent_override_until = null, consent_basis = 'consent' where id = $1", id)
+	if got := d.ask(d.supervisor, "?kind=incoming_transfer,consent_override"); got != "" {
+		t.Errorf("settled: %s", got)
 	}
 }
 
@@ -301,7 +348,7 @@ func TestWorklist_IsFlatWithTheCasesThatHaveEnded(t *testing.T) {
 func (d *desk) ended(n int) {
 	d.T.Helper()
 	who := d.person(d.CentreA)
-	tables := []string{"cases", "case_followups", "case_approvals", "referrals", "tasks", "break_glass_grants"}
+	tables := []string{"cases", "case_followups", "case_approvals", "referrals", "tasks", "break_glass_grants", "case_transfers"}
 	for _, table := range tables {
 		d.Exec("alter table " + table + " disable trigger user")
 	}
@@ -312,9 +359,11 @@ func (d *desk) ended(n int) {
 		t as (insert into tasks (centre_id, id, version, created_at, updated_at, key, kind, resource, resource_id, case_id, role, due_at, status, closed_at)
 			select $1, gen_random_uuid(), 1, now(), now(), gen_random_uuid()::text, 'plan_overdue', 'case', id, id, 'caseworker', now(), 'done', now() from made),
 		g as (insert into break_glass_grants (centre_id, id, version, created_at, updated_at, case_id, opened_by, reason, until_at, review_due_at, outcome, reviewed_by, reviewed_at)
-			select $1, gen_random_uuid(), 1, now(), now(), id, $3, 'x', now(), now(), 'justified', $6, now() from made)
+			select $1, gen_random_uuid(), 1, now(), now(), id, $3, 'x', now(), now(), 'justified', $6, now() from made),
+		o as (insert into case_transfers (centre_id, id, version, created_at, updated_at, case_id, beneficiary_id, target_centre_id, organisation_id, status, reason, parts, origin, destination, preview, requested_by)
+			select $1, gen_random_uuid(), 1, now(), now(), id, $2, $7, $5, 'withdrawn', 'x', '{}', '{}', '{}', '{}', $3 from made)
 		insert into referrals (centre_id, id, version, created_at, updated_at, direction, number, status, priority, organisation_id, reasons, services, case_id, snapshot, sent_at, override_status, closed_at)
-			select $1, gen_random_uuid(), 1, now(), now(), 'outbound', gen_random_uuid()::text, 'declined', 'urgent', $5, '{}', '{}', id, '{}', now(), 'approved', now() from made`, d.CentreA, who, d.colleague.ID, n, d.IOM, d.supervisor.ID)
+			select $1, gen_random_uuid(), 1, now(), now(), 'outbound', gen_random_uuid()::text, 'declined', 'urgent', $5, '{}', '{}', id, '{}', now(), 'approved', now() from made`, d.CentreA, who, d.colleague.ID, n, d.IOM, d.supervisor.ID, d.CentreB)
 	for _, table := range tables {
 		d.Exec("alter table " + table + " enable trigger user")
 	}
