@@ -94,7 +94,7 @@ func TestConsentWithdrawn_CasesWithoutAnotherBasisWaitForClosure(t *testing.T) {
 	}
 	cases["restricted"] = file(h, who, "open", "restricted", &worker.ID)
 	cases["vital"] = file(h, who, "open", "normal", &worker.ID)
-	h.Exec("update cases set consent_basis = 'vital_interest' where id = $1", cases["vital"])
+	h.Exec("update cases set consent_basis = 'vital_interest', consent_override_until = current_date where id = $1", cases["vital"])
 	for _, scope := range []string{"share_organisations", "case_management"} {
 		if err := as(h, registrar, "registrar", func(ctx context.Context) error { return casework.ConsentWithdrawn(ctx, who, scope) }); err != nil {
 			t.Fatal(err)
