@@ -1133,6 +1133,153 @@ func (e DisclosureProfileAudience) Valid() bool {
 	}
 }
 
+// Defines values for DistributionCreateMode.
+const (
+	DistributionCreateModeHeadcount DistributionCreateMode = "headcount"
+	DistributionCreateModeNamed     DistributionCreateMode = "named"
+)
+
+// Valid indicates whether the value is a known member of the DistributionCreateMode enum.
+func (e DistributionCreateMode) Valid() bool {
+	switch e {
+	case DistributionCreateModeHeadcount:
+		return true
+	case DistributionCreateModeNamed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionCreateRoute.
+const (
+	DistributionCreateRouteGeneral         DistributionCreateRoute = "general"
+	DistributionCreateRouteHealthNutrition DistributionCreateRoute = "health_nutrition"
+)
+
+// Valid indicates whether the value is a known member of the DistributionCreateRoute enum.
+func (e DistributionCreateRoute) Valid() bool {
+	switch e {
+	case DistributionCreateRouteGeneral:
+		return true
+	case DistributionCreateRouteHealthNutrition:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionMode.
+const (
+	DistributionModeHeadcount DistributionMode = "headcount"
+	DistributionModeNamed     DistributionMode = "named"
+)
+
+// Valid indicates whether the value is a known member of the DistributionMode enum.
+func (e DistributionMode) Valid() bool {
+	switch e {
+	case DistributionModeHeadcount:
+		return true
+	case DistributionModeNamed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionOutcomeOutcome.
+const (
+	DistributionOutcomeOutcomeIssued  DistributionOutcomeOutcome = "issued"
+	DistributionOutcomeOutcomeKnown   DistributionOutcomeOutcome = "known"
+	DistributionOutcomeOutcomeRefused DistributionOutcomeOutcome = "refused"
+)
+
+// Valid indicates whether the value is a known member of the DistributionOutcomeOutcome enum.
+func (e DistributionOutcomeOutcome) Valid() bool {
+	switch e {
+	case DistributionOutcomeOutcomeIssued:
+		return true
+	case DistributionOutcomeOutcomeKnown:
+		return true
+	case DistributionOutcomeOutcomeRefused:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionProofKind.
+const (
+	DistributionProofKindSignature  DistributionProofKind = "signature"
+	DistributionProofKindThumbprint DistributionProofKind = "thumbprint"
+	DistributionProofKindToken      DistributionProofKind = "token"
+	DistributionProofKindWitness    DistributionProofKind = "witness"
+)
+
+// Valid indicates whether the value is a known member of the DistributionProofKind enum.
+func (e DistributionProofKind) Valid() bool {
+	switch e {
+	case DistributionProofKindSignature:
+		return true
+	case DistributionProofKindThumbprint:
+		return true
+	case DistributionProofKindToken:
+		return true
+	case DistributionProofKindWitness:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionRoute.
+const (
+	DistributionRouteGeneral         DistributionRoute = "general"
+	DistributionRouteHealthNutrition DistributionRoute = "health_nutrition"
+)
+
+// Valid indicates whether the value is a known member of the DistributionRoute enum.
+func (e DistributionRoute) Valid() bool {
+	switch e {
+	case DistributionRouteGeneral:
+		return true
+	case DistributionRouteHealthNutrition:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionStatus.
+const (
+	DistributionStatusApproved   DistributionStatus = "approved"
+	DistributionStatusCancelled  DistributionStatus = "cancelled"
+	DistributionStatusClosed     DistributionStatus = "closed"
+	DistributionStatusOpen       DistributionStatus = "open"
+	DistributionStatusPlanned    DistributionStatus = "planned"
+	DistributionStatusReconciled DistributionStatus = "reconciled"
+)
+
+// Valid indicates whether the value is a known member of the DistributionStatus enum.
+func (e DistributionStatus) Valid() bool {
+	switch e {
+	case DistributionStatusApproved:
+		return true
+	case DistributionStatusCancelled:
+		return true
+	case DistributionStatusClosed:
+		return true
+	case DistributionStatusOpen:
+		return true
+	case DistributionStatusPlanned:
+		return true
+	case DistributionStatusReconciled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DuplicateFoundBy.
 const (
 	DuplicateFoundByChange       DuplicateFoundBy = "change"
@@ -1412,6 +1559,99 @@ func (e EffectiveConsentTowardsStatus) Valid() bool {
 	case EffectiveConsentTowardsStatusRefused:
 		return true
 	case EffectiveConsentTowardsStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementReason.
+const (
+	EntitlementReasonAgeUnknown        EntitlementReason = "age_unknown"
+	EntitlementReasonAlreadyReceived   EntitlementReason = "already_received"
+	EntitlementReasonHouseholdReceived EntitlementReason = "household_received"
+	EntitlementReasonNotAssessed       EntitlementReason = "not_assessed"
+	EntitlementReasonNotMeant          EntitlementReason = "not_meant"
+	EntitlementReasonOutOfSeason       EntitlementReason = "out_of_season"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementReason enum.
+func (e EntitlementReason) Valid() bool {
+	switch e {
+	case EntitlementReasonAgeUnknown:
+		return true
+	case EntitlementReasonAlreadyReceived:
+		return true
+	case EntitlementReasonHouseholdReceived:
+		return true
+	case EntitlementReasonNotAssessed:
+		return true
+	case EntitlementReasonNotMeant:
+		return true
+	case EntitlementReasonOutOfSeason:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementNeedCodeSystem.
+const (
+	EntitlementNeedCodeSystemMigrantVulnerability EntitlementNeedCodeSystem = "migrant_vulnerability"
+	EntitlementNeedCodeSystemSpecificNeedUnhcr    EntitlementNeedCodeSystem = "specific_need_unhcr"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementNeedCodeSystem enum.
+func (e EntitlementNeedCodeSystem) Valid() bool {
+	switch e {
+	case EntitlementNeedCodeSystemMigrantVulnerability:
+		return true
+	case EntitlementNeedCodeSystemSpecificNeedUnhcr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementPer.
+const (
+	EntitlementPerGroup     EntitlementPer = "group"
+	EntitlementPerHousehold EntitlementPer = "household"
+	EntitlementPerPerson    EntitlementPer = "person"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementPer enum.
+func (e EntitlementPer) Valid() bool {
+	switch e {
+	case EntitlementPerGroup:
+		return true
+	case EntitlementPerHousehold:
+		return true
+	case EntitlementPerPerson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementTrigger.
+const (
+	EntitlementTriggerArrival    EntitlementTrigger = "arrival"
+	EntitlementTriggerAssessment EntitlementTrigger = "assessment"
+	EntitlementTriggerDeparture  EntitlementTrigger = "departure"
+	EntitlementTriggerMonthly    EntitlementTrigger = "monthly"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementTrigger enum.
+func (e EntitlementTrigger) Valid() bool {
+	switch e {
+	case EntitlementTriggerArrival:
+		return true
+	case EntitlementTriggerAssessment:
+		return true
+	case EntitlementTriggerDeparture:
+		return true
+	case EntitlementTriggerMonthly:
 		return true
 	default:
 		return false
@@ -4847,6 +5087,60 @@ func (e GetCentreCodelistParamsLabels) Valid() bool {
 	}
 }
 
+// Defines values for ListDistributionsParamsSort.
+const (
+	ListDistributionsParamsSortMinusScheduledOn ListDistributionsParamsSort = "-scheduled_on"
+	ListDistributionsParamsSortScheduledOn      ListDistributionsParamsSort = "scheduled_on"
+)
+
+// Valid indicates whether the value is a known member of the ListDistributionsParamsSort enum.
+func (e ListDistributionsParamsSort) Valid() bool {
+	switch e {
+	case ListDistributionsParamsSortMinusScheduledOn:
+		return true
+	case ListDistributionsParamsSortScheduledOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDistributionIssuesParamsSort.
+const (
+	ListDistributionIssuesParamsSortIssuedAt      ListDistributionIssuesParamsSort = "issued_at"
+	ListDistributionIssuesParamsSortMinusIssuedAt ListDistributionIssuesParamsSort = "-issued_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDistributionIssuesParamsSort enum.
+func (e ListDistributionIssuesParamsSort) Valid() bool {
+	switch e {
+	case ListDistributionIssuesParamsSortIssuedAt:
+		return true
+	case ListDistributionIssuesParamsSortMinusIssuedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDistributionLinesParamsSort.
+const (
+	ListDistributionLinesParamsSortCreatedAt      ListDistributionLinesParamsSort = "created_at"
+	ListDistributionLinesParamsSortMinusCreatedAt ListDistributionLinesParamsSort = "-created_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDistributionLinesParamsSort enum.
+func (e ListDistributionLinesParamsSort) Valid() bool {
+	switch e {
+	case ListDistributionLinesParamsSortCreatedAt:
+		return true
+	case ListDistributionLinesParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListDuplicatesParamsSort.
 const (
 	ListDuplicatesParamsSortCreatedAt      ListDuplicatesParamsSort = "created_at"
@@ -4925,6 +5219,24 @@ func (e ListDuplicateDecisionsParamsSort) Valid() bool {
 	case ListDuplicateDecisionsParamsSortCreatedAt:
 		return true
 	case ListDuplicateDecisionsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListEntitlementRulesParamsSort.
+const (
+	ListEntitlementRulesParamsSortMinusName ListEntitlementRulesParamsSort = "-name"
+	ListEntitlementRulesParamsSortName      ListEntitlementRulesParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListEntitlementRulesParamsSort enum.
+func (e ListEntitlementRulesParamsSort) Valid() bool {
+	switch e {
+	case ListEntitlementRulesParamsSortMinusName:
+		return true
+	case ListEntitlementRulesParamsSortName:
 		return true
 	default:
 		return false
@@ -9527,6 +9839,411 @@ type DisclosureProfile struct {
 // DisclosureProfileAudience defines model for DisclosureProfile.Audience.
 type DisclosureProfileAudience string
 
+// Distribution defines model for Distribution.
+type Distribution struct {
+	// AdjustmentID The document that posts what is explained
+	AdjustmentID *openapi_types.UUID `json:"adjustment_id,omitempty"`
+	ApprovedAt   *time.Time          `json:"approved_at,omitempty"`
+	ApprovedBy   *openapi_types.UUID `json:"approved_by,omitempty"`
+
+	// Brought What was handed to the counter, in base units
+	Brought   []DistributionQuantity `json:"brought,omitempty"`
+	ClosedAt  *time.Time             `json:"closed_at,omitempty"`
+	ClosedBy  *openapi_types.UUID    `json:"closed_by,omitempty"`
+	CreatedAt time.Time              `json:"created_at"`
+	ID        openapi_types.UUID     `json:"id"`
+
+	// LocationID The store that it is issued from
+	LocationID openapi_types.UUID  `json:"location_id"`
+	Mode       DistributionMode    `json:"mode"`
+	Note       *string             `json:"note,omitempty"`
+	Offers     []DistributionOffer `json:"offers"`
+
+	// OpenList Whether people who are on no line receive too
+	OpenList  bool                `json:"open_list"`
+	OpenedAt  *time.Time          `json:"opened_at,omitempty"`
+	OpenedBy  *openapi_types.UUID `json:"opened_by,omitempty"`
+	PlannedBy *openapi_types.UUID `json:"planned_by,omitempty"`
+
+	// Reason Why it was cancelled
+	Reason         *string                `json:"reason,omitempty"`
+	ReconciledAt   *time.Time             `json:"reconciled_at,omitempty"`
+	ReconciledBy   *openapi_types.UUID    `json:"reconciled_by,omitempty"`
+	Reconciliation []DistributionVariance `json:"reconciliation,omitempty"`
+	Route          DistributionRoute      `json:"route"`
+	ScheduledOn    openapi_types.Date     `json:"scheduled_on"`
+	Status         DistributionStatus     `json:"status"`
+	Title          string                 `json:"title"`
+	UpdatedAt      time.Time              `json:"updated_at"`
+	Version        int64                  `json:"version"`
+}
+
+// DistributionCounted defines model for DistributionCounted.
+type DistributionCounted struct {
+	Explanation *string            `json:"explanation,omitempty"`
+	ItemID      openapi_types.UUID `json:"item_id"`
+
+	// Returned A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Returned StockQuantity `json:"returned"`
+}
+
+// DistributionCreate defines model for DistributionCreate.
+type DistributionCreate struct {
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	LocationID openapi_types.UUID  `json:"location_id"`
+
+	// Mode `named` where none is given
+	Mode   *DistributionCreateMode `json:"mode,omitempty"`
+	Note   *string                 `json:"note,omitempty"`
+	Offers []DistributionOffer     `json:"offers"`
+
+	// OpenList Whether people who are on no line receive too
+	OpenList *bool `json:"open_list,omitempty"`
+
+	// Route `general` where none is given
+	Route       *DistributionCreateRoute `json:"route,omitempty"`
+	ScheduledOn openapi_types.Date       `json:"scheduled_on"`
+	Title       string                   `json:"title"`
+}
+
+// DistributionCreateMode `named` where none is given
+type DistributionCreateMode string
+
+// DistributionCreateRoute `general` where none is given
+type DistributionCreateRoute string
+
+// DistributionIssue defines model for DistributionIssue.
+type DistributionIssue struct {
+	BeneficiaryID  *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DistributionID openapi_types.UUID  `json:"distribution_id"`
+
+	// DocumentID The document in the stock ledger
+	DocumentID  openapi_types.UUID  `json:"document_id"`
+	Headcounts  []Headcount         `json:"headcounts,omitempty"`
+	HouseholdID *openapi_types.UUID `json:"household_id,omitempty"`
+	ID          openapi_types.UUID  `json:"id"`
+	IssuedAt    time.Time           `json:"issued_at"`
+	IssuedBy    *openapi_types.UUID `json:"issued_by,omitempty"`
+
+	// IssuedOn The centre's day of it
+	IssuedOn openapi_types.Date      `json:"issued_on"`
+	Items    []DistributionIssueItem `json:"items"`
+
+	// Overridden A rule spoke against it
+	Overridden     bool    `json:"overridden"`
+	OverrideReason *string `json:"override_reason,omitempty"`
+
+	// Persons 1, or who was counted
+	Persons int `json:"persons"`
+
+	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+	Proof DistributionProof `json:"proof"`
+
+	// Proxy Who collects for the recipient
+	Proxy *DistributionProxy `json:"proxy,omitempty"`
+
+	// Reason Why it was taken back
+	Reason *string `json:"reason,omitempty"`
+
+	// ReversalID The document that took it back
+	ReversalID *openapi_types.UUID `json:"reversal_id,omitempty"`
+	ReversedAt *time.Time          `json:"reversed_at,omitempty"`
+	ReversedBy *openapi_types.UUID `json:"reversed_by,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+}
+
+// DistributionIssueCreate defines model for DistributionIssueCreate.
+type DistributionIssueCreate struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+
+	// ID Made by the counter, so that a repeat is known
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// IssuedAt Now where it is not given; a counter without a connection says when
+	IssuedAt *time.Time                    `json:"issued_at,omitempty"`
+	Items    []DistributionIssueItemCreate `json:"items,omitempty"`
+
+	// OverrideReason Why they receive against the rule
+	OverrideReason *string `json:"override_reason,omitempty"`
+
+	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+	Proof DistributionProof `json:"proof"`
+
+	// Proxy Who collects for the recipient
+	Proxy *DistributionProxy `json:"proxy,omitempty"`
+
+	// Token What was scanned from the recipient's card
+	Token *string `json:"token,omitempty"`
+}
+
+// DistributionIssueItem defines model for DistributionIssueItem.
+type DistributionIssueItem struct {
+	ItemID openapi_types.UUID `json:"item_id"`
+
+	// LotID Another than the first to expire
+	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Overridden The rule spoke against it
+	Overridden *bool `json:"overridden,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Reason Of another lot or a smaller quantity
+	Reason *string             `json:"reason,omitempty"`
+	RuleID *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionIssueItemCreate Of a named distribution by its rule; by headcount by its item.
+type DistributionIssueItemCreate struct {
+	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
+	LotID  *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Quantity In the base unit, with a reason less than they are entitled to. The rest is not owed later
+	Quantity *string             `json:"quantity,omitempty"`
+	Reason   *string             `json:"reason,omitempty"`
+	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionIssuePage defines model for DistributionIssuePage.
+type DistributionIssuePage struct {
+	Data []DistributionIssue `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DistributionIssueReplay As on issue, with what only the counter knows
+type DistributionIssueReplay struct {
+	BeneficiaryID  *openapi_types.UUID           `json:"beneficiary_id,omitempty"`
+	Headcounts     []Headcount                   `json:"headcounts,omitempty"`
+	ID             openapi_types.UUID            `json:"id"`
+	IssuedAt       time.Time                     `json:"issued_at"`
+	Items          []DistributionIssueItemCreate `json:"items,omitempty"`
+	OverrideReason *string                       `json:"override_reason,omitempty"`
+
+	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+	Proof DistributionProof `json:"proof"`
+
+	// Proxy Who collects for the recipient
+	Proxy *DistributionProxy `json:"proxy,omitempty"`
+	Token *string            `json:"token,omitempty"`
+}
+
+// DistributionLeftOut defines model for DistributionLeftOut.
+type DistributionLeftOut struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+
+	// Reason `listed`, `unknown`, `ended`, or the reason of an entitlement
+	Reason string `json:"reason"`
+}
+
+// DistributionLine defines model for DistributionLine.
+type DistributionLine struct {
+	BeneficiaryID  openapi_types.UUID  `json:"beneficiary_id"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DistributionID openapi_types.UUID  `json:"distribution_id"`
+	HouseholdID    *openapi_types.UUID `json:"household_id,omitempty"`
+	ID             openapi_types.UUID  `json:"id"`
+
+	// IssueID What they received, once they did
+	IssueID *openapi_types.UUID `json:"issue_id,omitempty"`
+
+	// Items What they may receive on the day
+	Items []DistributionIssueItem `json:"items"`
+
+	// Reason Why they were taken off the list
+	Reason    *string    `json:"reason,omitempty"`
+	RemovedAt *time.Time `json:"removed_at,omitempty"`
+	UpdatedAt time.Time  `json:"updated_at"`
+	Version   int64      `json:"version"`
+}
+
+// DistributionLinePage defines model for DistributionLinePage.
+type DistributionLinePage struct {
+	Data []DistributionLine `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DistributionLinesAdd defines model for DistributionLinesAdd.
+type DistributionLinesAdd struct {
+	BeneficiaryIds []openapi_types.UUID `json:"beneficiary_ids"`
+}
+
+// DistributionLinesAdded defines model for DistributionLinesAdded.
+type DistributionLinesAdded struct {
+	LeftOut []DistributionLeftOut `json:"left_out"`
+	Lines   []DistributionLine    `json:"lines"`
+}
+
+// DistributionMode defines model for DistributionMode.
+type DistributionMode string
+
+// DistributionOffer Of a named distribution: a rule. By headcount: an item and its quantity for each person.
+type DistributionOffer struct {
+	// ItemID The rule's item where a rule is named
+	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity *StockQuantity      `json:"quantity,omitempty"`
+	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionOpening defines model for DistributionOpening.
+type DistributionOpening struct {
+	Brought []DistributionQuantity `json:"brought"`
+}
+
+// DistributionOutcome defines model for DistributionOutcome.
+type DistributionOutcome struct {
+	// Code Of the problem
+	Code    *string                    `json:"code,omitempty"`
+	Detail  *string                    `json:"detail,omitempty"`
+	Errors  []FieldError               `json:"errors,omitempty"`
+	ID      openapi_types.UUID         `json:"id"`
+	Issue   *DistributionIssue         `json:"issue,omitempty"`
+	Outcome DistributionOutcomeOutcome `json:"outcome"`
+}
+
+// DistributionOutcomeOutcome defines model for DistributionOutcome.Outcome.
+type DistributionOutcomeOutcome string
+
+// DistributionPage defines model for DistributionPage.
+type DistributionPage struct {
+	Data []Distribution `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DistributionPatch defines model for DistributionPatch.
+type DistributionPatch struct {
+	LocationID *openapi_types.UUID       `json:"location_id,omitempty"`
+	Note       nullable.Nullable[string] `json:"note,omitempty"`
+	Offers     []DistributionOffer       `json:"offers,omitempty"`
+
+	// OpenList Whether people who are on no line receive too
+	OpenList    *bool               `json:"open_list,omitempty"`
+	ScheduledOn *openapi_types.Date `json:"scheduled_on,omitempty"`
+	Title       *string             `json:"title,omitempty"`
+}
+
+// DistributionPick defines model for DistributionPick.
+type DistributionPick struct {
+	ItemID openapi_types.UUID    `json:"item_id"`
+	Lots   []DistributionPickLot `json:"lots"`
+
+	// Quantity To take, in base units
+	Quantity string `json:"quantity"`
+
+	// Short What is not there of it
+	Short string `json:"short"`
+}
+
+// DistributionPickList defines model for DistributionPickList.
+type DistributionPickList struct {
+	Items      []DistributionPick `json:"items"`
+	LocationID openapi_types.UUID `json:"location_id"`
+}
+
+// DistributionPickLot defines model for DistributionPickLot.
+type DistributionPickLot struct {
+	Batch     *string             `json:"batch,omitempty"`
+	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
+	LotID     openapi_types.UUID  `json:"lot_id"`
+	Quantity  string              `json:"quantity"`
+}
+
+// DistributionProof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+type DistributionProof struct {
+	// AttachmentID Of the recipient
+	AttachmentID *openapi_types.UUID   `json:"attachment_id,omitempty"`
+	Kind         DistributionProofKind `json:"kind"`
+	Reference    *string               `json:"reference,omitempty"`
+	Witness      *string               `json:"witness,omitempty"`
+}
+
+// DistributionProofKind defines model for DistributionProof.Kind.
+type DistributionProofKind string
+
+// DistributionProxy Who collects for the recipient
+type DistributionProxy struct {
+	// Authorisation By what the recipient authorised them
+	Authorisation string `json:"authorisation"`
+
+	// BeneficiaryID If they are registered here
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	Name          string              `json:"name"`
+}
+
+// DistributionQuantity defines model for DistributionQuantity.
+type DistributionQuantity struct {
+	ItemID openapi_types.UUID `json:"item_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+}
+
+// DistributionReason defines model for DistributionReason.
+type DistributionReason struct {
+	Reason string `json:"reason"`
+}
+
+// DistributionReconciliation defines model for DistributionReconciliation.
+type DistributionReconciliation struct {
+	Items []DistributionCounted `json:"items"`
+}
+
+// DistributionReplay defines model for DistributionReplay.
+type DistributionReplay struct {
+	Issues []DistributionIssueReplay `json:"issues"`
+}
+
+// DistributionReplayed defines model for DistributionReplayed.
+type DistributionReplayed struct {
+	Outcomes []DistributionOutcome `json:"outcomes"`
+}
+
+// DistributionRoute defines model for DistributionRoute.
+type DistributionRoute string
+
+// DistributionStatus defines model for DistributionStatus.
+type DistributionStatus string
+
+// DistributionVariance defines model for DistributionVariance.
+type DistributionVariance struct {
+	Brought     string             `json:"brought"`
+	Explanation *string            `json:"explanation,omitempty"`
+	Issued      string             `json:"issued"`
+	ItemID      openapi_types.UUID `json:"item_id"`
+	Returned    string             `json:"returned"`
+
+	// Variance Brought less issued and returned: what is missing
+	Variance string `json:"variance"`
+}
+
 // Duplicate defines model for Duplicate.
 type Duplicate struct {
 	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
@@ -9711,6 +10428,192 @@ type EffectiveConsentTowards struct {
 
 // EffectiveConsentTowardsStatus defines model for EffectiveConsentTowards.Status.
 type EffectiveConsentTowardsStatus string
+
+// Entitlement defines model for Entitlement.
+type Entitlement struct {
+	Allowed bool `json:"allowed"`
+
+	// AvailableFrom Not allowed: from which day it will be, as far as is known
+	AvailableFrom *openapi_types.Date `json:"available_from,omitempty"`
+
+	// AvailableUntil Allowed: the last day of its month or season
+	AvailableUntil *openapi_types.Date `json:"available_until,omitempty"`
+	ItemID         openapi_types.UUID  `json:"item_id"`
+	Name           string              `json:"name"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Reason Why not. `not_meant`: the rule is for others
+	Reason *EntitlementReason `json:"reason,omitempty"`
+
+	// Received What stands against it
+	Received *EntitlementReceived `json:"received,omitempty"`
+	RuleID   openapi_types.UUID   `json:"rule_id"`
+}
+
+// EntitlementReason Why not. `not_meant`: the rule is for others
+type EntitlementReason string
+
+// EntitlementCheck defines model for EntitlementCheck.
+type EntitlementCheck struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	Entitlements  []Entitlement      `json:"entitlements"`
+
+	// Household The others, with what each may still get
+	Household   []EntitlementsOfMember `json:"household"`
+	HouseholdID *openapi_types.UUID    `json:"household_id,omitempty"`
+	On          openapi_types.Date     `json:"on"`
+}
+
+// EntitlementNeed defines model for EntitlementNeed.
+type EntitlementNeed struct {
+	Code       string                    `json:"code"`
+	CodeSystem EntitlementNeedCodeSystem `json:"code_system"`
+}
+
+// EntitlementNeedCodeSystem defines model for EntitlementNeed.CodeSystem.
+type EntitlementNeedCodeSystem string
+
+// EntitlementPer Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+type EntitlementPer string
+
+// EntitlementReceived What stands against it
+type EntitlementReceived struct {
+	// BeneficiaryID Whom it was counted for: who asks, or one of their household
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	IssueID       openapi_types.UUID `json:"issue_id"`
+	IssuedOn      openapi_types.Date `json:"issued_on"`
+}
+
+// EntitlementRule defines model for EntitlementRule.
+type EntitlementRule struct {
+	Active        bool               `json:"active"`
+	AgeFrom       *int               `json:"age_from,omitempty"`
+	AgeTo         *int               `json:"age_to,omitempty"`
+	CreatedAt     time.Time          `json:"created_at"`
+	GroupSize     *int               `json:"group_size,omitempty"`
+	HouseholdFrom *int               `json:"household_from,omitempty"`
+	HouseholdTo   *int               `json:"household_to,omitempty"`
+	ID            openapi_types.UUID `json:"id"`
+	IntervalDays  *int               `json:"interval_days,omitempty"`
+	ItemID        openapi_types.UUID `json:"item_id"`
+	Name          string             `json:"name"`
+	Needs         []EntitlementNeed  `json:"needs"`
+	Note          *string            `json:"note,omitempty"`
+
+	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+	Per EntitlementPer `json:"per"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Season From a day to a day of every year, both included; it may reach over the turn of the year
+	Season *EntitlementSeason `json:"season,omitempty"`
+	Sexes  []string           `json:"sexes"`
+
+	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+	Trigger   EntitlementTrigger `json:"trigger"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+}
+
+// EntitlementRuleCreate defines model for EntitlementRuleCreate.
+type EntitlementRuleCreate struct {
+	// AgeFrom In completed years
+	AgeFrom *int `json:"age_from,omitempty"`
+
+	// AgeTo In completed years, included
+	AgeTo *int `json:"age_to,omitempty"`
+
+	// GroupSize Of a group: one quantity for so many
+	GroupSize *int `json:"group_size,omitempty"`
+
+	// HouseholdFrom Members
+	HouseholdFrom *int                `json:"household_from,omitempty"`
+	HouseholdTo   *int                `json:"household_to,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// IntervalDays After so many days again; once where none is given
+	IntervalDays *int               `json:"interval_days,omitempty"`
+	ItemID       openapi_types.UUID `json:"item_id"`
+	Name         string             `json:"name"`
+
+	// Needs Any of these
+	Needs []EntitlementNeed `json:"needs,omitempty"`
+	Note  *string           `json:"note,omitempty"`
+
+	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+	Per EntitlementPer `json:"per"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Season From a day to a day of every year, both included; it may reach over the turn of the year
+	Season *EntitlementSeason `json:"season,omitempty"`
+
+	// Sexes Everybody where none is given
+	Sexes []string `json:"sexes,omitempty"`
+
+	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+	Trigger EntitlementTrigger `json:"trigger"`
+}
+
+// EntitlementRulePage defines model for EntitlementRulePage.
+type EntitlementRulePage struct {
+	Data []EntitlementRule `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// EntitlementRulePatch defines model for EntitlementRulePatch.
+type EntitlementRulePatch struct {
+	Active        *bool                     `json:"active,omitempty"`
+	AgeFrom       nullable.Nullable[int]    `json:"age_from,omitempty"`
+	AgeTo         nullable.Nullable[int]    `json:"age_to,omitempty"`
+	GroupSize     nullable.Nullable[int]    `json:"group_size,omitempty"`
+	HouseholdFrom nullable.Nullable[int]    `json:"household_from,omitempty"`
+	HouseholdTo   nullable.Nullable[int]    `json:"household_to,omitempty"`
+	IntervalDays  nullable.Nullable[int]    `json:"interval_days,omitempty"`
+	Name          *string                   `json:"name,omitempty"`
+	Needs         []EntitlementNeed         `json:"needs,omitempty"`
+	Note          nullable.Nullable[string] `json:"note,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity *StockQuantity                       `json:"quantity,omitempty"`
+	Season   nullable.Nullable[EntitlementSeason] `json:"season,omitempty"`
+	Sexes    []string                             `json:"sexes,omitempty"`
+}
+
+// EntitlementSeason From a day to a day of every year, both included; it may reach over the turn of the year
+type EntitlementSeason struct {
+	// From Example: 11-01
+	From string `json:"from"`
+
+	// To Example: 03-31
+	To string `json:"to"`
+}
+
+// EntitlementTrigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+type EntitlementTrigger string
+
+// EntitlementsOfMember defines model for EntitlementsOfMember.
+type EntitlementsOfMember struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	Entitlements  []Entitlement      `json:"entitlements"`
+}
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -12969,6 +13872,12 @@ type SOPStock struct {
 
 	// BackdatingDays How far back a document may be dated, inside the open period
 	BackdatingDays int `json:"backdating_days"`
+
+	// NutritionItems What is issued through the health and nutrition route only, by its code in the catalogue
+	NutritionItems []string `json:"nutrition_items"`
+
+	// SharedDuties Whether one person may plan, approve, issue and count a distribution, as in a centre with few staff
+	SharedDuties bool `json:"shared_duties"`
 }
 
 // SOPStockApprovalFor defines model for SOPStock.ApprovalFor.
@@ -15276,11 +16185,17 @@ type IfRange = string
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
 
+// IssueID defines model for IssueID.
+type IssueID = openapi_types.UUID
+
 // Labels defines model for Labels.
 type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
+
+// LineID defines model for LineID.
+type LineID = openapi_types.UUID
 
 // Range defines model for Range.
 type Range = string
@@ -17526,6 +18441,165 @@ type UpdateCentreCodelistParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListDistributionsParams defines parameters for ListDistributions.
+type ListDistributionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-scheduled_on` where none is given. A cursor carries its own
+	Sort *ListDistributionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *DistributionStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListDistributionsParamsSort defines parameters for ListDistributions.
+type ListDistributionsParamsSort string
+
+// CreateDistributionParams defines parameters for CreateDistribution.
+type CreateDistributionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateDistributionParams defines parameters for UpdateDistribution.
+type UpdateDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ApproveDistributionParams defines parameters for ApproveDistribution.
+type ApproveDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CancelDistributionParams defines parameters for CancelDistribution.
+type CancelDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CloseDistributionParams defines parameters for CloseDistribution.
+type CloseDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDistributionIssuesParams defines parameters for ListDistributionIssues.
+type ListDistributionIssuesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-issued_at` where none is given. A cursor carries its own
+	Sort *ListDistributionIssuesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// BeneficiaryID Only to this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// Overridden Only against a rule with a reason, or only by the rules
+	Overridden *bool `form:"overridden,omitempty" json:"overridden,omitempty"`
+}
+
+// ListDistributionIssuesParamsSort defines parameters for ListDistributionIssues.
+type ListDistributionIssuesParamsSort string
+
+// IssueDistributionParams defines parameters for IssueDistribution.
+type IssueDistributionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReverseDistributionIssueParams defines parameters for ReverseDistributionIssue.
+type ReverseDistributionIssueParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDistributionLinesParams defines parameters for ListDistributionLines.
+type ListDistributionLinesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `created_at` where none is given. A cursor carries its own
+	Sort *ListDistributionLinesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Issued Only who received, or only who has not
+	Issued *bool `form:"issued,omitempty" json:"issued,omitempty"`
+}
+
+// ListDistributionLinesParamsSort defines parameters for ListDistributionLines.
+type ListDistributionLinesParamsSort string
+
+// AddDistributionLinesParams defines parameters for AddDistributionLines.
+type AddDistributionLinesParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RemoveDistributionLineParams defines parameters for RemoveDistributionLine.
+type RemoveDistributionLineParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// OpenDistributionParams defines parameters for OpenDistribution.
+type OpenDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReconcileDistributionParams defines parameters for ReconcileDistribution.
+type ReconcileDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReplayDistributionIssuesParams defines parameters for ReplayDistributionIssues.
+type ReplayDistributionIssuesParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListDuplicatesParams defines parameters for ListDuplicates.
 type ListDuplicatesParams struct {
 	// Limit Rows a page
@@ -17594,6 +18668,54 @@ type ListDuplicateDecisionsParams struct {
 
 // ListDuplicateDecisionsParamsSort defines parameters for ListDuplicateDecisions.
 type ListDuplicateDecisionsParamsSort string
+
+// ListEntitlementRulesParams defines parameters for ListEntitlementRules.
+type ListEntitlementRulesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `name` where none is given. A cursor carries its own
+	Sort *ListEntitlementRulesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only rules in force, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// ItemID Only of this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+}
+
+// ListEntitlementRulesParamsSort defines parameters for ListEntitlementRules.
+type ListEntitlementRulesParamsSort string
+
+// CreateEntitlementRuleParams defines parameters for CreateEntitlementRule.
+type CreateEntitlementRuleParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateEntitlementRuleParams defines parameters for UpdateEntitlementRule.
+type UpdateEntitlementRuleParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CheckEntitlementsParams defines parameters for CheckEntitlements.
+type CheckEntitlementsParams struct {
+	// BeneficiaryID Who asks
+	BeneficiaryID openapi_types.UUID `form:"beneficiary_id" json:"beneficiary_id"`
+
+	// RuleID By this rule only
+	RuleID *openapi_types.UUID `form:"rule_id,omitempty" json:"rule_id,omitempty"`
+
+	// On The day; today where none is given
+	On *openapi_types.Date `form:"on,omitempty" json:"on,omitempty"`
+}
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
@@ -20652,11 +21774,47 @@ type EndCaseWallJSONRequestBody = CaseWallEnd
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
+// CreateDistributionJSONRequestBody defines body for CreateDistribution for application/json ContentType.
+type CreateDistributionJSONRequestBody = DistributionCreate
+
+// UpdateDistributionApplicationMergePatchPlusJSONRequestBody defines body for UpdateDistribution for application/merge-patch+json ContentType.
+type UpdateDistributionApplicationMergePatchPlusJSONRequestBody = DistributionPatch
+
+// CancelDistributionJSONRequestBody defines body for CancelDistribution for application/json ContentType.
+type CancelDistributionJSONRequestBody = DistributionReason
+
+// IssueDistributionJSONRequestBody defines body for IssueDistribution for application/json ContentType.
+type IssueDistributionJSONRequestBody = DistributionIssueCreate
+
+// ReverseDistributionIssueJSONRequestBody defines body for ReverseDistributionIssue for application/json ContentType.
+type ReverseDistributionIssueJSONRequestBody = DistributionReason
+
+// AddDistributionLinesJSONRequestBody defines body for AddDistributionLines for application/json ContentType.
+type AddDistributionLinesJSONRequestBody = DistributionLinesAdd
+
+// RemoveDistributionLineJSONRequestBody defines body for RemoveDistributionLine for application/json ContentType.
+type RemoveDistributionLineJSONRequestBody = DistributionReason
+
+// OpenDistributionJSONRequestBody defines body for OpenDistribution for application/json ContentType.
+type OpenDistributionJSONRequestBody = DistributionOpening
+
+// ReconcileDistributionJSONRequestBody defines body for ReconcileDistribution for application/json ContentType.
+type ReconcileDistributionJSONRequestBody = DistributionReconciliation
+
+// ReplayDistributionIssuesJSONRequestBody defines body for ReplayDistributionIssues for application/json ContentType.
+type ReplayDistributionIssuesJSONRequestBody = DistributionReplay
+
 // CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
 type CheckDuplicatesJSONRequestBody = DuplicateCheck
 
 // DecideDuplicateJSONRequestBody defines body for DecideDuplicate for application/json ContentType.
 type DecideDuplicateJSONRequestBody = DuplicateDecisionCreate
+
+// CreateEntitlementRuleJSONRequestBody defines body for CreateEntitlementRule for application/json ContentType.
+type CreateEntitlementRuleJSONRequestBody = EntitlementRuleCreate
+
+// UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody defines body for UpdateEntitlementRule for application/merge-patch+json ContentType.
+type UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody = EntitlementRulePatch
 
 // CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
 type CreateFormJSONRequestBody = FormCreate
@@ -21846,6 +23004,60 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// ListDistributions List distributions
+	// (GET /v1/centres/{centre_id}/distributions)
+	ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error
+	// CreateDistribution Plan a distribution
+	// (POST /v1/centres/{centre_id}/distributions)
+	CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error
+	// GetDistribution Read a distribution
+	// (GET /v1/centres/{centre_id}/distributions/{id})
+	GetDistribution(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateDistribution Change a plan
+	// (PATCH /v1/centres/{centre_id}/distributions/{id})
+	UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error
+	// ApproveDistribution Approve a plan
+	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
+	ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error
+	// CancelDistribution Cancel a distribution
+	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
+	CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error
+	// CloseDistribution Close the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/close)
+	CloseDistribution(ctx echo.Context, centreID CentreID, id ID, params CloseDistributionParams) error
+	// ListDistributionIssues List what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
+	ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error
+	// IssueDistribution Issue to one recipient
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
+	IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error
+	// GetDistributionIssue Read what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
+	GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error
+	// ReverseDistributionIssue Take an issue back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
+	ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error
+	// ListDistributionLines List who is to receive
+	// (GET /v1/centres/{centre_id}/distributions/{id}/lines)
+	ListDistributionLines(ctx echo.Context, centreID CentreID, id ID, params ListDistributionLinesParams) error
+	// AddDistributionLines Put people on the list
+	// (POST /v1/centres/{centre_id}/distributions/{id}/lines)
+	AddDistributionLines(ctx echo.Context, centreID CentreID, id ID, params AddDistributionLinesParams) error
+	// RemoveDistributionLine Take somebody off the list
+	// (POST /v1/centres/{centre_id}/distributions/{id}/lines/{line_id}/remove)
+	RemoveDistributionLine(ctx echo.Context, centreID CentreID, id ID, lineID LineID, params RemoveDistributionLineParams) error
+	// OpenDistribution Open the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
+	OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error
+	// GetDistributionPickList What to take from the shelves
+	// (GET /v1/centres/{centre_id}/distributions/{id}/pick-list)
+	GetDistributionPickList(ctx echo.Context, centreID CentreID, id ID) error
+	// ReconcileDistribution Count what came back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/reconcile)
+	ReconcileDistribution(ctx echo.Context, centreID CentreID, id ID, params ReconcileDistributionParams) error
+	// ReplayDistributionIssues Replay what a counter issued without a connection
+	// (POST /v1/centres/{centre_id}/distributions/{id}/replay)
+	ReplayDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ReplayDistributionIssuesParams) error
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
@@ -21861,6 +23073,21 @@ type ServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error
+	// ListEntitlementRules List entitlement rules
+	// (GET /v1/centres/{centre_id}/entitlement-rules)
+	ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error
+	// CreateEntitlementRule Lay down who may receive an item
+	// (POST /v1/centres/{centre_id}/entitlement-rules)
+	CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error
+	// GetEntitlementRule Read an entitlement rule
+	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
+	GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateEntitlementRule Change an entitlement rule
+	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
+	UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error
+	// CheckEntitlements May this person receive? If not, why and until when
+	// (GET /v1/centres/{centre_id}/entitlements/check)
+	CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
@@ -34713,6 +35940,925 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 	return err
 }
 
+// ListDistributions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDistributions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDistributionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDistributions(ctx, centreID, params)
+	return err
+}
+
+// CreateDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateDistribution(ctx, centreID, params)
+	return err
+}
+
+// GetDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDistribution(ctx, centreID, id)
+	return err
+}
+
+// UpdateDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// ApproveDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// CancelDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// CloseDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) CloseDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CloseDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CloseDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// ListDistributionIssues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDistributionIssues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDistributionIssuesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "overridden" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overridden", ctx.QueryParams(), &params.Overridden, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overridden: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDistributionIssues(ctx, centreID, id, params)
+	return err
+}
+
+// IssueDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) IssueDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IssueDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.IssueDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// GetDistributionIssue converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDistributionIssue(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "issue_id" -------------
+	var issueID IssueID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDistributionIssue(ctx, centreID, id, issueID)
+	return err
+}
+
+// ReverseDistributionIssue converts echo context to params.
+func (w *ServerInterfaceWrapper) ReverseDistributionIssue(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "issue_id" -------------
+	var issueID IssueID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReverseDistributionIssueParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReverseDistributionIssue(ctx, centreID, id, issueID, params)
+	return err
+}
+
+// ListDistributionLines converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDistributionLines(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDistributionLinesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "issued" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "issued", ctx.QueryParams(), &params.Issued, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issued: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDistributionLines(ctx, centreID, id, params)
+	return err
+}
+
+// AddDistributionLines converts echo context to params.
+func (w *ServerInterfaceWrapper) AddDistributionLines(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddDistributionLinesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddDistributionLines(ctx, centreID, id, params)
+	return err
+}
+
+// RemoveDistributionLine converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveDistributionLine(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "line_id" -------------
+	var lineID LineID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "line_id", ctx.Param("line_id"), &lineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter line_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RemoveDistributionLineParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveDistributionLine(ctx, centreID, id, lineID, params)
+	return err
+}
+
+// OpenDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// GetDistributionPickList converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDistributionPickList(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDistributionPickList(ctx, centreID, id)
+	return err
+}
+
+// ReconcileDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) ReconcileDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReconcileDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReconcileDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// ReplayDistributionIssues converts echo context to params.
+func (w *ServerInterfaceWrapper) ReplayDistributionIssues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReplayDistributionIssuesParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReplayDistributionIssues(ctx, centreID, id, params)
+	return err
+}
+
 // ListDuplicates converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDuplicates(ctx echo.Context) error {
 	var err error
@@ -34959,6 +37105,211 @@ func (w *ServerInterfaceWrapper) ListDuplicateDecisions(ctx echo.Context) error 
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListDuplicateDecisions(ctx, centreID, id, params)
+	return err
+}
+
+// ListEntitlementRules converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEntitlementRules(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEntitlementRulesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEntitlementRules(ctx, centreID, params)
+	return err
+}
+
+// CreateEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateEntitlementRuleParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateEntitlementRule(ctx, centreID, params)
+	return err
+}
+
+// GetEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEntitlementRule(ctx, centreID, id)
+	return err
+}
+
+// UpdateEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateEntitlementRuleParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateEntitlementRule(ctx, centreID, id, params)
+	return err
+}
+
+// CheckEntitlements converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckEntitlements(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckEntitlementsParams
+	// ------------- Required query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "rule_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule_id", ctx.QueryParams(), &params.RuleID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rule_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "on", ctx.QueryParams(), &params.On, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter on: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckEntitlements(ctx, centreID, params)
 	return err
 }
 
@@ -47472,6 +49823,29 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.UpdateStockKit, options.OperationMiddlewares["updateStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id/assemble", wrapper.AssembleStockKit, options.OperationMiddlewares["assembleStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id/disassemble", wrapper.DisassembleStockKit, options.OperationMiddlewares["disassembleStockKit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.ListEntitlementRules, options.OperationMiddlewares["listEntitlementRules"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.CreateEntitlementRule, options.OperationMiddlewares["createEntitlementRule"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.GetEntitlementRule, options.OperationMiddlewares["getEntitlementRule"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.UpdateEntitlementRule, options.OperationMiddlewares["updateEntitlementRule"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlements/check", wrapper.CheckEntitlements, options.OperationMiddlewares["checkEntitlements"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.ListDistributions, options.OperationMiddlewares["listDistributions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.CreateDistribution, options.OperationMiddlewares["createDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.GetDistribution, options.OperationMiddlewares["getDistribution"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.UpdateDistribution, options.OperationMiddlewares["updateDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/approve", wrapper.ApproveDistribution, options.OperationMiddlewares["approveDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/open", wrapper.OpenDistribution, options.OperationMiddlewares["openDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/cancel", wrapper.CancelDistribution, options.OperationMiddlewares["cancelDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/close", wrapper.CloseDistribution, options.OperationMiddlewares["closeDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/reconcile", wrapper.ReconcileDistribution, options.OperationMiddlewares["reconcileDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/pick-list", wrapper.GetDistributionPickList, options.OperationMiddlewares["getDistributionPickList"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines", wrapper.ListDistributionLines, options.OperationMiddlewares["listDistributionLines"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines", wrapper.AddDistributionLines, options.OperationMiddlewares["addDistributionLines"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines/:line_id/remove", wrapper.RemoveDistributionLine, options.OperationMiddlewares["removeDistributionLine"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/replay", wrapper.ReplayDistributionIssues, options.OperationMiddlewares["replayDistributionIssues"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.ListDistributionIssues, options.OperationMiddlewares["listDistributionIssues"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.IssueDistribution, options.OperationMiddlewares["issueDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id", wrapper.GetDistributionIssue, options.OperationMiddlewares["getDistributionIssue"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id/reverse", wrapper.ReverseDistributionIssue, options.OperationMiddlewares["reverseDistributionIssue"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -59428,6 +61802,852 @@ func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type ListDistributionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListDistributionsParams
+}
+
+type ListDistributionsResponseObject interface {
+	VisitListDistributionsResponse(w http.ResponseWriter) error
+}
+
+type ListDistributions200JSONResponse DistributionPage
+
+func (response ListDistributions200JSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDistributionsdefaultApplicationProblemPlusJSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateDistributionParams
+	Body     *CreateDistributionJSONRequestBody
+}
+
+type CreateDistributionResponseObject interface {
+	VisitCreateDistributionResponse(w http.ResponseWriter) error
+}
+
+type CreateDistribution201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateDistribution201JSONResponse struct {
+	Body    Distribution
+	Headers CreateDistribution201ResponseHeaders
+}
+
+func (response CreateDistribution201JSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateDistributiondefaultApplicationProblemPlusJSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetDistributionResponseObject interface {
+	VisitGetDistributionResponse(w http.ResponseWriter) error
+}
+
+type GetDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers GetDistribution200ResponseHeaders
+}
+
+func (response GetDistribution200JSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDistributiondefaultApplicationProblemPlusJSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateDistributionParams
+	Body     *UpdateDistributionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateDistributionResponseObject interface {
+	VisitUpdateDistributionResponse(w http.ResponseWriter) error
+}
+
+type UpdateDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers UpdateDistribution200ResponseHeaders
+}
+
+func (response UpdateDistribution200JSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateDistributiondefaultApplicationProblemPlusJSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveDistributionParams
+}
+
+type ApproveDistributionResponseObject interface {
+	VisitApproveDistributionResponse(w http.ResponseWriter) error
+}
+
+type ApproveDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers ApproveDistribution200ResponseHeaders
+}
+
+func (response ApproveDistribution200JSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveDistributiondefaultApplicationProblemPlusJSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelDistributionParams
+	Body     *CancelDistributionJSONRequestBody
+}
+
+type CancelDistributionResponseObject interface {
+	VisitCancelDistributionResponse(w http.ResponseWriter) error
+}
+
+type CancelDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers CancelDistribution200ResponseHeaders
+}
+
+func (response CancelDistribution200JSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelDistributiondefaultApplicationProblemPlusJSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CloseDistributionParams
+}
+
+type CloseDistributionResponseObject interface {
+	VisitCloseDistributionResponse(w http.ResponseWriter) error
+}
+
+type CloseDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type CloseDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers CloseDistribution200ResponseHeaders
+}
+
+func (response CloseDistribution200JSONResponse) VisitCloseDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CloseDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CloseDistributiondefaultApplicationProblemPlusJSONResponse) VisitCloseDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionIssuesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListDistributionIssuesParams
+}
+
+type ListDistributionIssuesResponseObject interface {
+	VisitListDistributionIssuesResponse(w http.ResponseWriter) error
+}
+
+type ListDistributionIssues200JSONResponse DistributionIssuePage
+
+func (response ListDistributionIssues200JSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   IssueDistributionParams
+	Body     *IssueDistributionJSONRequestBody
+}
+
+type IssueDistributionResponseObject interface {
+	VisitIssueDistributionResponse(w http.ResponseWriter) error
+}
+
+type IssueDistribution201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type IssueDistribution201JSONResponse struct {
+	Body    DistributionIssue
+	Headers IssueDistribution201ResponseHeaders
+}
+
+func (response IssueDistribution201JSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IssueDistributiondefaultApplicationProblemPlusJSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionIssueRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	IssueID  IssueID  `json:"issue_id"`
+}
+
+type GetDistributionIssueResponseObject interface {
+	VisitGetDistributionIssueResponse(w http.ResponseWriter) error
+}
+
+type GetDistributionIssue200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDistributionIssue200JSONResponse struct {
+	Body    DistributionIssue
+	Headers GetDistributionIssue200ResponseHeaders
+}
+
+func (response GetDistributionIssue200JSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseDistributionIssueRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	IssueID  IssueID  `json:"issue_id"`
+	Params   ReverseDistributionIssueParams
+	Body     *ReverseDistributionIssueJSONRequestBody
+}
+
+type ReverseDistributionIssueResponseObject interface {
+	VisitReverseDistributionIssueResponse(w http.ResponseWriter) error
+}
+
+type ReverseDistributionIssue200ResponseHeaders struct {
+	ETag string
+}
+
+type ReverseDistributionIssue200JSONResponse struct {
+	Body    DistributionIssue
+	Headers ReverseDistributionIssue200ResponseHeaders
+}
+
+func (response ReverseDistributionIssue200JSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionLinesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListDistributionLinesParams
+}
+
+type ListDistributionLinesResponseObject interface {
+	VisitListDistributionLinesResponse(w http.ResponseWriter) error
+}
+
+type ListDistributionLines200JSONResponse DistributionLinePage
+
+func (response ListDistributionLines200JSONResponse) VisitListDistributionLinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionLinesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDistributionLinesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionLinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddDistributionLinesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   AddDistributionLinesParams
+	Body     *AddDistributionLinesJSONRequestBody
+}
+
+type AddDistributionLinesResponseObject interface {
+	VisitAddDistributionLinesResponse(w http.ResponseWriter) error
+}
+
+type AddDistributionLines200JSONResponse DistributionLinesAdded
+
+func (response AddDistributionLines200JSONResponse) VisitAddDistributionLinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddDistributionLinesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddDistributionLinesdefaultApplicationProblemPlusJSONResponse) VisitAddDistributionLinesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveDistributionLineRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	LineID   LineID   `json:"line_id"`
+	Params   RemoveDistributionLineParams
+	Body     *RemoveDistributionLineJSONRequestBody
+}
+
+type RemoveDistributionLineResponseObject interface {
+	VisitRemoveDistributionLineResponse(w http.ResponseWriter) error
+}
+
+type RemoveDistributionLine200ResponseHeaders struct {
+	ETag string
+}
+
+type RemoveDistributionLine200JSONResponse struct {
+	Body    DistributionLine
+	Headers RemoveDistributionLine200ResponseHeaders
+}
+
+func (response RemoveDistributionLine200JSONResponse) VisitRemoveDistributionLineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveDistributionLinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RemoveDistributionLinedefaultApplicationProblemPlusJSONResponse) VisitRemoveDistributionLineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   OpenDistributionParams
+	Body     *OpenDistributionJSONRequestBody
+}
+
+type OpenDistributionResponseObject interface {
+	VisitOpenDistributionResponse(w http.ResponseWriter) error
+}
+
+type OpenDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type OpenDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers OpenDistribution200ResponseHeaders
+}
+
+func (response OpenDistribution200JSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenDistributiondefaultApplicationProblemPlusJSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionPickListRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetDistributionPickListResponseObject interface {
+	VisitGetDistributionPickListResponse(w http.ResponseWriter) error
+}
+
+type GetDistributionPickList200JSONResponse DistributionPickList
+
+func (response GetDistributionPickList200JSONResponse) VisitGetDistributionPickListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionPickListdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDistributionPickListdefaultApplicationProblemPlusJSONResponse) VisitGetDistributionPickListResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReconcileDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReconcileDistributionParams
+	Body     *ReconcileDistributionJSONRequestBody
+}
+
+type ReconcileDistributionResponseObject interface {
+	VisitReconcileDistributionResponse(w http.ResponseWriter) error
+}
+
+type ReconcileDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type ReconcileDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers ReconcileDistribution200ResponseHeaders
+}
+
+func (response ReconcileDistribution200JSONResponse) VisitReconcileDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReconcileDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReconcileDistributiondefaultApplicationProblemPlusJSONResponse) VisitReconcileDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDistributionIssuesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ReplayDistributionIssuesParams
+	Body     *ReplayDistributionIssuesJSONRequestBody
+}
+
+type ReplayDistributionIssuesResponseObject interface {
+	VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error
+}
+
+type ReplayDistributionIssues200JSONResponse DistributionReplayed
+
+func (response ReplayDistributionIssues200JSONResponse) VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplayDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplayDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDuplicatesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListDuplicatesParams
@@ -59637,6 +62857,235 @@ type ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntitlementRulesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListEntitlementRulesParams
+}
+
+type ListEntitlementRulesResponseObject interface {
+	VisitListEntitlementRulesResponse(w http.ResponseWriter) error
+}
+
+type ListEntitlementRules200JSONResponse EntitlementRulePage
+
+func (response ListEntitlementRules200JSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateEntitlementRuleParams
+	Body     *CreateEntitlementRuleJSONRequestBody
+}
+
+type CreateEntitlementRuleResponseObject interface {
+	VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type CreateEntitlementRule201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateEntitlementRule201JSONResponse struct {
+	Body    EntitlementRule
+	Headers CreateEntitlementRule201ResponseHeaders
+}
+
+func (response CreateEntitlementRule201JSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetEntitlementRuleResponseObject interface {
+	VisitGetEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type GetEntitlementRule200ResponseHeaders struct {
+	ETag string
+}
+
+type GetEntitlementRule200JSONResponse struct {
+	Body    EntitlementRule
+	Headers GetEntitlementRule200ResponseHeaders
+}
+
+func (response GetEntitlementRule200JSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateEntitlementRuleParams
+	Body     *UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateEntitlementRuleResponseObject interface {
+	VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type UpdateEntitlementRule200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateEntitlementRule200JSONResponse struct {
+	Body    EntitlementRule
+	Headers UpdateEntitlementRule200ResponseHeaders
+}
+
+func (response UpdateEntitlementRule200JSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckEntitlementsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CheckEntitlementsParams
+}
+
+type CheckEntitlementsResponseObject interface {
+	VisitCheckEntitlementsResponse(w http.ResponseWriter) error
+}
+
+type CheckEntitlements200JSONResponse EntitlementCheck
+
+func (response CheckEntitlements200JSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckEntitlementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckEntitlementsdefaultApplicationProblemPlusJSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -72769,6 +76218,60 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// ListDistributions List distributions
+	// (GET /v1/centres/{centre_id}/distributions)
+	ListDistributions(ctx context.Context, request ListDistributionsRequestObject) (ListDistributionsResponseObject, error)
+	// CreateDistribution Plan a distribution
+	// (POST /v1/centres/{centre_id}/distributions)
+	CreateDistribution(ctx context.Context, request CreateDistributionRequestObject) (CreateDistributionResponseObject, error)
+	// GetDistribution Read a distribution
+	// (GET /v1/centres/{centre_id}/distributions/{id})
+	GetDistribution(ctx context.Context, request GetDistributionRequestObject) (GetDistributionResponseObject, error)
+	// UpdateDistribution Change a plan
+	// (PATCH /v1/centres/{centre_id}/distributions/{id})
+	UpdateDistribution(ctx context.Context, request UpdateDistributionRequestObject) (UpdateDistributionResponseObject, error)
+	// ApproveDistribution Approve a plan
+	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
+	ApproveDistribution(ctx context.Context, request ApproveDistributionRequestObject) (ApproveDistributionResponseObject, error)
+	// CancelDistribution Cancel a distribution
+	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
+	CancelDistribution(ctx context.Context, request CancelDistributionRequestObject) (CancelDistributionResponseObject, error)
+	// CloseDistribution Close the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/close)
+	CloseDistribution(ctx context.Context, request CloseDistributionRequestObject) (CloseDistributionResponseObject, error)
+	// ListDistributionIssues List what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
+	ListDistributionIssues(ctx context.Context, request ListDistributionIssuesRequestObject) (ListDistributionIssuesResponseObject, error)
+	// IssueDistribution Issue to one recipient
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
+	IssueDistribution(ctx context.Context, request IssueDistributionRequestObject) (IssueDistributionResponseObject, error)
+	// GetDistributionIssue Read what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
+	GetDistributionIssue(ctx context.Context, request GetDistributionIssueRequestObject) (GetDistributionIssueResponseObject, error)
+	// ReverseDistributionIssue Take an issue back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
+	ReverseDistributionIssue(ctx context.Context, request ReverseDistributionIssueRequestObject) (ReverseDistributionIssueResponseObject, error)
+	// ListDistributionLines List who is to receive
+	// (GET /v1/centres/{centre_id}/distributions/{id}/lines)
+	ListDistributionLines(ctx context.Context, request ListDistributionLinesRequestObject) (ListDistributionLinesResponseObject, error)
+	// AddDistributionLines Put people on the list
+	// (POST /v1/centres/{centre_id}/distributions/{id}/lines)
+	AddDistributionLines(ctx context.Context, request AddDistributionLinesRequestObject) (AddDistributionLinesResponseObject, error)
+	// RemoveDistributionLine Take somebody off the list
+	// (POST /v1/centres/{centre_id}/distributions/{id}/lines/{line_id}/remove)
+	RemoveDistributionLine(ctx context.Context, request RemoveDistributionLineRequestObject) (RemoveDistributionLineResponseObject, error)
+	// OpenDistribution Open the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
+	OpenDistribution(ctx context.Context, request OpenDistributionRequestObject) (OpenDistributionResponseObject, error)
+	// GetDistributionPickList What to take from the shelves
+	// (GET /v1/centres/{centre_id}/distributions/{id}/pick-list)
+	GetDistributionPickList(ctx context.Context, request GetDistributionPickListRequestObject) (GetDistributionPickListResponseObject, error)
+	// ReconcileDistribution Count what came back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/reconcile)
+	ReconcileDistribution(ctx context.Context, request ReconcileDistributionRequestObject) (ReconcileDistributionResponseObject, error)
+	// ReplayDistributionIssues Replay what a counter issued without a connection
+	// (POST /v1/centres/{centre_id}/distributions/{id}/replay)
+	ReplayDistributionIssues(ctx context.Context, request ReplayDistributionIssuesRequestObject) (ReplayDistributionIssuesResponseObject, error)
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
@@ -72784,6 +76287,21 @@ type StrictServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx context.Context, request ListDuplicateDecisionsRequestObject) (ListDuplicateDecisionsResponseObject, error)
+	// ListEntitlementRules List entitlement rules
+	// (GET /v1/centres/{centre_id}/entitlement-rules)
+	ListEntitlementRules(ctx context.Context, request ListEntitlementRulesRequestObject) (ListEntitlementRulesResponseObject, error)
+	// CreateEntitlementRule Lay down who may receive an item
+	// (POST /v1/centres/{centre_id}/entitlement-rules)
+	CreateEntitlementRule(ctx context.Context, request CreateEntitlementRuleRequestObject) (CreateEntitlementRuleResponseObject, error)
+	// GetEntitlementRule Read an entitlement rule
+	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
+	GetEntitlementRule(ctx context.Context, request GetEntitlementRuleRequestObject) (GetEntitlementRuleResponseObject, error)
+	// UpdateEntitlementRule Change an entitlement rule
+	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
+	UpdateEntitlementRule(ctx context.Context, request UpdateEntitlementRuleRequestObject) (UpdateEntitlementRuleResponseObject, error)
+	// CheckEntitlements May this person receive? If not, why and until when
+	// (GET /v1/centres/{centre_id}/entitlements/check)
+	CheckEntitlements(ctx context.Context, request CheckEntitlementsRequestObject) (CheckEntitlementsResponseObject, error)
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -82623,6 +86141,720 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 	return nil
 }
 
+// ListDistributions operation middleware
+func (sh *strictHandler) ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error {
+	var request ListDistributionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDistributions(ctx.Request().Context(), request.(ListDistributionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDistributions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDistributionsResponseObject); ok {
+		return validResponse.VisitListDistributionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateDistribution operation middleware
+func (sh *strictHandler) CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error {
+	var request CreateDistributionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDistribution(ctx.Request().Context(), request.(CreateDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateDistributionResponseObject); ok {
+		return validResponse.VisitCreateDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDistribution operation middleware
+func (sh *strictHandler) GetDistribution(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDistribution(ctx.Request().Context(), request.(GetDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDistributionResponseObject); ok {
+		return validResponse.VisitGetDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateDistribution operation middleware
+func (sh *strictHandler) UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error {
+	var request UpdateDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateDistributionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDistribution(ctx.Request().Context(), request.(UpdateDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateDistributionResponseObject); ok {
+		return validResponse.VisitUpdateDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveDistribution operation middleware
+func (sh *strictHandler) ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error {
+	var request ApproveDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveDistribution(ctx.Request().Context(), request.(ApproveDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveDistributionResponseObject); ok {
+		return validResponse.VisitApproveDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelDistribution operation middleware
+func (sh *strictHandler) CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error {
+	var request CancelDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CancelDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelDistribution(ctx.Request().Context(), request.(CancelDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelDistributionResponseObject); ok {
+		return validResponse.VisitCancelDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CloseDistribution operation middleware
+func (sh *strictHandler) CloseDistribution(ctx echo.Context, centreID CentreID, id ID, params CloseDistributionParams) error {
+	var request CloseDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CloseDistribution(ctx.Request().Context(), request.(CloseDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CloseDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CloseDistributionResponseObject); ok {
+		return validResponse.VisitCloseDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDistributionIssues operation middleware
+func (sh *strictHandler) ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error {
+	var request ListDistributionIssuesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDistributionIssues(ctx.Request().Context(), request.(ListDistributionIssuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDistributionIssues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDistributionIssuesResponseObject); ok {
+		return validResponse.VisitListDistributionIssuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// IssueDistribution operation middleware
+func (sh *strictHandler) IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error {
+	var request IssueDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body IssueDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IssueDistribution(ctx.Request().Context(), request.(IssueDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IssueDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(IssueDistributionResponseObject); ok {
+		return validResponse.VisitIssueDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDistributionIssue operation middleware
+func (sh *strictHandler) GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error {
+	var request GetDistributionIssueRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.IssueID = issueID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDistributionIssue(ctx.Request().Context(), request.(GetDistributionIssueRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDistributionIssue")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDistributionIssueResponseObject); ok {
+		return validResponse.VisitGetDistributionIssueResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReverseDistributionIssue operation middleware
+func (sh *strictHandler) ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error {
+	var request ReverseDistributionIssueRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.IssueID = issueID
+	request.Params = params
+
+	var body ReverseDistributionIssueJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReverseDistributionIssue(ctx.Request().Context(), request.(ReverseDistributionIssueRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReverseDistributionIssue")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReverseDistributionIssueResponseObject); ok {
+		return validResponse.VisitReverseDistributionIssueResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDistributionLines operation middleware
+func (sh *strictHandler) ListDistributionLines(ctx echo.Context, centreID CentreID, id ID, params ListDistributionLinesParams) error {
+	var request ListDistributionLinesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDistributionLines(ctx.Request().Context(), request.(ListDistributionLinesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDistributionLines")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDistributionLinesResponseObject); ok {
+		return validResponse.VisitListDistributionLinesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddDistributionLines operation middleware
+func (sh *strictHandler) AddDistributionLines(ctx echo.Context, centreID CentreID, id ID, params AddDistributionLinesParams) error {
+	var request AddDistributionLinesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body AddDistributionLinesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddDistributionLines(ctx.Request().Context(), request.(AddDistributionLinesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddDistributionLines")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddDistributionLinesResponseObject); ok {
+		return validResponse.VisitAddDistributionLinesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RemoveDistributionLine operation middleware
+func (sh *strictHandler) RemoveDistributionLine(ctx echo.Context, centreID CentreID, id ID, lineID LineID, params RemoveDistributionLineParams) error {
+	var request RemoveDistributionLineRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.LineID = lineID
+	request.Params = params
+
+	var body RemoveDistributionLineJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveDistributionLine(ctx.Request().Context(), request.(RemoveDistributionLineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveDistributionLine")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveDistributionLineResponseObject); ok {
+		return validResponse.VisitRemoveDistributionLineResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenDistribution operation middleware
+func (sh *strictHandler) OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error {
+	var request OpenDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body OpenDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenDistribution(ctx.Request().Context(), request.(OpenDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenDistributionResponseObject); ok {
+		return validResponse.VisitOpenDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDistributionPickList operation middleware
+func (sh *strictHandler) GetDistributionPickList(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetDistributionPickListRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDistributionPickList(ctx.Request().Context(), request.(GetDistributionPickListRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDistributionPickList")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDistributionPickListResponseObject); ok {
+		return validResponse.VisitGetDistributionPickListResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReconcileDistribution operation middleware
+func (sh *strictHandler) ReconcileDistribution(ctx echo.Context, centreID CentreID, id ID, params ReconcileDistributionParams) error {
+	var request ReconcileDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReconcileDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReconcileDistribution(ctx.Request().Context(), request.(ReconcileDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReconcileDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReconcileDistributionResponseObject); ok {
+		return validResponse.VisitReconcileDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReplayDistributionIssues operation middleware
+func (sh *strictHandler) ReplayDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ReplayDistributionIssuesParams) error {
+	var request ReplayDistributionIssuesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body ReplayDistributionIssuesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplayDistributionIssues(ctx.Request().Context(), request.(ReplayDistributionIssuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplayDistributionIssues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReplayDistributionIssuesResponseObject); ok {
+		return validResponse.VisitReplayDistributionIssuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListDuplicates operation middleware
 func (sh *strictHandler) ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error {
 	var request ListDuplicatesRequestObject
@@ -82795,6 +87027,183 @@ func (sh *strictHandler) ListDuplicateDecisions(ctx echo.Context, centreID Centr
 		return err
 	} else if validResponse, ok := response.(ListDuplicateDecisionsResponseObject); ok {
 		return validResponse.VisitListDuplicateDecisionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEntitlementRules operation middleware
+func (sh *strictHandler) ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error {
+	var request ListEntitlementRulesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEntitlementRules(ctx.Request().Context(), request.(ListEntitlementRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEntitlementRules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEntitlementRulesResponseObject); ok {
+		return validResponse.VisitListEntitlementRulesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateEntitlementRule operation middleware
+func (sh *strictHandler) CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error {
+	var request CreateEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateEntitlementRuleJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateEntitlementRule(ctx.Request().Context(), request.(CreateEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateEntitlementRuleResponseObject); ok {
+		return validResponse.VisitCreateEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEntitlementRule operation middleware
+func (sh *strictHandler) GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEntitlementRule(ctx.Request().Context(), request.(GetEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEntitlementRuleResponseObject); ok {
+		return validResponse.VisitGetEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateEntitlementRule operation middleware
+func (sh *strictHandler) UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error {
+	var request UpdateEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateEntitlementRule(ctx.Request().Context(), request.(UpdateEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateEntitlementRuleResponseObject); ok {
+		return validResponse.VisitUpdateEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckEntitlements operation middleware
+func (sh *strictHandler) CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error {
+	var request CheckEntitlementsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckEntitlements(ctx.Request().Context(), request.(CheckEntitlementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckEntitlements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckEntitlementsResponseObject); ok {
+		return validResponse.VisitCheckEntitlementsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -91981,2189 +96390,2315 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/ktw2ki+KvwqivhPhmV223JIlz6g7vnGPLNtjnbUtHck7PrG2thpFoqowzQJoAOxS2Uf/3ge4j3if",
-	"5AYSAAmSIAlWsVtqj/ePWauLBIFEIpE/P/nbIuW7gjPClFxc/LbYEpwRAf/5nDNFmPoWs02JN0T/KSMy",
-	"FbRQlLPFxeKHLUG5/RXxNVLw7xXJ5SJZkHd4V+RkcbFYi0WyEOSXkgqSLS6UKEmykOmW7LAeUx0K/ZRU",
-	"grLN4v37ZPHVD3gT/toNEZJylqA1F+jF+uw7rNJt42M/Lx7+vJj4vW95is1H2t/8cUsEgXUxskeCSF6K",
-	"lCAqJ37hH1gcQqNjhUguzRcwk3siUEYKwjKJOGus61makkKdVZsx5fvvk0WBBd4RZXfWDNa/sd96m7oj",
-	"UuINkReIaLqLBGGBuEBE04Dqpw3LLJIFw7vwVOup7fC7bwnbqO3i4tH5eRIg1XPClCAvvgwzQAq/ui8X",
-	"WG3r75rfljQbJM6aix1Wi4tFWcKTgRnwjORUqu9h2CDTU6kShCWiDF29O0vtC1fheemfBqfkEeXzc71X",
-	"ShGhx/nvn/DZr2/1/5yfPV2+/bc/hedbroiecw/FyhX5RCI9xx6ylSsyZXqhCQjJRffzV4y8U8sUfr1y",
-	"AqLQfLUia15v4y8lEQd/QjBczxQenof5po9j3KENL/5kZnmRkV3BFWHp4T9I4Ix/h6+JRBgJUhCskMRr",
-	"cokwO6CS0V9KghR5p/oOkjf2mR687yA9eZIsdpRVFArOc21kZZBGWuAipaXRHkskCM5aMvUzkKnhSdZS",
-	"OIqFHvZs3/p7zkjUHDUXpTjPiUBbLAfmpUesJjeNmdavMeu78gosFOIsP6D9luZGeKfmrtQTQmpLJUz3",
-	"0gh3nOea+akamKr53ESSsTQvM/IDVzjvzvQ5L5mCbwu+l0hx3nPcqBlmqWAcfwoZWeMyV4uLNc4lqaaw",
-	"4jwnmJmr01z33aOP8/wK4SyTnlagxSW5IeJQaQ09U6qUiHouhJW7xcVPC5zni7chanxLd1R1J/JaLx6D",
-	"1On7GLwYXPeT80TvA93pb8N9taPM/Ks+ZJQpsiECJjHGNcC/VKI9ZopkCZJlutX3yNXqoIj8/5+fff7k",
-	"yWdPrvoYZZBLgvfpe30qZcGZJLBLL5+Vavs8p4Spr4QwQtvyrv5PXBQ5NcrQp/+URiOq5MBvC2JeWVB2",
-	"g3OaLVMYSMsK/cMycPnAA3rFjCt0zfieIVCpuEAZzeCvheA3BFElSb5+sHjvr+5PgqwXF4v/36e1jvqp",
-	"+VV+Cisxa4Bltrb96+fo878+fookSfWf0JMHjxaJr93++OOPZ3oIwpRecWDXvuF7uwBpJ6m2ZCdJfkOm",
-	"6X96et50TyL5RuBBiguyFkRukeLXhDnCw6u3S9v3yeKV4Kuc7AbWV5gn/j2wTtBPqmUu9DcVpnm1ql9K",
-	"IhVaCYKvtW4MHLTjgiBR5kReIkkIAprIB446cnHxUzVwtVuNkalEa0ryTBPKPaHfL7g+1Zrun8LRe/9W",
-	"n0ipMEv1YKVgF1ojuDh/+PTR+fn5+Rn8z1/1//zN/dP+H9bnVWFVysXF40ePkoWiCm7VwLowrKbWMxzB",
-	"5KeOLtFb6DYjsH9v+I6oLWUbkESCs40hn73HbvSJ4EyCjbUHEwWnW2TWgHYEMwmyzn4J7IlXL4xM0f8o",
-	"BC+IUNQInFQQrEi2xKqhT2VYkTNFd6SrVLWm+1v3d5pF6GbJIsdSLUtZfbxj2jFEFdJPoQ1XCJszkyDF",
-	"gRQ7ykql5xc3aWathe4PRO25uA5cks9ffPkaCS3TpZ7JDh9Ar4Gvm/NLWAasiNaC7y4R2RXqcKHVR31D",
-	"KLKTwS/aP2Ah8EH/m4sNZlTCGVxGEq8Q5IbyUi4lSQVRy5IpmodlZM7ZBuZsHrXKPYJFGzM2joKC3PDr",
-	"iawiU14YRosnh5lmdy0vtUpHmW+Mw329oTdmg3iprT5mri3Kaq3eaXedT5dFNpn7rY+j8QJl6vPHi6DK",
-	"UV9DPxlrxr2f+GevMZUuR1j2rejpcW2tbPHVP0mq9BSr8/4cvgBiPsuoHg3nr7zzbxXHpkhoHe+mCnOe",
-	"HH3e3Qls60SDplHzfFZM5I3xJDSlHX73wjzr/Ww4LFkY087+rpWDI89ggLmHbfH2vHaU2X89jJhki5nG",
-	"eGSQMV5Zv1Jr57HCjeUM3WD1pRI4w55nYWyc78k7ZT0UeiBnLQ29YkyqNkFg9s1Pj9DAGrODZ2NHmf/X",
-	"h1NPCyvzHK+0RmHU0Pt1LO6exbv7VWjlHudfkpRqwSknirMVkWoJ6qL+D8ZDpsTLNUpzLktBpL4s0i3N",
-	"M0HYJxKlWIK87ezryPakfLezCtfUVzO70IZZDUQwfkAgzNuQHHZbFHd+LV01/Zv79vB8cOM6587N183g",
-	"7cAuwtembWCkNPbu5d7ARMeJ1rnBRxwIvbf50JpfEwnuira4xfb3sZ16jiVxYxneysI8DP5bY1hcGqVH",
-	"209CKmN6JWgPxj1VSAsdaRXVAAMaA6wTdqDXZE9lUCuK3CReqpQbeedYW7NPRoyfd63NgbD/qEN5N9Q4",
-	"5WWX9KL+YdJhsVv5fuRIuOGDc1MKp1snHDp7iFFBhOQM/flqRRhZ05RicVjS7Oov2qbm+gktlNCfr/T/",
-	"gx/AJG6ylpRESv0Rq8wEvqNfvzDadPW09YCZM7ISvNxsFVLcPyl9W9ucbRQ32AXEPWtcFsuM5ET12Iw/",
-	"eJ5e59MihQJ//s4ENOJ0/GOs4jXNyZIFY1LPpCOpJEwlaE/VlpfKWO8YDiPalVLBjLc8DxJgS+hmqzwL",
-	"qpJL0afvmrKsa4IlizpEpjm64s8lPA+W+orkQdttRzKKl+bPPQLJbQgGIlAJWxK2L1NCb0i2lFv86Mnn",
-	"vQNqQtvRHEmD2jlhkip6Q9Vh5AAYC9GELaSecMkUhMithGKaruB6t0Oae1h/KlVBeZUsRtYQJEqijdYt",
-	"eYe1SDRf7I5Lfw2Q+ouDMprLEMFHrdVkobblbsWCwv/HLVFbMLnhCgEn36IbczjOpi6LnOOMZMvVIfau",
-	"p2s65DnCSKaYAYNocY4FyeDYAYUynpY7wzbRNr/5Xvz8on0EyeKG02wpCJY9/jT9+1QnhXklcrp7mqlA",
-	"WO8VfUdymcCdwxDdmRjNXD4OEC7NY+oL0YZssXxfHauusPB5t8lPw3fwt5Rdd9UD8q6ggshJJC9KUXBJ",
-	"RjWJxqdf2Zf0GRB5ODnFp65+qP5U4k90fJ1HeYNOW1Zr+m6w8bm+qj8bSMqhCvGCMF9Iu5CGzwghwVx/",
-	"Zg4fSK3L3TMniEeFObwgJ2sWbe/HqNukdb0ff1e/HyTPP7jRrSacmFqSN9wxjcyhn39+sxizcuw4we0r",
-	"M6qepeGkuCtBMpyqqwt0g/Oy1guUwDS3gVy017c4EViSDDKl9H+WAjLKjP2Bc6R5CWVkh1nmnzTKJBG1",
-	"OIeIndbJgdDYyHQsbN5fwYVJrtJTCh9IvZYvBMHXYYXeGLA5ZddGVcs4kb6i3HbHOdu1G2+ijAStIZMy",
-	"xkiDUGEN1e2so8WOSmk4HeeKmPiloY+1aLnI7J8NCShnS6v+LwVJudA/pVuSXkMgaVkP4/2xZBCaX15D",
-	"khHjaqm2BFxZ2TLdYsrCKij5pbvW78vdiogqG1TffsnkOIalQ+Up6GXR59Ua+rJTpUKSbhhWwHw3RsFE",
-	"ZlHtvd1iuQ3u7DU5BDf26ppmV5AE+OmDPcnzMyDjp//cX8sH/5ScXS36yRaht1UT7375q+zRkycPnyZo",
-	"hSX5/HEp8qReneY1ia72+CAVuO/t0Xx4ldgEygRJ8kuC9IIhoKW/BHpTYoK9hGUkQ6sDwoZx14SEIxTu",
-	"vVg1prXRmhaJoXtFZX/d/hd6meCrm2DkGVfia/CG9STd+0S/xEVwr/9TEsh7ffbqhc0KuUR4pY1DCJRD",
-	"/PMgFdnF+DLMZ9yl1mKqUhJxlaAr85Ur/dErM3SQn6bokOkWsw3JlpD0EIhIfw9uO87yaQHmEL06goDo",
-	"g0KVNMx4iTa4kAgLgqortevNK4joycyufnqRJcjSH/wc4MD6J18Fx+sG4Zqjfg0pD3xnvFZ6k0wYO2ZP",
-	"i36N8uA8o3rYauYIy2uTZUF7/BVaoA8ZoXo4ewevyJayrCKD9C/gCRF4SEfpvcSuXA5Mlc1r4uTVDvTQ",
-	"vcrB7Y6qdbDaa74XVCnC9HD6qq/GrWkGj1o1oCuOSpAMSxri7R97PuJz+ugmD3pl4RWwPb3znThB5JGh",
-	"OdPOsRyWdHOYFbXYnM+sONJQ0FNxRnLfBU5wTjKQIV1H9NDZAKnjbXn0QXCaQCtx6ptnZ4+efN68aOH+",
-	"dLqOy32hKhlztHna4tEqwtBt6sYHjuyl/D/A8VSXv7RCm4Jfk7gr1CjY+i5gSmvi9bI81x0oJgG61vsr",
-	"rSzQwgsUVJLFeRadsOzziEqS2A/st1xWYtOTkpdG9dmCW1MiZ+U4tovR12AdUeQCjq8UqKhXPF33fbIo",
-	"Wf21dhStJiOmlXZCBZyjBEm+g1QtDlVGeXaEfm732G2oR31vYmGeU1su6K/Ab2+IuCHiO6KwE15N7oNU",
-	"V/DPyaUsC23pmfVOUEykLIkIPqqV9GUpaPBHlzN92tcFubGVZUuXyNfztc5zS1yq7XJH1JZnR3/fJFcc",
-	"/TYRNzQlS+fMxr35mJCrOLzE5iMzrK7NkWajO3MJb4K3+33rDFBvgC2SHmaNXfgkHggdrC/q4GjAEgIl",
-	"bVQr8MZ4Zt94nyxWWNKgNnWAW8/4GCB3dUXCobeWl64QPCXg1Viasd1HhkIUKyrUdpnhnuSaQtgcEbTj",
-	"TG21ancgWNhwnpAKZfgQClVZB9PA95bV2AFTLcOHK6vaM84gbLWhN6BoDNIgODwEoUumxGHJ10su6IaO",
-	"3r3PzQvHxpQdzy8ZWGtB0lfPuCjs4MqaT79PFiQrLV/n5CYU5W0N0H7+fbJY4x3ND8veDOsNYRnRVjth",
-	"yrpru8/obekJn39nmNf62mqjg+UHZGNFx+aj6BuUZSRbZkQqyvplKCSQFYIoIiBnPaxAwVM3lOyXuVe8",
-	"O8QgVRUuOMPNf8enpfhvt++HHRZU4XzpihtG9rX1OMT2hTZ6KFM8ipY7ujFGoBUUQ2nf7Y+3Xg2up3om",
-	"dkXtFyDZ0jjxaTB90/M3U1MYt8OU2Uh31IZ4572T5a+2RACHBz78dSkgui4LkueUbaRx+8ETcpKvp9jq",
-	"6YaeLHhR5oYgUaKi/bxN0YApL0Pi9pkQ9AbnyNWAulrwUWkuyJoIwkIOiDdbLhQQY1vuMLvwRrZV0/Aj",
-	"RlZCBkffUAle9WUrJN8/H/2GmCIWA6/AQDtsc3RD2eOip6ptT2yViU0F22GVbolEV79cJagskOLo4SWi",
-	"DJlAS+0SrFfGy5VfqWSpA2rju+5HX7x5+emLr56jJ48e/m3sbtQD6HF6PEa4oAmiO60LGQ/OmgjRk8tS",
-	"neMqzTW1ETsjexYmkSEY3bjt0o2xtIxj0x5qXg/yWZtdW2euKUbMbnZPdlvO+VeL0xirHaz2YURvfVZr",
-	"qeFgaL2NNl4FAaJU26DhLWwyzv8q9RXMme9iwPKaZHDAN1whxo1bIEGrg1UdSZ59IkEJuPDrgvyC1kpf",
-	"sIfJTUmfIq11GO+uV+ro67LeUqxgrZdkcqZ9Cjw+HybhUQkYONUzyEmmL+OsNNWaoTvkKyjdTjHLqJ68",
-	"ISNGj8+foqucXpP8UL9+BTTLEsRZSsDlsOLZAZwrOefXJLvwSQbVl44rTYkV+GIKTAU4MYybXBCt+kzy",
-	"19ZJ54/Ou3dZEPzkOdcbpUgGJoRE4G+2RyRBlElFcGbCDLCTSBPjEmGGNH/t9En0fvCMjqqS/OEjv5L8",
-	"PCQbTjLZsJQ2Ijb07mtPODzXVq1xLPXYe1epecSZO/aflcXj6uKgrhRgD6hEEgd25QhzsFV/bMUi8ITB",
-	"E4AX0KpUbl6hiop/XaOSncAPp5ikAfNyrLrno7M2RxAWgtbnCHbHydbo6JxOtE7Hx//ordUBwR+uRDvd",
-	"nJ3XPPXKpT6LW8A9s1/9erC4EtpZDNyJZZDDCkRlDHujPg4dmHtpG0MRwyrn6bVf1yaJuLGXL+S6kxua",
-	"ksum3czIOwUoHeFrrEWtkS3o2NctnuQZPiSucL+agrbR0K+ckaRnEh/ESm+sPCha57GfOwl1QUOwYfiF",
-	"Tb0Ro81h5LVLYqeXah1TETXmFx64ZX/wr1Stze+3HMyTRtnJ5Bs1Kk9Zf9LLUJ5+Nboi41CJExd1YUZ3",
-	"yTvisrKkwmuzaveSMVQjUAn0kEEeRQ+fPH30+AI9E3iVoK/UliboW6zAuvVADZ+d/ReAGr797bP3f1p8",
-	"hL6XWy+JOda50zpYlt8izuhRnoHJmvDx520ujfZuz9+4iXncYfFviUlHp8VXsdwxQ0pZ+064X+UqHXrM",
-	"UbMycnxGK1BmPE6j3zrt3LSHb3Es8Ouj5LP3fz6z/zw/e6r/8rf3f/m34AXQe8DGy3ZmOHAjyxk5gEPM",
-	"Ne9Bu7+HbJ4DhscjBgNb+Wfrev8/zuH+lz+NgtEtvoO4EVodTGzgEukPIGVAfpkLD6xwer2I897fsg9y",
-	"9Lyc7pMc/sQpiS9j5zB4BFsfTKd4I0ep1fFOTlp8jLdy0oDTvZfjl864N/Oki+sI7+bo92LdmFEDtd2a",
-	"PS+NujlnvxM/uD90EmveD//otCX94S+9LX/p6Mm8Bf9ppP/vQ+f1dDyGEZXrM3kQAxqcVC8s0l0gzXhD",
-	"WBr0O2GFtoCyrDyIsD02SRQNd/VpEE5bmmdyqUVxX/2XKf6leYbUlrJrCRfQfntAjEOCQsrLPENYXs/l",
-	"o3TvRCKlWLCyiXDJKe3z+f043b/nwwP2K0ChEsFnDNUQDD7kUcxnJzp42gBYDmAMNjTTN/jOagKmjLnA",
-	"DJzeLoXoixfPFsniixdfBjOHTDk87q0i3HJyQ4RjakBtlj1VnBzelD3HYu9yKagr4480AuuD+LJwxcud",
-	"jNAaDG9YKW8gWLq3oGsQI3mYqQzTyWMm/EqPCp8OzPkXm6XVB8wikeJagaxR/ULlNFoZ64NqdPxtso5y",
-	"SjLEGQJ8a82wkaEhEDK9hbLVN2zDEgNnBalPkFCENwZ/YNzZ3klhzAReq0XiwRrKsiBCkmw4n1EJutmE",
-	"UvwHmcG99YdTvt8p766oCnLKEa0+/O4ojeRC1mfkuEy+GS7giepe+8ptItJEYNE275O5b4nblvYTqeXd",
-	"BSeI+REV28ns0+Ty8Ed8Kd1RUEfD+Z54HpW0J4qtUECkHnTsFH7pqUKTAO59Ja4Fi8H39QmkEuVkDY0F",
-	"okvTffVs6mk7USFoA8Tbv3tzGiPoywrHfAI5nXqEq8MzleV4CD794fib7QWbYcYWOYuT3zO07puXPyRR",
-	"pu34kZD1PrzLEa8Lnk//aotIMPNxsswS/ahu+8l+ztFbO94RHr6Qo+ON0y/oyYv917h0R8kweO2OvB30",
-	"BQmCr/+eYylvB26/L/v/mUI5wVIhRRhKt1jgFNraJl3Z3oBDfPDb35L3J8Ii1mt+bUpRuu2uJiGOVy0c",
-	"ZnE1xULkF4TFO6QCgPr/LKUCtGKLFVj/++3gPvaxZFaSSes0r00kTvVS5LrBH9ALAg8Q4dqoL8iQ62AA",
-	"j/rj7AtVm7I1lyQ1HGNFlPbexRwWV1c1Wfvrb3QyN7f2KLgxq5tD6WtLl3um+JUsywM0IEwJOiFqacb5",
-	"Klzm3pqaG7t/Pkc5Uk6Ysv3epH43kaJ78toNDbtxGnlSV0WvWf4g0F+Y3ka/6LSvaAEjmsQebSKvDhZR",
-	"eBFY5nwisVqVt4YRwh7nousJEuvNPNhKY1tawSVxqI7ga/ISCH7++U/NzvC/nSefPQ3nUq94djhxO0x6",
-	"09hmQGP1bucIkvN9r4vxs6aa9t9//rROhvjT8uztv//l38ezXG1Hd1hoaM+eY0GeCeizuQsjxW4wZVIt",
-	"UyzIhmqmWO5pnoeL2nBzpOHkIyzI0n/huDY2MR3GvuF7vUNQnCPrMOcnEum3kXtbhmOsdt3hqJ6r0q7j",
-	"4dDDOSZ8UY8czgaybVLsQ5DEakvrux+bRUc2eUKRvsfYvpN91RhFjtMPWKdBg0Vdt1Yu9buPDyULB6wO",
-	"NetZKUhvjfqPdUqB9QabhrH6MJ65w4iqcSxu6IXp2GSSEPQp2GNqItomVqPH+0QiryHebdWV+ELLsVLS",
-	"KygjpO6RAa07FcyzStnxSr/7IXbnqsyJr5mpxObop+9axH18539a78+WePAPQMQRnsHEbati98vCfY4l",
-	"CZlTkkg50DHQJIB6PRDTCmEGGNjF4o3LJdqH5LVgnOpBw1LSDTvytb6VctselAAuDN8zyICIG/nI3o45",
-	"x9mS3xAhaJYRFpzXMwT5MTdUcoFyorqzRFsMKE0Ir/gNsVjeO1plsL15+cqUt2+pVFwYFCODfWr9YpGp",
-	"gDmXU7MHTdPgXjHztbC9CixyP+KjKDHg4muNW4PELHvgf+zPVb6+Adwxjdts7+AM2Z0gx0D+uO+7MYb0",
-	"vM6z4JccAJDP8MFtpjfHUXF/F/meDjBrydc9/UaxtFBbshQ3VNMZEsmJ2ETpAmue53xPsmVZ9EooIFIt",
-	"lcwrZ2URzdrmjbLwRErrFJpOKfstzc0JSwFWQirMMomk0lpdNDg/yaftyZbng3aD/X1KWkqkkLIQp1Mm",
-	"WxcnDQJV9kV2lg4QUYY7uVq//pQZgZDsTXXU/Lnn4trqkc51V7U1Ge+bkuPpV5F+iQ3359SPwL2KN4L4",
-	"3TmNXj2hKYohaCVuwtoeVQCCDUIe4VwripttBU9pOt1o4oc/0diWngNqJxg7azskFMCFecHAmWejqotW",
-	"3bXgr+TCSXpLBaI+Oe5H5XVkVQVcct7zY+16n6G6hZ+RuFQiSQizLk+kCN4hnJvKnZP69vKi9yi9efnK",
-	"dqfQJBCmJGdTYpFJ14xu3OtT+d/HCWSfNWnGISjEL4mAC2et1Yy9zb92bqgoRcMM3EhkjnrJllfJcrez",
-	"kPb3JoZaAQV3nCp2XY7c7d60FV5q6+y2lbOOoO+zVeoGjqckKRSUZEvNAWGmlXgHrbIgo962pDJUskZt",
-	"lMOCy1F8wu84I8cD3fvzDta1MBJ792u5FfnoumSZVnP7TuX7ZLHhOJ85+7k3zdPdttEpOCCp6SonQ11S",
-	"9O+xQ7pmG1FFfI2Hg8UQVg2AppjLQvCNIFIfkMwI6kzwoiAfBt/59BQMt1UVxw1WD9QH/ihX66QT2DpN",
-	"05xQJx6gbilSgQ/yQit8gmtiJAijjDMukqa2NzEb9BbO5Qlnr7tqkkvigygnUOQmlHG7TE197ZzklvEB",
-	"QShX0dfBFryF096O8bbPwvAR+BKKpMZOQLd6Ma17DGoJKo3RoBVAPYFL8P3jgwRdyJaO0nSL7NQXfxyq",
-	"eD77g6t/iuPlWdzulTJ4/zzujgpz5My7A4nz/OV6cfFT1NF825sfXU907PBGJNT3KqDj755y9KcjxPRf",
-	"jOO5+LVmOp1ELeExeeLj6moEtELz6E/CD7lFdfZ939nZEZa5iPgEbbB2lp4UYBxIpYfZQeDAiJBQTK0X",
-	"aOCliTvUETXMoCODwteUbaDU2kJwjedWheMdJkJuexycEteIySp4uXYucQld6uHbNq/Awiechosxc6HB",
-	"3CAVjeAANVFvh8zhuma/efmq7pdtIuEx20veFVQQGQQDCO7xBWh7Lmr0ADm/3IqXLIMkyD9fado/6ASh",
-	"MnyQV3+JiStpCSqXO6KWBRGp3ZnQ3AxDXFTNtqF7Eaiin0gEo8T1ZIrkE5san/a0XPfnZBRjzFDJ1pRR",
-	"uSUZzCumGNsOsegG8qzRu/CD241/LHvhDYy6uKRMr7KnDXA1+0UIxsuzzgJv2nkdXbZkQwRU2p5Day4u",
-	"7Uk3c0qA8ZzDs3fkpZY3saubFAGOiHN0OQAKYGpPZH9P+bGj7865PEhFdoZI0wAyBteM7VXj+ZY/fgeQ",
-	"rVYfc/rYpR2Zj/57uWg/Skl/EqhRS+xdwBpcjN7bEyohQ5+5rajk7IzSdWbZeJJWaY9FpHJ5JIbDUNnZ",
-	"2GQH5zOXOe9053to0Nfc11X8tcEylKsBD/QDL7nQE7jwqEIpF4KkSsaw5yiccKhY5gvbKZCLXagoxhwu",
-	"LqZktU1Q640wmJagVL0VmaJ0VGcOLnaje2S1Wv2s7SUYe+nD8DVOcBWPJ2rPhRaB1pn39rTWWMd2uDoO",
-	"XR0W5dDVh0J4zTyIHpBDx3i9QGkRGRMKi6kb349XVvFdNGKZLDcboznqeQ0kP1Zwf0xBTuJNmTMi8Irm",
-	"VB0u9QVVdea0mHWTSfEB8xB+P7hoTio0D7CXF+EkcFNuNjhx/FKxdebTr/ywczIKWGnoSP7gnUYvef8S",
-	"4ZVJqXUomZ9IJBU+nMifLRSMibqVGyiCzEeZG3FXbAs4/6FfJ1LPx7tk5orQniL1W3rB81fo8V9b1a5P",
-	"GpvxKCw/PZk7DB3GuAqXrvSc+tZWO/KNb/VcKmut991npfWOeleElE3bfcJmsnKXGI6N70SQSe0oek7V",
-	"nBj4g7x/BOaQ3Qi6mWzNtYpFenJ4oUAASkJSLAQlEu040Baz2gmd53wvLw2qcF1aMrkWq5lXfVe2c/XN",
-	"Xj6vAJzn4fMo1bdGjfbaC63MZToxzNfHNs+N19IPOU3gn9ja0DTnkrLN1ALRKB1jdo+EJclrov94tx4S",
-	"nyXdOG/Hpgl+5Hu4cSNhFRsZgMIBORBXmSpeRiMiP24JtIDwGvFfM76XDrTa1h6ZiQVDJn02yWwBhwBt",
-	"OhGHqXTxdOUQ2C/0uMXpFmzTaVsdjn4no0r1c868Hrztm4ulJB+shoMn8qluoEmOJnYzBTPu2JiydDiN",
-	"p5d8Tc+Ubvm1vfoW/fG4mFq1j00QfaFoSgvMVCD+8YrwIiemwoKXStKMXFrMD63WUXZDVXxfgCY3vaq/",
-	"HNK4i1IUXIZ9THrArJzKVB9/SK2xrpoErV0aP6jP4dDNkVUTgKpcnJhX403zGCM9Npu5xdenM2iNmPbk",
-	"fJBdJ4v8I7i57RgJM874FnzD8+wI/HAZwLq2/pwh6djnMRiEuuiv/IzEC++VfhMAFducMYvLwbtZ75/L",
-	"IXxOPgok7SNBsNurmsPA/P2LoTAZj5HsM8BsfBSek1jtbpKDZc7q4tMqhI+q4A1GAKYbLd2i1X4wTM2H",
-	"X93gvMQz1JkeA+Znvh1vmNQvRKbLf+AisCoFPIoZYLLVK1HQ22F/BDFnVo+ndYZ/ltmGZEhfWR8DDuCc",
-	"hZVufz1Se3DXDXYZPwDHQQ23WDKAZBbVL+auuHcujpwq8qfAs7Q4ZGiTx3d1Jk3Uk5P3TxP92sL7BPK1",
-	"lCK7YormxZnCqXpm3gvR4rZvDai0mvxCNJ4TuQ0/FSMkiztyFRITvDKWSTS9gD+q6LE5E1fvdA8TZU6/",
-	"a2DAii+S+sCMnbWj01g8/u7zBpjMk2g3wDzcd5JaCuONkuyYC3i6OPiYj/jkxKU7lACtLYU/jm3pTLdv",
-	"dYHd37t3Hm/J9F47J9fMnsIvQYr8nYdKRucHNTL2z9GQRreAUnQ7JuYqJ/3J2vb3KqG+TtG8bVvB/XdP",
-	"1P6HCoAV8XVdykNqPTuZbvYC0of97hGmr8JiQ1Ssc+FeIRB5tPJ29u3AET3uNj4NBOV+HZAp7NKPh+PN",
-	"aGg7joLEMTKwDw+ng3dj8HPkEbgkZnbdrknty/pE/vg4NzN2C2dShuD+vH+KkKHALErQx8JE47rTEFMd",
-	"mQl5RED6g7jtKjdsPUYfa7xgN1TNEYSoQ9i3Gbbohdy1OghkHTVKeiOr7gTf3YZpapOQjmmdeXt5Q6Xs",
-	"AaX+EVol4cxkca5pHqWu361i1WS0ejH1HnpkHOf6o1Qtj1vmzRqJ5Kr+DqvPtC6vCLJtFurY8UnT8hhm",
-	"WsGbe3F8H2a6oD1xdv+uaahRubP7xfRE4MdtrP/yaEToe2uFtjTeUm1vqbr7mJslo7fUNDrHIRv8R0GV",
-	"IgzlnG2IQHitbDr5GqcqlPwRzCLfEVaZDR1RLgnC+hsGX1pVGFB+Rmyky7I+QjxNSyEmUkqRd/2NLThL",
-	"CTLhhX/J3ninX4n1SWruj+U9j02GTuhtJrz6fDoIG+me63LaTAEZx4otaTkxpgKjDBFzpusMJOf9u8gM",
-	"BeawN2dgnNvmi14K/KOWQq3MUq6i77K+njYBNBDoNWLaHWGaIcn9Q9Ev/k4iV7fPn7nXjg8UO+J43SCU",
-	"8SE3RZv3obfjmzDjeXTbev+O5cuCME3ye18A3HfqZtrle7i180jb0xJ54V9DII7QbY/Ka5RuMduQ7BJd",
-	"k0K5OKFtEdhkhodRlszHnEF8pKvxVY4DN8fxUYIQTwMo6mTlun4r0qllmogFcD4OTUD8QF9ieDM2KDgx",
-	"jH1YGidI2BFtinq3WAJ0YHEIzq8eJbq+s34jdlX6DR8ZYjhFsDh86561zYFkT7kuVdJ2bZBIP5f4uBh7",
-	"rVpb0OwqcfYCUCtluQMkYYLTLYIbmaWH2CrLqmVDJ3Xx9htG9juP31SgWogL5MNtTcqmp5z1RjbqRwyB",
-	"c5IhxZHaUolqa290DQa5eI6Q1fz6ZxPEuNEsb0p/SP20JOM4hdbZbxJSoAo4DkjzBgoEhwz+fiQ2AyPd",
-	"hmGrGebtcNH8PcxjqJTwGmnMiPOGDHWSxjFoUt1Ubwfut+egBgRuubUKsVwb8FgQC+W0pWyDMDuAxmmQ",
-	"4yHVKGYE0x0choA4ECV5FnSrOw5P6gIP29DXtr5heEekadw5gh4F3xgkzFEAYWmPK/CZFfLGNCTiRpuK",
-	"SFK2yc1CppTI9+YcPArlHNRX/6mX+3GCLzDPUGFiNJDQFDl2SllZL2d8SdfredRCPdorLBSMGLqQ4XDK",
-	"3pYL0COWKkny9RT+8c594KMQWIvcDXi2vp661850lhmjieLRmb58YGpteWAX3VyS+5o/Vr0r0wTtN5hl",
-	"L2/MZCZIlGO1zrnLsVr0qqY1tOSZXAFght1Dd4DPyN28juredfoNzowmI8iO35jL3ZjoQY3GEw0znfuQ",
-	"rvfCuAVyrIhwSh/0fdjXYEMw28R5EAgWOYVjMi3kYumRGP3IrW6YtrMAGR57O0b0axq4qcZbNd2OO+O1",
-	"Vb2PK/OMNK6gL4jRztbGuoKLqmlzEcTIforZdTdNnV6Z7LfJPZ1+0Itb85JlkX3jp3lKskh/mE3e+8AZ",
-	"/K7HdqxXQBDJ87L3q/DzTbyeOqcvklpYs/GPdgzWylB187+njXyB+zrdvoe7uthjNE9Tl9s5H3eTqz/c",
-	"t1/LQyyVEY2ukyfPSGI7sxotrQ81+S4Yu4N2mZGxTZ9L7au36r5pfo4O8/T8vAXejugUefsi9Fg1xizz",
-	"dePOmJSt5784PSO8cReNGVi9IOfxUEmvK73no+uA+ZrwgvzuwKy7uq2Zh/FotpJ4Gd7FNX05oQjhhIhw",
-	"b1FC/Uzf5r55+eru8mB5MR5rYGjNRUomm5Z28L51/kDw7jvi/ER3DAHFsttJeBU8bzgXgIMhCxEW+nb+",
-	"KoaPrEShLkkAUoxv/m2mXt5a7n49/ZmULu8w3D+96weBQSsJ5ftN4erVISiM+pp9ZvRWbP6p1+SGq94r",
-	"std3X1utPXnhtgpJSBWFIV33Jz0C5LAT73O1ZFsy0UN0991nBzoodRYyNalL8WVkn9jWHtwQserOx4jP",
-	"xIVOAXegwKIyQPWxAUfeJxIVWG0vDYB9YlPGziB9DDPTyCUTeH/mepOmfEcQXvFSaZVMbclOkvwm0LIs",
-	"KOBr4Q3z9tedLAZSTOtjP5cQrOXI/ROC/6CShjpTZjvKHi2LnhPw/Jtn6BVwkuOCjBqrLkG8wL+Uc3Rx",
-	"LzCrPci31LjRQrD0KZPmgbOyqMqbqUQ7nBFblDMX0GC7afiWw4R5qaA7Q1ABg92dvgIJ+B5I0wWEjCQq",
-	"djFD4GpFjtMAp3z1DqfqEnGWH7yb0KbqmYBJYtos6yfWIGO41FYTR3surt2VolmnB9siJctpeQlFjhmb",
-	"yCkjjc4hq8l1ptCSsr84SuI1MV6SoXMNx/KNeTToLbaLAB1d37WMq6X5r2oeQ90m76BES69g6hf0O/EF",
-	"hh8A4M4/b+2W5Q3OaixmUPge5/RuyWfPgn4c1VypIVxbqZXQj8O5l6G3LJzHDScS4ZyDHhHRtXZAMr1k",
-	"NmmVSpSV5LJRGGYgqDRpIJlXiyy+Zx9Y2g7LNwCKacuidkOdcaiNrjDrAStuCNC6gxHRszHz0JS9JkUU",
-	"kNMxArF5VEcZ6NJK8TwnorcKMMrGtWfOm/Pg6ZpJxzNq0j1V72ZKfZgickYjBmP63egAJx3i4YM5+u0I",
-	"rSNmjBMP3fi56WeJ1xByn9peI1gTAuawEdcgiHZEBYtEpmB8Amv3YsZIviMrnh3sjbTB9KgmL0fEcspc",
-	"+TzXVL3e9u3YvAXRHR89zKpPAPyI8/yDOKqHsvVvz4+NqZySR9I7w9kxenalVBDek4REuv8+mAd8OIqn",
-	"Oeo2vd/H9w2bwXMetfqvWPaR9kLTs5tJ4wHBcf8UnpzjrLv6nO6o6i1nfPPylR8u7NqybtDWsSZ0s1Uk",
-	"A+eERCXLtG6LDwmqUxwQZ0QiytK8zFrVabxc5d7nbL64pjDuA7DHivLgBawniBRHZp1RX9FGazPmd71I",
-	"FnssmLml12Weh10Hp58xWKEla7JwkzbLczMb2uCZWBy+fz9Z/DUpuFAz0cAM9i1lwURv8g6YNz533Az3",
-	"lX6tD3Wh5zy2ThQGFyARiQ0PjB3UdtGB5atqAYkhzzhdgRQd2q4OEGjpF/2hipbmAp/DulYHyNpDWgVG",
-	"rQDOpUkVcVkjoOZCSTNkOZKsUa1Wzx8IFp7BsPA6USRVUiRgE5jN8xIPj5AwQ8OOahL7rW1dN86tgL3V",
-	"4SAzgKNuJbAcIwQZCdwdoXqvlEi53PH2SRq2jmC0pfdyuIdMgdNgxugrsMFk8FILh3a+IBvKJCI3RBxM",
-	"42nCUtJ05lygZ3//r7Pz8/OHjz4Lx25KpsRhvAbJPHakjRGN5WZKj2RPfIQKCW5ICGKRNdbGVGRxnF9A",
-	"1ZFwWFFVZq1Mxt4DltMbyjZLLAhe7h71HWS2mTLmDjO8IZAYrTknj+W2zntDAsDvndkPUFoyiagyTkAt",
-	"g1HKmRI8z+MO8ngYcijsWGyxJLGLz+mapIc0J0vzGiAg0x0Wh6U6FDznm0PsUNXzkCArbmg65ejbN6p+",
-	"Qm0Gk1sOOMtBVpFUkWFm0qdq+Stn4V1VnOZE9Qxu10WPEGQ+SdoLuv2Q1B4rIpY5VYLIZUHEMsOHiGLP",
-	"eGPaVD5Y7dZJQZ/WvjhqEDJpXhAewzj+DZzn/vvnuT0v3Zrjm8A5+lqbrF541sZ85J6qdAvxBVNmgPh6",
-	"3QOqkoX5iLxTAkcoTB3wynpBOV6FsmReMC+i8IlEjq6Jt4JPIHBUJ1hrPcrsQuCWWJE8op1bRr41T5qW",
-	"4ISpnvwhGDAnPVF5S2GDVQOPurYeJtLVJnGorMKRJvErh6rPDvPGTBGBip+6LDGVoGZGYad1NW0jTNps",
-	"rX+mU2pb6yMSqmen7/oKPHsvQcMJSze9LlNTlfcJ2oKmYQjTWrQFi/kZUVoT1qxP5TiChRVKZibuu75Y",
-	"M+tOKmq+Hd2JOCbqlqfIIYEQt3GWW5IQSJLiNvMscYaWicT633FBnxZ7txYcOHWDdDkOAmQ+u8BH9mgx",
-	"drIoGf2lJPZ3JUrSMhx2+B3daTsN+u4b8pg/nA9ZD7X78r9/enb2X29/e5Q8ef+neayCYzT8yYp7k2g7",
-	"ylxDligKDqv5FU2f+vQ8e3oeZQG0dmR8T0YMhHq8vzWmA/+8E+uh3Vh/1J8fsC7ijYVWgPp3ahcMtRAK",
-	"86xnOTRZbIy/2lbFZAZtGB0tfe7Z98+QvaS8jfv8PBm0TqYtYCbLpSb559MlRp8RMpGYYY3wONPjCANj",
-	"Dg+88ZTdM/+7Xf086vN9uPp7Eln8a+c+3r89yzrhPo4g1An38+h8j75j++7L8QymwP03/NK9vg/H93fi",
-	"/Tg+YOO+nOlWjPjq/b0lxxbX71545ZTBlr16DMYtAOyqoM8KQpdI8QyH4YljIV5te57ZdVqpsFAymHzs",
-	"PG7OtaaXj6xq8cG7v05sCRPTiA5hiTBDRIhmdcwt1Bc4Baymfs1Fb4dZ9jYzsRyXdRIl75LtnplSpRVR",
-	"e0IYevj0/BwKhh49fPp0Mg5hl9Aj5J1Nz321vYddCvrAfqcIQ7PnAwXSa1tYWjs0+Z6hjAqS2uYCo4zq",
-	"9iN8BMxV0Ap5lEJtiUA0k8BNqQ27dGiwCVqrph236SYAYiMjgCad2MIvxAXaEbHRf+HCILu4vmFmvVTa",
-	"2MUFYLbbGEsxdCu0sodB86sC8w4PMYhAE26Q4P0YjZFqu9s3p3L1c3l+/lnqBoN/kQdW3F0l6OqBlXbw",
-	"35ZU8N+GWvCfhlxXQC+Ai9zioiCMZA4qEjCY9b1DxE5eoCtIThA4f6C56GrkAgm60KsdrFu5VXQ8KuMW",
-	"nvFI3iQwVCVbjhpKRYIpzCF4erE7t1hbjqKHsaE+tMAbh9WNyK5QYcZsCa/W+c73+CBRIYjeIVfjpTja",
-	"cBRqWD8upLyZBymX8/T6B7ojvZmeqX7CnZmcp+BYfIC+4aWwYNtQu66nCkx3QLwgDHjSIpUmSJQMFVgq",
-	"tKMZo5utSTHDu0KrnYvzv12cny98s+u///zT+cO3P52fPX37fx79dH722du/XPx0fvbE/CnoKvfijKGV",
-	"VGi6HY+C6Em3D/85HIFdhwZp7Y0BWNAbgiHBqycs0orunewwESEDt63zjxq8hM0zjJxlmPUci3rfQ/2Z",
-	"AqZ2pK9cYKY3Ztpk1ddlTiSSytR3Q3gb7tlLhF0EPMUM2ag1AECgVWnLJCD5wPytL+0gNh7bFXGQeQnn",
-	"3Twq0Yro6xkpHrz2XPw2LgchjC4+OdBr5Lc0wgizg2maYG9DWEHGI8Ay5on8NligmxqLJQ3Iqhsi6JrW",
-	"V7i5CxMkCNDMtABBVIGA1SNySTKkr4kh2M6WHkRuiEA1yPoMOShhfrGK6dpqjinPyx2TEGR2JD4xd2Wu",
-	"xBRnt7VKldkmp3KbtFAWdrioGCroHsRhZ8YzlxKErrzjFtTDagW0Y3e7jCM9VG1+284wEdiidRJMpXIZ",
-	"Xhxi4jl0KzvUG4u7PW7YBXUjLeYvK/JLg4hDGTRtwkzuIT1yHPjyGNuutYCu58uFJZoT/4bv0Q4zk1gh",
-	"bVZV0CHTK51/39J0IEvE9hxiRMqACCWMrGlKsThEV2ZuaZ4NNkOjEkTrDh/QiiS2ROnh3wYckK4xUqhc",
-	"1ZJMoh2VEhr4KGPJGuipYLdr82T0ufrOPP819NsJHCo73nLNxRLqB8KN0jDSPyJBNlQqg06F9rzMM8QI",
-	"ydCKSJrZMsxZpuV/KBJ7M/BKm9daLBH8jOMCb+dqqgfoFWZMwOOahyf12/rOn+Yyr95aHcIp5NUTCKMb",
-	"IlY4RxlJqYP63AuqzIpnqV92Q4+7NA3pltUL0FqOZoSlpBeTCSuF0+0OEPPWPp6Hafe05XtXjmAGvaj7",
-	"Z0i6YdapZDwYKRcZjUNksXVQ2ZJmoR5BXqqN9OGu9lRttySv+rUd34ieuJKwXj99i7qUmW/oV2AaPNeL",
-	"9YD0TF/GMae+JmRGskvEqpJ7B8gbRFvu5Qv9tIhmCvO0e23pLsQuc8uCYNPo3+OGpM7IPqCMg1U0hJEX",
-	"HTzSd7QoBFFELEvZl+wa20moEcsnasuzaPrYx4fiWYKktKAG2z+Oaf2DAz2L6I4q6CJiSusukEFWRDLl",
-	"BUESH+RJTN1qXtE97QZDV590Cbg4Wul2L0UiAcBUo8lqnnbFeZDO06sV/aPZD7IK7jmIxmqI2YJ6OKfZ",
-	"smSKhgwjJQ2+pNFORqOKd4GQ0LmEDXm9O8KJhYr/22zbEr2e1Bq4jY8K7H3w27ftx7rDm/UZ671Y7+sF",
-	"OtACMZw28ccNO+sNO8rN9//GHY/tf3xX8ORj8XHcn2MJXDNeje2WBqNX1sBFNIu3zBiY9yz9gTOF06Dr",
-	"c48PSGk1DqdbhK04eYCuJF6TK83yVyW7ZnzPrppIDlhek+xBJ253jJ1tmTXs6/3RHcMWUCSfy0CeiLQ5",
-	"du40nZfwsOc47Epx4xKVSadnzgDe3GC2nMkh6BPId6HaC5Ib0bmlRTBRYV+v23VCjEPW2/JSEn2fLxvf",
-	"sBDEoW5EyO5E0yWhNRiQOQ7G4wB3I+MgbIHLw42c8Jos91vCQk7kUri8G2aUWzmjgVH2JTZAykyCcJYJ",
-	"IqXWAbeYZfldZx9GLsS8EoVlN5txY9FVDREtp/jnZEBOPlOK7Ao1Uy+NcSWg0nwqSOytyazZESlN3ADQ",
-	"F/UpxDuaHyArQyjT2YarbU9jm15pAaP19x1qImAagT8Z3RZ2pTIjDTXGaX5c5el8kJR3sBsn9SUbVnI0",
-	"IY+zto++g8e17o/5gh01iyYkDo/dwH/cju52HKX6kTdfe9wpB6txXQwcr3lsCNDG76UNMVdvz9nkTTS8",
-	"9gcVLKOz7BU0EcVrtyd4JhXB3X9BNErrOxJMgcNXHL71nGptK9453GzmLy8okQgLggqhVfsMUb9t8lDO",
-	"q5+6W6FctBw4b16izx5+/vnZQ4TzYovPPmvkDX//1etm1rBB0/gsgKXROYQVYMbzchWqYbO5cdGStlyR",
-	"/tzxXqynjO4Ik8AjU770pXstmO5BsCzFxLl/Z14Kj6cVwR60BpAKfE3zUQ/sl1Tanm6v7AuDID+93sNn",
-	"Nm8R8TWqyWeKR/REtZDEiJG962qaIAbpjuaPO4IZZRv9NmaI51kT3WoEK6C2D10yU0XtxmY2qZYs6lRL",
-	"R63gxVczUYch+y2smlAja6gnD4P1zeBLq2GconeUK/Ka73u4CUexOFb4O/1sjxIB4wwt4TsSWgYuM0ps",
-	"s2wnpCDSwKDn9obfEMGs77k2tYpyldM0KLtSKz5CvR9/DV0QXwu+QzCgBJw4fQtI14zesTbLD6bjsmZZ",
-	"83W45oL5YgUR1NiRY0R9ZZ488dB685kmZN6YdNMAV1T0CAbNKvSuPZHKUMwlIVYJn5PLY8cOvN5X/8BX",
-	"nFMTr9rkFk162bIS28HM0SAbpV5FQk9OPlXSelVtMmw4Fbjb/sVSyXR4SRZYKUFXZUM0+N4K+MJARvIB",
-	"9ACXGd9TAx/MBskJliSIg0ogb9zRXiJeKkhD3GEIDEBw0kd3HkH/s7ZX9cW+nfo2WAMyWQZ2VxsSZn2T",
-	"cHdyPLNQlmkm5CIihu2efA/hPzVev2RJCA/7n+qb/qtKLPXYXObsolTLXHmJSua2Be04U1ujVuZkrfSu",
-	"dwNAwOVjOah6IGO1Rj7aWrQ7Srx3mfqeC55NTzmBEJbmVdO30WTvlyywKLwhy43gZTG6g/WTVcVwZBBs",
-	"KqQc7EY0pRk2tnoQW7ur0ENWibO1QjYnL0pj4i1dIe0gWdrPv08Wv5RYKJMgUdsOj84fPT77Xw+DmWPk",
-	"XQSCyrtwj0lZFoUA1Plwb6OwWWcxxy9dNz9j8XtjJTEBlQPBgVVGVr7V93NA3kxlGQuxE4RCbt/1cTe3",
-	"W9uonu5QvOCFaiatz4YO85ckJ3o7XpNfShIS/ylnayp2EyfeIYUfxzTV2MvoLj8ws1Pad/qf9IjTGDmC",
-	"ODP4Jtvkvl8+SqsYk8yUNwSs1DVOlW3U7WdPcW2IKvJOJcaDAu3YeKk8p4nJHrNFMybw4/4FMR/4h8G7",
-	"fqdtFsIy6P1AmKJQc15fDcliRYXaLl2DvUo2GxA7e1qWfL3kgm7AdeMj3u2woArndYtwkpVps5JiRze2",
-	"tqLu6GqjWBlPS2tKrXB6rWdkWr9avKplIfgNtPwNScra9AiCcjdkLjEedUr24B+CNi/JQgnM5LonRobT",
-	"vk6c+u4uJRF6q9KcGnHMUUZj0xN6CjuvrCv6qkqkhAedJ+KGCEGz0eb4heApMfUp5jvvk1NSYW6zUbg+",
-	"GUNwWIETHzmd0QYKP3C9Z7u4ZJIpQjjYVN9PFehkB7TnCqy3qMgzVHvpWd8zyNv6PN1LUev5IAZMCmso",
-	"gn0oCQko2HM7gMhuhcWGLzN8CBz6L/FBWqgUbaYTZjsPY2PjICpRZYyGVLodfrdsOolb49dGhkmjgKpF",
-	"lAqu1cZLdA4WMmaH8OiULVMSqggEXc5U+O8RVWCKbWmWEZagX4ngEpF3KSlU37TtwMsdZVz0tJGReEdg",
-	"enBXyarScnjEuk/cyKheQ7mGZ7Y7doQDoqp9rfcLKR52PSQLuOmsiCa9xNU03ZW5okVOpOllMO6I9txQ",
-	"HuNUGxkmVHdDOpzVYuTgQSwL8HEFL2RtwOUk20y8JBov9lVSmBJOImxbDUlSzjKEc7Xl5WZrgY6EtMUK",
-	"28jG58fWOGZHvhPZYHWtecc+7ASUX8NaRRNMycyWpNeLZEF3oPS8PaHnk6vADYIAqa0gcsvzTNq0bT/K",
-	"V3ApqcFjzek1yQ/BeXDWX91pEkBNS3gDM7QHoLGYfTQ68aRGqX0CSQnONkQqw06xhc7VuXhdFYB0XZxa",
-	"Oe3vT29i+znn1yRD+nrYYKqNhTXCqMBUoKJUFtJltMBLpkGUqmfS1Z3sq474emT9F+C5BJWFlmkP43th",
-	"Nl0fBWG2KijHyqAwcLXMKqmRLAxeWbh/3S2DXR6b7Wm51mMzR2F3ZGqm8g5vRZ9BQfocs4xmQYl6hE5f",
-	"neBp5/KDHQnbJy/cIzHMxP8Zz6HjuADu+/0bGrd58lTNvMsOR8cN6rHgYhjLngqo0VQicMZChr5tGv8A",
-	"fY93RCKcc6bvWpa54gzDVwaOZccFFK8pnmempZRW2oXn63+wiAAs2wQ1JoPTkKEDwZA9lOFDgiiTiuDM",
-	"yEnwdCArFWvM40ejHQ48F0lb9ATN++rxZSG8ysyWtZ/hw1VPVd+ggR8c/n3tTVnWDsWx4ijfdxTASwvW",
-	"EbL4x+ssrJ4ehjsTFUy1Rq6v9pjbvOmiik90rKMVHpZ5VKGb71PrRustcpUsSJ5TtjGpXeaJRgHepMSr",
-	"wd4D750HLaIdS3So4v2QrPjS4+LTobwn6rt+cbO7uEBPgO1y/9XWJIyGEbrOqqdir83JLfYDP3na3bQq",
-	"w64DqTF/jzxvY3bwqJT8oR04hu5DELJXMPDVBVwKcPKs7v+JDMW4KsH9MGy3uy0ZqXQYBZQc0M/1pGHV",
-	"VxdGcw7q6lGKeSlu6A3vbdNc0cbkAtnyWLXnNkgQZdVWH4ncBayqDagT5nBlKwiCs+kbo/A1Gf6w8X7W",
-	"pc9u2gBmJ8EbboAOKz7xhe1skZJGdKQdOp4eLwFHInCSB8TWKWQ/Nq5S/6k2OPTgTEvbjEhFmfMQtEMw",
-	"bkFtJUJz/g6L63BerndJxXSgaOuodeG0PahRImwOV3fnYhv3eI8mZFeO7qmmZqyb2016TgLcq4W/rsR5",
-	"S24wghyKCXh2uTBCVyqQjkZ+SbQiNrFXq9tVYUHbuhDEYAuEEzMfJqaNu/H2wtMyQZm2hxRHZ5G+ETdb",
-	"X1Y5UdQQOUYu+SkzwfBppWkHj+meAKL2IKpftW6TeCSPsKCrRSUeFauvh3b2q/WaQLvbXrC8ZhgylN/I",
-	"bKWB0SplVGeDI5y0FWCH7KGj8X0qvsea1QDDwI/s1ZM0wRh7C0Wd1jaZfjAfCTYwPx6UowyszEI0em2s",
-	"6xUA+os+TXopWWOxEhKU2xkLxqdibzht7mUCgyeevCuo6M+H8vE7joHoiOG8GfI5O8x8tI+mb79HTscx",
-	"UfFxdbHjxT12L1ur74a9Kz3GW1aIPJBR8xV0EIrPfM2IwjQP16dw0MC63P8/37z8HtlfEWW2Im3Fs4NN",
-	"0ymwwDutt30iW3DVfa1y7KeqtvZ2WsFlcrELgoKTLGiHaHGot7NCydLqOdRfVSBZtxLycu9Em/PepIN9",
-	"Ffo6Sr0p9Z1NbCcYQRRQNZkXXIWyJbQTC2Gi7xGWkki5A3B7aHfkwNaDUd5rcui5LKTCB4vWhHfEWDPW",
-	"uJJHV6TrtVVVo3lvid5L0xNfkXdKJuiL56/Q4782quYIG20I3eY8w3ApZmhFTIAVUZa43vvd0MBonk/t",
-	"wwyAQjThofSyg1F7a4H5KpbphrSo8qFDN85x6af1W5HnwFwb0xosgUB6Ay+iR+ePzs8ePkrMRlb9fLjY",
-	"BWG+rVzRLLPhZ/aP/5ScPXiN999ZOImgvM8EXis/P1aL6uoowkWgeq/vgSb9AjOZ10VCfY0EohsMdARo",
-	"k3auZhX9v//3/wM0s04M6KTRoJ95op5eqAlBSZfHbOC3+MBLhbZUCxC+Bqwrdaa3wYx21mTm2E37WGOj",
-	"WgB6ScS2uKbyjFQXfiV067JJj4N9B4olur8BLVbqu0qP8nz237bPeXEwBeLAMlDPbWrz9jZIBnqS67sx",
-	"9VqchswSj2xy1I10aVQKvkZXjiBXHcwBpxa2Yk5+8TU++/Wt/p/zs6fLt//2pw9x0V0iwmKm/tmTBskf",
-	"3Z4AN99tRDx9VJdYEVAJ2olxplPFcCMAFYwCtlb3KLC6GYX1A/SaQL1iBq1G0X7LHe5BcxZ3L9RP3+b3",
-	"PbJtBo+gHia+78rHlP5rCDAHFMyYDJ4H36VXev0hfv4QP/dS/LyGsJntSDN4pE7UW2Y+cOOleH4f+tPO",
-	"2+L4I9VNhTyOUUp63FRC2n9Ys/fNTqvHBxT2PiHe2zVrJib6vbl2JpZO3TuXym25IoId0irYKu7aGOMM",
-	"WPsWDecZzOMee7dkqZEJzwz8yUCjwapT27p6aZnR9ZqmZa4OJt3A9o+GTH9hOxhDCNJtzMNFstCqxGeL",
-	"ZPHYw0aDWFtOWc+WePOsTl+YQX/EckvZRnGG/i54WSC55UIhSRTirJo6ZRvblcIlpkIuqkTVgh6gF5XZ",
-	"h1FG8YZxSWWgDAwIR9qFFpLka/Psu3CytBEjPR7s70/s43BMHecxHv1SLfl6vcz4DlM21K/QPoG2OKuh",
-	"24NVSvWoPXUkEM3VPxm5a1KcsP2CCUoT6HhrAql+p70emdnPz1OrXsatp+pb35rnh9sv4XRL5NISpK/7",
-	"qsee4RqyOwBSv23H4u8H49vySdIQHE1x0D4C3YPW5Y0R6V5JzePAqj9GGXdn53IMR7nFGsENjt2eORw0",
-	"obvynnlq2rsxrfrkC3ffmPxTNqa6mIcXXcDf3a5kgMVmLNZIqhtN6n2y2BIsjnxVECOUj3xdEnL0m/l6",
-	"mWJBjnl5j/Pro77bTscx068pWA/dJI0/36S1YSHG+obgDDSEiRz1ivAiJ5Vysadqy0utGDK8I7Nhb5lM",
-	"Q+euslnR5y6qM5AlPaV4o0nndy2QFzeFHuLlBr6rudqu+cWvx9N6Bqoav6mSFOcqI8mxlsOS/houZ9Xy",
-	"ocqMhI5YSYWDCFDTcEkpv3ycMtONLqirbAnOejMRHUC4gVvUj15WLZ33W5pX7Ypc/VyM/hV5GQ6oml4N",
-	"ZYs+f/+vs2/ONBs+fhK0voNU/c6STxuOzXbXPt92OAdDOtvC6GYfpLx3TNM8VhFsVIlqkiVRR+DYOpwm",
-	"xzfEyZg0iW4B0wPjqZlca3T7LZcE+bjq0JtLc/wVWpGU76CFvTkDsSmuFWEMg1nyDLelm6bL9e+F+eQ8",
-	"jbqPkGPtKsm5hMI/OWVV8sJo7VFO1ir22WEc/x9MmqTd/SNh+j/WjJbGZiWhonFvHf4evB3nwOMyVKYz",
-	"6TH8097iDB9irLwPwj3jhf3e0xH78pVx0E/YFO8wzUa4CBE2g5XZFor3y8CsZj8nJe4vDebJiYjXOXry",
-	"I2I06Geet9Iplm0JdWuNa0JH64WtAf3SFVkFOvC5vti9NoFMsfVXyy3fy1h4yLvRO0ylhoy99GMvFynL",
-	"eK1DP03ZZnkEgHCfydMX5myWMplsdW38rYirYQ7VfN26hz0Ks7pZpXu8ejS9i331Uh/0msR7Uxdmp6g1",
-	"f+M/Hl36v2agAMZ9GyFxjuw/eYRQukA41OYf8hcqWOI1uqYsq/Z5qYeJ6+//exAz400Xj5c7Yyg9x4iI",
-	"FrtGM90MilPn5rxf+lOXInOoUR/8XI4qT8PndPT1wQMZ9XbrgLbfObGL2/FNDWc72ONACscd9C4LG6zP",
-	"gMbKdzS1fTdqUEaxFHy/SBY4z5dcLBkHbINwMyuDDTAmAeD7BsT2rqpKHUZEw+0M5tsg9ikRwsIPj9SZ",
-	"eZpINxeGrxVhpuYfBqwxM0O1Y2tM83I8Emeo+EKfK4OWnke+8rVtw7WmbHrSXayXGBeFPrATH3fQcd0H",
-	"bN32+Oq+00/aAx3wUj+rGirILSHKy8JOkCzTLYKi6LzcOUDsOggU761ubU0HnU3wjSBSNqnuQDRqAzqI",
-	"O+gBqEK3laU8SEV2YRBMhYU6OqtyfIVvzLN3Ep7ZY8Eo28x5Fu2QQ6fxWLV+Z8r3a4naEEFe7mZzE+0x",
-	"rgSpxyuVLPJI4bj8ba+QbwDEtsrlXQqktkoBltxFORPERYIoQxhl4oBEyRKtaRAsckoEEkDFWtWwU/5Q",
-	"8LM5ZSS8+f8awLRTsGfdzavl2+Tg4hqXeSCh6zXBmWYWKGuxzUjIrlAH5ADlvbqloGkkq7ZR3W3aQp71",
-	"JdJbgYWXhJFiSRKE0xQy8jHLUFGyVJWuJLv91bFCIyw2RMVeoMS4faEZV2z9UXjtPX0ozOUk8UFCBRFu",
-	"pGMD9t0nEnKb4GTaVmjwUNUcBuqSTNIt7A9VErlOjTFFT202M5tUUWqIvcogDNKV3qxCkexKixCJrgkp",
-	"TC59mRMoIubSgjXtib11jWpGMrQiay4I3MZXVuxeJabFqSA410Kqm49jvxeWDqYcu+9H84meS6WhTLZ2",
-	"EFNlWmZUUEiXDVHaWCYv83AqiYkQlYHj9qUBp3IAZrDdmlIWtAry3hoXrj8qZdehLhVuTMWNdVKluxSQ",
-	"AHWJHCUBrrmzUa1NCn7ath3qI6kgmod6f+V72VuZYa+fQJrJNS0KEobKNMihpiQl3NOjZIMMosXQ0tdJ",
-	"RiLIsASfDEnNnjW7+Z+tObReikeolkJht9bjnPYc+w9sTwsyC/9mtGEAb9mYJJ0qEdjoLgaC1lT3JIua",
-	"e5YghwcgNk0eWgPPzhSHNfHsvKqxeFjKGvEu6QsEJ/rKpjduovAPnC+t6haBnwnlKz5q5k2ZMyLwinqA",
-	"nwbrqwatMn29gWJCVb7zGkczWdAN4z2FUp4BF6iCy+mOBoGqXq4RRs/f/APOyiUiuSTmig46ZFnKM5vO",
-	"2UmZc+E+LXUyooAVE4TRj988++HHv0Ne5GXVctXKQVnoKwhutHC/EqPv1HpfKm8WyeJdLgHbMPtnE/rT",
-	"r/osVA391qp6dXPgLCWVnNB6bkYACD464bzXJpVb/OjJ5z0/EdJTqWRudgCc9whjQblkb6wpnG73xUER",
-	"GdPbs92V1jxfp6SZpSQeE/WLC2PXBlE2QUWEGipAqzRNQkAvdG1r9V0P/zA99QUpCFbSFGVh0BhB6wlk",
-	"ZWchGwZ6eV8Co4GlhHcy3K3Oabx9Gqa2+2vFay+oIrJRqdTqSxf2UtiS2L6rKsV5DmBwXfwlH5L9hohg",
-	"81vjO9Jqk5krGGKlSipDNuMEStc8GQ3v1DbjeIKuBZ6rZlGvqp8jvjPum2CfRX1l1LTy6pOOy+ldU0Zd",
-	"oW+EM8hM7Mv6tQlJs73nvu136WlnbrTcqqH6JSqwqJz01+Sg/5PgdLu4R91s3M3d8lpU+bveBo2yy5E5",
-	"rnfPAZ4R9zDClOzwRwvj6PzsqYM5erA8e/vbefLkaSBW0d6jHtJPofiXDeJNoLoWXCb+kg00V5EI9DNk",
-	"lDAJUlQRVpnstia4AhL890eP/rpoRG5+/vnff3qoyaNp9Nt5EorhVN3KYw3vRxGGd3UzW6ROc0Gb74AF",
-	"rq1nY4ML84CtL3Lq7gP0o4caZbC9TJ1IdbWDPevg/zFDTjS3jPEnQQAS65OOj7L6np5WvxDDwq7JSdeB",
-	"pVVVha0NP5NnA2wMoCRc9YCRDReYKbsANzzc/s4mblHlsyAqC1ZkyUUW0nm/4Xt0/tmn548/fXT+6HOn",
-	"Wl2ibHfoBfiqcAR2cO9l0AZ8Fy5IGMC7fLmuVYnE6y6otRR7mUrb2ZlGOx4d5sxIixqw8qVaSlJggRUX",
-	"IWVE0oxYel+iq8sosLYnI3Kvo0YYfh2VSS+Yc+BOKMx6hmzEyMC5M+eDcLjSt3Bn3JJUP0Wcz5GM0dDf",
-	"7lkmRpMWs6RhDOirs3DRUSpFfwz/O3sf1wAoh6XxhKZ8t6NqwInwPVdkBlTzwVBnLKC5GWQ2dr6XfKz5",
-	"kkvzqVsQX1U4fP5drb8zHo98zffzFFI1eieGG8eBemH6WSe2Fvya5LQK+XmOqqp/gUOvgcCoDaQYqx1G",
-	"cokAqJ6y8fNN0cn6mzS61hPBbNr/ZIrmpoMUhqXtMVXy0jQHN10lbGcpu6poD9cdNCUOtQizaTfGd22d",
-	"3Kc0IIYUs5l4vA4rDxj3aEU2lNV4f32BiJGAcOVF70nhiE7HeM33LiMjZN/DinzYKEOvwcNqIkNTk4z9",
-	"ntxDwbJvIaqP6kfqfl6avM6dBQmPifHkVsBNW+z3UFNb0J6qjY/IOBrqn9iVSAGHumbbBHyZfI1sVhz4",
-	"1mN7zBx5IPraZA1u5GyXq5bg9/F+rQ9HZzddIO7Ci9KCGVpZ94iqS2S9YpeoitFdtEOfl6jvF9Oa3IQd",
-	"TdpAAqzNb4iwfpJLZMN8FyaLwo9RXiIX+Lusj8uF7Z7rR2xxru+nQ2Juh04k2oQJL6posYn44mbMV0h4",
-	"1AYS64ebIWc4hd2oc13SP1N0Mxjc7Ndr33TABX4pSWlGLxkzGbOpawe8MOmWZkKYaYu4B4vOjP4D2RV5",
-	"sN/2rOZBy9rNpal6NVcFMsaiZhKHJV8xG3BZKGwRdiZGWZtuzbNZCxURjzcY2Iq/ewYcNtFz8BWFU7UH",
-	"HZHXBxwADLnRoCKS2bqFTo0MOncMY24CXhC2TLEkjSyr4OS/FHgNYTIsCVKc9+C+6VmYQPXofmg6vvZf",
-	"CBub+jGvB9sEetfQJ59IZGPgNeHNRxMXfLP+VsX5tWHilhe6ipjjYB6aYRwr826IWOEc1QH4yLxyPyo/",
-	"+RtRHbJFdP8187R7Lb6xtg9iHO1TNHkJsVOzj1sNFXr5+R1jh/tOt465WWY1hd4D/8J53vq0zWVWkklW",
-	"TENTnfRiAa26YNlT3lvh9HojINc4pO3HCBpVgwlRCf1DLo1q7N24EfazjO5vneZcTq3OyLmEfH4eyjz+",
-	"mpBME8LCxmLTikxiCvidhGVakQ7H3tNaCA0x9mttcQmce632Us4UTqe8CY8fHag2GtdkjrR4uL2VrK3j",
-	"KOx0l6333ptUjhuXhxVTBekqvELC9UcHfcaQd2ag6mwFsL8Q17IjRAtb8q7IMcO9wN1ryyiTqbjmec73",
-	"y7KYuawUuplXdI3co+BLA4Vj/8Fst9gVV1skbdfSmG6NgZimPU0FFoqBkB3XR26IyMqedGxta6GM4Awa",
-	"q2obvMA2nbGridgWupEn7pV5GnJFKXcZMHHcX73RzPrvAT/vG0UMpPTLgrPpPWFv+LV/lGsEVZbZLo/m",
-	"Nq07ZL4NZgRNvGUkETc0DXlc3thfEJbXRo3pb7vXQRKEVyuMgU5rWTv0shD8RhuFt1CSFLeP8s7Kko5O",
-	"o3FpqpUzruLgJND5tG7XXu1sdbr8HFN3dAc1qDk8QZU2ds88QR1zZ5oxYzOifdsFMUKgdTjE1PfOfWnl",
-	"LVI8zx4gd3te2a26qrw7KyypqV6hCjIUgj3HY/2pX0FWRRUbsQWM6PH5U3RlXEX161emL3O/W3VGd2ow",
-	"J9JlDWXoQLCQCCskiNZgwSJ0GFgI0sMRLEdriYq77BBbJPnZebBM0nO/A41HpYfNzNdaq3nBvenJ73GU",
-	"h0j9tGFQQ4vhojSZ6cuoIu/28waMxtAuCCz2zCS3W1c5qrL1p/XLbnyjO+vwkUv5jrLNDwIzue5pNYFd",
-	"OUnT6Yn4ek2E7LgHrNPLXGGSQKJuF43XM3G6ekz9SarQiqR4R6JbMR5rD9xyiC1ShdWSKT5I5rbtFQ6H",
-	"1QtBbijZRw9jH28U/UW9CIVrQexYzaBEqnZJjWs//vYeZddWNXa1WgC7VdM55ojNcsG3Tu19u+czA43d",
-	"gl2k7PrEnsG9SeEee0R53mt2MLPqWYa+qif1sdekLBUJ+o4IyFaM0nJlbDeqEANoj0B2frkKf0Azf5nj",
-	"4G/bd4FKnG/+97f6Y1uFN6DoYKUEXZUqbNXmeDWI/P/bWKLpF4f+7tZQ1kfV+CbZIgg7mXrR9n2PzIP7",
-	"NkfEpOKBwBH0mK6lW0FsTZpwkGuDMHq91zzZG3j5nz/+x5vuiq7JoXmltPTXfBPmVXHT07UvbDteq3CX",
-	"v1KGWfXd+EZfg8WlJ6IfN582AyYw7RANBkNWQIog5XgpGDl8S0JlMnUdYijVoBDWm4h2nKkt4gJUZi+z",
-	"OMMGN54UKgZi132vGjhQrJ3hw1UPEu2galqXc3rD3x1qZUYK42C4K1pWH7xLYq4F3x2BVgevFeEijldn",
-	"Vuh1JT68BQrYCd0Vd8Ebq7Ve6JRacKFMFe4QjmfBJW05jhspV3cAzcmP2ALFp2+AfqeX/H+04IpF1qw4",
-	"Zlg8H4er+S8gwf8QraeK1uGoeFvSjob570byjju9fFE8qeXIbUnQMTr7AnWEyu8HZcUMpranF94vI9un",
-	"wiy1N7crQkfRNU8UqcPjfyQidpQIp4rcWajQFsEzQ70eI6pHCTcsukdfdzJ6Ev0myOzRCcwkw2fequmy",
-	"fhxElx+9TaG74Fsv1a7liHr+Cj3+a6PgfS1awHRPOhTCZ7++/e1R8tn7P5/Zf0Ip/KPkb+//8m/BYvhv",
-	"yQbn3wTb5o2lk9XJmYlxFeE817KECgiQyImZZC1xZQpzIbP1lqIqhA0aJmRyxoZ5Y+aAi+a26EEHlgNI",
-	"R8Gb4YWSKMdG+l8ivJKEqQsEz9eRXcKydoeRPsX7Y42PWOKEtJHqFMzUJevjPSiRbDcQtW4WG9cC6Oef",
-	"3wS54Y74rhNsHt/s6a235iLLEZOdwVioZf39shW+wwybdNHv9D0/T4PXtBTC5lp00LbWXKSk3YLUC29N",
-	"MJ3z8Zx4yEtY7qpFLs17Q+7L0ezNH7cciZL5mQ+X5r85U4JDSTJfQ9qQ3YTR1UDunQyfZOZ95xMJxVzo",
-	"VwPY88Gvi4kuyE7YE3KTIXkIXxOGVji9BsCZGoInZs6nQIHnC5/6NetGnJWj7rO7Zu9xH9FHxu/PTEbZ",
-	"iqg9IQw9fHp+DsHpRw+fPp18U7kd7iZu1jOI2OkZ7oe2nL1nt0Rg+WSHQ/CeUIBdSsihPVZDuqZGe3CJ",
-	"RHa4NKfNoxmuq+qZT4Iqu6+vdfKWFvEJWN9V7wQ3sy8dhRG15+J6KXhOJqTCQywMXgqzjhlUprwIpZ9+",
-	"Q/IM8VIZeCl2MGotHOULpLaCl5stsoMgmBlUAAGIt6V6bzJ6YDqckaUW1YBKJwf25AJJugGATMoQlteu",
-	"LJozI+tRM/DmqQkBqTVr27rhOwUYtMJc9LmnvcGdvQkfr3kctf4pmNuZ0VfiOBkfqa9pt73MbjEDoVct",
-	"/QFgLQwI8VYfFVBPE1tAVeteKc4Jy7AIcmQlD+fwdjRaenUn60y7GB0wVuMwTbGWSmBaQae3+mZhlmHF",
-	"xQFVD9WwILbwMcfptTT4PFihLb4htvYsuwQIODjg+y0H0B4A7DFRfpxWjVXi5UyvkAU5OU2kNlSSW1Gs",
-	"tcC7e1HVr/7WB66eWyXTDDdbSk5QkY/vh3477SZP5YQZ26fH739rR+vNgSn2030OPfU+dg93q5/jDj2x",
-	"m+IUMdJ/O7oO+8Ebsj/DeNoNap4elKGzKah9imnVVseDcsu4wXubcBW0k4Q9yeYTrblot8RqdmHWYtCW",
-	"Iohwb7PTqqtMbakEb/GlaWO2piyTCCOF5fWMRVvfERE650clZbqis17nukm9M9c5KDIzesJ3eiFzBGBk",
-	"KW7oDY++XsHdFIA/oCTPPJ3GDWtwT/iNNiJXB2S5J15PKVnGl4Pxo4zX7TIitQmWaTNrkgJiXjk6t6+h",
-	"SjQ4p7kD1VY5QjdWGD5lYkOec7bOaRrIy2/7A9SeL6vWMXCA8Y4s/cYyFXSPhNk0esu4SsCQH0GUORmQ",
-	"UsCwgH4HXfi+YpucymCbgD6B93LtQGkurB6h1Qhtl38iEePIrShO6LoqdfjaeAa8sVphjf27cIzuNl9I",
-	"q3WSh+XRhhOJeFQz82rc3sqMZ9I5o22nl47iPZJuga/JFJGCr/Xkb4iAHhQWsr4ha2WCyA1hFQYqGFTA",
-	"JYBTd4nqNB0HLybrRCSfidzBGWj5BOWd8A9ZNYDaABrCktrG2u2WUO0qU789lGuyBAkjS75eckE3lC18",
-	"ePYEyCduKNkvvcog+GMhiCJiWRoEix0WVNX4AcmCZGVqvuyaK0Z0hXJfBHO82R8qvn2V6wb1dvjaboP3",
-	"Q33SLyWxv2vtsQM43hChHYYdDLLD0f2Srj0407ZbHZrjaKm139J0i9TepdVLlMGLie296jgJmAxhWTdU",
-	"0E9faH2GvFMJ4GxKBba+KE3rIBAOl4ivfda0gQHzRMWeD9AzG5V2/NxFh6+ABvuA/NsHZrgJkCNp1HBO",
-	"tnQaNMHwvXswiwkmNuTeWWB67XXJcbsm0tzschoNKoUgBMdc8frEQb1DEhq2pQ/Hty9fToubTtVYQ/fX",
-	"VM/QoMrWXUhQBvl0T7yNHWOK16YWfKJecTvawIDc7V1GEB59bWWTu153/IbY4OKhhaS6w1m4cSDIExkC",
-	"4fBanUMzz3qweMsjOiWpr9Pvjz7sM5WJwSbxbgVcZlSBQzgfGjm4g+YGAJdwTpnePehRXKEtH2GjVCtJ",
-	"zO5UBB7a2bmE9v1DYIZp/yfL+EefrPXdtpDyWarojcUfa9UoKK3XYRbE1jIAZtIqOKCUksxCMyJJpJVt",
-	"XSmtNfMob/SOslL1tbp3TXLjGMlfJxTXhCG9YNI9H1Q8zvvY0Gv0UuFVb/SkQdd6mXZNo/tk5h9uPhgD",
-	"I7fTgy3d4xWiTmuzuwRwDoNRQr8xK/0P/fzYNhbykG75sjI9ws1oioPAO5otq575EQtsvjOyva19q2jZ",
-	"/nQVpe7MO2KDe3f2e65mcj3GKj5mqtGePfJOfaBqXAsWf7u1sx45Gl+0Kx/ct9tMWHN0966Dv8F1MO0C",
-	"GF/EHHd1xcj37LLW836FhaIpLTCbqkybk076mmZA4oNlL/BNAiaNF9pPoYX0gcgqAGoaa1CDEBxMijgC",
-	"W8JFbFulbUW97r4SN6eGe4/Wbi6TpDPetKM14959eF1pQKeqTU+mH5MxPclea/PfvJPQqY+4FNY4pTlV",
-	"WMVbxluCM5s7ElD8eJETCNIBkBygHGlTqlIBoSlhlNT4xn3nBDvLc232w0Bprt6SvOjB7j1Wt8nH6+EC",
-	"Dk1FBMX5UBw4QA1Pjeq2/sw5YIijPZbBa3THM5xbFq3677BlBaoqyE6L7rc9CHr24Ac+/r3p8qoZPLox",
-	"WEfkhpD2jHURTpzWbFcZzSxznHeJzm01jo05aOkbJEc/vkiRYzZgsHtHCe0IZhIpjjJ+iRhHzs3fHTOg",
-	"44a5VBv92pwiEODmBU3DSNNzqMO12GzP5eDoV7WIQVwgU3QwkHg+EeO4Nx3ITw7M8MGkwcfkAsU1D/OP",
-	"8ZsKOlmWBRE3VE4Id8P2fAit+Fg115ouVShnwMoJmTfVLjcz1yrR0rloGtdIfaTHLtjjEGnmu4ODUQx9",
-	"f3iSUB8Ivoa/2g73RiOKiZqefB1Pv1nrGNrn57/Xe7aVmx157Y6izgxnDU24lGuYgcePR2EGZryvj76S",
-	"Wz3UOzd0NHDPDHdqA/Yg/JGP8pI97moMtu270trMqJWWY8aIEb15GA34hJtuHDwokBkzcMvU1Bm7Exzg",
-	"w4Qb4ZZlZlMYdtlnoGxkyNE9SUrc1VFvcHG43nRFNpgliEJrUIQlqjnxiGrTUY+pfz00RGRGb2hW4rzy",
-	"USySxUbwMtxq1x9rLh+YcxPcQzdYRYnZmsufoJF9fGrSZP2nJ7G9R0rE6TXj2Ep/6Dl3o+eMg0zdgt4z",
-	"/tHfjR40pqdEYF/16C1HAF8FvAYey7bULr+5rkFrCN8+pjrwa5db18qDcX8O5xxas9PB9LjWgtCX1eL6",
-	"2i49VF2gFAsCfScT5LIvZYJsk0AZzjExd0gvpHDlo4FWMlkpbH0zMV15tjTPbLcg8N5UzcA4pIvrn8fj",
-	"BoYGzckEby/OyGGqx2Dn4ugdrASS0h3OUZWeWkOaPX5yft48lg8fN+uAoeT3YfL0/Z9//vmB+9fj93/5",
-	"v/7UXz2bBkj84s1L9PjRwyai2v9++XXrRojEnOsEuM3ivQn0kFVtwy1sTM2uwWVsTPHR+aPHZ+cPm9P8",
-	"a4BGj9+f/fn8p4dnT9/+n4c/nZ89evuXIIU8RaibzgV/d0cBmvUVeEMukT7giJtcqhxLFSMtXj4r1fYr",
-	"QEjpwjK4P9d31A3OAaTFZOAl1V/qyn77h43AjX+bsoJkUTJcqi0X9FfivVUyWRamu7V50yVN+z8ofk06",
-	"TYi8Qmc922WDVGONAcwCQzzw0sME6Al9kbAFNB3r9jgE/KFlDlWQxzbB7KvlM+nt/aGbkZuyAbbglN47",
-	"SKggK0mDKE1Hd/fD9bwSxxFjrHSUk3c6R7W4Yxy4p2IX/9EnLRn/3//j55/l23//H+4//nRKj9VjICA8",
-	"5hsFfz6aFz1OaQfWo3r+9DZJ8/lgBqu7IaHul9XdpMRsVve4QJ4ZuHbsmI1evr3HbmiiUcdw5vM1bnTc",
-	"xnk7wmB5KbRGcUzbz294KQkSZU5sq05mhBjlzPibtZ2qtlyaHBALJN4pNHKSb5QU1TyX9pX3ia2pi0St",
-	"mN7/P9CR3zZ59Erm7HeD57ZUKd8R+ZpAUv2J8qsx2LeUBVPoyLs0L7MJhTlmuK/0a33+yOhM7LXgvxLW",
-	"CxRLeaYNT6i7dM1d13SjTUIkVQ8m5an51HZOHmUGGnkFaNzNt8251FMOJypvOM7l8p9ltmm0eu48sSNq",
-	"5OdlQUQahEx6uUbwFDKfSfRB44w4g/QS5WStEC9VVb2q/xfbeFDD1c7LVe7R05qyFfL5TahDrV2/hQsz",
-	"+SF1ka0+s6Y4McV5LlE1UDAyYX8cXKsj+K2s0+uLPtJaz5t2D0FWh8bqJVnaqS/rmvxO570amCaQF7rn",
-	"4jquP/1eC9q4s/4jPNo+M2aApGZvjwf8XtsNBve5OXSeXpmGz66ZfcgwTImUNf5Ckwb/CVla+y1hCKO0",
-	"6ozsWpqjFDO0Ip2a8UEzyGsbvczKaSAOjZbTk14sCk6Z2k1tWT8RVWaLGYtwvlYt4d0L7x2+4zKqK079",
-	"vvfSe8M6U2Hhcg7IZw4ytVXAT0i2wul17bfcY5PwjDhDhGWQAq0W4ZbTCqdq/ESYpTy3j9s3I5pV+2/a",
-	"ftXHtkCGooKpvJiRNKeM9EKb9O1Z6z0YKac3RFT9VcY7UFFB0nDQ4IqXasVLll1dIKgvbMD4XaIrytzP",
-	"W8ygqxxzz/jarucJdiOCb8z819sB2L5g9Nl2mscMeUd4V88PYtN2hGhJsrbcOXnrqhf3mKmGmuDpPWue",
-	"53y/LItg9uPX8OtZWehZk1RLxdWciISMq2XNF5E8FnxJD1Y61MnmIv6D8T1YCSuutoDDEgwxWPSKyPP4",
-	"0jyt37shIitJWB0FL3BGcKYPA0B7FFjKnnS0yH7eAZFQCMpFTHS7Op/VG03lJA6TphqlJn5bmRdEFnwy",
-	"KKYgN/zaFzZVnAZgSmpkn+Weqm0m8J6Fs4qm3oCSiBsaLCx9Y3+xHe/XAFkeiZdmXq1M6mAiy0QK1flY",
-	"cTskq5zijzUPuBbz1RH2e7A7Pm2CWdaKYrVzXYFXn80IpfG41iU4vd4IuCxChXF9ipaD9+v4uR4lT97/",
-	"aVRD64t+gv6irV2LhDeuyVmYrHiBI50OcrTeQ94VOWY44JzrSaUMXGMZWeMyV/2JLO1bbfS+sikekcsx",
-	"xeYfh+BtZsrsKLP/ikEnasq944TaPN9fFoLfUFu5OMYTLUnjiYigWKjSd7qocL3SYIZAQNsovV+xgFdY",
-	"yj0XmWlmPzUyZuCDl4UdpLWpD88jXN6M7E94v40W2p5Qa/whCrwSnK8nEmC2iUfN8DWRZGqlsCK7ggss",
-	"DvMROTBkcNY8p+nhBfuaWzSaQMjotpAGahMh5CTU8xo7VG9evjILAGWsB1Hnyl5QV7YAENsLGrnF+WlK",
-	"rrEK3/vmqLviEkhRCum4iqo8InBeYeXY9QW3RPBVTnb9LGTu2eYiX3/9HD19/OSvein6bZQRhWkuH6Cv",
-	"SwEpfbZpAspIQVjmMmD0XZIgWaZbhCW6ckdTa3zkSmswVxYFaWlgfa4eLLqR91BXyjcKr3JyCQ7jQvCN",
-	"wDsZdmmoYFsTAJsqcwvDuMcSrQS/JiyBKIKe+h4fEC+DjiBIWYkPh0CWnUnvCZUaM6lwEOPPAGJBls8n",
-	"EtHsEv1ScgDg0wauzcmJsht8LBnHSeG2VADb/IlEXjCqN87YGgFQJdeUmMZC15RBpqBlmHGkCJPDYabn",
-	"2QRWva2oFGTpcgVYZ+E8oTKjDkOxzqHSqjik6m+02cB2JgWqMNe4/i8YMngWj0guKlfklDwgV7rWJDh5",
-	"pwgz6A47LohJiJMJdEwE9E9txuq9OADe2CUS5Iaa51MuhPHwVCWSjjTQ3BhCW3Z00LTMi0Fy9HlivhZ8",
-	"hx6azlJbutkSCSmi1LaMC8duNNXldrIjISdYQnLaaBI2JA02jd1g0SVsWWiKB4JFBIyPAVg2g9SGccWL",
-	"NRfZET1z2MH6eqtqUWbkDBxXxRo4Jnd5Njxt5POQZejoXuX4P3rUbJn81DMe+nbFbkj/NoxQ9lsqTw25",
-	"+7JqDOC5N6b8mqR6aw7Pw/2YvvVimAziqQU4ZNxtos8hZlJLhcygFe/IjouDFhGM7PUBAABj1r2Nhf1y",
-	"XyuorwBylotrCXhsAKsNZQyABdhpBDWhIUCACBa58oucp9fzgFg1Pf6zqqM5XpFwNmh10qcJPW31xqPt",
-	"S/orCWsEcdgFTWrX6AUlA0znaHSOcXD941rxzDoFvRmpy9EPNMm8A0+pYRdPEYINbMzt7eihOKlxTyjq",
-	"9bWFNmdOwRfuexKSJARZ6wleIkag4iOitc5s56qrPGfkhmoZhCUqDHKQ1m9NdLdp/Y56KNzxqa6fJ2MN",
-	"+1sbX+2nHmh852bwSbXk4/1ySQXFjaea8MImYEEvMk9dCqolxyaLQIkx1DoZ5ecTicwLptc2F90WKh9h",
-	"okja2wrWKbtYQjVVjqN6LxybedIMoHR/no4tNwm+7PRMll5XhGaGNffR9S5tXaUD1SO5JHvbBSmQsfK7",
-	"S5SBoGy4+zBWDuQJsjni+n2ckHtzTGdJ+06kbvVxJNwQOOYpZ2sqdpNThuzr1kKY/vqtpPvUaT6mmyxG",
-	"tRU6MZcno9IekRqhPeoa/dK9aIplg/nRd50m1Iqr/mulERGSLWkIYv9NQVK6pqmt/bVNBLQhnNiiARVo",
-	"TycJmdTLratEkUzvvTKd5brTem104gStMbWAdiVz5rfxNzO+4tkBUoYygnPlmrYEM4c+rjyqkWbzP9TK",
-	"U4yYny+/So8kaEaic7zc8y43i5dyoE2FzRa2DEUlJJELAq4OGbPSjzKLi+dlr0yBn2+meynuV2YYU9EO",
-	"lQ+SRRZKoQhDXP6Raxaba9YWYj2pJc4eCOWedbQL756qpVr3sug1fQXOn6UpKSaDgh9lm70fmMZzWyMx",
-	"cSKTVUJH1GBS0JTUhGqgll769v9j72+X28ixPGH8VhCMiaiXoWRJlqvKUmzsqGxXl6de7LFd7em2tSSU",
-	"CZJoJQFWAhTNqnDEfvj/Izaer8897H7c25n5OlfyBM4BkMhMJDOTolRStzdip8tiJhIv5xyc19/ZuEif",
-	"HNejXNHj6ShrDtEpE8maKLpWZZSUz5RrEzmopxUq3s53kEKAHd3xBVep2FgZp6QgdJozlsI17i6thuuy",
-	"V9UjhO/n0dqqt85QhAa6gM8NcxgSax7D7EG/MWpxsSktfWc2H7lzLBYTazlsZ0v2OOw39pzBCzSRCc0I",
-	"sFrtQHdXx99UQLx9ST6WX8VKpXvKBF/PErPuFdGyihO0Txx8kM+4EFKTxOjlAgJSF1H2oFM2QhS9NhYp",
-	"nuzgayr6XnYh+OLxUdGPs20+0Zc+Dgc9vEiD5hBr0IOzByZFpf1lbGvKLTPbFll++mO9k2fbANXnu1i3",
-	"QaPT2O/VNqfRZ4rOqbGfi6am/YDyy31NWxHLyo9/jHQ9bR2i+sLHatfWrn6OgEyiJm6/uENOs58Zi7pL",
-	"ws60vXa3GfWmo1rMPnRQwD+0iL5tIcK79zwqy65KTBNcG+ZeLZ46ta0SfdHyuPhtDKKVeP2UOFyzDvUL",
-	"2znXfb7+gC54G5DHjZWNbu0ujvkJKw5Kf9GM4SDGin0ogSPTnPlQ55Yuxg2QmPHc+orMjN/KoT16R2ox",
-	"tnD6dXfVFbv4sNsuRtxZ98CR86kqxImqmC3fVjESSo5NVsNTjLn0lPwuttYO/3XdGFD3llJuRT852KeK",
-	"Qdo/DttTnW5V4DYrZwHPROQc2Jv98n18EktcbUhkzhpSYQ6MbX3YDRakj/qxoYNZOF3X2B+nWOxM66nv",
-	"IJGxTEXXSGW0wzClojkvCFUZdcW/ntkgRRAntC3A2klWpnHL4CZ7X/KUxdtKrXJM7A/imrieIPH2vFPT",
-	"yZI/FD5o19ph87cri7Ub2c9n13HPqqzQcSG7yp4K6PIepk+Z2cureNlVd2T7rdr+5XI+2j6i0LnLebyN",
-	"2JnLLm5kwEYeGw7UWmk2jxdhya3X1Mqpxdh2lm2nuksSN0RyP+kbfAz1zO+o6WhdbyN7wgEZgBNF6NHV",
-	"MhMspxfcNhVTNqFgBObHUsySPB5n5FZ36AcpF87GugU3rlXqpy6e8UdrofF0gv4q6AvvwYw727mYFglA",
-	"Lm2MavitXimI3Nx08A0/9C1YWcT9ty+efH9GXsIeuSJPSAbAJCaaM9pOD04aWfHl5rZxA4M0h2oUGrdP",
-	"CkIF+Nxs7EXPqLiBaFTKEp5ugVSVds+zayJOu4/989aKt7oG/WuJyH6IASTG5vLKpiP/DXKf2rU2L/Zx",
-	"J/0qK7OrLLELTbyyCPF9YU62pYBoN+T+wbzKPmxa6Q4vwXt6Ae4OurnR49WKO9wCjNP6/h+OMbhTZ/Ef",
-	"5PHt365nq1zPqobT+pVPntt/cM/tFgDiFeilfnkaZz75JcgXJ/jMBYITzOtZBmmaM6U6NBzYWe5ANUkY",
-	"rwDM/KUE3iLRMTumGURi/dWat13H/it+3da0lbKft/XxeFC+G+x6SOuH3UTKtcPovb/YFBnv2UBgw3f7",
-	"5Apt6682f9uoshTIl1UU9Ovf5T3v4cqcGks8mlDonxeFTKcko5rlBAFtKvl/JJWQ7qRmchXJv6tjzSO+",
-	"fLg4v7YOe9vW162ed79golxfKUbWxpZiRCETtQK/EiTz0iyWsn+mbIVwwvgVyyEjUEFLOEo0+wCNzClU",
-	"Zzc2X8OR3fQ2LfwVg+n2M3VaqxfOrOHs1oBoJorOWVtlc6M7e9MKZHbV1/teTtq/lt0VDLV5p6/kZf9p",
-	"7sQ03GgSTrnSmAv1hObpTuKaNxgL4kotu/sdMqq00T5F39nAOw3NU+VEY/mZEWF28CjmTa0eo6FiY5sq",
-	"j2u4XmzDIT9SVDjd1eqEWlTX+4EKyvDHVyeALizwvcxSlv8RAf7d5svSPO06z2tmFsxZPjXmqkAkqVjh",
-	"VyLztFL2ZdgH3yTmzSFZzXgyK6C1Ovg1N+YfbKmHuX0btmcQdKGml4b4Ikpbj9PZWoBt4yKOtD7JGYzW",
-	"7oj3OxfMuDSVzhu2Ew9l7CDum7uyvIZX/piuq0SAjV5UVrx//3qwQy3ijbxkfaep3TsNxUIQIlJ0rWpV",
-	"Lz0hWOE7ravoWNlUDaXlgOXYEzbBvxXr3Px2Jol/glByxfILmhEHnkC4IKuca5Rurc6ANLhWPF6d1cIt",
-	"ClFUH8AbIFqqPyu0IRuYOiVCrq4FYgSdr1vFtytnxafda/6equ+jWjB6Wa0WGRY9q9bO4NQzNlcsu2Kq",
-	"y6YCLuYiZ5rlI4epVfcJ9296Z25WPZNp542wj2O1e8fQtS/+GjWCO/4Zf3C2ue8jbj9LivqxYSsgIbZU",
-	"bgAOeq4VdH8mKe2AfVCVqY60Hfn47YszewaMrmZ8Edfz9Uo6/CvE6MqMGgqwWIoxgQiAga/CeS6onp2Q",
-	"8SW3VQQrJ8DQJoYqL68E1ZECt4LziSVajq317QBB8POaXjIFzeVxvlx55J0xsCg87f9ae96OEyTcuc8M",
-	"XGXl+Y4sQsCI2nFCfBwS9m3jETXUk9W8agUtjeATAQfGVLO5OV3f4T8qq9hV+bQ4uoXsy6R4OVZPgPp2",
-	"w4ViFHKEnTZHqjSdTKAtqHsJ8yk7qIxm0VfNDTdwM/0Odkjz7JYOtLVx2v9m9i91VKP7Nfa+kjzd5B0w",
-	"v/edsOyeGLIzEzykBI/DW6fyNim8XYPxuy/77q5oalcObkVW/UFypGbe1Ki4jWKf9Xadh3daZaUypesu",
-	"OnNX93gxzZ0Y04G2dN9s6HAndpH2c/dkTns6SRPHt755CxKgkWG3yoGQCyZYupM+3+XBPvX5rvQ55nrG",
-	"xSila9UB2T9sBB6+2bMteORIGtuCj3Kml7lgTQiuCG3HjB2mSG4HJjg5+MFOsK65+S+sjECJfcB3ooZm",
-	"zjASgt4SOzYeTkPcCKcSGZWqcKrdhxrhqjZsRGXZhE40Ay8Jz13b74Yv4B536htO7H7dSP/wO9e/259j",
-	"/RwiJDSM0G2cA8rSo7Fs3W/pRObECOg11IGFN4lZdGIU+8QQVgMGdLHQDX0VDS3SLBsCKHIBVEQFkSvB",
-	"csAxgqCPO4ZaLRGCORrpgI/EJ6OSJXt2xaIhlS18DDNGU49YX17bSwt9bn5lAN5L85xf0WwIPRkAEF0R",
-	"ADSICwk/tmoo1KBzRi7WRLEPFvGJ4XBd8Q++95OP9UfqZ3W0GBFm20fM7Hu7f0Mm0K8qjXqLLXQ2jtjZ",
-	"HdyacfJ2JslFLpfTmXaZiu1htYwmTZXSU660KxiKkkXxCJxdxsUlIoZxfUqoi2vauCdSge3sQYkx0oEZ",
-	"AO0/Sjsbovbm7Xg51TJfZEsVS5L0c71ga2kbdXnyRHVVr6RzfkMpeHRaWo7cwiOXk+UURGbV4RatmY6O",
-	"d9NZBsPBFVdcx3FvDQ/Cz769HDLzkDCaZ5wp7TieuO5O28Pdbvb1bOuKsb6WkOOCjIhCuJVIunyMBd2U",
-	"JFa4c/FbyEviLbtlJGxhobPjoee3s7WtAcMzSKgwVLWiXBOametlOgsr2K1dpBwqMBdYTTajip0CQV6y",
-	"hdMvuC6eRx9/byy9WxSx7aAz907mtsbUkDN72FRmcX9yOHZFLu/xxgz9KudFGcpOpYUNduJlKdSb++Zk",
-	"CfZhFz6WG2CaVldHhYm2ZpPelWCNXLGVA6Q4CV8HcpczOlF16p6oFBx5xy/cgpax60jOtgpBdXtq0Zrz",
-	"LiSzHaBJf6raCstki/XsVjQXne3vnYD+k0OE7QXgC+6hmURNDKycKbNO6WhXqE6VKKi1jcJXPg4HVtnr",
-	"NkTpYfdy/86FLMtYOnIe145FSmXjvr+5XigoX21WULpj/XVWFnXOO6Qh/dloPW/w0SrRBTs9LJ16aWPi",
-	"dHglEbg2KLNvSASs6OPRpZhnoZBuNLN5ti3Vep2zAV+/eLmrzuvFW7F8jJ8heCKFjfg4bkNsK9svMM3p",
-	"pFNWxjYXNQze/Qru3Uc+4iZQvt/7Z4rYi01hRtVhvMXxFp3nOzXofP3iZdGVUy0XLFesb9ZFU5v5u1tG",
-	"4Rs71BqHb2iB//rFy7NULuL9wueA4BHt+xlvlOYzGzAeRTJGrxCONxrUl4vRNuqCfW9o52cn07S6jOVa",
-	"9bwfv5craFNl3iX0ArzeJMlkcon1DjkV4IVPMj6/UAQyHwkHD71iWmcshW6/M7nMFYFQKPS3OiUHJ+Yx",
-	"+5qQZLLMza1bTxlE/BSajWCMeDMtLmx5hZmqfd5mk1wwl7eLPhBszfnN11+1dOo0Dws6ZfkIYkVNX38j",
-	"y0mj9qUh0VJu+OBB1C1q+POKK9nyTddvFYMPPm+VKuZgD4uRVL9JVOkrPqP43gyrR9VEh/ap3on+bl6x",
-	"9ONcZkzFvThzurZEwbq33NF0MhmZQbeA4ail3tj/drNs2RfVu+EIUH6iFfQ4I5QolkiRFj0WBHGNrwyx",
-	"uLxmmq3oWpFUMhXhOqWYUq6dR8sV40+0CB73fcumeHdt0FV5HZqU9nmlWtvjQ8C23Wmw/Mjkmg5Qa5rM",
-	"zEuqJ21nXFyO5lwsNWsoy8ykmEJhtLg0TG7knP8atlYPGb2DcJMq4ksNVmAoxWhtLv07BwETfuTw4KD1",
-	"MyqhYnTJ2MInUpQ/+NRQ4AR6iQIRE/OCkdzgzcYova2+MEdKPRgGqI0WaiKc1MOvHrXKWeuv6D4tLNCB",
-	"7ibYsR5HCI/ATrkylV7CtkQEta2LTNueYgM1unrnHmQItWyjFRepXDWT43cyJzNPknBEcGZqyQyZ2Ho6",
-	"2+/HJl3jBZWnPu8PlAa8nosi44K0jo/bSWsmV6qxGgZMeKjuK6qecAbwXrkLkxnEaClJxmjejsQQfHkY",
-	"37PGI1FbNomwLcKmOdvUYolju2ZInlHkgk2XAsKyYR1H0f0J/phRcWq77JwQIaMZUxdM6RFUAZn/QDCJ",
-	"Jt3kF1AAobGptk19oK0pm0gITJlpKb3nRiMAGZcubVKdbUllPsDSU3IAiRVudl8fhSTy9VErn1/kjF6O",
-	"phlVqmm6XrRe5MZUJvAwAWQJIB6XQgLCrzqho+MSzX71TZ8JddlGrm9gV+xdZ0nKQ3nFEHMnXNCMTHzv",
-	"1vlSaZwLsnWUWhIpbB3xKGc0bZCw31cECCles14CLq64hiwDmlpLKqsdwdfh4h+3r71yk7dNzlys1bZk",
-	"oE9eMELNrsAlQCgx1m51bo8PSifzsHV2Mz6djXKuLkcXNKM2a7SS7MDVpSIZU8pwjsZWhmqIvoXCBPLa",
-	"i7muSgC2RC2nU6bARWG+R8z3qjN3mRt+8o8O2icvs3Q0px/8ljasPCrLM6oZdBxv4oczYn6FUlDNhAXV",
-	"AcxSSC/26XxkYuQON3ZYfllnFpt63tcwy6TSIwsICH0a54tY2tNTq4+gZgAPOcFH0TwDeD9FqCJmSOIw",
-	"Bks73bpX4WTmQYpqBenV2dpYcmgn1JMi5yzly3kLTf7IL9mKKwaJQeZ5oKme5GMuInfLlUyPSn6Sud64",
-	"kddsyoVywGiJbUeZBqTfeq1h1qLNWRzNpdCzMuEeHrXPu5L62HAYZR9FkeKKRGFdhqDiMmjhtFmUPPzq",
-	"q7ZpLUUqR5CmVZ1Yd7asaD1lBm/YviZeaSLbxpk231MbdKtM0rS35TXnMXWK8enM3fvKsq/P7uxlAq1o",
-	"LsL04fDl1ndhGl28vG/tk3WjYg4Fj6VZFAM3bSbAlUUCBJNobtwZkGmR3EwAogt0fYlVBSgGW94c0ynl",
-	"QukxtPEWkqhlMsOx0EkOWmN9kH99/eJnYn8FsBVUbdHV2+ZCdaM27UQmk8tnkwlLdDQVH1vT+jRGpfhU",
-	"WJsU0upG2OwaLOeSU8E6GmJ0HcTvIFUvb0qV9yLFmMhymaUkX6JlZV80MgQkpVEi86UYNF2+W3wC72CZ",
-	"E6XlIjqw7XA88lTT/EhBHy1SCLe89mL1Y8XWufU1nS8qda/D5rU9+78CbJ229hdqq5LQoqSvInC2wEkw",
-	"X4iHDFswTkrhlgq0Yz94lCLs4hdg59W0sVtlWVDVVEBopIoFatCSQDNzYqtudhXT6xmFe+l7HLkAWTXB",
-	"qd8W4zAN2/mUTyYRAYSwkp2D9IVob2vN5EZums5ykfGEava2uKH69simZLLMMuKdGgU2VoUoGmDGXKlM",
-	"caFGtaKihMb7C683zEwuFTPa0DXH8ZCu1xrDwdGurzmSR4C9xhgWlGzrESo0iBtUwplzvc3Cdbu5Bwcc",
-	"HlIbBW8TEQ2AUyZyKVKbQFQunMjMXbDeJ89oMiPsiqfg3LAgPWC4cK0IamIWQzSRvrqU50Qt50NCNZkb",
-	"W/Fw/70YZ/ySZWsAXplL0LWoIOOFVIpfZGy8/75+3yQzhjpKJw9pJqVFEEqL/YkZT0xpPjdWe7MHZULB",
-	"MeyeTAP4audDkZNJxbBpt8VhCxqDolzZXZSiujajp7gItZJzBnn0M7DFAShy2Jlw9x82sTO9jEchjXoL",
-	"J2YpR82g+o/OmSuOGoLjZoogYODhqRgabbaCYDRvOI1v/cYr3CLzrDsDlfFFAEwselqajvg6nsiC8hyq",
-	"HJDKLOrzNbe+u5lUu7fq9x4D/dIvy1NcuMNV+g9Pv9W4arImLpix/0dWkW0uZh0WZb0gRYQk9h2bmCEg",
-	"Z8MGyqTAjIt4pS8URjao/kuRMnNWa+fHNwIn5w1wsPDpfppIYFpF0k2NMt9o/zTtRSk3JWoSRSffKYdH",
-	"YRLPjeXw4GEMq3RQ3gm/0ZtzfXaQE/z6xct7lgUM695FecYfYAhEF4OlW/3Vk5U3Rm34FRO37N1jrdR6",
-	"zsdkKRL8yihZ6pGcTEapnFMuGi74ORVrYp/A2FDOKLgKSrkIbRdX5LMZu2JZ3AhM+WTCk2Wm16Wgh52H",
-	"tSFQnXpL1YyLqZaCQGo47Md8zkSqyMM2aKFgVsUn7cQgJehv0PRlJKTmSWsgyYYBvNqhl7lQ5PAbQomm",
-	"6hIvfSVPfUYsXfsGbalkqqffXiU5Y4KL6QhiSi77u76b1qkfbqWPCkEOH0aLytH5oy55H24CNoTQPgU5",
-	"IYpdsRw6awxhBpVI1xWGd2ReDngFQYftp1yRONHj3UCqw03M07Qd8XNqkmxeJjVcUj6SrkhGDV+uxD55",
-	"dsXyNUFNycHW+FxFLYliOpL75RNF2/Kp8MGPReaf6pGFhS+Wc6baXg2etiDgXRQN85jVdjo9rph73EUU",
-	"OrwCjwYxZg8b2k8pqvojI1fwwt8LbdcTPoiQicynNre89co/61DI8/aLG94rmuaFhlenV4PHEXaFCUh8",
-	"KcJyrUPYV+B9ri67vGMeg1x668dvTaU3z9XzO4PJ+9Oxk7BUF1DT0PFXyDXBRoeHFaWmyPaU+cgyxkZB",
-	"0k1RiqAu0VyD5MgZ1HWeErzyXVrXaiYzwH1t7S74ScjcKSET9oc6+CRz7qDMiTKz7T34vUub6cHO366J",
-	"a124T87QPbXMp0wYPR63FTOBrL/GKLKxAg0G0XuRrEvR7S4VFsIYylnv13CSPV+rCO1i0n48P58Gwfkq",
-	"pOeeFhl+IluDk89CfnBE2kaAGuszcn44xGqxUUVNLpjZfJC7NE3JclE/hQ2K/hlRy3moMWtQuwVkiZr3",
-	"qikNrScAPWTgayPraKjfFHRaMiu86VOku1BBYKAiVNrg7zw+aCaDbdbsD7zfqru7GT2pNLkZ3VDlVQyD",
-	"U6xtchtVbheJ+3ZNXHdyL699R9MRkCHUagnphUWN9FKuXHv8Sn5Lq6FqW/OsuJ6NkhnP0twXx3YfxFxh",
-	"NBvNGM30DPKFeg+Be73wkBL9XoYOjaU0y95jLGZrxROajRaU95/BImdTQev5Ra0vLqlKer5URb6MnaAd",
-	"OJhYZYuHIdFUVx890fg2NzJFoUH0SraHWu8WX06pf6FiTBkJjRmoNg+RS9G3JoUml0KuMpZOgxzYNlWr",
-	"dPkH7U+2H4F9WPB8PUI3S0yqes0gwECkQq1YTuBdViTjQhauWENutCL1BfYLb/nG1PHTOcM08qIn5XD7",
-	"TMfYVCtbW51PdeeGJVpqpNKywto/gaIU3wQP7IxeMYeD53tznL18TrhWLJsQqjC+OyQXawIdNTEKCWVN",
-	"AfpIpHUHVTwZ2X1qbEUb7YpSxqvq0PPW9k/nYgQAZ5Hzfgl/L/dsKZLVHEiaIiVkuG61nxa7I+MTlqyT",
-	"jOEcturdm5aSDLrGJhV6xbPsVna7ikBTPubqRCJn00jdzjjqR9o/gfVlq8shgKEgteKSLTRQbZJRVc8S",
-	"Mob0COfWJB2KKs+mFO/DDUUjm1LDD+Op4QVzjqy4HDn3QK+RwFYcuewW1fP9Wh+7YqM2TbJYeH0CTUdu",
-	"TeCePiWMaKIIgoz4izV688G3bmxToxazHP/YxSQFo6abLf6GzxnefZlc9X4H3fk9X6sm1lsLDIfCeWzY",
-	"YDtKv21GDR42ep8U+AELCD6ECALDotxLFT2goITEJu9vqhUvFI9e9TWYNr3ly+U0620HcWnYbXUSzcUr",
-	"/V+sqh3hLjSsa1jf7PDztYU00NHrGgCvg+DxQLwFWEw0M917prbQW7jyhVw+Wx8kDAGdaxMGyCSmlbq6",
-	"K3tpVPAPLPyH2ifYq1UtM1vFDZ4IB4MAVWH+jnXbkkm4alKuFlKBc56mf1sqDV7T842X78NOGoJRIVOq",
-	"uZi2ZNKZByHMjWt12Vspdm3jQvGUeaYuQPO7p3LV9IDyxIblQ2ggrGukA0vBwnqoYfkWaBTxmxLHGkzZ",
-	"InHMivxrjVFcAdcYZtsrgU6YjgSFFzlLKHRtR91J0Qn2QChsAqintA1HHbWbx9Bod28D1cKfo0LAha+/",
-	"8/ZiJaPE/32jxp3K+ZWznMypuOyP9pd8PkZzPzqZ0dx6ZHxrAIzMFXkFkFy01HnJ+Rs2W4a8hHW8hkXJ",
-	"ZR6FWq+WYrlMAWci+qkFX4iecnmbt6qs2O4kerTS2vE2R7KNlrYKyYgYdUoOYu2khpD4OJE5cR8KRWBr",
-	"2ow/yTqKEICBUO0yddobp9b8ZNVTjx41W9DCIfCHANveRGPKRu68jVaOvgFTpCXZ0HWZKZJi+JyR36Rg",
-	"w+3alYXIfC3d2d1Rj5SH6NM5TcyV23GMyuP3Ew34D+rr6DEBkT42c+NWMnd7aNOmZsb/OJRcTZLGP28+",
-	"pF0kPRfy957lPrP8iiexku1YYKF+uyppM0+Njs9TluNFx3XouEdMHJ+nFHWVQX0/m1OeRaWDe0JOJrzh",
-	"qp1jetGE5UTLE2PzMHUJaAjEJVkOrReIljGcoleg/aCvb4s8EYNCey7ISuapCmEkNDFbIeKfuWI5nbLR",
-	"whB1ZJNfPPn+jLwEkldDIhf01+UGOMII8W2FfVsLCPU5eWs4EykI1tfVD7w0XGQRKVcQjhldzqNbbGx1",
-	"miczY+yNBaP5+ATbDGGNElOaKK47tkjrCslvC5i7p0yVarErx2K1y3gexF8YzZWRzNDO7Cq+h/PZQqkR",
-	"OF6iyu9zrTBGbwX887PXT8jxW9WWwV4eF2Ck4XOoAm+YcLxExgKt1a8vX4rJY3T/sxTshFCx7tr3K4Ah",
-	"j8pf7FqNKNujdMmi5eK/vHnS5YJr7QLzJuCLTh1g5GKJDVlhv7vux8ZzrIwZzQheXmQ8aa7yBA/bWpnP",
-	"Aa4j/DFcPKQioT4dA8pBkT+aMz2TaZlvWjQDuJVGc7oYVUaJLUOxDw0grnMjj6AD6ymoMf12ULEP0c9x",
-	"3VytCQV0MyYsCJvTmTpqEbDs10Zyxb6raaxe0vB5SNyutWm6NMtVl66IJGfZGrz2Zm775DnMz1xOYeVD",
-	"pA9tV2UOjwwfH81Uqoo1dHzXken2newte8fr8sytZUFBXQt7iFDci8b429ovVVFlJbL9QHirhXDnKBcc",
-	"Z0XkU1V+1zWZCP871ilv7wb57Gh+g+baCDmUOOXC99TEPSo2KJhH1K8EnpeuLhN82DVoct9cKlt7yW1A",
-	"FIRp/Gs9CA0SMKIiiCczTM9QBKE4UhR8AciSsfPWwAVzmvbTJXtappGGs+Ept7BE9Ua1Dmhclpv7NfnG",
-	"turwRzd0dOP3uJX0dmI9hqR8Lw3IJxaSMMKH1+1+c60Otls2orkm4e+oiZp7qQnYyLtsUrrGbp1dlFc0",
-	"fVU8KLGp/WvcdVdtPySkWM/lUnnQPvsi6GnBPd9XKdim+esf7dXc+tIudVoM6aCyicVpVvqUbnR8hRy7",
-	"lYfy+kx9dztFVc0u4uCEevcb7UZv3Zt/buoJazMXETw9bGr7B/BqheorfXjL5NvSGKtMqzu8au11dZ/v",
-	"2t1gVlRYeXNvzbvG2rfc1XTbjqQh6/ba4Jtj0Eba2u46uLFYQa9svFoYITynR8chnsr/ePc//uX9e3X+",
-	"z//i/uOfNkUBbirs0Crza2GIChrnTqISwZiPGmZxzShFZdYtLcQLCfDooGPC/G4DFr2orhLLaFcTbiXe",
-	"ECQUdtvCvgGJIketAx78HQxV9Jm/C2L0xGe60SBH0FzsUbcT7hW1OAXQvVwLln+mbBCAcAUhtnCgz9Qd",
-	"im/0bLi2wwDIKVkz5fMltPf732JUpFxl1Kw3xXfihmMoQXFRt+ncUowlvGqiERfrcyhPY4yuh3FDgswt",
-	"BUoisLeFX79GZhsMimcfuiIU1HDsFVNWhd4otjKZQAEKqN7dUgShmVK/sauGp9i06G7QFztZcP+VDAcr",
-	"xi5TGrkrzxT59i9Pz/4CDr8nNGMiheZjziv204vBcPDml8Fw8PaZ+a/vB8PBd68Gw8HrM/N/fok4ymog",
-	"A/jpYObDYOkb9vRH28U64gZO05ypeJSBpnMuDlG3jFRs7jmgASygnjZEDhIpJjxlQnMagQB8IbI1gQ+R",
-	"Q2yOlaXeZRppRrWFz7mzWqe5XsZW+vZPr8k3x91yVjIppn6YDs83pmHsPpWhyzGiJR1tGj1no9+srVNR",
-	"Es9+PmtM17qrLaXr4dcSnVaIvwNrbWegF9zXauttxY397LttWdXoH510rJtkxXjbuL3HB/25tDBBvimN",
-	"Bf9sZOHeRsgfqff3EQZtro2OsmFznXtcaSoRffilDhy5O6+0vz7vpVu62I+d+KWbRVart/UOi7CouNq1",
-	"HGrYoN3IpdbBt5ZT1xEWrTSxK+HRRP27kwL3k/t3FY36IyIJDcTTJ7JQHeLORxpaGaYt8tBhgOtHIjp8",
-	"5FNkojMVt0UqWnf73oYk2vfmGiGKXiHdmwlZtK/v7yOE8XcfR/gUMvi7CRncXhSgSSeDGffzFDEXClAN",
-	"LSNmMksV9uSCjmxcKM2otW4Usb7jzxRxKEN9trgIRFSYMLLRDfcpdq4w0yhrGMChalbG8+swJQ9xufnY",
-	"M2v8Rv0rZ8T97K2Yzg7VKhhI8J0N2vifwzT7fhQQyak6POjflbS5yxRTqi1EEONggLOeUrErvArI/4r1",
-	"isfCKJDYOFU8NA5VQ2ui5WWD19ECmdpZVAoLBbSkQemzVCwlvgPxTqMLZujoBN6i8FOIyQaLgGxRbL+A",
-	"vcm6zWSpWG70FNy7DhnPZe+4cv8VbFdxGhsoZicWNtLePbOwZ4zp7xlNsaNdD16e+ZfqDl/AiSO5XDmZ",
-	"pMxnGkyjhwebEUM9/HNTrmYVqAonFl0tn4rnvSPRUc/RC4FUTEIHEl3qGRPaCEdjOi8WQzShcwa2JOKa",
-	"d/BGN7oCWkxIwVajBVXKWMH1Kb/C9igKvPD4kEWnE+hQRNRNmRPFdHmWhw0IS8G3ak9vnGut9YFZcDBg",
-	"9PQWLDE3z88WTf36UETRGgP7w8jW08WrY8yhG5XJ41TiwbpA+ZxPcyp0BRl8OFB2CYAfPlqKWZJHi0uC",
-	"CYw2lK3hHD5Tvg05qKFuPiCDjaYsEDWT602xbXQMedg1lk1GOVvIHIsZ5YXRDOE/Ee2xoa7xrqA7of88",
-	"KJi9ERinDRhSV5ytuq5JMaF44RxwZ2BbfxS/Y+6NeS/RDfvv4XhaP3pXo9o1UKSQGS3PlresRMNtgmOr",
-	"GLcTFG0w13dAbuySmbcHi2rITu7JFh1puQomHaOXHhTyDMus+xi2gQCLwGBtB3X1sWWau1BZwwv1numt",
-	"pZ3YRXhot6yzffXQRh5pfbuRZ1rejFKblsnlmccWvkm8uYyLHo7/ysR+5IJFnDp9q7uOOhVeRixfaI4l",
-	"ZarIXF4hKMLK8jz3QChRrm+4aKt+Gdic8/YTgo3odz4pz1kNzWKRAVLHnItSmW9wMRi9tOvRlr1XHZ7X",
-	"XR/9dUmFtkpTK738m3u4VDJXDQq2hiyWguumpsGKEfPzVpnb0M0ABq9JRH9ExcaXt9VvWrAlfpHNdDOH",
-	"qsjenTDYeghxBhEsuY6O7gdnH+gc2jQOjvcfVazKStncwd7j898Ph48/fv7+/b771/HHL/77PzU72WL9",
-	"h5+/fkGOjw6/BkeQ+/qzX16Vv/6w/PGzvb+e//7w4z+1sqNdWjCB5i1Wis0vsvUNCc2enLUjmffzNaVb",
-	"mW9r8Z2MkUuuK0XxX5XP6nDv8TnSx8HwUYcjKzOL/3zjuX2L/b8jfuQryu012lPkdLVb74ZklWI0oyLd",
-	"QrBa9ajfizFbsVXUuTm2neIuFOWQKO6Zomym/sT2C77uFphxnm1EQtxmE2zLl82t+C3QnPbeZYSacjEv",
-	"c8ZtUsB9Z9h773DNdZdjISZ6cYlRE+c2xtH64k/u4epy/ChDP5ENi9A0k9Ml8yuJhcHMThpiIEpTkSqX",
-	"jiKYXsn88jNFEjfMoMlDslHJERM+MuNvDJEVaQ3UB8uce9OctsTyoXqIbKOf1I0AoxZ+UXkFcdJ2h0LZ",
-	"ebUpoATb7c6y78XfQ/pvqfxWRa2Xsu234lObbnb9oG9U7Wg0QZ/aTjd3zAD9UW5ledoMma3Spe6y0Toc",
-	"rLgW9bT6Dn0o7JYM2yxd11SpLokTulQNoZwtIarTLd/pCM/pUzcbQwhpzq9YHv2pqy4p1IIl2k+q9oBD",
-	"lGwldbfxP5gXQm6p5KJAToy5NozA756gA9xkWamZXeohYnsB7ngmxYXb7DaqsyaWKNx5fD6Z8YRhup5z",
-	"dcYaoPAFj+dgIOMCom9XUleMxnH366h7fmyAhbX/kbO/seZ41xJERGPp2SXXQ+zeNSQ6p0JNIDmy6FlW",
-	"b2ffqX/LcrHIeMOBbxVZo9mymyJp3Tag8Mx4ksXPsB/S4IquL3iWjTZQcSDcdwREaEFR7TcDhOBmhMLW",
-	"m+GHCkYu9MReaKCijGEL0Y3989CtDz4b7Ade/Cuxbh+7WQPoJwIENSo+o5jWmVPLU2726GJpnXc5M9vS",
-	"0GiqtIxdmaz+wryHNuvTnE9iN705BdbA7Wo5dxZhcTlc08tyyRZxQXhj7pdGFb3BEQIzHPqdadzR50ot",
-	"2RYxgtvxScUM0pIL/cQZ/tDVfGj/VckuvMFQQR0YkwpMts8k3CMi8E5oaXvPd4FAu/2YQhNNtRuBz21u",
-	"Qx0R/Sq8iUK8C+806OZiKnkq8H02lfm6PXcd1gtL8+9szPK6OSCO5s4kTQokuFysm651k167h21Tq8sR",
-	"MkX8AOLkBRn39rw5K/qZE96LsHD4nqbzL/bV6p10e5pTL+0IGsiOpjntuLzNju0uupF1Odn6Sk/N9izd",
-	"nlcO33dK3si82yVAOa4c9Xf07Yh9K7lXYTiI7v12sPf43P7vaH/v/Mt/2gHz3qB/5ha4/XY4eEM125a8",
-	"eT1ua6b7XenUzy1d3zd9GvdgN4X0Gy/7a3H77nmvPWUq4EWaZS8mg5N3vbjyvPEjxRF049ubZcIei3Ps",
-	"2GVpVYYNEzwebkYviCZ8PIwnfDQy9w9c91RI/aJ7Rj99VGdHrRBvICfgrmZ1FwZHsPvtCssPXG+ZsL2D",
-	"Iy6VIO2mEUT3o2w02IKlbdq2XV13P/B76T2CHbjxy+52qaxRAjqfTg0NRc+s98CHva2TaEhWXM9sBYKo",
-	"BccpeLfTWpT/gio22tqVktI5nbL+SUW2Tf11ImF/gAfrzBaIX8NpJfMUWq303bCFVLzS/jYwZ3fgCmto",
-	"5tZJ5XOO2aIjY1+DJXYH+SV7kOImF5e1oINEWUtfwwp5N8qWDUi0G4XF7buhXIC3gjANcQuuxy69Jpc0",
-	"JRdMrxgTRK8kAqGpoC5pRXM2k0uInyiNteUX6CjCseJFEL29YAuaG9K458pO2XsTNP/bpOpcC4Q14iQ5",
-	"7mI19aSjNnI4/2O8KX2oJp7bFR5V6wntSrW6r5Cc5b24aSXr1j0CzWqWVGpL76nNTqpNZVcMenvpa3c8",
-	"By2W4FJGJhg2ay9OvGVSqRFqqzZfYKRnbKLdP6wb53wn0YgKE1rtBUmmNSPuR6ljacmWJxthE3u4Y7fK",
-	"n5OiQV93uCyNcAZUacxoEmQFDYe5JnO6JheMcKWWYJO0ZjlhDXWjwnUDRoPM+ZSLUZMtAEuTUPTtYsaY",
-	"v+XTjxI6Z4DS0MkuWAmWqxlfhESLIJdm1KVNnEqkUHwq5uVU5VKeF+NX3aEX7r5vKVxRuE2b+OfOJkT8",
-	"EeWPdzg1oV7iuOlUd6ej3Uv3109BhUlFF9lKnmMa2agz+MruvTJcsLtQF3encnn7ZOE211xaP6Hn51MC",
-	"cHKQ0PQbyyVZMeFcVjG0ApYrphqvPSzT0thhnysoG3YvdbnrruVZuqMXVshPBWm3eq5iRd5b5Mo62bAr",
-	"EbkxX/6Oy8mXLOcyUhoJHak689ZNJpI1ecr0LJfL6axdk3Z1dLikLoLlrrJNsOSWA73JSrHuBnD5iPqB",
-	"GHVf667Y2LLCPWTif2u82s4A5H5OM4JVBkPwKJSvtxJIxOFRDaPi4fYpC3Z+r7A64CaJslrq1dr7eQuH",
-	"kV3G36HTKKzmad25qrPI1n6MFss8mWGFiftTKhHgHv6kl7kYGQt/FCDcDXz1+6hewx0U39Tqc3o1orJ6",
-	"RYsvKTzffkTqHU6tnrYtHFDbRo29E6r1RMtOqZ7epdYl36SzYNsAccmBlLIJXWbmM86FtK1DaWuHxH0q",
-	"gHjFEgdtFEWDaOjDMqdiTVZmCa5OZ9gl93wrc91VTvUoFINXPm6Z19QKzO23xk2ubXd3pdS4w7qHWs0r",
-	"KHvtD7cQde4dbYGy34Yf9gorKu8YKkNR5Pb3paOUirJ7KykQOxkZuZILKHm1+oiWI6/8nO9KjcAq15uk",
-	"i63x+3qS+OswNbw7SB6UVtmLipnrJGMp0XIInWIu1jay5fPOI1l2vFQWfwUdN2wxfEKzzKfmySb80QWq",
-	"iYVlgz3byILlZC6FntXw3XcbYFhkTHA1G6V07ZLCsaHUw69KvcUOY5eeksu8FrqNtwnQNJ+yCBu+Zh9g",
-	"t+m0iLFxReaMCk0mkO3VsvwKqQQ+twXbILZ/sapMD3J5IZhvAwKqDldkjElpY1fO7PWg/Rq5FOmRxWkf",
-	"dbNivypZsV81WbHXzdCzKXd2otGtWy5YfgWIKM09XBLfO6huV1DFRjxtaiy0ooqoBfQlkZMhoYpMaG7+",
-	"BxJgDUPlEGW+FNiyAttB6xkXU8IyxaDRofKdD0M4kY4O7OsVCsxYdqP5gf6aECm/4ukSrohpLpeLqHCZ",
-	"c7G0/bDqzLugueYJX1Dwb5dv796bpSxdyLyrSaTlgiebupjtquy0VwnpleTpaEP+rPm91wSuCbpR3tf6",
-	"oRUkV5y239uA3brx8nZ95Qt2L1/yUb9CwP/dqW1D2614G7i7y4dF+8bj49b79VosWt60vn39IuxZVWY7",
-	"t0mtF7tVuMISexfi7kbIuzBL6zfdPTNOI7uyqxzQJn5vreHszZjbss6N029tv9+8ePPyiRQTbpbV3x0Q",
-	"9VOWJvlVpxzp84apPRO5zOZRJM9vpZ7ZLjsIL5GxCSQSYJsiSnK2gHuKWNwvo/hSoVYsZym2LJqzuczX",
-	"p4SZrxAq2MqobKKuBCuW5DE74Fuq2MOjqFKbR5rrS72gSz07efCA2JaBQ2MtEEr+7ZXr1dIhXdhszCs2",
-	"l1fIi9dP5N94XDvsw+UHGm44daouG/RsJefsQqZrMjO6tSSp3CfPUzUkRhIrMMgMQyoiRbY+Qbgcmmik",
-	"jlWBQZsqspBcaNz81UxC43GjoeeMpuaZeZ0EtmkAhmpDQ1aOMbkmPGNbYsTZHIJefSNvPO0gXbKbVGA2",
-	"WoiaqsvRpYOQZFcswoAvJtCNLmO5PiEzsMY0dtY1JJVkfH7B0qiKvQmoiaMJmHI150qxFNryrZxlmGL7",
-	"84iXqXBERIgdDXV6IZd66G3JGRVTRiaMpWBXqoama27oroSayywyje8C5gCOm3FF4NHWwAidTEbwZBSH",
-	"US7AM2k3xm9bVAndxniCNp8xvjMrglVUmrN14bfbSEGxGqWnjPJJevbye9okP8+UD6RdV29ypNHjwIPt",
-	"r+7qFrUxZj1P5HyRsWt0BG5w2lgK3AY62kzrKVJu71t4Qwylz226wb1sZrcDawLu4vtlP7zhc5ZxwRow",
-	"9Tf0FyYzulgwwdJTKKQgKV0Poe3wnKeCT2eA9/vLmyedYyrt13//S1+mvuN0hNpiOM+1LzuR8pkClVMN",
-	"yVKk2Oif52TCWZaqz9AlOYhscMcrZS7nDfj7tNjpE5KzKVfaaORDYjGuhxjVGpJVzrVmYghsSv7rf/7v",
-	"Ui6V/XW7m9VNAMMmvhVBcL+WvgUnCbJkB5ctOuOizbuNTCp6hArC8lzmkW4EsfuF6k03hz0OR0F+FptY",
-	"aBcCpMSN91OSKPUKGvTtaCvccE2I5OxDki3THnFpHO6Zea3J3wOVX12Sjya5/I01pPwuIIPTKKXSaITG",
-	"2jLSccKny5wpo0jFG2do2T8/1ZaqoVDEOQU7YzusdDk0l25WObhlRDY8ZTSFV9Egm7AsI1xoiR1gMH01",
-	"ZhlkNKZjPIUGZmt4mYnUd5JpHkdISOljsZZYGmUgjieir0sxgosoGjWxP44WLE+iYvnFhKRLNjRWtfmQ",
-	"zWstXXVyeRGq/jZZ0Bwwn9twsNXvaaF+DgcASTLKmVpIAemL2NjS/rrIKCYpZJlcjRoc0Y36vDHnyErm",
-	"l4Dw3Sp5VzOpWDd2eguPVskSB3ArBn18UOy8JYXgJKMUKi9jHPbquyfkq6+PHxOFaTnk0f5hve1dkjCl",
-	"Rjo+xL++fUM+N+M8Pvjqmy9OiVzQX5fMHKnh05nM0lg3miJBsVdTbfsOF7HgeCJFqhrM6EnO1Gy0zTfd",
-	"uw3Lf2GNuVOgCEWkSNiQUE3GD64OH0i61LMH8Oo4mqSbyAWLDppk3BDICVr0holhFEINyap4SwJwXDeR",
-	"bGeTE74zqibbfMto3iWfpkQspcFKx1c6/0aCfYUu1FgpCy9K99oTdPHpwp3ammqE6bBuD8p7aUdLcgbt",
-	"2GmmiMxJmUw65KHU6Kp1Ug3E8npBE7an2ILmxqY/xXRSqi4VenmzrMDAgnWBmtnB+gyPNdiQ+GlZvahS",
-	"qpBlJJcrdQq+UYTnGnMBF+oIdKn/Zizycbe00Tc55a6nWh0ZL2O6e9X3DRY36WCWFcKRKRvJycjIqWWi",
-	"wV9HxZrIojVY0JnMn+Bg9/6pdmuBZjwdLYXm2eZKrFM4VLkE+0ZjMqAiQhrto0tZ1m34t9zCg7MZlkkm",
-	"StL22a2hGnsR5BbEtRk72gNHN8BGV064ZyHXFvu4C7vOffaemXR+B3bT0r0nabWc9DbOUdsiJlabBh4m",
-	"V545oyJlKVhuRTQhwAiZYUdGjbadYsz8Y9dBsA7uLaEKbSLuusmZ0ka56+YuE5qLJdfrRqVREKMnLTQV",
-	"CTuxiXig47luTtYADGFVhjbFdkYVqNZyJQhmftxMUG3LfnGlBnCNUaucTZbKkEYOF0ia05W4hlw09JPz",
-	"lI18mvHGyMEil0ZLxQo180I4RM+md/69DZlwC5r3gFN17PWS5tEij0XOrjhbdR7GPr4Z7LJ/B7RagI2u",
-	"KNdmT92WDIal5mdI8jbjG45/AC247Omfb8yE7rTSjCZ3GiPBSaVhVaT5lQYdw+xhOeopzr1yWOcbJPSZ",
-	"lzI9FRgopmuQiBIgNiUIIO2CCkb1axdFm26T7RQtEI2+cLFm9VZvHK6MXl21gB6VQmBH15dDXSn2hXs+",
-	"FBKxG0iRRC44S8kFUzxlzqunpPhMESPDEnVKqEXnNSafQ1zZSuIU6VzHnRIgdxRaDA9zuDHQWN2+vqW9",
-	"214SO1oojtdpibtRm1Fdu3dqc0GUwTUjGAOtp/DoqsKlaxQPFb1KypdExIXQAKzXgPdbWZNratSYX1a5",
-	"jOtJIhBvwCTCkiYI0OVGZJGJzPfJc004+J0mnBlD+0Km67rGnMx4FpHdv0DI9fCbaMQko2K6pNNYre+3",
-	"T16S469DadJafpBzdTny+VAbGQ1uxeB58GV+aE//YB9qx2D+NrSrD1cUO5JfFFowPdCut1Cj2ZzyeKfY",
-	"mZyzkRV5DRetYoSmcy640jnVMieXjC3QUqCJa925K+Qyt1sbjj9W238Z7VspJRaHTyjPWEoUn4o9LtQp",
-	"kQsmFKFTygW5MOaAYtkkSo/NQNvoIIPMn1hhOsswjH3F8rW9/JtJd2NOUZWopWAY0fIZERVXLJ8aQ998",
-	"vfC/EimQPCq5tsFSZT6lgqteMAlmS9WIi5HRoEt3gROUQd6rZvOFzI2yGfxRLrXRJUZQR5vH9e9bLira",
-	"VrFGLvOQ156UPUJ5lWqq+1c7W0/bTaJjK3XVS4NQfXh0XPbe/Y9/ef9enf/zv7j/iPrv2qWHSzy2pYCF",
-	"6LDxKotAW85fd0qyFF5vliJb+yrfwEH9mTLMDHJJ3ZgYcige1ZjKw0flPTvb+yvd++3896Phw4+f79l/",
-	"Qgno0fCbj1/EfaBNKNwtxQ7bcGuEAa+b1l6i+SYq3YH6CPfk/VIdceW78LbujmFDur4jhFy7SLe5I8NW",
-	"P52MxQ7ss4VP+s9cxVumQTh6HvUPYDcbzLu8Mu+j+KOCcMOtmlwKtiJy0pZ5bsVw+K2Pw4HR3LRuQNR4",
-	"AoAHRlGAkiAjVn9dsiXrnObpR+/orqN5zq9o5ndi44JKD7uXe1777p2u+LCg1OJ3uwQOt4kJbKO+Z3zK",
-	"L3hmASM27lrOEgYrHIVvmUFEX0c6vtHxaNkH991N5SLB/rqMT4AVB2WVLGY+bmN/cMYlgAaYh8wqVUNW",
-	"DjPUPHIJf5vk+hNjtWBW5ozR1MNOlSf8kslFxshqJgFEfljUUZXxpk4J15ADqFB9MWqLeSnoCma0GW8x",
-	"x3Pg/ES6++i/93P/uHXfvEshV2IEldAq6hCYY/KPp6sSnAP0OLJ5zJBK4AVJsZza2XUT8AUhL3Iuc67X",
-	"OMuoFhCN9PzcQjLyQrHcSIem1b9mTBCqic45nbJbWIfMORPaF6NuOvsXwaMfwYxKjDK+5U7Yt5tCM5Ul",
-	"wTU1qrwEMSG7wAsa6471LfI/djVVjny8CAZXZ7rMmRoiH9koHWR5ZFJespRQ3XYNRrYbZoPJTizPadZY",
-	"mOAeQBF0ATixOvBydzEwcAyWjjD3t/6RUPPoNqBKlmzErpqjw1IF/FbUq6E2wc1G7pOzoN6gcNrbRxSh",
-	"cymmRMNQTmbRLGc0XXeZZBGH20SzoB69xkchj8Sw1ZYkiy/3u9DcOx2vtD8avGRbP0Rwk5S0ppI6FMT4",
-	"yoxy3qTXbok1UlJ9t9Fgb1tn3EKp66/8JFSY22RFuSY00zMjasI4YUX/QS5WqCHhRXTJFrpAvvPPL0Bp",
-	"ieVWtthh11agttRbCtPtqx21Ao7gDR434A1ufd9W7pJtpHiHPDtuTfVWofoGH63lQZeYP+CrRiZ/jkrq",
-	"um8wsy/PVGOR5fcbp/eT7FTZW0kj2IQq+bPHj6wC4HYEi4pPdAcuL3Qm3C+fl137blBrdn1zbHbo3MBN",
-	"UhOpmzr2n+399fz3hx//qdXP84eI3kaZ2gogdGMytvXL/WVuMzuj/h/TvedESwhvROAj5zxbjxpDiCBo",
-	"mn8udVpsK4d3jzYy5b8t2bKpMnzhV9cqj+xGGN3V+To7yTCXladsgVQkaikS1uR/6xipq37ETXLzpuxK",
-	"VAc7fA+F9itDQi+WekuUiQ661s3dwttFw67l7OiOR4FGL50wHeG8ZMaSy75QRvadjlZsc0fwTlxvZ25Y",
-	"GItNOz5fZU1Xqeo9KcHSW7btiXmyb0pmaWObiA1zFTtTWSOQeYtp9YfudPPm1nKnrfwcFIGdwXCQYXte",
-	"79ey7eqWuTDbu4II25XkcQij0DjpmaSwi5hH4di9vq92A7pgPMR4J0RjrYISNqQcUmqkkDfLXJyZE76X",
-	"d8JtyXfJ01f+U1tBIcVdRdjfcUUVWeUS5n1jkPx/XmaC5RTp4XWSMxYvHn3KNMvnXFCB/vs5h5JcchW+",
-	"f0Jyri4RkxBCR4tcagZYhFPKhQKP+nxIpCATucwJ5Fuq3RRcIZrnqPHOsw/0vXH9W13xA/0LWyefbhMn",
-	"Rhj4Hm093El/h/jx20cRof/FIjfkMYKammjqKjx1xdlqFOahbJrhj+65TYqMgw2yp1MPuVQg7yA4W2AN",
-	"dUpfVbBVNySpFBOKa35l7zqfY25eNnaQ+91iG+mcJ7oBM1Atp1Msytma8u4hZrt/pRN/bhtXqZVLOX4r",
-	"k0f5POtH0l0AW3Di61+/De12rpMeX71cip96rG+biNI1hZz95o0EHm5TCrYrVzcosqqQVfZIup/8Lnwu",
-	"cZ3lfrle3rKLmZSXZ1qz+UI3YTZ29DYDYl5TfuEkxOV1aVenZCykHml6ycT4hFCCMeECDESQow8fTsnY",
-	"lsqOLHT3+ARCkJQslhcZTxyid9Di0A9rIaPQaqwMA4ZTzmgyAz9uvBFDlvHAadjhdilyESolGW/evLQL",
-	"dFWKIQtAiZOFSG93NdoWB8HkNhzvU5bxK7YtJmf3bEykokbnaphPs1ja9IoQoDnYxC2yBRsTVH5eOvWr",
-	"AJr0J4DVKZop3ZyuXx5uvMJd3ePpuIvqlsnpBviYowPi9m1IZJYypQngtnUtW62wcJP8sR/pifpVgHle",
-	"G3uziS3GaS4XC5aOETUeaq4hx09IkkkxRUwMwnUB7c010SzLwAREcXIF2Vkyh4sEkYV9ARATKSoUKbIB",
-	"ULT96IZ6n07pMBbTqxH7k5aK2T2DIFF04Ngd3FNVGXAvL6hnIoW2AREPdnP1z5tq2bvhdkCOK6rEgZ4S",
-	"KRKWCywMCl35hEJrMJpr0Q3mcDuMkWDSv8esap5BVImLGK4uylZIWHT3SGeJ3bkZcS26EcUYAN7tsk0b",
-	"gRUUIzlmaCq69gwPaAtZ2n30auelpYK5IXBdvLNizq64XCqLkdeE/PW9XIFgwjIyeJRcsInMGVR4mnnK",
-	"LZyEUZQY21AU6/dOyNjItjHkS5Ljw4NAyl2sRzOKaGNILoPhwApCIUe4n3GDvaG9yguRrR02M6olyERT",
-	"yPLiUC2HBXE2K9k1ffGgC13AUlxd4oJaJJSUK6OLNTkXkoSxdFN/VkrmTCk6ZYWq4ZTNzmdi/hC5qN6Y",
-	"P5vVgaahQvDqCTO6rJHtawCe6FUkvhWMXR4vp76NMlPPvCVOwzm5zdvYJqEi068DeRITIa/BxybonAUJ",
-	"jaeFHP9MEbVWms1BXnYRKBUJXXWDb41j5+gs1nDq8KAOZzc6/+f37/ftf/3TTvreWUK6FpCHGaPDOe9O",
-	"l/HawL3WZXaTptZCm61JSveZCJt2+BVbZL2jhs5+bN6Mx9FOu4fffGzZhZYO5fE9ieLGN98HUWDDHkmj",
-	"pZ1Dz2F5e+y1quL6EMBc0Jw5mx5DbVukUPnPRBlI5pcZV9qnkVUEv5wz7OxroX4BI1/mvnmZbVkG2AYt",
-	"LcssDK2z5m4fjhHaXiDOezSQGN5/nXqXNIBqgbamoI0b7oH5L1+Kuljk8opmxrLWVF0OEZVnvWDuCTSo",
-	"9paLoUNVAP+dq8zDBMrdtSuLmh3ukMwdDzBsALGs2BXLaUaSTCaXCqqS3J/M3nHWCa+hakVcB19/OJjJ",
-	"LB15ADsHuRkgBboNHxTZp0aXFBdyKcybwZ8SOTdWoYNIAvQ8dWlTY8wvgHB0kTN6OZpmVCn34fP+bVuA",
-	"lW6+FVopHBRHsaOqtQVaJKTYAJJju6zN0TNp2MDXs3CUHLb65WIN+uQJoWINfwAKk667OzMmq0VU6a73",
-	"G14pocsbOsC2BoY5tEzxcljgSfdrz1BbWidYwpo9UIiZosG0xmJ03xCt0fmFW7JJkO9CJSzdCfdJIUTj",
-	"e5lD+GjG5rZYhC717CjiJj1b6pnM+W/ghTkh2IqA/Nf//N/jfYImz5RpQm2HBKiDhu4L0HzBQk+NfYk0",
-	"FcQiH5EXCyaePyVPpBAsgWyZK56yfPheoJmkgsHCVg775KyW2TCzIgJQ+t09wHPkDt/qyULq2LYsVM/e",
-	"i8/HH/bgoTGWXFqYX3zPiE1CcdAvjJS39lvla7wE77//HqQvNIrwzRKeFP0KoLcsvIiBEE2TGeDoneSM",
-	"poOTwStGbQIRVwR/h65VRYlb+NIq54abB2fwN+guqsoPL1OuS2MbDeSK5XyyNheXK0PWOSLaFAoGZ+pk",
-	"znLDKoOngMtr5BSGyFYukwTVFjkBqYSpl6cE3oJ0J/jYUqQSZXV58HBSpSpdO/Xy026lr+yT9jn4gr0a",
-	"7KHjxMq30InD/hv86zKdIlCBxIZgRWoJyHmgFyoIg1WIZA3YsXnq5/uaueL/HL218KvN+5LKIiVQAD7D",
-	"F93Unyu1ZEOyyLnQ8DxGECKjObxaOM/SRpnrXQ0JYC3CGF4VqrzkPvrW/G/0+VO7VYb3pjYwaQbIJC2v",
-	"FqiRGfoyP2OmrZmn1WZg105QhwiIJcmkwrJ2p17gBGBfi/fCxfn9N2c1tOc540rLfD0kmtE5DuEH9KO4",
-	"1X7LplwMHUHA5+QVXuDqlKQ5nWjcQn/LqJOJ0XLg8loaWsK/Br9PzQ0JHXtwuzI+YXvJOskYFqbaZVFB",
-	"p8xwJZkbrUAhto3HwHOjldZb+5ZbxxO7gBJOAPQOBrpZ4q2Py/RjfgdHG75kHxhCyMo1ubCgZK77sQNt",
-	"zJmoyCBJNL1kyhw18Lh7DOkIMTIQ9wKtMN8HJRyy4FvYPBjL3JICN0sN3WsQ+DDWUU4T29/A9uEJZ3X2",
-	"8rnrzxM84cVgmpYO3zJY5SWrtFXOQqbM190Xj7iRX6+4TmalvQV7zk5aTiZD+8WMXrAMpF+hbJc/BYeA",
-	"P5CMpVOMELgnKxvmcN3hU/Yh9Fg7BqvfHLY3MXZ/xo7ChBZoDulykfGE6uLVH6W8BM1zUYC/0JyFYtnC",
-	"IrhV2mUAcJKhjQXlHopOnUCChJoNTgYv8b/sW5rnxnjL58Wj1Y2BvwLvFBiz2HpOADX6F90+PQWmdoPO",
-	"5FIxc3OXRy7+XH7GDfKdzOfhVVJ6HhGp1Ami0xcSDjc2lyucr4euAj+Ahfgr9joYqMyv9q+ljeWGPxcL",
-	"Lqbhe/4iwe/gbW9eu2RsUXpBXMgPlQsWjTjb6846pX2bCPCa4Ft+X3GRUnR6N2NTmo3qGw/0OF8qbTYD",
-	"ivd93b+xfACb0zYYrIzi5vGDWZtTiGYsS1GwIjVDHx8Q70iYGYOw3VR6V9CcleYjheFduRIBiuucVeVu",
-	"/CmjdFYuRmlbj0Ekyst696gb9U+QLm7mx8wZO600fGO2UOrEdlY08wBMk4VaJzOpZMJpRmyPMeWfLqkF",
-	"sSedTkK0YW9zbP5dN7OXGRVDq+liUI01fhXAn8tfBWnxmSJqwRI+4QmBZ4ZkshQJOkBJyicTniwzY2bB",
-	"N5RLWgMFxOteUlifmKE45ADsZ8Lo3H+8Ihu3+2wBSLq3UTu2UNA8czZDAL65EiTlOUuMZhKMF7+QC++F",
-	"91GtZjLzAw7Kse7yHpd+qT0ZXHyh+Kq+ZFn2xHNyuFwfZy2/Z5dZvFIMo1h+xRPmR7H5cNbB5dZonzJy",
-	"6RQlVPwTwcA2x0mBJgeR95ZUicBjFVFBpSAK83B8q6ziBi3ei8rJ0hOlu2YIg5YV+PClkowvLnynN9gH",
-	"4Dq36vRpoFgrS/xm76E56aBc0l2drvnFxoY9v+MBzI3ALG7w2jgBMzF+BSrJlVzjKBkXl3WjzLbGmUOy",
-	"NxzuKJFC06QyK0cfmF3r954SixFce7nK193eD2QxzZNZlejCB0uXSeQ5uVAnkBZAUSwuAdpOpDRPLdKu",
-	"IaICqwv7xE4kOqDg9dIGbHrXvVBWYFpf0VTHFCt3Z7gnwmmEv8nkMsogmTR61pDQ9G9LpQt1y6HY5eyK",
-	"5Yp55obfjGJpO9sWo4dfBifakGTSKPgXNKMiccGPGbNK7xD9makUMnffRPUbxyudGQyIglzLnKHxash2",
-	"SDia1QgD5k0+GAPqEBbmqM0l1qAIBE+E1134YpU+429oqi4rjG/+4n/xSoZtIzY0SvqcK2vUgo+/eMV6",
-	"2ONizf8aEWzFmzUZBNYqAq3mLGwRBj1lgoZXqjIObLXVeoI7A4Rz6T1jCWFYwL/t7yh1WXlWo4WJ87Ld",
-	"AmuMNJk4Jax4pOHaqz0NVY7lEfFPnhQd8qt9sioTLSqDFa0yvyR6lnvUKveyu7bKuiFPZsT5Ms12w3UW",
-	"OAUK+zwcws3ge3rFIo/iKFoSKnAv8QsDLJ82NmvUkZgu8dycs9/1mv0lzwYng4qPtRSrRccwBDvAgt5z",
-	"3st3XrWOqi81OzumhURUiogyUBJt52YqPrJSd6C+Gzh3Wm69Q740HLxjjnehueeMGWtk5J8A5XgEaiWF",
-	"uI4zSaTRJhGoP+J+vflvBnrqu0G6kM6ziy7+qNP2Xe3b53EP7M3O3kdz0EEWmUXbJp7HPbnvIrMzO3Ne",
-	"9tfe9OpSMza/WEKWanBkJdfvprXVHL3vboKC6p7hG/tM6D+OHVKdHioe5D4vddyyyuvbL67r9p3X/Mvv",
-	"BouM6onM5yPXuyF8ynmZ3w00E1ToEXSfCZpnhBMp+ZLfDaDdim0/X/Ek14aLbGTJaK2MVvYM37igq7qN",
-	"NzJOyT3ctL1lD3HTUxWXcGUTqt7gyqae1/y8N79PFW/xpn2qu4pb2cXK0ZqjuMe6zmu+4A6kGLqEy2dQ",
-	"8vm2jRSdTc0zfPv3Xt3xvOncqm7n8NnzqjO5PlCLAKxScMXHXBmv9e3A4XzjxF/yU/cjybqb+p0j9ojv",
-	"2f/mncjvoHcRS0e47MJzXPshdBaXSbniHa4Rc1RCVRzEu7i8a4c6ZyMqaLZWuvjirlSS84rnuTJil/dD",
-	"//ON01jJ37zha90mXvc2v/P6e8OBx13K72rqQMPrMYdymQyjjuRW7aPhcxEH87vzmMM4/Gvh7TV/jfhx",
-	"uymCVUfuu1uR5TXn8I3o02Vvcn81t8zSMT/y7d+CUS/0pouwwdd80zMHfzDX69GEJjzjmiK3Rg2+1q1v",
-	"cnlfR7Rcb8rnNT96WT5Ufefv/BrmdDFiG4VXxZ/eQfMLXOiVaQSu8q30vorj/F14MJ3lW+hbf9f+2eHm",
-	"j5zXHPLv8A8j+4c444RudnghZ5eMLeDp2uvdyPS84mwvD3sec5/fiJyLONuj/qvQxX7T/F/e4Ib9rO17",
-	"AwtGeWezWj20jr4JY+kFTS5HE5nQbIQ1aOeVoMI//GbUwyXdtIdqtKTvHXseDZTEibcaEmn3IYURkXbp",
-	"V3YMdxZupZhKN3OkFFi5cWW8HJy5pjZeCdb0v1NKrvdq3GarK6oSuvnH5uWPHz8CXNikoZPUjNE0Y0pB",
-	"VmeAxukcnz4xvJS/OAxyipRN1k2HxOH7Qs68zWuDTLL3wvWDgrRImfFk7WOtRj8hF4yLKVEzuRL778V7",
-	"8eWX3/FcaaI0W6j9L7/E8ogTMn754vUbUquJgAkJMv7TM/xxzsbwqSJXxOUtYU2DYGRG1SnmnkBqElRc",
-	"UPVebCzSOCvFCcPphFUVGIrnWtk8WZIUJQv7BGGDLlxSc5aZ3UnNXvvpex/pg9/N/3z87/j8f6NZNrbb",
-	"80QKo/Ibc/PLL82f9siXbwxdJOv9LwlUfFFfpbESimQA+rCExvlQB2L35cHvvkDo4xhnh5uhsBkhT2al",
-	"LcSEOz1j7wVx2c8zatfFMSYrwsi0DW8rcnxwbLMUIGeEzhmBQiwAzTKvQiw9lQwBM9gHrvQ+LOx5qr4E",
-	"Evzll+dP1ZBYiAPy9T45c3s8p2s8TrPvciXImKdjyAsCbILT4qPGajBvYO92NztbhwL1gGZpms/Z0IXY",
-	"7Ru4e34gngZre4xT/dEc25cupD/+PaWaDklQRfRxjDF/Mv6Ri8sTkrPsv72HMqP3gzHwI8v3yRgfBpwQ",
-	"uaC/LpkhPrIU0GuRTHimWU6gLjaH6V6ytcUUOTgw3zNMxadC5lBFs0e+fMWo2UVbXeKqvNxEzaaNn72h",
-	"0zEwhSZGlBAuyPj5ZO9nKdjeT1Qns7HNT8eXHh4cGwLJoCICinbRv5KaY5lwlqWwkeZUZ9QcKrmi2RJS",
-	"VBG7B0oviFhmGc4RyivU/pdk/PLszZPvLUrKv75+8TP5CcpgoN5+nzyx4Xub4Q5ImVIoyFyEGdvJemLD",
-	"pbmaYgWZwSdmchZB7PjomyFRmmaMHB8eFe8JOi9S8GBFNuMj5ZMJy93OLhjVZtrPoFM/CIWxTfenZgtT",
-	"Nl9IzUSy3vuBrccnSD6XsJMpMIErvZWQHQ7be2qJD3jk+OjolCjNjbQgJF8KaM9vqI6cOQLObU6wEXxH",
-	"x2Qml7nCGT7Lc5lbFhrTBcYhuBQPFrm8yNj8n/+mpBifGNqBEwE6V1rKdEiODw7tyRkONZLB/O0hVu3y",
-	"6QwyIuZcKS6mQ+BxM8Pjg0fmH499RTHkol/wFEq8PocNHgNwt9Aj+H38xZAcHx4EkGFmMeZvR+b/PDT/",
-	"x4x5dEQo1GyY717kIKrseIBeqMZDLK8xf4MjRgKCC5Hl5ivmsI+PHsPmPzp4iMc9fsV0vt47m2iWQ13c",
-	"o4MDlIGOuC+WGviEW45ykJqGXs+ShC30nvvTmHxu9mmSDwnNh4SpL4hiGQBYW9Fvvm13n2iuM6ZObREE",
-	"8i5ykpnHOGWa8swwg1kOF+SZmBrzewgnnbIrlhltUp3A/elu7LVcYt6jZh+QJoDHzTfGOP+Xy3whFUz/",
-	"3/fsP8a4ZMynlikjn6tlMjPCcQzaUiKFbRMz/gLzYShcArbY9jTI88U+/Vzj9oIXAvjObGWRZrRv1vTW",
-	"qgJc197H8sJcOyY0eopnY7h+0iEpzVGN94GQPVolADDBanDdT8w273/pZBSZ0/zSyI2iAtkzL+4BfJpq",
-	"KGghnzfe0uMvTg27OxkNr6JIPjrCSsaMJ0wobCQFLXsGZwuazNje0f6BRd85Gcy0XqiTBw9Wq9U+hZ/3",
-	"ZT59YN9VD358/uTZz6+fwTsfhwMgnsHJ4C1dK+3SeD2G0OBg/xCfkwsm6IIPTgYP9w/2H0JqkJ5B3s8D",
-	"83+mLI7HlDM8O+QBrvYJJEsmp5ZQJ5Rnyl4DLheU5UZEAR67TcCU4nk6ODEfeS5S9gHTZ6HkHmZwdHAA",
-	"BZ54z0IuUiCl/mbhtdgHOl9ksH0ZF5dYaCyT5bxoDjV4kMpEeU3e/AH/67fBcHDJ1sr8ZX/FsmwPTunB",
-	"31aXav9vWMozZzrnCTzi/hPQvVIumII/Q9WOGcoly/vP2u3dX9N5VnSybz0VrEFuq1DGPQNVvq7Cc/zR",
-	"/DShy6yxn5Lf8AcvUe6UypcxbKCW8znN14OTwc/QrdopWi6LGdMvpxAze425cudmlIYtbSIrpKB98uq7",
-	"J+TrR4egxgm2ckqM4SaWOkA2rhGTLUpN//r2h9fXJiaki3e/D2g2HZwMnqVPX58BfNYV/Ovo0aPDx1A8",
-	"bz56+TL/YfTr/MOf39K//Pns8Wr17XdfPV/Kh1d//u23r998+P7Jm9W/f7ue5q+PL807ZmcHL354idmW",
-	"g5OB4oB2MDgZHB7++pezv/zw4Uk++fPr0ddv1m//7fsX069nydVLuuA/ZfnqOaUvk+9/eSUHH887Ewts",
-	"SQOtwEp3TSpuYNAtlzkqCSVKQSstQipgNe3R0OLaQwHSiXa+OT48jpJFyYZ7DQP+xDS1Nf3XoxYwkEeA",
-	"uTRSy8VC5hoRA9AQGQXGHpY95EzNRpgLej4cQIJ1Hsh5IzXs8EbQD4YDw0CjZc6bH2oUYW5pkflBsOhK",
-	"4sJGzKNxNn7DW7VYmDGIvj8yT4zmTM9kWtkP4YIOYHSXf4tlr5bzUp0rpCrgm2Zr5T7sc6/V4clU39yw",
-	"LnvOFmHygiqe+OpZ99eFxFgFbEFn1t1Etg0cPfe/75irv5cromUISNHI0e6GbWPZp86013JpK0zM1C+g",
-	"H7FijIztBTuOMvX3eKVfl38dhOVAXna/ge23I4dwlvErtvPdf24131wmTClCzUf+e9Pla7WStu0HU8fr",
-	"aW7nC4eLteqtpYArd+il2AwetYHP4lfxK68o3bETegUd6Hd9Qk+oKB8R7l7Ofl0ypVXjYV0dGlG05yro",
-	"mw7t23W1StIGDFRh3dCqQ2gI7iBQo2RO0IVUPyujXp29fP7E1/AvaE7nTLMctaDY3hSPPPiRz6EfZ+uD",
-	"Hoan9cnnIsmWKbNAPMM6KBwu6pSMjVo9jnWdAE8gfNCBaThHINRiD04Gvy4ZlpeiZm52ahASl287gGVx",
-	"e/Z/SyCqe8G/ziPoS1EEXnvUaEZyVS25jE2uitYczrMVAio6iQBfHeuCwbcksSQyNgX7QunT1UYkH8+v",
-	"y+qIE/Xu9xLq9uDo4OirvYPDvYNHbw6+OTk4ODk4+OsA8eMGB4ePjw4ODg724P98bf7PN+6f+P+ODopV",
-	"PDESzkINyQl5kkuuFBWapJ89UwvJg8AesOrh46P9g/2j/YMHR8fVvK5Rx+8fHA6Gg6Kwp67qnJcBg5uW",
-	"683Fw4/nFQwsscyy7lqF4/WX2N+9JiBfCEYWtjfMdWVkgX71rpxTfv6xJD5/5EpXoEScuAz/CgVKrrLb",
-	"4WqCchUNZ1kob25xqrgXy1CPD/4K8Prvgx9xhWjTcFTuojMyBZw9jmvndA0l/UNCnTR2z3JBnjx/+sr8",
-	"NxAIdDeo4c/bh1FOAx6dAwOvi2bkAn9gvWVz4Gn+ga0HyJ9wIX0r03U/1rzTHNSf+F3TpjLOm6WoihA7",
-	"7LBTPT8fVR3TFAQsBn3g28/e0GnTmPaxB/DMx+HgR5lsbInunvfP2SnsnsExXF/hcCwnDXi8M4ubP0Ao",
-	"eE9Cu4R3DuE+pkE9+J2nHxvVqGMIUTFQ1XLL5ILFfQYB113vUvt0l226y4a7YJ3nelu++XiLl5xFBdmG",
-	"Bz72Fv1PQdwvHCJ5pLGCy37I3UXmCqGHoCvTBAwZdN/ZjA/otYXwZEKuiBSn0IKF6WQG8RHBzB/ZPsT6",
-	"VrbrFPftfE4hnAqB1VMM3akwJH989E2dFZGcrnEHTiD62+PygxrfPdi5f45dhCWe+mb/0eH+4cGBZatt",
-	"tDCYXZd76OCW7iHl+5Ss7hpbRa8WB+i3HWc13CHOzXny+5acF9VKz4xKmTCLFpmTqZRpE7c4WDjgmgbu",
-	"wEd3wB3D7ZTJT/dicS/aYwvX83Dv4OjNweOTwyO7nk13Z61UNn6Z1sb0l+nRbi7Te8f/r2dLXeZ+gs0h",
-	"rysBjCHH9op+SjsUBG/Amwe3Zbt9inkUAHEimEXFg17n0OiQzyEnYZrTJLx5IdkRd6NyAzfJEliuJ43X",
-	"uOxPEuVuatoxaeEodbBSavTTd6/+9Ke/Pv3up7++eftvRz/+8PPPb/909PDNyxff/uXfnx0//GXwSbp0",
-	"ki5/4leMWIg0trI+pV0ar8uU6z2s2Gs0XH9mK99GdJ88o8kMm7LYrFxJUm4BibR0QOuApzX0oEr4V8/y",
-	"FtCOiaH9Lw4Y55DTaPM2yX/9z/8XxdB7gRnekLAJyb1c+eytjNEr0P5hRlwrlk02RCWKWMQpZA5COxds",
-	"ou+x6HKZMYudVUQ9MGmqHrz4GX8+M/v47OrWghgRr7qFgeaKLJVdKArgFFzzMb869LnejU8fEA2ttxIx",
-	"HXEuSAhNcY8l9C7Y5QwQuhc+relFxsAPasF3Hb4XVwUlNkYcfBOKYl7VTlbd5oVXa7LhY/7HrpH5lOuz",
-	"xLrRNm2Gj/IUZGu242/yoinWE2zLNdb9s/QtLOH7XChNwUCIfRRaU0XPf2PTqVqUsvMHtez/ud1Fl+xp",
-	"O+cCFuAgG3a6mx/6N7CZkOtE2qR37B8ePTx+9NVfPax8OkJJC1f7zCbGwNePvz48DKWcn+S3RXeqwbWM",
-	"FHCBdH6Hhu1gTsroYgDk6MQHrKXDgMd4v14jfuXl/G0HsCJYEzEPXzlQ75p/eHXBvIyKAt78WJfmdIW4",
-	"ZRKoCA8QQbk5R5dml76pExd1fGVMpwYfHteKXLAph/KBoe8kM4a+xCPFfh0PbW42Sy6VTdoumsEpTIBX",
-	"jGYIwA2/Kz4VVC9ztv9evHElNC41H7BvjfJH5yzdJx4yFu2ezxQZm9FYilUxC6pAWzTEAnbOibF3YP5F",
-	"0vdSEzmZEIqTYSK1941R5jQT5GL9Xrh2cQi+nykJMTzbaoZPoXrikq2HmLe+FClGxS/WpPRmziy+zD55",
-	"gxnheNUxQWzPfmuTQRt/aUGGT7E8ypp2iZybFzG1nYnUKlNwqlZ2bdCowLKzSN5g9QVnBVtm/z2jajb2",
-	"2RA9Fa3T9+L46LFNDqIKWwFChoDy3W2was5md1NowR3Tz/DxUEN7Y/mhoqBVL5IpF4RONEwMcoDF5dAq",
-	"qbS8WbivLCWM5hk3swmoSOZmR6aCQWP/qALk9i9+Ibkmh3Mu+Hw5D3s9Bg0Po7WUVM2CWgFxuU/OQuIt",
-	"KlsW0I7Ba0c8IOyAkDfO33ystIBKW0u6Nzn//avjWF/L69+rHGA3nAxDYO0Tc5GZgVOaQKLkgRGr5lAQ",
-	"WrT1ooQVnQy+Sg4n31wcXDyaHCff0KPJQfrN5HhynD5Mji4O6cHjyTfs6/Sr5NHFMX34+Oibw68Pvjp4",
-	"dHB88PDg6ODw4OBggBMahZerOWyYnxH1QBxmTrv74CXDBpKDr//yIfwcfg1k4+BkkBxl4mL+3UH67/9q",
-	"+MFCXMV35vBgH2/wv2JrULeTB/1uzT8HfBO7ON86oYqwird+ff65aA7Q6QKtW9o6Z3RevTz17IFhsZWx",
-	"ggxrRB1yz4z0pllmU6Ec9HSQGgJ3KtaoETeeEbGrXIop+dzWxgI8MhSxQi0MS4mtSv7CpYM4t5+WkqwY",
-	"vTwFn91YyJEbdewsZwu3jAIDW9FzQVimGOS8RTJGQL186Vb7RyaMuHK+YusHicxzlmgyk7li5AJEFLZ4",
-	"WIWPKaPpkDRfk5xfmZl3pnK3cIwIdYuqHddpAV/fOQN4RLt4/KpATV8U51dLsTZkPl3SPPUrCuncI6Y3",
-	"qYdvbBs1C1MuF0xgsWlGdeBhinhvuuaSvi5A2+9RJmmQynnDCaV9Mkh3aPKmaY5Va847/XU5m7XRYW75",
-	"2AlZ9mHBc6bCV472Do7fHDw+Oe7pY4fLeKli3w8Gg4aodApTGPwkf+NZRh882j8YXM+MtGR62zakQ7uM",
-	"5T8GbRPCxgexGosqv2PAimFn4x2GqZ7rtgyQffIMu8BwB6Hg0PRtobQRJsdheBsLCFyvvFj5ABOpPZ7d",
-	"3GBt8v6ZSG9P2j8TqTPetjlw+9dGPQZMJ6N92CH3oWR/zAWU7IflaOOqhLcyYkio1WncPVT8BaqYEbAi",
-	"k8klS98Lp6PQjF8aAx2MNteX26hAS8QK8cqMMefgXWssg505dMYQFOsbWx8m/l6MpWAj8++R+fbI3ebj",
-	"QicLdTGEIHANKPzU1KWzzLGKHf4zZ4kEj4X52xdGZVuxLDOfffhejN2oIyTnjR9eQSdyTS7WsM7UGIvQ",
-	"dFTmJwWojNWkLJcgHsE4VH3GFWXTKIrh4gKF8egxAtpIaRv1a83mC20b+xrysocZM8oNDT0Xg+vodtB9",
-	"foDW2mA4YHOjo58MKFeK/guDoKgrrwMWblEBu0ttnPotp0u9sZ07arfEazDaCBc7rycyIxNLJtfRB81j",
-	"cqmb5cUb5BOf6of9ILUitlTV/TUu/YeG5q3fD3xB+4De4JtWY+9G15cai12H9gV8AlRRrsmUXjGiJJnQ",
-	"HPMV4Fv7UeJ9sdS3czHY8zUbeIu3A3i8lL8AO1wIcgnu4XwNmusGIxc23h43NlkLD1lOwia2xSmUTxzj",
-	"WUY3Ru26+ZCeFVP6Oz4ucBq4y7zzRa6lXjQflEPx0UUVi3MJLPXMXOCJuV0IXSz2yWvrweaiuOlcB13w",
-	"FCeMjB8kUkx4Ph8D+JJi4EcO84XwDcPnXJClYkVXWpmXvROn5Wuq5guJKXS5zN68ePPyD/VI7O4acn6G",
-	"l7mUk1u/jV68efnMbOi8IcWmKH0aIoYekMBtsQT67rUEGpICw7lIXZ3ur8aMGUTEqXORo+xmbnqZyyuG",
-	"7dwItQEpUAS169tNFwvMqxsGLdiUVdsCNVEFDOOAoIz2BwSeYUFlEyMh21id12vTER8eLucPZ5eykteZ",
-	"N8y8n+ASAkfz7bHHK3tegOsULRaBUzmNHO4fwS5vlrmosAmJX/sdOMUtZ4TsFuGVlCt6kW1QETCwWZLr",
-	"aO81Wk7RO8QWRMJG+9uCcfCtN98TdnZ3jPR3acCYpb1ic3lFs63d0z/7yCHu8G2R6mstF2SpjMzbQq7X",
-	"adGR0R4OstFEscnPiigzCSOqrWupG+V11FNyJtiqLEA+KSw3L5Hf3AlJ/IotMpq4OEx5PjuWx64RbHOU",
-	"pgAqDiwy1w//1NkcQaQUFAv335DmsRNkkCe+Ze0nWJCbggV5/voFeXj41Vd7h4Rmixnde9gwG/Bmwh+6",
-	"Md4T+3wjFIklMVd9sphRxRq+7X6rwX/YdUEXW1uRYKaKKNIZn7BknWRshO+3zcSly+r1QmZyum5KHy1+",
-	"7jcf/2JkIi8DXFEBeIcuTypnU5oDjnlClfV/J2ZEBcaxc5sYpSE+3183JvPOufD/vrkY4LWiZSgGbh0x",
-	"JOzFGYuYhWGksLu2FdVOeJ03ooRswlV6rpW1FYF2sf05gNvPAWHcEJeRtLkmWqZ0bdjISBPQi34rO1cc",
-	"fYAbn15CSl4BOYLAs9CIV1k44yYwEFzSXVCOz/4E0WErYk4GPz97NRgOMgt5DPs/wfZ6fs9GsGeDkwGX",
-	"c9vAIA3KrBAfPmUOxJucTWnKfjOLBeFxEgxlTpnP2cjss5nMJOcJffAzp3O2xhw3w+cc56FmzNx6g+Fg",
-	"vsw0nywFJIDTrEfBNs7uj4ENsYce4bzv5FLcd9SQUivfCpfD+nzrghhrNyZNRxoadMIFccqWB8Kzremj",
-	"+VZTpj1HXk9Ko1MeOMQ27dvIZzssdTw4ul2+LTcs7M/FN4cx0sxnhUJ+Z2oWN9yNCDSygWl6w4ngm5tB",
-	"RV6awx7Wr0hzb5YgsDCi7vOdxw+ATJRNYH9QDLAHAwCCe4gb8o1XzFxvh/63KVLQtrfprjFFErqgCZzx",
-	"8cFBb6XsDwAQaeaUO1nfW+rb3oAeYtnlM0UWuZzwLM44zZfLA+znBP1ZG66ZFy6+qtDouuJsdWr7TUAn",
-	"anqRsfHQ1ZEWVxFPESdOXVp7PgUgOuxeTS7WUMexGyRQv4h7ZfHfyezNpmJUqZjrKcMVsfC2DfNwP3Y0",
-	"cx0NjuyLTZPwtOotbqhkjE/C/hTZDGx9P/A980fyiuU5Bzt4kVGzu1DbouzVX/xjdCV52n3TisrqBcuV",
-	"hEA3JpA1Vg+DWGbp6GK9g8rmKkcG3Pe5kbVfgCPA/NXw6ecTmin2RcPUPKffGpgqVaxrwWdyuFvlMn0I",
-	"rRKgSrYgl5xRZcGYl4JrliI/QOEFNJUz0tGrgfj0yOrDEzrn2XqUmzcnHBTR0mF3mRU9tADzgCvtXx/c",
-	"LhLrE6qYk7e37loxd1BUebRFQEY+YqwaSxst4w2xWpBmGV5j4SUJ/45Wtl5H3+xy4z5AXuyf/FzWa+M5",
-	"UzSZmSsWyzCH6CxlROYpy/F2OQlgYqkQUHlvpUORSmD203V4onMppjgKVFV+RnKmlpnGnKylsKansL2G",
-	"2HyfPEHewRCX7RyZYn3g31jiOahoxFjJJYUa1hadGKe8vQawWyfTfI4p/68ZE27TNaNzMmdM49VnJmxb",
-	"6LjOtMMB12yO0+0jokKe7l5UZ7fqqZ2H2p0aHmyFpQ0s47BfRKPhBsS6JdvOgvTo7+sqcJzV9yY4+thv",
-	"G+RSJ7LQBqD6wHtWJ3KZj9gahCt2ewOxLBEQzCk+xsyy4sZqIlwXLUmtmjRfKr3f44iOS3Oz6Z+DLVji",
-	"lSXapirTC5ZQxC1jFNDCbuB2czKhcsE9xd1yJQo0kHeVq2yjtfcPC9vUhMP0CYDpEwDTJwCmTwBMnwCY",
-	"PgEw3YzR2gK8FLhwe6Au3ZRtej3MpupaPgE2/UMBNu0agekT9NIn6KVP0Ev/sNBLrZBL3a7OErzSzVyb",
-	"Zf2m6cI8g4ZZ1rBSZCkypozoATeObVoP4nLFFdsnsLlzuiYX5h3DfeAx/Xw8ZSJlRu1kQnO9Hg/JeM6n",
-	"KD1tCG08fC+CP6IDSo2/sKjt1HpaLI4DzggE/v578V6Mfx2b6zaH/igXa5tXOpMr8OVgoNzdezInyhw+",
-	"eoG5AGsWngNfM97sF2vCPtBEE0ACZyJhQ+J64r4XYmluOwCaYhkDxXafPNelerYLpsxmYMuWwGk8VonM",
-	"mVEgNJlLpck4M0b5eEgkFCiBRndCxqgzwrYomWt7i9la4JGWmmZjkkoIhE0lfoHrffLMVombzahemKJo",
-	"9F9k3RrtYGXOF3YSysrHZ0nCFvqEaPZBP0jUlTmxUER+2BOpEZNjBNuiGnUptTC0r2aMaQhd5HKl4GI3",
-	"n4ZrFCh7aC4wPWNrorSUqdkJ8+Ncmt2F/X8v7K4U6WGQmXVqPgJj4Fetp93oOdw9ZmS2ZvvkTBD2YSHz",
-	"MFqQyPkFF875OTZ6XLDR5iotbzBsSa9wP2qL0lx5jiVxqsVRaTllhmlOw96wDmECp6xIvhRNDqBvK7bJ",
-	"J/inPgkE5saegsebpSPwPuxV/+B5Hn8s/mEd4a4oIfxnlxD7mZVLEZlCIiKlb5L7USXJ/WF3txFTjCyY",
-	"XGRsSBQzR2sE98XaMMycqhOYuIcywMk7nd7IK8P+mG4D+pxtnuC4PqGZuenYh0UGnncI28cXV3HP2SBT",
-	"q59uaPbhOT7stsH+s9BmaZ5T86ml4L8umf3Z3rFKrzOMCeTzCAm/8hRipDTo6ykFrs8oZjzHPXuerjY7",
-	"nrr4nJqnYK2C9klsckZ1m0LC+FXfPTA3ibnSd7EF8e+3bYCbwXXXX/hYFfvQJJDgl45pRObhyHfeziSg",
-	"R8CnBMUceq7XRUCb502ZTMHjO6tfAucHTKaojNpQNzWSk5HM+ZSLnc0AU5LkYpmhRQy72lBA5Z8a2ac6",
-	"Hkb1xY1zydgVyzZynFVk3YMdJxF5d2OulDFlUBm2oAg2NuXiM6hTtTGpi8GCpb0D/7jtfY1Wg6t6M3o+",
-	"OyVj7MIbvf67Z+e5ax4HGwwHkPlrboamhLcdetVRywcfxAwz6lOWGA0bDMoLqrhCfAmF6XgXPNezEUiZ",
-	"k8Hh48ePwfI9LP0yWuRFlsWa0TyeSFDrGxTqICeDp5xmmZFysJ3urz/ROU3lsidiZLlUYWK+BUUBhYSx",
-	"BQN/ev4ztF8yOi18Ev76n/////g/5v//x//9z/9F/uP//uf/8x//5z//f//5vwaQAFTmtJMBGH62B6yT",
-	"1rATftWHJb0MyjXMhA+PHtY0unCv/I8lljqBQ0rAc/HBnIn5L+f6pwteSlVwFNari9M1U9aCIIh1/g9L",
-	"5Hkl0n25YOLDPEMOVXtyMuEJc/rkfmCKzbN9+N9y2nkEy4bOmQttqrI157DEEpZlYLyxD+awvHS44ALj",
-	"NTXRMIiZjSXOGvz+fsDT94OT950o8/1g+L6gBHitoIX3g/+PvXfbcVtJ00RfJSDMwHYPUyllOnPZSgwG",
-	"aXsdXL18GNu9vKc6a0shMiTFSipCiCAlq40C+mIG6D23+2qeoNH7ph+iXqLqtp9kI/4/IkhKlFLng60C",
-	"updToshgHL7//P1/vitKnemISW5urWFcOm5n+hbHyqMg096zQ3YnFhl6kA00sGfywdFiVMHlmaQiYsqZ",
-	"80bnlnHaF6id3xDoUgaZa79LsHLbY9K6sbEKIXH1VCocb7ZU/TSmJW8/M9IUTLk2fPf1UU/GDIZgdw86",
-	"sTbsYSv4rWYWrAbO/2GUQ/QBADMFWDgkQ4uc+61oVM/sG4J3W981NysL8q20S01j5+TimtyzQZLrJuHy",
-	"8aCpL0oZAv4JzEkCAVQlH5mISMt+3wrsDFgnWu4WdyKPkEhDBrdoWS8J/GE9ci2w0Hs8jh5p/2wM3YCW",
-	"SI3dzszBAFsWeBs4FYH3gLkf34kW1TAys50wrcrvJXgi1PBmP8BdJxUZ8oTGhAuzgjqpkrdgmlq3Y59r",
-	"zUX3hlAC8V9QFp2iBDldd8JNZJclCRddQjFxh/i+kEA1SVpWzqMT6JOfPSRWlZ5Y1erkUud3lnNxFapd",
-	"QhZBbqmmY/K4lZ/1apQiSjLdemKmOOb3LB7fCf+59y0CiT1+3fTfuqUKqYh4BLcJkOLVLmGGeU0etQLS",
-	"8ihm/nAuyRaIx9adAF+j88EGjol20od4Q7rS7EF4Ri6NFtYR+FhpHFu3J0dNsEXDeyFHMYu6LGrm3rpK",
-	"3kuteTtmuZfWzmsGbDSU5KesYclmuLJZ1IiNrfP8TdF9lysO55HbY7kZ8NXi7rts0aAiPYGYppCkLxUr",
-	"DEJjRZygfbORYMIh4aFxJ9zJa9rsvhZ5bA80FeaoinFfpprYKk1zlhIaJpBOwmj0BJYI81ub7XFTy4FZ",
-	"BzJkqk1jf/JsmA0CsSFTCaRnBneC9wd2NgnsBvPT/Au78FxXyoi0YxneY+C3zOWIWmgxLWN/CctGG2pc",
-	"/BA8pIU77RsQ1ivWzsoAgIIAZ8SHPEppnFN4IU8ITIqkJ80MuPDkn5dVtw9RhV5AGV5FTd10xX5+yb9v",
-	"e2sqKGa+Z6EUss/Dk0G2sEG2wqYuU4U/5LXHo2WDKOrRM3i68EW99TFfW26nIjLn9QFuiGLkGfopLEQX",
-	"oRhG+ES+ppNHBPgiyC0ZSigDsiIWItNagsZh48s3Xv53CCXoLkIGd6tYXdaeZVrqiI5JIjEPKlVDPpQq",
-	"gGe5oDHawwOa9EibxXJUJjm7LCmKzTWpK044eMLBg8HBzCA6FPqBh30DNn3VW8G+YmAJL8AaVn+wcJOY",
-	"cuaPW2uoIpc/9sJIMh5ZZFXs5PJGyV3FZizcVYxtc+cB465SJa3pDdgiXelMediJBgQ7aRwHd8LbULYM",
-	"xpM6l5m4nkIB0uQBo5/Wnt4UmboyB4eDYwU4fpPjIbkT8ylHyolKytC4LL1833wkUwGzBoBW4AH+v1xc",
-	"/ECe10j9glw+JcvwQxdcyBulLjmJpJNIOkiRdIicOAso2p4ZZ2G5tJx+fU6ThIa9/twSyg9ZvibwPxvg",
-	"js1GQS9n5jz+j3/+Pxr5OaFKHFIwl2PEuSFlij3RadhzLtZyFjiofsy9yyn1bWvcOUsy1cwny/FLhmVk",
-	"ZZlxsZbWh47eejM9aNLNGILL0/QX5YNo9vjaPLMtUr4U/eqLC5Q54uzCFb13eMyc2BpQrQdSJdXfB11A",
-	"Nt7tJZVGvX5ZW1iSsXrGC+DCxE0dAntQTNsA9e/tc8D7GXHqZA7v0y47/33Aulbs8CGLmrpHL66uK43K",
-	"de2ydknZxUX7+fNnz67r7ZBdti+edS4vGQvrbfbD1TN6Ub8Mn12Hzy/D2g/XUZs971xdPQvr9fCHqwsQ",
-	"LkLzhA8BQStCqj74ZP0jnneeXUe1Z/Vnz56GP0TXV8/pRYdRWguvrmhUq1/Ry3bnaafevmjX2s8uLsKo",
-	"fhVdh/Wrdq1Tq9HaM6g/+CdWaTyFAoygkvTSfltA0T8G9+bILL8m6SCWNFqS9SATdEFlxCOobb2u1das",
-	"DvSHaufVgRkCzya24ZrgdQz4nEtcSHkg35+hVd4VCkLjZAR4FFOdkAFV8E4tcyitK8mWhEGOBHTlxP+v",
-	"FB8ybYsh0FyKAeWRPQJR3UJNgF0UEqz7a9yJP7z/8eeAvH/7M7iZPrP2ewJHTwfk/aufMBD35v1lQN48",
-	"vQ3Iu243IJ9vfwvMlW/gy9s3H7C6AS0ves+ECwSCyDEDMhhgK9kg6GrbON4J85aPNHmJgzv7NB4wYLYg",
-	"tKsYq5LXMBS4M0SkFTtjwgA9hjvN4I2Uf//25wZJB9Aj0tInWPPMm6kBiRiEveDZvM/uhOX16TNFsVaD",
-	"ES7QBde/cWZtxxbq2QIyjHwbidWaAKWWC5tX3euYD5gI1XgA5CeoeCQk5gwLH26JYgNGk8wHCPkwLW5r",
-	"7HJBrLO/Z+OW734Jl9kF9c5EG/3FGk/XZtPqSLi7JniMgDdAqnzp5oJ60s1EiHOWVY1LYbU0eC0YQo/a",
-	"Gh73Dsb6vnQjhdoEe6ATKUlMVZeRx/VajbzhLwK7O8nFFf5pXsDte3s+nJ9CPjEDrV/ZEYyxqVMbEhrM",
-	"hOTbNhUey/qDZBxgi0McqBFKge9vC0Pw/Q3B8wtWQJAbMBdkwL+w2BLJ4116FInEW3bLBHdistmnQ6ji",
-	"3E1tBVuLIlPsior3Ny/hSjzM0rjbogyBCg+sfAlZubvCXJah5HajrkDYbc7/uVmLM1RwCjoPUHU2Kv/5",
-	"/aufzurQ1XpRXaIg0wbKvGZiq87wpmXJaB52A1faNAFMkNOEhRgPpqGhjrRAFQG+0rL6rH/n6XKMqScU",
-	"9JzJF2+h3uPsA9rWcB5H9iTkauq47S3YHhfzejLDjMZYQuI7aXiVyo7AcmnbO5YYB5n2NYNgNYfGHMEY",
-	"aNt67As1wq5P40YeCcw2pdAHw4LsCNvjG4EZwfZeuKA378j6R2eOwGbKXkMCY8NWItIntf+k9q+s9i+v",
-	"4Zf6uqx2fcxB6LwlUeoZw5f0CsFidkSffjlrg4Sr166e167rP1xPFVWv7D87/5pD/zVj16CLCM9pOUF7",
-	"q1l5H4SCRrCeG+MEYycY2zOMQVv0/I4+CKf9Qy4OiCM7rQzd3diBvfAqh+PpKGVvKYwVXKwDmvRyVHF5",
-	"oKtM6lDLkOjNjmhDvw9rOuuEjvVkmNga+ja7xwYiFokb56xJ8HfYGnxLJpDQe+Y7oEHQHK210ljyjEjy",
-	"OqbZpgPJkwgYYFX2RWUlf+IeGl08oOwcYGDvQeXlpW0lmoA122ZxgDsRc+OduFgYODans5znVqyc9iWr",
-	"3/ElGeABhUP0AaOVtgN+lVzWnvoQoZnqKW2mR3W5K0uwB1Ugc6RrM6Ag50iFbyIWs4QBClx7bgI3aksP",
-	"MqO/VCRHYk13C0zLQoDcWeLSt1KwPFYsfPwGUad4+haq1UsjLs//bvkfoob1d8VaOQPu7XHCdHlF8czb",
-	"lXeFsq9ZOP1IU3MG86lL9nE8omNdMobpF3CupVdcD6Q5mwhepfdrZcepFbhu99YVNe8Zy2HVRe36EJd3",
-	"7YWcBSTFlXXrgUdlmskRaPIwKmPO9tyZN+N4Wp+cTajvHMSUT0ipRV5iwhdP0cm5Sw30lQWs1ZXODRKN",
-	"HYcSujn5GXNxr9dpgnE0WntpePQnF+Wx0Suo9ANhDsfBhr5aWoUtq90AfgBDmhwwYYlNspFa9YFrMkjV",
-	"QGpGUpHw2Bxt9mXAFVQZC9JmPRp3zC1HJST9GKKBUGeq2Rzmsxu4r4h0FjLLDYVPahh9es+ylkOaQdSQ",
-	"ijEUAzq6NaO0wJXah39sY9qnq2kw3njxhj6+t9Nk7JTOKNbLDv+vXNxX1mmNjwuCOZzwmxUsCjOIZerD",
-	"lnRj2T1S6vq4sq6P6fcIKqkyJlMvSQa6cX5OB7xqb1qVqmugAs75+e0fX9+a/4W3L2+z/606D7PEonnW",
-	"DblnbGBzCTQLFYN/jWxoE87OrgXNLVITY8EoYxFsvkTes7k+2GJ7fjPRm7Rfcs6vWRaM5Va8vKjZwC8Z",
-	"8QiDhj3e7cHJhBM2eaRssbP2Jk0uKr7kMX7AffvJv8XJ1DgoUyPJLczJ2DgZG9+9sXFLdN8oOAMeJqli",
-	"eaXuZHHsxOLIGht8pyYHMhACxz+mlIRUPMqkruPIAZ1ZA+u8s0M+vnuPSWGPn9dIhBBN7Ol5gtLeq91T",
-	"IR3+QFgC2MazAASbDkG4y+0RDqltO+FimIvGHGx/gQ3EHILVMsdOgeZToPmY82WOM4QkOtzlClNED0gQ",
-	"xky6rBmph5MdRI+AYPO7lUSvc7YeUEEk2LrFcYc5NqZOTmLd2K1n5QxIKWBewvYvrvEMCKcpqXVZywus",
-	"ufHxCeGzkFiRPNqjUFnRK+Wbmb5gRtRrksisIRGLNVvFO/Ob2densPe6mGWmsRiVIH0agQuWKQWm1yYQ",
-	"KqQqmt3oa1KPw8CyAuaWVLPAumwiSCpsozopoFUJivCB6Lae+Ng3/DKRZKC4SMjj1oRtbK5sj13TjFaV",
-	"YLwyYsipdicowdY36DezbJxY/+B6SLoU7kwHhYchE2EYM6ocHeLHd+8f4Yan40YOGmxmjO8skDEz2A6m",
-	"Pr6uojvBbfD+pbReMXhHqhgWoxIzqhnKtK0cstglCNc6ZcA/SRTDKSqwUj+mgvRkqop6N9R72iHFsmsW",
-	"CX4LtI/AJWrJ+xaogHELNSY9OmTAdJqtNYJlC27eFDJpuoG1ci6+iBXWmmZVHFC7U87t8yFXLP+Squih",
-	"ll/vOtO76YZQMoipTniIXyzBim30tNK610qontVyqf/2T3q9FV7sbSr3i/ZTNveDfbicymkmvmkP2txx",
-	"4NYE1XQpsoOL2upkB1Pba5JNeSW3nMe3jfjXQtz2ByGZzFhm+a9yzArZpLrRZ92oVXRwtahG38QqQoRW",
-	"nkNW3/NpsTrBAvmOxUqah0ry2D4jwT6WtmHkUN5D0BOG8STwrbHn5mJOq5pwPh/GzLV9E/UTfB0ofE1B",
-	"yGt452MuYUHQKVWE4eUmSItnQM4Kuu+5W9MZKvC7KaUXzi3owlIz1zMb0WOKvGXDpC2Te+E9jv3E37I2",
-	"f8vmqEzMTmkuA1gLA8+SqOaN+6xJcmZV6H4adVlUWY88o3Q/7ppHY7a+gjlF+NIQLMiV9xq8OBCVZQXQ",
-	"sgbi9t2HM/Up3+jEjCeYIHswhiCcYzDRXNuAWGqrdw2B9d9StNtMkSzdCy3hyGd9LemKs3Ozvoa0Z5/c",
-	"3GO76gn9gHffRvrYSQHcnwJ4iB7OOSodyAlnM4GJtBldDpFlj6hYiK9732gM1EaJtDGN1YHNvN3R49qv",
-	"RgzY9IMcPXgYc8HDE7KdkO2Yke0DennoxgxUdkaVoqLL5tOOghMxVQqJvBiwUQlJWkxEQFDb2iW36Euq",
-	"2G1+1MdloEL3zi3bpq5DKD5sIUbRT6W0nuSxgbgnWP+ZkMfI1el8i5Mv8GTGOEvYP7fI9gkSXydN3+JM",
-	"N0c8jj3RaG7HI0mq7vEBXF0JVgdj9zCX5PQLU4SmIiF/TyNOEyCz3iBi02eYuwQu5kUxu3YFiUNIN13g",
-	"oV4Sgtcy6yfO784N+h6PI8XEzLaEZNSTlrDfrCra9vCrgMihDTbmwdfe8NBiEj+KyDa3yyG31Ywioxn1",
-	"XPth80WbdbnQ2DcQk7DxGDn/JO7uR5qYs4RJLz05gtRLpoaspAmg6/2nb7AWKyLUda3nUvjUGzKgZnSa",
-	"PG7hv5q6ZSvLhBw9gXIWQuGWZ+6WWQ+DzP5H4s7IFZG5oXToUKYK+yVaJbjpf+3aJTZQq6ZEpwOmhtxA",
-	"MFApEsWGnI1WDd/MYXm0gWwe+bZ2+Xoye0ez9bqMPG4JmTRpE96p9STw2jxW8uVmAyJB5pXI45aZsaab",
-	"scI7o/pqboRPg7UXXHTd5HXSxN7NOqAnttEj7X6a9ZE0p8aW72fk9diMR6pCl8gy28NM0wQw7LeB3Twh",
-	"sRDYl+DsqhC5za5tJ2G5bWG54qKXdzXDdzjqWJyTvzMsHGy+iaKXFtCgXOCu3tFs2gA6/5r7q7mRpmdl",
-	"KUnTQLdmf5fTIT6iQwwp0oXVPwy3wzy92LbkWvhQHgh3WmGkZZnohdO+yzKyh6Fnrxn8u5y4WfbLL5aH",
-	"Hy0F6Jp/40u9gImdtmNG2mPwkvCoJOne0kQQGpvLx6TQIsd38DGXhbHUK6fmr624Hn1+/m+Sb9NFfhJw",
-	"xyTgDtKpPlfrxGqIKfGW5XCWlEVkAm9ZrVOabZ0wwbSeXxvxYNtG67+BFnBEdgpJbIElbofGkODiGck0",
-	"jtCf0maaR8zz8cCV2CsXJgo5RBp5+97cjtmODGwMNQjWmYNejVTQEAreBIdGI1OTWSW3BICKS2GrsBhQ",
-	"eLhwgVTEdSV0joQ+15qLbnXVcIHRtfOzvbdQnZlUJxrd+nv0sm8JOxZ6Z1YaAD5NOmEjIKYiNOAt//wn",
-	"//NmR6qmWevCfbKeiJM30HJgxcfMZoKLg0J+kksQwVX6uDfdeUvZz3gUCkmeOuFxTGIa3utD6y27LKBA",
-	"38754buYRV1zipHnNGE6AY+pBlcsVzrZUgivpCgHgnhuzMcVvMMupVvPLXWPqQQV/8jF+wK6ddXo7eea",
-	"6FAO2KxB2O8WbBNoN1sTf3bgXfp8F9Moa1XrirXYF1j1qMkjs/H+FGSzPnUbpy+BJIS2hhEf8iiFqv4F",
-	"x3qRb1FbaVQ6CngJkp40vzdqSQLjUizkA46GlR0YznWjANXLt29dL2iHy77zYJ2FidnBulzard/3eS3N",
-	"4cyhNa+LIkd7aItJC9WYNuxiWU1uM6jGoB0GJ/HVSJuG9+SxsVQjRUciIIp1Us1s4wo2isdgxvZYHIEp",
-	"fSeoUba6VHANW+mJMabDnmtQnm9SpLEcYcAEFq0qGmsXJIJc3L5E3W6jPdDykbAhU20aT0yArd4PmUqQ",
-	"2eVxy/+72R63ApL7myY+0nUnUL3FnoFZ7Eoq0k2pijgVGfs8BhRdoMsPoBAiKxNvNpjlm2nvL4iVn4Np",
-	"iHCki/mZMzuzSt7IVGu6EGwuAHzPn5vDB7/TWRNug4DYNLwcVEXC1ECZOWmazeyU5zyAdvIAivuk6V+m",
-	"ksGm7hllOr/jdWVZ4NtiCO4k97Yr95Zc6W827uZE6fy4m8c5KZyEmSlO1wm92Ruds06HYSLoLOvlJ6mQ",
-	"MBi2w3TChxTlVo3jfWlhxmkL1HMrMwdUY0dXaGAY0TG0sASG2qhKPhthdScyPdqoygWRqQPoZYobVrdI",
-	"wuLYUsACmwRJ5IiqSMPAG4QCHStILtpn2pahEJkmMR/CK8Rj0h4TSsZM2yareOXCiSezDK0f3fzOtrim",
-	"vHdQfmikskTuMyFHSzAe0KSc3tMc2jOXO7W9AjlrnyyKThcWJaMHpGS22is/Jr+BFv3h8+eVXMq01exA",
-	"K5gn3XI/wZUCl8JiMDi5YYyWPUvlN0d8DJRXYAzuUPe3Dp1p3Z+Ess9IIg/IBlgRGb9me2wDeQjl5CiZ",
-	"lnpwNQwnHWazOsynHvOn5GCiMvOOOOQcmM2cG/WBHOnSoHlumCUR85zA2GWagRQJDee5hlnMBj0pmA4I",
-	"jSLFtDP6B0wOsJ1nkipBErnTGg837hP5wNrkA99wqcfKYsceRiETM7SPbz76TA+ZKkfcvsnY/mVGVwvH",
-	"DWriwKOWocBqsX/aMa8wRjp72mFNc+Qqjcpr9FP1pRLoxl8oIYDGqbndf7m4+IE8r5H6Bbl8Sq6uN+tJ",
-	"Nkd7157kh2OE4E7uyVGWfh9SQdrMekejQwsSznItf2RUgTe3w6HmQqT9NlOEfaFhEo8tmYJUfsdjIXFq",
-	"VHlIM2Ad/qVKbvW9j/jbzvG0wxqQ5s9iDbNi60sSJ0P+2y5rJARhZ33KYye2ALjwVbNWgsL6b812NWbt",
-	"PRf+vbFBg/Pv+tNIrMwsNCQ0716d7ek11+/X07sQoD0EQItjyUycWBYGDtGvehIO6wiHJTfAt+puLcqb",
-	"B2odPILMETDrOVtBmwaXgvnXFksb/KvsyaFwOrx7PryuDSzugoNwMzys+7n6hkUO4mF4G7Khljsb7DHf",
-	"Ukf4Bdq/L5pkf0EoJCrhZVx0l+vvvrL2tenm7rlDb/M67QEWsrK8cbTR5u4nXP0GcPUQs+oXUHJeWjaB",
-	"h7F1E0rNPoumdoXIx14stS5gn4qkTtB+gvYDgHZXNWX9ZfOKpdaD+ohrAzmpYovUODRsthATRpsM8K9Y",
-	"ynvXoGtAVSKYIomU9/Zr9mUgVXJDRtBEFIpndGCO+qgn+9DWHHJ7ukqmIsPOJaJh5WGuV7kXO0W6Nh/p",
-	"gnIIYIDkupC/NWMUkxk6S4rmTRGYheYxQ84MGLSp5jqLH69Tz7pcytIPD+Rn1K58a0dzWqDrVJc1zREZ",
-	"wNMiqCphX8xKLfjM6/qKaVI1pCTHDPXm4lkd64WysuO762hWDhHn8Zi5TEm8mkW2kZULcOUA+oPL7j+O",
-	"JCnXSHG2PLiN41yI28mmwCV5EikMJiHgRbtMbXgdMZHwZPzKv8IJ+U85Djsti/MaLh4G3YQpc9dc1pdQ",
-	"5S8y4mB3k/pZ7SlSEJgvuOg2bXS50qj8/PqtmUcI0xp4JLX6xSV5Cjr1Shq/nfhB1up3l1SWk2f5QJMa",
-	"cnmy3I6YRDn4OcK0BoMpk4kNPTliQ5+uMEhFmKRmK1TJR2ewO8PWv72lMhYMELvh2sO2/AUtV/CF23OX",
-	"NJCQWzEeMNIyA2z5SjQ6hqbn0LhoirCRChRx46x3UIBtH6EvcT6pAXt/QsPLnKdnVprD5F7fa77DHODa",
-	"DBhN4srKkHBchWMnybC8Y2fqYJwyGsS0nNlacoNH6vOv7p/bS28oAcHDbf5wOsMbPcOfig38jyqzYekD",
-	"eSAlFdlYS2JqueO+pTQHT4YuO6CJBU7nNNYtbntLxgBEBbxjTzpwMpSE2NbJkjDKn9n7GnW4kAqjw7XZ",
-	"ctrdcskV6+t8m86ymMC0y7rFtDVMtoNLtThB+66h/chzK5ZC982oV+cAd+M9pVrsTi7M7E4Z0jhmCtwH",
-	"mlkz3z2Y8ESzuLNJATCRpwGyhvlcjYXzL2DRNofqwQYagZ9Q9RBQtZwmCIqnJy9aZjwery9OeN2o/AbH",
-	"b094vb/EuD2j9fGkxu0dmE85cifpcdLJN5AUV4LwW8yP66QiNLNG47OIdzo8TOOEP5Qrh2xZ26T+LU1/",
-	"+MmP9VZrpvUxpkBQGPkuciByT6oElfyDv7emnpYw3nKXs7hTCQqzMxOetgn5YZo0ZafTjGSfcoH9jd1n",
-	"jkr9cgkBYEAYfqdxmvr9VMDsiG6lUakjDKrsL8X6zKA/fuLY8yHtjmVXmdnCZhiNihExIxrf47eXFZCo",
-	"QP7atANfKwF7l8kXZUiy6wQM7JOwSOJFhtGEFoDvKJIvbuOYaP7FN3DQ0ADCHcobLzQMhvgmDtklukpa",
-	"E9usReDou8ahaXImOx3Xk7S87YVmCeZA6IQmXCc8RKaiRGJHjFQZcbTbRp1IkThBCjwjg6Jsw+63yWUZ",
-	"qO4Yf9Y67ttsjHkSON+gwFlns32reR0ow+YzVJRKr62ldMywZ86/Zs/eXorHDJRes4HZCU1OaPIgmkDr",
-	"xfymOwinx2wd17JmrAAOB9IfND/asi6XebjZJW3nggC41xahu5u743fsb0bzPzn3T0L2JGTXFbKHGFeY",
-	"o4LbIvtSGbvFkMLvMlWCjWeq2JZQwTxdYb8IRuxvdhlN+AM+8lfWPbIYwkBqbj7dcvzAPaYSVM78v0/1",
-	"k5vC9ogNqEpy4dqrs3odw7X+q4HK+hf0pQAdySgsU4Fc+HAQU2jl/FIKeg+TtqhceFoJKn0ZwTSmcBrc",
-	"ehuJs1o8WOYG+ebX1/jRIMSnvPm19tx+Ygf9gvbpvdxxGCCDgAOtvoTeRKwLbXVyAQGHsEcSAcghFoC+",
-	"9u91A/8ChuVSLNuNOx5+KhgHwmpKYEuaGcdzmMKwQFIZQB3SGMZB+ywKcpn1BTd+4GSY+4UtqIRMT3fX",
-	"Wb7+bFfu1cO/C4AqgM6KkLHCaT/SwsqTyNiIyFh+v5zKMqmB6wllfWs+fHv/868x627PWV+A2cNNDTwd",
-	"+gM69MgU1z06cuplD+9h+NhxpkscxIgL3zw/9TqK4KaLJ0GRnUShi1plJVvrGMsmTzh8QDh87ITWy+Dx",
-	"msrTPgN92wbwIw/tbQLfTwG9kyg4iYKjJcCeFgRbDMyBird9UTC39t1Cp31nIxUIE5G+IWzI1DjpcdHF",
-	"0JERlaA884T05ZBpR0aiUzXkQ6kCouTIwLj5D5j8EOhSvMsFxpVsD0bz6whpVe7ET0YoJAbn4dbgIrCJ",
-	"5uSy9mz6IWYVzNBwrG0WyxF01r8l0FGdxq4fYqToyPzVIZYt2TzBOpU1j9idgPb+DeK4hrWbBemvsTTj",
-	"ipFUREyRER0T2qVc6MTMAwU62qG8ZxFmr/cYV2ZKGTfnilB9j6QtEYtZYr3QXSmjKnkHj7oTTnQBy0Dh",
-	"VR9pAqz1GiQlaaeJZxJEmmYzFa2E3rNWYMnOeWIpbOSQKWPrcAEc6UbikZYTfi1wt/cYsWffvbYdCryy",
-	"2QMBabmxNO2lrWx+HukqgeQhWKxH+k6Ys+tuzYQ5MXjHR9o9CSeglQrY+a1JSW8XZ1bAoJRGh7rLqYju",
-	"BE5jQKifRWhyaWl0sG83Uwy9UBiAoPdMuImGV28rRu/NfdOZ2kNJA3YYagYH46PTID5kk5OMeMjMabHR",
-	"kooBSrsRlpHdk7un0rg00HnPIJwN3SL+tLDUeWMmeJlAwZIKyixFI8+bEKV4C7bwNFwsrjqwOjSiNzt+",
-	"UfWAYlLQ9lYQTkdutYJKKiLZTEXCYz9NT89q9dw0LbeiZSoEfBEdpvKAMntCeYABZ1DERSIJFShGLLhq",
-	"2mfTVO2v3IZaUXk4HygGzQX2p0S8lagkGOMLzOmoSloR73SYYiJkugVSsii1UFplMkcT/IFtaNyWSc9C",
-	"cmNSJOZl4Z1IstQW6AkD62BEkIxB7qJ4rJJWKEUn5mFihzPK0a5p3h/E4zuhEyPCQeq3x/Bf21DEhi8Y",
-	"SATPy3bPBkmVfPZFbsgh1KdjbDLMmNWSKJDX2w1gnuCGJySE2DMheCcWlIIloo84yYcEcg8LvzIZZjcT",
-	"nst9hrpXwKrlUOc9vukHHOB25InbcTB5tkVSMpLNnkw1A9XTgHdqrgZN3GZQoFvEZi/kNr7/2U1OR8V0",
-	"UN3jA9DYSCIjOq7C5OeOIIzAyy6DV7RPo9T1+6g0KpDe0bTtodxD3YUyRXdS7ga+jVKdXFyQy8vcrVBS",
-	"wAhWkpbZrzLTdHP6x0rbpExGwcEfyTSOjEkTwTvvXO58xiZICHs4mEhuULzMpp34EUwwi7eiQEtZsCUB",
-	"msz3DuizNEQLa+7X/YaBXezRZHAQTUbQNLwfEA3IO2GUEMGq5B/gv9j/w5wbKz9a+H2TJq3SBNbVE1dL",
-	"QDPmOnmDk3Vq/rF284/N5Yqe9PlN6fNrpXQiju41m3M2dI6oLsCQ06hmQOgxdFNC3D7/Cv+Fi5Qczcbx",
-	"z3DwRwUHX17xIKFRWzvKoHLm3mtYH17HOu8mXUcsCkjMOolzA5I2C2mqmflnJBkqpB34HD1xE7qOHInA",
-	"WRPkMc2rOdkjnoCy26eor2fq/2Oad/+h79JoW0/ARyhHOWKKgs5+J4zSboDfauAG2VkEuabgf5/RW2ol",
-	"aWJGbkY7V6J8MCt3VEJFMS1TFbItSxT3GCNP/L8XbiJoDgQqKVwT9/MAM4it09TsDjjpJFGUxzPGlxtG",
-	"NsY+/fIrE92kV2lc17Yp4DqoisNJLLTumwi1uZZ91516VO/U6NlluxaePQ2vfjh7HtXYWa1z3al16uEF",
-	"raP4sS/VqOgBC3mHh02oacp9t6jMiX7YhPT4IEeHKkCc7h3xCDuM8rBn9tchCZDga1nE38mHXZZCm0fP",
-	"FkUfByyOuejqgODHyAgEP7KCAi1fwYp9nHIUzbuqVcs5+t/CS51U/1Pfv/3UrXVon8fjpn2vv/773/73",
-	"X//1b//zb/9SCfJenUblb//rr/9q/u+v/w7fLZrPUM/6ewua8CFr4hJVgkpMRTc14NuoULUqT6m9W6Ny",
-	"q2h7x+VmE6f48Dv+WVo0xMSj4ZsThMac6oBQgluIaAv1+FGfuXKsvkEb2mUNsEigAaDPZjJaOnT+7khV",
-	"JZMdBL0pIogE/NJcdGOGd+eaUNLKTkNrp7xygjBoLuOiyFSMYVizys0mduVeHfErgsuCgFE8+6se2yMt",
-	"Hvu+cXvFtT4VftGCENhayRdImPOv5j/bq/iaRrrDzTE9HdcNHddPPea27nHVbC1+7g6jWsuOs8T2t6f6",
-	"GOq15mpQy1Vvra1XbbqES0hw4N16j+PyHYqnLJhjrOQ6QeuGoPXYq7AWQ9j1NJl9ll9tH5GPvABrYxB9",
-	"qsI6wfgJxvdSQZUH8S3WTmFIcpZZ+oEZWAwhfG8uhKRfG8/vTIJXSDUjCaN9IkU8viFC+oNLYkaV0KQn",
-	"R6Rv1E40cymm7W4h2jQjHeCjjcS+tYHYU7Bp08EmyAzIpZP36NBVMWGICSJO8CmEnSAINWOENDT4dPDB",
-	"Jawf1YmiAt1n5pOmHuuE9SuNSp93FRVJc5jGgina5rGBhQASm3nEBKYIsLjTVMxYLXiLBQTFgoO8RC5b",
-	"oXnCh4BIFWFUIEh+4/h4fMLF2UVtx6Gj/IE83EZFLoGDuASOowgYGVU5t+4klH2msyoMs0ur5HNPQnyo",
-	"w0WkCXgFiCqiPoSMfIrADWi6UKmSQPGp7/Zv+QXFDKmw2WBRvnzDvEmWjWZwPsuOA6SBq8ymnmhKVCIl",
-	"8Hn5bbnXwNFWwKXk1K90YA8xYvSdg/Eqy/g9N/EpIPv2okBmJOdfzX/WjQIFmLAjWGn6rWaloNZlyQSi",
-	"7cn8PZ3OjZxOcIKxwyntfbAdzhLH7ECCPjjOMhcjHuItBX0+WcUMnYoNYznhyQdFjIooq1WVvrNj0cfY",
-	"oxoNrhk8D9N60OLsDLjf19OONh3+KYCDa20CyzPkbJRvPX59VqtXVjRNDi4gdILSjUDpkbU+8TGeBRF1",
-	"PUXlnIm9xXi2DsClNvNsNHUxm5moOnbZlzzRpM26XAhjJUu1KtgyEW0GaXcbxYHZysPu1cqw+6OITqB7",
-	"At19g+6PItoa4ioWwzbVPT6YHYex7G5c53ySQKwysu47HyBKeqxfJVjyITtIZEFSETOtSQsd6v8V/PAt",
-	"QvW9tlEc766Hw7vLCqAPhfc/RWS2Wv6zSDBm6RKgRaI0p5qkaVmCjQUtyeGGBQH9IYvyD6iyrTUVN4AG",
-	"LQ3NBKq1WhYicA2Xo3zYZWgpjyy7Di1l3EQLxZfUBAg60fJLRnF0YLElM3GYTKqZGjINXGONHKOSfzcI",
-	"x+ieHIHM99EnLsw6M2I2aS4yBDQ0yHuTjGZxbs2jusS8qcDfgSrr7ODFafYpWI9b9l9N+JpFrScuLcsM",
-	"xhwWzHUwlgAl9hARf4jI49bUwWpC7VLrSd5AsJLQTUBfs3jIdOBCWFyFMbw6Hlf/RWZIFENXMwJX+U2/",
-	"38DVFLwtAUdLI8tKoHCI4auTUNiYEVI4Ct9oiCsnZ+bHuVQRF2YJmDViXAUZdv41/+f2Kp8m4G5PXoHT",
-	"od3ZoUWq9cKiH4T34AGFz4bBFjyFhxECmxhsiSd24oxvMSRmNLkBk4OYOX54UBwhSoZBMpsWhJBhAGSh",
-	"WNnKJVVlHmJfvz6tI3LtBrGB9lnr6XgbD79Nod8MdFrRcDu4wNsJ7XeG9ofoJ35I5fIRugXAfrMq1h6j",
-	"dbuXFYtF7zaK77kI4MbCfmVBv83g+1EF/fKvfHBBvxPgnwB/DuBjdHD3aD9kinfG3zfgf8rSXw1Mhz0W",
-	"3rOI8KRBIhmmffSkQh8MDdW72EmKDqhKtmQOcOjSxDu8KDAWKt2FFd0r/J8A9gSwhwawv8Gx2A/G7o/k",
-	"4EAQ9nhID45Rbf4OGA9O4H4C93ngjmwHhdD8PLaDNcBeh4oxY5zPzrOD5t40YTohHa504jLpIBpVKIzt",
-	"0DCRagk+hF0m1f2Wzz/9mL32caXX4XrtIr8u96RKUMk/+ESwvUFeG3NitO25YP5daVS4iPiQRymNq4Pe",
-	"WPOQxs0eozHoOTEbsrhwkZkXZHv7LFPwyXWkBNCXMUX0qSiu7yEN2phT5pMLs2L+iR6Qmki0U7V8O9FY",
-	"0D4Pde65k5cWnzNQMmE+99E/DbLWFpVf17DqCVMDZY5HM9WZ8gafQwlTjpen01mDl8dv6plrVMwdd39h",
-	"M7tulxmca7rZiUHI7DKjrxzWDpc2olAGQHQeh4+CQKI1segtMmK829PEHDHtG3hnB8FKRe0aCaE8fqTN",
-	"JSGLUsV0lbxOkEjc3hzaWcsBE9imAkwAyPrrIbG5+UymwgC7CFmmHYO/R4oOV9BuhsAIsZX2HNILO8Cd",
-	"EpcTBw5EdgglgqWJorEdSuD1BmhsatUK7FMGozZCwqFO4PuVej3Eo4S3kowMdIjhpA0kSVJBclgDzi6D",
-	"N7NSCctP255p1JcVITuQFouKhCVhfk1UPFo295OS8N0rCevt/O+ZzmSGxrE1YpNMpzn/6v+9fYqTslTQ",
-	"meLqkJk+T2B3AruNgx2owLkDcBwUMStB12FkyuYHWxKnyQPjLtsEzgTnc2s37SmytbPpmmXX2paT1tDr",
-	"A32hLTrLjFKIcvUhvcvl7jobc/N5A9Z8hRvljNrl0gfsDzdlt+0nImaFmdknIyPQzMxx0WEhkiUYUebx",
-	"ts8invbXtpTsYTgsogkYU/OB2fBbZW539uyqZaRj9quJ6T7pNifdZiHd5mILus2x0TXhISIUXKYI8huj",
-	"Dpkt3/eYtrJ34X48CSvHLahPzTpOYu4k5rZkwh+ZmLNJPDNM+C12L9HMoBskDs3N6QlTpZhIIJjWoxDr",
-	"a7mSldYuM3M+5gZ8ZNk4XIRs23k4wFEXVPBhp9ybjYmpRaH7+cpAXGAXvDyrARNhQpNUGx1O0NBsQCo4",
-	"UucpGhod0F8gB0zsuvOIP4m7TiAJezyOFBOzc0gyWMNyd5wuTB+AXwdEDpkiCS80+Htpb3xoeSSfbQIC",
-	"RHLMGM3Jg4gPqiB4MHtyRDpU+bflukp+FJHGn1kAR84p22MkomMXIrJF/1B/uePsDntHszhdRh63hEya",
-	"tAnv2XryAI2TubUtH02KYuqRZ4By8wFv2pUMqAMsaxRM5qgnJyZ0VkpHtuf3msaxCbBY4ZwfaUrEt4nd",
-	"yy/ftxrX9+JgXmgftRZ34nVCRaEPVRH51wnoZ/rp+dfsj+0xOBUg6XDt/NMhnH0IjYEFcvlQLNW5ChaE",
-	"m5c6TocRZHYzXOZUzZ/TnUaYZ6PFPn3Qu5mq43dAr6MOnpzOJ2F0iMLoED2n8zU8cJ6WCaS5ftNMRC2p",
-	"4SW8z2Iu2Ex17p2wPTS5IObxCnJjeJ8FiGiKhQyuNYcPGm5SnRAhE9YwVzIa9ohiWqYqZGRUzOB8pIkO",
-	"5cDYsAMmAjCa70SunAFqJqXCdldSxGO8g0FKqKTs0zG5F3JUJbfCEVAbWB0hvf1gwITtk4UzmkhAXCJF",
-	"QLi4E6GMmL7By0dUE025TaqwPgA7bp5oFneq5LO70PoVAcQD0qfqnkWkhZ+2qnfiTuyyj/Unt4jH5UPe",
-	"eiEn1m8u06ra7CHu8790tgV04NxwLDLCOpT9PtUNEppjL5LA7FTMzwkq7MsghtYw6GcuHbO7b2HcPGF9",
-	"AKc+/fIrE92kV2lc16bGHpjvX+O1V7Wg0ufC/lX311Kl6BjEXzKOIaomVb8y461h/7czGQpmmnmjGRMO",
-	"L8uLrvAFFKQNecZLkpsufXKTHdkisi10PXxgPImcklhDpto5BxPc9lm73rkOa+zs6iJ6enZJa+2z52E9",
-	"Orvq1DoXnev2D7ReqwSVvuzDW1X6cug6bOJ629lLFIXAozN04ctFRx6ZkdtwBG4ys7BTgrWQ9GVfE7nz",
-	"rc7rwpxtqnloVtMNkQ64f+OLsEafttsXZ7Xo8urssvP04oxehuys3qnR550avQpBU/FvnLHzF187pwKt",
-	"8Mr16Vdey9/vIHPX3v6CCC61SH8cMjWGckfXpcWKMcs6gPLg0IpGl9M6UgFO9e0bhLODENxMMfaF4P18",
-	"bcl0kSqIJfK4ZQ5uNRWRbMLomyO4RzOiY916UiWTC2fuBhcSAAF01kOLdGok2p0Y0bzu4dU7I/eANTQi",
-	"oHlbU9EXrepUDflQKoyTUKJYhylF48mnKjaU905JcX9NmpfFUIeQiQ13+DCHexqM0YVCBI6scSfMdOCD",
-	"gSFjqh1ezoZNpAQ2jSX6i+I2eVFAjuOyTD/12BhoQUKZai704hbpG/Pq/yAiuRWDdJZhmc8UjlK8xXJs",
-	"Nwtey+ogBew0fchaumCxsxTE6H5DbFZn9+BSwgIicwYfBz0pIHsAju7slbEXpCLhsZ+Up2e1emFSzDWC",
-	"Tczb1afaM3fJcgs8y4MKGz8g+LQbOInGGoVz5I/sIyAX1KhEHIRtWxRvCPIT8s1saULxBXNS7JXbbFaE",
-	"IdSsFLXYja/xAY9fDljX8vwVo88z246Oejxmd0LLPkMRlIoIqvrHJGIDJiLtwuR2UGeEEp/8FxBKhlzz",
-	"xPzDiLmGvbSTahqTSCIHA0lYHJtHhb3FQdwM+5gR/EeRxyVLZSF4t5cQ3eOd5GB8jFTokQUAhLxGJWKh",
-	"UXIjM0aj5GusC9JIjdbmKuk1IwrJpvXnz5+f1ero3Mu+aQ4UCzk65SpjRtV8p2T9wmfCQsapNRhfcRrH",
-	"shJUwMB3n76hfRrJdHGZAbjuMkUBNSBXtKMMZEC3VTBrcOngexZKIfs8NBcI+JbGPOH4459fvzWfQzEX",
-	"jAk+/dv/+uu/mv/767//7V/IX//9b//7r//6t//5t3+pwHkfpEhM1rTmrW3xip5V9IPlaa+trxQ0NNvv",
-	"9fbnP56BqLyEL5zYm/jVhf9ylqnGvphFmzTacn5Z34hxjuPVL9cKjtf8mT4Sz2tROs0noAOQ7NOIrZum",
-	"qhi9P+vGVOsz7EE/Ozf1c0+CJ9QYewZkCwxzPIYGr2PQ+kFJATEBDDoGlz1LjiteNL/IuSzB8dlnVICo",
-	"yHk5E0V53CCtc7Qa2dBMbMsgXQsSyps8amHiGe/PyGN9YV7yZ/OOH+wrnlq3br51a+arw/U0M+2TW8Fg",
-	"k4UrBJQNlHsf8bdLtmnNBqB7Mo0j7BXbZkxko2mPzYnPD4rGMQbjyscih0xFKdtVXu3yHsJpaVcvavyL",
-	"2zxP8fSIxQNw9CJvJr1QMjWKBxckFUaQh1ymGs2DntQDntA4a+TcY4r0WWRnBe4DtRZRyibe5lnhbQBc",
-	"Jq64Ll4xLVKm5mRTmbmT2LJzj515fhMAvIETOCkzYHA26Zxq0lbynuUddC+p3oJj7k/LCR0wjR5K2sLE",
-	"0yxrqzRHa3JB1s7UOh3J3R/JVU/f0ah6D57aDxgIZva8Erh266d2A+70GWcbbhezZJ9e9RfjYv6NAUUB",
-	"GekwyWabPH5au3xSJZAX/3uqE2iN0XJEj05vtckEfUITIHqsThFseIWj3COyGEMGTlgJoB2FiyKUfRtz",
-	"+5QHm4wxhBv9T6ZJKEHT8tNdWfn4v3R7bCs+6ZMcOMmBPcgB4EulD8iBuTY+ZNjrdYD3IXaiiA15yEiX",
-	"gn4WEWvEIxbKTifmgjV8dBga3nOVd/Batx8y6FINbg3saB/H8CEw7CkqNA3No6vkRxr27gRmVQFFb+v9",
-	"u4+fWgaaKWkNaNJrQdLIKBc3xSilMY5bRgi0AuuH9oy2Nt8L2rGmMbRgApdzHFtHOIs7jTvRKvr1WwFp",
-	"lXn67UvN/B6KlOHLrPFAKzC3z/7GK/us32YKrzXTg/8Cnzj+UzEdpsx5R6Y+wbtgU1r4VjNlVuzMwB8N",
-	"E93K5agZyzdCB4tukcet/9QHH2TriZlnzBVr21o2c6nLrLPJSXeizXpcYF8rUNqHls7XpQoGZnEpMUsE",
-	"BriZ4lFPGrHKviT4pVkeSFR7a71GXBNNhywiqYiZ1oRl4WyukUkZPcwYgzKCueOHNbYOqw7lsQ5wFwwk",
-	"lPdrTGOj2ky7fYXzi3Pz/PPMHdxqkKe1S0t/ZefJpQdCGIRrDQzQT2tPzf97HmDYI2NyTuME8rbA3YCP",
-	"eXQn2jLiZpc5NcK8Bh7XR+DAIS0etSzpFyWKDRhNiKYdFphpgzkYzUq9Q/HzAstr9llBZ18Xs6N0pVGx",
-	"G6oSVNr2ZkCtcFkPvPsfgMZ79mEhrH9eTdJR9FnSk+aFR4onCSZDFRz5P1GR0Mo6/vEHPd0XFVC6k16l",
-	"USmedNC63Guu/EpGDsqBT8/qU0G7DLSrWc89t5PsQagwEIsn5aXc2fIU2jo1QGSi9u8emeEUfr6gtIY9",
-	"uUyFY21jO26pWI4vtyvI1gXy0usTi7HgA7N8tK9LDXRGBOfPRTfXkutTpkPlkoiA/Q813MD56rMM7Ewe",
-	"VHYfJcGdhUz2kHjERdeDrCfsXS1gElIVwYhlPGRbUal+ksqIQxCbOqQCNRAVEZtajoO5wdz1VDMSMzoE",
-	"+WC0rELYpIryyKk3rkg7lJFNKeOg70NClU0DD3xiloSVdGyS+NSyWm2YiQ85jHxJlatWWkleJOCgbFQ+",
-	"f3xZr7756cPPP//x1U9v/vjp83+/+PXv3779/PPF5af37178j//rx6eX//Dut8tf3l2/+uP7P/z3zz/+",
-	"j8sf3/z26ed3y/TyLY77Ezz7kGpsVg6DUxUtlbG7XEx8ZtDYhX5XXoJfZBwxNSvzCE8CqJea9OylG66A",
-	"MUe8NPn1M/C3wBBAy+T6vxVMMRXNcsnNRRTNYkmj+aRA0MzEFZ3oXP6M7KAeCF6tUU9C1YlRHeHCwPI3",
-	"xLFvE9ZwWSJ4S7R2oDSG97lXmz++e2+gpCNVaLTL1ogqwUW3helC9opH2lh05l1ol0HZSss8qpUlb+I9",
-	"OcR3wx6LquSWTFbQ2I4pnRzuucoZMxqOVmEHYNv77gJQ2TMNuEGEJB3eTRWz8Wb46ZJ0SbNKWF76NTqu",
-	"yLEZ85ZjxuYRlaByZv8LlweVM/jvwmFj2HSQTmb0UvOnTihkz5SNJdVM7a/AA7Z0pXFxFeC7Ny7q1Ss/",
-	"tjdUcdqn5LXWxuaAfVRp1KrPrjH5xVxjz1Il8G+ykEOvXlkvVOk28c4phNzhmc0hBFF7UGjMxSOp7pnf",
-	"mCXOru2EJQEwZ4Lwx3TA1JBrqTLE9Nn4aJApohlDNLa1gZ3cZUHu3YzwQCowhmBtsE+qe+JIlDKiMIt5",
-	"ciQ0GbMkIFYfM/dXMmbuViP8CaN9vCtVBpHL8JZr2wUy17DK/GFQ0tcu0lgKtjx63onPPOmR1m1o7OkG",
-	"eHTOQz1sBaSVP2BfzkRkDlkLE/nRXUOJHpgtonuMJeApUXKkoSuW8wfqRDHaB+8HvKVOpIxQtWd3Aqt8",
-	"bsyN4Dq8MzhZwQ3pighcaAWdXl8G5k2g/sFFZVr4QphY1OIIuM3EIG6rSq7AFYRxIHkn+lSM7V00UamY",
-	"J0ROqUfLph4VYgZB5azwl0iNvAB54/7VkXEsR+nABSuCytnkR6tkM01XvzgqL9x05puYJuhjKJNZdtiO",
-	"NbBEcpkLzhxL2kLjQ10QLD6uic2tnDHx7supNCb7DKO2GsPQ7FTnZ7I/mvV4eCr2ApAdYllfSxO6MiL8",
-	"5QaQ++H8OXAKhByJmUsA3y2rNyzyUF/zVvbUCbtv/WcDmZwvR3AZ+FwsUBmblczIzsZmIdfyCITUZMIf",
-	"iifZQcGFwtMKNaS6nMVo2cea8WVSAB15HyVhLMN7oE9VqSAG041otW2OresDZHFEpGgQqjXvCnOQA7SS",
-	"iFNxAjKIqTDS0YDIWTpwpWcYr0O5ZQzRw0ggXMHN0LZNHDQTSXM6D3+RMPYkwmYX1i9WiXdD/NxCOvoX",
-	"XsK3T69sHLzpygp1pVHzofF5Q/Snf0Fd26yIvS1oSPCcQkePHu/2phibhTlJcT7xfUTj+yYXmPwOFNJU",
-	"a6Z1H6d3ASKSrSUvGo3EWgNBYYcNRVQ14/nSjxEa9JnsdHjIIhmmZuDVnKbWj6vwX2BL9M8tYdunfQY+",
-	"ShtWzd0icFozi2PQ7diXBLaVhaU2F1icMwVMlTKtsnA4Kl/vKjy6qzTuFlj4p/W7yp/vROG0TltJZt6s",
-	"v7V0TE7rLY6DRwFu6QDX/E4schCC/O4PzKI8ODzwA1OjPFs/kXUNyw4JZZz2BcRt9Q1WfYGl8LvkwgZ9",
-	"b1qBxWhcDpUKu2BmOdKYlrzyTm3JOXYkyiKrFNlkqQUy5sxnqMCvn/c6y61/SyJFO0nDJqHYQgpoEwzS",
-	"hOt7H183C4CqjBVMlibGZUk4dbRKPluHGXLJunsLb8dVszLnjJTLmUFZfQ/wt/iianyyvQgLddAf44r8",
-	"jd1pZhikaRaMxIe1nL3fnPAF4m1HkJpvrIUx6SOXLBXe5UiNHNGBi/JTor3Z7bhzxubJ2UOMfFU8Yq3q",
-	"jAj4S9SH9hf/XlUkl7WPKpcr/hB8UnTIYo3WO2yZWOoE8rkG1Cx+ZSnZsGkS2sWfXIYpL1g3FUdNngrg",
-	"VRqyfGHOr9VPyzFrUZ5UeMhC6fSQrOqLZ9kXA6ASzj2oy50iFZZBUzD3vQado1ywxZ3ksvYsS3oZ0bHL",
-	"DfL9UbFWvqyPd5cl9qTuPM52UoCPWAEO1kSVTaWFXtaeTZ+0Nznj3EfScZfnHnQoyDSn4elsXNoLcz/k",
-	"s5eoWOibc94oollis+RIlDJi9hWhgo0wgKzJPRskLmGix3Ui1bhKvJPFc/j16T1zvoPMmV7GVQOX9Kgm",
-	"0K+lnG6GQmqpeTym9C5aD4DnYjVtxlUALKzGAK6fwTz/lzL6gRIYgM98wvln8NADchrtFWkXebeXVJa0",
-	"TmHcm8rHOAyo2JFO8RIPw6zDu5gScY751rPjYu9s/oHjenGKwyCmAntbWG0CFIiZgZHb8Aj7DBlhL8WW",
-	"IyP4kEpQOfP/Wr9O27muSxZtxvjMV5txYNsdlePcXzZy4abGjEkw9Lw2B0p2FYPiiAjT+yIlBwMWlc3K",
-	"gVdsT+DOAJLVIczkeOCk0GlMgdDTbou8ylkJKl1J40XHxZZhxro0Z9RuhoWptLySly3Zrh2diDD7SH5o",
-	"dng8Q72CugV7HrBj0mEpWqWurILKYxbUEgKDgysoEsAT2lWMRcYQ5MkcLWie9wZXbq8+nA0cyCXPzAp7",
-	"e3/uGrtC32rTm9k61m0UESrsEcbaMzgFTpKupXOdf8V/PNjQZq6GZR0r/hAdYBXsSdyt5daYffoO1WKZ",
-	"IxHR4eCO1IGIwtLOLX6EJa1b/MFdu21LuavjMzYawJgI1z4pCZzIgEBV8lq4eRw6MY0VH/wLi0g7TWzK",
-	"NbCrh7LPbM50w+rjAfQshOJbLNJ3PUl52JvM1CWaMY1Cvkqm9QNwhzjFoMMZdlWEgWzLSbKq0rBpVwnw",
-	"sRbxql7gPXhPtYYMRKrvoZ22ygMImDIr6bl7cpwcLRjN9aHMxqNFRfpgoOQQ3PUzBPnLWOpUMY0JR5gn",
-	"BTnBbte76G/WP9jvmCCLurgaU72M88UP7pSduiViPJukvbLLY26upNtcWcLmt8FIFxnl654LMAfxeJgd",
-	"CoZlkwsjPjOxmmPrTgVPXEuCHlNEQ5qDEY5vOe2zsWdGaYbQCcXVvinzyw5nufLFJQhXCoqf//k+PB12",
-	"O+zD1zGrcI4m0CaJRYQSzUIpoulWEQfp7Gi5wLBPNGnkSjUwpAcxY0xkcR13cPO14JtWlbQMprcazs+K",
-	"NmLL2hXm+ywkml3lyhSi/Nd4/S2x5wG4T5wYIO0xsRvvzH5fnWTszi6eaNg3FbtayVVjt95+E25sCH/I",
-	"E2MUAkO2TnJQMrGieaKkf8izIwFBCxB+DGmYWu/CKidxj54ZtyClClmmcH6Tzhl974qXaLYv19Tfzr96",
-	"absRt0w2sOOlJ/s+5XSwsWN4qGHlOS2JD12el3tsssNW5rPJzvXW+hI/jCj2c7andsQ7mqKZWdIOqlmW",
-	"7ezENBh1OtNVjC0Hor5KXoy9LmbDTj6rGLq796TVex4/vbh4EhTymH1fqo/v3mNivGMBndCcjGUd2d5T",
-	"wDhnoa7hC4rsFa6XCXTkWp74007AeurUvjk/bzHsl7klZJhARRiJ0mS8mhb1ypGc7MOtdZQA7rBkUjHC",
-	"j7P61rzrcaP60bliv7Mw+U7BjKD24puX2iJNsOywYOKbAi5c6xNunXBrS7j1ATbY5mGLOW/JHsnJf1Ky",
-	"T1oDJiIuuk07nlZA2ltBiFts3v4Iy8Wdo4O0mU7OnMME2qTjbRFSuCBUjC0BCZDZ3Kyl3bzMTMXjAonP",
-	"LI6JK4VdhrA899bFg3lKbl5ZiQGB5XfSijDg3auz43M/TmY5Mxr2goxS2tZA3eTJeyBKB60+sbUuOoXR",
-	"+fBfhxJcuYtH6XKDPK44nU6o2kmcLntQJajkHrt4nC63E3ySNHi2ykdiv1owTmc0ySb8ZFthQp80rmgH",
-	"atdcCAHKRI0AYZiMB11It5oYnWv46F1+L6kQMiE6Zmxg20fD8VUS+LMNkOICyOUq1bbi/ITVcjd9dknn",
-	"M/66H0jFu7BYgiUjqe4X96JCGSII34EyR6yZ6swcgc+hCYPrMFlpVHo087u2uRzocdiTWoYcC/Cy7T/z",
-	"HbM8E7thdh6r9OftEDOzi2BwHNnZ74BcP23HXPdQO+4XiehcwM9u0Cq5tdW7fTpGsjUr0xqoaXMn21hE",
-	"+qlOSJsRBR1mH3uSe+r49G3Phda5Pf4to5Lau1iWfHjOiGKmWEH2za2mmxaMsMGLm2ivcccVEW9pnFkW",
-	"I1Y8kHsMWmbr+a3yAMxLOrNkAIIU6qTX1mzPvxayCDYQu8wPb2PdoQ9QWXBK1LRUfJ5JxeyqZQKRJ0Vk",
-	"QhEpaqzuSHw0m0CTNo3i8Q3RiZKiSzqUJ72bQuRYE4H050vpMZcrIuS3lnI/B24OKIibH2WZWz8PcltK",
-	"v2857QbIsxwJiiZ/+PjuLQHSBwIJ2JCfb7tcz1Sj5ilIt0hkgCSb5uM2IzrtdiFlIeNij8yc9bmgVlMd",
-	"prFgirZ5zJMxOu+AaQp3pj9i07n3RV2uIxWyMo/gvOHwV0jFX0M923Q6fk7Q6EQx0U162h4Bm3JtJDJy",
-	"FzCSdfP/88pWzb7y8I8ZpUrVoo90yFx1yzb0oXPaZ0aCff32UW1G7gWagRYEbDUvJaEc2HZvCTQi44km",
-	"g5iGDDElhybY9z9B+w2I6BhQo+qpkGSehTuycck2M9gHizAFTQtFFswvN4U3uw0teJ33Y4+RRMaRpUPH",
-	"xCr/mktacmY+MgA4wc968APTCcfBbdvtmmc77Jh8qIj0k1SkK2XU8JqOQHJLAp1fbNWjNmpSK6MkagG3",
-	"swt9OhMxy4IwX8HPR1RnyhQWN7pCSOd+elQGXQiNCytPTquTqqBH4QOhYDPXoQHaSzus87aWV0Tsb7xp",
-	"tmwz6SOFx3ImzFWtw1X9YTiH+0rk+OYA1XXr3r6n6xyiXd8tjL4YY4DaISE0AcyIdW+s/ZkQTbFJ7xhQ",
-	"7xIgDFn7b6Y63GfRRIgn+Bj3FCy2fJ6de7WW70PoFUDBAltYnowkwUbFcFO4Z4PQ6VIOF9S45yIviptm",
-	"rReFRXPtkWuM4A13iXsoX8xGWQ7kPuDdTrC2AVj7hGyRWOJndu86iMa7Yo85aZ+xyZFPuM+1zMBe1YKN",
-	"LK3375IL7Wkzb3KE323Wkcp3KeXJBCX5kZKNbzAhDlZ5PV7P3WLPKkzCzr4dQC+uX2iql49LmsNwypZb",
-	"rRLSTJ4R1GYlYCJXBqUkoWFvfqrcUl3jbpbIgMs9+8RUsTWmik2mvGXbZX7im8/pbiuZdnsJce2spvXn",
-	"ifFMKtBr0JPexlpOpW8aHZHNmgzXGtBflO/LYo82NLkKttn0aRPpb5dntYtPteeNCx915jFzfZ8HlqOo",
-	"+vugC3AHTM6Nev2ytjiTWj2LEbvc6aYOgSYvpm2w7R0XUiUAM5827aTxPu2y898HrAvCJGR8yKKm7tGL",
-	"q+tKo3Jdu6xdUnZx0X7+/Nmz63o7ZJfti2edy0vGwnqb/XD1jF7UL8Nn1+Hzy7D2w3XUZs87V1fPwno9",
-	"/OHqYg6JvXvE886z66j2rP7s2dPwh+j66jm96DBKa+HVFY1q9St62e487dTbF+1a+9nFRRjVr6LrsH7V",
-	"rnVqNVp7Zu7F/4lVGk/rF5dPr4JK0kv7bUF57Ay9koj11JqkA6OGLJlikKXrBZURj5JepVG/rtXWy93L",
-	"oPjA8vZ8rBUGiMyjU4l7eUFyYOl7t5ixh+1cgTZ9QBW8Ucu8dAtVa83UkIE0j0ATofj/leJD5gLOyLWG",
-	"zB3o/ESpYgEmAI3bfGAOeeNO/OH9jz8H5P3bn8HJ+Jm13xM4dzog71/9hO7KN+8vA/Lm6W1A3nW7Afl8",
-	"+1tgrnwDX96++UC0TI057tLeAxs/BpGXWeugeBOeBK6V7p0wb/lIk5c4uLNP4wHDMDkQyFbJaxgK3Blo",
-	"+xU7Y8IImgi6wZrBG53i/dufGyQd2MA6BHStBm7J6EIWkIgNeYi+1IT32Z0AtA9pnymqMQLsa/X6N87R",
-	"AHOJEw0OEKhNNrKrNYFILddboOpex3zARKjGA+A7gNngCYk509A095YoNmBG4ri6M2iW1uIRNMht5bT3",
-	"s79n45bvQAyX2QX1XViwOa7tY2heMNfHF3eXfV/Ir2oz2EbgnqaahKCIdaa0sps7MSc50+WUZsIYb+Y8",
-	"PIHv4U4FvhYMwfzedsXAdzD206UbKY+zXo2JlCSmqsvI43qtRt7wF4HdneTiCv90ZIa588HNMhld4okZ",
-	"fv3KjmCc9LjoAgUiTgh6qkoey/qDZBxANM4WYRmJhEfHPAeGYK92bIzmh0FuwFyQAf/CYo09MfEuPYpN",
-	"ulp2ywR3wjze/Ar6CefU7OLcTW0F2+MYtSY3SvMSN7ZRsVkwd1sUINgUE7omQ3f/ktwNc1lR5d5uam0/",
-	"jRNuMODcrMcZqjYFbce8UqVR+c/vX/10Vq/+sIQyURBqA2VeNeGocxWVx1I6gmxH+5ZIuR6ixUD2mBXa",
-	"FpbrnYF9lTJvsQf8XGFRARKhMx/22H+wOyKqZl8fHg9O5LKavJ/pr5U+/fIr5NJUGhe1WskTnB5V0j1i",
-	"Alo5Imtgjk2PfaFGcvVp3MgfazPhVDGEYjNNcO5R+kWwT5OEKXP///sfa2fP6VnnT1+vn/75P5U2a8yc",
-	"Cf/obBtYn8xgkm2oYd9YIvSGWXtOmvv3prkvr6SX+rCshvwtp9LjO3qpvogp0KdfztogoOq1q+e16/oP",
-	"1+ZjnShG+8v038u7ys6/5uBzod58CSqJGh1FWUUgRx4H4Vvq5fpv9+mYaMZmJ+znhfn+6cZOwHUCrlWA",
-	"C8Lq+a18NEn2LtEbfeJgVRTf5HAcFOXJDPmxliUz5EFuS7n3n3qZxetzFZ5OJyigS3Ymu2kxSQFNP3BO",
-	"AKj6tqiQgwDAa0ZolgxNq6Vz4NewozadAz8JfQH46cjFkgG5nAdwDznuD+g2R5kPpRQLUaDDEgW4IaUi",
-	"OVGxMGqsr6Sc5xaqVFm5haA5KEZZ2yeqLEX9B6TO1/faHK8quaw9hXNmrjIzPKW+9KhGt9O0AvSgzmNO",
-	"dG3G+c85PeGbiPnql2t78rNRW5senj59oCM5EhtwjcDULITEnSUufSsFy0PFwidvEHWKB+9B18Kfg4qR",
-	"SPL875b/IWpWf1cAJUD19jhhujyCN/N2pcqBe83Cwb8NQzZIzmA+dclejkd0rEvGMP0CziHziuuBNOcS",
-	"cav0fq3sSLU8OZN14Mx7xnIwdVG7PsTlXXshZ4FJcWXdeuBRKctiCns2imLO99yZN+N4Wp+czYR9Sc4H",
-	"MeUTAmqRl3AgRnRqh7HjiNgri1mrK5tT9u+3rnyuLzpjLu71vlKOd6qlz6zcGOWCTJoJm+ULp8BGqFpa",
-	"hS2r0ABsVMnrhMgBg1RCH8QF5ztqDlyTQaoGUjNbbMYTwr4MOPTNAabNHo075pajnoQij6zfgQs3QkQy",
-	"1T4lkZKYC+b6gCeK8vgG7isincW7ckPhk8pFn95bTQTfFYJ7VGDOYZUgc5jRV+BK7aM0UjBnvKygvHiz",
-	"xdv1+N5OibFTOq9bg3+nX7m4r6yREmgXBZsrwG9WsPXNIJYhHVnSZWX3Sam348p6O6bfI6ikCrqcJ8lA",
-	"N87P6YBX7U2rUnUNTMBZP7/94+tb87/w9uVt9r9V52GWRDTPuiH3jA1s2F+zUDH4l8vih/OzYxlzCwND",
-	"UY1kkkKSRN4zMU/O6J4ciTMpQma+NvO8Casl5+aaZbckpC91Qi4vajY0S0Y8wuBaj3d7SEzku+PlThMi",
-	"CNXekMnFrZc8wQt4aT/5NzkZGAdlYCS5hTmZGCcT43s3MW6J7hv1ZsDDJFUsr9Kd7Iyt2hlDpnhn/B0b",
-	"GvnCcEgRCal4lAlcm4mHmrImMdRfa18CBBlbj5/XSITITOyheYKC3ivbU4Eb/kDwwSwLR/mPmkB5n1tf",
-	"Um6GjaQPLlC5cA0j7IBNxRhWrCQ6hZJPoeSjzIE5yjiR6HCXxEsROVyyLVUTzSvSLYeI9llZv3/p8zpn",
-	"2gEzR6LBEHZUb0TItozGBfqSG9+VBXNGO5bkhNBOAv4qzNQFgTQlqS5reSE1N/K9QimqL4ffnyBZvxwe",
-	"W+0kkmjZZzD7LNZsFT/Mb2Zvn8Laa8KVmcVi6IH0aQT+VqZUoXfLKuBUaFkyuyT1U0lVH7HVe9GCTRhe",
-	"MJ289k86FaBuqQB1oGTIolQxvcFGCJb9adE2CPO6M9gMBF7sP1Q2rkTxbpepxatlzWb2DYub7ucb7crQ",
-	"NXhbaVT+4e0vLz+sxIbc43Gkm+aY6Eqj8gsjI6AdTSTpStKT4HdahNbYLslC1yyjMUau3Vaj8oElqRIB",
-	"oSEoR4KzKDADNYuXijBmi5Mis2eZAfDi9Svzh7EFm9RMwl/+nyGNsUE0iRiJ/+Of/w8XyV/+Tf3l/0uI",
-	"Tgd/+TfFWaoAVcxFCBihFJpHFmW01WpgWCjGuYb2uFDEBlPc433HKCLdxsRXLL6U2b4yC8UB+VVIFWDu",
-	"bZdG7J9A2so0CaUtY2526FDCCAdUGGvmH7+6XXxbJW/oX/69S81jVZcKrm3Wd+UVVyyEt1Z/+bcul4LG",
-	"DCaAmlOc2O/sjDDRoZh5LMEj+7JHuYKBgNB3njQGobEeI13JNLbNyb+ceYdfafsv/wYaHRBRww9xA/1w",
-	"VrsqtLXwx94dpkZFpzqhXNB2zJpaxik8eUnG6Iv1qmfzkuQA+14U24Dl8BibYOQ6hx16M4xiAdfjF69v",
-	"nxBfBknjjDgZNmp7DKlggsXm0ldPAtJjcWQ+LnbPUCyUKnIEzC6ai9Ca4xfkCQR9QWd73HJw0YL2aw6k",
-	"XNjZTSoew0Kj/jthKXQoyW1d4raudbamIgdymDNoJskACNwbmFyBL9H8ANCAdikX2mXTKWY0AfXISN04",
-	"xjiXu4l5jCebNkamSPSN1SMwoC8IDX20f0Q5OMLNCb4TSQ+KE7OCNlTWA/eIjHQHzzOQBN2JufWm+fC3",
-	"bYtnpqHLyOOWkEmTNuGlW0+y2klvDRfy/PJl4r71ZUlFJAq0/Lndb6uRSTFekEx5IbMJQbEqPj+AuSvB",
-	"5X66khQW/lvtSTK/HcksqbAyk1DRcjv/6u+4dnOSiWO6ZmuSk8Z80phPGvP6GnOwIaw92g4riyPo4VR8",
-	"5QdZ4mPPY/aW6r1+5TpB3hfFgL8F8q8oGfVkzKZ6m9jt27C6JPJNltV6LawNLlfrtZ6GuOlKr4UkzwxM",
-	"WNGY3UMp2LECxqz4HlppNDt7hT2aA+jNq13nePc9RfR2CTYz4nmkw79Y/v9s+l2IrjoVarOLQWhsgHpc",
-	"2hMAtFVUYgL/gWcqgiNKkh5EDR9DyunYhQ1DoK+l+v5JUKSxAhcFZovkHRiBxTaLfdZtgA2iUMML8vaw",
-	"c0EkEtp+Lgp0+M6bAbrdRgmX1HPLtL2VUPGVe+420tpP9snJPjnZJwdkn7zyIzx0TeMD+LELAmJLagWu",
-	"6/eqVrjOahQI84uN1eYqBDeFtTGKhYh01mbNNhnIzJ7SPmu+8ZH3sM9UWBYR/3iLvYr/b0Rcfr9y6ogk",
-	"UiZ4XN/JjYqd+sbEjuvH4cZ56MLnVynvCWSwenyDgOSWJNAeE1UPwayFYgUg+jXbFSiTzYygPYgV10KS",
-	"ER3n6pYnZAmkzEmV6/y0YorpMZqOPsH0XUYFDIJgcYvwN8mjTTdaOgm2k2BbV7ABMm7cnMLcyubsc4MX",
-	"PHQ/uaSzYGPi9DeclUOXophdnfNVMninqCy9eklxqhi9P+vGVOs9tiB7LQgVhEGcQ4TjRkYXbWlCZJ4M",
-	"zFXl92SqdEYVltVPXDzN2PfhE7Mlueg+CQgDlg6gwue6wAYS5HKUtKfej2hCz3IHVXY6PGSKxIwqVyJo",
-	"KdZRyhbqEbC3QT5IVXuatUnwBb25zrCQANVmPeQotEywzpuLmck8V++oZD9XGZKbI82QODuzAC+eu9oT",
-	"0mEjkijO9LTkhv3wM2yHfWY+ZZUelvKeC4NtUuiQy9RazD2pBzyhsa/mhjawfRbxcMlG2i+yt951ypF/",
-	"8gd0npSA1AebiPiNUDiXhc5hGmBRAYow6jFxLMoD6N2UwtwsQ9kcStFhiomQ6dUzkFy7spe5mx1XtYjZ",
-	"g1Ea76JeJP+oSlApPLqsMmOfXbOkGDKxZOxik/ryBW6jhId8QKEB30KK5ksl+ZezDzLtMiJ4FzRnIRhK",
-	"XU949BmzeUFQCBJDH07aYfHYLptflNxrPP9Ue569xpKOj7Uy6Ivn68By6HMHn0gxzTl/kKnyc7Ktq+Qj",
-	"dGRFe2fIgRLBNmmGtHCZJhoIlAxO0D6m6OR36jwWsmy29qpYHOzBWvFM7CdRemJBv32dZVaJvpEUEOPJ",
-	"be7VDLGcTnL+Nftj7SzpqbO3axqPkzjdpDgNNnZCjzfBdt5pO5yc2sIoSwIChTO+paxabO3ObW89yP9q",
-	"FHJpR1Rj9Ruo+CJkcQzx5fkO/xy1ESUdDtVzClp+U6LSmM1rkbCOHrDpxNkZJ7ReW18u7yVF9ugP/fxM",
-	"2e1K2XPc/3uKHu4WLWbS3IDej2EVYxS4as7qw6CxQpQQf7spUNhTpPBjj5GYdZB77i2nfXPnFXV53IDb",
-	"CBue1LaT2rZHBIeNvX0E78k4+n7xe32ILtDN8z5zOmOVvMUAGga1OhI7e7fHhCeaxZ0GCWOpzfdSkURR",
-	"oTtMmeFmXiauHXsAxMzAiTwtEcwCHqc8cNlNLhvhA4vISyW1JrGUNjpFSYf2eTw2E/eT4hEdF8oPFOtT",
-	"LppywMSqEuQXcwBO8uMkP74t+WEz2LH/cw5q166SmydMcqrw+kHC17mbHVWQ8CAZ5fYbHczJ8YWRaBFk",
-	"6yjZ3wj0XcLcQwBnKfiFioMJV8j10qiVaqYWnRt6seFgYXbODixY+LknMeEIlsX2qD75MRfTbD/1mM3Z",
-	"cnlhQT45pENDcF0gzWeAwcqWPU4tW0jTcru7hflUlsTKkmU5F4cLjY7zUVCXREWybjBOAHFN5JApVJxT",
-	"ETOts5/TMAHNAKKqtmOHkpifCUpxnwraZX0mkiALykLaWz7By3zaz5f0gmoeS9FlZjxU+Ow3inr541Zu",
-	"TczImxEd65ZN/yq+wZNpmYVv/UkeUNR2SUxZETL2F0vNxvC9xlJhBhhkT0L/V7l9b0FOwTv/mv2xkYhr",
-	"bkH3YXqdVJStqSjBxo710QZgRS5McNJcSomkzeMLk1Ty+ALk7KLD0IpgeM7Et+9V3fcKzlF9vUYYxlJ7",
-	"1qq+KzuYpqtJ6D0TWBa0egE4E9GUIPuWuw2dhOZJaG5Jt/1E71lRarpixNWUWuZrJjfgmfwxd7NTs4st",
-	"NbuQHSzmskcC/2ZkENNZgzFfoVBZQ4YVnt2V0C2s7GHmq2Uftk8f7DToXkyilT0jSyJl9qscN9EFchO5",
-	"SVpYNix6rbm5W+6Fm9QNlOwqpjWSQPm/giwxxepPOo1pkjU8JZS0uUp6JGQq4R2zPuXskJf41iWS4WKb",
-	"1R4ZHB2YA/cXOcL6NElj1yKBaoZ9hn5Po25ZGOqwaj9eJ0SzRPvXeKSJ2zgBGUFzW3AOxlKnij3SRPco",
-	"tnnFl+4zkLyhTEVi2yJUyWdotkS1nQOkoLghlJhtp0gmq7ASF2rDR1yzor/Vjyc2clITakmPJokosrRT",
-	"laJS3FbynokGoXALwoV/J6hswRrescs6MJvT1uMG3h9KEwfI2WjnlbJke3SvTtGlAWk3mLHicd+f8zW3",
-	"nN+p8/UP5uiSnhyRDlX+JAGRTNhbI7yeU1TPv2Z/bMTDWjiE+29Ne1JADkMBCTZ28NHSzCTbkbloWf58",
-	"HKyLtjDKEg9bATR24SPF3MazdDDbtP7sOZqnm00u3GXSrMRP8CzzqKMyvKOUbd/mxocYe9v/a30zPN/Z",
-	"Ucp7Ao0GyGOzlbBhmGJEJzyOSZQy8rhDY82ezBh5JAUra/nYljJmVGy2nWOSsP4Achj/FGxEXE0TNuMs",
-	"5zyEF6v4KDsX2dHryT5rAhfXHlgD3Nk6wL57GcRkZuShm46vUjZBG8B14BJePCJMWngGKUnLnBT4moqI",
-	"tARjUcv6cH2HPdvXHFpl3xDNmP8TzcQss8Znk8sBEwGRgvQkprmPqIEao2GY/1ojdo7JOM/Cc7tnr/bd",
-	"Q0dy+pitdEL2Z3j5Wf5Oza73MRVZo0loV2mRYWWLK8OW868dO70bMbdyJ2JNAsvvTpYFGzoSx1uwP2df",
-	"H44pkh9kiSWSO01bKtbP12/l1FMQbdpaFysE8rPS+9Wl2qYL76dP6GXu9Kyo6O2p4P6Ij+wDjaliKgQ0",
-	"J96WVDrPhMHXb/zIz0zuYUMeQSq5Jf2kTnUFVTaWOiFmq9IwqZJbO13IwOWz16OJWIp/rXkwUlrouQK8",
-	"0Ch6ieOzozuWis0i/tQ/1a8y6d1nSU+atxv00MwXMmGOfT/ttxn07tYjnkAfQdnpLAFahdlaRvs+4dYC",
-	"RYJUEIsqZlNDBANzLaB/+OYhzBmq3ymEfWSJzpAHwqvWIRilLHBN9T++e/9Ik5Ai0jn+ZsX1/Q3+OFVd",
-	"JhICfR2GTEC82Gw/xqCix96mwxXQKeOuwSKBHu/24E7FPMgdIJ9b+c2oVjsuV0efzGwENDNfaVSk6Eou",
-	"us2+FDyRsBnyJesfWZLESEM+YnG8ogMC53GjnfO+exhMsFa6TBXYPAbusevKIahwYSzDe6JSoQnVhAMn",
-	"fI9GoKG1GRPTGdorG3Pmh8eINz4o/KNtXJCMeMiWw4tNd1X5fjHCtpPIwGFj7SQgUWyms/Fdx/ZfKMmD",
-	"XSJu+jM85ESjcMy5yoeVPlzSvzY/L79AK/pE0SGLfUv5Zblo1kiwETJp6oSqBOIhuw6lmuN2gGHUiUTc",
-	"oyJed2muQro+odYkQiuV0K5iWOnFk3lxyp8xp3+PMcqFzsmSe3/p3bm/ECYswDccvpyhQNxGkUsTBSMc",
-	"k7WtiFhDczj/apMc1w9Y2qOx/8zQb1m2BBs4Kscb1rQVVQcb0cxXfBXN4qzgaxuBzNfCQ4JvzmYFW49i",
-	"t2ov4KrkF5t27lKCIOUcCcvjiLTHuRxRbXmIXYbRhAHt/HoDXGDQDVwzQqpXCJiuJl43HiwtwYsB1Xpg",
-	"bIAVNLk9xUmP9PzPj5GWQ8CCIq/HdSLVeHaicU+SvhyyKEt8MxqkJbjCVvIS/ovsUKPeuEo+yJGNDxpT",
-	"Ox8hXNC6/sWO6mRfHw5N4Txx3B4vXJVfX6VfMNAX+DaywE67sHYSmRvIkViCOaCeLyF5LbImj0jjBlV6",
-	"InJeib4UINcU1/fNmA1ZXGlU+iziad8cS5kbuGgCPTToL23LNVxZ3zr+pKjQfF8Fq+X6yY/gZEv8yA7P",
-	"Sl4QIHfC5z3TZP8JeATNjm9VSSHYYF3+OqEi0rZkIJejbHajwZ4e7/aqWQYyfGV7wWpbH1vC34cNXbmA",
-	"Hu2ovphdvEqI0vFpH12YIHfwS4vD6mcXteV0n81SYy/+3GNSeWblKRu1ARPtV9Z1QMc9jLNMpCIt5FJq",
-	"VckLmfQAGlFrkh3IX0BzBdxyRtKMZK7OC14lylW+m0lLmMDSdyT6hLLzFPcNuwHuUi66ZtVjRiPf0Fqn",
-	"asiHUuVAgickkgytpA5Hz6BiHaYUje0QB0xsECPgdY4SJD6wLte5cCJ04VSKDwE03NwurOwsyRv6Bnb0",
-	"CVEeQBQ6GCg5nMIUmD1Cs0NCuEhkwV5fGWuETNgOyjffwmOOizNJhmGq1C4MpdyTjKVU/HOtKOVtrOWM",
-	"1Qs83iU9xhVJ2JdkxsAtXXQTf1h4BX8IoAA02GplZ5r0pNquAbfBrhodcz+juPq56WOyni3nya/yzGfB",
-	"ohgESKBfv3UQKhYyWOEb6KuhYzZIIKmsuoeQpznaBxjyBGA7npDnG6ruWQSGjtdteKYuWQbzjJW8Q8Ok",
-	"zCCaSG8vdq2e3bPIfN5CmvdmmzXtTmVRC2+lZZ+1ZTQmI6Tm99+TPh2D+mUZ57mGR86Lw5r9stc47OyD",
-	"90PjcuWDt/SZ2V8gFlbgO60j/Ww+JBTgYT2l6fyr+c9S8Vdya2UvPB6OnvZS2OgOZtfNjNLag7NmSelJ",
-	"iG5BiAYbOH3HG9stP0uHE9u14yuJ7doTvKXY7gvo+UfwyJHHT2uXT6wnhCdEUx6RNutI4FGhY01oX4Lb",
-	"w6cT6lnJ0L65yqR0f8CfQT5Pim8q2Ih0uIggsYJCZci2VYEsZryaKrDpmPES8BDzJInZCsJ+b5HkI0Wb",
-	"Utn9Y8STDYvuc3fUZudhC0bMncagN0OJHIuwBdISvo/f3GOOygWC5Ztbdn7gQypB5cz+a6vRYYf4Cysf",
-	"dlCN+krKhtkV1oab86vNGOF2jx1cMzfqDm1e5n3H+sKKQLW/urHt60+lLpGi+gROC+A3HnKdqVOu2TLX",
-	"JGLAibWFCrL19JQ9RXxesFiKLoTPCpGCI6kj+5YUF1tDBhjoPHprl49BdtG+g8SQudqqTrR09Ekd90KO",
-	"RAAfQWYT0JUv0+mRiiifEhuaJRG2KejExeQ//vn/BZSwm92Vh2BMzcx/xDvQtyYhbaq5Jo9b5/gtjXUr",
-	"IPdcRO4JTTlkSvGIPamSVykjxmLRRKUC8wmFHPlCe/s+H9+9LxDDm8HdMzbQ3qLSLJY0anbSOG5lHlqc",
-	"l5FM4wg0qTHpG5OwxLXrOQQLOAg8gqPe2Exf9hA3/FZ1c8Fvs+GOKfY9NRkGPUgo45jRburcb9D6SQry",
-	"RoqIjnHD0XuGvUqXA8t3AyZQpv157SbybSZYh4ecqoVTFtu2NxPsX9jh2PVLY5HEQu2XXAn4hmjhwrwG",
-	"Xbn9+Y9nL+Hbp1e4u0TTp2tUGjX86IEhrpIhaW8LzRjgOYUUyB7vGpVGM8gAHAK8V4TRWiA1QqYqNFtn",
-	"ROP7JjfmjU6MGt2oUK2Z1rYGZTLrc4sexG8gTcocFVf4sLIEHMRUzM9dsKFtLH80R9uAtXWsLWi9v4eH",
-	"HFfmwsHY7eVV087n4tK/uCb29MwYgvuyhPrabiAUwpDJ5DqgABhantwtZ5yHLiKxkyq428FAcpGAzmOd",
-	"lb51gGX0LGR/1i+22RDhcpWaOg+WljdvpbQFrIvygaEV2hgOxk04FNk9pPZsqwusi2VwOBXWL7Jcyzw2",
-	"53Sbzme2LT78HnIYsOvEFyMZDjDxxaNrkYzioLNffp4U0BBMMgo6ygieVMk730YMMtksrTlkHWO+tU8M",
-	"BvMJLSdQESDXNSNNJ5ne5uxLxVB1EixnL+WsJVczxmPmyzXZF64TPS/T5T3O/H67XukpEbW2NDFjWgSb",
-	"cOylx3fpg7a/bBlYxZIj/srsgm+WtQDezhLbrqegn3+1Umd9ngJ7oNbMgDlpaydt7aStHZm2FmwAsY81",
-	"w8rY7+UMYwcbQp1DiFaMIGZ8aNtuE+BDDw0oLNXmQywNo7GWkN0x8rlZY42/m8EzFeSDHZr2meUOsK5j",
-	"CAuYy/sYbAjvq6XsGyJ3VT4NNKJjqGWz0ZGIjnPUu0vycqymhG46x8qhPy4t/lWUe7XrygrW156yqo4N",
-	"YR6i5tgAJ9WErncOZ43ujet75wBUTmRnDNKsyspCySOdO/fGsMQzD2amK3qPoA+oMYihDFYjVbhRYTwy",
-	"uJu6GGZGIGQsX2NAU31vgAYL8t2M2JxTrnPdop19a4t0LdRxgc5Z6z/u8C8saqAzPXCGekBGPQmxUKRb",
-	"MXcwtzG6WbktvUrfBLuX1sezFSOQJ3vjZG+c7I2TvfFNawPv06SgCgBhllT3G1MJ9tz+44BUAnQkW1c3",
-	"EpBxkJCRkbVCKhIpORi4ZMYNiNB8A46TCD2J0JMIPYnQkwjduEFtUTafGLpRq9ocqZlhlFu/a9F0y9mb",
-	"MRXdlHaZDY/inBpZY4Xh7fvXj3RAWKyZ+y0O6JG+IS3365axKLX1XYE8qpJfkK5JB0QzNeQh05ktmadv",
-	"N1IOWPYMikY3d2IqKQsp4ggF/9kYqUpstnSVvE5Im1Gli68F2YPQJ8v80glRTPoywhxEKZjF9j3dS9n0",
-	"4zYbS4gAS+ALlThKSSIJdY5QWlC9E7fGjoZ+WqMeg0fgBGrayTp0WTchJCYrNSYlNWLobkT+hUU5f+/E",
-	"lCwfKC6S2YJ8qo8ICrDBeEZ6lVvdyuJd+QbjX92Plk2kGkSdgnQH1aw9RnqgEv2qzQWF0U5qWFNY8Sl7",
-	"zWNw7X9yhyORBFZ0Yied3PvLFUxNQmXEO52ZUAnVC0nuTVodJfst8K0BCEJqvmDugHINjrFQDjiLoAYg",
-	"QF46hNEqmc5gMVDSp9j0EtxjeNItsOXuVCV2M+kMDkIax0z5kup7IUfAZaMYiVnn/2fvXZcct5V1wVdB",
-	"KCbCdhxWdakufVHFipmy2172WXZ3n+7eyzNnySFBJCRhFQnoEGSptTo6Yr/DfoP5MRHzax5iv8l+kglk",
-	"JkBSIlW6VUnV1h+7S6JIEEB+eUHml5kFlTp0KbFnupQW/4Z4gjCxt7DuArwq6YEq9/ei82Cnckku7OL+",
-	"kJ50tvHpgqexFFDXBeyeDeBkJ+hxm+UUzoY1UiFCTjk0wwzS2NHyuUAjiaoZ50ynoRSxnbjCtrLjAnbg",
-	"daw0+EHJVCuZwzAubCmLqa41A/2FqhvgGMnu1CFPZDwrja+8clbS3S+rpqi72tuq61ibL+DqTK/84s+R",
-	"jNi99vnaduRrK/g1+gEqUbEGyOyjCJYezQYimworpFN9yMl6Txb4x1xFJ1C982eOM30/KykSq6wiPnOn",
-	"1n2t+nTI7dpD4BlR7A6aoFTGXMMtspTLGGvZyFJG0Dtd35ptaEKxwQG3XeS3dyLdWzxrw5RMb2xb1bb+",
-	"iffP9Nq7O/Q+htkOJcy2NDdiy/Ab3rv4pDeYrUEAVvysZlj2y+quPob5nmSYz9dQ1Y/p+cezVzVjuvgz",
-	"pObd2z26pPSsnwjCAjUHEI7YTewPs9b+1EbNjTJTQUFAJaauISRONPo51fQUV+AhU+ZE8LocnHWvhQxs",
-	"RdsUtGdcyiAHWpFfMvTHeYLhgaLXFu6B2HehJAaSxWqR64Y0wNKtSs64ncpV7SHcHE/NGiree2U0vSr3",
-	"vPlZsClXGZCcjDQb60QwqUxmvaS1cem9ncI9ddb/Ss4/vhcjaXHPyuYcYuzkNITiZI1hvffCYkiYicg1",
-	"tjM+qoqlY4InjMdaiQA8EwE4bQ0CVJXrFIa7wRybfz1Mc22/gtuXiXvTJhVGx3f1BeH3jKKIBJfqB4c6",
-	"V1HDeIrLnlLDbw08KRgp7BlhNxlMx0amtkjZODcDq4SthhURG4ixxKxWK5MDnUYY+l2R4uR8CVHHinbs",
-	"AxYE41Y5TAI+gD+7eQc6zw69HvjGMLfKwsKzxSC7M+HQIqHYU83R6lLee/iSszSPYSIGqb4Vamn9Ls39",
-	"Pkt4l8jjZrK2yY7eY/Gt3/4L4vSGJ183Vb19waJD79ZG07PP9K/dlOL6UT121/A/r4IKdiM4T5dovlEU",
-	"DueArBhiXWzEC+Dj1Ds6a3dTvvhlZYWb6sYH7vhdEmhpmFTsJo1l1trMjttXdeGTld3lVYYPosmeIb3f",
-	"nsKijyXu9aUEJZ5jX928gVTjDO5EqvdQHHC0IFa1IC7+JBZELQp95LcCymuNjnOItA94eLtzLAKFewQj",
-	"b3rsLuOD7rhPmNqYkt3tOTyygL671ipzrMMbmSfvi7sebZTtz3Jhc+3ASEnFP0WYnYSxNnm6/y7eE6Ei",
-	"qUY9Gk8fM0IzTf29oXJ/jjHdU49rRUUR5lZE7NvL8/Pvggpje4VwwOKMcW0ZKn38pzq9pVwwYl7naubD",
-	"eDtiJ8d5t2v1A039U6Ep1wlkoCCGOz5su0SxGPGYcRmhMGVsKJU0Y7Hm2SbNx3uYoD3BxVfRhxtnED1p",
-	"v8c2RYmDaN9Anf1RqqVvOPCNgfawmBOKB6OYIXHtXj68NWyAh70jLhXLVSRSTDL9xthbEASQ2HLlzn+B",
-	"vj1gHFtDQKOIwDVdKHdvAJy43iU8PLX2BT7J4QeeiCKR377mWBo24RauW3Nc9omIZJ6s2+MF9uIRFTbJ",
-	"eMDJY5yhKG3XjJ/2ysEYD2AiOGVepiwoZYFBTVKunGrCPk0D+xZSZSIVJrMmVSiiHCuSLFKE0MTyW8pG",
-	"/2duMjmUIvou8OoPy6dgat1l1MUjEsrbICAh37no5lAqHjNsYXGST6A5pTRGqtE1eB2xNlnP7l0eZsj5",
-	"VuR7IejxLBPJJMOHu9RQ6JIZYb9sa8RMuDEiOmW/V4iGfWGs0mVCJoq5wuaw94fo7E6tHtgxT9DsQWOz",
-	"J5X1OAtP1KMehWdSkSvYHK2q1OVK2pXB0iY7gdJkIrWT+kbyRMw2NJHgZY5QuBEU3hhwLGCvbwGBJk8O",
-	"APlUb6zjqI8mEBg8bKQFUIn7EnqTaR3tVJjtu+/FRjm2Kjq2Kjq2KmoKDVlE2hTQTJgKoU50nh1Is75r",
-	"NJR2iFv4im/z7Em6V5DlqYSIgPES49+Qt4zu8CCH7PJNrIr9Nc/8CsTuNXgJEPbKNNO76Bdm9GSPMnhT",
-	"6gnp3YaMGKenHNuZiIhCKeia4IIl+s46HDdxzCLfi9K6KKkIb30b/7mgq0u/p9ChVNY7CTGD0vslsbwT",
-	"hg1m9kE8TgWPZhhzIZ+rOjLrBrmS3k0zSJCnwK7bh7fvngpWGD1ZVY2fXa6HEXYWjgCxWTz2V+ETm+1G",
-	"dg1ZrVy57b4xVmSCJ82tBcfIjGmckhjK2PcI0piBFclojWKSj/Zxx0KShykkqdJ70ZJBJZDSU/atlbfv",
-	"AmwkVbkamHZk1jDgME9Tsqf9mGk8A61jAQVd+6zkWMGJWvF+0bn1TTTQdYFTs6LTkJs1/Z9dVmNYkfpN",
-	"WH9uHwUZzZxfsPG0a2Z26JUYH8dixowQHuZ8A2ymVcDSouBuyMPMMIkAUu7CD6RXJHkya8xFrXQQxx+s",
-	"0Sq8hjQ+iqrbYK91HGuKwoY7fX+FGqVprjMtiKXqa+yUdhNFQBYJbHHa65atLI9nnxOYy52UalQk4LFz",
-	"LZ+2Egp2JwEHa1wvq7eIeVgxmA648kKmtcOtyYT0ovUY5GTz0vxMqGg/6aGPPkH3ZoqCngcju4g9UIYo",
-	"pJ9hqoi1xOfpOXwxqzFypJB3gzJH0A1z9/CEZtACtmStANHl+uELobY2Kp5UqvwRvp9k8BSS3Z1RoofD",
-	"HVglKVdmSO+8P18EJR/hoExlXkAD8djCMxkPQzHJzHXxPXH10PdGCAM5v9h0azqW4ZjJSChISLGrPdDR",
-	"7JS9VXQr7poC2nF0FYxgIEKdCMP6bo5SEfUZVaCl2MAxngWOiqg6wjGQj8BbAXkwS5FVymXYYEquHrro",
-	"SadKgD7gRoamq7iKAsYN6094mhkgdwwYRSjgcIMoke7EHK1GcTBoSh2ySUUokU11evsNZLYkJigRulN8",
-	"DblTiP1Rs4FwXI9ciSm8clcpnQlzyt7ojFiPO4xnGQ/H8NSgyNgxkAlIjO72aYInAZvyGAidKKnGlJKE",
-	"4PoM/E47eS5jx7CBMDKCheqqVIykyRDDg8r7aupv5knh9VThm9KxP4oEsi5LdYtEzhweKlUusxnL9K1Q",
-	"SD6vgS0e2KNPu6oURC8rrLmW5djLDXkJ3O7BxWZTbld8QTFyxXKFuZM4vIBSs4rMKfy9y5+iRajtQufy",
-	"LoGz3ohe4U7jZtXMjHkqejodcSUNx+SvTE95GhlQzGmuTEWi/uvf/8O9N1esT0lbglJMffp3ZNeFG7si",
-	"oMbt3A41aHsrgnMZ6RT/NXVk+OSRf6TZ2y9ZA0InFZjdvP8VRwNUiC2QQuIObP1RynT6CFSEuB31XDLT",
-	"mtWrbhb2Ewfwa1CrQG+fdgTAK8Dm5CdPoo6ikGloB+vlf2Pdm6tIn0AZ9P5TCHLcHKIpZ7xTtc8hOXxa",
-	"HHKWDilRcWdaA/+7BUIHR9KwkVZih9nfdgbtnP8Gk/jUMhQ+unhoNtXEIm6nCXYIA8p2xuP4mJvwiEeP",
-	"/6YizThLaD9tJtd30sismczud6+ytaFaK2gdcacltGx1ZN6YzlXqzZONRYIWjPjEw4zcfmmYGVu7AYKU",
-	"7owLarN0QZp0jZJGhitQYUp0mtc4zfw7vtiTOs88IQrnhz/QLB7UClqlx657oAk7AnsmGb0+J15BWZ0I",
-	"OxKlsx7+K7ReThzDd3azbTQw2KoJj1yDJGkKQ7+p14dL6dwbXR6PEqnOexOy4N78+P7srH121t6Ifnud",
-	"JNYVbzxcg9F8+KIVtG6lArZ8DRmMpb3WmC67NaV50AJc02sdd2192guQc2DMexaBgZLWiqjOs1TwcMwQ",
-	"9Z/OCfBPUNFTlNVgypphUS58K3LXSo4QMYA8NZ6xfglUTxlBRKFS7G1uxQQ0SimaE5Q9Z+cCuhYSpbrh",
-	"Bv86cN41jA7c6CH0OjKubDMo0uQq5UJKZzhyKk8uuedk2sPi2UvpxejO6J/3LYTiQPue2bmkgZ2d2oc/",
-	"e57pvx+wPjn1PTjrLn/gIKK/qG7tGPze36vjuwQ310Wg9aV+f4feOPE1gPPOY+dXy074Dmr/UCC2tICf",
-	"fYb/Lz3s3oM1S8fnTrq27K1ytCz2Y1kEu5Dnp0uZ2CCfB9RRjAZYcw7tUOGByBJvSJs7gwbS7EsnyVjy",
-	"q92x+ZgbOuIA0m9s/oqJ9/PgFHJlr8v4rUCaKWsLWaMCI2Tz+r/DrLnbR6PG0TdmWt/i7QJsPemcMjsi",
-	"DAEscCtxtHRAvqDseV1Wxw0tiV1zOtajycVWVsLe2ByfKqjcw+VI9u+O9f8z3Ob7anLzCFhU62P9kpWi",
-	"I3S8HeWiigjkoLiZd07KJkU4MMk7EPj9BcRZqrnnRbJQ/FTC318VHPxV3i2AAYP43s7wYCzC2xO7wNns",
-	"z4YKP1ESm/VqRFrJa8OoSECdOC0WDHQ0A4qCUidPmDzq5VnCksy91IqQ4kgbwR5ak7URhgB7/gOu4RPB",
-	"GqUzaE4/hcZSmR5h33+7BiGPYzfxlMLIgYyV+rZ3WoBHQQvXDbg3RchzbK65MkyVJu0HO4lHsNoSrD7w",
-	"GZuOaR0LAaDF2hVgYf7Wnw2qKr5UIioNEV1aGR6YFWYOHFyJzBTBWCU+udDyNevDgQDP+gBP0GbfwZ86",
-	"ZW9db377MEzTg4QD5UicLFBhwD0bi+R67tnexAogTO0fVc4ppGO/FUwwRuHlumDyApb2UZn1ABl7bi36",
-	"BVcewXaBMDi3EBO2v+37/IkpOHzgjGqIVW+O07htn5xJqKBzbkurkZZq1Eu0kpmGzUoHShUX8rzaw1Tn",
-	"mZ0iCw0iy2Lgf2BTEccY7QNcosNRWIG6+NarzT1S7B96hPXdtGEd66lH9SnW5e4K0uEM/E8G6L9jzz2x",
-	"cPCXldKEfUazAnQkWLyuoHCJ4AL2FRN3MhIWT6skwGVMqw1vrYJi9odP1639EQgTAYXA7E+1GkHN7dG3",
-	"3QOu/F1LH0BnolgakaY63RhdIJt9KbFEkpuMKXEn0krd9Ry9xJhHLNPW16Ozr4RmGM7ToUZ7KCEtnZk8",
-	"HLt6p1UzuH6HYR4JKR6SkKKUv1XPQYHnB1HzEP9EFBTQzj7l0oioN5itw6hH4HrDQp0bqaqVNQ9RhHa+",
-	"YyILK4uHQ2EBeeCAN0VPUYs5B99SFGqLYhkC+jlu4g4kpwPYYpf4VFuohbBOEwYrzUYxN5hsZPCsjnJu",
-	"v58VlavIhGzyiUjvpIUd1xqh2iilwGt7i8WCH6MTAd5tqWy3qHE1WcrVSKSmxqPj1BDe7p+9ZgetIIPr",
-	"ydfa4rO/FCGY/BrBRa/lqyXF+JsQEwcQsLmpGHU7u+nZZ/u/nZBikFA83Xrqp6sQgx2Iz5Ok05jinjvY",
-	"VBwaX02sgcTuMQgz5gR9f3wZDz0dTYbKujbElJuSp1AyIDbkttjMXDiEEjmlWaytNUQdp0Qq1jcVflQ7",
-	"DMkedcVRV2zE3YHKwvn+65hMkKDVHGF6G0fCZGwoU5MFLtIILUrh8AOq78H7gfqtUCeJzDIRdaxw4b3t",
-	"TKJndCsnExEFbKyn8IEVPgiqQK009oqBPMZT9j30irIY1FV9I1Uo/qL0tB8UidmxNBlRCSQ8y0QaIF0H",
-	"nLZjHTEQZGBFsYtOQ5pDv+Rf969dYTGEgLSCIoxkks3AT4Z6Y6AfSPSda+cgY+HpG8Z8Yr26U9Yfc9NL",
-	"dCqATMMUve7gkBLuRWmeYx4VnV1u3CxlIo4Nlj7jSSSN/Zr1R1rRXbsq0yxK9QQz1vVkRlUyqUAy/9Jz",
-	"7USIlCV8RnebTARPgwr5hB5WGBllDJwJVpkZngg3NHuLUCeCZVMZklNr7ArymC6h8iTiIrHXD9xJAJJg",
-	"aCVgFFKNTtkP9BueCnJndcpenbEI3vBb63fLUZ7yQSy+67DL9hnr42L1xKcJHn5StYyO7UakMN1//ft/",
-	"VHqMwaKXNo9Vg2d05Ek/cam8SitRRxYB4U2SkM2Dm1WJquw+B5ClHJFrxgdGqKzjvXx4TUjPwZ1Cg6Yo",
-	"SkOgz0DQuUDDhH/6VahRNm512mdnZyuEHvt20kqCbAIXbBRu/oYY3AEQ0LTgTDdGSO1S1IZILdKuHA0t",
-	"bblsLIwoNn/AqDszbjqLRtwunFer/yg3H6FSCvtg8WkSQ6HFkMdG1I/ePaXyAjITiZmb3ueLkxvY73/B",
-	"a6+Kr3maUjPXbBZjRWuatBqDwPZd7S9XeU9H73KKPEQiWvU14QH3vmP7bNuX3GERboMtcdo+v7i8em5N",
-	"Cq/wVuNkt0YF3v7zl6Bl4beYMnuLl+0rjAW4BirVXeW+WIMD3s9W6U6nZCxVW3L/EbScpvGDqsSLW//X",
-	"+Sj/7cPlxZvXv+RvX//Y/vWfP168+Wd4/tvrm+lvr2/WMHFB0B49lIziXR9MRoThBQVT6NHZGz30yR9b",
-	"OMVLfU8dCTA+nn22/1teglYwYtmfmcIQqXBIxXwgYnPN+ki51WewrpCfBL8rKXXiIZvKLITuecMhntK5",
-	"nChsmmc9G2kyhEj7N0/ENbtw1zn1j5MX1Qe94Ek/0Muur/3glZqwDCcD3opXXkfNHWmVX7RBq/je9g95",
-	"pmUnQwp8c3ogefBUoCcSLq0bDEvZ6rR+PKEPUgEfxdYxhGW1gxnKT/7vkoJByO7ZZVECQj8yA8h877r8",
-	"lr7SExmWflVGidZZ9GrQPg8v+KW4WkPeq0teI/MfyfCuukU/4DSe/MrVKOfIOrTMRaLr/eVfgrUC2X8H",
-	"LFh+LVyzey/Mif6yqB0ILEgfUvWhxOYGDpDLOOWu2w6qVjg8p1G/sdtsaX1bgTXSVEQPmQmHubFeAlml",
-	"CgjdpQLnbsbAN/XmLL70t5C/KBVKDPCc9b+7Ridnyg35C64tI3TI4zPrgdwgJNrbqdxaxtbCMHMcgwMe",
-	"3q4OfveEt+oY87rKjjjAgzOYDfSZhoRf4PP0QZb78MgA/UMLXHhFmsfC4Jl96Qyucivvldpf1PkgVG23",
-	"HRzvvOQO3g8+A5zrFLCIIPdlQ9TZT9ndvcDXHBP6E4JffbY87GonGRh80cMhbntSgnBk3QSBS0wuzyLX",
-	"HKd6x2VqMJ5hMcUQfyRAjZkITlRXPiRkMiZ4OHZteZUueLFcBlBQoSfiMuuwiVARCK6yThimM9pLJnnW",
-	"VVaaUfgjPoPy31AnEOKZcJkWTYghRpI5DMTcReIdUQVdydk8fedQxhDlMpTCBAx4YPM3RS5eF9P2tKi1",
-	"TAhxtAfNyoJntILWifvH9mlaE9iDklhigXtwA5ot3GJgSmbAT6p01vMSAPRb6UhE6w7LaUNsDVo/LPdd",
-	"zai0MXIQ28fH8lbEs3Ufj7s/Y7Gwug4niCa+doLsdz1ratQze0U6x9Ek/JNM7BjbQSuRCv9dBB+oQesK",
-	"Y4MhUTFO/Zjm+tbuh3Gs5pTn4uQMCgva557LI1d0cFMmM16De71t15l6yNJ6By2tVo5otO0NgBRh5V+c",
-	"+/Mj8rJGqQBq4Vbn7PTVi+dByyWC22XlCYDaVMjRGK64sitc+k27cv1Aptm4F6H8FD+6mPvR2elV5WdG",
-	"fKpc377negXzzGMJdYvl31lVCdu9c3b68uXLMrmJl/eas7GFpd1VnqBXDY8d3SlUeSMF2v/KRQ6exETo",
-	"SYxEPXSkgNsZMqvhLKJkS5SU3a5TJP5YyTTB0uNtcg+aiysgUMLKwsymOo8jlgiRBaXSL/SAgAzXBXlc",
-	"zuAAasViqYQ7xstSLmOggbeejJoxI3hqbSK7CgNhcXoqVDZjIVeRhDaip13l/CSZOKVAHUbhYAUkDT5w",
-	"pOpcMT6q9WxgwrYwUnaZGVBCiE6r/erVKyjYemHRlCcynvVICfzGEx7lraAF5oj79L/zOAbHoEAAjBa1",
-	"/vrLG7sfLZJ0WmvQC/lp2XEtb51O2aAhe7tWQzw+fsOSUwcAasMOyuSiVQVckOF1Z97v+qZQWCEXAZ1J",
-	"34pY+vPyR8bO38carTxtKkhJ2AkGjk/EqIPN1VwwSLtaGvSGiceGFhlQqdlNgQ36TClZwJfxonvkalMh",
-	"pFMbkn5dMoK3TK45WlE7lsJdWzdrS2uTjNrNdShZPPcIsOuihiN+BMNmxRKJ1WHhWQRd2PfYdqAP3nG/",
-	"AxkniHbXLNKCUmv6zwplJ92g8Sd4FcR0+K0wrG/y9E7eAXtg35eu0hYFk2mgs7GLN512Vb/iqPc7QL+P",
-	"Nuwp64M33++wCSSbDwNqMdTHVkI9rWrJBG6YnVFozF6TVUPEc9eMxzGF3pOuMhmfORPP7qVvDBtLk+l0",
-	"BtB6XWSD+miUBV8MK9SyxQWMx0aXc3zKNC9R+XEQBAcCYCniCA1LZMdzL9KQXlpjH+JmKqP+k0gydS9q",
-	"EXYudOMTJL9PkWj0GjcR6ENYfdDSiU4VpVSsiYKv6dnrFLA8gO7ElVu8pn1WpHm6a9ZJMP1z6uRm9Tq/",
-	"v5qUbHnevZI9342SPcR02QrId7DrxpyyfQ3bD/s8LtG4X9ZUfqAcllQbrRHWv643hCuR/df+kcfa621r",
-	"rx8+SLst/C3RLP7fvXWQcK1enGvqrt3EJ90GP7A45e/u+I6WscARPBYczKDm+amY8eLO/mKpU5/qKRi9",
-	"fVcy0LfevBHpnUhPoA0X3iRgfIC0VEaEWkXUcAqrpbE+oMP6cG2HEtD6Aetb2emD0Y75ewHrW7MbmjDg",
-	"ISej/kZd1f+Vm+zkR3uLk19e99m3OnUZ4v3vrDKCLHBQSNcutSQgnIFzV3g6M5nW0Sm7UfS3M0ntUCip",
-	"pX1Fb2HYrRAT6h2hlRJQrAB9NOEzGTEeyzuBsVOTpYInTKioRFaGrR8xgx2CpXDedKdvRSk3hEOWvKDM",
-	"dPBIlM7g4SyfdNyz58oaugoySGR0CtnylRR3TJHPxtz1VcNwsLXCX8GVCYaOuVVFd27ssNR2NbCKoM46",
-	"xwt/xJ2zsHnnvDK7lrqU7IIznpUSgYS8E/7kDa2DAt8rC75lWrurbsC8njCW0NsTe1JyBfSwImNkn4Az",
-	"s5CxX8jAQ+bfH5Pd/0TJ7pn4lCEMn6BgVWyLlow67J687q6qgGpXWRzrsM/dloy6rU639bJ91W0FXRgq",
-	"fFCTaw4XuMWfv6jyZY/uukp6O/yQ/I5uq3MRdFs8g18vSduHH420ssPAJeyChdVtdT5/+dJVAEkLOb9e",
-	"nGqDgTS1h5Cx7mPhWEFWl8BuzQS3GR7wCBM6GDfq/l/Q8C4lO5Uq2yAVk5mxnJiAQbKycaEg1GPfGBZT",
-	"phsY9eWsd9oQGFay95hgf6SEAnDwHK3s5dDXYN2sqFrP6Sd42SflLN2K2QN7SbfCXnWC/1szD+qe17wB",
-	"RC5lO9bCPWxBn6IErWLqX4G+ahJ7KzEuT5HAtwc/aWbWqoZ0qe9gmjQ9H6aoVqs/X1mn49sWWUc+G2zN",
-	"VDFoo273cj6IpRmD+QS1/0YgU0wqMgj8rUE0VkqwLtOLVQtWGoaqUzmSqr7AD2/qS7HWG5JfIYAEJaaV",
-	"tuwm4ylSIjWMS6oeNJ9/LN6zVdsigQfuxkblJHaDdVomFmJSNE0aSD0xs3CsjQ4lxzITFChQGKA9hqmd",
-	"U8p367QDtxodN+PlU7nShnElJh90kggZ7zDHyELtY7vtIFqNmUUoeFh25GoUhlJF5fIxVBBbFY81U4qB",
-	"xJ6y/oAb7OTHQj2RcOyEhyR2hMFcnQNR+DsB7DDDZyiX4NCRPUGeJ8y9VRH//cPbN+wD/nl+dn520j53",
-	"HtitmE11GhnHKKjDW9S7sRykEDJlqVCRSKH4t/+/4U37gf1L5xlk9VilI9Mwj3nKfAZGwMKxliEaN32t",
-	"xNsh+kuhVibDQ7Q+bLg+NvaGaDckYjPYA9bAtzpsooFw7Zpdti8YH+g7wdrsN/l9Tb8A0E8/IWLvL31o",
-	"TbEF9pQKHE1S+16YNfSZbmRRiqTzZz1lkYzYTOcMvkTNMRXi9n+vyTf1n+jBP0UIiShezmmMwLkQ88zF",
-	"q4ep/e/S53RaP1iQUBnjd+JfJ3c6NyzSaSJZKLJMMCMSLpVgdkT4mAJW7Jhy2Ste2L9iLjtTGYHtCV4Q",
-	"TwVvwdUd4JmAZG24+I8va2HPfkjcYCvWIN73YpSrp8zehtBaW/uBbB2c0IvwCngvSjZ+lc2NYNYabLDK",
-	"fmnuc1SWpx/9pFMmIpnp1Fxbk0BlJxCFsx4FuSUW2ICGolw5VtEGngTXPrA2E4nwZucHqZsS9uzClHCY",
-	"tJlp8XhAttyKecrotmZ/y/O10LApJELOzkEc2zZbb5QahQCDtSRxDKZCsV13acOtnoVUX0vb9zZT3+8L",
-	"Z/+UtmYfsiJTAfGNCAuGp2MdQ6zjggL5YJqR6UZW4XWRyONajUy5YV4iFpqIzBta67V63My82nXJaUXG",
-	"qawQk2zX8Uf2UF7aJH6HmDmxRMv7Xo4u7rAbXf6Mdu0ekwZ/KpW02yVBJmdyrK7LIQhXaiENKyIt6Msg",
-	"LxhnsNMlMlmgOwS1oEpjgJTS46wuYDEPb03BgIagsLrol1ihlcZV2YDGkaZ/OxnfMMPuaD4dzaenaz69",
-	"K83gAYG3w9P5Bvz4cTN+rwjX3oNqdML6FXunZP9AZ0TospadWInGz0+82+iiYBiHgkB5JY4Fowj8yRlP",
-	"hWteiTKHPI48c5Bpr//GhblEeicMw/MIz9YAZW7X7tykfMoSQWvMTX1EnKSNMHX+xGRroFwHBNcHvSGk",
-	"aRTgtjKUrQ4X60S3fBT7kYNN771ULPGzmFSQVOOn78/JJNLs5t3UTlOAjtFCoHpGB8Uy24fvtypaZjLd",
-	"Z0GMz1TkykyhHhBtXKRaIvoTSdlwvo7D+qOLB/OBP5O3SCsVA4MJk9E2Mlup80JuxBY85DjFR/vV26+U",
-	"8PS1G7DudPtovm5mvr71wvck7FfiOUdsKQ99DTN2rHMjxjqOmvOdboDGDBieWK5iYUzBDAXE3mCiTqXZ",
-	"gKWpq6BNZh9NvA4EAZ6F5q4fsH4ZLT6dqMgiRp85jmqE4omFSDMWIoPwJ6RkAzE3KUxMFisMZMR0ROyu",
-	"SrTd39egSSE/Ge48SIEci0j+lC76dWJq9KeJfZORJvJSO/Mu1xrte4mJTL1MZzzun7KrswuKhWRad1XC",
-	"1YzuYliaqyayqp+LpXlaZFX7r2UpcyAErZPijz9WTIf2YmH3meP092wByEObCAv/FKrcMT1SfeZPIaxV",
-	"Tq0ST27NfK+fRuUJZKFv7x97Ym+6KBUGxTwVUc/If4lW5xKxea36xBWvvWy3FukzfoYLLq/sVMEAzksq",
-	"10/Vkmr+i/aiqtoqj8gjAyUTBZXpvlPRqZ4I9SmJcZuZEz0cylBEOswt4J2WYDOJT+H/1dh9fX0AUOUY",
-	"cj2KWwRUGhKKOAagFZ8yqEylLT6QCtPtF02ZOoivpnkXydqrrF639WUuCXoxycpPHnH/1NtYpIfmc86D",
-	"IrPH7oWuWmVUQXkXBef3jhAYibhVZiy3PrQjKdJDFuo4TxQeXl1Txw+eCvZPLRVWA/Sv+77JIqxImita",
-	"M7siecxrXvjRstEKBKv1dn+VJiuhXMmUKSnD2mIx+xnq1O0zw5scR1AMgnv+GKWhreRMZKesj9rA9N2X",
-	"AL1FVxMfNvN6g2yLEi2Nhe6SQ1g4lS4KWGilb/tS9ejjnv+4/51LNZERRP74rVDXdBbjCYHtfsmmGl7F",
-	"1LJQASb7Gd9rGtki9tNEb8XTlAryhcZyQsVVYNNscr/zxftN5VC01iBY8lO96wSt1UgKvmpFu/Ya1MGh",
-	"daSedqfREvDWHmXbN2S8QJgl0DvIVRSL+w+0i0cuz1Cr4ytXolQNIBEa66BqJLIyTj0Yj8dRRO4TkYrX",
-	"dCjhk3vMDcqhWmXT76UNd30mVV3Y2DpqCylO/pgOjBayN5z9sTrpEO6mLcyBXac9zcng1SZ+006Tno4Y",
-	"shsMOcT0r/sUp88Buw9F1lCVz7yN20g/oQ22FtERn/moLC7eX+C0o8+4IYp/LFKdjjWLxTBbM0h7Xd9P",
-	"BE76C3+kST9X4pi/0VsdiXm2JeZZGDBNbbElvrVoBu6gW3f2LeyL7/bZNGprgt1l8OpQye/K3jooueq1",
-	"1t3DaEsPZr4YRINfuSaUtncUGsQd8djVhqvEd0pQ+Y1hiQeFgzK9agNAldyn0hFBWmrp7OysuWBO9QKo",
-	"DSpuQCf9S6M6QkIIiOgpC5OvGtuBgwkw9+iedaDMo2hum+yXaHyXQZcN5eQBAy9HqGuGug1Xq9Z2jKKv",
-	"O0JzE0Xeedt9dMaZnM8+4z96jxGx8eCznVVxlLBHkbCPY+G0tR3RkwrxVMZ9MIZGbepBZahgqU94Ni4M",
-	"dS+frXlVtVb/pe2g4ZlQ0cOncO5zfpqzR5E0kaJqseB3rtlFyR3mBIlIae7O76j1ZjTPOp7514JfgrdW",
-	"n/1ZZhgvety4H9MpsE5d1uowz/JUrB7qE2p7y3A/FON2zsoYenVy1t7YGvxRRQ8SHDwqqscxBZ9gGPHG",
-	"yTACyg5iiJC7tb8s+x9VZCgxqEBsDE6dsqYjjNVz3mvAy95gB6cUj4tbnkMaj5ipidvK0vB3LaP3eIvj",
-	"acbxNGNrGPo7CGHJkkl4BMnUIk11ugEqyWSi0+wk4ZOJVKPlhNruooJPk+oLgWn6uky2CTnejuyZOLch",
-	"sQkT5vruuZlIJjHPhOnvhCvzF7jrb+5lntRBhrU8H/gIA74PWif0/+37B/sdIRWURDn6RSp0gZqEgzjP",
-	"cK3e0c1YpZApEkOppAs5YV4nbiLimYZWvSLVIHQpVsx4omFYan8hNSDzlxU5hdZaq1xqxKfKpdjQ9Y7H",
-	"OU7BT3bEraD1MzZnrPwW6zP9Tx17qf8+tBOpMuzkUrqQPgdFCbx3nKj16YteIrKxtjJmMSkTCk4leCZ6",
-	"VBLUipLZfB0WlmBZoewRG7a2V17b366qe86K7fIem+cIdjPikfiX3Tc412ZmMpEU7XXECXdXrFWdtOW5",
-	"TgV5HvtUB8F0yZFOhQ41KeDRaQsc/QORSFbcaLuctamvU03J04h6qDfsxdCWK4A+A2g7UaMu58MTPQmI",
-	"SFfZW+ep9bKlyjTj0N4fdRId/EAxqYHc7FPWr+yiPlYNwS+JdpLpIVnJqZ66+3QVzriIimYNRhdqEcZt",
-	"r6cG3SMljfClqkAzN5TWdJaewR+pWxj0XGvO+a3ssq0PhYLNKvs3zhQ+Auq2gPplCzzcDMr2Q0lZ3ec1",
-	"SPo3Mcme8mGSQ+xaI/9vwBbmcLoWple36FfP7a1Y84snRrW0kvOAtJ25drTSjlbafVZasCsIKXm0h+L9",
-	"L7Pj3EHZElDYX8rzDSsEEY2eBX7Ia0Zvh2ZSyhX2iLLAY6EGyr/tpxZzTouCWUiKI4fSOr51ZzPzRuXy",
-	"2CRandxYSxAxpolFcktza/WI5cZ21j2Z2PViyayUtTZ1bfZAR3mvLB9iKG+pivdZyTtU8s/CsQhv93ik",
-	"cAN8PdS3eqrzOGIDwaapViNiwAW3x3ctwfkPvIDi107A5wskROqYHzhL87hGaOH9n7KLRE3kOv8ojBYy",
-	"SsjgQNthzkIIdR6LHL2D1eTpw1iI7Gd82F5E+Y3OxK/SZHWy/CN420MJbfivfSiUU4zbd0X02psNZWYe",
-	"M6Tyg04mPC1JbxHppo1KPFRCZBsK9iTVE214bLYR53vZY13PQFTJP6VChWOoTf9RjYB5EV7BsNzkPI5n",
-	"bMzvoCnWuNTxkaIqGK+XlByh8yygTAhKqs10iaXljc7GdtqAH0OnBR/tWuKOcyS+DoHHfBgr7Sz6Rihn",
-	"JpOIK+gUNEn/8//FfxEc/Of/vYgHTwgF3tEmb7LOnRDAlsRWoBkzmYxj5CF+TJnHsZZlHre37/u5iZT7",
-	"06/mYzdNZjMp0IJHNGCDGRi+2L5CozXNKZAYsVBPZkwPT9kboIYechkbGjNlMhDdHQ5r2XnaRz/MnZ3H",
-	"HP32XQYDlRyJ9OT87PxyHVaD6uI2qeObOKadkuzl2KJ66Fx3rrzrc4x75XZH3fKXidxhnl1v2znxsEjI",
-	"Vj7ldoGLCqfX6qxd98vgB/xR0/OjdIYsQcXxOkfeoIZBJDoSaw7hN/uTnZ64ZzqRIQh9ayLSXgqeeahz",
-	"Qj/f+LhzfnVxFlBL2qjVOfORX/h30da+1blsB5RImmfwZSzVLV03SXUojLF/PYdu1an4pwjhLhevXgSt",
-	"VE+N+8rcAkNsq3NxdnEetHJVfrhFl96UpwrzYZ5/WTESXRpnizLcwGHBtx1ZOO8NZJqNe4k0BtjI2xdt",
-	"b731UjHMYfjtsxdfgpZ1hRFgYivZAsOyQUuoUEfw61aeDU9elpm8QnMHjNiTrAeJzX605ydnl5XRmjE/",
-	"v3re6rReDV8+j85etl++vAxfRM+vXvHzoeD8LLy64tFZ+4pfDIaXw/bgfHA2eHl+Hkbtq+h52L4anA3P",
-	"zvjZS5/W1W5fXp29PIORK+CYb5quyzV4YiH9jFRAb1HbBbjVO60onfVS6FamNCzBP/6ALTFKhTHI8j0X",
-	"iK7cBRpyNo+4/T/LvSidHxPdH7y+rASvL4JWsa8wxT2PeQ/42DrPv+wiAeHgMg+kV2ePkmvwQUDTZ4GB",
-	"Jk5hQUwRMFjkydOM9e3XfXTTyx2avHGvh55h3xFMw+/o+z6y+ENgGx8lTVfZSShn/SN/dceFvTLHax0C",
-	"F+wwYLmaQD+VTLNMa5bk4RiKA4hUzNsQTuaROK4YJdwx0sJ0IYdgaF82K+JqGKOAYDfSnAWF6YTNK+nd",
-	"Qh7H1c7XXdVVJ6zv6V477N8+/nTyMoD/tZ/bUf4uVaSn5qR9fnUOj4pEBoBLT9FpKbA3mGWCgT3LEp7e",
-	"XuMKnLoXI6JaIPI8ZTeqq5h/6WLeRjkAPIUcRHRqx3hTIZn99vRTbD5910FyWWQ/xO2Qmqxgx7Vf9KnF",
-	"FBV/nLLXFrzhTXDWB9DKV6YMeaQZwuy1o+nDS6Hxjh1umquArseYBkuFgTk20FkcBlvPmYujRb5ophU2",
-	"vYqlol4Rt2IGxAHc+r3I8EgbjPyma2aRwm0Oa2NSw1hgJcSEdQzJQBwNJjeZZMgIGRTeNVeMpymfEW+h",
-	"9VSQydQOD7gK/fahHfgN5tEwf3Zorx6IbCqEgj30Xk/9cFWZS4923oCHt6NU5yqi6abcmTymlqzv3n74",
-	"yP7r3/+fZ0VthhSmb1cB2tT33Rl9n/YsPNHOFtX00KG2HQOp/YC6JRl+R6R+HdbHmm68uE8by2f82M3n",
-	"M35IwNEmgJ0Isaxv+96M6H8XkBingn70bd9/R+SPGdN3IiWXb/6BlcgXRNXsvEX4Uxj8mMdDfAPcJIAw",
-	"SD2LETceM2uLdehgJBKgshzHobMgmVCRgS1gdwUfZsBmSQYnXoySWhgVfci8mnAriqVx6yEzOhHAuDgd",
-	"axz0rYhnFt0Gorz2VEQQwNzbmRrMILzL01iK1N3NoXjAptyimt0N3sjqY+WWHbR/aiRCGQnTYX27X6y9",
-	"9+xzqqfguOF3/VP21nchxrtKw+yrVR/IDYu1GjmVAXOL5xljfifYwO5u9k4bIwexsGMojD9qj+feFaUL",
-	"9YdM6ZkuB7r4FW7ey7PLee+R5KzcVvj5JftNfm8/uaKrcaPfSgVsyJhZ5kvRinsRHNKn/VLk8+RvYtb3",
-	"W72rrB1auTdNi8JP+zyOrTVLW7+PsJBYqQCC72zMVTnvm3peII4A0z0PoW/YPXluewjm1lY0yggthZJx",
-	"UEqXcc1jLW7BZS6qdw1SnumRgDmcszBcBWBz5/7iaLC2e3/bejKJVP7vFdzZGy/aBpSCAy+7siG30M1C",
-	"nSQWkyLMRVzVw/RGZckUL7r+u0/w5it53n1yGvs01LkkTExSgv64VlcEi5sSE5gQYjCw4D3Chox077HW",
-	"v1jhxboXKz6pPny1FwTuEBaLzKDY6KFDzBKcWMRwNaUilNaRCFgflVHfAw3MRGLxairi+JrsEAs5dIca",
-	"yGmYhZIfWz8NzrelOaA/cUQrvfjvP998/P2vFLsGnio77pI1ecpekylJ6yf9MdMywnTvGTcIzOXZCoPb",
-	"6MmFj14XgDIikaGOtRMAIHjmA4tucrI65T0auAttFaj/vB3JdcnUXYNnno4pdwYyH3WR9AwTiEhnTRgL",
-	"iVX7pGFQVuH0qEyldmDnZ2cNtPerHMU9CAU7RGx2yKuOByDdVqf9IujCiQDwrBdRhm4r6MKRBnz+E/zJ",
-	"R/av88ugWzmQgCt0Lu8jYC+9x+KokzzOpPWDoV3UCYb6Pjd20ikiWHVPsG7xDx/+TqYFeWbO0f7GMNdb",
-	"7ONs4nWsQAvH7Xfy9gJ2ijP43Vy7k1UWw0eX1spB+kUBM3310PQf+MZ/LHQAauSrxxW+tkt7bdfxmo/E",
-	"dWXZVPvF9dnVs7P2M7vs1z9dn19e22XccA1XOOQ93/Ehb+2ZEsV+EbCmOr3FwgutFv3CrzbLG6eHgkN1",
-	"8bGg9ekk4Z9OBoBlz1+0z16+fH5pP8VuOPdzCNHzl6eA/5LRiUaAgpUjU6E1Ccd6yoY8RS1Y31rSM2ms",
-	"mCq+/+aSx4OJ48HE8WBirYOJYGvEBzfaAcDB59r/hLFFroox7yHbfkVgfxZyFYr4EBp2YkTVaFAa0K7z",
-	"ugigFUHIU/ZGCGxI7HLyXQc437U+0XfUvw37pcALf2OYE51rlooJgJ9VW3TUYnwE+bRaIEA5VFZZCRUV",
-	"IciaHGKYzL3Fn47a7ajdjtqtXruBZMaHqN0+ZBo29lOoPLFjvUezrax4MJq7P8XzseAIiAU1UhtxqQKm",
-	"rOeiUzbSOsJm+RBihfMzcnAGYgSn7GJ6Ok91pTRz0uQD5jqF2+BZEPe6rL6pB96mGhSm49lUT+H3DidX",
-	"7RmNk72pYtqcPOuow4467KvWYYRij6HC/lcu8kPUX79zmUGmjWaozQ9fjX3MUwWxszmYJtYXl9+wlX4T",
-	"d0ItSfb+AKfbJ1YCGV7KhqlO8OgFzr0Lz0MaCHMCJRam+/iUrMz1kuQDzJUyItRWVUAyBuQCDSx4Mz0E",
-	"JXbK+vC0vr1p3+1UairaB/emT21lBIu5yYKuwnu5Psmu7TYkf1yzfsQzjlkdrm94ULox3hfRt+/cNHot",
-	"M8bzfpGw//r3/3CqNfDnypCHA6e216wvIxhyxZ2jTX7KfpfZuKv6v3KTnfxoX+/kl9d9f59QJ8KUU+uA",
-	"QwehF1/8HGOT7sxrKuMYiwXs8xOdwnlDGEu7WFRJoJQIM7IY6BhNxENmMj0x2EncjsOrZjtLdArdvuoq",
-	"XCVTOoimO1rvlcfyjrK3aKp5bDTMd+GUZvpWQLtyqGx3CUN3+taljeCxb1oqtou0oHI7ISYsn5RI89j8",
-	"3HmuIjsh2CWIUj9o8eZZ/PzNx/wOjJlX8IME55wrNpR37n3gtBrSwiB1sC6TAy9EqfsRJWnBbJk7Ebc7",
-	"hJIr7MalBfApWKkIhbwrzu997RWhe2UClpxonm3SMBtOcGBAPvxebT3cYS+6Ci7o+ChFV2EO1ucuKQE4",
-	"h0tzZdEczuv8la3O2ekVnNpZQeu2Op+7YHh0yfLoFmZK11of8JGzhLqtTvv8hf2E7I3iA2+h2CfYCyp/",
-	"kTljL79qt4OuN33sJ69eBt2ScdJtdc7tJWg50Q2cTUV/ViwgO84vX7pq7rTq3ubGhdi0vgSt87PLest/",
-	"MahDqVa4JyGL81FrBOfDhpR/TEdbTUc8lcOcgwkqwow16z7fBtsiBOgoaUwOCVDwV6qnAdb8pqkIiRWN",
-	"8hUCd8iH+cClzDtMRSW8Bdv1lL2hNtkhV6Dgy52ylx1JYWYJvtOiN4WtqHEdfsJXffiDqfpDYDuNgS9t",
-	"DBAnAmM1jcxmQagjESAHHqb7Bokwho9EV7Uvg8uXZ2ft88BJbQBuQ+ArC9FbcH8H5aPl4AdsVV7+rANN",
-	"yfEDn250uq74wgux4o0YvRLz7wSkfIFj9qPXYvRejymxxDUAufCwsTI+aD6MretpfpjSix5r04Fvg/Sd",
-	"sl+sDFNuBaRixDwUHlYhF7nIQMb4O2WOo4waPjOnmIGduRTbueS1rsJscOh46Os4YYOU03uv2XSMHAUz",
-	"17BdGjA3kUoAEN5AorH9miovShniaEFR7jtlwiPsdFWWchkv4Rtuaq64BGAaWivi9rET8rXXc9oJfuBC",
-	"Tki5CVon8P+Vizch7lckJ+g8s27BLqs33+vpPQWcc2MAvClSH+fQumFo4XzGbcmmfb6RRbtqJec6Pd/A",
-	"CsD9HbrwyvzbId4vVsyDOigVzActpxE6rZWVFZBjoJqxah5Y0b8AxZ0SrU77MiixCHRaqD7LIRof+ttF",
-	"Nd57PT2kgjw4px2IkDLVnaG2qro7LPU2X9vxKN2OatoZ4SgeppfRSUOmtyPV4XHsT7yvcT1LZSZWt6Xi",
-	"ToppXfo3nLi7gh+im+FUlXECeH5LVXkZMa9Q7KZUyEPD6Ff75vQ7Pm4jjeMjKQphiBeZFC4xESnmHmw9",
-	"0r5T3O56nWeeNQxn5BoND+85GC6jcooBFJ/5DIHC/qjJFFhIRuhglT0vF4DZCcU6luJep0taL6d6et1V",
-	"l2evMKYmeqFWw1iGyHagoGoJ50jExp0o2X0cBdh9lAKaQWF94MmRzEQE1aKxVqNgoXkp5IfbxcNKnjtt",
-	"b2kNGmAKjALsOFy1Z4q9pfRAQ3cXO24sRuiVaq6KodAvqOJssWzBx5bsoIsKVWvAdVis9S3uB0PlujJl",
-	"EksN+zy0OyMW0UhEvdJ+xdO1PllqvdKW68NLUbCsvoJuMGNKT+usNJx0D9dPjD9qg4ZVZ5fYE0Ya763d",
-	"ttbXa68RdPfCG2XXqSFsZNXZA2lUUjNzOhXnwcfu/f4jp4UXQrHuUUQsRjw+wRYuTa4caPQkN1atYx0j",
-	"j7OxzkdjMLIzibyo+g7KwV2dr0LwECn8dCeNV361g/0Zxvqkmq48JRoapwAR6RueP4cI65ghy58actPk",
-	"Ndmvtn7Yx6J5kK/oxbBu0SrfqpDlXfLhF0+1SX77rDhlX/F+Q3s/5FruDWYr/YRjly5qa/aGJ1iNzxWT",
-	"yuK4nU1IAfCdBF+ctM9PLtpL2nSVR76rjioeUh7bhQLg7d3TJB8uQvOnBOw/oDu6eweq0UV4U5y0Flag",
-	"I6KwgmmtKkBDtP1c7TI3okoLgAwlyCFA1A9BszbpUOdUmZmugrO6iM/gAfh5WYQda/ersv0IXfKt1Vuy",
-	"SzOsta52hxmC3CusAZtq+wLO+1FRV9kXCYhAvGAjtUBOfWHc4PD7CnXBIqOoFSS/755c0/2NBXt9mXxC",
-	"/fi/OlRde7HqwPMdvN1TLq4rw3RzG5UpocJYxMTi4BxlCw5k1CzC94qG+erNVZa24a8rlyvD0GF1NT4K",
-	"VJP3SbmbB5E9d58VQ/1ECjvmMcyY7ePA88L3OI3u7y99AucbMj2gpJnPnKWVCpNVw5yL3ZV9Csv9fZXr",
-	"WsJvYbHsuakypPGgOEOsONZGRBuYI0+lIXwZgISKevdMRID+bPk2z2tusyaofgWYfb4bzD7EtjH3mjU/",
-	"qhVwe5n9knDFR3CEepLoSMTLmz77tqFjaTKdzkpk/IZNYq4UMupNAedkarJT9qPKIFRWaU6Nhypg/PTJ",
-	"Je3daRn9xUrqbto//+bf7Dd8sacVi4RaAtPT6oFDkf45raBVPHSlQGT9ymZaN4yhvND1fFIQzgseMky3",
-	"SglOmKcp3BbPblc9S7mgMpLYvqpOeiha9k11OuJKGhjdykczbVdQYjxA0mAfuZvxnCA9dgSOUKs5+lZA",
-	"GEucpHsQpEPNPBYPRDIM7XP6hbQG4EnGQkU8ZdDCRapqy2UInf0LmhVj6l2xObBssXQaa/FV+oqCLNWQ",
-	"zEy0R3ZTl2Jprt2HazScRkTciNUCdihU6T7XUKsyAmk84gKDK7beo/gZNlu+r/MWiNjcrtlr/MxJ5Ujf",
-	"iVQlkIHkhVPpTODZXSoEdMM7abcvdyi1L0A21wiszU3dfrruzq9fjcS/p032lANHDl1wayz6xRCa9pKl",
-	"hyW0aYaZdeyt9VvyljNO7Sez2pDRovxtp0H/nIoz2J20fATOugwMooNwLpYpVt9gtqpaH0Kzbh8Gqpep",
-	"Z2Bm7pePANYbyW/Q2QHyAfCJkWYX6rusNCc6FTXBIGmYfY2S4q4hGHAJdpg85lptSmWVfyhYpiNegxH2",
-	"vlsr6T2HjH5UmHvoKlyxvShujdX17d+1jN7jLR85hWkF2DjEsMRypfmR3yJnYw2AWIlwlP+Yj72REoWe",
-	"dcsL0lD0fEVaqmNRPvJZM8RgpfIC+c6zlEsl1cglsfd9XBaySEM9EayfG5EisvYbohP0CscEqQdKkLo/",
-	"O8qu0W7SouBZdoc1PIm+aiqbC1qfTkIrHdJkWHcyHPbgN801JLHLq+XWIrReGcB84NuCAfFtU08wZ6gt",
-	"zY2qf/RE6EkM3W6g7ybKeMQhGuhEA/OKIYXLfQKnGlDdHl2vNsZ5OXusRC6PM6tZm+etYBPbWCQceFW4",
-	"NIb/H3bkMj11wwlaRARQMmBdaHzVk4eLYiZv/vP/M4az33RuDLeOgI5dph7wUKTbGsxOklYa2NkuQ1OA",
-	"oo8dkSL10xyRssJhZxZbNzl7pNB0/2a1w8OEoyqZVZTdgHn5mIAfNwWB6NpKB2fMnHLxJyyk/xbLAtgo",
-	"5SozXZWNRWJEjJWV9v7fBcWjpMFuRkPi6cjsrHxDLbjqgEMaRuJuLyHAaG4Nguu/19hSs6TWidmakrKm",
-	"IOwpUoSLUGe7Rk88OuQkvfbs7a9WAmjTLwq3Veq04Vsd2rw6hbLQ++zaTRKJ6mNATjy2DP0cNeJjasRg",
-	"a7n75WCIlZepSooxzXtmO9WTq8dwII7RrE6XJOZgWrJW4htwdYqquns0HCT1LMotbq9NNZsLyKys0iDl",
-	"+gRe/7+tpN7Onp9crK2Z3uGoHjm60qyYDjCoslTX/IDnD2M9pWZ03r6yvt/utc+eM+mgek+OxrBGoxJD",
-	"XofxMITmMPpWKFOtdKB2e0B/iS0r+J3wHQeHqTBjEZ0uSbZrkEihom3FccP46CFrbcrVWFttn12cnB2I",
-	"2oacsrNXnfb51mr7fAdq+8mh0o8q2q39O54Y8wwyDmAkDRbwzyKOmBHGzrzxpoPU0DbW/Zp9e/m7AW6p",
-	"7wIWizsRAyTcShV1GGejVOeTb4zzUOluSMtsrN6eMZ5lQkVchdh9lgJfIXSqU5DOqFM8wQEX9YMbkFSQ",
-	"55tKaB03lLEweJk/prAb9hvDMuSCtNb7gi9u3wbKpYjnUmbIUW3qnGFr6tupu3Ezdw+34k/QFS7is6aG",
-	"a6lOViOxiKiW+b4w6a986QMzvdXjdkAy7Ze61WmfBTgDc4CVSJUDKfDzM0cD/Y/PrWK3ttqnFkQX7mW3",
-	"nF0ku+PmbzMxs3CseyLKnauL7z6ZpTyRUQ82rh0IUNngBqOoWenPwE5gMdp1iriq+6bh2JrYtncNLfbR",
-	"naEc5Skc+FQNHhAYL+SYZ6pB+kpY89vP7z582C6Qdi8cFfPcdNo0JCZY4PZggzyDM9tT9vsYWrnfYrt4",
-	"aY2WuGhtTYiDRLPX2P6YumxbM89C0Cm7Ka7DTs0VXCk1gx7qFGJxtdiyVjJtA3sZbBSHcU8zl/bBT638",
-	"c0q5tOucWZmSCoEzJdhRu6EnK6/fPQxlZdUKwwAEqx8FfbX+GP4moUxjyYEaL7RZbYfe4usVD9ZAnnvu",
-	"dz249t45QPIawcPximdrC5C+wSHb3NPtbKAhBp3VMz4csljwqGkIQx7KWGbW4NrNAefCjnhc2omFxz80",
-	"/8Rbkr+oKN0qGnwva4VNltMWltLSR1NX/GVW1CNaTf7IdMEGqi95uvjYft5pO0dybpOuXFJk/R3X/uMf",
-	"2BEDTatOK1fjMO21X/auXlkNBXvUtDqvrAnyCawo+9LrlDxJlYl0kgrom0Ee75w9FzvyJrv60GUiE6nk",
-	"MRgo72SY5anVymkETlHF+kt0xGOcN6l6Xqb8wNvrWohe5VRn/arUsGPBPbaXlEkPXUBJT2Ro9WgsxATt",
-	"L52mM6bRRfmnzlMlZo1+dXWtd3beW1Igj37qC+Zq45kvrpPRoeSxB6xFU/WxqEBurMUYyTsZ5cV4INyl",
-	"FbZVlqGccJVdM86GPJHx7BsD31vbh7x+pIkKxzKOUqHAAOepcD4v6MLrki9tfz0dayAEloZ8ZLLc3YeF",
-	"v/wOJuzEb2y4Hh8Pe++U3YQZQD5tdfLiL2EMsUBvnyVCZTxmY8HjbMzMRNgFsAuiU/chxoawrYTOM9av",
-	"Qk+/fLwNapXJ7LSrfJMEJEgpU4pIxe6kmF7PNRasoyvhmJ1TMuOBpjC3sBD41DH71jEQuMLpAX3K1QzO",
-	"2p3nE8AdTZZyNYK2vAaNAd8hoqtK6TkcDN2szNEIBAPNp+kl6drrmfqCPtke8x8Ux0viZLYggwJp3i3c",
-	"r4jiGwHwA9K+HA2K3RoU8/sTY1RFqG1jgiEMwJfuj5v4azZgNhGVr7V6Cm2i2rOBdzFX0L8KJgB8ZyL6",
-	"8vxcU75wfLnMSlo5Urc8f8ZaAaAffWiunrp3jpwnwKaPLIb4kKJW/aW+SWg/JHwGSteIhpScqo7dMmx9",
-	"hMkjTH7lMPmxiJUfzJlooydIKU3FeB/W+9s2u6lf3vHU268Q8z5LBTV9iWOKRcnU1FSpWSD3HZktTiLT",
-	"+EKeFHifDEGqgdKoxjmhhKitnJNdp0VVpKa1YfxipylRR7VwVAt/IrVwkLkyzdYw5e9xIEkKMHEEm+FN",
-	"Sw0tnT+we2v4GcLzHlP6rL7IVSyMWziii3LqZF2qO3yh3WiFPVUvv8FKmhAqtqER1Xriseua5aMKOaqQ",
-	"XagQbwoe9cjO9QhMLekRJaI1XY01lQYwCu5PZcy5J+SNYKPHKdYTQ3s2TOmuUy7odsydubjyDCpkDKHv",
-	"02ZKyE7QU1RBWyPuwxx/bCTVBZ/nUQcedeDRjfqa1R/xsSHxxbwOfNjzhGdKZ6I5CfgnpLyANAfMISgl",
-	"+QbM5BOR3knowAKpCdNUZ9hjxd73mmWasgrhM0hgkIaJZJLNAvAR4c7YycVu+A34ay59/QENa2mq7xt4",
-	"3SeV53uQ7DQPSl3rIOJ83RYMpXqC3jqaIxOf7NM/TjXj5haaT7KRtnBmZ3pggU0sR7PzRTQLWlbYM6HW",
-	"oBbfQR6Z3eH7SSKrxTbIInOAAIHyQzxIqDXUf8mI4447dUILeloHO4tnB3hccLosLcku1l5zklba+etv",
-	"wAdMojniRRkv1l6ZOlj4HZ/7laZs2LcTjAMAbYI/mxhUzz7b//XuIzwZlswrJaS1lOrMLKXTqqmFH1WN",
-	"rea8DAKZnRPlHsVuO7H7SCv3JDwUyADYVISCvbStJxHcrm/9mtK/Z3beehPEcaNtGg8ETt2nfCTlCHWz",
-	"qQz3zKB7jMQdI3G7iMRRt5ljJG6neu7vwEruQ2++30gNr/OGJqMSYkmz+zf2W+D+iGNHzUFNfe+g0z6W",
-	"T6biToppQQakdIZ8P0hSmWiTsTwdCUXtqq7LJfZaCeOdV9zE3xgqBhI8gfqnnbSqgpf5qN/DYJ9WzA0n",
-	"+OHbVPnntILWSfHHKqX1r3OBUu6qau+ro6Xbr1lOW1+6HOpIFHXLUIjeULesI9EzM5OJpHYCEgmMq727",
-	"PFYi5QMZU+37RIRyKMOelZceaKiHDUNu3AZRRzQiTn35y6/caXzBUKuhjIQK4dciHvZSMdFphrdo6K14",
-	"9mptZwu4JI1QRnpjQ9klj+3HEh+PTzg/OT9bTih1vuvC1w+0yhYpHjtmCUDcXPgKXxPdN8GtFbS8zNPy",
-	"vd8zUjxAP/wlWmQy5kZ8PU0N8aXf4UsdGxoeGxo+dF8mkB+LzuW2VwfRlrAkCgfXkjCWQ3ESzsJYsImT",
-	"1SfUkpAIR2RBRARvwaBdL1G5f8qQOA+ecg0WdyYYtw6J/SGezgOUZvxWGCaGQxFmbDAjxqtK40K8Pd4L",
-	"bbXmjoVrdSEsbZK9nh5Rk8GfuYpO9J1IGR+lQkSuwlCwRCppsDmYEzn4f0/n9RL3aq2WgqV52A9JfHkh",
-	"/tytBOexYaMOSIgqD9U7sCo1B9038EH1U7Cbzf0UO//dszX32e6vtPePPf7u7/G3lQo89vd7SK33tHv7",
-	"odG2k4Z+qRiKVKhQnAxiHd42++u/j2U4ZpG4k6GgvkaOLBVJkNxfVK+cAAtSbrBIYGv3+70b5/c4zGP3",
-	"vgfq3ofb4CF4UKtL6JlQHzpN8/zj2YvCxnCs+KVrLk/O2h/hgvXCludtOCMcwKHZRz6IRcYuAnZjDE/4",
-	"LWep5hCbkP8Src7VWelgTE8gk6kxjPmi0s4m6oEia3Xa57vz4auL8dhu/KAclWx25q3iof0IJ0o0ZNMc",
-	"33wQpx645Aj5kD5HxrEnd3NnYHo4jKUSpwxaaPixAgxWXH7nwSO3NtVCgXUxEhmkVSVBVyk99ZSneE8a",
-	"gQFyeujMYVjfPwiboWLLVddRrmCgM6clWjyIOeghNnmbuZDEhJusmaGuul8Oou8bic1FnQivKpbnGwrM",
-	"oyePLkWxi8dCsfMaEFMWoqwo3vz1f9r7ts+td+j/uLSqZ1Wka3X+8UcV8842cgvndmtt2MOI9O5phz2q",
-	"KNqQFAevyTji6MowuobFuDwUchPH5Ja5pwbMdwnCvbMSCRgSaNaFTBaQ6SGSSJ+S+K0rcWXBnZO+9gNJ",
-	"30en2A/F97rfIKHozHpitM9gTa2cPktFLCBut7fITY05xQ2LNRIHhzoRBv1ca6yMtIZ2HngkXOLThajP",
-	"NRguKALzJpeCjHVwrxgw+o64VA0MWjQpTYGgVfJP6Rbbmkn77Fp2kMDnlmZuWK8qw1pER/eztRHy1RYI",
-	"eb5DhDzEANUK9gZEqWpREoRQD63y38LuSHl8ItVAf1oSp+IZcIsqkRo2hownJlVQHPi5loXgas0Y/nwg",
-	"IvC8dhesSnn8C4z0KwtV9Sep1HZ39NkkzwwTQNinQimMy9F58GhWRXqD1knlLzc++4X/98rxL7fNNg6B",
-	"LW2E4+7eM8sbAfluL8W71Ha8Kb5edwD+p82dgLQRlF0GIYtI8CiWCo8yJ9wYERWNeaxgLW3Oo+9Eiqlp",
-	"a/fkGaY6oelAuW56RDriShqQxXUb0ewqCrlVUA7w4pdMJI8djwNIbY7DFTKRilDIOxHhmjiYLQG6g77H",
-	"zTWs6oZNurhXnM1mP9OB+i+YLLylxWV/ilcCtrpTePijpm8rABEctHdaN5jF4lvsijTFP8tti4bsZsQj",
-	"8S+7XZbk665tup1bmcuhmWqn9f7k/PuXHy9//5//w87anAiulE1g383Bg8vbo5IZK7nQIqVHMv5a8jjW",
-	"LTdJrj1tIpWVv1I5UEkPdFpYaAALxrEg5h8tMxZWq7egoWNqvRH4mIehThIdYczmj5JNafAWS5KPt8lk",
-	"KLZVg7/s9vihWIPNmOHay9OA50CDl1D84VFjR350FVue8TAUk2yPTvR7F9cvWbSgjGOpbpGnreovk2fL",
-	"vu1Xqwj6312zvp4I1Qu5EX3GY6NZlPJhZqj9zlyHXLwnQmM1E5BV6nVgJAIyEsmMRr9bKsYVWApoWG3g",
-	"a+PsW4HJVfS+EIsnkWHh59qhfXlCa7RCCtnOrp9UK2glIhtrOw1UEw5Qpyd5jKBLhg3VdADk2dmyX1U1",
-	"yjkK9+rgdIOb/pETOZbi4iF6yYiLtd4xzmAJGush8MvaaGTlKxbRSOw5I4uQnRkhqIOmj7BxIovcifz7",
-	"9903CBzNv6P59/Dm35ODOS+fO8c6O9xYZPsEut9dIHEoRIQZeQqCh1Djiqw4sKEA+ShqthH0lXsZwr01",
-	"nI/UlFzQrDxRmygSsbV0RDSHeletoOUmudVp/azhoAc6McpPTMnRGHvjrxF0T3n8g9tCR0tmYxF3c7hz",
-	"+Y5EGEt1YHaMQHkNgMQAnSCrR3Zm0NBLP1Hp9TnjSvdCPuEhRJXXlcrXtPBHodxYKGkKdy6Tid1V9zDw",
-	"Ymv8TLN/5tFIdNhgBl2FiZfS2H1tAjaQaTam8kIVMSM+BWxQKu4uy14seKqML7/QQyaxX+AKZ26/0Yj3",
-	"Tr2wnvVaMk/hO7RnQTbpGNVeXk6zM6FORatzdlphQlpb+GC+fpUmawo+xvJWxEBeZx7v7OEnqSKXXQux",
-	"+ulYQ5vHAWbUalX4Pk84mKh0duItoEOwa3es3YZcxk9dtaE/2otk1FM66yFt1/pK7o3OXvuVPmq6zc3P",
-	"WJuynvO7sOR97Ub3QUHrHoXy7ZBxxTDijR0ep1xmViG60e5MTuFVjwG1Y0DtGFA7MLj7XoyoSGen2GaR",
-	"BNOC9koGuwPocm9yRK8jeh3R68DQ612eVWwYb7QRAawzaIiicUNgM8szgkuCYFcOwg8uLyVg3LAhTykl",
-	"mIU8jkUKnuYtlGEO6WMjzLr5wV3VVeBY9fHwt8My8Sl7Fpq7fsD6ZUj4dKIiCwt9zKPgkC3NmZlY19WM",
-	"hciAcTXVUwOnABY3kQcqFTwJfD6zybSOGIcS065KtIWIa3sjuA7vTHkbejjEbZQxd4Jwym4UE58m9k1G",
-	"WhgPvn18IepV7vjXMp3xuH/Krs4u2HQsY8EyrbsKeADwLoaleWO/o2KNj0nSxyTpY5L0FknSgGruQT7j",
-	"DgJ29c+KZCrCDKnyF3eVzjMwpeDH+K+Vd4dblxCJb2o5d7kR66Zo1z+syNt9uOTwRiHIYXmHXMbom+eK",
-	"KzOFhDso8AewpQp/uyEiweMMhrzGpgCaVww5LSzXg9Fbbk8ukfKY0tiDyjPvVHSqJ0J9SmKcd3Oih0MZ",
-	"ikiHuVVWpyWVl8Sn8P9qmGsxPm14IpiVO+iEVdGaARN3Ip2xUMQxKEnxyQKgX/OBVByme2HVW3XquTJd",
-	"rc/dloy6rU53Bcv2st1tfemqObrS+fR+N3fAV6dq6a5bzoSojkVGAZrhAeJmV90/JtEO3p+8+Onib6/+",
-	"x//5W2Ax5N4BuiMmPWW5ikRKA7VSH+o4TxQc/JhrsOewFvOfWioRscGM9a/7AdFe4IKkuaIlswuSx7zm",
-	"hR+tDMKrtRVKIVY/cLCfoS20fQ3EUuJRTgz53t5FO3aqU2vrqVP2hs7SYsHv6GCbbOKBGOpUkFtht0GJ",
-	"L6Swc+3tA8ZBawROyaQWySxGBZSpgiShxShiaVVToiPBImtRWnPTum1TwkBRsUmXs4pu7tnv8FTAKa+V",
-	"uc1xCnoJ8rBbQ8NqmUiaMNZGRD2YMfQ3fc8TdF6LJiSwucSnScwVpQq3ftDK5HGGqdhWqIbaTutJPkHX",
-	"IRynWsmQyThWwphtHPJ7vOex1WvjnsqzVHpPueRG4/enYWnArfVPKffDn+q3XA0QvU75MHvaJCIF5tXn",
-	"FNg33ElGgdmoLGsezEpO+dIqra2P/jdutrA2OIy5UlAFzyeyESxWCdgVFn2nbL+vgjN/FIl2vSlXWdGR",
-	"aJ1yfmiEIeEJfwQLdqsL5pVihc7y2Gms8AGgqhT3g9qYhwv8LUObQ6wCW24yzVWCHVKShn1AFo7rjyS0",
-	"CoUrXUBr6IZZOR0JBuxrXDG77VIZlShMsN+jtYGsGTSZpPpORB13GzSl8JijdHS7SgLwOuTruC23PwBZ",
-	"2T6CwNYJzOV/q4FRNEl6+WTuBONV1ahw8bENEgff4YAfN5limZgeYnj+Hi3/A+5tzhy6baXjn1E7lyUR",
-	"ec0SKx12oqAodArsshBEZJnGPwOMlNq/Y24yz92zEH5fhYrjZxrSsa3+obTV30mE6Td99+g9SFaIEmCH",
-	"uzvsP3aY+m91aU6EMeCANonz9yKbimq3A1cRQzHZnYryb248R1k+FFn+3BqAldD63TpqihkhyqXgWrGP",
-	"uTBElN/kyrTXJxG7gkQIGbnep0qkrS+7ARbcZIeKLSQChwsvTYHKdzGXCmLw11b5h1wpnbGBIPM6YnyY",
-	"iXTK08i4PkVwqlwqDKBOKjwMhTEuyaVkUhcWM00T4wNgAISWkHBOw5VWs0TnpkhGgKB1adPeF4GkDbLX",
-	"QCQJ3cdC0swEvIOfeW74NZsACR7jaYrmnWKlrsenrU2FYr9xODfxNVL5e8GI8IjGs32qcPtwKbfJGia0",
-	"cy/3mXpc5OUNuJFwmqkYpamV+PRcucANXUxbMRKhjIQ5ZW+HzrGAA89rxpkSU0a7nqViEvOQZM+qRDyL",
-	"2Kpk1rOV4MClccOuI+6EYbhVeuvm/YlUKMALtjqtO5nxuAfiLUwR8mp1Wv+m7LuH0qKdVhYM5B2Pr6l7",
-	"qHe8mcnTkbUw1kYFN2Xv8R2OrvhWaHJjbi2WGKEiv7ldauiuQOUZRaf2CC7fz5jRiSh6HwC4TMcaw2gB",
-	"SD5LdVw6ApikOhRRngqDtYXWd5AZ+/by7OI7hItcxdYmwDX38bhNKEZwgvaOCscTjOMJxld0gnHYeOxQ",
-	"cR6R8WOAZKlGD4fKqfinCPdZjXFj6NxCqtHOysrwrY5IekTSI5L+yZH0PWTMPhiQTlJxJ8W0macCD1Bn",
-	"eJLaYVNnWPpMNkgatV4SDRFzFeE6yNWF4BRVsnAVCnJufRDJnwWjiwwkUan+l1DMKD4xY52dsvfCZKkM",
-	"MxGRC2bGeuprtSCBT/AEntdAd0HvubNUl3qU8QDxGf9pQamEFHoiFPShUT07WXaH89iKXitX4zDttV/2",
-	"rl4BWrtfYz5b8+/OK1cXeW+V3xRzX/zyH61hilsNJ5vEf/2TZNo/DakXhJ15+shR3w9CMPGJh1k8w63o",
-	"m9B6NH+aB0upgB2wR3sHAlEYmvLhLEglJ+EJHIstiKeEtnsBSrmAxhI1vAMdRnROEfJFeWqPgKXiTt9i",
-	"BBo7qUTIiQsG1lQa0SDwOFEHkfu6kWq+WD+o9B73xhcKJh1zOx8st7N8eoJdkrZWxKkwOr7bf5OpRb3c",
-	"IJrAnC0IBTTVq0IlD+RvZdAHHJS10sxbsYyrmW8tviNfCSbu6dHkGB3nZf48PAKwM57xW6GceRNJtH3Y",
-	"WJuJzHjMpDKZVU6bAATssWO0eRsIeKMzQUaFlQ7oKkuHpVDetn3C9zNUenvEAiALMhVD/xvjjo/BsreG",
-	"/BuN/6oQuI65YQMxytUOJdzOxpPlwSoJt50bwMyhTtkbyRMx20SKYXMchXgbIcZJ3GGRxrM92+U/pUL8",
-	"SxgEJmkKPydg4Ao2ybKCvpApNtH2pdjGETiUzo+ksts2pG7d4HUnuYFEFPsELExjYx1H7NvLs1ffBdU4",
-	"AQ8zeSeCIs0NRQJuMeZ3woU00HPA23PFR8DXgr/SzIx56sIg6F24+1/Ph0bAHqGMcp95jqkumLfiZiqR",
-	"xkDcAtPqZGQtleEMHqPTyPX6zqAF+XB5SozFvAvfJzMTcQwzOeRhRpXNvn65CFskfMaM2J1FtJ3jc4wZ",
-	"H2PGx5jxE1ZtH4SKtlRsQELzzIpVrHnUGBx+o6edguaHStunHNgsgEAAUhUcA62eKshfCNhgxlJpbgM2",
-	"FXI0tohPLEIf3r7zaoYZPjOUMiUzw2KZyOyU+XL6IbZO6ioceQB5UEPIBTZzNBJ6qkzxveDhGAq8rdLA",
-	"+m/8i0LZ2VjIFEbLY61EJfqM94Y+tvZeXYVPCOxLQvNkbm6pxXIsDegLN4sGrD/sl7pIbESus6GfelKG",
-	"jA9iQVqlFDdL7bzVMQSNRPYDPfA9LOMO+ZxnPbtq9rOxHI2hj2+sp/D/REQyT1DoYI5anQv7rd08F6dX",
-	"QQvoXiy2wmKBdtnqfpTR/RtPJU84+8UY7vjdLBLfYiPidFVU4xbV3BhxN4A+E58gV92g2Llt0MMh/RG0",
-	"YFO2OudXK4PN3Oo0U1PAaAJ6icC+bwCPDeyvA5o8oK0oZCAILgI7PXY+/9K+jvX0L+1rnMu/tIOuwjcL",
-	"VpmPoDy1S2+rb7tqCU9QY1Em7c4DgVSAvIaCTGD2sjDmygys6VjC1R9wOzxYo06EY51n0Om9EY5/wJOW",
-	"wnYXqdRweIe6uLC9rRkt8DJdYb/QEQEXmFR0dNPDn0M5uWETbaS15K/ZSPPYIHm9tZK7qnhogCg7mCF0",
-	"c5PhdQkcEFSH4QONichO2V/hpviZSAWLUj2ZoLkdaeTBmEziGXCkgCutcwuEP1hIdu0SfXAmFaFOrbFO",
-	"XB32oVY7ViaIdAwM2L72N1BCIlK8ys6MTEQHAx19PC3rB8WxB9SYdFUZv+HzoRzBYgD3m921fdQ+dyJd",
-	"1GJsJSUGzlytFuuqbdQYPaJTEIvg5PnraXssTJ01jOwidJVVTGUduImOKych0/2hcrggWhmIkVTG7gUz",
-	"4cpAIBmzIC+eP2cRn5kGnfiWZMfrxDlBnT/0Tk1mbxewCg1iQ1mR3XOt+VhMLVdWhIRv93Jl/crd84k0",
-	"MGp4dKa3evDuapkIKkyrcx60ABh6CAyguPGDxILWeemv3kSkITzo+fPTFxDZAGgBE8D9UVx0dVbyKj63",
-	"Ym2ynh0qDzP8RcxVz5EyRmg8zNsdK+h0WM454lh3SI4TnOnS9xft1UN4c9twVeXvJjdwcxLMT05A8xKU",
-	"pz7wEx0sTHlhMpwH7eDqLCjP5l/a19W5/Es7uAjOA7tKfwpdP9ZTwkg4sn50VZ8KPRFKNHteMAzmLnMh",
-	"KqfPuMNpVO6iRKw35lYZCsUwPAHoPxRTkSKM9q0qlKpnobR/yr4XBukaREK8VGRhIHujvaqr9JBNeRYC",
-	"Sxae8NcMp0bdV0dPehZqOrkRqJyQStUrFlCBQA5BATZ7G3yRowlwNAGWmwDvabsdTYDlD37NZ8Yl7TmB",
-	"tyKKdBO8Ip2caJUHPLy9LpdoW0GHGu2AUIj2TCXA820femU7HOiVsee7hrctXVPRQwn/JJM8aXUunj8P",
-	"WolU+Ffbv7BUmRhZr/4BjJ5eKrI8BbxuB8WngIr2w5f2iQ7R28Uf9Mb0Gd6iMHfa53WBkwcxYILKvHZe",
-	"na0RO61I1aoWjZuBYG4qgvnJCxbmOJifqcKUaQft4KX97/np1Z/CTimpiJCTHD66sWJ1I0B5c2TiR2ST",
-	"jXV4W0aC//r3/2DcGDlSGBdAwgs3SYH9ThiD31mDNCixNdrfkhXi6KOHIo6ZVK6qGNRHh92KSRbAf1kM",
-	"DSlB2WVdBR9RhEKoyFoeBRO1jiPjGvEBObwzOZCfGpoKOUVldW7F1ggQLEEThmgIpCa7LnQr8py4oXbV",
-	"xIL9EMIrUS78s+AyMufcTwmAlWaxViMq7XccoafsdzsWZzuVrKTy0HgGI7PrVrTbpcrAox11tKOW21Ef",
-	"vbgfLakHCqbA0epl0IrhNKMdtJTOepFWotU5C1pa9awYQWCF/l0YDS+ugpb9JG11IB7Sqj162e0DHuOg",
-	"5QGDMgsbelUjBqYhiHIR0CwFoGDcXAZzc1fYKaDLLoOLoB2cBS+u1juXWfjxn8DOKdKSrNJ+RAvHhLk4",
-	"EXf2543GzQ0kNmGMhYrp+5i60Icz7GqpwnqNcBpIveywfsRRPa0mMDoM8zR9DEqv0pNaQav84NWbcuDC",
-	"V/u1XLM+ZrLVjn/1bi5unHizVtC603KNfiEwoFupmnQZfbVy8xa7o3rwvj346U7d5KY8qudF2o6FGDCi",
-	"Wp3L89KfuKeL1KlqqZzrcmZancsz17qsDXtwhZ+cl/s/r5x19cKqHpijjl0YkWY9nD4rq6VdVlZWH9ul",
-	"VwXqHkgtMjzht5ylmkdgeYykybCh8Xkp+8nvEJOnk9h+dGa1Xc9dj+/emBv1otNeyI26CFp30siMEsdW",
-	"eOvn5wjN27DEedR6fIa4Ynsv7VNhLyOpr6RNWevb8e/vvA+F1cjwTB8oh7Ux2L7dMNjF1g2MY/Jdx1KN",
-	"0MOA7won5k6MZRgLyE1FzqIAXRPsJGLEJ3gGH9EvT9k7bBXOU2sVuP1XIpSD64uCPmwn/4rI4hST4LdA",
-	"vUpQ8YmJ05Kyc43zvKSCV5qMgWMNe5r0xSeaX0o0ILU5HRPM0as44rspl1mZ5FlBQQxXGYulMO7wYZhn",
-	"ufUCOc0R+cTep1yYC5ZNZYjhATgyKeVG2nckdV2nkx3Jnd/fe602fAhowg2JUAx54y5VlsdTPjM9PQHV",
-	"RwvlvsRnR+6LOnC66lwtaIBHg/y1mv77xd01k1+5qPyoKNdVlGfrKcrzNRVlezNFucG2qtOH76kl3dOu",
-	"py3r3oZaHHhNqKxQd3pWr3qtyTrIVWRFBaRtVcdteQ8VaDQ61lMG/TdJ5XqpmlOMQXGl/cJkMo6tWnRX",
-	"YKzWXwMxtTnVipxt1nEgxQz163VtXIoaFxk1nmmWdc6WjBZH8Pk6rPQdgY83Sw8nTnSfFe9bpxR2/M7N",
-	"+G1bpfxSgRdgWU1T4Y4GLPigseX53l/5cxxp2J2W0VxFmO8456zgigHMqsGmslXbUE5WgzSuQcoWBu6u",
-	"e6Q48fxbwtrnAatK6WY+6U5bohyB9QisDcB6mCVl91ppPyBOrYava9lmzyYQhGg00d7GkTAZRCHcSbrF",
-	"QfjAVAsB6gLsi4H161qTi5k8HFMkxn66QvgdoyfHphqH1FRj0xriJpQuAciqEHneCloYM+sNZqtV1Z6j",
-	"/V5E4deB4/Vc2t2FcUGTHGgwF7kHvNuFEON6f9yHX4fV/+M360bSCyy4j1BaOxAUo8VyXMQwYGAyYz01",
-	"jLM+ac9+1d2kSynmSZQMEvsNW2woGaDVCygkzGM7QTP2bZ/+1cMv+sT+gLcnw9XHVjGXyH1sPwVrL6pH",
-	"XHW7sOf220FkI4TZXMAeMOB4BMt7wXLjZavDxF/hPb/ycJ59SUDZEvgCbGR6ZfDdPNBHxuSzz/jQ3gb9",
-	"k9cLvHlE2hP3yVEUNxLFj5g4efvkolvgBoEds75YPbpNE3xunnZwJiY8Gxe+hJfZ1RIx8xyuXHAmtgWM",
-	"Z5CL8+BcXvuZnGVpCLSjiuRyV+eTaDWaN6kpfRmmsjla6UzE+3msapDW3mAHxt+eCQB/4AkpFcfsRedc",
-	"KyPa32EeuIeyHUcoj7pnhWNgLaPe/UuKF9bd96ULge5Wjz3RaOLfARpQmSU8ggpDkaY63UlA8XHwuxFK",
-	"f/FZW9+4XC6eCoRD4rNaGzDPqavnYkwDAqClDC32bR+/8b74xoD7JLlWHRn9nZ5B8Y1QOF2DGcummkXC",
-	"3JqDgd7j4dBWh0Mg6Ps/GppXD7vfhl/nmRJpgbLzsq02IF7JE6IyOaCyjQ84sh/cwI6VGw9XueFW/3Br",
-	"N2ifNj0Uv+3BDVcu46j8qvbp+OwIKTpLedo6heLotGE4fg2oOnOLasylYxA8jeX9o4BCzX0UZlaTn3We",
-	"pYKH4xX78y/V2wAqZQXcPl+msxcu30xfv2w3K2ag1b1wg/cXwSIWF1WGfFko8O9zlDlJoVFSjAk3pgdi",
-	"Y/VFUN2xnZZUuJZSq9NEjlJiJi4+bdUlhjQp+PLk7+r4swrij3326abLwVvz8afrxhAW2uaRylmoomRZ",
-	"2Ung4ReLQkzJq+l4/nYsnB/myGGferBWQkQiOmVvgMWdSCEHItZqBGeWgcuAUzoTTEirxk/ZLwopian2",
-	"pAI9p9VTzlJRy/0Jdv5Qc1lVSXPVSHU/7fVcsxHcHhO4VgKjhwaZDdHgAQ9qj4rnK1A8m+2qhsIQIGN5",
-	"yifJC7qsqTZEp9ZHdAoNyWp8zzHo5bH9OfK817i8ZmTzc+MFuN/OMD3CwhEW5o7wQr+1DiIItJLFSifb",
-	"czbrwZVu9AuJ6bNUwNYyWJY9pMYOO6nZWMmkXLd6Y1tD86EKOGB5eMwGJQHd2Bt7qBKOI84ecfbAo+2r",
-	"mVNFEcdqYLuuybTvk9cHy0LZFXzu6Vz0ewiPGMgVo4SFiB9OAsoRXw8IX+lMdT10nT8B3XbDfc0gTKee",
-	"cwi89cGnntxHwEvLFTAlpsJkWEy37ulm/dnm23dP7UATWyI+8Fkm9V0MWif+X+uUxS07P3THkiueWS4V",
-	"trfvPuAvdndYtt0py9t3j360oifLjlMyriKeRoy2vhqVOuOW+SiJ9iqPt6WlXJamC/0wXdteoGnuD7gB",
-	"JdIPmIiNwE8bGvjOX0LTSH0LJ3BXqVh/omMZzryrizTI5rSrPPdW8dgSRZavJoMb2Y2T8kiGGVKUgS5Y",
-	"ch7y9t1eD0HwneE3pe6Xrs3fWdCa8lQVbLgv7SfQxNIUfQzPqY/h2elVuZMh0MrKDIhkP7x9x6xOba0j",
-	"Ers+X1j5wXVy+NruwScegbYiX6uhXzsB20To79HRz8h/bVLVVsDxktLTriuCGrCEp7ciYn2j8zQUffdN",
-	"UNZmU27wRlbBsJnITusi0pgGhWK3HfAXosNjkaJAYANuHvfGOrdb5PJl0MKu3mkPSAbdFy+soZ1PrElk",
-	"9Nx355dfAn8nvK1vDIBejpMFakec6hiYpC0AU/+I6nVYNOEuw/7RxdMBuOkUuuc6h699AyDHXj46+1pZ",
-	"xsNx4giGY6lue4lUeWYvsfABSuD87MziBFe9WyEmvkuHTzYvfXpxBi1TU/TCU6my3lSqSE+L2z63Nxvr",
-	"qemhuQDjokarsOTU9hGbSWPLhZ51kPCtxzqOegn/5B8YVFqxQffpZJK5lq2lbxLfYcS6NNj6w3V9SbTK",
-	"xjS4XEW6B/HDXqUvCb3bIi5fbYXLxWJDlhgthrVgCmKKYa6gzTePe2Ge9fRw2It0wiX4Z0Hd17G4gw7j",
-	"Fy275f8J/bF7SmfWPygW0ISpEEqqUc+OEfOrOs/Ln+NA6ZsLQHrnD9Cb0XdWO+k4Ein83bM2Es4mdOR2",
-	"t65OTCQNH8gYsPHyLGgNeSLjGcx6LxzLOEqFwiW2s2LlmFp5C7uhL/0T0VfFK0HD9+7yWInU39wObjKe",
-	"GRnyuDfh1mi1Q5mkYqQ4ZDbbkXIT2s9RwVH76iI8UOw3HlpLIxbRSDiQ+NwSsGOUhaDLoKWsaxsj4lBP",
-	"cgSSSITSekG1Pzwv/fLi4nnx0xfnX4KW+DSR6aw35GFmTdrzUgN3t62/uFzl1Cu3ATcy7BEM0Mai5vBS",
-	"9SAdBUAE/tXTOXgCwzyOy79pKY77S/7/7P3rchs5tieKvwqC8Y+oqv+kaEqWXTYVE3NUtqvau8qXbbvb",
-	"M7tVhwQzQRKtJMAGkKLZFRUx73De4UTMp3mI/SbzJCewFoDMJDOp5E0SbX6yRSYT13Vf67cMd6qlYq7L",
-	"e6AdVFp6+HLcYHezW93Ts055aj3n+uoh2duVayPtUmScORp4BuspNWkuMt+cQUct7OPiP7EkYY3Lnhcp",
-	"xUcDR3G79qNr3ejO909HplUjnT59tjjU47qh4NnFseztKQwGB+ZZQdWAVi41HM8+ujicc9344X4EbcTu",
-	"ckk4Du1t+rvllVatSLieSg2N22nyj0wbkHO/Ry170RLQQ/xigHmhDgAZ96gbNdYp34PEfi1+tlZBlZL3",
-	"eUzBxeIthwfjZ6kz1iCSCMYHLK048d2baLcpeo1zCHwG7JjmOETOV1Ops+1CW6vwrJ6edJ4U6tQaezs7",
-	"563Iezqwc+tRETwqgkdF8KgIHhXBoyJ4VATvTBH0ETzwD7cqvI2VUb0lsb9JzkS1k/DTmHlF5jBUxzv3",
-	"82+bk/aKxmPwtIdugqj4Gqe5Y7psSFaDj+3jhVQ16Mbo2kQGf2FF9TkTq1z6NekUddlom7j5d52Ctkge",
-	"5HvNYikS6PrIxeiH1noBq51mn21Fdw8yNl7rbX8xpmLECCWBb23mWIcEJH+D7zEJ6WeZKcLmTHdDH8+Z",
-	"koYRidYehu9cNxs/XwBuOD87+6FNPvu2oaFTNtcEjArNEkua2HPU6vrYLgg5rP3/HLAhr4TrrJ+JhKnq",
-	"rFQhcR4RIoS7FA03swnD5rQ4umvbCdmoE2mFUIE7VIXy/Jq2ovINM6WONvHRJj7axEeb+GgTH23io018",
-	"tImXqgbu3Sh+/RCDKUFtXtDN30ORJeqFuUq4rY6eyKm5RwUds2Etaect+p3GDP27KAKgM5GwhEzkDdOI",
-	"rBY5yL80JUnGiL00migWX0v8KZthpRZ05Pe9LsdcG6nmF7iJmqT8hpHBnHBzJaiYz+i8TkE3Je3eGwPV",
-	"ljnF5dipU2KZEmT0zsY8diWp9rq7+FKcyvhaN69/gOO6D11+J2hwY6mMNW1CC3GromHLVHsNAIECUyHl",
-	"WhnqL6hmeyyJsNcuaXVPT59Bd34GHirfF99ZgPaZiBgpL4gZS80I9KcnhtEJmcsMkAHtNZIi/Nc3nWtF",
-	"lu57za2Zdbjepb0wvBqv8g2s6y5Z2G/MYJEmUjhunadCS2GWNG4PFDfibAkfDutbDVpeY59gyqft0pHV",
-	"kk0pa3e2EHSPyA1NM5gt/Gehg8M6sWM7eCUh17ptLeOzp2Lvj+UVNQnnbh2tNZGItzTXwW/kqn6GgPdn",
-	"9bgBG0pr01rDZyq5gC9aj7xp9AjtojWav3589/6lPdcaBzeeKBMx03eWlP7CHYmZSfT48nt1TzeiDTYc",
-	"stjU4/GRRM2JykQ3b6CJtDqTWZqQAYvlhBF5w1SSYY20FcIOMiwifOiYIDi9yIzOgcgRcNFKwFD9gm22",
-	"qbHfgCxsk7fYVPtKuDt14f1yXIxIIhmKY8tvodDboQqR7/uoy/RhOn24Y261Wk77P7TJz3wEufdSpPML",
-	"ohY5eLF5FRlkBuSSGbMrEdM0Zeo7qDppTvE1qBPv3r/Czd8eKdoeQs8dAqrwMdpoYEOhaoFd/1PQ5NHV",
-	"E7U8tFv38WnUQqy5rrWH8U09R7+nP+YfeTp+bK++/aD0ijqZWLOjNdIRmeT+JKHb9rr2mu7bu3K0f1Jz",
-	"QkHcOU80blkgmAfKQaxJ+Ci39vQ2lkOtTfAuM5on2IQ4E6brK+KgGi83E4YyE0mbfKZWtbePALizs1Vd",
-	"9r3XKai+9s+0QVPvc6Gz4dBya/Cnyfi63851eNdhiUvAH0NHBbZRqm9wb/nOMFPAjawJjA2iwgyswa0j",
-	"QkkmuAn6vxSBF0pFtJww4H6ApZPk7I594dpc1GKjrSjisSu7zM3z+yzoAZ0fdRyuWOxOe8IFFs8ZNmlI",
-	"+med01bUSl01SuMfPYEfmcbPP21FrX9mVBggbHCQ5kW1FFuYnZ3DnjgWWPy0MWsqn9A99LQvlhE33Zsf",
-	"c3RpWrxd+RkPqGa9he3zHsnW6RpDPXuwl2MqNTe+6HphqU7Fzjen5y+6pX8rjDmLGVweq8sUnPk+VNW6",
-	"fPlvJ3hMnU7ntjL2ToMy9uCBcyTMkj1Cd9hr/dK5aKukLl70w65as2uslu/orBvQlIqYEcVH42I0HTbn",
-	"FkMWRK17QX01+U9zkkoDejTklbRJn95QntJByqASVAoytt8CqrZimqkbZqUmN2PSp7onh300c8Hz5h6G",
-	"MLM1fVHYXVgZBGLJChyZQsMZfBfsrIYGh23yajI1c4TxLul+HtOb2e9hVpaf7QrL227UT36fjv1ft+3/",
-	"uqLQ3XLhmqE9g17H67BiJMTYqB6qyNp3NFwqTe1gZutxMAUIcrqM20ikqzoPjqXKeljtE8MnjfC9P1rj",
-	"HWjOMyJLvbJmVHiwNGpglS4hwA04kDJlVOwWzdvzrFa39ayzhnJAH6xyIEXP8lKr7HQ6aO0D7wUp29oS",
-	"+rrA8+4cnQGEXm3a5iDnxIvSbk/1PSAoY6qSFZgrwihnr0llLWw5JJaKIsyadGihLMhrcIFAlGnARlwI",
-	"K/qWHkKniMNXGK0SZwUhRi4FsFGUr2X7DkNGwpGsXVGdE8ku+QVVyZ2Iu2VnSSM5sHlfvNvkAnZWHnAB",
-	"e/S1SImfEQMklw5Eiu16QDQWFD/5m3yraGrU96Fu3B12lkcSDLzVW1BNrVyfOtJbx9xt+uzzjUQSF6y3",
-	"jkV8NzJsS4OzYBPjQbkroVjM+NT0ppmKx1RvgCBZKT+BVVpmbVe4pgcG2OkKMRraFMBzdypSIePXPgKD",
-	"Q8NZFCIBndbzQvsdBwhba0d4Jfou5bBPCtqPZ/jo673V1/syz8p6CJ7eA/DqgguOmbFMANRRgfCbcSOY",
-	"1tZ6a5PXWstsKLM1WYo/isNz6RZS+44O3bJDt7A1jR25L19/PDpyD9SRi0QM4n8kZaI38eIWMpVrDNS/",
-	"4BIhN6FLMDmOCsx4hF+CQ9VqCLkd6t+6Sz/qyzDTY0vE/bVEBEMLWG314O6rDejzV/vLumHDNSy3Yly/",
-	"2WKR61hFjaG9/w8W2//+fjR2d2rs7lrGc6GncFLY3b2o3wQFwBlohcK51i8f3gYhdnq2SyEWrpDO7JbA",
-	"aG/5iCnyiX0xPGUbQGDP6HzA07QXpv/5p5Nnz0534Xf1tPZwHK+Ai5sUWPedWnx+3L01aiopIPvq8n03",
-	"1FSvTaN/JOjTZ0++CoUavO0Q8zhfoV6fr/YMoZo9oOmyln10930b7r7fvz5BtDP7yyNMPJgittXeTBok",
-	"FTJ/DoVYSwbPTqXYrjJfy7LuETog7xPf4qd5AIzA0ubcEQnSdSwJ1dcsWaxr8/k8M8qNXipj6w9lpnps",
-	"znQ/qvSerlGwhlu0KMMPonjNJXV+ZEx47682UrF1adcVcu+lNq2R+GMxoC8sPXO2/AwoMQ3ERdIqVKjX",
-	"btRGzkdXXnx0PJYdj3ZbegmdWMviFt/jUSt6oFrRSf15bq4P/fZux97l4N5pzA3iSi3qvhzSDxJyC5Qi",
-	"rzAs6EWX+DFm8UptCjrSVu5m1FLQMXePSsrbPHkY70ab7F1vaa6h4PYcpIJSqq6H6ARgjmFl1JpaygfY",
-	"hvtUU46qwj2oCnsVJIUwpYsNHIVCY6GABLmlKLBXWK9GQSiUMV8zNtWQnHLNpjuNK76GeRxWcYZM2L7L",
-	"MmTCoCAD/92+SgOO25pgmcayfInhRunhdRz2SF3hgQdmyqe6lPO/IqIZU8NGEl5Y9fbC10vvd+uKWl9g",
-	"M+y9gU9lfN0DNhx+vNOqA9f+CxOUY2poKkcZCizsfztIqbhmdr+AydnX48OBRbWeJKfDTnxGB88ZVH2G",
-	"mXZbA5YkuKzl1+1QIJ7me/xTGMDDJ3tkN2gnyxQfcgzbAsd3cHhlz22r0Mfk49Tef7sso2h83UNkuVAR",
-	"UhIt+CcSdjmOsejB38DY2S5kZ9nPAwvXcccRdxiqq9O/++Fm95CpGXoN7lasRJA3TOUdKAUzM6muvwNy",
-	"xl+R7+3PiCVK0hdDDhTZj3L3rTurH7oBMEdIQzTlCfHBPqox8IeVh1Yn5yh6YApcF8QQAm0ANsiVQDYc",
-	"kb694PZfT159sJb69mr1ka0xlliD4QXVY4eqC0fQBuuh77qO9yC7UvcLEB52bS6PNiz5O51PjF4zgfbF",
-	"giy0v0TMXszzRIBvM+MxuyVJ8zUWUNxfgmb5RpQ4UzMiXp/+9pgFeeTjB8HH174y31624WWSeL68sbq/",
-	"1zwMx7m2U8CO9Prt0OuhRadrie/+Got8gqJTgFPj0Ap5rrt5RTcFw31qEOS0jSqR7ueNRgBwEYqXJheF",
-	"HNDQsyCvS0EbMfQuIBOaIGfwbtiyu3VYqfo097y6/iObK0S77kKCgOO9kaITS7bPn6xbRIZ2xk6bjxzZ",
-	"5jfNNh+eu3Jl35hdqC6PFBsqpsf3GLECtGLff8pftghsXbxrvj7QMHVDUzBFZ2MG8Sy8cwhyQ+NrlkTO",
-	"+K00rcf4nYM8Xgx3rTKQF9hx02AXbO0OeO499IQ58r8j/3ug/O8TvUY8XPSAlXxJRNO5X8fabPGar6ga",
-	"+4mnqba63YQapjhN9S5jNr9yc8TT2heelj3X/QZq9hYmCYe0WYF3iXfZ3VnrDeflN5w9QSilXfLns3VD",
-	"/49b9xDS+JU/tAKka27uKKBh1bNrFA8+iMGNZunwguTvBBLCbFSucvtZ3xYPgNdZtcxS6ICj8RwYbCkQ",
-	"UAfkFAF0sZtI0TYOgB129tgyzM38loDBr/x+oXt3S/S/r01ga9PG3UUbjuxwe3a47ul+e4GBj3SOqiX1",
-	"nA+cc4ATuZFSudcoAbKrnVp7RzJ7GGR2cNVm19w8KG9+P/9RnZMejAPsc2Cpj2rNJoOUJeiznwUnPfU+",
-	"ejms9tAjpDNe04388hvpHbt2y3tO4Pu/rqsl35E//sihHhaHOjDXeQ2jai7MH3k+cZ+Oc8gsw6ii/3FE",
-	"oA+pd4zDH9j5aQJPW8Uilcayv5zxwcNM52hH+A7HIkOXKAKwrPYLRUaUi+WKEZPbitY+Q5fLxTeCC+hv",
-	"xIOwITeqjihBCqzbVAVXPz+oZip+zquxQr6dspbTAo7ENTc9v0E9Lo5lsAcLDrLyTDcvhf319ac9VTDd",
-	"e1HrV5736ARVnRP5Vi3Ik0B9sOw9GloYF0I4ZSu/dxkx+y1M4ljptKLSqXGQzNnG91DPNOAC8WgAx0Kj",
-	"3nlLX5opVU6M3Gnr3dowHaQwXJ7uOHvhSa6reIwPt/43lIuA+3Hn8TBPew8sKObuj71K9k7dTXzsEgDh",
-	"vXVCcRJYqDKjio0lkJP/fALteRk+Gr5vVDZTUR6DJILUGVNhDRfo8s7NLSGuIHfuN86VU82tt3yzC3qH",
-	"kalD4gAb7eU3WiBSJOgB6Myb60t7jQMVaHq3rtZv8mYfXOjl1mt6f1GY4CTsC2l6rjEl3HT0FRpJBsw5",
-	"/UB6WyGm0W7YKPO2EFTZXNLtOrLibvdbqcx4K6F2d0GWb5ryDy2ksQs5pd3NufdmQuT7PhaU+0d7Q6n6",
-	"P1wQlmrmzgfdRIQaIkXMvsH2Q78hItN9VrZnmsHpGqZITCd2H0ve9ANpSVSB5bQuQ9H68FoPHSG9DgXS",
-	"69h5aL9S9AObSmUIJY4kNpCd5hbsL8ceiZEjKF7rkoFV5CIXq49IIoVUERkpKkxEYsCmFAmRM8FUm1xC",
-	"3F6wG8tpQebv2J1+cH2IAOn+Bihnzx71wkitqFUcuLl/3V6Q4Nq+k+buMGIhwSNvosw1SWgddJjLBunh",
-	"0/XNePbcdBYsydZPJz/+CDWCqFTSiczsi1rn7Seh8DC2BPzqrx+gwrBREFqAPHv14i/vWlFYr+e/P550",
-	"np487rSiFlCiB+15++qD4+7ryMGn68rBc0uiluL1mE9b3Rbe1uKNWxAS9+D8f2jFMKm880Y8dsg9e/O2",
-	"z+o+EtGeiGhdevkqHIzYkf3h9QkJpPgo4foBpGW+G+JmuaRyqgs55ZYVYEf9G6bmxQK6WE4YuBciwoWR",
-	"8EwuwCEDHRTIoZKTQtolhgFLowlpFkasz8CMSB8pN/nKvCSFq/BV5GOefQPpmPmZrc7IPPt2nBJnNbl7",
-	"MjPHhMxD7Utyy6FunpH517e/HjMyD9H7BIgm1xgZocoQOqKbRXAKDKDGLHkFiof93TzyEjzU61+QlGmN",
-	"ovtfTEkyY8IQme0Unv5Noevcse31Xtte34mb6dZczSKD3tFwaW0aqmPsOxqn0A6iarCi9NzRiPBo9Wju",
-	"q7Xw/D1D6MGzx+bge28OflSovob2t9t5SL2EezhuUnDhgEuBJSOm7thZGrSSvXpM/a7fSdfyI5kfOplv",
-	"RNFfB+g2aP8P0pdb5hSPFLMHdp/O3PdSG6yxl1Nw0jBvO6VcXLOEgKuWQ2H9BZFDhBYwXIw8ygg31kJC",
-	"96y/zeBWtQeqbljSJp+961ZBFgJLCNUuFSEilCRcT6WmKUHziyb/yLSBnt7c/gS2KCGDhl0eXYLdog/Z",
-	"3QpcglFU6CFTmE0Yy0yYyLmacTyaIqjAEMrEWO589tNp2Ns69+f6joqggII7uNYVXY21C+MuCoL7c/iG",
-	"dpGvhGHKXpQZj9nafSJxsw8vs8xfk1tK67+p2vqS+Arbc3TiHqQTF4/TsR3deBqs+g5s7vP98OpvR5/v",
-	"A/f51jYdhcuzSiO7VWFC2Vjv7v1kbT6ag/kgPrYZK5mNxmQ25vGYJHSObmAprxHJ1cnZHTp937t5HpbL",
-	"1+3T/hMM84FaUaswbJW/d4f+LDjmtRrP71JdGNiNkcYu7mc2UBlFEsgX70c4Ozl7dh9+HLy0DyzZzZXJ",
-	"TQNB3UGNu3MSM0Fk3hY+r8DxzYwsI5HKp5laG+MFThY5izZ07qbfJdPMEKaUVJooPhojQnPBvgg9OkKt",
-	"O7KpvOUldABwESzki2A2BDOBuHJ6V3oYmjH1ZpRbA82SNE9ZoekzMklqiOEThm3vl0qWKkty7HiFG3Ov",
-	"hkdzitqEGPZpiXzV3GiDvf4WdSJgGAVtxGsq1CWsb6og7dXzHKh+S7/zkQBuJ4CDS5styesH6XR1vvT9",
-	"FP6iA5U6/55PwbYCnLXJKxqPScoFc+ikkMl6QbD0LnG/cbBTDhrASn7I+sQ0Wdd1+hLfIoflThEe2NSq",
-	"3+jFDTrFV1gO/AHP8V61Dy70lMXGs7HLNnmttcyGMit5AhuXIiyUGdyNy0+qhIFe01pAej6vaNjVyN+i",
-	"M7tt4LB5y0dMkU/si+EpWxnQmtH5gKdpL/h6Pv908uzZ6do+ZHjxAbmQV96h4F/2d72xexnarR2+f7l8",
-	"Oeu8zeerQ6ULd/jocv4201w8Y/nlw9vgRD4924sTeQUHXG/iu+KL33KtOyhhqF5tYlMpBiHhFUnGVq8T",
-	"4NbB/OJC+2z4KShzbAbVTPBI4EBt0k8UH5o+SbnVHKEBR8KHQ6Z01/uefGsvtNUogW0jRpIhFzt1W3/w",
-	"Kz0sv/WD7M24y+JwvE+t7vnpWb0R3DktyCt7pxCvoyn7HrZ24EJ2F+gBZgICeaZzMlVSDu+6fFqxlNG9",
-	"YU0VTT9sZTGyFpbMjG+IAXwnL68c0xvmDDAohgRL09mdRDHM07mw5inaqnMw3EK+TSoRqUND37B5u0m5",
-	"ZYRgeDAf1zq4/xVbpnDc91uBeceYVAvNNGDqMZ9ymG3rV27iMRO5Qse1zlgPmpwL4O/rcRnY30NME/IX",
-	"49iAY7FZw8KNOGYKHWym0Koz3Sbz57c88+fxMfPngOwvYHrOvW0NlUyzikg2ynBJKAnG83rGWjZl6obb",
-	"0znRTOuVHTs+5X0esKF+mjJFxixNwNaS8ppAaSoX7WpzKR/sox/rsIwmu9b9W0xuFGsu+f82run0hxhg",
-	"xCbM8gL7pzZ0OKzvlWF4zKd0B4WKl6mWaJNjtncsVcISe3khmaOu2BRPoXcjecLKMwg0Bw0no3221o+t",
-	"YsETIJ9b5UAnPm1V93Q8Pek8+dR5lnNAf46lB07P11WMOqwAjMxFwm94koGQmHCRGbv6p51o4TQbLoae",
-	"tYAFIY1K1VAYdqgV0UZOeQwDfZbqOpXUnuBrK8NuOJtZYyEe8zRRDNLVKmTG0o7tLEtriencuaGdz6DS",
-	"3C7MMJBvgYu/ACN4T337l1l53soRI6LUlYp0iaUN9M8ZmUIxCbby54nOc7C0UVSMmNJYDIK/sVa1HBJ7",
-	"FXyNCKRPGQmYRnmdCBUkv9V+MzDHQrMbpmhKCndbt+sMyqUzv2cI5PWZyq0MY59MYB1q3oIQd22LbjqP",
-	"KmbwwYmtg9YvC4ynzssvVYLK4yILquBAa+qRt+dTDcFFb5XK2ViShOepG0Dm7cpsqira3jKp6ij0H57Q",
-	"j3ZKzg+yYcMteoFv2tKINu+vc8tPc7Bz8jtEvj/vPP4B+5VJEUMrBmsJoGZ/a7OWi9zDTcmQW+tyoBi9",
-	"tqqIylLWrmvlsgOhv+t+LoFAz59spbDutJnLt0RX1e1QpFIsNnuVe4/sbb/HovSVVOn7KuVUWSiEuKWV",
-	"0hL12Rfskvaig6rB/pvkyQd8xz66LR1Vk6Nq8hBZqL32u+CfhurreofzuykTBB4hmQDYwT4GIPpYowqh",
-	"9RnXLHIJQtqQTI2YcEH8rrMu0M4Ibg7vbUD3hZIp0xcFTondYSdU0BFTmmjGPE5H7nxvk0uYGJECCtK0",
-	"UTw2LAGHB+Ho+jWMTr7ThKZSsDb5BOuIqVJzwhMcxPAJ0xERkgxpbNZu1lHpZYdxDsuvnmRs/151HKQV",
-	"tU7C/9ZJTarD41u+X11CteYj4ZFf2ARCNR4HBe+Rv3iuYGEgkzmZM0O+t2Ljh5q1TbjYqHs2zo9rGLLm",
-	"3e6rxsiBdDjswW/qBoVgFYeSTsMuSF9OWXWJdN1BYqixEvxyCr9KJGxHwvWEa82S5sfmgyMguaqHd181",
-	"3A/LC3rwk4ohX2blvioTuQovMmO3tlVpDJ8Ii6UDq8AhBCe4cmtGHjDBhjzmVM13A1bpdznG9I2qMZ1+",
-	"c08d2hdW3ES7OF3V6bLzvHsW0iiQyfjvrUrxqbN2JkxnUOh8bTIluBj1Tp+hy0tmKl44uMIXa60IKNkd",
-	"Ry4JiwF/R3N14f7i0ncVurGS7K6DNaBt1FfWz1xxObajdQzI6zsoeX+3rIFmCTcn8BpvCOwjUxJmu3Xd",
-	"Kogn+DQICpRklQ5Yu8rt284cKW/PlLcOkVUR2KcxAw33oZgk9YTp/KRusvslxu3raXOSfYRq4j06iT5J",
-	"0EgXUkQiy91mYwltBMcAM2gvaSnfyGq79sMu6WeaWdu8Syxv7xcwA4tepgQ0X0WCrrbgaPIAHvZlGAzy",
-	"WcUzqa6hQ439OaRVSwM2GSrcurGfCnfbca+D8E25nW3ESzpPWmuR/CXsRp5ct2O/1ZG/74W/r3kjCgLh",
-	"bGuB8BD9VCgUKj1Uv/Ab5qSCZVhaTpg1spclxJ/NmLWdYsrMfQLNbsRZm7BGv7ZDYo4OhuSFvSvCEC2z",
-	"0dh3RVnrrr/AxfM9efA35oSI9FLgBk9Ozjoll/RaYDDIDx4Gf3Uhl8qzu3v+66y4tfTrb46dOiphtYp2",
-	"Qzbq2NShcdGzwEUpwfvblLe6Nx4Saw0Eam3AAVdmTCxpwEbNlBSj9RjsS9wBmh75693y19rjuwceG3z0",
-	"R0a7mtE6agmq65gaIhhLdADVrPY6ruS/inJ7P1ZEWofEmvtziENZ+3ss08Rb/oizGRFG4zHx7yJUe+bp",
-	"1ccEYIQvXFAM0bVE4sqroXkt/HcnUU4UB5/Cwg4q3nlDU570MmF4uuegZ2GkVtQ6Kf65Xps4f+x1fcfy",
-	"r/NJTOiX35gYmTFmgawTUYXL46vrYdaEijmZAGhssQruO03gbkJwNZ1jSoCumaUrrN8khBrSlLUDy04o",
-	"tOgoxvWQLusH1rcG9vbbmsyTaajrfAJ5LuetZjlDTSUC9C7198EalwnryWEvliLJ4pr2pUuDrePpgOrZ",
-	"4tUuvPXxLuNRblF3HZOye7EiJmWJIXB4IofAv2dSXQP2A3WEUpAYf7Xv2xt6h28Mc8LFQH5pUkw6o9x4",
-	"eUCFnlk5AD1p0oTpgMcB+TKFH1muSeOYTc36MPSVIuW1iOWEi9Ent4ADEyoPEtCnQWrI+ukfzrABRu5v",
-	"wJ5R8Buo9Q2ZVXKK1woQGVqg2dkPUgqZiFPFbjibwTTHPE1CzWtKxSijI8C/aA2VfVZxfd1L2Q2zDG/M",
-	"R2O7WexL6ATvFPw/gANbRfiX/8i3F2mZJAwbOXFDLkc0Yf+CX3qtvbjRdxn4X6TEO08C8Byg68Boa/ku",
-	"1jcCQ0KcH8cRiRwOS7X4LhfyLnMDSnx4dZKAtRTd1YsIyNCwOkBPK7DZqmyCiNBUy1Kxh2LDTDMABphx",
-	"M04UnYnKdILFs95ba8YjrW6bKrB0VIdibd9GzpBBAKk9Hq4L6QipWO+djHeQVbBM7I+Qau/R03pJEkWH",
-	"hgzYiAvtu3fEcjr3ydRDnjKsCO/LmQCNv4/JSD4h9qI6vVozJshgHtIUcK0uqdqqjvZtdbkILOYJS6Ic",
-	"pcy/dcCgMgDR2FGHgsuMTUOsLj0dU8RhwbZIbp7QY3HENVSQVGc2WLV0yA1OjLhUYLcjwyxNYQ6ppEnj",
-	"dAZYcYFrHoRr2Z9y00qOdWwz2IhL2BYqYrafepxvU7gELfsoW9aVLZ/oNbNcz/INeVOlE/65Jl9H1eo+",
-	"08bGLG//6jotAUMGjun9dKu57wZZCrjuQ+N4IRrzVpIBAzjMoWKhEkCYcXMmZy/MPosNv1XNGUyVI29b",
-	"3wxm9CYwt4K+tBmPuw14Tg6due0DAJCj/p0GXKHdlM4dpufv5Ntx/VHXmK9nRaniCWtF1e7AqEDWwQGx",
-	"foHY11S6BAkDftbdZuXkUSvGJK2mv2FNs3gfmiDJsyYUvWGpho6V0qo0RINlZ6/upUq5KV65pskhUJRe",
-	"6asxVDme5wXYh99WCjCYwp93XIn1AByxK6JfBS8sVYyMqUhYUqNt34MHtmmFFjcLYOrENRb1/gmHo7cs",
-	"/CrrtHblUD2ymiOr2U/p2QHrw/VlaDnZHYrT2KXmepXqke+7eq/oRd4TjyXreZ8K8JuOJaH6miXk+/Oz",
-	"sx8qPA15+ZjPLbDSYQOng9sLf1Xf5Wrn3Xofjgz8yMCPDHxnDLymtfRvzBRYOBnJwCHc1d7Qs7HAYBX7",
-	"B4vNkb/C9bZbce/sdVvn7qWGImXMVXswDt0j4z9gxp97rY6Mf++M/1fGpkXO71q++f5nW7N+f5j3yfMx",
-	"U92F4TDPliUXyPSLSS+Bt2sGj+8toOc35WBDeh/HzK54rgkdWuKnaXrk/Ufef+T9D5P3V9bbufyMwPkH",
-	"NL5ej9XfcM1XNDp+y2ZMG0KV4jc09d1GA56pVGYRzfQCQJmtJq6xqAljegH7FIBEHebkpE2gl6lRnI4Y",
-	"GcpMJJiPRhMCMyODOf5n/abHV+IzN2PSx6SqLjHsi3kU65t+RPpF9vPlRCSWBfWJMwSIHBJK9NTOQo+Z",
-	"tarSlCg501gHyAXYGdooRicRodouZU60kTIh9ueCXQmESbywL4Ln8M0OC14Ohz71xNc1tcmlIOzL1K4E",
-	"mrl6CdTHBfUhO7DvG00ZaWjab5MnncdkNuZQ5iivxMSKO3yLJioTdb2f/4anfliBYriEdxEozgdqRa3C",
-	"sM0jsEhVm8aLV0J22zd/xN/cMroPA98tbubC4IrpOGOE3dSDhuIjPXhkN3OAkWcUIuGYvUJ43QbQOGZa",
-	"9yYyWQNB1jHQ4m9XzmWquATuXtPAzn3dG9B1cFsVs5yNS9Erv6CqrR1eYhD7dkIJnZcxoS3zS6lhdR3u",
-	"PBUMlZysVQK62VQYVa4f5KrJGHlP1ajFg++2aDqjc91zUFgFflHWXJ52O0+c5uKfWe5RWqtcPu2enrlf",
-	"s5SP+ICn2H8V/wL8Y6uLQDt2aLsb/kLeTkesN1Iym1pqEuNY9U6f9Z48t0IAGISGHwWdsXEj+c5TUGJL",
-	"NzBXQYNSiKkvUF1rhf3qFdZqf4VndpUeABzV5QZEpRtwI5K2PdQvkxSvlj6RwyGPme8y3C4oCZO0Df+W",
-	"m5Qs555qOmHQZl0TQCcsvCJCGAMSszQFtYJ9sTwzXOsBF4hzsURjrSqFpnR5W39ctXhy1epeNTrRq9af",
-	"oDrUreSdYAQ2zvWMr5yU17jKE+FJlF//CC/IlWgyqSi/CZG7T7dOEhraU6u9kUwk1szFj0AypNlEYKfA",
-	"C2J5KjYI/IfkgkGLwP5FP3IY53goKhPu2OyhZCmtWPed5ZegpK1PLrnxSp43Bz54eVEdzrWfoe64fWJJ",
-	"nR/n3RBKYny5idNNEAFhSKZMTlPnwVeMAPNiiTsB41r2z5npkn5ZbwHdvZ8zvH6bvDZW7RJJyLj8Z8Yy",
-	"hvp5zCKsv8ltDweC76cGRs0F6eO3fcDuHDBUNK19GMRl+0pcLi8ITYii7oOL0YROpNVGTLHohlih6mBC",
-	"rcperFP0L3TmQuFH9vmCQ6v8LCazY1sc8n3f/a9nP+7/ELmlQv88rp3Bpgj0g0rwWw7fGHrN8HQK4tnl",
-	"0+pQQCRgPVhd5Kilz7543QRdD85MnI2dRuQsShJTESIx3/ehdbcwPVCY+zADuyz75h8urkTorSUYB6ef",
-	"VGQgzRjvDqzdjh/uAdwiOLMIu3PaG2FIyvM83GFmMteOGjclP7KIKDZkStEUrqcaUcE1sFg7MWeDVllY",
-	"KMOBPd5r685btRSa+i/ZlylLU8xCbaC/+MdRHey2Xv7HZWsHCgdSG6yiTsWBFwI3myo2ElQY9G+sIet3",
-	"3bnzTnZ8TxrjLQd593okEFUvnPLvUUsONFN26VVHv2vF0z/TFDbtbH1lda27WtPd1fLfg+7u6nSXusau",
-	"DPBvhZcS9TrMIBOJJT2g3lvdnI9AB6h1dn4eSxBEuqYjEwiXGTdjrKZ1Fw+eRXs195S2CaISuEdiOWEa",
-	"xXxR6dB0hv2cwhfBpAeN4xo0jWFJM1moKRaMJWQic3GMFclCghOVqTb5PJ4HAGGvEqH7zLktab3T1eoi",
-	"NV7Xkq+13sn477DjD9/R+IB8NWXILjKmib8v2F8JYCl85opVmyAq9EMtuBlwtNWwYbvzjMC9aSQKjy6S",
-	"u3SRRP71Pc1iKRK7lLOnnR24ToDC77q2YoXtC6nMweBrbv7uqY7CSZ5t29xUMdkRM97I2I56j2rrUW3d",
-	"u9pqFaIbd10fRGz9Nh5Cw3T3z0G27WNe9H0RxaYpjZkudP6ctMmlU+7+IbnQi94pKeKqFCnnHKpEhclH",
-	"9N6uJa9ersG7HCPQcYcyTeWMJYSbiFCC8mjB81LWOMEPw0Rcl5xVwRvxdm/og9l1J3WpOBMmmFzBoY/8",
-	"KGqBi6qCR/o8H8sfaOvPdUMaO228fhQXR3Fxl+LiIWZjrfJa5H35V0iNP5spio9oMuHmwbSZMF5ylysn",
-	"lqSCh5N2xqoLnvQ89+n/4FHLiulehbgFlA47qiXf94U0Pf+n/a1rQ1xw5Af8ahbkDGKd5Z795hID9nxL",
-	"gXHHeGQxxEsqafIckyTXo8M3cm891VbKDLvzZuU6joLlngSLP5ujZLk/yWLV+ODB5QLdxbd4OJpKGp4w",
-	"Yfhwfq9Imyhc5BDyap0wABx46M+BSQADhk50n6FbkBv+0YIFojlYC6bohDf0GuO+6IJfjPa3yWuxaBYV",
-	"BvHx++IwZUhhvwxVEbevCNbj087CitaJ3+fB6uoI/nL7p9ycowT4wHfaCVgpWA+HxfdSN4nvdGF4d0m4",
-	"leHNBaq/WgclUzfryLQeU3rtae5rMc523jD1KHuPRt1DEL0fKTaUiulkSzmbMnqvoCSX4H9DjGiXwIWt",
-	"8z0nH9Mb+529c06wVcqrMdWEIUKVWukeXGmmRf4zB1pNLSETLqIt7DfY4a/Efnvuewkd7bf92m/2Jq/Y",
-	"/m9ByqRsaI4i5t5EzAdU4sGsCUaeP5PN5Q2ETE5k9hC9iI1kSBNnYuhqK6RheVKTa3JrX92HutR+tJjD",
-	"VMrmLUsrh1MoVcJUc+kD+w2X8l1mDqwN+Sd6zaAc3NvEUtCUjKWecgPJd6F6fMISHtO0x8DQFPF8TQH1",
-	"we6S3aBjWKpe+hSE5uFLH5mZWE5Yr+lV88+vuHK3izTM27cHlh1F2z1aT0wkuUxDxAmP3GUvDY+3NKry",
-	"eoF7knAffKaF67/k61ZLIS7nhrQPlmuRMBFCexCERYekPelUymuWkGxK6IhysW+7bAvzC1d8UPbXOkUm",
-	"UWs6nmvgRFPKIQHIsbS30N96RgFDRySEknhMuVpTMn7Cq3yUi0fP3lE23aHZhWS3nRTKlDihM3qfMbS3",
-	"oZebnQ1LiJ0PyYRmTHS9NHJVKHlHYrSYgoQeQ2Vzqa4FDCtXuUkdZBqArghtGE2gzNYOKtOEUE36WDaC",
-	"c+jZOfTrRdb2ySRl+2+I4Ss//RAkA1swGIJUl/NMQK5qX5JTlWWymUFo9wCo5dLejMMyCH+D8l6rCMiZ",
-	"uMDTza1rLWNOU6/BYcecoK7LzGiesN6ECkDhWFMKZkrAfh3l4LdpH65/85YMxsUbeLs0LrCro0S+N4ls",
-	"aT+XRf4wNhfL1gK6R4n82hCISOki+IRIACohBygoPFJMPLmoymmRQ3ugANlZn6rvszZuRzStkFn2BQdl",
-	"wQWifyVwj8zMMoaBU174aGyIHvPhGqjWf5M82SOy6dEYe3DGGDCKh8L3I5hObx8X+2sRFH8DNueMiAlN",
-	"wKvGlJJqfYExk+oaK7RrMQEoGigIWurlUw1CQORPKE5lfK19nuLHd++7rs9XsFmE66b9PVR59nP83v9q",
-	"72ffFYBDWBAxcq6EncYPkcMiCNtpTRrNtJ7YXY7INKVCR863eJJNsa04IgnDhMYyTQr9xpKMXRAEFqep",
-	"+zxUl4fqLCTci4CIo69EYSWIxw1qG58wwM3JNLoi2Zep5Z6Ra24e1jSlygimtO93xsUFAZBjxTCh0ypl",
-	"5PTZBTGAGGt/Hqd8MrC2bcqU0RfEsk2WXImFFuvWHHULBkxQqhmYttZutSc/h6UxGo/xmHBCKhO6Td4h",
-	"Yi015T5lyhKchgHBK2tFctIldGlsV5OviWF0QmgqBWuTq9YnmdD5VcsDGi1BHq6PbluJuPDZ3+aDAnZN",
-	"MrZ/TFccpBW1Ttz/mmC59idcsH7X+z48E8ivRnAXSISUM2PGFVEyZdohYYEyO5gDdtkF6dtr0e866hNJ",
-	"oUKz2AcQgDksayKW5vp4R/pR1Q514RVcQCu9mk2ZWbKr3JWJg+5jdGL1BBhnzT6jTDNyzUWiI6KZPX+D",
-	"2HmxnEyoBgXCKT9/b+WMqoByzr5MU1B4HLh51QrsAKUFcMMmuoTZqzUfCfdq4JA9zyGtbrQ0cNRCDtmD",
-	"AkzLE3sObT0HhS+0afUMEluzAguEzR7ITNhfFj5CwNleqZWaBlTuTAn7zemzVtQCJOjeKKVa+4GX9z1q",
-	"TeiX17jU0/PwNVWKYuTdzAFScSjVpA7TBO4u19BQMslYZBm+l1JMJGU+9B3AscKtto+tAoT1mMbLl8qN",
-	"1IqA6IxlfaAG4casdb2QJgKWMId9rMQQzuHvm4P4Us16hR8eZodb+wORTQZMYf/wkxfwyPmTQNBN3wfa",
-	"quOOXlM9Pek8/dR5lufDrTM3oNpumfgU803PW649sf9krWVXtTsAtosWAV7ObuEqZpqppiPQ09Z2uChe",
-	"Dt81KorXZusxQT03SJw3It8grzh/surW/hBSxlSMWH2/gUtN+nW6uvttP4JZg9xzjwWp6cQyUVa7czIY",
-	"DCZm7N58B6oDSbhisZFqDtGAIVUOw/9KBIXP/cCJ8gmdAzxWQU3zaolxG2qF8gU5P+14wP6e03z7QT/w",
-	"jxopiUyTOiXuLQ79wu3U5qrcgi5TuM79YiNeF2m5IHRgpV43Ly+TacK0IbjvYfrXbFqH5O6IpUgmE/rl",
-	"NyZGZtzqnnY6nSZKl5Czfhcgd3ELIuwjAfPFTXd4aTweW1UfBTmphbiHWrBKSWUN3sbiyM0m13o842qi",
-	"+RTkgWPaTVWfwDAr1Z/C9j7trNQfnnQ20x9wrfaXTdbpNaF26GXfcJkwwK1rPO1su8gdYsCXpOSTICXb",
-	"p2ePz588/Y8N5S+8/o8/o9ZIisKW2Vc8O31SlqDlW7WuIO2c5+jVhTe1ncOq6JZ6bPdtTHVvIlU+qZKA",
-	"bP2Ps1H25uP547cvX2fvXr46/e0frx6//Ud89ubl5ezNy8s1eksBod217HQc/8SReaUI/Rk5DXCiEjcg",
-	"s7FMg5gpduBxXBzkqf+6jFbpFNJ6mfgKQOFTaKk+LIoz34kG3S+RNzNXOBMuyGNfsCqkGUPtDcwwaVfK",
-	"ohdhcktiqIJVIIR6aDtCVZiwnS16wCInsyPfmY78n//5/9ZBF8opj+ukSQW72yFx21PRre55LtoWjIWo",
-	"ZbgBvvKCWlnA9TUJ38C8g4IbqKj1nJ7GnfMB+/HH5GxLFdOfTB2ZXKYp8SdX8Oi+wK04+S0gC6327rrn",
-	"w+N/RmsBzf4N6Gb1s/DMzh3IgazqdWEgY5mwsE+BaPMPf18i00d/2H/qsfw+ldRN+2yE3KFcLO5h/gp0",
-	"bf8GL1FzGh2xQKLrK4p0wFK9A4lo6ZkzHHNANYeYClNQLw7elIQttIJO7dCQhJV/FoTaVPEJUxImNuRf",
-	"WOhO4Ju/OFdML3RO8pR46b4h+Td1lPjkND4bduhz9nhw3lqb6Org7dw5HOmtBk8vUFsdsa1tYLpR39qr",
-	"EYzMlItroFNxXU+n77NBymPMzbZPet88uPrbQIPe12t3d8nEHFN9ARSN5iC8omgMYnEtBDwm9JopMCJ9",
-	"Y1JIuTaGxuOJFYG+SSkakD6iDyndxfBJyJ8r/HRGMe7vEr+NJo5wScJSZhAM4qnPjbMiOZ+kQUa0zFbQ",
-	"oroMo/zGxfXa/OWD5VmNIgXDNR59KwUrovM1ZlzTZFhuzdOorU6WcPno/7/+D/mEjhj+MO98Y1nEYG4W",
-	"7JzbX1fJa/wyS+wGex2efAhOlkWlYEbnumIOywvwjOsl11OpuYcurHxfP7+PfczKJBRE2S1jrBdePus8",
-	"fYjHu/VB5kQJxxYaZFYLEiSVijA1j8f4Kojlr9x5O4/z08XdhG5N05RyUV5Wk0UEbUZnbhq7MM9KIuTd",
-	"lDnkHsdsU0YTTaAFnJclOcfS9S2OsB9nnUezQqhTbUrGjB39O03+Cp1swW6ZUjPOzZYUuWU5cajGijmr",
-	"cokFOebaL9SbhtBOKZZiiFg7NCX+N+gzo8mEC3IKwD+uZ3ZEBpkhRmLPHiVveOIKV1xVXsFXCkJBKr1u",
-	"eLrSlvwtrOagotN58tSeI9SFLK2odVL4a714LM9PtWYGxdrn3fTb9H1OsaCzrmmjvYunvWm82GmzQA7n",
-	"nag14SK4+/bawzFJFNPWWPmQMXJ6FpHLEU3YvxygRZhqt/X2VafjmoUHQgtOsBXdwNcMmj13mL+Gm8yO",
-	"e/q0/fzHqJVKMXKf/Nh+/jzs5xtqmBLc/Of/Igkj/8yoMtgxc/F8G/kCoUFBcb34keET1vsXeCJbl0PF",
-	"Y/roLacTNm+tbNHd6ey4SeNHTPn2POSunYMu4zwYN1HxS5fK1PUP1QTeLOvwlKnJgp/QrY9M6BTNoMqc",
-	"4o+GDoegWTlkO3zbhVPtBYSu9FwbNiFMWEbnmVEJ8OA7bblWv3id++BI/J4STYeM6DGzvP0HkBtDw9SM",
-	"qsRV+QxyqQLpTRGhqZZWeMzGEkd10N5WzgyluhLLkqZezDx2Yka6/m7FWS9UERVa1JXKW3OMB8IFjQ2/",
-	"ybcqKj5gLzf5F65BJGRM0yHsJFfYHlKqhAtqmK5v8hY6JN1rn7e1OdmhMJlN+cOuW7xtNIkqBuXSeQ+5",
-	"dVfghT45dy1mCBtgVficcKp54KIOvLqDyrIiDBl5BR14U7339s4sVV7ZAl/Ysl7gqKXcqZYS7Y7WwXjM",
-	"78GDyKvfSpFxXtxbSXdtWbiytcnlMl1z7UMiVh1pql74dGyvZICKoVH21ysdTp+6cBVX5SJlyConSFw1",
-	"ZVY1nUk2Vxx23ZykzC+cjNxQK99px5GdEeJDLHDZTopiWsEaYnTCVgYsQ94bjV3jZAg3YMSDK2LkNROE",
-	"AlyNj+BDCpCrXvgZNe/L969JnHLo4GOp0sqAqIy1Zl+sYzllulJuvmFbS0w2oTxtdVuUa03/L/sqrtr+",
-	"+8YJrKedPIE10yCxCt14hvbvCZsMmNJjPkXCddk+Tjxd/rJhBpD7iZOfmEJpZScklHOTy3+f7wrRTcvs",
-	"mGrZWwK7C59jdiTyejvfwv8KlVVupMv//N9aU/JGZlrTVuQTYnqFtFr/URji96glBeuB/HUpE+js3Fi6",
-	"F1KOmnKhN6w2RgLX+qGQvN//BVr+PJaETsjr/1akYT4SJ1w4WVopFt/SCabw+mvZvq3it4AFT8mQM2vM",
-	"K0avoRlYlrI6UfWG3b+QKtAeXQNa6Q27F5lUfSMfohgqc4IlASMFcznTTjBU3lEnY+CtjxS7kdeIyVYN",
-	"mfbzC/Jjp/O8TV6JBEPummlL83mIXbGhYnrsxM6AWeNCEyPb5LLgvYEvC5ENctbpECMlRiv6mdDZdCqV",
-	"Vf7h2Z6ZT1nfe4mwEBvfckEyzTDxHNag7dJkZvrtCpxPu7xP9letpnf7y8lsNjsZSjU5yVTKhOWUycIF",
-	"h3m0uq2ZVj3MiMvn3BtzgT2EYVtwNc2J4AO7cVqCy7dZgxyWMA1c4sANTTnihwtJ7PEwoMpz/NXqa/nu",
-	"MjPjV1Cvu+sg4S/QN3zx/tD4uureRq0vJ6OMqoQVooOVOZp4s90RrbrYT388f94mfdSBerFiTq/W/dzi",
-	"cAaFjlwGuzVdwJ870Sy9YdrqVX/59Ok9+YlqHtstHszDK3nSt0z/SvgPNIsVM32P2jeQyfyC9EFA9zHl",
-	"hColZ0GZmxNLK2SkqACc937pUuE0taHDYRcrZEtbeSXs3mjoFhkFU8tV/w4UByoF4+uLaZNLXzxsiYst",
-	"EHtEBiym9pu8dJKYmbQPK42dSsyYs2H7SsBd0VCtjBXEckj8bneR2LmAG9lzBNmP8o9gqcUPcHOiMoeA",
-	"p5BDRFeinwl75FLxf7Gkh1vdtybgaf4a92m9b3j3TCJcgkb61JlVYUvXBPiLdvwlX7Gd8dKNbTlNEsLb",
-	"aI2E4u/mvAf2YH22sxMpjPtfoxoGHroByzpHn3GDn7yAbd0Tr2PG0oi7ZNtwt4KuflsWehk3u5SNvpMk",
-	"gXeluRxUooA1o/acIuByqk7cv9tnDIAL2z6KAHf53rfqq3SaF9iWjEB4sm4eLkoHhXKQT+A/EJCoVplO",
-	"AE9UTWYgZcqo2G2yAI7mCAlUYSDCt68+VAPslEqC1iicBSPY2/5Kcq2pMCT57hX4MfKMDDGS1c7tpYF3",
-	"FYIvkuZdx99LLKo+o18ucA/PFMtcpT6+XgovQ5i9HGBex3bGO/GuTFP3FyNevLLeS2bfQGOz7CdreAc3",
-	"uj73E54tnUWVfZ4khx2ZLVNJpV1/mSQAPVS+lnV0UqUgrI7DbhovXaCTbTHWvgZmHe3oWlttd+G8H4Tr",
-	"6XaejvHGxrd1t2HHZdTiRYFwC74i6eM97BOIwRPFDFeg+9U5WrcTFrt2uYY4ShxnjKeLEmJDveEevLG3",
-	"8v0H6JdtwMp9DHBdbu6s+UdQH8SlOHG3pd70++DtflfP5NvucjNOFJu5GKGr592JGfjSze2Dn9oxZXw/",
-	"KeMQ/FcTrB4D2wsw7lbYXeEXd2N6bWWyLFyju7Zalv1mtZA8ZkFIQ10f1dcM0tOwlK9A2u/xzctEnQ9V",
-	"H+63JAyV9y7xbSk+D1cAMuWKsI1QkeiwGtvkrSQzqRJCB1bo5c2ru1DfaK97gALZBUNwCw6c6LAYwsmt",
-	"HKHvQWr7ZJoZTXy3K+4bNtwB0yhpqFHrpPSXn5/9Ivy/MZsJ1zKUinj4uDpouUw39zP5t/uK8NvrY8Ja",
-	"qoYvfL3uBMJP6x1ulpRQjFq+RhJGk5QLRCidUq1dW94AeYRZanWlPAG+awUrrjsSbAJMvu/LzACOYb+A",
-	"/YS5Iz+EqQTSJ9/3Hexh/4eaWSG+FiojFfCAbrQcP7HqHu3SdWdZTsqSEestoNs9Puk8hkRQj6G9SboO",
-	"Rk4cZjdGbZrl2+bb1C1uypCxZEDj694MQnTejG0a9AGT1OMBfjj58efHvz7/9//+BjJu+QiLOx3Q58rs",
-	"onIaU8mG/jMKF8/nF4eL320hHnLoCQLyasxoasY9kRmFpcRWDNptq9offxgh+S28oG11zCw1NLzDY3hr",
-	"HHJVsu+TRRP7bDt/6IJIepjKxaJ8/07nvLhSn6hzjX7KA70OKEFbc3g2ZhDTzlkGsdSmCxoBJgmYNvmU",
-	"P5OwmCdMI8DoxbIWoplrigBiok36BVfoya9s3idQbYgWJPn+vNP5oV1VAuSxhooIfNZ8h1rlsBEFdIWG",
-	"zl2dDSaumynCvq6sIn4DI1Ki2JRRAyVWF4D5kAn+z4wRw76YIoxa68nwlP1In5x5/oq2Zs5gF3ajcbHx",
-	"kyeNyis3dTFX5T+iUQjaqNV0/Pzgj4VWBacOlJ8BVGi3dTlSDPXfgdcmWajWcBdJDj3H+tN3F7BjDbgy",
-	"416CIKCnz58/A1ebHSD/pjdVLOYOD2bOqN3fIZ3wdO5zL19ymqay5Wfr8yQnXFjZUuhgcCv/cwV1yPZy",
-	"rkbjWE4mMnH8bFPWcz/u9IVJVPG+v3il4ZC96rcyWtgBQj27M5JQdz3XsthWO9Z/wnZoCKtIRcyc3cjS",
-	"FJiZG5za10ZWTetPEVa6f1Eq4Rwzq+P9iwmo/zSQwUJeYaYPTbgYWc4aqjjR8ZlwHadSZ4oRUKOUj/zj",
-	"oO0CDI5fDcSTC/UV0s7YpdyFVqVdIgX2CqBpRFRIU4sQ9mYekSHlaaZcrpGWE4DOdzWpxB4o2veVIYXF",
-	"+7l9VOGoR96BHolY6N1VXWTcK3/98d/PTt48/+8v12LFD1QVjXbHdT+Nc+fLQ/FnN2CiUFtWmPcS59wJ",
-	"JHURjLqaBT9CHrt+67CV7cDeTZnQDnIQOE6bXKZakgJX0VFodedabQppoN1mod0XF3kLbYNVZ7fEoZZ4",
-	"I66vXnl9mK2+6HQquTCTZVI9L3DDNZKicfmImOVAkfYWgmpAtQ8xCnUr1eLu3UK3f95GboECdkxzH42c",
-	"6rwdk9daCgNOXMBql8QVXn5vFHbUco7esoetohwoswuksR3Hc4bLrtndZ0yyYsTTRKjQSOjc1V5gabDV",
-	"LXwoGm0yKM/IDSzwy23DGAuAPDi6hO7jFWmSbi8OTR1JWMpvrJG84MR6UuBJVgQxJrB34wUxlssBaKsd",
-	"houMaUINGcsJW19veeHv0B0n03ytxO33c1vKhuSIE59bs2MKv4SEgCEAC7uktJW5OBcBbNhPiPhknzb5",
-	"AN5o8PiY0M7AIY4H4BuIVCMIechIqCJiWLa/FD7tYjcJz9toMyFZZUHGPS2pFtUKQAjqrqNLBJTz5QGf",
-	"rW2jLKSv1Nv68DWhRbq7e/qBnS7AZDsYanttHBT1BgSVsDjlYi+S0hI6BfdlQQbu1hhwsz802eZ68f+c",
-	"pSnJhOEpuZwqngYltdVtCdmL6ZTGkOuwrux66Q71KLp2QnpuO7eTXBOmNV3Vme0nZmbMCR0XfPPqZTF0",
-	"69sTGwnAyYGeljLAGmR7vfFzOmZ/bpv9ucPOlsBOWp8ZiakI+oUP9QvyKWM6ofP2CrP+tLN2pcUTCA7z",
-	"pFCOvGUDHc8G3CV7uOkbnjKJHN6Zg7xOcL5PKReQr3ABWiM0JicDFuDY8lAjUH5dWVyZwO+1MK7xfd70",
-	"Zt1PdH5hElVX+7PixmAR/J3ebDsuK+dxbCCwhDQnwQjflydl7xrikPL00NTDoAQikfQSnvSEND1qb1Oy",
-	"Pp28leZlOMijTrgbcyyVuqgRhqtYcANuQHQFcKfdUZtLbSk6KMdUkwEbZWK31IbTX04MOSyy+4vMNEsI",
-	"SzUD/XJ9ivuAx3iktZ3Q2id6zQj623N6CzH8cSEHbl1y04aqnSciDD362dRg2deMcnADFgt2dkdzsIZj",
-	"KPQYCj2GQr8elvcTG7nc0M11Cct2sH5qp/xtl7zLT/HIvo7s68i+vh729T4zJSUoz1pHpuY1ooVWtUuc",
-	"LT+puiaz+Av9nQf9JEMuEjKF3rPENU72fnSuiJyJNukLRlWfXDM21cRIz2K176ypuWEE+iCiJ32aUoTj",
-	"1DOmNBnLGRlS5aD5qGLang+m0EMHhCsRU0EGDIqvsYVCP+Eaqgr6F4t9VGC0McUiAzsSFDiI+UAm8+80",
-	"0YyqeNwmgGLtOlfmtRAjfsM06Wv2pR+RPh0B7OZUTrM0B4XzgKYCPqIpN/N+N180KNKaGajYylIG9VuE",
-	"3TAFU1izujyCRwutnYgcYlbgKJUDljeD6Cua8Ez3rid9++t8g4LYwGOqgv+01+ajvxoHFbsorBIiF+4q",
-	"+thFBEangzq8e1hD5+7H3uIo+ECyQabByYrv/LLsY+H/D7+tIkTSuS42eaga2H+9m0EDJCRwAmrYSKq5",
-	"VZtE4og7heoee9b2Mb0TqEhH7qtRIovYAZneEXiAHxl/1xvrpB5AwKfn2zNxgPSWNvTUgbBWno5Hrm8q",
-	"dPPe77WzoIbEVhPROJf3sB7LpiyfdgICANjqEA6268EZVYm5gAZLJzAVzDoKT0WBbyo2ogrqOGOqMYhs",
-	"BbEwdSf6z7qZnnbWn+pvrnEVtk7wTavs1UrYSDEMs33+5SN5dl4qycU2Vz+2nz+vmaXACtJ8olNqDFP2",
-	"yf/75L/9vXPy/Pc/TqOzP7+/umr7v047f/7w36L828fL3/7/mhAuxCuQV3etnBxS5aqyKZJMzZyDjKvm",
-	"G4nMBoAFOaFf+MTy6tOO23L8s9POt9zp3rWXtqC7OBQpqwTpMUvIWGZKE45SysEECstxTGSVEzAzufGd",
-	"CCCXv44HT5lASVG1HGrYieEgY5rxwlleL44KjQ7CQLMvdQwIvmnMfb6sObqWZELFnMwZrYUFWWQ3+fk9",
-	"Lh1f2AcuDButOr18KigKgwpHHJ+vZDNlRa/5riz+sOm0CipkHZWWnmjGkF84I7BuFrl+Dve6qIJY6eBM",
-	"xjVQXcBHsQmmC+zHhM5Buc9GI8hE7Hp0ZcvxcHKutJdP2EVpVtZWqJuTf93dIS7n7gtgEK3u2Xnk8Wp7",
-	"Hp1w4voLsmUEW/+oHA55XOxFOLeC6RqegOv2s2L4/A1TdMSwoyJYfNhT8feGfg0HJ+Cn++PZkrFsd4Ea",
-	"msJZTKU2+FdMFfMccsKTGR+yNfoxnhZ6U8GsoTvVmNp5O1rvQeuc07McrbTgUEC1bhKuZE4jPG/8VKNb",
-	"+814egJOoc2bOpYp3g2LdrL3BIWE3AkzY5nAUvEagFflCy7+DP7ihqG1xb5YGx+R7f/+R6sw5Wcnncfg",
-	"ZnPH9fc/WnEqNdN4yKdPu50OmnbCfQQpvK2oNWPsOqFze6PewRuKGnjDFpp/ohcnzV1JwacTkM0ddTkf",
-	"EBVxbyri5i0tgdCbPTSYN2+KtuOW3gfVyvsjeDtKoeoJna7dx/vzWLIbpnyPblqKe09oYrk3gptw0wVL",
-	"C5MqF0WLkLM22VlT8CDI2ldirUbcofmmMz/cYryq5LsAbtO0O9jA6A9yXYiKg3+noytBBbE2mQJkVHgS",
-	"CpsGmGHADRmwERc6KkZqkZs44e1khh1gwrXmYoQuoT4kuDh/YZ8MmOZgQ+Du4CvqO8F8DEGSe2wS/qDk",
-	"6a5l5S7l38ZC7KsTUNUCaF0Of6/N2I9N2Fc0YV8O3lY2j/WvWY1Q1Ad1pk9mVAnntrdypsYcatRaHaRG",
-	"EGOF+IKA2Mk8RxkqiQVUGytBgXJOvLvg6tE6OVonR+vk4Vkn0faS4lMpw+Wr6eB/G9/fbSeNPtz3PuLA",
-	"gb6ccm2wn6NiEFNOCFgOs7FMWZtAZwMHRQfNRu1FmHMxQnDx/iP8oJ+38q83U85X2io+P6jCYrm4Eus3",
-	"+6+wAJAcNrYAdt3VI9CxsaaFooqncwKcJWmtb7rfX7//b6zP/yaa2qMx10aqea3G9nnMRGSJzgPg8niM",
-	"+Lf6wuthUP8PlAHtYItSds3UC6BGS0RD5wpwk22vyp/ADTg0uH8nhPZc/+lFXdTyA+4bSN0t1Un4VmQ/",
-	"kqqpKgXyGX9xzQXwRg3ZFGUl4EmpPhSvo11urkR6Der35lro4x0Cf5eu5kG5L0H8z8YyL9fcjypQyY1Q",
-	"aO842/eTZ1CazjH1jWPZhVceEXYcWi0sWqJJZjnrPzOqrDUMkEfk++dngIAUkUyk0B8+b3D7nSbIp6SC",
-	"hDSvPRimJj9ckAEbc0jkoyYALqGViikrKWuqr6ybpow7uysnY7QHpaQeZOIFTVOGMAKTkgF84dICIE/D",
-	"k37er2htZeVvhdN/QDrL39w9/Ur0lSIKTPDScE3sDt+qvFiDXxse60dxNliRVfsZEqAwhxUQiSKCFG/Z",
-	"O0uIlVhRrsAU4KunSg55GvrNx/byqe80oVnCmYgdhRZrJRUfjU21ivICJrmrPleN77Md9jdeDQd0maYE",
-	"927X18JQs6Lxbuy2IpxvOMr64330h/2n3p/4kk+Y0OAB8kcJyFYJQ/sxIhNG7anqyJ995CIxMpWjeZTD",
-	"3613Ac6XoUoGrNKbaI9i6wvgoLdgwz3yjo/2aQduXo65uhIFxUZcGxW6HSdhw9BdhE9hOtJCylHUchoY",
-	"NUbxQQatmCZsMkCZ0bKa2mkrap21otbzFrD5lFEdeOXv9mnc/OJYizPiIrELl1CS8eqX3ttXn1tRKxPc",
-	"hOrxFr4rnFqr23rvkp1c6tdECjMmXDj7xIzZnMwY+A7saEwhIpk7Wdhwd5j2kOQNU2KCVRJsMqBqJHtW",
-	"wLe6kApFv/SK23YOPslezNK01X2S/9GbcCHt1px2Ch8qZrXsGIpV7BcLmxS1DDeQPOhXlM94M08V3Lca",
-	"N1UM390V1TtHkh30O00SNuSCL7SfLPGAdZUSu9IX9lLlymQ1+3iE/LO22R0jMbRIAPAU+wsIQDi2EBgM",
-	"9cB6F1hZ4PxU4Qkrwigx1vQrlDr4LjYAKuwZyJW4EhiSt/vmfE4M+u0N+chSTGA+UISkF672WKYJ6ec7",
-	"34+8/mmVQihWkBoYGE3TC1zdlfAiyxVmgG8tZUNDZGba5KMrPpFDkhMEqlZOomucrWsNYeggtWzV2q2W",
-	"F4Lp72qhsFojpikTCVWQhhhZtmpYDPXE0JoCggVp6nj2hKoRF7oLUXfEqpOYOJey2OjQdGwSOfeBxu8h",
-	"p8FxJQjuJzgTJWcl29nNzFrWjlnY5SAt4oRAF0fq9zGoqKD7Qw4yLMU1qkjTK+Hmbl8Ivso2+QtPEibc",
-	"hRrTG2t6kP4NTTMsYgkdizJN+jqb2nPXLOm3yRtcBOpFQsIRuQJKN3lcHkwBPJMIvAiSjiVwqfpW4evb",
-	"98/thYXkZfsvIL66m5XIC9J/PTx5KwVDa6Ef6oIed87b5JVSUulu8Nx4EZfTQn4GeNAyYWCYoOFSpBmR",
-	"hEdR33NzDlvvIF48aVzUyVbwEQExXFyJ87Mz0jdS9iZUzAvMuR9hEoYUrDdlisukH/LxAa+HywR9f3BA",
-	"nsj8VYbf+pn1XUYIHPLyxejj23p2FnaX+y4EhdD8ghgmMP22yt/r1IKX2CJogevRNJWzV5Opmf/N3hof",
-	"O6pQb5Wc4S0YKHnNBEnsZg3mF4QaMpFAQcAE4H5GpZtsp9Ymffim0gV1QZidAjriLE/TkOo+TUGKu4BP",
-	"dWO/ICqLIotb5rKQm/+4s+SKAnH7Gp99Fr6lStE5agX/zJj72slPbeYgP4dSTSpcbqgmwTovyL9RkVE1",
-	"9+eeUm2QnCo2oMbTZvlQ46zgN3bY6goDP6nI57QnF25OhkHD16YTMnL76biiHqY9q+Gs6XH76tdbz3rl",
-	"UT/p7OKsi8tAuXnh5KEVFU0X5MGmKtZzS7VUcUVQd7KjJXklwNd6YS3PwtruooandE+SXEuxEshVOzTZ",
-	"4sXqh6r7cnrL7u74vkATobAemBoj0FEI8kucJGq4vrwr0W2rPOvc7TIDdW+wqrqyiMrTW72us93T+9J1",
-	"XMjH2IATrCpNqVr0+V0cZj/WN7m+1jfsi3lkPwL3ViKZJn1suNIl4bs6UYbcrCpsBC6IqBXrm0YlsPk0",
-	"oA560ZnRr+tR6Rrr1DCoJ53OPkNVZdyGqAXiGINM567RJDQMs/+7QU3s/PTMLr7pL5+3iigMQdf37gy6",
-	"yg8BpvqytwSNL68Tog4KksmqJcUZGOn/PHUdzx6e6wOTo6gpuKPKG+uxOk7ds3pcSAd6ctI5O+mcfuqc",
-	"5ZFAaNHZtcv+8/emvyn4WNZysoD2bn/iL3/povm1RKjlafYlgksU4YW4Em9ffYjccUWn0fnpWVT+7HkU",
-	"5VfmSqwojKtx9jh778EEDVb7ifLZ7t83FFyOerVTyLuRST/8AqEdrFU0yVKqi0kRKHwmYJDZSWWGJVh9",
-	"sUa84HU+tR0yOnC85s5VPzvPRup4DS7S32WS2O0TsQmVpoO5qzkp/pJw4Sxte/O+pPaQ6HAInp//wkXy",
-	"X0oOzpQOWKpR9BScoILNoP184cmhCt8LaEKR3bA0he5chAk3g//8XxjWWHYfBypvPaGncSd5zs4GPw6b",
-	"RwjDwawKqxQu1t3GVnjx2jQMsJS57wo6cClC9oI7Fq4jwr6YopNHsRvuXEOCzawFCzfjAirNkbRzFyMC",
-	"KDsPJbrQirGVmnyhGhj44ipu6bH9+uM78vj06dOTU0LT6ZiePG41N2o3rP59UXSC1gw3X4QFCLXYZ2el",
-	"WvrT552aeuxmqU6/33kgsnA8dYSDuRdwZ0pX8m4paOaxOIPSsEIUVaaZfCjTRqKtLgx04dz/4GaEcgTB",
-	"ip5ydEENXf95TwldmBKUAGIeSpu8Lfr4r4Q1ZRzaznnncZucdTp5QNvHEwpbigmuvlXPmGqf4oPpr31P",
-	"w70xS9FxKlxqywynq6+EK2qD8vQ0sRPWZCazNIEu04A9wMUo9eDouhsexdWjZxobhoCztDAN7M5fdsJe",
-	"CTdp57V3Fh7sGNfESlT3kdNewbD1ayz6+BcczVVuWXf0hdO+12K8OstgQUmukd4FVXgDYl2nHmuH6L/5",
-	"BKo4xdtCl6kkg0jmTpvVrx79fYExFDTqB1DnBZzNXd5lGDv4mFAkwM3Ug9VFXZ8thVo+VkitC1y0rAFU",
-	"13MBzWJWdjHxLZBqZef2wmFtXai1HaU1rRKK85QKUI42MXA9O+uV7PuiEbst5deJ6GnxkTs1DWeubM8V",
-	"fw8JLU1mRxZjMSk102yFbfiuHJrPA4yYKeRBGTHOOxxeeAkFlSshUD+EO5+ni+o1U+Wr1eG/aqyAO6BM",
-	"eAAK3G8WfFPwwCa+zldfaGw8Bh5NEsV0HUYPlvbVeDfPnpw3xvhDqAOPwpMw+IBiKkUtuF4owlsbIsh5",
-	"yl2hUzH/eA+whrutPbgJ8fKKetfTk86TQo/FqOVLcCnXmi6X347lhPU2gD1ep9YhQP91seg1lfG1VbVc",
-	"XMI7yv/zf2tNyRuZaU0B4xKYSE/J1FeaSsF6htsJY+mve8HG9ayaj4TucdGzJgXm9Wo9kyqxVFJRv7m0",
-	"ubvCgLEs7a4rKEAA1BuLQCAFwYNcF3pruZNBnDkVfEH1lQk0Ru8awO46MFwh0Ud4QUaKCuidb0UHF4T6",
-	"vnpg6PUfucynfpsgvp+v2Jv3/HH1i72q4FAJF9Z4jBHta5JhDzFB4rGUmuUowxfeaRlh1pn9MWYkKZmN",
-	"xlZMycyAPci1zrAZdKGM0jFHwvWVKIC55GWWboaQ+y0lmTF67SFgLOn5pboKTyj8v0XW1sOr/BXLiO7P",
-	"nLuF1yzygRrCXz5fiKffMEESNSeKW6prrUVb9wO9AedR5UZNksNG3UDW4Ssjys3hk4RQl6wIrpI12UhR",
-	"O11tkhXtrDlJJBAQqJ23UlCVseWIZ1s4jKN4fpjiOdqSZl+bhxJkrJfbLhl9c+LbLd6Bz5VFVXs2lpgr",
-	"DFJf5227rFzs+hBJEKehNNNVPyzXHmoo2SY01RJViCvRL13KPvk///P/8VnG6BqdaJbeMN0mn+g1FyNC",
-	"Z3ROaLBXQQMBtzb4suU18wg+1jibE24aiP8yWAI8SsmEioRChMkoyoVz3DpotXVBFDaT87tGUKjiC+S1",
-	"1jIbyqy1pup7DwAKtdL5AaInrBC4ARphhzL3UW5+77hO+ZUlLpqmRDMNsVTMCAZ6JcoKQ0EGmcFYDHAP",
-	"F+fIa4YbsJO8fYUUTLN0WAA/wbNFpA+gVqC+qp71fgu2I7d76XiEWoiTv0c15G7VEA/gdHq2ecehr4U5",
-	"YftV4T0AWzEltS+mtAZnWWIkcuqEfg0bUYfPRo7GzMPiIo+/NS7ybgrB19yNOKKlNrKbsBLNzEnuXtqv",
-	"joPYHXxoNAI4XyMYi/NXgnNy0S+ZOw6pcfbPFwPeyRMuttaFkFvd4qasZWiamfd+5w6kZ/SOXYp++R/s",
-	"Xhztlo2I+iMzhJJwMOEK7oCujTTTHdP0z5bY5ISBL8HSWyq1IQkD9BZMDgVg2jlW6bTJEhPYmQGDZUC+",
-	"yJgLkmm2WgPRzHx69+n9Ufk4Kh9HE2ZdPgVd7aXAjlme+GZQ2rY5n/JOQL0yulHAiLS/vdhF8synMPJh",
-	"QUnaF6TMXtO940kWh4LkmeLfv6/XP9Ltdl1de/51Zf7M0z0XBxbWVWCr561mDLcpZ7RcNKwUW2T35LAX",
-	"S5FkcU3X5qXBLAGsBbB5Q1Oe9CALG9/6I7z18Q6zNjwtPbDMDYhdeDLHXMK7DwlValFvlqIgGs2fASNw",
-	"Xr5DjU8G0RjZgbx5pz1J4RogepTIoh2TQCtjFwse8ooCNLzYn3LCu79siVX0t5Jeaq/22jf3fvIiwu5/",
-	"Y7kRH1gMFn1RLOxAh3j0h/9vr2m+RJ6XXpkLUSCPLTH9jiJmbZo88OyDDe72JjImqsozDLF1BZTmta4p",
-	"NeNlpQuTeMtcb82k3lsSH5ZEVUVqQJXUqjHk8Q5vLrp2nQCwdP2fnpyenTw+bW2gQN1D/H+lFDqwMJtU",
-	"isVmK8kyY4OxlNcnTCRTyYVZVS+dlzXnyLEBjaqi3aJm3hor4XzvpBrkM877VZj2Qdm1uRDct1G7TT2I",
-	"M2gxQuEQDrWs79psMl05iVCuMaWZBjUv4ZoOUpZsNI2hTFM5Q0s7QJrV453dX9VGbV+ytVUdCu68jf2A",
-	"ciaa6zhnnfALV9IXpxyrBqu7YAG78f2/2hofDX8rdiOv2WqPY1EbU1aqjI2Z6u6jR5bEdbvs1H00o3Nt",
-	"fM3Oroz6BX5y17a9Y8Or+1r4h6qr/PFLwgoc0cuCz/kPayMdSk6s2CPS4bIiLDdSHGCsMpYQPZYzXUyx",
-	"tizBvhCr0PuZSvsRkWkSYDIiMpiTv380VCRUJcTP5Pfv/RHPZrO2dl/7BbZjOfkB6+sRK1Zfif4f9q5F",
-	"0LZdGzqZRgB0/6eDreEJxludpzaF2tu+l2488cixkA1OJw4HmaYpocawydTowuNhjD5ERu0WOLnnHi48",
-	"q/lIUJMp1nd9vfo3p1GfhI81yUTC1JXoaxYrZvqRA9XhGitOuHaYZzB/AbAIEOr2vY0dvwNoBSwbGfje",
-	"/xA3xiy6lBkE6fG4y4r5IPJEApSMHBLNRAKZpxXSGmLAqatJjaWImRLL4hvA2IZU2X/sdzqWU8jho5C6",
-	"eknOvnyBE+GCnD4hmlljTJPvoXPFKFOW7f8QeiDbtygWM37Dkja5FHOsggfgB0A4mAIHJXRomCLhdRF5",
-	"Apv1uEMmXGSG6YicReRJRE47ETk9j8hZBx44O8c2GpHrb4Kytv+BGTU/ubQv7edtNbmJEPR3lksZTWbU",
-	"LpMLknLBLtxMAlV4arOzRenWJuenHeIEnIbc4U/+zrEbew4TOiexnDBiZj6MiKfuIB+kSpiCJtSFlOPq",
-	"xtHkrx9+K/X+BKqConM5hNwJl6m83B80jzWGwquwKkfcdqJgm8BW1BcgLfDO+/WurR/qW0+GrSWfNhU/",
-	"9+OgWzzHKgvJC/6DddQFSbuyw0udqL3U11bQDRjySjn0grJS2lrjy4pMcSIBg+HvLZQBOSrFkvl1Cx6F",
-	"KxYAzguvqm0k7PHVvaGGHLrK7bdMvlt6/45q712qvdHuqPvh+Bu30oedS3JRI65ViHdY/PTT3FvqoF2C",
-	"Fkq9VylXrwA5Cp6xMlYz1iafEaWroGyQkbQKuAxIVX/98Fuxhxq2urC6UrWjcalha51vcWv5vWsXY+gy",
-	"vbn5dg+exSbi8wE6GLcTiKEOqRm1rRR7jxKW8hsGEP11EvCneYF4gMDa5A3TGtrjuSYkXGH/g9yyKwM3",
-	"XrMpFhk97kC3w0XrxOv4vtMSaN2rKW9nDs2X+RYcVqbO3l2Z6MK8Y9flFA3mliU5OBh0Xyo5na7jvfSA",
-	"Mw5svTIpaBGHvYQ5v9eMoFVd6D0NtbpnUYuJpL5p/TPIxrQWLqpcz06fNFb0BqCvpXK0aj5nMIBS0E9N",
-	"SNMDumxFrQlPU+5cA63u+WmusT3pPLYnsmrG5R8/fpb/+Kxz7jZZZipGeDTU7lr5pw3VyyeYj+kVyeJl",
-	"cuda1iR34sx0vGR+UM7Mj4yhjgT9M513ZUZRe9qhCrdaEoEvZ8fJ5D9BCjl4eqzWd83YNPfWlruieayY",
-	"ounjVMQxnU6Z0GTCqJiNOaZLOc0ylKcpprOJaww6pIoMaHwdmmUxBr4kKwXbXnw99w1/8fdo6KxKL4cN",
-	"2pnieA+Z5l+dlaoYhVW2BvPemIqkyG9C4G0Hhuvj3RiuZ7s0XL8+vfqjkVMAHga8CrGVWq3YNKXz3XOz",
-	"JUW8lCJg9ZoEXd65RzpN3SfY9RAdVdpQYRxyss8ERaDUCLU31+8U4wQk4HuBUmd4mgIv62KgJY/wFKM/",
-	"ESCDuTq7NEEfO7wkDOhiD9ZUUOgcB0jCPNyxYLTDwIj3ziarrYOzswDz4VYPvRV800qirA0FewSxrIE0",
-	"lTAgeI6eHOBF9+przzuzBObZKXCGYoaQYxzh63WJ/wNe4UYW/dl6q5g467HVPT3fbFosqXSmoRen9bDY",
-	"ChMJmQR7eaGidg2OYvWLO+Aorw16waTI8d/d9IllDBhJNUQbsMgiR9IjLnRod5ZkiE2P0URLe2x2izVf",
-	"qvW/XRnC7ThqQ1+7z/5xyTTeWPV5fFR9VvGoXyQkoexI95GGGnbi4m53oQKhrx4HvD3J48LpPf2pYjdc",
-	"ZrqHv8QE277rx+1Znneh0Ty/xGk90BnaN/2dydviBHWMDHbLbe5H3LMjG7tHNlZ5K4prOy+tzV/z1mys",
-	"Wdx7M/z135+rZ7/8+j/+qT7N/vHX9y+fvf7t/X+8lme/0d/ox1n+vfyve+SZR3Nx/zwTUNTBmMi5z05z",
-	"Eh4Zpu+CgV4GZme52Xya23FtO4M++Yf0yp1Vr29V5JxfazFZC6/4Mge0Y+wln2kbE6WZg77T3Nt+Frzt",
-	"3s/sXtNbNVTBE+6OpMdKSSPreMRp2SOeB1qcP7x46K1NPd+HZZdRAg3SwUWwWteR6jrlSFGVUdJLTfr2",
-	"QVed8eiPkBb3Z/hxP8pzYH3DDy6cSbWQBQg5pdxc2AdA03DwrHl2EeSgQgbSuuUdFY4OOz3XEeyzX+pB",
-	"RUOTjO2/tgMHaUWtE/e/Rv2MJ1ywftc3hbNDe7AJPExwQ/mObaGJIZ4v6K4IrDuYg4PvgvQNo5N+14VZ",
-	"7S3GZmn4Rl1IIZ8jTLcUF6SPFw5yoZd2qAuv4ILccDar2ZTZWGpWuSt2fYAmTyetyLe8Xy9QyzQjVhHT",
-	"EdHMnr9BQOJYTiZUQ4ttx5r/3qJaM61dV6VpSgEqokkLbtD0Kvtuh4C3tkq+ezWkLvQ8R7J8f2ngqIWJ",
-	"uj3ozj6WadKz2iPsYWx/JUzPUrzi0DmfTqdK3rhgZohrcjGQmbC/LHwUywkXo55RVOghwBkaqq/tP5mC",
-	"msrTZ62oNVCMXvdGKdXaD/z76rbh5wttwxv2Rfddk+xikoxFJMmY50iWj5ZCad9pktA53Gr7GOSBr8gD",
-	"qL5UbqRWBERnZII9zqe4MWtdL6QJnxCgOOxj1WzsV72U3bB0RYNkq83FMmEoDVr25b3CD3eZJTBggg15",
-	"zKmaNzVsBlbEw5wa/iAOP/Dtw1qXv/zHyQt45PxJIOi18rsddywUgD/dpNoc5ubssxLxFdQiO/X1VSF8",
-	"deHYuq0xH43tZzk2FF7ObuEqrlO4Tk+3TSlwcvjOcwncuLe0N8U+ohi1wQ2CljIoirAg2+k4BcXqE9Xe",
-	"IqJZws0JjIFRBZySuqlut/vJ0i5+HYzaR7DD7t2LP/gLo6kZR1Y9QDE6YYZa0mqTn0Lf0UkX2t4YxWPd",
-	"j0j/kZwyQae8PaeTtPSBpVP4IJGx7rdzpoF9iCsY5+exBPGrfWK4Kwrukr++jUjeGzAib395F5GY3/CU",
-	"aBlzZuYRmSrAsrV2pZEqIlacZJaV6oiMYWlkSGOecsOZLkznXcF/oitmdUkmHPsA4el0QRcy86lM5Yjb",
-	"t6d8yEg8j1MWkQkVdIRtsQF7L0tLg71wB1wBEoCQ/jkKX4DZg26MWAClo7xy32OORgHHL1oAAyvuOcJz",
-	"VmmEdrCuf5mOcvybqJCriLpVoQNS4d1YxV0hTYoTRw0LyopomnZ9aRehIyZi2MX8fEneB7MwzOX71wR9",
-	"TroGYwHr6rD+lrM0wVqkCKMy2OrcLuGVGKVcjyPys2IiHkfkUtEBj2G1H6f2Lox9Y3mrLvp0lwm99kKR",
-	"TYpH6vvU6xXQD2nXeUljl4sqEveBpWcuRvbFiLpKUygatMdKU5a4TR9Dsd1r41y02tlAbp2uI0XkvLZ4",
-	"Zjc0zUqX4NIykEq6oyZ/BRcYee7i7RsOIc8b8SR1RCZcKamQQehYsdCHAnKF8kYW1oBQTJg2eV0qe5Qi",
-	"nRd3z5WmVG8dxMhd9UpUKOIs0UQXHM3FqUeEGpIyqg0E4m+ZQrBdq2jf5zrBtvIJ6wK1nwC1k+kYO07P",
-	"xtIRvvYVelj+4ktKnekoRmSqZMwSaMe6yBWQWVTNIkhyXAWHhh6aUA03pUv+7eO7t+QjSMGIpHQuM0PG",
-	"3D9u2BdM2Nf2ctCUeCxIHRHnu2SJjwq4FtdjPtWAKnqREwBNkmAHFib/s1STuvObMjlNGcGWrUwxwAz2",
-	"LywQGTY4m7KYD7nlD3MiGEsKg/wUFDteuUVWdFhL9Yb5LcIXYw4FvB4yMRgTIBlupJVxkENNiWI6ztx0",
-	"rMC0Fx3NvEL+g51IYUIfWMymrn5ucTLvcdV4K+ZkUNoAKKjswpcwLXwiyjugJyzmiQ8TI1qMo7ABi6Eq",
-	"WBQn8jJD1biWhlKWjBBgDYZwR0JHigEtRUSxYabt0di7IuU1ZOK1yW9cODBXyDHBcFCSlI7lBZpsdSdi",
-	"FL2xTBdBpm+gUmTELO0W3vEXmWlmLcHat8Blj2EmQ+CFPE0iTM6ZjeXE1YLzFFIGgzUchabIQ6rsVGJs",
-	"bVNiPjxNFBN1PDHA6o4ht5MkEsuaWfH+o4a2/IYPhT7FdvaJ7trJy8Sle6eMJrrY7DMkVhpJqIfgRgJO",
-	"U+2dGlB37DOBimuxI1RdxrE0cqTodKwjomNq1YRC4Xd+yVDkgxjCG4JWKtiCXaKNYhTSNZmI1XwaNtiq",
-	"e8zlIUEdkNT51XepR2TI0+KdvTSGxuNJzc0pbpzLwaLwBue/8dsErdO60MFoOrVnq+lcO1XbaBLLNJu4",
-	"JNSIUETTzgQQsnbCF2yACFgATeFbT6nojVdMm8K8X0+mUlXO+Q1w/8TvFgpgMIesRsWo1dy8M8NKshTO",
-	"QUjjjgC9IifZVLfJJQyreGzcC/FaM2EvH+iejE584ZZdLpAm3gsEJ4Q2lqW7oSvZw3s9j8fSatA0JTqb",
-	"2tV1c2x40JvcbZAC3Bc4JgddesJTzvI0MTJSMpvaxcFbT1iSxb4cv8Tnsa5ceiX//HNxqm/+8v7jxzp6",
-	"zEWRvgZVDPWAYgRULwxG9bV9kJuLAoflGpvsEDqwzN0ykRJrR7dS1Y797PyQXqu15OI02dIsugW8fO+m",
-	"cgq16xoEB1YY9T2+poYHyuEQlT5qnD8ycv27gGnDEvw+M5EzLqgxmtCEEZ0h//TF/qFrWeQp3TEYLhzv",
-	"KZoPKBUtpd16No4sOZor19zaFNpIBZaSNG486uWSr/pfEDLEyDb594wKA/YayCErGSf2poJfqWTeGBlf",
-	"Vx0Xdr73ejHe5S4Z8i+WtLIBaJVKGga0ZvVdn/1ub1hpgNDb/M/f//z/AgAA//8=",
+	"7P3/kty2lT8M3wqq31Q52eUoI8nyxjP11luK7Kz9XdvSSt74rXW0PWgS3Y0MG6ABcFodr/59LuC5xOdK",
+	"nsIBQIIkSIJsjqRJsn9krWkSxI+D8/t8zq+rlB8KzghTcnX162pPcEYE/OcLzhRh6jvMdiXeEf2njMhU",
+	"0EJRzlZXqx/3BOX2V8S3SMG/NySXq2RF3uFDkZPV1WorVslKkF9KKki2ulKiJMlKpntywHpMdSr0U1IJ",
+	"ynar9++T1dc/4l34a3dESMpZgrZcoG+3F99jle4bH/vL6vFfVhO/9x1PsflI+5s/7YkgsC5GjkgQyUuR",
+	"EkTlxC/8GYtTaHSsEMml+QJm8kgEykhBWCYRZ411PU9TUqiL6jCmfP99siqwwAei7MmawfoP9jvvUA9E",
+	"Srwj8goRve8iQVggLhDRe0D104ZkVsmK4UN4qvXUDvjdd4Tt1H519eTyMgls1QvClCDffhUmgBR+dV8u",
+	"sNrX3zW/rWk2uDlbLg5Yra5WZQlPBmbAM5JTqX6AYYNET6VKEJaIMnTz7iK1L9yE56V/GpyStylfXOqz",
+	"UooIPc7//Iwv/vZW/8/lxZfrt//ym/B8yw3Rc+7ZsXJDPpNIz7Fn28oNmTK90ASE5KL7+RtG3ql1Cr/e",
+	"OAZRaLrakC2vj/GXkoiTPyEYrmcKjy/DdNNHMe7Shhd/NrF8m5FDwRVh6ek/SOCOf49viUQYCVIQrJDE",
+	"W3KNMDuhktFfSoIUeaf6LpI39oUevO8iPXuWrA6UVTsUnOfW8MrgHmmGi5TmRkcskSA4a/HUp8BTw5Os",
+	"uXAUCT3uOb7tD5yRqDlqKkpxnhOB9lgOzEuPWE1uGjFtX2PWJ/IKLBTiLD+h457mhnmnRlbqCSG1pxKm",
+	"e22YO85zTfxUDUzVfG7ilrE0LzPyI1c47870BS+Zgm8LfpRIcd5z3agZZq1gHH8KGdniMlerqy3OJamm",
+	"sOE8J5iZOUhZBpn1T46aqH4i67l9+rfzGfZ3Rufo8h+c5zcIZ5n0VBPNs8kdEadKdenZl0qTqadCWHlY",
+	"Xf28wnm+ehucCT1Q1Z3Ia30CGFhf38fgxeDmP7tMNDHQg/42CM0DZeZf9U2nTJEdEXYSLHgkb/iBbHh2",
+	"QpyZ/TByKSix2ALHMnaF4DJTiY6YKZIlSJbpXgvVm81JEfn/vbz44tmzp89u+m7N4JUJKhfv9XpkwZkk",
+	"QC0vn5dq/yKnhKmvhTASzF5k/Z+4KHJqNMPf/1Ua9bBiir+uiHllRdkdzmm2TmEgzTj1D+uAJIYH9IoZ",
+	"V+iW8SNDoF9ygTKawV8Lwe8IokqSfPto9d5f3W8E2a6uVv+f39cK++/Nr/L3sBKzBlhmi/z+9AJ98W+f",
+	"f4kkSfWf0LNHT1aJr+r/9NNPF3oIwpReceDUvuFHuwBpJ6n25CBJfkemKcN6et50z9ryncCDOy7IVhC5",
+	"R4rfEuY2Hl693719n6xeCb7JyWFgfYV54l8D6wRlrVrmSn9TYZpXq/qlJFKhjSD4VhsKQEEHLggSZU7k",
+	"NZKEINgT+cjtjlxd/VwNXJ1WY2Qq0ZaSPNMb5Z7Q7xdccxe977+Hq/f+rb6RUmGW6sFKwa40D7i6fPzl",
+	"k8vLy8sL+J9/0//zB/dP+39Y31eFVSlXV58/eZKsFFWgYgTWhWE1NWdxGyZ/7/Yl+gjdYQTOTzNFtads",
+	"B5xIcLYz22eF+p2+EZxJMDiPYK/hdI/MGtCBYCaB19kvgXH16lvDU/Q/CsELIhQ1DCcVBCuSrbFqcNAM",
+	"K3Kh6IF02Whrur92f6dZBDdOVjmWal3K6uMdO5chqpB+Cu24QtjcmQQpDltxoKxUen5xk2bWdOr+QNSR",
+	"i9uAsH7x7VevkdA8XeqZHPAJlDz4urm/hGVAimgr+OEakUOhTldal9YSQpGDDH7R/gELgU/631zsMKMS",
+	"7uA6cvMKQe4oL+VaklQQtS6ZonmYR+ac7WDO5lFr6SBYtLHp43ZQkDt+O5FUZMoLQ2jx22Gm2V3LS63f",
+	"UuZ7JkBe7+idOSBeahOYGbFFWW3iOFW38+myyCZTv3X4NF6gTH3x+Sqo+tRi6Gdj2rn3E//uNabSpQhL",
+	"vtV+elRbK31881eSKj3F6r6/gC8Am88yqkfD+Svv/lstuskSWte7qcJcJrPvu7uBbZ1o0E5s3s+KiLwx",
+	"noWmdMDvvjXPej8bCktWxs61v2vlYOYdDBD3sGOiPa8DZfZfjyMm2SKmMRoZJIxX1snWOnmscGM5QxKs",
+	"FiqBO+y5WcbG+YG8U9ZdowdypuPQK8a+bG8IzL756ZE9sJb94N04UOb/9fHU28LKPMcbrVEYNfRhXYsP",
+	"T+Ld8yq0co/zr0hKNeOUE9nZhki1BnVR/wfjIVPi5RalOZelIFILi3RP80wQ9plEKZbAbzvnOnI8KT8c",
+	"rMI19dXMLrRh3sMmGKcobMzbEB92RxR3f+2+6v1vntvjy8GD69w7N183g7cDpwhfm3aAkdzYk8u9UZqO",
+	"R7EjwUccGb3SfGjNr4kEt0mb3WL7+9hJvcCSuLEMbWVhGgZntjEsro3So+0nIZUxvRJ0BOOeKqSZjrSK",
+	"aoAAjQHWicHQW3KkMqgVRR4SL1XKDb9zpK3JJyPGs7PV5kDYj9XZeTfU+M7L7taL+odJl8Ue5fuRK+GG",
+	"D85NKZzuHXPonCFGBRGSM/Tbmw1hZEtTisVpTbOb32mbmusnNFNCv73R/w9+AJO4SVpSEin1R6wyE/iO",
+	"fv3KaNPV09YDZu7IRvByt1dIcf+m9B1tc7ZR1GAXEPescVmsM5IT1WMz/ui5vZ1PixQKghsHE92J0/Hn",
+	"WMVbmpM1Cwbonku3pZIwlaAjVXteKmO9Y7iM6FBKBTPe8zy4AXtCd3vlWVAVX4q+fbeUZV0TLFnV8UJN",
+	"0RV9ruF5sNQ3JA/abgeSUbw2f+5hSO5AMGwClXAkYfsyJfSOZGu5x0+efdE7oN5oO5rb0qB2Tpikit5R",
+	"dRq5AMZCNDEcqSdcMgX5ApZDMb2vEIewQxo5rD+VqiC/SlYjawhuSqKN1j15hzVLNF/sjkv/FtjqP56U",
+	"0VyGNnzUWk1Wal8eNizI/H/aE7UHkxtECDj5Vt0AzDybuixyjjOSrTenWFlPt3TIc4SRTDEDAtHsHAuS",
+	"wbWDHcp4Wh4M2UTb/OZ78fOL9hEkqztOs7UgWPb40/TvU50U5pXI6R5ppgIxzlf0HcllAjKHIXowsaKl",
+	"fBzAXJrX1GeiDd5i6b66Vl1m4dNuk56GZfB3lN121QPyrqCCyElbXpSi4JKMahKNT7+yL+k7IPJwpo6/",
+	"u/qh+lOJP9Hxdc7yBp23rNb03WDjc31VfzYQxaUK8YIwn0m7kIZPCCHGXH9mCR9Ircs9MCeItwtLeEHO",
+	"1iza3o9Rt0lLvM+X1e8Ht+fP3OhWE25Mzckb7phGGtVf/vJmNWbl2HGCx1dmVD1PwxmCN4JkOFU3V+gO",
+	"52WtFyiBaW4DueiopTgRWJIM0sb0f5YC0uuM/YFzpGkJZeSAWebfNMokETU7h4id1slho7Hh6VjYJMiC",
+	"C5NppqcUvpB6LX8UBN+GFXpjwOaU3RpVLeNE+opy2x3nbNduvMmmEPTkzzHS2KiwhupO1u3FgUppKB3n",
+	"igibVaL3x1q0XGT2z2YLKGdrq/6vBUm50D+le5LeQiBpXQ/j/bFkEJpf30LGFeNqrfYEXFnZOt1jysIq",
+	"KPmlu9YfysOGiCo1Vku/ZHIcw+5D5SnoJdEX1Rr6UnWlQpLuGFZAfHdGwURmUe2z3WO5D57sLTkFD/bm",
+	"lmY3kBH5+0dHkucXsI2//+vxVj76q+TsZtW/bRF6WzXx7pe/zp48e/b4ywRtsCRffF6KPKlXp2lNopsj",
+	"PkkF7nt7NR/fJDabNEGS/JIgvWAIaOkvgd6UmGAvYRnJ0OaEsCHcLSHhCIV7L1aNaR203ovE7Hu1y/66",
+	"/S/0EsHXd8HIM67Y16CE9Tjd+0S/xEXwrP9LEkgCfv7qW5sVco3wRhuHECiH+OdJKnKI8WWYzzih1iKq",
+	"UhJxk6Ab85Ub/dEbM3SQnqbokOkesx3J1pD0EIhI/wBuO87yaQHm0H51GAHRF4UqaYjxGu1wIREWBFUi",
+	"tevNK4joSVOvfvo2S5Ddf/BzgAPrr3wTHK8bhGuO+idIeeAH47XSh2TC2DFnWvRrlCfnGdXDVjNHWN6a",
+	"LAva46/QDH3ICNXDWRm8IXvKsmobpC+AJ0TgIR2lV4jduByYKrXZxMmrE+jZ9yohuTuq1sFqr/lRUKUI",
+	"08NpUV+NW+8ZPGrVgC47KoEzrGmItn/q+YhP6aOHPOiVhVfA9vTud+IYkbcNzZl2ruUwp1vCrKjZ5nJm",
+	"xUxDQU/FGcl9ApzgnGTAQ7qO6KG7AVzHO/Loi+A0gVbi1DfPL548+6IpaEF+Ol3H5b5QlYw52jxtcbaK",
+	"MCRN64TWIdn5Z3A81bVArdCm4LckToQaBVvLAqa0Jl4vy3PdgWIS2Nf6fKXlBZp5gYJKsjjPomOWfR5R",
+	"SRL7geOey4ptelzy2qg+e3BrSuSsHEd2MfoarCNqu4DiKwUq6hVP132frEpWf60dRau3EdNKO6EC7lGC",
+	"JD9AqhaHkqs8m6Gf2zN2B+rtvjexMM2pPRf0b0Bvb4i4I+J7orBjXk3qg1RX8M/JtSwLbemZ9U5QTKQs",
+	"iQg+qpX0dSlo8EeXM33e1wW5s2V2a5fI1/O1znNrXKr9+kDUnmezv2+SK2a/TcQdTcnaObNxbz4m5CoO",
+	"L7H5yAKra1OkOejOXMKH4J1+3zoDuzdAFkkPscYufBINhC7WH+vgaMASAiVtVCvwxnhu33ifrDZY0qA2",
+	"dQKpZ3wMkLu6IeHQW8tLVwieEvBqrM3Y7iNDIYoNFWq/znBPck0hbI4IOnCm9lq1OxEsbDhPSIUyfAqF",
+	"qqyDaeB762rsgKmW4dONVe0ZZxC22tE7UDQG9yA4PAShS6bEac23ay7ojo7K3hfmhbkxZUfzawbWWnDr",
+	"q2dcFHZwZc2n3ycrkpWWrnNyF4rytgZoP/8+WW3xgeandW+G9Y6wjGirnTBl3bXdZ/Sx9ITPvzfEa31t",
+	"tdHB8hOysaK5+ShagrKMZOuMSEVZPw+FBLJCEEUE5KyHFSh46o6S4zr3KpmHCKQqSQZnuPnv+LQU/+22",
+	"fDhgQRXO1664YeRcW49DbF9oo4cyxaP28kB3xgi0jGIo7bv98darwfVUz8SuqP0CJFsaJz4Npm96/mZq",
+	"CvQOmDIb6Y46EO++d7L81Z4IoPDAh/9UCoiuy4LkOWU7adx+8ISc5Osp9nq6oScLXpS52ZAoVtF+3qZo",
+	"wJTXIXb7XAh6h3PkCmJdYfwoNxdkSwRhIQfEmz0XCjZjXx4wu/JGtiXk8CNGlkMGR99RCV71dSsk3z8f",
+	"/YaYwhYDr8BAB2xzdEPZ46Knqu1IbJWJTQU7YJXuiUQ3v9wkqCyQ4ujxNaIMmUBL7RKsV8bLjV+pZHcH",
+	"1MZ33Y9+++bl77/9+gV69uTxH8Zkox5Aj9PjMcIFTRA9aF3IeHC2RIieXJbqHldprqmN2BneszKJDMHo",
+	"xn2XboylZcxNe6hpPUhnbXJt3bkmGzGn2b3ZbT7nixanMVYnWJ3DiN76vNZSw8HQ+hhtvAoCRKm2QcNH",
+	"2CSc/yy1CObMdzFgeUsyuOA7rhDjxi2QoM3Jqo4kzz6ToARc+XVBfkFrpS/Yy+SmpG+R1jqMd9crdfR1",
+	"WW8plrHWSzI50/4OfH45vIWzEjBwqmeQk0wL46w01ZohGfI1lJCnmGVUT95sI0afX36JbnJ6S/JT/foN",
+	"7FmWIM5SAi4HKMPeY4lyzm9JduVvGVRfOqo0JVbgiykwFeDEMG5yQbTqM8lfWyedP7nsyrIgEswLrg9K",
+	"kQxMCInA32yvSIIok4rgzIQZ4CSR3oxrhBnS9HXQN9H7wTM6qor2x0/8ivbLEG84y2TDUtqI2NC7rz3m",
+	"8EJbtcax1GPv3aTmEWfu2H9WFo+ri4O6UsCAoBJJHDiVGeZgq/7YskWgCYNrAC+gTancvEIVFf+4RiU7",
+	"gx7OMUkD5uVYdc8nZ22OICwErc8RIJOzrdHROZ1pnY6P/8lbqwOMP1yJdr45u6x56pVLPY1bwAOzX/16",
+	"sLgS2kUM3IllkMMKRGUMe6N+HrowD9I2hiKGTc7TW7+uTRJxZ4Uv5LqTO5qS66bdzMg7BSgdYTHW2q2R",
+	"I+jY1y2a5Bk+Ja5wv5qCttHQ3zgjSc8kPoqV3lh5kLUuYz93EuqChmDD8AubeiNGmwMMbJfETi/VmlMR",
+	"NeYXHpCyP/oiVWvzxz0H86RRdjJZokblKetPehnK00WjKzIOlThxURdmdJd8IC4rSyq8Nat2LxlDNQKV",
+	"QA8ZpFH0+NmXTz6/Qs8F3iToa7WnCfoOK7BuPYTH5xf/DQiPb399+v43q0/Q93LvJTFznTuti2XpLeKO",
+	"zvIMTNaE59+3pTTaD3v/xk3MeZfFlxKTrk6LrmKpY4GUsrZMeFjlKp39WKJmZeT6jFagLHidRr913r1p",
+	"D9+iWKDXJ8nT97+9sP+8vPhS/+UP73/3L0EB0HvBxst2FrhwI8sZuYBDxLXsRXu4l2yZC4bHIwYDR/lb",
+	"63r/X+dw/91vRsHoVt9D3AhtTiY2cI30B5AyiMfMhQc2OL1dxXnv79kHOXpfzvdJDn/inMSXsXsYvIKt",
+	"D6ZTvJGju9XxTk5afIy3ctKA072X40Jn3Jt5luCa4d0c/V6sGzNqoLZbs+elUTfn4jLxo/tDJ5Hmw/CP",
+	"TlvSP/2l9+UvHb2Z9+A/jfT/fey8no7HMKJyfSEPYkCDk+pbi3QXSDPeEZYG/U5YoT2gLCsPIuyITRJF",
+	"w119HoTTnuaZXGtW3Ff/ZYp/aZ4htafsVoIAOu5PiHFIUEh5mWcIy9ulfJTunUikFAtWNhEuOaV9Pr+f",
+	"pvv3fHjAfgUoVCL4nKEagsGHPIr57EQHTxsAywGMwYFmWoIfrCZgypgLzMDp7VKI/vjt81Wy+uO3XwUz",
+	"h0w5PO6tItxzckeEI2pAbZY9VZwc3pQ91+LocimoK+OPNALri/iycMXLnYzQGgxvWClvIFi6t6CFEiN5",
+	"mKgM0ck5E36lR4VPB+b8i83S6gNmkUhxrUDWqH6hchqtjPVBNTr6NllHOSUZ4gwBvrUm2MjQEDCZ3kLZ",
+	"6hu2e4uBs4LUJ0gowjuDPzDubO+kMGYCb9Uq8WANZVkQIUk2nM+oBN3tQin+g8Tg3vqnU77fKe9EVAU5",
+	"5TatvvzuKo3kQtZ3ZF4m3wICeKK61xa5TUSaCCzapjxZWkrcN7efuFueLDiDzY+o2I5nn8eXhz/ic+mO",
+	"gjoazvfY8yinPZNthQIi9aBjt/ArTxWaBHDvK3EtWAx+rG8glSgnW2gsEF2a7qtnU2/bmQpBGyDe/t2b",
+	"09iGvqxwzCdsp1OPcHV5ppIcD8GnPx5/s71gM8zYIhdx8nuG1kPz8oc4yrQTnwlZ78O7zHhd8Hz6V1ub",
+	"BDMf35ZFoh+VtJ/s5xyV2vGO8LBAjo43ThfQkxf7jyF0R7dhUOyOvB30BQmCb/89x1LeD9x+X/b/c4Vy",
+	"gqVCijCU7rHAKfT4Tbq8vQGH+OjXPyTvz4RFrNf82pSidNtdTUIcr1o4LOJqioXILwiLd0gFAPX/WkoF",
+	"aMUWK7D+99vBc+wjyawkk9ZpXpu4OdVLkesGf0AvCDxAhGujviBDroMBPOpPsy9UbcrWVJLUcIzVprTP",
+	"LuayuLqqydpff6OTpam1R8GNWd0SSl+buzwwxa9kWR7YA8KUoBOilmacr8Nl7q2pubH75zPLkXLGlO33",
+	"JvW7iWTdk9du9rAbp5FndVXkaT+KhQ/0F95vo1902le0gBFNYo82kTcniyi8CixzOZZYrcpbw8jGznPR",
+	"9QSJ9WGebKWxLa3gkjhUR/A1eQkEf/nLb5pt8n+9TJ5+Gc6l3vDsdOZxmPSmscOAfsrdzhEk58deF+PT",
+	"ppr2P7/9fZ0M8Zv1xdt//d2/jme52kbOsNDQmb3AgjwX0GfzEEaK3WHKpFqnWJAd1USxPtI8Dxe14eZI",
+	"w8lHWJC1/8K8NjYxHca+4Ud9QlCcI+sw52cS6beRe1uGY6x23eGonqvSruPh0MM5JnxRjxzOBrJtUuxD",
+	"kMRqS+u7H1tERzZ5QpG+x9i+k33VGEWO049Yp0GDRV33Vi71dx8fSlYOWB1q1rNSkN4a9Z/qlALrDTYN",
+	"Y/VlvHCXEVXjWNzQK9OxySQh6FtwxNREtE2sRo/3mUReQ7z7qivxmZYjpaSXUUZw3ZkBrQ/KmBflsuOV",
+	"fg+D7S5VmRNfM1OxzdFPf2gW9+nd/2m9P1vswb8AEVd4ARO3rYo9LAv3BZYkZE5JIuVAx0CTAOr1QEwr",
+	"hBkgYBeLNy6XaB+S14JxqgcNS0l3bOZrfSvltj0oAVwYfmSQARE38szejjnH2ZrfESFolhEWnNdzBPkx",
+	"d1RygXKiurNEewwoTQhv+B2xWN4HWmWwvXn5ypS376lUXBgUI4N9av1ikamAOZdTswdN0+BeNvMnYXsV",
+	"WOR+xEdRYsDF1xq3BolZ98D/2J+rfH0DuGMat9newRmyJ0HmQP6477sxhvS8zrPglxwAkM/wyR2mN8dR",
+	"dv8h8j0dYNaab3v6jWJpobZkKe6o3mdIJCdiF6ULbHme8yPJ1mXRy6Fgk2quZF65KIto0jZvlIXHUlq3",
+	"0HRKOe5pbm5YCrASUmGWSSSV1uqiwflJPu1M9jwftBvs71PSUiKZlIU4nTLZujhpEKiyL7KzdoCIMtzJ",
+	"1fr1p8wImGRvqqOmzyMXt1aPdK67qq3JeN+UHE8XRfolNtyfUz8CchXvBPG7cxq9ekJTFLOhFbsJa3tU",
+	"AQg2MHmEc60o7vYVPKXpdKM3P/yJxrH0XFA7wdhZ2yGhAC5MCwbOPBtVXbTqrhl/xRfO0lsqEPXJcT8q",
+	"byOrKkDIec+Ptet9juoWfobjUokkIcy6PJEi+IBwbip3zurby4veq/Tm5SvbnUJvgTAlObsSi0y6ZnTj",
+	"Xp/K/z6+QfZZk2YcgkL8iggQOFutZhxt/rVzQ0UpGmbgRiJz1Eu2vEqWh4OFtH8wMdQKKLjjVLHrctvd",
+	"7k1b4aW27m5bOesw+j5bpW7geE6SQkFJttYUECZaiQ/QKgsy6m1LKrNL1qiNclhwOYpP+D1nZD7QvT/v",
+	"YF0LI7GyX/OtyEe3Jcu0mtt3K98nqx3H+cLZz71pnk7aRqfgAKemm5wMdUnRv8cO6ZptRBXxNR4OFkNY",
+	"NQCaYq4LwXeCSH1BMsOoM8GLgnwcfOfzUzDcUVUUN1g9UF/4Wa7WSTewdZumOaHOvEDdUqQCn+SVVvgE",
+	"15uRIIwyzrhImtrexGzQe7iXZ9y97qpJLokPopxAkZtQxu0yNfW1c5NbxgcEoVxFXwdb8B5uezvG274L",
+	"w1fgKyiSGrsB3erFtO4xqDmoNEaDVgD1BK7B949PEnQhWzpK0z2yU1/981LF09k/qfrnOFpexO1eKYMP",
+	"z+PudmGJnHl3IXGev9yurn6Ouppve/Oj64mOXd6IhPpeBXT83XOu/nSEmH7BOJ6LX2um07eoxTwmT3xc",
+	"XY2AVmhe/Un4Ifeozr7vuzsHwjIXEZ+gDdbO0rMCjAOp9DA7CBwYFhKKqfUCDbw0cYc6ooYZdGRQ+Jay",
+	"HZRaWwiu8dyqcLzDRMhtj4Nz4hoxWQUvt84lLqFLPXzb5hVY+ITzcDEWLjRYGqSiERygJurtkDlc1+w3",
+	"L1/V/bJNJDzmeMm7ggoig2AAwTO+Am3PRY0eIeeX2/CSZZAE+dsbvfePOkGoDJ/kze9i4kqag8r1gah1",
+	"QURqTyY0N0MQV1WzbeheBKroZxLBKHE9mSLpxKbGpz0t1/05GcUYM1SyLWVU7kkG84opxrZDrLqBPGv0",
+	"rvzgduMf6154A6MurinTq+xpA1zNfhWC8fKss8Cbdl6zy5ZsiIBK23Noy8W1velmTgkQnnN49o681vwm",
+	"dnWTIsARcY4uBUABTO2J7O8pP3b13T2XJ6nIwWzSNICMwTVjK2o83/Kn7wCy1epjTh+7tJn56H8vgvaT",
+	"5PRngRq12N4VrMHF6L0zoRIy9Jk7iorPLshdF+aNZ2mV9lpEKpczMRyGys7GJjs4n6XMeac7P0CDvqa+",
+	"ruKvDZahXA14oB94yYWewIVHFUq5ECRVMoY8R+GEQ8Uyf7SdArk4hIpizOXiYkpW2wS13jCDaQlK1VuR",
+	"KUqzOnNwcRg9I6vV6mdtL8FYoQ/D1zjBVTyeqCMXmgVaZ97b81pjze1wNQ9dHRbl0NWHQnjNPIgekENH",
+	"eL1AaREZEwqLqQffj1dW0V00YpksdzujOep5DSQ/VnB/TEFO4l2ZMyLwhuZUna61gKo6c1rMuslb8RHz",
+	"EP5+cNEcV2heYC8vwnHgJt9sUOK4ULF15tNFftg5GQWsNHQlf/Ruo5e8f43wxqTUOpTMzySSCp/OpM8W",
+	"CsZE3coNFLHNs8yNOBHbAs5/7NeJ1PPxhMxSEdpzuH5LL3jxCn3+b61q12eNw3gS5p8ezx2GDmNchUtX",
+	"em5966jd9o0f9VIqa633PWSl9QP1rggpm7b7hM1k5S4xHBvfiSCT2lH03KolMfAHaX8G5pA9CLqbbM21",
+	"ikV6cnihQABKQlIsBCUSHTjsLWa1EzrP+VFeG1ThurRkci1WM6/6Q9nO1Td76bwCcF6GzqNU3xo12msv",
+	"tDHCdGKYr49sXhivpR9ymkA/sbWhac4lZbupBaJROsbiHgm7Ja+J/uOH9ZD4JOnGeTs2TfAjP8CDGwmr",
+	"2MgAFA7IgbjKVPYyGhH5aU+gBYTXiP+W8aN0oNW29shMLBgy6bNJFgs4BPamE3GYui+erhwC+4Uetzjd",
+	"g2067ajD0e9kVKl+wZnXg7ctuVhK8sFqOHgin+oGmuRoYndTMOPmxpSlw2k8v+RreqZ0y6/t1bfoj8fF",
+	"1KpzbILoC0VTWmCmAvGPV4QXOTEVFrxUkmbk2mJ+aLWOsjuq4vsCNKnpVf3lkMZdlKLgMuxj0gNm5VSi",
+	"+vRDao111VvQOqXxi/oCLt0SWTUBqMrVmXk13jTnGOmx2cwtuj6fQGvEtGeXg+Q6meXPoOa2YyRMOONH",
+	"8A3Psxn44TKAdW39OUPcsc9jMAh10V/5GYkX3sv9JgAqtiljEZeDJ1kfnsshfE8+CSTtmSDY7VUtYWD+",
+	"/bOh8DbO4ewLwGx8Ep6TWO1ukoNlyeri8yqEZ1XwBiMA042WbtFqPximpsOv73Be4gXqTOeA+Zlvxxsm",
+	"9QuR6fIfuQisSgGPIgaYbPVKFPR22B9BzJ3V42md4a9ltiMZ0iLrU8ABXLKw0p2vt9Ue3HWDXMYvwDyo",
+	"4RZJBpDMovrFfCjqXYoip7L8KfAsLQoZOuTxU11IE/X45MPTRP9k4X0C+VpKkUMxRfPiTOFUPTfvhfbi",
+	"vqUGVFpNfiEaz4nch5+KEZLFXbkKiQleGcskml7AH1X02JyJq3d6gIky58saGLCii6S+MGN3bXYai0ff",
+	"fd4Ak3kS7QZYhvrOUkthvNEtmyOAp7ODT/mKT05c+oAcoHWk8MexI11I+lYC7OHK3mW8JdN77ZxdM3sO",
+	"vQR35N95qGR0eVAjY//MhjS6B5Si+zExNznpT9a2v1cJ9XWK5n3bCu6/e6L2P1YArIhv61IeUuvZyXSz",
+	"F5A+7HdnmL4Kix1Rsc6FB4VA5O2Vd7JvB67oPGl8HgjKw7ogU8ilHw/Hm9HQccyCxDE8sA8Pp4N3Y/Bz",
+	"5AxcEjO7btektrA+kz4+zcOMPcKFlCGQnw9PETI7sIgS9KkQ0bjuNERUMzMhZwSkP4rbrnLD1mP0kca3",
+	"7I6qJYIQdQj7PsMWvZC7VgeBrKNGSW9k1Z3gh/swTW0S0pzWmfeXN1TKHlDqn6BVEs5MFueW5lHq+odV",
+	"rJqEVi+mPkNvG8epfpaq5VHLslkjkVTV32H1udblFUG2zUIdOz5rWh7BTCt4cy+On8NCAtpjZw9PTEON",
+	"ygeTL6YnAp93sP7LoxGhH6wV2tJ4S7W/p+ruOZIlo/fUNDrHIRv8J0GVIgzlnO2IQHirbDr5FqcqlPwR",
+	"zCI/EFaZDR1WLgnC+hsGX1pVGFB+Rmyky7K+QjxNSyEm7pQi7/obW3CWEmTCC/+QvfHOF4n1TWqej6U9",
+	"j0yGbuh9Jrz6dDoIG+me61LaQgEZR4otbjkxpgKjDG3mQuIMOOfDE2RmB5awNxcgnPumi94d+HPNhVqZ",
+	"pVxFy7K+njYBNBDoNWLaHWGaIcn9S9HP/s7arm6fPyPX5geK3eZ43SCU8SE3WZv3obfjh7DgfXTH+vCu",
+	"5cuCML3lD74AuO/WLXTKD/Bol+G25yXywr+GQByh2x6VtyjdY7Yj2TW6JYVycULbIrBJDI+jLJlPOYN4",
+	"pqvxVY4DkmN+lCBE0wCKOlm5rt+KdGqZJmIBnI9TExA/0JcY3owNCk4MY5/WxgkSdkSbot49lgAdWJyC",
+	"86tHia7vrN+IXZV+w0eGGE4RLE7fuWdtcyDZU65LlbRdGyTSzyU+LsZRq9YWNLtKnL0C1EpZHgBJmOB0",
+	"j0Ais/QUW2VZtWzopC7ef8PIfufxmwpUC3GBfLitSdn0lLPeyEb9iNngnGRIcaT2VKLa2htdg0EuXiJk",
+	"tbz+2QQxbjTLm9IfUj8tyThOoXX2m4QUqAKOA9K8gwLBIYO/H4nNwEi3Ydhqgnk7XDT/APMYKiW8Rhoz",
+	"7LzBQx2ncQSaVJLq7YB8ewFqQEDKbVWI5NqAx4JYKKc9ZTuE2Qk0ToMcD6lGMSOY7uAwBMSBKMmzoFvd",
+	"UXhSF3jYhr629Q3DByJN484R9Cj4xuDGzAIIS3tcgc8tkzemIRF32lREkrJdbhYypUS+N+fgSSjnoBb9",
+	"5wr3eYwvMM9QYWI0kNAUPnZOWVkvZXxFt9tl1EI92issFIwYEshwOWVvywXoEUuVJPl2Cv149z7wUQis",
+	"RZ4GPFuLp67YmU4yY3uieHSmLx+YWpsf2EU3l+S+5o9Vn8o0RvsNZtnLOzOZCRxlrta5dDlWa7+qaQ0t",
+	"eSFXAJhhD9Ad4BNyN6+jkrtOv8GZ0WQEOfA7I9yNiR7UaDzWsNC9D+l63xq3QI4VEU7pg74PxxpsCGab",
+	"OA8CwSKncE2mhVzsfiRGP3KrG97bRYAM50rHiH5NA5JqvFXT/bgzXlvVe16ZZ6RxBX1BjHa2NdYVCKqm",
+	"zUUQI8cpZteHaer0ymS/Te7p9KNe3JaXLIvsGz/NU5JF+sNs8t5HzuB3PbZjvQKCSJ6XvV+Fn+/i9dQl",
+	"fZHUwpqNf7RjsFaGqpv/A23kC9TX6fY93NXFXqNlmrrcz/34MLn6w337NT/EUhnW6Dp58owktjOr0dL6",
+	"UJM/BGF30C4zMnboS6l99VE9NM3P7cMyPT/vgbYjOkXePwudq8aYZb5uyIxJ2Xr+i9MzwhuyaMzA6gU5",
+	"j4dKel3pPZ9cB8zXhBfk7w7MuqvbmnkYj2YriZfhQ1zTlzOKEM6ICPcWJdTP9B3um5evPlweLC/GYw0M",
+	"bblIyWTT0g7et84fCT58T5yf6ANDQLHsfhJeBc8bzgWgYMhChIW+Xb6K4RMrUahLEmArxg//PlMv7y13",
+	"v57+QkqXdxkent71o8CglYTy/aZQ9eYUZEZ9zT4zei82/1QxueOqV0T2+u5rq7UnL9xWIQmpojCk6/6k",
+	"M0AOO/E+V0u2JxM9RB++++xAB6XOQqYmdSm+juwT2zqDOyI23fkY9pm40CngDhRYVAaovjbgyPtMogKr",
+	"/bUBsE9sytgFpI9hZhq5ZAIfL1xv0pQfCMIbXiqtkqk9OUiS3wValgUZfM28Yd7+upPVQIppfe2XYoI1",
+	"H3l4TPDPVNJQZ8rsQNmTddFzA1588xy9AkpyVJBRY9UliBf4l3KJLu4FZrUH+Z4aN1oIlj5l0jxwURZV",
+	"eTOV6IAzYotylgIabDcN33OYMC8VdGcIKmBwutNXIAHfA+l9ASYjiYpdzBC4WpHjNEApX7/DqbpGnOUn",
+	"TxLaVD0TMElMm2X9xBZ4DJfaauLoyMWtEymadHqwLVKynpaXUOSYsYmUMtLoHLKaXGcKzSn7i6Mk3hLj",
+	"JRm613At35hHg95iuwjQ0bWsZVytzX9V8xjqNvkBSrT0CqZ+Qb8TX2D4EQDu/PvWblneoKzGYgaZ7zyn",
+	"d4s/exb051HNlRrMtZVaCf04nHsZesvCfdxxIhHOOegREV1rBzjTS2aTVqlEWUmuG4VhBoJKbw0k82qW",
+	"xY/sI3PbYf4GQDFtXtRuqDMOtdFlZj1gxQ0GWncwIno2Zh56Z29JEQXkNIchNq/qKAFdWy6e50T0VgFG",
+	"2bj2znlzHrxdC+l4Rk16oOrdQqkPU1jOaMRgTL8bHeCsSzx8MUe/HaF1xIxx5qUbvzf9JPEaQu5T22sE",
+	"a0LAHDbsGhjRgahgkcgUjE8g7V7MGMkPZMOzk5VIO0xnNXmZEcspc+XTXFP1ett3YssWRHd89DCrPgbw",
+	"E87zj+KoHsrWvz8/NqZySh5J7wwXx+g5lFJBeE8SEun++2ge8OEonqao+/R+z+8btoDnPGr1X7PsE+2F",
+	"pme3kMYDjOPhKTw5x1l39Tk9UNVbzvjm5Ss/XNi1Zd2grWtN6G6vSAbOCYlKlmndFp8SVKc4IM6IRJSl",
+	"eZm1qtN4ucm9z9l8cb3DuA/AHivKgwJYTxApjsw6o76ijdZmzO92layOWDAjpbdlnoddB+ffMVih3dZk",
+	"5SZtludmNnTAC5E4fP9hkvhrUnChFtoDM9h3lAUTvck7IN743HEz3Nf6tT7UhZ772LpRGFyARCQ2PDB2",
+	"UdtFB5auqgUkZnvG9xW2orO3mxMEWvpZf6iipbnAF7CuzQmy9pBWgVErgHNtUkVc1giouVDSDFmOJGtU",
+	"q9Xzhw0Lz2CYeZ3JkiouErAJzOF5iYczOMzQsKOaxHFvW9eNUytgb3UoyAzgdrdiWI4QgoQE7o5QvVdK",
+	"pFwfePsmDVtHMNraezncQ6bAaTBj9BXYYDIo1MKhnT+SHWUSkTsiTqbxNGEpaTpzrtDzf//vi8vLy8dP",
+	"noZjNyVT4jReg2Qem2ljRGO5mdIj2RMfoUKCGxKCWGSLtTEVWRznF1B1OBxWVJVZK5Ox94Ll9I6y3RoL",
+	"gteHJ30Xme2mjHnADO8IJEZrysljqa3z3hAD8Htn9gOUlkwiqowTUPNglHKmBM/zuIs8HoYcCjsWeyxJ",
+	"7OJzuiXpKc3J2rwGCMj0gMVprU4Fz/nuFDtU9TwkyIo7mk65+vaNqp9Qm8DkngPOcpBUJFVkmJj0rVr/",
+	"jbPwqSpOc6J6BrfrojMYmb8l7QXdf0jqiBUR65wqQeS6IGKd4VNEsWe8MW0qH6x267igv9c+O2psZNIU",
+	"EB7BOPoN3Od++fPC3pduzfFd4B79SZusXnjWxnzkkap0D/EFU2aA+HbbA6qShemIvFMCRyhMHfDKekE5",
+	"3oSyZL5lXkThM4ncvibeCj6DwFGdYK31KHMKASmxIXlEO7eMfGeeNC3BCVM9+UMwYE56ovJ2hw1WDTzq",
+	"2nqYSFd7i0NlFW5rEr9yqPrsMG0sFBGo6KlLElM31Mwo7LSupm2YSZus9c90Sm1rfUVC9ez0XV+BZ68Q",
+	"NJSwdtPrEjVVeR+jLWgahjCtWVuwmJ8RpTVhTfpUjiNYWKZkZuK+67M1s+6k2s23oycRR0Td8hQ5xBDi",
+	"Ds5SSxICSVLcZp4lztAykVj/Oy7o0yLv1oIDt25wX+ZBgCxnF/jIHi3CTlYlo7+UxP6uRElahsMBv6MH",
+	"badB332zPeYPl0PWQ+2+/J+fn1/899tfnyTP3v9mGatgjoY/WXFvbtqBMteQJWoHh9X8ak+/9Pfz4svL",
+	"KAugdSLjZzJiINTj/aExHfjnB7Ee2o31R/35Aesi3lhoBaj/Tu2CoRZCYZr1LIcmiY3RV9uqmEygDaOj",
+	"pc89/+E5skLKO7gvLpNB62TaAhayXOot/2I6x+gzQiZuZlgjnGd6zDAwlvDAG0/ZA/O/29Uvoz4/BNHf",
+	"k8jii52HKH97lnWGPI7YqDPk8+h8Z8vYPnk5nsEUkH/DLz1oeTh+vhPl4/iADXm5kFSM+OrDlZJji+t3",
+	"L7xyymDLXp2DcQsAuyros4LQJVI8w2F44liIV9ueZ3GdVioslAwmHzuPm3Ot6eUjq1p89O6vE1vCxDSi",
+	"Q1gizBARolkdcw/1BU4Bq3e/pqK3wyR7n5lYjso6iZIfkuyem1KlDVFHQhh6/OXlJRQMPXn85ZeTcQi7",
+	"Gz2yvYvpua/2D7BLQR/Y7xRmaM58oEB6awtLa4cmPzKUUUFS21xglFDdeYSvgBEFrZBHKdSeCEQzCdSU",
+	"2rBLZw92QWvVtOM23QSAbWQE0KQTW/iFuEAHInb6L1wYZBfXN8ysl0obu7gCzHYbYymGpEIrexg0vyow",
+	"7/AQgwg04QYJ3o/RGKm2u31zKjd/KS8vn6ZuMPgXeWTZ3U2Cbh5Zbgf/bbcK/tvsFvyn2a4b2C+Ai9zj",
+	"oiCMZA4qEjCYtdwh4iCv0A0kJwicP9JUdDMiQIIu9OoE61Zu1T7OyriFZ7wtb24wVCVbihpKRYIpLMF4",
+	"erE791hbjqKHsKE+tMA7h9WNyKFQYcJsMa/W/c6P+CRRIYg+IVfjpTjacRRqWD/OpLyZB3cu5+ntj/RA",
+	"ejM9U/2EuzM5T8Gx+Ah9w0thwbahdl1PFYjuhHhBGNCkRSpNkCgZKrBU6EAzRnd7k2KGD4VWO1eXf7i6",
+	"vFz5Ztf//Pbny8dvf768+PLt/z75+fLi6dvfXf18efHM/CnoKvfijKGVVGi6HY+C6Em3D/85HIHdhgZp",
+	"nY0BWNAHgiHBqycs0orune0wESEDt63zjxq8hC0zjFxkmO0Si3rfs/sLBUztSF+7wExvzLRJqq/LnEgk",
+	"lanvhvA2yNlrhF0EPMUM2ag1AECgTWnLJCD5wPytL+0gNh7bZXGQeQn33Twq0YZo8YwUD4o9F7+Ny0EI",
+	"o4tPDvQa/i0NM8LsZJomWGkIK8h4BFjGMpHfBgl0U2OxpAFedUcE3dJahBtZmCBBYM9MCxBEFTBYPSKX",
+	"JENaTAzBdrb0IHJHBKpB1hfIQQnTi1VMt1ZzTHleHpiEILPb4jNzV5ZKTHF2W6tUme1yKvdJC2XhgIuK",
+	"oILuQRx2Zjx3KUHoxrtuQT2sVkA7drfLONJD1ea37QwTgS1aJ8FUKpehxSEiXkK3skO9sbjb44ZdUDfS",
+	"bP662n5pEHEog6ZNmMkjpEeOA1/Ose1aC+h6vlxYojnxb/gRHTAziRXSZlUFHTK93Pnvm5sOZInYnkOM",
+	"SBlgoYSRLU0pFqfoysw9zbPBZmhUAms94BPakMSWKD3+w4AD0jVGCpWr2i2T6EClhAY+yliyBnoq2O3a",
+	"PBl9r743z/8J+u0ELpUdb73lYg31A+FGaRjpH5EgOyqVQadCR17mGWKEZGhDJM1sGeYi0/I/FIm9GXil",
+	"TWstkgh+xlGBd3L1rgf2K0yYgMe1DE3qt7XMn+Yyr97anMIp5NUTCKM7IjY4RxlJqYP6PAqqzIoXqV92",
+	"Q4+7NM3WrasXoLUczQhLSS8mE1YKp/sDIOZtfTwP0+5pz4+uHMEMelX3z5B0x6xTyXgwUi4yGofIYuug",
+	"sjXNQj2CvFQb6cNdHana70le9Wub34ieuJKwXj99a3cpM9/Qr8A0eK4X6wHpmb6MY059vZEZya4Rq0ru",
+	"HSBvEG25ly700yKaKMzT7rW1E4hd4pYFwabRv0cNSZ2RfUIZB6toCCMvOnikZbQoBFFErEvZl+wa20mo",
+	"Ecsnas+z6P2xjw/FswRJaUENtn8c0foXB3oW0QNV0EXElNZdIYOsiGTKC4IkPsmziLrVvKJ72w2Grr7p",
+	"EnBxtNLtXopEAoCpRm+redoV50E6T69W9OdmP8gquOcgGqshFgvq4Zxm65IpGjKMlDT4kkY7GY0qfgiE",
+	"hI4QNtvryQjHFir6b5Nti/V6XGtAGs8K7H106dv2Y31Ayfqc9QrWhypAB1oghtMm/ilhF5Wwo9T88CXu",
+	"eGz/0xPBk6/FpyE/xxK4FhSN7ZYGoyJrQBAt4i0zBuYDS3/gTOE06Po84hNSWo3D6R5hy04eoRuJt+RG",
+	"k/xNyW4ZP7KbJpIDlrcke9SJ282xsy2xhn29P7lr2AKK5EsZyBORNsfund7nNTzsOQ67XNy4RGXS6Zkz",
+	"gDc3mC1ncgj6GPKHUO0FyQ3r3NMimKhwrNftOiHGIevteSmJlufrxjcsBHGoGxGyJ9F0SWgNBniOg/E4",
+	"gWxkHJgtUHm4kRPekvVxT1jIiVwKl3fDjHIrFzQwyr7EBkiZSRDOMkGk1DrgHrMs/9DZh5ELMa9EYdkt",
+	"ZtxYdFWziZZS/HsywCefK0UOhVqol8a4ElBpPhUk9t5k1hyIlCZuAOiL+hbiA81PkJUhlOlsw9W+p7FN",
+	"L7eA0fr7DjURMA3Dn4xuC6dSmZFmN8b3fF7l6XKQlB/gNM7qSzas5OiNnGdtz5bB41r3pyxgR82iCYnD",
+	"YxL4n9LRScfRXZ8p+drjTrlYDXExcL2WsSFAG3+QNsRSvT0X4zfR8NoflbGMzrKX0UQUr90f45lUBPfw",
+	"GdHoXn8gxhS4fMXpO8+p1rbincPNZv7yghKJsCCoEFq1zxD12yYP5bz6qbsVykXLgfPmJXr6+IsvLh4j",
+	"nBd7fPG0kTf8w9evm1nDBk3jaQBLo3MJK8CMF+UmVMNmc+OiOW25If25471YTxk9ECaBRqZ86Sv3WjDd",
+	"g2BZiolz/968FB5PK4I9aA3AFfiW5qMe2K+otD3dXtkXBkF+er2Hz23eIuJbVG+fKR7RE9VMEiNGjq6r",
+	"aYIYpDuaPx4IZpTt9NuYIZ5nTXSrEayA2j50yUzVbjcOs7lryapOtXS7FRR8NRF1CLLfwqo3amQN9eRh",
+	"sL4ZfGU1jHP0jnJDXvNjDzXhKBLHCn+vn+1RImCcoSV8T0LLwGVGiW2W7ZgURBoY9Nze8TsimPU916ZW",
+	"UW5ymgZ5V2rZR6j3499CAuJPgh8QDCgBJ05LAema0TvSZvnJdFzWJGu+DmIumC9WEEGNHTm2qa/Mk2de",
+	"Wm8+05jMG5NuGqCKaj+CQbMKvetIpDI75pIQq4TPyeWxYxden6t/4SvKqTevOuTWnvSSZcW2g5mjQTJK",
+	"vYqEnpx8qqT1qtpk2HAqcLf9i90l0+ElWWGlBN2UDdbgeyvgCwMZySfQA1xmfE8NfDAbJCdYkiAOKoG8",
+	"cbf3EvFSQRriAUNgAIKTPrrzCPqftb2qL/ad1HfBGpDJPLC72hAz65uEk8nxxEJZpomQi4gYtnvyPYT/",
+	"1Hj9kt1CeNj/VN/0X1VsqcfmMncXpZrnymtUMncs6MCZ2hu1MidbpU+9GwACKh/LQdUDGas18tHWot1V",
+	"4r3L1HIueDc95QRCWJpWTd9Gk71fssCi8I6sd4KXxegJ1k9WFcORQbCpkHJwGtE7zbCx1YPY2l2FHrJK",
+	"nK0Vsjl5URoTb+0KaQe3pf38+2T1S4mFMgkSte3w5PLJ5xf/+TiYOUbeRSCovAv3mJRlUQhAnQ/3Ngqb",
+	"dRZz/Np18zMWvzdWEhNQOREcWGVk5VstnwP8ZirJWIidIBRyW9bHSW63tlE93aF4wQvVTFqfDV3mr0hO",
+	"9HG8Jr+UJMT+U862VBwmTryzFX4c01Rjr6O7/MDMzmnf6X/S25zGyBGbs4Bvsr3dD8tHaRVjkpnyhoCV",
+	"usWpso26/ewprg1RRd6pxHhQoB0bL5XnNDHZY7ZoxgR+3L8g5gP/MHjX77TNQlgGvR8IUxRqzmvRkKw2",
+	"VKj92jXYq3izAbGzt2XNt2su6A5cNz7i3QELqnBetwgnWZk2KykOdGdrK+qOrjaKlfG0tKbUBqe3ekam",
+	"9avFq1oXgt9By98Qp6xNjyAod4PnEuNRp+QI/iFo85KslMBMbntiZDjt68SpZXcpidBHlebUsGOOMhqb",
+	"ntBT2HljXdE3VSIlPOg8EXdECJqNNscvBE+JqU8x33mfnJMKc5+NwvXNGILDCtz4yOmMNlD4keszO8Ql",
+	"k0xhwsGm+n6qQCc7oD1XIL1VtT1DtZee9b0Av63v04NktZ4PYsCksIYi2IeSkICCvbQDiBw2WOz4OsOn",
+	"wKX/Cp+khUrRZjphtvMwNjYOohJVxmhIpTvgd+umk7g1fm1kmDQKqFpEqeBabbxGl2AhY3YKj07ZOiWh",
+	"ikDQ5UyF/xFRBabYnmYZYQn6GxFcIvIuJYXqm7YdeH2gjIueNjISHwhMD2SVrCoth0es+8SNjOo1lGt4",
+	"ZrtjRzggqtrX+ryQ4mHXQ7ICSWdZNOndXL2nhzJXtMiJNL0Mxh3RnhvKI5zqIMMb1T2QDmW1CLnnIhoH",
+	"UdCDhbO/llIdaqESsIitQmBRJLhU0hQZUE1ORY4pa5o6fTwbF1p1mCiPqpciO51uBC93e9XDbY5YQtTN",
+	"0EFl0RORIMq0ZCeoZFTJ2GpZf3P/s8RGlQuFkkDrnFaqYl6JXPZ9tpWy4EG9BCIVF8QvA6FSlqQqAhnP",
+	"b7OOsdiN/t4iAfcGV/h2a32ekw/xpX41dIK8IKwHZsWxm4LwIjdQE5pJcAZQaJRB7Q2hdwQpzoOchwP8",
+	"16TDs69EkodrwT25XXB7pSdXBpNilpr+K+FCCs5Smk9ck/da9ETNGxQ79jb5xP+MBdVrCfq4eakmkeZr",
+	"eAHqMPYkK/PepunB9oLlpIm/MW8MxmPvG4x0bjZuFYc13mmzz9UmNHlOazP9q1hd9THBB7KbTO1lDNKN",
+	"VaTVbqU/CnilaTHeS6RKwchoQPCN4ultLWraB2C/6I03ujX3CKvaEh3RkqBlgjN8INlNT7GdMwfgoVWy",
+	"2hOcgVCflmR7L0KkWb7Vjwx93/Kl4mOtjd0RRgTOx7bWPmY2N1f7NSuVAFIJ51lN5X0V/5qI6N4ifsdU",
+	"hplHHMP4Vqswy8CEzAHl8GYS+x2npo/r8Q6iTHMSlJNsF9easrpY8Zfim+ouhqA5q3TA2NrSyMdA+5ym",
+	"CZtXIpUO+3RIQfrRr4zM8KmyD0fvQLWfk7kNkKpmLEG11TgoMxLMyRJlTpAs+C1BeIcpg7SEsIZqHZ1D",
+	"lT+FbcHb+dBjC3XLjeZoZXHIpi8E59spi38FL5g3350mvvnuFKns1lDpYdGtVZ7KFzlmQSvOb/XAdrgI",
+	"zUAPP1mVti9F0vSnqii2OaG7KDW1OaLxL75/R5ucsXEjooTALP1ohpw4l716TSjGdI0QnX6PM+Kaz1c+",
+	"Ecmd31OQghiXj4v5T+PDfcVXdXo8KB2Al2q+DmASvFTwF8ZICtBmEp8MsF108tgCjNWSwESFrssxu/wF",
+	"8q+c9uZYMKB1lO3E8DiT42MwUMVvCRtwuMkUnA8GAtVCkRichc8kSrHImgt9/ORytLkBTDrq+oJg7Ohx",
+	"UyyznKseFBaI6+ob4mDbhYSmnORdQQWJuSND4vlHSwZxAvoXZxJOsx/7xd/LLcJ2hTlXJgIuDwBZiaqP",
+	"hSRPmZN5UbnKdq2Gjz7hSCbdXSEA2mbIFzOaC1IlYe+v9T8qzux+0TPtxqjm0dToo/7BBmFEK691AiwT",
+	"mLU+UpQTKSvqNGmekGyQg/f7EbKtHSoOzI8kQzlWBi3Du5BPm+Ualxdfvv31cfLl+9/+5S+P3L+evv/d",
+	"/+83w77EycxsEimNE8oy4diWifjgorLN+b8mRW76TU24OM8lgJzr9y3NQTwI8t89/QFUBbl6iLrRvRiZ",
+	"n44i8rDUimm6gTESPFMgTln4jmzVy3IZZNg+kXqTU2n7wTjQnATdEJa5bjBGOQLmbfKLLL8OwxKOY+jC",
+	"NEZXTtnD8nTdq+MoqOq5TJVKV88SxFnq8NRoVPi7uvZ9Yx9wbQtwI9sNBNayLqFRe+QIlSHg8uDb7SBk",
+	"viCHyRH9h+Nq6NwocxAxF2phXQPu6MNVNfT05fMsO8uL0pSdE6DzXEn1hLacg6xVRq/XhPOai8rJVq25",
+	"kTTT6cBKqQAp5PqbCxJXawvM8Ek9/bE9+N7G8qbF57phtEVsuittFZU5eYT+6NlzV1rE6u2C+h5t2Tlj",
+	"C1LRAPLOAt4NWXths/0zYyc6kCFjymtLy+7DJMNvmkW/mNn0siDM9jSYcm3rFKyzkqgGwC87F9R+cowo",
+	"X5Yq5YeB4rxgCWsh+CYnhzB8vsI0DzcdE4JPCCBDScLX0IL1/XlmySwjltc7UyXYghK9SlbO5SvItgyX",
+	"SIVkrhtx7EwWFpUPWEwug50zNeliPrLM31OKxIdMWhgmAprenu2wnnco+tPf8aB20e+F/JGDrdBNoO3m",
+	"hey56EvMrTGSBGknVcf7i9037B68jdjqcM34fF8NHF9IPZt0K9vKVyOjJc4KcYcZ6GBnuUwA9b2ggsjY",
+	"GzDTiT22VDUxCPDK+aYmqIk34Fy6uQqGo/yg1SN0I+mOYVUKcqO1SLknxERDGiD8e6zVvUfoRu3LwwZQ",
+	"lW6uqkgC2RJBWEocqI1RKijTLxypYkRK87QtGGzDV7rPBBXOqsWvXUWMbtnBlABfW7Kq1qpfqlaySlZ2",
+	"lkGdvVpeiBt2nnYjjT8bQuCLIIZ3U93Z0PaB5zlJVY2b729nuxZJ7bmwtWHBrrVHV9hUDYLcSwRwBA5z",
+	"Qrtdj1wrHLSt4zymfRYRdY/JcTXAItqdl4NnCbi5R2OH9p8ed5iShDpBJs40ps4PUb6uvG0TVjbbU9+p",
+	"G4/yAL/uZNFPPIV5otIlZU8z9eKkX2Rcq7UUbfCcEaKxH53ifOqszkwhbnkh95K1umZq5dZkG3MGVR8Z",
+	"nadLPJ6ZShyod/CBl01Vy6quErPVAStXPrXyi0r0X6uqlbGvVWUhXf2pdm+ENCi/YqAnbBj+aWaxQACs",
+	"pJ55SzSZmZvEAFukhVmG3HBXVV1f3VYxVgd3u5LUboNqlt6cggRTFoDCFYQMuGX8CDnKE8sG/Rf7ej15",
+	"UhISojWlZEiTpV6Ll9MDCuE+Mu9tbhfGbOY7kRmeW14y97C7QH6XzQrv0NyZPYHsVHoAWIa3Z5QPuh6h",
+	"HTVJ76/aCyL3PM+kbSzj1x0UXEq6MTn99Jbkp+A8OOvvP2laVJgcBYhj8SMRKC5eZ1A7JoV8+0qmleBs",
+	"R6Qy5BQd0XP34nXVoqoby7uj5LgOh/NMzyoqUc75rb7qyiSRJRBcRgWmAhWlsk3nxyvUUi5C4LLSZUlD",
+	"v2EwbfTI+i9AcwkqC6Q4etz4CC83fjcKi2kTBGcqCLN9y1xyEuNqnVVcI1kdiNj18PRPNdpoqdYjM7fD",
+	"7srUROVd3mp/BhnpC8wymgU56oy4fnWDp93Lj3YlPGs0loj/K55Cx7Mu3Pf7DzTu8OS5XvEuOcxGNqzH",
+	"AsEw1cD2UsehhxA/kA3PTo/QD/hAJMI5Z1rWssy1jzJ0ZRrGH7iAyJnieZYYSV0K60UxaISPVuNu8SAy",
+	"tmtUnqETwYBvnuFTgiiTiuDM8EnAYkKWKx7wO3rQtwAykQ6UmX9dhopZPBCnGHda/fi6EF7vyJbnKsOn",
+	"vnq9QQii4PB+3VgNeTbWvs1Ht4px+XjQWDGPt/N7OorbwTg6UnwgINrj3Bs+iFZ8K4YaT7Ey6R7HteLz",
+	"Ub+6eMKlgICFLEieU7Yz4PPmiQb6xCRo+KbhGQDsBYyv5qifX54Dpvh+iFd85VFxK9x6ho4cqe/67Ved",
+	"4AI9AY7L/VdbkzAaRkicVU8tnHU2UFDX0O6m9UHsQlw15u9tz9uYE5xVBDV0AnP2vRdc/uUW3cDA1qFv",
+	"qhaM7v+ZDKFwVoz7cRhZKOB+C/ViGs9g79fP9aRh1TdXRnMO6upRinkp7uhdDy6evzcGrdw28FRHbmEM",
+	"o6za6iORp4BVdQA1pD+ubAVBcDb9YBS+JcMfNvhsdXNWN22IUUrA66vrkEwvLo/ZLobl2MBvbIPbTkd0",
+	"BKgzoKSqc26g1e5c5Mf6T7XBoQdnmttmRCrKnIegDRLpFtRWIiAzFIvbcMDIE1IzkvG81q5D/u02C1si",
+	"zaQj2MZzTUaTKKoUk6mmZmyCiZv0khvwoBb+uq/CjRHk+qxD3I+Lugbz6PqbSrQhtvWIVrer1kdt60IQ",
+	"k6Yfbh3xOEHkjgiLRwdPywRl2h5SHF1E+kbcbNt5lbLNcgxf8kG9gwCvlaYdvKZHQvuR1DDalnmOqnUj",
+	"W58z3YKuFpV4u1h9PXSyX2+3JFX0jrhuyyHQZzmEhQEpQSAkjFYpY0TgHCdtFQHuy/w3vk/Fj1iTGqSc",
+	"+tij9SQNXKSVQlG3tb1NP5qPhO7uGW3Dy8DKvjfhg7rpvLcC6E+vb5PJ0uWNpuqc5ac2prKXeAjZA/tM",
+	"YPDEm3SVXsR2v8P4nCbiMZS3QMeJDjHP9tH0nffI7ZiD2zuuLna8uHPPsh167ADzVnqMt6zg9ni1VN1A",
+	"U57zY1+LPHyHKciytete0YYzUMgOcGW0S6NpZ9ggiNA8RxsC6u8WC9CCAzgKfep9/fWehvnP3achwoGl",
+	"qpFnpAWs5QJJIwUjoWiik0etU2fB7PWB8iTG1SN0o23HA8GQYeWwEvSOggjX6rn0YcHcwxZhvW5awUul",
+	"Fe5qX/STWErXuQHn2kY5rV3Fly8u6z+GHd/2x7GbXxPka/fKOQX07sVk5UkJC15tyXskccWbUeXnPTt8",
+	"4NUwxjve/Ms6hB0VFu+GCvzaZBCsAC+t9G3ckeiQgzcT+XL7PXG62NlwVnPcOl2cchMv9XY4rNUFz/gH",
+	"MhkS0dVJjLmI9XNreZIWfaNy/2hTk6n1XZkzIvCGWt1UFiSlW5quGSFabO9TMS4K/G/Ybo0jC35l/NuB",
+	"kqFqz0DJtzfYsBSc59cmEgCI10ldG3QDf1hL+jdy49wq9UAuCd1xnzqcaS2I+pySlWn8EOImIS4RViWl",
+	"wiyTTaCQsdsb8K07gFeTnaVXe2XWIm8lVCnrHTKrpQL5i5hUYTsNZm2i99N9J1TDWQ07QiyvyzzcxILe",
+	"kR49YVdrCF3nlf7VNLTq/jbHH14TX3jMmiH1z6l+pm9msYcFHiqcV4D6gZGWUCs0f5glRYDXhbwWfSDS",
+	"BREThn9l1jhb65GV1hP5wTdVAFySd2SoYUe4B1Z7H5Sgu92kJf9o3/iEkyw6epBbpTneZuUIbKOjsMRd",
+	"9AgmMSs44vOKDqxP2gxLT4w714xmbOAEUZbmZWadx/GfaPKegDyFB65AVDRqaiVHB9PXov7c5eWY37/L",
+	"ylr+Btvlcu6oZremvDuXLbYsN2gxYvdEW21Wel8bdIlwlL+a5tMvvhif5wymO7ECwGPKbYC0k9UTJJmh",
+	"bTuOPZQbPgXQ+eEx9OZ2fn1HxAmSY8J0MYn915v6eVQywxniIVwhEsGTI1jvAjGNtsb3sMqHO/uxRAVx",
+	"rI7bLzF6gj9BIXXOKE051M/Ax0fqiphlRhsTLeNjdWTIgAAYH+18Jv+B+fhoHHEBFo3z/OV2dfXzZGb9",
+	"tnd+9RWdp59PY9Dvh1nDm7gitEDcEoMvWXH7H3xrwpigPiZow9W+UiGvEVUWwwqiWK7QVZWCOe+Ibe8a",
+	"bgldN8B9/Pji8nGrRrKBQfnby58fX3z59n8f/3x58eTt7y7cv39+/OQtIFL+79OfLx+//V0QkdJcyfpr",
+	"l08vnt7X1yY1pg5Iz7Cnxzr85BXCQtA7nEP2YEYKLFQJuAcpQRhJhU+JiQDkJ/fHFOeEZViYvyfIuLwh",
+	"hOteSwUB3Bd9am1PnfNi2Q+vbKNpCNtVE9DmUzXsmFer9qp+mt7mMRds44uhY/WQXeKbwg8AyxQcREKX",
+	"Nv7Pm5c/IPsrosx2ONMqo+1gW2CBD0QR8VkVSR4BWrafSlwfeTut4DK5OITQBuRArwR9nFXnMON1LOiE",
+	"1mFz/Gbuneg8Um/SoZI/lvWgnL8pC8Dghyg3EkTBribLdmejbL3lIlTt9wM5epdbam4glAlP9mBI35JT",
+	"v2v5JE1CHT4Qw9utA0YO4QsMSjq9tjU8+b5Odwv6E6iS0H1ZJuiPL16hz/8NIsaOf5NgC/o6fy5AeYbg",
+	"UszQhpjKPkRZAt/R/92pSRltgVsnz3eJ3G6Uk4F62cHmFzb1z8/tIerIxa2+ftBUJMhK53Vmr9+KvAeG",
+	"V/brEEb7CTCkN/AienL55PLi8ZPEHKRrQqM/+5lEXlpjk69oktnxC/vHv0rOHr3Gx++JlPrpYKJBJvBW",
+	"+a3jV8lKVlfR1KX25o30t1KDvtQmjVP270L/3/tIqGagzb37zm4J+n/+r/8b9sxmz9ooj7d/5ol6eqvA",
+	"2CVdzznA7/CJlwrtqWYgfAuqnbrQx2BGu2gSc+yhfar+Ys0Avf76wJuqe+llmlRMt+5k51Gwn7lrN90/",
+	"gBYp9YnSeX1HeqXtC16ckNqbNAkDeGjKfauab/AjRcOFtMTiSKL8XOk2TyJdG5WCb9GN25CbcL+Rptb/",
+	"xWUT6B5f/O2t/p/Liy/Xb//lNx9D0F0jwmKm/vRZY8uf3B8DN99t+I98f2ssC+iFTxshnHPZcKPyKegn",
+	"bq3uSWB1CzLrRwiwPFKS6VcwOu656/zSnMWHZ+rnH/P7Ht62gNtWD/OmPBywOD0wl63ZgCX8tGM8eNR1",
+	"dh73+if7+Sf7eZDs5zXUa1lg48ErdabesvCF6/rkK6uza02eed9W869UF4NjHqGUdN5UQtp/WLP3zU6r",
+	"xwcU9j4m7sTPfRHR35trZygI8vfgUrkvV0Sw65fbVLcFguAMSPseDecFzOMee7dkqeEJzwHPI9SrVlOX",
+	"W6ymMrStXlpndLulaZmrk6lztf1mTxZPGMwmqH1zB/N4lay0KvF0law+h4iaqwrISJpT1nMk3jzr8EaQ",
+	"QH/Cck/ZTnGG/l3wskAATIwkUYizauqU7SzmmkNEARAUiaoFPULfVmYfRhnFO8Ylld1+BAYIhbQRviTJ",
+	"tyvXhSm0JFfxMNKns51sEncjPlAToRQqObbrjB8wDSEOfcOPNsXKPIH2OEOK20ilzzL9nFw7ag+AGZQR",
+	"6p/8ih9sv1BlT1cVfPg0BtAyQM9T4dbGrafqW9+Z54cyYWGXiFzbDQmJIy00PPIMN6GHctoeOD69mweI",
+	"AgI+kMLbLSSdu5daXbQ/VhvjZHXHaTbUBFv/PnUCPB7XZK5nsxO1tHSSNBhHkx20r0D3onVpY4S7V1xz",
+	"Xs7sp8jjPti9HMtwbAOphw449niWcNCEZOUD89S0T2NaAs0fnbwxwCdsTHUxD6+6JVeHQ8loipW1WCN3",
+	"3WhSpnummPmqIIYpz3xdEjL7zXy7TrEgc14+4vx21nfbdeBm+vUO1kM3t8afb9I6sBBh1c1Jp1HUK9Pe",
+	"xCkXdYd0hg8koBPuyNoUlo3Za/WT7+vO+q28xfGk+CmoYc19fmerc80c6in0bF6u9l3u1DW/+O14EeEA",
+	"nOY3fpHpIvhlOdZ8OFw28Vy26gclPsnEKkWyqibUhoCHW+zVbwSyUAnOeiEwzBYjyISQ0BPt2sE+a2U2",
+	"Jw6KcVLP/2kth4ZbSbT259//++KbC02Gnz8LWt/BXbWVIWA48oYS7tNth3JsBrTRzT4KruyYpjlXEWzA",
+	"k+otS6KuwFwAuCbFN9jJQiU29oL0FIIzaAYlCRLEeu33tNAkfaMp/gZtCADZV3cgtk6l2hhDYH2NmedW",
+	"q7wfOosFsyXn8LH7ar/7V05ZfPst04cy7ln/7MMNrDTjNac/KLx8AAhvyE84o6VxWEkIrdhbh38Gb8cp",
+	"cF6GynQinUM/7SPO8CnGyvso1DOOKO09HXEuX7OpqA7eZVps4yJY2AJWZpspPiwDs5r9kjvxcPdgmZyI",
+	"eJ0joo6rT4N+7nkrnWLZ5lCj6Rdza55CV+tbCz76lUP36yJXDLeRA1T+FFt/tdzzo4x0un4gvWNid8J7",
+	"QBkxT1O2W1vA1gnw4b0mT1+Ys4mhZ7LVtfG3IQ48NwQ8de8edvOHESO/CQ87Xz2iWzr3pb6ePxIfDSCh",
+	"naLW/I3/eHTp/5iBAhj3bQTHmefSn8OUrlrNN21UGPIXjFsDWtzcUpZV57zWw8Sc8t8HmxmHQ5jPd8aw",
+	"v+awiBa5RhPdAopTR3I+LP2puyOLQAB87Hs5qjwN39PR1wcvZNTbrQvafscvJHh+8d9vf336/jdjFmIa",
+	"cZHHtcqlLvY4gve8i94lYdNkLqCx8gNNbWm/B5+3FvxoQC3XXKwZB1DtoJfWglKPcQD4/gvz7AeqKnXg",
+	"5A23s8XRG2i6R4TgIqbOzNNEurkwfKsIMxiGMGDdrC1UO7bFNC/HI3FmF6ERKrxF88hX/kRz+wabnnQX",
+	"6yXGRaEv7MTHe3HoDrZue3x13+sn7YUOgSRteGlbVUBn8ToLO0GyTPcIiqLz8sBsV4s6CBTvrW4dTact",
+	"kOA7YXtyd9HbawM6iArmde7jpUh91M9QhqRQs7Mqx1doW8R+kPDMEQtG2W7Ju2iHHLqNc9X6gynfrzlq",
+	"gwV5uZvNQ7TXuGKkHq1UvMjbCkflb3uZfKMzYatc3qVAaquUSi/KmSAuEkQZwigTJyRKlmhNg2CRUyKQ",
+	"gF2sVQ075Y/V9zCnrAeR8x+jI+KUpodO8mr+Njm4uMVlHkjoek1wpokFyloAuJchcijUCaUkz1tlk0HT",
+	"yNyB8DHtIc/6GpAUsfCSMFIsSYJwmkJGPmYZKkqWqtKVZLe/OlZohMWOqFgBSozb9w7nZXT9UXjtgQqB",
+	"WjhJfJJQQYQb6djQdOkzCblNcDNxXuzxxVN4CHKxAQeIvFM26RbOhyppzmgVV/TUJjNzSNVODZFXGey/",
+	"caMPq1Aku9EsRKJbQooKUB6KiLm0XUKOxEpdo5qRDG3IlgsC0vjGst2bBG1OCOsF5ppJdfNx7Pd6MICh",
+	"HDsbBAjuESoNZbJ1gpgqA2Nd9eC4brDSxjJ5mYdTSUyEqAxct69MVxQHOw3HrXfKdkuBvLeGwPVHpew2",
+	"BGftxlTcWCdVuksBCVDXyO0k9AntHFTrkIKfLgRPDdR/D6vWNNT7Kz/K3soMK34CaSa3tChIuEebaVln",
+	"SlJk8O2SDRKIZkNrXycZiSDDEvxtSGryrMnN/2xNofVSvI1qKRT2aD3Kac+x/8IaftbXd8howwDesjNJ",
+	"OlUisNFdTO9DU92TrGrqWQMfHujtZvLQGo2UTHFYs5GSVzUW3w/Nx0nvCQQnBlTLTdQibK2t6hbRuA3K",
+	"V/x2bT54l+s0Z5rM1N1SDkTtudkxoSrfed3ALVnRHeM9hVKeAReogsvpgapeyP0Xb/4Md+UakVwSI6LD",
+	"iF4pz2w6ZydlzoX7NNfJiAJSTBBGP33z/Mef/h3yIq+RJkGkZbThg7LQIggkWrhRvtF3ar0vlXerZPUu",
+	"l9BUK/trs+ecX/VZqL4mLd+5OQDImuMTWs/NCCAyRyec99qkco+fPPui5ydCeiqVjGSH/gbexlhQLtkb",
+	"awqn2/3xpEiw4eYIN7LP1ylpZimJR0T97MLYtcH2bqAiQg0VtEkz3elBL9QKWtU8Rv+DQRGLIAXBSpqi",
+	"LAwaI2g9q75GGC0bRuGNpmhNaGAp4UOwiDKtNN4+DVPb/bXidRRUEdmoVPII1rHLQG6cKYntE1UpznMA",
+	"g+viL/m9gO+IsE645ijGd6TVJjNXMMRKlVSGbMYJlK55PBreqW3GuC4fK28W9ar6KeJ7476Z1r1hXk7v",
+	"ljLqCn0jnEFmYl/Vr01Imu29922/S1tsuiZsoOWmXJvIgh+uUYFF5aS/JQbdE6f7j1FYdSbCf9trUeXv",
+	"egc0Si4zc1w/PAV4RtzjCFOyQx8tjKPLiy8dzNGj9cXbXy+TZ1++H8cy7dn6KTv+VWPzprQhwtA1fR3m",
+	"wq6rv0SgnyGjhEngooqwymS3NcEVkOC/Pnnyb6tG5OYvf/lXgHoFlNdfL5NQDOe9UzZjDe8nEYZ3JZkt",
+	"UqcR0OY7YIFr69nY4MI8YOuLnLr7CP3koUYZbC9TJ1KJdrBnXd9pzJBjzS1j/FkQgMT6pOOjrL6np9Wo",
+	"3pCw667fdWBpVVVha8Mv5NkAGwN20vQHA1RjLcBM2QW44UH6O5u4tStPg6gsWJE1F1lI5/2GH9Hl099f",
+	"fv77J5dPvnCq1TXKDqdegK8KR+AAci/T/3s6hAsSBvAuX25rVSKxuqeQRh22wlQiDIEIGu14dJgzzcN8",
+	"HEh6z6lUa0kKLLDiIqSMSJoRu9/X6OY6Cqzt2Qjf66gRhl5HedK3zDlwJxRmPUc2YmSaEDLng3ANTe9B",
+	"ZtwTVz+HnS+RjNHQ3x5YJkZzL+67E8MiVDRLpeiP4X9v5XENgHJaG09oyg8HqgacCD9wRRZopzsY6ozt",
+	"pGsGWYycHyQda7rk0nzqHthXFQ5f/lTr74zHI1/z4zKFVC6uKXu6Kjr7+IBP0AvY1ILfkpxWIT/PUVU1",
+	"znboNRAYtYEUY7XDSC4RANVTNn6+KTpZFZINkKnx4gezaf+LKZrrmWrFUi/tiKmS1whvFRGmnbkR4G5V",
+	"0R6uOY3W3TvRqO4mFuIzK5t2Y3zX1skdZFhTcj4XovE6rDxg3KMN2VFW4/31BSJGAsKVF70nhSM6HeM1",
+	"P7qMjJB9DyvyYaPMfg1eVhMZmppknN4yfsxJtiPZeihY9h1E9VH9iLGV3PY6dxYkPCbGk1sBN+2xRDnn",
+	"tyRD5pWDfw0jMo5qe6h7+GONW8Ghrsk2AV8m3yKbFQe+9Tg859kXosN/7UiDB7mYcNUc/CHK1/pydE7T",
+	"BeKuvCgtmKGVdY+oukbWK3aNqhjdVTv0eY36fjG9sU3Y0aQNJEDa/I4I6ye5RjbMd2WyKPwY5TVygb/r",
+	"+rpcGYl28iO2to16YqRDJxJtwoRXVbTYRHxxM+YrJDxqA4n1w82QM9zCbtS5LulfKLoZDG7267VvOuAC",
+	"v5SkNKOXjJmM2aov58qkW5oJYaYt4h4sOjP6j+RQ5NZreR9amjUPWtZuLk3VqxEVyBiLmkgclnxFbEBl",
+	"obBF2JkYZW26NS9mLVSbON9gYBv+7jlQ2ETPwdcUbtURdEReX3AAMORGg5rTx7uZQeeuYYwk4AVh6xRL",
+	"0siyCk7+K4G3ECbDkiDFeQ/um56FCVSPnofex9f+C2FjUz/2woayp+13DX3ymUQ2Bl5vvPlo4oJv1t+q",
+	"OL8NtVOvI+Y4mIdmCMfyvDsiNjhHdQA+Mq/cj8pP/sao13lH7xoAwn11CSZXwDztXlv39RLs9U1O8ima",
+	"vITYqdnHrYYK3bjWXgCqgbs9xozMMqsp9F74b53nrU/bXGclmWTFNDTVSS8W0KoLlj3lvQ1Ob3cCco1D",
+	"2n4Mo1E1mBCV0D/Eti/2JG6E/SxJtK2dczm1OiPnEvL5eSjz+E+EZHojLGwsNq3IJKaA30lYphXpcOw9",
+	"rZnQEGG/1haXwLnjWeZNhdMpb8LjswPVRuOaTJEWD7e3krV1HYWd7rr13nuTynHn8rBiqiBdhVeIuf7k",
+	"oM8Y8u4MVJ1tAPYX4lp2hGhmS94VOWa4F7h7awll8i5ueZ7z47osFi4rZVyt632NPKPgSwOFY//B+JGB",
+	"Zs7VHkmakWBOCxc7zKg0CWm9RYP2NhVYKAZMdlwfuSMiK3vSsbWthTKCM01sYIMX2KYzdjURw6Vib9wr",
+	"8zTkilLuMmDiqL96o5n1H9cBthpFDKT0y4KzqT4yQe74rX+VawRVltkuj0aaarU9E/gYznOTU6WMJOKO",
+	"piGPyxv7C8Ly1qgxEzqZw6sVxkB7j9xH14Xgd9oovIeSpLhzlB+sLGl2Go1LU62ccRUFdy92TdLeyVa3",
+	"y88xdVd3UINawhNUaWMPzBPUMXemGTM2I9q3XRD06UYbAjH1o3NfWn6LFM+zR8hJzxt7VDeVd2eDJTXV",
+	"K1RBhoI50pn+1K8hq6KKjdgCRvT55ZfoxriK6tdvIDkl63erLuhODeZEuqyhDLpUS4QVEkRrsGAROgws",
+	"BOnhCJajtUTFXXaILZJ8ehksk/Tc77DHo9zDZuZrrdW84N70+Pc4ykOkftowqKHFcFGazPR1VJF3+3kD",
+	"RmP2Lggs9tz1rVaeoR0FKtYoYvC/0Z11+Mql/EDZ7keBmdz2tJrArpyk6fREfLslQnbcA9bpZUSYJJCo",
+	"20Xj9Uycrh5Tf5IqtCEpPpDoVoxz7YF7DrFFqrCaM8UHydyxvcLhsHohyB0lx+hh7OONor+oF6FwLYgd",
+	"qwmUSNUuqRFkW0ryccBk56oFVY1drRbAadX7HHPFFhHwrVv70OR8ZqCxW7CLlN2e2TO4NyncI48oz3tN",
+	"DmZWPcvQonpSH3u9laUiQd8RAd6KUVpujO1GFWIA7RHIzi834Q9o4i9zHPxt/y5QifPN//87/bG9wjtQ",
+	"dLBSgm5KFbZqc7wZRP7/dSzR9I+n/u7WUNZH1fgh2SIIO5l60fZ9b5sHz22JiElFA4Er6BFdS7eC2Jo0",
+	"4SDXBmFUvNc02Rt4+T8//ceb7opuyakpUlr6a74L06q46+naF7Ydb1W4y18pw6T6bvygb8Hi0hPRj5tP",
+	"mwETmHZoDwZDVrAVwZ3jpWDk9B0JlcnUdYihVINCWG8iOnCm9ogLUJm9zOIMG9x4UqgYiF33vWrgQLF2",
+	"hk83PUi0g6ppXc7pDf/hUCszUhgHw4fay+qDH3Izt4IfZqDVwWtFuIjj1YVlel2OD2+BAnZGd8VDUGK1",
+	"1gudUgsulKnCHcLxLLikLcdxI+XqA0Bz8hlHoPj0A9Dv9G7/P1twxSJrVhQzzJ7n4Wr+A3Dwf7LWc1nr",
+	"cFS8zWlHw/wfhvOOO718Vjyp5ch9cdCxffYZ6sguvx/kFQuY2p5e+LCMbH8XFqm9uV8WOoqueSZLHR7/",
+	"E2Gxo5twLstdZBfaLHhhqNc5rHp044ZZ9+jrjkdP2r8JPHt0Agvx8IWPajqvHwfR5bOPKSQLvvNS7VqO",
+	"qBev0Of/1ih434oWMN2zzg7hi7+9/fVJ8vT9by/sP6EU/knyh/e/+5dgMfx3ZIfzb4Jt88bSyerkzMS4",
+	"inCea15CBQRI5MRMsha7MoW5kNl6T1EVwgYNEzI5Y8O8sXDARVNb9KADywGko6Bk+FZJlGPD/a8R3kjC",
+	"1BWC5+vILmFZu8NIn+L9qcZH7OaEtJHqFizUJevTvSiRZDcQtW4WG9cM6C9/eROkhg9Ed51g8/hhT2+9",
+	"tdS2zJjsAsZCzesflq3wPWbYpIt+r+X8Mg1e01IIm2vRQdvacpGSdgtSL7w1wXTOx3PiIS9hfagWuTbv",
+	"DbkvR7M3f9pzJErmZz5cm//mTAkOJcl8C2lD9hBGVwO5dzJ8k5n3nc8kFHOhvxnAno8uLia6IDthT8hN",
+	"huQhfEsY2uD0FgBnagiemDmfAwWer/zdr0k34q7MkmcfmrzHfUSfGL0/NxllG6KOhDD0+MvLSwhOP3n8",
+	"5ZeTJZU74W7iZj2DiJNeQD60+ewDkxKB5ZMDDsF7QgF2KSGHdq6GdEuN9uASiexwaU6bVzNcV9UznwRV",
+	"dl9f6+Q9LeITsL6v3gkeZl86CiPqyMXtWvCcTEiFh1gYvBQmHTOoTHkRSj/9huQZ4qUy8FLsZNRauMpX",
+	"SO0FL3d7ZAdBMDOoAAIQb7vrvcnogelwRtaaVQMqnRw4kysk6Q4AMilDWN66smjODK9HzcCbpyYEuNai",
+	"beuGZQoQaIW56FNP+4A7ZxO+Xss4av1bsLQzo6/EcTI+Ul/TbivM7jEDoVct/RFgLQwI8V5fFVBPE1tA",
+	"VeteKc4Jy7AIUmTFD5fwdjRaenUn60y7GB0wVuMwTbHWSmBaQae3+mZhlmHFxQlVD9WwILbwMcfprTT4",
+	"PFihPb4jtvYsuwYIOLjgxz0H0B4A7DFRfpxWjVXi+UwvkwU+OY2lNlSSe1GsNcP78KyqX/2tL1w9t4qn",
+	"GWq2OzlBRZ7fD/1+2k2eSwkLtk+PP//WidaHA1Ps3/cl9NSH2D3crX4JGXpmN8UpbKRfOroO+0EJ2Z9h",
+	"PE2CmqcHeehiCmqfYlq11fGg3DJu8N4miIJ2krDH2fxNay7aLbGaXZi0GLSlCCLc2+y0SpSpPZXgLb42",
+	"bcy2lGUSYaSwvF2waOt7IkL3fFZSpis663Wum9Q7I85BkVnQE37QC1kiACNLcUfveLR4BXdTAP6Akjzz",
+	"dBo3rME94XfaiNyckKWeeD2lZBlfD8aPMl63y4jUJlimzaxJCoh5ZXZuX0OVaFBO8wSqo3Ib3Vhh+JaJ",
+	"HXnB2TanaSAvv+0PUEe+rlrHwAXGB7L2G8tU0D0SZtPoLeMqAUN+BFHmZIBLAcEC+h104fua7XIqg20C",
+	"+hjey60DpbmyeoRWI7Rd/plEjCO3ojim66rU4WvjGfDGaoU19p/CHN1tuZBW6yYP86MdJxLxqGbm1bi9",
+	"lRnPpXNG204vHcV7JN0C35IpLAXf6snfEQE9KCxkfYPXygSRO8IqDFQwqIBKAKfuGtVpOg5eTNaJSD4R",
+	"uYsz0PIJyjvhH7JqALUDNIQ1tY212y2h2lWmfnso12QJEkbWfLvmgu4oW/nw7Alsn7ij5Lj2KoPgj4Ug",
+	"ioh1aRAsDlhQVeMHJCuSlan5smuuGNEVyn0RzPFmf6j49lWuG9TbYbHdBu+H+qRfSmJ/19pjB3C8wUI7",
+	"BDsYZIer+xXdenCmbbc6NMfRXOu4p+keqaNLq5cogxcT23vVURIQGcKybqign77S+gx5pxLA2ZQKbH1R",
+	"mtZBwByuEd/6pGkDA+aJijwfoec2Ku3ouYsOXwEN9gH5ty/McBMgt6VRwzne0mnQBMP3nsEiJpjYkQdn",
+	"gem11yXH7ZpII9nltD2oFIIQHHNF6xMH9S5JaNiWPhzfvnw9LW46VWMNya+pnqFBla27kCAP8vc98Q52",
+	"jChem1rwiXrF/WgDA3y3dxlBePSt5U1OvB74HbHBxVMLSfWAs3DjQOAnMgTC4bU6h2ae9WDxlkd0SlJf",
+	"p9+ffNhnKhODTeJJBVxmVIFDOB8aOXiCRgKASzinTJ8e9Ciu0JZn2CjVShJzOtUGD53sUkz74SEww7T/",
+	"i2X8k0/W+n5fSPk8VfTO4o+1ahSU1uswC2JrGQAzaRUcUEpJZqEZkSTS8rYul9aaeZQ3+kBZqfpa3bsm",
+	"uXGE5K8TimvCkF4w6Z4PKh7nfWzoNXqp8Ko3etLY13qZdk2j52TmH24+GAMjd9CDrd3jFaJO67C7G+Ac",
+	"BqMb/cas9D/082PHWMhTuufryvQIN6MpTgIfaLaueuZHLLD5zsjxts6t2sv2p6sodWfeEQfce7I/cLWQ",
+	"6zFW8TFTjfbskXfqI1XjWrD4+62d9baj8UW78sFzu8+ENbfvnjj4A4iDaQJgfBFLyOqKkB+YsNbzfoWF",
+	"oiktMJuqTJubTvqaZkDigyUv8E0CJo0X2k+hhfSJyCoAahprUIMQHEyKmIEt4SK2rdK2ol53X4mbU8O9",
+	"R2s3l0nSGW/a0Zpx7zm8rjSgc9WmZ9OvyZieZMXa8pJ3Ejr1DKGwxSnNqcIq3jLeE5zZ3JGA4seLnECQ",
+	"DoDkAOVIm1KVCghNCaO4xjfuO2fYWZ5rsx8GSlP1nuRFD3bvXN0mH6+HCzg0FREU50Nx4MBueGpUt/Vn",
+	"zgFDHB2xDIrRA89wbkm06r/D1hWoqiAHzbrf9iDo2Ysf+PgPpsurJvDoxmAdlhtC2jPWRThxWpNdZTSz",
+	"zFHeNbq01Tg25qC5b3A7+vFFihyzAYPdu0roQDCTSHGU8WvEOHJu/u6YAR03TKXa6NfmFIEANy9oGkaa",
+	"XkIdrtlmey4nt39VixjEBTJFBwOJ5xMxjnvTgfzkwAyfTBp8TC5QXPMw/xq/qaCTZVkQcUflhHA3HM/H",
+	"0IrnqrnWdKlCOQNWTsi8qU65mblWsZaOoGmIkf+Xvb9fjhu38sfhW0F1pWqSSUuWZNkzlmpro/FLxpkX",
+	"O7Yn3sTWtiAS3Y00G+gQpNo987hq7+G5h++F7ZX8CucAIEiCzRe1NFJ29o+sR02CeDnn4Lx+TsHSbRfs",
+	"MESa3d3BwSiGvj88SagZQk7hr6bDPWpEXaKm176O+9+sRQzt8cG/6z1byc3ueO22os5szxrqcSkXMAPH",
+	"x60wAzu8rwdfyZUe6rUbujNwzw7u1BLsQfgjd/KSHXY1Btv2XWhtptVKS6gQDEVvEkYDvsZN1w4eFMiM",
+	"2XLLFLvTdidYwIceN8INy8yyMKyTz5aykW2O7l5S4rZYvUTF4XrTSzajYkw4tAYlVJGCEgdUm7Z6TP3r",
+	"oSQiY37F45wmzkcxGo9mqczDrXb9sXblA7NugnvoBnM7sbPm8tfQyO6emtRb/2lIbG+QEt30mnZspd/0",
+	"nNvRc9pBpm5A72n/6L+NHtSmp3TAvmrQWwYAXwW8Bh7JVtQuv7kuojWEbx+sDnxhc+sqeTD2z+GcQ2N2",
+	"Wpge21oQ+rIaXF/TpYdnJySiKYO+k2Nisy/VmJgmgSqcY4J3SCOksPPRQCuZOE9NfTPDrjxznsSmWxB4",
+	"b1wzMAnp4vrn9rgB7kF5MsHbSwq26esxWNo4eg0rgUV8SRPi0lMLSLPjRwcHZbY8PC7XAUPJ7+H4yeff",
+	"f/y4b//r+PMf/vN3zdWzUWCLX759RY6PDsuIav/16kXlRuiIOVcLcOPivQk0bGs2D7ewwZpdxGUsTfHo",
+	"4Oh47+CwPM2vAnt0/Hnv9wcfDveenP//Dj8c7B2d/yG4Q54iVE/ngr9bVoBmfSs6Y6dEMziRmEuVUJV1",
+	"kRavzvJs/hwQUuqwDPbPxR11RRMAacEMvLH7S1HZb/4wS2npv7GsYDzKBc2zuUz5z8x7KxcqX2F3a3zT",
+	"Jk37P2RywWpNiLxCZz3bSWmr2hoD4AJDNPDKwwRoCH2xsAXUH+t2GAL+tmVuqyDv2gSzqZYP09ubQzct",
+	"N2UJbMEqvbeQUMEuFQ+iNA3u7keLeY0tRbSR0iAnb3+KqlBHO3CPIxf/0UcVGf/ff/r4UZ3/8U/2H7+7",
+	"To/VIRAQHvG1gj8PpkWPUqqB9U49fxqbpPl0sAOruySh7pfVXd6JnVnd7QJ5x8C1bWzWevk2st22iXZi",
+	"wx3zV7vRcRP8NsBgeZVqjWJI289vZa4YSfOEmVadAoUYlwL9zdpOzeZSYQ6IARKvFRpZyde6FW6eE/PK",
+	"57GpqeuIWtG//3+gI79p8uiVzJnvBvk2zyK5ZOoNg6T6a8qv0mDfcxFMoWOfoiSPexTm4HDP9WtN/sjO",
+	"mdjTVP7MRCNQLJexNjyh7tI2d53ymTYJicoaMCmvm09t5uTtzJZGXoE9rufbJlLpKYcTlWeSJmryzzye",
+	"lVo9155Ysqzl58mKpVEQMunVlMBTBD8z1owmBbMG6SlJ2DQjMs9c9ar+X2riQSVXu8wvE28/jSnrkM+v",
+	"Qh1qzfoNXBjmhxRFtppnsTgxokmiiBsoGJkwP25dq93wG1mn1xe9pbWeN+2GDbnclFav2MRMfVLU5Nc6",
+	"7xXANIG80LVMF93606+1oO3G6+/h0SrP4ADjgrw9GvB7bZcI3KfmED+9xobPtpl9yDCMmFIF/kJ5D36C",
+	"LK31nAlCSeQ6I9uW5iSiglyyWs34VjPIaxs9ifN+IA6lltO9XlytJBfZsm/L+p6oMnMqRAfnq2sJb1/4",
+	"bPEdJ5264hTvey99RtLpCwuXSEA+s5CplQJ+xuJLGi0Kv+WaYsIzkYIwEUMKdDYKt5zOaJS1cwQu5al5",
+	"3LzZoVm1/6bpVz20BTIUFfSlxZhFCResEdqk6cwq78FICb9iqeuv0t6BiqcsCgcNLmSeXcpcxBcnBOoL",
+	"SzB+p+SCC/vznAroKifsM76263mC7YjgG8N/nW+B7QtGn02neSqIx8LLYn4QmzYjdJYkU0OdvY/Ovbim",
+	"IiupCZ7eM5VJIteTfBXMfnwBv+7lKz1rFmmpeLlLREIhs0lBFx1pLPiSHiy3qJPlRXwn5BqshEuZzQGH",
+	"JRhiMOgVHfnxFT6t37tiaZyzsDoKXuCY0VgzA0B7rKhSDeloHft5B0TCKuUy7RLddvzp3igrJ90wadwo",
+	"xeZXlfmUqZXsDYqZsiu58IWNi9MATEmB7DNZ82wep3QtwllFfW9AxdIrHiwsfWt+MR3vpwBZ3hEvDV91",
+	"JnUwkaXnDhX5WN1OSLmc4ruaB1yIecfCfg92S6dlMMtCUXQnVxd4BW92UBqHtS6h0WKWwmURKoxrUrQs",
+	"vF/Nz3U0fvT5d60aWlP0E/QXbe0aJLx2Tc7AZHUXOMrqIIP1HvZplVBBA865hlTKwDUWsynNk6w5kaV6",
+	"q7XeVybFo+NysNj8bgjecqbMkgvzX13Qicpyb5hQ2833J6tUXnFTudhGExVJ44mIoFhw6Tt1VLhGabCD",
+	"QEDVKL1fsYDXVKm1TGNsZt83MobwwZOVGaRyqIcHHVzegq2v8X4VLbQ6ocr423bgdSrltOcG7GzinWb4",
+	"hinWt1I4Y8uVTGm62d0mB4YMzlomPNq8FC+kQaMJhIxuCmmgMBFCTkI9rzamevvqNS4AlLEGRJ0Lc0Fd",
+	"mAJAai5oYhfnpynZxipy7Zuj9oobQ4pSSMfNeJZ0CJw7rByzvuCRpPIyYctmEsJ7trzINy+ekifHj77S",
+	"S9Fvk5hllCdqn7zIU0jpM00TSMxWTMQ2A0bfJWOi8mhOqCIXljW1xscutAZzYVCQJgjrc7E/qkfeQ10p",
+	"32b0MmGn4DBepXKW0qUKuzSyYFsTAJvKEwPDuKaKXKZywcQYogh66mu6ITIPOoIgZaV7OASy7DC9J1Rq",
+	"LFRGgxh/CIgFWT5fKMLjU/KvXAIAnzZwTU5OJ7vBx5KxlBRuSwWwzV8o4gWjGuOMlREAVXLKGTYWWnAB",
+	"mYKGYNqRIjCHA6fn2QRGvXW7FCTp/BKwzsJ5QnnMLYZikUOlVXFI1Z9ps0EsMQVqhde4/hcMGeTFAclF",
+	"+SW7Th6QLV0rbzj7lDGB6A5LmTJMiFNj6JgI6J/ajNVnsQG8sVOSsiuOz0cyTdHD40ok7dZAc2MIbZnR",
+	"QdPCF4Pb0eSJeZHKJTnEzlJzPpszBSmi3LSMC8du9K6reW9HQsKoguS01iRsSBosG7vBoks4stAUN4ym",
+	"HWB8EGAZBykMY0eLBRWZET1z2ML6equq7EwLDwyrYg2wyW3yhqeNPA5ZhnbfXY7/0VG5ZfITz3hoOhVz",
+	"IM3H0LKz33N13ZC7L6vaAJ4bY8pvWKSPZvM03I/pey+GKSCeugKHjL1NNB9SobRUiBGteMmWMt1oESHY",
+	"WjMAABiL+m2cmi83tYJ6DpCzMl0owGMDWG0oYwAswFojqB4NAQKbYJArv0lktNgNiFXZ479TdTShlyyc",
+	"Deo4vZ/Q01Zvd7R9xX9mYY2gG3ZBebcL9IJcAKZzZ3SOdnD9Ya14djoFfRiRzdEPNMm8BU8pkounCMEB",
+	"luZ23soU12rcE4p6vTDQ5sIq+Kn9noIkiZRN9QRPiWBQ8dGhtc7O+KquPMfsimsZRBVZIXKQ1m8xulu2",
+	"fls9FJZ93PXzqK1hf+Xg3XnqgdpPbgc+qYp8vF8uqaC48VQTuTIJWNCLzFOXgmrJ0GQRKDGGWidUfr5Q",
+	"BF/AXtsyrbdQuYOJIlFjK1ir7FIF1VQJ7dR7YWjmSTmAUv+5P7ZcL/iy62eyNLoiNDFMpY+ud2rqKi2o",
+	"HksUW5suSIGMlX+7RBkIyoa7D9PMgjxBNke3fh/XyL0Z0lnSvNNRt7obCTcM2DySYsrTZe+UIfO6sRD6",
+	"v34j6T5Fmg92k6WksEJ75vLEXBkWKRDaO12jz+yLWCwbzI++7TShSlz1/1YaEWPxhIcg9t+uWMSnPDK1",
+	"v6aJgDaEx6ZoIAu0p1OM9erlVleiWKzPPsPOcvVpvUGdeEymlBtAu1xY8xv9zUJeyngDKUMxo0lmm7YE",
+	"M4fuVh5VS7P5d4Xy1EXM7y6/So+U8ph1zvGyz9vcLJmrLW0qTLawISiuIIk8ZeDqUF1WeiezuGSSN8oU",
+	"+Pmqv5fifmWGiayzQ+VXySILpVCEIS5/yzXrmmtWFWINqSXWHgjlntW0C++eKqRa/bJoNH1TmpxFEVv1",
+	"BgUfZJt93jKNp6ZGoudEequEdlODSUF9UhPcQBW99HzrIl1yXI9yRYeno4w5RGdMRBui6EaVUVK+ULZN",
+	"5KieVqh4O99BCgF2dMcXbKViY2WckoLQWcpYDNe4vbQarsteVY8Qvl8Ga6veW0MRGugCPjfMYUyMeQyz",
+	"B/1Gq8XFprT0ndl+5NaxWEys5bCtLdnjsN+ZcwYv0FRGNCHAarUD3V0df1MB8fCSfCy/CpVK95QJrp4l",
+	"ZN0rkskqTtA+sfBBLuNCyIxEWi8XEJC6DLIHnbEJoui1sUjxZAdfU9H3sgvBF49Pin6cbfMJvvR5POrh",
+	"RRo1h1i9Hpw9MCkq7S9DW1Numdm2yPLTn+udPNsGqD7fxbr1Gp2Gfq+2OQ0+U3RODf1cNDXtB5Rf7mva",
+	"ilhWfvxzoOtp6xDVFz5Xu7Z29XN4ZBI0cfvFHVKa/MhY0F3id6bttbvNqDcd1WL2qYMC/qlF9A2FCO/e",
+	"86gsuyoxTXBt6Hu1eOrUtEp0RcsXxW8XIFqJ00+JxTXrUL8wzLnu8vVHdMXbgDxurGx0sLs45CesOCjd",
+	"RXMBB3Gh2KcSODJNmQt1DnQxboHEDOfWV2Rm+Fb27dE7UosxwOnX3VVX7OLDbrsYcGfdA0fOb1UhVlSF",
+	"bPm2ihFfcmyzGp5hzKWn5LextXb4r+vGgLq3lLIr+sHCPlUM0v5x2J7qdKsCt10583gmIOfA3uyX7+OS",
+	"WMJqQyRT1pAKc6Bt68NusCB91I8tHcz86drG/jjFYmdaT30HiYxlKrpGKqMZhikVzHlBqMqgK/7t3AQp",
+	"vDihaQHWTrIyDlsGN9n7kscs3FZqnWJivxfXxPV4ibfnnZpOlvyh8EGz1g6bP6ws1mxkP59dxz2rskLH",
+	"hewqe8qjy3uYPqVnL6/CZVfdke0Htf1L5XIyPKLQuct5uI3Ymc0ubmTARh4bj9RGZWwZLsKSg9fUyqnF",
+	"2GaWbae6SxLXRHI/6Rt8DPXM76DpaFxvE3PCfp9/jnjHV3kiWEovuWkqpkxCwQTMj1zMozQcZ+RGd+gH",
+	"KefPxrgFt65VZs9sPOPX1kLD6QT9VdBXzoMZdrZzMSsSgGzaGM3gt3qlIHJz08E3/NC3YGUV9t++evrt",
+	"GXkNe2SLPCEZAJOYaMpoOz1YaWTEl53b1g300hyqUWjcPikIFeBzM7GXbE7FDUSjYhbxeABSVdw9z66J",
+	"OM0+9s9bK97qGvSvJSK7IUaQGJvKK5OO/E/IfWrX2pzYx510q6zMrrLELjTxxiDE94U5GUoBwW7I/YN5",
+	"lX3YttIdXoL39ALcHXRzo8erFXe4BRin9f1fHWNwp87iX8nj279dz6Bcz6qG0/qV3zy3/8c9twMAxCvQ",
+	"S/3yNM5c8ouXL07wmUsEJ1jWswziOGVKdWg4sLPcgWqSMF4BmPlLCbxFgmN2TDMIxPqrNW+7jv1X/Lqt",
+	"aStlP2/r4+GgfDfYdZ/WD7uJlGuH0Xt/sSky3rOBwJbv9skVGuqv1n/bqrIUyJdVFPTr3+U97+HKnBpL",
+	"PJpQ6F8WhUynJKEZSwkC2lTy/0gsId1JzeU6kH9Xx5pHfHl/cW5tHfa2ra9bPe9+xUS5vlJMjI0txYRC",
+	"JmoFfsVL5qVJKGX/TJkK4YjxK5ZCRqCClnCUZOwTNDKnUJ3d2HwNR7bT27bwNwym28/Uaa1eODOGs10D",
+	"opkoumRtlc2N7uxtK5DJVV/vezlp/1p2lzfU9p2+kov+09yJabjVJJxxlWEu1FOaxjuJa95gLIgrlXf3",
+	"OyRUZVr7FH1nA+80NE+V0wzLz7QIM4MHMW9q9RgNFRtDqjyu4XoxDYfcSEHhdFerE2pRXecHKijDHV+d",
+	"ALqwwLcyiVn6awT4d5svS9O46zyvmVmwZOlMm6sCkaRChV+RTONK2ZdmH3yT6DfHZD3n0byA1urg19ya",
+	"fzBQD7P7Nm7PIOhCTa818QWUth6nM1iADXERB1qfpAxGa3fEu53zZlyaSucN24mHMnQQ981dWV7DG3dM",
+	"11UiwEYvKis+fnw72qEW8U4uWN9pZvadhmIhCBEpulG1qpeeEKzwndZVdKxsqobSUsBy7Amb4N4KdW5+",
+	"P5fEPUEouWLpJU2IBU8gXJB1yjOUbq3OgNi7VhxendHCDQpRUB/AGyBYqj8vtCETmDolQq6vBWIEna9b",
+	"xbctZ8Wn7Wvunqrvo1oxuqhWi4yLnlUba3Bmc7ZULLliqsumAi7mKmUZSycWU6vuE+7f9E7frNlcxp03",
+	"wjyO1e4dQ9eu+GvSCO74N/zB2uauj7j5LCnqx8atgITYUrkBOOhlpqD7M4lpB+yDqky1pG3Jx21fmNkT",
+	"YHQ156uwnp+tpcW/QoyuRKuhAIulGBOIAOj5KqzngmbzE3Kx4KaKYG0FGNrEUOXllKA6UuAgOJ9QouWF",
+	"sb4tIAh+PqMLpqC5PM6XK4e8cwEsCk+7v9aeN+N4CXf2MyNbWXm+I4sQMKJ2nBAfhoR933hEDfVkNa9a",
+	"QUsT+ITHgSHVbKlP13X4D8oqdlU+LY5uIfMyKV4O1ROgvt1woWiFHGGn9ZGqjE6n0BbUvoT5lB1URr3o",
+	"q+aGG7iZbgc7pHl2SwcabJz2v5ndSx3V6H6Nva8kj7d5B/TvfScsuyeG7MwE9ynB4fDWqbxNCg9rMH73",
+	"Zd/dFU3tysGtyKpfSY7UzJsaFbdR7PPernP/TqusVMZ000Vn7uoeL6a5E2Pa05bumw3t78Qu0n7unsxp",
+	"Tydp4vjWN29BAjQy7KAcCLligsU76fNdHuy3Pt+VPsc8m3MxielGdUD29xuB+2/2bAseOJLGtuCTlGV5",
+	"KlgTgitC2zFthymSmoEJTg5+MBOsa27uC2stUEIfcJ2ooZkzjISgt8SMjYfTEDfCqQRGpcqfavehJriq",
+	"LRtRWTah04yBl4Sntu13wxdwjzv1DSdmv26kf/id69/tzrF+DgESGgfoNswBZenRWLbutnQqU6IF9Abq",
+	"wPybRC860op9pAmrAQO6WOiWvoqaFmmSjAEUuQAqooLItWAp4BhB0MceQ62WCMEctXTAR8KTUVHOnl+x",
+	"YEhlgI9hzmjsEOvLa3ttoM/1rwzAe2ma8iuajKEnAwCiKwKABmEh4cZWDYUadMnI5YYo9skgPjEcriv+",
+	"wbdu8qH+SP2sjhYjQm/7hOl9b/dvyAj6VcVBb7GBzsYRO7uDWzNO3s8luUxlPptnNlOxPayW0KipUnrG",
+	"VWYLhoJkUTwCZ5dwsUDEMJ6dEmrjmibuiVRgOntQoo10YAZA+w/SzpaovX47XE6Vp6skV6EkSTfXS7aR",
+	"plGXI09UV7O1tM5vKAUPTiuTE7vwwOVkOAWRWTN/izYsC45301kG49EVVzwL495qHoSfXXs5ZOYxYTRN",
+	"OFOZ5XhiuzsNh7vd7usZ6ooxvhaf47yMiEK4lUi6fIwF3ZQklr9z4VvISeKB3TIitjLQ2eHQ8/v5xtSA",
+	"4RlEVGiqWlOeEZro62U29yvYjV2kLCowF1hNNqeKnQJBLtjK6hc8K55HH39vLL1bFLHtoDP3Tua2xtSQ",
+	"M3vYVHpxf7Y4dkUu7/HWDP0q5wUZykylhQ124mUp1Jv75mTx9mEXPpYbYJpWV0eFiQazSe9KsEauGOQA",
+	"KU7C1YHc5YxOVJ26Jyp5R97xC7egZew6kjNUIahuTy1ac96FZIYBmvSnqkFYJgPWs1vRXHS2v3cC+s8W",
+	"EbYXgC+4h+YSNTGwcmbMOKWDXaE6VaKg1jbxX/k8Hhllr9sQpYfty/07F7IkYfHEelw7FimVjfv+5nqh",
+	"oDzerqB0x/rrrCxmKe+QhvQ3rfW8w0erROft9Lh06qWNCdPhlUTgWq/MviERsKKPB5ein4VCusnc5Nm2",
+	"VOt1zgZ8++r1rjqvF2+F8jF+hOCJFCbiY7kNsa1Mv8A4pdNOWRlDLmoYvPsV3LuPfMBNoFy/9y8UMReb",
+	"woyqw3CL4wGd5zs16Hz76nXRlVPlK5Yq1jfroqnN/N0to3CNHWqNw7e0wH/76vVZLFfhfuFLQPAI9v0M",
+	"N0pzmQ0YjyIJo1cIxxsM6svVZIi6YN4bm/mZyTStLmFppnrej9/KNbSp0u8SeglebxIlMlpgvUNKBXjh",
+	"o4QvLxWBzEfCwUOvWJYlLIZuv3OZp4pAKBT6W52SgxP9mHlNSDLNU33r1lMGET+FJhMYI9xMiwtTXqGn",
+	"ap432SSXzObtog8EW3N+/dXjlk6d+mFBZyydQKyo6evvZDlp1Lw0JpmUWz54EHSLav684kq2fNP2W8Xg",
+	"g8tbpYpZ2MNiJNVvElX6Cs8ovDfj6lE10aF5qneiv51XKP04lQlTYS/Okm4MUbDuLXcyOp1O9KADYDhq",
+	"qTfm33aWLfuiejccAcqPMgU9zgglikVSxEWPBUFs4ytNLDavmSZrulEklkwFuE4pppRt59FyxbgTLYLH",
+	"fd8yKd5dG3RVXocmpX1eqdb2uBCwaXfqLT8wuaYDzDIazfVLqidtJ1wsJksu8ow1lGUmUsygMFosNJNr",
+	"Oee+hq3VfUbvINykCvhSvRVoStFam03/TkHA+B85PDho/YyKqJgsGFu5RIryB59pCpxCL1EgYqJf0JIb",
+	"vNkYpTfVF/pIqQPDALXRQE34k3r4+FGrnDX+iu7TwgId6G6CHetxBP8IzJQrU+klbEtEUNu6wLTNKTZQ",
+	"o6137kGGUMs2WXMRy3UzOb6QKZk7koQjgjNTOdNkYurpTL8fk3SNF1Qau7w/UBrwei6KjAvSOj5uJ625",
+	"XKvGahgw4aG6r6h6whnAe+UuTHoQraVECaNpOxKD9+VxeM8aj0QNbBJhWoTNUratxRLHds2QPKPIJZvl",
+	"AsKyfh1H0f0J/phQcWq67JwQIYMZU5dMZROoAtL/QDCJJt3kJ1AAobFpZpr6QFtTNpUQmNLTUtmeHY0A",
+	"ZFycm6Q605JKf4DFp+QAEivs7L468knkq6NWPr9MGV1MZglVqmm6TrReptpUJvAwAWQJIB6bQgLCrzqh",
+	"o+MSzT7+us+Eumwjz25gV8xdZ0jKQXmFEHOnXNCETF3v1mWuMpwLsnWQWiIpTB3xJGU0bpCw31YECCle",
+	"M14CLq54BlkGNDaWVFI7gq/8xT9pX3vlJm+bnL5Yq23JQJ+8ZITqXYFLgFCird3q3J4clE7mYevs5nw2",
+	"n6RcLSaXNKEma7SS7MDVQpGEKaU5J8NWhmqMvoXCBHLai76uSgC2ROWzGVPgotDfI/p71ZnbzA03+UcH",
+	"7ZOXSTxZ0k9uSxtWHpTlCc0YdBxv4oczon+FUtCMCQOqA5ilkF7s0vnIVMsdru2wdFFnFpN63tcwS6TK",
+	"JgYQEPo0LlehtKdnRh9BzQAesoKPonkG8H6KUEX0kMRiDJZ2unWv/MksvRTVCtKrtbWx5NBMqCdFLlnM",
+	"82ULTX7PF2zNFYPEIP080FRP8tEXkb3lSqZHJT9JX29cy2s240JZYLTItKOMPdJvvdYwa9HkLE6WUmTz",
+	"MuEeHrXPu5L62HAYZR9FkeKKRGFchqDiMmjhtF2UPHz8uG1auYjlBNK0qhPrzpYVrafM4A3b18QrTWTb",
+	"ONPme2qLbpVIGve2vJY8pE4xPpvbe18Z9nXZnb1MoDVNhZ8+7L/c+i5Mo4uX9715sm5ULKHgsTSLYuCm",
+	"zQS4skCAYBrMjTsDMi2SmwlAdIGuL7GqAMVgy5sXdEa5UNkFtPEWkqg8muNY6CQHrbE+yF/evvqRmF8B",
+	"bAVVW3T1trlQ7ahNO5HIaPF8OmVRFkzFx9a0Lo1RKT4TxiaFtLoJNrsGy7nkVDCOhhBde/E7SNVLm1Ll",
+	"nUjRJrLMk5ikOVpW5kUtQ0BSaiUyzcWo6fId8Am8g2VKVCZXwYFNh+OJo5rmRwr6aJFCuOW1F6sfK7bO",
+	"rq/pfFGpe+s3r+3Z/xVg6zJjf6G2KgktSvoqAmcAToL+Qjhk2IJxUgq3VKAd+8GjFGEXtwAzr6aNHZRl",
+	"QVVTAaGWKgaoIZMEmpkTU3Wzq5hezyjca9fjyAbIqglO/bYYh2nYzmd8Og0IIISV7BykL0R7W2smO3LT",
+	"dPJVwiOasffFDdW3RzYl0zxJiHNqFNhYFaJogBmzpTLFhRrUiooSGucvvN4wc5krprWha47jIF2vNYaF",
+	"o91ccySHAHuNMQwo2eARKjSIG1TCmbO9zfx127l7B+wfUhsFD4mIesApU5mL2CQQlQsnEn0XbPbJcxrN",
+	"CbviMTg3DEgPGC48UwQ1MYMhGklXXcpTovLlmNCMLLWteLj/UVwkfMGSDQCvLCXoWlSQi5VUil8m7GL/",
+	"Y/2+ieYMdZROHtJESoMgFBf7EzKemMr4UlvtzR6UKQXHsH0y9uCrrQ9FTqcVw6bdFoctaAyKcmV2UYrq",
+	"2rSeYiPUSi4Z5NHPwRYHoMhxZ8Ldf9jEznQRjkJq9RZOzFCOmkP1H10yWxw1BsfNDEHAwMNTMTTabAXB",
+	"aNpwGt+4jVe4RfpZewYq4SsPmFj0tDQt8XU8kRXlKVQ5IJUZ1Odrbn13M6l2b9XvPQb6pVuWozh/h6v0",
+	"759+q3HVZE1cMm3/T4wi21zMOi7KekGKCEnMOyYxQ0DOhgmUSYEZF+FKXyiMbFD9cxEzfVYb68fXAifl",
+	"DXCw8Ol+mohnWgXSTbUy32j/NO1FKTclaBIFJ98ph0dhEs+N5fDgYYyrdFDeCbfR23N9dpAT/PbV63uW",
+	"BQzr3kV5xq9gCAQXg6Vb/dWTtTNGTfgVE7fM3WOs1HrOxzQXEX5lEuXZRE6nk1guKRcNF/ySig0xT2Bs",
+	"KGUUXAWlXIS2iyvw2YRdsSRsBMZ8OuVRnmSbUtDDzMPYEKhOvadqzsUsk4JAajjsx3LJRKzIwzZoIW9W",
+	"xSfNxCAl6J/Q9GUiZMaj1kCSCQM4tSPLU6HI4deEkoyqBV76Sp66jFi6cQ3aYslUT7+9ilLGBBezCcSU",
+	"bPZ3fTeNU9/fShcVghw+jBaVo/NHXfI+7ARMCKF9CnJKFLtiKXTWGMMMKpGuKwzvyLQc8PKCDsOnXJE4",
+	"wePdQqrjbczTtB3hc2qSbE4mNVxSLpKuSEI1X67FPnl+xdINQU3Jwta4XMVMEsWyQO6XSxRty6fCBz8X",
+	"mX+qRxYWvljOmWp71XvagIB3UTT0Y0bb6fS4YvZxG1Ho8Ao86sWYHWxoP6Wo6o8MXMErdy+0XU/4IEIm",
+	"Mpfa3PLWG/esRSFP2y9ueK9omucbXp1e9R5H2BUmIPGlCMu1DmFegfe5WnR5Rz8GufTGj9+aSq+fq+d3",
+	"epN3p2MmYajOo6ax5S+fa7yN9g8rSE2B7SnzkWGMrYKkm6IUQF2iaQaSI2VQ13lK8Mq3aV3ruUwA97W1",
+	"u+BvQuZOCRm/P9TBbzLnDsqcIDOb3oPf2rSZHuz8zYbY1oX75AzdU3k6Y0Lr8bitmAlk/DVakQ0VaDCI",
+	"3otoU4pud6mwENpQTnq/hpPs+VpFaBeTduO5+TQIzjc+Pfe0yPATyQacfAbygyPSNgLUGJ+R9cMhVouJ",
+	"KmbkkunNB7lL45jkq/opbFH0z4jKl77GnIHaLSBLVL9XTWloPQHoIQNfmxhHQ/2moLOSWeFMnyLdhQoC",
+	"AxWh0gZ/5/FBMxkMWbM78H6r7u5mdKTS5Ga0Q5VXMfZOsbbJbVQ5LBL3zYbY7uROXruOphMgQ6jVEtIJ",
+	"ixrpxVzZ9viV/JZWQ9W05lnzbD6J5jyJU1cc230QfYXRZDJnNMnmkC/Uewjc65WDlOj3MnRoLKVZ9h5j",
+	"Nd8oHtFksqK8/wxWKZsJWs8van0xpyrq+VIV+TJ0gmZgb2KVLR77RFNdffBEw9vcyBSFBtEr2R5qvVt8",
+	"OaX+hYoxpSU0ZqCaPEQuRd+aFBothFwnLJ55ObBtqlbp8vfanwwfgX1a8XQzQTdLSKo6zcDDQKRCrVlK",
+	"4F1WJONCFq7YQG60IvUF9gtvucbU4dM5wzTyoifleHimY2iqla2tzqe6c+MSLTVSaVlh7Z9AUYpvggd2",
+	"Tq+YxcFzvTnOXr8kPFMsmRKqML47JpcbAh01MQoJZU0e+kigdQdVPJqYfWpsRRvsilLGq+rQ89b0T+di",
+	"AgBngfN+DX8v92wpktUsSJoiJWS4brWfBrsj4VMWbaKE4RwG9e6NS0kGXWOTCr3iSXIru11FoCkfc3Ui",
+	"gbNppG5rHPUj7R/A+jLV5RDAUJBasWCrDKg2SqiqZwlpQ3qCc2uSDkWVZ1OK9+GWopFtqeGH4dTwgjkn",
+	"RlxOrHug10hgK05sdovq+X6tj12xUdsmWSy8PoGmIzcmcE+fEkY0UQRBRvzlBr354FvXtqlWi1mKf+xi",
+	"koJR080Wf8eXDO++RK57v4Pu/J6vVRPrjQWGQ+E8tmywGaXfNqMGDxu9Twr8gBUEH3wEgXFR7qWKHlBQ",
+	"QmKS97fViheKR6/6GkybHvhyOc166CA2DbutTqK5eKX/i1W1w9+FhnWN65vtf762kAY6elsD4LUQPA6I",
+	"twCLCWamO8/UAL2FK1fI5bL1QcIQ0Lm2YYBMQ1qprbsyl0YF/8DAf6h9gr1aVZ6YKm7wRFgYBKgKc3es",
+	"3ZZEwlUTc7WSCpzzNP5nrjLwmp5vvXwfdtIQtAoZ04yLWUsmnX4Qwty4Vpu9FWPXNi4Uj5lj6gI0v08q",
+	"l8izlCPSo92H8OlhM2KSzVMHU4umGqIj22FIKnMAeUo2cHFriQ3OBoPEH9GMJnKWd4flEFMOcxsAyjEe",
+	"Qc5dPIlz57cIZkR6oAd6jzVzjS1+yNiUuetlGuohsb4/+SX0SIf2eVw4+CdMSpqyNTYiay8tr5LDuEz6",
+	"9TOqLquB4a+Rpq33w6tTG5dv58ard1tCX4OLoUjoM1fxtcYoruZrDDP0qqZTlgWC9auURRQoBXVaRaeG",
+	"RpytBnWuphGslUL6MXSm2LeBxOHPQeFs0wpeODu+kunj/r6V3WK5vLIWrT4Vm5XT/pLLk2nuEygTmhpP",
+	"mWvZgBHTIt8Dkr7yLC055f0m2JAvsgnXFimZp0EI/GqJnM3gsKa7m5r3heApl7d5UMXLsJPo0eJsx9sc",
+	"yALLTXWYFjHqlByE2nyNQWROZUrsh/yrqTWdyZ1kHd0JQFpoZjOo2hva1vyX1VMPHjVb0cJR86sADt9E",
+	"w9BG7ryNFpuuMVagVdzY6QguWYkvGflZCjYe1kbOR0xs6Zpvj3qiHHRiltJIX8odx6g8fj9Rmn+lfpsO",
+	"qxHpYzs3DpK5wyFnm5pM/9+h5GryOv55+yHtIhm9kL/3LCedpVc8CpXShwI+9dtVSZMRrK0AHrMULzqe",
+	"+QEVxCpy+WNBFybgLrAl5UlQOtgn5HTKG67aJaZ9TVlKMnmiLR+mFoBSQWzy69h452gZWyt4BZoPurrD",
+	"wBMhiLqXgqxlGisf3iMjeitE+DNXLKUzNllpog5s8qun356R10Dyakzkiv5rmz0aIL5BmMS1QF2fkzcO",
+	"DSIFwbrH+oGXhgssQhutVERsslgGt5gSxWgazbWxdyEYTS9OsP0T1o4xlRHFs46t67q2SjCF5d1T2Uo1",
+	"8pVjMdplOD/l74ymSktmaDN3Fd7D5Xyl1AQcYkHl92XFnfHy7O1TcvxetVUWlMcFeG/4HKrAWyYcLl0y",
+	"AHj168uVyAbdHT9KwU4IFZuu/dg8ePig/MVu4oh+PolzFizj/+nd0y4XXGt3nnceX3TqzCNXOTbKhf3u",
+	"uh9bz7EyZjBTO79MeNTsawLP50bpzwHeJjqgvMVDihjq0yEAIxT5kyXL5jIu802LZgC30mRJV5PKKKFl",
+	"KPapAVx3qeURdMY9BTWm3w4q9in4OZ41V9FCYeOcCQOOZ3WmjloELPutllyh72Y0VMeq+dwnbttyNs71",
+	"ctXCFvekLNlANEXPbZ+8hPnpy8mvSAn0B+6qzOGR4eOTuYpVsYaO71oyHWiMFOwdrpfUt5YBa8WnWQyR",
+	"o+bhBs2hO5b/bWDNV0WVkcjmA/6t5sPQo1ywnBWQT1X5XddkAvxvWae8vVvks6X5LZprIxRUZJUL1+sU",
+	"96jYIG8eQb8SeF66ukzwYds4y34zV6YmlptANQjT8Nd6EBokxgRFEI/mmDajCEKkxCj4PPArbedtgAuW",
+	"NO6nS/a0TAONgP1TbmGJ6o1qHNC4LDv3a/KNaaHijm5s6cbtcSvp7cR69En5XhqQTw1UZIAPr9uV6Fqd",
+	"hQc2CLom4e+ouZ19qQlwyrlsYrrBLqpdlFc0fVU4KLGtLW/YdVdtCyWk2CxlrhyYonkR9DTvnu+rFAxp",
+	"yvtrezUHX9qlDpg+HVQ2sTjNSv/YrY4vn2MHeSivz9R3t4NX1ewiFuapdx/YbvTWvSnrtl69JqMUQe39",
+	"ZsO/Aq9WqL7SH7lMvi0Ny8q0usOr1lxX9/mu3Q2WSIWVt/c8vWusfcvdZod2ivVZt9cG3xyDNtLWsOvg",
+	"xmIFvbIka2EE/5weHfs4N//94b//9PGjOv/jn+w/frctCnBTYYdWmV8LQ1RQUncSlfDGfNQwi2tGKSqz",
+	"bmntXkiARwcdCxl2G7DoRXWVWEa7mnAr8QYv0bPbFvYNSBQ5ah1w+u9gqKLP/G0Qoydu1o0GObz80kfd",
+	"TrhX1OIUwBDTTLD0C2WCAJBbm6lSBOALdYfiG71zbncWADklG6ZcvkTm/P63GBUpV381600N2cc3G0Px",
+	"ir66TeeWYiz+VROMuBifQ3kaF+h6uGhIkLmlQEkAjrjw69fIbItB8fxTV+SIWn8BxZRRobeKrURGUBgE",
+	"qne3FEFoctVv7KrhKbYtuhskyU4W3H8l49GasUVMA3flmSLf/P3Z2d/B4feUJkzE0BTOesV+eDUaj979",
+	"NBqP3j/X//p2NB69eDMaj96e6f/5KeAoq4E/4Ke9mY+9pW/Z0+9Nd/GAGziOU6bCUQYaL7k4RN0yUEm7",
+	"ZwEgsLB91hA5iKSY8piJjNMANOMrkWwIfIgcYtOyJHYu00CTsAE+585qXcazPLTS939+S74+7pazkkgx",
+	"c8N0eL4xDWP3qQxdjhEt6WAz7yWb/GxsnYqSePbjWWO61l1t9V0Pv5botEL8HVhrmIFecF+rrTeIG/vZ",
+	"d0NZVesfnXSsm2TFcDu/vScH/bm0MEG+Lo0F/9nIwr2NkF9T7+8jDNpcGx1lw3b8gbDSVCJ6/0sdOHJ3",
+	"Xml3fd5Lt3SxHzvxSzeLrFZv6x0WYUFxtWs51LBBu5FLrYMPllPXERatNLEr4dFE/buTAveT+3cVjfo1",
+	"IgkNxNMnslAd4s5HGloZpi3y0GGA60ciOnzkt8hEZypui1S07va9DUm07801QhS9Qro3E7JoX9+/Rwjj",
+	"3z6O8FvI4N8mZHB7UYAmnQxm3M9TxGwooAleZy6TWGGvNOiUx4XKGDXWjSLGd/yFIhb9qc8WF4GIChMG",
+	"NrrhPsWOInoaZQ0DOFTNyziLHabkoEe3H3tijN+gf+WM2J+dFdPZoVoFA/G+s0Ub/5ufZt+PAgI5VYcH",
+	"/bvFNnf/Ykq1hQhCHAww4zMqdoVXAflfoR7+WBgFEhuniofGoWpoQzK5aPA6GoBZM4tKYaGAVkEofXLF",
+	"YuI6Q+80uqCHDk7gPQo/hVh5sAjIFsW2GNgzrttMcsVSrafg3nXIeC57x5X9l7ddxWlsoZidWNhIe/fM",
+	"wp4zln3LaIydBnvw8ty9VHf4An4fSeXayiSlP9NgGj082I7k6mC5m3I1q0BVOLHgavlMvOwdiQ56jl4J",
+	"pGLiO5Bons2ZyLRw1KbzajVGEzplYEsi3nwHb3SjK6DFhBRsPVlRpbQVXJ/yG2xbo8ALjw8Z1ECBDkVE",
+	"Q5UpUSwrz/KwAWHJ+1bt6a1zrbWk0Av2Bgye3opF+ub50aDcXx+KKFhjYH6YmHq6cHWMPnStMjn8UDxY",
+	"Gyhf8llKRVZBbB+PlFkC4LpPcjGP0mBxiTeByZayNZzDF8q1hwc11M4HZLDWlAWimfJsW2wbHUMOdo0l",
+	"00nKVjLFYkZ5qTVD+CeicDbUNd4VdCf0n3sFszcC47QFQ+qKs3XXNSkmFC+cA/YMTEuW4nfMvdHvRVnD",
+	"/js4ntaP3tWodg0UyWdGw7PlLSvRcJvgGBTjtoKiDX78DsiNXTLzcLCohuzknmzRkZarIN8heulBIc+x",
+	"zLqPYesJsAAM1jCoq88t09yFyupfqPdMby3txC7CQ7tlneHVQ1t5pPXtRp5peTNIbZmMFmcO8/km8eYS",
+	"Lno4/isT+54LFnDq9K3uOupUeBmwfKFpmZSxIkt5haAIa8Pz3AGhBLm+4aKt+mVgc87bTwg2ot/5xDxl",
+	"NTSLVQJIHUsuSmW+3sWg9dKuR1v2XnV4Puv66L9yKjKjNLXSy1/tw6WSuWpQsDVkkQueNTVzVozonwdl",
+	"bkOXCRi8JhHdERUbX95Wt2nelrhFNtPNEqoie3coYZsxxBmEt+Q6ar0bnH2iS2ifOTref1SxKitlcwd7",
+	"T85/ORw/+fz7jx/37X8df/7Df/6u2ckW6gv98u0rcnx0+BU4guzXn//0pvz1h+WPn+394/yXh59/18qO",
+	"ZmneBJq3WCm2vEw2NyQ0e3LWjmTej9eUbmW+rcV3EkYWPKsUxT8un9Xh3pNzpI+D8aMOR1ZmFvf5xnP7",
+	"BvuyB/zIV5Sba7SnyOlqt94NySrFZE5FPECwGvWo34shW7FV1Nk5tp3iLhRlnyjumaKsp/7U9HG+7hbo",
+	"cZ5vRUIcsgmmFU/TrQq7boHmMuddRqgpG/PSZ9wmBex3xr33DtdcdzkWYqIXl2g1cWliHK0v/mAfri7H",
+	"jTJ2E9myCNNuxK0kFAbTO6mJgaiMiljZdBTBsrVMF1+oUteSsIekcwuTxhBZkdZAXbDMujf1aUssH6qH",
+	"yLb6Se0IMGrhF5VXECdtdyiUnVfbAkqw3fYs+178PaT/QOW3KmqdlG2/FZ+ZdLPrB32DakejCfrMdCC6",
+	"Ywbo93KQ5WkyZAalS91lo3U8WvNM1NPqO/ShMFsybrN0bbOruiSOaK4aQjkDIarjge90hOd0qZuNIYQ4",
+	"5VcsDf7UVZcUasWizE2q9oBFlGwldbvx3+kXfG6p5KJAToy+NrTA756gA9xkWKmZXeohYnMB7ngmxYXb",
+	"7DaqsyaWKNx5fD6Z8Ihhup51dYYaoPAVD+dgIOMCom9XUleMhnH366h7bmyAhTX/SNk/WXO8KwcR0Vh6",
+	"tuDZGLt3jUmWUqGmkBxZ9JJDNSMjlyyRYqZIJjv1b8lXq4Q3HPigyBpN8m6KpHHbgMIz51ESPsN+SINr",
+	"urnkSTLZQsWecN8REKEBRTXf9BCCmxEKW2+G7yoYudCrfJUBFSUMW7tu7WuIbn3w2WCf9uK/IuP2MZs1",
+	"gn4iQFCT4jOKZVli1XK/PR5MQW9LQ6Op0jJ2ZbK6C/Me2qzPUj4N3fT6FFgDt6t8aS3C4nK4ppdlwVZh",
+	"QXhj7pdGFb3BEQIzHLudadzRl0rlbECM4HZ8UiGDtORCP7GGP3SbH5v/qmQX3mCooA6MSQUm2ycS7hHh",
+	"eScyifNkXSDQbj+m0ERT7UbgS5PbUEdEv/JvIh/vwjkNurmYSp4KfJ/NZLppz12H9cLS3Dtbs7xuDoij",
+	"uTNJkwIJLhfjpmvdpLf2YdPUajFBpggfQJi8IOPenDdnRZ95wnsRFg7f03T+ybxavZNuT3PqpR1BA9nJ",
+	"LKUdl7fdsd1FNzIuJ1Nf6ajZnKXd88rhuw7WW5l3WAKU5cpJf0ffjti3knvlh4Po3s8He0/Ozf+f7O+d",
+	"f/m7HTDvDfpnboHbb4eDt1SzDeTN63FbM93vSqd+aej6vunTuAe7KaTfetlfi9t3z3vtKVMeL9IkeTUd",
+	"nXzoxZXnjR8pjqAb394sE/ZYnGXHLkurMqyf4PFwO3pBMOHjYTjho5G5v+NZT4XULbpn9NNFdXbUCvEG",
+	"cgLualZ3YXB4u9+usHzHs4EJ2zs44lIJ0m4aQXQ/ykaDzVvatm3b1XX3Hb+X3iPYgRu/7G6XyholoPXp",
+	"1NBQsrnxHriwt3ESjcmaZ3NTgSBqwXEK3u24FuW/pIpNBrtSYrqkM9Y/qci0qb9OJOxX8GCdmQLxazit",
+	"ZBpDq5W+G7aSilfa33rm7A5cYQ3N3DqpfNYxW3Rk7GuwhO4gt2QHUtzk4jIWtJcoa+hrXCHvRtmyBYl2",
+	"q7C4fTeUDfBWEKYhbsGzC5tek0oak0uWrRkTJFtLBEJTXl3SmqZsLnOIn6gMa8sv0VGEY4WLIHp7wVY0",
+	"1aRxz5WdsvfGa/63TdW5FghrwEly3MVq6klHbeRw/ut4U/pQTTi3yz+q1hPalWp1XyE5y3tx00rWrXsE",
+	"mtUsqdRA76nJTqpNZVcMenvpa3c8By2U4FJGJhg3ay9WvCVSqQlqqyZfYJLN2TSz/2HcOOc7iUZUmNBo",
+	"L0gyrRlx38sslJZseLIRNrGHO3ZQ/pwUDfq6xWVphDOgKsOMJkHW0HCYZ2RJN+SSEa5UDjZJa5YT1lA3",
+	"Klw3YDTIlM+4mDTZArA0CUXfNmaM+Vsu/SiiSwYoDZ3sgrVgqZrzlU+0CHKpR81N4lQkheIzsSynKpfy",
+	"vBi/6g69cPd9S/6K/G3axj93NiHi1yh/vMOpCfUSx22nujsd7V66v37wKkwqusggeY5pZJPO4Cu798pw",
+	"we5CXdydyuXtk4XbXHNp/ISOn08JwMlBQtPPLJVkzYR1WYXQCliqmGq89rBMK8MO+1xB2bB9qctddy3P",
+	"0h29sHx+Kki71XMVKvIekCtrZcOuROTWfPk7Lidfs5TLQGkkdKTqzFs3mUjW5CnL5qnMZ/N2TdrW0eGS",
+	"ugiWu8o23pJbDvQmK8W6G8DlI+oHYtR9rbtiY8MK95CJ/9p4tZ0ByP2SJgSrDMbgUShfbyWQiMOjGkbF",
+	"w+EpC2Z+b7A64CaJslrq1dr7eYDDyCzj39Bp5FfztO5c1Vlkaj8mqzyN5lhhYv8USwS4hz9leSom2sKf",
+	"eAh3I1f9PqnXcHvFN7X6nF6NqIxe0eJL8s+3H5E6h1Orp22AA2po1Ng5oVpPtOyU6uldal3yTToLhgaI",
+	"Sw6kmE1pnujPWBfSUIfSYIfEfSqAeMMiC20URINo6MOypGJD1noJtk5n3CX3fJC5biunehSKwSufB+Y1",
+	"tQJzu62xk2vb3V0pNfaw7qFW8wbKXvvDLQSde0cDUPbb8MPeYEXlHUNlKIrc/r10lFJRdm8lBWInEy1X",
+	"UgElr0YfyeTEKT/nu1IjsMr1JuliMH5fTxJ/66eGdwfJg9Iqc1ExfZ0kLCaZHEOnmMuNiWy5vPNAlh0v",
+	"lcVfQccNUwwf0SRxqXmyCX90hWpiYdlgzzayYilZSpHNa/juuw0wrBImuJpPYrqxSeHYUOrh41JvscPQ",
+	"padkntZCt+E2ARlNZyzAhm/ZJ9htOitibFyRJaMiI1PI9mpZfoVUPJ/bim0R2z8ZVaYHubwSzLUBAVWH",
+	"K3KBSWkXtpzZ6UH7NXIp0iOL0z7qZsU+Llmxj5us2Otm6JmUOzPR4NblK5ZeASJKcw+XyPUOqtsVVLEJ",
+	"j5saC62pImoFfUnkdEyoIlOa6v8HCbCaoVKIMi8EtqzAdtDZnIsZYYli0OhQuc6HPpxIRwf29QoF5iy5",
+	"0fxAd02ImF/xOIcrYpbKfBUULksuctMPq868K5pmPOIrCv7t8u3de7OUoQuZdjWJMrni0bYuZrsqO+1V",
+	"QnoleTzZkj+rf+81gWuCbpT3tX5oBckVp+321mO3brw8rK98we7lSz7oV/D4vzu1bWm7FW4Dd3f5sGjf",
+	"eHzcer9ei0XLm9a3r1+APavKbOc2qfVitwpXGGLvQtzdCHkXZmn9prtnxmlgV3aVA9rE7601nL0Zcyjr",
+	"3Dj91vb73at3r59KMeV6Wf3dAUE/ZWmSjzvlSJ83TO25SGWyDCJ5fiOzuemyg/ASCZtCIgG2KaIkZSu4",
+	"p4jB/dKKLxVqzVIWY8uiJVvKdHNKmP4KoYKttcom6kqwYlEasgO+oYo9PAoqtWmgub7MVjTP5icPHhDT",
+	"MnCsrQVCyV/f2F4tHdKF9ca8YUt5hbx4/UT+rce1wz5cbqDxllOnatGgZyu5ZJcy3pC51q0lieU+eRmr",
+	"MdGSWIFBphlSESmSzQnC5dAoQ+pYFxi0sSIryUWGm7+eS2g8rjX0lNFYP7Osk8CQBmCoNjRk5WiTa8oT",
+	"NhAjzuQQ9OobeeNpB3HOblKB2WohZlQtJgsLIcmuWIABX02hG13C0uyEzMEay7CzriapKOHLSxYHVext",
+	"QE0cTcCYqyVXisXQlm9tLcMY258HvEyFIyJA7Gio00uZZ2NnS86pmDEyZSwGu1I1NF2zQ3cl1FQmgWm8",
+	"8JgDOG7OFYFHWwMjdDqdwJNBHEa5As+k2Ri3bUEldIjxBG0+Q3ynVwSrqDRn68Jvt5GCYjRKRxnlk3Ts",
+	"5fa0SX6eKRdIu67eZEmjx4F721/d1QG1MXo9T+VylbBrdARucNoYChwCHa2n9Qwpt/ctvCWG0uc23eJe",
+	"1rPbgTUBd/H9sh/e8SVLuGANmPpb+guTOV2tmGDxKRRSkJhuxtB2eMljwWdzwPv96d3TzjGV9uu//6Uv",
+	"Y9dxOkBtIZzn2petSPlCgcqpxiQXMTb65ymZcpbE6gt0SY4CG9zxSlnKZQP+Pi12+oSkbMZVpjXyMTEY",
+	"12OMao3JOuVZxsQY2JT87//8v1Iulfl12M1qJ4BhE9eKwLtfS9+CkwRZsoPLFp1xwebdWiYVPUIFYWkq",
+	"00A3gtD9QrNtN4c5DktBbhbbWGgXAqTEjfdTkij1Bhr07Wgr7HBNiOTsU5TkcY+4NA73XL/W5O+Byq8u",
+	"yUfTVP7MGlJ+V5DBqZVSqTVCbW1p6TjlszxlSitS4cYZmeyfn2pK1VAo4py8nTEdVrocmk03qxxcHpAN",
+	"zxiN4VU0yKYsSQgXmcQOMJi+GrIMEhrSMZ5BA7MNvMxE7DrJNI8jJKT0sVBLrAxlII4ngq9LMYGLKBg1",
+	"MT9OViyNgmL51ZTEORtrq1p/yOS1lq46mV/6qr9JFtQHzJcmHGz0e1qon+MRQJJMUqZWUkD6Ija2NL+u",
+	"EopJCkki15MGR3SjPq/NObKW6QIQvlsl73ouFevGTu/h0SpZ4gB2xaCPj4qdN6TgnWSQQuUixGFvXjwl",
+	"j786fkIUpuWQR/uH9bZ3UcSUmmThIf7y/h35vR7nycHjr/9wSuSK/itn+kg1n85lEoe60RQJir2aapt3",
+	"uAgFxyMpYtVgRk9TpuaTId+07zYs/5Ux5k6BIhSRImJjQjNy8eDq8IGkeTZ/AK9eBJN0I7liwUGjhGsC",
+	"OUGLXjMxjEKoJlkVbkkAjusmku1scsJ3JtVkm28YTbvk05SIpTRY6fhK599IsG/QhRoqZeFF6V57gi4+",
+	"XbhTW1ONMB3W7kF5L81oUcqgHTtNFJEpKZNJhzyUGl21TqqBWN6uaMT2FFvRVNv0p5hOStVCoZc3SQoM",
+	"LFgXqJkdrE//WL0NCZ+W0YsqpQpJQlK5VqfgG0V4rgsu4EKdgC71H9oiv+iWNvoupdz2VKsj4yUs6171",
+	"fYPFTZk3ywrhyJhN5HSi5VQeZeCvo2JDZNEazOtM5k5wtHv/VLu1QBMeT3KR8WR7JdYpHKrMwb7JMBlQ",
+	"ESG19tGlLOs2/Ft24d7ZjMskEyRp8+xgqMZeBDmAuLZjRzvg6AbY6MoJ9yzkGrCPu7Dr7GfvmUnndmA3",
+	"Ld17klbLSQ9xjpoWMaHaNPAw2fLMORUxi8FyK6IJHkbIHDsyZmjbKcb0f+w6CNbBvSVUoU2EXTcpU5lW",
+	"7rq5y0TGRc6zTaPSKIjWk1YZFRE7MYl4oOPZbk7GAPRhVcYmxXZOFajWci0IZn7cTFBtYL+4UgO4xqhV",
+	"yqa50qSRwgUSp3QtriEXNf2kPGYTl2a8NXKwSqXWUrFCTb/gD9Gz6Z17b0sm3IqmPeBULXu9pmmwyGOV",
+	"sivO1p2HMY9vB7vs3wGtFmCja8ozvad2S0bjUvMzJHmT8Q3HP4IWXOb0z7dmQndaaUKjO42RYKXSuCrS",
+	"3Eq9jmHmsCz1FOdeOazzLRL6zEmZngoMFNM1SEQJEJsSBFBmgwpa9WsXRdtuk2GKFohGV7hYs3qrNw5X",
+	"Wq+uWkCPSiGwo+vLoa4U+8o+7wuJ0A2kSCRXnMXkkikeM+vVU1J8oYiWYZE6JdSg82qTzyKuDJI4RTrX",
+	"cacEyB2FFv3DHG8NNFa3r29p79BLYkcLxfE6LXE3ajOqa/dObS6I0rtmBGOg9RQeXVW4dLXioYJXSfmS",
+	"CLgQGoD1GvB+K2uyTY0a88sql3E9SQTiDZhEWNIEAbpciywylek+eZkRDn6nKWfa0L6U8aauMUdzngRk",
+	"908Qcj38OhgxSaiY5XQWqvX95ulrcvyVL01ayw9SrhYTlw+1ldHgVvSeB1/mp/b0D/apdgz6b2Ozen9F",
+	"oSP5SaEF0wPteoAazZaUhzvFzuWSTYzIa7hoFSM0XnLBVZbSTKZkwdgKLQUa2dadu0Ius7u15fhDtf2L",
+	"YN9KKbE4fEp5wmKi+EzscaFOiVwxoQidUS7IpTYHFEumQXpsBtpGBxlk/oQK01mCYewrlm7M5d9Multz",
+	"iqpELQXDiJbLiKi4YvlMG/r664X/lUiB5FHJtfWWKtMZFVz1gknQW6omXEy0Bl26C6yg9PJeM7ZcyVQr",
+	"m94fZZ5pXWICdbRpWP++5aKioYo1cpmDvHak7BDKq1RT3b/a2TrabhIdg9RVJw189eHRcdl7999/+vhR",
+	"nf/xT/YfQf9du/SwicemFLAQHSZeZRBoy/nrVkmWwunNUiQbV+XrOai/UJqZQS6pGxNDFsWjGlN5+Ki8",
+	"Z2d7/6B7P5//cjR++Pn3e+Y/oQT0aPz15z+EfaBNKNwtxQ5DuDXAgNdNay/RfBOV7kB9hHvyfqmOuPJd",
+	"eFt3x7A+Xd8RQq5dpEPuSL/VTydjsQP7DPBJ/42rcMs0CEcvg/4B7GaDeZdX+n0Uf1QQrrk1IwvB1kRO",
+	"2zLPjRj2v/V5PNKaW5Y1IGo8BcADrShASZAWq//KWc46p3m60Tu662ia8iuauJ3YuqDSw/blnte+facr",
+	"PiwotfjdLoHDITGBIep7wmf8kicGMGLrrqUsYrDCif+WHkT0daTjGx2Pln2y391WLuLtr834BFhxUFbJ",
+	"au7iNuYHa1wCaIB+SK9SNWTlME3NE5vwt02uP9VWC2ZlzhmNHexUecKvmVwljKznEkDkx0UdVRlv6pTw",
+	"DHIAFaovWm3RL3ldwbQ24yzmcA6cm0h3H/23bu6fB/fNWwi5FhOohFZBh8ASk38cXZXgHKDHkcljhlQC",
+	"J0iK5dTOrpuALwh5lXKZ8myDswxqAcFIz48tJCMvFUu1dGha/VvGBKEZyVJOZ+wW1iFTzkTmilG3nf0r",
+	"79HPYEZFWhkfuBPm7abQTGVJcE1NKi9BTMgs8JKGumN9g/yPXU2VJR8ngsHVGecpU2PkIxOlgyyPRMoF",
+	"iwnN2q7BwHbDbDDZiaUpTRoLE+wDKIIuASc287zcXQwMHIPFE8z9rX/E1zy6DaiinE3YVXN0WCqP34p6",
+	"NdQmuN7IfXLm1RsUTnvziCJ0KcWMZDCUlVk0SRmNN10mWcThttEsqEdv8VHII9FsNZBk8eV+F5p9p+OV",
+	"9muDlwz1Q3g3SUlrKqlDXoyvzCjnTXrtQKyRkuo7RIO9bZ1xgFLXX/mJqNC3yZryjNAkm2tR48cJK/oP",
+	"crFCDQkvogVbZQXynXt+BUpLKLeyxQ67tgI1UG8pTLfHO2oFHMAbPG7AGxx831bukiFSvEOeHTemeqtQ",
+	"fYeP1vKgS8zv8VUjk79EJXXTN5jZl2eqscjy+43T+0F2quytpBFsQ5X80eFHVgFwO4JFhSe6A5cXOhPu",
+	"l8/LrH03qDW7vjm2O3Ru4CapidRtHfvP9v5x/svDz79r9fP8KqK3Uaa2AgjdmIxt/XJ/mdvMzqj/h3Tv",
+	"JckkhDcC8JFLnmwmjSFEEDTNP5c6LbaVw9tHG5nyrznLmyrDV251rfLIbITWXa2vs5MMs1l5yhRIBaKW",
+	"ImJN/reOkbrqR+wkt2/KrkS1t8P3UGi/0ST0Ks8Gokx00LVu7hYeFg27lrOjOx4FGr10yrIA50VzFi36",
+	"QhmZdzpasc0dwTtxvZm5ZmEsNu34fJU1baWq86R4S2/Ztqf6yb4pmaWNbSI2zFXsTGWNQOYtptWvutPN",
+	"m1vLnTbyc1QEdkbjUYLteZ1fy7Sry1Oht3cNEbYrycMQRr5x0jNJYRcxj8Kxe31f7RZ0wXCI8U6IxloF",
+	"JWxIOaTUSCHv8lSc6RO+l3fCbcl3yeM37lODoJDCriLs77imiqxTCfO+MUj+v+WJYClFengbpYyFi0ef",
+	"sYylSy6oQP/9kkNJLrny3z8hKVcLxCSE0NEqlRkDLMIZ5UKBR305JlKQqcxTAvmWajcFV4jmOWm888wD",
+	"fW9c91ZX/ED3wuDk0yFxYoSB79HWw570C8SPHx5FhP4Xq1STxwRqaoKpq/DUFWfriZ+Hsm2G39vntiky",
+	"FjbInE495FKBvIPgbIE11Cl9VcFW3ZCkUkwonvErc9e5HHP9sraD7O8G2yhLeZQ1YAaqfDbDopzBlHcP",
+	"MdvdK534c2hcpVYuZfmtTB7l86wfSXcBbMCJr3/9NrTbuU56fPVyKX7qsb4hEaVrCjnzzRsJPNymFGxX",
+	"rm5QZFUhq8yRdD/5XfhcwjrL/XK9vGeXcykXZ1nGlqusCbOxo7cZEPOa8gunPi6vTbs6JRdCZpOMLpi4",
+	"OCGUYEy4AAMR5OjTp1NyYUplJwa6++IEQpCUrPLLhEcW0dtrceiGNZBRaDVWhgHDKWU0moMfN9yIIUm4",
+	"5zTscLsUuQiVkox3716bBdoqRZ8FoMTJQKS3uxpNiwNvcluO9xlL+BUbisnZPRsTqajRuern06xyk17h",
+	"AzR7mzggW7AxQeXH3KpfBdCkOwGsTsmYyprT9cvDXaxxV/d4fNFFdUvkbAt8zNEBsfs2JjKJmcoI4LZ1",
+	"LVutsHCT/DEf6Yn6VYB5Xht7s4ktLuJUrlYsvkDUeKi5hhw/IUkixQwxMQjPCmhvnpGMJQmYgChOriA7",
+	"S6ZwkSCysCsAYiJGhSJGNgCKNh/dUu/TKR3GYHo1Yn/SUjG7YxAkig4cu4N7qioD7uUF9VzE0DYg4MFu",
+	"rv55Vy1719wOyHFFlTjQUyRFxFKBhUG+K59QaA1G00x0gzkchjHiTfqXkFXNE4gqcRHC1UXZCgmL9h7p",
+	"LLE7NyOuRTeCGAPAu122aSuwgmIkxQxNRTeO4QFtIYm7j17tvJQrmBsC14U7K6bsistcGYy8JuSvb+Ua",
+	"BBOWkcGj5JJNZcqgwlPPUw5wEgZRYkxDUazfOyEXWrZdQL4kOT488KTc5WYyp4g2huQyGo+MIBRygvsZ",
+	"Ntgb2qu8EsnGYjOjWoJMNIMsLw7VclgQZ7KSbdMXB7rQBSzF1iWuqEFCibnSuliTcyGKGIu39WelZMmU",
+	"ojNWqBpW2ex8JvoPgYvqnf6zXh1oGsoHr54yrctq2b4B4IleReKDYOzScDn1bZSZOuYtcRrOyW7e1jYJ",
+	"FZl+HciTkAh5Cz42QZfMS2g8LeT4F4qojcrYEuRlF4FSkdBVN/hgHDtLZ6GGU4cHdTi7yfkfP37cN//6",
+	"3U763hlCuhaQhx6jwznvTpdx2sC91mV2k6bWQputSUr3mQibdvgNWyW9o4bWfmzejCfBTruHX39u2YWW",
+	"DuXhPQnixjffB0Fgwx5Jo6WdQ89heXvMtarC+hDAXNCUWZseQ20DUqjcZ4IMJNNFwlXm0sgqgl8uGXb2",
+	"NVC/gJEvU9e8zLQsA2yDlpZlBobWWnO3D8cIbS8Q5z0YSPTvv069SxpAtUBbU9DGDfdA/8uVoq5Wqbyi",
+	"ibasM6oWY0Tl2ayYfQINqr18NbaoCuC/s5V5mEC5u3ZlQbPDHpK+4wGGDSCWFbtiKU1IlMhooaAqyf5J",
+	"7x1nnfAaqlbEdfD1x6O5TOKJA7CzkJseUqDd8FGRfap1SXEpc6Hf9P4UyaW2Ci1EEqDnqYVJjdG/AMLR",
+	"ZcroYjJLqFL2w+f927YAK918K7RSOCiMYkdVawu0QEixASTHdFlbomdSs4GrZ+EoOUz1y+UG9MkTQsUG",
+	"/gAUJm13d6ZNVoOo0l3v17xSQpfXdIBtDTRzZDLGy2GFJ92vPUNtaZ1gCWv2QCFmigbTGRaju4Zojc4v",
+	"3JJtgnwXKmHpTrhPCiEa33kK4aM5W5piEZpn86OAm/Qsz+Yy5T+DF+aEYCsC8r//8/8u9gmaPDOWEWo6",
+	"JEAdNHRfgOYLBnrqwpVIU0EM8hF5tWLi5TPyVArBIsiWueIxS8cfBZpJyhvMb+WwT85qmQ1zIyIApd/e",
+	"AzxF7nCtngykjmnLQrP5R/H7i0978NAFllwamF98T4tNQnHQP2gpb+y3ytd4Cd5//yNIX2gU4ZolPC36",
+	"FUBvWXgRAyEZjeaAo3eSMhqPTkZvGDUJRFwR/B26VhUlbv5L65Rrbh6dwd+gu6gqP5zHPCuNrTWQK5by",
+	"6UZfXLYMOUsR0aZQMDhTJ0uWalYZPQNcXi2nMES2tpkkqLbIKUglTL08JfAWpDvBx3IRS5TV5cH9SZWq",
+	"dM3Uy0/blb4xT5rn4AvmajCHjhMr30InFvtv9Jc8niFQgcSGYEVqCch5oBcqCINViGgD2LFp7Ob7ltni",
+	"/xS9tfCryfuSyiAlUAA+wxft1F8qlbMxWaVcZPA8RhACo1m8WjjP0kbp612NCWAtwhhOFaq8ZD/6Xv//",
+	"4POnZqs0781MYFIPkEhaXi1QI9P0pX/GTFs9T6PNwK6doA7hEUuUSIVl7Va9wAnAvhbv+Ytz+6/PamzO",
+	"c85VJtPNmGSMLnEIN6Abxa72GzbjYmwJAj4nr/ACV6ckTuk0wy10t4w6mWotBy6vXNMS/tX7faZvSOjY",
+	"g9uV8CnbizZRwrAw1SyLCjpjmivJUmsFCrFtHAaeHa203tq37DqemgWUcAKgdzDQTY63Pi7TjfkCjtZ/",
+	"yTwwhpCVbXJhQMls92ML2pgyUZFBkmR0wZQ+auBx+xjSEWJkIO4FWmGuD4o/ZMG3sHkwlr4lBW6WGtvX",
+	"IPChraOURqa/genD48/q7PVL25/He8KJwTguHb5hsMpLRmmrnIWMmau7Lx6xI79d8yyal/YW7DkzaTmd",
+	"js0XE3rJEpB+hbJd/hQcAv5AEhbPMEJgn6xsmMV1h0+Zh9BjbRmsfnOY3sTY/Rk7ChNaoDnEWtrwyxz6",
+	"43uMe4b/IqXfa88DZKHWjVcGLhWBE9IxgV/07ZOyiK9gu1E863ngDVAeyp946Zcii1YvBcaFO1DTW2CU",
+	"SIqIQ99GqNA24TW6ZOSSRgujepS+EBjkiqVKD/GOLsx7lQnU3rEn9Tqhor5p+SrhEc2K8/leygWo96sC",
+	"YYemzL/7DPaEJSVDK4BOpRlwRXmK6SYZzxLgnwnIghrjInNDBAKWEXzJzv97uiGxXIsOb6qTCMtSRmfK",
+	"bJAlLGReFNkyVwzUJ280YwqoE8ieUXO9cfgvs9qMp9qyT5fKPVrlGvgrCNYCgBj7EgoQVe5Fu7RnIPHt",
+	"oG5e5ZGLP5efsYO8kOnS1zNKzyNcmTrB1gXF9Ydcl8o1ztfhmoGTyOA/FjTiDVQW5uavJYLgWnivVlzM",
+	"/PecloHfQVVQv7ZgbFV6QVzKTxXtCy180wjRRCxcDxFwqeFbbl9xkVJ0ejdhM5pM6hsP9LPMVaY3A5Ad",
+	"HCiENosBuNV0n6yMYufxnV6b1ZbnLInx1jUUCUk2+u5HhkoYxHRn0vkJl6w0Hym0YNecUED8Lln1Ug4/",
+	"pS2SitYkTV86CFM6RcA+akf9M9QS6PkxfcbWZPHfmK+UOjFtN52QW6lNNJdKRpwmxDSgU+7pks4YetIq",
+	"rCTTYkkfm3vXl2tjYwZhxJU1fhWQwctfBSn3hSJqxSI+5RGBZ8ZkmosIveMk5tMpj/JE2+DwDWUzGkE7",
+	"dYq5FMZhqikOOQCb3TC6dB+vXJzDPlug1e5tNZ0MTjhPrEHpIbOu9W2Qskirrd54YW2tcG05B+Z6LhM3",
+	"4KicCFHe49IvtSc9rcgXX9WXDMueOE72l+uC8OX3zDKLV4phFEuveMTcKCZZ0ng/7RrNU1ounaKECn/C",
+	"G9gkwClQ8yEtoyWPxnNnBuwTKYjCJC3XR61Qr4r3gnKy9ETprhnDoGXrzn+pJOMLbdAqleYB0PWMrXXq",
+	"WV3KEL/ee+hcOyrX+1enq38xiQOO3/EAllpgFppHbRyPmUAViKS4khscJeFiUbfYTd+kJVQCwOFOIiky",
+	"GlVmZekDU6/d3lNiAKRrL1f5utv7niymaTSvEp3/YOkyCTwnV+oEckYoisUccA9FTNPYwDBrIiqA3LCJ",
+	"8FSidxJeL23AtnftC2UFpvWVjGYhxcreGfYJfxr+bzJaBBkkkVrPGhMa/zNXWaFuWYhDozU75i60fWx7",
+	"XIzufxk8rGOSSG39XdKEishGxubMWERjdHbHUsjUfhNtMxyvdGYwIAryTKYMPRuabI1NMsYJF/4AGAOK",
+	"VFb6qPUl1qAIeE/4153/YpU+w29kVC0qjK//4n5xSobpMTfWFsWSK+PxgABQ8YoJv4TFmvs1INiKN2sy",
+	"CFwZiMKbMr9/HDQc8rqhqco4qN6j1uPdGSCcS+9pMxljRu5td0epReXZDN0POC/TSrLGSNOpVcKKRxqu",
+	"vdrTUAJbHhH/5EjRwgKbJ6sy0UB2GNEq0wXJ5qmDNLMv22urrBvyaE6so1tvN1xnnseocN74Q9gZfEuv",
+	"WOBRHCWThArcS/zCCGvrE66yoJc5zvHcbCTINiL+KU1GJ6OKA74UyMeoAUTCwL2yZ13bH5xqHVRfak6Y",
+	"kBYSUCkCykBJtJ3rqbiwW927/mFkfa2pcR063ABwnVrehc6vc6atkYl7ApTjCaiVFIJ+1iSRWpvELg4B",
+	"3/zNf9PTUz+M4pW0bn+M/wQ9+h9q3z4Pu+dvdvYu1Ife08As2jbxPOzm/xCYnd6Z87Iz/6ZX5zuF/CMr",
+	"xQW2ra0WBfhwExRUDxvc2Gf84ELokOr0UAkv9Hmp45ZVXh++uK7bd14LPnwYrRKaTWW6nNjGHv5TNgTx",
+	"YZQxQUU2gdZEXmcVfyKlQMOHEfTikYL5v7lpVoYLbGTJaK2MVg4b3Ligq8YUtjJOKXbQtL3l8EHTU5V4",
+	"QWUTqqGCyqae14IAN79PlVDCtn2qxxFa2cXI0YYowgdU0CfmD2H2DEYUPoTFZXUPzsNRhA+1rQJbYMHY",
+	"qlkUj/tP1os2fKh8YsBYJujQvmnNd0kwJtFxL4NTrAYuetDreXNs4lpUv6ujbIyBfOj5touDXGtZDQup",
+	"f7kSOOkgt/34SVlglQIkbSMFj7gWRrl9JbEepdkm5KoxGv/Z82rkpT5Qi7ZQFfeVgExlvNa3vejMjd8U",
+	"paBOPz6vx3Q+2JshEKhxv7mIywfoAsfiCS67CLPUfvAjK2VSroRSasQcvM4r0ZRdaLq1Q12yCRU02ais",
+	"+OKu9PfzSpimMmKX9/1gzY3TWCk4s+Vr3SZeD818cMZuw4GH4y8farpzw+uh6EuZDINRl1ZVveFzgWjM",
+	"h/NQdMX/axEa0X8NBD26WU3VqMeHW5HltUjKjRif5dBLf5uwzNKhoMvt34LBkM22i7AhMHPTM4fgCc82",
+	"kymNeMIzitzaTf2pbn1TfOg6ouV6Uz6vBZ3K8qEaaPrg1rCkqwnbKrwqwacOmp8Xb6pMw4srDdL7KlGm",
+	"D/7BdJZvfiDqQ/tnx9s/cl6LXnXS5P2YVKsV11lLL0WmysOeh2JNNyLnApGpoLPXj0fdNP8PM98aWDDI",
+	"O9vV6rHxik8Ziy9ptJhMZUSTCVbznlcicP/nN6MeW+ymPVRDi33v2PNgVDFMvNX4YbvD1Q8ftku/chSl",
+	"s3ArBSC7mSOlKOSNK+PlSOY1tfFKZLP/nVKKU1WDnIOuqEqc8/82L3/+/BmAF6cNPfnmjMYJUwry4z1c",
+	"YxslcCU2pSTlsZeAp0zZQzwmFikdqo9MEiikXX4UtrMe5D7LhEcbl5ig9RNyybiYETWXa7H/UXwUX375",
+	"gqcqIypjK7X/5ZdYaHZCLl6/evuO1KrLYEKCXPz5Of64ZBfwqSKxyib5YXWYYGRO1SkmakEeH9SuUfVR",
+	"bC13OysF1f3p+PVpmLfCM2UqDkhUFH/tEwRgu7TlIUmidyfWe+2m7wIKD37R/+/zf+Lz/0GT5MJsz1Mp",
+	"tMqvzc0vv9R/2iNfvtN0EW32vyTvMSvb1ruthSIJwOfkImYpVtSZfXnwiyu1/HyBs8PNUNjWlUfz0hZi",
+	"dmo2Zx8FsXUkc2rWxTGBQfhpHCYXRJHjg2OT0gMJVpCbL+MNQF0J/SoknsSSIfQQ+8RVtg8LexmrL4EE",
+	"f/rp5TM1JgYshny1T87sHi/pBo9T77tcC3LB4wtIogOUl9Pio9pq0G9ABrCbnanog8pqvbSML9nY5qOY",
+	"N3D33EA89tb2BKf6vT62L23+y8UvMc3omHj1mJ8vMEGGXHzPxeKEpCz5j49QsPlxdAH8yNJ9coEPA+KS",
+	"XNF/5UwTH8kFdK0lU55kLCWAMJDCdBdsY9CZDg709zRT8ZmQKdQj7pEv3zCqd9HU6dl6WTtRvWkXz9/R",
+	"2QUwRYbVD1yQi5fTvR+lYHs/0CyaX5hKH3zp4cGxJpAEassA/gD9K7E+lilnSQwbqU91TvWhkiua5JDP",
+	"jShoUMRGRJ4kOEcoVFP7X5KL12fvnn5r8Kb+8vbVj+QHKCgE5JJ98tTkuphaIcAclkJBmi/M2EzWERsu",
+	"zaIzKEijP9GTM1iMx0dfj4nKaMLI8eFR8Z6gyyJfFVZk0qNiPp2y1O7sitFMT/u5NrVQKFyYwimqtzBm",
+	"y5XMmIg2e9+xzcUJks8CdjIGJrAgBhJKQGB7Tw3xAY8cHx2dEpVxLS0ISXMh9HZrqiNnloBTk0CvBd/R",
+	"MZnLPFU4w+dpKlPDQhd0hcEdLsWDVSovE7b84z+VFBcnmnbgRIDOVSZlPCbHB4fm5DSHasmg//YQ8Q/4",
+	"bA7pQ0uuFBezMfC4nuHxwSP9H08cNgMUblzyGIplfw8bfAEtEEQ2gd8v/jAmx4cHHviiXoz+25H+n4f6",
+	"f/SYR0eEQvWb/u5lCqLKjAc4sOpijIWK+m9wxEhAcCGyVH9FH/bx0RPY/EcHD/G4L96wLN3snU0zlkKF",
+	"8aODA5SBlrgv8wz4hBuOsuDEml7Pooitsj37pwvye71P03RMaDomTP2BKJZAKwAj+vW3ze4TCCmpU1NO",
+	"hryLnKTncRGzjPJEM4NeDhfkuZhp83sMJx2zK5ZobVKdwP1pb+yNzDFJOGOfkCaAx/U3LnD+r/N0JRVM",
+	"/7/2zH9c4JKx+EDGjPxe5dFcC8cL0JYiKUzDrYs/2NoffQkY2IJTLyle60RYGq23F7wQwHd6K4ucvH29",
+	"pvdGFeBZ7X0s1E4zy4RaT3FsDNdPPCalOaqLfSBkh/sLUHawGlz3U73N+19aGUWWNF1ouVFgOTjmxT2A",
+	"T9MMSgPJ7xtv6Ys/nGp2tzIaXkWRfHSENeEJj5hQ2JIPmp+NzlY0mrO9o/0Dg2N2Mppn2UqdPHiwXq/3",
+	"Kfy8L9PZA/OuevD9y6fPf3z7HN75PB4B8YxORu/pRmU2592hsY0O9g/xObligq746GT0cP9g/yHk0WVz",
+	"SJJ7oP9nxsLIdinDs0Me4GqfQGZxdGoIdUp5osw1YBOnWapFFHS2MNnKUryMRyf6Iy9FzD5hrjmAl8AM",
+	"jg4OoFQe71lI3POk1D8NUCH7RJerBLYv4WKBkA0yypdFm73Rg1hGymny+g/4r59H49GCbZT+y/6aJcke",
+	"nNKDf64Xav+fWBS5ZFnKI3jE/hNwEmMumII/Q2meHspWlrjPmu3d39AlAH+Y8207FURzaMN6wD0DVb6u",
+	"wnP8Uf80pXnS2JnObfiD1yh3SkAQGDZQ+XJJ083oZPQj9P23ipZN+cdc5RnEzN5iYum5HqVhS5vICilo",
+	"n7x58ZR89egQ1DjB1laJ0dzEYgttyTNEtwxS01/ef/f22sSEdPHhlxFNZqOT0fP42dszACK8gv86evTo",
+	"8AnAkOiPLl6n303+tfz0t/f07387e7Jef/Pi8ctcPrz6288/f/Xu07dP363/65vNLH17vNDv6J0dvfru",
+	"NaYmj05GigNuzOhkdHj4r7+f/f27T0/T6d/eTr56t3n/129fzb6aR1ev6Yr/kKTrl5S+jr796Y0cfT7v",
+	"TCywJQ20AivdNanYgUG3zFNUEkqUglZagFTAatqjvsW1hwKkE+18fXx4HCSLkg33Fgb8gWXUoKNcj1rA",
+	"QJ4Aet1E5auVTDPEXkFDZOIZe1gjlDI1n2Di9Pl4BJlOqSfntdQww2tBPxqPNANN8pQ3P9QowuzSAvOD",
+	"YNGVxIVNmMM1bvyGs2qximkUfH+in5gsWTaXcWU/hA06gNFd/i2U6l1O4raukKqAb5qtkfuwz71WhydT",
+	"fXPLusw5G6zeS6p45HAI7F9XEmMVsAWdWXcb2TZw9NL9vmOu/lauSSZ9aJ9GjrY3bBvLPrOmfSZzU46l",
+	"p34Jnd0VY+TCXLAXQab+Fq/06/KvBQMeyUX3G9h8O3AIZwm/Yjvf/ZdG801lxJQiVH/kP5suX6OVtG0/",
+	"mDpOT7M7XzhcjFVvLAVcucWBzuZcWW3gi/BV/MYpSnfshPTENjs/oadUlI8Idy9l/8qZylTjYV0dalG0",
+	"Z7FImg7tm021pNgEDFRh3dCqQ2gM7iBQo2RK0IVUPyutXp29fvnUoaGsaEqXLGMpakGhvSkeefA9X0Jn",
+	"49YHHaBZ65MvRZTkMTOQZuM6vCYu6pRcaLX6ItS/BzyB8EELS2QdgQBcMDoZ/StnWIuNmrneqZFPXK6B",
+	"C9aQ7pn/X4Kj3vP+6zyAYxfEMjdHjWYkV9X65NDkqrj3/jxbwfSCk/A6VWARPfiWJNYPh6ZgXih9utrS",
+	"6fP5dVkdEfc+/FLqXzA6Ojh6vHdwuHfw6N3B1ycHBycHB/8YIRLn6ODwydHBwcHBHvzPV/p/vrb/if93",
+	"dFCs4qmWcAa0TU7J01RypajISPzFc7WS3AvsAasePjnaP9g/2j94cHRczeuadPz+weFoPCqq4OqqznkZ",
+	"er1puc5cPPx8XkETFHmSdNcqLK8D6GFAQL4SjKxMl63rysgCR/BDuQDj/HNJfH7PVVYBZbLi0v8rVPNZ",
+	"GASLUAzKVTCcZZoicIP4x51YBvAK8FeA138f/IhrxO2Ho7IXnZYp4OyxXLukG8C/GBNqpbF9lgvy9OWz",
+	"N/rfQCDQJ6bWycM8jHIakD1tW4W6aEYucAfWWzZ7nubv2GaE/AkX0jcy3vRjzTvNQf2J37a/KyNmGoqq",
+	"CLHDDjvV8/NB1TGOQcBi0Ae+/fwdnTWNaR57AM98Ho++l9b9tP1595yZwu4ZHMP1FQ7H2muPxzuzuP4D",
+	"hIL3JDSe+WB7hYQ0qAe/8Phzoxp1DCEqRClLDZMLFvYZeFx3vUvtt7ts21023gXrvMyG8s3nW7zkDITO",
+	"EB743Fv0PwNxv7K9HQItamz2Q2ovMosaMAZdmUZgyKD7zmR8QNdCRM8Tck2kOIVmViyL5hAfEUz/ke1D",
+	"rG9t+vdx1xjtFMKpEFg9xdCd8kPyx0df11kRyekad+AUor89Lj8oiN+Dnftj6CIs8dTX+48O9w8PDgxb",
+	"DdHCYHZd7qGDW7qHlOv4tL5rbBW8Wiw06jDOarhDrJvz5JeBnBfUSs+0Shkxg7ubkpmUcRO3WOxH4JoG",
+	"7sBHd8Ad42HK5G/3YnEvmmPz1/Nw7+Do3cGTk8Mjs55td2etrjx8mdbGdJfp0W4u03vH/2/neVbmfoJt",
+	"dq8rAbQhx/aKznQ7FATvwJsHt2W7fYp5FIAHJJiBkJTCtozlS8hJmKU08m9eSHbE3ajcwE2yBJbrSOMt",
+	"Lvs3iXI3Ne2QtLCUOlorNfnhxZs///kfz1788I937/969P13P/74/s9HD9+9fvXN3//r+fHDn0a/SZdO",
+	"0uXP/IoRgyfI1santEvjNY95tocVe42G649s7Roy75PnNJpjeyuTlStJzA16F2BiQ8sKAJ8bOwQy/Ktj",
+	"eYP+yMTY/ItDtwjIaTR5m+R//+f/j2Loo8AMb0jYhORerlz2VsLoFWj/MCOeKZZMt0QliljEKWQOQmMs",
+	"QGIrgBtTmTADNFdEPTBpqh68+BF/PtP7+Pzq1oIYAa+6AdTniuTKLBQFcAyu+ZBfnUaZTHfj0wf4T+Ot",
+	"RABUnAsSQlPcI4cuMLucAeJcw6czepkw8IMapGoLhsdVQYmNEQfXzqeYV7UnYLd54dUabfmY+7FrZD7m",
+	"2Vlk3GjbNsNFeQqy1dvxT3nZFOvxtuUa6/5RumbA8H0uVEbBQAh9FJr8Bc9/a/u+WpSy8wcz2f9zu4su",
+	"mdO2zgUswEE27HQ3P3RvYFs229O5Se/YPzx6ePzo8T9cg454gpIWrva5SYyBrx9/dXjoSzk3yW+KPn+j",
+	"axkp4ALp/A71G2udlKH4APXUig9YS4cBj/F+vUb8ysn52w5gBbAmQh6+cqDetlFy6oJ+GRUFvPmxLs3q",
+	"CmHLxFMRHiDceHOOLk0Wrj0eF3UwckynBh8ezxS5ZDMO5QNj15PrAjq8TxT718XY5GazaKFM0nbRVlNh",
+	"ArxiNEG0evhd8ZmgWZ6y/Y/inS2hsan5ABStlT+6ZPE+cfjKaPd8ociFHo3FWBWzogq0RU0sYOecaHsH",
+	"5l8kfecZkdMpoTgZJmJz32hlLmOCXG4+Ctt4EztsJEpCDM807eIzqJ5YsM0Y89ZzEWNU/HJDSm+mzODL",
+	"7JN3mBGOVx0TWi2UIlbGJlvyJNE6FtwBp1geZUy7SC71i5jazkRslCk4VSO7tmhUYNkZ2Huw+ryzgi0z",
+	"/z2nan7hsiF6KlqnH8Xx0ROTHEQVNlWFDAHl+oRh1ZzJ7qZJItcqpJ/h476G9s7wQ0VBq14kMy4InWYw",
+	"McgBFouxUVJpebNwX1lMGE0TrmfjUZFM9Y7MBIsvmhQgu3/hC8m2i11ywZf50u+a67WODdZSUjX3agXE",
+	"Yp+c+cRbVLasoHeJ0464R9geIW+dv/5YaQGVBsF0b3r+y+PjUIfg69+rHGA3rAxDFPoTfZHpgWMaQaLk",
+	"gRar+lAQh7f1ooQVnYweR4fTry8PLh9Nj6Ov6dH0IP56ejw9jh9GR5eH9ODJ9Gv2Vfw4enR5TB8+Ofr6",
+	"8KuDxwePDo4PHh4cHRweHByMcEIT/3LVhw3z06IeiEPPaXcfXDBsxTv66u+f/M/h10A2jk5G0VEiLpcv",
+	"DuL/+ovmBwNxFd6Zw4N9vMH/gU2W7U4e9Ls1/+bxTejifG+FKmKQ3vr1+beik0anC7RuaWcpo8vq5ZnN",
+	"H2gWW2srSLNG0CH3XEtvmiQmFcritHupIXCnYo0aseNpEbtOpZiR35vaWMAShyJWqIVhMTFVyX+w6SDW",
+	"7ZdJSdaMLk7BZ3ch5MSOemEtZ4NNjgIDyh4IF4QlikHOWyBjBNTL13a1v2bCiC3nK7Z+FMk0ZVFG5jJV",
+	"jFyCiMJ+KGv/MaU1HRKnG5LyKz3zzlRuF44RoW5RteM6LeDrO2cAh2gXjl8VLQZWxfnVUqw1mc9ymsZu",
+	"RT6du/YCTerhO9OQ0mD6yxUTWGya0MzzMAW8N11zSd8WHQ7uUSapl8p5wwmlfTJId2jyxnGKVWvWO/1V",
+	"OZu10WFu+NgKWfZpxVOm/FeO9g6O3x08OTnu6WOHyzhXoe97g0FraTqDKYx+kD/zJKEPHu0fjK5nRhoy",
+	"vW0b0qJdhvIfvR4jfpeQUI1Fld8xYMWwR/wOw1Qvs7YMkH3yHFsmcQuhYFtPmEJpLUyO/fA2FhDYrqOh",
+	"8gEmYnM8u7nB2uT9cxHfnrR/LmJrvA05cPPXRj0GTCetfZgh96Fk//9j712T3EayNNGtuNFmTFIPIoKM",
+	"UERKDBubGyllZqk69RhJnbpTHXUJJ+AkPQN057gDQbFlZTY/Zsz69g5mBWV9/9QiahOZf2cl1/wcdzxI",
+	"gAG+SYll1p0KEgQc/vjO+zs+F1Cyny9H86cR3mKER6jVaZwcyj6BKmYkrIhkcMfCW+F0FBrxO2Ogg9Fm",
+	"RLiiEahACXKFpMqMMefgt9ZYBjvTc8YQFOsbWx8Gfit8KVjH/N0xz+44ae5nOlleF0MKAtetJR2avnOW",
+	"OVaxwz8VCyR4LMxnT4zKNmZRZB57cSt8d9cObue5DzYqs2Yx6U7gPUNjLEL7ZqnaGamM1aTsKUE+Aj+v",
+	"+vhTyqZRFPMvl1MYz58joY2UaJ0bVWo4im2LdLO97GKWGeVmD70SjVV0OwmNLdFaa3gNNjQ6ertBudb0",
+	"/2IQFHXldXCEH1AB66M2Dn3L6VIfbZubGSnxAYw2wsXa64nMnYndJqvog+YymcTVePERz0ma6ofNU2NN",
+	"bKmq+7Qc/T2z563fD3xBp8DekLb/x0anrsM/Frt69gd4BaiiPCZ9es+IlqRHFeYrwLNOSzfv2yTejmCw",
+	"62smcIvSATxeOhWANQSCTMA9rCaguc4xcmHi7XJjR8L8IltfsaVxylahuOIYzzK6MWrX1Yv0Qzakr3i5",
+	"wGnghHltQR7LeFS9UI7FJ86qWJxLIIkHRoAHRroQOhqdkg/Wg81FJulcL3LwFAeM+GeBFD2uhj6QL2kG",
+	"fuR8vhD+wpxzLkiiWdZ6Wqqid+K6KKZmfCFlCp2S0ce3H9/t1COxPjHk/AzvlJS9rUujtx/f/WAmdFiR",
+	"YpOVPnnIoQdbYFtHAn33sYQ9JAWGc3F31ZJflRkzyIgze4rczq4+Te+UvGfY+5BQG5ACRTAe2EAMHY0w",
+	"r87L9SvUVm3LqYk6d2AcEZTR/mCDR1hQWXWQ8NhYnTfVpkt8ePg6Oz8uRSWv9tkw436Br5BzNG/veLy3",
+	"6wW8TqXFIrAq1yWLu4vj8jFRYuqYkHKxX+OkuNfp4HErOSsh17QbzVERMLBZwHW09yotp1IZYgsiYaJT",
+	"acE4+Nar5YQd3Z5t/XUaMObV3rOhvKfR0u7pN2nkEGd4W1v1QyxHJNEG85bA9dm96LbRCd5krolik581",
+	"0WYQBqqta6nezquppygm2LgIIEeFZfOI/HEvkPg9G0U0cHGY4njWjMeua3J1lCYjKs5ZZJj5z8W1szly",
+	"kVJQLNy/Ic1jLcwgL9L+zkdakE3Rgrz68JZctK6uTlqERqMBPbmoGA14M+GDegfvhb2+korEbjFXfTIa",
+	"UM0qnu2+m6H/sO8FLZ9tRYIZKrJIR7zHgkkQsQ7+/qGRuHTZeDKSkexPqtJHs68XG0/6w5KBvMvxigrg",
+	"O3R5Uor1qQIe84Bq6/8OzB01GMfObWKUhvLx/ve5ybxDLtK/NxcDXClahjCwdcaQfOPasohZPoyUb0Vv",
+	"odqB158rWULm8Sq9irW1FWHvwrIjuf0QGMbN5jJIq2ISy5BOzDEyaAJ60b8UnStuf4Abn95BSl5GOYLE",
+	"s9C1Wls64yoyEHylfVCOb36C6LCFmHbjzQ/vG14jspTHMP89bK+XzlkH5qzRbnA5tA0MwlyZFfLDh8yR",
+	"eJObPg3Zv5iXBfBo525lVpkPWcfMsxlMT/GAnr3hdMgmmONmzjnHcegBM1Kv4TWGSRTzXiIgAZxGCxRs",
+	"4+h2QxtiF73k5P0oE3HorCGFvtdTpxzeL21dUHa0K5OmSxoa1OIFccpWSoQHGlVcnm/VZ3F6IldDaXTK",
+	"wwmxTfvmnrM1ljo2z7d7bosNCxc/xZvjGKk+Z5lCvjc1i3NkIxKNzDk0C9OJ4C/nk4q8M4vtzYpIIzcL",
+	"FFgYUU/znf0z2CbaJrCfZTc4gRsAg3ueN+RZqpi53g6LS1PcQctK03VzigR0RANY46fN5sJK2Q4IRKpP",
+	"yl7W99qzMpc9xB6XR5qMlOzxqPzgVAuXM+znBP1ZK8TMWxdf1Wh03XM2vrb9JqATNe1GzPdcHWkminiI",
+	"PHH6ztrzIRDRYfdq0p1AHcd6mEDTlzgoi38vszerilGlZq6nDNfE0ttWjMN9WdPMdXuwY39YNYh0r6YW",
+	"N1Qylg/CflUyGZHUCeBnYM6iiDvyninFwQ4eRdTMLtS2aCv6sz8695KH9Sctq6weMaUlBLoxgayyehhg",
+	"mYWd7mQNlc3TJzJ3+h4brH0CjgDzqTmnj3s00uxJxdDSk741MlWqWd2Cz6C1XuUyvIBWCVAlm20Xxai2",
+	"ZMyJ4DEL8TxA4QU0lTPomKqBeHXH6sM9OuTRpKPML3scFNHCYtcZFW1ZgnnglU5/3tguE+sLqpnD2627",
+	"VowMKlUebRGQwUeMVWNpoz14HlYL0ihCMZYXkvB3aWXrKvpmHYl7hmdx8eTnol5bnjNFg4ERsViG6aGz",
+	"lBGpQqZQurRzNLFUCKi8t+iQpRKY+XQdnuhQij7eBaoqHxHFdBLFmJOVCGt6CttriA1PyQs8Oxjisp0j",
+	"Q6wP/JUF6QnKGjFO5ZJCDesDOjEOeXkNYL1OpuEQU/4/MCbcpMeMDsmQsRhFnxmwbaHjOtN6DR6zIQ53",
+	"EYjKn+n6RXV2ql7acej1qeG5qbB7A8s47BPRaNgArNttWxtIz78uUeBO1qKS4Pwvi02DTOJAZtoAVB+k",
+	"ntWeTFSHTQBcsdsbwLJEQjCn+Bgzy8KN1UR4nLUktWrSMNHx6QJL9LQwNpv+2VjiSLy3m7aqyrTLAoq8",
+	"ZYwCW9gGpJvDhCkB9xJny5Uo0BzeTYmyudbeN0vbVMXDdCRgOhIwHQmYjgRMRwKmIwHTZozWB4iXci7c",
+	"BViXNmWbrsbZNP0uR8Kmb4qwad0MTEfqpSP10pF66ZulXnqQcqme6CzQK21GbBb1myqBeQMNs6xhpUki",
+	"IqYN9IAbxzatB7gcc81OCUzukE5I1/zGnD7wmD72+0yEzKidTMQ8nvge8Ye8j+hpQ2i+dytyH6IDSvtP",
+	"LGs7tZ4Wy+OAIwLAP70Vt8L/774Rtwr6o3QnNq90IMfgy8FAuZN7UhFtFh+9wFyANQvXga8ZJXt3Qthn",
+	"GsQEmMCZCJhHXE/cWyESI+2AaIpFDBTbU/IqLtSzdZk2k4EtW3JOY18HUjGjQMRkKHVM/MgY5b5HJBQo",
+	"gUbXJj7qjDAtWqrYSjFbC9yJZUwjn4QSAmF9iU/g8Sn5wVaJm8mYFpgia/SfZd0a7WBs1hdmEsrK/Zsg",
+	"YKO4TWL2OT4L9L1ZsTxEfj4RoYFJH8m2aIy6lB6Zva8HjMUQulByrEGwm0eDGIWd7RkBFg/YhOhYytDM",
+	"hPlyKM3swvzfCjsrWXoYZGZdm4fAPfCp1tNu9BzuLjOYHbNTciMI+zySKh8tCOSwy4VzfvpGj8tNtBGl",
+	"xQmGKVko3I/aojQizx1JHGq2VLHsM3NorvO9YR3DBA5ZE5WIKgfQ91O2yZH+aZEEAiOx++DxZmEHvA8n",
+	"0x+kZx6/zP6wjnBXlJD/s06I/cbiUgmmkBJIWTTJ/Xwqyf2ivtuIaUZGTI4i5hHNzNIa4O5OzIEZUt2G",
+	"gadUBjh4p9MbvDLHH9NtQJ+zzRPcqQ9oZCQd+zyKwPMOYfvyl5tyz9kg04N+Os/Mwyu82E2D/TPTZqlS",
+	"1DwqEfy/J8x+bWWsjicRxgTUsGQLv093iEFp0NdDCqc+opjxXO7ZS/fVfMdTHZ9T9RCsVfDwIOY5o+oN",
+	"IWD8ftE5MJLEiPR1TEH58x+aADeCVd8/87Fq9rkKkOCbmmlE5uKS53waSGCPgEcJijn0PJ5kAW2uqjKZ",
+	"cpevrX4JnB8wmKwyak7dVEf2OlLxPhdrGwGmJMlREqFFDLNaUUCVXtWxV9VcjOkfzh1LxO5ZNPfEWUXW",
+	"XVhzECW/nZsrZUwZVIYtKYKNTbn4DOpUDx1SF4MFS3sN/nHb+xqtBlf1ZvR8dk187MJbKv7rZ+c5MY83",
+	"a3gNyPw1kqEq4W2NXnXU8sEHMcCM+pAFRsMGg7JLNdfIL6ExHa/LVTzoAMq0G63nz5+D5dsqfNMZqSzL",
+	"YsKoKk8kmOkblNdB2o2XnEaRQTmYTvfpazqkoUwWZIwslir0zLOgKCBDGFsw8NOrN9B+yei08Ej49Pf/",
+	"9dtfzf/99rff/5X89rff/+23v/7+P3//1wYkABVPWrsBhp/tAevQGmYifetWQS+Dcg0z4Nb5xYxGl5+r",
+	"9MvCkWrDIgXgufhs1sT8y7n+6YgXUhXcDluoi9OKKWu5IIh1/nuF7XkvwlM5YuLzMMITqk9kr8cD5vTJ",
+	"05wpNoxO4b/FtPMSLhs6ZC60qYvWnOMSC1gUgfHGPpvFStGhywXGa2agoVFmNhZOVuPLbYOHt432ba2d",
+	"edvwbrOdAD/L9sJt4y+3RakzGzHJza01jEvH7Uzf4lh56GXae3bIbkWdoXvZQD17Jh8cLUYVXJ5JIkKm",
+	"nDlvdG4ZJUOB2vk1gS5lkLn2qwQrtzsh/rWNVQiJq6cS4XizpRomES15+8pIkzfj2ki7r48HMmIwBLt7",
+	"0Im1Zg9bwW9VWbDqOf+HUQ7RBwDMFGDhkAwtcu63olFd2TcE77a6a64qC/KNtEtNI+fk4prcsVGc6ybh",
+	"8vGgqS9KGQL+CcxJAgF0Sj4wERLffu97dgasEy13i1uRR0ikIYNb+NZLAn9Yj5wPFvqAR+EjnT4bQzeg",
+	"JVJjtzNzMMCWBd4GToWXesDcj2+FTzWMzGwnTKtK9xI8EWp4sx/grpOK3POYRoQLs4I6PiVvwDS1bsch",
+	"15qL/jWhBOK/oCw6RQlyum6Fm8g+i2Mu+oRi4g5J+0IC1STxrZxHJ9DHdPaQWFWmxKpWJ5c6v7Oci6tQ",
+	"7RKwEHJLNZ2Qx35+1k/DBFGSaf+JmeKI37FocivSz1PfIpDY49ed9Fu3VAEVIQ/hNh5SvNolzDCvw0Pf",
+	"I36KYuYP55L0QTz6twJ8jc4H6zkm2mkf4jXpS7MH4Rm5NFpYR+BjpVFk3Z4cNUGfBndCjiMW9lnYyb31",
+	"KXkntebdiOVeWjuvGbDRUJKfsrYlm+HKZlEjNvpn+Zui+y5XHM5Dt8dyM5BWi7vvskWDivQYYppCkqFU",
+	"rDAIjRVxgg7NRoIJh4SH9q1wJ69js/t88tgeaCrMURWToUw0sVWa5izFNIghnYTR8AksEea3drqTjpYj",
+	"sw7knqkujdKTZ8NsEIgNmIohPdO7FXw4srNJYDeYn+Zf2IXn+lKGpBvJ4A4Dv2UuR9RCi2kZu0tYNtpQ",
+	"+/w77yEt3GnfgLCpYu2sDAAoCHCG/J6HCY1yCi/kCYFJEQ+kmQEXnvzLour2PqrQNZThZdTUdVfs55f8",
+	"27a3ZoJi5nsWSCGHPDgaZLUNsiU2dZkq/D6vPR4sG0RRj67g6cIXTa2P+dpyNxGhOa8PcEMUI8/QT6EW",
+	"XYRiGOET+ZpOHhLgiyA35F5CGZAVsRCZ1hI0Dhtfvk7lf49Qgu4iZHC3itVF81mmpY7phMQS86ASdc/v",
+	"pfLgWS5ojPbwiMYD0mWRHJdJzj6Li2JzReqKIw4ecXBvcDAziPaFfuBh34BNX02t4LRiYAEvwApWv1e7",
+	"SUw588eNNVSRyx97YcQZjyyyKvZyeaPktmEzFm4bxra5TQHjtnFK/NkN6JO+dKY87EQDgr0kirxbkdpQ",
+	"tgwmJXUuM3FTCgVIkweMftp8el1k6socHA6OFeD4dY6H5FbMpxwpJyopQ+Oy9PJd85HMBMzaAFpeCvD/",
+	"6fz8O/K8SVrn5OIpWYQfuuBCXit1yVEkHUXSXoqkfeTEqaFop8w4teXSYvr1GY1jGgyGc0so32f5msD/",
+	"bIA7MhsFvZyZ8/j//I//rZGfE6rEIQVzMUaca1Km2BOdBAPnYi1ngYPqx9y7HFPfNsadsyBTzXyynHTJ",
+	"sIysLDMu0tL60NFbb6YHTbqKIbg8zfSifBDNHl+bZ7ZBypeiX72+QJkjzs5d0XuPR8yJrRHVeiRVfPrr",
+	"qA/IxvuDuNFutS6atSUZa2W8AC5M3NEBsAdFtAtQ/84+B7yfIadO5vAh7bOzX0esb8UOv2dhRw/o+eVV",
+	"o924al40Lyg7P+8+f/7s2VWrG7CL7vmz3sUFY0Gry767fEbPWxfBs6vg+UXQ/O4q7LLnvcvLZ0GrFXx3",
+	"eQ7CRWge83tA0IaQagg+2fQRz3vPrsLms9azZ0+D78Kry+f0vMcobQaXlzRsti7pRbf3tNfqnneb3Wfn",
+	"50HYugyvgtZlt9lrNmnzGdQf/AtrtJ9CAYbXiAfJsCug6B+De3NkVromySiSNFyQ9SATdF5jzEOobb1q",
+	"NlesDkwP1darAzMEria24ZrgdQz4nEtcSHkg352hVd4VCkLjZAx4FFEdkxFV8E6+OZTWlWRLwiBHArpy",
+	"4v9Xit8zbYsh0FyKAOWRPQJR3UKNh10UYqz7a9+KP7774SePvHvzE7iZPrHuOwJHT3vk3csfMRD3+t2F",
+	"R14/vfHI237fI59ufvHMla/hy5vX77G6AS0veseECwSCyDEDMhhgK9kg6GrbON4K85aPNHmBgzv5OBkx",
+	"YLYgtK8YOyWvYChwZ4hIK3bChAF6DHeawRsp/+7NT22SjKBHpKVPsOZZaqZ6JGQQ9oJn8yG7FZbXZ8gU",
+	"xVoNRrhAF9zw2pm1PVuoZwvIMPJtJJY/BUq+C5ufutcxHzARqMkIyE9Q8YhJxBkWPtwQxUaMxpkPEPJh",
+	"fG5r7HJBrJN/ZBM/7X4Jl9kFTZ2JNvqLNZ6uzabVkXB3TfEYAW+AVPnSzZp60vVUiLPKqsalsFoavBYM",
+	"YUBtDY97B2N9X7iRQm2CPdCxlCSiqs/I41azSV7z7z27O8n5Jf5pXsDte3s+nJ9CPjEDbV3aEUywqVMX",
+	"EhrMhOTbNhUey4ajeOJhi0McqBFKXtrfFoaQ9jcEzy9YAV5uwFyQEf/MIkskj3cZUCQS9+2W8W7FdLNP",
+	"h1DFuZvZCrYWRSbYFRXvb17ClXiYpXG3RRkCFR5Y+RKwcneFuSxDyc1GXYGw25z/M7MWJ6jgFHQeoOps",
+	"N/7ju5c/nrSgq3VdXaIg00bKvGZsq87wpmXJaCnseq60aQqYIKcJCzEeTENDHalGFQG+0qL6bPrOs+UY",
+	"M08o6DnTL+6j3uPsA9rVcB7H9iTkauq47S3YnRTzejLDjEZYQpJ20khVKjsCy6Vt71hiHGTaVwXBag6N",
+	"OYIx0LYN2GdqhN2QRu08EphtSqEPhgXZMbbHNwIzhO1du6A378j6Z2eOwGbKXkMCY8NGItJHtf+o9i+t",
+	"9i+u4Zf6uqx2fchB6LwlUeoZw5dMFYJ6dsSQfj7pgoRrNS+fN69a313NFFUv7T87+5JD/xVj16CLiJTT",
+	"cor2VrPyPggFjWA1N8YRxo4wtmMYg7bo+R29F077h1wcEEd2Whm6u7EDe+FV9sfTUcreUhgruFhHNB7k",
+	"qOLyQNeY1qEWIdGrjmhDvw9rOuuYTvR0mNga+ja7xwYi6sSNc9Yk+DtsDb4lE4jpHUs7oEHQHK210lhy",
+	"RSR5FdNs3YHkaQT0sCr7vLGUP3EHjS4eUHb2MLD3oPLywrYSjcGa7bLIw52IufFOXNQGjvXpLGe5FSun",
+	"fcnqd9KSDPCAwiF6j9FK2wH/lFw0n6YhQjPVM9rMgOpyV5ZgD6pA5kg3K6Ag50iFb0IWsZgBClyl3ARu",
+	"1JYepKK/VCjHYkV3C0xLLUDuLXDpGylYHitqH79R2Cuevlq1eknI5dk/LP5D1LD+oVgrZ8C9O4mZLq8o",
+	"rrxdeVco+5qF0480NScwn7pkH0djOtElY5h9Aedaesn1SJqzieBVej8/O06+57rdW1fUvGcshlXnzat9",
+	"XN6VF7IKSIor69YDj8oskyPQ5GFUxpztuTNvxvG0NT2bUN85iiifklJ1XmLKF0/RyblNDfSlBazllc41",
+	"Eo0dhhK6PvkZcXGnV2mCcTBae2l49EcX5bHRK6j0A2EOx8GGvnytAt9qN4AfwJAmR0xYYpNspFZ94JqM",
+	"EjWSmpFExDwyR5t9HnEFVcaCdNmARj1zy3EJST+GaCDUmWg2h/nsGu4rQp2FzHJD4dMaxpDesazlkGYQ",
+	"NaRiAsWAjm7NKC1wpU7DP7Yx7dPlNJjUeEkNfXxvp8nYKa0o1ssO/89c3DVWaY2PC4I5nPCbJSwKM4hF",
+	"6sMWdGPZPVLq+ri0ro/Z9/AaiTIm0yCOR7p9dkZH/NTe9FSqvoEKOOdnN396dWP+F9y8uMn+t+w8VIlF",
+	"86xrcsfYyOYSaBYoBv8a29AmnJ1tC5obpCbGglHGQth8sbxjc32wxfb8ZqLXab/knF9VFozlVrw4b9rA",
+	"LxnzEIOGA94fwMmEEzZ9pGyxs05NmlxUfMFj/ID79mP6FkdTY69MjTi3MEdj42hsfPPGxg3RQ6PgjHgQ",
+	"J4rllbqjxbEViyNrbPCNmhzIQAgc/5hSElDxKJO6jiMHdGYNrPPODvnw9h0mhT1+3iQhQjSxp+cJSvtU",
+	"7Z4J6fAHwhLANp4FINhsCMJdbo9wQG3bCRfDrBtzsP0F1hBz8JbLHDsGmo+B5kPOlznMEJLocZcrTBE9",
+	"IEEYM+myZqQpnGwhegQEm9+sJHqVs/WACiLG1i2OO8yxMfVyEuvabj0rZ0BKAfMStn9xjWdAOM1IrYtm",
+	"XmDNjY9PCZ9aYkXycIdCZUmvVNrM9HtmRL0mscwaErFIs2W8M7+YfX0Me6+KWWYai1EJMqQhuGCZUmB6",
+	"rQOhAqrC6kZf03ocBpYVMLckmnnWZRNCUmEX1UkBrUpQhI9E33+Sxr7hl7EkI8VFTB77U7axubI7cU0z",
+	"/FOC8cqQIafaraAEW9+g38yycWL9g+sh6VK4Mx0UHoZMhEHEqHJ0iB/evnuEG55O2jlosJkxaWeBjJnB",
+	"djBN4+sqvBXcBu9fSOsVg3ekimExKjGjqlCmbeWQxS5BuNYJA/5JohhOUYGV+jEVZCATVdS7od7TDimS",
+	"fbNI8FugfQQuUUveV6MCxi3UhAzoPQOm02ytESx9uHlHyLjjBubnXHwhK6w1zao4oHannNvnfa5Y/gVV",
+	"4UMtv972ZnfTNaFkFFEd8wC/WIAV2+hppXWvjUA9a+ZS/+2f9GojvNibVO7r9lM294N9uJjKaSa+Yw/a",
+	"3HHg1gTVdCGyg/Pm8mQHM9trmk15Kbdcim9r8a8FuO33QjKZsVT5r3LMCtmkutFn3ahVuHe1qEbfxCpC",
+	"hFaeQ9a051O9OsEC+Y7FSpqHSvLYPiPGPpa2YeS9vIOgJwzjiZe2xp6bizmrasL5fBgzV/ZNtI7wtafw",
+	"NQMhr+CdD7mEBUGnVBGGl5siLa6AnCV03zO3phUq8NsZpRfOLejCUjPXMxvRY4a8Zc2kLdN74R2O/cjf",
+	"sjJ/y/qoTMxO6SwCWLWBZ0FUS437rElyZlXoYRL2WdhYjTyjdD9um0ejWl/BnCJ8aQgW5Mp7DV7sicqy",
+	"BGhZA3Hz7sNKfSptdGLG402RPRhDEM4xmGiubUAktdW77oH131K020yRLN0LLeEwzfpa0BVn52Z1DWnH",
+	"Prm5x3bZE/oe776J9LGjArg7BXAfPZxzVDqQE85mAhNpPbocIssOUbEQX099oxFQG8XSxjSWBzbzdgeP",
+	"az8bMWDTD3L04EHEBQ+OyHZEtkNGtvfo5aFrM1DZCVWKij6bTzsKTsREKSTyYsBGJSTxmQiBoNbfJrfo",
+	"C6rYTX7Uh2WgQvfODdumrkMoPqwWo+jHUlpP8thA3BOs/4zJY+TqdL7F6Rd4UjHOEvbPDbJ9gsTXcSdt",
+	"caY7Yx5FKdFobscjSaoe8BFc3fCWB2P3MJfk9AemCE1ETP6RhpzGQGa9RsSmzzB3CVzMdTG7eQmJQ0g3",
+	"XeChXhCCVzLrp87v1g36AY9CxURlW0IyHkhL2G9WFW17+JVH5L0NNubB195w32ISP4jQNrfLIbfVjEKj",
+	"GQ1c+2HzRZf1udDYNxCTsPEYOf8k7u5HmpizhEkvAzmG1Eum7llJE0DX+09fYy1WSKjrWs+lSFNvyIia",
+	"0Wny2Md/dbRvK8uEHD+BchZC4ZYn7pZZD4PM/kfiztAVkbmh9Oi9TBT2S7RKcCf9tWuX2EatmhKdjJi6",
+	"5waCgUqRKHbP2XjZ8M0clkcbyOZh2tYuX09m72i2Xp+Rx76QcYd24J38J16qzWMlX242IBJkXok89s2M",
+	"ddyMFd4Z1VdzI3warL3gou8mr5fE9m7WAT21jR5p99Osj6Q5NbZ8PyOvx2Y8UhW6RJbZHmaapoBhtw3s",
+	"5gmJWmBfgrPLQuQmu7YdheWmheWSi17e1Qzf4aBjcU7+Vlg42HwTRS8toEG5wF2+o9msAXT2JfdXZy1N",
+	"z8pSkmaBbsX+LsdDfECHGFKkC6u/H26HeXqxbclV+1DuCXdaYaRlmeiF077NMrKHoWenGfzbnLgq++UP",
+	"locfLQXomn+dlnoBEzvtRox0J+Al4WFJ0r2liSA0MpdPSKFFTtrBx1wWRFIvnZq/suJ68Pn5v0i+SRf5",
+	"UcAdkoDbS6f6XK0TqyFmxFuWw1lSFpEJvEW1Tmm2dcwE03p+bcSDbRut/wZawBHZKySxeZa4HRpDgotn",
+	"LJMoRH9Kl2kespSPB67EXrkwUcgh0s7b9+Z2zHZkYBOoQbDOHPRqJIIGUPAmODQamZnMU3JDAKi4FLYK",
+	"iwGFhwsXSEVcV0LnSBhyrbnony4bLjC6dn62dxaqM5PqRKNb/xS97FvCjoXemY02gE+HTtkIiKkIDXjL",
+	"v/w5/XmnJ1XHrHXhPllPxOkbaDmy4qOymWB9UMhPcgkiuEof96Zbbyn7CY9CIclTxzyKSESDO71vvWUX",
+	"BRTo2zk/fBexsG9OMfKcxkzH4DHV4IrlSscbCuGVFOVAEM+N+bCCd9ildOO5pe4xDa+RPrJ+X0C3rhq9",
+	"/VwTHcgRqxqE/a5mm0C72Tr4sz3v0pd2MQ2zVrWuWIt9hlUPOzw0G+/PXjbrM7dx+hJIQmhrGPJ7HiZQ",
+	"1V9zrOf5FrWNdqOngJcgHkjze6OWxDAuxQI+4mhY2YHhXLcLUL14+9bVgna47FsP1lmYqA7W5dJu032f",
+	"19Iczuxb87owdLSHtpi0UI1pwy6W1eQmg2oM2mFwEl+NdGlwRx4bSzVUdCw8olgv0cw2rmDjaAJm7IBF",
+	"IZjSt4IaZatPBdewlZ4YYzoYuAbl+SZFGssRRkxg0aqikXZBIsjFHUrU7dbaAy0fCbtnqkujqQmw1fsB",
+	"UzEyuzz20393uhPfI7m/aZxGum4FqrfYMzCLXUlF+glVIaciY5/HgKILdKUDKITIysSbDWalzbR3F8TK",
+	"z8EsRDjSxfzMmZ15Sl7LRGtaCzZrAN/z5+bwwe901oTbICA2DS8HVREzNVJmTjpmMzvlOQ+gvTyA4j7p",
+	"pC/TyGBTD4wynd/xurEo8G0wBHeUe5uVewuu9Fcbd3OidH7cLcU5KZyEqRSnq4Te7I3OWK/HMBG0ynr5",
+	"USokDIbtMJvwIUW5VeN4X3zMOPVBPbcyc0Q1dnSFBoYhnUALS2CoDU/JJyOsbkWmRxtVuSAytQe9THHD",
+	"ap/ELIosBSywSZBYjqkKNQy8TSjQsYLkokOmbRkKkUkc8Xt4hWhCuhNCyYRp22QVr6ydeFJlaP3g5rfa",
+	"4prx3kH5oZHKErnPhBwvwHhA43J6T3NoT1zu1OYK5Kx9Uhedzi1Khg9IyWy1l35MfgPV/eHz541cyrTV",
+	"7EArmCfdcj/BlQKXQj0YnN4wRsuuUvnNEZ8A5RUYg1vU/a1DZ1b3J4EcMhLLPbIBlkTGL9keW0MeQjk5",
+	"Sqal7l0Nw1GHWa8O83HA0lOyN1GZeUcccg7MZs6Nek+OdGnQPDfMkoh5TmBsM81AipgG81zDLGKjgRRM",
+	"e4SGoWLaGf0jJkfYzjNOlCCx3GqNhxv3kXxgZfKBr7jUY2mxYw+jkLEZ2ofXH9JMD5koR9y+ztj+RUZX",
+	"C8cNauLAo5ahwHKxf9ozrzBBOnvaYx1z5Brtxiv0Uw2lEujGr5UQQKPE3O4/nZ9/R543SeucXDwll1fr",
+	"9SSbo71tT/LDMUJwJw/kOEu/D6ggXWa9o+G+BQmrXMsfGFXgze1xqLkQybDLFGGfaRBHE0umIFW647GQ",
+	"ODGqPKQZsB7/fEpu9F0a8bed42mPtSHNn0UaZsXWl8ROhvyXbdZICMJOhpRHTmwBcOGrZq0EhfXfmu1q",
+	"zNo7LtL3xgYNzr+bnkZiZWahIaF599NqT6+5free3lqA9hAA1ceSSpxYFAb20a96FA6rCIcFN8DX6m4t",
+	"ypsHah1SBJkjYFZztoI2DS4F868Nljakr7Ijh8Lx8O748Lo2sLgL9sLN8LDu5+ob6hzE/fA2ZEMtdzbY",
+	"Y76hjvA12r/XTbI/JxQSlfAyLvqL9XdfWvtad3P33KG3eZ32AAvZWNw4Wmtz9yOufgW4uo9Z9TWUnBeW",
+	"TeBhbF2HUrPLoqltIfKhF0utCtjHIqkjtB+hfQ+g3VVNWX/ZvGKp1aA+5NpATqJYnRqHts0WYsJokx7+",
+	"FUl55xp0jaiKBVMklvLOfs0+j6SKr8kYmohC8Yz2zFEfD+QQ2ppDbk9fyURk2LlANKw8zPUy92LHSNf6",
+	"I11QDgEMkFwX8rcqRjGdobOgaF4XgVlgHnPPmQGDLtVcZ/HjVepZF0tZ+u6B/IzmZdra0ZwW6DrVZx1z",
+	"REbwtBCqSthns1I1n3nVWjJNqomU5Jih3qmf1bFaKCs7vtuOZuUQcR6PmcuUxKtZaBtZuQBXDqDfu+z+",
+	"w0iSco0Uq+XBTRTlQtxONnkuyZNIYTAJAS/cZmrDq5CJmMeTl+krHJH/mOOw1bK4VMPFw6A7MGXumovW",
+	"Aqr8eUYc7G7SOmk+RQoC8wUX/Y6NLjfajZ9evTHzCGFaA4+k2Tq/IE9Bp15K47cTP8pa/W6TynL6LO9p",
+	"UkMuT5bbEZMwBz8HmNZgMGU6sWEgx+w+TVcYJSKIE7MVTskHZ7A7wzZ9e0tlLBggdtu1h/XTC3xX8IXb",
+	"c5s0kJBbMRkx4psB+mklGp1A03NoXDRD2EgFirhJ1jvIw7aP0Jc4n9SAvT+h4WXO01OV5jC913ea7zAH",
+	"uNYDRtO4sjQkHFbh2FEyLO7YmTkYx4wGMStnNpbckCL12Rf3z82lN5SA4P42fzie4bWe4Y/FBv4Hldmw",
+	"8IHck5KKbKwlMbXccd9QmkNKhi57oIl5Tuc01i1ue0vGAEQFvGdPOnAylITYVsmSMMqf2fsadbiACqPD",
+	"ddli2t1iyRWr63zrzrKYwrSLlsW0FUy2vUu1OEL7tqH9wHMrFkL39ahXZwB3kx2lWmxPLlR2pwxoFDEF",
+	"7gPNrJnvHkx4rFnUW6cAmMrTAFnD0lyN2vkXsGjrQ3VvDY3Aj6i6D6haThMExdPTFy0ynhSvz4943W78",
+	"AsdvR3i9u8S4HaP14aTG7RyYjzlyR+lx1MnXkBRXgvAbzI/rJSIws0ajk5D3ejxIopg/lCuHbFmbpP4t",
+	"TX/4MR3rjdZM60NMgaAw8m3kQOSe1PAa+Qd/a009LWG85S5nUa/hFWanEp42CflBEndkr9cJ5ZBygf2N",
+	"3WeOSv1iAQFgQBh+p3GahsNEwOyIfqPdaCEMquwvxYbMoD9+4tjzIe2OZVeZ2cJmGO2GETFjGt3htxcN",
+	"kKhA/tqxA18pAXubyRdlSLLtBAzsk1An8SLDaEILwHcQyRc3UUQ0/5w2cNDQAMIdyutUaBgMSZs4ZJfo",
+	"U+JPbTOfwNF3jUOT+ET2eq4naXnbC81izIHQMY25jnmATEWxxI4YiTLiaLuNOpEicYoUuCKDomzD7rbJ",
+	"ZRmobhl/Vjrum2yMeRQ4X6HAWWWzfa15HSjD5jNUlEqvjaV0VNgzZ1+yZ28uxaMCpVdsYHZEkyOaPIgm",
+	"0Hoxv+n2wulRreNa1owlwGFP+oPmR1vW5TIPN9uk7awJgDttEbq9uTt8x/56NP+jc/8oZI9CdlUhu49x",
+	"hTkquC2yL5WxGwwp/CoTJdikUsW2hArm6Qr7RTBif7PNaMIf8ZE/s/6BxRBGUnPz6YbjB+4xDa9xkv77",
+	"WD+5LmwP2YiqOBeuvTxptTBcm341Uln/gqEUoCMZhWUmkAsfjiIKrZxfSEHvYNLqyoWnDa8xlCFMYwKn",
+	"wa23kTjLxYNlbpCvf36FH40CfMrrn5vP7Sd20N/TIb2TWw4DZBCwp9WX0JuI9aGtTi4g4BD2QCIAOcQC",
+	"0Nfpe13Dv4BhuRTLtuOOh58KxoGwmhLYkmbG8RwmMCyQVAZQ72kE46BDFnq5zPqCG99zMsz9whZUQqan",
+	"u2uVrz/blTv18G8DoAqgsyRkLHHaD7Sw8igy1iIyFt8vx7JMauB6SlnfmA/f3v/sS8T6m3PWF2B2f1MD",
+	"j4d+jw49MsX1D46cetHDux8+dpzpEgcx4sJXz0+9iiK47uJJUGSnUei82VjK1jrEsskjDu8RDh86ofUi",
+	"eLyi8rTLQN+mAfzAQ3vrwPdjQO8oCo6i4GAJsGcFwQYDc6DibV4UzK19t9Bp39lIBcJEqK8Ju2dqEg+4",
+	"6GPoyIhKUJ55TIbynmlHRqITdc/vpfKIkmMD4+Y/YPJDoEvxPhcYV7I9GM2vQ6RVuRU/GqEQG5yHW4OL",
+	"wCaak4vms9mHmFUwQ8Oxdlkkx9BZ/4ZAR3UauX6IoaJj81ePWLZk8wTrVNY8ZLcC2vu3ieMa1m4WZHqN",
+	"pRlXjCQiZIqM6YTQPuVCx2YeKNDR3ss7FmL2+oBxZaaUcXOuCNV3SNoSsojF1gvdlzI8JW/hUbfCiS5g",
+	"GSi86iNNgLVeg6Qk3SROmQSRptlMhR/TO+Z7luycx5bCRt4zZWwdLoAj3Ug84jvh54O7fcCIPfvute1Q",
+	"4JXNHvCI78bSsZf62fw80qcEkodgsR7pW2HOrrs1E+bE4B0fafcknAA/EbDz/WlJbxenKmBQSqND3eVU",
+	"hLcCp9EjNJ1FaHJpaXSwbzdTDL1QGICgd0y4iYZX7ypG78x9k0rtoaQBOww1g4PJwWkQ77PJicc8YOa0",
+	"2GhJwwCl3QiLyO7p3dNoXxjovGMQzoZuEX+uLXVemwleJFCwoIJSpWjkeRPCBG/Bak/DeX3VgbWgEb3Z",
+	"8XXVA4pJQZtbQTgdudXyGokIZScRMY/SaXp60mzlpmmxFS1TIeCLcD+VB5TZU8oDDDiDIi5iSahAMWLB",
+	"VdMhm6Vqf+k21JLKw9lIMWgusDsl4o1EJcEYX2BOh6fED3mvxxQTAdM+SMmi1EJplckcTfAHtqFxV8YD",
+	"C8ntaZGYl4W3Is5SW6AnDKyDEUEyArmL4vGU+IEUvYgHsR3OOEe7pvlwFE1uhY6NCAep353Af21DERu+",
+	"YCARUl62OzaKT8mntMgNOYSGdIJNhhmzWhIF8nq7AcwT3PCEhBB7JgRvRU0pWCL6iJN8SCD3sPArk2F2",
+	"M+G53GWoewmsWgx13uGbvscBbkaeuB0Hk2dbJMVj2RnIRDNQPQ14J+Zq0MRtBgW6RWz2Qm7jpz+7zumo",
+	"mA6qB3wEGhuJZUgnpzD5uSMII0hll8ErOqRh4vp9NNoNSO/o2PZQ7qHuQpmgOyl3g7SNUoucn5OLi9yt",
+	"UFLACJaSltmvMtN0ffrHUtukTEbBwR/LJAqNSRPCO29d7nzCJkgIeziYUK5RvFTTTvwAJpjFW1GgpSzY",
+	"kgBN5nsH9FkaooU19+th28Au9mgyOIgmI2gaqR8QDchbYZQQwU7JP8F/sf+HOTdWfvj4fYfGfmkC6/KJ",
+	"qyWgGXEdv8bJOjb/WLn5x/pyRY/6/Lr0+ZVSOhFHd5rNWQ2dY6oLMOQ0qgoIPYRuSojbZ1/gv3CRkuNq",
+	"HP8EB39ccPDlFQ8SGLW1pwwqZ+69tvXh9azzbtp1xEKPRKwXOzcg6bKAJpqZf4aSoULag8/REzel68ix",
+	"8Jw1QR7TvJqTPeIJKLtDivp6pv4/pnn3H/oujbb1BHyEcpwjpijo7LfCKO0G+K0GbpCdhZBrCv73it5S",
+	"S0kTM3Iz2rkS5b1ZuYMSKoppmaiAbViiuMcYeZL+u3YTQXMgUEnhmrife5hBbJ2mZnfASSexojyqGF9u",
+	"GNkYh/Tzz0z040GjfdXcpIDroSoOJ7HQum8q1OZa9l31WmGr16QnF91mcPI0uPzu5HnYZCfN3lWv2WsF",
+	"57SF4se+VLuhRyzgPR50oKYp911dmRN+tw7p8V6O91WAON075CF2GOXBwOyvfRIg3peyiL+TD9sshTaP",
+	"rhZFH0Ysirjoa4/gx8gIBD+yggItX8GKfZxyFM3bqlXLOfrfwEsdVf9j37/d1K316JBHk459r9/+9vu/",
+	"/fbX3//n7//a8PJenXbj9//121/N//32N/iubj5DK+vvLWjM71kHl6jhNSIq+okB33aDqmV5Su3d2o0b",
+	"RbtbLjebOsX73/HP0qIhJh4M35wgNOJUe4QS3EJEW6jHj4bMlWMNDdrQPmuDRQINANNsJqOlQ+fvnlSn",
+	"ZLqDYGqKCCIBvzQX/Yjh3bkmlPjZafC3yisnCIPmMi6KTMUEhlVVbja1K3fqiF8SXGoCRvHsL3tsD7R4",
+	"7NvG7SXX+lj4RQtCYGMlXyBhzr6Y/2yu4msW6fY3x/R4XNd0XD8OmNu6h1WzVf/c7Ue1lh1nie1vT/Uh",
+	"1GvN1aAWq95aWa9adwmXkODAu0k9jot3KJ6xYA6xkusIrWuC1kOvwqqHsKtpMrssv9o8Ih94AdbaIPpY",
+	"hXWE8SOM76SCKg/iG6ydwpBklVn6nhlYDCB8by6EpF8bz+9Ng1dANSMxo0MiRTS5JkKmB5dEjCqhyUCO",
+	"ydConWjmUkzb3UC0qSId4IONxL6xgdhjsGndwSbIDMilkw/ovatiwhATRJzgUwg7QRCqYoQ0MPi098El",
+	"rB/VsaIC3Wfmk46e6JgNG+3GkPcVFXHnPokEU7TLIwMLHiQ285AJTBFgUa+jmLFa8BY1BEXNQV4gl63Q",
+	"POb3gEgNYVQgSH7j+Hh8wvnJeXPLoaP8gdzfRkUugYO4BI6DCBgZVTm37iSQQ6azKgyzS0/Jp4GE+FCP",
+	"i1AT8AoQVUR9CBmlKQLXoOlCpUoMxadpt3/LLygqpMJ6g0X58g3zJlk2msH5LDsOkAauMpt6qilRiZTA",
+	"5+W35U4DRxsBl5JTv9SB3ceI0TcOxsss47fcxKeA7JuLApmRnH0x/1k1CuRhwo5gpem3mpWCWp/FU4i2",
+	"I/P3eDrXcjrBCcb2p7T3wXY4CxyzPQn64DjLXIx4iDcU9PloFTN0KraN5YQnHxQxKsKsVlWmnR2LPsYB",
+	"1WhwVfA8zOpB9dkZcL+vph2tO/xTAAfX2gSW556zcb71+NVJs9VY0jTZu4DQEUrXAqUH1vokjfHURNTV",
+	"FJUzJnYW49k4AJfazNVo6mI2lag6cdmXPNaky/pcCGMlS7Us2DIRrgdptxvFgdnKw+7l0rD7gwiPoHsE",
+	"3V2D7g8i3BjiKhbBNtUDPqqOw1h2N65zPkkgVhlb910aIIoHbHhKsORD9pDIgiQiYloTHx3q/xn88D6h",
+	"+k7bKE7qrofDu80KoPeF9z9GZDZa/lMnGLNwCVCdKM2xJmlWlmBjQUtyuGZBQL/LovwjqmxrTcUNoEFL",
+	"QzOBaqWWhQhc94tRPmwztJRHlm2HljJuolrxJTUFgk60/CGjONqz2JKZOEwm1UzdMw1cY+0co1L6bhCO",
+	"0QM5BpmfRp+4MOvMiNmkucgQ0NAg7008ruLcmkd1iXlTXnoHqqyzgxenOU3Beuzbf3Xgaxb6T1xalhmM",
+	"OSyY62AsAUrsISLpISKP/ZmD1YHaJf9J3kCwktBNwFCz6J5pz4WwuAoieHU8rukXmSFRDF1VBK7ym363",
+	"gasZeFsAjhZGlqVAYR/DV0ehsDYjpHAUvtIQV07OzI9zqSIuVAmYFWJcBRl29iX/5+Yqn6bgbkdegeOh",
+	"3dqhRar1wqLvhffgAYXPhsFqnsL9CIFNDbbEEzt1xjcYEjOa3IjJUcQcPzwojhAlwyCZTQtCyDAAUitW",
+	"tnRJVZmHOK1fn9URuXaDWEP7rNV0vLWH32bQrwKdljTc9i7wdkT7raH9PvqJH1K50ghdDbBfr4q1w2jd",
+	"9mVFvejdWvE9FwFcW9ivLOi3Hnw/qKBf/pX3Luh3BPwj4M8BfIwObh/t75nivcm3Dfgfs/RXA9PBgAV3",
+	"LCQ8bpNQBskQPanQB0ND9S52kqIjquINmQMcujTxHi8KjFqlu7CiO4X/I8AeAXbfAPYXOBa7wdjdkRzs",
+	"CcIeDunBIarN3wDjwRHcj+A+D9yR7aAQmp/HdrAC2OtAMWaM8+o8O2juTWOmY9LjSscukw6iUYXC2B4N",
+	"YqkW4EPYZlLdL/n80w/Zax9Weh2u1zby63JPaniN/IOPBNtr5LUxJ0bbngvm3412g4uQ3/MwodHpaDDR",
+	"PKBRZ8BoBHpOxO5ZVLjIzAuyvX2SCfjkelIC6MuIIvo0FNd3kAZtzCnzyblZsfSJKSB1kGjn1PLthBNB",
+	"hzzQuedOX1p8zkjJmKW5j+nTIGutrvy6glWPmRopczw6ic6UN/gcSphyvDy93gq8POmmrlyjYu64+wub",
+	"2fX7zOBcx81OBEJmmxl95bC2v7QRhTIAovM4fBAEEv7UovtkzHh/oIk5Yjpt4J0dBCsVtWskhPL4kTaX",
+	"BCxMFNOn5FWMROL25tDOWo6YwDYVYAJA1t8Aic3NZzIRBthFwDLtGPw9UvS4gnYzBEaIrbTnkF7YAW6V",
+	"uJw4cCCyRygRLIkVjexQvFRvgMamVq3APmUwaiMkHOp4ab/SVA9JUSK1kowMdIjhpA0kSVJBclgDzi6D",
+	"N1WphOWnbcc06ouKkC1Ii7oiYUGYXxEVD5bN/agkfPNKwmo7/1umM6nQODZGbJLpNGdf0n9vnuKkLBW0",
+	"UlztM9PnEeyOYLd2sAMVOHcADoMiZino2o9M2fxgS+I0eWDcZpvASnA+s3bTjiJbW5uuKrvWtpy0ht4Q",
+	"6Att0VlmlEKUawjpXS5319mY688bsOYr3Chn1C6WPmB/uC67bTcRMSvMzD4ZG4FmZo6LHguQLMGIshRv",
+	"hyzkyXBlS8kehv0imoAxdR6YjXSrzO3Onl21iHTMfjU13Ufd5qjb1NJtzjeg2xwaXRMeIkLBZYogvzbq",
+	"kGr5vsO0lZ0L98NJWDlsQX1s1nEUc0cxtyET/sDEnE3iqTDhN9i9RDODbpA4NDenJ0iUYiKGYNqAQqzP",
+	"dyUr/jYzcz7kBnxg2ThcBGzTeTjAUec18GHH3Ju1iam60P18aSAusAtenDSBiTCmcaKNDidoYDYgFRyp",
+	"8xQNjA6YXiBHTGy780h6EredQBIMeBQqJqpzSDJYw3J3nC5MH4Bfe0TeM0ViXmjw98LeeN/ySD7ZBASI",
+	"5JgxmpMHER9UQfBgDuSY9KhK35brU/KDCDX+zAI4ck7ZHiMhnbgQkS36h/rLLWd32Duaxekz8tgXMu7Q",
+	"Dryn/+QBGidza1s+GhfF1KOUAcrNB7xpXzKgDrCsUTCZ44GcmtCqlI5sz+80jWMdYLHEOT/QlIivE7sX",
+	"X76vNa6fioN5oX3UWtyJ1zEVhT5UReRfJaCf6adnX7I/NsfgVICk/bXzj4ew+hAaAwvk8r5YqnMVLAg3",
+	"L3Sc9iPI7Ga4zKmaP6dbjTBXo8UufdDbmarDd0Cvog4enc5HYbSPwmgfPafzNTxwnpYJpLl+00xELajh",
+	"xXzIIi5YpTr3VtgemlwQ83gFuTF8yDxENMUCBteawwcNN6mOiZAxa5srGQ0GRDEtExUwMi5mcD7SRAdy",
+	"ZGzYERMeGM23IlfOADWTUmG7KymiCd7BICVUUg7phNwJOT4lN8IRUBtYHSO9/WjEhO2ThTMaS0BcIoVH",
+	"uLgVgQyZvsbLx1QTTblNqrA+ADtuHmsW9U7JJ3eh9SsCiHtkSNUdC4mPn/qnt+JWbLOP9Ue3iIflQ954",
+	"ISfWby7SqtrsIZ7mf+lsC2jPueFYaIR1IIdDqtskMMdexJ7ZqZif4zXY51EErWHQz1w6Znffwrh5zIYA",
+	"TkP6+Wcm+vGg0b5qzozdM9+/wmsvm15jyIX9q5VeS5WiExB/8SSCqJpUw0bFW8P+72YyFMw080YVEw4v",
+	"y4uu8BoK0po84yXJTRdpcpMdWR3ZFrgePjCeWM5IrHumujkHE9z2WbfVuwqa7OTyPHx6ckGb3ZPnQSs8",
+	"uew1e+e9q+53tNVseI2hHMJbNYby3nXYxPW2sxcrCoFHZ+jCl3VHHpqR23AEbjKzsDOCtZD0ZV8TufOt",
+	"zuvCnF2qeWBW0w2Rjnj6xudBkz7tds9PmuHF5clF7+n5Cb0I2Emr16TPe016GYCmkr5xxs5ffO2cCrTE",
+	"K7dmX3klf7+DzG17+wsiuNQi/eGeqQmUO7ouLVaMWdYBlAf7VjS6mNaRCHCqb94grA5CcDPF2BeCD/O1",
+	"JbNFqiCWyGPfHNzTRISyA6PvjOEenZBOtP/klEwvnLkbXEgABNBZDy3SqZFot2JM87pHqt4ZuQesoSEB",
+	"zduaimnRqk7UPb+XCuMklCjWY0rRaPqpit3LO6ekuL+mzctiqEPI2IY70jCHexqM0YVCBI6sfSvMdOCD",
+	"gSFjph1ezoaNpQQ2jQX6i+I2+b6AHIdlmX4csAnQggQy0Vzo+hbpa/Pq/yRCuRGDtMqwzGcKhwneYjG2",
+	"m5rXshZIATtN77OWLljsLAUxut89Nquze3AhYQGROYOPo4EUkD0AR7d6ZewFiYh5lE7K05NmqzAp5hrB",
+	"pubt8mPzmbtksQWu8qDCxvcIPu0aTqKxRuEcpUf2EZALalQi9sK2LYo3BPkp+Wa2NKH4gjkp9tJtNivC",
+	"EGqWilpsx9f4gMcvB6wref6K0efKtqPjAY/YrdByyFAEJSKEqv4JCdmIiVC7MLkd1AmhJE3+8wgl91zz",
+	"2PzDiLm2vbSXaBqRUCIHA4lZFJlHBYP6IG6GfcgI/oPI45KlshC8P4iJHvBevDc+Rir02AIAQl67EbLA",
+	"KLmhGaNR8jXWBWmkRutyFQ86IYVk09bz589Pmi107mXfdEaKBRydco0Jo2q+U7J1nmbCQsapNRhfchpF",
+	"suE1wMB3n76mQxrKpL7MAFx3maKAGpAr2lMGMqDbKpg1uHTwPQukkEMemAsEfEsjHnP88U+v3pjPoZgL",
+	"xgSf/v6/fvur+b/f/vb7v5Lf/vb7v/3219//5+//2oDzPkqQmKxjzVvb4hU9q+gHy9NeW18paGi23+vN",
+	"T386AVF5AV84sTf1q/P0yypTjX02izZttOX8smkjxjmO13S5lnC85s/0gXhei9JpPgEdgOSQhmzVNFXF",
+	"6N1JP6Jan2AP+urc1E8DCZ5QY+wZkC0wzPEIGrxOQOsHJQXEBDDoGFxOWXJc8aL5Rc5lCY7PIaMCREXO",
+	"yxkryqM28c/QamT3ZmJ9g3Q+JJR3eOhj4hkfVuSxfm9e8ifzju/tKx5bt66/dWvmq8P1NDOdJreCwSYL",
+	"VwgoGyj3PuJvF2zTmg1AD2QShdgrtsuYyEbTnZgTnx8UjSIMxpWPRd4zFSZsW3m1i3sIZ6Vdq6jx17d5",
+	"nuLpEfUDcPQ8byZ9r2RiFA8uSCKMIA+4TDSaBwOpRzymUdbIecAUGbLQzgrcB2otwoRNvc2zwtsAuExd",
+	"cVW8YlakzMzJujJzp7Fl6x478/wOAHgbJ3BaZsDgbNI51aSr5B3LO+heUL0Bx9yfFxM6YBo9lLSFiadZ",
+	"1lZpjtb0gqycqXU8kts/ksuevoNR9R48te8xEMzseSVw7cZP7Rrc6RVnG24XsXiXXvXvJ8X8GwOKAjLS",
+	"YZLNNnn8tHnx5JRAXvyviY6hNYbviB6d3mqTCYaExkD0eDpDsJEqHOUekXoMGThhJYB2EC6KQA5tzO1j",
+	"HmwyxhBu9D+ZxIEETSud7sbSx/+F22Mb8Ukf5cBRDuxADgBfKn1ADsy18SHDXq8CvA+xE4XsngeM9Cno",
+	"ZyGxRjxioez1Ii5YO40OQ8N7rvIOXuv2QwZdqsGtgR3towg+BIY9RYWmgXn0KfmBBoNbgVlVQNHrv3v7",
+	"4aNvoJkSf0TjgQ9JI+Nc3BSjlMY49o0Q8D3rh04ZbW2+F7RjTSJowQQu5yiyjnAW9dq3wi/69X2P+GWe",
+	"fvtSld9DkTJ8mTUe8D1z++xvvHLIhl2m8FozPfgv8InjPxXTQcKcd2TmE7wLNqWFbzVTZsVODPzRINZ+",
+	"LkfNWL4hOli0Tx77/2EIPkj/iZlnzBXr2lo2c6nLrLPJSbeiywZcYF8rUNrvLZ2vSxX0zOJSYpYIDHAz",
+	"xeOBNGKVfY7xS7M8kKj2xnqNuCaa3rOQJCJiWhOWhbO5RiZl9DBjDMoI5l46rIl1WPUoj7SHu2Akobxf",
+	"Yxob1Wba7SucnZ+Z559l7mC/TZ42Lyz9lZ0nlx4IYRCuNTBAP20+Nf/vuYdhj4zJOYliyNsCdwM+5tGt",
+	"6MqQm13m1AjzGnhcH4EDh/g89C3pFyWKjRiNiaY95plpgzkYV6Xeofj5HstrdllBZ18Xs6N0o92wG6rh",
+	"Nbr2ZkCtcNHyUvc/AE3q2YeFsP55NU1HMWTxQJoXHisex5gMVXDk/0hFTBur+Mcf9HSfN0DpjgeNdqN4",
+	"0kHrcq+59CsZOShHaXrWkAraZ6BdVT33zE5yCkKFgVg8KS/lzpan0NapDSITtX/3yAyn8POa0hr25CIV",
+	"js217biFYjlpuV1BttbIS29NLUbNB2b5aF8WGmhFBOcvRTfXgutTpkPlkoiA/Q81XM/56rMM7EweNLYf",
+	"JcGdhUz2kHjERT8F2ZSwd7mASUBVCCOW0T3biEr1o1RGHILY1AEVqIGokNjUchzMNeauJ5qRiNF7kA9G",
+	"yyqETU5RHjn1xhVpBzK0KWUc9H1IqLJp4F6amCVhJR2bJD61rFYbZuJ9DiNfUOWqlZaSFzE4KNuNTx9e",
+	"tE5f//j+p5/+9PLH13/6+Om/nv/8j2/efPrp/OLju7ff/7f/+4enF//09peLP7y9evmnd3/8r59++G8X",
+	"P7z+5eNPbxfp5Vsc90d49j7V2CwdBqcqXChjd7GYeGXQ2IV+l16CP8goZKoq8whPAqiXmgzspWuugDFH",
+	"vDT59RPwt8AQQMvk+r8UTDEVVrnk5iKKZpGk4XxSIGhm4opOdC5/RvZQDwSv1nggoerEqI5woWf5G6Io",
+	"bRPWdlkieEu0dqA0hg95qjZ/ePvOQElPqsBol/6YKsFF38d0IXvFI20sOvMutM+gbMU3j/Kz5E28J4f4",
+	"bjBg4Sm5IdMVNLZjSi+He65yxoyGo1XYA9hOfXceqOyZBtwmQpIe7yeK2Xgz/HRBuqSqEpYX6RodVuTY",
+	"jHnDMWPziIbXOLH/hcu9xgn8t3bYGDYdpJMZvdT8qWMK2TNlY0k0U7sr8IAt3WifX3r47u3z1ullOrbX",
+	"VHE6pOSV1sbmgH3UaDdPn11h8ou5xp6lhpe+SS2HXquxWqjSbeKtUwi5w1PNIQRRe1BozMVjqe5YujFL",
+	"nF2bCUsCYFaC8IdkxNQ911JliJlm46NBpohmDNHY1gb2cpd5uXczwgOpwBiCtcE+qe6II1HKiMIs5smx",
+	"0GTCYo9YfczcX8mIuVuN8SeMDvGuVBlELsNbrm0XyFzDKvOHQcm0dpFGUrDF0fNWfOLxgPg3gbGn2+DR",
+	"OQv0ve8RP3/APp+I0BwyHxP50V1DiR6ZLaIHjMXgKVFyrKErlvMH6lgxOgTvB7yljqUMUbVntwKrfK7N",
+	"jeA6vDM4WcEN6YoIXGgFnV6fR+ZNoP7BRWV8fCFMLPI5Am4nNojrn5JLcAVhHEjeiiEVE3sXTVQi5gmR",
+	"Y+rRoqlHhZiB1zgp/CUSIy9A3rh/9WQUyXEycsEKr3Ey/dEy2Uyz1S+Oygs3nfkmojH6GMpklh22Yw0s",
+	"kVzmghPHklZrfKgLgsXHNbG5lRUT776cSWOyzzBqqzEMzU51fib7o6rHw1OxF4DsEcv6WprQlRHhLzaA",
+	"3A/nz4FTIORYVC4BfLeo3lDnoWnNW9lTp+y+1Z8NZHJpOYLLwOeiRmVsVjIje2ubhVzLIxBS0wl/KJ5k",
+	"DwUXCk8r1JDqsorRcog144ukADryPkqCSAZ3QJ+qEkEMphvRatscW9cHyOKQSNEmVGveF+Yge2glEafi",
+	"eGQUUWGkowGRk2TkSs8wXodyyxii+5FAuISboWubOGgm4s5sHn6dMPY0wmYXts6XiXdD/NxCOvoXXsC3",
+	"Ty9tHLzjygp1o91MQ+Pzhpie/pq6tlkRe1vQkOA5hY4eA94fzDA2C3OSonzi+5hGdx0uMPkdKKSp1kzr",
+	"IU5vDSKSjSUvGo3EWgNeYYfdi/DUjOfzMEJo0Cey1+MBC2WQmIGf5jS1YXQK/wW2xPS5JWz7dMjAR2nD",
+	"qrlbeE5rZlEEuh37HMO2srDU5QKLc2aAqVGmVRYOR+PLbYOHt432bY2Ff9q6bfzlVhRO66yVZObN+ltL",
+	"x+S03uI4eOjhlvZwzW9FnYPg5Xe/ZxblweGBH5ga5dn6iaxrWPZIIKNkKCBuq6+x6gsshV8lFzboe+17",
+	"FqNxOVQi7IKZ5UgiWvLKW7Ul59iRKIusUmSTpWpkzJnPUIFfPe+1yq1/Q0JFe3HbJqHYQgpoEwzShOu7",
+	"NL5uFgBVGSuYLE2My5Jw6ugp+WQdZsgl6+4tUjvuNCtzzki5nBmU1fcAf0taVI1PthdhoQ76Y1yRv7E7",
+	"zQyDNM2Ckfgw39n7nSlfIN52DKn5xlqYkCFyyVKRuhypkSPac1F+SnRqdjvunIl5cvYQI18VD5l/WhEB",
+	"f4H60O7i38uK5LL2UeVyJT0EHxW9Z5FG6x22TCR1DPlcI2oWv7GQbFg3CW39J5dhyvesn4iDJk8F8CoN",
+	"WX5vzq/VT8sxqy5PKjykVjo9JKumxbPsswFQCece1OVekQrLoCmY+6kGnaNcsMWd5KL5LEt6GdOJyw1K",
+	"+6NirXxZH+8+i+1J3Xqc7agAH7AC7K2IKutKC71oPps9aa9zxnkaScddnnvQviDTnIan1bi0E+Z+yGcv",
+	"UbHQN+e8UUSz2GbJkTBhxOwrQgUbYwBZkzs2il3CxIDrWKrJKUmdLCmH35DeMec7yJzpZVw1cMmAagL9",
+	"WsrpZiiklprHY0pv3XoAPBfLaTOuAqC2GgO4fgLz/J/K6AdKYAA+SxPOP4GHHpDTaK9Iu8j7g7ixoHUK",
+	"415XPsZ+QMWWdIoXeBiqDm89JeIM862r42Jvbf6B43pxisMoogJ7W1htAhSIysDITXCAfYaMsJdiw5ER",
+	"fEjDa5yk/1q9Ttu5rksWrWJ85qv1OLDtjspx7i8auXBTY8YkGHpeOyMl+4pBcUSI6X2hkqMRC8tmZc8r",
+	"tqdwZwTJ6hBmcjxwUugkokDoabdFXuVseI2+pFHdcbFFmLEuzBm1m6E2lVaq5GVLtm1HJyLMLpIfOj0e",
+	"VahXULdgzwN2TNovRavUlVVQecyCWkJgcHB5RQJ4QvuKsdAYgjyeowXN897gyu3Uh7OGA7ngmVlib+/O",
+	"XWNX6GttelOtY92EIaHCHmGsPYNT4CTpSjrX2Rf8x4MNbeZqWNaxkh6iPayCPYq7ldwa1advXy2WORIR",
+	"HQ7uSO2JKCzt3JKOsKR1S3pwV27bUu7q+ISNBjAmwnWalAROZECgU/JKuHm8d2IaKz74ZxaSbhLblGtg",
+	"Vw/kkNmc6bbVxz3oWQjFt1ik73qS8mAwnalLNGMahfwpmdUPwB3iFIMeZ9hVEQayKSfJskrDul0lwMda",
+	"xKtWgffgHdUaMhCpvoN22ioPIGDKLKXn7shxcrBgNNeHUo1HdUX6aKTkPbjrKwT5i0jqRDGNCUeYJwU5",
+	"wW7Xu+hv1j843TFeFnVxNaZ6EedLOrhjduqGiPFskvbSLo+5uZJuc2UJm18HI11olK87LsAcxONhdigY",
+	"lh0ujPjMxGqOrTsRPHYtCQZMEQ1pDkY4vuF0yCYpM0ongE4orvZNmV/2OMuVLy5AuFJQ/NKf78LTYbfD",
+	"LnwdVYVzNIY2SSwklGgWSBHOtorYS2eH7wLDaaJJO1eqgSE9iBljIovruIObz4dv/FPiG0z3287Pijai",
+	"b+0K830WEs2ucmUKYf5rvP6G2PMA3CdODJDuhNiNd2K/P51m7M4unmrYNxO7WspVY7febhNubAj/nsfG",
+	"KASGbB3noGRqRfNESf+UZ0cCghYg/LinQWK9C8ucxB16ZtyClCpkmcL5VTpn9J0rXqLZvlxRfzv7kkrb",
+	"tbhlsoEdLj3ZtymnvbUdw30NK89pSbzv8rzcY5MdtjKfTXauN9aX+GFEsZ+zHbUj3tIUVWZJO6hmWbaz",
+	"E9Ng1OlMVzG2HIj6U/L9JNXFbNgpzSqG7u4DafWex0/Pz594hTzmtC/Vh7fvMDHesYBOaU7Gsg5t7ylg",
+	"nLNQ104LiuwVrpcJdORanPjTTsBq6tSuOT9vMOyXuSVkEENFGAmTeLKcFvXSkZzswq11kADusGRaMcKP",
+	"s/rWvOtxrfrRmWK/siD+RsGMoPaSNi+1RZpg2WHBxFcFXLjWR9w64taGcOs9bLD1wxZz3pIdkpP/qOSQ",
+	"+CMmQi76HTse3yPdjSDEDTZvf4Tl4s7RQbpMxyfOYQJt0vG2CClcEComloAEyGyuV9JuXmSm4mGBxCcW",
+	"RcSVwi5CWJ576+LBPCY3L63EgMBKd9KSMJC6V6vjcz9MZzkzGgy8jFLa1kBd58l7IEoHrT6xtS46hdH5",
+	"8J/vJbhy60fpcoM8rDidjqnaSpwue1DDa+QeWz9Ol9sJaZI0eLbKR2K/qhmnM5pkB36yqTBhmjSuaA9q",
+	"11wIAcpEjQBhmIwHXUg3mhida/iYuvxeUCFkTHTE2Mi2j4bjqyTwZxsgxQWQi1WqbcT5Cavlbvrsgs5n",
+	"/HU/kIr3YbEEi8dS3dX3okIZIgjfkTJHrJPozByBz6EJg+sw2Wg3BjTzu3a5HOlJMJBaBhwL8LLtX/mO",
+	"WZ6J3TBbj1Wm520fM7OLYHAY2dlvgVw/6UZcD1A7HhaJ6FzAz27QU3Jjq3eHdIJka1amtVHT5k62sZAM",
+	"Ex2TLiMKOsw+TknuqePTtz0X/DN7/H2jktq7WJZ8eM6YYqZYQfbNraabFYywwYubaKdxxyURb2GcWRQj",
+	"ljyQOwxaZuv5tfIAzEs6s2QAghTqpFfWbM++FLII1hC7zA9vbd2h91BZcErUrFR8nknF7KpFApFHRWRK",
+	"ESlqrO5IfDCbQJMuDaPJNdGxkqJPepTHg+tC5FgTgfTnC+kxF0si5NeWcj8HbvYoiJsfZZlbPw9yG0q/",
+	"9512A+RZjgRFkz9+ePuGAOkDgQRsyM+3Xa4r1ah5CtINEhkgyab5uMuITvp9SFnIuNhDM2dDLqjVVO+T",
+	"SDBFuzzi8QSdd8A0hTszPWKzufdFXa4nFbIyj+G84fCXSMVfQT1bdzp+TtDoWDHRjwfaHgGbcm0kMnIX",
+	"MJJ18//L0lbNrvLwDxmlStWiD/SeueqWTehDZ3TIjAT78vWjWkXuBZqBFgRsNS8lgRzZdm8xNCLjsSaj",
+	"iAYMMSWHJtj3P0b7DYjoGFCj6pmQZJ6FO7RxyS4z2AeLMANNtSIL5pfrwpvthhZSnffDgJFYRqGlQ8fE",
+	"qvQ1F7TkzHxkAHCEn9XgB6YTjoPbtps1z7bYMXlfEelHqUhfyrCdajoCyS0JdH6xVY/aqEl+RknkA7ez",
+	"C306EzHLgjBfwc/HVGfKFBY3ukJI5356VAZdCI21lSen1UlV0KPwgVCwmevQAO2lHdaltlaqiNjfpKbZ",
+	"os2kDxQey5kwl7UOl/WH4RzuKpHjqwNU1617856uM4h2fbMw+v0EA9QOCaEJYEase23tz5hoik16J4B6",
+	"FwBhyNp/PdPhPosmQjwhjXHPwKKf5tm5V/PTPoSpAiiYZwvL47Ek2KgYbgr3bBM6W8rhghp3XORFcces",
+	"dV1YNNceuMYI3nCXuIfyxWyUxUDuPd7tCGtrgLWPyBaJJX5m966CaLwvdpiT9gmbHKUJ97mWGdirWrCx",
+	"pfX+VXKhU9rM6xzhd5f1pEq7lPJ4ipL8QMnG15gQB6u8Gq/ndrFnGSZhZ9+OoBfXH2iiF49LmsNwzJZb",
+	"rhLSTJ4R1GYlYCKXBqU4psFgfqrcQl3jrhfIgMs9+8hUsTGminWmvGXbZX7iW5rT3VUy6Q9i4tpZzerP",
+	"U+OZVqBXoCe9ibScSd80OiKrmgzXGjC9KN+XxR5taHLlbbLp0zrS3y5Omucfm8/b52nUmUfM9X0eWY6i",
+	"019HfYA7YHJut1oXzfpMaq0sRuxypzs6AJq8iHbBtndcSA0PzHzasZPGh7TPzn4dsT4Ik4DxexZ29ICe",
+	"X1412o2r5kXzgrLz8+7z58+eXbW6Abvonj/rXVwwFrS67LvLZ/S8dRE8uwqeXwTN767CLnveu7x8FrRa",
+	"wXeX53NI7N0jnveeXYXNZ61nz54G34VXl8/peY9R2gwuL2nYbF3Si27vaa/VPe82u8/Oz4OwdRleBa3L",
+	"brPXbNLmM3Mv/i+s0X7aOr94euk14kEy7ArKI2folUSsZ9YkGRk1ZMEUgyxdz2uMeRgPGu3WVbO5Wu5e",
+	"BsV7lreXxlphgMg8OpO4lxcke5a+d4MZe9jOFWjTR1TBG/nmpX1UrTVT9wykeQiaCMX/rxS/Zy7gjFxr",
+	"yNyBzk+UKhZgPNC4zQfmkLdvxR/f/fCTR969+QmcjJ9Y9x2Bc6c98u7lj+iufP3uwiOvn9545G2/75FP",
+	"N7945srX8OXN6/dEy8SY4y7t3bPxYxB5mbUOijfhseda6d4K85aPNHmBgzv5OBkxDJMDgewpeQVDgTsD",
+	"bb9iJ0wYQRNCN1gzeKNTvHvzU5skIxtYh4Cu1cAtGV3APBKyex6gLzXmQ3YrAO0DOmSKaowAp7V6w2vn",
+	"aIC5xIkGBwjUJhvZ5U8hku96C5y61zEfMBGoyQj4DmA2eEwizjQ0zb0hio2YkTiu7gyapfk8hAa5fk57",
+	"P/lHNvHTDsRwmV3QtAsLNse1fQzNC+b6+OLusu8L+VVdBtsI3NNUkwAUsd6MVnZ9K+YkZ7qc0kwY482c",
+	"h8dLe7hTga8FQzC/t10x8B2M/XThRsqjrFdjLCWJqOoz8rjVbJLX/HvP7k5yfol/OjLD3PngZpmMLvHE",
+	"DL91aUcwiQdc9IECEScEPVUlj2XDUTzxIBpni7CMRMKjY54DQ7BXOzZG80MvN2AuyIh/ZpHGnph4lwHF",
+	"Jl2+3TLerTCPN7+CfsI5Nbs4dzNbwfY4Rq3JjdK8xLVtVGwWzN0WBQg2xYSuydDdvyR3w1xWVLk3m1o7",
+	"TKKYGww4M+txgqpNQdsxr9RoN/7ju5c/nrROv1tAmSgItZEyrxpz1LmKymMpHUG2o9OWSLkeosVA9oQV",
+	"2haW652efZUyb3EK+LnCogIkQmc+7LH/YHdEVM2+PDwenMhFNfl0pr80hvTzz5BL02ifN5slT3B6VEn3",
+	"iClo5Yisnjk2A/aZGsk1pFE7f6zNhFPFEIrNNMG5R+kXwj6NY6bM/f+ff26ePKcnvT9/uXr6l/9Q2qwx",
+	"cyb8s7NtYH0yg0l2oYZ9bYnQa2btOWru35rmvriSXurDshry15xKj++YSvU6psCQfj7pgoBqNS+fN69a",
+	"312Zj3WsGB0u0n8v7yo7+5KDz1q9+WJUEjU6irKKQI48DiJtqZfrvz2kE6IZq07Yzwvz3dONHYHrCFzL",
+	"ABeE1fNb+WCS7F2iN/rEwaoovsn+OCjKkxnyYy1LZsiD3IZy7z8OMos3zVV4OpuggC7ZSnbTYpICmn7g",
+	"nABQTduiQg4CAK8ZoVkyNK0WzoFfwY5adw78NPR54Kcj5wsG5HIewB3kuD+g2xxkPpRSLECBDkvk4YaU",
+	"iuRERW3UWF1JOcstVKmycgNBc1CMsrZPVFmK+vdIna/vtDlep+Si+RTOmbnKzPCM+jKgGt1OswrQgzqP",
+	"OdHNivOfc3rCNyFLq1+u7MnPRm1tenj67IEO5ViswTUCU1MLiXsLXPpGCpaHitonbxT2igfvQdfCX7yG",
+	"kUjy7B8W/yFqVv9QACVA9e4kZro8gld5u1LlwL1m4eDfBAEbxScwn7pkL0djOtElY5h9AeeQecn1SJpz",
+	"ibhVej8/O1J+Ss5kHTjznrEYTJ03r/ZxeVdeyCowKa6sWw88KmVZTMHARlHM+Z4782YcT1vTsxmzz/HZ",
+	"KKJ8SkDVeQkHYkQndhhbjoi9tJi1vLI5Y/9+7crn6qIz4uJO7yrleKtaemXlxjgXZNJM2CxfOAU2QuVr",
+	"FfhWoQHYOCWvYiJHDFIJ0yAuON9Rc+CajBI1kprZYjMeE/Z5xKFvDjBtDmjUM7ccDyQUeWT9Dly4ESKS",
+	"iU5TEimJuGCuD3isKI+u4b4i1Fm8KzcUPq1cDOmd1UTwXSG4RwXmHJ4SZA4z+gpcqdMojRTMGS9LKC+p",
+	"2ZLa9fjeTomxUzqvW0P6Tj9zcddYISXQLgo2V4DfLGHrm0EsQjqyoMvK7pNSb8el9XbMvofXSBR0OY/j",
+	"kW6fndERP7U3PZWqb2ACzvrZzZ9e3Zj/BTcvbrL/LTsPVRLRPOua3DE2smF/zQLF4F8uix/Oz5ZlzA0M",
+	"DEU1kkkKSWJ5x8Q8OaMHcixOpAiY+drM8zqslpybq8puiclQ6phcnDdtaJaMeYjBtQHvD5CYKO2OlztN",
+	"iCBUp4ZMLm694Amu4aX9mL7J0cDYKwMjzi3M0cQ4mhjfuolxQ/TQqDcjHsSJYnmV7mhnbNTOuGeK9ybf",
+	"sKGRLwyHFJGAikeZwLWZeKgpaxJB/bVOS4AgY+vx8yYJEZmJPTRPUNCnyvZM4IY/EHwwy8JR/qMmUN7n",
+	"Ni0pN8NG0gcXqKxdwwg7YF0xhiUriY6h5GMo+SBzYA4yTiR63CXxUkQOl2xL1VTzimTDIaJdVtbvXvq8",
+	"ypl2wMwRazCEHdUbEbIrw0mBvuQ67cqCOaM9S3JCaC8GfxVm6oJAmpFUF828kJob+V6iFDUth9+dIFm9",
+	"HB5b7cSSaDlkMPss0mwZP8wvZm8fw9orwpWZxWLogQxpCP5WplShd8sy4FRoWVJdkvqxpKqP2Oq9sGYT",
+	"hu+Zjl+lTzoWoG6oAHWkZMDCRDG9xkYIlv2pbhuEed0ZbAYCL/YfKhtXrHi/z1T9almzmdOGxR3387V2",
+	"ZegbvG20G//05g8v3i/FhjzgUag75pjoRrvxB0bGQDsaS9KXZCDB71SH1tguSa1rFtEYQ9duq914z+JE",
+	"CY/QAJQjwVnomYGaxUtEELH6pMjsWWYAfP/qpfnD2IIdaibh7//vPY2wQTQJGYn+z//431zEf/939ff/",
+	"LyY6Gf393xVniQJUMRchYARSaB5alNFWq4FhoRjnGtrjQhEbTPGADx2jiHQbE1+x+FJm+8osFAfkVwFV",
+	"gLk3fRqyfwFpK5M4kLaMudOj9xJGOKLCWDP//MXt4ptT8pr+/W99ah6r+lRwbbO+Gy+5YgG8tfr7v/e5",
+	"FDRiMAHUnOLYfmdnhIkexcxjCR7ZFwPKFQwEhL7zpDEIjQ0Y6UumsW1O/uXMO/xMu3//d9DogIgafogb",
+	"6LuT5mWhrUV67N1hajd0omPKBe1GrKNllMCTF2SMPl+tejYvSfaw70WxDVgOj7EJRq5z2L43wygWcD3+",
+	"/tXNE5KWQdIoI06GjdqdQCqYYJG59OUTjwxYFJqPi90zFAukCh0Bs4vmIrTm+AV5DEFf0Nke+w4ufGi/",
+	"5kDKhZ3dpOIxLDTqvxWWQoeS3NYlbutaZ2siciCHOYNmkgyAwL2ByRX4Es0PAA1on3KhXTadYkYTUI+M",
+	"1I0ijHO5m5jHpGTTxsgUsb62egQG9AWhQRrtH1MOjnBzgm9FPIDixKygDZV1zz0iI93B8wwkQbdibr1p",
+	"Pvxt2+KZaegz8tgXMu7QDry0/ySrnUyt4UKeX75MPG19WVIRiQItf25322pkWowXJFNeyKxDUCyLzw9g",
+	"7lJwuZuuJIWF/1p7ksxvR1IlFZZmEipabmdf0juu3Jxk6piu2JrkqDEfNeajxry6xuytCWsPtsNKfQTd",
+	"n4qv/CBLfOx5zN5QvdfPXMfI+6IY8LdA/hUl44GM2ExvE7t921aXRL7Jslqv2trgYrVeq2mI6670qiV5",
+	"KjBhSWN2B6VghwoYVfE9tNJodvYKezQH0OtXu87w7juK6G0TbCrieaTHP1v+/2z6XYjudCbUZheD0MgA",
+	"9aS0JwBoq6jEeOkHKVMRHFESDyBq+BhSTicubBgAfS3Vd0+8Io0VuCgwWyTvwPAstlnss24DbBCFGp6X",
+	"t4edCyKW0PazLtDhO68H6LYbJVxQzy3T9pZCxZfuuZtIaz/aJ0f75Gif7JF98jId4b5rGu/Bj10QEBtS",
+	"K3Bdv1W1wnVWo0CYX2ysNlchuC6sjVEsRKizNmu2yUBm9pT2WUsbH6Ue9kqFpY74x1vsVPx/JeLy25VT",
+	"BySRMsHj+k6uVey01iZ2XD8ON859Fz4/S3lHIIM1xTcISG5IAu0wUXUfzFooVgCiX7NdgTLZzAjag1hx",
+	"LSQZ00mubnlKlkDKnFS5zk9LppgeoumYJpi+zaiAQRDUtwh/kTxcd6Olo2A7CrZVBRsg49rNKcyt7FSf",
+	"G7zgofvJBZ0FaxOnv+Cs7LsUxezqnK+SwTuFZenVC4pTxejdST+iWu+wBdkrQaggDOIcIpi0M7poSxMi",
+	"82Rgrip/IBOlM6qwrH7i/GnGvg+fmC3JRf+JRxiwdAAVPtcFNhAvl6OkU+r9kMb0JHdQZa/HA6ZIxKhy",
+	"JYKWYh2lbKEeAXsb5INUzadZm4S0oDfXGRYSoLpsgByFlgnWeXMxM5nn6h2VHOYqQ3JzpBkSZ2cW4Plz",
+	"V3tCemxMYsWZnpXcsB9+gu2wy8ynrNLDUt5zYbBNCh1wmViLeSD1iMc0Squ5oQ3skIU8WLCR9vfZW287",
+	"5Sh98nt0npSA1HubiPiVUDiXhc5hGmBRAYow6jF1LMoD6P2EwtwsQtkcSNFjiomA6eUzkFy7she5mx1W",
+	"tYjZg2ESbaNeJP+ohtcoPLqsMmOXXbOkuGdiwdjFOvXlc9xGMQ/4iEIDvlqK5gsl+eeT9zLpMyJ4HzRn",
+	"IRhK3ZTw6BNm84KgECSCPpy0x6KJXbZ0UXKv8fxj83n2Ggs6PlbKoC+erz3Loc8dfCLFLOf8XqbKz8m2",
+	"PiUfoCMr2jv3HCgRbJNmSAuXSayBQMngBB1iik5+p85jIctma6eKxd4erCXPxG4SpacW9OvXWapK9I2k",
+	"gBhPbnMvZ4jldJKzL9kfK2dJz5y9bdN4HMXpOsWpt7YTergJtvNO2/7k1BZGWRIQKJzxDWXVYmt3bnvr",
+	"Qf5Xu5BLO6Yaq99AxRcBiyKIL893+OeojSjpcaieU9DymxKVRGxei4RV9IB1J85WnNBWc3W5vJMU2YM/",
+	"9PMzZTcrZc9w/+8oerhdtKikuQG9H8Mqxihw1ZynD4PGElFC/O26QGFHkcIPA0Yi1kPuuTecDs2dl9Tl",
+	"cQNuImx4VNuOatsOERw29uYRfCCj8NvF79UhukA3z4fM6Yyn5A0G0DCo1ZPY2bs7ITzWLOq1SRBJbb6X",
+	"isSKCt1jygw38zJx7dgDIGYGTuRZiWAW8DDlgctuctkI71lIXiipNYmktNEpSnp0yKOJmbgfFQ/ppFB+",
+	"oNiQctGRIyaWlSB/MAfgKD+O8uPrkh82gx37P+egduUquXnCJKcKrx4kfJW72UEFCfeSUW630cGcHK+N",
+	"RHWQrafkcC3QdwFzDwGcheAXKg6mXCFXC6NWopmqOzf0fM3Bwuyc7Vmw8NNAYsIRLIvtUX30Y9bTbD8O",
+	"mM3ZcnlhXj45pEcDcF0gzaeHwUrfHiffFtL4bnf7mE9lSawsWZZzcbjQ6CQfBXVJVCTrBuMEENdE3jOF",
+	"inMiIqZ19nMaxKAZQFTVduxQEvMzQSkeUkH7bMhE7GVBWUh7yyd4mU+H+ZJeUM0jKfrMjIeKNPuNol7+",
+	"2M+tiRl5J6QT7dv0r+IbPJmVWfjWH+UeRW0XxJQlIWN3sdRsDN9qLBVmgEH2JPR/lZv3FuQUvLMv2R9r",
+	"ibjmFnQXptdRRdmYiuKt7VgfbABW5MIER82llEjaPL4wSSWPL0DONjoMLQmGZ0x8/V7VXa/gHNU31QiD",
+	"SOqUtWroyg5m6WpiescElgUtXwDORDgjyL7mbkNHoXkUmhvSbT/SO1aUmq4YcTmllqU1k2vwTP6Qu9mx",
+	"2cWGml3IHhZz2SOBfzMyimjVYMxXKFRWkGGFZ/cldAsre5j5atGH7dIHOwu659NoZc/IgkiZ/SrHTXSO",
+	"3ERukmrLhrrXmpu75a7dpG6kZF8xrZEEKv3LyxJTrP6kk4jGWcNTQkmXq3hAAqZi3jPrU84OeYFvXSIZ",
+	"zjdZ7ZHB0Z45cP8gx1ifJmnkWiRQzbDP0K9J2C8LQ+1X7cermGgW6/Q1HmniNo5HxtDcFpyDkdSJYo80",
+	"0QOKbV7xpYcMJG8gExHbtgin5BM0W6LazgFSUFwTSsy2UySTVViJC7XhY65Z0d+ajicyclITakmPpoko",
+	"srRTlaBS3FXyjok2oXALwkX6TlDZgjW8E5d1YDanrcf1Un8ojR0gZ6OdV8qS7dGdOkUXBqTtYMaSx313",
+	"ztfccn6jztc/mqNLBnJMelSlJwmIZILBCuH1nKJ69iX7Yy0e1sIh3H1r2qMCsh8KiLe2g4+WZibZDsxF",
+	"y/LnY29dtIVRlnjYCqCxDR8p5jaeJKNq0/pTytE822yydpdJsxI/wrPMow7K8A4TtnmbGx9i7O30X6ub",
+	"4fnOjlLeEWg0QB6brYQNw/5/9v5tx41jSxeFXyVA/IBsrCyqTpItFhrrL1vytFb7oCWpp7HmLIMZzAyS",
+	"MSsZwc6ILIrTMNDv0G+wLzawr/ZD9Jv0k2zEGCPyQGayeCySEm8sVxWZGRkZ4zzG96WCGSuThMWZYF/1",
+	"eWLE1w0rj7USdZSPPa0TwdV26RytFaMx9DD+HmzFXM0DNuMulzKEl+vkKPuXhegN9Uh0AYtrD6gBXrYO",
+	"kHevUDFFGHnooePrTMzABkgT+IaXXCPMRnhOU7LQSQr8mauYhUqIOKQcbs6wR7zmQJV9w4wQ+Y8YJhad",
+	"NXk3uR4LFTCt2FBjm/uEO1XjPAz3LwWxC0LGRRGePz17je8eE8l5MVtLQvYXeOW7/IWGXe8SrgqiSaCr",
+	"JM2wdsRV6Jbnf/Rpe7cSbpUkYkMAyy/OlgVbEonjHdhfcK4PJxQpL7ImEilJ046G9cvzWyX3FEyboehi",
+	"jUJ+MXq/vlXb9uD9vIRelaRnTUdvTwP3RyyyjxBTJVwpICfelVV6XhiDPz5zkW9s7hEPMoZWcgL95N51",
+	"BVc20cYyd1R5ZNvslrYLEbjy7vV4ppaSP9YiNVI76LmGeuFx/D2uj1Z3LBObVf1z8fHiRWG9R8IOtXu6",
+	"8RDDfKWt8Oj72agngLvbTKQFHkHd76+gtCq7tYr3fdJbSwwJcsVIq7hDDRUM7LUA/vDtqzAfqH6hKuyD",
+	"sKbQPFBepYRgnInAk+p/+PXdM8MijprO4zen0tzf4JezdCCUZcDr8CAU1Ivd8RMCJnroMn2ZApwynhoc",
+	"EhjKwRCuVO2DfALN59/8dlyrJx5Xx5xMswZ0O9/qtLQaaKkG3ZFW0mo4DOWR9Q/C2gRhyCciSdZMQOA+",
+	"bpU574tXgxZnpetcge3rwD2yrhyCCxclOrpnaaYM44ZJwIQf8hg8tJ4Qar5De+1gzn3xGPVNXhR+Q8QF",
+	"diIjsZq+2DaryperI4hOolAOW6OTgEaxxmTjr33iX6jpg12hbvoXuMkJRuGYe5UPq324hr+2vC8/AhW9",
+	"TfmDSHJK+VWxaDZosFHado3lqYV6yFOXUp24HWAZdaYR96iA132bq9KeJ5RCIoxSGR+kAie9pF1Up/wL",
+	"9vTvsUa5lJysePZXPp37K2HCC/iMy5cNDsRtHPs2UQjCsVmbTMQGnsPzP6jJcfOCJYnG/jtDP2fbEmxB",
+	"VI63rEkTVQdb0SxPfFXD4mLgaxeFzLcqVwk5ORsZtiFHturcwLXZj9R27luCoOUcAcuTmPWmpR5RQzjE",
+	"vsNoJoD2eb0xvmDwDTwZITdrFEzXM69bL5bW6IsxN2bsYoA1PLk91UmPVP4X10jrVcCSJm8ojdXptLnR",
+	"eKjZSD+IuGh8cx4kAVwhlbyGfxEdajKcttl7PaH6oAu1yxXCJaPrH2lVp/j6cGAKF5nj3nTpqfyLdfiC",
+	"Ab4gp5EFdNqlvZPYXUBP1ArIARflEZK3qiB5RBg3mNJTsc9KjLQCu5ZKc99NxINIWp3WSMQyGzmx1KWF",
+	"qy7AQ4P/0iOs4dbm0fHHlCsj9zWwWu+fvIEkm81XdnhR8pIK8knwvBtD9h8AR9Cd+LDNKsUGSvkby1Vs",
+	"aGSg1KPsTqPTPUM5GLaLDmT4E3HBGpqPrcHvQ0JXqYCjHd0Xd4rXKVF6PO2jKxOUBL92OOzi7PJ8Nd9n",
+	"u9DYy9/3mFyepj5l5zZgo/3avg74uIchy0ynLEQspbDNvtN2CKoRvSbdh/4FDFcgLecszUSX5rzgUeLS",
+	"5LvbNCsUjr4j0CeMnWd4bsQNYJdKNXBvPRE8zgmtTZY+yAedlpSEtCzWAqOkvsTMYCr6Ik15QkscC7VF",
+	"HQGPc5RK4r0YSFMqJwILZ5rKB1Aafm+XdnZWxA39GU70SaM8olH4eJzqhzmdArvHeCEkTCqrK/H62rpG",
+	"aSueYHzzF7jNcWEm6SjK0vQpAqXSnVykVP1xoyrlbWJ0w9sLcn1nh0KmzIpPtmHhBBfdxS9WHiEXAhgA",
+	"DXY62ZnZoU53G8BtkVWj767nHNd8b0bYrEfjPOW33HgveClOA1jg66cEYSoiAW/4Bng1TCLGFprK2nso",
+	"eTrRPsCSJyi24yl5/szTexFDoJP7NrJwlwjBvEAl7/PI1gVEM+3tVdbqZs4i9/sQYd67PdGlkyriEC9l",
+	"9Ej0dDxlE4Tmz//ORnwK7hchzksDt1xUh3XnZa912GbB+6ZztbbgrSwz+yvEwhv4QudIf3O/ZBzUw2ZO",
+	"0/M/3D8r1V/ZLdleuD2InsmtsPMd3KlrrNKS4Gw4UnoyojswosEWpO94a7v1snQ4tV1aX01tlyR4R7Xd",
+	"74Dzj6HIsa+uz6++pkyItMxwGbOe6GvAUeFTw/hIQ9ojbyc0Tc3QObnKrHV/JJ/Bfps131yJCetLFUNj",
+	"BYfJkF27AkXNeD1XYNs14xXUQyKtTcQaxn5vleQj1Ta1tvtNLO2WTfdzL2rNfdhKMHelKfjNMCInYqRA",
+	"WiH38Vd/m6NKgeD45o6TH3iTVtA6o//baXXYa/ylnQ9aVOdiLWfDnQqK4RZ8aztBOJ2xgyNz415oyzbv",
+	"C/YX1lRU+5sb273/VJsSqbpPkLQAfOMHaQp3ypMtS8NiAZhYO5gg28xP2VPF5zuRaDWA8lmlUnAkc2Sf",
+	"k+NCM2SgA31Gb+PxMegu2neRGDpXw/YMpWPe1HGv9EQF8CvobAK48lWYHrmKyy2xkXslikhBZz7M/vs/",
+	"/hO0BB12Px6CNTW3/7HsA2+NZT1upGFfhc/xrzwxYcDupYr9Hbr6QaSpjMXXbfY6E8xFLIalmcJ+QqUn",
+	"+aA9Pc+HX99VgOHd4u6FGJs8ojIi0Tzu9rMkCYsMLe7LRGdJDJ7UlI1cSFiT2s0xBCt6EHAEJ8Op277i",
+	"Jn75YXt7xW934I6p9j23GU57sEgnieCDzKffgPpJK/azVjGf4oHj9wK5SldTlr+OhUKb9ufGJPI9oURf",
+	"RpKnS7cs9oibCc4vnHBk/TI4JLEU/ZIfAd8SLFxU9qBbt3/529n38NfrF3i6VDdv12h1zvFXjyxxnQ5J",
+	"uiyQMcB9Ki2QQzlwLo0R0AH4AOq9pZzXAq0ROksjd3QmPLnvShfeGOvc6E6LGyOMoRmU2a7PHWYQP4M2",
+	"KScqfvBhbQs4Trha3LtApW0cf3Si7ZQ1JdaWjN7fwU2Oq3PhYOL2+qlpn3Px7V/SMJKehiX4P9ZAX9MB",
+	"QiMMnUyeAQWUIeHk7rjjPPIViSeZgrsdj7VUFnweSlbm1AGE6Fnp/ry43CUhwtU6M3W5siTcvLXaFnAu",
+	"Ki8MrUFjOJ52QSiKa2iTo60u8V4IweE0WL/M61rltqWk23w/M1F85GfI64CnbnxxluEAG19y7VoFozjo",
+	"7pe/zBpoKCY5Bx1thLRt9mtOIwadbARrDl3H2G+dNwZD+ISRE7gI0OtagKazwm/z8WUq0HVSohQvlaIl",
+	"PzMmE5GPa4pP0lizqNPlHe78flmvzJyJ2tiauDUto5tw7bXiu7Kg7a9bBt5ijYi/dqfgs0UtgKcjYNvN",
+	"HPTnf5DV2RyngARqww6Yk7d28tZO3tqReWvBFjT2sXZYufi9HmHsYEuoCwDRqhXEAg9t1zQBeemhA4Ol",
+	"xv0SR8N4YjR0d0zy3qypwe814EwF5WKH4SNB2AGUOoaygPv4CIsN0X27Fn1DlT5VbgON+RRm2ag6EvNp",
+	"CXp3RVyO9ZzQbfdYee2PrxZ/qtq985etNaKvPXVVHZuGeQyaYwuYVDO+3nOQNb43rO8nV0D1QHYuIC2m",
+	"rEiVPDMluXeBJco8hJl+6D0GHlAXEMMYrEGocOfC5JrBX9TXMAsAIRf5ugCam3unaHAg3+8I9ZxKU2KL",
+	"9vEtDemSqpMKk7OUP+7LTyLuYDI98IF6wCZDDbVQhFtxV3CXcb5ZfSy9Dm8CnaXN9dmaFchTvHGKN07x",
+	"xine+Ky9gXeZrbgCAJil0/utuQR7pv84IJcAE8mU6kYAMgkWMna2VumUxakej30z4xZMaJmA42RCTyb0",
+	"ZEJPJvRkQrceUJOWLTeGbjWqdiLVWEa5zU8thm6leDPhapDxgaDyKO6pszVkDG/fvX1mAiYSI/x3cUHP",
+	"zA0L/bdDF1Eayl2BPWqzHxGuyQTMiPRBRsIUsWQZvt1ZOUDZc1o0vrlTc01ZCBHHOOTPpghVQt3SbfbW",
+	"sp7gqak+FnQPAk+W+6Y3otj05Yw5mFIIi+k5/UNR+3FPTDVUgDXghWpcpWaxhjlHGC1o36lbF0cDn9Zk",
+	"KOAWuIGG9wuGLkoTQmNymk5ZzYwYphsRf2FZzN87NWfLx6lUttmQz/GIoAEbTxvaq/zbbS3Pyjee/uS/",
+	"tGoj1TjuV6w7uGa9KcID1fhXPak4rHbWw5rTFR+LxzyG1P5HLxxWM3ijMyfplN5fbWBqVlXGst9vVJUw",
+	"vWBLTxL2Uz0KIbcGShBa85XwAioNJMYiPZYihhmAAHHpUI222XwHi1MlI46kl5AeQ0knxVa6UpvRYTKF",
+	"Ooh4kog0H6m+V3oCWDapYInoW6dU6rRLCT3Tt7TkT4gVhLG7hAsX4FHJDlSxv+eDB7eVC3ph58+HzEFn",
+	"G+8ueJpIAXNdgO7ZoJzcBj0tWU4RbDgnFTLk1EPTt9DGjp7PFTpJNM044zr1pUjcxhW+lVsXoAOv4qXB",
+	"F0quWskdhnUhpSy2utYs9C1NN0AZyZ3UPh/JZFpaX/nNOUn336y6ov7Tua+6irf5DXza6qUf/CWCEfvH",
+	"vlzZj3ztBL/GPsAkKs4AmX0MwdKtWU/YiXBCOtGH3Kx3tIp/yFV8BtM7X3Ke6btpyZA4YxXzqa9ah1qF",
+	"VOT29BBYI0p8oQlGZcwNXMKmXCY4y0aeMiq99urebAMJxRoFbveSf30Q6d7yWWu2ZObOtjNtq1e8f6TH",
+	"3l7R+5RmO5Q028LeiA3Tb3jt4jfd3nQFALDiazXLcn+snupTmu8o03z5DFX9ml5+PH9Vs6arL6E171H2",
+	"6JLRc3EiCAvMHEA6Yju5P+xa+6KdmltlJoKSgEpMPCEkbjTGOdX2FD/gIVPmRfCmnJz1j4UIbAVtCvoz",
+	"vmWQA6zIW4vxOB9heqDg2sIzkOQslIRAMj8tctPQBli6VCkYd1u5rD+Eh+PYvKHiuZfWpi/KnDc/Cjbh",
+	"ygLIyUCzoR4JJpWxLkpaWS+9d1u4J2b9z6T+8Z0YSKf3nGzOaIytVEMoT9aY1nsvnA6JrIg9sZ3Js6o4",
+	"Oib4iPFEKxFAZCJATzuHAE3lKoPhfjEn8q/dkGvnb3DzMfHctUmF0clD/UD4I6soMsGl+cG+zlTcsJ7i",
+	"Y8dE+K0BJwUzhV0j3CGD7VjL1RYpG2am54yws7AiZj0xlNjV6mSyp9MYU79LQpxcLgDqWNKP3eFAMB6V",
+	"wwTgA/XnDm9PZ/bQ54FvDfNvWTj17HSQO5lQtBhR7qmmtLoQ9x7+yFmaJbARvVTfC7Vwfpf2fp8jvAvk",
+	"cT1ZW+dE73H4Nj/+c+L0Cx993lD17gELht6Nnabnf9D/bWcUN1/VU7OGf7kGKtiO4Bwv0HyjKBxOgaxY",
+	"Yl1uJBfAp5l39N7uunjxi8YK17WNO2b8Lgm0NEwqdpsm0rbW8+P2NV14tLK7eMpwJ5bsOcL77Skt+lTi",
+	"Xj9KUMI5zqeb15Bq3MGtSPUehgNOHsSyHsTVF+JB1Gqhj/xewHit0UkGmfYej+63rovA4J6UUe56bK/j",
+	"g664TzW1NiS7P3NYsgDeXeeVedThtdyT98VVTz7K5rVcOFxbcFJS8Q8R2bMo0SZL98/iPRYqlmrQpfWE",
+	"2BFqNfF7w+T+DGJ6Dj2uFQ1FmHsRs6+uLy+/DiqI7RXAAadnjKdlqPD4T3R6T71ghLzO1TRP420JnRz3",
+	"3b2r72nrjwWmXI+gAwV1uMfDdq8oEQOeMC5jFCbL+lJJMxQr1jZpP97DBu1JXXwWPNy4gxhJ52dsXS1x",
+	"EPQNxOyPUi1zwoFnBuhhsScUC6PYIXHjHz66N6yHxd4Bl4plKhYpNpk+M+4SpAJIbLny9V+Abw8YR2oI",
+	"IIoIPOlCmb0B9MTNNtXDsdEX5E0O3/ORKBr53WMOpWFj7tR1awbLfiRimY1W5XiBs3jSCut0PODmMc5Q",
+	"lDYj46ezcjDOA7gI3piXIQtKXWAwk5Qpb5qQp6nnnkIqK1JhrHOpIhFnOJHkNEUEJJZfUTf6PzJjZV+K",
+	"+OsgN384PgVb6z9GLB6xULkPAhLytc9u9qXiCUMKi7NsDOSU0hipBjcQdSTa2K47uzyyiPlW9Huh0uPW",
+	"itHY4s19ayiwZMbIl+2cmDE3RsRt9lsFaDgfjFW6DMhEOVc4HO76kJ3dqtcDJ+YI3R50NrtSuYiziERz",
+	"rUfpmVRkCg5Hqyp1mZLuzeBok9tAaaxI3ab+IvlITNd0keBhTqpwLVV4ayCwgLO+gQo02egANJ/qDnUS",
+	"h+gCgcPDBloAlHg+Qm+s1vFWhdk9+158lBNV0Ymq6ERV1JQachppXYVmolQIdaYzeyBkfTfoKG1Rb+Ej",
+	"/prZowyvoMtTCRED4iXmv6FvGcPhXgbd5et4Ffsjz/wMxO41RAmQ9rKa6W3whRk93qMM3pY4IfOwwRLi",
+	"9IQjnYmIKZWCoQm+sJF+cAHHbZKwOOeidCFKKqL7nMZ/Junq2+8pdSiVi04i7KDM45JEPgjDelN3I56k",
+	"gsdTzLlQzFVdmQuD/Ejvuh0kiFPg3tuHX98di64werysGT+/Xk1HuF04KYj18rE/ibyx2R1kT8jq5Mof",
+	"97V1hRV81EwtOERkTOONRF8mOUeQxg6sWMYrDJN8dLc7DZLsZpCkCu9FrwwmgZSesK+cvH0dIJFU5dOA",
+	"tCNtw4KjLE3Jn87XTOvpaZ0IGOja5yTHEkHUkteLL11sogGuC4KaJYOGzKwY/2xzGsOJ1M/CxXP7GMho",
+	"xvyCg6c9mdmhT2J8HIopM0Lkai4nwGZaBSwtBu76PLKGSVQgZRZ+AL0iyZO2sRe1wiCOX1iBKrwGND6O",
+	"q8dgr3McK4rCmid9f4MapW2ucy0IpepzZEq7jWMAiwS0OJ3blo08j+d/jGAvtzKqUZGAp+61PG4jFGxP",
+	"Ag7WuV40b5HwqOIwHfDkhUxrl1vTCZmL1lOAk81K83Oh4v20hz75Bj3aKQp2HpzsIvdAHaLQfoatIs4T",
+	"n4XnyIdZjZEDhbgb1DmCYZi/Rg5oBhSwJW8FgC5XT18ItbFTcVSt8if1fZTJU2h2906J7ve34JWkXJk+",
+	"PfP+YhGUfFQHZSjzQjUQji3ck/EoEmNrboq/E1YP/d0IYaDnF0m3JkMZDZmMhYKGFPe2ezqettmvii7F",
+	"PSmgW8edghX0RKRHwrDQ71Eq4pDRBFqKBI7JNPBQRNUVDgF8BJ4KwINZiqhSvsMGW3J132dPOlUA9B43",
+	"MjJ3iqs4YNywcMxTawDcMWCUoYDiBkEiPYgZWI2iMGhKDNlkIpSwE53eP4POlpEJSoDulF9D7BRCf9Ss",
+	"JzzWI1diAo98p5S2wrTZL9oS6nGHcWt5NIS7BkXHjoFOQEJ0d3cTfBSwCU8A0ImaakypSQg+byHudJvn",
+	"O3YM6wkjY3hRdyoVA2ks6vCg8rya+M1yUHg9UfikVPZHkUDUZanuEciZw02lyqSdMqvvhULweQ1o8YAe",
+	"3b5TpSR62WDNUJYjlxviEvjTgy+bTbh743OGkSuWKeydxOUF1JpVdE7h933/FL2EWhY633cJmPVGdItw",
+	"Gg+rZmbIU9HV6YAraTg2f1k94WlswDCnmTIVifrv//hP/9xcsZCatgS1mObt37F7L9y4NwJm3O1tX4O1",
+	"dyI405FO+V9TB4ZPEflH2r39gjWg6qQBs9v3P+FqAAqxBVJI2IGt30udTh8BihCPo55pZlpxetXvwn7y",
+	"APk7qDWg98edAcgNYHPzUw6ijqJgNdDB5vK/tu3NVKzPYAx6/y0EGR4O0dQz3qn659AcPimKnKUiJRpu",
+	"qzXgvztF6NWRNGygldhi97fbQbfnP8MmHluHwkefD7UTTSjibpvghDCAbGc8SU69CU9Yevw3FWvG2YjO",
+	"03py/SCNtM1gdr/lJlsbmrUC6ogHLYGy1YN5YztXiZvHDsUIPRjxiUeWwn5pmBk6vwGSlL7GBbNZugBN",
+	"ukFJI8cVoDAlBs0rVDP/ig92VPXMM4Jw3n1Bs7hRK2iVbrtqQRNOBHImGb06Jl4BWT0SbiVK2y7+X+Si",
+	"nCSBv7nDttbC4KiOeOwJkqQpHP0mrg/f0rk3uDwej6S67I7Jg/vlzfvz84vz84u14LdXaWJd8sL9FRDN",
+	"+9+0gta9VICWr6GDsXTWGttlN4Y0D1qg1/RK5a6Nq72gcg4Mec9pYICkdSKqM5sKHg0Zav3jqQD/ABM9",
+	"xVgNtqwZFmcipyL3VHKkEQPoU+OWhSWl2makIgqT4i5zL8ZgUUrZnKAcOfsQ0FNIlOaGG+LrwEfXsDoI",
+	"o/vAdWT82GZQtMlVxoWUtrhyGk8uhefk2sPLcx+lB6MrY3weOhWKCw1zZOeSBfZ+agg/dnOk/zBgIQX1",
+	"Xah1l3/hVUQ4b27dGvKzv9fAd4HeXFUDrS71+yt648bXKJx3ue78bNEJ38HsHwrEhh7w8z/g34XF7j14",
+	"s1Q+99K1IbfKybPYj2cRbEOejxcysUE+D4hRjBZYU4f2WmFHYIm3ZM29QwNt9qVKMo78al82H3JDJQ4A",
+	"/UbyV2y8n1VOEVfuc5bfC4SZcr6QcyowQzZr/zvMubshOjUevtFqfY+XC5B60gdlbkWYApjDVuLo6YB8",
+	"wdjzqqiOa3oS28Z0rNcmVxt5CXtDczxWpfIIliP5v1u2/8/xmO+L5OYJdFFtjPXWlrIjVN6OM1HVCBSg",
+	"+J33Qco6QziwyVsQ+P0lxFmqeY6L5FTxsaS/Pyt18Bf5MKcMGOT3tqYPhiK6P3Mv2E6/NK3wAzWxuahG",
+	"pJW+NsyKBMTE6XRBT8dTgCgoMXnC5hGXZ0mXWP9QS6oUD9oI/tCKqI2wBDjzH/AdHomuUdoCOf0EiKWs",
+	"HiDvv3sHEU8Sv/HUwsgBjJV42zst0EdBC98bYG+KiGdIrrm0mipt2vduE0/KakNl9YFP2WRI77EQAHpZ",
+	"21JY2L/1pamqSiw1EhVCRN9WhgWzws2BwpWwpkjGKvHJp5ZvWAgFAW5DUE9As+/Vn2qzXz03v7sZtulB",
+	"w4HyIE5OUWHC3Q7F6Gbm3rmLFUCaOr9VuaeQyn5LuGCM0st1yeQ5XRqiMeuCZuz6dxEWWHmktgsNg3sL",
+	"OWH33TDvn5hAwAfBqIZc9fp6Go/t0bmECphzW1oNtFSD7kgraTUcViooVULIyyqHqc6s2yKnGoS1CeA/",
+	"sIlIEsz2gV6i4ii8gbr81qv1I1LkDz2p9e3QsA71JNfqE5zL3ZZKhxr4F6bQf0POPTFX+LOlNuG8o1mB",
+	"diS1eFPRwiWACzhXTDzIWDh9WgUBLuu02vTWMlrMffF4w9o3AJgIWgjc/lSrAczcnmLbPeiVv2qZJ9CZ",
+	"KF6NSFOdrq1doJt9IbDEKDOWKfEg0src9Qy8xJDHzGoX61Hta0Q7DPV0mNHuS2hLZyaLhn7eadkOrt9g",
+	"mSdAil0CUpT6t+oxKLB+EDcv8QuCoAA6+5RLI+Jub7oKoh4p11sW6cxIVZ2s2cUQ2uWWgSycLB4OhAX0",
+	"gYO+KThFnc45eEpRmC1KZATaz2MTd6A5HZQtssSn2qlaSOs06WCl2SDhBpuNDNbqqOf2u2kxuYpIyCYb",
+	"i/RBOrXjqRGqRCmFvnaXmB/4MXokILotje0WM67GplwNRGpqIjpOhPDu/Oy1O2gJGVxNvlYWn/21CMHm",
+	"1wguRi2fLSjGvwox9goCDjcNo27mNz3/w/2zFVAMEorjnac+XoMYbEF8jhJOY4Jn7mBbcWh9NbkGErun",
+	"AMyYEfT94WXsejuaHJVVfYgJN6VIoeRArIltsZ67cAgjckqzRDtviBinRCpWdxXeqC2mZE+24mQr1sLu",
+	"QGPhY/9VXCZo0GrOMP2axMJY1pepsYHPNAJFKRQ/YPoeoh+Y34r0aCStFXHHCRde2+0kRkb3cjwWccCG",
+	"egK/cMIHSRWYlUauGOhjbLPvgCvK6aA7FRqpIvEvSk/CoGjMTqSxBCUw4taKNEC4Dqi24xwxAGTgRLHP",
+	"TkObQ1iKr8MbP1gMKSCtYAhjNLZTiJNh3hjgB0b6wdM5yETk8A1DPnZRXZuFQ266I50KANMwBdcdFCnh",
+	"WtTmOeRxwexy63fJiiQxOPqMlUha+w0LB1rRVe+U1SxO9Rg71vV4SlMyqUAw/9J93UaIlI34lK42Hgue",
+	"BhXwCd2vIDLKBDATnDEzfCT80twlIj0SzE5kREGtcW+QJ/QRGk8iLBL3+Z6vBCAIhlYCViHVoM2+p+/w",
+	"VFA4q1P26pzF8IRfubhbDrKU9xLxdYddX5yzEF9WV3waY/GTpmV04g4ipen++z/+s8IxBi+9dHicGTyn",
+	"kid9xbfyKq1EHVgEpDdJQtZPblYlqnL6vIIs9YjcMN4zQtlOHuXDY0J7Dp4UWjRlURoSfQaSzoU2HPFP",
+	"Pwk1sMNW5+L8/HyJ1GPoNq0kyCbwyUbh96+PyR1QAppeONONGVL3KmpTpE7TLp0NLR05OxRGFIc/YMTO",
+	"jIfOaSPuXlxuVv9eJh+hUQp3Y/FpnMCgRZ8nRtSv3t+l8gDSipGZ2d6X85sbuL+/xc++KP7M05TIXO00",
+	"wYnWdNRqTAK7Z3XfXOY5PbxLG3GIRLzsY8INHn3Gi/NNH3KLQ7gNvkT74vLq+sVL51LkBm85THbnVODl",
+	"//gzaDn1W2yZu8S3Fy8wF+AJVKqnyv9hBQz4fLdKV2qTs1Sl5P49aHlLky+qki9u/Z/LQfbzh+urX16/",
+	"zX59/ebip3+8ufrlH9Hlz69vJz+/vl3BxQVBe/JUMop3fTIZNQwvIJiiXDvnTg/95vcNguKFsaeOBTgf",
+	"z/9w/yweQSsQsdzXTOGIVDCkEt4TiblhIUJuhQzeK/QnwfdKRp1wyCbSRsCe1+9jlc73RCFpnotspLGo",
+	"It3PfCRu2JX/nDf/uHlxfdIL7vQ9Pezq1g8eqUmX4WbAU/HK46iZklb5QRusSs5tv8ualtsMKfDJ6YYU",
+	"wdOAnhhx6cJgeJWtTuvNGf0iFfCrxAWG8FrdYvryU/5zycCgyu6616IEpH6kBZX53rP8lv6kxzIqfaus",
+	"JVrn8avexWV0xa/FixXkvfrKa2T+Izne1bDoe9zGs5+4GmQcUYcWhUj0+fzjfwYrJbL/Crpg8WfhM9uP",
+	"wrzoL8ragcCC9CFUH0psZqCAXNZT/nObqaoliue06l/cMVs431boGmkqoofIhP3MuCiBvFIFgO5SQXA3",
+	"ZRCb5u4sPvRX0L8oFUoM4JyFX99gkDPhhuIFT8sIDHl86iKQW1SJ7nIqc56x8zDMDMZgj0f3yyu/R9Jb",
+	"dYh5d8qtOMDCGewGxkx90l8Q84QgyyHcMsD40Cku/ESaJcJgzb5Ug6tcKo9K3TfqYhCatttMHW995A6e",
+	"D34Heq5TqEVUcn+uqXX2M3b3qOJrzgl9gcqvvlseTrWXDEy+6H4fjz0ZQShZN6nABS4XDuH3aCKiuZR3",
+	"Pgt52ZcJZIYMtf0Aahz4yU3R/uvKrY4Lkcod5zhLECNktz1N5Vu1glbl1stH8pIAVQGmb3lEqkWiXH5/",
+	"H/CrW21pmk+yX52dX368OF81yX4FUWZCxfYlQ8XLcxd4jtDldBvkgkPd7/vj6UL1pS8FGfssWTZMvTpH",
+	"3CXgNgU9SR6wn75eqVKgM5iXGggl0HmtnKDS3r6oR4LwnvGP04EU0E4sRsYdqJ95Gg3rKw1zb2pbXVfl",
+	"Q/fU4XJFN9b6pT85Zyie0WteBVf13UYxc1OBMoSDGnYYTNekIpJjKZRFbGR3AJ0jJRS8UaDmYaGzZDCG",
+	"GHaY1Wws9DgROJiIKS8jPlF6XzjtzkZZNGSc6kxt9puPlz/8+s4zKCLVylDwxA4xCZ7ZVELNAU4j+yo0",
+	"Vkf37fz3XThUYYdJ1ecK0tSjLOFfA3AUoGpCg6/SiBpTpTBiEsaNodJaC8fsLh7Q86ceuYErvLJPtesU",
+	"NiOxwy4ssuti47DOeKFmKr/OvfZwraXYSppsG4ppkUp5RH+sJfrb7horu9snu/N52p11zlmdecGzd9Tt",
+	"gVVLtghELK5quSZbtmxEAY1ECzsEZxMMSvhMrjRMxnX6eCDsjDLesB/kpAH2qQGI+v5Qxd/nJw6lX+Vx",
+	"r5SypUuK8lOMAdRnRf+tRKxN4N5I1Itw8wm3Iq0D1tKKocg2tNM1Zvo2c+G2nedrEo6XrTWjo62m9076",
+	"8eQhraoiD6mtbwmXp4Kgti1n57mnKdgfP8h301nWHjvkUD3J4TKkrSA7u1g+ERaRPeg7sWY9bYd57A78",
+	"Q3E3zqwUJvy6zX4b6pwOiMVaIM6GNAbR0kiL010qUM3zQBx9naVdMRUmXF6n0723o9T3QAHoTd6MtF5/",
+	"vHhRSGv+oWUVzWV9v/JJYT+dwvbv7KSxN9DYDWwvt/jrbSvtp8K6bNbZCDEkLY6yPuIGL6cg8aH2qh+3",
+	"AS850Do2LJbQW814msoHsZ6LvG04jpOPvH2V++ibX1stl7l0Tnp5u540bO2O0ofPo0SbffrTv1BPJ+DL",
+	"SYMubnwDDWmZsoKGHSbclJHjtFIC525GfMqMlUnCUjFOAPoQkZjwQjSc0OQzO7FaT/27bTt5x3PecS/V",
+	"2WBo19OL/55xZUFGWi/Oz8/hQWGjZxf64uPFy2Kh9JFVNOHJosxbFPeLmp0ujzjSR1bZ6ScMDfAcnAzQ",
+	"BgYIlOacAUoQxsl3MqRbMz5wO7NSCQthvsrXumFb76B7i+s6rjY6NHi7xwXL79MKWsVNV0AF01h/zIer",
+	"6+5emidalSax/q4wW2msb91BUnjmybn99EYPxwSh/7lhZUT1HUNd7UnwyGb2Yhk1erGskSsLUncVi+dJ",
+	"6Jc2U9+sYFKv3Gfzk1U1R686F5feQuNHVjEt9JV5K0LTghu6LZcvzte0xsWp8uM1KB8GCKHGqdZ9dyiI",
+	"jsrIgeI2SyFiE0CUDAN9H4ZCWHbNEqkEuwAEqX01FIIOPdCuwnySA49Dsz07LGy33wjVHYALcEA+EvIB",
+	"lHwsIhkLGr4PgBfShVUItoaImgBeIBKy5Rj/8xTQxm9KvwKYf5zvEPEAAROsH60vQR4EiK7AYLh9ij+0",
+	"mWdzDrEJkfEkyccAp5VoDZdOkzfo/DojBeoZMSPHgt+bXHNTxJYLSlWH43T/UE8M4wacBCSIiHgaPzMs",
+	"tPpeqBCGarAskzd0YrdiVcmGUHO5KVDpYNsinSQisgYnpMJxqj9Nw3w2UqbMnUOdSgM6HR5GjIU7an58",
+	"EvYwdNcHhgW0BYwrMxEpXBYh+Ny2WjkqwtYr/xIW9IH2gcQT3zK6SvRh5GdoiH4L7s/a5s9S8cjfIG8n",
+	"gEIXkIFSF2wcBiyUymR9t5POOEB1y/3WIyDQF+ARERZh6n+nMRzx3ks+sw9DUdIwI9IHEQeIFQQKsYSD",
+	"YNFHrHPuQMYPpsF0XWO+iulc21qsr+h32EN6cn9O7s+TuT9rC0Cdl/PWexefSW9rbXYAHtIFdYiVQ0Z1",
+	"RZdqnbTB8z/g3+7um2DxBW8az5302EmPHaceO9Iu3cOO8pb4lFv2Y7Auy6jH56kLCp6izLfKQzVFuUVx",
+	"OnLRUo9H951yODoQFuMkPR5rI61ghHIS5EQtxbBeOUqGQBLAy5s6+KhmKG2pXjiPP4pMx4g/yoiosPwa",
+	"EHUi0iqSyeJ+vICFY5FKHXexdrFCgx690jozdVxdKD9yFSMfdYkMho9kMj24PpSTBT9Z8PUt+DInPiC5",
+	"5snSD87zL9W/pEt/wvIPrVLPPwS343DLpd6u1kLbKjQnYC52Gg65M3aARdSfYFknbqXdcCs5d4Ucm7io",
+	"X7rfDjkkRBuWlPvCX27pctnPXu/fGu2reOdk92BrdxpqFPnxP5bq3RseDTHzNKnUw/JKGJZgYj7F8Z/y",
+	"3wj5EgRdGv9RxG6ThiWib4EOBupCfOSh6TAW4oAt8hcIqRBGeqgzI4Y6iYmXLb+eygtyWITS/WowVDdw",
+	"BIvqTVkOflI7TxTHm9uG3dVh4PQsqZuW+NgljP6uJ3bmNt4NM4M7JF2d2bUV82W5hZzi3663QfA2yBM5",
+	"Kf4nV/wbHTcR1+n531DRlnSNc8QLfk6su7b2gKaRWQ+tVFrc7l3s53+4fyihNnqSMdRgCX9ZLU6nIRBA",
+	"XY5qSViAZfNRo5l5UbeyI8xGkTUt4GBPaajPTLcufNkBneTZbbqqbNMTpEVAfD6fKSbIiRQknx5BeNeK",
+	"G/Bv9jfdFNI8TOheWF6PGlYSgNRUD5jUPW4Ey5S0Bhlb8zqCVANQ2dgL1+SRe40+V3OgxI4Tt0rTFMEB",
+	"ggsP0H3LK3y3s8c4/rrlCaW1ZPvXsVCY3Nm+dTim2a7TFNbnN4V1JIhjRzaD5TTGTkawxjK6P8MD2FBA",
+	"yEFpIQiCrA/EgLKESROzqbAB600JHjanAEu0Z7vDDmDfJr5cVWKJ3qx3Mrr/Cb2IzfTmBk6pe0jMeiAW",
+	"W+u7b4DVyj2wKcvKq7Orc/z80td/2aA7Z38XtMxQp06W8O9r6ML1kNH8/tfI2nd4HJ4+Ufwb0RFa53Tm",
+	"Z9EMRfIgzD7h+laTzbyJZI8e7A86RQDswnd0Liz5Ap3CqaXfMHBHZ1qvKGfEbdHSQ+qjnNUWn8YJl0rE",
+	"BIRd/hXkm7WxhdtM3UDcOMeWx//IjB3BNAfy+k24tJjudv+iv8MTqup5WC5u7v1noC8oj08mQ82UkNAk",
+	"lI87zOVQFKwbH9AuSJRjc8/iRqCKdz7BEp7f0wB6a8t+O0GKB4yzB55KriJRwCMo3DYF8s++CjOVb2P4",
+	"9SoZHTp9x+jlF9q8tBdUvOrxlPVFkjCp6CyNspjSEqv5e8JmqXKeOyQj1gwG3vsQr9TDve2YIBePlbqE",
+	"TjARpwDlkAOUvMdy/r1/U6ym9LFVjmhaFUtw7/yp9S7XCroF2y46resX8M1NdU3Q8no/Vz5rR2zFBp3i",
+	"to0cUe+tzeJnOGM94/5sLX5D1KM9OojQ1iAVEqJnqQpoLlcxnVmg34YmAmiT6rAQBSEMWAg9Zr7PSnpm",
+	"Pfc0OWwTjuYSg18xacvG+G5uaOaonxmeMGP1OPcp2wzWNaSRWhmXuEgJV2rEY4FTw3xqKm3euEbyQnFZ",
+	"yCEIbmyRwHUelFTMppkdFthVZRpvrlhIHaWii3WHsM1uE6MZ7yO4VbEgNFABzdlWHegZGKsr5/fiko3J",
+	"pBo0TPdCxx5ctt7Dc7u9BeCTrXpuhAnz96eZlV2iu3n9cdp1HUIQ6V04giSSuL1EAVse4G45BWmBGbH1",
+	"cbZBqcS+P6FYhOoHN8wIwUSa6tS0nV2E/yvfZK5dZPZG/g84lkcfd9caawkJr07r+cx5cMdslVdND4/k",
+	"s06eWxu9oPquidtC7/UpdIbKjk5jkbaePnH4voSKV2DqkVapQ9TbYjkuw7O4oDn5HZcpEJIipaoJSg1y",
+	"BP+Apas4h4FwO+pUM3bnshDdmDBv0g2IgpkCaWk7bCwUgGFoVQwJuY+MM3undL9P3Kcxn4LBcC+vzW7Z",
+	"mMu0AJlw6yui8wcNaBuYZVAa4AvbW+qhLrbt2HgcdSp2TuCoQe+e+f/ZvJN6DGdwTU5Hvy46YsCkjel5",
+	"p1ZzCXBhnEgHIl51WZ4MOBEPQJ9dtyz/t5pVaWNkL3G3T+S9SKar3h5Pv2WJ4MbSBtHG126Q+1u3n+pR",
+	"PWJXrDNczYh/kiO3xougNZIK//88X5vKRj2nLR9fGywJhXP7SGK7598suxl9nSkKUVMxcKqXkz5e0veJ",
+	"oRYBh6Hj33fQ0kqs5DzBZOQaPaFEMj9IBbAhtjrn7VffvAxa4kHG5CAB+E4raE2EhDD6vP3CveHSdy4q",
+	"n+/J1A67McpP8aWrmS+dt19UvmbEp8rnLx75PAbwPHH2tfo9Z0nhuHfO299++22ZNySX96Z4uPxqt9ai",
+	"7/XJk/fm5zaptt7ycSjYv2cig1iPWjMn1MLecxGaO87AOwlNJmUXozB2227X/30p1+R5NBTR/Sbx8wK4",
+	"LvC5ysLMJjpLYjYSUC1FWPq8AqqVuMmdbGnYvRhb1gP3DEIKgoCyKZdJAFxNfcbVlBnBUw931RNOT0+E",
+	"slMWcRVLdzhN+075LiA58kaBwZ8QTgkkDX7hriAhMGZ8UIunBBu2gZOy1WaeQkN0WhevXr06O784u/jG",
+	"aVMYqOySEfiZj3ictYIWuCP+t/+LJwlkkwoNICE2av3l7S/uPDpN0mldtFYX0O/hVO0ihNt4tmrOQjy9",
+	"/v69Gjjf/uVvZ2BMrlpVhbtKfJbvfH7q6xQkQsL5TwTU13AvEukEB5oTnlh3/jbU6OW5EKSkKUl3VqFS",
+	"69TmciHYYrJIty2w8djZYQ2NDSFAICbRpmziFFWOFYfhEXcRWqawibxd261RcoJ3wwNx8qLWlcJtezcr",
+	"S2uTjLrDdTBp/sUCTIyQtOIncGy20GtSVQvPETx0n33SEB2HnRJH2g3SnkEqKCyl/qRfNH4FPwU5HX4v",
+	"DAtNlj7IB512Pcqm01V0RMFlAuI1yje171RYCdTDDrMTz9zeZiFE82GHjTNolg5YBuM0YSoepJh0dbmA",
+	"Uc52uB01np+iJ1hfO1cDSeAJfeYGsFFx3HJ0p4zlU+/iubP0zLChNFan01kwmjwb5ZQvphWcF4cpqVKX",
+	"ScB4YsC4+G+UmsEh25XfzljC1exLkcToWCJEjn+Q5ftG8DCVtf5RdIz4B6WMeFyxWjQw8l0Km2Ju8BCB",
+	"PaSGImnYSKfY1b2yFnxN914FRXMHtpMwhBcPCNFnVinUf5k2udm8zp6vlUrql9sxsodYT68o+Q5otllj",
+	"+xqOH9NqscX9c0XjB8ZhAYTKCmn9m3pHuJLZf53f8gSPsik8yu6TtJuqvwWWJf//7iqacNnPXq5hu7aT",
+	"n/QH/MDylHlDh0fLz/UIlgV70Pk7OhY3nqr2ziidIWVJ8wxHFU/EedUBG+oJG2URwsm7H3TfOjHeShnz",
+	"TbG490SnckSqzmmoHSs5+HvQOoN/l67LwXt2jntfp5EokJ9KRW8Oa24CgOKRRdCcBQBQ9bf2tUiY6WhA",
+	"l6K2xv1U2ejRqFF1m827F+u0bNKefMcxo280H+MoxUgrO3QfEAKQZ34HjEHIu1Ceb27M3YhPgj5qUzkY",
+	"wMfhOuAKPyVO1IxgP7WKLym9LghDM1RU6aM5pdP2R38akxr/G1+iUxFOJCnYdsfomSkmvZ1CcQeBmlAi",
+	"HQsEkHXri6ygQTtmeToQtlPpGMRqUiJ4qgqoplcL6DxmtDpMnDhNpmOBIyjusg88waQBnS/Yu4BxNkh1",
+	"Ns5zAE7tGflP95eBryMZ5GIpqSFmxrx2jg/Fc+Yw7bWYxAfUu9C5uFxf3F/LgZJ2yu6lBfciTeUD9GI3",
+	"i/hFScBbl62KjPvvryueOyTmqKrb6u4divJtfBtL6d5lXszOOuJnRaNGx+LLPWqGiXl1Xgsf8hOfstip",
+	"rMmMJ0tzc+v108850IurZOuzScyruQ0Huk6ezpML26GxICznCGF1Ss35QvucgnY3gEH52o4ZHLigbvB7",
+	"IcY0wuFdE0sE3+5zEJKBAPoiSXXElgN+HcrH8hUMPGMbuya+jrG0TwIZzzPYm/9RI/QlUbk6P2+t77DD",
+	"qnYxZnrSSnvTSoeUx1/Spn8/5GogVlROy1nzUltfrSX/bsrEg0gxtKlmU3pTppVos5A/cJnwXoJuLQwY",
+	"ED4vQkogzoC0vsQ75PFN+VtQKQ6xw4gbC1/Uqvga8mCO+LTNwhyQ1zNUeohghklbj8pbAPcWTJoDYdvs",
+	"l6JtcJzqkTQixlARMegx32k8O2imYpGyREf3JSQWpXs6nsIeKE0xH87PgWeDBWisHZenISRkozIj8jGI",
+	"pp7B0mmuyQbOJyy5uTfLNnVXNdlGdNHfTamrPEuQhbJhDX6YeqObfcQTdcOsjmFMZy7h2ERDrRpa7LGw",
+	"sPUk27rdhmWhxCQdNkLk7BpVMcvV5/XZjpT+PIJkI6QxDIHj/27C3Ek0TCvPJFZHtpFDZPUB/lxlbIT7",
+	"3PwaKfqvqr3Swq+e6jWuujWVzVl2My6hkWBmln4de15qEK6H26rMXu4wiWo6aCpnjPPPfFruPfUL+Z/s",
+	"bZ8pDTA7U6gbYUOUsyBPBsS/sCb2gEd0QaNrqidgUMPnEXggJgTKaJE+iPTMOB8ELxIw3sPpSCMireJi",
+	"ZFumLNKjkbQdFsJnOwwvFQYsjLnlITSyoYMTIOGztMZXzDxJ9p0Kf+LGnr1xlzh7+zpkX+mUhfip8Gvn",
+	"JPTEQCpw7m4wzyBh67Fuy2mlzFit4za7VfSzD3LcUsjRuXhBT2FKMVUx9XmnfKucjBlP5IPAeQJjU8FH",
+	"TLjv5Wll4NImQDdD4E2peND3gEik4txLcE4mrhO69JS2cHOWjTv+3uVpeTsUdwp8JRm32fUFVSF9vU0n",
+	"dDmVzx/fi7F1cR06JiMcp+CK9eWDXzu8avc2Ip4korZciR9887CMYwLvkrwxWCruuJ2NXL3ZRk+70GiV",
+	"F14x4SP+6SehBnbY6lycn58v6TwYPhIIGRAl0j0ALiXiyu22EZaRr49YCqWyT1iVgQY/g0pEmy0Uyod0",
+	"I9o8aHY3OksjYQJmhNt0i/2RTrS4AXgVcj/KrUFubRE3UDIVn8YJzJeTL1HrptFdKo9A8FCVZ3k5/yQw",
+	"qPgWP/ui+DNPU47sdHYKYCnO+2o1PDY+q/vmMs8JYxEpT9o8isTY4sDoMo8JN3j0GS/ON33Ixx1JKz5Z",
+	"VMNnKFgVT7Il4w77P5eD7OcP11e/vH6b/fr6zcVP/3hz9cs/osufX99Ofn59e6cqSvVOOT3WYX/ctWR8",
+	"1+rctb69eHHXCu5gqfCL0vFoUywOH/Avf/ZDlT926aqPW//za/giRfJ3rc5VcNfiFr6N/sBFGQupfXF5",
+	"df3i5d/gSwOt3DLwFd5B0fqu1fnjzz/v1J2qK8fn4lTbIE9bu2W/gGS0NpP4A7QwO3UM1vaZySXaz4cM",
+	"+XhccQPQAJID4A/DDo2/O6LNtv8t9mmUAAByTBgl7ESn98wM5dgEDJwj4yu2aMeeGZZwNcj4AMAB8k1w",
+	"V6QDgVVTd42xACM4oqZ0uI9W7uPjhEcrIwXUNtj8AA97VF0192K646aae+E+dYb/rIgN8Mhj3oJG/onO",
+	"QJO6hyOYt8oAYkz9I9CfmsTeSUykY4HQa6B8u/CVP5vtTGXMAe4POrvh/rBFtVb95dI2HZ+2KIDlCAkr",
+	"wifEKe+7lzTOeok0QySoy8bAV0mBuIX0ztJ9UiWpfmbKbVKiIrpN2ZVUDqSqb9vCi7rjhYwRKy0pf0Og",
+	"EpSYMG6MMAYiMbd9qWWEn1DbX6W6kKl8Kv6+JaPiPsT4fm2UEnAHrNMyiRDjVuCxk3pSj800GmqjIwnV",
+	"c69UDcalraDVT92eEgZE5yLwb6PTyjk6ikm10oHx0HUf9GgkZLLFlienap+6zwlEq3HaHgXPEqoPbAvr",
+	"SxWXW5zQQOyktemWgcS2WdjjBlJVIYv0GFqdaHDIrTCoiqEny/YC2GEGcuIJ4RORP0GRJ+y9MxH/68Ov",
+	"v7AP+OPl+eX52cWlj8DuxXSi05h2wlgd3aPdTWQvhTEClgoVi7QDWEH/P7xoGLifdGZh0t0ZHZlGWcJT",
+	"lk8lBywaahmhcxNqJX7tY7wUaWUsDpaFcODCNlQaMW0PKSo4A4iFbhjBV92w64srxnv6QbAL9rP8rt3Q",
+	"EPUDauz9dUGtKLatDgptIUjj1D0XTtL/QRdyWsoDS+oJi2XMpjpj8Ee0HBMh7v9nXcbc/0b3/iEiGM7O",
+	"5ZzWaFOuTMKtn+Hop+6/C+/TaX3vlISyjD+If5496MywWKcjySJhrWBGjLhUgrkV4W0KteLWlMlu8cD5",
+	"I2ayM5Ex+J4QBfFU8BZ8uoPwX52/04ehjrW87tl2E9fyd66FdReDTB1zzxGq1tqa5HdiIBXjpL1IXznD",
+	"UfbxtRLzatY5bPCWxRLQaLCCxc1GALweS6tTc+NcAmXPIAsHmPYYljjFBliX5cakijXIWRXcDWun80nf",
+	"bH248GIWFPgJXQmvk9ZzLZ5OkS32Yo5Zu9V2RMwdiTVmGpt0kveJDqUFotl7I7gAVDCIr5Yk4CoUx3Wb",
+	"PtymPVlh7jOF+bnw/k/paIbQ7w2IspGIgZaBTYY6gVzHFSXywTUj1428wptiuF2rKAcCziVirqVr1tFq",
+	"aOtqaOpaz73adidXRcZhL1OBwDOrxCNbbePaTPwOsQtpgZX3nUfM5x22Y8uf06ndJ10Lkd0opgHOWokH",
+	"kfrA6qacgvDwY9KwItOCscxkKBO3O3DSwedJKRyChiClMUFKkBHOFrCER/eYtCspheVF36Nv46gLvJXH",
+	"WWjnRJy2fzMZXxN14uQ+ndyn43Wf3pV28ICUt9encwTg8Otm/b2kus4jqMYgLKz4OyX/Z6CZ1SwVPLJn",
+	"TqLx92d52OizYJiHgkR5JY8FqwjyyhlPqd/Cyxx2m3LrVab7/DOf5hLpgzAM6xFnviAB0I83vm5SrrLE",
+	"Wpj1Y0TcpLV06mzFZGNFuYoSXF3p9aFNo1BuS6uy5dXFKtmtPIv9xMmm97lULIizANJeFee1qje+xzea",
+	"n83HdAh9vlRbWymj9FdQC4s/C595wjDvtnabAgyM5hLVUyoUS7uP2G9ZbWlluk+QuHw6iCszAYxM9HGN",
+	"5VPjKQEkdcPl2GYuHp0vzAd5TZ4a2MFhwma0tdxWDQBx0AdPfcRrOLC4xSf/NfdfqeHpc3dgfXX75L6u",
+	"577+mgvfUfivH/m9yHVLeekruLF553pzv9MtjOMB64lnhsrZUoDzClzUiTRrMJfcqd+kHbIQXbwOJAGe",
+	"R+YhDFhY1hafzlTsNEaItRR0aDkzY6ciDRAm8STBlmwgzSGDic1ihYOMOh019p0aaXe+b8CSQn8yXLmX",
+	"AmGM7vcLmlSnoqzA1uhPY/ckA0AVJVXse63Rv5fYyNS12vIkbLMX51eUC7Fa36kRV1O6imFpppqQj34s",
+	"Xs1xEbjsH9+tjAsetM6KH35fsh26GJADlioZDStTDNJ5XyPh1D+lKrdMGVLf+VMIa5Vn5oaFODMbrjD5",
+	"taCNKsd2etAy3g9Y3vmrzlUJLC/hqYi7Rv5TtDrXqJt3QOV2fn3RmoeU/xE+cA1cl7CAy5LJzbdqAcL1",
+	"1cW8qdqojyjXDNRMFFS2+0HFbT0W6tMowWNmznS/LyMR6yhzCq9dUpujpA3/VnP39fMBxNyPoUdxiYBG",
+	"QyKRJKBoxScLaK10xHtSYbv9vCtTp+Krbd5Fs/Yyb++u9edME/R8k1W+ecSHUe9jkR2a7TkPis4edxbu",
+	"1DKrCsqnKLh8dIXA0sGdMaMJWyLu0H0W6SQbKSxe3TBnJRAU6h8a2M17UxbehDg8ozS+kTRT9M7cG8kS",
+	"XvPAT9aNVmiwZritYdnueVemZAxrx8Dc79Cmbt4Z3hQ4gmEQPOdUwElnNhW2zUK0Bib0f0RICfA0sFH7",
+	"2qNuk90g36JE1eBUdykgLIJKnwUsrNJXoVRd+nW3mPr+2reazCF2lfBm3HmxEw2PYpohtfId32sb2bzu",
+	"p43eiLskFRQLDeWYhqvAp1l3rHXmehPZF6uQQuZbvUOUrS/V0K78DurUoQukjhsfq6R4a0vZ7gkZLzTM",
+	"AtXby1SciMcL2sUtN4bDAtXYgIlV1lM7w7Y/ichjIlKJmg4lffKIu0E9VMsc+qcHbG7spKpLG7tAba7F",
+	"KS/TgdNC/ob3P1aFsdrAHdh229OMDL5YJ27aFXbVSYdsoEMOsf3rMcOZ94A9pkVWMJXPcx+3EX5CG4gH",
+	"Ee7HZ2Xx5f0LVDtCwD2CZCwOqU6GmiWib1dM0t6wOvuMlf4iHmmyz5U85s/0VCeyik3JKuYWTFtbHImv",
+	"nDaDcNC/d/YVnIuvN8Bz/33vpJOL1KvXSiuD8VyvolFduIfZljlgpfq4ckVVerGl1CCeiKeeNlwmv1NS",
+	"lc8MG+VK4aBcr9oEUKX3qVQiwJxLURtwftZMMqf6AZgNKi5Alf6FWR0hIQVEkHmFy1fN7UBhAtw9umad",
+	"UuZxPHNM9ku+u82ky5pyssPEy0nVNau6Nd9Wre8Yx593huY2jvPgbfvZGe9yPv8D/6f7FBmbXPnsB1Py",
+	"JGErSdjHofDW2q3oqFI8lXUfjKNR23pQWSp46mOOMNPoqOfyuRFc7e+bqYbnQsW7b+Hc5/40d48iaCJl",
+	"1RLBHzwBfCkc5qQSEdXS1++couQjEc8y8dr8seCbEK3Vd3+WWXdp8Kr0ZaoC69R3rfYzm6UrINYLtbln",
+	"uB/aXbdnZR364uz8Ym1v8I2Kd5IcPBmqp3EFjzCNeOtlGBXKFnKI0Lu1vy77Nyo21BhUaGxMTrVZUwlj",
+	"+Z73GuXlLrCFKsXT6q0cNRxLzMxOZLRCGPtXLeP3eIlTNeNUzdhYDf0VhLDCDxFDM7VIU52uoZXkaKxT",
+	"ezbi47FUg8WA2v5DBZ4mzRcC0vRNGWwTerw92DNhbkNjEzbMhf6+VozGCbfChFvBynwLV/3ZP8yJinYB",
+	"FW2wWUUDGp7zE0HUIB5+kQZdYCbhIOoZj1IWzY2txKIvlfQpJ+zrxENEONOdlspGItUgdClOzORAw/Cq",
+	"8w96sg7/saKn0HlrlY8a8anyUSM+OdXHkwy34Ae34lbQ+hFoC/+sfBfnM/OvevTS/O+R20hlgQ6g/EH6",
+	"PRhKwL3jBK1Pf+iOhB1qJ2NOJ1mhoCrBrejSSFArHk1n57BwBMsJZZfQsLX75I377rK257w4Lu9hy1LB",
+	"bgc8Fv905wb32kyNFaN8U1Nxxv0nVppO2rCuU9E8T13VQWW6oKRTgUMdFerRWwtc/Y5AJCthtHudta2v",
+	"E03N06j10G64D/elSOIAeAbQd8Lf5DE8wZOAiNwpd+ksdVG2VFYzjkS7nsFIaYvDpAZ6s9ssrJyiEKeG",
+	"4JsEO8l031NI6Ym/zp3CHRdxQdZgdGEWYd3u80CYEOmBkkbko6oAM9eXznWWOYI/QrcwZwvT5p7fyinb",
+	"uCgUrDfZv3an8EmhbqpQ/9xAH66nyvYDSVk95zWa9F/F2B5zMclr7Fon/18BLczr6Vo1vbxHv3xvb8Wb",
+	"r6G8rSsVzSqkHRNLnry0L95LC7alQkoR7aFE/4v8OF8oW6AU9tfyfMsKQUSnZw4f8obR06GblHKFHFFA",
+	"fqkEjn+73yLLbz4wC01xFFC6wLeuNjPrVC7OTc5TBjehSG7obi2fsVzbz3qkE7teLJmTsta6oc0e4Cgf",
+	"leVDTOUtNPF5V/IWjXzBhbunksIt4PUQqe1EZ0nMeoJNUq0GhIALYU/OWoL7H+QCin/2Aj47ICFSj/zA",
+	"gbO1Xc8+e8whEpHIdf5eOC3klJDDgb7DjIcQ6SwRGUYHy8nTh6EQ9ke82V5E+RdtxU/S2DpZfgPRdl+q",
+	"WKrBTZ4K5ZTjzlkRc+vN+tKap0ypfK9HY56WpLfIdNNBJRwqIeyagj1O9VgbnphNxPlR9FjPGYgm+YdU",
+	"qGgIs+lv1ACQF+ERDMtMxpNkyob8AUixhiXGR8qqYL5eUnOEzmxAnRDUVGt1CaWlxGJtrE4LPNqVxB33",
+	"SHweAo/9ME7aWfxMKO8mk4grYAoap//1/+D/kTr4r/9rXh8ckRZ4R4e8yTv3QgBHEqlAPZ064BA/pczj",
+	"Wssyj8c75/1cR8rz6ldz2U2T20wGtMARDVhvCo4v0ldo9KY5JRJjFunxlOl+m/0C0NB9LhNDa6ZOBoK7",
+	"w2Utqqd9zJe5tXrMKW7fZjJQyYFIzy7PL69XQTWovtwmc3ybJHRSRnspW1SLznV15W3XMR6VW7Mgnbal",
+	"EvZh1q43ZU48LBCypavcPnFRwfRaHrXrcRn8gF9qun+cThElqCivc8QNaljESMdixSX87L6y1Yq71SMZ",
+	"IXP/WKTdFCLzSGek/XLi487li6vzgChp41bnPM/8wv/HGd7Pref6IqBG0szCHxOp7ulz41RHwhj300tg",
+	"q07FP0QEV7l69U3QSvXE+D+Ze0CIbXWuzq8ug1amyjd32qU74anCfpiXfy6ZiS6ts0UdbhCw4NMOnDrv",
+	"9mRqh92RNAbQyC+uLnLvrZuKfgbLvzj/5s+g5UJhVDCJk2yBadmgJVSkY/h2K7P9s2/LSF6ReQBE7LHt",
+	"QmNzvtrLs/PrymrNkF++eNnqtF71v30Zn3978e2319E38csXr/hlX3B+Hr14wePzixf8qte/7l/0Lnvn",
+	"vW8vL6P44kX8Mrp40Tvvn5/z82/ztq6Li+sX59+ew8oVYMw3bdf1Cjix0H5GJqA7b+0CPOqdVpxOuymw",
+	"lSkNr+Dvv8ORGKTCGET5nklEV64ChJzNK774W5mL0scx8ePJ6+tK8voqaBXnClvcs4R3AY+t8/LPbTQg",
+	"HFzngczN2ZP0GnwQQPosMNHEKS2ILQIGhzx5alno/hximF5maMqde93PEfY9wDR8j/4eIoo/JLbxVtLc",
+	"KbcJ5a5/xK/u+LSX9bjWEWDB9gOWqTHwqVjNrNZslEVDGA4gULHch/Ayj8BxxSrhirEW5g56CPruYW2R",
+	"V8McBSS7EeYsKFwnJK+kZ4t4klSZr+/UnTpjYQ732mH/9vGHs28D+OfipVvlb1LFemLOLi5fXMKtYmFB",
+	"4dJddFpK7PWmVjDwZ9mIp/c3+Aba/sEIqBaAPNvsVt0plj90sW+DDBQ8pRxE3HZrvK2AzH7V/pSYT193",
+	"EFwW0Q/xOKTGFui47g8hUUzR8EebvXbKG54Ed70HVL4yZYgjzVDN3niYPvwoEO+45aaZCujzmNNgqTCw",
+	"xwaYxWGx9Zi5uFrEi2ZaIelVIhVxRdyLKQAHcBf3IsIjHTCKm26Y0xT+cDgfkwhjAZUQG9YxJQN5NNjc",
+	"0dgiImRQRNdcMZ6mfEq4hS5SQSRTtzzAKsyPD53AZ9hHw/Laoft0T9iJEArO0Hs9yZerylh6dPJ6PLof",
+	"pDpTMW039c5kCVGyvvv1w0f23//xfz8vZjOkMKF7C0BTH/oafUhnFu7odotmeqio7dZAZj8gtiTDHwjU",
+	"r8NCnOnGD4d0sPKOH3f48o4fEnD0CeAkQi7rqzB3I8KvAxLjVNCXvgrzvxH4o2X6QaQU8s3esJL5gqya",
+	"27cYvwqLH/Kkj0+AhwQ0DELPYsaNJ8z5Yh0qjMQCTJbHOPQeJBMqNnAE3KngfQtoluRw4odRUgunIoTO",
+	"qzF3olhat+4zo0cCEBcnQ42LvhfJ1Gm3nii/exoiCGDv3U71ppDe5WkiReqv5rV4wCbcaTV3GnInK8TJ",
+	"Lbfo/K6xiGQsTIeF7rw4f+/5H6meQOCGfwvb7NechRivKg1zj1a9ITcs0WrgTQbsLdYzhvxBsJ473eyd",
+	"Nkb2EuHWUDh/RI/nnxWlC+2HTOmevge6+BYe3uvz69nokeSsTCv88pr9LL9zv3lBn8aDfi8VoCFjZ1k+",
+	"ilZci9Qh/TYsZT7P/lVMw/yo3ynnh1auTdui8LchTxLnzdLRD1EtjJxUAMC3HXJV7vsmzgvUI4B0zyPg",
+	"DXukz20PydzaiUYZo6dQcg5K7TKePNbpLfiYz+rdgJRbPRCwhzMehp8AbGbuL0qDtez9Fy6SGUmV/7xE",
+	"OHubi7YBo+CVl3uzEXeqm0V6NHI6KcZexGUjzNypLLniBeu//w1efKnIO6SgMaSlzjRhYpMS8OM6WxHM",
+	"H0psYEIVg4mFPCJs6EjPI9b6ByuiWP9gxW+qN1/uAQE7hCXCGhQb3fcas6ROnMbwM6Uiki6QCFiIxijM",
+	"FQ3sxMjpq4lIkhvyQ5zKoSvUqJyGXSjFsfXb4GNb2gP6EVe01IP/9uPtx9/+QrlrwKly6y55k232mlxJ",
+	"en8yLzMtAkzPI+MGgbk+X2Jxa925iNHrElBGjGSkE+0FAACeec9pNzleHvIeHdw5WgXin3cruSm5uivg",
+	"zFOZcmtK5qMump5hA1HTORfGqcSqf9KwKGdwujSmUruwy/PzBtj7ZUpxO4Fgh4zNFnHVsQBy1+pcfBPc",
+	"QUUAcNaLLMNdK7iDkgb8/gf4kQ/cT5fXwV2lIAGf0Jl8DIC99Bzzqx5liZUuDga6qDNM9f3RyKRTZLDq",
+	"7uDC4u8//JVcC4rMfKD9zDDPLfZxOs5trEAPx593ivYC1sYd/HqG7mSZl5Fnl1bqQXqrAJm+WjT9Oz7x",
+	"73MMQI149fiGb9yrvXHv8YYPxE3ltamLb27OXzw/v3juXvvNDzeX1zfuNa75Dpco8l5uuchbW1Oi3C8q",
+	"rIlO73HwQqv5uPCz7fLG7aHkUF1+LGh9OhvxT2c90GUvv7k4//bbl9fut8iG8ziGEN1/cQv4W0sVjQAF",
+	"K0OkQucSDvWE9XmKVrCeWjJH0liyVXz/5JKnwsSpMHEqTKxUmAg21vgQRnsFcPC99j9gbpGrYs176LZf",
+	"UrE/j7iKRHIIhJ2YUTUajAbQdd4UCbQiCdlmvwiBhMS+J98zwOWs9SP9QPxtyJcCD/zMMC86NywVY1B+",
+	"zmxRqcXkGeR2dUCAeqicsRIqLlKQNT3EsJl7yz+drNvJup2sW711A8lMDtG6fbAaDvYxTJ64tT5i2ZY2",
+	"PJjN3Z/h+VhgBCSCiNQGXKqAKRe56JQNtI6RLB9SrFA/owCnJwZQZReT9izUldLMS1OeMNcpXAZrQTy3",
+	"ZfWkHniZalKYyrOpnsD3vZ5cljMaN3tdw7Q+eNbJhp1s2Gdtw0iLPYUJ+/dMZIdov37j0kKnjWZozQ/f",
+	"jH3MUgW5sxk1Tagvvr9hI/smHoRa0Oz9AarbZ04CGX6U9VM9wtIL1L2LyEMaSHMCJBa2++QtWdZzSfIe",
+	"9koZEWlnKqAZA3qBek55M90HI9ZmIdwtdBcN/UklUtEQwpuQaGUES7ixwZ3Ca3meZE+7Dc0fNyyMueXY",
+	"1eF5w4PShfG6qH1DH6bRY5kh1vvFiP33f/ynN61BXleGPhyo2t6wUMaw5Eo4R4e8zX6Tdninwp+4sWdv",
+	"3OOdvX0d5teJ9EiYcmsdYOig6sUHv8TcpK95TWSS4LCAu/9Ip1BviBLpXhZNEiglIkseA5XRRNJnxuqx",
+	"QSZxt47cNLtdoir0xYs7hW/JlArRdEUXvfJEPlD3Fm01T4yG/S6CUqvvBdCVw2S7bxh60Pe+bQTLvmlp",
+	"2C7WgsbthBizbFwCzWOze5djFbkNQZYgav2glzeL4pdffMgfwJl5BV8Y4Z5zxfrywT8PVKuhLQxaB+s6",
+	"OfCDKHVvUJLm3JaZirg7IdRc4Q4uvYC8BSsVkZAPRf0+n70i7V7ZgAUVzfN1CLOhggMLytPvVerhDvvm",
+	"TsEHOnmW4k5hD9Yfd2QEoA6XZsppc6jX5Z9sdc7bL6Bq5wTtrtX54w4cjzvyPO4KN+XOeR/wK+8J3bU6",
+	"F5ffuN+Qv1H8IvdQ3B3cByo/kTvjPv7i4iK4y10f95tX3wZ3JefkrtW5dB9Bz4ku4H0q+rHiAbl1/vnn",
+	"nZqpVj1KblyITevPoHV5fl3v+c8ndajVCs8kdHE+6YzgbNqQ+o+ptNVU4qkUcw4mqQg71mz7chpspyHA",
+	"RkljMmiAgp9SPQlw5jdNRUSoaNSvEPgiH/YDlzrvsBWV9C34rm32C9FkR1yBgS8zZS8qSWFnCT7TfDSF",
+	"VNT4Hn7AR919Yaq+COy2MchHGwPUE4FxlkbaaRDpWASIgYftvsFIGMMH4k5dXAfX356fX1wGXmoDCBuC",
+	"fLIQowX/c1AuLQffI1V5+XcdICXHX+TtRu1VxRceiBVPxOiRWP5MAMoXeGQ/eixGz/WUEktYA9ALDwfL",
+	"8l5zMbaO0/wwpRcj1qaCb4P0tdlbJ8PUWwGtGAmPRK5WoRe56EDG/Dt1jqOMGj41bezAtr7FdqZ57U5h",
+	"NzgwHuZznHBAyu29N2wyRIyCqSdslwbcTYQSAA1voNHY/ZkmL0od4uhBUe87dcKj2rlTNuUyWYA33ESu",
+	"uEDBNFAr4vFxG/K5z3O6Dd7xICe03AStM/h36eFNyPsVzQk6sy4s2Ob05ns9eWSAc2YNoG+K1scZbd2w",
+	"tGi247bk075cy6NddpJzFc438ALwfEc+vTL7dKjv5yfmwRyUBuaDlrcIndbSxgrAMdDMODMPqOh/AsSd",
+	"Eq3OxXVQQhHotNB8llM0eepvG9N47/XkkAbyoE7bExF1qntHbVlzd1jmbXa240nYjmrojHAVu+EyOmvo",
+	"9PagOjxJ8or3Db7P0piJs22peJBiUtf+DRV3P/BDcDOcpjLOQJ/f01SeJeQVyt2UBnloGWGVNyfs5Hkb",
+	"aTweSTEIQ7jIZHAJiUgxf2MXkYbecPvP68zmqGG4IzfoeOSRg+EyLrcYwPBZ3iFQ+B81nQJzzQgdnLLn",
+	"5QEwt6E4x1Jcq72AejnVk5s7dX3+CnNqohtp1U9khGgHCqaWcI9EYnxFyZ3jOED2UUpoBoX3gZUjaUUM",
+	"06KJVoNgjrwU+sPdy8NJngftLukcGkAKjANkHK76M8XZUrqngd3FrRuHEbqlmatiKfQNmjibH1vIc0tu",
+	"0cWEqnPgOizR+h7Pg6FxXZkyiaOGIY/cyUhEPBBxt3ResboWkqfWLR25EB6KkmX1E3S9KVN6Uuel4abn",
+	"6vrI8KPWIKw6v0ZOGGnyaO2+tbpde41Kdy+4Ue49NaSNnDnbkUUlMzNjU3Ef8tx9fv4oaOGFUKxaikjE",
+	"gCdnSOHSFMqBRR9lxpl1nGPkiR3qbDAEJ9tKxEXVDzAO7ud8FSoPkcJXt0K88pNb7I+w1qMiXTkmGBpv",
+	"AFHTN9x/RiOs4oYsvmvETVPU5P608c0+FuRB+UQvpnULqnxnQhaz5MM3jpUk/+K8qLIveb2+ux5iLXd7",
+	"06W+wpGli2jNfuEjnMbniknl9LjbTWgByJkEvzm7uDy7ulhA01Ve+bYYVXKV8tQhFCje7iMk+fAhdH9K",
+	"iv17DEe3H0A1hgi/FJXWwgv0QBROMJ1XBdoQfT8/u8yNqMICIEIJYggQ9EPQbE06xJwqrblTUKuL+RRu",
+	"gL8vi7BH7X5V9h+BJd95vSW/1OKsdZUdpg9yr3AGbKLdA/joR8V3yj1IQADiBRqpU+TEC+MXh3+vQBfM",
+	"I4o6QcrP3dGR7q8t2KvL5BHx8X92WnXll1WnPN/B0x3zcF1ZTTfTqExIKwxFQigOPlB2yoGcmnn1vaRj",
+	"vjy5ykIa/rpxubIaOixW45NANUWf1Lt5EN1zj3kxxCdS+DFP4cZsngeeFb6nIbp/fPQJgm/o9ICRZj71",
+	"nlYqjK2mOefZlfMWlsd5leso4TfwWPZMqgxtPCjOkCtOtBHxGu7IsRDClxWQUHH3kY0IMJ4tX+ZlzWVW",
+	"VKqfgc6+3I7OPkTamEfdmjdqCb29yH8ZccUHUEI9G+lYJItJn3Pa0KE0VqfTEhi/YeOEK4WIehPQczI1",
+	"ts3eKAupsgo5NRZVwPkJKSTtPmgZ/4uT1O3QP/+cP9nP+GDHlYuEWQLT1WrHqcj8Pq2gVdx0qURk/Zu1",
+	"Wjesofyi6/GkIJ0X7DJNt8wITpSlKVwWa7fL1lKuaIwkcY+qR10ULfekOh1wJQ2sbunSzIUfKDG5gqTF",
+	"PjGb8YwgPXUGjrRWc/atUGFs5CU9V4JU1MwSsSOQYaDPCQtpDSCSTISKecqAwkWqKuUypM7+CWTF2HpX",
+	"HA4cWyxVY51+lflEgU01NDMT7JE71KVcmqf78ETDaUzAjTgt4JZCk+4zhFqVFUiTa1xAcEXqPcqfIdny",
+	"Y8xbIGIzp2av+TMvlQP9IFI1gg6kXDiVtgJrd6kQwIZ3dnFxvUWp/QZkc4XE2szW7Yd1d/b91Uj8ezpk",
+	"x5w48toFj8Z8XAyp6VyydL+kbZrVzCr+1uqUvOWOU/ebaW3KaF7+NrOgX6bhDLYnLR8Bs86CQ3QQwcUi",
+	"w5oTzFZN6y4s6+ZpoHqZeg5u5n7xCOB9I/gNBjsAPgAxMcLswnyXk+aRTkVNMkga5h6jZLhrAAZ8gx02",
+	"j3mqTamc8Y8EszrmNTrCXXdjI73nlNEbhb2HfsIV6UXxaCxvb/+qZfweL/nELUxLqI1DTEssNpof+T1i",
+	"NtYoECcRHvIf+7HXMqLAWbd4IA1FL59IS3UiyiWfFVMMTiqvEO/cplwqqQa+iT3M87LQRRrpsWBhZkSK",
+	"mjVsyE7QI5wapHbUIPV4d5R7R9tpi4J7uRPWcCf6U9PYXND6dBY56ZDG4txJv9+F7zTPkCS+r5Y7j9BF",
+	"ZaDmg5wWDIBvmzjBvKO2sDeq/tZjoccJsN0A7ybKeMwhG+hFA/uKoYXL/waqGjDdHt8st8ZZOXuqRq5c",
+	"zyznbV62gnV8YzHigKvCpTH8/+9WLtO2X07QIiCAkgPrU+PLVh6uip28/a//1xjOftaZMdwFAjrxnXqA",
+	"Q5Fu6jB7SVpqYefbTE2BFn3qjBSZn+aMlBMOt7NI3eT9kcLS/ZuzDrtJR1U6q6i7AfvysQE/aUoC0Wcr",
+	"DM7YOeXzTzhI/xWOBbBBypU1d8oOxciIBCcr3fW/DopbSYNsRn3C6bBuV54RBVed4pCGkbi7j5DCaKYG",
+	"wfe/19xSs6TWidmKkrKiIOwpU4Qvoc53jY88O+Qlvbb29hcnAXTo54XbGXU68K0OHV6dwljoY37tOo1E",
+	"9TkgLx4bpn5OFvEpLWKwsdy9PRhg5UWmknJMs5HZVu3k8jkcyGM0m9MFjTnYlqyVeAahTjFV94iFg6ae",
+	"ebnF47WuZfMJmaVNGrRcn8Hj/4+lzNv5y7OrlS3TO1zVE2dXmg3TASZVFtqa77H+MNQTIqPL/SsX+23f",
+	"+uy5kw6m9+RgCO9oUELI6zAeRUAOo++FMtVJB6LbA/hLpKzgDyJnHOynwgxF3F7QbNcgkULFm4rjmvnR",
+	"Q7ba1Kuxstk+vzo7PxCzDT1l5686F5cbm+3LLZjto9NKb1S8Xf93ODbmOXQcwEoaPOAfRRIzI4zbeZO7",
+	"DlIDbaz/Nvvq+jcD2FJfBywRDyIBlXAvVdxhnA1SnY2fGR+h0tUQltk4uz1l3FqhYq4iZJ+lxFcETHUK",
+	"2hl1ihUcCFE/+AVJBX2+qQTquL5MhMGP5WUKd2CfGWYRC9J573OxuHsaGJcinEtpEaPa1AXDztV3W3fr",
+	"d+4RbMUfgBUu5tMmwrVUj5YDsYhplvmxNOlPfOENrd7odlsAmc5fdatzcR7gDsworJFUGYACvzz3MNB/",
+	"/6NVnNbWRdsp0blruSPnXpI7cbOXGZtpNNRdEWc+1MVnH09TPpJxFw6uWwhA2eABo6xZ6cfAbWCx2lWG",
+	"uKrnpqFsTWjb21Yt7tadvhxkKRR8qg4PCEwu5NhnqkH6Srrm5x/fffiwWSLtUXVU7HNTtalPSLCA7cF6",
+	"mYWabZv9NgQq93uki5fOaUkKamvSOAg0e4P0x8Sy7dw8p4La7Lb4HDI1V/RKiQy6r1PIxdXqlpWaaRvQ",
+	"y+CgeB13nL20O69a5fcp9dKuUrMyJRMCNSU4UduBJyu/v0cQysqmFZYBGqx+FfSn1dfwrxLGNBYU1Hhh",
+	"zWoZeos/L1lYA3nu+u914bOP7gGC1wgeDZesrc2p9DWKbDN3d7uBjhgwq1ve77NE8LhpCX0eyURa53Bt",
+	"p8A5dyKeFnZi7va7xp/4leQvLka3CoLvRVTY5Dlt4CktvDWx4i/yop7Qa8pLpnM+UP3I09XHi5edCx9I",
+	"zhzSpUeKXLzj6T/+jowY6Fp1WpkaRmn34tvui1fOQsEZNa3OK+eCfAIvyj30KiNPUlmRjlMBvBkU8c74",
+	"c4kHb3JvH1gmrEglT8BBeScjm6XOKqcxBEUV72+kY57gvknVzWUqX/jFqh5ibnKqu/6iRNgxFx67j5RB",
+	"D31CSY9l5OxoIsQY/S+dplOmMUT5h85SJaaNcXX1XW+t3lsyIE9e9QV3tbHmi+/J6EjyJFdY867qU0GB",
+	"3DqPMZYPMs6K9UC6SyukVZaRHHNlbxhnfT6SyfSZgb8734eifoSJioYyiVOhwAHnqfAxL9jCm1Is7b49",
+	"GWoABJaGYmTy3P0vi3j5HWzYWX6w4fN4ezh7bXYbWVD5dNQpir+GNSQCo302EsryhA0FT+yQmbFwL8C9",
+	"EJ36X2JuCGkldGZZWFU9Ybm8DWaVSdu+UzlJAgKklCFFpGIPUkxuZogF6+BKOHbnlNx4gCnMnFoI8tYx",
+	"99QJALhC9YB+y9UUau0+8gngisamXA2AltegM5AzRNypUnsOB0fXljEaAWCguZpekq691tTn7MnmOn+n",
+	"erwkTmYDMCiQ5u2q+yW1+FoKeIewLyeHYrsOxez5xBxVkWpbG2AIE/Cl6+Mh/pwdmHVE5XOdnkKfqLY2",
+	"8C7hCvirYAMgdiagrxyfa8LnypeLvKSlM3WL+2ecFwD2MU/N1UP3zoDzBEj6yBLIDymi6i/xJqH/MOJT",
+	"MLpGNLTkVG3shmnrk5o8qcnPXE1+LHLlB1MTbYwEqaWpWO9uo79Nu5vC8oknbr9CzEOWCiJ9SRLKRcnU",
+	"1EypOUWeMzI7PYlI43N9UhB9MlRSDZBGNcEJNURtFJxsuy2qIjWtNfMXW22JOpmFk1n4gszCQfbKNHvD",
+	"1L/HASQpwMYRJMOblAgtfTywfW/4OarnPbb0OXuRqUQY/+IILsqbk1Wh7vCBtmMV9jS9/AtO0kQwsQ1E",
+	"VKuJx7Znlk8m5GRCtmFCclfwZEe2bkdga8mOKBGvGGqsaDQAUXB/JmMmPKFoBIkeJzhPDPRs2NJdZ1ww",
+	"7JipufjxDBpkjID3aT0j5DboGE3Qxhp3N+WPtaS6wPM82cCTDTyFUZ+z+SM8NgS+mLWBu60nPFfaiuYm",
+	"4B8Q8gLaHLCHoNTkGzCTjUX6IIGBBVoTJqm2yLHirnvDrKauQvgdNDBIw8RobKcBxIhwZWRycQd+Dfya",
+	"63z+gJa1sNX3F3jco+rzPUh0mp1C13oVcbkqBUNpnqC7iuWw4pO7+8eJZtzcA/kkG2inztxO95xiE4u1",
+	"2eW8NgtaTtitUCtAi2+hj8yd8P00kdXqNugi8woBEuWHWEioddTfWsK4496c0Att16md+doBlgvai9qS",
+	"3Mvaa0/SUid/9QO4wyaak74o64uV30ydWvgN7/uZtmy4pxOMgwJaR/+s41A9/8P9030M8KRfcq+UkM5T",
+	"qnOzlE6rrhb+qupsNfdlkJLZOlDuSew2E7uP9OaOIkKBDoB1RSjYC209ieBmvPUrSv+e0XnrXRCPjbZu",
+	"PhAwdY+5JOUBde1ERntG0D1l4k6ZuG1k4oht5pSJ26qd+yugkuept5xvpAbXeU2XUQmxgOz+F/dXwP5I",
+	"Eg/NQaS+D8C0j+OTqXiQYlKAASltEe8HQSpH2liWpQOhiK7qpjxir5UwefCKh/iZoWEgwUcw/7QVqip4",
+	"mI/6PSz2uHJuuMG7p6nK79MKWmfFD8uM1r/OBEq5n6p9bI6WLr/iOG396HKkY1HMLcMgesPcso5F10yN",
+	"FaPaDRhJQFztPmSJEinvyYRm38cikn0ZdZ28dMFC7TYNuTYNoo5pRZx4+cuP3Gl8wEirvoyFiuDbIul3",
+	"UzHWqcVLNHArnr9aOdgCLEkjlJG5s6HcK0/cryXeHu9weXZ5vhhQ6nLbg68f6C07TfHUOUtQxM2Dr/Bn",
+	"gvsmdesELSvjtHyXnxkpdsCHv8CKjIfciM+H1BAf+h0+1InQ8ERouGteJpAfp53LtFcHQUtYEoWDoyRM",
+	"ZF+cRdMoEWzsZfWIKAkJcEQWQETwFAzoegnK/ZNF4Dy4yw143FYw7gIS90WszoMqtfxeGCb6fRFZ1psS",
+	"4lWFuBAvj9dCX62ZsXAlFsLSIdlr9YhIBn/kKj7TDyJlfJAKEfsJQ8FGUkmD5GBe5ODfrs7qJe7VSpSC",
+	"pX3YD0h8+UV82VSCs7phLQYk1Cq74g6sSs1B8wbu1D4F2zncx8j898jR3CfdX+nsnzj+Huf428gEnvj9",
+	"dmn1jpvbD522rRD6paIvUqEicdZLdHTfHK//NpTRkMXiQUaCeI08WCqCIPmfaF55BChImcEhgY3D7/d+",
+	"nd/hMk/sfTti78NjsAsc1OorzJFQd92mefnx/JvCx/Co+KXPXJ+dX3yED6yWtry8gBphD4pmH3kvEZZd",
+	"BezWGD7i95ylmkNuQv5TtDovzkuFMT2GTqbGNOY3FTqbuAuGrNW5uNxeDF99GU8dxvfKWcnmYN4ZHjqP",
+	"UFGiJZvm/OZOgnrAkiPNh/A5MklycDdfA9P9fiKVaDOg0MjXCmqwEvL7CB6xtWkWCryLgbDQVjUK7pTS",
+	"kxzyFK9JKzAATg/MHIaF+Y2QDBUpVz2jXIFAZ9olWDzIOeg+krxNfUpizI1tRqirnpeD4H0jsbmqE+Fl",
+	"xfJyTYF58ubRhVrs6qm02GWNElNORTlRvP3L39x1Ly5ddJj/cO1Mz7KartX5++9VnXe+Vlg4c1pr0x5G",
+	"pA/HnfaoatGGpjh4TMZRjy6tRlfwGBenQm6ThMIyf9eA5SxBeHaWAgFDAM26lMmcZtpFE+kxid+qElcW",
+	"3Bnpu9iR9H30hv1QYq/HHRLKzqwmRvtM1tTK6fNUJALydnvL3NS4U9ywRCNwcKRHwmCc65yVgdZA54El",
+	"4RKeLmR9bsBxQRGYdbkUdKxDeMUA0XfApWpA0KJNaUoELdN/SpfY1E3aJ2vZQSo+/2pmlvWqsqx57ei/",
+	"trKGfLWBhrzcooY8xATVEv4GZKlqtSQIoe4747+B35Hy5Eyqnv60IE/FLWCLKpEaNoSOJyZVUBT8PGUh",
+	"hFpThl/viRgir+0lq1KevIWVfmapqnCcSu1OR8jGmTVMAGCfiqQwvkdn59msivQGrbPKT3597g/5/y+d",
+	"//LHbO0U2EIiHH/1rllMBJSzvRTPUst4U/x51QXkX21mAtJGUHcZpCxiweNEKixljrkxIi6IeZxgLSTn",
+	"0Q8ixda0lTl5+qke0XagXDfdIh1wJQ3I4qpENNvKQm6UlAN98daK0VPn40ClNufhCplIRSTkg4jxnXg1",
+	"W1LoXvU9ba9h1Tasw+JeCTab40yv1N9is/CGHpf7Kn4SdKuvwsMPNbytoIig0N5p3WIXS06xK9IUfyzT",
+	"FvXZ7YDH4p/uuCzo113Zdbt0MpcBmWqn9f7s8rtvP17/9rf/7XZtRgSX6iZwz+bVg+/bo5EZJ7lAkdIl",
+	"GX8teZLolt8kT087ksrJX2kcqGQHOi0cNIAXxnEg5u8tMxTOqreA0DF10Qj8mkeRHo10jDmb30s+pcFL",
+	"LGg+3qSToThWDfGyP+OH4g026wxPL08LnlEavKTFd681thRHV3XLcx5FYmz3GES/93n9kkcLxjiR6h5x",
+	"2qrxMkW27KuwOkUQfn3DQj0WqhtxI0LGE6NZnPK+Nf8fe++e3MaR9QtuJaNiImzPFCGSIvUAo+MOLcnd",
+	"HluPT1K3vvmaHiBRlQDSLGSiM7MIoh2OuHuYPUzE/DWLuDu5K5nIczLrAVSBhRcBSPjHFoFC5fO8z/kd",
+	"135npkMuvhNZYzkTkJTqdWAmDDISnRqNdjcXhArQFFCxWsHWxt23BJOK+GNOFgeRYZHttef2xQ2tkAoK",
+	"sp19P6kgDEbMDKXdBlcTDqxOjtMEma5TbFxNB7A8u1v2q7JEOUfibs6crvHSP3Iix0K+uI9WMvLFSusY",
+	"d7DAGqtZ4J9LcyNLXwmLB2zHGVmOsxPNmOugmXnYqAOL3Aj9Z+vdNRM4qn9H9W/76t/BsbmMPjfO6+x0",
+	"E2Z2yei+eEdin7EYM/IEOA+hxhVRceBCAedzXrOVWF+xlyG8W0J8pKLkwu3KgepEMUuspsPiGa53GYSB",
+	"3+SgHfxNQqAHOjHyeyL4YIi98ZdwuiuavPJX6KjJrEzifg83Tt8xixIu9kyPYUivIYAYoBFk5cjGFBq3",
+	"6AOl3ixnXMhORMc0Aq/yslT52h38kShXJkq3hRunyZG9VQ8g8GJrfCPJ72k8YG3Sm0JXYYdLqe291iHp",
+	"cWWGrrxQxESz+5D0CsXdRdpLGFVCZ+UXsk849gtsEHN762a8c+iF5bTXgnoK36E+C7Tpwqj28WKanY6k",
+	"YkH7tFVCQlqa+GC/fuXa1DkfE37LEgCv048Xe/iJi9hn14KvfjKU0Oaxhxm1UuS2zwE7E4U0J5kGtA96",
+	"7YalW5/y5NBFG9qjnZjHHSFNB2G7lhdy76R5nZ30UdKtrn4mUhflXHYLC9bXZmQfFLTukCjf9wkVBD3e",
+	"2OFxQrmxAtHPdmN0Cks9OtSODrWjQ23P2N2PbOCKdDbK2ywnwbSgnYLBboB1+ZUcudeRex25155xrw+p",
+	"KekwmdLmAGC9QuMgGldkbHpxRnCBEOzJgfvB56WEhGrSp8qlBJOIJglTYGneQhlm332smV42P/hG3Agw",
+	"rLoY/G0Tw+7Nk0jfdUPSLbKE+xMRW7bQxTwKCtnSlOixNV31kDEDiKtKTjREASzfRBwoxegozPKZtZEy",
+	"JhRKTG/ESFoWcWVfBM/hm13ehuz38RoZ4iMILXItCLsf25UMJNMZ8+3iglyvco+/ZqShSbdFLk+fksmQ",
+	"J4wYKW8E4ADgWzRRaW2/o/yMj0nSxyTpY5L0GknSwNX8QFnGHTjsqseKuWKRQaj8+VslUwOqFPwY/9X4",
+	"dvhziRD4phJzl2q2bIp29WB53u72ksNriSCF4+1TnqBtngoq9AQS7qDAH5itq/C3FyJmNDEw5SUuBcC8",
+	"ostp7ri2Bm+5PriEoolLYw9LY96JuCXHTNyPEtx3fSL7fR6xWEapFVatgsgbJS34f9nNNe+f1nTEiKU7",
+	"6IRVkpohYXdMTUnEkgSEJLu3DDA78x4XFLZ77tSDKvFc2q7gj5uAxzdB+6aBZntxdhP8eSNm4Epn0/v9",
+	"3gFenaiEuw68ClGeC49DVMND5Js34uE5sbPw48nzn57+8vI//vNtaHnIgxP0ISY5IamImXITtVQfySQd",
+	"CQj86CvQ57AW83fJBYtJb0q6V93QwV7ggahUuCOzB5ImtGLBj1YGkYm1BqUQzQMO9jPUhdavgVgIPEod",
+	"Qn6m76IeO5HK6nqiRd65WFrC6J0LbDuduMf6UjFnVthrUMALyfVc+/qQUJAaoRcyynIyy6NCl6mCIKH5",
+	"LBJuRdNIxozEVqO06qY12yaOB7KSTroYVXR1y36DUQEvvBpjm+MWdEaIw24VDStlYq6jRGoWd2DH0N7M",
+	"ep6g8Zo3IYHLxe7HCRUuVTh4JYVOE4Op2Jao+tJu60k6RtMhGiopeER4kgim9ToG+QPW89DKtWFHpEbx",
+	"zFIumNH4fSsqTDhYPkq5G/zU7MpVMKLXivbNYYOI5DyvOqfArnAjGQV6pbKsWWZWMMoXVmmtHfpfudnC",
+	"0sxhSIWAKng65rXMoonDLtfo20X9vQmf+S1PtOtMqDB5R6JlyvmhEQaHEX4L5/RW78wr+Aq95rFRX+EW",
+	"WFXB7we1Mdtz/C3iNvtYBbZYZZqpBNunJA07gImG1SEJKSLmSxdQG7omlk4HjAD6GhXEXjvF4wKECfZ7",
+	"tDqQVYPGYyXvWNz2r0FVCsMchdBtkwTgZcDX8VquHwBprB+BY+sE9vJ/q2CjqJJ00vFMBONlWanw/rEV",
+	"Egc/4IQfN5liEZnuo3v+ASn/Cu82JZ67rSXjn7h2Lgs88pKMLHXYjYKi0Amgy4ITkRiJf4boKbV/J1Sb",
+	"DLtnzv3eBIrjb25Kx7b6+9JWfyMeprfy7tF7kDTwEmCHuzvsP7af8q85NY+Y1mCA1pHzj8xMWLnbga+I",
+	"cT7ZjZLyWz+fIy3vCy3/EfRASwi+WENNEM1YsRRcCvI5ZdoB5deZMmfLg4hdQiIEj33vU8FU8OdmGAte",
+	"sn3lLY4E9pe91DkqPySUC/DBX1nhH1EhpCE95tTrmNC+YWpCVax9nyKIKhcKA1wnFRpFTGuf5FJQqXON",
+	"2W0ToT1AAISWkBCnoUKK6UimOk9GAKd14dI+5IF0F2SnjkhHdJ9zStNjsA7+RlNNr8gYQPAIVQrVO0EK",
+	"XY9bwapEsVs/nN/4Cqr8kiMiPKLybEdl/h4uxDZZQoX25uUuU4/zvLwe1RyimYK4NLUCnp4vF7h2D7ur",
+	"GLOIx0y3yPu+Nywg4HlFKBFsQtytJ4qNExo52rMiEWMRa5XMZmglOHGu/bSrgDthGv6U3vt9P5AKBVhg",
+	"0A7uuKFJB8ib6dzlFbSDvwu79ohbbieFZQb8jiZXrntoZngTnaqB1TCW5gp+yz7iGo6m+Frc5FrfWl6i",
+	"mYizy+1TQzfFVJ4479QOmcuPU6LliOW9D4C5TIYS3WghUD5RMimEAMZKRixOFdNYW2htB27I9xenT39A",
+	"dpGKxOoEeOaZP24ViBHcoJ1zhWME4xjB+IoiGPvNjz1XnOXI+DGwZC4G2+PKiv3Ool1WY1xrF7fgYrCx",
+	"sjJc1ZGTHjnpkZN+45z0I2TMbo2RjhW742xSj1OBAdQpRlLbZOIVyyyTDZJGrZXkpoi5ivAc5OqCc8pV",
+	"slARMWfcZk6kLBaMJjKARCn5byaIFnSsh9K0yEemjeKRYbEzwfRQTrJaLUjgY3QE49XAXbh1bizVpZrL",
+	"ZAziD/ynZUoFTiHHTEAfGtGxm2VvOE0s6QWpGEaqc/aic/kSuLX/Neaz1f/uvPR0nvdW+k2+9/kv/xn0",
+	"FV413GxH/stHkt39qUm9cLwzVY/s9f3EGGH3NDLJFK9i1oQ24+aHGVhSDG7ADvUdcEShaypzZ0EquSOe",
+	"0KPYAnlyaLsXIpUzaCxRgTvQJg7OKUa8qAzaIySK3clb9EBjJ5UYMXFBwZpwzWoIHjdqL3JfVxLNT5d3",
+	"Kn3Eu/GncyYdczu3lttZjJ5gl6S1BbFiWiZ3u28yNS+Xa0gTkLOZ4wLS1atCJQ/kbxnoAw7CWkiSabGE",
+	"imnWWnxDthJs3OHB5GiZpEX8PAwB2B039JYJr97EHHUfMpR6zA1NCBfaWOG0CoOAO3b0Nq/DAt5Jw5xS",
+	"YakDusq6YCmUt62f8P0Ehd4OeQGABemSov+d9uFj0OytIv9O4r9KAK5DqkmPDVKxQQq3u3GwOFgF4rZ7",
+	"AzyzLxV5x+mITVehYrgcRyJeh4hxEzdYpPFkx3r5T4qxfzONjInr3M4JCZiCdbQsoC+kwibaWSm29gAO",
+	"hfgRF/baRq5bN1jdo1RDIoodAQvTyFAmMfn+4vTlD2HZT0Ajw+9YmKe5IUnAK4b0jnmXBloO+Hoq6ADw",
+	"WvBXkughVd4NgtaFf//VrGsE9BGXUZ5lnmOqC+at+J0aca3Bb4FpdTy2mkp/CsNIFfte3wZakPcXp8RY",
+	"nvc065NpWJLATvZpZFxlc1a/nLstRnRKNNucRrSe4XP0GR99xkef8QGLtk9MxGsKNgCheWLJKpE0rnUO",
+	"v5OTdg7z40rbJxTQLABAAFIVPAKtnAjIXwhJb0oU17chmTA+GFqO71CEPr3/kIkZoulUu5QpbjRJ+Iib",
+	"FsnK6fvYOulG4MxDyIPqQy6wnoGRkBOh8+8ZjYZQ4G2FBtZ/41/OlW2GjCuYLU2kYCXvM74b+tjad90I",
+	"HCG0i4TmyVTfuhbLCdcgL/wuatD+sF/qPLCRM521+2kGymBoL2FOqhT8ZsruWxVC0ICZV27Aj3CMG8Rz",
+	"nnbsqdnPhnwwhD6+iZzA/0cs5ukIiQ72KGg/td/ay/O0dRkGAPdieSscFkiXtd7nMrrfUsXpiJKftaYe",
+	"381y4ltsRKyacjVquZqfI94GkGfsHnLVNZKdvwYdnNJvYQCXMmifXzZmNjOnUw9NAbMJ3SJCu94Qhg3t",
+	"r0O3eQBbkdNAGD4N7fbY/fzL2VUiJ385u8K9/MtZeCNwZWGT/QiLW7vwtfL2RizACaotynS3c09YKrC8",
+	"moJMQPaybMyXGVjVscBXX+F12FqjTmTHMjXQ6b2WHb/CSEuuuzPFJQTvUBbnurdVoxk+JkvoFzJ2jAtU",
+	"Khe66eDPoZxck7HU3GryV2QgaaIRvN5qyTciHzRELtubIuum2uBzIwgQlKeRORpHzLTIX+Gl+BlTjMRK",
+	"jseobscScTDG42QKGClgSsvUMsJXliX7domZc0axSCqrrDusDjuolY6lDXIyBiZsl/0dlJAwhU/ZneEj",
+	"1kZHRxejZd0wD3tAjcmNKPJv+LzPB3AYgP1mb20Xpc8dU/NSjDQSYmDMVUqxG7GOGHNDtHNgEdy87Hl3",
+	"Pea2zipG9hBuhBVMRRm4iowrJiG790PlcA600mMDLrS9C3pMhQZHMmZBPn32jMR0qmtk4ntHO5lMnCHU",
+	"2aC30sa+LiQlGMSasiJ754JZX0wlVlaMgG8PYmX9Sv34DjQwrhnayLUG3lwtk2MVOmifhwEwhg4yBhDc",
+	"+MHIMq3zwl+dMVMRDPTsWes5eDaAtYAK4P/IH7o8LVgVfwSJ1KZjp0ojg79IqOh4UMYYlYdZvaOBTIfj",
+	"nAGO9UFy3GAjC98/PWvuwpu5hk2Fv9/c0O9JOLs5oduXsLj1YbbR4dyW5yrDeXgWXp6Gxd38y9lVeS//",
+	"chY+Dc9De0rfhKwfyonjkRCyfnRRr5gcM8HqLS+YBvGPeReVl2fU82kU7qwArDekVhgyQdA9Ady/zyZM",
+	"IRvtWlHIRcey0m6L/Mg0wjWwkcOlchoGojfap26E7JMJNRGgZGGEv2I6FeK+PHsnZ6Gmk2qGwgmhVDPB",
+	"AiIQwCGcg82+BhdyVAGOKsBiFeCju25HFWDxwK/pVPukPU/wlkQRboKWqJM6WOUejW6viiXaltChRjt0",
+	"XMjdmZKD5/su9Mr2fKBT5D0/1Ky28ExJDo3oPR+lo6D99NmzMBhxgX+dZQvmwrCBteq3oPR0FDOpAn59",
+	"FuafAle0H76wI3qOfpb/4VbsPsNX5OrO2XmV42QrCkxY2tf2y9MlfKclqmqq0fgdCGe2IpzdvHBuj8PZ",
+	"ncpVmbPwLHxh/3veuvwm9JSCiIioo8NHV1asbARWXu+ZeINosomMbouc4H/+9/+bUK35QKBfAAEv/CaF",
+	"9jumNX5nFdKwgNZof+u0EA8f3WdJQrjwVcUgPtrklo1NCP8lCTSkBGFnbgR85DwUTMRW88iRqGUSa9+I",
+	"D8DhvcqB+NTQVMgLKitzS7pGiMwSJGGEioDS5iqXrYhz4qd6I8aW2ffBvRKnLBsLHnPqnP+pY8BCkkSK",
+	"gSvt9xihLfLFzsXrTgUtqTg1amBm9tzydruuMvCoRx31qMV61OeM3I+a1JacKRBavQiDBKIZZ2EgpOnE",
+	"UrCgfRoGUnQsGYFjxf07VxqeX4aB/UQFbfCHBJWhl80O8BiBli06ZeYudFMlBrYhjFMWul0KQcD4vQxn",
+	"9i7XU0CWXYRPw7PwNHx+uVxcZu7H34Cek6clWaH9iBqOjlJ2wu7sz2uVm2tIbEIfiyum72LqQhdi2OVS",
+	"heUa4dSAetlpvcFZHVYTGBlFqVKPAelVGCkIg+LAzZty4MGX+7VckS5mslXOv3k3Fz9PfFkQBneSL9Ev",
+	"BCZ0y0WdLHNfNW7eYm9UB9bbgZ9u1Eyuy6N6lqftWBYDSlTQvjgv/Il3Ok+dKpfK+S5nOmhfnPrWZWdw",
+	"Bxv85LzY/7lx1tVzK3pgj9r2YJgyHdw+S6uFW1YUVp/PCksF6B5ILdJ0RG8pUZLGoHkMuDbY0Pi8kP2U",
+	"3RCdqnFiPzq10q7jn8e11+ZGPW+fzeVGPQ2DO665cYljDVb97BxZ8zoocRnXenyEuPx6L+xTYR9zVF9K",
+	"m7Lat8ff33gfCiuRYczMUQ5no7F9uyZwi60ZmCTOdh1yMUALA77LjZg7NuRRwiA3FTGLQjRNsJOIZvcw",
+	"Bh24X7bIB2wVTpXVCvz9KwDKwfN5QR+2k3/pwOIE4WC3QL1KWLKJHaaly87V3vLiApY0HgLGGvY06bJ7",
+	"t78u0cCJzcnQsTm3FA98N6HcFEGeBRTEUGFIwpn2wYd+alJrBVK3R84mzmzKub0gZsIjdA9AyKSQG2nX",
+	"6MR1lUz2IHfZ/d5pteE2WBNeSGTFkDfuU2VpMqFT3ZFjEH3uoPyXOHbsv6hiTpftyzkJ8Ggsf6mm/9nh",
+	"bhrJr1hUfhSUywrK0+UE5fmSgvJsNUG5wrWqkocfXUu6w66nLcremlocWCZUVog7Oa0WvVZl7aUitqQC",
+	"1NbUcFvcQwUajQ7lhED/TSdyM6qaEYxh/qT9QhueJFYs+ifQV5s9Az61GdGKmG3WcHCCGerXq9q45DUu",
+	"PK6NaRZlzpqIFkfm83Vo6RtiPplauj9+ooe0+Kx1Sq7Hb1yNX7dVys8l9gIoq0oxHxqwzAeVrQzv/WUW",
+	"x+Ga3Ekez1SEZR3nvBZcUoBJ2dlU1GpryskqOI1vkLKGgrvpHimePH8ZkbPzkJSpdDWbdKMtUY6M9chY",
+	"axjrfpaUPailvUI+1Yy/LqWbPRmDE6JWRXufxEwb8EL4SLrlg/CBLhcCVDnY5x3rV5UqF9FpNHSeGPtp",
+	"A/c7ek+OTTX2qanGqjXEdVy6wECassjzIAzQZ9bpTZtV1Z6j/p574Zdhx8uZtJtz44Ik2VNnLmIPZGYX",
+	"shjf++Mh/rVf/T/eWjPSLWDOfITS2h5zPlosx0UeBghMeignmlDSddKzWzY33aPO5+kgGTj2G7a8oaCA",
+	"lh9wLmGa2A2aku+77l8d/KLr0B/w9U5xzXyrmEvkP7afgrYXV3NccTt353bbQWQlDrM6gW3R4Xhklg8y",
+	"y5WPrYon/grr/MrdeXaRwGULzBfYhpGNme/qjj6nTD75AwftrNA/eTnHW8aRdoR9ciTFlUjxMyZO3h6c",
+	"dwvMINBjlierR9dpwj/qtx2MiTE1w9yWyGi2WSJmmsKTc8bEugzjCeTibB3LazebsygNwd2oPLnc1/mM",
+	"pBjMqtQufRm2st5b6VXEh3GsKjitfcEGlL8dAwC+oiMnVDyyl4tzNeZo/4B9oBkr27CH8ih7GoSBJY87",
+	"Dx8pPlj13hfeBbpZOXag3sR/AGtAYTaiMVQYMqWk2ohD8XH4dy0r/TnL2vrO53JRxZAdOjyrpRnmuevq",
+	"Oe/TAAdoIUOLfN/FbzJbfGWGe5BYqx6M/k5OofiGCdyu3pSYiSQx07d6b1jvMTi0VnAICH33oaFZ8bD5",
+	"a/h1xpScFCgaL+tKA4creeKgTPaobOMTzuyVn9ixcmN7lRv+9Pe3dsPd07pB8dsOvLBxGUfpV5Wj49gx",
+	"QnQW8rSlguJoVTOd7AxcdeYa1ZgL58CoSvjDs4BCzV0UZpaTn2VqFKPRsGF//oVyG5hKUQCfnS+S2XOP",
+	"ryavX5zVC2aA1X3qJ589BIeYP1Sa8kUuwH9Mkea4c406wTiiWneAbKy8CMs3th1wgWfJpWiN+EA5ZOL8",
+	"06AqMaROwBc3f1PhzzITf+zYp98uz97qw5++G0OUS5tHKmdxFSWLyk7CjP1iUYguWDXtDL8dC+f7KWLY",
+	"q4xZC8ZiFrfIO0Bxd6CQPZZIMYCYZegz4IQ0jDBuxXiL/CwQktjVnpRYT6sc5SwUtTycYJcFNRdVldRX",
+	"jZTv007jmrXM7TEZVyNmtG0msyI32GKg9ih4vgLBs9qtqikMATCWQ44kz8myutoQqayN6AUagtVkPceg",
+	"l8f6ceRZq3FxzcjqceM5dr+eYnpkC0e2MBPCi7KrtRdOoEYaq4tsz+ise1e60c0ppksUg6ulsSy77xo7",
+	"bKRmo5FKuWz1xrqK5rYKOOB4aEJ6BQJd2RrbVgnHkc8e+eyee9ubqVN5EUczZrusyrTryOvWslA2xT53",
+	"FBf9EdwjGnLFXMJCTPcnAeXIX/eIv7qY6nLcdTYCuu6F+5qZsIt6znDgtQOfcvwQAK87rpAINmHaYDHd",
+	"stHN6tjm+w+HFtDElohbjmW6vothcJL9a5myuEXxQx+WbBizXEhs7z98wl9sLli2XpTl/YdHD63I8aJw",
+	"iqEipiom7uqLQaEzbhGP0sFepcm6sJSL0nShH6Zv2wswzd0e1SBEuiFhiWb4aU0D39lH3Da6voVjeCsX",
+	"pDuWCY+mmamLMMi6dSMy7K182AJEVlZNBi+yF0fRmEcGIcpAFiyIh7z/sNMgCK4ZflPofunb/J2GwYQq",
+	"kaPhvrCfQBNLnfcxPHd9DE9bl8VOhgAryw0AyX56/4FYmRosQxKbji80HriKDl/bO3jgHmhL8pUS+rUn",
+	"sFWI/gEZ/cTZr3Wi2hI4PlIY7apEqCEZUXXLYtLVMlUR6/pvwqI0m1CNL7IChkyZaVV5pDENCsluPcaf",
+	"kw5NmEKCwAbcNOkMZWqvyMWLMMCu3qoDIIP+i+dW0U7HViXScua784s/w+xN+NqsMQBaOZ4WXDtiJRNA",
+	"krYM2PWPKD+HRRP+MewfnY8OjNtFoTu+c/jSLwBw7MWzs8syhkbDkQcYTri47Yy4SI19xLIPEALnp6eW",
+	"T1DRuWVsnHXpyJLNC58+PYWWqQqtcMWF6Uy4iOUkf+0z+7KhnOgOqgswL9doFY7ctX3EZtLYcqFjDSRc",
+	"9VAmcWdE77MBw1IrNug+PRob37K18M0o6zBiTRps/eG7voykMEM3uVTEsgP+w06pL4lb2zxfvlyLL+eH",
+	"DVli7jCsBpMDU/RTAW2+adKJUtOR/X4nliPKwT4Lq75O2B10GH8a2Cv/O/TH7ghprH2QH6COFGOCi0HH",
+	"zhHzq9rPip/jRN03T4HTe3vArcx9Z6WTTGKm4O+O1ZFwN6Ejt391eWNirmmPJ8AbL07DoE9HPJnCrnei",
+	"IU9ixQQesd0VS8eulTezF/oiGxFtVXwSJHznLk0EU9nL7eTGw6nmEU06Y2qVVjuVsWIDQSGz2c6U6sh+",
+	"jgLOta/O3QP5faOR1TQSFg+YZxJ/BAxujLAs6CIMhDVtE+Q4ric5MpKYRdxaQZU/PC/88unTZ/lPn5//",
+	"GQbsfszVtNOnkbEq7Xmhgbu/1n/6XGWVCbce1TzqODbgLpZrDs9FB9JRgInAvzoyBUugnyZJ8TeBoHi/",
+	"uOFOtVTMdXnPaAeVlg6+HDfY3eygfXZ+Wp5ax7m+Okj2duXaSLsUGaWOBl7AekpNmovMN2fQYYB9XPwn",
+	"liSscdnxIqX4aMZR3K49d60b3fn+6ci0aqSzZy9mh3paNxQ8OzuWvT2FweDAPCuoGtDKpYbj2Udnh3Ou",
+	"Gz/cc9BG7C6XhGPf3qZ/Wl5p1YqY67HU0Lidxr+n2oCc+y0M7EWLQQ/xizkLg6ypfocbNoKrwkWfWoKX",
+	"apQmFDrpD6licSdO4fI4hm+nAuoDJOujWtVYHf0Awv5n8ZM1KKr0wy9DCt4Zb3TsjYumzs6DICTYLbC0",
+	"4sQ3b909pCM2Tj/wybNDmkMYOTdPpbq3CUWvwil7dnJ6WShxa+woPb0IQu8kwaavRx3yqEMedcijDnnU",
+	"IY865FGHPAQd0scNwSsdVPg4K2OJcxrDKpka1a7Jz0PmdaDD0DofPbqwbibcGxoNwb+f9TBEndk4pR+T",
+	"dLMUOfjYPl5IkIMekK45ZealrKh5Z2JRIKEmiaMuB26V4MKmE99myYN8r1kkRQy9JrkY/BAsFybbaM7b",
+	"WnS3lxH5Wh//qyEVA0YoyfjWau58SHvyN3iHqU8/yVQRNmW6nXUPnShpGJFoKGLQ0PXQ8fMFuIiL8/Mf",
+	"WuSLb1aa9efmmoA9ollsSRM7nVozAZsUIYe1/54CIuWNcP38UxEzVZ0LKyTOI0RccpcY4mY2YtgSF0d3",
+	"zUIhB3YkrfwqcIeqAKJf01pUvmJ+1tGcPprTR3P6aE4fzemjOX00p4/m9AbM6azMYef29M/7GMLJNO4Z",
+	"tf4DVIWiSplrk+uq97Ecmx3q9pi+a7kC2tJWTXfKNjQco4jYzkTMYjKSd0wjFFzoMAqThMQpI/bSaKJY",
+	"dCvxp2yCpWUk4YL55pxDro1U0yvcRE0SfsdIb0q4uRFUTCd0Wqfbm5Jh4O2IaqOe4nLs1Cmx/AxSkCdD",
+	"HrkaWnvdXVQrSmR0q5sXbMBx7cIM2Ah83VAqY62irOe51e6wx6u9BgCZgbmbcqmU+ldUsy3WcNhrFwft",
+	"s7MXVl5bUzj4mDXyd8ajfSYkRsorYoZSMwIN9YlhdESmMgUoQ3uNpMj+6bvkBaGl+05zQ2gZrndtLwyv",
+	"Bth8C+t6TBb2KzNYVYoUjlvnqdBSmCWNh8PTjThbzPv9+t6IltfYJ5jyecZ0YBVsU0oznsyE+kNyR5MU",
+	"Zgv/mGk5sUzE2g5eSci1Hl/L+Oyp2PtjeUVNhrxbR7AkdPKalj64nFyZUh8ACq0K2GN9ac1hazONJRfw",
+	"RfDEW1VP0KRaolvtp/cfXttzrfGN44kyETH9aFn0r9yRmIlEZzHfqWe7EW2wfp9Fph5AkMRqSlQq2nnH",
+	"T6TViUyTmPRYJEeMyDum4hSLuq0QdhhnIeF9xwTBX0YmdApEjgiRVgJm5TrYF5wa+w3IwhZ5h13Ab4S7",
+	"U1fepcfFgMSSoTi2/BYq0x0MEvm+i7pMF6bThTvmVqvluPtDi/zEB1AsIEUyvSJqloMXu22RXmpALpkh",
+	"uxERTRKmvoMymeYUXwOT8f7DG9z89aGt7SF03CGg9h+heQfmF6oWcMfgn0EbvURh4LHoQKVHcLy2NaXx",
+	"TR1Hv2fP8488HT+1V99+UHpFnUys2dEa6YhMcnuS0G17XT9Q9+1j+eg/qymhIO6cExu3LCOYPeUg1pp8",
+	"khuKeh3LodYmeJ8azWPsmpwK0/YlfFA+mJsJfZmKuEW+UKva20cAjdqZua5cwOsUVN/6Z1qgqXe50Gm/",
+	"b7k1uOJkdNtt5Tq8awnFJQCmoY8D+z7Vd+S3fKefKuBG1nrGjlbZDKytrkNCSSq4yfR/KTJeKBXRcsSA",
+	"+wH4T5yzO3bPtbmqBXNbUHVkV3adW/a7rEACnR91HK5Y5E57xAVW+xk2akj656dnQRgkrnym8Y8u4Uem",
+	"8fPPgjD4V0qFAcIG32peBUyx59r5BeyJY4HFTxuzpvIJ7aAJf7HuuenePM/hsGnxduVn3KOadWa2zzsz",
+	"g7Mlhnqxt5djLDU3vkp8ZqlOxc43p+MvuqV/K4w5ixhcHqvLFOIAPsoVXL/+P07wmE5PTx+quz9tUHef",
+	"eeAcCbN4i1gj9lq/dt7dKqmLF/2wy+zsGqvlOzrrejShImJE8cGwGIiHzXnAkAVR615QX/7+45Qk0oAe",
+	"DSkpLdKld5QntJcwKF2VggzttwADrphm6o5ZqcnNkHSp7sh+F81c8Ly5hyFCbU1fFHZXVgaBWLICRybQ",
+	"IQffBTuroSNji7wZjc0UccdLup8HIWf2e5iV5WebAh+3G/Wj36djw9p1G9YuqMy3XLhmaM+gl/E6LBgJ",
+	"QUGqhyqy9g0Nl0hTO5hZexzMHoJ0MOM2EumqzoNjqbIeB/zE8FEjQPJP1ngHmvOMyFKvrBkVHiyNmrFK",
+	"l0vgBuxJmTAqNgs/7nlW0A5enC6hHNC9VQ6k6FheapWd01O09oH3gpQN1sTqLvC8R4eTAKFXm/HZyznx",
+	"rLTbUlURCMqIqngBSIwwytlrUlkLW/aJpaIQEy4dvCnL5DW4QCDK1GMDLoQVfXMPoVPEAUIMFomzghAj",
+	"1wLYKMrXsn2HISPhSNauqM6JZJf8iqr4UcTdvLOkkRxYvZHfQ3IBW0H3uIA9+lqkxE8IWpJLByLFek0r",
+	"GguKH/1NflA0NWpUUTfuBlvhIwlmvNVbUE2tXJ910lnG3G367MuVRBIXrLOMRfw4MmxNg7NgE+NBuSuh",
+	"WMT42HTGqYqGVK8AeVkpP4FVWmZtV7ikBwbY6QIxmvVVgOceVaRCsrB9BAaHDrkoRDI4Xc8L7XccMHet",
+	"HeGV6MeUwz6faDue4aOv90Ff7+s8oWsfPL0H4NUFFxwzQxkDCqUC4TfhRjCtrfXWIj9rLdO+TJdkKf4o",
+	"Ds+lW8gKPDp0yw7dwtY0duS+/vnT0ZF7oI5cJGIQ/wMpY72KF7eQ5FxjoP4Nlwi5CW2CyXFUYMYj/BIc",
+	"qlZDyO1Q/9ZN+lFfZzM99nDcXg9HMLSA1VYP7r5agT5/sb+sGza7huXekct3hyxyHauoMbT3f2eR/edv",
+	"R2N3o8bupmU8F3oMJ4Xt6Iv6TaYAOAOtUHMX/PXju0yInZ1vUohlV0indktgtHd8wBT5zO4NT9gKmN0T",
+	"Ou3xJOlk0//y48mLF2eb8Lt6WtsfxysA+cYF1v2oFp8fd2udpUoKyLbakj8ONdVr0+gfyfTp88uvQqEG",
+	"bzvEPC4WqNcXiz1DqGb3aDKvZR/dfd+Gu++3r08Qbcz+8uAUe1PEttibSTNJhcyfQyHWnMGzUSm2qczX",
+	"sqx7gg7IXUJj/DjNsCawKjp3RIJ0HUpC9S2LZ+vafD7PhHKj58rYun2Zqg6bMt0NK72nSxSs4RbNyvCD",
+	"KF5zSZ2fGBPe+6uNVGxZ2nU14FupTWsk/lgEwA1zz5zPPwNKTANxEQeF4vbajVrJ+egqk4+Ox7Lj0W5L",
+	"J6Yja1k84Hs8akV7qhWd1J/n6vrQr+837F3O3DuNuUFUqUXtyiG9l2hdoBR5hWFGL7rGjzGLV2pT0JHW",
+	"cjejloKOuR0qKe/y5GG8Gy2ydb2luYaC23OQCkqpuh6iEwBXhpVRS2opH2EbdqmmHFWFHagKWxUkhTCl",
+	"iw0chUJjoYAEuaYocDA9i1AQCmXMt4yNNSSn3LLxRuOKP8M8Dqs4Q8Zs22UZMmZQkIH/X79KA47bmmCp",
+	"xrJ8ieFG6eF1HPZIXeGBB2bKpzqX878gohlRwwYSXlj19sLXc+936wqDe9gMe2/gUxndAtRUJ/vxRqsO",
+	"XL8yTFCOqKGJHKQosLBhby+h4pbZ/QImZ1+PD2csKriMz/qn0TntvWRQ9ZnNtB30WBzjsuZft0GBeJbv",
+	"8Y/ZAB552YPCQf9bpnifY9gWOL5D0it7boNC95RPY3v/7bKMotFtB0HpsoqQkmjBP5Gwy3GMWQ/+CsbO",
+	"eiE7y372LFzHHUfcYKiuTv/uZje7g0zN0Ftwt2IlgrxjKm+ZKZiZSHX7HZAz/op8b39GLFGSruhzoMhu",
+	"mLtv3Vn90M4Ac4Q0RFMeEx/soxoDf1h5aHVyjqIHpsB1QQwh0AZgg9wIZMMh6doLbv/vyasL1lLXXq0u",
+	"sjXGYmswvKJ66AB54QhaYD10XZv0DmRX6m4BwsOuzeXRZkv+TucTo7dMoH0xIwvtLxHuF/M8ERvcTHjE",
+	"HkjS/BkLKHaXoFm+ESXO1IyIl6e/LWZBHvn4QfDxpa/Mt5dteB3Hni+vrO5vNQ/Dca71FLAjvX479Hpo",
+	"0ela4ttdT5LPUHQKcGocejdPdTuv6KZguI8Ngpy2UCXS3bxHCQAuQvHS6KqQA5q1O8jrUtBGzNoekBGN",
+	"kTN4N2zZ3dqvVH2ae15d65LVFaJNNzBBrPLOQNGRJduXl8sWkaGdsdG+JUe2+U2zzf1zVy5sObMJ1eWJ",
+	"Yn3F9HCHEStAK/atq/xlC8HWxbvm6wMNU3c0AVN0MmQQz8I7hyA3NLplceiM30rTeojfOcjj2XDXIgN5",
+	"hh03DXbB1m6A5+6gncyR/x35357yv8/0FvFw0QNW8iURTad+HUuzxVu+oGrsR54k2up2I2qY4jTRm4zZ",
+	"/MLNEU9rW3ha9ly3G6jZWpgkO6TVCrxLvMvuzlJvuCi/4fwSoZQ2yZ/Plw39Pw12ENL4he9bAdItN48U",
+	"0LDq2S2KBx/E4EazpH9F8ncCCWE2Kle5/awfigfA66xaZim0x9F4zhhsKRBQB+QUAnSxm0jRNs4AO+zs",
+	"sduYm/kDAYNf+G6hezdL9L8tTWBL08bjRRuO7HB9drjs6X57gYFPdIqqJfWcD5xzgBO5klK51SgBsquN",
+	"WntHMtsPMju4arNbbvbKm9/Nf1TnpAfjAPscWOqjWrNRL2Ex+uwnmZOeeh+97Fd76BHSGa/pSn75lfSO",
+	"TbvlPSfwrWOX1ZIfyR9/5FD7xaEOzHVew6iaC/Mnnk/s0nEOmWUYVfQ/Dgm0MPWOcfgDOz+N4GmrWCTS",
+	"WPaXMz54mOkc7Qjf4Vhk1iWKACyr/UKRAeVivmLE5Laitc/Q5XL1jeAC+huxFzbkStURJUiBZZuq4Oqn",
+	"B9VMxc95MVbIt1PWclbAkbjlpuM3qMPFsQz2YMFBFp7p6qWwv/z8eUsVTDsvav3K8x6doKpzIj+oBXkS",
+	"qA+WfUBDC+NCCKds5fcmI2a/ZpM4VjotqHRqHCRztvEO6pl6XCAeDeBYaNQ7H+hLM6bKiZFHbb1bG6aD",
+	"FIbrsw1nL1zmuorH+HDrf0u5yHA/Hj0e5mlvz4Ji7v7Yq2Tv1OPEx64BEN5bJxQngYUqE6rYUAI5+c9H",
+	"0J6X4aPZ943KZirKY5BEkDojKqzhAl3euXkgxJXJnd3GuXKqefCWr3ZBHzEydUgcYKW9/EYLRIoE3QOd",
+	"eXV9aatxoAJNb9bV+k3e7IMLvTx4TXcXhcmchF0hTcc1poSbjr5CI0mPOacfSG8rxDTaDStl3haCKqtL",
+	"uk1HVtztfieVGa4l1B4vyPJNU/6hhTQ2Iae0uzk7byZEvu9iQbl/tNOXqvvDFWGJZu580E1EqCFSROwb",
+	"bD/0KyIy7bKyPdUMTtcwRSI6svtY8qYfSEuiCiynZRmK1ofXeugI6XUokF7HzkPblaIf2VgqQyhxJLGC",
+	"7DQPYH859kiMHEDxWpv0rCIXulh9SGIppArJQFFhQhIBNqWIiZwIplrkGuL2gt1ZTgsyf8Pu9IPrQwRI",
+	"93dAOVv2qBdGCsKgOHBz/7q9IJlr+1Gau8OIhQSPvIky1ySmddBhLhukg0/XN+PZctNZsCSDH0+eP4ca",
+	"QVQq6Uim9kXBResyKzyMLAG/+ftHqDBsFIQWIM/evPrb+yDM1uv57/OT02cnT0+DMABK9KA97958dNx9",
+	"GTn4bFk5eGFJ1FK8HvJx0A7wthZv3IyQ2IHzf9+KYRL56I147JBb9uatn9V9JKItEdGy9PJVOBixI/v+",
+	"9QnJSPFJzPUepGW+7+NmuaRyqgs55ZYVYEf9O6amxQK6SI4YuBdCwoWR8EwuwCEDHRTIvpKjQtolhgFL",
+	"owlpZkasz8AMSRcpN/7KvCSFq/BV5GOefwPpmPmZLc7IPP92nBLnNbl7MjXHhMxD7UvywKGunpH593e/",
+	"HDMyD9H7BIgmtxgZocoQOqCrRXAKDKDGLHkDiof93TT0Ejyr178iCdMaRfe/mZJkwoQhMt0oPP3bQte5",
+	"Y9vrrba9fhQ304O5mkUGvaHhkto0VMfYNzROoR1E1WBF6bmhEeHR6tHcV0vh+XuG0IFnj83Bt94c/KhQ",
+	"fQ3tb9fzkHoJtz9uUnDhgEuBxQOmHtlZmmklW/WY+l1/lK7lRzI/dDJfiaK/DtBt0P730pdb5hRPFLMH",
+	"tktn7gepDdbYyzE4aZi3nRIubllMwFXLobD+isg+QgsYLgYeZYQbayGhe9bfZnCr2gNVdyxukS/edasg",
+	"C4HFhGqXihASSmKux1LThKD5RePfU22gpze3P4EtikmvYZdHl2A360N2twKXYBQVus8UZhNGMhUmdK5m",
+	"HI8mCCrQhzIxljuf/XQa9rbO/bm+oyIooOAOrnVFV2PtwrizgmB3Dt+sXeQbYZiyF2XCI7Z0n0jc7MPL",
+	"LPPX5IHS+m+qtr4kvrLtOTpxD9KJi8fp2I5uPA1WfQdW9/l+fPOPo893z32+tU1H4fIs0sgeVJhQNta7",
+	"ez9bm4/mYD6Ij22GSqaDIZkMeTQkMZ2iG1jKW0RydXJ2g07fD26eh+Xydfu0/QTDfKAgDArDVvl7N+jP",
+	"gmNeqvH8JtWFnt0YaezifmI9lVIkgXzxfoTzk/MXu/Dj4KXds2Q3VyY3zgjqEWrcnZOYCSLztvB5BY5v",
+	"ZmQZiVQ+zdTaGK9wsshZtKFTN/02GaeGMKWk0kTxwRARmgv2RdajI6t1RzaVt7yEDgAugoV8EcyGzEwg",
+	"rpzelR5mzZg6E8qtgWZJmies0PQZmSQ1xPARw7b3cyVLlSU5drzCjdmp4dGcolYhhm1aIl81N1phr79F",
+	"nQgYRkEb8ZoKdQnrqypIW/U8Z1S/pt/5SAAPE8DBpc2W5PVeOl2dL307hb/oQKXOv+dTsK0AZy3yhkZD",
+	"knDBHDopZLJeESy9i91vHOyUgwawkh+yPjFN1nWdvsa3yH65U4QHNrXqN3pxM53iKywH/ojnuFPtgws9",
+	"ZpHxbOy6RX7WWqZ9mZY8gY1LEWbKDB7H5SdVzECvCWaQni8qGnY18rfo1G4bOGze8QFT5DO7NzxhCwNa",
+	"Ezrt8STpZL6eLz+evHhxtrQPGV58QC7khXco8y/7u97YvQzt1g7fv1y+nHXe5ovFodKZO3x0OX+baS6e",
+	"sfz147vMiXx2vhUn8gIOuNzEN8UXv+Vad1DCUL1axaZSDELCC5KMrV4nwK2D+cWF9tnwU1Dm2ASqmeCR",
+	"jAO1SDdWvG+6JOFWc4QGHDHv95nSbe978q290FajBLaNGEn6XGzUbf3Rr/Sw/NZ72Ztxk8XheJ+C9sXZ",
+	"eb0RfHpWkFf2TiFeR1P23Q824EJ2F2gPMwGBPJMpGSsp+49dPq1YwujWsKaKph+2shhYC0umxjfEAL6T",
+	"l1cO6R1zBhgUQ4Kl6exOohjm6VxZ8xRt1SkYblm+TSIRqUND37Bpq0m5ZYhgeDAf1zq4+xVbpnDcu63A",
+	"fGRMqplmGjD1iI85zDb4hZtoyESu0HGtU9aBJucC+PtyXAb29xDThPzFODbgmG3WMHMjjplCB5sptOhM",
+	"18n8+TXP/Hl6zPw5IPsLmJ5zb1tDJdWsIpKNMlwSSjLjeTljLR0zdcft6ZxopvXCjh2f8z4P2FA/SZgi",
+	"Q5bEYGtJeUugNJWLVrW5lA/2yY91WEaTXev2LSY3ijWX/D8b13T6Q8xgxEbM8gL7pza036/vlWF4xMd0",
+	"A4WK14mWaJNjtnckVcxie3khmaOu2BRPoXMneczKM8hoDhpOhttsrR9ZxYLHQD4PyoHT6Cyo7ul4dnJ6",
+	"+fn0Rc4B/TmWHji7WFYxOmUFYGQuYn7H4xSExIiL1NjVPzsNZ06z4WLoeQAsCGlUqobC8JRaEW3kmEcw",
+	"0BepbhNJ7Qn+bGXYHWcTayxEQ57EikG6WoXMmNuxjWVpzTGdRze08xlUmtuFGWbkW+Dir8AI3lLf/nlW",
+	"nrdyxIgodaUibWJpA/1zRiZQTIKt/Hms8xwsbRQVA6Y0FoPgb6xVLfvEXgVfIwLpU0YCplFeJ0IFyW+1",
+	"3wzMsdDsjimakMLd1q06g3LuzHcMgbw8U3mQYWyTCSxDzWsQ4qZt0VXnUcUMPjqxddD6ZYHx1Hn5pYpR",
+	"eZxlQRUcaEk98uF8qj646K1SORlKEvM8dQPIvFWZTVVF22smVR2F/v4J/XCj5LyXDRse0At805ZGtLm7",
+	"zi0/TsHOye8Q+f7i9OkP2K9MighaMVhLADX7B5u1XOUebkr63FqXPcXorVVFVJqwVl0rlw0I/U33c8kI",
+	"9OJyLYV1o81cviW6qm6HIpVikdmq3Htib/sOi9IXUqXvq5RTZaEQ4oFWSnPUZ1+wSdoLD6oG+x+Sxx/x",
+	"HdvotnRUTY6qyT6yUHvtN8E/DdW39Q7n92MmCDxCUgGwg10MQHSxRhVC6xOuWegShLQhqRow4YL4bWdd",
+	"oJ2RuTm8twHdF0omTF8VOCV2hx1RQQdMaaIZ8zgdufO9Ra5hYkQKKEjTRvHIsBgcHoSj69cwOvpOE5pI",
+	"wVrkM6wjokpNCY9xEMNHTIdESNKnkVm6WUellx3GOSy/epyy7XvVcZAgDE6yfy2TmlSHxzd/v9qEas0H",
+	"wiO/sBGEajwOCt4jf/FcwUJPxlMyZYZ8b8XGDzVrG3GxUvdsnB/XMGTNu91XjZEDab/fgd/UDQrBKg4l",
+	"nYZdka4cs+oS6bqDxFBjJfjlGH4VS9iOmOsR15rFzY/NB0dAclUP775quB+WF3TgJxVDvk7LfVVGchFe",
+	"ZMoebKvSGD4RFkt7VoFDCE5w5daM3GOC9XnEqZpuBqzS73KE6RtVYzr9Zkcd2mdW3ES7OFvU6fL0Zfs8",
+	"S6NAJuO/tyrF59OlM2FOe4XO1yZVgotB5+wFurxkqqKZgyt8sdSKgJLdceSSsBjwdzRXF+4vLn1ToRsr",
+	"yR47WAPaRn1l/cQVl2M7WseAvL6Dkvc3yxpoGnNzAq/xhsA2MiVhtmvXrYJ4gk8zQYGSrNIBa1e5ftuZ",
+	"I+VtmfKWIbIqAvs8ZKDh7otJUk+Yzk/qJrtdYly/njYn2SeoJu7QSfRZgkY6kyISWu42GUpoIzgEmEF7",
+	"SUv5RlbbtR+2STfVzNrmbWJ5e7eAGVj0MsWg+SqS6WozjiYP4GFfhsEgn1U8keoWOtTYn0NatTRgk6HC",
+	"rRv7qXC3Hfc6CN+U29lGvOT0MliK5K9hN/Lkug37rY78fSv8fckbURAI52sLhH30U6FQqPRQ/ZXfMScV",
+	"LMPScsSskT0vIf5sxqztFBNmdgk0uxJnbcIa/doOiTk6GJJX9q4IQ7RMB0PfFWWpu/4KF8+35MFfmRMi",
+	"0kuBG1yenJ+WXNJLgcEgP9gP/upCLpVn9/j811lxS+nX3xw7dVTCahXthmzUsalD46LnGRelBO9vU97q",
+	"3nhIrDUjUGsD9rgyQ2JJAzZqoqQYLMdgX+MO0OTIXx+Xv9Ye3w54bOajPzLaxYzWUUumug6pIYKxWGeg",
+	"mtVex4X8V1Fu78eCSGufWHN/CnEoa38PZRJ7yx9xNkPCaDQk/l2Eas88vfoYA4zwlQuKIbqWiF15NTSv",
+	"hX9uJMqJ4uBztrCDinfe0YTHnVQYnmw56FkYKQiDk+Kfy7WJ88de13cs/zqfxIje/8rEwAwxC2SZiCpc",
+	"Hl9dD7MmVEzJCEBji1Vw32kCdxOCq8kUUwJ0zSxdYf0qIdQsTVk7sOyYQouOYlwP6bJ+YP1gYG+7rck8",
+	"mWZ1nZeQ53IRNMsZaioRoHepvw/WuIxZR/Y7kRRxGtW0L50bbBlPB1TPFq924a1PNxmPcot67JiU3YsF",
+	"MSlLDBmHJ7IP/Hsi1S1gP1BHKAWJ8Xf7vq2hd/jGMCdc9OR9k2LSCeXGywMq9MTKAehJk8RMZ3gckC9T",
+	"+JHlmjSK2NgsD0NfKVJ+FpEccTH47BZwYEJlLwF9GqSGLJ/+4QwbYOT+BmwZBb+BWt+QWcVneK0AkSEA",
+	"zc5+kFDIRBwrdsfZBKY55Emc1bwmVAxSOgD8i6Cv7LOK69tOwu6YZXhDPhjazWL3WSd4p+D/ARzYKsJ/",
+	"/a98e5GWScywkRM35HpAY/Zv+KXX2osb/ZiB/1lKfPQkAM8B2g6MtpbvYn0jMCTE+XEckch+v1SL73Ih",
+	"HzM3oMSHFycJWEvRXb2QgAzNVgfoaQU2W5VNEBKaaFkq9lCsn2oGwAATboaxohNRmU4we9Zba814pNV1",
+	"UwXmjupQrO2HyBkyCCC1x8N1IR0hFeutk/EGsgrmif0JUu0OPa3XJFa0b0iPDbjQvntHJMdTn0zd5wnD",
+	"ivCunAjQ+LuYjOQTYq+q06s1Y4L0plmaAq7VJVVb1dG+rS4XgUU8ZnGYo5T5t/YYVAYgGjvqUHCZsWmI",
+	"1aXHQ4o4LNgWyc0TeiwOuIYKkurMBquW9rnBiRGXCux2pJ8mCcwhkTRunM4AKy5wzYNwLftTblrJsYxt",
+	"BhtxDdtCRcS2U4/zbQqXTMs+ypZlZctnesss17N8Q95V6YR/LsnXUbXaZdrYkOXtX12nJWDIwDG9n24x",
+	"910hSwHXfWgcL4vGvJOkxwAOs69YVgkgzLA5k7MXZpvFht+q5gymypG3LW8GM3qXMbeCvrQaj3sIeE72",
+	"nbntAwCQo/6dBlyhzZTOHabn7+Tbcf1R15ivY0Wp4jELwmp3YFgg68wBsXyB2NdUugQJA37W7Wbl5GEQ",
+	"YZJW09+wplm8+yZI8qwJRe9YoqFjpbQqDdFg2dmre60SbopXrmlyCBSlV/pqDFWO53kB9vHXhQIMpvDn",
+	"I1di7YEjdkH0q+CFpYqRIRUxi2u07R14YJtWaHEzA6ZOXGNR759wOHrzwq+yTmtTDtUjqzmymu2Unh2w",
+	"PlxfhpaT3aE4jV1qrlepnvi+qztFL/KeeCxZz/tUgN90KAnVtywm31+cn/9Q4WnIy8d8boGVDis4Hdxe",
+	"+Kv6Plc7H9f7cGTgRwZ+ZOAbY+A1raV/ZabAwslAZhzCXe0VPRszDFax31lkjvwVrrfdip2z13Wdu9ca",
+	"ipQxV21vHLpHxn/AjD/3Wh0Z/9YZ/y+MjYuc37V88/3P1mb9/jB3yfMxU92F4TDPlsVXyPSLSS8Zb9cM",
+	"Ht9aQM9vysGG9D4NmV3xVBPat8RPk+TI+4+8/8j795P3V9bbufyMjPP3aHS7HKu/45ovaHT8jk2YNoQq",
+	"xe9o4ruNZnimUplZNNMrAGW2mrjGoiaM6WXYpwAk6jAnRy0CvUyN4nTASF+mIsZ8NBoTmBnpTfEfyzc9",
+	"vhFfuBmSLiZVtYlh9+ZJpO+6IekW2c/9iYgtC+oSZwgQ2SeU6LGdhR4ya1UlCVFyorEOkAuwM7RRjI5C",
+	"QrVdypRoI2VM7M8FuxEIk3hlXwTP4ZsdFrzs933qia9rapFrQdj92K4Emrl6CdTFBXUhO7DrG00ZaWjS",
+	"bZHL06dkMuRQ5ihvxMiKO3yLJioVdb2f/4GnfliBYriEjxEozgcKwqAwbPMILFLVqvHihZDd9s2f8DcP",
+	"jO7DwI+LmzkzuGI6Shlhd/WgofhIBx7ZzBxg5AmFSDhmrxBetwE0ipjWnZGMl0CQdQy0+NuFcxkrLoG7",
+	"1zSwc193enQZ3FbFLGfjUnTKL6hqa4eXGMS+nVBMp2VMaMv8EmpYXYc7TwV9JUdLlYCuNhVGlesHuWgy",
+	"Ru6oGrV48O2AJhM61R0HhVXgF2XN5Vn79NJpLv6Z+R6ltcrls/bZufs1S/iA93iC/VfxL8A/troItGOH",
+	"trvZX8jb6YB1BkqmY0tNYhipztmLzuVLKwSAQWj4UaYzNm4kf/oMlNjSDcxV0EwpxNQXqK61wn7xCmu1",
+	"v8Izm0oPAI7qcgPC0g24E3HLHur9KMGrpU9kv88j5rsMtwpKwihpwf/LTUrmc081HTFos64JoBMWXhEi",
+	"jAGJWJKAWsHuLc/MrnWPC8S5mKOxoEqhKV3e4I+bgMc3Qfum0YneBH+C6lC3kveCEdg41zO+clJe4ypP",
+	"hMdhfv1DvCA3osmkwvwmhO4+PThJaGhPrfZGUhFbMxc/AsmQpCOBnQKviOWp2CDwd8kFgxaB3atu6DDO",
+	"8VBUKtyx2UNJE1qx7kfLL0FJW59ccueVPG8OfPTyojqcaz9D3XH9xJI6P877PpTE+HITp5sgAkKfjJkc",
+	"J86DrxgB5sVidwLGteyfMtMm3bLeArp7N2d43Rb52Vi1S8RZxuW/UpYy1M8jFmL9TW57OBB8PzUwaq5I",
+	"F7/tAnZnj6Giae3DTFy2bsT1/ILQhCjqPrgYTehIWm3EFItuiBWqDibUquzFOkX/QmcuFH5kny84tMrP",
+	"YjI7tsUh33fdvzr24+4PoVsq9M/j2hlsikA/qBi/5fCNobcMT6cgnl0+rc4KiASsB6uLHLV02b3XTdD1",
+	"4MzEydBpRM6iJBEVWSTm+y607hamAwpzF2Zgl2Xf/MPVjch6awnGweknFelJM8S7A2u342f3AG4RnFmI",
+	"3TntjTAk4Xkebj81qWtHjZuSH1lIFOszpWgC11MNqOAaWKydmLNBqywslOHAHnfauvNBLYUm/kt2P2ZJ",
+	"glmoDfQX/ziqg+3g9X9dBxtQOJDaYBV1Kg68ELjZWLGBoMKgf2MJWb/pzp2PsuNb0hgfOMjH1yOBqDrZ",
+	"Kf8WBrKnmbJLrzr6TSue/pmmsGnnyyurS93Vmu6ulv8edHdXp7vUNXZlgH8rvJSo12F6qYgt6QH1Pujm",
+	"fAI6QK2z88tQgiDSNR2ZQLhMuBliNa27ePAs2qu5p7RFEJXAPRLJEdMo5otKh6YT7OeUfZGZ9KBx3IKm",
+	"0S9pJjM1xYKxmIxkLo6xIllIcKIy1SJfhtMMQNirROg+c25LWu90tbpIjde15GutdzL+B+z4/jsa98hX",
+	"U4bsIkMa+/uC/ZUAlsJnrli1CaJCP9SCmwFHWwwbtjnPCNybRqLw6CJ5TBdJ6F/f0SySIrZLOX92ugHX",
+	"CVD4Y9dWLLB9IZU5M/iam79bqqNwkmfdNjdVTHbAjDcy1qPeo9p6VFu3rrZahejOXde9iK0/xENoNt3t",
+	"c5B1+5gXfV9EsXFCI6YLnT9HLXLtlLvfJRd61jslRVSVIuWcQ5WoMPmI3ts159XLNXiXYwQ6bl8miZyw",
+	"mHATEkpQHs14XsoaJ/hhmIjqkrMqeCPe7hV9MJvupC4VZ8JkJlfm0Ed+FAbgoqrgkT7Px/IHGvy5bEhj",
+	"o43Xj+LiKC4eU1zsYzbWIq9F3pd/gdT4s5mi+ITGI272ps2E8ZK7XDkxJxU8nLQzVl3wpOO5T/cHj1pW",
+	"TPcqxC2gdNhRLfm+K6Tp+D/tb10b4oIjP8OvZpmcQayz3LPfXGLAnq8pMB4ZjyyCeEklTV5gkuRydPhW",
+	"bq2n2kKZYXfeLFzHUbDsSLD4szlKlt1JFqvGZx5cLtBd/ICHo6mk4TEThvenO0XaROEi+5BX64QB4MBD",
+	"fw5MAugxdKL7DN2C3PCPFiwQzcFaMEUnvKG3GPdFF/xstL9FfhazZlFhEB+/Lw5ThhT2y1AVcfuKYD0+",
+	"7SyscJn4fR6sro7gz7d/ys05SoAPfKedgJWCdXBYfC91k/hOF4Z3l4RbGd5coPqrdVAydbWOTMsxpZ89",
+	"zX0txtnGG6YeZe/RqNsH0fuJYkOpiI7WlLMJozsFJbkG/xtiRLsELmyd7zn5kN7Z7+ydc4KtUl4NqSYM",
+	"EarUQvfgQjMt9J850GpqCZlwEa5hv8EOfyX220vfS+hov23XfrM3ecH2fwtSJmF9cxQxOxMxH1GJB7Mm",
+	"M/L8mawubyBkciLTffQiNpIhTZyJWVdbIQ3Lk5pck1v76i7UpXbD2RymUjZvWVo5nEKpYqaaSx/Yb7iU",
+	"71NzYG3IP9NbBuXg3iaWgiZkKPWYG0i+y6rHRyzmEU06DAxNEU2XFFAf7S7ZDTqGpeqlT0FoHr70kamJ",
+	"5Ih1ml41//yCK/ewSMO8fXtg6VG07dB6YiLOZRoiTnjkLntpeLSmUZXXC+xIwn30mRau/5KvWy2FuJwb",
+	"0j5YrkXCRAjtQRBmHZL2pBMpb1lM0jGhA8rFtu2yNcwvXPFB2V/LFJmEwXg41cCJxpRDApBjae+gv/WE",
+	"AoaOiAkl0ZBytaRk/IxX+SgXj569o2x6RLMLyW49KZQqcUIndJcxtHdZLzc7GxYTOx+SCs2YaHtp5KpQ",
+	"8o7EaDFlEnoIlc2luhYwrFzlJnWQaQC6IrRhNIYyWzuoTGJCNeli2QjOoWPn0K0XWesnk5Ttvz6Gr/z0",
+	"syAZ2IKZIUh1Oc8E5Kr2JTlVWSarGYR2D4Baru3NOCyD8Fco77WKgJyIKzzd3LrWMuI08RocdszJ1HWZ",
+	"Gs1j1hlRASgcS0rBVAnYr6Mc/Dbtw+Vv3pzBOHsDH5bGBXZ1lMg7k8iW9nNZ5A9jdbFsLaAdSuSfDYGI",
+	"lC6CT4gYoBJygILCI8XEk6uqnBbZtwcKkJ31qfo+a+NhRNMKmWVfcFAWXEb0bwTukZlYxtBzygsfDA3R",
+	"Q95fAtX6H5LHW0Q2PRpje2eMAaPYF74fwnQ627jYX4ug+AewOWdEjGgMXjWmlFTLC4yJVLdYoV2LCUDR",
+	"QEHQUi+fahACQn9CUSKjW+3zFD+9/9B2fb4ym0W4btrfQ5VnN8fv/Yu9n11XAA5hQcTIuRF2Gj+EDosg",
+	"205r0mim9cjuckjGCRU6dL7Fk3SMbcURSRgmNJRJXOg3FqfsiiCwOE3c51l1eVadhYR7lSHi6BtRWAni",
+	"cYPaxkcMcHNSja5Idj+23DN0zc2zNY2pMoIp7fudcXFFAORYMUzotEoZOXtxRQwgxtqfRwkf9axtmzBl",
+	"9BWxbJPFN2Kmxbo1R92CAROUagamrbVb7clPYWmMRkM8JpyQSoVukfeIWEtNuU+ZsgSnYUDwylqRHLcJ",
+	"nRvb1eRrYhgdEZpIwVrkJvgsYzq9CTyg0Rzk4fLotpWIC1/8bT4oYNc4ZdvHdMVBgjA4cf9qguXaHXHB",
+	"um3v+/BMIL8ambtAIqScGTKuiJIJ0w4JC5TZ3hSwy65I116LbttRn4gLFZrFPoAAzGFZE7E018U70g2r",
+	"dqgNr+ACWunVbMrEkl3lrowcdB+jI6snwDhL9hllmpFbLmIdEs3s+RvEzovkaEQ1KBBO+flnkDOqAso5",
+	"ux8noPA4cPOqFdgBSgvgho10CbNXaz4Q7tXAITueQ1rdaG7gMEAO2YECTMsTOw5tPQeFL7Rp9QwSW7MC",
+	"C4TN7slU2F8WPkLA2U6plZoGVO5UCfvN2YsgDAAJujNIqNZ+4Pl9D4MRvf8Zl3p2kX1NlaIYeTdTgFTs",
+	"SzWqwzSBu8s1NJSMUxZahu+lFBNxmQ99B3CscKvtY4sAYT2m8fylciMFIRCdsawP1CDcmKWuF9JEhiXM",
+	"YR8rMYRz+PvmIL5Us07hh4fZ4db+QKSjHlPYP/zkFTxycZkRdNP3gbbquKPXVM9OTp99Pn2R58MtMzeg",
+	"2naZ+BTzTc8D157Yf7LUsqvaHQDbRYsAL2e7cBVTzVTTEehZsB4uipfDj42K4rXZekxQzw1i543IN8gr",
+	"zp+turU9hJQhFQNW32/gWpNuna7uftsNYdYg99xjmdR0Ypkoq905GQwGEzN2b74D1YHEXLHISDWFaECf",
+	"KofhfyMyhc/9wInyEZ0CPFZBTfNqiXEbaoXyFbk4O/WA/R2n+XYz/cA/aqQkMonrlLh3OPQrt1Orq3Iz",
+	"ukzhOneLjXhdpOWK0J6Veu28vEwmMdOG4L5n079l4zokd0csRTIZ0ftfmRiYYdA+Oz09baJ0CTnptgFy",
+	"F7cgxD4SMF/cdIeXxqOhVfVRkJNaiHuoBauUVNbgbSyO3GxyrcczriaaT0EeOKbdVPXJGGal+lPY3men",
+	"C/WHy9PV9Adcq/1lk3V6TaiV9bJvuEwY4ME1np2uu8gNYsCXpORlJiVbZ+dPLy6f/deK8hde/8efYTCQ",
+	"orBl9hUvzi7LErR8q5YVpKcXOXp14U0t57AquqWe2n0bUt0ZSZVPqiQgg//zfJC+/XTx9N3rn9P3r9+c",
+	"/fr7m6fvfo/O376+nrx9fb1EbykgtMeWnY7jnzgyrxShPyGnAU5U4gZkMpRJJmaKHXgcFwd56r8uo1U6",
+	"hbReJr4BUPgEWqr3i+LMd6JB90vozcwFzoQr8tQXrApphlB7AzOMW5Wy6FU2uTkxVMEqEEI9aztCVTZh",
+	"O1v0gIVOZoe+Mx35n//9/6mDLpRjHtVJkwp2t0Hitqeig/ZFLtpmjIUwMNwAX3lFrSzg+pZk38C8MwU3",
+	"o6LgJT2LTi967Pnz+HxNFdOfTB2ZXCcJ8SdX8Oi+wq04+TVDFlrs3XXPZ4//GS4FNPsPoJvFz8IzG3cg",
+	"Z2RVrwsDGcuYZfuUEW3+4W9zZPrkD/u/eiy/zyV10z4bIncoF4t7mL8CXdu/wUvUnEYHLCPR5RVF2mOJ",
+	"3oBEtPTMGY7Zo5pDTIUpqBcHb0rMZlpBJ3ZoSMLKP8uE2ljxEVMSJtbn9yzrTuCbvzhXTCfrnOQp8dp9",
+	"Q/Jv6ijx8iw675/Sl+xp7yJYmujq4O3cORzprQZPL6O2OmJb2sB0o76zVyMzMhMuboFOxW09nX5IewmP",
+	"MDfbPul98+DqbwENel+v3d05E3NI9RVQNJqD8IqiMYjFtRDwGNFbpsCI9I1JIeXaGBoNR1YE+ialaED6",
+	"iD6kdBfDJ1n+XOGnE4pxf5f4bTRxhEtiljCDYBDPfG6cFcn5JA0yonm2ghbVdTbKr1zcLs1fPlqe1ShS",
+	"0F/i0XdSsCI6X2PGNY775dY8jdrqpDGXT/7X5X/IR3TA8Id55xvLInpTM2PnPPy6Sl7jl1liN9jr8ORj",
+	"5mSZVQomdKor5jC/AM+4XnM9lpp76MLK93Xz+9jFrExCQZQ9MMZy4eXz02f7eLxrH2ROlHBsWYPMakGC",
+	"pFIRpubREF8FsfyFO2/ncXE2u5vQrWmcUC7Ky2qyiEyb0ambxibMs5IIeT9mDrnHMduE0VgTaAHnZUnO",
+	"sXR9iyPsx1nn0awQ6lSbkjFjR/9Ok79DJ1uwW8bUDHOzJUFuWU4cqrFizqtcYpkcc+0X6k1DaKcUSdFH",
+	"rB2aEP8b9JnReMQFOQPgH9czOyS91BAjsWePknc8doUrriqv4CsFoSCVXjY8XWlL/pqt5qCi03ny1JYj",
+	"1IUsrTA4Kfy1XDyW56daM4Ni7fNm+m36PqdY0FnXtNHexbPOOJrttFkgh4vTMBhxkbn7ttrDMY4V09ZY",
+	"+ZgycnYekusBjdm/HaBFNtV28O7N6alrFp4RWuYEW9ANfMmg2UuH+Wu4Se24Z89aL5+HQSLFwH3yvPXy",
+	"Zbafb6lhSnDzP/5fEjPyr5Qqgx0zZ8+3kS8QGhQU14sfGT5inX+DJzK47ise0SfvOB2xabCwRffp6Yab",
+	"NH7ClG/PQx7bOegyzjPjJix+6VKZ2v6hmsCbZR2eMjWZ8RO69ZERHaMZVJlT/MnQfh80K4dsh2+7cqq9",
+	"gNCVnmrDRoQJy+g8MyoBHnynLdfqFq9zFxyJ31OiaZ8RPWSWt/8AcqNvmJpQFbsqn14uVSC9KSQ00dIK",
+	"j8lQ4qgO2tvKmb5UN2Je0tSLmadOzEjX360465kqokKLulJ5a47xQLigkeF3+VaFxQfs5Sb/xjWImAxp",
+	"0oed5ArbQ0oVc0EN0/VN3rIOSTvt87Y0JzsUJrMqf9h0i7eVJlHFoFw67yG37sp4oU/OXYoZwgZYFT4n",
+	"nGoeOKsDL+6gMq8IQ0ZeQQdeVe99uDNLlVe2wBfWrBc4aimPqqWEm6N1MB7ze7AXefVrKTLOi/sg6S4t",
+	"Cxe2Nrmep2uufUjEqiNN1Qufju2VDFAxNMr+eqXD6VNXruKqXKQMWeUEiaumzKqmM8nqisOmm5OU+YWT",
+	"kStq5RvtOLIxQtzHApf1pCimFSwhRkdsYcAyy3ujkWucDOEGjHhwRYy8ZYJQgKvxEXxIAXLVCz+h5n39",
+	"4WcSJRw6+FiqtDIgLGOt2RfrSI6ZrpSbb9naEpONKE+CdkC51vR/t6/iquW/b5zAenaaJ7CmGiRWoRtP",
+	"3/49YqMeU3rIx0i4LtvHiafrv66YAeR+4uQnplBa2QkJ5dzk8t/nu0J00zI7pgJ7S2B34XPMjkReb+db",
+	"+FehssqNdP0//j+tKXkrU61pEPqEmE4hrdZ/lA3xWxhIwTogf13KBDo7V5buhZSjplzoLauNkcC13heS",
+	"9/s/Q8tfhpLQEfn5vxVpmA/ECRdOllaKxXd0hCm8/lq2Hqr4LWDBU9LnzBrzitFbaAaWJqxOVL1luxdS",
+	"BdqjS0ArvWU7kUnVN3IfxVCZE8wJGCmYy5l2gqHyjjoZA299otidvEVMtmrItJ9ekeenpy9b5I2IMeSu",
+	"mbY0n4fYFesrpodO7PSYNS40MbJFrgveG/iyENkg56enxEiJ0YpuKnQ6HktllX94tmOmY9b1XiIsxMa3",
+	"XJFUM0w8hzVouzSZmm6rAufTLu+z/VXQ9G7fn0wmk5O+VKOTVCVMWE4Zz1xwmEfQDiZadTAjLp9zZ8gF",
+	"9hCGbcHVNCeCj+zOaQku32YJcpjDNHCJA3c04YgfLiSxx8OAKi/wV4uv5fvr1AzfQL3upoOEf4W+4bP3",
+	"h0a3Vfc2DO5PBilVMStEBytzNPFmuyNadLGfPb942SJd1IE6kWJOr9bd3OJwBoUOXQa7NV3AnzvSLLlj",
+	"2upVf/v8+QP5kWoe2S3uTbNX8rhrmf6N8B9oFilmuh61ryfj6RXpgoDuYsoJVUpOMmVuSiytkIGiAnDe",
+	"u6VLhdPUhvb7bayQLW3ljbB7o6FbZJiZWq76t6c4UCkYX/emRa598bAlLjZD7CHpsYjab/LSSWIm0j6s",
+	"NHYqMUPO+q0bAXdFQ7UyVhDLPvG73UZi5wJuZMcRZDfMP4KlFj/AzQnLHAKeQg4R3ohuKuyRS8X/zeIO",
+	"bnXXmoBn+Wvcp/W+4c0ziewSNNKnzq0KW7omwF+04y/5iu2M525s4DRJCG+jNZIVfzfnPbAHy7OdjUhh",
+	"3P8a1TDjoSuwrAv0GTf4ySvY1i3xOmYsjbhLtg53K+jqD2Whl3GzS9noG0kSeF+ay0ElClgzasspAi6n",
+	"6sT9f/2MAXBh20cR4C7f+6C+Sqd5gW3JCIQn6+bhonRQKAf5BP4DAYlqlekE8ETVZHpSJoyKzSYL4GiO",
+	"kEAVBiJ89+ZjNcBOqSRoicJZMIK97a8k15oKQ+Lv3oAfI8/IEANZ7dyeG3hTIfgiaT52/L3Eouoz+uUM",
+	"9/BMscxV6uPrpfAyhNnLAeZlbGe8E+/LNLW7GPHslfVeMvsGGpl5P1nDO7jS9dlNeLZ0FlX2eRwfdmS2",
+	"TCWVdv11HAP0UPla1tFJlYKwOA67arx0hk7WxVj7Gph1uKFrbbXdmfPeC9fTwzwd442Nb+tmw47zqMWz",
+	"AuEBfEXSxXvYJRCDJ4oZrkD3q3O0ricsNu1yzeIoUZQynsxKiBX1hh14Yx/k+3vol23Ayn0McFlu7qz5",
+	"J1AfxKU4cbel3vT76O1+V8/k2+5yM4wVm7gYoavn3YgZ+NrN7aOf2jFlfDsp4xD8VyOsHgPbCzDuFthd",
+	"2S8ex/Ray2SZuUaPbbXM+81qIXnMjJCGuj6qbxmkp2EpX4G0P+Cb54k6H6o+3G9JGCrvXeLbXHwergBk",
+	"yhVhG6Ei0WE1tsg7SSZSxYT2rNDLm1e3ob7RXvcMCmQTDMEtOONEh8UQTh7kCF0PUtsl49Ro4rtdcd+w",
+	"4RGYRklDDYOT0l9+fvaL7N+N2Ux2LbNSEQ8fVwctl+rmfib/dl8R/nB9TLaWquELXy87geyn9Q43S0oo",
+	"Ri1fIzGjccIFIpSOqdauLW8GeYRZanWlPBl81wJWXHck2ASYfN+VqQEcw24B+wlzR37IppKRPvm+62AP",
+	"uz/UzArxtVAZqYAHdKPl+IlV92iTrjvLchIWD1hnBt3u6cnpU0gE9Rjaq6TrYOTEYXZj1KZZvm2+Te3i",
+	"pvQZi3s0uu1MIETnzdimQR8wST0e4MeT5z89/eXlf/znW8i45QMs7nRAnwuzi8ppTCUb+s8wu3g+vzi7",
+	"+O0A8ZCzniAgr4aMJmbYEalRWEpsxaDdtqr98YeRJb9lL2hZHTNNDM3e4TG8NQ65KNn3ctbEPl/PHzoj",
+	"kvZTuZiV79/pnBdX6hN1rtHPeaDXASVoaw5Phgxi2jnLIJbadEEjwCQB0yKf82diFvGYaQQYvZrXQjRz",
+	"TRFATLRIt+AKPfmFTbsEqg3RgiTfX5ye/tCqKgHyWENFBD5rvkOtcrYRBXSFhs5dnfZGrpspwr4urCJ+",
+	"CyNSotiYUQMlVleA+ZAK/q+UEcPuTRFGLbjsn7Hn9PLc81e0NXMGO7MbjYuNLy8blVeu6mKuyn9EoxC0",
+	"Uavp+PnBHzOtCs4cKD8DqNB2cD1QDPXfntcmWVat4S6S7HuO9afvLmDH6nFlhp0YQUDPXr58Aa42O0D+",
+	"TWesWMQdHsyUUbu/fTriydTnXr7mNElk4Gfr8yRHXFjZUuhg8CD/cwV1yPZyrkajSI5GMnb8bFXWsxt3",
+	"+swkqnjf37zScMhe9QcZLewAoZ7dGUmou55LWWyLHes/Yjs0hFWkImLObmRJAszMDU7ta0OrpnXHCCvd",
+	"vSqVcA6Z1fH+zQTUfxrIYCFvMNOHxlwMLGfNqjjR8RlzHSVSp4oRUKOUj/zjoK0CDI5fDcSTC/UV0s7Y",
+	"pdxlrUrbRArsFUCTkKgsTS1E2JtpSPqUJ6lyuUZajgA639WkEnugaN9XhhRm7+f6UYWjHvkIeiRiobcX",
+	"dZFxr/zl+X+cn7x9+Z+vl2LFe6qKhpvjup+HufNlX/zZDZgo1JYV5j3HOTcCSV0Eo65mwU+Qxy7fOmxh",
+	"O7D3Yya0gxwEjtMi14mWpMBVdJi1unOtNoU00G6z0O6Li7yFtsGqswfiUHO8EddXr7zuZ6svOh5LLsxo",
+	"nlQvCtxwiaRoXD4iZjlQpK2FoBpQ7T5GoR6kWty9B+j2z4fILaOADdPcJyPHOm/H5LWWwoAjF7DaJHFl",
+	"L98ZhR21nKO3bL9VlANldhlprMfxnOGyaXb3BZOsGPE0kVVoxHTqai+wNNjqFj4UjTYZlGfkBhb45dZh",
+	"jAVAHhxdQvfxijRJtxeHpo7ELOF31kiecWJdFniSFUGMCezdeEWM5XIA2mqH4SJlmlBDhnLEltdbXvk7",
+	"9MjJNF8rcfv9XJeyITnixOfWbJjCryEhoA/Awi4pbWEuzlUGNuwnRHyyT4t8BG80eHxM1s7AIY5nwDcQ",
+	"qUYQ8iwjoYqIYdn+Uvi0i80kPK+jzWTJKjMy7llJtahWALKg7jK6RIZyPj/gi6VtlJn0lXpbH74mtEh3",
+	"j08/sNMFmGwHQ22vjYOiXoGgYhYlXGxFUlpCp+C+LMjAzRoDbvaHJttcL/6f0iQhqTA8IddjxZNMSQ3a",
+	"gZCdiI5pBLkOy8qu1+5Qj6JrI6TntnM9yTViWtNFndl+ZGbCnNBxwTevXhZDt749sZEAnJzR01wGWINs",
+	"r7d+Tsfsz3WzPzfY2RLYSfCFkYiKTL/woX5BPqdMx3TaWmDWn50uXWlxCcFhHhfKkddsoOPZgLtk+5u+",
+	"4SmTyP6jOcjrBOeHhHIB+QpXoDVCY3LSYxkcWx5qBMqvK4srE/hOC+Ma3+dVb9ZuovMzk6i62l8UNwaL",
+	"4B/1ZttxWTmPYwWBJaQ5yYzwbXlStq4h9ilPDk09zJRAJJJOzOOOkKZD7W2Kl6eTd9K8zg7yqBNuxhxL",
+	"pC5qhNlVLLgBVyC6ArjT5qjNpbYUHZRDqkmPDVKxWWrD6c8nhhwW2f1NpprFhCWagX65PMV9xGM80tpG",
+	"aO0zvWUE/e05vWUx/GEhB25ZctOGqo0nIvQ9+tnYYNnXhHJwAxYLdjZHc7CGYyj0GAo9hkK/Hpb3Ixu4",
+	"3NDVdQnLdrB+aqP8bZO8y0/xyL6O7OvIvr4e9vUhNSUlKM9aR6bmNaKZVrVznC0/qboms/gL/Z0H/SR9",
+	"LmIyht6zxDVO9n50roiciBbpCkZVl9wyNtbESM9ite+sqblhBPogoid9nFCE49QTpjQZygnpU+Wg+ahi",
+	"2p4PptBDB4QbEVFBegyKr7GFQjfmGqoKulezfVRgtCHFIgM7EhQ4iGlPxtPvNNGMqmjYIoBi7TpX5rUQ",
+	"A37HNOlqdt8NSZcOAHZzLMdpkoPCeUBTAR/RhJtpt50vGhRpzQxUbKUJg/otwu6YgiksWV0ewqOF1k5E",
+	"9jErcJDIHsubQXQVjXmqO7ejrv11vkGZ2MBjqoL/tNfmk78aBxW7KKwSIhfuKvrYRQhGp4M6fHxYQ+fu",
+	"x97iKPhAskGmwcmC7/yy7GPZv/e/rSJE0rkuNnmoGth/vZlBM0hI4ATUsIFUU6s2idgRdwLVPfas7WN6",
+	"I1CRjtwXo0QWsQNSvSHwAD8y/q4z1HE9gIBPz7dn4gDpLW3osQNhrTwdj1zfVOjmvd9rZ0ENiawmonEu",
+	"H2A9lk1ZPu0EBACw1SEcrNeDM6wScxkaLB3BVDDrKHsqzPimYgOqoI4zohqDyFYQC1N3ov+qm+nZ6fJT",
+	"/dU1rsLWCb5plb1aMRsohmG2L3/9RF5clEpysc3V89bLlzWzFFhBmk90TI1hyj75f538t3+enrz87Y+z",
+	"8PzP729uWv6vs9M/f/hvYf7t0/lv/5cmhAvxCuTVbSsn+1S5qmyKJFMz50zGVfONWKY9wIIc0Xs+srz6",
+	"7NRtOf552sq33OnetZe2oLs4FCmrBOkhi8lQpkoTjlLKwQQKy3FMaJUTMDO58Z0IIJe/jgePmUBJUbUc",
+	"atiJ4SBjmvHCSV4vjgqNzoSBZvd1DAi+acx97pccXUsyomJKpozWwoLMspv8/J6Wji/bBy4MGyw6vXwq",
+	"KAozFY44Pl/JZsqKXvNdmf1h02kVVMg6Ki090Ywhv3JGYN0scv0c7nVRBbHSwZmMS6C6gI9iFUwX2I8R",
+	"nYJynw4GkInY9ujKluPh5FxpLx+xq9KsrK1QNyf/usdDXM7dF8Aggvb5RejxajsenXDk+guyeQRb/6js",
+	"93lU7EU4tYLpFp6A6/aTYvj8HVN0wLCjIlh82FPxt4Z+DQcn4Kf7/HzOWLa7QA1N4CzGUhv8K6KKeQ45",
+	"4vGE99kS/RjPCr2pYNbQnWpI7bwdrXegdc7ZeY5WWnAooFo3yq5kTiM8b/xUo1v7zXh2Ak6h1Zs6line",
+	"DYt2svcEZQm5I2aGMoal4jUAr8o9Lv4c/uKGobXF7q2Nj8j2//wjKEz5xcnpU3CzueP65x9BlEjNNB7y",
+	"2bP26SmadsJ9BCm8QRhMGLuN6dTeqPfwhqIG3rCF5p/oxUlyV1Lm08mQzR11OR8QFVFnLKLmLS2B0Js9",
+	"1Js2b4q24ZbeB9XK+xN4O0qh6hEdL93H+8tQsjumfI9uWop7j2hsuTeCm3DTBksLkypnRYuQkxbZWFPw",
+	"TJC1bsRSjbiz5pvO/HCL8aqS7wK4TtPuzAZGf5DrQlQc/Dsd3ggqiLXJFCCjwpNQ2NTDDANuSI8NuNBh",
+	"MVKL3MQJbycz7AAjrjUXA3QJdSHBxfkLu6THNAcbAncHX1HfCeZTFiTZYZPwvZKnm5aVm5R/Kwuxr05A",
+	"VQugZTn8TpuxH5uwL2jCPh+8rWwe61+zGKGoC+pMl0yoEs5tb+VMjTnUqLU6SI1MjBXiCwJiJ9McZagk",
+	"FlBtrAQFyjnx5oKrR+vkaJ0crZP9s07C9SXF51KGy1fTwf8hvr/ZThpduO9dxIEDfTnh2mA/R8UgphwT",
+	"sBwmQ5mwFoHOBg6KDpqN2osw5WKA4OLdJ/hBN2/lX2+mXCy0VXx+UIXFcnUjlm/2X2EBIDmsbAFsuqtH",
+	"RsfGmhaKKp5MCXCWOFjedN9dv/9vrM//KprakyHXRqpprcb2ZchEaInOA+DyaIj4t/rK62FQ/w+UAe1g",
+	"i1J2ydQLoEZLRH3nCnCTbS3Kn8ANODS4fyeEtlz/6UVdGPgBtw2k7pbqJHwQ2o+kaqpKgXzGX9xyAbxR",
+	"QzZFWQm4LNWH4nW0y82VSK9B/dZcC326QeDv0tU8KPcliP/JUOblmttRBSq5EQrtDWf7fvYMStMppr5x",
+	"LLvwyiPCjkOrhVlLNE4tZ/1XSpW1hgHyiHz/8hwQkEKSigT6w+cNbr/TBPmUVJCQ5rUHw9TohyvSY0MO",
+	"iXzUZIBLaKViykrCmuory6Yp485uyskYbkEpqQeZeEWThCGMwKhkAF+5tADI0/Ckn/crWlpZ+Ufh9PdI",
+	"Z/mHu6dfib5SRIHJvDRcE7vDDyov1uDXhkf6SZT2FmTVfoEEKMxhBUSikCDFW/bOYmIlVpgrMAX46rGS",
+	"fZ5k/eYje/nUd5rQNOZMRI5Ci7WSig+GplpFeQWT3FSfq8b32Q77K6+GA7pOEoJ7t+lrYahZ0Hg3cluR",
+	"nW92lPXH++QP+796f+JrPmJCgwfIHyUgW8UM7ceQjBi1p6pDf/ahi8TIRA6mYQ5/t9wFuJiHKumxSm+i",
+	"PYq1L4CD3oIN98g7PtqnHbh5OebqShQUG3BtVNbtOM42DN1F+BSmI82kHIWB08CoMYr3UmjFNGKjHsqM",
+	"wGpqZ0EYnAdh8DIANp8wqjNe+Zt9Gje/ONbsjLiI7cIllGS8+Wvn3ZsvQRikgpusejzAd2WnFrSDDy7Z",
+	"yaV+jaQwQ8KFs0/MkE3JhIHvwI7GFCKSuZOFDXeHaQ9J3jElRlglwUY9qgayYwV80IZUKHrfKW7bBfgk",
+	"OxFLkqB9mf/RGXEh7dacnf7/7H3bctvI1e6rdPEmSQWiJUqeeKjaF54Zz4yT8SG2Z7t2oimyCTTJjoBu",
+	"BN0gzUpN1X6H/RT76n+IvMn/JH/1WquBBglQJEVJ9kRXtohTn9b58AU/FsJp2TEUq7gLa4sU9ay0kDzo",
+	"Z1SP+DBPFZy3DjdVDNfui+rJkeQ++jvDEjGVSq7BTzZ4wL5KiZvpt+5Q1cpkO/t4gvyzE+xOsBggEqB5",
+	"insCAhDEFioGw31jvUusLCA/VXWHE2GcWWf6BaUOHsUGmgp7BnKlrhSG5N26kc9JAN7eVM4cxVTMB4qQ",
+	"zNrRnus0YeN65ceR1z+dUgjFCtoAA+Npeomzu1JeZFFhBvjWUjG1TJe2z95T8YmespogULUiiW5wtAQN",
+	"YfkkdWzV2a2OF4LpT7VQWK0R81SohBeQhhg5tmpFDPXEAE0BwYI0JZ6d8WImlRlC1B171WlMnEtFbE0F",
+	"OpZF5D4weB1yGogrQXA/wZEUetmwnWlkzrImZuGmg7SIAwJdHKnfx6CiQPeHHGSYCgFVpOmVorG7F4Kv",
+	"ss9+lEkiFB2oOV8404ONFzwtsYilQiwqDRubMnf7bkQy7rNXOAnUi5SGLaICSho8Tg+GAJ5JbLwIkk4k",
+	"cKjGTuEbu/ev3IGF5GX3L3R8pZOV6Es2fjk9ea2VQGthXNUFnZ9e9NmLotCFGVaeGy/ialqo9wA3WicC",
+	"DBM0XEKaUUl1K+p7NOZq6anFiyeNyy7ZCj4iIIbLK3UxGLCx1XqUcbUKmPM4wiQMrcQoF4XUybjKx4d+",
+	"PVIn6PuDDfJE5o8yPOtHNqaMENjkzYMxxreN3CjcKo8pBIWt+RWzQmH6bZu/l9SC7xAiaI3r8TTVyxdZ",
+	"blf/250aHztqUW8LvcRTMCn0tVAscYs1WV0yblmmgYKACcD5jBon2Q2tz8ZwpdUFdcmEGwI64hxPM5Dq",
+	"nqcgxSng0w7sV4nKUGRJx1zWcvPPTzdcUSBuX+K9z6qrvCj4CrWCf5aCLpP8NHYF8nOqi6zF5YZqEszz",
+	"kv2Zq5IXK7/vKTcWyallATo8bY4P7ZwV/Mp9tr3CwA8q8jntySWNyQoAfN11QFbffjhU1COMZzVS7Lrd",
+	"vvr1xr3eutVPT4+x1+E0UG5ekjx0omLXCflmUy3zuaFaKpwR1J0caUpeCfC1XljLsza3+6jhaZyTpNZS",
+	"nASiaoddlni9+qHtvJzdsLpHPi8AIlTNB4YmGCAKQX4JSaId51ejEt00y8Hp/U6zou4DZtVVFtG6e9vn",
+	"NTg+vW8cx7V8jAM4wbbSlLZJX9zHZo5js6j1tbEVn+wT9xO4txItDBsj4MqQVde6RBlys7awEbggol5s",
+	"FjuVwNbDgDrodWfGuAujkoB1OhjU09PTuwxVNfs2RD0QxxhkuiCgSQAMc/9boCZ2cTZwk9/1ya97YReG",
+	"Stf37gy+zQ8BpvqmtwSNL68Tog4KksmpJeEIrPZ/nhHi2efn+sDkKG4Dd1RzYX2vjjO618yDdKCnJ6eD",
+	"k9OzD6eDOhIIEJ1DN+1ff9n1mcDHspeTBbR394g//I2D5ucSoZZnxKcIDlGEB+JKvX7xLqLtis6ii7NB",
+	"1Pzt6yiqj8yV2lIY1+HsIXvvswkabPcT1aO9e99Q5XI0251C3o3MxtUT2NrBWUVZmXITJkWg8MnAIHOD",
+	"Kq1IsPpij3jBy3poR2R04Hitnat+dJ6NdPEanKQ/yyxxy6diW1WaTlZUcxI+yaQiS9udvE+p2yQ+nYLn",
+	"549SJX9sODhTPhGpQdETOEGVWAL8fHDntKiuKwChKBciTQGdiwlFI/j3/8ewxqb7uKLy3lN+Fp8mX4vB",
+	"5E/T3SOE1cZsC6sEB+t+YysyPDY7Blia3HcLHVCKkDvgxMJNxMQnGzp5CrGQ5BpSYuksWDgZl1BpjqRd",
+	"uxixgTJ5KNGFFsZWOvKFOtrAh7O4AWP75fs37Pzsq69OzhhP8zk/Oe/tbtQeWP37begE7fjcar0tQFWL",
+	"PRg0aunPvj7tqMfeLdXpl3sPRAbb00U4mHsBZ6ZxJO+Xgpa+F2elNGwRRa1pJu+atJEYpwsDXZD7H9yM",
+	"UI6gROgpRxfUlPDnPSUMYUhQAoh5KH32OvTxXylnylC3nYvT8z4bnJ7WAW0fTwiWFBNcPVTPnBuf4oPp",
+	"r2NPw6O5SNFxqii1ZYnDNVeKitqgPD1N3IANW+oyTQBlGnoPSDVLfXN0M6xuxdmjZxoBQ8BZGgwD0fmb",
+	"TtgrRYMmrz1ZeLBi0jAnUekn0l7BsPVzDH38a47mNrcsbX2w2w9ajNdlGawpyR3SO1CFDyDWfeqxjtj9",
+	"tx5AG6d4HaBMJSVEMo8KVr/9628DxhBo1J9BnRdwNjq8m23s4GfGkQAPUw+2F3V9dBTq+FiQWldx0aYG",
+	"0F7PBTSLWdlh4ltFqq3I7cFm3bpQ63aUtmuVUFynVIBydIiB69nZqGHfh0bsbSm/S0Tn4S33ahouqWyP",
+	"ir+njDcGcySLMUxKLY3YYhu+aYbm6wAjZgr5powY551OL72EgsqVKlA/hTNfp4uaPVPl29Xhnw1WwH1B",
+	"mfDQKPBus+B3bR64i6/zxSceW98DjydJIUxXjx4s7evwbg6eXuzc4w9bHfguPImAHzimUnQ216uK8PZu",
+	"EUSecip0CvOP76Ct4XFrDxZVvLyl3vXs5PRpgLEY9XwJLpfG8M3y27nOxOiAtsf71DpUrf+GWPSa6vja",
+	"qVoUl/CO8n//lzGcvdKlMRx6XAITGRU69ZWmWomRlW7AWPpLLzi4ntXImTIjqUbOpMC8XmOWukgclbTU",
+	"b24s7rF6wDiWdt8VFCAAuo1FIJBA8CDXBWwt2hnsM1dUvqDuygQeo3cN2u5SM1yl0Ud4yWYFV4Cd70SH",
+	"VIx7XD0w9MZPKPNp3GfY389X7K1GfrvGIVYVbCqTyhmPMXb7ykrEEFMsnmttRN1l+NI7LSPMOnMPY0ZS",
+	"ocvZ3IkpXVqwB6UxJYJBB2WUxByZNFcqaOZSl1nSCCH3W2u2FPzat4BxpOenShWeUPh/g6ztbq/yM5YR",
+	"PZw5dwOvWecDHYS/ub8QT18IxZJixQrpqK63F209TOsN2I82N2qSfNldN5B1+MqIJjh8kjBOyYrgKtmT",
+	"jYTa6XaTLLSzVizRQECgdt5IQW3GFhHPbdthPIrnz1M8R7ek2Zf2cwkydsttSkY/nPiO2+/A58qiqr2c",
+	"a8wVBqlvatguJxeHPkRSidOqNJOqHzZrDw2UbDOeGo0qxJUaNw7lmP33//1/PssYXaOZEelCmD77wK+l",
+	"mjG+5CvGK3sVNBBwa4MvW18L38HHGWcrJu0O4r/ZLAFu5SzjKuEQYbIFl4oct9Rabd8mCofJ+WN3UGjj",
+	"C+ylMbqc6rK3p+r7AA0UOqXzZ9g9YYvArVojHFHmPqnN7yPXKb9wxMXTlBlhIJaKGcFAr6xwwlCxSWkx",
+	"FgPcg+Icdc3wDuykhq/QShiRToPmJ7i32OkDqBWorw2z3i/B7cjtQRCPUAsh+fuohtyvGuIbOJ0NDkcc",
+	"+q0wJ4RfVd4DcCumVNwVU9qDs2wwEp2T0O9gI8WXz0YejZnPi4uc/6dxkTc5BF9rN+KMN2BkD2ElRtiT",
+	"2r10tzoO9u6QU2uwgfM1NmMhfyU4J9f9krXjkFuyfz5Z8E6eSHVrXQi51Q1uyk6GZoR961fuC8GMPrJL",
+	"0U//nVuLR7vlIKJ+LyzjrNqY6ggega6ttvmRafp7R2w6E+BLcPSWamNZIqB7CyaHQmPaFVbp9NkGEzia",
+	"AYNlQL7IWCpWGrFdAzHCfnjz4e2j8vGofDyaMPvyKUC11woRszzxLaG07XA+5Z2AZmt0I+gR6Z69PEby",
+	"zIfqy19WK0n3glS4Y3rn/STDT0HyTPj3L/vhR9Jqd9W115db82e+uuPiwGBeAVu96O3GcHfljI6LVjNF",
+	"iOyRno5irZIy7kBt3viYI4C9GmwueCqTEWRh41v/BG89P2LWhqelzyxzA2IXnswxl/D+Q0KtWtSrjSiI",
+	"QfNnIhjsl0eo8ckgBiM7kDdP2pNWBIDou0SGdkwCUMYUC57KlgI0PNgfasJ7uGyJbfS3lV46j/beJ/dh",
+	"8iKq1f8Py414J2Kw6EOxcAQd4sm//H9Hu+ZL1HnprbkQAXncsqffo4jZmya/8OyDA872ITImasszrGLr",
+	"BVCa17pybuebShcm8Ta53p5JvTckPmyIqpbUgDap1WHI4xk+XHQdOwFg4/h/dXI2ODk/6x2gQD1A/H+r",
+	"FPrCwmy6KERsbyVZlmIy1/r6RKgk11LZbfXSdVlz3Tm26kbVArdohLfGGn2+j1IN8hHH/aIa9hdl19ZC",
+	"8K6N2tvUg5BBixEK6nBodDdqsy1N6yCqco2clwbUvEQaPklFctAwpjpN9RIt7aqlWXe/s4er2ujEJdtb",
+	"1eHgzjvYD6iXancdZ3BaPUElfXEqsWqwHQUL2I3H/+obvLX6uxALfS22exxDbaxwUmVubW6GT544Ejf9",
+	"plP3yZKvjPU1O8cy6tf4yX3b9sSGt+Na+Jvaq/zxIhMBR/Sy4GP9YGeko9CZE3tMU19WbMuNFAc9VoVI",
+	"mJnrpQlTrB1LcC/EKvRxWaTjiOk0qdpkRGyyYn9/b7lKeJEwP5Jffu+3eLlc9g1d9hPsxzr7A9bXY69Y",
+	"c6XG/3JnLQLYdmN5lkfQ6P5XalsjE4y3kqc2hdrbsZduMvGdYyEbnGfUB5mnKePWiiy3Jri9+sYYIqNu",
+	"CUju0c3BvUbOFLdlIcaE6zVenEVjVv1sWKkSUVypsRFxIew4oqY60mDFiTTU8wzGr6AtAoS6PbYx8Tto",
+	"rYBlIxOP/Q9xY8yiS4XFJj2+73IhfBA509BKRk+ZESqBzNMWaQ0x4JRqUmOtYlGoTfENzdimvHD/uGsm",
+	"1jnk8HFIXX3OBp8+wY5Ixc6eMiOcMWbY7wG5YlYWju3/ocJAdm8pRCzkQiR99lytsAoeGj9Ah4McOCjj",
+	"UysKVr0uYk9hsc5PWSZVaYWJ2CBiTyN2dhqxs4uIDU7hhsEFwmhEhG+Csnb8TthidfLcvXRcw2pKG2HT",
+	"32UtZQxbcjdNqVgqlbikkVRU4anNjRalW59dnJ0yEnAGcoc/+DMnFm4fMr5isc4Es0sfRsRdp5YPukhE",
+	"ASDUQcpxO3A0+/ndTw3sT6AqKDrXU8idoEzlTXzQOtZYFV5VsyLidgMF2wSWorsAaY13Pqx3bf9Q334y",
+	"bC/5dKj4eRgH3fo+tllIXvB/sY66StJuRXjpErXPzbUTdBOBvFJPvaBslbbO+HIiU51o6MHw9x7KgLor",
+	"xYb5dUM/CioWAM4Lr+oEEvb91b2hhhy6ze23Sb639P49qr33qfZGx6Puz8ffeCt9mFyS6xpxp0J8xOKn",
+	"b1beUgftErRQ7r1KtXoFnaPgHidjjRB99hG7dAXKBptpp4DrqlPVz+9+CjHUEOrC6UrtjsYNwNYu3+Kt",
+	"5fexXYwVyvTh5tsDeBZ3EZ+foYPxdgKxqkPajdq2ir0niUjlQkCL/i4J+M0qIB4gsD57JYwBeDwCIZEF",
+	"4h/Ull2zceO1yLHI6PwU0A7XrROv43ukJdC6t1Pe0Rya39VL8GVl6ty5KxNdmPfsuszRYO45koONQfdl",
+	"ofN8H++lbzhDzdZbk4LW+7A3es7faUbQNhR6T0O94SDqCZV0g9Y/g2xMZ+GiyvXs7OnOit4E9LVUz7aN",
+	"ZwAfKArAU1PajoAue1Evk2kqyTXQG16c1Rrb09NztyPbRtx8+PxZ/fDg9IIWWZdFjO3RULvr1b/uqF4+",
+	"xXxMr0iGh4n2talJHsWZSbxk9UU5M98LgToS4GeSd2XJUXs6ogq3XRKBL+fIyeTfQAo5eHqc1nctRF57",
+	"a5uoaL5XTGj6kIo453kulGGZ4Go5l5guRZplVZ5WCFNmBAw65QWb8Pi6AssSAnxJTgr2vfj62gP+4vNo",
+	"6GxLL4cFOpri+ACZ5r85K7UQHGbZm6xGc66SkN9UgbcjGK7nxzFcB8c0XH97evV7q3NoPAz9KtSt1OpC",
+	"5ClfHZ+bbSjijRQBp9ck6PKuPdJpSr8g6iE6qozlylLnZJ8Jio1SI9TeCO8U4wSs6u8FSp2VaQq8bIiB",
+	"ljrCE0Z/IugMRnV2aYI+dnhJ9UGKPThToUDnOLQkrMMda0Y7fBj7vYtsu3UwGFRtPmj2gK3gQStZ4Wwo",
+	"WCOIZU20bW0DgvvoyQFe9KC+9hqZpWKepwFnCDOEiHFUl/cl/nd4hHey6Af7zSIj67E3PLs4bFgiaXWm",
+	"oRen93mxFaESllX28lpF7R4cxekX98BRXlr0gmlV93+n4TPHGDCSapmxYJFFRNIzqUwFd5aU2Jseo4mO",
+	"9sTyBmu+Uet/szKEy/GoDf3WffbnDdP4YNXn/FH12cajftCQhHIk3UdbbsUJxd3uQwVCXz1+8OYkj0vS",
+	"e8Z5IRZSl2aET2KC7ZjwuD3L8y40XueXkNYDyNAe9Hepb4oTdDEyWC1a3Pe4Zo9s7AHZWOupCOd20Zib",
+	"P+a95dyIePRq+pe/fl08++Ev/+efxYflP35++92zlz+9/dtLPfiJ/8TfL+vr+n/dIc98NBfvnmdCF3Uw",
+	"Jmruc9SchCdWmPtgoM8rZue42Sqv7bi+G8GY/UN75c6p1zcqcuTXWk/WwiO+yQHdN+4kn+k2JspuDvrT",
+	"3b3tg8rb7v3M9JrRtk8FnnDakpFoJI3s4xHnTY94HWghf3i46b1DPd9fll3GGQCkg4tgu66ji+tUIkW1",
+	"RkmfGzZ2N1J1xpN/VWlxv1YPj6M6B9YDfkhFJtVaFiDklEp76W4ATYPas9bZRZCDChlI+5Z3tDg63PAI",
+	"Eeyjn+oXFQ1NSnH3tR34kV7UO6H/7YRnnEklxkMPCuc+7ZtN4GaCG8ojtlUghri/oLtiY93JChx8l2xs",
+	"Bc/GQwqzulOMYGn4RhOkkK+wTbdWl2yMBw5yoTdWaAivkIotpFh2LMpyro1oXRU3P+gmz7Ne5CHv9wvU",
+	"CiOYU8RMxIxw+2+xIXGss4wbgNgm1vz3HjdGGEOoSnnKoVXELhDcoOm14m5XAW/jlHx6NaQujDxHcnx/",
+	"48NRDxN1R4DOPtdpMnLaI6xh7J5SduQovpCAnM/zvNALCmZWcU2pJrpU7sngp1hnUs1GtuDKTKGdoeXm",
+	"2v1TFlBTefasF/UmheDXo1nKjfEf/mU7bPjFGmz4jrjoHjXJTSYpRcSSUniO5PhoI5T2O8MSvoJT7W6D",
+	"PPAteQDth4q+1IuA6KxOEOM8x4XZ63ghTfiEgELCOraNxl0apWIh0i0AyU6bi3UiUBr03MtHwYPHzBKY",
+	"CCWmMpa8WO1q2EyciIcx7fhAXD3g4cN6z3/428m3cMvF04qg98rvJu4YFIB/dUi1OYyN7LMG8QVqkRv6",
+	"/qoQvjrYtmFvLmdz91vdGwoP5zA4ivsUrvOz26YUkBy+91wC+u4N8KaII4pRG1wggJRBUYQF2aTjBIrV",
+	"B268RcTLRNoT+AZGFXBIxaIdbveDo128XBm1T2CF6d3rD/woeGrnkVMPUIxmwnJHWn32TYU7mg0B9sYW",
+	"MjbjiI2f6Fwonsv+imdp4wdHp/BDomMz7tdMA3GIWxjnx7kG8Wt8YjgVBQ/Zz68jVmMDRuz1D28iFsuF",
+	"TJnRsRR2FbG8gF62zq60uoiYEyelY6UmYnOYGpvyWKbSSmGC4bwJ/CemZVTPWSYRBwh3Zwi6kF3lOtUz",
+	"6d6eyqlg8SpORcQyrvgMYbGh916ZNj72LW1wS5MAbOlfd+Gr2uwBGiMWQJmortz3PUejqo9ftNYMLFxz",
+	"bM/ZphG6jw39y0xU97+JglxF1K0CBKTg3VjF3SJNwoGjhgVlRTxNh760i/GZUDGsYr2/rMbBDD7z/O1L",
+	"hj4n09FjAevqsP5WijTBWqQIozIIde6m8ELNUmnmEfu+ECqeR+x5wScyhtm+z91ZmHtgeacu+nSXjF97",
+	"oSiycEs9Tr3Z0vohHZKXNKZcVJXQD46epZq5F2PXVZ5C0aDbVp6KhBZ9DsV2Ly25aA3ZQDRPQqSIyGuL",
+	"e7bgadk4BM8dA2mlO27rV0iFkechnr7pFPK8sZ+kiVgmi0IXyCBMXIgKhwJyhWogC2dAFELZPnvZKHvU",
+	"Kl2Fq0elKe1LBzFyql6JgiLOBk0MwdEcDj1i3LJUcGMhEH/DECrbtY32fa4TLKvMxBCo/QSoneVzRJxe",
+	"zjURvvEVelj+4ktKyXRUM5YXOhYJwLGucwVkFm2jqCQ5zkICoIdh3MBJGbI/v3/zmr0HKRixlK90adlc",
+	"+tut+IQJ+8YdDp4y3wvSRIx8lyLxUQGCuJ7L3EBX0cuaAHiSVHZgMPjvdZF17V8udJ4KhpCtohDQM9i/",
+	"MCAyBDjLRSyn0vGHFVNCJMFHvqkUO9m6RE50OEt1IfwS4YsxhwJeD5kYQiiQDAvtZBzkUHNWCBOXNBwn",
+	"MN1BRzMvyH9wAwkG9E7EIqf6ufXBvMVZ46lYsUljAaCgcggXYVh4R1QjoCcilokPE2O3GKKwiYihKliF",
+	"A/muRNW4k4ZSkcywwRp8graEzwoBtBSxQkxL47bGnRWtryETr89+koqauUKOCYaDkqSxLd+iyda1I7bg",
+	"C8d0scn0AipFZsLRbvCOH3VphLMEO98Chz2GkUyBF8o0iTA5ZznXGdWCyxRSBitrOKpAkae8cEOJEdqm",
+	"wXxkmhRCdfHEqq3uHHI7WaKxrFmE5x81tM03vAtwit3oEzN0g9cJpXungicmBPusEiutZty34EYCTlPj",
+	"nRpQd+wzgcK5uC+0Hca5tnpW8HxuImZi7tSEoPC7PmQo8kEM4QlBKxVswSEzthAc0jWFiotVXi2wU/cE",
+	"5SFBHZA29dGn1CM2lWl4Zp9by+N51nFywoWjHCwObyD/jV8mgE4bAoJRnru9NXxlSNW2hsU6LTNKQo0Y",
+	"x27apQJCNiR8wQaIgAXwFK56SkVvfCGMDcb9Mst10TrmV8D9E79aKIDBHHIaleBOc/PODCfJUtgHpS1t",
+	"AXpFTsrc9Nlz+GwhY0svxGMtlDt8oHsKnvnCLTddIE08F9icEGAsG2fDtLKHt2YVz7XToHnKTJm72Q3r",
+	"3vCgN9Fp0ArcF/hNCbp0JlMp6jQxNit0mbvJwVtPRFLGvhy/weexrlx7Jf/iYzjUVz++ff++ix5rUWSu",
+	"QRVDPSCMgJq1j3Fz7W6U9jLgsNIgyA7jE8fcHRNpsHZ0K7Wt2Pfkh/RarSMX0mQboxgG/fK9m4oUakIN",
+	"gg0LvvoWX9PBA/V0ikoft+SPjAi/C5g2TMGvs1A144Iao4wngpkS+acv9q9QyyJP6cRgpCLeE5oPKBUd",
+	"pd24N0SWEs2Va+lsCmN1AZaStvQ97uWSr/pfEzLM6j77a8mVBXsN5JCTjJk7qeBXapg3VsfXHUuHsQHI",
+	"y6T1q06IOwwo52kJ++zjXKBu6VcwfFxW0jnMvQL01SSiJIdUx9eIHDXTOjGOzS8EATzq+NpPmw4/KLjg",
+	"s+QxJNAHgt0xQTkpu+zS7xHV3+v8SKdDNpWfHNsoJ6AxF9oK4CNOl/eZ/Y56GotX4bb/+suv/xMAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
