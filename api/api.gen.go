@@ -26,6 +26,93 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
+// Defines values for AgreementSensitivityCeiling.
+const (
+	AgreementSensitivityCeilingNormal     AgreementSensitivityCeiling = "normal"
+	AgreementSensitivityCeilingRestricted AgreementSensitivityCeiling = "restricted"
+	AgreementSensitivityCeilingSensitive  AgreementSensitivityCeiling = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AgreementSensitivityCeiling enum.
+func (e AgreementSensitivityCeiling) Valid() bool {
+	switch e {
+	case AgreementSensitivityCeilingNormal:
+		return true
+	case AgreementSensitivityCeilingRestricted:
+		return true
+	case AgreementSensitivityCeilingSensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgreementStatus.
+const (
+	AgreementStatusActive    AgreementStatus = "active"
+	AgreementStatusDraft     AgreementStatus = "draft"
+	AgreementStatusEnded     AgreementStatus = "ended"
+	AgreementStatusSuspended AgreementStatus = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the AgreementStatus enum.
+func (e AgreementStatus) Valid() bool {
+	switch e {
+	case AgreementStatusActive:
+		return true
+	case AgreementStatusDraft:
+		return true
+	case AgreementStatusEnded:
+		return true
+	case AgreementStatusSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgreementCreateSensitivityCeiling.
+const (
+	AgreementCreateSensitivityCeilingNormal     AgreementCreateSensitivityCeiling = "normal"
+	AgreementCreateSensitivityCeilingRestricted AgreementCreateSensitivityCeiling = "restricted"
+	AgreementCreateSensitivityCeilingSensitive  AgreementCreateSensitivityCeiling = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AgreementCreateSensitivityCeiling enum.
+func (e AgreementCreateSensitivityCeiling) Valid() bool {
+	switch e {
+	case AgreementCreateSensitivityCeilingNormal:
+		return true
+	case AgreementCreateSensitivityCeilingRestricted:
+		return true
+	case AgreementCreateSensitivityCeilingSensitive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgreementPatchSensitivityCeiling.
+const (
+	AgreementPatchSensitivityCeilingNormal     AgreementPatchSensitivityCeiling = "normal"
+	AgreementPatchSensitivityCeilingRestricted AgreementPatchSensitivityCeiling = "restricted"
+	AgreementPatchSensitivityCeilingSensitive  AgreementPatchSensitivityCeiling = "sensitive"
+)
+
+// Valid indicates whether the value is a known member of the AgreementPatchSensitivityCeiling enum.
+func (e AgreementPatchSensitivityCeiling) Valid() bool {
+	switch e {
+	case AgreementPatchSensitivityCeilingNormal:
+		return true
+	case AgreementPatchSensitivityCeilingRestricted:
+		return true
+	case AgreementPatchSensitivityCeilingSensitive:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ApprovalDecisionsDecision.
 const (
 	ApprovalDecisionsDecisionApprove ApprovalDecisionsDecision = "approve"
@@ -398,7 +485,6 @@ func (e CaseActionPatchStatus) Valid() bool {
 // Defines values for CaseApprovalKind.
 const (
 	CaseApprovalKindAssessment      CaseApprovalKind = "assessment"
-	CaseApprovalKindAssessmentVoid  CaseApprovalKind = "assessment_void"
 	CaseApprovalKindClosure         CaseApprovalKind = "closure"
 	CaseApprovalKindConsentOverride CaseApprovalKind = "consent_override"
 	CaseApprovalKindPlan            CaseApprovalKind = "plan"
@@ -408,8 +494,6 @@ const (
 func (e CaseApprovalKind) Valid() bool {
 	switch e {
 	case CaseApprovalKindAssessment:
-		return true
-	case CaseApprovalKindAssessmentVoid:
 		return true
 	case CaseApprovalKindClosure:
 		return true
@@ -425,7 +509,6 @@ func (e CaseApprovalKind) Valid() bool {
 // Defines values for CaseApprovalCreateKind.
 const (
 	CaseApprovalCreateKindAssessment      CaseApprovalCreateKind = "assessment"
-	CaseApprovalCreateKindAssessmentVoid  CaseApprovalCreateKind = "assessment_void"
 	CaseApprovalCreateKindConsentOverride CaseApprovalCreateKind = "consent_override"
 	CaseApprovalCreateKindPlan            CaseApprovalCreateKind = "plan"
 )
@@ -434,8 +517,6 @@ const (
 func (e CaseApprovalCreateKind) Valid() bool {
 	switch e {
 	case CaseApprovalCreateKindAssessment:
-		return true
-	case CaseApprovalCreateKindAssessmentVoid:
 		return true
 	case CaseApprovalCreateKindConsentOverride:
 		return true
@@ -469,7 +550,6 @@ const (
 	CaseAssessmentStatusCompleted  CaseAssessmentStatus = "completed"
 	CaseAssessmentStatusDraft      CaseAssessmentStatus = "draft"
 	CaseAssessmentStatusSuperseded CaseAssessmentStatus = "superseded"
-	CaseAssessmentStatusVoid       CaseAssessmentStatus = "void"
 )
 
 // Valid indicates whether the value is a known member of the CaseAssessmentStatus enum.
@@ -480,8 +560,6 @@ func (e CaseAssessmentStatus) Valid() bool {
 	case CaseAssessmentStatusDraft:
 		return true
 	case CaseAssessmentStatusSuperseded:
-		return true
-	case CaseAssessmentStatusVoid:
 		return true
 	default:
 		return false
@@ -1133,153 +1211,6 @@ func (e DisclosureProfileAudience) Valid() bool {
 	}
 }
 
-// Defines values for DistributionCreateMode.
-const (
-	DistributionCreateModeHeadcount DistributionCreateMode = "headcount"
-	DistributionCreateModeNamed     DistributionCreateMode = "named"
-)
-
-// Valid indicates whether the value is a known member of the DistributionCreateMode enum.
-func (e DistributionCreateMode) Valid() bool {
-	switch e {
-	case DistributionCreateModeHeadcount:
-		return true
-	case DistributionCreateModeNamed:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionCreateRoute.
-const (
-	DistributionCreateRouteGeneral         DistributionCreateRoute = "general"
-	DistributionCreateRouteHealthNutrition DistributionCreateRoute = "health_nutrition"
-)
-
-// Valid indicates whether the value is a known member of the DistributionCreateRoute enum.
-func (e DistributionCreateRoute) Valid() bool {
-	switch e {
-	case DistributionCreateRouteGeneral:
-		return true
-	case DistributionCreateRouteHealthNutrition:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionMode.
-const (
-	DistributionModeHeadcount DistributionMode = "headcount"
-	DistributionModeNamed     DistributionMode = "named"
-)
-
-// Valid indicates whether the value is a known member of the DistributionMode enum.
-func (e DistributionMode) Valid() bool {
-	switch e {
-	case DistributionModeHeadcount:
-		return true
-	case DistributionModeNamed:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionOutcomeOutcome.
-const (
-	DistributionOutcomeOutcomeIssued  DistributionOutcomeOutcome = "issued"
-	DistributionOutcomeOutcomeKnown   DistributionOutcomeOutcome = "known"
-	DistributionOutcomeOutcomeRefused DistributionOutcomeOutcome = "refused"
-)
-
-// Valid indicates whether the value is a known member of the DistributionOutcomeOutcome enum.
-func (e DistributionOutcomeOutcome) Valid() bool {
-	switch e {
-	case DistributionOutcomeOutcomeIssued:
-		return true
-	case DistributionOutcomeOutcomeKnown:
-		return true
-	case DistributionOutcomeOutcomeRefused:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionProofKind.
-const (
-	DistributionProofKindSignature  DistributionProofKind = "signature"
-	DistributionProofKindThumbprint DistributionProofKind = "thumbprint"
-	DistributionProofKindToken      DistributionProofKind = "token"
-	DistributionProofKindWitness    DistributionProofKind = "witness"
-)
-
-// Valid indicates whether the value is a known member of the DistributionProofKind enum.
-func (e DistributionProofKind) Valid() bool {
-	switch e {
-	case DistributionProofKindSignature:
-		return true
-	case DistributionProofKindThumbprint:
-		return true
-	case DistributionProofKindToken:
-		return true
-	case DistributionProofKindWitness:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionRoute.
-const (
-	DistributionRouteGeneral         DistributionRoute = "general"
-	DistributionRouteHealthNutrition DistributionRoute = "health_nutrition"
-)
-
-// Valid indicates whether the value is a known member of the DistributionRoute enum.
-func (e DistributionRoute) Valid() bool {
-	switch e {
-	case DistributionRouteGeneral:
-		return true
-	case DistributionRouteHealthNutrition:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for DistributionStatus.
-const (
-	DistributionStatusApproved   DistributionStatus = "approved"
-	DistributionStatusCancelled  DistributionStatus = "cancelled"
-	DistributionStatusClosed     DistributionStatus = "closed"
-	DistributionStatusOpen       DistributionStatus = "open"
-	DistributionStatusPlanned    DistributionStatus = "planned"
-	DistributionStatusReconciled DistributionStatus = "reconciled"
-)
-
-// Valid indicates whether the value is a known member of the DistributionStatus enum.
-func (e DistributionStatus) Valid() bool {
-	switch e {
-	case DistributionStatusApproved:
-		return true
-	case DistributionStatusCancelled:
-		return true
-	case DistributionStatusClosed:
-		return true
-	case DistributionStatusOpen:
-		return true
-	case DistributionStatusPlanned:
-		return true
-	case DistributionStatusReconciled:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for DuplicateFoundBy.
 const (
 	DuplicateFoundByChange       DuplicateFoundBy = "change"
@@ -1559,99 +1490,6 @@ func (e EffectiveConsentTowardsStatus) Valid() bool {
 	case EffectiveConsentTowardsStatusRefused:
 		return true
 	case EffectiveConsentTowardsStatusWithdrawn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EntitlementReason.
-const (
-	EntitlementReasonAgeUnknown        EntitlementReason = "age_unknown"
-	EntitlementReasonAlreadyReceived   EntitlementReason = "already_received"
-	EntitlementReasonHouseholdReceived EntitlementReason = "household_received"
-	EntitlementReasonNotAssessed       EntitlementReason = "not_assessed"
-	EntitlementReasonNotMeant          EntitlementReason = "not_meant"
-	EntitlementReasonOutOfSeason       EntitlementReason = "out_of_season"
-)
-
-// Valid indicates whether the value is a known member of the EntitlementReason enum.
-func (e EntitlementReason) Valid() bool {
-	switch e {
-	case EntitlementReasonAgeUnknown:
-		return true
-	case EntitlementReasonAlreadyReceived:
-		return true
-	case EntitlementReasonHouseholdReceived:
-		return true
-	case EntitlementReasonNotAssessed:
-		return true
-	case EntitlementReasonNotMeant:
-		return true
-	case EntitlementReasonOutOfSeason:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EntitlementNeedCodeSystem.
-const (
-	EntitlementNeedCodeSystemMigrantVulnerability EntitlementNeedCodeSystem = "migrant_vulnerability"
-	EntitlementNeedCodeSystemSpecificNeedUnhcr    EntitlementNeedCodeSystem = "specific_need_unhcr"
-)
-
-// Valid indicates whether the value is a known member of the EntitlementNeedCodeSystem enum.
-func (e EntitlementNeedCodeSystem) Valid() bool {
-	switch e {
-	case EntitlementNeedCodeSystemMigrantVulnerability:
-		return true
-	case EntitlementNeedCodeSystemSpecificNeedUnhcr:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EntitlementPer.
-const (
-	EntitlementPerGroup     EntitlementPer = "group"
-	EntitlementPerHousehold EntitlementPer = "household"
-	EntitlementPerPerson    EntitlementPer = "person"
-)
-
-// Valid indicates whether the value is a known member of the EntitlementPer enum.
-func (e EntitlementPer) Valid() bool {
-	switch e {
-	case EntitlementPerGroup:
-		return true
-	case EntitlementPerHousehold:
-		return true
-	case EntitlementPerPerson:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for EntitlementTrigger.
-const (
-	EntitlementTriggerArrival    EntitlementTrigger = "arrival"
-	EntitlementTriggerAssessment EntitlementTrigger = "assessment"
-	EntitlementTriggerDeparture  EntitlementTrigger = "departure"
-	EntitlementTriggerMonthly    EntitlementTrigger = "monthly"
-)
-
-// Valid indicates whether the value is a known member of the EntitlementTrigger enum.
-func (e EntitlementTrigger) Valid() bool {
-	switch e {
-	case EntitlementTriggerArrival:
-		return true
-	case EntitlementTriggerAssessment:
-		return true
-	case EntitlementTriggerDeparture:
-		return true
-	case EntitlementTriggerMonthly:
 		return true
 	default:
 		return false
@@ -3899,12 +3737,10 @@ const (
 	WorklistEntryKindAssessment       WorklistEntryKind = "assessment"
 	WorklistEntryKindAssignment       WorklistEntryKind = "assignment"
 	WorklistEntryKindBreakGlassReview WorklistEntryKind = "break_glass_review"
-	WorklistEntryKindConsentOverride  WorklistEntryKind = "consent_override"
 	WorklistEntryKindFirstResponse    WorklistEntryKind = "first_response"
 	WorklistEntryKindFollowUp         WorklistEntryKind = "follow_up"
 	WorklistEntryKindHoldReview       WorklistEntryKind = "hold_review"
 	WorklistEntryKindInboundReferral  WorklistEntryKind = "inbound_referral"
-	WorklistEntryKindIncomingTransfer WorklistEntryKind = "incoming_transfer"
 	WorklistEntryKindPlan             WorklistEntryKind = "plan"
 	WorklistEntryKindReferral         WorklistEntryKind = "referral"
 	WorklistEntryKindTask             WorklistEntryKind = "task"
@@ -3922,8 +3758,6 @@ func (e WorklistEntryKind) Valid() bool {
 		return true
 	case WorklistEntryKindBreakGlassReview:
 		return true
-	case WorklistEntryKindConsentOverride:
-		return true
 	case WorklistEntryKindFirstResponse:
 		return true
 	case WorklistEntryKindFollowUp:
@@ -3931,8 +3765,6 @@ func (e WorklistEntryKind) Valid() bool {
 	case WorklistEntryKindHoldReview:
 		return true
 	case WorklistEntryKindInboundReferral:
-		return true
-	case WorklistEntryKindIncomingTransfer:
 		return true
 	case WorklistEntryKindPlan:
 		return true
@@ -3977,6 +3809,54 @@ const (
 func (e Labels) Valid() bool {
 	switch e {
 	case LabelsAll:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAgreementsParamsSort.
+const (
+	ListAgreementsParamsSortCreatedAt      ListAgreementsParamsSort = "created_at"
+	ListAgreementsParamsSortMinusCreatedAt ListAgreementsParamsSort = "-created_at"
+	ListAgreementsParamsSortMinusStartsOn  ListAgreementsParamsSort = "-starts_on"
+	ListAgreementsParamsSortStartsOn       ListAgreementsParamsSort = "starts_on"
+)
+
+// Valid indicates whether the value is a known member of the ListAgreementsParamsSort enum.
+func (e ListAgreementsParamsSort) Valid() bool {
+	switch e {
+	case ListAgreementsParamsSortCreatedAt:
+		return true
+	case ListAgreementsParamsSortMinusCreatedAt:
+		return true
+	case ListAgreementsParamsSortMinusStartsOn:
+		return true
+	case ListAgreementsParamsSortStartsOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListAgreementsParamsStatus.
+const (
+	ListAgreementsParamsStatusActive    ListAgreementsParamsStatus = "active"
+	ListAgreementsParamsStatusDraft     ListAgreementsParamsStatus = "draft"
+	ListAgreementsParamsStatusEnded     ListAgreementsParamsStatus = "ended"
+	ListAgreementsParamsStatusSuspended ListAgreementsParamsStatus = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the ListAgreementsParamsStatus enum.
+func (e ListAgreementsParamsStatus) Valid() bool {
+	switch e {
+	case ListAgreementsParamsStatusActive:
+		return true
+	case ListAgreementsParamsStatusDraft:
+		return true
+	case ListAgreementsParamsStatusEnded:
+		return true
+	case ListAgreementsParamsStatusSuspended:
 		return true
 	default:
 		return false
@@ -4070,7 +3950,6 @@ func (e ListApprovalsParamsSort) Valid() bool {
 // Defines values for ListApprovalsParamsKind.
 const (
 	ListApprovalsParamsKindAssessment      ListApprovalsParamsKind = "assessment"
-	ListApprovalsParamsKindAssessmentVoid  ListApprovalsParamsKind = "assessment_void"
 	ListApprovalsParamsKindClosure         ListApprovalsParamsKind = "closure"
 	ListApprovalsParamsKindConsentOverride ListApprovalsParamsKind = "consent_override"
 	ListApprovalsParamsKindPlan            ListApprovalsParamsKind = "plan"
@@ -4080,8 +3959,6 @@ const (
 func (e ListApprovalsParamsKind) Valid() bool {
 	switch e {
 	case ListApprovalsParamsKindAssessment:
-		return true
-	case ListApprovalsParamsKindAssessmentVoid:
 		return true
 	case ListApprovalsParamsKindClosure:
 		return true
@@ -4663,7 +4540,6 @@ const (
 	ListCaseAssessmentsParamsStatusCompleted  ListCaseAssessmentsParamsStatus = "completed"
 	ListCaseAssessmentsParamsStatusDraft      ListCaseAssessmentsParamsStatus = "draft"
 	ListCaseAssessmentsParamsStatusSuperseded ListCaseAssessmentsParamsStatus = "superseded"
-	ListCaseAssessmentsParamsStatusVoid       ListCaseAssessmentsParamsStatus = "void"
 )
 
 // Valid indicates whether the value is a known member of the ListCaseAssessmentsParamsStatus enum.
@@ -4674,8 +4550,6 @@ func (e ListCaseAssessmentsParamsStatus) Valid() bool {
 	case ListCaseAssessmentsParamsStatusDraft:
 		return true
 	case ListCaseAssessmentsParamsStatusSuperseded:
-		return true
-	case ListCaseAssessmentsParamsStatusVoid:
 		return true
 	default:
 		return false
@@ -5087,60 +4961,6 @@ func (e GetCentreCodelistParamsLabels) Valid() bool {
 	}
 }
 
-// Defines values for ListDistributionsParamsSort.
-const (
-	ListDistributionsParamsSortMinusScheduledOn ListDistributionsParamsSort = "-scheduled_on"
-	ListDistributionsParamsSortScheduledOn      ListDistributionsParamsSort = "scheduled_on"
-)
-
-// Valid indicates whether the value is a known member of the ListDistributionsParamsSort enum.
-func (e ListDistributionsParamsSort) Valid() bool {
-	switch e {
-	case ListDistributionsParamsSortMinusScheduledOn:
-		return true
-	case ListDistributionsParamsSortScheduledOn:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListDistributionIssuesParamsSort.
-const (
-	ListDistributionIssuesParamsSortIssuedAt      ListDistributionIssuesParamsSort = "issued_at"
-	ListDistributionIssuesParamsSortMinusIssuedAt ListDistributionIssuesParamsSort = "-issued_at"
-)
-
-// Valid indicates whether the value is a known member of the ListDistributionIssuesParamsSort enum.
-func (e ListDistributionIssuesParamsSort) Valid() bool {
-	switch e {
-	case ListDistributionIssuesParamsSortIssuedAt:
-		return true
-	case ListDistributionIssuesParamsSortMinusIssuedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListDistributionLinesParamsSort.
-const (
-	ListDistributionLinesParamsSortCreatedAt      ListDistributionLinesParamsSort = "created_at"
-	ListDistributionLinesParamsSortMinusCreatedAt ListDistributionLinesParamsSort = "-created_at"
-)
-
-// Valid indicates whether the value is a known member of the ListDistributionLinesParamsSort enum.
-func (e ListDistributionLinesParamsSort) Valid() bool {
-	switch e {
-	case ListDistributionLinesParamsSortCreatedAt:
-		return true
-	case ListDistributionLinesParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListDuplicatesParamsSort.
 const (
 	ListDuplicatesParamsSortCreatedAt      ListDuplicatesParamsSort = "created_at"
@@ -5219,24 +5039,6 @@ func (e ListDuplicateDecisionsParamsSort) Valid() bool {
 	case ListDuplicateDecisionsParamsSortCreatedAt:
 		return true
 	case ListDuplicateDecisionsParamsSortMinusCreatedAt:
-		return true
-	default:
-		return false
-	}
-}
-
-// Defines values for ListEntitlementRulesParamsSort.
-const (
-	ListEntitlementRulesParamsSortMinusName ListEntitlementRulesParamsSort = "-name"
-	ListEntitlementRulesParamsSortName      ListEntitlementRulesParamsSort = "name"
-)
-
-// Valid indicates whether the value is a known member of the ListEntitlementRulesParamsSort enum.
-func (e ListEntitlementRulesParamsSort) Valid() bool {
-	switch e {
-	case ListEntitlementRulesParamsSortMinusName:
-		return true
-	case ListEntitlementRulesParamsSortName:
 		return true
 	default:
 		return false
@@ -6149,24 +5951,6 @@ func (e ListTasksParamsStatus) Valid() bool {
 	}
 }
 
-// Defines values for ListCentreTrainingsParamsSort.
-const (
-	ListCentreTrainingsParamsSortMinusValidUntil ListCentreTrainingsParamsSort = "-valid_until"
-	ListCentreTrainingsParamsSortValidUntil      ListCentreTrainingsParamsSort = "valid_until"
-)
-
-// Valid indicates whether the value is a known member of the ListCentreTrainingsParamsSort enum.
-func (e ListCentreTrainingsParamsSort) Valid() bool {
-	switch e {
-	case ListCentreTrainingsParamsSortMinusValidUntil:
-		return true
-	case ListCentreTrainingsParamsSortValidUntil:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for ListIncomingTransfersParamsSort.
 const (
 	ListIncomingTransfersParamsSortCreatedAt      ListIncomingTransfersParamsSort = "created_at"
@@ -6311,12 +6095,10 @@ const (
 	ListWorklistParamsKindAssessment       ListWorklistParamsKind = "assessment"
 	ListWorklistParamsKindAssignment       ListWorklistParamsKind = "assignment"
 	ListWorklistParamsKindBreakGlassReview ListWorklistParamsKind = "break_glass_review"
-	ListWorklistParamsKindConsentOverride  ListWorklistParamsKind = "consent_override"
 	ListWorklistParamsKindFirstResponse    ListWorklistParamsKind = "first_response"
 	ListWorklistParamsKindFollowUp         ListWorklistParamsKind = "follow_up"
 	ListWorklistParamsKindHoldReview       ListWorklistParamsKind = "hold_review"
 	ListWorklistParamsKindInboundReferral  ListWorklistParamsKind = "inbound_referral"
-	ListWorklistParamsKindIncomingTransfer ListWorklistParamsKind = "incoming_transfer"
 	ListWorklistParamsKindPlan             ListWorklistParamsKind = "plan"
 	ListWorklistParamsKindReferral         ListWorklistParamsKind = "referral"
 	ListWorklistParamsKindTask             ListWorklistParamsKind = "task"
@@ -6334,8 +6116,6 @@ func (e ListWorklistParamsKind) Valid() bool {
 		return true
 	case ListWorklistParamsKindBreakGlassReview:
 		return true
-	case ListWorklistParamsKindConsentOverride:
-		return true
 	case ListWorklistParamsKindFirstResponse:
 		return true
 	case ListWorklistParamsKindFollowUp:
@@ -6343,8 +6123,6 @@ func (e ListWorklistParamsKind) Valid() bool {
 	case ListWorklistParamsKindHoldReview:
 		return true
 	case ListWorklistParamsKindInboundReferral:
-		return true
-	case ListWorklistParamsKindIncomingTransfer:
 		return true
 	case ListWorklistParamsKindPlan:
 		return true
@@ -6773,12 +6551,10 @@ const (
 	ListNetworkWorklistParamsKindAssessment       ListNetworkWorklistParamsKind = "assessment"
 	ListNetworkWorklistParamsKindAssignment       ListNetworkWorklistParamsKind = "assignment"
 	ListNetworkWorklistParamsKindBreakGlassReview ListNetworkWorklistParamsKind = "break_glass_review"
-	ListNetworkWorklistParamsKindConsentOverride  ListNetworkWorklistParamsKind = "consent_override"
 	ListNetworkWorklistParamsKindFirstResponse    ListNetworkWorklistParamsKind = "first_response"
 	ListNetworkWorklistParamsKindFollowUp         ListNetworkWorklistParamsKind = "follow_up"
 	ListNetworkWorklistParamsKindHoldReview       ListNetworkWorklistParamsKind = "hold_review"
 	ListNetworkWorklistParamsKindInboundReferral  ListNetworkWorklistParamsKind = "inbound_referral"
-	ListNetworkWorklistParamsKindIncomingTransfer ListNetworkWorklistParamsKind = "incoming_transfer"
 	ListNetworkWorklistParamsKindPlan             ListNetworkWorklistParamsKind = "plan"
 	ListNetworkWorklistParamsKindReferral         ListNetworkWorklistParamsKind = "referral"
 	ListNetworkWorklistParamsKindTask             ListNetworkWorklistParamsKind = "task"
@@ -6796,8 +6572,6 @@ func (e ListNetworkWorklistParamsKind) Valid() bool {
 		return true
 	case ListNetworkWorklistParamsKindBreakGlassReview:
 		return true
-	case ListNetworkWorklistParamsKindConsentOverride:
-		return true
 	case ListNetworkWorklistParamsKindFirstResponse:
 		return true
 	case ListNetworkWorklistParamsKindFollowUp:
@@ -6805,8 +6579,6 @@ func (e ListNetworkWorklistParamsKind) Valid() bool {
 	case ListNetworkWorklistParamsKindHoldReview:
 		return true
 	case ListNetworkWorklistParamsKindInboundReferral:
-		return true
-	case ListNetworkWorklistParamsKindIncomingTransfer:
 		return true
 	case ListNetworkWorklistParamsKindPlan:
 		return true
@@ -6896,6 +6668,172 @@ type APIClientPatch struct {
 	Scopes      []string                  `json:"scopes,omitempty"`
 }
 
+// Agreement defines model for Agreement.
+type Agreement struct {
+	// AcknowledgeHours Hours by priority; what is not named is as the procedures say. Hours that a provider publishes for a service go before
+	AcknowledgeHours AgreementHours `json:"acknowledge_hours"`
+
+	// AuditRight Whether the sender may look into how it is kept
+	AuditRight bool `json:"audit_right"`
+
+	// BreachContact Whom to tell of a breach; a function, never a name
+	BreachContact AgreementContact `json:"breach_contact"`
+
+	// BreachNoticeHours Within which a breach is told
+	BreachNoticeHours int `json:"breach_notice_hours"`
+
+	// CentreID Who concludes it; absent: the network
+	CentreID  *openapi_types.UUID `json:"centre_id,omitempty"`
+	Channels  []string            `json:"channels"`
+	CreatedAt time.Time           `json:"created_at"`
+
+	// DecisionHours Hours by priority; what is not named is as the procedures say. Hours that a provider publishes for a service go before
+	DecisionHours AgreementHours `json:"decision_hours"`
+
+	// EndsOn The last day; absent: until it is ended
+	EndsOn *openapi_types.Date `json:"ends_on,omitempty"`
+
+	// Fields What may be told beside code, age group and sex
+	Fields []DisclosedField   `json:"fields"`
+	ID     openapi_types.UUID `json:"id"`
+
+	// InForce Active and between its days
+	InForce bool `json:"in_force"`
+
+	// OrganisationID With whom
+	OrganisationID openapi_types.UUID `json:"organisation_id"`
+
+	// Purpose What the receiver may use it for
+	Purpose string `json:"purpose"`
+
+	// RetentionDays How long the receiver keeps it
+	RetentionDays int `json:"retention_days"`
+
+	// SensitivityCeiling No need above it is told
+	SensitivityCeiling AgreementSensitivityCeiling `json:"sensitivity_ceiling"`
+	StartsOn           openapi_types.Date          `json:"starts_on"`
+	Status             AgreementStatus             `json:"status"`
+
+	// SubSharing Whether the receiver may pass it on
+	SubSharing bool      `json:"sub_sharing"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	Version    int64     `json:"version"`
+}
+
+// AgreementSensitivityCeiling No need above it is told
+type AgreementSensitivityCeiling string
+
+// AgreementStatus defines model for Agreement.Status.
+type AgreementStatus string
+
+// AgreementContact Whom to tell of a breach; a function, never a name
+type AgreementContact struct {
+	Email  *openapi_types.Email `json:"email,omitempty"`
+	Office string               `json:"office"`
+	Phone  *string              `json:"phone,omitempty"`
+}
+
+// AgreementCreate defines model for AgreementCreate.
+type AgreementCreate struct {
+	// AcknowledgeHours Hours by priority; what is not named is as the procedures say. Hours that a provider publishes for a service go before
+	AcknowledgeHours *AgreementHours `json:"acknowledge_hours,omitempty"`
+
+	// AuditRight Whether the sender may look into how it is kept
+	AuditRight *bool `json:"audit_right,omitempty"`
+
+	// BreachContact Whom to tell of a breach; a function, never a name
+	BreachContact AgreementContact `json:"breach_contact"`
+
+	// BreachNoticeHours Within which a breach is told
+	BreachNoticeHours *int `json:"breach_notice_hours,omitempty"`
+
+	// CentreID Absent: for the whole network
+	CentreID *openapi_types.UUID `json:"centre_id,omitempty"`
+	Channels []string            `json:"channels"`
+
+	// DecisionHours Hours by priority; what is not named is as the procedures say. Hours that a provider publishes for a service go before
+	DecisionHours *AgreementHours     `json:"decision_hours,omitempty"`
+	EndsOn        *openapi_types.Date `json:"ends_on,omitempty"`
+
+	// Fields What may be told beside code, age group and sex
+	Fields         []DisclosedField    `json:"fields"`
+	ID             *openapi_types.UUID `json:"id,omitempty"`
+	OrganisationID openapi_types.UUID  `json:"organisation_id"`
+
+	// Purpose What the receiver may use it for
+	Purpose string `json:"purpose"`
+
+	// RetentionDays How long the receiver keeps it
+	RetentionDays int `json:"retention_days"`
+
+	// SensitivityCeiling No need above it is told
+	SensitivityCeiling AgreementCreateSensitivityCeiling `json:"sensitivity_ceiling"`
+	StartsOn           openapi_types.Date                `json:"starts_on"`
+
+	// SubSharing Whether the receiver may pass it on
+	SubSharing *bool `json:"sub_sharing,omitempty"`
+}
+
+// AgreementCreateSensitivityCeiling No need above it is told
+type AgreementCreateSensitivityCeiling string
+
+// AgreementHours Hours by priority; what is not named is as the procedures say. Hours that a provider publishes for a service go before
+type AgreementHours struct {
+	Emergency *int `json:"emergency,omitempty"`
+	Normal    *int `json:"normal,omitempty"`
+	Urgent    *int `json:"urgent,omitempty"`
+}
+
+// AgreementPage defines model for AgreementPage.
+type AgreementPage struct {
+	Data []Agreement `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// AgreementPatch defines model for AgreementPatch.
+type AgreementPatch struct {
+	// AcknowledgeHours Hours by priority; what is not named is as the procedures say. Hours that a provider publishes for a service go before
+	AcknowledgeHours *AgreementHours `json:"acknowledge_hours,omitempty"`
+
+	// AuditRight Whether the sender may look into how it is kept
+	AuditRight *bool `json:"audit_right,omitempty"`
+
+	// BreachContact Whom to tell of a breach; a function, never a name
+	BreachContact *AgreementContact `json:"breach_contact,omitempty"`
+
+	// BreachNoticeHours Within which a breach is told
+	BreachNoticeHours *int     `json:"breach_notice_hours,omitempty"`
+	Channels          []string `json:"channels,omitempty"`
+
+	// DecisionHours Hours by priority; what is not named is as the procedures say. Hours that a provider publishes for a service go before
+	DecisionHours *AgreementHours                       `json:"decision_hours,omitempty"`
+	EndsOn        nullable.Nullable[openapi_types.Date] `json:"ends_on,omitempty"`
+
+	// Fields What may be told beside code, age group and sex
+	Fields []DisclosedField `json:"fields,omitempty"`
+
+	// Purpose What the receiver may use it for
+	Purpose *string `json:"purpose,omitempty"`
+
+	// RetentionDays How long the receiver keeps it
+	RetentionDays *int `json:"retention_days,omitempty"`
+
+	// SensitivityCeiling No need above it is told
+	SensitivityCeiling *AgreementPatchSensitivityCeiling `json:"sensitivity_ceiling,omitempty"`
+	StartsOn           *openapi_types.Date               `json:"starts_on,omitempty"`
+
+	// SubSharing Whether the receiver may pass it on
+	SubSharing *bool `json:"sub_sharing,omitempty"`
+}
+
+// AgreementPatchSensitivityCeiling No need above it is told
+type AgreementPatchSensitivityCeiling string
+
 // ApprovalDecisions defines model for ApprovalDecisions.
 type ApprovalDecisions struct {
 	// BestInterestNote Of closures of children's cases
@@ -6939,8 +6877,6 @@ type ApprovalResults struct {
 
 // Attachment Of a person (`beneficiary_id`) or of a case (`case_id`).
 type Attachment struct {
-	// AssessmentID Of a case: the assessment that it was brought to
-	AssessmentID  *openapi_types.UUID `json:"assessment_id,omitempty"`
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
 	CaseID        *openapi_types.UUID `json:"case_id,omitempty"`
 
@@ -7743,13 +7679,10 @@ type Case struct {
 	ClosureReason *string `json:"closure_reason,omitempty"`
 
 	// ConsentBasis consent, or the basis of an approved override
-	ConsentBasis          string  `json:"consent_basis"`
-	ConsentOverrideReason *string `json:"consent_override_reason,omitempty"`
-
-	// ConsentOverrideUntil The last day of the override
-	ConsentOverrideUntil *openapi_types.Date `json:"consent_override_until,omitempty"`
-	CreatedAt            time.Time           `json:"created_at"`
-	CreatedBy            *openapi_types.UUID `json:"created_by,omitempty"`
+	ConsentBasis          string              `json:"consent_basis"`
+	ConsentOverrideReason *string             `json:"consent_override_reason,omitempty"`
+	CreatedAt             time.Time           `json:"created_at"`
+	CreatedBy             *openapi_types.UUID `json:"created_by,omitempty"`
 
 	// DuplicateOf The case that survived the merge
 	DuplicateOf *openapi_types.UUID `json:"duplicate_of,omitempty"`
@@ -7907,7 +7840,7 @@ type CaseAmendment struct {
 
 // CaseApproval defines model for CaseApproval.
 type CaseApproval struct {
-	// AssessmentID Of an assessment and of taking one back
+	// AssessmentID Of an assessment
 	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
 
 	// Basis Of a consent override
@@ -7922,9 +7855,6 @@ type CaseApproval struct {
 
 	// DecidedBy Absent while it waits, or where the SOP asks for nobody
 	DecidedBy *openapi_types.UUID `json:"decided_by,omitempty"`
-
-	// ExpiresOn Of a consent override: its last day. The SOP bounds it (`case.consent_override_days`)
-	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
 
 	// GoalsMetPercent Of a closure: of the active plan's goals
 	GoalsMetPercent *float64           `json:"goals_met_percent,omitempty"`
@@ -7961,25 +7891,20 @@ type CaseApprovalKind string
 
 // CaseApprovalCreate defines model for CaseApprovalCreate.
 type CaseApprovalCreate struct {
-	// AssessmentID Of an assessment and of taking one back
+	// AssessmentID Of an assessment
 	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
 
 	// Basis Of a consent override
-	Basis *string `json:"basis,omitempty"`
-
-	// ExpiresOn Of a consent override: its last day. The SOP bounds it (`case.consent_override_days`)
-	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
-	ID        *openapi_types.UUID `json:"id,omitempty"`
-
-	// Kind assessment_void: a completed assessment is taken back
-	Kind CaseApprovalCreateKind `json:"kind"`
+	Basis *string                `json:"basis,omitempty"`
+	ID    *openapi_types.UUID    `json:"id,omitempty"`
+	Kind  CaseApprovalCreateKind `json:"kind"`
 
 	// PlanID Of a plan
 	PlanID *openapi_types.UUID `json:"plan_id,omitempty"`
 	Reason string              `json:"reason"`
 }
 
-// CaseApprovalCreateKind assessment_void: a completed assessment is taken back
+// CaseApprovalCreateKind defines model for CaseApprovalCreate.Kind.
 type CaseApprovalCreateKind string
 
 // CaseApprovalDecision defines model for CaseApprovalDecision.
@@ -8028,13 +7953,10 @@ type CaseAssessment struct {
 	Status    CaseAssessmentStatus `json:"status"`
 
 	// SuggestedRisk From the determinants of vulnerability; a person decides
-	SuggestedRisk *string             `json:"suggested_risk,omitempty"`
-	Summary       *string             `json:"summary,omitempty"`
-	UpdatedAt     time.Time           `json:"updated_at"`
-	Version       int64               `json:"version"`
-	VoidReason    *string             `json:"void_reason,omitempty"`
-	VoidedAt      *time.Time          `json:"voided_at,omitempty"`
-	VoidedBy      *openapi_types.UUID `json:"voided_by,omitempty"`
+	SuggestedRisk *string   `json:"suggested_risk,omitempty"`
+	Summary       *string   `json:"summary,omitempty"`
+	UpdatedAt     time.Time `json:"updated_at"`
+	Version       int64     `json:"version"`
 }
 
 // CaseAssessmentFormOrigin defines model for CaseAssessment.FormOrigin.
@@ -8439,11 +8361,8 @@ type CaseNote struct {
 	ID        openapi_types.UUID `json:"id"`
 
 	// Late Written longer after the fact than the SOP allows
-	Late bool `json:"late"`
-
-	// Mentions Whose attention it asks for
-	Mentions   []openapi_types.UUID `json:"mentions"`
-	OccurredAt time.Time            `json:"occurred_at"`
+	Late       bool      `json:"late"`
+	OccurredAt time.Time `json:"occurred_at"`
 
 	// Text Absent once voided
 	Text       *string             `json:"text,omitempty"`
@@ -8457,9 +8376,6 @@ type CaseNote struct {
 // CaseNoteCreate defines model for CaseNoteCreate.
 type CaseNoteCreate struct {
 	ID *openapi_types.UUID `json:"id,omitempty"`
-
-	// Mentions Staff who may read this case; each finds a task
-	Mentions *Mentions `json:"mentions,omitempty"`
 
 	// OccurredAt Now where absent
 	OccurredAt *time.Time `json:"occurred_at,omitempty"`
@@ -8479,8 +8395,6 @@ type CaseNotePage struct {
 
 // CaseNotePatch defines model for CaseNotePatch.
 type CaseNotePatch struct {
-	// Mentions Staff who may read this case; each finds a task
-	Mentions   *Mentions  `json:"mentions,omitempty"`
 	OccurredAt *time.Time `json:"occurred_at,omitempty"`
 	Text       *string    `json:"text,omitempty"`
 }
@@ -9839,411 +9753,6 @@ type DisclosureProfile struct {
 // DisclosureProfileAudience defines model for DisclosureProfile.Audience.
 type DisclosureProfileAudience string
 
-// Distribution defines model for Distribution.
-type Distribution struct {
-	// AdjustmentID The document that posts what is explained
-	AdjustmentID *openapi_types.UUID `json:"adjustment_id,omitempty"`
-	ApprovedAt   *time.Time          `json:"approved_at,omitempty"`
-	ApprovedBy   *openapi_types.UUID `json:"approved_by,omitempty"`
-
-	// Brought What was handed to the counter, in base units
-	Brought   []DistributionQuantity `json:"brought,omitempty"`
-	ClosedAt  *time.Time             `json:"closed_at,omitempty"`
-	ClosedBy  *openapi_types.UUID    `json:"closed_by,omitempty"`
-	CreatedAt time.Time              `json:"created_at"`
-	ID        openapi_types.UUID     `json:"id"`
-
-	// LocationID The store that it is issued from
-	LocationID openapi_types.UUID  `json:"location_id"`
-	Mode       DistributionMode    `json:"mode"`
-	Note       *string             `json:"note,omitempty"`
-	Offers     []DistributionOffer `json:"offers"`
-
-	// OpenList Whether people who are on no line receive too
-	OpenList  bool                `json:"open_list"`
-	OpenedAt  *time.Time          `json:"opened_at,omitempty"`
-	OpenedBy  *openapi_types.UUID `json:"opened_by,omitempty"`
-	PlannedBy *openapi_types.UUID `json:"planned_by,omitempty"`
-
-	// Reason Why it was cancelled
-	Reason         *string                `json:"reason,omitempty"`
-	ReconciledAt   *time.Time             `json:"reconciled_at,omitempty"`
-	ReconciledBy   *openapi_types.UUID    `json:"reconciled_by,omitempty"`
-	Reconciliation []DistributionVariance `json:"reconciliation,omitempty"`
-	Route          DistributionRoute      `json:"route"`
-	ScheduledOn    openapi_types.Date     `json:"scheduled_on"`
-	Status         DistributionStatus     `json:"status"`
-	Title          string                 `json:"title"`
-	UpdatedAt      time.Time              `json:"updated_at"`
-	Version        int64                  `json:"version"`
-}
-
-// DistributionCounted defines model for DistributionCounted.
-type DistributionCounted struct {
-	Explanation *string            `json:"explanation,omitempty"`
-	ItemID      openapi_types.UUID `json:"item_id"`
-
-	// Returned A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Returned StockQuantity `json:"returned"`
-}
-
-// DistributionCreate defines model for DistributionCreate.
-type DistributionCreate struct {
-	ID         *openapi_types.UUID `json:"id,omitempty"`
-	LocationID openapi_types.UUID  `json:"location_id"`
-
-	// Mode `named` where none is given
-	Mode   *DistributionCreateMode `json:"mode,omitempty"`
-	Note   *string                 `json:"note,omitempty"`
-	Offers []DistributionOffer     `json:"offers"`
-
-	// OpenList Whether people who are on no line receive too
-	OpenList *bool `json:"open_list,omitempty"`
-
-	// Route `general` where none is given
-	Route       *DistributionCreateRoute `json:"route,omitempty"`
-	ScheduledOn openapi_types.Date       `json:"scheduled_on"`
-	Title       string                   `json:"title"`
-}
-
-// DistributionCreateMode `named` where none is given
-type DistributionCreateMode string
-
-// DistributionCreateRoute `general` where none is given
-type DistributionCreateRoute string
-
-// DistributionIssue defines model for DistributionIssue.
-type DistributionIssue struct {
-	BeneficiaryID  *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	CreatedAt      time.Time           `json:"created_at"`
-	DistributionID openapi_types.UUID  `json:"distribution_id"`
-
-	// DocumentID The document in the stock ledger
-	DocumentID  openapi_types.UUID  `json:"document_id"`
-	Headcounts  []Headcount         `json:"headcounts,omitempty"`
-	HouseholdID *openapi_types.UUID `json:"household_id,omitempty"`
-	ID          openapi_types.UUID  `json:"id"`
-	IssuedAt    time.Time           `json:"issued_at"`
-	IssuedBy    *openapi_types.UUID `json:"issued_by,omitempty"`
-
-	// IssuedOn The centre's day of it
-	IssuedOn openapi_types.Date      `json:"issued_on"`
-	Items    []DistributionIssueItem `json:"items"`
-
-	// Overridden A rule spoke against it
-	Overridden     bool    `json:"overridden"`
-	OverrideReason *string `json:"override_reason,omitempty"`
-
-	// Persons 1, or who was counted
-	Persons int `json:"persons"`
-
-	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
-	Proof DistributionProof `json:"proof"`
-
-	// Proxy Who collects for the recipient
-	Proxy *DistributionProxy `json:"proxy,omitempty"`
-
-	// Reason Why it was taken back
-	Reason *string `json:"reason,omitempty"`
-
-	// ReversalID The document that took it back
-	ReversalID *openapi_types.UUID `json:"reversal_id,omitempty"`
-	ReversedAt *time.Time          `json:"reversed_at,omitempty"`
-	ReversedBy *openapi_types.UUID `json:"reversed_by,omitempty"`
-	UpdatedAt  time.Time           `json:"updated_at"`
-	Version    int64               `json:"version"`
-}
-
-// DistributionIssueCreate defines model for DistributionIssueCreate.
-type DistributionIssueCreate struct {
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	Headcounts    []Headcount         `json:"headcounts,omitempty"`
-
-	// ID Made by the counter, so that a repeat is known
-	ID *openapi_types.UUID `json:"id,omitempty"`
-
-	// IssuedAt Now where it is not given; a counter without a connection says when
-	IssuedAt *time.Time                    `json:"issued_at,omitempty"`
-	Items    []DistributionIssueItemCreate `json:"items,omitempty"`
-
-	// OverrideReason Why they receive against the rule
-	OverrideReason *string `json:"override_reason,omitempty"`
-
-	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
-	Proof DistributionProof `json:"proof"`
-
-	// Proxy Who collects for the recipient
-	Proxy *DistributionProxy `json:"proxy,omitempty"`
-
-	// Token What was scanned from the recipient's card
-	Token *string `json:"token,omitempty"`
-}
-
-// DistributionIssueItem defines model for DistributionIssueItem.
-type DistributionIssueItem struct {
-	ItemID openapi_types.UUID `json:"item_id"`
-
-	// LotID Another than the first to expire
-	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
-
-	// Overridden The rule spoke against it
-	Overridden *bool `json:"overridden,omitempty"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-
-	// Reason Of another lot or a smaller quantity
-	Reason *string             `json:"reason,omitempty"`
-	RuleID *openapi_types.UUID `json:"rule_id,omitempty"`
-}
-
-// DistributionIssueItemCreate Of a named distribution by its rule; by headcount by its item.
-type DistributionIssueItemCreate struct {
-	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
-	LotID  *openapi_types.UUID `json:"lot_id,omitempty"`
-
-	// Quantity In the base unit, with a reason less than they are entitled to. The rest is not owed later
-	Quantity *string             `json:"quantity,omitempty"`
-	Reason   *string             `json:"reason,omitempty"`
-	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
-}
-
-// DistributionIssuePage defines model for DistributionIssuePage.
-type DistributionIssuePage struct {
-	Data []DistributionIssue `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// DistributionIssueReplay As on issue, with what only the counter knows
-type DistributionIssueReplay struct {
-	BeneficiaryID  *openapi_types.UUID           `json:"beneficiary_id,omitempty"`
-	Headcounts     []Headcount                   `json:"headcounts,omitempty"`
-	ID             openapi_types.UUID            `json:"id"`
-	IssuedAt       time.Time                     `json:"issued_at"`
-	Items          []DistributionIssueItemCreate `json:"items,omitempty"`
-	OverrideReason *string                       `json:"override_reason,omitempty"`
-
-	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
-	Proof DistributionProof `json:"proof"`
-
-	// Proxy Who collects for the recipient
-	Proxy *DistributionProxy `json:"proxy,omitempty"`
-	Token *string            `json:"token,omitempty"`
-}
-
-// DistributionLeftOut defines model for DistributionLeftOut.
-type DistributionLeftOut struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-
-	// Reason `listed`, `unknown`, `ended`, or the reason of an entitlement
-	Reason string `json:"reason"`
-}
-
-// DistributionLine defines model for DistributionLine.
-type DistributionLine struct {
-	BeneficiaryID  openapi_types.UUID  `json:"beneficiary_id"`
-	CreatedAt      time.Time           `json:"created_at"`
-	DistributionID openapi_types.UUID  `json:"distribution_id"`
-	HouseholdID    *openapi_types.UUID `json:"household_id,omitempty"`
-	ID             openapi_types.UUID  `json:"id"`
-
-	// IssueID What they received, once they did
-	IssueID *openapi_types.UUID `json:"issue_id,omitempty"`
-
-	// Items What they may receive on the day
-	Items []DistributionIssueItem `json:"items"`
-
-	// Reason Why they were taken off the list
-	Reason    *string    `json:"reason,omitempty"`
-	RemovedAt *time.Time `json:"removed_at,omitempty"`
-	UpdatedAt time.Time  `json:"updated_at"`
-	Version   int64      `json:"version"`
-}
-
-// DistributionLinePage defines model for DistributionLinePage.
-type DistributionLinePage struct {
-	Data []DistributionLine `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// DistributionLinesAdd defines model for DistributionLinesAdd.
-type DistributionLinesAdd struct {
-	BeneficiaryIds []openapi_types.UUID `json:"beneficiary_ids"`
-}
-
-// DistributionLinesAdded defines model for DistributionLinesAdded.
-type DistributionLinesAdded struct {
-	LeftOut []DistributionLeftOut `json:"left_out"`
-	Lines   []DistributionLine    `json:"lines"`
-}
-
-// DistributionMode defines model for DistributionMode.
-type DistributionMode string
-
-// DistributionOffer Of a named distribution: a rule. By headcount: an item and its quantity for each person.
-type DistributionOffer struct {
-	// ItemID The rule's item where a rule is named
-	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity *StockQuantity      `json:"quantity,omitempty"`
-	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
-}
-
-// DistributionOpening defines model for DistributionOpening.
-type DistributionOpening struct {
-	Brought []DistributionQuantity `json:"brought"`
-}
-
-// DistributionOutcome defines model for DistributionOutcome.
-type DistributionOutcome struct {
-	// Code Of the problem
-	Code    *string                    `json:"code,omitempty"`
-	Detail  *string                    `json:"detail,omitempty"`
-	Errors  []FieldError               `json:"errors,omitempty"`
-	ID      openapi_types.UUID         `json:"id"`
-	Issue   *DistributionIssue         `json:"issue,omitempty"`
-	Outcome DistributionOutcomeOutcome `json:"outcome"`
-}
-
-// DistributionOutcomeOutcome defines model for DistributionOutcome.Outcome.
-type DistributionOutcomeOutcome string
-
-// DistributionPage defines model for DistributionPage.
-type DistributionPage struct {
-	Data []Distribution `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// DistributionPatch defines model for DistributionPatch.
-type DistributionPatch struct {
-	LocationID *openapi_types.UUID       `json:"location_id,omitempty"`
-	Note       nullable.Nullable[string] `json:"note,omitempty"`
-	Offers     []DistributionOffer       `json:"offers,omitempty"`
-
-	// OpenList Whether people who are on no line receive too
-	OpenList    *bool               `json:"open_list,omitempty"`
-	ScheduledOn *openapi_types.Date `json:"scheduled_on,omitempty"`
-	Title       *string             `json:"title,omitempty"`
-}
-
-// DistributionPick defines model for DistributionPick.
-type DistributionPick struct {
-	ItemID openapi_types.UUID    `json:"item_id"`
-	Lots   []DistributionPickLot `json:"lots"`
-
-	// Quantity To take, in base units
-	Quantity string `json:"quantity"`
-
-	// Short What is not there of it
-	Short string `json:"short"`
-}
-
-// DistributionPickList defines model for DistributionPickList.
-type DistributionPickList struct {
-	Items      []DistributionPick `json:"items"`
-	LocationID openapi_types.UUID `json:"location_id"`
-}
-
-// DistributionPickLot defines model for DistributionPickLot.
-type DistributionPickLot struct {
-	Batch     *string             `json:"batch,omitempty"`
-	ExpiresOn *openapi_types.Date `json:"expires_on,omitempty"`
-	LotID     openapi_types.UUID  `json:"lot_id"`
-	Quantity  string              `json:"quantity"`
-}
-
-// DistributionProof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
-type DistributionProof struct {
-	// AttachmentID Of the recipient
-	AttachmentID *openapi_types.UUID   `json:"attachment_id,omitempty"`
-	Kind         DistributionProofKind `json:"kind"`
-	Reference    *string               `json:"reference,omitempty"`
-	Witness      *string               `json:"witness,omitempty"`
-}
-
-// DistributionProofKind defines model for DistributionProof.Kind.
-type DistributionProofKind string
-
-// DistributionProxy Who collects for the recipient
-type DistributionProxy struct {
-	// Authorisation By what the recipient authorised them
-	Authorisation string `json:"authorisation"`
-
-	// BeneficiaryID If they are registered here
-	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
-	Name          string              `json:"name"`
-}
-
-// DistributionQuantity defines model for DistributionQuantity.
-type DistributionQuantity struct {
-	ItemID openapi_types.UUID `json:"item_id"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-}
-
-// DistributionReason defines model for DistributionReason.
-type DistributionReason struct {
-	Reason string `json:"reason"`
-}
-
-// DistributionReconciliation defines model for DistributionReconciliation.
-type DistributionReconciliation struct {
-	Items []DistributionCounted `json:"items"`
-}
-
-// DistributionReplay defines model for DistributionReplay.
-type DistributionReplay struct {
-	Issues []DistributionIssueReplay `json:"issues"`
-}
-
-// DistributionReplayed defines model for DistributionReplayed.
-type DistributionReplayed struct {
-	Outcomes []DistributionOutcome `json:"outcomes"`
-}
-
-// DistributionRoute defines model for DistributionRoute.
-type DistributionRoute string
-
-// DistributionStatus defines model for DistributionStatus.
-type DistributionStatus string
-
-// DistributionVariance defines model for DistributionVariance.
-type DistributionVariance struct {
-	Brought     string             `json:"brought"`
-	Explanation *string            `json:"explanation,omitempty"`
-	Issued      string             `json:"issued"`
-	ItemID      openapi_types.UUID `json:"item_id"`
-	Returned    string             `json:"returned"`
-
-	// Variance Brought less issued and returned: what is missing
-	Variance string `json:"variance"`
-}
-
 // Duplicate defines model for Duplicate.
 type Duplicate struct {
 	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
@@ -10428,192 +9937,6 @@ type EffectiveConsentTowards struct {
 
 // EffectiveConsentTowardsStatus defines model for EffectiveConsentTowards.Status.
 type EffectiveConsentTowardsStatus string
-
-// Entitlement defines model for Entitlement.
-type Entitlement struct {
-	Allowed bool `json:"allowed"`
-
-	// AvailableFrom Not allowed: from which day it will be, as far as is known
-	AvailableFrom *openapi_types.Date `json:"available_from,omitempty"`
-
-	// AvailableUntil Allowed: the last day of its month or season
-	AvailableUntil *openapi_types.Date `json:"available_until,omitempty"`
-	ItemID         openapi_types.UUID  `json:"item_id"`
-	Name           string              `json:"name"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-
-	// Reason Why not. `not_meant`: the rule is for others
-	Reason *EntitlementReason `json:"reason,omitempty"`
-
-	// Received What stands against it
-	Received *EntitlementReceived `json:"received,omitempty"`
-	RuleID   openapi_types.UUID   `json:"rule_id"`
-}
-
-// EntitlementReason Why not. `not_meant`: the rule is for others
-type EntitlementReason string
-
-// EntitlementCheck defines model for EntitlementCheck.
-type EntitlementCheck struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	Entitlements  []Entitlement      `json:"entitlements"`
-
-	// Household The others, with what each may still get
-	Household   []EntitlementsOfMember `json:"household"`
-	HouseholdID *openapi_types.UUID    `json:"household_id,omitempty"`
-	On          openapi_types.Date     `json:"on"`
-}
-
-// EntitlementNeed defines model for EntitlementNeed.
-type EntitlementNeed struct {
-	Code       string                    `json:"code"`
-	CodeSystem EntitlementNeedCodeSystem `json:"code_system"`
-}
-
-// EntitlementNeedCodeSystem defines model for EntitlementNeed.CodeSystem.
-type EntitlementNeedCodeSystem string
-
-// EntitlementPer Of a household one receives for all; of a group, for each `group_size` of the household who are meant
-type EntitlementPer string
-
-// EntitlementReceived What stands against it
-type EntitlementReceived struct {
-	// BeneficiaryID Whom it was counted for: who asks, or one of their household
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	IssueID       openapi_types.UUID `json:"issue_id"`
-	IssuedOn      openapi_types.Date `json:"issued_on"`
-}
-
-// EntitlementRule defines model for EntitlementRule.
-type EntitlementRule struct {
-	Active        bool               `json:"active"`
-	AgeFrom       *int               `json:"age_from,omitempty"`
-	AgeTo         *int               `json:"age_to,omitempty"`
-	CreatedAt     time.Time          `json:"created_at"`
-	GroupSize     *int               `json:"group_size,omitempty"`
-	HouseholdFrom *int               `json:"household_from,omitempty"`
-	HouseholdTo   *int               `json:"household_to,omitempty"`
-	ID            openapi_types.UUID `json:"id"`
-	IntervalDays  *int               `json:"interval_days,omitempty"`
-	ItemID        openapi_types.UUID `json:"item_id"`
-	Name          string             `json:"name"`
-	Needs         []EntitlementNeed  `json:"needs"`
-	Note          *string            `json:"note,omitempty"`
-
-	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
-	Per EntitlementPer `json:"per"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-
-	// Season From a day to a day of every year, both included; it may reach over the turn of the year
-	Season *EntitlementSeason `json:"season,omitempty"`
-	Sexes  []string           `json:"sexes"`
-
-	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
-	Trigger   EntitlementTrigger `json:"trigger"`
-	UpdatedAt time.Time          `json:"updated_at"`
-	Version   int64              `json:"version"`
-}
-
-// EntitlementRuleCreate defines model for EntitlementRuleCreate.
-type EntitlementRuleCreate struct {
-	// AgeFrom In completed years
-	AgeFrom *int `json:"age_from,omitempty"`
-
-	// AgeTo In completed years, included
-	AgeTo *int `json:"age_to,omitempty"`
-
-	// GroupSize Of a group: one quantity for so many
-	GroupSize *int `json:"group_size,omitempty"`
-
-	// HouseholdFrom Members
-	HouseholdFrom *int                `json:"household_from,omitempty"`
-	HouseholdTo   *int                `json:"household_to,omitempty"`
-	ID            *openapi_types.UUID `json:"id,omitempty"`
-
-	// IntervalDays After so many days again; once where none is given
-	IntervalDays *int               `json:"interval_days,omitempty"`
-	ItemID       openapi_types.UUID `json:"item_id"`
-	Name         string             `json:"name"`
-
-	// Needs Any of these
-	Needs []EntitlementNeed `json:"needs,omitempty"`
-	Note  *string           `json:"note,omitempty"`
-
-	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
-	Per EntitlementPer `json:"per"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity StockQuantity `json:"quantity"`
-
-	// Season From a day to a day of every year, both included; it may reach over the turn of the year
-	Season *EntitlementSeason `json:"season,omitempty"`
-
-	// Sexes Everybody where none is given
-	Sexes []string `json:"sexes,omitempty"`
-
-	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
-	Trigger EntitlementTrigger `json:"trigger"`
-}
-
-// EntitlementRulePage defines model for EntitlementRulePage.
-type EntitlementRulePage struct {
-	Data []EntitlementRule `json:"data"`
-
-	// NextCursor Cursor of the next page; null on the last
-	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
-
-	// Total All rows; only with `include_total=true`
-	Total *Total `json:"total,omitempty"`
-}
-
-// EntitlementRulePatch defines model for EntitlementRulePatch.
-type EntitlementRulePatch struct {
-	Active        *bool                     `json:"active,omitempty"`
-	AgeFrom       nullable.Nullable[int]    `json:"age_from,omitempty"`
-	AgeTo         nullable.Nullable[int]    `json:"age_to,omitempty"`
-	GroupSize     nullable.Nullable[int]    `json:"group_size,omitempty"`
-	HouseholdFrom nullable.Nullable[int]    `json:"household_from,omitempty"`
-	HouseholdTo   nullable.Nullable[int]    `json:"household_to,omitempty"`
-	IntervalDays  nullable.Nullable[int]    `json:"interval_days,omitempty"`
-	Name          *string                   `json:"name,omitempty"`
-	Needs         []EntitlementNeed         `json:"needs,omitempty"`
-	Note          nullable.Nullable[string] `json:"note,omitempty"`
-
-	// Quantity A decimal number, not less than zero
-	//
-	// Example: 12.5
-	Quantity *StockQuantity                       `json:"quantity,omitempty"`
-	Season   nullable.Nullable[EntitlementSeason] `json:"season,omitempty"`
-	Sexes    []string                             `json:"sexes,omitempty"`
-}
-
-// EntitlementSeason From a day to a day of every year, both included; it may reach over the turn of the year
-type EntitlementSeason struct {
-	// From Example: 11-01
-	From string `json:"from"`
-
-	// To Example: 03-31
-	To string `json:"to"`
-}
-
-// EntitlementTrigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
-type EntitlementTrigger string
-
-// EntitlementsOfMember defines model for EntitlementsOfMember.
-type EntitlementsOfMember struct {
-	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
-	Entitlements  []Entitlement      `json:"entitlements"`
-}
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -11885,9 +11208,6 @@ type Membership struct {
 	Scopes []string `json:"scopes"`
 }
 
-// Mentions Staff who may read this case; each finds a task
-type Mentions = []openapi_types.UUID
-
 // Merge defines model for Merge.
 type Merge struct {
 	CreatedAt time.Time `json:"created_at"`
@@ -12656,7 +11976,10 @@ type Referral struct {
 	AcknowledgedAt   *time.Time `json:"acknowledged_at,omitempty"`
 
 	// ActionID Of the case's plan
-	ActionID      *openapi_types.UUID `json:"action_id,omitempty"`
+	ActionID *openapi_types.UUID `json:"action_id,omitempty"`
+
+	// AgreementID The sharing agreement under which it was sent
+	AgreementID   *openapi_types.UUID `json:"agreement_id,omitempty"`
 	AppointmentAt *time.Time          `json:"appointment_at,omitempty"`
 	Background    *string             `json:"background,omitempty"`
 	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
@@ -13520,9 +12843,6 @@ type SOPCase struct {
 	// ConferenceReadDays How long after a conference those invited read the file; 0, or absent: 7
 	ConferenceReadDays *int `json:"conference_read_days,omitempty"`
 
-	// ConsentOverrideDays How long work without consent may be allowed at a time; 0, or absent: 90
-	ConsentOverrideDays *int `json:"consent_override_days,omitempty"`
-
 	// HighRiskBalance Risks less protections, from which an assessment of vulnerability suggests a high risk; 0, or absent: never
 	HighRiskBalance *int `json:"high_risk_balance,omitempty"`
 	HoldMaxDays     int  `json:"hold_max_days"`
@@ -13542,10 +12862,7 @@ type SOPCase struct {
 	// PlanNeedsAssessment Planning begins with a completed assessment; absent: no
 	PlanNeedsAssessment *bool `json:"plan_needs_assessment,omitempty"`
 	ReopenWithinMonths  int   `json:"reopen_within_months"`
-
-	// ReopenedWithinDays Within which a reopened case counts as come back; 0, or absent: 90
-	ReopenedWithinDays  *int `json:"reopened_within_days,omitempty"`
-	UndoMergeWithinDays int  `json:"undo_merge_within_days"`
+	UndoMergeWithinDays int   `json:"undo_merge_within_days"`
 }
 
 // SOPCaseload defines model for SOPCaseload.
@@ -13817,6 +13134,9 @@ type SOPReferral struct {
 
 	// FeedbackDays After acceptance
 	FeedbackDays int `json:"feedback_days"`
+
+	// IdentifiedWithoutAgreement Whether a person is named to a receiver with whom no sharing agreement is in force; absent: no
+	IdentifiedWithoutAgreement *bool `json:"identified_without_agreement,omitempty"`
 }
 
 // SOPRegistration What a registration must have beyond what the API itself asks for, by field name of a beneficiary.
@@ -13872,12 +13192,6 @@ type SOPStock struct {
 
 	// BackdatingDays How far back a document may be dated, inside the open period
 	BackdatingDays int `json:"backdating_days"`
-
-	// NutritionItems What is issued through the health and nutrition route only, by its code in the catalogue
-	NutritionItems []string `json:"nutrition_items"`
-
-	// SharedDuties Whether one person may plan, approve, issue and count a distribution, as in a centre with few staff
-	SharedDuties bool `json:"shared_duties"`
 }
 
 // SOPStockApprovalFor defines model for SOPStock.ApprovalFor.
@@ -16185,23 +15499,89 @@ type IfRange = string
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
 
-// IssueID defines model for IssueID.
-type IssueID = openapi_types.UUID
-
 // Labels defines model for Labels.
 type Labels string
 
 // Limit defines model for Limit.
 type Limit = int
 
-// LineID defines model for LineID.
-type LineID = openapi_types.UUID
-
 // Range defines model for Range.
 type Range = string
 
 // OAuthClientError defines model for OAuthClientError.
 type OAuthClientError = OAuthError
+
+// ListAgreementsParams defines parameters for ListAgreements.
+type ListAgreementsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-created_at` where none is given. A cursor carries its own
+	Sort *ListAgreementsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// OrganisationID Only with this organisation
+	OrganisationID *openapi_types.UUID `form:"organisation_id,omitempty" json:"organisation_id,omitempty"`
+
+	// CentreID Only of this centre
+	CentreID *openapi_types.UUID `form:"centre_id,omitempty" json:"centre_id,omitempty"`
+
+	// Status Only those that are so
+	Status *ListAgreementsParamsStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// InForce Only those that hold today or only others
+	InForce *bool `form:"in_force,omitempty" json:"in_force,omitempty"`
+}
+
+// ListAgreementsParamsSort defines parameters for ListAgreements.
+type ListAgreementsParamsSort string
+
+// ListAgreementsParamsStatus defines parameters for ListAgreements.
+type ListAgreementsParamsStatus string
+
+// CreateAgreementParams defines parameters for CreateAgreement.
+type CreateAgreementParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateAgreementParams defines parameters for UpdateAgreement.
+type UpdateAgreementParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ActivateAgreementParams defines parameters for ActivateAgreement.
+type ActivateAgreementParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// EndAgreementParams defines parameters for EndAgreement.
+type EndAgreementParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// SuspendAgreementParams defines parameters for SuspendAgreement.
+type SuspendAgreementParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
 
 // ListAPIClientsParams defines parameters for ListAPIClients.
 type ListAPIClientsParams struct {
@@ -17550,15 +16930,6 @@ type CompleteCaseAssessmentParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
-// VoidCaseAssessmentParams defines parameters for VoidCaseAssessment.
-type VoidCaseAssessmentParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // AssignCaseParams defines parameters for AssignCase.
 type AssignCaseParams struct {
 	// IfMatch The ETag that was read
@@ -17585,9 +16956,6 @@ type ListCaseAttachmentsParams struct {
 	// Kind Only this kind
 	Kind *string `form:"kind,omitempty" json:"kind,omitempty"`
 
-	// AssessmentID Only what was brought to this assessment
-	AssessmentID *openapi_types.UUID `form:"assessment_id,omitempty" json:"assessment_id,omitempty"`
-
 	// IncludeVoided Also those that were voided
 	IncludeVoided *bool `form:"include_voided,omitempty" json:"include_voided,omitempty"`
 }
@@ -17597,9 +16965,6 @@ type ListCaseAttachmentsParamsSort string
 
 // UploadCaseAttachmentMultipartBody defines parameters for UploadCaseAttachment.
 type UploadCaseAttachmentMultipartBody struct {
-	// AssessmentID An assessment of the case that is not completed yet
-	AssessmentID *openapi_types.UUID `json:"assessment_id,omitempty"`
-
 	// File The last part, with its Content-Type and name
 	File  openapi_types.File  `json:"file"`
 	ID    *openapi_types.UUID `json:"id,omitempty"`
@@ -18441,165 +17806,6 @@ type UpdateCentreCodelistParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
-// ListDistributionsParams defines parameters for ListDistributions.
-type ListDistributionsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-scheduled_on` where none is given. A cursor carries its own
-	Sort *ListDistributionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Status Only in this state
-	Status *DistributionStatus `form:"status,omitempty" json:"status,omitempty"`
-}
-
-// ListDistributionsParamsSort defines parameters for ListDistributions.
-type ListDistributionsParamsSort string
-
-// CreateDistributionParams defines parameters for CreateDistribution.
-type CreateDistributionParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateDistributionParams defines parameters for UpdateDistribution.
-type UpdateDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// ApproveDistributionParams defines parameters for ApproveDistribution.
-type ApproveDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// CancelDistributionParams defines parameters for CancelDistribution.
-type CancelDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// CloseDistributionParams defines parameters for CloseDistribution.
-type CloseDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListDistributionIssuesParams defines parameters for ListDistributionIssues.
-type ListDistributionIssuesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `-issued_at` where none is given. A cursor carries its own
-	Sort *ListDistributionIssuesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// BeneficiaryID Only to this person
-	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
-
-	// Overridden Only against a rule with a reason, or only by the rules
-	Overridden *bool `form:"overridden,omitempty" json:"overridden,omitempty"`
-}
-
-// ListDistributionIssuesParamsSort defines parameters for ListDistributionIssues.
-type ListDistributionIssuesParamsSort string
-
-// IssueDistributionParams defines parameters for IssueDistribution.
-type IssueDistributionParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReverseDistributionIssueParams defines parameters for ReverseDistributionIssue.
-type ReverseDistributionIssueParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ListDistributionLinesParams defines parameters for ListDistributionLines.
-type ListDistributionLinesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `created_at` where none is given. A cursor carries its own
-	Sort *ListDistributionLinesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Issued Only who received, or only who has not
-	Issued *bool `form:"issued,omitempty" json:"issued,omitempty"`
-}
-
-// ListDistributionLinesParamsSort defines parameters for ListDistributionLines.
-type ListDistributionLinesParamsSort string
-
-// AddDistributionLinesParams defines parameters for AddDistributionLines.
-type AddDistributionLinesParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// RemoveDistributionLineParams defines parameters for RemoveDistributionLine.
-type RemoveDistributionLineParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// OpenDistributionParams defines parameters for OpenDistribution.
-type OpenDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReconcileDistributionParams defines parameters for ReconcileDistribution.
-type ReconcileDistributionParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// ReplayDistributionIssuesParams defines parameters for ReplayDistributionIssues.
-type ReplayDistributionIssuesParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
 // ListDuplicatesParams defines parameters for ListDuplicates.
 type ListDuplicatesParams struct {
 	// Limit Rows a page
@@ -18668,54 +17874,6 @@ type ListDuplicateDecisionsParams struct {
 
 // ListDuplicateDecisionsParamsSort defines parameters for ListDuplicateDecisions.
 type ListDuplicateDecisionsParamsSort string
-
-// ListEntitlementRulesParams defines parameters for ListEntitlementRules.
-type ListEntitlementRulesParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `name` where none is given. A cursor carries its own
-	Sort *ListEntitlementRulesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Active Only rules in force, or only those that are not
-	Active *bool `form:"active,omitempty" json:"active,omitempty"`
-
-	// ItemID Only of this item
-	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
-}
-
-// ListEntitlementRulesParamsSort defines parameters for ListEntitlementRules.
-type ListEntitlementRulesParamsSort string
-
-// CreateEntitlementRuleParams defines parameters for CreateEntitlementRule.
-type CreateEntitlementRuleParams struct {
-	// IdempotencyKey Makes a repeat safe; any unique text
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
-}
-
-// UpdateEntitlementRuleParams defines parameters for UpdateEntitlementRule.
-type UpdateEntitlementRuleParams struct {
-	// IfMatch The ETag that was read
-	IfMatch IfMatch `json:"If-Match"`
-}
-
-// CheckEntitlementsParams defines parameters for CheckEntitlements.
-type CheckEntitlementsParams struct {
-	// BeneficiaryID Who asks
-	BeneficiaryID openapi_types.UUID `form:"beneficiary_id" json:"beneficiary_id"`
-
-	// RuleID By this rule only
-	RuleID *openapi_types.UUID `form:"rule_id,omitempty" json:"rule_id,omitempty"`
-
-	// On The day; today where none is given
-	On *openapi_types.Date `form:"on,omitempty" json:"on,omitempty"`
-}
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
@@ -19718,7 +18876,7 @@ type GetReopenedReportParams struct {
 	// To Last day, included
 	To openapi_types.Date `form:"to" json:"to"`
 
-	// WithinDays Days after a closure in which a case counts as come back; where none are given, those of the SOP in force (`case.reopened_within_days`)
+	// WithinDays Days after a closure in which a case counts as come back; 90 where none are given
 	WithinDays *int `form:"within_days,omitempty" json:"within_days,omitempty"`
 }
 
@@ -20411,33 +19569,6 @@ type DismissTaskParams struct {
 	// IdempotencyKey Makes a repeat safe; any unique text
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
-
-// ListCentreTrainingsParams defines parameters for ListCentreTrainings.
-type ListCentreTrainingsParams struct {
-	// Limit Rows a page
-	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
-
-	// Cursor `next_cursor` of the page before
-	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
-
-	// IncludeTotal Count all rows too
-	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
-
-	// Sort Sort key; `valid_until` where none is given. A cursor carries its own
-	Sort *ListCentreTrainingsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
-
-	// Training Only this training
-	Training *string `form:"training,omitempty" json:"training,omitempty"`
-
-	// Expired Only those that are not valid any more in the centre's day, or only others
-	Expired *bool `form:"expired,omitempty" json:"expired,omitempty"`
-
-	// ExpiresBefore Only those whose last day is before this one
-	ExpiresBefore *openapi_types.Date `form:"expires_before,omitempty" json:"expires_before,omitempty"`
-}
-
-// ListCentreTrainingsParamsSort defines parameters for ListCentreTrainings.
-type ListCentreTrainingsParamsSort string
 
 // ListIncomingTransfersParams defines parameters for ListIncomingTransfers.
 type ListIncomingTransfersParams struct {
@@ -21411,6 +20542,12 @@ type ListNetworkWorklistParamsKind string
 // ListNetworkWorklistParamsState defines parameters for ListNetworkWorklist.
 type ListNetworkWorklistParamsState string
 
+// CreateAgreementJSONRequestBody defines body for CreateAgreement for application/json ContentType.
+type CreateAgreementJSONRequestBody = AgreementCreate
+
+// UpdateAgreementApplicationMergePatchPlusJSONRequestBody defines body for UpdateAgreement for application/merge-patch+json ContentType.
+type UpdateAgreementApplicationMergePatchPlusJSONRequestBody = AgreementPatch
+
 // CreateAPIClientJSONRequestBody defines body for CreateAPIClient for application/json ContentType.
 type CreateAPIClientJSONRequestBody = APIClientCreate
 
@@ -21612,9 +20749,6 @@ type AmendCaseAssessmentJSONRequestBody = CaseAmendment
 // CompleteCaseAssessmentJSONRequestBody defines body for CompleteCaseAssessment for application/json ContentType.
 type CompleteCaseAssessmentJSONRequestBody = CaseAssessmentCompletion
 
-// VoidCaseAssessmentJSONRequestBody defines body for VoidCaseAssessment for application/json ContentType.
-type VoidCaseAssessmentJSONRequestBody = CaseReason
-
 // AssignCaseJSONRequestBody defines body for AssignCase for application/json ContentType.
 type AssignCaseJSONRequestBody = CaseAssign
 
@@ -21774,47 +20908,11 @@ type EndCaseWallJSONRequestBody = CaseWallEnd
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
-// CreateDistributionJSONRequestBody defines body for CreateDistribution for application/json ContentType.
-type CreateDistributionJSONRequestBody = DistributionCreate
-
-// UpdateDistributionApplicationMergePatchPlusJSONRequestBody defines body for UpdateDistribution for application/merge-patch+json ContentType.
-type UpdateDistributionApplicationMergePatchPlusJSONRequestBody = DistributionPatch
-
-// CancelDistributionJSONRequestBody defines body for CancelDistribution for application/json ContentType.
-type CancelDistributionJSONRequestBody = DistributionReason
-
-// IssueDistributionJSONRequestBody defines body for IssueDistribution for application/json ContentType.
-type IssueDistributionJSONRequestBody = DistributionIssueCreate
-
-// ReverseDistributionIssueJSONRequestBody defines body for ReverseDistributionIssue for application/json ContentType.
-type ReverseDistributionIssueJSONRequestBody = DistributionReason
-
-// AddDistributionLinesJSONRequestBody defines body for AddDistributionLines for application/json ContentType.
-type AddDistributionLinesJSONRequestBody = DistributionLinesAdd
-
-// RemoveDistributionLineJSONRequestBody defines body for RemoveDistributionLine for application/json ContentType.
-type RemoveDistributionLineJSONRequestBody = DistributionReason
-
-// OpenDistributionJSONRequestBody defines body for OpenDistribution for application/json ContentType.
-type OpenDistributionJSONRequestBody = DistributionOpening
-
-// ReconcileDistributionJSONRequestBody defines body for ReconcileDistribution for application/json ContentType.
-type ReconcileDistributionJSONRequestBody = DistributionReconciliation
-
-// ReplayDistributionIssuesJSONRequestBody defines body for ReplayDistributionIssues for application/json ContentType.
-type ReplayDistributionIssuesJSONRequestBody = DistributionReplay
-
 // CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
 type CheckDuplicatesJSONRequestBody = DuplicateCheck
 
 // DecideDuplicateJSONRequestBody defines body for DecideDuplicate for application/json ContentType.
 type DecideDuplicateJSONRequestBody = DuplicateDecisionCreate
-
-// CreateEntitlementRuleJSONRequestBody defines body for CreateEntitlementRule for application/json ContentType.
-type CreateEntitlementRuleJSONRequestBody = EntitlementRuleCreate
-
-// UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody defines body for UpdateEntitlementRule for application/merge-patch+json ContentType.
-type UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody = EntitlementRulePatch
 
 // CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
 type CreateFormJSONRequestBody = FormCreate
@@ -22317,6 +21415,27 @@ type ServerInterface interface {
 	// GetReadiness Can the process answer requests?
 	// (GET /readyz)
 	GetReadiness(ctx echo.Context) error
+	// ListAgreements List sharing agreements
+	// (GET /v1/agreements)
+	ListAgreements(ctx echo.Context, params ListAgreementsParams) error
+	// CreateAgreement Draft a sharing agreement
+	// (POST /v1/agreements)
+	CreateAgreement(ctx echo.Context, params CreateAgreementParams) error
+	// GetAgreement Read a sharing agreement
+	// (GET /v1/agreements/{id})
+	GetAgreement(ctx echo.Context, id ID) error
+	// UpdateAgreement Change a drafted agreement
+	// (PATCH /v1/agreements/{id})
+	UpdateAgreement(ctx echo.Context, id ID, params UpdateAgreementParams) error
+	// ActivateAgreement Put a sharing agreement into force
+	// (POST /v1/agreements/{id}/activate)
+	ActivateAgreement(ctx echo.Context, id ID, params ActivateAgreementParams) error
+	// EndAgreement End a sharing agreement
+	// (POST /v1/agreements/{id}/end)
+	EndAgreement(ctx echo.Context, id ID, params EndAgreementParams) error
+	// SuspendAgreement Suspend a sharing agreement
+	// (POST /v1/agreements/{id}/suspend)
+	SuspendAgreement(ctx echo.Context, id ID, params SuspendAgreementParams) error
 	// ListAPIClients List API clients
 	// (GET /v1/api-clients)
 	ListAPIClients(ctx echo.Context, params ListAPIClientsParams) error
@@ -22716,9 +21835,6 @@ type ServerInterface interface {
 	// CompleteCaseAssessment Complete an assessment
 	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
 	CompleteCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params CompleteCaseAssessmentParams) error
-	// VoidCaseAssessment Take a draft back
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/void)
-	VoidCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params VoidCaseAssessmentParams) error
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error
@@ -23004,60 +22120,6 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
-	// ListDistributions List distributions
-	// (GET /v1/centres/{centre_id}/distributions)
-	ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error
-	// CreateDistribution Plan a distribution
-	// (POST /v1/centres/{centre_id}/distributions)
-	CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error
-	// GetDistribution Read a distribution
-	// (GET /v1/centres/{centre_id}/distributions/{id})
-	GetDistribution(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateDistribution Change a plan
-	// (PATCH /v1/centres/{centre_id}/distributions/{id})
-	UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error
-	// ApproveDistribution Approve a plan
-	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
-	ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error
-	// CancelDistribution Cancel a distribution
-	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
-	CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error
-	// CloseDistribution Close the counter
-	// (POST /v1/centres/{centre_id}/distributions/{id}/close)
-	CloseDistribution(ctx echo.Context, centreID CentreID, id ID, params CloseDistributionParams) error
-	// ListDistributionIssues List what was issued
-	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
-	ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error
-	// IssueDistribution Issue to one recipient
-	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
-	IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error
-	// GetDistributionIssue Read what was issued
-	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
-	GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error
-	// ReverseDistributionIssue Take an issue back
-	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
-	ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error
-	// ListDistributionLines List who is to receive
-	// (GET /v1/centres/{centre_id}/distributions/{id}/lines)
-	ListDistributionLines(ctx echo.Context, centreID CentreID, id ID, params ListDistributionLinesParams) error
-	// AddDistributionLines Put people on the list
-	// (POST /v1/centres/{centre_id}/distributions/{id}/lines)
-	AddDistributionLines(ctx echo.Context, centreID CentreID, id ID, params AddDistributionLinesParams) error
-	// RemoveDistributionLine Take somebody off the list
-	// (POST /v1/centres/{centre_id}/distributions/{id}/lines/{line_id}/remove)
-	RemoveDistributionLine(ctx echo.Context, centreID CentreID, id ID, lineID LineID, params RemoveDistributionLineParams) error
-	// OpenDistribution Open the counter
-	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
-	OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error
-	// GetDistributionPickList What to take from the shelves
-	// (GET /v1/centres/{centre_id}/distributions/{id}/pick-list)
-	GetDistributionPickList(ctx echo.Context, centreID CentreID, id ID) error
-	// ReconcileDistribution Count what came back
-	// (POST /v1/centres/{centre_id}/distributions/{id}/reconcile)
-	ReconcileDistribution(ctx echo.Context, centreID CentreID, id ID, params ReconcileDistributionParams) error
-	// ReplayDistributionIssues Replay what a counter issued without a connection
-	// (POST /v1/centres/{centre_id}/distributions/{id}/replay)
-	ReplayDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ReplayDistributionIssuesParams) error
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
@@ -23073,21 +22135,6 @@ type ServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error
-	// ListEntitlementRules List entitlement rules
-	// (GET /v1/centres/{centre_id}/entitlement-rules)
-	ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error
-	// CreateEntitlementRule Lay down who may receive an item
-	// (POST /v1/centres/{centre_id}/entitlement-rules)
-	CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error
-	// GetEntitlementRule Read an entitlement rule
-	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
-	GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error
-	// UpdateEntitlementRule Change an entitlement rule
-	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
-	UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error
-	// CheckEntitlements May this person receive? If not, why and until when
-	// (GET /v1/centres/{centre_id}/entitlements/check)
-	CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
@@ -23577,9 +22624,6 @@ type ServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx echo.Context, centreID CentreID, id ID, params DismissTaskParams) error
-	// ListCentreTrainings List the trainings of who works in a centre
-	// (GET /v1/centres/{centre_id}/trainings)
-	ListCentreTrainings(ctx echo.Context, centreID CentreID, params ListCentreTrainingsParams) error
 	// ListIncomingTransfers List the cases that other centres offer
 	// (GET /v1/centres/{centre_id}/transfer-inbox)
 	ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error
@@ -23896,6 +22940,315 @@ func (w *ServerInterfaceWrapper) GetReadiness(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetReadiness(ctx)
+	return err
+}
+
+// ListAgreements converts echo context to params.
+func (w *ServerInterfaceWrapper) ListAgreements(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgreementsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "organisation_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "organisation_id", ctx.QueryParams(), &params.OrganisationID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter organisation_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "centre_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "centre_id", ctx.QueryParams(), &params.CentreID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "in_force" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "in_force", ctx.QueryParams(), &params.InForce, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter in_force: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListAgreements(ctx, params)
+	return err
+}
+
+// CreateAgreement converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateAgreement(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAgreementParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateAgreement(ctx, params)
+	return err
+}
+
+// GetAgreement converts echo context to params.
+func (w *ServerInterfaceWrapper) GetAgreement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetAgreement(ctx, id)
+	return err
+}
+
+// UpdateAgreement converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateAgreement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateAgreementParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateAgreement(ctx, id, params)
+	return err
+}
+
+// ActivateAgreement converts echo context to params.
+func (w *ServerInterfaceWrapper) ActivateAgreement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ActivateAgreementParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ActivateAgreement(ctx, id, params)
+	return err
+}
+
+// EndAgreement converts echo context to params.
+func (w *ServerInterfaceWrapper) EndAgreement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EndAgreementParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.EndAgreement(ctx, id, params)
+	return err
+}
+
+// SuspendAgreement converts echo context to params.
+func (w *ServerInterfaceWrapper) SuspendAgreement(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SuspendAgreementParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SuspendAgreement(ctx, id, params)
 	return err
 }
 
@@ -30596,75 +29949,6 @@ func (w *ServerInterfaceWrapper) CompleteCaseAssessment(ctx echo.Context) error 
 	return err
 }
 
-// VoidCaseAssessment converts echo context to params.
-func (w *ServerInterfaceWrapper) VoidCaseAssessment(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "assessment_id" -------------
-	var assessmentID openapi_types.UUID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "assessment_id", ctx.Param("assessment_id"), &assessmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params VoidCaseAssessmentParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.VoidCaseAssessment(ctx, centreID, id, assessmentID, params)
-	return err
-}
-
 // AssignCase converts echo context to params.
 func (w *ServerInterfaceWrapper) AssignCase(ctx echo.Context) error {
 	var err error
@@ -30780,13 +30064,6 @@ func (w *ServerInterfaceWrapper) ListCaseAttachments(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", ctx.QueryParams(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter kind: %s", err))
-	}
-
-	// ------------- Optional query parameter "assessment_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "assessment_id", ctx.QueryParams(), &params.AssessmentID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter assessment_id: %s", err))
 	}
 
 	// ------------- Optional query parameter "include_voided" -------------
@@ -35940,925 +35217,6 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 	return err
 }
 
-// ListDistributions converts echo context to params.
-func (w *ServerInterfaceWrapper) ListDistributions(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListDistributionsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "status" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListDistributions(ctx, centreID, params)
-	return err
-}
-
-// CreateDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateDistribution(ctx, centreID, params)
-	return err
-}
-
-// GetDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) GetDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetDistribution(ctx, centreID, id)
-	return err
-}
-
-// UpdateDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// ApproveDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) ApproveDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ApproveDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ApproveDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// CancelDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) CancelDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CancelDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CancelDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// CloseDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) CloseDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CloseDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CloseDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// ListDistributionIssues converts echo context to params.
-func (w *ServerInterfaceWrapper) ListDistributionIssues(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListDistributionIssuesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "overridden" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "overridden", ctx.QueryParams(), &params.Overridden, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overridden: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListDistributionIssues(ctx, centreID, id, params)
-	return err
-}
-
-// IssueDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) IssueDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params IssueDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.IssueDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// GetDistributionIssue converts echo context to params.
-func (w *ServerInterfaceWrapper) GetDistributionIssue(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "issue_id" -------------
-	var issueID IssueID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetDistributionIssue(ctx, centreID, id, issueID)
-	return err
-}
-
-// ReverseDistributionIssue converts echo context to params.
-func (w *ServerInterfaceWrapper) ReverseDistributionIssue(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "issue_id" -------------
-	var issueID IssueID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReverseDistributionIssueParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReverseDistributionIssue(ctx, centreID, id, issueID, params)
-	return err
-}
-
-// ListDistributionLines converts echo context to params.
-func (w *ServerInterfaceWrapper) ListDistributionLines(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListDistributionLinesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "issued" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "issued", ctx.QueryParams(), &params.Issued, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issued: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListDistributionLines(ctx, centreID, id, params)
-	return err
-}
-
-// AddDistributionLines converts echo context to params.
-func (w *ServerInterfaceWrapper) AddDistributionLines(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params AddDistributionLinesParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.AddDistributionLines(ctx, centreID, id, params)
-	return err
-}
-
-// RemoveDistributionLine converts echo context to params.
-func (w *ServerInterfaceWrapper) RemoveDistributionLine(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// ------------- Path parameter "line_id" -------------
-	var lineID LineID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "line_id", ctx.Param("line_id"), &lineID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter line_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params RemoveDistributionLineParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.RemoveDistributionLine(ctx, centreID, id, lineID, params)
-	return err
-}
-
-// OpenDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) OpenDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params OpenDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.OpenDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// GetDistributionPickList converts echo context to params.
-func (w *ServerInterfaceWrapper) GetDistributionPickList(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetDistributionPickList(ctx, centreID, id)
-	return err
-}
-
-// ReconcileDistribution converts echo context to params.
-func (w *ServerInterfaceWrapper) ReconcileDistribution(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReconcileDistributionParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReconcileDistribution(ctx, centreID, id, params)
-	return err
-}
-
-// ReplayDistributionIssues converts echo context to params.
-func (w *ServerInterfaceWrapper) ReplayDistributionIssues(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ReplayDistributionIssuesParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ReplayDistributionIssues(ctx, centreID, id, params)
-	return err
-}
-
 // ListDuplicates converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDuplicates(ctx echo.Context) error {
 	var err error
@@ -37105,211 +35463,6 @@ func (w *ServerInterfaceWrapper) ListDuplicateDecisions(ctx echo.Context) error 
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListDuplicateDecisions(ctx, centreID, id, params)
-	return err
-}
-
-// ListEntitlementRules converts echo context to params.
-func (w *ServerInterfaceWrapper) ListEntitlementRules(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListEntitlementRulesParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "active" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
-	}
-
-	// ------------- Optional query parameter "item_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListEntitlementRules(ctx, centreID, params)
-	return err
-}
-
-// CreateEntitlementRule converts echo context to params.
-func (w *ServerInterfaceWrapper) CreateEntitlementRule(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CreateEntitlementRuleParams
-
-	headers := ctx.Request().Header
-	// ------------- Optional header parameter "Idempotency-Key" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
-		var IdempotencyKey IdempotencyKey
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
-		}
-
-		params.IdempotencyKey = &IdempotencyKey
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CreateEntitlementRule(ctx, centreID, params)
-	return err
-}
-
-// GetEntitlementRule converts echo context to params.
-func (w *ServerInterfaceWrapper) GetEntitlementRule(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetEntitlementRule(ctx, centreID, id)
-	return err
-}
-
-// UpdateEntitlementRule converts echo context to params.
-func (w *ServerInterfaceWrapper) UpdateEntitlementRule(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// ------------- Path parameter "id" -------------
-	var id ID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params UpdateEntitlementRuleParams
-
-	headers := ctx.Request().Header
-	// ------------- Required header parameter "If-Match" -------------
-	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
-		var IfMatch IfMatch
-		n := len(valueList)
-		if n != 1 {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
-		}
-
-		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
-		if err != nil {
-			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
-		}
-
-		params.IfMatch = IfMatch
-	} else {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.UpdateEntitlementRule(ctx, centreID, id, params)
-	return err
-}
-
-// CheckEntitlements converts echo context to params.
-func (w *ServerInterfaceWrapper) CheckEntitlements(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params CheckEntitlementsParams
-	// ------------- Required query parameter "beneficiary_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, true, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "rule_id" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule_id", ctx.QueryParams(), &params.RuleID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rule_id: %s", err))
-	}
-
-	// ------------- Optional query parameter "on" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "on", ctx.QueryParams(), &params.On, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter on: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.CheckEntitlements(ctx, centreID, params)
 	return err
 }
 
@@ -45252,73 +43405,6 @@ func (w *ServerInterfaceWrapper) DismissTask(ctx echo.Context) error {
 	return err
 }
 
-// ListCentreTrainings converts echo context to params.
-func (w *ServerInterfaceWrapper) ListCentreTrainings(ctx echo.Context) error {
-	var err error
-	// ------------- Path parameter "centre_id" -------------
-	var centreID CentreID
-
-	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
-	}
-
-	// Parameter object where we will unmarshal all parameters from the context
-	var params ListCentreTrainingsParams
-	// ------------- Optional query parameter "limit" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
-	}
-
-	// ------------- Optional query parameter "cursor" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
-	}
-
-	// ------------- Optional query parameter "include_total" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
-	}
-
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
-	// ------------- Optional query parameter "training" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "training", ctx.QueryParams(), &params.Training, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter training: %s", err))
-	}
-
-	// ------------- Optional query parameter "expired" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "expired", ctx.QueryParams(), &params.Expired, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expired: %s", err))
-	}
-
-	// ------------- Optional query parameter "expires_before" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "expires_before", ctx.QueryParams(), &params.ExpiresBefore, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter expires_before: %s", err))
-	}
-
-	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.ListCentreTrainings(ctx, centreID, params)
-	return err
-}
-
 // ListIncomingTransfers converts echo context to params.
 func (w *ServerInterfaceWrapper) ListIncomingTransfers(ctx echo.Context) error {
 	var err error
@@ -49377,7 +47463,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/users/:id/trainings", wrapper.CreateTraining, options.OperationMiddlewares["createTraining"]...)
 	router.GET(options.BaseURL+"/v1/users/:id/trainings/:training_id", wrapper.GetTraining, options.OperationMiddlewares["getTraining"]...)
 	router.PATCH(options.BaseURL+"/v1/users/:id/trainings/:training_id", wrapper.UpdateTraining, options.OperationMiddlewares["updateTraining"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/trainings", wrapper.ListCentreTrainings, options.OperationMiddlewares["listCentreTrainings"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/members", wrapper.ListMembers, options.OperationMiddlewares["listMembers"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/members", wrapper.CreateMember, options.OperationMiddlewares["createMember"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/members/:id", wrapper.GetMember, options.OperationMiddlewares["getMember"]...)
@@ -49702,7 +47787,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id", wrapper.UpdateCaseAssessment, options.OperationMiddlewares["updateCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/complete", wrapper.CompleteCaseAssessment, options.OperationMiddlewares["completeCaseAssessment"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/amend", wrapper.AmendCaseAssessment, options.OperationMiddlewares["amendCaseAssessment"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/assessments/:assessment_id/void", wrapper.VoidCaseAssessment, options.OperationMiddlewares["voidCaseAssessment"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.ListBestInterests, options.OperationMiddlewares["listBestInterests"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests", wrapper.CreateBestInterest, options.OperationMiddlewares["createBestInterest"]...)
 	router.GET(options.BaseURL+"/v1/centres/:centre_id/cases/:id/best-interests/:procedure_id", wrapper.GetBestInterest, options.OperationMiddlewares["getBestInterest"]...)
@@ -49778,6 +47862,13 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.ListPartnerMessages, options.OperationMiddlewares["listPartnerMessages"]...)
 	router.POST(options.BaseURL+"/v1/partner/referrals/:id/messages", wrapper.CreatePartnerMessage, options.OperationMiddlewares["createPartnerMessage"]...)
 	router.GET(options.BaseURL+"/v1/partner/deletion-requests", wrapper.ListDeletionRequests, options.OperationMiddlewares["listDeletionRequests"]...)
+	router.GET(options.BaseURL+"/v1/agreements", wrapper.ListAgreements, options.OperationMiddlewares["listAgreements"]...)
+	router.POST(options.BaseURL+"/v1/agreements", wrapper.CreateAgreement, options.OperationMiddlewares["createAgreement"]...)
+	router.GET(options.BaseURL+"/v1/agreements/:id", wrapper.GetAgreement, options.OperationMiddlewares["getAgreement"]...)
+	router.PATCH(options.BaseURL+"/v1/agreements/:id", wrapper.UpdateAgreement, options.OperationMiddlewares["updateAgreement"]...)
+	router.POST(options.BaseURL+"/v1/agreements/:id/activate", wrapper.ActivateAgreement, options.OperationMiddlewares["activateAgreement"]...)
+	router.POST(options.BaseURL+"/v1/agreements/:id/suspend", wrapper.SuspendAgreement, options.OperationMiddlewares["suspendAgreement"]...)
+	router.POST(options.BaseURL+"/v1/agreements/:id/end", wrapper.EndAgreement, options.OperationMiddlewares["endAgreement"]...)
 	router.GET(options.BaseURL+"/v1/services", wrapper.ListServices, options.OperationMiddlewares["listServices"]...)
 	router.POST(options.BaseURL+"/v1/services", wrapper.CreateService, options.OperationMiddlewares["createService"]...)
 	router.GET(options.BaseURL+"/v1/services/:id", wrapper.GetService, options.OperationMiddlewares["getService"]...)
@@ -49823,29 +47914,6 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.UpdateStockKit, options.OperationMiddlewares["updateStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id/assemble", wrapper.AssembleStockKit, options.OperationMiddlewares["assembleStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id/disassemble", wrapper.DisassembleStockKit, options.OperationMiddlewares["disassembleStockKit"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.ListEntitlementRules, options.OperationMiddlewares["listEntitlementRules"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.CreateEntitlementRule, options.OperationMiddlewares["createEntitlementRule"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.GetEntitlementRule, options.OperationMiddlewares["getEntitlementRule"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.UpdateEntitlementRule, options.OperationMiddlewares["updateEntitlementRule"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlements/check", wrapper.CheckEntitlements, options.OperationMiddlewares["checkEntitlements"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.ListDistributions, options.OperationMiddlewares["listDistributions"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.CreateDistribution, options.OperationMiddlewares["createDistribution"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.GetDistribution, options.OperationMiddlewares["getDistribution"]...)
-	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.UpdateDistribution, options.OperationMiddlewares["updateDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/approve", wrapper.ApproveDistribution, options.OperationMiddlewares["approveDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/open", wrapper.OpenDistribution, options.OperationMiddlewares["openDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/cancel", wrapper.CancelDistribution, options.OperationMiddlewares["cancelDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/close", wrapper.CloseDistribution, options.OperationMiddlewares["closeDistribution"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/reconcile", wrapper.ReconcileDistribution, options.OperationMiddlewares["reconcileDistribution"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/pick-list", wrapper.GetDistributionPickList, options.OperationMiddlewares["getDistributionPickList"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines", wrapper.ListDistributionLines, options.OperationMiddlewares["listDistributionLines"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines", wrapper.AddDistributionLines, options.OperationMiddlewares["addDistributionLines"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/lines/:line_id/remove", wrapper.RemoveDistributionLine, options.OperationMiddlewares["removeDistributionLine"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/replay", wrapper.ReplayDistributionIssues, options.OperationMiddlewares["replayDistributionIssues"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.ListDistributionIssues, options.OperationMiddlewares["listDistributionIssues"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.IssueDistribution, options.OperationMiddlewares["issueDistribution"]...)
-	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id", wrapper.GetDistributionIssue, options.OperationMiddlewares["getDistributionIssue"]...)
-	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id/reverse", wrapper.ReverseDistributionIssue, options.OperationMiddlewares["reverseDistributionIssue"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -50048,6 +48116,335 @@ type GetReadinessdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetReadinessdefaultApplicationProblemPlusJSONResponse) VisitGetReadinessResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgreementsRequestObject struct {
+	Params ListAgreementsParams
+}
+
+type ListAgreementsResponseObject interface {
+	VisitListAgreementsResponse(w http.ResponseWriter) error
+}
+
+type ListAgreements200JSONResponse AgreementPage
+
+func (response ListAgreements200JSONResponse) VisitListAgreementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgreementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAgreementsdefaultApplicationProblemPlusJSONResponse) VisitListAgreementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgreementRequestObject struct {
+	Params CreateAgreementParams
+	Body   *CreateAgreementJSONRequestBody
+}
+
+type CreateAgreementResponseObject interface {
+	VisitCreateAgreementResponse(w http.ResponseWriter) error
+}
+
+type CreateAgreement201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateAgreement201JSONResponse struct {
+	Body    Agreement
+	Headers CreateAgreement201ResponseHeaders
+}
+
+func (response CreateAgreement201JSONResponse) VisitCreateAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgreementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAgreementdefaultApplicationProblemPlusJSONResponse) VisitCreateAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgreementRequestObject struct {
+	ID ID `json:"id"`
+}
+
+type GetAgreementResponseObject interface {
+	VisitGetAgreementResponse(w http.ResponseWriter) error
+}
+
+type GetAgreement200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAgreement200JSONResponse struct {
+	Body    Agreement
+	Headers GetAgreement200ResponseHeaders
+}
+
+func (response GetAgreement200JSONResponse) VisitGetAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgreementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAgreementdefaultApplicationProblemPlusJSONResponse) VisitGetAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgreementRequestObject struct {
+	ID     ID `json:"id"`
+	Params UpdateAgreementParams
+	Body   *UpdateAgreementApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateAgreementResponseObject interface {
+	VisitUpdateAgreementResponse(w http.ResponseWriter) error
+}
+
+type UpdateAgreement200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateAgreement200JSONResponse struct {
+	Body    Agreement
+	Headers UpdateAgreement200ResponseHeaders
+}
+
+func (response UpdateAgreement200JSONResponse) VisitUpdateAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgreementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateAgreementdefaultApplicationProblemPlusJSONResponse) VisitUpdateAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateAgreementRequestObject struct {
+	ID     ID `json:"id"`
+	Params ActivateAgreementParams
+}
+
+type ActivateAgreementResponseObject interface {
+	VisitActivateAgreementResponse(w http.ResponseWriter) error
+}
+
+type ActivateAgreement200ResponseHeaders struct {
+	ETag string
+}
+
+type ActivateAgreement200JSONResponse struct {
+	Body    Agreement
+	Headers ActivateAgreement200ResponseHeaders
+}
+
+func (response ActivateAgreement200JSONResponse) VisitActivateAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ActivateAgreementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ActivateAgreementdefaultApplicationProblemPlusJSONResponse) VisitActivateAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAgreementRequestObject struct {
+	ID     ID `json:"id"`
+	Params EndAgreementParams
+}
+
+type EndAgreementResponseObject interface {
+	VisitEndAgreementResponse(w http.ResponseWriter) error
+}
+
+type EndAgreement200ResponseHeaders struct {
+	ETag string
+}
+
+type EndAgreement200JSONResponse struct {
+	Body    Agreement
+	Headers EndAgreement200ResponseHeaders
+}
+
+func (response EndAgreement200JSONResponse) VisitEndAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAgreementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndAgreementdefaultApplicationProblemPlusJSONResponse) VisitEndAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendAgreementRequestObject struct {
+	ID     ID `json:"id"`
+	Params SuspendAgreementParams
+}
+
+type SuspendAgreementResponseObject interface {
+	VisitSuspendAgreementResponse(w http.ResponseWriter) error
+}
+
+type SuspendAgreement200ResponseHeaders struct {
+	ETag string
+}
+
+type SuspendAgreement200JSONResponse struct {
+	Body    Agreement
+	Headers SuspendAgreement200ResponseHeaders
+}
+
+func (response SuspendAgreement200JSONResponse) VisitSuspendAgreementResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendAgreementdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SuspendAgreementdefaultApplicationProblemPlusJSONResponse) VisitSuspendAgreementResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -56786,57 +55183,6 @@ func (response CompleteCaseAssessmentdefaultApplicationProblemPlusJSONResponse) 
 	return err
 }
 
-type VoidCaseAssessmentRequestObject struct {
-	CentreID     CentreID           `json:"centre_id"`
-	ID           ID                 `json:"id"`
-	AssessmentID openapi_types.UUID `json:"assessment_id"`
-	Params       VoidCaseAssessmentParams
-	Body         *VoidCaseAssessmentJSONRequestBody
-}
-
-type VoidCaseAssessmentResponseObject interface {
-	VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error
-}
-
-type VoidCaseAssessment200ResponseHeaders struct {
-	ETag string
-}
-
-type VoidCaseAssessment200JSONResponse struct {
-	Body    CaseAssessment
-	Headers VoidCaseAssessment200ResponseHeaders
-}
-
-func (response VoidCaseAssessment200JSONResponse) VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type VoidCaseAssessmentdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response VoidCaseAssessmentdefaultApplicationProblemPlusJSONResponse) VisitVoidCaseAssessmentResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type AssignCaseRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	ID       ID       `json:"id"`
@@ -61802,852 +60148,6 @@ func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
-type ListDistributionsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListDistributionsParams
-}
-
-type ListDistributionsResponseObject interface {
-	VisitListDistributionsResponse(w http.ResponseWriter) error
-}
-
-type ListDistributions200JSONResponse DistributionPage
-
-func (response ListDistributions200JSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListDistributionsdefaultApplicationProblemPlusJSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateDistributionParams
-	Body     *CreateDistributionJSONRequestBody
-}
-
-type CreateDistributionResponseObject interface {
-	VisitCreateDistributionResponse(w http.ResponseWriter) error
-}
-
-type CreateDistribution201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateDistribution201JSONResponse struct {
-	Body    Distribution
-	Headers CreateDistribution201ResponseHeaders
-}
-
-func (response CreateDistribution201JSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateDistributiondefaultApplicationProblemPlusJSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetDistributionResponseObject interface {
-	VisitGetDistributionResponse(w http.ResponseWriter) error
-}
-
-type GetDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type GetDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers GetDistribution200ResponseHeaders
-}
-
-func (response GetDistribution200JSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetDistributiondefaultApplicationProblemPlusJSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateDistributionParams
-	Body     *UpdateDistributionApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateDistributionResponseObject interface {
-	VisitUpdateDistributionResponse(w http.ResponseWriter) error
-}
-
-type UpdateDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers UpdateDistribution200ResponseHeaders
-}
-
-func (response UpdateDistribution200JSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateDistributiondefaultApplicationProblemPlusJSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ApproveDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ApproveDistributionParams
-}
-
-type ApproveDistributionResponseObject interface {
-	VisitApproveDistributionResponse(w http.ResponseWriter) error
-}
-
-type ApproveDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type ApproveDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers ApproveDistribution200ResponseHeaders
-}
-
-func (response ApproveDistribution200JSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ApproveDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ApproveDistributiondefaultApplicationProblemPlusJSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CancelDistributionParams
-	Body     *CancelDistributionJSONRequestBody
-}
-
-type CancelDistributionResponseObject interface {
-	VisitCancelDistributionResponse(w http.ResponseWriter) error
-}
-
-type CancelDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type CancelDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers CancelDistribution200ResponseHeaders
-}
-
-func (response CancelDistribution200JSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CancelDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CancelDistributiondefaultApplicationProblemPlusJSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CloseDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   CloseDistributionParams
-}
-
-type CloseDistributionResponseObject interface {
-	VisitCloseDistributionResponse(w http.ResponseWriter) error
-}
-
-type CloseDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type CloseDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers CloseDistribution200ResponseHeaders
-}
-
-func (response CloseDistribution200JSONResponse) VisitCloseDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CloseDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CloseDistributiondefaultApplicationProblemPlusJSONResponse) VisitCloseDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionIssuesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListDistributionIssuesParams
-}
-
-type ListDistributionIssuesResponseObject interface {
-	VisitListDistributionIssuesResponse(w http.ResponseWriter) error
-}
-
-type ListDistributionIssues200JSONResponse DistributionIssuePage
-
-func (response ListDistributionIssues200JSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type IssueDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   IssueDistributionParams
-	Body     *IssueDistributionJSONRequestBody
-}
-
-type IssueDistributionResponseObject interface {
-	VisitIssueDistributionResponse(w http.ResponseWriter) error
-}
-
-type IssueDistribution201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type IssueDistribution201JSONResponse struct {
-	Body    DistributionIssue
-	Headers IssueDistribution201ResponseHeaders
-}
-
-func (response IssueDistribution201JSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type IssueDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response IssueDistributiondefaultApplicationProblemPlusJSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionIssueRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	IssueID  IssueID  `json:"issue_id"`
-}
-
-type GetDistributionIssueResponseObject interface {
-	VisitGetDistributionIssueResponse(w http.ResponseWriter) error
-}
-
-type GetDistributionIssue200ResponseHeaders struct {
-	ETag string
-}
-
-type GetDistributionIssue200JSONResponse struct {
-	Body    DistributionIssue
-	Headers GetDistributionIssue200ResponseHeaders
-}
-
-func (response GetDistributionIssue200JSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReverseDistributionIssueRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	IssueID  IssueID  `json:"issue_id"`
-	Params   ReverseDistributionIssueParams
-	Body     *ReverseDistributionIssueJSONRequestBody
-}
-
-type ReverseDistributionIssueResponseObject interface {
-	VisitReverseDistributionIssueResponse(w http.ResponseWriter) error
-}
-
-type ReverseDistributionIssue200ResponseHeaders struct {
-	ETag string
-}
-
-type ReverseDistributionIssue200JSONResponse struct {
-	Body    DistributionIssue
-	Headers ReverseDistributionIssue200ResponseHeaders
-}
-
-func (response ReverseDistributionIssue200JSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionLinesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ListDistributionLinesParams
-}
-
-type ListDistributionLinesResponseObject interface {
-	VisitListDistributionLinesResponse(w http.ResponseWriter) error
-}
-
-type ListDistributionLines200JSONResponse DistributionLinePage
-
-func (response ListDistributionLines200JSONResponse) VisitListDistributionLinesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListDistributionLinesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListDistributionLinesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionLinesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddDistributionLinesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   AddDistributionLinesParams
-	Body     *AddDistributionLinesJSONRequestBody
-}
-
-type AddDistributionLinesResponseObject interface {
-	VisitAddDistributionLinesResponse(w http.ResponseWriter) error
-}
-
-type AddDistributionLines200JSONResponse DistributionLinesAdded
-
-func (response AddDistributionLines200JSONResponse) VisitAddDistributionLinesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type AddDistributionLinesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response AddDistributionLinesdefaultApplicationProblemPlusJSONResponse) VisitAddDistributionLinesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RemoveDistributionLineRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	LineID   LineID   `json:"line_id"`
-	Params   RemoveDistributionLineParams
-	Body     *RemoveDistributionLineJSONRequestBody
-}
-
-type RemoveDistributionLineResponseObject interface {
-	VisitRemoveDistributionLineResponse(w http.ResponseWriter) error
-}
-
-type RemoveDistributionLine200ResponseHeaders struct {
-	ETag string
-}
-
-type RemoveDistributionLine200JSONResponse struct {
-	Body    DistributionLine
-	Headers RemoveDistributionLine200ResponseHeaders
-}
-
-func (response RemoveDistributionLine200JSONResponse) VisitRemoveDistributionLineResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type RemoveDistributionLinedefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response RemoveDistributionLinedefaultApplicationProblemPlusJSONResponse) VisitRemoveDistributionLineResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type OpenDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   OpenDistributionParams
-	Body     *OpenDistributionJSONRequestBody
-}
-
-type OpenDistributionResponseObject interface {
-	VisitOpenDistributionResponse(w http.ResponseWriter) error
-}
-
-type OpenDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type OpenDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers OpenDistribution200ResponseHeaders
-}
-
-func (response OpenDistribution200JSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type OpenDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response OpenDistributiondefaultApplicationProblemPlusJSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionPickListRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetDistributionPickListResponseObject interface {
-	VisitGetDistributionPickListResponse(w http.ResponseWriter) error
-}
-
-type GetDistributionPickList200JSONResponse DistributionPickList
-
-func (response GetDistributionPickList200JSONResponse) VisitGetDistributionPickListResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetDistributionPickListdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetDistributionPickListdefaultApplicationProblemPlusJSONResponse) VisitGetDistributionPickListResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReconcileDistributionRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ReconcileDistributionParams
-	Body     *ReconcileDistributionJSONRequestBody
-}
-
-type ReconcileDistributionResponseObject interface {
-	VisitReconcileDistributionResponse(w http.ResponseWriter) error
-}
-
-type ReconcileDistribution200ResponseHeaders struct {
-	ETag string
-}
-
-type ReconcileDistribution200JSONResponse struct {
-	Body    Distribution
-	Headers ReconcileDistribution200ResponseHeaders
-}
-
-func (response ReconcileDistribution200JSONResponse) VisitReconcileDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReconcileDistributiondefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReconcileDistributiondefaultApplicationProblemPlusJSONResponse) VisitReconcileDistributionResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReplayDistributionIssuesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   ReplayDistributionIssuesParams
-	Body     *ReplayDistributionIssuesJSONRequestBody
-}
-
-type ReplayDistributionIssuesResponseObject interface {
-	VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error
-}
-
-type ReplayDistributionIssues200JSONResponse DistributionReplayed
-
-func (response ReplayDistributionIssues200JSONResponse) VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ReplayDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ReplayDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitReplayDistributionIssuesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListDuplicatesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListDuplicatesParams
@@ -62857,235 +60357,6 @@ type ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListEntitlementRulesRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListEntitlementRulesParams
-}
-
-type ListEntitlementRulesResponseObject interface {
-	VisitListEntitlementRulesResponse(w http.ResponseWriter) error
-}
-
-type ListEntitlementRules200JSONResponse EntitlementRulePage
-
-func (response ListEntitlementRules200JSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateEntitlementRuleRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CreateEntitlementRuleParams
-	Body     *CreateEntitlementRuleJSONRequestBody
-}
-
-type CreateEntitlementRuleResponseObject interface {
-	VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error
-}
-
-type CreateEntitlementRule201ResponseHeaders struct {
-	ETag     string
-	Location string
-}
-
-type CreateEntitlementRule201JSONResponse struct {
-	Body    EntitlementRule
-	Headers CreateEntitlementRule201ResponseHeaders
-}
-
-func (response CreateEntitlementRule201JSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
-	w.WriteHeader(201)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetEntitlementRuleRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-}
-
-type GetEntitlementRuleResponseObject interface {
-	VisitGetEntitlementRuleResponse(w http.ResponseWriter) error
-}
-
-type GetEntitlementRule200ResponseHeaders struct {
-	ETag string
-}
-
-type GetEntitlementRule200JSONResponse struct {
-	Body    EntitlementRule
-	Headers GetEntitlementRule200ResponseHeaders
-}
-
-func (response GetEntitlementRule200JSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type GetEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response GetEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateEntitlementRuleRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	ID       ID       `json:"id"`
-	Params   UpdateEntitlementRuleParams
-	Body     *UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
-}
-
-type UpdateEntitlementRuleResponseObject interface {
-	VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error
-}
-
-type UpdateEntitlementRule200ResponseHeaders struct {
-	ETag string
-}
-
-type UpdateEntitlementRule200JSONResponse struct {
-	Body    EntitlementRule
-	Headers UpdateEntitlementRule200ResponseHeaders
-}
-
-func (response UpdateEntitlementRule200JSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckEntitlementsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   CheckEntitlementsParams
-}
-
-type CheckEntitlementsResponseObject interface {
-	VisitCheckEntitlementsResponse(w http.ResponseWriter) error
-}
-
-type CheckEntitlements200JSONResponse EntitlementCheck
-
-func (response CheckEntitlements200JSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type CheckEntitlementsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response CheckEntitlementsdefaultApplicationProblemPlusJSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -71079,46 +68350,6 @@ func (response DismissTaskdefaultApplicationProblemPlusJSONResponse) VisitDismis
 	return err
 }
 
-type ListCentreTrainingsRequestObject struct {
-	CentreID CentreID `json:"centre_id"`
-	Params   ListCentreTrainingsParams
-}
-
-type ListCentreTrainingsResponseObject interface {
-	VisitListCentreTrainingsResponse(w http.ResponseWriter) error
-}
-
-type ListCentreTrainings200JSONResponse TrainingPage
-
-func (response ListCentreTrainings200JSONResponse) VisitListCentreTrainingsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(200)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
-type ListCentreTrainingsdefaultApplicationProblemPlusJSONResponse struct {
-	Body       Problem
-	StatusCode int
-}
-
-func (response ListCentreTrainingsdefaultApplicationProblemPlusJSONResponse) VisitListCentreTrainingsResponse(w http.ResponseWriter) error {
-
-	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(response.StatusCode)
-	_, err := buf.WriteTo(w)
-	return err
-}
-
 type ListIncomingTransfersRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListIncomingTransfersParams
@@ -75531,6 +72762,27 @@ type StrictServerInterface interface {
 	// GetReadiness Can the process answer requests?
 	// (GET /readyz)
 	GetReadiness(ctx context.Context, request GetReadinessRequestObject) (GetReadinessResponseObject, error)
+	// ListAgreements List sharing agreements
+	// (GET /v1/agreements)
+	ListAgreements(ctx context.Context, request ListAgreementsRequestObject) (ListAgreementsResponseObject, error)
+	// CreateAgreement Draft a sharing agreement
+	// (POST /v1/agreements)
+	CreateAgreement(ctx context.Context, request CreateAgreementRequestObject) (CreateAgreementResponseObject, error)
+	// GetAgreement Read a sharing agreement
+	// (GET /v1/agreements/{id})
+	GetAgreement(ctx context.Context, request GetAgreementRequestObject) (GetAgreementResponseObject, error)
+	// UpdateAgreement Change a drafted agreement
+	// (PATCH /v1/agreements/{id})
+	UpdateAgreement(ctx context.Context, request UpdateAgreementRequestObject) (UpdateAgreementResponseObject, error)
+	// ActivateAgreement Put a sharing agreement into force
+	// (POST /v1/agreements/{id}/activate)
+	ActivateAgreement(ctx context.Context, request ActivateAgreementRequestObject) (ActivateAgreementResponseObject, error)
+	// EndAgreement End a sharing agreement
+	// (POST /v1/agreements/{id}/end)
+	EndAgreement(ctx context.Context, request EndAgreementRequestObject) (EndAgreementResponseObject, error)
+	// SuspendAgreement Suspend a sharing agreement
+	// (POST /v1/agreements/{id}/suspend)
+	SuspendAgreement(ctx context.Context, request SuspendAgreementRequestObject) (SuspendAgreementResponseObject, error)
 	// ListAPIClients List API clients
 	// (GET /v1/api-clients)
 	ListAPIClients(ctx context.Context, request ListAPIClientsRequestObject) (ListAPIClientsResponseObject, error)
@@ -75930,9 +73182,6 @@ type StrictServerInterface interface {
 	// CompleteCaseAssessment Complete an assessment
 	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/complete)
 	CompleteCaseAssessment(ctx context.Context, request CompleteCaseAssessmentRequestObject) (CompleteCaseAssessmentResponseObject, error)
-	// VoidCaseAssessment Take a draft back
-	// (POST /v1/centres/{centre_id}/cases/{id}/assessments/{assessment_id}/void)
-	VoidCaseAssessment(ctx context.Context, request VoidCaseAssessmentRequestObject) (VoidCaseAssessmentResponseObject, error)
 	// AssignCase Assign or reassign
 	// (POST /v1/centres/{centre_id}/cases/{id}/assign)
 	AssignCase(ctx context.Context, request AssignCaseRequestObject) (AssignCaseResponseObject, error)
@@ -76218,60 +73467,6 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
-	// ListDistributions List distributions
-	// (GET /v1/centres/{centre_id}/distributions)
-	ListDistributions(ctx context.Context, request ListDistributionsRequestObject) (ListDistributionsResponseObject, error)
-	// CreateDistribution Plan a distribution
-	// (POST /v1/centres/{centre_id}/distributions)
-	CreateDistribution(ctx context.Context, request CreateDistributionRequestObject) (CreateDistributionResponseObject, error)
-	// GetDistribution Read a distribution
-	// (GET /v1/centres/{centre_id}/distributions/{id})
-	GetDistribution(ctx context.Context, request GetDistributionRequestObject) (GetDistributionResponseObject, error)
-	// UpdateDistribution Change a plan
-	// (PATCH /v1/centres/{centre_id}/distributions/{id})
-	UpdateDistribution(ctx context.Context, request UpdateDistributionRequestObject) (UpdateDistributionResponseObject, error)
-	// ApproveDistribution Approve a plan
-	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
-	ApproveDistribution(ctx context.Context, request ApproveDistributionRequestObject) (ApproveDistributionResponseObject, error)
-	// CancelDistribution Cancel a distribution
-	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
-	CancelDistribution(ctx context.Context, request CancelDistributionRequestObject) (CancelDistributionResponseObject, error)
-	// CloseDistribution Close the counter
-	// (POST /v1/centres/{centre_id}/distributions/{id}/close)
-	CloseDistribution(ctx context.Context, request CloseDistributionRequestObject) (CloseDistributionResponseObject, error)
-	// ListDistributionIssues List what was issued
-	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
-	ListDistributionIssues(ctx context.Context, request ListDistributionIssuesRequestObject) (ListDistributionIssuesResponseObject, error)
-	// IssueDistribution Issue to one recipient
-	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
-	IssueDistribution(ctx context.Context, request IssueDistributionRequestObject) (IssueDistributionResponseObject, error)
-	// GetDistributionIssue Read what was issued
-	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
-	GetDistributionIssue(ctx context.Context, request GetDistributionIssueRequestObject) (GetDistributionIssueResponseObject, error)
-	// ReverseDistributionIssue Take an issue back
-	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
-	ReverseDistributionIssue(ctx context.Context, request ReverseDistributionIssueRequestObject) (ReverseDistributionIssueResponseObject, error)
-	// ListDistributionLines List who is to receive
-	// (GET /v1/centres/{centre_id}/distributions/{id}/lines)
-	ListDistributionLines(ctx context.Context, request ListDistributionLinesRequestObject) (ListDistributionLinesResponseObject, error)
-	// AddDistributionLines Put people on the list
-	// (POST /v1/centres/{centre_id}/distributions/{id}/lines)
-	AddDistributionLines(ctx context.Context, request AddDistributionLinesRequestObject) (AddDistributionLinesResponseObject, error)
-	// RemoveDistributionLine Take somebody off the list
-	// (POST /v1/centres/{centre_id}/distributions/{id}/lines/{line_id}/remove)
-	RemoveDistributionLine(ctx context.Context, request RemoveDistributionLineRequestObject) (RemoveDistributionLineResponseObject, error)
-	// OpenDistribution Open the counter
-	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
-	OpenDistribution(ctx context.Context, request OpenDistributionRequestObject) (OpenDistributionResponseObject, error)
-	// GetDistributionPickList What to take from the shelves
-	// (GET /v1/centres/{centre_id}/distributions/{id}/pick-list)
-	GetDistributionPickList(ctx context.Context, request GetDistributionPickListRequestObject) (GetDistributionPickListResponseObject, error)
-	// ReconcileDistribution Count what came back
-	// (POST /v1/centres/{centre_id}/distributions/{id}/reconcile)
-	ReconcileDistribution(ctx context.Context, request ReconcileDistributionRequestObject) (ReconcileDistributionResponseObject, error)
-	// ReplayDistributionIssues Replay what a counter issued without a connection
-	// (POST /v1/centres/{centre_id}/distributions/{id}/replay)
-	ReplayDistributionIssues(ctx context.Context, request ReplayDistributionIssuesRequestObject) (ReplayDistributionIssuesResponseObject, error)
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
@@ -76287,21 +73482,6 @@ type StrictServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx context.Context, request ListDuplicateDecisionsRequestObject) (ListDuplicateDecisionsResponseObject, error)
-	// ListEntitlementRules List entitlement rules
-	// (GET /v1/centres/{centre_id}/entitlement-rules)
-	ListEntitlementRules(ctx context.Context, request ListEntitlementRulesRequestObject) (ListEntitlementRulesResponseObject, error)
-	// CreateEntitlementRule Lay down who may receive an item
-	// (POST /v1/centres/{centre_id}/entitlement-rules)
-	CreateEntitlementRule(ctx context.Context, request CreateEntitlementRuleRequestObject) (CreateEntitlementRuleResponseObject, error)
-	// GetEntitlementRule Read an entitlement rule
-	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
-	GetEntitlementRule(ctx context.Context, request GetEntitlementRuleRequestObject) (GetEntitlementRuleResponseObject, error)
-	// UpdateEntitlementRule Change an entitlement rule
-	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
-	UpdateEntitlementRule(ctx context.Context, request UpdateEntitlementRuleRequestObject) (UpdateEntitlementRuleResponseObject, error)
-	// CheckEntitlements May this person receive? If not, why and until when
-	// (GET /v1/centres/{centre_id}/entitlements/check)
-	CheckEntitlements(ctx context.Context, request CheckEntitlementsRequestObject) (CheckEntitlementsResponseObject, error)
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -76791,9 +73971,6 @@ type StrictServerInterface interface {
 	// DismissTask Dismiss a task that needs nothing done
 	// (POST /v1/centres/{centre_id}/tasks/{id}/dismiss)
 	DismissTask(ctx context.Context, request DismissTaskRequestObject) (DismissTaskResponseObject, error)
-	// ListCentreTrainings List the trainings of who works in a centre
-	// (GET /v1/centres/{centre_id}/trainings)
-	ListCentreTrainings(ctx context.Context, request ListCentreTrainingsRequestObject) (ListCentreTrainingsResponseObject, error)
 	// ListIncomingTransfers List the cases that other centres offer
 	// (GET /v1/centres/{centre_id}/transfer-inbox)
 	ListIncomingTransfers(ctx context.Context, request ListIncomingTransfersRequestObject) (ListIncomingTransfersResponseObject, error)
@@ -77184,6 +74361,231 @@ func (sh *strictHandler) GetReadiness(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetReadinessResponseObject); ok {
 		return validResponse.VisitGetReadinessResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListAgreements operation middleware
+func (sh *strictHandler) ListAgreements(ctx echo.Context, params ListAgreementsParams) error {
+	var request ListAgreementsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgreements(ctx.Request().Context(), request.(ListAgreementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgreements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListAgreementsResponseObject); ok {
+		return validResponse.VisitListAgreementsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateAgreement operation middleware
+func (sh *strictHandler) CreateAgreement(ctx echo.Context, params CreateAgreementParams) error {
+	var request CreateAgreementRequestObject
+
+	request.Params = params
+
+	var body CreateAgreementJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAgreement(ctx.Request().Context(), request.(CreateAgreementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAgreement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateAgreementResponseObject); ok {
+		return validResponse.VisitCreateAgreementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetAgreement operation middleware
+func (sh *strictHandler) GetAgreement(ctx echo.Context, id ID) error {
+	var request GetAgreementRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgreement(ctx.Request().Context(), request.(GetAgreementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgreement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetAgreementResponseObject); ok {
+		return validResponse.VisitGetAgreementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateAgreement operation middleware
+func (sh *strictHandler) UpdateAgreement(ctx echo.Context, id ID, params UpdateAgreementParams) error {
+	var request UpdateAgreementRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	var body UpdateAgreementApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAgreement(ctx.Request().Context(), request.(UpdateAgreementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAgreement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateAgreementResponseObject); ok {
+		return validResponse.VisitUpdateAgreementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ActivateAgreement operation middleware
+func (sh *strictHandler) ActivateAgreement(ctx echo.Context, id ID, params ActivateAgreementParams) error {
+	var request ActivateAgreementRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ActivateAgreement(ctx.Request().Context(), request.(ActivateAgreementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ActivateAgreement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ActivateAgreementResponseObject); ok {
+		return validResponse.VisitActivateAgreementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// EndAgreement operation middleware
+func (sh *strictHandler) EndAgreement(ctx echo.Context, id ID, params EndAgreementParams) error {
+	var request EndAgreementRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndAgreement(ctx.Request().Context(), request.(EndAgreementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndAgreement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(EndAgreementResponseObject); ok {
+		return validResponse.VisitEndAgreementResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SuspendAgreement operation middleware
+func (sh *strictHandler) SuspendAgreement(ctx echo.Context, id ID, params SuspendAgreementParams) error {
+	var request SuspendAgreementRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SuspendAgreement(ctx.Request().Context(), request.(SuspendAgreementRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SuspendAgreement")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SuspendAgreementResponseObject); ok {
+		return validResponse.VisitSuspendAgreementResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -82279,57 +79681,6 @@ func (sh *strictHandler) CompleteCaseAssessment(ctx echo.Context, centreID Centr
 	return nil
 }
 
-// VoidCaseAssessment operation middleware
-func (sh *strictHandler) VoidCaseAssessment(ctx echo.Context, centreID CentreID, id ID, assessmentID openapi_types.UUID, params VoidCaseAssessmentParams) error {
-	var request VoidCaseAssessmentRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.AssessmentID = assessmentID
-	request.Params = params
-
-	var body VoidCaseAssessmentJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.VoidCaseAssessment(ctx.Request().Context(), request.(VoidCaseAssessmentRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "VoidCaseAssessment")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(VoidCaseAssessmentResponseObject); ok {
-		return validResponse.VisitVoidCaseAssessmentResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // AssignCase operation middleware
 func (sh *strictHandler) AssignCase(ctx echo.Context, centreID CentreID, id ID, params AssignCaseParams) error {
 	var request AssignCaseRequestObject
@@ -86141,720 +83492,6 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 	return nil
 }
 
-// ListDistributions operation middleware
-func (sh *strictHandler) ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error {
-	var request ListDistributionsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListDistributions(ctx.Request().Context(), request.(ListDistributionsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListDistributions")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListDistributionsResponseObject); ok {
-		return validResponse.VisitListDistributionsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateDistribution operation middleware
-func (sh *strictHandler) CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error {
-	var request CreateDistributionRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateDistribution(ctx.Request().Context(), request.(CreateDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateDistributionResponseObject); ok {
-		return validResponse.VisitCreateDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetDistribution operation middleware
-func (sh *strictHandler) GetDistribution(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetDistribution(ctx.Request().Context(), request.(GetDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetDistributionResponseObject); ok {
-		return validResponse.VisitGetDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateDistribution operation middleware
-func (sh *strictHandler) UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error {
-	var request UpdateDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateDistributionApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateDistribution(ctx.Request().Context(), request.(UpdateDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateDistributionResponseObject); ok {
-		return validResponse.VisitUpdateDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ApproveDistribution operation middleware
-func (sh *strictHandler) ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error {
-	var request ApproveDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ApproveDistribution(ctx.Request().Context(), request.(ApproveDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ApproveDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ApproveDistributionResponseObject); ok {
-		return validResponse.VisitApproveDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CancelDistribution operation middleware
-func (sh *strictHandler) CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error {
-	var request CancelDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body CancelDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CancelDistribution(ctx.Request().Context(), request.(CancelDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CancelDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CancelDistributionResponseObject); ok {
-		return validResponse.VisitCancelDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CloseDistribution operation middleware
-func (sh *strictHandler) CloseDistribution(ctx echo.Context, centreID CentreID, id ID, params CloseDistributionParams) error {
-	var request CloseDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CloseDistribution(ctx.Request().Context(), request.(CloseDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CloseDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CloseDistributionResponseObject); ok {
-		return validResponse.VisitCloseDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListDistributionIssues operation middleware
-func (sh *strictHandler) ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error {
-	var request ListDistributionIssuesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListDistributionIssues(ctx.Request().Context(), request.(ListDistributionIssuesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListDistributionIssues")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListDistributionIssuesResponseObject); ok {
-		return validResponse.VisitListDistributionIssuesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// IssueDistribution operation middleware
-func (sh *strictHandler) IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error {
-	var request IssueDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body IssueDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.IssueDistribution(ctx.Request().Context(), request.(IssueDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "IssueDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(IssueDistributionResponseObject); ok {
-		return validResponse.VisitIssueDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetDistributionIssue operation middleware
-func (sh *strictHandler) GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error {
-	var request GetDistributionIssueRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.IssueID = issueID
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetDistributionIssue(ctx.Request().Context(), request.(GetDistributionIssueRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetDistributionIssue")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetDistributionIssueResponseObject); ok {
-		return validResponse.VisitGetDistributionIssueResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReverseDistributionIssue operation middleware
-func (sh *strictHandler) ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error {
-	var request ReverseDistributionIssueRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.IssueID = issueID
-	request.Params = params
-
-	var body ReverseDistributionIssueJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReverseDistributionIssue(ctx.Request().Context(), request.(ReverseDistributionIssueRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReverseDistributionIssue")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReverseDistributionIssueResponseObject); ok {
-		return validResponse.VisitReverseDistributionIssueResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListDistributionLines operation middleware
-func (sh *strictHandler) ListDistributionLines(ctx echo.Context, centreID CentreID, id ID, params ListDistributionLinesParams) error {
-	var request ListDistributionLinesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListDistributionLines(ctx.Request().Context(), request.(ListDistributionLinesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListDistributionLines")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListDistributionLinesResponseObject); ok {
-		return validResponse.VisitListDistributionLinesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// AddDistributionLines operation middleware
-func (sh *strictHandler) AddDistributionLines(ctx echo.Context, centreID CentreID, id ID, params AddDistributionLinesParams) error {
-	var request AddDistributionLinesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body AddDistributionLinesJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.AddDistributionLines(ctx.Request().Context(), request.(AddDistributionLinesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "AddDistributionLines")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(AddDistributionLinesResponseObject); ok {
-		return validResponse.VisitAddDistributionLinesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// RemoveDistributionLine operation middleware
-func (sh *strictHandler) RemoveDistributionLine(ctx echo.Context, centreID CentreID, id ID, lineID LineID, params RemoveDistributionLineParams) error {
-	var request RemoveDistributionLineRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.LineID = lineID
-	request.Params = params
-
-	var body RemoveDistributionLineJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.RemoveDistributionLine(ctx.Request().Context(), request.(RemoveDistributionLineRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "RemoveDistributionLine")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(RemoveDistributionLineResponseObject); ok {
-		return validResponse.VisitRemoveDistributionLineResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// OpenDistribution operation middleware
-func (sh *strictHandler) OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error {
-	var request OpenDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body OpenDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.OpenDistribution(ctx.Request().Context(), request.(OpenDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "OpenDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(OpenDistributionResponseObject); ok {
-		return validResponse.VisitOpenDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetDistributionPickList operation middleware
-func (sh *strictHandler) GetDistributionPickList(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetDistributionPickListRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetDistributionPickList(ctx.Request().Context(), request.(GetDistributionPickListRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetDistributionPickList")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetDistributionPickListResponseObject); ok {
-		return validResponse.VisitGetDistributionPickListResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReconcileDistribution operation middleware
-func (sh *strictHandler) ReconcileDistribution(ctx echo.Context, centreID CentreID, id ID, params ReconcileDistributionParams) error {
-	var request ReconcileDistributionRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body ReconcileDistributionJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReconcileDistribution(ctx.Request().Context(), request.(ReconcileDistributionRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReconcileDistribution")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReconcileDistributionResponseObject); ok {
-		return validResponse.VisitReconcileDistributionResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ReplayDistributionIssues operation middleware
-func (sh *strictHandler) ReplayDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ReplayDistributionIssuesParams) error {
-	var request ReplayDistributionIssuesRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body ReplayDistributionIssuesJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ReplayDistributionIssues(ctx.Request().Context(), request.(ReplayDistributionIssuesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ReplayDistributionIssues")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ReplayDistributionIssuesResponseObject); ok {
-		return validResponse.VisitReplayDistributionIssuesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListDuplicates operation middleware
 func (sh *strictHandler) ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error {
 	var request ListDuplicatesRequestObject
@@ -87027,183 +83664,6 @@ func (sh *strictHandler) ListDuplicateDecisions(ctx echo.Context, centreID Centr
 		return err
 	} else if validResponse, ok := response.(ListDuplicateDecisionsResponseObject); ok {
 		return validResponse.VisitListDuplicateDecisionsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// ListEntitlementRules operation middleware
-func (sh *strictHandler) ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error {
-	var request ListEntitlementRulesRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListEntitlementRules(ctx.Request().Context(), request.(ListEntitlementRulesRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListEntitlementRules")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListEntitlementRulesResponseObject); ok {
-		return validResponse.VisitListEntitlementRulesResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CreateEntitlementRule operation middleware
-func (sh *strictHandler) CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error {
-	var request CreateEntitlementRuleRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	var body CreateEntitlementRuleJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CreateEntitlementRule(ctx.Request().Context(), request.(CreateEntitlementRuleRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CreateEntitlementRule")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CreateEntitlementRuleResponseObject); ok {
-		return validResponse.VisitCreateEntitlementRuleResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// GetEntitlementRule operation middleware
-func (sh *strictHandler) GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error {
-	var request GetEntitlementRuleRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.GetEntitlementRule(ctx.Request().Context(), request.(GetEntitlementRuleRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "GetEntitlementRule")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(GetEntitlementRuleResponseObject); ok {
-		return validResponse.VisitGetEntitlementRuleResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// UpdateEntitlementRule operation middleware
-func (sh *strictHandler) UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error {
-	var request UpdateEntitlementRuleRequestObject
-
-	request.CentreID = centreID
-	request.ID = id
-	request.Params = params
-
-	var body UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
-	var err error
-	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
-		// A request validator built on kin-openapi's openapi3filter with
-		// KeepValidatedValue leaves the value it validated on the body. Bind
-		// that value, matching member names exactly, so the handler receives
-		// what was validated instead of a second, case-insensitive decode.
-		// Otherwise bind only the request body, so that path and query
-		// parameters are not also bound into the body struct.
-		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
-			err = binder.BindBody(ctx, &body)
-		}
-	} else {
-		// A custom binder is installed on the Echo instance; defer to it
-		// entirely, since echo.Binder does not expose body-only binding and
-		// the binder may do more than decode (for example call ctx.Validate).
-		err = ctx.Bind(&body)
-	}
-	if err != nil {
-		return err
-	}
-	request.Body = &body
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.UpdateEntitlementRule(ctx.Request().Context(), request.(UpdateEntitlementRuleRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "UpdateEntitlementRule")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(UpdateEntitlementRuleResponseObject); ok {
-		return validResponse.VisitUpdateEntitlementRuleResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
-// CheckEntitlements operation middleware
-func (sh *strictHandler) CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error {
-	var request CheckEntitlementsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.CheckEntitlements(ctx.Request().Context(), request.(CheckEntitlementsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "CheckEntitlements")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(CheckEntitlementsResponseObject); ok {
-		return validResponse.VisitCheckEntitlementsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -93199,32 +89659,6 @@ func (sh *strictHandler) DismissTask(ctx echo.Context, centreID CentreID, id ID,
 	return nil
 }
 
-// ListCentreTrainings operation middleware
-func (sh *strictHandler) ListCentreTrainings(ctx echo.Context, centreID CentreID, params ListCentreTrainingsParams) error {
-	var request ListCentreTrainingsRequestObject
-
-	request.CentreID = centreID
-	request.Params = params
-
-	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
-		return sh.ssi.ListCentreTrainings(ctx.Request().Context(), request.(ListCentreTrainingsRequestObject))
-	}
-	for _, middleware := range sh.middlewares {
-		handler = middleware(handler, "ListCentreTrainings")
-	}
-
-	response, err := handler(ctx, request)
-
-	if err != nil {
-		return err
-	} else if validResponse, ok := response.(ListCentreTrainingsResponseObject); ok {
-		return validResponse.VisitListCentreTrainingsResponse(ctx.Response())
-	} else if response != nil {
-		return fmt.Errorf("unexpected response type: %T", response)
-	}
-	return nil
-}
-
 // ListIncomingTransfers operation middleware
 func (sh *strictHandler) ListIncomingTransfers(ctx echo.Context, centreID CentreID, params ListIncomingTransfersParams) error {
 	var request ListIncomingTransfersRequestObject
@@ -96390,2315 +92824,2208 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/kty2lT8M3wqq31Q52eUoI8nyxjP11luK7Kz9XdvSSt74rXW0PWgS3Y0MG6ABcFodr/59LuC5xOdK",
-	"nsIBQIIkSIJsjqRJsn9krWkSxI+D8/t8zq+rlB8KzghTcnX162pPcEYE/OcLzhRh6jvMdiXeEf2njMhU",
-	"0EJRzlZXqx/3BOX2V8S3SMG/NySXq2RF3uFDkZPV1WorVslKkF9KKki2ulKiJMlKpntywHpMdSr0U1IJ",
-	"ynar9++T1dc/4l34a3dESMpZgrZcoG+3F99jle4bH/vL6vFfVhO/9x1PsflI+5s/7YkgsC5GjkgQyUuR",
-	"EkTlxC/8GYtTaHSsEMml+QJm8kgEykhBWCYRZ411PU9TUqiL6jCmfP99siqwwAei7MmawfoP9jvvUA9E",
-	"Srwj8goRve8iQVggLhDRe0D104ZkVsmK4UN4qvXUDvjdd4Tt1H519eTyMgls1QvClCDffhUmgBR+dV8u",
-	"sNrX3zW/rWk2uDlbLg5Yra5WZQlPBmbAM5JTqX6AYYNET6VKEJaIMnTz7iK1L9yE56V/GpyStylfXOqz",
-	"UooIPc7//Iwv/vZW/8/lxZfrt//ym/B8yw3Rc+7ZsXJDPpNIz7Fn28oNmTK90ASE5KL7+RtG3ql1Cr/e",
-	"OAZRaLrakC2vj/GXkoiTPyEYrmcKjy/DdNNHMe7Shhd/NrF8m5FDwRVh6ek/SOCOf49viUQYCVIQrJDE",
-	"W3KNMDuhktFfSoIUeaf6LpI39oUevO8iPXuWrA6UVTsUnOfW8MrgHmmGi5TmRkcskSA4a/HUp8BTw5Os",
-	"uXAUCT3uOb7tD5yRqDlqKkpxnhOB9lgOzEuPWE1uGjFtX2PWJ/IKLBTiLD+h457mhnmnRlbqCSG1pxKm",
-	"e22YO85zTfxUDUzVfG7ilrE0LzPyI1c47870BS+Zgm8LfpRIcd5z3agZZq1gHH8KGdniMlerqy3OJamm",
-	"sOE8J5iZOUhZBpn1T46aqH4i67l9+rfzGfZ3Rufo8h+c5zcIZ5n0VBPNs8kdEadKdenZl0qTqadCWHlY",
-	"Xf28wnm+ehucCT1Q1Z3Ia30CGFhf38fgxeDmP7tMNDHQg/42CM0DZeZf9U2nTJEdEXYSLHgkb/iBbHh2",
-	"QpyZ/TByKSix2ALHMnaF4DJTiY6YKZIlSJbpXgvVm81JEfn/vbz44tmzp89u+m7N4JUJKhfv9XpkwZkk",
-	"QC0vn5dq/yKnhKmvhTASzF5k/Z+4KHJqNMPf/1Ua9bBiir+uiHllRdkdzmm2TmEgzTj1D+uAJIYH9IoZ",
-	"V+iW8SNDoF9ygTKawV8Lwe8IokqSfPto9d5f3W8E2a6uVv+f39cK++/Nr/L3sBKzBlhmi/z+9AJ98W+f",
-	"f4kkSfWf0LNHT1aJr+r/9NNPF3oIwpReceDUvuFHuwBpJ6n25CBJfkemKcN6et50z9ryncCDOy7IVhC5",
-	"R4rfEuY2Hl693719n6xeCb7JyWFgfYV54l8D6wRlrVrmSn9TYZpXq/qlJFKhjSD4VhsKQEEHLggSZU7k",
-	"NZKEINgT+cjtjlxd/VwNXJ1WY2Qq0ZaSPNMb5Z7Q7xdccxe977+Hq/f+rb6RUmGW6sFKwa40D7i6fPzl",
-	"k8vLy8sL+J9/0//zB/dP+39Y31eFVSlXV58/eZKsFFWgYgTWhWE1NWdxGyZ/7/Yl+gjdYQTOTzNFtads",
-	"B5xIcLYz22eF+p2+EZxJMDiPYK/hdI/MGtCBYCaB19kvgXH16lvDU/Q/CsELIhQ1DCcVBCuSrbFqcNAM",
-	"K3Kh6IF02Whrur92f6dZBDdOVjmWal3K6uMdO5chqpB+Cu24QtjcmQQpDltxoKxUen5xk2bWdOr+QNSR",
-	"i9uAsH7x7VevkdA8XeqZHPAJlDz4urm/hGVAimgr+OEakUOhTldal9YSQpGDDH7R/gELgU/631zsMKMS",
-	"7uA6cvMKQe4oL+VaklQQtS6ZonmYR+ac7WDO5lFr6SBYtLHp43ZQkDt+O5FUZMoLQ2jx22Gm2V3LS63f",
-	"UuZ7JkBe7+idOSBeahOYGbFFWW3iOFW38+myyCZTv3X4NF6gTH3x+Sqo+tRi6Gdj2rn3E//uNabSpQhL",
-	"vtV+elRbK31881eSKj3F6r6/gC8Am88yqkfD+Svv/lstuskSWte7qcJcJrPvu7uBbZ1o0E5s3s+KiLwx",
-	"noWmdMDvvjXPej8bCktWxs61v2vlYOYdDBD3sGOiPa8DZfZfjyMm2SKmMRoZJIxX1snWOnmscGM5QxKs",
-	"FiqBO+y5WcbG+YG8U9ZdowdypuPQK8a+bG8IzL756ZE9sJb94N04UOb/9fHU28LKPMcbrVEYNfRhXYsP",
-	"T+Ld8yq0co/zr0hKNeOUE9nZhki1BnVR/wfjIVPi5RalOZelIFILi3RP80wQ9plEKZbAbzvnOnI8KT8c",
-	"rMI19dXMLrRh3sMmGKcobMzbEB92RxR3f+2+6v1vntvjy8GD69w7N183g7cDpwhfm3aAkdzYk8u9UZqO",
-	"R7EjwUccGb3SfGjNr4kEt0mb3WL7+9hJvcCSuLEMbWVhGgZntjEsro3So+0nIZUxvRJ0BOOeKqSZjrSK",
-	"aoAAjQHWicHQW3KkMqgVRR4SL1XKDb9zpK3JJyPGs7PV5kDYj9XZeTfU+M7L7taL+odJl8Ue5fuRK+GG",
-	"D85NKZzuHXPonCFGBRGSM/Tbmw1hZEtTisVpTbOb32mbmusnNFNCv73R/w9+AJO4SVpSEin1R6wyE/iO",
-	"fv3KaNPV09YDZu7IRvByt1dIcf+m9B1tc7ZR1GAXEPescVmsM5IT1WMz/ui5vZ1PixQKghsHE92J0/Hn",
-	"WMVbmpM1Cwbonku3pZIwlaAjVXteKmO9Y7iM6FBKBTPe8zy4AXtCd3vlWVAVX4q+fbeUZV0TLFnV8UJN",
-	"0RV9ruF5sNQ3JA/abgeSUbw2f+5hSO5AMGwClXAkYfsyJfSOZGu5x0+efdE7oN5oO5rb0qB2Tpikit5R",
-	"dRq5AMZCNDEcqSdcMgX5ApZDMb2vEIewQxo5rD+VqiC/SlYjawhuSqKN1j15hzVLNF/sjkv/FtjqP56U",
-	"0VyGNnzUWk1Wal8eNizI/H/aE7UHkxtECDj5Vt0AzDybuixyjjOSrTenWFlPt3TIc4SRTDEDAtHsHAuS",
-	"wbWDHcp4Wh4M2UTb/OZ78fOL9hEkqztOs7UgWPb40/TvU50U5pXI6R5ppgIxzlf0HcllAjKHIXowsaKl",
-	"fBzAXJrX1GeiDd5i6b66Vl1m4dNuk56GZfB3lN121QPyrqCCyElbXpSi4JKMahKNT7+yL+k7IPJwpo6/",
-	"u/qh+lOJP9Hxdc7yBp23rNb03WDjc31VfzYQxaUK8YIwn0m7kIZPCCHGXH9mCR9Ircs9MCeItwtLeEHO",
-	"1iza3o9Rt0lLvM+X1e8Ht+fP3OhWE25Mzckb7phGGtVf/vJmNWbl2HGCx1dmVD1PwxmCN4JkOFU3V+gO",
-	"52WtFyiBaW4DueiopTgRWJIM0sb0f5YC0uuM/YFzpGkJZeSAWebfNMokETU7h4id1slho7Hh6VjYJMiC",
-	"C5NppqcUvpB6LX8UBN+GFXpjwOaU3RpVLeNE+opy2x3nbNduvMmmEPTkzzHS2KiwhupO1u3FgUppKB3n",
-	"igibVaL3x1q0XGT2z2YLKGdrq/6vBUm50D+le5LeQiBpXQ/j/bFkEJpf30LGFeNqrfYEXFnZOt1jysIq",
-	"KPmlu9YfysOGiCo1Vku/ZHIcw+5D5SnoJdEX1Rr6UnWlQpLuGFZAfHdGwURmUe2z3WO5D57sLTkFD/bm",
-	"lmY3kBH5+0dHkucXsI2//+vxVj76q+TsZtW/bRF6WzXx7pe/zp48e/b4ywRtsCRffF6KPKlXp2lNopsj",
-	"PkkF7nt7NR/fJDabNEGS/JIgvWAIaOkvgd6UmGAvYRnJ0OaEsCHcLSHhCIV7L1aNaR203ovE7Hu1y/66",
-	"/S/0EsHXd8HIM67Y16CE9Tjd+0S/xEXwrP9LEkgCfv7qW5sVco3wRhuHECiH+OdJKnKI8WWYzzih1iKq",
-	"UhJxk6Ab85Ub/dEbM3SQnqbokOkesx3J1pD0EIhI/wBuO87yaQHm0H51GAHRF4UqaYjxGu1wIREWBFUi",
-	"tevNK4joSVOvfvo2S5Ddf/BzgAPrr3wTHK8bhGuO+idIeeAH47XSh2TC2DFnWvRrlCfnGdXDVjNHWN6a",
-	"LAva46/QDH3ICNXDWRm8IXvKsmobpC+AJ0TgIR2lV4jduByYKrXZxMmrE+jZ9yohuTuq1sFqr/lRUKUI",
-	"08NpUV+NW+8ZPGrVgC47KoEzrGmItn/q+YhP6aOHPOiVhVfA9vTud+IYkbcNzZl2ruUwp1vCrKjZ5nJm",
-	"xUxDQU/FGcl9ApzgnGTAQ7qO6KG7AVzHO/Loi+A0gVbi1DfPL548+6IpaEF+Ol3H5b5QlYw52jxtcbaK",
-	"MCRN64TWIdn5Z3A81bVArdCm4LckToQaBVvLAqa0Jl4vy3PdgWIS2Nf6fKXlBZp5gYJKsjjPomOWfR5R",
-	"SRL7geOey4ptelzy2qg+e3BrSuSsHEd2MfoarCNqu4DiKwUq6hVP132frEpWf60dRau3EdNKO6EC7lGC",
-	"JD9AqhaHkqs8m6Gf2zN2B+rtvjexMM2pPRf0b0Bvb4i4I+J7orBjXk3qg1RX8M/JtSwLbemZ9U5QTKQs",
-	"iQg+qpX0dSlo8EeXM33e1wW5s2V2a5fI1/O1znNrXKr9+kDUnmezv2+SK2a/TcQdTcnaObNxbz4m5CoO",
-	"L7H5yAKra1OkOejOXMKH4J1+3zoDuzdAFkkPscYufBINhC7WH+vgaMASAiVtVCvwxnhu33ifrDZY0qA2",
-	"dQKpZ3wMkLu6IeHQW8tLVwieEvBqrM3Y7iNDIYoNFWq/znBPck0hbI4IOnCm9lq1OxEsbDhPSIUyfAqF",
-	"qqyDaeB762rsgKmW4dONVe0ZZxC22tE7UDQG9yA4PAShS6bEac23ay7ojo7K3hfmhbkxZUfzawbWWnDr",
-	"q2dcFHZwZc2n3ycrkpWWrnNyF4rytgZoP/8+WW3xgeandW+G9Y6wjGirnTBl3bXdZ/Sx9ITPvzfEa31t",
-	"tdHB8hOysaK5+ShagrKMZOuMSEVZPw+FBLJCEEUE5KyHFSh46o6S4zr3KpmHCKQqSQZnuPnv+LQU/+22",
-	"fDhgQRXO1664YeRcW49DbF9oo4cyxaP28kB3xgi0jGIo7bv98darwfVUz8SuqP0CJFsaJz4Npm96/mZq",
-	"CvQOmDIb6Y46EO++d7L81Z4IoPDAh/9UCoiuy4LkOWU7adx+8ISc5Osp9nq6oScLXpS52ZAoVtF+3qZo",
-	"wJTXIXb7XAh6h3PkCmJdYfwoNxdkSwRhIQfEmz0XCjZjXx4wu/JGtiXk8CNGlkMGR99RCV71dSsk3z8f",
-	"/YaYwhYDr8BAB2xzdEPZ46Knqu1IbJWJTQU7YJXuiUQ3v9wkqCyQ4ujxNaIMmUBL7RKsV8bLjV+pZHcH",
-	"1MZ33Y9+++bl77/9+gV69uTxH8Zkox5Aj9PjMcIFTRA9aF3IeHC2RIieXJbqHldprqmN2BneszKJDMHo",
-	"xn2XboylZcxNe6hpPUhnbXJt3bkmGzGn2b3ZbT7nixanMVYnWJ3DiN76vNZSw8HQ+hhtvAoCRKm2QcNH",
-	"2CSc/yy1CObMdzFgeUsyuOA7rhDjxi2QoM3Jqo4kzz6ToARc+XVBfkFrpS/Yy+SmpG+R1jqMd9crdfR1",
-	"WW8plrHWSzI50/4OfH45vIWzEjBwqmeQk0wL46w01ZohGfI1lJCnmGVUT95sI0afX36JbnJ6S/JT/foN",
-	"7FmWIM5SAi4HKMPeY4lyzm9JduVvGVRfOqo0JVbgiykwFeDEMG5yQbTqM8lfWyedP7nsyrIgEswLrg9K",
-	"kQxMCInA32yvSIIok4rgzIQZ4CSR3oxrhBnS9HXQN9H7wTM6qor2x0/8ivbLEG84y2TDUtqI2NC7rz3m",
-	"8EJbtcax1GPv3aTmEWfu2H9WFo+ri4O6UsCAoBJJHDiVGeZgq/7YskWgCYNrAC+gTancvEIVFf+4RiU7",
-	"gx7OMUkD5uVYdc8nZ22OICwErc8RIJOzrdHROZ1pnY6P/8lbqwOMP1yJdr45u6x56pVLPY1bwAOzX/16",
-	"sLgS2kUM3IllkMMKRGUMe6N+HrowD9I2hiKGTc7TW7+uTRJxZ4Uv5LqTO5qS66bdzMg7BSgdYTHW2q2R",
-	"I+jY1y2a5Bk+Ja5wv5qCttHQ3zgjSc8kPoqV3lh5kLUuYz93EuqChmDD8AubeiNGmwMMbJfETi/VmlMR",
-	"NeYXHpCyP/oiVWvzxz0H86RRdjJZokblKetPehnK00WjKzIOlThxURdmdJd8IC4rSyq8Nat2LxlDNQKV",
-	"QA8ZpFH0+NmXTz6/Qs8F3iToa7WnCfoOK7BuPYTH5xf/DQiPb399+v43q0/Q93LvJTFznTuti2XpLeKO",
-	"zvIMTNaE59+3pTTaD3v/xk3MeZfFlxKTrk6LrmKpY4GUsrZMeFjlKp39WKJmZeT6jFagLHidRr913r1p",
-	"D9+iWKDXJ8nT97+9sP+8vPhS/+UP73/3L0EB0HvBxst2FrhwI8sZuYBDxLXsRXu4l2yZC4bHIwYDR/lb",
-	"63r/X+dw/91vRsHoVt9D3AhtTiY2cI30B5AyiMfMhQc2OL1dxXnv79kHOXpfzvdJDn/inMSXsXsYvIKt",
-	"D6ZTvJGju9XxTk5afIy3ctKA072X40Jn3Jt5luCa4d0c/V6sGzNqoLZbs+elUTfn4jLxo/tDJ5Hmw/CP",
-	"TlvSP/2l9+UvHb2Z9+A/jfT/fey8no7HMKJyfSEPYkCDk+pbi3QXSDPeEZYG/U5YoT2gLCsPIuyITRJF",
-	"w119HoTTnuaZXGtW3Ff/ZYp/aZ4htafsVoIAOu5PiHFIUEh5mWcIy9ulfJTunUikFAtWNhEuOaV9Pr+f",
-	"pvv3fHjAfgUoVCL4nKEagsGHPIr57EQHTxsAywGMwYFmWoIfrCZgypgLzMDp7VKI/vjt81Wy+uO3XwUz",
-	"h0w5PO6tItxzckeEI2pAbZY9VZwc3pQ91+LocimoK+OPNALri/iycMXLnYzQGgxvWClvIFi6t6CFEiN5",
-	"mKgM0ck5E36lR4VPB+b8i83S6gNmkUhxrUDWqH6hchqtjPVBNTr6NllHOSUZ4gwBvrUm2MjQEDCZ3kLZ",
-	"6hu2e4uBs4LUJ0gowjuDPzDubO+kMGYCb9Uq8WANZVkQIUk2nM+oBN3tQin+g8Tg3vqnU77fKe9EVAU5",
-	"5TatvvzuKo3kQtZ3ZF4m3wICeKK61xa5TUSaCCzapjxZWkrcN7efuFueLDiDzY+o2I5nn8eXhz/ic+mO",
-	"gjoazvfY8yinPZNthQIi9aBjt/ArTxWaBHDvK3EtWAx+rG8glSgnW2gsEF2a7qtnU2/bmQpBGyDe/t2b",
-	"09iGvqxwzCdsp1OPcHV5ppIcD8GnPx5/s71gM8zYIhdx8nuG1kPz8oc4yrQTnwlZ78O7zHhd8Hz6V1ub",
-	"BDMf35ZFoh+VtJ/s5xyV2vGO8LBAjo43ThfQkxf7jyF0R7dhUOyOvB30BQmCb/89x1LeD9x+X/b/c4Vy",
-	"gqVCijCU7rHAKfT4Tbq8vQGH+OjXPyTvz4RFrNf82pSidNtdTUIcr1o4LOJqioXILwiLd0gFAPX/WkoF",
-	"aMUWK7D+99vBc+wjyawkk9ZpXpu4OdVLkesGf0AvCDxAhGujviBDroMBPOpPsy9UbcrWVJLUcIzVprTP",
-	"LuayuLqqydpff6OTpam1R8GNWd0SSl+buzwwxa9kWR7YA8KUoBOilmacr8Nl7q2pubH75zPLkXLGlO33",
-	"JvW7iWTdk9du9rAbp5FndVXkaT+KhQ/0F95vo1902le0gBFNYo82kTcniyi8CixzOZZYrcpbw8jGznPR",
-	"9QSJ9WGebKWxLa3gkjhUR/A1eQkEf/nLb5pt8n+9TJ5+Gc6l3vDsdOZxmPSmscOAfsrdzhEk58deF+PT",
-	"ppr2P7/9fZ0M8Zv1xdt//d2/jme52kbOsNDQmb3AgjwX0GfzEEaK3WHKpFqnWJAd1USxPtI8Dxe14eZI",
-	"w8lHWJC1/8K8NjYxHca+4Ud9QlCcI+sw52cS6beRe1uGY6x23eGonqvSruPh0MM5JnxRjxzOBrJtUuxD",
-	"kMRqS+u7H1tERzZ5QpG+x9i+k33VGEWO049Yp0GDRV33Vi71dx8fSlYOWB1q1rNSkN4a9Z/qlALrDTYN",
-	"Y/VlvHCXEVXjWNzQK9OxySQh6FtwxNREtE2sRo/3mUReQ7z7qivxmZYjpaSXUUZw3ZkBrQ/KmBflsuOV",
-	"fg+D7S5VmRNfM1OxzdFPf2gW9+nd/2m9P1vswb8AEVd4ARO3rYo9LAv3BZYkZE5JIuVAx0CTAOr1QEwr",
-	"hBkgYBeLNy6XaB+S14JxqgcNS0l3bOZrfSvltj0oAVwYfmSQARE38szejjnH2ZrfESFolhEWnNdzBPkx",
-	"d1RygXKiurNEewwoTQhv+B2xWN4HWmWwvXn5ypS376lUXBgUI4N9av1ikamAOZdTswdN0+BeNvMnYXsV",
-	"WOR+xEdRYsDF1xq3BolZ98D/2J+rfH0DuGMat9newRmyJ0HmQP6477sxhvS8zrPglxwAkM/wyR2mN8dR",
-	"dv8h8j0dYNaab3v6jWJpobZkKe6o3mdIJCdiF6ULbHme8yPJ1mXRy6Fgk2quZF65KIto0jZvlIXHUlq3",
-	"0HRKOe5pbm5YCrASUmGWSSSV1uqiwflJPu1M9jwftBvs71PSUiKZlIU4nTLZujhpEKiyL7KzdoCIMtzJ",
-	"1fr1p8wImGRvqqOmzyMXt1aPdK67qq3JeN+UHE8XRfolNtyfUz8CchXvBPG7cxq9ekJTFLOhFbsJa3tU",
-	"AQg2MHmEc60o7vYVPKXpdKM3P/yJxrH0XFA7wdhZ2yGhAC5MCwbOPBtVXbTqrhl/xRfO0lsqEPXJcT8q",
-	"byOrKkDIec+Ptet9juoWfobjUokkIcy6PJEi+IBwbip3zurby4veq/Tm5SvbnUJvgTAlObsSi0y6ZnTj",
-	"Xp/K/z6+QfZZk2YcgkL8iggQOFutZhxt/rVzQ0UpGmbgRiJz1Eu2vEqWh4OFtH8wMdQKKLjjVLHrctvd",
-	"7k1b4aW27m5bOesw+j5bpW7geE6SQkFJttYUECZaiQ/QKgsy6m1LKrNL1qiNclhwOYpP+D1nZD7QvT/v",
-	"YF0LI7GyX/OtyEe3Jcu0mtt3K98nqx3H+cLZz71pnk7aRqfgAKemm5wMdUnRv8cO6ZptRBXxNR4OFkNY",
-	"NQCaYq4LwXeCSH1BMsOoM8GLgnwcfOfzUzDcUVUUN1g9UF/4Wa7WSTewdZumOaHOvEDdUqQCn+SVVvgE",
-	"15uRIIwyzrhImtrexGzQe7iXZ9y97qpJLokPopxAkZtQxu0yNfW1c5NbxgcEoVxFXwdb8B5uezvG274L",
-	"w1fgKyiSGrsB3erFtO4xqDmoNEaDVgD1BK7B949PEnQhWzpK0z2yU1/981LF09k/qfrnOFpexO1eKYMP",
-	"z+PudmGJnHl3IXGev9yurn6Ouppve/Oj64mOXd6IhPpeBXT83XOu/nSEmH7BOJ6LX2um07eoxTwmT3xc",
-	"XY2AVmhe/Un4Ifeozr7vuzsHwjIXEZ+gDdbO0rMCjAOp9DA7CBwYFhKKqfUCDbw0cYc6ooYZdGRQ+Jay",
-	"HZRaWwiu8dyqcLzDRMhtj4Nz4hoxWQUvt84lLqFLPXzb5hVY+ITzcDEWLjRYGqSiERygJurtkDlc1+w3",
-	"L1/V/bJNJDzmeMm7ggoig2AAwTO+Am3PRY0eIeeX2/CSZZAE+dsbvfePOkGoDJ/kze9i4kqag8r1gah1",
-	"QURqTyY0N0MQV1WzbeheBKroZxLBKHE9mSLpxKbGpz0t1/05GcUYM1SyLWVU7kkG84opxrZDrLqBPGv0",
-	"rvzgduMf6154A6MurinTq+xpA1zNfhWC8fKss8Cbdl6zy5ZsiIBK23Noy8W1velmTgkQnnN49o681vwm",
-	"dnWTIsARcY4uBUABTO2J7O8pP3b13T2XJ6nIwWzSNICMwTVjK2o83/Kn7wCy1epjTh+7tJn56H8vgvaT",
-	"5PRngRq12N4VrMHF6L0zoRIy9Jk7iorPLshdF+aNZ2mV9lpEKpczMRyGys7GJjs4n6XMeac7P0CDvqa+",
-	"ruKvDZahXA14oB94yYWewIVHFUq5ECRVMoY8R+GEQ8Uyf7SdArk4hIpizOXiYkpW2wS13jCDaQlK1VuR",
-	"KUqzOnNwcRg9I6vV6mdtL8FYoQ/D1zjBVTyeqCMXmgVaZ97b81pjze1wNQ9dHRbl0NWHQnjNPIgekENH",
-	"eL1AaREZEwqLqQffj1dW0V00YpksdzujOep5DSQ/VnB/TEFO4l2ZMyLwhuZUna61gKo6c1rMuslb8RHz",
-	"EP5+cNEcV2heYC8vwnHgJt9sUOK4ULF15tNFftg5GQWsNHQlf/Ruo5e8f43wxqTUOpTMzySSCp/OpM8W",
-	"CsZE3coNFLHNs8yNOBHbAs5/7NeJ1PPxhMxSEdpzuH5LL3jxCn3+b61q12eNw3gS5p8ezx2GDmNchUtX",
-	"em5966jd9o0f9VIqa633PWSl9QP1rggpm7b7hM1k5S4xHBvfiSCT2lH03KolMfAHaX8G5pA9CLqbbM21",
-	"ikV6cnihQABKQlIsBCUSHTjsLWa1EzrP+VFeG1ThurRkci1WM6/6Q9nO1Td76bwCcF6GzqNU3xo12msv",
-	"tDHCdGKYr49sXhivpR9ymkA/sbWhac4lZbupBaJROsbiHgm7Ja+J/uOH9ZD4JOnGeTs2TfAjP8CDGwmr",
-	"2MgAFA7IgbjKVPYyGhH5aU+gBYTXiP+W8aN0oNW29shMLBgy6bNJFgs4BPamE3GYui+erhwC+4Uetzjd",
-	"g2067ajD0e9kVKl+wZnXg7ctuVhK8sFqOHgin+oGmuRoYndTMOPmxpSlw2k8v+RreqZ0y6/t1bfoj8fF",
-	"1KpzbILoC0VTWmCmAvGPV4QXOTEVFrxUkmbk2mJ+aLWOsjuq4vsCNKnpVf3lkMZdlKLgMuxj0gNm5VSi",
-	"+vRDao111VvQOqXxi/oCLt0SWTUBqMrVmXk13jTnGOmx2cwtuj6fQGvEtGeXg+Q6meXPoOa2YyRMOONH",
-	"8A3Psxn44TKAdW39OUPcsc9jMAh10V/5GYkX3sv9JgAqtiljEZeDJ1kfnsshfE8+CSTtmSDY7VUtYWD+",
-	"/bOh8DbO4ewLwGx8Ep6TWO1ukoNlyeri8yqEZ1XwBiMA042WbtFqPximpsOv73Be4gXqTOeA+Zlvxxsm",
-	"9QuR6fIfuQisSgGPIgaYbPVKFPR22B9BzJ3V42md4a9ltiMZ0iLrU8ABXLKw0p2vt9Ue3HWDXMYvwDyo",
-	"4RZJBpDMovrFfCjqXYoip7L8KfAsLQoZOuTxU11IE/X45MPTRP9k4X0C+VpKkUMxRfPiTOFUPTfvhfbi",
-	"vqUGVFpNfiEaz4nch5+KEZLFXbkKiQleGcskml7AH1X02JyJq3d6gIky58saGLCii6S+MGN3bXYai0ff",
-	"fd4Ak3kS7QZYhvrOUkthvNEtmyOAp7ODT/mKT05c+oAcoHWk8MexI11I+lYC7OHK3mW8JdN77ZxdM3sO",
-	"vQR35N95qGR0eVAjY//MhjS6B5Si+zExNznpT9a2v1cJ9XWK5n3bCu6/e6L2P1YArIhv61IeUuvZyXSz",
-	"F5A+7HdnmL4Kix1Rsc6FB4VA5O2Vd7JvB67oPGl8HgjKw7ogU8ilHw/Hm9HQccyCxDE8sA8Pp4N3Y/Bz",
-	"5AxcEjO7btektrA+kz4+zcOMPcKFlCGQnw9PETI7sIgS9KkQ0bjuNERUMzMhZwSkP4rbrnLD1mP0kca3",
-	"7I6qJYIQdQj7PsMWvZC7VgeBrKNGSW9k1Z3gh/swTW0S0pzWmfeXN1TKHlDqn6BVEs5MFueW5lHq+odV",
-	"rJqEVi+mPkNvG8epfpaq5VHLslkjkVTV32H1udblFUG2zUIdOz5rWh7BTCt4cy+On8NCAtpjZw9PTEON",
-	"ygeTL6YnAp93sP7LoxGhH6wV2tJ4S7W/p+ruOZIlo/fUNDrHIRv8J0GVIgzlnO2IQHirbDr5FqcqlPwR",
-	"zCI/EFaZDR1WLgnC+hsGX1pVGFB+Rmyky7K+QjxNSyEm7pQi7/obW3CWEmTCC/+QvfHOF4n1TWqej6U9",
-	"j0yGbuh9Jrz6dDoIG+me61LaQgEZR4otbjkxpgKjDG3mQuIMOOfDE2RmB5awNxcgnPumi94d+HPNhVqZ",
-	"pVxFy7K+njYBNBDoNWLaHWGaIcn9S9HP/s7arm6fPyPX5geK3eZ43SCU8SE3WZv3obfjh7DgfXTH+vCu",
-	"5cuCML3lD74AuO/WLXTKD/Bol+G25yXywr+GQByh2x6VtyjdY7Yj2TW6JYVycULbIrBJDI+jLJlPOYN4",
-	"pqvxVY4DkmN+lCBE0wCKOlm5rt+KdGqZJmIBnI9TExA/0JcY3owNCk4MY5/WxgkSdkSbot49lgAdWJyC",
-	"86tHia7vrN+IXZV+w0eGGE4RLE7fuWdtcyDZU65LlbRdGyTSzyU+LsZRq9YWNLtKnL0C1EpZHgBJmOB0",
-	"j0Ais/QUW2VZtWzopC7ef8PIfufxmwpUC3GBfLitSdn0lLPeyEb9iNngnGRIcaT2VKLa2htdg0EuXiJk",
-	"tbz+2QQxbjTLm9IfUj8tyThOoXX2m4QUqAKOA9K8gwLBIYO/H4nNwEi3Ydhqgnk7XDT/APMYKiW8Rhoz",
-	"7LzBQx2ncQSaVJLq7YB8ewFqQEDKbVWI5NqAx4JYKKc9ZTuE2Qk0ToMcD6lGMSOY7uAwBMSBKMmzoFvd",
-	"UXhSF3jYhr629Q3DByJN484R9Cj4xuDGzAIIS3tcgc8tkzemIRF32lREkrJdbhYypUS+N+fgSSjnoBb9",
-	"5wr3eYwvMM9QYWI0kNAUPnZOWVkvZXxFt9tl1EI92issFIwYEshwOWVvywXoEUuVJPl2Cv149z7wUQis",
-	"RZ4GPFuLp67YmU4yY3uieHSmLx+YWpsf2EU3l+S+5o9Vn8o0RvsNZtnLOzOZCRxlrta5dDlWa7+qaQ0t",
-	"eSFXAJhhD9Ad4BNyN6+jkrtOv8GZ0WQEOfA7I9yNiR7UaDzWsNC9D+l63xq3QI4VEU7pg74PxxpsCGab",
-	"OA8CwSKncE2mhVzsfiRGP3KrG97bRYAM50rHiH5NA5JqvFXT/bgzXlvVe16ZZ6RxBX1BjHa2NdYVCKqm",
-	"zUUQI8cpZteHaer0ymS/Te7p9KNe3JaXLIvsGz/NU5JF+sNs8t5HzuB3PbZjvQKCSJ6XvV+Fn+/i9dQl",
-	"fZHUwpqNf7RjsFaGqpv/A23kC9TX6fY93NXFXqNlmrrcz/34MLn6w337NT/EUhnW6Dp58owktjOr0dL6",
-	"UJM/BGF30C4zMnboS6l99VE9NM3P7cMyPT/vgbYjOkXePwudq8aYZb5uyIxJ2Xr+i9MzwhuyaMzA6gU5",
-	"j4dKel3pPZ9cB8zXhBfk7w7MuqvbmnkYj2YriZfhQ1zTlzOKEM6ICPcWJdTP9B3um5evPlweLC/GYw0M",
-	"bblIyWTT0g7et84fCT58T5yf6ANDQLHsfhJeBc8bzgWgYMhChIW+Xb6K4RMrUahLEmArxg//PlMv7y13",
-	"v57+QkqXdxkent71o8CglYTy/aZQ9eYUZEZ9zT4zei82/1QxueOqV0T2+u5rq7UnL9xWIQmpojCk6/6k",
-	"M0AOO/E+V0u2JxM9RB++++xAB6XOQqYmdSm+juwT2zqDOyI23fkY9pm40CngDhRYVAaovjbgyPtMogKr",
-	"/bUBsE9sytgFpI9hZhq5ZAIfL1xv0pQfCMIbXiqtkqk9OUiS3wValgUZfM28Yd7+upPVQIppfe2XYoI1",
-	"H3l4TPDPVNJQZ8rsQNmTddFzA1588xy9AkpyVJBRY9UliBf4l3KJLu4FZrUH+Z4aN1oIlj5l0jxwURZV",
-	"eTOV6IAzYotylgIabDcN33OYMC8VdGcIKmBwutNXIAHfA+l9ASYjiYpdzBC4WpHjNEApX7/DqbpGnOUn",
-	"TxLaVD0TMElMm2X9xBZ4DJfaauLoyMWtEymadHqwLVKynpaXUOSYsYmUMtLoHLKaXGcKzSn7i6Mk3hLj",
-	"JRm613At35hHg95iuwjQ0bWsZVytzX9V8xjqNvkBSrT0CqZ+Qb8TX2D4EQDu/PvWblneoKzGYgaZ7zyn",
-	"d4s/exb051HNlRrMtZVaCf04nHsZesvCfdxxIhHOOegREV1rBzjTS2aTVqlEWUmuG4VhBoJKbw0k82qW",
-	"xY/sI3PbYf4GQDFtXtRuqDMOtdFlZj1gxQ0GWncwIno2Zh56Z29JEQXkNIchNq/qKAFdWy6e50T0VgFG",
-	"2bj2znlzHrxdC+l4Rk16oOrdQqkPU1jOaMRgTL8bHeCsSzx8MUe/HaF1xIxx5qUbvzf9JPEaQu5T22sE",
-	"a0LAHDbsGhjRgahgkcgUjE8g7V7MGMkPZMOzk5VIO0xnNXmZEcspc+XTXFP1ett3YssWRHd89DCrPgbw",
-	"E87zj+KoHsrWvz8/NqZySh5J7wwXx+g5lFJBeE8SEun++2ge8OEonqao+/R+z+8btoDnPGr1X7PsE+2F",
-	"pme3kMYDjOPhKTw5x1l39Tk9UNVbzvjm5Ss/XNi1Zd2grWtN6G6vSAbOCYlKlmndFp8SVKc4IM6IRJSl",
-	"eZm1qtN4ucm9z9l8cb3DuA/AHivKgwJYTxApjsw6o76ijdZmzO92layOWDAjpbdlnoddB+ffMVih3dZk",
-	"5SZtludmNnTAC5E4fP9hkvhrUnChFtoDM9h3lAUTvck7IN743HEz3Nf6tT7UhZ772LpRGFyARCQ2PDB2",
-	"UdtFB5auqgUkZnvG9xW2orO3mxMEWvpZf6iipbnAF7CuzQmy9pBWgVErgHNtUkVc1giouVDSDFmOJGtU",
-	"q9Xzhw0Lz2CYeZ3JkiouErAJzOF5iYczOMzQsKOaxHFvW9eNUytgb3UoyAzgdrdiWI4QgoQE7o5QvVdK",
-	"pFwfePsmDVtHMNraezncQ6bAaTBj9BXYYDIo1MKhnT+SHWUSkTsiTqbxNGEpaTpzrtDzf//vi8vLy8dP",
-	"noZjNyVT4jReg2Qem2ljRGO5mdIj2RMfoUKCGxKCWGSLtTEVWRznF1B1OBxWVJVZK5Ox94Ll9I6y3RoL",
-	"gteHJ30Xme2mjHnADO8IJEZrysljqa3z3hAD8Htn9gOUlkwiqowTUPNglHKmBM/zuIs8HoYcCjsWeyxJ",
-	"7OJzuiXpKc3J2rwGCMj0gMVprU4Fz/nuFDtU9TwkyIo7mk65+vaNqp9Qm8DkngPOcpBUJFVkmJj0rVr/",
-	"jbPwqSpOc6J6BrfrojMYmb8l7QXdf0jqiBUR65wqQeS6IGKd4VNEsWe8MW0qH6x267igv9c+O2psZNIU",
-	"EB7BOPoN3Od++fPC3pduzfFd4B79SZusXnjWxnzkkap0D/EFU2aA+HbbA6qShemIvFMCRyhMHfDKekE5",
-	"3oSyZL5lXkThM4ncvibeCj6DwFGdYK31KHMKASmxIXlEO7eMfGeeNC3BCVM9+UMwYE56ovJ2hw1WDTzq",
-	"2nqYSFd7i0NlFW5rEr9yqPrsMG0sFBGo6KlLElM31Mwo7LSupm2YSZus9c90Sm1rfUVC9ez0XV+BZ68Q",
-	"NJSwdtPrEjVVeR+jLWgahjCtWVuwmJ8RpTVhTfpUjiNYWKZkZuK+67M1s+6k2s23oycRR0Td8hQ5xBDi",
-	"Ds5SSxICSVLcZp4lztAykVj/Oy7o0yLv1oIDt25wX+ZBgCxnF/jIHi3CTlYlo7+UxP6uRElahsMBv6MH",
-	"badB332zPeYPl0PWQ+2+/J+fn1/899tfnyTP3v9mGatgjoY/WXFvbtqBMteQJWoHh9X8ak+/9Pfz4svL",
-	"KAugdSLjZzJiINTj/aExHfjnB7Ee2o31R/35Aesi3lhoBaj/Tu2CoRZCYZr1LIcmiY3RV9uqmEygDaOj",
-	"pc89/+E5skLKO7gvLpNB62TaAhayXOot/2I6x+gzQiZuZlgjnGd6zDAwlvDAG0/ZA/O/29Uvoz4/BNHf",
-	"k8jii52HKH97lnWGPI7YqDPk8+h8Z8vYPnk5nsEUkH/DLz1oeTh+vhPl4/iADXm5kFSM+OrDlZJji+t3",
-	"L7xyymDLXp2DcQsAuyros4LQJVI8w2F44liIV9ueZ3GdVioslAwmHzuPm3Ot6eUjq1p89O6vE1vCxDSi",
-	"Q1gizBARolkdcw/1BU4Bq3e/pqK3wyR7n5lYjso6iZIfkuyem1KlDVFHQhh6/OXlJRQMPXn85ZeTcQi7",
-	"Gz2yvYvpua/2D7BLQR/Y7xRmaM58oEB6awtLa4cmPzKUUUFS21xglFDdeYSvgBEFrZBHKdSeCEQzCdSU",
-	"2rBLZw92QWvVtOM23QSAbWQE0KQTW/iFuEAHInb6L1wYZBfXN8ysl0obu7gCzHYbYymGpEIrexg0vyow",
-	"7/AQgwg04QYJ3o/RGKm2u31zKjd/KS8vn6ZuMPgXeWTZ3U2Cbh5Zbgf/bbcK/tvsFvyn2a4b2C+Ai9zj",
-	"oiCMZA4qEjCYtdwh4iCv0A0kJwicP9JUdDMiQIIu9OoE61Zu1T7OyriFZ7wtb24wVCVbihpKRYIpLMF4",
-	"erE791hbjqKHsKE+tMA7h9WNyKFQYcJsMa/W/c6P+CRRIYg+IVfjpTjacRRqWD/OpLyZB3cu5+ntj/RA",
-	"ejM9U/2EuzM5T8Gx+Ah9w0thwbahdl1PFYjuhHhBGNCkRSpNkCgZKrBU6EAzRnd7k2KGD4VWO1eXf7i6",
-	"vFz5Ztf//Pbny8dvf768+PLt/z75+fLi6dvfXf18efHM/CnoKvfijKGVVGi6HY+C6Em3D/85HIHdhgZp",
-	"nY0BWNAHgiHBqycs0orune0wESEDt63zjxq8hC0zjFxkmO0Si3rfs/sLBUztSF+7wExvzLRJqq/LnEgk",
-	"lanvhvA2yNlrhF0EPMUM2ag1AECgTWnLJCD5wPytL+0gNh7bZXGQeQn33Twq0YZo8YwUD4o9F7+Ny0EI",
-	"o4tPDvQa/i0NM8LsZJomWGkIK8h4BFjGMpHfBgl0U2OxpAFedUcE3dJahBtZmCBBYM9MCxBEFTBYPSKX",
-	"JENaTAzBdrb0IHJHBKpB1hfIQQnTi1VMt1ZzTHleHpiEILPb4jNzV5ZKTHF2W6tUme1yKvdJC2XhgIuK",
-	"oILuQRx2Zjx3KUHoxrtuQT2sVkA7drfLONJD1ea37QwTgS1aJ8FUKpehxSEiXkK3skO9sbjb44ZdUDfS",
-	"bP662n5pEHEog6ZNmMkjpEeOA1/Ose1aC+h6vlxYojnxb/gRHTAziRXSZlUFHTK93Pnvm5sOZInYnkOM",
-	"SBlgoYSRLU0pFqfoysw9zbPBZmhUAms94BPakMSWKD3+w4AD0jVGCpWr2i2T6EClhAY+yliyBnoq2O3a",
-	"PBl9r743z/8J+u0ELpUdb73lYg31A+FGaRjpH5EgOyqVQadCR17mGWKEZGhDJM1sGeYi0/I/FIm9GXil",
-	"TWstkgh+xlGBd3L1rgf2K0yYgMe1DE3qt7XMn+Yyr97anMIp5NUTCKM7IjY4RxlJqYP6PAqqzIoXqV92",
-	"Q4+7NM3WrasXoLUczQhLSS8mE1YKp/sDIOZtfTwP0+5pz4+uHMEMelX3z5B0x6xTyXgwUi4yGofIYuug",
-	"sjXNQj2CvFQb6cNdHana70le9Wub34ieuJKwXj99a3cpM9/Qr8A0eK4X6wHpmb6MY059vZEZya4Rq0ru",
-	"HSBvEG25ly700yKaKMzT7rW1E4hd4pYFwabRv0cNSZ2RfUIZB6toCCMvOnikZbQoBFFErEvZl+wa20mo",
-	"Ecsnas+z6P2xjw/FswRJaUENtn8c0foXB3oW0QNV0EXElNZdIYOsiGTKC4IkPsmziLrVvKJ72w2Grr7p",
-	"EnBxtNLtXopEAoCpRm+redoV50E6T69W9OdmP8gquOcgGqshFgvq4Zxm65IpGjKMlDT4kkY7GY0qfgiE",
-	"hI4QNtvryQjHFir6b5Nti/V6XGtAGs8K7H106dv2Y31Ayfqc9QrWhypAB1oghtMm/ilhF5Wwo9T88CXu",
-	"eGz/0xPBk6/FpyE/xxK4FhSN7ZYGoyJrQBAt4i0zBuYDS3/gTOE06Po84hNSWo3D6R5hy04eoRuJt+RG",
-	"k/xNyW4ZP7KbJpIDlrcke9SJ282xsy2xhn29P7lr2AKK5EsZyBORNsfund7nNTzsOQ67XNy4RGXS6Zkz",
-	"gDc3mC1ncgj6GPKHUO0FyQ3r3NMimKhwrNftOiHGIevteSmJlufrxjcsBHGoGxGyJ9F0SWgNBniOg/E4",
-	"gWxkHJgtUHm4kRPekvVxT1jIiVwKl3fDjHIrFzQwyr7EBkiZSRDOMkGk1DrgHrMs/9DZh5ELMa9EYdkt",
-	"ZtxYdFWziZZS/HsywCefK0UOhVqol8a4ElBpPhUk9t5k1hyIlCZuAOiL+hbiA81PkJUhlOlsw9W+p7FN",
-	"L7eA0fr7DjURMA3Dn4xuC6dSmZFmN8b3fF7l6XKQlB/gNM7qSzas5OiNnGdtz5bB41r3pyxgR82iCYnD",
-	"YxL4n9LRScfRXZ8p+drjTrlYDXExcL2WsSFAG3+QNsRSvT0X4zfR8NoflbGMzrKX0UQUr90f45lUBPfw",
-	"GdHoXn8gxhS4fMXpO8+p1rbincPNZv7yghKJsCCoEFq1zxD12yYP5bz6qbsVykXLgfPmJXr6+IsvLh4j",
-	"nBd7fPG0kTf8w9evm1nDBk3jaQBLo3MJK8CMF+UmVMNmc+OiOW25If25471YTxk9ECaBRqZ86Sv3WjDd",
-	"g2BZiolz/968FB5PK4I9aA3AFfiW5qMe2K+otD3dXtkXBkF+er2Hz23eIuJbVG+fKR7RE9VMEiNGjq6r",
-	"aYIYpDuaPx4IZpTt9NuYIZ5nTXSrEayA2j50yUzVbjcOs7lryapOtXS7FRR8NRF1CLLfwqo3amQN9eRh",
-	"sL4ZfGU1jHP0jnJDXvNjDzXhKBLHCn+vn+1RImCcoSV8T0LLwGVGiW2W7ZgURBoY9Nze8TsimPU916ZW",
-	"UW5ymgZ5V2rZR6j3499CAuJPgh8QDCgBJ05LAema0TvSZvnJdFzWJGu+DmIumC9WEEGNHTm2qa/Mk2de",
-	"Wm8+05jMG5NuGqCKaj+CQbMKvetIpDI75pIQq4TPyeWxYxden6t/4SvKqTevOuTWnvSSZcW2g5mjQTJK",
-	"vYqEnpx8qqT1qtpk2HAqcLf9i90l0+ElWWGlBN2UDdbgeyvgCwMZySfQA1xmfE8NfDAbJCdYkiAOKoG8",
-	"cbf3EvFSQRriAUNgAIKTPrrzCPqftb2qL/ad1HfBGpDJPLC72hAz65uEk8nxxEJZpomQi4gYtnvyPYT/",
-	"1Hj9kt1CeNj/VN/0X1VsqcfmMncXpZrnymtUMncs6MCZ2hu1MidbpU+9GwACKh/LQdUDGas18tHWot1V",
-	"4r3L1HIueDc95QRCWJpWTd9Gk71fssCi8I6sd4KXxegJ1k9WFcORQbCpkHJwGtE7zbCx1YPY2l2FHrJK",
-	"nK0Vsjl5URoTb+0KaQe3pf38+2T1S4mFMgkSte3w5PLJ5xf/+TiYOUbeRSCovAv3mJRlUQhAnQ/3Ngqb",
-	"dRZz/Np18zMWvzdWEhNQOREcWGVk5VstnwP8ZirJWIidIBRyW9bHSW63tlE93aF4wQvVTFqfDV3mr0hO",
-	"9HG8Jr+UJMT+U862VBwmTryzFX4c01Rjr6O7/MDMzmnf6X/S25zGyBGbs4Bvsr3dD8tHaRVjkpnyhoCV",
-	"usWpso26/ewprg1RRd6pxHhQoB0bL5XnNDHZY7ZoxgR+3L8g5gP/MHjX77TNQlgGvR8IUxRqzmvRkKw2",
-	"VKj92jXYq3izAbGzt2XNt2su6A5cNz7i3QELqnBetwgnWZk2KykOdGdrK+qOrjaKlfG0tKbUBqe3ekam",
-	"9avFq1oXgt9By98Qp6xNjyAod4PnEuNRp+QI/iFo85KslMBMbntiZDjt68SpZXcpidBHlebUsGOOMhqb",
-	"ntBT2HljXdE3VSIlPOg8EXdECJqNNscvBE+JqU8x33mfnJMKc5+NwvXNGILDCtz4yOmMNlD4keszO8Ql",
-	"k0xhwsGm+n6qQCc7oD1XIL1VtT1DtZee9b0Av63v04NktZ4PYsCksIYi2IeSkICCvbQDiBw2WOz4OsOn",
-	"wKX/Cp+khUrRZjphtvMwNjYOohJVxmhIpTvgd+umk7g1fm1kmDQKqFpEqeBabbxGl2AhY3YKj07ZOiWh",
-	"ikDQ5UyF/xFRBabYnmYZYQn6GxFcIvIuJYXqm7YdeH2gjIueNjISHwhMD2SVrCoth0es+8SNjOo1lGt4",
-	"ZrtjRzggqtrX+ryQ4mHXQ7ICSWdZNOndXL2nhzJXtMiJNL0Mxh3RnhvKI5zqIMMb1T2QDmW1CLnnIhoH",
-	"UdCDhbO/llIdaqESsIitQmBRJLhU0hQZUE1ORY4pa5o6fTwbF1p1mCiPqpciO51uBC93e9XDbY5YQtTN",
-	"0EFl0RORIMq0ZCeoZFTJ2GpZf3P/s8RGlQuFkkDrnFaqYl6JXPZ9tpWy4EG9BCIVF8QvA6FSlqQqAhnP",
-	"b7OOsdiN/t4iAfcGV/h2a32ekw/xpX41dIK8IKwHZsWxm4LwIjdQE5pJcAZQaJRB7Q2hdwQpzoOchwP8",
-	"16TDs69EkodrwT25XXB7pSdXBpNilpr+K+FCCs5Smk9ck/da9ETNGxQ79jb5xP+MBdVrCfq4eakmkeZr",
-	"eAHqMPYkK/PepunB9oLlpIm/MW8MxmPvG4x0bjZuFYc13mmzz9UmNHlOazP9q1hd9THBB7KbTO1lDNKN",
-	"VaTVbqU/CnilaTHeS6RKwchoQPCN4ultLWraB2C/6I03ujX3CKvaEh3RkqBlgjN8INlNT7GdMwfgoVWy",
-	"2hOcgVCflmR7L0KkWb7Vjwx93/Kl4mOtjd0RRgTOx7bWPmY2N1f7NSuVAFIJ51lN5X0V/5qI6N4ifsdU",
-	"hplHHMP4Vqswy8CEzAHl8GYS+x2npo/r8Q6iTHMSlJNsF9easrpY8Zfim+ouhqA5q3TA2NrSyMdA+5ym",
-	"CZtXIpUO+3RIQfrRr4zM8KmyD0fvQLWfk7kNkKpmLEG11TgoMxLMyRJlTpAs+C1BeIcpg7SEsIZqHZ1D",
-	"lT+FbcHb+dBjC3XLjeZoZXHIpi8E59spi38FL5g3350mvvnuFKns1lDpYdGtVZ7KFzlmQSvOb/XAdrgI",
-	"zUAPP1mVti9F0vSnqii2OaG7KDW1OaLxL75/R5ucsXEjooTALP1ohpw4l716TSjGdI0QnX6PM+Kaz1c+",
-	"Ecmd31OQghiXj4v5T+PDfcVXdXo8KB2Al2q+DmASvFTwF8ZICtBmEp8MsF108tgCjNWSwESFrssxu/wF",
-	"8q+c9uZYMKB1lO3E8DiT42MwUMVvCRtwuMkUnA8GAtVCkRichc8kSrHImgt9/ORytLkBTDrq+oJg7Ohx",
-	"UyyznKseFBaI6+ob4mDbhYSmnORdQQWJuSND4vlHSwZxAvoXZxJOsx/7xd/LLcJ2hTlXJgIuDwBZiaqP",
-	"hSRPmZN5UbnKdq2Gjz7hSCbdXSEA2mbIFzOaC1IlYe+v9T8qzux+0TPtxqjm0dToo/7BBmFEK691AiwT",
-	"mLU+UpQTKSvqNGmekGyQg/f7EbKtHSoOzI8kQzlWBi3Du5BPm+Ualxdfvv31cfLl+9/+5S+P3L+evv/d",
-	"/+83w77EycxsEimNE8oy4diWifjgorLN+b8mRW76TU24OM8lgJzr9y3NQTwI8t89/QFUBbl6iLrRvRiZ",
-	"n44i8rDUimm6gTESPFMgTln4jmzVy3IZZNg+kXqTU2n7wTjQnATdEJa5bjBGOQLmbfKLLL8OwxKOY+jC",
-	"NEZXTtnD8nTdq+MoqOq5TJVKV88SxFnq8NRoVPi7uvZ9Yx9wbQtwI9sNBNayLqFRe+QIlSHg8uDb7SBk",
-	"viCHyRH9h+Nq6NwocxAxF2phXQPu6MNVNfT05fMsO8uL0pSdE6DzXEn1hLacg6xVRq/XhPOai8rJVq25",
-	"kTTT6cBKqQAp5PqbCxJXawvM8Ek9/bE9+N7G8qbF57phtEVsuittFZU5eYT+6NlzV1rE6u2C+h5t2Tlj",
-	"C1LRAPLOAt4NWXths/0zYyc6kCFjymtLy+7DJMNvmkW/mNn0siDM9jSYcm3rFKyzkqgGwC87F9R+cowo",
-	"X5Yq5YeB4rxgCWsh+CYnhzB8vsI0DzcdE4JPCCBDScLX0IL1/XlmySwjltc7UyXYghK9SlbO5SvItgyX",
-	"SIVkrhtx7EwWFpUPWEwug50zNeliPrLM31OKxIdMWhgmAprenu2wnnco+tPf8aB20e+F/JGDrdBNoO3m",
-	"hey56EvMrTGSBGknVcf7i9037B68jdjqcM34fF8NHF9IPZt0K9vKVyOjJc4KcYcZ6GBnuUwA9b2ggsjY",
-	"GzDTiT22VDUxCPDK+aYmqIk34Fy6uQqGo/yg1SN0I+mOYVUKcqO1SLknxERDGiD8e6zVvUfoRu3LwwZQ",
-	"lW6uqkgC2RJBWEocqI1RKijTLxypYkRK87QtGGzDV7rPBBXOqsWvXUWMbtnBlABfW7Kq1qpfqlaySlZ2",
-	"lkGdvVpeiBt2nnYjjT8bQuCLIIZ3U93Z0PaB5zlJVY2b729nuxZJ7bmwtWHBrrVHV9hUDYLcSwRwBA5z",
-	"Qrtdj1wrHLSt4zymfRYRdY/JcTXAItqdl4NnCbi5R2OH9p8ed5iShDpBJs40ps4PUb6uvG0TVjbbU9+p",
-	"G4/yAL/uZNFPPIV5otIlZU8z9eKkX2Rcq7UUbfCcEaKxH53ifOqszkwhbnkh95K1umZq5dZkG3MGVR8Z",
-	"nadLPJ6ZShyod/CBl01Vy6quErPVAStXPrXyi0r0X6uqlbGvVWUhXf2pdm+ENCi/YqAnbBj+aWaxQACs",
-	"pJ55SzSZmZvEAFukhVmG3HBXVV1f3VYxVgd3u5LUboNqlt6cggRTFoDCFYQMuGX8CDnKE8sG/Rf7ej15",
-	"UhISojWlZEiTpV6Ll9MDCuE+Mu9tbhfGbOY7kRmeW14y97C7QH6XzQrv0NyZPYHsVHoAWIa3Z5QPuh6h",
-	"HTVJ76/aCyL3PM+kbSzj1x0UXEq6MTn99Jbkp+A8OOvvP2laVJgcBYhj8SMRKC5eZ1A7JoV8+0qmleBs",
-	"R6Qy5BQd0XP34nXVoqoby7uj5LgOh/NMzyoqUc75rb7qyiSRJRBcRgWmAhWlsk3nxyvUUi5C4LLSZUlD",
-	"v2EwbfTI+i9AcwkqC6Q4etz4CC83fjcKi2kTBGcqCLN9y1xyEuNqnVVcI1kdiNj18PRPNdpoqdYjM7fD",
-	"7srUROVd3mp/BhnpC8wymgU56oy4fnWDp93Lj3YlPGs0loj/K55Cx7Mu3Pf7DzTu8OS5XvEuOcxGNqzH",
-	"AsEw1cD2UsehhxA/kA3PTo/QD/hAJMI5Z1rWssy1jzJ0ZRrGH7iAyJnieZYYSV0K60UxaISPVuNu8SAy",
-	"tmtUnqETwYBvnuFTgiiTiuDM8EnAYkKWKx7wO3rQtwAykQ6UmX9dhopZPBCnGHda/fi6EF7vyJbnKsOn",
-	"vnq9QQii4PB+3VgNeTbWvs1Ht4px+XjQWDGPt/N7OorbwTg6UnwgINrj3Bs+iFZ8K4YaT7Ey6R7HteLz",
-	"Ub+6eMKlgICFLEieU7Yz4PPmiQb6xCRo+KbhGQDsBYyv5qifX54Dpvh+iFd85VFxK9x6ho4cqe/67Ved",
-	"4AI9AY7L/VdbkzAaRkicVU8tnHU2UFDX0O6m9UHsQlw15u9tz9uYE5xVBDV0AnP2vRdc/uUW3cDA1qFv",
-	"qhaM7v+ZDKFwVoz7cRhZKOB+C/ViGs9g79fP9aRh1TdXRnMO6upRinkp7uhdDy6evzcGrdw28FRHbmEM",
-	"o6za6iORp4BVdQA1pD+ubAVBcDb9YBS+JcMfNvhsdXNWN22IUUrA66vrkEwvLo/ZLobl2MBvbIPbTkd0",
-	"BKgzoKSqc26g1e5c5Mf6T7XBoQdnmttmRCrKnIegDRLpFtRWIiAzFIvbcMDIE1IzkvG81q5D/u02C1si",
-	"zaQj2MZzTUaTKKoUk6mmZmyCiZv0khvwoBb+uq/CjRHk+qxD3I+Lugbz6PqbSrQhtvWIVrer1kdt60IQ",
-	"k6Yfbh3xOEHkjgiLRwdPywRl2h5SHF1E+kbcbNt5lbLNcgxf8kG9gwCvlaYdvKZHQvuR1DDalnmOqnUj",
-	"W58z3YKuFpV4u1h9PXSyX2+3JFX0jrhuyyHQZzmEhQEpQSAkjFYpY0TgHCdtFQHuy/w3vk/Fj1iTGqSc",
-	"+tij9SQNXKSVQlG3tb1NP5qPhO7uGW3Dy8DKvjfhg7rpvLcC6E+vb5PJ0uWNpuqc5ac2prKXeAjZA/tM",
-	"YPDEm3SVXsR2v8P4nCbiMZS3QMeJDjHP9tH0nffI7ZiD2zuuLna8uHPPsh167ADzVnqMt6zg9ni1VN1A",
-	"U57zY1+LPHyHKciytete0YYzUMgOcGW0S6NpZ9ggiNA8RxsC6u8WC9CCAzgKfep9/fWehvnP3achwoGl",
-	"qpFnpAWs5QJJIwUjoWiik0etU2fB7PWB8iTG1SN0o23HA8GQYeWwEvSOggjX6rn0YcHcwxZhvW5awUul",
-	"Fe5qX/STWErXuQHn2kY5rV3Fly8u6z+GHd/2x7GbXxPka/fKOQX07sVk5UkJC15tyXskccWbUeXnPTt8",
-	"4NUwxjve/Ms6hB0VFu+GCvzaZBCsAC+t9G3ckeiQgzcT+XL7PXG62NlwVnPcOl2cchMv9XY4rNUFz/gH",
-	"MhkS0dVJjLmI9XNreZIWfaNy/2hTk6n1XZkzIvCGWt1UFiSlW5quGSFabO9TMS4K/G/Ybo0jC35l/NuB",
-	"kqFqz0DJtzfYsBSc59cmEgCI10ldG3QDf1hL+jdy49wq9UAuCd1xnzqcaS2I+pySlWn8EOImIS4RViWl",
-	"wiyTTaCQsdsb8K07gFeTnaVXe2XWIm8lVCnrHTKrpQL5i5hUYTsNZm2i99N9J1TDWQ07QiyvyzzcxILe",
-	"kR49YVdrCF3nlf7VNLTq/jbHH14TX3jMmiH1z6l+pm9msYcFHiqcV4D6gZGWUCs0f5glRYDXhbwWfSDS",
-	"BREThn9l1jhb65GV1hP5wTdVAFySd2SoYUe4B1Z7H5Sgu92kJf9o3/iEkyw6epBbpTneZuUIbKOjsMRd",
-	"9AgmMSs44vOKDqxP2gxLT4w714xmbOAEUZbmZWadx/GfaPKegDyFB65AVDRqaiVHB9PXov7c5eWY37/L",
-	"ylr+Btvlcu6oZremvDuXLbYsN2gxYvdEW21Wel8bdIlwlL+a5tMvvhif5wymO7ECwGPKbYC0k9UTJJmh",
-	"bTuOPZQbPgXQ+eEx9OZ2fn1HxAmSY8J0MYn915v6eVQywxniIVwhEsGTI1jvAjGNtsb3sMqHO/uxRAVx",
-	"rI7bLzF6gj9BIXXOKE051M/Ax0fqiphlRhsTLeNjdWTIgAAYH+18Jv+B+fhoHHEBFo3z/OV2dfXzZGb9",
-	"tnd+9RWdp59PY9Dvh1nDm7gitEDcEoMvWXH7H3xrwpigPiZow9W+UiGvEVUWwwqiWK7QVZWCOe+Ibe8a",
-	"bgldN8B9/Pji8nGrRrKBQfnby58fX3z59n8f/3x58eTt7y7cv39+/OQtIFL+79OfLx+//V0QkdJcyfpr",
-	"l08vnt7X1yY1pg5Iz7Cnxzr85BXCQtA7nEP2YEYKLFQJuAcpQRhJhU+JiQDkJ/fHFOeEZViYvyfIuLwh",
-	"hOteSwUB3Bd9am1PnfNi2Q+vbKNpCNtVE9DmUzXsmFer9qp+mt7mMRds44uhY/WQXeKbwg8AyxQcREKX",
-	"Nv7Pm5c/IPsrosx2ONMqo+1gW2CBD0QR8VkVSR4BWrafSlwfeTut4DK5OITQBuRArwR9nFXnMON1LOiE",
-	"1mFz/Gbuneg8Um/SoZI/lvWgnL8pC8Dghyg3EkTBribLdmejbL3lIlTt9wM5epdbam4glAlP9mBI35JT",
-	"v2v5JE1CHT4Qw9utA0YO4QsMSjq9tjU8+b5Odwv6E6iS0H1ZJuiPL16hz/8NIsaOf5NgC/o6fy5AeYbg",
-	"UszQhpjKPkRZAt/R/92pSRltgVsnz3eJ3G6Uk4F62cHmFzb1z8/tIerIxa2+ftBUJMhK53Vmr9+KvAeG",
-	"V/brEEb7CTCkN/AienL55PLi8ZPEHKRrQqM/+5lEXlpjk69oktnxC/vHv0rOHr3Gx++JlPrpYKJBJvBW",
-	"+a3jV8lKVlfR1KX25o30t1KDvtQmjVP270L/3/tIqGagzb37zm4J+n/+r/8b9sxmz9ooj7d/5ol6eqvA",
-	"2CVdzznA7/CJlwrtqWYgfAuqnbrQx2BGu2gSc+yhfar+Ys0Avf76wJuqe+llmlRMt+5k51Gwn7lrN90/",
-	"gBYp9YnSeX1HeqXtC16ckNqbNAkDeGjKfauab/AjRcOFtMTiSKL8XOk2TyJdG5WCb9GN25CbcL+Rptb/",
-	"xWUT6B5f/O2t/p/Liy/Xb//lNx9D0F0jwmKm/vRZY8uf3B8DN99t+I98f2ssC+iFTxshnHPZcKPyKegn",
-	"bq3uSWB1CzLrRwiwPFKS6VcwOu656/zSnMWHZ+rnH/P7Ht62gNtWD/OmPBywOD0wl63ZgCX8tGM8eNR1",
-	"dh73+if7+Sf7eZDs5zXUa1lg48ErdabesvCF6/rkK6uza02eed9W869UF4NjHqGUdN5UQtp/WLP3zU6r",
-	"xwcU9j4m7sTPfRHR35trZygI8vfgUrkvV0Sw65fbVLcFguAMSPseDecFzOMee7dkqeEJzwHPI9SrVlOX",
-	"W6ymMrStXlpndLulaZmrk6lztf1mTxZPGMwmqH1zB/N4lay0KvF0law+h4iaqwrISJpT1nMk3jzr8EaQ",
-	"QH/Cck/ZTnGG/l3wskAATIwkUYizauqU7SzmmkNEARAUiaoFPULfVmYfRhnFO8Ylld1+BAYIhbQRviTJ",
-	"tyvXhSm0JFfxMNKns51sEncjPlAToRQqObbrjB8wDSEOfcOPNsXKPIH2OEOK20ilzzL9nFw7ag+AGZQR",
-	"6p/8ih9sv1BlT1cVfPg0BtAyQM9T4dbGrafqW9+Z54cyYWGXiFzbDQmJIy00PPIMN6GHctoeOD69mweI",
-	"AgI+kMLbLSSdu5daXbQ/VhvjZHXHaTbUBFv/PnUCPB7XZK5nsxO1tHSSNBhHkx20r0D3onVpY4S7V1xz",
-	"Xs7sp8jjPti9HMtwbAOphw449niWcNCEZOUD89S0T2NaAs0fnbwxwCdsTHUxD6+6JVeHQ8loipW1WCN3",
-	"3WhSpnummPmqIIYpz3xdEjL7zXy7TrEgc14+4vx21nfbdeBm+vUO1kM3t8afb9I6sBBh1c1Jp1HUK9Pe",
-	"xCkXdYd0hg8koBPuyNoUlo3Za/WT7+vO+q28xfGk+CmoYc19fmerc80c6in0bF6u9l3u1DW/+O14EeEA",
-	"nOY3fpHpIvhlOdZ8OFw28Vy26gclPsnEKkWyqibUhoCHW+zVbwSyUAnOeiEwzBYjyISQ0BPt2sE+a2U2",
-	"Jw6KcVLP/2kth4ZbSbT259//++KbC02Gnz8LWt/BXbWVIWA48oYS7tNth3JsBrTRzT4KruyYpjlXEWzA",
-	"k+otS6KuwFwAuCbFN9jJQiU29oL0FIIzaAYlCRLEeu33tNAkfaMp/gZtCADZV3cgtk6l2hhDYH2NmedW",
-	"q7wfOosFsyXn8LH7ar/7V05ZfPst04cy7ln/7MMNrDTjNac/KLx8AAhvyE84o6VxWEkIrdhbh38Gb8cp",
-	"cF6GynQinUM/7SPO8CnGyvso1DOOKO09HXEuX7OpqA7eZVps4yJY2AJWZpspPiwDs5r9kjvxcPdgmZyI",
-	"eJ0joo6rT4N+7nkrnWLZ5lCj6Rdza55CV+tbCz76lUP36yJXDLeRA1T+FFt/tdzzo4x0un4gvWNid8J7",
-	"QBkxT1O2W1vA1gnw4b0mT1+Ys4mhZ7LVtfG3IQ48NwQ8de8edvOHESO/CQ87Xz2iWzr3pb6ePxIfDSCh",
-	"naLW/I3/eHTp/5iBAhj3bQTHmefSn8OUrlrNN21UGPIXjFsDWtzcUpZV57zWw8Sc8t8HmxmHQ5jPd8aw",
-	"v+awiBa5RhPdAopTR3I+LP2puyOLQAB87Hs5qjwN39PR1wcvZNTbrQvafscvJHh+8d9vf336/jdjFmIa",
-	"cZHHtcqlLvY4gve8i94lYdNkLqCx8gNNbWm/B5+3FvxoQC3XXKwZB1DtoJfWglKPcQD4/gvz7AeqKnXg",
-	"5A23s8XRG2i6R4TgIqbOzNNEurkwfKsIMxiGMGDdrC1UO7bFNC/HI3FmF6ERKrxF88hX/kRz+wabnnQX",
-	"6yXGRaEv7MTHe3HoDrZue3x13+sn7YUOgSRteGlbVUBn8ToLO0GyTPcIiqLz8sBsV4s6CBTvrW4dTact",
-	"kOA7YXtyd9HbawM6iArmde7jpUh91M9QhqRQs7Mqx1doW8R+kPDMEQtG2W7Ju2iHHLqNc9X6gynfrzlq",
-	"gwV5uZvNQ7TXuGKkHq1UvMjbCkflb3uZfKMzYatc3qVAaquUSi/KmSAuEkQZwigTJyRKlmhNg2CRUyKQ",
-	"gF2sVQ075Y/V9zCnrAeR8x+jI+KUpodO8mr+Njm4uMVlHkjoek1wpokFyloAuJchcijUCaUkz1tlk0HT",
-	"yNyB8DHtIc/6GpAUsfCSMFIsSYJwmkJGPmYZKkqWqtKVZLe/OlZohMWOqFgBSozb9w7nZXT9UXjtgQqB",
-	"WjhJfJJQQYQb6djQdOkzCblNcDNxXuzxxVN4CHKxAQeIvFM26RbOhyppzmgVV/TUJjNzSNVODZFXGey/",
-	"caMPq1Aku9EsRKJbQooKUB6KiLm0XUKOxEpdo5qRDG3IlgsC0vjGst2bBG1OCOsF5ppJdfNx7Pd6MICh",
-	"HDsbBAjuESoNZbJ1gpgqA2Nd9eC4brDSxjJ5mYdTSUyEqAxct69MVxQHOw3HrXfKdkuBvLeGwPVHpew2",
-	"BGftxlTcWCdVuksBCVDXyO0k9AntHFTrkIKfLgRPDdR/D6vWNNT7Kz/K3soMK34CaSa3tChIuEebaVln",
-	"SlJk8O2SDRKIZkNrXycZiSDDEvxtSGryrMnN/2xNofVSvI1qKRT2aD3Kac+x/8IaftbXd8howwDesjNJ",
-	"OlUisNFdTO9DU92TrGrqWQMfHujtZvLQGo2UTHFYs5GSVzUW3w/Nx0nvCQQnBlTLTdQibK2t6hbRuA3K",
-	"V/x2bT54l+s0Z5rM1N1SDkTtudkxoSrfed3ALVnRHeM9hVKeAReogsvpgapeyP0Xb/4Md+UakVwSI6LD",
-	"iF4pz2w6ZydlzoX7NNfJiAJSTBBGP33z/Mef/h3yIq+RJkGkZbThg7LQIggkWrhRvtF3ar0vlXerZPUu",
-	"l9BUK/trs+ecX/VZqL4mLd+5OQDImuMTWs/NCCAyRyec99qkco+fPPui5ydCeiqVjGSH/gbexlhQLtkb",
-	"awqn2/3xpEiw4eYIN7LP1ylpZimJR0T97MLYtcH2bqAiQg0VtEkz3elBL9QKWtU8Rv+DQRGLIAXBSpqi",
-	"LAwaI2g9q75GGC0bRuGNpmhNaGAp4UOwiDKtNN4+DVPb/bXidRRUEdmoVPII1rHLQG6cKYntE1UpznMA",
-	"g+viL/m9gO+IsE645ijGd6TVJjNXMMRKlVSGbMYJlK55PBreqW3GuC4fK28W9ar6KeJ7476Z1r1hXk7v",
-	"ljLqCn0jnEFmYl/Vr01Imu29922/S1tsuiZsoOWmXJvIgh+uUYFF5aS/JQbdE6f7j1FYdSbCf9trUeXv",
-	"egc0Si4zc1w/PAV4RtzjCFOyQx8tjKPLiy8dzNGj9cXbXy+TZ1++H8cy7dn6KTv+VWPzprQhwtA1fR3m",
-	"wq6rv0SgnyGjhEngooqwymS3NcEVkOC/Pnnyb6tG5OYvf/lXgHoFlNdfL5NQDOe9UzZjDe8nEYZ3JZkt",
-	"UqcR0OY7YIFr69nY4MI8YOuLnLr7CP3koUYZbC9TJ1KJdrBnXd9pzJBjzS1j/FkQgMT6pOOjrL6np9Wo",
-	"3pCw667fdWBpVVVha8Mv5NkAGwN20vQHA1RjLcBM2QW44UH6O5u4tStPg6gsWJE1F1lI5/2GH9Hl099f",
-	"fv77J5dPvnCq1TXKDqdegK8KR+AAci/T/3s6hAsSBvAuX25rVSKxuqeQRh22wlQiDIEIGu14dJgzzcN8",
-	"HEh6z6lUa0kKLLDiIqSMSJoRu9/X6OY6Cqzt2Qjf66gRhl5HedK3zDlwJxRmPUc2YmSaEDLng3ANTe9B",
-	"ZtwTVz+HnS+RjNHQ3x5YJkZzL+67E8MiVDRLpeiP4X9v5XENgHJaG09oyg8HqgacCD9wRRZopzsY6ozt",
-	"pGsGWYycHyQda7rk0nzqHthXFQ5f/lTr74zHI1/z4zKFVC6uKXu6Kjr7+IBP0AvY1ILfkpxWIT/PUVU1",
-	"znboNRAYtYEUY7XDSC4RANVTNn6+KTpZFZINkKnx4gezaf+LKZrrmWrFUi/tiKmS1whvFRGmnbkR4G5V",
-	"0R6uOY3W3TvRqO4mFuIzK5t2Y3zX1skdZFhTcj4XovE6rDxg3KMN2VFW4/31BSJGAsKVF70nhSM6HeM1",
-	"P7qMjJB9DyvyYaPMfg1eVhMZmppknN4yfsxJtiPZeihY9h1E9VH9iLGV3PY6dxYkPCbGk1sBN+2xRDnn",
-	"tyRD5pWDfw0jMo5qe6h7+GONW8Ghrsk2AV8m3yKbFQe+9Tg859kXosN/7UiDB7mYcNUc/CHK1/pydE7T",
-	"BeKuvCgtmKGVdY+oukbWK3aNqhjdVTv0eY36fjG9sU3Y0aQNJEDa/I4I6ye5RjbMd2WyKPwY5TVygb/r",
-	"+rpcGYl28iO2to16YqRDJxJtwoRXVbTYRHxxM+YrJDxqA4n1w82QM9zCbtS5LulfKLoZDG7267VvOuAC",
-	"v5SkNKOXjJmM2aov58qkW5oJYaYt4h4sOjP6j+RQ5NZreR9amjUPWtZuLk3VqxEVyBiLmkgclnxFbEBl",
-	"obBF2JkYZW26NS9mLVSbON9gYBv+7jlQ2ETPwdcUbtURdEReX3AAMORGg5rTx7uZQeeuYYwk4AVh6xRL",
-	"0siyCk7+K4G3ECbDkiDFeQ/um56FCVSPnofex9f+C2FjUz/2woayp+13DX3ymUQ2Bl5vvPlo4oJv1t+q",
-	"OL8NtVOvI+Y4mIdmCMfyvDsiNjhHdQA+Mq/cj8pP/sao13lH7xoAwn11CSZXwDztXlv39RLs9U1O8ima",
-	"vITYqdnHrYYK3bjWXgCqgbs9xozMMqsp9F74b53nrU/bXGclmWTFNDTVSS8W0KoLlj3lvQ1Ob3cCco1D",
-	"2n4Mo1E1mBCV0D/Eti/2JG6E/SxJtK2dczm1OiPnEvL5eSjz+E+EZHojLGwsNq3IJKaA30lYphXpcOw9",
-	"rZnQEGG/1haXwLnjWeZNhdMpb8LjswPVRuOaTJEWD7e3krV1HYWd7rr13nuTynHn8rBiqiBdhVeIuf7k",
-	"oM8Y8u4MVJ1tAPYX4lp2hGhmS94VOWa4F7h7awll8i5ueZ7z47osFi4rZVyt632NPKPgSwOFY//B+JGB",
-	"Zs7VHkmakWBOCxc7zKg0CWm9RYP2NhVYKAZMdlwfuSMiK3vSsbWthTKCM01sYIMX2KYzdjURw6Vib9wr",
-	"8zTkilLuMmDiqL96o5n1H9cBthpFDKT0y4KzqT4yQe74rX+VawRVltkuj0aaarU9E/gYznOTU6WMJOKO",
-	"piGPyxv7C8Ly1qgxEzqZw6sVxkB7j9xH14Xgd9oovIeSpLhzlB+sLGl2Go1LU62ccRUFdy92TdLeyVa3",
-	"y88xdVd3UINawhNUaWMPzBPUMXemGTM2I9q3XRD06UYbAjH1o3NfWn6LFM+zR8hJzxt7VDeVd2eDJTXV",
-	"K1RBhoI50pn+1K8hq6KKjdgCRvT55ZfoxriK6tdvIDkl63erLuhODeZEuqyhDLpUS4QVEkRrsGAROgws",
-	"BOnhCJajtUTFXXaILZJ8ehksk/Tc77DHo9zDZuZrrdW84N70+Pc4ykOkftowqKHFcFGazPR1VJF3+3kD",
-	"RmP2Lggs9tz1rVaeoR0FKtYoYvC/0Z11+Mql/EDZ7keBmdz2tJrArpyk6fREfLslQnbcA9bpZUSYJJCo",
-	"20Xj9Uycrh5Tf5IqtCEpPpDoVoxz7YF7DrFFqrCaM8UHydyxvcLhsHohyB0lx+hh7OONor+oF6FwLYgd",
-	"qwmUSNUuqRFkW0ryccBk56oFVY1drRbAadX7HHPFFhHwrVv70OR8ZqCxW7CLlN2e2TO4NyncI48oz3tN",
-	"DmZWPcvQonpSH3u9laUiQd8RAd6KUVpujO1GFWIA7RHIzi834Q9o4i9zHPxt/y5QifPN//87/bG9wjtQ",
-	"dLBSgm5KFbZqc7wZRP7/dSzR9I+n/u7WUNZH1fgh2SIIO5l60fZ9b5sHz22JiElFA4Er6BFdS7eC2Jo0",
-	"4SDXBmFUvNc02Rt4+T8//ceb7opuyakpUlr6a74L06q46+naF7Ydb1W4y18pw6T6bvygb8Hi0hPRj5tP",
-	"mwETmHZoDwZDVrAVwZ3jpWDk9B0JlcnUdYihVINCWG8iOnCm9ogLUJm9zOIMG9x4UqgYiF33vWrgQLF2",
-	"hk83PUi0g6ppXc7pDf/hUCszUhgHw4fay+qDH3Izt4IfZqDVwWtFuIjj1YVlel2OD2+BAnZGd8VDUGK1",
-	"1gudUgsulKnCHcLxLLikLcdxI+XqA0Bz8hlHoPj0A9Dv9G7/P1twxSJrVhQzzJ7n4Wr+A3Dwf7LWc1nr",
-	"cFS8zWlHw/wfhvOOO718Vjyp5ch9cdCxffYZ6sguvx/kFQuY2p5e+LCMbH8XFqm9uV8WOoqueSZLHR7/",
-	"E2Gxo5twLstdZBfaLHhhqNc5rHp044ZZ9+jrjkdP2r8JPHt0Agvx8IWPajqvHwfR5bOPKSQLvvNS7VqO",
-	"qBev0Of/1ih434oWMN2zzg7hi7+9/fVJ8vT9by/sP6EU/knyh/e/+5dgMfx3ZIfzb4Jt88bSyerkzMS4",
-	"inCea15CBQRI5MRMsha7MoW5kNl6T1EVwgYNEzI5Y8O8sXDARVNb9KADywGko6Bk+FZJlGPD/a8R3kjC",
-	"1BWC5+vILmFZu8NIn+L9qcZH7OaEtJHqFizUJevTvSiRZDcQtW4WG9cM6C9/eROkhg9Ed51g8/hhT2+9",
-	"tdS2zJjsAsZCzesflq3wPWbYpIt+r+X8Mg1e01IIm2vRQdvacpGSdgtSL7w1wXTOx3PiIS9hfagWuTbv",
-	"DbkvR7M3f9pzJErmZz5cm//mTAkOJcl8C2lD9hBGVwO5dzJ8k5n3nc8kFHOhvxnAno8uLia6IDthT8hN",
-	"huQhfEsY2uD0FgBnagiemDmfAwWer/zdr0k34q7MkmcfmrzHfUSfGL0/NxllG6KOhDD0+MvLSwhOP3n8",
-	"5ZeTJZU74W7iZj2DiJNeQD60+ewDkxKB5ZMDDsF7QgF2KSGHdq6GdEuN9uASiexwaU6bVzNcV9UznwRV",
-	"dl9f6+Q9LeITsL6v3gkeZl86CiPqyMXtWvCcTEiFh1gYvBQmHTOoTHkRSj/9huQZ4qUy8FLsZNRauMpX",
-	"SO0FL3d7ZAdBMDOoAAIQb7vrvcnogelwRtaaVQMqnRw4kysk6Q4AMilDWN66smjODK9HzcCbpyYEuNai",
-	"beuGZQoQaIW56FNP+4A7ZxO+Xss4av1bsLQzo6/EcTI+Ul/TbivM7jEDoVct/RFgLQwI8V5fFVBPE1tA",
-	"VeteKc4Jy7AIUmTFD5fwdjRaenUn60y7GB0wVuMwTbHWSmBaQae3+mZhlmHFxQlVD9WwILbwMcfprTT4",
-	"PFihPb4jtvYsuwYIOLjgxz0H0B4A7DFRfpxWjVXi+UwvkwU+OY2lNlSSe1GsNcP78KyqX/2tL1w9t4qn",
-	"GWq2OzlBRZ7fD/1+2k2eSwkLtk+PP//WidaHA1Ps3/cl9NSH2D3crX4JGXpmN8UpbKRfOroO+0EJ2Z9h",
-	"PE2CmqcHeehiCmqfYlq11fGg3DJu8N4miIJ2krDH2fxNay7aLbGaXZi0GLSlCCLc2+y0SpSpPZXgLb42",
-	"bcy2lGUSYaSwvF2waOt7IkL3fFZSpis663Wum9Q7I85BkVnQE37QC1kiACNLcUfveLR4BXdTAP6Akjzz",
-	"dBo3rME94XfaiNyckKWeeD2lZBlfD8aPMl63y4jUJlimzaxJCoh5ZXZuX0OVaFBO8wSqo3Ib3Vhh+JaJ",
-	"HXnB2TanaSAvv+0PUEe+rlrHwAXGB7L2G8tU0D0SZtPoLeMqAUN+BFHmZIBLAcEC+h104fua7XIqg20C",
-	"+hjey60DpbmyeoRWI7Rd/plEjCO3ojim66rU4WvjGfDGaoU19p/CHN1tuZBW6yYP86MdJxLxqGbm1bi9",
-	"lRnPpXNG204vHcV7JN0C35IpLAXf6snfEQE9KCxkfYPXygSRO8IqDFQwqIBKAKfuGtVpOg5eTNaJSD4R",
-	"uYsz0PIJyjvhH7JqALUDNIQ1tY212y2h2lWmfnso12QJEkbWfLvmgu4oW/nw7Alsn7ij5Lj2KoPgj4Ug",
-	"ioh1aRAsDlhQVeMHJCuSlan5smuuGNEVyn0RzPFmf6j49lWuG9TbYbHdBu+H+qRfSmJ/19pjB3C8wUI7",
-	"BDsYZIer+xXdenCmbbc6NMfRXOu4p+keqaNLq5cogxcT23vVURIQGcKybqign77S+gx5pxLA2ZQKbH1R",
-	"mtZBwByuEd/6pGkDA+aJijwfoec2Ku3ouYsOXwEN9gH5ty/McBMgt6VRwzne0mnQBMP3nsEiJpjYkQdn",
-	"gem11yXH7ZpII9nltD2oFIIQHHNF6xMH9S5JaNiWPhzfvnw9LW46VWMNya+pnqFBla27kCAP8vc98Q52",
-	"jChem1rwiXrF/WgDA3y3dxlBePSt5U1OvB74HbHBxVMLSfWAs3DjQOAnMgTC4bU6h2ae9WDxlkd0SlJf",
-	"p9+ffNhnKhODTeJJBVxmVIFDOB8aOXiCRgKASzinTJ8e9Ciu0JZn2CjVShJzOtUGD53sUkz74SEww7T/",
-	"i2X8k0/W+n5fSPk8VfTO4o+1ahSU1uswC2JrGQAzaRUcUEpJZqEZkSTS8rYul9aaeZQ3+kBZqfpa3bsm",
-	"uXGE5K8TimvCkF4w6Z4PKh7nfWzoNXqp8Ko3etLY13qZdk2j52TmH24+GAMjd9CDrd3jFaJO67C7G+Ac",
-	"BqMb/cas9D/082PHWMhTuufryvQIN6MpTgIfaLaueuZHLLD5zsjxts6t2sv2p6sodWfeEQfce7I/cLWQ",
-	"6zFW8TFTjfbskXfqI1XjWrD4+62d9baj8UW78sFzu8+ENbfvnjj4A4iDaQJgfBFLyOqKkB+YsNbzfoWF",
-	"oiktMJuqTJubTvqaZkDigyUv8E0CJo0X2k+hhfSJyCoAahprUIMQHEyKmIEt4SK2rdK2ol53X4mbU8O9",
-	"R2s3l0nSGW/a0Zpx7zm8rjSgc9WmZ9OvyZieZMXa8pJ3Ejr1DKGwxSnNqcIq3jLeE5zZ3JGA4seLnECQ",
-	"DoDkAOVIm1KVCghNCaO4xjfuO2fYWZ5rsx8GSlP1nuRFD3bvXN0mH6+HCzg0FREU50Nx4MBueGpUt/Vn",
-	"zgFDHB2xDIrRA89wbkm06r/D1hWoqiAHzbrf9iDo2Ysf+PgPpsurJvDoxmAdlhtC2jPWRThxWpNdZTSz",
-	"zFHeNbq01Tg25qC5b3A7+vFFihyzAYPdu0roQDCTSHGU8WvEOHJu/u6YAR03TKXa6NfmFIEANy9oGkaa",
-	"XkIdrtlmey4nt39VixjEBTJFBwOJ5xMxjnvTgfzkwAyfTBp8TC5QXPMw/xq/qaCTZVkQcUflhHA3HM/H",
-	"0IrnqrnWdKlCOQNWTsi8qU65mblWsZaOoGmIkf+Xvb9fjhu38sfhW0F1pWqSSUuWZNkzlmpro/FLxpkX",
-	"O7Yn3sTWtiAS3Y00G+gQpNo987hq7+G5h++F7ZX8CucAIEiCzRe1NFJ29o+sR02CeDnn4Lx+TsHSbRfs",
-	"MESa3d3BwSiGvj88SagZQk7hr6bDPWpEXaKm176O+9+sRQzt8cG/6z1byc3ueO22os5szxrqcSkXMAPH",
-	"x60wAzu8rwdfyZUe6rUbujNwzw7u1BLsQfgjd/KSHXY1Btv2XWhtptVKS6gQDEVvEkYDvsZN1w4eFMiM",
-	"2XLLFLvTdidYwIceN8INy8yyMKyTz5aykW2O7l5S4rZYvUTF4XrTSzajYkw4tAYlVJGCEgdUm7Z6TP3r",
-	"oSQiY37F45wmzkcxGo9mqczDrXb9sXblA7NugnvoBnM7sbPm8tfQyO6emtRb/2lIbG+QEt30mnZspd/0",
-	"nNvRc9pBpm5A72n/6L+NHtSmp3TAvmrQWwYAXwW8Bh7JVtQuv7kuojWEbx+sDnxhc+sqeTD2z+GcQ2N2",
-	"Wpge21oQ+rIaXF/TpYdnJySiKYO+k2Nisy/VmJgmgSqcY4J3SCOksPPRQCuZOE9NfTPDrjxznsSmWxB4",
-	"b1wzMAnp4vrn9rgB7kF5MsHbSwq26esxWNo4eg0rgUV8SRPi0lMLSLPjRwcHZbY8PC7XAUPJ7+H4yeff",
-	"f/y4b//r+PMf/vN3zdWzUWCLX759RY6PDsuIav/16kXlRuiIOVcLcOPivQk0bGs2D7ewwZpdxGUsTfHo",
-	"4Oh47+CwPM2vAnt0/Hnv9wcfDveenP//Dj8c7B2d/yG4Q54iVE/ngr9bVoBmfSs6Y6dEMziRmEuVUJV1",
-	"kRavzvJs/hwQUuqwDPbPxR11RRMAacEMvLH7S1HZb/4wS2npv7GsYDzKBc2zuUz5z8x7KxcqX2F3a3zT",
-	"Jk37P2RywWpNiLxCZz3bSWmr2hoD4AJDNPDKwwRoCH2xsAXUH+t2GAL+tmVuqyDv2gSzqZYP09ubQzct",
-	"N2UJbMEqvbeQUMEuFQ+iNA3u7keLeY0tRbSR0iAnb3+KqlBHO3CPIxf/0UcVGf/ff/r4UZ3/8U/2H7+7",
-	"To/VIRAQHvG1gj8PpkWPUqqB9U49fxqbpPl0sAOruySh7pfVXd6JnVnd7QJ5x8C1bWzWevk2st22iXZi",
-	"wx3zV7vRcRP8NsBgeZVqjWJI289vZa4YSfOEmVadAoUYlwL9zdpOzeZSYQ6IARKvFRpZyde6FW6eE/PK",
-	"57GpqeuIWtG//3+gI79p8uiVzJnvBvk2zyK5ZOoNg6T6a8qv0mDfcxFMoWOfoiSPexTm4HDP9WtN/sjO",
-	"mdjTVP7MRCNQLJexNjyh7tI2d53ymTYJicoaMCmvm09t5uTtzJZGXoE9rufbJlLpKYcTlWeSJmryzzye",
-	"lVo9155Ysqzl58mKpVEQMunVlMBTBD8z1owmBbMG6SlJ2DQjMs9c9ar+X2riQSVXu8wvE28/jSnrkM+v",
-	"Qh1qzfoNXBjmhxRFtppnsTgxokmiiBsoGJkwP25dq93wG1mn1xe9pbWeN+2GDbnclFav2MRMfVLU5Nc6",
-	"7xXANIG80LVMF93606+1oO3G6+/h0SrP4ADjgrw9GvB7bZcI3KfmED+9xobPtpl9yDCMmFIF/kJ5D36C",
-	"LK31nAlCSeQ6I9uW5iSiglyyWs34VjPIaxs9ifN+IA6lltO9XlytJBfZsm/L+p6oMnMqRAfnq2sJb1/4",
-	"bPEdJ5264hTvey99RtLpCwuXSEA+s5CplQJ+xuJLGi0Kv+WaYsIzkYIwEUMKdDYKt5zOaJS1cwQu5al5",
-	"3LzZoVm1/6bpVz20BTIUFfSlxZhFCResEdqk6cwq78FICb9iqeuv0t6BiqcsCgcNLmSeXcpcxBcnBOoL",
-	"SzB+p+SCC/vznAroKifsM76263mC7YjgG8N/nW+B7QtGn02neSqIx8LLYn4QmzYjdJYkU0OdvY/Ovbim",
-	"IiupCZ7eM5VJIteTfBXMfnwBv+7lKz1rFmmpeLlLREIhs0lBFx1pLPiSHiy3qJPlRXwn5BqshEuZzQGH",
-	"JRhiMOgVHfnxFT6t37tiaZyzsDoKXuCY0VgzA0B7rKhSDeloHft5B0TCKuUy7RLddvzp3igrJ90wadwo",
-	"xeZXlfmUqZXsDYqZsiu58IWNi9MATEmB7DNZ82wep3QtwllFfW9AxdIrHiwsfWt+MR3vpwBZ3hEvDV91",
-	"JnUwkaXnDhX5WN1OSLmc4ruaB1yIecfCfg92S6dlMMtCUXQnVxd4BW92UBqHtS6h0WKWwmURKoxrUrQs",
-	"vF/Nz3U0fvT5d60aWlP0E/QXbe0aJLx2Tc7AZHUXOMrqIIP1HvZplVBBA865hlTKwDUWsynNk6w5kaV6",
-	"q7XeVybFo+NysNj8bgjecqbMkgvzX13Qicpyb5hQ2833J6tUXnFTudhGExVJ44mIoFhw6Tt1VLhGabCD",
-	"QEDVKL1fsYDXVKm1TGNsZt83MobwwZOVGaRyqIcHHVzegq2v8X4VLbQ6ocr423bgdSrltOcG7GzinWb4",
-	"hinWt1I4Y8uVTGm62d0mB4YMzlomPNq8FC+kQaMJhIxuCmmgMBFCTkI9rzamevvqNS4AlLEGRJ0Lc0Fd",
-	"mAJAai5oYhfnpynZxipy7Zuj9oobQ4pSSMfNeJZ0CJw7rByzvuCRpPIyYctmEsJ7trzINy+ekifHj77S",
-	"S9Fvk5hllCdqn7zIU0jpM00TSMxWTMQ2A0bfJWOi8mhOqCIXljW1xscutAZzYVCQJgjrc7E/qkfeQ10p",
-	"32b0MmGn4DBepXKW0qUKuzSyYFsTAJvKEwPDuKaKXKZywcQYogh66mu6ITIPOoIgZaV7OASy7DC9J1Rq",
-	"LFRGgxh/CIgFWT5fKMLjU/KvXAIAnzZwTU5OJ7vBx5KxlBRuSwWwzV8o4gWjGuOMlREAVXLKGTYWWnAB",
-	"mYKGYNqRIjCHA6fn2QRGvXW7FCTp/BKwzsJ5QnnMLYZikUOlVXFI1Z9ps0EsMQVqhde4/hcMGeTFAclF",
-	"+SW7Th6QLV0rbzj7lDGB6A5LmTJMiFNj6JgI6J/ajNVnsQG8sVOSsiuOz0cyTdHD40ok7dZAc2MIbZnR",
-	"QdPCF4Pb0eSJeZHKJTnEzlJzPpszBSmi3LSMC8du9K6reW9HQsKoguS01iRsSBosG7vBoks4stAUN4ym",
-	"HWB8EGAZBykMY0eLBRWZET1z2ML6equq7EwLDwyrYg2wyW3yhqeNPA5ZhnbfXY7/0VG5ZfITz3hoOhVz",
-	"IM3H0LKz33N13ZC7L6vaAJ4bY8pvWKSPZvM03I/pey+GKSCeugKHjL1NNB9SobRUiBGteMmWMt1oESHY",
-	"WjMAABiL+m2cmi83tYJ6DpCzMl0owGMDWG0oYwAswFojqB4NAQKbYJArv0lktNgNiFXZ479TdTShlyyc",
-	"Deo4vZ/Q01Zvd7R9xX9mYY2gG3ZBebcL9IJcAKZzZ3SOdnD9Ya14djoFfRiRzdEPNMm8BU8pkounCMEB",
-	"luZ23soU12rcE4p6vTDQ5sIq+Kn9noIkiZRN9QRPiWBQ8dGhtc7O+KquPMfsimsZRBVZIXKQ1m8xulu2",
-	"fls9FJZ93PXzqK1hf+Xg3XnqgdpPbgc+qYp8vF8uqaC48VQTuTIJWNCLzFOXgmrJ0GQRKDGGWidUfr5Q",
-	"BF/AXtsyrbdQuYOJIlFjK1ir7FIF1VQJ7dR7YWjmSTmAUv+5P7ZcL/iy62eyNLoiNDFMpY+ud2rqKi2o",
-	"HksUW5suSIGMlX+7RBkIyoa7D9PMgjxBNke3fh/XyL0Z0lnSvNNRt7obCTcM2DySYsrTZe+UIfO6sRD6",
-	"v34j6T5Fmg92k6WksEJ75vLEXBkWKRDaO12jz+yLWCwbzI++7TShSlz1/1YaEWPxhIcg9t+uWMSnPDK1",
-	"v6aJgDaEx6ZoIAu0p1OM9erlVleiWKzPPsPOcvVpvUGdeEymlBtAu1xY8xv9zUJeyngDKUMxo0lmm7YE",
-	"M4fuVh5VS7P5d4Xy1EXM7y6/So+U8ph1zvGyz9vcLJmrLW0qTLawISiuIIk8ZeDqUF1WeiezuGSSN8oU",
-	"+Pmqv5fifmWGiayzQ+VXySILpVCEIS5/yzXrmmtWFWINqSXWHgjlntW0C++eKqRa/bJoNH1TmpxFEVv1",
-	"BgUfZJt93jKNp6ZGoudEequEdlODSUF9UhPcQBW99HzrIl1yXI9yRYeno4w5RGdMRBui6EaVUVK+ULZN",
-	"5KieVqh4O99BCgF2dMcXbKViY2WckoLQWcpYDNe4vbQarsteVY8Qvl8Ga6veW0MRGugCPjfMYUyMeQyz",
-	"B/1Gq8XFprT0ndl+5NaxWEys5bCtLdnjsN+ZcwYv0FRGNCHAarUD3V0df1MB8fCSfCy/CpVK95QJrp4l",
-	"ZN0rkskqTtA+sfBBLuNCyIxEWi8XEJC6DLIHnbEJoui1sUjxZAdfU9H3sgvBF49Pin6cbfMJvvR5POrh",
-	"RRo1h1i9Hpw9MCkq7S9DW1Numdm2yPLTn+udPNsGqD7fxbr1Gp2Gfq+2OQ0+U3RODf1cNDXtB5Rf7mva",
-	"ilhWfvxzoOtp6xDVFz5Xu7Z29XN4ZBI0cfvFHVKa/MhY0F3id6bttbvNqDcd1WL2qYMC/qlF9A2FCO/e",
-	"86gsuyoxTXBt6Hu1eOrUtEp0RcsXxW8XIFqJ00+JxTXrUL8wzLnu8vVHdMXbgDxurGx0sLs45CesOCjd",
-	"RXMBB3Gh2KcSODJNmQt1DnQxboHEDOfWV2Rm+Fb27dE7UosxwOnX3VVX7OLDbrsYcGfdA0fOb1UhVlSF",
-	"bPm2ihFfcmyzGp5hzKWn5LextXb4r+vGgLq3lLIr+sHCPlUM0v5x2J7qdKsCt10583gmIOfA3uyX7+OS",
-	"WMJqQyRT1pAKc6Bt68NusCB91I8tHcz86drG/jjFYmdaT30HiYxlKrpGKqMZhikVzHlBqMqgK/7t3AQp",
-	"vDihaQHWTrIyDlsGN9n7kscs3FZqnWJivxfXxPV4ibfnnZpOlvyh8EGz1g6bP6ws1mxkP59dxz2rskLH",
-	"hewqe8qjy3uYPqVnL6/CZVfdke0Htf1L5XIyPKLQuct5uI3Ymc0ubmTARh4bj9RGZWwZLsKSg9fUyqnF",
-	"2GaWbae6SxLXRHI/6Rt8DPXM76DpaFxvE3PCfp9/jnjHV3kiWEovuWkqpkxCwQTMj1zMozQcZ+RGd+gH",
-	"KefPxrgFt65VZs9sPOPX1kLD6QT9VdBXzoMZdrZzMSsSgGzaGM3gt3qlIHJz08E3/NC3YGUV9t++evrt",
-	"GXkNe2SLPCEZAJOYaMpoOz1YaWTEl53b1g300hyqUWjcPikIFeBzM7GXbE7FDUSjYhbxeABSVdw9z66J",
-	"OM0+9s9bK97qGvSvJSK7IUaQGJvKK5OO/E/IfWrX2pzYx510q6zMrrLELjTxxiDE94U5GUoBwW7I/YN5",
-	"lX3YttIdXoL39ALcHXRzo8erFXe4BRin9f1fHWNwp87iX8nj279dz6Bcz6qG0/qV3zy3/8c9twMAxCvQ",
-	"S/3yNM5c8ouXL07wmUsEJ1jWswziOGVKdWg4sLPcgWqSMF4BmPlLCbxFgmN2TDMIxPqrNW+7jv1X/Lqt",
-	"aStlP2/r4+GgfDfYdZ/WD7uJlGuH0Xt/sSky3rOBwJbv9skVGuqv1n/bqrIUyJdVFPTr3+U97+HKnBpL",
-	"PJpQ6F8WhUynJKEZSwkC2lTy/0gsId1JzeU6kH9Xx5pHfHl/cW5tHfa2ra9bPe9+xUS5vlJMjI0txYRC",
-	"JmoFfsVL5qVJKGX/TJkK4YjxK5ZCRqCClnCUZOwTNDKnUJ3d2HwNR7bT27bwNwym28/Uaa1eODOGs10D",
-	"opkoumRtlc2N7uxtK5DJVV/vezlp/1p2lzfU9p2+kov+09yJabjVJJxxlWEu1FOaxjuJa95gLIgrlXf3",
-	"OyRUZVr7FH1nA+80NE+V0wzLz7QIM4MHMW9q9RgNFRtDqjyu4XoxDYfcSEHhdFerE2pRXecHKijDHV+d",
-	"ALqwwLcyiVn6awT4d5svS9O46zyvmVmwZOlMm6sCkaRChV+RTONK2ZdmH3yT6DfHZD3n0byA1urg19ya",
-	"fzBQD7P7Nm7PIOhCTa818QWUth6nM1iADXERB1qfpAxGa3fEu53zZlyaSucN24mHMnQQ981dWV7DG3dM",
-	"11UiwEYvKis+fnw72qEW8U4uWN9pZvadhmIhCBEpulG1qpeeEKzwndZVdKxsqobSUsBy7Amb4N4KdW5+",
-	"P5fEPUEouWLpJU2IBU8gXJB1yjOUbq3OgNi7VhxendHCDQpRUB/AGyBYqj8vtCETmDolQq6vBWIEna9b",
-	"xbctZ8Wn7Wvunqrvo1oxuqhWi4yLnlUba3Bmc7ZULLliqsumAi7mKmUZSycWU6vuE+7f9E7frNlcxp03",
-	"wjyO1e4dQ9eu+GvSCO74N/zB2uauj7j5LCnqx8atgITYUrkBOOhlpqD7M4lpB+yDqky1pG3Jx21fmNkT",
-	"YHQ156uwnp+tpcW/QoyuRKuhAIulGBOIAOj5KqzngmbzE3Kx4KaKYG0FGNrEUOXllKA6UuAgOJ9QouWF",
-	"sb4tIAh+PqMLpqC5PM6XK4e8cwEsCk+7v9aeN+N4CXf2MyNbWXm+I4sQMKJ2nBAfhoR933hEDfVkNa9a",
-	"QUsT+ITHgSHVbKlP13X4D8oqdlU+LY5uIfMyKV4O1ROgvt1woWiFHGGn9ZGqjE6n0BbUvoT5lB1URr3o",
-	"q+aGG7iZbgc7pHl2SwcabJz2v5ndSx3V6H6Nva8kj7d5B/TvfScsuyeG7MwE9ynB4fDWqbxNCg9rMH73",
-	"Zd/dFU3tysGtyKpfSY7UzJsaFbdR7PPernP/TqusVMZ000Vn7uoeL6a5E2Pa05bumw3t78Qu0n7unsxp",
-	"Tydp4vjWN29BAjQy7KAcCLligsU76fNdHuy3Pt+VPsc8m3MxielGdUD29xuB+2/2bAseOJLGtuCTlGV5",
-	"KlgTgitC2zFthymSmoEJTg5+MBOsa27uC2stUEIfcJ2ooZkzjISgt8SMjYfTEDfCqQRGpcqfavehJriq",
-	"LRtRWTah04yBl4Sntu13wxdwjzv1DSdmv26kf/id69/tzrF+DgESGgfoNswBZenRWLbutnQqU6IF9Abq",
-	"wPybRC860op9pAmrAQO6WOiWvoqaFmmSjAEUuQAqooLItWAp4BhB0MceQ62WCMEctXTAR8KTUVHOnl+x",
-	"YEhlgI9hzmjsEOvLa3ttoM/1rwzAe2ma8iuajKEnAwCiKwKABmEh4cZWDYUadMnI5YYo9skgPjEcriv+",
-	"wbdu8qH+SP2sjhYjQm/7hOl9b/dvyAj6VcVBb7GBzsYRO7uDWzNO3s8luUxlPptnNlOxPayW0KipUnrG",
-	"VWYLhoJkUTwCZ5dwsUDEMJ6dEmrjmibuiVRgOntQoo10YAZA+w/SzpaovX47XE6Vp6skV6EkSTfXS7aR",
-	"plGXI09UV7O1tM5vKAUPTiuTE7vwwOVkOAWRWTN/izYsC45301kG49EVVzwL495qHoSfXXs5ZOYxYTRN",
-	"OFOZ5XhiuzsNh7vd7usZ6ooxvhaf47yMiEK4lUi6fIwF3ZQklr9z4VvISeKB3TIitjLQ2eHQ8/v5xtSA",
-	"4RlEVGiqWlOeEZro62U29yvYjV2kLCowF1hNNqeKnQJBLtjK6hc8K55HH39vLL1bFLHtoDP3Tua2xtSQ",
-	"M3vYVHpxf7Y4dkUu7/HWDP0q5wUZykylhQ124mUp1Jv75mTx9mEXPpYbYJpWV0eFiQazSe9KsEauGOQA",
-	"KU7C1YHc5YxOVJ26Jyp5R97xC7egZew6kjNUIahuTy1ac96FZIYBmvSnqkFYJgPWs1vRXHS2v3cC+s8W",
-	"EbYXgC+4h+YSNTGwcmbMOKWDXaE6VaKg1jbxX/k8Hhllr9sQpYfty/07F7IkYfHEelw7FimVjfv+5nqh",
-	"oDzerqB0x/rrrCxmKe+QhvQ3rfW8w0erROft9Lh06qWNCdPhlUTgWq/MviERsKKPB5ein4VCusnc5Nm2",
-	"VOt1zgZ8++r1rjqvF2+F8jF+hOCJFCbiY7kNsa1Mv8A4pdNOWRlDLmoYvPsV3LuPfMBNoFy/9y8UMReb",
-	"woyqw3CL4wGd5zs16Hz76nXRlVPlK5Yq1jfroqnN/N0to3CNHWqNw7e0wH/76vVZLFfhfuFLQPAI9v0M",
-	"N0pzmQ0YjyIJo1cIxxsM6svVZIi6YN4bm/mZyTStLmFppnrej9/KNbSp0u8SeglebxIlMlpgvUNKBXjh",
-	"o4QvLxWBzEfCwUOvWJYlLIZuv3OZp4pAKBT6W52SgxP9mHlNSDLNU33r1lMGET+FJhMYI9xMiwtTXqGn",
-	"ap432SSXzObtog8EW3N+/dXjlk6d+mFBZyydQKyo6evvZDlp1Lw0JpmUWz54EHSLav684kq2fNP2W8Xg",
-	"g8tbpYpZ2MNiJNVvElX6Cs8ovDfj6lE10aF5qneiv51XKP04lQlTYS/Okm4MUbDuLXcyOp1O9KADYDhq",
-	"qTfm33aWLfuiejccAcqPMgU9zgglikVSxEWPBUFs4ytNLDavmSZrulEklkwFuE4pppRt59FyxbgTLYLH",
-	"fd8yKd5dG3RVXocmpX1eqdb2uBCwaXfqLT8wuaYDzDIazfVLqidtJ1wsJksu8ow1lGUmUsygMFosNJNr",
-	"Oee+hq3VfUbvINykCvhSvRVoStFam03/TkHA+B85PDho/YyKqJgsGFu5RIryB59pCpxCL1EgYqJf0JIb",
-	"vNkYpTfVF/pIqQPDALXRQE34k3r4+FGrnDX+iu7TwgId6G6CHetxBP8IzJQrU+klbEtEUNu6wLTNKTZQ",
-	"o6137kGGUMs2WXMRy3UzOb6QKZk7koQjgjNTOdNkYurpTL8fk3SNF1Qau7w/UBrwei6KjAvSOj5uJ625",
-	"XKvGahgw4aG6r6h6whnAe+UuTHoQraVECaNpOxKD9+VxeM8aj0QNbBJhWoTNUratxRLHds2QPKPIJZvl",
-	"AsKyfh1H0f0J/phQcWq67JwQIYMZU5dMZROoAtL/QDCJJt3kJ1AAobFpZpr6QFtTNpUQmNLTUtmeHY0A",
-	"ZFycm6Q605JKf4DFp+QAEivs7L468knkq6NWPr9MGV1MZglVqmm6TrReptpUJvAwAWQJIB6bQgLCrzqh",
-	"o+MSzT7+us+Eumwjz25gV8xdZ0jKQXmFEHOnXNCETF3v1mWuMpwLsnWQWiIpTB3xJGU0bpCw31YECCle",
-	"M14CLq54BlkGNDaWVFI7gq/8xT9pX3vlJm+bnL5Yq23JQJ+8ZITqXYFLgFCird3q3J4clE7mYevs5nw2",
-	"n6RcLSaXNKEma7SS7MDVQpGEKaU5J8NWhmqMvoXCBHLai76uSgC2ROWzGVPgotDfI/p71ZnbzA03+UcH",
-	"7ZOXSTxZ0k9uSxtWHpTlCc0YdBxv4oczon+FUtCMCQOqA5ilkF7s0vnIVMsdru2wdFFnFpN63tcwS6TK",
-	"JgYQEPo0LlehtKdnRh9BzQAesoKPonkG8H6KUEX0kMRiDJZ2unWv/MksvRTVCtKrtbWx5NBMqCdFLlnM",
-	"82ULTX7PF2zNFYPEIP080FRP8tEXkb3lSqZHJT9JX29cy2s240JZYLTItKOMPdJvvdYwa9HkLE6WUmTz",
-	"MuEeHrXPu5L62HAYZR9FkeKKRGFchqDiMmjhtF2UPHz8uG1auYjlBNK0qhPrzpYVrafM4A3b18QrTWTb",
-	"ONPme2qLbpVIGve2vJY8pE4xPpvbe18Z9nXZnb1MoDVNhZ8+7L/c+i5Mo4uX9715sm5ULKHgsTSLYuCm",
-	"zQS4skCAYBrMjTsDMi2SmwlAdIGuL7GqAMVgy5sXdEa5UNkFtPEWkqg8muNY6CQHrbE+yF/evvqRmF8B",
-	"bAVVW3T1trlQ7ahNO5HIaPF8OmVRFkzFx9a0Lo1RKT4TxiaFtLoJNrsGy7nkVDCOhhBde/E7SNVLm1Ll",
-	"nUjRJrLMk5ikOVpW5kUtQ0BSaiUyzcWo6fId8Am8g2VKVCZXwYFNh+OJo5rmRwr6aJFCuOW1F6sfK7bO",
-	"rq/pfFGpe+s3r+3Z/xVg6zJjf6G2KgktSvoqAmcAToL+Qjhk2IJxUgq3VKAd+8GjFGEXtwAzr6aNHZRl",
-	"QVVTAaGWKgaoIZMEmpkTU3Wzq5hezyjca9fjyAbIqglO/bYYh2nYzmd8Og0IIISV7BykL0R7W2smO3LT",
-	"dPJVwiOasffFDdW3RzYl0zxJiHNqFNhYFaJogBmzpTLFhRrUiooSGucvvN4wc5krprWha47jIF2vNYaF",
-	"o91ccySHAHuNMQwo2eARKjSIG1TCmbO9zfx127l7B+wfUhsFD4mIesApU5mL2CQQlQsnEn0XbPbJcxrN",
-	"CbviMTg3DEgPGC48UwQ1MYMhGklXXcpTovLlmNCMLLWteLj/UVwkfMGSDQCvLCXoWlSQi5VUil8m7GL/",
-	"Y/2+ieYMdZROHtJESoMgFBf7EzKemMr4UlvtzR6UKQXHsH0y9uCrrQ9FTqcVw6bdFoctaAyKcmV2UYrq",
-	"2rSeYiPUSi4Z5NHPwRYHoMhxZ8Ldf9jEznQRjkJq9RZOzFCOmkP1H10yWxw1BsfNDEHAwMNTMTTabAXB",
-	"aNpwGt+4jVe4RfpZewYq4SsPmFj0tDQt8XU8kRXlKVQ5IJUZ1Odrbn13M6l2b9XvPQb6pVuWozh/h6v0",
-	"759+q3HVZE1cMm3/T4wi21zMOi7KekGKCEnMOyYxQ0DOhgmUSYEZF+FKXyiMbFD9cxEzfVYb68fXAifl",
-	"DXCw8Ol+mohnWgXSTbUy32j/NO1FKTclaBIFJ98ph0dhEs+N5fDgYYyrdFDeCbfR23N9dpAT/PbV63uW",
-	"BQzr3kV5xq9gCAQXg6Vb/dWTtTNGTfgVE7fM3WOs1HrOxzQXEX5lEuXZRE6nk1guKRcNF/ySig0xT2Bs",
-	"KGUUXAWlXIS2iyvw2YRdsSRsBMZ8OuVRnmSbUtDDzMPYEKhOvadqzsUsk4JAajjsx3LJRKzIwzZoIW9W",
-	"xSfNxCAl6J/Q9GUiZMaj1kCSCQM4tSPLU6HI4deEkoyqBV76Sp66jFi6cQ3aYslUT7+9ilLGBBezCcSU",
-	"bPZ3fTeNU9/fShcVghw+jBaVo/NHXfI+7ARMCKF9CnJKFLtiKXTWGMMMKpGuKwzvyLQc8PKCDsOnXJE4",
-	"wePdQqrjbczTtB3hc2qSbE4mNVxSLpKuSEI1X67FPnl+xdINQU3Jwta4XMVMEsWyQO6XSxRty6fCBz8X",
-	"mX+qRxYWvljOmWp71XvagIB3UTT0Y0bb6fS4YvZxG1Ho8Ao86sWYHWxoP6Wo6o8MXMErdy+0XU/4IEIm",
-	"Mpfa3PLWG/esRSFP2y9ueK9omucbXp1e9R5H2BUmIPGlCMu1DmFegfe5WnR5Rz8GufTGj9+aSq+fq+d3",
-	"epN3p2MmYajOo6ax5S+fa7yN9g8rSE2B7SnzkWGMrYKkm6IUQF2iaQaSI2VQ13lK8Mq3aV3ruUwA97W1",
-	"u+BvQuZOCRm/P9TBbzLnDsqcIDOb3oPf2rSZHuz8zYbY1oX75AzdU3k6Y0Lr8bitmAlk/DVakQ0VaDCI",
-	"3otoU4pud6mwENpQTnq/hpPs+VpFaBeTduO5+TQIzjc+Pfe0yPATyQacfAbygyPSNgLUGJ+R9cMhVouJ",
-	"KmbkkunNB7lL45jkq/opbFH0z4jKl77GnIHaLSBLVL9XTWloPQHoIQNfmxhHQ/2moLOSWeFMnyLdhQoC",
-	"AxWh0gZ/5/FBMxkMWbM78H6r7u5mdKTS5Ga0Q5VXMfZOsbbJbVQ5LBL3zYbY7uROXruOphMgQ6jVEtIJ",
-	"ixrpxVzZ9viV/JZWQ9W05lnzbD6J5jyJU1cc230QfYXRZDJnNMnmkC/Uewjc65WDlOj3MnRoLKVZ9h5j",
-	"Nd8oHtFksqK8/wxWKZsJWs8van0xpyrq+VIV+TJ0gmZgb2KVLR77RFNdffBEw9vcyBSFBtEr2R5qvVt8",
-	"OaX+hYoxpSU0ZqCaPEQuRd+aFBothFwnLJ55ObBtqlbp8vfanwwfgX1a8XQzQTdLSKo6zcDDQKRCrVlK",
-	"4F1WJONCFq7YQG60IvUF9gtvucbU4dM5wzTyoifleHimY2iqla2tzqe6c+MSLTVSaVlh7Z9AUYpvggd2",
-	"Tq+YxcFzvTnOXr8kPFMsmRKqML47JpcbAh01MQoJZU0e+kigdQdVPJqYfWpsRRvsilLGq+rQ89b0T+di",
-	"AgBngfN+DX8v92wpktUsSJoiJWS4brWfBrsj4VMWbaKE4RwG9e6NS0kGXWOTCr3iSXIru11FoCkfc3Ui",
-	"gbNppG5rHPUj7R/A+jLV5RDAUJBasWCrDKg2SqiqZwlpQ3qCc2uSDkWVZ1OK9+GWopFtqeGH4dTwgjkn",
-	"RlxOrHug10hgK05sdovq+X6tj12xUdsmWSy8PoGmIzcmcE+fEkY0UQRBRvzlBr354FvXtqlWi1mKf+xi",
-	"koJR080Wf8eXDO++RK57v4Pu/J6vVRPrjQWGQ+E8tmywGaXfNqMGDxu9Twr8gBUEH3wEgXFR7qWKHlBQ",
-	"QmKS97fViheKR6/6GkybHvhyOc166CA2DbutTqK5eKX/i1W1w9+FhnWN65vtf762kAY6elsD4LUQPA6I",
-	"twCLCWamO8/UAL2FK1fI5bL1QcIQ0Lm2YYBMQ1qprbsyl0YF/8DAf6h9gr1aVZ6YKm7wRFgYBKgKc3es",
-	"3ZZEwlUTc7WSCpzzNP5nrjLwmp5vvXwfdtIQtAoZ04yLWUsmnX4Qwty4Vpu9FWPXNi4Uj5lj6gI0v08q",
-	"l8izlCPSo92H8OlhM2KSzVMHU4umGqIj22FIKnMAeUo2cHFriQ3OBoPEH9GMJnKWd4flEFMOcxsAyjEe",
-	"Qc5dPIlz57cIZkR6oAd6jzVzjS1+yNiUuetlGuohsb4/+SX0SIf2eVw4+CdMSpqyNTYiay8tr5LDuEz6",
-	"9TOqLquB4a+Rpq33w6tTG5dv58ard1tCX4OLoUjoM1fxtcYoruZrDDP0qqZTlgWC9auURRQoBXVaRaeG",
-	"RpytBnWuphGslUL6MXSm2LeBxOHPQeFs0wpeODu+kunj/r6V3WK5vLIWrT4Vm5XT/pLLk2nuEygTmhpP",
-	"mWvZgBHTIt8Dkr7yLC055f0m2JAvsgnXFimZp0EI/GqJnM3gsKa7m5r3heApl7d5UMXLsJPo0eJsx9sc",
-	"yALLTXWYFjHqlByE2nyNQWROZUrsh/yrqTWdyZ1kHd0JQFpoZjOo2hva1vyX1VMPHjVb0cJR86sADt9E",
-	"w9BG7ryNFpuuMVagVdzY6QguWYkvGflZCjYe1kbOR0xs6Zpvj3qiHHRiltJIX8odx6g8fj9Rmn+lfpsO",
-	"qxHpYzs3DpK5wyFnm5pM/9+h5GryOv55+yHtIhm9kL/3LCedpVc8CpXShwI+9dtVSZMRrK0AHrMULzqe",
-	"+QEVxCpy+WNBFybgLrAl5UlQOtgn5HTKG67aJaZ9TVlKMnmiLR+mFoBSQWzy69h452gZWyt4BZoPurrD",
-	"wBMhiLqXgqxlGisf3iMjeitE+DNXLKUzNllpog5s8qun356R10Dyakzkiv5rmz0aIL5BmMS1QF2fkzcO",
-	"DSIFwbrH+oGXhgssQhutVERsslgGt5gSxWgazbWxdyEYTS9OsP0T1o4xlRHFs46t67q2SjCF5d1T2Uo1",
-	"8pVjMdplOD/l74ymSktmaDN3Fd7D5Xyl1AQcYkHl92XFnfHy7O1TcvxetVUWlMcFeG/4HKrAWyYcLl0y",
-	"AHj168uVyAbdHT9KwU4IFZuu/dg8ePig/MVu4oh+PolzFizj/+nd0y4XXGt3nnceX3TqzCNXOTbKhf3u",
-	"uh9bz7EyZjBTO79MeNTsawLP50bpzwHeJjqgvMVDihjq0yEAIxT5kyXL5jIu802LZgC30mRJV5PKKKFl",
-	"KPapAVx3qeURdMY9BTWm3w4q9in4OZ41V9FCYeOcCQOOZ3WmjloELPutllyh72Y0VMeq+dwnbttyNs71",
-	"ctXCFvekLNlANEXPbZ+8hPnpy8mvSAn0B+6qzOGR4eOTuYpVsYaO71oyHWiMFOwdrpfUt5YBa8WnWQyR",
-	"o+bhBs2hO5b/bWDNV0WVkcjmA/6t5sPQo1ywnBWQT1X5XddkAvxvWae8vVvks6X5LZprIxRUZJUL1+sU",
-	"96jYIG8eQb8SeF66ukzwYds4y34zV6YmlptANQjT8Nd6EBokxgRFEI/mmDajCEKkxCj4PPArbedtgAuW",
-	"NO6nS/a0TAONgP1TbmGJ6o1qHNC4LDv3a/KNaaHijm5s6cbtcSvp7cR69En5XhqQTw1UZIAPr9uV6Fqd",
-	"hQc2CLom4e+ouZ19qQlwyrlsYrrBLqpdlFc0fVU4KLGtLW/YdVdtCyWk2CxlrhyYonkR9DTvnu+rFAxp",
-	"yvtrezUHX9qlDpg+HVQ2sTjNSv/YrY4vn2MHeSivz9R3t4NX1ewiFuapdx/YbvTWvSnrtl69JqMUQe39",
-	"ZsO/Aq9WqL7SH7lMvi0Ny8q0usOr1lxX9/mu3Q2WSIWVt/c8vWusfcvdZod2ivVZt9cG3xyDNtLWsOvg",
-	"xmIFvbIka2EE/5weHfs4N//94b//9PGjOv/jn+w/frctCnBTYYdWmV8LQ1RQUncSlfDGfNQwi2tGKSqz",
-	"bmntXkiARwcdCxl2G7DoRXWVWEa7mnAr8QYv0bPbFvYNSBQ5ah1w+u9gqKLP/G0Qoydu1o0GObz80kfd",
-	"TrhX1OIUwBDTTLD0C2WCAJBbm6lSBOALdYfiG71zbncWADklG6ZcvkTm/P63GBUpV381600N2cc3G0Px",
-	"ir66TeeWYiz+VROMuBifQ3kaF+h6uGhIkLmlQEkAjrjw69fIbItB8fxTV+SIWn8BxZRRobeKrURGUBgE",
-	"qne3FEFoctVv7KrhKbYtuhskyU4W3H8l49GasUVMA3flmSLf/P3Z2d/B4feUJkzE0BTOesV+eDUaj979",
-	"NBqP3j/X//p2NB69eDMaj96e6f/5KeAoq4E/4Ke9mY+9pW/Z0+9Nd/GAGziOU6bCUQYaL7k4RN0yUEm7",
-	"ZwEgsLB91hA5iKSY8piJjNMANOMrkWwIfIgcYtOyJHYu00CTsAE+585qXcazPLTS939+S74+7pazkkgx",
-	"c8N0eL4xDWP3qQxdjhEt6WAz7yWb/GxsnYqSePbjWWO61l1t9V0Pv5botEL8HVhrmIFecF+rrTeIG/vZ",
-	"d0NZVesfnXSsm2TFcDu/vScH/bm0MEG+Lo0F/9nIwr2NkF9T7+8jDNpcGx1lw3b8gbDSVCJ6/0sdOHJ3",
-	"Xml3fd5Lt3SxHzvxSzeLrFZv6x0WYUFxtWs51LBBu5FLrYMPllPXERatNLEr4dFE/buTAveT+3cVjfo1",
-	"IgkNxNMnslAd4s5HGloZpi3y0GGA60ciOnzkt8hEZypui1S07va9DUm07801QhS9Qro3E7JoX9+/Rwjj",
-	"3z6O8FvI4N8mZHB7UYAmnQxm3M9TxGwooAleZy6TWGGvNOiUx4XKGDXWjSLGd/yFIhb9qc8WF4GIChMG",
-	"NrrhPsWOInoaZQ0DOFTNyziLHabkoEe3H3tijN+gf+WM2J+dFdPZoVoFA/G+s0Ub/5ufZt+PAgI5VYcH",
-	"/bvFNnf/Ykq1hQhCHAww4zMqdoVXAflfoR7+WBgFEhuniofGoWpoQzK5aPA6GoBZM4tKYaGAVkEofXLF",
-	"YuI6Q+80uqCHDk7gPQo/hVh5sAjIFsW2GNgzrttMcsVSrafg3nXIeC57x5X9l7ddxWlsoZidWNhIe/fM",
-	"wp4zln3LaIydBnvw8ty9VHf4An4fSeXayiSlP9NgGj082I7k6mC5m3I1q0BVOLHgavlMvOwdiQ56jl4J",
-	"pGLiO5Bons2ZyLRw1KbzajVGEzplYEsi3nwHb3SjK6DFhBRsPVlRpbQVXJ/yG2xbo8ALjw8Z1ECBDkVE",
-	"Q5UpUSwrz/KwAWHJ+1bt6a1zrbWk0Av2Bgye3opF+ub50aDcXx+KKFhjYH6YmHq6cHWMPnStMjn8UDxY",
-	"Gyhf8llKRVZBbB+PlFkC4LpPcjGP0mBxiTeByZayNZzDF8q1hwc11M4HZLDWlAWimfJsW2wbHUMOdo0l",
-	"00nKVjLFYkZ5qTVD+CeicDbUNd4VdCf0n3sFszcC47QFQ+qKs3XXNSkmFC+cA/YMTEuW4nfMvdHvRVnD",
-	"/js4ntaP3tWodg0UyWdGw7PlLSvRcJvgGBTjtoKiDX78DsiNXTLzcLCohuzknmzRkZarIN8heulBIc+x",
-	"zLqPYesJsAAM1jCoq88t09yFyupfqPdMby3txC7CQ7tlneHVQ1t5pPXtRp5peTNIbZmMFmcO8/km8eYS",
-	"Lno4/isT+54LFnDq9K3uOupUeBmwfKFpmZSxIkt5haAIa8Pz3AGhBLm+4aKt+mVgc87bTwg2ot/5xDxl",
-	"NTSLVQJIHUsuSmW+3sWg9dKuR1v2XnV4Puv66L9yKjKjNLXSy1/tw6WSuWpQsDVkkQueNTVzVozonwdl",
-	"bkOXCRi8JhHdERUbX95Wt2nelrhFNtPNEqoie3coYZsxxBmEt+Q6ar0bnH2iS2ifOTref1SxKitlcwd7",
-	"T85/ORw/+fz7jx/37X8df/7Df/6u2ckW6gv98u0rcnx0+BU4guzXn//0pvz1h+WPn+394/yXh59/18qO",
-	"ZmneBJq3WCm2vEw2NyQ0e3LWjmTej9eUbmW+rcV3EkYWPKsUxT8un9Xh3pNzpI+D8aMOR1ZmFvf5xnP7",
-	"BvuyB/zIV5Sba7SnyOlqt94NySrFZE5FPECwGvWo34shW7FV1Nk5tp3iLhRlnyjumaKsp/7U9HG+7hbo",
-	"cZ5vRUIcsgmmFU/TrQq7boHmMuddRqgpG/PSZ9wmBex3xr33DtdcdzkWYqIXl2g1cWliHK0v/mAfri7H",
-	"jTJ2E9myCNNuxK0kFAbTO6mJgaiMiljZdBTBsrVMF1+oUteSsIekcwuTxhBZkdZAXbDMujf1aUssH6qH",
-	"yLb6Se0IMGrhF5VXECdtdyiUnVfbAkqw3fYs+178PaT/QOW3KmqdlG2/FZ+ZdLPrB32DakejCfrMdCC6",
-	"Ywbo93KQ5WkyZAalS91lo3U8WvNM1NPqO/ShMFsybrN0bbOruiSOaK4aQjkDIarjge90hOd0qZuNIYQ4",
-	"5VcsDf7UVZcUasWizE2q9oBFlGwldbvx3+kXfG6p5KJAToy+NrTA756gA9xkWKmZXeohYnMB7ngmxYXb",
-	"7DaqsyaWKNx5fD6Z8Ihhup51dYYaoPAVD+dgIOMCom9XUleMhnH366h7bmyAhTX/SNk/WXO8KwcR0Vh6",
-	"tuDZGLt3jUmWUqGmkBxZ9JJDNSMjlyyRYqZIJjv1b8lXq4Q3HPigyBpN8m6KpHHbgMIz51ESPsN+SINr",
-	"urnkSTLZQsWecN8REKEBRTXf9BCCmxEKW2+G7yoYudCrfJUBFSUMW7tu7WuIbn3w2WCf9uK/IuP2MZs1",
-	"gn4iQFCT4jOKZVli1XK/PR5MQW9LQ6Op0jJ2ZbK6C/Me2qzPUj4N3fT6FFgDt6t8aS3C4nK4ppdlwVZh",
-	"QXhj7pdGFb3BEQIzHLudadzRl0rlbECM4HZ8UiGDtORCP7GGP3SbH5v/qmQX3mCooA6MSQUm2ycS7hHh",
-	"eScyifNkXSDQbj+m0ERT7UbgS5PbUEdEv/JvIh/vwjkNurmYSp4KfJ/NZLppz12H9cLS3Dtbs7xuDoij",
-	"uTNJkwIJLhfjpmvdpLf2YdPUajFBpggfQJi8IOPenDdnRZ95wnsRFg7f03T+ybxavZNuT3PqpR1BA9nJ",
-	"LKUdl7fdsd1FNzIuJ1Nf6ajZnKXd88rhuw7WW5l3WAKU5cpJf0ffjti3knvlh4Po3s8He0/Ozf+f7O+d",
-	"f/m7HTDvDfpnboHbb4eDt1SzDeTN63FbM93vSqd+aej6vunTuAe7KaTfetlfi9t3z3vtKVMeL9IkeTUd",
-	"nXzoxZXnjR8pjqAb394sE/ZYnGXHLkurMqyf4PFwO3pBMOHjYTjho5G5v+NZT4XULbpn9NNFdXbUCvEG",
-	"cgLualZ3YXB4u9+usHzHs4EJ2zs44lIJ0m4aQXQ/ykaDzVvatm3b1XX3Hb+X3iPYgRu/7G6XyholoPXp",
-	"1NBQsrnxHriwt3ESjcmaZ3NTgSBqwXEK3u24FuW/pIpNBrtSYrqkM9Y/qci0qb9OJOxX8GCdmQLxazit",
-	"ZBpDq5W+G7aSilfa33rm7A5cYQ3N3DqpfNYxW3Rk7GuwhO4gt2QHUtzk4jIWtJcoa+hrXCHvRtmyBYl2",
-	"q7C4fTeUDfBWEKYhbsGzC5tek0oak0uWrRkTJFtLBEJTXl3SmqZsLnOIn6gMa8sv0VGEY4WLIHp7wVY0",
-	"1aRxz5WdsvfGa/63TdW5FghrwEly3MVq6klHbeRw/ut4U/pQTTi3yz+q1hPalWp1XyE5y3tx00rWrXsE",
-	"mtUsqdRA76nJTqpNZVcMenvpa3c8By2U4FJGJhg3ay9WvCVSqQlqqyZfYJLN2TSz/2HcOOc7iUZUmNBo",
-	"L0gyrRlx38sslJZseLIRNrGHO3ZQ/pwUDfq6xWVphDOgKsOMJkHW0HCYZ2RJN+SSEa5UDjZJa5YT1lA3",
-	"Klw3YDTIlM+4mDTZArA0CUXfNmaM+Vsu/SiiSwYoDZ3sgrVgqZrzlU+0CHKpR81N4lQkheIzsSynKpfy",
-	"vBi/6g69cPd9S/6K/G3axj93NiHi1yh/vMOpCfUSx22nujsd7V66v37wKkwqusggeY5pZJPO4Cu798pw",
-	"we5CXdydyuXtk4XbXHNp/ISOn08JwMlBQtPPLJVkzYR1WYXQCliqmGq89rBMK8MO+1xB2bB9qctddy3P",
-	"0h29sHx+Kki71XMVKvIekCtrZcOuROTWfPk7Lidfs5TLQGkkdKTqzFs3mUjW5CnL5qnMZ/N2TdrW0eGS",
-	"ugiWu8o23pJbDvQmK8W6G8DlI+oHYtR9rbtiY8MK95CJ/9p4tZ0ByP2SJgSrDMbgUShfbyWQiMOjGkbF",
-	"w+EpC2Z+b7A64CaJslrq1dr7eYDDyCzj39Bp5FfztO5c1Vlkaj8mqzyN5lhhYv8USwS4hz9leSom2sKf",
-	"eAh3I1f9PqnXcHvFN7X6nF6NqIxe0eJL8s+3H5E6h1Orp22AA2po1Ng5oVpPtOyU6uldal3yTToLhgaI",
-	"Sw6kmE1pnujPWBfSUIfSYIfEfSqAeMMiC20URINo6MOypGJD1noJtk5n3CX3fJC5biunehSKwSufB+Y1",
-	"tQJzu62xk2vb3V0pNfaw7qFW8wbKXvvDLQSde0cDUPbb8MPeYEXlHUNlKIrc/r10lFJRdm8lBWInEy1X",
-	"UgElr0YfyeTEKT/nu1IjsMr1JuliMH5fTxJ/66eGdwfJg9Iqc1ExfZ0kLCaZHEOnmMuNiWy5vPNAlh0v",
-	"lcVfQccNUwwf0SRxqXmyCX90hWpiYdlgzzayYilZSpHNa/juuw0wrBImuJpPYrqxSeHYUOrh41JvscPQ",
-	"padkntZCt+E2ARlNZyzAhm/ZJ9htOitibFyRJaMiI1PI9mpZfoVUPJ/bim0R2z8ZVaYHubwSzLUBAVWH",
-	"K3KBSWkXtpzZ6UH7NXIp0iOL0z7qZsU+Llmxj5us2Otm6JmUOzPR4NblK5ZeASJKcw+XyPUOqtsVVLEJ",
-	"j5saC62pImoFfUnkdEyoIlOa6v8HCbCaoVKIMi8EtqzAdtDZnIsZYYli0OhQuc6HPpxIRwf29QoF5iy5",
-	"0fxAd02ImF/xOIcrYpbKfBUULksuctMPq868K5pmPOIrCv7t8u3de7OUoQuZdjWJMrni0bYuZrsqO+1V",
-	"QnoleTzZkj+rf+81gWuCbpT3tX5oBckVp+321mO3brw8rK98we7lSz7oV/D4vzu1bWm7FW4Dd3f5sGjf",
-	"eHzcer9ei0XLm9a3r1+APavKbOc2qfVitwpXGGLvQtzdCHkXZmn9prtnxmlgV3aVA9rE7601nL0Zcyjr",
-	"3Dj91vb73at3r59KMeV6Wf3dAUE/ZWmSjzvlSJ83TO25SGWyDCJ5fiOzuemyg/ASCZtCIgG2KaIkZSu4",
-	"p4jB/dKKLxVqzVIWY8uiJVvKdHNKmP4KoYKttcom6kqwYlEasgO+oYo9PAoqtWmgub7MVjTP5icPHhDT",
-	"MnCsrQVCyV/f2F4tHdKF9ca8YUt5hbx4/UT+rce1wz5cbqDxllOnatGgZyu5ZJcy3pC51q0lieU+eRmr",
-	"MdGSWIFBphlSESmSzQnC5dAoQ+pYFxi0sSIryUWGm7+eS2g8rjX0lNFYP7Osk8CQBmCoNjRk5WiTa8oT",
-	"NhAjzuQQ9OobeeNpB3HOblKB2WohZlQtJgsLIcmuWIABX02hG13C0uyEzMEay7CzriapKOHLSxYHVext",
-	"QE0cTcCYqyVXisXQlm9tLcMY258HvEyFIyJA7Gio00uZZ2NnS86pmDEyZSwGu1I1NF2zQ3cl1FQmgWm8",
-	"8JgDOG7OFYFHWwMjdDqdwJNBHEa5As+k2Ri3bUEldIjxBG0+Q3ynVwSrqDRn68Jvt5GCYjRKRxnlk3Ts",
-	"5fa0SX6eKRdIu67eZEmjx4F721/d1QG1MXo9T+VylbBrdARucNoYChwCHa2n9Qwpt/ctvCWG0uc23eJe",
-	"1rPbgTUBd/H9sh/e8SVLuGANmPpb+guTOV2tmGDxKRRSkJhuxtB2eMljwWdzwPv96d3TzjGV9uu//6Uv",
-	"Y9dxOkBtIZzn2petSPlCgcqpxiQXMTb65ymZcpbE6gt0SY4CG9zxSlnKZQP+Pi12+oSkbMZVpjXyMTEY",
-	"12OMao3JOuVZxsQY2JT87//8v1Iulfl12M1qJ4BhE9eKwLtfS9+CkwRZsoPLFp1xwebdWiYVPUIFYWkq",
-	"00A3gtD9QrNtN4c5DktBbhbbWGgXAqTEjfdTkij1Bhr07Wgr7HBNiOTsU5TkcY+4NA73XL/W5O+Byq8u",
-	"yUfTVP7MGlJ+V5DBqZVSqTVCbW1p6TjlszxlSitS4cYZmeyfn2pK1VAo4py8nTEdVrocmk03qxxcHpAN",
-	"zxiN4VU0yKYsSQgXmcQOMJi+GrIMEhrSMZ5BA7MNvMxE7DrJNI8jJKT0sVBLrAxlII4ngq9LMYGLKBg1",
-	"MT9OViyNgmL51ZTEORtrq1p/yOS1lq46mV/6qr9JFtQHzJcmHGz0e1qon+MRQJJMUqZWUkD6Ija2NL+u",
-	"EopJCkki15MGR3SjPq/NObKW6QIQvlsl73ouFevGTu/h0SpZ4gB2xaCPj4qdN6TgnWSQQuUixGFvXjwl",
-	"j786fkIUpuWQR/uH9bZ3UcSUmmThIf7y/h35vR7nycHjr/9wSuSK/itn+kg1n85lEoe60RQJir2aapt3",
-	"uAgFxyMpYtVgRk9TpuaTId+07zYs/5Ux5k6BIhSRImJjQjNy8eDq8IGkeTZ/AK9eBJN0I7liwUGjhGsC",
-	"OUGLXjMxjEKoJlkVbkkAjusmku1scsJ3JtVkm28YTbvk05SIpTRY6fhK599IsG/QhRoqZeFF6V57gi4+",
-	"XbhTW1ONMB3W7kF5L81oUcqgHTtNFJEpKZNJhzyUGl21TqqBWN6uaMT2FFvRVNv0p5hOStVCoZc3SQoM",
-	"LFgXqJkdrE//WL0NCZ+W0YsqpQpJQlK5VqfgG0V4rgsu4EKdgC71H9oiv+iWNvoupdz2VKsj4yUs6171",
-	"fYPFTZk3ywrhyJhN5HSi5VQeZeCvo2JDZNEazOtM5k5wtHv/VLu1QBMeT3KR8WR7JdYpHKrMwb7JMBlQ",
-	"ESG19tGlLOs2/Ft24d7ZjMskEyRp8+xgqMZeBDmAuLZjRzvg6AbY6MoJ9yzkGrCPu7Dr7GfvmUnndmA3",
-	"Ld17klbLSQ9xjpoWMaHaNPAw2fLMORUxi8FyK6IJHkbIHDsyZmjbKcb0f+w6CNbBvSVUoU2EXTcpU5lW",
-	"7rq5y0TGRc6zTaPSKIjWk1YZFRE7MYl4oOPZbk7GAPRhVcYmxXZOFajWci0IZn7cTFBtYL+4UgO4xqhV",
-	"yqa50qSRwgUSp3QtriEXNf2kPGYTl2a8NXKwSqXWUrFCTb/gD9Gz6Z17b0sm3IqmPeBULXu9pmmwyGOV",
-	"sivO1p2HMY9vB7vs3wGtFmCja8ozvad2S0bjUvMzJHmT8Q3HP4IWXOb0z7dmQndaaUKjO42RYKXSuCrS",
-	"3Eq9jmHmsCz1FOdeOazzLRL6zEmZngoMFNM1SEQJEJsSBFBmgwpa9WsXRdtuk2GKFohGV7hYs3qrNw5X",
-	"Wq+uWkCPSiGwo+vLoa4U+8o+7wuJ0A2kSCRXnMXkkikeM+vVU1J8oYiWYZE6JdSg82qTzyKuDJI4RTrX",
-	"cacEyB2FFv3DHG8NNFa3r29p79BLYkcLxfE6LXE3ajOqa/dObS6I0rtmBGOg9RQeXVW4dLXioYJXSfmS",
-	"CLgQGoD1GvB+K2uyTY0a88sql3E9SQTiDZhEWNIEAbpciywylek+eZkRDn6nKWfa0L6U8aauMUdzngRk",
-	"908Qcj38OhgxSaiY5XQWqvX95ulrcvyVL01ayw9SrhYTlw+1ldHgVvSeB1/mp/b0D/apdgz6b2Ozen9F",
-	"oSP5SaEF0wPteoAazZaUhzvFzuWSTYzIa7hoFSM0XnLBVZbSTKZkwdgKLQUa2dadu0Ius7u15fhDtf2L",
-	"YN9KKbE4fEp5wmKi+EzscaFOiVwxoQidUS7IpTYHFEumQXpsBtpGBxlk/oQK01mCYewrlm7M5d9Multz",
-	"iqpELQXDiJbLiKi4YvlMG/r664X/lUiB5FHJtfWWKtMZFVz1gknQW6omXEy0Bl26C6yg9PJeM7ZcyVQr",
-	"m94fZZ5pXWICdbRpWP++5aKioYo1cpmDvHak7BDKq1RT3b/a2TrabhIdg9RVJw189eHRcdl7999/+vhR",
-	"nf/xT/YfQf9du/SwicemFLAQHSZeZRBoy/nrVkmWwunNUiQbV+XrOai/UJqZQS6pGxNDFsWjGlN5+Ki8",
-	"Z2d7/6B7P5//cjR++Pn3e+Y/oQT0aPz15z+EfaBNKNwtxQ5DuDXAgNdNay/RfBOV7kB9hHvyfqmOuPJd",
-	"eFt3x7A+Xd8RQq5dpEPuSL/VTydjsQP7DPBJ/42rcMs0CEcvg/4B7GaDeZdX+n0Uf1QQrrk1IwvB1kRO",
-	"2zLPjRj2v/V5PNKaW5Y1IGo8BcADrShASZAWq//KWc46p3m60Tu662ia8iuauJ3YuqDSw/blnte+facr",
-	"PiwotfjdLoHDITGBIep7wmf8kicGMGLrrqUsYrDCif+WHkT0daTjGx2Pln2y391WLuLtr834BFhxUFbJ",
-	"au7iNuYHa1wCaIB+SK9SNWTlME3NE5vwt02uP9VWC2ZlzhmNHexUecKvmVwljKznEkDkx0UdVRlv6pTw",
-	"DHIAFaovWm3RL3ldwbQ24yzmcA6cm0h3H/23bu6fB/fNWwi5FhOohFZBh8ASk38cXZXgHKDHkcljhlQC",
-	"J0iK5dTOrpuALwh5lXKZ8myDswxqAcFIz48tJCMvFUu1dGha/VvGBKEZyVJOZ+wW1iFTzkTmilG3nf0r",
-	"79HPYEZFWhkfuBPm7abQTGVJcE1NKi9BTMgs8JKGumN9g/yPXU2VJR8ngsHVGecpU2PkIxOlgyyPRMoF",
-	"iwnN2q7BwHbDbDDZiaUpTRoLE+wDKIIuASc287zcXQwMHIPFE8z9rX/E1zy6DaiinE3YVXN0WCqP34p6",
-	"NdQmuN7IfXLm1RsUTnvziCJ0KcWMZDCUlVk0SRmNN10mWcThttEsqEdv8VHII9FsNZBk8eV+F5p9p+OV",
-	"9muDlwz1Q3g3SUlrKqlDXoyvzCjnTXrtQKyRkuo7RIO9bZ1xgFLXX/mJqNC3yZryjNAkm2tR48cJK/oP",
-	"crFCDQkvogVbZQXynXt+BUpLKLeyxQ67tgI1UG8pTLfHO2oFHMAbPG7AGxx831bukiFSvEOeHTemeqtQ",
-	"fYeP1vKgS8zv8VUjk79EJXXTN5jZl2eqscjy+43T+0F2quytpBFsQ5X80eFHVgFwO4JFhSe6A5cXOhPu",
-	"l8/LrH03qDW7vjm2O3Ru4CapidRtHfvP9v5x/svDz79r9fP8KqK3Uaa2AgjdmIxt/XJ/mdvMzqj/h3Tv",
-	"JckkhDcC8JFLnmwmjSFEEDTNP5c6LbaVw9tHG5nyrznLmyrDV251rfLIbITWXa2vs5MMs1l5yhRIBaKW",
-	"ImJN/reOkbrqR+wkt2/KrkS1t8P3UGi/0ST0Ks8Gokx00LVu7hYeFg27lrOjOx4FGr10yrIA50VzFi36",
-	"QhmZdzpasc0dwTtxvZm5ZmEsNu34fJU1baWq86R4S2/Ztqf6yb4pmaWNbSI2zFXsTGWNQOYtptWvutPN",
-	"m1vLnTbyc1QEdkbjUYLteZ1fy7Sry1Oht3cNEbYrycMQRr5x0jNJYRcxj8Kxe31f7RZ0wXCI8U6IxloF",
-	"JWxIOaTUSCHv8lSc6RO+l3fCbcl3yeM37lODoJDCriLs77imiqxTCfO+MUj+v+WJYClFengbpYyFi0ef",
-	"sYylSy6oQP/9kkNJLrny3z8hKVcLxCSE0NEqlRkDLMIZ5UKBR305JlKQqcxTAvmWajcFV4jmOWm888wD",
-	"fW9c91ZX/ED3wuDk0yFxYoSB79HWw570C8SPHx5FhP4Xq1STxwRqaoKpq/DUFWfriZ+Hsm2G39vntiky",
-	"FjbInE495FKBvIPgbIE11Cl9VcFW3ZCkUkwonvErc9e5HHP9sraD7O8G2yhLeZQ1YAaqfDbDopzBlHcP",
-	"MdvdK534c2hcpVYuZfmtTB7l86wfSXcBbMCJr3/9NrTbuU56fPVyKX7qsb4hEaVrCjnzzRsJPNymFGxX",
-	"rm5QZFUhq8yRdD/5XfhcwjrL/XK9vGeXcykXZ1nGlqusCbOxo7cZEPOa8gunPi6vTbs6JRdCZpOMLpi4",
-	"OCGUYEy4AAMR5OjTp1NyYUplJwa6++IEQpCUrPLLhEcW0dtrceiGNZBRaDVWhgHDKWU0moMfN9yIIUm4",
-	"5zTscLsUuQiVkox3716bBdoqRZ8FoMTJQKS3uxpNiwNvcluO9xlL+BUbisnZPRsTqajRuern06xyk17h",
-	"AzR7mzggW7AxQeXH3KpfBdCkOwGsTsmYyprT9cvDXaxxV/d4fNFFdUvkbAt8zNEBsfs2JjKJmcoI4LZ1",
-	"LVutsHCT/DEf6Yn6VYB5Xht7s4ktLuJUrlYsvkDUeKi5hhw/IUkixQwxMQjPCmhvnpGMJQmYgChOriA7",
-	"S6ZwkSCysCsAYiJGhSJGNgCKNh/dUu/TKR3GYHo1Yn/SUjG7YxAkig4cu4N7qioD7uUF9VzE0DYg4MFu",
-	"rv55Vy1719wOyHFFlTjQUyRFxFKBhUG+K59QaA1G00x0gzkchjHiTfqXkFXNE4gqcRHC1UXZCgmL9h7p",
-	"LLE7NyOuRTeCGAPAu122aSuwgmIkxQxNRTeO4QFtIYm7j17tvJQrmBsC14U7K6bsistcGYy8JuSvb+Ua",
-	"BBOWkcGj5JJNZcqgwlPPUw5wEgZRYkxDUazfOyEXWrZdQL4kOT488KTc5WYyp4g2huQyGo+MIBRygvsZ",
-	"Ntgb2qu8EsnGYjOjWoJMNIMsLw7VclgQZ7KSbdMXB7rQBSzF1iWuqEFCibnSuliTcyGKGIu39WelZMmU",
-	"ojNWqBpW2ex8JvoPgYvqnf6zXh1oGsoHr54yrctq2b4B4IleReKDYOzScDn1bZSZOuYtcRrOyW7e1jYJ",
-	"FZl+HciTkAh5Cz42QZfMS2g8LeT4F4qojcrYEuRlF4FSkdBVN/hgHDtLZ6GGU4cHdTi7yfkfP37cN//6",
-	"3U763hlCuhaQhx6jwznvTpdx2sC91mV2k6bWQputSUr3mQibdvgNWyW9o4bWfmzejCfBTruHX39u2YWW",
-	"DuXhPQnixjffB0Fgwx5Jo6WdQ89heXvMtarC+hDAXNCUWZseQ20DUqjcZ4IMJNNFwlXm0sgqgl8uGXb2",
-	"NVC/gJEvU9e8zLQsA2yDlpZlBobWWnO3D8cIbS8Q5z0YSPTvv069SxpAtUBbU9DGDfdA/8uVoq5Wqbyi",
-	"ibasM6oWY0Tl2ayYfQINqr18NbaoCuC/s5V5mEC5u3ZlQbPDHpK+4wGGDSCWFbtiKU1IlMhooaAqyf5J",
-	"7x1nnfAaqlbEdfD1x6O5TOKJA7CzkJseUqDd8FGRfap1SXEpc6Hf9P4UyaW2Ci1EEqDnqYVJjdG/AMLR",
-	"ZcroYjJLqFL2w+f927YAK918K7RSOCiMYkdVawu0QEixASTHdFlbomdSs4GrZ+EoOUz1y+UG9MkTQsUG",
-	"/gAUJm13d6ZNVoOo0l3v17xSQpfXdIBtDTRzZDLGy2GFJ92vPUNtaZ1gCWv2QCFmigbTGRaju4Zojc4v",
-	"3JJtgnwXKmHpTrhPCiEa33kK4aM5W5piEZpn86OAm/Qsz+Yy5T+DF+aEYCsC8r//8/8u9gmaPDOWEWo6",
-	"JEAdNHRfgOYLBnrqwpVIU0EM8hF5tWLi5TPyVArBIsiWueIxS8cfBZpJyhvMb+WwT85qmQ1zIyIApd/e",
-	"AzxF7nCtngykjmnLQrP5R/H7i0978NAFllwamF98T4tNQnHQP2gpb+y3ytd4Cd5//yNIX2gU4ZolPC36",
-	"FUBvWXgRAyEZjeaAo3eSMhqPTkZvGDUJRFwR/B26VhUlbv5L65Rrbh6dwd+gu6gqP5zHPCuNrTWQK5by",
-	"6UZfXLYMOUsR0aZQMDhTJ0uWalYZPQNcXi2nMES2tpkkqLbIKUglTL08JfAWpDvBx3IRS5TV5cH9SZWq",
-	"dM3Uy0/blb4xT5rn4AvmajCHjhMr30InFvtv9Jc8niFQgcSGYEVqCch5oBcqCINViGgD2LFp7Ob7ltni",
-	"/xS9tfCryfuSyiAlUAA+wxft1F8qlbMxWaVcZPA8RhACo1m8WjjP0kbp612NCWAtwhhOFaq8ZD/6Xv//",
-	"4POnZqs0781MYFIPkEhaXi1QI9P0pX/GTFs9T6PNwK6doA7hEUuUSIVl7Va9wAnAvhbv+Ytz+6/PamzO",
-	"c85VJtPNmGSMLnEIN6Abxa72GzbjYmwJAj4nr/ACV6ckTuk0wy10t4w6mWotBy6vXNMS/tX7faZvSOjY",
-	"g9uV8CnbizZRwrAw1SyLCjpjmivJUmsFCrFtHAaeHa203tq37DqemgWUcAKgdzDQTY63Pi7TjfkCjtZ/",
-	"yTwwhpCVbXJhQMls92ML2pgyUZFBkmR0wZQ+auBx+xjSEWJkIO4FWmGuD4o/ZMG3sHkwlr4lBW6WGtvX",
-	"IPChraOURqa/genD48/q7PVL25/He8KJwTguHb5hsMpLRmmrnIWMmau7Lx6xI79d8yyal/YW7DkzaTmd",
-	"js0XE3rJEpB+hbJd/hQcAv5AEhbPMEJgn6xsmMV1h0+Zh9BjbRmsfnOY3sTY/Rk7ChNaoDnEWtrwyxz6",
-	"43uMe4b/IqXfa88DZKHWjVcGLhWBE9IxgV/07ZOyiK9gu1E863ngDVAeyp946Zcii1YvBcaFO1DTW2CU",
-	"SIqIQ99GqNA24TW6ZOSSRgujepS+EBjkiqVKD/GOLsx7lQnU3rEn9Tqhor5p+SrhEc2K8/leygWo96sC",
-	"YYemzL/7DPaEJSVDK4BOpRlwRXmK6SYZzxLgnwnIghrjInNDBAKWEXzJzv97uiGxXIsOb6qTCMtSRmfK",
-	"bJAlLGReFNkyVwzUJ280YwqoE8ieUXO9cfgvs9qMp9qyT5fKPVrlGvgrCNYCgBj7EgoQVe5Fu7RnIPHt",
-	"oG5e5ZGLP5efsYO8kOnS1zNKzyNcmTrB1gXF9Ydcl8o1ztfhmoGTyOA/FjTiDVQW5uavJYLgWnivVlzM",
-	"/PecloHfQVVQv7ZgbFV6QVzKTxXtCy180wjRRCxcDxFwqeFbbl9xkVJ0ejdhM5pM6hsP9LPMVaY3A5Ad",
-	"HCiENosBuNV0n6yMYufxnV6b1ZbnLInx1jUUCUk2+u5HhkoYxHRn0vkJl6w0Hym0YNecUED8Lln1Ug4/",
-	"pS2SitYkTV86CFM6RcA+akf9M9QS6PkxfcbWZPHfmK+UOjFtN52QW6lNNJdKRpwmxDSgU+7pks4YetIq",
-	"rCTTYkkfm3vXl2tjYwZhxJU1fhWQwctfBSn3hSJqxSI+5RGBZ8ZkmosIveMk5tMpj/JE2+DwDWUzGkE7",
-	"dYq5FMZhqikOOQCb3TC6dB+vXJzDPlug1e5tNZ0MTjhPrEHpIbOu9W2Qskirrd54YW2tcG05B+Z6LhM3",
-	"4KicCFHe49IvtSc9rcgXX9WXDMueOE72l+uC8OX3zDKLV4phFEuveMTcKCZZ0ng/7RrNU1ounaKECn/C",
-	"G9gkwClQ8yEtoyWPxnNnBuwTKYjCJC3XR61Qr4r3gnKy9ETprhnDoGXrzn+pJOMLbdAqleYB0PWMrXXq",
-	"WV3KEL/ee+hcOyrX+1enq38xiQOO3/EAllpgFppHbRyPmUAViKS4khscJeFiUbfYTd+kJVQCwOFOIiky",
-	"GlVmZekDU6/d3lNiAKRrL1f5utv7niymaTSvEp3/YOkyCTwnV+oEckYoisUccA9FTNPYwDBrIiqA3LCJ",
-	"8FSidxJeL23AtnftC2UFpvWVjGYhxcreGfYJfxr+bzJaBBkkkVrPGhMa/zNXWaFuWYhDozU75i60fWx7",
-	"XIzufxk8rGOSSG39XdKEishGxubMWERjdHbHUsjUfhNtMxyvdGYwIAryTKYMPRuabI1NMsYJF/4AGAOK",
-	"VFb6qPUl1qAIeE/4153/YpU+w29kVC0qjK//4n5xSobpMTfWFsWSK+PxgABQ8YoJv4TFmvs1INiKN2sy",
-	"CFwZiMKbMr9/HDQc8rqhqco4qN6j1uPdGSCcS+9pMxljRu5td0epReXZDN0POC/TSrLGSNOpVcKKRxqu",
-	"vdrTUAJbHhH/5EjRwgKbJ6sy0UB2GNEq0wXJ5qmDNLMv22urrBvyaE6so1tvN1xnnseocN74Q9gZfEuv",
-	"WOBRHCWThArcS/zCCGvrE66yoJc5zvHcbCTINiL+KU1GJ6OKA74UyMeoAUTCwL2yZ13bH5xqHVRfak6Y",
-	"kBYSUCkCykBJtJ3rqbiwW927/mFkfa2pcR063ABwnVrehc6vc6atkYl7ApTjCaiVFIJ+1iSRWpvELg4B",
-	"3/zNf9PTUz+M4pW0bn+M/wQ9+h9q3z4Pu+dvdvYu1Ife08As2jbxPOzm/xCYnd6Z87Iz/6ZX5zuF/CMr",
-	"xQW2ra0WBfhwExRUDxvc2Gf84ELokOr0UAkv9Hmp45ZVXh++uK7bd14LPnwYrRKaTWW6nNjGHv5TNgTx",
-	"YZQxQUU2gdZEXmcVfyKlQMOHEfTikYL5v7lpVoYLbGTJaK2MVg4b3Ligq8YUtjJOKXbQtL3l8EHTU5V4",
-	"QWUTqqGCyqae14IAN79PlVDCtn2qxxFa2cXI0YYowgdU0CfmD2H2DEYUPoTFZXUPzsNRhA+1rQJbYMHY",
-	"qlkUj/tP1os2fKh8YsBYJujQvmnNd0kwJtFxL4NTrAYuetDreXNs4lpUv6ujbIyBfOj5touDXGtZDQup",
-	"f7kSOOkgt/34SVlglQIkbSMFj7gWRrl9JbEepdkm5KoxGv/Z82rkpT5Qi7ZQFfeVgExlvNa3vejMjd8U",
-	"paBOPz6vx3Q+2JshEKhxv7mIywfoAsfiCS67CLPUfvAjK2VSroRSasQcvM4r0ZRdaLq1Q12yCRU02ais",
-	"+OKu9PfzSpimMmKX9/1gzY3TWCk4s+Vr3SZeD818cMZuw4GH4y8farpzw+uh6EuZDINRl1ZVveFzgWjM",
-	"h/NQdMX/axEa0X8NBD26WU3VqMeHW5HltUjKjRif5dBLf5uwzNKhoMvt34LBkM22i7AhMHPTM4fgCc82",
-	"kymNeMIzitzaTf2pbn1TfOg6ouV6Uz6vBZ3K8qEaaPrg1rCkqwnbKrwqwacOmp8Xb6pMw4srDdL7KlGm",
-	"D/7BdJZvfiDqQ/tnx9s/cl6LXnXS5P2YVKsV11lLL0WmysOeh2JNNyLnApGpoLPXj0fdNP8PM98aWDDI",
-	"O9vV6rHxik8Ziy9ptJhMZUSTCVbznlcicP/nN6MeW+ymPVRDi33v2PNgVDFMvNX4YbvD1Q8ftku/chSl",
-	"s3ArBSC7mSOlKOSNK+PlSOY1tfFKZLP/nVKKU1WDnIOuqEqc8/82L3/+/BmAF6cNPfnmjMYJUwry4z1c",
-	"YxslcCU2pSTlsZeAp0zZQzwmFikdqo9MEiikXX4UtrMe5D7LhEcbl5ig9RNyybiYETWXa7H/UXwUX375",
-	"gqcqIypjK7X/5ZdYaHZCLl6/evuO1KrLYEKCXPz5Of64ZBfwqSKxyib5YXWYYGRO1SkmakEeH9SuUfVR",
-	"bC13OysF1f3p+PVpmLfCM2UqDkhUFH/tEwRgu7TlIUmidyfWe+2m7wIKD37R/+/zf+Lz/0GT5MJsz1Mp",
-	"tMqvzc0vv9R/2iNfvtN0EW32vyTvMSvb1ruthSIJwOfkImYpVtSZfXnwiyu1/HyBs8PNUNjWlUfz0hZi",
-	"dmo2Zx8FsXUkc2rWxTGBQfhpHCYXRJHjg2OT0gMJVpCbL+MNQF0J/SoknsSSIfQQ+8RVtg8LexmrL4EE",
-	"f/rp5TM1JgYshny1T87sHi/pBo9T77tcC3LB4wtIogOUl9Pio9pq0G9ABrCbnanog8pqvbSML9nY5qOY",
-	"N3D33EA89tb2BKf6vT62L23+y8UvMc3omHj1mJ8vMEGGXHzPxeKEpCz5j49QsPlxdAH8yNJ9coEPA+KS",
-	"XNF/5UwTH8kFdK0lU55kLCWAMJDCdBdsY9CZDg709zRT8ZmQKdQj7pEv3zCqd9HU6dl6WTtRvWkXz9/R",
-	"2QUwRYbVD1yQi5fTvR+lYHs/0CyaX5hKH3zp4cGxJpAEassA/gD9K7E+lilnSQwbqU91TvWhkiua5JDP",
-	"jShoUMRGRJ4kOEcoVFP7X5KL12fvnn5r8Kb+8vbVj+QHKCgE5JJ98tTkuphaIcAclkJBmi/M2EzWERsu",
-	"zaIzKEijP9GTM1iMx0dfj4nKaMLI8eFR8Z6gyyJfFVZk0qNiPp2y1O7sitFMT/u5NrVQKFyYwimqtzBm",
-	"y5XMmIg2e9+xzcUJks8CdjIGJrAgBhJKQGB7Tw3xAY8cHx2dEpVxLS0ISXMh9HZrqiNnloBTk0CvBd/R",
-	"MZnLPFU4w+dpKlPDQhd0hcEdLsWDVSovE7b84z+VFBcnmnbgRIDOVSZlPCbHB4fm5DSHasmg//YQ8Q/4",
-	"bA7pQ0uuFBezMfC4nuHxwSP9H08cNgMUblzyGIplfw8bfAEtEEQ2gd8v/jAmx4cHHviiXoz+25H+n4f6",
-	"f/SYR0eEQvWb/u5lCqLKjAc4sOpijIWK+m9wxEhAcCGyVH9FH/bx0RPY/EcHD/G4L96wLN3snU0zlkKF",
-	"8aODA5SBlrgv8wz4hBuOsuDEml7Pooitsj37pwvye71P03RMaDomTP2BKJZAKwAj+vW3ze4TCCmpU1NO",
-	"hryLnKTncRGzjPJEM4NeDhfkuZhp83sMJx2zK5ZobVKdwP1pb+yNzDFJOGOfkCaAx/U3LnD+r/N0JRVM",
-	"/7/2zH9c4JKx+EDGjPxe5dFcC8cL0JYiKUzDrYs/2NoffQkY2IJTLyle60RYGq23F7wQwHd6K4ucvH29",
-	"pvdGFeBZ7X0s1E4zy4RaT3FsDNdPPCalOaqLfSBkh/sLUHawGlz3U73N+19aGUWWNF1ouVFgOTjmxT2A",
-	"T9MMSgPJ7xtv6Ys/nGp2tzIaXkWRfHSENeEJj5hQ2JIPmp+NzlY0mrO9o/0Dg2N2Mppn2UqdPHiwXq/3",
-	"Kfy8L9PZA/OuevD9y6fPf3z7HN75PB4B8YxORu/pRmU2592hsY0O9g/xObligq746GT0cP9g/yHk0WVz",
-	"SJJ7oP9nxsLIdinDs0Me4GqfQGZxdGoIdUp5osw1YBOnWapFFHS2MNnKUryMRyf6Iy9FzD5hrjmAl8AM",
-	"jg4OoFQe71lI3POk1D8NUCH7RJerBLYv4WKBkA0yypdFm73Rg1hGymny+g/4r59H49GCbZT+y/6aJcke",
-	"nNKDf64Xav+fWBS5ZFnKI3jE/hNwEmMumII/Q2meHspWlrjPmu3d39AlAH+Y8207FURzaMN6wD0DVb6u",
-	"wnP8Uf80pXnS2JnObfiD1yh3SkAQGDZQ+XJJ083oZPQj9P23ipZN+cdc5RnEzN5iYum5HqVhS5vICilo",
-	"n7x58ZR89egQ1DjB1laJ0dzEYgttyTNEtwxS01/ef/f22sSEdPHhlxFNZqOT0fP42dszACK8gv86evTo",
-	"8AnAkOiPLl6n303+tfz0t/f07387e7Jef/Pi8ctcPrz6288/f/Xu07dP363/65vNLH17vNDv6J0dvfru",
-	"NaYmj05GigNuzOhkdHj4r7+f/f27T0/T6d/eTr56t3n/129fzb6aR1ev6Yr/kKTrl5S+jr796Y0cfT7v",
-	"TCywJQ20AivdNanYgUG3zFNUEkqUglZagFTAatqjvsW1hwKkE+18fXx4HCSLkg33Fgb8gWXUoKNcj1rA",
-	"QJ4Aet1E5auVTDPEXkFDZOIZe1gjlDI1n2Di9Pl4BJlOqSfntdQww2tBPxqPNANN8pQ3P9QowuzSAvOD",
-	"YNGVxIVNmMM1bvyGs2qximkUfH+in5gsWTaXcWU/hA06gNFd/i2U6l1O4raukKqAb5qtkfuwz71WhydT",
-	"fXPLusw5G6zeS6p45HAI7F9XEmMVsAWdWXcb2TZw9NL9vmOu/lauSSZ9aJ9GjrY3bBvLPrOmfSZzU46l",
-	"p34Jnd0VY+TCXLAXQab+Fq/06/KvBQMeyUX3G9h8O3AIZwm/Yjvf/ZdG801lxJQiVH/kP5suX6OVtG0/",
-	"mDpOT7M7XzhcjFVvLAVcucWBzuZcWW3gi/BV/MYpSnfshPTENjs/oadUlI8Idy9l/8qZylTjYV0dalG0",
-	"Z7FImg7tm021pNgEDFRh3dCqQ2gM7iBQo2RK0IVUPyutXp29fvnUoaGsaEqXLGMpakGhvSkeefA9X0Jn",
-	"49YHHaBZ65MvRZTkMTOQZuM6vCYu6pRcaLX6ItS/BzyB8EELS2QdgQBcMDoZ/StnWIuNmrneqZFPXK6B",
-	"C9aQ7pn/X4Kj3vP+6zyAYxfEMjdHjWYkV9X65NDkqrj3/jxbwfSCk/A6VWARPfiWJNYPh6ZgXih9utrS",
-	"6fP5dVkdEfc+/FLqXzA6Ojh6vHdwuHfw6N3B1ycHBycHB/8YIRLn6ODwydHBwcHBHvzPV/p/vrb/if93",
-	"dFCs4qmWcAa0TU7J01RypajISPzFc7WS3AvsAasePjnaP9g/2j94cHRczeuadPz+weFoPCqq4OqqznkZ",
-	"er1puc5cPPx8XkETFHmSdNcqLK8D6GFAQL4SjKxMl63rysgCR/BDuQDj/HNJfH7PVVYBZbLi0v8rVPNZ",
-	"GASLUAzKVTCcZZoicIP4x51YBvAK8FeA138f/IhrxO2Ho7IXnZYp4OyxXLukG8C/GBNqpbF9lgvy9OWz",
-	"N/rfQCDQJ6bWycM8jHIakD1tW4W6aEYucAfWWzZ7nubv2GaE/AkX0jcy3vRjzTvNQf2J37a/KyNmGoqq",
-	"CLHDDjvV8/NB1TGOQcBi0Ae+/fwdnTWNaR57AM98Ho++l9b9tP1595yZwu4ZHMP1FQ7H2muPxzuzuP4D",
-	"hIL3JDSe+WB7hYQ0qAe/8Phzoxp1DCEqRClLDZMLFvYZeFx3vUvtt7ts21023gXrvMyG8s3nW7zkDITO",
-	"EB743Fv0PwNxv7K9HQItamz2Q2ovMosaMAZdmUZgyKD7zmR8QNdCRM8Tck2kOIVmViyL5hAfEUz/ke1D",
-	"rG9t+vdx1xjtFMKpEFg9xdCd8kPyx0df11kRyekad+AUor89Lj8oiN+Dnftj6CIs8dTX+48O9w8PDgxb",
-	"DdHCYHZd7qGDW7qHlOv4tL5rbBW8Wiw06jDOarhDrJvz5JeBnBfUSs+0Shkxg7ubkpmUcRO3WOxH4JoG",
-	"7sBHd8Ad42HK5G/3YnEvmmPz1/Nw7+Do3cGTk8Mjs55td2etrjx8mdbGdJfp0W4u03vH/2/neVbmfoJt",
-	"dq8rAbQhx/aKznQ7FATvwJsHt2W7fYp5FIAHJJiBkJTCtozlS8hJmKU08m9eSHbE3ajcwE2yBJbrSOMt",
-	"Lvs3iXI3Ne2QtLCUOlorNfnhxZs///kfz1788I937/969P13P/74/s9HD9+9fvXN3//r+fHDn0a/SZdO",
-	"0uXP/IoRgyfI1santEvjNY95tocVe42G649s7Roy75PnNJpjeyuTlStJzA16F2BiQ8sKAJ8bOwQy/Ktj",
-	"eYP+yMTY/ItDtwjIaTR5m+R//+f/j2Loo8AMb0jYhORerlz2VsLoFWj/MCOeKZZMt0QliljEKWQOQmMs",
-	"QGIrgBtTmTADNFdEPTBpqh68+BF/PtP7+Pzq1oIYAa+6AdTniuTKLBQFcAyu+ZBfnUaZTHfj0wf4T+Ot",
-	"RABUnAsSQlPcI4cuMLucAeJcw6czepkw8IMapGoLhsdVQYmNEQfXzqeYV7UnYLd54dUabfmY+7FrZD7m",
-	"2Vlk3GjbNsNFeQqy1dvxT3nZFOvxtuUa6/5RumbA8H0uVEbBQAh9FJr8Bc9/a/u+WpSy8wcz2f9zu4su",
-	"mdO2zgUswEE27HQ3P3RvYFs229O5Se/YPzx6ePzo8T9cg454gpIWrva5SYyBrx9/dXjoSzk3yW+KPn+j",
-	"axkp4ALp/A71G2udlKH4APXUig9YS4cBj/F+vUb8ysn52w5gBbAmQh6+cqDetlFy6oJ+GRUFvPmxLs3q",
-	"CmHLxFMRHiDceHOOLk0Wrj0eF3UwckynBh8ezxS5ZDMO5QNj15PrAjq8TxT718XY5GazaKFM0nbRVlNh",
-	"ArxiNEG0evhd8ZmgWZ6y/Y/inS2hsan5ABStlT+6ZPE+cfjKaPd8ociFHo3FWBWzogq0RU0sYOecaHsH",
-	"5l8kfecZkdMpoTgZJmJz32hlLmOCXG4+Ctt4EztsJEpCDM807eIzqJ5YsM0Y89ZzEWNU/HJDSm+mzODL",
-	"7JN3mBGOVx0TWi2UIlbGJlvyJNE6FtwBp1geZUy7SC71i5jazkRslCk4VSO7tmhUYNkZ2Huw+ryzgi0z",
-	"/z2nan7hsiF6KlqnH8Xx0ROTHEQVNlWFDAHl+oRh1ZzJ7qZJItcqpJ/h476G9s7wQ0VBq14kMy4InWYw",
-	"McgBFouxUVJpebNwX1lMGE0TrmfjUZFM9Y7MBIsvmhQgu3/hC8m2i11ywZf50u+a67WODdZSUjX3agXE",
-	"Yp+c+cRbVLasoHeJ0464R9geIW+dv/5YaQGVBsF0b3r+y+PjUIfg69+rHGA3rAxDFPoTfZHpgWMaQaLk",
-	"gRar+lAQh7f1ooQVnYweR4fTry8PLh9Nj6Ov6dH0IP56ejw9jh9GR5eH9ODJ9Gv2Vfw4enR5TB8+Ofr6",
-	"8KuDxwePDo4PHh4cHRweHByMcEIT/3LVhw3z06IeiEPPaXcfXDBsxTv66u+f/M/h10A2jk5G0VEiLpcv",
-	"DuL/+ovmBwNxFd6Zw4N9vMH/gU2W7U4e9Ls1/+bxTejifG+FKmKQ3vr1+beik0anC7RuaWcpo8vq5ZnN",
-	"H2gWW2srSLNG0CH3XEtvmiQmFcritHupIXCnYo0aseNpEbtOpZiR35vaWMAShyJWqIVhMTFVyX+w6SDW",
-	"7ZdJSdaMLk7BZ3ch5MSOemEtZ4NNjgIDyh4IF4QlikHOWyBjBNTL13a1v2bCiC3nK7Z+FMk0ZVFG5jJV",
-	"jFyCiMJ+KGv/MaU1HRKnG5LyKz3zzlRuF44RoW5RteM6LeDrO2cAh2gXjl8VLQZWxfnVUqw1mc9ymsZu",
-	"RT6du/YCTerhO9OQ0mD6yxUTWGya0MzzMAW8N11zSd8WHQ7uUSapl8p5wwmlfTJId2jyxnGKVWvWO/1V",
-	"OZu10WFu+NgKWfZpxVOm/FeO9g6O3x08OTnu6WOHyzhXoe97g0FraTqDKYx+kD/zJKEPHu0fjK5nRhoy",
-	"vW0b0qJdhvIfvR4jfpeQUI1Fld8xYMWwR/wOw1Qvs7YMkH3yHFsmcQuhYFtPmEJpLUyO/fA2FhDYrqOh",
-	"8gEmYnM8u7nB2uT9cxHfnrR/LmJrvA05cPPXRj0GTCetfZgh96Fk//9j712T3EayNNGtuNFmTFIPIoKM",
-	"UERKDBubGyllZqk69RhJnbpTHXUJJ+AkPQN057gDQbFlZTY/Zsz69g5mBWV9/9QiahOZf2cl1/wcdzxI",
-	"gAG+SYll1p0KEgQc/vjO+zs+F1Cyny9H86cR3mKER6jVaZwcyj6BKmYkrIhkcMfCW+F0FBrxO2Ogg9Fm",
-	"RLiiEahACXKFpMqMMefgt9ZYBjvTc8YQFOsbWx8Gfit8KVjH/N0xz+44ae5nOlleF0MKAtetJR2avnOW",
-	"OVaxwz8VCyR4LMxnT4zKNmZRZB57cSt8d9cObue5DzYqs2Yx6U7gPUNjLEL7ZqnaGamM1aTsKUE+Aj+v",
-	"+vhTyqZRFPMvl1MYz58joY2UaJ0bVWo4im2LdLO97GKWGeVmD70SjVV0OwmNLdFaa3gNNjQ6ertBudb0",
-	"/2IQFHXldXCEH1AB66M2Dn3L6VIfbZubGSnxAYw2wsXa64nMnYndJqvog+YymcTVePERz0ma6ofNU2NN",
-	"bKmq+7Qc/T2z563fD3xBp8DekLb/x0anrsM/Frt69gd4BaiiPCZ9es+IlqRHFeYrwLNOSzfv2yTejmCw",
-	"62smcIvSATxeOhWANQSCTMA9rCaguc4xcmHi7XJjR8L8IltfsaVxylahuOIYzzK6MWrX1Yv0Qzakr3i5",
-	"wGnghHltQR7LeFS9UI7FJ86qWJxLIIkHRoAHRroQOhqdkg/Wg81FJulcL3LwFAeM+GeBFD2uhj6QL2kG",
-	"fuR8vhD+wpxzLkiiWdZ6Wqqid+K6KKZmfCFlCp2S0ce3H9/t1COxPjHk/AzvlJS9rUujtx/f/WAmdFiR",
-	"YpOVPnnIoQdbYFtHAn33sYQ9JAWGc3F31ZJflRkzyIgze4rczq4+Te+UvGfY+5BQG5ACRTAe2EAMHY0w",
-	"r87L9SvUVm3LqYk6d2AcEZTR/mCDR1hQWXWQ8NhYnTfVpkt8ePg6Oz8uRSWv9tkw436Br5BzNG/veLy3",
-	"6wW8TqXFIrAq1yWLu4vj8jFRYuqYkHKxX+OkuNfp4HErOSsh17QbzVERMLBZwHW09yotp1IZYgsiYaJT",
-	"acE4+Nar5YQd3Z5t/XUaMObV3rOhvKfR0u7pN2nkEGd4W1v1QyxHJNEG85bA9dm96LbRCd5krolik581",
-	"0WYQBqqta6nezquppygm2LgIIEeFZfOI/HEvkPg9G0U0cHGY4njWjMeua3J1lCYjKs5ZZJj5z8W1szly",
-	"kVJQLNy/Ic1jLcwgL9L+zkdakE3Rgrz68JZctK6uTlqERqMBPbmoGA14M+GDegfvhb2+korEbjFXfTIa",
-	"UM0qnu2+m6H/sO8FLZ9tRYIZKrJIR7zHgkkQsQ7+/qGRuHTZeDKSkexPqtJHs68XG0/6w5KBvMvxigrg",
-	"O3R5Uor1qQIe84Bq6/8OzB01GMfObWKUhvLx/ve5ybxDLtK/NxcDXClahjCwdcaQfOPasohZPoyUb0Vv",
-	"odqB158rWULm8Sq9irW1FWHvwrIjuf0QGMbN5jJIq2ISy5BOzDEyaAJ60b8UnStuf4Abn95BSl5GOYLE",
-	"s9C1Wls64yoyEHylfVCOb36C6LCFmHbjzQ/vG14jspTHMP89bK+XzlkH5qzRbnA5tA0MwlyZFfLDh8yR",
-	"eJObPg3Zv5iXBfBo525lVpkPWcfMsxlMT/GAnr3hdMgmmONmzjnHcegBM1Kv4TWGSRTzXiIgAZxGCxRs",
-	"4+h2QxtiF73k5P0oE3HorCGFvtdTpxzeL21dUHa0K5OmSxoa1OIFccpWSoQHGlVcnm/VZ3F6IldDaXTK",
-	"wwmxTfvmnrM1ljo2z7d7bosNCxc/xZvjGKk+Z5lCvjc1i3NkIxKNzDk0C9OJ4C/nk4q8M4vtzYpIIzcL",
-	"FFgYUU/znf0z2CbaJrCfZTc4gRsAg3ueN+RZqpi53g6LS1PcQctK03VzigR0RANY46fN5sJK2Q4IRKpP",
-	"yl7W99qzMpc9xB6XR5qMlOzxqPzgVAuXM+znBP1ZK8TMWxdf1Wh03XM2vrb9JqATNe1GzPdcHWkminiI",
-	"PHH6ztrzIRDRYfdq0p1AHcd6mEDTlzgoi38vszerilGlZq6nDNfE0ttWjMN9WdPMdXuwY39YNYh0r6YW",
-	"N1Qylg/CflUyGZHUCeBnYM6iiDvyninFwQ4eRdTMLtS2aCv6sz8695KH9Sctq6weMaUlBLoxgayyehhg",
-	"mYWd7mQNlc3TJzJ3+h4brH0CjgDzqTmnj3s00uxJxdDSk741MlWqWd2Cz6C1XuUyvIBWCVAlm20Xxai2",
-	"ZMyJ4DEL8TxA4QU0lTPomKqBeHXH6sM9OuTRpKPML3scFNHCYtcZFW1ZgnnglU5/3tguE+sLqpnD2627",
-	"VowMKlUebRGQwUeMVWNpoz14HlYL0ihCMZYXkvB3aWXrKvpmHYl7hmdx8eTnol5bnjNFg4ERsViG6aGz",
-	"lBGpQqZQurRzNLFUCKi8t+iQpRKY+XQdnuhQij7eBaoqHxHFdBLFmJOVCGt6CttriA1PyQs8Oxjisp0j",
-	"Q6wP/JUF6QnKGjFO5ZJCDesDOjEOeXkNYL1OpuEQU/4/MCbcpMeMDsmQsRhFnxmwbaHjOtN6DR6zIQ53",
-	"EYjKn+n6RXV2ql7acej1qeG5qbB7A8s47BPRaNgArNttWxtIz78uUeBO1qKS4Pwvi02DTOJAZtoAVB+k",
-	"ntWeTFSHTQBcsdsbwLJEQjCn+Bgzy8KN1UR4nLUktWrSMNHx6QJL9LQwNpv+2VjiSLy3m7aqyrTLAoq8",
-	"ZYwCW9gGpJvDhCkB9xJny5Uo0BzeTYmyudbeN0vbVMXDdCRgOhIwHQmYjgRMRwKmIwHTZozWB4iXci7c",
-	"BViXNmWbrsbZNP0uR8Kmb4qwad0MTEfqpSP10pF66ZulXnqQcqme6CzQK21GbBb1myqBeQMNs6xhpUki",
-	"IqYN9IAbxzatB7gcc81OCUzukE5I1/zGnD7wmD72+0yEzKidTMQ8nvge8Ye8j+hpQ2i+dytyH6IDSvtP",
-	"LGs7tZ4Wy+OAIwLAP70Vt8L/774Rtwr6o3QnNq90IMfgy8FAuZN7UhFtFh+9wFyANQvXga8ZJXt3Qthn",
-	"GsQEmMCZCJhHXE/cWyESI+2AaIpFDBTbU/IqLtSzdZk2k4EtW3JOY18HUjGjQMRkKHVM/MgY5b5HJBQo",
-	"gUbXJj7qjDAtWqrYSjFbC9yJZUwjn4QSAmF9iU/g8Sn5wVaJm8mYFpgia/SfZd0a7WBs1hdmEsrK/Zsg",
-	"YKO4TWL2OT4L9L1ZsTxEfj4RoYFJH8m2aIy6lB6Zva8HjMUQulByrEGwm0eDGIWd7RkBFg/YhOhYytDM",
-	"hPlyKM3swvzfCjsrWXoYZGZdm4fAPfCp1tNu9BzuLjOYHbNTciMI+zySKh8tCOSwy4VzfvpGj8tNtBGl",
-	"xQmGKVko3I/aojQizx1JHGq2VLHsM3NorvO9YR3DBA5ZE5WIKgfQ91O2yZH+aZEEAiOx++DxZmEHvA8n",
-	"0x+kZx6/zP6wjnBXlJD/s06I/cbiUgmmkBJIWTTJ/Xwqyf2ivtuIaUZGTI4i5hHNzNIa4O5OzIEZUt2G",
-	"gadUBjh4p9MbvDLHH9NtQJ+zzRPcqQ9oZCQd+zyKwPMOYfvyl5tyz9kg04N+Os/Mwyu82E2D/TPTZqlS",
-	"1DwqEfy/J8x+bWWsjicRxgTUsGQLv093iEFp0NdDCqc+opjxXO7ZS/fVfMdTHZ9T9RCsVfDwIOY5o+oN",
-	"IWD8ftE5MJLEiPR1TEH58x+aADeCVd8/87Fq9rkKkOCbmmlE5uKS53waSGCPgEcJijn0PJ5kAW2uqjKZ",
-	"cpevrX4JnB8wmKwyak7dVEf2OlLxPhdrGwGmJMlREqFFDLNaUUCVXtWxV9VcjOkfzh1LxO5ZNPfEWUXW",
-	"XVhzECW/nZsrZUwZVIYtKYKNTbn4DOpUDx1SF4MFS3sN/nHb+xqtBlf1ZvR8dk187MJbKv7rZ+c5MY83",
-	"a3gNyPw1kqEq4W2NXnXU8sEHMcCM+pAFRsMGg7JLNdfIL6ExHa/LVTzoAMq0G63nz5+D5dsqfNMZqSzL",
-	"YsKoKk8kmOkblNdB2o2XnEaRQTmYTvfpazqkoUwWZIwslir0zLOgKCBDGFsw8NOrN9B+yei08Ej49Pf/",
-	"9dtfzf/99rff/5X89rff/+23v/7+P3//1wYkABVPWrsBhp/tAevQGmYifetWQS+Dcg0z4Nb5xYxGl5+r",
-	"9MvCkWrDIgXgufhs1sT8y7n+6YgXUhXcDluoi9OKKWu5IIh1/nuF7XkvwlM5YuLzMMITqk9kr8cD5vTJ",
-	"05wpNoxO4b/FtPMSLhs6ZC60qYvWnOMSC1gUgfHGPpvFStGhywXGa2agoVFmNhZOVuPLbYOHt432ba2d",
-	"edvwbrOdAD/L9sJt4y+3RakzGzHJza01jEvH7Uzf4lh56GXae3bIbkWdoXvZQD17Jh8cLUYVXJ5JIkKm",
-	"nDlvdG4ZJUOB2vk1gS5lkLn2qwQrtzsh/rWNVQiJq6cS4XizpRomES15+8pIkzfj2ki7r48HMmIwBLt7",
-	"0Im1Zg9bwW9VWbDqOf+HUQ7RBwDMFGDhkAwtcu63olFd2TcE77a6a64qC/KNtEtNI+fk4prcsVGc6ybh",
-	"8vGgqS9KGQL+CcxJAgF0Sj4wERLffu97dgasEy13i1uRR0ikIYNb+NZLAn9Yj5wPFvqAR+EjnT4bQzeg",
-	"JVJjtzNzMMCWBd4GToWXesDcj2+FTzWMzGwnTKtK9xI8EWp4sx/grpOK3POYRoQLs4I6PiVvwDS1bsch",
-	"15qL/jWhBOK/oCw6RQlyum6Fm8g+i2Mu+oRi4g5J+0IC1STxrZxHJ9DHdPaQWFWmxKpWJ5c6v7Oci6tQ",
-	"7RKwEHJLNZ2Qx35+1k/DBFGSaf+JmeKI37FocivSz1PfIpDY49ed9Fu3VAEVIQ/hNh5SvNolzDCvw0Pf",
-	"I36KYuYP55L0QTz6twJ8jc4H6zkm2mkf4jXpS7MH4Rm5NFpYR+BjpVFk3Z4cNUGfBndCjiMW9lnYyb31",
-	"KXkntebdiOVeWjuvGbDRUJKfsrYlm+HKZlEjNvpn+Zui+y5XHM5Dt8dyM5BWi7vvskWDivQYYppCkqFU",
-	"rDAIjRVxgg7NRoIJh4SH9q1wJ69js/t88tgeaCrMURWToUw0sVWa5izFNIghnYTR8AksEea3drqTjpYj",
-	"sw7knqkujdKTZ8NsEIgNmIohPdO7FXw4srNJYDeYn+Zf2IXn+lKGpBvJ4A4Dv2UuR9RCi2kZu0tYNtpQ",
-	"+/w77yEt3GnfgLCpYu2sDAAoCHCG/J6HCY1yCi/kCYFJEQ+kmQEXnvzLour2PqrQNZThZdTUdVfs55f8",
-	"27a3ZoJi5nsWSCGHPDgaZLUNsiU2dZkq/D6vPR4sG0RRj67g6cIXTa2P+dpyNxGhOa8PcEMUI8/QT6EW",
-	"XYRiGOET+ZpOHhLgiyA35F5CGZAVsRCZ1hI0Dhtfvk7lf49Qgu4iZHC3itVF81mmpY7phMQS86ASdc/v",
-	"pfLgWS5ojPbwiMYD0mWRHJdJzj6Li2JzReqKIw4ecXBvcDAziPaFfuBh34BNX02t4LRiYAEvwApWv1e7",
-	"SUw588eNNVSRyx97YcQZjyyyKvZyeaPktmEzFm4bxra5TQHjtnFK/NkN6JO+dKY87EQDgr0kirxbkdpQ",
-	"tgwmJXUuM3FTCgVIkweMftp8el1k6socHA6OFeD4dY6H5FbMpxwpJyopQ+Oy9PJd85HMBMzaAFpeCvD/",
-	"6fz8O/K8SVrn5OIpWYQfuuBCXit1yVEkHUXSXoqkfeTEqaFop8w4teXSYvr1GY1jGgyGc0so32f5msD/",
-	"bIA7MhsFvZyZ8/j//I//rZGfE6rEIQVzMUaca1Km2BOdBAPnYi1ngYPqx9y7HFPfNsadsyBTzXyynHTJ",
-	"sIysLDMu0tL60NFbb6YHTbqKIbg8zfSifBDNHl+bZ7ZBypeiX72+QJkjzs5d0XuPR8yJrRHVeiRVfPrr",
-	"qA/IxvuDuNFutS6atSUZa2W8AC5M3NEBsAdFtAtQ/84+B7yfIadO5vAh7bOzX0esb8UOv2dhRw/o+eVV",
-	"o924al40Lyg7P+8+f/7s2VWrG7CL7vmz3sUFY0Gry767fEbPWxfBs6vg+UXQ/O4q7LLnvcvLZ0GrFXx3",
-	"eQ7CRWge83tA0IaQagg+2fQRz3vPrsLms9azZ0+D78Kry+f0vMcobQaXlzRsti7pRbf3tNfqnneb3Wfn",
-	"50HYugyvgtZlt9lrNmnzGdQf/AtrtJ9CAYbXiAfJsCug6B+De3NkVromySiSNFyQ9SATdF5jzEOobb1q",
-	"NlesDkwP1darAzMEria24ZrgdQz4nEtcSHkg352hVd4VCkLjZAx4FFEdkxFV8E6+OZTWlWRLwiBHArpy",
-	"4v9Xit8zbYsh0FyKAOWRPQJR3UKNh10UYqz7a9+KP7774SePvHvzE7iZPrHuOwJHT3vk3csfMRD3+t2F",
-	"R14/vfHI237fI59ufvHMla/hy5vX77G6AS0veseECwSCyDEDMhhgK9kg6GrbON4K85aPNHmBgzv5OBkx",
-	"YLYgtK8YOyWvYChwZ4hIK3bChAF6DHeawRsp/+7NT22SjKBHpKVPsOZZaqZ6JGQQ9oJn8yG7FZbXZ8gU",
-	"xVoNRrhAF9zw2pm1PVuoZwvIMPJtJJY/BUq+C5ufutcxHzARqMkIyE9Q8YhJxBkWPtwQxUaMxpkPEPJh",
-	"fG5r7HJBrJN/ZBM/7X4Jl9kFTZ2JNvqLNZ6uzabVkXB3TfEYAW+AVPnSzZp60vVUiLPKqsalsFoavBYM",
-	"YUBtDY97B2N9X7iRQm2CPdCxlCSiqs/I41azSV7z7z27O8n5Jf5pXsDte3s+nJ9CPjEDbV3aEUywqVMX",
-	"EhrMhOTbNhUey4ajeOJhi0McqBFKXtrfFoaQ9jcEzy9YAV5uwFyQEf/MIkskj3cZUCQS9+2W8W7FdLNP",
-	"h1DFuZvZCrYWRSbYFRXvb17ClXiYpXG3RRkCFR5Y+RKwcneFuSxDyc1GXYGw25z/M7MWJ6jgFHQeoOps",
-	"N/7ju5c/nrSgq3VdXaIg00bKvGZsq87wpmXJaCnseq60aQqYIKcJCzEeTENDHalGFQG+0qL6bPrOs+UY",
-	"M08o6DnTL+6j3uPsA9rVcB7H9iTkauq47S3YnRTzejLDjEZYQpJ20khVKjsCy6Vt71hiHGTaVwXBag6N",
-	"OYIx0LYN2GdqhN2QRu08EphtSqEPhgXZMbbHNwIzhO1du6A378j6Z2eOwGbKXkMCY8NGItJHtf+o9i+t",
-	"9i+u4Zf6uqx2fchB6LwlUeoZw5dMFYJ6dsSQfj7pgoRrNS+fN69a313NFFUv7T87+5JD/xVj16CLiJTT",
-	"cor2VrPyPggFjWA1N8YRxo4wtmMYg7bo+R29F077h1wcEEd2Whm6u7EDe+FV9sfTUcreUhgruFhHNB7k",
-	"qOLyQNeY1qEWIdGrjmhDvw9rOuuYTvR0mNga+ja7xwYi6sSNc9Yk+DtsDb4lE4jpHUs7oEHQHK210lhy",
-	"RSR5FdNs3YHkaQT0sCr7vLGUP3EHjS4eUHb2MLD3oPLywrYSjcGa7bLIw52IufFOXNQGjvXpLGe5FSun",
-	"fcnqd9KSDPCAwiF6j9FK2wH/lFw0n6YhQjPVM9rMgOpyV5ZgD6pA5kg3K6Ag50iFb0IWsZgBClyl3ARu",
-	"1JYepKK/VCjHYkV3C0xLLUDuLXDpGylYHitqH79R2Cuevlq1eknI5dk/LP5D1LD+oVgrZ8C9O4mZLq8o",
-	"rrxdeVco+5qF0480NScwn7pkH0djOtElY5h9Aedaesn1SJqzieBVej8/O06+57rdW1fUvGcshlXnzat9",
-	"XN6VF7IKSIor69YDj8oskyPQ5GFUxpztuTNvxvG0NT2bUN85iiifklJ1XmLKF0/RyblNDfSlBazllc41",
-	"Eo0dhhK6PvkZcXGnV2mCcTBae2l49EcX5bHRK6j0A2EOx8GGvnytAt9qN4AfwJAmR0xYYpNspFZ94JqM",
-	"EjWSmpFExDwyR5t9HnEFVcaCdNmARj1zy3EJST+GaCDUmWg2h/nsGu4rQp2FzHJD4dMaxpDesazlkGYQ",
-	"NaRiAsWAjm7NKC1wpU7DP7Yx7dPlNJjUeEkNfXxvp8nYKa0o1ssO/89c3DVWaY2PC4I5nPCbJSwKM4hF",
-	"6sMWdGPZPVLq+ri0ro/Z9/AaiTIm0yCOR7p9dkZH/NTe9FSqvoEKOOdnN396dWP+F9y8uMn+t+w8VIlF",
-	"86xrcsfYyOYSaBYoBv8a29AmnJ1tC5obpCbGglHGQth8sbxjc32wxfb8ZqLXab/knF9VFozlVrw4b9rA",
-	"LxnzEIOGA94fwMmEEzZ9pGyxs05NmlxUfMFj/ID79mP6FkdTY69MjTi3MEdj42hsfPPGxg3RQ6PgjHgQ",
-	"J4rllbqjxbEViyNrbPCNmhzIQAgc/5hSElDxKJO6jiMHdGYNrPPODvnw9h0mhT1+3iQhQjSxp+cJSvtU",
-	"7Z4J6fAHwhLANp4FINhsCMJdbo9wQG3bCRfDrBtzsP0F1hBz8JbLHDsGmo+B5kPOlznMEJLocZcrTBE9",
-	"IEEYM+myZqQpnGwhegQEm9+sJHqVs/WACiLG1i2OO8yxMfVyEuvabj0rZ0BKAfMStn9xjWdAOM1IrYtm",
-	"XmDNjY9PCZ9aYkXycIdCZUmvVNrM9HtmRL0mscwaErFIs2W8M7+YfX0Me6+KWWYai1EJMqQhuGCZUmB6",
-	"rQOhAqrC6kZf03ocBpYVMLckmnnWZRNCUmEX1UkBrUpQhI9E33+Sxr7hl7EkI8VFTB77U7axubI7cU0z",
-	"/FOC8cqQIafaraAEW9+g38yycWL9g+sh6VK4Mx0UHoZMhEHEqHJ0iB/evnuEG55O2jlosJkxaWeBjJnB",
-	"djBN4+sqvBXcBu9fSOsVg3ekimExKjGjqlCmbeWQxS5BuNYJA/5JohhOUYGV+jEVZCATVdS7od7TDimS",
-	"fbNI8FugfQQuUUveV6MCxi3UhAzoPQOm02ytESx9uHlHyLjjBubnXHwhK6w1zao4oHannNvnfa5Y/gVV",
-	"4UMtv972ZnfTNaFkFFEd8wC/WIAV2+hppXWvjUA9a+ZS/+2f9GojvNibVO7r9lM294N9uJjKaSa+Yw/a",
-	"3HHg1gTVdCGyg/Pm8mQHM9trmk15Kbdcim9r8a8FuO33QjKZsVT5r3LMCtmkutFn3ahVuHe1qEbfxCpC",
-	"hFaeQ9a051O9OsEC+Y7FSpqHSvLYPiPGPpa2YeS9vIOgJwzjiZe2xp6bizmrasL5fBgzV/ZNtI7wtafw",
-	"NQMhr+CdD7mEBUGnVBGGl5siLa6AnCV03zO3phUq8NsZpRfOLejCUjPXMxvRY4a8Zc2kLdN74R2O/cjf",
-	"sjJ/y/qoTMxO6SwCWLWBZ0FUS437rElyZlXoYRL2WdhYjTyjdD9um0ejWl/BnCJ8aQgW5Mp7DV7sicqy",
-	"BGhZA3Hz7sNKfSptdGLG402RPRhDEM4xmGiubUAktdW77oH131K020yRLN0LLeEwzfpa0BVn52Z1DWnH",
-	"Prm5x3bZE/oe776J9LGjArg7BXAfPZxzVDqQE85mAhNpPbocIssOUbEQX099oxFQG8XSxjSWBzbzdgeP",
-	"az8bMWDTD3L04EHEBQ+OyHZEtkNGtvfo5aFrM1DZCVWKij6bTzsKTsREKSTyYsBGJSTxmQiBoNbfJrfo",
-	"C6rYTX7Uh2WgQvfODdumrkMoPqwWo+jHUlpP8thA3BOs/4zJY+TqdL7F6Rd4UjHOEvbPDbJ9gsTXcSdt",
-	"caY7Yx5FKdFobscjSaoe8BFc3fCWB2P3MJfk9AemCE1ETP6RhpzGQGa9RsSmzzB3CVzMdTG7eQmJQ0g3",
-	"XeChXhCCVzLrp87v1g36AY9CxURlW0IyHkhL2G9WFW17+JVH5L0NNubB195w32ISP4jQNrfLIbfVjEKj",
-	"GQ1c+2HzRZf1udDYNxCTsPEYOf8k7u5HmpizhEkvAzmG1Eum7llJE0DX+09fYy1WSKjrWs+lSFNvyIia",
-	"0Wny2Md/dbRvK8uEHD+BchZC4ZYn7pZZD4PM/kfiztAVkbmh9Oi9TBT2S7RKcCf9tWuX2EatmhKdjJi6",
-	"5waCgUqRKHbP2XjZ8M0clkcbyOZh2tYuX09m72i2Xp+Rx76QcYd24J38J16qzWMlX242IBJkXok89s2M",
-	"ddyMFd4Z1VdzI3warL3gou8mr5fE9m7WAT21jR5p99Osj6Q5NbZ8PyOvx2Y8UhW6RJbZHmaapoBhtw3s",
-	"5gmJWmBfgrPLQuQmu7YdheWmheWSi17e1Qzf4aBjcU7+Vlg42HwTRS8toEG5wF2+o9msAXT2JfdXZy1N",
-	"z8pSkmaBbsX+LsdDfECHGFKkC6u/H26HeXqxbclV+1DuCXdaYaRlmeiF077NMrKHoWenGfzbnLgq++UP",
-	"locfLQXomn+dlnoBEzvtRox0J+Al4WFJ0r2liSA0MpdPSKFFTtrBx1wWRFIvnZq/suJ68Pn5v0i+SRf5",
-	"UcAdkoDbS6f6XK0TqyFmxFuWw1lSFpEJvEW1Tmm2dcwE03p+bcSDbRut/wZawBHZKySxeZa4HRpDgotn",
-	"LJMoRH9Kl2kespSPB67EXrkwUcgh0s7b9+Z2zHZkYBOoQbDOHPRqJIIGUPAmODQamZnMU3JDAKi4FLYK",
-	"iwGFhwsXSEVcV0LnSBhyrbnony4bLjC6dn62dxaqM5PqRKNb/xS97FvCjoXemY02gE+HTtkIiKkIDXjL",
-	"v/w5/XmnJ1XHrHXhPllPxOkbaDmy4qOymWB9UMhPcgkiuEof96Zbbyn7CY9CIclTxzyKSESDO71vvWUX",
-	"BRTo2zk/fBexsG9OMfKcxkzH4DHV4IrlSscbCuGVFOVAEM+N+bCCd9ildOO5pe4xDa+RPrJ+X0C3rhq9",
-	"/VwTHcgRqxqE/a5mm0C72Tr4sz3v0pd2MQ2zVrWuWIt9hlUPOzw0G+/PXjbrM7dx+hJIQmhrGPJ7HiZQ",
-	"1V9zrOf5FrWNdqOngJcgHkjze6OWxDAuxQI+4mhY2YHhXLcLUL14+9bVgna47FsP1lmYqA7W5dJu032f",
-	"19Iczuxb87owdLSHtpi0UI1pwy6W1eQmg2oM2mFwEl+NdGlwRx4bSzVUdCw8olgv0cw2rmDjaAJm7IBF",
-	"IZjSt4IaZatPBdewlZ4YYzoYuAbl+SZFGssRRkxg0aqikXZBIsjFHUrU7dbaAy0fCbtnqkujqQmw1fsB",
-	"UzEyuzz20393uhPfI7m/aZxGum4FqrfYMzCLXUlF+glVIaciY5/HgKILdKUDKITIysSbDWalzbR3F8TK",
-	"z8EsRDjSxfzMmZ15Sl7LRGtaCzZrAN/z5+bwwe901oTbICA2DS8HVREzNVJmTjpmMzvlOQ+gvTyA4j7p",
-	"pC/TyGBTD4wynd/xurEo8G0wBHeUe5uVewuu9Fcbd3OidH7cLcU5KZyEqRSnq4Te7I3OWK/HMBG0ynr5",
-	"USokDIbtMJvwIUW5VeN4X3zMOPVBPbcyc0Q1dnSFBoYhnUALS2CoDU/JJyOsbkWmRxtVuSAytQe9THHD",
-	"ap/ELIosBSywSZBYjqkKNQy8TSjQsYLkokOmbRkKkUkc8Xt4hWhCuhNCyYRp22QVr6ydeFJlaP3g5rfa",
-	"4prx3kH5oZHKErnPhBwvwHhA43J6T3NoT1zu1OYK5Kx9Uhedzi1Khg9IyWy1l35MfgPV/eHz541cyrTV",
-	"7EArmCfdcj/BlQKXQj0YnN4wRsuuUvnNEZ8A5RUYg1vU/a1DZ1b3J4EcMhLLPbIBlkTGL9keW0MeQjk5",
-	"Sqal7l0Nw1GHWa8O83HA0lOyN1GZeUcccg7MZs6Nek+OdGnQPDfMkoh5TmBsM81AipgG81zDLGKjgRRM",
-	"e4SGoWLaGf0jJkfYzjNOlCCx3GqNhxv3kXxgZfKBr7jUY2mxYw+jkLEZ2ofXH9JMD5koR9y+ztj+RUZX",
-	"C8cNauLAo5ahwHKxf9ozrzBBOnvaYx1z5Brtxiv0Uw2lEujGr5UQQKPE3O4/nZ9/R543SeucXDwll1fr",
-	"9SSbo71tT/LDMUJwJw/kOEu/D6ggXWa9o+G+BQmrXMsfGFXgze1xqLkQybDLFGGfaRBHE0umIFW647GQ",
-	"ODGqPKQZsB7/fEpu9F0a8bed42mPtSHNn0UaZsXWl8ROhvyXbdZICMJOhpRHTmwBcOGrZq0EhfXfmu1q",
-	"zNo7LtL3xgYNzr+bnkZiZWahIaF599NqT6+5free3lqA9hAA1ceSSpxYFAb20a96FA6rCIcFN8DX6m4t",
-	"ypsHah1SBJkjYFZztoI2DS4F868Nljakr7Ijh8Lx8O748Lo2sLgL9sLN8LDu5+ob6hzE/fA2ZEMtdzbY",
-	"Y76hjvA12r/XTbI/JxQSlfAyLvqL9XdfWvtad3P33KG3eZ32AAvZWNw4Wmtz9yOufgW4uo9Z9TWUnBeW",
-	"TeBhbF2HUrPLoqltIfKhF0utCtjHIqkjtB+hfQ+g3VVNWX/ZvGKp1aA+5NpATqJYnRqHts0WYsJokx7+",
-	"FUl55xp0jaiKBVMklvLOfs0+j6SKr8kYmohC8Yz2zFEfD+QQ2ppDbk9fyURk2LlANKw8zPUy92LHSNf6",
-	"I11QDgEMkFwX8rcqRjGdobOgaF4XgVlgHnPPmQGDLtVcZ/HjVepZF0tZ+u6B/IzmZdra0ZwW6DrVZx1z",
-	"REbwtBCqSthns1I1n3nVWjJNqomU5Jih3qmf1bFaKCs7vtuOZuUQcR6PmcuUxKtZaBtZuQBXDqDfu+z+",
-	"w0iSco0Uq+XBTRTlQtxONnkuyZNIYTAJAS/cZmrDq5CJmMeTl+krHJH/mOOw1bK4VMPFw6A7MGXumovW",
-	"Aqr8eUYc7G7SOmk+RQoC8wUX/Y6NLjfajZ9evTHzCGFaA4+k2Tq/IE9Bp15K47cTP8pa/W6TynL6LO9p",
-	"UkMuT5bbEZMwBz8HmNZgMGU6sWEgx+w+TVcYJSKIE7MVTskHZ7A7wzZ9e0tlLBggdtu1h/XTC3xX8IXb",
-	"c5s0kJBbMRkx4psB+mklGp1A03NoXDRD2EgFirhJ1jvIw7aP0Jc4n9SAvT+h4WXO01OV5jC913ea7zAH",
-	"uNYDRtO4sjQkHFbh2FEyLO7YmTkYx4wGMStnNpbckCL12Rf3z82lN5SA4P42fzie4bWe4Y/FBv4Hldmw",
-	"8IHck5KKbKwlMbXccd9QmkNKhi57oIl5Tuc01i1ue0vGAEQFvGdPOnAylITYVsmSMMqf2fsadbiACqPD",
-	"ddli2t1iyRWr63zrzrKYwrSLlsW0FUy2vUu1OEL7tqH9wHMrFkL39ahXZwB3kx2lWmxPLlR2pwxoFDEF",
-	"7gPNrJnvHkx4rFnUW6cAmMrTAFnD0lyN2vkXsGjrQ3VvDY3Aj6i6D6haThMExdPTFy0ynhSvz4943W78",
-	"AsdvR3i9u8S4HaP14aTG7RyYjzlyR+lx1MnXkBRXgvAbzI/rJSIws0ajk5D3ejxIopg/lCuHbFmbpP4t",
-	"TX/4MR3rjdZM60NMgaAw8m3kQOSe1PAa+Qd/a009LWG85S5nUa/hFWanEp42CflBEndkr9cJ5ZBygf2N",
-	"3WeOSv1iAQFgQBh+p3GahsNEwOyIfqPdaCEMquwvxYbMoD9+4tjzIe2OZVeZ2cJmGO2GETFjGt3htxcN",
-	"kKhA/tqxA18pAXubyRdlSLLtBAzsk1An8SLDaEILwHcQyRc3UUQ0/5w2cNDQAMIdyutUaBgMSZs4ZJfo",
-	"U+JPbTOfwNF3jUOT+ET2eq4naXnbC81izIHQMY25jnmATEWxxI4YiTLiaLuNOpEicYoUuCKDomzD7rbJ",
-	"ZRmobhl/Vjrum2yMeRQ4X6HAWWWzfa15HSjD5jNUlEqvjaV0VNgzZ1+yZ28uxaMCpVdsYHZEkyOaPIgm",
-	"0Hoxv+n2wulRreNa1owlwGFP+oPmR1vW5TIPN9uk7awJgDttEbq9uTt8x/56NP+jc/8oZI9CdlUhu49x",
-	"hTkquC2yL5WxGwwp/CoTJdikUsW2hArm6Qr7RTBif7PNaMIf8ZE/s/6BxRBGUnPz6YbjB+4xDa9xkv77",
-	"WD+5LmwP2YiqOBeuvTxptTBcm341Uln/gqEUoCMZhWUmkAsfjiIKrZxfSEHvYNLqyoWnDa8xlCFMYwKn",
-	"wa23kTjLxYNlbpCvf36FH40CfMrrn5vP7Sd20N/TIb2TWw4DZBCwp9WX0JuI9aGtTi4g4BD2QCIAOcQC",
-	"0Nfpe13Dv4BhuRTLtuOOh58KxoGwmhLYkmbG8RwmMCyQVAZQ72kE46BDFnq5zPqCG99zMsz9whZUQqan",
-	"u2uVrz/blTv18G8DoAqgsyRkLHHaD7Sw8igy1iIyFt8vx7JMauB6SlnfmA/f3v/sS8T6m3PWF2B2f1MD",
-	"j4d+jw49MsX1D46cetHDux8+dpzpEgcx4sJXz0+9iiK47uJJUGSnUei82VjK1jrEsskjDu8RDh86ofUi",
-	"eLyi8rTLQN+mAfzAQ3vrwPdjQO8oCo6i4GAJsGcFwQYDc6DibV4UzK19t9Bp39lIBcJEqK8Ju2dqEg+4",
-	"6GPoyIhKUJ55TIbynmlHRqITdc/vpfKIkmMD4+Y/YPJDoEvxPhcYV7I9GM2vQ6RVuRU/GqEQG5yHW4OL",
-	"wCaak4vms9mHmFUwQ8Oxdlkkx9BZ/4ZAR3UauX6IoaJj81ePWLZk8wTrVNY8ZLcC2vu3ieMa1m4WZHqN",
-	"pRlXjCQiZIqM6YTQPuVCx2YeKNDR3ss7FmL2+oBxZaaUcXOuCNV3SNoSsojF1gvdlzI8JW/hUbfCiS5g",
-	"GSi86iNNgLVeg6Qk3SROmQSRptlMhR/TO+Z7luycx5bCRt4zZWwdLoAj3Ug84jvh54O7fcCIPfvute1Q",
-	"4JXNHvCI78bSsZf62fw80qcEkodgsR7pW2HOrrs1E+bE4B0fafcknAA/EbDz/WlJbxenKmBQSqND3eVU",
-	"hLcCp9EjNJ1FaHJpaXSwbzdTDL1QGICgd0y4iYZX7ypG78x9k0rtoaQBOww1g4PJwWkQ77PJicc8YOa0",
-	"2GhJwwCl3QiLyO7p3dNoXxjovGMQzoZuEX+uLXVemwleJFCwoIJSpWjkeRPCBG/Bak/DeX3VgbWgEb3Z",
-	"8XXVA4pJQZtbQTgdudXyGokIZScRMY/SaXp60mzlpmmxFS1TIeCLcD+VB5TZU8oDDDiDIi5iSahAMWLB",
-	"VdMhm6Vqf+k21JLKw9lIMWgusDsl4o1EJcEYX2BOh6fED3mvxxQTAdM+SMmi1EJplckcTfAHtqFxV8YD",
-	"C8ntaZGYl4W3Is5SW6AnDKyDEUEyArmL4vGU+IEUvYgHsR3OOEe7pvlwFE1uhY6NCAep353Af21DERu+",
-	"YCARUl62OzaKT8mntMgNOYSGdIJNhhmzWhIF8nq7AcwT3PCEhBB7JgRvRU0pWCL6iJN8SCD3sPArk2F2",
-	"M+G53GWoewmsWgx13uGbvscBbkaeuB0Hk2dbJMVj2RnIRDNQPQ14J+Zq0MRtBgW6RWz2Qm7jpz+7zumo",
-	"mA6qB3wEGhuJZUgnpzD5uSMII0hll8ErOqRh4vp9NNoNSO/o2PZQ7qHuQpmgOyl3g7SNUoucn5OLi9yt",
-	"UFLACJaSltmvMtN0ffrHUtukTEbBwR/LJAqNSRPCO29d7nzCJkgIeziYUK5RvFTTTvwAJpjFW1GgpSzY",
-	"kgBN5nsH9FkaooU19+th28Au9mgyOIgmI2gaqR8QDchbYZQQwU7JP8F/sf+HOTdWfvj4fYfGfmkC6/KJ",
-	"qyWgGXEdv8bJOjb/WLn5x/pyRY/6/Lr0+ZVSOhFHd5rNWQ2dY6oLMOQ0qgoIPYRuSojbZ1/gv3CRkuNq",
-	"HP8EB39ccPDlFQ8SGLW1pwwqZ+69tvXh9azzbtp1xEKPRKwXOzcg6bKAJpqZf4aSoULag8/REzel68ix",
-	"8Jw1QR7TvJqTPeIJKLtDivp6pv4/pnn3H/oujbb1BHyEcpwjpijo7LfCKO0G+K0GbpCdhZBrCv73it5S",
-	"S0kTM3Iz2rkS5b1ZuYMSKoppmaiAbViiuMcYeZL+u3YTQXMgUEnhmrife5hBbJ2mZnfASSexojyqGF9u",
-	"GNkYh/Tzz0z040GjfdXcpIDroSoOJ7HQum8q1OZa9l31WmGr16QnF91mcPI0uPzu5HnYZCfN3lWv2WsF",
-	"57SF4se+VLuhRyzgPR50oKYp911dmRN+tw7p8V6O91WAON075CF2GOXBwOyvfRIg3peyiL+TD9sshTaP",
-	"rhZFH0Ysirjoa4/gx8gIBD+yggItX8GKfZxyFM3bqlXLOfrfwEsdVf9j37/d1K316JBHk459r9/+9vu/",
-	"/fbX3//n7//a8PJenXbj9//121/N//32N/iubj5DK+vvLWjM71kHl6jhNSIq+okB33aDqmV5Su3d2o0b",
-	"RbtbLjebOsX73/HP0qIhJh4M35wgNOJUe4QS3EJEW6jHj4bMlWMNDdrQPmuDRQINANNsJqOlQ+fvnlSn",
-	"ZLqDYGqKCCIBvzQX/Yjh3bkmlPjZafC3yisnCIPmMi6KTMUEhlVVbja1K3fqiF8SXGoCRvHsL3tsD7R4",
-	"7NvG7SXX+lj4RQtCYGMlXyBhzr6Y/2yu4msW6fY3x/R4XNd0XD8OmNu6h1WzVf/c7Ue1lh1nie1vT/Uh",
-	"1GvN1aAWq95aWa9adwmXkODAu0k9jot3KJ6xYA6xkusIrWuC1kOvwqqHsKtpMrssv9o8Ih94AdbaIPpY",
-	"hXWE8SOM76SCKg/iG6ydwpBklVn6nhlYDCB8by6EpF8bz+9Ng1dANSMxo0MiRTS5JkKmB5dEjCqhyUCO",
-	"ydConWjmUkzb3UC0qSId4IONxL6xgdhjsGndwSbIDMilkw/ovatiwhATRJzgUwg7QRCqYoQ0MPi098El",
-	"rB/VsaIC3Wfmk46e6JgNG+3GkPcVFXHnPokEU7TLIwMLHiQ285AJTBFgUa+jmLFa8BY1BEXNQV4gl63Q",
-	"POb3gEgNYVQgSH7j+Hh8wvnJeXPLoaP8gdzfRkUugYO4BI6DCBgZVTm37iSQQ6azKgyzS0/Jp4GE+FCP",
-	"i1AT8AoQVUR9CBmlKQLXoOlCpUoMxadpt3/LLygqpMJ6g0X58g3zJlk2msH5LDsOkAauMpt6qilRiZTA",
-	"5+W35U4DRxsBl5JTv9SB3ceI0TcOxsss47fcxKeA7JuLApmRnH0x/1k1CuRhwo5gpem3mpWCWp/FU4i2",
-	"I/P3eDrXcjrBCcb2p7T3wXY4CxyzPQn64DjLXIx4iDcU9PloFTN0KraN5YQnHxQxKsKsVlWmnR2LPsYB",
-	"1WhwVfA8zOpB9dkZcL+vph2tO/xTAAfX2gSW556zcb71+NVJs9VY0jTZu4DQEUrXAqUH1vokjfHURNTV",
-	"FJUzJnYW49k4AJfazNVo6mI2lag6cdmXPNaky/pcCGMlS7Us2DIRrgdptxvFgdnKw+7l0rD7gwiPoHsE",
-	"3V2D7g8i3BjiKhbBNtUDPqqOw1h2N65zPkkgVhlb910aIIoHbHhKsORD9pDIgiQiYloTHx3q/xn88D6h",
-	"+k7bKE7qrofDu80KoPeF9z9GZDZa/lMnGLNwCVCdKM2xJmlWlmBjQUtyuGZBQL/LovwjqmxrTcUNoEFL",
-	"QzOBaqWWhQhc94tRPmwztJRHlm2HljJuolrxJTUFgk60/CGjONqz2JKZOEwm1UzdMw1cY+0co1L6bhCO",
-	"0QM5BpmfRp+4MOvMiNmkucgQ0NAg7008ruLcmkd1iXlTXnoHqqyzgxenOU3Beuzbf3Xgaxb6T1xalhmM",
-	"OSyY62AsAUrsISLpISKP/ZmD1YHaJf9J3kCwktBNwFCz6J5pz4WwuAoieHU8rukXmSFRDF1VBK7ym363",
-	"gasZeFsAjhZGlqVAYR/DV0ehsDYjpHAUvtIQV07OzI9zqSIuVAmYFWJcBRl29iX/5+Yqn6bgbkdegeOh",
-	"3dqhRar1wqLvhffgAYXPhsFqnsL9CIFNDbbEEzt1xjcYEjOa3IjJUcQcPzwojhAlwyCZTQtCyDAAUitW",
-	"tnRJVZmHOK1fn9URuXaDWEP7rNV0vLWH32bQrwKdljTc9i7wdkT7raH9PvqJH1K50ghdDbBfr4q1w2jd",
-	"9mVFvejdWvE9FwFcW9ivLOi3Hnw/qKBf/pX3Luh3BPwj4M8BfIwObh/t75nivcm3Dfgfs/RXA9PBgAV3",
-	"LCQ8bpNQBskQPanQB0ND9S52kqIjquINmQMcujTxHi8KjFqlu7CiO4X/I8AeAXbfAPYXOBa7wdjdkRzs",
-	"CcIeDunBIarN3wDjwRHcj+A+D9yR7aAQmp/HdrAC2OtAMWaM8+o8O2juTWOmY9LjSscukw6iUYXC2B4N",
-	"YqkW4EPYZlLdL/n80w/Zax9Weh2u1zby63JPaniN/IOPBNtr5LUxJ0bbngvm3412g4uQ3/MwodHpaDDR",
-	"PKBRZ8BoBHpOxO5ZVLjIzAuyvX2SCfjkelIC6MuIIvo0FNd3kAZtzCnzyblZsfSJKSB1kGjn1PLthBNB",
-	"hzzQuedOX1p8zkjJmKW5j+nTIGutrvy6glWPmRopczw6ic6UN/gcSphyvDy93gq8POmmrlyjYu64+wub",
-	"2fX7zOBcx81OBEJmmxl95bC2v7QRhTIAovM4fBAEEv7UovtkzHh/oIk5Yjpt4J0dBCsVtWskhPL4kTaX",
-	"BCxMFNOn5FWMROL25tDOWo6YwDYVYAJA1t8Aic3NZzIRBthFwDLtGPw9UvS4gnYzBEaIrbTnkF7YAW6V",
-	"uJw4cCCyRygRLIkVjexQvFRvgMamVq3APmUwaiMkHOp4ab/SVA9JUSK1kowMdIjhpA0kSVJBclgDzi6D",
-	"N1WphOWnbcc06ouKkC1Ii7oiYUGYXxEVD5bN/agkfPNKwmo7/1umM6nQODZGbJLpNGdf0n9vnuKkLBW0",
-	"UlztM9PnEeyOYLd2sAMVOHcADoMiZino2o9M2fxgS+I0eWDcZpvASnA+s3bTjiJbW5uuKrvWtpy0ht4Q",
-	"6Att0VlmlEKUawjpXS5319mY688bsOYr3Chn1C6WPmB/uC67bTcRMSvMzD4ZG4FmZo6LHguQLMGIshRv",
-	"hyzkyXBlS8kehv0imoAxdR6YjXSrzO3Onl21iHTMfjU13Ufd5qjb1NJtzjeg2xwaXRMeIkLBZYogvzbq",
-	"kGr5vsO0lZ0L98NJWDlsQX1s1nEUc0cxtyET/sDEnE3iqTDhN9i9RDODbpA4NDenJ0iUYiKGYNqAQqzP",
-	"dyUr/jYzcz7kBnxg2ThcBGzTeTjAUec18GHH3Ju1iam60P18aSAusAtenDSBiTCmcaKNDidoYDYgFRyp",
-	"8xQNjA6YXiBHTGy780h6EredQBIMeBQqJqpzSDJYw3J3nC5MH4Bfe0TeM0ViXmjw98LeeN/ySD7ZBASI",
-	"5JgxmpMHER9UQfBgDuSY9KhK35brU/KDCDX+zAI4ck7ZHiMhnbgQkS36h/rLLWd32Duaxekz8tgXMu7Q",
-	"Dryn/+QBGidza1s+GhfF1KOUAcrNB7xpXzKgDrCsUTCZ44GcmtCqlI5sz+80jWMdYLHEOT/QlIivE7sX",
-	"X76vNa6fioN5oX3UWtyJ1zEVhT5UReRfJaCf6adnX7I/NsfgVICk/bXzj4ew+hAaAwvk8r5YqnMVLAg3",
-	"L3Sc9iPI7Ga4zKmaP6dbjTBXo8UufdDbmarDd0Cvog4enc5HYbSPwmgfPafzNTxwnpYJpLl+00xELajh",
-	"xXzIIi5YpTr3VtgemlwQ83gFuTF8yDxENMUCBteawwcNN6mOiZAxa5srGQ0GRDEtExUwMi5mcD7SRAdy",
-	"ZGzYERMeGM23IlfOADWTUmG7KymiCd7BICVUUg7phNwJOT4lN8IRUBtYHSO9/WjEhO2ThTMaS0BcIoVH",
-	"uLgVgQyZvsbLx1QTTblNqrA+ADtuHmsW9U7JJ3eh9SsCiHtkSNUdC4mPn/qnt+JWbLOP9Ue3iIflQ954",
-	"ISfWby7SqtrsIZ7mf+lsC2jPueFYaIR1IIdDqtskMMdexJ7ZqZif4zXY51EErWHQz1w6Znffwrh5zIYA",
-	"TkP6+Wcm+vGg0b5qzozdM9+/wmsvm15jyIX9q5VeS5WiExB/8SSCqJpUw0bFW8P+72YyFMw080YVEw4v",
-	"y4uu8BoK0po84yXJTRdpcpMdWR3ZFrgePjCeWM5IrHumujkHE9z2WbfVuwqa7OTyPHx6ckGb3ZPnQSs8",
-	"uew1e+e9q+53tNVseI2hHMJbNYby3nXYxPW2sxcrCoFHZ+jCl3VHHpqR23AEbjKzsDOCtZD0ZV8TufOt",
-	"zuvCnF2qeWBW0w2Rjnj6xudBkz7tds9PmuHF5clF7+n5Cb0I2Emr16TPe016GYCmkr5xxs5ffO2cCrTE",
-	"K7dmX3klf7+DzG17+wsiuNQi/eGeqQmUO7ouLVaMWdYBlAf7VjS6mNaRCHCqb94grA5CcDPF2BeCD/O1",
-	"JbNFqiCWyGPfHNzTRISyA6PvjOEenZBOtP/klEwvnLkbXEgABNBZDy3SqZFot2JM87pHqt4ZuQesoSEB",
-	"zduaimnRqk7UPb+XCuMklCjWY0rRaPqpit3LO6ekuL+mzctiqEPI2IY70jCHexqM0YVCBI6sfSvMdOCD",
-	"gSFjph1ezoaNpQQ2jQX6i+I2+b6AHIdlmX4csAnQggQy0Vzo+hbpa/Pq/yRCuRGDtMqwzGcKhwneYjG2",
-	"m5rXshZIATtN77OWLljsLAUxut89Nquze3AhYQGROYOPo4EUkD0AR7d6ZewFiYh5lE7K05NmqzAp5hrB",
-	"pubt8mPzmbtksQWu8qDCxvcIPu0aTqKxRuEcpUf2EZALalQi9sK2LYo3BPkp+Wa2NKH4gjkp9tJtNivC",
-	"EGqWilpsx9f4gMcvB6wref6K0efKtqPjAY/YrdByyFAEJSKEqv4JCdmIiVC7MLkd1AmhJE3+8wgl91zz",
-	"2PzDiLm2vbSXaBqRUCIHA4lZFJlHBYP6IG6GfcgI/oPI45KlshC8P4iJHvBevDc+Rir02AIAQl67EbLA",
-	"KLmhGaNR8jXWBWmkRutyFQ86IYVk09bz589Pmi107mXfdEaKBRydco0Jo2q+U7J1nmbCQsapNRhfchpF",
-	"suE1wMB3n76mQxrKpL7MAFx3maKAGpAr2lMGMqDbKpg1uHTwPQukkEMemAsEfEsjHnP88U+v3pjPoZgL",
-	"xgSf/v6/fvur+b/f/vb7v5Lf/vb7v/3219//5+//2oDzPkqQmKxjzVvb4hU9q+gHy9NeW18paGi23+vN",
-	"T386AVF5AV84sTf1q/P0yypTjX02izZttOX8smkjxjmO13S5lnC85s/0gXhei9JpPgEdgOSQhmzVNFXF",
-	"6N1JP6Jan2AP+urc1E8DCZ5QY+wZkC0wzPEIGrxOQOsHJQXEBDDoGFxOWXJc8aL5Rc5lCY7PIaMCREXO",
-	"yxkryqM28c/QamT3ZmJ9g3Q+JJR3eOhj4hkfVuSxfm9e8ifzju/tKx5bt66/dWvmq8P1NDOdJreCwSYL",
-	"VwgoGyj3PuJvF2zTmg1AD2QShdgrtsuYyEbTnZgTnx8UjSIMxpWPRd4zFSZsW3m1i3sIZ6Vdq6jx17d5",
-	"nuLpEfUDcPQ8byZ9r2RiFA8uSCKMIA+4TDSaBwOpRzymUdbIecAUGbLQzgrcB2otwoRNvc2zwtsAuExd",
-	"cVW8YlakzMzJujJzp7Fl6x478/wOAHgbJ3BaZsDgbNI51aSr5B3LO+heUL0Bx9yfFxM6YBo9lLSFiadZ",
-	"1lZpjtb0gqycqXU8kts/ksuevoNR9R48te8xEMzseSVw7cZP7Rrc6RVnG24XsXiXXvXvJ8X8GwOKAjLS",
-	"YZLNNnn8tHnx5JRAXvyviY6hNYbviB6d3mqTCYaExkD0eDpDsJEqHOUekXoMGThhJYB2EC6KQA5tzO1j",
-	"HmwyxhBu9D+ZxIEETSud7sbSx/+F22Mb8Ukf5cBRDuxADgBfKn1ADsy18SHDXq8CvA+xE4XsngeM9Cno",
-	"ZyGxRjxioez1Ii5YO40OQ8N7rvIOXuv2QwZdqsGtgR3towg+BIY9RYWmgXn0KfmBBoNbgVlVQNHrv3v7",
-	"4aNvoJkSf0TjgQ9JI+Nc3BSjlMY49o0Q8D3rh04ZbW2+F7RjTSJowQQu5yiyjnAW9dq3wi/69X2P+GWe",
-	"fvtSld9DkTJ8mTUe8D1z++xvvHLIhl2m8FozPfgv8InjPxXTQcKcd2TmE7wLNqWFbzVTZsVODPzRINZ+",
-	"LkfNWL4hOli0Tx77/2EIPkj/iZlnzBXr2lo2c6nLrLPJSbeiywZcYF8rUNrvLZ2vSxX0zOJSYpYIDHAz",
-	"xeOBNGKVfY7xS7M8kKj2xnqNuCaa3rOQJCJiWhOWhbO5RiZl9DBjDMoI5l46rIl1WPUoj7SHu2Akobxf",
-	"Yxob1Wba7SucnZ+Z559l7mC/TZ42Lyz9lZ0nlx4IYRCuNTBAP20+Nf/vuYdhj4zJOYliyNsCdwM+5tGt",
-	"6MqQm13m1AjzGnhcH4EDh/g89C3pFyWKjRiNiaY95plpgzkYV6Xeofj5HstrdllBZ18Xs6N0o92wG6rh",
-	"Nbr2ZkCtcNHyUvc/AE3q2YeFsP55NU1HMWTxQJoXHisex5gMVXDk/0hFTBur+Mcf9HSfN0DpjgeNdqN4",
-	"0kHrcq+59CsZOShHaXrWkAraZ6BdVT33zE5yCkKFgVg8KS/lzpan0NapDSITtX/3yAyn8POa0hr25CIV",
-	"js217biFYjlpuV1BttbIS29NLUbNB2b5aF8WGmhFBOcvRTfXgutTpkPlkoiA/Q81XM/56rMM7EweNLYf",
-	"JcGdhUz2kHjERT8F2ZSwd7mASUBVCCOW0T3biEr1o1RGHILY1AEVqIGokNjUchzMNeauJ5qRiNF7kA9G",
-	"yyqETU5RHjn1xhVpBzK0KWUc9H1IqLJp4F6amCVhJR2bJD61rFYbZuJ9DiNfUOWqlZaSFzE4KNuNTx9e",
-	"tE5f//j+p5/+9PLH13/6+Om/nv/8j2/efPrp/OLju7ff/7f/+4enF//09peLP7y9evmnd3/8r59++G8X",
-	"P7z+5eNPbxfp5Vsc90d49j7V2CwdBqcqXChjd7GYeGXQ2IV+l16CP8goZKoq8whPAqiXmgzspWuugDFH",
-	"vDT59RPwt8AQQMvk+r8UTDEVVrnk5iKKZpGk4XxSIGhm4opOdC5/RvZQDwSv1nggoerEqI5woWf5G6Io",
-	"bRPWdlkieEu0dqA0hg95qjZ/ePvOQElPqsBol/6YKsFF38d0IXvFI20sOvMutM+gbMU3j/Kz5E28J4f4",
-	"bjBg4Sm5IdMVNLZjSi+He65yxoyGo1XYA9hOfXceqOyZBtwmQpIe7yeK2Xgz/HRBuqSqEpYX6RodVuTY",
-	"jHnDMWPziIbXOLH/hcu9xgn8t3bYGDYdpJMZvdT8qWMK2TNlY0k0U7sr8IAt3WifX3r47u3z1ullOrbX",
-	"VHE6pOSV1sbmgH3UaDdPn11h8ou5xp6lhpe+SS2HXquxWqjSbeKtUwi5w1PNIQRRe1BozMVjqe5YujFL",
-	"nF2bCUsCYFaC8IdkxNQ911JliJlm46NBpohmDNHY1gb2cpd5uXczwgOpwBiCtcE+qe6II1HKiMIs5smx",
-	"0GTCYo9YfczcX8mIuVuN8SeMDvGuVBlELsNbrm0XyFzDKvOHQcm0dpFGUrDF0fNWfOLxgPg3gbGn2+DR",
-	"OQv0ve8RP3/APp+I0BwyHxP50V1DiR6ZLaIHjMXgKVFyrKErlvMH6lgxOgTvB7yljqUMUbVntwKrfK7N",
-	"jeA6vDM4WcEN6YoIXGgFnV6fR+ZNoP7BRWV8fCFMLPI5Am4nNojrn5JLcAVhHEjeiiEVE3sXTVQi5gmR",
-	"Y+rRoqlHhZiB1zgp/CUSIy9A3rh/9WQUyXEycsEKr3Ey/dEy2Uyz1S+Oygs3nfkmojH6GMpklh22Yw0s",
-	"kVzmghPHklZrfKgLgsXHNbG5lRUT776cSWOyzzBqqzEMzU51fib7o6rHw1OxF4DsEcv6WprQlRHhLzaA",
-	"3A/nz4FTIORYVC4BfLeo3lDnoWnNW9lTp+y+1Z8NZHJpOYLLwOeiRmVsVjIje2ubhVzLIxBS0wl/KJ5k",
-	"DwUXCk8r1JDqsorRcog144ukADryPkqCSAZ3QJ+qEkEMphvRatscW9cHyOKQSNEmVGveF+Yge2glEafi",
-	"eGQUUWGkowGRk2TkSs8wXodyyxii+5FAuISboWubOGgm4s5sHn6dMPY0wmYXts6XiXdD/NxCOvoXXsC3",
-	"Ty9tHLzjygp1o91MQ+Pzhpie/pq6tlkRe1vQkOA5hY4eA94fzDA2C3OSonzi+5hGdx0uMPkdKKSp1kzr",
-	"IU5vDSKSjSUvGo3EWgNeYYfdi/DUjOfzMEJo0Cey1+MBC2WQmIGf5jS1YXQK/wW2xPS5JWz7dMjAR2nD",
-	"qrlbeE5rZlEEuh37HMO2srDU5QKLc2aAqVGmVRYOR+PLbYOHt432bY2Ff9q6bfzlVhRO66yVZObN+ltL",
-	"x+S03uI4eOjhlvZwzW9FnYPg5Xe/ZxblweGBH5ga5dn6iaxrWPZIIKNkKCBuq6+x6gsshV8lFzboe+17",
-	"FqNxOVQi7IKZ5UgiWvLKW7Ul59iRKIusUmSTpWpkzJnPUIFfPe+1yq1/Q0JFe3HbJqHYQgpoEwzShOu7",
-	"NL5uFgBVGSuYLE2My5Jw6ugp+WQdZsgl6+4tUjvuNCtzzki5nBmU1fcAf0taVI1PthdhoQ76Y1yRv7E7",
-	"zQyDNM2Ckfgw39n7nSlfIN52DKn5xlqYkCFyyVKRuhypkSPac1F+SnRqdjvunIl5cvYQI18VD5l/WhEB",
-	"f4H60O7i38uK5LL2UeVyJT0EHxW9Z5FG6x22TCR1DPlcI2oWv7GQbFg3CW39J5dhyvesn4iDJk8F8CoN",
-	"WX5vzq/VT8sxqy5PKjykVjo9JKumxbPsswFQCece1OVekQrLoCmY+6kGnaNcsMWd5KL5LEt6GdOJyw1K",
-	"+6NirXxZH+8+i+1J3Xqc7agAH7AC7K2IKutKC71oPps9aa9zxnkaScddnnvQviDTnIan1bi0E+Z+yGcv",
-	"UbHQN+e8UUSz2GbJkTBhxOwrQgUbYwBZkzs2il3CxIDrWKrJKUmdLCmH35DeMec7yJzpZVw1cMmAagL9",
-	"WsrpZiiklprHY0pv3XoAPBfLaTOuAqC2GgO4fgLz/J/K6AdKYAA+SxPOP4GHHpDTaK9Iu8j7g7ixoHUK",
-	"415XPsZ+QMWWdIoXeBiqDm89JeIM862r42Jvbf6B43pxisMoogJ7W1htAhSIysDITXCAfYaMsJdiw5ER",
-	"fEjDa5yk/1q9Ttu5rksWrWJ85qv1OLDtjspx7i8auXBTY8YkGHpeOyMl+4pBcUSI6X2hkqMRC8tmZc8r",
-	"tqdwZwTJ6hBmcjxwUugkokDoabdFXuVseI2+pFHdcbFFmLEuzBm1m6E2lVaq5GVLtm1HJyLMLpIfOj0e",
-	"VahXULdgzwN2TNovRavUlVVQecyCWkJgcHB5RQJ4QvuKsdAYgjyeowXN897gyu3Uh7OGA7ngmVlib+/O",
-	"XWNX6GttelOtY92EIaHCHmGsPYNT4CTpSjrX2Rf8x4MNbeZqWNaxkh6iPayCPYq7ldwa1advXy2WORIR",
-	"HQ7uSO2JKCzt3JKOsKR1S3pwV27bUu7q+ISNBjAmwnWalAROZECgU/JKuHm8d2IaKz74ZxaSbhLblGtg",
-	"Vw/kkNmc6bbVxz3oWQjFt1ik73qS8mAwnalLNGMahfwpmdUPwB3iFIMeZ9hVEQayKSfJskrDul0lwMda",
-	"xKtWgffgHdUaMhCpvoN22ioPIGDKLKXn7shxcrBgNNeHUo1HdUX6aKTkPbjrKwT5i0jqRDGNCUeYJwU5",
-	"wW7Xu+hv1j843TFeFnVxNaZ6EedLOrhjduqGiPFskvbSLo+5uZJuc2UJm18HI11olK87LsAcxONhdigY",
-	"lh0ujPjMxGqOrTsRPHYtCQZMEQ1pDkY4vuF0yCYpM0ongE4orvZNmV/2OMuVLy5AuFJQ/NKf78LTYbfD",
-	"LnwdVYVzNIY2SSwklGgWSBHOtorYS2eH7wLDaaJJO1eqgSE9iBljIovruIObz4dv/FPiG0z3287Pijai",
-	"b+0K830WEs2ucmUKYf5rvP6G2PMA3CdODJDuhNiNd2K/P51m7M4unmrYNxO7WspVY7febhNubAj/nsfG",
-	"KASGbB3noGRqRfNESf+UZ0cCghYg/LinQWK9C8ucxB16ZtyClCpkmcL5VTpn9J0rXqLZvlxRfzv7kkrb",
-	"tbhlsoEdLj3ZtymnvbUdw30NK89pSbzv8rzcY5MdtjKfTXauN9aX+GFEsZ+zHbUj3tIUVWZJO6hmWbaz",
-	"E9Ng1OlMVzG2HIj6U/L9JNXFbNgpzSqG7u4DafWex0/Pz594hTzmtC/Vh7fvMDHesYBOaU7Gsg5t7ylg",
-	"nLNQ104LiuwVrpcJdORanPjTTsBq6tSuOT9vMOyXuSVkEENFGAmTeLKcFvXSkZzswq11kADusGRaMcKP",
-	"s/rWvOtxrfrRmWK/siD+RsGMoPaSNi+1RZpg2WHBxFcFXLjWR9w64taGcOs9bLD1wxZz3pIdkpP/qOSQ",
-	"+CMmQi76HTse3yPdjSDEDTZvf4Tl4s7RQbpMxyfOYQJt0vG2CClcEComloAEyGyuV9JuXmSm4mGBxCcW",
-	"RcSVwi5CWJ576+LBPCY3L63EgMBKd9KSMJC6V6vjcz9MZzkzGgy8jFLa1kBd58l7IEoHrT6xtS46hdH5",
-	"8J/vJbhy60fpcoM8rDidjqnaSpwue1DDa+QeWz9Ol9sJaZI0eLbKR2K/qhmnM5pkB36yqTBhmjSuaA9q",
-	"11wIAcpEjQBhmIwHXUg3mhida/iYuvxeUCFkTHTE2Mi2j4bjqyTwZxsgxQWQi1WqbcT5Cavlbvrsgs5n",
-	"/HU/kIr3YbEEi8dS3dX3okIZIgjfkTJHrJPozByBz6EJg+sw2Wg3BjTzu3a5HOlJMJBaBhwL8LLtX/mO",
-	"WZ6J3TBbj1Wm520fM7OLYHAY2dlvgVw/6UZcD1A7HhaJ6FzAz27QU3Jjq3eHdIJka1amtVHT5k62sZAM",
-	"Ex2TLiMKOsw+TknuqePTtz0X/DN7/H2jktq7WJZ8eM6YYqZYQfbNraabFYywwYubaKdxxyURb2GcWRQj",
-	"ljyQOwxaZuv5tfIAzEs6s2QAghTqpFfWbM++FLII1hC7zA9vbd2h91BZcErUrFR8nknF7KpFApFHRWRK",
-	"ESlqrO5IfDCbQJMuDaPJNdGxkqJPepTHg+tC5FgTgfTnC+kxF0si5NeWcj8HbvYoiJsfZZlbPw9yG0q/",
-	"9512A+RZjgRFkz9+ePuGAOkDgQRsyM+3Xa4r1ah5CtINEhkgyab5uMuITvp9SFnIuNhDM2dDLqjVVO+T",
-	"SDBFuzzi8QSdd8A0hTszPWKzufdFXa4nFbIyj+G84fCXSMVfQT1bdzp+TtDoWDHRjwfaHgGbcm0kMnIX",
-	"MJJ18//L0lbNrvLwDxmlStWiD/SeueqWTehDZ3TIjAT78vWjWkXuBZqBFgRsNS8lgRzZdm8xNCLjsSaj",
-	"iAYMMSWHJtj3P0b7DYjoGFCj6pmQZJ6FO7RxyS4z2AeLMANNtSIL5pfrwpvthhZSnffDgJFYRqGlQ8fE",
-	"qvQ1F7TkzHxkAHCEn9XgB6YTjoPbtps1z7bYMXlfEelHqUhfyrCdajoCyS0JdH6xVY/aqEl+RknkA7ez",
-	"C306EzHLgjBfwc/HVGfKFBY3ukJI5356VAZdCI21lSen1UlV0KPwgVCwmevQAO2lHdaltlaqiNjfpKbZ",
-	"os2kDxQey5kwl7UOl/WH4RzuKpHjqwNU1617856uM4h2fbMw+v0EA9QOCaEJYEase23tz5hoik16J4B6",
-	"FwBhyNp/PdPhPosmQjwhjXHPwKKf5tm5V/PTPoSpAiiYZwvL47Ek2KgYbgr3bBM6W8rhghp3XORFcces",
-	"dV1YNNceuMYI3nCXuIfyxWyUxUDuPd7tCGtrgLWPyBaJJX5m966CaLwvdpiT9gmbHKUJ97mWGdirWrCx",
-	"pfX+VXKhU9rM6xzhd5f1pEq7lPJ4ipL8QMnG15gQB6u8Gq/ndrFnGSZhZ9+OoBfXH2iiF49LmsNwzJZb",
-	"rhLSTJ4R1GYlYCKXBqU4psFgfqrcQl3jrhfIgMs9+8hUsTGminWmvGXbZX7iW5rT3VUy6Q9i4tpZzerP",
-	"U+OZVqBXoCe9ibScSd80OiKrmgzXGjC9KN+XxR5taHLlbbLp0zrS3y5Omucfm8/b52nUmUfM9X0eWY6i",
-	"019HfYA7YHJut1oXzfpMaq0sRuxypzs6AJq8iHbBtndcSA0PzHzasZPGh7TPzn4dsT4Ik4DxexZ29ICe",
-	"X1412o2r5kXzgrLz8+7z58+eXbW6Abvonj/rXVwwFrS67LvLZ/S8dRE8uwqeXwTN767CLnveu7x8FrRa",
-	"wXeX53NI7N0jnveeXYXNZ61nz54G34VXl8/peY9R2gwuL2nYbF3Si27vaa/VPe82u8/Oz4OwdRleBa3L",
-	"brPXbNLmM3Mv/i+s0X7aOr94euk14kEy7ArKI2folUSsZ9YkGRk1ZMEUgyxdz2uMeRgPGu3WVbO5Wu5e",
-	"BsV7lreXxlphgMg8OpO4lxcke5a+d4MZe9jOFWjTR1TBG/nmpX1UrTVT9wykeQiaCMX/rxS/Zy7gjFxr",
-	"yNyBzk+UKhZgPNC4zQfmkLdvxR/f/fCTR969+QmcjJ9Y9x2Bc6c98u7lj+iufP3uwiOvn9545G2/75FP",
-	"N7945srX8OXN6/dEy8SY4y7t3bPxYxB5mbUOijfhseda6d4K85aPNHmBgzv5OBkxDJMDgewpeQVDgTsD",
-	"bb9iJ0wYQRNCN1gzeKNTvHvzU5skIxtYh4Cu1cAtGV3APBKyex6gLzXmQ3YrAO0DOmSKaowAp7V6w2vn",
-	"aIC5xIkGBwjUJhvZ5U8hku96C5y61zEfMBGoyQj4DmA2eEwizjQ0zb0hio2YkTiu7gyapfk8hAa5fk57",
-	"P/lHNvHTDsRwmV3QtAsLNse1fQzNC+b6+OLusu8L+VVdBtsI3NNUkwAUsd6MVnZ9K+YkZ7qc0kwY482c",
-	"h8dLe7hTga8FQzC/t10x8B2M/XThRsqjrFdjLCWJqOoz8rjVbJLX/HvP7k5yfol/OjLD3PngZpmMLvHE",
-	"DL91aUcwiQdc9IECEScEPVUlj2XDUTzxIBpni7CMRMKjY54DQ7BXOzZG80MvN2AuyIh/ZpHGnph4lwHF",
-	"Jl2+3TLerTCPN7+CfsI5Nbs4dzNbwfY4Rq3JjdK8xLVtVGwWzN0WBQg2xYSuydDdvyR3w1xWVLk3m1o7",
-	"TKKYGww4M+txgqpNQdsxr9RoN/7ju5c/nrROv1tAmSgItZEyrxpz1LmKymMpHUG2o9OWSLkeosVA9oQV",
-	"2haW652efZUyb3EK+LnCogIkQmc+7LH/YHdEVM2+PDwenMhFNfl0pr80hvTzz5BL02ifN5slT3B6VEn3",
-	"iClo5Yisnjk2A/aZGsk1pFE7f6zNhFPFEIrNNMG5R+kXwj6NY6bM/f+ff26ePKcnvT9/uXr6l/9Q2qwx",
-	"cyb8s7NtYH0yg0l2oYZ9bYnQa2btOWru35rmvriSXurDshry15xKj++YSvU6psCQfj7pgoBqNS+fN69a",
-	"312Zj3WsGB0u0n8v7yo7+5KDz1q9+WJUEjU6irKKQI48DiJtqZfrvz2kE6IZq07Yzwvz3dONHYHrCFzL",
-	"ABeE1fNb+WCS7F2iN/rEwaoovsn+OCjKkxnyYy1LZsiD3IZy7z8OMos3zVV4OpuggC7ZSnbTYpICmn7g",
-	"nABQTduiQg4CAK8ZoVkyNK0WzoFfwY5adw78NPR54Kcj5wsG5HIewB3kuD+g2xxkPpRSLECBDkvk4YaU",
-	"iuRERW3UWF1JOcstVKmycgNBc1CMsrZPVFmK+vdIna/vtDlep+Si+RTOmbnKzPCM+jKgGt1OswrQgzqP",
-	"OdHNivOfc3rCNyFLq1+u7MnPRm1tenj67IEO5ViswTUCU1MLiXsLXPpGCpaHitonbxT2igfvQdfCX7yG",
-	"kUjy7B8W/yFqVv9QACVA9e4kZro8gld5u1LlwL1m4eDfBAEbxScwn7pkL0djOtElY5h9AeeQecn1SJpz",
-	"ibhVej8/O1J+Ss5kHTjznrEYTJ03r/ZxeVdeyCowKa6sWw88KmVZTMHARlHM+Z4782YcT1vTsxmzz/HZ",
-	"KKJ8SkDVeQkHYkQndhhbjoi9tJi1vLI5Y/9+7crn6qIz4uJO7yrleKtaemXlxjgXZNJM2CxfOAU2QuVr",
-	"FfhWoQHYOCWvYiJHDFIJ0yAuON9Rc+CajBI1kprZYjMeE/Z5xKFvDjBtDmjUM7ccDyQUeWT9Dly4ESKS",
-	"iU5TEimJuGCuD3isKI+u4b4i1Fm8KzcUPq1cDOmd1UTwXSG4RwXmHJ4SZA4z+gpcqdMojRTMGS9LKC+p",
-	"2ZLa9fjeTomxUzqvW0P6Tj9zcddYISXQLgo2V4DfLGHrm0EsQjqyoMvK7pNSb8el9XbMvofXSBR0OY/j",
-	"kW6fndERP7U3PZWqb2ACzvrZzZ9e3Zj/BTcvbrL/LTsPVRLRPOua3DE2smF/zQLF4F8uix/Oz5ZlzA0M",
-	"DEU1kkkKSWJ5x8Q8OaMHcixOpAiY+drM8zqslpybq8puiclQ6phcnDdtaJaMeYjBtQHvD5CYKO2OlztN",
-	"iCBUp4ZMLm694Amu4aX9mL7J0cDYKwMjzi3M0cQ4mhjfuolxQ/TQqDcjHsSJYnmV7mhnbNTOuGeK9ybf",
-	"sKGRLwyHFJGAikeZwLWZeKgpaxJB/bVOS4AgY+vx8yYJEZmJPTRPUNCnyvZM4IY/EHwwy8JR/qMmUN7n",
-	"Ni0pN8NG0gcXqKxdwwg7YF0xhiUriY6h5GMo+SBzYA4yTiR63CXxUkQOl2xL1VTzimTDIaJdVtbvXvq8",
-	"ypl2wMwRazCEHdUbEbIrw0mBvuQ67cqCOaM9S3JCaC8GfxVm6oJAmpFUF828kJob+V6iFDUth9+dIFm9",
-	"HB5b7cSSaDlkMPss0mwZP8wvZm8fw9orwpWZxWLogQxpCP5WplShd8sy4FRoWVJdkvqxpKqP2Oq9sGYT",
-	"hu+Zjl+lTzoWoG6oAHWkZMDCRDG9xkYIlv2pbhuEed0ZbAYCL/YfKhtXrHi/z1T9almzmdOGxR3387V2",
-	"ZegbvG20G//05g8v3i/FhjzgUag75pjoRrvxB0bGQDsaS9KXZCDB71SH1tguSa1rFtEYQ9duq914z+JE",
-	"CY/QAJQjwVnomYGaxUtEELH6pMjsWWYAfP/qpfnD2IIdaibh7//vPY2wQTQJGYn+z//431zEf/939ff/",
-	"LyY6Gf393xVniQJUMRchYARSaB5alNFWq4FhoRjnGtrjQhEbTPGADx2jiHQbE1+x+FJm+8osFAfkVwFV",
-	"gLk3fRqyfwFpK5M4kLaMudOj9xJGOKLCWDP//MXt4ptT8pr+/W99ah6r+lRwbbO+Gy+5YgG8tfr7v/e5",
-	"FDRiMAHUnOLYfmdnhIkexcxjCR7ZFwPKFQwEhL7zpDEIjQ0Y6UumsW1O/uXMO/xMu3//d9DogIgafogb",
-	"6LuT5mWhrUV67N1hajd0omPKBe1GrKNllMCTF2SMPl+tejYvSfaw70WxDVgOj7EJRq5z2L43wygWcD3+",
-	"/tXNE5KWQdIoI06GjdqdQCqYYJG59OUTjwxYFJqPi90zFAukCh0Bs4vmIrTm+AV5DEFf0Nke+w4ufGi/",
-	"5kDKhZ3dpOIxLDTqvxWWQoeS3NYlbutaZ2siciCHOYNmkgyAwL2ByRX4Es0PAA1on3KhXTadYkYTUI+M",
-	"1I0ijHO5m5jHpGTTxsgUsb62egQG9AWhQRrtH1MOjnBzgm9FPIDixKygDZV1zz0iI93B8wwkQbdibr1p",
-	"Pvxt2+KZaegz8tgXMu7QDry0/ySrnUyt4UKeX75MPG19WVIRiQItf25322pkWowXJFNeyKxDUCyLzw9g",
-	"7lJwuZuuJIWF/1p7ksxvR1IlFZZmEipabmdf0juu3Jxk6piu2JrkqDEfNeajxry6xuytCWsPtsNKfQTd",
-	"n4qv/CBLfOx5zN5QvdfPXMfI+6IY8LdA/hUl44GM2ExvE7t921aXRL7Jslqv2trgYrVeq2mI6670qiV5",
-	"KjBhSWN2B6VghwoYVfE9tNJodvYKezQH0OtXu87w7juK6G0TbCrieaTHP1v+/2z6XYjudCbUZheD0MgA",
-	"9aS0JwBoq6jEeOkHKVMRHFESDyBq+BhSTicubBgAfS3Vd0+8Io0VuCgwWyTvwPAstlnss24DbBCFGp6X",
-	"t4edCyKW0PazLtDhO68H6LYbJVxQzy3T9pZCxZfuuZtIaz/aJ0f75Gif7JF98jId4b5rGu/Bj10QEBtS",
-	"K3Bdv1W1wnVWo0CYX2ysNlchuC6sjVEsRKizNmu2yUBm9pT2WUsbH6Ue9kqFpY74x1vsVPx/JeLy25VT",
-	"BySRMsHj+k6uVey01iZ2XD8ON859Fz4/S3lHIIM1xTcISG5IAu0wUXUfzFooVgCiX7NdgTLZzAjag1hx",
-	"LSQZ00mubnlKlkDKnFS5zk9LppgeoumYJpi+zaiAQRDUtwh/kTxcd6Olo2A7CrZVBRsg49rNKcyt7FSf",
-	"G7zgofvJBZ0FaxOnv+Cs7LsUxezqnK+SwTuFZenVC4pTxejdST+iWu+wBdkrQaggDOIcIpi0M7poSxMi",
-	"82Rgrip/IBOlM6qwrH7i/GnGvg+fmC3JRf+JRxiwdAAVPtcFNhAvl6OkU+r9kMb0JHdQZa/HA6ZIxKhy",
-	"JYKWYh2lbKEeAXsb5INUzadZm4S0oDfXGRYSoLpsgByFlgnWeXMxM5nn6h2VHOYqQ3JzpBkSZ2cW4Plz",
-	"V3tCemxMYsWZnpXcsB9+gu2wy8ynrNLDUt5zYbBNCh1wmViLeSD1iMc0Squ5oQ3skIU8WLCR9vfZW287",
-	"5Sh98nt0npSA1HubiPiVUDiXhc5hGmBRAYow6jF1LMoD6P2EwtwsQtkcSNFjiomA6eUzkFy7she5mx1W",
-	"tYjZg2ESbaNeJP+ohtcoPLqsMmOXXbOkuGdiwdjFOvXlc9xGMQ/4iEIDvlqK5gsl+eeT9zLpMyJ4HzRn",
-	"IRhK3ZTw6BNm84KgECSCPpy0x6KJXbZ0UXKv8fxj83n2Ggs6PlbKoC+erz3Loc8dfCLFLOf8XqbKz8m2",
-	"PiUfoCMr2jv3HCgRbJNmSAuXSayBQMngBB1iik5+p85jIctma6eKxd4erCXPxG4SpacW9OvXWapK9I2k",
-	"gBhPbnMvZ4jldJKzL9kfK2dJz5y9bdN4HMXpOsWpt7YTergJtvNO2/7k1BZGWRIQKJzxDWXVYmt3bnvr",
-	"Qf5Xu5BLO6Yaq99AxRcBiyKIL893+OeojSjpcaieU9DymxKVRGxei4RV9IB1J85WnNBWc3W5vJMU2YM/",
-	"9PMzZTcrZc9w/+8oerhdtKikuQG9H8Mqxihw1ZynD4PGElFC/O26QGFHkcIPA0Yi1kPuuTecDs2dl9Tl",
-	"cQNuImx4VNuOatsOERw29uYRfCCj8NvF79UhukA3z4fM6Yyn5A0G0DCo1ZPY2bs7ITzWLOq1SRBJbb6X",
-	"isSKCt1jygw38zJx7dgDIGYGTuRZiWAW8DDlgctuctkI71lIXiipNYmktNEpSnp0yKOJmbgfFQ/ppFB+",
-	"oNiQctGRIyaWlSB/MAfgKD+O8uPrkh82gx37P+egduUquXnCJKcKrx4kfJW72UEFCfeSUW630cGcHK+N",
-	"RHWQrafkcC3QdwFzDwGcheAXKg6mXCFXC6NWopmqOzf0fM3Bwuyc7Vmw8NNAYsIRLIvtUX30Y9bTbD8O",
-	"mM3ZcnlhXj45pEcDcF0gzaeHwUrfHiffFtL4bnf7mE9lSawsWZZzcbjQ6CQfBXVJVCTrBuMEENdE3jOF",
-	"inMiIqZ19nMaxKAZQFTVduxQEvMzQSkeUkH7bMhE7GVBWUh7yyd4mU+H+ZJeUM0jKfrMjIeKNPuNol7+",
-	"2M+tiRl5J6QT7dv0r+IbPJmVWfjWH+UeRW0XxJQlIWN3sdRsDN9qLBVmgEH2JPR/lZv3FuQUvLMv2R9r",
-	"ibjmFnQXptdRRdmYiuKt7VgfbABW5MIER82llEjaPL4wSSWPL0DONjoMLQmGZ0x8/V7VXa/gHNU31QiD",
-	"SOqUtWroyg5m6WpiescElgUtXwDORDgjyL7mbkNHoXkUmhvSbT/SO1aUmq4YcTmllqU1k2vwTP6Qu9mx",
-	"2cWGml3IHhZz2SOBfzMyimjVYMxXKFRWkGGFZ/cldAsre5j5atGH7dIHOwu659NoZc/IgkiZ/SrHTXSO",
-	"3ERukmrLhrrXmpu75a7dpG6kZF8xrZEEKv3LyxJTrP6kk4jGWcNTQkmXq3hAAqZi3jPrU84OeYFvXSIZ",
-	"zjdZ7ZHB0Z45cP8gx1ifJmnkWiRQzbDP0K9J2C8LQ+1X7cermGgW6/Q1HmniNo5HxtDcFpyDkdSJYo80",
-	"0QOKbV7xpYcMJG8gExHbtgin5BM0W6LazgFSUFwTSsy2UySTVViJC7XhY65Z0d+ajicyclITakmPpoko",
-	"srRTlaBS3FXyjok2oXALwkX6TlDZgjW8E5d1YDanrcf1Un8ojR0gZ6OdV8qS7dGdOkUXBqTtYMaSx313",
-	"ztfccn6jztc/mqNLBnJMelSlJwmIZILBCuH1nKJ69iX7Yy0e1sIh3H1r2qMCsh8KiLe2g4+WZibZDsxF",
-	"y/LnY29dtIVRlnjYCqCxDR8p5jaeJKNq0/pTytE822yydpdJsxI/wrPMow7K8A4TtnmbGx9i7O30X6ub",
-	"4fnOjlLeEWg0QB6brYQNw/5/9v5tx41jSxeFXyVA/IBsrCyqTpItFhrrL1vytFb7oCWpp7HmLIMZzAyS",
-	"MSsZwc6ILIrTMNDv0G+wLzawr/ZD9Jv0k2zEGCPyQGayeCySEm8sVxWZGRkZ4zzG96WCGSuThMWZYF/1",
-	"eWLE1w0rj7USdZSPPa0TwdV26RytFaMx9DD+HmzFXM0DNuMulzKEl+vkKPuXhegN9Uh0AYtrD6gBXrYO",
-	"kHevUDFFGHnooePrTMzABkgT+IaXXCPMRnhOU7LQSQr8mauYhUqIOKQcbs6wR7zmQJV9w4wQ+Y8YJhad",
-	"NXk3uR4LFTCt2FBjm/uEO1XjPAz3LwWxC0LGRRGePz17je8eE8l5MVtLQvYXeOW7/IWGXe8SrgqiSaCr",
-	"JM2wdsRV6Jbnf/Rpe7cSbpUkYkMAyy/OlgVbEonjHdhfcK4PJxQpL7ImEilJ046G9cvzWyX3FEyboehi",
-	"jUJ+MXq/vlXb9uD9vIRelaRnTUdvTwP3RyyyjxBTJVwpICfelVV6XhiDPz5zkW9s7hEPMoZWcgL95N51",
-	"BVc20cYyd1R5ZNvslrYLEbjy7vV4ppaSP9YiNVI76LmGeuFx/D2uj1Z3LBObVf1z8fHiRWG9R8IOtXu6",
-	"8RDDfKWt8Oj72agngLvbTKQFHkHd76+gtCq7tYr3fdJbSwwJcsVIq7hDDRUM7LUA/vDtqzAfqH6hKuyD",
-	"sKbQPFBepYRgnInAk+p/+PXdM8MijprO4zen0tzf4JezdCCUZcDr8CAU1Ivd8RMCJnroMn2ZApwynhoc",
-	"EhjKwRCuVO2DfALN59/8dlyrJx5Xx5xMswZ0O9/qtLQaaKkG3ZFW0mo4DOWR9Q/C2gRhyCciSdZMQOA+",
-	"bpU574tXgxZnpetcge3rwD2yrhyCCxclOrpnaaYM44ZJwIQf8hg8tJ4Qar5De+1gzn3xGPVNXhR+Q8QF",
-	"diIjsZq+2DaryperI4hOolAOW6OTgEaxxmTjr33iX6jpg12hbvoXuMkJRuGYe5UPq324hr+2vC8/AhW9",
-	"TfmDSHJK+VWxaDZosFHado3lqYV6yFOXUp24HWAZdaYR96iA132bq9KeJ5RCIoxSGR+kAie9pF1Up/wL",
-	"9vTvsUa5lJysePZXPp37K2HCC/iMy5cNDsRtHPs2UQjCsVmbTMQGnsPzP6jJcfOCJYnG/jtDP2fbEmxB",
-	"VI63rEkTVQdb0SxPfFXD4mLgaxeFzLcqVwk5ORsZtiFHturcwLXZj9R27luCoOUcAcuTmPWmpR5RQzjE",
-	"vsNoJoD2eb0xvmDwDTwZITdrFEzXM69bL5bW6IsxN2bsYoA1PLk91UmPVP4X10jrVcCSJm8ojdXptLnR",
-	"eKjZSD+IuGh8cx4kAVwhlbyGfxEdajKcttl7PaH6oAu1yxXCJaPrH2lVp/j6cGAKF5nj3nTpqfyLdfiC",
-	"Ab4gp5EFdNqlvZPYXUBP1ArIARflEZK3qiB5RBg3mNJTsc9KjLQCu5ZKc99NxINIWp3WSMQyGzmx1KWF",
-	"qy7AQ4P/0iOs4dbm0fHHlCsj9zWwWu+fvIEkm81XdnhR8pIK8knwvBtD9h8AR9Cd+LDNKsUGSvkby1Vs",
-	"aGSg1KPsTqPTPUM5GLaLDmT4E3HBGpqPrcHvQ0JXqYCjHd0Xd4rXKVF6PO2jKxOUBL92OOzi7PJ8Nd9n",
-	"u9DYy9/3mFyepj5l5zZgo/3avg74uIchy0ynLEQspbDNvtN2CKoRvSbdh/4FDFcgLecszUSX5rzgUeLS",
-	"5LvbNCsUjr4j0CeMnWd4bsQNYJdKNXBvPRE8zgmtTZY+yAedlpSEtCzWAqOkvsTMYCr6Ik15QkscC7VF",
-	"HQGPc5RK4r0YSFMqJwILZ5rKB1Aafm+XdnZWxA39GU70SaM8olH4eJzqhzmdArvHeCEkTCqrK/H62rpG",
-	"aSueYHzzF7jNcWEm6SjK0vQpAqXSnVykVP1xoyrlbWJ0w9sLcn1nh0KmzIpPtmHhBBfdxS9WHiEXAhgA",
-	"DXY62ZnZoU53G8BtkVWj767nHNd8b0bYrEfjPOW33HgveClOA1jg66cEYSoiAW/4Bng1TCLGFprK2nso",
-	"eTrRPsCSJyi24yl5/szTexFDoJP7NrJwlwjBvEAl7/PI1gVEM+3tVdbqZs4i9/sQYd67PdGlkyriEC9l",
-	"9Ej0dDxlE4Tmz//ORnwK7hchzksDt1xUh3XnZa912GbB+6ZztbbgrSwz+yvEwhv4QudIf3O/ZBzUw2ZO",
-	"0/M/3D8r1V/ZLdleuD2InsmtsPMd3KlrrNKS4Gw4UnoyojswosEWpO94a7v1snQ4tV1aX01tlyR4R7Xd",
-	"74Dzj6HIsa+uz6++pkyItMxwGbOe6GvAUeFTw/hIQ9ojbyc0Tc3QObnKrHV/JJ/Bfps131yJCetLFUNj",
-	"BYfJkF27AkXNeD1XYNs14xXUQyKtTcQaxn5vleQj1Ta1tvtNLO2WTfdzL2rNfdhKMHelKfjNMCInYqRA",
-	"WiH38Vd/m6NKgeD45o6TH3iTVtA6o//baXXYa/ylnQ9aVOdiLWfDnQqK4RZ8aztBOJ2xgyNz415oyzbv",
-	"C/YX1lRU+5sb273/VJsSqbpPkLQAfOMHaQp3ypMtS8NiAZhYO5gg28xP2VPF5zuRaDWA8lmlUnAkc2Sf",
-	"k+NCM2SgA31Gb+PxMegu2neRGDpXw/YMpWPe1HGv9EQF8CvobAK48lWYHrmKyy2xkXslikhBZz7M/vs/",
-	"/hO0BB12Px6CNTW3/7HsA2+NZT1upGFfhc/xrzwxYcDupYr9Hbr6QaSpjMXXbfY6E8xFLIalmcJ+QqUn",
-	"+aA9Pc+HX99VgOHd4u6FGJs8ojIi0Tzu9rMkCYsMLe7LRGdJDJ7UlI1cSFiT2s0xBCt6EHAEJ8Op277i",
-	"Jn75YXt7xW934I6p9j23GU57sEgnieCDzKffgPpJK/azVjGf4oHj9wK5SldTlr+OhUKb9ufGJPI9oURf",
-	"RpKnS7cs9oibCc4vnHBk/TI4JLEU/ZIfAd8SLFxU9qBbt3/529n38NfrF3i6VDdv12h1zvFXjyxxnQ5J",
-	"uiyQMcB9Ki2QQzlwLo0R0AH4AOq9pZzXAq0ROksjd3QmPLnvShfeGOvc6E6LGyOMoRmU2a7PHWYQP4M2",
-	"KScqfvBhbQs4Trha3LtApW0cf3Si7ZQ1JdaWjN7fwU2Oq3PhYOL2+qlpn3Px7V/SMJKehiX4P9ZAX9MB",
-	"QiMMnUyeAQWUIeHk7rjjPPIViSeZgrsdj7VUFnweSlbm1AGE6Fnp/ry43CUhwtU6M3W5siTcvLXaFnAu",
-	"Ki8MrUFjOJ52QSiKa2iTo60u8V4IweE0WL/M61rltqWk23w/M1F85GfI64CnbnxxluEAG19y7VoFozjo",
-	"7pe/zBpoKCY5Bx1thLRt9mtOIwadbARrDl3H2G+dNwZD+ISRE7gI0OtagKazwm/z8WUq0HVSohQvlaIl",
-	"PzMmE5GPa4pP0lizqNPlHe78flmvzJyJ2tiauDUto5tw7bXiu7Kg7a9bBt5ijYi/dqfgs0UtgKcjYNvN",
-	"HPTnf5DV2RyngARqww6Yk7d28tZO3tqReWvBFjT2sXZYufi9HmHsYEuoCwDRqhXEAg9t1zQBeemhA4Ol",
-	"xv0SR8N4YjR0d0zy3qypwe814EwF5WKH4SNB2AGUOoaygPv4CIsN0X27Fn1DlT5VbgON+RRm2ag6EvNp",
-	"CXp3RVyO9ZzQbfdYee2PrxZ/qtq985etNaKvPXVVHZuGeQyaYwuYVDO+3nOQNb43rO8nV0D1QHYuIC2m",
-	"rEiVPDMluXeBJco8hJl+6D0GHlAXEMMYrEGocOfC5JrBX9TXMAsAIRf5ugCam3unaHAg3+8I9ZxKU2KL",
-	"9vEtDemSqpMKk7OUP+7LTyLuYDI98IF6wCZDDbVQhFtxV3CXcb5ZfSy9Dm8CnaXN9dmaFchTvHGKN07x",
-	"xine+Ky9gXeZrbgCAJil0/utuQR7pv84IJcAE8mU6kYAMgkWMna2VumUxakej30z4xZMaJmA42RCTyb0",
-	"ZEJPJvRkQrceUJOWLTeGbjWqdiLVWEa5zU8thm6leDPhapDxgaDyKO6pszVkDG/fvX1mAiYSI/x3cUHP",
-	"zA0L/bdDF1Eayl2BPWqzHxGuyQTMiPRBRsIUsWQZvt1ZOUDZc1o0vrlTc01ZCBHHOOTPpghVQt3SbfbW",
-	"sp7gqak+FnQPAk+W+6Y3otj05Yw5mFIIi+k5/UNR+3FPTDVUgDXghWpcpWaxhjlHGC1o36lbF0cDn9Zk",
-	"KOAWuIGG9wuGLkoTQmNymk5ZzYwYphsRf2FZzN87NWfLx6lUttmQz/GIoAEbTxvaq/zbbS3Pyjee/uS/",
-	"tGoj1TjuV6w7uGa9KcID1fhXPak4rHbWw5rTFR+LxzyG1P5HLxxWM3ijMyfplN5fbWBqVlXGst9vVJUw",
-	"vWBLTxL2Uz0KIbcGShBa85XwAioNJMYiPZYihhmAAHHpUI222XwHi1MlI46kl5AeQ0knxVa6UpvRYTKF",
-	"Ooh4kog0H6m+V3oCWDapYInoW6dU6rRLCT3Tt7TkT4gVhLG7hAsX4FHJDlSxv+eDB7eVC3ph58+HzEFn",
-	"G+8ueJpIAXNdgO7ZoJzcBj0tWU4RbDgnFTLk1EPTt9DGjp7PFTpJNM044zr1pUjcxhW+lVsXoAOv4qXB",
-	"F0quWskdhnUhpSy2utYs9C1NN0AZyZ3UPh/JZFpaX/nNOUn336y6ov7Tua+6irf5DXza6qUf/CWCEfvH",
-	"vlzZj3ztBL/GPsAkKs4AmX0MwdKtWU/YiXBCOtGH3Kx3tIp/yFV8BtM7X3Ke6btpyZA4YxXzqa9ah1qF",
-	"VOT29BBYI0p8oQlGZcwNXMKmXCY4y0aeMiq99urebAMJxRoFbveSf30Q6d7yWWu2ZObOtjNtq1e8f6TH",
-	"3l7R+5RmO5Q028LeiA3Tb3jt4jfd3nQFALDiazXLcn+snupTmu8o03z5DFX9ml5+PH9Vs6arL6E171H2",
-	"6JLRc3EiCAvMHEA6Yju5P+xa+6KdmltlJoKSgEpMPCEkbjTGOdX2FD/gIVPmRfCmnJz1j4UIbAVtCvoz",
-	"vmWQA6zIW4vxOB9heqDg2sIzkOQslIRAMj8tctPQBli6VCkYd1u5rD+Eh+PYvKHiuZfWpi/KnDc/Cjbh",
-	"ygLIyUCzoR4JJpWxLkpaWS+9d1u4J2b9z6T+8Z0YSKf3nGzOaIytVEMoT9aY1nsvnA6JrIg9sZ3Js6o4",
-	"Oib4iPFEKxFAZCJATzuHAE3lKoPhfjEn8q/dkGvnb3DzMfHctUmF0clD/UD4I6soMsGl+cG+zlTcsJ7i",
-	"Y8dE+K0BJwUzhV0j3CGD7VjL1RYpG2am54yws7AiZj0xlNjV6mSyp9MYU79LQpxcLgDqWNKP3eFAMB6V",
-	"wwTgA/XnDm9PZ/bQ54FvDfNvWTj17HSQO5lQtBhR7qmmtLoQ9x7+yFmaJbARvVTfC7Vwfpf2fp8jvAvk",
-	"cT1ZW+dE73H4Nj/+c+L0Cx993lD17gELht6Nnabnf9D/bWcUN1/VU7OGf7kGKtiO4Bwv0HyjKBxOgaxY",
-	"Yl1uJBfAp5l39N7uunjxi8YK17WNO2b8Lgm0NEwqdpsm0rbW8+P2NV14tLK7eMpwJ5bsOcL77Skt+lTi",
-	"Xj9KUMI5zqeb15Bq3MGtSPUehgNOHsSyHsTVF+JB1Gqhj/xewHit0UkGmfYej+63rovA4J6UUe56bK/j",
-	"g664TzW1NiS7P3NYsgDeXeeVedThtdyT98VVTz7K5rVcOFxbcFJS8Q8R2bMo0SZL98/iPRYqlmrQpfWE",
-	"2BFqNfF7w+T+DGJ6Dj2uFQ1FmHsRs6+uLy+/DiqI7RXAAadnjKdlqPD4T3R6T71ghLzO1TRP420JnRz3",
-	"3b2r72nrjwWmXI+gAwV1uMfDdq8oEQOeMC5jFCbL+lJJMxQr1jZpP97DBu1JXXwWPNy4gxhJ52dsXS1x",
-	"EPQNxOyPUi1zwoFnBuhhsScUC6PYIXHjHz66N6yHxd4Bl4plKhYpNpk+M+4SpAJIbLny9V+Abw8YR2oI",
-	"IIoIPOlCmb0B9MTNNtXDsdEX5E0O3/ORKBr53WMOpWFj7tR1awbLfiRimY1W5XiBs3jSCut0PODmMc5Q",
-	"lDYj46ezcjDOA7gI3piXIQtKXWAwk5Qpb5qQp6nnnkIqK1JhrHOpIhFnOJHkNEUEJJZfUTf6PzJjZV+K",
-	"+OsgN384PgVb6z9GLB6xULkPAhLytc9u9qXiCUMKi7NsDOSU0hipBjcQdSTa2K47uzyyiPlW9Huh0uPW",
-	"itHY4s19ayiwZMbIl+2cmDE3RsRt9lsFaDgfjFW6DMhEOVc4HO76kJ3dqtcDJ+YI3R50NrtSuYiziERz",
-	"rUfpmVRkCg5Hqyp1mZLuzeBok9tAaaxI3ab+IvlITNd0keBhTqpwLVV4ayCwgLO+gQo02egANJ/qDnUS",
-	"h+gCgcPDBloAlHg+Qm+s1vFWhdk9+158lBNV0Ymq6ERV1JQachppXYVmolQIdaYzeyBkfTfoKG1Rb+Ej",
-	"/prZowyvoMtTCRED4iXmv6FvGcPhXgbd5et4Ffsjz/wMxO41RAmQ9rKa6W3whRk93qMM3pY4IfOwwRLi",
-	"9IQjnYmIKZWCoQm+sJF+cAHHbZKwOOeidCFKKqL7nMZ/Junq2+8pdSiVi04i7KDM45JEPgjDelN3I56k",
-	"gsdTzLlQzFVdmQuD/Ejvuh0kiFPg3tuHX98di64werysGT+/Xk1HuF04KYj18rE/ibyx2R1kT8jq5Mof",
-	"97V1hRV81EwtOERkTOONRF8mOUeQxg6sWMYrDJN8dLc7DZLsZpCkCu9FrwwmgZSesK+cvH0dIJFU5dOA",
-	"tCNtw4KjLE3Jn87XTOvpaZ0IGOja5yTHEkHUkteLL11sogGuC4KaJYOGzKwY/2xzGsOJ1M/CxXP7GMho",
-	"xvyCg6c9mdmhT2J8HIopM0Lkai4nwGZaBSwtBu76PLKGSVQgZRZ+AL0iyZO2sRe1wiCOX1iBKrwGND6O",
-	"q8dgr3McK4rCmid9f4MapW2ucy0IpepzZEq7jWMAiwS0OJ3blo08j+d/jGAvtzKqUZGAp+61PG4jFGxP",
-	"Ag7WuV40b5HwqOIwHfDkhUxrl1vTCZmL1lOAk81K83Oh4v20hz75Bj3aKQp2HpzsIvdAHaLQfoatIs4T",
-	"n4XnyIdZjZEDhbgb1DmCYZi/Rg5oBhSwJW8FgC5XT18ItbFTcVSt8if1fZTJU2h2906J7ve34JWkXJk+",
-	"PfP+YhGUfFQHZSjzQjUQji3ck/EoEmNrboq/E1YP/d0IYaDnF0m3JkMZDZmMhYKGFPe2ezqettmvii7F",
-	"PSmgW8edghX0RKRHwrDQ71Eq4pDRBFqKBI7JNPBQRNUVDgF8BJ4KwINZiqhSvsMGW3J132dPOlUA9B43",
-	"MjJ3iqs4YNywcMxTawDcMWCUoYDiBkEiPYgZWI2iMGhKDNlkIpSwE53eP4POlpEJSoDulF9D7BRCf9Ss",
-	"JzzWI1diAo98p5S2wrTZL9oS6nGHcWt5NIS7BkXHjoFOQEJ0d3cTfBSwCU8A0ImaakypSQg+byHudJvn",
-	"O3YM6wkjY3hRdyoVA2ks6vCg8rya+M1yUHg9UfikVPZHkUDUZanuEciZw02lyqSdMqvvhULweQ1o8YAe",
-	"3b5TpSR62WDNUJYjlxviEvjTgy+bTbh743OGkSuWKeydxOUF1JpVdE7h933/FL2EWhY633cJmPVGdItw",
-	"Gg+rZmbIU9HV6YAraTg2f1k94WlswDCnmTIVifrv//hP/9xcsZCatgS1mObt37F7L9y4NwJm3O1tX4O1",
-	"dyI405FO+V9TB4ZPEflH2r39gjWg6qQBs9v3P+FqAAqxBVJI2IGt30udTh8BihCPo55pZlpxetXvwn7y",
-	"APk7qDWg98edAcgNYHPzUw6ijqJgNdDB5vK/tu3NVKzPYAx6/y0EGR4O0dQz3qn659AcPimKnKUiJRpu",
-	"qzXgvztF6NWRNGygldhi97fbQbfnP8MmHluHwkefD7UTTSjibpvghDCAbGc8SU69CU9Yevw3FWvG2YjO",
-	"03py/SCNtM1gdr/lJlsbmrUC6ogHLYGy1YN5YztXiZvHDsUIPRjxiUeWwn5pmBk6vwGSlL7GBbNZugBN",
-	"ukFJI8cVoDAlBs0rVDP/ig92VPXMM4Jw3n1Bs7hRK2iVbrtqQRNOBHImGb06Jl4BWT0SbiVK2y7+X+Si",
-	"nCSBv7nDttbC4KiOeOwJkqQpHP0mrg/f0rk3uDwej6S67I7Jg/vlzfvz84vz84u14LdXaWJd8sL9FRDN",
-	"+9+0gta9VICWr6GDsXTWGttlN4Y0D1qg1/RK5a6Nq72gcg4Mec9pYICkdSKqM5sKHg0Zav3jqQD/ABM9",
-	"xVgNtqwZFmcipyL3VHKkEQPoU+OWhSWl2makIgqT4i5zL8ZgUUrZnKAcOfsQ0FNIlOaGG+LrwEfXsDoI",
-	"o/vAdWT82GZQtMlVxoWUtrhyGk8uhefk2sPLcx+lB6MrY3weOhWKCw1zZOeSBfZ+agg/dnOk/zBgIQX1",
-	"Xah1l3/hVUQ4b27dGvKzv9fAd4HeXFUDrS71+yt648bXKJx3ue78bNEJ38HsHwrEhh7w8z/g34XF7j14",
-	"s1Q+99K1IbfKybPYj2cRbEOejxcysUE+D4hRjBZYU4f2WmFHYIm3ZM29QwNt9qVKMo78al82H3JDJQ4A",
-	"/UbyV2y8n1VOEVfuc5bfC4SZcr6QcyowQzZr/zvMubshOjUevtFqfY+XC5B60gdlbkWYApjDVuLo6YB8",
-	"wdjzqqiOa3oS28Z0rNcmVxt5CXtDczxWpfIIliP5v1u2/8/xmO+L5OYJdFFtjPXWlrIjVN6OM1HVCBSg",
-	"+J33Qco6QziwyVsQ+P0lxFmqeY6L5FTxsaS/Pyt18Bf5MKcMGOT3tqYPhiK6P3Mv2E6/NK3wAzWxuahG",
-	"pJW+NsyKBMTE6XRBT8dTgCgoMXnC5hGXZ0mXWP9QS6oUD9oI/tCKqI2wBDjzH/AdHomuUdoCOf0EiKWs",
-	"HiDvv3sHEU8Sv/HUwsgBjJV42zst0EdBC98bYG+KiGdIrrm0mipt2vduE0/KakNl9YFP2WRI77EQAHpZ",
-	"21JY2L/1pamqSiw1EhVCRN9WhgWzws2BwpWwpkjGKvHJp5ZvWAgFAW5DUE9As+/Vn2qzXz03v7sZtulB",
-	"w4HyIE5OUWHC3Q7F6Gbm3rmLFUCaOr9VuaeQyn5LuGCM0st1yeQ5XRqiMeuCZuz6dxEWWHmktgsNg3sL",
-	"OWH33TDvn5hAwAfBqIZc9fp6Go/t0bmECphzW1oNtFSD7kgraTUcViooVULIyyqHqc6s2yKnGoS1CeA/",
-	"sIlIEsz2gV6i4ii8gbr81qv1I1LkDz2p9e3QsA71JNfqE5zL3ZZKhxr4F6bQf0POPTFX+LOlNuG8o1mB",
-	"diS1eFPRwiWACzhXTDzIWDh9WgUBLuu02vTWMlrMffF4w9o3AJgIWgjc/lSrAczcnmLbPeiVv2qZJ9CZ",
-	"KF6NSFOdrq1doJt9IbDEKDOWKfEg0src9Qy8xJDHzGoX61Hta0Q7DPV0mNHuS2hLZyaLhn7eadkOrt9g",
-	"mSdAil0CUpT6t+oxKLB+EDcv8QuCoAA6+5RLI+Jub7oKoh4p11sW6cxIVZ2s2cUQ2uWWgSycLB4OhAX0",
-	"gYO+KThFnc45eEpRmC1KZATaz2MTd6A5HZQtssSn2qlaSOs06WCl2SDhBpuNDNbqqOf2u2kxuYpIyCYb",
-	"i/RBOrXjqRGqRCmFvnaXmB/4MXokILotje0WM67GplwNRGpqIjpOhPDu/Oy1O2gJGVxNvlYWn/21CMHm",
-	"1wguRi2fLSjGvwox9goCDjcNo27mNz3/w/2zFVAMEorjnac+XoMYbEF8jhJOY4Jn7mBbcWh9NbkGErun",
-	"AMyYEfT94WXsejuaHJVVfYgJN6VIoeRArIltsZ67cAgjckqzRDtviBinRCpWdxXeqC2mZE+24mQr1sLu",
-	"QGPhY/9VXCZo0GrOMP2axMJY1pepsYHPNAJFKRQ/YPoeoh+Y34r0aCStFXHHCRde2+0kRkb3cjwWccCG",
-	"egK/cMIHSRWYlUauGOhjbLPvgCvK6aA7FRqpIvEvSk/CoGjMTqSxBCUw4taKNEC4Dqi24xwxAGTgRLHP",
-	"TkObQ1iKr8MbP1gMKSCtYAhjNLZTiJNh3hjgB0b6wdM5yETk8A1DPnZRXZuFQ266I50KANMwBdcdFCnh",
-	"WtTmOeRxwexy63fJiiQxOPqMlUha+w0LB1rRVe+U1SxO9Rg71vV4SlMyqUAw/9J93UaIlI34lK42Hgue",
-	"BhXwCd2vIDLKBDATnDEzfCT80twlIj0SzE5kREGtcW+QJ/QRGk8iLBL3+Z6vBCAIhlYCViHVoM2+p+/w",
-	"VFA4q1P26pzF8IRfubhbDrKU9xLxdYddX5yzEF9WV3waY/GTpmV04g4ipen++z/+s8IxBi+9dHicGTyn",
-	"kid9xbfyKq1EHVgEpDdJQtZPblYlqnL6vIIs9YjcMN4zQtlOHuXDY0J7Dp4UWjRlURoSfQaSzoU2HPFP",
-	"Pwk1sMNW5+L8/HyJ1GPoNq0kyCbwyUbh96+PyR1QAppeONONGVL3KmpTpE7TLp0NLR05OxRGFIc/YMTO",
-	"jIfOaSPuXlxuVv9eJh+hUQp3Y/FpnMCgRZ8nRtSv3t+l8gDSipGZ2d6X85sbuL+/xc++KP7M05TIXO00",
-	"wYnWdNRqTAK7Z3XfXOY5PbxLG3GIRLzsY8INHn3Gi/NNH3KLQ7gNvkT74vLq+sVL51LkBm85THbnVODl",
-	"//gzaDn1W2yZu8S3Fy8wF+AJVKqnyv9hBQz4fLdKV2qTs1Sl5P49aHlLky+qki9u/Z/LQfbzh+urX16/",
-	"zX59/ebip3+8ufrlH9Hlz69vJz+/vl3BxQVBe/JUMop3fTIZNQwvIJiiXDvnTg/95vcNguKFsaeOBTgf",
-	"z/9w/yweQSsQsdzXTOGIVDCkEt4TiblhIUJuhQzeK/QnwfdKRp1wyCbSRsCe1+9jlc73RCFpnotspLGo",
-	"It3PfCRu2JX/nDf/uHlxfdIL7vQ9Pezq1g8eqUmX4WbAU/HK46iZklb5QRusSs5tv8ualtsMKfDJ6YYU",
-	"wdOAnhhx6cJgeJWtTuvNGf0iFfCrxAWG8FrdYvryU/5zycCgyu6616IEpH6kBZX53rP8lv6kxzIqfaus",
-	"JVrn8avexWV0xa/FixXkvfrKa2T+Izne1bDoe9zGs5+4GmQcUYcWhUj0+fzjfwYrJbL/Crpg8WfhM9uP",
-	"wrzoL8ragcCC9CFUH0psZqCAXNZT/nObqaoliue06l/cMVs431boGmkqoofIhP3MuCiBvFIFgO5SQXA3",
-	"ZRCb5u4sPvRX0L8oFUoM4JyFX99gkDPhhuIFT8sIDHl86iKQW1SJ7nIqc56x8zDMDMZgj0f3yyu/R9Jb",
-	"dYh5d8qtOMDCGewGxkx90l8Q84QgyyHcMsD40Cku/ESaJcJgzb5Ug6tcKo9K3TfqYhCatttMHW995A6e",
-	"D34Heq5TqEVUcn+uqXX2M3b3qOJrzgl9gcqvvlseTrWXDEy+6H4fjz0ZQShZN6nABS4XDuH3aCKiuZR3",
-	"Pgt52ZcJZIYMtf0Aahz4yU3R/uvKrY4Lkcod5zhLECNktz1N5Vu1glbl1stH8pIAVQGmb3lEqkWiXH5/",
-	"H/CrW21pmk+yX52dX368OF81yX4FUWZCxfYlQ8XLcxd4jtDldBvkgkPd7/vj6UL1pS8FGfssWTZMvTpH",
-	"3CXgNgU9SR6wn75eqVKgM5iXGggl0HmtnKDS3r6oR4LwnvGP04EU0E4sRsYdqJ95Gg3rKw1zb2pbXVfl",
-	"Q/fU4XJFN9b6pT85Zyie0WteBVf13UYxc1OBMoSDGnYYTNekIpJjKZRFbGR3AJ0jJRS8UaDmYaGzZDCG",
-	"GHaY1Wws9DgROJiIKS8jPlF6XzjtzkZZNGSc6kxt9puPlz/8+s4zKCLVylDwxA4xCZ7ZVELNAU4j+yo0",
-	"Vkf37fz3XThUYYdJ1ecK0tSjLOFfA3AUoGpCg6/SiBpTpTBiEsaNodJaC8fsLh7Q86ceuYErvLJPtesU",
-	"NiOxwy4ssuti47DOeKFmKr/OvfZwraXYSppsG4ppkUp5RH+sJfrb7horu9snu/N52p11zlmdecGzd9Tt",
-	"gVVLtghELK5quSZbtmxEAY1ECzsEZxMMSvhMrjRMxnX6eCDsjDLesB/kpAH2qQGI+v5Qxd/nJw6lX+Vx",
-	"r5SypUuK8lOMAdRnRf+tRKxN4N5I1Itw8wm3Iq0D1tKKocg2tNM1Zvo2c+G2nedrEo6XrTWjo62m9076",
-	"8eQhraoiD6mtbwmXp4Kgti1n57mnKdgfP8h301nWHjvkUD3J4TKkrSA7u1g+ERaRPeg7sWY9bYd57A78",
-	"Q3E3zqwUJvy6zX4b6pwOiMVaIM6GNAbR0kiL010qUM3zQBx9naVdMRUmXF6n0723o9T3QAHoTd6MtF5/",
-	"vHhRSGv+oWUVzWV9v/JJYT+dwvbv7KSxN9DYDWwvt/jrbSvtp8K6bNbZCDEkLY6yPuIGL6cg8aH2qh+3",
-	"AS850Do2LJbQW814msoHsZ6LvG04jpOPvH2V++ibX1stl7l0Tnp5u540bO2O0ofPo0SbffrTv1BPJ+DL",
-	"SYMubnwDDWmZsoKGHSbclJHjtFIC525GfMqMlUnCUjFOAPoQkZjwQjSc0OQzO7FaT/27bTt5x3PecS/V",
-	"2WBo19OL/55xZUFGWi/Oz8/hQWGjZxf64uPFy2Kh9JFVNOHJosxbFPeLmp0ujzjSR1bZ6ScMDfAcnAzQ",
-	"BgYIlOacAUoQxsl3MqRbMz5wO7NSCQthvsrXumFb76B7i+s6rjY6NHi7xwXL79MKWsVNV0AF01h/zIer",
-	"6+5emidalSax/q4wW2msb91BUnjmybn99EYPxwSh/7lhZUT1HUNd7UnwyGb2Yhk1erGskSsLUncVi+dJ",
-	"6Jc2U9+sYFKv3Gfzk1U1R686F5feQuNHVjEt9JV5K0LTghu6LZcvzte0xsWp8uM1KB8GCKHGqdZ9dyiI",
-	"jsrIgeI2SyFiE0CUDAN9H4ZCWHbNEqkEuwAEqX01FIIOPdCuwnySA49Dsz07LGy33wjVHYALcEA+EvIB",
-	"lHwsIhkLGr4PgBfShVUItoaImgBeIBKy5Rj/8xTQxm9KvwKYf5zvEPEAAROsH60vQR4EiK7AYLh9ij+0",
-	"mWdzDrEJkfEkyccAp5VoDZdOkzfo/DojBeoZMSPHgt+bXHNTxJYLSlWH43T/UE8M4wacBCSIiHgaPzMs",
-	"tPpeqBCGarAskzd0YrdiVcmGUHO5KVDpYNsinSQisgYnpMJxqj9Nw3w2UqbMnUOdSgM6HR5GjIU7an58",
-	"EvYwdNcHhgW0BYwrMxEpXBYh+Ny2WjkqwtYr/xIW9IH2gcQT3zK6SvRh5GdoiH4L7s/a5s9S8cjfIG8n",
-	"gEIXkIFSF2wcBiyUymR9t5POOEB1y/3WIyDQF+ARERZh6n+nMRzx3ks+sw9DUdIwI9IHEQeIFQQKsYSD",
-	"YNFHrHPuQMYPpsF0XWO+iulc21qsr+h32EN6cn9O7s+TuT9rC0Cdl/PWexefSW9rbXYAHtIFdYiVQ0Z1",
-	"RZdqnbTB8z/g3+7um2DxBW8az5302EmPHaceO9Iu3cOO8pb4lFv2Y7Auy6jH56kLCp6izLfKQzVFuUVx",
-	"OnLRUo9H951yODoQFuMkPR5rI61ghHIS5EQtxbBeOUqGQBLAy5s6+KhmKG2pXjiPP4pMx4g/yoiosPwa",
-	"EHUi0iqSyeJ+vICFY5FKHXexdrFCgx690jozdVxdKD9yFSMfdYkMho9kMj24PpSTBT9Z8PUt+DInPiC5",
-	"5snSD87zL9W/pEt/wvIPrVLPPwS343DLpd6u1kLbKjQnYC52Gg65M3aARdSfYFknbqXdcCs5d4Ucm7io",
-	"X7rfDjkkRBuWlPvCX27pctnPXu/fGu2reOdk92BrdxpqFPnxP5bq3RseDTHzNKnUw/JKGJZgYj7F8Z/y",
-	"3wj5EgRdGv9RxG6ThiWib4EOBupCfOSh6TAW4oAt8hcIqRBGeqgzI4Y6iYmXLb+eygtyWITS/WowVDdw",
-	"BIvqTVkOflI7TxTHm9uG3dVh4PQsqZuW+NgljP6uJ3bmNt4NM4M7JF2d2bUV82W5hZzi3663QfA2yBM5",
-	"Kf4nV/wbHTcR1+n531DRlnSNc8QLfk6su7b2gKaRWQ+tVFrc7l3s53+4fyihNnqSMdRgCX9ZLU6nIRBA",
-	"XY5qSViAZfNRo5l5UbeyI8xGkTUt4GBPaajPTLcufNkBneTZbbqqbNMTpEVAfD6fKSbIiRQknx5BeNeK",
-	"G/Bv9jfdFNI8TOheWF6PGlYSgNRUD5jUPW4Ey5S0Bhlb8zqCVANQ2dgL1+SRe40+V3OgxI4Tt0rTFMEB",
-	"ggsP0H3LK3y3s8c4/rrlCaW1ZPvXsVCY3Nm+dTim2a7TFNbnN4V1JIhjRzaD5TTGTkawxjK6P8MD2FBA",
-	"yEFpIQiCrA/EgLKESROzqbAB600JHjanAEu0Z7vDDmDfJr5cVWKJ3qx3Mrr/Cb2IzfTmBk6pe0jMeiAW",
-	"W+u7b4DVyj2wKcvKq7Orc/z80td/2aA7Z38XtMxQp06W8O9r6ML1kNH8/tfI2nd4HJ4+Ufwb0RFa53Tm",
-	"Z9EMRfIgzD7h+laTzbyJZI8e7A86RQDswnd0Liz5Ap3CqaXfMHBHZ1qvKGfEbdHSQ+qjnNUWn8YJl0rE",
-	"BIRd/hXkm7WxhdtM3UDcOMeWx//IjB3BNAfy+k24tJjudv+iv8MTqup5WC5u7v1noC8oj08mQ82UkNAk",
-	"lI87zOVQFKwbH9AuSJRjc8/iRqCKdz7BEp7f0wB6a8t+O0GKB4yzB55KriJRwCMo3DYF8s++CjOVb2P4",
-	"9SoZHTp9x+jlF9q8tBdUvOrxlPVFkjCp6CyNspjSEqv5e8JmqXKeOyQj1gwG3vsQr9TDve2YIBePlbqE",
-	"TjARpwDlkAOUvMdy/r1/U6ym9LFVjmhaFUtw7/yp9S7XCroF2y46resX8M1NdU3Q8no/Vz5rR2zFBp3i",
-	"to0cUe+tzeJnOGM94/5sLX5D1KM9OojQ1iAVEqJnqQpoLlcxnVmg34YmAmiT6rAQBSEMWAg9Zr7PSnpm",
-	"Pfc0OWwTjuYSg18xacvG+G5uaOaonxmeMGP1OPcp2wzWNaSRWhmXuEgJV2rEY4FTw3xqKm3euEbyQnFZ",
-	"yCEIbmyRwHUelFTMppkdFthVZRpvrlhIHaWii3WHsM1uE6MZ7yO4VbEgNFABzdlWHegZGKsr5/fiko3J",
-	"pBo0TPdCxx5ctt7Dc7u9BeCTrXpuhAnz96eZlV2iu3n9cdp1HUIQ6V04giSSuL1EAVse4G45BWmBGbH1",
-	"cbZBqcS+P6FYhOoHN8wIwUSa6tS0nV2E/yvfZK5dZPZG/g84lkcfd9caawkJr07r+cx5cMdslVdND4/k",
-	"s06eWxu9oPquidtC7/UpdIbKjk5jkbaePnH4voSKV2DqkVapQ9TbYjkuw7O4oDn5HZcpEJIipaoJSg1y",
-	"BP+Apas4h4FwO+pUM3bnshDdmDBv0g2IgpkCaWk7bCwUgGFoVQwJuY+MM3undL9P3Kcxn4LBcC+vzW7Z",
-	"mMu0AJlw6yui8wcNaBuYZVAa4AvbW+qhLrbt2HgcdSp2TuCoQe+e+f/ZvJN6DGdwTU5Hvy46YsCkjel5",
-	"p1ZzCXBhnEgHIl51WZ4MOBEPQJ9dtyz/t5pVaWNkL3G3T+S9SKar3h5Pv2WJ4MbSBtHG126Q+1u3n+pR",
-	"PWJXrDNczYh/kiO3xougNZIK//88X5vKRj2nLR9fGywJhXP7SGK7598suxl9nSkKUVMxcKqXkz5e0veJ",
-	"oRYBh6Hj33fQ0kqs5DzBZOQaPaFEMj9IBbAhtjrn7VffvAxa4kHG5CAB+E4raE2EhDD6vP3CveHSdy4q",
-	"n+/J1A67McpP8aWrmS+dt19UvmbEp8rnLx75PAbwPHH2tfo9Z0nhuHfO299++22ZNySX96Z4uPxqt9ai",
-	"7/XJk/fm5zaptt7ycSjYv2cig1iPWjMn1MLecxGaO87AOwlNJmUXozB2227X/30p1+R5NBTR/Sbx8wK4",
-	"LvC5ysLMJjpLYjYSUC1FWPq8AqqVuMmdbGnYvRhb1gP3DEIKgoCyKZdJAFxNfcbVlBnBUw931RNOT0+E",
-	"slMWcRVLdzhN+075LiA58kaBwZ8QTgkkDX7hriAhMGZ8UIunBBu2gZOy1WaeQkN0WhevXr06O784u/jG",
-	"aVMYqOySEfiZj3ictYIWuCP+t/+LJwlkkwoNICE2av3l7S/uPDpN0mldtFYX0O/hVO0ihNt4tmrOQjy9",
-	"/v69Gjjf/uVvZ2BMrlpVhbtKfJbvfH7q6xQkQsL5TwTU13AvEukEB5oTnlh3/jbU6OW5EKSkKUl3VqFS",
-	"69TmciHYYrJIty2w8djZYQ2NDSFAICbRpmziFFWOFYfhEXcRWqawibxd261RcoJ3wwNx8qLWlcJtezcr",
-	"S2uTjLrDdTBp/sUCTIyQtOIncGy20GtSVQvPETx0n33SEB2HnRJH2g3SnkEqKCyl/qRfNH4FPwU5HX4v",
-	"DAtNlj7IB512Pcqm01V0RMFlAuI1yje171RYCdTDDrMTz9zeZiFE82GHjTNolg5YBuM0YSoepJh0dbmA",
-	"Uc52uB01np+iJ1hfO1cDSeAJfeYGsFFx3HJ0p4zlU+/iubP0zLChNFan01kwmjwb5ZQvphWcF4cpqVKX",
-	"ScB4YsC4+G+UmsEh25XfzljC1exLkcToWCJEjn+Q5ftG8DCVtf5RdIz4B6WMeFyxWjQw8l0Km2Ju8BCB",
-	"PaSGImnYSKfY1b2yFnxN914FRXMHtpMwhBcPCNFnVinUf5k2udm8zp6vlUrql9sxsodYT68o+Q5otllj",
-	"+xqOH9NqscX9c0XjB8ZhAYTKCmn9m3pHuJLZf53f8gSPsik8yu6TtJuqvwWWJf//7iqacNnPXq5hu7aT",
-	"n/QH/MDylHlDh0fLz/UIlgV70Pk7OhY3nqr2ziidIWVJ8wxHFU/EedUBG+oJG2URwsm7H3TfOjHeShnz",
-	"TbG490SnckSqzmmoHSs5+HvQOoN/l67LwXt2jntfp5EokJ9KRW8Oa24CgOKRRdCcBQBQ9bf2tUiY6WhA",
-	"l6K2xv1U2ejRqFF1m827F+u0bNKefMcxo280H+MoxUgrO3QfEAKQZ34HjEHIu1Ceb27M3YhPgj5qUzkY",
-	"wMfhOuAKPyVO1IxgP7WKLym9LghDM1RU6aM5pdP2R38akxr/G1+iUxFOJCnYdsfomSkmvZ1CcQeBmlAi",
-	"HQsEkHXri6ygQTtmeToQtlPpGMRqUiJ4qgqoplcL6DxmtDpMnDhNpmOBIyjusg88waQBnS/Yu4BxNkh1",
-	"Ns5zAE7tGflP95eBryMZ5GIpqSFmxrx2jg/Fc+Yw7bWYxAfUu9C5uFxf3F/LgZJ2yu6lBfciTeUD9GI3",
-	"i/hFScBbl62KjPvvryueOyTmqKrb6u4divJtfBtL6d5lXszOOuJnRaNGx+LLPWqGiXl1Xgsf8hOfstip",
-	"rMmMJ0tzc+v108850IurZOuzScyruQ0Huk6ezpML26GxICznCGF1Ss35QvucgnY3gEH52o4ZHLigbvB7",
-	"IcY0wuFdE0sE3+5zEJKBAPoiSXXElgN+HcrH8hUMPGMbuya+jrG0TwIZzzPYm/9RI/QlUbk6P2+t77DD",
-	"qnYxZnrSSnvTSoeUx1/Spn8/5GogVlROy1nzUltfrSX/bsrEg0gxtKlmU3pTppVos5A/cJnwXoJuLQwY",
-	"ED4vQkogzoC0vsQ75PFN+VtQKQ6xw4gbC1/Uqvga8mCO+LTNwhyQ1zNUeohghklbj8pbAPcWTJoDYdvs",
-	"l6JtcJzqkTQixlARMegx32k8O2imYpGyREf3JSQWpXs6nsIeKE0xH87PgWeDBWisHZenISRkozIj8jGI",
-	"pp7B0mmuyQbOJyy5uTfLNnVXNdlGdNHfTamrPEuQhbJhDX6YeqObfcQTdcOsjmFMZy7h2ERDrRpa7LGw",
-	"sPUk27rdhmWhxCQdNkLk7BpVMcvV5/XZjpT+PIJkI6QxDIHj/27C3Ek0TCvPJFZHtpFDZPUB/lxlbIT7",
-	"3PwaKfqvqr3Swq+e6jWuujWVzVl2My6hkWBmln4de15qEK6H26rMXu4wiWo6aCpnjPPPfFruPfUL+Z/s",
-	"bZ8pDTA7U6gbYUOUsyBPBsS/sCb2gEd0QaNrqidgUMPnEXggJgTKaJE+iPTMOB8ELxIw3sPpSCMireJi",
-	"ZFumLNKjkbQdFsJnOwwvFQYsjLnlITSyoYMTIOGztMZXzDxJ9p0Kf+LGnr1xlzh7+zpkX+mUhfip8Gvn",
-	"JPTEQCpw7m4wzyBh67Fuy2mlzFit4za7VfSzD3LcUsjRuXhBT2FKMVUx9XmnfKucjBlP5IPAeQJjU8FH",
-	"TLjv5Wll4NImQDdD4E2peND3gEik4txLcE4mrhO69JS2cHOWjTv+3uVpeTsUdwp8JRm32fUFVSF9vU0n",
-	"dDmVzx/fi7F1cR06JiMcp+CK9eWDXzu8avc2Ip4korZciR9887CMYwLvkrwxWCruuJ2NXL3ZRk+70GiV",
-	"F14x4SP+6SehBnbY6lycn58v6TwYPhIIGRAl0j0ALiXiyu22EZaRr49YCqWyT1iVgQY/g0pEmy0Uyod0",
-	"I9o8aHY3OksjYQJmhNt0i/2RTrS4AXgVcj/KrUFubRE3UDIVn8YJzJeTL1HrptFdKo9A8FCVZ3k5/yQw",
-	"qPgWP/ui+DNPU47sdHYKYCnO+2o1PDY+q/vmMs8JYxEpT9o8isTY4sDoMo8JN3j0GS/ON33Ixx1JKz5Z",
-	"VMNnKFgVT7Il4w77P5eD7OcP11e/vH6b/fr6zcVP/3hz9cs/osufX99Ofn59e6cqSvVOOT3WYX/ctWR8",
-	"1+rctb69eHHXCu5gqfCL0vFoUywOH/Avf/ZDlT926aqPW//za/giRfJ3rc5VcNfiFr6N/sBFGQupfXF5",
-	"df3i5d/gSwOt3DLwFd5B0fqu1fnjzz/v1J2qK8fn4lTbIE9bu2W/gGS0NpP4A7QwO3UM1vaZySXaz4cM",
-	"+XhccQPQAJID4A/DDo2/O6LNtv8t9mmUAAByTBgl7ESn98wM5dgEDJwj4yu2aMeeGZZwNcj4AMAB8k1w",
-	"V6QDgVVTd42xACM4oqZ0uI9W7uPjhEcrIwXUNtj8AA97VF0192K646aae+E+dYb/rIgN8Mhj3oJG/onO",
-	"QJO6hyOYt8oAYkz9I9CfmsTeSUykY4HQa6B8u/CVP5vtTGXMAe4POrvh/rBFtVb95dI2HZ+2KIDlCAkr",
-	"wifEKe+7lzTOeok0QySoy8bAV0mBuIX0ztJ9UiWpfmbKbVKiIrpN2ZVUDqSqb9vCi7rjhYwRKy0pf0Og",
-	"EpSYMG6MMAYiMbd9qWWEn1DbX6W6kKl8Kv6+JaPiPsT4fm2UEnAHrNMyiRDjVuCxk3pSj800GmqjIwnV",
-	"c69UDcalraDVT92eEgZE5yLwb6PTyjk6ikm10oHx0HUf9GgkZLLFlienap+6zwlEq3HaHgXPEqoPbAvr",
-	"SxWXW5zQQOyktemWgcS2WdjjBlJVIYv0GFqdaHDIrTCoiqEny/YC2GEGcuIJ4RORP0GRJ+y9MxH/68Ov",
-	"v7AP+OPl+eX52cWlj8DuxXSi05h2wlgd3aPdTWQvhTEClgoVi7QDWEH/P7xoGLifdGZh0t0ZHZlGWcJT",
-	"lk8lBywaahmhcxNqJX7tY7wUaWUsDpaFcODCNlQaMW0PKSo4A4iFbhjBV92w64srxnv6QbAL9rP8rt3Q",
-	"EPUDauz9dUGtKLatDgptIUjj1D0XTtL/QRdyWsoDS+oJi2XMpjpj8Ee0HBMh7v9nXcbc/0b3/iEiGM7O",
-	"5ZzWaFOuTMKtn+Hop+6/C+/TaX3vlISyjD+If5496MywWKcjySJhrWBGjLhUgrkV4W0KteLWlMlu8cD5",
-	"I2ayM5Ex+J4QBfFU8BZ8uoPwX52/04ehjrW87tl2E9fyd66FdReDTB1zzxGq1tqa5HdiIBXjpL1IXznD",
-	"UfbxtRLzatY5bPCWxRLQaLCCxc1GALweS6tTc+NcAmXPIAsHmPYYljjFBliX5cakijXIWRXcDWun80nf",
-	"bH248GIWFPgJXQmvk9ZzLZ5OkS32Yo5Zu9V2RMwdiTVmGpt0kveJDqUFotl7I7gAVDCIr5Yk4CoUx3Wb",
-	"PtymPVlh7jOF+bnw/k/paIbQ7w2IspGIgZaBTYY6gVzHFSXywTUj1428wptiuF2rKAcCziVirqVr1tFq",
-	"aOtqaOpaz73adidXRcZhL1OBwDOrxCNbbePaTPwOsQtpgZX3nUfM5x22Y8uf06ndJ10Lkd0opgHOWokH",
-	"kfrA6qacgvDwY9KwItOCscxkKBO3O3DSwedJKRyChiClMUFKkBHOFrCER/eYtCspheVF36Nv46gLvJXH",
-	"WWjnRJy2fzMZXxN14uQ+ndyn43Wf3pV28ICUt9encwTg8Otm/b2kus4jqMYgLKz4OyX/Z6CZ1SwVPLJn",
-	"TqLx92d52OizYJiHgkR5JY8FqwjyyhlPqd/Cyxx2m3LrVab7/DOf5hLpgzAM6xFnviAB0I83vm5SrrLE",
-	"Wpj1Y0TcpLV06mzFZGNFuYoSXF3p9aFNo1BuS6uy5dXFKtmtPIv9xMmm97lULIizANJeFee1qje+xzea",
-	"n83HdAh9vlRbWymj9FdQC4s/C595wjDvtnabAgyM5hLVUyoUS7uP2G9ZbWlluk+QuHw6iCszAYxM9HGN",
-	"5VPjKQEkdcPl2GYuHp0vzAd5TZ4a2MFhwma0tdxWDQBx0AdPfcRrOLC4xSf/NfdfqeHpc3dgfXX75L6u",
-	"577+mgvfUfivH/m9yHVLeekruLF553pzv9MtjOMB64lnhsrZUoDzClzUiTRrMJfcqd+kHbIQXbwOJAGe",
-	"R+YhDFhY1hafzlTsNEaItRR0aDkzY6ciDRAm8STBlmwgzSGDic1ihYOMOh019p0aaXe+b8CSQn8yXLmX",
-	"AmGM7vcLmlSnoqzA1uhPY/ckA0AVJVXse63Rv5fYyNS12vIkbLMX51eUC7Fa36kRV1O6imFpppqQj34s",
-	"Xs1xEbjsH9+tjAsetM6KH35fsh26GJADlioZDStTDNJ5XyPh1D+lKrdMGVLf+VMIa5Vn5oaFODMbrjD5",
-	"taCNKsd2etAy3g9Y3vmrzlUJLC/hqYi7Rv5TtDrXqJt3QOV2fn3RmoeU/xE+cA1cl7CAy5LJzbdqAcL1",
-	"1cW8qdqojyjXDNRMFFS2+0HFbT0W6tMowWNmznS/LyMR6yhzCq9dUpujpA3/VnP39fMBxNyPoUdxiYBG",
-	"QyKRJKBoxScLaK10xHtSYbv9vCtTp+Krbd5Fs/Yyb++u9edME/R8k1W+ecSHUe9jkR2a7TkPis4edxbu",
-	"1DKrCsqnKLh8dIXA0sGdMaMJWyLu0H0W6SQbKSxe3TBnJRAU6h8a2M17UxbehDg8ozS+kTRT9M7cG8kS",
-	"XvPAT9aNVmiwZritYdnueVemZAxrx8Dc79Cmbt4Z3hQ4gmEQPOdUwElnNhW2zUK0Bib0f0RICfA0sFH7",
-	"2qNuk90g36JE1eBUdykgLIJKnwUsrNJXoVRd+nW3mPr+2reazCF2lfBm3HmxEw2PYpohtfId32sb2bzu",
-	"p43eiLskFRQLDeWYhqvAp1l3rHXmehPZF6uQQuZbvUOUrS/V0K78DurUoQukjhsfq6R4a0vZ7gkZLzTM",
-	"AtXby1SciMcL2sUtN4bDAtXYgIlV1lM7w7Y/ichjIlKJmg4lffKIu0E9VMsc+qcHbG7spKpLG7tAba7F",
-	"KS/TgdNC/ob3P1aFsdrAHdh229OMDL5YJ27aFXbVSYdsoEMOsf3rMcOZ94A9pkVWMJXPcx+3EX5CG4gH",
-	"Ee7HZ2Xx5f0LVDtCwD2CZCwOqU6GmiWib1dM0t6wOvuMlf4iHmmyz5U85s/0VCeyik3JKuYWTFtbHImv",
-	"nDaDcNC/d/YVnIuvN8Bz/33vpJOL1KvXSiuD8VyvolFduIfZljlgpfq4ckVVerGl1CCeiKeeNlwmv1NS",
-	"lc8MG+VK4aBcr9oEUKX3qVQiwJxLURtwftZMMqf6AZgNKi5Alf6FWR0hIQVEkHmFy1fN7UBhAtw9umad",
-	"UuZxPHNM9ku+u82ky5pyssPEy0nVNau6Nd9Wre8Yx593huY2jvPgbfvZGe9yPv8D/6f7FBmbXPnsB1Py",
-	"JGErSdjHofDW2q3oqFI8lXUfjKNR23pQWSp46mOOMNPoqOfyuRFc7e+bqYbnQsW7b+Hc5/40d48iaCJl",
-	"1RLBHzwBfCkc5qQSEdXS1++couQjEc8y8dr8seCbEK3Vd3+WWXdp8Kr0ZaoC69R3rfYzm6UrINYLtbln",
-	"uB/aXbdnZR364uz8Ym1v8I2Kd5IcPBmqp3EFjzCNeOtlGBXKFnKI0Lu1vy77Nyo21BhUaGxMTrVZUwlj",
-	"+Z73GuXlLrCFKsXT6q0cNRxLzMxOZLRCGPtXLeP3eIlTNeNUzdhYDf0VhLDCDxFDM7VIU52uoZXkaKxT",
-	"ezbi47FUg8WA2v5DBZ4mzRcC0vRNGWwTerw92DNhbkNjEzbMhf6+VozGCbfChFvBynwLV/3ZP8yJinYB",
-	"FW2wWUUDGp7zE0HUIB5+kQZdYCbhIOoZj1IWzY2txKIvlfQpJ+zrxENEONOdlspGItUgdClOzORAw/Cq",
-	"8w96sg7/saKn0HlrlY8a8anyUSM+OdXHkwy34Ae34lbQ+hFoC/+sfBfnM/OvevTS/O+R20hlgQ6g/EH6",
-	"PRhKwL3jBK1Pf+iOhB1qJ2NOJ1mhoCrBrejSSFArHk1n57BwBMsJZZfQsLX75I377rK257w4Lu9hy1LB",
-	"bgc8Fv905wb32kyNFaN8U1Nxxv0nVppO2rCuU9E8T13VQWW6oKRTgUMdFerRWwtc/Y5AJCthtHudta2v",
-	"E03N06j10G64D/elSOIAeAbQd8Lf5DE8wZOAiNwpd+ksdVG2VFYzjkS7nsFIaYvDpAZ6s9ssrJyiEKeG",
-	"4JsEO8l031NI6Ym/zp3CHRdxQdZgdGEWYd3u80CYEOmBkkbko6oAM9eXznWWOYI/QrcwZwvT5p7fyinb",
-	"uCgUrDfZv3an8EmhbqpQ/9xAH66nyvYDSVk95zWa9F/F2B5zMclr7Fon/18BLczr6Vo1vbxHv3xvb8Wb",
-	"r6G8rSsVzSqkHRNLnry0L95LC7alQkoR7aFE/4v8OF8oW6AU9tfyfMsKQUSnZw4f8obR06GblHKFHFFA",
-	"fqkEjn+73yLLbz4wC01xFFC6wLeuNjPrVC7OTc5TBjehSG7obi2fsVzbz3qkE7teLJmTsta6oc0e4Cgf",
-	"leVDTOUtNPF5V/IWjXzBhbunksIt4PUQqe1EZ0nMeoJNUq0GhIALYU/OWoL7H+QCin/2Aj47ICFSj/zA",
-	"gbO1Xc8+e8whEpHIdf5eOC3klJDDgb7DjIcQ6SwRGUYHy8nTh6EQ9ke82V5E+RdtxU/S2DpZfgPRdl+q",
-	"WKrBTZ4K5ZTjzlkRc+vN+tKap0ypfK9HY56WpLfIdNNBJRwqIeyagj1O9VgbnphNxPlR9FjPGYgm+YdU",
-	"qGgIs+lv1ACQF+ERDMtMxpNkyob8AUixhiXGR8qqYL5eUnOEzmxAnRDUVGt1CaWlxGJtrE4LPNqVxB33",
-	"SHweAo/9ME7aWfxMKO8mk4grYAoap//1/+D/kTr4r/9rXh8ckRZ4R4e8yTv3QgBHEqlAPZ064BA/pczj",
-	"Wssyj8c75/1cR8rz6ldz2U2T20wGtMARDVhvCo4v0ldo9KY5JRJjFunxlOl+m/0C0NB9LhNDa6ZOBoK7",
-	"w2Utqqd9zJe5tXrMKW7fZjJQyYFIzy7PL69XQTWovtwmc3ybJHRSRnspW1SLznV15W3XMR6VW7Mgnbal",
-	"EvZh1q43ZU48LBCypavcPnFRwfRaHrXrcRn8gF9qun+cThElqCivc8QNaljESMdixSX87L6y1Yq71SMZ",
-	"IXP/WKTdFCLzSGek/XLi487li6vzgChp41bnPM/8wv/HGd7Pref6IqBG0szCHxOp7ulz41RHwhj300tg",
-	"q07FP0QEV7l69U3QSvXE+D+Ze0CIbXWuzq8ug1amyjd32qU74anCfpiXfy6ZiS6ts0UdbhCw4NMOnDrv",
-	"9mRqh92RNAbQyC+uLnLvrZuKfgbLvzj/5s+g5UJhVDCJk2yBadmgJVSkY/h2K7P9s2/LSF6ReQBE7LHt",
-	"QmNzvtrLs/PrymrNkF++eNnqtF71v30Zn3978e2319E38csXr/hlX3B+Hr14wePzixf8qte/7l/0Lnvn",
-	"vW8vL6P44kX8Mrp40Tvvn5/z82/ztq6Li+sX59+ew8oVYMw3bdf1Cjix0H5GJqA7b+0CPOqdVpxOuymw",
-	"lSkNr+Dvv8ORGKTCGET5nklEV64ChJzNK774W5mL0scx8ePJ6+tK8voqaBXnClvcs4R3AY+t8/LPbTQg",
-	"HFzngczN2ZP0GnwQQPosMNHEKS2ILQIGhzx5alno/hximF5maMqde93PEfY9wDR8j/4eIoo/JLbxVtLc",
-	"KbcJ5a5/xK/u+LSX9bjWEWDB9gOWqTHwqVjNrNZslEVDGA4gULHch/Ayj8BxxSrhirEW5g56CPruYW2R",
-	"V8McBSS7EeYsKFwnJK+kZ4t4klSZr+/UnTpjYQ732mH/9vGHs28D+OfipVvlb1LFemLOLi5fXMKtYmFB",
-	"4dJddFpK7PWmVjDwZ9mIp/c3+Aba/sEIqBaAPNvsVt0plj90sW+DDBQ8pRxE3HZrvK2AzH7V/pSYT193",
-	"EFwW0Q/xOKTGFui47g8hUUzR8EebvXbKG54Ed70HVL4yZYgjzVDN3niYPvwoEO+45aaZCujzmNNgqTCw",
-	"xwaYxWGx9Zi5uFrEi2ZaIelVIhVxRdyLKQAHcBf3IsIjHTCKm26Y0xT+cDgfkwhjAZUQG9YxJQN5NNjc",
-	"0dgiImRQRNdcMZ6mfEq4hS5SQSRTtzzAKsyPD53AZ9hHw/Laoft0T9iJEArO0Hs9yZerylh6dPJ6PLof",
-	"pDpTMW039c5kCVGyvvv1w0f23//xfz8vZjOkMKF7C0BTH/oafUhnFu7odotmeqio7dZAZj8gtiTDHwjU",
-	"r8NCnOnGD4d0sPKOH3f48o4fEnD0CeAkQi7rqzB3I8KvAxLjVNCXvgrzvxH4o2X6QaQU8s3esJL5gqya",
-	"27cYvwqLH/Kkj0+AhwQ0DELPYsaNJ8z5Yh0qjMQCTJbHOPQeJBMqNnAE3KngfQtoluRw4odRUgunIoTO",
-	"qzF3olhat+4zo0cCEBcnQ42LvhfJ1Gm3nii/exoiCGDv3U71ppDe5WkiReqv5rV4wCbcaTV3GnInK8TJ",
-	"Lbfo/K6xiGQsTIeF7rw4f+/5H6meQOCGfwvb7NechRivKg1zj1a9ITcs0WrgTQbsLdYzhvxBsJ473eyd",
-	"Nkb2EuHWUDh/RI/nnxWlC+2HTOmevge6+BYe3uvz69nokeSsTCv88pr9LL9zv3lBn8aDfi8VoCFjZ1k+",
-	"ilZci9Qh/TYsZT7P/lVMw/yo3ynnh1auTdui8LchTxLnzdLRD1EtjJxUAMC3HXJV7vsmzgvUI4B0zyPg",
-	"DXukz20PydzaiUYZo6dQcg5K7TKePNbpLfiYz+rdgJRbPRCwhzMehp8AbGbuL0qDtez9Fy6SGUmV/7xE",
-	"OHubi7YBo+CVl3uzEXeqm0V6NHI6KcZexGUjzNypLLniBeu//w1efKnIO6SgMaSlzjRhYpMS8OM6WxHM",
-	"H0psYEIVg4mFPCJs6EjPI9b6ByuiWP9gxW+qN1/uAQE7hCXCGhQb3fcas6ROnMbwM6Uiki6QCFiIxijM",
-	"FQ3sxMjpq4lIkhvyQ5zKoSvUqJyGXSjFsfXb4GNb2gP6EVe01IP/9uPtx9/+QrlrwKly6y55k232mlxJ",
-	"en8yLzMtAkzPI+MGgbk+X2Jxa925iNHrElBGjGSkE+0FAACeec9pNzleHvIeHdw5WgXin3cruSm5uivg",
-	"zFOZcmtK5qMump5hA1HTORfGqcSqf9KwKGdwujSmUruwy/PzBtj7ZUpxO4Fgh4zNFnHVsQBy1+pcfBPc",
-	"QUUAcNaLLMNdK7iDkgb8/gf4kQ/cT5fXwV2lIAGf0Jl8DIC99Bzzqx5liZUuDga6qDNM9f3RyKRTZLDq",
-	"7uDC4u8//JVcC4rMfKD9zDDPLfZxOs5trEAPx593ivYC1sYd/HqG7mSZl5Fnl1bqQXqrAJm+WjT9Oz7x",
-	"73MMQI149fiGb9yrvXHv8YYPxE3ltamLb27OXzw/v3juXvvNDzeX1zfuNa75Dpco8l5uuchbW1Oi3C8q",
-	"rIlO73HwQqv5uPCz7fLG7aHkUF1+LGh9OhvxT2c90GUvv7k4//bbl9fut8iG8ziGEN1/cQv4W0sVjQAF",
-	"K0OkQucSDvWE9XmKVrCeWjJH0liyVXz/5JKnwsSpMHEqTKxUmAg21vgQRnsFcPC99j9gbpGrYs176LZf",
-	"UrE/j7iKRHIIhJ2YUTUajAbQdd4UCbQiCdlmvwiBhMS+J98zwOWs9SP9QPxtyJcCD/zMMC86NywVY1B+",
-	"zmxRqcXkGeR2dUCAeqicsRIqLlKQNT3EsJl7yz+drNvJup2sW711A8lMDtG6fbAaDvYxTJ64tT5i2ZY2",
-	"PJjN3Z/h+VhgBCSCiNQGXKqAKRe56JQNtI6RLB9SrFA/owCnJwZQZReT9izUldLMS1OeMNcpXAZrQTy3",
-	"ZfWkHniZalKYyrOpnsD3vZ5cljMaN3tdw7Q+eNbJhp1s2Gdtw0iLPYUJ+/dMZIdov37j0kKnjWZozQ/f",
-	"jH3MUgW5sxk1Tagvvr9hI/smHoRa0Oz9AarbZ04CGX6U9VM9wtIL1L2LyEMaSHMCJBa2++QtWdZzSfIe",
-	"9koZEWlnKqAZA3qBek55M90HI9ZmIdwtdBcN/UklUtEQwpuQaGUES7ixwZ3Ca3meZE+7Dc0fNyyMueXY",
-	"1eF5w4PShfG6qH1DH6bRY5kh1vvFiP33f/ynN61BXleGPhyo2t6wUMaw5Eo4R4e8zX6Tdninwp+4sWdv",
-	"3OOdvX0d5teJ9EiYcmsdYOig6sUHv8TcpK95TWSS4LCAu/9Ip1BviBLpXhZNEiglIkseA5XRRNJnxuqx",
-	"QSZxt47cNLtdoir0xYs7hW/JlArRdEUXvfJEPlD3Fm01T4yG/S6CUqvvBdCVw2S7bxh60Pe+bQTLvmlp",
-	"2C7WgsbthBizbFwCzWOze5djFbkNQZYgav2glzeL4pdffMgfwJl5BV8Y4Z5zxfrywT8PVKuhLQxaB+s6",
-	"OfCDKHVvUJLm3JaZirg7IdRc4Q4uvYC8BSsVkZAPRf0+n70i7V7ZgAUVzfN1CLOhggMLytPvVerhDvvm",
-	"TsEHOnmW4k5hD9Yfd2QEoA6XZsppc6jX5Z9sdc7bL6Bq5wTtrtX54w4cjzvyPO4KN+XOeR/wK+8J3bU6",
-	"F5ffuN+Qv1H8IvdQ3B3cByo/kTvjPv7i4iK4y10f95tX3wZ3JefkrtW5dB9Bz4ku4H0q+rHiAbl1/vnn",
-	"nZqpVj1KblyITevPoHV5fl3v+c8ndajVCs8kdHE+6YzgbNqQ+o+ptNVU4qkUcw4mqQg71mz7chpspyHA",
-	"RkljMmiAgp9SPQlw5jdNRUSoaNSvEPgiH/YDlzrvsBWV9C34rm32C9FkR1yBgS8zZS8qSWFnCT7TfDSF",
-	"VNT4Hn7AR919Yaq+COy2MchHGwPUE4FxlkbaaRDpWASIgYftvsFIGMMH4k5dXAfX356fX1wGXmoDCBuC",
-	"fLIQowX/c1AuLQffI1V5+XcdICXHX+TtRu1VxRceiBVPxOiRWP5MAMoXeGQ/eixGz/WUEktYA9ALDwfL",
-	"8l5zMbaO0/wwpRcj1qaCb4P0tdlbJ8PUWwGtGAmPRK5WoRe56EDG/Dt1jqOMGj41bezAtr7FdqZ57U5h",
-	"NzgwHuZznHBAyu29N2wyRIyCqSdslwbcTYQSAA1voNHY/ZkmL0od4uhBUe87dcKj2rlTNuUyWYA33ESu",
-	"uEDBNFAr4vFxG/K5z3O6Dd7xICe03AStM/h36eFNyPsVzQk6sy4s2Ob05ns9eWSAc2YNoG+K1scZbd2w",
-	"tGi247bk075cy6NddpJzFc438ALwfEc+vTL7dKjv5yfmwRyUBuaDlrcIndbSxgrAMdDMODMPqOh/AsSd",
-	"Eq3OxXVQQhHotNB8llM0eepvG9N47/XkkAbyoE7bExF1qntHbVlzd1jmbXa240nYjmrojHAVu+EyOmvo",
-	"9PagOjxJ8or3Db7P0piJs22peJBiUtf+DRV3P/BDcDOcpjLOQJ/f01SeJeQVyt2UBnloGWGVNyfs5Hkb",
-	"aTweSTEIQ7jIZHAJiUgxf2MXkYbecPvP68zmqGG4IzfoeOSRg+EyLrcYwPBZ3iFQ+B81nQJzzQgdnLLn",
-	"5QEwt6E4x1Jcq72AejnVk5s7dX3+CnNqohtp1U9khGgHCqaWcI9EYnxFyZ3jOED2UUpoBoX3gZUjaUUM",
-	"06KJVoNgjrwU+sPdy8NJngftLukcGkAKjANkHK76M8XZUrqngd3FrRuHEbqlmatiKfQNmjibH1vIc0tu",
-	"0cWEqnPgOizR+h7Pg6FxXZkyiaOGIY/cyUhEPBBxt3ResboWkqfWLR25EB6KkmX1E3S9KVN6Uuel4abn",
-	"6vrI8KPWIKw6v0ZOGGnyaO2+tbpde41Kdy+4Ue49NaSNnDnbkUUlMzNjU3Ef8tx9fv4oaOGFUKxaikjE",
-	"gCdnSOHSFMqBRR9lxpl1nGPkiR3qbDAEJ9tKxEXVDzAO7ud8FSoPkcJXt0K88pNb7I+w1qMiXTkmGBpv",
-	"AFHTN9x/RiOs4oYsvmvETVPU5P608c0+FuRB+UQvpnULqnxnQhaz5MM3jpUk/+K8qLIveb2+ux5iLXd7",
-	"06W+wpGli2jNfuEjnMbniknl9LjbTWgByJkEvzm7uDy7ulhA01Ve+bYYVXKV8tQhFCje7iMk+fAhdH9K",
-	"iv17DEe3H0A1hgi/FJXWwgv0QBROMJ1XBdoQfT8/u8yNqMICIEIJYggQ9EPQbE06xJwqrblTUKuL+RRu",
-	"gL8vi7BH7X5V9h+BJd95vSW/1OKsdZUdpg9yr3AGbKLdA/joR8V3yj1IQADiBRqpU+TEC+MXh3+vQBfM",
-	"I4o6QcrP3dGR7q8t2KvL5BHx8X92WnXll1WnPN/B0x3zcF1ZTTfTqExIKwxFQigOPlB2yoGcmnn1vaRj",
-	"vjy5ykIa/rpxubIaOixW45NANUWf1Lt5EN1zj3kxxCdS+DFP4cZsngeeFb6nIbp/fPQJgm/o9ICRZj71",
-	"nlYqjK2mOefZlfMWlsd5leso4TfwWPZMqgxtPCjOkCtOtBHxGu7IsRDClxWQUHH3kY0IMJ4tX+ZlzWVW",
-	"VKqfgc6+3I7OPkTamEfdmjdqCb29yH8ZccUHUEI9G+lYJItJn3Pa0KE0VqfTEhi/YeOEK4WIehPQczI1",
-	"ts3eKAupsgo5NRZVwPkJKSTtPmgZ/4uT1O3QP/+cP9nP+GDHlYuEWQLT1WrHqcj8Pq2gVdx0qURk/Zu1",
-	"Wjesofyi6/GkIJ0X7DJNt8wITpSlKVwWa7fL1lKuaIwkcY+qR10ULfekOh1wJQ2sbunSzIUfKDG5gqTF",
-	"PjGb8YwgPXUGjrRWc/atUGFs5CU9V4JU1MwSsSOQYaDPCQtpDSCSTISKecqAwkWqKuUypM7+CWTF2HpX",
-	"HA4cWyxVY51+lflEgU01NDMT7JE71KVcmqf78ETDaUzAjTgt4JZCk+4zhFqVFUiTa1xAcEXqPcqfIdny",
-	"Y8xbIGIzp2av+TMvlQP9IFI1gg6kXDiVtgJrd6kQwIZ3dnFxvUWp/QZkc4XE2szW7Yd1d/b91Uj8ezpk",
-	"x5w48toFj8Z8XAyp6VyydL+kbZrVzCr+1uqUvOWOU/ebaW3KaF7+NrOgX6bhDLYnLR8Bs86CQ3QQwcUi",
-	"w5oTzFZN6y4s6+ZpoHqZeg5u5n7xCOB9I/gNBjsAPgAxMcLswnyXk+aRTkVNMkga5h6jZLhrAAZ8gx02",
-	"j3mqTamc8Y8EszrmNTrCXXdjI73nlNEbhb2HfsIV6UXxaCxvb/+qZfweL/nELUxLqI1DTEssNpof+T1i",
-	"NtYoECcRHvIf+7HXMqLAWbd4IA1FL59IS3UiyiWfFVMMTiqvEO/cplwqqQa+iT3M87LQRRrpsWBhZkSK",
-	"mjVsyE7QI5wapHbUIPV4d5R7R9tpi4J7uRPWcCf6U9PYXND6dBY56ZDG4txJv9+F7zTPkCS+r5Y7j9BF",
-	"ZaDmg5wWDIBvmzjBvKO2sDeq/tZjoccJsN0A7ybKeMwhG+hFA/uKoYXL/waqGjDdHt8st8ZZOXuqRq5c",
-	"zyznbV62gnV8YzHigKvCpTH8/+9WLtO2X07QIiCAkgPrU+PLVh6uip28/a//1xjOftaZMdwFAjrxnXqA",
-	"Q5Fu6jB7SVpqYefbTE2BFn3qjBSZn+aMlBMOt7NI3eT9kcLS/ZuzDrtJR1U6q6i7AfvysQE/aUoC0Wcr",
-	"DM7YOeXzTzhI/xWOBbBBypU1d8oOxciIBCcr3fW/DopbSYNsRn3C6bBuV54RBVed4pCGkbi7j5DCaKYG",
-	"wfe/19xSs6TWidmKkrKiIOwpU4Qvoc53jY88O+Qlvbb29hcnAXTo54XbGXU68K0OHV6dwljoY37tOo1E",
-	"9TkgLx4bpn5OFvEpLWKwsdy9PRhg5UWmknJMs5HZVu3k8jkcyGM0m9MFjTnYlqyVeAahTjFV94iFg6ae",
-	"ebnF47WuZfMJmaVNGrRcn8Hj/4+lzNv5y7OrlS3TO1zVE2dXmg3TASZVFtqa77H+MNQTIqPL/SsX+23f",
-	"+uy5kw6m9+RgCO9oUELI6zAeRUAOo++FMtVJB6LbA/hLpKzgDyJnHOynwgxF3F7QbNcgkULFm4rjmvnR",
-	"Q7ba1Kuxstk+vzo7PxCzDT1l5686F5cbm+3LLZjto9NKb1S8Xf93ODbmOXQcwEoaPOAfRRIzI4zbeZO7",
-	"DlIDbaz/Nvvq+jcD2FJfBywRDyIBlXAvVdxhnA1SnY2fGR+h0tUQltk4uz1l3FqhYq4iZJ+lxFcETHUK",
-	"2hl1ihUcCFE/+AVJBX2+qQTquL5MhMGP5WUKd2CfGWYRC9J573OxuHsaGJcinEtpEaPa1AXDztV3W3fr",
-	"d+4RbMUfgBUu5tMmwrVUj5YDsYhplvmxNOlPfOENrd7odlsAmc5fdatzcR7gDsworJFUGYACvzz3MNB/",
-	"/6NVnNbWRdsp0blruSPnXpI7cbOXGZtpNNRdEWc+1MVnH09TPpJxFw6uWwhA2eABo6xZ6cfAbWCx2lWG",
-	"uKrnpqFsTWjb21Yt7tadvhxkKRR8qg4PCEwu5NhnqkH6Srrm5x/fffiwWSLtUXVU7HNTtalPSLCA7cF6",
-	"mYWabZv9NgQq93uki5fOaUkKamvSOAg0e4P0x8Sy7dw8p4La7Lb4HDI1V/RKiQy6r1PIxdXqlpWaaRvQ",
-	"y+CgeB13nL20O69a5fcp9dKuUrMyJRMCNSU4UduBJyu/v0cQysqmFZYBGqx+FfSn1dfwrxLGNBYU1Hhh",
-	"zWoZeos/L1lYA3nu+u914bOP7gGC1wgeDZesrc2p9DWKbDN3d7uBjhgwq1ve77NE8LhpCX0eyURa53Bt",
-	"p8A5dyKeFnZi7va7xp/4leQvLka3CoLvRVTY5Dlt4CktvDWx4i/yop7Qa8pLpnM+UP3I09XHi5edCx9I",
-	"zhzSpUeKXLzj6T/+jowY6Fp1WpkaRmn34tvui1fOQsEZNa3OK+eCfAIvyj30KiNPUlmRjlMBvBkU8c74",
-	"c4kHb3JvH1gmrEglT8BBeScjm6XOKqcxBEUV72+kY57gvknVzWUqX/jFqh5ibnKqu/6iRNgxFx67j5RB",
-	"D31CSY9l5OxoIsQY/S+dplOmMUT5h85SJaaNcXX1XW+t3lsyIE9e9QV3tbHmi+/J6EjyJFdY867qU0GB",
-	"3DqPMZYPMs6K9UC6SyukVZaRHHNlbxhnfT6SyfSZgb8734eifoSJioYyiVOhwAHnqfAxL9jCm1Is7b49",
-	"GWoABJaGYmTy3P0vi3j5HWzYWX6w4fN4ezh7bXYbWVD5dNQpir+GNSQCo302EsryhA0FT+yQmbFwL8C9",
-	"EJ36X2JuCGkldGZZWFU9Ybm8DWaVSdu+UzlJAgKklCFFpGIPUkxuZogF6+BKOHbnlNx4gCnMnFoI8tYx",
-	"99QJALhC9YB+y9UUau0+8gngisamXA2AltegM5AzRNypUnsOB0fXljEaAWCguZpekq691tTn7MnmOn+n",
-	"erwkTmYDMCiQ5u2q+yW1+FoKeIewLyeHYrsOxez5xBxVkWpbG2AIE/Cl6+Mh/pwdmHVE5XOdnkKfqLY2",
-	"8C7hCvirYAMgdiagrxyfa8LnypeLvKSlM3WL+2ecFwD2MU/N1UP3zoDzBEj6yBLIDymi6i/xJqH/MOJT",
-	"MLpGNLTkVG3shmnrk5o8qcnPXE1+LHLlB1MTbYwEqaWpWO9uo79Nu5vC8oknbr9CzEOWCiJ9SRLKRcnU",
-	"1EypOUWeMzI7PYlI43N9UhB9MlRSDZBGNcEJNURtFJxsuy2qIjWtNfMXW22JOpmFk1n4gszCQfbKNHvD",
-	"1L/HASQpwMYRJMOblAgtfTywfW/4OarnPbb0OXuRqUQY/+IILsqbk1Wh7vCBtmMV9jS9/AtO0kQwsQ1E",
-	"VKuJx7Znlk8m5GRCtmFCclfwZEe2bkdga8mOKBGvGGqsaDQAUXB/JmMmPKFoBIkeJzhPDPRs2NJdZ1ww",
-	"7JipufjxDBpkjID3aT0j5DboGE3Qxhp3N+WPtaS6wPM82cCTDTyFUZ+z+SM8NgS+mLWBu60nPFfaiuYm",
-	"4B8Q8gLaHLCHoNTkGzCTjUX6IIGBBVoTJqm2yLHirnvDrKauQvgdNDBIw8RobKcBxIhwZWRycQd+Dfya",
-	"63z+gJa1sNX3F3jco+rzPUh0mp1C13oVcbkqBUNpnqC7iuWw4pO7+8eJZtzcA/kkG2inztxO95xiE4u1",
-	"2eW8NgtaTtitUCtAi2+hj8yd8P00kdXqNugi8woBEuWHWEioddTfWsK4496c0Att16md+doBlgvai9qS",
-	"3Mvaa0/SUid/9QO4wyaak74o64uV30ydWvgN7/uZtmy4pxOMgwJaR/+s41A9/8P9030M8KRfcq+UkM5T",
-	"qnOzlE6rrhb+qupsNfdlkJLZOlDuSew2E7uP9OaOIkKBDoB1RSjYC209ieBmvPUrSv+e0XnrXRCPjbZu",
-	"PhAwdY+5JOUBde1ERntG0D1l4k6ZuG1k4oht5pSJ26qd+yugkuept5xvpAbXeU2XUQmxgOz+F/dXwP5I",
-	"Eg/NQaS+D8C0j+OTqXiQYlKAASltEe8HQSpH2liWpQOhiK7qpjxir5UwefCKh/iZoWEgwUcw/7QVqip4",
-	"mI/6PSz2uHJuuMG7p6nK79MKWmfFD8uM1r/OBEq5n6p9bI6WLr/iOG396HKkY1HMLcMgesPcso5F10yN",
-	"FaPaDRhJQFztPmSJEinvyYRm38cikn0ZdZ28dMFC7TYNuTYNoo5pRZx4+cuP3Gl8wEirvoyFiuDbIul3",
-	"UzHWqcVLNHArnr9aOdgCLEkjlJG5s6HcK0/cryXeHu9weXZ5vhhQ6nLbg68f6C07TfHUOUtQxM2Dr/Bn",
-	"gvsmdesELSvjtHyXnxkpdsCHv8CKjIfciM+H1BAf+h0+1InQ8ERouGteJpAfp53LtFcHQUtYEoWDoyRM",
-	"ZF+cRdMoEWzsZfWIKAkJcEQWQETwFAzoegnK/ZNF4Dy4yw143FYw7gIS90WszoMqtfxeGCb6fRFZ1psS",
-	"4lWFuBAvj9dCX62ZsXAlFsLSIdlr9YhIBn/kKj7TDyJlfJAKEfsJQ8FGUkmD5GBe5ODfrs7qJe7VSpSC",
-	"pX3YD0h8+UV82VSCs7phLQYk1Cq74g6sSs1B8wbu1D4F2zncx8j898jR3CfdX+nsnzj+Huf428gEnvj9",
-	"dmn1jpvbD522rRD6paIvUqEicdZLdHTfHK//NpTRkMXiQUaCeI08WCqCIPmfaF55BChImcEhgY3D7/d+",
-	"nd/hMk/sfTti78NjsAsc1OorzJFQd92mefnx/JvCx/Co+KXPXJ+dX3yED6yWtry8gBphD4pmH3kvEZZd",
-	"BezWGD7i95ylmkNuQv5TtDovzkuFMT2GTqbGNOY3FTqbuAuGrNW5uNxeDF99GU8dxvfKWcnmYN4ZHjqP",
-	"UFGiJZvm/OZOgnrAkiPNh/A5MklycDdfA9P9fiKVaDOg0MjXCmqwEvL7CB6xtWkWCryLgbDQVjUK7pTS",
-	"kxzyFK9JKzAATg/MHIaF+Y2QDBUpVz2jXIFAZ9olWDzIOeg+krxNfUpizI1tRqirnpeD4H0jsbmqE+Fl",
-	"xfJyTYF58ubRhVrs6qm02GWNElNORTlRvP3L39x1Ly5ddJj/cO1Mz7KartX5++9VnXe+Vlg4c1pr0x5G",
-	"pA/HnfaoatGGpjh4TMZRjy6tRlfwGBenQm6ThMIyf9eA5SxBeHaWAgFDAM26lMmcZtpFE+kxid+qElcW",
-	"3Bnpu9iR9H30hv1QYq/HHRLKzqwmRvtM1tTK6fNUJALydnvL3NS4U9ywRCNwcKRHwmCc65yVgdZA54El",
-	"4RKeLmR9bsBxQRGYdbkUdKxDeMUA0XfApWpA0KJNaUoELdN/SpfY1E3aJ2vZQSo+/2pmlvWqsqx57ei/",
-	"trKGfLWBhrzcooY8xATVEv4GZKlqtSQIoe4747+B35Hy5Eyqnv60IE/FLWCLKpEaNoSOJyZVUBT8PGUh",
-	"hFpThl/viRgir+0lq1KevIWVfmapqnCcSu1OR8jGmTVMAGCfiqQwvkdn59msivQGrbPKT3597g/5/y+d",
-	"//LHbO0U2EIiHH/1rllMBJSzvRTPUst4U/x51QXkX21mAtJGUHcZpCxiweNEKixljrkxIi6IeZxgLSTn",
-	"0Q8ixda0lTl5+qke0XagXDfdIh1wJQ3I4qpENNvKQm6UlAN98daK0VPn40ClNufhCplIRSTkg4jxnXg1",
-	"W1LoXvU9ba9h1Tasw+JeCTab40yv1N9is/CGHpf7Kn4SdKuvwsMPNbytoIig0N5p3WIXS06xK9IUfyzT",
-	"FvXZ7YDH4p/uuCzo113Zdbt0MpcBmWqn9f7s8rtvP17/9rf/7XZtRgSX6iZwz+bVg+/bo5EZJ7lAkdIl",
-	"GX8teZLolt8kT087ksrJX2kcqGQHOi0cNIAXxnEg5u8tMxTOqreA0DF10Qj8mkeRHo10jDmb30s+pcFL",
-	"LGg+3qSToThWDfGyP+OH4g026wxPL08LnlEavKTFd681thRHV3XLcx5FYmz3GES/93n9kkcLxjiR6h5x",
-	"2qrxMkW27KuwOkUQfn3DQj0WqhtxI0LGE6NZnPK+Nf8fe++e3MaR9QtuJaNiImzPFCGSIvUAo+MOLcnd",
-	"HluPT1K3vvmaHiBRlQDSLGSiM7MIoh2OuHuYPUzE/DWLuDu5K5nIczLrAVSBhRcBSPjHFoFC5fO8z/kd",
-	"135npkMuvhNZYzkTkJTqdWAmDDISnRqNdjcXhArQFFCxWsHWxt23BJOK+GNOFgeRYZHttef2xQ2tkAoK",
-	"sp19P6kgDEbMDKXdBlcTDqxOjtMEma5TbFxNB7A8u1v2q7JEOUfibs6crvHSP3Iix0K+uI9WMvLFSusY",
-	"d7DAGqtZ4J9LcyNLXwmLB2zHGVmOsxPNmOugmXnYqAOL3Aj9Z+vdNRM4qn9H9W/76t/BsbmMPjfO6+x0",
-	"E2Z2yei+eEdin7EYM/IEOA+hxhVRceBCAedzXrOVWF+xlyG8W0J8pKLkwu3KgepEMUuspsPiGa53GYSB",
-	"3+SgHfxNQqAHOjHyeyL4YIi98ZdwuiuavPJX6KjJrEzifg83Tt8xixIu9kyPYUivIYAYoBFk5cjGFBq3",
-	"6AOl3ixnXMhORMc0Aq/yslT52h38kShXJkq3hRunyZG9VQ8g8GJrfCPJ72k8YG3Sm0JXYYdLqe291iHp",
-	"cWWGrrxQxESz+5D0CsXdRdpLGFVCZ+UXsk849gtsEHN762a8c+iF5bTXgnoK36E+C7Tpwqj28WKanY6k",
-	"YkH7tFVCQlqa+GC/fuXa1DkfE37LEgCv048Xe/iJi9hn14KvfjKU0Oaxhxm1UuS2zwE7E4U0J5kGtA96",
-	"7YalW5/y5NBFG9qjnZjHHSFNB2G7lhdy76R5nZ30UdKtrn4mUhflXHYLC9bXZmQfFLTukCjf9wkVBD3e",
-	"2OFxQrmxAtHPdmN0Cks9OtSODrWjQ23P2N2PbOCKdDbK2ywnwbSgnYLBboB1+ZUcudeRex25155xrw+p",
-	"KekwmdLmAGC9QuMgGldkbHpxRnCBEOzJgfvB56WEhGrSp8qlBJOIJglTYGneQhlm332smV42P/hG3Agw",
-	"rLoY/G0Tw+7Nk0jfdUPSLbKE+xMRW7bQxTwKCtnSlOixNV31kDEDiKtKTjREASzfRBwoxegozPKZtZEy",
-	"JhRKTG/ESFoWcWVfBM/hm13ehuz38RoZ4iMILXItCLsf25UMJNMZ8+3iglyvco+/ZqShSbdFLk+fksmQ",
-	"J4wYKW8E4ADgWzRRaW2/o/yMj0nSxyTpY5L0GknSwNX8QFnGHTjsqseKuWKRQaj8+VslUwOqFPwY/9X4",
-	"dvhziRD4phJzl2q2bIp29WB53u72ksNriSCF4+1TnqBtngoq9AQS7qDAH5itq/C3FyJmNDEw5SUuBcC8",
-	"ostp7ri2Bm+5PriEoolLYw9LY96JuCXHTNyPEtx3fSL7fR6xWEapFVatgsgbJS34f9nNNe+f1nTEiKU7",
-	"6IRVkpohYXdMTUnEkgSEJLu3DDA78x4XFLZ77tSDKvFc2q7gj5uAxzdB+6aBZntxdhP8eSNm4Epn0/v9",
-	"3gFenaiEuw68ClGeC49DVMND5Js34uE5sbPw48nzn57+8vI//vNtaHnIgxP0ISY5IamImXITtVQfySQd",
-	"CQj86CvQ57AW83fJBYtJb0q6V93QwV7ggahUuCOzB5ImtGLBj1YGkYm1BqUQzQMO9jPUhdavgVgIPEod",
-	"Qn6m76IeO5HK6nqiRd65WFrC6J0LbDuduMf6UjFnVthrUMALyfVc+/qQUJAaoRcyynIyy6NCl6mCIKH5",
-	"LBJuRdNIxozEVqO06qY12yaOB7KSTroYVXR1y36DUQEvvBpjm+MWdEaIw24VDStlYq6jRGoWd2DH0N7M",
-	"ep6g8Zo3IYHLxe7HCRUuVTh4JYVOE4Op2Jao+tJu60k6RtMhGiopeER4kgim9ToG+QPW89DKtWFHpEbx",
-	"zFIumNH4fSsqTDhYPkq5G/zU7MpVMKLXivbNYYOI5DyvOqfArnAjGQV6pbKsWWZWMMoXVmmtHfpfudnC",
-	"0sxhSIWAKng65rXMoonDLtfo20X9vQmf+S1PtOtMqDB5R6JlyvmhEQaHEX4L5/RW78wr+Aq95rFRX+EW",
-	"WFXB7we1Mdtz/C3iNvtYBbZYZZqpBNunJA07gImG1SEJKSLmSxdQG7omlk4HjAD6GhXEXjvF4wKECfZ7",
-	"tDqQVYPGYyXvWNz2r0FVCsMchdBtkwTgZcDX8VquHwBprB+BY+sE9vJ/q2CjqJJ00vFMBONlWanw/rEV",
-	"Egc/4IQfN5liEZnuo3v+ASn/Cu82JZ67rSXjn7h2Lgs88pKMLHXYjYKi0Amgy4ITkRiJf4boKbV/J1Sb",
-	"DLtnzv3eBIrjb25Kx7b6+9JWfyMeprfy7tF7kDTwEmCHuzvsP7af8q85NY+Y1mCA1pHzj8xMWLnbga+I",
-	"cT7ZjZLyWz+fIy3vCy3/EfRASwi+WENNEM1YsRRcCvI5ZdoB5deZMmfLg4hdQiIEj33vU8FU8OdmGAte",
-	"sn3lLY4E9pe91DkqPySUC/DBX1nhH1EhpCE95tTrmNC+YWpCVax9nyKIKhcKA1wnFRpFTGuf5FJQqXON",
-	"2W0ToT1AAISWkBCnoUKK6UimOk9GAKd14dI+5IF0F2SnjkhHdJ9zStNjsA7+RlNNr8gYQPAIVQrVO0EK",
-	"XY9bwapEsVs/nN/4Cqr8kiMiPKLybEdl/h4uxDZZQoX25uUuU4/zvLwe1RyimYK4NLUCnp4vF7h2D7ur",
-	"GLOIx0y3yPu+Nywg4HlFKBFsQtytJ4qNExo52rMiEWMRa5XMZmglOHGu/bSrgDthGv6U3vt9P5AKBVhg",
-	"0A7uuKFJB8ib6dzlFbSDvwu79ohbbieFZQb8jiZXrntoZngTnaqB1TCW5gp+yz7iGo6m+Frc5FrfWl6i",
-	"mYizy+1TQzfFVJ4479QOmcuPU6LliOW9D4C5TIYS3WghUD5RMimEAMZKRixOFdNYW2htB27I9xenT39A",
-	"dpGKxOoEeOaZP24ViBHcoJ1zhWME4xjB+IoiGPvNjz1XnOXI+DGwZC4G2+PKiv3Ool1WY1xrF7fgYrCx",
-	"sjJc1ZGTHjnpkZN+45z0I2TMbo2RjhW742xSj1OBAdQpRlLbZOIVyyyTDZJGrZXkpoi5ivAc5OqCc8pV",
-	"slARMWfcZk6kLBaMJjKARCn5byaIFnSsh9K0yEemjeKRYbEzwfRQTrJaLUjgY3QE49XAXbh1bizVpZrL",
-	"ZAziD/ynZUoFTiHHTEAfGtGxm2VvOE0s6QWpGEaqc/aic/kSuLX/Neaz1f/uvPR0nvdW+k2+9/kv/xn0",
-	"FV413GxH/stHkt39qUm9cLwzVY/s9f3EGGH3NDLJFK9i1oQ24+aHGVhSDG7ADvUdcEShaypzZ0EquSOe",
-	"0KPYAnlyaLsXIpUzaCxRgTvQJg7OKUa8qAzaIySK3clb9EBjJ5UYMXFBwZpwzWoIHjdqL3JfVxLNT5d3",
-	"Kn3Eu/GncyYdczu3lttZjJ5gl6S1BbFiWiZ3u28yNS+Xa0gTkLOZ4wLS1atCJQ/kbxnoAw7CWkiSabGE",
-	"imnWWnxDthJs3OHB5GiZpEX8PAwB2B039JYJr97EHHUfMpR6zA1NCBfaWOG0CoOAO3b0Nq/DAt5Jw5xS",
-	"YakDusq6YCmUt62f8P0Ehd4OeQGABemSov+d9uFj0OytIv9O4r9KAK5DqkmPDVKxQQq3u3GwOFgF4rZ7",
-	"AzyzLxV5x+mITVehYrgcRyJeh4hxEzdYpPFkx3r5T4qxfzONjInr3M4JCZiCdbQsoC+kwibaWSm29gAO",
-	"hfgRF/baRq5bN1jdo1RDIoodAQvTyFAmMfn+4vTlD2HZT0Ajw+9YmKe5IUnAK4b0jnmXBloO+Hoq6ADw",
-	"WvBXkughVd4NgtaFf//VrGsE9BGXUZ5lnmOqC+at+J0aca3Bb4FpdTy2mkp/CsNIFfte3wZakPcXp8RY",
-	"nvc065NpWJLATvZpZFxlc1a/nLstRnRKNNucRrSe4XP0GR99xkef8QGLtk9MxGsKNgCheWLJKpE0rnUO",
-	"v5OTdg7z40rbJxTQLABAAFIVPAKtnAjIXwhJb0oU17chmTA+GFqO71CEPr3/kIkZoulUu5QpbjRJ+Iib",
-	"FsnK6fvYOulG4MxDyIPqQy6wnoGRkBOh8+8ZjYZQ4G2FBtZ/41/OlW2GjCuYLU2kYCXvM74b+tjad90I",
-	"HCG0i4TmyVTfuhbLCdcgL/wuatD+sF/qPLCRM521+2kGymBoL2FOqhT8ZsruWxVC0ICZV27Aj3CMG8Rz",
-	"nnbsqdnPhnwwhD6+iZzA/0cs5ukIiQ72KGg/td/ay/O0dRkGAPdieSscFkiXtd7nMrrfUsXpiJKftaYe",
-	"381y4ltsRKyacjVquZqfI94GkGfsHnLVNZKdvwYdnNJvYQCXMmifXzZmNjOnUw9NAbMJ3SJCu94Qhg3t",
-	"r0O3eQBbkdNAGD4N7fbY/fzL2VUiJ385u8K9/MtZeCNwZWGT/QiLW7vwtfL2RizACaotynS3c09YKrC8",
-	"moJMQPaybMyXGVjVscBXX+F12FqjTmTHMjXQ6b2WHb/CSEuuuzPFJQTvUBbnurdVoxk+JkvoFzJ2jAtU",
-	"Khe66eDPoZxck7HU3GryV2QgaaIRvN5qyTciHzRELtubIuum2uBzIwgQlKeRORpHzLTIX+Gl+BlTjMRK",
-	"jseobscScTDG42QKGClgSsvUMsJXliX7domZc0axSCqrrDusDjuolY6lDXIyBiZsl/0dlJAwhU/ZneEj",
-	"1kZHRxejZd0wD3tAjcmNKPJv+LzPB3AYgP1mb20Xpc8dU/NSjDQSYmDMVUqxG7GOGHNDtHNgEdy87Hl3",
-	"Pea2zipG9hBuhBVMRRm4iowrJiG790PlcA600mMDLrS9C3pMhQZHMmZBPn32jMR0qmtk4ntHO5lMnCHU",
-	"2aC30sa+LiQlGMSasiJ754JZX0wlVlaMgG8PYmX9Sv34DjQwrhnayLUG3lwtk2MVOmifhwEwhg4yBhDc",
-	"+MHIMq3zwl+dMVMRDPTsWes5eDaAtYAK4P/IH7o8LVgVfwSJ1KZjp0ojg79IqOh4UMYYlYdZvaOBTIfj",
-	"nAGO9UFy3GAjC98/PWvuwpu5hk2Fv9/c0O9JOLs5oduXsLj1YbbR4dyW5yrDeXgWXp6Gxd38y9lVeS//",
-	"chY+Dc9De0rfhKwfyonjkRCyfnRRr5gcM8HqLS+YBvGPeReVl2fU82kU7qwArDekVhgyQdA9Ady/zyZM",
-	"IRvtWlHIRcey0m6L/Mg0wjWwkcOlchoGojfap26E7JMJNRGgZGGEv2I6FeK+PHsnZ6Gmk2qGwgmhVDPB",
-	"AiIQwCGcg82+BhdyVAGOKsBiFeCju25HFWDxwK/pVPukPU/wlkQRboKWqJM6WOUejW6viiXaltChRjt0",
-	"XMjdmZKD5/su9Mr2fKBT5D0/1Ky28ExJDo3oPR+lo6D99NmzMBhxgX+dZQvmwrCBteq3oPR0FDOpAn59",
-	"FuafAle0H76wI3qOfpb/4VbsPsNX5OrO2XmV42QrCkxY2tf2y9MlfKclqmqq0fgdCGe2IpzdvHBuj8PZ",
-	"ncpVmbPwLHxh/3veuvwm9JSCiIioo8NHV1asbARWXu+ZeINosomMbouc4H/+9/+bUK35QKBfAAEv/CaF",
-	"9jumNX5nFdKwgNZof+u0EA8f3WdJQrjwVcUgPtrklo1NCP8lCTSkBGFnbgR85DwUTMRW88iRqGUSa9+I",
-	"D8DhvcqB+NTQVMgLKitzS7pGiMwSJGGEioDS5iqXrYhz4qd6I8aW2ffBvRKnLBsLHnPqnP+pY8BCkkSK",
-	"gSvt9xihLfLFzsXrTgUtqTg1amBm9tzydruuMvCoRx31qMV61OeM3I+a1JacKRBavQiDBKIZZ2EgpOnE",
-	"UrCgfRoGUnQsGYFjxf07VxqeX4aB/UQFbfCHBJWhl80O8BiBli06ZeYudFMlBrYhjFMWul0KQcD4vQxn",
-	"9i7XU0CWXYRPw7PwNHx+uVxcZu7H34Cek6clWaH9iBqOjlJ2wu7sz2uVm2tIbEIfiyum72LqQhdi2OVS",
-	"heUa4dSAetlpvcFZHVYTGBlFqVKPAelVGCkIg+LAzZty4MGX+7VckS5mslXOv3k3Fz9PfFkQBneSL9Ev",
-	"BCZ0y0WdLHNfNW7eYm9UB9bbgZ9u1Eyuy6N6lqftWBYDSlTQvjgv/Il3Ok+dKpfK+S5nOmhfnPrWZWdw",
-	"Bxv85LzY/7lx1tVzK3pgj9r2YJgyHdw+S6uFW1YUVp/PCksF6B5ILdJ0RG8pUZLGoHkMuDbY0Pi8kP2U",
-	"3RCdqnFiPzq10q7jn8e11+ZGPW+fzeVGPQ2DO665cYljDVb97BxZ8zoocRnXenyEuPx6L+xTYR9zVF9K",
-	"m7Lat8ff33gfCiuRYczMUQ5no7F9uyZwi60ZmCTOdh1yMUALA77LjZg7NuRRwiA3FTGLQjRNsJOIZvcw",
-	"Bh24X7bIB2wVTpXVCvz9KwDKwfN5QR+2k3/pwOIE4WC3QL1KWLKJHaaly87V3vLiApY0HgLGGvY06bJ7",
-	"t78u0cCJzcnQsTm3FA98N6HcFEGeBRTEUGFIwpn2wYd+alJrBVK3R84mzmzKub0gZsIjdA9AyKSQG2nX",
-	"6MR1lUz2IHfZ/d5pteE2WBNeSGTFkDfuU2VpMqFT3ZFjEH3uoPyXOHbsv6hiTpftyzkJ8Ggsf6mm/9nh",
-	"bhrJr1hUfhSUywrK0+UE5fmSgvJsNUG5wrWqkocfXUu6w66nLcremlocWCZUVog7Oa0WvVZl7aUitqQC",
-	"1NbUcFvcQwUajQ7lhED/TSdyM6qaEYxh/qT9QhueJFYs+ifQV5s9Az61GdGKmG3WcHCCGerXq9q45DUu",
-	"PK6NaRZlzpqIFkfm83Vo6RtiPplauj9+ooe0+Kx1Sq7Hb1yNX7dVys8l9gIoq0oxHxqwzAeVrQzv/WUW",
-	"x+Ga3Ekez1SEZR3nvBZcUoBJ2dlU1GpryskqOI1vkLKGgrvpHimePH8ZkbPzkJSpdDWbdKMtUY6M9chY",
-	"axjrfpaUPailvUI+1Yy/LqWbPRmDE6JWRXufxEwb8EL4SLrlg/CBLhcCVDnY5x3rV5UqF9FpNHSeGPtp",
-	"A/c7ek+OTTX2qanGqjXEdVy6wECassjzIAzQZ9bpTZtV1Z6j/p574Zdhx8uZtJtz44Ik2VNnLmIPZGYX",
-	"shjf++Mh/rVf/T/eWjPSLWDOfITS2h5zPlosx0UeBghMeignmlDSddKzWzY33aPO5+kgGTj2G7a8oaCA",
-	"lh9wLmGa2A2aku+77l8d/KLr0B/w9U5xzXyrmEvkP7afgrYXV3NccTt353bbQWQlDrM6gW3R4Xhklg8y",
-	"y5WPrYon/grr/MrdeXaRwGULzBfYhpGNme/qjj6nTD75AwftrNA/eTnHW8aRdoR9ciTFlUjxMyZO3h6c",
-	"dwvMINBjlierR9dpwj/qtx2MiTE1w9yWyGi2WSJmmsKTc8bEugzjCeTibB3LazebsygNwd2oPLnc1/mM",
-	"pBjMqtQufRm2st5b6VXEh3GsKjitfcEGlL8dAwC+oiMnVDyyl4tzNeZo/4B9oBkr27CH8ih7GoSBJY87",
-	"Dx8pPlj13hfeBbpZOXag3sR/AGtAYTaiMVQYMqWk2ohD8XH4dy0r/TnL2vrO53JRxZAdOjyrpRnmuevq",
-	"Oe/TAAdoIUOLfN/FbzJbfGWGe5BYqx6M/k5OofiGCdyu3pSYiSQx07d6b1jvMTi0VnAICH33oaFZ8bD5",
-	"a/h1xpScFCgaL+tKA4creeKgTPaobOMTzuyVn9ixcmN7lRv+9Pe3dsPd07pB8dsOvLBxGUfpV5Wj49gx",
-	"QnQW8rSlguJoVTOd7AxcdeYa1ZgL58CoSvjDs4BCzV0UZpaTn2VqFKPRsGF//oVyG5hKUQCfnS+S2XOP",
-	"ryavX5zVC2aA1X3qJ589BIeYP1Sa8kUuwH9Mkea4c406wTiiWneAbKy8CMs3th1wgWfJpWiN+EA5ZOL8",
-	"06AqMaROwBc3f1PhzzITf+zYp98uz97qw5++G0OUS5tHKmdxFSWLyk7CjP1iUYguWDXtDL8dC+f7KWLY",
-	"q4xZC8ZiFrfIO0Bxd6CQPZZIMYCYZegz4IQ0jDBuxXiL/CwQktjVnpRYT6sc5SwUtTycYJcFNRdVldRX",
-	"jZTv007jmrXM7TEZVyNmtG0msyI32GKg9ih4vgLBs9qtqikMATCWQ44kz8myutoQqayN6AUagtVkPceg",
-	"l8f6ceRZq3FxzcjqceM5dr+eYnpkC0e2MBPCi7KrtRdOoEYaq4tsz+ise1e60c0ppksUg6ulsSy77xo7",
-	"bKRmo5FKuWz1xrqK5rYKOOB4aEJ6BQJd2RrbVgnHkc8e+eyee9ubqVN5EUczZrusyrTryOvWslA2xT53",
-	"FBf9EdwjGnLFXMJCTPcnAeXIX/eIv7qY6nLcdTYCuu6F+5qZsIt6znDgtQOfcvwQAK87rpAINmHaYDHd",
-	"stHN6tjm+w+HFtDElohbjmW6vothcJL9a5myuEXxQx+WbBizXEhs7z98wl9sLli2XpTl/YdHD63I8aJw",
-	"iqEipiom7uqLQaEzbhGP0sFepcm6sJSL0nShH6Zv2wswzd0e1SBEuiFhiWb4aU0D39lH3Da6voVjeCsX",
-	"pDuWCY+mmamLMMi6dSMy7K182AJEVlZNBi+yF0fRmEcGIcpAFiyIh7z/sNMgCK4ZflPofunb/J2GwYQq",
-	"kaPhvrCfQBNLnfcxPHd9DE9bl8VOhgAryw0AyX56/4FYmRosQxKbji80HriKDl/bO3jgHmhL8pUS+rUn",
-	"sFWI/gEZ/cTZr3Wi2hI4PlIY7apEqCEZUXXLYtLVMlUR6/pvwqI0m1CNL7IChkyZaVV5pDENCsluPcaf",
-	"kw5NmEKCwAbcNOkMZWqvyMWLMMCu3qoDIIP+i+dW0U7HViXScua784s/w+xN+NqsMQBaOZ4WXDtiJRNA",
-	"krYM2PWPKD+HRRP+MewfnY8OjNtFoTu+c/jSLwBw7MWzs8syhkbDkQcYTri47Yy4SI19xLIPEALnp6eW",
-	"T1DRuWVsnHXpyJLNC58+PYWWqQqtcMWF6Uy4iOUkf+0z+7KhnOgOqgswL9doFY7ctX3EZtLYcqFjDSRc",
-	"9VAmcWdE77MBw1IrNug+PRob37K18M0o6zBiTRps/eG7voykMEM3uVTEsgP+w06pL4lb2zxfvlyLL+eH",
-	"DVli7jCsBpMDU/RTAW2+adKJUtOR/X4nliPKwT4Lq75O2B10GH8a2Cv/O/TH7ghprH2QH6COFGOCi0HH",
-	"zhHzq9rPip/jRN03T4HTe3vArcx9Z6WTTGKm4O+O1ZFwN6Ejt391eWNirmmPJ8AbL07DoE9HPJnCrnei",
-	"IU9ixQQesd0VS8eulTezF/oiGxFtVXwSJHznLk0EU9nL7eTGw6nmEU06Y2qVVjuVsWIDQSGz2c6U6sh+",
-	"jgLOta/O3QP5faOR1TQSFg+YZxJ/BAxujLAs6CIMhDVtE+Q4ric5MpKYRdxaQZU/PC/88unTZ/lPn5//",
-	"GQbsfszVtNOnkbEq7Xmhgbu/1n/6XGWVCbce1TzqODbgLpZrDs9FB9JRgInAvzoyBUugnyZJ8TeBoHi/",
-	"uOFOtVTMdXnPaAeVlg6+HDfY3eygfXZ+Wp5ax7m+Okj2duXaSLsUGaWOBl7AekpNmovMN2fQYYB9XPwn",
-	"liSscdnxIqX4aMZR3K49d60b3fn+6ci0aqSzZy9mh3paNxQ8OzuWvT2FweDAPCuoGtDKpYbj2Udnh3Ou",
-	"Gz/cc9BG7C6XhGPf3qZ/Wl5p1YqY67HU0Lidxr+n2oCc+y0M7EWLQQ/xizkLg6ypfocbNoKrwkWfWoKX",
-	"apQmFDrpD6licSdO4fI4hm+nAuoDJOujWtVYHf0Awv5n8ZM1KKr0wy9DCt4Zb3TsjYumzs6DICTYLbC0",
-	"4sQ3b909pCM2Tj/wybNDmkMYOTdPpbq3CUWvwil7dnJ6WShxa+woPb0IQu8kwaavRx3yqEMedcijDnnU",
-	"IY865FGHPAQd0scNwSsdVPg4K2OJcxrDKpka1a7Jz0PmdaDD0DofPbqwbibcGxoNwb+f9TBEndk4pR+T",
-	"dLMUOfjYPl5IkIMekK45ZealrKh5Z2JRIKEmiaMuB26V4MKmE99myYN8r1kkRQy9JrkY/BAsFybbaM7b",
-	"WnS3lxH5Wh//qyEVA0YoyfjWau58SHvyN3iHqU8/yVQRNmW6nXUPnShpGJFoKGLQ0PXQ8fMFuIiL8/Mf",
-	"WuSLb1aa9efmmoA9ollsSRM7nVozAZsUIYe1/54CIuWNcP38UxEzVZ0LKyTOI0RccpcY4mY2YtgSF0d3",
-	"zUIhB3YkrfwqcIeqAKJf01pUvmJ+1tGcPprTR3P6aE4fzemjOX00p4/m9AbM6azMYef29M/7GMLJNO4Z",
-	"tf4DVIWiSplrk+uq97Ecmx3q9pi+a7kC2tJWTXfKNjQco4jYzkTMYjKSd0wjFFzoMAqThMQpI/bSaKJY",
-	"dCvxp2yCpWUk4YL55pxDro1U0yvcRE0SfsdIb0q4uRFUTCd0Wqfbm5Jh4O2IaqOe4nLs1Cmx/AxSkCdD",
-	"HrkaWnvdXVQrSmR0q5sXbMBx7cIM2Ah83VAqY62irOe51e6wx6u9BgCZgbmbcqmU+ldUsy3WcNhrFwft",
-	"s7MXVl5bUzj4mDXyd8ajfSYkRsorYoZSMwIN9YlhdESmMgUoQ3uNpMj+6bvkBaGl+05zQ2gZrndtLwyv",
-	"Bth8C+t6TBb2KzNYVYoUjlvnqdBSmCWNh8PTjThbzPv9+t6IltfYJ5jyecZ0YBVsU0oznsyE+kNyR5MU",
-	"Zgv/mGk5sUzE2g5eSci1Hl/L+Oyp2PtjeUVNhrxbR7AkdPKalj64nFyZUh8ACq0K2GN9ac1hazONJRfw",
-	"RfDEW1VP0KRaolvtp/cfXttzrfGN44kyETH9aFn0r9yRmIlEZzHfqWe7EW2wfp9Fph5AkMRqSlQq2nnH",
-	"T6TViUyTmPRYJEeMyDum4hSLuq0QdhhnIeF9xwTBX0YmdApEjgiRVgJm5TrYF5wa+w3IwhZ5h13Ab4S7",
-	"U1fepcfFgMSSoTi2/BYq0x0MEvm+i7pMF6bThTvmVqvluPtDi/zEB1AsIEUyvSJqloMXu22RXmpALpkh",
-	"uxERTRKmvoMymeYUXwOT8f7DG9z89aGt7SF03CGg9h+heQfmF6oWcMfgn0EbvURh4LHoQKVHcLy2NaXx",
-	"TR1Hv2fP8488HT+1V99+UHpFnUys2dEa6YhMcnuS0G17XT9Q9+1j+eg/qymhIO6cExu3LCOYPeUg1pp8",
-	"khuKeh3LodYmeJ8azWPsmpwK0/YlfFA+mJsJfZmKuEW+UKva20cAjdqZua5cwOsUVN/6Z1qgqXe50Gm/",
-	"b7k1uOJkdNtt5Tq8awnFJQCmoY8D+z7Vd+S3fKefKuBG1nrGjlbZDKytrkNCSSq4yfR/KTJeKBXRcsSA",
-	"+wH4T5yzO3bPtbmqBXNbUHVkV3adW/a7rEACnR91HK5Y5E57xAVW+xk2akj656dnQRgkrnym8Y8u4Uem",
-	"8fPPgjD4V0qFAcIG32peBUyx59r5BeyJY4HFTxuzpvIJ7aAJf7HuuenePM/hsGnxduVn3KOadWa2zzsz",
-	"g7Mlhnqxt5djLDU3vkp8ZqlOxc43p+MvuqV/K4w5ixhcHqvLFOIAPsoVXL/+P07wmE5PTx+quz9tUHef",
-	"eeAcCbN4i1gj9lq/dt7dKqmLF/2wy+zsGqvlOzrrejShImJE8cGwGIiHzXnAkAVR615QX/7+45Qk0oAe",
-	"DSkpLdKld5QntJcwKF2VggzttwADrphm6o5ZqcnNkHSp7sh+F81c8Ly5hyFCbU1fFHZXVgaBWLICRybQ",
-	"IQffBTuroSNji7wZjc0UccdLup8HIWf2e5iV5WebAh+3G/Wj36djw9p1G9YuqMy3XLhmaM+gl/E6LBgJ",
-	"QUGqhyqy9g0Nl0hTO5hZexzMHoJ0MOM2EumqzoNjqbIeB/zE8FEjQPJP1ngHmvOMyFKvrBkVHiyNmrFK",
-	"l0vgBuxJmTAqNgs/7nlW0A5enC6hHNC9VQ6k6FheapWd01O09oH3gpQN1sTqLvC8R4eTAKFXm/HZyznx",
-	"rLTbUlURCMqIqngBSIwwytlrUlkLW/aJpaIQEy4dvCnL5DW4QCDK1GMDLoQVfXMPoVPEAUIMFomzghAj",
-	"1wLYKMrXsn2HISPhSNauqM6JZJf8iqr4UcTdvLOkkRxYvZHfQ3IBW0H3uIA9+lqkxE8IWpJLByLFek0r",
-	"GguKH/1NflA0NWpUUTfuBlvhIwlmvNVbUE2tXJ910lnG3G367MuVRBIXrLOMRfw4MmxNg7NgE+NBuSuh",
-	"WMT42HTGqYqGVK8AeVkpP4FVWmZtV7ikBwbY6QIxmvVVgOceVaRCsrB9BAaHDrkoRDI4Xc8L7XccMHet",
-	"HeGV6MeUwz6faDue4aOv90Ff7+s8oWsfPL0H4NUFFxwzQxkDCqUC4TfhRjCtrfXWIj9rLdO+TJdkKf4o",
-	"Ds+lW8gKPDp0yw7dwtY0duS+/vnT0ZF7oI5cJGIQ/wMpY72KF7eQ5FxjoP4Nlwi5CW2CyXFUYMYj/BIc",
-	"qlZDyO1Q/9ZN+lFfZzM99nDcXg9HMLSA1VYP7r5agT5/sb+sGza7huXekct3hyxyHauoMbT3f2eR/edv",
-	"R2N3o8bupmU8F3oMJ4Xt6Iv6TaYAOAOtUHMX/PXju0yInZ1vUohlV0indktgtHd8wBT5zO4NT9gKmN0T",
-	"Ou3xJOlk0//y48mLF2eb8Lt6WtsfxysA+cYF1v2oFp8fd2udpUoKyLbakj8ONdVr0+gfyfTp88uvQqEG",
-	"bzvEPC4WqNcXiz1DqGb3aDKvZR/dfd+Gu++3r08Qbcz+8uAUe1PEttibSTNJhcyfQyHWnMGzUSm2qczX",
-	"sqx7gg7IXUJj/DjNsCawKjp3RIJ0HUpC9S2LZ+vafD7PhHKj58rYun2Zqg6bMt0NK72nSxSs4RbNyvCD",
-	"KF5zSZ2fGBPe+6uNVGxZ2nU14FupTWsk/lgEwA1zz5zPPwNKTANxEQeF4vbajVrJ+egqk4+Ox7Lj0W5L",
-	"J6Yja1k84Hs8akV7qhWd1J/n6vrQr+837F3O3DuNuUFUqUXtyiG9l2hdoBR5hWFGL7rGjzGLV2pT0JHW",
-	"cjejloKOuR0qKe/y5GG8Gy2ydb2luYaC23OQCkqpuh6iEwBXhpVRS2opH2EbdqmmHFWFHagKWxUkhTCl",
-	"iw0chUJjoYAEuaYocDA9i1AQCmXMt4yNNSSn3LLxRuOKP8M8Dqs4Q8Zs22UZMmZQkIH/X79KA47bmmCp",
-	"xrJ8ieFG6eF1HPZIXeGBB2bKpzqX878gohlRwwYSXlj19sLXc+936wqDe9gMe2/gUxndAtRUJ/vxRqsO",
-	"XL8yTFCOqKGJHKQosLBhby+h4pbZ/QImZ1+PD2csKriMz/qn0TntvWRQ9ZnNtB30WBzjsuZft0GBeJbv",
-	"8Y/ZAB552YPCQf9bpnifY9gWOL5D0it7boNC95RPY3v/7bKMotFtB0HpsoqQkmjBP5Gwy3GMWQ/+CsbO",
-	"eiE7y372LFzHHUfcYKiuTv/uZje7g0zN0Ftwt2IlgrxjKm+ZKZiZSHX7HZAz/op8b39GLFGSruhzoMhu",
-	"mLtv3Vn90M4Ac4Q0RFMeEx/soxoDf1h5aHVyjqIHpsB1QQwh0AZgg9wIZMMh6doLbv/vyasL1lLXXq0u",
-	"sjXGYmswvKJ66AB54QhaYD10XZv0DmRX6m4BwsOuzeXRZkv+TucTo7dMoH0xIwvtLxHuF/M8ERvcTHjE",
-	"HkjS/BkLKHaXoFm+ESXO1IyIl6e/LWZBHvn4QfDxpa/Mt5dteB3Hni+vrO5vNQ/Dca71FLAjvX479Hpo",
-	"0ela4ttdT5LPUHQKcGocejdPdTuv6KZguI8Ngpy2UCXS3bxHCQAuQvHS6KqQA5q1O8jrUtBGzNoekBGN",
-	"kTN4N2zZ3dqvVH2ae15d65LVFaJNNzBBrPLOQNGRJduXl8sWkaGdsdG+JUe2+U2zzf1zVy5sObMJ1eWJ",
-	"Yn3F9HCHEStAK/atq/xlC8HWxbvm6wMNU3c0AVN0MmQQz8I7hyA3NLplceiM30rTeojfOcjj2XDXIgN5",
-	"hh03DXbB1m6A5+6gncyR/x35357yv8/0FvFw0QNW8iURTad+HUuzxVu+oGrsR54k2up2I2qY4jTRm4zZ",
-	"/MLNEU9rW3ha9ly3G6jZWpgkO6TVCrxLvMvuzlJvuCi/4fwSoZQ2yZ/Plw39Pw12ENL4he9bAdItN48U",
-	"0LDq2S2KBx/E4EazpH9F8ncCCWE2Kle5/awfigfA66xaZim0x9F4zhhsKRBQB+QUAnSxm0jRNs4AO+zs",
-	"sduYm/kDAYNf+G6hezdL9L8tTWBL08bjRRuO7HB9drjs6X57gYFPdIqqJfWcD5xzgBO5klK51SgBsquN",
-	"WntHMtsPMju4arNbbvbKm9/Nf1TnpAfjAPscWOqjWrNRL2Ex+uwnmZOeeh+97Fd76BHSGa/pSn75lfSO",
-	"TbvlPSfwrWOX1ZIfyR9/5FD7xaEOzHVew6iaC/Mnnk/s0nEOmWUYVfQ/Dgm0MPWOcfgDOz+N4GmrWCTS",
-	"WPaXMz54mOkc7Qjf4Vhk1iWKACyr/UKRAeVivmLE5Laitc/Q5XL1jeAC+huxFzbkStURJUiBZZuq4Oqn",
-	"B9VMxc95MVbIt1PWclbAkbjlpuM3qMPFsQz2YMFBFp7p6qWwv/z8eUsVTDsvav3K8x6doKpzIj+oBXkS",
-	"qA+WfUBDC+NCCKds5fcmI2a/ZpM4VjotqHRqHCRztvEO6pl6XCAeDeBYaNQ7H+hLM6bKiZFHbb1bG6aD",
-	"FIbrsw1nL1zmuorH+HDrf0u5yHA/Hj0e5mlvz4Ji7v7Yq2Tv1OPEx64BEN5bJxQngYUqE6rYUAI5+c9H",
-	"0J6X4aPZ943KZirKY5BEkDojKqzhAl3euXkgxJXJnd3GuXKqefCWr3ZBHzEydUgcYKW9/EYLRIoE3QOd",
-	"eXV9aatxoAJNb9bV+k3e7IMLvTx4TXcXhcmchF0hTcc1poSbjr5CI0mPOacfSG8rxDTaDStl3haCKqtL",
-	"uk1HVtztfieVGa4l1B4vyPJNU/6hhTQ2Iae0uzk7byZEvu9iQbl/tNOXqvvDFWGJZu580E1EqCFSROwb",
-	"bD/0KyIy7bKyPdUMTtcwRSI6svtY8qYfSEuiCiynZRmK1ofXeugI6XUokF7HzkPblaIf2VgqQyhxJLGC",
-	"7DQPYH859kiMHEDxWpv0rCIXulh9SGIppArJQFFhQhIBNqWIiZwIplrkGuL2gt1ZTgsyf8Pu9IPrQwRI",
-	"93dAOVv2qBdGCsKgOHBz/7q9IJlr+1Gau8OIhQSPvIky1ySmddBhLhukg0/XN+PZctNZsCSDH0+eP4ca",
-	"QVQq6Uim9kXBResyKzyMLAG/+ftHqDBsFIQWIM/evPrb+yDM1uv57/OT02cnT0+DMABK9KA97958dNx9",
-	"GTn4bFk5eGFJ1FK8HvJx0A7wthZv3IyQ2IHzf9+KYRL56I147JBb9uatn9V9JKItEdGy9PJVOBixI/v+",
-	"9QnJSPFJzPUepGW+7+NmuaRyqgs55ZYVYEf9O6amxQK6SI4YuBdCwoWR8EwuwCEDHRTIvpKjQtolhgFL",
-	"owlpZkasz8AMSRcpN/7KvCSFq/BV5GOefwPpmPmZLc7IPP92nBLnNbl7MjXHhMxD7UvywKGunpH593e/",
-	"HDMyD9H7BIgmtxgZocoQOqCrRXAKDKDGLHkDiof93TT0Ejyr178iCdMaRfe/mZJkwoQhMt0oPP3bQte5",
-	"Y9vrrba9fhQ304O5mkUGvaHhkto0VMfYNzROoR1E1WBF6bmhEeHR6tHcV0vh+XuG0IFnj83Bt94c/KhQ",
-	"fQ3tb9fzkHoJtz9uUnDhgEuBxQOmHtlZmmklW/WY+l1/lK7lRzI/dDJfiaK/DtBt0P730pdb5hRPFLMH",
-	"tktn7gepDdbYyzE4aZi3nRIubllMwFXLobD+isg+QgsYLgYeZYQbayGhe9bfZnCr2gNVdyxukS/edasg",
-	"C4HFhGqXihASSmKux1LThKD5RePfU22gpze3P4EtikmvYZdHl2A360N2twKXYBQVus8UZhNGMhUmdK5m",
-	"HI8mCCrQhzIxljuf/XQa9rbO/bm+oyIooOAOrnVFV2PtwrizgmB3Dt+sXeQbYZiyF2XCI7Z0n0jc7MPL",
-	"LPPX5IHS+m+qtr4kvrLtOTpxD9KJi8fp2I5uPA1WfQdW9/l+fPOPo893z32+tU1H4fIs0sgeVJhQNta7",
-	"ez9bm4/mYD6Ij22GSqaDIZkMeTQkMZ2iG1jKW0RydXJ2g07fD26eh+Xydfu0/QTDfKAgDArDVvl7N+jP",
-	"gmNeqvH8JtWFnt0YaezifmI9lVIkgXzxfoTzk/MXu/Dj4KXds2Q3VyY3zgjqEWrcnZOYCSLztvB5BY5v",
-	"ZmQZiVQ+zdTaGK9wsshZtKFTN/02GaeGMKWk0kTxwRARmgv2RdajI6t1RzaVt7yEDgAugoV8EcyGzEwg",
-	"rpzelR5mzZg6E8qtgWZJmies0PQZmSQ1xPARw7b3cyVLlSU5drzCjdmp4dGcolYhhm1aIl81N1phr79F",
-	"nQgYRkEb8ZoKdQnrqypIW/U8Z1S/pt/5SAAPE8DBpc2W5PVeOl2dL307hb/oQKXOv+dTsK0AZy3yhkZD",
-	"knDBHDopZLJeESy9i91vHOyUgwawkh+yPjFN1nWdvsa3yH65U4QHNrXqN3pxM53iKywH/ojnuFPtgws9",
-	"ZpHxbOy6RX7WWqZ9mZY8gY1LEWbKDB7H5SdVzECvCWaQni8qGnY18rfo1G4bOGze8QFT5DO7NzxhCwNa",
-	"Ezrt8STpZL6eLz+evHhxtrQPGV58QC7khXco8y/7u97YvQzt1g7fv1y+nHXe5ovFodKZO3x0OX+baS6e",
-	"sfz147vMiXx2vhUn8gIOuNzEN8UXv+Vad1DCUL1axaZSDELCC5KMrV4nwK2D+cWF9tnwU1Dm2ASqmeCR",
-	"jAO1SDdWvG+6JOFWc4QGHDHv95nSbe978q290FajBLaNGEn6XGzUbf3Rr/Sw/NZ72Ztxk8XheJ+C9sXZ",
-	"eb0RfHpWkFf2TiFeR1P23Q824EJ2F2gPMwGBPJMpGSsp+49dPq1YwujWsKaKph+2shhYC0umxjfEAL6T",
-	"l1cO6R1zBhgUQ4Kl6exOohjm6VxZ8xRt1SkYblm+TSIRqUND37Bpq0m5ZYhgeDAf1zq4+xVbpnDcu63A",
-	"fGRMqplmGjD1iI85zDb4hZtoyESu0HGtU9aBJucC+PtyXAb29xDThPzFODbgmG3WMHMjjplCB5sptOhM",
-	"18n8+TXP/Hl6zPw5IPsLmJ5zb1tDJdWsIpKNMlwSSjLjeTljLR0zdcft6ZxopvXCjh2f8z4P2FA/SZgi",
-	"Q5bEYGtJeUugNJWLVrW5lA/2yY91WEaTXev2LSY3ijWX/D8b13T6Q8xgxEbM8gL7pza036/vlWF4xMd0",
-	"A4WK14mWaJNjtnckVcxie3khmaOu2BRPoXMneczKM8hoDhpOhttsrR9ZxYLHQD4PyoHT6Cyo7ul4dnJ6",
-	"+fn0Rc4B/TmWHji7WFYxOmUFYGQuYn7H4xSExIiL1NjVPzsNZ06z4WLoeQAsCGlUqobC8JRaEW3kmEcw",
-	"0BepbhNJ7Qn+bGXYHWcTayxEQ57EikG6WoXMmNuxjWVpzTGdRze08xlUmtuFGWbkW+Dir8AI3lLf/nlW",
-	"nrdyxIgodaUibWJpA/1zRiZQTIKt/Hms8xwsbRQVA6Y0FoPgb6xVLfvEXgVfIwLpU0YCplFeJ0IFyW+1",
-	"3wzMsdDsjimakMLd1q06g3LuzHcMgbw8U3mQYWyTCSxDzWsQ4qZt0VXnUcUMPjqxddD6ZYHx1Hn5pYpR",
-	"eZxlQRUcaEk98uF8qj646K1SORlKEvM8dQPIvFWZTVVF22smVR2F/v4J/XCj5LyXDRse0At805ZGtLm7",
-	"zi0/TsHOye8Q+f7i9OkP2K9MighaMVhLADX7B5u1XOUebkr63FqXPcXorVVFVJqwVl0rlw0I/U33c8kI",
-	"9OJyLYV1o81cviW6qm6HIpVikdmq3Htib/sOi9IXUqXvq5RTZaEQ4oFWSnPUZ1+wSdoLD6oG+x+Sxx/x",
-	"HdvotnRUTY6qyT6yUHvtN8E/DdW39Q7n92MmCDxCUgGwg10MQHSxRhVC6xOuWegShLQhqRow4YL4bWdd",
-	"oJ2RuTm8twHdF0omTF8VOCV2hx1RQQdMaaIZ8zgdufO9Ra5hYkQKKEjTRvHIsBgcHoSj69cwOvpOE5pI",
-	"wVrkM6wjokpNCY9xEMNHTIdESNKnkVm6WUellx3GOSy/epyy7XvVcZAgDE6yfy2TmlSHxzd/v9qEas0H",
-	"wiO/sBGEajwOCt4jf/FcwUJPxlMyZYZ8b8XGDzVrG3GxUvdsnB/XMGTNu91XjZEDab/fgd/UDQrBKg4l",
-	"nYZdka4cs+oS6bqDxFBjJfjlGH4VS9iOmOsR15rFzY/NB0dAclUP775quB+WF3TgJxVDvk7LfVVGchFe",
-	"ZMoebKvSGD4RFkt7VoFDCE5w5daM3GOC9XnEqZpuBqzS73KE6RtVYzr9Zkcd2mdW3ES7OFvU6fL0Zfs8",
-	"S6NAJuO/tyrF59OlM2FOe4XO1yZVgotB5+wFurxkqqKZgyt8sdSKgJLdceSSsBjwdzRXF+4vLn1ToRsr",
-	"yR47WAPaRn1l/cQVl2M7WseAvL6Dkvc3yxpoGnNzAq/xhsA2MiVhtmvXrYJ4gk8zQYGSrNIBa1e5ftuZ",
-	"I+VtmfKWIbIqAvs8ZKDh7otJUk+Yzk/qJrtdYly/njYn2SeoJu7QSfRZgkY6kyISWu42GUpoIzgEmEF7",
-	"SUv5RlbbtR+2STfVzNrmbWJ5e7eAGVj0MsWg+SqS6WozjiYP4GFfhsEgn1U8keoWOtTYn0NatTRgk6HC",
-	"rRv7qXC3Hfc6CN+U29lGvOT0MliK5K9hN/Lkug37rY78fSv8fckbURAI52sLhH30U6FQqPRQ/ZXfMScV",
-	"LMPScsSskT0vIf5sxqztFBNmdgk0uxJnbcIa/doOiTk6GJJX9q4IQ7RMB0PfFWWpu/4KF8+35MFfmRMi",
-	"0kuBG1yenJ+WXNJLgcEgP9gP/upCLpVn9/j811lxS+nX3xw7dVTCahXthmzUsalD46LnGRelBO9vU97q",
-	"3nhIrDUjUGsD9rgyQ2JJAzZqoqQYLMdgX+MO0OTIXx+Xv9Ye3w54bOajPzLaxYzWUUumug6pIYKxWGeg",
-	"mtVex4X8V1Fu78eCSGufWHN/CnEoa38PZRJ7yx9xNkPCaDQk/l2Eas88vfoYA4zwlQuKIbqWiF15NTSv",
-	"hX9uJMqJ4uBztrCDinfe0YTHnVQYnmw56FkYKQiDk+Kfy7WJ88de13cs/zqfxIje/8rEwAwxC2SZiCpc",
-	"Hl9dD7MmVEzJCEBji1Vw32kCdxOCq8kUUwJ0zSxdYf0qIdQsTVk7sOyYQouOYlwP6bJ+YP1gYG+7rck8",
-	"mWZ1nZeQ53IRNMsZaioRoHepvw/WuIxZR/Y7kRRxGtW0L50bbBlPB1TPFq924a1PNxmPcot67JiU3YsF",
-	"MSlLDBmHJ7IP/Hsi1S1gP1BHKAWJ8Xf7vq2hd/jGMCdc9OR9k2LSCeXGywMq9MTKAehJk8RMZ3gckC9T",
-	"+JHlmjSK2NgsD0NfKVJ+FpEccTH47BZwYEJlLwF9GqSGLJ/+4QwbYOT+BmwZBb+BWt+QWcVneK0AkSEA",
-	"zc5+kFDIRBwrdsfZBKY55Emc1bwmVAxSOgD8i6Cv7LOK69tOwu6YZXhDPhjazWL3WSd4p+D/ARzYKsJ/",
-	"/a98e5GWScywkRM35HpAY/Zv+KXX2osb/ZiB/1lKfPQkAM8B2g6MtpbvYn0jMCTE+XEckch+v1SL73Ih",
-	"HzM3oMSHFycJWEvRXb2QgAzNVgfoaQU2W5VNEBKaaFkq9lCsn2oGwAATboaxohNRmU4we9Zba814pNV1",
-	"UwXmjupQrO2HyBkyCCC1x8N1IR0hFeutk/EGsgrmif0JUu0OPa3XJFa0b0iPDbjQvntHJMdTn0zd5wnD",
-	"ivCunAjQ+LuYjOQTYq+q06s1Y4L0plmaAq7VJVVb1dG+rS4XgUU8ZnGYo5T5t/YYVAYgGjvqUHCZsWmI",
-	"1aXHQ4o4LNgWyc0TeiwOuIYKkurMBquW9rnBiRGXCux2pJ8mCcwhkTRunM4AKy5wzYNwLftTblrJsYxt",
-	"BhtxDdtCRcS2U4/zbQqXTMs+ypZlZctnesss17N8Q95V6YR/LsnXUbXaZdrYkOXtX12nJWDIwDG9n24x",
-	"910hSwHXfWgcL4vGvJOkxwAOs69YVgkgzLA5k7MXZpvFht+q5gymypG3LW8GM3qXMbeCvrQaj3sIeE72",
-	"nbntAwCQo/6dBlyhzZTOHabn7+Tbcf1R15ivY0Wp4jELwmp3YFgg68wBsXyB2NdUugQJA37W7Wbl5GEQ",
-	"YZJW09+wplm8+yZI8qwJRe9YoqFjpbQqDdFg2dmre60SbopXrmlyCBSlV/pqDFWO53kB9vHXhQIMpvDn",
-	"I1di7YEjdkH0q+CFpYqRIRUxi2u07R14YJtWaHEzA6ZOXGNR759wOHrzwq+yTmtTDtUjqzmymu2Unh2w",
-	"PlxfhpaT3aE4jV1qrlepnvi+qztFL/KeeCxZz/tUgN90KAnVtywm31+cn/9Q4WnIy8d8boGVDis4Hdxe",
-	"+Kv6Plc7H9f7cGTgRwZ+ZOAbY+A1raV/ZabAwslAZhzCXe0VPRszDFax31lkjvwVrrfdip2z13Wdu9ca",
-	"ipQxV21vHLpHxn/AjD/3Wh0Z/9YZ/y+MjYuc37V88/3P1mb9/jB3yfMxU92F4TDPlsVXyPSLSS8Zb9cM",
-	"Ht9aQM9vysGG9D4NmV3xVBPat8RPk+TI+4+8/8j795P3V9bbufyMjPP3aHS7HKu/45ovaHT8jk2YNoQq",
-	"xe9o4ruNZnimUplZNNMrAGW2mrjGoiaM6WXYpwAk6jAnRy0CvUyN4nTASF+mIsZ8NBoTmBnpTfEfyzc9",
-	"vhFfuBmSLiZVtYlh9+ZJpO+6IekW2c/9iYgtC+oSZwgQ2SeU6LGdhR4ya1UlCVFyorEOkAuwM7RRjI5C",
-	"QrVdypRoI2VM7M8FuxEIk3hlXwTP4ZsdFrzs933qia9rapFrQdj92K4Emrl6CdTFBXUhO7DrG00ZaWjS",
-	"bZHL06dkMuRQ5ihvxMiKO3yLJioVdb2f/4GnfliBYriEjxEozgcKwqAwbPMILFLVqvHihZDd9s2f8DcP",
-	"jO7DwI+LmzkzuGI6Shlhd/WgofhIBx7ZzBxg5AmFSDhmrxBetwE0ipjWnZGMl0CQdQy0+NuFcxkrLoG7",
-	"1zSwc193enQZ3FbFLGfjUnTKL6hqa4eXGMS+nVBMp2VMaMv8EmpYXYc7TwV9JUdLlYCuNhVGlesHuWgy",
-	"Ru6oGrV48O2AJhM61R0HhVXgF2XN5Vn79NJpLv6Z+R6ltcrls/bZufs1S/iA93iC/VfxL8A/troItGOH",
-	"trvZX8jb6YB1BkqmY0tNYhipztmLzuVLKwSAQWj4UaYzNm4kf/oMlNjSDcxV0EwpxNQXqK61wn7xCmu1",
-	"v8Izm0oPAI7qcgPC0g24E3HLHur9KMGrpU9kv88j5rsMtwpKwihpwf/LTUrmc081HTFos64JoBMWXhEi",
-	"jAGJWJKAWsHuLc/MrnWPC8S5mKOxoEqhKV3e4I+bgMc3Qfum0YneBH+C6lC3kveCEdg41zO+clJe4ypP",
-	"hMdhfv1DvCA3osmkwvwmhO4+PThJaGhPrfZGUhFbMxc/AsmQpCOBnQKviOWp2CDwd8kFgxaB3atu6DDO",
-	"8VBUKtyx2UNJE1qx7kfLL0FJW59ccueVPG8OfPTyojqcaz9D3XH9xJI6P877PpTE+HITp5sgAkKfjJkc",
-	"J86DrxgB5sVidwLGteyfMtMm3bLeArp7N2d43Rb52Vi1S8RZxuW/UpYy1M8jFmL9TW57OBB8PzUwaq5I",
-	"F7/tAnZnj6Giae3DTFy2bsT1/ILQhCjqPrgYTehIWm3EFItuiBWqDibUquzFOkX/QmcuFH5kny84tMrP",
-	"YjI7tsUh33fdvzr24+4PoVsq9M/j2hlsikA/qBi/5fCNobcMT6cgnl0+rc4KiASsB6uLHLV02b3XTdD1",
-	"4MzEydBpRM6iJBEVWSTm+y607hamAwpzF2Zgl2Xf/MPVjch6awnGweknFelJM8S7A2u342f3AG4RnFmI",
-	"3TntjTAk4Xkebj81qWtHjZuSH1lIFOszpWgC11MNqOAaWKydmLNBqywslOHAHnfauvNBLYUm/kt2P2ZJ",
-	"glmoDfQX/ziqg+3g9X9dBxtQOJDaYBV1Kg68ELjZWLGBoMKgf2MJWb/pzp2PsuNb0hgfOMjH1yOBqDrZ",
-	"Kf8WBrKnmbJLrzr6TSue/pmmsGnnyyurS93Vmu6ulv8edHdXp7vUNXZlgH8rvJSo12F6qYgt6QH1Pujm",
-	"fAI6QK2z88tQgiDSNR2ZQLhMuBliNa27ePAs2qu5p7RFEJXAPRLJEdMo5otKh6YT7OeUfZGZ9KBx3IKm",
-	"0S9pJjM1xYKxmIxkLo6xIllIcKIy1SJfhtMMQNirROg+c25LWu90tbpIjde15GutdzL+B+z4/jsa98hX",
-	"U4bsIkMa+/uC/ZUAlsJnrli1CaJCP9SCmwFHWwwbtjnPCNybRqLw6CJ5TBdJ6F/f0SySIrZLOX92ugHX",
-	"CVD4Y9dWLLB9IZU5M/iam79bqqNwkmfdNjdVTHbAjDcy1qPeo9p6VFu3rrZahejOXde9iK0/xENoNt3t",
-	"c5B1+5gXfV9EsXFCI6YLnT9HLXLtlLvfJRd61jslRVSVIuWcQ5WoMPmI3ts159XLNXiXYwQ6bl8miZyw",
-	"mHATEkpQHs14XsoaJ/hhmIjqkrMqeCPe7hV9MJvupC4VZ8JkJlfm0Ed+FAbgoqrgkT7Px/IHGvy5bEhj",
-	"o43Xj+LiKC4eU1zsYzbWIq9F3pd/gdT4s5mi+ITGI272ps2E8ZK7XDkxJxU8nLQzVl3wpOO5T/cHj1pW",
-	"TPcqxC2gdNhRLfm+K6Tp+D/tb10b4oIjP8OvZpmcQayz3LPfXGLAnq8pMB4ZjyyCeEklTV5gkuRydPhW",
-	"bq2n2kKZYXfeLFzHUbDsSLD4szlKlt1JFqvGZx5cLtBd/ICHo6mk4TEThvenO0XaROEi+5BX64QB4MBD",
-	"fw5MAugxdKL7DN2C3PCPFiwQzcFaMEUnvKG3GPdFF/xstL9FfhazZlFhEB+/Lw5ThhT2y1AVcfuKYD0+",
-	"7SyscJn4fR6sro7gz7d/ys05SoAPfKedgJWCdXBYfC91k/hOF4Z3l4RbGd5coPqrdVAydbWOTMsxpZ89",
-	"zX0txtnGG6YeZe/RqNsH0fuJYkOpiI7WlLMJozsFJbkG/xtiRLsELmyd7zn5kN7Z7+ydc4KtUl4NqSYM",
-	"EarUQvfgQjMt9J850GpqCZlwEa5hv8EOfyX220vfS+hov23XfrM3ecH2fwtSJmF9cxQxOxMxH1GJB7Mm",
-	"M/L8mawubyBkciLTffQiNpIhTZyJWVdbIQ3Lk5pck1v76i7UpXbD2RymUjZvWVo5nEKpYqaaSx/Yb7iU",
-	"71NzYG3IP9NbBuXg3iaWgiZkKPWYG0i+y6rHRyzmEU06DAxNEU2XFFAf7S7ZDTqGpeqlT0FoHr70kamJ",
-	"5Ih1ml41//yCK/ewSMO8fXtg6VG07dB6YiLOZRoiTnjkLntpeLSmUZXXC+xIwn30mRau/5KvWy2FuJwb",
-	"0j5YrkXCRAjtQRBmHZL2pBMpb1lM0jGhA8rFtu2yNcwvXPFB2V/LFJmEwXg41cCJxpRDApBjae+gv/WE",
-	"AoaOiAkl0ZBytaRk/IxX+SgXj569o2x6RLMLyW49KZQqcUIndJcxtHdZLzc7GxYTOx+SCs2YaHtp5KpQ",
-	"8o7EaDFlEnoIlc2luhYwrFzlJnWQaQC6IrRhNIYyWzuoTGJCNeli2QjOoWPn0K0XWesnk5Ttvz6Gr/z0",
-	"syAZ2IKZIUh1Oc8E5Kr2JTlVWSarGYR2D4Baru3NOCyD8Fco77WKgJyIKzzd3LrWMuI08RocdszJ1HWZ",
-	"Gs1j1hlRASgcS0rBVAnYr6Mc/Dbtw+Vv3pzBOHsDH5bGBXZ1lMg7k8iW9nNZ5A9jdbFsLaAdSuSfDYGI",
-	"lC6CT4gYoBJygILCI8XEk6uqnBbZtwcKkJ31qfo+a+NhRNMKmWVfcFAWXEb0bwTukZlYxtBzygsfDA3R",
-	"Q95fAtX6H5LHW0Q2PRpje2eMAaPYF74fwnQ627jYX4ug+AewOWdEjGgMXjWmlFTLC4yJVLdYoV2LCUDR",
-	"QEHQUi+fahACQn9CUSKjW+3zFD+9/9B2fb4ym0W4btrfQ5VnN8fv/Yu9n11XAA5hQcTIuRF2Gj+EDosg",
-	"205r0mim9cjuckjGCRU6dL7Fk3SMbcURSRgmNJRJXOg3FqfsiiCwOE3c51l1eVadhYR7lSHi6BtRWAni",
-	"cYPaxkcMcHNSja5Idj+23DN0zc2zNY2pMoIp7fudcXFFAORYMUzotEoZOXtxRQwgxtqfRwkf9axtmzBl",
-	"9BWxbJPFN2Kmxbo1R92CAROUagamrbVb7clPYWmMRkM8JpyQSoVukfeIWEtNuU+ZsgSnYUDwylqRHLcJ",
-	"nRvb1eRrYhgdEZpIwVrkJvgsYzq9CTyg0Rzk4fLotpWIC1/8bT4oYNc4ZdvHdMVBgjA4cf9qguXaHXHB",
-	"um3v+/BMIL8ambtAIqScGTKuiJIJ0w4JC5TZ3hSwy65I116LbttRn4gLFZrFPoAAzGFZE7E018U70g2r",
-	"dqgNr+ACWunVbMrEkl3lrowcdB+jI6snwDhL9hllmpFbLmIdEs3s+RvEzovkaEQ1KBBO+flnkDOqAso5",
-	"ux8noPA4cPOqFdgBSgvgho10CbNXaz4Q7tXAITueQ1rdaG7gMEAO2YECTMsTOw5tPQeFL7Rp9QwSW7MC",
-	"C4TN7slU2F8WPkLA2U6plZoGVO5UCfvN2YsgDAAJujNIqNZ+4Pl9D4MRvf8Zl3p2kX1NlaIYeTdTgFTs",
-	"SzWqwzSBu8s1NJSMUxZahu+lFBNxmQ99B3CscKvtY4sAYT2m8fylciMFIRCdsawP1CDcmKWuF9JEhiXM",
-	"YR8rMYRz+PvmIL5Us07hh4fZ4db+QKSjHlPYP/zkFTxycZkRdNP3gbbquKPXVM9OTp99Pn2R58MtMzeg",
-	"2naZ+BTzTc8D157Yf7LUsqvaHQDbRYsAL2e7cBVTzVTTEehZsB4uipfDj42K4rXZekxQzw1i543IN8gr",
-	"zp+turU9hJQhFQNW32/gWpNuna7uftsNYdYg99xjmdR0Ypkoq905GQwGEzN2b74D1YHEXLHISDWFaECf",
-	"KofhfyMyhc/9wInyEZ0CPFZBTfNqiXEbaoXyFbk4O/WA/R2n+XYz/cA/aqQkMonrlLh3OPQrt1Orq3Iz",
-	"ukzhOneLjXhdpOWK0J6Veu28vEwmMdOG4L5n079l4zokd0csRTIZ0ftfmRiYYdA+Oz09baJ0CTnptgFy",
-	"F7cgxD4SMF/cdIeXxqOhVfVRkJNaiHuoBauUVNbgbSyO3GxyrcczriaaT0EeOKbdVPXJGGal+lPY3men",
-	"C/WHy9PV9Adcq/1lk3V6TaiV9bJvuEwY4ME1np2uu8gNYsCXpORlJiVbZ+dPLy6f/deK8hde/8efYTCQ",
-	"orBl9hUvzi7LErR8q5YVpKcXOXp14U0t57AquqWe2n0bUt0ZSZVPqiQgg//zfJC+/XTx9N3rn9P3r9+c",
-	"/fr7m6fvfo/O376+nrx9fb1EbykgtMeWnY7jnzgyrxShPyGnAU5U4gZkMpRJJmaKHXgcFwd56r8uo1U6",
-	"hbReJr4BUPgEWqr3i+LMd6JB90vozcwFzoQr8tQXrApphlB7AzOMW5Wy6FU2uTkxVMEqEEI9aztCVTZh",
-	"O1v0gIVOZoe+Mx35n//9/6mDLpRjHtVJkwp2t0Hitqeig/ZFLtpmjIUwMNwAX3lFrSzg+pZk38C8MwU3",
-	"o6LgJT2LTi967Pnz+HxNFdOfTB2ZXCcJ8SdX8Oi+wq04+TVDFlrs3XXPZ4//GS4FNPsPoJvFz8IzG3cg",
-	"Z2RVrwsDGcuYZfuUEW3+4W9zZPrkD/u/eiy/zyV10z4bIncoF4t7mL8CXdu/wUvUnEYHLCPR5RVF2mOJ",
-	"3oBEtPTMGY7Zo5pDTIUpqBcHb0rMZlpBJ3ZoSMLKP8uE2ljxEVMSJtbn9yzrTuCbvzhXTCfrnOQp8dp9",
-	"Q/Jv6ijx8iw675/Sl+xp7yJYmujq4O3cORzprQZPL6O2OmJb2sB0o76zVyMzMhMuboFOxW09nX5IewmP",
-	"MDfbPul98+DqbwENel+v3d05E3NI9RVQNJqD8IqiMYjFtRDwGNFbpsCI9I1JIeXaGBoNR1YE+ialaED6",
-	"iD6kdBfDJ1n+XOGnE4pxf5f4bTRxhEtiljCDYBDPfG6cFcn5JA0yonm2ghbVdTbKr1zcLs1fPlqe1ShS",
-	"0F/i0XdSsCI6X2PGNY775dY8jdrqpDGXT/7X5X/IR3TA8Id55xvLInpTM2PnPPy6Sl7jl1liN9jr8ORj",
-	"5mSZVQomdKor5jC/AM+4XnM9lpp76MLK93Xz+9jFrExCQZQ9MMZy4eXz02f7eLxrH2ROlHBsWYPMakGC",
-	"pFIRpubREF8FsfyFO2/ncXE2u5vQrWmcUC7Ky2qyiEyb0ambxibMs5IIeT9mDrnHMduE0VgTaAHnZUnO",
-	"sXR9iyPsx1nn0awQ6lSbkjFjR/9Ok79DJ1uwW8bUDHOzJUFuWU4cqrFizqtcYpkcc+0X6k1DaKcUSdFH",
-	"rB2aEP8b9JnReMQFOQPgH9czOyS91BAjsWePknc8doUrriqv4CsFoSCVXjY8XWlL/pqt5qCi03ny1JYj",
-	"1IUsrTA4Kfy1XDyW56daM4Ni7fNm+m36PqdY0FnXtNHexbPOOJrttFkgh4vTMBhxkbn7ttrDMY4V09ZY",
-	"+ZgycnYekusBjdm/HaBFNtV28O7N6alrFp4RWuYEW9ANfMmg2UuH+Wu4Se24Z89aL5+HQSLFwH3yvPXy",
-	"Zbafb6lhSnDzP/5fEjPyr5Qqgx0zZ8+3kS8QGhQU14sfGT5inX+DJzK47ise0SfvOB2xabCwRffp6Yab",
-	"NH7ClG/PQx7bOegyzjPjJix+6VKZ2v6hmsCbZR2eMjWZ8RO69ZERHaMZVJlT/MnQfh80K4dsh2+7cqq9",
-	"gNCVnmrDRoQJy+g8MyoBHnynLdfqFq9zFxyJ31OiaZ8RPWSWt/8AcqNvmJpQFbsqn14uVSC9KSQ00dIK",
-	"j8lQ4qgO2tvKmb5UN2Je0tSLmadOzEjX360465kqokKLulJ5a47xQLigkeF3+VaFxQfs5Sb/xjWImAxp",
-	"0oed5ArbQ0oVc0EN0/VN3rIOSTvt87Y0JzsUJrMqf9h0i7eVJlHFoFw67yG37sp4oU/OXYoZwgZYFT4n",
-	"nGoeOKsDL+6gMq8IQ0ZeQQdeVe99uDNLlVe2wBfWrBc4aimPqqWEm6N1MB7ze7AXefVrKTLOi/sg6S4t",
-	"Cxe2Nrmep2uufUjEqiNN1Qufju2VDFAxNMr+eqXD6VNXruKqXKQMWeUEiaumzKqmM8nqisOmm5OU+YWT",
-	"kStq5RvtOLIxQtzHApf1pCimFSwhRkdsYcAyy3ujkWucDOEGjHhwRYy8ZYJQgKvxEXxIAXLVCz+h5n39",
-	"4WcSJRw6+FiqtDIgLGOt2RfrSI6ZrpSbb9naEpONKE+CdkC51vR/t6/iquW/b5zAenaaJ7CmGiRWoRtP",
-	"3/49YqMeU3rIx0i4LtvHiafrv66YAeR+4uQnplBa2QkJ5dzk8t/nu0J00zI7pgJ7S2B34XPMjkReb+db",
-	"+FehssqNdP0//j+tKXkrU61pEPqEmE4hrdZ/lA3xWxhIwTogf13KBDo7V5buhZSjplzoLauNkcC13heS",
-	"9/s/Q8tfhpLQEfn5vxVpmA/ECRdOllaKxXd0hCm8/lq2Hqr4LWDBU9LnzBrzitFbaAaWJqxOVL1luxdS",
-	"BdqjS0ArvWU7kUnVN3IfxVCZE8wJGCmYy5l2gqHyjjoZA299otidvEVMtmrItJ9ekeenpy9b5I2IMeSu",
-	"mbY0n4fYFesrpodO7PSYNS40MbJFrgveG/iyENkg56enxEiJ0YpuKnQ6HktllX94tmOmY9b1XiIsxMa3",
-	"XJFUM0w8hzVouzSZmm6rAufTLu+z/VXQ9G7fn0wmk5O+VKOTVCVMWE4Zz1xwmEfQDiZadTAjLp9zZ8gF",
-	"9hCGbcHVNCeCj+zOaQku32YJcpjDNHCJA3c04YgfLiSxx8OAKi/wV4uv5fvr1AzfQL3upoOEf4W+4bP3",
-	"h0a3Vfc2DO5PBilVMStEBytzNPFmuyNadLGfPb942SJd1IE6kWJOr9bd3OJwBoUOXQa7NV3AnzvSLLlj",
-	"2upVf/v8+QP5kWoe2S3uTbNX8rhrmf6N8B9oFilmuh61ryfj6RXpgoDuYsoJVUpOMmVuSiytkIGiAnDe",
-	"u6VLhdPUhvb7bayQLW3ljbB7o6FbZJiZWq76t6c4UCkYX/emRa598bAlLjZD7CHpsYjab/LSSWIm0j6s",
-	"NHYqMUPO+q0bAXdFQ7UyVhDLPvG73UZi5wJuZMcRZDfMP4KlFj/AzQnLHAKeQg4R3ohuKuyRS8X/zeIO",
-	"bnXXmoBn+Wvcp/W+4c0ziewSNNKnzq0KW7omwF+04y/5iu2M525s4DRJCG+jNZIVfzfnPbAHy7OdjUhh",
-	"3P8a1TDjoSuwrAv0GTf4ySvY1i3xOmYsjbhLtg53K+jqD2Whl3GzS9noG0kSeF+ay0ElClgzasspAi6n",
-	"6sT9f/2MAXBh20cR4C7f+6C+Sqd5gW3JCIQn6+bhonRQKAf5BP4DAYlqlekE8ETVZHpSJoyKzSYL4GiO",
-	"kEAVBiJ89+ZjNcBOqSRoicJZMIK97a8k15oKQ+Lv3oAfI8/IEANZ7dyeG3hTIfgiaT52/L3Eouoz+uUM",
-	"9/BMscxV6uPrpfAyhNnLAeZlbGe8E+/LNLW7GPHslfVeMvsGGpl5P1nDO7jS9dlNeLZ0FlX2eRwfdmS2",
-	"TCWVdv11HAP0UPla1tFJlYKwOA67arx0hk7WxVj7Gph1uKFrbbXdmfPeC9fTwzwd442Nb+tmw47zqMWz",
-	"AuEBfEXSxXvYJRCDJ4oZrkD3q3O0ricsNu1yzeIoUZQynsxKiBX1hh14Yx/k+3vol23Ayn0McFlu7qz5",
-	"J1AfxKU4cbel3vT76O1+V8/k2+5yM4wVm7gYoavn3YgZ+NrN7aOf2jFlfDsp4xD8VyOsHgPbCzDuFthd",
-	"2S8ex/Ray2SZuUaPbbXM+81qIXnMjJCGuj6qbxmkp2EpX4G0P+Cb54k6H6o+3G9JGCrvXeLbXHwergBk",
-	"yhVhG6Ei0WE1tsg7SSZSxYT2rNDLm1e3ob7RXvcMCmQTDMEtOONEh8UQTh7kCF0PUtsl49Ro4rtdcd+w",
-	"4RGYRklDDYOT0l9+fvaL7N+N2Ux2LbNSEQ8fVwctl+rmfib/dl8R/nB9TLaWquELXy87geyn9Q43S0oo",
-	"Ri1fIzGjccIFIpSOqdauLW8GeYRZanWlPBl81wJWXHck2ASYfN+VqQEcw24B+wlzR37IppKRPvm+62AP",
-	"uz/UzArxtVAZqYAHdKPl+IlV92iTrjvLchIWD1hnBt3u6cnpU0gE9Rjaq6TrYOTEYXZj1KZZvm2+Te3i",
-	"pvQZi3s0uu1MIETnzdimQR8wST0e4MeT5z89/eXlf/znW8i45QMs7nRAnwuzi8ppTCUb+s8wu3g+vzi7",
-	"+O0A8ZCzniAgr4aMJmbYEalRWEpsxaDdtqr98YeRJb9lL2hZHTNNDM3e4TG8NQ65KNn3ctbEPl/PHzoj",
-	"kvZTuZiV79/pnBdX6hN1rtHPeaDXASVoaw5Phgxi2jnLIJbadEEjwCQB0yKf82diFvGYaQQYvZrXQjRz",
-	"TRFATLRIt+AKPfmFTbsEqg3RgiTfX5ye/tCqKgHyWENFBD5rvkOtcrYRBXSFhs5dnfZGrpspwr4urCJ+",
-	"CyNSotiYUQMlVleA+ZAK/q+UEcPuTRFGLbjsn7Hn9PLc81e0NXMGO7MbjYuNLy8blVeu6mKuyn9EoxC0",
-	"Uavp+PnBHzOtCs4cKD8DqNB2cD1QDPXfntcmWVat4S6S7HuO9afvLmDH6nFlhp0YQUDPXr58Aa42O0D+",
-	"TWesWMQdHsyUUbu/fTriydTnXr7mNElk4Gfr8yRHXFjZUuhg8CD/cwV1yPZyrkajSI5GMnb8bFXWsxt3",
-	"+swkqnjf37zScMhe9QcZLewAoZ7dGUmou55LWWyLHes/Yjs0hFWkImLObmRJAszMDU7ta0OrpnXHCCvd",
-	"vSqVcA6Z1fH+zQTUfxrIYCFvMNOHxlwMLGfNqjjR8RlzHSVSp4oRUKOUj/zjoK0CDI5fDcSTC/UV0s7Y",
-	"pdxlrUrbRArsFUCTkKgsTS1E2JtpSPqUJ6lyuUZajgA639WkEnugaN9XhhRm7+f6UYWjHvkIeiRiobcX",
-	"dZFxr/zl+X+cn7x9+Z+vl2LFe6qKhpvjup+HufNlX/zZDZgo1JYV5j3HOTcCSV0Eo65mwU+Qxy7fOmxh",
-	"O7D3Yya0gxwEjtMi14mWpMBVdJi1unOtNoU00G6z0O6Li7yFtsGqswfiUHO8EddXr7zuZ6svOh5LLsxo",
-	"nlQvCtxwiaRoXD4iZjlQpK2FoBpQ7T5GoR6kWty9B+j2z4fILaOADdPcJyPHOm/H5LWWwoAjF7DaJHFl",
-	"L98ZhR21nKO3bL9VlANldhlprMfxnOGyaXb3BZOsGPE0kVVoxHTqai+wNNjqFj4UjTYZlGfkBhb45dZh",
-	"jAVAHhxdQvfxijRJtxeHpo7ELOF31kiecWJdFniSFUGMCezdeEWM5XIA2mqH4SJlmlBDhnLEltdbXvk7",
-	"9MjJNF8rcfv9XJeyITnixOfWbJjCryEhoA/Awi4pbWEuzlUGNuwnRHyyT4t8BG80eHxM1s7AIY5nwDcQ",
-	"qUYQ8iwjoYqIYdn+Uvi0i80kPK+jzWTJKjMy7llJtahWALKg7jK6RIZyPj/gi6VtlJn0lXpbH74mtEh3",
-	"j08/sNMFmGwHQ22vjYOiXoGgYhYlXGxFUlpCp+C+LMjAzRoDbvaHJttcL/6f0iQhqTA8IddjxZNMSQ3a",
-	"gZCdiI5pBLkOy8qu1+5Qj6JrI6TntnM9yTViWtNFndl+ZGbCnNBxwTevXhZDt749sZEAnJzR01wGWINs",
-	"r7d+Tsfsz3WzPzfY2RLYSfCFkYiKTL/woX5BPqdMx3TaWmDWn50uXWlxCcFhHhfKkddsoOPZgLtk+5u+",
-	"4SmTyP6jOcjrBOeHhHIB+QpXoDVCY3LSYxkcWx5qBMqvK4srE/hOC+Ma3+dVb9ZuovMzk6i62l8UNwaL",
-	"4B/1ZttxWTmPYwWBJaQ5yYzwbXlStq4h9ilPDk09zJRAJJJOzOOOkKZD7W2Kl6eTd9K8zg7yqBNuxhxL",
-	"pC5qhNlVLLgBVyC6ArjT5qjNpbYUHZRDqkmPDVKxWWrD6c8nhhwW2f1NpprFhCWagX65PMV9xGM80tpG",
-	"aO0zvWUE/e05vWUx/GEhB25ZctOGqo0nIvQ9+tnYYNnXhHJwAxYLdjZHc7CGYyj0GAo9hkK/Hpb3Ixu4",
-	"3NDVdQnLdrB+aqP8bZO8y0/xyL6O7OvIvr4e9vUhNSUlKM9aR6bmNaKZVrVznC0/qboms/gL/Z0H/SR9",
-	"LmIyht6zxDVO9n50roiciBbpCkZVl9wyNtbESM9ite+sqblhBPogoid9nFCE49QTpjQZygnpU+Wg+ahi",
-	"2p4PptBDB4QbEVFBegyKr7GFQjfmGqoKulezfVRgtCHFIgM7EhQ4iGlPxtPvNNGMqmjYIoBi7TpX5rUQ",
-	"A37HNOlqdt8NSZcOAHZzLMdpkoPCeUBTAR/RhJtpt50vGhRpzQxUbKUJg/otwu6YgiksWV0ewqOF1k5E",
-	"9jErcJDIHsubQXQVjXmqO7ejrv11vkGZ2MBjqoL/tNfmk78aBxW7KKwSIhfuKvrYRQhGp4M6fHxYQ+fu",
-	"x97iKPhAskGmwcmC7/yy7GPZv/e/rSJE0rkuNnmoGth/vZlBM0hI4ATUsIFUU6s2idgRdwLVPfas7WN6",
-	"I1CRjtwXo0QWsQNSvSHwAD8y/q4z1HE9gIBPz7dn4gDpLW3osQNhrTwdj1zfVOjmvd9rZ0ENiawmonEu",
-	"H2A9lk1ZPu0EBACw1SEcrNeDM6wScxkaLB3BVDDrKHsqzPimYgOqoI4zohqDyFYQC1N3ov+qm+nZ6fJT",
-	"/dU1rsLWCb5plb1aMRsohmG2L3/9RF5clEpysc3V89bLlzWzFFhBmk90TI1hyj75f538t3+enrz87Y+z",
-	"8PzP729uWv6vs9M/f/hvYf7t0/lv/5cmhAvxCuTVbSsn+1S5qmyKJFMz50zGVfONWKY9wIIc0Xs+srz6",
-	"7NRtOf552sq33OnetZe2oLs4FCmrBOkhi8lQpkoTjlLKwQQKy3FMaJUTMDO58Z0IIJe/jgePmUBJUbUc",
-	"atiJ4SBjmvHCSV4vjgqNzoSBZvd1DAi+acx97pccXUsyomJKpozWwoLMspv8/J6Wji/bBy4MGyw6vXwq",
-	"KAozFY44Pl/JZsqKXvNdmf1h02kVVMg6Ki090Ywhv3JGYN0scv0c7nVRBbHSwZmMS6C6gI9iFUwX2I8R",
-	"nYJynw4GkInY9ujKluPh5FxpLx+xq9KsrK1QNyf/usdDXM7dF8Aggvb5RejxajsenXDk+guyeQRb/6js",
-	"93lU7EU4tYLpFp6A6/aTYvj8HVN0wLCjIlh82FPxt4Z+DQcn4Kf7/HzOWLa7QA1N4CzGUhv8K6KKeQ45",
-	"4vGE99kS/RjPCr2pYNbQnWpI7bwdrXegdc7ZeY5WWnAooFo3yq5kTiM8b/xUo1v7zXh2Ak6h1Zs6line",
-	"DYt2svcEZQm5I2aGMoal4jUAr8o9Lv4c/uKGobXF7q2Nj8j2//wjKEz5xcnpU3CzueP65x9BlEjNNB7y",
-	"2bP26SmadsJ9BCm8QRhMGLuN6dTeqPfwhqIG3rCF5p/oxUlyV1Lm08mQzR11OR8QFVFnLKLmLS2B0Js9",
-	"1Js2b4q24ZbeB9XK+xN4O0qh6hEdL93H+8tQsjumfI9uWop7j2hsuTeCm3DTBksLkypnRYuQkxbZWFPw",
-	"TJC1bsRSjbiz5pvO/HCL8aqS7wK4TtPuzAZGf5DrQlQc/Dsd3ggqiLXJFCCjwpNQ2NTDDANuSI8NuNBh",
-	"MVKL3MQJbycz7AAjrjUXA3QJdSHBxfkLu6THNAcbAncHX1HfCeZTFiTZYZPwvZKnm5aVm5R/Kwuxr05A",
-	"VQugZTn8TpuxH5uwL2jCPh+8rWwe61+zGKGoC+pMl0yoEs5tb+VMjTnUqLU6SI1MjBXiCwJiJ9McZagk",
-	"FlBtrAQFyjnx5oKrR+vkaJ0crZP9s07C9SXF51KGy1fTwf8hvr/ZThpduO9dxIEDfTnh2mA/R8UgphwT",
-	"sBwmQ5mwFoHOBg6KDpqN2osw5WKA4OLdJ/hBN2/lX2+mXCy0VXx+UIXFcnUjlm/2X2EBIDmsbAFsuqtH",
-	"RsfGmhaKKp5MCXCWOFjedN9dv/9vrM//KprakyHXRqpprcb2ZchEaInOA+DyaIj4t/rK62FQ/w+UAe1g",
-	"i1J2ydQLoEZLRH3nCnCTbS3Kn8ANODS4fyeEtlz/6UVdGPgBtw2k7pbqJHwQ2o+kaqpKgXzGX9xyAbxR",
-	"QzZFWQm4LNWH4nW0y82VSK9B/dZcC326QeDv0tU8KPcliP/JUOblmttRBSq5EQrtDWf7fvYMStMppr5x",
-	"LLvwyiPCjkOrhVlLNE4tZ/1XSpW1hgHyiHz/8hwQkEKSigT6w+cNbr/TBPmUVJCQ5rUHw9TohyvSY0MO",
-	"iXzUZIBLaKViykrCmuory6Yp485uyskYbkEpqQeZeEWThCGMwKhkAF+5tADI0/Ckn/crWlpZ+Ufh9PdI",
-	"Z/mHu6dfib5SRIHJvDRcE7vDDyov1uDXhkf6SZT2FmTVfoEEKMxhBUSikCDFW/bOYmIlVpgrMAX46rGS",
-	"fZ5k/eYje/nUd5rQNOZMRI5Ci7WSig+GplpFeQWT3FSfq8b32Q77K6+GA7pOEoJ7t+lrYahZ0Hg3cluR",
-	"nW92lPXH++QP+796f+JrPmJCgwfIHyUgW8UM7ceQjBi1p6pDf/ahi8TIRA6mYQ5/t9wFuJiHKumxSm+i",
-	"PYq1L4CD3oIN98g7PtqnHbh5OebqShQUG3BtVNbtOM42DN1F+BSmI82kHIWB08CoMYr3UmjFNGKjHsqM",
-	"wGpqZ0EYnAdh8DIANp8wqjNe+Zt9Gje/ONbsjLiI7cIllGS8+Wvn3ZsvQRikgpusejzAd2WnFrSDDy7Z",
-	"yaV+jaQwQ8KFs0/MkE3JhIHvwI7GFCKSuZOFDXeHaQ9J3jElRlglwUY9qgayYwV80IZUKHrfKW7bBfgk",
-	"OxFLkqB9mf/RGXEh7dacnf7/7H3bctvI1e6rdPEmSQWiJUqeeKjaF54Zz4yT8SG2Z7t2oimyCTTJjoBu",
-	"BN0gzUpN1X6H/RT76n+IvMn/JH/1WquBBglQJEVJ9kRXtohTn9b58AU/FsJp2TEUq7gLa4sU9ay0kDzo",
-	"Z1SP+DBPFZy3DjdVDNfui+rJkeQ++jvDEjGVSq7BTzZ4wL5KiZvpt+5Q1cpkO/t4gvyzE+xOsBggEqB5",
-	"insCAhDEFioGw31jvUusLCA/VXWHE2GcWWf6BaUOHsUGmgp7BnKlrhSG5N26kc9JAN7eVM4cxVTMB4qQ",
-	"zNrRnus0YeN65ceR1z+dUgjFCtoAA+Npeomzu1JeZFFhBvjWUjG1TJe2z95T8YmespogULUiiW5wtAQN",
-	"YfkkdWzV2a2OF4LpT7VQWK0R81SohBeQhhg5tmpFDPXEAE0BwYI0JZ6d8WImlRlC1B171WlMnEtFbE0F",
-	"OpZF5D4weB1yGogrQXA/wZEUetmwnWlkzrImZuGmg7SIAwJdHKnfx6CiQPeHHGSYCgFVpOmVorG7F4Kv",
-	"ss9+lEkiFB2oOV8404ONFzwtsYilQiwqDRubMnf7bkQy7rNXOAnUi5SGLaICSho8Tg+GAJ5JbLwIkk4k",
-	"cKjGTuEbu/ev3IGF5GX3L3R8pZOV6Es2fjk9ea2VQGthXNUFnZ9e9NmLotCFGVaeGy/ialqo9wA3WicC",
-	"DBM0XEKaUUl1K+p7NOZq6anFiyeNyy7ZCj4iIIbLK3UxGLCx1XqUcbUKmPM4wiQMrcQoF4XUybjKx4d+",
-	"PVIn6PuDDfJE5o8yPOtHNqaMENjkzYMxxreN3CjcKo8pBIWt+RWzQmH6bZu/l9SC7xAiaI3r8TTVyxdZ",
-	"blf/250aHztqUW8LvcRTMCn0tVAscYs1WV0yblmmgYKACcD5jBon2Q2tz8ZwpdUFdcmEGwI64hxPM5Dq",
-	"nqcgxSng0w7sV4nKUGRJx1zWcvPPTzdcUSBuX+K9z6qrvCj4CrWCf5aCLpP8NHYF8nOqi6zF5YZqEszz",
-	"kv2Zq5IXK7/vKTcWyallATo8bY4P7ZwV/Mp9tr3CwA8q8jntySWNyQoAfN11QFbffjhU1COMZzVS7Lrd",
-	"vvr1xr3eutVPT4+x1+E0UG5ekjx0omLXCflmUy3zuaFaKpwR1J0caUpeCfC1XljLsza3+6jhaZyTpNZS",
-	"nASiaoddlni9+qHtvJzdsLpHPi8AIlTNB4YmGCAKQX4JSaId51ejEt00y8Hp/U6zou4DZtVVFtG6e9vn",
-	"NTg+vW8cx7V8jAM4wbbSlLZJX9zHZo5js6j1tbEVn+wT9xO4txItDBsj4MqQVde6RBlys7awEbggol5s",
-	"FjuVwNbDgDrodWfGuAujkoB1OhjU09PTuwxVNfs2RD0QxxhkuiCgSQAMc/9boCZ2cTZwk9/1ya97YReG",
-	"Stf37gy+zQ8BpvqmtwSNL68Tog4KksmpJeEIrPZ/nhHi2efn+sDkKG4Dd1RzYX2vjjO618yDdKCnJ6eD",
-	"k9OzD6eDOhIIEJ1DN+1ff9n1mcDHspeTBbR394g//I2D5ucSoZZnxKcIDlGEB+JKvX7xLqLtis6ii7NB",
-	"1Pzt6yiqj8yV2lIY1+HsIXvvswkabPcT1aO9e99Q5XI0251C3o3MxtUT2NrBWUVZmXITJkWg8MnAIHOD",
-	"Kq1IsPpij3jBy3poR2R04Hitnat+dJ6NdPEanKQ/yyxxy6diW1WaTlZUcxI+yaQiS9udvE+p2yQ+nYLn",
-	"549SJX9sODhTPhGpQdETOEGVWAL8fHDntKiuKwChKBciTQGdiwlFI/j3/8ewxqb7uKLy3lN+Fp8mX4vB",
-	"5E/T3SOE1cZsC6sEB+t+YysyPDY7Blia3HcLHVCKkDvgxMJNxMQnGzp5CrGQ5BpSYuksWDgZl1BpjqRd",
-	"uxixgTJ5KNGFFsZWOvKFOtrAh7O4AWP75fs37Pzsq69OzhhP8zk/Oe/tbtQeWP37begE7fjcar0tQFWL",
-	"PRg0aunPvj7tqMfeLdXpl3sPRAbb00U4mHsBZ6ZxJO+Xgpa+F2elNGwRRa1pJu+atJEYpwsDXZD7H9yM",
-	"UI6gROgpRxfUlPDnPSUMYUhQAoh5KH32OvTxXylnylC3nYvT8z4bnJ7WAW0fTwiWFBNcPVTPnBuf4oPp",
-	"r2NPw6O5SNFxqii1ZYnDNVeKitqgPD1N3IANW+oyTQBlGnoPSDVLfXN0M6xuxdmjZxoBQ8BZGgwD0fmb",
-	"TtgrRYMmrz1ZeLBi0jAnUekn0l7BsPVzDH38a47mNrcsbX2w2w9ajNdlGawpyR3SO1CFDyDWfeqxjtj9",
-	"tx5AG6d4HaBMJSVEMo8KVr/9628DxhBo1J9BnRdwNjq8m23s4GfGkQAPUw+2F3V9dBTq+FiQWldx0aYG",
-	"0F7PBTSLWdlh4ltFqq3I7cFm3bpQ63aUtmuVUFynVIBydIiB69nZqGHfh0bsbSm/S0Tn4S33ahouqWyP",
-	"ir+njDcGcySLMUxKLY3YYhu+aYbm6wAjZgr5powY551OL72EgsqVKlA/hTNfp4uaPVPl29Xhnw1WwH1B",
-	"mfDQKPBus+B3bR64i6/zxSceW98DjydJIUxXjx4s7evwbg6eXuzc4w9bHfguPImAHzimUnQ216uK8PZu",
-	"EUSecip0CvOP76Ct4XFrDxZVvLyl3vXs5PRpgLEY9XwJLpfG8M3y27nOxOiAtsf71DpUrf+GWPSa6vja",
-	"qVoUl/CO8n//lzGcvdKlMRx6XAITGRU69ZWmWomRlW7AWPpLLzi4ntXImTIjqUbOpMC8XmOWukgclbTU",
-	"b24s7rF6wDiWdt8VFCAAuo1FIJBA8CDXBWwt2hnsM1dUvqDuygQeo3cN2u5SM1yl0Ud4yWYFV4Cd70SH",
-	"VIx7XD0w9MZPKPNp3GfY389X7K1GfrvGIVYVbCqTyhmPMXb7ykrEEFMsnmttRN1l+NI7LSPMOnMPY0ZS",
-	"ocvZ3IkpXVqwB6UxJYJBB2WUxByZNFcqaOZSl1nSCCH3W2u2FPzat4BxpOenShWeUPh/g6ztbq/yM5YR",
-	"PZw5dwOvWecDHYS/ub8QT18IxZJixQrpqK63F209TOsN2I82N2qSfNldN5B1+MqIJjh8kjBOyYrgKtmT",
-	"jYTa6XaTLLSzVizRQECgdt5IQW3GFhHPbdthPIrnz1M8R7ek2Zf2cwkydsttSkY/nPiO2+/A58qiqr2c",
-	"a8wVBqlvatguJxeHPkRSidOqNJOqHzZrDw2UbDOeGo0qxJUaNw7lmP33//1/PssYXaOZEelCmD77wK+l",
-	"mjG+5CvGK3sVNBBwa4MvW18L38HHGWcrJu0O4r/ZLAFu5SzjKuEQYbIFl4oct9Rabd8mCofJ+WN3UGjj",
-	"C+ylMbqc6rK3p+r7AA0UOqXzZ9g9YYvArVojHFHmPqnN7yPXKb9wxMXTlBlhIJaKGcFAr6xwwlCxSWkx",
-	"FgPcg+Icdc3wDuykhq/QShiRToPmJ7i32OkDqBWorw2z3i/B7cjtQRCPUAsh+fuohtyvGuIbOJ0NDkcc",
-	"+q0wJ4RfVd4DcCumVNwVU9qDs2wwEp2T0O9gI8WXz0YejZnPi4uc/6dxkTc5BF9rN+KMN2BkD2ElRtiT",
-	"2r10tzoO9u6QU2uwgfM1NmMhfyU4J9f9krXjkFuyfz5Z8E6eSHVrXQi51Q1uyk6GZoR961fuC8GMPrJL",
-	"0U//nVuLR7vlIKJ+LyzjrNqY6ggega6ttvmRafp7R2w6E+BLcPSWamNZIqB7CyaHQmPaFVbp9NkGEzia",
-	"AYNlQL7IWCpWGrFdAzHCfnjz4e2j8vGofDyaMPvyKUC11woRszzxLaG07XA+5Z2AZmt0I+gR6Z69PEby",
-	"zIfqy19WK0n3glS4Y3rn/STDT0HyTPj3L/vhR9Jqd9W115db82e+uuPiwGBeAVu96O3GcHfljI6LVjNF",
-	"iOyRno5irZIy7kBt3viYI4C9GmwueCqTEWRh41v/BG89P2LWhqelzyxzA2IXnswxl/D+Q0KtWtSrjSiI",
-	"QfNnIhjsl0eo8ckgBiM7kDdP2pNWBIDou0SGdkwCUMYUC57KlgI0PNgfasJ7uGyJbfS3lV46j/beJ/dh",
-	"8iKq1f8Py414J2Kw6EOxcAQd4sm//H9Hu+ZL1HnprbkQAXncsqffo4jZmya/8OyDA872ITImasszrGLr",
-	"BVCa17pybuebShcm8Ta53p5JvTckPmyIqpbUgDap1WHI4xk+XHQdOwFg4/h/dXI2ODk/6x2gQD1A/H+r",
-	"FPrCwmy6KERsbyVZlmIy1/r6RKgk11LZbfXSdVlz3Tm26kbVArdohLfGGn2+j1IN8hHH/aIa9hdl19ZC",
-	"8K6N2tvUg5BBixEK6nBodDdqsy1N6yCqco2clwbUvEQaPklFctAwpjpN9RIt7aqlWXe/s4er2ujEJdtb",
-	"1eHgzjvYD6iXancdZ3BaPUElfXEqsWqwHQUL2I3H/+obvLX6uxALfS22exxDbaxwUmVubW6GT544Ejf9",
-	"plP3yZKvjPU1O8cy6tf4yX3b9sSGt+Na+Jvaq/zxIhMBR/Sy4GP9YGeko9CZE3tMU19WbMuNFAc9VoVI",
-	"mJnrpQlTrB1LcC/EKvRxWaTjiOk0qdpkRGyyYn9/b7lKeJEwP5Jffu+3eLlc9g1d9hPsxzr7A9bXY69Y",
-	"c6XG/3JnLQLYdmN5lkfQ6P5XalsjE4y3kqc2hdrbsZduMvGdYyEbnGfUB5mnKePWiiy3Jri9+sYYIqNu",
-	"CUju0c3BvUbOFLdlIcaE6zVenEVjVv1sWKkSUVypsRFxIew4oqY60mDFiTTU8wzGr6AtAoS6PbYx8Tto",
-	"rYBlIxOP/Q9xY8yiS4XFJj2+73IhfBA509BKRk+ZESqBzNMWaQ0x4JRqUmOtYlGoTfENzdimvHD/uGsm",
-	"1jnk8HFIXX3OBp8+wY5Ixc6eMiOcMWbY7wG5YlYWju3/ocJAdm8pRCzkQiR99lytsAoeGj9Ah4McOCjj",
-	"UysKVr0uYk9hsc5PWSZVaYWJ2CBiTyN2dhqxs4uIDU7hhsEFwmhEhG+Csnb8TthidfLcvXRcw2pKG2HT",
-	"32UtZQxbcjdNqVgqlbikkVRU4anNjRalW59dnJ0yEnAGcoc/+DMnFm4fMr5isc4Es0sfRsRdp5YPukhE",
-	"ASDUQcpxO3A0+/ndTw3sT6AqKDrXU8idoEzlTXzQOtZYFV5VsyLidgMF2wSWorsAaY13Pqx3bf9Q334y",
-	"bC/5dKj4eRgH3fo+tllIXvB/sY66StJuRXjpErXPzbUTdBOBvFJPvaBslbbO+HIiU51o6MHw9x7KgLor",
-	"xYb5dUM/CioWAM4Lr+oEEvb91b2hhhy6ze23Sb639P49qr33qfZGx6Puz8ffeCt9mFyS6xpxp0J8xOKn",
-	"b1beUgftErRQ7r1KtXoFnaPgHidjjRB99hG7dAXKBptpp4DrqlPVz+9+CjHUEOrC6UrtjsYNwNYu3+Kt",
-	"5fexXYwVyvTh5tsDeBZ3EZ+foYPxdgKxqkPajdq2ir0niUjlQkCL/i4J+M0qIB4gsD57JYwBeDwCIZEF",
-	"4h/Ull2zceO1yLHI6PwU0A7XrROv43ukJdC6t1Pe0Rya39VL8GVl6ty5KxNdmPfsuszRYO45koONQfdl",
-	"ofN8H++lbzhDzdZbk4LW+7A3es7faUbQNhR6T0O94SDqCZV0g9Y/g2xMZ+GiyvXs7OnOit4E9LVUz7aN",
-	"ZwAfKArAU1PajoAue1Evk2kqyTXQG16c1Rrb09NztyPbRtx8+PxZ/fDg9IIWWZdFjO3RULvr1b/uqF4+",
-	"xXxMr0iGh4n2talJHsWZSbxk9UU5M98LgToS4GeSd2XJUXs6ogq3XRKBL+fIyeTfQAo5eHqc1nctRF57",
-	"a5uoaL5XTGj6kIo453kulGGZ4Go5l5guRZplVZ5WCFNmBAw65QWb8Pi6AssSAnxJTgr2vfj62gP+4vNo",
-	"6GxLL4cFOpri+ACZ5r85K7UQHGbZm6xGc66SkN9UgbcjGK7nxzFcB8c0XH97evV7q3NoPAz9KtSt1OpC",
-	"5ClfHZ+bbSjijRQBp9ck6PKuPdJpSr8g6iE6qozlylLnZJ8Jio1SI9TeCO8U4wSs6u8FSp2VaQq8bIiB",
-	"ljrCE0Z/IugMRnV2aYI+dnhJ9UGKPThToUDnOLQkrMMda0Y7fBj7vYtsu3UwGFRtPmj2gK3gQStZ4Wwo",
-	"WCOIZU20bW0DgvvoyQFe9KC+9hqZpWKepwFnCDOEiHFUl/cl/nd4hHey6Af7zSIj67E3PLs4bFgiaXWm",
-	"oRen93mxFaESllX28lpF7R4cxekX98BRXlr0gmlV93+n4TPHGDCSapmxYJFFRNIzqUwFd5aU2Jseo4mO",
-	"9sTyBmu+Uet/szKEy/GoDf3WffbnDdP4YNXn/FH12cajftCQhHIk3UdbbsUJxd3uQwVCXz1+8OYkj0vS",
-	"e8Z5IRZSl2aET2KC7ZjwuD3L8y40XueXkNYDyNAe9Hepb4oTdDEyWC1a3Pe4Zo9s7AHZWOupCOd20Zib",
-	"P+a95dyIePRq+pe/fl08++Ev/+efxYflP35++92zlz+9/dtLPfiJ/8TfL+vr+n/dIc98NBfvnmdCF3Uw",
-	"Jmruc9SchCdWmPtgoM8rZue42Sqv7bi+G8GY/UN75c6p1zcqcuTXWk/WwiO+yQHdN+4kn+k2JspuDvrT",
-	"3b3tg8rb7v3M9JrRtk8FnnDakpFoJI3s4xHnTY94HWghf3i46b1DPd9fll3GGQCkg4tgu66ji+tUIkW1",
-	"RkmfGzZ2N1J1xpN/VWlxv1YPj6M6B9YDfkhFJtVaFiDklEp76W4ATYPas9bZRZCDChlI+5Z3tDg63PAI",
-	"Eeyjn+oXFQ1NSnH3tR34kV7UO6H/7YRnnEklxkMPCuc+7ZtN4GaCG8ojtlUghri/oLtiY93JChx8l2xs",
-	"Bc/GQwqzulOMYGn4RhOkkK+wTbdWl2yMBw5yoTdWaAivkIotpFh2LMpyro1oXRU3P+gmz7Ne5CHv9wvU",
-	"CiOYU8RMxIxw+2+xIXGss4wbgNgm1vz3HjdGGEOoSnnKoVXELhDcoOm14m5XAW/jlHx6NaQujDxHcnx/",
-	"48NRDxN1R4DOPtdpMnLaI6xh7J5SduQovpCAnM/zvNALCmZWcU2pJrpU7sngp1hnUs1GtuDKTKGdoeXm",
-	"2v1TFlBTefasF/UmheDXo1nKjfEf/mU7bPjFGmz4jrjoHjXJTSYpRcSSUniO5PhoI5T2O8MSvoJT7W6D",
-	"PPAteQDth4q+1IuA6KxOEOM8x4XZ63ghTfiEgELCOraNxl0apWIh0i0AyU6bi3UiUBr03MtHwYPHzBKY",
-	"CCWmMpa8WO1q2EyciIcx7fhAXD3g4cN6z3/428m3cMvF04qg98rvJu4YFIB/dUi1OYyN7LMG8QVqkRv6",
-	"/qoQvjrYtmFvLmdz91vdGwoP5zA4ivsUrvOz26YUkBy+91wC+u4N8KaII4pRG1wggJRBUYQF2aTjBIrV",
-	"B268RcTLRNoT+AZGFXBIxaIdbveDo128XBm1T2CF6d3rD/woeGrnkVMPUIxmwnJHWn32TYU7mg0B9sYW",
-	"MjbjiI2f6Fwonsv+imdp4wdHp/BDomMz7tdMA3GIWxjnx7kG8Wt8YjgVBQ/Zz68jVmMDRuz1D28iFsuF",
-	"TJnRsRR2FbG8gF62zq60uoiYEyelY6UmYnOYGpvyWKbSSmGC4bwJ/CemZVTPWSYRBwh3Zwi6kF3lOtUz",
-	"6d6eyqlg8SpORcQyrvgMYbGh916ZNj72LW1wS5MAbOlfd+Gr2uwBGiMWQJmortz3PUejqo9ftNYMLFxz",
-	"bM/ZphG6jw39y0xU97+JglxF1K0CBKTg3VjF3SJNwoGjhgVlRTxNh760i/GZUDGsYr2/rMbBDD7z/O1L",
-	"hj4n09FjAevqsP5WijTBWqQIozIIde6m8ELNUmnmEfu+ECqeR+x5wScyhtm+z91ZmHtgeacu+nSXjF97",
-	"oSiycEs9Tr3Z0vohHZKXNKZcVJXQD46epZq5F2PXVZ5C0aDbVp6KhBZ9DsV2Ly25aA3ZQDRPQqSIyGuL",
-	"e7bgadk4BM8dA2mlO27rV0iFkechnr7pFPK8sZ+kiVgmi0IXyCBMXIgKhwJyhWogC2dAFELZPnvZKHvU",
-	"Kl2Fq0elKe1LBzFyql6JgiLOBk0MwdEcDj1i3LJUcGMhEH/DECrbtY32fa4TLKvMxBCo/QSoneVzRJxe",
-	"zjURvvEVelj+4ktKyXRUM5YXOhYJwLGucwVkFm2jqCQ5zkICoIdh3MBJGbI/v3/zmr0HKRixlK90adlc",
-	"+tut+IQJ+8YdDp4y3wvSRIx8lyLxUQGCuJ7L3EBX0cuaAHiSVHZgMPjvdZF17V8udJ4KhpCtohDQM9i/",
-	"MCAyBDjLRSyn0vGHFVNCJMFHvqkUO9m6RE50OEt1IfwS4YsxhwJeD5kYQiiQDAvtZBzkUHNWCBOXNBwn",
-	"MN1BRzMvyH9wAwkG9E7EIqf6ufXBvMVZ46lYsUljAaCgcggXYVh4R1QjoCcilokPE2O3GKKwiYihKliF",
-	"A/muRNW4k4ZSkcywwRp8graEzwoBtBSxQkxL47bGnRWtryETr89+koqauUKOCYaDkqSxLd+iyda1I7bg",
-	"C8d0scn0AipFZsLRbvCOH3VphLMEO98Chz2GkUyBF8o0iTA5ZznXGdWCyxRSBitrOKpAkae8cEOJEdqm",
-	"wXxkmhRCdfHEqq3uHHI7WaKxrFmE5x81tM03vAtwit3oEzN0g9cJpXungicmBPusEiutZty34EYCTlPj",
-	"nRpQd+wzgcK5uC+0Hca5tnpW8HxuImZi7tSEoPC7PmQo8kEM4QlBKxVswSEzthAc0jWFiotVXi2wU/cE",
-	"5SFBHZA29dGn1CM2lWl4Zp9by+N51nFywoWjHCwObyD/jV8mgE4bAoJRnru9NXxlSNW2hsU6LTNKQo0Y",
-	"x27apQJCNiR8wQaIgAXwFK56SkVvfCGMDcb9Mst10TrmV8D9E79aKIDBHHIaleBOc/PODCfJUtgHpS1t",
-	"AXpFTsrc9Nlz+GwhY0svxGMtlDt8oHsKnvnCLTddIE08F9icEGAsG2fDtLKHt2YVz7XToHnKTJm72Q3r",
-	"3vCgN9Fp0ArcF/hNCbp0JlMp6jQxNit0mbvJwVtPRFLGvhy/weexrlx7Jf/iYzjUVz++ff++ix5rUWSu",
-	"QRVDPSCMgJq1j3Fz7W6U9jLgsNIgyA7jE8fcHRNpsHZ0K7Wt2Pfkh/RarSMX0mQboxgG/fK9m4oUakIN",
-	"gg0LvvoWX9PBA/V0ikoft+SPjAi/C5g2TMGvs1A144Iao4wngpkS+acv9q9QyyJP6cRgpCLeE5oPKBUd",
-	"pd24N0SWEs2Va+lsCmN1AZaStvQ97uWSr/pfEzLM6j77a8mVBXsN5JCTjJk7qeBXapg3VsfXHUuHsQHI",
-	"y6T1q06IOwwo52kJ++zjXKBu6VcwfFxW0jnMvQL01SSiJIdUx9eIHDXTOjGOzS8EATzq+NpPmw4/KLjg",
-	"s+QxJNAHgt0xQTkpu+zS7xHV3+v8SKdDNpWfHNsoJ6AxF9oK4CNOl/eZ/Y56GotX4bb/+suv/xMAAP//",
+	"7P3tktw2li4K3woi345w9wylLsmSu6WKN86WZbvtPbalLXnaO8bWZCFJZCa6mAANgJVKe+vvuYBziedK",
+	"TmABIEESJEEmS1J1e370WJUkiI+F9b2e9dsq5YeCM8KUXD39bbUnOCMC/vM5Z4ow9S1muxLviP5TRmQq",
+	"aKEoZ6unqx/2BOX2V8S3SMG/NySXq2RF3uJDkZPV09VWrJKVIL+UVJBs9VSJkiQrme7JAesx1anQT0kl",
+	"KNut3r1LVl/+gHfhr90QISlnCdpygb7Z3vsOq3Tf+NjPqwc/ryZ+71ueYvOR9jd/3BNBYF2MHJEgkpci",
+	"JYjKiV/4Oxan0OhYIZJL8wXM5JEIlJGCsEwizhrrepampFD3qsOY8v13yarAAh+IsidrBus/2G+9Qz0Q",
+	"KfGOyKeI6H0XCcICcYGI3gOqnzYks0pWDB/CU62ndsBvvyVsp/arpw8vLpLAVj0nTAnyzRdhAkjhV/fl",
+	"Aqt9/V3z25pmg5uz5eKA1erpqizhycAMeEZyKtX3MGyQ6KlUCcISUYau3t5L7QtX4Xnpnwan5G3KZxf6",
+	"rJQiQo/z3z/he7++0f9zce/J+s2//SE833JD9Jx7dqzckE8k0nPs2bZyQ6ZMLzQBIbnofv6KkbdqncKv",
+	"V45BFJquNmTL62P8pSTi5E8IhuuZwoOLMN30UYy7tOHFn00s32TkUHBFWHr6DxK449/hayIRRoIUBCsk",
+	"8ZZcIsxOqGT0l5IgRd6qvovkjX1PD953kR4/TlYHyqodCs5za3hlcI80w0VKc6MjlkgQnLV46qfAU8OT",
+	"rLlwFAk96Dm+7feckag5aipKcZ4TgfZYDsxLj1hNbhoxbV9h1ifyCiwU4iw/oeOe5oZ5p0ZW6gkhtacS",
+	"pntpmDvOc038VA1M1Xxu4paxNC8z8gNXOO/O9DkvmYJvC36USHHec92oGWatYBx/ChnZ4jJXq6dbnEtS",
+	"TWHDeU4wM6LTiPvu1cd5foVwlklPK9DsktwQcaq0hp4pVUpEPRfCysPq6U8rnOerN6Hd+JYeqOpO5JVe",
+	"PAau0/cxeDG47scXiT4HetDfBnl1oMz8q75klCmyIwImMUY1QL9UoiNmimQJkmW613LkanNSRP7/L+59",
+	"9vjxp4+v+ghlkEqC8vSdvpWy4EwSOKUXz0q1f55TwtSXQhimbWlX/ycuipwaZejP/5BGI6r4wG8rYl5Z",
+	"UXaDc5qtUxhI8wr9wzogfOABvWLGFbpm/MgQqFRcoIxm8NdC8BuCqJIk395fvfNX9wdBtqunq//fn2sd",
+	"9c/mV/lnWIlZAyyzdexfPUef/eXREyRJqv+EHt9/uEp87fbHH3+8p4cgTOkVB07ta360C5B2kmpPDpLk",
+	"N2Sa/qen5033rC3fCTy444JsBZF7pPg1YW7j4dXb3dt3yeql4JucHAbWV5gn/j2wTtBPqmWu9DcVpnm1",
+	"ql9KIhXaCIKvtW4MFHTggiBR5kReIkkIgj2R993uyNXTn6qBq9NqjEwl2lKSZ3qj3BP6/YLrW633/c9w",
+	"9d690TdSKsxSPVgp2FOtETy9ePDk4cXFxcU9+J+/6P/5q/un/T+s76vCqpSrp48ePkxWiiqQqoF1YVhN",
+	"rWe4DZN/dvsSfYTuMALn95ofiNpTtgNOJDjbme2zcuxG3wjOJNhYRzBRcLpHZg3oQDCTwOvsl8CeePmN",
+	"4Sn6H4XgBRGKGoaTCoIVydZYNfSpDCtyT9ED6SpVren+1v2dZhG6WbLKsVTrUlYf75h2DFGF9FNoxxXC",
+	"5s4kSHHYigNlpdLzi5s0s9ZC9weijlxcB4Tk82++eIWE5ulSz+SAT6DXwNfN/SUsA1JEW8EPl4gcCnV6",
+	"qtVHLSEUOcjgF+0fsBD4pP/NxQ4zKuEOriM3rxDkhvJSriVJBVHrkimah3lkztkO5mwetco9gkUbMzZu",
+	"BwW54dcTSUWmvDCEFr8dZprdtbzQKh1lvjEO8npHb8wB8VJbfcyILcpqrd5pd51Pl0U2mfqtj6PxAmXq",
+	"s0eroMpRi6GfjDXj3k/8u9eYSpciLPlW++lRba1s8c0/SKr0FKv7/hy+AGw+y6geDecvvftvFccmS2hd",
+	"76YKc5HMvu/uBrZ1okHTqHk/KyLyxngcmtIBv/3GPOv9bCgsWRnTzv6ulYOZdzBA3MO2eHteB8rsvx5E",
+	"TLJFTGM0MkgYL61fqXXyWOHGcoYkWC1UAnfY8yyMjfM9eaush0IP5KyloVeMSdXeEJh989Mje2CN2cG7",
+	"caDM/+uDqbeFlXmON1qjMGro3boW75/Eu+e1E4QcgsoLTrXJkpNsR9Z7XopxmnVjfQ1Pv0tWuMyoWgu6",
+	"24d1ELUHMaOFJ8uIACUg5/waUaY42vOjFjxUomtSeBKmMsGTlVYd0/1aa9w4VdETfG6fr0dgXNHUW2dr",
+	"qlSrjOi4p9piReYdPTHFc80bKjP5Lw9HzOTEc9QGdoRrHRQ8ElrmXiK8kYSpp9YJDzTpaxR9vDPdY8as",
+	"a6JHNUhWtesWLIQtEQLna/tqk9YeTKa1ZKbum1ItvufSG2GZXIdCGSZYIxXK8KneVVDrLIlpAsza2lpo",
+	"jmAyyZ54hibgDQGyQBsiaUbA95wgvCNoJ3hZgAolyVtfhx1a5BdUpjmXJPtKf7d5LJ/GsZlIgUvZestF",
+	"GvAFPEsVvSEw8w1RRwK2g9R7KYO3MiDuu/cJHff8EEPMRSkKLknPjiswJFNCbyz/KCXRR7oFJ3pHYIzw",
+	"fUGUMQDXsLhhjb/67DUhhTRKcMUJPv3s8cUoL5CESaroDVWndUpormfR+eb3HDFCMoQ3xlXk8R3nF2R6",
+	"D8F9aQc0MQ29rlSRLOAzBLNcKHdbRqneGfG1LzITeKtXjFP7PVnKwt0i8/+Dny03a7nHIrhUXyQ0DrXA",
+	"0hghLEhwd8fScMRc8ZEwEXgsvEOUzT1sCtmORAwLuCQg3Dvc1yeRigA8NvFmSJ14XkvkQQWwIwAP4IEg",
+	"JmrgRO0lwmhbMnC4JYgRTRYYWY28qbWQAzamenWo5i9NXvD4UYAi+HZL0znaYrHnrP3eo2DUomFimM8N",
+	"b+McE/M2FDcbEzBa9p3S4+zM//Iw+TBK3TOrbGy52aLjnud3TplbUDH711WwZnkif1d+PgLlp62zNCPD",
+	"S+gwo+6nRRSHjnJQ78OgGPra3foJshzeQZsTKgTlgqrTpYmn2KicFt4QecImSF4InpKsFEQiiU/3kXkd",
+	"XNAYApBUC5ai3ORU7omJz2AkibihKUE7XmfVtPUBInaEpScrnw1B/vUvn43Sp6Wrqa+V+nNq4muDrpkl",
+	"3ImVm+eOuRPrPVjCnfi7S+t2tJ9/bg1l1Ml89zSW39WKj1GtWESN6PLQQotPnH9hb4icaE5uiFRryAjR",
+	"/8F4KFvoxRZpkgTxzbco3dM8E4R9IlGKJYRUp1JNyg+HWo5OetWxgkbmHGyCOULYmNDxVbcvTqbafdU3",
+	"q82/BhlYRxa6+boZvBk4RfjatAOMNDU8h1hv7UEnT7bjOhvRcnrdaENrfkUk6NudCJX9feyknmNJ3FiG",
+	"trIwDVtFdJOTw6XJa5BoS4VUJrsqQUfI36NGfZU2FyVAgAqH8kW+pdfkSGWQGcTakKVKuQlpVo5YklLj",
+	"dRVkW8ogawrtvBtqfOdld+tF/cOky2KP8t3IlXDDB+emFE73jjl0zhCjggjJGfrj1YYwsqUpxeK0ptnV",
+	"nxAXxquomRL645X+f/DD/VWX6fmvRh2NHS3uWZMiuM5ITlRPjtYPXma1yyElhYL8+YMxdeI83XMicVua",
+	"kzUL1oA8A/GjeYAkTCXoSNWel8pYd8Yriw6lVDDjvRGqnfH3xGnQXQkeuYfXlGWjiiauiGUNz0Nm3Ibk",
+	"wVypA8koXps/93AHdyBYBvV4X+sBmZ1pCf/w8We9A+qNtqO5LQ3qCrVW00P1mvyeGv5si02AylNeMiXP",
+	"1WuG1xDclARRhvbkLdb8yXyxOy79NbDVn5+UUSOGNnw0ZpOs1L48bFiQE3valebnkFS7WGSpLHKOM5Kt",
+	"N6dYwUu3dChTEyOZYgYEonkrFiSDawc7lPG0PBiyiY58me/Fzy86UpasbjjN1oJg2ZO/qn+fGqozr0RO",
+	"90gzFSijeUnfklwmIAAYogdTE7FUpA+YS/Oa+ky0wVss3VfXqsssfNpt0tOwQPyWsuuurCZvCyqInLTl",
+	"noE4KNYbn35pXwIvWB4uBvV3Vz/keza9iY6vc1Zo7LxltabvBhuf68tBc1sbcwVhPpN2JQQ+IYQYc/2Z",
+	"JZyEtWJ1x7yE3i4s4SY8W7Nox49HPUgt8T5fVr8b3J6/c6NbTbgxNSdvpD82KnV//vn1aszksOMEj6/M",
+	"qHqWhovQrwTJcKqunqIbnJe1XqAEhtwtSfItOmopTgSWJIPKZP2fpYAKbmMM4BxpWkIZOWCW+TeNMklE",
+	"zc4hDULr5LDR2PB0LGydfcGFKWbWUwpfSL2WzwXB12GF3liTOWXXRlXLOJG+otxOf3WGZLe+g7JwvNmU",
+	"aDPS2KiwhupO1u3FgUppc0pyRUy9kNkfa15ykdk/my2gnK2t+r8WJOUigwAUSa+hcGNdD+P9sWRQCre+",
+	"hqJextVa7Qn4lbJ1useUhVVQ8kvAjVceNkRU6Ata+iWTs3nsPlRmey+JPq/WMJBgKOmOYQXEd2Pdd2ZR",
+	"7bPdY7kPnuw1OQUP9uqaZldQdP/n+0eS5/dgG//8j+O1vP8PydnVqn/bIvS2auLdL3+ZPXz8+MGTBG2w",
+	"JJ89KkWe1KvTtCbR1RGfpIJ4pb2aD64SC1iQIEl+SZBesHF10x0DvSkxxVWQLIY2J4QN4W4JCVcEuPdi",
+	"1ZjWQeu9SMy+V7vsr9v/Qi8RfHnTkyzt2NeghPU43TtIneMieNb/KQngTDx7+Y2twnRZq1UeiTxJRaIS",
+	"KM1nnFBrEVUpibhK0JX5ypX+6JUZOkhPU3TIdI/ZjmTrvvDI9+BD4yyfVtAV2q8OIyD6olAlDTFeoh0u",
+	"JMKCoEqkdl1rBRE9SCjVT99kCbL7D34O8Cb9g28i0z2ao34FJYb8YGqu9CGZsrEzk2JPzk2ph61mjrC8",
+	"NlFz2uOv0Ax9yAjVw1kZvCF7yrJqG6QvgCdUvEH5Z68Qu3I1pxV6hqlLq06gZ98rzIvuqFoHq13YR0GV",
+	"IkwPp0V9NW69Z/CoVQNC4RvNGda0N/QX+IhP6aOHPOgihVewzcB19ztxjMjbhuZMO9dymNMtYVbUbHM5",
+	"s2KmoaCn4ozkPgFOcE4y4CEdmT14N4DreEcefRGcJtAqVP762b2Hjz9rClqQn07XcbWmVCVjjjZPW5yt",
+	"IgxJUzc+UGTvzv8dHE813FTL5S74NYkToUbBhpoFlyTRdd2BYhLY1/p8bX4RMC9QUEkW51l0zLLPIypJ",
+	"Yj9w3HNZsU2PS14a1WcPbk2JnJXjyC5GX4N1RG0XUHylQEW94um675JVyeqvtUNa9TZiWmknVMA9SpDk",
+	"ByiN5oDqlWcz9HPqktXMgXq7700sTHNqzwX9FejtNRE3RHxHFHbMq0l9AC0B/jm5lmWhLT2z3gmKiZQl",
+	"EcFHtZK+LgUN/ugwSs77uiA3Fslt7Qrne77WeW6NS7VfH4ja82z2900x4+y3TSLf2jmzcS/+AWADDC+x",
+	"+cgCq2tTpDnozlzCh+Cdft86A7s3QBZJD7HGLnwSDYQu1ud1cDRgCYGSNqoVeGM8s2+8S1YbLGlQmzq5",
+	"RBguMpdSFQy9tbx0kFYKXo21Gdt9ZChEsaFC7dcZ7sl0KYRN2EAHztReq3YngoUN5wlTZRgKVfUlAtXf",
+	"W1djB0y1DJ+urGrPOIOw1Y7eEDa2B8HhIQhdMiVOa75dc0F3dFT2PjcvzI0pO5pfM7DWgltfPeOisIMr",
+	"az79LlmRrLR0nZObUJS3NUD7+XfJaosPND+texFNdpDXuaYZYcq6a7vP6GPpCZ9/Z4jX+tpqo4PlJ1fR",
+	"NDc5REtQlpFsnRGpKOvnoZDNVQiiiACMmLACBU/dUHJc5x5Y5hCBVKiX4Aw3/x2fI+K/3ZYPByyowvm6",
+	"rkMcPNfW4xDbF9rooUzxqL080J0xAi2jmJDc2n41uJ7qmdgVtV8AcAPjxKdBuATP30xNjv0BU2Yj3VEH",
+	"4t33DqqO2hMBFB748FelgOi6LEieU7aTxu0HT8hJvp6qsq7rAOFFmZsNiWIV7edtigZMOVgy/kwIeoNz",
+	"5DAXHfbqKDeH3GbCQg6I13suFGzGvjxg9tQb2aKUwo8YWQ4ZHH1HJXjVY9NMzRtiClsMvAIDHbDFxAih",
+	"tYgeFLkjsahONi/rgFW6JxJd/XKVoLJAiqMHl4gyZAIttUuwXhkvNz4ymN0dUBvfdj/6zesXf/7my+fo",
+	"8cMHfx2TjXoAPU6PxwgXNEH0oHUh48ExaetxFdJVZbThPSuTyBCMbtx2AfNYWsbctIea1oN01ibX1p1r",
+	"shFzmt2b3eZzvmhxGmN1gtU5jOitz2otNRwMrY/RxqtMgbS2QcNH2CSc/1VqEcyZ72LA8ppkcMF3XCHG",
+	"jVsgQZuTVR1Jnn0iQQl46uNw+QCSlb5gL5Obkr5FWusw3l0PWtDXZb2lWMZaL8kkMPs74FUwB7fw3Nrk",
+	"bJ2VBh0xJEO+BKjUFLOM6sm7SrBHF0/QVU6vSX6qX78y1WQJ4iwl4HLY8OwEzpWc82uSPfW3DNAOHVUa",
+	"SDPwxRSYCnBiGDe5IFr1meSvrTPAH150ZVkQbPw51welSAYmhETgb7ZXJEGUSUVwZkvh9UkivRmXCDOk",
+	"6eugb6L3g2d0VEUTDxr1Oxch3nCWyYaltBGxoXdfeczhubZqjWOpx967Ss0jztyx/6wsHodDBziOADNM",
+	"JZI4cCozzMEW3qdli0ATBr8XXkCbUrl5hcob/nWNSnYGPZxjkgbMyzE0rY/O2hxBNA5anyNY2Wdbo6Nz",
+	"OtM6HR//o7dWBxh/uP7ufHN2WfPUq136NG4Bd8x+bRaXxkBWLmLgTgSSGVYgImFm7qhtDEUMm5yn136R",
+	"mSTixgpfyHUnNzQll027mZG3ClCxw2KstVuj1aot+7pFkzzDp8QB5VZT0DYa+pUzkvRM4oNY6Y2VB1nr",
+	"MvZzJ6EuaAg2DL+wqTditLmeNOeXas2piBrzCw9I2R98kaq1+eOeg3nSKDuZLFGj8pT1J70M5emi0VX8",
+	"hkqcuKgLM7pLPhCXlSUV3ppVu5eMoRqBAqyHDNIoevD4ycNHT9EzgTcJ+lLtaYK+xQqsW6+J0LN7/wVN",
+	"hN789um7P6w+Qt/LrZfEzHXutC6WpbeIOzrLMzBZE55/35bSaN/v/Rs3MeddFl9KTLo6LbqKpY4FUsra",
+	"MuFulat09mOJmpWR6zNagbLgdRr91nn3pj18i2KBXh8mn7774z37z4t7T/Rf/vruT/8WFAC9F2y8bGeB",
+	"CzeynJELOERcy160u3vJFsKOGo8YDBzlH63r/f84h/uf/jDa/GX1HcSN0OZkYgOXSH8AKdNUj7nwwAan",
+	"16s47/0t+yBH78v5PsnhT5yT+DJ2D4NXsPXBdIo3cnS3Ot7JSYuP8VZOGnC693Jc6Ix7M88SXDO8m6Pf",
+	"i3VjRg3Udmv2vDTq5lxcJn5wf+gk0rwb/tFpS/rdX3pb/tLRm3kL/tNI/9+HzuvpeAwjKtcX8iAGNDip",
+	"vrGwc4E04wrUtX0JsEJ76GqoPLyuIzZJFA139XkQTnuaZ3KtWbEcwFGEx5DaU3YtQQAd9yfEOCQopLzM",
+	"M4Tl9VI+SvdOJFKKRQ6b3KKlz+f343T/no/V168ABXHVGaohGHzIo5jPTnTwtAGwJJHyAOBXXKBMS/CD",
+	"1QRMGXOBGTi9XQrR5988WyWrz7/5Ipg5ZMrhcW8V4Z5DwwNL1NAlUfZUcXJ4U/Zci6PLpaCujD/SCKwv",
+	"4ovCFS93MkJrZLphpbwBJ+negi79jORhojJEJ+dM+KUeFT4dmPMvNkurD5hFIsW1AllD7IXKabQy1oeb",
+	"6OjbZB3llGSIM9t4SO1jQ0PAZHoLZatv2AbhBs4KUp8goQjvDP7AuLO9t8lLvQGyLIiQJBvOZ1SC7nah",
+	"FP9BYnBv/e6U73fKOxFVQU65Tasvv7tKI7mQ9R2Zl8m3gACeqO61RW4TkSYCGLYpT5aWErfN7SfulicL",
+	"zmDzIyq249nn8eXhj/hcuqOgjobzPfY8ymnPZFuhgEg96Ngt/MJThSY1lPWVuDbM9bG+gVSinGyhkW90",
+	"abqvnk29bWcqBO2OGPbv3pzGNvRF1Td0wnY69QhXl2cqyfFQu9IH42+2F2yGGVvkIk5+z9C6a17+EEeZ",
+	"duIzW8T68C4zXhc8n/7V1ibBzMe3ZZHoh99DZZqfc1RqxzvCwwI5Ot44XUBPXuy/htAd3YZBsTvydtAX",
+	"JAi+/luOpbwd7Pu+7P9nCuUES4UUYSjdY4FTRUSrn4Hh7Q04xPu//TV5dyYsYr3mV6YUpcPlpyGOV/0U",
+	"FnE1xeLVF4TFO6QC6Pb/KKUCtGKLFVj/+83gOfaRZFaSSes0r03cnOqlyHWDP6AXBB4gwrVRX5Ah18EA",
+	"HvXH2R21NmVrKklqOMZqU9pnF3NZXF3VZO2vv+vI0tTao+DGrG4Jpa/NXe6Y4leyLA/sAWFK0AlRSzPO",
+	"l+Ey99bU3Nj985nlSDljyvZ7k5rPRLLuyWs3e9iN04TrxSPFR87TfhQLH+gvvN+hdrXPZBsY0ST2aBN5",
+	"c7KIwqvAMpdjidWqvDWMbOw8F11PkFgf5slWGtvSCi6JQ3UEX5OXQPDzz3+AHLSfTNrA+s1vF8mnT8K5",
+	"1Buenc48DpPeNHYYBQ5h/H9Ocn7sdTF+2lTT/vuPf66TIf6wvvfm3//07+NZrvBhu9DQmT3HgjwTArMd",
+	"OYSRYneYMqnWKRZkRzVRrI80z8NFbbg50nDyERZk7b/wLplTGxHT7utr08YQinNkHeb8RCL9NnJvy3CM",
+	"1a47HNVzVdp1PBztiYgK6tUjh7OBbJsU+xAksdrS+u7HFtGRTZ5QpO8x8nh6qzGKHKcfsE6DBou6bq1c",
+	"6p8+PpSsHLB61Rm3t0b9xzqlwHqD9Y5juIz33GWsO+xa3NCnpmOTSULQt+CIqYlom1iNHu8TibzudLdV",
+	"V+IzLUdKSS+jjOC6MwNa75UxL8plxyv97gbbXaoyJ75mpmKbo59+3yzu47v/0xpxttiDfwEirvACJm5b",
+	"FbtbFu5zLEnInJJEyoGOgSYBFFcpStAwzCDMAAG7WLxxuUT7kOoBJ3vQsJR0x2a+1rdSbnt1EsCF4UcG",
+	"GRBxI8/s7ZhznK35DRGCZhlhwXk9Q5Afc0MlFygnqjtLtMem47BpPWywvA+0ymB7/eKlKW/fU6m4MChG",
+	"BvvU+sUiUwGhQ/S07EHTwbeXzXwlbK8Ci9yP+ChKDLj4WuPWIDHrHvgf+3OVr28Ad0zjNtvIN0P2JMgc",
+	"yB/3fTfGkJ73PvIwHZDVmm97+oBiaSGwZCluqF4/JHgTsYuS0Vue5/xIsnVZ9HIOQL+vuYV55V5ZRJOc",
+	"eaMsvKveuh2mg8lxT3ND+SnAPUiFWSaRVFrbigbNJ/m0M9nzfFCft79PSReJZB4WenTKZOuioUEAyb6I",
+	"y9oBFcpwh1Xrb58yI2BevSmImj6PXFxb/c651Kp2I+P9THI8XUTol9hw30z9CMg7vBPE75pp9N0JzUrM",
+	"hlYsI6yFUdPvH5gvwrlW4Hb7CjbSdKDRmx/+RONYei6onWDsrO2QUJgWpgUDM56NqhRapdYMueILZ+kT",
+	"Fbj55HgcldeR1Q4gfLznx9roPkN1az3DcalEkhBmXZFIEXxAODcVNWf10+VF71V6/eKl7Rqht0CYUpld",
+	"iUUmXZO4cW9M5Rcf3yD7rEn/DUEUfkEECJytFv9Hmxft3ENRCoAZuJFgHPWSLXuS5eFgoebvTGyzAvDt",
+	"ODvsutx2t3vGVjimrbvbVpo6jL7PhqgbK56TPFBQkq01BYSJVuIDtLCCTHfbKsrskjU2oxwJXI7iBn7H",
+	"GZkPQO/PO1hvwkis7Nd8K/LRbckyrX723cp3yWrHcb5wVnJv+qWTttGpMcCp6SYnQ91L9O+xQ7omGFHF",
+	"dY2Hg0UKVg2AZpXrQvCdIFJfkMww6kzwoiAfBnf5/NQId1QVxQ1m9dcXfpYLdNINbN2mac6hMy9Qt0So",
+	"wCf5VCt8guvNSBBGGWdcJE1tb2KW5i3cyzPuXnfVJJfEBzdOoPhMKOMOmZqS2rnJLeMDgkOu0q6D+XcL",
+	"t70de23fheEr8AUUL43dgG5VYVr3/tMcVBqjQSuAegKX4JPHJwm6kC3ppOke2amvfr9U8XT2O1X/FEfL",
+	"i7jDK2Xw7nnC3S4skcvuLiTO8xfb1dOfoq7mm3becsRljUhs71U4x98956pPR2rpF4TjOfG1Jjp9i1rM",
+	"YvLEx9XTCIiD5lWfhONxi+rru767ciAsc5Hpc1v9Tw/0DaS0w+zAgW9YRii21Vvw/8L4/6uHYrh0T4DB",
+	"hKRtU4FzAgkxYfwXW+frltAWHr5tA/kWr+A8IIqFM/uXRoVoeP2pCTM7KAzXpvr1i5d1g2oTeo45Xs2V",
+	"5PpA1LogIiWhxvzmqM3eP60aSUNnHlDnPpEIRonrNxR5JDbtO+1pJ+7PySiXmKGSbSmjck8ymFdMobEd",
+	"YtUNaFnDceUHboMGsFGw1pTpNfU0tK3mugoBUnn2TOBNO4vZBTjWqU6l7Z6z5eLSXiEzpwQUc+ci7B15",
+	"rS9y7OomxTIjIgPd84ZSjtp3198dfexOuQtkWvabTZoG9TC4ZmyZteeN/fhdJrbuesxNYpc2M7P6zomq",
+	"mWAG8znLwnzhLJ3EkkSkajKzEn+oeGhssoPzWcr4c5rXHTT/alrrqo1a3R2K7MMD/fA5LlABDh+qUMqF",
+	"IKmSMeQ5CgobKnn43PZ74+IQKm0w94qLKblJE3RFk94xLZ2leisyoWVWfwUuDqNnZPU3/aztCBcr8GD4",
+	"Gu21it4SdeTiWssP4/p5c16Do7l9iuZhZMOiHEb2UMCnGTXvgapzhNcLdxURX1dYTD34ftSpiu6auFPB",
+	"iHq52xl1SU9oIHetQmtjClLKbsqcEYE3NKfqdKklU9VY0UKOTd6DOxiu7ihP7jY2L44XvXacr8mvGhQw",
+	"zsxtle50URt2KUXB0gxdhR+8W+ClPl8ivDEJiQ5j8BOJpMKnM8mjhSEwUadxA0Vs8ywVN060tWDHH/hZ",
+	"9vV8POa+VBztHG7bksfPX6JHf2nVCj5uHMbDMN/yeN0w8BLjKpz433PrW0fttm/8qJdSFWt96y4ri+8J",
+	"+T+k5FnsfptvyF36Ljb2uiCTwPx7btWSCOKDtD8DscUeBN1NtqJaqfY9mZZQNAwJ9SkWghKJDhz2FrPa",
+	"o5jn/CgvDSZrnZg/uZKlmf36vmzW6pu9dF7B3y5D51EqZ4256zVn2RhhOjE400c2z42nzA8UTKCf2Mq6",
+	"NOeSst3U8rooHWNxT4DdkldE//H9eiZ8knTjvBmbJvgu7+DBjTjurTca0rvlgOd+KnsZ9cL/uCcAoO+1",
+	"Mb9m/Cgd5K+tEDETC7rp+/wjizm5A3vT8XJP3RdPVw5BpUKHUJzuwUCcdtThmGUyqlQ/58zrYNqWXCwl",
+	"+WAtETyRT3W/THLwsJspiFtzA4TSodydX5gzPZ+15U/2qhD0x+PiONU5NiHIhaIpLTBTAVf8S8KLnJg8",
+	"eF4qSTNyaRETtFpH2Q1V8ajqTWp6WX85pHEXpSi4DPt29IBZOZWoPn5PRGNd9Ra0Tmn8oj6HS7dELkQA",
+	"6G91ZjaEN805RnpszmmLrs8n0Bpv6vHFILlOZvkzqLntGAkTzvgRfM3zbAb6sgwgBVt/zhB37PMYDAIF",
+	"9NfnRaIt93K/CXB0bcpYxOXgSda753II35OPAod4JoRwe1VLGJj//GwovI1zOPsCIAUfheckVrub5GBZ",
+	"sgb0vDrOWXWWwQjAdKOlW1rYDyWo6fDLG5yXeIFqwDlQaObb8YZJ/UJkkvMHLtWpEnejiAEmW70SBVwc",
+	"9kcQc2f1eFpn+EeZ7UiGtMj6GFDUlix/c+frbbUHFtwgl/ELMA+otUWSARyoqG4b74t6l6LIqSx/CohG",
+	"i0KGDnn8VBfSRD0+efc00a8sCEsgT0opciimaF6cKZyqZ+a90F7cttSA+pjJL0Sj7pDb8FMxQrK4K1fh",
+	"5cArYxk808uso0rTmjNxVSp3EF7zfFkDA1Z0kdQXZuyuzU5j8ei7zxtgMk+i3QDLUN9ZaimMN7plcwTw",
+	"dHbwMV/xyYlL75EDtI4U/jh2pAtJ30qA3V3Zu4y3ZHqnkrMrHc+hl+CO/I2HCv2Wh54x9s9s4JlbwJK5",
+	"HRNzk5P+JGn7e5XIXqdo3rat4P67J2r/QwVfifgW6rUAyozUenYy3ewFPAb73Rmmr8JiR1Ssc+FO4cR4",
+	"e+Wd7JuBKzpPGp8HVXG3LsgUculHLfFmNHQcs4BLDA/sQy3poJIYlBM5Az3CzK7bc6YtrM+kj4/zMGOP",
+	"cCFlCOTn3VOEzA4sogR9LEQ0rjsNEdXMTMgZAekP4rar3LD1GH2k8Q27oWqJIEQdwr7NsEUvMKrVQSDr",
+	"SOFrwlzqdmS1m+CH2zBNbRLSnMaDt5c3VMoe6OAfodEMzkwW55bmUer6+1WsmoRWL6Y+Q28bx6l+lqrl",
+	"UcuyWSORVNXfn/KZ1uUVQRakvo4dnzUtj2CmtalzL46fw0IC2mNnd09MQ43Ke5MvBrmezztY/+XRiND3",
+	"1gptabyl2t9SVfUcyZLRW2q5m+OQDf6joEoRhnLOdkQgvFU2nXyLUxVK/ghmkfM0LYWYOG+lTfI+CBPO",
+	"UoKMs/9fss/X+QKqpuvm+VhKGLokt5lz2iKVheIbjpZazGdiiAJGGdqYhaQDMKK7JxfMDixhvp3FL6af",
+	"ce9q/l6zhFbSJVfRbL6vKUcAoAKaJZh+LZhmSHKfwPt50Vnb1W0gZlj+/Biq2xwPzl4Z92qTz3gfejN+",
+	"CAveLXesd++KvSgI01t+52tj+27dQqd8B492Gc55Xo4r/GsIUw/aeFF5jdI9ZjuSXaJrUigXQrO9x5rE",
+	"8CBKyf+Yk2tneuFe5jggOeY70EM0DYiUkzXd+q1If4/pghSAwDg1Eb0DDU/hzdh42cQI72lt/ANhH62p",
+	"d91jCUh4xSk4v3qU6NLH+o3YVek3fNCE4ey54vSte9Z2N5E9laxUSQs7L5F+LvEhI45aTbYowFVO6VPE",
+	"GUGyPABiKsHpHoFEZukptgCxwpzvZPXdfse7fr/q6wrnCXGBfASoSYnmlLNep3/9iNngnGRIcaT2VKLa",
+	"9IoDn10kmrO8/tlEkG10+5rS4E4/Lck4dJ71g5tcDSiQjcN2vIHauSHrux8czGD4NpHBfMiwN8P15Hcw",
+	"xF8p4TUIl2HnDR7qOI0j0KSSVG8G5NtzUAMCUm6rQiTXxp8VxKIc7SnbIcxOoHEahGzIwokZwbQdhiEg",
+	"REJJngU9zo7Ck7r2wXYKtb07GD4QaToPjgArwTcGN2YWdlatG7Qmb5m8MQ2JuNGmIpKU7XKzkCnV473h",
+	"+IehcHwt+s8V7vMYX2CeoZq9aIydKXzsnIqrXsr4gm63y6iFerSXWCgYMSSQ4XLKXmh5aHJJlST5dgr9",
+	"ePc+8FGIOUWeBjxbi6eu2JlOMmN7onh0EiwfmFqbH9hFN5fkvuaPVZ/KNEb7NWbZixszmQkcZa7WuXSl",
+	"Umu/qmkNLXkhVwCYYXfQHeATcjfloZK7Tr/BmdFkBDnwGyPcjYke1Gg81rDQvQ/pet8Yt0COFRFO6QMY",
+	"/mONwwOzTZwHgWCR02ZP9qj4h92PxOhHbnXDe7sIxt9c6RjRgGZAUo33nrkdd8Yrq3rPq4CMNK6gTYPR",
+	"zrbGugJB1bS5CGLkOMXsej9dal6axLDJTWp+0Ivb8pJlkY2vp3lKskh/mM1r+8DJ7a5JcKxXQBDJ87L3",
+	"q/DzTbyeuqQvklrEr/GPdgzWylB187+jnUiB+jrtioebbNhrtEyPjdu5H+8njX248bjmh9DcXXMP14qQ",
+	"ZySxrSWNltYHKPw+CLsDBJmRsUNfSu2rj+quaX5uH5ZpWngLtB3R+u72WehcNcYs81VDZkxKZPNfnJ4s",
+	"3ZBFYwZWL/53PIrQq0rv+eha+r2CVvX/bDjPXd3WzMN4NFv5rQwf4vqQnJGff0ZEuDdfv36m73Bfv3j5",
+	"/lJEeTEea2Boy0VKJpuWdvC+df5A8OE74vxE7xkdiWW3kwsqeN5wLgAF63thFvpm+QT/jyx7v87Wh60Y",
+	"P/zbTIm8tbT2evoLKV3eZbh7etcPAoNWEsr3m0LVm1OQGfX1Xszordj8U8XkjqteEdnru6+t1p4kbVug",
+	"I6SKgleu20XOwP/rxPtcmdWeTPQQvf9moAPNhToLmZrUpfg6sm1n6wxuiNh052PYZ+JCp1CSX2BRGaD6",
+	"2oAj7xOJCqz2lwbbPbEpY/cgfQwz0+MkE/h4z7WpTPmBILzhpdIqmdqTgyT5TaCZVpDB18wb5u2vO1kN",
+	"pJjW134pJljzkbvHBP9OJQ01S8wOlD1cFz034PnXz9BLoCRHBRk1Vl2CeIF/KZfoVl1gVnuQb6mXoEUn",
+	"6VMmzQP3yqKq/KUSHXAGrQVjeMzMbqp7DhPmpYLGBUEFDE53+gokQF8gvS/AZCRRsYsZwh0rcpwGKOXL",
+	"tzhVl4iz/ORJQpuqZwImCTAHeGILPIZLbTVxdOTi2omUvgbo8Nn1tLwE20h/ImjOYN9pyGpyTRs0p+yv",
+	"VJJ4S4yXZOhew7V8bR4NeovtIkBH17KWcbU2/1XNY2UqjD6IGzlZ3egVTP2Cfie+9u4DYL/5963dQbpB",
+	"WY3FDDLfeU7vFn/2LOhHUX2HGsy1lVoJrSqcexnancJ93HEiEc456BERjVQHONMLZpNWqURZSS4bRV4G",
+	"nUlvDSTzapbFj+wDc9th/gYYKm1e1O41M45C0WVmPTi+DQZaN/chejZmHnpnr0kRhXE0hyE2r+ooAV1a",
+	"Lp7nRPRW9EXZuPbOeXMevF0L6XhGTbqj6t1CqQ9TWM5oxGBMvxsd4KxLPHwxR78doXXEjHHmpRu/N/0k",
+	"8QpC7lM7TwRrQsAcNuwaGNGBqGCRyBT4SyDtXjgVyQ9kw7OTlUg7TGf1P5kRyylz5dNcU/V603diyxY3",
+	"d3z0MKs+BvAjzvMP4qgeyta/PT82pnJKHknvDBeHrzmUUkF4TxIS6f77YB7w4Siepqjb9H7Pb6m1gOc8",
+	"avVfsuwjbROmZ7eQxgOM4+4pPDnHWXf1OT1Q1VvO+PrFSz9c2LVl3aCta03obq9IBs4JiUqWad0WnxJU",
+	"pzggzohElKV5mbWq03i5yb3P2XxxvcO4D9sdK8qDAlhPECmOzDqjvqKN1mbM73qVrI5YMCOlt2Weh10H",
+	"598xWKHd1mTlJm2W52Y2dMALkTh8/26S+CtScKEW2gMz2LeUBRO9yVsg3vjccTPcl/q1PtSFnvvYulEY",
+	"XIBEJDY8MHZR20UHlq6qBSRme8b3Fbais7ebEwRa+ll/qKKlucDnsK7NCbL2kFaBUSuAc2lSRVzWCKi5",
+	"UNIMWY4ka1Sr1fOHDQvPYJh5ncmSKi4SsAnM4XmJhzM4zNCwo5rEcW+7uo1T64/waJuCzABudyuG5Qgh",
+	"SEjg7gjVe6VEyvWBt2/SsHUEo629l8PtVQqcBjNGX4INJoNCLRza+ZzsKJOI3BBxMj2ZCUtJ05nzFD37",
+	"23/du7i4ePDw03DspmRKnMZrkMxjM22MaJgzU3oke+IjVEhwQ0IQi2yxNqYii+P8AqoOh8OKqjJrZTL2",
+	"XrCc3lC2W2NB8PrwsO8is92UMQ+Y4R2BxGhNOXkstXXeG2IAflvJfuzOkklElXECah6MUs6U4Hked5HH",
+	"w5BDYcdijyWJXXxOtyQ9pTlZm9cAHJgesDit1angOd+dYoeqnocEWXFD0ylX375RtdppE5jcc4AgDpKK",
+	"pIoME5O+VetfOQufquI0J6pncLsuOoOR+VvSXtDth6SOWBGxzqkSRK4LItYZPkUUe8Yb06bywWq3jgv6",
+	"e+2zo8ZGJk0B4RGMo9/Afe6XP8/tfenWHN8E7tFX2mT1wrM25iOPVKV7iC+YMgPEt9seUJUsTEfkrRI4",
+	"QmFqtxbxFpTjTShL5hvmRRQ+kcjta+Kt4BMIHNUJ1lqPMqcQkBIbkkd0OsvIt+ZJ0y2bMNWTPwQD5qQn",
+	"Km932GDVwKOu44WJdLW3OFRW4bYm8SuHqs8O08ZCEYGKnrokMXVDzYzCTutq2oaZtMla/0yn1LbWVyRU",
+	"z07f9hV49gpBQwlrN70uUVOV9zHagqZhPNGatQWL+RlRWhPWpE/lOIKFZUpmJu67Plsz606q3XwzehJx",
+	"RNQtT5FDDCHu4Cy1JCGQJMVt5lniDC0TifW/44I+LfJuLThw6wb3ZR4EyHJ2gY/s0SLsZFUy+ktJ7O9K",
+	"lKRlOBzwW3rQdhq0pDfbY/5wMWQ91O7L//7p2b3/evPbw+Txuz8sYxXM0fAnK+7NTTtQ5nqVRO3gsJpf",
+	"7ekTfz/vPbmIsgBaJzJ+JiMGQj3eXxvTgX++F+uh3XN+1J8fsC7ijYVWgPqf1C4Y6q4TplnPcmiS2Bh9",
+	"ta2KyQTaMDpa+tyz758hK6S8g/vsIhm0TqYtYCHLpd7yz6ZzjD4jZOJmhjXCeabHDANjCQ+88ZTdMf+7",
+	"Xf0y6vNdEP09iSy+2LmL8rdnWWfI44iNOkM+j853toztk5fjGUwB+Tf80p2Wh+PnO1E+jg/YkJcLScWI",
+	"r95dKTm2uH73wkunDLbs1TkYtwCwq4I+KwhdIsUzHIYnjoV4tZ1rFtdppcJCyWDysfO4OdeaXj6yqsUH",
+	"b4w6sT9LTI82hCXCDBEhmtUxt1Bf4BSwevdrKnozTLK3mYnlqKyTKPk+ye6ZKVXaEHUkhKEHTy4uoGDo",
+	"4YMnTybjEHY3emR7F9NzX+7vYJeCPrDfKczQnPlAgfTWFpbWDk1+ZCijgqS2ucAoobrzCF8BIwpaIY9S",
+	"qD0RiGYSqCm1YZfOHuyC1qrpVG26CQDbyAigSSe28AtxgQ5E7PRfuDDILq6lllkvlTZ28RQw222MpRiS",
+	"Cq3sYdD8qsC8w0MMItCEGyR4P0ZjpNrG782pXP1cXlx8mrrB4F/kvmV3Vwm6um+5Hfy33Sr4b7Nb8J9m",
+	"u65gvwAuco+LgjCSOahIwGDWcoeIg3yKriA5QeD8vqaiqxEBEnShVydYdzmr9nFWxi084215c4OhKtlS",
+	"1FAqEkxhCcbTi925x9pyFD2EDfWhBd45rG5EDoUKE2aLebXud37EJ4kKQfQJuRovxdGOo1Av93Em5c08",
+	"uHM5T69/oAfSm+mZ6ifcncl5Co7F++hrXgoLtg2163qqQHQnxAvCgCYtUmmCRMlQgaVCB5oxutubFDN8",
+	"KLTaubr469OLi5Vvdv33H3+6ePDmp4t7T978n4c/Xdz79M2fnv50ce+x+VPQVe7FGUMrqdB0Ox4F0ZNu",
+	"H/5zOAK7DQ3SOhsDsKAPBEOCV09YpBXdO9thIkIGblvnHzV4CVtmGLnIMNslFvWuZ/cXCpjakb50gZne",
+	"mGmTVF+VOZFIKlPfDeFtkLOXCLsIeIoZslFrAIBAm9KWSUDygflbX9pBbDy2y+Ig8xLuu3lUog3R4hkp",
+	"HhR7Ln4bl4MQRhefHOg1/FsaZoTZyTRNsNIQVpDxCLCMZSK/DRLopsZiSQO86oYIuqW1CDeyMEGCwJ6Z",
+	"FiCIKmCwekQuSYa0mBiC7WzpQeSGCFSDrC+QgxKmF6uYbq3mmPK8PDAJQWa3xWfmriyVmOLstlapMtvl",
+	"VO6TFsrCARcVQQXdgzjszHjmUoLQlXfdgnpYrYB27G6XcaSHqs1v2xkmAlu0ToKpVC5Di0NEvIRuZYd6",
+	"bXG3xw27oG6k2fxltf3SIOJQBk2bMJNHSI8cB76cY9u1FtD1fLmwRHPiX/MjOmBmEiukzaoKOmR6ufM/",
+	"NzcdyBKxPYcYkTLAQgkjW5pSLE7RlZl7mmeDzdCoBNZ6wCe0IYktUXrw1wEHpGuMFCpXtVsm0YFKCQ18",
+	"lLFkDfRUaDj7ZPS9+s48/xX02wlcKjveesvFGuoHwo3SMNI/IkF2VCqDToWOvMwzxAjJ0IZImtkyzEWm",
+	"5X8oEnsz8Eqb1lokEfyMowLv5OpdD+xXmDABj2sZmtRva5k/zWVevbU5hVPIqycQRjdEbHCOMpJSB/V5",
+	"FFSZFS9Sv+yGHndpmq1bVy9AazmaEZaSXkwmrBRO9wdAzNv6eB6m3dOeH105ghn0ad0/Q9Ids04l48FI",
+	"uchoHCKLrYPK1jQL9QjyUm2kD3d1pGq/J3nVr626MJHeolYl2WAnt9buUma+oV+BafBcL9YD0jN9Gcec",
+	"+nojM5JdIlaV3DtA3iDaci9d6KdFNFGYp91raycQu8QtC4KvZeUJNdSQ1BnZJ5RxsIqGMPKig0daRotC",
+	"EEXEupR9ya6xnYQasXyi9jyL3h/7+FA8S5CUFtRg+8cRrX9xoGcRPVAFXURMad1TZJAVkUx5QZDEJ3kW",
+	"UbeaV3Rvu8HQ1TddAi6OVrrdS5FIADDV6G01T7viPEjn6dWK/t7sB1kF9xxEYzXEYkE9nNNsXTJFQ4aR",
+	"kgZf0mgno1HF94GQ0BHCZns9GeHYQkX/bbJtsV6Paw1I41mBvQ8ufdt+rPcoWZ+xXsF6VwXoQAvEcNrE",
+	"7xJ2UQk7Ss13X+KOx/Y/PhE8+Vp8HPJzLIFrQdHYbmkwKrIGBNEi3jJjYN6x9AfOFE6Drs8jPiGl1Tic",
+	"7hG27OQ+upJ4S640yV+V7JrxI7tqIjlgeU2y+5243Rw72xJr2Nf7o7uGLaBIvpSBPBFpc+ze6X1ew8Oe",
+	"47DLxY1LVCadnjkDeHOD2XImh6CPIb8P1V6Q3LDOPS2CiQrHet2uE2Icst6el5Joeb5ufMNCEIe6ESF7",
+	"Ek2XhNZggOc4GI8TyEbGgdkClYcbOeEtWR/3hIWcyKVweTfMKLdyQQOj7EtsgJSZBOEsE0RKrQPuMcvy",
+	"9519GLkQ80oUlt1ixo1FVzWbaCnFvycDfPKZUuRQqIV6aYwrAZXmU0Fi701mzYFIaeIGgL6obyE+0PwE",
+	"WRlCmc42XO17Gtv0cgsYrb/vUBMB0zD8yei2cCqVGWl2Y3zP51WeLgdJ+R5O46y+ZMNKjt7Iedb2bBk8",
+	"rnV/zAJ21CyakDg8JoF/l45OOo7u+kzJ1x53ysVqiIuB67WMDQHa+J20IZbq7bkYv4mG1/6gjGV0lr2M",
+	"JqJ47fYYz6QiuLvPiEb3+j0xpsDlK07fek61thXvHG4285cXlEiEBUGF0Kp9hqjfNnko59VP3a1QLloO",
+	"nNcv0KcPPvvs3gOE82KP733ayBv+/stXzaxhg6bxaQBLo3MJK8CM5+UmVMNmc+OiOW25If25471YTxk9",
+	"ECaBRqZ86Qv3WjDdg2BZiolz/868FB5PK4I9aA3AFfiW5qMe2C+otD3dXtoXBkF+er2Hz2zeIuJbVG+f",
+	"KR7RE9VMEiNGjq6raYIYpDuaPx4IZpTt9NuYIZ5nTXSrEayA2j50yUzVbjcOs7lryapOtXS7FRR8NRF1",
+	"CLLfwqo3amQN9eRhsL4ZfGE1jHP0jnJDXvFjDzXhKBLHCn+nn+1RImCcoSV8R0LLwGVGiW2W7ZgURBoY",
+	"9Nze8RsimPU916ZWUW5ymgZ5V2rZR6j3468hAfGV4AcEA0rAidNSQLpm9I60WX4yHZc1yZqvg5gL5osV",
+	"RFBjR45t6kvz5JmX1pvPNCbz2qSbBqii2o9g0KxC7zoSqcyOuSTEKuFzcnns2IXX5+pf+Ipy6s2rDrm1",
+	"J71kWbHtYOZokIxSryKhJyefKmm9qjYZNpwK3G3/YnfJdHhJVlgpQTdlgzX43gr4wkBG8gn0AJcZ31MD",
+	"H8wGyQmWJIiDSiBv3O29RLxUkIZ4wBAYgOCkj+48gv5nba/qi30n9W2wBmQyD+yuNsTM+ibhZHI8sVCW",
+	"aSLkIiKG7Z58B+E/NV6/ZLcQHvY/1Tf9lxVb6rG5zN1Fqea58hKVzB0LOnCm9katzMlW6VPvBoCAysdy",
+	"UPVAxmqNfLS1aHeVeO8ytZwL3k1POYEQlqZV07fRZO+XLLAovCPrneBlMXqC9ZNVxXBkEGwqpBycRvRO",
+	"M2xs9SC2dlehh6wSZ2uFbE5elMbEW7tC2sFtaT//Lln9UmKhTIJEbTs8vHj46N7/ehDMHCNvIxBU3oZ7",
+	"TMqyKASgzod7G4XNOos5fum6+RmL3xsriQmonAgOrDKy8q2WzwF+M5VkLMROEAq5LevjJLdb26ie7lC8",
+	"4IVqJq3Phi7zFyQn+jhekV9KEmL/KWdbKg4TJ97ZCj+Oaaqx19FdfmBm57Tv9D/pbU5j5IjNWcA32d7u",
+	"u+WjtIoxyUx5Q8BK3eJU2UbdfvYU14aoIm9VYjwo0I6Nl8pzmpjsMVs0YwI/7l8Q84F/GLzrt9pmISyD",
+	"3g+EKQo157VoSFYbKtR+7RrsVbzZgNjZ27Lm2zUXdAeuGx/x7oAFVTivW4STrEyblRQHurO1FXVHVxvF",
+	"ynhaWlNqg9NrPSPT+tXiVa0LwW+g5W+IU9amRxCUu8FzifGoU3IE/xC0eUlWSmAmtz0xMpz2deLUsruU",
+	"ROijSnNq2DFHGY1NT+gp7LyyruirKpESHnSeiBsiBM1Gm+MXgqfE1KeY77xLzkmFuc1G4fpmDMFhBW58",
+	"5HRGGyj8wPWZHeKSSaYw4WBTfT9VoJMd0J4rkN6q2p6h2kvP+l6A39b36U6yWs8HMWBSWEMR7ENJSEDB",
+	"XtoBRA4bLHZ8neFT4NJ/gU/SQqVoM50w23kYGxsHUYkqYzSk0h3w23XTSdwavzYyTBoFVC2iVHCtNl6i",
+	"C7CQMTuFR6dsnZJQRSDocqbC/4ioAlNsT7OMsAT9SgSXiLxNSaH6pm0HXh8o46KnjYzEBwLTA1klq0rL",
+	"4RHrPnEjo3oN5Rqe2e7YEQ6Iqva1Pi+keNj1kKxA0lkWTXo3V+/pocwVLXIiTS+DcUe054byCKc6yPBG",
+	"dQ+kQ1ktQg5exLIAH1dQIGsDLifZbqKQaLzYV0lhSjiJsG01JEk5yxDO1Z6Xu70FOhLSFivsIxufz61x",
+	"zGa+E9lgdatpxz7sGJRfw1pFE0zJzJ6k16tkRQ+g9Lw5o+eTq8ANggCpvSByz/NM2rRtP8pXcCmpwWPN",
+	"6TXJT8F5cNZf3WkSQE1LeAMzdASgsZhzNDrxpEapfQxJCc52RCpDTrGFztW9eFUVgHRdnFo57e9Pb2L7",
+	"OefXJENaPOww1cbCFmFUYCpQUSoL6TJa4CXTIErVM+nqTo5VR3w9sv4L0FyCykLztAfxvTCbro+CMFsV",
+	"lGNlUBi4WmcV10hWBq8s3L/ulsEu52Z7Wqr1yMztsLsyNVF5l7fan0FG+hyzjGZBjjpDp69u8LR7+cGu",
+	"hO2TF+6RGCbi/4yn0HFcAPf9/gONOzx5rmbeJYfZcYN6LBAMY9lTATWaSgTOWMjQt03j76Pv8YFIhHPO",
+	"tKxlmSvOMHRl4FgOXEDxmuJ5ZlpKaaVdeL7++6sIwLJdUGMyOA0ZOhEM2UMZPiWIMqkIzgyfBE8Hslyx",
+	"xjx+ONrhwHORtFlP0LyvHl8XwqvMbFn7GT5d9VT1DRr4weHf1d6Ude1QHCuO8n1HAby0YB0hi3+8zsLq",
+	"6WF4MFHBVGvkWrTHSPOmiyo+0bGOVnhY5lGFbr5PrRutt8hVsiB5TtnOpHaZJxoFeJMSrwZ7D7xzHrSI",
+	"dizRoYp3Q7ziC4+Kz4fynqjv+sXNTnCBngDH5f6rrUkYDSMkzqqnYsXm5Bb7gZ887W5alWHXgdSYv7c9",
+	"b2JOcFZK/tAJzNn3IQjZKxj46ikIBbh5Vvf/RIZiXBXjfhC2292RjFQ6jAJKDujnetKw6qunRnMO6upR",
+	"inkpbugN723TXO2NyQWy5bHqyG2QIMqqrT4SeQpYVQdQJ8zhylYQBGfTD0bhazL8YeP9rEuf3bQBzE6C",
+	"N9wAHVZ04jPbxSIljehIO3Q8PV4CjkSgJA+IrVPIPjeuUv+pNjj04Exz24xIRZnzELRDMG5BbSVCU/4B",
+	"i+twXq4npGI6ULR11Lpw2l7UKBa2hKu7I9jGPd6jCdmVo3uqqRnr5naTXnID7tTCX1XsvMU3GEEOxQQ8",
+	"u1wYpisVcEfDvyTaEJvYq9XtqrCgbV0IYrAFwomZDxLTxt14e+FpmaBM20OKo3uRvhE3W59XOVbUYDmG",
+	"L/kpM8HwaaVpB6/pkQCi9iCqX7Vuk3gkZ1jQ1aISbxerr4dO9svtlkC7216wvGYYMpTfyGylgdEqZVRn",
+	"gxlO2gqwQ/bso/F9Kn7EmtQAw8CP7NWTNMEYK4Wibmt7m34wHwk2MJ8PylEGVmYhGr021vUKAP1F3ya9",
+	"lKyxWAkJyu2MBeNTsRJOm3uZwOCJJ28LKvrzoXz8jjkQHTGUt0A+Z4eYZ/to+s575HbMiYqPq4sdL+7c",
+	"s2ytvhv2rvQYb1mh7YGMmi+hg1B85mtGFKZ5uD6FgwbWpf7/+frF98j+iiizFWkbnp1smk6BBT5ove0T",
+	"2YKr7muVYz9VtbW30wouk4tDEBScZEE7RLNDfZwVSpZWz6H+qgLJupWQl3sn2pz3Jh3sq9DXUep1qWU2",
+	"sZ1gBFGwq8my4CqUraGdWAgT/YiwlETKA4DbQ7sjB7YejPJek1OPsJAKnyxaEz4QY81Y40rOrkjXa6uq",
+	"RvPeEr0Xpie+Im+VTNDnz1+iR39pVM0RNtoQuk15huBSzNCGmAAroixxvfe7oYHRPJ/ahxkAhWjCQ+ll",
+	"B6P21gLzVSzTDWlV5UOHJM689NP6rch7YMTGtAZLwJBew4vo4cXDi3sPHibmIKt+PlwcgjDflq9oktnx",
+	"e/aP/5Cc3X+Fj99ZOIkgv88E3io/P1az6uoqgiBQveJ7oEm/wEzmdZFQXyOB6AYDHQba3DtXs4r+3//7",
+	"/4E9s04M6KTR2D/zRD29UBOCkq7nHOC3+MRLhfZUMxC+BawrdU8fgxntXpOYYw/tY42NagboJRHb4prK",
+	"M1IJ/Irp1mWTHgX7DhS76f4BtEipT5TO8nz2S9vnvDiZAnEgGajnNrV5RxskAz3J9d2YKhanIbPEI5vM",
+	"kkiXRqXgW3TlNuSqgzng1MJWzMkvvsb3fn2j/+fi3pP1m3/7w4cQdJeIsJipf/q4seUPb4+Bm+82Ip4+",
+	"qkssC6gY7cQ407lsuBGACkYBW6t7GFjdgsz6PnpFoF4xg1aj6LjnDvegOYv3z9TPP+Z3PbxtAY+gHia+",
+	"78rHlP5rNmAJKJgxHrwMvksv9/qd/fzOfu4k+3kFYTPbkWbwSp2ptyx84cZL8fw+9Ofdt9X8K9VNhZxH",
+	"KCWdN5WQ9h/W7H2z0+rxAYW9j4n3ds1aiIj+2Vw7E0un7pxL5bZcEcEOaRVsFXdtjHEGpH2LhvMC5nGP",
+	"vVuy1PCEZwb+ZKDRYNWpbVu9tM7odkvTMlcnk25g+0dDpr+wHYwhBOkO5sEqWWlV4tNVsnrkYaNBrC2n",
+	"rOdIvHlWty9MoD9iuadspzhDfxO8LJDcc6GQJApxVk2dsp3tSuESUyEXVaJqQffRN5XZh1FG8Y5xSWWg",
+	"DAw2jrQLLSTJt+bZt+FkacNGejzY35/Zx2FOHeccj36p1ny7XWf8gCkb6ldon0B7nNXQ7cEqpXrUnjoS",
+	"iObqnwzfNSlO2H7BBKUJdLw1gVS/014Pz+yn56lVL+PWU/Wtb83zw+2XcLoncm03pK/7qkee4Rqy9wCk",
+	"ftuOxX8ejG9LJ0mDcTTZQfsKdC9alzZGuHvFNeeBVX+MPO693csxHOUWaQQPOPZ4lnDQhGTlHfPUtE9j",
+	"WvXJ507emPxTNqa6mIdXXcDfw6FkgMVmLNbIXTea1LtktSdYzHxVEMOUZ74uCZn9Zr5dp1iQOS8fcX49",
+	"67vtdBwz/XoH66GbW+PPN2kdWIiwviY4Aw1hIkW9JLzISaVcHKna81IrhgwfyGLYWybT0LmrbFb0hYvq",
+	"DGRJTyneaO7z2xbIi5tCz+blBr6rudqu+cWvx9N6Bqoav66SFJcqI8mx5sOS/houZ9X8ocqMhI5YSYWD",
+	"CFDTIKSUXz5OmelGF9RV9gRnvZmIDiDcwC3qRy+rls7HPc2rdkWufi5G/4oUhgOqpldD2dqfv/3Xva/v",
+	"aTJ89DhofQd39Tu7fdpwbLa79um2QzkY0tlWRjf7IOW9Y5rmXEWwUSWqtyyJugJz63CaFN9gJ2PcJLoF",
+	"TA+MpyZyrdEd91wS5OOqQ28uTfFXaENSfoAW9uYOxKa4VhtjCMxuz3Bbumm6XP9ZmE8u06h7Bh9rV0ku",
+	"xRT+wSmrkhdGa49yslWxzw7j+P9g0iTt6c+E6f9YM1oah5WEisa9dfhn8GacAudlqEwn0jn00z7iDJ9i",
+	"rLwPQj3jhf3e0xHn8qVx0E84FO8yLbZxESxsASuzzRTvloFZzX7Jnbi7e7BMTkS8ztGTHxGjQT/zvJVO",
+	"sWxzqFtrXBO6Wt/YGtAvXJFVoAOf64vdaxPIFFt/tdzzo4yFh3w/eoep1JCxQj9WuEhZxmsd+mnKdusZ",
+	"AMJ9Jk9fmLNZymSy1bXxtyGuhjlU83XrHvYozOpmle589Wh6F/vqpT7oNYmPpi7MTlFr/sZ/PLr0f81A",
+	"AYz7JoLjzOw/OYMpPUU41OYf8hcqWOItuqYsq855rYeJ6+//z8Bmxpsuzuc7Yyg9c1hEi1yjiW4Bxakj",
+	"Oe+W/tTdkSXUqA9+L0eVp+F7Ovr64IWMert1QdvvnNnFbX5Tw8Uu9jiQwryL3iVhg/UZ0Fj5gaa270YN",
+	"yijWgh9XyQrn+ZqLNeOAbRBuZmWwAcY4AHzfgNi+r6pShxHRcDuD+TaIfUqEsPDDI3VmnibSzYXhW0WY",
+	"qfmHAWvMzFDt2BbTvByPxJld/EbfK4OWnke+8pVtw7WlbHrSXayXGBeFvrATH3fQcd0HbN32+Oq+00/a",
+	"Cx3wUj+rGirIPSHKy8JOkCzTPYKi6Lw8OEDsOggU761uHU0HnU3wnSBSNnfdgWjUBnQQd9ADUIVuK2t5",
+	"koocwiCYCgs1O6tyfIWvzbPvJTxzxIJRtlvyLtohh27jXLX+YMr3a47aYEFe7mbzEO01rhipRysVL/K2",
+	"wlH5m14m3wCIbZXLuxRIbZUCLLmLciaIiwRRhjDKxAmJkiVa0yBY5JQIJGAXa1XDTvlDwc/mlJHw4f9r",
+	"ANNOwZ51klfzt8nBxS0u80BC1yuCM00sUNZim5GQQ6FOyAHKe3VLQdNIVm2juse0hzzrS6SPAgsvCSPF",
+	"kiQIpylk5GOWoaJkqSpdSXb7q2OFRljsiIoVoMS4faEZV2z9UXjtPX0ojHCS+CShggg30rEB++4TCblN",
+	"cDNtKzR4qGoOA3VJJukWzocqiVynxpiipzaZmUOqdmqIvMogDNKVPqxCkexKsxCJrgkpTC59mRMoIubS",
+	"gjUdiZW6RjUjGdqQLRcEpPGVZbtXiWlxKgjONZPq5uPY74W5gynH7vvRfKJHqDSUydYJYqpMy4wKCumy",
+	"wUoby+RlHk4lMRGiMnDdvjDgVA7ADI5b75QFrYK8t4bA9Uel7DrUpcKNqbixTqp0lwISoC6R20mAa+4c",
+	"VOuQgp+2bYf6tlQQTUO9v/Kj7K3MsOInkGZyTYuChKEyDXKoKUkJ9/Qo2SCBaDa09nWSkQgyLMHfhqQm",
+	"z5rc/M/WFFovxduolkJhj9ajnPYc+y9sTwsyC/9mtGEAb9mZJJ0qEdjoLgaC1lT3JKuaetbAhwcgNk0e",
+	"WgPPzhSHNfHsvKqxeFjKGvEu6QsEJ1pk0xs3UfgHztdWdYvAz4TyFR8186bMGRF4Qz3AT4P1VYNWmb7e",
+	"sGNCVb7zGkczWdEd4z2FUp4BF6iCy+mBBoGqXmwRRs9f/x3uyiUiuSRGRAcdsizlmU3n7KTMuXCf5joZ",
+	"UUCKCcLox6+f/fDj3yAv8rJquWr5oCy0CAKJFu5XYvSdWu9L5c0qWb3NJWAbZv9oQn/6VZ+FqqHfWlWv",
+	"bg6cpaTiE1rPzQgAwUcnnPfapHKPHz7+rOcnQnoqlYxkB8B5b2MsKJfsjTWF0+0+PykiY3p7trvSmufr",
+	"lDSzlMQjon52YezaIMomqIhQQwVolaZJCOiFrm2tlvXwD9NTX5CCYCVNURYGjRG0nkBWdhayYaCX9yUQ",
+	"GlhK+CDD3eqcxtunYWq7v1a8joIqIhuVSq2+dGEvhS2J7RNVKc5zAIPr4i/5kOw3RASb3xrfkVabzFzB",
+	"ECtVUhmyGSdQuubxaHinthnHE3Qt8Fw1i3pV/RTxnXHfBPssapFR75VXnzQvp3dLGXWFvhHOIDOxL+rX",
+	"JiTN9t77tt+lp5250XKrhuqXqMCictJfk5P+T4LT/eoOdbNxkrvltajyd70DGiWXmTmu758CPCPuQYQp",
+	"2aGPFsbRxb0nDubo/vrem98uksdPArGK9hn1bP2UHf+isXkTdl0zLhN/yQaaq0gE+hkySpgELqoIq0x2",
+	"WxNcAQn++8OHf1k1Ijc///zvPz3Q26P36LeLJBTDqbqVxxreDyMM70oyW6ROI6DNd8AC19azscGFecDW",
+	"Fzl19z760UONMthepk6kEu1gzzr4f8yQY80tY/xxEIDE+qTjo6y+p6fVL8SQsGty0nVgaVVVYWvDL+TZ",
+	"ABsDdhJEPWBkgwAzZRfghgfp72zi1q58GkRlwYqsuchCOu/X/IguPv3zxaM/P7x4+JlTrS5Rdjj1AnxV",
+	"OAIHkHsZtAE/hAsSBvAuX2xrVSLxugtqLcUKU2k7O9Nox6PDnBlpUQNWvlRrSQossOIipIxImhG735fo",
+	"6jIKrO3xCN/rqBGGXkd50jfMOXAnFGY9QzZiZODcmfNBOFzpW5AZt8TVz2HnSyRjNPS3O5aJ0dyLRdIw",
+	"BvTVRaholkrRH8P/zsrjGgDltDae0JQfDlQNOBG+54osgGo+GOqMBTQ3gyxGzneSjjVdcmk+dQvsqwqH",
+	"L3+q9XfG45Gv+HGZQqpG78Rw4zhQL0w/68TWgl+TnFYhP89RVfUvcOg1EBi1gRRjtcNILhEA1VM2fr4p",
+	"Oll/k0bXeiKYTfufTNHcdJDCsLQjpkpemubgpquE7SxlVxXt4XoPTYlDLcJs2o3xXVsn9zkNiCHFbCEa",
+	"r8PKA8Y92pAdZTXeX18gYiQgXHnRe1I4otMxXvGjy8gI2fewIh82yuzX4GU1kaGpScZ+T+6hYNm3ENVH",
+	"9SN1Py+9vc6dBQmPifHkVsBNe+z3UFN70J6qg4/IOBrqn9jlSAGHuibbBHyZfItsVhz41mN7zMy8EH1t",
+	"sgYPcjHhqjn4XZSv9eXonKYLxD31orRghlbWPaLqElmv2CWqYnRP26HPS9T3i2lNbsKOJm0gAdLmN0RY",
+	"P8klsmG+pyaLwo9RXiIX+Lusr8tT2z3Xj9jiXMunU2KkQycSbcKET6tosYn44mbMV0h41AYS64ebIWe4",
+	"hd2oc13Sv1B0Mxjc7NdrX3fABX4pSWlGLxkzGbOpawe8MumWZkKYaYu4B4vOjP4DORR5sN/2ouZBy9rN",
+	"pal6NaICGWNRE4nDkq+IDagsFLYIOxOjrE235sWshWoT5xsMbMPfPgMKm+g5+JLCrTqCjsjrCw4Ahtxo",
+	"UBHJbN1Cp0YGnbuGMZKAF4StUyxJI8sqOPkvBN5CmAxLghTnPbhvehYmUD16HnofX/kvhI1N/ZjXg23C",
+	"ftfQJ59IZGPg9cabjyYu+Gb9rYrza0PELS90FTHHwTw0QziW590QscE5qgPwkXnlflR+8jeiOmSL6P5r",
+	"5mn3WnxjbR/EONqnaPISYqdmH7caKvTy8zvGDvedbl1zs8xqCr0X/hvneevTNtdZSSZZMQ1NddKLBbTq",
+	"gmVPeW+D0+udgFzjkLYfw2hUDSZEJfQPuTSqsSdxI+xnGd3fOs25nFqdkXMJ+fw8lHn8FSGZ3ggLG4tN",
+	"KzKJKeB3EpZpRToce09rJjRE2K+0xSVw7rXaSzlTOJ3yJjw+O1BtNK7JFGnxcHsrWVvXUdjprlvvvTOp",
+	"HDcuDyumCtJVeIWY648O+owh785A1dkGYH8hrmVHiGa25G2RY4Z7gbu3llAm7+KW5zk/rsti4bJS6GZe",
+	"7WvkGQVfGigc+w9mu8VuuNojabuWxnRrDMQ07W0qsFAMmOy4PnJDRFb2pGNrWwtlBGfQWFXb4AW26Yxd",
+	"TcS20I28cS/N05ArSrnLgImj/uqNZtZ/D/h53yhiIKVfFpxN7wl7w6/9q1wjqLLMdnk00rTukPkmmBE0",
+	"UcpIIm5oGvK4vLa/ICyvjRrT33avgyQIr1YYA53WsnbodSH4jTYKb6EkKe4c5XsrS5qdRuPSVCtnXEXB",
+	"SaDzad2uvTrZ6nb5Oabu6g5qUEt4gipt7I55gjrmzjRjxmZE+7YLYoRA63CIqR+d+9LyW6R4nt1HTnpe",
+	"2aO6qrw7GyypqV6hCjIUgj3HY/2pX0JWRRUbsQWM6NHFE3RlXEX161emL3O/W3VBd2owJ9JlDWXoRLCQ",
+	"CCskiNZgwSJ0GFgI0sMRLEdriYq77BBbJPnpRbBM0nO/wx6Pcg+bma+1VvOCe9Pj3+MoD5H6acOghhbD",
+	"RWky09dRRd7t5w0Yjdm7ILDYM5Pcbl3lqMrWn9Yvu/GN7qzDVy7lB8p2PwjM5Lan1QR25SRNpyfi2y0R",
+	"suMesE4vI8IkgUTdLhqvZ+J09Zj6k1ShDUnxgUS3YpxrD9xyiC1ShdWcKT5I5o7tJQ6H1QtBbig5Rg9j",
+	"H28U/UW9CIVrQexYTaBEqnZJjWs//uYOZddWNXa1WgCnVe9zzBVbRMC3bu1dk/OZgcZuwS5Sdn1mz+De",
+	"pHCPPKI87zU5mFn1LEOL6kl97PVWlooEfUcEeCtGabkxthtViAG0RyA7v9yEP6CJv8xx8Lf920Alztf/",
+	"+1v9sb3CO1B0sFKCbkoVtmpzvBlE/v9tLNH081N/d2so66Nq/JBsEYSdTL1o+763zYPntkTEpKKBwBX0",
+	"iK6lW0FsTZpwkGuDMCrea5rsDbz8zx//43V3Rdfk1BQpLf0134VpVdz0dO0L247XKtzlr5RhUn07ftDX",
+	"YHHpiejHzafNgAlMO7QHgyEr2IrgzvFSMHL6loTKZOo6xFCqQSGsNxEdOFN7xAWozF5mcYYNbjwpVAzE",
+	"rvteNXCgWDvDp6seJNpB1bQu5/SGf3+olRkpjIPhfe1l9cH3uZlbwQ8z0OrgtSJcxPHynmV6XY4Pb4EC",
+	"dkZ3xUNQYrXWC51SCy6UqcIdwvEsuKQtx3Ej5eo9QHPyGUeg+PQD0O/0bv/vLbhikTUrihlmz/NwNf8F",
+	"OPjvrPVc1jocFW9z2tEw//vhvONOL58VT2o5clscdGyffYY6ssvvBnnFAqa2pxfeLSPb34VFam9ul4WO",
+	"omueyVKHx/9IWOzoJpzLchfZhTYLXhjqdQ6rHt24YdY9+rrj0ZP2bwLPHp3AQjx84aOazuvHQXT57GMK",
+	"yYJvvVS7liPq+Uv06C+NgvetaAHTPe7sEL7365vfHiafvvvjPftPKIV/mPz13Z/+LVgM/y3Z4fzrYNu8",
+	"sXSyOjkzMa4inOeal1ABARI5MZOsxa5MYS5ktt5SVIWwQcOETM7YMG8sHHDR1BY96MByAOkoKBm+URLl",
+	"2HD/S4Q3kjD1FMHzdWSXsKzdYaRP8f5Y4yN2c0LaSHULFuqS9fFelEiyG4haN4uNawb088+vg9Twnuiu",
+	"E2weP+zprbeW2pYZk13AWKh5/d2yFb7DDJt00e+0nF+mwWtaCmFzLTpoW1suUtJuQeqFtyaYzvl4Tjzk",
+	"JawP1SLX5r0h9+Vo9uaPe45EyfzMh0vz35wpwaEkmW8hbcgewuhqIPdOhm8y877ziYRiLvSrAez54OJi",
+	"oguyE/aE3GRIHsLXhKENTq8BcKaG4ImZ8zlQ4PnK3/2adCPuyix59r7Je9xH9JHR+zOTUbYh6kgIQw+e",
+	"XFxAcPrhgydPJksqd8LdxM16BhEnvYB8aPPZOyYlAssnBxyC94QC7FJCDu1cDemaGu3BJRLZ4dKcNq9m",
+	"uK6qZz4Jquy+vtbJe1rEJ2B9V70TPMy+dBRG1JGL67XgOZmQCg+xMHgpTDpmUJnyIpR++jXJM8RLZeCl",
+	"2MmotXCVnyK1F7zc7ZEdBMHMoAIIQLztrvcmowemwxlZa1YNqHRy4EyeIkl3AJBJGcLy2pVFc2Z4PWoG",
+	"3jw1IcC1Fm1bNyxTgEArzEWfetoH3Dmb8PVaxlHr34KlnRl9JY6T8ZH6mnZbYXaLGQi9aukPAGthQIj3",
+	"+qqAeprYAqpa90pxTliGRZAiK364hLej0dKrO1ln2sXogLEah2mKtVYC0wo6vdU3C7MMKy5OqHqohgWx",
+	"hY85Tq+lwefBCu3xDbG1Z9klQMDBBT/uOYD2AGCPifLjtGqsEs9nepks8MlpLLWhktyKYq0Z3vtnVf3q",
+	"b33h6rlVPM1Qs93JCSry/H7ot9Nu8lxKWLB9evz5t060PhyYYv++L6Gn3sXu4W71S8jQM7spTmEj/dLR",
+	"ddgPSsj+DONpEtQ8PchDF1NQ+xTTqq2OB+WWcYP3NkEUtJOEPc7mb1pz0W6J1ezCpCVCd2pWAqQr8Op1",
+	"ZJs0NyM6QWlY0Ot80AtZItghS3FDb3i0KAPXTgBqgJI88/QHN6zBGOE32mDbnJA9qXidoGQZXw/GajJe",
+	"t6aIlNws0ybNJGFvXpmdR9cQ2w3KaZ5AdVRuoxsr7KXo55xtc5oGcuDbtrc68nXVpgUuCz6Qtd/EpYLJ",
+	"kTCbRh8XV3UXstlFmZMBjgAEC0hz0PHuS7bLqQxC8vcxlxdbBwDz1MpsLbK1DfyJRIwjt6I4BucqwuFr",
+	"49nmxkKENfafwhw9abnwUesmD/OjHScS8ajG4dW4vVUQz6Rz/NquKh0ldyS1AV+TKSwFX+vJ3xAB/R4s",
+	"PHyD18oEkRvCKrxRMF6ASgAT7hLVKTEOykvWST8+EbmLM9BeCUop4R+yara0A+SBNbVNrNvtl9oVnX4r",
+	"JtfQCJIz1ny75oLuKFv5UOgJbJ+4oeS49qpw4I+FIIqIdWnQIg5YUFXX6icrkpWp+bJrZBjRgcl9EUzf",
+	"Zi+m+FZRrvPSm+G65jZQPtQC/VIS+7vW1Drg3g0W2iHYwYA2XN0v6NaDDm27sKERjeZaxz1N90gdXQq7",
+	"RBm8mNg+p46SgMgQlnXzAv30U4ShWWACmJZSgV0tStOmB5jDJeJbnzStE948UZHnffTMRoAdPXeR2CtQ",
+	"vz7Q/PaFGW6447Y0ajjHWzrNkGD43jNYxNwRO3LnrB299rq8t11/aCS7nLYHlUIQgj6uaH3ioN4lCQ3b",
+	"0ofjW4Wvp8Uop2qsIfk11QszqLJ1FxLkQf6+J97BjhHFK1N3PVGvuB1tYIDv9i4jCEW+tbzJidcDvyE2",
+	"kHdqoZYecBZu0gf8RIYAL7y24tA4sx4s3vKITv/p66r7ow+xTGVicEA8qYDLjCpwvuZDIwdP0EgAcL/m",
+	"lOnTg37AFbLxDBulWkliTqfa4KGTXYpp3z20Y5j2f7KMf/SJUd/tCymfpYreWKyvVj2A0nodZkEcKwMW",
+	"Jq2CA0opySwMIpJEWt7W5dJaM4/y/B4oK1VfW3nXkDaOkPx1QiFLGD4LJt3zQcXjPH0NvUYvFV71Rk8a",
+	"+1ov065p9JzM/MON/mIg2w56sLV7vEKvaR12dwOcw2B0o1+blf6Hfn7sGAt5Svd8XZke4cYvxUngA83W",
+	"VX/6iAU23xk53ta5VXvZ/nQVEe7MO+KAe0/2e64Wcj3GKj5mqtGePfJWfaDKVwvMfrt1qt52NL5oVz54",
+	"breZHOb23RMHfwVxME0AjC9iCVldEfIdE9Z63i+xUDSlBWZTlWlz00lfgwpIMrDkBb5JwH/xwugptGs+",
+	"EVkFG00TC2rQeIMJCDNwHFx0tFVGVtTr7isnc2q492jt5jIJMeMNMloz7j2HV5UGdK7a9Hj6NRnTk6xY",
+	"W17yTkKCniEUtjilOVVYxVvGe4Izm6cRUPx4kRPI7QDQNkAU0qZUpQJCA8AorvG1+84Zdpbn2uyHXNJU",
+	"vSd50YOTO1e3ycdrzwIOTUUExflQzDWwG54a1W2zmXPA60ZHLINi9MAz08vf73XD1hWAqSAHzbrf9KDV",
+	"2Ysf+Pj3pqOqJvDoJlwdlhtCtTPWRThJWZNdZTSzzFHeJbqwlS825qC5b3A7+rE8ihyzAYPdu0roQDCT",
+	"SHGU8UvEOHJu/u6YAR03TKXa6NfmFJEII8ULmoZRnZdQh2u22Z7Lye1f1Y4FcYFMgv9AkvdEPOHe1Bs/",
+	"ES/DJ5NyHpN3E9eoy7/GryuYYlkWRNxQOSHcDcfzIbTiuWquNV2qUM6AlRMyb6pTbmaJVaylI2gaYqS+",
+	"0mMCdh76y3IyOBjF0PLD44T6QvAt/NV2kzcaUUzU9GxxPF2y1jG0zy7+WeVsKw86UuyOIrwMwypPEMp1",
+	"Sf+jR6Ml/QvK69kiudWvvCOho0FyFpCpDYiB8Ec+SiE7TzQGW+RdaW1m1ErLMWPEsN48jLx7hqQbB+oJ",
+	"ZMYMSJl6d8ZkggNXmCARbplnNplhl3wGSjSGHN2TuMT7uuoNKg7Xdm7IDrMEUWjDibBENSXOqOwc9Zj6",
+	"4qHBIjN6Q7MS55WPYpWsdoKX4ba2/lhL+cCcm+AOusGqnViskfsZGtnHpyZN1n96ksh7uEScXjOOY/S7",
+	"nvN+9JxxQKdb0HvGP/pPoweN6SkROFM9essMkKmA18Aj2Zba5TeyNcgIYeljKvG+crl1rTwY9+dwzqE1",
+	"Ox0kjmvjBz1QLYau7YhD1VOUYkGgx2OCXPalTJBtyCfDOSZGhvTC91Y+GmjbkpXC1hIT0wFnT/PMduYB",
+	"703VeItDurj+eTxuYPagOZmg9OKMnKZ6DA4ujt7BJSApPeAcVempNXzYo8cXF81r+eBRs+YWymsfJE/e",
+	"/fHnn++7fz1696f/6w/9lappYIu/ef0CPXr4oIle9r9ffNWSCJH4bp0At1m8N4GebVX7cLsYUx9rMBAb",
+	"U3x48fDRvYsHzWn+JbBHj97d++PFTw/uPXnzfx78dHHv4Zs/BXfIU4S66Vzwd3cVoDFegXfkEukLjrjJ",
+	"pcqxVDHc4sWzUu2/BDSSLgSC+3Mto25wDoAoJgMvqf5SV9HbP+wEbvzblBUkq5LhUu25oL8S762SybIw",
+	"naTNmy5p2v9B8WvSafjjFRXr2a4bWzUGwm8WGKKBF179fU/oi4QtoOm4svPQ5oeWOVStHdtwsq9uzqS3",
+	"94duRiRlA9jAKb3vIaGCbCQNIiLN7qSH63kljiLGSGmWk3c6RbWoYxwkpyIX/9HHLR7/3//j55/lm3//",
+	"H+4//nBOP9M5cAse8Y0CLc+mRY9S2oH1qP46vQ3JfDpYwOpucKi7ZXU3d2Ixq3ucIS8MEjt2zUaFb++1",
+	"G5po1DVc+H6NGx23cd9mGCwvhNYo5rTY/JqXkiBR5sS2xWSGiVHOjL9Z26lqz6XJAbGg3Z1CI8f5Rrei",
+	"mufavmK77bNYhIjpvfYD3e9tQ0WvZM5+N3hvS5XyA5GvCCTVn8m/GoN9S1kwhY68TfMym1CYY4b7Ur/W",
+	"54+MzsTeCv4rYb2grJRn2vCEukvXSHVLd9okRFL14D+em09t5+TtzEDTrMAed/Ntcy71lMOJyjuOc7n+",
+	"R5ntGm2VO08ciBr5eV0QkQbhiV5sETyFzGcSfdE4I84gvUQ52SrES1VVr+r/xTYe1HC183KTe/tpTdkK",
+	"Zfwm1A3Wrt9Cc5n8kLrIVt9ZU5yY4jyXqBooGJmwPw6u1W34razT60E+0sbOm3bPhmxOjdVLsrZTX9c1",
+	"+Z0udzUITCAv9MjFdVwv+KNmtHF3/Ud4tH1nzABJTd4eDfh9rRsE7lNz6D69NM2VXeP4kGGYEilr/IXm",
+	"HvwnZGkd94QhjNKqC7FrH45SzNCGdGrGB80gr0XzOiungTg02jtPerEoOGXqMLU9/EQElz1mLML5WrVf",
+	"dy+8c1iK66gONPX73kvvDOlMhWDLOaCMOXjSVgE/IdkGp9e13/KITcIz4gwRlkEKtFqF2zsrnKrxG2GW",
+	"8tw+bt+MaAztv2l7Q89tNwxFBVNpMSNpThnphTbpO7PWezBSTm+IqHqZjHd7ooKk4aDBFS/Vhpcsu3qK",
+	"oL6wAZl3ia4ocz/vMYMObsw942u7nifYjQi+MfNfbwYg8oLRZ9vVHTPkXeFDPT+ITdsRojnJ1lLn5KOr",
+	"Xjxiphpqgqf3bHme8+O6LILZj1/Br/fKQs+apJorbpZE/2NcrWu6iKSx4Et6sNIhPDYX8R+MH8FK2HC1",
+	"BxyWYIjBoldE3scX5mn93g0RWUnC6ih4gTOCM30ZANqjwFL2pKNF9s4OsIRCUC5iotvV/azeaConcZg0",
+	"1Sj15reVeUFkwScDUApyw699ZlPFaQCmpEb2WR+p2mcCH1k4q2iqBJRE3NBgYelr+4vtLr8FePBIbDLz",
+	"amVSBxNZJu5QnY8Vd0Kyyin+WPOAazZfXWG/37mj0yZwZK0oVifXZXj13YxQGue1CcHp9U6AsAgVxvUp",
+	"Wg5Kr+Pnepg8fveHUQ2tL/oJ+ou2di3q3LgmZ2Gy4hmOdDrIbL2HvC1yzHDAOdeTShkQYxnZ4jJX/Yks",
+	"bak2Kq9sikfkckyx+cfBeJuZMgfK7L9i0ImafG8eU1vm++tC8BtqKxfHaKLFaTwWEWQLVfpOFxWulxss",
+	"EAhoG6V3KxbwEkt55CIzjeOnRsYMVO+6sIO0DvXBRYTLm5HjGe+3kTnbE2qNP7QDLwXn24kbsNjEo2b4",
+	"ikgytVJYkUPBBRan5TY5MGRw1jyn6ekb9hW3aDSBkNFtIQ3UJkLISajnNXapXr94aRYAylgPos6VFVBX",
+	"tgAQWwGN3OL8NCXXxIQffXPUibgEUpRCOq6iKo8InFdYOXZ9wSMRfJOTQz8JGTnbXOSrr56jJ48e/0Uv",
+	"Rb+NMqIwzeV99FUpIKXPNihAGSkIy1wGjJYlCZJlukdYoit3NbXGR660BnNlUZDWBtbn6v6qG3kPdYB8",
+	"rfAmJ5fgMC4E3wl8kGGXhgq2EAGwqTK3MIxHLNFG8GvCEogi6Kkf8QnxMugIgpSV+HAIZNmZ9J5QqTGT",
+	"Cgcx/gwgFmT5fCIRzS7RLyUHAD5t4NqcnCi7wceScZQUbgEFEMmfSOQFo3rjjK0RAFVyS4lp4nNNGWQK",
+	"WoIZR4owORxmep5NYNXbapeCJF1uAOssnCdUZtRhKNY5VFoVh1T9nTYb2MGkQBVGjOv/giGDd3FGclG5",
+	"IefkAbnSteaGk7eKMIPucOCCmIQ4mUB3QkD/1GasPosT4I1dIkFuqHk+5UIYD09VIum2BhoJQ2jLjg6a",
+	"lnkxuB19npivBD+gB6aL057u9kRCiii17dnCsRu963I/2ZGQEywhOW00CRuSBpvGbrDoEo4sNMUTwSIC",
+	"xscALJtBasO4osWaiuyInjnsYH29VbV2ZuQOzKtiDVyT93k3PG3ks5Bl6Pa9yvF/+LDZnviJZzz0nYo9",
+	"kP5jGNnZb6k8N+Tu86oxgOfemPIrkuqjOT0P9z761othMoinFuCQcdJE30PMpOYKmUErPpADFyfNIhg5",
+	"6gsAAMasK42F/XJf26UvAXKWi2sJeGwAqw1lDIAF2Gm6NAF8P7AJFrny85yn18uAWDU9/ouqoznekHA2",
+	"6P/H3rsvt41j+8KvglJNVV+27NiOk07sOnW2O0lPZ/clmcQ92TOJtwSTkIQRBWgI0oq6K1XnHb53OA92",
+	"nuQrrAWAIAmKpCw79kz2H7M7FgnistbCuv6W4/R+Qk9bvd3R9hX/nYU1gm7YBeXdLtALcgGYzp3ROdrB",
+	"9bdre7PTKejDiGyOfqAh5S14SpFcPEUIDrA0t4tWprhWk5xQ1OsHA20urIKf2u8pSJJI2URP8JQIBhUf",
+	"HdrY7Iyv6spzzK64lkFUkSUiB2n9FqO7Zeu31UNh2cddP4/amuNXDt6dpx6o/eR24JOqyMf75ZIKihtP",
+	"NZFLk4AFfb88dSmolmybLAIlxlDrhMrPV4rgC9jXWqb1Fip3MFEkamy7apVdqqCaKqGdei/QacqwFWxT",
+	"iELNqH6YuCdJLmKWGqh6A/GjUK9s/9yWiS7leE395/5Qdr3Q0q6fONPo+dC0N5E+mN+pKeO0GH4sUWxl",
+	"GhwFEmT+5fJyVBM1QsmrR3Ad24tcI9Vnm6aR5p2OqtzdyO9hIFUiKSY8XfTOUDKvG4Ok/+s3kl1UZBVh",
+	"o1hKCqO3Z+pQzJVhkQIQvtOt/dy+iLW5wXTs285KqoRx/72ylhiLRzyE6P92ySI+4ZEpNTY9C7TdPTQ1",
+	"Clmg85xiJbu3HQGnprOxWJ99xkSYoN+gCj4kE8oNfl4urLWP7m0hL2W8hgylmNEksz1igolKdyttq6WP",
+	"/Hmhq3UR87tL59IjpTxmnVPK7PM2FUzmakNXDJOcbAiKK8hZTxl4VlSXld7JpDGZ5I0yBX6+6u8UuV+J",
+	"aCLr7L/5LElroYyNMKLml9S2rqltVSHWkMli7YFQqltNu/DuqUKq1S+LRks7pclZFLFlbwzyrWyzTxum",
+	"8cyUZPScSG+V0G5qMAepTyaEG6iil15sXKTLxetRHenge5Qxh+iUiWhNFF2rMijLV8p2pRzUsxgVb+c7",
+	"yFjAZu34gi2MbCzEU1KguR/DNW4vrYbrsleRJWQLLIKlXO+soQht3gEOHOYwJMY8htmDfqPV4mJTWtrc",
+	"bD5y68csJtZy2NaW7HHY5+acwek0kRFNCLBa7UB3BxvQVK+8PQIAVnuFKrN7ygRXPhOy7hXJZBWWaJ9Y",
+	"tCKX4CFkRiKtlwuIf10G2YNO2QhB+9pYpHiyg6+paLPZheCLx0dF+8+2+QRf+jQc9PAiDZojul7Lzx4Q",
+	"GJVum6GtKXfobFtk+elP9cahbQNUn+9i3Xp9VUO/V7uqBp8pGrWGfi56qPbD5S+3UW0FSCs//inQZLV1",
+	"iOoLn6pNYrv6OTwyCZq4/cIcKU1+ZSzoLvEb4fba3WaQnY5qMfvYQQH/2CL6tkUk795iqSy7KiFUcG3o",
+	"e7V46tR0ZnQ10uPitzGIVuL0U2Jh1DqUS2znXHflAQO65G24ITdWpbq1uzjkJ6w4KN1FM4aDGCv2sYTF",
+	"TFPmIqtbuhg3IHCGU/krMjN8K/v26B0p/djC6dfdVVfs4sNuuxhwZ90DR86XIhQrqkK2fFuBii85NlkN",
+	"zzHm0lPy29haO9rYdWNA3TtY2RX9YlGmKgZp/zhsT3W6VYHbrJx5PBOQc2Bv9ksvcjkzYbUhkilryLw5",
+	"0Lb1YTcUkj7qx4aGaf50cVA7xWJnWk99B3mTZSq6RuakGYYpFUyxQWTMoCv+7cwEKbw4oek41k6yMg5b",
+	"BjfZapPHLNzFapViHYEX18T1eHm+F516XJb8ofBBs9YOm79dFa7ZyH4+u457VmWFjgvZVbKWR5f3MFtL",
+	"z15ehau8ugPpb9VlMJWL0fYRhc5N1cNdy85sMnMjAzby2HCg1ipji3DNl9x6Ta2cWoxtZtl2qrskcU0k",
+	"95O+wcdQTzQPmo7G9TYyJ+yRAThRRDa6yhPBUnrJTQ8zZRIKRmB+5GIWpeE4Ize6Qz8EO382xi24ca0y",
+	"e27jGZ9bCw2nE/RXQV85D2bY2c7FtEgAsmljNIPf6oWJyM1NB9/wQ9/6mGXYf/vq2Y9n5DXska0phWQA",
+	"TGKiKaPt9GClkRFfdm4bN9BLc6hGoXH7pCBUgM/NxF6yGRU3EI2KWcTjLYCx4u55dk3Eafaxf95a8VbX",
+	"oH8t79kNMYDE2FRemeznf0DuU7vW5sQ+7qRbZWV2lSV2oYk3BpC+L6rKthQQbL7cP5hX2YdNK93hJXhP",
+	"L8DdIUU3erxaYY5bcHha3//skIY7dRZ/Jo9v/+5AW+V6VjWc1q988dz+m3tut8ArryA99cvTOHPJL16+",
+	"OMFnLhELYVHPMojjlCnVob/BznIHqknCeAVg5i8l8BYJjtkxzSAQ66+W2O069l/x67amrZT9vK2Ph4Py",
+	"3VDefVo/7CZSrh1G7/3Fpsh4z34FG77bJ1doW3+1/ttGlaUA2qyCrl//Lu95D1fm1Fji0QR6/7IoZDol",
+	"Cc1YShA/p5L/R2IJ6U5qJleB/Ls6tD3C2fuLc2vrsLdtbeTqefdLJsrlnGJkbGwpRhQyUStoL14yL01C",
+	"KftnyhQkR4xfsRQyAhV0oKMkYx+hbzqFYvDGXm84sp3epoW/YTDdfqZOa/XCmTGc7RoQPEXRBWsrpG50",
+	"Z29agUyu+nrfy0n717K7vKE27/SVnPef5k5Mw40m4ZSrDHOhntE03klc8wZjQVypvLvfIaEq09qn6Dsb",
+	"eKehV6ucZFh+pkWYGTwIsVOrx2io2NimyuMarhfT38iNFBROd7U6oRbVdX6ggjLc8dUJoAsL/CiTmKWf",
+	"I8C/23xZmsZd53nNzIIFS6faXBUIXBUq/IpkGlfKvjT74JtEvzk0VfUOyauDX3Nj/sGWepjdt2F7BkEX",
+	"anqtiS+gtPU4na0F2DYu4kCnlZTBaO2OeLdz3oxLU+m8YTvxUIYO4r65K8treOOO6bpKBNjoRWXFhw9v",
+	"BzvUIs7lnPWdZmbfaSgWghCRomtVq3rpifgK32ldRcfKpmooLQXoyJ6wCe6tUKPodzNJ3BOEkiuWXtKE",
+	"WPAEwgVZpTxD6dbqDIi9a8XB4xkt3IAeBfUBvAGCpfqzQhsygalTIuTqWphJ0Gi7VXzbclZ82r7m7qn6",
+	"Pqolo/NqtciwaJG1tgZnNmMLxZIrprpsKsBwLlOWsXRkIbzqPuH+Pfb0zZrNZNx5I8zjWO3eMXTtir9G",
+	"jViSf8UfrG3u2pabz5KifmzYin+IHZwbcIpeZgqaTZOYdsA+qMpUS9qWfNz2hZk9AUZXM74M6/nZSlq4",
+	"LYQES7QaCihcijGBgIOer8J6Lmg2OyHjOTdVBCsrwNAmhiovpwTVgQm3gvMJJVqOjfVtAUHw8xmdMwW9",
+	"7HG+XDnknTGwKDzt/lp73ozjJdzZzwxsZeXFjixCgKTacUJ8GIH2XeMRNdST1bxqBS2N4BMeB4ZUs4U+",
+	"Xb2pTs7VZBW7Kp8WR7eQeZkUL4fqCVDfbrhQtEKOKNf6SFVGJxPoQmpfwnzKDiqjXvRVc38P3Ey3gx3S",
+	"PLulA21tnPa/md1LHdXofn3ErySPN3kH9O99Jyy7J4bszAT3KcHB/tapvE0Kb9fP/O7LvrsrmtqVg1uR",
+	"VZ9JjtTMmxoVt1Hsi96uc/9Oq6xUxnTdRWfu6h4vprkTY9rTlu6bDe3vxC7Sfu6ezGlPJ2ni+NY3b0EC",
+	"NDLsVjkQcskEi3fSVrw82Je24pW2yjybcTGK6Vp1aCTg9x333+zZhTxwJI1dyEcpy/JUsCbAWIS2Y9oO",
+	"UyQ1AxOcHPxgJljX3NwXVlqghD7gGl9D72gYCTF2iRkbD6chboRTCYxKlT/V7kONcFUbNqKybEInGQMv",
+	"CU9tl/GGL+Aed2pTTsx+3Ui78jvXLtydY/0cAiQ0DNBtmAPK0qOxbN1t6USmRAvoNdSB+TeJXnSkFftI",
+	"E1YD5HSx0A1tHDUt0iQZAgZzAVREBZErwVLAMYKgjz2GWi0Rgjlq6YCPhCejopy9uGLBkMoWPoYZo7ED",
+	"yC+v7bVBWte/MgDvpWnKr2gyhBYQgL+uCAAahIWEG1s1FGrQBSOXa6LYR4P4xHC4rvgHP7rJh9ox9bM6",
+	"WowIve0jpve93b8hI2iPFQe9xQapG0fs7A5uzTh5N5PkMpX5dJbZTMX2sFpCo6ZK6SlXmS0YCpJF8Qic",
+	"XcLFHBHDeHZKqI1rmrgnUoFpJEKJNtKBGaC5QJB2NkTt9dvhcqo8XSa5CiVJurlesrU0fcEceaK6mq2k",
+	"dX5DKXhwWpkc2YUHLifDKYjMmvlbtGZZcLybzjIYDq644lkY91bzIPzsutkhMw8Jo2nCmcosxxPbTGp7",
+	"uNvNvp5tXTHG1+JznJcRUQi3EkmXj7Ggm5LE8ncufAs5Sbxlc46ILQ10djj0/G62NjVgeAYRFZqqVpRn",
+	"hCb6epnO/Ap2YxcpiwrMBVaTzahip0CQc7a0+gXPiufRx98bS+8WRWw76My9k7mtMTXkzB42lV7cny2O",
+	"XZHLe7wxQ7/KeUGGMlNpYYOdeFkK9ea+OVm8fdiFj+UGmKbV1VFhoq3ZpHclWCNXbOUAKU7C1YHc5YxO",
+	"VJ26Jyp5R97xC7egZew6krOtQlDdnlq05qILyWwHaNKfqrbCMtliPbsVzUUj/XsnoP9sEWF7AfiCe2gm",
+	"URMDK2fKjFM62ISqUyUKam0j/5VPw4FR9roNUXrYvty/USJLEhaPrMe1Y5FS2bjvb64XCsrjzQpKd6y/",
+	"zspilvIOaUh/1VrPOT5aJTpvp4elUy9tTJgOryQC13pl9g2JgBV9PLgU/SwU0o1mJs+2pVqvczbg21ev",
+	"d9XovXgrlI/xKwRPpDARH8ttiG1l2hPGKZ10ysrY5qKGwbtfwb3b1gfcBMq1l/9KEXOxKcyoOgx3VN6i",
+	"0X2nfqBvX70umoCqfMlSxfpmXTR1tb+7ZRSusUOtT/mGjvtvX70+i+Uy3J58AQgewTaj4UZpLrMB41Ek",
+	"YfQK4XiDQX25HG2jLpj3hmZ+ZjJNq0tYmqme9+OPcgVtqvS7hF6C15tEiYzmWO+QUgFe+Cjhi0tFIPOR",
+	"cPDQK5ZlCYuhufBM5qkiEAqF/lan5OBEP2ZeE5JM8lTfuvWUQcRPockIxgg30+LClFfoqZrnTTbJJbN5",
+	"u+gDwU6gT7573NIYVD8s6JSlI4gVNX39XJaTRs1LQ5JJueGDB0G3qObPK65kyzdte1cMPri8VaqYhT0s",
+	"RlL9JlGlr/CMwnszrB5VEx2ap3on+tt5hdKPU5kwFfbiLOjaEAXr3nIno5PJSA+6BQxHLfXG/LedZcu+",
+	"qN4NR4Dyo0xBjzNCiWKRFHHRY0EQ2/hKE4vNa6bJiq4ViSVTAa5Tiill23m0XDHuRIvgcd+3TIp31wZd",
+	"ldehJ2qfV6q1PS4EbLqressPTK7pALOMRjP9kupJ2wkX89GCizxjDWWZiRRTKIwWc83kWs65r2End5/R",
+	"Owg3qQK+VG8FmlK01mbTv1MQMP5HDg8OWj+jIipGc8aWLpGi/MHnmgIn0vacpUS/oCU3eLMxSm+qL/SR",
+	"UgeGAWqjgZrwJ/Xw8aNWOWv8Fd2nhQU60N0EG+TjCP4RmClXptJL2JaIoLZ1gWmbU2ygRlvv3IMMoZZt",
+	"tOIilqtmcvxBpmTmSBKOCM5M5UyTiamnM/1+TNI1XlBp7PL+QGnA67koMi5I6/i4nbRmcqUaq2HAhIfq",
+	"vqLqCWcA75W7MOlBtJYSJYym7UgM3peH4T1rPBK1ZZMI0yLMNmpuTovQ8guSZxS5ZNNcQFjWr+Mouj/B",
+	"HxMqTk2XnRMiZDBj6pKpbARVQPo/EEyiSTf5DRRAaGyamaY+0NaUTSQEpvS0VLZnRyMAGRfnJqnOtKTS",
+	"H2DxKTmAxAo7u++OfBL57qiVzy9TRuejaUKVapquE62XqTaVCTxMAFkCiMemkIDwq07o6LhEs4+f9JlQ",
+	"l23k2Q3sirnrDEk5KK8QYu6EC5qQievdushVhnNBtg5SSySFqSMepYzGDRL2x4oAIcVrxkvAxRXPIMuA",
+	"xsaSSmpH8J2/+Keta5/x6WyUcjUfXdKEmrzMSjoBV3NFEqaUps0MmwWqIVrvhZHh9AN9IZQgYonKp1Om",
+	"wAmgv0f096rztrkRbu6PDtonL5N4tKAf3Y4Wp/6wVVomNGPQ07uJ4s6I/hWKLTMmDGwNoIJCAq9LmCMT",
+	"zdlcWzrpvE6OJrm7r+mTSJWNDOQedEJcLEOJRc/NjY93LzxkRQtFAwgA9BShiughiUXxK+106175k1l4",
+	"SaAVLFVrzWJRn5lQiRsfti58wWKeL1po8mc+ZyuuGKTe6OeBpnqSjxb19h4pKfeVDCB9gXAtEdmUC2Wh",
+	"xyLT8DH2SL/14sC8QJMVOFpIkc3KhHt41D7vXMRyBBlHo0pObnf6r1zgZU5qmGcTUTbRR+NMm0XuBjUh",
+	"kTTubUQseEgzYHw6s1eYMnziEhV7afMrmgo/E9Z/ufVdmEYXh+U782RdP15A7V5pFsXATZsJyFsBX/ck",
+	"mOZ1BhRd5OkSQJsCtVVigjzKm5Y3x3RKuVDZGDpSC0lUHs1wLPT3ggJUH+S/3r76lZhfATcEtTT0WrZ5",
+	"A+2oTTuRyGj+YjJhURbMKscuqy4jTyk+Fca8ggyxEfZtBiOwZB8bmzlE114oCrLO0qasb+fB09aezJOY",
+	"pDkaCeZFfcmASNL6UJqLQdMtt8Un8LKTKVGZXAYHNs16R45qmh8p6KNFCuGW116sfqzYOru+pvNFN8Vb",
+	"vw9rz1amgMCWGVMCFS9JaFGdVhE4W5T86y+Eo18tcB2lyEEFpbAf0kcRQXALMPNq2titEgaoaqqF01LF",
+	"YA5kkkBfbmIKSHYVnuoZUHrt2vXYWE81V6ffFuMwDdv5nE8mAQGECImd482FaG/rMmRHbppOvkx4RDP2",
+	"rrih+rZ7pmSSJwlx9nkB81QhigbELFv1UVyoQa2oqAZxrq/rDTOTuWJaG7rmOA6d9FpjWGTV9TVHcmCm",
+	"1xjD4GttPUKFBnGDSpBptk2Xv247d++A/UNqo+BtgnseBshE5iI2uTDlGoBE3wXrffKCRjPCrngMdrrB",
+	"mwELgWeKoCZm4DAj6QoleUpUvhgSmpGFNsoO9z+IccLnLFkDhshCgq5FBRkvpVL8MmHj/Q/1+yaaMdRR",
+	"Ojn7EikNGE5c7E/ISmEq4wttHjd7KiYUfJz2ydhDYobw0iUjcjIpO387GL2wBY3xPa7MLkpRXZvWU2yw",
+	"VckFg5TwGRi9gHk47Ey4+w+b2JnOwwE1rd7CiRnKUTMoZKMLZut8huAhmSKeFbhSKoZGm60gGE0bTuN7",
+	"t/EKt0g/a89AJXzpYeyKyoG0WsiG+DqeyJLyFBL2kcoMgPE1t767mVS7t+r3HgP90i3LUZy/w1X690+/",
+	"1bhqsiYuWSQXbGQU2ea6zGFRoQpSREhi3jE5BgLSD0zMRwpMHggXrUKNX4Pqn4uY6bNaW5e0Fjgpb0A2",
+	"hU/300Q80yqQOamV+Ub7p2kvSmkWQZMoOPlO6SgK81FuLB0FD2NYpYPyTriN3py2soP01revXt+zhFZY",
+	"9y4qDT6DIRBcDFYh9VdPVs4YNZFEzEEyd4+xUuvpC5NcRPiVUZRnIzmZjGK5oFw0XPALKtbEPIFhjpRR",
+	"cBWUwuptF1fgswm7YknYCIz5ZMKjPMnWpeiCmYexIVCdekfVjItpJgWBLGfYj8WCiViRh20oOd6sik+a",
+	"iUF2yz+gf8lIyIxHrC1gY/ztTu3I8lQocviEUJJRNcdLX8lTl9xJ167XWCyZ6ukgV1HKmOBiOoLgjU1k",
+	"ru+m8Z77W+nCL5COhmGZcqD5qEsKg52A8dW3T0FOiGJXLIUmEUOYQSWkdIVxFJmWI0ued3/7KVckTvB4",
+	"N5DqcBPzNG1H+JyaJJuTSQ2XlAsKK5JQzZcrsU9eXLF0TVBTsggsLu0uk0SxLJDG5HIe21KD8MFPRRKb",
+	"6pFQhC+W03/aXvWeNnjWXRQN/ZjRdjo9rph93EYUOrwCj3pZWQ4Bs59SVPVHBq7gpbsX2q4nfBDR/5jL",
+	"0m1564171gJqp+0XN7xX9H/zDa9Or3qPI4IIE5DDUcS/Wocwr8D7XM27vKMfg7Rw48dvzQrXz9VTFb3J",
+	"u9MxkzBU51HT0PKXzzXeRvuHFaSmwPaU+cgwxkZB0k1RCgAI0TQDyZEyKFE8JXjl2wyl1UwmAGHa2ijv",
+	"i5C5U0LGb3V08EXm3EGZE2Rm00bvR5uf0oOdv18T24Vvn5yheypPp0xoPR63FVNujL9GK7KhWgMG0XsR",
+	"rUvR7S7FAkIbyknv13CSPV+rCO1i0m48N58GwfnGp+eeFhl+IlmDk8+gV3AEjUasFeMzsn44hB0xUcWM",
+	"XDK9+SB3aRyTfFk/hQ2K/hlR+cLXmDNQuwUkPOr3qikNrScA7VDgayPjaKjfFHRaMiuc6WOQb6gCJCg9",
+	"UBEqbfB3Hh80k8E2a3YH3m/V3d2MjlSa3Ix2qPIqht4p1ja5jSq3i8R9vya20baT16455wjIEMqOhHTC",
+	"okZ6MVe203slv6XVUDVdZlY8m42iGU/i1NV5dh9EX2E0Gc0YTbIZ5Av1HgL3eunQEfq9DM0Gyy3v+46x",
+	"nK0Vj2gyWlLefwbLlE0FrecXteeJURX1fKkK4hg6QTOwN7HKFg99oqmuPnii4W1uZIpCg+iVNw5lyy2+",
+	"nFIrPsUYdNPHVE+T8Mel6FteQaO5kKuExVMv2bRN1Spd/l4nj+1HYB+XPF2P0M0SkqpOM/Dg/KhQK5YS",
+	"eJcVWa+Q7irWJOML/dfaAvuFt1yP5fDpnGFGdNFecdgr05fHWpEDXHezsM11AzZ4auoDOJZDmMwfRxwQ",
+	"kljN5AKS2WY05WLq5TtwSK+ayFSbURuzQqu19oG9rJx9dcOqRzssEXsjG5U16v4ZHqUALLiIZ/SKWcw5",
+	"1wfj7PVLwjPFkgmhCgPQQ3K5JtC9EsOkUELkIX0E2mRQxaOR2afGtq/BDiRlbKgO/WVNr3IuRgAmFiDI",
+	"1/D3cn+UIpvOApIpUkJh61ZnaXAyEj5h0TpKGM5hqz65cSkLomvwVKHbPkluZberaC/lY65OJHA2jdRt",
+	"rbd+pP0LmIemkhsiLApyP+ZsmQHVRglV9TQmbemPcG5N4quoqGxK9g4Kr6hoTNXrPZ85ndiz/oteI4Ex",
+	"O7LpN6rn+7WeccVGbZpksfD6BJqO3NjoPZ1eGHJFEQQFE5drDDeA818bz1pvZyn+sYvNDFZXN2fBOV8w",
+	"vJwTuer9DsYber5Wzfw3JiIOhfPYsMFmlH7bjCYGbPQ+KWr1lxAd8av1h0VplSr6LUExiaku2FSXXWhG",
+	"vSptMK97y5fLeeDbDmLzxNsKOZrLWPq/WFU7/F1oWNewvtn+52sLaaCjtzWwWwt340BvC2CWYOq8c51t",
+	"obdw5Uq6XDkBSBgCOtcmvI1JSG22FVjm0qhgDRioDbVPsC+qyhNTMQ2uEgs5APVh7o6125JIuGpirpZS",
+	"QfSAxv/IVQaK68XGy/dhJw1Bq5AxzbiYtqT66QchDo9rtellMXZI40LxmDmmLgDqu+ea1fSA8sSG5UNo",
+	"IKxr5CtLYfBC0IM1LN8CjSJ+U2Zbg61dZLYZkX+tMYor4BrDbHsl0AnLAlHrZcoiCh3SUXdSdMKsuWRs",
+	"AqisNM09LbXrx9CrYN8GqoU/B4WAja//4AzaSsqL+/tGjTuWiytrOelTsekp7S+5hJHm3m8yoalxGTkY",
+	"fgwdFokPkP2UZ2nJO+03NobEiXW4yEbJPA3CmldrxWwqgzUR3dS8LwRPubzNW5V+bHcSPdpW7XibA+lQ",
+	"uSmT0iJGnZKDUOumIWRmTmRK7Id8Edia1+NOso7YA8AbNLOpRO1NSmuOvOqpB4+aLWnhEPgsILI30QSy",
+	"kTtvo22ia3YUaP81tB1diqwdvmDkdynYcLvWYD4KXksndHvUI+Xg8LKURvrK7ThG5fH7ibz7mXooOvw9",
+	"pI/N3LiVzN0eRrSpcfC/DyVXs7jxz5sPaRdZ2YX8vWfJ2Sy94lGopjwU+ajfrkqa1Fit4/OYpXjR8cyP",
+	"LCD+jEukCrrKAICALShPgtLBPiEnE95w1S4w/2nCUpLJE23zMDUHPA9is0CHxgtEy3hJwSvQfNAV4AWe",
+	"CMGOvRRkJdNY+aGDjOitEOHPXLGUTtloqYk6sMmvnv14Rl4DyashkUv6z3wD9F+A+LbCma1FrPqcvDGc",
+	"iRQECwDrB14aLrCImCuIF43mi+AWa1udptFMG3tjwWg6PsGWPlhExVRGFM86tiPrCn9vKqy753SVisUr",
+	"x2K0y3Cixt8YTZWWzNA67Cq8h4vZUqkROF6Cyu/LTGESgRHwL8/ePiPH71Rbin15XIBshs+hCrxhwuEa",
+	"HgNqVr++XK0oD9H9r1KwE0LFumuPLQ/yOyh/sUM0IlqP4pwF69l/O3/W5YJr7bhy7vFFp24rcplj81PY",
+	"7677sfEcK2MGU5bzy4RHzZFU8LCtlf4cYCjCH/3FQ64U6tMhyBwU+SNs7l/mmxbNAG6l0YIuR5VRQstQ",
+	"7GMDYOpCyyPodnoKaky/HVTsY/BzPGsuJ4UKvxkTBvDM6kwdtQhY9lstuULfzWiooFPzuU/cto1onOvl",
+	"qrmtcklZsgavvZ7bPnkJ89OXk1+aEej52lWZwyPDx0czFatiDR3ftWS6fdd4w97hwkF9axkATtsuHiIU",
+	"96IJ/bb2S1VUGYlsPuDfaj60OMoFy1kB+VSV33VNJsD/lnXK27tBPlua36C5NmIiRVa5cP0rcY+KDfLm",
+	"EfQrgeelq8sEH7bNkOw3c2WKQ7kJiIIwDX+tB6FBAkZQBPFohukZiiBWSIyCz0OB0nbeGrhgQeN+umRP",
+	"yzTQ3NU/5RaWqN6oxgGNy7JzvybfmLYY7uiGlm7cHreS3k6sR5+U76UB+cyAEwb48LqdZq7VLXbLpi/X",
+	"JPwdNSyzLzUhLzmXTUzX2Bmzi/KKpq8KByU2tVoNu+6qrX6EFOuFzJVDFTQvgp7m3fN9lYJtGq1+bq/m",
+	"1pd2qauhTweVTSxOs9ITdKPjy+fYrTyU12fqu9uVqWp2EYt31Lu3Zzd6695oc1P/VZO5iEDlfgPZz8Cr",
+	"Faqv9Lwtk29LE6oyre7wqjXX1X2+a3cDqlFh5c19LO8aa99yB9Ftu3/6rNtrg2+OQRtpa7vr4MZiBb2y",
+	"8WphBP+cHh37gC//8/5//vPDB3XxH/9p/+NPm6IANxV2aJX5tTBEBS50J1EJb8xHDbO4ZpSiMuuWdt2F",
+	"BHh00DFhfrcBi15UV4lltKsJtxJv8BIKu21h34BEkaPWARn+DoYq+szfBjF6AkjdaJDDa+T1qNsJ94pa",
+	"nAIqYJoJln6lTBAASqMyVYoAfKXuUHyjZ3OzHQZATsmaKZcvkTm//y1GRcpVRs16U3gnbjiG4hUXdZvO",
+	"LcVY/KsmGHExPofyNMboehg3JMjcUqAkgMtb+PVrZLbBoHjxsSuEQg1oXzFlVOiNYiuRERSggOrdLUUQ",
+	"Ghf1G7tqeIpNi+6GzbGTBfdfyXCwYmwe08BdeabI9397fvY3cPg9owkTMTT6sl6xX14NhoPz3wbDwbsX",
+	"+r9+HAwHP7wZDAdvz/T//BZwlNVQEPDT3syH3tI37OnPpmN0wA0cxylT4SgDjRdcHKJuGajY3LNICFjh",
+	"PW2IHERSTLBemAYwCl+JZE3gQ+QQG1ElsXOZBho/beFz7qzWZTzLQyt99+e35Mlxt5yVRIqpG6bD841p",
+	"GLtPZehyjGhJBxs0L9jod2PrVJTEs1/PGtO17mr75nr4tUSnFeLvwFrbGegF97XaeltxYz/7bltW1fpH",
+	"Jx3rJlkx3KJt7+lBfy4tTJAnpbHgn40s3NsI+Zx6fx9h0Oba6CgbNte5h5WmEtH7X+rAkbvzSrvr8166",
+	"pYv92IlfullktXpb77AIC4qrXcuhhg3ajVxqHXxrOXUdYdFKE7sSHk3UvzspcD+5f1fRqM8RSWggnj6R",
+	"heoQdz7S0MowbZGHDgNcPxLR4SNfIhOdqbgtUtG62/c2JNG+N9cIUfQK6d5MyKJ9ff8aIYx/+TjCl5DB",
+	"v0zI4PaiAE06Gcy4n6eI2VCAauhpMZNJrLBpGLSM40JljBrrRhHjO/5KEYsy1GeLi0BEhQkDG91wn2Jr",
+	"DT2NsoYBHKpmZTy/DlNyGJybjz0xxm/Qv3JG7M/OiunsUK2CgXjf2aCN/9VPs+9HAYGcqsOD/m1Tm9tg",
+	"MaXaQgQhDga87SkVu8KrgPyvEIwoFkaBxMap4qFxqBpak0zOG7yOBmnVzKJSWCigZw5Kn1yxmLgWyTuN",
+	"LuihgxN4h8JPISYbLAKyRbE/BDZP6zaTXLFU6ym4dx0ynsvecWX/y9uu4jQ2UMxOLGykvXtmYc8Yy35k",
+	"NMaWez14eeZeqjt8ASeOpHJlZZLSn2kwjR4ebEYMdfjUTbmaVaAqnFhwtXwqXvaORAc9R68EUjHxHUg0",
+	"z2ZMZFo4atN5uRyiCZ0ysCUReL2DN7rRFdBiQgq2Gi2pUtoKrk/5DfZvUeCFx4cMOp1AhyKibsqUKJaV",
+	"Z3nYgLDkfav29Ma51noz6AV7AwZPb8kiffP8auDerw9FFKwxMD+MTD1duDpGH7pWmRxOJR6sDZQv+DSl",
+	"IqtAlw8HyiwBAM5HuZhFabC4xJvAaEPZGs7hK+X6pIMaaucDMlhrygJRM3m2KbaNjiEHu8aSyShlS5li",
+	"MaO81Joh/CeiPTbUNd4VdCcP3fsGYZw2YEhdcbbquibFhOKFc8CegelNUvyOuTf6vShr2H8Hx9P60bsa",
+	"1a6BIvnMaHi2vGUlGm4THFvFuK2gaIO5vgNyY5fMvD1YVEN2ck+26EjLVTDpEL30oJAXWGbdx7D1BFgA",
+	"Bms7qKtPLdPchcrqX6j3TG8t7cQuwkO7ZZ3tq4c28kjr24080/JmkNoyGc3PHLbwTeLNJVz0cPxXJvYz",
+	"Fyzg1Olb3XXUqfAyYPlC9y4pY0UW8gpBEVaG57kDQglyfcNFW/XLwOZctJ8QbES/84l5ympoFssEkDoW",
+	"XJTKfL2LQeulXY+27L3q8HzW9dF/5lRkRmlqpZe/2IdLJXPVoGBryCIXPGvqaqwY0T9vlbkN3Qxg8JpE",
+	"dEdUbHx5W92meVviFtlMNwuoiuzdCYOthxBnEN6S6+jobnD2kS6gj+TgeP9RxaqslM0d7D29+ONw+PTT",
+	"1x8+7Nt/HX/65n//qdnJFmqQ/PLtK3J8dPgdOILs11/89qb89Yflj5/t/f3ij4ef/tTKjmZp3gSat1gp",
+	"trhM1jckNHty1o5k3q/XlG5lvq3FdxJG5jyrFMU/Lp/V4d7TC6SPg+GjDkdWZhb3+cZz+x4blAf8yFeU",
+	"m2u0p8jparfeDckqxWhGRbyFYDXqUb8XQ7Ziq6izc2w7xV0oyj5R3DNFWU/9mWlofN0t0OO82IiEuM0m",
+	"mJYvTbcq7LoFmsucdxmhpmzMS59xmxSw3xn23jtcc93lWIiJXlyi1UTbZq71xV/sw9XluFGGbiIbFpHR",
+	"RE5z5lYSCoPpndTEQFRGRaxsOopg2Uqm868UiewwgyYPyUYlR0z4SI+/MURWpDVQFyyz7k192hLLh+oh",
+	"so1+UjsCjFr4ReUVxEnbHQpl59WmgBJstz3Lvhd/D+m/pfJbFbVOyrbfis9Nutn1g75BtaPRBH1uOt3c",
+	"MQP0Z7mV5WkyZLZKl7rLRutwsOKZqKfVd+hDYbZk2Gbp2qZKdUkc0Vw1hHK2hKiOt3ynIzynS91sDCHE",
+	"Kb9iafCnrrqkUEsWZW5StQcsomQrqduN/0m/4HNLJRcFcmL0taEFfvcEHeAmw0rN7FIPEZsLcMczKS7c",
+	"ZrdRnTWxROHO4/PJhEcM0/WsqzPUAIUveTgHAxkXEH27krpiNIy7X0fdc2MDLKz5j5T9gzXHu3IQEY2l",
+	"Z3OeDbF715BkKRVqAsmRRc+yer/9Tv1b8uUy4Q0HvlVkjSZ5N0XSuG1A4ZnxKAmfYT+kwRVdX/IkGW2g",
+	"Yk+47wiI0ICimm96CMHNCIWtN8NPFYxc6Mu8zICKEoYtRDf2z0O3PvhssGF58a/IuH3MZg2gnwgQ1Kj4",
+	"jGJZlli1POZ6jy5z47xLmd6WhkZTpWXsymR1F+Y9tFmfp3wSuun1KbAGblf5wlqExeVwTS/LnC3DgvDG",
+	"3C+NKnqDIwRmOHQ707ijL5XK2RYxgtvxSYUM0pIL/cQa/tDVfGj+VckuvMFQQR0YkwpMtk8k3CPC805k",
+	"0jTH7wKBdvsxhSaaajcCX5rchjoi+pV/E/l4F85p0M3FVPJU4PtsKtN1e+46rBeW5t7ZmOV1c0AczZ1J",
+	"mhRIcLkYN13rJr21D5umVvMRMkX4AMLkBRn35rw5K/qZE96LsHD4nqbzb+bV6p10e5pTL+0IGsiOpint",
+	"uLzNju0uupFxOZn6SkfN5iztnlcO33VK3si82yVAWa4c9Xf07Yh9K7lXfjiI7v1+sPf0wvz/0f7exbd/",
+	"2gHz3qB/5ha4/XY4eEM125a8eT1ua6b7XenULw1d3zd9GvdgN4X0Gy/7a3H77nmvPWXK40WaJK8mg5P3",
+	"vbjyovqRznx6s0zXYzGW/UJLqTKkn8DxcDM6QTCh42E4oaOReX/iWU+F0y2yZ3TTRW121OrwBmL+dzVr",
+	"uzAovN1vV0h+4tmWCdk7OOJSidFuGj10P8pGg8xb2qZt29V19hO/l94h2IEbv8xul8oaJaD12dTQTrKZ",
+	"8Q64sLZxAg3JimczU2EgasFvCt7ruBbFv6SKjbZ2lcR0Qaesf9KQaUN/nUjXZ/BQnZkC8Gs4pWQaQyuV",
+	"vhu2lIpX2tt65uoOXF0Nzdo6qXTW8Vp0XOxrkITuILdkB0Lc5MIyFrKXCGvoa1gh70bZsgFpdqOwuH03",
+	"kw3gVhCkIS7Bs7FNn0kljckly1aMCZKtJAKdKa/uaEVTNpM5xEdUhrXjl+gIwrHCRQ69vVxLmmrSuOfK",
+	"Ttk74zX326TqXAtkNeAEOe5iFfWkozZyuPg83pI+VBPO3fKPqvWEdqVa3VfIzfJe3LSSdesWf7OaJZXa",
+	"0jtqso9qU9kVg95eetodzzELJbCUkQeGzdqLFW+JVGqE2qrJBxhlMzbJ7D+M2+ZiJ9GGChMa7QVJpjXj",
+	"7WeZhdKODU82wiL2cLdulR8nRYO+bnFXGuEKqMowY0mQFTQU5hlZ0DW5ZIQrlYNN0prFhDXSjQrXDRgN",
+	"MuVTLkZNtgAsTUJRt40JY36WSy+K6IIBCkMnu2AlWKpmfOkTLYJY6lFzkxgVSaH4VCzKqcilPC7Gr7pD",
+	"K9x935K/In+bNvHPnU14+BzljXc49aBewrjpVHeno91L99cvXgVJRRfZSp5jmtioM7jK7r0yXLC7UPd2",
+	"p3J1+2TZNtdUGj+h4+dTAnBxkLD0O0slWTFhXVYhNAKWKqYarz0sw8qwgz5XUBZsX+py113Ls3RHLyyf",
+	"nwrSbvVchYq4t8iFtbJhVyJyYz78HZeTr1nKZaD0ETpOdeatm0wUa/KUZbNU5tNZuyZt6+RwSV0Ey11l",
+	"G2/JLQd6k5Vg3Q3g8hH1AynqvtZdsbFhhXvIxH9pvNrOAMR+QROCVQRD8CiUr7cSCMThUQ2D4uH2KQtm",
+	"fm8w+/8mibJaytXa23kLh5FZxr+g08iv1mnduaqzyNR2jJZ5Gs2wgsT+KZYIYA9/yvJUjLSFP/IQ7Aau",
+	"un1Ur9H2imtq9Te9Gk0ZvaLFl+Sfbz8idQ6nVk/bFg6obaPGzgnVeqJlp1RP71Lrkm/SWbBtgLjkQIrZ",
+	"hOaJ/ox1IW3rUNraIXGfChzesMhCFwXRHhr6rCyoWJOVXoKtwxl2yS3fyly3lVE9CsHglU9b5jW1Am+7",
+	"rbGTa9vdXSk19rDuoVbzBspa+8MpBJ17R1ug6Lfhg73Bisk7hrpQFLH9a+kopaLr3koKxE5GWq6kAkpa",
+	"jT6SyZFTfi52pUZgFetN0sXW+Hw9Sfytn/rdHQQPSqfMRcX0dZKwmGRyCJ1gLtcmsuXyygNZdrxU9n4F",
+	"HTVMsXtEk8Sl5skmfNElqomFZYM92ciSpWQhRTar4bfvNsCwTJjgajaK6domhWPDqIePS73DDkOXnpJ5",
+	"WgvdhtsAZDSdsgAbvmUfYbfptIixcUUWjIqMTCDbq2X5FVLxfG5LtkFs/2ZUmR7k8kow1+YDVB2uyBiT",
+	"0sa2XNnpQfs1cinSI4vTPupmxT4uWbGPm6zY62bomZQ7M9Hg1uVLll4B4klzj5bI9Qaq2xVUsRGPmxoH",
+	"ragiagl9R+RkSKgiE5rq/wcJsJqhUogyzwW2pMB2z9mMiylhiWLQyFC5zoY+XEhHB/b1CgVmLLnR/EB3",
+	"TYiYX/E4hytimsp8GRQuCy5y0++qzrxLmmY84ksK/u3y7d17s5ShC5l2NYkyueTRpi5luyor7VUieiV5",
+	"PNqQP6t/7zWBa4JqlPe1fmgFyRWn7fbWY7duvLxd3/iC3cuXfNCv4PF/d2rb0FYr3Obt7vJh0Z7x+Lj1",
+	"fr0Wi5Y3rW/fvgB7VpXZzm1Q68VtFa4wxN6FuLsR8i7M0vpNd8+M08Cu7CoHtInfW2s0ezPmtqxz4/Rb",
+	"2+/zV+evn0kx4XpZ/d0BQT9laZKPO+VIXzRM7YVIZbIIInV+L7OZ6aKD8BEJm0AiAbYhoiRlS7iniMH1",
+	"0oovFWrFUhZjS6IFW8h0fUqY/gqhgq20yibqSrBiURqyA76nij08Ciq1aaB5vsyWNM9mJw8eENMScKit",
+	"BULJX97YXiwd0oX1xrxhC3mFvHj9RP6Nx7XDPltuoOGGU6dq3qBnK7lglzJek5nWrSWJ5T55Gash0ZJY",
+	"gUGmGVIRKZL1CcLh0ChD6lgVGLOxIkvJRYabv5pJaCyuNfSU0Vg/s6iTwDYNvlBtaMjK0SbXhCdsSww4",
+	"k0PQqy/kjacdxDm7SQVmo4WYUTUfzS1EJLtiAQZ8NYFucwlLsxMyA2ssw865mqSihC8uWRxUsTcBMXE0",
+	"AWOuFlwpFkPbvZW1DGNsbx7wMhWOiACxo6FOL2WeDZ0tOaNiysiEsRjsStXQVM0O3ZVQU5kEpvGDxxzA",
+	"cTOuCDzaGhihk8kIngziLMoleCbNxrhtCyqh2xhP0MYzxHd6RbCKSvO1Lvx2GykoRqN0lFE+Scdebk+b",
+	"5OeZcoG06+pNljR6HLi3/dVd3aI2Rq/nmVwsE3aNjr8NThtDgdtAQ+tpPUfK7X0Lb4ih9LlNN7iX9ex2",
+	"YE3AXXy/7IdzvmAJF6wBM39D/2Ayo8slEyw+hUIKEtP1ENoKL3gs+HQGeL6/nT/rHFNpv/77X/oydh2l",
+	"A9QWwnGufdmKlK8UqJxqSHIRYyN/npIJZ0msvkKX5CCwwR2vlIVcNODr02KnT0jKplxlWiMfEoNhPcSo",
+	"1pCsUp5lTAyBTcn/+z//t5RLZX7d7ma1E8CwiWs14N2vpW/BSYIs2cFli864YHNuLZOKHqCCsDSVaaDb",
+	"QOh+odmmm8Mch6UgN4tNLLQLAVLixvspSZR6Aw34drQVdrgmxHH2MUryuEdcGod7oV9r8vdA5VeX5KNJ",
+	"Kn9nDSm/S8jg1Eqp1Bqhtra0dJzwaZ4ypRWpcGOMTPbPTzWlaigUcU7ezpgOKl0OzaabVQ4uD8iG54zG",
+	"8CoaZBOWJISLTGKHF0xfDVkGCQ3pGM+hQdkaXmYidp1imscRElL6WKjlVYYyEMcTwdelGMFFFIyamB9H",
+	"S5ZGQbH8akLinA21Va0/ZPJaS1edzC991d8kC+oD5gsTDjb6PS3Uz+EAIElGKVNLKSB9ERtXml+XCcUk",
+	"hSSRq1GDI7pRn9fmHFnJdA4I3q2SdzWTinVjp3fwaJUscQC7YtDHB8XOG1LwTjJIoXIe4rA3Pzwjj787",
+	"fkoUpuWQR/uH9bZ2UcSUGmXhIf7r3Tn5Wo/z9ODxk29OiVzSf+ZMH6nm05lM4lC3mSJBsVfTbPMOF6Hg",
+	"eCRFrBrM6EnK1Gy0zTftuw3Lf2WMuVOgCEWkiNiQ0IyMH1wdPpA0z2YP4NVxMEk3kksWHDRKuCaQE7To",
+	"NRPDKIRqklXhlgPguG4i2c4mJ3xnVE22+Z7RtEs+TYlYSoOVjq90/o0E+wZdqKFSFl6U7rUn6OLThTu1",
+	"NdUI02HtHpT30owWpQzardNEEZmSMpl0yEOp0VXrpBqI5e2SRmxPsSVNtU1/iumkVM0VenmTpMDAgnWB",
+	"mtnB+vSP1duQ8GkZvahSqpAkJJUrdQq+UYTnGnMBF+oIdKn/pS3ycbe00fOUctszrY6Ml7Cse9X3DRY3",
+	"Zd4sK4QjYzaSk5GWU3mUgb+OijWRResvr/OYO8HB7v1T7dYCTXg8ykXGk82VWKdwqDIH+ybDZEBFhNTa",
+	"R5eyrNvwb9mFe2czLJNMkKTNs1tDNfYiyC2IazM2tAOGboCFrpxwz0KuLfZxF3ad/ew9M+ncDuymZXtP",
+	"0mo56W2co6YFTKg2DTxMtjxzRkXMYrDcimiChxEyw46LGdp2ijH9j10HwTq4t4QqtImw6yZlKtPKXTd3",
+	"mci4yHm2blQaBdF60jKjImInJhEPdDzbrckYgD6sytCk2M6oAtVargTBzI+bCapt2Q+u1OCtMWqVskmu",
+	"NGmkcIHEKV2Ja8hFTT8pj9nIpRlvjBwsU6m1VKxQ0y/4Q/Rsaufe25AJt6RpDzhVy16vaRos8lim7Iqz",
+	"VedhzOObwS77dzirBdjoivJM76ndksGw1NwMSd5kfMPxD6DFljn9i42Z0J1WmtDoTmMkWKk0rIo0t1Kv",
+	"I5g5LEs9xblXDutig4Q+c1KmpwIDxXQNElECxKYEAZTZoIJW/dpF0abbZDtFC0SjK1ysWb3VG4crrVdX",
+	"LaBHpRDY0fXlUFeKfWWf94VE6AZSJJJLzmJyyRSPmfXqKSm+UkTLsEidEmrQebXJZxFXtpI4RTrXcacE",
+	"yB2FFv3DHG4MNFa3r29p77aXxI4WiuN1WuJu1GZU1+6d2lwQpXfNCMZA6yk8uqpw6WrFQwWvkvIlEXAh",
+	"NADrNeD9VtZkmxY15pdVLuN6kgjEGzCJsKQJAnS5FllkItN98jIjHPxOE860oX0p43VdY45mPAnI7t8g",
+	"5Hr4JBgxSaiY5nQaqvX9/tlrcvydL01ayw9SruYjlw+1kdHgVvSeB1/mx/b0D/axdgz6b0Ozen9FoSP5",
+	"TaEF0wPtegs1mi0oD3eCnckFGxmR13DRKkZovOCCqyylmUzJnLElWgo0sq05d4VcZndrw/GHavvnwb6U",
+	"UmJx+ITyhMVE8anY40KdErlkQhE6pVyQS20OKJZMgvTYDLSNDjLI/AkVprMEw9hXLF2by7+ZdDfmFFWJ",
+	"WgqGES2XEVFxxfKpNvT11wv/K5ECyaOSa+stVaZTKrjqBZOgt1SNuBhpDbp0F1hB6eW9ZmyxlKlWNr0/",
+	"yjzTusQI6mjTsP59y0VF2yrWyGUO8tqRskMor1JNdf9qZ+tou0l0bKWuOmngqw+Pjsveu//5zw8f1MV/",
+	"/Kf9j6D/rl162MRjUwpYiA4TrzIItOX8daskS+H0ZimStavy9RzUXynNzCCX1I2JIYviUY2pPHxU3rOz",
+	"vb/Tvd8v/jgaPvz09Z75J5SAHg2ffPom7ANtQuFuKXbYhlsDDHjdtPYSzTdR6Q7UR7gn75fqiCvfhbd1",
+	"dwzr0/UdIeTaRbrNHem3+ulkLHZgny180n/lKtwyDcLRi6B/ALvZYN7llX4fxR8VhGtuzchcsBWRk7bM",
+	"cyOG/W99Gg605pZlDYgazwDwQCsKUBKkxeo/c5azzmmebvSO7jqapvyKJm4nNi6o9LB9uee1b9/pig8L",
+	"Si1+t0vgcJuYwDbqe8Kn/JInBjBi466lLGKwwpH/lh5E9HWk4xsdj5Z9tN/dVC7i7a/N+ARYcVBWyXLm",
+	"4jbmB2tcAmiAfkivUjVk5TBNzSOb8LdJrj/TVgtmZc4YjR3sVHnCr5lcJoysZhJA5IdFHVUZb+qU8Axy",
+	"ABWqL1pt0S95XcG0NuMs5nAOnJtIdx/9j27un7bumzcXciVGUAmtgg6BBSb/OLoqwTlAjyOTxwypBE6Q",
+	"FMupnV03AV8Q8jLlMuXZGmcZ1AKCkZ5fW0hGXiqWaunQtPq3jAlCM5KlnE7ZLaxDppyJzBWjbjr7V96j",
+	"n8CMirQyvuVOmLebQjOVJcE1Naq8BDEhs8BLGuqO9T3yP3Y1VZZ8nAgGV2ecp0wNkY9MlA6yPBIp5ywm",
+	"NGu7BgPbDbPBZCeWpjRpLEywD6AIugSc2MzzcncxMHAMFo8w97f+EV/z6DaginI2YlfN0WGpPH4r6tVQ",
+	"m+B6I/fJmVdvUDjtzSOK0IUUU5LBUFZm0SRlNF53mWQRh9tEs6AevcVHIY9Es9WWJIsv97vQ7Dsdr7TP",
+	"DV6yrR/Cu0lKWlNJHfJifGVGuWjSa7fEGimpvttosLetM26h1PVXfiIq9G2yojwjNMlmWtT4ccKK/oNc",
+	"rFBDwotozpZZgXznnl+C0hLKrWyxw66tQG2ptxSm2+MdtQIO4A0eN+ANbn3fVu6SbaR4hzw7bkz1VqF6",
+	"jo/W8qBLzO/xVSOTv0Qldd03mNmXZ6qxyPL7jdP7RXaq7K2kEWxClfzV4UdWAXA7gkWFJ7oDlxc6E+6X",
+	"z8usfTeoNbu+OTY7dG7gJqmJ1E0d+8/2/n7xx8NPf2r183wW0dsoU1sBhG5MxrZ+ub/MbWZn1P9DuveC",
+	"ZBLCGwH4yAVP1qPGECIImuafS50W28rh7aONTPmXnOVNleFLt7pWeWQ2Quuu1tfZSYbZrDxlCqQCUUsR",
+	"sSb/W8dIXfUjdpKbN2VXotrb4XsotN9oEnqVZ1uiTHTQtW7uFt4uGnYtZ0d3PAo0eumEZQHOi2YsmveF",
+	"MjLvdLRimzuCd+J6M3PNwlhs2vH5KmvaSlXnSfGW3rJtz/STfVMySxvbRGyYq9iZyhqBzFtMq8+6082b",
+	"W8udNvJzUAR2BsNBgu15nV/LtKvLU6G3dwURtivJwxBGvnHSM0lhFzGPwrF7fV/tBnTBcIjxTojGWgUl",
+	"bEg5pNRIIed5Ks70Cd/LO+G25Lvk8Rv3qa2gkMKuIuzvuKKKrFIJ874xSP6/5olgKUV6eBuljIWLR5+z",
+	"jKULLqhA//2CQ0kuufLfPyEpV3PEJITQ0TKVGQMswinlQoFHfTEkUpCJzFMC+ZZqNwVXiOY5arzzzAN9",
+	"b1z3Vlf8QPfC1smn28SJEQa+R1sPe9I/IH789lFE6H+xTDV5jKCmJpi6Ck9dcbYa+Xkom2b4s31ukyJj",
+	"YYPM6dRDLhXIOwjOFlhDndJXFWzVDUkqxYTiGb8yd53LMdcvazvI/m6wjbKUR1kDZqDKp1Msytma8u4h",
+	"Zrt7pRN/bhtXqZVLWX4rk0f5POtH0l0AG3Di61+/De12rpMeX71cip96rG+biNI1hZz55o0EHm5TCrYr",
+	"VzcosqqQVeZIup/8LnwuYZ3lfrle3rHLmZTzsyxji2XWhNnY0dsMiHlN+YUTH5fXpl2dkrGQ2SijcybG",
+	"J4QSjAkXYCCCHH38eErGplR2ZKC7xycQgqRkmV8mPLKI3l6LQzesgYxCq7EyDBhOKaPRDPy44UYMScI9",
+	"p2GH26XIRaiUZJyfvzYLtFWKPgtAiZOBSG93NZoWB97kNhzvc5bwK7YtJmf3bEykokbnqp9Ps8xNeoUP",
+	"0Oxt4hbZgo0JKr/mVv0qgCbdCWB1SsZU1pyuXx5uvMJd3ePxuIvqlsjpBviYowNi921IZBIzlRHAbeta",
+	"tlph4Sb5Yz7SE/WrAPO8NvZmE1uM41QulyweI2o81FxDjp+QJJFiipgYhGcFtDfPSMaSBExAFCdXkJ0l",
+	"U7hIEFnYFQAxEaNCESMbAEWbj26o9+mUDmMwvRqxP2mpmN0xCBJFB47dwT1VlQH38oJ6IWJoGxDwYDdX",
+	"/5xXy941twNyXFElDvQUSRGxVGBhkO/KJxRag9E0E91gDrfDGPEm/UfIquYJRJW4COHqomyFhEV7j3SW",
+	"2J2bEdeiG0GMAeDdLtu0EVhBMZJihqaia8fwgLaQxN1Hr3ZeyhXMDYHrwp0VU3bFZa4MRl4T8tePcgWC",
+	"CcvI4FFyySYyZVDhqecpt3ASBlFiTENRrN87IWMt28aQL0mODw88KXe5Hs0ooo0huQyGAyMIhRzhfoYN",
+	"9ob2Kq9EsrbYzKiWIBNNIcuLQ7UcFsSZrGTb9MWBLnQBS7F1iUtqkFBirrQu1uRciCLG4k39WSlZMKXo",
+	"lBWqhlU2O5+J/kPgojrXf9arA01D+eDVE6Z1WS3b1wA80atIfCsYuzRcTn0bZaaOeUuchnOym7exTUJF",
+	"pl8H8iQkQt6Cj03QBfMSGk8LOf6VImqtMrYAedlFoFQkdNUNvjWOnaWzUMOpw4M6nN3o4j8+fNg3//Wn",
+	"nfS9M4R0LSAPPUaHc96dLuO0gXuty+wmTa2FNluTlO4zETbt8Bu2THpHDa392LwZT4Oddg+ffGrZhZYO",
+	"5eE9CeLGN98HQWDDHkmjpZ1Dz2F5e8y1qsL6EMBc0JRZmx5DbVukULnPBBlIpvOEq8ylkVUEv1ww7Oxr",
+	"oH4BI1+mrnmZaVkG2AYtLcsMDK215m4fjhHaXiDOezCQ6N9/nXqXNIBqgbamoI0b7oH+L1eKulym8oom",
+	"2rLOqJoPEZVnvWT2CTSo9vLl0KIqgP/OVuZhAuXu2pUFzQ57SPqOBxg2gFhW7IqlNCFRIqO5gqok+ye9",
+	"d5x1wmuoWhHXwdcfDmYyiUcOwM7u7qBINdWKo7iUudCPFZtH1dzkvGhDEKCLLlNG56NpQpWyI17078cC",
+	"PHLzPc5KcZ4wPB1Vrb3NArHCBvQb0z5tgS5HTd+uUIWjSDBlLZdrUBRPCBVr+AOQjrRt25m2RQ1USneF",
+	"XjNBCTZeXrEU+xVoqs9kjFJ/GcmFHuKibx+10tI64Q3WFP1CfhSdozOsMnedzhq9WrglmyT0LnS9krC/",
+	"T5oeWtV5CnGhGVuYKhCaZ7OjgP/zLM9mMuW/g3vlhGCPAfL//s//He8TtGWmLCPUtD6AAmdoqwBdFQym",
+	"1NjVPlNBDKQRebVk4uVz8kwKwSJIg7niMUuHHwTaP8obzO/RsE/OaikLMyMiAH7fCnieIne4Hk4GK8f0",
+	"W6HZ7IP4evxxDx4aYy2lwe/F97Q8JBQH/UaLb2OYVb7GS7j9+x9ArEIHCNcF4VnRiACaxsKLoAFOU8YA",
+	"H+8kZTQenAzeMBoTNaOaOUjxsxbIxbOrlGseHjxP6SQbogOGZgy0Biaa3s8yGs3qH1tZ0E34HVpfFXVy",
+	"/kv2q2fwN2hRqsoP5zHPSmPrCV2xlE/W+vaztcxZirA4hZbCmTpZsHQKiwJwXy0TMc62sukoqPvICUhA",
+	"zN88JfAW5EzBx3IRS7wXyoP7kyqV+pqpl5+2K31jnjTPwRfMNWQIDCdWvvFOLIDg4L/yeIpoBxK7ihX5",
+	"KXCnAG1SQRisQkRrAKBNYzfft8wiCKTo8oVfTfKYVAZugQJ6Gr5op/5SqZwNyTLlIoPnMQwRGM2C3sJ5",
+	"ljZK6whqSACwEcZw+lTlJfvRd/r/B58/NVul+Xxqopt6gETS8mqBGpmmL/0zpuvqeRqVCHbtBHUTj1ii",
+	"RCqsjbdqC04A9rV4z1+c2399VkNznjOuMpmuhyRjdIFDuAHdKHa137MpF0NLEPA5eYXKgjolseZN3EJ3",
+	"o6mTidae4KLMNS3hX73fp/o2hrY/uF0Jn7C9aB0lDKtbzbKooFNgbLLQGohCgBwHpGdHK6239i27jmdm",
+	"ASWwAWhADHSTo4aBy3Rj/gBH679kHhhC3Mt2yjDIZraFskV+TJmoyCBJMjpnSh818Lh9DOkIgTYQPANN",
+	"OddMxR+y4FvYPBhL38gCN0sN7WsQPdEmVkoj0yTBNPPxZ3X2+qVt8uM94cRgHJcO3zBY5SWjIFbOQsbM",
+	"Fe8Xj9iR3654Fs1KewtGoZm0nEyG5osJvWQJSL+BA8kvfwoOAX8gCYunGGawT1Y2zILDw6fMQ+j2tgxW",
+	"vzlMg2NsIY1tiQktICHifJnwiGbFqz9LOQctd1kgyNCU+WLZYCvYVZplAPqSpo0l5Q7PTp1AloWaDU4G",
+	"r/G/zFsZT7UFmC6KR6sbA38F3imAarF/nQBqdC+WLlw36EzmimktoTxy8efyM3aQH2S68K+S0vMIa6VO",
+	"EOK+kHC4salc4Xwd/hU4EwxOYLHX3kBlfjV/LW0s1/y5XHIx9d9zFwl+B297/dqcsWXpBXEpP1YuWDQO",
+	"TcM849l2vSbA9YJvuX3FRUrR6d2ETWkyqm880OMiV5neDEAAcOAB2soCgE/TpbAyip3HT3ptViGasSRG",
+	"wYrUDM2AQLwjYSYMYn9T6fxJC1aajxSad+VKeFCwC1aVu+GntIJbuRil6V8G4Swn6+2jdtQ/Q8651QSd",
+	"Buy/MVsqdWLaM+p5ADDKUq2jmVQy4jQhplGZck+X1ILQk1YnIZlmb31s7l07s9cJFUOjVWNkjjV+FRCk",
+	"y18FafGVImrJIj7hEYFnhmSSiwi9qCTmkwmP8kSbdPANZTPfQAFxupcUxrGmKQ45AJuiMLpwH6/Ixu0+",
+	"W6Ca7m3Ujg2eNE+sfeIheK4EiXnKIq2ZeOOFL+TCU+IcXauZTNyAg3LAvLzHpV9qT3oXny++qi8Zlj1x",
+	"nOwv1wVry++ZZRavFMMoll7xiLlRTFKd8ZLZNZqntFw6RQkV/oQ3sEmUUqDJQfi+Jd/C84QFVFApiMJk",
+	"Htdvq7hBi/eCcrL0RMW404OWFXj/pZKMLy58qzeYB+A6N+r0qadYK0P8eu+hw+mgXBdena7+xQSYHb/j",
+	"ASy0wCxu8No4HjMxfgUqyZVc4ygJF/O6UWb66ywgYxwOdxRJkdGoaisb+sAUXbf3lBig4drLVb7u9r4n",
+	"i2kazapE5z9YukwCz8mlOrEmO2gtgI8nYprGBq5XE1EB+IXNZicSnV3wemkDNr1rXygrMK2vZDQLKVb2",
+	"zrBP+NPwf5PRPMggidR61pDQ+B+5ygp1y0LhpeyKpYo55obftGJp2uMWo/tfBofdkCRSK/iXNKEishGU",
+	"GTNK7xB9p7EUMrXfRPUbxyudGQyIgjyTKUPjVZPtkHA0qxFLzJl8MAYUMyz1UetLrEER8J7wrzv/xSp9",
+	"ht/IqJpXGF//xf3ilAzTi2yolfQFV8aohUBB8YrpZBAWa+7XgGAr3qzJILBWEa01ZX6fMWhM43XNUpVx",
+	"YKuN1uPdGSCcS+9pSwg717q33R2l5pVnM7QwcV6m5WCNkSYTq4QVjzRce7WnoVSyPCL+yZGihY81T1Zl",
+	"ooF2MKJVpnOSzVIHfWVfttdWWTfk0YxYv6nebrjOPKdAYZ/7Q9gZ/EivWOBRHCWThArcS/zCAGuwtc0a",
+	"dCTGOZ6bDSzYhrW/pcngZFDx55YCvuiEhsAKWNB71lP63qnWQfWlZmeHtJCAShFQBkqi7UJPxUVxas7a",
+	"9wNoYGAaOtf9s65dDvprgFKZoCIbQcsID/FeagUS69ITmmn7cmSB22Homuv2/cA68lLjl3KV7eCXs1ID",
+	"epPOmLaDRu4JUMtHoNBSiF5ZY8hO4yLo+L35b3oa8vtBvJTWp4y7EHQXv699+yLs+73Z2Q+rR33R4FNu",
+	"nMZF2If8PjA7vTMXZU/xTa8u1mPzyxySbL0jKzmdN62t5mJ+fxMUVPdJ39hnfM916JDq9FDxXfd5qeOW",
+	"1cTNtovrun0XNc/2+7AEq/q337dJwouqF7ssbCs+7NpwgY0smcuV0co+6RsXdFWH9UbGKTmmm7a37Jtu",
+	"eqrijK5sQtUPXdnUi5qH+eb3qeKn3rRPdSd1K7sYOVpzUfdY10XNC92BFH1ndPkMSt7mtpGCs6n5pG//",
+	"3qu7vDedW9Xh7T97UXVj1wdqEYBVCq54tyvjtb7tubpvnPhLHvJ+JFl3kL+3xB7wervfnPv6PbReYvEI",
+	"l134rGs/+G7qMilX/NI1Yg5KqIpreheXd+1QF2xEBU3WKiu+uCuV5KLi866M2OV93/N94zRW8nRv+Fq3",
+	"idf93O+d/t5w4GFn9vuuhlHIlV0mw6AL+/2WdljAtf3+IuSq9v9a+Jn1XwMe5G6KYNWF/P5WZHnNLX0j",
+	"+nTZj91fzS2zdMiDffu3YND/vekibPBy3/TMwRPNs/VoQiOe8IwitwYNvtatb3K2X0e0XG/KFzUPflk+",
+	"VL32790aFnQ5YhuFV8WT30Hz85z3lWl4Tvqt9L6Ky/69fzCd5Zvv1X/f/tnh5o9c1EIB7/EPI/OHMOP4",
+	"Dn54IWVzxpbwdO31bmR6UXHzl4e9CDnub0TOBdz8Qf+V79y/af4vb3DDftb2vYEFg7zT5gRFR9+EsfiS",
+	"RvPRREY0GWEJ3UUlnPFvvxn1QE037aEap+l7x14EQzRh4q0GY9p9SH4spl36lR3DnYVbKZrTzRwphXRu",
+	"XBkvh4WuqY1XwkT975SS670aMdrqiqoEjf69efnTp0+AdjZpaIQ1YzROmFKQT+qBiVrHp0tJL2VODr1s",
+	"JmXShOMhsfDEkK1vMuogh+2DsO2sICFTJjxauyiv1k/IJeNiStRMrsT+B/FBfPvtDzxVGVEZW6r9b7/F",
+	"IpATMn796u05qVV+wIQEGf/5Bf64YGP4VJGlYjOmsHJDMDKj6hSzXiApCupKqPogNpainJUilP50/NoR",
+	"TALgmTIZuiQqCjP2CaIeXdp06iTRuxPrvXbTdz7SB3/o//fpf+Pz/4smydhszzMptMqvzc1vv9V/2iPf",
+	"nmu6iNb73xKoa6OuFmUlFEkAsyKHvv9Q7WL25cEfrgzq0xhnh5uhsJcij2alLcRUv2zGPghi865n1KyL",
+	"YzRY+DFxE1hX5Pjg2ORHQLYKXTAC5WaA+aVfhSh+LBnifbCPXGX7sLCXsfoWSPC3314+V0NiEBrId/vk",
+	"zO7xgq7xOPW+y5UgYx6PISMJoBVOi49qq0G/ga3n7exMtQ2UM+qlZXzBhja4b97A3XMD8dhb21Oc6s/6",
+	"2L61yQTjP2Ka0SHxaqU+jTHbgIx/5mJ+QlKW/K8PUEz1YTAGfmTpPhnjwwBzIpf0nznTxEdyAa0iyYQn",
+	"GUsJlPWmMN05WxtIlIMD/T3NVHwqZAq1Qnvk2zeM6l00dS22ls1OVG/a+MU5nY6BKTKiRQnhgoxfTvZ+",
+	"lYLt/UKzaDY2mfH40sODY00gCdRiQM0x+ldifSwTzpIYNlKf6ozqQyVXNMkhORahh6Dog4g8SXCOUNih",
+	"9r8l49dn589+NCAv//X21a/kFyjAAbiAffLMJA6Y3HoA+pRCQc4kzNhM1hEbLs2WRCvIST7RkzMAaMdH",
+	"T4ZEZTRh5PjwqHhP0EWR/AcrMrkmMZ9MWGp3dslopqf9QptaKBTGptCA6i2M2WIpMyai9d5PbD0+QfKZ",
+	"w07GwAS2clhCXjps76khPuCR46OjU6IyrqUFIWkuhN5uTXXkzBJwarKRteA7OiYzmacKZ/giTWVqWGhM",
+	"lxiH4FI8WKbyMmGL//iHkmJ8omkHTgToXGVSxkNyfHBoTk5zqJYM+m8PseiYT2eQi7HgSnExHQKP6xke",
+	"HzzS/3jqCqIhC/6Sx1DI9jVs8Bhwx0U2gt/H3wzJ8eGBh3imF6P/dqT/56H+Hz3m0RGhUC2iv3uZgqgy",
+	"4wH4ohoPsbBH/w2OGAkILkSW6q/owz4+egqb/+jgIR73+A3L0vXe2SRjKVT/PTo4QBloifsyz4BPuOEo",
+	"iwiq6fUsitgy27N/GpOv9T5N0iGh6ZAw9Q1RLAH8bSP69bfN7pOMZwlTp6b8AnkXOUnPYxyzjPJEM4Ne",
+	"DhfkhZhq83sIJx2zK5ZobVKdwP1pb+y1zDHjMmMfkSaAx/U3xjj/13m6lAqm/9975h9jXDJmcsuYka9V",
+	"Hs20cByDthRJYbrcjL/BTBwKl4ApKT71Moy1ToRli3p7wQsBfAcVgy7BaV+v6Z1RBXhWex+LKNPMMqHW",
+	"Uxwbw/UTD0lpjmq8D4TswDYBPwpWg+t+prd5/1sro8iCpnMtN4o6a8e8uAfwaZpBKQ35uvGWHn9zqtnd",
+	"ymh4FUXy0RHWayY8YkJhHyzoODQ4W9JoxvaO9g8MeNDJYJZlS3Xy4MFqtdqn8PO+TKcPzLvqwc8vn734",
+	"9e0LeOfTcADEMzgZvKNrldkEYgeBNDjYP8Tn5JIJuuSDk8HD/YP9h5CUlM0g4+iB/p8pC8NJpQzPDnmA",
+	"q30CaZrRqSHUCeWJMteAzUJlqRZRACdvUj+leBkPTvRHXoqYfcTEXUAMgBkcHRxAGSves5AF5Umpfxh0",
+	"MPaRLpYJbF/CxRzLqWWUL4reVoMHsYyU0+T1H/C/fh8MB3O2Vvov+yuWJHtwSg/+sZqr/X9gEdGCZSmP",
+	"4BH7nwBOFnPBFPwZ6oX0UDZN333WbO/+mi6SohF/66lgpXVbHTbuGajydRWe44/6pwnNk8Z2UG7DH7xG",
+	"uVMq0sawgcoXC5quByeDX6HZtlW0bP40Jn5OIWb2FrP0LvQoDVvaRFZIQfvkzQ/PyHePDkGNE2xllRjN",
+	"TSy2eHI8Q0i5IDX917uf3l6bmJAu3v8xoMl0cDJ4ET9/ewboX1fwr6NHjw6fAkSA/uj8dfrT6J+Lj399",
+	"R//217Onq9X3Pzx+mcuHV3/9/ffvzj/++Ox89d/fr6fp2+O5fkfv7ODVT68xz3NwMlAcMB0GJ4PDw3/+",
+	"7exvP318lk7++nb03fn63V9+fDX9bhZdvaZL/kuSrl5S+jr68bc3cvDpojOxwJY00AqsdNekYgcG3TJP",
+	"UUkoUQpaaQFSAatpj/oW1x4KkE608+T48DhIFiUb7i0M+AvLqEEuuB61gIE8AsiokcqXS5lmiIuAhsjI",
+	"M/aw4CJlajbCLNSL4QBSu1NPzmupYYbXgn4wHGgGGuUpb36oUYTZpQXmB8GiK4kLGzEHJtr4DWfVYknI",
+	"IPj+SD8xWrBsJuPKfggbdACju/xbKG+2nBFrXSFVAd80WyP3YZ97rQ5PpvrmhnWZczYAmZdU8cjV7dq/",
+	"LiXGKmALOrPuJrJt4OiF+33HXP2jXJFM+rAbjRxtb9g2ln1uTftM5qa2RU/9EtopK8bI2Fyw4yBT/4hX",
+	"+nX51yJwDuS8+w1svh04hLOEX7Gd7/5Lo/mmMmJKEao/8r+bLl+jlbRtP5g6Tk+zO184XIxVbywFXLkF",
+	"X8Ve9qgNfBW+it84RemOndAbaKC/6xN6RkX5iHD3UvbPnKlMNR7W1eEDDy+l6czOAXbDorWDl+0rVfLD",
+	"lQs4g9CeigFujKoUKBbmEa16lIbgTwI9TKYEfVD1w9b62ZmP+bKkKV2wjKWoRoU2t3jkwc98Af1IWx90",
+	"aEWtT74UUZLHzOAVDeugeLioUzLeKzBdx6HmG+BRhO9aOBDrUIRq8sHJ4J85wwJZ1PD1hg18IrWAVyXw",
+	"2L3Sv1RG00yN4MbeK/5xEUCtCkISG/8UV9XC0dAEq8DV/lxbQbOCnwfS46oo9Q591gfXuu4HMwNCY4q8",
+	"lGw6CwsyXz8NwEmxgRcocMzVEhosDEyjhe7b701nhqVLMQWGwVrvbMZS1TBDLkauwtLNsdqe5tPFdSUo",
+	"goxpiybS7A3FiSNwCOpf83QKwxwefTLhNwTHtviol9AOxGbXwNALypPBySBeyv/UE+Op1aW0cIAw1+Bk",
+	"8Jxm1Daa01ZjzBQIcDOekJlW6Mw0vjsqATgODg6fHh0cHBzswf98p//nif2n+b8jgw8jGKTEDeiSwzaP",
+	"ii6bPvb84Ojg6PHeweHewaPzgycnBwcnBwd/hxYICD9S35DjJ9h1A7jRvH94tPfwEHAOWRLDZ72W0cNS",
+	"f+nhwDYTAqE4M/pvt+VFB4e4GKQPcxQ11Pku+6QHWqI/b3Ay+IXFPKKJg7wx/kEXrLtce2EyuLszDCyN",
+	"Yqrt4oePH5W6aY0ihuDqJ6WeaIUY8ze+AME+8VnvcmSwwxwOrQ8A3nRwzn9y9OmiAn0n8iTprmbbuwsQ",
+	"+gIawyvByNL0erqu0lCA3r2vlfZdaAFT/Fw3ii4+lXSOn7nKwqhrVtXwrmVtdoAZEka9tNFB6ChSw28Y",
+	"4vBYiwt4eqWOEIASA9qPA9cBMEaYOaiuKdsn70DZNLcrF1hbPvSxV2S920TGksQ2PFBkjGw3hkjMB3HJ",
+	"ANQvkjHTM2QEeqliaJd9HBIhMQZEL+UVwwgsEitCqUylpnb4sxEjpy4MracJwa0p+oqhkwoVUqwXMlfk",
+	"a2gnOc1Tepmwb0BLsGWsWn2aaiXaOKxKuBr7H8TxwUPQtgpETfuzns1qJsGPiu5u/YwFaz8+eIotLTKM",
+	"rHIFbmlxCkGQiv6mtXaBHFbaz2ERBs6cMzwrqZVDU/4MSC7eGi7ZlEOcCZ3XZR0QBa0jt95KoBcT+4mt",
+	"B3jlger8vYzX/W679ktu1zfa7i+u276U7v3F0l/a266DZTxTAzVe0bcOO1Bgz8+HLhrAyQAVFAP/8PUX",
+	"53TaNKp57AE882k4+FnaEMTm591zZhI3cqdh1lblzkIoEFq/thpureHg454FEToZ2DQ5Nagbzw/+4PGn",
+	"Rgv6GJITUHqmDOWeYA6l1ZrUIBjCPmRvotfTxr8o4V+U8H9FJXy4CxH4MttW+n26Y9o5oo91FnSfeqtM",
+	"z0FNWtqWKUEoe+VgmgFpZg2JbQY7GmYU70P6DlV+btzxwTHqm7mAbFDEiKeILnsKOVGQHYWqZ+Xdoyd1",
+	"+YmUdA31cAIpXD30QgDq2IPN+Y+ADK4y1OGTg23sRZhTFwXi4HYUiDPlOqSt7iAfBTUCBwQco/aza5Xg",
+	"QVEr9ceWLBY0m38AoHgnYsdEW1fQdIaMzX017s1ckMNpXZFoiY3lFUsTRD4dubWNTezGJtdesmzFjHEI",
+	"6YRaPoG72ogAq+soRjTJAxc3cKvdsB3w63A7y++LevVFvfqiXt2AenUfL4jXedBgLANU7uKiYNjXaId3",
+	"xFlGpIiYaUuQkqmU8WkVbXrFAFleAELmGpo2WFeoqXlLN94jK9ecXBG4NzbJdibiL2L9i1i/TbFuxN2/",
+	"kly3keJri/Xjf1+x/kLEN+cHfGCU6JuR5zsX4WVTAJSGTULcLO6LIP8iyL8I8msJcj/t59rC/OG/rzB/",
+	"i/u4S4G+5Hu2o1FTUOf7dbVrhR1mN0mNr18+cz2V7lFSo+b8G85mNMJlz/z/xuTGzkl05qhdMuFnyWTE",
+	"yoa4nLsHfVsapmBeuK30vS5XSUeBfHRQrOIZVcwmCcsJeZZKrhQVGYm/egE3awF3Amx8+PRo/2D/aP/g",
+	"wdHxtZIHCqD1QDSlp/A9vGYSmOX1204CKyHthhK8yq3dnCj1/lqWpSYAEVZgz6EkM0pZZpKwgNlMsjr0",
+	"R4LsI8BC2IfoDngXTD9Smy6EyVE0c1y7oGvIfR0S6pKZzLNckGcvn7/R/20ykGS9E4992CUvQQEC6MH7",
+	"TblG9sA+a67Rneag/sT/mXJi3FGGtKE4vt8ZMWWU7AqHY3sPj8c7s7j+AwDk7GmLFCEENV97dSWFBrVN",
+	"bkw4C8bjuutdal/usk132XAXrHN3cik2XXKmS9s2PLDznAkmHCZUai8y25hmCLoyjaC8C4uaDQ7WJFfM",
+	"tIsVckWkONUG3IRl0QxQIwTTf2T7JW89dC4D7fEaCRXb34G7Tqgo89ST/UeH+4cHB4atttHCPkdqxcZ7",
+	"6A5a5RuvFptXsR1nNdwhtvj75sNkTdxi2/Ru8o/iozvgjs/gHv1XuxfNsfnrebh3cHR+8PTk8MisZ9Pd",
+	"WWsgEr5Ma2NuEzn/l+L/t7M8K3M/kfkuJIA25Nie0TZ3KwjOwZu38oqENtiniC4FLecEM12KpUCnH7Zd",
+	"lhMyTWnk37zgVsbdqNzATbIElutI4y0u+4tEuZuadkhaWEodrJQa/fLDmz//+e/Pf/jl7+fv/nL080+/",
+	"/vruz0cPz1+/+v5v//3i+OFvgy/SpZN0+TNUlmHLWrYyPqVdGq95zLM97GPQaLj+ylZMZQjSuU9e0GgG",
+	"DYUtVqkkMTcNIjNpsEtT6G86dE0u8a+O5U2DYSaG5r/0rwbp0aBZkv/3f/4/FEMfBOLeAowlQJ5y5TDt",
+	"EkavQPuHGfFMsWSyISpRxCJOia0QxGafRW/gVCbM9DItoh6hajxN/7/iz2d6H19c3VoQIwRPAAeg9yZX",
+	"ZqEogGNwzYf86jTKZLobnz50mDbeSuyxjXNBQmiKe+SX/2BRtssZ2CJZKNu8TLDQNsW+tbbfKlcFJTZG",
+	"HBCptTSvBf34MxPTbDY4OTw46I5bYJINGj/mfuyKVxTz7CwybrRNm+GiPAXZ6u34h7xsivV423KNdf8q",
+	"s6KkFRQMlVEwEEIf1RZ9+Pz1BbGnVYwuRPB95w9msv/ndgkOYSaMFyCiYyAbdrqbH7o35lyAk0IhuHmD",
+	"3rF/ePTw+NHjvw9sm8R4VGQ0lFMVjr87PPSlnJvk967b6XpwLSMFXCCd3zGwcciJJ+Weq5hJYMQHrKXD",
+	"gMd4v14jfuXk/G0HsAIduEIevnKgHjBdfXVBv4yKAt78iNZvdYWwZeKpCA+uWMon62bkUprMEUMrmlEu",
+	"KoX3dkLow+OZKordQUxPsNSDi4iNFPvneGgQa1k0VwbKFm55MEsUQhUoRhN4DH9XfCpolqds/4M4t8Di",
+	"FrA44QLjZXTB4n3iWvij3fOVImM9GosRK3xJMVVMEwvYOSfa3oH5F1C4eUbkZEIMbgITsblvtDKXMUEu",
+	"1x+EkgsGcNJaVaKJkhDDw23S89VqzJyth4jmm4sYo+KXa1J6M2Wm694+OUecXLzqmNBqoRSxMjbZgieJ",
+	"1rHgDjhF0Hhj2kVyoV9EJAImYqNMwaka2bVBowLLDiP2CKrgnRXW0OC/Z1TNxi4boqeidfpBHB89tWU3",
+	"0OfAovvgPNfouHWYtzRJ5EqF9DN83NfQzg0/VBS06kUy5YLQSQYTA2RUMR8aJZWWNwv3lcWE0TThejYe",
+	"FclU78hUsHjcpADZ/QtfSFxkj48Hw8GCC77IF4OTQ3cxcZGxKUtDFyF0mKBq5iEoi/k+OfOJt8D71mQO",
+	"mhtqR9wjbI+QN85ff6y0gCXNMugEPPif9wd7T+ne5OKPx8ef/nQT9yo3qYoow4DmByf6ItMDxzQC+MgD",
+	"LVb1ocCA7RclrOhk8Dg6nDy5PLh8NDmOntCjyUH8ZHI8OY4fRkeXh/Tg6eQJ+y5+HD26PKYPnx49Ofzu",
+	"4PHBo4Pjg4cHRweHBwcHA5zQyL9c9WHD/LSoB+LQc9rdB+dsjd/77m8f/c/h10A2Dk4G0VEiLhc/HMT/",
+	"/V+aH0zjz/DOHB7s4w3+d32n5cLu5EG/W/OvHt+ELk5XSovNpm/9+vwrCpfOF2jd0s5SRhfVyzObPdAs",
+	"ttJWkGaNoEPuhZbeNElMKpRiSnEplJcaAncqIvcTO54WsatUiin52nQMkbnIoPaYAkI4i4np1fKNTQex",
+	"br9MSrJidI6J0WMhR3bUsbWcaQTjocAAMGjCBWGJYpDzFsgYAfXytV3t50wYsU0Oiq0fRDJNWZSRmUwV",
+	"I5cgokCUsZX/mNKaDonTNUn5lZ55Zyq3C8eIULeo2nGdFvD1nTOA6/Mbjl9JYUGVlsX51YBnNZlPc5rG",
+	"bkU+nVuybcHXdIiCcskEtuBIaOZ5mALem665pG/tFL7AY/aDx7y4UZM3jlPE8rfe6e8G3TL2DR9bIcs+",
+	"LnnKlP/K0d7B8fnB05Pjnj52uIxzFfq+N5i2rUcUawQGv8jfeZLQB4/2DwbXMyMNmd62DWl7gIfyHwsB",
+	"oAoeCiNPV/n9pso6X2ZtGSD75IUANzC3jaVMr2nbPkYLk2M/vF2FYQuWbprj2c0N1ibvX0BdxC1J+xci",
+	"tsbbNgdu/tqox4DppLUPM+Q+NDIacwGNjHyQ/nFVwhsZMSTU6DT2Hir+Ar1dsI1XIqM5iz8Iq6PQhM+1",
+	"gQ5Gm77CU5qACpQjcrNTZrQ5B+8aYxnszKE1hqCFkbb1YeIfxFgKNtL/Hulvj+xtPi50Ml8Xw8ZM1DS3",
+	"c1NTc2uZY28f+M+URRI8Fvpv32iVbcWSBKrXPoixHXWE5Lzxw1plViwjl2tYZ6yNRZVBfcZJ0WrPaFKG",
+	"S7BL09hXfcYVZVMriv7iPIXx6Cm2+ZMSrXOtSi2WmULO1ORlDjNklGsaeikG19HtZKzvKbTWBkNXoka5",
+	"UrRepNaqAnaX2jj1W06XOocuAIFb4i0YbYSLnaOs65GJIZPr6IP6MZlnzfLiHPnEpfoB82jVxjTwsH8N",
+	"S/+hpnnj9wNf0D70tLKdE7ApIpF5BvCl2AJkaF7AJxCcMyNTesWIkmRCU8xXgG/tB4n3VZ7dzsVgzldv",
+	"4C3eDuDxUu4C7HAhyBzcw+kaNNcNRi5svDluaGpZOuQS7L53CuUTx3gWQAqCdt18SC+KKf0LHxc4Dexl",
+	"3vkiz2S2bD4o29swK6pYrEsgz2b6Ao/07ULocrlP3hoPNhfFTYct9YynOGJk/ABwfNPFGNAzFAM/sp8v",
+	"hG9oPueC5IrZ9ENwp5e8E6fla6rmCwkpdKlMzl+dv/6sHondXUPWz/A6lXJy67fRq/PXL/SGNpXVFqVP",
+	"Q+wsDCRwWyyBvvtMAg1JgeFcpK5O91djxgz2CaxzkaXsZm56ncorB+ltAlKgCGYzE4ihyyXm1VlM6IL9",
+	"Smqi8hjGtsdcARpNKpMECyqbGMmDr/a06YAPD5fz2dmlrOR15g0972e4BM/RfHvs8cacF3S7DBaLwKmc",
+	"Bg73c7DLeZ6KCpuQ8LXfgVPsckbIbgFeibmil8kGFQEDmyW5jvZeo+UUvENMQSRstLstGAffevM9YWZ3",
+	"x0h/lwaMXtobtpBXNNnaPf2rixziDt8Wqb7N5JLkSsu8LeR6nRYtGe3hIBtNFJP8rIjSk9Ci2riWulFe",
+	"Rz0lZYKtygLki8Jy8xL5/E5I4jdsmdDIxmHK89mxPDb9zDZEaZjreeZZZJj5z8WptTn8lhqTopAP0zx2",
+	"ggzyzMz0CyzIzcGCvHz7ijw8fPx475DQZDmjew+bWovJXGTwh26M98w83whFYkjMVp8sZ1Q1tTWzv9Xg",
+	"P8y6NPHbioSiC1rCJyxaRwkb4fttM7Hpstl6KRM5XTeljxY/95uPezEwkddet3UBXaBtnlTKpjSNtU0T",
+	"UWX835EeUYFxbN0mWmkIz/efG5N5F1y4f99cDPBa0TIUA7eOGIJU0RwxCzWJ9ES1FV7NHaE24Sq9zJSx",
+	"FYF24dgXVNApgrIuNHERAN4yjfC4AGkCetHvZeeKpY9KLyMDOYLt+C9TRudKq9d50ggG8swChX125fjs",
+	"zxAdNiLmZPDrizclELaT94NJquVfsWcj2LPByYDLxQj/HHtlVtitSZvlKRWKZ+RsSmP2O8C5UUBTK4bS",
+	"p8wXbKT3WU9mkvKIPviV0wVbY46b5nOO81Azpm+9wXCwyJOMT3IBCeA06VGwjbP7PLAh5tADnPeDzMV9",
+	"Rw0xTI45ZxUuh/W5Tl4h1m5MmjbjPvjDAR12wwWxypZrDwwaVRbOt5qy7FkB3Xc9sMiIKQUcolBab+Sz",
+	"HZY6ArTjLfKtaXBuVtmfi28OY6SZz859jMa7UbO44W40DVmamaY3nAi+uRlU5LU+7GH9ioSmzT4EFkbU",
+	"Xb7z+AGQiTIJ7A+KAfZgADXeL+OGPHGK2cvJHlQb979NkYK2vU13jSkS0SWN4IyPDw56K2WfAUCkmVPu",
+	"ZH2v4ZXNXVlcX8tlKic8CTNO8+XygC6XqbyiSbNZ/8rGVxUaXVecrbARJxnHLOIxvUzYeGjrSIuriMeI",
+	"E6fmxp6PAYgO3mHkcg11HLtBAnWLuFcW/53M3tzURLvoZO56d3ds7L3RzLU0ODIvNk3C0aqzuKGSMTwJ",
+	"81NgMxKpcpCfkeZFkY3kFUtTDnbwMqF6d6G2RcHV373Nu6ujRnBpTfiYLtZYKwxCmMWjy/UO6pir/Ofx",
+	"2tdasn4DZr/+q+bKrwFB+ZuGqTm+vjXoVKo6o3pHh7tVJeOHg+HA1MQWxJEyCvMdvGG54BmLkfqhzIKr",
+	"DOMY/z9777rbRrKlib5KgJiB7Z4URUqWy6ZwMFC5bu4uuzy2u3xmt/ZhBjODZJSSEZyISNEcYwPzYwbo",
+	"028wT7DR589+iP0SVX/nSQ5irYi8kEmK94vNAva2JCYzI+Pyrfu3MqUPr2477ddRfCv7zS4HtbO02IuM",
+	"ijaLRNjZ12u75V19STXz6LpzR4qVOJWqoiv5sWiIkWksZHQHL8DaQJokKLSKIhF+r6xjXUe7XES+nuNZ",
+	"XD7VuazFVmdI0ajvemWzpBv4tqlSxUyhLGkVSGGpEFBn79AhTxyw8znEdSF0IEUP7wI1lI+IYjpNDGZg",
+	"pcIZmlmT7EGdvMSzgwEtfG/MLVDsNxZlJwhJOezKTGSOQsXqAxowDnl1eb9Zl9JggAn+7xkTftINowMy",
+	"YMygoPOtAzIxB95WwwY43GUgqnimFy+hc1P1nRuH3pzSXerXCHsDizbcE9FE2AKsu227MJBefFmiwJ+s",
+	"2gotypaZBpmaSObaANQaZH7UrkxVm40BXGNmMJH6o2uOnyk+1qhycOM0EW7q5Mb1RHRq0iDVpr7EEj0t",
+	"jc0le9ZWOBLv3KadVVPaYRFFljJGgRtsC9LNY8JkG26cLV+QQAt4NyHK5tp2Xy1J0yzWpRPd0olu6US3",
+	"dKJbOtEtneiWtmO0PkCzVHDYLsGxtC3bdD2Gpsl3OdEzfVX0TJvmWzoRLZ2Ilk5ES18t0dKDBEuLic4S",
+	"mdJ2xGZZv5klMG+gPZYzrLRvIRuiGydE8xrgcsQ1qxOY3AEdk479jj194DF9HPaYiJlVO5kw3IzDgIQD",
+	"3kP0dAGzMLgVhT+iA0qHTxxHO3WeFsfagCMCwK/filsR/rfQilsF3VA6Y5dF2pcj8OVgWNzLPamItouP",
+	"XmAuwJqF68DXjJK9MybsE40M9gtlImIBiWWUDpgwt0KkVtoBrRRLGCi2dfLKlKrXOkzbycAGLQWncagj",
+	"qZhVIAwZSG1ImFijPAyIhHIk0OhaJESdEaZFS2WcFHOVv20jDU1CEksIhPUkPoGbOvne1YTbyZgUmM67",
+	"a3denmNrtYORXV+YSSgiD2+iiA1Nixj2yZxH+t6uWBEiP52J2MJkiNRa1KAupYd27+s+YwZCF0qONAh2",
+	"+2gQo7CzAyvATJ+NiTZSxnYm7IcDaWcX5v9WuFnJk8EgD+vaPgTugU91nnar53B/mcVsw+rkRhD2aShV",
+	"MVoQyUGHC+/8DK0eV5hoK0rLEwxTslRwH7VFaUWeP5I41HypjOwxe2iuyVXj0ikfGZ8EDlkTlYpZDqBv",
+	"J2yTE9nTMukCVmL3wOPN4jZ4H84m/5Cdefww/6Xc9vis+OsiIfYbh0sVmEIqIGXZlPaLiZT2y8XdRkwz",
+	"1yA5IJrZpTXYIjmSgwHVLRh4RlyAg/c6vcUre/wxuQb0Od+43J36iCZW0rFPwwQ8767xcdXLTbjnXJDp",
+	"QT9dYOfhFV7sp8H9mmuzVClqH5UK/t9S5j52MlabcYIxATWo2MLvsh1iURr09ZjCqU8o5jdXe/ayfTXf",
+	"8bSIz2n2EJxV8PAg5jmjFhsC9Jlfcg6sJLEifRNTUP38hybAj2Dd9899rJp9mgVI8MmCSUP24ornfOxL",
+	"4IqARwmKGfPcjPOANlez8pYKl2+sWgmcHzCYvA5qTpVUW3bbUvEeFxsbAaYkyWGaoEUMszqjXCq7qu2u",
+	"WnAxJr84dywJu2fJ3BPnFFl/4YKDqPju3Fwpa8qgMuwoEFxsysdnUKd66JD6GCxY2hvwj7tO12g1+Bo3",
+	"q+ezaxJiz91K8b94Lp4X83izWlCDPF8rGe4lj7fM6IhaPvgg+pg/H7PIathgUHao5hrZJDTm3Xe4Mv02",
+	"oEyr1nzx4gVYvs3SJ+2hyrMsxoyq6kSCqS5BRR2kVfuO0ySxKAfT6f/6mg5oLNMl+SHLhQld+ywoAcgR",
+	"xpUH/PjqDTRbsjotPBL++sf/+v2v9n+//+2PfyW//+2Pf/v9r3/8zz/+tQYJQOWT1qqB4ec6vnq0hpnI",
+	"3rpZ0sugOMMOuHlxOaXRFecq+7B0pFqwSBF4Lj7ZNbE/edc/HfJSqoLfYUv1bFozZa0QBHHO/6C0Pe9F",
+	"XJdDJj4NEjyh+kx2uzxiXp+sF0yxQVKHf8tJ5hXMNXTAfGhTl605zxwWsSQB4419souVoUOHC4zXTEFD",
+	"rcpsLJ2s2ufbGo9va63bhXbmbS24zXcCfC3fC7e1v9yWpc50xKQwt84wrhy3N33LY+VxkGvv+SG7FYsM",
+	"PcgHGrgz+eBoMarg80xSETPlzXmrc8skHQjUzq8J9CSDzLXfJFi5nTEJr12sQkhcPZUKz5It1SBNaMXb",
+	"z4w0BVOujazX+qgvEwZDcLsHnVgb9rCV/FYzy1MD7/+wyiH6AICHAiwckqNFwf1WNqpndgnBu63vmpuV",
+	"BflGuqWmiXdycU3u2NAUekf4fDxo4YtShoB/AnOSQADVyXsmYhK6z8PAzYBzohVucSuKCImkY3CL0HlJ",
+	"4BfnkQvBQu/zJH6ks2dj6Aa0RGrtdmYPBtiywNLAqQgyD5j/8q0IqYaR2e2EaVXZXoInQsVu/gXcdVKR",
+	"e25oQriwK6hNnbwB09S5HQdcay5614QSiP+CsugVJcjpuhV+InvMGC56hGLiDsm6QAKxJAmdnEcn0Ids",
+	"9pBGVWY0qk4nl7q4s7yLq1TbErEYcks1HZPHYXHW63GKKMl0+MROccLvWDK+FdnfM98iUNbjx+3sU79U",
+	"ERUxj+E2ARK6uiXMMa/N4zAgYYZi9hfvkgxBPIa3AnyN3gcbeN7ZSR/iNelJuwfhGYU0WlhHYF+lSeLc",
+	"nhw1wZBGd0KOEhb3WNwuvHWdvJVa807CCi+tvdcMuGcoKU5Zy1HLcOWyqBEbw/PiTdF9VygF57HfY4UZ",
+	"yGrD/Wf5okH9uYGYppBkIBUrDUJj/ZugA7uRYMIh4aF1K/zJa7vsvpA8dgeaCntUxXggU01cTaY9S4ZG",
+	"BtJJGI2fwBJhfmu7M25rObTrQO6Z6tAkO3kuzAaB2IgpA+mZwa3gg6GbTQK7wX61+MI+PNeTMiadREZ3",
+	"GPitcjmiFlpOy9hfwrLVhloX3wQPaeFe+waEzRRrb2UAQEGAM+b3PE5pUlB4IU8ITArTl3YGfHjyL8uq",
+	"24eoQi+gDK+ipm66Pr+45F+3vTUVFLOfs0gKOeDRySBb2CBbYVNXqcLvitrj0XI/lPXoGaxc+KKZ9TFf",
+	"W+6kIrbn9QEmiHLkGbonLEQOoRhG+ESxgpPHBNghyA25l1AG5EQsRKa1BI3DxZevM/nfJZSguwj52p1i",
+	"ddl4nmupIzomRmIeVKru+b1UATzLB43RHh5S0ycdlshRleTsMVMWm2sSVZxw8ISDB4ODuUF0KGQDD/sG",
+	"XPpqZgVnFQNLeAHWsPqDhVvCVPN83DhDFZn7sfOFyVljkUOxW8gbJbc1l7FwW7O2zW0GGLe1OgmnN2BI",
+	"etKb8rATLQh20yQJbkVmQ7kymIzCucrEzQgTIE0eMPpp4+l1mZcrd3B4OFaA49cF1pFbMZ9gpJqWpAqN",
+	"q9LL980+MhUwawFoBRnA/6eLi2/IiwZpXpDLp2QZNuiSC3mjRCUnkXQSSQcpkg6RAWcBRTvjwVlYLi2n",
+	"X59TY2jUH8wtoXyX52sC27MF7sRuFPRy5s7j//M//rdGNk6oEocUzOX4b65JlWJPdBr1vYu1mvMNqh8L",
+	"73JKfdsaU86SvDTzqXGyJcMysqrMuERL50NHb72dHjTpZgzB52lmFxWDaO74ujyzLVK+lP3qiwuUOeLs",
+	"whe9d3nCvNgaUq2HUpn6b8MeIBvv9U2t1WxeNhaWZKyZ8wL4MHFbR8AVlNAOQP1b9xzwfsacepnDB7TH",
+	"zn8bsp4TO/yexW3dpxdXz2qt2rPGZeOSsouLzosXz58/a3Yidtm5eN69vGQsanbYN1fP6UXzMnr+LHpx",
+	"GTW+eRZ32Ivu1dXzqNmMvrm6AOEiNDf8HhC0JqQagE82e8SL7vNnceN58/nzp9E38bOrF/SiyyhtRFdX",
+	"NG40r+hlp/u02+xcdBqd5xcXUdy8ip9FzatOo9to0MZzqD/476zWegoFGEHN9NNBR0DRPwb35sisbE3S",
+	"YSJpvCTrQS7ogtqIx1Db+qzRWLM6MDtUO68OzBF4NrEN1wSvY8DeXOFCKgL5/gyt6h5QEBonI8CjhGpD",
+	"hlTBO4X2UDpXkisJgxwJ6MGJ/68Uv2faFUOguZQAyiN7BKK6g5oAeyYYrPtr3Yp/fPv9jwF5++ZHcDN9",
+	"ZJ23BI6eDsjb737AQNzrt5cBef30JiC/9HoB+Xjza2CvfA0f3rx+h9UNaHnROyZ8IBBEjh2QxQBXyQZB",
+	"V9e08VbYt3ykyUsc3NmH8ZABswWhPcVYnbyCocCdISKt2BkTFugx3GkHb6X82zc/tkg6hI6Qjj7BmWeZ",
+	"mRqQmEHYC57NB+xWOF6fAVMUazUY4QJdcINrb9Z2XaGeKyDDyLeVWOEEKIU+bF73r2P/wESkxkMgP0HF",
+	"w5CEMyx8uCGKDRk1uQ8Q8mFC7mrsCkGss39i4zDrdQmXuQXNnIku+os1nr6pptORcHdN8BgBb4BUxdLN",
+	"BfWk64kQ5yyrGpfCaWnwWjCEPnU1PP4drPV96UcKtQnuQBspSUJVj5HHzUaDvObfBm53kosr/NW+gN/3",
+	"7nx4P4V8YgfavHIjGGMLpw4kNNgJKTZpKj2WDYZmHGBDQxyoFUpB1s0WhpB1MwTPL1gBQWHAXJAh/8QS",
+	"RxuPd+lTpA0P3ZYJbsVka0+PUOW5m9oKrhZFptgDFe9vX8KXeNil8bdFGQIVHlj5ErFqd4W9LEfJ7UZd",
+	"gZ7bnv9zuxZnqOCUdB4g5mzV/uPb7344a0IP60V1iZJMGyr7msZVneFNq5LRMtgNfGnTBDBBThMWYjyY",
+	"hoY60gJVBPhKy+qz2TtPl2NMPaGk50y+eIh6j7cPaEfDeRy5k1CoqeOuk2BnXM7ryQ0zmmAJSdY3I1Op",
+	"3Agcc7a7Y4VxkGtfM+hUC2jMEYyBtq3PPlEr7AY0aRWRwG5TCl0vHMiOsBm+FZgxbO+FC3qLjqx/8eYI",
+	"bKb8NSQwNmwlIn1S+09q/8pq//IafqWvy2nXxxyELloSlZ4xfMlMIVjMjhjQT2cdkHDNxtWLxrPmN8+m",
+	"iqpX9p+dfy6g/5qxa9BFRMZpOUF7q1l114OSRrCeG+MEYycY2zOMQRP04o4+CKf9Qy4OiCN7rQzd3dhv",
+	"vfQqh+PpqGRvKY0VXKxDavoFqrgi0NUmdahlSPRmR7Shu4cznbWhYz0ZJnaGvsvucYGIReLGBWsS/B2u",
+	"Bt+RCRh6x7J+ZxA0R2utMpY8I5K8jmm26UDyJAIGWJV9UVvJn7iHthYPKDsHGNh7UHl56RqHGrBmOywJ",
+	"cCdibrwXFwsDx+Z0lvPCilXTvuT1O1lJBnhA4RC9w2il63dfJ5eNp1mI0E71lDbTp7ralSXYgyqQPdKN",
+	"GVBQcKTCJzFLmGGAAs8ybgI/akcPMqObVCxHYk13C0zLQoDcXeLSN1KwIlYsfPyGcbd8+haq1UtjLs//",
+	"Yfkvoob1D+VaOQvunbFhurqieObtqntAudcsnX6kqTmD+dQV+zgZ0bGuGMP0C3jX0ndcD6U9mwhelfcL",
+	"8+MUBr63vXNFzXvGclh10Xh2iMu79kLOApLyyvr1wKMyzeQINHkYlbFne+7M23E8bU7OJtR3DhPKJ6TU",
+	"Ii8x4Yun6OTcpQb6nQOs1ZXODRKNHYcSujn5mXBxp9dpgnE0WntlePQHH+Vx0Suo9ANhDsfBhb5CraLQ",
+	"aTeAH8CQJodMOGKTfKROfeCaDFM1lJqRVBie2KPNPg25gipjQTqsT5OuveWogqQfQzQQ6kw1m8N8dg33",
+	"FbHOQ2aFofBJDWNA71jeckgziBpSMYZiQE+3ZpUWuFJn4R/XhvbpahpMZrxkhj6+t9dk3JTOKNbLD//P",
+	"XNzV1mmEjwuCOZzwnRUsCjuIZerDlnRjuT1S6fq4cq6P6fcIaqmyJlPfmKFunZ/TIa+7m9al6lmogHN+",
+	"fvOnVzf2v+jm5U3+36rzMEss2mddkzvGhi6XQLNIMfhp5EKbcHZ2LWhukJoYC0YZi2HzGXnH5vpgy834",
+	"7URv0n4pOL9mWTCOW/HyouECv2TEYwwa9nmvDycTTtjkkXLFzjozaQpR8SWP8QPu2w/ZW5xMjYMyNUxh",
+	"YU7GxsnY+OqNjRuiB1bBGfLIpIoVlbqTxbETiyNvbPCVmhzIQAgc/5hSElHxKJe6niMHdGYNrPPeDnn/",
+	"y1tMCnv8okFihGjiTs8TlPaZ2j0V0uEPhCWAbTwPQLDpEIS/3B3hiLq2Ez6GuWjMwfUX2EDMIVgtc+wU",
+	"aD4Fmo85X+Y4Q0iiy32uMEX0gARhzKTLm5FmcLKD6BEQbH61kuhVwdYDKgiDrVs8d5hnY+oWJNa123pO",
+	"zoCUAuYlbP/iG8+AcJqSWpeNosCaGx+fED4LiRXJ4z0KlRW9Ulkz02+ZFfWaGJk3JGKJZqt4Z361+/oU",
+	"9l4Xs+w0lqMSZEBjcMEypcD02gRCRVTFsxt9TepxGFhWwNySahY4l00MSYUdVCcFtCpBET4UvfBJFvuG",
+	"bxpJhooLQx6HE7axvbIz9k0zwjrBeGXMkFPtVlCCrW/Qb+bYOLH+wfeQ9CncuQ4KD0MmwihhVHk6xPe/",
+	"vH2EG56OWwVocJkxWWeBnJnBdTDN4usqvhXcBe9fSucVg3ekimExKrGjmqFMu8ohh12CcK1TBvyTRDGc",
+	"ohIr9WMqSF+mqqx3Q72nG1Iie3aR4LtA+whcoo68b4EKGL9QY9Kn9wyYTvO1RrAM4eZtIU3bDywsuPhi",
+	"VlprmldxQO1ONbfPu0Kx/Euq4odafv3Snd5N14SSYUK14RF+sAQrttXTKutea5F63iik/rtf6bOt8GJv",
+	"U7lftJ+yvR/sw+VUTjvxbXfQ5o4DtyaopkuRHVw0Vic7mNpek2zKK7nlMnzbiH8twm1/EJLJjmWW/6rA",
+	"rJBPqh993o1axQdXi2r1TawiRGjlBWTNej4tVidYIt9xWEmLUEkeu2cY7GPpGkbeyzsIesIwngRZa+y5",
+	"uZjTqiacz4cxc23fRPMEXwcKX1MQ8gre+ZhLWBB0KhVheLkJ0uIZkLOC7nvu13SGCvzLlNIL5xZ0YamZ",
+	"75mN6DFF3rJh0pbJvfAWx37ib1mbv2VzVCZ2p7SXAayFgWdJVMuM+7xJcm5V6EEa91hcW488o3I/7ppH",
+	"Y7a+gjlF+NIQLCiU91q8OBCVZQXQcgbi9t2HM/WprNGJHU8wQfZgDUE4x2Ci+bYBidRO77oH1n9H0e4y",
+	"RfJ0L7SE4yzra0lXnJub9TWkPfvk5h7bVU/oO7z7NtLHTgrg/hTAQ/RwzlHpQE54mwlMpM3ocogse0TF",
+	"Unw9840mQG1kpItprA5s9u2OHtd+tmLApR8U6MGjhAsenZDthGzHjGzv0MtDN2agsjOqFBU9Np92FJyI",
+	"qVJI5MWAjUpIEjIRA0FtuEtu0ZdUsZviqI/LQIXunVu2TX2HUHzYQoyiHyppPcljC3FPsP7TkMfI1el9",
+	"i5Mv8GTGOCvYP7fI9gkSX5t21uJMt0c8STKi0cKOR5JU3edDuLoWrA7G/mE+yeknpghNhSH/RGNODZBZ",
+	"bxCx6XPMXQIX86KY3biCxCGkmy7xUC8JwWuZ9RPnd+cGfZ8nsWJiZltCMupLR9hvVxVte/hWQOS9CzYW",
+	"wdfd8NBiEt+L2DW3KyC304xiqxn1ffth+0GH9bjQ2DcQk7DxGHn/JO7uR5rYs4RJL305gtRLpu5ZRRNA",
+	"3/tPX2MtVkyo71rPpchSb8iQ2tFp8jjEn9o6dJVlQo6eQDkLoXDLM3/LvIdBbv8jcWfsi8j8ULr0XqYK",
+	"+yU6Jbidfdu3S2yhVk2JTodM3XMLwUClSBS752y0avhmDsujC2TzOGtrV6wnc3e0W6/HyONQSNOmbXin",
+	"8EmQafNYyVeYDYgE2Vcij0M7Y20/Y6V3RvXV3gifBmsvuOj5yeumxt3NOaAnttEj7b+a95G0p8aV7+fk",
+	"9diMR6pSl8gq28NO0wQw7LeB3TwhsRDYV+DsqhC5za5tJ2G5bWG54qJXdzXDdzjqWJyXvzMsHGy+iaKX",
+	"ltCgWuCu3tFs2gA6/1z4rb2RpmdVKUnTQLdmf5fTIT6iQwwp0qXVPwy3wzy92LXkWvhQHgh3WmmkVZno",
+	"pdO+yzKyh6Fnrxn8u5y4WfbLT46HHy0F6Jp/nZV6ARM77SSMdMbgJeFxRdK9o4kgNLGXj0mpRU7Wwcde",
+	"FiVSr5yav7bievT5+b9Kvk0X+UnAHZOAO0in+lytE6shpsRbnsNZURaRC7xltU5pt7Vhgmk9vzbiwbaN",
+	"zn8DLeCI7JaS2AJH3A6NIcHFM5JpEqM/pcM0j1nGxwNXYq9cmCjkEGkV7Xt7O+Y6MrAx1CA4Zw56NVJB",
+	"Iyh4ExwajUxNZp3cEAAqLoWrwmJA4eHDBVIR35XQOxIGXGsuevVVwwVW1y7O9t5CdXZSvWj065+hl3tL",
+	"2LHQO7PWAvBp0wkbATEVoQFv+Zc/Z19vd6Vq27Uu3SfviTh5Ay2HTnzMbCa4OCgUJ7kCEXylj3/TnbeU",
+	"/YhHoZTkqQ1PEpLQ6E4fWm/ZZQEF+nbOD98lLO7ZU4w8p4ZpAx5TDa5YrrTZUgivoigHgnh+zMcVvMMu",
+	"pVvPLfWPqQW17JGL9wX066rR28810ZEcslmDcJ8t2CbQbbY2fu3Au/RlXUzjvFWtL9Zin2DV4zaP7cb7",
+	"c5DP+tRtvL4EkhDaGsb8nscpVPUvONaLYovaWqvWVcBLYPrSft+qJQbGpVjEhxwNKzcwnOtWCaqXb9+6",
+	"XtAOl33nwToHE7ODdYW022zfF7U0jzOH1rwujj3toSsmLVVjurCLYzW5yaEag3YYnMRXIx0a3ZHH1lKN",
+	"FR2JgCjWTTVzjSvYKBmDGdtnSQym9K2gVtnqUcE1bKUn1piO+r5BebFJkcZyhCETWLSqaKJ9kAhycQcS",
+	"dbuN9kArRsLumerQZGICXPV+xJRBZpfHYfZzuzMOA1L4nZos0nUrUL3FnoF57Eoq0kupijkVOfs8BhR9",
+	"oCsbQClEViXeXDAra6a9vyBWcQ6mIcKTLhZnzu7MOnktU63pQrC5APC9eGEPH3xP5024LQJi0/BqUBWG",
+	"qaGyc9K2m9krz0UA7RYBFPdJO3uZWg6bum+V6eKO17VlgW+LIbiT3Nuu3Ftypb/YuJsXpfPjbhnOSeEl",
+	"zExxuk7ozd3onHW7DBNBZ1kvP0iFhMGwHaYTPqSotmo870uIGachqOdOZg6pxo6u0MAwpmNoYQkMtXGd",
+	"fLTC6lbkerRVlUsiUwfQyxQ3rA6JYUniKGCBTYIYOaIq1jDwFqFAxwqSiw6YdmUoRKYm4ffwCsmYdMaE",
+	"kjHTrskqXrlw4sksQ+t7P7+zLa4p7x2UH1qpLJH7TMjREowH1FTTe9pDe+Zzp7ZXIOfsk0XR6cKhZPyA",
+	"lMxXe+XHFDfQol988aJWSJl2mh1oBfOkW+EruFLgUlgMBic3jNWyZ6n89oiPgfIKjMEd6v7OoTOt+5NI",
+	"Dhgx8oBsgBWR8XO+xzaQh1BNjpJrqQdXw3DSYTarw3zos+yUHExUZt4Rh5wDu5kLoz6QI10ZNC8MsyJi",
+	"XhAYu0wzkMLQaJ5rmCVs2JeC6YDQOFZMe6N/yOQQ23maVAli5E5rPPy4T+QDa5MPfMGlHiuLHXcYhTR2",
+	"aO9fv88yPWSqPHH7JmP7lzldLRw3qIkDj1qOAqvF/mnXvsIY6expl7Xtkau1aq/QTzWQSqAbf6GEAJqk",
+	"9nb/6eLiG/KiQZoX5PIpuXq2WU+yPdq79iQ/HCMEd3JfjvL0+4gK0mHOOxofWpBwlmv5PaMKvLldDjUX",
+	"Ih10mCLsE41MMnZkClJlOx4LiVOrykOaAevyT3Vyo++yiL/rHE+7rAVp/izRMCuuvsR4GfKfd1kjIQg7",
+	"G1CeeLEFwIWvmrcSFM5/a7erNWvvuMjeGxs0eP9udhqJk5mlhoT23euzPb32+v16ehcCtIcAaHEsmYkT",
+	"y8LAIfpVT8JhHeGw5Ab4Ut2tZXnzQK1DhiBzBMx6zlbQpsGlYH/aYmlD9ip7ciicDu+eD69vA4u74CDc",
+	"DA/rfr6+YZGDeBjehnyo1c4Gd8y31BF+gfbviybZXxAKiUp4GRe95fq7r6x9bbq5e+HQu7xOd4CFrC1v",
+	"HG20ufsJV78AXD3ErPoFlJyXjk3gYWzdhFKzz6KpXSHysRdLrQvYpyKpE7SfoP0AoN1XTTl/2bxiqfWg",
+	"PubaQk6q2CI1Di2XLcSE1SYD/C2R8s436BpSZQRTxEh55z5mn4ZSmWsygiaiUDyjA3vUR305gLbmkNvT",
+	"UzIVOXYuEQ2rDnN9V3ixU6Rr85EuKIcABkiuS/lbM0YxmaGzpGjeFIFZZB9zz5kFgw7VXOfx43XqWZdL",
+	"WfrmgfyMxlXW2tGeFug61WNte0SG8LQYqkrYJ7tSCz7zWXPFNKkGUpJjhnp78ayO9UJZ+fHddTSrgIjz",
+	"eMx8piRezWLXyMoHuAoA/c5n9x9HkpRvpDhbHtwkSSHE7WVT4JM8iRQWkxDw4l2mNryKmTDcjL/LXuGE",
+	"/Kcch52WxWUaLh4G3YYp89dcNpdQ5S9y4mB/k+ZZ4ylSENgPuOi1XXS51qr9+OqNnUcI01p4JI3mxSV5",
+	"Cjr1Shq/m/hh3up3l1SWk2f5QJMaCnmy3I2YxAX4OcK0Bospk4kNfTli91m6wjAVkUntVqiT995g94Zt",
+	"9vaOylgwQOyWbw8bZheEvuALt+cuaSAht2I8ZCS0AwyzSjQ6hqbn0LhoirCRChRx47x3UIBtH6EvcTGp",
+	"AXt/QsPLgqdnVprD5F7fa77DHODaDBhN4srKkHBchWMnybC8Y2fqYJwyGsS0nNlackOG1Oef/Y/bS2+o",
+	"AMHDbf5wOsMbPcMfyg38jyqzYekDeSAlFflYK2JqheO+pTSHjAxddkETC7zOaa1b3PaOjAGICnjXnXTg",
+	"ZKgIsa2TJWGVP7v3NepwERVWh+uw5bS75ZIr1tf5Np1lMYFpl02HaWuYbAeXanGC9l1D+5HnViyF7ptR",
+	"r84B7sZ7SrXYnVyY2Z0yoknCFLgPNHNmvn8w4UazpLtJATCRpwGyhmW5GgvnX8CibQ7Vgw00Aj+h6iGg",
+	"ajVNEBRPT160zHgyvL444XWr9iscvz3h9f4S4/aM1seTGrd3YD7lyJ2kx0kn30BSXAXCbzE/rpuKyM4a",
+	"Tc5i3u3yKE0MfyhXDtmytkn9W5n+8EM21hutmdbHmAJBYeS7yIEoPKkW1IoP/tqaejrCeMddzpJuLSjN",
+	"zkx42ibkR6lpy263HcsB5QL7G/u/eSr1yyUEgAVh+J7GaRoMUgGzI3q1Vq2JMKjy3xQbMIv++BfPng9p",
+	"dyy/ys4WNsNo1ayIGdHkDj+9rIFEBfLXthv4WgnYu0y+qEKSXSdgYJ+ERRIvcowmtAR8R5F8cZMkRPNP",
+	"WQMHDQ0g/KG8zoSGxZCsiUN+ia6TcGKbhQSOvm8cmpoz2e36nqTVbS80M5gDoQ01XBseIVORkdgRI1VW",
+	"HO22USdSJE6QAs/IoKjasPttclkFqjvGn7WO+zYbY54EzhcocNbZbF9qXgfKsPkMFZXSa2spHTPsmfPP",
+	"+bO3l+IxA6XXbGB2QpMTmjyIJtB6sbjpDsLpMVvHdawZK4DDgfQHLY62qstlEW52Sdu5IADutUXo7ubu",
+	"+B37m9H8T879k5A9Cdl1hewhxhXmqOCuyL5Sxm4xpPCbTJVg45kqtiNUsE9X2C+CEfedXUYT/hEf+TPr",
+	"HVkMYSg1t3/dcvzAP6YW1M6yn0/1k5vC9pgNqTKFcO3VWbOJ4drso6HK+xcMpAAdySosU4Fc+OMwodDK",
+	"+aUU9A4mbVG58LQW1AYyhmlM4TT49bYSZ7V4sCwM8vXPr/BPwwif8vrnxgv3Fzfob+mA3skdhwFyCDjQ",
+	"6kvoTcR60FanEBDwCHskEYACYgHo6+y9ruEnYFiuxLLduOPhq4JxIKymBLaknXE8hykMCySVBdR7msA4",
+	"6IDFQSGzvuTGD7wM899wBZWQ6envOsvXn+/KvXr4dwFQJdBZETJWOO1HWlh5EhkbERnL75dTWSa1cD2h",
+	"rG/Nh+/uf/45Yb3tOetLMHu4qYGnQ39Ahx6Z4npHR0697OE9DB87znSFgxhx4Yvnp15HEdx08SQospMo",
+	"dNGorWRrHWPZ5AmHDwiHj53Qehk8XlN52megb9sAfuShvU3g+ymgdxIFJ1FwtATY04Jgi4E5UPG2Lwrm",
+	"1r476HTvbKUCYSLW14TdMzU2fS56GDqyohKUZ27IQN4z7clIdKru+b1UAVFyZGHc/gMmPwS6FO9xgXEl",
+	"14PRfjtGWpVb8YMVCsbiPNwaXAQu0ZxcNp5PP8Sugh0ajrXDEjmCzvo3BDqq08T3Q4wVHdnfusSxJdsn",
+	"OKey5jG7FdDev0U817D2syCzaxzNuGIkFTFTZETHhPYoF9rYeaBAR3sv71iM2et9xpWdUsbtuSJU3yFp",
+	"S8wSZpwXuidlXCe/wKNuhRddwDJQetVHmgBrvQZJSTqpyZgEkabZTkVo6B0LA0d2zo2jsJH3TFlbhwvg",
+	"SLcSj4Re+IXgbu8z4s6+f203FHhluwcCEvqxtN2lYT4/j3SdQPIQLNYjfSvs2fW3ZsKeGLzjI+2fhBMQ",
+	"pgJ2fjgp6d3izAoYVNLoUH85FfGtwGkMCM1mEZpcOhod7NvNFEMvFAYg6B0TfqLh1TuK0Tt733Sm9lDR",
+	"gB2GmsPB+Og0iHf55JgRj5g9LS5aUrNA6TbCMrJ7cvfUWpcWOu8YhLOhW8SfF5Y6r+0ELxMoWFJBmaVo",
+	"FHkT4hRvwRaehovFVQfWhEb0dscvqh5QTAra3grC6SisVlBLRSzbqTA8yabp6VmjWZim5Va0SoWAD+LD",
+	"VB5QZk8oDzDgHIq4MJJQgWLEgaumAzZN1f6d31ArKg/nQ8WgucD+lIg3EpUEa3yBOR3XSRjzbpcpJiKm",
+	"Q5CSZamF0iqXOZrgF1xD4440fQfJrUmRWJSFt8LkqS3QEwbWwYogmYDcRfFYJ2EkRTfhkXHDGRVo1zQf",
+	"DJPxrdDGinCQ+p0x/OsairjwBQOJkPGy3bGhqZOPWZEbcggN6BibDDPmtCQK5PVuA9gn+OEJCSH2XAje",
+	"igWlYIXoI17yIYHcw8KvSoa5zYTncp+h7hWwajnUeYtv+g4HuB154nccTJ5rkWRGst2XqWagelrwTu3V",
+	"oIm7DAp0i7jshcLGz752XdBRMR1U9/kQNDZiZEzHdZj8whGEEWSyy+IVHdA49f0+aq0apHe0XXso/1B/",
+	"oUzRnVS4QdZGqUkuLsjlZeFWKClgBCtJy/xbuWm6Of1jpW1SJaPg4I9kmsTWpInhnXcudz5iEySEPRxM",
+	"LDcoXmbTTnwPJpjDW1GipSzZkgBN9nMP9HkaooM1/+1By8Iu9miyOIgmI2gamR8QDchbYZUQwerkn+Ff",
+	"7P9hz42THyF+3qYmrExgXT1xtQI0E67Na5ysU/OPtZt/bC5X9KTPb0qfXyulE3F0r9mcs6FzRHUJhrxG",
+	"NQNCj6GbEuL2+Wf4Fy5ScjQbxz/CwR+VHHxFxYNEVm3tKovKuXuv5Xx4Xee8m3QdsTggCesa7wYkHRbR",
+	"VDP7YywZKqRd+Dt64iZ0HTkSgbcmyGNaVHPyRzwBZXdAUV/P1f/HtOj+Q9+l1baegI9QjgrEFCWd/VZY",
+	"pd0Cv9PALbKzGHJNwf8+o7fUStLEjtyOdq5EeWdX7qiEimJapipiW5Yo/jFWnmQ/L9xE0B4IVFK4Jv7r",
+	"AWYQO6ep3R1w0olRlCczxlcYRj7GAf30MxM906+1njW2KeC6qIrDSSy17psItfmWfc+6zbjZbdCzy04j",
+	"OnsaXX1z9iJusLNG91m30W1GF7SJ4se9VKumhyziXR61oaap8NmiMif+ZhPS450cHaoA8bp3zGPsMMqj",
+	"vt1fhyRAgs9VEX8vH3ZZCm0fPVsUvR+yJOGipwOCf0ZGIPiSExRo+QpW7uNUoGjeVa1awdH/Bl7qpPqf",
+	"+v7tp26tSwc8Gbfde/3+tz/+7fe//vE///jXWlD06rRqf/yv3/9q//f73+CzRfMZmnl/b0ENv2dtXKJa",
+	"UEuo6KUWfFs1qlblKXV3a9VuFO3suNxs4hQffsc/R4uGmHg0fHOC0IRTHRBKcAsR7aAe/zRgvhxrYNGG",
+	"9lgLLBJoAJhlM1ktHTp/d6Wqk8kOgpkpIogE/NJc9BKGd+eaUBLmpyHcKa+cIAyay/goMhVjGNascrOJ",
+	"XblXR/yK4LIgYJTP/qrH9kiLx75u3F5xrU+FX7QkBLZW8gUS5vyz/Wd7FV/TSHe4Oaan47qh4/qhz/zW",
+	"Pa6arcXP3WFUa7lxVtj+7lQfQ73WXA1queqttfWqTZdwCQkOvJvM47h8h+IpC+YYK7lO0LohaD32KqzF",
+	"EHY9TWaf5VfbR+QjL8DaGESfqrBOMH6C8b1UUBVBfIu1UxiSnGWWvmMWFiMI39sLIenXxfO7k+AVUc2I",
+	"YXRApEjG10TI7OCShFElNOnLERlYtRPNXIppu1uINs1IB3jvIrFvXCD2FGzadLAJMgMK6eR9eu+rmDDE",
+	"BBEn+CuEnSAINWOENLL4dPDBJawf1UZRge4z+5e2HmvDBrVWbcB7igrTvk8TwRTt8MTCQgCJzTxmAlME",
+	"WNJtK2atFrzFAoJiwUFeIpet0Nzwe0CkmrAqECS/cXw8PuHi7KKx49BR8UAebqMin8BBfALHUQSMrKpc",
+	"WHcSyQHTeRWG3aV18rEvIT7U5SLWBLwCRJVRH0JGWYrANWi6UKlioPg06/bv+AXFDKmw2WBRsXzDvkme",
+	"jWZxPs+OA6SBq+ymnmhKVCEl8HnFbbnXwNFWwKXi1K90YA8xYvSVg/Eqy/g1N/EpIfv2okB2JOef7T/r",
+	"RoECTNgRrDL9VrNKUOsxM4FoezJ/T6dzI6cTnGDscEp7H2yHs8QxO5CgD46zysWIh3hLQZ8PTjFDp2LL",
+	"Wk548kERoyLOa1Vl1tmx7GPsU40G1wyeh2k9aHF2Btzv62lHmw7/lMDBtzaB5bnnbFRsPf7srNGsrWia",
+	"HFxA6ASlG4HSI2t9ksV4FkTU9RSVcyb2FuPZOgBX2syz0dTHbGai6thnX3KjSYf1uBDWSpZqVbBlIt4M",
+	"0u42igOzVYTdq5Vh93sRn0D3BLr7Bt3vRbw1xFUsgW2q+3w4Ow7j2N24LvgkgVhl5Nx3WYDI9NmgTrDk",
+	"Q3aRyIKkImFakxAd6v8X+OFDQvWddlGczF0Ph3eXFUDvSu9/ishstfxnkWDM0iVAi0RpTjVJ07IEGws6",
+	"ksMNCwL6TR7lH1LlWmsqbgENWhraCVRrtSxE4LpfjvJhl6GlIrLsOrSUcxMtFF9SEyDoRctPOcXRgcWW",
+	"7MRhMqlm6p5p4BprFRiVsneDcIzuyxHI/Cz6xIVdZ0bsJi1EhoCGBnlvzGgW59Y8qkvMmwqyO1DlnB28",
+	"PM1ZCtbj0P3Uho9ZHD7xaVl2MPawYK6DtQQocYeIZIeIPA6nDlYbapfCJ0UDwUlCPwEDzZJ7pgMfwuIq",
+	"SuDV8bhmH+SGRDl0NSNwVdz0+w1cTcHbEnC0NLKsBAqHGL46CYWNGSGlo/CFhrgKcmZ+nEuVcWGWgFkj",
+	"xlWSYeefi79ur/JpAu725BU4HdqdHVqkWi8t+kF4Dx5Q+FwYbMFTeBghsInBVnhiJ874FkNiVpMbMjlM",
+	"mOeHB8URomQYJHNpQQgZFkAWipWtXFJV5SHO6tendUSu/SA20D5rPR1v4+G3KfSbgU4rGm4HF3g7of3O",
+	"0P4Q/cQPqVxZhG4BsN+sirXHaN3uZcVi0buN4nshArixsF9V0G8z+H5UQb/iKx9c0O8E+CfAnwP4GB3c",
+	"PdrfM8W7468b8D/k6a8WpqM+i+5YTLhpkVhG6QA9qdAHQ0P1LnaSokOqzJbMAQ5dmniXlwXGQqW7sKJ7",
+	"hf8TwJ4A9tAA9lc4FvvB2P2RHBwIwh4P6cExqs1fAePBCdxP4D4P3JHtoBSan8d2sAbY60gxZo3z2Xl2",
+	"0NybGqYN6XKljc+kg2hUqTC2SyMj1RJ8CLtMqvu1mH/6Pn/t40qvw/XaRX5d4Um1oFZ88Ilge4O8NvbE",
+	"aNdzwf5ca9W4iPk9j1Oa1If9seYRTdp9RhPQcxJ2z5LSRXZekO3to0zBJ9eVEkBfJhTRp6a4voM0aGtO",
+	"2b9c2BXLnpgBUhuJduqObyceCzrgkS48d/LS8nOGShqW5T5mT4OstUXl1zNYdcPUUNnj0U51rrzB36GE",
+	"qcDL0+2uwcuTbeqZa1TOHfe/YTO7Xo9ZnGv72UlAyOwyo68a1g6XNqJUBkB0EYePgkAinFj0kIwY7/U1",
+	"sUdMZw2884PgpKL2jYRQHj/S9pKIxaliuk5eGSQSdzeHdtZyyAS2qQATALL++khsbv8mU2GBXUQs147B",
+	"3yNFlytoN0NghNhKew7phRvgTonLiQcHIruEEsFSo2jihhJkegM0NnVqBfYpg1FbIeFRJ8j6lWZ6SIYS",
+	"mZVkZaBHDC9tIEmSClLAGnB2WbyZlUpYfdr2TKO+rAjZgbRYVCQsCfNrouLRsrmflISvXklYb+d/zXQm",
+	"MzSOrRGb5DrN+efs5+1TnFSlgs4UV4fM9HkCuxPYbRzsQAUuHIDjoIhZCboOI1O2ONiKOE0RGHfZJnAm",
+	"OJ87u2lPka2dTdcsu9a1nHSG3gDoC13RWW6UQpRrAOldPnfX25ibzxtw5ivcqGDULpc+4L64KbttPxEx",
+	"J8zsPhlZgWZnjosui5AswYqyDG8HLObpYG1LyR2GwyKagDG1H5iNbKvM7c6eX7WMdMy/NTHdJ93mpNss",
+	"pNtcbEG3OTa6JjxEhILLFEF+Y9Qhs+X7HtNW9i7cjydh5bgF9alZx0nMncTclkz4IxNzLolnhgm/xe4l",
+	"mll0g8ShuTk9UaoUEwaCaX0Ksb7Ql6yEu8zMeV8Y8JFl43ARsW3n4QBHXVDDh51ybzYmphaF7hcrA3GJ",
+	"XfDyrAFMhIaaVFsdTtDIbkAqOFLnKRpZHTC7QA6Z2HXnkewk7jqBJOrzJFZMzM4hyWENy91xujB9AL4d",
+	"EHnPFDG81ODvpbvxoeWRfHQJCBDJsWO0Jw8iPqiC4MHsyxHpUpW9Ldd18r2INX7NAThyTrkeIzEd+xCR",
+	"K/qH+ssdZ3e4O9rF6THyOBTStGkb3jN88gCNk721Kx81ZTH1KGOA8vMBb9qTDKgDHGsUTOaoLycmdFZK",
+	"R77n95rGsQmwWOGcH2lKxJeJ3csv35ca18/EwbzQPmot/sRrQ0WpD1UZ+dcJ6Of66fnn/JftMTiVIOlw",
+	"7fzTIZx9CK2BBXL5UCzVuQoWhJuXOk6HEWT2M1zlVC2e051GmGejxT590LuZquN3QK+jDp6czidhdIjC",
+	"6BA9p/M1PHCeVgmkuX7TXEQtqeEZPmAJF2ymOveLcD00uSD28QpyY/iABYhoikUMrrWHDxpuUm2IkIa1",
+	"7JWMRn2imJapihgZlTM4H2miIzm0NuyQiQCM5ltRKGeAmkmpsN2VFMkY72CREiopB3RM7oQc1cmN8ATU",
+	"FlZHSG8/HDLh+mThjBoJiEukCAgXtyKSMdPXePmIaqIpd0kVzgfgxs2NZkm3Tj76C51fEUA8IAOq7lhM",
+	"QvxrWL8Vt2KXfaw/+EU8Lh/y1gs5sX5zmVbVdg/xLP9L51tAB94Nx2IrrCM5GFDdIpE99sIEdqdifk5Q",
+	"Y5+GCbSGQT9z5Zj9fUvj5oYNAJwG9NPPTPRMv9Z61pgae2A/f4XXXjWC2oAL91szu5YqRccg/sw4gaia",
+	"VIPajLeG/d/JZSiYafaNZkw4vCwvu8IXUJA25BmvSG66zJKb3MgWkW2R7+ED4zFySmLdM9UpOJjgts87",
+	"ze6zqMHOri7ip2eXtNE5exE147OrbqN70X3W+YY2G7WgNpADeKvaQN77Dpu43m72jKIQePSGLny46Mhj",
+	"O3IXjsBNZhd2SrCWkr7cayJ3vtN5fZizQzWP7Gr6IdIhz974ImrQp53OxVkjvrw6u+w+vTijlxE7a3Yb",
+	"9EW3Qa8i0FSyN87Z+cuvXVCBVnjl5vQrr+Xv95C5a29/SQRXWqTf3zM1hnJH36XFiTHHOoDy4NCKRpfT",
+	"OlIBTvXtG4SzgxDcTjH2heCDYm3JdJEqiCXyOLQHt56KWLZh9O0R3KMd07EOn9TJ5MLZu8GFBEAAnfXQ",
+	"Ip1aiXYrRrSoe2TqnZV7wBoaE9C8namYFa3qVN3ze6kwTkKJYl2mFE0mn6rYvbzzSor/bdK8LIc6hDQu",
+	"3JGFOfzTYIw+FCJwZK1bYacDHwwMGVPt8Ao2rJES2DSW6C+K2+TbEnIcl2X6oc/GQAsSyVRzoRe3SF/b",
+	"V/9nEcutGKSzDMtipnCc4i2WY7tZ8FrWBCngpuld3tIFi52lIFb3u8dmdW4PLiUsIDJn8XHYlwKyB+Do",
+	"zl4Zd0EqDE+ySXl61miWJsVeI9jEvF19aDz3lyy3wLM8qLDxA4JPu4aTaK1ROEfZkX0E5IIalYiDsG3L",
+	"4g1BfkK+2S1NKL5gQYp95zebE2EINStFLXbja3zA41cA1rU8f+Xo88y2o6M+T9it0HLAUASlIoaq/jGJ",
+	"2ZCJWPswuRvUGaEkS/4LCCX3XHNjf7BiruUu7aaaJiSWyMFADEsS+6iovziI22EfM4J/L4q45KgsBO/1",
+	"DdF93jUH42OkQo8cACDktWoxi6ySG9sxWiVfY12QRmq0Dlem344pJJs2X7x4cdZoonMv/6Q9VCzi6JSr",
+	"jRlV852SzYssExYyTp3B+B2nSSJrQQ0MfP/X13RAY5kuLjMA132mKKAG5Ip2lYUM6LYKZg0uHXzOIink",
+	"gEf2AgGf0oQbjl/+8dUb+3co5oIxwV//+F+//9X+7/e//fGv5Pe//fFvv//1j//5x7/W4LwPUyQmazvz",
+	"1rV4Rc8q+sGKtNfOVwoamuv3evPjn85AVF7CB17sTXzrIvtwlqnGPtlFmzTaCn7ZrBHjHMdrtlwrOF6L",
+	"Z/pIPK9l6TSfgA5AckBjtm6aqmL07qyXUK3PsAf97NzUj30JnlBr7FmQLTHM8QQavI5B6wclBcQEMOhY",
+	"XM5Ycnzxov1GwWUJjs8BowJERcHLaRTlSYuE52g1sns7saFFuhASyts8DjHxjA9m5LF+a1/yR/uO79wr",
+	"nlq3br51a+6rw/W0M50lt4LBJktXCCgbqPY+4neXbNOaD0D3ZZrE2Cu2w5jIR9MZ2xNfHBRNEgzGVY9F",
+	"3jMVp2xXebXLewinpV2zrPEvbvM8xdMjFg/A0YuimfStkqlVPLggqbCCPOIy1Wge9KUeckOTvJFznyky",
+	"YLGbFbgP1FrEKZt4m+eltwFwmbjiWfmKaZEyNSebysydxJade+zs89sA4C2cwEmZAYNzSedUk46Sd6zo",
+	"oHtJ9RYcc39eTuiAafRQ0hYmnuZZW5U5WpMLsnam1ulI7v5Irnr6jkbVe/DUvsNAMHPnlcC1Wz+1G3Cn",
+	"zzjbcLuEmX161b8dl/NvLCgKyEiHSbbb5PHTxuWTOoG8+N9SbaA1RuiJHr3e6pIJBoQaIHqsTxFsZApH",
+	"tUdkMYYMnLAKQDsKF0UkBy7m9qEINjljCLf6n0xNJEHTyqa7tvLxf+n32FZ80ic5cJIDe5ADwJdKH5AD",
+	"c218yLDX6wDvQ+xEMbvnESM9CvpZTJwRj1gou92EC9bKosPQ8J6rooPXuf2QQZdqcGtgR/skgT8Cw56i",
+	"QtPIPrpOvqdR/1ZgVhVQ9IZvf3n/IbTQTEk4pKYfQtLIqBA3xSilNY5DKwTCwPmhM0Zbl+8F7VjTBFow",
+	"gcs5SZwjnCXd1q0Iy379MCBhlaffvdTMz6FIGT7MGw+Egb19/jteOWCDDlN4rZ0e/Al84vijYjpKmfeO",
+	"TP0F74JNaeFTzZRdsTMLfzQyOizkqFnLN0YHiw7J4/A/DMAHGT6x84y5Yh1Xy2Yv9Zl1LjnpVnRYnwvs",
+	"awVK+72j8/WpgoFdXErsEoEBbqd41JdWrLJPBj+0ywOJam+c14hrouk9i0kqEqY1YXk4m2tkUkYPM8ag",
+	"rGDuZsMaO4dVl/JEB7gLhhLK+zWmsVFtp929wvnFuX3+ee4ODlvkaePS0V+5efLpgRAG4VoDA/TTxlP7",
+	"fy8CDHvkTM5pYiBvC9wN+JhHt6IjY253mVcj7GvgcX0EDhwS8jh0pF+UKDZk1BBNuyyw0wZzMJqVeofi",
+	"51ssr9lnBZ17XcyO0rVWzW2oWlDruJsBtcJlM8jc/wA0mWcfFsL559UkHcWAmb60LzxS3BhMhio58n+g",
+	"wtDaOv7xBz3dFzVQuk2/1qqVTzpoXf41V34lKwflMEvPGlBBewy0q1nPPXeTnIFQaSAOT6pLufPlKbV1",
+	"aoHIRO3fPzLHKfz7gtIa9uQyFY6Nje24pWI5WbldSbYukJfenFiMBR+Y56N9XmqgMyI4fym7uZZcnyod",
+	"qpBEBOx/qOEG3lefZ2Dn8qC2+ygJ7ixksofEIy56GchmhL2rBUwiqmIYsUzu2VZUqh+ksuIQxKaOqEAN",
+	"RMXEpZbjYK4xdz3VjCSM3oN8sFpWKWxSR3nk1RtfpB3J2KWUcdD3IaHKpYEHWWKWhJX0bJL41KpabZiJ",
+	"dwWMfEmVr1ZaSV4YcFC2ah/fv2zWX//w7scf//TdD6//9OHjf7n4+Z/evPn448Xlh7e/fPtf/+/vn17+",
+	"8y+/Xv70y7Pv/vT2H//Lx+//6+X3r3/98OMvy/TyLY/7Azz7kGpsVg6DUxUvlbG7XEx8ZtDYh35XXoKf",
+	"ZBIzNSvzCE8CqJea9N2lG66AsUe8Mvn1I/C3wBBAy+T6P5dMMRXPcsnNRRTNEknj+aRA0MzEF53oQv6M",
+	"7KIeCF6tUV9C1YlVHeHCwPE3JEnWJqzls0TwlmjtQGkMH/BMbX7/y1sLJV2pIqtdhiOqBBe9ENOF3BWP",
+	"tLXo7LvQHoOyldA+KsyTN/GeHOK7UZ/FdfKuXD+jsWHKdRYe7qTGmYc4PszNTOIi8dGteLhoZVY1ysts",
+	"uo8rCGzHvOXwr31ELaiduX/h8qB2Bv8uHAGG/QOZYVbFtL9qQyERpmosqWZqf7UasDtrrYurAN+9ddGs",
+	"X2Vje00VpwNKXmltzQfYR7VWo/78Geax2GvcsagF2Zss5Jtr1taLOvpNvHM2IH94ZtMBQQAedBN78Uiq",
+	"O5ZtzAq/1XYijIAsM/H0fTpk6p5rqXLwyxLr0bZSRDOGwOrK/LqFy4LCu1k5gKxeDHHXqm9S3RHPh5Rz",
+	"fgkJIC1HQpMxMwFxqpW9v5IJ87ca4VcYHeBdqbLgas/5ZPEh166hY6H3lP3FwmRWhkgTKdiSvHHge/nI",
+	"TZ+EN5E1jVvgnDmP9H0YkLB4wD6didgeshBz8tHzQoke2i2i+4wZcHooOdLQ4Mq79rRRjA7AkQFvqY2U",
+	"MWrp7FZgwc61vRFch3cGfyl4FH09gI+SoP/q09C+CZQy+ABLiC+EOUIhR8BtG4u4YZ1cgVcHQzryVgyo",
+	"GLu7aKJSMU+InLKIls0iKrn/g9pZ6TeRWnkB8sb/1JVJIkfp0McdgtrZ5J9WSUyaLmTxrFy46ewnCTXo",
+	"LqiSWW7YngCwQnLZC8484dlC40NdCIw3rolLk5wx8f7DqYwk9wyrgVobz+5U7zJyX5r1eHgq0vrLLnEE",
+	"rpW5WTmn/XIDKHxx/hx4BUKOxMwlgM+W1RsWeWhWvlb11AkTbv1nAy9cVlngk+m5WKDINa9+kd2NzUKh",
+	"exEIqcncPRRPsouCC4WnE2rIWjmLnHKA5d/LZPN5Hj5KokRGd8CEqlJBLKZb0eo6FjsvBsjimEjRIlRr",
+	"3hP2IAdo8BCv4gRkmFBhpaMFkbN06KvIMPSGcsvalIeRC7iCx6Dj+jFoJkx7OqV+kYj0JMLmFzYvVgld",
+	"QyjcQTq6Cl7Cp0+vXEi77SsEda3VyKLc84aYnf4FdW27Iu62oCHBc0rNOfq8158iXxb2JCXFHPYRTe7a",
+	"XGAeO7BBU62Z1gOc3gU4RbaWh2g1EmcNBKUddi/iuh3Pp0GC0KDPZLfLIxbLKLUDrxc0tUFSh3+B+DB7",
+	"bgVxPh0wcDe6CGnhFoHXmlmSgG7HPhnYVg6WOlxgnc0UMNWqtMrS4ah9vq3x+LbWul1g4Z82b2t/uRWl",
+	"0zptJdl5c67TyjF5rbc8Dh4HuKUDXPNbschBCIq7P7CL8uDwwKVLrfLsXD7Oyyu7JJJJOhAQgtXXWMAF",
+	"lsJvkgsXv70OA4fRuBwqFW7B7HKkCa145Z3aknPsSJRFTilyeU8LJL/Zv6ECv34K6ywP/Q2JFe2alssn",
+	"cTUR0PEXpAnXd1mo3C4AqjJOMDnGF5/w4NXROvnofP5IC+vvLTI7rp5XLOf8Wt4Mykt1gIolq4/GJ7uL",
+	"sOYG/TG+Xt/anXaGQZrmcUV8WOjt/faEWw9vO4Ise2stjMkAaWGpyLyH1MoRHfiAPSU6M7s9Dc7YPjl/",
+	"iJWviscsrM8IZr9EfWh/oexVRXJVJ6hquZIdgg+K3rNEo/UOWyaR2kBq1pDaxa8tJRs2zSe7+JOrMOVb",
+	"1kvFUfOgAnhVRh+/tefX6afVmLUo5Sk8ZKHMeMg7zepg2ScLoBLOPajL3TKrlUVTMPczDbrAnuDqNMll",
+	"43mevzKiY5/mk7U6xbL3qpbcPWbcSd15yOykAB+xAhysiSqbyvC8bDyfPmmvC8Z5FhTHXV540KEg05ze",
+	"pbNxaS8k/JCaXqFioW/Oe6OIZsYlvJE4ZcTuK0IFG2EsWJM7NjQ+96HPtZFqXCeZkyWj4xvQO+Z9B7kz",
+	"vYp2Bi7pU02g9Uo1cwyFLFH7eMzOXTS1H8/FatqMT+ZfWI0BXD+Def5PVUwCFTAAf8tyxz+Chx6Q02qv",
+	"yKDIe31TW9I6hXFvKrXiMKBiRzrFSzwMsw7vYkrEOaZOz46L/eJSCTxti1cchgkV2KbCaROgQMwMjNxE",
+	"R9gyyAp7KbYcGcGH1ILaWfbT+iXX3nVdsWgzxmc/2owD2+2oAn3+spELPzV2TIKh57U9VLKnGNQ5xJip",
+	"Fys5HLK4alYOvPh6AneGkHcOYSZP6SaFThMK3JxuWxRVzlpQ60maLDoutgzJ1aU9o24zLMyKlSl5+ZLt",
+	"2tGJCLOP5Id2lycz1CsoQXDnAZsfHZaiVenKKqk8dkEdty84uIIylzuhPcVYbA1BbuZoQfO8N7hye/Xh",
+	"bOBALnlmVtjb+3PXuBX6UvvXzNaxbuKYUOGOMJaRwSnwknQtnev8M/7wYG+auRqWc6xkh+gAC1pP4m4t",
+	"t8bs03eoFssciYgOB3+kDkQUVjZhyUZY0YUlO7hrd2CpdnV8xJ4BGBPhOktKAicyIFCdvBJ+Hu+9mMbi",
+	"Df6JxZAy3YWqESBKj+QAM1q4aTl9PID2g1BHi/X2vr0oj/qTmbpEM6ZRyNfJtH4A7hCvGHQ5wwaJMJBt",
+	"OUlWVRo27SoBatUyXjVLFAZvqdaQgUj1HXTGVkUAAVNmJT13T46TowWjuT6U2Xi0qEgfDpW8B3f9DEH+",
+	"MpE6VUxjwhHmSUFOsN/1PvqbtwLOdkyQR118uahexvmSDe6UnboljjuXpL2yy2NurqTfXHnC5pdBLhdb",
+	"5euOCzAH8XjYHQqGZZsLKz5zsVog3k4FN767QJ8poiHNwQrHN5wO2DgjOWlH0NTEl7Ep+80uZ4VKxCW4",
+	"U0qKX/b1fXg63HbYh69jVg0cNdDxiMWEEs0iKeLprg8H6ewIfWA4SzRpFUo1MKQHMWNMZPHNc3DzhfBJ",
+	"WCehxfSw5f2saCOGzq6wn+ch0fwqX6YQFz/G62+IOw9AY+LFAOmMidt4Z+7z+iT5dn7xRO+9qdjVSq4a",
+	"t/X2m3DjQvj33FijEMiutSlAycSKFjmP/rlIdARcK8DdcU+j1HkXVjmJe/TM+AWpVMhyhfOLdM7oO1+8",
+	"RPN9uab+dv45k7YbccvkAzteprGvU04HGzuGhxpWntNd+NDlebXHJj9sVT6b/FxvrcXww4ji/s721Fl4",
+	"R1M0M0vaQzXLs529mAajTue6irXlQNTXybfjTBdzYacsqxgatfel03seP724eBKU8pizFlPvf3mLifGe",
+	"0HNCc7KWdezaSAF5nIO6VlZQ5K7wbUmgudbyHJ5uAtZTp/ZN33mDYb/cLSEjAxVhJE7NeDUt6jvPV7IP",
+	"t9ZRArjHkknFCP+c17cWXY8b1Y/OFfuNReYrBTOC2kvWh9QVaYJlhwUTXxRw4VqfcOuEW1vCrXewwTYP",
+	"W8x7S/bIM/6DkgMSDpmIuei13XjCgHS2ghA32If9EZaLe0cH6TBtzrzDBDqe420RUrggVIwdAQmQ2Vyv",
+	"pd28zE3F4wKJjyxJiC+FXYZ7vPDW5YN5Sm5eWYkBgZXtpBVhIHOvzo7PfT+Z5cxo1A9ydmhXA7VM2K3w",
+	"1OMKvGlD1U4Cb/mDakGt8NjFA2+Fpc2ynsFVVT0S99GCgTerGrbhK9uK+2VZ4Ip2oRjNxwSg7tNKBBZv",
+	"O8W50IUxc969pEJIQ3TC2ND1dIaDqCSQWltIxJmXy9WcbcWNCcvkb/r8ks6n4fVfkIr3YJUEMyOp7hb3",
+	"h0JBIYjRobJnq53q3LCAv0NnBN/2sdaq9WnuQe1wOdTjqC+1jDiW0uX7fuY75hkjbqfsPOqYHbRDzLEu",
+	"o8Bx5Fn/Aoz3aSfhuo967qBMKedDd26D1smNq8Md0DHSpjnp1EKdmXspxWIySLUhHUYU8GU+zpjnqSe5",
+	"d40QwnN3/EOrXLq7OOp6eM6IYs5XSejNrYubloiwwcubaK8RxBURb2mcWRYjVjyQeww/5uv5pVb0z0sf",
+	"c2X9gpQqntfWUc8/l/IBNhCFLA5vYy2bD1BZ8NrTtFR8kUvF/KplQoonRWRCESmrqv5IvLebQJMOjZPx",
+	"NdFGSdEjXcpN/7oUA9ZEICf5UnrM5YoI+aUlz8+BmwMKxxZHWeWgL4LclhLpQ6/dAA2WpzPR5B/f//KG",
+	"AH0DgVRqyLR3radnqlHzFKQbpCRAukz75w4jOu31IPkgJ0iP7ZwNuKBOU71PE8EU7fCEmzG64YAzCndm",
+	"dsSms+jLulxXKuRXHsF5w+GvkFS/hnq26cT6gqDRRjHRM33tjoBLnrYSGVkIGMlb7P9lZatmXxn1x4xS",
+	"lWrRe3rPfJ3KNvShczpgVoJ9/vJRbUYWBZqBDgRcXS4lkRy6HmwGuoNxo8kwoRFDTCmgCTbjN2i/AaUc",
+	"A5JTPRVcLPJpxy7C2GEW+2ARpqBpoRiB/eam8Ga3QYJM533fZ9CCwhGbY4pU9ppLWnJ2PnIAOMHPevAD",
+	"0wnHwW/b7ZpnO2xjfKiI9INUpCdl3Mo0HYE0lUQAfyXWL2qrJoU5uVAILM0+iOlNxDyfwX4EXx9RnStT",
+	"WKboSxq9++lRFXQhNC6sPHmtTqqSHoUPhNLLQq8F6PnssS6ztTJFxH0nM82W7fB8pPBYzWm5qnW4qj8M",
+	"53BfKRlfHKD6Ftqb83TxnthjLsZHbO6RJZoWqOKx3apgI0dn+5vkQmd0cdcFotsO60qVNdrjZoKK90hJ",
+	"djeYCAKrvB6f3W7BaxUGTa8NDqEHzU801ct78e1hOGWJrFYBZCfPymu7EjCRK4OSMTTqz08RWapb0vUS",
+	"iSKFZ58qtLdWob3JzJB8u8zMD7lJtCx2+oKS/nvJYzZrCL4RVXZRsQuAO1DQUiXYZouRTaRoXJ41Lj40",
+	"XrQussgIT5hvGDp0jBj134Y9ABngDW01m5eNxXl7mnkcw2fqtXUEpEwJ7YD+6Zk3oHl2zKnv8M0HtMfO",
+	"fxuynmvyze9Z3NZ9enH1rNaqPWtcNi4pu7jovHjx/PmzZidil52L593LS8aiZod9c/WcXjQvo+fPoheX",
+	"UeObZ3GHveheXT2Pms3om6uLOZTJ/hEvus+fxY3nzefPn0bfxM+uXtCLLqO0EV1d0bjRvKKXne7TbrNz",
+	"0Wl0nl9cRHHzKn4WNa86jW6jQRvP7b34f2e11tPmxeXTq6Bm+umgIyhPvE1XEVWZWpN0aIX/kmGwPKUk",
+	"qI14bPq1VvNZo7FefkkOgAeWW5LFA2CAyHM3lVxShO8DSzG5wawSbB4IJL1DquCNQvvSISq0milrZUO7",
+	"Fiv/Kf6/Uvye+aAIMvtgnTga6IjlDmAC0HPtH+whb92Kf3z7/Y8BefvmRzCEP7LOWwLnTgfk7Xc/oEn9",
+	"+u1lQF4/vQnIL71eQD7e/BrYK1/Dhzev3xEtUxFD5MbQOyYCF+MAQWMHZAHAqbuEm8A3brwV9i0fafIS",
+	"B3f2YTxkGMoBusI6eQVDgTsDSbRiZ0xYeI+h96AdvJXkb9/82CLp0AV/IOjg9F5HfRSxgMTsnkdo7xs+",
+	"YLcC0D6iA6aoxihFVhkyuPYZPjCXONHg3YBKOCunwglECj2Tdd2/jv0DE5EaD6G6FmaDG5JwpqFF4w1R",
+	"bMisxPFVDtCaJ+QxtGMMCzrz2T+xcZj1u4TL3IJmnP/YitF1zbIvWOgaibvLvS/kAHQYbCNwoVBNIlB/",
+	"ulO60PWtmJNAhFPtNC0YNjzCfu441nGM1iq59CPhSd75y0hJEqp6jDxuNhrkNf82cLuPXFzhr54aq7D/",
+	"uV0GQ4x8YofXvHIjGOc9iPGF0YlU8Vg2GJpxUOyQbiUOHg37HBiCu9pze9kvBoUBc0GG/BNLNHZYw7v0",
+	"KbZ8Cd2WCG6Ffbz9FnSnLCiv5bmbWmrXMVOmvb7JRmlf4tq1vbQL4m+LAgJbrLlO+VXNL/GysiK73fSu",
+	"QZoYbs/4uV2PM1RdStqMfaVaq/Yf3373w1mz/s0SykJJaA2VfVXDUafCm1a5YDNoLSSMl8AHOi5h7+QH",
+	"u16hEvSgN9a/0rKaavbOn2sD+ulniKzWWheNRsUTvMZSwQo+AWIcMSywG7jPPlErIwY0aRUPmF15qhiC",
+	"np0mOIEoZ2LYMcYwZe////xL4+wFPev++fOzp3/5D5VNuHJj+V+87g7rkxsEsgO1iRtLi9swG8NJR/7a",
+	"dOTl1eFKH43TRb/kxEp8x0y+LqJ0D+insw6Iimbj6kXjWfObZ/bP2Cl6mb5KRVfQ+ecCfC7Uc8mgOqbR",
+	"EZIXhnCszxVZq6RCX9UBHRPN2Oz0zaJY3T+NzAm4TsC1CnBBrLq4lY8m5dKn/aHPF/T78pscjiugOkOg",
+	"ONaqDIEiyG0pE/NDP7cttYFsy3KDJWcJo/NzJmtdOZKPRhi4AQBUs3Z3ht4xBF47QrtkaOQsnRG5hkWz",
+	"6YzISegLwCNGLpYMOBV8bXvIeHxAtznK6LhSLEKBDksU4IaUihRExcKosb6Scl5YqEpl5QaCwqAY5e08",
+	"qHLUw++QElnfaXu86uSy8RTOmb3KzvCU+tKnGh080wrQgzqPPdGNGee/4F6ET2KW5UI/cyc/H7WLtMPT",
+	"pw90LEdiA04KmJqFkLi7xKVvpGBFqFj45A3jbvngLdRQO425PP+H5b+ImtU/lJteW1TvjA3T1Y2jZt6u",
+	"Ujnwr1k6+DdRxIbmDOZTV+zlZETHumIM0y/gHTLfcT2U9lwiblXeL8yPVJiRbjgHzrxnLAdTF41nh7i8",
+	"ay/kLDApr6xfDzwqVVk6Ud/FK+z5njvzdhxPm5OzCY3ahwnlEwJqkZfwIEZ06oax49jTdw6zVlc2p+zf",
+	"L135XF90Jlzc6X3l8e5US5+ZxzsqhHM0s4qMleNwClwsKNQqCp1CA7BRJ68MtLzXqHPnI3WaA9dkmKqh",
+	"1MyVHnBD2Kchh34IwKDWp0nX3nLkOt7nPNY+sAexv1RnKXeUJFww39/VKMqTa7iviHUeWSoMhU8qFwN6",
+	"5zQRfFcIo1GBOXV1gowwVl+BK3UWL5GCeeNlBeUlM1syux7f2ysxbkrnsXBn7/QzF3e1NVLe3KIgaTZ8",
+	"ZwVb3w5imRL0JV1Wbp9UejuunLdj+j2CWqqge60xQ906P6dDXnc3rUvVszABZ/385k+vbux/0c3Lm/y/",
+	"VedhlkS0z7omd4wNXYBds0gx+Gnk4oFwfnYsY25gYCiqkSRMSGLkHRPz5Izuy5E4kyJi9mM7z5uwWgpu",
+	"rll2iyEDqQ25vGi4ICkZ8RiDa33e6yNNRdb1qHCaEEGozgyZQgR5yRO8gJf2Q/YmJwPjoAwMU1iYk4lx",
+	"MjG+dhPjhuiBVW+GPDKpYkWV7mRnbNXOuGeKd8dfsaFRLBOEFJGIike5wHU5b6gpa5JANZ7OSlwgd+rx",
+	"iwaJEZmJOzRPUNBnyvZU4IY/EHywy8JR/qMmUN2/MCswtMPGEmAfqFw0xoA7YFMxhhUrZU6h5FMo+Shz",
+	"YI4yTiS63KfLUkQOyJHFrLgyKXm65RCRBbevV/q8Kph2UKdtNBjCnviHCNmR8bhUzH6dse0jp0DXlbwT",
+	"2jXgr8KcWRBIU5LqslEUUnMj3yuUWtov7lmQrEun8a1roWAk0XLAYPZZotkqfphf7d4+hbXXhCs7i+XQ",
+	"AxnQGPytTKkSJ/8q4FSiop9dcvmhon6OuDq5eEEu7m+ZNq+yJ50KLLdUYDlUMmJxqpjeIB+24wIps2EH",
+	"gHjLNud1GQi83FeialxG8V6PqcWrQe1mzhpRtv3XN8rR3bN4W2vV/vnNTy/frcSN2edJrNv2mOhaq/YT",
+	"IyMgoTOS9CTpS/A7LUJy6ZZkoWuW0Rh9Z2tIujOpEgGhEShHgrM4sAO1i5eKKGGLU2Sy57kB8O2r7+wv",
+	"1hZsUzsJf/9/72mCjT9JzEjyf/7H/+bC/P3f1d//P0N0Ovz7vyvOUgWoYi9CwIik0Dx2KKOdVgPDQjHO",
+	"NbQ9hHIxmOI+H5AOje6y+2SvWH4pu31lHooDKpSIKsDcmx6N2X8HaZv3luei3aX3EkY4pMJaM//y2e/i",
+	"mzp5Tf/+tx61j1U9Krh2Wd+177hi0O+cqL//e49LQRMGE0DtKTbuMzcjTHQpZh5L8Mi+7FOuYCAg9L0n",
+	"jUForM9ITzINr1t6OfsOP9PO3/8dNDqgJS10zf/mrHFVIjnPjr0/TK2aTrWhXNBOwtpaJqnr174Uf+jF",
+	"enWqRUlygCzo5fYuBTxGSvRCR5hDp0a/KRLNkMffvrp5QrKCQ5rkNJqwUTtjSAUTLLGXfvckIH2WxPbP",
+	"ZS51xSKpYk/H6aO5CK0FtiluIOgLOtvj0MNFCG11PEj5sLOfVDyGpQbMt8JRxFBS2LrEb13nbE1FAeQw",
+	"Z9BOkgUQuDfw+gF7lv0CoAHtUS60z6ZTzGoC6pGVukmCcS5/E/uYjHrUGpnC6GunR2BAXxAaZdH+EeXg",
+	"CLcn+FaYPpQJ5gVtqKwH/hE5qQyeZyDBuRVzKzuL4W/X7shOQ4+Rx6GQpk3b8NLhk7yKMbOGS3l+xYLs",
+	"rKVZRW0iCrTiud0v8fykGC9JpqKQ2YSgWBWfH8DcleByPxz1pYX/Uhnq55PTz5IKKzPllC2388/ZHdem",
+	"qp84pmsS1Z805pPGfNKY19eYgw1h7dHy7S+OoIdT8VUcZIWPvYjZW6r3+plrgwwrigFTCuRfUTLqy4RN",
+	"Md277dtyuiTyKVbVei2sDS5X67WehrjpSq+FJM8MTFjRmN1DKdixAsas+B5aaTQ/e6U9WgDozatd53j3",
+	"PUX0dgk2M+J5pMs/OTbofPp9iK4+FWrzDbFpYoF6XMkQDdoqKjFB9oeMMwiOKDF9iBo+hpTTsQ8bRkDP",
+	"SvXdk6BMGAUuCswWKTowAodtDvuc2wDbhaCGFxTtYe+CMBKawC0KdPjOmwG63UYJl9Rzq7S9lVBx8429",
+	"T/bJyT452SeHaZ98l43w0DWNd+DHLgmILakVuK5fq1rh++xQIIQvt9mZqxBcl9bGKhYi1nnTHbxVweyp",
+	"7LqTtcHIPOwzFZZFxD/eYq/i/wsRl1+vnDoiiTTVL3uzYqe5MbHj+034cR668PlZyjsCGawZvkFAcksS",
+	"aI+Jqodg1kKxAlDq2u0K5MR2RtAexIprIcmIjgt1yxOyBFLmpCJ5AtWKKabHaDpmCaa/5KS8IAgWtwh/",
+	"lTx+h7f5wu3Ak2A7JsEGyLhxcwpzK9uzzw1e8ND95JLOgo2J019xVg5dimJ2dcFXyeCd4qr06iXFqWL0",
+	"7qyXUK332GLrFbTFZxDnENG4ldNFO5oQWSQD81X5fZkqnVOF5fUTF09znnv4i92SXPSeBIQBSweQznNd",
+	"YgMJCjlKOiO5j6mhZ4WDKrtdHjFFEkaVLxF0ZOcoZUv1CNhFoBikajzNGxJkBb2FPoGQANVhfeQodEyw",
+	"3puLmcm8UO+o5KBQGVKYI82QODu3AC9e+NoT0mUjYhRnelpyw374EbbDPjOf8koPRz7PhcU2KXTEZeos",
+	"5r7UQ25oklVzQ1PAAYt5tGRb1W/zt951ylH25HfoPKkAqXcuEfELoXCuCp3DNMCiAhRh1GPiWFQH0Hsp",
+	"hblZhrI5kqLLFBMR06tnIPl2XC8LNzuuahG7B+M02UW9SPFRtaBWenRVZcY++1NJcc/EkrGLTerLF7iN",
+	"DI/4kEKDuYUUzZdK8k9n72TaY0TwHmjOQjCUuhnh0UfM5gVBIUgCfSZplyVjt2zZohRe48WHxov8NZZ0",
+	"fKyVQV8+XweWQ184+ESKac75g0yVn5NtXSfvoeMo2jv3HCgRhkwOE4Zp4TI1GgiULE7QAaboFHfqPBay",
+	"fLb2qlgc7MFa8UzsJ1F6YkG/fJ1lVom+lRQQ4yls7tUMsYJOcv45/2XtLOmps7drGo+TON2kOA02dkKP",
+	"N8F23mk7nJza0igrAgKlM76lrFpsXc5dlzvI/2qVcmlHVGP1G6j4ImJJAvHl+Q7/ArURJV0O1XMKWlpT",
+	"otKEzWuRsI4esOnE2RkntNlYXy7vJUX26A/9/EzZ7UrZc9z/e4oe7hYtZtLcgN6PYRVrFPhqzvrDoLFC",
+	"lBC/uylQ2FOk8H2fkYR1kXvuDacDe+cVdXncgNsIG57UtpPatkcEh429fQTvyyT+evF7fYgu0c3zAfM6",
+	"Y528wQAaBrW6Entod8aEG82SbotEidT2c6mIUVToLlN2uLmXiWvPHgAxM3AiT0sEu4DHKQ98dpPPRnjH",
+	"YvJSSa1JIqWLTlHSpQOejO3E/aB4TMel8gPFBpSLthwysaoE+ckegJP8OMmPL0t+uAx27P9cgNq1q+Tm",
+	"CZOCKrx+kPBV4WZHFSQ8SEa5/UYHC3J8YSRaBNm6Sg42An2XMPcQwFkKfqHiYMIV8mxp1Eo1U4vODb3Y",
+	"cLAwP2cHFiz82JeYcATL4npUn/yYi2m2H/rM5Wz5vLCgmBzSpRG4LpDmM8BgZeiOU+gKaUK/u0PMp3Ik",
+	"Vo4sy7s4fGh0XIyC+iQqkneD8QKIayLvmULFORUJ0zr/Oo0MaAYQVXUdO5TE/ExQigdU0B4bMGGCPCgL",
+	"aW/FBC/710GxpBdU80SKHrPjoSLLfqOolz8OC2tiR96O6ViHLv2r/AZPpmUWvvUHeUBR2yUxZUXI2F8s",
+	"NR/D1xpLhRlgkD0J/V/l9r0FBQXv/HP+y0YiroUF3YfpdVJRtqaiBBs71kcbgBWFMMFJc6kkkraPL01S",
+	"xeNLkLOLDkMrguE5E1++V3XfKzhH9c00wiiROmOtGviyg2m6GkPvmMCyoNULwJmIpwTZl9xt6CQ0T0Jz",
+	"S7rtB3rHylLTFyOuptSyrGZyA57J7ws3OzW72FKzC9nFYi53JPB3RoYJnTUY+xEKlTVkWOnZPQndwqoe",
+	"Zj9a9mH79MFOg+7FJFq5M7IkUubfKnATXSA3kZ+khWXDotfam/vlXrhJ3VDJnmJaIwlU9luQJ6Y4/Umn",
+	"CTV5w1NCSYcr0ycRU4Z37fpUs0Ne4ltXSIaLbVZ75HB0YA7cn+QI69MkTXyLBKoZ9hn6LY17VWGow6r9",
+	"eGWIZkZnr/FIE79xAjKC5rbgHEykThV7pInuU2zzii89YCB5I5kK49oi1MlHaLZEtZsDpKC4JpTYbadI",
+	"LquwEhdqw0dcs7K/NRtPYuWkJtSRHk0SUeRppypFpbij5B0TLULhFoSL7J2gsgVreMc+68BuTlePG2T+",
+	"UGo8IOejnVfKku/RvTpFlwak3WDGisd9f87XwnJ+pc7Xf7RHl/TliHSpyk4SEMlE/TXC6wVF9fxz/stG",
+	"PKylQ7j/1rQnBeQwFJBgYwcfLc1csh2Zi5YVz8fBumhLo6zwsJVAYxc+UsxtPEuHs03rjxlH83SzyYW7",
+	"TNqV+AGeZR91VIZ3nLLt29z4EGtvZz+tb4YXOztKeUeg0QB5bLcSNgxTjGjDk4TEKSOPuzTR7MmMkcdS",
+	"sKqWjx0pE0bFZts5GsMGQ8hh/HOwEXE1TdiMs1zwEF6s4qPsXuRHry8HrA1cXHtgDfBn6wD77uUQk5uR",
+	"h246fpeyCdoArgOf8JIhwqSFZ5GShPakwMdUxCQUjMWh8+FmHfZcX3NolX1NNGPZr2gm5pk1WTa5HDIR",
+	"EClIX2Ka+4haqLEahv3XGbFzTMZ5Fp7fPXu17x46ktPHbKUTsj/DK5vlr9TseptQkTeahHaVDhlWtrhy",
+	"bDn/3HXTuxFzq3Ai1iSw/OpkWbChI3G8Bftz9vXhmCLFQVZYIoXTtKVi/WL9VkE9BdGmnXWxQiA/L71f",
+	"XaptuvB++oReFk7Piorengruj/jIPtCYKqFCQHPibUml81wYfP7Cj/zM5B52z2NIJXekn9SrrqDKJlIb",
+	"YrcqjUyd3LjpQgauLHs9noilZK81D0YqCz1XgBcaxy9xfG50x1KxWcaf5ofmVS69B8z0pX27YR/NfCEN",
+	"8+z76aDDoHe3HnEDfQRlt7sEaJVmaxnt+4RbCxQJUkEcqthNDREMzLWA/uGbhzBvqH6lEPaeGZ0jD4RX",
+	"nUMwTlngm+q//+XtI00iikjn+ZsV13fX+OVU9ZgwBPo63DMB8WK7/RiDih53my5XQKeMuwaLBPq814c7",
+	"lfMgd4B8fuU3o1rtuFwdfTKzEdDOfK1Vk6Inuei1B1JwI2EzFEvW3zNjEqQhH7EkWdEBgfO40c55Xz0M",
+	"GqyVrlIFNo+Be+y6cggqXJTI6I6oVGhCNeHACd+nMWhoHcbEdIb2ysac/eIx4k0WFP7eNS4wIx6x5fBi",
+	"011Vvl6McO0kcnDYWDsJSBSb6Wz8pev6L1TkwS4RN/0RHnKiUTjmXOXDSh+u6F9bnJefoBW9UfSeJVlL",
+	"+WW5aNZIsBHStLWhykA8ZNehVHvcDjCMOpGIe1TE6z7NVUjfJ9SZRGilEtpTDCu9uJkXp/wRc/r3GKNc",
+	"6JwsufeX3p37C2HCAnzB4csZCsRNHPs0UTDCMVnbiYg1NIfzzy7Jcf2ApTsa+88M/ZJlS7CBo3K8YU1X",
+	"UXWwEc1ixVfZLM4LvrYRyHwlMkjImrM5wdan2K06E3B18pNLO/cpQZByjoTlSUw640KOqHY8xD7DaMKA",
+	"9n69IS4w6Aa+GSHVKwRMVxOvGw+WVuDFkGo9tDbACprcnuKkR3r+58dIqyFgQZHX59pINZ6daNyXZCDv",
+	"WZwnvlkN0hFcYSt5Cf8iO9SoP66Td3Lk4oPW1C5GCBe0rn9yozrZ14dDUzhPHHfGC1flN1fpFwz0BVkb",
+	"WWCnXVg7ie0N5EgswRzQLJaQvBJ5k0ekcYMqPRF7r8RACpBriuu7dsLuWVJr1QYs5unAHktZGLhoAz00",
+	"6C8dxzVcW986/qCo0HxfBavV+sn34GQz2cgOz0peECB3wuc902T/AXgE7Y4P66QUbHAuf22oiLUrGSjk",
+	"KNvdaLGnz3v9ep6BDB+5XrDa1cdW8PdhQ1cuoEc7qi92F68SovR82kcXJigc/MrisObZRWM53Wez1NiL",
+	"P/eYVJ5ZecpWbcBE+5V1HdBxD+MsE6lIiFxKYZ18K00foBG1JtmF/AU0V8AtZyXNSBbqvOBV4kLlu500",
+	"wwSWviPRJ5Sdp7hv2DVwl3LRs6ueMBpnDa11qu75vVQFkOCGxJKhldTl6BlUrMuUookb4pCJDWIEvM5R",
+	"gsQ71uO6EE6ELpxK8XsADT+3Cys7S/KGvoYdfUKUBxCFDodK3k9hCsweofkhIVwYWbLXV8YaIQ3bQfnm",
+	"G3jMcXEmyShKldqFoVR4krWUyr+uFaW8SbScsXpBhnemz7gihn0yMwbu6KLb+MXSK2SHAApAg61Wdqam",
+	"L9V2DbgNdtXo2vtZxTWbm+K6zrw7LIM98wY69DuXoGIRgzW9hk4aOmFDA2lk9T0EOe1hPsAgJ0DZ8QQ5",
+	"X1N1x2IwbTJthucKkuMsz3nIuzQyVSbQREJ7uU/1zC5FcwKldnn3GiidfU6+aV2ufE6W3uL7i5TCCnyl",
+	"hZ4f7R8JhdO8nlZz/tn+s1SAlNw44QiPh5OiMzFphbvddTPDqO7grFnzeZJyG5FywQbO2/GGW6tPz+GE",
+	"W934KsKt7sxuKdz6LbThI3jIyOOnjcsnzjnBDdGUx6TDuhKoTehYEzqQ4InIMvz0rPzkrN/JpPhdvQR1",
+	"NTm86YjqEic14cYkbAVJu7c465Ee/ErB+X3MzYbl5rnf9bOzlAUj9k5j0DGhgIzF2CBoCc/Ar/4xR+Ug",
+	"wOLGLbsG8CHW8nc/bTV26sF3YcnvBtVqriT37a5w9s6cb23GYHV77OBanVF/aIvi5ysW3SsC1f6qqrav",
+	"ylS6D8qaDBj4wP57z3Wu2fhWxFyTmAFj1Bbqq9bTU/YUD/mWJVL0ILhU8qMfSZXVl6S4uAorwEDv/Vq7",
+	"uApyb/YdQoW8zrA+0fAwS3m4E3IkAvgT5P0AmfcyfRCpiIsJo5FdEuFaZk5c/P+z927LbRxZu+CrZCAm",
+	"QnbsIkWQlCyB0TFDS3Zbu21JW9LfnvkbDiBRlQDSLGRiVxYIoRWO6Hf432AuJmKu5iH2m/STTKxD1gGo",
+	"AnEiAcq4sUWgUJWVmetbh1zrW+Lf//ovRAne7L54gk6cYP4j3ceuLqnoSaed+Kb7lL6VsesG4kabyD+h",
+	"Y29VkuhIfXsqXk+UAI/FiWRiKNvO2GlWhs7v8/Hd+xJtOgzuRqmxo8npwgexlVGnP4njbh7NpHmZ2kkc",
+	"oSU1EyPwzirCoBnDXgkHkWVvOpzB9OUP8cPvnu7uaBg23GM6GV6YDEAPEdo4VnIw8bEvbIxkjfjFmkjO",
+	"aMPJG0WdPNcDy3djZUin/bF1i/WeMqqvQy2TlRP6ety5CPcv7nDqieWohGCl5kS+QHpHpGlh0YJuXP/1",
+	"P09e4beXz2h3mU6WzNBondFHdwxxk/xBvi22KsDnlBIEh3oAJo1TmB93i/DeMGC1YOKAnSQhbJ2pjG86",
+	"Gtwbl4IZ3WpI55RzXKExnxN5j8G8ryCJCETFlwVsrAHHsTTLT/b54JeKA0G0Aaw5xrWi9/4eH/K4zvUP",
+	"xm+vrin2MRefHKWdYOmpGYL/soIYmjcQKWHM8/H9QRAMmUX2nvOxQ+6+9TD1x9fjsdUmRZuHg5UZsT7z",
+	"XZZyI5vn99ku4GKTirMMLJlVbqMjfqoayk5lNmjyN551UCjye1iXcZGusC7Mb3AsO19ludZ5bCHotpjt",
+	"yw0wsj3kMeChk0RAMxxgkkiGrmWqhoPOFPnrvIIWIzlDA510hE5PxbusyRbmeTHpN+bkUjZyljaL7hN5",
+	"TmgiYCZoTikucrvN+5eJItPJqIK/VPCWfEWVjlVWzKg+a5e6ZWkm72nm99sTyi2oqK21CYxpFWyisVeK",
+	"79qCtr9UFVzFChF/Dbvgq63px7dj2tftDPSnX1jrbF/FzwK1ZfrJ0Vo7WmtHa+2RWWvBDhD7sSY7gf9e",
+	"zb91sEeoS+jCyieIOVvYfZPoZ0cPLSy7dPAhFU7J2FnM7phmaVIzR7+rYWEKiocdTo4UV9Zz6BiPBeDy",
+	"ER02hDenldwUpnBVMQczkjOs9OLTkUjOCsS0a+ZYbWaE7jrHyqM/LS39VdZ7Z88bG3hfe8qqemwIcxdx",
+	"xQ4Ym+Zsvacoa3JvTNgPDkDVNG/gkOY1SAwlT1xB7sGxJJlHN9OXhEfYJRMcYiwSdUSkDSZMhgz+pv4M",
+	"M6fXAc8XHGjpbgBoqFzdzwinf2pX6KXs/VsuYWWo04aCsxw/7uvPKmpRMD3wjnogpkOLZ6FERgJ3gNuA",
+	"bVbtS2/SVYD30vZ4tuEJ5NHfOPobR3/j6G981dbA+0laMgWQTsomNzszCfbcHOOATAIKJHOom+i5NGrI",
+	"CHStsYmIEjse+2TGHajQYnuKowo9qtCjCj2q0KMK3blDzShbTAzdqVcNIlV7jHKd7Vpy3Qr+ZizNYCIH",
+	"io9HaU5B17AyvH7/5okLhIqd8r+lAT1xV6Lrf90Fj9Jx7Ar10an4iciMXCCcSm51qFzuSxbJzUHLIQcd",
+	"oGh01TYLSVlEoCYkxs9mROTB2dKn4k0qekomrvxamD2IXaTgl16JUtIXKHNUpegW83v6l+L0456aWTwB",
+	"tsimaWmUVkRWODtSWFpw2jbX4Edjt6npUOEjaAKd7Of9qzhMiInJSTITFTViFG4kroJVGXHbZkGXjxNt",
+	"0npFvtBlgxTYeFaTXuVXt7F6z7rx7Gf/o3UTqcZRv6Td0TTrzYg8p8K+6mkjcbTzFtYCVnzKX/MxhPY/",
+	"eeFIrcAVndtJx/D+egVT81AZ6X6/FiqxeiEtvEm3n9hRF2NrCIKYmm+UF1DtMDAW2rFWEdYABMTaRjB6",
+	"KhYzWABKRpJaQmJ4jCSdga1wp1PBm8nlcBDKOFYJBvEADm6MnSLvS6JErPopgEoVuhS4JX1KS/aGdIIw",
+	"hluAu4CvynqgzIy96DzAVC7JhV3cHzqjZK19upJJrBXWdSH3ZQ04wQQ9bCuZ3NkAIxUj5JxD008xjZ0s",
+	"nwsykriacc506msVw8TlthWMC7lz17HS8AcFU61gDuO4qOEqpbpWDPQNVzfgMRLs1L4c6XhWGF9x5UDS",
+	"/S/Lpqi/OrNV17E2v8OrU7vyiz8nql7/2udr25GvQfAr9ANWolINkNtHESw/WvRUOlUgpFN7yMl6jxb4",
+	"h9JEJ1i982eOM30/KygSUFaRnPlT6641XT7k9s0T6Iwo9gdNWCrjrvAWaSJ1TLVsbCkT6J2ub83WtGjY",
+	"4IAbFvndrUr2Fs/aMCUzM7ZBta1/4v0Tv/buDr2PYbZDCbMtzY3YMvxG984/6fRma7Bv5T+rGBZ8Wd7V",
+	"xzDfowzzZTVU1WN6/unsZcWYLv4MqXl39lYuKD3wE1FYsOYAwxG7if1R1tqf2qi5Nm6qOAho1NS3S6SJ",
+	"Jj+nnJ7iCzx0IrwIXhWDs/61iAwtbypC9oxPGZRIK/ImJX9cjig8kHeioj0QZz0amYFksVrkqiYNsHCr",
+	"gjMOU7mqPUSb47FZQ/l7r4ymz4odYX5SYipNiiQnAyuGdqSENi4FL2ltXPoAU7invvNfyfnH92qgAfdA",
+	"NucQYyenIRwnqw3rfVCAIWGqIt/2zWVRVSodU3IkZGyNCtAzUYjTYBCQqlynMNwP5tga635aT2cruH2Z",
+	"eGbaJMrZ+La6IPyOUeSR4EL9YN9OTFQznvyyx9QO2yJPCkUKO07BJsPp2MjUVokYTlwPlDBoWBWJnhpq",
+	"ymoFmezZJKLQ74oUJ+dLiDpWtGPvsSCYtsphEvAh/MHm7dlJeuj1wNdO+FVWAM+AQbAz8dBixLGniqPV",
+	"pRzx+KUUySTGiegl9kaZpfW7PPf7LOFdIo+bydomO3qPxbfZ9l8Qp7dy9HXzxMML5v1rtzaann7hf+2m",
+	"FDcb1UP31P7zKqhgN4LzeDnfa0XhcA7I8iFWxUYyAXyYekdv7d4DdfvGuvGe+2EXBFo7oY24TmKdNjaz",
+	"4/ZVXfhoZXd5leG9aLKnRO+3p7DoQ4l7dSlBgec4q27eQKppBnci1XsoDjhaEKtaEBd/EguiEoU+yRuF",
+	"5bXOxhOMtPdkeLNzLEKFewSjzPTYXcYH33GfMLUxJbvfc3RkgV1pwSrzrMMbmScf8rsebZTtz3Jxc+3A",
+	"SEnU7ypMT8LYukmy/x7XY2UibQYdHk+XMkJTy92vsXJ/jjE9ox63hosi3I2KxDeX5+ffBiXG9hLhAOCM",
+	"820ZSl3upza54VwwZl6XZpaF8XbETk7zDmv1iqf+sdCU2xFmoBCGez5sWKJYDWQspI5ImFLR10a7oVrz",
+	"bJPn4wNO0J7g4qvoUk0zSJ50tsc2RYmDaN/Afe9JqnXWcOCJw1aqlBNKB6OUIXHlXz68caJHh70DqY2Y",
+	"mEgllGT6xMEtGAJYbKXx579I3x4ISa0hsFFE4JsuFLs3IE5c7RIeHlv7gizJ4ZUcqTyRH15zqJ0YS4Dr",
+	"xhyX/UhFejJat8cL7sUjKmyS8UCTJ6QgUdquVT3vlYMxHtBE8Mq8SFlQyALDmqSJ8aqJ+jT14C20SVWi",
+	"XAomVaiiCVUkAVKE2E/yG85G/33iUt3XKvo2yNQflU/h1PrLuItHpExmg6CEfOujm31tZCyohcXJZAwP",
+	"G2nntBlcodcRW5d2YO/KMCXOtzzfi0BPpqkajVN6uE8NVRElkekRxU7H0jkVnYpfS0TDWWGssUVCJo65",
+	"4uaA+2N0dqdWD+6YR2j2kLHZ0QY8ztwTzVCPwzOJmhjcHI2y1E2MhpWh0iaYQO1SlcCkvtVypGYbmkj4",
+	"Mkco3AgKrx06FrjXt4BANxkdAPKZztDGUZdMIDR4xMAqpBLPSuhdam20U2GGd9+LjXJsVXRsVXRsVVQX",
+	"GgJE2hTQXJgoZU7sJD2QZn1XZCjtELfoFd9N0kfpXmGWp1EqQsZLin9j3jK5w70JZpdvYlXsr3nmVyB2",
+	"r9FLwLBXaoXdRb8wZ8d7lMHrQk/IzG1ImXF6KqmdiYo4lEKuCS3YyN6Cw3EdxyLKelGCi5Ko8MYadFDU",
+	"dC7o6tPvOXSoDXgnIWVQZn5JrG+VE70ZPEjGiZLRjGIu7HOVRwZukC/p3TSDhHgKYN0+vnv/WLDC2fGq",
+	"avzscj2MgFk4AsRm8difVZbYDBvZN2QFufLbfWOsSJUc1bcWHBIzpvNKoq/jrEeQpQysSEdrFJN8gscd",
+	"C0nup5CkTO/FS4aVQMZOxTcgb98G1EiqdDUy7ei0ZsDhJEnYns7GzOPpWRsrLOjaZyXHCk7UiveLzsE3",
+	"sUjXhU7Nik7DxK3p/+yyGgNE6hcF/tw+CjLqOb9w41nfzOzQKzE+DdVMOKUymMsaYAtrApHkBXd9GaZO",
+	"aAKQYhd+JL1iydNpbS5qqYM4/WCNVuEVpPFRVN4Ge63jWFMUNtzp+yvUKExzlWnBLFVfY6e06yhCskhk",
+	"i7OZbtnK8nj6ZYRzuZNSjZIEPHSu5eNWQsHuJOBgjetl9RaxDEsG0wFXXuikcrgVmZCZaD0EOdm8ND9V",
+	"JtpPeuiDT9CdmaKo59HIzmMPnCGK6WeUKgKW+Dw9R1bM6pweGOLd4MwRcsP8PTJCM2wBW7BWkOhy/fCF",
+	"MlsbFY8qVf4I348yeIrJ7t4osf3+DqySRBrX53feny9Ckk9wUKQyz6GBeWzxmUKGoRqn7ir/nrl6+Hun",
+	"lMOcX2q6NR3qcCh0pAwmpMBq92w0OxXvDN9K+qaAMI62wRH0VGhHyomun6NERV3BFWgJNXCMZ4GnIiqP",
+	"cIjkI/hWSB4sEmKV8hk2lJJr+z560ioToPek06FrG2miQEgnumOZpA7JHQPBEQo83GBKpFs1R6uRHwy6",
+	"QodsVhFGpVOb3DzBzJaRCwqE7hxfI+4UZn+0oqc816M0aoqv3DbGpsqdirc2ZdbjlpBpKsMhPjXIM3Yc",
+	"ZgIyozs8TclRIKYyRkInTqpxhSQhvD5FvxMmz2fsONFTTke4UG2TqIF2KWF4UHpfy/3NMlJ4OzX0pnzs",
+	"TyJBrMva3BCRs8SHajPR6Uyk9kYZIp+3yBaP7NGnbVMIohcV1lzLcurlRrwEfvfQYouphBVfUIzSiImh",
+	"3EkaXsCpWXnmFP3e50/xIlR2ofN5l8hZ71Qnd6dps1rhhjJRHZsMpNFOUvJXaqcyiRwq5mRiXEmi/v2v",
+	"//LvLY3octKW4hTTLP07gnWRDlYE1TjMbd+itgcRnMtI5/ivqyLDZ4/8E8/efskaCDq5wOz6w880GqRC",
+	"bKAUMndg47dCptMnpCKk7WjnkpnWrF71s7CfOEC2BpUK9OZxRwAyBVif/JSRqJMopBbbwWbyv7HunZjI",
+	"nmAZ9P5TCCa0OVRdznirbJ9jcvg0P+QsHFKS4k6tRf53AEIPR9qJgTVqh9nfMIMw57/gJD62DIVPPh6a",
+	"Ti2ziMM04Q4RSNkuZBwfcxMe8OjxP0xkhRQj3k+byfWtdjqtJ7P7NVPZ1nGtFbaOuLUaW7Z6Mm9K5yr0",
+	"5kmHakQWjPosw5Tdfu2EG4LdgEFKf8aFtVk2J026IkljwxWpMDU5zWucZv6dXuxRnWeeMIXz/R9o5g9q",
+	"BI3CY9c90MQdQT2TnF2fEy+nrB4pGImxaYf+FYKXE8f4HWy2jQaGW3UkI98gSbvc0K/r9eFTOvdGlyej",
+	"kTbnnTFbcG9/+HB21jw7a25Ev71OEuuKN+6vwWje/64RNG60QbZ8ixmMhb1Wmy67NaV50EBcs2sdd219",
+	"2ouQc2DMe4DASEkLImonaaJkOBSE+o/nBPhHrOjJy2ooZc2JaKKyVuS+lRwjYoB5ajIV3QKongqGiFyl",
+	"wG1u1Bg1SiGaExQ9Z+8C+hYShbrhGv868N41jg7d6D72OnK+bDPI0+RK5ULGpjRyLk8uuOds2uPiwaX8",
+	"Ynxn8s+7AKE00G7G7FzQwN5O7eKfnYzpvxuILjv1HTzrLn7gIaK7qG5hDNne36vjuwQ310Wg9aV+f4fe",
+	"NPEVgPM+w86vlp3wPdb+kUBsaQE//YL/X3rYvQdrlo/PvXRt2VvlaFnsx7IIdiHPj5cysUY+D6ijGA+w",
+	"4hzao8I9kSVeszb3Bg2m2RdOkqnk1/pj86F0fMSBpN/U/JUS7+fBKZQGrkvljSKaKbCFwKigCNm8/m8J",
+	"MHe7ZNR4+sbU2hu6XUCtJ71TBiOiEMACt5IkSwflC8ue12V13NCS2DWnYzWaXGxlJeyNzfGxgsodXI5s",
+	"/+5Y/z+lbb6vJjcPgEWVPtabtBAd4ePtaKLKiMAOip9576RsUoSDk7wDgd9fQFwkVma8SADFjyX8/VXB",
+	"wV/17QIYCIzv7QwPhiq8OYEFTmd/NlT4kZPYwKtRSSmvjaIiAXfiBCzo2WiGFAWFTp44edzLs4AlqX+p",
+	"FSHFkzaiPbQmayMOAff8R1rDR4I1xqbYnH6KjaVSO6C+/7AGoYxjP/GcwiiRjJX7trcaiEdBg9YNuTdV",
+	"KCfUXHNlmCpM2iuYxCNYbQlWH+VMTIe8jrkA8GLtCrAof+vPBlUlX2qkSg0RfVoZHZjlZg4eXKnU5cFY",
+	"oz770PKV6OKBgEy7CE/YZt/DnzkV73xvfngYpelhwoHxJE4AVBRwT4dqdDX37MzECjBMnT2qmFPIx34r",
+	"mGCCw8tVweQFLO2SMusgMnb8WnRzrjyG7RxhaG4xJgy/7Wb5E1N0+NAZtRir3hynads+OpPQYOfchjUD",
+	"q82gM7JGpxY3Kx8olVzI83IPUztJYYoAGlSaxsj/IKYqjinah7jEh6O4AlXxrZebe6TUP/QI67tpwzq0",
+	"0wzVp1SXuytIxzPwPxmg/0o999TCwV9aSBPOMpoNoiPD4lUJhQsEF7ivhLrVkQI8LZMAFzGtMry1CorB",
+	"Dx+vW/sDEiYiCqHZn1gzwJrbo2+7B1z5u9VZAF2ofGlUkthkY3TBbPalxBKjiUuFUbcqKdVdz9FLDGUk",
+	"Ugu+Hp99jXiG8Twda7T7GtPShZuEQ1/vtGoG1684zCMhxX0SUhTyt6o5KOj8IKof4p+IggLb2SdSOxV1",
+	"erN1GPUYXK9FaCdOm3JlzX0UoZ3vmMgCZPFwKCwwDxzxJu8pCphz8C1FsbYo1iGin+cmbmFyOoItdYlP",
+	"LEAthnXqMNhYMYilo2QjR2d1nHP7/SyvXCUmZDcZq+RWA+z41gjlRik5XsMtFgt+nB0p9G4LZbt5jatL",
+	"E2kGKnEVHp3khvCwf/aaHbSCDK4nX2uLz/5ShHDyKwSXvJavlhTjb0qNPUDg5uZi1O3spqdf4H87IcVg",
+	"oXi89dSPVyEGOxCfR0mnMaU9d7CpODy+ilgDi91DEGbMCfr++DLuezrqDJV1bYipdAVPoWBAbMhtsZm5",
+	"cAglcsaK2II1xB2nVKLWNxV+MDsMyR51xVFXbMTdQcrC+/7rmEyYoFUfYXoXR8qloq8TlwY+0ogtSvHw",
+	"A6vv0fvB+q3QjkY6TVXUAuGie8NMkmd0o8djFQViaKf4AQgfBlWwVpp6xWAe46n4HntFAQa1TddpE6q/",
+	"GDvtBnlidqxdylQCI5mmKgmIrgNP26mOGAkyqKLYR6cxzaFb8K+7V76wGENA1mARxmicztBPxnpjpB8Y",
+	"2VvfzkHHKqNvGMoxeHWnojuUrjOyiUIyDZf3usNDSrwXp3kOZZR3drn2s5SqOHZU+kwnkTz2K9EdWMN3",
+	"bZvUiiixY8pYt+MZV8kkisj8C8+FiVCJGMkZ3208VjIJSuQTtl9iZNQxciaAMnNypPzQ4BahHSmRTnXI",
+	"Tq2DFZQxX8LlScxFAtf3/EkAkWBYo3AU2gxOxSv+jUwUu7M2ES/PRIRv+A343XowSWQvVt+2xGXzTHRp",
+	"sTrq85gOP7laxsawETlM9+9//VepxxguemHzgBo84yNP/olP5TXWqCqyCAxvsoRsHtwsS1Rp93mALOSI",
+	"XAnZc8qkrczLx9fE9BzaKTxojqLUBPocBp1zNBzJzz8rM0iHjVbz7OxshdBjFyatIMgu8MFG5eevT8Ed",
+	"BAHLCy5sbYQUlqIyRApIu3I0tLDl0qFyKt/8geDuzLTpAI0kLFymVv9RbD7CpRTwYPV5HGOhRV/GTlWP",
+	"3j+l9AI6VSM3N73PFyc3gO/f0LXP8q9lknAz13QWU0VrMmrUBoHhXeGXq7ynp3c5JR4iFa36mviAO9+x",
+	"ebbtS+6wCLfGljhtnl9cPnsOJkWm8FbjZAejgm7/5Y+gAfCbTxnc4kXzGcUCfAOV8q7yX6zBAZ/NVuFO",
+	"p2wslVty/xY0vKbJBlWKFzf+r/PB5JePlxdvX7+ZvHv9Q/Pn33+4ePt7eP7L6+vpL6+v1zBxUdAePJRM",
+	"4l0dTCaEkTkFU5ihc2b08Ce/beEUL/U9baTQ+Hj6Bf63vAQtZ8SCn7ncEClxSMWyp2J3JbpEudUVuK6Y",
+	"n4S/Kyh15iGb6jTE7nn9Pp3S+ZwoapoHno12KUEk/C1H6kpc+Ou8+qfJi6qDXvikV/yy62s/fKU6LKPJ",
+	"wLeSpdcxc0daxRet0SpZb/v7PNOCydCK3pwfyB48F+ipkdTgBuNSNlqNH074g0ThRzE4hrisMJi+/pz9",
+	"XVAwBNkdWBajMPSjU4TMD77Lb+ErO9Zh4VdFlGicRS97zfPwQl6qZ2vIe3nJK2T+ExveZbfoFU3jyc/S",
+	"DCaSWIeWuUh8fXb5H8Fagey/IxYsvxav2b0X5kV/WdQOBRalj6j6SGInDg+Qizjlr9sOqlY4POdRv4Vt",
+	"trS+Lcca7UqiR8yE/YkDL4GtUoOE7tqgczcT6Jtm5iy99DeYv6gNSQzynHW/vSInZyod+wu+LSN2yJMz",
+	"8ECuCRLhdmYCljFYGG6OY7Anw5vVwe+O8FYVY17bwIgDOjjD2SCfqc/4hT5PF2W5i48MyD8E4KIrkkms",
+	"HJ3ZF87gSrfKvFL4RZUPwtV228Hxzkvu8P3wM8S5Vg6LBHJ/bIg6+ym7uxP46mNCf0Lwq86Wx13tJYOC",
+	"L7bfp23PShCPrOsgcInJlbHI1cep3kudOIpnAKY45o9EqHFjJZnqKgsJuVQoGQ59W15jc14snwEUlOiJ",
+	"pE5bYqxMhIJrwAmjdEa4ZDxJ2wakmYQ/kjMs/w3tCEM8Y6mTvAkxxkhSj4GUu8i8IyanKzmbp+/s6xij",
+	"XI5TmJABD23+usjF63zaHhe1lgsxjnavWVn4jEbQOPH/2D5Na4x7UDNLLHIPbkCzRVsMTckU+UmNTTuZ",
+	"BCD9VjJQ0brD8tqQWoNWD8t/VzEq65zuxfD4WN+oeLbu42n3pyJWoOtognjiKycIvuuAqVHN7BXZCY1m",
+	"JD/rEYyxGTRG2tC/8+ADN2hdYWw4JC7GqR7TXN/a/TCOVZzyXJycYWFB8zzj8pgYPrgpkhmvwb3ehHXm",
+	"HrK83kHDmpUjGk24AZIirPyL8+z8iL2sQaKQWrjROjt9+d3zoOETwWFZ5QhBbar0YIhXPIMVLvymWbq+",
+	"p5N02IlIfvIfXcz96Oz0WelnTn0uXd+843qD8yxjjXWLxd+BqsTt3jo7ffHiRZHcJJP3irOxhaXdVZ5g",
+	"phoeOrqTq/JaCrT/OVET9CTGyo5jIurhIwXazphZjWcRBVuioOx2nSLx20qmCZUeb5N7UF9cgYESURRm",
+	"MbWTOBIjpdKgUPpFHhCS4fogj88Z7GGtWKyN8sd4aSJ1jDTw4MmYmXBKJmATwSr0FOD0VJl0JkJpIo1t",
+	"RE/bxvtJeuSVAncYxYMVlDT8wJOqSyPkoNKzwQnbwkjZZWZAASFajebLly+xYOs7QFM50vGsw0rgFzmS",
+	"0aQRNNAc8Z/+dxnH6BjkCEDRosZf37yF/QhI0mqsQS+UTcuOa3mrdMoGDdmblRri4fEbl5w7AHAbdlQm",
+	"F40y4KIMrzvz2a6vC4XlchHwmfSNinV2Xv7A2Pnr0JKVZ10JKRk70cDJEjGqYHM1FwzTrpYGvXHiqaFF",
+	"ilRqsCmoQZ8rJAtkZbzkHvnaVAzpVIakXxeM4C2Ta45W1I6lcNfWzdrSWiejsLkOJYvnDgH2XdRoxA9g",
+	"2KxYIrE6LDyNsAv7HtsOdNE77rYw44TQ7kpEVnFqTfdpruy0HzT9hK7CmI68UU503SS51bfIHtjNSld5",
+	"i6LJ1LPp0MebTtumW3LUuy2k3ycb9lR00ZvvtsQYk837AbcY6lIroY41lWQC1wJmFBuzV2TVMPHclZBx",
+	"zKH3Udu4VM68iQd76YkTQ+1Sm8wQWq/ybNAsGgXgS2GFSra4QMjY2WKOT5HmJSo+DoPgSACsVRyRYUns",
+	"eP5FatJLK+xD2kxF1H8USab+RQFh50I3WYLk9wkRjV7RJkJ9iKuPWnpkE8MpFWui4Gt+9joFLPegO2nl",
+	"Fq9pnuVpnv6adRJM/5w6uV69zu+vOiVbnPdMyZ7vRskeYrpsCeRb1HVjTtm+xu1HfR6XaNw/1lR+qByW",
+	"VButEda/qjaES5H919kjj7XX29Ze33+Qdlv4W6JZsn931kHCtXpxrqm7dhOf9Bv8wOKUv/rjO17GHEfo",
+	"WLA3w5rnx2LGq1v4xVKnPrFTNHq7vmSgC968U8mtSk6wDRfdJBCyR7RUToXWRNxwiqqlqT6gJbp4bYsT",
+	"0LqB6ILsdNFop/y9QHTB7MYmDHTIKbi/Udt0f5YuPfkBbnHy5nVXfGMTnyHe/RaUEWaBo0K68qklAeMM",
+	"nrvi04VLrY1OxbXhv71JCkPhpJbmM34LJ26UGnPvCGuMwmIF7KOJn+lIyFjfKoqdujRRciSUiQpkZdT6",
+	"kTLYMViK50239kYVckMkZskrzkxHj8TYFB8uJuOWf/ZcWUPbYAaJjk4xW76U4k4p8ulQ+r5qFA4GK/wl",
+	"Xjmi0LEEVXTrx45LDatBVQRV1jld+APtnIXNO+eVwVraQrILzXhaSARS+lZlJ29kHeT4XlrwLdPafXUD",
+	"5fWEscbentSTUhqkh1WpYPsEnZmFjP1cBu4z//6Y7P4nSnZP1eeUYPiEBKtkWzR01BJ35HW3TQlU2wZw",
+	"rCW+tBs6ajda7caL5rN2I2jjUPGDilxzvMAv/vxFpS87fNdV0tvxh+x3tButi6DdkCn+eknaPv5oYA0M",
+	"g5awjRZWu9H68scfbYOQtJDzm4lTZTCQp/YQMtazWDhVkFUlsIOZ4DfDPR5hYgfjWt3/hgzvQrJTobIN",
+	"UzGFG+qxCwQmKzsfCiI99sSJmDPd0KgvZr3zhqCwEtxjTP2RRhyAw+dYA5djX4N1s6IqPacf8WUflbN0",
+	"o2b37CXdKLjqhP63Zh7UHa95jYhcyHashHvcglmKEraKqX4F/qpO7EFifJ4ig28Hf1LPrFUO6XLfwWRU",
+	"93ycokqt/nxlnU5vm2cdZdlga6aKYRt12MuTXqzdEM0nrP13iphiEpVi4G8NorFCgnWRXqxcsFIzVJvo",
+	"gTbVBX5006wUa70hZSuEkGDUtNSW3aUyIUqkmnFp08Hm8w/Fe7ZqWyT0wP3YuJwENlir4WKlxnnTpJ62",
+	"YzcLh9bZUEsqMyGBQoWB2qOfwJxyvlurGfjVaPkZL57KFTaMLzH5aEcjpeMd5hgB1D60246iVZtZRIJH",
+	"ZUe+RqGvTVQsHyMFsVXxWD2lGErsqej2pKNOfiK0Y43HTnRIAiMM5uocmMLfC2BLODkjuUSHju0J9jxx",
+	"7kFF/PeP796Kj/Tn+dn52Unz3HtgN2o2tUnkPKOgDW9I78a6l2DIVCTKRCrB4t/u/0Y37Qbwl52kmNUD",
+	"Skcn4SSWicgyMAIRDq0OybjpWqPe9clfCq1xKR2idXHDdamxN0a7MRFb4B4AAx902Ngi4dqVuGxeCNmz",
+	"t0o0xS/6+4p+AaiffiTE3l/60Jpii+wpJTgaJ/BelDX0hW8EKMXS+ZOdikhHYmYnAr8kzTFV6uZ/r8g3",
+	"zT6xvd9ViIkomZzzGJFzIZapj1f3E/jv0ue0Gq8AJEwq5K3658mtnTgR2WSkRajSVAmnRlIbJWBE9Jgc",
+	"VmBME93JXzh7xYluTXWEtid6QTJRsoFXt5BnApO18eLf/lgLe/ZD4oZbsQLxvleDiXnM7G0ErZW1H8TW",
+	"IRm9GK+Q96Jg45fZ3BhmwWDDVc6W5i5HZXn60Y82ESrSqU3cFZgEJj3BKBx4FOyWALAhDUWxcqykDTIS",
+	"XHhgZSYS483OD1I3JezZhSnhMWkz0+LhgGy5FfOY0W3N/pbna6FhXUiEnZ2DOLatt944NYoAhmpJ4hhN",
+	"hXy77tKGWz0LqbqWtpvZTN1sX3j7p7A1u5gVmSiMb0RUMDwd2hhjHRccyEfTjE03tgqv8kQe32pkKp3I",
+	"JGKhici8obVeq8fNzKtdl5yWZJzLCinJdh1/ZA/lpXXid4iZE0u0fNbL0ccddqPLn/Ku3WPS4I+FknZY",
+	"EmJyZsfqqhiC8KUW2ok80kK+DPGCSYE7XROTBblDWAtqLAVIOT0OdIGIZXjjcgY0AoXVRb/ACm0srcoG",
+	"NI48/dvJ+IYZdkfz6Wg+PV7z6X1hBg8IvD2ezjfgp4/r8XtFuM48qFonrFuydwr2D3ZGxC5r6QlINH1+",
+	"krmNPgpGcSgMlJfiWDiKIDs5k4nyzStJ5ojHUaYeMuH6Jz7MpZJb5QSdR2RsDVjmduXPTYqnLBG2xtzU",
+	"R6RJ2ghT509MtgbKdUBwfdDrY5pGDm4rQ9nqcLFOdCuLYj9wsOlDJhVL/CyhDSbVZNP352QSqXfzriun",
+	"KSDHaCFQPeODYp3uw/dbFS1TneyzICbLVJTGTbEekGxcolpi+hPN2XBZHQf4o4sH80F2Jg9Iq41Ag4mS",
+	"0TYyW7nzwsSpLXjIaYqP9mtmv3LC09duwPrT7aP5upn5+i4TvkdhvzLPOWFLcehrmLFDO3FqaOOoPt/p",
+	"GmnMkOFJTEysnMuZoZDYG03UqXYbsDS1DbbJ7JKJ18IgwNPQ3XYD0S2ixecTEwFidIXnqCYoHgNEuqFS",
+	"KYY/MSUbiblZYVKyWG4gE6YTYrfNyML+vkJNivnJeOdeguRYTPJnbN6vk1KjP4/hTQaWyUth5n2uNdn3",
+	"mhKZOqlNZdw9Fc/OLjgWklrbNiNpZnwXJ5KJqSOr+ilfmsdFVrX/WpYiB0LQOMn/+G3FdOhMLGCfeU7/",
+	"jC2AeGhHCuCfQ5U7pkeqzvzJhbXMqVXgya2Y7/XTqDICWezb+9ue2JsuCoVBsUxU1HH6n6rRuiRsXqs+",
+	"ccVrL5uNRfqMn/CCy2cwVTiA84LKzaZqSTX/RXNRVW2VR5QhAycTBaXpvjXRqR0r83kU0zZzJ7bf16GK",
+	"bDgBwDstwOYoPsX/l2P31fUBSJXj2PXIbxFwaUio4hiBVn1OsTKVt3hPG0q3XzRlqiC+nOadJ2uvsnrt",
+	"xh9zSdCLSVbZ5DH3T7WNxXpoPuc8yDN7YC+0zSqjCoq7KDi/c4TISCRBmYkJ+NCepMj2RWjjycjQ4dUV",
+	"d/yQiRK/W22oGqB71c2aLOKKJBPDawYrMollxQs/WDZajmCV3u7P2qUFlCuYMgVlWFksBp+RTt0+M7zO",
+	"cUTFoGTGH2MstpWcqfRUdEkbuK7/EqE372qShc0yvcG2RYGWBqC74BDmTqWPAuZa6ZuuNh3+uJN93P3W",
+	"p5roCCN/8kaZKz6LyQiBYb+kU4uv4ipZqBCTsxnfaxrZIvbzRG/F05Qo9oWGeszFVWjTbHK/88X7TXVf",
+	"NdYgWMqmetcJWquRFHzVinbtNaiCQ3CkHnen0QLwVh5lwxsKmSPMEujtTUwUq7sPtPNHLs9Qq+IrN6pQ",
+	"DaAJGqugaqDSIk7dG4/HUUTuEpGS13Qo4ZM7zA3OoVpl0++lDXd1JlVV2BgctYUUp+yYDo0Wtje8/bE6",
+	"6RDtpi3MgV2nPc3J4LNN/KadJj0dMWQ3GHKI6V93Kc4sB+wuFFlDVT7NbNxa+gnrqLWIjeQsi8rS4v0F",
+	"Tzu6Qjqm+Kci1enQilj10zWDtFfV/UTwpD/3R+r0cymO+Qu/1ZGYZ1tinoUB89TmW+IbQDN0B/26i29w",
+	"X3y7z6ZRWxPsLoNXj0rZruysg5KrXgvuHkVbOjjz+SBq/Mo1obS5o9Ag7YiHrjZcJb5TgMonTowyUDgo",
+	"06syAFTKfSocESSFls7ezpoL5pQvwNqg/AZ80r80qqM0hoCYnjI3+cqxHTyYQHOP71kFyjKK5rbJfonG",
+	"dxl02VBO7jHwcoS6eqjbcLUqbcco+rojNNdRlDlvu4/OeJPz6Rf6R+chIjYZ+GxnVRwl7EEk7NNQeW0N",
+	"I3pUIZ7SuA/G0KhMPSgNFS31sUyHuaGeyWdjXlWt1X9pO2h4qkx0/ymc+5yf+uxRIk3kqFqs5K1vdlFw",
+	"hyVDIlGa+/M7br0ZzbOOp9lr4S/RW6vO/iwyjOc9bvyP+RTYJj5rtT9JJ4laPdSnzPaW4X4oxmHOihj6",
+	"7OSsubE1+IOJ7iU4eFRUD2MKPsIw4rWXYQKUHcQQMXdrf1n2P5jIcWJQjtgUnDoVdUcYq+e8V4AX3GAH",
+	"pxQPi1sZhzQdMXMTt5Wl4e9WRx/oFsfTjONpxtYw9HcUwoIlM5IRJlOrJLHJBqikR2ObpCcjOR5rM1hO",
+	"qO0vyvk0ub4QmaavimSbmOPtyZ6ZcxsTmyhhruufm6rROJapct2dcGW+wbv+4l/mUR1kgOV5z0cY+H3Q",
+	"OOH/b98/ONsR2mBJlKdf5EIXrEk4iPMM3+qd3IxVCpki1ddG+5AT5XXSJmKeaWzVqxKLQpdQxUxGNIxL",
+	"nV3IDciyy/KcQrDWSpc69bl0KTV0vZXxhKbgRxhxI2j8RM0ZS7+l+szsp569NPs+hIk0KXVyKVzIn6Oi",
+	"RN47ydT6/EVnpNKhBRkDTEqVwVMJmaoOlwQ1otFsvg6LSrBAKDvMhm3hyiv47aq65yzfLh+oeY4S1wMZ",
+	"qX/CvqG5djOXqlHeXkedSH/FWtVJW57rlJDnoU91CEyXHOmU6FBHOTx6bUGjvycSyZIbDctZmfo6tZw8",
+	"TahHegMuxrZcAfYZINuJG3V5H57pSVBE2gZuPUnAy9YmtUJie3/SSXzwg8WkDnOzT0W3tIu6VDWEv2Ta",
+	"SWH7bCUndurv0zY04yrKmzU4m6tFHDdczw26B0Y7lZWqIs1cX4PprDMGf6JuEdhzrT7nt7TLtj4UCjar",
+	"7N84U/gIqNsC6h9b4OFmULYfSsryPq9A0r+pcfqYD5M8Ylca+X9DtjCP05UwvbpFv3pub8maXzwxqqSV",
+	"nAek7cy1o5V2tNLustKCXUFIwaM9FO9/mR3nD8qWgML+Up6vRS6IZPQs8ENeCX47MpMSaahHFAAPQA2W",
+	"f8OngDmnecEsJsWxQwmOb9XZzLxRuTw2SVandGAJEsbUsUhuaW6tHrHc2M66IxO7WiwFSFljU9dmD3SU",
+	"d8ryIYbylqr4LCt5h0r+aThU4c0ejxSuka+H+1ZP7SSORE+JaWLNgBlw0e3JupbQ/AeZgNLXXsDnCyRU",
+	"4pkfpEgmcYXQ4vs/ZheJm8i1/pEbLWyUsMFBtsOchRDaSawm5B2sJk8fh0qlP9HD9iLKb22qftYurZLl",
+	"H9Db7mtsw3+VhUIlx7izroiZ9hZ9nbqHDKm8sqOxTArSm0e6eaMyD5VS6YaCPU7s2DoZu23E+U72WN8z",
+	"kFTyj4ky4RBr038wA2RexFdwYuImMo5nYihvsSnWsNDxkaMqFK/XnBxhJ2nAmRCcVJvaAkvLW5sOYdqQ",
+	"H8MmOR/tWuJOc6S+DoGnfBiQdhE9UcabySziBjsFjZP/9f/SvxgO/tf/vYgHjwgF3vMmr7POvRDglqRW",
+	"oKlwqY5j4iF+SJmnsRZlnrZ31vdzEynPTr/qj90sm82sQHMe0UD0Zmj4UvsKS9a05EBiJEI7ngnbPxVv",
+	"kRq6L3XseMycycB0dzSsZedpn7Jh7uw85ui37zIYaPRAJSfnZ+eX67AalBe3Th1fxzHvlNFeji3Kh85V",
+	"58q7Pse4U2531C1/mcgd5tn1tp0TD4uEbOVTbh+4KHF6rc7adbcMfqQf1T0/SmbEEpQfr0viDaoZxMhG",
+	"as0h/AI/2emJe2pHOkShb4xV0knQMw/thNEva3zcOn92cRZwS9qo0TrLIr/477ytfaN12Qw4kXSS4pex",
+	"Njd83TixoXIO/nqO3aoT9bsK8S4XL78LGomdOv+Vu0GG2Ebr4uziPGhMTPHhgC6dqUwM5cM8/2PFSHRh",
+	"nA3OcEOHhd52AHDe6ekkHXZG2jlkI29eNDPrrZOo/gSH3zz77o+gAa4wAUwMkq0oLBs0lAlthL9uTNL+",
+	"yYsik1fobpERe5x2MLE5G+35ydllabRuKM+fPW+0Gi/7L55HZy+aL15cht9Fz5+9lOd9JeVZ+OyZjM6a",
+	"z+RFr3/Zb/bOe2e9F+fnYdR8Fj0Pm896Z/2zM3n2IkvrajYvn529OMORG+SYr5uuyzV4YjH9jFVAZ1Hb",
+	"BbTVW40omXUS7FZmLC7BP37DLTFIlHPE8j0XiC7dBRty1o+4+Z/FXpTej4nuDl5floLXF0Ej31eU4j6J",
+	"ZQf52FrP/9hFAsLBZR7oTJ09SK7BR4VNnxUFmiSHBSlFwFGRp0xS0YWvu+SmFzs0Zca97WcM+55gGn/H",
+	"33eJxR8D2/Qo7doGJqGY9U/81S0f9ko9r3WIXLD9QEzMGPuppFak1orRJBxicQCTimU2hJd5Io7LR4l3",
+	"jKxybcwh6MPLpnlcjWIUGOwmmrMgN52oeSW/WyjjuNz5um3a5kR0M7rXlviPTz+evAjwf83nMMpftYns",
+	"1J00z5+d46MilSLg8lNsUgjs9WapEmjPipFMbq5oBU79izFRLRJ5nopr0zYie+l83gYTBHgOOajoFMZ4",
+	"XSKZ/eb0c+w+f9siclliP6TtkLg0Z8eFL7rcYoqLP07FawBvfBOa9R628tWJIB5pQTB75Wn66FJsvAPD",
+	"TSYm4OsppiES5XCOHXYWx8FWc+bSaIkvWlhDTa9ibbhXxI2aIXGABL+XGB55g7HfdCUAKfzmABuTG8Yi",
+	"KyElrFNIBuNoOLmjcUqMkEHuXUsjZJLIGfMWgqdCTKYwPOQqzLYP78AnlEcjsrNDuLqn0qlSBvfQBzvN",
+	"hmuKXHq883oyvBkkdmIinm7OnZnE3JL1/buPn8S///X/PM1rM7RyXVgFbFPf9Wf0Xd6z+ESYLa7p4UNt",
+	"GAOr/YC7JTl5y6R+LdGlmm66uMsbK8v4gc2XZfywgJNNgDsRY1nfdDMzovttwGKcKP7RN93sOyZ/TIW9",
+	"VQm7fPMPLEW+MKoG8xbRT3HwQxn36Q1okyDCEPUsRdxkLMAWa/HBSKRQZXmOQ29BCmUih1sAdoXsp8hm",
+	"yQYnXUySmhsVXcy8GksQxcK4bV84O1LIuDgdWhr0jYpngG49VVx7LiIIcO5hpnozDO/KJNYq8XfzKB6I",
+	"qQRUg92QGVldqtyCQWdPjVSoI+Vaogv7Bey9p18SO0XHjb7rnop3WRdiuqt2Al6t/EDpRGzNwKsMnFs6",
+	"zxjKWyV6sLvFe+uc7sUKxpAbf9wez78rSRfpD53wM30OdP4r2ryXZ5fz3iPLWbGt8PNL8Yv+Hj55xlfT",
+	"Rr/RBtmQKbMsK0XL78VwyJ92C5HPk7+pWTfb6m0Ddmjp3jwthj7tyjgGa5a3fpdgYQRSgQTf6VCaYt43",
+	"97wgHEGmexli37A78tz2EMytrGjUEVkKBeOgkC7jm8cCbuFlPqp3hVKe2oHCOZyzMHwFYH3n/vxosLJ7",
+	"fxM8mZE22d8ruLPXmWg7VAoevGBlQwnQLUI7GgEmRZSLuKqHmRmVBVM87/rvP6Gbr+R5d9lp7PJQ55Iw",
+	"KUkJ++OCrggWNyUlMBHEUGAh8whrMtIzj7X6xXIv1r9Y/kn54au9IHKHiFiljsTG9j1iFuAEEMPXlKpQ",
+	"gyMRiC4po24GNDgTI8CrqYrjK7ZDAHL4DhWQUzMLBT+2ehq8b8tzwH/SiFZ68V9/uv706185do08VTDu",
+	"gjV5Kl6zKcnrp7NjpmWE6ZlnXCMwl2crDG6jJ+c+elUAyqmRDm1svQAgwbPsAbrp8eqU92TgLrRV4P7z",
+	"MJKrgqm7Bs88H1PuDGQ+2TzpGSeQkA5MGIDEsn1SMyhQOB0uU6kc2PnZWQ3t/SpHcfdCwY4Rmx3yqtMB",
+	"SLvRan4XtPFEAHnW8yhDuxG08UgDP/8R/5QD+Ov8MmiXDiTwCjvRdxGwF95jcdSjSZxq8IOxXdQJhfq+",
+	"1HbSySNYVU8At/jVx7+zacGemXe0nzjhe4t9mo0zHavIwvH7nb29QJzSDH471+5klcXIoktr5SC9MchM",
+	"Xz40/Qe98W8LHYBq+eppha9gaa9gHa/kQF2Vls00v7s6e/b0rPkUlv3qx6vzyytYxg3XcIVD3vMdH/JW",
+	"nilx7JcAa2qTGyq8sGbRL/xqs7xpejg4VBUfCxqfT0by80kPsez5d82zFy+eX8Kn1A3nbg4hfv7yFPA3",
+	"KZ9oBCRYE2IqBJNwaKeiLxPSgtWtJTMmjRVTxfffXPJ4MHE8mDgeTKx1MBFsjfjoRnsAOPhc+x8ptihN",
+	"PuY9ZNuvCOxPQ2lCFR9Cw06KqDqLSgPbdV7lAbQ8CHkq3ipFDYl9Tr7vAJd1rR/ZW+7fRv1S8IWfOOFF",
+	"50okaozgB2qLj1pcFkE+LRcIcA4VKCtlojwEWZFDjJO5t/jTUbsdtdtRu1VrN5TM+BC128fU4sZ+DJUn",
+	"MNY7NNvKioeiuftTPJ9yjoBYcSO1gdQmEAY8F5uIgbURNcvHECuen7GD01MDPGVX09N5qitjhZemLGBu",
+	"E7wNnQXJTJdVN/Wg25SDwnw8m9gp/t7j5Ko9o2myN1VMm5NnHXXYUYd91TqMUewhVNj/nKjJIeqvX6VO",
+	"MdPGCtLmh6/GPk0Sg7GzOZhm1hef37CVflO3yixJ9v6Ip9snIIGCLhX9xI7o6AXPvXPPQzsMcyIlFqX7",
+	"ZClZqe8lKXuUK+VUaEFVYDIG5gL1ALyF7aMSOxVdfFoXbtr1O5WbinbRvelyWxklYunSoG3oXr5Psm+7",
+	"jckfV6IbyVRSVofvGx4Ubkz3JfTtejeNX8sN6bxfjcS///VfXrUG2bky5uHgqe2V6OoIh1xy53iTn4pf",
+	"dTpsm+7P0qUnP8Drnbx53c3uE9qRcsXUOuTQIeilFz+n2KQ/85rqOKZiAXj+yCZ43hDGGhaLKwmMUWHK",
+	"FgMfo6m4L1xqx446icM4MtUMs8Sn0M1nbUOr5AoH0XxH8F5lrG85e4unWsbO4nznTmlqbxS2K8fKdp8w",
+	"dGtvfNoIHfsmhWK7yCout1NqLCbjAmmemJ+7jKsIJoS6BHHqBy/ePItfdvOhvEVj5iX+YERzLo3o61v/",
+	"PnhajWlhmDpYlclBF5LU/UCStGC2zJ2Iww7h5ArYuLwAWQpWokKlb/Pz+6z2itG9NAFLTjTPNmmYjSc4",
+	"OKAs/F5uPdwS37UNXtDKohRtQzlYX9qsBPAcLpkYQHM8r8uubLTOTp/hqR0IWrvR+tJGw6PNlkc7N1Pa",
+	"YH3gR94SajdazfPv4BO2N/IPMgsFngAXlP5icwYuf9ZsBu3M9IFPXr4I2gXjpN1oncMlZDnxDbxNxX+W",
+	"LCAY5x9/tM3cadWdzY1zsWn8ETTOzy6rLf/FoA6nWtGexCzOB60RnA8bcv4xH23VHfGUDnMOJqiIM1av",
+	"+7I22IAQqKO0cxNMgMK/EjsNqOY3SVTIrGicrxD4Qz7KBy5k3lEqKuMt2q6n4i23yQ6lQQVf7JS97EiK",
+	"MkvonRa9KWpFTevwI73q/R9MVR8CwzQGWWljQDgRONA0Op0FoY1UQBx4lO4bjJRzcqDapnkZXL44O2ue",
+	"B15qA3QbgqyykLwF/3dQPFoOXlGr8uJnLWxKTh9k6Uan64ovvpDI30jwK4nsnZCUL/DMfvxagt/rISWW",
+	"uQYwFx43Vip79YexVT3ND1N6yWOtO/Ctkb5T8QZkmHMrMBUjlqHKYBVzkfMMZIq/c+Y4yaiTM3dKGdip",
+	"T7GdS15rG8oGx46HWR0nbpBieu+VmA6Jo2DmG7Zrh+YmUQkgwjtMNIavufKikCFOFhTnvnMmPMFO26SJ",
+	"1PESvuG65opLAKamtSJtH5iQr72eEyb4ngs5MeUmaJzg/1cu3sS4X56cYCcpuAW7rN78YKd3FHDOjQHx",
+	"Jk99nEPrmqGF8xm3BZv2+UYW7aqVnOv0fEMrgPZ36MMr829HeL9YMY/qoFAwHzS8Rmg1VlZWSI5BagbU",
+	"PLKi/4EUd0Y1Ws3LoMAi0GqQ+iyGaLLQ3y6q8T7Y6SEV5OE5bU+FnKnuDbVV1d1hqbf52o4H6XZU0c6I",
+	"RnE/vYxOajK9PamOjOPsxPuK1rNQZgK6LVG3Wk2r0r/xxN0X/DDdjOSqjBPE8xuuykuZeYVjN4VCHh5G",
+	"t9w3p9vK4jbaeT6SvBCGeZFZ4TITkRH+weCRdr3i9tfbSZqxhtGMXJHhkXkOTuqomGKAxWdZhkBuf1Rk",
+	"CiwkI7Soyl4WC8BgQqmOJb/X6ZLWy4mdXrXN5dlLiqmpTmhNP9YhsR0YrFqiOVKx8ydKsI+jgLqPckAz",
+	"yK0POjnSqYqwWjS2ZhAsNC/F/HBYPKrkubVwSzBokCkwCqjjcNmeyfeWsT2L3V1g3FSM0CnUXOVD4V9w",
+	"xdli2UIWW4JB5xWqYMC1RGztDe0Hx+W6OhGaSg27MoSdEatooKJOYb/S6VqXLbVOYct18aU4WFZdQdeb",
+	"CWOnVVYaTXoG14+MP2qDhlVnl9QTRrvMW7tprK/XXhPo7oU3CtapJmwE6uyeNCqrmTmdSvOQxe6z/cdO",
+	"i8yFYt2jiFgNZHxCLVzqXDnU6KOJA7VOdYwyTod2MhiikZ1q4kW1t1gO7ut8DYGHSvCnO2m88jMM9icc",
+	"66NquvKYaGi8AiSkr3n+HCKsY4Ysf2ooXZ3XBF9t/bBPefOgrKKXwrp5q3xQIcu75OMvHmuT/OZZfsq+",
+	"4v36cD/iWu70Ziv9RFKXLm5r9laOqBpfGqEN4DjMJqYAZJ0Evztpnp9cNJe06SqOfFcdVTJIeWgXCoG3",
+	"c0eTfLyIzJ8CsL8id3T3DlSti/A2P2nNrUBPRAGCCVYVoiHZfr52WTpVpgUghhLiEGDqh6Bem7S4c6pO",
+	"XdvgWV0kZ/gA+rwowp61+2XRfsQu+WD1FuzSlGqty91h+ij3hmrAphZewHs/JmobeJGACcRzNlIAcu4L",
+	"4wdH35eoCxYZRUGQsn336JrubyzY68vkI+rH/9Wh6tqLVQWe7/HtHnNxXRGm69uoTBkVhipmFgfvKAM4",
+	"sFGzCN8rGuarN1dZ2oa/qlyuCEOH1dX4KFB13ifnbh5E9txdVgz3E8ntmIcwY7aPA88L38M0ur+79Amd",
+	"b8z0wJJmOfOWVqJcWg5zLnZXzlJY7u6rXNUSfguLZc9NlTGNh8QZY8WxdSrawBx5LA3hiwCkTNS5YyIC",
+	"8meLt3lecZs1QfUrwOzz3WD2IbaNudOs+cGsgNvL7JeRNHKAR6gnIxupeHnT56xt6FC71CazAhm/E+NY",
+	"GkOMelPEOZ249FT8YFIMlZWaU9OhCho/XXZJO7dWR38BSd1N++dfsjf7hV7sccUisZbAday551Bk9pxG",
+	"0MgfulIgsnplU2trxlBc6Go+KQznBfcZplulBCecJAnels5uVz1LueAykhhe1Y46JFrwpjYZSKMdjm7l",
+	"o5mmLyhxGUDyYB+4m/GcID10BI5Rqz76lkOYGHlJz0CQDzUnsbonkmFsn9PNpTVATzJWJpKJwBYu2pRb",
+	"LmPo7J/YrJhS7/LNQWWLhdNYwFedVRSkicVkZqY9gk1diKX5dh++0XASMXEjVQvAULjSfa6hVmkE2mWI",
+	"iwyu1HqP42fUbPmuzlsoYnO7Zq/xMy+VA3urEjPCDKRMOI1NFZ3dJUphN7yTZvNyh1L7HcrmGoG1uanb",
+	"T9fd+fWrkPgPvMkec+DIowttjUW/GEPTmWTZfgFt6mFmHXtr/Za8xYxT+GRWGTJalL/tNOifU3EGu5OW",
+	"T8hZl6JBdBDOxTLFmjWYLavW+9Cs24eBqmXqKZqZ++UjwPUm8htydpB8AH1iotnF+i6Q5pFNVEUwSDsB",
+	"r1FQ3BUEAz7BjpLHfKtNbUD5h0qkNpIVGAH33VpJ7zlk9IOh3ENf4UrtRWlrrK5v/2519IFu+cApTCvA",
+	"xiGGJZYrzU/yhjgbKwAEJMJT/lM+9kZKFHvWLS9II9HLKtISG6vikc+aIQaQygviO08TqY02A5/E3s3i",
+	"sphFGtqxEt2JUwkha7cmOsGvcEyQuqcEqbuzo2CNdpMWhc+CHVbzJP6qrmwuaHw+CUE6tEup7qTf7+Bv",
+	"6mtIYp9XK8EiBK8MYT7I2oIh8W1dTzBvqC3Njap+9FjZcYzdbrDvJsl4JDEa6EWD8ooxhct/gqcaWN0e",
+	"Xa02xnk5e6hErgxnVrM2zxvBJraxGknkVZHaOfl/wMh1cuqHEzSYCKBgwPrQ+KonDxf5TF7/r//POSl+",
+	"sRPnJDgCNvaZeshDkWxrMHtJWmlgZ7sMTSGKPnREitVPfUQKhANmllo3eXsk13T/AdrhfsJRpcwqzm6g",
+	"vHxKwI/rgkB8bamDM2VO+fgTFdJ/Q2UBYpBIk7q2SYdq5FRMlZVw/2+D/FHaUTejPvN0pDArT7gFVxVw",
+	"aCdY3OESBoz61iC0/nuNLdVLapWYrSkpawrCniJFtAhVtmv0yKNDXtIrz97+ChLAm35RuEGp84ZvtHjz",
+	"2gTLQu+yazdJJKqOAXnx2DL0c9SID6kRg63l7s3BECsvU5UcY5r3zHaqJ1eP4WAco16dLknMobRka9QT",
+	"dHXyqro7NBwm9SzKLW2vTTWbD8isrNIw5foEX/+/raTezp6fXKytmd7TqB44ulKvmA4wqLJU17yi84eh",
+	"nXIzusy+At9v99pnz5l0WL2nB0Nco0GBIa8lZBhicxh7o4wrVzpwuz2kv6SWFfJWZR0H+4lyQxWdLkm2",
+	"q5FIZaJtxXHD+Ogha23O1VhbbZ9dnJwdiNrGnLKzl63m+dZq+3wHavvRodIPJtqt/TscO/cUMw5wJDUW",
+	"8E8qjoRTDmbeZaaDttg21v9afHP5q0NuqW8DEatbFSMk3GgTtYQUg8ROxk+c91D5bkTL7EBvz4RMU2Ui",
+	"aULqPsuBrxA71RlMZ7QJneCgi/rRD0gbzPNNNLaO6+tYObosO6aADfvEiZS4IMF6X/DF4W2wXIp5LnVK",
+	"HNWuyhkGUx+m7trP3B3cij9iV7hIzuoariV2tBqJRcS1zHeFSX+WSx+Y2q0etwOS6WypG63mWUAzMAdY",
+	"I20mSAr8/MzTQP/jSyPfrY3mKYDowr1gy8EiwY6bv83YzcKh7aho4l1devfxLJEjHXVw48JAkMqGNhhH",
+	"zQp/BjCB+WjXKeIq75uaY2tm2941tMCjW309mCR44FM2eFBgMiGnPFOL0lfAml9+ev/x43aBtDvhKJ/n",
+	"utOmPjPBIreH6E1SPLM9Fb8OsZX7DbWL12C0xHlra0YcIpq9ovbH3GUbzDyAoFNxnV9HnZpLuFJoBt23",
+	"CcbiKrFlrWTaGvYy3Cge4x5nLu29n1plzynk0q5zZuUKKgTPlHBH7YaerLh+dzCUFVUrDgMRrHoU/NX6",
+	"Y/ibxjKNJQdqMtdmlR16869XPFhDee7433Xw2jvngMhrlAyHK56tLUD6Bodsc0+H2SBDDDurp7LfF7GS",
+	"Ud0Q+jLUsU7B4NrNAefCjnhY2omFx983/8Q7lr8oL93KG3wva4XNltMWltLSR3NX/GVW1ANaTdmR6YIN",
+	"VF3ydPGp+bzV9I7k3CZduaQI/B3f/uMf1BGDTKtWY2KGYdJpvug8ewkaCveoa7ReggnyGa0oeOl1Sp60",
+	"SVUyThT2zWCPd86eiz15E6w+dplIVaJljAbKex2mkwS0chKhU1Sy/kY2kjHNmzadTKaygTfXtRAzlVOe",
+	"9WeFhh0L7jFcUiQ99AElO9Yh6NFYqTHZXzZJZsKSi/K7nSRGzWr96vJa7+y8t6BAHvzUF83V2jNfWidn",
+	"Qy3jDLAWTdWHogK5Bosx0rc6muTjwXCXNdRWWYd6LE16JaToy5GOZ08cfg+2D3v9RBMVDnUcJcqgAS4T",
+	"5X1e1IVXBV8afj0dWiQE1o59ZLbc/Ye5v/weJ+wk29h4PT0e996puA5ThHze6uzFX+IYYkXevhgpk8pY",
+	"DJWM06FwYwULAAtiE/8hxYaorYSdpKJbhp5u8Xgb1arQ6WnbZE0SiCClSCmijbjVano111iwiq5EUnZO",
+	"wYxHmsIJwEKQpY7BW8dI4IqnB/ypNDM8a/eeT4B3dGkizQDb8joyBrIOEW1TSM+RaOimRY5GJBioP00v",
+	"SNdez9QX9Mn2mH+vOF4QJ7cFGRRK827hfkUU3wiA75H25WhQ7NagmN+fFKPKQ20bEwxRAL5wf9rEX7MB",
+	"s4mofK3VU2QTVZ4NvI+lwf5VOAHoOzPRV8bPNZULx5fLrKSVI3XL82fACkD9mIXmqql758h5Amr6KGKM",
+	"Dxlu1V/om0T2w0jOUOk6VZOSU9axW4atjzB5hMmvHCY/5bHygzkTrfUEOaUpH+/9en/bZjd1izuee/vl",
+	"Yt4VieKmL3HMsSiduIoqNQDyrCMz4CQxjS/kSaH3KQikaiiNKpwTTojayjnZdVpUSWoaG8YvdpoSdVQL",
+	"R7XwJ1ILB5krU28Nc/6eRJKkgBJHqBnetNDQ0vsDu7eGnxI87zGlD/TFxMTK+YVjuiivTtaluqMX2o1W",
+	"2FP18luqpAmxYhsbUa0nHruuWT6qkKMK2YUKyUzBox7ZuR7BqWU9YlS0pquxptJARsH9qYw594S9EWr0",
+	"OKV6YmzPRindVcqF3I65MxdfnsGFjCH2fdpMCcEEPUYVtDXi3s/xx0ZSnfN5HnXgUQce3aivWf0xHxsR",
+	"X8zrwPs9T3hqbKrqk4B/JMoLTHOgHIJCkm8g3GSskluNHVgwNWGa2JR6rMB9r0RqOasQP8MEBu2EGo3T",
+	"WYA+It6ZOrnAht+Av+Yyqz/gYS1N9X2Lr/uo8nwPkp3mXqlrPUScr9uCoVBP0FlHc6TqMzz909QK6W6w",
+	"+aQYWIAzmOkeAJtajmbni2gWNEDYU2XWoBbfQR4Z7PD9JJFVYhtmkXlAwED5IR4kVBrqb1LmuJNenfCC",
+	"nlbBzuLZAR0XnC5LS4LF2mtO0ko7f/0NeI9JNEe8KOLF2itTBQu/0nO/0pQNeDslJALQJviziUH19Av8",
+	"r3MX4Um/YF4ZpcFSqjKzjE3KphZ9VDa26vMyGGR2TpR7FLvtxO4Tr9yj8FAwA2BTEQr20raeRXC7vvVr",
+	"Sv+e2XmrTRDPjbZpPBA5dR/zkZQn1E2nOtwzg+4xEneMxO0iEsfdZo6RuJ3qub8jK3kWesv6jVTwOm9o",
+	"MhqlljS7fwvfIvdHHHtqDm7qe4ud9ql8MlG3Wk1zMiBjU+L7IZLKkXWpmCQDZbhd1VWxxN4a5TLnlTbx",
+	"E8fFQEqOsP5pJ62q8GU+2Q842McVc6MJvv82VdlzGkHjJP9jldL61xNFUu6rau+qo+Xbr1lOW126HNpI",
+	"5XXLWIheU7dsI9VxM5eqUeUEjDQyrnZuJ7FRiezpmGvfxyrUfR12QF46qKHuNwy5cRtEG/GIJPflL75y",
+	"q/YFQ2v6OlImxF+ruN9J1NgmKd2iprfi2cu1nS3kknTKOJ0ZGwaWPIaPNT2ennB+cn62nFDqfNeFrx95",
+	"lQEpHjpmiUBcX/iKXzPdN8MtCNqkyNPyfbZntLqHfvhLtMh4KJ36epoa0ku/p5c6NjQ8NjS8775MKD+A",
+	"zsW2VwfRlrAgCgfXkjDWfXUSzsJYibGX1UfUkpAJR3RORIRvIbBdL1O5f06JOA+fcoUWd6qEBIcEfkin",
+	"8wilqbxRTqh+X4Wp6M2Y8arUuJBuT/ciW62+Y+FaXQgLm2Svp0fcZPAnaaITe6sSIQeJUpGvMFRipI12",
+	"1BzMixz+v2Mn1RL3cq2WgoV52A9JfHEh/tytBOexYaMOSIQq99U7sCw1B9038F71U7Cbzf0YO//dsTX3",
+	"2e6vsPePPf7u7vG3lQo89ve7T633uHv7kdG2k4Z+ieqrRJlQnfRiG97U++u/DnU4FJG61aHivkaeLJVI",
+	"kPxfXK88QhakiaMiga3d7w9+nN/TMI/d++6pex9tg/vgQS0vYcaEet9pmuefzr7LbQzPil+45vLkrPkJ",
+	"L1gvbHnexDPCHh6afZK9WKXiIhDXzsmRvJEisRJjE/qfqtF6dlY4GLNjzGSqDWN+V2pnE3VQkTVazfPd",
+	"+fDlxXhoN75XjErWO/OgeHg/4okSD9nVxzfvxalHLjlGPqLP0XGckbv5MzDb78faqFOBLTSysSIMllx+",
+	"78ETtzbXQqF1MVApplWNgrYxdppRntI9eQQOyemxM4cT3exB1AyVWq76jnI5A507LdDiYczB9qnJ28yH",
+	"JMbSpfUMdeX9chB931hsLqpEeFWxPN9QYB48eXQpil08FIqdV4CYAYgCUbz+63/CfZvn4B1mf1yC6lkV",
+	"6Rqtf/xWxryzjdzCud1aGfZwKrl93GGPMorWJMXhawpJOLoyjK5hMS4PhVzHMbtl/qmByLoE0d5ZiQSM",
+	"CDSrQiYLyHQfSaSPSfzWlbii4M5JX/OepO+TV+yH4nvdbZBwdGY9MdpnsKZSTp8mKlYYt9tb5KbCnJJO",
+	"xJaIg0M7Uo78XDBWBtZiOw86Ei7w6WLU5woNFxKBeZPLYMY6ulcCGX0HUpsaBi2elLpA0Cr5p3yLbc2k",
+	"fXYtO0jg80szN6yXpWEtoqP/2doI+XILhDzfIUIeYoBqBXsDo1SVKIlCaPug/LewOxIZn2jTs5+XxKlk",
+	"ityiRiVODDHjSWgT5Ad+vmUhulozQT/vqQg9r90FqxIZv8GRfmWhqu440RZ2R1eMJ6kTCgn7TKiV8zk6",
+	"9x7NKklv0Dgp/eXHB19k/145/uW32cYhsKWNcPzdO255I6Cs20v+LpUdb/Kv1x1A9tP6TkDWKc4uw5BF",
+	"pGQUa0NHmWPpnIryxjwgWEub89hblVBq2to9efqJHfF0kFzXPSIZSKMdyuK6jWh2FYXcKiiHePEmVaOH",
+	"jschpNbH4XKZSFSo9K2KaE08zBYA3UPfw+YalnXDJl3cS85mvZ/pQf0NJQtvaXHBT+lKxFZ/Co9/VPRt",
+	"RSDCg/ZW45qyWLIWuypJ6M9i26K+uB7ISP0TtsuSfN21TbdzkLkJNlNtNT6cnH//4tPlr//5P2DW5kRw",
+	"pWwCeDcPDz5vj0tmQHKxRUqHZfy1lnFsG36SfHvakTYgf4VyoIIeaDWo0AAXTFJBzD8abqhAqzewoWMC",
+	"3gh+LMPQjkY2opjNbwWb0tEtliQfb5PJkG+rGn/Z7/FDsQbrMcO3l+cBz4GGLKD4/aPGjvzoMrY8lWGo",
+	"xukenegPPq5fsGhRGcfa3BBPW9lfZs9WfNMtVxF0v70SXTtWphNKp7pCxs6KKJH91HH7nbkOuXRPgsZy",
+	"JqAo1evgSBRmJLIZTX63NkIatBTIsNrA16bZB4GZmOhDLhaPIsMim2uP9sUJrdAKCWY7+35SjaAxUunQ",
+	"wjRwTThCnR1PYgJdNmy4pgMhD2YLviprlHMS7tXB6Zo2/QMncizFxUP0kgkXK71jmsECNFZD4B9roxHI",
+	"V6yigdpzRhYju3BKcQfNLMImmSxyJ/Kfve++QeBo/h3Nv/s3/x4dzGXyuXOsg+HGKt0n0P3qA4l9pSLK",
+	"yDMYPMQaV2LFwQ2FyMdRs42gr9jLEO9t8XykouSCZ+WR2kSRisHSUdEc6j1rBA0/yY1W4yeLBz3YiVF/",
+	"FkYPhtQbf42geyLjV34LHS2ZjUXcz+HO5TtSYazNgdkxiuQ1QBIDcoJAj+zMoOGXfqTSm+WMG9sJ5ViG",
+	"GFVeVypf88IfhXJjoeQp3LlMjmBX3cHAS63xUyt+n0QD1RK9GXYVZl5KB/vaBaKnk3TI5YUmEk59DkSv",
+	"UNxdlL1YycS4rPzC9oWmfoErnLn9wiPeO/XCetZrwTzF78ieRdnkY1S4vJhm50KbqEbr7LTEhLS28OF8",
+	"/axdWhd8jPWNipG8zj3c2cOP2kQ+uxZj9dOhxTaPPcqotSb3fR5xMNHY9CSzgA7Brt2xdutLHT921Ub+",
+	"aCfSUcfYtEO0Xesrubc2fZ2t9FHTbW5+xtYV9Vy2Cwve1250Hxa07lEo3/WFNIIi3tThcSp1CgrRj3Zn",
+	"coqvegyoHQNqx4DagcHd92rARTo7xTZAEkoL2isZ7A6gy7/JEb2O6HVErwNDr/eTtGTDZEYbE8B6g4Yp",
+	"GjcENrc8I7ggCLByGH7weSmBkE70ZcIpwSKUcawS9DRvsAyzzx875dbND26btkHHqkuHvy2Rqs/p09Dd",
+	"dgPRLULC5xMTASx0KY9CYra0FG4MrqsbKpUi42pipw5PAQA3iQcqUXIUZPnMLrU2EhJLTNtmZAEiruBG",
+	"eB3dmfM2bL9P2ygV/gThVFwboT6P4U0GVrkMfLv0Qtyr3POvpTaVcfdUPDu7ENOhjpVIrW0b5AGguziR",
+	"TGr7HeVrfEySPiZJH5Okt0iSRlTzD8oy7jBgV/2sSCcqTIkqf3FX2UmKphT+mP618u7w6xIS8U0l5650",
+	"at0U7eqH5Xm795ccXisEE1zevtQx+eYTI42bYsIdFvgj2HKFP2yISMk4xSGvsSmQ5pVCTgvLdW/0ltuT",
+	"SyQy5jT2oPTMWxOd2rEyn0cxzbs7sf2+DlVkwwkoq9OCyhvFp/j/cphrMT7t5EgJkDvshFXSmoFQtyqZ",
+	"iVDFMSpJ9RkAMFvznjYSp3th1RtV6rk0XY0v7YaO2o1WewXL9rLZbvzRNnN0pfPp/X7ukK/OVNJdN7wJ",
+	"UR6LjgIywwPCzba5e0yqGXw4+e7Hi7+9/B//5y8BYMidA/RHTHYqJiZSCQ8UpD608WRk8ODHXaE9R7WY",
+	"v1ttVCR6M9G96gZMe0ELkkwMLxksyCSWFS/8YGUQmVpboRRi9QMH+Ixsoe1rIJYSj0pmyM/sXbJjpzYB",
+	"W8+cird8lhYrecsH22wT91TfJordCtgGBb6Q3M6F2wdCotYIvJJJAMkAowLOVCGS0HwUsQbVNLKREhFY",
+	"lGBugts2ZQxUJZt0Oavo5p79Dk8FvPJamducpqAzIh52MDRAy0TahbF1KurgjJG/mfU8Iec1b0KCm0t9",
+	"HsfScKpw45U1bhKnlIoNQtW3MK0nkzG5DuEwsUaHQsexUc5t45Df4T0PQa8NO2aSJjrzlAtuNH1/GhYG",
+	"3Fj/lHI//KnZlqsAoteJ7KePm0Qkx7zqnAJ4w51kFLiNyrLmwazglC+t0tr66H/jZgtrg8NQGoNV8HKs",
+	"a8FilYBdbtG3ivb7KjjzW55o15lKk+YdidYp58dGGBqf8FuwYLf6YF4hVugtj53GCu8BqgpxP6yNub/A",
+	"3zK0OcQqsOUm01wl2CElacAD0nBYfSRhTah86QJZQ9cC5HSgBLKvSSNg2yU6KlCYUL9HsIHADBqPE3ur",
+	"opa/DZlSdMxROLpdJQF4HfJ12pbbH4CsbB9hYOsE5/K/VcAomSSdyXjuBONl2ajw8bENEgff04AfNpli",
+	"mZgeYnj+Di3/iva2FB7dttLxT7mdy5KIvBUjkA6YKCwKnSK7LAYRRWrpz4AipfB3LF2acfcshN9XoeL4",
+	"iYd0bKt/KG31dxJh+sXePngPkhWiBNTh7pb6jx2m/ltdmkfKOXRA68T5e5VOVbnbga+I4ZjsTkX5Fz+e",
+	"oywfiix/afTQSmj8Co6aEU6pYim4NeLTRDkmyq9zZZrrk4g9w0QIHfnep0YljT92Ayy0yQ4VW1gEDhde",
+	"6gKV72OpDcbgr0D5h9IYm4qeYvM6ErKfqmQqk8j5PkV4qlwoDOBOKjIMlXM+yaVgUucWM0+TkD1kAMSW",
+	"kHhOI401s5GduDwZAYPWhU17VwSSN8heA5EsdJ9ySXNj9A5+khMnr8QYSfCETBIy74wodD0+bWwqFPuN",
+	"w/mJr5DKX3NGhAc0nuGpyu/Dpdwma5jQ3r3cZ+pxnpfXk07jaaYRnKZW4NPz5QLXfDFvxUiFOlLuVLzr",
+	"e8cCDzyvhBRGTQXvepGocSxDlj1QiXQWsVXJbMZWQgPXzg+7irgTh+FX6Z2f90dSoYAv2Gg1bnUq4w6K",
+	"t3J5yKvRavyHgXcPNaCdNQAG+lbGV9w9NHO8hZskA7Aw1kYFP2Uf6B2OrvhWaHLtbgBLnDJRtrl9auiu",
+	"QOUpR6f2CC7fz4SzI5X3PkBwmQ4thdEClHyR2LhwBDBObKiiSaIc1RaC76BT8c3l2cW3BBcTE4NNQGue",
+	"xeM2oRihCdo7KhxPMI4nGF/RCcZh47FHxXlEpo8RkrUZ3B8qJ+p3Fe6zGuPa8bmFNoOdlZXRWx2R9Iik",
+	"RyT9kyPpB8yYvTcgHSfqVqtpPU8FHaDO6CS1JabesMwy2TBpFLwkHiLlKuJ1mKuLwSmuZJEmVOzcZkGk",
+	"7CyYXGQkiUrsP5URzsixG9r0VHxQLk10mKqIXTA3tNOsVgsT+JQc4fNq6C74PXeW6lKNMhlAfKF/AigV",
+	"kMKOlcE+NKYDkwU7XMYgeo2JGYZJp/mi8+wlorX/NeWz1f/uvHR1nvdW+k0+9/kv/9HoJ7TVaLJZ/Nc/",
+	"Seb9U5N6wdg5SR446vtRKaE+yzCNZ7QVsya0GZo/zoOlROEO2KO9g4EoCk1l4SxMJWfhCTyLLYqnxrZ7",
+	"AUm5wsYSFbwDLcF0ThHxRWXUHoFI1K29oQg0dVKJiBMXDaypdqpG4GmiDiL3dSPVfLF+UOkD7Y0/OJh0",
+	"zO28t9zO4ukJdUnaWhEnytn4dv9Nphb1co1oInO2YhSwXK+KlTyYv5ViH3BU1saKzIoV0syy1uI78pVw",
+	"4h4fTY6z8aTIn0dHADDjqbxRxps3kSbbRwytG+tUxkIbl4Jy2gQgcI8do83bQMBbmyo2KkA6sKssH5Zi",
+	"edv2Cd9PSentEQuQLMiVDP0nzh8fo2UPhvxbS/8qEbgOpRM9NZiYHUo4zMaj5cEqCDfMDWJm3ybirZYj",
+	"NdtEinFzHIV4GyGmSdxhkcbTPdvlPyZK/VM5Aibtcj8nEOgK1smywb6QCTXRzkqxnSdwKJwfaQPbNuRu",
+	"3eh1jyYOE1HgCVSYJoY2jsQ3l2cvvw3KcQIZpvpWBXmaG4kE3mIob5UPaZDnQLeXRg6Qr4V+ZYUbysSH",
+	"Qci78Pe/mg+NoD3CGeVZ5jn3xZTZjeQgUfSEwtk8j7hceUftM5FUkUMc/DxMSeO5KRpQSAWxmD5D2TaU",
+	"OuMXa6SdQ8LOhJ6H1DQB/UzoCEyn/gzf2yaRbz6eYk/0/vIcHQDhi6xxZ6riGJe2L8OUS62zguo8jjKS",
+	"M+HU7ky07TyxYxD7GMQ+BrEfsa79qEy0paZFVpynIFaxlVFttPqtnbZy3iGutZ9KpNdARgPMnfCUuHZq",
+	"MKEiEL2ZSLS7CcRU6cEQVBDTGn189z7HdidnjnO4dOpErEc6PRVZfX+fejm1DY08QMXQx+RkN8drYafG",
+	"5d8rGQ6x4hy0GBWk018cW0+HSic4Whlbo0rhcLo3NtaFe7UNPSGAl8RuztLdcM/nWDvUF34WHZqj1MB1",
+	"kWmJfXnHP81YIlLZixVrlUIgL4F5q6IsGqj0FT/wAy7jDgmmZx1YNfhsqAdDbCwc2yn+f6QiPRmR0OEc",
+	"NVoX8C1snovTZ0ED+WcAW3GxULtsdT9OMf9FJlqOpHjjnPSEc4DEN9QZOVkV1SSgmh8j7QbUZ+ozJs87",
+	"Eju/DTo0pN+CBm7KRuv82cpgM7c69VwZOJqAXyKA9w3wsQH8OuDJQx6NXAaC4CKA6YH5/EvzKrbTvzSv",
+	"aC7/0gzaht4sWGU+guLULr2tvWmbJcRFtVWivDsPBFIR8moqRJFqDGDM1z2AIVnA1Ve0He6tcyjBsZ2k",
+	"2Hq+Fo5f0dFP7kyoRFs8TSRdnDsDYI4rusyW6DhsxMCFJhWfJXXo51jf7sTYOg2uxZUYWBk7YtMHK7lt",
+	"8ocGhLK9GUG3dCldN8ITi/IwssjnSKWn4q94U/pMJUpEiR2PydyOLJnr43E8Q9IW9O3tBIDwFUCy79+Y",
+	"RYsSFdoEjHUmD4GHgnYsTRDrGBwwvPYTrGlRCV0FM6NHqkWRly4d33WD/BwGi17apojf+HlfD3AxkIwO",
+	"dm2XtM+tSha1mFhJiaGTUqnF2mYbNcaPaOVMJzR52fW8PRamDgwjWIS2AcVU1IGb6LhiVjTfH0uZc+aX",
+	"nhpo42AvuLE0DiPblJZ58fy5iOTM1ejEdyw7mU6cE9T5U/jEpXC7QJR4GWvqnGDPNeaDQ5XkXREx0N1J",
+	"3vWz9M9nFsOo5tGp3erBuyuuYqhwjdZ50EBg6BAwoOKmD0YAWueFvzpjlYT4oOfPT7/DUAtCC5oA/o/8",
+	"omdnBa/iSyO2Lu3AUGWY0i9iaTqeJTIi42He7lhBp+NyzjHZ+lN7muDUFr6/aK4eU5zbhqsqfz+5gZ+T",
+	"YH5yAp6XoDj1QTbRwcKU5ybDedAMnp0Fxdn8S/OqPJd/aQYXwXkAq/Sn0PVDO2WMxDP0B1f1ibJjZVS9",
+	"54XDEP4yH6Ly+kx6nCblrgpMf0MJylAZQeEJRP++mqqEYLQLqlCbDkBp91R8rxzxR6gRE2WxhUF0knBV",
+	"29i+mMo0RNouSjmoGE6Fui+PnvUsFplKp0g5EbdrplhQBSJbBQfY4Db0IkcT4GgCLDcBPvB2O5oAyx/8",
+	"Ws6czyL0Ag8iSvwXsiSdknmeezK8uRIvz4pl4yDrxBJfPe4C0pQ0ykh+1iPw/S+ePw8aI23or2Y2dG1S",
+	"NQD//B7Ml06i0kmCyNsM8k8R3+DDF/BEj83N/I8OvQ1/RrfIDZfmeVUI5F5MkaA0r62XZ2tEQUvysapt",
+	"4mcgmJuKYH7ygoU5DuZnKjdKmkEzeAH/PT999qewOApgH0qWqAc3O0DLISjXxxh+IKLa2IY3Xg98fPde",
+	"/Ptf/yWkc3pgyMMnLg0/SQF8p5yj78C0DApEkPBbtic8M3VfxbHQxhcsoyJoiRs1TgP8r4ix1yWd37UN",
+	"fsSxBmUisCFykmsbR873+EPeeW88EPU19ivyKge0Z8lqCAj2UKeFpNITl17lWpIoVPxQ22YMsN3HQEk0",
+	"Udmz8DI2zPxPGUqNFbE1A2YN8Iegp+JXGIu3ggr2TnFoMsWRwbrlnXy56PBoER0touUW0adM3I820T2F",
+	"RfCQ9DJoxHgu0QwaxqadyBrVaJ0FDWs6IEYYIuF/50bDd8+CBnySNFoY2WhUHqLs9gEPcWRyj+GVhQ29",
+	"qhGD0xBEExXwLAWoYPxcBnNzl9spqMsug4ugGZwF3z1b74Rl4cd/Ajsnz3gCpf2AFo4LJ+pE3cLPa42b",
+	"a8yZomgJ1+l3KQmhi6fR5SqI9Xrs1PCFwbB+oFE9rv4yNgwnSfIQbGGFJzWCRvHBq/f7oIUvt4K5El1K",
+	"kqsc/+qNYvw46WaNoHFr9RqtSHBAN9rU6TL+auW+MLCjOvi+HfzpTt3kuoyo53kCDkAMGlGN1uV54U/a",
+	"03kSVLkKzzdQc43W5ZnvitbEPbjCT86LraVXzp/6DlQPzlELFkYlaYemD2S1sMuKyupTs/CqyAqESUJO",
+	"juSNFImVEVoeA+1S6pV8XshjynaImyTjGD46A23X8dfTu9dmOX3Xai5kOV0EjVvtdMopYCu89fNzguZt",
+	"COgy1Hp48rl8ey9tgQGXsdSXEqDA+vbU/jtvcQEaGZ+ZhbxxbRx1hncCdzG4gXHMvutQmwF5GPhd7sTc",
+	"qqEOY4VZpkSHFJBrQk1KnPqMz5AD/uWpeE9dyGUCVoHffwWuOrw+rxWkTvUvmYfOCI1+C5bCBCWfmOky",
+	"OU3Xec9LG3yl8RDp26hdSld95vnllAFWm9Mhwxy/iufUm0qdFvmjDdbaSJOKWCvnjxH6k3SCScA8R+wT",
+	"Zz7lwlyIdKpDCg/g4UchyxHekdV1lU72/HnZ/t5rIeN9QBNtSIJiTEn3Sa8ynsqZ69gxqj5eKP8lPTvy",
+	"X1SB07PWswUN8GCQ/8dvm4DXrkkCi/XqR0W5rqI8W09Rnq+pKJubKcoNtlWVPvzA3e4ed6luUffWlPng",
+	"a2KNhLm1s2rVCyZrb2IiEBWUtlUdt+XtWbCH6dBOBbb2ZJWbSdWcYgzyK+ELl+o4BrXor6BYbXYNxtTm",
+	"VCvRwYHjwIoZS+OrOsTk5TM6qj2dLOqcLckyjuDzdVjpOwKfzCw9nDjRXVZ81pUlt+N3bsZv24XlTQle",
+	"kMA1SZQ/GgDwIWMro5J/mZ3jaCdurY7maruyZnbeCi4ZwKIcbCpatTWFYRVI43uvbGHg7rr9ihfPv41E",
+	"8zwQZSndzCfdabeVI7AegbUGWA+zOOxOK+0V4dRq+LqWbfZ0jEGIWhPtXRwpl2IUwp+kAw7iB66c0l8V",
+	"YF8MrF9VmlzCTcIhR2Lg0xXC7xQ9OfbrOKR+HZtWA9ehdAFAVoXI80bQoJhZpzdbrT72nOz3PAq/Dhyv",
+	"59LuLoyLmuRAg7lEEpC5XQQxvq3IXfh1WK1FfgE3kl9gwX3EItme4hgtFdYShiG5kxvaqRNSdFl7dsvu",
+	"Jl/KMU9me9BEqADYUDBAyxdwSFjGMEEz8U2X/9WhL7pMLEG3Z8M1i61SLpH/GD5Fay+qRlxzs7Dn9tuc",
+	"ZCOE2VzA7jHgeATLO8Fy42WrwsSf8T2/8nAevCSibAF8ETZSuzL4bh7oY2Py6Rd6aGeD1szrBd4yRNoT",
+	"i8lRFDcSxU+UOHnz6KJb6AahHbO+WD24TRN8qZ92dCbGMh3mvkQms6slYk4meOWCM7EtYDzFXJx7pwnb",
+	"z+QsS0PgHZUnl/uKnZE1g3mTmtOXcSrro5XeRLybkaoCaeEGOzD+9swt+EqOWKl4ji4+51oZ0f6O8yAz",
+	"KNtxhPKoe1Y4BrY66ty9pHRh1X1f+BDobvXYI40m/h2hgZTZSEZYK6iSxCY7CSg+DH7XQumbLGvric/l",
+	"kokiOGRmqrUB85wbhi7GNDAAWsjQEt906ZvMF98YcB8ljavnub+1Myy+UYamqzcT6dSKSLkbdzDQezwc",
+	"2upwCAV9/0dD8+ph99vw6zxTYi1QdF621QbMEHnCpCQHVLbxkUb2yg/sWLlxf5UbfvUPt3aD92ndQ+nb",
+	"Dt7w/2fvX5fbyLE9UfxVEIx/RFX9J0VTsuyyqZjYR2W7qj1Vvmzb3Z7ZrTokmAmSaCUBNoAUza6oiHmH",
+	"8w4nYj7NQ+w3mSc5gbUAZCaZSSVvkmjzky0ymbiu++XXuIyj9KvK0XHsBJttFvK0pYLiaFUznXAGrjpz",
+	"i2rMlXNgVKX89llAoeZ9FGaWk59lZhSj8bgh9P9KuQ1MpSiAT89WyeylxzeT189O6wUzNMh97CcfHoJD",
+	"zB8qTfk8F+A/ZUhz3LlGnWCcUK17QDZWXkTlG9ttcYFnyaVoT/hIuR7D+aetqsSQOgFf3PxdhT/LTPyu",
+	"Y59+uzx7qw9/eqCHOJc2d1TO4ipKVpWdRIH9YlGILlg13dAaHgvnh5l2XdY9sxaMJSxpk7fQnd21dxyw",
+	"VIqRa/zuMuCENIwwbsV4m7wW2FzY1Z6UWE+7HOUsFLXcnmAXgpqrqkrqq0bK9+le45q1zO0uGVcjZrRv",
+	"JrMhN9hjoPYoeL4CwbPZraopDIFmLIccSV6SZXW1IVJZG9ELNGxWE+DMAKNj+zjyotW4umZk87jxErvf",
+	"TjE9soUjW1gI4cXhaj0IJ1AjjdVFthd01gdXutHPKaZPFIOrpbEse+ggGnZSs9FIpVy3emNbRXNfBRxw",
+	"PDQlgwKBbmyN7auE48hnj3z2gXvbm6lTeRFHM2a7rsp035HXvWWh7Ip93lNc9Cdwj2jIFXMJCwl9OAko",
+	"R/76gPiri6mux10XI6DbXrivmQm7qOcCB9468CmntzXgdccVEcFmTBsspls3ulkd23z3/tACmghuuOdY",
+	"pkNQjFon4X/rlMWtih/6sGTDmOVKYnv3/iP+YnfBsu2iLO/e33loRU5XhVMMFQlVCXFXX4wKoLvFfpSu",
+	"7VWWbtuWclWaLiBbekRgaNPcH1ANQqQfEZZqhp/WYAMvPuK20SEQTuGtXJD+VKY8ngdTF9sg6/aVCL23",
+	"8mELLbJCNRm8yF4cRRMeG2xRBrJgRTzk3ft7DYLgmuE3BRxLD9jXiVozqkTeDfeZ/QTgKHWOSHjmEAk7",
+	"7SdFTEJoK8sNNJL9+O49sTK1tQ5J7Dq+0HjgKjp8ae/ggXugLclXSuiXnsA2IfpbZPQjZ7/WiWpL4PhI",
+	"YbSLEqFGZELVNUtIX8tMxazvv4mK0mxGNb7IChgyZ6Zd5ZHGNCgku+0Yf046NGUKCQKxvWnaG8vMXpHz",
+	"Z1ELAcNVD5oM+i9+tIp2NrUqkZYL352d/xmFN+FrAzAAWjmeFhywsJIpdJK2DNjhR5Sfw6IJ/xgiQeej",
+	"A+N2UeieByVf+wXQHHv17OyyjKHxeOIbDKdcXPcmXGTGPmLZBwiBs07H8gkqeteMTQNKR0g2L3z6uAPg",
+	"pwqtcMWF6c24SOQsf+1T+7KxnOkeqgswLweZCkfuABwRFhohF3rWQMJVj2Wa9Cb0SxgwKoGqAY70ZGo8",
+	"+Grhm0lAGLEmDUJ/OOCP3kQKM3aTy0Qie+A/7JVwSdzalvnyk634cn7YkCXmDsNqMHljimEmALCbpr04",
+	"Mz05HPYSOaEc7LOo6uuU3QBW+OOWvfL/AKTrnpDG2gf5AepYMSa4GPXsHDG/qvu0+DlO1H3zGDi9twfc",
+	"ytx3VjrJNGEK/u5ZHQl3E7C1/avLG5NwTQc8Bd543olaQzrh6Rx2vRePeZooJvCI7a5YOnag3Mxe6PMw",
+	"Itqq+CRI+N5Nlgqmwsvt5KbjueYxTXtTapVWO5WpYiNBIbPZzpTq2H6OAs4BUefugfy+0dhqGilLRswz",
+	"iT9aDG6MsCzoPGoJa9qmyHEcujgykoTF3FpBlT88K/zy8eOn+U9/PPszarEvU67mvSGNjVVpzwpQ7P5a",
+	"/+lzlVUQbgOqedxzbMBdLAfzzkUP0lGAicD/ejIDS2CYpWnxNy1B8X5xw51qqZjDaw+0g0pLD1+OG+xu",
+	"dqt7etYpT63nXF89JHu7cm2kXYqMM0cDz2A9JbjlIvPNGXTUQhwX/4klCWtc9rxIKT4aOIrbtR8dCKM7",
+	"3z8dmVaNdPr02eJQj+uGgmcXx7K3pzAYHJhnBVUDWrnUcDz76OJwznXjh/sRtBG7yyXhOLS36e+WV1q1",
+	"IuF6KjVAsNPkH5k2IOd+j1r2oiWgh/jFAPNCHQAy7lE3aqxTvgeJ/Vr8bK2CKiXv85iCi8VbDg/Gz1Jn",
+	"rEEkEYwPWFpx4rs30W5T9BrnEPgM2DHN+xA5X02lzrYLba3Cs3p60nlSqFNr7O3snLci7+lADNajInhU",
+	"BI+K4FERPCqCR0XwqAjemSLoI3jgH25VeBsro3pLYn+TnIlqJ+GnMfOKzGGojnfu5982J+0VjcfgaQ9o",
+	"gqj4Gqe5Y7psSFaDj+3jhVQ1QGN0MJHBX1hRfc7EKpd+TTpFXTbaJm7+XaegLZIH+V6zWIoEUB+5GP3Q",
+	"Wi9gtdPss63o7kHGxmu97S/GVIwYoSTwrc0c65CA5G/wPSYh/SwzRdic6W7A8ZwpaRiRaO1h+M6h2fj5",
+	"QuOG87OzH9rks4cN9darPUkwKjRLLGki5qjV9REuCDms/f8cekNeCYeRn4mEqeqsVCFxHhF2CHcpGm5m",
+	"E4bgtDi6g+2EbNSJtEKowB2qQnl+TVtR+YaZUkeb+GgTH23io018tImPNvHRJj7axEtVA/duFL9+iMGU",
+	"oDYv6ObvocgS9cJcJdxWR0/k1Nyjgo7ZsJa0c4h+pzEDfhfFBuhMJCwhE3nDNHZWi1zLvzQlScaIvTSa",
+	"KBZfS/wpm2GlFiDye6zLMddGqvkFbqImKb9hZDAn3FwJKuYzOq9T0E1Ju/fGQLVlTnE5duqUWKYEGb2z",
+	"MY9dSaq97i6+FKcyvtbN6x/guO5Dl99JN7ixVMaaNgFC3KpoCJlqrwF0oMBUSLlWhvoLqtkeSyLstUta",
+	"3dPTZ4DOz8BD5XHxnQVon4mIkfKCmLHUjAA+PTGMTshcZtAZ0F4jKcJ/PehcK7J032tuzazD9S7theHV",
+	"/SrfwLrukoX9xgwWaSKF49Z5KrQUZknj9kBxI86W8OGwHmrQ8hr7BFM+bZeOrJZsSlm7s4Wge0RuaJrB",
+	"bOE/CwgO68SO7eCVhFzrtrWMz56KvT+WV9QknLt1tNbsRLyluQ5+I1f1M4R+f1aPG7ChtDatNXymkgv4",
+	"ovXIm0aP0C5aA/z147v3L+251ji48USZiJm+s6T0F+5IzEyix5ffq3u6EW2w4ZDFpr4fH0nUnKhMdHMA",
+	"TaTVmczShAxYLCeMyBumkgxrpK0Qdi3DIsKHjgmC04vM6ByIHBsuWgkYql8QZpsa+w3IwjZ5i6DaV8Ld",
+	"qQvvl+NiRBLJUBxbfguF3q6rEPm+j7pMH6bThzvmVqvltP9Dm/zMR5B7L0U6vyBqkYMXwavIIDMgl8yY",
+	"XYmYpilT30HVSXOKr+k68e79K9z87TtF20PouUNAFT5GGw1sKFQtEPU/BU0eXT1Ry7d26z4+jVrYa65r",
+	"7WF8U8/R7+mP+Ueejh/bq28/KL2iTibW7GiNdEQmuT9J6La9Dl7TfXtXjvZPak4oiDvnicYtCwTzQDmI",
+	"NQkf5dae3sZyqLUJ3mVG8wRBiDNhur4iDqrxcjNhKDORtMlnalV7+wg0d3a2qsu+9zoF1df+mTZo6n0u",
+	"dDYcWm4N/jQZX/fbuQ7vEJa4hP5j6KhAGKV6gHvLd4aZAm5kTWAEiAozsAa3jgglmeAm6P9SBF4oFdFy",
+	"woD7QS+dJGd37AvX5qK2N9qKIh67ssvcPL/Pgh7Q+VHH4YrF7rQnXGDxnGGThqR/1jltRa3UVaM0/tET",
+	"+JFp/PzTVtT6Z0aFAcIGB2leVEsRwuzsHPbEscDip41ZU/mE7gHTvlhG3HRvfsy7S9Pi7crPeEA16y1s",
+	"n/dItk7XGOrZg70cU6m58UXXC0t1Kna+OT1/0S39W2HMWczg8lhdpuDM96Gq1uXL/3aCx9TpdG4rY+80",
+	"KGMPHjhHwizZY+sOe61fOhdtldTFi37YVWt2jdXyHZ11A5pSETOi+GhcjKbD5txiyIKodS+oryb/aU5S",
+	"aUCPhrySNunTG8pTOkgZVIJKQcb2W+iqrZhm6oZZqcnNmPSp7slhH81c8Ly5hyHMbE1fFHYXVgaBWLIC",
+	"R6YAOIPvgp3VAHDYJq8mUzPHNt4l3c/39Gb2e5iV5We76uVtN+onv09H/Ndt8V9XFLpbLlwztGfQ63gd",
+	"VoyEPTaqhyqy9h0Nl0pTO5jZehxMAYKcLuM2EumqzoNjqbK+rfaJ4ZNG/b0/WuMdaM4zIku9smZUeLA0",
+	"amCVLiHADTiQMmVU7Labt+dZrW7rWWcN5YA+WOVAip7lpVbZ6XTQ2gfeC1K2tWXr6wLPu/PuDCD0atM2",
+	"BzknXpR2e6rvAUEZU5Ws6LkijHL2mlTWwpZDYqkowqxJ1y2UBXkNLhCIMg3YiAthRd/SQ+gUcf0VRqvE",
+	"WUGIkUsBbBTla9m+w5CRcCRrV1TnRLJLfkFVcifibtlZ0kgObI6Ld5tcQGTlARewR1+LlPgZe4Dk0oFI",
+	"sR0GRGNB8ZO/ybeKpka4D3Xj7hBZHkkw8FZvQTW1cn3qSG8dc7fps883EklcsN46FvHdyLAtDc6CTYwH",
+	"5a6EYjHjU9ObZioeU71BB8lK+Qms0jJru8I1PTDATleI0QBTAM/dqUiFjF/7CAwOgLMoREJ3Ws8L7Xcc",
+	"WthaO8Ir0Xcph31S0H48w0df762+3pd5VtZD8PQegFcXXHDMjGUCTR0VCL8ZN4Jpba23NnmttcyGMluT",
+	"pfijODyXbiG17+jQLTt0C1vT2JH78vXHoyP3QB25SMQg/kdSJnoTL24hU7nGQP0LLhFyE7oEk+OowIxH",
+	"+CU4VK2GkNuh/q279KO+DDM9QiLuDxIRDC1gtdWDu682oM9f7S/rhg3XsAzFuD7YYpHrWEWNob3/Dxbb",
+	"//5+NHZ3auzuWsZzoadwUojuXtRvggLgDLRC4Vzrlw9vgxA7PdulEAtXSGd2S2C0t3zEFPnEvhiesg1a",
+	"YM/ofMDTtBem//mnk2fPTnfhd/W09nAcr9AXNymw7ju1+Py4ewNqKikg+0L5vhtqqtem0T8S9OmzJ1+F",
+	"Qg3edoh5nK9Qr89Xe4ZQzR7QdFnLPrr7vg133+9fnyDamf3lO0w8mCK21d5MGiQVMn8OhVhLBs9Opdiu",
+	"Ml/Lsu4ROiDvs7/FT/PQMAJLm3NHJEjXsSRUX7Nksa7N5/PMKDd6qYytP5SZ6rE50/2o0nu6RsEabtGi",
+	"DD+I4jWX1PmRMeG9v9pIxdalXVfIvZfatEbij8XQfWHpmbPlZ0CJaSAuklahQr12ozZyPrry4qPjsex4",
+	"tNvSS+jEWha3+B6PWtED1YpO6s9zc33ot3c79i4H905jbhBXalH35ZB+kC23QCnyCsOCXnSJH2MWr9Sm",
+	"oCNt5W5GLQUdc/eopLzNk4fxbrTJ3vWW5hoKbs9BKiil6nqITkDPMayMWlNL+QDbcJ9qylFVuAdVYa+C",
+	"pBCmdLGBo1BoLBSQILcUBfYK69VdEAplzNeMTTUkp1yz6U7jiq9hHodVnCETtu+yDJkwKMjAf7ev0oDj",
+	"tiZYprEsX2K4Ufr2Oq73SF3hgW/MlE91Ked/RUQzpoaNJLyw6u2Fr5fe79YVtb7AZth7A5/K+LoHbDj8",
+	"eKdVBw7+CxOUY2poKkcZCizEvx2kVFwzu1/A5Ozr8eHAolpPktNhJz6jg+cMqj7DTLutAUsSXNby63Yo",
+	"EE/zPf4pDODbJ/vObgAnyxQfcgzbAsd37fDKnttWAcfk49Tef7sso2h83cPOcqEipCRa8E8k7HIcY9GD",
+	"v4Gxs13IzrKfBxau444j7jBUV6d/98PN7iFTM/Qa3K1YiSBvmMoRKAUzM6muvwNyxl+R7+3PiCVK0hdD",
+	"DhTZj3L3rTurH7qhYY6QhmjKE+KDfVRj4A8rD61OzlH0wBS4LoghbLQBvUGuBLLhiPTtBbf/evLqg7XU",
+	"t1erj2yNscQaDC+oHruuunAEbbAe+g51vAfZlbpfaOFh1+byaMOSv9P5xOg1E2hfLMhC+0vs2Yt5ntjg",
+	"28x4zG5J0nyNBRT3l6BZvhElztSMiNenvz1mQR75+EHw8bWvzLeXbXiZJJ4vb6zu7zUPw3Gu7RSwI71+",
+	"O/R6aNHpWuK7P2CRT1B0Cu3UOEAhz3U3r+imYLhPDTY5baNKpPs50Ag0XITipclFIQc0YBbkdSloIwbs",
+	"AjKhCXIG74Ytu1uHlapPc8+rwx/ZXCHaNQoJNhzvjRSdWLJ9/mTdIjK0M3YKPnJkm98023x47sqVuDG7",
+	"UF0eKTZUTI/vMWIF3Yo9/pS/bBHYunjXfH2gYeqGpmCKzsYM4ll457DJDY2vWRI547fStB7jd67l8WK4",
+	"a5WBvMCOmwa7YGt3wHPvARPmyP+O/O+B8r9P9Br74aIHrORLIprO/TrWZovXfEXV2E88TbXV7SbUMMVp",
+	"qncZs/mVm2M/rX3107Lnut9Azd7CJOGQNivwLvEuuztrveG8/IazJ9hKaZf8+Wzd0P/j1j2ENH7lD60A",
+	"6ZqbOwpoWPXsGsWDD2Jwo1k6vCD5O4GEMBuVq9x+1rfFA+B1Vi2zFDrgaDwHBlsKBNQ1coqgdbGbSNE2",
+	"Dg077OwRMszN/JaAwa/8flv37pbof1+bwNamjbuLNhzZ4fbscN3T/fYCAx/pHFVL6jkfOOegT+RGSuVe",
+	"owTIrnZq7R3J7GGQ2cFVm11z86C8+f38R3VOejAOEOfAUh/Vmk0GKUvQZz8LTnrqffRyWO2hx5bOeE03",
+	"8stvpHfs2i3vOYHHf11XS74jf/yRQz0sDnVgrvMaRtVcmD/yfOI+HeeQWYZRRf/jiAAOqXeMwx+I/DSB",
+	"p61ikUpj2V/O+OBhpvNuR/gOxyIDShSBtqz2C0VGlIvlihGT24rWPkOXy8U30hfQ34gHYUNuVB1Raimw",
+	"LqgKrn5+UGAqfs6re4V8O2Utp4U+Etfc9PwG9bg4lsEebHOQlWe6eSnsr68/7amC6d6LWr/yvEcnqOqc",
+	"yLdqQZ4E6oNl79HQwrgQtlO28nuXEbPfwiSOlU4rKp0aB8mcbXwP9UwDLrAfDfSx0Kh33oJLM6XKiZE7",
+	"hd6tDdNBCsPl6Y6zF57kuorv8eHW/4ZyEfp+3Hk8zNPeAwuKuftjr5K9U3cTH7uEhvDeOqE4CSxUmVHF",
+	"xhLIyX8+AXheho+G7xuVzVSUxyCJIHXGVFjDBVDeubklxBXkzv3GuXKqufWWb3ZB7zAydUgcYKO9/EYL",
+	"RIoEPQCdeXN9aa9xoAJN79bV+k3e7IMLvdx6Te8vChOchH0hTc8BU8JNR1+hkWTAnNMPpLcVYhrtho0y",
+	"bwtBlc0l3a4jK+52v5XKjLcSancXZPmmKf/QQhq7kFPa3Zx7BxMi3/exoNw/2htK1f/hgrBUM3c+6CYi",
+	"1BApYvYNwg/9hh2Z7rOyPdMMTtcwRWI6sftY8qYfCCRRRS+ndRmK1ocHPXRs6XUoLb2OyEP7laIf2FQq",
+	"QyhxJLGB7DS39P5y7JEYOYLitS4ZWEUucrH6iCRSSBWRkaLCRCSG3pQiIXImmGqTS4jbC3ZjOS3I/B27",
+	"0w8Ohwg63d8A5ezZo14YqRW1igM396/bCxJc23cC7g4jFhI8chBlrklC61qHuWyQHj5dD8azZ9BZsCRb",
+	"P538+CPUCKJSSScysy9qnbefhMLD2BLwq79+gArDRkFoAfLs1Yu/vGtFYb2e//540nl68rjTilpAib5p",
+	"z9tXHxx3X0cOPl1XDp5bErUUr8d82uq28LYWb9yCkLgH5/9DK4ZJ5Z0D8dgh9+zN2z6r+0hEeyKidenl",
+	"q3AwIiL7w8MJCaT4KOH6AaRlvhviZrmkcqoLOeWWFSCi/g1T82IBXSwnDNwLEeHCSHgmF+CQgQ4K5FDJ",
+	"SSHtEsOApdGENAsj1mdgRqSPlJt8ZV6SwlX4KvIxz76BdMz8zFZnZJ59O06Js5rcPZmZY0LmoeKS3HKo",
+	"m2dk/vXtr8eMzEP0PkFHk2uMjFBlCB3RzSI4BQZQY5a8AsXD/m4eeQke6vUvSMq0RtH9L6YkmTFhiMx2",
+	"2p7+TQF17gh7vVfY6ztxM92aq1lk0DsaLq1NQ3WMfUfjFOAgqgYrSs8djQiPVo/mvlqrn79nCD149ggO",
+	"vndw8KNC9TXA327nIfUS7uG4ScGFAy4FloyYumNnadBK9uox9bt+J6jlRzI/dDLfiKK/jqbboP0/SF9u",
+	"mVM8Uswe2H06c99LbbDGXk7BScO87ZRycc0SAq5aDoX1F0QOsbWA4WLku4xwYy0kdM/62wxuVXug6oYl",
+	"bfLZu24VZCGwhFDtUhEiQknC9VRqmhI0v2jyj0wbwPTm9iewRQkZNER5dAl2iz5kdytwCUZRoYdMYTZh",
+	"LDNhIudqxvFoik0FhlAmxnLns59OQ2zr3J/rERVBAQV3cK0rurrXLoy7KAjuz+Eb4CJfCcOUvSgzHrO1",
+	"cSJxsw8vs8xfk1tK67+p2vqS+Arbc3TiHqQTF4/TsR3deBqs+g5s7vP98OpvR5/vA/f51oKOwuVZpZHd",
+	"qjChbKx3936yNh/Nm/lgf2wzVjIbjclszOMxSegc3cBSXmMnVydnd+j0fe/meVguX7dP+08wzAdqRa3C",
+	"sFX+3h36s+CY1wKe36W6MLAbI41d3M9soDKKJJAv3o9wdnL27D78OHhpH1iymyuTmwaCuoMad+ckZoLI",
+	"HBY+r8DxYEaWkUjl00ytjfECJ4ucRRs6d9PvkmlmCFNKKk0UH42xQ3PBvggYHaHWHdlUDnkJCAAugoV8",
+	"EcyGYCYQV07vSg8DGFNvRrk10CxJ85QVQJ+RSVJDDJ8whL1fKlmqLMmx4xVuzL0aHs0pahNi2Kcl8lVz",
+	"ow32+lvUiYBhFLQRr6lQl7C+qYK0V89zoPot/c5HAridAA4ubbYkrx+k09X50vdT+IsOVOr8ez4F2wpw",
+	"1iavaDwmKRfMdSeFTNYLgqV3ifuNazvlWgNYyQ9Zn5gm61CnL/EtclhGivCNTa36jV7coFN8heXAH/Ac",
+	"71X74EJPWWw8G7tsk9day2wos5InsHEpwkKZwd24/KRKGOg1rYVOz+cVgF2N/C06s9sGDpu3fMQU+cS+",
+	"GJ6ylQGtGZ0PeJr2gq/n808nz56dru1DhhcfkAt55R0K/mV/1xu7lwFu7fD9y+XLWedtPl8dKl24w0eX",
+	"87eZ5uIZyy8f3gYn8unZXpzIKzjgehPfFV/8lmvdQQlD9WoTm0oxCAmvSDK2ep0Atw7mFxfgs+GnoMyx",
+	"GVQzwSOBA7VJP1F8aPok5VZzBACOhA+HTOmu9z15aC+01SiBbSNGkiEXO3Vbf/ArPSy/9YPEZtxlcTje",
+	"p1b3/PSs3gjunBbklb1T2K+jKfsetnbgQnYX6AFmAgJ5pnMyVVIO77p8WrGU0b31miqafghlMbIWlsyM",
+	"B8QAvpOXV47pDXMGGBRDgqXp7E6iGObpXFjzFG3VORhuId8mldipQwNu2LzdpNwywmZ4MB8HHdz/ii1T",
+	"OO77rcC8455UC2AaMPWYTznMtvUrN/GYiVyh41pnrAcg5wL4+3pcBvb3ENOE/MU4AnAsgjUs3IhjptDB",
+	"ZgqtOtNtMn9+yzN/Hh8zfw7I/gKm59zb1lDJNKuIZKMMl4SSYDyvZ6xlU6ZuuD2dE820XonY8SnHeUBA",
+	"/TRlioxZmoCtJeU1gdJULtrV5lI+2Ec/1mEZTXat+7eY3CjWXPL/bVzT6Q8xtBGbMMsL7J/a0OGwHivD",
+	"8JhP6Q4KFS9TLdEmx2zvWKqEJfbyQjJHXbEpnkLvRvKElWcQaA4AJ6N9QuvHVrHgCZDPrXKgE5+2qjEd",
+	"T086Tz51nuUc0J9j6YHT83UVow4rNEbmIuE3PMlASEy4yIxd/dNOtHCaDRdDz1rAgpBGpWooDDvUimgj",
+	"pzyGgT5LdZ1Kak/wtZVhN5zNrLEQj3maKAbpahUyY2nHdpaltcR07tzQzmdQaW4XZhjIt8DFX4ARvCfc",
+	"/mVWnkM5YkSUulKRLrG0gf45I1MoJkEof57oPAdLG0XFiCmNxSD4G2tVyyGxV8HXiED6lJHQ0yivE6GC",
+	"5LfabwbmWGh2wxRNSeFu63adQbl05vfcAnl9pnIrw9gnE1iHmrcgxF3bopvOo4oZfHBi66D1ywLjqfPy",
+	"S5Wg8rjIgio40Jp65O35VENw0VulcjaWJOF56gaQebsym6qKtrdMqjoK/Ycn9KOdkvODBGy4RS/woC2N",
+	"aPP+kFt+moOdk98h8v155/EPiFcmRQxQDNYSQM3+VrCWi9zDTcmQW+tyoBi9tqqIylLWroNy2YHQ3zWe",
+	"SyDQ8ydbKaw7BXP5luiqGg5FKsVis1e598je9nssSl9JlR5XKafKQiHELVBKS9RnX7BL2osOqgb7b5In",
+	"H/Ad+0BbOqomR9XkIbJQe+13wT8N1df1Dud3UyYIPEIyAW0H+xiA6GONKoTWZ1yzyCUIaUMyNWLCBfG7",
+	"zrpAOyO4Oby3Ad0XSqZMXxQ4JaLDTqigI6Y00Yz5Ph25871NLmFiRAooSNNG8diwBBwehKPr1zA6+U4T",
+	"mkrB2uQTrCOmSs0JT3AQwydMR0RIMqSxWRuso9LLDuMcll89ydj+veo4SCtqnYT/rZOaVNePb/l+dQnV",
+	"mo+E7/zCJhCq8X1Q8B75i+cKFgYymZM5M+R7KzZ+qFnbhIuN0LNxflzDkDXvdl817hxIh8Me/KZuUAhW",
+	"cSjpNOyC9OWUVZdI1x0khhorm19O4VeJhO1IuJ5wrVnS/Nh8cAQkV/Xw7quG+2F5QQ9+UjHky6yMqzKR",
+	"q/pFZuxWWJXG7RNhsXRgFThswQmu3JqRB0ywIY85VfPdNKv0uxxj+kbVmE6/uSeE9oUVN9EuTlchXXae",
+	"d89CGgUyGf+9VSk+ddbOhOkMCsjXJlOCi1Hv9Bm6vGSm4oWDK3yx1oqAkt1x5JKwGPB3NFcX7i8ufVeh",
+	"GyvJ7jpYA9pGfWX9zBWXIxytY0Be30HJ+7tlDTRLuDmB13hDYB+ZkjDbretWQTzBp0FQoCSrdMDaVW4P",
+	"O3OkvD1T3jpEVkVgn8YMNNyHYpLUE6bzk7rJ7pcYt6+nzUn2EaqJ9+gk+iRBI11IEYksd5uNJcAIjqHN",
+	"oL2kpXwjq+3aD7ukn2lmbfMusby9X+gZWPQyJaD5KhJ0tQVHk2/gYV+GwSCfVTyT6hoQauzPIa1aGrDJ",
+	"UOHWjf1UuNuOex2Eb8rtbCNe0nnSWovkL2E38uS6Hfutjvx9L/x9zRtREAhnWwuEh+inQqFQ6aH6hd8w",
+	"JxUsw9JywqyRvSwh/mzGrO0UU2bus9HsRpy1CWv0azsk5ujakLywd0UYomU2GntUlLXu+gtcPN+TB39j",
+	"ToidXgrc4MnJWafkkl6rGQzyg4fBX13IpfLs7p7/OituLf36m2OnjkpYraLdkI06NnVoXPQscFFK8P42",
+	"5a3ujYfEWgOBWhtwwJUZE0sasFEzJcVoPQb7EneApkf+erf8tfb47oHHBh/9kdGuZrSOWoLqOqaGCMYS",
+	"HZpqVnsdV/Jf16v/hIuB/NKkvmdGufGBSCr0jCkMsco0YTqUSEMIs/Aja6XTOGZTs35n4MpY5msRywkX",
+	"o09uAQcW13yQPRYaROvWj8g5WQP07W/AnhsTN+C0DXlYcorXCopkW0Bs9oOUQnLIVLEbzmYwzTFPk1CG",
+	"lFIxyugISpJbQ2WfVVxf91J2w9JWtzXmo7HdLPYlgPM6nmsXDFjnl7/8R769qOGQhCG2BjfkckQT9i/4",
+	"pWekxY2+y1jMIiXeeVzGc4Cu6w9YGZ7xPkHXswFbLziOSORwWCqPdOkpdxmuKfHh1XEbK7zd1YtIJgxP",
+	"w+qgoU2BzVYFeCJCUy1L+beKDTPNoFbTqq2JojNRGeFZPOu9oWUdaXXb6M3SUR2KAnQbOUNQB6KtvoMK",
+	"0hFSsd47Ge8g0LNM7I+Qau/R+L0kiaJDQwZsxIX2DdVjOZ37/LYhTxkW6fXlTIC7uY/xYZ+jdFGd8aYZ",
+	"E2QwD5EjXKvLc7Oqo31bXXiIxTxhSZQ3jvFvHTBI1sQGuahDwWXGPu6CUDIdUyyNR6QKN0+AvRpxDUm9",
+	"1cEmq5YOucGJEZed5XZkmKUpzCGVNGkcYYIVF7jmQVj7/pSbJtc2N8jcRlzCtlARs/2kSH+bwiVo2UfZ",
+	"sq5sASh1iixG3lTphH+uyddRtbrPSP6Y5Yh8DvwCGDJwTCrmZCIVW819Nwgc4boPjeMFB9lbSQYMOpQN",
+	"FQvJmcKMmzM5e2H2Wf/xrWrOYKocedv6ZjCjN4G5FfSlzXjcbb2A5NCZ274zEaQNfqeh1cNuqhkO0/N3",
+	"8u24/qjDSupZUap4wlpRtTswKpB1cECsn7P/NWWTQwzHz7rbrMIvasUYN2/6G9Y0seqhCZI8kKXoDUs1",
+	"gIhJq9IQDZadvbqXKuWmeOWaxuugTrDSV2OocjzPC7APv60UYDCFP+84Of4BOGJrkuQXvLBUMTKmImFJ",
+	"jbZ9Dx7Ypknz3Cz0tyUO6837J1xro2XhV5k6vyuH6pHVHFnNfqoBDlgfrq8MyMnuUJzGLlvKq1SPPBTe",
+	"vTaU8J54rCLMW4eD33QsCdXXLCHfn5+d/VDhacgz+n1ugZUOGzgd3F74q/ouVzvv1vtwZOBHBn5k4Dtj",
+	"4DVon78xU2DhZCQDh3BXe0PPxgKDVewfLDZH/grX227FvbPXbZ27lxrqxjBX7cE4dI+M/4AZf+61OjL+",
+	"vTP+XxmbFjm/Q+HxkDRbs35/mPfJ8z0KPoThMM+WJRfI9ItJL4G3awaP7y2g5zflYEN6H8fMrniuCR1a",
+	"4qdpeuT9R95/5P0Pk/dXlkC4/IzA+Qc0vl6P1d9wzVdgT75lM6YNoUrxG5p6ALjQYk4qs9hg7gL6ZFpN",
+	"3F6ydO5ieqEdHfR2c23AJm0C8HJGcTpiZCgzkWA+Gk0IzIwM5vif9XEor8Rnbsakj0lVXWLYF/Mo1jf9",
+	"iPSL7OfLiUgsC+oTZwgA8DnRUzsLPWbWqkpTouRMQw9+SynWztBGMTqJCAUs9DnRRsqE2J8LdiWwc9WF",
+	"fRE8h2927XnlcOhTT3xBcZtcCsK+TO1KAF/PS6A+LqgP2YF9j/1hpKFpv02edB6T2ZinjBgpr8TEijt8",
+	"iyYqE3VwnH/DUz+sQDFcwrsIFOcDtaJWYdjmEVikqk3jxSu7qNo3f8Tf3DK6DwPfbSuzhcEV03HGCLup",
+	"7+OGj/Tgkd3MAUaeUYiEY/YK4XUbQOOYad2byGSNpn6OgRZ/u3IuU8UlcPcaTCH3dW9A12mlp5jlbFyK",
+	"XvkFVUhDeIlB7NsJJXRebtNpmV9KDasDHfJUMFRyUt9urxHoUZOpMKocRNeqyRi51lR2l8BQPPhui6Yz",
+	"Otc9152kwC/KmsvTbueJ01z8M8uwcbXK5dPu6Zn7NUv5iA94ipB4+Be0pLS6CCDkAhJi+At5Ox2x3kjJ",
+	"bGqpSYxj1Tt91nvy3AoBYBAafhR0xsbYvp2noMSWbmCuggalEFNf7KmAsF+9wlrtr/DMrtIDgKO63ICo",
+	"dANuRNK2h/plkuLV0idyOOQx88CP7YKSMEnb8G+5b/xy7qmmEwbIt5pAw6jCKyLLJtWcxCxNQa1gXyzP",
+	"DNd6wAWWHi/RWKtKoSld3tYfVy2eXLW6V41O9Kr1J6gOdSt5JxiBjXMwvpWT8hpXeSI8ifLrH+EFuRJN",
+	"JhXlNyFy9+nWSQLGMLXaG8lEYs1c/AgkQ5pNBII3XTiAdKoY+YfkggFqU/+iH7m2s3goKhPu2OyhZCmt",
+	"WPed5ZegpK1PLrnxSp43Bz54eVEdzrWfoe64fWJJnR/n3RBKYny5idNNoERFDsmUyWnqPPglcHuEu0EU",
+	"5TkzXdIv6y2gu/dzhtdvk9fGql0iCRmX/8xYxlA/j1mE9Te57eH6EvupgVFzQfr4bR/aqQ0YKprWPgzi",
+	"sn0lLpcXhCZEUffBxWhCJ9JqI6ZYdIMA2ti5zarsxTpF/0JnLhR+ZJ9fwJDOn8VkdkQqIN/33f969uP+",
+	"D5FbKkAace0MNkUAosMDY+dw1JHfHCeeXT6tDgVEAtaD1UWOWvrsi9dN0PXgzMTZ2GlEzqIkMRUhEvN9",
+	"H9BUAeCbGtaHGdhl2Tf/cHElAtyJYBycflKRgTRjvDuwdjt+uAdwi+DMIgRMqwP7jvLzz48sIooNmVI0",
+	"heupRlRwDSzWTszZoPVY3cAe7xVN7VYthab+S/ZlytIUs1Ab6C/+cVQHu62X/3HZ2oHCgdQGq6hTceCF",
+	"wM2mio0EFQb9G2vI+j0Ce+9vx/ekMd5ykHevRwJR9cIp/x615EAzZZdedfS7Vjz9M0072Zytr6yudVdr",
+	"APcs/z1owD2nu9Rh7TFoSSi8lKjXYQaZSCzpAfXe6uZ8BDpArbPz81iCINI1IBkgXGbcjLGa1l08eBbt",
+	"1dxT2ibYlcA9EssJ0yjmi0qHpjOE2AhfBJMeNI5r0DSGJc1koaZYMJaQiczFMVYkCwlOVKba5PN4Hno6",
+	"epUI3WfObUnrna5WF6nxupZ8rfVOxn+HHX/4jsYH5KspwGVYTXhME39fEPIC2lL4zBWrNkFUqA4Jw3G0",
+	"1WAYu/OMwL1pJAqPLpK7dJFE/vU9zWIpEruUs6edHbhOgMLvurZihe0LqczB4Gtu/u6pjsJJnm2RB6qY",
+	"7IgZb2RsR71HtfWotu5dbbUK0Y27rg8itn4bD6FhuvvnINtCyxZ9X0SxaUpjpgtgbJM2uXTK3T8kF3rR",
+	"OyVFXJUi5ZxDlV1h8hG9t2vJq5dr8C7HCHTcoUxTOWMJ4SYilKA8WvC8lDVO8MMwEdclZ1XwRrzdG/pg",
+	"dg1uKxVnwgSTKzj0kR9FLXBRVfBIn+dj+QNt/bluSGOnWLhHcXEUF3cpLh5iNtYqr0UOlbxCavzZTFF8",
+	"RJMJNw+m87fxkrtcObEkFTxynzNWXfCk57lP/wfftayY7lWIW0DpsKNa8n1fSNPzf9rfOmTIgiM/QAWy",
+	"IGew11nu2W8uMWDPtxQYd9yPLIZ4SSVNnmOS5Hp0+EbuDeZmpcywO29WruMoWO5JsPizOUqW+5MsVo0P",
+	"Hlwu0F18i4ejqaThCROGD+f32mkThYscQl6tEwYzcMbrkAQwYOhE9xm6BbnhHy1YIJqDtWCKTnhDrzHu",
+	"iy74xWh/m7wWi2ZRYRAfvy8OU24p7JehKuL2FcF6fNpZWNE68fs8WF0dwV9G5MjNOUqAD3ynnYCVgvVw",
+	"WHwvdZMANG4/vLsk3Mrw5gLVX62DkqmbgWSsx5Ree5r7WoyznWPYHWXv0ah7CKL3I4UuzSSmky3lbMro",
+	"vTYluQT/G/aIdglciGbsOfmY3tjv7J1zgq1SXo2pJgw7VKmV7sGVZlrkP3NNq6klZMJFtIX9Bjv8ldhv",
+	"zz3G0dF+26/9Zm/yiu3/FqRMyobmKGLuTcR8QCUezJpg5Pkz2VzeQMjkRGYP0YvYSIY0cSYGoEEhDcuT",
+	"mhzuoH11H+pS+9FiDlMpm7csrVyfQqkSpppLH9hvuJTvMnNgyLCf6DUTAaucjbgUNCVjqafcQPJdqB6f",
+	"sITHNO0xMDRFPF9TQH2wu2Q36BiWqpc+BaF5+NJHZiaWE9ZretX88yuu3O0iDfP27YFlR9F2j9YTE0ku",
+	"07DjhO/cZS8Nj7c0qvJ6gXuScB98poXDX/J1q6UQl3ND2gfLtUiYCKF9E4RFh6Q96VTKa5aQbIqYz/u2",
+	"y7Ywv3DFB2V/rVNkErWm47kGTjSlHBKAHEt7C5CjMwo9dERCKInHlKs1JeMnvMpHuXj07B1l0x2aXUh2",
+	"20mhTIkTOqP3GUN7G7Dc7GxYQux8SCY0Y6LrpZGrQskRidFiChJ6DJXNpboWMKxc5SYtAMBbEcJoAmW2",
+	"dlCZJoRq0seyEZxDz86hXy+ytk8mKdt/Qwxf+emHIBnYgsEQpLqcZwJyVfuSnKosk80MQrsHQC2X9mYc",
+	"lkH4G5T3WkVAzsQFnm5uXWsZc5p6DQ4Rc4K6LjOjecJ6EyqgC8eaUjBTAvbrKAe/Tftw/Zu3ZDAu3sDb",
+	"pXGBXR0l8r1JZEv7uSzyh7G5WLYW0D1K5NeGQERKF5tPiARaJeQNCgqPFBNPLqpyWuTQHii07KxP1fdZ",
+	"G7d3NK2QWfYFB2XBBaJ/JXCPzMwyhoFTXvhobIge8+EaXa3/Jnmyx86mR2PswRljwCgeCt+PYDq9fVzs",
+	"r0VQ/A3YnDMiJjQBrxpTSqr1BcZMqmus0K7tCUDRQMGmpV4+1XQIiPwJxamMr7XPU/z47n3X4XwFm0U4",
+	"NO3vocqzn/fv/a/2fvZdATiEBbFHzpWw0/ghcr0IwnZak0YzrSd2lyMyTanQkfMtnmRThBXHTsIwobFM",
+	"kwLeWJKxC4KNxWnqPg/V5aE6Cwn3InTE0VeisBLsxw1qG58w6JuTaXRFsi9Tyz0jB24e1jSlygimtMc7",
+	"4+KCQJNjxTCh0ypl5PTZBTHQMdb+PE75ZGBt25Qpoy+IZZssuRILEOvWHHULhp6gVDMwba3dak9+Dktj",
+	"NB7jMeGEVCZ0m7zDjrXUlHHKlCU4DQOCV9aK5KRL6NLYriZfE8PohNBUCtYmV61PMqHzq5ZvaLTU8nD9",
+	"7raVHRc++9t8UI1dk4ztv6crDtKKWifuf016ufYnXLB+1/s+PBPIr0ZwF0hsKWfGjCuiZMq064QFyuxg",
+	"Dr3LLkjfXot+11GfSAoVmkUcQGjMYVkTsTTXxzvSj6p2qAuv4AKg9Go2ZWbJrnJXJq51H6MTqyfAOGvi",
+	"jDLNyDUXiY6IZvb8DfbOi+VkQjUoEE75+XsrZ1SFLufsyzQFhcc1N69agR2gtABu2ESXevZqzUfCvRo4",
+	"ZM9zSKsbLQ0ctZBD9qAA0/LEnuu2HrU8N0QcVuB3sLMDmQn7WPjIsib7T6YEF6Pe6bNW1IIWz71RSrX2",
+	"b1ze0Kg1oV9e4xpOz8LXVCmKIXUzh16JQ6kmdc1K4FJyDUiRScYiy8m9+GEiKTOY76DPKlxX+9iqTq++",
+	"WfHybXEjtSKgJmN5Gug32GJ3rXuDlz00Ceawj5XNgfO+9s2781LNeoUfHiZ0rf2ByCYDphAY/OQFPHL+",
+	"JFBq0/eBGurYnldBT086Tz91nuWJbuvMDcixW6YqxTyaecvhDvtP1lp2FY4B8FNU9fFydgtXMdNMNR2B",
+	"nra2a3jiBexdtzvxamp9s0/PDRLnZsg3yGvEn6wetb/WJ2MqRqweSOBSk36dEu5+249g1iDQ3GNBHDp5",
+	"S5RV25xwBUuIGbs334FOQBKuWGykmoObf0iVa85/JYIm537gZPSEzqHvVUH/8vqGcRtqpe0FOT/t+E78",
+	"PafS9oPg948aKYlMkzrt7C0O/cLt1OY62oKSUrjO/SLCrguhXBA60EyYbl43JtOEaUNw38P0r9m0rkW7",
+	"I5YimUzol9+YGJlxq3va6XSaaFNCzvpd6KWLWxAhQATMFzfdNULj8djq8CihSW3veijyqpRU1pJtLI7c",
+	"bHJ1xjOuJipNQR44pt1UpwkMs1KvKWzv085K/eFJZzP9Addqf9lknV7raQeQ+obLhAFuXeNpZ9tF7rC5",
+	"e0lKPglSsn169vj8ydP/2FD+wuv/+DNqjaQobJl9xbPTJ2UJWr5V6wrSznnelrrwprbzRBX9TY/tvo2p",
+	"7k2kyidVEpCt/3E2yt58PH/89uXr7N3LV6e//ePV47f/iM/evLycvXl5uQZoFBDaXctOx/FPHJlXitCf",
+	"kdMAJypxAzIbyzSImSK0juPiIE/91+U2lE4hrZeJr6DbewpY6cOiOPMQM+hXibz9uMJLcEEe+0pUIc0Y",
+	"impghkm7Uha9CJNbEkMVrAJ7owc8EarChO1s0bUVOZkdecg58n/+5/9b15NQTnlcJ00q2N0Oidueim51",
+	"z3PRtmAsRC3DDfCVF9TKAq6vSfgG5h0U3EBFref0NO6cD9iPPyZnW6qY/mTqyOQyTYk/uYKr9gVuxclv",
+	"oWXQaretez48/me0VgfZvwHdrH4Wntm5ZziQVb0uDGQsExb2KRBt/uHvS2T66A/7T32Tvk8lddM+GyF3",
+	"KFeB+/59Bbq2f4P7pzmNjlgg0fUVRTpgqd6BRLT0zBmOOaCaQ7CEKSgEB+y8hC1gPKd2aMiuyj8LQm2q",
+	"+IQpCRMb8i8swA54VBfndukFSCRPiZfuG5J/U0eJT07js2GHPmePB+ettYmurm+dO4cjvdU0ygvUVkds",
+	"axuYbtS39moEIzPl4hroVFzX0+n7bJDyGJOu7ZPe6Q4+/DbQoHfi2t1dMjHHVF8ARaM5CK8oGoNYNQuR",
+	"jAm9ZgqMSI84CrnUxtB4PLEi0KOPogHpQ/WQq12Mi4TEuMJPZxQD+i6j22jiCJckLGUGuzw89UlvViTn",
+	"kzTIiJbZClpUl2GU37i4Xpu/fLA8q1EIYLjGo2+lYMW2e40Z1zQZljF3GuHlZAmXj/7/6/+QT+iI4Q9z",
+	"SBvLIgZzs2Dn3P66Sl7jl1liNwhiePIhOFkWlYIZneuKOSwvwDOul1xPpea+J2Hl+/r5fexjuiWhIMpu",
+	"GWO9uPFZ5+lDPN6tDzInSji2gHxZLUiQVCrizzwe46sgSL9y5+08zk8XdxNgmKYp5aK8rCaLCNqMztw0",
+	"dmGelUTIuylzLXkcs00ZTTQBbDcvS3KOpeuxixBos86jWSHUqTYlY8aO/p0mfwWIWrBbptSMc7MlRW5Z",
+	"zgiqsWLOqlxiQY45XIV60xBwkmIphthEh6bE/wZ9ZjSZcEFOoaOPA8OOyCAzxEgE41HyhieuIsWV2xV8",
+	"pSAUpNLrxp0rbcnfwmoOKuycZ0XtOfRcSL+KWieFv9YLtPL8VGtmUCxq3g2QpgcwxUrNOjRGexdPe9N4",
+	"EUKzQA7nnag14SK4+/YKzpgkimlrrHzIGDk9i8jliCbsX65TRZhqt/X2VafjUMADoQUn2AqY7zWDZs9d",
+	"M1/DTWbHPX3afv5j1EqlGLlPfmw/fx728w01TAlu/vN/kYSRf2ZUGYTCXDzfRr5AQB4orhc/MnzCev8C",
+	"T2Trcqh4TB+95XTC5q2V2Nudzo7RFz9iLrfnIXftHHSp5MG4iYpfuhylrn+oJvBmWYenTE0W/IRufWRC",
+	"p2gGVSYLfzR0OATNyrWsw7ddONVeQOhKz7VhE8KEZXSeGZU6GXynLdfqF69zHxyJ31Oi6ZARPWaWt/8A",
+	"cmNomJpRlbjynUEuVSBvKSI01dIKj9lY4qiuZ7eVM0OprsSypKkXM4+dmJEOuK0464XyoAL2XKluNW/e",
+	"QLigseE3+VZFxQfs5Sb/wjWIhIxpOoSd5ApxH6VKuKCG6Xr0tgB9dK8AbmtzskNhMpvyh11jt200iSoG",
+	"5fJ0DxmTK/BCn3W7FjOEDbAqfE441TxwUQdeDY2yrAhDql1BB95U770dcqXKK1vgC1sWAhy1lDvVUqLd",
+	"0ToYj/k9eBAJ81spMs6Leyvpri0LV2KWXC7TNdc+JGLVkabqhc+z9koGqBgaZX+90uH0qQtXSlWuPoZ0",
+	"cYLEVVM/VQM5srnisGvUkTK/cDJyQ618p1AiOyPEh1i5sp0UxbSCNcTohK0MWIa8Nxo7RGQIN2DEgyti",
+	"5DUThEIfGh/BhxQgV5bwM2rel+9fkzjlAM1jqdLKgKjcRM2+WMdyynSl3HzDtpaYbEJ52uq2KNea/l/2",
+	"VVy1/feNE1hPO3kCa6ZBYhVgdob27wmbDJjSYz5FwnXZPk48Xf6yYQaQ+4mTn5hCaWWnUVRobnL57/Nd",
+	"IbppmR1TLXtLYHfhc8yORF5v51v4X6Fkyo10+Z//W2tK3shMa9qKfEJMr5BW6z8KQ/wetaRgPZC/LmUC",
+	"nZ0bS/dCylFTLvSG1cZI4Fo/FJL3+79Ay5/HktAJef1vRRrmI3HChZOllWLxLZ1gCq+/lu3bSnkLTd4p",
+	"GXJmjXnF6DWgfGUpqxNVb9j9C6kC7dE1eia9Yfcik6pv5EMUQ2VOsCRgpGAuZ9oJhso76mQMvPWRYjfy",
+	"GputVfdC+/kF+bHTed4mr0SCIXfNtKX5PMSu2FAxPXZiZ8CscaGJkW1yWfDewJeFyAY563SIkRKjFf1M",
+	"6Gw6lcoq//Bsz8ynrO+9RFhhjW+5IJlmmHgOa9B2aTIz/XZFA0+7vE/2V62md/vLyWw2OxlKNTnJVMqE",
+	"5ZTJwgWHebS6rZlWPcyIy+fcG3OB4MCwLbia5kTwgd04LcHl26xBDkvNClziwA1NOTYGF5LY42FAlef4",
+	"q9XX8t1lZsavoBB310HCXwAQfPH+0Pi66t5GrS8no4yqhBWig5U5mniz3RGtuthPfzx/3iZ91IF6sWJO",
+	"r9b93OJwBoWOXAa7NV3AnzvRLL1h2upVf/n06T35iWoe2y0ezMMredK3TP9K+A80ixUzfd+ObyCT+QXp",
+	"g4DuY8oJVUrOgjI3J5ZWyEhRAQ3c+6VLhdPUhg6HXSx9LW3llbB7owEGMgqmlivrHSgOVArG1xfTJpe+",
+	"KtgSF1sg9ogMWEztN3lNJDEzaR9WGiFIzJizYftKwF3RUIaMpcFySPxud5HYuYAb2XME2Y/yj2CpxQ9w",
+	"c6Iyh4CnkENEV6KfCXvkUvF/saSHW923JuBp/hr3ab1vePdMIlyCRvrUmVVhS9cE+It2/CVfsZ3x0o1t",
+	"OU0SwttojYSq7ua8B/ZgfbazEymM+1+jGgYeugHLOkefcYOfvIBt3ROvY8bSiLtk23C3gq5+WxZ6uSF2",
+	"KRt9J0kC70pzOahEAWtG7TlFwOVUnbh/t88YABe2fRQ71+V736qv0mleYFsyAuHJunm4KB0UykE+gf9A",
+	"QKJaZToBPFE1mYGUKaNit8kCOJojJFCFgQjfvvpQ3TmnVBK0RuEsGMHe9leSa02FIcl3r8CPkWdkiJGs",
+	"dm4vDbyrEHyRNO86/l5iUfUZ/XKBe3imWOYq9fH1UngZwuzlAPM6tjPeiXdlmrq/GPHilfVeMvsGGptl",
+	"P1nDO7jR9bmf8GzpLKrs8yQ57MhsmUoq7frLJIGeQuVrWUcnVQrC6jjspvHSBTrZtnna18Csox1da6vt",
+	"Lpz3g3A93c7TMd7Y+LbuNuy43I54USDc0jiR9PEe9gnE4IlihivQ/eocrdsJi127XEMcJY4zxtNFCbGh",
+	"3nAP3thb+f4D9Ms2YOU+BrguN3fW/COoD+JSnLjbUm/6ffB2v6tn8ni63IwTxWYuRujqeXdiBr50c/vg",
+	"p3ZMGd9PyjgE/9UEq8fA9oLmdSvsrvCLuzG9tjJZFq7RXVsty36z2pY8ZkFIQ10f1dcM0tOwlK9A2u/x",
+	"zctEnQ9VH+63JAyV9y7xbSk+D1cAMuWK/RihItE1YWyTt5LMpEoIHVihl6NSd6G+0V730ApkFwzBLThw",
+	"osNiCCe3coS+7z7bJ9PMaOJhrLhHYrgDplHSUKPWSekvPz/7Rfh/YzYTrmUoFfHt4+pay2W6uZ/Jv91X",
+	"hN9eHxPWUjV84et1JxB+Wu9ws6SEYtTyNZIwmqRcYOvRKdXa4e2GlkeYpVZXyhPad61gxXVHgui+5Pu+",
+	"zAz0LOwXej9h7sgPYSqB9Mn3fdfisP9DzaywvxYqIxXtAd1oea/Eqnu0S9edZTkpS0ast9Dd7vFJ5zEk",
+	"gvrm2Juk62DkxDXjxqhNs3zbfJu6xU0ZMpYMaHzdm0GIzpuxTYM+YJL6foAfTn78+fGvz//9v7+BjFs+",
+	"wuJO18FzZXZROY2pZEP/GYWL5/OLw8XvtrDRcQD7AHk1ZjQ1457IjMJSYisG7bZV7Y8/jJD8Fl7Qtjpm",
+	"lhoa3uGbc2scclWy75NFE/tsO3/ogkh6mMrFonz/Tue8uFKfqHONfsoDva5Rgrbm8GzMIKadswxiqU0X",
+	"NAJMEjBt8il/JmExT5jGBqMXy1qIZg7tAMREm/QLrtCTX9m8T6DaEC1I8v15p/NDu6oEyPcaKnbgs+Y7",
+	"1CqHjSh0V2jo3NXZYOJgSrHF68oq4jcwIiWKTRk1UGJ1AT0fMsH/mTFi2BdTbKPWejI8ZT/SJ2eev6Kt",
+	"mTPYhd1oXGz85Emj8spNXcxV+Y9oFII2ajUdPz/4YwGD4NR122fQKrTbuhwphvrvwGuTLFRruIskh55j",
+	"/elhA+xYA67MuJdgE9DT58+fgavNDpB/05sqFnPXD2bOqN3fIZ3wdO5zL19ymqay5Wfr8yQnXFjZUoAm",
+	"uJX/uYI6ZHs5V6NxLCcTmTh+tinruR93+sIkqnjfX7zScMhe9VsZLewAoZ7dGUmou55rWWyrHes/Ic4Z",
+	"tlWkImbObmRpCszMDU7tayOrpvWn2Fa6f1Eq4Rwzq+P9iwmo/zSQwUJeYaYPTbgYWc4aqjjR8ZlwHadS",
+	"Z4oRUKOUj/zjoO1CGxy/GognF+orpJ2xS7kLGKRdIgWCANA0IiqkqUXY9mYekSHlaaZcrpGWE+iJ72pS",
+	"iT1QtO8rQwqL93P7qMJRj7wDPRJ7oXdXwcO4V/7647+fnbx5/t9frsWKH6gqGu2O634a586Xh+LPbsBE",
+	"obas1DV/gXPupCV1sRl1NQt+hDx2fUywlThf76ZMaNdyEDhOm1ymWpICV9FRwLBzGJpCGsDRLOB4cZFj",
+	"YxusOrslDrXEG3F99crrw8TwotOp5MJMlkn1vMAN10iKxuVjxyzXFGlvIagGVPsQo1C3Ui3u3i10++dt",
+	"5BYoYMc099HIqc5xlrzWUhhw4gJWuySu8PJ7o7CjlnP0lj1sFeVAmV0gje04njNcds3uPmOSFSOeJkKF",
+	"RkLnrvYCS4OtbuFD0WiTQXlGbmCBX24bxlhoyIOjS4AVr0iTdHtxaOpIwlJ+Y43kBSfWkwJPsiKIMYGg",
+	"jBfEWC4HTVvtMFxkTBNqyFhO2Pp6ywt/h+44meZrJW6/n9tSNiRHnPjcmh1T+CUkBAyhsbBLSluZi3MR",
+	"mg37CRGf7NMmH8AbDR4fE+AMXMfx0PgGItXYhDxkJFQRMSzbXwqfdrGbhOdttJmQrLIg456WVItqBSAE",
+	"ddfRJUKX8+UBn61toyykr9Tb+vA1oUW6u3v6gZ0utMl2bajttXGtqDcgqITFKRd7kZSW0Cm4LwsycLfG",
+	"gJv9ock2B7L/c5amJBOGp+RyqngalNRWtyVkL6ZTGkOuw7qy66U71KPo2gnpue3cTnJNmNZ0FTLbT8zM",
+	"mBM6Lvjm1cti6NbjDhsJjZMDPS1lgDXI9nrj53TM/tw2+3OHyJbATlqfGYmpCPqFD/UL8iljOqHz9gqz",
+	"/rSzdqXFEwgO86RQjrwlgI5nA+6SPdz0DU+ZRA7vzEFeJzjfp5QLyFe4AK0REMfJgIV2bHmoESi/riyu",
+	"TOD3WhjX+D5verPuJzq/MImqq/1ZcWOwCP5Ob7Ydl5XzODYQWEKak2CE78uTsncNcUh5emjqYVACkUh6",
+	"CU96QpoetbcpWZ9O3krzMhzkUSfcjTmWSl3UCMNVLLgBNyC6QnOn3VGbS20pOijHVJMBG2Vit9SG019O",
+	"DDkssvuLzDRLCEs1A/1yfYr7gMd4pLWd0Nones0I+ttzegsx/HEhB25dctOGqp0nIgx997OpwbKvGeXg",
+	"BiwW7OyO5mANx1DoMRR6DIV+PSzvJzZyuaGb6xKW7WD91E752y55l5/ikX0d2deRfX097Ot9ZkpKUJ61",
+	"jkzNa0QLULVLnC0/qTqQWfyF/s43/SRDLhIyBexZ4oCTvR+dKyJnok36glHVJ9eMTTUx0rNY7ZE1NTeM",
+	"AA4ietKnKcV2nHrGlCZjOSNDqlxrPqqYtueDKfSAgHAlYirIgEHxNUIo9BOuoaqgf7GIowKjjSkWGdiR",
+	"oMBBzAcymX+niWZUxeM2gS7WDrkyr4UY8RumSV+zL/2I9OkI2m5O5TRL86ZwvqGpgI9oys28380XDYq0",
+	"ZgYqtrKUQf0WYTdMwRTWrC6P4NECtBORQ8wKHKVywHIwiL6iCc9073rSt7/ONyiIDTymqvaf9tp89Ffj",
+	"oGIXhVVC5MJdRR+7iMDodK0O776toXP3I7Y4Cj6QbJBpcLLiO78s+1j4/8OHVYRIOtdFkIeqgf3Xuxk0",
+	"tIQETkANG0k1t2qTSBxxp1DdY8/aPqZ30irSkfvqLpHF3gGZ3lHzAD8y/q431kl9AwGfnm/PxDWkt7Sh",
+	"p64Ja+Xp+M71TYVujv1eOwtqSGw1EY1zeQ/rsWzK8mknIKABW12Hg+0wOKMqMRe6wdIJTAWzjsJTUeCb",
+	"io2ogjrOmGoMIltBLEzdif6zbqannfWn+psDrkLoBA9aZa9WwkaKYZjt8y8fybPzUkkuwlz92H7+vGaW",
+	"AitI84lOqTFM2Sf/75N/+3vn5Pnvf5xGZ39+f3XV9n+ddv784d+i/NvHy9/+/5oQLsQrkFd3rZwcUuWq",
+	"simSTM2cg4yr5huJzAbQC3JCv/CJ5dWnHbfl+GennW+5071rL21Bd3FdpKwSpMcsIWOZKU04SinXJlBY",
+	"jmMiq5yAmcmNRyKAXP46HjxlAiVF1XKoYSeGg4xpxgtneb04KjQ6CAPNvtQxIPimMff5suboWpIJFXMy",
+	"Z7S2Lcgiu8nP73Hp+MI+cGHYaNXp5VNBURhUOOL4fCWbKSt6zXdl8YdNp1VQIeuotPREM4b8whmBdbPI",
+	"9XO410UVxEoHZzKu0dUFfBSb9HSB/ZjQOSj32WgEmYhd313ZcjycnCvt5RN2UZqVtRXq5uRfd3cdl3P3",
+	"BTCIVvfsPPL9anu+O+HE4Quy5Q62/lE5HPK4iEU4t4LpGp6A6/azYvj8DVN0xBBRESw+xFT8vaFfw7UT",
+	"8NP98WzJWLa7QA1N4SymUhv8K6aKeQ454cmMD9kaeIynBWwqmDWgU42pnbej9R5A55ye5d1KCw4FVOsm",
+	"4UrmNMJz4Kca3dpvxtMTcAptDupYpng3LNrJ3hMUEnInzIxlAkvFawBelS+4+DP4ixuG1hb7Ym187Gz/",
+	"9z9ahSk/O+k8BjebO66//9GKU6mZxkM+fdrtdNC0E+4jSOFtRa0ZY9cJndsb9Q7eUNTAG0Jo/olenDR3",
+	"JQWfTuhs7qjL+YCoiHtTETeHtARCb/bQYN4cFG3HkN4HBeX9EbwdpVD1hE7XxvH+PJbshimP0U1Lce8J",
+	"TSz3xuYm3HTB0sKkykXRIuSsTXYGCh4EWftKrAXEHcA3nfnhFuNVJY8CuA1od7CB0R/kUIiKg3+noytB",
+	"BbE2mYLOqPAkFDYNMMOAGzJgIy50VIzUIjdxwtvJDDvAhGvNxQhdQn1IcHH+wj4ZMM3BhsDdwVfUI8F8",
+	"DEGSewQJf1DydNeycpfyb2Mh9tUJqGoBtC6Hv1cw9iMI+woQ9uXgbSV4rH/N6g5FfVBn+mRGlXBueytn",
+	"asyhRtDqIDWCGCvEFwTETuZ5l6GSWEC1sbIpUM6JdxdcPVonR+vkaJ08POsk2l5SfCpluHw1CP638f3d",
+	"Imn04b73sQ8c6Msp1wbxHBWDmHJCwHKYjWXK2gSQDVwrOgAbtRdhzsUIm4v3H+EH/RzKv95MOV9pq/j8",
+	"oAqL5eJKrA/2X2EBIDlsbAHsGtUj0LGxpoWiiqdzApwlaa1vut8f3v83hvO/iab2aMy1kWpeq7F9HjMR",
+	"WaLzDXB5PMb+t/rC62FQ/w+UAXCwRSm7ZuoFUKMloqFzBbjJtlflT+AGHFq7fyeE9lz/6UVd1PID7ruR",
+	"uluqk/CtyH4kVVNVCuQz/uKaC+CNGrIpykrAk1J9KF5Hu9xcifQa1O/NtdDHO2z8XbqaB+W+BPE/G8u8",
+	"XHM/qkAlN0KhveNs30+eQWk6x9Q3jmUXXnnEtuMAtbBoiSaZ5az/zKiy1jC0PCLfPz+DDkgRyUQK+PA5",
+	"wO13miCfkgoS0rz2YJia/HBBBmzMIZGPmtBwCa1UTFlJWVN9Zd00ZdzZXTkZoz0oJfVNJl7QNGXYRmBS",
+	"MoAvXFoA5Gl40s/xitZWVv5WOP0HpLP8zd3Tr0RfKXaBCV4arond4VuVF2vwa8Nj/SjOBiuyaj9DAhTm",
+	"sEJHooggxVv2zhJiJVaUKzCF9tVTJYc8DXjzsb186jtNaJZwJmJHocVaScVHY1OtoryASe4K56rxfbbD",
+	"/sar2wFdpinBvdv1tTDUrADejd1WhPMNR1l/vI/+sP/U+xNf8gkTGjxA/iihs1XC0H6MyIRRe6o68mcf",
+	"uUiMTOVoHuXt79a7AOfLrUoGrNKbaI9i6wvgWm/BhvvOOz7ap11z83LM1ZUoKDbi2qiAdpyEDUN3ET6F",
+	"6UgLKUdRy2lg1BjFBxlAMU3YZIAyo2U1tdNW1DprRa3nLWDzKaM68Mrf7dO4+cWxFmfERWIXLqEk49Uv",
+	"vbevPreiVia4CdXjLXxXOLVWt/XeJTu51K+JFGZMuHD2iRmzOZkx8B3Y0ZjCjmTuZGHD3WHaQ5I3TIkJ",
+	"VkmwyYCqkexZAd/qQioU/dIrbts5+CR7MUvTVvdJ/kdvwoW0W3PaKXyomNWyYyhWsV8sbFLUMtxA8qBf",
+	"UT7jzTxVcN9q3FQxfHdXVO8cSXbQ7zRJ2JALvgA/WeIB6yoldqUv7KXKlclq9vEI+Wct2B0jMUAkQPMU",
+	"+wsIQDi2EBgM9Y31LrCywPmpwhNWhFFirOlXKHXwKDbQVNgzkCtxJTAkb/fN+ZwY4O0N+chSTGA+UISk",
+	"F672WKYJ6ec734+8/mmVQihWkBoYGE3TC1zdlfAiyxVmgG8tZUNDZGba5KMrPpFDkhMEqlZOomucrYOG",
+	"MHSQWrZq7VbLC8H0d7VQWK0R05SJhCpIQ4wsWzUshnpigKaAYEGaOp49oWrEhe5C1B171UlMnEtZbHQA",
+	"HZtEzn2g8XvIaXBcCYL7Cc5EyVnJdnYzs5a1YxZ2OUiLOCHQxZH6fQwqKuj+kIMMS3FAFWl6Jdzc7QvB",
+	"V9kmf+FJwoS7UGN6Y00P0r+haYZFLAGxKNOkr7OpPXfNkn6bvMFFoF4kJByRK6B0k8flwRTAM4mNF0HS",
+	"sQQuVd8qfH37/rm9sJC8bP+Fjq/uZiXygvRfD0/eSsHQWuiHuqDHnfM2eaWUVLobPDdexOW0kJ8BHrRM",
+	"GBgmaLgUaUYk4VHU99ycw9a7Fi+eNC7qZCv4iIAYLq7E+dkZ6RspexMq5gXm3I8wCUMK1psyxWXSD/n4",
+	"0K+HywR9f3BAnsj8VYbf+pn1XUYIHPLyxejj23p2FnaX+y4Eha35BTFMYPptlb/XqQUvESJogevRNJWz",
+	"V5Opmf/N3hofO6pQb5Wc4S0YKHnNBEnsZg3mF4QaMpFAQcAE4H5GpZtsp9Ymffim0gV1QZidAjriLE/T",
+	"kOo+TUGKu4BPNbBfEJVFkcUtc1nIzX/cWXJFgbh9jc8+C99SpegctYJ/Zsx97eSnNnOQn0OpJhUuN1ST",
+	"YJ0X5L9RkVE19+eeUm2QnCo2oMbTZvlQ46zgN3bY6goDP6nI57QnF25OhgHga9MJGbn9dFxRD9Oe1XDW",
+	"9Lh99eutZ73yqJ90dnHWxWWg3Lxw8tCKiqYL8s2mKtZzS7VUcUVQd7KjJXklwNd6YS3PwtruooandE+S",
+	"XEuxEshVOzTZ4sXqh6r7cnrL7u74vgCIUFgPTI0RQBSC/BIniRquL0clum2VZ527XWag7g1WVVcWUXl6",
+	"q9d1tnt6X7qOC/kYG3CCVaUpVYs+v4vD7Mf6JtfX+oZ9MY/sR+DeSiTTpI+AK10SvqsTZcjNqsJG4IKI",
+	"WrG+aVQCm08D6qAXnRn9OoxKB6xTw6CedDr7DFWV+zZELRDHGGQ6d0CTABhm/3eDmtj56ZldfNNfPm8V",
+	"uzAEXd+7M+gqPwSY6sveEjS+vE6IOihIJquWFGdgpP/z1CGePTzXByZHUVNwR5U31vfqOHXP6nEhHejJ",
+	"SefspHP6qXOWRwIBorNrl/3n701/U/CxrOVkAe3d/sRf/tJF82uJUMvT7EsElyjCC3El3r76ELnjik6j",
+	"89OzqPzZ8yjKr8yVWFEYV+PscfbegwkarPYT5bPdv28ouBz1aqeQdyOTfvgFtnawVtEkS6kuJkWg8JmA",
+	"QWYnlRmWYPXFGvGC1/nUdsjowPGaO1f97DwbqeM1uEh/l0lit0/EJlSaDuau5qT4S8KFs7TtzfuS2kOi",
+	"wyF4fv4LF8l/KTk4UzpgqUbRU3CCCjYD+PnCk0MVvhcAQpHdsDQFdC7ChJvBf/4vDGssu48Dlbee0NO4",
+	"kzxnZ4Mfh80jhOFgVoVVChfrbmMrvHhtGgZYytx3BR24FCF7wR0L1xFhX0zRyaPYDXeuIcFm1oKFm3EB",
+	"leZI2rmLERsoOw8lutCKsZWafKGaNvDFVdyCsf364zvy+PTp05NTQtPpmJ48bjU3ajes/n1RdILWDDdf",
+	"bAsQarHPzkq19KfPOzX12M1SnX6/80Bk4XjqCAdzL+DOlK7k3VLQzPfiDErDClFUmWbyoUwbiba6MNCF",
+	"c/+DmxHKEQQresrRBTV0+POeErowJSgBxDyUNnlb9PFfCWvKuG47553HbXLW6eQBbR9PKGwpJrh6qJ4x",
+	"1T7FB9Nf+56Ge2OWouNUuNSWGU5XXwlX1Abl6WliJ6zJTGZpAijT0HuAi1Hqm6PrbngUV4+eaQQMAWdp",
+	"YRqIzl92wl4JN2nntXcWHuwY18RKVPeR017BsPVrLPr4FxzNVW5Zd/SF077XYrw6y2BBSa6R3gVVeANi",
+	"Xacea4fdf/MJVHGKtwWUqSSDSOZOwepXj/6+wBgKGvUDqPMCzuYu73IbO/iYUCTAzdSD1UVdny2FWj5W",
+	"SK0LXLSsAVTXcwHNYlZ2MfEtkGolcnvhsLYu1NqO0ppWCcV5SgUoR5sYuJ6d9Ur2fdGI3Zby60T0tPjI",
+	"nZqGM1e254q/h4SWJrMji7GYlJpptsI2fFcOzecBRswU8k0ZMc47HF54CQWVKyFQP4Q7n6eL6jVT5avV",
+	"4b9qrIA7oEx4aBS43yz4ps0Dm/g6X32hsfE98GiSKKbrevRgaV+Nd/PsyXnjHn/Y6sB34UkYfEAxlaK2",
+	"uV4owlu7RZDzlLtCp2L+8R7aGu629uAmxMsr6l1PTzpPChiLUcuX4FKuNV0uvx3LCett0PZ4nVqH0Pqv",
+	"i0WvqYyvrarl4hLeUf6f/1trSt7ITGsKPS6BifSUTH2lqRSsZ7idMJb+uhdsXM+q+UjoHhc9a1JgXq/W",
+	"M6kSSyUV9ZtLm7urHjCWpd11BQUIgHpjEQikIHiQ6wK2ljsZ7DOngi+ovjKBxuhdg7a7rhmukOgjvCAj",
+	"RQVg51vRwQWhHlcPDL3+I5f51G8T7O/nK/bmPX9c/SJWFRwq4cIajzF2+5pkiCEmSDyWUrO8y/CFd1pG",
+	"mHVmf4wZSUpmo7EVUzIzYA9yrTMEgy6UUTrmSLi+EoVmLnmZpZsh5H5LSWaMXvsWMJb0/FJdhScU/t8i",
+	"a+vbq/wVy4juz5y7hdcs8oEawl8+X4in3zBBEjUniluqa61FW/fTegPOo8qNmiSH3XUDWYevjCiDwycJ",
+	"oS5ZEVwla7KRona62iQr2llzkkggIFA7b6WgKmPLEc+27TCO4vlhiudoS5p9bR5KkLFebrtk9M2Jb7f9",
+	"DnyuLKras7HEXGGQ+jqH7bJysetDJEGchtJMV/2wXHuooWSb0FRLVCGuRL90Kfvk//zP/8dnGaNrdKJZ",
+	"esN0m3yi11yMCJ3ROaHBXgUNBNza4MuW18x38LHG2Zxw00D8l5slwKOUTKhIKESYjKJcOMeta622bhOF",
+	"zeT8rjsoVPEF8lprmQ1l1lpT9b2HBgq10vkBdk9YIXBDa4QdytxHufm94zrlV5a4aJoSzTTEUjEjGOiV",
+	"KCsMBRlkBmMxwD1cnCOvGW7ATnL4CimYZumw0PwEzxY7fQC1AvVVYdb7LdiO3O4F8Qi1ECd/j2rI3aoh",
+	"voHT6dnmiENfC3NC+FXhPQBbMSW1L6a0BmdZYiRy6oR+DRtRh89GjsbMw+Iij781LvJuCsHX3I04oiUY",
+	"2U1YiWbmJHcv7VfHwd4dfGg0NnC+xmYszl8JzslFv2TuOKTG2T9fDHgnT7jYWhdCbnWLm7KWoWlm3vud",
+	"OxDM6B27FP3yP9i9ONotGxH1R2YIJeFgwhXcAV0baaY7pumfLbHJCQNfgqW3VGpDEgbdWzA5FBrTzrFK",
+	"p02WmMDODBgsA/JFxlyQTLPVGohm5tO7T++PysdR+TiaMOvyKUC1lwIRszzxzaC0bXM+5Z2AemV0o9Aj",
+	"0v72YhfJM5/CyIfVStK+IGX2mu69n2RxKEieKf79+3r4kW636+ra868r82ee7rk4sLCuAls9bzVjuE05",
+	"o+WiYaUIkd2Tw14sRZLFNajNS4NZAlirweYNTXnSgyxsfOuP8NbHO8za8LT0wDI3IHbhyRxzCe8+JFSp",
+	"Rb1ZioJoNH8GjMB5eYQanwyiMbIDefNOe5LCASD6LpFFOyYBKGMXCx7yigI0vNifcsK7v2yJVfS3kl5q",
+	"r/baN/d+8iLC7n9juREfWAwWfVEs7ECHePSH/2+vab5EnpdemQtRII8te/odRczaNHng2Qcb3O1NZExU",
+	"lWcYYusKKM1rXVNqxstKFybxlrnemkm9tyQ+LImqitSAKqlVY8jjHd5cdO06AWDp+j89OT07eXza2kCB",
+	"uof4/0opdGBhNqkUi81WkmXGBmMpr0+YSKaSC7OqXjova847x4ZuVBVwi5p5a6zU53sn1SCfcd6vwrQP",
+	"yq7NheC+jdpt6kGcQYsRCtfhUMt61GaT6cpJhHKNKc00qHkJ13SQsmSjaQxlmsoZWtqhpVl9v7P7q9qo",
+	"xSVbW9Wh4M7b2A8oZ6K5jnPWCb9wJX1xyrFqsBoFC9iNx/9qa3w0/K3Yjbxmqz2ORW1MWakyNmaqu48e",
+	"WRLX7bJT99GMzrXxNTu7MuoX+Mld2/aODa/GtfAPVVf545eEFTiilwWf8x/WRjqUnFixR6Try4ptuZHi",
+	"oMcqYwnRYznTxRRryxLsC7EKvZ+ptB8RmSahTUZEBnPy94+GioSqhPiZ/P69P+LZbNbW7mu/wHYsJz9g",
+	"fT32itVXov+HvWsRwLZrQyfTCBrd/+na1vAE463OU5tC7W3fSzee+M6xkA1OJ64PMk1TQo1hk6nRhcfD",
+	"GH2IjNotcHLPPVx4VvORoCZTrO9wvfo3p1GfhI81yUTC1JXoaxYrZvqRa6rDNVaccO16nsH8BbRFgFC3",
+	"xzZ2/A5aK2DZyMBj/0PcGLPoUmawSY/vu6yYDyJPJLSSkUOimUgg87RCWkMMOHU1qbEUMVNiWXxDM7Yh",
+	"VfYf+52O5RRy+Cikrl6Ssy9f4ES4IKdPiGbWGNPke0CuGGXKsv0fAgayfYtiMeM3LGmTSzHHKnho/AAd",
+	"DqbAQQkdGqZIeF1EnsBmPe6QCReZYToiZxF5EpHTTkROzyNy1oEHzs4RRiNy+CYoa/sfmFHzk0v70n4O",
+	"q8lNhE1/Z7mU0WRG7TK5ICkX7MLNJFCFpzY7W5RubXJ+2iFOwGnIHf7k7xy7secwoXMSywkjZubDiHjq",
+	"ruWDVAlTAEJdSDmuBo4mf/3wWwn7E6gKis7lEHInXKbyMj5oHmsMhVdhVY647UTBNoGtqC9AWuCd9+td",
+	"Wz/Ut54MW0s+bSp+7sdBt3iOVRaSF/wH66gLknYlwkudqL3U11bQDRjySjn0grJS2lrjy4pMcSKhB8Pf",
+	"WygD8q4US+bXLf0oXLEAcF54VS2QsO+v7g015NBVbr9l8t3S+3dUe+9S7Y12R90Px9+4lT7sXJKLGnGt",
+	"QrzD4qef5t5SB+0StFDqvUq5egWdo+AZK2M1Y23yGbt0FZQNMpJWAZehU9VfP/xWxFBDqAurK1U7GpcA",
+	"W+t8i1vL7127GAPK9Obm2z14FpuIzwfoYNxOIIY6pGbUtlLsPUpYym8YtOivk4A/zQvEAwTWJm+Y1gCP",
+	"50BIuEL8g9yyKzduvGZTLDJ63AG0w0XrxOv4HmkJtO7VlLczh+bLfAsOK1Nn765MdGHesetyigZzy5Ic",
+	"HAy6L5WcTtfxXvqGM67ZemVS0GIf9lLP+b1mBK1Cofc01OqeRS0mknrQ+meQjWktXFS5np0+aazoDUBf",
+	"S+Vo1XzOYAClAE9NSNMDumxFrQlPU+5cA63u+WmusT3pPLYnsmrG5R8/fpb/+Kxz7jZZZirG9mio3bXy",
+	"Txuql08wH9MrksXL5M61rEnuxJnpeMn8oJyZHxlDHQnwM513ZUZRe9qhCrdaEoEvZ8fJ5D9BCjl4eqzW",
+	"d83YNPfWllHRfK+YounjVMQxnU6Z0GTCqJiNOaZLOc0ylKcpprOJAwYdUkUGNL4OYFmMgS/JSsG2F1/P",
+	"PeAv/h4NnVXp5bBBO1Mc7yHT/KuzUhWjsMrWYN4bU5EU+U0IvO3AcH28G8P1bJeG69enV380cgqNh6Ff",
+	"hdhKrVZsmtL57rnZkiJeShGwek2CLu/cI52m7hNEPURHlTZUGNc52WeCYqPUCLU3h3eKcQIS+nuBUmd4",
+	"mgIv62KgJY/wFKM/EXQGc3V2aYI+dnhJGNDFHqypoNA5Di0J83DHgtEOA2O/dzZZbR2cnYU2H271gK3g",
+	"QSuJsjYU7BHEsgbSVLYBwXP05AAvuldfe47MEphnp8AZihlCjnGEr9cl/g94hRtZ9GfrrWLirMdW9/R8",
+	"s2mxpNKZhl6c1sNiK0wkZBLs5YWK2jU4itUv7oCjvDboBZMi7//upk8sY8BIqiHagEUWOZIecaED3FmS",
+	"YW96jCZa2mOzW6z5Uq3/7coQbsdRG/raffaPS6bxxqrP46Pqs4pH/SIhCWVHuo801LATF3e7CxUIffU4",
+	"4O1JHhdO7+lPFbvhMtM9/CUm2PYdHrdned6FRvP8Eqf1ADK0B/2dydviBHWMDHbLbe5H3LMjG7tHNlZ5",
+	"K4prOy+tzV/z1mysWdx7M/z135+rZ7/8+j/+qT7N/vHX9y+fvf7t/X+8lme/0d/ox1n+vfyve+SZR3Nx",
+	"/zwTuqiDMZFzn53mJDwyTN8FA70MzM5ys/k0t+PadgZ98g/plTurXt+qyDm/1mKyFl7xZQ5ox9hLPtM2",
+	"JkozB32nubf9LHjbvZ/Zvaa3aqiCJ9wdSY+VkkbW8YjTskc8D7Q4f3jx0Fuber4Pyy6jBADSwUWwWteR",
+	"6jrlSFGVUdJLTfr2QVed8eiPkBb3Z/hxP8pzYD3gBxfOpFrIAoScUm4u7AOgabj2rHl2EeSgQgbSuuUd",
+	"FY4OOz2HCPbZL/WgoqFJxvZf24GDtKLWiftfIzzjCRes3/WgcHZo32wCDxPcUB6xLYAY4vmC7oqNdQdz",
+	"cPBdkL5hdNLvujCrvcUIloZv1IUU8jm26ZbigvTxwkEu9NIOdeEVXJAbzmY1mzIbS80qd8WuD7rJ00kr",
+	"8pD36wVqmWbEKmI6IprZ8zfYkDiWkwnVALHtWPPfW1RrprVDVZqmFFpFNIHgBk2vEnc7BLy1VfLdqyF1",
+	"oec5kuX7SwNHLUzU7QE6+1imSc9qj7CHdDpV8sZFLkMQk4uBzIR9LHxkqL62/2QKiiVPn7Wi1kAxet0b",
+	"pVRr/8bfV+OBny3ggTcEPPdwSJYvJRmLSJIxz2osgyzFyL7TJKFzuK72MUjwXhHgr74tbqRWBNRkZILg",
+	"5dNYTuyq1rk3eNl9pF9x2Meq2diveim7YekK5GOrpsUyYcjmW/blvcIPdxn+HzDBhjzmVM2bWiwDK7th",
+	"Tg1/EIcfeFyw1uUv/3HyAh45fxIoda3Ebcf2CpXdTzcpI4e5OcOrRFUFfcdOfX0dB19dOLZua8xHY/tZ",
+	"3vQJL2e3cBXXqUinp9vmCjgBe+dJAm7cW3BLESAUwzG4QYAVgzIGK62d8lLQmD5R7U0dmiXcnMAYGC7A",
+	"KambahzdT5Z28etgrT6CHXbvXvzBXxhNzTiych/l44QZakmrTX4KgKKTLuDZGMVj3Y9I/5GcMkGnvD2n",
+	"k7T0gaVT+CCRse63c6aBAMMVjPPzWIJc1T7j21X7dslf30YkB/2LyNtf3kUk5jc8JVrGnJl5RKYKmtRa",
+	"g9FIFZFYCp1ZVqojMoalkSGNecoNZ7ownXcFx4iumNUlmXAE+MHT6YKSY+ZTmcoRt29P+ZCReB6nLCIT",
+	"KugI8a6hqV6WlgZ74Q64ovofe/Xn7fVC/zyAWcTKJh3lJfm+mWgUGvRFC12+inuOfTerVD07WNe/TEd5",
+	"Y5uokISISlMB2qjwbizPrpAmxYmj6gT1QjRNu75mi9AREzHsYn6+JAe4LAxz+f41QWeSrmmegAVzWFjL",
+	"WZpgkVGE4RbEMLdLeCVGKdfjiPysmIjHEblUdMBjWO3Hqb0LY48Yb/VAn8cyoddeKLJJ8Ug9AL1e0dMh",
+	"7Tr3Z+ySTEXiPrD0zMXIvhjbqdIUqgHtsdKUJW7Tx1BF99o436t2xo1bp4OaiJw7Fs/shqZZ6RJcWgZS",
+	"SXfU5K/gAkPKXbx9wyEkcGOjSB2RCVdKKmQQOlYsAExAElCOUGEtA8WEaZPXpXpGKdJ5cfdczUn11kHw",
+	"25WlRIXqzBJNdMGDXJx6RKghKaPaQIT9likEo7SK9n0SE2wrn7AuUPsJUDuZjhFKejaWjvC1L73DuhZf",
+	"K+psQjEiUyVjlgDO6iJXQGZRNYsgyXEV/x9hV7DkvAmDX4UH8L+nnvyftu3sbDvdNt0ceuqBgBwzwcaD",
+	"cHZ92HfvSAIbp0l7jgcEiE+fFCE57tSBSiNrSqt+Pf7xuzqyFWyU10uYk+pd+TzBp2TiIymH9qoUecRG",
+	"5aAk2BLuz72rezchlwv9vl0Abe3q4FXCv4Q4PDq/CcLkQUkvVojAxYDLgNUlk85lExjXOcKHRY0Atprk",
+	"x5XYubtbRKaDXNArlC2SgSU5gofnFAuAkS3DNZCN4+RorSKgmbM4ZDBJ0cV/qxIbSJBKoHcwMOWHcbfC",
+	"HGTVohWLOu02gF9KtvwjiyVfNFtrcwvG2fL/r5SByTfsBIaf+461ID/PQo0f3iEP9iyV03iKfCT6HIHv",
+	"UqMidDPS0ZCuhHDhFLsn9Zsbc5VWTh6R/3ms3R3LT8SR7gMynUiK+kqgK9Wjr/wE5Ax0d6sxXsOMQC7e",
+	"w1FY2Q1L0jEWOm8bybr56MOQH3k7z7mAq5vbrN2OOx1JFCM9a3bg47yNMD7CxLVebs9Jm8oGea8Mtf4L",
+	"Q/v3CO9VA2KS3mJLwgeb87g9aIt1F881YzIFpUttbbnA3mOJVvCD4pLiU6+FZrinjH1I4Rz11GOj0Gii",
+	"CdWL7k3JxOSzGRINES+VfcFWYYqgOQ8TRhOXad1gonuQE4z4gU/ATfVzTpHqnK919jklbfrhgebUG5eT",
+	"qzSPkAMzZZu4J1rLrYmmic4W9YKZaidUJvh5yNmljdJSJnse+SJjNr7sAzQMAdrzr+WmSpg9AqZK7l+G",
+	"KcS7Mr8x+tuyW2KA2R0iRgWamFsJXJAl83wOY0j5CCTc8W2e8Ek987TRmZQHFLWGkZSPuSfoobzIouXy",
+	"1RS9kKqD3J9ypxt4Fx4OuJg+EIPWXuE80erareg786asDWHk8IXM6ZhLD8472PK/1DmGeaLF8ajfwM6m",
+	"vLPf4bw8GA+F5P/wVy3q2+vheHx0HzdThBemYsID6r828WYyjRf60KXvFcI6lO45Sp8I3AlEdtAuIaR7",
+	"O/aSA4yF1dJ1yUx2J0VbFcIvIalMqHM7ID6wataDDPOQnuWwdqbkq6VmHJf9v9kGXlrajHCBykUEkgh3",
+	"W3ikNsT9CS0RRnTJXaERsKOfP/TSMB2kD3zYAc8zSTD8hxUIXSeEVaccJG1yUzE2OCxY0REYN9Dlh0+D",
+	"tqBwFuwvFQjWVmpNQakMjm7MuFm7PmLRCSX+V68ypDhxtS6O9gRTiOzlhZTn08WmllIENwZSpfCk/pz1",
+	"mNjXZBtKVn2gW8YxsZ1rloK53FM1acdfOL2cYqs690mwMJ+YEceQgHGCDqek5NPt2E2wNlz/+vvrnwAA",
+	"AP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

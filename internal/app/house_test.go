@@ -23,6 +23,7 @@ var ground = []string{"api", "internal/auth", "internal/codelist", "internal/db"
 // what happens in one domain because of another is called by the one that causes it.
 var domains = map[string][]string{
 	"account":      {"centre"},
+	"agreement":    {}, // of the network and its centres
 	"attachment":   {"beneficiary", "casework", "centre"},
 	"audit":        {},
 	"bundle":       {},                 // knows operations, not what they make
@@ -38,10 +39,10 @@ var domains = map[string][]string{
 	"mhpss":        {"beneficiary", "casework", "centre"},
 	"privacy":      {"audit", "beneficiary", "casework", "referral"},
 	"reception":    {"beneficiary", "centre"},
-	"referral":     {"beneficiary", "casework", "centre"},
-	"report":       {"casework", "centre"}, // what somebody carries, by the SOP in force; else SQL only
-	"servicemap":   {},                     // the network's, of no centre
-	"statistics":   {},                     // reads figures by SQL, never persons
+	"referral":     {"agreement", "beneficiary", "casework", "centre"}, // what may be told to whom
+	"report":       {"casework", "centre"},                             // what somebody carries, by the SOP in force; else SQL only
+	"servicemap":   {},                                                 // the network's, of no centre
+	"statistics":   {},                                                 // reads figures by SQL, never persons
 	"timeline":     {"beneficiary", "casework"},
 	"task":         {},         // others raise tasks, and tasks call nobody
 	"stock":        {"centre"}, // time zone and SOP

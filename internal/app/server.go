@@ -5,6 +5,7 @@ import (
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/account"
+	"github.com/waystation/waystation/internal/agreement"
 	"github.com/waystation/waystation/internal/attachment"
 	"github.com/waystation/waystation/internal/audit"
 	"github.com/waystation/waystation/internal/beneficiary"
@@ -64,6 +65,7 @@ type (
 	support       = mhpss.Handlers
 	directory     = servicemap.Handlers
 	webhooks      = webhook.Handlers
+	agreements    = agreement.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -98,6 +100,7 @@ type server struct {
 	support
 	directory
 	webhooks
+	agreements
 }
 
 var _ api.StrictServerInterface = server{}

@@ -182,6 +182,8 @@ type ReferralPolicy struct {
 	FeedbackDays     int            `json:"feedback_days"` // after acceptance
 	ExpiryFactor     int            `json:"expiry_factor"` // expires after acknowledge_hours × this without an answer
 	AccessDays       int            `json:"access_days"`   // how long the receiver sees it after completion
+	// IdentifiedWithoutAgreement lets referrals name the person to a receiver with whom nothing is agreed (handbook 5.4: no).
+	IdentifiedWithoutAgreement bool `json:"identified_without_agreement,omitempty"`
 }
 
 // ReceptionPolicy says how urgently an arrival is seen: the weights of the priority groups that it

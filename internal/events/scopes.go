@@ -28,6 +28,7 @@ var readScopes = map[string]string{
 	"rescue_event_person":     "rescue_events:read",
 	"service_contact":         "service_contacts:read",
 	"mhpss_session":           "mhpss:read",
+	"agreement":               "agreements:read",
 	"service":                 "services:read",
 	"service_location":        "services:read",
 	"beneficiary_name":        "beneficiaries:read",

@@ -11,6 +11,7 @@ import (
 // shared lets a referral of a person be under way to an organisation, resting on the person's consent.
 func (d desk) shared(worker apptest.Person, person, organisation uuid.UUID) uuid.UUID {
 	d.T.Helper()
+	d.Agrees(organisation)
 	d.decides(person, obj{"scope": "case_management", "decision": "given"})
 	d.decides(person, obj{"scope": "share_organisations", "decision": "given", "recipient_ids": []uuid.UUID{organisation}})
 	kase := d.Call(worker, "POST", d.at+"/cases", obj{"beneficiary_id": person, "source": "walk_in", "risk_level": "low", "owner_id": worker.ID}).Want(201)

@@ -21,7 +21,7 @@ func toReferral(r *Referral) api.Referral {
 		Explanation: wire.Opt(r.Explanation), Background: wire.Opt(r.Background), ServicesProvided: wire.Opt(r.ServicesProvided),
 		Channel: r.Channel, FollowUpOn: wire.ToOptDate(r.FollowUpOn), FeedbackWanted: r.FeedbackWanted, Contact: toContact(r.Contact.V),
 		ClientMode: wire.Opt(r.ClientMode), ClientCode: wire.Opt(r.ClientCode), DisclosedFields: toFields(r.DisclosedFields), NeedIds: toNeedIDs(r.Needs),
-		ConsentID: r.ConsentID, Override: toOverride(r), CreatedBy: r.CreatedBy, SentBy: r.SentBy,
+		ConsentID: r.ConsentID, AgreementID: r.AgreementID, Override: toOverride(r), CreatedBy: r.CreatedBy, SentBy: r.SentBy,
 		SentAt: r.SentAt, AcknowledgeDueAt: r.AcknowledgeDueAt, DecisionDueAt: r.DecisionDueAt, FeedbackDueAt: r.FeedbackDueAt, ExpiresAt: r.ExpiresAt,
 		AcknowledgedAt: r.AcknowledgedAt, RespondedAt: r.RespondedAt, AppointmentAt: r.AppointmentAt, StartedAt: r.StartedAt, ClosedAt: r.ClosedAt,
 		AccessUntil: r.accessUntil(), Overdue: r.Overdue(now), DeliveredOn: wire.ToOptDate(r.DeliveredOn), DeclineReason: wire.Opt(r.DeclineReason),

@@ -187,6 +187,7 @@ func TestReferrals_ListIsFilteredAndSorted(t *testing.T) {
 func TestSend_NeedsConsentTowardsTheReceiver(t *testing.T) {
 	s := begin(t)
 	ministry := s.Organisation("Ministry", "government")
+	s.Agrees(ministry)
 	for name, c := range map[string]struct {
 		arrange func(person uuid.UUID)
 		to      uuid.UUID

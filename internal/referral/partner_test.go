@@ -348,6 +348,7 @@ func (s *stage) withdraw(scope string, recipients ...uuid.UUID) error {
 func TestConsentWithdrawn_RevokesWhatIsOpenAndAsksToDelete(t *testing.T) {
 	s := begin(t)
 	ministry := s.Organisation("Ministry", "government")
+	s.Agrees(ministry)
 	s.consents(s.person, "share_authorities", "given")
 	walled := s.openCase(s.person, "restricted")
 	in := map[string]uuid.UUID{

@@ -121,6 +121,7 @@ type Referral struct {
 	NeedCount           int               // of Needs, those hidden from the reader included
 	Snapshot            *db.JSON[Content] // frozen at send; the needs stand in referral_needs
 	ConsentID           *uuid.UUID        // what it was sent on; nil: an override
+	AgreementID         *uuid.UUID        // under which it was sent; nil: none is in force
 	CreatedBy           *uuid.UUID
 	SentBy              *uuid.UUID
 	OverrideStatus      string // requested | approved | rejected

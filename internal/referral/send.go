@@ -46,13 +46,14 @@ func sendReferral(ctx context.Context, id uuid.UUID, ifMatch string) (*Referral,
 	if r, err = lock(ctx, id, ifMatch); err != nil {
 		return nil, err
 	}
-	if err := r.ready(ctx, person); err != nil {
+	terms, err := r.ready(ctx, person)
+	if err != nil {
 		return nil, err
 	}
 	if err := r.freeze(ctx, person); err != nil {
 		return nil, err
 	}
-	if err := r.begin(ctx); err != nil {
+	if err := r.begin(ctx, terms); err != nil {
 		return nil, err
 	}
 	if err := db.Save(ctx, r); err != nil {
@@ -61,28 +62,32 @@ func sendReferral(ctx context.Context, id uuid.UUID, ifMatch string) (*Referral,
 	return r, db.Insert(ctx, r.ledger(ctx))
 }
 
-// ready is the guard of sending: everything that is missing, at once.
-func (r *Referral) ready(ctx context.Context, person *beneficiary.Beneficiary) error {
+// ready is the guard of sending: everything that is missing, at once. It returns on what terms the referral goes out.
+func (r *Referral) ready(ctx context.Context, person *beneficiary.Beneficiary) (terms, error) {
 	if person.Status != beneficiary.Active {
-		return fault.State(person.Status, "The person's record was merged or voided: refer who they are now.")
+		return terms{}, fault.State(person.Status, "The person's record was merged or voided: refer who they are now.")
 	}
 	if len(r.Needs) != r.NeedCount {
-		return fault.Denied("Only a member of the case's team may send this referral.")
+		return terms{}, fault.Denied("Only a member of the case's team may send this referral.")
 	}
 	if err := r.check(ctx); err != nil {
-		return err
+		return terms{}, err
 	}
 	rules := fault.Rules()
 	if err := r.ground(ctx, rules); err != nil {
-		return err
+		return terms{}, err
+	}
+	t, err := r.agreed(ctx, rules)
+	if err != nil {
+		return terms{}, err
 	}
 	r.checkPerson(rules, person)
 	c, err := casework.LockCase(ctx, *r.CaseID)
 	if err != nil {
-		return err
+		return terms{}, err
 	}
 	r.checkTexts(rules, identifiersOf(person, c.Number))
-	return rules.Err()
+	return t, rules.Err()
 }
 
 // checkPerson asks for what the receiver needs to know whom it is about.
@@ -194,18 +199,14 @@ func (r *Referral) freezeNeeds(ctx context.Context) error {
 	return nil
 }
 
-// begin makes the move and sets the deadlines of the procedures in force.
-func (r *Referral) begin(ctx context.Context) error {
-	policy, _, err := centre.ActivePolicy(ctx)
-	if err != nil {
-		return err
-	}
+// begin makes the move and sets the deadlines.
+func (r *Referral) begin(ctx context.Context, t terms) error {
 	now := db.Now()
 	if err := r.move(VerbSend, Sender, Act{At: now}); err != nil {
 		return err
 	}
 	r.SentBy = actor(ctx)
-	r.schedule(policy.Referral, now)
+	r.schedule(t.deadlines(), now)
 	return nil
 }
 

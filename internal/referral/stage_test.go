@@ -30,6 +30,8 @@ func begin(t *testing.T) *stage {
 	s := &stage{House: h, worker: h.Staff(h.CentreA, "caseworker"), supervisor: h.Staff(h.CentreA, "case_supervisor"), registrar: h.Staff(h.CentreA, "registrar")}
 	s.clinic, s.other = h.Organisation("Clinique de l'Espoir", "health_facility"), h.Organisation("Other", "ngo")
 	s.partner, s.rival = h.Client(s.clinic, "partner:referrals"), h.Client(s.other, "partner:referrals")
+	s.Agrees(s.clinic)
+	s.Agrees(s.other)
 	s.person = s.somebody("Fatoumata", "Keïta")
 	s.Exec("update beneficiaries set reference = 'AGZ-000777' where id = $1", s.person)
 	s.file = s.openCase(s.person, "normal")

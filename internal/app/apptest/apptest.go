@@ -126,6 +126,16 @@ func (h *House) Organisation(name, kind string) uuid.UUID {
 	return id
 }
 
+// Agrees puts a sharing agreement of the network with an organisation into force, under which everything may be told.
+func (h *House) Agrees(organisation uuid.UUID) {
+	h.T.Helper()
+	h.Exec(`insert into agreements (id, version, created_at, updated_at, organisation_id, purpose, fields, sensitivity_ceiling, channels, retention_days, sub_sharing,
+		audit_right, breach_contact, breach_notice_hours, acknowledge_hours, decision_hours, starts_on, status)
+		values ($1, 1, now(), now(), $2, 'Services', '{given_name,family_name,other_names,gender_identity,birth_date,nationalities,country_of_origin,languages,marital_status,
+		education_level,migration_status,phone,document,background,services_provided}', 'restricted', '{api,phone,email,in_person,paper}', 365, false, true,
+		'{"office": "Desk"}', 72, '{}', '{}', '2020-01-01', 'active') on conflict do nothing`, db.NewID(), organisation)
+}
+
 // Centre adds a centre in Niger.
 func (h *House) Centre(code, name string) uuid.UUID {
 	id := db.NewID()

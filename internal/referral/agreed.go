@@ -1,0 +1,72 @@
+package referral
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/waystation/waystation/internal/agreement"
+	"github.com/waystation/waystation/internal/centre"
+	"github.com/waystation/waystation/internal/fault"
+)
+
+// terms are on what a referral goes out beside its ground: the procedures in force, and what is agreed with the receiver.
+type terms struct {
+	policy    centre.ReferralPolicy
+	agreement *agreement.Agreement // nil: none is in force
+}
+
+// agreed keeps the referral to what is agreed with the receiver (handbook 5.4), and returns the terms.
+func (r *Referral) agreed(ctx context.Context, rules *fault.Error) (t terms, err error) {
+	policy, _, err := centre.ActivePolicy(ctx)
+	if err != nil {
+		return t, err
+	}
+	t.policy = policy.Referral
+	if t.agreement, err = agreement.InForce(ctx, r.OrganisationID); err != nil {
+		return t, err
+	}
+	if t.agreement == nil {
+		if r.ClientMode == Identified && !t.policy.IdentifiedWithoutAgreement {
+			rules.Add("/client_mode", "no_agreement", "No sharing agreement with this receiver is in force: send the referral coded or anonymous.")
+		}
+		return t, nil
+	}
+	r.AgreementID = &t.agreement.ID
+	r.keepTo(t.agreement, rules)
+	return t, nil
+}
+
+// keepTo refuses what an agreement does not allow.
+func (r *Referral) keepTo(a *agreement.Agreement, rules *fault.Error) {
+	for i, field := range r.DisclosedFields {
+		if !a.Allows(field) {
+			rules.Add("/disclosed_fields/"+strconv.Itoa(i), "not_agreed", "The sharing agreement with this receiver does not name this.")
+		}
+	}
+	if slices.ContainsFunc(r.Needs, func(n Need) bool { return !a.Covers(n.Sensitivity) }) {
+		rules.Add("/need_ids", "above_ceiling", "A need is more sensitive than the sharing agreement with this receiver allows.")
+	}
+	if !slices.Contains(a.Channels, r.Channel) {
+		rules.Add("/channel", "not_agreed", "The sharing agreement with this receiver does not name this channel.")
+	}
+}
+
+// deadlines are the procedures', but where the agreement says otherwise.
+func (t terms) deadlines() centre.ReferralPolicy {
+	p := t.policy
+	if t.agreement != nil {
+		p.AcknowledgeHours = overlaid(p.AcknowledgeHours, t.agreement.AcknowledgeHours.V)
+		p.DecisionHours = overlaid(p.DecisionHours, t.agreement.DecisionHours.V)
+	}
+	return p
+}
+
+// overlaid is a copy of hours by priority in which others go before.
+func overlaid(hours, others map[string]int) map[string]int {
+	all := map[string]int{}
+	maps.Copy(all, hours)
+	maps.Copy(all, others)
+	return all
+}
