@@ -35,7 +35,7 @@ func TestSend_WithoutAnAgreementIdentifiesWhereTheProceduresAllowIt(t *testing.T
 	policy["referral"].(map[string]any)["identified_without_agreement"] = true
 	manager := s.Staff(s.CentreA, "centre_manager")
 	sop := s.Call(manager, "POST", s.at("/sops"), map[string]any{"title": "SOP", "policy": policy}).Want(201)
-	s.Call(manager, "POST", s.at("/sops/"+sop.ID().String()+"/activate"), nil, apptest.IfMatch(sop.ETag())).Want(200)
+	s.Call(s.Staff(s.CentreA, "centre_manager"), "POST", s.at("/sops/"+sop.ID().String()+"/activate"), nil, apptest.IfMatch(sop.ETag())).Want(200)
 	s.sent(nil)
 }
 
