@@ -67,10 +67,7 @@ change "$WORKER" "$PLAN/activate" | jq -c '{number, status, agreed}'
 change "$WORKER" "$PLAN/hand-over" '{"language":"fr"}' | jq -c '{copy_given_on, copy_language}'
 
 step "7. Refer her to the partner, under an agreement: see what would be disclosed, then send exactly that"
-if [[ $(call "$ADMIN" GET "/v1/agreements?organisation_id=$PARTNER&in_force=true" | jq '.data | length') == 0 ]]; then
-  AGREEMENT=/v1/agreements/$(call "$ADMIN" POST /v1/agreements "{\"centre_id\":\"$CENTRE\",\"organisation_id\":\"$PARTNER\",\"purpose\":\"Medical care of people referred by the centre\",\"fields\":[\"given_name\",\"family_name\",\"languages\"],\"sensitivity_ceiling\":\"sensitive\",\"channels\":[\"api\"],\"retention_days\":365,\"breach_contact\":{\"office\":\"Data protection desk\"},\"starts_on\":\"$TODAY\"}" | jq -er .id)
-  change "$ADMIN" "$AGREEMENT/activate" | jq -c '{purpose, fields, in_force}'
-fi
+call "$ADMIN" GET "/v1/agreements?organisation_id=$PARTNER&in_force=true" | jq -c '.data[0] | {purpose, fields, sensitivity_ceiling}'
 CASE_ID=${CASE##*/}
 REFERRAL=$C/referrals/$(call "$WORKER" POST "$C/referrals" "{\"case_id\":\"$CASE_ID\",\"organisation_id\":\"$PARTNER\",\"priority\":\"urgent\",\"reasons\":[\"health_nutrition\"],\"services\":[\"health.consultation\"],\"explanation\":\"Consultation\",\"client_mode\":\"identified\",\"disclosed_fields\":[\"given_name\",\"family_name\",\"sex\",\"age_group\",\"languages\"]}" | jq -er .id)
 call "$WORKER" GET "$REFERRAL/preview" | jq -r '.fields[] | "  \(.field): \(.value) (\(.opens))"'

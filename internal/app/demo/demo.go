@@ -149,7 +149,7 @@ func (s *seeder) all() error {
 	if err != nil {
 		return err
 	}
-	for _, step := range []func() error{s.organisations, s.centres, s.staff, s.clients, s.procedures, s.reception, s.people} {
+	for _, step := range []func() error{s.organisations, s.centres, s.staff, s.clients, s.agreements, s.procedures, s.reception, s.people} {
 		if err := s.as(operator); err != nil {
 			return err
 		}
@@ -280,6 +280,24 @@ func (s *seeder) clients() error {
 			return db.Tx(ctx).Exec("update api_clients set secret_hash = ? where id = ?", auth.HashSecret(c.Secret), c.ID).Error
 		})
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// agreements put into force what the network agreed with its partners: without one nobody is named to them.
+func (s *seeder) agreements() error {
+	for _, partner := range []uuid.UUID{espoir, sabou} {
+		made, err := s.post("/v1/agreements", map[string]any{
+			"organisation_id": partner, "purpose": "Services for people whom centres refer", "sensitivity_ceiling": "sensitive", "retention_days": 365,
+			"fields":   []string{"given_name", "family_name", "nationalities", "languages", "phone", "background"},
+			"channels": []string{"api", "phone", "in_person"}, "breach_contact": map[string]any{"office": "Data protection desk"}, "starts_on": "2026-01-01",
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := s.post("/v1/agreements/"+made["id"].(string)+"/activate", nil); err != nil {
 			return err
 		}
 	}
