@@ -1220,6 +1220,132 @@ func (e DisclosureProfileAudience) Valid() bool {
 	}
 }
 
+// Defines values for DistributionCreateMode.
+const (
+	DistributionCreateModeHeadcount DistributionCreateMode = "headcount"
+	DistributionCreateModeNamed     DistributionCreateMode = "named"
+)
+
+// Valid indicates whether the value is a known member of the DistributionCreateMode enum.
+func (e DistributionCreateMode) Valid() bool {
+	switch e {
+	case DistributionCreateModeHeadcount:
+		return true
+	case DistributionCreateModeNamed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionCreateRoute.
+const (
+	DistributionCreateRouteGeneral         DistributionCreateRoute = "general"
+	DistributionCreateRouteHealthNutrition DistributionCreateRoute = "health_nutrition"
+)
+
+// Valid indicates whether the value is a known member of the DistributionCreateRoute enum.
+func (e DistributionCreateRoute) Valid() bool {
+	switch e {
+	case DistributionCreateRouteGeneral:
+		return true
+	case DistributionCreateRouteHealthNutrition:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionMode.
+const (
+	DistributionModeHeadcount DistributionMode = "headcount"
+	DistributionModeNamed     DistributionMode = "named"
+)
+
+// Valid indicates whether the value is a known member of the DistributionMode enum.
+func (e DistributionMode) Valid() bool {
+	switch e {
+	case DistributionModeHeadcount:
+		return true
+	case DistributionModeNamed:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionProofKind.
+const (
+	DistributionProofKindSignature  DistributionProofKind = "signature"
+	DistributionProofKindThumbprint DistributionProofKind = "thumbprint"
+	DistributionProofKindToken      DistributionProofKind = "token"
+	DistributionProofKindWitness    DistributionProofKind = "witness"
+)
+
+// Valid indicates whether the value is a known member of the DistributionProofKind enum.
+func (e DistributionProofKind) Valid() bool {
+	switch e {
+	case DistributionProofKindSignature:
+		return true
+	case DistributionProofKindThumbprint:
+		return true
+	case DistributionProofKindToken:
+		return true
+	case DistributionProofKindWitness:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionRoute.
+const (
+	DistributionRouteGeneral         DistributionRoute = "general"
+	DistributionRouteHealthNutrition DistributionRoute = "health_nutrition"
+)
+
+// Valid indicates whether the value is a known member of the DistributionRoute enum.
+func (e DistributionRoute) Valid() bool {
+	switch e {
+	case DistributionRouteGeneral:
+		return true
+	case DistributionRouteHealthNutrition:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for DistributionStatus.
+const (
+	DistributionStatusApproved   DistributionStatus = "approved"
+	DistributionStatusCancelled  DistributionStatus = "cancelled"
+	DistributionStatusClosed     DistributionStatus = "closed"
+	DistributionStatusOpen       DistributionStatus = "open"
+	DistributionStatusPlanned    DistributionStatus = "planned"
+	DistributionStatusReconciled DistributionStatus = "reconciled"
+)
+
+// Valid indicates whether the value is a known member of the DistributionStatus enum.
+func (e DistributionStatus) Valid() bool {
+	switch e {
+	case DistributionStatusApproved:
+		return true
+	case DistributionStatusCancelled:
+		return true
+	case DistributionStatusClosed:
+		return true
+	case DistributionStatusOpen:
+		return true
+	case DistributionStatusPlanned:
+		return true
+	case DistributionStatusReconciled:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DuplicateFoundBy.
 const (
 	DuplicateFoundByChange       DuplicateFoundBy = "change"
@@ -1499,6 +1625,99 @@ func (e EffectiveConsentTowardsStatus) Valid() bool {
 	case EffectiveConsentTowardsStatusRefused:
 		return true
 	case EffectiveConsentTowardsStatusWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementReason.
+const (
+	EntitlementReasonAgeUnknown        EntitlementReason = "age_unknown"
+	EntitlementReasonAlreadyReceived   EntitlementReason = "already_received"
+	EntitlementReasonHouseholdReceived EntitlementReason = "household_received"
+	EntitlementReasonNotAssessed       EntitlementReason = "not_assessed"
+	EntitlementReasonNotMeant          EntitlementReason = "not_meant"
+	EntitlementReasonOutOfSeason       EntitlementReason = "out_of_season"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementReason enum.
+func (e EntitlementReason) Valid() bool {
+	switch e {
+	case EntitlementReasonAgeUnknown:
+		return true
+	case EntitlementReasonAlreadyReceived:
+		return true
+	case EntitlementReasonHouseholdReceived:
+		return true
+	case EntitlementReasonNotAssessed:
+		return true
+	case EntitlementReasonNotMeant:
+		return true
+	case EntitlementReasonOutOfSeason:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementNeedCodeSystem.
+const (
+	EntitlementNeedCodeSystemMigrantVulnerability EntitlementNeedCodeSystem = "migrant_vulnerability"
+	EntitlementNeedCodeSystemSpecificNeedUnhcr    EntitlementNeedCodeSystem = "specific_need_unhcr"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementNeedCodeSystem enum.
+func (e EntitlementNeedCodeSystem) Valid() bool {
+	switch e {
+	case EntitlementNeedCodeSystemMigrantVulnerability:
+		return true
+	case EntitlementNeedCodeSystemSpecificNeedUnhcr:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementPer.
+const (
+	EntitlementPerGroup     EntitlementPer = "group"
+	EntitlementPerHousehold EntitlementPer = "household"
+	EntitlementPerPerson    EntitlementPer = "person"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementPer enum.
+func (e EntitlementPer) Valid() bool {
+	switch e {
+	case EntitlementPerGroup:
+		return true
+	case EntitlementPerHousehold:
+		return true
+	case EntitlementPerPerson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EntitlementTrigger.
+const (
+	EntitlementTriggerArrival    EntitlementTrigger = "arrival"
+	EntitlementTriggerAssessment EntitlementTrigger = "assessment"
+	EntitlementTriggerDeparture  EntitlementTrigger = "departure"
+	EntitlementTriggerMonthly    EntitlementTrigger = "monthly"
+)
+
+// Valid indicates whether the value is a known member of the EntitlementTrigger enum.
+func (e EntitlementTrigger) Valid() bool {
+	switch e {
+	case EntitlementTriggerArrival:
+		return true
+	case EntitlementTriggerAssessment:
+		return true
+	case EntitlementTriggerDeparture:
+		return true
+	case EntitlementTriggerMonthly:
 		return true
 	default:
 		return false
@@ -4976,6 +5195,42 @@ func (e GetCentreCodelistParamsLabels) Valid() bool {
 	}
 }
 
+// Defines values for ListDistributionsParamsSort.
+const (
+	ListDistributionsParamsSortMinusScheduledOn ListDistributionsParamsSort = "-scheduled_on"
+	ListDistributionsParamsSortScheduledOn      ListDistributionsParamsSort = "scheduled_on"
+)
+
+// Valid indicates whether the value is a known member of the ListDistributionsParamsSort enum.
+func (e ListDistributionsParamsSort) Valid() bool {
+	switch e {
+	case ListDistributionsParamsSortMinusScheduledOn:
+		return true
+	case ListDistributionsParamsSortScheduledOn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListDistributionIssuesParamsSort.
+const (
+	ListDistributionIssuesParamsSortIssuedAt      ListDistributionIssuesParamsSort = "issued_at"
+	ListDistributionIssuesParamsSortMinusIssuedAt ListDistributionIssuesParamsSort = "-issued_at"
+)
+
+// Valid indicates whether the value is a known member of the ListDistributionIssuesParamsSort enum.
+func (e ListDistributionIssuesParamsSort) Valid() bool {
+	switch e {
+	case ListDistributionIssuesParamsSortIssuedAt:
+		return true
+	case ListDistributionIssuesParamsSortMinusIssuedAt:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListDuplicatesParamsSort.
 const (
 	ListDuplicatesParamsSortCreatedAt      ListDuplicatesParamsSort = "created_at"
@@ -5054,6 +5309,24 @@ func (e ListDuplicateDecisionsParamsSort) Valid() bool {
 	case ListDuplicateDecisionsParamsSortCreatedAt:
 		return true
 	case ListDuplicateDecisionsParamsSortMinusCreatedAt:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ListEntitlementRulesParamsSort.
+const (
+	ListEntitlementRulesParamsSortMinusName ListEntitlementRulesParamsSort = "-name"
+	ListEntitlementRulesParamsSortName      ListEntitlementRulesParamsSort = "name"
+)
+
+// Valid indicates whether the value is a known member of the ListEntitlementRulesParamsSort enum.
+func (e ListEntitlementRulesParamsSort) Valid() bool {
+	switch e {
+	case ListEntitlementRulesParamsSortMinusName:
+		return true
+	case ListEntitlementRulesParamsSortName:
 		return true
 	default:
 		return false
@@ -9783,6 +10056,249 @@ type DisclosureProfile struct {
 // DisclosureProfileAudience defines model for DisclosureProfile.Audience.
 type DisclosureProfileAudience string
 
+// Distribution defines model for Distribution.
+type Distribution struct {
+	ApprovedAt *time.Time          `json:"approved_at,omitempty"`
+	ApprovedBy *openapi_types.UUID `json:"approved_by,omitempty"`
+
+	// Brought What was handed to the counter, in base units
+	Brought   []DistributionQuantity `json:"brought,omitempty"`
+	CreatedAt time.Time              `json:"created_at"`
+	ID        openapi_types.UUID     `json:"id"`
+
+	// LocationID The store that it is issued from
+	LocationID openapi_types.UUID  `json:"location_id"`
+	Mode       DistributionMode    `json:"mode"`
+	Note       *string             `json:"note,omitempty"`
+	Offers     []DistributionOffer `json:"offers"`
+	OpenedAt   *time.Time          `json:"opened_at,omitempty"`
+	OpenedBy   *openapi_types.UUID `json:"opened_by,omitempty"`
+	PlannedBy  *openapi_types.UUID `json:"planned_by,omitempty"`
+
+	// Reason Why it was cancelled
+	Reason      *string            `json:"reason,omitempty"`
+	Route       DistributionRoute  `json:"route"`
+	ScheduledOn openapi_types.Date `json:"scheduled_on"`
+	Status      DistributionStatus `json:"status"`
+	Title       string             `json:"title"`
+	UpdatedAt   time.Time          `json:"updated_at"`
+	Version     int64              `json:"version"`
+}
+
+// DistributionCreate defines model for DistributionCreate.
+type DistributionCreate struct {
+	ID         *openapi_types.UUID `json:"id,omitempty"`
+	LocationID openapi_types.UUID  `json:"location_id"`
+
+	// Mode `named` where none is given
+	Mode   *DistributionCreateMode `json:"mode,omitempty"`
+	Note   *string                 `json:"note,omitempty"`
+	Offers []DistributionOffer     `json:"offers"`
+
+	// Route `general` where none is given
+	Route       *DistributionCreateRoute `json:"route,omitempty"`
+	ScheduledOn openapi_types.Date       `json:"scheduled_on"`
+	Title       string                   `json:"title"`
+}
+
+// DistributionCreateMode `named` where none is given
+type DistributionCreateMode string
+
+// DistributionCreateRoute `general` where none is given
+type DistributionCreateRoute string
+
+// DistributionIssue defines model for DistributionIssue.
+type DistributionIssue struct {
+	BeneficiaryID  *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	CreatedAt      time.Time           `json:"created_at"`
+	DistributionID openapi_types.UUID  `json:"distribution_id"`
+
+	// DocumentID The document in the stock ledger
+	DocumentID  openapi_types.UUID  `json:"document_id"`
+	Headcounts  []Headcount         `json:"headcounts,omitempty"`
+	HouseholdID *openapi_types.UUID `json:"household_id,omitempty"`
+	ID          openapi_types.UUID  `json:"id"`
+	IssuedAt    time.Time           `json:"issued_at"`
+	IssuedBy    *openapi_types.UUID `json:"issued_by,omitempty"`
+
+	// IssuedOn The centre's day of it
+	IssuedOn openapi_types.Date      `json:"issued_on"`
+	Items    []DistributionIssueItem `json:"items"`
+
+	// Overridden A rule spoke against it
+	Overridden     bool    `json:"overridden"`
+	OverrideReason *string `json:"override_reason,omitempty"`
+
+	// Persons 1, or who was counted
+	Persons int `json:"persons"`
+
+	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+	Proof DistributionProof `json:"proof"`
+
+	// Proxy Who collects for the recipient
+	Proxy *DistributionProxy `json:"proxy,omitempty"`
+
+	// Reason Why it was taken back
+	Reason *string `json:"reason,omitempty"`
+
+	// ReversalID The document that took it back
+	ReversalID *openapi_types.UUID `json:"reversal_id,omitempty"`
+	ReversedAt *time.Time          `json:"reversed_at,omitempty"`
+	ReversedBy *openapi_types.UUID `json:"reversed_by,omitempty"`
+	UpdatedAt  time.Time           `json:"updated_at"`
+	Version    int64               `json:"version"`
+}
+
+// DistributionIssueCreate defines model for DistributionIssueCreate.
+type DistributionIssueCreate struct {
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	Headcounts    []Headcount         `json:"headcounts,omitempty"`
+
+	// ID Made by the counter, so that a repeat is known
+	ID *openapi_types.UUID `json:"id,omitempty"`
+
+	// IssuedAt Now where it is not given; a counter without a connection says when
+	IssuedAt *time.Time                    `json:"issued_at,omitempty"`
+	Items    []DistributionIssueItemCreate `json:"items,omitempty"`
+
+	// OverrideReason Why they receive against the rule
+	OverrideReason *string `json:"override_reason,omitempty"`
+
+	// Proof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+	Proof DistributionProof `json:"proof"`
+
+	// Proxy Who collects for the recipient
+	Proxy *DistributionProxy `json:"proxy,omitempty"`
+
+	// Token What was scanned from the recipient's card
+	Token *string `json:"token,omitempty"`
+}
+
+// DistributionIssueItem defines model for DistributionIssueItem.
+type DistributionIssueItem struct {
+	ItemID openapi_types.UUID `json:"item_id"`
+
+	// LotID Another than the first to expire
+	LotID *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Overridden The rule spoke against it
+	Overridden *bool `json:"overridden,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Reason Of another lot or a smaller quantity
+	Reason *string             `json:"reason,omitempty"`
+	RuleID *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionIssueItemCreate Of a named distribution by its rule; by headcount by its item.
+type DistributionIssueItemCreate struct {
+	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
+	LotID  *openapi_types.UUID `json:"lot_id,omitempty"`
+
+	// Quantity In the base unit, with a reason less than they are entitled to. The rest is not owed later
+	Quantity *string             `json:"quantity,omitempty"`
+	Reason   *string             `json:"reason,omitempty"`
+	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionIssuePage defines model for DistributionIssuePage.
+type DistributionIssuePage struct {
+	Data []DistributionIssue `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DistributionMode defines model for DistributionMode.
+type DistributionMode string
+
+// DistributionOffer Of a named distribution: a rule. By headcount: an item and its quantity for each person.
+type DistributionOffer struct {
+	// ItemID The rule's item where a rule is named
+	ItemID *openapi_types.UUID `json:"item_id,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity *StockQuantity      `json:"quantity,omitempty"`
+	RuleID   *openapi_types.UUID `json:"rule_id,omitempty"`
+}
+
+// DistributionOpening defines model for DistributionOpening.
+type DistributionOpening struct {
+	Brought []DistributionQuantity `json:"brought"`
+}
+
+// DistributionPage defines model for DistributionPage.
+type DistributionPage struct {
+	Data []Distribution `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// DistributionPatch defines model for DistributionPatch.
+type DistributionPatch struct {
+	LocationID  *openapi_types.UUID       `json:"location_id,omitempty"`
+	Note        nullable.Nullable[string] `json:"note,omitempty"`
+	Offers      []DistributionOffer       `json:"offers,omitempty"`
+	ScheduledOn *openapi_types.Date       `json:"scheduled_on,omitempty"`
+	Title       *string                   `json:"title,omitempty"`
+}
+
+// DistributionProof `token`: the recipient's card was scanned. `signature`: a sheet or an attachment has it. `thumbprint`: by its reference, never the print. `witness`: by name
+type DistributionProof struct {
+	// AttachmentID Of the recipient
+	AttachmentID *openapi_types.UUID   `json:"attachment_id,omitempty"`
+	Kind         DistributionProofKind `json:"kind"`
+	Reference    *string               `json:"reference,omitempty"`
+	Witness      *string               `json:"witness,omitempty"`
+}
+
+// DistributionProofKind defines model for DistributionProof.Kind.
+type DistributionProofKind string
+
+// DistributionProxy Who collects for the recipient
+type DistributionProxy struct {
+	// Authorisation By what the recipient authorised them
+	Authorisation string `json:"authorisation"`
+
+	// BeneficiaryID If they are registered here
+	BeneficiaryID *openapi_types.UUID `json:"beneficiary_id,omitempty"`
+	Name          string              `json:"name"`
+}
+
+// DistributionQuantity defines model for DistributionQuantity.
+type DistributionQuantity struct {
+	ItemID openapi_types.UUID `json:"item_id"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+}
+
+// DistributionReason defines model for DistributionReason.
+type DistributionReason struct {
+	Reason string `json:"reason"`
+}
+
+// DistributionRoute defines model for DistributionRoute.
+type DistributionRoute string
+
+// DistributionStatus defines model for DistributionStatus.
+type DistributionStatus string
+
 // Duplicate defines model for Duplicate.
 type Duplicate struct {
 	AcknowledgedAt *time.Time `json:"acknowledged_at,omitempty"`
@@ -9967,6 +10483,192 @@ type EffectiveConsentTowards struct {
 
 // EffectiveConsentTowardsStatus defines model for EffectiveConsentTowards.Status.
 type EffectiveConsentTowardsStatus string
+
+// Entitlement defines model for Entitlement.
+type Entitlement struct {
+	Allowed bool `json:"allowed"`
+
+	// AvailableFrom Not allowed: from which day it will be, as far as is known
+	AvailableFrom *openapi_types.Date `json:"available_from,omitempty"`
+
+	// AvailableUntil Allowed: the last day of its month or season
+	AvailableUntil *openapi_types.Date `json:"available_until,omitempty"`
+	ItemID         openapi_types.UUID  `json:"item_id"`
+	Name           string              `json:"name"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Reason Why not. `not_meant`: the rule is for others
+	Reason *EntitlementReason `json:"reason,omitempty"`
+
+	// Received What stands against it
+	Received *EntitlementReceived `json:"received,omitempty"`
+	RuleID   openapi_types.UUID   `json:"rule_id"`
+}
+
+// EntitlementReason Why not. `not_meant`: the rule is for others
+type EntitlementReason string
+
+// EntitlementCheck defines model for EntitlementCheck.
+type EntitlementCheck struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	Entitlements  []Entitlement      `json:"entitlements"`
+
+	// Household The others, with what each may still get
+	Household   []EntitlementsOfMember `json:"household"`
+	HouseholdID *openapi_types.UUID    `json:"household_id,omitempty"`
+	On          openapi_types.Date     `json:"on"`
+}
+
+// EntitlementNeed defines model for EntitlementNeed.
+type EntitlementNeed struct {
+	Code       string                    `json:"code"`
+	CodeSystem EntitlementNeedCodeSystem `json:"code_system"`
+}
+
+// EntitlementNeedCodeSystem defines model for EntitlementNeed.CodeSystem.
+type EntitlementNeedCodeSystem string
+
+// EntitlementPer Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+type EntitlementPer string
+
+// EntitlementReceived What stands against it
+type EntitlementReceived struct {
+	// BeneficiaryID Whom it was counted for: who asks, or one of their household
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	IssueID       openapi_types.UUID `json:"issue_id"`
+	IssuedOn      openapi_types.Date `json:"issued_on"`
+}
+
+// EntitlementRule defines model for EntitlementRule.
+type EntitlementRule struct {
+	Active        bool               `json:"active"`
+	AgeFrom       *int               `json:"age_from,omitempty"`
+	AgeTo         *int               `json:"age_to,omitempty"`
+	CreatedAt     time.Time          `json:"created_at"`
+	GroupSize     *int               `json:"group_size,omitempty"`
+	HouseholdFrom *int               `json:"household_from,omitempty"`
+	HouseholdTo   *int               `json:"household_to,omitempty"`
+	ID            openapi_types.UUID `json:"id"`
+	IntervalDays  *int               `json:"interval_days,omitempty"`
+	ItemID        openapi_types.UUID `json:"item_id"`
+	Name          string             `json:"name"`
+	Needs         []EntitlementNeed  `json:"needs"`
+	Note          *string            `json:"note,omitempty"`
+
+	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+	Per EntitlementPer `json:"per"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Season From a day to a day of every year, both included; it may reach over the turn of the year
+	Season *EntitlementSeason `json:"season,omitempty"`
+	Sexes  []string           `json:"sexes"`
+
+	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+	Trigger   EntitlementTrigger `json:"trigger"`
+	UpdatedAt time.Time          `json:"updated_at"`
+	Version   int64              `json:"version"`
+}
+
+// EntitlementRuleCreate defines model for EntitlementRuleCreate.
+type EntitlementRuleCreate struct {
+	// AgeFrom In completed years
+	AgeFrom *int `json:"age_from,omitempty"`
+
+	// AgeTo In completed years, included
+	AgeTo *int `json:"age_to,omitempty"`
+
+	// GroupSize Of a group: one quantity for so many
+	GroupSize *int `json:"group_size,omitempty"`
+
+	// HouseholdFrom Members
+	HouseholdFrom *int                `json:"household_from,omitempty"`
+	HouseholdTo   *int                `json:"household_to,omitempty"`
+	ID            *openapi_types.UUID `json:"id,omitempty"`
+
+	// IntervalDays After so many days again; once where none is given
+	IntervalDays *int               `json:"interval_days,omitempty"`
+	ItemID       openapi_types.UUID `json:"item_id"`
+	Name         string             `json:"name"`
+
+	// Needs Any of these
+	Needs []EntitlementNeed `json:"needs,omitempty"`
+	Note  *string           `json:"note,omitempty"`
+
+	// Per Of a household one receives for all; of a group, for each `group_size` of the household who are meant
+	Per EntitlementPer `json:"per"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity StockQuantity `json:"quantity"`
+
+	// Season From a day to a day of every year, both included; it may reach over the turn of the year
+	Season *EntitlementSeason `json:"season,omitempty"`
+
+	// Sexes Everybody where none is given
+	Sexes []string `json:"sexes,omitempty"`
+
+	// Trigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+	Trigger EntitlementTrigger `json:"trigger"`
+}
+
+// EntitlementRulePage defines model for EntitlementRulePage.
+type EntitlementRulePage struct {
+	Data []EntitlementRule `json:"data"`
+
+	// NextCursor Cursor of the next page; null on the last
+	NextCursor nullable.Nullable[NextCursor] `json:"next_cursor"`
+
+	// Total All rows; only with `include_total=true`
+	Total *Total `json:"total,omitempty"`
+}
+
+// EntitlementRulePatch defines model for EntitlementRulePatch.
+type EntitlementRulePatch struct {
+	Active        *bool                     `json:"active,omitempty"`
+	AgeFrom       nullable.Nullable[int]    `json:"age_from,omitempty"`
+	AgeTo         nullable.Nullable[int]    `json:"age_to,omitempty"`
+	GroupSize     nullable.Nullable[int]    `json:"group_size,omitempty"`
+	HouseholdFrom nullable.Nullable[int]    `json:"household_from,omitempty"`
+	HouseholdTo   nullable.Nullable[int]    `json:"household_to,omitempty"`
+	IntervalDays  nullable.Nullable[int]    `json:"interval_days,omitempty"`
+	Name          *string                   `json:"name,omitempty"`
+	Needs         []EntitlementNeed         `json:"needs,omitempty"`
+	Note          nullable.Nullable[string] `json:"note,omitempty"`
+
+	// Quantity A decimal number, not less than zero
+	//
+	// Example: 12.5
+	Quantity *StockQuantity                       `json:"quantity,omitempty"`
+	Season   nullable.Nullable[EntitlementSeason] `json:"season,omitempty"`
+	Sexes    []string                             `json:"sexes,omitempty"`
+}
+
+// EntitlementSeason From a day to a day of every year, both included; it may reach over the turn of the year
+type EntitlementSeason struct {
+	// From Example: 11-01
+	From string `json:"from"`
+
+	// To Example: 03-31
+	To string `json:"to"`
+}
+
+// EntitlementTrigger What entitles: arrival and departure once a stay, monthly once a calendar month, assessment once a screening of vulnerability
+type EntitlementTrigger string
+
+// EntitlementsOfMember defines model for EntitlementsOfMember.
+type EntitlementsOfMember struct {
+	BeneficiaryID openapi_types.UUID `json:"beneficiary_id"`
+	Entitlements  []Entitlement      `json:"entitlements"`
+}
 
 // FieldError defines model for FieldError.
 type FieldError struct {
@@ -13225,6 +13927,12 @@ type SOPStock struct {
 
 	// BackdatingDays How far back a document may be dated, inside the open period
 	BackdatingDays int `json:"backdating_days"`
+
+	// NutritionItems What is issued through the health and nutrition route only, by its code in the catalogue
+	NutritionItems []string `json:"nutrition_items"`
+
+	// SharedDuties Whether one person may plan, approve, issue and count a distribution, as in a centre with few staff
+	SharedDuties bool `json:"shared_duties"`
 }
 
 // SOPStockApprovalFor defines model for SOPStock.ApprovalFor.
@@ -15531,6 +16239,9 @@ type IfRange = string
 
 // IncludeTotal defines model for IncludeTotal.
 type IncludeTotal = bool
+
+// IssueID defines model for IssueID.
+type IssueID = openapi_types.UUID
 
 // Labels defines model for Labels.
 type Labels string
@@ -17854,6 +18565,105 @@ type UpdateCentreCodelistParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// ListDistributionsParams defines parameters for ListDistributions.
+type ListDistributionsParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-scheduled_on` where none is given. A cursor carries its own
+	Sort *ListDistributionsParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Status Only in this state
+	Status *DistributionStatus `form:"status,omitempty" json:"status,omitempty"`
+}
+
+// ListDistributionsParamsSort defines parameters for ListDistributions.
+type ListDistributionsParamsSort string
+
+// CreateDistributionParams defines parameters for CreateDistribution.
+type CreateDistributionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateDistributionParams defines parameters for UpdateDistribution.
+type UpdateDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// ApproveDistributionParams defines parameters for ApproveDistribution.
+type ApproveDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// CancelDistributionParams defines parameters for CancelDistribution.
+type CancelDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListDistributionIssuesParams defines parameters for ListDistributionIssues.
+type ListDistributionIssuesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `-issued_at` where none is given. A cursor carries its own
+	Sort *ListDistributionIssuesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// BeneficiaryID Only to this person
+	BeneficiaryID *openapi_types.UUID `form:"beneficiary_id,omitempty" json:"beneficiary_id,omitempty"`
+
+	// Overridden Only against a rule with a reason, or only by the rules
+	Overridden *bool `form:"overridden,omitempty" json:"overridden,omitempty"`
+}
+
+// ListDistributionIssuesParamsSort defines parameters for ListDistributionIssues.
+type ListDistributionIssuesParamsSort string
+
+// IssueDistributionParams defines parameters for IssueDistribution.
+type IssueDistributionParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ReverseDistributionIssueParams defines parameters for ReverseDistributionIssue.
+type ReverseDistributionIssueParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// OpenDistributionParams defines parameters for OpenDistribution.
+type OpenDistributionParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
 // ListDuplicatesParams defines parameters for ListDuplicates.
 type ListDuplicatesParams struct {
 	// Limit Rows a page
@@ -17922,6 +18732,54 @@ type ListDuplicateDecisionsParams struct {
 
 // ListDuplicateDecisionsParamsSort defines parameters for ListDuplicateDecisions.
 type ListDuplicateDecisionsParamsSort string
+
+// ListEntitlementRulesParams defines parameters for ListEntitlementRules.
+type ListEntitlementRulesParams struct {
+	// Limit Rows a page
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IncludeTotal Count all rows too
+	IncludeTotal *IncludeTotal `form:"include_total,omitempty" json:"include_total,omitempty"`
+
+	// Sort Sort key; `name` where none is given. A cursor carries its own
+	Sort *ListEntitlementRulesParamsSort `form:"sort,omitempty" json:"sort,omitempty"`
+
+	// Active Only rules in force, or only those that are not
+	Active *bool `form:"active,omitempty" json:"active,omitempty"`
+
+	// ItemID Only of this item
+	ItemID *openapi_types.UUID `form:"item_id,omitempty" json:"item_id,omitempty"`
+}
+
+// ListEntitlementRulesParamsSort defines parameters for ListEntitlementRules.
+type ListEntitlementRulesParamsSort string
+
+// CreateEntitlementRuleParams defines parameters for CreateEntitlementRule.
+type CreateEntitlementRuleParams struct {
+	// IdempotencyKey Makes a repeat safe; any unique text
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// UpdateEntitlementRuleParams defines parameters for UpdateEntitlementRule.
+type UpdateEntitlementRuleParams struct {
+	// IfMatch The ETag that was read
+	IfMatch IfMatch `json:"If-Match"`
+}
+
+// CheckEntitlementsParams defines parameters for CheckEntitlements.
+type CheckEntitlementsParams struct {
+	// BeneficiaryID Who asks
+	BeneficiaryID openapi_types.UUID `form:"beneficiary_id" json:"beneficiary_id"`
+
+	// RuleID By this rule only
+	RuleID *openapi_types.UUID `form:"rule_id,omitempty" json:"rule_id,omitempty"`
+
+	// On The day; today where none is given
+	On *openapi_types.Date `form:"on,omitempty" json:"on,omitempty"`
+}
 
 // StreamEventsParams defines parameters for StreamEvents.
 type StreamEventsParams struct {
@@ -20959,11 +21817,35 @@ type EndCaseWallJSONRequestBody = CaseWallEnd
 // UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody defines body for UpdateCentreCodelist for application/merge-patch+json ContentType.
 type UpdateCentreCodelistApplicationMergePatchPlusJSONRequestBody = CentreCodelistPatch
 
+// CreateDistributionJSONRequestBody defines body for CreateDistribution for application/json ContentType.
+type CreateDistributionJSONRequestBody = DistributionCreate
+
+// UpdateDistributionApplicationMergePatchPlusJSONRequestBody defines body for UpdateDistribution for application/merge-patch+json ContentType.
+type UpdateDistributionApplicationMergePatchPlusJSONRequestBody = DistributionPatch
+
+// CancelDistributionJSONRequestBody defines body for CancelDistribution for application/json ContentType.
+type CancelDistributionJSONRequestBody = DistributionReason
+
+// IssueDistributionJSONRequestBody defines body for IssueDistribution for application/json ContentType.
+type IssueDistributionJSONRequestBody = DistributionIssueCreate
+
+// ReverseDistributionIssueJSONRequestBody defines body for ReverseDistributionIssue for application/json ContentType.
+type ReverseDistributionIssueJSONRequestBody = DistributionReason
+
+// OpenDistributionJSONRequestBody defines body for OpenDistribution for application/json ContentType.
+type OpenDistributionJSONRequestBody = DistributionOpening
+
 // CheckDuplicatesJSONRequestBody defines body for CheckDuplicates for application/json ContentType.
 type CheckDuplicatesJSONRequestBody = DuplicateCheck
 
 // DecideDuplicateJSONRequestBody defines body for DecideDuplicate for application/json ContentType.
 type DecideDuplicateJSONRequestBody = DuplicateDecisionCreate
+
+// CreateEntitlementRuleJSONRequestBody defines body for CreateEntitlementRule for application/json ContentType.
+type CreateEntitlementRuleJSONRequestBody = EntitlementRuleCreate
+
+// UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody defines body for UpdateEntitlementRule for application/merge-patch+json ContentType.
+type UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody = EntitlementRulePatch
 
 // CreateFormJSONRequestBody defines body for CreateForm for application/json ContentType.
 type CreateFormJSONRequestBody = FormCreate
@@ -22174,6 +23056,39 @@ type ServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx echo.Context, centreID CentreID, list CodelistName, params UpdateCentreCodelistParams) error
+	// ListDistributions List distributions
+	// (GET /v1/centres/{centre_id}/distributions)
+	ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error
+	// CreateDistribution Plan a distribution
+	// (POST /v1/centres/{centre_id}/distributions)
+	CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error
+	// GetDistribution Read a distribution
+	// (GET /v1/centres/{centre_id}/distributions/{id})
+	GetDistribution(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateDistribution Change a plan
+	// (PATCH /v1/centres/{centre_id}/distributions/{id})
+	UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error
+	// ApproveDistribution Approve a plan
+	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
+	ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error
+	// CancelDistribution Cancel a distribution
+	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
+	CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error
+	// ListDistributionIssues List what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
+	ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error
+	// IssueDistribution Issue to one recipient
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
+	IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error
+	// GetDistributionIssue Read what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
+	GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error
+	// ReverseDistributionIssue Take an issue back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
+	ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error
+	// OpenDistribution Open the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
+	OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error
@@ -22189,6 +23104,21 @@ type ServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx echo.Context, centreID CentreID, id ID, params ListDuplicateDecisionsParams) error
+	// ListEntitlementRules List entitlement rules
+	// (GET /v1/centres/{centre_id}/entitlement-rules)
+	ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error
+	// CreateEntitlementRule Lay down who may receive an item
+	// (POST /v1/centres/{centre_id}/entitlement-rules)
+	CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error
+	// GetEntitlementRule Read an entitlement rule
+	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
+	GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error
+	// UpdateEntitlementRule Change an entitlement rule
+	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
+	UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error
+	// CheckEntitlements May this person receive? If not, why and until when
+	// (GET /v1/centres/{centre_id}/entitlements/check)
+	CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx echo.Context, centreID CentreID, params StreamEventsParams) error
@@ -35347,6 +36277,561 @@ func (w *ServerInterfaceWrapper) UpdateCentreCodelist(ctx echo.Context) error {
 	return err
 }
 
+// ListDistributions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDistributions(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDistributionsParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDistributions(ctx, centreID, params)
+	return err
+}
+
+// CreateDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateDistribution(ctx, centreID, params)
+	return err
+}
+
+// GetDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDistribution(ctx, centreID, id)
+	return err
+}
+
+// UpdateDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// ApproveDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) ApproveDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ApproveDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// CancelDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) CancelDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CancelDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// ListDistributionIssues converts echo context to params.
+func (w *ServerInterfaceWrapper) ListDistributionIssues(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListDistributionIssuesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "overridden" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "overridden", ctx.QueryParams(), &params.Overridden, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter overridden: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListDistributionIssues(ctx, centreID, id, params)
+	return err
+}
+
+// IssueDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) IssueDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params IssueDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.IssueDistribution(ctx, centreID, id, params)
+	return err
+}
+
+// GetDistributionIssue converts echo context to params.
+func (w *ServerInterfaceWrapper) GetDistributionIssue(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "issue_id" -------------
+	var issueID IssueID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetDistributionIssue(ctx, centreID, id, issueID)
+	return err
+}
+
+// ReverseDistributionIssue converts echo context to params.
+func (w *ServerInterfaceWrapper) ReverseDistributionIssue(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// ------------- Path parameter "issue_id" -------------
+	var issueID IssueID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "issue_id", ctx.Param("issue_id"), &issueID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter issue_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReverseDistributionIssueParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ReverseDistributionIssue(ctx, centreID, id, issueID, params)
+	return err
+}
+
+// OpenDistribution converts echo context to params.
+func (w *ServerInterfaceWrapper) OpenDistribution(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params OpenDistributionParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.OpenDistribution(ctx, centreID, id, params)
+	return err
+}
+
 // ListDuplicates converts echo context to params.
 func (w *ServerInterfaceWrapper) ListDuplicates(ctx echo.Context) error {
 	var err error
@@ -35593,6 +37078,211 @@ func (w *ServerInterfaceWrapper) ListDuplicateDecisions(ctx echo.Context) error 
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListDuplicateDecisions(ctx, centreID, id, params)
+	return err
+}
+
+// ListEntitlementRules converts echo context to params.
+func (w *ServerInterfaceWrapper) ListEntitlementRules(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListEntitlementRulesParams
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// ------------- Optional query parameter "include_total" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "include_total", ctx.QueryParams(), &params.IncludeTotal, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter include_total: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// ------------- Optional query parameter "active" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "active", ctx.QueryParams(), &params.Active, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter active: %s", err))
+	}
+
+	// ------------- Optional query parameter "item_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "item_id", ctx.QueryParams(), &params.ItemID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter item_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListEntitlementRules(ctx, centreID, params)
+	return err
+}
+
+// CreateEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateEntitlementRuleParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateEntitlementRule(ctx, centreID, params)
+	return err
+}
+
+// GetEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) GetEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetEntitlementRule(ctx, centreID, id)
+	return err
+}
+
+// UpdateEntitlementRule converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateEntitlementRule(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// ------------- Path parameter "id" -------------
+	var id ID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateEntitlementRuleParams
+
+	headers := ctx.Request().Header
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = IfMatch
+	} else {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Header parameter If-Match is required, but not found"))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateEntitlementRule(ctx, centreID, id, params)
+	return err
+}
+
+// CheckEntitlements converts echo context to params.
+func (w *ServerInterfaceWrapper) CheckEntitlements(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "centre_id" -------------
+	var centreID CentreID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "centre_id", ctx.Param("centre_id"), &centreID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter centre_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CheckEntitlementsParams
+	// ------------- Required query parameter "beneficiary_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "beneficiary_id", ctx.QueryParams(), &params.BeneficiaryID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter beneficiary_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "rule_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "rule_id", ctx.QueryParams(), &params.RuleID, runtime.BindQueryParameterOptions{Type: "string", Format: "uuid"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter rule_id: %s", err))
+	}
+
+	// ------------- Optional query parameter "on" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "on", ctx.QueryParams(), &params.On, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter on: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CheckEntitlements(ctx, centreID, params)
 	return err
 }
 
@@ -48045,6 +49735,22 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id", wrapper.UpdateStockKit, options.OperationMiddlewares["updateStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/kits/:id/assemble", wrapper.AssembleStockKit, options.OperationMiddlewares["assembleStockKit"]...)
 	router.POST(options.BaseURL+"/v1/centres/:centre_id/stock/lots/:id/disassemble", wrapper.DisassembleStockKit, options.OperationMiddlewares["disassembleStockKit"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.ListEntitlementRules, options.OperationMiddlewares["listEntitlementRules"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules", wrapper.CreateEntitlementRule, options.OperationMiddlewares["createEntitlementRule"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.GetEntitlementRule, options.OperationMiddlewares["getEntitlementRule"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/entitlement-rules/:id", wrapper.UpdateEntitlementRule, options.OperationMiddlewares["updateEntitlementRule"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/entitlements/check", wrapper.CheckEntitlements, options.OperationMiddlewares["checkEntitlements"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.ListDistributions, options.OperationMiddlewares["listDistributions"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions", wrapper.CreateDistribution, options.OperationMiddlewares["createDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.GetDistribution, options.OperationMiddlewares["getDistribution"]...)
+	router.PATCH(options.BaseURL+"/v1/centres/:centre_id/distributions/:id", wrapper.UpdateDistribution, options.OperationMiddlewares["updateDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/approve", wrapper.ApproveDistribution, options.OperationMiddlewares["approveDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/open", wrapper.OpenDistribution, options.OperationMiddlewares["openDistribution"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/cancel", wrapper.CancelDistribution, options.OperationMiddlewares["cancelDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.ListDistributionIssues, options.OperationMiddlewares["listDistributionIssues"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues", wrapper.IssueDistribution, options.OperationMiddlewares["issueDistribution"]...)
+	router.GET(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id", wrapper.GetDistributionIssue, options.OperationMiddlewares["getDistributionIssue"]...)
+	router.POST(options.BaseURL+"/v1/centres/:centre_id/distributions/:id/issues/:issue_id/reverse", wrapper.ReverseDistributionIssue, options.OperationMiddlewares["reverseDistributionIssue"]...)
 	router.GET(options.BaseURL+"/v1/statistics/indicators", wrapper.ListIndicators, options.OperationMiddlewares["listIndicators"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes", wrapper.ListCubes, options.OperationMiddlewares["listCubes"]...)
 	router.GET(options.BaseURL+"/v1/statistics/cubes/:cube", wrapper.GetCube, options.OperationMiddlewares["getCube"]...)
@@ -60330,6 +62036,537 @@ func (response UpdateCentreCodelistdefaultApplicationProblemPlusJSONResponse) Vi
 	return err
 }
 
+type ListDistributionsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListDistributionsParams
+}
+
+type ListDistributionsResponseObject interface {
+	VisitListDistributionsResponse(w http.ResponseWriter) error
+}
+
+type ListDistributions200JSONResponse DistributionPage
+
+func (response ListDistributions200JSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDistributionsdefaultApplicationProblemPlusJSONResponse) VisitListDistributionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateDistributionParams
+	Body     *CreateDistributionJSONRequestBody
+}
+
+type CreateDistributionResponseObject interface {
+	VisitCreateDistributionResponse(w http.ResponseWriter) error
+}
+
+type CreateDistribution201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateDistribution201JSONResponse struct {
+	Body    Distribution
+	Headers CreateDistribution201ResponseHeaders
+}
+
+func (response CreateDistribution201JSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateDistributiondefaultApplicationProblemPlusJSONResponse) VisitCreateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetDistributionResponseObject interface {
+	VisitGetDistributionResponse(w http.ResponseWriter) error
+}
+
+type GetDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers GetDistribution200ResponseHeaders
+}
+
+func (response GetDistribution200JSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDistributiondefaultApplicationProblemPlusJSONResponse) VisitGetDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateDistributionParams
+	Body     *UpdateDistributionApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateDistributionResponseObject interface {
+	VisitUpdateDistributionResponse(w http.ResponseWriter) error
+}
+
+type UpdateDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers UpdateDistribution200ResponseHeaders
+}
+
+func (response UpdateDistribution200JSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateDistributiondefaultApplicationProblemPlusJSONResponse) VisitUpdateDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ApproveDistributionParams
+}
+
+type ApproveDistributionResponseObject interface {
+	VisitApproveDistributionResponse(w http.ResponseWriter) error
+}
+
+type ApproveDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type ApproveDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers ApproveDistribution200ResponseHeaders
+}
+
+func (response ApproveDistribution200JSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveDistributiondefaultApplicationProblemPlusJSONResponse) VisitApproveDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   CancelDistributionParams
+	Body     *CancelDistributionJSONRequestBody
+}
+
+type CancelDistributionResponseObject interface {
+	VisitCancelDistributionResponse(w http.ResponseWriter) error
+}
+
+type CancelDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type CancelDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers CancelDistribution200ResponseHeaders
+}
+
+func (response CancelDistribution200JSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelDistributiondefaultApplicationProblemPlusJSONResponse) VisitCancelDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionIssuesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   ListDistributionIssuesParams
+}
+
+type ListDistributionIssuesResponseObject interface {
+	VisitListDistributionIssuesResponse(w http.ResponseWriter) error
+}
+
+type ListDistributionIssues200JSONResponse DistributionIssuePage
+
+func (response ListDistributionIssues200JSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListDistributionIssuesdefaultApplicationProblemPlusJSONResponse) VisitListDistributionIssuesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   IssueDistributionParams
+	Body     *IssueDistributionJSONRequestBody
+}
+
+type IssueDistributionResponseObject interface {
+	VisitIssueDistributionResponse(w http.ResponseWriter) error
+}
+
+type IssueDistribution201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type IssueDistribution201JSONResponse struct {
+	Body    DistributionIssue
+	Headers IssueDistribution201ResponseHeaders
+}
+
+func (response IssueDistribution201JSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type IssueDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response IssueDistributiondefaultApplicationProblemPlusJSONResponse) VisitIssueDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionIssueRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	IssueID  IssueID  `json:"issue_id"`
+}
+
+type GetDistributionIssueResponseObject interface {
+	VisitGetDistributionIssueResponse(w http.ResponseWriter) error
+}
+
+type GetDistributionIssue200ResponseHeaders struct {
+	ETag string
+}
+
+type GetDistributionIssue200JSONResponse struct {
+	Body    DistributionIssue
+	Headers GetDistributionIssue200ResponseHeaders
+}
+
+func (response GetDistributionIssue200JSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitGetDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseDistributionIssueRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	IssueID  IssueID  `json:"issue_id"`
+	Params   ReverseDistributionIssueParams
+	Body     *ReverseDistributionIssueJSONRequestBody
+}
+
+type ReverseDistributionIssueResponseObject interface {
+	VisitReverseDistributionIssueResponse(w http.ResponseWriter) error
+}
+
+type ReverseDistributionIssue200ResponseHeaders struct {
+	ETag string
+}
+
+type ReverseDistributionIssue200JSONResponse struct {
+	Body    DistributionIssue
+	Headers ReverseDistributionIssue200ResponseHeaders
+}
+
+func (response ReverseDistributionIssue200JSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReverseDistributionIssuedefaultApplicationProblemPlusJSONResponse) VisitReverseDistributionIssueResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDistributionRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   OpenDistributionParams
+	Body     *OpenDistributionJSONRequestBody
+}
+
+type OpenDistributionResponseObject interface {
+	VisitOpenDistributionResponse(w http.ResponseWriter) error
+}
+
+type OpenDistribution200ResponseHeaders struct {
+	ETag string
+}
+
+type OpenDistribution200JSONResponse struct {
+	Body    Distribution
+	Headers OpenDistribution200ResponseHeaders
+}
+
+func (response OpenDistribution200JSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type OpenDistributiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response OpenDistributiondefaultApplicationProblemPlusJSONResponse) VisitOpenDistributionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListDuplicatesRequestObject struct {
 	CentreID CentreID `json:"centre_id"`
 	Params   ListDuplicatesParams
@@ -60539,6 +62776,235 @@ type ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDuplicateDecisionsdefaultApplicationProblemPlusJSONResponse) VisitListDuplicateDecisionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntitlementRulesRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   ListEntitlementRulesParams
+}
+
+type ListEntitlementRulesResponseObject interface {
+	VisitListEntitlementRulesResponse(w http.ResponseWriter) error
+}
+
+type ListEntitlementRules200JSONResponse EntitlementRulePage
+
+func (response ListEntitlementRules200JSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListEntitlementRulesdefaultApplicationProblemPlusJSONResponse) VisitListEntitlementRulesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CreateEntitlementRuleParams
+	Body     *CreateEntitlementRuleJSONRequestBody
+}
+
+type CreateEntitlementRuleResponseObject interface {
+	VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type CreateEntitlementRule201ResponseHeaders struct {
+	ETag     string
+	Location string
+}
+
+type CreateEntitlementRule201JSONResponse struct {
+	Body    EntitlementRule
+	Headers CreateEntitlementRule201ResponseHeaders
+}
+
+func (response CreateEntitlementRule201JSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitCreateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+}
+
+type GetEntitlementRuleResponseObject interface {
+	VisitGetEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type GetEntitlementRule200ResponseHeaders struct {
+	ETag string
+}
+
+type GetEntitlementRule200JSONResponse struct {
+	Body    EntitlementRule
+	Headers GetEntitlementRule200ResponseHeaders
+}
+
+func (response GetEntitlementRule200JSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitGetEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateEntitlementRuleRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	ID       ID       `json:"id"`
+	Params   UpdateEntitlementRuleParams
+	Body     *UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
+}
+
+type UpdateEntitlementRuleResponseObject interface {
+	VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error
+}
+
+type UpdateEntitlementRule200ResponseHeaders struct {
+	ETag string
+}
+
+type UpdateEntitlementRule200JSONResponse struct {
+	Body    EntitlementRule
+	Headers UpdateEntitlementRule200ResponseHeaders
+}
+
+func (response UpdateEntitlementRule200JSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateEntitlementRuledefaultApplicationProblemPlusJSONResponse) VisitUpdateEntitlementRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckEntitlementsRequestObject struct {
+	CentreID CentreID `json:"centre_id"`
+	Params   CheckEntitlementsParams
+}
+
+type CheckEntitlementsResponseObject interface {
+	VisitCheckEntitlementsResponse(w http.ResponseWriter) error
+}
+
+type CheckEntitlements200JSONResponse EntitlementCheck
+
+func (response CheckEntitlements200JSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckEntitlementsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckEntitlementsdefaultApplicationProblemPlusJSONResponse) VisitCheckEntitlementsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -73652,6 +76118,39 @@ type StrictServerInterface interface {
 	// UpdateCentreCodelist Switch codes on and off, and relabel them
 	// (PATCH /v1/centres/{centre_id}/codelists/{list})
 	UpdateCentreCodelist(ctx context.Context, request UpdateCentreCodelistRequestObject) (UpdateCentreCodelistResponseObject, error)
+	// ListDistributions List distributions
+	// (GET /v1/centres/{centre_id}/distributions)
+	ListDistributions(ctx context.Context, request ListDistributionsRequestObject) (ListDistributionsResponseObject, error)
+	// CreateDistribution Plan a distribution
+	// (POST /v1/centres/{centre_id}/distributions)
+	CreateDistribution(ctx context.Context, request CreateDistributionRequestObject) (CreateDistributionResponseObject, error)
+	// GetDistribution Read a distribution
+	// (GET /v1/centres/{centre_id}/distributions/{id})
+	GetDistribution(ctx context.Context, request GetDistributionRequestObject) (GetDistributionResponseObject, error)
+	// UpdateDistribution Change a plan
+	// (PATCH /v1/centres/{centre_id}/distributions/{id})
+	UpdateDistribution(ctx context.Context, request UpdateDistributionRequestObject) (UpdateDistributionResponseObject, error)
+	// ApproveDistribution Approve a plan
+	// (POST /v1/centres/{centre_id}/distributions/{id}/approve)
+	ApproveDistribution(ctx context.Context, request ApproveDistributionRequestObject) (ApproveDistributionResponseObject, error)
+	// CancelDistribution Cancel a distribution
+	// (POST /v1/centres/{centre_id}/distributions/{id}/cancel)
+	CancelDistribution(ctx context.Context, request CancelDistributionRequestObject) (CancelDistributionResponseObject, error)
+	// ListDistributionIssues List what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues)
+	ListDistributionIssues(ctx context.Context, request ListDistributionIssuesRequestObject) (ListDistributionIssuesResponseObject, error)
+	// IssueDistribution Issue to one recipient
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues)
+	IssueDistribution(ctx context.Context, request IssueDistributionRequestObject) (IssueDistributionResponseObject, error)
+	// GetDistributionIssue Read what was issued
+	// (GET /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id})
+	GetDistributionIssue(ctx context.Context, request GetDistributionIssueRequestObject) (GetDistributionIssueResponseObject, error)
+	// ReverseDistributionIssue Take an issue back
+	// (POST /v1/centres/{centre_id}/distributions/{id}/issues/{issue_id}/reverse)
+	ReverseDistributionIssue(ctx context.Context, request ReverseDistributionIssueRequestObject) (ReverseDistributionIssueResponseObject, error)
+	// OpenDistribution Open the counter
+	// (POST /v1/centres/{centre_id}/distributions/{id}/open)
+	OpenDistribution(ctx context.Context, request OpenDistributionRequestObject) (OpenDistributionResponseObject, error)
 	// ListDuplicates The queue of people who may be registered twice
 	// (GET /v1/centres/{centre_id}/duplicates)
 	ListDuplicates(ctx context.Context, request ListDuplicatesRequestObject) (ListDuplicatesResponseObject, error)
@@ -73667,6 +76166,21 @@ type StrictServerInterface interface {
 	// ListDuplicateDecisions What was decided on a pair, and by whom
 	// (GET /v1/centres/{centre_id}/duplicates/{id}/decisions)
 	ListDuplicateDecisions(ctx context.Context, request ListDuplicateDecisionsRequestObject) (ListDuplicateDecisionsResponseObject, error)
+	// ListEntitlementRules List entitlement rules
+	// (GET /v1/centres/{centre_id}/entitlement-rules)
+	ListEntitlementRules(ctx context.Context, request ListEntitlementRulesRequestObject) (ListEntitlementRulesResponseObject, error)
+	// CreateEntitlementRule Lay down who may receive an item
+	// (POST /v1/centres/{centre_id}/entitlement-rules)
+	CreateEntitlementRule(ctx context.Context, request CreateEntitlementRuleRequestObject) (CreateEntitlementRuleResponseObject, error)
+	// GetEntitlementRule Read an entitlement rule
+	// (GET /v1/centres/{centre_id}/entitlement-rules/{id})
+	GetEntitlementRule(ctx context.Context, request GetEntitlementRuleRequestObject) (GetEntitlementRuleResponseObject, error)
+	// UpdateEntitlementRule Change an entitlement rule
+	// (PATCH /v1/centres/{centre_id}/entitlement-rules/{id})
+	UpdateEntitlementRule(ctx context.Context, request UpdateEntitlementRuleRequestObject) (UpdateEntitlementRuleResponseObject, error)
+	// CheckEntitlements May this person receive? If not, why and until when
+	// (GET /v1/centres/{centre_id}/entitlements/check)
+	CheckEntitlements(ctx context.Context, request CheckEntitlementsRequestObject) (CheckEntitlementsResponseObject, error)
 	// StreamEvents Follow a centre's changes as they happen
 	// (GET /v1/centres/{centre_id}/events)
 	StreamEvents(ctx context.Context, request StreamEventsRequestObject) (StreamEventsResponseObject, error)
@@ -83728,6 +86242,439 @@ func (sh *strictHandler) UpdateCentreCodelist(ctx echo.Context, centreID CentreI
 	return nil
 }
 
+// ListDistributions operation middleware
+func (sh *strictHandler) ListDistributions(ctx echo.Context, centreID CentreID, params ListDistributionsParams) error {
+	var request ListDistributionsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDistributions(ctx.Request().Context(), request.(ListDistributionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDistributions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDistributionsResponseObject); ok {
+		return validResponse.VisitListDistributionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateDistribution operation middleware
+func (sh *strictHandler) CreateDistribution(ctx echo.Context, centreID CentreID, params CreateDistributionParams) error {
+	var request CreateDistributionRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateDistribution(ctx.Request().Context(), request.(CreateDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateDistributionResponseObject); ok {
+		return validResponse.VisitCreateDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDistribution operation middleware
+func (sh *strictHandler) GetDistribution(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDistribution(ctx.Request().Context(), request.(GetDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDistributionResponseObject); ok {
+		return validResponse.VisitGetDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateDistribution operation middleware
+func (sh *strictHandler) UpdateDistribution(ctx echo.Context, centreID CentreID, id ID, params UpdateDistributionParams) error {
+	var request UpdateDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateDistributionApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateDistribution(ctx.Request().Context(), request.(UpdateDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateDistributionResponseObject); ok {
+		return validResponse.VisitUpdateDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ApproveDistribution operation middleware
+func (sh *strictHandler) ApproveDistribution(ctx echo.Context, centreID CentreID, id ID, params ApproveDistributionParams) error {
+	var request ApproveDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveDistribution(ctx.Request().Context(), request.(ApproveDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ApproveDistributionResponseObject); ok {
+		return validResponse.VisitApproveDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CancelDistribution operation middleware
+func (sh *strictHandler) CancelDistribution(ctx echo.Context, centreID CentreID, id ID, params CancelDistributionParams) error {
+	var request CancelDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body CancelDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelDistribution(ctx.Request().Context(), request.(CancelDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CancelDistributionResponseObject); ok {
+		return validResponse.VisitCancelDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListDistributionIssues operation middleware
+func (sh *strictHandler) ListDistributionIssues(ctx echo.Context, centreID CentreID, id ID, params ListDistributionIssuesParams) error {
+	var request ListDistributionIssuesRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListDistributionIssues(ctx.Request().Context(), request.(ListDistributionIssuesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListDistributionIssues")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListDistributionIssuesResponseObject); ok {
+		return validResponse.VisitListDistributionIssuesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// IssueDistribution operation middleware
+func (sh *strictHandler) IssueDistribution(ctx echo.Context, centreID CentreID, id ID, params IssueDistributionParams) error {
+	var request IssueDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body IssueDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.IssueDistribution(ctx.Request().Context(), request.(IssueDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "IssueDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(IssueDistributionResponseObject); ok {
+		return validResponse.VisitIssueDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetDistributionIssue operation middleware
+func (sh *strictHandler) GetDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID) error {
+	var request GetDistributionIssueRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.IssueID = issueID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDistributionIssue(ctx.Request().Context(), request.(GetDistributionIssueRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDistributionIssue")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetDistributionIssueResponseObject); ok {
+		return validResponse.VisitGetDistributionIssueResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ReverseDistributionIssue operation middleware
+func (sh *strictHandler) ReverseDistributionIssue(ctx echo.Context, centreID CentreID, id ID, issueID IssueID, params ReverseDistributionIssueParams) error {
+	var request ReverseDistributionIssueRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.IssueID = issueID
+	request.Params = params
+
+	var body ReverseDistributionIssueJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReverseDistributionIssue(ctx.Request().Context(), request.(ReverseDistributionIssueRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReverseDistributionIssue")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ReverseDistributionIssueResponseObject); ok {
+		return validResponse.VisitReverseDistributionIssueResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// OpenDistribution operation middleware
+func (sh *strictHandler) OpenDistribution(ctx echo.Context, centreID CentreID, id ID, params OpenDistributionParams) error {
+	var request OpenDistributionRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body OpenDistributionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.OpenDistribution(ctx.Request().Context(), request.(OpenDistributionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "OpenDistribution")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(OpenDistributionResponseObject); ok {
+		return validResponse.VisitOpenDistributionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListDuplicates operation middleware
 func (sh *strictHandler) ListDuplicates(ctx echo.Context, centreID CentreID, params ListDuplicatesParams) error {
 	var request ListDuplicatesRequestObject
@@ -83900,6 +86847,183 @@ func (sh *strictHandler) ListDuplicateDecisions(ctx echo.Context, centreID Centr
 		return err
 	} else if validResponse, ok := response.(ListDuplicateDecisionsResponseObject); ok {
 		return validResponse.VisitListDuplicateDecisionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListEntitlementRules operation middleware
+func (sh *strictHandler) ListEntitlementRules(ctx echo.Context, centreID CentreID, params ListEntitlementRulesParams) error {
+	var request ListEntitlementRulesRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListEntitlementRules(ctx.Request().Context(), request.(ListEntitlementRulesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListEntitlementRules")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListEntitlementRulesResponseObject); ok {
+		return validResponse.VisitListEntitlementRulesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateEntitlementRule operation middleware
+func (sh *strictHandler) CreateEntitlementRule(ctx echo.Context, centreID CentreID, params CreateEntitlementRuleParams) error {
+	var request CreateEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	var body CreateEntitlementRuleJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateEntitlementRule(ctx.Request().Context(), request.(CreateEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateEntitlementRuleResponseObject); ok {
+		return validResponse.VisitCreateEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetEntitlementRule operation middleware
+func (sh *strictHandler) GetEntitlementRule(ctx echo.Context, centreID CentreID, id ID) error {
+	var request GetEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetEntitlementRule(ctx.Request().Context(), request.(GetEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetEntitlementRuleResponseObject); ok {
+		return validResponse.VisitGetEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateEntitlementRule operation middleware
+func (sh *strictHandler) UpdateEntitlementRule(ctx echo.Context, centreID CentreID, id ID, params UpdateEntitlementRuleParams) error {
+	var request UpdateEntitlementRuleRequestObject
+
+	request.CentreID = centreID
+	request.ID = id
+	request.Params = params
+
+	var body UpdateEntitlementRuleApplicationMergePatchPlusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateEntitlementRule(ctx.Request().Context(), request.(UpdateEntitlementRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateEntitlementRule")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateEntitlementRuleResponseObject); ok {
+		return validResponse.VisitUpdateEntitlementRuleResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CheckEntitlements operation middleware
+func (sh *strictHandler) CheckEntitlements(ctx echo.Context, centreID CentreID, params CheckEntitlementsParams) error {
+	var request CheckEntitlementsRequestObject
+
+	request.CentreID = centreID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckEntitlements(ctx.Request().Context(), request.(CheckEntitlementsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckEntitlements")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CheckEntitlementsResponseObject); ok {
+		return validResponse.VisitCheckEntitlementsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -93060,2214 +96184,2307 @@ func (sh *strictHandler) ListNetworkWorklist(ctx echo.Context, params ListNetwor
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3/ctw2ti+Kvwqqv1OVmb0pR3bszFiqb93jOMnEZyexj509ObUT7xaaRHdjxAYYAFS7k+N/7wPcR7xP",
-	"cgsLAAmSIAl2U7KVyfyRsSQSxI+F9Xt91m+LlO8KzghTcnHx22JLcEYE/PM5Z4ow9S1mmxJviP5VRmQq",
-	"aKEoZ4uLxQ9bgnL7V8TXSMHPK5LLRbIg7/CuyMniYrEWi2QhyC8lFSRbXChRkmQh0y3ZYT2mOhT6KakE",
-	"ZZvF+/fJ4qsf8Cb8tRsiJOUsQWsu0Iv12XdYpdvGx35ePPx5MfF73/IUm4+0v/njlggC62JkjwSRvBQp",
-	"QVRO/MI/sDiERscKkVyaL2Am90SgjBSEZRJx1ljXszQlhTqrDmPK998niwILvCPKnqwZrP9gv/UOdUek",
-	"xBsiLxDR+y4ShAXiAhG9B1Q/bUhmkSwY3oWnWk9th999S9hGbRcXj87Pk8BWPSdMCfLiyzABpPBX9+UC",
-	"q239XfO3Jc0GN2fNxQ6rxcWiLOHJwAx4RnIq1fcwbJDoqVQJwhJRhq7enaX2havwvPSfBqfkbcrn5/qs",
-	"lCJCj/PfP+GzX9/q/5yfPV2+/bc/hedbroiec8+OlSvyiUR6jj3bVq7IlOmFJiAkF93PXzHyTi1T+OuV",
-	"YxCFpqsVWfP6GH8piTj4E4Lheqbw8DxMN30U4y5tePEnE8uLjOwKrghLD/9BAnf8O3xNJMJIkIJghSRe",
-	"k0uE2QGVjP5SEqTIO9V3kbyxz/TgfRfpyZNksaOs2qHgPNeGVwb3SDNcpDQ32mOJBMFZi6d+Bjw1PMma",
-	"C0eR0MOe41t/zxmJmqOmohTnORFoi+XAvPSI1eSmEdP6NWZ9Iq/AQiHO8gPab2lumHdqZKWeEFJbKmG6",
-	"l4a54zzXxE/VwFTN5yZuGUvzMiM/cIXz7kyf85Ip+Lbge4kU5z3XjZphlgrG8aeQkTUuc7W4WONckmoK",
-	"K85zgpkRnUbcd68+zvMrhLNMelqBZpfkhohDpTX0TKlSIuq5EFbuFhc/LXCeL96GduNbuqOqO5HXevEY",
-	"uE7fx+DF4LqfnCf6HOhOfxvk1Y4y81N9yShTZEMETGKMaoB+qUR7zBTJEiTLdKvlyNXqoIj8/5+fff7k",
-	"yWdPrvoIZZBKgvL0vb6VsuBMEjill89KtX2eU8LUV0IYpm1pV/8TF0VOjTL06T+l0YgqPvDbgphXFpTd",
-	"4JxmyxQG0rxC/2EZED7wgF4x4wpdM75nCFQqLlBGM/htIfgNQVRJkq8fLN77q/uTIOvFxeL/92mto35q",
-	"/io/hZWYNcAyW8f+9XP0+V8fP0WSpPpX6MmDR4vE125//PHHMz0EYUqvOHBq3/C9XYC0k1RbspMkvyHT",
-	"9D89PW+6J235RuDBHRdkLYjcIsWvCXMbD6/e7t6+TxavBF/lZDewvsI88e+BdYJ+Ui1zob+pMM2rVf1S",
-	"EqnQShB8rXVjoKAdFwSJMifyEklCEOyJfOB2Ry4ufqoGrk6rMTKVaE1JnumNck/o9wuub7Xe90/h6r1/",
-	"q2+kVJilerBSsAutEVycP3z66Pz8/PwM/vNX/Z+/uR/t/7C+rwqrUi4uHj96lCwUVSBVA+vCsJpaz3Ab",
-	"Jj91+xJ9hO4wAuf3hu+I2lK2AU4kONuY7bNy7EbfCM4k2Fh7MFFwukVmDWhHMJPA6+yXwJ549cLwFP1D",
-	"IXhBhKKG4aSCYEWyJVYNfSrDipwpuiNdpao13d+6f6dZhG6WLHIs1bKU1cc7ph1DVCH9FNpwhbC5MwlS",
-	"HLZiR1mp9PziJs2stdD9A1F7Lq4DQvL5iy9fI6F5utQz2eED6DXwdXN/CcuAFNFa8N0lIrtCHS60+qgl",
-	"hCI7Gfyi/QUWAh/0z1xsMKMS7uAycvMKQW4oL+VSklQQtSyZonmYR+acbWDO5lGr3CNYtDFj43ZQkBt+",
-	"PZFUZMoLQ2jx22Gm2V3LS63SUeYb4yCvN/TGHBAvtdXHjNiirNbqnXbX+XRZZJOp3/o4Gi9Qpj5/vAiq",
-	"HLUY+slYM+79xL97jal0KcKSb7WfHtXWyhZf/ZOkSk+xuu/P4QvA5rOM6tFw/sq7/1ZxbLKE1vVuqjDn",
-	"ydH33d3Atk40aBo172dFRN4YT0JT2uF3L8yz3p8NhSULY9rZv2vl4Mg7GCDuYVu8Pa8dZfanhxGTbBHT",
-	"GI0MEsYr61dqnTxWuLGcIQlWC5XAHfY8C2PjfE/eKeuh0AM5a2noFWNStTcEZt/89MgeWGN28G7sKPN/",
-	"+3DqbWFlnuOV1iiMGnq/rsXdk3j3vDaCkF1QecGpNllykm3IcstLMU6zbqxv4On3yQKXGVVLQTfbsA6i",
-	"tiBmtPBkGRGgBOScXyPKFEdbvteCh0p0TQpPwlQmeLLQqmO6XWqNG6cqeoLP7fP1CIwrmnrrbE2VapUR",
-	"7bdUW6zIvKMnpniueUNlJv/10YiZnHiO2sCOcK2DgkdCy9xLhFeSMHVhnfBAk75G0cc70y1mzLomelSD",
-	"ZFG7bsFCWBMhcL60rzZp7eFkWkuO1H1TqsX3sfRGWCaXoVCGCdZIhTJ8qHcV1DpLYpoAs7a2FpojmEyy",
-	"J56hCXhFgCzQikiaEfA9JwhvCNoIXhagQknyztdhhxb5JZVpziXJvtbfbR7LZ3FsJlLgUrZcc5EGfAHP",
-	"UkVvCMx8RdSegO0g9V7K4K0MiPvufUL7Ld/FEHNRioJL0rPjCgzJlNAbyz9KSfSRrsGJ3hEYI3xfEGUM",
-	"wCUsbljjrz57TUghjRJccYLPPn9yPsoLJGGSKnpD1WGZEprrWXS++T1HjJAM4ZVxFXl8x/kFmd5DcF/a",
-	"AU1MQ68rVSQL+AzBLBfK3ZZRqndGfO2LzARe6xXj1H5PlrJwt8j8f/Cz5Wopt1gEl+qLhMahFlgaI4QF",
-	"Ce7+WBqOmCs+EiYCj4V3iLK5h00h25GIYQGXBIR7h/v6JFIRgMcm3g6pE89riTyoAHYE4A48EMREDZyo",
-	"vUQYrUsGDrcEMaLJAiOrkTe1FrLDxlSvDtX8pskLnjwOUARfr2l6jLZYbDlrv/c4GLVomBjmc8PbeIyJ",
-	"eRuKm40JGC37XulxduZ/fZR8GKXumVU21txs0X7L83unzM2omP3rKlhHeSL/UH4+AuWnrbM0I8Nz6DCj",
-	"7qdZFIeOclDvw6AY+sbd+gmyHN5BqwMqBOWCqsOliafYqJwW3hB5wiZIXgiekqwURCKJDw+QeR1c0BgC",
-	"kFQLlqJc5VRuiYnPYCSJuKEpQRteZ9W09QEiNoSlByufDUH+7a+fj9Knpaupr5X6c2ria4OumTnciZWb",
-	"5565E+s9mMOd+IdL63a0n9+3hjLqZL5/GssfasXHqFbMokZ0eWihxSfOv7Q3RE40J1dEqiVkhOh/MB7K",
-	"Fnq5RpokQXzzNUq3NM8EYZ9IlGIJIdWpVJPy3a6Wo5NedaygkTkHm2COEDYmdHzV7YuTqXZf9c1q869B",
-	"BtaRhW6+bgZvB04RvjbtACNNDc8h1lt70MmT7bjORrScXjfa0JpfEwn6didCZf8+dlLPsSRuLENbWZiG",
-	"rSK6ysnu0uQ1SLSmQiqTXZWgPeTvUaO+SpuLEiBAhUP5It/Sa7KnMsgMYm3IUqXchDQrRyxJqfG6CrIu",
-	"ZZA1hXbeDTW+87K79aL+w6TLYo/y/ciVcMMH56YUTreOOXTOEKOCCMkZ+vPVijCypinF4rCk2dVfEBfG",
-	"q6iZEvrzlf4/+MODjtmApSRS6o8EnTov3SgmNFc/bZNczR1ZCV5utgopHuPnac42ihrsAuKeNVmJy4zk",
-	"RPWkhf3gJXO7tFVSKEjZ3xnrKs65fkzwb01zsmTBspNn0m2pJEwlaE/VlpfKGJTGEYx2pVQw462R453x",
-	"t8Qp7V2lIXIPrynLRnVbXNHnEp6HZLwVyYPpWTuSUbw0v+5hSO5AsAyaDr6iBWpCppWKR08+7x1Qb7Qd",
-	"zW1pUD2pFamRC2CSwExlgtQTLpmSp6pSw2sIbkqCKENb8g5rlmi+2B2X/hrY6i8OymguQxs+GiZKFmpb",
-	"7lYsyPw9hU6LEMjjnS2YVRY5xxnJlqtDrKynazqUHIqRTDEDAtHsHAuSwbWDHcp4Wu4M2UQH28z34ucX",
-	"HZxLFjecZktBsOxJmdV/nxodNK9ETndPMxWo3HlF35FcJiBzGKI7U4YxV3ARmEvzmvpMtMFbLN1X16rL",
-	"LHzabdLTsAz+lrLrrnpA3hVUEDlpyz2bdFCTaHz6lX0JHG95uP7U3139kO9M9SY6vs6jonGnLas1fTfY",
-	"+FxfDVr42n4sCPOZtKta8AkhxJjrz8zhl6x1uXvmmPR2YQ7P5MmaRTtkPeq0aon342X1+8Ht+Qc3utWE",
-	"G1Nz8kbGZaM4+Oef3yzGrBw7TvD4yoyqZ2m47v1KkAyn6uoC3eC8rPUCJTCki0mSr9FeS3EisCQZFEPr",
-	"f5YCisaN/YFzpGkJZWSHWebfNMokETU7h8wLrZPDRmPD07Gwpf0FF6Z+Wk8pfCH1Wr4QBF+HFXpjwOaU",
-	"XRtVLeNE+opyO+PW2a7dkhLKwiFuUxXOSGOjwhqqO1m3FzsqpU1jyRUxJUpmf6xFy0Vmf222gHK2tOr/",
-	"UpCUiwxiXiS9hlqRZT2M98uSQfXd8hrqiBlXS7Ul4MrKlukWUxZWQckvAc9huVsRUQE+aOmXTE4gsvtQ",
-	"eQp6SfR5tYaBnEZJNwwrIL4b6zE0i2qf7RbLbfBkr8kheLBX1zS7gjr/Tx/sSZ6fwTZ++s/9tXzwT8nZ",
-	"1aJ/2yL0tmri3S9/lT168uTh0wStsCSfPy5FntSr07Qm0dUeH6SCEKm9mg+vEouRkCBJfkmQXrDxrtMN",
-	"A70pMfVckJ+GVgeEDeGuCQkXIbj3YtWY1kHrvUjMvle77K/b/0IvEXx105Of7djXoIT1ON17yNbjInjW",
-	"/ykJQFs8e/XCFn66RNkqdUUepCJROZvmM06otYiqlERcJejKfOVKf/TKDB2kpyk6ZLrFbEOyZV9E5ntw",
-	"23GWT6shC+1XhxEQfVGokoYYL9EGFxJhQVAlUrvevIKIHvCV6k8vsgTZ/Qc/Bziw/slXkRkmzVG/hqpG",
-	"vjNeK31IplLtxDzcg/OM6mGrmSMsr02gnvb4KzRDHzJC9XBWBq/IlrKs2gbpC+AJRXZQcdorxK5cmWsF",
-	"2GFK4aoT6Nn3CmajO6rWwWqv+V5QpQjTw2lRX41b7xk8atWAUMRIc4Yl7Y02Bj7iU/roIQ96ZeEVbJN+",
-	"3f1OHCPytqE50861HOZ0c5gVNducz6w40lDQU3FGcp8AJzgnGfCQriN66G4A1/GOPPoiOE2gVRv9zbOz",
-	"R08+bwpakJ9O13HlrVQlY442T1s8WkUYkqZufKDI3p3/BzieaoSrVmhT8GsSJ0KNgg1lEi4vo+u6A8Uk",
-	"sK/1+dqUJmBeoKCSLM6z6Jhln0dUksR+YL/lsmKbHpe8NKrPFtyaEjkrx5FdjL4G64jaLqD4SoGKesXT",
-	"dd8ni5LVX2tH0eptxLTSTqiAe5QgyXdQjc0BSCzPjtDPqcuPMwfq7b43sTDNqS0X9FegtzdE3BDxHVHY",
-	"Ma8m9QGaBfjn5FKWhbb0zHonKCZSlkQEH9VK+rIUNPhHB4ty2tcFubHgcUtXq9/ztc5zS1yq7XJH1JZn",
-	"R3/f1E8e/bbJHVw6ZzbuhVwAOILhJTYfmWF1bYo0B92ZS/gQvNPvW2dg9wbIIukh1tiFT6KB0MX6og6O",
-	"BiwhUNJGtQJvjGf2jffJYoUlDWpTB5d7w0XmsriCobeWlw4yWcGrsTRju48MhShWVKjtMsM9yTWFsDki",
-	"aMeZ2mrV7kCwsOE8YQobQ6Gqvtyj+nvLauyAqZbhw5VV7RlnELba0BvCxvYgODwEoUumxGHJ10su6IaO",
-	"yt7n5oVjY8qO5pcMrLXg1lfPuCjs4MqaT79PFiQrLV3n5CYU5W0N0H7+fbJY4x3ND8teEJUNpJIuaUaY",
-	"su7a7jP6WHrC598Z4rW+ttroYPnBFVEdm4+iJSjLSLbMiFSU9fNQSCArBFFEACxNWIGCp24o2S9zD59z",
-	"iEAqoE1whpt/x6el+G+35cMOC6pwvqxLHwfPtfU4xPaFNnooUzxqL3d0Y4xAyygm5NO2Xw2up3omdkXt",
-	"FwBPwTjxaRChwfM3U5PWv8OU2Uh31IF4970D5KO2RACFBz78dSkgui4LkueUbaRx+8ETcpKvpyrm6zpA",
-	"eFHmZkOiWEX7eZuiAVMOVqk/E4Le4Bw5mEcH9zrKzSGdmrCQA+LNlgsFm7Etd5hdeCNbYFT4I0aWQwZH",
-	"31AJXvXYzFbzhpjCFgOvwEA7bGE4QgAxoge4bk8skJRNBdthlW6JRFe/XCWoLJDi6OElogyZQEvtEqxX",
-	"xsuVD0ZmdwfUxnfdj7548/LTF189R08ePfzbmGzUA+hxejxGuKAJojutCxkPjsmUjyvKroqxDe9ZmESG",
-	"YHTjtmumx9Iyjk17qGk9SGdtcm3duSYbMafZvdltPueLFqcxVidYncOI3vqs1lLDwdD6GG28ytRkaxs0",
-	"fIRNwvlfpRbBnPkuBiyvSQYXfMMVYty4BRK0OljVkeTZJxKUgAsf+svHrKz0BXuZ3JT0LdJah/HuemiG",
-	"vi7rLcUy1npJJmfa3wGvaDq4haeWQ2fLrDSAjCEZ8hWgs6aYZVRP3hWfPT5/iq5yek3yQ/36lSlgSxBn",
-	"KQGXw4pnB3Cu5Jxfk+zC3zIAWHRUaVDUwBdTYCrAiWHc5IJo1WeSv7ZOOn903pVlQXzz51wflCIZmBAS",
-	"gb/ZXpEEUSYVwZmtvtcnifRmXCLMkKavnb6J3h88o6Oq03jYKBk6D/GGk0w2LKWNiA29+9pjDs+1VWsc",
-	"Sz323lVqHnHmjv2xsngc9B1ARwKyMZVI4sCpHGEOtiBGLVsEmjCQwfACWpXKzStUUfGva1SyE+jhFJM0",
-	"YF6OAXh9dNbmCIhy0Pocgec+2RodndOJ1un4+B+9tTrA+MMlf6ebs/Oap1651GdxC7hn9muznjUGJXMW",
-	"A3cids2wAhGJbHNPbWMoYljlPL3269okETdW+EKuO7mhKbls2s2MvFMAxB0WY63dGi2QbdnXLZrkGT4k",
-	"Dpu3moK20dCvnJGkZxIfxEpvrDzIWuexnzsJdUFDsGH4hU29EaPNtcFpl8ROL9U6piJqzC88IGV/8EWq",
-	"1ub3Ww7mSaPsZLJEjcpT1p/0MpSni0ZXZBwqceKiLszoLnlHXFaWVHhtVu1eMoZqBPCwHjJIo+jhk6eP",
-	"Hl+gZwKvEvSV2tIEfYsVWLde36JnZ/8FfYve/vbZ+z8tPkLfy62XxBzr3GldLEtvEXf0KM/AZE34+Ps2",
-	"l0Z7t/dv3MQ87rL4UmLS1WnRVSx1zJBS1pYJ96tcpbMfc9SsjFyf0QqUGa/T6LdOuzft4VsUC/T6KPns",
-	"/Z/P7I/nZ0/1b/72/i//FhQAvRdsvGxnhgs3spyRCzhEXPNetPt7yWaCqxqPGAwc5Z+t6/3/OIf7X/40",
-	"2m9m8R3EjdDqYGIDl0h/ACnTx4+58MAKp9eLOO/9LfsgR+/L6T7J4U+ckvgydg+DV7D1wXSKN3J0tzre",
-	"yUmLj/FWThpwuvdyXOiMezNPElxHeDdHvxfrxowaqO3W7Hlp1M05u0z84P7QSaR5P/yj05b0h7/0tvyl",
-	"ozfzFvynkf6/D53X0/EYRlSuz+RBDGhwUr2wSHeBNOMKR7Z9CbBCW2ikqDyIsD02SRQNd/VpEE5bmmdy",
-	"qVmxHIBuhMeQ2lJ2LUEA7bcHxDgkKKS8zDOE5fVcPkr3TiRSigUrm9wVps/n9+N0/54PD9ivAAWh3Bmq",
-	"IRh8yKOYz0508LQBsBzAGBxopiX4zmoCpoy5wAyc3i6F6IsXzxbJ4osXXwYzh0w5PO6tItxy6LFgiRoa",
-	"M8qeKk4Ob8qea7F3uRTUlfFHGoH1RXxZuOLlTkZoDYY3rJQ3ECzdW5rrwqYFicoQnTxmwq/0qPDpwJx/",
-	"sVlafcAsEimuFcga1S9UTqOVsT6oRkffJusopyRDnNleR2obGxoCJtNbKFt9w/YkN3BWkPoECUV4Y/AH",
-	"xp3tvX1l6g2QZUGEJNlwPqMSdLMJpfgPEoN76w+nfL9T3omoCnLKbVp9+d1VGsmFrO/IcZl8Mwjgiepe",
-	"W+Q2EWkisGib8mRuKXHb3H7ibnmy4AQ2P6JiO559Gl8e/ojPpTsK6mg432PPo5z2RLYVCojUg47dwi89",
-	"VWhSD1tfiWsja+/rG0glyskaegdHl6b76tnU23aiQtBuwmF/781pbENfVq1KJ2ynU49wdXmmkhwPdUh9",
-	"OP5me8FmmLFFzuLk9wyt++blD3GUaSd+ZFdaH97liNcFz6d/tbVJMPPxbZkl+uG3bZnm5xyV2vGO8LBA",
-	"jo43ThfQkxf7ryF0R7dhUOyOvB30BQmCr/+eYylvB26/L/v/mUI5wVIhRRhKt1jgVBHRaqFgeHsDDvHB",
-	"b39L3p8Ii1iv+bUpRelw+WmI41ULh1lcTbEQ+QVh8Q6pAKD+P0upAK3YYgXWP78dPMc+ksxKMmmd5rWJ",
-	"m1O9FLlu8Af0gsADRLg26gsy5DoYwKP+OBuy1qZsTSVJDcdYbUr77GIui6urmqz99Tc6mZtaexTcmNXN",
-	"ofS1ucs9U/xKluWBPSBMCTohamnG+Spc5t6amhu7fz5HOVJOmLL93qR+N5Gse/LazR524zThevFI8ZHz",
-	"tB/Fwgf6C+93qEPuM9kGRjSJPdpEXh0sovAisMz5WGK1Km8NIxt7nIuuJ0isD/NgK41taQWXxKE6gq/J",
-	"SyD4+ec/QQ7aTyZtYPn2t/Pks6fhXOoVzw4nHodJbxo7jAKHMP6/IDnf97oYP2uqaf/950/rZIg/Lc/e",
-	"/vtf/n08yxU+bBcaOrPnWJBnQmC2IbswUuwGUybVMsWCbKgmiuWe5nm4qA03RxpOPsKCLP0XjmtjE9Nh",
-	"7BvTORGKc2Qd5vxEIv02cm/LcIzVrjsc1XNV2nU8HG2JiArq1SOHs4FsmxT7ECSx2tL67sdm0ZFNnlCk",
-	"7zHyeHqrMYocpx+wToMGi7purVzqdx8fShYOWL1qxttbo/5jnVJgvcF6xzFcxjN3GeumvhY39MJ0bDJJ",
-	"CPoW7DE1EW0Tq9HjfSKR1xDvtupKfKblSCnpZZQRXPfIgNadMuZZuex4pd/9YLtzVebE18xUbHP003fN",
-	"4j6++z+t92eLPfgXIOIKz2DitlWx+2XhPseShMwpSaQc6BhoEkC9HohphTADBOxi8cblEu1D8lowTvWg",
-	"YSnphh35Wt9KuW0PSgAXhu8ZZEDEjXxkb8ec42zJb4gQNMsIC87rGYL8mBsquUA5Ud1Zoi02TY5Nt2OD",
-	"5b2jVQbbm5evTHn7lkrFhUExMtin1i8WmQoITamnZQ+apsG9bOZrYXsVWOR+xEdRYsDF1xq3BolZ9sD/",
-	"2D9X+foGcMc0brO9gzNkT4IcA/njvu/GGNLz7iIP0wFZLfm6pw8olhYCS5bihur1Q4I3EZsoGb3mec73",
-	"JFuWRS/nAPT7mluYV87KIprkzBtl4V311u0wHUz2W5obyk8B7kEqzDKJpNLaVjRoPsmnncmW54P6vP37",
-	"lHSRSOZhoUenTLYuGhoEkOyLuCwdUKEMd1i1/vYpMwLm1ZuCqOlzz8W11e+cS61qNzLezyTH00WEfokN",
-	"983Uj4C8wxtB/K6ZRt+d0KzEbGjFMsJaGFUATg3MF+FcK3CbbQUbaTrQ6M0Pf6JxLD0X1E4wdtZ2SChM",
-	"C9OCgRnPRlUKrVJrhlzxhZP0iQrcfHI8jsrryGoHED7e82NtdJ+hurWe4bhUIkkIs65IpAjeIZybipqT",
-	"+unyovcqvXn5ynaN0FsgTKnMpsQik65J3Lg3pvKLj2+Qfdak/4YgCr8kAgTOWov/vc2Ldu6hKAXADNxI",
-	"MI56yZY9yXK3s1Dz9ya2WQH4dpwddl1uu9s9Yysc09bdbStNHUbfZ0PUjRVPSR4oKMmWmgLCRCvxDlpY",
-	"Qaa7bRVldskam1GOBC5HcQO/44wcD0DvzztYb8JIrOzXfCvy0XXJMq1+9t3K98liw3E+c1Zyb/qlk7bR",
-	"qTHAqekqJ0PdS/TfY4d0TTCiiusaDweLFKwaAM0ql4XgG0GkviCZYdSZ4EVBPgzu8umpEe6oKoobzOqv",
-	"L/xRLtBJN7B1m6Y5h068QN0SoQIf5IVW+ATXm5EgjDLOuEia2t7ELM1buJcn3L3uqkkuiQ9unEDxmVDG",
-	"HTI1JbVzk1vGBwSHXKVdB/PvFm57O/bavgvDV+BLKF4auwHdqsK07v2nOag0RoNWAPUELsEnjw8SdCFb",
-	"0knTLbJTX/xxqeLp7A+q/imOlmdxh1fK4P3zhLtdmCOX3V1InOcv14uLn6Ku5tvevOV6omOXNyLRvVcB",
-	"HX/3lKs/HbmlXzCO58jXmun0LWoxj8kTH1dXIyAPmld/Eq7HLaqz7/vuzo6wzEWqT239Pz3wN5DiDrMD",
-	"h75hIaFYVy8AwEsTD6gjXZhBpwSFrynbQAm0hcYaz3kKxyFM5Nr2Hjgl3hAT7X+5di5xCd3j4ds23m9h",
-	"DU7Dq5i5AGBu8IhGcICaaLRDzHDdrN+8fFX3sTYR6pjj1cxKLndELQsiUhLq32+O2uz9RdVvGhr4gNb3",
-	"iUQwSlxbosgjsdnhaU/XcX9ORgfFDJVsTRmVW5LBvGLqke0Qi27cy9qXCz++2/hh2VvhbzSzJWV6lT2d",
-	"cKvZL0JIVp4hFHjTzuvoyh3rjafStt1Zc3FpL5WZUwIavfMt9o681Fc7dnWTgqARIYUuBUANSO3062+r",
-	"PnbL3JUyvf7NJk3DiBhcM7Zc3XPjfvy+FluwPeZfsUs7MiX79yLTToLQaXGYC5iTizx7y6cS8sGZW3XF",
-	"0mZkZDOzoZN0JUuBkSrTkYgBQ0VOY5MdnM9cRqrTCO+hmVpTX1ed1Wr4UAYCPNAP8+MCKuCYogqlXAiS",
-	"KhlDnqPgtaHSjC9sXzoudqESDHO5uJiSQzVBWTXMYFraTfVWZOLNUX0guNiNnpFVIPWztnNdrHyF4WtU",
-	"2irKTNSeC80CrYvq7WmNmI7tp3QcljcsymF5DwWmmtH9Hkg9R3i9sFwReQAKi6kH34+OVdFdND6WLDcb",
-	"o6TpeQ2k2lXgckxBBtxNmTMi8IrmVB0utYCq+kBahLTJW/EBo+u/HxQuxxWaF9iL9jsO3OSbDUocFyq2",
-	"qnm6yA+73KJgfIau5A/ebfRSxS8RXpkETofJ+IlEUuHDifTZwlyYqFu5gSK2+SjNPk7EtmDaH/pVCfV8",
-	"PCEzV9zxFK7f0guev0KP/9qqrXzSOIxHYf7p8dxhoCrGVbhQoufWt47abd/4Uc+lstZ6331WWu+oU0JI",
-	"2bS9Dmx+Jnfpzti4KQSZ1Pyg51bNibg+SPtHINzYg6CbydZcqzShJzMViqyhACHFQlAi0Y7D3mJWu1bz",
-	"nO/lpcGwrQsZJlf+NLOF78p2rr7ZS+cVXPA8dB6l+tYYxV4zm5URphODV31k89w4CP1AygT6ia1ETHMu",
-	"KdtMLUeM0jFm90jYLXlN9C/v1kPik6Qb5+3YNMFlew8PbiSCYZ3wkA4vB0IYU9nLaPDhxy2BhgNe2/dr",
-	"xvfSQSTbihozsWB0os8mmc23H9ibjnN/6r54unIIWhY6quJ0C7bptKMOx3STUaX6OWdex9e25GIpyQdr",
-	"r+CJfKobaJKjid1MQSg7NlIqHSrg6YVM0/N/W35tr2pDfzwufFWdYxOyXSia0gIzFQg1vCK8yImpG+Cl",
-	"kjQjlxZhQqt1lN1QFY9C36SmV/WXQxp3UYqCy7CPSQ+YlVOJ6uOPXjXWVW9B65TGL+pzuHRz5IoEgBEX",
-	"J2aLeNM8xkiPzdFt0fXpBFrjcz05HyTXySz/CGpuO0bChDN+BN/wPDsCrVoGkJWtP2eIO/Z5DAaBFfrr",
-	"GSPRqXu53wT4vjZlzOJy8CTr/XM5hO/JR4HbfCTkcntVcxiYv382FN7GYzj7DKAOH4XnJFa7m+RgmbNm",
-	"9rS616PqUoMRgOlGS7cUsx96UdPhVzc4L/EM1ZPHQMeZb8cbJvULkUngH7i0qUpsjiIGmGz1ShTQc9gf",
-	"Qcyd1eNpneGfZbYhGdIi62NAnZuzXNCdr7fVHrhyg1zGL8BxwLYtkgzgZkV1J7kr6p2LIqey/CmgIy0K",
-	"GTrk8VOdSRP1+OT900S/tqA1gXwtpciumKJ5caZwqp6Z90J7cdtSA+qHJr8QjVJEbsNPxQjJ4q5chS8E",
-	"r4xlEk0vS48q5WvOxFXx3MNEmdNlDQxY0UVSX5ixu3Z0GotH333eAJN5Eu0GmIf6TlJLYbzRLTtGAE9n",
-	"Bx/zFZ+cuHSHHKB1pPDLsSOdSfpWAuz+yt55vCXTO7ucXAl6Cr0Ed+TvPFQIOT9Uj7F/jgbquQXsndsx",
-	"MVc56U/Wtn+vEurrFM3bthXcv3ui9j9UcJ+Ir6FMDaDfSK1nJ9PNXsCvsN89wvRVWGyIinUu3CtcHW+v",
-	"vJN9O3BFj5PGp0F73K8LMoVc+lFevBkNHcdRQC+GB/ahvHRQXAwqjDwCbcPMrtujpy2sT6SPj/MwY49w",
-	"JmUI5Of9U4TMDsyiBH0sRDSuOw0R1ZGZkEcEpD+I265yw9Zj9JHGC3ZD1RxBiDqEfZthi14gWauDQNZR",
-	"o6Q3supO8N1tmKY2CemYRo23lzdUyh6o5R+hMQ/OTBbnmuZR6vrdKlZNQqsXU5+ht43jVH+UquVRy7xZ",
-	"I5FU1d/P85nW5RVBFtS/jh2fNC2PYKYVvLkXx89hJgHtsbP7J6ahRuXO5ItB+ufHHaz/8mhE6HtrhbY0",
-	"3lJtb6m6+xjJktFbalGc45AN/qOgShGGcs42RCC8VjadfI1TFUr+CGaR7wirzIYOK5cEYf0Ng5qsKmQj",
-	"PyM20mVZXyGepqUQE3dKkXf97Ro4Swky4YV/yU5sp4vE+iY1z8fSnkcmQzf0NhNefTodBEN0z3UpbaaA",
-	"jCPFFrecGFOBUYY2cyZxBpzz/gkyswNz2JszEM5t00XvDvyj5kKtzFKuomVZX6eWABoIdNAwTXwwzZDk",
-	"/qXoZ38nbVe3q5yRa8cHit3meD0OlPEhN1mb96G344cw4310x3r/ruXLgjC95fe+ALjv1s10yvfwaOfh",
-	"tqcl8sJPQ3iJ0NuNymuUbjHbkOwSXZNCuTihbUjXJIaHUZbMx5xBfKSr8VWOA5Lj+ChBiKYBf3Sycl2/",
-	"FenUMq2xAjgfhybMe6ALLrwZGxScGMY+LI0TJOyINkW9WywBOrA4BOdXjxJd31m/Ebsq/YaPDDGcIlgc",
-	"vnXP2pY3sqdclyppexFIpJ9LfFyMvVatLRR0lTh7AQCRstwBPi7B6RaBRGbpIbbKsmpE0EldvP02iP3O",
-	"4zcVqBbiAvlwW5Oy6SlnvZGN+hGzwTnJkOJIbalEtbUXBzU8S8hqfv2ziRfcaAE3peuhflqScZxC6+w3",
-	"CSlQBRwHpHkDBYJDBn8/EptBbG7DsNUE83a4aP4e5jFUSniNNGbYeYOHOk7jCDSpJNXbAfn2HNSAgJRb",
-	"qxDJtbGFBbFQTlvKNgizA2icBg8dUo1iRjC9qGEIiANRkmdBt7qj8KQu8LDtY21DF4Z3RJp2lCPoUfCN",
-	"wY05CiAs7XEFPrNM3piGRNxoUxFJyja5WciUEvnenINHoZyDWvSfKtyPY3yBeYYKE6OBhKbwsVPKynop",
-	"40u6Xs+jFurRXmGhYMSQQIbLKXsbCUDnU6okyddT6Me794GPQmAt8jTg2Vo8dcXOdJIZ2xPFozN9+cDU",
-	"2vzALrq5JPc1f6z6VKYx2m8wy17emMlM4CjHap1zl2O19qua1tCSZ3IFgBl2D90BPiF38zoquev0G5wZ",
-	"TUaQHb8xwt2Y6EGNxmMNM937kK73wrgFcqyIcEoftFjY12BDMNvEeRAIFjltNuqPCrnY/UiMfuRWN7y3",
-	"swAZHisdI7oQDUiq8QZEt+POeG1V7+PKPCONK2jBYbSztbGuQFA1bS6CGNlPMbvuplXRK5P9NrlT0Q96",
-	"cWtesiyyG/o0T0kW6Q+zyXsfOIPfdY6O9QoIInle9n4V/nwTr6fO6YukFtZs/KMdg7UyVN3872l7WqC+",
-	"Tg/r4QYq9hrN0z/ldu7H3eTqD3ej1/wQOv5r7uH6U/KMJLbfqNHS+lCT74KwO2iXGRk79LnUvvqo7pvm",
-	"5/Zhnk6Wt0DbEf0Pb5+FHqvGmGW+bsiMSdl6/ovTM8IbsmjMwOoFOY+HSnpd6T0fXV/H14QX5HcHZt3V",
-	"bc08jEezlcTL8C6u6csJRQgnRIR7ixLqZ/oO983LV3eXB8uL8VgDQ2suUjLZtLSD963zB4J33xHnJ7pj",
-	"CCiW3U7Cq+B5w7kAFAxZiLDQt/NXMXxkJQp1SQJsxfjh32bq5a3l7tfTn0np8i7D/dO7fhAYtJJQvt8U",
-	"ql4dgsyor69mRm/F5p8qJjdc9YrIXt99bbX25IXbKiQhVRSGdN0K9AiQw068z9WSbclED9HdN3od6KDU",
-	"WcjUpC7Fl5EtWVtncEPEqjsfwz4TFzoF3IECi8oA1dcGHHmfSFRgtb00APaJTRk7g/QxzEwjl0zg/Znr",
-	"NZryHUF4xUulVTK1JTtJ8ptAy7Igg6+ZN8zbX3eyGEgxra/9XEyw5iP3jwn+g0oa6kyZ7Sh7tCx6bsDz",
-	"b56hV0BJjgoyaqy6BPEC/1LO0Zu8wKz2IN9S40YLwdKnTJoHzsqiKm+mEu1wRmxRzlxAg+3+3FsOE+al",
-	"gu4MQQUMTnf6CiTgeyC9L8BkJFGxixkCVytynAYo5at3OFWXiLP84ElCm6pnAiaJ6Wisn1gDj+FSW00c",
-	"7bm4diKlr909fHY5LS+hyDFjEyllpKc4ZDW5zhSaU/YXR0m8JsZLMnSv4Vq+MY8GvcV2EaCja1nLuFqa",
-	"f1XzGOo2eQclWnoFU7+g34kvMPwAAHf+fWt3B29QVmMxg8z3OKd3iz97FvTjqOZKDebaSq2EfhzOvQy9",
-	"ZeE+bjiRCOcc9IiIrrUDnOkls0mrVKKsJJeNwjADQaW3BpJ5Ncvie/aBue0wfwOgmDYvajfUGYfa6DKz",
-	"HrDiBgOtOxgRPRszD72z16SIAnI6hiE2r+ooAV1aLp7nRPRWAUbZuPbOeXMevF0z6XhGTbqn6t1MqQ9T",
-	"WM5oxGBMvxsd4KRLPHwxR78doXXEjHHipRu/N/0k8RpC7lPbawRrQsAcNuwaGNGOqGCRyBSMTyDtXswY",
-	"yXdkxbODlUgbTI9q8nJELKfMlU9zTdXrbd+JzVsQ3fHRw6z6GMCPOM8/iKN6KFv/9vzYmMopeSS9M5wd",
-	"o2dXSgXhPUlIpPvvg3nAh6N4mqJu0/t9fN+wGTznUav/imUfaS80PbuZNB5gHPdP4ck5zrqrz+mOqt5y",
-	"xjcvX/nhwq4t6wZtXWtCN1tFMnBOSFSyTOu2+JCgOsUBcUYkoizNy6xVncbLVe59zuaL6x3GfQD2WFEe",
-	"FMB6gkhxZNYZ9RVttDZjfteLZLHHghkpvS7zPOw6OP2OwQrttiYLN2mzPDezoQOeicTh+/eTxF+Tggs1",
-	"0x6Ywb6lLJjoTd4B8cbnjpvhvtKv9aEu9NzH1o3C4AIkIrHhgbGL2i46sHRVLSAx2zO+r7AVnb1dHSDQ",
-	"0s/6QxUtzQU+h3WtDpC1h7QKjFoBnEuTKuKyRkDNhZJmyHIkWaNarZ4/bFh4BsPM60SWVHGRgE1gDs9L",
-	"PDyCwwwNO6pJ7Le2dd04tQL2VoeCzABudyuG5QghSEjg7gjVe6VEyuWOt2/SsHUEoy29l8M9ZAqcBjNG",
-	"X4ENJoNCLRza+YJsKJOI3BBxMI2nCUtJ05lzgZ79/b/Ozs/PHz76LBy7KZkSh/EaJPPYkTZGNJabKT2S",
-	"PfERKiS4ISGIRdZYG1ORxXF+AVWHw2FFVZm1Mhl7L1hObyjbLLEgeLl71HeR2WbKmDvM8IZAYrSmnDyW",
-	"2jrvDTEAv3dmP0BpySSiyjgBNQ9GKWdK8DyPu8jjYcihsGOxxZLELj6na5Ie0pwszWuAgEx3WByW6lDw",
-	"nG8OsUNVz0OCrLih6ZSrb9+o+gm1CUxuOeAsB0lFUkWGiUnfquWvnIVPVXGaE9UzuF0XPYKR+VvSXtDt",
-	"h6T2WBGxzKkSRC4LIpYZPkQUe8Yb06bywWq3jgv6e+2zo8ZGJk0B4RGMo9/Afe6XP8/tfenWHN8E7tHX",
-	"2mT1wrM25iP3VKVbiC+YMgPE1+seUJUsTEfknRI4QmHqgFfWC8rxKpQl84J5EYVPJHL7mngr+AQCR3WC",
-	"tdajzCkEpMSK5BHt3DLyrXnStAQnTPXkD8GAOemJytsdNlg18Khr62EiXe0tDpVVuK1J/Mqh6rPDtDFT",
-	"RKCipy5JTN1QM6Ow07qatmEmbbLWf6ZTalvrKxKqZ6fv+go8e4WgoYSlm16XqKnK+xhtQdMwhGnN2oLF",
-	"/IworQlr0qdyHMHCMiUzE/ddn62ZdSfVbr4dPYk4IuqWp8ghhhB3cJZakhBIkuI28yxxhpaJxPrfcUGf",
-	"Fnm3Fhy4dYP7chwEyHx2gY/s0SLsZFEy+ktJ7N+VKEnLcNjhd3Sn7TTou2+2x/zifMh6qN2X//3Ts7P/",
-	"evvbo+TJ+z/NYxUco+FPVtybm7ajzDVkidrBYTW/2tOn/n6ePT2PsgBaJzJ+JiMGQj3e3xrTgR/vxHpo",
-	"N9Yf9ecHrIt4Y6EVoP6d2gVDLYTCNOtZDk0SG6OvtlUxmUAbRkdLn3v2/TNkhZR3cJ+fJ4PWybQFzGS5",
-	"1Fv++XSO0WeETNzMsEZ4nOlxhIExhwfeeMrumf/drn4e9fk+iP6eRBZf7NxH+duzrBPkccRGnSCfR+d7",
-	"tIztk5fjGUwB+Tf80r2Wh+PnO1E+jg/YkJczScWIr95fKTm2uH73wiunDLbs1WMwbgFgVwV9VhC6RIpn",
-	"OAxPHAvxatvzzK7TSoWFksHkY+dxc641vXxkVYsP3v11YkuYmEZ0CEuEGSJCNKtjbqG+wClg9e7XVPR2",
-	"mGRvMxPLUVknUfIuye6ZKVVaEbUnhKGHT8/PoWDo0cOnTyfjEHY3emR7Z9NzX23vYZeCPrDfKczQnPlA",
-	"gfTaFpbWDk2+ZyijgqS2ucAoobrzCF8BIwpaIY9SqC0RiGYSqCm1YZfOHmyC1qppx226CQDbyAigSSe2",
-	"8AtxgXZEbPRvuDDILq5vmFkvlTZ2cQGY7TbGUgxJhVb2MGh+VWDe4SEGEWjCDRK8P0ZjpNru9s2pXP1c",
-	"np9/lrrB4CfywLK7qwRdPbDcDv5ttwr+bXYL/mm26wr2C+Ait7goCCOZg4oEDGYtd4jYyQt0BckJAucP",
-	"NBVdjQiQoAu9OsG6lVu1j0dl3MIz3pY3Nxiqki1FDaUiwRTmYDy92J1brC1H0UPYUB9a4I3D6kZkV6gw",
-	"YbaYV+t+53t8kKgQRJ+Qq/FSHG04CjWsH2dS3syDO5fz9PoHuiO9mZ6pfsLdmZyn4Fh8gL7hpbBg21C7",
-	"rqcKRHdAvCAMaNIilSZIlAwVWCq0oxmjm61JMcO7Qqudi/O/XZyfL3yz67///NP5w7c/nZ89fft/Hv10",
-	"fvbZ279c/HR+9sT8Kugq9+KMoZVUaLodj4LoSbcP/zocgV2HBmmdjQFY0AeCIcGrJyzSiu6d7DARIQO3",
-	"rfOPGryEzTOMnGWY9RyLet+z+zMFTO1IX7nATG/MtEmqr8ucSCSVqe+G8DbI2UuEXQQ8xQzZqDUAQKBV",
-	"acskIPnA/K4v7SA2HttlcZB5CffdPCrRimjxjBQPij0Xv43LQQiji08O9Br+LQ0zwuxgmiZYaQgryHgE",
-	"WMY8kd8GCXRTY7GkAV51QwRd01qEG1mYIEFgz0wLEEQVMFg9IpckQ1pMDMF2tvQgckMEqkHWZ8hBCdOL",
-	"VUzXVnNMeV7umIQgs9viE3NX5kpMcXZbq1SZbXIqt0kLZWGHi4qggu5BHHZmPHMpQejKu25BPaxWQDt2",
-	"t8s40kPV5rftDBOBLVonwVQql6HFISKeQ7eyQ72xuNvjhl1QN9Js/rLafmkQcSiDpk2YyT2kR44DXx5j",
-	"27UW0PV8ubBEc+Lf8D3aYWYSK6TNqgo6ZHq58++bmw5kidieQ4xIGWChhJE1TSkWh+jKzC3Ns8FmaFQC",
-	"a93hA1qRxJYoPfzbgAPSNUYKlavaLZNoR6WEBj7KWLIGeirY7do8GX2vvjPPfw39dgKXyo63XHOxhPqB",
-	"cKM0jPQfkSAbKpVBp0J7XuYZYoRkaEUkzWwZ5izT8j8Uib0ZeKVNay2SCH7GUYF3cvWuB/YrTJiAxzUP",
-	"Teq3tcyf5jKv3lodwink1RMIoxsiVjhHGUmpg/rcC6rMimepX3ZDj7s0zdYtqxegtRzNCEtJLyYTVgqn",
-	"2x0g5q19PA/T7mnL964cwQx6UffPkHTDrFPJeDBSLjIah8hi66CyJc1CPYK8VBvpw13tqdpuSV71azu+",
-	"ET1xJWG9fvrW7lJmvqFfgWnwXC/WA9IzfRnHnPp6IzOSXSJWldw7QN4g2nIvXeinRTRRmKfda0snELvE",
-	"LQuCTaN/jxqSOiP7gDIOVtEQRl508EjLaFEIoohYlrIv2TW2k1Ajlk/UlmfR+2MfH4pnCZLSghps/zii",
-	"9S8O9CyiO6qgi4gprbtABlkRyZQXBEl8kCcRdat5Rfe2GwxdfdMl4OJopdu9FIkEAFON3lbztCvOg3Se",
-	"Xq3oH81+kFVwz0E0VkPMFtTDOc2WJVM0ZBgpafAljXYyGlW8C4SEjhA22+vJCMcWKvpvk22L9Xpca0Aa",
-	"HxXY++DSt+3HukPJ+oz1Ctb7KkAHWiCG0yb+kLCzSthRar7/Enc8tv/xieDJ1+LjkJ9jCVwzisZ2S4NR",
-	"kTUgiGbxlhkD856lP3CmcBp0fe7xASmtxuF0i7BlJw/QlcRrcqVJ/qpk14zv2VUTyQHLa5I96MTtjrGz",
-	"LbGGfb0/umvYAorkcxnIE5E2x+6d3uclPOw5Drtc3LhEZdLpmTOANzeYLWdyCPoY8l2o9oLkhnVuaRFM",
-	"VNjX63adEOOQ9ba8lETL82XjGxaCONSNCNmTaLoktAYDPMfBeBxANjIOzBaoPNzICa/Jcr8lLORELoXL",
-	"u2FGuZUzGhhlX2IDpMwkCGeZIFJqHXCLWZbfdfZh5ELMK1FYdrMZNxZd1WyipRT/ngzwyWdKkV2hZuql",
-	"Ma4EVJpPBYm9NZk1OyKliRsA+qK+hXhH8wNkZQhlOttwte1pbNPLLWC0/r5DTQRMw/Ano9vCqVRmpNmN",
-	"8T0/rvJ0PkjKOziNk/qSDSs5eiOPs7aPlsHjWvfHLGBHzaIJicNjEvgP6eik4+iuHyn52uNOuVgNcTFw",
-	"veaxIUAbv5c2xFy9PWfjN9Hw2h+UsYzOspfRRBSv3R7jmVQEd/8Z0ehe3xFjCly+4vCt51RrW/HO4WYz",
-	"f3lBiURYEFQIrdpniPptk4dyXv3U3QrlouXAefMSffbw88/PHiKcF1t89lkjb/j7r143s4YNmsZnASyN",
-	"ziWsADOel6tQDZvNjYvmtOWK9OeO92I9ZXRHmAQamfKlL91rwXQPgmUpJs79O/NSeDytCPagNQBX4Gua",
-	"j3pgv6TS9nR7ZV8YBPnp9R4+s3mLiK9RvX2meERPVDNJjBjZu66mCWKQ7mh+uSOYUbbRb2OGeJ410a1G",
-	"sAJq+9AlM1W73TjM5q4lizrV0u1WUPDVRNQhyH4Lq96okTXUk4fB+mbwpdUwTtE7yhV5zfc91ISjSBwr",
-	"/J1+tkeJgHGGlvAdCS0Dlxkltlm2Y1IQaWDQc3vDb4hg1vdcm1pFucppGuRdqWUfod6Pv4YExNeC7xAM",
-	"KAEnTksB6ZrRO9Jm+cF0XNYka74OYi6YL1YQQY0dObapr8yTJ15abz7TmMwbk24aoIpqP4JBswq9a0+k",
-	"MjvmkhCrhM/J5bFjF16fq3/hK8qpN6865Nae9JJlxbaDmaNBMkq9ioSenHyqpPWq2mTYcCpwt/2L3SXT",
-	"4SVZYKUEXZUN1uB7K+ALAxnJB9ADXGZ8Tw18MBskJ1iSIA4qgbxxt/cS8VJBGuIOQ2AAgpM+uvMI+p+1",
-	"vaov9p3Ut8EakMk8sLvaEDPrm4STyfHEQlmmiZCLiBi2e/I9hP/UeP2S3UJ42P9U3/RfVWypx+Yydxel",
-	"mufKS1Qydyxox5naGrUyJ2ulT70bAAIqH8tB1QMZqzXy0dai3VXivcvUci54Nz3lBEJYmlZN30aTvV+y",
-	"wKLwhiw3gpfF6AnWT1YVw5FBsKmQcnAa0TvNsLHVg9jaXYUeskqcrRWyOXlRGhNv6QppB7el/fz7ZPFL",
-	"iYUyCRK17fDo/NHjs//1MJg5Rt5FIKi8C/eYlGVRCECdD/c2Cpt1FnP80nXzMxa/N1YSE1A5EBxYZWTl",
-	"Wy2fA/xmKslYiJ0gFHJb1sdJbre2UT3doXjBC9VMWp8NXeYvSU70cbwmv5QkxP5TztZU7CZOvLMVfhzT",
-	"VGMvo7v8wMxOad/pf9LbnMbIEZszg2+yvd33y0dpFWOSmfKGgJW6xqmyjbr97CmuDVFF3qnEeFCgHRsv",
-	"lec0MdljtmjGBH7cTxDzgR8M3vU7bbMQlkHvB8IUhZrzWjQkixUVart0DfYq3mxA7OxtWfL1kgu6AdeN",
-	"j3i3w4IqnNctwklWps1Kih3d2NqKuqOrjWJlPC2tKbXC6bWekWn9avGqloXgN9DyN8Qpa9MjCMrd4LnE",
-	"eNQp2YN/CNq8JAslMJPrnhgZTvs6cWrZXUoi9FGlOTXsmKOMxqYn9BR2XllX9FWVSAkPOk/EDRGCZqPN",
-	"8QvBU2LqU8x33ienpMLcZqNwfTOG4LACNz5yOqMNFH7g+sx2cckkU5hwsKm+nyrQyQ5ozxVIb1Ftz1Dt",
-	"pWd9z8Bv6/t0L1mt54MYMCmsoQj2oSQkoGDP7QAiuxUWG77M8CFw6b/EB2mhUrSZTpjtPIyNjYOoRJUx",
-	"GlLpdvjdsukkbo1fGxkmjQKqFlEquFYbL9E5WMiYHcKjU7ZMSagiEHQ5U+G/R1SBKbalWUZYgn4lgktE",
-	"3qWkUH3TtgMvd5Rx0dNGRuIdgemBrJJVpeXwiHWfuJFRvYZyDc9sd+wIB0RV+1qfF1I87HpIFiDpLIsm",
-	"vZur93RX5ooWOZGml8G4I9pzQ3mEUx1keKO6B9KhrBYhBy9iWYCPKyiQtQGXk2wzUUg0XuyrpDAlnETY",
-	"thqSpJxlCOdqy8vN1gIdCWmLFbaRjc+PrXHMjnwnssHqWtOOfdgxKL+GtYommJKZLUmvF8mC7kDpeXtC",
-	"zydXgRsEAVJbQeSW55m0adt+lK/gUlKDx5rTa5IfgvPgrL+60ySAmpbwBmZoD0BjMedodOJJjVL7GJIS",
-	"nG2IVIacYgudq3vxuioA6bo4tXLa35/exPZzzq9JhrR42GCqjYU1wqjAVKCiVBbSZbTAS6ZBlKpn0tWd",
-	"7KuO+Hpk/RuguQSVheZpD+N7YTZdHwVhtioox8qgMHC1zCqukSwMXlm4f90tg10em+1pqdYjM7fD7srU",
-	"ROVd3mp/Bhnpc8wymgU56hE6fXWDp93LD3YlbJ+8cI/EMBH/ZzyFjuMCuO/3H2jc4clTNfMuORwdN6jH",
-	"AsEwlj0VUKOpROCMhQx92zT+Afoe74hEOOdMy1qWueIMQ1cGjmXHBRSvKZ5npqWUVtqF5+t/sIgALNsE",
-	"NSaD05ChA8GQPZThQ4Iok4rgzPBJ8HQgyxVrzONHox0OPBdJm/UEzfvq8WUhvMrMlrWf4cNVT1XfoIEf",
-	"HP597U1Z1g7FseIo33cUwEsL1hGy+MfrLKyeHoY7ExVMtUauRXuMNG+6qOITHetohYdlHlXo5vvUutF6",
-	"i1wlC5LnlG1Mapd5olGANynxarD3wHvnQYtoxxIdqng/xCu+9Kj4dCjvifquX9zsBBfoCXBc7l9tTcJo",
-	"GCFxVj0VKzYnt9gP/MnT7qZVGXYdSI35e9vzNuYEj0rJHzqBY/Z9CEL2Cga+ugChADfP6v6fyFCMq2Lc",
-	"D8N2uzuSkUqHUUDJAf1cTxpWfXVhNOegrh6lmJfiht7w3jbN1d6YXCBbHqv23AYJoqza6iORp4BVdQB1",
-	"whyubAVBcDb9YBS+JsMfNt7PuvTZTRvA7CR4ww3QYUUnPrOdLVLSiI60Q8fT4yXgSARK8oDYOoXsx8ZV",
-	"6l/VBocenGlumxGpKHMegnYIxi2orURoyt9hcR3Oy/WEVEwHiraOWhdO24saxcLmcHV3BNu4x3s0Ibty",
-	"dE81NWPd3G7Sc27AvVr464qdt/gGI8ihmIBnlwvDdKUC7mj4l0QrYhN7tbpdFRa0rQtBDLZAODHzYWLa",
-	"uBtvLzwtE5Rpe0hxdBbpG3Gz9XmVY0UNlmP4kp8yEwyfVpp28JruCSBqD6L6Ves2iUfyCAu6WlTi7WL1",
-	"9dDJfrVeE2h32wuW1wxDhvIbma00MFqljOpscISTtgLskD37aHyfiu+xJjXAMPAje/UkTTDGSqGo29re",
-	"ph/MR4INzI8H5SgDK7MQjV4b63oFgP6ib5NeStZYrIQE5XbGgvGpWAmnzb1MYPDEk3cFFf35UD5+xzEQ",
-	"HTGUN0M+Z4eYj/bR9J33yO04Jio+ri52vLjHnmVr9d2wd6XHeMsKbQ9k1HwFHYTiM18zojDNw/UpHDSw",
-	"LvX/zzcvv0f2r4gyW5G24tnBpukUWOCd1ts+kS246r5WOfZTVVt7O63gMrnYBUHBSRa0QzQ71MdZoWRp",
-	"9RzqryqQrFsJebl3os15b9LBvgp9HaXelFpmE9sJRhAFu5rMC65C2RLaiYUw0fcIS0mk3AG4PbQ7cmDr",
-	"wSjvNTn0CAup8MGiNeEdMdaMNa7k0RXpem1V1WjeW6L30vTEV+Sdkgn64vkr9Pivjao5wkYbQrcpzxBc",
-	"ihlaERNgRZQlrvd+NzQwmudT+zADoBBNeCi97GDU3lpgvopluiEtqnzokMQ5Lv20fivyHhixMa3BEjCk",
-	"N/AienT+6Pzs4aPEHGTVz4eLXRDm2/IVTTIbfmZ/+U/J2YPXeP+dhZMI8vtM4LXy82M1q66uIggC1Su+",
-	"B5r0C8xkXhcJ9TUSiG4w0GGgzb1zNavo//2//x/YM+vEgE4ajf0zT9TTCzUhKOnymAP8Fh94qdCWagbC",
-	"14B1pc70MZjRzprEHHtoH2tsVDNAL4nYFtdUnpFK4FdMty6b9CjYd6DYTfcPoEVKfaL0KM9nv7R9zouD",
-	"KRAHkoF6blObt7dBMtCTXN+NqWJxGjJLPLLJURLp0qgUfI2u3IZcdTAHnFrYijn5xdf47Ne3+j/nZ0+X",
-	"b//tTx9C0F0iwmKm/tmTxpY/uj0Gbr7biHj6qC6xLKBitBPjTKey4UYAKhgFbK3uUWB1MzLrB+g1gXrF",
-	"DFqNov2WO9yD5izunqmffszve3jbDB5BPUx835WPKf3XbMAcUDBjPHgefJde7vUH+/mD/dxL9vMawma2",
-	"I83glTpRb5n5wo2X4vl96E+7b4vjr1Q3FfI4QinpcVMJaf9hzd43O60eH1DY+5h4b9esmYjo9+bamVg6",
-	"de9cKrfligh2SKtgq7hrY4wzIO1bNJxnMI977N2SpYYnPDPwJwONBqtObevqpWVG12ualrk6mHQD2z8a",
-	"Mv2F7WAMIUh3MA8XyUKrEp8tksVjDxsNYm05ZT1H4s2zun1hAv0Ryy1lG8UZ+rvgZYHklguFJFGIs2rq",
-	"lG1sVwqXmAq5qBJVC3qAXlRmH0YZxRvGJZWBMjDYONIutJAkX5tn34WTpQ0b6fFgf39iH4dj6jiP8eiX",
-	"asnX62XGd5iyoX6F9gm0xVkN3R6sUqpH7akjgWiu/pPhuybFCdsvmKA0gY63JpDqd9rr4Zn99Dy16mXc",
-	"eqq+9a15frj9Ek63RC7thvR1X/XIM1xDdgdA6rftWPz9YHxbOkkajKPJDtpXoHvRurQxwt0rrnkcWPXH",
-	"yOPu7F6O4Si3SCN4wLHHM4eDJiQr75mnpn0a06pPvnDyxuSfsjHVxTy86AL+7nYlAyw2Y7FG7rrRpN4n",
-	"iy3B4shXBTFM+cjXJSFHv5mvlykW5JiX9zi/Puq77XQcM/16B+uhm1vjzzdpHViIsL4hOAMNYSJFvSK8",
-	"yEmlXOyp2vJSK4YM78hs2Fsm09C5q2xW9LmL6gxkSU8p3mju87sWyIubQs/m5Qa+q7narvnFr8fTegaq",
-	"Gr+pkhTnKiPJsebDkv4aLmfV/KHKjISOWEmFgwhQ0yCklF8+TpnpRhfUVbYEZ72ZiA4g3MAt6kcvq5bO",
-	"+y3Nq3ZFrn4uRv+KFIYDqqZXQ9nan7//19k3Z5oMHz8JWt/BXf3Obp82HJvtrn267VAOhnS2hdHNPkh5",
-	"75imeawi2KgS1VuWRF2BY+twmhTfYCdj3CS6BUwPjKcmcq3R7bdcEuTjqkNvLk3xV2hFUr6DFvbmDsSm",
-	"uFYbYwjMbs9wW7ppulz/WZhPztOo+wg+1q6SnIsp/JNTViUvjNYe5WStYp8dxvH/waRJ2tM/Eqb/Y81o",
-	"aRxWEioa99bhn8HbcQo8LkNlOpEeQz/tI87wIcbK+yDUM17Y7z0dcS5fGQf9hEPxLtNsGxfBwmawMttM",
-	"8X4ZmNXs59yJ+7sH8+RExOscPfkRMRr0M89b6RTLNoe6tcY1oav1wtaAfumKrAId+Fxf7F6bQKbY+qvl",
-	"lu9lLDzk3egdplJDxgr9WOEiZRmvdeinKdssjwAQ7jN5+sKczVImk62ujb8VcTXMoZqvW/ewR2FWN6t0",
-	"j1ePpnexr17qg16TeG/qwuwUteZv/MejS//XDBTAuG8jOM6R/SePYEoXCIfa/EP+QgVLvEbXlGXVOS/1",
-	"MHH9/X8PbGa86eLxfGcMpecYFtEi12iim0Fx6kjO+6U/dXdkDjXqg9/LUeVp+J6Ovj54IaPebl3Q9jsn",
-	"dnE7vqnhbBd7HEjhuIveJWGD9RnQWPmOprbvRg3KKJaC7xfJAuf5kosl44BtEG5mZbABxjgAfN+A2N5V",
-	"VanDiGi4ncF8G8Q+JUJY+OGROjNPE+nmwvC1IszU/MOANWZmqHZsjWlejkfizC6+0PfKoKXnka98bdtw",
-	"rSmbnnQX6yXGRaEv7MTHHXRc9wFbtz2+uu/0k/ZCB7zUz6qGCnJLiPKysBMky3SLoCg6L3cOELsOAsV7",
-	"q1tH00FnE3wjiJTNXXcgGrUBHcQd9ABUodvKUh6kIrswCKbCQh2dVTm+wjfm2TsJz+yxYJRt5ryLdsih",
-	"23isWr8z5fs1R22wIC93s3mI9hpXjNSjlYoXeVvhqPxtL5NvAMS2yuVdCqS2SgGW3EU5E8RFgihDGGXi",
-	"gETJEq1pECxySgQSsIu1qmGn/KHgZ3PKSPjw/zWAaadgzzrJq/nb5ODiGpd5IKHrNcGZJhYoa7HNSMiu",
-	"UAfkAOW9uqWgaSSrtlHdY9pCnvUl0keBhZeEkWJJEoTTFDLyMctQUbJUla4ku/3VsUIjLDZExQpQYty+",
-	"0Iwrtv4ovPaePhRGOEl8kFBBhBvp2IB994mE3Ca4mbYVGjxUNYeBuiSTdAvnQ5VErlNjTNFTm8zMIVU7",
-	"NUReZRAG6UofVqFIdqVZiETXhBQml77MCRQRc2nBmvbESl2jmpEMrciaCwLS+Mqy3avEtDgVBOeaSXXz",
-	"cez3wtzBlGP3/dF8okeoNJTJ1gliqkzLjAoK6bLBShvL5GUeTiUxEaIycN2+NOBUDsAMjlvvlAWtgry3",
-	"hsD1R6XsOtSlwo2puLFOqnSXAhKgLpHbSYBr7hxU65CCn7Zth/q2VBBNQ71/5XvZW5lhxU8gzeSaFgUJ",
-	"Q2Ua5FBTkhLu6VGyQQLRbGjp6yQjEWRYgr8NSU2eNbn5n60ptF6Kt1EthcIerUc57Tn2X9ieFmQW/s1o",
-	"wwDesjFJOlUisNFdDAStqe5JFjX1LIEPD0Bsmjy0Bp6dKQ5r4tl5VWPxsJQ14l3SFwhOtMimN26i8APO",
-	"l1Z1i8DPhPIVHzXzpswZEXhFPcBPg/VVg1aZvt6wY0JVvvMaRzNZ0A3jPYVSngEXqILL6Y4GgaperhFG",
-	"z9/8A+7KJSK5JEZEBx2yLOWZTefspMy5cJ/mOhlRQIoJwujHb5798OPfIS/ysmq5avmgLLQIAokW7ldi",
-	"9J1a70vlzSJZvMslYBtm/2xCf/pVn4Wqod9aVa9uDpylpOITWs/NCADBRyec99qkcosfPfm850+E9FQq",
-	"GckOgPPexlhQLtkbawqn231xUETG9PZsd6U1z9cpaWYpiUdE/ezC2LVBlE1QEaGGCtAqTZMQ0Atd21ot",
-	"6+EH01NfkIJgJU1RFgaNEbSeQFZ2FrJhoJf3JRAaWEp4J8Pd6pzG26dharu/Vrz2gioiG5VKrb50YS+F",
-	"LYntE1UpznMAg+viL/mQ7DdEBJvfGt+RVpvMXMEQK1VSGbIZJ1C65vFoeKe2GccTdC3wXDWLelX9FPGd",
-	"cd8E+yxqkVHvlVefdFxO75oy6gp9I5xBZmJf1q9NSJrtvfdtv0tPO3Oj5VYN1S9RgUXlpL8mB/1PgtPt",
-	"4h51s3GSu+W1qPJ3vQMaJZcjc1zvngI8I+5hhCnZoY8WxtH52VMHc/Rgefb2t/PkydNArKJ9Rj1bP2XH",
-	"v2xs3oRd14zLxF+ygeYqEoF+howSJoGLKsIqk93WBFdAgv/+6NFfF43Izc8///tPD/X26D367TwJxXCq",
-	"buWxhvejCMO7kswWqdMIaPMdsMC19WxscGEesPVFTt19gH70UKMMtpepE6lEO9izDv4fM+RYc8sYfxIE",
-	"ILE+6fgoq+/pafULMSTsmpx0HVhaVVXY2vAzeTbAxoCdBFEPGNkgwEzZBbjhQfo7m7i1K58FUVmwIksu",
-	"spDO+w3fo/PPPj1//Omj80efO9XqEmW7Qy/AV4UjsAO5l0Eb8F24IGEA7/LlulYlEq+7oNZSrDCVtrMz",
-	"jXY8OsyZkRY1YOVLtZSkwAIrLkLKiKQZsft9ia4uo8DanozwvY4aYeh1lCe9YM6BO6Ew6xmyESMD586c",
-	"D8LhSt+CzLglrn4KO58jGaOhv92zTIzmXsyShjGgr85CRUepFP0x/O+sPK4BUA5L4wlN+W5H1YAT4Xuu",
-	"yAyo5oOhzlhAczPIbOR8L+lY0yWX5lO3wL6qcPj8p1p/Zzwe+Zrv5ymkavRODDeOA/XC9LNObC34Nclp",
-	"FfLzHFVV/wKHXgOBURtIMVY7jOQSAVA9ZePnm6KT9TdpdK0ngtm0/8kUzU0HKQxL22Oq5KVpDm66StjO",
-	"UnZV0R6uO2hKHGoRZtNujO/aOrlPaUAMKWYz0XgdVh4w7tGKbCir8f76AhEjAeHKi96TwhGdjvGa711G",
-	"Rsi+hxX5sFFmvwYvq4kMTU0y9ntyDwXLvoWoPqofqft56e117ixIeEyMJ7cCbtpiv4ea2oL2VB18RMbR",
-	"UP/ELkcKONQ12Sbgy+RrZLPiwLce22PmyAvR1yZr8CBnE66ag99H+Vpfjs5pukDchRelBTO0su4RVZfI",
-	"esUuURWju2iHPi9R319Ma3ITdjRpAwmQNr8hwvpJLpEN812YLAo/RnmJXODvsr4uF7Z7rh+xxbmWT4fE",
-	"SIdOJNqECS+qaLGJ+OJmzFdIeNQGEuuHmyFnuIXdqHNd0j9TdDMY3OzXa990wAV+KUlpRi8ZMxmzqWsH",
-	"vDDplmZCmGmLuAeLzoz+A9kVebDf9qzmQcvazaWpejWiAhljUROJw5KviA2oLBS2CDsTo6xNt+bZrIVq",
-	"E483GNiKv3sGFDbRc/AVhVu1Bx2R1xccAAy50aAiktm6hU6NDDp3DWMkAS8IW6ZYkkaWVXDyXwq8hjAZ",
-	"lgQpzntw3/QsTKB69Dz0Pr72Xwgbm/oxrwfbhP2uoU8+kcjGwOuNNx9NXPDN+lsV59eGiFte6CpijoN5",
-	"aIZwLM+7IWKFc1QH4CPzyv2o/ORvRHXIFtH918zT7rX4xto+iHG0T9HkJcROzT5uNVTo5ed3jB3uO926",
-	"5maZ1RR6L/wL53nr0zaXWUkmWTENTXXSiwW06oJlT3lvhdPrjYBc45C2H8NoVA0mRCX0D7k0qrEncSPs",
-	"Zxnd3zrNuZxanZFzCfn8PJR5/DUhmd4ICxuLTSsyiSngdxKWaUU6HHtPayY0RNivtcUlcO612ks5Uzid",
-	"8iY8fnSg2mhckynS4uH2VrK2rqOw01223ntvUjluXB5WTBWkq/AKMdcfHfQZQ96dgaqzFcD+QlzLjhDN",
-	"bMm7IscM9wJ3ry2hTN7FNc9zvl+WxcxlpdDNvNrXyDMKvjRQOPYfzHaLXXG1RdJ2LY3p1hiIadrbVGCh",
-	"GDDZcX3khois7EnH1rYWygjOoLGqtsELbNMZu5qIbaEbeeNemachV5RylwETR/3VG82s/x7w875RxEBK",
-	"vyw4m94T9oZf+1e5RlBlme3yaKRp3SHzbTAjaKKUkUTc0DTkcXlj/4KwvDZqTH/bvQ6SILxaYQx0Wsva",
-	"oZeF4DfaKLyFkqS4c5R3VpZ0dBqNS1OtnHEVBSeBzqd1u/bqZKvb5eeYuqs7qEHN4QmqtLF75gnqmDvT",
-	"jBmbEe3bLogRAq3DIaa+d+5Ly2+R4nn2ADnpeWWP6qry7qywpKZ6hSrIUAj2HI/1p34FWRVVbMQWMKLH",
-	"50/RlXEV1a9fmb7M/W7VGd2pwZxIlzWUoQPBQiKskCBagwWL0GFgIUgPR7AcrSUq7rJDbJHkZ+fBMknP",
-	"/Q57PMo9bGa+1lrNC+5Nj3+PozxE6qcNgxpaDBelyUxfRhV5t583YDRm74LAYs9Mcrt1laMqW39av+zG",
-	"N7qzDl+5lO8o2/wgMJPrnlYT2JWTNJ2eiK/XRMiOe8A6vYwIkwQSdbtovJ6J09Vj6k9ShVYkxTsS3Yrx",
-	"WHvglkNskSqs5kzxQTJ3bK9wOKxeCHJDyT56GPt4o+gv6kUoXAtix2oCJVK1S2pc+/G39yi7tqqxq9UC",
-	"OK16n2Ou2CwCvnVr75uczww0dgt2kbLrE3sG9yaFe+QR5XmvycHMqmcZWlRP6mOvt7JUJOg7IsBbMUrL",
-	"lbHdqEIMoD0C2fnlKvwBTfxljoN/274LVOJ887+/1R/bKrwBRQcrJeiqVGGrNserQeT/38YSTb849He3",
-	"hrI+qsYPyRZB2MnUi7bve9s8eG5zREwqGghcQY/oWroVxNakCQe5Ngij4r2myd7Ay//88T/edFd0TQ5N",
-	"kdLSX/NNmFbFTU/XvrDteK3CXf5KGSbVd+MHfQ0Wl56Iftx82gyYwLRDezAYsoKtCO4cLwUjh29JqEym",
-	"rkMMpRoUwnoT0Y4ztUVcgMrsZRZn2ODGk0LFQOy671UDB4q1M3y46kGiHVRN63JOb/i7Q63MSGEcDHe1",
-	"l9UH73Iz14LvjkCrg9eKcBHHqzPL9LocH94CBeyE7oq7oMRqrRc6pRZcKFOFO4TjWXBJW47jRsrVHUBz",
-	"8iOOQPHpB6Df6d3+P1pwxSJrVhQzzJ6Pw9X8F+Dgf7DWU1nrcFS8zWlHw/x3w3nHnV4+K57UcuS2OOjY",
-	"PvsMdWSX3w/yihlMbU8vvF9Gtr8Ls9Te3C4LHUXXPJGlDo//kbDY0U04leXOsgttFjwz1OsxrHp044ZZ",
-	"9+jrjkdP2r8JPHt0AjPx8JmPajqvHwfR5UcfU0gWfOul2rUcUc9focd/bRS8r0ULmO5JZ4fw2a9vf3uU",
-	"fPb+z2f2RyiFf5T87f1f/i1YDP8t2eD8m2DbvLF0sjo5MzGuIpznmpdQAQESOTGTrMWuTGEuZLbeUlSF",
-	"sEHDhEzO2DBvzBxw0dQWPejAcgDpKCgZXiiJcmy4/yXCK0mYukDwfB3ZJSxrdxjpU7w/1viI3ZyQNlLd",
-	"gpm6ZH28FyWS7Aai1s1i45oB/fzzmyA13BHddYLN44c9vfXWXNtyxGRnMBZqXn+/bIXvMMMmXfQ7Lefn",
-	"afCalkLYXIsO2taai5S0W5B64a0JpnM+nhMPeQnLXbXIpXlvyH05mr3545YjUTI/8+HS/JszJTiUJPM1",
-	"pA3ZQxhdDeTeyfBNZt53PpFQzIV+NYA9H1xcTHRBdsKekJsMyUP4mjC0wuk1AM7UEDwxcz4FCjxf+Ltf",
-	"k27EXTlKnt01eY/7iD4yen9mMspWRO0JYejh0/NzCE4/evj06WRJ5U64m7hZzyDipGeQD20+e8+kRGD5",
-	"ZIdD8J5QgF1KyKE9VkO6pkZ7cIlEdrg0p82rGa6r6plPgiq7r6918pYW8QlY31XvBA+zLx2FEbXn4nop",
-	"eE4mpMJDLAxeCpOOGVSmvAiln35D8gzxUhl4KXYwai1c5QuktoKXmy2ygyCYGVQAAYi33fXeZPTAdDgj",
-	"S82qAZVODpzJBZJ0AwCZlCEsr11ZNGeG16Nm4M1TEwJca9a2dcMyBQi0wlz0qad9wJ2zCV+veRy1/i2Y",
-	"25nRV+I4GR+pr2m3FWa3mIHQq5b+ALAWBoR4q68KqKeJLaCqda8U54RlWAQpsuKHc3g7Gi29upN1pl2M",
-	"DhircZimWEslMK2g01t9szDLsOLigKqHalgQW/iY4/RaGnwerNAW3xBbe5ZdAgQcXPD9lgNoDwD2mCg/",
-	"TqvGKvF8ppfJAp+cxlIbKsmtKNaa4d09q+pXf+sLV8+t4mmGmu1OTlCRj++HfjvtJk+lhBnbp8eff+tE",
-	"68OBKfbv+xx66n3sHu5WP4cMPbGb4hQ20i8dXYf9oITszzCeJkHN04M8dDYFtU8xrdrqeFBuGTd4bxNE",
-	"QTtJ2ONs/qY1F+2WWM0uTFoM2lIEEe5tdlolytSWSvAWX5o2ZmvKMokwUlhez1i09R0RoXt+VFKmKzrr",
-	"da6b1DsjzkGRmdETvtMLmSMAI0txQ294tHgFd1MA/oCSPPN0GjeswT3hN9qIXB2QpZ54PaVkGV8Oxo8y",
-	"XrfLiNQmWKbNrEkKiHnl6Ny+hirRoJzmCVRH5Ta6scLwLRMb8pyzdU7TQF5+2x+g9nxZtY6BC4x3ZOk3",
-	"lqmgeyTMptFbxlUChvwIoszJAJcCggX0O+jC9xXb5FQG2wT0MbyXawdKc2H1CK1GaLv8E4kYR25FcUzX",
-	"VanD18Yz4I3VCmvsP4VjdLf5QlqtmzzMjzacSMSjmplX4/ZWZjyTzhltO710FO+RdAt8TaawFHytJ39D",
-	"BPSgsJD1DV4rE0RuCKswUMGgAioBnLpLVKfpOHgxWSci+UTkLs5Ayyco74QfZNUAagNoCEtqG2u3W0K1",
-	"q0z99lCuyRIkjCz5eskF3VC28OHZE9g+cUPJfulVBsEvC0EUEcvSIFjssKCqxg9IFiQrU/Nl11wxoiuU",
-	"+yKY483+UPHtq1w3qLfDYrsN3g/1Sb+UxP5da48dwPEGC+0Q7GCQHa7ul3TtwZm23erQHEdzrf2Wpluk",
-	"9i6tXqIMXkxs71VHSUBkCMu6oYJ++kLrM+SdSgBnUyqw9UVpWgcBc7hEfO2Tpg0MmCcq8nyAntmotKPn",
-	"Ljp8BTTYB+TfvjDDTYDclkYN53hLp0ETDN97BrOYYGJD7p0Fptdelxy3ayKNZJfT9qBSCEJwzBWtTxzU",
-	"uyShYVv6cHz78uW0uOlUjTUkv6Z6hgZVtu5CgjzI3/fEO9gxonhtasEn6hW3ow0M8N3eZQTh0deWNznx",
-	"uuM3xAYXDy0k1R3Owo0DgZ/IEAiH1+ocmnnWg8VbHtEpSX2dfn/0YZ+pTAw2iScVcJlRBQ7hfGjk4Aka",
-	"CQAu4ZwyfXrQo7hCWz7CRqlWkpjTqTZ46GTnYtr3D4EZpv2fLOMffbLWd9tCymepojcWf6xVo6C0XodZ",
-	"EFvLAJhJq+CAUkoyC82IJJGWt3W5tNbMo7zRO8pK1dfq3jXJjSMkf51QXBOG9IJJ93xQ8TjvY0Ov0UuF",
-	"V73Rk8a+1su0axo9JzP/cPPBGBi5nR5s6R6vEHVah93dAOcwGN3oN2al/6GfHzvGQh7SLV9Wpke4GU1x",
-	"EHhHs2XVMz9igc13Ro63dW7VXrY/XUWpO/OOOODek/2eq5lcj7GKj5lqtGePvFMfqBrXgsXfbu2stx2N",
-	"L9qVD57bbSasuX33xMHfQBxMEwDji5hDVleEfM+EtZ73KywUTWmB2VRl2tx00tc0AxIfLHmBbxIwabzQ",
-	"fgotpA9EVgFQ01iDGoTgYFLEEdgSLmLbKm0r6nX3lbg5Ndx7tHZzmSSd8aYdrRn3nsPrSgM6VW16Mv2a",
-	"jOlJVqzNL3knoVMfIRTWOKU5VVjFW8ZbgjObOxJQ/HiREwjSAZAcoBxpU6pSAaEpYRTX+MZ95wQ7y3Nt",
-	"9sNAaarekrzowe49VrfJx+vhAg5NRQTF+VAcOLAbnhrVbf2Zc8AQR3ssg2J0xzOcWxKt+u+wZQWqKshO",
-	"s+63PQh69uIHPv696fKqCTy6MViH5YaQ9ox1EU6c1mRXGc0sc5R3ic5tNY6NOWjuG9yOfnyRIsdswGD3",
-	"rhLaEcwkUhxl/BIxjpybvztmQMcNU6k2+rU5RSDAzQuahpGm51CHa7bZnsvB7V/VIgZxgUzRwUDi+USM",
-	"4950ID85MMMHkwYfkwsU1zzMv8ZvKuhkWRZE3FA5IdwNx/MhtOJj1VxrulShnAErJ2TeVKfczFyrWEtH",
-	"0DTESH2lxwTscYg088ngYBRDyw+PE+oLwdfwW9vh3mhEMVHTk8XxdMlax9A+P/+9ytlWbnak2B1FnRnO",
-	"GpoglGuYgcePR2EGZpTXR4vkVg/1joSOBu6ZQaY2YA/CH/kohexxojHYtu9KazOjVlqOGSOG9eZhNOAT",
-	"JN04eFAgM2ZAytS7MyYTHODDBIlwyzyzyQy75DNQNjLk6J7EJe7qqjeoOFxvuiIbzBJEoTUowhLVlHhE",
-	"temox9QXDw0WmdEbmpU4r3wUi2SxEbwMt9r1x5rLB+bcBPfQDVbtxGzN5U/QyD4+NWmy/tOT2N7DJeL0",
-	"mnFspT/0nLvRc8ZBpm5B7xn/6O9GDxrTUyKwr3r0liOArwJeA49kW2qX31zXoDWEpY+pDvza5da18mDc",
-	"r8M5h9bsdDA9rrUg9GW1uL62Sw9VFyjFgkDfyQS57EuZINskUIZzTIwM6YUUrnw00EomK4WtbyamK8+W",
-	"5pntFgTem6oZGId0cf3n8biB2YPmZILSizNymOox2Lk4egcrgaR0h3NUpafWkGaPn5yfN6/lw8fNOmAo",
-	"+X2YPH3/559/fuB+evz+L//Xn/qrZ9PAFr948xI9fvSwiaj2v19+3ZIIkZhznQC3Wbw3gZ5tVdtwCxtT",
-	"s2twGRtTfHT+6PHZ+cPmNP8a2KPH78/+fP7Tw7Onb//Pw5/Ozx69/UtwhzxFqJvOBb93VwGa9RV4Qy6R",
-	"vuCIm1yqHEsVwy1ePivV9itASOnCMrhf1zLqBucA0mIy8JLqN3Vlv/3FRuDGz6asIFmUDJdqywX9lXhv",
-	"lUyWhelubd50SdP+HxS/Jp0mRF6hs57tsrFVY40BzAJDNPDSwwToCX2RsAU0Hev2OAT8oWUOVZDHNsHs",
-	"q+Uz6e39oZsRSdkAW3BK7x0kVJCVpEGUpqO7++F6XomjiDFSOsrJO52iWtQxDtxTkYv/6JMWj//v//Hz",
-	"z/Ltv/8P948/ndJj9RgICI/4RsGfj6ZFj1LagfWonj+9TdJ8OpjB6m5wqPtldTd3Yjare5whzwxcO3bN",
-	"RoVv77UbmmjUNZz5fo0bHbdx344wWF4KrVEc0/bzG15KgkSZE9uqkxkmRjkz/mZtp6otlyYHxAKJdwqN",
-	"HOcb3Ypqnkv7yvvE1tRFolZM7/8f6Mhvmzx6JXP2u8F7W6qU74h8TSCp/kT+1RjsW8qCKXTkXZqX2YTC",
-	"HDPcV/q1Pn9kdCb2WvBfCesFiqU804Yn1F265q5rutEmIZKqB5Py1HxqOydvZwYaeQX2uJtvm3OppxxO",
-	"VN5wnMvlP8ts02j13HliR9TIn5cFEWkQMunlGsFTyHwm0ReNM+IM0kuUk7VCvFRV9ar+L7bxoIarnZer",
-	"3NtPa8pWyOc3oQ61dv0WLszkh9RFtvrOmuLEFOe5RNVAwciE/ePgWt2G38o6vb7oI631vGn3bMjq0Fi9",
-	"JEs79WVdk9/pvFcD0wTyQvdcXMf1p99rRht313+ER9t3xgyQ1OTt0YDfa7tB4D41h+7TK9Pw2TWzDxmG",
-	"KZGyxl9o7sF/QpbWfksYwiitOiO7luYoxQytSKdmfNAM8tpGL7NyGohDo+X0pBeLglOmdlNb1k9Eldli",
-	"xiKcr1VLePfCe4fvuIzqilO/77303pDOVFi4nAPymYNMbRXwE5KtcHpd+y332CQ8I84QYRmkQKtFuOW0",
-	"wqkavxFmKc/t4/bNiGbV/pu2X/WxLZChqGAqLWYkzSkjvdAmfWfWeg9GyukNEVV/lfEOVFSQNBw0uOKl",
-	"WvGSZVcXCOoLGzB+l+iKMvfnLWbQVY65Z3xt1/MEuxHBN2b+9XYAti8Yfbad5jFD3hXe1fOD2LQdIZqT",
-	"rC11Tj666sU9ZqqhJnh6z5rnOd8vyyKY/fg1/PWsLPSsSaq54mpORELG1bKmi0gaC76kBysd6mRzEf/B",
-	"+B6shBVXW8BhCYYYLHpF5H18aZ7W790QkZUkrI6CFzgjONOXAaA9CixlTzpaZD/vAEsoBOUiJrpd3c/q",
-	"jaZyEodJU41Sb35bmRdEFnwyKKYgN/zaZzZVnAZgSmpkn+Weqm0m8J6Fs4qmSkBJxA0NFpa+sX+xHe/X",
-	"AFkeiZdmXq1M6mAiy8QdqvOx4k5IVjnFH2secM3mqyvs92B3dNoEs6wVxerkugyvvpsRSuNxrUtwer0R",
-	"ICxChXF9ipaD9+v4uR4lT97/aVRD64t+gv6irV2LhDeuyVmYrHiGI50OcrTeQ94VOWY44JzrSaUMiLGM",
-	"rHGZq/5ElrZUG5VXNsUjcjmm2PzjYLzNTJkdZfanGHSiJt87jqnN8/1lIfgNtZWLYzTR4jQeiwiyhSp9",
-	"p4sK18sNZggEtI3S+xULeIWl3HORmWb2UyNjBj54WdhBWof68DzC5c3I/oT322ih7Qm1xh/agVeC8/XE",
-	"DZht4lEzfE0kmVoprMiu4AKLw3ybHBgyOGue0/Twgn3NLRpNIGR0W0gDtYkQchLqeY1dqjcvX5kFgDLW",
-	"g6hzZQXUlS0AxFZAI7c4P03JNVbhe98cdSIugRSlkI6rqMojAucVVo5dX/BIBF/lZNdPQkbONhf5+uvn",
-	"6OnjJ3/VS9Fvo4woTHP5AH1dCkjps00TUEYKwjKXAaNlSYJkmW4RlujKXU2t8ZErrcFcWRSkpYH1uXqw",
-	"6EbeQ10p3yi8ysklOIwLwTcC72TYpaGCbU0AbKrMLQzjHku0EvyasASiCHrqe3xAvAw6giBlJT4cAll2",
-	"Jr0nVGrMpMJBjD8DiAVZPp9IRLNL9EvJAYBPG7g2JyfKbvCxZBwlhdtSAWzzJxJ5wajeOGNrBECVXFNi",
-	"GgtdUwaZgpZgxpEiTA6HmZ5nE1j1ttqlIEmXK8A6C+cJlRl1GIp1DpVWxSFVf6PNBrYzKVCFEeP6XzBk",
-	"8C4ekVxUrsgpeUCudK254eSdIsygO+y4ICYhTibQMRHQP7UZq8/iAHhjl0iQG2qeT7kQxsNTlUi6rYHm",
-	"xhDasqODpmVeDG5Hnyfma8F36KHpLLWlmy2RkCJKbcu4cOxG77rcTnYk5ARLSE4bTcKGpMGmsRssuoQj",
-	"C03xQLCIgPExAMtmkNowrmixpiI7omcOO1hfb1WtnRm5A8dVsQauyV3eDU8b+TxkGbp9r3L8Hz36/9h7",
-	"++W2cSxv+FZQqqnqmV7ZsR0nndj11LPuJD2d6Y9kEvdkZxKvBJOQhBEFaAjSirorVXsP7z08F7ZX8hbO",
-	"AUCQBEVSlh27J/vHbMciQXycc3A+f6fcMvmpZzw0nYo5kOZjaNnZH7m6bsjdl1VtAM+NMeU3LNJHs34W",
-	"7sf0oxfDFBBPXYJDxt4mmg+pUFoqxIhWvGALma61iBBspRkAAIxF/TZOzZebWkG9AMhZmc4V4LEBrDaU",
-	"MQAWYK0RVI+GAIFNMMiV3yYymu8GxKrs8d+pOprQSxbOBnWc3k/oaau3O9q+4r+ysEbQDbugvNsFekEu",
-	"ANO5MzpHO7j+dq14djoFfRiRzdEPNMm8BU8pkounCMEBluZ20coU12rcE4p6fWegzYVV8FP7PQVJEimb",
-	"6AmeEsGg4qNDa52d8VVdeY7ZFdcyiCqyROQgrd9idLds/bZ6KCz7uOvnUVvD/srBu/PUA7Wf3A58UhX5",
-	"eL9cUkFx46kmcmkSsKAXmacuBdWSbZNFoMQYap1Q+flKEXwBe23LtN5C5Q4mikSNrWCtsksVVFMltFPv",
-	"BTpNGbanbQpRqBnVDxP3JMlFzFIDVW8gfhTqle2f2zLRpRyvqf/cH8quF1ra9RNnGj0fmvYm0gfzOzVl",
-	"nBbDjyWKrUzTpUCCzO8uL0c1USOUvHoE17G9yDVSfbZpZGne6ajK3Y38HgZSJZJiwtNF7wwl87oxSPq/",
-	"fiPZRUVWETavpaQwenumDsVcGRYpAOE73drP7YtYmxtMx77trKRKGPffK2uJsXjEQ4j+b5cs4hMemVJj",
-	"07NA291DU6OQBbrhKcZ6tY6r62ws1mefYSO7+rTeoAo+JBPKDX5eLqy1j+5tIS9lvIYMpZjRJLM9YoKJ",
-	"Sncrbault/15oat1EfO7S+fSI6U8Zp1TyuzzNhVM5mpDVwyTnGwIiivIWU8ZeFZUl5XeyaQxmeSNMgV+",
-	"vurvFLlfiWgi6+y/+SxJa6GMjTCi5pfUtq6pbVUh1pDJYu2BUKpbTbvw7qlCqtUvi0ZLO6XJWRSxZW8M",
-	"8q1ss08bpvHMlGT0nEhvldBuajAHqU8mhBuoopdebFyky8XrUR3p4HuUMYfolIloTRRdqzIoy1fKdqUc",
-	"1LMYFW/nO8hYwAby+IItjGwsxFNSoLkfwzVuL62G67JXkSVkCyyCpVzvrKEI/XoBDhzmMCTGPIbZg36j",
-	"1eJiU1ra3Gw+cuvHLCbWctjWluxx2OfmnMHpNJERTQiwWu1Adwcb0FSvvD0CAFZ7hSqze8oEVz4Tsu4V",
-	"yWQVlmifWLQil+AhZEYirZcLiH9dBtmDTtkIQfvaWKR4soOvqWiz2YXgi8dHRfvPtvkEX/o0HPTwIg2a",
-	"I7pey88eEBiVbpuhrSl36GxbZPnpT/XGoW0DVJ/vYt16fVVDv1e7qgafKRq1hn4ueqj2w+Uvt1FtBUgr",
-	"P/4p0GS1dYjqC5+qTWK7+jk8MgmauP3CHClNfmYs6C7xG+H22t1mkJ2OajH72EEB/9gi+rZFJO/eYqks",
-	"uyohVHBt6Hu1eOrUdGZ0NdLj4rcxiFbi9FNiYdQ6lEts51x35QEDuuRtuCE3VqW6tbs45CesOCjdRTOG",
-	"gxgr9rGExUxT5iKrW7oYNyBwhlP5KzIzfCv79ugdKf3YwunX3VVX7OLDbrsYcGfdA0fOlyIUK6pCtnxb",
-	"gYovOTZZDc8x5tJT8tvYWjva2HVjQN07WNkV/WRRpioGaf84bE91ulWB26yceTwTkHNgb/ZLL3I5M2G1",
-	"IZIpa8i8OdC29WE3FJI+6seGhmn+dHFQO8ViZ1pPfQd5k2UqukbmpBmGKRVMsUFkzKAr/u3MBCm8OKHp",
-	"ONZOsjIOWwY32WqTxyzcxWqVYh2BF9fE9Xh5vhedelyW/KHwQbPWDpu/XRWu2ch+PruOe1ZlhY4L2VWy",
-	"lkeX9zBbS89eXoWrvLoD6W/VZTCVi9H2EYXOTdXDXcvObDJzIwM28thwoNYqY4twzZfcek2tnFqMbWbZ",
-	"dqq7JHFNJPeTvsHHUE80D5qOxvU2MifskQE4UUQ2usoTwVJ6yU0PM2USCkZgfuRiFqXhOCM3ukM/BDt/",
-	"NsYtuHGtMntu4xmfWwsNpxP0V0FfOQ9m2NnOxbRIALJpYzSD3+qFicjNTQff8EPf+phl2H/76tn3Z+Q1",
-	"7JGtKYVkAExioimj7fRgpZERX3ZuGzfQS3OoRqFx+6QgVIDPzcReshkVNxCNilnE4y2AseLueXZNxGn2",
-	"sX/eWvFW16B/Le/ZDTGAxNhUXpns539C7lO71ubEPu6kW2VldpUldqGJNwaQvi+qyrYUEGy+3D+YV9mH",
-	"TSvd4SV4Ty/A3SFFN3q8WmGOW3B4Wt//7JCGO3UWfyaPb//uQFvlelY1nNavfPHc/pt7brfAK68gPfXL",
-	"0zhzyS9evjjBZy4RC2FRzzKI45Qp1aG/wc5yB6pJwngFYOYvJfAWCY7ZMc0gEOuvltjtOvZf8eu2pq2U",
-	"/bytj4eD8t1Q3n1aP+wmUq4dRu/9xabIeM9+BRu+2ydXaFt/tf7bRpWlANqsgq5f/y7veQ9X5tRY4tEE",
-	"ev+yKGQ6JQnNWEoQP6eS/0diCelOaiZXgfy7OrQ9wtn7i3Nr67C3bW3k6nn3SybK5ZxiZGxsKUYUMlEr",
-	"aC9eMi9NQin7Z8oUJEeMX7EUMgIVdKCjJGMfoW86hWLwxl5vOLKd3qaFv2Ew3X6mTmv1wpkxnO0aEDxF",
-	"0QVrK6RudGdvWoFMrvp638tJ+9eyu7yhNu/0lZz3n+ZOTMONJuGUqwxzoZ7RNN5JXPMGY0Fcqby73yGh",
-	"KtPap+g7G3inoVernGRYfqZFmBk8CLFTq8doqNjYpsrjGq4X09/IjRQUTne1OqEW1XV+oIIy3PHVCaAL",
-	"C3wvk5ilnyPAv9t8WZrGXed5zcyCBUun2lwVCFwVKvyKZBpXyr40++CbRL85NFX1Dsmrg19zY/7BlnqY",
-	"3bdhewZBF2p6rYkvoLT1OJ2tBdg2LuJAp5WUwWjtjni3c96MS1PpvGE78VCGDuK+uSvLa3jjjum6SgTY",
-	"6EVlxYcPbwc71CLO5Zz1nWZm32koFoIQkaJrVat66Yn4Ct9pXUXHyqZqKC0F6MiesAnurVCj6HczSdwT",
-	"hJIrll7ShFjwBMIFWaU8Q+nW6gyIvWvFweMZLdyAHgX1AbwBgqX6s0IbMoGpUyLk6lqYSdBou1V823JW",
-	"fNq+5u6p+j6qJaPzarXIsGiRtbYGZzZjC8WSK6a6bCrAcC5TlrF0ZCG86j7h/j329M2azWTceSPM41jt",
-	"3jF07Yq/Ro1Ykn/DH6xt7tqWm8+Son5s2Ip/iB2cG3CKXmYKmk2TmHbAPqjKVEvalnzc9oWZPQFGVzO+",
-	"DOv52UpauC2EBEu0GgooXIoxgYCDnq/Cei5oNjsh4zk3VQQrK8DQJoYqL6cE1YEJt4LzCSVajo31bQFB",
-	"8PMZnTMFvexxvlw55J0xsCg87f5ae96M4yXc2c8MbGXlxY4sQoCk2nFCfBiB9l3jETXUk9W8agUtjeAT",
-	"HgeGVLOFPl29qU7O1WQVuyqfFke3kHmZFC+H6glQ3264ULRCjijX+khVRicT6EJqX8J8yg4qo170VXN/",
-	"D9xMt4Md0jy7pQNtbZz2v5ndSx3V6H59xK8kjzd5B/TvfScsuyeG7MwE9ynBwf7WqbxNCm/Xz/zuy767",
-	"K5ralYNbkVWfSY7UzJsaFbdR7IvernP/TqusVMZ03UVn7uoeL6a5E2Pa05bumw3t78Qu0n7unsxpTydp",
-	"4vjWN29BAjQy7FY5EHLJBIt30la8PNiXtuKVtso8m3ExiuladWgk4Pcd99/s2YU8cCSNXchHKcvyVLAm",
-	"wFiEtmPaDlMkNQMTnBz8YCZY19zcF1ZaoIQ+4BpfQ+9oGAkxdokZGw+nIW6EUwmMSpU/1e5DjXBVGzai",
-	"smxCJxkDLwlPbZfxhi/gHndqU07Mft1Iu/I71y7cnWP9HAIkNAzQbZgDytKjsWzdbelEpkQL6DXUgfk3",
-	"iV50pBX7SBNWA+R0sdANbRw1LdIkGQIGcwFURAWRK8FSwDGCoI89hlotEYI5aumAj4Qno6KcvbhiwZDK",
-	"Fj6GGaOxA8gvr+21QVrXvzIA76Vpyq9oMoQWEIC/rggAGoSFhBtbNRRq0AUjl2ui2EeD+MRwuK74B9+7",
-	"yYfaMfWzOlqMCL3tI6b3vd2/ISNojxUHvcUGqRtH7OwObs04eTeT5DKV+XSW2UzF9rBaQqOmSukpV5kt",
-	"GAqSRfEInF3CxRwRw3h2SqiNa5q4J1KBaSRCiTbSgRmguUCQdjZE7fXb4XKqPF0muQolSbq5XrK1NH3B",
-	"HHmiupqtpHV+Qyl4cFqZHNmFBy4nwymIzJr5W7RmWXC8m84yGA6uuOJZGPdW8yD87LrZITMPCaNpwpnK",
-	"LMcT20xqe7jbzb6ebV0xxtfic5yXEVEItxJJl4+xoJuSxPJ3LnwLOUm8ZXOOiC0NdHY49PxutjY1YHgG",
-	"ERWaqlaUZ4Qm+nqZzvwKdmMXKYsKzAVWk82oYqdAkHO2tPoFz4rn0cffG0vvFkVsO+jMvZO5rTE15Mwe",
-	"NpVe3J8tjl2Ry3u8MUO/ynlBhjJTaWGDnXhZCvXmvjlZvH3YhY/lBpim1dVRYaKt2aR3JVgjV2zlAClO",
-	"wtWB3OWMTlSduicqeUfe8Qu3oGXsOpKzrUJQ3Z5atOaiC8lsB2jSn6q2wjLZYj27Fc1FI/17J6D/bBFh",
-	"ewH4gntoJlETAytnyoxTOtiEqlMlCmptI/+VT8OBUfa6DVF62L7cv1EiSxIWj6zHtWORUtm472+uFwrK",
-	"480KSnesv87KYpbyDmlIf9Nazzk+WiU6b6eHpVMvbUyYDq8kAtd6ZfYNiYAVfTy4FP0sFNKNZibPtqVa",
-	"r3M24NtXr3fV6L14K5SP8TMET6QwER/LbYhtZdoTximddMrK2OaihsG7X8G929YH3ATKtZf/ShFzsSnM",
-	"qDoMd1TeotF9p36gb1+9LpqAqnzJUsX6Zl00dbW/u2UUrrFDrU/5ho77b1+9PovlMtyefAEIHsE2o+FG",
-	"aS6zAeNRJGH0CuF4g0F9uRxtoy6Y94ZmfmYyTatLWJqpnvfj93IFbar0u4RegtebRImM5ljvkFIBXvgo",
-	"4YtLRSDzkXDw0CuWZQmLobnwTOapIhAKhf5Wp+TgRD9mXhOSTPJU37r1lEHET6HJCMYIN9PiwpRX6Kma",
-	"5002ySWzebvoA8FOoE++edzSGFQ/LOiUpSOIFTV9/VyWk0bNS0OSSbnhgwdBt6jmzyuuZMs3bXtXDD64",
-	"vFWqmIU9LEZS/SZRpa/wjMJ7M6weVRMdmqd6J/rbeYXSj1OZMBX24izo2hAF695yJ6OTyUgPugUMRy31",
-	"xvy3nWXLvqjeDUeA8qNMQY8zQolikRRx0WNBENv4ShOLzWumyYquFYklUwGuU4opZdt5tFwx7kSL4HHf",
-	"t0yKd9cGXZXXoSdqn1eqtT0uBGy6q3rLD0yu6QCzjEYz/ZLqSdsJF/PRgos8Yw1lmYkUUyiMFnPN5FrO",
-	"ua9hJ3ef0TsIN6kCvlRvBZpStNZm079TEDD+Rw4PDlo/oyIqRnPGli6RovzB55oCJ9L2nKVEv6AlN3iz",
-	"MUpvqi/0kVIHhgFqo4Ga8Cf18PGjVjlr/BXdp4UFOtDdBBvk4wj+EZgpV6bSS9iWiKC2dYFpm1NsoEZb",
-	"79yDDKGWbbTiIparZnL8TqZk5kgSjgjOTOVMk4mppzP9fkzSNV5Qaezy/kBpwOu5KDIuSOv4uJ20ZnKl",
-	"GqthwISH6r6i6glnAO+VuzDpQbSWEiWMpu1IDN6Xh+E9azwStWWTCNMizDZqbk6L0PILkmcUuWTTXEBY",
-	"1q/jKLo/wR8TKk5Nl50TImQwY+qSqWwEVUD6PxBMokk3+QUUQGhsmpmmPtDWlE0kBKb0tFS2Z0cjABkX",
-	"5yapzrSk0h9g8Sk5gMQKO7tvjnwS+eaolc8vU0bno2lClWqarhOtl6k2lQk8TABZAojHppCA8KtO6Oi4",
-	"RLOPn/SZUJdt5NkN7Iq56wxJOSivEGLuhAuakInr3brIVYZzQbYOUkskhakjHqWMxg0S9vuKACHFa8ZL",
-	"wMUVzyDLgMbGkkpqR/CNv/inrWuf8elslHI1H13ShJq8zEo6AVdzRRKmlKbNDJsFqiFa74WR4fQDfSGU",
-	"IGKJyqdTpsAJoL9H9Peq87a5EW7ujw7aJy+TeLSgH92OFqf+sFVaJjRj0NO7ieLOiP4Vii0zJgxsDaCC",
-	"QgKvS5gjE83ZXFs66bxOjia5u6/pk0iVjQzkHnRCXCxDiUXPzY2Pdy88ZEULRQMIAPQUoYroIYlF8Svt",
-	"dOte+ZNZeEmgFSxVa81iUZ+ZUIkbH7YufMFini9aaPJHPmcrrhik3ujngaZ6ko8W9fYeKSn3lQwgfYFw",
-	"LRHZlAtlocci0/Ax9ki/9eLAvECTFThaSJHNyoR7eNQ+71zEcgQZR6NKTm53+q9c4GVOaphnE1E20Ufj",
-	"TJtF7gY1IZE07m1ELHhIM2B8OrNXmDJ84hIVe2nzK5oKPxPWf7n1XZhGF4flO/NkXT9eQO1eaRbFwE2b",
-	"CchbAV/3JJjmdQYUXeTpEkCbArVVYoI8ypuWN8d0SrlQ2Rg6UgtJVB7NcCz094ICVB/kL29f/UzMr4Ab",
-	"gloaei3bvIF21KadSGQ0fzGZsCgLZpVjl1WXkacUnwpjXkGG2Aj7NoMRWLKPjc0comsvFAVZZ2lT1rfz",
-	"4GlrT+ZJTNIcjQTzor5kQCRpfSjNxaDpltviE3jZyZSoTC6DA5tmvSNHNc2PFPTRIoVwy2svVj9WbJ1d",
-	"X9P5opvird+HtWcrU0Bgy4wpgYqXJLSoTqsInC1K/vUXwtGvFriOUuSgglLYD+mjiCC4BZh5NW3sVgkD",
-	"VDXVwmmpYjAHMkmgLzcxBSS7Ck/1DCi9du16bKynmqvTb4txmIbtfM4nk4AAQoTEzvHmQrS3dRmyIzdN",
-	"J18mPKIZe1fcUH3bPVMyyZOEOPu8gHmqEEUDYpat+igu1KBWVFSDONfX9YaZyVwxrQ1dcxyHTnqtMSyy",
-	"6vqaIzkw02uMYfC1th6hQoO4QSXINNumy1+3nbt3wP4htVHwNsE9DwNkInMRm1yYcg1Aou+C9T55QaMZ",
-	"YVc8Bjvd4M2AhcAzRVATM3CYkXSFkjwlKl8MCc3IQhtlh/sfxDjhc5asAUNkIUHXooKMl1Ipfpmw8f6H",
-	"+n0TzRjqKJ2cfYmUBgwnLvYnZKUwlfGFNo+bPRUTCj5O+2TsITFDeOmSETmZlJ2/HYxe2ILG+B5XZhel",
-	"qK5N6yk22KrkgkFK+AyMXsA8HHYm3P2HTexM5+GAmlZv4cQM5agZFLLRBbN1PkPwkEwRzwpcKRVDo81W",
-	"EIymDafxrdt4hVukn7VnoBK+9DB2ReVAWi1kQ3wdT2RJeQoJ+0hlBsD4mlvf3Uyq3Vv1e4+BfumW5SjO",
-	"3+Eq/fun32pcNVkTlyySCzYyimxzXeawqFAFKSIkMe+YHAMB6Qcm5iMFJg+Ei1ahxq9B9c9FzPRZra1L",
-	"WguclDcgm8Kn+2kinmkVyJzUynyj/dO0F6U0i6BJFJx8p3QUhfkoN5aOgocxrNJBeSfcRm9OW9lBeuvb",
-	"V6/vWUIrrHsXlQafwRAILgarkPqrJytnjJpIIuYgmbvHWKn19IVJLiL8yijKs5GcTEaxXFAuGi74BRVr",
-	"Yp7AMEfKKLgKSmH1tosr8NmEXbEkbATGfDLhUZ5k61J0wczD2BCoTr2jasbFNJOCQJYz7MdiwUSsyMM2",
-	"lBxvVsUnzcQgu+Wf0L9kJGTGI9YWsDH+dqd2ZHkqFDl8QijJqJrjpa/kqUvupGvXayyWTPV0kKsoZUxw",
-	"MR1B8MYmMtd303jP/a104RdIR8OwTDnQfNQlhcFOwPjq26cgJ0SxK5ZCk4ghzKASUrrCOIpMy5Elz7u/",
-	"/ZQrEid4vBtIdbiJeZq2I3xOTZLNyaSGS8oFhRVJqObLldgnL65YuiaoKVkEFpd2l0miWBZIY3I5j22p",
-	"QfjgpyKJTfVIKMIXy+k/ba96Txs86y6Khn7MaDudHlfMPm4jCh1egUe9rCyHgNlPKar6IwNX8NLdC23X",
-	"Ez6I6H/MZem2vPXGPWsBtdP2ixveK/q/+YZXp1e9xxFBhAnI4SjiX61DmFfgfa7mXd7Rj0FauPHjt2aF",
-	"6+fqqYre5N3pmEkYqvOoaWj5y+cab6P9wwpSU2B7ynxkGGOjIOmmKAUAhGiageRIGZQonhK88m2G0mom",
-	"E4AwbW2U90XI3Ckh47c6Ovgic+6gzAkys2mj973NT+nBzt+uie3Ct0/O0D2Vp1MmtB6P24opN8ZfoxXZ",
-	"UK0Bg+i9iNal6HaXYgGhDeWk92s4yZ6vVYR2MWk3nptPg+B849NzT4sMP5Gswcln0Cs4gkYj1orxGVk/",
-	"HMKOmKhiRi6Z3nyQuzSOSb6sn8IGRf+MqHzha8wZqN0CEh71e9WUhtYTgHYo8LWRcTTUbwo6LZkVzvQx",
-	"yDdUARKUHqgIlTb4O48PmslgmzW7A++36u5uRkcqTW5GO1R5FUPvFGub3EaV20Xivl0T22jbyWvXnHME",
-	"ZAhlR0I6YVEjvZgr2+m9kt/SaqiaLjMrns1G0YwncerqPLsPoq8wmoxmjCbZDPKFeg+Be7106Aj9XoZm",
-	"g+WW933HWM7Wikc0GS0p7z+DZcqmgtbzi9rzxKiKer5UBXEMnaAZ2JtYZYuHPtFUVx880fA2NzJFoUH0",
-	"yhuHsuUWX06pFZ9iDLrpY6qnSfjjUvQtr6DRXMhVwuKpl2zapmqVLn+vk8f2I7CPS56uR+hmCUlVpxl4",
-	"cH5UqBVLCbzLiqxXSHcVa5Lxhf5rbYH9wluux3L4dM4wI7porzjslenLY63IAa67WdjmugEbPDX1ARzL",
-	"IUzmjyMOCEmsZnIByWwzmnIx9fIdOKRXTWSqzaiNWaHVWvvAXlbOvrph1aMdloi9kY3KGnX/DI9SABZc",
-	"xDN6xSzmnOuDcfb6JeGZYsmEUIUB6CG5XBPoXolhUigh8pA+Am0yqOLRyOxTY9vXYAeSMjZUh/6yplc5",
-	"FyMAEwsQ5Gv4e7k/SpFNZwHJFCmhsHWrszQ4GQmfsGgdJQznsFWf3LiUBdE1eKrQbZ8kt7LbVbSX8jFX",
-	"JxI4m0bqttZbP9L+CcxDU8kNERYFuR9ztsyAaqOEqnoak7b0Rzi3JvFVVFQ2JXsHhVdUNKbq9Z7PnE7s",
-	"Wf9Fr5HAmB3Z9BvV8/1az7hiozZNslh4fQJNR25s9J5OLwy5ogiCgonLNYYbwPmvjWett7MU/9jFZgar",
-	"q5uz4JwvGF7OiVz1fgfjDT1fq2b+GxMRh8J5bNhgM0q/bUYTAzZ6nxS1+kuIjvjV+sOitEoV/ZagmMRU",
-	"F2yqyy40o16VNpjXveXL5TzwbQexeeJthRzNZSz9X6yqHf4uNKxrWN9s//O1hTTQ0dsa2K2Fu3GgtwUw",
-	"SzB13rnOttBbuHIlXa6cACQMAZ1rE97GJKQ22wosc2lUsAYM1IbaJ9gXVeWJqZgGV4mFHID6MHfH2m1J",
-	"JFw1MVdLqSB6QON/5ioDxfVi4+X7sJOGoFXImGZcTFtS/fSDEIfHtdr0shg7pHGheMwcUxcA9d1zzWp6",
-	"QHliw/IhNBDWNfKVpTB4IejBGpZvgUYRvymzrcHWLjLbjMi/1hjFFXCNYba9EuiEZYGo9TJlEYUO6ag7",
-	"KTph1lwyNgFUVprmnpba9WPoVbBvA9XCn4NCwMbXv3MGbSXlxf19o8Ydy8WVtZz0qdj0lPaXXMJIc+83",
-	"mdDUuIwcDD+GDovEB8h+yrO05J32GxtD4sQ6XGSjZJ4GYc2rtWI2lcGaiG5q3heCp1ze5q1KP7Y7iR5t",
-	"q3a8zYF0qNyUSWkRo07JQah10xAyMycyJfZDvghszetxJ1lH7AHgDZrZVKL2JqU1R1711INHzZa0cAh8",
-	"FhDZm2gC2cidt9E20TU7CrT/GtqOLkXWDl8w8qsUbLhdazAfBa+lE7o96pFycHhZSiN95XYco/L4/UTe",
-	"/Uw9FB3+HtLHZm7cSuZuDyPa1Dj434eSq1nc+OfNh7SLrOxC/t6z5GyWXvEoVFMeinzUb1clTWqs1vF5",
-	"zFK86HjmRxYQf8YlUgVdZQBAwBaUJ0HpYJ+QkwlvuGoXmP80YSnJ5Im2eZiaA54HsVmgQ+MFomW8pOAV",
-	"aD7oCvACT4Rgx14KspJprPzQQUb0VojwZ65YSqdstNREHdjkV8++PyOvgeTVkMgl/Ve+AfovQHxb4czW",
-	"IlZ9Tt4YzkQKggWA9QMvDRdYRMwVxItG80Vwi7WtTtNopo29sWA0HZ9gSx8somIqI4pnHduRdYW/NxXW",
-	"3XO6SsXilWMx2mU4UePvjKZKS2ZoHXYV3sPFbKnUCBwvQeX3ZaYwicAI+Jdnb5+R43eqLcW+PC5ANsPn",
-	"UAXeMOFwDY8BNatfX65WlIfo/mcp2AmhYt21x5YH+R2Uv9ghGhGtR3HOgvXsv5w/63LBtXZcOff4olO3",
-	"FbnMsfkp7HfX/dh4jpUxgynL+WXCo+ZIKnjY1kp/DjAU4Y/+4iFXCvXpEGQOivwRNvcv802LZgC30mhB",
-	"l6PKKKFlKPaxATB1oeURdDs9BTWm3w4q9jH4OZ41l5NChd+MCQN4ZnWmjloELPutllyh72Y0VNCp+dwn",
-	"bttGNM71ctXcVrmkLFmD117PbZ+8hPnpy8kvzQj0fO2qzOGR4eOjmYpVsYaO71oy3b5rvGHvcOGgvrUM",
-	"AKdtFw8RinvRhH5b+6UqqoxENh/wbzUfWhzlguWsgHyqyu+6JhPgf8s65e3dIJ8tzW/QXBsxkSKrXLj+",
-	"lbhHxQZ58wj6lcDz0tVlgg/bZkj2m7kyxaHcBERBmIa/1oPQIAEjKIJ4NMP0DEUQKyRGweehQGk7bw1c",
-	"sKBxP12yp2UaaO7qn3ILS1RvVOOAxmXZuV+Tb0xbDHd0Q0s3bo9bSW8n1qNPyvfSgHxmwAkDfHjdTjPX",
-	"6ha7ZdOXaxL+jhqW2ZeakJecyyama+yM2UV5RdNXhYMSm1qthl131VY/Qor1QubKoQqaF0FP8+75vkrB",
-	"No1WP7dXc+tLu9TV0KeDyiYWp1npCbrR8eVz7FYeyusz9d3tylQ1u4jFO+rd27MbvXVvtLmp/6rJXESg",
-	"cr+B7Gfg1QrVV3relsm3pQlVmVZ3eNWa6+o+37W7AdWosPLmPpZ3jbVvuYPott0/fdbttcE3x6CNtLXd",
-	"dXBjsYJe2Xi1MIJ/To+OfcCX/37/3//54YO6+I//tP/xh01RgJsKO7TK/FoYogIXupOohDfmo4ZZXDNK",
-	"UZl1S7vuQgI8OuiYML/bgEUvqqvEMtrVhFuJN3gJhd22sG9AoshR64AMfwdDFX3mb4MYPQGkbjTI4TXy",
-	"etTthHtFLU4BFTDNBEu/UiYIAKVRmSpFAL5Sdyi+0bO52Q4DIKdkzZTLl8ic3/8WoyLlKqNmvSm8Ezcc",
-	"Q/GKi7pN55ZiLP5VE4y4GJ9DeRpjdD2MGxJkbilQEsDlLfz6NTLbYFC8+NgVQqEGtK+YMir0RrGVyAgK",
-	"UED17pYiCI2L+o1dNTzFpkV3w+bYyYL7r2Q4WDE2j2ngrjxT5Nu/Pz/7Ozj8ntGEiRgafVmv2E+vBsPB",
-	"+S+D4eDdC/1f3w+Gg+/eDIaDt2f6f34JOMpqKAj4aW/mQ2/pG/b0R9MxOuAGjuOUqXCUgcYLLg5RtwxU",
-	"bO5ZJASs8J42RA4iKSZYL0wDGIWvRLIm8CFyiI2okti5TAONn7bwOXdW6zKe5aGVvvvzW/LkuFvOSiLF",
-	"1A3T4fnGNIzdpzJ0OUa0pIMNmhds9KuxdSpK4tnPZ43pWne1fXM9/Fqi0wrxd2Ct7Qz0gvtabb2tuLGf",
-	"fbctq2r9o5OOdZOsGG7Rtvf0oD+XFibIk9JY8M9GFu5thHxOvb+PMGhzbXSUDZvr3MNKU4no/S914Mjd",
-	"eaXd9Xkv3dLFfuzEL90sslq9rXdYhAXF1a7lUMMG7UYutQ6+tZy6jrBopYldCY8m6t+dFLif3L+raNTn",
-	"iCQ0EE+fyEJ1iDsfaWhlmLbIQ4cBrh+J6PCRL5GJzlTcFqlo3e17G5Jo35trhCh6hXRvJmTRvr7fRwjj",
-	"dx9H+BIy+N2EDG4vCtCkk8GM+3mKmA0FqIaeFjOZxAqbhkHLOC5UxqixbhQxvuOvFLEoQ322uAhEVJgw",
-	"sNEN9ym21tDTKGsYwKFqVsbz6zAlh8G5+dgTY/wG/StnxP7srJjODtUqGIj3nQ3a+N/8NPt+FBDIqTo8",
-	"6N82tbkNFlOqLUQQ4mDA255SsSu8Csj/CsGIYmEUSGycKh4ah6qhNcnkvMHraJBWzSwqhYUCeuag9MkV",
-	"i4lrkbzT6IIeOjiBdyj8FGKywSIgWxT7Q2DztG4zyRVLtZ6Ce9ch47nsHVf2v7ztKk5jA8XsxMJG2rtn",
-	"FvaMsex7RmNsudeDl2fupbrDF3DiSCpXViYp/ZkG0+jhwWbEUIdP3ZSrWQWqwokFV8un4mXvSHTQc/RK",
-	"IBUT34FE82zGRKaFozadl8shmtApA1sSgdc7eKMbXQEtJqRgq9GSKqWt4PqU32D/FgVeeHzIoNMJdCgi",
-	"6qZMiWJZeZaHDQhL3rdqT2+ca603g16wN2Dw9JYs0jfPzwbu/fpQRMEaA/PDyNTThatj9KFrlcnhVOLB",
-	"2kD5gk9TKrIKdPlwoMwSAOB8lItZlAaLS7wJjDaUreEcvlKuTzqooXY+IIO1piwQNZNnm2Lb6BhysGss",
-	"mYxStpQpFjPKS60Zwn8i2mNDXeNdQXfy0L1vEMZpA4bUFWerrmtSTCheOAfsGZjeJMXvmHuj34uyhv13",
-	"cDytH72rUe0aKJLPjIZny1tWouE2wbFVjNsKijaY6zsgN3bJzNuDRTVkJ/dki460XAWTDtFLDwp5gWXW",
-	"fQxbT4AFYLC2g7r61DLNXais/oV6z/TW0k7sIjy0W9bZvnpoI4+0vt3IMy1vBqktk9H8zGEL3yTeXMJF",
-	"D8d/ZWI/csECTp2+1V1HnQovA5YvdO+SMlZkIa8QFGFleJ47IJQg1zdctFW/DGzORfsJwUb0O5+Yp6yG",
-	"ZrFMAKljwUWpzNe7GLRe2vVoy96rDs9nXR/9V05FZpSmVnr5q324VDJXDQq2hixywbOmrsaKEf3zVpnb",
-	"0M0ABq9JRHdExcaXt9VtmrclbpHNdLOAqsjenTDYeghxBuEtuY6O7gZnH+kC+kgOjvcfVazKStncwd7T",
-	"i98Oh08//fHDh337r+NPf/q/f2h2soUaJL98+4ocHx1+A44g+/UXv7wpf/1h+eNne/+4+O3hpz+0sqNZ",
-	"mjeB5i1Wii0uk/UNCc2enLUjmffzNaVbmW9r8Z2EkTnPKkXxj8tndbj39ALp42D4qMORlZnFfb7x3L7F",
-	"BuUBP/IV5eYa7Slyutqtd0OySjGaURFvIViNetTvxZCt2Crq7BzbTnEXirJPFPdMUdZTf2YaGl93C/Q4",
-	"LzYiIW6zCablS9OtCrtugeYy511GqCkb89Jn3CYF7HeGvfcO11x3ORZioheXaDXRtplrffEn+3B1OW6U",
-	"oZvIhkVkNJHTnLmVhMJgeic1MRCVURErm44iWLaS6fwrRSI7zKDJQ7JRyRETPtLjbwyRFWkN1AXLrHtT",
-	"n7bE8qF6iGyjn9SOAKMWflF5BXHSdodC2Xm1KaAE223Psu/F30P6b6n8VkWtk7Ltt+Jzk252/aBvUO1o",
-	"NEGfm043d8wA/VFuZXmaDJmt0qXustE6HKx4Jupp9R36UJgtGbZZurapUl0SRzRXDaGcLSGq4y3f6QjP",
-	"6VI3G0MIccqvWBr8qasuKdSSRZmbVO0BiyjZSup243/QL/jcUslFgZwYfW1ogd89QQe4ybBSM7vUQ8Tm",
-	"AtzxTIoLt9ltVGdNLFG48/h8MuERw3Q96+oMNUDhSx7OwUDGBUTfrqSuGA3j7tdR99zYAAtr/iNl/2TN",
-	"8a4cRERj6dmcZ0Ps3jUkWUqFmkByZNGzrN5vv1P/lny5THjDgW8VWaNJ3k2RNG4bUHhmPErCZ9gPaXBF",
-	"15c8SUYbqNgT7jsCIjSgqOabHkJwM0Jh683wQwUjF/oyLzOgooRhC9GN/fPQrQ8+G2xYXvwrMm4fs1kD",
-	"6CcCBDUqPqNYliVWLY+53qPL3DjvUqa3paHRVGkZuzJZ3YV5D23W5ymfhG56fQqsgdtVvrAWYXE5XNPL",
-	"MmfLsCC8MfdLo4re4AiBGQ7dzjTu6EulcrZFjOB2fFIhg7TkQj+xhj90NR+af1WyC28wVFAHxqQCk+0T",
-	"CfeI8LwTmTTN8btAoN1+TKGJptqNwJcmt6GOiH7l30Q+3oVzGnRzMZU8Ffg+m8p03Z67DuuFpbl3NmZ5",
-	"3RwQR3NnkiYFElwuxk3Xuklv7cOmqdV8hEwRPoAweUHGvTlvzop+5oT3Iiwcvqfp/It5tXon3Z7m1Es7",
-	"ggayo2lKOy5vs2O7i25kXE6mvtJRszlLu+eVw3edkjcy73YJUJYrR/0dfTti30rulR8Oonu/Huw9vTD/",
-	"f7S/d/H1H3bAvDfon7kFbr8dDt5QzbYlb16P25rpflc69UtD1/dNn8Y92E0h/cbL/lrcvnvea0+Z8niR",
-	"JsmryeDkfS+uvGj8SHEE3fj2Zpmwx+IsO3ZZWpVh/QSPh5vRC4IJHw/DCR+NzP0Dz3oqpG7RPaOfLqqz",
-	"o1aIN5ATcFezuguDw9v9doXlB55tmbC9gyMulSDtphFE96NsNNi8pW3atl1ddz/we+k9gh248cvudqms",
-	"UQJan04NDSWbGe+BC3sbJ9GQrHg2MxUIohYcp+DdjmtR/kuq2GhrV0pMF3TK+icVmTb114mEfQYP1pkp",
-	"EL+G00qmMbRa6bthS6l4pf2tZ87uwBXW0Mytk8pnHbNFR8a+BkvoDnJLdiDFTS4uY0F7ibKGvoYV8m6U",
-	"LRuQaDcKi9t3Q9kAbwVhGuIWPBvb9JpU0phcsmzFmCDZSiIQmvLqklY0ZTOZQ/xEZVhbfomOIhwrXATR",
-	"2wu2pKkmjXuu7JS9N17zv02qzrVAWANOkuMuVlNPOmojh4vP403pQzXh3C7/qFpPaFeq1X2F5CzvxU0r",
-	"WbfuEWhWs6RSW3pPTXZSbSq7YtDbS1+74zlooQSXMjLBsFl7seItkUqNUFs1+QKjbMYmmf2HceNc7CQa",
-	"UWFCo70gybRmxP0os1BasuHJRtjEHu7YrfLnpGjQ1y0uSyOcAVUZZjQJsoKGwzwjC7oml4xwpXKwSVqz",
-	"nLCGulHhugGjQaZ8ysWoyRaApUko+rYxY8zfculHEV0wQGnoZBesBEvVjC99okWQSz1qbhKnIikUn4pF",
-	"OVW5lOfF+FV36IW771vyV+Rv0yb+ubMJEZ+j/PEOpybUSxw3nerudLR76f76yaswqegiW8lzTCMbdQZf",
-	"2b1Xhgt2F+ri7lQub58s3OaaS+MndPx8SgBODhKafmWpJCsmrMsqhFbAUsVU47WHZVoZdtjnCsqG7Utd",
-	"7rpreZbu6IXl81NB2q2eq1CR9xa5slY27EpEbsyXv+Ny8jVLuQyURkJHqs68dZOJZE2esmyWynw6a9ek",
-	"bR0dLqmLYLmrbOMtueVAb7JSrLsBXD6ifiBG3de6KzY2rHAPmfivjVfbGYDcL2hCsMpgCB6F8vVWAok4",
-	"PKphVDzcPmXBzO8NVgfcJFFWS71aez9v4TAyy/gdOo38ap7Wnas6i0ztx2iZp9EMK0zsn2KJAPfwpyxP",
-	"xUhb+CMP4W7gqt9H9Rpur/imVp/TqxGV0StafEn++fYjUudwavW0beGA2jZq7JxQrSdadkr19C61Lvkm",
-	"nQXbBohLDqSYTWie6M9YF9K2DqWtHRL3qQDiDYsstFEQDaKhD8uCijVZ6SXYOp1hl9zzrcx1WznVo1AM",
-	"Xvm0ZV5TKzC32xo7ubbd3ZVSYw/rHmo1b6DstT/cQtC5d7QFyn4bftgbrKi8Y6gMRZHb70tHKRVl91ZS",
-	"IHYy0nIlFVDyavSRTI6c8nOxKzUCq1xvki62xu/rSeJv/dTw7iB5UFplLiqmr5OExSSTQ+gUc7k2kS2X",
-	"dx7IsuOlsvgr6LhhiuEjmiQuNU824Y8uUU0sLBvs2UaWLCULKbJZDd99twGGZcIEV7NRTNc2KRwbSj18",
-	"XOotdhi69JTM01roNtwmIKPplAXY8C37CLtNp0WMjSuyYFRkZALZXi3Lr5CK53Nbsg1i+xejyvQgl1eC",
-	"uTYgoOpwRcaYlDa25cxOD9qvkUuRHlmc9lE3K/ZxyYp93GTFXjdDz6TcmYkGty5fsvQKEFGae7hErndQ",
-	"3a6gio143NRYaEUVUUvoSyInQ0IVmdBU/z9IgNUMlUKUeS6wZQW2g85mXEwJSxSDRofKdT704UQ6OrCv",
-	"VygwY8mN5ge6a0LE/IrHOVwR01Tmy6BwWXCRm35YdeZd0jTjEV9S8G+Xb+/em6UMXci0q0mUySWPNnUx",
-	"21XZaa8S0ivJ49GG/Fn9e68JXBN0o7yv9UMrSK44bbe3Hrt14+Xt+soX7F6+5IN+BY//u1PbhrZb4TZw",
-	"d5cPi/aNx8et9+u1WLS8aX37+gXYs6rMdm6TWi92q3CFIfYuxN2NkHdhltZvuntmnAZ2ZVc5oE383lrD",
-	"2Zsxt2WdG6ff2n6fvzp//UyKCdfL6u8OCPopS5N83ClH+qJhai9EKpNFEMnzW5nNTJcdhJdI2AQSCbBN",
-	"ESUpW8I9RQzul1Z8qVArlrIYWxYt2EKm61PC9FcIFWylVTZRV4IVi9KQHfAtVezhUVCpTQPN9WW2pHk2",
-	"O3nwgJiWgUNtLRBK/vrG9mrpkC6sN+YNW8gr5MXrJ/JvPK4d9uFyAw03nDpV8wY9W8kFu5Txmsy0bi1J",
-	"LPfJy1gNiZbECgwyzZCKSJGsTxAuh0YZUseqwKCNFVlKLjLc/NVMQuNxraGnjMb6mUWdBLZpAIZqQ0NW",
-	"jja5JjxhW2LEmRyCXn0jbzztIM7ZTSowGy3EjKr5aG4hJNkVCzDgqwl0o0tYmp2QGVhjGXbW1SQVJXxx",
-	"yeKgir0JqImjCRhzteBKsRja8q2sZRhj+/OAl6lwRASIHQ11einzbOhsyRkVU0YmjMVgV6qGpmt26K6E",
-	"msokMI3vPOYAjptxReDR1sAInUxG8GQQh1EuwTNpNsZtW1AJ3cZ4gjafIb7TK4JVVJqzdeG320hBMRql",
-	"o4zySTr2cnvaJD/PlAukXVdvsqTR48C97a/u6ha1MXo9z+RimbBrdARucNoYCtwGOlpP6zlSbu9beEMM",
-	"pc9tusG9rGe3A2sC7uL7ZT+c8wVLuGANmPob+guTGV0umWDxKRRSkJiuh9B2eMFjwaczwPv95fxZ55hK",
-	"+/Xf/9KXses4HaC2EM5z7ctWpHylQOVUQ5KLGBv985RMOEti9RW6JAeBDe54pSzkogF/nxY7fUJSNuUq",
-	"0xr5kBiM6yFGtYZklfIsY2IIbEr+93/+XymXyvy63c1qJ4BhE9eKwLtfS9+CkwRZsoPLFp1xwebdWiYV",
-	"PUIFYWkq00A3gtD9QrNNN4c5DktBbhabWGgXAqTEjfdTkij1Bhr07Wgr7HBNiOTsY5TkcY+4NA73Qr/W",
-	"5O+Byq8uyUeTVP7KGlJ+l5DBqZVSqTVCbW1p6Tjh0zxlSitS4cYZmeyfn2pK1VAo4py8nTEdVrocmk03",
-	"qxxcHpANzxmN4VU0yCYsSQgXmcQOMJi+GrIMEhrSMZ5DA7M1vMxE7DrJNI8jJKT0sVBLrAxlII4ngq9L",
-	"MYKLKBg1MT+OliyNgmL51YTEORtqq1p/yOS1lq46mV/6qr9JFtQHzBcmHGz0e1qon8MBQJKMUqaWUkD6",
-	"Ija2NL8uE4pJCkkiV6MGR3SjPq/NObKS6RwQvlsl72omFevGTu/g0SpZ4gB2xaCPD4qdN6TgnWSQQuU8",
-	"xGFvvntGHn9z/JQoTMshj/YP623voogpNcrCQ/zl3Tn5ox7n6cHjJ386JXJJ/5UzfaSaT2cyiUPdaIoE",
-	"xV5Ntc07XISC45EUsWowoycpU7PRNt+07zYs/5Ux5k6BIhSRImJDQjMyfnB1+EDSPJs9gFfHwSTdSC5Z",
-	"cNAo4ZpATtCi10wMoxCqSVaFWxKA47qJZDubnPCdUTXZ5ltG0y75NCViKQ1WOr7S+TcS7Bt0oYZKWXhR",
-	"uteeoItPF+7U1lQjTIe1e1DeSzNalDJox04TRWRKymTSIQ+lRletk2oglrdLGrE9xZY01Tb9KaaTUjVX",
-	"6OVNkgIDC9YFamYH69M/Vm9Dwqdl9KJKqUKSkFSu1Cn4RhGea8wFXKgj0KX+j7bIx93SRs9Tym1PtToy",
-	"XsKy7lXfN1jclHmzrBCOjNlITkZaTuVRBv46KtZEFq3BvM5k7gQHu/dPtVsLNOHxKBcZTzZXYp3Cococ",
-	"7JsMkwEVEVJrH13Ksm7Dv2UX7p3NsEwyQZI2z24N1diLILcgrs3Y0Q44ugE2unLCPQu5ttjHXdh19rP3",
-	"zKRzO7Cblu49SavlpLdxjpoWMaHaNPAw2fLMGRUxi8FyK6IJHkbIDDsyZmjbKcb0P3YdBOvg3hKq0CbC",
-	"rpuUqUwrd93cZSLjIufZulFpFETrScuMioidmEQ80PFsNydjAPqwKkOTYjujClRruRIEMz9uJqi2Zb+4",
-	"UgO4xqhVyia50qSRwgUSp3QlriEXNf2kPGYjl2a8MXKwTKXWUrFCTb/gD9Gz6Z17b0Mm3JKmPeBULXu9",
-	"pmmwyGOZsivOVp2HMY9vBrvs3wGtFmCjK8ozvad2SwbDUvMzJHmT8Q3HP4AWXOb0LzZmQndaaUKjO42R",
-	"YKXSsCrS3Eq9jmHmsCz1FOdeOayLDRL6zEmZngoMFNM1SEQJEJsSBFBmgwpa9WsXRZtuk+0ULRCNrnCx",
-	"ZvVWbxyutF5dtYAelUJgR9eXQ10p9pV93hcSoRtIkUguOYvJJVM8Ztarp6T4ShEtwyJ1SqhB59Umn0Vc",
-	"2UriFOlcx50SIHcUWvQPc7gx0Fjdvr6lvdteEjtaKI7XaYm7UZtRXbt3anNBlN41IxgDrafw6KrCpasV",
-	"DxW8SsqXRMCF0ACs14D3W1mTbWrUmF9WuYzrSSIQb8AkwpImCNDlWmSRiUz3ycuMcPA7TTjThvaljNd1",
-	"jTma8SQgu3+BkOvhk2DEJKFimtNpqNb322evyfE3vjRpLT9IuZqPXD7URkaDW9F7HnyZH9vTP9jH2jHo",
-	"vw3N6v0VhY7kF4UWTA+06y3UaLagPNwpdiYXbGREXsNFqxih8YILrrKUZjIlc8aWaCnQyLbu3BVymd2t",
-	"Dccfqu2fB/tWSonF4RPKExYTxadijwt1SuSSCUXolHJBLrU5oFgyCdJjM9A2Osgg8ydUmM4SDGNfsXRt",
-	"Lv9m0t2YU1QlaikYRrRcRkTFFcun2tDXXy/8r0QKJI9Krq23VJlOqeCqF0yC3lI14mKkNejSXWAFpZf3",
-	"mrHFUqZa2fT+KPNM6xIjqKNNw/r3LRcVbatYI5c5yGtHyg6hvEo11f2rna2j7SbRsZW66qSBrz48Oi57",
-	"7/77Pz98UBf/8Z/2P4L+u3bpYROPTSlgITpMvMog0Jbz162SLIXTm6VI1q7K13NQf6U0M4NcUjcmhiyK",
-	"RzWm8vBRec/O9v5B9369+O1o+PDTH/fMP6EE9Gj45NOfwj7QJhTulmKHbbg1wIDXTWsv0XwTle5AfYR7",
-	"8n6pjrjyXXhbd8ewPl3fEUKuXaTb3JF+q59OxmIH9tnCJ/03rsIt0yAcvQj6B7CbDeZdXun3UfxRQbjm",
-	"1ozMBVsROWnLPDdi2P/Wp+FAa25Z1oCo8QwAD7SiACVBWqz+K2c565zm6Ubv6K6jacqvaOJ2YuOCSg/b",
-	"l3te+/adrviwoNTid7sEDreJCWyjvid8yi95YgAjNu5ayiIGKxz5b+lBRF9HOr7R8WjZR/vdTeUi3v7a",
-	"jE+AFQdllSxnLm5jfrDGJYAG6If0KlVDVg7T1DyyCX+b5PozbbVgVuaM0djBTpUn/JrJZcLIaiYBRH5Y",
-	"1FGV8aZOCc8gB1Ch+qLVFv2S1xVMazPOYg7nwLmJdPfRf+/m/mnrvnlzIVdiBJXQKugQWGDyj6OrEpwD",
-	"9DgyecyQSuAESbGc2tl1E/AFIS9TLlOerXGWQS0gGOn5uYVk5KViqZYOTat/y5ggNCNZyumU3cI6ZMqZ",
-	"yFwx6qazf+U9+gnMqEgr41vuhHm7KTRTWRJcU6PKSxATMgu8pKHuWN8i/2NXU2XJx4lgcHXGecrUEPnI",
-	"ROkgyyORcs5iQrO2azCw3TAbTHZiaUqTxsIE+wCKoEvAic08L3cXAwPHYPEIc3/rH/E1j24DqihnI3bV",
-	"HB2WyuO3ol4NtQmuN3KfnHn1BoXT3jyiCF1IMSUZDGVlFk1SRuN1l0kWcbhNNAvq0Vt8FPJINFttSbL4",
-	"cr8Lzb7T8Ur73OAl2/ohvJukpDWV1CEvxldmlIsmvXZLrJGS6ruNBnvbOuMWSl1/5SeiQt8mK8ozQpNs",
-	"pkWNHyes6D/IxQo1JLyI5myZFch37vklKC2h3MoWO+zaCtSWekthuj3eUSvgAN7gcQPe4Nb3beUu2UaK",
-	"d8iz48ZUbxWq5/hoLQ+6xPweXzUy+UtUUtd9g5l9eaYaiyy/3zi9n2Snyt5KGsEmVMmfHX5kFQC3I1hU",
-	"eKI7cHmhM+F++bzM2neDWrPrm2OzQ+cGbpKaSN3Usf9s7x8Xvz389IdWP89nEb2NMrUVQOjGZGzrl/vL",
-	"3GZ2Rv0/pHsvSCYhvBGAj1zwZD1qDCGCoGn+udRpsa0c3j7ayJR/zVneVBm+dKtrlUdmI7Tuan2dnWSY",
-	"zcpTpkAqELUUEWvyv3WM1FU/Yie5eVN2Jaq9Hb6HQvuNJqFXebYlykQHXevmbuHtomHXcnZ0x6NAo5dO",
-	"WBbgvGjGonlfKCPzTkcrtrkjeCeuNzPXLIzFph2fr7KmrVR1nhRv6S3b9kw/2Tcls7SxTcSGuYqdqawR",
-	"yLzFtPqsO928ubXcaSM/B0VgZzAcJNie1/m1TLu6PBV6e1cQYbuSPAxh5BsnPZMUdhHzKBy71/fVbkAX",
-	"DIcY74RorFVQwoaUQ0qNFHKep+JMn/C9vBNuS75LHr9xn9oKCinsKsL+jiuqyCqVMO8bg+T/W54IllKk",
-	"h7dRyli4ePQ5y1i64IIK9N8vOJTkkiv//ROScjVHTEIIHS1TmTHAIpxSLhR41BdDIgWZyDwlkG+pdlNw",
-	"hWieo8Y7zzzQ98Z1b3XFD3QvbJ18uk2cGGHge7T1sCf9HeLHbx9FhP4Xy1STxwhqaoKpq/DUFWerkZ+H",
-	"smmGP9rnNikyFjbInE495FKBvIPgbIE11Cl9VcFW3ZCkUkwonvErc9e5HHP9sraD7O8G2yhLeZQ1YAaq",
-	"fDrFopytKe8eYra7Vzrx57ZxlVq5lOW3MnmUz7N+JN0FsAEnvv7129Bu5zrp8dXLpfipx/q2iShdU8iZ",
-	"b95I4OE2pWC7cnWDIqsKWWWOpPvJ78LnEtZZ7pfr5R27nEk5P8sytlhmTZiNHb3NgJjXlF848XF5bdrV",
-	"KRkLmY0yOmdifEIowZhwAQYiyNHHj6dkbEplRwa6e3wCIUhKlvllwiOL6O21OHTDGsgotBorw4DhlDIa",
-	"zcCPG27EkCTccxp2uF2KXIRKScb5+WuzQFul6LMAlDgZiPR2V6NpceBNbsPxPmcJv2LbYnJ2z8ZEKmp0",
-	"rvr5NMvcpFf4AM3eJm6RLdiYoPJzbtWvAmjSnQBWp2RMZc3p+uXhxivc1T0ej7uobomcboCPOTogdt+G",
-	"RCYxUxkB3LauZasVFm6SP+YjPVG/CjDPa2NvNrHFOE7lcsniMaLGQ8015PgJSRIppoiJQXhWQHvzjGQs",
-	"ScAERHFyBdlZMoWLBJGFXQEQEzEqFDGyAVC0+eiGep9O6TAG06sR+5OWitkdgyBRdODYHdxTVRlwLy+o",
-	"FyKGtgEBD3Zz9c95texdczsgxxVV4kBPkRQRSwUWBvmufEKhNRhNM9EN5nA7jBFv0r+FrGqeQFSJixCu",
-	"LspWSFi090hnid25GXEtuhHEGADe7bJNG4EVFCMpZmgqunYMD2gLSdx99GrnpVzB3BC4LtxZMWVXXObK",
-	"YOQ1IX99L1cgmLCMDB4ll2wiUwYVnnqecgsnYRAlxjQUxfq9EzLWsm0M+ZLk+PDAk3KX69GMItoYkstg",
-	"ODCCUMgR7mfYYG9or/JKJGuLzYxqCTLRFLK8OFTLYUGcyUq2TV8c6EIXsBRbl7ikBgkl5krrYk3OhShi",
-	"LN7Un5WSBVOKTlmhalhls/OZ6D8ELqpz/We9OtA0lA9ePWFal9WyfQ3AE72KxLeCsUvD5dS3UWbqmLfE",
-	"aTgnu3kb2yRUZPp1IE9CIuQt+NgEXTAvofG0kONfKaLWKmMLkJddBEpFQlfd4Fvj2Fk6CzWcOjyow9mN",
-	"Lv7jw4d9819/2EnfO0NI1wLy0GN0OOfd6TJOG7jXusxu0tRaaLM1Sek+E2HTDr9hy6R31NDaj82b8TTY",
-	"affwyaeWXWjpUB7ekyBufPN9EAQ27JE0Wto59ByWt8dcqyqsDwHMBU2Ztekx1LZFCpX7TJCBZDpPuMpc",
-	"GllF8MsFw86+BuoXMPJl6pqXmZZlgG3Q0rLMwNBaa+724Rih7QXivAcDif7916l3SQOoFmhrCtq44R7o",
-	"/3KlqMtlKq9ooi3rjKr5EFF51ktmn0CDai9fDi2qAvjvbGUeJlDurl1Z0Oywh6TveIBhA4hlxa5YShMS",
-	"JTKaK6hKsn/Se8dZJ7yGqhVxHXz94WAmk3jkAOzs7g6KVFOtOIpLmQv9WLF5VM1Nzos2BAG66DJldD6a",
-	"JlQpO+JF/34swCM33+OsFOcJw9NR1drbLBArbEC/Me3TFuhy1PTtClU4igRT1nK5BkXxhFCxhj8A6Ujb",
-	"tp1pW9RApXRX6DUTlGDj5RVLsV+BpvpMxij1l5Fc6CEu+vZRKy2tE95gTdEv5EfROTrDKnPX6azRq4Vb",
-	"sklC70LXKwn7+6TpoVWdpxAXmrGFqQKheTY7Cvg/z/JsJlP+K7hXTgj2GCD/+z//b7xP0JaZsoxQ0/oA",
-	"CpyhrQJ0VTCYUmNX+0wFMZBG5NWSiZfPyTMpBIsgDeaKxywdfhBo/yhvML9Hwz45q6UszIyIAPh9K+B5",
-	"itzhejgZrBzTb4Vmsw/ij+OPe/DQGGspDX4vvqflIaE46J+0+DaGWeVrvITbv/8BxCp0gHBdEJ4VjQig",
-	"aSy8CBrgNGUM8PFOUkbjwcngDaMxUTOqmYMUP2uBXDy7Srnm4cHzlE6yITpgaMZAa2Ci6f0so9Gs/rGV",
-	"Bd2E36H1VVEn579kv3oGf4MWpar8cB7zrDS2ntAVS/lkrW8/W8ucpQiLU2gpnKmTBUunsCgA99UyEeNs",
-	"K5uOgrqPnIAExPzNUwJvQc4UfCwXscR7oTy4P6lSqa+Zevlpu9I35knzHHzBXEOGwHBi5RvvxAIIDv6S",
-	"x1NEO5DYVazIT4E7BWiTCsJgFSJaAwBtGrv5vmUWQSBFly/8apLHpDJwCxTQ0/BFO/WXSuVsSJYpFxk8",
-	"j2GIwGgW9BbOs7RRWkdQQwKAjTCG06cqL9mPvtP/P/j8qdkqzedTE93UAySSllcL1Mg0femfMV1Xz9Oo",
-	"RLBrJ6ibeMQSJVJhbbxVW3ACsK/Fe/7i3P7rsxqa85xxlcl0PSQZowscwg3oRrGr/ZZNuRhagoDPyStU",
-	"FtQpiTVv4ha6G02dTLT2BBdlrmkJ/+r9PtW3MbT9we1K+ITtResoYVjdapZFBZ0CY5OF1kAUAuQ4ID07",
-	"Wmm9tW/ZdTwzCyiBDUADYqCbHDUMXKYb8zs4Wv8l88AQ4l62U4ZBNrMtlC3yY8pERQZJktE5U/qogcft",
-	"Y0hHCLSB4BloyrlmKv6QBd/C5sFY+kYWuFlqaF+D6Ik2sVIamSYJppmPP6uz1y9tkx/vCScG47h0+IbB",
-	"Ki8ZBbFyFjJmrni/eMSO/HbFs2hW2lswCs2k5WQyNF9M6CVLQPoNHEh++VNwCPgDSVg8xTCDfbKyYRYc",
-	"Hj5lHkK3t2Ww+s1hGhxjC2lsS0xoAQkR58uERzQrXv1RyjloucsCQYamzBfLBlvBrtIsA9CXNG0sKXd4",
-	"duoEsizUbHAyeI3/Zd7KeKotwHRRPFrdGPgr8E4BVIv96wRQo3uxdOG6QWcyV0xrCeWRiz+Xn7GDfCfT",
-	"hX+VlJ5HWCt1ghD3hYTDjU3lCufr8K/AmWBwAou99gYq86v5a2ljuebP5ZKLqf+eu0jwO3jb69fmjC1L",
-	"L4hL+bFywaJxaBrmGc+26zUBrhd8y+0rLlKKTu8mbEqTUX3jgR4Xucr0ZgACgAMP0FYWAHyaLoWVUew8",
-	"ftBrswrRjCUxClakZmgGBOIdCTNhEPubSudPWrDSfKTQvCtXwoOCXbCq3A0/pRXcysUoTf8yCGc5WW8f",
-	"taP+GXLOrSboNGD/jdlSqRPTnlHPA4BRlmodzaSSEacJMY3KlHu6pBaEnrQ6Cck0e+tjc+/amb1OqBga",
-	"rRojc6zxq4AgXf4qSIuvFFFLFvEJjwg8MySTXEToRSUxn0x4lCfapINvKJv5BgqI072kMI41TXHIAdgU",
-	"hdGF+3hFNm732QLVdG+jdmzwpHli7RMPwXMlSMxTFmnNxBsvfCEXnhLn6FrNZOIGHJQD5uU9Lv1Se9K7",
-	"+HzxVX3JsOyJ42R/uS5YW37PLLN4pRhGsfSKR8yNYpLqjJfMrtE8peXSKUqo8Ce8gU2ilAJNDsL3LfkW",
-	"nicsoIJKQRQm87h+W8UNWrwXlJOlJyrGnR60rMD7L5VkfHHhW73BPADXuVGnTz3FWhni13sPHU4H5brw",
-	"6nT1LybA7PgdD2ChBWZxg9fG8ZiJ8StQSa7kGkdJuJjXjTLTX2cBGeNwuKNIioxGVVvZ0Aem6Lq9p8QA",
-	"DddervJ1t/c9WUzTaFYlOv/B0mUSeE4u1Yk12UFrAXw8EdM0NnC9mogKwC9sNjuR6OyC10sbsOld+0JZ",
-	"gWl9JaNZSLGyd4Z9wp+G/5uM5kEGSaTWs4aExv/MVVaoWxYKL2VXLFXMMTf8phVL0x63GN3/MjjshiSR",
-	"WsG/pAkVkY2gzJhReofoO42lkKn9JqrfOF7pzGBAFOSZTBkar5psh4SjWY1YYs7kgzGgmGGpj1pfYg2K",
-	"gPeEf935L1bpM/xGRtW8wvj6L+4Xp2SYXmRDraQvuDJGLQQKildMJ4OwWHO/BgRb8WZNBoG1imitKfP7",
-	"jEFjGq9rlqqMA1tttB7vzgDhXHpPW0LYuda97e4oNa88m6GFifMyLQdrjDSZWCWseKTh2qs9DaWS5RHx",
-	"T44ULXysebIqEw20gxGtMp2TbJY66Cv7sr22yrohj2bE+k31dsN15jkFCvvcH8LO4Ht6xQKP4iiZJFTg",
-	"XuIXBliDrW3WoCMxzvHcbGDBNqz9JU0GJ4OKP7cU8EUnNARWwILes57S9061DqovNTs7pIUEVIqAMlAS",
-	"bRd6Ki6KU3PWvh9AAwPT0Lnun3XtctBfA5TKBBXZCFpGeIj3UiuQWJee0EzblyML3A5D11y37wfWkZca",
-	"v5SrbAe/nJUa0Jt0xrQdNHJPgFo+AoWWQvTKGkN2GhdBx+/Nf9PTkN8P4qW0PmXchaC7+H3t2xdh3+/N",
-	"zn5YPeqLBp9y4zQuwj7k94HZ6Z25KHuKb3p1sR6bX+aQZOsdWcnpvGltNRfz+5ugoLpP+sY+43uuQ4dU",
-	"p4eK77rPSx23rCZutl1c1+27qHm234clWNW//b5NEl5UvdhlYVvxYdeGC2xkyVyujFb2Sd+4oKs6rDcy",
-	"Tskx3bS9Zd9001MVZ3RlE6p+6MqmXtQ8zDe/TxU/9aZ9qjupW9nFyNGai7rHui5qXugOpOg7o8tnUPI2",
-	"t40UnE3NJ337917d5b3p3KoOb//Zi6obuz5QiwCsUnDFu10Zr/Vtz9V948Rf8pD3I8m6g/y9JfaA19v9",
-	"5tzX76H1EotHuOzCZ137wXdTl0m54peuEXNQQlVc07u4vGuHumAjKmiyVlnxxV2pJBcVn3dlxC7v+57v",
-	"G6exkqd7w9e6Tbzu537v9PeGAw87s993NYxCruwyGQZd2O+3tMMCru33FyFXtf/Xws+s/xrwIHdTBKsu",
-	"5Pe3Istrbukb0afLfuz+am6ZpUMe7Nu/BYP+700XYYOX+6ZnDp5onq1HExrxhGcUuTVo8LVufZOz/Tqi",
-	"5XpTvqh58Mvyoeq1f+/WsKDLEdsovCqe/A6an+e8r0zDc9JvpfdVXPbv/YPpLN98r/779s8ON3/kohYK",
-	"eI9/GJk/hBnHd/DDCymbM7aEp2uvdyPTi4qbvzzsRchxfyNyLuDmD/qvfOf+TfN/eYMb9rO27w0sGOSd",
-	"NicoOvomjMWXNJqPJjKiyQhL6C4q4Yx/+82oB2q6aQ/VOE3fO/YiGKIJE281GNPuQ/JjMe3Sr+wY7izc",
-	"StGcbuZIKaRz48p4OSx0TW28Eibqf6eUXO/ViNFWV1QlaPTvzcufPn0CtLNJQyOsGaNxwpSCfFIPTNQ6",
-	"Pl1KeilzcuhlMymTJhwPiYUnhmx9k1EHOWwfhG1nBQmZMuHR2kV5tX5CLhkXU6JmciX2P4gP4uuvv+Op",
-	"yojK2FLtf/01FoGckPHrV2/PSa3yAyYkyPjPL/DHBRvDp4osFZsxhZUbgpEZVaeY9QJJUVBXQtUHsbEU",
-	"5awUofSn49eOYBIAz5TJ0CVRUZixTxD16NKmUyeJ3p1Y77WbvvORPvhN/79P/xef/z80ScZme55JoVV+",
-	"bW5+/bX+0x75+lzTRbTe/5pAXRt1tSgroUgCmBU59P2HahezLw9+c2VQn8Y4O9wMhb0UeTQrbSGm+mUz",
-	"9kEQm3c9o2ZdHKPBwo+Jm8C6IscHxyY/ArJV6IIRKDcDzC/9KkTxY8kQ74N95Crbh4W9jNXXQIK//PLy",
-	"uRoSg9BAvtknZ3aPF3SNx6n3Xa4EGfN4DBlJAK1wWnxUWw36DWw9b2dnqm2gnFEvLeMLNrTBffMG7p4b",
-	"iMfe2p7iVH/Ux/a1TSYY/xbTjA6JVyv1aYzZBmT8IxfzE5Ky5P98gGKqD4Mx8CNL98kYHwaYE7mk/8qZ",
-	"Jj6SC2gVSSY8yVhKoKw3henO2dpAohwc6O9ppuJTIVOoFdojX79hVO+iqWuxtWx2onrTxi/O6XQMTJER",
-	"LUoIF2T8crL3sxRs7yeaRbOxyYzHlx4eHGsCSaAWA2qO0b8S62OZcJbEsJH6VGdUHyq5okkOybEIPQRF",
-	"H0TkSYJzhMIOtf81Gb8+O3/2vQF5+cvbVz+Tn6AAB+AC9skzkzhgcusB6FMKBTmTMGMzWUdsuDRbEq0g",
-	"J/lET84AoB0fPRkSldGEkePDo+I9QRdF8h+syOSaxHwyYand2SWjmZ72C21qoVAYm0IDqrcwZoulzJiI",
-	"1ns/sPX4BMlnDjsZAxPYymEJeemwvaeG+IBHjo+OTonKuJYWhKS5EHq7NdWRM0vAqclG1oLv6JjMZJ4q",
-	"nOGLNJWpYaExXWIcgkvxYJnKy4Qt/uOfSorxiaYdOBGgc5VJGQ/J8cGhOTnNoVoy6L89xKJjPp1BLsaC",
-	"K8XFdAg8rmd4fPBI/+OpK4iGLPhLHkMh2x9hg8eAOy6yEfw+/tOQHB8eeIhnejH6b0f6fx7q/9FjHh0R",
-	"CtUi+ruXKYgqMx6AL6rxEAt79N/giJGA4EJkqf6KPuzjo6ew+Y8OHuJxj9+wLF3vnU0ylkL136ODA5SB",
-	"lrgv8wz4hBuOsoigml7Poogtsz37pzH5o96nSTokNB0Spv5EFEsAf9uIfv1ts/sk41nC1Kkpv0DeRU7S",
-	"8xjHLKM80cygl8MFeSGm2vwewknH7IolWptUJ3B/2ht7LXPMuMzYR6QJ4HH9jTHO/3WeLqWC6f/XnvnH",
-	"GJeMmdwyZuSPKo9mWjiOQVuKpDBdbsZ/wkwcCpeAKSk+9TKMtU6EZYt6e8ELAXwHFYMuwWlfr+mdUQV4",
-	"VnsfiyjTzDKh1lMcG8P1Ew9JaY5qvA+E7MA2AT8KVoPrfqa3ef9rK6PIgqZzLTeKOmvHvLgH8GmaQSkN",
-	"+WPjLT3+06lmdyuj4VUUyUdHWK+Z8IgJhX2woOPQ4GxJoxnbO9o/MOBBJ4NZli3VyYMHq9Vqn8LP+zKd",
-	"PjDvqgc/vnz24ue3L+CdT8MBEM/gZPCOrlVmE4gdBNLgYP8Qn5NLJuiSD04GD/cP9h9CUlI2g4yjB/p/",
-	"piwMJ5UyPDvkAa72CaRpRqeGUCeUJ8pcAzYLlaVaRAGcvEn9lOJlPDjRH3kpYvYRE3cBMQBmcHRwAGWs",
-	"eM9CFpQnpf5p0MHYR7pYJrB9CRdzLKeWUb4oelsNHsQyUk6T13/A//p1MBzM2Vrpv+yvWJLswSk9+Odq",
-	"rvb/iUVEC5alPIJH7H8COFnMBVPwZ6gX0kPZNH33WbO9+2u6SIpG/K2ngpXWbXXYuGegytdVeI4/6p8m",
-	"NE8a20G5DX/wGuVOqUgbwwYqXyxouh6cDH6GZttW0bL505j4OYWY2VvM0rvQozRsaRNZIQXtkzffPSPf",
-	"PDoENU6wlVViNDex2OLJ8Qwh5YLU9Jd3P7y9NjEhXbz/bUCT6eBk8CJ+/vYM0L+u4F9Hjx4dPgWIAP3R",
-	"+ev0h9G/Fh//9o7+/W9nT1erb797/DKXD6/+9uuv35x//P7Z+eq/vl1P07fHc/2O3tnBqx9eY57n4GSg",
-	"OGA6DE4Gh4f/+vvZ33/4+Cyd/O3t6Jvz9bu/fv9q+s0sunpNl/ynJF29pPR19P0vb+Tg00VnYoEtaaAV",
-	"WOmuScUODLplnqKSUKIUtNICpAJW0x71La49FCCdaOfJ8eFxkCxKNtxbGPAnllGDXHA9agEDeQSQUSOV",
-	"L5cyzRAXAQ2RkWfsYcFFytRshFmoF8MBpHannpzXUsMMrwX9YDjQDDTKU978UKMIs0sLzA+CRVcSFzZi",
-	"Dky08RvOqsWSkEHw/ZF+YrRg2UzGlf0QNugARnf5t1DebDkj1rpCqgK+abZG7sM+91odnkz1zQ3rMuds",
-	"ADIvqeKRq9u1f11KjFXAFnRm3U1k28DRC/f7jrn6e7kimfRhNxo52t6wbSz73Jr2mcxNbYue+iW0U1aM",
-	"kbG5YMdBpv4er/Tr8q9F4BzIefcb2Hw7cAhnCb9iO9/9l0bzTWXElCJUf+T/Nl2+Ritp234wdZyeZne+",
-	"cLgYq95YCrhyC76KvexRG/gqfBW/cYrSHTuhN9BAf9cn9IyK8hHh7qXsXzlTmWo8rKvDBx5eStOZnQPs",
-	"hkVrBy/bV6rkhysXcAahPRUD3BhVKVAszCNa9SgNwZ8EephMCfqg6oet9bMzH/NlSVO6YBlLUY0KbW7x",
-	"yIMf+QL6kbY+6NCKWp98KaIkj5nBKxrWQfFwUadkvFdguo5DzTfAowjftXAg1qEI1eSDk8G/coYFsqjh",
-	"6w0b+ERqAa9K4LF7pX+pjKaZGsGNvVf84yKAWhWEJDb+Ka6qhaOhCVaBq/25toJmBT8PpMdVUeod+qwP",
-	"rnXdD2YGhMYUeSnZdBYWZL5+GoCTYgMvUOCYqyU0WBiYRgvdt9+bzgxLl2IKDIO13tmMpaphhlyMXIWl",
-	"m2O1Pc2ni+tKUAQZ0xZNpNkbihNH4BDUv+bpFIY5PPpkwm8Ijm3xUS+hHYjNroGhF5Qng5NBvJT/qSfG",
-	"U6tLaeEAYa7ByeA5zahtNKetxpgpEOBmPCEzrdCZaXxzVAJwHBwcPj06ODg42IP/+Ub/zxP7T/N/RwYf",
-	"RjBIiRvQJYdtHhVdNn3s+cHRwdHjvYPDvYNH5wdPTg4OTg4O/gEtEBB+pL4hx0+w6wZwo3n/8Gjv4SHg",
-	"HLIkhs96LaOHpf7Sw4FtJgRCcWb0327Liw4OcTFIH+YoaqjzXfZJD7REf97gZPATi3lEEwd5Y/yDLlh3",
-	"ufbCZHB3ZxhYGsVU28UPHz8qddMaRQzB1U9KPdEKMeZvfAGCfeKz3uXIYIc5HFofALzp4Jz/5OjTRQX6",
-	"TuRJ0l3NtncXIPQFNIZXgpGl6fV0XaWhAL17Xyvtu9ACpvi5bhRdfCrpHD9ylYVR16yq4V3L2uwAMySM",
-	"emmjg9BRpIbfMMThsRYX8PRKHSEAJQa0HweuA2CMMHNQXVO2T96BsmluVy6wtnzoY6/IereJjCWJbXig",
-	"yBjZbgyRmA/ikgGoXyRjpmfICPRSxdAu+zgkQmIMiF7KK4YRWCRWhFKZSk3t8GcjRk5dGFpPE4JbU/QV",
-	"QycVKqRYL2SuyB+hneQ0T+llwv4EWoItY9Xq01Qr0cZhVcLV2P8gjg8egrZVIGran/VsVjMJflR0d+tn",
-	"LFj78cFTbGmRYWSVK3BLi1MIglT0N621C+Sw0n4OizBw5pzhWUmtHJryZ0By8dZwyaYc4kzovC7rgCho",
-	"Hbn1VgK9mNgPbD3AKw9U529lvO5327Vfcru+0XZ/cd32pXTvL5b+0t52HSzjmRqo8Yq+ddiBAnt+PnTR",
-	"AE4GqKAY+Ievvzin06ZRzWMP4JlPw8GP0oYgNj/vnjOTuJE7DbO2KncWQoHQ+rXVcGsNBx/3LIjQycCm",
-	"yalB3Xh+8BuPPzVa0MeQnIDSM2Uo9wRzKK3WpAbBEPYhexO9njb+RQn/ooT/HpXw4S5E4MtsW+n36Y5p",
-	"54g+1lnQfeqtMj0HNWlpW6YEoeyVg2kGpJk1JLYZ7GiYUbwP6TtU+blxxwfHqG/mArJBESOeIrrsKeRE",
-	"QXYUqp6Vd4+e1OUnUtI11MMJpHD10AsBqGMPNuc/AjK4ylCHTw62sRdhTl0UiIPbUSDOlOuQtrqDfBTU",
-	"CBwQcIzaz65VggdFrdRvW7JY0Gz+DoDinYgdE21dQdMZMjb31bg3c0EOp3VFoiU2llcsTRD5dOTWNjax",
-	"G5tce8myFTPGIaQTavkE7mojAqyuoxjRJA9c3MCtdsN2wK/D7Sy/L+rVF/Xqi3p1A+rVfbwgXudBg7EM",
-	"ULmLi4JhX6Md3hFnGZEiYqYtQUqmUsanVbTpFQNkeQEImWto2mBdoabmLd14j6xcc3JF4N7YJNuZiL+I",
-	"9S9i/TbFuhF3vye5biPF1xbrx/++Yv2FiG/OD/jAKNE3I893LsLLpgAoDZuEuFncF0H+RZB/EeTXEuR+",
-	"2s+1hfnDf19h/hb3cZcCfcn3bEejpqDOt+tq1wo7zG6SGl+/fOZ6Kt2jpEbN+TeczWiEy575/43JjZ2T",
-	"6MxRu2TCz5LJiJUNcTl3D/q2NEzBvHBb6XtdrpKOAvnooFjFM6qYTRKWE/IslVwpKjISf/UCbtYC7gTY",
-	"+PDp0f7B/tH+wYOj42slDxRA64FoSk/he3jNJDDL67edBFZC2g0leJVbuzlR6v21LEtNACKswJ5DSWaU",
-	"sswkYQGzmWR16I8E2UeAhbAP0R3wLph+pDZdCJOjaOa4dkHXkPs6JNQlM5lnuSDPXj5/o//bZCDJeice",
-	"+7BLXoICBNCD95tyjeyBfdZcozvNQf2J/zPlxLijDGlDcXy/M2LKKNkVDsf2Hh6Pd2Zx/QcAyNnTFilC",
-	"CGq+9upKCg1qm9yYcBaMx3XXu9S+3GWb7rLhLljn7uRSbLrkTJe2bXhg5zkTTDhMqNReZLYxzRB0ZRpB",
-	"eRcWNRscrEmumGkXK+SKSHGqDbgJy6IZoEYIpv/I9kveeuhcBtrjNRIqtr8Dd51QUeapJ/uPDvcPDw4M",
-	"W22jhX2O1IqN99AdtMo3Xi02r2I7zmq4Q2zx982HyZq4xbbp3eQfxUd3wB2fwT36e7sXzbH563m4d3B0",
-	"fvD05PDIrGfT3VlrIBK+TGtjbhM5/13x/9tZnpW5n8h8FxJAG3Jsz2ibuxUE5+DNW3lFQhvsU0SXgpZz",
-	"gpkuxVKg0w/bLssJmaY08m9ecCvjblRu4CZZAst1pPEWl/1FotxNTTskLSylDlZKjX767s2f//yP59/9",
-	"9I/zd389+vGHn39+9+ejh+evX3379/96cfzwl8EX6dJJuvwZKsuwZS1bGZ/SLo3XPObZHvYxaDRcf2Yr",
-	"pjIE6dwnL2g0g4bCFqtUkpibBpGZNNilKfQ3Hboml/hXx/KmwTATQ/Nf+leD9GjQLMn//s//h2Log0Dc",
-	"W4CxBMhTrhymXcLoFWj/MCOeKZZMNkQliljEKbEVgtjss+gNnMqEmV6mRdQjVI2n6f9n/PlM7+OLq1sL",
-	"YoTgCeAA9N7kyiwUBXAMrvmQX51GmUx349OHDtPGW4k9tnEuSAhNcY/88p8synY5A1skC2WblwkW2qbY",
-	"t9b2W+WqoMTGiAMitZbmtaAff2Rims0GJ4cHB91xC0yyQePH3I9d8Ypinp1Fxo22aTNclKcgW70d/5SX",
-	"TbEeb1uuse6fZVaUtIKCoTIKBkLoo9qiD5+/viD2tIrRhQi+7fzBTPb/3C7BIcyE8QJEdAxkw05380P3",
-	"xpwLcFIoBDdv0Dv2D48eHj96/I+BbZMYj4qMhnKqwvE3h4e+lHOT/NZ1O10PrmWkgAuk8zsGNg458aTc",
-	"cxUzCYz4gLV0GPAY79drxK+cnL/tAFagA1fIw1cO1AOmq68u6JdRUcCbH9H6ra4Qtkw8FeHBFUv5ZN2M",
-	"XEqTOWJoRTPKRaXw3k4IfXg8U0WxO4jpCZZ6cBGxkWL/Gg8NYi2L5spA2cItD2aJQqgCxWgCj+Hvik8F",
-	"zfKU7X8Q5xZY3AIWJ1xgvIwuWLxPXAt/tHu+UmSsR2MxYoUvKaaKaWIBO+dE2zsw/wIKN8+InEyIwU1g",
-	"Ijb3jVbmMibI5fqDUHLBAE5aq0o0URJieLhNer5ajZmz9RDRfHMRY1T8ck1Kb6bMdN3bJ+eIk4tXHRNa",
-	"LZQiVsYmW/Ak0ToW3AGnCBpvTLtILvSLiETARGyUKThVI7s2aFRg2WHEHkEVvLPCGhr894yq2dhlQ/RU",
-	"tE4/iOOjp7bsBvocWHQfnOcaHbcO85YmiVypkH6Gj/sa2rnhh4qCVr1IplwQOslgYoCMKuZDo6TS8mbh",
-	"vrKYMJomXM/GoyKZ6h2ZChaPmxQgu3/hC4mL7PHxYDhYcMEX+WJwcuguJi4yNmVp6CKEDhNUzTwEZTHf",
-	"J2c+8RZ435rMQXND7Yh7hO0R8sb564+VFrCkWQadgAf//f5g7yndm1z89vj40x9u4l7lJlURZRjQ/OBE",
-	"X2R64JhGAB95oMWqPhQYsP2ihBWdDB5Hh5MnlweXjybH0RN6NDmIn0yOJ8fxw+jo8pAePJ08Yd/Ej6NH",
-	"l8f04dOjJ4ffHDw+eHRwfPDw4Ojg8ODgYIATGvmXqz5smJ8W9UAcek67++CcrfF73/z9o/85/BrIxsHJ",
-	"IDpKxOXiu4P4v/6i+cE0/gzvzOHBPt7g/9B3Wi7sTh70uzX/5vFN6OJ0pbTYbPrWr8+/oXDpfIHWLe0s",
-	"ZXRRvTyz2QPNYittBWnWCDrkXmjpTZPEpEIpphSXQnmpIXCnInI/seNpEbtKpZiSP5qOITIXGdQeU0AI",
-	"ZzExvVr+ZNNBrNsvk5KsGJ1jYvRYyJEddWwtZxrBeCgwAAyacEFYohjkvAUyRkC9fG1X+zkTRmyTg2Lr",
-	"B5FMUxZlZCZTxcgliCgQZWzlP6a0pkPidE1SfqVn3pnK7cIxItQtqnZcpwV8fecM4Pr8huNXUlhQpWVx",
-	"fjXgWU3m05ymsVuRT+eWbFvwNR2ioFwygS04Epp5HqaA96ZrLulbO4Uv8Jj94DEvbtTkjeMUsfytd/qb",
-	"QbeMfcPHVsiyj0ueMuW/crR3cHx+8PTkuKePHS7jXIW+7w2mbesRxRqBwU/yV54k9MGj/YPB9cxIQ6a3",
-	"bUPaHuCh/MdCAKiCh8LI01V+v6myzpdZWwbIPnkhwA3MbWMp02vato/RwuTYD29XYdiCpZvmeHZzg7XJ",
-	"+xdQF3FL0v6FiK3xts2Bm7826jFgOmntwwy5D42MxlxAIyMfpH9clfBGRgwJNTqNvYeKv0BvF2zjlcho",
-	"zuIPwuooNOFzbaCD0aav8JQmoALliNzslBltzsG7xlgGO3NojSFoYaRtfZj4BzGWgo30v0f62yN7m48L",
-	"nczXxbAxEzXN7dzU1Nxa5tjbB/4zZZEEj4X+25+0yrZiSQLVax/E2I46QnLe+GGtMiuWkcs1rDPWxqLK",
-	"oD7jpGi1ZzQpwyXYpWnsqz7jirKpFUV/cZ7CePQU2/xJida5VqUWy0whZ2ryMocZMso1Db0Ug+vodjLW",
-	"9xRaa4OhK1GjXClaL1JrVQG7S22c+i2nS51DF4DALfEWjDbCxc5R1vXIxJDJdfRB/ZjMs2Z5cY584lL9",
-	"gHm0amMaeNi/hqX/UNO88fuBL2gfelrZzgnYFJHIPAP4UmwBMjQv4BMIzpmRKb1iREkyoSnmK8C39oPE",
-	"+yrPbudiMOerN/AWbwfweCl3AXa4EGQO7uF0DZrrBiMXNt4cNzS1LB1yCXbfO4XyiWM8CyAFQbtuPqQX",
-	"xZR+x8cFTgN7mXe+yDOZLZsPyvY2zIoqFusSyLOZvsAjfbsQulzuk7fGg81FcdNhSz3jKY4YGT8AHN90",
-	"MQb0DMXAj+znC+Ebms+5ILliNv0Q3Okl78Rp+Zqq+UJCCl0qk/NX568/q0did9eQ9TO8TqWc3Ppt9Or8",
-	"9Qu9oU1ltUXp0xA7CwMJ3BZLoO8+k0BDUmA4F6mr0/3VmDGDfQLrXGQpu5mbXqfyykF6m4AUKILZzARi",
-	"6HKJeXUWE7pgv5KaqDyGse0xV4BGk8okwYLKJkby4Ks9bTrgw8PlfHZ2KSt5nXlDz/sZLsFzNN8ee7wx",
-	"5wXdLoPFInAqp4HD/Rzscp6nosImJHztd+AUu5wRsluAV2Ku6GWyQUXAwGZJrqO912g5Be8QUxAJG+1u",
-	"C8bBt958T5jZ3THS36UBo5f2hi3kFU22dk//7CKHuMO3RapvM7kkudIybwu5XqdFS0Z7OMhGE8UkPyui",
-	"9CS0qDaupW6U11FPSZlgq7IA+aKw3LxEPr8TkvgNWyY0snGY8nx2LI9NP7MNURrmep55Fhlm/nNxam0O",
-	"v6XGpCjkwzSPnSCDPDMz/QILcnOwIC/fviIPDx8/3jskNFnO6N7DptZiMhcZ/KEb4z0zzzdCkRgSs9Un",
-	"yxlVTW3N7G81+A+zLk38tiKh6IKW8AmL1lHCRvh+20xsumy2XspETtdN6aPFz/3m414MTOS1121dQBdo",
-	"myeVsilNY23TRFQZ/3ekR1RgHFu3iVYawvP918Zk3gUX7t83FwO8VrQMxcCtI4YgVTRHzEJNIj1RbYVX",
-	"c0eoTbhKLzNlbEWgXTj2BRV0iqCsC01cBIC3TCM8LkCagF70a9m5Yumj0svIQI5gO/7LlNG50up1njSC",
-	"gTyzQGGfXTk++zNEh42IORn8/OJNCYTt5P1gkmr5V+zZCPZscDLgcjHCP8demRV2a9JmeUqF4hk5m9KY",
-	"/QpwbhTQ1Iqh9CnzBRvpfdaTmaQ8og9+5nTB1pjjpvmc4zzUjOlbbzAcLPIk45NcQAI4TXoUbOPsPg9s",
-	"iDn0AOd9J3Nx31FDDJNjzlmFy2F9rpNXiLUbk6bNuA9+c0CH3XBBrLLl2gODRpWF862mLHtWQPddDywy",
-	"YkoBhyiU1hv5bIeljgDteIt8axqcm1X25+Kbwxhp5rNzH6PxbtQsbrgbTUOWZqbpDSeCb24GFXmtD3tY",
-	"vyKhabMPgYURdZfvPH4AZKJMAvuDYoA9GECN98u4IU+cYvZysgfVxv1vU6SgbW/TXWOKRHRJIzjj44OD",
-	"3krZZwAQaeaUO1nfa3hlc1cW19dymcoJT8KM03y5PKDLZSqvaNJs1r+y8VWFRtcVZytsxEnGMYt4TC8T",
-	"Nh7aOtLiKuIx4sSpubHnYwCig3cYuVxDHcdukEDdIu6VxX8nszc3NdEuOpm73t0dG3tvNHMtDY7Mi02T",
-	"cLTqLG6oZAxPwvwU2IxEqvz/Z+9fd9xItvRg+FYChA1J4ywWWaVSSywYRrXUB820umVJ0/q8p/bHDGYG",
-	"yehKRtARkUXRwgb8wwbmnTvwFWzM+2dfxL6J7r++khexVkQeyCSL54PEDcy0ikxmRsbhWednAX5G9iwK",
-	"05b3TCkOdvAwoXZ2obZFO9Gf/9G+l3yJzuN5ZTXSTdujgAlkM6uHAZZZ3O6MN1DZPHkiC6fvscXaJ+AI",
-	"sJ/ac/oYOJWfzBhadtJ3RqZK9cI831Fzs8plfFkLaq5KNt8uilEYb+0dSwU3LMbzAIUXXBuMbGRqIF7d",
-	"dvqwI/1W9pddDopoabEXGRVtFqmxs5/XdsvE+pJq5vF2564VK4MqlUdXBGTxEWPVWNroDl6A1YI0SVCM",
-	"FYUk/F1Z2bqOvrmIxD3Hs7h88nNZr63OmaJR33XPZkk38I1UpYqZQunSKtDEUiGg8t6hQ55KYOdziOtC",
-	"6ECKHt4FqiofEcV0mhjMyUqFMz2zttmDOnmJZwdDXPjemG2g2G8syk4Q0nTYlZnIJYUa1gd0Yhzy6hrA",
-	"Zp1MgwGm/L9nTPhJN4wOyIAxg6LPNxPIBB/4Xw0b4HCXgajimV68qM5N1Ss3Dr05NbzUwRH2BpZxuCei",
-	"0bAFWHfbdmEgvfiyRIE/WbUVmpYtMw0yNZHMtQGoPsg8q12ZqjYbA7jGzGBq9UfXLj9TfKyZ5eDGaSLc",
-	"1MmN65Lo1KRBqk19iSV6WhqbS/+srXAk3rlNO6vKtMMiirxljAJb2Bakm8eEycbcOFu+RIEW8G5ClM21",
-	"9r5a2qZZPEwnAqYTAdOJgOlEwHQiYDoRMG3HaH2AeKngwl2CdWlbtul6nE2T73IibPqqCJs2zcB0ol46",
-	"US+dqJe+WuqlBymXFhOdJXql7YjNsn4zS2DeQMMsZ1hp31Q2RDdOiOY1wOWIa1YnMLkDOiYd+xt7+sBj",
-	"+jjsMREzq3YyYbgZhwEJB7yH6OlCaGFwKwofogNKh08cazt1nhbH44AjAsCv34pbEf730IpbBf1ROmOX",
-	"V9qXI/DlYKDcyz2piLaLj15gLsCahevA14ySvTMm7BONDHYQZSJiAYlllA6YMLdCpFbaAdEUSxgotnXy",
-	"2pTq2TpM28nAli0Fp3GoI6mYVSAMGUhtSJhYozwMiIQCJdDoWiREnRGmRUtlnBRztcBtIw1NQhJLCIT1",
-	"JD6Bmzr5zlWJ28mYFJjOu2t3Xp51a7WDkV1fmEkoKw9voogNTYsY9smcR/rerlgRIj+didjCZIhkW9Sg",
-	"LqWHdu/rPmMGQhdKjjQIdvtoEKOwswMrwEyfjYk2UsZ2JuyXA2lnF+b/VrhZydPDIDPr2j4E7oFPdZ52",
-	"q+dwf5nFbMPq5EYQ9mkoVTFaEMlBhwvv/AytHleYaCtKyxMMU7JUuB+1RWlFnj+SONR8qYzsMXtorslV",
-	"49IpHxnDBA5ZE5WKWQ6gbydskxP90zIJBFZi98DjzeI2eB/OJj/Izjx+mf9RboR8VvxzkRD7jcOlCkwh",
-	"FZCybJL7xUSS++XibiOmmWuZHBDN7NIabJocycGA6hYMPKMywMF7nd7ilT3+mG4D+pxvZe5OfUQTK+nY",
-	"p2ECnnfXCrnq5Sbccy7I9KCfLrDz8Bov9tPg/sy1WaoUtY9KBf/vKXNfOxmrzTjBmIAaVGzhd9kOsSgN",
-	"+npM4dQnFDOeqz172b6a73haxOc0ewjOKnh4EPOcUYsNATrPLzkHVpJYkb6JKah+/kMT4Eew7vvnPlbN",
-	"Ps0CJPhmwTQie3HFcz72JbBHwKMExRx6bsZ5QJurWZlMhcs3Vr8Ezg8YTF4ZNaduqi27bal4j4uNjQBT",
-	"kuQwTdAihlmdUUCVXdV2Vy24GJM/nDuWhN2zZO6Jc4qsv3DBQVT8dm6ulDVlUBl2pAguNuXjM6hTPXRI",
-	"fQwWLO0N+Mdd72u0GnzVm9Xz2TUJsQtvpfhfPDvPi3m8WS2oQeavlQyzEt426FVHLR98EH3MqI9ZZDVs",
-	"MCg7VHON/BIa0/E6XJl+G1CmVWu+ePECLN9m6Zv2UOVZFmNGVXUiwVTfoKIO0qq94jRJLMrBdPpP39AB",
-	"jWW6JGNkuVSha58FRQE5wriCgR9e/wztl6xOC4+ET//437//1f7f73/741/J73/7499+/+sf/+uPf61B",
-	"AlD5pLVqYPi5HrAerWEmsrdulvQyKNewA25eXE5pdMW5yr4sHakWLFIEnotPdk3sv7zrnw55KVXB77Cl",
-	"ujitmbJWCII4539Q2p73Iq7LIROfBgmeUH0mu10eMa9P1gum2CCpw3/LaecVXDZ0wHxoU5etOc8lFrEk",
-	"AeONfbKLlaFDhwuM10xBQ63KbCydrNrn2xqPb2ut24V25m0tuM13Avws3wu3tb/clqXOdMSkMLfOMK4c",
-	"tzd9y2PlcZBr7/khuxWLDD3IBxq4M/ngaDGq4PNMUhEz5c15q3PLJB0I1M6vCXQpg8y13yRYuZ0xCa9d",
-	"rEJIXD2VCs+bLdUgTWjF28+MNAVTro2s+/qoLxMGQ3C7B51YG/awlfxWMwtWA+//sMoh+gCAmQIsHJKj",
-	"RcH9VjaqZ/YNwbut75qblQX5s3RLTRPv5OKa3LGhKXST8Pl40NQXpQwB/wTmJIEAqpP3TMQkdN+HgZsB",
-	"50Qr3OJWFBESacjgFqHzksAfziMXgoXe50n8SGfPxtANaInU2u3MHgywZYG3gVMRZB4w/+NbEVINI7Pb",
-	"CdOqsr0ET4Qa3vwHuOukIvfc0IRwYVdQmzr5GUxT53YccK256F0TSiD+C8qiV5Qgp+tW+InsMWO46BGK",
-	"iTsk6wsJVJMkdHIenUAfstlDYlWZEas6nVzq4s7yLq5StUvEYsgt1XRMHofFWa/HKaIk0+ETO8UJv2PJ",
-	"+FZkn2e+RSCxx6/b2bd+qSIqYh7DbQKkeHVLmGNem8dhQMIMxewf3iUZgngMbwX4Gr0PNvBMtJM+xGvS",
-	"k3YPwjMKabSwjsDHSpPEuT05aoIhje6EHCUs7rG4XXjrOnkrteadhBVeWnuvGbDRUFKcspYjm+HKZVEj",
-	"NobnxZui+65QHM5jv8cKM5BVi/vv8kWDinQDMU0hyUAqVhqExoo4QQd2I8GEQ8JD61b4k9d22X0heewO",
-	"NBX2qIrxQKaauCpNe5YMjQykkzAaP4ElwvzWdmfc1nJo14HcM9WhSXbyXJgNArERUwbSM4NbwQdDN5sE",
-	"doP9afGFfXiuJ2VMOomM7jDwW+VyRC20nJaxv4Rlqw21Lr4JHtLCvfYNCJsp1t7KAICCAGfM73mc0qSg",
-	"8EKeEJgUpi/tDPjw5F+WVbcPUYVeQBleRU3ddMV+ccm/bntrKihmv2eRFHLAo5NBtrBBtsKmrlKF3xW1",
-	"x6Nlgyjr0TN4uvBFM+tjvrbcSUVsz+sD3BDlyDP0U1iILkIxjPCJYk0njwnwRZAbci+hDMiJWIhMawka",
-	"h4svX2fyv0soQXcRMrg7xeqy8TzXUkd0TIzEPKhU3fN7qQJ4lg8aoz08pKZPOiyRoyrJ2WOmLDbXpK44",
-	"4eAJBw8GB3OD6FDoBx72Dbj01cwKzioGlvACrGH1Bws3ialm/rhxhipy+WMvDJPzyCKrYreQN0puay5j",
-	"4bZmbZvbDDBua3USTm/AkPSkN+VhJ1oQ7KZJEtyKzIZyZTAZqXOViZtRKECaPGD008bT6zJTV+7g8HCs",
-	"AMevCzwkt2I+5Ug1UUkVGlell++bj2QqYNYC0AoygP9PFxffkBcN0rwgl0/JMvzQJRfyRqlLTiLpJJIO",
-	"UiQdIifOAop2xoyzsFxaTr8+p8bQqD+YW0L5Ls/XBP5nC9yJ3Sjo5cydx//3f/4fjfycUCUOKZjLMeJc",
-	"kyrFnug06nsXazULHFQ/Ft7llPq2Ne6cJZlq5pPlZEuGZWRVmXGJls6Hjt56Oz1o0s0Ygs/TzC4qBtHc",
-	"8XV5ZlukfCn71RcXKHPE2YUveu/yhHmxNaRaD6Uy9d+GPUA23uubWqvZvGwsLMlYM+cF8GHito6APSih",
-	"HYD6t+454P2MOfUyhw9oj53/NmQ9J3b4PYvbuk8vrp7VWrVnjcvGJWUXF50XL54/f9bsROyyc/G8e3nJ",
-	"WNTssG+untOL5mX0/Fn04jJqfPMs7rAX3aur51GzGX1zdQHCRWhu+D0gaE1INQCfbPaIF93nz+LG8+bz",
-	"50+jb+JnVy/oRZdR2oiurmjcaF7Ry073abfZueg0Os8vLqK4eRU/i5pXnUa30aCN51B/8D9YrfUUCjCC",
-	"mumng46Aon8M7s2RWdmapMNE0nhJ1oNc0AW1EY+htvVZo7FmdWB2qHZeHZgj8GxiG64JXseAz7nChVQE",
-	"8v0ZWtVdoSA0TkaARwnVhgypgncK7aF0riRXEgY5EtCVE/+/UvyeaVcMgeZSAiiP7BGI6g5qAuyiYLDu",
-	"r3Ur/vHtdz8E5O3PP4Cb6SPrvCVw9HRA3r76HgNxb95eBuTN05uA/NLrBeTjza+BvfINfHnz5h1WN6Dl",
-	"Re+Y8IFAEDl2QBYDXCUbBF1dG8dbYd/ykSYvcXBnH8ZDBswWhPYUY3XyGoYCd4aItGJnTFigx3CnHbyV",
-	"8m9//qFF0iH0iHT0Cc48y8zUgMQMwl7wbD5gt8Lx+gyYolirwQgX6IIbXHuztusK9VwBGUa+rcQKJ0Ap",
-	"9GHzun8d+wETkRoPgfwEFQ9DEs6w8OGGKDZk1OQ+QMiHCbmrsSsEsc7+iY3DrPslXOYWNHMmuugv1nj6",
-	"NptOR8LdNcFjBLwBUhVLNxfUk64nQpyzrGpcCqelwWvBEPrU1fD4d7DW96UfKdQmuANtpCQJVT1GHjcb",
-	"DfKGfxu43UkurvBP+wJ+37vz4f0U8okdaPPKjWCMTZ06kNBgJ6TYtqn0WDYYmnGALQ5xoFYoBVl/WxhC",
-	"1t8QPL9gBQSFAXNBhvwTSxyRPN6lT5FIPHRbJrgVk80+PUKV525qK7haFJliV1S8v30JX+Jhl8bfFmUI",
-	"VHhg5UvEqt0V9rIcJbcbdQXCbnv+z+1anKGCU9J5gKqzVfuPb199f9aErtaL6hIlmTZU9jWNqzrDm1Yl",
-	"o2WwG/jSpglggpwmLMR4MA0NdaQFqgjwlZbVZ7N3ni7HmHpCSc+ZfPEQ9R5vH9COhvM4ciehUFPHXW/B",
-	"zric15MbZjTBEpKsk0amUrkROC5td8cK4yDXvmYQrBbQmCMYA21bn32iVtgNaNIqIoHdphT6YDiQHWF7",
-	"fCswY9jeCxf0Fh1Z/+LNEdhM+WtIYGzYSkT6pPaf1P6V1f7lNfxKX5fTro85CF20JCo9Y/iSmUKwmB0x",
-	"oJ/OOiDhmo2rF41nzW+eTRVVr+w/O/9cQP81Y9egi4iM03KC9laz6j4IJY1gPTfGCcZOMLZnGIO26MUd",
-	"fRBO+4dcHBBH9loZuruxA3vpVQ7H01HJ3lIaK7hYh9T0C1RxRaCrTepQy5DozY5oQ78PZzprQ8d6Mkzs",
-	"DH2X3eMCEYvEjQvWJPg7XA2+IxMw9I5lHdAgaI7WWmUseUYkeR3TbNOB5EkEDLAq+6K2kj9xD40uHlB2",
-	"DjCw96Dy8tK1EjVgzXZYEuBOxNx4Ly4WBo7N6SznhRWrpn3J63eykgzwgMIheofRStcBv04uG0+zEKGd",
-	"6iltpk91tStLsAdVIHukGzOgoOBIhW9iljDDAAWeZdwEftSOHmRGf6lYjsSa7haYloUAubvEpT9LwYpY",
-	"sfDxG8bd8ulbqFYvjbk8/4flf4ga1j+Ua+UsuHfGhunqiuKZt6vuCuVes3T6kabmDOZTV+zjZETHumIM",
-	"0y/gXUuvuB5KezYRvCrvF+bHKQx8t3vnipr3jOWw6qLx7BCXd+2FnAUk5ZX164FHZZrJEWjyMCpjz/bc",
-	"mbfjeNqcnE2o7xwmlE9IqUVeYsIXT9HJuUsN9JUDrNWVzg0SjR2HEro5+ZlwcafXaYJxNFp7ZXj0ex/l",
-	"cdErqPQDYQ7HwYW+Qq2i0Gk3gB/AkCaHTDhik3ykTn3gmgxTNZSakVQYntijzT4NuYIqY0E6rE+Trr3l",
-	"qIKkH0M0EOpMNZvDfHYN9xWxzkNmhaHwSQ1jQO9Y3nJIM4gaUjGGYkBPt2aVFrhSZ+Ef15j26WoaTGa8",
-	"ZIY+vrfXZNyUzijWyw//T1zc1dZpjY8Lgjmc8JsVLAo7iGXqw5Z0Y7k9Uun6uHKuj+n3CGqpsiZT35ih",
-	"bp2f0yGvu5vWpepZqIBzfn7zp9c39n/Rzcub/H+rzsMssWifdU3uGBu6XALNIsXgXyMX2oSzs2tBc4PU",
-	"xFgwylgMm8/IOzbXB1tuz28nepP2S8H5NcuCcdyKlxcNF/glIx5j0LDPe304mXDCJo+UK3bWmUlTiIov",
-	"eYwfcN9+yN7iZGoclKlhCgtzMjZOxsZXb2zcED2wCs6QRyZVrKjUnSyOnVgceWODr9TkQAZC4PjHlJKI",
-	"ike51PUcOaAza2Cd93bI+1/eYlLY4xcNEiNEE3d6nqC0z9TuqZAOfyAsAWzjeQCCTYcg/OXuCEfUtZ3w",
-	"McxFYw6uv8AGYg7Bapljp0DzKdB8zPkyxxlCEl3uc4UpogckCGMmXd6MNIOTHUSPgGDzq5VErwu2HlBB",
-	"GGzd4rnDPBtTtyCxrt3Wc3IGpBQwL2H7F994BoTTlNS6bBQF1tz4+ITwWUisSB7vUais6JXKmpl+y6yo",
-	"18TIvCERSzRbxTvzq93Xp7D3uphlp7EclSADGoMLlikFptcmECqiKp7d6GtSj8PAsgLmllSzwLlsYkgq",
-	"7KA6KaBVCYrwoeiFT7LYN/zSSDJUXBjyOJywje2VnbFvmhHWCcYrY4acareCEmx9g34zx8aJ9Q++h6RP",
-	"4c51UHgYMhFGCaPK0yG+/+XtI9zwdNwqQIPLjMk6C+TMDK6DaRZfV/Gt4C54/1I6rxi8I1UMi1GJHdUM",
-	"ZdpVDjnsEoRrnTLgnySK4RSVWKkfU0H6MlVlvRvqPd2QEtmziwS/BdpH4BJ15H0LVMD4hRqTPr1nwHSa",
-	"rzWCZQg3bwtp2n5gYcHFF7PSWtO8igNqd6q5fd4ViuVfUhU/1PLrl+70bromlAwTqg2P8IslWLGtnlZZ",
-	"91qL1PNGIfXf/UmfbYUXe5vK/aL9lO39YB8up3LaiW+7gzZ3HLg1QTVdiuzgorE62cHU9ppkU17JLZfh",
-	"20b8axFu+4OQTHYss/xXBWaFfFL96PNu1Co+uFpUq29iFSFCKy8ga9bzabE6wRL5jsNKWoRK8tg9w2Af",
-	"S9cw8l7eQdAThvEkyFpjz83FnFY14Xw+jJlr+yaaJ/g6UPiagpDX8M7HXMKCoFOpCMPLTZAWz4CcFXTf",
-	"c7+mM1TgX6aUXji3oAtLzXzPbESPKfKWDZO2TO6Ftzj2E3/L2vwtm6MysTulvQxgLQw8S6JaZtznTZJz",
-	"q0IP0rjH4tp65BmV+3HXPBqz9RXMKcKXhmBBobzX4sWBqCwrgJYzELfvPpypT2WNTux4ggmyB2sIwjkG",
-	"E823DUikdnrXPbD+O4p2lymSp3uhJRxnWV9LuuLc3KyvIe3ZJzf32K56Qt/h3beRPnZSAPenAB6ih3OO",
-	"SgdywttMYCJtRpdDZNkjKpbi65lvNAFqIyNdTGN1YLNvd/S49pMVAy79oEAPHiVc8OiEbCdkO2Zke4de",
-	"HroxA5WdUaWo6LH5tKPgREyVQiIvBmxUQpKQiRgIasNdcou+pIrdFEd9XAYqdO/csm3qO4TiwxZiFP1Q",
-	"SetJHluIe4L1n4Y8Rq5O71ucfIEnM8ZZwf65RbZPkPjatLMWZ7o94kmSEY0WdjySpOo+H8LVtWB1MPYP",
-	"80lOPzJFaCoM+Scac2qAzHqDiE2fY+4SuJgXxezGFSQOId10iYd6SQhey6yfOL87N+j7PIkVEzPbEpJR",
-	"XzrCfruqaNvDrwIi712wsQi+7oaHFpP4TsSuuV0BuZ1mFFvNqO/bD9svOqzHhca+gZiEjcfI+ydxdz/S",
-	"xJ4lTHrpyxGkXjJ1zyqaAPref/oaa7FiQn3Xei5FlnpDhtSOTpPHIf6rrUNXWSbk6AmUsxAKtzzzt8x7",
-	"GOT2PxJ3xr6IzA+lS+9lqrBfolOC29mvfbvEFmrVlOh0yNQ9txAMVIpEsXvORquGb+awPLpANo+ztnbF",
-	"ejJ3R7v1eow8DoU0bdqGdwqfBJk2j5V8hdmASJB9JfI4tDPW9jNWemdUX+2N8Gmw9oKLnp+8bmrc3ZwD",
-	"emIbPdL+p3kfSXtqXPl+Tl6PzXikKnWJrLI97DRNAMN+G9jNExILgX0Fzq4Kkdvs2nYSltsWlisuenVX",
-	"M3yHo47Fefk7w8LB5psoemkJDaoF7uodzaYNoPPPhb/aG2l6VpWSNA10a/Z3OR3iIzrEkCJdWv3DcDvM",
-	"04tdS66FD+WBcKeVRlqViV467bssI3sYevaawb/LiZtlv/zoePjRUoCu+ddZqRcwsdNOwkhnDF4SHlck",
-	"3TuaCEITe/mYlFrkZB187GVRIvXKqflrK65Hn5//q+TbdJGfBNwxCbiDdKrP1TqxGmJKvOU5nBVlEbnA",
-	"W1brlHZbGyaY1vNrIx5s2+j8N9ACjshuKYktcMTt0BgSXDwjmSYx+lM6TPOYZXw8cCX2yoWJQg6RVtG+",
-	"t7djriMDG0MNgnPmoFcjFTSCgjfBodHI1GTWyQ0BoOJSuCosBhQePlwgFfFdCb0jYcC15qJXXzVcYHXt",
-	"4mzvLVRnJ9WLRr/+GXq5t4QdC70zay0AnzadsBEQUxEa8JZ/+XP283ZXqrZd69J98p6IkzfQcujEx8xm",
-	"gouDQnGSKxDBV/r4N915S9mPeBRKSZ7a8CQhCY3u9KH1ll0WUKBv5/zwXcLinj3FyHNqmDbgMdXgiuVK",
-	"my2F8CqKciCI58d8XME77FK69dxS/5haUMseuXhfQL+uGr39XBMdySGbNQj33YJtAt1ma+PPDrxLX9bF",
-	"NM5b1fpiLfYJVj1u89huvD8H+axP3cbrSyAJoa1hzO95nEJV/4JjvSi2qK21al0FvASmL+3vrVpiYFyK",
-	"RXzI0bByA8O5bpWgevn2resF7XDZdx6sczAxO1hXSLvN9n1RS/M4c2jN6+LY0x66YtJSNaYLuzhWk5sc",
-	"qjFoh8FJfDXSodEdeWwt1VjRkQiIYt1UM9e4go2SMZixfZbEYErfCmqVrR4VXMNWemKN6ajvG5QXmxRp",
-	"LEcYMoFFq4om2geJIBd3IFG322gPtGIk7J6pDk0mJsBV70dMGWR2eRxm/253xmFACn9Tk0W6bgWqt9gz",
-	"MI9dSUV6KVUxpyJnn8eAog90ZQMohciqxJsLZmXNtPcXxCrOwTREeNLF4szZnVknb2SqNV0INhcAvhcv",
-	"7OGD3+m8CbdFQGwaXg2qwjA1VHZO2nYze+W5CKDdIoDiPmlnL1PLYVP3rTJd3PG6tizwbTEEd5J725V7",
-	"S670Fxt386J0ftwtwzkpvISZKU7XCb25G52zbpdhIugs6+V7qZAwGLbDdMKHFNVWjed9CTHjNAT13MnM",
-	"IdXY0RUaGMZ0DC0sgaE2rpOPVljdilyPtqpySWTqAHqZ4obVITEsSRwFLLBJECNHVMUaBt4iFOhYQXLR",
-	"AdOuDIXI1CT8Hl4hGZPOmFAyZto1WcUrF048mWVofefnd7bFNeW9g/JDK5Ulcp8JOVqC8YCaanpPe2jP",
-	"fO7U9grknH2yKDpdOJSMH5CS+Wqv/JjiBlr0hy9e1Aop006zA61gnnQr/ARXClwKi8Hg5IaxWvYsld8e",
-	"8TFQXoExuEPd3zl0pnV/EskBI0YekA2wIjJ+zvfYBvIQqslRci314GoYTjrMZnWYD32WnZKDicrMO+KQ",
-	"c2A3c2HUB3KkK4PmhWFWRMwLAmOXaQZSGBrNcw2zhA37UjAdEBrHimlv9A+ZHGI7T5MqQYzcaY2HH/eJ",
-	"fGBt8oEvuNRjZbHjDqOQxg7t/Zv3WaaHTJUnbt9kbP8yp6uF4wY1ceBRy1Fgtdg/7dpXGCOdPe2ytj1y",
-	"tVbtNfqpBlIJdOMvlBBAk9Te7j9dXHxDXjRI84JcPiVXzzbrSbZHe9ee5IdjhOBO7stRnn4fUUE6zHlH",
-	"40MLEs5yLb9nVIE3t8uh5kKkgw5ThH2ikUnGjkxBqmzHYyFxalV5SDNgXf6pTm70XRbxd53jaZe1IM2f",
-	"JRpmxdWXGC9D/ssuayQEYWcDyhMvtgC48FXzVoLC+W/tdrVm7R0X2Xtjgwbv381OI3Eys9SQ0L57fban",
-	"116/X0/vQoD2EAAtjiUzcWJZGDhEv+pJOKwjHJbcAF+qu7Usbx6odcgQZI6AWc/ZCto0uBTsv7ZY2pC9",
-	"yp4cCqfDu+fD69vA4i44CDfDw7qfr29Y5CAehrchH2q1s8Ed8y11hF+g/fuiSfYXhEKiEl7GRW+5/u4r",
-	"a1+bbu5eOPQur9MdYCFryxtHG23ufsLVLwBXDzGrfgEl56VjE3gYWzeh1OyzaGpXiHzsxVLrAvapSOoE",
-	"7SdoPwBo91VTzl82r1hqPaiPubaQkyq2SI1Dy2ULMWG1yQD/SqS88w26hlQZwRQxUt65r9mnoVTmmoyg",
-	"iSgUz+jAHvVRXw6grTnk9vSUTEWOnUtEw6rDXK8KL3aKdG0+0gXlEMAAyXUpf2vGKCYzdJYUzZsiMIvs",
-	"Y+45s2DQoZrrPH68Tj3rcilL3zyQn9G4ylo72tMCXad6rG2PyBCeFkNVCftkV2rBZz5rrpgm1UBKcsxQ",
-	"by+e1bFeKCs/vruOZhUQcR6Pmc+UxKtZ7BpZ+QBXAaDf+ez+40iS8o0UZ8uDmyQphLi9bAp8kieRwmIS",
-	"Al68y9SG1zEThpvxq+wVTsh/ynHYaVlcpuHiYdBtmDJ/zWVzCVX+IicO9jdpnjWeIgWB/YKLXttFl2ut",
-	"2g+vf7bzCGFaC4+k0by4JE9Bp15J43cTP8xb/e6SynLyLB9oUkMhT5a7EZO4AD9HmNZgMWUysaEvR+w+",
-	"S1cYpiIyqd0KdfLeG+zesM3e3lEZCwaI3fLtYcPsgtAXfOH23CUNJORWjIeMhHaAYVaJRsfQ9BwaF00R",
-	"NlKBIm6c9w4KsO0j9CUuJjVg709oeFnw9MxKc5jc63vNd5gDXJsBo0lcWRkSjqtw7CQZlnfsTB2MU0aD",
-	"mJYzW0tuyJD6/LP/5/bSGypA8HCbP5zO8EbP8IdyA/+jymxY+kAeSElFPtaKmFrhuG8pzSEjQ5dd0MQC",
-	"r3Na6xa3vSNjAKIC3nUnHTgZKkJs62RJWOXP7n2NOlxEhdXhOmw57W655Ir1db5NZ1lMYNpl02HaGibb",
-	"waVanKB919B+5LkVS6H7ZtSrc4C78Z5SLXYnF2Z2p4xokjAF7gPNnJnvH0y40SzpblIATORpgKxhWa7G",
-	"wvkXsGibQ/VgA43AT6h6CKhaTRMExdOTFy0zngyvL0543ar9CsdvT3i9v8S4PaP18aTG7R2YTzlyJ+lx",
-	"0sk3kBRXgfBbzI/rpiKys0aTs5h3uzxKE8MfypVDtqxtUv9Wpj98n431Rmum9TGmQFAY+S5yIApPqgW1",
-	"4oO/tqaejjDecZezpFsLSrMzE562CflRatqy223HckC5wP7G/jNPpX65hACwIAy/0zhNg0EqYHZEr9aq",
-	"NREGVf6XYgNm0R8/8ez5kHbH8qvsbGEzjFbNipgRTe7w28saSFQgf227ga+VgL3L5IsqJNl1Agb2SVgk",
-	"8SLHaEJLwHcUyRc3SUI0/5Q1cNDQAMIfyutMaFgMyZo45JfoOgkntllI4Oj7xqGpOZPdru9JWt32QjOD",
-	"ORDaUMO14REyFRmJHTFSZcXRbht1IkXiBCnwjAyKqg273yaXVaC6Y/xZ67hvszHmSeB8gQJnnc32peZ1",
-	"oAybz1BRKb22ltIxw545/5w/e3spHjNQes0GZic0OaHJg2gCrReLm+4gnB6zdVzHmrECOBxIf9DiaKu6",
-	"XBbhZpe0nQsC4F5bhO5u7o7fsb8Zzf/k3D8J2ZOQXVfIHmJcYY4K7orsK2XsFkMKv8lUCTaeqWI7QgX7",
-	"dIX9Ihhxv9llNOEf8ZE/sd6RxRCGUnP76ZbjB/4xtaB2lv37VD+5KWyP2ZAqUwjXXp01mxiuzb4aqrx/",
-	"wUAK0JGswjIVyIUPhwmFVs4vpaB3MGmLyoWntaA2kDFMYwqnwa+3lTirxYNlYZBvfnqNHw0jfMqbnxov",
-	"3Cdu0N/SAb2TOw4D5BBwoNWX0JuI9aCtTiEg4BH2SCIABcQC0NfZe13Dv4BhuRLLduOOh58KxoGwmhLY",
-	"knbG8RymMCyQVBZQ72kC46ADFgeFzPqSGz/wMsz/whVUQqanv+ssX3++K/fq4d8FQJVAZ0XIWOG0H2lh",
-	"5UlkbERkLL9fTmWZ1ML1hLK+NR++u//554T1tuesL8Hs4aYGng79AR16ZIrrHR059bKH9zB87DjTFQ5i",
-	"xIUvnp96HUVw08WToMhOotBFo7aSrXWMZZMnHD4gHD52Qutl8HhN5Wmfgb5tA/iRh/Y2ge+ngN5JFJxE",
-	"wdESYE8Lgi0G5kDF274omFv77qDTvbOVCoSJWF8Tds/U2PS56GHoyIpKUJ65IQN5z7QnI9Gpuuf3UgVE",
-	"yZGFcfsfMPkh0KV4jwuMK7kejPbXMdKq3IrvrVAwFufh1uAicInm5LLxfPohdhXs0HCsHZbIEXTWvyHQ",
-	"UZ0mvh9irOjI/tUlji3ZPsE5lTWP2a2A9v4t4rmGtZ8FmV3jaMYVI6mImSIjOia0R7nQxs4DBTrae3nH",
-	"Ysxe7zOu7JQybs8VofoOSVtiljDjvNA9KeM6+QUedSu86AKWgdKrPtIEWOs1SErSSU3GJIg0zXYqQkPv",
-	"WBg4snNuHIWNvGfK2jpcAEe6lXgk9MIvBHd7nxF39v1ru6HAK9s9EJDQj6XtLg3z+Xmk6wSSh2CxHulb",
-	"Yc+uvzUT9sTgHR9p/yScgDAVsPPDSUnvFmdWwKCSRof6y6mIbwVOY0BoNovQ5NLR6GDfbqYYeqEwAEHv",
-	"mPATDa/eUYze2fumM7WHigbsMNQcDsZHp0G8yyfHjHjE7Glx0ZKaBUq3EZaR3ZO7p9a6tNB5xyCcDd0i",
-	"/ryw1HljJ3iZQMGSCsosRaPImxCneAu28DRcLK46sCY0orc7flH1gGJS0PZWEE5HYbWCWipi2U6F4Uk2",
-	"TU/PGs3CNC23olUqBHwRH6bygDJ7QnmAAedQxIWRhAoUIw5cNR2waar2V35Drag8nA8Vg+YC+1Mifpao",
-	"JFjjC8zpuE7CmHe7TDERMR2ClCxLLZRWuczRBH/gGhp3pOk7SG5NisSiLLwVJk9tgZ4wsA5WBMkE5C6K",
-	"xzoJIym6CY+MG86oQLum+WCYjG+FNlaEg9TvjOG/rqGIC18wkAgZL9sdG5o6+ZgVuSGH0ICOsckwY05L",
-	"okBe7zaAfYIfnpAQYs+F4K1YUApWiD7iJR8SyD0s/KpkmNtMeC73GepeAauWQ523+KbvcIDbkSd+x8Hk",
-	"uRZJZiTbfZlqBqqnBe/UXg2auMugQLeIy14obPzsZ9cFHRXTQXWfD0FjI0bGdFyHyS8cQRhBJrssXtEB",
-	"jVPf76PWqkF6R9u1h/IP9RfKFN1JhRtkbZSa5OKCXF4WboWSAkawkrTMf5WbppvTP1baJlUyCg7+SKZJ",
-	"bE2aGN5553LnIzZBQtjDwcRyg+JlNu3Ed2CCObwVJVrKki0J0GS/90CfpyE6WPO/HrQs7GKPJouDaDKC",
-	"ppH5AdGAvBVWCRGsTv4Z/ov9P+y5cfIjxO/b1ISVCayrJ65WgGbCtXmDk3Vq/rF284/N5Yqe9PlN6fNr",
-	"pXQiju41m3M2dI6oLsGQ16hmQOgxdFNC3D7/DP+Fi5Qczcbxj3DwRyUHX1HxIJFVW7vKonLu3ms5H17X",
-	"Oe8mXUcsDkjCusa7AUmHRTTVzP4zlgwV0i58jp64CV1HjkTgrQnymBbVnPwRT0DZHVDU13P1/zEtuv/Q",
-	"d2m1rSfgI5SjAjFFSWe/FVZpt8DvNHCL7CyGXFPwv8/oLbWSNLEjt6OdK1He2ZU7KqGimJapitiWJYp/",
-	"jJUn2b8XbiJoDwQqKVwT//MAM4id09TuDjjpxCjKkxnjKwwjH+OAfvqJiZ7p11rPGtsUcF1UxeEkllr3",
-	"TYTafMu+Z91m3Ow26NllpxGdPY2uvjl7ETfYWaP7rNvoNqML2kTx416qVdNDFvEuj9pQ01T4blGZE3+z",
-	"CenxTo4OVYB43TvmMXYY5VHf7q9DEiDB56qIv5cPuyyFto+eLYreD1mScNHTAcGPkREIfuQEBVq+gpX7",
-	"OBUomndVq1Zw9P8ML3VS/U99//ZTt9alA56M2+69fv/bH//2+1//+F9//GstKHp1WrU//vfvf7X/9/vf",
-	"4LtF8xmaeX9vQQ2/Z21colpQS6jopRZ8WzWqVuUpdXdr1W4U7ey43GziFB9+xz9Hi4aYeDR8c4LQhFMd",
-	"EEpwCxHtoB4/GjBfjjWwaEN7rAUWCTQAzLKZrJYOnb+7UtXJZAfBzBQRRAJ+aS56CcO7c00oCfPTEO6U",
-	"V04QBs1lfBSZijEMa1a52cSu3KsjfkVwWRAwymd/1WN7pMVjXzdur7jWp8IvWhICWyv5Aglz/tn+Z3sV",
-	"X9NId7g5pqfjuqHj+qHP/NY9rpqtxc/dYVRruXFW2P7uVB9DvdZcDWq56q219apNl3AJCQ68m8zjuHyH",
-	"4ikL5hgruU7QuiFoPfYqrMUQdj1NZp/lV9tH5CMvwNoYRJ+qsE4wfoLxvVRQFUF8i7VTGJKcZZa+YxYW",
-	"Iwjf2wsh6dfF87uT4BVRzYhhdECkSMbXRMjs4JKEUSU06csRGVi1E81cimm7W4g2zUgHeO8isT+7QOwp",
-	"2LTpYBNkBhTSyfv03lcxYYgJIk7wKYSdIAg1Y4Q0svh08MElrB/VRlGB7jP7SVuPtWGDWqs24D1FhWnf",
-	"p4lginZ4YmEhgMRmHjOBKQIs6bYVs1YL3mIBQbHgIC+Ry1Zobvg9IFJNWBUIkt84Ph6fcHF20dhx6Kh4",
-	"IA+3UZFP4CA+geMoAkZWVS6sO4nkgOm8CsPu0jr52JcQH+pyEWsCXgGiyqgPIaMsReAaNF2oVDFQfJp1",
-	"+3f8gmKGVNhssKhYvmHfJM9GszifZ8cB0sBVdlNPNCWqkBL4vOK23GvgaCvgUnHqVzqwhxgx+srBeJVl",
-	"/Jqb+JSQfXtRIDuS88/2P+tGgQJM2BGsMv1Ws0pQ6zEzgWh7Mn9Pp3MjpxOcYOxwSnsfbIezxDE7kKAP",
-	"jrPKxYiHeEtBnw9OMUOnYstaTnjyQRGjIs5rVWXW2bHsY+xTjQbXDJ6HaT1ocXYG3O/raUebDv+UwMG3",
-	"NoHluedsVGw9/uys0aytaJocXEDoBKUbgdIja32SxXgWRNT1FJVzJvYW49k6AFfazLPR1MdsZqLq2Gdf",
-	"cqNJh/W4ENZKlmpVsGUi3gzS7jaKA7NVhN2rlWH3OxGfQPcEuvsG3e9EvDXEVSyBbar7fDg7DuPY3bgu",
-	"+CSBWGXk3HdZgMj02aBOsORDdpHIgqQiYVqTEB3q/xn88CGh+k67KE7mrofDu8sKoHel9z9FZLZa/rNI",
-	"MGbpEqBFojSnmqRpWYKNBR3J4YYFAf0mj/IPqXKtNRW3gAYtDe0EqrVaFiJw3S9H+bDL0FIRWXYdWsq5",
-	"iRaKL6kJEPSi5cec4ujAYkt24jCZVDN1zzRwjbUKjErZu0E4RvflCGR+Fn3iwq4zI3aTFiJDQEODvDdm",
-	"NItzax7VJeZNBdkdqHLODl6e5iwF63Ho/tWGr1kcPvFpWXYw9rBgroO1BChxh4hkh4g8DqcOVhtql8In",
-	"RQPBSUI/AQPNknumAx/C4ipK4NXxuGZf5IZEOXQ1I3BV3PT7DVxNwdsScLQ0sqwECocYvjoJhY0ZIaWj",
-	"8IWGuApyZn6cS5VxYZaAWSPGVZJh55+Lf26v8mkC7vbkFTgd2p0dWqRaLy36QXgPHlD4XBhswVN4GCGw",
-	"icFWeGInzvgWQ2JWkxsyOUyY54cHxRGiZBgkc2lBCBkWQBaKla1cUlXlIc7q16d1RK79IDbQPms9HW/j",
-	"4bcp9JuBTisabgcXeDuh/c7Q/hD9xA+pXFmEbgGw36yKtcdo3e5lxWLRu43ieyECuLGwX1XQbzP4flRB",
-	"v+IrH1zQ7wT4J8CfA/gYHdw92t8zxbvjrxvwP+Tprxamoz6L7lhMuGmRWEbpAD2p0AdDQ/UudpKiQ6rM",
-	"lswBDl2aeJeXBcZCpbuwonuF/xPAngD20AD2VzgW+8HY/ZEcHAjCHg/pwTGqzV8B48EJ3E/gPg/cke2g",
-	"FJqfx3awBtjrSDFmjfPZeXbQ3Jsapg3pcqWNz6SDaFSpMLZLIyPVEnwIu0yq+7WYf/o+f+3jSq/D9dpF",
-	"fl3hSbWgVnzwiWB7g7w29sRo13PB/rvWqnER83sepzSpD/tjzSOatPuMJqDnJOyeJaWL7Lwg29tHmYJP",
-	"rislgL5MKKJPTXF9B2nQ1pyyn1zYFcuemAFSG4l26o5vJx4LOuCRLjx38tLyc4ZKGpblPmZPg6y1ReXX",
-	"M1h1w9RQ2ePRTnWuvMHnUMJU4OXpdtfg5ck29cw1KueO+7+wmV2vxyzOtf3sJCBkdpnRVw1rh0sbUSoD",
-	"ILqIw0dBIBFOLHpIRoz3+prYI6azBt75QXBSUftGQiiPH2l7ScTiVDFdJ68NEom7m0M7azlkAttUgAkA",
-	"WX99JDa3n8lUWGAXEcu1Y/D3SNHlCtrNEBghttKeQ3rhBrhT4nLiwYHILqFEsNQomrihBJneAI1NnVqB",
-	"fcpg1FZIeNQJsn6lmR6SoURmJVkZ6BHDSxtIkqSCFLAGnF0Wb2alElaftj3TqC8rQnYgLRYVCUvC/Jqo",
-	"eLRs7icl4atXEtbb+V8znckMjWNrxCa5TnP+Ofv39ilOqlJBZ4qrQ2b6PIHdCew2DnagAhcOwHFQxKwE",
-	"XYeRKVscbEWcpgiMu2wTOBOcz53dtKfI1s6ma5Zd61pOOkNvAPSFrugsN0ohyjWA9C6fu+ttzM3nDTjz",
-	"FW5UMGqXSx9wP9yU3bafiJgTZnafjKxAszPHRZdFSJZgRVmGtwMW83SwtqXkDsNhEU3AmNoPzEa2VeZ2",
-	"Z8+vWkY65r+amO6TbnPSbRbSbS62oNscG10THiJCwWWKIL8x6pDZ8n2PaSt7F+7Hk7By3IL61KzjJOZO",
-	"Ym5LJvyRiTmXxDPDhN9i9xLNLLpB4tDcnJ4oVYoJA8G0PoVYX+hLVsJdZua8Lwz4yLJxuIjYtvNwgKMu",
-	"qOHDTrk3GxNTi0L3i5WBuMQueHnWACZCQ02qrQ4naGQ3IBUcqfMUjawOmF0gh0zsuvNIdhJ3nUAS9XkS",
-	"KyZm55DksIbl7jhdmD4Avw6IvGeKGF5q8PfS3fjQ8kg+ugQEiOTYMdqTBxEfVEHwYPbliHSpyt6W6zr5",
-	"TsQaf+YAHDmnXI+RmI59iMgV/UP95Y6zO9wd7eL0GHkcCmnatA3vGT55gMbJ3tqVj5qymHqUMUD5+YA3",
-	"7UkG1AGONQomc9SXExM6K6Uj3/N7TePYBFiscM6PNCXiy8Tu5ZfvS43rZ+JgXmgftRZ/4rWhotSHqoz8",
-	"6wT0c/30/HP+x/YYnEqQdLh2/ukQzj6E1sACuXwolupcBQvCzUsdp8MIMvsZrnKqFs/pTiPMs9Finz7o",
-	"3UzV8Tug11EHT07nkzA6RGF0iJ7T+RoeOE+rBNJcv2kuopbU8AwfsIQLNlOd+0W4HppcEPt4BbkxfMAC",
-	"RDTFIgbX2sMHDTepNkRIw1r2SkajPlFMy1RFjIzKGZyPNNGRHFobdshEAEbzrSiUM0DNpFTY7kqKZIx3",
-	"sEgJlZQDOiZ3Qo7q5EZ4AmoLqyOktx8OmXB9snBGjQTEJVIEhItbEcmY6Wu8fEQ10ZS7pArnA3Dj5kaz",
-	"pFsnH/2Fzq8IIB6QAVV3LCYhfhrWb8Wt2GUf6w9+EY/Lh7z1Qk6s31ymVbXdQzzL/9L5FtCBd8Ox2Arr",
-	"SA4GVLdIZI+9MIHdqZifE9TYp2ECrWHQz1w5Zn/f0ri5YQMApwH99BMTPdOvtZ41psYe2O9f47VXjaA2",
-	"4ML91cyupUrRMYg/M04gqibVoDbjrWH/d3IZCmaafaMZEw4vy8uu8AUUpA15xiuSmy6z5CY3skVkW+R7",
-	"+MB4jJySWPdMdQoOJrjt806z+yxqsLOri/jp2SVtdM5eRM347Krb6F50n3W+oc1GLagN5ADeqjaQ977D",
-	"Jq63mz2jKAQevaELXy468tiO3IUjcJPZhZ0SrKWkL/eayJ3vdF4f5uxQzSO7mn6IdMizN76IGvRpp3Nx",
-	"1ogvr84uu08vzuhlxM6a3QZ90W3Qqwg0leyNc3b+8msXVKAVXrk5/cpr+fs9ZO7a218SwZUW6Xf3TI2h",
-	"3NF3aXFizLEOoDw4tKLR5bSOVIBTffsG4ewgBLdTjH0h+KBYWzJdpApiiTwO7cGtpyKWbRh9ewT3aMd0",
-	"rMMndTK5cPZucCEBEEBnPbRIp1ai3YoRLeoemXpn5R6whsYENG9nKmZFqzpV9/xeKoyTUKJYlylFk8mn",
-	"KnYv77yS4v+aNC/LoQ4hjQt3ZGEO/zQYow+FCBxZ61bY6cAHA0PGVDu8gg1rpAQ2jSX6i+I2+baEHMdl",
-	"mX7oszHQgkQy1VzoxS3SN/bV/1nEcisG6SzDspgpHKd4i+XYbha8ljVBCrhpepe3dMFiZymI1f3usVmd",
-	"24NLCQuIzFl8HPalgOwBOLqzV8ZdkArDk2xSnp41mqVJsdcINjFvVx8az/0lyy3wLA8qbPyA4NOu4SRa",
-	"axTOUXZkHwG5oEYl4iBs27J4Q5CfkG92SxOKL1iQYq/8ZnMiDKFmpajFbnyND3j8CsC6luevHH2e2XZ0",
-	"1OcJuxVaDhiKoFTEUNU/JjEbMhFrHyZ3gzojlGTJfwGh5J5rbuw/rJhruUu7qaYJiSVyMBDDksQ+Kuov",
-	"DuJ22MeM4N+JIi45KgvBe31DdJ93zcH4GKnQIwcACHmtWswiq+TGdoxWyddYF6SRGq3Dlem3YwrJps0X",
-	"L16cNZro3Mu/aQ8Vizg65WpjRtV8p2TzIsuEhYxTZzC+4jRJZC2ogYHvP31DBzSW6eIyA3DdZ4oCakCu",
-	"aFdZyIBuq2DW4NLB9yySQg54ZC8Q8C1NuOH44x9e/2w/h2IuGBN8+sf//v2v9v9+/9sf/0p+/9sf//b7",
-	"X//4X3/8aw3O+zBFYrK2M29di1f0rKIfrEh77XyloKG5fq83P/zpDETlJXzhxd7Ery6yL2eZauyTXbRJ",
-	"o63gl80aMc5xvGbLtYLjtXimj8TzWpZO8wnoACQHNGbrpqkqRu/OegnV+gx70M/OTf3Yl+AJtcaeBdkS",
-	"wxxPoMHrGLR+UFJATACDjsXljCXHFy/aXxRcluD4HDAqQFQUvJxGUZ60SHiOViO7txMbWqQLIaG8zeMQ",
-	"E8/4YEYe67f2JX+w7/jOveKpdevmW7fmvjpcTzvTWXIrGGyydIWAsoFq7yP+dsk2rfkAdF+mSYy9YjuM",
-	"iXw0nbE98cVB0STBYFz1WOQ9U3HKdpVXu7yHcFraNcsa/+I2z1M8PWLxABy9KJpJ3yqZWsWDC5IKK8gj",
-	"LlON5kFf6iE3NMkbOfeZIgMWu1mB+0CtRZyyibd5XnobAJeJK56Vr5gWKVNzsqnM3Els2bnHzj6/DQDe",
-	"wgmclBkwOJd0TjXpKHnHig66l1RvwTH35+WEDphGDyVtYeJpnrVVmaM1uSBrZ2qdjuTuj+Sqp+9oVL0H",
-	"T+07DAQzd14JXLv1U7sBd/qMsw23S5jZp1f923E5/8aCooCMdJhku00eP21cPqkTyIv/LdUGWmOEnujR",
-	"660umWBAqAGix/oUwUamcFR7RBZjyMAJqwC0o3BRRHLgYm4fimCTM4Zwq//J1EQSNK1sumsrH/+Xfo9t",
-	"xSd9kgMnObAHOQB8qfQBOTDXxocMe70O8D7EThSzex4x0qOgn8XEGfGIhbLbTbhgrSw6DA3vuSo6eJ3b",
-	"Dxl0qQa3Bna0TxL4EBj2FBWaRvbRdfIdjfq3ArOqgKI3fPvL+w+hhWZKwiE1/RCSRkaFuClGKa1xHFoh",
-	"EAbOD50x2rp8L2jHmibQgglczkniHOEs6bZuRVj264cBCas8/e6lZn4PRcrwZd54IAzs7fO/8coBG3SY",
-	"wmvt9OC/wCeO/1RMRynz3pGpT/Au2JQWvtVM2RU7s/BHI6PDQo6atXxjdLDokDwO/8MAfJDhEzvPmCvW",
-	"cbVs9lKfWeeSk25Fh/W5wL5WoLTfOzpfnyoY2MWlxC4RGOB2ikd9acUq+2TwS7s8kKj2s/MacU00vWcx",
-	"SUXCtCYsD2dzjUzK6GHGGJQVzN1sWGPnsOpSnugAd8FQQnm/xjQ2qu20u1c4vzi3zz/P3cFhizxtXDr6",
-	"KzdPPj0QwiBca2CAftp4av/fiwDDHjmTc5oYyNsCdwM+5tGt6MiY213m1Qj7GnhcH4EDh4Q8Dh3pFyWK",
-	"DRk1RNMuC+y0wRyMZqXeofj5Fstr9llB514Xs6N0rVVzG6oW1DruZkCtcNkMMvc/AE3m2YeFcP55NUlH",
-	"MWCmL+0LjxQ3BpOhSo7876kwtLaOf/xBT/dFDZRu06+1auWTDlqXf82VX8nKQTnM0rMGVNAeA+1q1nPP",
-	"3SRnIFQaiMOT6lLufHlKbZ1aIDJR+/ePzHEKP19QWsOeXKbCsbGxHbdULCcrtyvJ1gXy0psTi7HgA/N8",
-	"tM9LDXRGBOcvZTfXkutTpUMVkoiA/Q813MD76vMM7Fwe1HYfJcGdhUz2kHjERS8D2Yywd7WASURVDCOW",
-	"yT3bikr1vVRWHILY1BEVqIGomLjUchzMNeaup5qRhNF7kA9WyyqFTeooj7x644u0Ixm7lDIO+j4kVLk0",
-	"8CBLzJKwkp5NEp9aVasNM/GugJEvqfLVSivJCwMOylbt4/uXzfqb79/98MOfXn3/5k8fPv7Xi5/+6eef",
-	"P/5wcfnh7S/f/rf/33dPL//5l18vf/zl2as/vf3H//rxu/92+d2bXz/88MsyvXzL4/4Azz6kGpuVw+BU",
-	"xUtl7C4XE58ZNPah35WX4EeZxEzNyjzCkwDqpSZ9d+mGK2DsEa9Mfv0I/C0wBNAyuf4vJVNMxbNccnMR",
-	"RbNE0ng+KRA0M/FFJ7qQPyO7qAeCV2vUl1B1YlVHuDBw/A1JkrUJa/ksEbwlWjtQGsMHPFOb3//y1kJJ",
-	"V6rIapfhiCrBRS/EdCF3xSNtLTr7LrTHoGwltI8K8+RNvCeH+G7UZ3GdvCvXz2hsmHKdhYc7qXHmIY4P",
-	"czOTuEh8dCseLlqZVY3yMpvu4woC2zFvOfxrH1ELamfuv3B5UDuD/y4cAYb9A5lhVsW0f2pDIRGmaiyp",
-	"Zmp/tRqwO2uti6sA37110axfZWN7QxWnA0pea23NB9hHtVaj/vwZ5rHYa9yxqAXZmyzkm2vW1os6+k28",
-	"czYgf3hm0wFBAB50E3vxSKo7lm3MCr/VdiKMgCwz8fR9OmTqnmupcvDLEuvRtlJEM4bA6sr8uoXLgsK7",
-	"WTmArF4Mcdeqb1LdEc+HlHN+CQkgLUdCkzEzAXGqlb2/kgnztxrhTxgd4F2psuBqz/lk8SHXrqFjofeU",
-	"/cPCZFaGSBMp2JK8ceB7+chNn4Q3kTWNW+CcOY/0fRiQsHjAPp2J2B6yEHPy0fNCiR7aLaL7jBlweig5",
-	"0tDgyrv2tFGMDsCRAW+pjZQxaunsVmDBzrW9EVyHdwZ/KXgUfT2Aj5Kg/+rT0L4JlDL4AEuIL4Q5QiFH",
-	"wG0bi7hhnVyBVwdDOvJWDKgYu7toolIxT4icsoiWzSIquf+D2lnpL5FaeQHyxv+rK5NEjtKhjzsEtbPJ",
-	"j1ZJTJouZPGsXLjp7DcJNeguqJJZbtieALBCctkLzjzh2ULjQ10IjDeuiUuTnDHx/supjCT3DKuBWhvP",
-	"7lTvMnI/mvV4eCrS+ssucQSulblZOaf9cgMo/HD+HHgFQo7EzCWA75bVGxZ5aFa+VvXUCRNu/WcDL1xW",
-	"WeCT6blYoMg1r36R3Y3NQqF7EQipydw9FE+yi4ILhacTashaOYuccoDl38tk83kePkqiREZ3wISqUkEs",
-	"plvR6joWOy8GyOKYSNEiVGveE/YgB2jwEK/iBGSYUGGlowWRs3Toq8gw9IZyy9qUh5ELuILHoOP6MWgm",
-	"THs6pX6RiPQkwuYXNi9WCV1DKNxBOroKXsK3T69cSLvtKwR1rdXIotzzhpid/gV1bbsi7ragIcFzSs05",
-	"+rzXnyJfFvYkJcUc9hFN7tpcYB47sEFTrZnWA5zeBThFtpaHaDUSZw0EpR12L+K6Hc+nQYLQoM9kt8sj",
-	"FssotQOvFzS1QVKH/wLxYfbcCuJ8OmDgbnQR0sItAq81syQB3Y59MrCtHCx1uMA6mylgqlVplaXDUft8",
-	"W+Pxba11u8DCP23e1v5yK0qnddpKsvPmXKeVY/Jab3kcPA5wSwe45rdikYMQFHd/YBflweGBS5da5dm5",
-	"fJyXV3ZJJJN0ICAEq6+xgAsshd8kFy5+ex0GDqNxOVQq3ILZ5UgTWvHKO7Ul59iRKIucUuTynhZIfrOf",
-	"oQK/fgrrLA/9DYkV7ZqWyydxNRHQ8RekCdd3WajcLgCqMk4wOcYXn/Dg1dE6+eh8/kgL6+8tMjuunlcs",
-	"5/xa3gzKS3WAiiWrj8Ynu4uw5gb9Mb5e39qddoZBmuZxRXxY6O399oRbD287gix7ay2MyQBpYanIvIfU",
-	"yhEd+IA9JTozuz0Nztg+OX+Ila+Kxyyszwhmv0R9aH+h7FVFclUnqGq5kh2CD4res0Sj9Q5bJpHaQGrW",
-	"kNrFry0lGzbNJ7v4k6sw5VvWS8VR86ACeFVGH7+159fpp9WYtSjlKTxkocx4yDvN6mDZJwugEs49qMvd",
-	"MquVRVMw9zMNusCe4Oo0yWXjeZ6/MqJjn+aTtTrFsveqltw9ZtxJ3XnI7KQAH7ECHKyJKpvK8LxsPJ8+",
-	"aW8KxnkWFMddXnjQoSDTnN6ls3FpLyT8kJpeoWKhb857o4hmxiW8kThlxO4rQgUbYSxYkzs2ND73oc+1",
-	"kWpcJ5mTJaPjG9A75n0HuTO9inYGLulTTaD1SjVzDIUsUft4zM5dNLUfz8Vq2oxP5l9YjQFcP4N5/k9V",
-	"TAIVMACfZbnjH8FDD8hptVdkUOS9vqktaZ3CuDeVWnEYULEjneIlHoZZh3cxJeIcU6dnx8V+cakEnrbF",
-	"Kw7DhApsU+G0CVAgZgZGbqIjbBlkhb0UW46M4ENqQe0s+9f6JdfedV2xaDPGZ7/ajAPb7agCff6ykQs/",
-	"NXZMgqHntT1UsqcY1DnEmKkXKzkcsrhqVg68+HoCd4aQdw5hJk/pJoVOEwrcnG5bFFXOWlDrSZosOi62",
-	"DMnVpT2jbjMszIqVKXn5ku3a0YkIs4/kh3aXJzPUKyhBcOcBmx8dlqJV6coqqTx2QR23Lzi4gjKXO6E9",
-	"xVhsDUFu5mhB87w3uHJ79eFs4EAueWZW2Nv7c9e4FfpS+9fM1rFu4phQ4Y4wlpHBKfCSdC2d6/wz/uPB",
-	"3jRzNSznWMkO0QEWtJ7E3Vpujdmn71AtljkSER0O/kgdiCisbMKSjbCiC0t2cNfuwFLt6viIPQMwJsJ1",
-	"lpQETmRAoDp5Lfw83nsxjcUb/BOLIWW6C1UjQJQeyQFmtHDTcvp4AO0HoY4W6+19e1Ee9SczdYlmTKOQ",
-	"r5Np/QDcIV4x6HKGDRJhINtykqyqNGzaVQLUqmW8apYoDN5SrSEDkeo76IytigACpsxKeu6eHCdHC0Zz",
-	"fSiz8WhRkT4cKnkP7voZgvxlInWqmMaEI8yTgpxgv+t99DdvBZztmCCPuvhyUb2M8yUb3Ck7dUscdy5J",
-	"e2WXx9xcSb+58oTNL4NcLrbK1x0XYA7i8bA7FAzLNhdWfOZitUC8nQpufHeBPlNEQ5qDFY4/czpg44zk",
-	"pB1BUxNfxqbsL7ucFSoRl+BOKSl+2c/34elw22Efvo5ZNXDUQMcjFhNKNIukiKe7PhyksyP0geEs0aRV",
-	"KNXAkB7EjDGRxTfPwc0XwjdhnYQW08OW97OijRg6u8J+n4dE86t8mUJc/BqvvyHuPACNiRcDpDMmbuOd",
-	"ue/rk+Tb+cUTvfemYlcruWrc1ttvwo0L4d9zY41CILvWpgAlEyta5Dz65yLREXCtAHfHPY1S511Y5STu",
-	"0TPjF6RSIcsVzi/SOaPvfPESzfflmvrb+edM2m7ELZMP7HiZxr5OOR1s7Bgealh5TnfhQ5fn1R6b/LBV",
-	"+Wzyc721FsMPI4r7nO2ps/COpmhmlrSHapZnO3sxDUadznUVa8uBqK+Tb8eZLubCTllWMTRq70un9zx+",
-	"enHxJCjlMWctpt7/8hYT4z2h54TmZC3r2LWRAvI4B3WtrKDIXeHbkkBzreU5PN0ErKdO7Zu+8wbDfrlb",
-	"QkYGKsJInJrxalrUK89Xsg+31lECuMeSScUIP87rW4uux43qR+eK/cYi85WCGUHtJetD6oo0wbLDgokv",
-	"CrhwrU+4dcKtLeHWO9hgm4ct5r0le+QZ/17JAQmHTMRc9NpuPGFAOltBiBvsw/4Iy8W9o4N0mDZn3mEC",
-	"Hc/xtggpXBAqxo6ABMhsrtfSbl7mpuJxgcRHliTEl8Iuwz1eeOvywTwlN6+sxIDAynbSijCQuVdnx+e+",
-	"m8xyZjTqBzk7tKuBui6S90CUDrp2YpdcdAqj8+E/30tw5S4epSsM8rjidNpQtZM4Xf6gWlArPHbxOF1h",
-	"J2RJ0uDZqh6J+2rBOJ3VJNvwk22FCbOkcUW7ULvmQwhQJmoFCMNkPGgoutXE6ELvxszl95IKIQ3RCWND",
-	"1wkajq+SQIVtgRQXQC5XqbYV5yeslr/p80s6n7zX/0Aq3oPFEsyMpLpb3IsKZYggfIfKHrF2qnNzBD6H",
-	"fgq+WWStVevT3O/a4XKox1FfahlxLMDLt//Md8zzTNyG2XmsMjtvh5iZXQaD48jO/gV48tNOwnUfteNB",
-	"mYjOB/zcBq2TG1e9O6BjJFtzMq2Fmjb3so3FZJBqQzqMKGDZfJzx1VNPje/aJ4Tn7viHViV1d3GE9/Cc",
-	"EcVMsZLsm1tNNy0YYYOXN9Fe444rIt7SOLMsRqx4IPcYtMzX80vlAZiXdObIAAQp1Umvrdmefy5lEWwg",
-	"dlkc3sYaPR+gsuCVqGmp+CKXivlVywQiT4rIhCJS1lj9kXhvN4EmHRon42uijZKiR7qUm/51KXKsiUAm",
-	"86X0mMsVEfJLS7mfAzcHFMQtjrLKrV8EuS2l34deuwHyLE+Cosk/vv/lZwKkDwQSsCE/3zWsnqlGzVOQ",
-	"bpDIAEk27ccdRnTa60HKQk6rHts5G3BBnaZ6nyaCKdrhCTdjdN4B0xTuzOyITefel3W5rlTIyjyC84bD",
-	"XyEVfw31bNPp+AVBo41iomf62h0Bl3JtJTJyFzCSN+b/y8pWzb7y8I8ZpSrVovf0nvnqlm3oQ+d0wKwE",
-	"+/zlo9qM3As0Ax0IuGpeSiI5dJ3bDPQU40aTYUIjhphSQBNs4W/QfgMiOgbUqHoqJFlk4Y5dXLLDLPbB",
-	"IkxB00KRBfvLTeHNbkMLmc77vs+gcYWjQ8fEquw1l7Tk7HzkAHCCn/XgB6YTjoPftts1z3bY/PhQEel7",
-	"qUhPyriVaToCyS2JANZLrHrUVk0Kc0qiELidfejTm4h5FoT9Cn4+ojpXprC40RdCevfToyroQmhcWHny",
-	"Wp1UJT0KHwgFm4UODdAp2mNdZmtlioj7TWaaLdsX+kjhsZoJc1XrcFV/GM7hvhI5vjhA9Y23t+/pOodo",
-	"11cLo9+OMUDtkRD6+eXEutfO/jREU+y3OwbUuwQIQ9b+66lm9Xk0EeIJWYx7ChbDLM/Ov1qYtRTMFEDB",
-	"AldYbkaSYM9huCncs0XodCmHD2rccVEUxW271ovCor32yDVG8Ib7xD2UL3ajLAdy7/BuJ1jbAKx9QLZI",
-	"LPGzu3cdROM9scectI/Y5ChLuC+0zMC204KNHK33b5ILndFmXhcIvzusK1XWcJSbCUryIyUb32BCHKzy",
-	"eryeu8WeVZiEvX07hF5cP9JULx+XtIfhlC23WiWknTwrqO1KwESuDErG0Kg/P1Vuqa5x10tkwBWefWKq",
-	"2BpTxSZT3vLtMj/xLcvp7iiZ9vqG+HZW0/rzxHgmFeg16ElvEi2n0jetjshmTYZvDZhdVOzL4o42NLkK",
-	"ttn0aRPpb5dnjYsPjRetiyzqzBPmWzgPHUdR/bdhD+AOmJxbzeZlY3EmtWYeI/a5020dAU1eQjtg23su",
-	"pFoAZj5tu0njA9pj578NWQ+EScT4PYvbuk8vrp7VWrVnjcvGJWUXF50XL54/f9bsROyyc/G8e3nJWNTs",
-	"sG+untOL5mX0/Fn04jJqfPMs7rAX3aur51GzGX1zdTGHxN4/4kX3+bO48bz5/PnT6Jv42dULetFllDai",
-	"qysaN5pX9LLTfdptdi46jc7zi4sobl7Fz6LmVafRbTRo47m9F/8frNZ62ry4fHoV1Ew/HXQE5Yk39Coi",
-	"1lNrkg6tGrJkikGerhfURjw2/Vqr+azRWC93L4fiA8vby2KtMEBkHp1K3CsKkgNL37vBjD1s5wq06UOq",
-	"4I1C+9IhqtaaqXsG0jwGTYTi/1eK3zMfcEauNWTuQOcnShUHMAFo3PYDe8hbt+If3373Q0De/vwDOBk/",
-	"ss5bAudOB+Ttq+/RXfnm7WVA3jy9CcgvvV5APt78Gtgr38CXN2/eES1Ta477tPfAxY9B5OXWOijehJvA",
-	"t9K9FfYtH2nyEgd39mE8ZBgmBwLZOnkNQ4E7A22/YmdMWEETQzdYO3irU7z9+YcWSYcusA4BXaeBOzK6",
-	"iAUkZvc8Ql+q4QN2KwDtIzpgimqMAGe1eoNr72iAucSJBgcI1CZb2RVOIFLoewvU/evYD5iI1HgIfAcw",
-	"G9yQhDMNTXNviGJDZiWOrzuDZmkhj6FBbljQ3s/+iY3DrAMxXOYWNOvCgs1xXR9D+4KFPr64u9z7Qn5V",
-	"h8E2Avc01SQCRaw7pZVd34o5yZk+pzQXxngz7+HBpXA6IbwWDMH+3nXFwHew9tOlHylP8l6NRkqSUNVj",
-	"5HGz0SBv+LeB253k4gr/9GSGhfPB7TJZXeKJHX7zyo1gnHeNxwlBT1XFY9lgaMYBRONcEZaVSHh07HNg",
-	"CO5qz8ZofxgUBswFGfJPLNHYExPv0qfYpCt0Wya4Ffbx9lfQT7igZpfnbmoruB7HqDX5UdqXuHaNiu2C",
-	"+duiAMGmmNA1GRr1V+Ru2MvKKvd2U2sHaWK4xYBzux5nqNqUtB37SrVW7T++ffX9WbP+zRLKREmoDZV9",
-	"VcNR5yorj5V0BPmOzloiFXqIlgPZY1ZqW1itdwbuVaq8xRngFwqLSpAInfmwx/6D3RFRNfv88HhwIpfV",
-	"5LOZ/lwb0E8/QS5NrXXRaFQ8wetRFd0jJqCVI7IG9tj02SdqJdeAJq3isbYTThVDKLbTBOcepV8M+9QY",
-	"puz9////0jh7Qc+6f/787Olf/kNls8bcmfAv3raB9ckNJtmBGvaNJUJvmLXnpLl/bZr78kp6pQ/Lachf",
-	"cio9vmMm1RcxBQb001kHBFSzcfWi8az5zTP7sTaK0cEy/feKrrLzzwX4XKg3n0ElUaOjKK8I5MjjILKW",
-	"eoX+2wM6Jpqx2Qn7RWG+f7qxE3CdgGsV4IKwenErH02SvU/0Rp84WBXlNzkcB0V1MkNxrFXJDEWQ21Lu",
-	"/Yd+bvFmuQpPpxMU0CU7k920nKSAph84JwBUs7aokIMAwGtHaJcMTaulc+DXsKM2nQM/CX0B+OnIxZIB",
-	"uYIHcA857g/oNkeZD6UUi1CgwxIFuCGlIgVRsTBqrK+knBcWqlJZuYGgOShGedsnqhxF/Tukztd32h6v",
-	"OrlsPIVzZq+yMzylvvSpRrfTtAL0oM5jT3RjxvkvOD3hm5hl1S/P3MnPR+1senj69IGO5UhswDUCU7MQ",
-	"EneXuPRnKVgRKhY+ecO4Wz54D7oW/hLUrESS5/+w/A9Rs/qHEigBqnfGhunqCN7M21UqB/41Swf/JorY",
-	"0JzBfOqKvZyM6FhXjGH6BbxD5hXXQ2nPJeJW5f3C/EiFGTmTc+DMe8ZyMHXReHaIy7v2Qs4Ck/LK+vXA",
-	"o1KVxRT1XRTFnu+5M2/H8bQ5OZuGfTLnw4TyCQG1yEt4ECM6dcPYcUTslcOs1ZXNKfv3S1c+1xedCRd3",
-	"el8pxzvV0mdWbowKQSbNhMvyhVPgIlShVlHoFBqAjTp5bYgcMkglzIK44HxHzYFrMkzVUGrmis24IezT",
-	"kEPfHGDa7NOka2856kso8sj7HfhwI0QkU52lJFKScMF8H3CjKE+u4b4i1nm8qzAUPqlcDOid00TwXSG4",
-	"RwXmHNYJModZfQWu1FmURgrmjZcVlJfMbMnsenxvr8S4KZ3XrSF7p5+4uKutkRLoFgWbK8BvVrD17SCW",
-	"IR1Z0mXl9kmlt+PKeTum3yOopQq6nBsz1K3zczrkdXfTulQ9CxNw1s9v/vT6xv4vunl5k/9v1XmYJRHt",
-	"s67JHWNDF/bXLFIM/uWz+OH87FjG3MDAUFQjmaSQxMg7JubJGd2XI3EmRcTs13aeN2G1FNxcs+wWQwZS",
-	"G3J50XChWTLiMQbX+rzXR2KirDte4TQhglCdGTKFuPWSJ3gBL+2H7E1OBsZBGRimsDAnE+NkYnztJsYN",
-	"0QOr3gx5ZFLFiirdyc7Yqp1xzxTvjr9iQ6NYGA4pIhEVj3KB6zLxUFPWJIH6a52VAEHG1uMXDRIjMhN3",
-	"aJ6goM+U7anADX8g+GCXhaP8R02gus9tVlJuh42kDz5QuXANI+yATcUYVqwkOoWST6Hko8yBOco4kehy",
-	"n8RLETl8si1VE80r0i2HiPZZWb9/6fO6YNoBM4fRYAh7qjciZEfG4xJ9yXXWlQVzRruO5ITQrgF/FWbq",
-	"gkCaklSXjaKQmhv5XqEUNSuH358gWb8cHlvtGEm0HDCYfZZotoof5le7t09h7TXhys5iOfRABjQGfytT",
-	"qtS7ZRVwKrUsmV2S+qGiqo+46r14wSYM3zJtXmdPOhWgbqkAdahkxOJUMb3BRgiO/WnRNgjzujO4DARe",
-	"7j9UNS6jeK/H1OLVsnYzZw2L2/7nG+3K0LN4W2vV/vnnH1++W4kNuc+TWLftMdG1Vu1HRkZAO2ok6UnS",
-	"l+B3WoTW2C3JQtcsozHGvt1Wq/aOmVSJgNAIlCPBWRzYgdrFS0WUsMVJkdnz3AD49vUr+4e1BdvUTsLf",
-	"/597mmCDaBIzkvzf//l/uDB//3f19//XEJ0O//7virNUAarYixAwIik0jx3KaKfVwLBQjHMN7XGhiA2m",
-	"uM8HnlFE+o2Jr1h+Kbt9ZR6KA/KriCrA3Jsejdn/AGkrUxNJV8bc7tJ7CSMcUmGtmX/57HfxTZ28oX//",
-	"W4/ax6oeFVy7rO/aK65YBG+t/v7vPS4FTRhMALWn2Ljv3Iww0aWYeSzBI/uyT7mCgYDQ9540BqGxPiM9",
-	"yTS2zSm+nH2Hn2jn7/8OGh0QUcMPcQN9c9a4KrW1yI69P0ytmk61oVzQTsLaWiYpPHlJxuiL9apni5Lk",
-	"APtelNuAFfAYm2AUOocdejOMcgHX429f3zwhWRkkTXLiZNionTGkggmW2EtfPQlInyWx/bjcPUOxSKrY",
-	"EzD7aC5Ca4FfkBsI+oLO9jj0cBFC+zUPUj7s7CcVj2GpUf+tcBQ6lBS2LvFb1zlbU1EAOcwZtJNkAQTu",
-	"DUyuwJdofwBoQHuUC+2z6RSzmoB6ZKVukmCcy9/EPiYjm7ZGpjD62ukRGNAXhEZZtH9EOTjC7Qm+FaYP",
-	"xYl5QRsq64F/RE66g+cZSIJuxdx602L427XFs9PQY+RxKKRp0za8dPgkr53MrOFSnl+xTDxrfVlREYkC",
-	"rXhu99tqZFKMlyRTUchsQlCsis8PYO5KcLmfriSlhf9Se5LMb0cySyqszCRUttzOP2d3XLs5ycQxXbM1",
-	"yUljPmnMJ415fY052BDWHm2HlcUR9HAqvoqDrPCxFzF7S/VeP3FtkPdFMeBvgfwrSkZ9mbCp3iZu+7ac",
-	"Lol8k1W1Xgtrg8vVeq2nIW660mshyTMDE1Y0ZvdQCnasgDErvodWGs3PXmmPFgB682rXOd59TxG9XYLN",
-	"jHge6fJPjv8/n34foqtPhdrcYhCaWKAeV/YEAG0VlZgg+yBjKoIjSkwfooaPIeV07MOGEdDXUn33JCjT",
-	"WIGLArNFig6MwGGbwz7nNsAGUajhBUV72LsgjIS2n4sCHb7zZoBut1HCJfXcKm1vJVR85Z+7jbT2k31y",
-	"sk9O9skB2SevshEeuqbxDvzYJQGxJbUC1/VrVSt8ZzUKhPnlxmpzFYLr0tpYxULEOm+z5poM5GZPZZ+1",
-	"rPFR5mGfqbAsIv7xFnsV/1+IuPx65dQRSaRc8Pi+kxsVO82NiR3fj8OP89CFz09S3hHIYM3wDQKSW5JA",
-	"e0xUPQSzFooVgOjXblegTLYzgvYgVlwLSUZ0XKhbnpAlkDInVaHz04oppsdoOmYJpr/kVMAgCBa3CH+V",
-	"PN50o6WTYDsJtnUFGyDjxs0pzK1szz43eMFD95NLOgs2Jk5/xVk5dCmK2dUFXyWDd4qr0quXFKeK0buz",
-	"XkK13mMLsteCUEEYxDlENG7ldNGOJkQWycB8VX5fpkrnVGF5/cTF05x9Hz6xW5KL3pOAMGDpACp8rkts",
-	"IEEhR0ln1PsxNfSscFBlt8sjpkjCqPIlgo5iHaVsqR4BexsUg1SNp3mbhKygt9AZFhKgOqyPHIWOCdZ7",
-	"czEzmRfqHZUcFCpDCnOkGRJn5xbgxQtfe0K6bESM4kxPS27YDz/Adthn5lNe6eEo77mw2CaFjrhMncXc",
-	"l3rIDU2yam5oAztgMY+WbKT9bf7Wu045yp78Dp0nFSD1ziUifiEUzlWhc5gGWFSAIox6TByL6gB6L6Uw",
-	"N8tQNkdSdJliImJ69Qwk367sZeFmx1UtYvdgnCa7qBcpPqoW1EqPrqrM2GfXLCnumVgydrFJffkCt5Hh",
-	"ER9SaMC3kKL5Ukn+6eydTHuMCN4DzVkIhlI3Izz6iNm8ICgESaAPJ+2yZOyWLVuUwmu8+NB4kb/Gko6P",
-	"tTLoy+frwHLoCwefSDHNOX+QqfJzsq3r5D10ZEV7554DJYJr0gxp4TI1GgiULE7QAaboFHfqPBayfLb2",
-	"qlgc7MFa8UzsJ1F6YkG/fJ1lVom+lRQQ4yls7tUMsYJOcv45/2PtLOmps7drGo+TON2kOA02dkKPN8F2",
-	"3mk7nJza0igrAgKlM76lrFps7c5dbz3I/2qVcmlHVGP1G6j4ImJJAvHl+Q7/ArURJV0O1XMKWn5TotKE",
-	"zWuRsI4esOnE2RkntNlYXy7vJUX26A/9/EzZ7UrZc9z/e4oe7hYtZtLcgN6PYRVrFPhqzvrDoLFClBB/",
-	"uylQ2FOk8H2fkYR1kXvuZ04H9s4r6vK4AbcRNjypbSe1bY8IDht7+wjel0n89eL3+hBdopvnA+Z1xjr5",
-	"GQNoGNTqSuzs3RkTbjRLui0SJVLb76UiRlGhu0zZ4eZeJq49ewDEzMCJPC0R7AIepzzw2U0+G+Edi8lL",
-	"JbUmiZQuOkVJlw54MrYT973iMR2Xyg8UG1Au2nLIxKoS5Ed7AE7y4yQ/viz54TLYsf9zAWrXrpKbJ0wK",
-	"qvD6QcLXhZsdVZDwIBnl9hsdLMjxhZFoEWTrKjnYCPRdwtxDAGcp+IWKgwlXyLOlUSvVTC06N/Riw8HC",
-	"/JwdWLDwY19iwhEsi+tRffJjLqbZfugzl7Pl88KCYnJIl0bgukCazwCDlaE7TqErpAn97g4xn8qRWDmy",
-	"LO/i8KHRcTEK6pOoSN4Nxgsgrom8ZwoV51QkTOv85zQyoBlAVNV17FAS8zNBKR5QQXtswIQJ8qAspL0V",
-	"E7zsp4NiSS+o5okUPWbHQ0WW/UZRL38cFtbEjrwd07EOXfpX+Q2eTMssfOsP8oCitktiyoqQsb9Yaj6G",
-	"rzWWCjPAIHsS+r/K7XsLCgre+ef8j41EXAsLug/T66SibE1FCTZ2rI82ACsKYYKT5lJJJG0fX5qkiseX",
-	"IGcXHYZWBMNzJr58r+q+V3CO6ptphFEidcZaNfBlB9N0NYbeMYFlQasXgDMRTwmyL7nb0ElonoTmlnTb",
-	"D/SOlaWmL0ZcTallWc3kBjyT3xVudmp2saVmF7KLxVzuSODfjAwTOmsw9isUKmvIsNKzexK6hVU9zH61",
-	"7MP26YOdBt2LSbRyZ2RJpMx/VeAmukBuIj9JC8uGRa+1N/fLvXCTuqGSPcW0RhKo7K8gT0xx+pNOE2ry",
-	"hqeEkg5Xpk8ipgzv2vWpZoe8xLeukAwX26z2yOHowBy4P8oR1qdJmvgWCVQz7DP0Wxr3qsJQh1X78doQ",
-	"zYzOXuORJn7jBGQEzW3BOZhInSr2SBPdp9jmFV96wEDyRjIVxrVFqJOP0GyJajcHSEFxTSix206RXFZh",
-	"JS7Uho+4ZmV/azaexMpJTagjPZokosjTTlWKSnFHyTsmWoTCLQgX2TtBZQvW8I591oHdnK4eN8j8odR4",
-	"QM5HO6+UJd+je3WKLg1Iu8GMFY/7/pyvheX8Sp2v/2iPLunLEelSlZ0kIJKJ+muE1wuK6vnn/I+NeFhL",
-	"h3D/rWlPCshhKCDBxg4+Wpq5ZDsyFy0rno+DddGWRlnhYSuBxi58pJjbeJYOZ5vWHzOO5ulmkwt3mbQr",
-	"8T08yz7qqAzvOGXbt7nxIdbezv61vhle7Owo5R2BRgPksd1K2DBMMaINTxISp4w87tJEsyczRh5Lwapa",
-	"PnakTBgVm23naAwbDCGH8c/BRsTVNGEzznLBQ3ixio+ye5Efvb4csDZwce2BNcCfrQPsu5dDTG5GHrrp",
-	"+CplE7QBXAc+4SVDhEkLzyIlCe1Jga+piEkoGItD58PNOuy5vubQKvuaaMayP9FMzDNrsmxyOWQiIFKQ",
-	"vsQ09xG1UGM1DPtfZ8TOMRnnWXh+9+zVvnvoSE4fs5VOyP4Mr2yWv1Kz621CRd5oEtpVOmRY2eLKseX8",
-	"c9dN70bMrcKJWJPA8quTZcGGjsTxFuzP2deHY4oUB1lhiRRO05aK9Yv1WwX1FESbdtbFCoH8vPR+dam2",
-	"6cL76RN6WTg9Kyp6eyq4P+Ij+0BjqoQKAc2JtyWVznNh8PkLP/Izk3vYPY8hldyRflKvuoIqm0htiN2q",
-	"NDJ1cuOmCxm4suz1eCKWkr3WPBipLPRcAV5oHL/E8bnRHUvFZhl/mh+aV7n0HjDTl/bthn0084U0zLPv",
-	"p4MOg97desQN9BGU3e4SoFWarWW07xNuLVAkSAVxqGI3NUQwMNcC+odvHsK8ofqVQth7ZnSOPBBedQ7B",
-	"OGWBb6r//pe3jzSJKCKd529WXN9d449T1WPCEOjrcM8ExIvt9mMMKnrcbbpcAZ0y7hosEujzXh/uVM6D",
-	"3AHy+ZXfjGq143J19MnMRkA787VWTYqe5KLXHkjBjYTNUCxZf8+MSZCGfMSSZEUHBM7jRjvnffUwaLBW",
-	"ukoV2DwG7rHryiGocFEiozuiUqEJ1YQDJ3yfxqChdRgT0xnaKxtz9ofHiDdZUPg717jAjHjElsOLTXdV",
-	"+XoxwrWTyMFhY+0kIFFsprPxl67rv1CRB7tE3PQHeMiJRuGYc5UPK324on9tcV5+hFb0RtF7lmQt5Zfl",
-	"olkjwUZI09aGKgPxkF2HUu1xO8Aw6kQi7lERr/s0VyF9n1BnEqGVSmhPMaz04mZenPIHzOnfY4xyoXOy",
-	"5N5fenfuL4QJC/AFhy9nKBA3cezTRMEIx2RtJyLW0BzOP7skx/UDlu5o7D8z9EuWLcEGjsrxhjVdRdXB",
-	"RjSLFV9lszgv+NpGIPO1yCAha87mBFufYrfqTMDVyY8u7dynBEHKORKWJzHpjAs5otrxEPsMowkD2vv1",
-	"hrjAoBv4ZoRUrxAwXU28bjxYWoEXQ6r10NoAK2hye4qTHun5nx8jrYaABUVen2sj1Xh2onFfkoG8Z3Ge",
-	"+GY1SEdwha3kJfwX2aFG/XGdvJMjFx+0pnYxQrigdf2jG9XJvj4cmsJ54rgzXrgqv7lKv2CgL8jayAI7",
-	"7cLaSWxvIEdiCeaAZrGE5LXImzwijRtU6YnYeyUGUoBcU1zftRN2z5JaqzZgMU8H9ljKwsBFG+ihQX/p",
-	"OK7h2vrW8QdFheb7Klit1k++AyebyUZ2eFbyggC5Ez7vmSb798AjaHd8WCelYINz+WtDRaxdyUAhR9nu",
-	"Ros9fd7r1/MMZPjK9YLVrj62gr8PG7pyAT3aUX2xu3iVEKXn0z66MEHh4FcWhzXPLhrL6T6bpcZe/LnH",
-	"pPLMylO2agMm2q+s64COexhnmUhFQuRSCuvkW2n6AI2oNcku5C+guQJuOStpRrJQ5wWvEhcq3+2kGSaw",
-	"9B2JPqHsPMV9w66Bu5SLnl31hNE4a2itU3XP76UqgAQ3JJYMraQuR8+gYl2mFE3cEIdMbBAj4HWOEiTe",
-	"sR7XhXAidOFUit8DaPi5XVjZWZI39A3s6BOiPIAodDhU8n4KU2D2CM0PCeHCyJK9vjLWCGnYDso3f4bH",
-	"HBdnkoyiVKldGEqFJ1lLqfznWlHKm0TLGasXZHhn+owrYtgnM2Pgji66jT8svUJ2CKAANNhqZWdq+lJt",
-	"14DbYFeNrr2fVVyzuRlgsp4r5ymu8sxnwaJYBDDQr985CBWLGKzwNfTV0AkbGkgqq+8h5GmP9gGGPAHY",
-	"jifk+YaqOxaDoZPpNjxXlxyDec5K3qWRqTKIJtLby12rZ/cssp+HSPP+/7H3rruNHNm64KsEiAFs46RU",
-	"oqQquyg0ZmSX3fZpu1ynXLs9s1sGGcwMktFKRvBkJMViGwb2O+w3mB8DzK95iPMm+0kG6xKRmWQmxZtE",
-	"qcw/VSKZl7it+1rf6vZVl0+qSnr0KGfHqm+TuZgRNH/4XYzlHNUvRpzXDl+5Kg4L5+Wgcdhmwvuyc7E1",
-	"4W1MM4cLxOIO/EnrSH+FL4VE9rCb0vTid/hvo/iruGbZi69H0nNBCoPuAKeuMUrLhLNjSelRiD6AEI32",
-	"QH3PN7ZbT0tPJ7bL46uJ7TIFP1Bs92vs+SeI5MTnl2cXX7AnROfCSZ2IvhpYxFGRcyfk2KLbI6QTuqZk",
-	"6NBcZVG63+PPEL8uim9p1EwMtEkwsUJiZchDqwJFzHg7VWDfMeMN2EOq8zxVWwj7g0WSnym3qZXd3yY6",
-	"37PofuFJrTkP2ygBT5qj3owlciqhFkgb+D7+7l/zrFwgVL75wM4Pekkrap3wXw8aHfYcf23lgwfVaW+l",
-	"bMCpYBtuxV37McL5jD25Zm7SE21Z5v2J9YUtGdXh6sYeXn+qdYlU1Sd0WiC+8Z12hTrlmy1rJxKFmFgP",
-	"UEG2m55yoIjP1yq1Zojhs0qk4JnUkX1KigvXkCEP9B69ncvHMLvo0EFizFztnS60dAxJHbfGzkyEX2Fm",
-	"E8KVb9LpUZqknBIbw5YYbgq6cLH4r//4T+QSfNh9eQjF1GD9Ez3AvjW56Eunnfi894J+lanrReJWm8S/",
-	"oWvvVJbpRH1xKt5MlQCLxYlsaiif0NhZKLTn+fzy87sKMDwM7lapiQsWlVOplUl3ME3TXuGhpXWZ2Wma",
-	"oCY1F2MwCWtcuwFDsMIHEUdwNprD8hUv8cPvne4v+A0H7jnFvpcWA7iHiG2aKjmcevcbtn6yRvxkTSLn",
-	"dODkraJepZsxy58nypBM+2PnJvJ9ZdRAx1pma6cs9rk3E55fPOHU9ctRkcRa7Zd8CfieYOHisgbduv7r",
-	"v598g79evqTTZbohXaPVOaOv7hniNhmS/FhsxoDvqaRAjvQQVBqnMAPwDtl7y4DWgqkRdprFcHRmMr3t",
-	"ajBvXA5qdKclnVPOcQ3KYtbnA3oQP4E0KSAVX/iwtQScpNKszl3g0DaVPwJpA7Nmx9qa1vs7fMnzylx4",
-	"MnZ7fdW097n49C/tBFNPwxD8jzXQ13yASAhjJpPvgILMkHFyHzjjPPYRiUepgrueTKw2Oeo87KwMrQMY",
-	"0bOS/dk+f8iGCBfb1NQFZsm4eVulLVBdVAgMbdHGcDLvIlEUz7AuoK2usS+M4HAsrF9nuzZ5bcnptpzP",
-	"zC0+whnyPOCxE19AMjzBxJfAXatgFE86++WviwIag0mgoJOM0Pmp+Dm0EcNMNoY1x6xjyrcOicFoPpHl",
-	"hCoC5roWoOmi0Nu8fZkpUp2MKtlLJWvJ14zpVIVyTfVRu9ytynR5Ryt/2K5XbklE7SxNYEzr8CYaey35",
-	"bkxoh8uWwV2sIfE3cAo+WdQCnB0D2+6moL/4naXO7jgFTFA7ZsActbWjtnbU1p6ZthbtgWM/1wwrsN/r",
-	"EcaebAh1BSBaNYJY4KE9dJuAEHroYGGpgy+pNEymzmJ2xyzkZs0d3deAMxWVgx1OjhVjB7DrGMMCcPmY",
-	"gg3x7Wkt+oYpXVVOA03kHGvZODqSyHkJendDXI7tlNB951h57k9bS5+qcu/sVWsL6+tAWVXPjcPcB82x",
-	"B0yqBV3vBdKaPBjW96MzoHogOzBIiyorZiWfuRLdg2FJNI9mpi96T7APKBjEWAbrCCocVJjAGfxDfQyz",
-	"ABACyxcMaOlugdFQQb5fEc451a7ULdrbt1yky6xOG3LOsv94oD+qpEPO9Mgb6pGYjSzGQgluBZ4AjwHd",
-	"rN6W3qZvAp+l3fnZlhHIo71xtDeO9sbR3viktYF307yiCiBgls1u96YSHLj9xxNSCciRzK5uAiDTKCET",
-	"kLXGZiLJ7GTikxn3IELLDTiOIvQoQo8i9ChCjyJ07wY1c9lyYuherWogqcYwynU4tWS6lezNVJrhVA4V",
-	"h0dpTUHWsDC8fvfDZy4SKnXK30sD+sxdiZ6/uwcWpWPfFcqjU/E9wTW5SDiV3elYucKWLMO3g5RDlD3g",
-	"osnVjVlKyiKIOCHRfzYnqBLOlj4VP+Sir2TmqtPC7EHskwV3eiFKSV8gzFGUolnM8/ST4vTjvppbjABb",
-	"xAu1NEorEot1jlhacHpjrsGOxn5as5HCV9ACOjkoOnSxmxATk7NsLmpqxMjdSPgL62L+3pglWT7JtMmb",
-	"BflSHxESYJN5Q3qV393W+l35JvMf/U2bJlJNkkFFuqNq1p8TPFCNftXXRuJoFzWsJV7xoZjmc3Dtf/DE",
-	"kVuBO7pwko7u/c0KphZZZaIHg0ZWidULeWkmvUFmxz30rSETxNR8ozyBaoeOsdhOtEqwBiAiXDpio6di",
-	"OYMFWMlYUtNLdI8RpTNjKz3pVPBhcgU7iGWaqiyUVN8aO0Msm0yJVA1yYCp13KWEnulTWsIMKYIwgUeA",
-	"uYBTZTlQxf5eNh5gKVfkwi6fDx1AZxvfrmSWaoV1XYju2cCcYIEet1lOYWyAkooecs6hGeSYxk6azwUp",
-	"SVzNuKA6DbRKYeEK3QrGhejAm2hpeENJVSupwzguailLqa41A/2BqxswjAQndSDHOp2XxlfeOaB0f2dV",
-	"FfVXB111E23zS7w6t2tP/BWBEftpn2+sR74Bwq+RD1iJSjVA7hBFsPxq0Vf5TAGRzuxTTtZ7tox/JE1y",
-	"gtU7f2Y/09fzkiABYZXIuY9a96zpcZDbt4egGFHqA01YKuOu8BF5JnVKtWysKRPTO91cm21oQrFFgBs2",
-	"+ec7lR3Mn7VlSmZQtkG0bR7x/p6nvb+g99HN9lTcbCtzI3Z0v9Gzi2+6/fkGAGDFbTXDgh+rp/ro5nuW",
-	"br5QQ1U/plcfzl7XjOniz5Cad2/36JLQAzsRiQVrDtAdsR/fH2Wt/amVmmvjZoqdgEbNfENIWmiyc6rp",
-	"Kb7AQ2fCk+BV2Tnrp0UIbEXbFNJnfMqgRFiRH3Kyx+WY3ANFry06A2noQskIJMvVIlcNaYClR5WMcVjK",
-	"dfUhOhzPTRsq5r02N31Z7nnzvRIzaXIEORlaMbJjJbRxOVhJG/Ol97CEB+qs/4nEP75WQw18D2hzgWPs",
-	"JRrCfrJGt957BTwkzlXiG9u54FWl0jElx0Km1qgILROFfBoUAhKVmxSG+8Ecm389THPtsIO7l4kH1SZT",
-	"zqZ39QXh94yi8ASX6gcHdmqShvEUlz2nht8WcVLIU9h1Cg4ZLsdWqrbKxGjq+iCEQcKqRPTVSFNWK9Bk",
-	"32YJuX7XhDg5XwHUsaYe+4AFwXRUniYAH7I/OLx9O82fej3wtRN+lxWwZ+BBcDIxaDFm31NNaHUl7j3+",
-	"KEU2TXEh+pm9VWZl/S6v/SFLeFfQ43a0ts2JPmDxbTj+S+T0Vo4/bah6mGDRoXdnpenF7/zXfkpxw6ge",
-	"u2v4n1dARfshnOcLNN9ICk8nQFYMsc43Egjwceodvba7LV78qrLCbWXjA3f8LhG0dkIbcZ2lOm9tp8cd",
-	"qrrw2dLu6irDB5FkLwje70Bu0cci9/pSghLOcahu3oKqaQX3QtUHKA44ahDrahAXfxINopYLfZC3Cstr",
-	"nU2n6Gnvy/h277wIBe6RGQXVY38ZH/zEQ7KprSHZ/ZmjkAX23QWtzKMOb6WevC+eetRRdo/l4uHag5KS",
-	"qX+qOD+JU+um2eG7eE+USbQZdnk8PcoIzS3398bK/QXE9AA9bg0XRbhblYjPL8/Pv4gqiO0VwAHgM863",
-	"Zaj08Z/Z7JZzwRh5XZp5cOPtCZ2c1h326hte+ucCU27HmIFCPNzjYcMWpWooUyF1QsSUi4E22o3UhrFN",
-	"Xo/3uEAHYhefRB9uWkGypMMZ25ZLPIn2DdzZn6hah4YDnzlsD0s5oRQYpQyJKz/5+NaJPgV7h1IbMTWJ",
-	"yijJ9DMHj2AWwGQrjY//Inx7JCS1hsBGEZFvulDu3oB84mqf7OG5tS8ISQ7fyLEqEvlhmiPtxEQCu24t",
-	"YNmPVaKn4017vOBZPHKFbTIeaPGEFERKuzXj57PyZJQHVBG8MC9DFpSywLAmaWq8aKI+TX2YhTa5ypTL",
-	"QaWKVTKliiTgFDE2sfycs9H/OXW5HmiVfBEF8UflU7i0/jLu4pEoE3QQpJAvvHdzoI1MBbWwOJlOsDml",
-	"dk6b4RVaHal1eRfOroxzwnwr8r2I6ck8V+NJTi/3qaHYJTOhftmgxEykcyo5Fb9WgIZDYayxZUAm9rni",
-	"4YDno3d2r1oPnphnqPaQstnVBizOwhINXI/dM5maGjwcrSrVTY2GnaHSJlhA7XKVwaK+1XKs5luqSDiZ",
-	"IyvcihVeOzQs8KzvwALddPwEOJ/pjmya9EgFQoVHDK1CKPFQQu9ya5O9EjPM/SA6yrFV0bFV0bFVUZNr",
-	"CDjStgzNxZlS5sRO8yfSrO+KFKU98i2a4s/T/FmaV5jlaZRKEPGS/N+Yt0zmcH+K2eXbaBWHa575CZDd",
-	"G7QS0O2VW2H30S/M2ckBafC61BMymA05I07PJLUzUQm7Usg0oQ0b2zswOK7TVCShFyWYKJmKb0Mb/wWn",
-	"q0+/Z9ehNmCdxJRBGeySVN8pJ/pzeJFMMyWTOflc2OaqjgzMIF/Su20GCeEUwL798vO758IrnJ2sK8bP",
-	"LjfjEbAKRwaxnT/2RxUSm+Eg+4asQFf+uG/NK3Ilx82tBUeEjOm8kBjoNPQIspSBlehkg2KSD/C6YyHJ",
-	"wxSSVOG9eMuwEsjYmfgc6O2LiBpJVa5GpB2dNww4nmYZ69NhzDyevrWpwoKuQ1ZyrGFErfm85BxsE4tw",
-	"XWjUrGk0TN2G9s8+qzGApH5SYM8doiCjGfMLD571zcyeeiXGh5GaC6dUYHOhAbawJhJZUXA3kHHuhCYG",
-	"Uu7Cj6BXTHk6b8xFrXQQpxs2aBVeAxqfJNVjcNA6jg1JYcuTfrhCjdIy16kWjFL1KXZKu04SBItEtDgb",
-	"ZMtOmseL38e4lnsp1ahQwGPnWj5vIRTtjwKerHK9qt4ilXFFYXrClRc6qx1uTSZkIK3HACdbpOYXyiSH",
-	"SQ999AW6N1MU5Twq2YXvgTNEMf2MUkVAE1+E5wjFrM7poSHcDc4cITPMPyMAmmEL2JK2gkCXm7svlNlZ",
-	"qXhWqfJH9v0snaeY7O6VEjsY7EEryaRxA57z4WwRonxiB2Uo84I1MI4tvlPIOFaT3F0VvzNWD//ulHKY",
-	"80tNt2YjHY+ETpTBhBTY7b5N5qfiZ8OPkr4pIIzjxuAI+iq2Y+VEz69RppKe4Aq0jBo4pvPIQxFVRzhC",
-	"8BGcFYIHi4xQpXyGDaXk2oH3nnSqAOh96XTsbow0SSSkE72JzHKH4I6RYA8FBjcYEulOLcBqFIFBV+qQ",
-	"zSLCqHxms9vPMLNl7KISoDv71wg7hdEfregrj/UojZrhlG+Msblyp+KtzRn1uCNknst4hG+Niowdh5mA",
-	"jOgOb1NyHImZTBHQiZNqXClJCK/P0e6ExfMZO070ldMJbtSNydRQu5x4eFSZr+X+ZgEU3s4MzZTD/kQS",
-	"hLqszS0BOUt8qTZTnc9Fbm+VIfB5i2jxiB59emNKTvSywFpoWU693AiXwJ8e2mwxk7DjS4JRGjE1lDtJ",
-	"w4s4NavInKL7ff4Ub0JtFzqfd4mY9U51C3OaDqsVbiQz1bXZUBrtJCV/5XYms8ShYM6mxlUo6r/+4z/9",
-	"vKURPU7aUpxiGtK/E9gX6WBHUIzD2g4sSnsgwYWMdPb/ujowfLbIP/DqHRasgVgnF5hdv/+RRoNQiC2k",
-	"QsYObP1WynT6gFCEdBztQjLThtWrfhUO4wcIe1ArQG+ftwcgCMDm5KcAok6kkFtsBxvof2vZOzWJPcEy",
-	"6MOnEEzpcKimnPFOVT/H5PBZEeQsBSlJcOfWIv47MELPjrQTQ2vUHrO/YQVhzX/CRXxuGQofvD80n1lG",
-	"EYdlwhMiELJdyDQ95iY8Yujx30xihRRjPk/b0fWddjpvBrP7NYhs67jWCltH3FmNLVs9mDelc5V68+Qj",
-	"NSYNRn2Ucc5mv3bCjUBvQCelj3FhbZYtQJOuiNJYcUUoTE1G8wbRzL/TxJ5VPPOEIZwfPqBZvKgVtUqv",
-	"3TSgiSeCeiY5uzkmXgFZPVYwEmPzLv0Vg5WTpvgbHLatBoZHdSwT3yBJu0LRb+r14VM6DwaXJ5OxNufd",
-	"CWtwb799f3bWPjtrbwW/vUkS65oPHmyAaD74shW1brVBtHyLGYyls9aYLrszpHnUQr5mNwp37RztRZbz",
-	"xJD3gAMjJC2QqJ3mmZLxSBDXfz4R4O+woqcoq6GUNSeSqQqtyH0rOeaIEeapyVz0Skz1VDCLKEQKPOZW",
-	"TVCilLw5Udly9iagbyFRqhtusK8jb13j6NCMHmCvI+fLNqMiTa5SLmRsTiPn8uSSec6qPW4eXMoT4yeT",
-	"fd4DFkoD7QVk55IE9npqDz92A9J/LxI9Nuq7GOsuf+FZRG9Z3MIYwtk/qOG7gm9uyoE2p/rDBb1p4WsY",
-	"zrvAOz9ZdMJ3WPtHBLGjBvzid/x/ZbD7ANosh889de3YW+WoWRxGs4j2Qc/PFzKxgT6fUEcxHmBNHNpz",
-	"hQcCS7xmae4VGkyzL0WSqeTX+rD5SDoOcSDoNzV/pcT7ReYUSwPX5fJWEcwU6EKgVJCHbFH+dwSouz1S",
-	"ajx8Y27tLT0uotaT3iiDEZELYAlbSZKmg/SFZc+bojpuqUnsG9Oxnptc7KQlHAzN8bkylXuwHFn/3bP8",
-	"f0HH/FBNbh6BF9XaWD/kJe8Ih7eTqapyBDZQ/Mp7I2WbIhxc5D0Q/OEc4iKzMuAiASt+Lu7vT4od/FXf",
-	"LTEDgf69vfGDkYpvT2CD8/mfjSt8x0lsYNWorJLXRl6RiDtxAi/o22SOEAWlTp64eNzLs8RLcj+pNVmK",
-	"B21EfWhD1EYcAp75X2gPnwmvMTbH5vQzbCyV2yH1/Yc9iGWa+oXnFEaJYKzct73TQn4UtWjfEHtTxXJK",
-	"zTXXZlOlRfsGFvHIrHZkVr/IuZiNeB8LAuDN2hfDovytPxurqthSY1VpiOjTyihgVqg5GLhSuSucsUZ9",
-	"9K7lK9HDgIDMe8iesM2+Z3/mVPzse/PDyyhNDxMOjAdxAkZFDvd8pMZXC+8OKlaEburwqnJOIYf91lDB",
-	"BLuX65zJS7y0R8Ksi5yx6/eiV2DlMdsuOAytLfqE4d5eyJ+YocGHxqhFX/X2fJqO7bNTCQ12zm1ZM7Ta",
-	"DLtja3Ru8bByQKliQp5Xe5jaaQ5LBKxB5XmK+A9iptKUvH3Ilzg4ijtQ5996vb1FSv1Dj2x9P21YR3YW",
-	"uPqM6nL3xdIxBv4nY+i/Us89tRT4y0tpwiGj2SB3ZLZ4VeHCJYALPFdC3elEAT+tggCXeVqte2sdLgY3",
-	"Pl+z9lsETEQuhGp/Zs0Qa26Ptu0B+MrfrQ4OdKGKrVFZZrOtuQtms68ElhhPXS6MulNZpe56AV5iJBOR",
-	"W7D1OPY15hXGeDrWaA80pqULN41Hvt5p3QyuX3GYR0CKhwSkKOVv1WNQUPwgaR7inwiCAtvZZ1I7lXT7",
-	"800Q9Zi5XovYTp021cqahyhCO98zkAXQ4tOBsMA8cOQ3RU9R4DlPvqUo1halOkbu57GJO5icjsyWusRn",
-	"FlgtunWaeLCxYphKR8lGjmJ1nHP79byoXCUkZDedqOxOA9vxrRGqjVIKfg2PWC74cXas0Lotle0WNa4u",
-	"z6QZqszVWHSSG8LD+TlodtAaNLgZfW1MPodLEcLFryFcslo+WVCMvyk18QwCDzcXo+6mN734Hf7bCygG",
-	"E8Xzrad+vgIx2gP5PEs4jRmduSebisPjq/E1MNk9BmDGAqEfDi/joZejSVHZVIeYSVeyFEoKxJbYFtup",
-	"C0+hRM5YkVrQhrjjlMrU5qrCt2aPLtmjrDjKiq2wO0hYeNt/E5UJE7SaPUw/p4lyuRjozOWR9zRii1IM",
-	"fmD1PVo/WL8V2/FY57lKOkBc9GxYSbKMbvVkopJIjOwMvwDiQ6cK1kpTrxjMYzwVX2OvKOBBN6bntInV",
-	"X4yd9aIiMTvVLmcogbHMc5VFBNeB0XaqI0aADKoo9t5pTHPolezr3pUvLEYXkDVYhDGe5HO0k7HeGOEH",
-	"xvbOt3PQqQrwDSM5AavuVPRG0nXHNlMIpuGKXncYpMRncZrnSCZFZ5drv0q5SlNHpc8UieSxX4ne0Bp+",
-	"6o3JrUgyO6GMdTuZc5VMpgjMv/ReWAiVibGc89MmEyWzqAI+YQcVREadImYCCDMnx8oPDR4R27ES+UzH",
-	"bNQ62EGZ8iVcnsRYJHB930cCCATDGoWj0GZ4Kr7he2Sm2Jy1mXh9JhKc4edgd+vhNJP9VH3REZftM9Gj",
-	"zeqqjxMKfnK1jE3hILKb7r/+4z8rPcZw00uHB8TgGYc8+RafymusUXVgEejeZArZ3rlZpajK6fMMspQj",
-	"ciVk3ymTd4KVj9PE9Bw6KTxo9qI0OPocOp0LbjiWH39UZpiPWp322dnZGq7HHixaiZBd5J2Nyq/fgJw7",
-	"yAQsb7iwjR5S2IpaFylw2rW9oaUjl4+UU8XhjwR3Z6ZDB9xIwsYFsfqPcvMRLqWAF6uPkxQLLQYydap+",
-	"9P4tlQnoXI3dwvK+Wl7cCH7/ga59Wfwss4ybuebzlCpas3Gr0QkMc4U715mnh3c5JRwilaw7TXzBvXNs",
-	"n+06yT0W4TboEqft84vLl69ApQgCbz1MdlAq6PG//xG1gP0WSwaP+Kr9knwBvoFK9VT5HzbAgA+rVXrS",
-	"KStL1Zbcv0UtL2nCoCr+4tb/dT6c/vTL5cXbNz9Mf37zbfvHf3578faf8flPb65nP7253kDFRUJ7dFcy",
-	"kXe9M5k4jCwgmOLAnYPSw9/8toNRvNL2tIlC5ePF7/Df6hK0AhELbnOFIlLBkEplX6XuSvQIcqsncF8x",
-	"PwnvKwl1xiGb6TzG7nmDAUXpfE4UNc0Dy0a7nFgkfJZjdSUu/HVe/NPiJfVOL3zTNzzZzaUfTqmJl9Fi",
-	"4KxkZTpmIaRVnmiDVAm97R8ypgWLoRXNnF/IFjwX6Kmx1GAG41a2Oq1vT/iLTOFXKRiGuK0wmIH+GD6X",
-	"BAyx7C5si1Ho+tE5ssz3vstv6Sc70XHprjKXaJ0lr/vt8/hCXqqXG9B7dctraP4DK95Vs+gbWsaTH6UZ",
-	"TiWhDq0ykfj6cPkf0UaO7L8jL1h9LV6zfyvMk/4qrx0SLFIfQfURxU4dBpDLfMpftxurWiN4zqN+C8ds",
-	"ZX1bwWu0q5AeIRMOpg6sBNZKDQK6a4PG3VygbRrUWZr055i/qA1RDOKc9b64IiNnJh3bC74tI3bIk3Ow",
-	"QK6JJcLjzBQ0Y9Aw3ALGYF/Gt+szv3vcW3WIeTcGRhxR4AxXg2ymAfMvtHl6SMs9fGVE9iEwLroim6bK",
-	"Ucy+FIOrPCpYpXBHnQ3C1Xa7seO9l9zh/PA75HOdgi0Sk/tjS65zmLK7exlfs0/oT8j86rPl8VR7yiDn",
-	"ix0M6NizEMSQdRMLXKFyBRS5Zj/VO6kzR/4M4CmO8SOR1biJkgx1FVxCLhdKxiPfltfYAhfLZwBFFXgi",
-	"qfOOmCiTIOEaMMIonREumUzzGwPUTMSfyDmW/8Z2jC6eidRZ0YQYfSS554GUu8i4I6aAKzlbhO8c6BS9",
-	"XI5TmBABD3X+Js/Fm2LZnhe0lovRj/agWVn4jlbUOvF/7J6mNcEzqBklFrEHt4DZoiOGqmSO+KTG5t1A",
-	"AQi/lQ1VsumwvDSk1qD1w/K/1YzKOqf7Kbw+1bcqnW/6ejr9uUgVyDpaIF742gWC37qgatQjeyV2SqMZ",
-	"y496DGNsR62xNvR34XzgBq1rjA2HxMU49WNa6Ft7GMSxmijPxckZFha0zwOWx9Rw4KYMZrwB9nob9pl7",
-	"yPJ+Ry1r1vZotOEBCIqw9h3nIX7EVtYwUwgt3Oqcnb7+8lXU8ongsK1yjExtpvRwhFe8hB0u3dOuXN/X",
-	"WT7qJkQ/xU0XCzednb6s3ObUx8r17XuuN7jOMtVYt1i+D0QlHvfO2elXX31VBjcJ9F4TG1va2n3lCQbR",
-	"8NjenUKUN0Kg/c+pmqIlMVF2khJQD4cU6DhjZjXGIkq6REnY7TtF4re1VBMqPd4l96C5uAIdJaJMzGJm",
-	"p2kixkrlUan0iywgBMP1Th6fM9jHWrFUG+XDeHkmdYow8GDJmLlwSmagE8Eu9BXw6Zky+VzE0iQa24ie",
-	"3hhvJ+mxFwrcYRQDK0hp+IUHVZdGyGGtZYMLtoOSss/MgBKH6LTar1+/xoKtL4GbyrFO510WAj/JsUym",
-	"raiF6oj/9r/LNEXDoOAA5C1q/fWHt3AegZN0WhvAC4Vl2XMtb51M2aIhe7tWQjw+/8Yt5w4A3IYdhclF",
-	"q8pwkYY3Xflw6ptcYQVdRByTvlWpDvHyR+adv44saXnWVTgl805UcEIiRh3bXM8Ew7SrlU5vXHhqaJEj",
-	"lBocCmrQ50rJAqGMl8wjX5uKLp1al/SbkhK8Y3LNUYvaMxXuW7vZmFqbaBQO11PJ4rmHgH0XNRrxIyg2",
-	"a5ZIrM8WXiTYhf2AbQd6aB33OphxQtzuSiRWcWpN70Uh7LQfNN1CV6FPR94qJ3pumt3pO0QP7IXSVT6i",
-	"qDL1bT7y/qbTG9OrGOq9DsLvkw57Knpozfc6YoLJ5oOIWwz1qJVQ15paMIFrASuKjdlrsmoYeO5KyDRl",
-	"1/v4xrhczr2KB2fpMydG2uU2myNrvSqyQYM3CpgvuRVq0eIiIVNnyzk+ZZiXpPw6dIIjALBWaUKKJaHj",
-	"+Yk0pJfW6Id0mMpc/1kkmfqJAoddcN2EBMmvMwIavaJDhPIQdx+l9NhmhlMqNuSCb/jdmxSwPIDspJ1b",
-	"vqZ9VqR5+ms2STD9c8rkZvG6eL6ahGx53YOQPd+PkH2K6bIVJt+hrhsLwvYNHj/q87hC4v6xofBD4bCi",
-	"2mgDt/5VvSJc8ey/Ca881l7vWnv98E7aXdnfCskS/u5uwgk36sW5oezaj3/SH/An5qf81YfveBsLPkJh",
-	"wf4ca56fixqv7uCOlUZ9Zmeo9PZ8yUAPrHmnsjuVnWAbLnpIJGSfYKmciq1JuOEUVUtTfUBH9PDaDieg",
-	"9SLRA9rpodJO+XuR6IHajU0YKMgpuL/Rjen9KF1+8i084uSHNz3xuc18hnjvCxBGmAWOAunKp5ZEzGcw",
-	"7opvFy63NjkV14Y/e5UUhsJJLe2XPAsnbpWacO8Ia4zCYgXso4nf6UTIVN8p8p26PFNyLJRJSmBl1PqR",
-	"MtjRWYrxpjt7q0q5IRKz5BVnpqNFYmyOLxfTSce/e6Gs4cZgBolOTjFbvpLiTiny+Uj6vmrkDgYt/DVe",
-	"OSbXsQRRdOfHjlsNu0FVBHXaOV34LZ2cpcO7YJXBXtpSsguteF5KBFL6ToXIG2kHBX+vbPiOae2+uoHy",
-	"euJUY29P6kkpDcLDqlywfoLGzFLGfkEDD5l/f0x2/xMlu+fqY05s+IQIq6JbtHTSEffkdd+YClO9McDH",
-	"OuL3m5ZOblqdm9ZX7Zc3regGh4pf1OSa4wV+8xcvqvzY5aeuk96ON7LdcdPqXEQ3LZnj3SvS9vGmoTUw",
-	"DNrCG9Swblqd3//448YgS1rK+Q3kVOsM5KV9ChnrwRdOFWR1CeygJvjD8IAhTOxg3Cj7fyDFu5TsVKps",
-	"w1RM4UZ64iKBycrOu4JIjn3mRMqZbqjUl7Pe+UCQWwmeMaH+SGN2wOF7rIHLsa/BpllRtZbTdzjZZ2Us",
-	"3ar5A1tJtwquOqH/NsyDumea18iRS9mOtewej2BIUcJWMfVT4J+ayB4oxucpMvPt4i3NyFpVly73HczG",
-	"Te/HJaqV6q/Wluk02yLrKGSDbZgqhm3U4SxP+6l2I1SfsPbfKUKKyVSOjr8NgMZKCdZleLFqwUrDUG2m",
-	"h9rUF/jRQ0Mp1mZDCjuELMGoWaUtu8tlRpBIDePSpovN5x8L92zdtkhogfuxcTkJHLBOy6VKTYqmSX1t",
-	"J24ej6yzsZZUZkIEhQIDpccggzXlfLdOO/K70fErXo7KlQ6MLzH5xY7HSqd7zDECVvvYZjuSVmNmEREe",
-	"lR35GoWBNkm5fIwExE7FY82QYkixp6LXl446+YnYTjSGnShIAiOMFuocGMLfE2BHODknukSDjvUJtjxx",
-	"7UFE/Pdffn4rfqGP52fnZyftc2+B3ar5zGaJ84iCNr4luZvqfoYuU5Epk6gMi397/xs9tBfBJzvNMasH",
-	"hI7O4mkqMxEyMCIRj6yOSbnpWaN+HpC9FFvjcgqi9fDA9aixN3q7MRFb4BkABR9k2MQi4NqVuGxfCNm3",
-	"d0q0xU/665p+ASifviOOfbj0oQ3JFtFTKuxoksG8KGvod34QcCmmzu/tTCQ6EXM7FfgjSY6ZUrf/e02+",
-	"afjG9v+pYkxECXTOY0TMhVTm3l89yODfle/ptL4BJmFyIe/Uv07u7NSJxGZjLWKV50o4NZbaKAEjotcU",
-	"bAXGNNXdYsJhilPdmekEdU+0gmSmZAuv7iDOBCZr48W//bER7zkMiBsexRqO97UaTs1zRm8j1lpb+0Fo",
-	"HZK5F/MrxL0o6fhVNDdms6Cw4S6HrbnPUFmdfvSdzYRKdG4zdwUqgclP0AsHFgWbJcDYEIaiXDlWkQYB",
-	"BBdeWJuJxPxm74HUbQF79qFKeJ60nWrxeIxstRbznLnbhv0tzzfihk0uETZ2nkTYtll749QoYjBUS5Km",
-	"qCoUx3WfOtz6WUj1tbS9oDP1wrnw+k/paPYwKzJT6N9IqGB4NrIp+jou2JGPqhmrbqwVXhWJPL7VyEw6",
-	"EShiqYnIoqK1WavH7dSrfZecVmicywopyXYTe+QA5aVN5PcUMydWSPnQy9H7HfYjy1/wqT1g0uB3pZJ2",
-	"2BJCcmbD6qrsgvClFtqJwtNCtgzhgkmBJ10TkgWZQ1gLaiw5SDk9DmSBSGV86woENGIK65N+CRXaWNqV",
-	"LWAcefl3o/EtM+yO6tNRfXq+6tO70go+Iebt+eliA376upl/r8mugwXVaIT1KvpOSf/BzojYZS0/AYqm",
-	"70+C2ei9YOSHQkd5xY+Fo4hC5ExmyjevJJojHEeZe5YJ13/m3Vwqu1NOUDwioDVgmduVj5uUoywJtsbc",
-	"1kakRdqKpy5GTHZmlJswwc2Z3gDTNArmtjYrW59dbOLdCl7sR3Y2vQ9UscLOEtpgUk1Yvj8nkkizmXdd",
-	"u0wRGUZLjuo5B4p1fgjbb11umevskAUxIVNRGjfDekDScQlqieFPNGfDhToOsEeXA/NRiMkDp9VGoMJE",
-	"yWhbqa3ceWHq1A445LTER/016K+c8PSpK7A+un1UX7dTX38OxPcs9FfGOSfeUh76BmrsyE6dGtk0ac53",
-	"ukYYM0R4ElOTKucKZCgE9kYVdabdFihNNwbbZPZIxeugE+BF7O56keiVucXHE5MAx+gJj1FNrHgCLNKN",
-	"lMrR/Ykp2QjMzQKTksUKBZl4OnHsGzO2cL6vUJJifjI+uZ8hOBaD/Blb9Ouk1OiPE5jJ0DJ4Kay8z7Um",
-	"/V5TIlM3t7lMe6fi5dkF+0Jya2/MWJo5P8WJbGqawKq+L7bmeYFVHb6WpYyBELVOig+/rZkOHcgCzpnH",
-	"9A9oAYRDO1bA/tlVuWd4pPrMn4JYq5haJZzcmvXePI0qAMhi397fDoTedFEqDEplppKu0/9Src4l8eaN",
-	"6hPXvPay3VqGz/geL7h8CUuFAzgvidywVCuq+S/ay6JqpzyiwBk4mSiqLPedSU7tRJmP45SOmTuxg4GO",
-	"VWLjKTC80xLbHKen+H/Vd19fH4BQOY5Nj+IREZeGxCpNkdGqjzlWpvIR72tD6fbLqkwdi6+meRfJ2uvs",
-	"3k3rj4Uk6OUkq7B4jP1Tr2OxHFrMOY+KzB44CzdmnVFF5VMUnd87QkQkkiDMxBRsaA9SZAcitul0bCh4",
-	"dcUdP2SmxD+tNlQN0LvqhSaLuCPZ1PCewY5MU1kz4UfLRis4WK21+6N2eYnLlVSZkjCsLRaD70im7p4Z",
-	"3mQ4omBQMuDHGIttJecqPxU9kgau539E1lt0NQlusyA3WLcowdIA6y4ZhIVR6b2AhVT6vKdNl7/uhq97",
-	"X/hUE52g50/eKnPFsZgACAznJZ9ZnIqrRaFCnhxW/KBpZMu8nxd6J5ymTLEtNNITLq5CnWab550vP2+m",
-	"B6q1AcBSWOp9J2itB1LwSQvajfegjh2CIfW8O42WGG9tKBtmKGTBYVaw3v7UJKm6P6BdvHJ1hlodXrlR",
-	"pWoATayxjlUNVV7mUw+G43EkkftIpGI1PRX3yT3qBudQrXPoD9KGuz6Tqs5tDIbaUopTCNOh0sL6htc/",
-	"1gcdotO0gzqw77SnBRp8uY3dtNekpyMP2Q8PeYrpX/cJzpADdh8X2UBUvgg6biP8hHXUWsQmch68srR5",
-	"f8FoR09IxxD/VKQ6G1mRqkG+oZP2qr6fCEb6C3ukST5X/Jg/8ayOwDy7AvMsDZiXtjgSnwM3Q3PQ77v4",
-	"HM/FF4dsGrUzwO4q9uq5UjiV3U245LrXgrlH3pYurnwxiAa7ckNW2t6Ta5BOxGNXG67j3ymxys+cGAem",
-	"8KRUr1oHUCX3qRQiyEotnb2eteDMqV6AtUHFAzjSv9KrozS6gBieslD5qr4dDEygusfPrGPKMkkWjslh",
-	"gcb36XTZkk4e0PFyZHXNrG7L3arVHZPk0/bQXCdJMN72753xKueL3+mP7mN4bALz2U2rOFLYo1DYh5Hy",
-	"0hpG9KxcPJVxPxlFozb1oDJU1NQnMh8Vinqgz9aiqNqo/9JurOGFMsnDp3Aecn2as0cJNJG9aqmSd77Z",
-	"RckclswSCdLcx++49WayiDqeh2nhnWit1Wd/lhHGix43/maOAtvMZ60Opvk0U+u7+pTZXTM8DMQ4rFmZ",
-	"h748OWtvrQ1+a5IHcQ4eBdXjqILP0I147WmYGMoefIiYu3W4LPtvTeI4Majg2OScOhVNIYz1c95rmBc8",
-	"YA9RisflWwFDmkLM3MRtbWr4u9XJe3rEMZpxjGbszIb+jkRY0mTGMsFkapVlNtuCK+nxxGb5yVhOJtoM",
-	"VwNq+4sKPE2uL0Sk6asy2CbmeHuwZ8bcxsQmSpjr+ffmajxJZa5cby9YmT/gU3/yk3lWgQzQPB84hIG/",
-	"R60T/n/3/sHhRGiDJVEefpELXbAm4UnEM3yrdzIz1ilkStRAG+1dTpTXSYeIcaaxVa/KLBJdRhUzAWgY",
-	"tzpcyA3IwmVFTiFoa5VLnfpYuZQaut7JdEpL8B2MuBW1vqfmjJV7qT4z3OrRS8PvMSykyamTS+lC/h4F",
-	"JeLeSYbW5x+6Y5WPLNAY8KRcGYxKyFx1uSSolYzni3VYVIIFRNllNGwLV17BvevKnrPiuLyn5jlKXA9l",
-	"ov4F54bW2s1drsZFex11Iv0VG1Un7RjXqXCex47qEDNdEdKpwKGOC/bopQWN/oFAJCtmNGxnberrzHLy",
-	"NHE9khtwMbblirDPAOlO3KjL2/AMT4IkcmPg0dMMrGxtcisktvcnmcSBHywmdZibfSp6lVPUo6ohvJNh",
-	"J4UdsJac2Zl/zo2hFVdJ0azB2UIs4rjhem7QPTTaqVCqijBzAw2qsw4I/gTdIrDnWnPOb+WU7RwUirar",
-	"7N86U/jIUHdlqH/swA+3Y2WHgaSsnvMaTvo3NcmfczDJc+xaJf9viBbm+XQtm15fo18/t7eizS9HjGph",
-	"JRcZ0m7q2lFLO2pp92lp0b5YSMmifSrW/yo9zgfKVjCFw6U8X4uCEEnpWcKHvBI8O1KTMmmoRxQwHmA1",
-	"WP4N3wLPOS0KZjEpjg1KMHzrYjOLSuVq3yRpndKBJkg8pglFckd1a32P5dZ61j2Z2PVkKYDKWtuaNgeA",
-	"o7yXlp+iK2+liA9ZyXsU8i/ikYpvDxhSuEa8Hu5bPbPTNBF9JWaZNUNGwEWzJ3QtofWPAoHSz57AFwsk",
-	"VOaRH6TIpmkN0eL8n7OJxE3kOv8olBZWSljhIN1hQUOI7TRVU7IO1qOnX0ZK5d/Tyw5Cym9trn7ULq+j",
-	"5W/R2h5obMN/FVyhkn3coStikN5ioHP3mC6Vb+x4IrMS9Raebj6ojEOlVL4lYU8yO7FOpm4Xcr4XPdb3",
-	"DCSR/F2mTDzC2vRvzRCRF3EKTkzdVKbpXIzkHTbFGpU6PrJXhfz1mpMj7DSPOBOCk2pzW0JpeWvzESwb",
-	"4mPYrMCj3YjcaY3Up0HwlA8D1C6Sz5TxajKTuMFOQZPsf/2/9Bezg//1fy/zg2fEBd7xIW/Szj0R4JGk",
-	"VqC5cLlOU8Ihfkyap7GWaZ6Od+j7uQ2Vh+hXc9jNstrMArTAEY1Ef46KL7WvsKRNS3YkJiK2k7mwg1Px",
-	"FqGhB1KnjsfMmQwMd0fDWhVP+xCGubd4zNFu36cz0Oihyk7Oz84vN0E1qG5ukzi+TlM+KeODhC2qQee6",
-	"uPK+4xj30u2euuWvIrmnGbvetXPi0wIhWzvK7R0XFUyv9VG77qfBX+impvcn2ZxQgorwuiTcoIZBjG2i",
-	"NhzCT3DLXiPuuR3rGIm+NVFZN0PLPLZT5n6h8XHn/OXFWcQtaZNW5yx4fvHvoq19q3PZjjiRdJrjj6k2",
-	"t3zdJLOxcg4+vcJu1Zn6p4rxKRevv4xamZ05/5O7RYTYVufi7OI8ak1N+eXAXbozmRnKh3n1x5qe6NI4",
-	"W5zhhgYLzXYI7Lzb11k+6o61c4hG3r5oB+2tm6nBFIffPvvyj6gFpjAxmBQoW5FbNmopE9sE725N88HJ",
-	"V2Ukr9jdISL2JO9iYnMY7fnJ2WVltG4kz1++anVarwdfvUrOvmp/9dVl/GXy6uVreT5QUp7FL1/K5Kz9",
-	"Ul70B5eDdv+8f9b/6vw8Ttovk1dx+2X/bHB2Js++Cmld7fbly7OvznDkBjHmm5brcgOcWEw/YxHQXZZ2",
-	"ER31TivJ5t0Mu5UZi1vwj9/wSAwz5RyhfC84oitPwYaczSNu/3u5F6W3Y5L7ndeXFef1RdQqzhWluE9T",
-	"2UU8ts6rP/aRgPDkMg90EGePkmvwi8Kmz4ocTZLdgpQi4KjIU2a56MHPPTLTyx2agnJvBwFh3wNM4338",
-	"e49Q/NGxTa/S7sbAIpSz/gm/uuPdXrnHtY4RC3YQiamZYD+V3IrcWjGexiMsDmBQsaBDeJon4LhilPjE",
-	"xCp3gzkEA5hsXvjVyEeBzm6COYsK1YmaV/LcYpmm1c7XN+bGnIhegHvtiH/78N3JVxH+134Fo/xVm8TO",
-	"3En7/OU5vipROTJcfovNSo69/jxXAvVZMZbZ7RXtwKmfGAPVIpDnqbg2N0aESRfrNpwig2eXg0pOYYzX",
-	"FZDZz08/pu7jFx0ClyX0QzoOmcsLdFz4occtprj441S8AeaNM6FV72MrX50JwpEWxGavPEwfXYqNd2C4",
-	"2dREfD35NESmHK6xw87iONh6zFwaLeFFC2uo6VWqDfeKuFVzBA6QYPcSwiMfMLabrgRwCn84QMfkhrGI",
-	"SkgJ6+SSQT8aLu54khMiZFRY19IImWVyzriFYKkQkikMD7EKw/HhE/gZ5dGIEDuEq/sqnyll8Ay9t7Mw",
-	"XFPG0uOT15fx7TCzU5PwcnPuzDTllqzvfv7lg/iv//h/XhS1GVq5HuwCtqnv+Rh9j88svhFWi2t6OKgN",
-	"Y2CxH3G3JCfvGNSvI3pU000X9/hghYwfOHwh44cJnHQCPInoy/q8F9SI3hcRk3Gm+KbPe+E3Bn/Mhb1T",
-	"GZt8iy+seL7QqwbrltCtOPiRTAc0AzokyGEIepY8bjIVoIt1ODCSKBRZHuPQa5BCmcThEYBTIQc5olmy",
-	"wkkXE6UWSkUPM68mEkixNG47EM6OFSIuzkaWBn2r0jlwt74q7z0XEUS49rBS/Tm6d2WWapX5p3kuHomZ",
-	"BK4GpyEoWT2q3IJBh7cmKtaJch3Rg/MC+t6L3zM7Q8ONfuudip9DF2J6qnYCplZ9oXQitWboRQauLcUz",
-	"RvJOiT6cbvHOOqf7qYIxFMoft8fzcyXqIvmhM36nz4Eu7qLDe3l2uWg9Mp2V2wq/uhQ/6a/hm5d8NR30",
-	"W20QDZkyy0IpWvEsZof8ba/k+Tz5m5r3wlG/MaCHVp7Ny2Lo255MU9Bm+ej3iC2MgSoQ4DsfSVPO++ae",
-	"F8RHEOlextg37J48twM4c2srGnVCmkJJOSily/jmscC38DLv1btCKs/tUOEaLmgYvgKwuXN/ERqs7d7f",
-	"BktmrE34vIY5ex1I26FQ8MwLdjaWwLpFbMdj4EkJ5SKua2EGpbKkihdd//039PC1LO8eG409HupCEiYl",
-	"KWF/XJAV0fKhpAQmYjHkWAgWYUNGerBY6ydWWLF+YsU31ZevN0HEDhGpyh2RjR14jlliJ8AxfE2pijUY",
-	"EpHokTDqBUaDKzEGfjVTaXrFegiwHH5CDctpWIWSHVu/DN625TXgjzSitSb+6/fXH379K/uuEacKxl3S",
-	"Jk/FG1Ylef90CDOtAkwPlnEDwVyerTG4rd5c2Oh1Diinxjq2qfUEgADPsg/cTU/Wh7wnBXeprQL3n4eR",
-	"XJVU3Q1w5jlMuTcm88EWSc+4gMTpQIUBlljVTxoGBQKny2UqtQM7PztrgL1fJxT3IBDs6LHZI646BUBu",
-	"Wp32l9ENRgQQZ73wMty0ohsMaeD33+FHOYRP55fRTSUggVfYqb4PgL00j+VRj6dprsEOxnZRJ+Tq+72x",
-	"k07hwap7A5jF3/zyd1Yt2DLzhvZnTvjeYh/mkyBjFWk4/ryztReJU1rBLxbanayzGcG7tFEO0g8Gkemr",
-	"QdN/0Ix/W+oA1IhXTzt8BVt7Bft4JYfqqrJtpv3l1dnLF2ftF7DtV99dnV9ewTZuuYdrBHnP9xzkrY0p",
-	"se+XGNbMZrdUeGHNsl34yWZ50/Kwc6jOPxa1Pp6M5ceTPvKyV1+2z7766tUlfEvdcO7HEOL3r04B/yHn",
-	"iEZEhDUlpEJQCUd2JgYyIylY31oyIGmsmSp++OaSx8DEMTBxDExsFJiIdub4aEZ7BvDkc+2/I9+iNMWY",
-	"D5BtvyZjfxFLE6v0KTTsJI+qsyg0sF3nVeFAK5yQp+KtUtSQ2Ofk+w5woWv92N5x/zbql4IT/swJTzpX",
-	"IlMTZH4gtjjU4oIH+bRaIMA5VCCslEkKF2RNDjEu5sH8T0fpdpRuR+lWL92QMtOnKN1+yS0e7OdQeQJj",
-	"vUeyrS14yJt7OMHzocAISBU3UhtKbSJhwHKxmRham1CzfHSxYvyMDZy+GmKUXc1OF6GujBWemoLD3Gb4",
-	"GIoFySDL6pt60GOqTmEOz2Z2hvd7Prluz2ha7G0F0/bgWUcZdpRhn7QMYy72GCLsf07V9CnKr1+lzjHT",
-	"xgqS5k9fjH2YZgZ9ZwtsmlFffH7DTvJN3SmzItn7F4xunwAFCrpUDDI7ptALxr0Ly0M7dHMiJBal+4SU",
-	"rNz3kpR9ypVyKrYgKjAZA3OB+sC8hR2gEDsVPXxbDx7a8yeVm4r20LzpcVsZJVLp8ujG0LN8n2TfdhuT",
-	"P65EL5G5pKwO3zc8Kj2Ynkvct+fNNJ6WG1G8X43Ff/3Hf3rRGoW4MubhYNT2SvR0gkOumHN8yE/Frzof",
-	"3Zjej9LlJ9/C9E5+eNMLz4ntWLlyah1i6BDrpYmfk2/Sx7xmOk2pWADeP7YZxhviVMNmcSWBMSrOWWPg",
-	"MJpKB8LlduKokziMI4hmWCWOQrdf3hjaJVcKRPMTwXqVqb7j7C1eapk6i+tdGKW5vVXYrhwr233C0J29",
-	"9WkjFPbNSsV2iVVcbqfUREwnJdA8sbh2AasIFoS6BHHqB2/eIopfePhI3qEy8xpvGNOaSyMG+s7PB6PV",
-	"mBaGqYN1mRx0IVHdt0RJS2rLQkQcTggnV8DB5Q0IKViZipW+K+L3ofaKuXtlAVZENM+2aZiNERwcUHC/",
-	"V1sPd8SXNwYv6AQvxY2hHKzfb1gIYBwumxrg5hivC1e2OmenLzFqB4R20+r8foOKxw1rHjeFmnID2gd+",
-	"5TWhm1anff4lfMP6RvFF0FDgDXBB5ROrM3D5y3Y7ugmqD3zz+qvopqSc3LQ653AJaU78AK9T8ceKBgTj",
-	"/OOPG7MQrbq3uXFBNq0/otb52WW95r/s1OFUKzqTmMX5qDWCi25Dzj/m0FZTiKcSzHkyTkVcsWbZF9pg",
-	"A4dAGaWdm2ICFH7K7Cyimt8sUzGjonG+QuSDfJQPXMq8o1RU5reou56Kt9wmO5YGBXy5U/aqkBRlltCc",
-	"lq0pakVN+/AdTfXhA1P1QWBYxiiUNkbEJyIHkkbn8yi2iYoIA4/SfaOxck4O1Y1pX0aXX52dtc8jT7UR",
-	"mg1RqCwka8F/jsqh5egbalVe/q6DTcnpi5BudLop+eKERDEjwVMSYU4Iyhd5ZD+eluB5PSbFMtYA5sLj",
-	"wcplvzkYW9fT/GlSL1msTQHfBuo7FT8ADXNuBaZipDJWga1iLnKRgUz+d84cJxp1cu5OKQM79ym2C8lr",
-	"N4aywbHjYajjxANSTu+9ErMRYRTMfcN27VDdJCgB5PAOE43hZ668KGWIkwbFue+cCU9s58bkmdTpCrzh",
-	"puaKKxhMQ2tFOj6wIJ96PScs8AMXcmLKTdQ6wf/XLt5Ev1+RnGCnOZgF+6zefG9n9xRwLowB+U2R+rjA",
-	"rRuGFi9m3JZ02ldbabTrVnJu0vMNtQA637F3ryzOjvj9csU8ioNSwXzU8hKh01pbWCE4BokZEPOIiv4H",
-	"QtwZ1eq0L6MSikCnReKz7KIJrr99VOO9t7OnVJCHcdq+ijlT3Stq64q7pyXeFms7HqXbUU07IxrFw/Qy",
-	"OmnI9PagOjJNQ8T7ivazVGYCsi1Td1rN6tK/MeLuC34YbkZyVcYJ8vNbrsrLGXmFfTelQh4eRq/aN6fX",
-	"CX4b7TweSVEIw7jILHAZicgI/2KwSHtecPvr7TQPqGG0IlekeATLwUmdlFMMsPgsZAgU+kdNpsBSMkKH",
-	"quxluQAMFpTqWIpnna5ovZzZ2dWNuTx7TT411Y2tGaQ6JrQDg1VLtEYqdT6iBOc4iaj7KDs0o0L7oMiR",
-	"zlWC1aKpNcNoqXkp5ofD5lElz52FR4JCg0iBSUQdh6v6THG2jO1b7O4C46ZihG6p5qoYCt/BFWfLZQvB",
-	"twSDLipUQYHriNTaWzoPjst1dSY0lRr2ZAwnI1XJUCXd0nml6FqPNbVu6cj1cFLsLKuvoOvPhbGzOi2N",
-	"Fj2w62eGH7VFw6qzS+oJo12w1m5bm8u1N8R0D4IbBfvU4DYCcfZAEpXFzIJMpXUIvvtw/thokQVRbBqK",
-	"SNVQpifUwqXJlEOJPp46EOtUxyjTfGSnwxEq2bkmXFR7h+Xgvs7XEPNQGd66l8YrP8Jgv8exPqumK88J",
-	"hsYLQOL0De9f4AibqCGr3xpL12Q1wU87v+xD0TwoVPSSW7dolQ8iZHWXfLzjuTbJb58VUfY1nzeA5xHW",
-	"crc/X+sWSV26uK3ZWzmmanxphDbAx2E1MQUgdBL88qR9fnLRXtGmqzzyfXVUCSzlsU0oZLzde5rk40Wk",
-	"/pQY+zdkju7fgGo0Ed4WkdZCC/RAFECYoFUhNyTdz9cuS6eqsACEUEIYAgz9EDVLkw53TtW5uzEYq0vk",
-	"HF9A35dJ2KN2vy7rj9glH7Tekl6aU611tTvMAOneUA3YzMIEvPVjkhsDE4kYQLxAIwVGzn1h/ODo9wp0",
-	"wTKiKBBSOHfPrun+1oS9OU0+o378nxxX3Xiz6pjnO5zdcy6uK7Pp5jYqM+YKI5UyioM3lIE5sFKzzL7X",
-	"VMzXb66ysg1/XblcmQ09ra7GR4Jqsj45d/NJZM/dp8VwP5FCj3kMNWZ3P/Ai8T1Oo/v7S5/Q+MZMDyxp",
-	"lnOvaWXK5VU353J35ZDCcn9f5bqW8DtoLAduqoxpPETO6CtOrVPJFurIc2kIX2ZAyiTdexYiInu2/JhX",
-	"NY/ZkKl+Ajz7fD88+ym2jblXrfnWrMG3V+kvY2nkEEOoJ2ObqHR10+fQNnSkXW6zeQmM34lJKo0hRL0Z",
-	"8jmdufxUfGtydJVVmlNTUAWVnx6bpN07q5O/AKXup/3zT2FmP9HEnpcvEmsJXNeaB3ZFhve0olbx0rUc",
-	"kfU7m1vbMIbyRtfjSaE7L3pIN906JTjxNMvwsRS7XTeWcsFlJClM1Y67RFowU5sNpdEOR7d2aKbtC0pc",
-	"YJA82EfuZrxASI/tgWOu1ex9K1iYGHtKD0yQg5rTVD0QyDC2z+kV1BqhJZkqk8hMYAsXbaotl9F19i9s",
-	"Vkypd8XhoLLFUjQW+KsOFQV5ZjGZmWGP4FCXfGm+3YdvNJwlDNxI1QIwFK50X2ioVRmBdoHjIoIrtd5j",
-	"/xk1W76v8xaS2MKpOaj/zFPl0N6pzIwxAykQp7G5othdphR2wztpty/3SLVfIm1u4FhbWLrDdN1d3L8a",
-	"in/Ph+w5O448d6GjsWwXo2s6UJYdlLhNM5vZRN/avCVvOeMUvpnXuoyW6W83CfrnFJzR/qjlA2LW5agQ",
-	"PQnjYpVgDQ1mq6L1ISTr7m6gepp6gWrmYfEIcL8J/IaMHQQfQJuYYHaxvguoeWwzVeMM0k7ANEqCuwZg",
-	"wCfYUfKYb7WpDQj/WIncJrKGR8BzdxbSB3YZfWso99BXuFJ7UToa68vbv1udvKdHPnIK0xps4ym6JVYL",
-	"zQ/yljAbaxgIUISH/Kd87K2EKPasW12QRqQXKtIym6pyyGdDFwNQ5QXhneeZ1EaboU9i7wW/LGaRxnai",
-	"RG/qVEactdfgneApHBOkHihB6v7sKNij/aRF4bvghDW8iX9qKpuLWh9PYqAO7XKqOxkMunhPcw1J6vNq",
-	"JWiEYJUhm49CWzAEvm3qCeYVtZW5UfWvnig7SbHbDfbdJBpPJHoDPWlQXjGmcPlvMKqB1e3J1XpjXKSz",
-	"x0rkCnxmPW3zvBVtoxursURcFamdk/8HjFxnp344UYuBAEoKrHeNrxt5uChW8vp//X/OSfGTnTonwRCw",
-	"qc/UQxyKbFeF2VPSWgM726drCrnoY3ukWPw0e6SAOGBlqXWT10cKSfdvIB0exh1Vyazi7AbKy6cE/LTJ",
-	"CcTXVjo4U+aU9z9RIf3nVBYghpk0ubsx+UiNnUqpshKe/0VUvEo76mY0YJyOHFblM27BVcc4tBNM7nAJ",
-	"M4zm1iC0/wf1LTVTah2ZbUgpGxLCgTxFtAl1umvyzL1DntJrY29/BQrgQ79M3CDU+cC3Onx4bYZloffp",
-	"tdskEtX7gDx57Oj6OUrEx5SI0c5098OTAVZeJSrZx7Rome1VTq7vw0E/RrM4XZGYQ2nJ1qjP0NQpquru",
-	"kXCY1LNMt3S8tpVs3iGztkjDlOsTnP5/W0u8nb06udhYMr2jUT2yd6VZMD1Bp8pKWfMNxR9GdsbN6IJ+",
-	"Bbbf/qXPgTPpsHpPD0e4R8MSQl5HyDjG5jD2VhlXrXTgdnsIf0ktK+SdCh0HB5lyI5Wcrki2a6BIZZJd",
-	"yXFL/+hTltqcq7Gx2D67ODl7ImIbc8rOXnfa5zuL7fM9iO1nx5W+Ncl+9d/RxLkXmHGAI2nQgL9XaSKc",
-	"crDyLqgO2mLbWH+3+PzyV4fYUl9EIlV3KkWWcKtN0hFSDDM7nXzmvIXKTyNYZgdyey5kniuTSBNT91l2",
-	"fMXYqc5gOqPNKIKDJuovfkDaYJ5vprF13ECnytFlIUwBB/YzJ3LCggTtfckWh9lguRTjXOqcMKpdnTEM",
-	"qj4s3bVfuXuwFb/DrnCJnDc1XMvseD0Qi4Rrme9zk/4oV74wtzu9bg8g02GrW532WUQrsMCwxtpMERT4",
-	"1ZmHgf7H763itLbap8BEl54FRw42CU7c4mMmbh6PbFclU2/q0twn80yOddLFgwsDQSgbOmDsNSt9jGAB",
-	"i9FuUsRVPTcNYWtG2943a4FXdwZ6OM0w4FNVeJBgApFTnqlF6ivxmp++f/fLL7s50u5lR8U6N0WbBowE",
-	"i9geoj/NMWZ7Kn4dYSv3W2oXr0FpSYvW1sxxCGj2itofc5dtUPOABZ2K6+I66tRc4SulZtADm6Evrpa3",
-	"bJRM24BehgfF87jnmUv74FGr8J5SLu0mMStXEiEYU8ITtR94svL+3YNQVhatOAzkYPWj4J82H8PfNJZp",
-	"rAioyUKa1XboLX5eM7CG9Nz193Xx2nvXgMBrlIxHa8bWllj6FkG2hbfDapAihp3VczkYiFTJpGkIAxnr",
-	"VOegcO0nwLl0Ih4XdmLp9Q+NP/Ez019SlG4VDb5XtcJmzWkHTWnlq7kr/iot6hG1phAyXdKB6kueLj60",
-	"X3Xa3pBcOKRrlxSBvePbf/yDOmKQatVpTc0ozrrtr7ovX4OEwjPqWp3XoIJ8RC0KJr1JyZM2ucommcK+",
-	"GWzxLuhzqQdvgt3HLhO5yrRMUUF5p+N8moFUzhI0iira39gmMqV106YbaCoMvL2phhhETnXVX5YadiyZ",
-	"x3BJGfTQO5TsRMcgR1OlJqR/2SybC0smyj/tNDNq3mhXV/d6b/HekgB59KgvqquNMV/aJ2djLdPAsJZV",
-	"1ceCArkGjTHRdzqZFuNBd5c11FZZx3oiTX4lpBjIsU7nnzn8HXQftvoJJioe6TTJlEEFXGbK27woC69K",
-	"tjTcPRtZBATWjm1k1tz9l4W9/A4X7CQcbLyeXo9n71RcxzmyfD7qbMVf4hhSRda+GCuTy1SMlEzzkXAT",
-	"BRsAG2Iz/yX5hqithJ3moldlPb1yeBvFqtD56Y0JTRIIIKUMKaKNuNNqdrXQWLAOrkRSdk5JjUeYwimw",
-	"hSikjsGsUwRwxegBfyvNHGPt3vKJ8Ikuz6QZYlteR8pA6BBxY0rpORIV3byM0YgAA83R9BJ1HTSmviRP",
-	"duf5D8rHS+TkdgCDQmreL7tfk4tvxYAfEPblqFDsV6FYPJ/koypcbVsDDJEDvvR8OsSfsgKzDal8qtVT",
-	"pBPVxgbepdJg/ypcALSdGegr4HPN5FL4cpWWtLanbnX+DGgBKB+Da64euncBnCeipo8iRf+Q4Vb9pb5J",
-	"pD+M5RyFrlMNKTlVGbuj2/rIJo9s8hNnkx8KX/mTiYk2WoKc0lSM92Gtv12zm3rlE8+9/Qoy74lMcdOX",
-	"NGVflM5cTZUaMPLQkRn4JCGNL+VJofUpiEk1QBrVGCecELWTcbLvtKgK1bS29F/sNSXqKBaOYuFPJBae",
-	"ZK5MszbM+XsSQZIiShyhZnizUkNLbw/sXxt+Qez5gCl9IC+mJlXObxzDRXlxsinUHU1oP1LhQNXLb6mS",
-	"JsaKbWxEtRl57Ltm+ShCjiJkHyIkqIJHObJ3OYJLy3LEqGRDU2NDoYGIgocTGQvmCVsj1OhxRvXE2J6N",
-	"UrrrhAuZHQsxF1+ewYWMMfZ92k4IwQI9RxG0M8d9mPDHVlRd4HkeZeBRBh7NqE9Z/DEeGwFfLMrAh40n",
-	"vDA2V81JwN8R5AWmOVAOQSnJNxJuOlHZncYOLJiaMMtsTj1W4LlXIrecVYjfYQKDdkKNJ/k8QhsRn0yd",
-	"XODAb4FfcxnqD3hYK1N93+J0n1We75NEp3lQ6FrPIs43bcFQqifobiI5cvUR3v5hZoV0t9h8UgwtsDNY",
-	"6T4wNrWam50vc7OoBcSeK7MBtPge8sjghB8miayWt2EWmWcI6Ch/ioGEWkX9h5wx7qQXJ7yhp3VsZzl2",
-	"QOGC01VpSbBZB81JWuvkb34AHzCJ5sgvyvxi452pYwu/0ns/0ZQNmJ0SEhnQNvxnG4Xqxe/wX/c+wJNB",
-	"Sb0ySoOmVKdmGZtVVS36qqpsNedlMJPZO1Dukex2I7sPvHPPwkLBDIBtSSg6SNt6JsHd+tZvSP0HRuet",
-	"V0E8Ntq2/kDE1H3OISkPqJvPdHxgBN2jJ+7oiduHJ467zRw9cXuVc39HVPLgegv9RmpwnbdUGY1SK5rd",
-	"v4VfEfsjTT00Bzf1vcNO+1Q+mak7rWYFGJCxOeH9EEjl2LpcTLOhMtyu6qpcYm+NcsF4pUP8meNiICXH",
-	"WP+0l1ZVOJkP9j0O9nn53GiBH75NVXhPK2qdFB/WKa1/M1VE5b6q9r46Wn78huW09aXLsU1UUbeMhegN",
-	"dcs2UV03d7ka1y7AWCPiavdumhqVyb5OufZ9omI90HEX6KWLEuph3ZBbt0G0CY9Icl/+8pQ7jROMrRno",
-	"RJkY71bpoJupic1yekRDb8Wz1xsbW4gl6ZRxOigbBrY8ha81vZ7ecH5yfrYaUOp834Wvv/AuA6d4bJ8l",
-	"MuLmwlf8meG+md0CoU3LOC1fhzOj1QP0w18hRSYj6dSn09SQJv2OJnVsaHhsaPjQfZmQfoA7l9tePYm2",
-	"hCVSeHItCVM9UCfxPE6VmHhafUYtCRlwRBdARDgLge16Gcr9Y07AefiWK9S4cyUkGCRwI0XnkZXm8lY5",
-	"oQYDFeeiP2fEq0rjQno8PYt0teaOhRt1ISwdkoNGj7jJ4PfSJCf2TmVCDjOlEl9hqMRYG+2oOZgnOfy/",
-	"a6f1FPd6o5aCpXU4DEh8eSP+3K0EF3nDVh2QiKs8VO/AKtU86b6BDyqfov0c7ufY+e+eo3nIdn+ls3/s",
-	"8Xd/j7+dROCxv99DSr3n3duPlLa9NPTL1EBlysTqpJ/a+LbZXv91pOORSNSdjhX3NfJgqQSC5D9xvfIY",
-	"UZCmjooEdja/3/txfk3DPHbve6DufXQMHgIHtbqFAQn1odM0zz+cfVnoGB4Vv3TN5clZ+wNesJnb8ryN",
-	"McI+Bs0+yH6qcnERiWvn5FjeSpFZib4J/S/V6rw8KwXG7AQzmRrdmF9W2tkkXRRkrU77fH82fHUzHtuM",
-	"75e9ks3GPAgePo8YUeIhu2b/5oMY9Yglx5yP4HN0mgZwNx8Ds4NBqo06FdhCI4wV2WDF5PcWPGFrcy0U",
-	"ahdDlWNa1Ti6McbOAuQpPZNH4BCcHjtzONELL6JmqNRy1XeUKxDo3GkJFg99DnZATd7m3iUxkS5vRqir",
-	"npcn0feNyeaijoTXJcvzLQnm0ZNHV3Kxi8fiYuc1TMwAiwJSvP7rv8Nz2+dgHYYPlyB61uV0rc4/fqvy",
-	"vLOtzMKF01rr9nAqu3vebo8qF21IisNpCkl8dG02uoHGuNoVcp2mbJb5t0YidAmis7MWCBgBaNa5TJY4",
-	"00MkkT4n8tuU4sqEu0B97Qeivg9esD8V2+t+hYS9M5uR0SGdNbV0+iJTqUK/3cE8NzXqlHQitQQcHNux",
-	"cmTngrIytBbbeVBIuISni16fK1RciAQWVS6DGetoXglE9B1KbRoQtHhRmhxB6+Sf8iN2VZMO2bXsSTI+",
-	"vzULw3pdGdYyd/S3bcwhX+/AIc/3yCGfooNqDX0DvVS1XBKJ0A5A+O+gd2QyPdGmbz+u8FPJHLFFjcqc",
-	"GGHGk9AmKgJ+vmUhmlpzQbf3VYKW1/6cVZlMf8CRfmKuqt4k0xZOR09MprkTCgH7TKyV8zk6D+7NqlBv",
-	"1DqpfPLjgx/C32v7v/wx29oFtrIRjn96161uBBS6vRRzqe14U/y86QDCrc2dgKxTnF2GLotEySTVhkKZ",
-	"E+mcSorGPEBYK5vz2DuVUWraxj15Bpkd83IQXTe9IhtKox3S4qaNaPblhdzJKYf84odcjR/bH4cstdkP",
-	"V9BEpmKl71RCe+LZbImhe9b3uLmGVdmwTRf3irHZbGd6pv4DJQvvqHHBrXQl8lYfhccPNX1bkRFhoL3T",
-	"uqYsltBiV2UZfSy3LRqI66FM1L/guKzI191YdTsHmptiM9VO6/3J+ddffbj89d//B6zaAgmulU0Ac/Ps",
-	"weftcckMUC62SOkyjb/RMk1tyy+Sb0871gbor1QOVJIDnRYVGuCGSSqI+UfLjRRI9RY2dMzAGsGvZRzb",
-	"8dgm5LP5raRTOnrEiuTjXTIZimPVYC/7M/5UtMFmnuHby/OAF5iGLHHxh+cae7Kjq7zlhYxjNckPaES/",
-	"9379kkaLwjjV5pZw2qr2Mlu24vNetYqg98WV6NmJMt1YOtUTMnVWJJkc5I7b7yx0yKVnEmusZgKKSr0O",
-	"jkRhRiKr0WR3ayOkQU2BFKstbG1afSCYqUneF2TxLDIswlp7bl9e0BqpkGG2s+8n1YpaY5WPLCwD14Qj",
-	"q7OTaUpMlxUbrulAlgerBT9VJco5Eff6zOmaDv0jJ3Ks5ItP0UomvlhrHdMKllhjPQv8Y2NuBPSVqmSo",
-	"DpyRxZxdOKW4g2bwsEkGi9wL/Yf5HpoJHNW/o/r38Orfs2NzgT73zutguKnKD8nofvWOxIFSCWXkGXQe",
-	"Yo0roeLggULOx16zrVhfuZchPttifKSm5IJX5ZnqRIlKQdNRyQLXe9mKWn6RW53W9xYDPdiJUX8URg9H",
-	"1Bt/A6d7JtNv/BE6ajJbk7hfw73Td6LiVJsnpscootcIQQzICAI5sjeFhif9TKk35Iwb243lRMboVd6U",
-	"Kt/wxh+Jcmui5CXcO02O4VTdg8BLrfFzK/45TYaqI/pz7CrMuJQOzrWLRF9n+YjLC00inPoYiX6puLtM",
-	"e6mSmXGh/MIOhKZ+gWvE3H7iER8cemEz7bWknuJvpM8ibXIYFS4vp9m52Gaq1Tk7rSAhbUx8uF4/apc3",
-	"OR9TfatSBK9zjxd7+E6bxGfXoq9+NrLY5rFPGbXWFLbPM3YmGpufBA3oKei1e5ZuA6nT5y7ayB7tJjrp",
-	"Gpt3CbZrcyH31uZvwk4fJd326mdqXVnOhVNYsr72I/uwoPWARPnzQEgjyONNHR5nUucgEP1o90anONWj",
-	"Q+3oUDs61J4Yu/taDblIZ6+8DTgJpQUdFAx2D6zLz+TIvY7c68i9nhj3ejfNKzpMUNoYANYrNAzRuCVj",
-	"c6szgkuEADuH7geflxIJ6cRAZpwSLGKZpipDS/MWyzAH/LVTbtP84BtzY9Cw6lHwtyNy9TF/Ebu7XiR6",
-	"ZZbw8cQkwBZ6lEchMVtaCjcB09WNlMoRcTWzM4dRAOCbhAOVKTmOQj6zy61NhMQS0xsztsAiruBBeB09",
-	"mfM27GBAxygXPoJwKq6NUB8nMJOhVS4w3x5NiHuVe/y13OYy7Z2Kl2cXYjbSqRK5tTcGcQDoKU5k08Z+",
-	"R8UeH5Okj0nSxyTpHZKkkav5F4WMO3TY1b8r0ZmKc4LKXz5VdpqjKoU3019rnw6/LzEB39Ri7kqnNk3R",
-	"rn9Zkbf7cMnhjUQwxe0dSJ2SbT410rgZJtxhgT8yW67whwORKJnmOOQNDgXCvJLLaWm7HgzecndwiUym",
-	"nMYeVd55Z5JTO1Hm4zildXcndjDQsUpsPAVhdVoSeeP0FP+vurmW/dNOjpUAusNOWBWpGQl1p7K5iFWa",
-	"opBUH4EBhj3vayNxuZd2vVUnnivL1fr9pqWTm1bnZg3N9rJ90/rjxizAlS6m9/u1Q7w6Uwt33fIqRHUs",
-	"OolIDY+Ib96Y+8ek2tH7ky+/u/jb6//xf/4UAQ+5d4A+xGRnYmoSlfFAgepjm07HBgM/7gr1OarF/KfV",
-	"RiWiPxe9q17EsBe0IdnU8JbBhkxTWTPhRyuDCGJtjVKI9QMO8B3pQrvXQKwEHpWMkB/0XdJjZzYDXc+c",
-	"irccS0uVvOPANuvEfTWwmWKzAo5BCS+k0HPh8ZGQKDUiL2Qy4GTAoyLOVCGQ0GIUqQbRNLaJEglolKBu",
-	"gtk2Yx6oKjrpalTR7S37PUYFvPBaG9uclqA7Jhx2UDRAyiTaxal1KuniipG9GXqekPFaNCHBw6U+TlJp",
-	"OFW49Y01bprmlIoNRDWwsKwn0wmZDvEos0bHQqepUc7tYpDfYz2PQK6NumaaZzpYyiUzmn4/jUsDbm0e",
-	"pTwMfmo4cjWM6E0mB/nzBhEpeF59TgHMcC8ZBW6rsqxFZlYyyldWae0c+t+62cLGzGEkjcEqeDnRjcxi",
-	"HYddodF3yvr7OnzmtyLRrjuTJi86Em1Szo+NMDS+4bdoSW/1zrySr9BrHnv1FT4Aqyr5/bA25uEcf6u4",
-	"zVOsAlutMi1Ugj2lJA14QR6P6kMS1sTKly6QNnQtgE6HSiD6mjQCjl2mkxKECfV7BB0I1KDJJLN3Kun4",
-	"x5AqRWGOUuh2nQTgTcDX6VjuHgBZWz9Cx9YJruV/q2GjpJJ0p5OFCMbrqlLh/WNbJA6+owE/bjLFKjJ9",
-	"iu75e6T8N3S2pfDcbScZ/4LbuazwyFsxBuqAhcKi0Bmiy6ITUeSWPkbkKYXPqXR5wO5Zcr+vA8XxPQ/p",
-	"2Fb/qbTV34uH6Sd79+g9SNbwElCHuzvqP/Y05d/61DxWzqEB2kTOX6t8pqrdDnxFDPtk90rKP/nxHGn5",
-	"qdDy760+agmtX8FQM8IpVS4Ft0Z8mCrHQPlNpkx7cxCxl5gIoRPf+9SorPXHfhgLHbKnyluYBJ4ue2ly",
-	"VL5LpTbog78C4R9LY2wu+orV60TIQa6ymcwS5/sUYVS5VBjAnVRkHCvnfJJLSaUuNGZeJiH7iACILSEx",
-	"TiONNfOxnboiGQGd1qVDe58Hkg/IQR2RTHQfCkpzE7QOvpdTJ6/EBEHwhMwyUu+MKHU9Pm1tSxSH9cP5",
-	"ha+hyl8LRIRHVJ7hrcqfw5XYJhuo0N68PGTqcZGX15dOYzTTCE5TK+Hp+XKBa76Yj2KiYp0odyp+HnjD",
-	"AgOeV0IKo2aCT73I1CSVMdMeiESKRexUMhvQSmjg2vlh1wF34jD8Lv3s1/2ZVCjgBFud1p3OZdpF8lau",
-	"cHm1Oq1/MzD3WAO3swaYgb6T6RV3Dw2Gt3DTbAgaxsZcwS/Ze5rD0RTfiZtcu1vgJU6ZJBxunxq6L6by",
-	"gr1TB2QuX8+Fs2NV9D5A5jIbWXKjRUj5IrNpKQQwyWyskmmmHNUWgu2gc/H55dnFF8QupiYFnYD2PPjj",
-	"toEYoQU6OFc4RjCOEYxPKILxtPmx54qLHJm+RpaszfDhuHKm/qniQ1ZjXDuOW2gz3FtZGc3qyEmPnPTI",
-	"Sf/knPQ9Zsw+GCOdZOpOq1kzTgUFUOcUSe2ImVcsQyYbJo2ClcRDpFxFvA5zddE5xZUs0sSKjdvgRAqx",
-	"YDKRESQqs/9SRjgjJ25k81PxXrk803GuEjbB3MjOQq0WJvApOcb3NcBd8Dz3lupSz2UCg/id/gSmVOIU",
-	"dqIM9qExXVgsOOEyBdJrTc0ozrrtr7ovXyO39ndTPlvzfeeVq4u8t8o9xdoXd/6jNcjoqNFiM/lvHknm",
-	"89OQesG8c5o9stf3F6WE+ijjPJ3TUQxNaAM3f56BpUzhCTigvoOOKHJNBXcWppIz8UQexRbJU2PbvYio",
-	"XGFjiRrcgY5gOKeE8KICtEckMnVnb8kDTZ1UEsLERQVrpp1qIHhaqCeR+7qVaL7Y3Kn0ns7GH+xMOuZ2",
-	"PlhuZzl6Ql2SdhbEmXI2vTt8k6lludxAmoicrZgLWK5XxUoezN/KsQ84CmtjRdBihTTz0Fp8T7YSLtzz",
-	"g8lxNp2W8fMoBAArnstbZbx6k2jSfcTIuonOZSq0cTkIp20YBJ6xo7d5Fxbw1uaKlQqgDuwqy8FSLG/b",
-	"PeH7BQm9A/ICBAtyFUX/M+fDx6jZgyL/1tJfFQDXkXSir4ZTs0cKh9V4tjhYJeKGtUGeObCZeKvlWM23",
-	"oWI8HEci3oWIaRH3WKTx4sB6+XeZUv9SjhiTdoWdEwk0BZto2WBfyIyaaIdSbOcBHErxI23g2MbcrRut",
-	"7vHUYSIKvIEK08TIpon4/PLs9RdR1U8g41zfqahIcyOSwEeM5J3yLg2yHOjx0sgh4rXQXVa4kcy8G4Ss",
-	"C//8q0XXCOojnFEeMs+5L6YMD5LDTNEbSrF5HnG18o7aZyKoIrs4+H2YksZrU1agEApiOX2Gsm0odcZv",
-	"1lg7h4CdGb0PoWkiuk3oBFSnwRznbbPENx/PsSf6YHWODjDhi9C4M1dpils7kHHOpdahoLrwo4zlXDi1",
-	"PxVtN0vs6MQ+OrGPTuxnLGt/USbZUdIiKs4LIKvUyqTRW/3WzjoF7hDX2s8kwmsgogHmTnhIXDszmFAR",
-	"if5cZNrdRmKm9HAEIohhjX75+V3B252cO87h0rkTqR7r/FSE+v4B9XK6MTTyCAXDAJOT3QKuhZ0ZV/yu",
-	"ZDzCinOQYlSQTp/Yt56PlM5wtDK1RlXc4fRsbKwLz7ox9IYIJondnKW75Z7PqXYoL/wqOlRHqYHrMtIS",
-	"2/KObw0oEbnsp4qlSsmRl8G61UEWDVX+Db/wPW7jHgGm513YNfhupIcjbCyc2hn+P1aJno6J6HCNWp0L",
-	"+BUOz8Xpy6iF+DPAW3GzULrs9DxOMf9JZlqOpfjBOekB54AT31Jn5GxdriaBq/kx0mlAeaY+YvK8I7Lz",
-	"x6BLQ/otauGhbHXOX67NbBZ2pxkrA0cT8SQimG+Er43g7ogXD3E0ChqIoosIlgfW8y/tq9TO/tK+orX8",
-	"Szu6MTSzaJ31iMpLu/Kx9vbGrAAuaqwS5dP5RFgqsryGClGEGgM25useQJEs8dVv6Dg8WOdQYsd2mmPr",
-	"+UZ2/A2FfgpjQmXaYjSRZHFhDIA6rugyW4HjsAkzLlSpOJbUpduxvt2JiXUaTIsrMbQydYSmD1ryjSle",
-	"GhGX7c+JdUuX03VjjFhUhxE8n2OVn4q/4kPpO5UpkWR2MiF1O7Gkrk8m6RxBW9C2t1NghN8AS/b9G4O3",
-	"KFOxzUBZZ/AQeClIx8oCsYzBAcO0P8OaFpXRVbAyeqw65HnpUfiuFxVxGCx6uTFl/o3fD/QQNwPB6ODU",
-	"9kj63KlsWYqJtYQYGim1UuzG7CLG+BWdAumEFi9cz8djaelAMYJNuDEgmMoycBsZV86K5udjKXOB/NJX",
-	"Q20cnAU3kcahZ5vSMi9evRKJnLsGmfgz006QiQuEuhiFz1wOj4tEBZexoc4Jzlxr0TlUC96VEALdveBd",
-	"P0r/fkYxTBpendudXry/4ipmFa7VOY9ayBi6xBhQcNMXY2Ba56VP3YnKYnzRq1enX6KrBVkLqgD+Q3HR",
-	"y7OSVfF7K7Uu78JQZZzTHak0XY8SmZDysKh3rCHTcTsXkGx91J4WOLel3y/a6/sUF47husLfL27k1yRa",
-	"XJyI1yUqL30UFjpaWvJCZTiP2tHLs6i8mn9pX1XX8i/t6CI6j2CX/hSyfmRnzCMxhv7ooj5TdqKMara8",
-	"cBjCX+ZdVF6eSc+nSbirEtLfSIIwVEaQewK5/0DNVEZstAeiUJsusNLeqfhaOcKPUGMGymINg+Ak4aob",
-	"YwdiJvMYYbso5aBmODXivjp6lrNYZCqdIuFE2K5BsKAIRLQKdrDBY2giRxXgqAKsVgHe83E7qgCrX/xG",
-	"zp3PIvQEDyRK+BeyQp2ScZ77Mr69Eq/PymXjQOuEEl8/7hKnqUiUsfyox2D7X7x6FbXG2tCndhi6Nrka",
-	"gn3+AOpLN1P5NEPO246Kb5G/wZdfwRs9b24XH7o0G/6OHlEoLu3zOhfIg6giUWVdO6/PNvCCVuhjXd3E",
-	"r0C0sBTR4uJFS2scLa5UoZS0o3b0Ffx7fvryT6FxlJh9LJmiHl3tACmHTLnZx/AtAdWmNr71cuCXn9+J",
-	"//qP/xTSOT00ZOETloZfpAh+U87Rb6BaRiUgSLiX9QmPTD1QaSq08QXLKAg64lZN8gj/FSn2uqT43Y3B",
-	"r9jXoEwCOkQBcm3TxPkef4g775UHgr7GfkVe5ID0rGgNEbE9lGkxifTM5VeFlCQIFT/UGzMBtj1AR0ky",
-	"VeFdeBkrZv5WZqXGitSaIaMG+CDoqfgVxuK1oJK+Ux6azHFksG9FJ18uOjxqREeNaLVG9CGQ+1EneiC3",
-	"CAZJL6NWinGJdtQyNu8m1qhW5yxqWdMFMkIXCf9dKA1fvoxa8E3W6qBno1UbRNnvCx4jZPKA7pWlA72u",
-	"EoPLECVTFfEqRShg/FpGC2tX6Ckoyy6ji6gdnUVfvtwswrJ0859AzykynkBoP6KG4+KpOlF3cHujcnON",
-	"OVPkLeE6/R4lIfQwGl2tgtisx04DXhgM61sa1fPqL2PjeJplj4EWVnpTK2qVX7x+vw/a+GormCvRoyS5",
-	"2vGv3yjGj5Me1opad1Zv0IoEB3SrTZMs45/W7gsDJ6qL8+3irXs1k5syol4VCTjAYlCJanUuz0sf6UwX",
-	"SVDVKjzfQM21OpdnvitaG8/gGrecl1tLr50/9SWIHlyjDmyMyvIuLR/QaumUlYXVh3ZpqogKhElCTo7l",
-	"rRSZlQlqHkPtcuqVfF7KYwonxE2zSQpfnYG06/rrae6NWU5fdtpLWU4XUetOO51zCtgas351Tqx5FwC6",
-	"wLUeH3yuON4rW2DAZUz1lQQo0L49tP/eW1yARMZ3Bpc37o2jzvBO4CkGMzBN2XYdaTMkCwN/K4yYOzXS",
-	"caowy5TgkCIyTahJiVMf8R1yyHeeinfUhVxmoBX481fCqsPri1pB6lT/mnHojNBot2ApTFSxiRkuk9N0",
-	"nbe8tMEpTUYI30btUnrqI68vpwyw2JyNmM3xVDym3kzqvIwfbbDWRppcpFo5H0YYTPMpJgHzGrFNHGzK",
-	"pbUQ+UzH5B7A4EcpyxHmyOK6TiZ7/Lxwvg9ayPgQrIkOJLFiTEn3Sa8yncm569oJij7eKP8jvTvxP9Qx",
-	"p5edl0sS4NFY/h+/bcO89g0SWK5XPwrKTQXl2WaC8nxDQdneTlBucazq5OF77nb3vEt1y7K3ocwHp4k1",
-	"EubOzutFL6is/alJgFSQ2tY13Fa3Z8EepiM7E9jak0VuoKoFwRgVV8IPLtdpCmLRX0G+2nAN+tQWRCvB",
-	"wYHhwIIZS+PrOsQU5TM6aYxOlmXOjmAZR+bzaWjpe2I+QS19On6i+7T40JWl0OP3rsbv2oXlhwp7QQDX",
-	"LFM+NADMh5StACX/OsRxtBN3VicLtV2hmZ3XgisKsKg6m8pabUNhWA2n8b1XdlBw991+xZPn38aifR6J",
-	"KpVuZ5PutdvKkbEeGWsDY32axWH3amnfEJ9aj79upJu9mKATolFF+zlNlMvRC+Ej6cAH8QtXTemvc7Av",
-	"O9avalUu4abxiD0x8O0a7nfynhz7dTylfh3bVgM3cekSA1mXRZ63ohb5zLr9+Xr1seekvxde+E3Y8WYm",
-	"7f7cuChJnqgzl0ACgtlFLMa3FbmPfz2t1iI/gRnJE1gyH7FI9v9n71+X28ixPVH8VRCMf0RV/SdFU7Ls",
-	"sqWY2Edlu6o9Vb5s292e2a06JJgJkmglATaAFM2uqIh5h/MOJ2I+zUPsN5knOYG1AGQmmUklb6Jo85Mt",
-	"Mpm4rvvl12fOR4uFtcjDoLmTHsmpJpT0nPTslc1N96jzebpuDxwbKljeUFBAyw84lzBN7QbNyPc9978u",
-	"ftFzjSXw9U5xDb5VzCXyH9tPQdtLqjmuuFm4c/sFJ1mLw6xPYDt0OB6Z5Z3Mcu1jq+KJv8E6v3J3nl0k",
-	"cNkC8wW2YWRj5ru+o88pk4/+wEG7a0Azr+Z4CxxpT11MjqS4Fil+wsTJm4PzboEZBHrM6mR17zpN9Ef9",
-	"toMxMaFmlNsSgWabJWJmGTy5YExsyjAeQS7OztuE7WdzlqUhuBuVJ5f7ip2xFMN5ldqlL8NW1nsrvYp4",
-	"d0eqCk5rX7AF5W/PvQVf0LETKr5Hl4tzNeZof4N9oIGVbdlDeZQ9DcLAkifdu48UH6x67zPvAt2uHDtQ",
-	"b+LfgDWgMBvTBGoFmVJSbcWheD/8u5aVvg5ZW9/5XC6qGLJD15lqZYZ55gBDF30a4AAtZGiR73v4TbDF",
-	"12a4B9nG1fe5v5UzKL5hArerPyNmKknC9I1+MKz3GBzaKDgEhL7/0NC8eNj+Nfw6Y0pOChSNl02lgesQ",
-	"eeKakjygso2POLMXfmLHyo3dVW7403+4tRvuntYNit924YWNyzhKv6ocHcdOsNlmIU9bKiiOVjXTCWfg",
-	"qjM3qMZcOgdGVcrvngUUau6jMLOc/CwzoxiNRw2h/5fKbWAqRQF8erZMZi88vp68fnZaL5ihQe5jP/nw",
-	"EBxi/lBpyue5AP8pQ5rjzjXqBOOYat0FsrHyIirf2IsWF3iWXIr2mA+V6zGcf9qqSgypE/DFzd9W+LPM",
-	"xO879um3y7O3+vCnB3qIc2lzT+UsrqJkWdlJFNgvFoXoglVzEVrDY+H8INOuy7pn1oKxhCVt8ha6s7v2",
-	"jn2WSjF0jd9dBpyQhhHGrRhvk9cCmwu72pMS62mXo5yFopa7E+xCUHNZVUl91Uj5Pu01rlnL3O6TcTVi",
-	"RrtmMmtygx0Gao+C5ysQPOvdqprCEGjGcsiR5AVZVlcbIpW1Eb1Aw2Y1Ac4MMDo2jyPPW43La0bWjxsv",
-	"sPvNFNMjWziyhbkQXhyu1oNwAjXSWF1ke05nfXClG72cYnpEMbhaGsuyBw6iYSs1G41UylWrNzZVNHdV",
-	"wAHHQ1PSLxDo2tbYrko4jnz2yGcfuLe9mTqVF3E0Y7arqkz7jrzuLAtlW+xzT3HRn8A9oiFXzCUsJPTh",
-	"JKAc+esD4q8uproad52PgG564b5mJuyinnMceOPAp5zc1YDXHVdEBJsybbCYbtXoZnVs8937QwtoIrjh",
-	"jmOZDkExap2E/61SFrcsfujDkg1jlkuJ7d37j/iL7QXLNouyvHt/76EVOVkWTjFUJFQlxF19MSyA7hb7",
-	"Ubq2V1m6aVvKZWm6gGzpEYGhTXOvTzUIkV5EWKoZflqDDTz/iNtGh0A4gbdyQXoTmfJ4FkxdbIOs29ci",
-	"9N7Khy20yArVZPAie3EUTXhssEUZyIIl8ZB37/caBME1w28KOJYesK8TtaZUibwb7jP7CcBR6hyR8Mwh",
-	"EnbaT4qYhNBWlhtoJPvx3XtiZWprFZLYdnyh8cBVdPjS3sED90Bbkq+U0C89ga1D9HfI6EfOfq0T1ZbA",
-	"8ZHCaJclQo3ImKoblpCelpmKWc9/ExWl2ZRqfJEVMGTGTLvKI41pUEh2mzH+nHRoyhQSBGJ707Q7kpm9",
-	"IufPohYChqsuNBn0X/xoFe1sYlUiLee+Ozv/MwpvwtcGYAC0cjwtOGBhJVPoJG0ZsMOPKD+HRRP+MUSC",
-	"zkcHxu2i0F0PSr7yC6A59vLZ2WUZQ+PR2DcYTrm46Y65yIx9xLIPEAJnnY7lE1R0bxibBJSOkGxe+PRx",
-	"B8BPFVrhigvTnXKRyGn+2qf2ZSM51V1UF2BeDjIVjtwBOCIsNEIudK2BhKseyTTpjumXMGBUAlUDHOnx",
-	"xHjw1cI344AwYk0ahP5wwB/dsRRm5CaXiUR2wX/YLeGSuLUt8uUnG/Hl/LAhS8wdhtVg8sYUg0wAYDdN",
-	"u3FmunIw6CZyTDnYZ1HV1ym7Bazwxy175f8BSNddIY21D/ID1LFiTHAx7No5Yn7VxdPi5zhR981j4PTe",
-	"HnArc99Z6STThCn4u2t1JNxNwNb2ry5vTMI17fMUeON5J2oN6JinM9j1bjziaaKYwCO2u2Lp2IFyM3uh",
-	"z8OIaKvikyDhu7dZKpgKL7eTm4xmmsc07U6oVVrtVCaKDQWFzGY7U6pj+zkKOAdEnbsH8vtGY6tppCwZ",
-	"Ms8k/mgxuDHCsqDzqCWsaZsix3Ho4shIEhZzawVV/vCs8MvHj5/mP/3x7M+oxb5MuJp1BzQ2VqU9K0Cx",
-	"+2v9p89VVkG49anmcdexAXexHMw7F11IRwEmAv/rygwsgUGWpsXftATF+8UNd6qlYg6vPdAOKi1dfDlu",
-	"sLvZrYvTs055al3n+uoi2duVayPtUmScORp4BuspwS0XmW/OoKMW4rj4TyxJWOOy60VK8dHAUdyu/ehA",
-	"GN35/unItGqk06fP5od6XDcUPDs/lr09hcHgwDwrqBrQyqWG49lH54dzrhs/3I+gjdhdLgnHgb1Nf7e8",
-	"0qoVCdcTqQGCnSb/yLQBOfd71LIXLQE9xC8GmBfqAJBxj7pRY53yPUjs1+JnaxVUKXmfRxRcLN5yeDB+",
-	"ljpjDSKJYHzA0ooT376Jdpei1ziHwGfAjmjeh8j5aip1tm1oaxWe1dOTzpNCnVpjb2fnvBV5TwdisB4V",
-	"waMieFQEj4rgURE8KoJHRfDeFEEfwQP/cKvC21gZ1VsQ++vkTFQ7CT+NmFdkDkN1vHc//6Y5aa9oPAJP",
-	"e0ATRMXXOM0d02VDshp8bB8vpKoBGqODiQz+worqcyaWufRr0inqstHWcfNvOwVtnjzI95rFUiSA+sjF",
-	"8IfWagGrrWafbUR3DzI2XuttfzGiYsgIJYFvredYhwQkf4P3mIT0s8wUYTOmLwKO51RJw4hEaw/Ddw7N",
-	"xs8XGjecn5390CafPWyot17tSYJRoVliSRMxR62uj3BByGHt/2fQG/JaOIz8TCRMVWelConziLBDuEvR",
-	"cDMbMwSnxdEdbCdko46lFUIF7lAVyvNr2ojK18yUOtrER5v4aBMfbeKjTXy0iY828dEmXqga2LtR/Poh",
-	"BlOC2jynm7+HIkvUC3OVcFMdPZETs0cFHbNhLWnnEP1OYwb8LooN0JlIWELG8pZp7KwWuZZ/aUqSjBF7",
-	"aTRRLL6R+FM2xUotQOT3WJcjro1Us0vcRE1SfstIf0a4uRZUzKZ0Vqegm5J2742Basuc4nLs1CmxTAky",
-	"eqcjHruSVHvdXXwpTmV8o5vXP8Bx7UOX30o3uJFUxpo2AULcqmgImWqvAXSgwFRIuVKG+guq2Q5LIuy1",
-	"S1oXp6fPAJ2fgYfK4+I7C9A+ExEj5SUxI6kZAXx6Yhgdk5nMoDOgvUZShP960LlWZOm+29yaWYXrXdkL",
-	"w6v7Vb6Bdd0nC/uNGSzSRArHrfNUaCnMksbdgeJGnC3hg0E91KDlNfYJpnzaLh1aLdmUsnanc0H3iNzS",
-	"NIPZwn/mEBxWiR3bwSsJudZtaxmfPRV7fyyvqEk4d+tordiJeENzHfxGrupnAP3+rB7XZwNpbVpr+Ewk",
-	"F/BF65E3jR6hXbQC+OvHd+9f2nOtcXDjiTIRM31vSekv3JGYqUSPL9+re7oRbbDBgMWmvh8fSdSMqExc",
-	"5ACaSKtTmaUJ6bNYjhmRt0wlGdZIWyHsWoZFhA8cEwSnF5nSGRA5Nly0EjBUvyDMNjX2G5CFbfIWQbWv",
-	"hbtTl94vx8WQJJKhOLb8Fgq9XVch8n0PdZkeTKcHd8ytVstJ74c2+ZkPIfdeinR2SdQ8By+CV5F+ZkAu",
-	"mRG7FjFNU6a+g6qT5hRf03Xi3ftXuPmbd4q2h9B1h4AqfIw2GthQqFog6n8Kmjy6eqKWb+128fg0amGv",
-	"uQtrD+Obuo5+T3/MP/J0/NhefftB6RV1MrFmR2ukIzLJ3UlCt+118Jru2/tytH9SM0JB3DlPNG5ZIJgH",
-	"ykGsSfgot/b0JpZDrU3wLjOaJwhCnAlz4SvioBovNxMGMhNJm3ymVrW3j0BzZ2eruux7r1NQfeOfaYOm",
-	"3uNCZ4OB5dbgT5PxTa+d6/AOYYlL6D+GjgqEUaoHuLd8Z5Ap4EbWBEaAqDADa3DriFCSCW6C/i9F4IVS",
-	"ES3HDLgf9NJJcnbHvnBtLmt7oy0p4rEru8rN830W9IDOjzoOVyx2pz3mAovnDBs3JP2zzmkraqWuGqXx",
-	"j57Aj0zj55+2otY/MyoMEDY4SPOiWooQZmfnsCeOBRY/bcyayie0B0z7Yhlx0735Me8uTYu3Kz/jPtWs",
-	"O7d93iPZOl1hqGcP9nJMpObGF13PLdWp2PnmdP1Ft/RvhTFnMYPLY3WZgjPfh6paVy//2wkeU6fTuauM",
-	"vdOgjD144BwJs2SHrTvstX7pXLRVUhcv+mFXrdk1Vst3dNb1aUpFzIjiw1Exmg6bc4chC6LWvaC+mvyn",
-	"GUmlAT0a8krapEdvKU9pP2VQCSoFGdlvoau2YpqpW2alJjcj0qO6Kwc9NHPB8+YehjCzNX1R2F1aGQRi",
-	"yQocmQLgDL4LdlYDwGGbvBpPzAzbeJd0P9/Tm9nvYVaWn22rl7fdqJ/8Ph3xXzfFf11S6G65cM3QnkGv",
-	"4nVYMhL22KgeqsjatzRcKk3tYGbjcTAFCHK6jNtIpKs6D46lyvq22ieGjxv19/5ojXegOc+ILPXKmlHh",
-	"wdKogVW6hAA3YF/KlFGx3W7enme1LlrPOisoB/TBKgdSdC0vtcpOp4PWPvBekLKtDVtfF3jevXdnAKFX",
-	"m7bZzznxvLTbUX0PCMqYqmRJzxVhlLPXpLIWthwQS0URZk26bqEsyGtwgUCUqc+GXAgr+hYeQqeI668w",
-	"XCbOCkKMXAlgoyhfy/YdhoyEI1m7ojonkl3yC6qSexF3i86SRnJgfVy8u+QCIiv3uYA9+lqkxM/YAySX",
-	"DkSKzTAgGguKn/xNvlM0NcJ9qBt3i8jySIKBt3oLqqmV61NHuquYu02ffb6WSOKCdVexiO9Hhm1ocBZs",
-	"YjwodyUUixmfmO4kU/GI6jU6SFbKT2CVllnbFa7ogQF2ukSMBpgCeO5eRSpk/NpHYHAAnEUhErrTel5o",
-	"v+PQwtbaEV6Jvk857JOCduMZPvp67/T1vsyzsh6Cp/cAvLrggmNmJBNo6qhA+E25EUxra721yWutZTaQ",
-	"2YosxR/F4bl0C6l9R4du2aFb2JrGjtyXrz8eHbkH6shFIgbxP5Qy0et4cQuZyjUG6l9wiZCbcEEwOY4K",
-	"zHiEX4JD1WoIuR3q37pNP+rLMNMjJOLuIBHB0AJWWz24+2oN+vzV/rJu2HANy1CMq4MtFrmOVdQY2vv/",
-	"YLH97+9HY3erxu62ZTwXegInhejuRf0mKADOQCsUzrV++fA2CLHTs20KsXCFdGa3BEZ7y4dMkU/si+Ep",
-	"W6MF9pTO+jxNu2H6n386efbsdBt+V09rD8fxCn1xkwLrvleLz4+7M6CmkgKyK5Tv+6Gmem0a/SNBnz57",
-	"8lUo1OBth5jH+RL1+ny5ZwjV7D5NF7Xso7vv23D3/f71CaKt2V++w8SDKWJb7s2kQVIh8+dQiLVg8GxV",
-	"im0r87Us6x6hA3Kf/S1+moWGEVjanDsiQbqOJKH6hiXzdW0+n2dKudELZWy9gcxUl82Y7kWV3tMVCtZw",
-	"i+Zl+EEUr7mkzo+MCe/91UYqtirtukLundSmNRJ/LIbuCwvPnC0+A0pMA3GRtAoV6rUbtZbz0ZUXHx2P",
-	"Zcej3ZZuQsfWsrjD93jUih6oVnRSf57r60O/vduydzm4dxpzg7hSi9qXQ/pBttwCpcgrDHN60RV+jFm8",
-	"UpuCjrSRuxm1FHTM7VFJeZsnD+PdaJOd6y3NNRTcnoNUUErV9RCdgJ5jWBm1opbyAbZhn2rKUVXYg6qw",
-	"U0FSCFO62MBRKDQWCkiQG4oCe4X18i4IhTLmG8YmGpJTbthkq3HF1zCPwyrOkAnbdVmGTBgUZOC/m1dp",
-	"wHFbEyzTWJYvMdwofXsd13ukrvDAN2bKp7qQ878kohlTw4YSXlj19sLXC+9364paX2Az7L2BT2V80wU2",
-	"HH681aoDB/+FCcoxNTSVwwwFFuLf9lMqbpjdL2By9vX4cGBRrSfJ6aATn9H+cwZVn2GmF60+SxJc1uLr",
-	"tigQT/M9/ikM4Nsn+85uACfLFB9wDNsCx3ft8Mqe21YBx+TjxN5/uyyjaHzTxc5yoSKkJFrwTyTschxj",
-	"3oO/hrGzWcjOsp8HFq7jjiNuMVRXp3/3ws3uIlMz9AbcrViJIG+ZyhEoBTNTqW6+A3LGX5Hv7c+IJUrS",
-	"EwMOFNmLcvetO6sfLkLDHCEN0ZQnxAf7qMbAH1YeWp2co+iBKXBdEEPYaAN6g1wLZMMR6dkLbv/15NUD",
-	"a6lnr1YP2RpjiTUYXlA9cl114QjaYD30HOp4F7Irda/QwsOuzeXRhiV/p/OJ0Rsm0L6Yk4X2l9izF/M8",
-	"scG3mfKY3ZGk+RoLKPaXoFm+ESXO1IyIV6e/HWZBHvn4QfDxla/Mt5dteJUkni+vre7vNA/Dca7NFLAj",
-	"vX479Hpo0ela4tsfsMgnKDqFdmocoJBn+iKv6KZguE8MNjlto0qkeznQCDRchOKl8WUhBzRgFuR1KWgj",
-	"BuwCMqYJcgbvhi27WweVqk9zz6vDH1lfIdo2Cgk2HO8OFR1bsn3+ZNUiMrQztgo+cmSb3zTbfHjuyqW4",
-	"MdtQXR4pNlBMj/YYsYJuxR5/yl+2CGxdvGu+PtAwdUtTMEWnIwbxLLxz2OSGxjcsiZzxW2laj/A71/J4",
-	"Pty1zECeY8dNg12wtVvguXvAhDnyvyP/e6D87xO9wX646AEr+ZKIpjO/jpXZ4g1fUjX2E09TbXW7MTVM",
-	"cZrqbcZsfuXm2E9rV/207LnuNlCzszBJOKT1CrxLvMvuzkpvOC+/4ewJtlLaJn8+WzX0/7i1h5DGr/yh",
-	"FSDdcHNPAQ2rnt2gePBBDG40SweXJH8nkBBmo3KV28/6rngAvM6qZZZC+xyN58BgS4GAukZOEbQudhMp",
-	"2sahYYedPUKGuZnfETD4le+3de92if73lQlsZdq4v2jDkR1uzg5XPd1vLzDwkc5QtaSe84FzDvpErqVU",
-	"7jRKgOxqq9bekcweBpkdXLXZDTcPypvfy39U56QH4wBxDiz1Ua3ZuJ+yBH320+Ckp95HLwfVHnps6YzX",
-	"dC2//Fp6x7bd8p4TePzXVbXke/LHHznUw+JQB+Y6r2FUzYX5I88n9uk4h8wyjCr6H0cEcEi9Yxz+QOSn",
-	"MTxtFYtUGsv+csYHDzOddzvCdzgWGVCiCLRltV8oMqRcLFaMmNxWtPYZulwuv5G+gP5GPAgbcq3qiFJL",
-	"gVVBVXD1s4MCU/FzXt4r5Nspazkt9JG44abrN6jLxbEM9mCbgyw90/VLYX99/WlHFUx7L2r9yvMenaCq",
-	"cyLfqQV5EqgPlr1HQwvjQthO2crvbUbMfguTOFY6Lal0ahwkc7bxHuqZ+lxgPxroY6FR77wDl2ZClRMj",
-	"9wq9WxumgxSGq9MtZy88yXUV3+PDrf8N5SL0/bj3eJinvQcWFHP3x14le6fuJz52BQ3hvXVCcRJYqDKl",
-	"io0kkJP/fAzwvAwfDd83KpupKI9BEkHqjKmwhgugvHNzR4gryJ39xrlyqrnzlq93Qe8xMnVIHGCtvfxG",
-	"C0SKBN0HnXl9fWmncaACTW/X1fpN3uyDC73ceU33F4UJTsKekKbrgCnhpqOv0EjSZ87pB9LbCjGNdsNa",
-	"mbeFoMr6km7bkRV3u99KZUYbCbX7C7J805R/aCGNbcgp7W7O3sGEyPc9LCj3j3YHUvV+uCQs1cydD7qJ",
-	"CDVEiph9g/BDv2FHpn1WtmeawekapkhMx3YfS970A4EkqujltCpD0frwoIeOLb0OpaXXEXlot1L0A5tI",
-	"ZQgljiTWkJ3mjt5fjj0SI4dQvHZB+laRi1ysPiKJFFJFZKioMBGJoTelSIicCqba5Ari9oLdWk4LMn/L",
-	"7vSDwyGCTve3QDk79qgXRmpFreLAzf3r9oIE1/a9gLvDiIUEjxxEmWuS0LrWYS4bpItP14Px7Bh0FizJ",
-	"1k8nP/4INYKoVNKxzOyLWuftJ6HwMLYE/OqvH6DCsFEQWoA8e/XiL+9aUViv578/nnSenjzutKIWUKJv",
-	"2vP21QfH3VeRg09XlYPnlkQtxesRn7QuWnhbizduTkjswfn/0IphUnnvQDx2yB178zbP6j4S0Y6IaFV6",
-	"+SocjIjI/vBwQgIpPkq4fgBpme8GuFkuqZzqQk65ZQWIqH/L1KxYQBfLMQP3QkS4MBKeyQU4ZKCDAjlQ",
-	"clxIu8QwYGk0Ic3ciPUZmBHpIeUmX5mXpHAVvop8zLNvIB0zP7PlGZln345T4qwmd09m5piQeai4JHcc",
-	"6voZmX99++sxI/MQvU/Q0eQGIyNUGUKHdL0IToEB1Jglr0DxsL+bRV6Ch3r9S5IyrVF0/4spSaZMGCKz",
-	"rbanf1NAnTvCXu8U9vpe3Ex35moWGfSWhktr01AdY9/SOAU4iKrBitJzSyPCo9Wjua9W6ufvGUIXnj2C",
-	"g+8cHPyoUH0N8LebeUi9hHs4blJw4YBLgSVDpu7ZWRq0kp16TP2u3wtq+ZHMD53M16Lor6PpNmj/D9KX",
-	"W+YUjxSzB7ZPZ+57qQ3W2MsJOGmYt51SLm5YQsBVy6Gw/pLIAbYWMFwMfZcRbqyFhO5Zf5vBrWoPVN2y",
-	"pE0+e9etgiwElhCqXSpCRChJuJ5ITVOC5hdN/pFpA5je3P4Etigh/YYojy7Bbt6H7G4FLsEoKvSAKcwm",
-	"jGUmTORczTgeTbGpwADKxFjufPbTaYhtnftzPaIiKKDgDq51RVf32oVx5wXB/hy+AS7ylTBM2Ysy5TFb",
-	"GScSN/vwMsv8NbmjtP6bqq0via+wPUcn7kE6cfE4HdvRjafBqu/A+j7fD6/+dvT5PnCfby3oKFyeZRrZ",
-	"nQoTysZ6d+8na/PRvJkP9sc2IyWz4YhMRzwekYTO0A0s5Q12cnVydotO3/dunofl8nX7tPsEw3ygVtQq",
-	"DFvl792iPwuOeSXg+W2qC327MdLYxf3M+iqjSAL54v0IZydnz/bhx8FL+8CS3VyZ3CQQ1D3UuDsnMRNE",
-	"5rDweQWOBzOyjEQqn2ZqbYwXOFnkLNrQmZv+BZlkhjClpNJE8eEIOzQX7IuA0RFq3ZFN5ZCXgADgIljI",
-	"F8FsCGYCceX0rvQwgDF1p5RbA82SNE9ZAfQZmSQ1xPAxQ9j7hZKlypIcO17hxuzV8GhOUesQwy4tka+a",
-	"G62x19+iTgQMo6CNeE2FuoT1dRWknXqeA9Vv6Hc+EsDdBHBwabMlef0gna7Ol76bwl90oFLn3/Mp2FaA",
-	"szZ5ReMRSblgrjspZLJeEiy9S9xvXNsp1xrASn7I+sQ0WYc6fYVvkYMyUoRvbGrVb/TiBp3iKywH/oDn",
-	"uFftgws9YbHxbOyqTV5rLbOBzEqewMalCHNlBvfj8pMqYaDXtOY6PZ9XAHY18rfozG4bOGze8iFT5BP7",
-	"YnjKlga0pnTW52naDb6ezz+dPHt2urIPGV58QC7kpXco+Jf9XW/sXga4tcP3L5cvZ523+Xx5qHTuDh9d",
-	"zt9mmotnLL98eBucyKdnO3EiL+GAq018W3zxW651ByUM1at1bCrFICS8JMnY6nUC3DqYX1yAz4afgjLH",
-	"plDNBI8EDtQmvUTxgemRlFvNEQA4Ej4YMKUvvO/JQ3uhrUYJbBsxkgy42Krb+oNf6WH5rR8kNuM2i8Px",
-	"PrUuzk/P6o3gzmlBXtk7hf06mrLvQWsLLmR3gR5gJiCQZzojEyXl4L7LpxVLGd1Zr6mi6YdQFkNrYcnM",
-	"eEAM4Dt5eeWI3jJngEExJFiazu4kimGezqU1T9FWnYHhFvJtUomdOjTghs3aTcotI2yGB/Nx0MG9r9gy",
-	"hePebwXmPfekmgPTgKnHfMJhtq1fuYlHTOQKHdc6Y10AORfA31fjMrC/h5gm5C/GEYBjHqxh7kYcM4UO",
-	"NlNo2ZlukvnzW5758/iY+XNA9hcwPefetoZKpllFJBtluCSUBON5NWMtmzB1y+3pnGim9VLEjk85zgMC",
-	"6qcpU2TE0gRsLSlvCJSmctGuNpfywT76sQ7LaLJr3b3F5Eax5pL/b+OaTn+IoY3YmFleYP/Uhg4G9VgZ",
-	"hsd8QrdQqHiVaok2OWZ7x1IlLLGXF5I56opN8RS6t5InrDyDQHMAOBntElo/tooFT4B87pQDnfi0VY3p",
-	"eHrSefKp8yzngP4cSw+cnq+qGHVYoTEyFwm/5UkGQmLMRWbs6p92ornTbLgYetYCFoQ0KlVDYdihVkQb",
-	"OeExDPRZqptUUnuCr60Mu+Vsao2FeMTTRDFIV6uQGQs7trUsrQWmc++Gdj6DSnO7MMNAvgUu/gKM4B3h",
-	"9i+y8hzKESOi1JWKXBBLG+ifMzKFYhKE8ueJznOwtFFUDJnSWAyCv7FWtRwQexV8jQikTxkJPY3yOhEq",
-	"SH6r/WZgjoVmt0zRlBTutm7XGZQLZ77nFsirM5U7GcYumcAq1LwBIW7bFl13HlXM4IMTWwetXxYYT52X",
-	"X6oElcd5FlTBgVbUI+/OpxqAi94qldORJAnPUzeAzNuV2VRVtL1hUtVR6D88oR9tlZwfJGDDHXqBB21p",
-	"RJv7Q275aQZ2Tn6HyPfnncc/IF6ZFDFAMVhLADX7O8FaLnMPNyUDbq3LvmL0xqoiKktZuw7KZQtCf9t4",
-	"LoFAz59spLBuFczlW6KrajgUqRSLzU7l3iN72/dYlL6UKj2uUk6VhUKIO6CUFqjPvmCbtBcdVA323yRP",
-	"PuA7doG2dFRNjqrJQ2Sh9tpvg38aqm/qHc7vJkwQeIRkAtoO9jAA0cMaVQitT7lmkUsQ0oZkasiEC+Jf",
-	"OOsC7Yzg5vDeBnRfKJkyfVnglIgOO6aCDpnSRDPm+3Tkzvc2uYKJESmgIE0bxWPDEnB4EI6uX8Po+DtN",
-	"aCoFa5NPsI6YKjUjPMFBDB8zHREhyYDGZmWwjkovO4xzWH71JGO796rjIK2odRL+t0pqUl0/vsX7dUGo",
-	"1nwofOcXNoZQje+DgvfIXzxXsNCXyYzMmCHfW7HxQ83axlyshZ6N8+Mahqx5t/uqcedAOhh04Td1g0Kw",
-	"ikNJp2GXpCcnrLpEuu4gMdRY2fxyAr9KJGxHwvWYa82S5sfmgyMguaqHd1813A/LC7rwk4ohX2ZlXJWx",
-	"XNYvMmN3wqo0bp8Ii6V9q8BhC05w5daM3GeCDXjMqZptp1ml3+UY0zeqxnT6zZ4Q2udW3ES7OF2GdNl5",
-	"fnEW0iiQyfjvrUrxqbNyJkynX0C+NpkSXAy7p8/Q5SUzFc8dXOGLlVYElOyOI5eExYC/o7m6cH9x6dsK",
-	"3VhJdt/BGtA26ivrp664HOFoHQPy+g5K3t8ta6BZws0JvMYbArvIlITZbly3CuIJPg2CAiVZpQPWrnJz",
-	"2Jkj5e2Y8lYhsioC+zRioOE+FJOknjCdn9RNdrfEuHk9bU6yj1BN3KOT6JMEjXQuRSSy3G06kgAjOII2",
-	"g/aSlvKNrLZrP7wgvUwza5tfEMvbe4WegUUvUwKaryJBV5tzNPkGHvZlGAzyWcVTqW4Aocb+HNKqpQGb",
-	"DBVu3dhPhbvtuNdB+KbczjbiJZ0nrZVI/gp2I0+u27Lf6sjfd8LfV7wRBYFwtrFAeIh+KhQKlR6qX/gt",
-	"c1LBMiwtx8wa2YsS4s9mzNpOMWVmn41m1+KsTVijX9shMUfXhuSFvSvCEC2z4cijoqx011/g4vmOPPhr",
-	"c0Ls9FLgBk9Ozjoll/RKzWCQHzwM/upCLpVnd//811lxK+nX3xw7dVTCahXthmzUsalD46JngYtSgve3",
-	"KW91bzwk1hoI1NqAfa7MiFjSgI2aKimGqzHYl7gDND3y1/vlr7XHtwceG3z0R0a7nNE6agmq64gaIhhL",
-	"dGiqWe11XMp/Xa/+Ey768kuT+p4p5cYHIqnQU6YwxCrThOlQIg0hzMKPrJVO45hNzOqdgStjma9FLMdc",
-	"DD+5BRxYXPNB9lhoEK1bPSLnZA3Qt78BO25M3IDTNuRhySleKyiSbQGx2Q9SCskhE8VuOZvCNEc8TUIZ",
-	"UkrFMKNDKEluDZR9VnF9003ZLUtbF60RH47sZrEvAZzX8Vy7YMA6v/rlP/LtRQ2HJAyxNbghV0OasH/B",
-	"Lz0jLW70fcZi5inx3uMyngNcuP6AleEZ7xN0PRuw9YLjiEQOBqXySJeecp/hmhIfXh63scLbXb2IZMLw",
-	"NKwOGtoU2GxVgCciNNWylH+r2CDTDGo1rdqaKDoVlRGe+bPeGVrWkVY3jd4sHNWhKEB3kTMEdSDa6juo",
-	"IB0hFeudk/EWAj2LxP4IqXaPxu8VSRQdGNJnQy60b6gey8nM57cNeMqwSK8npwLczT2MD/scpcvqjDfN",
-	"mCD9WYgc4VpdnptVHe3b6sJDLOYJS6K8cYx/a59BsiY2yEUdCi4z9nEXhJLJiGJpPCJVuHkC7NWQa0jq",
-	"rQ42WbV0wA1OjLjsLLcjgyxNYQ6ppEnjCBOsuMA1D8La96fcNLm2uUHmNuIKtoWKmO0mRfrbFC5Byz7K",
-	"llVlC0CpU2Qx8rZKJ/xzRb6OqtU+I/kjliPyOfALYMjAMamYkbFUbDn3XSNwhOs+NI4XHGRvJekz6FA2",
-	"UCwkZwozas7k7IXZZf3Ht6o5g6ly5G2rm8GM3gbmVtCX1uNxd/UCkgNnbvvORJA2+J2GVg/bqWY4TM/f",
-	"ybfj+qMOK6lrRaniCWtF1e7AqEDWwQGxes7+15RNDjEcP+uLZhV+USvGuHnT37CmiVUPTZDkgSxFb1mq",
-	"AURMWpWGaLDs7NW9Uik3xSvXNF4HdYKVvhpDleN5XoB9+G2pAIMp/HnPyfEPwBFbkyQ/54WlipERFQlL",
-	"arTtPXhgmybNczPX35Y4rDfvn3CtjRaFX2Xq/LYcqkdWc2Q1u6kGOGB9uL4yICe7Q3Eau2wpr1I98lB4",
-	"e20o4T3xWEWYtw4Hv+lIEqpvWEK+Pz87+6HC05Bn9PvcAisd1nA6uL3wV/Vdrnber/fhyMCPDPzIwLfG",
-	"wGvQPn9jpsDCyVAGDuGu9pqejTkGq9g/WGyO/BWut92KvbPXTZ27VxrqxjBX7cE4dI+M/4AZf+61OjL+",
-	"nTP+XxmbFDm/Q+HxkDQbs35/mPvk+R4FH8JwmGfLkktk+sWkl8DbNYPHdxbQ85tysCG9jyNmVzzThA4s",
-	"8dM0PfL+I+8/8v6HyfsrSyBcfkbg/H0a36zG6m+55kuwJ9+yKdOGUKX4LU09AFxoMSeVmW8wdwl9Mq0m",
-	"bi9ZOnMxvdCODnq7uTZg4zYBeDmjOB0yMpCZSDAfjSYEZkb6M/zP6jiU1+IzNyPSw6SqC2LYF/Mo1re9",
-	"iPSK7OfLiUgsC+oRZwgA8DnREzsLPWLWqkpTouRUQw9+SynWztBGMTqOCAUs9BnRRsqE2J8Ldi2wc9Wl",
-	"fRE8h2927XnlYOBTT3xBcZtcCcK+TOxKAF/PS6AeLqgH2YE9j/1hpKFpr02edB6T6YinjBgpr8XYijt8",
-	"iyYqE3VwnH/DUz+sQDFcwvsIFOcDtaJWYdjmEVikqnXjxUu7qNo3f8Tf3DG6DwPfbyuzucEV03HGCLut",
-	"7+OGj3Thke3MAUaeUoiEY/YK4XUbQOOYad0dy2SFpn6OgRZ/u3QuE8UlcPcaTCH3dbdPV2mlp5jlbFyK",
-	"bvkFVUhDeIlB7NsJJXRWbtNpmV9KDasDHfJUMFByXN9urxHoUZOpMKocRNeyyRi50lS2l8BQPPiLFk2n",
-	"dKa7rjtJgV+UNZenF50nTnPxzyzCxtUql08vTs/cr1nKh7zPU4TEw7+gJaXVRQAhF5AQw1/I2+mQdYdK",
-	"ZhNLTWIUq+7ps+6T51YIAIPQ8KOgMzbG9u08BSW2dANzFTQohZj6Yk8FhP3yFdZqf4VntpUeABzV5QZE",
-	"pRtwK5K2PdQv4xSvlj6RgwGPmQd+bBeUhHHahn/LfeMXc081HTNAvtUEGkYVXhFZNqlmJGZpCmoF+2J5",
-	"ZrjWfS6w9HiBxlpVCk3p8rb+uG7x5Lp1cd3oRK9bf4LqULeSd4IR2DgH41s5Ka9xlSfCkyi//hFekGvR",
-	"ZFJRfhMid5/unCRgDFOrvZFMJNbMxY9AMqTZWCB406UDSKeKkX9ILhigNvUue5FrO4uHojLhjs0eSpbS",
-	"inXfW34JStr65JJbr+R5c+CDlxfV4Vz7GeqOmyeW1Plx3g2gJMaXmzjdBEpU5IBMmJykzoNfArdHuBtE",
-	"UZ4xc0F6Zb0FdPdezvB6bfLaWLVLJCHj8p8Zyxjq5zGLsP4mtz1cX2I/NTBqLkkPv+1BO7U+Q0XT2odB",
-	"XLavxdXigtCEKOo+uBhN6FhabcQUi24QQBs7t1mVvVin6F/ozIXCj+zzcxjS+bOYzI5IBeT7nvtf137c",
-	"+yFySwVII66dwaYIQHR4YOwcjjrym+PEs8un1aGASMB6sLrIUUuPffG6CboenJk4HTmNyFmUJKYiRGK+",
-	"7wGaKgB8U8N6MAO7LPvmHy6vRYA7EYyD008q0pdmhHcH1m7HD/cAbhGcWYSAaXVg31F+/vmRRUSxAVOK",
-	"pnA91ZAKroHF2ok5G7QeqxvY417R1O7UUmjqv2RfJixNMQu1gf7iH0d18KL18j+uWltQOJDaYBV1Kg68",
-	"ELjZRLGhoMKgf2MFWb9DYO/d7fiONMY7DvL+9Uggqm445d+jluxrpuzSq45+24qnf6ZpJ5uz1ZXVle5q",
-	"DeCe5b8HDbjndJc6rD0GLQmFlxL1Okw/E4klPaDeO92cj0AHqHV2fh5JEES6BiQDhMuUmxFW07qLB8+i",
-	"vZp7StsEuxK4R2I5ZhrFfFHp0HSKEBvhi2DSg8ZxA5rGoKSZzNUUC8YSMpa5OMaKZCHBicpUm3wezUJP",
-	"R68SofvMuS1pvdPV6iI1XteSr7XeyfjvsOMP39H4gHw1BbgMqwmPaOLvC0JeQFsKn7li1SaICtUhYTiO",
-	"thwMY3ueEbg3jUTh0UVyny6SyL++q1ksRWKXcva0swXXCVD4fddWLLF9IZU5GHzNzd8d1VE4ybMp8kAV",
-	"kx0y442Mzaj3qLYe1dadq61WIbp11/VBxNbv4iE0THf3HGRTaNmi74soNklpzHQBjG3cJldOufuH5ELP",
-	"e6ekiKtSpJxzqLIrTD6i93YtePVyDd7lGIGOO5BpKqcsIdxEhBKUR3Oel7LGCX4YJuK65KwK3oi3e00f",
-	"zLbBbaXiTJhgcgWHPvKjqAUuqgoe6fN8LH+grT9XDWlsFQv3KC6O4uI+xcVDzMZa5rXIoZKXSI0/mymK",
-	"j2gy5ubBdP42XnKXKycWpIJH7nPGqguedD336f3gu5YV070KcQsoHXZUS77vCWm6/k/7W4cMWXDkB6hA",
-	"FuQM9jrLPfvNJQbs+YYC4577kcUQL6mkyXNMklyNDt/IncHcLJUZdufN0nUcBcueBIs/m6Nk2Z9ksWp8",
-	"8OByge7iOzwcTSUNT5gwfDDba6dNFC5yAHm1ThhMwRmvQxJAn6ET3WfoFuSGf7RggWgO1oIpOuENvcG4",
-	"L7rg56P9bfJazJtFhUF8/L44TLmlsF+GqojbVwTr8WlnYUWrxO/zYHV1BH8RkSM35ygBPvCddgJWCtbF",
-	"YfG91E0C0Lj98O6ScCvDmwtUf7UOSqauB5KxGlN67WnuazHOto5hd5S9R6PuIYjejxS6NJOYjjeUsymj",
-	"e21KcgX+N+wR7RK4EM3Yc/IRvbXf2TvnBFulvBpRTRh2qFJL3YNLzbTIf+aaVlNLyISLaAP7DXb4K7Hf",
-	"nnuMo6P9tlv7zd7kJdv/LUiZlA3MUcTsTcR8QCUezJpg5PkzWV/eQMjkRGYP0YvYSIY0cSYGoEEhDcuT",
-	"mhzuoH11D+pSe9F8DlMpm7csrVyfQqkSpppLH9hvuJTvMnNgyLCf6A0TAaucDbkUNCUjqSfcQPJdqB4f",
-	"s4THNO0yMDRFPFtRQH2wu2Q36BiWqpc+BaF5+NJHZiaWY9ZtetX880uu3N0iDfP27YFlR9G2R+uJiSSX",
-	"adhxwnfuspeGxxsaVXm9wJ4k3AefaeHwl3zdainE5dyQ9sFyLRImQmjfBGHeIWlPOpXyhiUkmyDm867t",
-	"sg3ML1zxQdlfqxSZRK3JaKaBE00ohwQgx9LeAuTolEIPHZEQSuIR5WpFyfgJr/JRLh49e0fZdI9mF5Ld",
-	"ZlIoU+KETuk+Y2hvA5abnQ1LiJ0PyYRmTFx4aeSqUHJEYrSYgoQeQWVzqa4FDCtXuUkLAPBWhDCaQJmt",
-	"HVSmCaGa9LBsBOfQtXPo1YuszZNJyvbfAMNXfvohSAa2YDAEqS7nmYBc1b4kpyrLZD2D0O4BUMuVvRmH",
-	"ZRD+BuW9VhGQU3GJp5tb11rGnKZeg0PEnKCuy8xonrDumArowrGiFMyUgP06ysFv0z5c/eYtGIzzN/Bu",
-	"aVxgV0eJvDeJbGk/l0X+MNYXy9YC2qNEfm0IRKR0sfmESKBVQt6goPBIMfHksiqnRQ7sgULLzvpUfZ+1",
-	"cXdH0wqZZV9wUBZcIPpXAvfITC1j6DvlhQ9HhugRH6zQ1fpvkic77Gx6NMYenDEGjOKh8P0IptPdxcX+",
-	"WgTF34DNOSNiTBPwqjGlpFpdYEylusEK7dqeABQNFGxa6uVTTYeAyJ9QnMr4Rvs8xY/v3l84nK9gswiH",
-	"pv09VHn28v69/9Xez54rAIewIPbIuRZ2Gj9ErhdB2E5r0mim9djuckQmKRU6cr7Fk2yCsOLYSRgmNJJp",
-	"UsAbSzJ2SbCxOE3d56G6PFRnIeFeho44+loUVoL9uEFt42MGfXMyja5I9mViuWfkwM3DmiZUGcGU9nhn",
-	"XFwSaHKsGCZ0WqWMnD67JAY6xtqfxykf961tmzJl9CWxbJMl12IOYt2ao27B0BOUagamrbVb7cnPYGmM",
-	"xiM8JpyQyoRuk3fYsZaaMk6ZsgSnYUDwylqRnFwQujC2q8nXxDA6JjSVgrXJdeuTTOjsuuUbGi20PFy9",
-	"u21lx4XP/jYfVGPXJGO77+mKg7Si1on7X5Nerr0xF6x34X0fngnkVyO4CyS2lDMjxhVRMmXadcICZbY/",
-	"g95ll6Rnr0XvwlGfSAoVmkUcQGjMYVkTsTTXwzvSi6p26AJewQVA6dVsytSSXeWujF3rPkbHVk+AcVbE",
-	"GWWakRsuEh0Rzez5G+ydF8vxmGpQIJzy8/dWzqgKXc7Zl0kKCo9rbl61AjtAaQHcsLEu9ezVmg+FezVw",
-	"yK7nkFY3Whg4aiGH7EIBpuWJXddtPWp5bog4rMDvYGf7MhP2sfCRZU32n0wJLobd02etqAUtnrvDlGrt",
-	"37i4oVFrTL+8xjWcnoWvqVIUQ+pmBr0SB1KN65qVwKXkGpAik4xFlpN78cNEUmYw30GfVbiu9rFlnV59",
-	"s+LF2+JGakVATcbyNNBvsMXuSvcGL3toEsxhHyubA+d97Zt356WadQs/PEzoWvsDkY37TCEw+MkLeOT8",
-	"SaDUpu8DNdSxPa+Cnp50nn7qPMsT3VaZG5DjRZmqFPNo5i2HO+w/WWnZVTgGwE9R1cfLeVG4iplmqukI",
-	"9LS1WcMTL2Dvu92JV1Prm316bpA4N0O+QV4j/mT1qN21PhlRMWT1QAJXmvTqlHD3214EswaB5h4L4tDJ",
-	"W6Ks2uaEK1hCzNi9+Q50ApJwxWIj1Qzc/AOqXHP+axE0OfcDJ6PHdAZ9rwr6l9c3jNtQK20vyflpx3fi",
-	"7zqVthcEv3/USElkmtRpZ29x6Bdup9bX0eaUlMJ17hURdl0I5ZLQvmbCXOR1YzJNmDYE9z1M/4ZN6lq0",
-	"O2IpksmYfvmNiaEZtS5OO51OE21KyGnvAnrp4hZECBAB88VNd43QeDyyOjxKaFLbux6KvCollbVkG4sj",
-	"N5tcnfGMq4lKU5AHjmk31WkCw6zUawrb+7SzVH940llPf8C12l82WafXetoBpL7hMmGAO9d42tl0kVts",
-	"7l6Skk+ClGyfnj0+f/L0P9aUv/D6P/6MWkMpCltmX/Hs9ElZgpZv1aqCtHOet6UuvKntPFFFf9Nju28j",
-	"qrtjqfJJlQRk63+cDbM3H88fv335Onv38tXpb/949fjtP+KzNy+vpm9eXq0AGgWEdt+y03H8E0fmlSL0",
-	"Z+Q0wIlK3IBMRzINYqYIreO4OMhT/3W5DaVTSOtl4ivo9p4CVvqgKM48xAz6VSJvPy7xElySx74SVUgz",
-	"gqIamGHSrpRFL8LkFsRQBavA3ugBT4SqMGE7W3RtRU5mRx5yjvyf//n/1vUklBMe10mTCna3ReK2p6Jb",
-	"F+e5aJszFqKW4Qb4ygtqZQHXNyR8A/MOCm6gotZzehp3zvvsxx+Tsw1VTH8ydWRylabEn1zBVfsCt+Lk",
-	"t9AyaLnb1j0fHv8zWqmD7N+AbpY/C89s3TMcyKpeFwYylgkL+xSINv/w9wUyffSH/ae+Sd+nkrppn42Q",
-	"O5SrwH3/vgJd27/B/dOcRocskOjqiiLts1RvQSJaeuYMx+xTzSFYwhQUggN2XsLmMJ5TOzRkV+WfBaE2",
-	"UXzMlISJDfgXFmAHPKqLc7t0AySSp8Qr9w3Jv6mjxCen8dmgQ5+zx/3z1spEV9e3zp3Dkd5qGuUFaqsj",
-	"tpUNTDfqW3s1gpGZcnEDdCpu6un0fdZPeYxJ1/ZJ73QHH34baNA7ce3uLpiYI6ovgaLRHIRXFI1BrJqF",
-	"SMaY3jAFRqRHHIVcamNoPBpbEejRR9GA9KF6yNUuxkVCYlzhp1OKAX2X0W00cYRLEpYyg10envqkNyuS",
-	"80kaZESLbAUtqqswym9c3KzMXz5YntUoBDBY4dG3UrBi273GjGuSDMqYO43wcrKEy0f//9V/yMd0yPCH",
-	"OaSNZRH9mZmzc+5+XSWv8csssRsEMTz5EJws80rBlM50xRwWF+AZ10uuJ1Jz35Ow8n29/D72MN2SUBBl",
-	"d4yxWtz4rPP0IR7vxgeZEyUcW0C+rBYkSCoV8Wcej/BVEKRfuvN2Huen87sJMEyTlHJRXlaTRQRtRmdu",
-	"Gtswz0oi5N2EuZY8jtmmjCaaALablyU5x9L12EUItFnn0awQ6lSbkjFjR/9Ok78CRC3YLRNqRrnZkiK3",
-	"LGcE1VgxZ1UusSDHHK5CvWkIOEmxFANsokNT4n+DPjOajLkgp9DRx4FhR6SfGWIkgvEoecsTV5Hiyu0K",
-	"vlIQClLpVePOlbbkb2E1BxV2zrOidhx6LqRfRa2Twl+rBVp5fqo1MygWNW8HSNMDmGKlZh0ao72Lp91J",
-	"PA+hWSCH807UGnMR3H07BWdMEsW0NVY+ZIycnkXkakgT9i/XqSJM9aL19lWn41DAA6EFJ9gSmO8Vg2bP",
-	"XTNfw01mxz192n7+Y9RKpRi6T35sP38e9vMNNUwJbv7zf5GEkX9mVBmEwpw/30a+QEAeKK4XPzJ8zLr/",
-	"Ak9k62qgeEwfveV0zGatpdjbnc6W0Rc/Yi635yH37Rx0qeTBuImKX7ocpQv/UE3gzbIOT5mazPkJ3frI",
-	"mE7QDKpMFv5o6GAAmpVrWYdvu3SqvYDQlZ5pw8aECcvoPDMqdTL4Tluu1Ste5x44Er+nRNMBI3rELG//",
-	"AeTGwDA1pSpx5Tv9XKpA3lJEaKqlFR7TkcRRXc9uK2cGUl2LRUlTL2YeOzEjHXBbcdZz5UEF7LlS3Wre",
-	"vIFwQWPDb/OtiooP2MtN/oVrEAkZ0XQAO8kV4j5KlXBBDdP16G0B+mivAG4rc7JDYTLr8odtY7etNYkq",
-	"BuXydA8ZkyvwQp91uxIzhA2wKnxOONU8cF4HXg6NsqgIQ6pdQQdeV++9G3Klyitb4AsbFgIctZR71VKi",
-	"7dE6GI/5PXgQCfMbKTLOi3sn6a4sC5dillwt0jXXPiRi1ZGm6oXPs/ZKBqgYGmV/vdLh9KlLV0pVrj6G",
-	"dHGCxFVTP1UDObK+4rBt1JEyv3Ayck2tfKtQIlsjxIdYubKZFMW0ghXE6JgtDViGvDcaO0RkCDdgxIMr",
-	"YuQNE4RCHxofwYcUIFeW8DNq3lfvX5M45QDNY6nSyoCo3ETNvljHcsJ0pdx8wzaWmGxMedq6aFGuNf2/",
-	"7Ku4avvvGyewnnbyBNZMg8QqwOwM7N9jNu4zpUd8goTrsn2ceLr6Zc0MIPcTJz8xhdLKTqOo0Nzk8t/n",
-	"u0J00zI7plr2lsDuwueYHYm83s638L9CyZQb6eo//7fWlLyRmda0FfmEmG4hrdZ/FIb4PWpJwbogf13K",
-	"BDo715buhZSjplzoDauNkcC1figk7/d/jpY/jyShY/L634o0zIfihAsnSyvF4ls6xhRefy3bd5XyFpq8",
-	"UzLgzBrzitEbQPnKUlYnqt6w/QupAu3RFXomvWF7kUnVN/IhiqEyJ1gQMFIwlzPtBEPlHXUyBt76SLFb",
-	"eYPN1qp7of38gvzY6Txvk1ciwZC7ZtrSfB5iV2ygmB45sdNn1rjQxMg2uSp4b+DLQmSDnHU6xEiJ0Ype",
-	"JnQ2mUhllX94tmtmE9bzXiKssMa3XJJMM0w8hzVouzSZmV67ooGnXd4n+6tW07v95WQ6nZ4MpBqfZCpl",
-	"wnLKZO6CwzxaF62pVl3MiMvn3B1xgeDAsC24muZE8IHdOi3B5dusQA4LzQpc4sAtTTk2BheS2ONhQJXn",
-	"+Kvl1/LdVWZGr6AQd9tBwl8AEHz+/tD4pureRq0vJ8OMqoQVooOVOZp4s90RLbvYT388f94mPdSBurFi",
-	"Tq/WvdzicAaFjlwGuzVdwJ871iy9ZdrqVX/59Ok9+YlqHtst7s/CK3nSs0z/WvgPNIsVMz3fjq8vk9kl",
-	"6YGA7mHKCVVKToMyNyOWVshQUQEN3HulS4XT1IYOBhdY+lraymth90YDDGQUTC1X1ttXHKgUjK8vpk2u",
-	"fFWwJS42R+wR6bOY2m/ymkhiptI+rDRCkJgRZ4P2tYC7oqEMGUuD5YD43b5AYucCbmTXEWQvyj+CpRY/",
-	"wM2JyhwCnkIOEV2LXibskUvF/8WSLm51z5qAp/lr3Kf1vuHtM4lwCRrpU2dWhS1dE+Av2vGXfMV2xgs3",
-	"tuU0SQhvozUSqrqb8x7Yg9XZzlakMO5/jWoYeOgaLOscfcYNfvICtnVHvI4ZSyPukm3C3Qq6+l1Z6OWG",
-	"2KVs9K0kCbwrzeWgEgWsGbXjFAGXU3Xi/t08YwBc2PZR7FyX732rvkqneYFtyQiEJ+vm4aJ0UCgH+QT+",
-	"AwGJapXpBPBE1WT6UqaMiu0mC+BojpBAFQYifPvqQ3XnnFJJ0AqFs2AEe9tfSa41FYYk370CP0aekSGG",
-	"stq5vTDwtkLwRdK87/h7iUXVZ/TLOe7hmWKZq9TH10vhZQizlwPMq9jOeCfelWlqfzHi+SvrvWT2DTQ2",
-	"i36yhndwreuzn/Bs6Syq7PMkOezIbJlKKu36qySBnkLla1lHJ1UKwvI47Lrx0jk62bR52tfArKMtXWur",
-	"7c6d94NwPd3N0zHe2Pi2bjfsuNiOeF4g3NE4kfTwHvYIxOCJYoYr0P3qHK2bCYttu1xDHCWOM8bTeQmx",
-	"pt6wB2/snXz/AfplG7ByHwNclZs7a/4R1AdxKU7cbak3/T54u9/VM3k8XW5GiWJTFyN09bxbMQNfurl9",
-	"8FM7pozvJmUcgv9qjNVjYHtB87oldlf4xf2YXhuZLHPX6L6tlkW/WW1LHjMnpKGuj+obBulpWMpXIO33",
-	"+OZFos6Hqg/3WxKGynuX+LYQn4crAJlyxX6MUJHomjC2yVtJplIlhPat0MtRqS+gvtFe99AKZBsMwS04",
-	"cKLDYggnd3KEnu8+2yOTzGjiYay4R2K4B6ZR0lCj1knpLz8/+0X4f2M2E65lKBXx7ePqWstlurmfyb/d",
-	"V4TfXR8T1lI1fOHrVScQflrvcLOkhGLU8jWSMJqkXGDr0QnV2uHthpZHmKVWV8oT2nctYcV1R4LovuT7",
-	"nswM9CzsFXo/Ye7ID2EqgfTJ9z3X4rD3Q82ssL8WKiMV7QHdaHmvxKp7tE3XnWU5KUuGrDvX3e7xSecx",
-	"JIL65tjrpOtg5MQ148aoTbN823ybLoqbMmAs6dP4pjuFEJ03Y5sGfcAk9f0AP5z8+PPjX5//+39/Axm3",
-	"fIjFna6D59LsonIaU8mG/jMKF8/nF4eLf9HCRscB7APk1YjR1Iy6IjMKS4mtGLTbVrU//jBC8lt4Qdvq",
-	"mFlqaHiHb86tcchlyb5P5k3ss838oXMi6WEqF/Py/Tud8+JKfaLONfopD/S6RgnamsPTEYOYds4yiKU2",
-	"XdAIMEnAtMmn/JmExTxhGhuMXi5qIZo5tAMQE23SK7hCT35lsx6BakO0IMn3553OD+2qEiDfa6jYgc+a",
-	"71CrHDai0F2hoXNXZ/2xgynFFq9Lq4jfwIiUKDZh1ECJ1SX0fMgE/2fGiGFfTLGNWuvJ4JT9SJ+cef6K",
-	"tmbOYOd2o3Gx8ZMnjcor13UxV+U/olEI2qjVdPz84I85DIJT122fQavQi9bVUDHUf/tem2ShWsNdJDnw",
-	"HOtPDxtgx+pzZUbdBJuAnj5//gxcbXaA/JvuRLGYu34wM0bt/g7omKczn3v5ktM0lS0/W58nOebCypYC",
-	"NMGd/M8V1CHby7kajWM5HsvE8bN1Wc9+3Olzk6jifX/xSsMhe9XvZLSwA4R6dmckoe56rmSxLXes/4Q4",
-	"Z9hWkYqYObuRpSkwMzc4ta+NrJrWm2Bb6d5lqYRzxKyO9y8moP7TQAYLeYWZPjThYmg5a6jiRMdnwnWc",
-	"Sp0pRkCNUj7yj4O2C21w/Gognlyor5B2xi7lLmCQXhApEASAphFRIU0twrY3s4gMKE8z5XKNtBxDT3xX",
-	"k0rsgaJ9XxlSmL+fm0cVjnrkPeiR2Av9Yhk8jHvlrz/++9nJm+f//eVKrPiBqqLR9rjup1HufHko/uwG",
-	"TBRqy0pd8+c451ZaUhebUVez4EfIY1fHBFuK8/VuwoR2LQeB47TJVaolKXAVHQUMO4ehKaQBHM0CjhcX",
-	"OTa2waqzO+JQC7wR11evvD5MDC86mUguzHiRVM8L3HCFpGhcPnbMck2RdhaCakC1DzEKdSfV4u7dQbd/",
-	"3kVugQK2THMfjZzoHGfJay2FAccuYLVN4gov3xuFHbWco7fsYasoB8rsAmlsxvGc4bJtdvcZk6wY8TQR",
-	"KjQSOnO1F1gabHULH4pGmwzKM3IDC/xymzDGQkMeHF0CrHhFmqTbi0NTRxKW8ltrJM85sZ4UeJIVQYwJ",
-	"BGW8JMZyOWjaaofhImOaUENGcsxW11te+Dt0z8k0Xytx+/3clLIhOeLE59ZsmcKvICFgAI2FXVLa0lyc",
-	"y9Bs2E+I+GSfNvkA3mjw+JgAZ+A6jofGNxCpxibkISOhiohh2f5S+LSL7SQ8b6LNhGSVORn3tKRaVCsA",
-	"Iai7ii4RupwvDvhsZRtlLn2l3taHrwkt0t390w/sdKFNtmtDba+Na0W9BkElLE652ImktIROwX1ZkIHb",
-	"NQbc7A9NtjmQ/Z+zNCWZMDwlVxPF06Ckti5aQnZjOqEx5DqsKrteukM9iq6tkJ7bzs0k15hpTZchs/3E",
-	"zJQ5oeOCb169LIZuPe6wkdA4OdDTQgZYg2yvN35Ox+zPTbM/t4hsCeyk9ZmRmIqgX/hQvyCfMqYTOmsv",
-	"MetPOytXWjyB4DBPCuXIGwLoeDbgLtnDTd/wlEnk4N4c5HWC831KuYB8hUvQGgFxnPRZaMeWhxqB8uvK",
-	"4soEvtfCuMb3ed2btZ/o/Nwkqq72Z8WNwSL4e73ZdlxWzuNYQ2AJaU6CEb4rT8rONcQB5emhqYdBCUQi",
-	"6SY86QpputTepmR1OnkrzctwkEedcDvmWCp1USMMV7HgBlyD6ArNnbZHbS61peigHFFN+myYie1SG05/",
-	"MTHksMjuLzLTLCEs1Qz0y9Up7gMe45HWtkJrn+gNI+hvz+ktxPBHhRy4VclNG6q2nogw8N3PJgbLvqaU",
-	"gxuwWLCzPZqDNRxDocdQ6DEU+vWwvJ/Y0OWGrq9LWLaD9VNb5W/b5F1+ikf2dWRfR/b19bCv95kpKUF5",
-	"1joyNa8RzUHVLnC2/KTqQGbxF/o73/STDLhIyASwZ4kDTvZ+dK6InIo26QlGVY/cMDbRxEjPYrVH1tTc",
-	"MAI4iOhJn6QU23HqKVOajOSUDKhyrfmoYtqeD6bQAwLCtYipIH0GxdcIodBLuIaqgt7lPI4KjDaiWGRg",
-	"R4ICBzHry2T2nSaaURWP2gS6WDvkyrwWYshvmSY9zb70ItKjQ2i7OZGTLM2bwvmGpgI+oik3s95FvmhQ",
-	"pDUzULGVpQzqtwi7ZQqmsGJ1eQSPFqCdiBxgVuAwlX2Wg0H0FE14prs34579db5BQWzgMVW1/7TX5qO/",
-	"GgcVuyisEiIX7ir62EUERqdrdXj/bQ2dux+xxVHwgWSDTIOTJd/5ZdnHwv8fPqwiRNK5LoI8VA3sv97O",
-	"oKElJHACathQqplVm0TiiDuF6h571vYxvZVWkY7cl3eJLPYOyPSWmgf4kfF33ZFO6hsI+PR8eyauIb2l",
-	"DT1xTVgrT8d3rm8qdHPs99pZUENiq4lonMt7WI9lU5ZPOwEBDdjqOhxshsEZVYm50A2WjmEqmHUUnooC",
-	"31RsSBXUccZUYxDZCmJh6k70n3UzPe2sPtXfHHAVQid40Cp7tRI2VAzDbJ9/+UienZdKchHm6sf28+c1",
-	"sxRYQZpPdEKNYco++X+f/NvfOyfPf//jNDr78/vr67b/67Tz5w//FuXfPl789v/XhHAhXoG8+sLKyQFV",
-	"riqbIsnUzDnIuGq+kcisD70gx/QLH1tefdpxW45/dtr5ljvdu/bSFnQX10XKKkF6xBIykpnShKOUcm0C",
-	"heU4JrLKCZiZ3HgkAsjlr+PBEyZQUlQthxp2YjjImGa8cJrXi6NCo4Mw0OxLHQOCbxpzny8rjq4lGVMx",
-	"IzNGa9uCzLOb/Pwel44v7AMXhg2XnV4+FRSFQYUjjs9Xspmyotd8V+Z/2HRaBRWyjkpLTzRjyC+cEVg3",
-	"i1w/h3tdVEGsdHAm4wpdXcBHsU5PF9iPMZ2Bcp8Nh5CJeOG7K1uOh5Nzpb18zC5Ls7K2Qt2c/Ovur+Ny",
-	"7r4ABtG6ODuPfL/aru9OOHb4gmyxg61/VA4GPC5iEc6sYLqBJ+C6/awYPn/LFB0yRFQEiw8xFX9v6Ndw",
-	"7QT8dH88WzCW7S5QQ1M4i4nUBv+KqWKeQ455MuUDtgIe42kBmwpmDehUI2rn7Wi9C9A5p2d5t9KCQwHV",
-	"unG4kjmN8Bz4qUa39pvx9AScQuuDOpYp3g2LdrL3BIWE3DEzI5nAUvEagFflCy7+DP7ihqG1xb5YGx87",
-	"2//9j1Zhys9OOo/BzeaO6+9/tOJUaqbxkE+fXnQ6aNoJ9xGk8Lai1pSxm4TO7I16B28oauANITT/RC9O",
-	"mruSgk8ndDZ31OV8QFTE3YmIm0NaAqE3e6g/aw6KtmVI74OC8v4I3o5SqHpMJyvjeH8eSXbLlMfopqW4",
-	"95gmlntjcxNuLsDSwqTKedEi5LRNtgYKHgRZ+1qsBMQdwDed+eEW41UljwK4CWh3sIHRH+RQiIqDf6ej",
-	"a0EFsTaZgs6o8CQUNvUxw4Ab0mdDLnRUjNQiN3HC28kMO8CYa83FEF1CPUhwcf7CHukzzcGGwN3BV9Qj",
-	"wXwMQZI9goQ/KHm6bVm5Tfm3thD76gRUtQBalcPvFYz9CMK+BIR9MXhbCR7rX7O8Q1EP1JkemVIlnNve",
-	"ypkac6gRtDpIjSDGCvEFAbGTWd5lqCQWUG2sbAqUc+LtBVeP1snROjlaJw/POok2lxSfShkuXw2C/118",
-	"f7tIGj247z3sAwf6csq1QTxHxSCmnBCwHKYjmbI2AWQD14oOwEbtRZhxMcTm4r1H+EEvh/KvN1POl9oq",
-	"Pj+owmK5vBarg/1XWABIDmtbANtG9Qh0bKxpoaji6YwAZ0laq5vu+8P7/8Zw/tfR1B6NuDZSzWo1ts8j",
-	"JiJLdL4BLo9H2P9WX3o9DOr/gTIADrYoZVdMvQBqtEQ0cK4AN9n2svwJ3IBDa/fvhNCO6z+9qItafsBd",
-	"N1J3S3USvhXZj6RqqkqBfMZf3HABvFFDNkVZCXhSqg/F62iXmyuRXoP6vbkW+niLjb9LV/Og3Jcg/qcj",
-	"mZdr7kYVqORGKLS3nO37yTMoTWeY+sax7MIrj9h2HKAW5i3RJLOc9Z8ZVdYahpZH5PvnZ9ABKSKZSAEf",
-	"Pge4/U4T5FNSQUKa1x4MU+MfLkmfjTgk8lETGi6hlYopKylrqq+smqaMO7stJ2O0A6WkvsnEC5qmDNsI",
-	"jEsG8KVLC4A8DU/6OV7RysrK3wqn/4B0lr+5e/qV6CvFLjDBS8M1sTt8p/JiDX5teKwfxVl/SVbtZ0iA",
-	"whxW6EgUEaR4y95ZQqzEinIFptC+eqLkgKcBbz62l099pwnNEs5E7Ci0WCup+HBkqlWUFzDJbeFcNb7P",
-	"dtjfeHU7oKs0Jbh3274WhpolwLux24pwvuEo64/30R/2n3p/4ks+ZkKDB8gfJXS2ShjajxEZM2pPVUf+",
-	"7CMXiZGpHM6ivP3dahfgfLFVSZ9VehPtUWx8AVzrLdhw33nHR/u0a25ejrm6EgXFhlwbFdCOk7Bh6C7C",
-	"pzAdaS7lKGo5DYwao3g/AyimMRv3UWa0rKZ22opaZ62o9bwFbD5lVAde+bt9Gje/ONb8jLhI7MIllGS8",
-	"+qX79tXnVtTKBDeheryF7wqn1rpovXfJTi71ayyFGREunH1iRmxGpgx8B3Y0prAjmTtZ2HB3mPaQ5C1T",
-	"YoxVEmzcp2oou1bAty4gFYp+6Ra37Rx8kt2YpWnr4kn+R3fMhbRbc9opfKiY1bJjKFaxX8xtUtQy3EDy",
-	"oF9RPuP1PFVw32rcVDF8d19U7xxJdtDvNEnYgAs+Bz9Z4gGrKiV2pS/spcqVyWr28Qj5Zy3YHSMxQCRA",
-	"8xT7CwhAOLYQGAz1jfUusbLA+anCE1aEUWKs6VcodfAoNtBU2DOQa3EtMCRv9835nBjg7Q340FJMYD5Q",
-	"hKTnrvZIpgnp5Tvfi7z+aZVCKFaQGhgYTdNLXN218CLLFWaAby1lA0NkZtrkoys+kQOSEwSqVk6ia5yt",
-	"g4YwtJ9atmrtVssLwfR3tVBYrRHTlImEKkhDjCxbNSyGemKApoBgQZo6nj2masiFvoCoO/aqk5g4l7LY",
-	"6AA6No6c+0Dj95DT4LgSBPcTnImS05Lt7GZmLWvHLOxykBZxQqCLI/X7GFRU0P0hBxmW4oAq0vRauLnb",
-	"F4Kvsk3+wpOECXehRvTWmh6kd0vTDItYAmJRpklPZxN77polvTZ5g4tAvUhIOCJXQOkmj8uDKYBnEhsv",
-	"gqRjCVyqnlX4evb9M3thIXnZ/gsdX93NSuQl6b0enLyVgqG10At1QY87523ySimp9EXw3HgRl9NCfgZ4",
-	"0DJhYJig4VKkGZGER1Hfc3MOW+9avHjSuKyTreAjAmK4vBbnZ2ekZ6TsjqmYFZhzL8IkDClYd8IUl0kv",
-	"5ONDvx4uE/T9wQF5IvNXGX7rZ9ZzGSFwyIsXo4dv69pZ2F3uuRAUtuYXxDCB6bdV/l6nFrxEiKA5rkfT",
-	"VE5fjSdm9jd7a3zsqEK9VXKKt6Cv5A0TJLGb1Z9dEmrIWAIFAROA+xmVbrKdWpv04JtKF9QlYXYK6Iiz",
-	"PE1DqvskBSnuAj7VwH5BVBZFFrfMZS43/3FnwRUF4vY1PvssfEuVojPUCv6ZMfe1k5/azEB+DqQaV7jc",
-	"UE2CdV6S/0ZFRtXMn3tKtUFyqtiAGk+b5UONs4Lf2GGrKwz8pCKf055cujkZBoCvTSdk5ObTcUU9THtW",
-	"w1nT4/bVr3ee9dKjftLZxlkXl4Fy89LJQysqmi7IN5uqWM8d1VLFFUHdyZaW5JUAX+uFtTxza7uPGp7S",
-	"PUlyLcVKIFft0GSL56sfqu7L6R27u+X7AiBCYT0wNUYAUQjyS5wkari+HJXorlWede53mYG611hVXVlE",
-	"5ektX9fZ9ul94TrO5WOswQmWlaZULfr8Pg6zF+vbXF/rGfbFPLIfgXsrkUyTHgKuXJDwXZ0oQ25WFTYC",
-	"F0TUivVtoxLYfBpQBz3vzOjVYVQ6YJ0aBvWk09llqKrctyFqgTjGINO5A5oEwDD7v1vUxM5Pz+zim/7y",
-	"eavYhSHo+t6dQZf5IcBUX/SWoPHldULUQUEyWbWkOAMj/Z+nDvHs4bk+MDmKmoI7qryxvlfHqXtWjwrp",
-	"QE9OOmcnndNPnbM8EggQnRd22X/+3vQ3BR/LSk4W0N7tT/zlL100v5YItTzNvkRwiSK8ENfi7asPkTuu",
-	"6DQ6Pz2Lyp89j6L8ylyLJYVxNc4eZ+89mKDBcj9RPtvd+4aCy1Evdwp5NzLphV9gawdrFY2zlOpiUgQK",
-	"nzEYZHZSmWEJVl+sEC94nU9ti4wOHK+5c9XPzrOROl6Di/R3mSR2+0RsQqVpf+ZqToq/JFw4S9vevC+p",
-	"PSQ6GIDn579wkfyXkoMzpX2WahQ9BSeoYFOAny88OVDhewEgFNktS1NA5yJMuBn85//CsMai+zhQeesJ",
-	"PY07yXN21v9x0DxCGA5mWVilcLHuN7bCi9emYYClzH2X0IFLEbIX3LFwHRH2xRSdPIrdcucaEmxqLVi4",
-	"GZdQaY6knbsYsYGy81CiC60YW6nJF6ppA19cxR0Y268/viOPT58+PTklNJ2M6MnjVnOjds3q3xdFJ2jN",
-	"cLP5tgChFvvsrFRLf/q8U1OP3SzV6fd7D0QWjqeOcDD3Au5M6UreLwVNfS/OoDQsEUWVaSYfyrSRaKsL",
-	"A1049z+4GaEcQbCipxxdUAOHP+8p4QKmBCWAmIfSJm+LPv5rYU0Z123nvPO4Tc46nTyg7eMJhS3FBFcP",
-	"1TOi2qf4YPprz9Nwd8RSdJwKl9oyxenqa+GK2qA8PU3shDWZyixNAGUaeg9wMUx9c3R9ER7F1aNnGgFD",
-	"wFlamAai85edsNfCTdp57Z2FBzvGNbES1X3ktFcwbP0aiz7+OUdzlVvWHX3htPdajFdnGcwpyTXSu6AK",
-	"r0Gsq9RjbbH7bz6BKk7xtoAylWQQydwqWP3y0d8XGENBo34AdV7A2dzlXWxjBx8TigS4nnqwvKjrs6VQ",
-	"y8cKqXWBi5Y1gOp6LqBZzMouJr4FUq1Ebi8c1saFWptRWtMqoThPqQDlaB0D17Ozbsm+Lxqxm1J+nYie",
-	"FB+5V9Nw6sr2XPH3gNDSZLZkMRaTUjPNltiG78qh+TzAiJlCvikjxnkHg0svoaByJQTqB3Dn83RRvWKq",
-	"fLU6/FeNFXAHlAkPjQJ3mwXftHlgE1/nqy80Nr4HHk0SxXRdjx4s7avxbp49OW/c4w9bHfguPAmDDyim",
-	"UtQ21wtFeCu3CHKeclfoVMw/3kFbw+3WHtyGeHlFvevpSedJAWMxavkSXMq1povltyM5Zt012h6vUusQ",
-	"Wv9dYNFrKuMbq2q5uIR3lP/n/9aakjcy05pCj0tgIl0lU19pKgXrGm4njKW/7gVr17NqPhS6y0XXmhSY",
-	"16v1VKrEUklF/ebC5m6rB4xlafddQQECoN5YBAIpCB7kuoCt5U4G+8yp4Auqr0ygMXrXoO2ua4YrJPoI",
-	"L8lQUQHY+VZ0cEGox9UDQ6/3yGU+9doE+/v5ir1Z1x9Xr4hVBYdKuLDGY4zdvsYZYogJEo+k1CzvMnzp",
-	"nZYRZp3ZH2NGkpLZcGTFlMwM2INc6wzBoAtllI45Eq6vRaGZS15m6WYIud9SkimjN74FjCU9v1RX4QmF",
-	"/3fI2vr2Kn/FMqL9mXN38Jp5PlBD+IvnC/H0WyZIomZEcUt1rZVoaz+tN+A8qtyoSXLYXTeQdfjKiDI4",
-	"fJIQ6pIVwVWyIhspaqfLTbKinTUjiQQCArXzTgqqMrYc8WzaDuMonh+meI42pNnX5qEEGevltktGX5/4",
-	"ttvvwOfKoqo9HUnMFQapr3PYLisXL3yIJIjTUJrpqh8Waw81lGwTmmqJKsS16JUuZY/8n//5//gsY3SN",
-	"jjVLb5luk0/0hoshoVM6IzTYq6CBgFsbfNnyhvkOPtY4mxFuGoj/crMEeJSSMRUJhQiTUZQL57h1rdVW",
-	"baKwnpzfdgeFKr5AXmsts4HMWiuqvntooFArnR9g94QlAje0RtiizH2Um99brlN+ZYmLpinRTEMsFTOC",
-	"gV6JssJQkH5mMBYD3MPFOfKa4QbsJIevkIJplg4KzU/wbLHTB1ArUF8VZr3fgs3IbS+IR6iFOPl7VEPu",
-	"Vw3xDZxOz9ZHHPpamBPCrwrvAdiIKaldMaUVOMsCI5ETJ/Rr2Ig6fDZyNGYeFhd5/K1xkXcTCL7mbsQh",
-	"LcHIrsNKNDMnuXtptzoO9u7gA6OxgfMNNmNx/kpwTs77JXPHITXO/vliwDt5wsXGuhByqzvclLUMTTPz",
-	"3u/cgWBGb9ml6Jf/we7F0W5Zi6g/MkMoCQcTruAW6NpIM9kyTf9siU2OGfgSLL2lUhuSMOjegsmh0Jh2",
-	"hlU6bbLABLZmwGAZkC8y5oJkmi3XQDQzn959en9UPo7Kx9GEWZVPAaq9FIiY5YlvCqVt6/Mp7wTUS6Mb",
-	"hR6R9reX20ie+RRGPqxWkvYFKbPXdOf9JItDQfJM8e/fV8OPdLtdV9eef12ZP/N0x8WBhXUV2Op5qxnD",
-	"bcoZLRcNK0WI7K4cdGMpkiyuQW1eGMwSwEoNNm9pypMuZGHjW3+Etz7eYtaGp6UHlrkBsQtP5phLeP8h",
-	"oUot6s1CFESj+dNnBM7LI9T4ZBCNkR3Im3fakxQOANF3iSzaMQlAGbtY8IBXFKDhxf6UE97+siWW0d9S",
-	"eqm92ivf3P3kRYTd/8ZyIz6wGCz6oljYgg7x6A//327TfIk8L70yF6JAHhv29DuKmJVp8sCzD9a42+vI",
-	"mKgqzzDE1hVQmte6JtSMFpUuTOItc70Vk3rvSHxYEFUVqQFVUqvGkMc7vL7o2nYCwML1f3pyenby+LS1",
-	"hgK1h/j/Uil0YGE2qRSLzUaSZcr6IylvTphIJpILs6xeOi9rzjvHhm5UFXCLmnlrrNTneyvVIJ9x3q/C",
-	"tA/Krs2F4K6N2k3qQZxBixEK1+FQy3rUZpPpykmEco0JzTSoeQnXtJ+yZK1pDGSayila2qGlWX2/s/1V",
-	"bdTikq2s6lBw563tB5RT0VzHOeuEX7iSvjjlWDVYjYIF7Mbjf7U1Phr+VuxW3rDlHseiNqasVBkZM9EX",
-	"jx5ZEtftslP30ZTOtPE1O9sy6uf4yX3b9o4NL8e18A9VV/njl4QVOKKXBZ/zH9ZGOpQcW7FHpOvLim25",
-	"keKgxypjCdEjOdXFFGvLEuwLsQq9l6m0FxGZJqFNRkT6M/L3j4aKhKqE+Jn8/r0/4ul02tbua7/AdizH",
-	"P2B9PfaK1dei94e9axHAtmtDx5MIGt3/6drW8ATjrc5Tm0Ltbc9LN574zrGQDU7Hrg8yTVNCjWHjidGF",
-	"x8MYPYiM2i1wcs89XHhW86GgJlOs53C9erenUY+EjzXJRMLUtehpFitmepFrqsM1Vpxw7XqewfwFtEWA",
-	"ULfHNnb8DlorYNlI32P/Q9wYs+hSZrBJj++7rJgPIo8ltJKRA6KZSCDztEJaQww4dTWpsRQxU2JRfEMz",
-	"tgFV9h/7nY7lBHL4KKSuXpGzL1/gRLggp0+IZtYY0+R7QK4YZsqy/R8CBrJ9i2Ix47csaZMrMcMqeGj8",
-	"AB0OJsBBCR0Ypkh4XUSewGY97pAxF5lhOiJnEXkSkdNORE7PI3LWgQfOzhFGI3L4Jihrex+YUbOTK/vS",
-	"Xg6ryU2ETX+nuZTRZErtMrkgKRfs0s0kUIWnNjtblG5tcn7aIU7Aacgd/uTvHLu15zCmMxLLMSNm6sOI",
-	"eOqu5YNUCVMAQl1IOa4GjiZ//fBbCfsTqAqKzuUAcidcpvIiPmgeawyFV2FVjrjtRME2ga2oL0Ca4537",
-	"9a6tHupbTYatJJ/WFT/7cdDNn2OVheQF/8E66oKkXYrwUidqr/SNFXR9hrxSDrygrJS21viyIlOcSOjB",
-	"8PcWyoC8K8WC+XVHPwpXLACcF15VCyTs+6t7Qw05dJXbb5F8N/T+HdXe+1R7o+1R98PxN26kDzuX5LxG",
-	"XKsQb7H46aeZt9RBuwQtlHqvUq5eQecoeMbKWM1Ym3zGLl0FZYMMpVXAZehU9dcPvxUx1BDqwupK1Y7G",
-	"BcDWOt/ixvJ72y7GgDK9vvm2B89iE/H5AB2MmwnEUIfUjNqWir1HCUv5LYMW/XUS8KdZgXiAwNrkDdMa",
-	"4PEcCAlXiH+QW3blxo03bIJFRo87gHY4b514Hd8jLYHWvZzytubQfJlvwWFl6uzclYkuzHt2XU7QYG5Z",
-	"koODQfelkpPJKt5L33DGNVuvTAqa78Ne6jm/04ygZSj0noZaF2dRi4mkHrT+GWRjWgsXVa5np08aK3p9",
-	"0NdSOVw2nzMYQCnAUxPSdIEuW1FrzNOUO9dA6+L8NNfYnnQe2xNZNuPyjx8/y3981jl3mywzFWN7NNTu",
-	"WvmnDdXLJ5iP6RXJ4mVy51rWJLfizHS8ZHZQzsyPjKGOBPiZzrsypag9bVGFWy6JwJez5WTynyCFHDw9",
-	"Vuu7YWySe2vLqGi+V0zR9HEq4ohOJkxoMmZUTEcc06WcZhnK0xTT2dgBgw6oIn0a3wSwLMbAl2SlYNuL",
-	"r+ce8Bd/j4bOsvRy2KCtKY57yDT/6qxUxSisstWfdUdUJEV+EwJvWzBcH2/HcD3bpuH69enVH42cQONh",
-	"6FchNlKrFZukdLZ9bragiJdSBKxek6DLO/dIp6n7BFEP0VGlDRXGdU72maDYKDVC7c3hnWKcgIT+XqDU",
-	"GZ6mwMsuMNCSR3iK0Z8IOoO5Ors0QR87vCQM6GIP1lRQ6ByHloR5uGPOaIeBsd87Gy+3Ds7OQpsPt3rA",
-	"VvCglURZGwr2CGJZfWkq24DgOXpygBft1deeI7ME5tkpcIZihpBjHOHrVYn/A17hRhb92WqrGDvrsXVx",
-	"er7etFhS6UxDL07rYbEVJhIyDvbyXEXtChzF6hf3wFFeG/SCSZH3f3fTJ5YxYCTVEG3AIoscSQ+50AHu",
-	"LMmwNz1GEy3tsekd1nyp1v9uZQi346gNfe0++8cl03ht1efxUfVZxqN+kZCEsiXdRxpq2ImLu92HCoS+",
-	"ehzw7iSPS6f39CaK3XKZ6S7+EhNsew6P27M870KjeX6J03oAGdqD/k7lXXGCOkYGu+U29yPu2ZGN7ZGN",
-	"Vd6K4trOS2vz17w1HWkWd98Mfv335+rZL7/+j3+qT9N//PX9y2evf3v/H6/l2W/0N/pxmn8v/+sOeebR",
-	"XNw9z4Qu6mBM5NxnqzkJjwzT98FArwKzs9xsNsntuLadQY/8Q3rlzqrXdypyzq81n6yFV3yRA9oxdpLP",
-	"tImJ0sxB32nubT8L3nbvZ3av6S4bquAJd0fSZaWkkVU84rTsEc8DLc4fXjz01rqe78OyyygBgHRwESzX",
-	"daS6STlSVGWU9EqTnn3QVWc8+iOkxf0ZftyL8hxYD/jBhTOp5rIAIaeUm0v7AGgarj1rnl0EOaiQgbRq",
-	"eUeFo8NOzyGCffZLPahoaJKx3dd24CCtqHXi/tcIz3jMBetdeFA4O7RvNoGHCW4oj9gWQAzxfEF3xca6",
-	"/Rk4+C5JzzA67l24MKu9xQiWhm/UhRTyGbbpluKS9PDCQS70wg5dwCu4ILecTWs2ZTqSmlXuil0fdJOn",
-	"41bkIe9XC9QyzYhVxHRENLPnb7AhcSzHY6oBYtux5r+3qNZMa4eqNEkptIpoAsENml4l7nYIeGur5LtX",
-	"Q+pC13Mky/cXBo5amKjbBXT2kUyTrtUeYQ/pZKLkrYtchiAmF32ZCftY+MhQfWP/yRQUS54+a0WtvmL0",
-	"pjtMqdb+jb8vxwM/m8MDbwh47uGQLF9KMhaRJGOe1VgGWYqRfadJQmdwXe1jkOC9JMBffVvcSK0IqMnI",
-	"BMHLJ7Ec21Wtcm/wsvtIv+Kwj1WzsV91U3bL0iXIx1ZNi2XCkM237Mu7hR9uM/zfZ4INeMypmjW1WPpW",
-	"dsOcGv4gDj/wuGCtq1/+4+QFPHL+JFDqSonbju0VKrufrlNGDnNzhleJqgr6jp366joOvrpwbBetER+O",
-	"7Gd50ye8nBeFq7hKRTo93TRXwAnYe08ScOPegVuKAKEYjsENAqwYlDFYae2Ul4LG9Ilqb+rQLOHmBMbA",
-	"cAFOSd1W4+h+srSLXwdr9RHssHv3/A/+wmhqRpGV+ygfx8xQS1pt8lMAFB1fAJ6NUTzWvYj0HskJE3TC",
-	"2zM6TksfWDqFDxIZ6147ZxoIMFzBOD+PJMhV7TO+XbXvBfnr24jkoH8RefvLu4jE/JanRMuYMzOLyERB",
-	"k1prMBqpIhJLoTPLSnVERrA0MqAxT7nhTBem867gGNEVs7oiY44AP3g6F6DkmNlEpnLI7dtTPmAknsUp",
-	"i8iYCjpEvGtoqpelpcFeuAOuqP7HXv15e73QPw9gFrGySUd5Sb5vJhqFBn3RXJev4p5j380qVc8O9v8R",
-	"di1NcptA+K/wA/CecpJPm4fLm4qTjfeQUw4s9IyoQaACNPYc/N9T/UBCG4193Z2CBrq/fqgfQ1us6K2x",
-	"je6SENlo6kYbdWtzefaBNukJZ9OJ6oVMCEOr2VLmDNHSLW7vq7YBl902j89PioNJ5U7zBC6Y48JaD8Fx",
-	"kZHmzy08wxyP8Fs8B19GrT5kiHbU6jGbV2/ptC8z8sLYJsajHdjyWCZzaUoRpv5J2wD68p2eDmGQ8KeV",
-	"JNPo5A8ozz6ecWFup2oCVQPis5oATi59pCq6pyqx1yLOjZxTRk1oCcfym11NWHZM8IgAcih3pm5L+Mif",
-	"lAfmvtOJEri5UWTRavI5p8wAUWyGdcAEJQFtEyrQM8gQ64N62tUzphhu/e1Jzcnx1dHHbylL0V115k4m",
-	"Boog96RrZaoKYEqlL+w/IGF1So9kvyUx0bX6CQaS9nck7WoeeZT0lzGJ4JdWesd1La1WVHzCeFZzThYc",
-	"zVl9iwoMFkdUrJqcT+FpUkdRphCnDOr3l7/+VC+kBbUK5paWqkbffl7hK2fiF2QOE1Rr8li0kqAkuBbu",
-	"l9nVo58LtQt9vwmAcW518DriP6Q83Xu/GdIcQPEsVshAzYDbgp2Q8eSyGaw/ecSHm4oArtvk59Ww84dX",
-	"hKoDXdArtCvihTk5gpanFAuASJrhmlDHUXK0URmKXYQcVJjI6Oy/dYkNSEhH0GewMEth3FtinvnUzBU3",
-	"9bq7AKqUHOifRBb/Qm+jzR1Y79r3X24DIxL2CpbKfWNPyK8Lm8Z3ZSiAO3PnNNpCnsScM5AsaZXhtBR8",
-	"GuSVlC6UYveg/vBRurRS8gh/53Fu9yy/oI10DMj4IjWbK4Iud4++UgnIGVB2uzU+pqUAunh3VyFmt0TJ",
-	"ibDQB6c56+bLmCYp8vaBcgFXN1ev045PJiMplmfW7MDHB5ch3sPEtV/uSEmbyiWuV4ae/9lC+/8Kn7sB",
-	"xEi9KwMSn5zkcQcwrvRTPNeMyZqUab21WYBDKC1aQQXFLcWnPwvucMSMY6rpnM08Fq2KNWgmdBXdG5Ox",
-	"yic1xBzCXir5goMqNYOhPEyINt/m9YLR3ANJMKICn1Q21pecInXyoefZx1qNHac7nNNfnCRXGVpBAjPt",
-	"mmgm2kCjieYZ37aYWxFTuxZlU1gmyS7VynCb7CWSIBdRvuQDaIIAE+i/TVI5zJ6h1I7up2lO+ZDmT4T+",
-	"rt0WK2Byh9CiAoOWWwtcoCYL9A4xVXkCDne8W+byoB5p2+xtlQWZrSEi85HtCWZqFVl4XBJN5gvuOkjz",
-	"KXe8UQ7h4bnc7JjQgjZBlWXG0w1b03eym4QbUqTwBe/pyZaefPCw5X+pc07LjIejVd+BW2yrs9/hPBeM",
-	"p2bk//RPT+qnj88vL/fkcVNF5UKmGNsB/afN8mYzUy74Q1/fdwjrC0/PUeYVwR1BZAftHEI6urEPEmBs",
-	"Vi2Ki1iyOyqGrhF+C0mJQS3jgOjBul2feZm75pmEtcUkXzU14Tjf/5troKPVTQk3qLwxQRzhHpodaSza",
-	"/oiWBWLx1V9BM9jhv7+YmyZzEH8Q0g54HpGC6TtaIJ1ObLCaKkFSLUPFSOEQYY1HIG6gS4VPk3GgysLY",
-	"3zoQrKPUdEMpAUcfBTd714c1OqLED/lKIMWzq3XxeCelpkxeXqqyn2k6tbUieKMgVU0P6u/FxEq+JulQ",
-	"1OoTShnFxHauWU32csRqPI6/2fT8ioM6+a8IC8srWcQ5VSCcwMdpKfkoHbsN1oHr3/799l8AAAD//w==",
+	"7P3rktw2lj+KvgoiT0e4e4alLkmWu10VJ06oZffY/7EtjeQZnxi3JgtJIjPRxQRoAKxUtkdf9wPsR9xP",
+	"sgMLAAmSIAkyWZKqLx/cqioSxGVh3ddv/bpK+aHgjDAlV1e/rvYEZ0TAP19wpghT32G2K/GO6F9lRKaC",
+	"Fopytrpa/bgnKLd/RXyLFPy8IblcJSvyDh+KnKyuVluxSlaC/FJSQbLVlRIlSVYy3ZMD1mOqU6GfkkpQ",
+	"tlu9f5+svv4R78JfuyNCUs4StOUCfbu9+B6rdN/42F9Wj/+ymvi973iKzUfa3/xpTwSBdTFyRIJIXoqU",
+	"IConfuG/sDiFRscKkVyaL2Amj0SgjBSEZRJx1ljX8zQlhbqoDmPK998nqwILfCDKnqwZrP9gv/MO9UCk",
+	"xDsirxDR+y4ShAXiAhG9B1Q/bUhmlawYPoSnWk/tgN99R9hO7VdXTy4vk8BWvSBMCfLtV2ECSOGv7ssF",
+	"Vvv6u+Zva5oNbs6WiwNWq6tVWcKTgRnwjORUqh9g2CDRU6kShCWiDN28u0jtCzfheek/DU7J25QvLvVZ",
+	"KUWEHud/fsYXf3ur/3N58eX67b/8JjzfckP0nHt2rNyQzyTSc+zZtnJDpkwvNAEhueh+/oaRd2qdwl9v",
+	"HIMoNF1tyJbXx/hLScTJnxAM1zOFx5dhuumjGHdpw4s/m1i+zcih4Iqw9PTvJHDHv8e3RCKMBCkIVkji",
+	"LblGmJ1QyegvJUGKvFN9F8kb+0IP3neRnj1LVgfKqh0KznNreGVwjzTDRUpzoyOWSBCctXjqU+Cp4UnW",
+	"XDiKhB73HN/2B85I1Bw1FaU4z4lAeywH5qVHrCY3jZi2rzHrE3kFFgpxlp/QcU9zw7xTIyv1hJDaUwnT",
+	"vTbMHee5Jn6qBqZqPjdxy1ialxn5kSucd2f6gpdMwbcFP0qkOO+5btQMs1Ywjj+FjGxxmavV1RbnklRT",
+	"2HCeE8zMHKQsg8z6J0dNVD+R9dw+/bfzGfZ3Rufo8h+c5zcIZ5n0VBPNs8kdEadKdenZl0qTqadCWHlY",
+	"Xf28wnm+ehucCT1Q1Z3Ia30CGFhf38fgxeDmP7tMNDHQg/42CM0DZean+qZTpsiOCJjEGOnCJaISHTFT",
+	"JEuQLNO9FmY3m5Mi8v97efHFs2dPn930UesgqQaF+nt9vLLgTBI4pZfPS7V/kVPC1NdCGMlhL5D+Jy6K",
+	"nBqN7Pd/lUYtq5jRrytiXllRdodzmq1TGEgzLP2HdUACwgN6xYwrdMv4kSHQ67hAGc3gt4XgdwRRJUm+",
+	"fbR676/uN4JsV1er/8/va0X59+av8vewErMGWGbr2P/8An3xh8+/RJKk+lfo2aMnq8RXsX/66acLPQRh",
+	"Sq84cGrf8KNdgLSTVHtykCS/I9OUUD09b7pnbflO4MEdF2QriNwjxW8JcxsPr97v3r5PVq8E3+TkMLC+",
+	"wjzxr4F1gpJULXOlv6kwzatV/VISqdBGEHyrFXSgoAMXBIkyJ/IaSUIQ7Il85HZHrq5+rgauTqsxMpVo",
+	"S0me6Y1yT+j3C65vtd7338PVe/9W30ipMEv1YKVgV5olXl0+/vLJ5eXl5QX85w/6P390P9r/YX1fFVal",
+	"XF19/uRJslJUgWgPrAvDampG6zZM/t7tS/QRusMInN8bfiBqT9kOOJHgbGe2zwrTO30jOJNg6B3BTsLp",
+	"Hpk1oAPBTAKvs18Co+bVt4an6B8KwQsiFDUMJxUEK5KtsWoIlAwrcqHogXSlSmu6v3b/TrMI4ZSscizV",
+	"upTVxzv2JUNUIf0U2nGFsLkzCVIctuJAWan0/OImzazJ0v0DUUcubgNC8sW3X71GQvN0qWdywCdQruDr",
+	"5v4SlgEpoq3gh2tEDoU6XWkdVksIRQ4y+EX7CywEPumfudhhRiXcwXXk5hWC3FFeyrUkqSBqXTJF8zCP",
+	"zDnbwZzNo9bCQLBoY0vH7aAgd/x2IqnIlBeG0OK3w0yzu5aXWq+kzPcIgLze0TtzQLzUpiczYouy2rRw",
+	"Kmbn02WRTaZ+62hpvECZ+uLzVVDlqMXQz8akcu8n/t1rTKVLEZZ8q/30qLZWtvjmryRVeorVfX8BXwA2",
+	"n2VUj4bzV979t9prkyW0rndThblMZt93dwPbOtGgfda8nxUReWM8C03pgN99a571/mwoLFkZ+9L+XSsH",
+	"M+9ggLiHHQLteR0osz89jphki5jGaGSQMF5Z51br5LHCjeUMSbBaqATusOfeGBvnB/JOWTeJHsiZbEOv",
+	"GLuuvSEw++anR/bAWtSDd+NAmf/bx1NvCyvzHG+0RmHU0Id1LT48iXfPaycIOQSVF5xqkyUn2Y6s97wU",
+	"4zTrxvoGnn6frHCZUbUWdLcP6yBqD2JGC0+WEQFKQM75LaJMcbTnRy14qES3pPAkTOUHSFZadUz3a61x",
+	"41RFT/CFfb4egXFFU2+dralSrTKi455qixWZd/TEFM81b6jM5D88GTGTE89bHNgRrnVQcItomXuN8EYS",
+	"pq5sJABo0tco+nhnuseMWddEj2qQrGr/MVgIWyIEztf21SatPZ5Ma8lM3TelWnzPpTfCMrkOxVNMxEgq",
+	"lOFTvaug1lkS0wSYtbW10BzBZJI9jidNwBsCZIE2RNKMgAM8QXhH0E7wsgAVSpJ3vg47tMivqExzLkn2",
+	"Z/3d5rE8jWMzkQKXsvWWizTgC3ieKnpHYOYboo4EbAep91IGb2VA3HfvEzru+SGGmItSFFySnh1XYEim",
+	"hN5Z/lFKoo90C578jsAY4fuCKGMArmFxwxp/9dlbQgpplOCKEzz94tnlKC+QhEmq6B1Vp3VKaK5n0fnm",
+	"DxwxQjKEN8ZV5PEd5xdkeg/Bh2oHNIEVva5UkSzgMwSzXCh3W0ap3hnxtS8yE3irV4xT+z1ZysLdIvP/",
+	"wc+Wm7XcYxFcqi8SGodaYGmMEBYkuIdjaThirvhImAg8Ft4hyuYeNoVsRyKGBVwSEO4d7uuTSEUAHpt4",
+	"O6ROvKgl8qAC2BGAB/BAEBO6cKL2GmG0LRk43BLEiCYLjKxG3tRayAEbU706VPObJi949nmAIvh2S9M5",
+	"2mKx56z93ufB0EnDxDCfG97GOSbmfShuNiZgtOwHpcfZmf/hSfJxlLrnVtnYcrNFxz3PH5wyt6Bi9o+r",
+	"YM3yRP5T+fkElJ+2ztIMTy+hw4y6nxZRHDrKQb0Pg2LoG3frJ8hyeAdtTqgQlAuqTtcmnmKjclp4Q+QJ",
+	"myB5IXhKslIQiSQ+PULmdXBBYwhAUi1YinKTU7knJj6DkSTijqYE7Xid2tPWB4jYEZaerHw2BPnHP3wx",
+	"Sp+Wrqa+VurPqYmvDbpmlnAnVm6eB+ZOrPdgCXfiP11a96P9/H1rKKNO5oensfxTrfgU1YpF1IguDy20",
+	"+MT5V/aGyInm5IZItYaMEP0PxkPZQi+3SJMkiG++Reme5pkg7DOJUiwhpDqValJ+ONRydNKrjhU0Mudg",
+	"E8wRwsaEjq+6fXEy1e6rvllt/jXIwDqy0M3XzeDtwCnC16YdYKSp4TnEegsgOsm6HdfZiJbT60YbWvNr",
+	"IkHf7kSo7N/HTuoFlsSNZWgrC9OwVUQ3OTlcm7wGibZUSGWyqxJ0hPw9atRXaXNRAgSocChf5Dt6S45U",
+	"BplBrA1ZqpSbkGbliCUpNV5XQbalDLKm0M67ocZ3Xna3XtR/mHRZ7FG+H7kSbvjg3JTC6d4xh84ZYlQQ",
+	"ITlDv73ZEEa2NKVYnNY0u/kd4sJ4FTVTQr+90f8Hf3jUMRuwlERK/ZGgU+elG8WE5uqnbZKruSMbwcvd",
+	"XiHFY/w8zdlGUYNdQNyzJitxnZGcqJ60sB+9jHKXtkoKBXUDB2NdxTnX5wT/tjQnaxasfXku3ZZKwlSC",
+	"jlTteamMQWkcwehQSgUz3hs53hl/T5zS3lUaIvfwlrJsVLfFFX2u4XlIxtuQPJiedSAZxWvz6x6G5A4E",
+	"y6Dp4CtaoCZkWql48uyL3gH1RtvR3JYG1ZNakRq5ACYJzJRHSD3hkil5rio1vIbgpiSIMrQn77BmieaL",
+	"3XHp3wJb/aeTMprL0IaPhomSldqXhw0LMn9PodMiBPJ4FwtmlUXOcUay9eYUK+vplg4lh2IkU8yAQDQ7",
+	"x4JkcO1ghzKelgdDNtHBNvO9+PlFB+eS1R2n2VoQLHtSZvXfp0YHzSuR0z3STAXKh17RdySXCcgchujB",
+	"lGEsFVwE5tK8pj4TbfAWS/fVteoyC592m/Q0LIO/o+y2qx6QdwUVRE7acs8mHdQkGp9+ZV8Cx1seLoL1",
+	"d1c/5DtTvYmOr3NWNO68ZbWm7wYbn+urQQtf248FYT6TdlULPiGEGHP9mSX8krUu98Ack94uLOGZPFuz",
+	"aIesR51WLfE+X1a/H9ye/+JGt5pwY2pO3si4bFQo/+Uvb1ZjVo4dJ3h8ZUbV8zRcfH8jSIZTdXOF7nBe",
+	"1nqBEhjSxSTJt+iopTgRWJIMKrL1P0sBlevG/sA50rSEMnLALPNvGmWSiJqdQ+aF1slho7Hh6VhYfIGC",
+	"C1PEracUvpB6LX8SBN+GFXpjwOaU3RpVLeNE+opyO+PW2a7dkhLKwiFuU5rOSGOjwhqqO1m3FwcqpU1j",
+	"yRURtmBT74+1aLnI7K/NFlDO1lb9XwuScpFBzIukt1Arsq6H8X5ZMqi+W99CMTPjaq32BFxZ2TrdY8rC",
+	"Kij5JeA5LA8bIirUCS39kskJRHYfKk9BL4m+qNYwkNMo6Y5hBcR3Zz2GZlHts91juQ+e7C05BQ/25pZm",
+	"NwA28PtHR5LnF7CNv//r8VY++qvk7GbVv20Rels18e6Xv86ePHv2+MsEbbAkX3xeijypV6dpTaKbIz5J",
+	"BSFSezUf3yQWqCFBkvySIL1g412nOwZ6U2LquSA/DW1OCBvC3RISLkJw78WqMa2D1nuRmH2vdtlft/+F",
+	"XiL4+q4nP9uxr0EJ63G695Ctx0XwrP9TEsDXeP7qW1v46RJlq9QVeZKKROVsms84odYiqlIScZOgG/OV",
+	"G/3RGzN0kJ6m6JDpHrMdydZ9EZkfwG3HWT6thiy0Xx1GQPRFoUoaYrxGO1xIhAVBlUjtevMKInoQYKo/",
+	"fZslyO4/+DnAgfVXvonMMGmO+meoauQH47XSh2Qq1c7Mwz05z6getpo5wvLWBOppj79CM/QhI1QPZ2Xw",
+	"huwpy6ptkL4AnlBkBxWnvULsxpW5VqghphSuOoGefa+wPrqjah2s9pofBVWKMD2cFvXVuPWewaNWDQhF",
+	"jDRnWNPeaGPgIz6ljx7yoFcWXsE26dfd78QxIm8bmjPtXMthTreEWVGzzeXMipmGgp6KM5L7BDjBOcmA",
+	"h3Qd0UN3A7iOd+TRF8FpAq3a6G+eXzx59kVT0IL8dLqOK2+lKhlztHna4mwVYUiauvGBInt3/r/A8VTD",
+	"bLVCm4LfkjgRahRsKJNweRld1x0oJoF9rc/XpjQB8wIFlWRxnkXHLPs8opIk9gPHPZcV2/S45LVRffbg",
+	"1pTIWTmO7GL0NVhH1HYBxVcKVNQrnq77PlmVrP5aO4pWbyOmlXZCBdyjBEl+gGpsDmhmeTZDP6cuP84c",
+	"qLf73sTCNKf2XNC/Ab29IeKOiO+Jwo55NakP0CzAPyfXsiy0pWfWO0ExkbIkIvioVtLXpaDBPzpYlPO+",
+	"LsidRbBbu1r9nq91nlvjUu3XB6L2PJv9fVM/Ofttkzu4ds5s3Au5AHAEw0tsPrLA6toUaQ66M5fwIXin",
+	"37fOwO4NkEXSQ6yxC59EA6GL9ac6OBqwhEBJG9UKvDGe2zfeJ6sNljSoTZ1c7g0XmcviCobeWl46yGQF",
+	"r8bajO0+MhSi2FCh9usM9yTXFMLmiKADZ2qvVbsTwcKG84QpbAyFqvpyj+rvrauxA6Zahk83VrVnnEHY",
+	"akfvCBvbg+DwEIQumRKnNd+uuaA7Oip7X5gX5saUHc2vGVhrwa2vnnFR2MGVNZ9+n6xIVlq6zsldKMrb",
+	"GqD9/PtktcUHmp/WvSAqO0glXdOMMGXdtd1n9LH0hM+/N8RrfW210cHykyuimpuPoiUoy0i2zohUlPXz",
+	"UEggKwRRRAAsTViBgqfuKDmucw8kdIhAKrRPcIabf8enpfhvt+XDAQuqcL6uSx8Hz7X1OMT2hTZ6KFM8",
+	"ai8PdGeMQMsoJuTTtl8Nrqd6JnZF7RcAT8E48WkQocHzN1OT1n/AlNlId9SBePe9A+Sj9kQAhQc+/OdS",
+	"QHRdFiTPKdtJ4/aDJ+QkX09VzNd1gPCizM2GRLGK9vM2RQOmHKxSfy4EvcM5cliTDnN2lJtDOjVhIQfE",
+	"mz0XCjZjXx4wu/JGtuis8EeMLIcMjr6jErzqsZmt5g0xhS0GXoGBDtjCcIQAYkQPcN2RWCApmwp2wCrd",
+	"E4lufrlJUFkgxdHja0QZMoGW2iVYr4yXGx+MzO4OqI3vuh/99s3L33/79Qv07MnjP47JRj2AHqfHY4QL",
+	"miB60LqQ8eCYTPm4ouyqGNvwnpVJZAhGN+67ZnosLWNu2kNN60E6a5Nr68412Yg5ze7NbvM5X7Q4jbE6",
+	"weocRvTW57WWGg6G1sdo41WmJlvboOEjbBLOf5RaBHPmuxiwvCUZXPAdV4hx4xZI0OZkVUeSZ59JUAKu",
+	"fOgvH7Oy0hfsZXJT0rdIax3Gu+uhGfq6rLcUy1jrJZmcaX8HvKLp4BaeWw6drbPSADKGZMjXgM6aYpZR",
+	"PXlXfPb55ZfoJqe3JD/Vr9+YArYEcZYScDlseHYC50rO+S3JrvwtA4BFR5UGRQ18MQWmApwYxk0uiFZ9",
+	"Jvlr66TzJ5ddWRYEWX/B9UEpkoEJIRH4m+0VSRBlUhGc2ep7fZJIb8Y1wgxp+jrom+j9wTM6qjqNx42S",
+	"ocsQbzjLZMNS2ojY0LuvPebwQlu1xrHUY+/dpOYRZ+7YHyuLx0HfAXQkwCtTiSQOnMoMc7AFMWrZItCE",
+	"gQyGF9CmVG5eoYqKf1yjkp1BD+eYpAHzcgzA65OzNkdAlIPW5whG+NnW6OiczrROx8f/5K3VAcYfLvk7",
+	"35xd1jz1yqWexi3ggdmvzXrWGJTMRQzcidg1wwpEJLLNA7WNoYhhk/P01q9rk0TcWeELue7kjqbkumk3",
+	"M/JOARB3WIy1dmu0QLZlX7dokmf4lDhs3moK2kZDf+OMJD2T+ChWemPlQda6jP3cSagLGoINwy9s6o0Y",
+	"ba4XT7skdnqp1pyKqDG/8ICU/dEXqVqbP+45mCeNspPJEjUqT1l/0stQni4aXZFxqMSJi7owo7vkA3FZ",
+	"WVLhrVm1e8kYqhHAw3rIII2ix8++fPL5FXou8CZBX6s9TdB3WIF16zVPen7x39A86e2vT9//ZvUJ+l7u",
+	"vSRmrnOndbEsvUXc0Vmegcma8Pz7tpRG+2Hv37iJOe+y+FJi0tVp0VUsdSyQUtaWCQ+rXKWzH0vUrIxc",
+	"n9EKlAWv0+i3zrs37eFbFAv0+iR5+v63F/bHy4sv9W/++P53/xIUAL0XbLxsZ4ELN7KckQs4RFzLXrSH",
+	"e8kWgqsajxgMHOVvrev9f53D/Xe/Ge03s/oe4kZoczKxgWukP4CUaSbIXHhgg9PbVZz3/p59kKP35Xyf",
+	"5PAnzkl8GbuHwSvY+mA6xRs5ulsd7+Skxcd4KycNON17OS50xr2ZZwmuGd7N0e/FujGjBmq7NXteGnVz",
+	"Li4TP7o/dBJpPgz/6LQl/dNfel/+0tGbeQ/+00j/38fO6+l4DCMq1xfyIAY0OKm+tUh3gTTjCke2fQmw",
+	"QntopKg8iLAjNkkUDXf1eRBOe5pncq1ZsRyAboTHkNpTditBAB33J8Q4JCikvMwzhOXtUj5K904kUooF",
+	"K5vcFabP5/fTdP+eDw/YrwAFodwZqiEYfMijmM9OdPC0AbAcwBgcaKYl+MFqAqaMucAMnN4uhehP3z5f",
+	"Jas/fftVMHPIlMPj3irCPYceC5aooTGj7Kni5PCm7LkWR5dLQV0Zf6QRWF/El4UrXu5khNZgeMNKeQPB",
+	"0r2luS5sWpCoDNHJORN+pUeFTwfm/IvN0uoDZpFIca1A1qh+oXIarYz1QTU6+jZZRzklGeLM9jpS+9jQ",
+	"EDCZ3kLZ6hu2MbqBs4LUJ0gowjuDPzDubO/tK1NvgCwLIiTJhvMZlaC7XSjFf5AY3Fv/dMr3O+WdiKog",
+	"p9ym1ZffXaWRXMj6jszL5FtAAE9U99oit4lIE4FF25QnS0uJ++b2E3fLkwVnsPkRFdvx7PP48vBHfC7d",
+	"UVBHw/keex7ltGeyrVBApB507BZ+5alCk3rY+kpcG1n7WN9AKlFOttA7OLo03VfPpt62MxWCdhMO+3tv",
+	"TmMb+rJqVTphO516hKvLM5XkeKhD6uPxN9sLNsOMLXIRJ79naD00L3+Io0w78ZldaX14lxmvC55P/2pr",
+	"k2Dm49uySPTDb9syzc85KrXjHeFhgRwdb5wuoCcv9h9D6I5uw6DYHXk76AsSBN/+W46lvB+4/b7s/+cK",
+	"5QRLhRRhKN1jgVNFRKuFguHtDTjER7/+MXl/JixivebXphSlw+WnIY5XLRwWcTXFQuQXhMU7pAKA+n8t",
+	"pQK0YosVWP/8dvAc+0gyK8mkdZrXJm5O9VLkusEf0AsCDxDh2qgvyJDrYACP+tNsyFqbsjWVJDUcY7Up",
+	"7bOLuSyurmqy9tff6GRpau1RcGNWt4TS1+YuD0zxK1mWB/aAMCXohKilGefrcJl7a2pu7P75zHKknDFl",
+	"+71J/W4iWffktZs97MZpwvXikeIj52k/ioUP9Bfe71CH3OeyDYxoEnu0ibw5WUThVWCZy7HEalXeGkY2",
+	"dp6LridIrA/zZCuNbWkFl8ShOoKvyUsg+MtffgM5aD+btIH1218vk6dfhnOpNzw7nXkcJr1p7DAKHML4",
+	"/xPJ+bHXxfi0qab9z29/XydD/GZ98fZff/ev41mu8GG70NCZvcCCPBcCsx05hJFid5gyqdYpFmRHNVGs",
+	"jzTPw0VtuDnScPIRFmTtvzCvjU1Mh7FvTOdEKM6RdZjzM4n028i9LcMxVrvucFTPVWnX8XC0JyIqqFeP",
+	"HM4Gsm1S7EOQxGpL67sfW0RHNnlCkb7HyOPprcYocpx+xDoNGizqurdyqb/7+FCycsDqVTPe3hr1n+qU",
+	"AusN1juO4TJeuMtYN/W1uKFXpmOTSULQt+CIqYlom1iNHu8zibyGePdVV+IzLUdKSS+jjOC6MwNaH5Qx",
+	"L8plxyv9HgbbXaoyJ75mpmKbo5/+0Czu07v/03p/ttiDfwEirvACJm5bFXtYFu4LLEnInJJEyoGOgSYB",
+	"1OuBmFYIM0DALhZvXC7RPiSvBeNUDxqWku7YzNf6Vspte1ACuDD8yCADIm7kmb0dc46zNb8jQtAsIyw4",
+	"r+cI8mPuqOQC5UR1Z4n22DQ5Nt2ODZb3gVYZbG9evjLl7XsqFRcGxchgn1q/WGQqIDSlnpY9aJoG97KZ",
+	"Pwvbq8Ai9yM+ihIDLr7WuDVIzLoH/sf+ucrXN4A7pnGb7R2cIXsSZA7kj/u+G2NIz/sQeZgOyGrNtz19",
+	"QLG0EFiyFHdUrx8SvInYRcnoLc9zfiTZuix6OQeg39fcwrxyURbRJGfeKAvvqrduh+lgctzT3FB+CnAP",
+	"UmGWSSSV1raiQfNJPu1M9jwf1Oft36eki0QyDws9OmWyddHQIIBkX8Rl7YAKZbjDqvW3T5kRMK/eFERN",
+	"n0cubq1+51xqVbuR8X4mOZ4uIvRLbLhvpn4E5B3eCeJ3zTT67oRmJWZDK5YR1sKoAnBqYL4I51qB2+0r",
+	"2EjTgUZvfvgTjWPpuaB2grGztkNCYVqYFgzMeDaqUmiVWjPkii+cpU9U4OaT43FU3kZWO4Dw8Z4fa6P7",
+	"HNWt9QzHpRJJQph1RSJF8AHh3FTUnNVPlxe9V+nNy1e2a4TeAmFKZXYlFpl0TeLGvTGVX3x8g+yzJv03",
+	"BFH4FREgcLZa/B9tXrRzD0UpAGbgRoJx1Eu27EmWh4OFmn8wsc0KwLfj7LDrctvd7hlb4Zi27m5baeow",
+	"+j4bom6seE7yQEFJttYUECZaiQ/Qwgoy3W2rKLNL1tiMciRwOYob+D1nZD4AvT/vYL0JI7GyX/OtyEe3",
+	"Jcu0+tl3K98nqx3H+cJZyb3pl07aRqfGAKemm5wMdS/Rf48d0jXBiCquazwcLFKwagA0q1wXgu8EkfqC",
+	"ZIZRZ4IXBfk4uMvnp0a4o6oobjCrv77ws1ygk25g6zZNcw6deYG6JUIFPskrrfAJrjcjQRhlnHGRNLW9",
+	"iVma93Avz7h73VWTXBIf3DiB4jOhjDtkakpq5ya3jA8IDrlKuw7m3z3c9nbstX0Xhq/AV1C8NHYDulWF",
+	"ad37T3NQaYwGrQDqCVyDTx6fJOhCtqSTpntkp77656WKp7N/UvXPcbS8iDu8UgYfnifc7cISuezuQuI8",
+	"f7ldXf0cdTXf9uYt1xMdu7wRie69Cuj4u+dc/enILf2CcTxHvtZMp29Ri3lMnvi4uhoBedC8+pNwPe5R",
+	"nX3fd3cOhGUuUn1u6//pgb+BFHeYHTj0DQsJxbp6AQBemnhAHenCDDolKHxL2Q5KoC001njOUzgOYSLX",
+	"tvfAOfGGmGj/y61ziUvoHg/ftvF+C2twHl7FwgUAS4NHNIID1ESjHWKG62b95uWruo+1iVDHHK9mVnJ9",
+	"IGpdEJGSUP9+c9Rm76+qftPQwAe0vs8kglHi2hJFHonNDk97uo77czI6KGaoZFvKqNyTDOYVU49sh1h1",
+	"417Wvlz58d3GD+veCn+jma0p06vs6YRbzX4VQrLyDKHAm3Zesyt3rDeeStt2Z8vFtb1UZk4JaPTOt9g7",
+	"8lpf7djVTQqCRoQUuhQANSC106+/rfrYLXNXyvT6N5s0DSNicM3YcnXPjfvp+1pswfaYf8UubWZK9t+L",
+	"TDsLQqfFYa5gTi7y7C2fSsgHZ27VFUtbkJEtzIbO0pUsBUaqTDMRA4aKnMYmOzifpYxUpxE+QDO1pr6u",
+	"OqvV8KEMBHigH+bHBVTAMUUVSrkQJFUyhjxHwWtDpRl/sn3puDiESjDM5eJiSg7VBGXVMINpaTfVW5GJ",
+	"N7P6QHBxGD0jq0DqZ23nulj5CsPXqLRVlJmoIxeaBVoX1dvzGjHN7ac0D8sbFuWwvIcCU83ofg+kniO8",
+	"XliuiDwAhcXUg+9Hx6roLhofS5a7nVHS9LwGUu0qcDmmIAPurswZEXhDc6pO11pAVX0gLULa5K34iNH1",
+	"vx8ULscVmhfYi/Y7Dtzkmw1KHBcqtqp5usgPu9yiYHyGruSP3m30UsWvEd6YBE6HyfiZRFLh05n02cJc",
+	"mKhbuYEitnmWZh8nYlsw7Y/9qoR6Pp6QWSrueA7Xb+kFL16hz//Qqq181jiMJ2H+6fHcYaAqxlW4UKLn",
+	"1reO2m3f+FEvpbLWet9DVlo/UKeEkLJpex3Y/Ezu0p2xcVMIMqn5Qc+tWhJxfZD2ZyDc2IOgu8nWXKs0",
+	"oSczFYqsoQAhxUJQItGBw95iVrtW85wf5bXBsK0LGSZX/jSzhT+U7Vx9s5fOK7jgZeg8SvWtMYq9ZjYb",
+	"I0wnBq/6yOaFcRD6gZQJ9BNbiZjmXFK2m1qOGKVjLO6RsFvymuhfflgPiU+Sbpy3Y9MEl+0DPLiRCIZ1",
+	"wkM6vBwIYUxlL6PBh5/2BBoOeG3fbxk/SgeRbCtqzMSC0Yk+m2Qx335gbzrO/an74unKIWhZ6KiK0z3Y",
+	"ptOOOhzTTUaV6heceR1f25KLpSQfrL2CJ/KpbqBJjiZ2NwWhbG6kVDpUwPMLmabn/7b82l7Vhv54XPiq",
+	"OscmZLtQNKUFZioQanhFeJETUzfASyVpRq4twoRW6yi7oyoehb5JTa/qL4c07qIUBZdhH5MeMCunEtWn",
+	"H71qrKvegtYpjV/UF3DplsgVCQAjrs7MFvGmOcdIj83RbdH1+QRa43M9uxwk18ksfwY1tx0jYcIZP4Jv",
+	"eJ7NQKuWAWRl688Z4o59HoNBYIX+esZIdOpe7jcBvq9NGYu4HDzJ+vBcDuF78kngNs+EXG6vagkD8++f",
+	"DYW3cQ5nXwDU4ZPwnMRqd5McLEvWzJ5X9zqrLjUYAZhutHRLMfuhFzUdfn2H8xIvUD05BzrOfDveMKlf",
+	"iEwC/8ilTVVicxQxwGSrV6KAnsP+CGLurB5P6wx/LbMdyZAWWZ8C6tyS5YLufL2t9sCVG+QyfgHmAdu2",
+	"SDKAmxXVneRDUe9SFDmV5U8BHWlRyNAhj5/qQpqoxycfnib6ZwtaE8jXUoociimaF2cKp+q5eS+0F/ct",
+	"NaB+aPIL0ShF5D78VIyQLO7KVfhC8MpYJtH0svSoUr7mTFwVzwNMlDlf1sCAFV0k9YUZu2uz01g8+u7z",
+	"BpjMk2g3wDLUd5ZaCuONbtkcATydHXzKV3xy4tIH5ACtI4Vfjh3pQtK3EmAPV/Yu4y2Z3tnl7ErQc+gl",
+	"uCP/xkOFkMtD9Rj7ZzZQzz1g79yPibnJSX+ytv17lVBfp2jet63g/t0Ttf+xgvtEfAtlagD9Rmo9O5lu",
+	"9gJ+hf3uDNNXYbEjKta58KBwdby98k727cAVnSeNz4P2eFgXZAq59KO8eDMaOo5ZQC+GB/ahvHRQXAwq",
+	"jJyBtmFm1+3R0xbWZ9LHp3mYsUe4kDIE8vPhKUJmBxZRgj4VIhrXnYaIamYm5IyA9Edx21Vu2HqMPtL4",
+	"lt1RtUQQog5h32fYohdI1uogkHXUKOmNrLoT/HAfpqlNQprTqPH+8oZK2QO1/BM05sGZyeLc0jxKXf+w",
+	"ilWT0OrF1GfobeM41c9StTxqWTZrJJKq+vt5Pte6vCLIgvrXseOzpuURzLSCN/fi+DksJKA9dvbwxDTU",
+	"qHww+WKQ/vm8g/VfHo0I/WCt0JbGW6r9PVV3z5EsGb2nFsU5DtngPwmqFGEo52xHBMJbZdPJtzhVoeSP",
+	"YBb5gbDKbOiwckkQ1t8wqMmqQjbyM2IjXZb1FeJpWgoxcacUedffroGzlCATXviH7MR2vkisb1LzfCzt",
+	"eWQydEPvM+HVp9NBMET3XJfSFgrIOFJsccuJMRUYZWgzFxJnwDkfniAzO7CEvbkA4dw3XfTuwH/VXKiV",
+	"WcpVtCzr69QSQAOBDhqmiQ+mGZLcvxT97O+s7ep2lTNybX6g2G2O1+NAGR9yk7V5H3o7fggL3kd3rA/v",
+	"Wr4sCNNb/uALgPtu3UKn/ACPdhlue14iL/w0hJcIvd2ovEXpHrMdya7RLSmUixPahnRNYngcZcl8yhnE",
+	"M12Nr3IckBzzowQhmgb80cnKdf1WpFPLtMYK4HycmjDvgS648GZsUHBiGPu0Nk6QsCPaFPXusQTowOIU",
+	"nF89SnR9Z/1G7Kr0Gz4yxHCKYHH6zj1rW97InnJdqqTtRSCRfi7xcTGOWrW2UNBV4uwVAETK8gD4uASn",
+	"ewQSmaWn2CrLqhFBJ3Xx/tsg9juP31SgWogL5MNtTcqmp5z1RjbqR8wG5yRDiiO1pxLV1l4c1PAiIavl",
+	"9c8mXnCjBdyUrof6aUnGcQqts98kpEAVcByQ5h0UCA4Z/P1IbAaxuQ3DVhPM2+Gi+QeYx1Ap4TXSmGHn",
+	"DR7qOI0j0KSSVG8H5NsLUAMCUm6rQiTXxhYWxEI57SnbIcxOoHEaPHRINYoZwfSihiEgDkRJngXd6o7C",
+	"k7rAw7aPtQ1dGD4QadpRjqBHwTcGN2YWQFja4wp8bpm8MQ2JuNOmIpKU7XKzkCkl8r05B09COQe16D9X",
+	"uM9jfIF5hgoTo4GEpvCxc8rKeinjK7rdLqMW6tFeYaFgxJBAhsspexsJQOdTqiTJt1Pox7v3gY9CYC3y",
+	"NODZWjx1xc50khnbE8WjM335wNTa/MAuurkk9zV/rPpUpjHabzDLXt6ZyUzgKHO1zqXLsVr7VU1raMkL",
+	"uQLADHuA7gCfkLt5HZXcdfoNzowmI8iB3xnhbkz0oEbjsYaF7n1I1/vWuAVyrIhwSh+0WDjWYEMw28R5",
+	"EAgWOW026o8Kudj9SIx+5FY3vLeLABnOlY4RXYgGJNV4A6L7cWe8tqr3vDLPSOMKWnAY7WxrrCsQVE2b",
+	"iyBGjlPMrg/TquiVyX6b3KnoR724LS9ZFtkNfZqnJIv0h9nkvY+cwe86R8d6BQSRPC97vwp/vovXU5f0",
+	"RVILazb+0Y7BWhmqbv4PtD0tUF+nh/VwAxV7jZbpn3I/9+PD5OoPd6PX/BA6/mvu4fpT8owktt+o0dL6",
+	"UJM/BGF30C4zMnboS6l99VE9NM3P7cMynSzvgbYj+h/ePwudq8aYZb5uyIxJ2Xr+i9MzwhuyaMzA6gU5",
+	"j4dKel3pPZ9cX8fXhBfk7w7MuqvbmnkYj2YriZfhQ1zTlzOKEM6ICPcWJdTP9B3um5evPlweLC/GYw0M",
+	"bblIyWTT0g7et84fCT58T5yf6ANDQLHsfhJeBc8bzgWgYMhChIW+Xb6K4RMrUahLEmArxg//PlMv7y13",
+	"v57+QkqXdxkent71o8CglYTy/aZQ9eYUZEZ9fTUzei82/1QxueOqV0T2+u5rq7UnL9xWIQmpojCk61ag",
+	"M0AOO/E+V0u2JxM9RB++0etAB6XOQqYmdSm+jmzJ2jqDOyI23fkY9pm40CngDhRYVAaovjbgyPtMogKr",
+	"/bUBsE9sytgFpI9hZhq5ZAIfL1yv0ZQfCMIbXiqtkqk9OUiS3wValgUZfM28Yd7+upPVQIppfe2XYoI1",
+	"H3l4TPC/qKShzpTZgbIn66LnBrz45jl6BZTkqCCjxqpLEC/wL+USvckLzGoP8j01brQQLH3KpHngoiyq",
+	"8mYq0QFnxBblLAU02O7PvecwYV4q6M4QVMDgdKevQAK+B9L7AkxGEhW7mCFwtSLHaYBSvn6HU3WNOMtP",
+	"niS0qXomYJKYjsb6iS3wGC611cTRkYtbJ1L62t3DZ9fT8hKKHDM2kVJGeopDVpPrTKE5ZX9xlMRbYrwk",
+	"Q/caruUb82jQW2wXATq6lrWMq7X5VzWPoW6TH6BES69g6hf0O/EFhh8B4M6/b+3u4A3KaixmkPnOc3q3",
+	"+LNnQX8e1VypwVxbqZXQj8O5l6G3LNzHHScS4ZyDHhHRtXaAM71kNmmVSpSV5LpRGGYgqPTWQDKvZln8",
+	"yD4ytx3mbwAU0+ZF7YY641AbXWbWA1bcYKB1ByOiZ2PmoXf2lhRRQE5zGGLzqo4S0LXl4nlORG8VYJSN",
+	"a++cN+fB27WQjmfUpAeq3i2U+jCF5YxGDMb0u9EBzrrEwxdz9NsRWkfMGGdeuvF7008SryHkPrW9RrAm",
+	"BMxhw66BER2IChaJTMH4BNLuxYyR/EA2PDtZibTDdFaTlxmxnDJXPs01Va+3fSe2bEF0x0cPs+pjAD/h",
+	"PP8ojuqhbP3782NjKqfkkfTOcHGMnkMpFYT3JCGR7r+P5gEfjuJpirpP7/f8vmELeM6jVv81yz7RXmh6",
+	"dgtpPMA4Hp7Ck3OcdVef0wNVveWMb16+8sOFXVvWDdq61oTu9opk4JyQqGSZ1m3xKUF1igPijEhEWZqX",
+	"Was6jZeb3PuczRfXO4z7AOyxojwogPUEkeLIrDPqK9pobcb8blfJ6ogFM1J6W+Z52HVw/h2DFdptTVZu",
+	"0mZ5bmZDB7wQicP3HyaJvyYFF2qhPTCDfUdZMNGbvAPijc8dN8N9rV/rQ13ouY+tG4XBBUhEYsMDYxe1",
+	"XXRg6apaQGK2Z3xfYSs6e7s5QaCln/WHKlqaC3wB69qcIGsPaRUYtQI41yZVxGWNgJoLJc2Q5UiyRrVa",
+	"PX/YsPAMhpnXmSyp4iIBm8Acnpd4OIPDDA07qkkc97Z13Ti1AvZWh4LMAG53K4blCCFISODuCNV7pUTK",
+	"9YG3b9KwdQSjrb2Xwz1kCpwGM0ZfgQ0mg0ItHNr5E9lRJhG5I+JkGk8TlpKmM+cKPf+3/764vLx8/ORp",
+	"OHZTMiVO4zVI5rGZNkY0lpspPZI98REqJLghIYhFtlgbU5HFcX4BVYfDYUVVmbUyGXsvWE7vKNutsSB4",
+	"fXjSd5HZbsqYB8zwjkBitKacPJbaOu8NMQC/d2Y/QGnJJKLKOAE1D0YpZ0rwPI+7yONhyKGwY7HHksQu",
+	"Pqdbkp7SnKzNa4CATA9YnNbqVPCc706xQ1XPQ4KsuKPplKtv36j6CbUJTO454CwHSUVSRYaJSd+q9d84",
+	"C5+q4jQnqmdwuy46g5H5W9Je0P2HpI5YEbHOqRJErgsi1hk+RRR7xhvTpvLBareOC/p77bOjxkYmTQHh",
+	"EYyj38B97pc/L+x96dYc3wXu0Z+1yeqFZ23MRx6pSvcQXzBlBohvtz2gKlmYjsg7JXCEwtQBr6wXlONN",
+	"KEvmW+ZFFD6TyO1r4q3gMwgc1QnWWo8ypxCQEhuSR7Rzy8h35knTEpww1ZM/BAPmpCcqb3fYYNXAo66t",
+	"h4l0tbc4VFbhtibxK4eqzw7TxkIRgYqeuiQxdUPNjMJO62rahpm0yVr/mU6pba2vSKienb7rK/DsFYKG",
+	"EtZuel2ipirvY7QFTcMQpjVrCxbzM6K0JqxJn8pxBAvLlMxM3Hd9tmbWnVS7+Xb0JOKIqFueIocYQtzB",
+	"WWpJQiBJitvMs8QZWiYS63/HBX1a5N1acODWDe7LPAiQ5ewCH9mjRdjJqmT0l5LYvytRkpbhcMDv6EHb",
+	"adB332yP+cXlkPVQuy//5+fnF//99tcnybP3v1nGKpij4U9W3JubdqDMNWSJ2sFhNb/a0y/9/bz48jLK",
+	"AmidyPiZjBgI9Xh/bEwHfvwg1kO7sf6oPz9gXcQbC60A9d+pXTDUQihMs57l0CSxMfpqWxWTCbRhdLT0",
+	"uec/PEdWSHkH98VlMmidTFvAQpZLveVfTOcYfUbIxM0Ma4TzTI8ZBsYSHnjjKXtg/ne7+mXU54cg+nsS",
+	"WXyx8xDlb8+yzpDHERt1hnwene9sGdsnL8czmALyb/ilBy0Px893onwcH7AhLxeSihFffbhScmxx/e6F",
+	"V04ZbNmrczBuAWBXBX1WELpEimc4DE8cC/Fq2/MsrtNKhYWSweRj53FzrjW9fGRVi4/e/XViS5iYRnQI",
+	"S4QZIkI0q2Puob7AKWD17tdU9HaYZO8zE8tRWSdR8kOS3XNTqrQh6kgIQ4+/vLyEgqEnj7/8cjIOYXej",
+	"R7Z3MT331f4BdinoA/udwgzNmQ8USG9tYWnt0ORHhjIqSGqbC4wSqjuP8BUwoqAV8iiF2hOBaCaBmlIb",
+	"dunswS5orZp23KabALCNjACadGILvxAX6EDETv+GC4Ps4vqGmfVSaWMXV4DZbmMsxZBUaGUPg+ZXBeYd",
+	"HmIQgSbcIMH7YzRGqu1u35zKzV/Ky8unqRsMfiKPLLu7SdDNI8vt4N92q+DfZrfgn2a7bmC/AC5yj4uC",
+	"MJI5qEjAYNZyh4iDvEI3kJwgcP5IU9HNiAAJutCrE6xbuVX7OCvjFp7xtry5wVCVbClqKBUJprAE4+nF",
+	"7txjbTmKHsKG+tAC7xxWNyKHQoUJs8W8Wvc7P+KTRIUg+oRcjZfiaMdRqGH9OJPyZh7cuZyntz/SA+nN",
+	"9Ez1E+7O5DwFx+Ij9A0vhQXbhtp1PVUguhPiBWFAkxapNEGiZKjAUqEDzRjd7U2KGT4UWu1cXf7x6vJy",
+	"5Ztd//Pbny8fv/358uLLt//75OfLi6dvf3f18+XFM/OroKvcizOGVlKh6XY8CqIn3T7863AEdhsapHU2",
+	"BmBBHwiGBK+esEgrune2w0SEDNy2zj9q8BK2zDBykWG2Syzqfc/uLxQwtSN97QIzvTHTJqm+LnMikVSm",
+	"vhvC2yBnrxF2EfAUM2Sj1gAAgTalLZOA5APzu760g9h4bJfFQeYl3HfzqEQbosUzUjwo9lz8Ni4HIYwu",
+	"PjnQa/i3NMwIs5NpmmClIawg4xFgGctEfhsk0E2NxZIGeNUdEXRLaxFuZGGCBIE9My1AEFXAYPWIXJIM",
+	"aTExBNvZ0oPIHRGoBllfIAclTC9WMd1azTHleXlgEoLMbovPzF1ZKjHF2W2tUmW2y6ncJy2UhQMuKoIK",
+	"ugdx2Jnx3KUEoRvvugX1sFoB7djdLuNID1Wb37YzTAS2aJ0EU6lchhaHiHgJ3coO9cbibo8bdkHdSLP5",
+	"62r7pUHEoQyaNmEmj5AeOQ58Oce2ay2g6/lyYYnmxL/hR3TAzCRWSJtVFXTI9HLnv29uOpAlYnsOMSJl",
+	"gIUSRrY0pVicoisz9zTPBpuhUQms9YBPaEMSW6L0+I8DDkjXGClUrmq3TKIDlRIa+ChjyRroqWC3a/Nk",
+	"9L363jz/Z+i3E7hUdrz1los11A+EG6VhpP+IBNlRqQw6FTryMs8QIyRDGyJpZsswF5mW/6FI7M3AK21a",
+	"a5FE8DOOCryTq3c9sF9hwgQ8rmVoUr+tZf40l3n11uYUTiGvnkAY3RGxwTnKSEod1OdRUGVWvEj9sht6",
+	"3KVptm5dvQCt5WhGWEp6MZmwUjjdHwAxb+vjeZh2T3t+dOUIZtCrun+GpDtmnUrGg5FykdE4RBZbB5Wt",
+	"aRbqEeSl2kgf7upI1X5P8qpf2/xG9MSVhPX66Vu7S5n5hn4FpsFzvVgPSM/0ZRxz6uuNzEh2jVhVcu8A",
+	"eYNoy710oZ8W0URhnnavrZ1A7BK3LAg2jf49akjqjOwTyjhYRUMYedHBIy2jRSGIImJdyr5k19hOQo1Y",
+	"PlF7nkXvj318KJ4lSEoLarD944jWvzjQs4geqIIuIqa07goZZEUkU14QJPFJnkXUreYV3dtuMHT1TZeA",
+	"i6OVbvdSJBIATDV6W83TrjgP0nl6taL/avaDrIJ7DqKxGmKxoB7OabYumaIhw0hJgy9ptJPRqOKHQEjo",
+	"CGGzvZ6McGyhov822bZYr8e1BqTxrMDeR5e+bT/WB5Ssz1mvYH2oAnSgBWI4beKfEnZRCTtKzQ9f4o7H",
+	"9j89ETz5Wnwa8nMsgWtB0dhuaTAqsgYE0SLeMmNgPrD0B84UToOuzyM+IaXVOJzuEbbs5BG6kXhLbjTJ",
+	"35TslvEju2kiOWB5S7JHnbjdHDvbEmvY1/uTu4YtoEi+lIE8EWlz7N7pfV7Dw57jsMvFjUtUJp2eOQN4",
+	"c4PZciaHoI8hfwjVXpDcsM49LYKJCsd63a4TYhyy3p6Xkmh5vm58w0IQh7oRIXsSTZeE1mCA5zgYjxPI",
+	"RsaB2QKVhxs54S1ZH/eEhZzIpXB5N8wot3JBA6PsS2yAlJkE4SwTREqtA+4xy/IPnX0YuRDzShSW3WLG",
+	"jUVXNZtoKcW/JwN88rlS5FCohXppjCsBleZTQWLvTWbNgUhp4gaAvqhvIT7Q/ARZGUKZzjZc7Xsa2/Ry",
+	"Cxitv+9QEwHTMPzJ6LZwKpUZaXZjfM/nVZ4uB0n5AU7jrL5kw0qO3sh51vZsGTyudX/KAnbULJqQODwm",
+	"gf8pHZ10HN31mZKvPe6Ui9UQFwPXaxkbArTxB2lDLNXbczF+Ew2v/VEZy+gsexlNRPHa/TGeSUVwD58R",
+	"je71B2JMgctXnL7znGptK9453GzmLy8okQgLggqhVfsMUb9t8lDOq5+6W6FctBw4b16ip4+/+OLiMcJ5",
+	"sccXTxt5wz98/bqZNWzQNJ4GsDQ6l7ACzHhRbkI1bDY3LprTlhvSnzvei/WU0QNhEmhkype+cq8F0z0I",
+	"lqWYOPfvzUvh8bQi2IPWAFyBb2k+6oH9ikrb0+2VfWEQ5KfXe/jc5i0ivkX19pniET1RzSQxYuToupom",
+	"iEG6o/nlgWBG2U6/jRniedZEtxrBCqjtQ5fMVO124zCbu5as6lRLt1tBwVcTUYcg+y2seqNG1lBPHgbr",
+	"m8FXVsM4R+8oN+Q1P/ZQE44icazw9/rZHiUCxhlawvcktAxcZpTYZtmOSUGkgUHP7R2/I4JZ33NtahXl",
+	"JqdpkHelln2Eej/+LSQg/iz4AcGAEnDitBSQrhm9I22Wn0zHZU2y5usg5oL5YgUR1NiRY5v6yjx55qX1",
+	"5jONybwx6aYBqqj2Ixg0q9C7jkQqs2MuCbFK+JxcHjt24fW5+he+opx686pDbu1JL1lWbDuYORoko9Sr",
+	"SOjJyadKWq+qTYYNpwJ327/YXTIdXpIVVkrQTdlgDb63Ar4wkJF8Aj3AZcb31MAHs0FygiUJ4qASyBt3",
+	"ey8RLxWkIR4wBAYgOOmjO4+g/1nbq/pi30l9F6wBmcwDu6sNMbO+STiZHE8slGWaCLmIiGG7J99D+E+N",
+	"1y/ZLYSH/U/1Tf9VxZZ6bC5zd1Gqea68RiVzx4IOnKm9UStzslX61LsBIKDysRxUPZCxWiMfbS3aXSXe",
+	"u0wt54J301NOIISladX0bTTZ+yULLArvyHoneFmMnmD9ZFUxHBkEmwopB6cRvdMMG1s9iK3dVeghq8TZ",
+	"WiGbkxelMfHWrpB2cFvaz79PVr+UWCiTIFHbDk8un3x+8R+Pg5lj5F0Egsq7cI9JWRaFANT5cG+jsFln",
+	"McevXTc/Y/F7YyUxAZUTwYFVRla+1fI5wG+mkoyF2AlCIbdlfZzkdmsb1dMdihe8UM2k9dnQZf6K5EQf",
+	"x2vyS0lC7D/lbEvFYeLEO1vhxzFNNfY6ussPzOyc9p3+J73NaYwcsTkL+Cbb2/2wfJRWMSaZKW8IWKlb",
+	"nCrbqNvPnuLaEFXknUqMBwXasfFSeU4Tkz1mi2ZM4Mf9BDEf+MHgXb/TNgthGfR+IExRqDmvRUOy2lCh",
+	"9mvXYK/izQbEzt6WNd+uuaA7cN34iHcHLKjCed0inGRl2qykONCdra2oO7raKFbG09KaUhuc3uoZmdav",
+	"Fq9qXQh+By1/Q5yyNj2CoNwNnkuMR52SI/iHoM1LslICM7ntiZHhtK8Tp5bdpSRCH1WaU8OOOcpobHpC",
+	"T2HnjXVF31SJlPCg80TcESFoNtocvxA8JaY+xXznfXJOKsx9NgrXN2MIDitw4yOnM9pA4Ueuz+wQl0wy",
+	"hQkHm+r7qQKd7ID2XIH0VtX2DNVeetb3Avy2vk8PktV6PogBk8IaimAfSkICCvbSDiBy2GCx4+sMnwKX",
+	"/it8khYqRZvphNnOw9jYOIhKVBmjIZXugN+tm07i1vi1kWHSKKBqEaWCa7XxGl2ChYzZKTw6ZeuUhCoC",
+	"QZczFf5HRBWYYnuaZYQl6G9EcInIu5QUqm/aduD1gTIuetrISHwgMD2QVbKqtBwese4TNzKq11Cu4Znt",
+	"jh3hgKhqX+vzQoqHXQ/JCiSdZdGkd3P1nh7KXNEiJ9L0Mhh3RHtuKI9wqoMMb1T3QDqU1SLknotoHERB",
+	"DxYutDifKCOqlyK7j24EL3d71cMBjlhCJMycTWVlE5EgyrS0JahkVMnYClZ/wf9RYqNehcI799iJyeLt",
+	"9GoqUnFB/MoJKmVJqrqJ8ZQw60uK3YfvLXhubzyCb7fWTTh5j1/qV0MbzAHUatL+2lci6co1lp7cBLdN",
+	"hSdX3JFilpquIqH3eakm7fpreAGy8vckK/PeFtrBZnPlpFN4Y94YjM7dNzTl3NzMKipnfJVmn6tNaF6n",
+	"1mZWlDvG+u4TPbJ13aNvb8vS0AZidtNTU+S0Hnholaz2BGfAJ6flEt7LxW9WqfQD4Pp3qLX2HWFE4Hxs",
+	"9fYxs/5c7desVAJOM5zxMfXeVXdnIrZ0i/IdQS9BuN9qybAMYMEceABvJrHfcR6EXunnHqjAkhRPb1FO",
+	"sl1ck7yK9uPp9pvquoRAAqvEpNgqt8jHQKhPUzDMK5ESzT4dEmo/+jVaGT5VmuroHaj2czJDAFLVdz+o",
+	"DRhXSUaC2SGizAmSBb8lCO8wZRAgDWrpzuUyVINQ2GagnQ89tqCb3Eh70DPDtlAhON9OWfwreMG8+e40",
+	"8c13p0gFpQZtDms4WtxWXpGBm2eqFzm/1QPb4SIUKD38RIquXoqk6U9VSWlzQndRampzRONffP+ONjlj",
+	"40ZECYFZKswMOXEue/Xg8MfUgRCdfo8z4tpgV5ag5M4DI0hBMNhMLvo4jQ/3lYHUibqgdAByo/k6lLXz",
+	"UsFvGCMpgCxJfDIQW9FpLAswVksC03SuAMfs8hfIBBEkJfSuZsGAG1C2U1SfxTXb+AgMVPFbwgbcDDIF",
+	"g9GAMVpQBFPx/Zm2/UTWXOjjJ5ejMOsw6ajrC4Kxo8dpWlhH2xmqBw8CIkz6hjgAaSGhPSB5V1BBYu7I",
+	"kHj+0ZJBnID+xflcRk7wjdb6fAdNH3m+3CJsV5hzZWJx8gDgeaj6WEjylDmZFx+wZ+KtJfqEI5l0oNs7",
+	"WHbIFzOaC1IlYe+v9Q8VZ3Z/0TPtesvn0dToo/7BBgENK19dAiwTmLU+UpQTKSvqNAlnEPbMwef3CFmQ",
+	"+YoD8yPJUI6Vqdv3LuTTZuL45cWXb399nHz5/rd/+csj99PT97/7//1m2P8zmZlNIqVxQlkmMNQyER9c",
+	"fKjpnfQiO3E+jq4rYpFLd6XJtszJI/Qn78JdIczgtkEqmL567jZA1ALQESw2wtB1DPPVz8xFdvWohtfq",
+	"q2D3YdLNnMZyF6PrlwVhFv5yinZaRwbO8u0P4KR0oCbtJ8eIcuE7+oCv5zIlfVOdpPML3j6wS/NDOhmH",
+	"z8lp3BOY4A2ozDdXQW3Y15kfoRtJdwyrUpAbzSPlnhCjjDXQyPZYM7NH6Ebty8MGysturipFhmyJICwl",
+	"rroHcqz0M4/QzZEqRqQ0T9vMqXYdv/tMkJ1WvU7sKmI4Zye5HiyIZFWtVb9UrWSVrOwsgxKpWl7ocDtP",
+	"u5HGnw2VIr8dJwZjRE0gBsC/43lOUlUDiPnb2U7KUHsubJJMsH3H0WV4VIMg9xKBhOrDHMuy69JoaaPb",
+	"Ws00OMJE1GD744xnXnvJMHp2c4/GDu0/PDk+JUw1Qd+fqSqcbyG9rrTvCSubrbJ3EmhhnNE5uujUzHhT",
+	"ICDr44SYcPWqTqBYmYj3KlmZtFSDp8lZSk0Iug5HB79WFlC9FEy1vGX8CBGViakd/ot9GJnepYLwjZ5y",
+	"hvT+aNXK80CA/NhHeunmoldnM9+J9Edvecncw+4kfXTyqk7UHN6egC+dHiCd9e0ZOSQOWz3Y3kntBZF7",
+	"nmfSAvL5UdKCS0lNp92c3pL8FJwHZ/243Qbay1jxpoHUEVrIRXmSINs5OjkehyM1JktGcLYjUhlyik4A",
+	"cvfidQXt2S1eu6PkuA47Qw3WJ5Uo5/yWZAgr4/JKIOkXFZgKVJTKNusZz+VIg/3HnksX03EtuMzI+jdA",
+	"cwkqC6Q4etz4iGuh3OmK3C1qKQizeK/OlcK4WmcV10hWphNdkDo+1TCMpVqPzNwOuytTE5V3eav9CYoA",
+	"tyUvMMtoFuSoM+Io1Q2edi8/2pXwlNdYIv7PeAod7/jgvt9/oHGHJ88127vkMLsitB4LBMNUfdwLdAH2",
+	"Ij+QDc9Oj9AP+EAkwjlnWtayzMFuGroyjXYOXIAbSfE8S4ykLoU1ukwV56NVRCu6XTAX1nTgyNCJYMCF",
+	"yfApQZRJRXBm+CTUsCDLFetu1k9ajay7oXev+CXGnK4fXxfCw9xuGboZPvVlFw2WbgSH97Nc6lKxMdhb",
+	"vyooxkL0SopiHm+nsXQUt4Oxi1J8ICDa46whv/goHsKqrkP1utRHQRj71VJdHAbbk0wWJM8p2xnQHvNE",
+	"I0N4EqSOP8snlwGgg323M/3nl+cUob4f4hVfeVR8fpP2ifquD1vvBBfoCXBc7l9tTcJoGCFxVj21cHLV",
+	"QPpPQ7ubhh/dLQ1qzN/bnrcxJzgrZWPoBObs+1Bz4BsY2Pr/TIzV6P6fyVD1csW4H4crMgLWegjDcjze",
+	"1q+f60nDqm+ujOYc1NWjFPNS3NG7nnpCf28MyosFPldHbss/o6za6iORp4BVdQA1FBKubAVBcDb9YBS+",
+	"JcMfNnVtNai9mzYknEmoc6yzJgyGqcdsF6uBbdS9tkEBplfCQokYUJLXYq/TomBuxWz9q9rg0IMzzW0z",
+	"IhVlzkPQLq51C2orEZryD1jchv3LnpB6HCFK2zpqDYk/5A5rs7Al4mAdwTYeDBuN8lQxsKmmZmwEzE16",
+	"yQ14UAt/3ZePwwhy/WkgTMBFnTF2dLjwEm2IhWzT6nYFGdm2LgQxXSPCkFuPE0TuiLB1fPC0TFCm7SHF",
+	"0UWkb8TNtp1kINssx/AlHwwlWBhfadrBa3oktL/azfZrrNaNbKbldAu6WlTi7WL19dDJfr3dklTRO9Lb",
+	"BrFZYB5CrmK2bM1olTJGBM5x0lYBI9mzj8b3qfgRa1KD/Au/ZruepCmztVIo6ra2t+lH85HQ3T2j3UoZ",
+	"WJltvlk36/FWAH199G0yKSu80YyGs/zUxqIwPhUr4bS5lwkMnniTFNiLdON3ZpnTfCWG8hZA6uoQ82wf",
+	"Td95j9yOOXgH4+pix4s79yxbq+8CGlR6jLes4PaYTL1DkGHgPOfHPmhhfIcpyLK1Q/3q9NlFdoAro10a",
+	"TTvDpt6B5jk088USbbEALTiQ9d2n3tdf72k09Nx9GiIctuOQqZORttCfCySNFIwsnInObulrGb149uxP",
+	"+xNiXD1CN9p2PBAMCRkus1vvKIhwrZ5Lv87QPWyRaWqwL14qrXBX+6KfxFI6xCucaxvltLa55JkvLutf",
+	"hh3f9o9jN78myNfulXPSfd2LycqTEhb0w5L3SJzbm1Hl5z07fEDqQeMdb/5lHap0C4t3QwU2exeSN0Cw",
+	"AiyH0rdxR6JDDt5M5Mvt98TpYmcX381x63TxXUy81NvhsFYXPOMfiCHSSQ00MhLjItbPreVJ2lqByv2j",
+	"TU2m1ndlzojAG2p1U1mQlG5pumaEaLG9T8W4KPC/YVGuRxb8iohwWj6q9gyUfHuDDUvBeX5tIgGAFJLU",
+	"ibI38Iu1pH8jN86tUg8EePOCIMd96nCmtSDqc0pWBjArxE1CXCKsSkqFWSabZQ1jtzfgW3cQAqaoUK/2",
+	"yqxF3pre9HqHzGqpQP4i4gqY1tOqTmd5P913AohI9bAjxPK6zMPgX/SO9OgJu1pD6Dqv9F8NEGj3b3P8",
+	"4TXxhcesGVL/nOpn+mY2pV/mHc4rIKLASEuoFZo/zJIiwOtCXoveTnNETBj+lVnjbK1HVlpP5AffVAFw",
+	"Sd6RIaCzMHZoex+UoLvdpCX/aN/4hJMsOnqQW6U5Xu+83DY6CkvcRY9gEvN6ee36rIlvGUqbYemJceea",
+	"0YwNnCDKTIPkiZ9o8p6APIUHrkBUNApMJEcHgwdWf+7ycszv32VlLX+DRQefO6rZrSnvzmWLLcsNoNns",
+	"nmirzUrva8RZSnqi/NU0n37xxfg8ZzDdiQnDHlNul3OerJ4gyQxt23HsoZqYSY3LHhxDb27n13dEnCA5",
+	"JkwXk9h/vamfRyUznCEewgnlETw5gvUuENNoa3wPq76psx9LlDjF6rj9EqMn+BMUUueM0pRD/Qx8fKSu",
+	"iFlmtDHRMj5WR4YMCIDx0c5n8h+Yj4/GERdg0TjPX25XVz9PZtZve+dXX9F5+vk0Bv1+mDW8iatZCcQt",
+	"MfiSFbf/4FsTxgT1MUEbrvaVCnmNqEGANT3WuauLU6Wouu1bWPxwK426ccDjxxeXj1slVY2K+d9e/vz4",
+	"4su3//v458uLJ29/d+F+/vnxk7dQP/+/T3++fPz2d8H6eXMl669dPr14el9fm9TQIyA9w54e6/CTVwgL",
+	"Qe9wDtmDGSmwUKUgRnvESCp8SkwEID+5X6Y4JyzDwvw+QcblDSFc91oqCHFtytqeOufFsh9e2QYdELar",
+	"JqDNp2rYMa9W7VX9NL3NYy7YxhdDxwog/V8LwcWEZjoZUdgEewJNSUAkdGnj/7x5+QOyf0WUWRRarTJa",
+	"5P8CC3wgiojPqkjyCCyM/VTi+u/YaQWXyUUAF2aD5QCymz7OCj7WeB0LOgE/do7fzL0TnUfqTfrXEMFl",
+	"PZhMb8oCEMMgyo0EUbCrybIQvZStt9z2TWlFJcnRu9xScwOhTHiyB/Hmlpz6XcsnaRLq8IEY3m4dMHJ2",
+	"k2u9tqoRbd7b9fOlCWQq8k7JBP3pxSv0+R8ajThJsHVPnT8XoDxDcClmaENMZR+iLIHv6H93alJGWwfU",
+	"yfOBPvNmo5wM1MsOQvXZ1D8/t4eoIxe3q6rFUoiVzutoU78VeQ8Mr+zXIYz2E2BIb+BF9OTyyeXF4yeJ",
+	"OUgHmak/+5lEXlpjk69oktnxC/vLv0rOHr3Gx+9th/pgokEm8Fb5LXdWyUpWVxEyEFRv3kg/6DD088jr",
+	"voPhXej/fR8J1Qy0uXeuDS76f/6v/xv2zGbP2iiPt3/miXp6q8DYJV3POcDv8ImXCu2pZiB8C6qdutDH",
+	"YEa7aBJz7KF9qv5izQC9vkS2X1+VkltlmlRMt8Z89ijYz9y1m+4fQIuU+kTpPJTEXmn7ghcn03MaSAZa",
+	"RJt2n0dbnQV+pGh0gZZYHEmUnyvd5kmka6NS8C26cRtyE0ZHbGr9X1w2Ybnwxd/e6v9cXny5fvsvv/kY",
+	"gu4aERYz9afPGlv+5P4YuPluw3/k+1tjWUAveMwI4ZzLhhuVT0E/cWt1TwKrW5BZP0KvCbRAzfQrGB33",
+	"3OFUNmfx4Zn6+cf8voe3LeC21cO8KQ8HLE4PzGVrNmAJP+0YDx51nZ3Hvf7Jfv7Jfh4k+3kN9VoW5W/w",
+	"Sp2ptyx84ca7e3rW5Jn3bTX/SnUxOOYRSknnTSWk/Yc1e9/stHp8QGHvY+JO/NwXEf29uXYmdmN8cC6V",
+	"+3JFBDGK3aa6LRAEZ0Da92g4L2Ae99i7JUsNT3gOeB6hzhqautxiNZWhbfXSOqPbLU3LXJ1MnavtjgEQ",
+	"UwY7hJnaN3cwj1fJSqsST1fJ6nOIqLmqgIykOWU9R+LNsw5vBAn0Jyz3lO0UZ+jfBC8LJPdcKCSJQpxV",
+	"U6dsd2Xsb4eIAiAoElULeoS+rcw+jDKKd4xLKgOdJWHjSBvhS5J8u3JQ9MFOtLbiYaSrQDvZJO5GfKDm",
+	"PilUcmzXGT9gGkIc+oYfbYqVeQLtMTTpM5HKYOPDetQeADMoI9R/8it+sP1ClT1dVfDh0xhAywA9T4Vb",
+	"G7eeqm99Z54fyoSFXSJybTckJI600PDIM9yWEsppe+D49G4eIAoI+EAKb7eQdO5eimx+fN+OxWR1x2k2",
+	"1LJH/33qBHg8rslcz2YnamnpJGkwjiY7aF+B7kXr0sYId6+45ryc2U+Rx32wezmW4dgijeABxx7PEg6a",
+	"kKx8YJ6a9mlMS6D5k5M3BviEjaku5uFVt+TqcCgZTbGyFmvkrhtNyvRBEjNfFcQw5ZmvS0Jmv5lv1ykW",
+	"ZM7LR5zfzvpuuw7cTL/ewXro5tb4801aBxYirLrN1DSKekV4kZNKuaj7OTF8CHUb35G1KSwbs9fqJ5td",
+	"5/y8xfGk+CmoYc19fmerc80c6in0bF6u9l3u1DW/+O14EeEAnOY3fpHpIvhlOdZ8OFw28Vy26gclPsnE",
+	"KkWyqibUhoCHW+zVbwSyUAnOeiEwzBYjyISQ0CDkGh0q3AaaEwfFOKlD2bSeCMPI8639+bf/vvjmQpPh",
+	"58+C1ndwV21lCBiOvKGE+3TboRybAW10s4+CKzumac5VBBvwpHrLkqgrMBcArknxDXayUImNvSA9heCM",
+	"6JsjCRLEeu33tNAkfaMp/gZtSMoPRFZ3ILZOpdoYQ2B9/ezmVqu8HzqLBbMl5/Cx++oy+1dOWXzzkZxs",
+	"Veyz/tkH6MSkSdrTHxRePgCEN+QnnNHSOKwkhFbsrcM/g7fjFPih+njOoZ/2EWf4FGPlfRTqGUeU9p6O",
+	"OJev2VRUB+8yLbZxESxsASuzzRQfloFZzX7JnXi4e7BMTkS8zhFRx9WnQT/3vJVOsWxzqNH0i7k1T6Gr",
+	"9a0FH/3Koft1kSuGu04BKn+Krb9a7vlRRjpdP5DeYSDCZKzQvweUEfM0Zbu1BWydAB/ea/L0hTmbGHom",
+	"W10bfxviwHNDwFP37mE3vxgx8pvwsPPVI7qlc1/q6/kj8dEAEroO8lRZ//Ho0v8xAwUw7tsIjjPPpT+H",
+	"KV21evXZqDDkLxi3BrS4uaUsq855rYeJOeW/DzYzDocwn++MYX/NYREtco0mugUUp47kfFj6U3dHFoEA",
+	"+Nj3clR5Gr6no68PXsiot1sXtP2OX0jw/OK/3/769P1vxizENOIij2uVS13scQTveRe9S8KmyVxAY+UH",
+	"mtrSfg8+by340YBarrlYMw6g2kEvrQWlHuMA8P0X5tkPVFXqwMkbbmeLozfQdI8IwUVMnZmniXRzYfhW",
+	"EWYwDGHAullbqHZsi2lejkfizC5WPdy3NI985c80t2+w6Ul3sV5iXBT6wk58vBeH7mDrtsdXB03h7YUO",
+	"gSRteGlbVUAj4joLO0GyTPcIiqLz8sBsV4s6CBTvrW4dTactkOA7YVv4dtHbawM6iArmde7jpUh91M9Q",
+	"hqRQs7Mqx1doe5V+kPDMEQtG2W7Ju2iHHLqNc9X6gynfrzlqgwV5uZvNQ7TXuGKkHq1UvMjbCkflb3uZ",
+	"fKMzYatc3qVAaquUSi/KmSAuEkQZwigTJyRKlmhNg2CRUyKQgF2sVQ075Y/V9zCnrAeR8x+jI+KUpodO",
+	"8mr+Njm4uMVlHkjoek1wpokFyloAuJchcijUCaUkz1tlk0HTyNyB8DHtIc/6GpAUsfCSMFIsSYJwmkJG",
+	"PmYZKkqWqtKVZLe/OlZohMWOqFgBSozb9w7nZXT9UXjtgQqBWjhJfJJQQYQb6djQdOkzCblNcDNxXuzx",
+	"xVN4CHKxAQeIvFM26RbOhyppzmgVV/TUJjNzSNVODZFXGey/caMPq1Aku9EsRKJbQooKUB6KiLm0XUKO",
+	"xEpdo5qRDG3IlgsC0vjGst2bBG1OCOsF5ppJdfNx7Pd6MIChHDsbBAjuESoNZbJ1gpgqA2Nd9eC4brDS",
+	"xjJ5mYdTSUyEqAxct69MVxQHOw3HrXfKdkuBvLeGwPVHpew2BGftxlTcWCdVuksBCVDXyO0k9AntHFTr",
+	"kIKfLgRPDdR/D6vWNNT7V36UvZUZVvwE0kxuaVGQcI8207LOlKTI4NslGyQQzYbWvk4yEkGGJfjbkNTk",
+	"WZOb/9maQuuleBvVUijs0XqU055j/4U1/Kyv75DRhgG8ZWeSdKpEYKO7mN6HpronWdXUswY+PNDbzeSh",
+	"NRopmeKwZiMlr2osvh+aj5PeEwhODKiWm6hF2Fpb1S2icRuUr/jt2nzwLtdpzjSZqbulHIjac7NjQlW+",
+	"87qBW7KiO8Z7CqU8Ay5QBZfTA1W9kPsv3vwX3JVrRHJJjIgOI3qlPLPpnJ2UORfu01wnIwpIMUEY/fTN",
+	"8x9/+jfIi7xGmgSRltGGD8pCiyCQaOFG+UbfqfW+VN6tktW7XEJTreyvzZ5zftVnofqatHzn5gAga45P",
+	"aD03I4DIHJ1w3muTyj1+8uyLnj8R0lOpZCQ79DfwNsaCcsneWFM43e5PJ0WCDTdHuJF9vk5JM0tJPCLq",
+	"ZxfGrg22dwMVEWqooE2a6U4PeqFW0KrmMfoHBkUsghQEK2mKsjBojKD1rPoaYbRsGIU3mqI1oYGlhA/B",
+	"Isq00nj7NExt99eK11FQRWSjUskjWMcuA7lxpiS2T1SlOM8BDK6Lv+T3Ar4jwjrhmqMY35FWm8xcwRAr",
+	"VVIZshknULrm8Wh4p7YZ47p8rLxZ1Kvqp4jvjftmWveGeTm9W8qoK/SNcAaZiX1VvzYhabb33rf9Lm2x",
+	"6ZqwgZabcm0iC364RgUWlZP+lhh0T5zuP0Zh1ZkI/22vRZW/6x3QKLnMzHH98BTgGXGPI0zJDn20MI4u",
+	"L750MEeP1hdvf71Mnn35fhzLtGfrp+z4V43Nm9KGCEPX9HWYC7uu/hKBfoaMEiaBiyrCKpPd1gRXQIL/",
+	"+uTJH1aNyM1f/vKvAPUKKK+/XiahGM57p2zGGt5PIgzvSjJbpE4joM13wALX1rOxwYV5wNYXOXX3EfrJ",
+	"Q40y2F6mTqQS7WDPur7TmCHHmlvG+LMgAIn1ScdHWX1PT6tRvSFh112/68DSqqrC1oZfyLMBNgbspOkP",
+	"BqjGWoCZsgtww4P0dzZxa1eeBlFZsCJrLrKQzvsNP6LLp7+//Pz3Ty6ffOFUq2uUHU69AF8VjsAB5F6m",
+	"/3s6hAsSBvAuX25rVSKxuqeQRh22wlQiDIEIGu14dJgzzcN8HEh6z6lUa0kKLLDiIqSMSJoRu9/X6OY6",
+	"Cqzt2Qjf66gRhl5HedK3zDlwJxRmPUc2YmSaEDLng3ANTe9BZtwTVz+HnS+RjNHQ3x5YJkZzL+67E8Mi",
+	"VDRLpeiP4X9v5XENgHJaG09oyg8HqgacCD9wRRZopzsY6oztpGsGWYycHyQda7rk0nzqHthXFQ5f/lTr",
+	"74zHI1/z4zKFVC6uKXu6Kjr7+IBP0AvY1ILfkpxWIT/PUVU1znboNRAYtYEUY7XDSC4RANVTNn6+KTpZ",
+	"FZINkKnx4gezaf+TKZrrmWrFUi/tiKmS1whvFRGmnbkR4G5V0R6uOY3W3TvRqO4mFuIzK5t2Y3zX1skd",
+	"ZFhTcj4XovE6rDxg3KMN2VFW4/31BSJGAsKVF70nhSM6HeM1P7qMjJB9DyvyYaPMfg1eVhMZmppknN4y",
+	"fsxJtiPZeihY9h1E9VH9iLGV3PY6dxYkPCbGk1sBN+2xRDnntyRD5pWDfw0jMo5qe6h7+GONW8Ghrsk2",
+	"AV8m3yKbFQe+9Tg859kXosN/7UiDB7mYcNUc/CHK1/pydE7TBeKuvCgtmKGVdY+oukbWK3aNqhjdVTv0",
+	"eY36/mJ6Y5uwo0kbSIC0+R0R1k9yjWyY78pkUfgxymvkAn/X9XW5MhLt5EdsbRv1xEiHTiTahAmvqmix",
+	"ifjiZsxXSHjUBhLrh5shZ7iF3ahzXdK/UHQzGNzs12vfdMAFfilJaUYvGTMZs1VfzpVJtzQTwkxbxD1Y",
+	"dGb0H8mhyK3X8j60NGsetKzdXJqqVyMqkDEWNZE4LPmK2IDKQmGLsDMxytp0a17MWqg2cb7BwDb83XOg",
+	"sImeg68p3Koj6Ii8vuAAYMiNBjWnj3czg85dwxhJwAvC1imWpJFlFZz8VwJvIUyGJUGK8x7cNz0LE6ge",
+	"PQ+9j6/9F8LGpn7shQ1lT9vvGvrkM4lsDLzeePPRxAXfrL9VcX4baqdeR8xxMA/NEI7leXdEbHCO6gB8",
+	"ZF65H5Wf/I1Rr/OO3jUAhPvqEkyugHnavbbu6yXY65uc5FM0eQmxU7OPWw0VunGtvQBUA3d7jBmZZVZT",
+	"6L3w3zrPW5+2uc5KMsmKaWiqk14soFUXLHvKexuc3u4E5BqHtP0YRqNqMCEqoX+IbV/sSdwI+1mSaFs7",
+	"53JqdUbOJeTz81Dm8Z8JyfRGWNhYbFqRSUwBv5OwTCvS4dh7WjOhIcJ+rS0ugXPHs8ybCqdT3oTHZweq",
+	"jcY1mSItHm5vJWvrOgo73XXrvfcmlePO5WHFVEG6Cq8Qc/3JQZ8x5N0ZqDrbAOwvxLXsCNHMlrwrcsxw",
+	"L3D31hLK5F3c8jznx3VZLFxWyrha1/saeUbBlwYKx/6d8SMDzZyrPZI0I8GcFi52mFFpEtJ6iwbtbSqw",
+	"UAyY7Lg+ckdEVvakY2tbC2UEZ5rYwAYvsE1n7GoihkvF3rhX5mnIFaXcZcDEUX/1RjPrP64DbDWKGEjp",
+	"lwVnU31kgtzxW/8q1wiqLLNdHo001Wp7JvAxnOcmp0oZScQdTUMelzf2LwjLW6PGTOhkDq9WGAPtPXIf",
+	"XReC32mj8B5KkuLOUX6wsqTZaTQuTbVyxlUU3L3YNUl7J1vdLj/H1F3dQQ1qCU9QpY09ME9Qx9yZZszY",
+	"jGjfdkHQpxttCMTUj859afktUjzPHiEnPW/sUd1U3p0NltRUr1AFGQrmSGf6U7+GrIoqNmILGNHnl1+i",
+	"G+Mqql+/geSUrN+tuqA7NZgT6bKGMuhSLRFWSBCtwYJF6DCwEKSHI1iO1hIVd9khtkjy6WWwTNJzv8Me",
+	"j3IPm5mvtVbzgnvT49/jKA+R+mnDoIYWw0VpMtPXUUXe7ecNGI3ZuyCw2HPXt1p5hnYUqFijiMH/RnfW",
+	"4SuX8gNlux8FZnLb02oCu3KSptMT8e2WCNlxD1inlxFhkkCibheN1zNxunpM/Umq0Iak+ECiWzHOtQfu",
+	"OcQWqcJqzhQfJHPH9gqHw+qFIHeUHKOHsY83iv6iXoTCtSB2rCZQIlW7pEaQbSnJxwGTnasWVDV2tVoA",
+	"p1Xvc8wVW0TAt27tQ5PzmYHGbsEuUnZ7Zs/g3qRwjzyiPO81OZhZ9SxDi+pJfez1VpaKBH1HBHgrRmm5",
+	"MbYbVYgBtEcgO7/chD+gib/McfBv+3eBSpxv/v/f6Y/tFd6BooOVEnRTqrBVm+PNIPL/r2OJpn869Xe3",
+	"hrI+qsYPyRZB2MnUi7bve9s8eG5LREwqGghcQY/oWroVxNakCQe5Ngij4r2myd7Ay//56d/fdFd0S05N",
+	"kdLSX/NdmFbFXU/XvrDteKvCXf5KGSbVd+MHfQsWl56Iftx82gyYwLRDezAYsoKtCO4cLwUjp+9IqEym",
+	"rkMMpRoUwnoT0YEztUdcgMrsZRZn2ODGk0LFQOy671UDB4q1M3y66UGiHVRN63JOb/gPh1qZkcI4GD7U",
+	"XlYf/JCbuRX8MAOtDl4rwkUcry4s0+tyfHgLFLAzuiseghKrtV7olFpwoUwV7hCOZ8ElbTmOGylXHwCa",
+	"k884AsWnH4B+p3f7/9mCKxZZs6KYYfY8D1fzH4CD/5O1nstah6PibU47Gub/MJx33Onls+JJLUfui4OO",
+	"7bPPUEd2+f0gr1jA1Pb0wodlZPu7sEjtzf2y0FF0zTNZ6vD4nwiLHd2Ec1nuIrvQZsELQ73OYdWjGzfM",
+	"ukdfdzx60v5N4NmjE1iIhy98VNN5/TiILp99TCFZ8J2XatdyRL14hT7/Q6PgfStawHTPOjuEL/729tcn",
+	"ydP3v72wP0Ip/JPkj+9/9y/BYvjvyA7n3wTb5o2lk9XJmYlxFeE817yECgiQyImZZC12ZQpzIbP1nqIq",
+	"hA0aJmRyxoZ5Y+GAi6a26EEHlgNIR0HJ8K2SKMeG+18jvJGEqSsEz9eRXcKydoeRPsX7U42P2M0JaSPV",
+	"LVioS9ane1EiyW4gat0sNq4Z0F/+8iZIDR+I7jrB5vHDnt56a6ltmTHZBYyFmtc/LFvhe8ywSRf9Xsv5",
+	"ZRq8pqUQNteig7a15SIl7RakXnhrgumcj+fEQ17C+lAtcm3eG3JfjmZv/rTnSJTMz3y4Nv/mTAkOJcl8",
+	"C2lD9hBGVwO5dzJ8k5n3nc8kFHOhvxnAno8uLia6IDthT8hNhuQhfEsY2uD0FgBnagiemDmfAwWer/zd",
+	"r0k34q7MkmcfmrzHfUSfGL0/NxllG6KOhDD0+MvLSwhOP3n85ZeTJZU74W7iZj2DiJNeQD60+ewDkxKB",
+	"5ZMDDsF7QgF2KSGHdq6GdEuN9uASiexwaU6bVzNcV9UznwRVdl9f6+Q9LeITsL6v3gkeZl86CiPqyMXt",
+	"WvCcTEiFh1gYvBQmHTOoTHkRSj/9huQZ4qUy8FLsZNRauMpXSO0FL3d7ZAdBMDOoAAIQb7vrvcnogelw",
+	"RtaaVQMqnRw4kysk6Q4AMilDWN66smjODK9HzcCbpyYEuNaibeuGZQoQaIW56FNP+4A7ZxO+Xss4av1b",
+	"sLQzo6/EcTI+Ul/TbivM7jEDoVct/RFgLQwI8V5fFVBPE1tAVeteKc4Jy7AIUmTFD5fwdjRaenUn60y7",
+	"GB0wVuMwTbHWSmBaQae3+mZhlmHFxQlVD9WwILbwMcfprTT4PFihPb4jtvYsuwYIOLjgxz0H0B4A7DFR",
+	"fpxWjVXi+UwvkwU+OY2lNlSSe1GsNcP78KyqX/2tL1w9t4qnGWq2OzlBRZ7fD/1+2k2eSwkLtk+PP//W",
+	"idaHA1Ps3/cl9NSH2D3crX4JGXpmN8UpbKRfOroO+0EJ2Z9hPE2CmqcHeehiCmqfYlq11fGg3DJu8N4m",
+	"iIJ2krDH2fxNay7aLbGaXZi0GLSlCCLc2+y0SpSpPZXgLb42bcy2lGUSYaSwvF2waOt7IkL3fFZSpis6",
+	"63Wum9Q7I85BkVnQE37QC1kiACNLcUfveLR4BXdTAP6AkjzzdBo3rME94XfaiNyckKWeeD2lZBlfD8aP",
+	"Ml63y4jUJlimzaxJCoh5ZXZuX0OVaFBO8wSqo3Ib3Vhh+JaJHXnB2TanaSAvv+0PUEe+rlrHwAXGB7L2",
+	"G8tU0D0SZtPoLeMqAUN+BFHmZIBLAcEC+h104fua7XIqg20C+hjey60DpbmyeoRWI7Rd/plEjCO3ojim",
+	"66rU4WvjGfDGaoU19p/CHN1tuZBW6yYP86MdJxLxqGbm1bi9lRnPpXNG204vHcV7JN0C35IpLAXf6snf",
+	"EQE9KCxkfYPXygSRO8IqDFQwqIBKAKfuGtVpOg5eTNaJSD4RuYsz0PIJyjvhB1k1gNoBGsKa2sba7ZZQ",
+	"7SpTvz2Ua7IECSNrvl1zQXeUrXx49gS2T9xRclx7lUHwy0IQRcS6NAgWByyoqvEDkhXJytR82TVXjOgK",
+	"5b4I5nizP1R8+yrXDertsNhug/dDfdIvJbF/19pjB3C8wUI7BDsYZIer+xXdenCmbbc6NMfRXOu4p+ke",
+	"qaNLq5cogxcT23vVURIQGcKybqign77S+gx5pxLA2ZQKbH1RmtZBwByuEd/6pGkDA+aJijwfoec2Ku3o",
+	"uYsOXwEN9gH5ty/McBMgt6VRwzne0mnQBMP3nsEiJpjYkQdngem11yXH7ZpII9nltD2oFIIQHHNF6xMH",
+	"9S5JaNiWPhzfvnw9LW46VWMNya+pnqFBla27kCAP8vc98Q52jChem1rwiXrF/WgDA3y3dxlBePSt5U1O",
+	"vB74HbHBxVMLSfWAs3DjQOAnMgTC4bU6h2ae9WDxlkd0SlJfp9+ffNhnKhODTeJJBVxmVIFDOB8aOXiC",
+	"RgKASzinTJ8e9Ciu0JZn2CjVShJzOtUGD53sUkz74SEww7T/k2X8k0/W+n5fSPk8VfTO4o+1ahSU1usw",
+	"C2JrGQAzaRUcUEpJZqEZkSTS8rYul9aaeZQ3+kBZqfpa3bsmuXGE5K8TimvCkF4w6Z4PKh7nfWzoNXqp",
+	"8Ko3etLY13qZdk2j52TmH24+GAMjd9CDrd3jFaJO67C7G+AcBqMb/cas9N/182PHWMhTuufryvQIN6Mp",
+	"TgIfaLaueuZHLLD5zsjxts6t2sv2p6sodWfeEQfce7I/cLWQ6zFW8TFTjfbskXfqI1XjWrD4+62d9baj",
+	"8UW78sFzu8+ENbfvnjj4I4iDaQJgfBFLyOqKkB+YsNbzfoWFoiktMJuqTJubTvqaZkDigyUv8E0CJo0X",
+	"2k+hhfSJyCoAahprUIMQHEyKmIEt4SK2rdK2ol53X4mbU8O9R2s3l0nSGW/a0Zpx7zm8rjSgc9WmZ9Ov",
+	"yZieZMXa8pJ3Ejr1DKGwxSnNqcIq3jLeE5zZ3JGA4seLnECQDoDkAOVIm1KVCghNCaO4xjfuO2fYWZ5r",
+	"sx8GSlP1nuRFD3bvXN0mH6+HCzg0FREU50Nx4MBueGpUt/VnzgFDHB2xDIrRA89wbkm06r/D1hWoqiAH",
+	"zbrf9iDo2Ysf+PgPpsurJvDoxmAdlhtC2jPWRThxWpNdZTSzzFHeNbq01Tg25qC5b3A7+vFFihyzAYPd",
+	"u0roQDCTSHGU8WvEOHJu/u6YAR03TKXa6NfmFIEANy9oGkaaXkIdrtlmey4nt39VixjEBTJFBwOJ5xMx",
+	"jnvTgfzkwAyfTBp8TC5QXPMw/xq/qaCTZVkQcUflhHA3HM/H0IrnqrnWdKlCOf8ve3+/3DaO5Y3jt4JS",
+	"TVXP9MqO7Tj9YtdTO+4kPZ3tl2SS9GRnEq8Ek5CENgVoCNKKen6peu7hdw/Phe2VfAvnACBIguKL5MTu",
+	"6f1jNm2RIF7OOTivn7PFygmZN+6Uy5lrTrTULprSNVKwdNsFOwyRZn93cDCKoe8PTxJqhpAz+KvpcI8a",
+	"UZeo6c7Xcf+btYihfXH0W71nK7nZHa/dVtSZ7VlDPS7lAmbg9LQVZmCP9/XgK7nSQ712Q3cG7tnDnVqC",
+	"PQh/5E5essOuxmDbvqnWZlqttIQKwVD0JmE04B1uunbwoEBmzJZbptidtjvBAj70uBFuWWaWhWGdfLaU",
+	"jWxzdPeSEh+L1UtUHK43vWJzKsaEQ2tQQhUpKHFAtWmrx9S/HkoiMuY3PM5p4nwUo/Fonso83GrXH2tf",
+	"PjDrJriHbjC3E3trLr+DRnb31KTe+k9DYnuDlOim17RjK/2u53wcPacdZOoW9J72j/5m9KA2PaUD9lWD",
+	"3jIA+CrgNfBItqJ2+c11Ea0hfPtgdeC3Nreukgdj/xzOOTRmp4Xpsa0FoS+rwfU1XXp4dkYimjLoOzkm",
+	"NvtSjYlpEqjCOSZ4hzRCCjsfDbSSifPU1Dcz7Mqz4ElsugWB98Y1A5OQLq5/bo8b4B6UJxO8vaRgm74e",
+	"g6WNo9ewEljElzQhLj21gDQ7fXR0VGbL49NyHTCU/B6Pv/7wx3fvDu1/nX7403/+obl6Ngps8bNXz8np",
+	"yXEZUe2/n39buRE6Ys7VAty4eG8CDduaLcItbLBmF3EZS1M8OTo5PTg6Lk/zy8AenX44+OPR2+ODry//",
+	"f8dvjw5OLv8U3CFPEaqnc8HfLStAs74VnbNzohmcSMylSqjKukiL5xd5tngKCCl1WAb75+KOuqEJgLRg",
+	"Bt7Y/aWo7Dd/mKe09N9YVjAe5YLm2UKm/FfmvZULla+wuzW+aZOm/R8yec1qTYi8Qmc920lpq9oaA+AC",
+	"QzTw3MMEaAh9sbAF1B/rdhgC/rZlbqsg79oEs6mWD9Pbm0M3LTdlCWzBKr0fIaGCXSkeRGka3N2PFvMa",
+	"W4poI6VBTt7+FFWhjnbgHkcu/qOPKjL+f/787p26/I8/23/8YZceq0MgIDziawV/HkyLHqVUA+udev40",
+	"Nknz6WAPVndJQt0vq7u8E3uzutsF8p6Ba9vYrPXybWS7bRPtxIZ75q92o+M2+G2AwfI81RrFkLaf38lc",
+	"MZLmCTOtOgUKMS4F+pu1nZotpMIcEAMkXis0spKvdSvcPCfmlQ9jU1PXEbWif///QEd+0+TRK5kz3w3y",
+	"bZ5FcsnUSwZJ9TvKr9JgP3ARTKFj76Mkj3sU5uBwT/VrTf7IzpnYs1T+ykQjUCyXsTY8oe7SNned8bk2",
+	"CYnKGjApd82nNnPydmZLI6/AHtfzbROp9JTDicpzSRM1+SWP56VWz7Unlixr+XmyYmkUhEx6PiPwFMHP",
+	"jDWjScGsQXpOEjbLiMwzV72q/5eaeFDJ1S7zq8TbT2PKOuTzm1CHWrN+AxeG+SFFka3mWSxOjGiSKOIG",
+	"CkYmzI9b12o3/FbW6fVFb2mt5027YUOuNqXVKzYxU58UNfm1znsFME0gL3Qt0+tu/enXWtB24/U38GiV",
+	"Z3CAcUHeHg34vbZLBO5Tc4ifXmDDZ9vMPmQYRkypAn+hvAc/Q5bWesEEoSRynZFtS3MSUUGuWK1mfKsZ",
+	"5LWNnsR5PxCHUsvpXi+uVpKLbNm3ZX1PVJkFFaKD89W1hLcvfLD4jpNOXXGK972XPiDp9IWFSyQgn1nI",
+	"1EoBP2PxFY2uC7/lmmLCM5GCMBFDCnQ2CreczmiUtXMELuWxedy82aFZtf+m6Vc9tAUyFBX0pcWYRQkX",
+	"rBHapOnMKu/BSAm/Yanrr9LegYqnLAoHDaYyz65kLuLpGYH6whKM3zmZcmF/XlABXeWEfcbXdj1PsB0R",
+	"fGP4r8stsH3B6LPpNE8F8Vh4WcwPYtNmhM6SZGaos/fRuRfXVGQlNcHTe2YySeR6kq+C2Y/fwq8H+UrP",
+	"mkVaKl7tE5FQyGxS0EVHGgu+pAfLLepkeRHfC7kGK+FKZgvAYQmGGAx6RUd+fI5P6/duWBrnLKyOghc4",
+	"ZjTWzADQHiuqVEM6Wsd+3gGRsEq5TLtEtx1/ujfKykk3TBo3SrH5VWU+ZWole4NipuxGXvvCxsVpAKak",
+	"QPaZrHm2iFO6FuGsor43oGLpDQ8Wlr4yv5iO9zOALO+Il4avOpM6mMjSc4eKfKxuJ6RcTvFdzQMuxLxj",
+	"Yb8Hu6XTMphloSi6k6sLvII3OyiNw1qX0Oh6nsJlESqMa1K0LLxfzc91Mn704Q+tGlpT9BP0F23tGiS8",
+	"dk3OwGR1FzjK6iCD9R72fpVQQQPOuYZUysA1FrMZzZOsOZGlequ13lcmxaPjcrDY/G4I3nKmzJIL819d",
+	"0InKcm+YUNvP9yerVN5wU7nYRhMVSeOJiKBYcOk7dVS4Rmmwh0BA1Si9X7GAF1SptUxjbGbfNzKG8MGT",
+	"lRmkcqjHRx1c3oKtd3i/ihZanVBl/G078CKVctZzA/Y28U4zfMkU61spnLHlSqY03exvkwNDBmctEx5t",
+	"nolvpUGjCYSMbgtpoDARQk5CPa82pnr1/AUuAJSxBkSdqbmgpqYAkJoLmtjF+WlKtrGKXPvmqL3ixpCi",
+	"FNJxM54lHQLnDivHrC94JKm8StiymYTwni0v8uW3j8nXp4++1EvRb5OYZZQn6pB8m6eQ0meaJpCYrZiI",
+	"bQaMvkvGROXRglBFppY1tcbHplqDmRoUpAnC+kwPR/XIe6gr5auMXiXsHBzGq1TOU7pUYZdGFmxrAmBT",
+	"eWJgGNdUkatUXjMxhiiCnvqabojMg44gSFnpHg6BLDtM7wmVGguV0SDGHwJiQZbPZ4rw+Jz8M5cAwKcN",
+	"XJOT08lu8LFkLCWF21IBbPNninjBqMY4Y2UEQJWccYaNha65gExBQzDtSBGYw4HT82wCo966XQqSdH4F",
+	"WGfhPKE85hZDscih0qo4pOrPtdkglpgCtcJrXP8Lhgzy4oDkovyK7ZIHZEvXyhvO3mdMILrDUqYME+LU",
+	"GDomAvqnNmP1WWwAb+ycpOyG4/ORTFP08LgSSbs10NwYQltmdNC08MXgdjR5Yr5N5ZIcY2epBZ8vmIIU",
+	"UW5axoVjN3rX1aK3IyFhVEFyWmsSNiQNlo3dYNElHFloihtG0w4wPgiwjIMUhrGjxYKKzIieOWxhfb1V",
+	"VXamhQeGVbEG2ORj8oanjXwRsgztvrsc/5OTcsvkrz3joelUzIE0H0PLzv7A1a4hd19WtQE8N8aUX7JI",
+	"H83mcbgf0w9eDFNAPHUFDhl7m2g+pEJpqRAjWvGSLWW60SJCsLVmAAAwFvXbODVfbmoF9RQgZ2V6rQCP",
+	"DWC1oYwBsABrjaB6NAQIbIJBrvwmkdH1fkCsyh7/vaqjCb1i4WxQx+n9hJ62eruj7Sv+KwtrBN2wC8q7",
+	"XaAX5AIwnTujc7SD6w9rxbPXKejDiGyOfqBJ5kfwlCK5eIoQHGBpbpetTLFT455Q1OtbA20urIKf2u8p",
+	"SJJI2UxP8JwIBhUfHVrr7I2v6spzzG64lkFUkRUiB2n9FqO7Zeu31UNh2cddP4/aGvZXDt6dpx6o/eT2",
+	"4JOqyMf75ZIKihtPNZErk4AFvcg8dSmolgxNFoESY6h1QuXnM0XwBey1LdN6C5U7mCgSNbaCtcouVVBN",
+	"ldBOvRfoPGXYnrYpRKEWVD9M3JMkFzFLDVS9gfhRqFe2f25goks5XlP/uT+UXS+0tN0TZxo9H5r2ZtIH",
+	"8zs3ZZwWw48liq1N06VAgsxvLi9HNVEjlLx6BNexvcgOqT5DGlmadzqqcncjv4eBVImkmPF02TtDybxu",
+	"DJL+r99KdlGRVYTNaykpjN6eqUMxV4ZFCkD4Trf2E/si1uYG07E/dlZSJYz775W1xFg84SFE/1crFvEZ",
+	"j0ypselZoO3usalRyALd8BRjvVrH1XU2Fuuzz7CRXX1aL1EFH5MZ5QY/LxfW2kf3tpBXMt5AhlLMaJLZ",
+	"HjHBRKW7lbbV0tv+daGrdRHz+0vn0iOlPGadU8rs8zYVTOZqS1cMk5xsCIoryFlPGXhWVJeV3smkMZnk",
+	"jTIFfr7p7xS5X4loIuvsv/kkSWuhjI0woubvqW1dU9uqQqwhk8XaA6FUt5p24d1ThVSrXxaNlnZKk4so",
+	"YqveGOSDbLMPW6bx2JRk9JxIb5XQbmowB6lPJoQbqKKXXm5dpMvF61Ed6eB7lDGH6JyJaEMU3agyKMtn",
+	"ynalHNWzGBVv5zvIWMAG8viCLYxsLMRTUqC5H8M1bi+thuuyV5ElZAssg6Vcb6yhCP16AQ4c5jAmxjyG",
+	"2YN+o9XiYlNa2txsP3Lrxywm1nLY1pbscdivzTmD02kmI5oQYLXage4PNqCpXnk4AgBWe4Uqs3vKBFc+",
+	"E7LuFclkFZbokFi0IpfgIWRGIq2XC4h/XQXZg87ZBEH72likeLKDr6los9mF4IvHJ0X7z7b5BF/6MB71",
+	"8CKNmiO6XsvPHhAYlW6boa0pd+hsW2T56Q/1xqFtA1Sf72Lden1VQ79Xu6oGnykatYZ+Lnqo9sPlL7dR",
+	"bQVIKz/+IdBktXWI6gsfqk1iu/o5PDIJmrj9whwpTX5iLOgu8Rvh9trdZpCdjmoxe99BAX/fIvqGIpJ3",
+	"b7FUll2VECq4NvS9Wjx1bjozuhrpafHbFEQrcfopsTBqHcolhjnXXXnAiK54G27IrVWpDnYXh/yEFQel",
+	"u2imcBBTxd6XsJhpylxkdaCLcQsCZziVvyIzw7eyb4/ekdKPAU6/7q66YhcfdtvFgDvrHjhyfi9CsaIq",
+	"ZMu3Faj4kmOb1fAEYy49Jb+NrbWjje0aA+rewcqu6EeLMlUxSPvHYXuq060K3HblzOOZgJwDe7NfepHL",
+	"mQmrDZFMWUPmzZG2rY+7oZD0UT+2NEzzp4uD2ikWO9N66nvImyxT0Q6Zk2YYplQwxQaRMYOu+FcLE6Tw",
+	"4oSm41g7yco4bBncZqtNHrNwF6t1inUEXlwT1+Pl+V526nFZ8ofCB81aO2z+sCpcs5H9fHYd96zKCh0X",
+	"sq9kLY8u72G2lp69vAlXeXUH0h/UZTCVy8nwiELnpurhrmUXNpm5kQEbeWw8UhuVsWW45ksOXlMrpxZj",
+	"m1m2neo+SVwTyf2kb/Ax1BPNg6ajcb1NzAl7ZABOFJFNbvJEsJRecdPDTJmEggmYH7lYRGk4zsiN7tAP",
+	"wc6fjXELbl2rzJ7YeMan1kLD6QT9VdDnzoMZdrZzMS8SgGzaGM3gt3phInJz08E3/NC3PmYV9t8+f/zd",
+	"BXkBe2RrSiEZAJOYaMpoOz1YaWTEl53b1g300hyqUWjcPikIFeBzM7GXbEHFLUSjYhbxeAAwVtw9z66J",
+	"OM0+9s9bK97qGvSv5T27IUaQGJvKG5P9/AvkPrVrbU7s4066VVZmV1liF5p4aQDp+6KqDKWAYPPl/sG8",
+	"yj5sW+keL8F7egHuDym60ePVCnPcgsPT+v4nhzTcq7P4E3l8+3cHGpTrWdVwWr/yu+f239xzOwCvvIL0",
+	"1C9P48Ilv3j54gSfuUIshGU9yyCOU6ZUh/4Ge8sdqCYJ4xWAmb+UwFskOGbHNINArL9aYrfv2H/Fr9ua",
+	"tlL287Y+Hg7Kd0N592n9uJtI2TmM3vuLTZHxnv0Ktny3T67QUH+1/ttWlaUA2qyCru9+l/e8hytzaizx",
+	"aAK9f1YUMp2ThGYsJYifU8n/I7GEdCe1kOtA/l0d2h7h7P3FubV12Nu2NnL1vPsVE+VyTjExNrYUEwqZ",
+	"qBW0Fy+ZlyahlP0LZQqSI8ZvWAoZgQo60FGSsffQN51CMXhjrzcc2U5v28JfMphuP1OntXrhwhjOdg0I",
+	"nqLokrUVUje6s7etQCY3fb3v5aT9newub6jtO30jr/tPcy+m4VaTcM5VhrlQj2ka7yWueYuxIK5U3t3v",
+	"kFCVae1T9J0NvNPQq1XOMiw/0yLMDB6E2KnVYzRUbAyp8tjB9WL6G7mRgsLprlYn1KK6zg9UUIY7vjoB",
+	"dGGB72QSs/RTBPj3my9L07jrPHfMLFiydK7NVYHAVaHCr0imcaXsS7MPvkn0m2NTVe+QvDr4NbfmHwzU",
+	"w+y+jdszCLpQ0wtNfAGlrcfpDBZgQ1zEgU4rKYPR2h3xbue8GZem0nnD9uKhDB3EfXNXltfw0h3TrkoE",
+	"2OhFZcW7d69Ge9QiXstr1neamX2noVgIQkSKblSt6qUn4it8p3UVHSubqqG0FKAje8ImuLdCjaLfLCRx",
+	"TxBKblh6RRNiwRMIF2Sd8gylW6szIPauFQePZ7RwA3oU1AfwBgiW6i8KbcgEps6JkOudMJOg0Xar+Lbl",
+	"rPi0fc3dU/V9VCtGr6vVIuOiRdbGGpzZgi0VS26Y6rKpAMO5SlnG0omF8Kr7hPv32NM3a7aQceeNMI9j",
+	"tXvH0LUr/po0Ykn+DX+wtrlrW24+S4r6sXEr/iF2cG7AKXqWKWg2TWLaAfugKlMtaVvycdsXZvYEGF0t",
+	"+Cqs52draeG2EBIs0WoooHApxgQCDnq+Cuu5oNnijEyvuakiWFsBhjYxVHk5JagOTDgIzieUaDk11rcF",
+	"BMHPZ/SaKehlj/PlyiHvTIFF4Wn319rzZhwv4c5+ZmQrKy/3ZBECJNWeE+LDCLRvGo+ooZ6s5lUraGkC",
+	"n/A4MKSaLfXp6k11cq4mq9hN+bQ4uoXMy6R4OVRPgPp2w4WiFXJEudZHqjI6m0EXUvsS5lN2UBn1om+a",
+	"+3vgZrod7JDm2S0daLBx2v9mdi91VKP79RG/kTze5h3Qv/edsOyeGLI3E9ynBAf7W6fyNik8rJ/53Zd9",
+	"d1c0tSsHH0VWfSI5UjNvalTcRrFPe7vO/TutslIZ000Xnbmre7yY5l6MaU9bum82tL8T+0j7uXsypz2d",
+	"pInjW9/8CBKgkWEH5UDIFRMs3ktb8fJgv7cVr7RV5tmCi0lMN6pDIwG/77j/Zs8u5IEjaexCPklZlqeC",
+	"NQHGIrQd03aYIqkZmODk4Aczwbrm5r6w1gIl9AHX+Bp6R8NIiLFLzNh4OA1xI5xKYFSq/Kl2H2qCq9qy",
+	"EZVlEzrLGHhJeGq7jDd8Afe4U5tyYvbrVtqV37l24e4c6+cQIKFxgG7DHFCWHo1l625LZzIlWkBvoA7M",
+	"v0n0oiOt2EeasBogp4uFbmnjqGmRJskYMJgLoCIqiFwLlgKOEQR97DHUaokQzFFLB3wkPBkV5ezpDQuG",
+	"VAb4GBaMxg4gv7y2FwZpXf/KALyXpim/ockYWkAA/roiAGgQFhJubNVQqEGXjFxtiGLvDeITw+G64h98",
+	"5yYfasfUz+poMSL0tk+Y3vd2/4aMoD1WHPQWG6RuHLGzO7g14+TNQpKrVObzRWYzFdvDagmNmiql51xl",
+	"tmAoSBbFI3B2CRfXiBjGs3NCbVzTxD2RCkwjEUq0kQ7MAM0FgrSzJWqv3w6XU+XpKslVKEnSzfWKbaTp",
+	"C+bIE9XVbC2t8xtKwYPTyuTELjxwORlOQWTWzN+iDcuC4912lsF4dMMVz8K4t5oH4WfXzQ6ZeUwYTRPO",
+	"VGY5nthmUsPhbrf7eoa6Yoyvxec4LyOiEG4lki4fY0E3JYnl71z4FnKSeGBzjoitDHR2OPT8ZrExNWB4",
+	"BhEVmqrWlGeEJvp6mS/8CnZjFymLCswFVpMtqGLnQJDXbGX1C54Vz6OPvzeW3kcUse2gM/dO5rbG1JAz",
+	"e9hUenF/sTh2RS7v6dYM/SrnBRnKTKWFDfbiZSnUm/vmZPH2YR8+lltgmlZXR4WJBrNJ70qwRq4Y5AAp",
+	"TsLVgdzljE5UnbonKnlH3vELH0HL2HckZ6hCUN2eWrTmsgvJDAM06U9Vg7BMBqxnv6K5aKR/7wT0Xywi",
+	"bC8AX3APLSRqYmDlzJlxSgebUHWqREGtbeK/8mE8MspetyFKD9uX+zdKZEnC4on1uHYsUiob9/3N9UJB",
+	"+WK7gtId66+zspilvEMa0t+01vMaH60SnbfT49KplzYmTIc3EoFrvTL7hkTAij4eXIp+FgrpJguTZ9tS",
+	"rdc5G/DV8xf7avRevBXKx/gJgidSmIiP5TbEtjLtCeOUzjplZQy5qGHw7ldw77b1ATeBcu3lP1PEXGwK",
+	"M6qOwx2VBzS679QP9NXzF0UTUJWvWKpY36yLpq72d7eMwjV2qPUp39Jx/9XzFxexXIXbky8BwSPYZjTc",
+	"KM1lNmA8iiSM3iAcbzCoL1eTIeqCeW9s5mcm07S6hKWZ6nk/fifX0KZKv0voFXi9SZTI6BrrHVIqwAsf",
+	"JXx5pQhkPhIOHnrFsixhMTQXXsg8VQRCodDf6pwcnenHzGtCklme6lu3njKI+Ck0mcAY4WZaXJjyCj1V",
+	"87zJJrliNm8XfSDYCfSrL79oaQyqHxZ0ztIJxIqavv5alpNGzUtjkkm55YNHQbeo5s8brmTLN217Vww+",
+	"uLxVqpiFPSxGUv0mUaWv8IzCezOuHlUTHZqneif623mF0o9TmTAV9uIs6cYQBeveciejs9lEDzoAhqOW",
+	"emP+bWfZsi+qd8MRoPwoU9DjjFCiWCRFXPRYEMQ2vtLEYvOaabKmG0ViyVSA65RiStl2Hi1XjDvRInjc",
+	"9y2T4t21QVfldeiJ2ueVam2PCwGb7qre8gOTazrALKPRQr+ketJ2wsX1ZMlFnrGGssxEijkURotrzeRa",
+	"zrmvYSd3n9E7CDepAr5UbwWaUrTWZtO/UxAw/keOj45aP6MiKibXjK1cIkX5g080Bc6k7TlLiX5BS27w",
+	"ZmOU3lRf6COlDgwD1EYDNeFP6uEXj1rlrPFXdJ8WFuhAdxNskI8j+EdgplyZSi9hWyKC2tYFpm1OsYEa",
+	"bb1zDzKEWrbJmotYrpvJ8VuZkoUjSTgiODOVM00mpp7O9PsxSdd4QaWxy/sDpQGv56LIuCCt09N20lrI",
+	"tWqshgETHqr7iqonnAG8V+7CpAfRWkqUMJq2IzF4Xx6H96zxSNTAJhGmRZht1NycFqHlFyTPKHLF5rmA",
+	"sKxfx1F0f4I/JlScmy47Z0TIYMbUFVPZBKqA9D8QTKJJN/kZFEBobJqZpj7Q1pTNJASm9LRUdmBHIwAZ",
+	"F+cmqc60pNIfYPE5OYLECju7L098EvnypJXPr1JGryfzhCrVNF0nWq9SbSoTeJgAsgQQj00hAeFXndDJ",
+	"aYlmv/iqz4S6bCPPbmFXzF1nSMpBeYUQc2dc0ITMXO/WZa4ynAuydZBaIilMHfEkZTRukLDfVQQIKV4z",
+	"XgIubngGWQY0NpZUUjuCL/3Ff9269gWfLyYpV9eTK5pQk5dZSSfg6lqRhCmlaTPDZoFqjNZ7YWQ4/UBf",
+	"CCWIWKLy+ZwpcALo7xH9veq8bW6Em/ujo/bJyySeLOl7t6PFqT9slZYJzRj09G6iuAuif4Viy4wJA1sD",
+	"qKCQwOsS5shMczbXlk56XSdHk9zd1/RJpMomBnIPOiEuV6HEoifmxse7Fx6yooWiAQQAeopQRfSQxKL4",
+	"lXa6da/8ySy9JNAKlqq1ZrGoz0yoxI0PWxe+ZDHPly00+QO/ZmuuGKTe6OeBpnqSjxb19h4pKfeVDCB9",
+	"gXAtEdmcC2WhxyLT8DH2SL/14sC8QJMVOFlKkS3KhHt80j7vXMRyAhlHk0pObnf6r1zgZU5qmGcTUTbR",
+	"R+NMm0XuFjUhkTTubUQseUgzYHy+sFeYMnziEhV7afNrmgo/E9Z/ufVdmEYXh+Ub82RdP15C7V5pFsXA",
+	"TZsJyFsBX/csmOZ1ARRd5OkSQJsCtVVigjzKm5Y3p3ROuVDZFDpSC0lUHi1wLPT3ggJUH+S/Xj3/iZhf",
+	"ATcEtTT0WrZ5A+2oTTuRyOj66WzGoiyYVY5dVl1GnlJ8Lox5BRliE+zbDEZgyT42NnOIrr1QFGSdpU1Z",
+	"386Dp609mScxSXM0EsyL+pIBkaT1oTQXo6ZbbsAn8LKTKVGZXAUHNs16J45qmh8p6KNFCuGW116sfqzY",
+	"Oru+pvNFN8Urvw9rz1amgMCWGVMCFS9JaFGdVhE4A0r+9RfC0a8WuI5S5KCCUtgP6aOIILgFmHk1beyg",
+	"hAGqmmrhtFQxmAOZJNCXm5gCkn2Fp3oGlF64dj021lPN1em3xThMw3Y+4bNZQAAhQmLneHMh2tu6DNmR",
+	"m6aTrxIe0Yy9KW6ovu2eKZnlSUKcfV7APFWIogExy1Z9FBdqUCsqqkGc62u3YRYyV0xrQzuO49BJdxrD",
+	"IqtudhzJgZnuMIbB1xo8QoUGcYNKkGm2TZe/bjt374D9Q2qj4CHBPQ8DZCZzEZtcmHINQKLvgs0heUqj",
+	"BWE3PAY73eDNgIXAM0VQEzNwmJF0hZI8JSpfjgnNyFIbZceH78Q04dcs2QCGyFKCrkUFma6kUvwqYdPD",
+	"d/X7Jlow1FE6OfsSKQ0YTlzsT8hKYSrjS20eN3sqZhR8nPbJ2ENihvDSFSNyNis7fzsYvbAFjfE9rswu",
+	"SlFdm9ZTbLBVySWDlPAFGL2AeTjuTLiHD5vYmV6HA2pavYUTM5SjFlDIRpfM1vmMwUMyRzwrcKVUDI02",
+	"W0Ewmjacxjdu4xVukX7WnoFK+MrD2BWVA2m1kA3xdTyRFeUpJOwjlRkA4x23vruZVLu36vceA/3SLctR",
+	"nL/DVfr3T7/VuGqyJq5YJJdsYhTZ5rrMcVGhClJESGLeMTkGAtIPTMxHCkweCBetQo1fg+qfi5jps9pY",
+	"l7QWOClvQDaFT/fTRDzTKpA5qZX5RvunaS9KaRZBkyg4+U7pKArzUW4tHQUPY1ylg/JOuI3enrayh/TW",
+	"V89f3LOEVlj3PioNPoEhEFwMViH1V0/Wzhg1kUTMQTJ3j7FS6+kLs1xE+JVJlGcTOZtNYrmkXDRc8Esq",
+	"NsQ8gWGOlFFwFZTC6m0XV+CzCbthSdgIjPlsxqM8yTal6IKZh7EhUJ16Q9WCi3kmBYEsZ9iP5ZKJWJGH",
+	"bSg53qyKT5qJQXbLL9C/ZCJkxiPWFrAx/nandmR5KhQ5/opQklF1jZe+kucuuZNuXK+xWDLV00GuopQx",
+	"wcV8AsEbm8hc303jPfe30oVfIB0NwzLlQPNJlxQGOwHjq2+fgpwRxW5YCk0ixjCDSkjpBuMoMi1Hljzv",
+	"/vApVyRO8Hi3kOp4G/M0bUf4nJokm5NJDZeUCworklDNl2txSJ7esHRDUFOyCCwu7S6TRLEskMbkch7b",
+	"UoPwwQ9FEpvqkVCEL5bTf9pe9Z42eNZdFA39mNF2Oj2umH3cRhQ6vAKPellZDgGzn1JU9UcGruCVuxfa",
+	"rid8ENH/mMvSbXnrpXvWAmqn7Rc3vFf0f/MNr06veo8jgggTkMNRxL9ahzCvwPtcXXd5Rz8GaeHGj9+a",
+	"Fa6fq6cqepN3p2MmYajOo6ax5S+fa7yN9g8rSE2B7SnzkWGMrYKkm6IUABCiaQaSI2VQonhO8Mq3GUrr",
+	"hUwAwrS1Ud7vQuZOCRm/1dHR7zLnDsqcIDObNnrf2fyUHuz8zYbYLnyH5ALdU3k6Z0Lr8bitmHJj/DVa",
+	"kQ3VGjCI3otoU4pudykWENpQTnq/hpPs+VpFaBeTduO5+TQIzpc+Pfe0yPATyQacfAa9giNoNGKtGJ+R",
+	"9cMh7IiJKmbkiunNB7lL45jkq/opbFH0L4jKl77GnIHaLSDhUb9XTWloPQFohwJfmxhHQ/2moPOSWeFM",
+	"H4N8QxUgQemBilBpg7/z9KiZDIas2R14v1V3dzM6UmlyM9qhyqsYe6dY2+Q2qhwWiftmQ2yjbSevXXPO",
+	"CZAhlB0J6YRFjfRirmyn90p+S6uharrMrHm2mEQLnsSpq/PsPoi+wmgyWTCaZAvIF+o9BO71yqEj9HsZ",
+	"mg2WW973HWO12Cge0WSyorz/DFYpmwtazy9qzxOjKur5UhXEMXSCZmBvYpUtHvtEU1198ETD29zIFIUG",
+	"0StvHMqWW3w5pVZ8ijHopo+pnibhj0vRt7yCRtdCrhMWz71k0zZVq3T5e508ho/A3q94upmgmyUkVZ1m",
+	"4MH5UaHWLCXwLiuyXiHdVWxIxpf6r7UF9gtvuR7L4dO5wIzoor3iuFemL4+1Ige47mZh2+sGbPDU1Adw",
+	"LIcwmT+OOCAksV7IJSSzLWjKxdzLd+CQXjWTqTajtmaFVmvtA3tZOfvqhlWPdlwi9kY2KmvU/TM8SgFY",
+	"cBEv6A2zmHOuD8bFi2eEZ4olM0IVBqDH5GpDoHslhkmhhMhD+gi0yaCKRxOzT41tX4MdSMrYUB36y5pe",
+	"5VxMAEwsQJAv4O/l/ihFNp0FJFOkhMLWrc7S4GQkfMaiTZQwnMOgPrlxKQuia/BUods+ST7KblfRXsrH",
+	"XJ1I4Gwaqdtab/1I+0cwD00lN0RYFOR+XLNVBlQbJVTV05i0pT/BuTWJr6KisinZOyi8oqIxVa/3fOZ0",
+	"Ys/6L3qNBMbsxKbfqJ7v13rGFRu1bZLFwusTaDpyY6P3dHphyBVFEBRMXG0w3ADOf208a72dpfjHLjYz",
+	"WF3dnAWv+ZLh5ZzIde93MN7Q87Vq5r8xEXEonMeWDTaj9NtmNDFgow9JUau/guiIX60/LkqrVNFvCYpJ",
+	"THXBtrrsQjPqVWmDed0DXy7ngQ8dxOaJtxVyNJex9H+xqnb4u9CwrnF9s/3P1xbSQEevamC3Fu7Ggd4W",
+	"wCzB1HnnOhugt3DlSrpcOQFIGAI61za8jVlIbbYVWObSqGANGKgNdUiwL6rKE1MxDa4SCzkA9WHujrXb",
+	"kki4amKuVlJB9IDGv+QqA8X1cuvl+7CThqBVyJhmXMxbUv30gxCHx7Xa9LIYO6RxoXjMHFMXAPV9cs1E",
+	"nqUcURXtPoRPDxv/kmyROkhYtCURidgOQ1KZA6BSsoGLW0ts8IYY1PuIZjSR87w7BIaYcZjbAACM8QiS",
+	"AuNJnDvHStDq8AAG9B5r5hpbrI6xKSnXyzTUQ2J9f/Ir6EcOreq4cFBLaKLM2BqbfrWbHlVyGJdJv35G",
+	"1WU1MPwOeeR6P7CMETyL4/Lt3Hj1bss4bPCBFBmH5ireaYziat5hmKFXNZ2xLJBNsEpZRIFSUKdVdMas",
+	"GWtsNah4NU1XrRTSj6G3x74NJA5/Dgpnm/fwrXM0VFKR3N+3slsslzfWotWnYtOG2l9yiTzNPflkQlPj",
+	"ynPtETCkWySkQFZanqWlqIHfcBoSWjbh4icl8zQIN1+t4bMpJtZ0d1PzvhA85fI2DyrJGXYSPdqJ7Xmb",
+	"A2lquSlf0yJGnZOjUEutMYjMmUyJ/ZB/NbXmW7mTrCMpASAKzWyKV3vz2JqDtXrqwaNmK1o4aj4JuO9t",
+	"NOds5M6P0c7SNaEKtGUbOx3BZVPxJSO/SsHGw1q2+eiELR3q7VFPlIMpzFIa6Uu54xiVx+8nIvIn6m3p",
+	"cBGRPrZz4yCZOxzetamh878PJVez6/HP2w9pH9nyhfy9Z0nzLL3hUajWPxSRqt+uSpqUZW0F8JileNHx",
+	"zI/4IC6QS3ALujABGIItKU+C0sE+IWcz3nDVLjEvbcZSkskzbfkwdQ04K8Rm546Nd46WcayCV6D5oCuM",
+	"DDwRgoN7JshaprHyQzoZ0Vshwp+5YSmds8lKE3Vgk58//u6CvACSV2MiV/Sf2+zRAPENwv+tRRL7nLxx",
+	"aBApCBZm1g+8NFxgEdpopSJik+tlcIspUYym0UIbe1PBaDo9w1ZLWNzGVEYUzzq2ievalsBUvnfPtSsV",
+	"8VeOxWiX4QSavzOaKi2ZoaXbTXgPl4uVUhNwiAWV32cVd8azi1ePyekb1Vb6UB4XoLThc6gCb5lwuLbK",
+	"gM3Vry9Xwxt0d/wkBTsjVGy69j7zoNiD8hc7dyPS+CTOWRBn4OfXj7tccK2dcF57fNGpC45c5diUFva7",
+	"635sPcfKmMFU8vwq4VGzrwk8nxulPwfYluiA8hYPOWyoT4egjFDkT5YsW8i4zDctmgHcSpMlXU0qo4SW",
+	"odj7BiDbpZZH0IX2HNSYfjuo2Pvg53jWXOYLlZcLJgwQndWZOmoRsOxXWnKFvpvRUKGt5nOfuG171zjX",
+	"y1XXtvooZckGoil6bofkGcxPX05+yUygF29XZQ6PDB+fLFSsijV0fNeS6fBu/oa9wwWd+tYywKi2jT9E",
+	"jrb2+e8/h+64+R8D170qqoxENh/wbzUf8h3lguWsgHyqyu+6JhPgf8s65e3dIp8tzW/RXBuxqiKrXLi+",
+	"orhHxQZ58wj6lcDz0tVlgg/bJlX2m7kyRbvcBKpBmIa/1oPQIDEmKIJ4tMC0GUUQwyVGweehc2k7bwNc",
+	"sKRxP12yp2UaaLrrn3ILS1RvVOOAxmXZue/IN6ZdiTu6saUbt8etpLcX69En5XtpQD42oJEBPty1A9BO",
+	"XXwHNuPZkfD31EjOvtSEiOVcNjHdYMfSLsormr4qHJTY1gI37LqrtmASUmyWMlcO7dG8CHqad8/3VQqG",
+	"NMD91F7NwZd2qdukTweVTSxOs9Krdavjy+fYQR7K3Zn67nbLqppdxOJQ9e652o3eujdA3dYX12SUIoC8",
+	"39j3E/BqheorvYjL5NvSHKxMq3u8as11dZ/v2v2AnVRYeXt/0bvG2h+5s+vQrqw+6/ba4Ntj0EbaGnYd",
+	"3FqsoFeWZC2M4J/To1MfiOd/3v7Pn9+9U5f/8Wf7jz9siwLcVtihVebXwhAVGNe9RCW8MR81zGLHKEVl",
+	"1i1t1AsJ8OioYyHDfgMWvaiuEstoVxM+SrzBS/TstoV9AxJFjloHxP47GKroM38bxOgJ7HWrQQ4vv/RR",
+	"txPuFbU4B7TGNBMs/UyZIADk1maqFAH4TN2h+EbvnNu9BUDOyYYply+ROb//R4yKlKu/mvWmhuzj242h",
+	"eEVf3abzkWIs/lUTjLgYn0N5GlN0PUwbEmQ+UqAkgJdc+PVrZLbFoHj6viu0Ra0BgmLKqNBbxVYiIygM",
+	"AtW7W4ogNJTqN3bV8BTbFt0NM2UvC+6/kvFozdh1TAN35YUi3/z9ycXfweH3mCZMxNCAzXrFfnw+Go9e",
+	"/zwaj9481f/6bjQefftyNB69utD/83PAUVZDp8BPezMfe0vfsqc/mE7eATdwHKdMhaMMNF5ycYy6ZaCS",
+	"9sAiVGDl/bwhchBJMcM6bhrAjnwukg2BD5FjbBCWxM5lGmjINcDn3Fmty3iWh1b65i+vyFen3XJWEinm",
+	"bpgOzzemYew/laHLMaIlHWycvWSTX42tU1ESL366aEzXuqtttevh1xKdVoi/A2sNM9AL7mu19QZxYz/7",
+	"biirav2jk451m6wYbp138PVRfy4tTJCvSmPBfzaycG8j5FPq/X2EQZtro6Ns2I4/EFaaSkTvf6kDR+7P",
+	"K+2uz3vpli72Yy9+6WaR1eptvcMiLCiu9i2HGjZoP3KpdfDBcmoXYdFKE/sSHk3Uvz8pcD+5f1/RqE8R",
+	"SWggnj6RheoQdz7S0MowbZGHDgPsHono8JHfIxOdqbgtUtG62/c2JNG+NzuEKHqFdG8nZNG+vt9GCOM3",
+	"H0f4PWTwmwkZfLwoQJNOBjPu5yliNhTQBK+zkEmssJkbtPLjQmWMGutGEeM7/kwRi/7UZ4uLQESFCQMb",
+	"3XCfYssTPY2yhgEcqhZlnMUOU3LYqNuPPTHGb9C/ckHsz86K6exQrYKBeN/Zoo3/zU+z70cBgZyq46P+",
+	"7Wyb25MxpdpCBCEOBhz0ORX7wquA/K8QvCsWRoHExqnioXGoGtqQTF43eB0NAq6ZRaWwUEAvI5Q+uWIx",
+	"ca2r9xpd0EMHJ/AGhZ9CrDxYBGSLYt8ObGrXbSa5YqnWU3DvOmQ8l73jyv7L267iNLZQzF4sbKS9e2Zh",
+	"LxjLvmM0xlaIPXh54V6qO3wBv4+kcm1lktKfaTCNHh5tR3J1uOFNuZpVoCqcWHC1fC6e9Y5EBz1HzwVS",
+	"MfEdSDTPFkxkWjhq03m1GqMJnTKwJREQv4M3utEV0GJCCraerKhS2gquT/kl9tVR4IXHhwxqoECHIqKh",
+	"ypQolpVnedyAsOR9q/b01rnWemboBXsDBk9vxSJ98/xkYPh3hyIK1hiYHyamni5cHaMPXatMDj8UD9YG",
+	"ypd8nlKRVSDlxyNllgDA85NcLKI0WFziTWCypWwN5/CZcv3rQQ218wEZrDVlgWimPNsW20bHkINdY8ls",
+	"krKVTLGYUV5pzRD+iSicDXWNdwXdyUNdv0UYpy0YUjecrbuuSTGheOEcsGdgesYUv2PujX4vyhr238Hx",
+	"tH70rka1a6BIPjMani1vWYmG2wTHoBi3FRRt8ON3QG7sk5mHg0U1ZCf3ZIuOtFwF+Q7RSw8KeYpl1n0M",
+	"W0+ABWCwhkFdfWiZ5j5UVv9CvWd6a2kn9hEe2i/rDK8e2sojrW838kzLm0Fqy2R0feEwn28Tby7hoofj",
+	"vzKxH7hgAadO3+quk06FlwHLF7qqSRkrspQ3CIqwNjzPHRBKkOsbLtqqXwY257L9hGAj+p1PzFNWQ7NY",
+	"JYDUseSiVObrXQxaL+16tGXvVYfns66P/jOnIjNKUyu9/NU+XCqZqwYFW0MWueBZU7dpxYj+eVDmNnSZ",
+	"gMFrEtEdUbHx5W11m+ZtiVtkM90soSqyd4cSthlDnEF4S66j1rvB2Xu6hP6eo9PDRxWrslI2d3Tw9eW/",
+	"jsdff/jju3eH9r9OP/zpP//Q7GQLNa5+9uo5OT05/hIcQfbrT39+Wf76w/LHLw7+cfmvhx/+0MqOZmne",
+	"BJq3WCm2vEo2tyQ0e3LWnmTeTztKtzLf1uI7CSPXPKsUxX9RPqvjg68vkT6Oxo86HFmZWdznG8/tG2wc",
+	"H/Aj31BurtGeIqer3Xo3JKsUkwUV8QDBatSjfi+GbMVWUWfn2HaK+1CUfaK4Z4qynvpj02h61y3Q4zzd",
+	"ioQ4ZBNMK56mWxV23QLNZc67jFBTNualz7hNCtjvjHvvHa657nIsxEQvLtFqom3/1/rij/bh6nLcKGM3",
+	"kS2LMO1G3EpCYTC9k5oYiMqoiJVNRxEsW8v0+jNV6loS9pB0bmHSGCIr0hqoC5ZZ96Y+bYnlQ/UQ2VY/",
+	"qR0BRi38ovIG4qTtDoWy82pbQAm2255l34u/h/QfqPxWRa2Tsu234hOTbrZ70DeodjSaoE9MB6I7ZoD+",
+	"IAdZniZDZlC61F02WsejNc9EPa2+Qx8KsyXjNkvXNruqS+KI5qohlDMQojoe+E5HeE6XutkYQohTfsPS",
+	"4E9ddUmhVizK3KRqD1hEyVZStxv/vX7B55ZKLgrkxOhrQwv87gk6wE2GlZrZpR4iNhfgnmdSXLjNbqM6",
+	"a2KJwp3H55MJjxim61lXZ6gBCl/xcA4GMi4g+nYldcVoGHe/jrrnxgZYWPOPlP3CmuNdOYiIxtKza56N",
+	"sXvXmGQpFWoGyZFFLzlUMzJyxRIp5opkslP/lny1SnjDgQ+KrNEk76ZIGrcNKDwLHiXhM+yHNLimmyue",
+	"JJMtVOwJ9z0BERpQVPNNDyG4GaGw9Wb4voKRC/2yVxlQUcKwtevWvobo1gefDTaSL/4rMm4fs1kj6CcC",
+	"BDUpPqNYliVWLffb48EU9LY0NJoqLWNfJqu7MO+hzfok5bPQTa9PgTVwu8qX1iIsLocdvSzXbBUWhLfm",
+	"fmlU0RscITDDsduZxh19plTOBsQIPo5PKmSQllzoZ9bwh27zY/NflezCWwwV1IExqcBk+0TCPSI870Qm",
+	"cZ6sCwTax48pNNFUuxH4zOQ21BHRb/ybyMe7cE6Dbi6mkqcC32dzmW7ac9dhvbA0987WLK/bA+Jo7kzS",
+	"pECCy8W46Vo36ZV92DS1up4gU4QPIExekHFvzpuzos884b0IC4fvaTr/bF6t3kkfT3PqpR1BA9nJPKUd",
+	"l7fdsd1FNzIuJ1Nf6ajZnKXd88rhuw7WW5l3WAKU5cpJf0ffnti3knvlh4Powa9HB19fmv8/OTy4/PwP",
+	"e2DeW/TPfARu/zgcvKWabSBv7sZtzXS/L536maHr+6ZP4x7sp5B+62W/E7fvn/faU6Y8XqRJ8nw2Onvb",
+	"iysvGz9SHEE3vr1dJuyxOMuOXZZWZVg/wePhdvSCYMLHw3DCRyNzf8+zngqpW3TP6KeL6uypFeIt5ATc",
+	"1azuwuDwdr9dYfmeZwMTtvdwxKUSpP00guh+lI0Gm7e0bdu2r+vue34vvUewA7d+2X1cKmuUgNanU0ND",
+	"yRbGe+DC3sZJNCZrni1MBYKoBccpeLfjWpT/iio2GexKiemSzln/pCLTpn6XSNgn8GBdmALxHZxWMo2h",
+	"1UrfDVtJxSvtbz1zdg+usIZmbp1UPuuYLToy9jVYQneQW7IDKW5ycRkL2kuUNfQ1rpB3o2zZgkS7VVh8",
+	"fDeUDfBWEKYhbsGzqU2vSSWNyRXL1owJkq0lAqEpry5pTVO2kDnET1SGteVX6CjCscJFEL29YCuaatK4",
+	"58pO2XvjNf/bpursBMIacJKcdrGaetJRGzlcfhpvSh+qCed2+UfVekL7Uq3uKyRneS9uW8n66B6BZjVL",
+	"KjXQe2qyk2pT2ReDfrz0tTuegxZKcCkjE4ybtRcr3hKp1AS1VZMvMMkWbJbZ/zBunMu9RCMqTGi0FySZ",
+	"1oy4H2QWSks2PNkIm9jDHTsof06KBn3d4rI0whlQlWFGkyBraDjMM7KkG3LFCFcqB5ukNcsJa6gbFa5b",
+	"MBpkyudcTJpsAViahKJvGzPG/C2XfhTRJQOUhk52wVqwVC34yidaBLnUo+YmcSqSQvG5WJZTlUt5Xozf",
+	"dIdeuPu+JX9F/jZt4587mxDxKcof73BqQr3Ecdup7k9Hu5furx+9CpOKLjJInmMa2aQz+Mr+vTJcsLtQ",
+	"F3encnn7ZOE211waP6Hj53MCcHKQ0PQrSyVZM2FdViG0ApYqphqvPSzTyrDDPldQNmxf6nLX7eRZuqMX",
+	"ls9PBWm3eq5CRd4DcmWtbNiXiNyaL3/H5eQLlnIZKI2EjlSdees2E8maPGXZIpX5fNGuSds6OlxSF8Fy",
+	"V9nGW3LLgd5mpVh3A7h8RP1AjLqvdV9sbFjhHjLxXxuvtgsAuV/ShGCVwRg8CuXrrQQScXxSw6h4ODxl",
+	"wczvJVYH3CZRVku9Wns/D3AYmWX8Bp1GfjVP685VnUWm9mOyytNogRUm9k+xRIB7+FOWp2KiLfyJh3A3",
+	"ctXvk3oNt1d8U6vP6dWIyugVLb4k/3z7EalzOLV62gY4oIZGjZ0TqvVEy06pnt6l1iXfprNgaIC45ECK",
+	"2Yzmif6MdSENdSgNdkjcpwKIlyyy0EZBNIiGPixLKjZkrZdg63TGXXLPB5nrtnKqR6EYvPJhYF5TKzC3",
+	"2xo7ubbd3ZdSYw/rHmo1L6HstT/cQtC5dzIAZb8NP+wlVlTeMVSGosjtt6WjlIqyeyspEDuZaLmSCih5",
+	"NfpIJidO+bnclxqBVa63SReD8ft6kvgrPzW8O0gelFaZi4rp6yRhMcnkGDrFXG1MZMvlnQey7HipLP4G",
+	"Om6YYviIJolLzZNN+KMrVBMLywZ7tpEVS8lSimxRw3ffb4BhlTDB1WIS041NCseGUg+/KPUWOw5dekrm",
+	"aS10G24TkNF0zgJs+Iq9h92m8yLGxhVZMioyMoNsr5blV0jF87mt2Bax/bNRZXqQy3PBXBsQUHW4IlNM",
+	"SpvacmanBx3WyKVIjyxO+6SbFftFyYr9osmK3TVDz6TcmYkGty5fsfQGEFGae7hErndQ3a6gik143NRY",
+	"aE0VUSvoSyJnY0IVmdFU/z9IgNUMlUKU+VpgywpsB50tuJgTligGjQ6V63zow4l0dGDvViiwYMmt5ge6",
+	"a0LE/IbHOVwR81Tmq6BwWXKRm35YdeZd0TTjEV9R8G+Xb+/em6UMXci0q0mUyRWPtnUx21fZaa8S0hvJ",
+	"48mW/Fn9e68J7Ai6Ud7X+qEVJFectttbj9268fKwvvIFu5cv+aBfweP/7tS2pe1WuA3c3eXDon3j6Wnr",
+	"/boTi5Y3rW9fvwB7VpXZzm1S68VuFa4wxN6FuLsR8j7M0vpNd8+M08Cu7CsHtInfW2s4ezPmUNa5dfqt",
+	"7ffr569fPJZixvWy+rsDgn7K0iS/6JQjfdkwtacilckyiOT5jcwWpssOwkskbAaJBNimiJKUreCeIgb3",
+	"Syu+VKg1S1mMLYuWbCnTzTlh+iuECrbWKpuoK8GKRWnIDviGKvbwJKjUpoHm+jJb0TxbnD14QEzLwLG2",
+	"Fgglf31pe7V0SBfWG/OSLeUN8uLuifxbj2uPfbjcQOMtp07VdYOereSSXcl4QxZat5YklofkWazGREti",
+	"BQaZZkhFpEg2ZwiXQ6MMqWNdYNDGiqwkFxlu/nohofG41tBTRmP9zLJOAkMagKHa0JCVo02uGU/YQIw4",
+	"k0PQq2/kracdxDm7TQVmq4WYUXU9ubYQkuyGBRjw+Qy60SUszc7IAqyxDDvrapKKEr68YnFQxd4G1MTR",
+	"BIy5WnKlWAxt+dbWMoyx/XnAy1Q4IgLEjoY6vZJ5Nna25IKKOSMzxmKwK1VD0zU7dFdCTWUSmMa3HnMA",
+	"xy24IvBoa2CEzmYTeDKIwyhX4Jk0G+O2LaiEDjGeoM1niO/0imAVleZsXfjtY6SgGI3SUUb5JB17uT1t",
+	"kp8XygXSdtWbLGn0OHBv+6u7OqA2Rq/nsVyuErZDR+AGp42hwCHQ0XpaT5Bye9/CW2IofW7TLe5lPbs9",
+	"WBNwF98v++E1X7KEC9aAqb+lvzBZ0NWKCRafQyEFielmDG2HlzwWfL4AvN+fXz/uHFNpv/77X/oydh2n",
+	"A9QWwnmufdmKlM8UqJxqTHIRY6N/npIZZ0msPkOX5CiwwR2vlKVcNuDv02Knz0jK5lxlWiMfE4NxPcao",
+	"1pisU55lTIyBTcn//t//V8qlMr8Ou1ntBDBs4loRePdr6VtwkiBL9nDZojMu2Lxby6SiR6ggLE1lGuhG",
+	"ELpfaLbt5jDHYSnIzWIbC+1DgJS48X5KEqVeQoO+PW2FHa4JkZy9j5I87hGXxuGe6tea/D1Q+dUl+WiW",
+	"yl9ZQ8rvCjI4tVIqtUaorS0tHWd8nqdMaUUq3Dgjk/3zU02pGgpFnJO3M6bDSpdDs+lmlYPLA7LhCaMx",
+	"vIoG2YwlCeEik9gBBtNXQ5ZBQkM6xhNoYLaBl5mIXSeZ5nGEhJQ+FmqJlaEMxPFE8HUpJnARBaMm5sfJ",
+	"iqVRUCw/n5E4Z2NtVesPmbzW0lUn8ytf9TfJgvqA+dKEg41+Twv1czwCSJJJytRKCkhfxMaW5tdVQjFJ",
+	"IUnketLgiG7U57U5R9YyvQaE71bJu15Ixbqx0xt4tEqWOIBdMejjo2LnDSl4JxmkUHkd4rCX3z4mX3x5",
+	"+jVRmJZDHh0e19veRRFTapKFh/ivN6/JH/U4Xx998dWfzolc0X/mTB+p5tOFTOJQN5oiQbFXU23zDheh",
+	"4HgkRawazOhZytRiMuSb9t2G5T83xtw5UIQiUkRsTGhGpg9ujh9ImmeLB/DqNJikG8kVCw4aJVwTyBla",
+	"9JqJYRRCNcmqcEsCcFw3kWxnkxO+M6km23zDaNoln6ZELKXBSsdXOv9Ggn2JLtRQKQsvSvfaE3Tx6cKd",
+	"2ppqhOmwdg/Ke2lGi1IG7dhpoohMSZlMOuSh1OiqdVINxPJqRSN2oNiKptqmP8d0UqquFXp5k6TAwIJ1",
+	"gZrZwfr0j9XbkPBpGb2oUqqQJCSVa3UOvlGE55pyARfqBHSp/6Mt8mm3tNHXKeW2p1odGS9hWfeq71ss",
+	"bsq8WVYIR8ZsImcTLafyKAN/HRUbIovWYF5nMneCo/37p9qtBZrweJKLjCfbK7HO4VBlDvZNhsmAigip",
+	"tY8uZVkfw79lF+6dzbhMMkGSNs8OhmrsRZADiGs7drQDjm6Aja6ccM9CrgH7uA+7zn72npl0bgf209K9",
+	"J2m1nPQQ56hpEROqTQMPky3PXFARsxgstyKa4GGELLAjY4a2nWJM/8e+g2Ad3FtCFdpE2HWTMpVp5a6b",
+	"u0xkXOQ82zQqjYJoPWmVURGxM5OIBzqe7eZkDEAfVmVsUmwXVIFqLdeCYObH7QTVBvaLKzWAa4xapWyW",
+	"K00aKVwgcUrXYge5qOkn5TGbuDTjrZGDVSq1looVavoFf4ieTe/ce1sy4VY07QGnatnrBU2DRR6rlN1w",
+	"tu48jHl8O9hl/w5otQAbXVOe6T21WzIal5qfIcmbjG84/hG04DKnf7k1E7rTShMa3WmMBCuVxlWR5lbq",
+	"dQwzh2Wppzj3ymFdbpHQF07K9FRgoJiuQSJKgNiUIIAyG1TQql+7KNp2mwxTtEA0usLFmtVbvXG40np1",
+	"1QJ6VAqBnewuh7pS7HP7vC8kQjeQIpFccRaTK6Z4zKxXT0nxmSJahkXqnFCDzqtNPou4MkjiFOlcp50S",
+	"IPcUWvQPc7w10Fjdvr6lvUMviT0tFMfrtMT9qM2ort07tbkgSu+aEYyB1lN4dFXh0tWKhwpeJeVLIuBC",
+	"aADWa8D7razJNjVqzC+rXMb1JBGIN2ASYUkTBOhyLbLITKaH5FlGOPidZpxpQ/tKxpu6xhwteBKQ3T9D",
+	"yPX4q2DEJKFintN5qNb3m8cvyOmXvjRpLT9IubqeuHyorYwGt6L3PPgy37enf7D3tWPQfxub1fsrCh3J",
+	"zwotmB5o1wPUaLakPNwpdiGXbGJEXsNFqxih8ZILrrKUZjIl14yt0FKgkW3duS/kMrtbW44/VNt/Hexb",
+	"KSUWh88oT1hMFJ+LAy7UOZErJhShc8oFudLmgGLJLEiPzUDb6CCDzJ9QYTpLMIx9w9KNufybSXdrTlGV",
+	"qKVgGNFyGREVVyyfa0Nff73wvxIpkDwqubbeUmU6p4KrXjAJekvVhIuJ1qBLd4EVlF7ea8aWK5lqZdP7",
+	"o8wzrUtMoI42DevfH7moaKhijVzmIK8dKTuE8irVVPevdraOtptExyB11UkDX314dFr23v3Pn9+9U5f/",
+	"8Wf7j6D/rl162MRjUwpYiA4TrzIItOX8daskS+H0ZimSjavy9RzUnynNzCCX1K2JIYviUY2pPHxU3rOL",
+	"g3/Qg18v/3UyfvjhjwfmP6EE9GT81Yc/hX2gTSjcLcUOQ7g1wIC7prWXaL6JSvegPsI9eb9UR1z5Pryt",
+	"+2NYn67vCCHXLtIhd6Tf6qeTsdiBfQb4pP/GVbhlGoSjl0H/AHazwbzLG/0+ij8qCNfcmpFrwdZEztoy",
+	"z40Y9r/1YTzSmluWNSBqPAbAA60oQEmQFqv/zFnOOqd5utE7uutomvIbmrid2Lqg0sP25Z7Xvn2nKz4s",
+	"KLX43S6BwyExgSHqe8Ln/IonBjBi666lLGKwwon/lh5E9HWk4xsdj5a9t9/dVi7i7a/N+ARYcVBWyWrh",
+	"4jbmB2tcAmiAfkivUjVk5TBNzROb8LdNrj/WVgtmZS4YjR3sVHnCL5hcJYysFxJA5MdFHVUZb+qc8Axy",
+	"ABWqL1pt0S95XcG0NuMs5nAOnJtIdx/9d27uHwb3zbsWci0mUAmtgg6BJSb/OLoqwTlAjyOTxwypBE6Q",
+	"FMupnV03AV8Q8irlMuXZBmcZ1AKCkZ6fWkhGXimWaunQtPpXjAlCM5KlnM7ZR1iHTDkTmStG3Xb2z71H",
+	"P4AZFWllfOBOmLebQjOVJcE1Nam8BDEhs8ArGuqO9Q3yP3Y1VZZ8nAgGV2ecp0yNkY9MlA6yPBIpr1lM",
+	"aNZ2DQa2G2aDyU4sTWnSWJhgH0ARdAU4sZnn5e5iYOAYLJ5g7m/9I77m0W1AFeVswm6ao8NSefxW1Kuh",
+	"NsH1Rh6SC6/eoHDam0cUoUsp5iSDoazMoknKaLzpMskiDreNZkE9eoWPQh6JZquBJIsv97vQ7Dsdr7RP",
+	"DV4y1A/h3SQlramkDnkxvjKjXDbptQOxRkqq7xAN9mPrjAOUuv7KT0SFvk3WlGeEJtlCixo/TljRf5CL",
+	"FWpIeBFds1VWIN+551egtIRyK1vssJ0VqIF6S2G6fbGnVsABvMHTBrzBwfdt5S4ZIsU75NlxY6q3CtXX",
+	"+GgtD7rE/B5fNTL5M1RSN32DmX15phqLLL/fOL0fZafK3koawTZUyZ8cfmQVALcjWFR4ontweaEz4X75",
+	"vMza94Nas++bY7tD5xZukppI3dax/+LgH5f/evjhD61+nk8iehtlaiuA0K3J2NYv95e5zeyM+n9I916S",
+	"TEJ4IwAfueTJZtIYQgRB0/xzqdNiWzm8fbSRKf+as7ypMnzlVtcqj8xGaN3V+jo7yTCbladMgVQgaiki",
+	"1uR/6xipq37ETnL7puxLVHs7fA+F9ktNQs/zbCDKRAdd6/Zu4WHRsJ2cHd3xKNDopTOWBTgvWrDoui+U",
+	"kXmnoxXb3BG8E9ebmWsWxmLTjs9XWdNWqjpPirf0lm17rJ/sm5JZ2tgmYsNcxc5U1ghk3mJafdKdbt7c",
+	"Wu60kZ+jIrAzGo8SbM/r/FqmXV2eCr29a4iw3UgehjDyjZOeSQr7iHkUjt3dfbVb0AXDIcY7IRprFZSw",
+	"IeWQUiOFvM5TcaFP+F7eCR9Lvksev3SfGgSFFHYVYX/HNVVknUqY961B8v8tTwRLKdLDqyhlLFw8+oRl",
+	"LF1yQQX675ccSnLJjf/+GUm5ukZMQggdrVKZMcAinFMuFHjUl2MiBZnJPCWQb6n2U3CFaJ6TxjvPPND3",
+	"xnVvdcUPdC8MTj4dEidGGPgebT3sSX+L+PHDo4jQ/2KVavKYQE1NMHUVnrrhbD3x81C2zfAH+9w2RcbC",
+	"BpnTqYdcKpB3EJwtsIY6pa8q2KpbklSKCcUzfmPuOpdjrl/WdpD93WAbZSmPsgbMQJXP51iUM5jy7iFm",
+	"u3ulE38OjavUyqUsv5XJo3ye9SPpLoANOPHu129Du51d0uOrl0vxU4/1DYko7SjkzDdvJfDwMaVgu3J1",
+	"iyKrCllljqT7ye/D5xLWWe6X6+UNu1pIeX2RZWy5ypowGzt6mwExrym/cObj8tq0q3MyFTKbZPSaiekZ",
+	"oQRjwgUYiCAn79+fk6kplZ0Y6O7pGYQgKVnlVwmPLKK31+LQDWsgo9BqrAwDhlPKaLQAP264EUOScM9p",
+	"2OF2KXIRKiUZr1+/MAu0VYo+C0CJk4FIb3c1mhYH3uS2HO8TlvAbNhSTs3s2JlJRo3PVz6dZ5Sa9wgdo",
+	"9jZxQLZgY4LKT7lVvwqgSXcCWJ2SMZU1p+uXh5uucVcPeDztorolcr4FPubkiNh9GxOZxExlBHDbupat",
+	"Vli4Sf6Yj/RE/SrAPHfG3mxii2mcytWKxVNEjYeaa8jxE5IkUswRE4PwrID25hnJWJKACYji5Aays2QK",
+	"FwkiC7sCICZiVChiZAOgaPPRLfU+ndJhDKZXI/YnLRWzOwZBoujAsXu4p6oy4F5eUE9FDG0DAh7s5uqf",
+	"19Wyd83tgBxXVIkDPUVSRCwVWBjku/IJhdZgNM1EN5jDYRgj3qT/FbKqeQJRJS5CuLooWyFh0d4jnSV2",
+	"52bEtehGEGMAeLfLNm0FVlCMpJihqejGMTygLSRx99GrnZdyBXND4LpwZ8WU3XCZK4OR14T89Z1cg2DC",
+	"MjJ4lFyxmUwZVHjqecoBTsIgSoxpKIr1e2dkqmXbFPIlyenxkSflrjaTBUW0MSSX0XhkBKGQE9zPsMHe",
+	"0F7luUg2FpsZ1RJkojlkeXGolsOCOJOVbJu+ONCFLmApti5xRQ0SSsyV1sWanAtRxFi8rT8rJUumFJ2z",
+	"QtWwymbnM9F/CFxUr/Wf9epA01A+ePWMaV1Wy/YNAE/0KhIfBGOXhsupP0aZqWPeEqfhnOzmbW2TUJHp",
+	"u0CehETIK/CxCbpkXkLjeSHHP1NEbVTGliAvuwiUioSuusEH49hZOgs1nDo+qsPZTS7/4927Q/OvP+yl",
+	"750hpJ2APPQYHc55f7qM0wbutS6znzS1FtpsTVK6z0TYtMMv2SrpHTW09mPzZnwd7LR7/NWHll1o6VAe",
+	"3pMgbnzzfRAENuyRNFraOfQclrfHXKsqrA8BzAVNmbXpMdQ2IIXKfSbIQDK9TrjKXBpZRfDLJcPOvgbq",
+	"FzDyZeqal5mWZYBt0NKyzMDQWmvu48MxQtsLxHkPBhL9+69T75IGUC3Q1hS0ccM90P9ypairVSpvaKIt",
+	"64yq6zGi8mxWzD6BBtVBvhpbVAXw39nKPEyg3F+7sqDZYQ9J3/EAwwYQy4rdsJQmJEpkdK2gKsn+Se8d",
+	"Z53wGqpWxC74+uPRQibxxAHY2d0dFammWnEUVzIX+rFi86i6Njkv2hAE6KKrlNHryTyhStkRL/v3YwEe",
+	"uf0eZ6U4TxiejqrW3maBWGED+o1pn7ZEl6Omb1eowlEkmLKWqw0oimeEig38AUhH2rbtTNuiBiqlu0Kv",
+	"maAEGy9vWIr9CjTVZzJGqb+K5FIPcdm3j1ppaZ3wBmuKfiE/is7RGVaZu05njV4t3JJtEnoful5J2N8n",
+	"TQ+t6jyFuNCCLU0VCM2zxUnA/3mRZwuZ8l/BvXJGsMcA+d//+/+mhwRtmTnLCDWtD6DAGdoqQFcFgyk1",
+	"dbXPVBADaUSer5h49oQ8lkKwCNJgbnjM0vE7gfaP8gbzezQckotaysLCiAiA37cCnqfIHa6Hk8HKMf1W",
+	"aLZ4J/44fX8AD02xltLg9+J7Wh4SioP+SYtvY5hVvsZLuP2H70CsQgcI1wXhcdGIAJrGwougAc5TxgAf",
+	"7yxlNB6djV4yGhO1oJo5SPGzFsjFs+uUax4ePUnpLBujA4ZmDLQGJprezzIaLeofW1vQTfgdWl8VdXL+",
+	"S/arF/A3aFGqyg/nMc9KY+sJ3bCUzzb69rO1zFmKsDiFlsKZOluydA6LAnBfLRMxzra26Sio+8gZSEDM",
+	"3zwn8BbkTMHHchFLvBfKg/uTKpX6mqmXn7YrfWmeNM/BF8w1ZAgMJ1a+8c4sgODov/J4jmgHEruKFfkp",
+	"cKcAbVJBGKxCRBsAoE1jN99XzCIIpOjyhV9N8phUBm6BAnoavmin/kypnI3JKuUig+cxDBEYzYLewnmW",
+	"NkrrCGpMALARxnD6VOUl+9E3+v8Hnz83W6X5fG6im3qARNLyaoEamaYv/TOm6+p5GpUIdu0MdROPWKJE",
+	"KqyNt2oLTgD2tXjPX5zbf31WY3OeC64ymW7GJGN0iUO4Ad0odrXfsDkXY0sQ8Dl5g8qCOiex5k3cQnej",
+	"qbOZ1p7gosw1LeFfvd/n+jaGtj+4XQmfsYNoEyUMq1vNsqigc2BsstQaiEKAHAekZ0crrbf2LbuOx2YB",
+	"JbABaEAMdJOjhoHLdGN+C0frv2QeGEPcy3bKMMhmtoWyRX5MmajIIEkyes2UPmrgcfsY0hECbSB4Bppy",
+	"rpmKP2TBt7B5MJa+kQVulhrb1yB6ok2slEamSYJp5uPP6uLFM9vkx3vCicE4Lh2+YbDKS0ZBrJyFjJkr",
+	"3i8esSO/WvMsWpT2FoxCM2k5m43NFxN6xRKQfiMHkl/+FBwC/kASFs8xzGCfrGyYBYeHT5mH0O1tGax+",
+	"c5gGx9hCGtsSE1pAQsRa2vCrHJrse4x7gf8ipd9rzwPuodbDVwZzFdEX0jGBX/Ttk7KIr2C7UTzreeAN",
+	"UB7Kn3jplyIVVy8FxoU7UNNbYJQblio9pdf0mpErGl1X3629Yzf5RUJFfb35KuERzYqt/UHKa7ACVgXC",
+	"Dk2Zf20Z7AlLBeaYAZ1K886K8hTTTTKeJUD6E2DjGs8hX0IEApYRfMnO/we6IbFciw5vqrMIy1JGF8ps",
+	"kKUJ5DuUtjJXDLQsbzRjMagzyJ5RC71x+C+z2oyn2rJPl8o9WiV4+CvIxAKAGPsSCpAy7sWSIuUGdfMq",
+	"j1z8ufyMHeRbmS59FaH0PMKVqTNsXVDcXMgwqVzjfB2uGTiJDP5jQSPeQGU5bP5aIgiu5e5qxcXcf88p",
+	"CPgd1OL0a9eMrUoviCv5vqI4odFvGiGaiIXrIQIuNXzL7SsuUopO7yZsTpNJfeOBfpa5yvRmALKDA4XQ",
+	"1jMAt5ruk5VR7Dy+12uziu6CJTFemIYiIclGX9vIUAmDmO5cOj/hkpXmI4WWyZoTCojfJavep+GntOFS",
+	"UXik6UsHYUp3h9tH7ah/gVoCq+E7y8Z/Y7FS6sy03dTzAMCbldpEC6lkxGlCTAM65Z4uqXuhJ62uSTIt",
+	"lvSxuXd9uTY21hJGXFnjVwEZvPxVkHKfKaJWLOIzHhF4ZkxmuYjQO05iPpvxKE+0qQ7fUDajERRLp1NL",
+	"YRymmuKQA7DZDaNL9/HKnTfsswVa7cFWq8fghPPE2p0eMuta3wYpi7TG6Y0XVrQKD5hzYK4XMnEDjsqJ",
+	"EOU9Lv1Se9JTaHzxVX3JsOyZ42R/uS4IX37PLLN4pRhGsfSGR8yNYpIljffTrtE8peXSOUqo8Ce8gU0C",
+	"nAINHdIyWvJoPA9nwLSQgihM0nJ91ArNqHgvKCdLT1SMdj1o2TDzXyrJ+EKRs/qgeQDUNGMmnXsGkzLE",
+	"r/ceOteOyvX+1enqX0zigON3PIClFpiF5lEbx2MmUAUiKW7kBkdJuLiuG9umb9ISKgHgcCeRFBmNqj4Q",
+	"Qx+Yeu32nhIDIF17ucrX3d73ZDFNo0WV6PwHS5dJ4Dm5UmfWFQNaC+AeipimsYFh1kRUALlhE+GZRCcm",
+	"vF7agG3v2hfKCkzrKxnNQoqVvTPsE/40/N9kdB1kkERqPWtMaPxLrrJC3bIQh0ZrdsxdKOrY9rgY3f8y",
+	"OGLHJJHacLuiCRWRjYwtmDFmxugTj6WQqf0mmlU4XunMYEAU5JlMGTolNNkac2KMEy5MeRgDilRW+qj1",
+	"JdagCHhP+Ned/2KVPsNvZFRdVxhf/8X94pQM02NurC2KJVfGWQEBoOIV06EiLNbcrwHBVrxZk0HghUAU",
+	"3pT5/eOg4ZDXDU1VxkH1HrUe784A4Vx6T1u42JHYve3uKHVdeTZDzwHOy7SSrDHSbGaVsOKRhmuv9jSU",
+	"wJZHxD85UrSwwObJqkw0kB1GtMr0mmSL1EGa2ZfttVXWDXm0INYfrrcbrjPP2VP4Xfwh7Ay+ozcs8CiO",
+	"kklCBe4lfmGEtfUJV1nQQRzneG42YGQbEf+cJqOzUcVPXwrkY3ABAmbgGTmwHvC3TrUOqi81/0lICwmo",
+	"FAFloCTaLvVUXHSu5oR/O4LGFKZRd93v7togoR8OKJUJKrIJtALxOhlIrUAi3kBCM21fTiwgPwxdc8m/",
+	"HVkHbWr8jQ6xAPytVmpAz9kF03bQxD0BavkEFFoKUUlrDNlpXAYd+rf/TU9DfjuKV9LGCnAXgmGAt7Vv",
+	"X4Z9+rc7+3H1qC8bYgWN07gMxwbeBmand+ayHAG47dX57ij/yErBhG1rq4UO3t4GBdVjDbf2GT8iETqk",
+	"Oj1UYhJ9Xuq4ZTVxM3RxXbfvshaxeBuWYNW4xds2SXhZjU6UhW0lNlEbLrCRJXO5Mlo51nDrgq4aiNjK",
+	"OKWAQ9P2lmMOTU9VggyVTajGFyqbelmLHNz+PlXiD9v2qR58aGUXI0cbQg9v0TSYmD+E2TMYhngbFpfV",
+	"PbgMhx7e1raqYbTe03NBifalNUv8YMyi44qDU6wGNnpQ1WVz7GIn2gSz75qx1Y7b3xgjedvzbRcn2WlZ",
+	"DQupf7kSWOkgXf34SlmslAIobSMFj7gWZvn4qlw9irNNFFVjOP6zl9XITH2glju9KpQrAZvKeK1ve9Gb",
+	"W5fnpaBPPz6vx3zeWvkdCOS431xE5i10iWPxBJddhGFqP/iRlzIpV0ItNWIOXrqVaMs+9NHaoS7ZhAqa",
+	"bFRWfHFfWvZlJYxTGbHL+34w59ZprBS82fK1bhOvh27eOpO04cDD8Zm3XW39UHSmTIbBqMzbga6FQLTm",
+	"7WUo+uL/tQid6L8GgiLdbJtqVOTtR5HltUjLrZiI5dBMf8utzNKhoMzHvwWDIZ1tF2FD4Oa2Zw7BFZ5t",
+	"JjMa8YRnFLm1m/pT3fqm+NEuomW3KV/WglJl+VANRL11a1jS1YRtFV6V4FQHzc+LR1Wm4cWdBul9lSjU",
+	"W/9gOss3P1D1tv2z4+0fuaxFtzpp8n7M6m3Fuqi93llLL0WuysNehmJRtyLnApGroEvWj1fdNv8PM98a",
+	"WDDIO21+ffRdzxiLr2h0PZnJiCYTrPa9rETo/u03ox577KY9VEOPfe/Yy2DUMUy81fhiu1vUDy+2S79y",
+	"rKOzcCsFKLuZI6Uo5a0r4+VI547aeCXy2f9OKUWTqkHQQVdUJQ76783LHz58AGDGWUPPvgWjccKUgtR3",
+	"D/fY+vJd9UwpiXnsJegpU9EQj4lFUofCIpMkCmmZ74TtvAe50TLh0cYlLmj9hFwxLuZELeRaHL4T78Tn",
+	"n3/LU5URlbGVOvz8c6xXOyPTF89fvSa1IjWYkCDTvzzFH5dsCp8qEq9sEiAWmQlGFlSdYyIX5PlBCRxV",
+	"78TWqrmLUtDdn45f5oZ5LTxTppiAREUN2SFBgLYrW/mRJHp3Yr3XbvrO7f/gX/r/ffhPfP7/0CSZmu15",
+	"LIVW+bW5+fnn+k8H5PPXmi6izeHn5A1mbduyubVQJAF4nVzELMXCPLMvD/7lKjY/THF2uBkK277yaFHa",
+	"QsxezRbsnSC2RGRBzbo4JjgIP83D5Ioocnp0alJ+IAGLLhmByliAJ9SvQmJKLBlCE7H3XGWHsLBnsfoc",
+	"SPDnn589UWNiwGTIl4fkwu7xkm7wOPW+y7UgUx5PIckOUGDOi49qq0G/ARnCbnamMBAqr/XSMr5kY5uv",
+	"Yt7A3XMD8dhb29c41R/0sX1u82Om/4ppRsfEK+v8MMUEGjL9gYvrM5Ky5P+8g7rPd6Mp8CNLD8kUHwZE",
+	"Jrmi/8yZJj6SC+hqS2Y8yVhKAIEgheles41Bbzo60t/TTMXnQqZQ1nhAPn/JqN5FU4Jny27tRPWmTZ++",
+	"pvMpMEWG1RFckOmz2cFPUrCDH2kWLaamiAdfenh0qgkkgbIxgEdA/0qsj2XGWRLDRupTXVB9qOSGJjnk",
+	"eyNKGtSnEZEnCc4RatDU4edk+uLi9ePvDB7Vf716/hP5EWoFAdnkkDw2uTCmDAgwiaVQkAYMMzaTdcSG",
+	"S7PoDQrS7M/05AxW4+nJV2OiMpowcnp8Urwn6LLIZ4UVmfSpmM9mLLU7u2I009N+qk0tFApTUxNF9RbG",
+	"bLmSGRPR5uB7tpmeIflcw07GwAQW5EBCiQhs77khPuCR05OTc6IyrqUFIWkuhN5uTXXkwhJwahLsteA7",
+	"OSULmacKZ/g0TWVqWGhKVxjc4VI8WKXyKmHL//hFSTE907QDJwJ0rjIp4zE5PTo2J6c5VEsG/beHiI/A",
+	"5wtIL1pypbiYj4HH9QxPjx7p//jaYTdAYccVj6Hm9o+wwVNokSCyCfw+/dOYnB4feeCMejH6byf6fx7q",
+	"/9FjnpwQCoVt+rtXKYgqMx7gxKrpGGsQ9d/giJGA4EJkqf6KPuzTk69h8x8dPcTjnr5kWbo5uJhlLIVC",
+	"5UdHRygDLXFf5RnwCTccZcGLNb1eRBFbZQf2T1PyR71Ps3RMaDomTP2JKJZAqwAj+vW3ze4TCCmpc1Mp",
+	"hryLnKTnMY1ZRnmimUEvhwvyVMy1+T2Gk47ZDUu0NqnO4P60N/ZG5phEnLH3SBPA4/obU5z/izxdSQXT",
+	"/+8D8x9TXDIWJ8iYkT+qPFpo4TgFbSmSwjTkmv7J1gbpS8CgH5x7SfNaJ8IKa7294IUAvoPiZpezd6jX",
+	"9MaoAjyrvY/13mlmmVDrKY6N4fqJx6Q0RzU9BEJ2uMAAdQerwXU/1tt8+LmVUWRJ02stNwpICMe8uAfw",
+	"aZpB1R/5Y+MtPf3TuWZ3K6PhVRTJJydYWp7wiAmFLfugOdroYkWjBTs4OTwyOGdno0WWrdTZgwfr9fqQ",
+	"ws+HMp0/MO+qBz88e/z0p1dP4Z0P4xEQz+hs9IZuVGZz4h1a2+jo8Bifkysm6IqPzkYPD48OH0KeXbaA",
+	"JLoH+n/mLIx8lzI8O+QBrg4JZB5H54ZQZ5QnylwDNrGapVpEQecLk80sxbN4dKY/8kzE7D3mogO4Cczg",
+	"5OgIKu7xnoXEPk9K/WKADNl7ulwlsH0JF9eI/CCjfFm04Rs9iGWknCav/4D/+nU0Hl2zjdJ/OVyzJDmA",
+	"U3rwy/paHf6C9Y5LlqU8gkfsPwFHMeaCKfgzlO7poWzlifus2d7DDV0Cfog537ZTQVCINsgI3DNQ5esq",
+	"PMcf9U8zmieNnevchj94gXKnhCeBYQOVL5c03YzORj9Rrf5YRcuWBGAu8xxiZq8w8fRSj9KwpU1khRR0",
+	"SF5++5h8+egY1DjB1laJ0dzEYgt9yTNEvwxS03+9+f7VzsSEdPH2XyOazEdno6fxk1cXAFR4A/918ujR",
+	"8deAZqI/ev0i/X7yz+X7v72hf//bxdfr9TfffvEslw9v/vbrr1++fv/d49fr//5mM09fnV7rd/TOjp5/",
+	"/wJTl0dnI8UBfmZ0Njo+/uffL/7+/fvH6exvryZfvt68+et3z+dfLqKbF3TFf0zS9TNKX0Tf/fxSjj5c",
+	"diYW2JIGWoGV7ptU7MCgW+YpKgklSkErLUAqYDUdUN/iOkAB0ol2vjo9Pg2SRcmGewUD/sgyakBWdqMW",
+	"MJAngG43UflqJdMMIVzQEJl4xh7WEKVMLSaYWH05HkE+UurJeS01zPBa0I/GI81AkzzlzQ81ijC7tMD8",
+	"IFh0I3FhE+Zwjxu/4axarHIaBd+f6CcmS5YtZFzZD2GDDmB0l38LpYKXk7ytK6Qq4Jtma+Q+7HOv1eHJ",
+	"VN/csi5zzgbL94oqHjmIAfvXlcRYBWxBZ9bdRrYNHL10v++Zq7+Ta5JJHyGokaPtDdvGsk+saZ/J3JRr",
+	"6alfQed3xRiZmgt2GmTq7/BK35V/LVjwSF53v4HNtwOHcJHwG7b33X9mNN9URkwpQvVH/rPp8jVaSdv2",
+	"g6nj9DS784XDxVj1xlLAlVuc6GzBldUGPgtfxS+donTHTkhPbLP3E3pMRfmIcPdS9s+cqUw1HtbN8QMP",
+	"2qnpzF4DQpBtLAFets9UyQ9XrkkOohArBhBXqlJzW5hHtOpRGoM/CfQwmRL0QdUPW+tnFz481YqmdMky",
+	"lqIaFdrc4pEHP/AltE5ufdABq7U++UxESR4zA602ruN34qLOyfSggJ+ehvoEgUcRvmuRi6xDEQASRmej",
+	"f+YMa75Rw9cbNvKJ1GLzlXCuD0r/pTKaZmoCN/ZB8R+XAYC9IHq68U9xVa2FDk2wirHvz7UV3y/4eSA9",
+	"rgr0gtBnfRzAXT+YGbwsU7eoZNNZ2H4Y9dMASCcbeIGa3VytoBfMyPSE6b793nQWWI0XU2AYhC/IFixV",
+	"DTPkYuKKht0cq520PlzuKkERD1FbNJFmb6i3nYBDUP+ap3MY5vjkgwm/IY6/hXK+gs5FNrsGhl5SnozO",
+	"RvFK/llPjKdWl9LCAcJco7PRE5pR2xNTW40xUyDAzXhCZlqhM9P48qSENTs6Ov765Ojo6OgA/udL/T9f",
+	"2f80/3dioKwEg5S4EV1x2OZJ0RDYb5MxOjk6+eLg6Pjg6NHro6/Ojo7Ojo7+Ad1aECmpviGnX2GDIOBG",
+	"8/7xycHDY4BkZUkMn/W6249LrfDHI9v3DITiwui/3ZYXHR3jYpA+zFHUGmR02Sc90Ar9eaOz0Y8s5hFN",
+	"HDqX8Q+6YN3VxguTwd2dYWBpElNtFz/84lGp8d8kYtgH4qzUvrEQY/7GF3j9Zz7rXU0MzKGDzPZ7FTQd",
+	"nPOfnHy4rKB0ijxJuqvZ9u4CMNGAxvBcMLIybel2VRoKfM63tWrVSy1gip/rRtHlh5LO8QNXWRgg0qoa",
+	"3rWszQ4wQ8IAvTY6CM2PapAkYxwey8sB+rPUvAaAj0D7cThXgBsLMwfVNWWH5A0om+Z25QLhEsY+nJCs",
+	"N8bJWJLY3iyKTJHtphCJeSeuGOCPRjJmeoaMQNtnDO2y92MiJMaA6JW8YRiBRWJFdKC51NQOfzZi5NyF",
+	"ofU0Ibg1R18xNH2iQorNUuaK/BE6387zlF4l7E+gJdjKbK0+zbUSbRxWJaiYw3fi9OghaFsF+K/9Wc9m",
+	"vZDgR0V3t37G9pU4Pfoau+9kGFnlCtzS4hyCIBX9TWvtAjmstJ/jIgycOWd4VlIrx6aiH8CJvDVcsTmH",
+	"OBM6r8s6IApaR269lUAvJvY924zwygPV+RsZb/rddu2X3L5vtP1fXB/7Urr3F0t/aW8bpJahl01XhIq+",
+	"ddyBAnt+PnTRAPQLqKAY+IevP31N502jmscewDMfxqMfpA1BbH/ePWcmcSt3GmZtVe4sRLeh9Wur4dYa",
+	"j94fWFyss5FNk1OjuvH84F88/tBoQZ9CcgJKz5Sh3BPMAUpbkxoEQ9iH7E10N238dyX8dyX8t6iEj/ch",
+	"Ap9lQ6XfhzumnSOgXmdB96G3yvQE1KSV7e4U7LqhHKI8gCdtILHNwNzDjOJDSN+hys+NOz06RX0zF5AN",
+	"iu0sKAJhn0NOFGRHoepZeffkq7r8REraQT2cQQpXD70QsGcOYHP+IyCDqwx1/NXREHsR5tRFgTj6OArE",
+	"hXLNHNd3kI+CGoHDLI9R+9m3SvCgqJX610AWC5rN30JPCydip0RbV9Afi0zNfTXtzVyQw2ldkWiJTeUN",
+	"SxME8524tU1N7MYm116xbM2McQjphFo+gbvaiACr6yhGNMkDFzdwq92wPfDreJjl97t69bt69bt6dQvq",
+	"1X28IF7kQYOxjLm6j4uCYQu2Pd4RFxmRImKmg0pK5lLG51UA9TWDJhgCQF830F/GukJNzVu69R4Bs5Zj",
+	"Uj3cG9tkOxPx72L9d7H+McW6EXe/JbluI8U7i/XTf1+x/lTEt+cHfGCU6NuR53sX4WVTAJSGbULcLO53",
+	"Qf67IP9dkO8kyP20n52F+cN/X2H+CvdxnwJ9xQ9s87WmoM43m2ojFjvMfpIaXzx77Nq/3aOkRs35t5zN",
+	"aITLgfn/jcmNnZPozFG7ZMJPksmIlQ1xOXcPWhE1TMG88LHS97pcJR0F8slRsYrHVDGbJCxn5HEquVJU",
+	"ZCT+7CncrAXcCbDx8dcnh0eHJ4dHD05Od0oeKHoHBKIpPYXv8Y5JYJbXP3YSWAk8OpTgVe5C6USp99ey",
+	"LDUBiLAC+xpKMqOUZSYJC5jNJKtDyy/IPgIshEOI7oB3wbROtulCmBxFM8e1S7qB3NcxoS6ZyTzLBXn8",
+	"7MlL/W+TgSTrzaXswy55CQoQQA8+bMo1sgf2SXON7jQH9Sf+T5QT444ypA3F8f3OiCkDv1c4HDvWeDze",
+	"mcX1HwAg50BbpAghqPnaqyspNKghuTHhLBiP63a71H6/y7bdZeN9sM7dyaXYdsmZxoNDeGDvORNMOEyo",
+	"1F5kttfSGHRlGkF5FxY1GxysWa6Y6Wwt5JpIca4NuBnLogWgRgim/8gOS956aMYH2uMOCRXD78B9J1SU",
+	"eeqrw0fHh8dHR4athmhhnyK1Yus9dAet8q1Xi82rGMZZDXeILf6+/TBZE7fYjtnb/KP46B644xO4R39r",
+	"96I5Nn89Dw+OTl4ffX12fGLWs+3urPXECV+mtTGHRM5/U/z/apFnZe4nMt+HBNCGHDsw2uZ+BcFr8Oat",
+	"vSKhLfYpoktBF0XBTONtKdDph53E5YzMUxr5Ny+4lXE3KjdwkyyB5TrSeIXL/l2i3E1NOyQtLKWO1kpN",
+	"fvz25V/+8o8n3/74j9dv/nryw/c//fTmLycPX794/s3f//vp6cOfR79Ll07S5S9QWYZdmNna+JT2abzm",
+	"Mc8OsI9Bo+H6E1szlSFI5yF5SqMF9Mi2WKWSxNz0PM2kwS5NoWXv2PVtxb86ljc9s5kYm3/pXw3So0Gz",
+	"JP/7f///KIbeCcS9BRhLgDzlymHaJYzegPYPM+KZYslsS1SiiEWcE1shiP1ri3bXqUyYac9bRD1C1Xia",
+	"/n/Cny/0Pj69+WhBjBA8ARyA3ptcmYWiAI7BNR/yq9Mok+l+fPrQNN14K7FtPM4FCaEp7pFf/cKibJ8z",
+	"sEWyULZ5lWChbYqtmG0LYa4KSmyMOCBSa2leS/r+Bybm2WJ0dnx01B23wCQbNH7M/dgVryjm2UVk3Gjb",
+	"NsNFeQqy1dvxi7xqivV427LDun+SWVHSCgqGyigYCKGPaos+fP76gjjQKkYXIvim8wcz2f9z+wSHMBPG",
+	"CxDRMZANO93ND90b11yAk0IhuHmD3nF4fPLw9NEX/xjZzp/xpMhoKKcqnH55fOxLOTfJb1wD381oJyMF",
+	"XCCd3zGwcciJZ+U2wphJYMQHrKXDgKd4v+4Qv3Jy/mMHsAIduEIevnKgHjBdfXVBv4yKAt78iNZvdYWw",
+	"ZeKpCA9uWMpnm2bkUppcI4ZWtKBcVArv7YTQh8czVRS7g5ieYakHFxGbKPbP6dgg1rLoWhkoW7jlwSz5",
+	"/9j7syU3kitPHH4Vt7AeI9kdiQSQC5lIGxvLIlklSsVlSKo4LaUG4YhwAF4ZcEeHRyQI0WQ2F91m+voN",
+	"5glk/d3oIfQSVbfzJH/zc9xjASKQ2BcSZSYxAcTi29nP+R2FUAWK0RAuw98V7wkaJxGr3YqPFljcAhaH",
+	"XGC8jA5YUCO/Y2wIw0O755Einn4aCxArfEgxVUwfFrBzWtregfFnULhJTGS3SwxuAhOBkTdamYuZIJ3x",
+	"rVBywABOWqtKNFQSYni4THq8Wo25Y2MX0XwTEWBUvDMmhTsjZrru1chHxMlFUceEVgulCJSxyQY8DLWO",
+	"BTLgGkHjjWnny4G+EZEImAiMMgW7anjXDI0KLDuM2COoQm6vsIYGP/ep6ntpNsSCitb1rThvXtmyG+hz",
+	"YNF9cJxjdNymmLc0DOVIlelneHleQ/to6GFCQZsUJD0uCO3GMDBARhV3rlFSaXGxcF1ZQBiNQq5HkztF",
+	"MtIr0hMs8KoUILt+5QKJi/jy3HGdARd8kAycViMVTFzErMeiMkEIHSao6ucQlMVdjdzkD2+G962POWhu",
+	"qB3x3MHOHeSZ49cvK0xgSOMYmls7//uP9ZMretL905fL87/80ybkKjepisjD4Mw7LS3I9IMD6gN8ZF2z",
+	"Vb0p8MCHBSXMqOVc+o3us069c9E995/RZrcePOued8+DM7/ZadD6VfcZexpc+hedc3p21XzWeFq/rF/U",
+	"z+tn9Wa9Ua/XHRxQOy9c9WbD+DSrh8Ohx7S+F96xMb7v6b9+zr8O3wa80Wk5fjMUncH39eB//VbTg2n8",
+	"Wb4yjXoNJfgftExLhF3J+mJS86cc3ZQJzrSUFvunb118/oTMZW4BOm1pxxGjg0nhGfdPNYmNtBWkSaPU",
+	"IfdSc28ahiYVSjGluBQqlxoCMhWR+4l9nmaxo0iKHnlsOobIRMRQe0wBIZwFxPRqeWLTQazbL5aSjBi9",
+	"w8RoT8i2fapnLWfqw/OQYQAYNOGCsFAxyHkryRgB9fKdne0uE0Zsk4Ns6R1fRhHzY9KXkWKkAywKWBkb",
+	"5S9TWtMhQTQmEb/XI5/7lNuJY0Rovqja+fRZwNvXTgBpn9/y+JUUFlRpmO3fFPCsPua9hEZBOqP8ObfH",
+	"9gF8zRRRUA6ZwBYcIY1zHqYS7828uaQf7BCO8JiLwWP+aaMmbxBEiOVvvdNPnfky9g0dWybLPg95xFT+",
+	"luZJ/fxj/ap1vqCPHYRxosren3uYtq3bFGsEnNfyzzwM6elFre6sZkaaY7ptG9L2AC/Lf8wYgMpoqBx5",
+	"epLeN1XW+Sp+KAOkRl4KcANz21jK9Jq27WM0MznPh7cnYdhKSzfN9qxHgj3E719CXcSWuP1LEVjjbZkN",
+	"N99W6jFgOmntwzyyBo2MPC6gkVEepN+b5PCGR7iEGp3GyqHsG+jtgm28QunfseBWWB2FhvxOG+hgtGkR",
+	"HtEQVKAEkZtTZUabc3CvMZbBznStMQQtjLStDwO/FZ4UrK0/t/W721aae5lOltfFsDETNc3t0qGpO2uZ",
+	"Y28f+DNivgSPhf7uiVbZRiwMoXrtVnj2qW08zjNfrFVmxWLSGcM8A20sqhjqM1pZqz2jSRkqwS5NXl71",
+	"8SaUTa0o5ieXUxibV9jmT0q0zrUqNRjGCilTHy+zmWVGuT5Dr4Szim4nAy2n0Fpz3LREjXKl6HSR2oMq",
+	"4PxcG4e+5XSpj9AFoERKfACjjXCxdpR1/WRijskq+qC+TCZxNb/4iHSSpvoB8WjVxjTwsN+Wc39Xn3nj",
+	"9wNfUA16WtnOCdgUkcgkBvhSbAHimhvwCgTnjEmP3jOiJOnSCPMV4F210sP7Nom3IxjM/uoF3KJ0AI+X",
+	"SgXgHAJBJuAejsaguc4wcmHhzXZDU8vCJhdg93O7UNxxjGcBpCBo19Wb9DIb0le8XeA0sMJ8bkEey3hY",
+	"vVG2t2GcVbFYl0AS97UA97V0IXQ4rJEPxoPNRSbpsKWe8RT7jHingOMbDTxAz1AM/Mj5fCG8Q9M5FyRR",
+	"zKYfgju94J24LoqpKV9ImUIXyfDj24/vduqRWJ8Ysn6Gd5GU3a1Lo7cf373UC1pVVpuVPrnYWRiOwLZI",
+	"An33sYQzJAWGc/F0zSW/KjNmsE/gNBXZk11NTe8ieZ9CepuAFCiCcd8EYuhwiHl1FhM6I7+CmqhyBGPb",
+	"Y44AjSaSYYgFlVWElIOvzmnTJT48nM7OyaWo5M1NG3rcz3EKOUfz9sjjvdkv6HZZWiwCu3Jdsrm7IJeP",
+	"SSQmyISUi/05KMVOp43kVkIrAVe0E85QETCwWeDraO9VWk6lMsQURMJCp9KCcfCtV8sJM7o9O/rrNGD0",
+	"1N6zgbyn4dLu6Tdp5BBXeFtH9UMshyRRmuctwdenz6I9Rif4kJkmikl+VkTpQWhWbVxL8528OfWUiAk2",
+	"KjKQo8KyeY78cS848Xs2DKlv4zDF8ayZH5t+ZjOiNCzteZazyDDzn4tra3PkW2p0s0I+TPNYCzLIczPS",
+	"IyzI5mBBXn14S84al5cnDULDYZ+enFW1FpOJiOGL+Qjvubm+EorEHDFbfTLsU1XV1sz+NgX/YealD7+t",
+	"SMi6oIW8y/yxH7I23v/QSGy6bDweylD2xlXpo9nPi40nvbFkIO9y3dYFdIG2eVIR69Eo0DaNT5Xxf/v6",
+	"iQqMY+s20UpD+Xj/bWYy74CL9PPmYoArRcuQDWwdMQRPRXXErKxJZI5VW+ZV3RFqFq7Sq1gZWxHOLmz7",
+	"gAraQ1DWgT5cBIC3TCM8LoCbgF7056JzxZ6PiV5GBnIE2/F3IkbvlFavk7ASDOS5BQrbuXJ88wNEhw2L",
+	"aTlvXr4vgLC1/uh0I83/sjVrw5o5LYfLQRu/DnJlVtitSZvlERWKx+SmRwP2Z4Bzo4Cmlj1K7zIfsLZe",
+	"Zz2YbsR9evqG0wEbY46bpnOO41B9pqWe4zqDJIx5NxGQAE7DBQq2cXS7gQ0xm15Ced/LRBw6aoghcsw5",
+	"m6BymF/ayauMtCuTps1zT7+kQIfz4YJYZSttDwwaVVyeb9Vj8fMMum81sEifKQUUopBbz6SzNZY6ArTj",
+	"FunWNDg3s1ycijeHMVJNZx/zGI37UbM4QzaahizVRLMwnAjeORtU5J3ebHdaRELT5jwEFkbU03xn7xSO",
+	"iTIJ7KfZA07gAcqrFXFDnqWK2avuCVQbLy5N8QQtK03XjSni0yH1YY/P6/WFlbIdAIhUU8pe1vcaWpnd",
+	"lSXtazmMZJeH5YRTLVxO6XAYyXsaVpv1b218VaHRdc/ZCBtxEi9gPg9oJ2Sea+tIM1HEA8SJU3fGng8A",
+	"iA7uYaQzhjqO9SCBppM4KIt/L7M3ZzXRzjqZp72752zsPdPMtWewbW6sGkR6VlOLGyoZywdhfipZjFCq",
+	"BPinr2lRxG15z6KIgx08DKleXahtUUb0Zx/a95Iv0Hk8q6xGuGlNCphAVlk9DGyZBe3OeA2VzZMUmaO+",
+	"x5rXPgFHgP5W0+ljwFR+UjG0lNK3BqZK1dw4335jvcplcOa4jqmSzY5LxCiM13nPEsFjFiA9QOEFVzFG",
+	"NlI1EK9uG33YgH5H+s4uB0W0sNnzjIo28tDY6e3OdpFYn1PFLL/dumtFy6BS5dEUAWn+iLFqLG00hOdi",
+	"tSANQxRjeSEJn0srW1fRN+eRuKdIi4snPxf12vKcKer3TfdsFnZd20hVRgGLULq0cjCxVAiovDfcIUsl",
+	"0Os5xH0hdCBFD58CVZWPSMRUEsaYk5UIY3qmbbMHNfIcaQdDXDhvzDaI2M/MTykIYTr0zkzkkkIN6wM6",
+	"MQ55eQ1gvU6mwQBT/j8wJuyix4wOyICxGEWfbSaQCj7wv8ZsgMNdhEXlaXr+ojqzVC/MONT61PBCB0c4",
+	"G1jGYd6IRsMG2Lo5tnMz0ubXJQosZTlLNC1bZBlkEvsy0wag+iD1rHZlErXZGJhrwGJMrf5k2uWnio82",
+	"swy7MZoIj2vkxnRJNGrSIFFxbYEtOi+MzaR/OkuQxHtzaKuqTDvMp4hbxiighW1AulmeMNmYG1fLlijQ",
+	"HL+bEGUzrb1vFrapCofpCMB0BGA6AjAdAZiOAExHAKbNGK0PAC/lXLgLoC5tyjZdDbNpci5HwKZvCrBp",
+	"3QhMR+ilI/TSEXrpm4VeehByaT7RWYBX2ozYLOo3VQLzBhpmGcNK2aayHrpxPDSvgV2OuGI1Aos7oGPS",
+	"0fdo6gOP6WOvx0TAtNrJRMzjsecSb8B7yD1NCM1zb0XuS3RAKe+JQW2nxtNicBxwRMDwa7fiVnj/5mlx",
+	"G0F/lM7Y5JX25Qh8ORgot3JPRkTpzUcvMBdgzcJ14GtGyd4ZE/aZ+jF2EGXCZy4JpJ8MmIhvhUi0tAOg",
+	"KRYyUGxr5FVcqGfrMKUXA1u25JzGnvJlxLQCEZOBVDHxQm2Uey6RUKAEGl2LeKgzwrIoGcVGipla4HYs",
+	"Yxp6JJAQCOtJfAOPa+SlqRLXizEpMI13V5+8LOtWawcjvb+wklBW7t34PhvGLRKzz/Gpr+71juVZ5OcT",
+	"EWg26SHYFo1Rl1JDffZVn7EYQheRHCkQ7PrVIEbhZLtagMV9NiYqljLQK6F/HEi9urD+t8KsSpYeBplZ",
+	"1/ol8Ax8q/G0az2H28s0z45ZjdwIwj4PZZSPFvhy0OHCOj89rcflFlqL0uICw5IsFO5HbVFqkWdJEoea",
+	"bVUse0wTzTW5qJ8Z5SNFmMAhKxIlosoB9N2EbXKEf1okgUBL7B54vFnQBu/DyeQXKc3jj9mHYiPkk/zH",
+	"eULsN4YvlfAUUsJSFk1yb04kuZ/N7zZiipmWyS5RTG9tjE2TfTkYUNWCgadQBjh4q9NrfqXJH9NtQJ+z",
+	"rcwN1fs01JKOfR6G4Hk3rZDLJjfhnjNBpgf9dK5eh1d4sV0G8zHTZmkUUf2qRPB/S5j52chYFY9DjAlE",
+	"g5Ij/D49IZpLg74eUKD6kGLGc7lnLz1Xsx1P8/icqodgrIKHBzHLGTXfEKDz/IJroCWJFunrWILy9z+0",
+	"AHYEq84/87Eq9rmKIcEvc6YR6YtL3vOpLwE9Al4lKObQ83icBbR5VJXJlLt8bfVL4PyAwWSVUTPqptqy",
+	"25YR73GxthFgSpIcJiFaxLCqFQVU6VVtc9WcmzF548yxhOyehTMpziiy9sI5B1Fy78xcKW3KoDJsQBFM",
+	"bMrGZ1CneohIbQwWLO01+MdN72u0GmzVm9bz2TXxsAtvqfifPzvPinl8mOM6kPmrJUNVwtsaveqo5YMP",
+	"oo8Z9QHztYYNBmWHKq4QX0JhOl6HR3G/DVym5TSurq7A8m0UfmkPoyzLYsxoVJ5IMNU3KK+DtJwXnIah",
+	"5nKwnPbb13RAA5ksiBhZLFXo6ndBUUDGYUzBwA+v3kD7Ja3Twivh21//45e/6f/98vdf/0p++fuv//nL",
+	"337991//6kACUJHSWg4YfqYHrOXWsBLprBsFvQzKNfSAG82zKY0uv1bpjwWSasEm+eC5+Kz3RP9lXf90",
+	"yAupCvaELdTFacWUtVwQxDj/3cLxvBdBTQ6Z+DwIkULViex2uc+sPlnLmWKDsAb/FtPOS7Bs6IDZ0KYq",
+	"WnMWS8xnYQjGG/usNyvlDh0uMF4zxRqcMrOxQFnOl1uHB7dO63auk3nruLfZSYDbsrNw6/zltih1piMm",
+	"ubU1hnHpuK3pWxwrD9xMe8+I7FbMM3Q3G6hraPLB0WJUweaZJCJgkTXntc4tw2QgUDu/JtClDDLXfpZg",
+	"5XbGxLs2sQohcfeiRFjcbBkNkpCWzL4y0uROuTbS7uujvgwZDMGcHnRirdnDVvBbVRasutb/oZVD9AEA",
+	"MgVYOCTjFjn3W9Goruwbgk9b3TVXlQX5RpqtpqF1cnFF7tgwznWTsPl40NQXpQwB/wTmJIEAqpEPTATE",
+	"M797rlkB40TLPeJW5DkkwpDBIzzjJYEPxiPngYXe52HwSKXvxtANaIlU2+1MEwbYsoDbwKlwUw+YvflW",
+	"eFTByPRxwrSq9CzBG6GGN7sBT52MyD2PaUi40Duo4hp5A6apcTsOuFJc9K4JJRD/BWXRKkqQ03Ur7EL2",
+	"WBxz0SMUE3dI2hcSoCaJZ+Q8OoE+pquHwKoyBVY1OrlU+ZNlXVyFahefBZBbquiYPPbyq14LEuSSTHlP",
+	"9BKH/I6F41uRfp/6FgHEHn9up7/arfKpCHgAj3ER4tVsYcbz2jzwXOKlXEx/sC5JD8SjdyvA12h9sK5F",
+	"op30IV6TntRnEN6RS6OFfQQ8VhqGxu3JURP0qH8n5ChkQY8F7dysa+SdVIp3QpabtLJeM0CjoSS/ZC0D",
+	"NsMjk0WNvNE7zT8U3Xe54nAe2DOWW4G0Wtz+lm0aVKTHENMUkgxkxAqDUFgRJ+hAHyRYcEh4aN0KS3lt",
+	"k93nkceGoKnQpCrGA5koYqo0NS3F1I8hnYTR4AlsEea3tjvjtpJDvQ/knkUdGqaUZ8JsEIj1WRRDeqZ7",
+	"K/hgaFaTwGnQt+YnbMNzPSkD0gmlf4eB3zKXI2qhxbSM3SUsa22o1XzqPqSFW+0bOGyqWFsrAxgUBDgD",
+	"fs+DhIY5hRfyhMCkiPtSr4ANT/5lUXV7H1XoOZThZdTUdVfs57f827a3poJi+nfmSyEH3D8aZHMbZEsc",
+	"6jJV+H1eezxYNIiiHl2B04UTTa2P2dpyJxGBptcHsCGKkWfopzAXXETEMMIn8jWdPCCAF0FuyL2EMiAj",
+	"YiEyrSRoHCa+fJ3K/y6hBN1FiOBuFKuz+rNMSx3RMYkl5kEl0T2/l5EL77JBY7SHhzTukw4L5ahMcvZY",
+	"XBSbK0JXHPngkQ/uDR/MDKJ9gR942Ddg0ldTKzitGFjAC7CC1e/O3SSmHPnjxhiqiOWPvTDiDEcWURW7",
+	"ubxRcuuYjIVbR9s2tynDuHVqxJs+gB7pSWvKw0nUTLCbhKF7K1IbypTBpKDOZSZuCqEAafLAo8/r59dF",
+	"pK7MwWHZcQR8/DqHQ3IrZkOOlAOVlHHjsvTyXeORTAXMWsC03JTB/0uz+ZRc1UmjSc7OySL40AUX8lqh",
+	"S44i6SiS9lIk7SMmzhyKdoqMM7dcWky/PqVxTP3+YGYJ5fssXxPwnzXjDvVBQS9n5jz+f//n/yrE54Qq",
+	"cUjBXAwR55qUKfZEJX7fuljLUeCg+jE3l2Pq28awcxZEqpkNlpNuGZaRlWXGhUoaHzp66/XyoElXMQSb",
+	"p5lelA+iGfI1eWYbhHwp+tXnFygzxFnTFr13ecis2BpSpYYyims/D3vA2XivHzutRuOsPrckY40MF8CG",
+	"idvKB/SgkHaA1b8z7wHvZ8CplTl8QHvs9Och6xmxw+9Z0FZ92ry4dFrOZf2sfkZZs9m5unr27LLR8dlZ",
+	"p/mse3bGmN/osKcXz2izceY/u/Svzvz608ugw666FxfP/EbDf3rRBOEiFI/5PXBQR8hoAD7Z9BVX3WeX",
+	"Qf1Z49mzc/9pcHlxRZtdRmndv7igQb1xQc863fNuo9Ps1DvPmk0/aFwEl37jolPv1uu0/gzqD/7MnNY5",
+	"FGC4TtxPBh0BRf8Y3Jshs9I9SYahpMGCqAeZoHOdEQ+gtvWyXl+xOjAlqq1XB2YcuBrYhiuC1zHAcy5x",
+	"IeUZ+e4MrfKuUBAaJyPgRyFVMRnSCObkaaI0riRTEgY5EtCVE/8/ivg9U6YYAs2lELg8okcgVzesxsUu",
+	"CjHW/bVuxW/fvfzBJe/e/ABupk+s844A6SmXvHvxPQbiXr87c8nr8xuXvO31XPLp5idXX/kafrx5/R6r",
+	"G9DyondM2EAgiBw9IM0DTCUbBF1NG8dboWf5SJHnOLiTj+MhA2QLQnsRYzXyCoYCT4aIdMROmNCMHsOd",
+	"evBayr9780OLJEPoEWngE4x5lpqpLgkYhL3g3XzAboXB9RmwiGKtBiNcoAtucG3N2q4p1DMFZBj51hLL",
+	"m2BKng2b1+x09BdM+NF4COAnqHjEJOQMCx9uSMSGjMaZDxDyYTxuauxyQayT37Gxl3a/hMvMhqbORBP9",
+	"xRpP22bT6Eh4uiZwjAA3QEb50s059aTriRBnlVWNW2G0NJgWDKFPTQ2PnYO2vs/sSKE2wRB0LCUJadRj",
+	"5HGjXiev+XeuOZ2keYEf9QTsuTf0Yf0U8okeaOPCjGCMTZ06kNCgFyTftqnwWjYYxmMXWxziQLVQctP+",
+	"tjCEtL8heH7BCnBzA+aCDPlnFhogeXxKnyKQuGeOjHsrJpt9Wg5VXLupo2BqUWSCXVHx+XoStsRDb419",
+	"LMoQqPDAyheflbsr9GUZl9xs1BUAuzX9n+q9OEEFp6DzAFRny/lv7158f9KArtbz6hIFmTaM9DRjU3WG",
+	"Dy1LRkvZrmtLmyYYE+Q0YSHGg2loqCPNUUWAU1pUn03nPF2OMfWGgp4zOXEP9R5rH9COAnocGUrI1dRx",
+	"01uwMy7m9WSGGQ2xhCTtpJGqVGYEBkvbPLHEOMi0rwqA1Rw35siMAbatzz5TLewGNGzlOYE+phT6YBgm",
+	"O8L2+FpgBnC85y7ozTuy/mjNEThM2TQkIDZsJCJ9VPuPav/Sav/iGn6pr8to14cchM5bEqWeMZxkqhDM",
+	"Z0cM6OeTDki4Rv3iqn7ZeHo5VVS9tP/s9EuO+68YuwZdRKSYlhOwt4qV90EoaASruTGObOzIxnbMxqAt",
+	"ev5E74XT/iEXB8SRrVaG7m7swF6Yyv54OkrRWwpjBRfrkMb9HFRcntE5kzrUIiB61RFt6PdhTGcV07Ga",
+	"DBMbQ99k95hAxDxx45w1Cf4OU4NvwARiesfSDmgQNEdrrTSWXBFJXsU0W3cgeZIDuliV3XSW8ifuoNHF",
+	"A8rOHgb2HlRenptWojFYsx0WungSMTfeiou5Gcf6dJbT3I6Vw75k9TtpSQZ4QIGI3mO00nTAr5Gz+nka",
+	"ItRLPaXN9Kkqd2UJ9qAKpEm6XsEKco5U+CVgIYsZcIHLFJvAjtrAg1T0lwrkSKzoboFlmYshdxe49I0U",
+	"LM8r5ia/YdAtUt9ctXpJwOXpPy9+I2pY/1ysldPMvTOOmSqvKK58XHlXKDPNAvUjTM0JrKcqOcfhiI5V",
+	"yRimJ2BdSy+4GkpNm8i8Sp/nZeTkubbbvXFFzXrHYryqWb/cx+1deSOrGElxZ+1+IKlMIzkCTB5GZTRt",
+	"z1x5PY7zxuRqQn3nMKR8QkrNM4kJXzxFJ+c2NdAXhmEtr3SuEWjsMJTQ9cnPkIs7tUoTjIPR2kvDo9/b",
+	"KI+JXkGlHwhzIAcT+vJU5HtGuwH+AQhpcsiEATbJRmrUB67IMImGUjGSiJiHmrTZ5yGPoMpYkA7r07Cr",
+	"HzkqAenHEA2EOhPFZiCfXcNzRaCykFluKHxSwxjQO5a1HFIMooZUjKEY0MKtaaUFrlRp+Mc0pj1fToNJ",
+	"jZfU0Md5W03GLGlFsV5G/D9ycees0hofNwRzOOGeJSwKPYhF6sMWdGOZM1Lq+rgwro/pebhOEmmTqR/H",
+	"Q9U6PaVDXjMPrcmop1kF0PnpzR9e3ej//JvnN9l/y65DlVjU77omd4wNTS6BYn7E4K+RCW0C7Wxb0Nwg",
+	"NDEWjDIWwOGL5R2b6YMttufXC71O+yXn/KqyYAy24lmzbgK/ZMQDDBr2ea8PlAkUNklSpthZpSZNLiq+",
+	"IBk/4L79mM7iaGrslakR5zbmaGwcjY1v3ti4IWqgFZwh9+MkYnml7mhxbMXiyBobfKMmByIQAsY/ppT4",
+	"VDzKpK7FyAGdWQHqvLVDPrx9h0lhj6/qJEAWTQz1PEFpn6rdUyEd/kBYAtDGswAEmw5B2MsNCfvUtJ2w",
+	"Mcx5Yw6mv8AaYg7ucpljx0DzMdB8yPkyhxlCEl1uc4Upcg9IEMZMuqwZacpOthA9AoDNb1YSvcrZegAF",
+	"EWPrFosdZtGYujmJdW2OnpEzIKUAeQnbv9jGMyCcpqTWWT0vsGbGxyeEz1xiRfJgh0JlSa9U2sz0O6ZF",
+	"vSKxzBoSsVCxZbwzP+lzfQx7r8qz9DIWoxJkQANwwbIoAtNrHRzKp1FQ3ehrUo/DwHIEyC2JYq5x2QSQ",
+	"VNhBdVJAqxIU4UPR856ksW+4M5ZkGHERk8fehG2sr+yMbdMMr0YwXhkwxFS7FZRg6xv0mxk0Tqx/sD0k",
+	"bQp3poPCyxCJ0A8ZjSwc4oe37x7hgafjVo41mMyYtLNAhsxgOpim8fUouBXcBO+fS+MVgznSiGExKtGj",
+	"qlCmTeWQ4V2CcKUSBviTJGK4RAVU6sdUkL5MoqLeDfWeZkih7OlNgnsB9hGwRA143xwVMHajxqRP7xkg",
+	"nWZ7jczSg4e3hYzbdmBezsUXsMJe06yKA2p3yrF93ueK5Z/TKHio5dfb7vRpuiaUDEOqYu7jDwugYms9",
+	"rbTu1fGjZ/Vc6r/5SC83gou9SeV+3n7K+nlwDhdTOfXCtw2hzRwHHk1QTRcCO2jWlwc7mDpek2jKS7nl",
+	"Uv62Fv+aj8d+LySTHkuV/yqHrJAtqh191o06CvauFlXrm1hFiKyV5zhr2vNpvjrBAviO4ZU0zyrJY/OO",
+	"GPtYmoaR9/IOgp4wjCdu2hp7Zi7mtKoJ9Pkwz1zZN9E4sq89ZV9TLOQVzPmQS1iQ6ZQqwjC5CdDiCpaz",
+	"hO57ave0QgV+O6X0At2CLiwVsz2zkXtMgbesGbRl8iy8w7Ef8VtWxm9ZH5SJPintRRjW3IxnQa6WGvdZ",
+	"k+TMqlCDJOixwFkNPKP0PG4bR6NaX8GcIpw0BAty5b2aX+yJyrIE0zIG4ubdh5X6VNroRI/HnQB70IYg",
+	"0DGYaLZtQCiV0bvuAfXfQLSbTJEs3Qst4SDN+lrQFWfWZnUNacc+uZlkuyyFvsenbyJ97KgA7k4B3EcP",
+	"5wyVDuSEtZnARFqPLoecZYdcsRBfT32jIUAbxdLENJZnbHp2B8/XftRiwKQf5ODB/ZAL7h8525GzHTJn",
+	"e49eHro2A5Wd0Ciiosdmw46CEzGJIgTyYoBGJSTxmAgAoNbbJrbocxqxm/yoD8tAhe6dG7ZNbYdQfNlc",
+	"iKIfS2E9yWPN4p5g/WdMHiNWp/UtTk7gScU4S9A/N4j2CRJfxe20xZlqj3gYpkCjuROPIKmqz4dwteMu",
+	"z4zty2yS029YRGgiYvI7GnAaA5j1Gjk2fYa5S+Binpdn1y8gcQjhpgs41Auy4JXM+gn63bpB3+dhEDFR",
+	"2ZaQjPrSAPbrXUXbHu5yibw3wcY88zUP3LeYxEsRmOZ2Oc5tNKNAa0Z9235Y/9BhPS4U9g3EJGwkI+uf",
+	"xNP9SBFNS5j00pcjSL1k0T0raQJoe/+pa6zFCgi1Xeu5FGnqDRlSPTpFHnv4V1t5prJMyNETKGchFB55",
+	"Yh+Z9TDI7H8E7gxsEZkdSpfeyyTCfolGCW6nd9t2iS3UqilRyZBF91yzYIBSJBG752y0bPhmBsqjCWTz",
+	"IG1rl68nM0/UR6/HyGNPyLhN2zAn74mbavNYyZdbDYgE6SmRx55esbZdscKcUX3VD8K3wd4LLnp28bpJ",
+	"bJ5mHNATx+iRsrdmfSQ11Zjy/Qy8HpvxyKjQJbLM9tDLNMEYdtvAbpaQmIvZl/DZZVnkJru2HYXlpoXl",
+	"kpte3tUM53DQsTgrfyssHGy+iaKXFrhBucBdvqPZtAF0+iX3qb2WpmdlKUnTjG7F/i5HIj4gIoYU6cLu",
+	"74fbYZZebFpyzU2Ue4KdVhhpWSZ6gdq3WUb2MOvZaQb/Nheuyn75jcHhR0sBuuZfp6VegMROOyEjnTF4",
+	"SXhQknRvYCIIDfXlY1JokZN28NGX+aFUS6fmr6y4Hnx+/k+Sb9JFfhRwhyTg9tKpPlPrxGqIKfGW5XCW",
+	"lEVkAm9RrVPqYx0zwZSaXRvxYNtG47+BFnBEdgtJbK4BbofGkODiGckkDNCf0mGKByzF44ErsVcuLBRi",
+	"iLTy9r1+HDMdGdgYahCMMwe9GomgPhS8CQ6NRqYWs0ZuCDAqLoWpwmIA4WHDBTIitiuhdSQMuFJc9GrL",
+	"hgu0rp1f7Z2F6vSiWtFo9z/lXmaWcGKhd6bTAubTphM2AvJUZA34yL/8Kb293ZVRW+914TlZT8TJByg5",
+	"NOKjspng/Ewhv8glHMFW+tiZbr2l7CckhUKSp4p5GJKQ+ndq33rLLspQoG/n7PBdyIKepmLEOY2ZisFj",
+	"qsAVyyMVbyiEV1KUA0E8O+bDCt5hl9KN55ba1ziuk75y/r6Adl8Vevu5IsqXQ1Y1CPPbnG0CzWFr4217",
+	"3qUv7WIaZK1qbbEW+wy7HrR5oA/en9xs1aceY/UlkITQ1jDg9zxIoKp/zrE28y1qnZbTjQCXIO5Lfb9W",
+	"S2IYV8R8PuRoWJmB4Vq3Cqx68fatqwXtcNu3HqwzbKI6WJdLu03PfV5Ls3xm35rXBYGFPTTFpIVqTBN2",
+	"MagmNxmrxqAdBidxaqRD/TvyWFuqQURHwiUR6yaKmcYVbBSOwYztszAAU/pWUK1s9ajgCo7SE21M+33b",
+	"oDzfpEhhOcKQCSxajWiobJAIcnEHEnW7tfZAy0fC7lnUoeHEApjqfZ9FMSK7PPbSv9udseeS3Gcap5Gu",
+	"W4HqLfYMzGJXMiK9hEYBpyJDn8eAog10pQMohMjKxJsJZqXNtHcXxMqvwTSLsKCL+ZXTJ7NGXstEKToX",
+	"25yD8V1daeKD+1TWhFtzQGwaXs5URcyiYaTXpK0Ps1We8wy0m2egeE7a6WScjG2qvlam8ydeOYsyvg2G",
+	"4I5yb7Nyb8Gd/mrjblaUzo67pXxOCithKsXpKqE386BT1u0yTAStsl6+lxECBsNxmE74kKLcqrG4Lx5m",
+	"nHqgnhuZOaQKO7pCA8OAjqGFJSDUBjXySQurW5Hp0VpVLohM5UIvUzywyiMxC0MDAQtoEiSWIxoFCgbe",
+	"IhTgWEFy0QFTpgyFyCQO+T1MIRyTzphQMmbKNFnFK+dOPKkytF7a9a22uKa8d1B+qKWyROwzIUcLIB7Q",
+	"uBzeUxPtic2d2lyBnLFP5uVOTcMlgwekZLbbS78mf4DmvfHqysmlTBvNDrSCWdItdwvuFLgU5mODkwdG",
+	"a9lVKr8m8TFAXoExuEXd3zh0pnV/4ssBI7HcIxtgSc74JTtja8hDKAdHybTUvathOOow69VhPvZZSiV7",
+	"E5WZReKQc6APc27Ue0LSpUHz3DBLIuY5gbHNNAMpYurPcg2zkA37UjDlEhoEEVPW6B8yOcR2nnESCRLL",
+	"rdZ42HEfwQdWBh/4iks9lhY7hhiFjPXQPrz+kGZ6yCSywO3rjO2fZXC1QG5QEwcetYwLLBf7p109hTHC",
+	"2dMua2uSc1rOK/RTDWQk0I0/V0IADRP9uH9pNp+SqzppNMnZObm4XK8nWZP2tj3JD8cIwZ3cl6Ms/d6n",
+	"gnSY8Y4G+xYkrHItf2A0Am9ul0PNhUgGHRYR9pn6cTg2YAoySk88FhInWpWHNAPW5Z9r5EbdpRF/0zme",
+	"dlkL0vxZqGBVTH1JbGXI/9hmjYQg7GRAeWjFFjAunGrWSlAY/60+rtqsveMinTc2aLD+3ZQaiZGZhYaE",
+	"eu61ak+vvn63nt65GNpDDGh+XlLJJxZlA/voVz0Kh1WEw4IH4Gt1txblzQO1DikHmSFgVnO2gjYNLgX9",
+	"1wZLG9Kp7MihcCTeHROvbQOLp2Av3AwP6362vmEeQtwPb0M21HJngyHzDXWEn6P9+7xJ9k1CIVEJL+Oi",
+	"t1h/96W1r3U3d88RvcnrNAQspLO4cbTW5u5HvvoV8NV9zKqfQ8l5btAEHuat61Bqdlk0tS2OfOjFUqsy",
+	"7GOR1JG1H1n7HrB2WzVl/GWziqVWY/UBV5rlJBGbp8ahZbKFmNDapIufQinvbIOuIY1iwSISS3lnfmaf",
+	"hzKKr8kImohC8YxyNamP+nIAbc0ht6cXyURkvHOBaFh5mOtFbmLHSNf6I11QDgEIkFwV8rcqRjGZobOg",
+	"aF4XgJmvX3PPmWYGHaq4yuLHq9SzLpay9PSB/Iz6RdraUVMLdJ3qsbYmkSG8LYCqEvZZ79Sc77xsLJkm",
+	"VUdIcsxQb8+f1bFaKCsj321Hs3IccRaOmc2UxKtZYBpZ2QBXjkG/t9n9h5EkZRspVsuDmzDMhbitbHJt",
+	"kieRQvMkZHjBNlMbXgVMxDwev0incOT8xxyHrZbFpRouEoNqw5LZa84aC6jyzQw42D6kcVI/RwgC/QMX",
+	"vbaJLjst54dXb/Q6QphWs0dSbzTPyDno1Etp/Gbhh1mr321CWU7S8p4mNeTyZLkZMQly7OcA0xo0T5lM",
+	"bOjLEbtP0xWGifDjRB+FGvlgDXZr2KazN1DGggHHbtn2sF56gWcLvvB4bhMGEnIrxkNGPD1AL61Eo2No",
+	"eg6Ni6YAG6lAETfOege52PYR+hLnkxqw9yc0vMx5eqrSHCbP+k7zHWYwrvUwo0m+sjRLOKzCsaNkWNyx",
+	"M0UYx4wGMS1nNpbckHLq0y/2z82lN5Qwwf1t/nCk4bXS8MdiA/+DymxYmCD3pKQiG2tJTC1H7htKc0jB",
+	"0GUXNDHX6pzausVjb8AYAKiAdw2lAyZDSYhtlSwJrfzps69Qh/Op0Dpchy2m3S2WXLG6zrfuLIsJnnbW",
+	"MDxtBZNt71Itjqx926z9wHMrFuLu61GvToHdjXeUarE9uVDZndKnYcgicB8oZsx8+2LCY8XC7joFwESe",
+	"BsgaluZqzJ1/AZu2Pq7urqER+JGr7gNXLYcJguLpyYsWGU/Kr5tHft1yfgLy2xG/3l1i3I659eGkxu2c",
+	"MR9z5I7S46iTryEproTDbzA/rpsIX68aDU8C3u1yPwlj/lCuHKJlbRL6tzT94ft0rDdKMaUOMQWCwsi3",
+	"kQORe5PjOvkXf2tNPQ1gvMEuZ2HXcQurU8meNsny/SRuy263HcgB5QL7G9vvLJT62QICQDNhuE/hMg0G",
+	"iYDVET2n5TSQDUbZp4gNmOb++I1Fz4e0O5ZdpVcLm2G0HC1iRjS8w1/PHJCoAP7aNgNfKQF7m8kXZZxk",
+	"2wkY2CdhnsSLjEcTWmB8B5F8cROGRPHPaQMHBQ0gLFFep0JD85C0iUN2iaoRb+KYeQRI3zYOTeIT2e3a",
+	"nqTlbS8UizEHQsU05irmPiIVxRI7YiSRFkfbbdSJEIkToMAVGRRlB3a3TS7LmOqW+c9K5L7JxphHgfMV",
+	"CpxVDtvXmteBMmw2QkWp9NpYSkeFPXP6JXv35lI8Krj0ig3MjtzkyE0e5CbQejF/6PbC6VGt4xrUjCWY",
+	"w570B82PtqzLZZ7dbBO2c04GuNMWodtbu8N37K9H8z86949C9ihkVxWy+xhXmKGCmyL7Uhm7wZDCzzKJ",
+	"BBtXqtgGUEG/PcJ+EYyYe7YZTfgtvvJH1juwGMJQKq6/3XD8wL7GcZ2T9O9j/eS6eHvAhjSKc+Hai5NG",
+	"A8O16U/DKOtfMJACdCStsEwFcuHLYUihlfNzKegdLNq8cuHccZ2BDGAZE6AGu99a4iwXD5a5Qb7+8RV+",
+	"NfTxLa9/rF+Zb8ygv6MDeie3HAbIWMCeVl9CbyLWg7Y6uYCA5bAHEgHIcSxg+iqd1zX8BQjLpbxsO+54",
+	"uFUwDoDVlMCR1CuOdJjAsEBSaYZ6T0MYBx2wwM1l1hfc+K6VYfYOU1AJmZ72qVW+/uxU7tTDvw0GVWA6",
+	"S7KMJaj9QAsrjyJjLSJj8fNyLMukml1PKOsb8+Gb559+CVlvc876Apvd39TAI9HvEdEjUlzv4MCpFyXe",
+	"/fCx40qXOIiRL3z1+NSrKILrLp4ERXaSCzXrzlK21iGWTR758B7x4UMHtF6EH6+oPO0y0LdpBn7gob11",
+	"8PdjQO8oCo6i4GABsKcFwQYDc6DibV4UzKx9N6zTzFlLBcJEoK4Ju2fROO5z0cPQkRaVoDzzmAzkPVMW",
+	"jEQl0T2/l5FLIjnSbFz/AyY/BLoi3uMC40qmB6O+O0BYlVvxvRYKsebz8GhwEZhEc3JWfzb9Er0Lemg4",
+	"1g4L5Qg6698Q6KhOQ9sPMYjoSH/qEoOWrN9gnMqKB+xWQHv/FrFYw8qugkyvMTDjESOJCFhERnRMaI9y",
+	"oWK9DhTgaO/lHQswe73PeKSXlHFNV4SqOwRtCVjIYuOF7kkZ1MhbeNWtsKILUAYKU32kCKDWK5CUpJPE",
+	"KZIgwjTrpfBiesc814Cd89hA2Mh7FmlbhwvASNcSj3hW+Hngbu8zYmjfTtsMBaasz4BLPDuWtrnUy9bn",
+	"kaoRSB6CzXqkboWmXftoJjTF4BMfKfsmXAAvEXDyvUlJbzanKmBQCqND7eVUBLcCl9ElNF1FaHJpYHSw",
+	"bzeLGHqhMABB75iwCw1T70SM3unnJpXaQ0kDdhhqxg7GB6dBvM8WJx5xn2lqMdESRzNKcxAWkd2Tp8dp",
+	"nWnWeccgnA3dIv40t9R5rRd4kUDBggpKlaKRx00IEnwEm3sZmvOrDqwBjej1iZ9XPaCYFLS5HQTqyO2W",
+	"6yQikO1ExDxMl+n8pN7ILdNiO1qmQsAPwX4qDyizJ5QHGHDGiriIJaECxYhhrooO2DRU+wt7oJZUHk6H",
+	"EYPmArtTIt5IVBK08QXmdFAjXsC7XRYx4TPlgZQsSi2UVpnMUQRvMA2NOzLuG5bcmhSJeVl4K+IstQV6",
+	"wsA+aBEkQ5C7KB5rxPOl6Ibcj81wRjnYNcUHw3B8K1SsRThI/c4Y/jUNRUz4goFESHHZ7tgwrpFPaZEb",
+	"YggN6BibDDNmtCQK4PXmAOg32OEJCSH2TAjeijmlYInoI1byIYDcw8KvTIaZw4R0uctQ9xK8ajGu8w5n",
+	"+h4HuBl5Yk8cLJ5pkRSPZLsvE8VA9dTMO9FXgyZuMijQLWKyF3IHP73tOqejYjqo6vMhaGwklgEd12Dx",
+	"cyQII0hll+ZXdECDxPb7cFoOpHe0TXso+1J7oUzQnZR7QNpGqUGaTXJ2lnsUSgoYwVLSMrsrM03Xp38s",
+	"dUzKZBQQ/kgmYaBNmgDmvHW58wmbICHbw8EEco3ipRp24iWYYIbfigIsZcGWBNakf7eMPktDNGzN3j1o",
+	"abaLPZo0H0STETSN1A+IBuSt0EqIYDXye/gX+39oujHyw8Pf2zT2ShNYl09cLWGaIVfxa1ysY/OPlZt/",
+	"rC9X9KjPr0ufXymlE/noTrM5q1nniKoCG7IaVQULPYRuSsi3T7/Av3BRJEfVfPwTEP6o4ODLKx7E12pr",
+	"N9JcOXPvtYwPr2ucd5OuIxa4JGTd2LoBSYf5NFFM/xlIhgppF75HT9yEriNHwrXWBHlM82pO9oonoOwO",
+	"KOrrmfr/mObdf+i71NrWE/ARylEOmKKgs98KrbRrxm80cM3ZWQC5puB/r+gttZQ00SPXo50pUd7rnTso",
+	"oRIxJZPIZxuWKPY1Wp6kf8/dRFATBCopXBF7u4sZxMZpqk8HUDqJI8rDivHlhpGNcUA//8hEL+47rcv6",
+	"JgVcF1VxoMRC676JUJtt2XfZbQSNbp2enHXq/sm5f/H05Cqos5N697Jb7zb8Jm2g+DGTajlqyHze5X4b",
+	"appyv80rc4Kn65Ae7+VoXwWI1b0DHmCHUe739fnaJwHifimL+Fv5sM1SaP3qalH0YcjCkIuecgl+jYhA",
+	"cJMRFGj5Clbs45SDaN5WrVrO0f8GJnVU/Y99/3ZTt9alAx6O22Zev/z91//85W+//vuvf3XcvFen5fz6",
+	"H7/8Tf/vl7/Db/PmMzSy/t6CxvyetXGLHNcJqeglmvm2HBoti1NqntZybiLa2XK52QQV73/HPwOLhjzx",
+	"YPDmBKEhp8ollOARIsqwevxqwGw51kBzG9pjLbBIoAFgms2ktXTo/N2VUY1MdhBMTRFBJPAvxUUvZPh0",
+	"rgglXkYN3lZx5QRh0FzGRpGpGMOwqsrNJk7lTh3xSzKXORlGkfaXJdsDLR77tvn2knt9LPyiBSGwsZIv",
+	"kDCnX/Q/m6v4muZ0+5tjeiTXNZHrxz6zR/ewarbmp7v9qNYy4yyx/Q1VH0K91kwNarHqrZX1qnWXcAkJ",
+	"Dryb1OO4eIfiKQvmECu5jqx1Taz10Kuw5uOwq2kyuyy/2jxHPvACrLWx6GMV1pGNH9n4Tiqo8kx8g7VT",
+	"GJKsMkvfM80WfQjf6wsh6dfE87uTzMunipGY0QGRIhxfEyFTwiUho5FQpC9HZKDVTjRzKabtbiDaVJEO",
+	"8MFEYt+YQOwx2LTuYBNkBuTSyfv03lYxYYgJIk7wLYSdIAhVMULqa/6098ElrB9VcUQFus/0N201VjEb",
+	"OC1nwHsRFXH7PgkFi2iHh5otuJDYzAMmMEWAhd12xLTVgo+YQ1DMOcgzxLIVisf8HjiSI7QKBMlvHF+P",
+	"b2ieNOtbDh3lCXJ/GxXZBA5iEzgOImCkVeXcvhNfDpjKqjD0Ka2RT30J8aEuF4Ei4BUgUZHrQ8goTRG4",
+	"Bk0XKlViKD5Nu/0bfEFRIRXWGyzKl2/omWTZaJrPZ9lxwGngKn2oJ5oSlUgJfF/+WO40cLQR5lJC9UsR",
+	"7D5GjL5xZrzMNn7LTXwKnH1zUSA9ktMv+p9Vo0AuJuwIVpp+q1gpU+uxeIKj7cj8PVLnWqgTnGBsf0p7",
+	"H2yHswCZ7UnQB8dZ5mJEIt5Q0OejUczQqdjSlhNSPihiVARZrapMOzsWfYx9qtDgqsB5mNaD5kdnwPO+",
+	"mna07vBPgTnY1iawPfecjfKtxy9P6g1nSdNk7wJCR1a6FlZ6YK1P0hjPnBx1NUXllImdxXg2zoBLbeZq",
+	"bmpjNpVcdWyzL3msSIf1uBDaSpbRssyWiWA9nHa7URxYrTzbvVia7b4UwZHpHpnurpnuSxFsjONGLIRj",
+	"qvp8WB2HMehuXOV8kgCsMjLuuzRAFPfZoEaw5EN2EciCJCJkShEPHer/HfzwHqHqTpkoTuquB+LdZgXQ",
+	"+8L8jxGZjZb/zBOMWbgEaJ4ozbEmaVqWYGNBA3K4ZkFAn2ZR/iGNTGvNiGuGBi0N9QJGK7UsRMZ1vxjk",
+	"wzZDS3nOsu3QUoZNNFd8KZpggla0/CaDONqz2JJeOEwmVSy6Zwqwxlo5RKV0bhCOUX05ApmfRp+40PvM",
+	"iD6kucgQwNAg7k08qsLcmgV1iXlTbvoEGhlnBy8uc5qC9dgzf7XhZxZ4T2xalh6MJhbMddCWACWGiEhK",
+	"ROSxN0VYbahd8p7kDQQjCe0CDBQL75lybQiLR34IU0dyTX/IDIli6KoicJU/9LsNXE2xtwXY0cKcZSmm",
+	"sI/hq6NQWJsRUiCFrzTElZMzs+NcUZEvVAmYFWJcBRl2+iX/cXOVTxPsbkdegSPRbo1oEWq9sOl74T14",
+	"QOEzYbA5qXA/QmATgy3xxE7Q+AZDYlqTGzI5DJnFhwfFEaJkGCQzaUHIMjQDmStWtnRJVZmHOK1fn9YR",
+	"ubKDWEP7rNV0vLWH36a4XwV3WtJw27vA25Hbb43b76Of+CGVK43QzcHs16ti7TBat31ZMV/0bq38PRcB",
+	"XFvYryzotx7+flBBv/yU9y7od2T4R4Y/g+FjdHD73P6eRbw7/rYZ/scs/VWzab/P/DsWEB63SCD9ZICe",
+	"VOiDoaB6FztJ0SGN4g2ZAxy6NPEuLwqMuUp3YUd3yv6PDPbIYPeNwf4EZLEbHrs7kIM94bCHA3pwiGrz",
+	"N4B4cGTuR+Y+i7kj2kEhND8L7WAFZq/8iDFtnFfn2UFzbxozFZMuj1RsM+kgGlUojO1SP5bRAngI20yq",
+	"+ymff/ohm/Zhpdfhfm0jvy73Jsd18i8+AmyvEddGU4wyPRf0307L4SLg9zxIaFgb9seK+zRs9xkNQc8J",
+	"2T0LCxfpdUG0t08yAZ9cV0pg+jKkyH2ciKs7SIPW5pT+pql3LH1jypDaCLRTM3g7wVjQAfdV7r2Tlxbf",
+	"M4xkzNLcx/RtkLU2r/y6hF2PWTSMNHm0E5Upb/A9lDDlcHm63RVwedJDXblHxdxx+wmb2fV6TPO5tl2d",
+	"EITMNjP6ytna/sJGFMoAiMrz4YMAkPAmNt0jI8Z7fUU0iam0gXdGCEYqKttICOXxI6Uv8VmQREzVyKsY",
+	"gcTNw6GdtRwygW0qwASArL8+Apvr72QiNGMXPsu0Y/D3SNHlEbSbITBCbKU9A/TCDHCrwOXEMgciu4QS",
+	"wZI4oqEZipvqDdDY1KgV2KcMRq2FhOU6btqvNNVDUi6RWklaBlqOYaUNJElSQXK8Bpxdmt9UpRKWU9uO",
+	"YdQXFSFbkBbzioQF2fyKXPFg0dyPSsI3rySsdvK/ZTiTCo1jY8AmmU5z+iX9e/MQJ2WpoJXiap+RPo/M",
+	"7sjs1s7sQAXOEcBhQMQsxbr2I1M2P9iSOE2eMW6zTWAlcz41dtOOIltbW64qu9a0nDSG3gDgC03RWWaU",
+	"QpRrAOldNnfX2pjrzxsw5is8KGfULpY+YG5cl922m4iYEWb6nIy0QNMrx0WX+QiWoEVZym8HLODJYGVL",
+	"yRDDfgFNwJjaD6xGelRmdmfPrlpEOmZ3TSz3Ubc56jZz6TbNDeg2hwbXhEREKLhMkcmvDTqkWr7vMG1l",
+	"58L9cBJWDltQH5t1HMXcUcxtyIQ/MDFnkngqTPgNdi9RTHM3SByamdPjJ1HERAzBtD6FWJ9nS1a8bWbm",
+	"fMgN+MCycbjw2abzcACjznXwZcfcm7WJqXlZ99XSjLiALnh2UgckwpjGidI6nKC+PoBUcITOi6ivdcD0",
+	"AjlkYtudR1JK3HYCid/nYRAxUZ1DkrE1LHfH5cL0AbjbJfKeRSTmhQZ/z82D9y2P5JNJQIBIjh6jpjyI",
+	"+KAKgoTZlyPSpVE6W65q5KUIFN5mGDhiTpkeIwEd2xCRKfqH+sstZ3eYJ+rN6THy2BMybtM2zNN78gCM",
+	"k360KR+Ni2LqUYoAZdcDZtqTDKADDGoULOaoLycWtCqlIzvzO03jWAezWILODzQl4uvk3Ytv39ca10/F",
+	"wazQPmotluJVTEWhD1WR868S0M/009Mv2YfNITgVWNL+2vlHIqwmQm1ggVzeF0t1poIF4eaFyGk/gsx2",
+	"hcucqnk63WqEuZpb7NIHvZ2lOnwH9Crq4NHpfBRG+yiM9tFzOlvDA+dpmUCa6TfNRNSCGl7MByzkglWq",
+	"c2+F6aHJBdGvjyA3hg+YixwtYj6DazXxQcNNqmIiZMxa+kpG/T6JmJJJ5DMyKmZwPlJE+XKobdghEy4Y",
+	"zbciV84ANZMywnZXUoRjfILmlFBJOaBjcifkqEZuhAWg1mx1hPD2wyETpk8WrmgsgeMSKVzCxa3wZcDU",
+	"NV4+ooooyk1ShfEBmHHzWLGwWyOf7IXGrwhM3CUDGt2xgHj4rVe7Fbdim32sP9pNPCwf8sYLObF+c5FW",
+	"1foM8TT/S2VHQLnWDccCLax9ORhQ1SK+JnsRu/qkYn6O67DPwxBaw6CfuXTM9rmFcfOYDYA5DejnH5no",
+	"xX2ndVmfGrurf3+F117UXWfAhfnUSK+lUUTHIP7icQhRNRkNnIpZw/nvZDIUzDQ9o4oFh8nyoit8DgVp",
+	"TZ7xkuSmszS5yYxsHtnm2x4+MJ5YTkmsexZ1cg4meOyzTqN76dfZyUUzOD85o/XOyZXfCE4uuvVus3vZ",
+	"eUobdcd1BnIAs3IG8t522MT9NqsXRxQCj9bQhR/nHXmgR27CEXjI9MZOCdZC0peZJmLnG53Xhjk7VHFf",
+	"76YdIh3ydMZNv07PO53mST04uzg56543T+iZz04a3Tq96tbphQ+aSjrjDJ2/OO2cCrTElBvTU17J329Z",
+	"5ra9/QURXGqRvrxn0RjKHW2XFiPGDOoAyoN9KxpdTOtIBDjVN28QVgchuF5i7AvBB/nakukiVRBL5LGn",
+	"CbeWiEC2YfTtETyjHdCx8p7UyOTG6afBhQSYADrroUU61RLtVoxoXvdI1Tst9wA1NCCgeRtTMS1aVUl0",
+	"z+9lhHESSiLWZVFEw8m3Ruxe3lklxX6aNC+LoQ4hYxPuSMMc9m0wRhsKETiy1q3Qy4EvBoSMqXZ4ORs2",
+	"lhLQNBboL4rH5LsC5zgsy/Rjn40BFsSXieJCzW+RvtZT/70I5EYM0irDMp8pHCT4iMXQbua8ljVACphl",
+	"ep+1dMFiZymI1v3usVmdOYMLCQuIzGn+OOxLAdkDQLrVO2MuSETMw3RRzk/qjcKi6GsEm1i3i4/1Z/aS",
+	"xTa4yoMKB98l+LZroERtjQIdpST7CMAFFSoRe2HbFsUbMvkJ+aaPNKE4wZwUe2EPmxFhyGqWilpsx9f4",
+	"gMcvx1hX8vwVo8+VbUdHfR6yW6HkgKEISkQAVf1jErAhE4GyYXIzqBNCSZr85xJK7rnisf5Di7mWubSb",
+	"KBqSQCIGA4lZGOpX+f35mbge9iFz8Jciz5cMlIXgvX5MVJ93473xMVKhRoYBIMtrOQHztZIb6DFqJV9h",
+	"XZBCaLQOj+J+O6CQbNq4uro6qTfQuZf90h5GzOfolHPGjEaznZKNZpoJCxmnxmB8wWkYSsd1wMC3376m",
+	"AxrIZH6ZAXzdZooC14Bc0W6kWQZ0WwWzBrcOfme+FHLAfX2BgF9pyGOON//w6o3+Hoq5YEzw7a//8cvf",
+	"9P9++fuvfyW//P3X//zlb7/++69/dYDehwkCk7WNeWtavKJnFf1gedhr4ysFDc30e7354Q8nICrP4Acr",
+	"9ibuaqY/Vplq7LPetEmjLeeXTRsxznC8ptu1hOM1T9MH4nktSqfZAHTAJAc0YKumqUaM3p30QqrUCfag",
+	"r85N/dSX4AnVxp5msgWEOR5Cg9cxaP2gpICYAAQdzZdTlBxbvKjvyLkswfE5YFSAqMh5OeOI8rBFvFO0",
+	"Gtm9XlhPczoPEsrbPPAw8YwPKvJYv9OT/EHP8b2Z4rF16/pbt2a+OtxPvdJpcisYbLJwhYCygXLvI967",
+	"YJvWbACqL5MwwF6xHcZENprOWFN8flA0DDEYVz4Wec+iIGHbyqtd3EM4Le0aRY1/fpvnHKlHzB+Ao828",
+	"mfRdJBOteHBBEqEFuc9lotA86Es15DENs0bOfRaRAQvMqsBzoNYiSNjEbJ4VZgPMZeKKy+IV0yJlak3W",
+	"lZk7yVu27rHT728DA2/hAk7KDBicSTqninQiecfyDrrnVG3AMfenxYQOmEYPJW1h4mmWtVWaozW5IStn",
+	"ah1JcvskuSz1HYyq9yDVvsdAMDP0SuDajVPtGtzpFbQNjwtZvEuv+nfjYv6NZooCMtJhkfUxeXxeP3tS",
+	"I5AX/3OiYmiN4VmgR6u3mmSCAaExAD3WpgA2UoWj3CMyH0IGLlgJQzsIF4UvBybm9jHPbDLEEK71P5nE",
+	"vgRNK11uZ2nyf27P2EZ80kc5cJQDO5ADgJdKH5ADM218yLBXqzDeh9CJAnbPfUZ6FPSzgBgjHnmh7HZD",
+	"LlgrjQ5Dw3se5R28xu2HCLpUgVsDO9qHIXwJCHsRFYr6+tU18pL6/VuBWVUA0eu9e/vho6dZMyXekMZ9",
+	"D5JGRrm4KUYptXHsaSHgucYPnSLamnwvaMeahNCCCVzOYWgc4Szstm6FV/Trey7xyjz9ZlKVv0ORMvyY",
+	"NR7wXP347DNeOWCDDovwWr08+Bf4xPHPiCk/YdY7MvUNPgWb0sKvikV6x040+6N+rLxcjpq2fAN0sCiP",
+	"PPb+aQA+SO+JXmfMFeuYWjZ9qc2sM8lJt6LD+lxgXytQ2u8NnK9NFXT15lKitwgMcL3Eo77UYpV9jvFH",
+	"vT2QqPbGeI24Iores4AkImRKEZaFs7lCJGX0MGMMSgvmbjqssXFYdSkPlYunYCihvF9hGhtVetnNFE6b",
+	"p/r9p5k72GuR8/qZgb8y62TTAyEMwpUCBOjz+rn+vysXwx4ZknMSxpC3Be4GfM2jW9GRAdenzKoRehpI",
+	"ro/AgUM8HngG9IuSiA0ZjYmiXebqZYM1GFWl3qH4+Q7La3ZZQWemi9lRymk55kA5rtMxDwNohbOGm7r/",
+	"gdGknn3YCOOfjybhKAYs7ks94VHE4xiToQqO/O+piKmzin/8QU930wGlO+47LadI6aB12WkuPSUtB+Uw",
+	"Tc8aUEF7DLSrqveemkVOmVBhIIaflJdyZ9tTaOvUApGJ2r99Zcan8Ps5pTWcyUUqHOtrO3ELxXLScruC",
+	"bJ0jL70xsRlzvjDLR/uy0EArIjh/Kbq5FtyfMh0ql0QE6H+o4brWV59lYGfywNl+lARPFiLZQ+IRF72U",
+	"yaaAvcsFTHwaBTBiGd6zjahU38tIi0MQm8qnAjWQKCAmtRwHc42564liJGT0HuSD1rIKYZMayiOr3tgi",
+	"bV8GJqWMg74PCVUmDdxNE7Mk7KRFk8S3ltVqw0q8z/HI5zSy1UpLyYsYHJQt59OH543a6+/f//DDH158",
+	"//oPHz/9z+aPv3vz5tMPzbOP795+96//6+X52e/f/nT2m7eXL/7w7rf/89PLfz17+fqnjz+8XaSXb3Hc",
+	"H+Hd+1Rjs3QYnEbBQhm7i8XEK4PGNvS79Bb8RoYBi6oyj5ASQL1UpG8uXXMFjCbx0uTXT4DfAkMALZOr",
+	"/1EwxaKgyiU3k6MoFkoazAYFgmYmtuhE5fJnZBf1QPBqjfoSqk606ggXuga/IQzTNmEtmyWCj0RrB0pj",
+	"+ICnavOHt+80K+nKyNfapTeikeCi52G6kLnikdIWnZ4L7TEoW/H0q7wseROfySG+6/dZUCPvi/UzChum",
+	"XKfh4U4SG/MQx4e5mWGQBz66FQ8XrVRVozxPl/uwgsB6zBsO/+pXOK5zYv6Fy13nBP6dOwIM5wcyw7SK",
+	"qT+qmEIiTNlYEsWi3dVqwOl0Ws0LF+feajZqF+nYXtOI0wElr5TS5gOcI6dVrz27xDwWfY0hC8dNZzKX",
+	"b67hrBZ1tId462hAlniq4YAgAA+6ib54JKM7lh7MEr/VZiKMwFkq+emHZMiie65klDG/NLEebauIKMaQ",
+	"sZoyv27uMjc3Ny0HENWLId/V6puM7ojFQ8owv4QEJi1HQpExi11iVCv9/EiGzD5qhLcwOsCn0kgzV03n",
+	"k8WHXJmGjrneU/qDZpNpGSINpWAL4saB7+UTj/vEu/G1adwC58ypr+49l3h5Avt8IgJNZB7m5KPnhRI1",
+	"1EdE9RmLwekRyZGCBlfWtafiiNEBODJgliqWMkAtnd0KLNi51g+C6/DJ4C8Fj6KtB7BREvRffR7qmUAp",
+	"gw2weDghzBHyODLcdqw5rlcjF+DVwZCOvBUDKsbmKYpEiZglRI5ZRItmERXc/65zUvgkEi0vQN7Yv7oy",
+	"DOUoGdq4g+ucTH61TGLSdCGLReXCQ6d/CWmM7oIymWWGbQEASySXvuDEAp7NNT7UhcB444qYNMmKhbc/",
+	"TmUkmXdoDVTbePqkWpeRuanq9fBWhPWXXWIAXEtzszJM+8UGkLtx9hpYBUKOROUWwG+L6g3zvDQtXyt7",
+	"64QJt/q7ARcurSywyfRczFHkmlW/yO7aViHXvQiE1GTuHoon2UXBhcLTCDVErawCpxxg+fci2XwWh48S",
+	"P5T+HSChRokgmqdr0Wo6FhsvBsjigEjRIlQp3hOakF00eIhVcVwyDKnQ0lEzkZNkaKvIMPSGckvblPuR",
+	"C7iEx6Bj+jEoJuL2dEr9PBHpSQ6bXdhoLhO6hlC4YenoKngOv55fmJB221YIKqdVT6Pcs4aYUv+curbe",
+	"EfNY0JDgPYXmHH3e60+BLwtNSWE+h31Ew7s2F5jHDmjQVCmm1ACXdw5MkY3lIWqNxFgDbuGE3Yugpsfz",
+	"eRAia1AnstvlPgukn+iB13Ka2iCswb8AfJi+twQ4nw4YuBtNhDT3CNdqzSwMQbdjn2M4VoYtdbjAOpsp",
+	"xuSUaZUF4nC+3Do8uHVat3Ns/Hnj1vnLrShQ67SVpNfNuE5Lx2S13uI4eODikXZxz2/FPITg5k+/qzfl",
+	"weGBS5dq5dm4fIyXV3aJL8NkICAEq66xgAsshZ8lFyZ+e+25hkfjdkSJMBumtyMJacmUt2pLzrAjURYZ",
+	"pcjkPc2R/Ka/QwV+9RTWKg/9DQki2o1bJp/E1ERAx1+QJlzdpaFyvQGoyhjBZBBfbMKDVUdr5JPx+SMs",
+	"rH22SO24WlaxnOFrWTMoK9UBKJa0PhrfbC7Cmhv0x9h6fW136hUGaZrFFfFlnrX32xNuPXzsCLLstbUw",
+	"JgOEhaUi9R5SLUeUawP2lKjU7LYwOGP95uwlWr5GPGBerSKY/Rz1od2FspcVyWWdoMrlSkoEHyN6z0KF",
+	"1jscmVCqGFKzhlRvvrOQbFg3nuz8by7jKd+xXiIOGgcVmFdp9PE7Tb9GPy3nWfNCnsJL5sqMh7zTtA6W",
+	"fdYMVALdg7rcLaJaaW4K5n6qQefQE0ydJjmrP8vyV0Z0bNN80lanWPZe1pK7x2JDqVsPmR0V4ANWgN0V",
+	"ucq6MjzP6s+mKe11zjhPg+J4ynMv2hfONKN3aTVf2gkIP6Sml6hY6Juz3iiiWGwS3kiQMKLPFaGCjTAW",
+	"rMgdG8Y296HPVSyjcY2kTpYUjm9A75j1HWTO9DLYGbikTxWB1ivlyDEUskT16zE7d97UfqSL5bQZm8w/",
+	"txoDfP0E1vlfypAEStgAfJfmjn8CDz1wTq29IoIi7/VjZ0HrFMa9rtSK/WAVW9IpniMxVBHvfErEKaZO",
+	"V8fF3ppUAgvbYhWHYUgFtqkw2gQoEJWBkRv/AFsGaWEvxYYjI/gSx3VO0r9WL7m2ruuSTasYn/5pPQ5s",
+	"c6Jy8PmLRi7s0ugxCYae1/Ywkr2IQZ1DgJl6QSSHQxaUrcqeF19P8J0h5J1DmMlCukmhkpACNqc5FnmV",
+	"03GdnqThvONii4BcnWkaNYdhblSsVMnLtmzbjk7kMLtIfmh3eVihXkEJgqEHbH60X4pWqSuroPLoDTXY",
+	"vuDgcotY7oT2IsYCbQjyeIYWNMt7gzu3Ux/OGghyQZpZ4mzvzl1jduhr7V9TrWPdBAGhwpAwlpEBFVhJ",
+	"upLOdfoF/3iwN81MDcs4VlIi2sOC1qO4W8mtUU19+2qxzJCI6HCwJLUnorC0CUs6wpIuLCnhrtyBpdzV",
+	"8Ql7BmBMhKs0KQmcyMCBauSVsOt4b8U0Fm/wzyyAlOkuVI0AULovB5jRwuOW0cddaD8IdbRYb2/bi3K/",
+	"P5mpSxRjCoV8jUzrB+AOsYpBlzNskAgD2ZSTZFmlYd2uEoBWLfKrRgHC4B1VCjIQqbqDzthRnoGAKbOU",
+	"nrsjx8nBMqOZPpRqfjSvSB8OI3kP7voKQf48lCqJmMKEI8yTgpxge+pt9DdrBZyeGDeLuthyUbWI8yUd",
+	"3DE7dUMYdyZJe2mXx8xcSXu4soTNrwNcLtDK1x0XYA4ieegTCoZlmwstPjOxmgPeTgSPbXeBPouIgjQH",
+	"LRzfcDpg4xTkpO1DUxNbxhbpO7uc5SoRF8BOKSh+6e278HSY47ALX0dVDRyNoeMRCwglivlSBNNdH/bS",
+	"2eHZwHCaaNLKlWpgSA9ixpjIYpvn4OHz4BevRjzN072W9bOijegZu0L/noVEs6tsmUKQ/xmvvyGGHgDG",
+	"xIoB0hkTc/BOzO+1SfDt7OKJ3ntTsaulXDXm6O024caE8O95rI1CALtWcY6VTOxoHvPo93mgI8BaAeyO",
+	"e+onxruwDCXu0DNjN6RUIcsUzq/SOaPubPESzc7livrb6ZdU2q7FLZMN7HCRxr5NOe2ujQz3Naw8o7vw",
+	"vsvzco9NRmxlPpuMrjfWYvhhjmK+ZzvqLLylJarMkrasmmXZzlZMg1GnMl1F23Ig6mvku3Gqi5mwU5pV",
+	"DI3a+9LoPY/Pm80nbiGPOW0x9eHtO0yMt4CeE5qTtqwD00YKwOMMq2ulBUXmCtuWBJprLY7haRZgNXVq",
+	"1/CdNxj2y9wS0o+hIowESTxeTot6YfFKduHWOkgGbnnJpGKEX2f1rXnX41r1o9OI/cz8+BtlZgS1l7QP",
+	"qSnSBMsOCya+KsaFe33kW0e+tSG+9R4O2PrZFrPekh3ijH8fyQHxhkwEXPTaZjyeSzob4RA32If9EZaL",
+	"W0cH6TAVn1iHCXQ8x8ciS+GCUDE2ACQAZnO9knbzPDMVD4tJfGJhSGwp7CLY47lZFwnzmNy8tBIDAis9",
+	"SUuygdS9Wh2fezmZ5cyo33czdGhTA3WdB++BKB107cQuuegURufDf7+X4MqdP0qXG+RhxelUTKOtxOmy",
+	"Fzmuk3vt/HG63ElIk6TBs1U+EvPTnHE6rUm24ZZNhQnTpPGIdqF2zYYQoExUCxCGyXjQUHSjidG53o2p",
+	"y+85FULGRIWMDU0naCDfSAIUtmakuAFysUq1jTg/YbfsQ5+d0dngvfYGGfEebJZg8UhGd/N7UaEMEYTv",
+	"MNIk1k5UZo7A99BPwTaLdFpOn2Z+1w6XQzX2+1JJn2MBXnb8K+eY5ZmYA7P1WGVKb/uYmV1kBoeRnf0W",
+	"cPKTTshVH7XjQRGIzgb8zAGtkRtTvTugYwRbMzKthZo2t7KNBWSQqJh0GIkAZfNxildPLTS+aZ/gnRry",
+	"97RKap5iAO/hPSOKmWIF2Tezmm5aMMIBLx6incYdl+R4C/OZRXnEkgS5w6Bltp9fKw7ArKQzAwYgSKFO",
+	"emXN9vRLIYtgDbHL/PDW1uh5D5UFq0RNS8WrTCpmVy0SiDwqIhOKSFFjtSTxQR8CRTo0CMfXRMWRFD3S",
+	"pTzuXxcix4oIRDJfSI85W5JDfm0p9zPYzR4FcfOjLHPr55nchtLvPavdAHiWBUFR5Lcf3r4hAPpAIAEb",
+	"8vNNw+pKNWqWgnSDQAYIsqm/7jCikl4PUhYyWPVAr9mAC2o01fskFCyiHR7yeIzOO0CawpOZkth07n1R",
+	"l+vKCFGZR0BvOPwlUvFXUM/WnY6fEzQqjpjoxX1lSMCkXGuJjNgFjGSN+f+ytFWzqzz8Q+ZSpWrRB3rP",
+	"bHXLJvShUzpgWoJ9+fq5WkXuBZqBhgmYal5KfDk0ndti6CnGY0WGIfUZ8pQcN8EW/jHabwBExwAaVU2F",
+	"JPMo3IGJS3aY5n2wCVOsaa7Igr5zXfxmu6GFVOf90GfQuMLAoWNiVTrNBS05vR4ZAziyn9XYDywnkIM9",
+	"tps1z7bY/HhfOdL3MiI9KYNWqukIBLckAlAvsepRaTXJyyCJPMB2tqFPayJmWRD6J7h9RFWmTGFxoy2E",
+	"tO6nR2WsC1nj3MqT1epkVNCj8IVQsJnr0ACdoi2vS22tVBEx96Sm2aJ9oQ+UPZYjYS5rHS7rD8M13FUi",
+	"x1fHUG3j7c17uk4h2vXNstHvxhigtpwQ+vllwLrXxv6MiaLYb3cMXO8MWBii9l9PNavPookQT0hj3FNs",
+	"0Uvz7OzUvLSlYKoACuaawvJ4JAn2HIaHwjNbhE6Xctigxh0XeVHc1ns9L1vU1x64xgjecJu4h/JFH5TF",
+	"mNx7fNqRra2BrX1EtEgs8dOndxWOxntihzlpn7DJUZpwn2uZgW2nBRsZWO+fJRcqhc28zgF+d1hXRmnD",
+	"UR5PQJIfKNj4GhPiYJdXw/XcLu9ZBknY2rdD6MX1G5qoxeOSmhiO2XLLVULqxdOCWu8ELOTSTCmOqd+f",
+	"nSq3UNe46wUy4HLvPiJVbAypYp0pb9lxmZ34luZ0dyKZ9Poxse2spvXnifFMKtArwJPehEpOpW9qHZFV",
+	"LYZtDZhelO/LYkgbmly5m2z6tI70t7OTevNj/arVTKPOPGS2hfPQYBTVfh72gN0BknOr0Tirz4+k1shi",
+	"xDZ3uq18gMkLaQdse4uF5Lhg5tO2WTQ+oD12+vOQ9UCY+Izfs6Ct+rR5cem0nMv6Wf2Msmazc3X17Nll",
+	"o+Ozs07zWffsjDG/0WFPL57RZuPMf3bpX5359aeXQYdddS8unvmNhv/0ojkDxN6+4qr77DKoP2s8e3bu",
+	"Pw0uL65os8sorfsXFzSoNy7oWad73m10mp1651mz6QeNi+DSb1x06t16ndaf6WfxPzOndd5onp1fuE7c",
+	"TwYdQXloDb2SiPXUniRDrYYsmGKQpeu5zogHcd9pNS7r9dVy9zJWvGd5e2msFQaIyKNTiXt5QbJn6Xs3",
+	"mLGH7VwBNn1II5iRpyftoWqtWHTPQJoHoIlQ/P8o4vfMBpwRaw2RO9D5iVLFMBgXNG79hSby1q347buX",
+	"P7jk3ZsfwMn4iXXeEaA75ZJ3L75Hd+Xrd2cueX1+45K3vZ5LPt385OorX8OPN6/fEyUTbY7btHfXxI9B",
+	"5GXWOijehMeubaV7K/QsHynyHAd38nE8ZBgmBwDZGnkFQ4EnA2x/xE6Y0IImgG6wevBap3j35ocWSYYm",
+	"sA4BXaOBGzA6n7kkYPfcR19qzAfsVgC39+mARVRhBDit1RtcW0cDrCUuNDhAoDZZyy5vgiN5trdAzU5H",
+	"f8GEH42HgHcAq8FjEnKmoGnuDYnYkGmJY+vOoFmaxwNokOvltPeT37Gxl3YghsvMhqZdWLA5ruljqCeY",
+	"6+OLp8vMF/KrOgyOEbinqSI+KGLdKa3s+lbMSM60OaWZMMaHWQ8PboXRCWFaMAR9v+mKgXPQ9tOZHSkP",
+	"s16NsZQkpFGPkceNep285t+55nSS5gV+tGCGOfrgepu0LvFED79xYUYwzrrG44Kgp6rktWwwjMcuRONM",
+	"EZaWSEg6+j0wBHO1RWPUN7q5AXNBhvwzCxX2xMSn9Ck26fLMkXFvhX69vgv6CefU7OLaTR0F0+MYtSY7",
+	"Sj2Ja9OoWG+YfSwKEGyKCV2ToVF/Se6Gvqyocm82tXaQhDHXPOBU78cJqjYFbUdPyWk5/+3di+9PGrWn",
+	"CygTBaE2jPRUY446V1F5LIUjyE502hIp10O0GMges0LbwnK90zVTKfMWpww/V1hUYInQmQ977D/YHRFV",
+	"sy8PjwcXclFNPl3pL86Afv4RcmmcVrNeL3mD1aNKukdMsFaOnNXVZNNnn6mWXAMatvJkrRecRgxZsV4m",
+	"oHuUfgGc0zhmkX7+//5j/eSKnnT/9OXy/C//VNqsMXMm/NHaNrA/mcEkO1DDvrZE6DWj9hw1929Nc19c",
+	"SS/1YRkN+WtOpcc5plJ9HlNgQD+fdEBANeoXV/XLxtNL/bWKI0YHi/Tfy7vKTr/k2OdcvfliVBIVOoqy",
+	"ikCOOA4ibamX6789oGOiGKtO2M8L893DjR0Z15FxLcO4IKyeP8oHk2RvE73RJw5WRXEm++OgKE9myI+1",
+	"LJkhz+Q2lHv/sZ9ZvGmuwvl0ggK6ZCvRTYtJCmj6gXMCmGraFhVyEIDx6hHqLUPTauEc+BXsqHXnwE+y",
+	"Phf8dKS5YEAu5wHcQY77A7rNQeZDRRHzUaDDFrl4IGVEcqJibq6xupJymtuoUmXlBoLmoBhlbZ9oZCDq",
+	"3yN0vrpTmrxq5Kx+DnSmr9IrPKW+9KlCt9O0AvSgzqMpul5B/zmnJ/wSsLT65dJQfjZqY9PD26cJOpAj",
+	"sQbXCCzNXJy4u8Clb6RgeVYxN+UNg26R8B50LfzFdbREkqf/vPiNqFn9c4EpAVfvjGOmyiN4lY8rVQ7s",
+	"NAuEf+P7bBifwHqqkrMcjuhYlYxhegLWIfOCq6HUdIl8q/R5XkZSXgrOZBw4s96xGJtq1i/3cXtX3sgq",
+	"ZlLcWbsfSCplWUx+30RRNH3PXHk9jvPG5GrG7HN8OgwpnxBQ80zCMjGiEjOMLUfEXhietbyyOWX/fu3K",
+	"5+qiM+TiTu0q5XirWnpl5cYoF2RSTJgsX6ACE6HyVOR7RqEBtlEjr2IihwxSCdMgLjjfUXPgigyTaCgV",
+	"M8VmPCbs85BD3xxA2uzTsKsfOepLKPLI+h3YcCNEJBOVpiRSEnLBbB/wOKI8vIbnikBl8a7cUPikcjGg",
+	"d0YTwblCcI8KzDmsEUQO0/oKXKnSKI0UzBovSygvqdmS2vU4b6vEmCWd1a0hndOPXNw5K6QEmk3B5gpw",
+	"zxK2vh7EIqAjC7qszDkp9XZcGG/H9DxcJ4mgy3kcD1Xr9JQOec08tCajnmYTQOunN394daP/82+e32T/",
+	"LbsOVRJRv+ua3DE2NGF/xfyIwV82ix/oZ8sy5gYGhqIawSSFJLG8Y2KWnFF9ORInUvhM/6zXeR1WS87N",
+	"VWW3xGQgVUzOmnUTmiUjHmBwrc97fQQmSrvj5agJOQhVqSGTi1svSMFzeGk/pjM5Ghh7ZWDEuY05mhhH",
+	"E+NbNzFuiBpo9WbI/TiJWF6lO9oZG7Uz7lnEu+Nv2NDIF4ZDiohPxaNM4JpMPNSUFQmh/lqlJUCQsfX4",
+	"qk4C5MzEEM0TFPSpsj0VuOEPBB/0tnCU/6gJlPe5TUvK9bAR9MEGKueuYYQTsK4Yw5KVRMdQ8jGUfJA5",
+	"MAcZJxJdbpN4KXIOm2xLo4nmFcmGQ0S7rKzfvfR5lTPtAJkjVmAIW6g3ImRHBuMCfMl12pUFc0a7BuSE",
+	"0G4M/irM1AWBNCWpzup5ITUz8r1EKWpaDr87QbJ6OTy22oklUXLAYPVZqNgyfpif9Nk+hrVXZFd6FYuh",
+	"BzKgAfhbWRQVercsw5wKLUuqS1I/llT1EVO9F8zZhOE7puJX6ZuOBagbKkAdRtJnQRIxtcZGCAb9ad42",
+	"CLO6M5gMBF7sP1Q2rjjivR6L5q+W1Yc5bVjctrevtStDT/Nbp+X8/s1vnr9fCg25z8NAtTWZKKfl/IaR",
+	"EcCOxpL0JOlL8DvNA2tstmSuaxbRGAPbbqvlvGdxEgmXUB+UI8FZ4OqB6s1LhB+y+UGR2bPMAPju1Qv9",
+	"QduCbaoX4R//v3saYoNoEjAS/r//83+5iP/xX9E//v8xUcnwH/8VcZZEwFX0RcgwfCkUDwyXUUargWGh",
+	"GOcK2uNCERsscZ8PLKKItAcTp1iclD6+MgvFAfiVTyPguTc9GrA/g7SVSexLU8bc7tJ7CSMcUqGtmT9+",
+	"saf4pkZe03/8vUf1a6MeFVyZrG/nBY+YD7OO/vFfPS4FDRksANVUHJvfzIow0aWYeSzBI/u8T3kEAwGh",
+	"bz1pDEJjfUZ6kilsm5OfnJ7Dj7Tzj/8CjQ6AqOFGPEBPT+oXhbYWKdlbYmo5KlEx5YJ2QtZWMkzgzQsi",
+	"RjdXq57NS5I97HtRbAOW48fYBCPXOWzfm2EUC7gef/fq5glJyyBpmAEnw0HtjCEVTLBQX/riiUv6LAz0",
+	"18XuGRHzZRRYAGYbzUXWmsMX5DEEfUFne+xZduFB+zXLpGzY2S4qkmGhUf+tMBA6lOSOLrFH1zhbE5Fj",
+	"cpgzqBdJMxB4NiC5Al6ivgG4Ae1RLpTNpouY1gSiR1rqhiHGuexD9GtSsGltZIpYXRs9AgP6glA/jfaP",
+	"KAdHuKbgWxH3oTgxK2hDZd21r8hAd5CeASToVsysN82Hv01bPL0MPUYee0LGbdqGSXtPstrJ1Bou5Pnl",
+	"y8TT1pclFZEo0PJ0u9tWI5NivCCZ8kJmHYJiWf78AM9dil3upitJYeO/1p4ks9uRVEmFpZGEipbb6Zf0",
+	"iSs3J5kg0xVbkxw15qPGfNSYV9eY3TXx2oPtsDI/B92fiq/8IEt87HmevaF6rx+5ihH3JWKA3wL5V5SM",
+	"+jJkU71NzPFtGV0S8SbLar3m1gYXq/VaTUNcd6XXXJKngicsaczuoBTsUBlGVXwPrTSa0V7hjOYY9PrV",
+	"rlN8+o4iettkNhXxPNLlnw3+f7b8NkRXmwq1mc0gNNSMelzaEwC0VVRi3PSLFKkISJTEfYgaPoaU07EN",
+	"G/oAX0vV3RO3CGMFLgrMFsk7MFzD2wzvM24DbBCFGp6bt4etCyKW0PZzXkaHc14Po9tulHBBPbdM21uK",
+	"K76w791EWvvRPjnaJ0f7ZI/skxfpCPdd03gPfuyCgNiQWoH7+q2qFbazGgXA/GJjtZkKwXVhb7RiIQKV",
+	"tVkzTQYys6e0z1ra+Cj1sFcqLPOIf3zETsX/VyIuv105dUASKRM8tu/kWsVOY21ix/bjsOPcd+Hzo5R3",
+	"BDJYU/4GAckNSaAdJqrug1kLxQoA9KuPK0Am6xVBexArroUkIzrO1S1PyBJImZNRrvPTkimmh2g6pgmm",
+	"bzMoYBAE81uEP0kerLvR0lGwHQXbqoINOOPazSnMrWxX0w1e8NDz5ILOgrWJ059wVfZdimJ2dc5XyWBO",
+	"QVl69YLiNGL07qQXUqV22ILslSBUEAZxDuGPWxlctIEJkXkwMFuV35dJpDKosKx+onmeoe/DN/pIctF7",
+	"4hIGKB0Ahc9VAQ3EzeUoqRR6P6AxPckRqux2uc8iEjIa2RJBA7GOUrZQj4C9DfJBqvp51iYhLejNdYaF",
+	"BKgO6yNGoUGCtd5czEzmuXrHSA5ylSG5NVIMgbMzC7B5ZWtPSJeNSBxxpqYlN5yHH+A47DLzKav0MJD3",
+	"XGjeJoXyuUyMxdyXashjGqbV3NAGdsAC7i/YSPu7bNbbTjlK3/wenSclTOq9SUT8SiCcy0LnsAywqcCK",
+	"MOoxQRblAfReQmFtFoFs9qXosogJn6nlM5Bsu7LnuYcdVrWIPoNBEm6jXiT/Ksd1Cq8uq8zYZdcsKe6Z",
+	"WDB2sU59uYnHKOY+H1JowDeXovk8kvzzyXuZ9BgRvAeasxAMpW4KePQJs3lBUAgSQh9O2mXh2Gxbuim5",
+	"aVx9rF9l01jQ8bFSBn2RvvYshz5H+ESKacz5vUyVn5FtXSMfoCMr2jv3HCARTJNmSAuXSawAQEnzCTrA",
+	"FJ38SZ2FQpat1k4Vi70lrCVpYjeJ0hMb+vXrLFUl+lpSQIwnd7iXM8RyOsnpl+zDylnSU7S3bRiPozhd",
+	"pzh110ahh5tgO4va9ientjDKkoBAgcY3lFWLrd256a0H+V+tQi7tiCqsfgMVX/gsDCG+/P+x93a7bSRb",
+	"uuCrBIgBXIVJ0aIku8oUDs6oyq5d7i67fGz3Ns7eKjCDmUEytpIR7IygaG6jgH6HfoO5GGCu5iH6TfpJ",
+	"BrHWivwhMyn+iqTNm3JJIjMjI2P9r/V9ixP+BWgjznoSpudSoPzmLB0nYhFFwiZ+wLYbZ2sktHW+uV3e",
+	"S4vs0Qv94k7Z3VrZp3j+91Q9fFxtUQtzA34/llVcUOCnOZsPK401qoT43W0phT1VCj8MBEtED7Hn3ko+",
+	"dFde05fHA7iLsuHJbTu5bXvU4HCwd6/BBzqJv139vbmKLsHNy6HwPmOTvcUCGha1ehqZvbtTJq0RSa/N",
+	"okQb93edMptyZXoidcvNs0zSePQAqJlBEnneIrgXeJz2wHc3+W6E9yJmP6faGJZoTdUpznp8KJOp27hf",
+	"UhnzaWn8IBVDLlVHj4Ra14L86gTgZD9O9uPrsh/UwY78zwVVu/GU3CJjUnCFNy8Svi5c7KiKhAeJKLff",
+	"6mDBji+tiZbRbL1UD7ei+i5h76GAs5L6hYmDmVTI85W11tiIdNm94RdbLhbmcnZgxcJPA40NR/BaiKP6",
+	"lMdczrP9OBDUs+X7woJic0iPR5C6QJjPAIuVIYlTSIM0oT/dIfZTEYgVgWX5FIcvjU6LVVDfRMVyNhhv",
+	"gKRh+l6k6DiPVSKMyb/OIwueAVRVibEj1difCU7xkCveF0OhbJAXZaHtrdjg5X47LI70gmueaNUXbj1c",
+	"Zd1vHP3y78LCO3Er78R8akJq/yo/wffzNguf+qM+oKrtijplTZWxv1pqvoZvtZYKOyCgexL4X/XuswUF",
+	"B+/pl/yHrVRcCy90H6HXyUXZmYsSbE2sj7YAqwplgpPnUgkk7W5f2qSK25dUzmMwDK2pDJ8K9fVnVff9",
+	"Bhe4vplHGCXaZKhVQz92MA9XY/mdUDgWtP4AuFDxnCH7mtmGTkbzZDR35Nt+5HeibDX9MOJ6Tq3IZia3",
+	"kJl8VbjYiexiR2QXuofDXCQS+LNgo4TXLcb9CY3KBjasdO++Brawqpu5P616s33mYOeV7sWstiIZWVFT",
+	"5t8qYBNdIDaR36SlbcOyn3UX9697aZK6Uar7qTAGQaCyn4K8MYX8JzNOuM0JTxlnXZnaAYtEamXPvZ9q",
+	"dMhLfOoKy3Cxy2mPXB0dWAL3Vz3B+TTNE0+RwI1AnqF/jON+VRnqsGY/XltmhDXZYzwxzB+cgE2A3BaS",
+	"g4k241Q8McwMONK84kMPBVjeSI+VJVqEJvsEZEvc0B4gBMU148wdu5TltgoncWE2fCKNKOdbs/Ukzk4a",
+	"xgn0aBaIIm87TcfoFHdTfSdUm3G4BJMqeyaYbMEZ3qnvOnCHk+Zxgywfyq1XyPlqF42y5Gd0r0nRlRXS",
+	"4+iMNcV9f8nXwuv8RpOv/+JElw30hPV4mkkSAMlEgw3K6wVH9emX/IetZFhLQrh/atqTA3IYDkiwNcHH",
+	"SDO3bEeWohVF+TjYFG1plRUZtpLSeIwcKfY2no1H9aH1pwyjeZ5scmmWSfcmfoF7uVsdVeAdj8XuY268",
+	"iYu3s//bPAwvMjtqfceAaIB9544SEoalghkrk4TFY8G+6/HEiO9rVh5rJaooH7taJ4Kr7dI5WiuGI+hh",
+	"/CPYirmaB2zGXS5kCC/WyVH2LnLRG+ih6AAW1x5QA7xsHSDvXq5i8jDy0EPHl2MxAxsgTeAbXjKNMBvh",
+	"OU3JQicp8GeuYhYqIeKQcrgZwx7xmgNV9jUzQmQ/YpiYd9Zk3eR6JFTAtGIDjW3uE+5UjfMw3L8UxC4I",
+	"GRdFeP707DW+e0gk58VsLQnZX+CV7fI3Gna9S7jKiSaBrpI0w9oRV65bnn7p0fZuJdwqSMSGAJbfnC0L",
+	"tiQSxzuwv+BcH04oUlxkRSRSkKYdDesX57cK7imYNkPRxRqF/Hz0fn2rtu3B+3kJvSxIz5qO3p4G7o9Y",
+	"ZB8gpkq4UkBOvCur9DQ3Bl++cpGvbe4R9zKGVnIC/eTedQVXNtHGMndUeWSb7Ia2CxG4su71eKaWkj3W",
+	"IjVSOei5hnrhcfwzro9WdywTm2X90/rYepZb76GwA+2ebjTAMF9pKzz6/njYFcDdbSbSAo+g7vVWUFql",
+	"3VrF+z7prSWGBLlipFXcoYYKBvZaAH/49lWYD1S/URX2QViTax4or1JCMB6LwJPqf/j93RPDIo6azuM3",
+	"p9LcXeOXx2lfKMuA1+FeKKgXu+MnBEz00GV6MgU4ZTw1OCQwkP0BXKncB/kIms+/+e24Vo88ro45mXoN",
+	"6Ha+0W5o1ddS9TtDraTVcBiKI+sfhLUJwpBPRJKsmYDAfdwqc943rwYtzkpXuQLb14F7ZF05BBcuSnR0",
+	"x9KxMowbJgETfsBj8NC6Qqj5Du21gzn3xWPUN1lR+BURF9iJjMRq+mLbrCrfro4gOolcOWyNTgIaxWqT",
+	"jb/3iH+hog92hbrpX+AmJxiFY+5VPqz24Qr+2uK+/ApU9Dbl9yLJKOVXxaLZoMFGadsxlqcW6iGPXUp1",
+	"4naAZdSZRtyjAl73ba5Ke55QCokwSmW8nwqc9JJ2UZ3yL9jTv8ca5VJysuLZX/l07q+ECS/gKy5f1jgQ",
+	"N3Hs20QhCMdmbTIRG3gOT79Qk+PmBUsSjf13hn7NtiXYgqgcb1mTJqoOtqJZnPgqh8X5wNcuCpmvVaYS",
+	"MnI2MmwDjmzVmYFrsl+p7dy3BEHLOQKWJzHrTgs9ooZwiH2H0UwA7fN6I3zB4Bt4MkJu1iiYrmdet14s",
+	"rdAXI27MyMUAa3hye6qTHqn8L66RVquAJU3eQBqr02l9o/FAs6G+F3He+OY8SAK4Qip5Df8iOtRkMG2y",
+	"93pC9UEXahcrhEtG17/Sqk7x9eHAFC4yx93p0lP5rXX4ggG+IKORBXTapb2T2F1AT9QKyAGt4gjJa5WT",
+	"PCKMG0zpqdhnJYZagV1LpbnrJOJeJI12YyhiOR46sdSFhasOwEOD/9IlrOHG5tHxx5QrI/c1sFrtn7yC",
+	"JJvNVnZ4UfKSCvJR8LxrQ/ZfAEfQnfiwyUrFBkr5G8tVbGhkoNCj7E6j0z0D2R808w5k+BNxwRqaj63A",
+	"70NCV6mAox3dF3eK1ylRejztoysTFAS/cjisdXZxvprvs11o7OXve0wuT12fsnMbsNF+bV8HfNzDkGWm",
+	"UxYillLYZD9pOwDViF6T7kH/AoYrkJZzlmaiC3Ne8ChxYfLdbZoVCkffEegTxs7HeG7ENWCXStV3bz0R",
+	"PM4Irc04vZf3Oi0oCWlZrAVGST2JmcFU9ESa8oSWOBJqizoCHucolcR70ZemUE4EFs40lfegNPzeLu3s",
+	"rIgb+gZO9EmjPKBR+GiU6vs5nQK7x3guJEwqq0vx+tq6RmkrHmF88y3c5rgwk3QUjdP0MQKlwp1cpFT+",
+	"caMq5U1idM3bCzJ9ZwdCpsyKz7Zm4QQX3cEvlh4hEwIYAA12Otk5tgOd7jaA2yKrRs9dzzmu2d4MsVmP",
+	"xnmKb7n2XvBSnAawwNdPCcJURALe8DXwaphEjCw0lTX3UPJ0on2AJU9QbMdT8nzD0zsRQ6CT+TYyd5cI",
+	"wTxHJe/xyFYFRDPt7WXW6nrOIvf7EGHeO13RoZMq4hAvZfRQdHU8ZROE5s/+zoZ8Cu4XIc5LA7dcVId1",
+	"52Wvddh6wfuhfbm24K0sM/srxMIb+EbnSD+5XzIO6mEzp+npF/fPSvVXdkO2F24PomcyK+x8B3fqaqu0",
+	"JDgbjpSejOgOjGiwBek73tputSwdTm2X1ldR2yUJ3lFt9yfg/GMocuy7q/PL7ykTIi0zXMasK3oacFT4",
+	"1DA+1JD2yNoJTV0zdEauMmvdH8hnsE+z5psrMWE9qWJorOAwGbJrVyCvGa/nCmy7ZryCekiktYlYw9jv",
+	"rZJ8pNqm0na/iqXdsul+6kWtvg9bCeauNAW/GUbkRIwUSCvkPv7qb3NUKRAc39xx8gNv0ggaZ/R/O60O",
+	"e42/tPNBi2q31nI23KmgGG7Bt7YThNMZOzgyN+6FtmjzvmF/YU1Ftb+5sd37T5UpkbL7BEkLwDe+lyZ3",
+	"pzzZsjQsFoCJtYMJss38lD1VfH4SiVZ9KJ+VKgVHMkf2NTkuNEMGOtBn9DYeH4Puon0XiaFzNWzOUDpm",
+	"TR13Sk9UAL+CziaAK1+F6ZGruNgSG7lXoogUdObD7L//4z9BS9Bh9+MhWFNz+x/LHvDWWNblRhr2XfgU",
+	"/8oTEwbsTqrY36Gj70Waylh832Qvx4K5iMWwdKywn1DpSTZoT8/z4fd3JWB4t7g7IUYmi6iMSDSPO71x",
+	"koR5hhb3ZaLHSQye1JQNXUhYkdrNMARLehBwBCeDqdu+/CZ++WFze8Vvd+COqfY9txlOe7BIJ4ng/bFP",
+	"vwH1k1bsjVYxn+KB43cCuUpXU5a/j4RCm/bnxiTyXaFET0aSp0u3LHaJmwnOL5xwZP0yOCSxFP2SHwHf",
+	"EixcVPSgGzd/+dvZz/DXq2d4ulQna9dotM/xVw8scZ0OSboskDHAfUotkAPZdy6NEdABeA/qvaGc1wKt",
+	"EXqcRu7oTHhy15EuvDHWudHtBjdGGEMzKLNdnzvMIH4FbVJOVPzgw9oWcJRwtbh3gUrbOP7oRNspa0qs",
+	"LRm9v4ObHFfnwsHE7dVT0z7n4tu/pGEkPTVL8H+sgL6mA4RGGDqZPAMKKEPCyd1xx3nkKxKPMgV3Mxpp",
+	"qSz4PJSszKgDCNGz1P3ZutglIcLlOjN1mbIk3Ly12hZwLiorDK1BYziadkAo8mtok6GtLvFeCMHhNFi/",
+	"zOta5baFpNt8PzNRfGRnyOuAx258cZbhABtfMu1aBqM46O6Xv8waaCgmOQcdbYS0TfZ7RiMGnWwEaw5d",
+	"x9hvnTUGQ/iEkRO4CNDrmoOms9xv8/FlKtB1UqIQLxWiJT8zJhORjWuKz9JYs6jT5R3u/H5Zr8ycidrY",
+	"mrg1LaObcO2V4ruyoO2vWwbeYoWIv3Sn4KtFLYCnI2DbzRz0p1/I6myOU0ACtWEHzMlbO3lrJ2/tyLy1",
+	"YAsa+1g7rFz8Xo0wdrAl1AWAaOUKYo6HtmuagKz00IbBUuN+iaNhPDEaujsmWW/W1OD3anCmgmKxw/Ch",
+	"IOwASh1DWcB9fIjFhuiuWYm+oQqfKraBxnwKs2xUHYn5tAC9uyIux3pO6LZ7rLz2x1eLP5Xt3vnzxhrR",
+	"1566qo5NwzwEzbEFTKoZX+8pyBrfG9b3oyugaiA7F5DmU1akSp6Ygty7wBJlHsJMP/QeAw+oC4hhDNYg",
+	"VLhzYTLN4C/qa5g5gJCLfF0Azc2dUzQ4kO93hHpOpSmwRfv4loZ0SdVJhclZyh/35GcRtzGZHvhAPWCT",
+	"gYZaKMKtuCu4yzjfrDqWXoc3gc7S5vpszQrkKd44xRuneOMUb3zV3sC7sS25AgCYpdO7rbkEe6b/OCCX",
+	"ABPJlOpGADIJFjJ2tlbplMWpHo18M+MWTGiRgONkQk8m9GRCTyb0ZEK3HlCTli02hm41qnYiVVtGuclO",
+	"LYZuhXgz4ao/5n1B5VHcU2dryBjevHv9xARMJEb47+KCnphrFvpvhy6iNJS7AnvUZL8iXJMJmBHpvYyE",
+	"yWPJIny7s3KAsue0aHx9q+aashAijnHIn00RqoS6pZvstWVdwVNTfizoHgSeLPdNb0Sx6csZczClEBbT",
+	"c/qHovbjrphqqABrwAvVuErNYg1zjjBa0LxVNy6OBj6tyUDALXADDe/lDF2UJoTG5DSdsooZMUw3Iv7C",
+	"spi/t2rOlo9SqWy9IZ/jEUEDNprWtFf5t9tYnpVvNP3Nf2nVRqpR3CtZd3DNulOEB6rwr7pScVjtrIc1",
+	"pys+5o95DKn9j144rGbwRmdO0im9v9rA1KyqjGWvV6sqYXrBFp4k7KV6GEJuDZQgtOYr4QVUGkiMRXok",
+	"RQwzAAHi0qEabbL5DhanSoYcSS8hPYaSToqtcKUmo8NkcnUQ8SQRaTZSfaf0BLBsUsES0bNOqVRplwJ6",
+	"pm9pyZ4QKwgjdwkXLsCjkh0oY3/PBw9uKxf0ws6fD5mBztbeXfA0kQLmugDds0Y5uQ16XLKcPNhwTipk",
+	"yKmHpmehjR09n0t0kmiaccZ16kmRuI3LfSu3LkAHXsVLgy8UXLWCOwzrQkpZbHWtWOhrmm6AMpI7qT0+",
+	"lMm0sL7im3OS7r9ZdkX9pzNfdRVv8wf4tNVLP/hzBCP2j32xsh/50gl+hX2ASVScATL7GIKlW7OusBPh",
+	"hHSiD7lZ72gV/4Cr+Aymd77lPNNP04IhccYq5lNftQ61CqnI7ekhsEaU+EITjMqYa7iETblMcJaNPGVU",
+	"es3VvdkaEoo1CtzuJf9+L9K95bPWbMnMnG1n2laveP9Kj729ovcpzXYoabaFvREbpt/w2vlvOt3pCgBg",
+	"+dcqluX+WD7VpzTfUab5shmq6jU9/3j+omJNl99Ca96D7NEFo+fiRBAWmDmAdMR2cn/YtfZNOzU3ykwE",
+	"JQGVmHhCSNxojHPK7Sl+wEOmzIvgdTE56x8LEdhy2hT0Z3zLIAdYkdcW43E+xPRAzrWFZyDJWCgJgWR+",
+	"WuS6pg2wcKlCMO62cll/CA/HsXlD+XMvrU2fFTlvfhVswpUFkJO+ZgM9FEwqY12UtLJeeu+2cE/M+l9J",
+	"/eMn0ZdO7znZnNEYW6mGUJ6sNq33XjgdElkRe2I7k2VVcXRM8CHjiVYigMhEgJ52DgGaylUGw/1iTuRf",
+	"uyHXzt7g5mPimWuTCqOT++qB8AdWkWeCC/ODPT1Wcc168o8dE+G3BpwUzBR2jHCHDLZjLVdbpGwwNl1n",
+	"hJ2FFTHrioHErlYnk12dxpj6XRLi5GIBUMeSfuwOB4LxqBwmAB+oP3d4u3psD30e+MYw/5aFU89OB7mT",
+	"CUWLIeWeKkqrC3Hv4Y+cpeMENqKb6juhFs7v0t7vc4R3gTyuJ2vrnOg9Dt9mx39OnN7y4dcNVe8eMGfo",
+	"3dhpevqF/m87o7jZqh6bNfzbNVDBdgTneIHma0XhcApk+RKrciOZAD7OvKP3dtfFi180Vriubdwx43dB",
+	"oKVhUrGbNJG2sZ4ft6/pwqOV3cVThjuxZE8R3m9PadHHEvfqUYICznE23byGVOMObkWq9zAccPIglvUg",
+	"Lr8RD6JSC33kdwLGa41OxpBp7/Lobuu6CAzuSRllrsf2Oj7oivtUU2tDsvszhyUL4N11XplHHV7LPXmf",
+	"X/Xko2xey4XDtQUnJRX/EJE9ixJtxun+WbxHQsVS9Tu0nhA7Qq0mfm+Y3J9BTM+gx7WioQhzJ2L23dXF",
+	"xfdBCbG9BDjg9IzxtAwlHv+JTu+oF4yQ17maZmm8LaGT4767d/Uzbf2xwJTrIXSgoA73eNjuFSWizxPG",
+	"ZYzCZFlPKmkGYsXaJu3He9igPamLr4KHG3cQI+nsjK2rJQ6CvoGY/VGqZUY48MQAPSz2hGJhFDskrv3D",
+	"R3eGdbHY2+dSsbGKRYpNpk+MuwSpABJbrnz9F+DbA8aRGgKIIgJPulBkbwA9cb1N9XBs9AVZk8PPfCjy",
+	"Rn73mANp2Ig7dd2YwbIfiliOh6tyvMBZPGmFdToecPMYZyhKm5Hx01k5GOcBXARvzIuQBYUuMJhJGitv",
+	"mpCnqeueQiorUmGsc6kiEY9xIslpighILL+jbvR/jI2VPSni74PM/OH4FGyt/xixeMRCZT4ISMj3PrvZ",
+	"k4onDCkszsYjIKeUxkjVv4aoI9HGdtzZ5ZFFzLe83wuVHrdWDEcWb+5bQ4ElM0a+bOfEjLgxIm6yTyWg",
+	"4WwwVukiIBPlXOFwuOtDdnarXg+cmCN0e9DZ7EjlIs48Es20HqVnUjFWcDgaZakbK+neDI42uQ2UxorU",
+	"bepbyYdiuqaLBA9zUoVrqcIbA4EFnPUNVKAZDw9A86nOQCdxiC4QODysrwVAiWcj9MZqHW9VmN2z78VH",
+	"OVEVnaiKTlRFdakhp5HWVWgmSoVQZ3psD4Ss7xodpS3qLXzE38f2KMMr6PJUQsSAeIn5b+hbxnC4O4bu",
+	"8nW8iv2RZ34FYvcSogRIe1nN9Db4wowe7VEGbwqckFnYYAlxesKRzkTElErB0ARf2FDfu4DjJklYnHFR",
+	"uhAlFdFdRuM/k3T17feUOpTKRScRdlBmcUki74Vh3am7EU9SweMp5lwo5iqvzIVBfqR33Q4SxClw7+3D",
+	"7++ORVcYPVrWjJ9fraYj3C6cFMR6+djfRNbY7A6yJ2R1cuWP+9q6wgo+rKcWHCAypvFGoieTjCNIYwdW",
+	"LOMVhkk+utudBkl2M0hShveiVwaTQEpP2HdO3r4PkEiq9GlA2pG2ZsHROE3Jn87WTOvpap0IGOja5yTH",
+	"EkHUkteLL1xsogGuC4KaJYOGsVkx/tnmNIYTqTfCxXP7GMiox/yCg6c9mdmhT2J8HIgpM0Jkai4jwGZa",
+	"BSzNB+56PLKGSVQgRRZ+AL0iyZO2the1xCCOX1iBKrwCND6Oy8dgr3McK4rCmid9f4MahW2uci0Ipepr",
+	"ZEq7iWMAiwS0OJ3Zlo08j6dfhrCXWxnVKEnAY/daHrcRCrYnAQfrXC+at0h4VHKYDnjyQqaVy63ohMxE",
+	"6zHAyWal+alQ8X7aQx99gx7sFAU7D052nnugDlFoP8NWEeeJz8JzZMOsxsi+QtwN6hzBMMxfIwM0AwrY",
+	"grcCQJerpy+E2tipOKpW+ZP6PsrkKTS7e6dE93pb8EpSrkyPnnl/sQhKPqqDIpR5rhoIxxbuyXgUiZE1",
+	"1/nfCauH/m6EMNDzi6Rbk4GMBkzGQkFDinvbXR1Pm+x3RZfinhTQreNWwQq6ItJDYVjo9ygVcchoAi1F",
+	"AsdkGngoovIKBwA+Ak8F4MEsRVQp32GDLbm657Mn7TIAepcbGZlbxVUcMG5YOOKpNQDuGDDKUEBxgyCR",
+	"7sUMrEZeGDQFhmwyEUrYiU7vnkBny9AEBUB3yq8hdgqhP2rWFR7rkSsxgUe+VUpbYZrsrbaEetxm3Foe",
+	"DeCuQd6xY6ATkBDd3d0EHwZswhMAdKKmGlNoEoLPW4g73eb5jh3DusLIGF7UrUpFXxqLOjwoPa8mfrMM",
+	"FF5PFD4plf1RJBB1Wao7BHLmcFOpxtJOmdV3QiH4vAa0eECPbt6qQhK9aLBmKMuRyw1xCfzpwZfNJty9",
+	"8TnDyBUbK+ydxOUF1JqVd07h933/FL2EShY633cJmPVGdPJwGg+rZmbAU9HRaZ8raTg2f1k94WlswDCn",
+	"Y2VKEvXf//Gf/rm5YiE1bQlqMc3av2P3XrhxbwTMuNvbngZr70RwpiOd8r+mCgyfIvKPtHv7BWtA1UkD",
+	"Zjfvf8PVABRiA6SQsAMbfxQ6nT4CFCEeRz3TzLTi9Krfhf3kAbJ3UGlA7447A5AZwPrmpwxEHUXBaqCD",
+	"zeR/bds7VrE+gzHo/bcQjPFwiLqe8XbZP4fm8Ele5CwUKdFwW60B/90pQq+OpGF9rcQWu7/dDro9fwOb",
+	"eGwdCh99PtRONKGIu22CE8IAsp3xJDn1Jjxi6fHfVKwZZ0M6T+vJ9b000taD2X3KTLY2NGsF1BH3WgJl",
+	"qwfzxnauAjePHYghejDiM48shf3SMDNwfgMkKX2NC2azdA6adI2SRo4rQGFKDJpXqGb+FR/sqOqZZwTh",
+	"vPuCZn6jRtAo3HbVgiacCORMMnp1TLwcsnoo3EqUth38v8hFOUkCf3OHba2FwVEd8tgTJEmTO/p1XB++",
+	"pXNvcHk8Hkp10RmRB/f21fvz89b5eWst+O1VmliXvHBvBUTz3g+NoHEnFaDla+hgLJy12nbZjSHNgwbo",
+	"Nb1SuWvjai+onAND3nMaGCBpnYjqsU0FjwYMtf7xVIB/gYmefKwGW9YMi8cioyL3VHKkEQPoU+OWhQWl",
+	"2mSkInKT4i5zJ0ZgUQrZnKAYOfsQ0FNIFOaGa+LrwEfXsDoIo3vAdWT82GaQt8mVxoWUtrhyGk8uhOfk",
+	"2sPLcx+lB6MrY3weOhWKCw0zZOeCBfZ+agg/djKk/zBgIQX1Hah1F3/hVUQ4b27dGrKzv9fAd4HeXFUD",
+	"rS71+yt648ZXKJx3me78atEJ38HsHwrEhh7w0y/w78Ji9x68WSqfe+nakFvl5Fnsx7MItiHPxwuZWCOf",
+	"B8QoRgusqEN7rbAjsMQbsubeoYE2+0IlGUd+tS+bD7ihEgeAfiP5KzbezyqniCv3OcvvBMJMOV/IORWY",
+	"IZu1/23m3N0QnRoP32i1vsPLBUg96YMytyJMAcxhK3H0dEC+YOx5VVTHNT2JbWM6VmuTy428hL2hOR6r",
+	"UnkAy5H83y3b/6d4zPdFcvMIuqgyxnptC9kRKm/HY1HWCBSg+J33Qco6QziwyVsQ+P0lxFmqeYaL5FTx",
+	"saS/vyp18Bd5P6cMGOT3tqYPBiK6O3Mv2E6/Na3wCzWxuahGpKW+NsyKBMTE6XRBV8dTgCgoMHnC5hGX",
+	"Z0GXWP9QS6oUD9oI/tCKqI2wBDjzH/AdHomuUdoCOf0EiKWs7iPvv3sHEU8Sv/HUwsgBjJV429sN0EdB",
+	"A98bYG+KiI+RXHNpNVXYtJ/dJp6U1YbK6gOfssmA3mMuAPSytqWwsH/rW1NVpVhqKEqEiL6tDAtmuZsD",
+	"hSthTZ6MVeKzTy1fsxAKAtyGoJ6AZt+rP9Vkv3tufnczbNODhgPlQZycosKEux2I4fXMvTMXK4A0dXar",
+	"Yk8hlf2WcMEYpZerkslzujREY9YBzdjx7yLMsfJIbecaBvcWcsLuu2HWPzGBgA+CUQ256vX1NB7bo3MJ",
+	"FTDnNrTqa6n6naFW0mo4rFRQKoWQF2UOUz22boucahDWJoD/wCYiSTDbB3qJiqPwBqryWy/Wj0iRP/Sk",
+	"1rdDwzrQk0yrT3Aud1sqHWrg35hC/4Sce2Ku8GcLbcJZR7MC7Uhq8bqkhQsAF3CumLiXsXD6tAwCXNRp",
+	"lemtZbSY++LxhrWvADARtBC4/alWfZi5PcW2e9Arf9UyS6Azkb8akaY6XVu7QDf7QmCJ4dhYpsS9SEtz",
+	"1zPwEgMeM6tdrEe1ryHtMNTTYUa7J6EtnZlxNPDzTst2cH2CZZ4AKXYJSFHo36rGoMD6QVy/xG8IggLo",
+	"7FMujYg73ekqiHqkXG9YpMdGqvJkzS6G0C62DGThZPFwICygDxz0Tc4p6nTOwVOKwmxRIiPQfh6buA3N",
+	"6aBskSU+1U7VQlqnTgcrzfoJN9hsZLBWRz23P03zyVVEQjbjkUjvpVM7nhqhTJSS62t3ifmBH6OHAqLb",
+	"wthuPuNqbMpVX6SmIqLjRAjvzs9eu4OWkMHV5Gtl8dlfixBsfoXgYtTy1YJi/KsQI68g4HDTMOpmftPT",
+	"L+6frYBikFAc7zz18RrEYAvic5RwGhM8cwfbikPrq8g1kNg9BmDGjKDvDy9j19tR56is6kNMuClECgUH",
+	"Yk1si/XchUMYkVOaJdp5Q8Q4JVKxuqvwSm0xJXuyFSdbsRZ2BxoLH/uv4jJBg1Z9hun3JBbGsp5MjQ18",
+	"phEoSqH4AdP3EP3A/Fakh0NprYjbTrjw2m4nMTK6k6ORiAM20BP4hRM+SKrArDRyxUAfY5P9BFxRTgfd",
+	"qtBIFYn/ofQkDPLG7EQaS1ACQ26tSAOE64BqO84RA0AGThT77DS0OYSF+Dq89oPFkALSCoYwhiM7hTgZ",
+	"5o0BfmCo7z2dg0xEBt8w4CMX1TVZOOCmM9SpADANk3PdQZESrkVtngMe58wuN36XrEgSg6PPWImktV+z",
+	"sK8VXfVWWc3iVI+wY12PpjQlkwoE8y/c122ESNmQT+lqo5HgaVACn9C9EiKjTAAzwRkzw4fCL81dItJD",
+	"wexERhTUGvcGeUIfofEkwiJxn+/6SgCCYGglYBVS9ZvsZ/oOTwWFszplL85ZDE/4nYu7ZX+c8m4ivm+z",
+	"q9Y5C/FldcTnERY/aVpGJ+4gUpruv//jP0scY/DSC4fHmcFzKnnSV3wrr9JKVIFFQHqTJGT95GZZokqn",
+	"zyvIQo/INeNdI5RtZ1E+PCa05+BJoUVTFqUm0Wcg6ZxrwyH//JtQfTtotFvn5+dLpB5Dt2kFQTaBTzYK",
+	"v389TO6AEtD0wpmuzZC6V1GZInWadulsaOHI2YEwIj/8ASN2Zjx0Thtx9+Iys/r3IvkIjVK4G4vPowQG",
+	"LXo8MaJ69f4upQeQVgzNzPY+n9/cwP39NX72Wf5nnqZE5mqnCU60psNGbRLYPav75jLP6eFdmohDJOJl",
+	"HxNu8OAzts43fcgtDuHW+BLN1sXl1bPnzqXIDN5ymOzOqcDLf/kzaDj1m2+Zu8SPrWeYC/AEKuVT5f+w",
+	"AgZ8tluFKzXJWSpTcv8RNLylyRZVyhc3/vdFf/zmw9Xl25evx7+/fNX67R+vLt/+I7p48/Jm8ublzQou",
+	"Lgjao6eSUbyrk8moYXgOwRRl2jlzeug3f2wQFC+MPXUswPl4+sX9s3gELUfEcl8zuSNSwpBKeFck5pqF",
+	"CLkVMniv0J8E3ysYdcIhm0gbAXter4dVOt8ThaR5LrKRxqKKdD/zobhml/5z3vzj5sXVSS+408/0sKtb",
+	"P3ikOl2GmwFPxUuPo2ZKWsUHrbEqGbf9LmtabjOkwCenG1IETwN6YsilC4PhVTbajVdn9ItUwK8SFxjC",
+	"a3WL6cnP2c8FA4Mqu+NeixKQ+pEWVOZ7z/Jb+JMeyajwraKWaJzHL7qti+iSX4lnK8h7+ZVXyPxHcrzL",
+	"YdHPuI1nv3HVH3NEHVoUItHns4//GayUyP4r6ILFn4XPbD8K86K/KGsHAgvSh1B9KLFjAwXkop7yn9tM",
+	"VS1RPKdVv3XHbOF8W65rpCmJHiIT9sbGRQnklSoAdJcKgrspg9g0c2fxob+D/kWpUGIA5yz8/hqDnAk3",
+	"FC94WkZgyONTF4HcoEp0l1Nj5xk7D8PMYAx2eXS3vPJ7IL1VhZh3q9yKAyycwW5gzNQj/QUxTwiyHMIt",
+	"A4wPneLCT6TjRBis2RdqcKVLZVGp+0ZVDELTdpup462P3MHzwe9Az7VztYhK7s81tc5+xu4eVHz1OaFv",
+	"UPlVd8vDqfaSgckX3evhsScjCCXrOhW4wOXCIfwuTUTUl/LOZyEvezKBzJChth9AjQM/uS7af1m61XEh",
+	"UrnjHI8TxAjZbU9T8VaNoFG69fKRvCRAVYDpWx6RapEoF9/fB/zqVlua5pPsl2fnFx9b56sm2S8hykyo",
+	"2L5kqHhx7gLPIbqcboNccKh7PX88Xai+9KUgYz9Olg1TL88Rd8kPW69UGNBjGI/qCyXQVy0dmMJWPqsG",
+	"fvCO8K/TvhTQPSyGxp2fNzyNBtWFhbkXs60mq+IZe+zouKQKK93Q35zvE8+oMa9xy+ptoxC5rh4ZwrkM",
+	"2wyGaVIRyZEUyiIUsjtvzm8SCt4oMPGw0BkumDoM28xqNhJ6lAicQ8QMlxGfKZsvnDJnw3E0YJzKSk32",
+	"yYfHH35/5wkTkVllIHhiB5jzHttUQokBTiP7LjRWR3fN7PcdOFRhm0nV4wqy0sNxwr8HnCgA0YR+XqUR",
+	"JKbMWMQkTBdDYbUSfdldPKDnTz1QA1d4ZZ9Z1ylsRmIHHVhkx4XCYZWtQkVUfJ17bdlaS48VFNcaemiR",
+	"BnlAXawl6dvuCSs60yer8lVYlXWOVZXxwKN21L1+ZTu1CBEsLuuwOku1bHgAXUEL2/1mswVK+LSsNEzG",
+	"Vdq2L+yMqt2wueMk8I8o8ERbf6jS7nMLh9Jr8rCLSZnOJSX3MVr4qzOa/1YgxSZgbiTZRaj4hFuRVoFi",
+	"acVQQmta4WqzdJv5Y9vO0dUJx/PGmqHOVlNzJ3V48n8e0IiH1IG3hENTAjvblivz1DMK7I/K46fpLMGO",
+	"HXAodGTIFtKWQJhdHJ4IiyAc9J1Ys662gyzuBqqguBOPrRQm/N5F8Tpj7mGxFgiJIY1BYDNS2nSXEqry",
+	"PGZGT4/TjpgKEy6vwune29Hhe2Dr8xZuRlqvPrae5dKafWhZRXNR3Vp80s8708/+FZ0U9AYKuoaH5QZ/",
+	"vW0d/VgolPUqGsF/pMUh0wec3OX0IT7UXtXhNoAf+1rHhsUSup4ZT1N5L9ZzgLcNlHHygDfWsA++6LW1",
+	"cJHU5qSGt+snw9buKPX3FBxGs1IGECFPite6ZlvvJniN6zqulgLYzEfASMnu0wga+U1XQEjRmL7NBs2q",
+	"7l7orV6VMqr6rjBnYqyvayJBLvNEpb6TtYsjE9ALVrMyoj2NIU/5KNgsM3uxjMZttZYMBYqC1FnFanlC",
+	"3qVNzQ8rmMVL99nsZBXV/sfzF+3Whbey+JFVrBB9Zd6Y0OTEOgb038dcWdCujYtn5+tZ1MKp8q3GKB8G",
+	"yDFGqdY9dyiImsPIvuJ2nILRFESr7PTBQAjLrlgilWAtQNPYV7cF6NADbbnIulrxONTbs8PCuflECLcw",
+	"xInDgpGQ96DkYxHJWNAgYgAcWVL1CXgG0cVgkFMkBkFv0AXjKSCvXhd+BZDH2Osq4j4Oj1o/ZlgY/wxw",
+	"0pTBoN8Uf2gyz2wZYocG40mSjUTgoo2VSZItnbqQ0YF1RgrUM+JnjQS/M5nmRvcpF5SyDsdJx4GeGMYN",
+	"OAlE9M3T+IlhIbB5h9BgjHmvrNsFWznKSjaEpNZ1jtAD2xbpJBHASG4YZ+Eo1Z+nYTYnIlPmzqFOiU0b",
+	"HkaMhDtqfpQE9jCUxCFPtoBxZSYihcsiHJHbViuHeS7t0r+EBU0yPSA0w7eMrhJ9GLGqK1JyxKiWLuiM",
+	"KWTn/A2y8gxkEoEYjVqE4jBgoVRm3HM76YwDpA/db/00KH0BHhFHRKdhgFAIoOMKY54W3b4qfw3E9mAa",
+	"ata1z6tYw7UNwPq6e4dNNCeP5uTRPJpHs7YAVDkur73D8JV0+8DpmfWR4CFdnIZQAGQnV/SS1skEPP0C",
+	"/3Z23xaEL3jTEO2kx0567Dj12JE2Mh124LbEp9yyH5paX0Y9Pk2dn2/Eo+CnLf1QdYFrnvKPXADU5dFd",
+	"uxhh9oXF0EePRtpIKxgNcQcZDn0+nFAMfCE2BGzWuq4HPChM2kKdbR5eDYkcEV6NEQ9T8TXgUG2kVSST",
+	"xT0MAQtHIpU67kSJNiJeoamBXmmVmTquUt6vXMVIt1nAuudDmUwPrph3suAnC76+BV/mxAck1zxZ+sF5",
+	"9qXql3ThT1j2oVU6hA7B7TjcKqi3q5XIfQrNCZiLnYZD0Aa/vxaVsJvqcX9gQ/eqMp9rUDrkOPKXAqxE",
+	"lxvBxkpag6Drma2Uqg8N3ZjCrWsN9AnFam5CnMcrJQZpxA8ShzCOt7yRdTt7jH0y9EY21qLPzs/P0f1c",
+	"Xax/HwmFNdbtG+LddURueedOLZZ/gEypKttUgIalj6ziQJzmjI7HTlYmDp2CKBqHNRuFxqgpFnQGveMy",
+	"NQiJGuk0NgHm/yaFsiHajjgrHwoeDZrsE3XGsBCPQpg1yARF6p4Jl7bNRkJBEVWrPBJ1HxmN7a3SvR7h",
+	"B8V8ygbcAO5qk92wEZdpXpwEmFXrbSjSn8H1oUTnSdK20cCUb9uxYaEAFO+OQVA0OPRn/n82Z3oawRlc",
+	"ExfFr4uOGKDRocAobTuZBDhFL9I+QoKusiwPqJWIe5HULMv/rWJV2hjZTdztE3knkumqt8fTb1kiuLG0",
+	"QbTxlRvk/tbppXpY3ekV6zGuZsg/y6FbYytoDKXC/8/xS9V42BXpMmuDJRGf79Y70HaPYVOM1IElFm1m",
+	"KvpOzXJybJdMaMTOjuJhaPv3HTS0EitlRCD9tvQ3LrKOYAJq7KcCIEYa7fPmix+eBw3PJUlOjhOfiZDg",
+	"yJ03n7k3XPhOq/T5rkztoBOj/ORfupz50nnzWelrRnwufb71wOcV7DNPJFCfF78HkBeA+nre/PHHH4sD",
+	"fZm813kWxVe7tb4sr08evR8rs0mVOf2PA8H+fSzG0AZEUDKTgfao5HicAcwForyiO5Ebu23n+v9YyjV5",
+	"CkzOm8ToC9q8OPSpFoSZTfQ4idlQCBsU2KOx/qmVuM5wYj3tWBfopiFXRa1DNuUyCWBmugcErUY4Jxfb",
+	"pLrC6emJUHbKIq5i6Q6nad4qH4bLoTcKDP6EPTsgafALdwUZQ46E9yubdmDDNnBSthpN5xqi3Wi9ePEC",
+	"OJ9/cNoUsnYdMgJv+JDH40bQAHfE//ZfeJKAX55rAAScbfzl9Vt3Hp0maTdajdUF9Gc4VbsIsDduJ56z",
+	"EI+vv/8oZ2Rv/vK3MzAml42ywl0lv5HtfHbq69B0c7kIiNbiTiQyo9x4ZN35aaDRy9OmpClJd5Zb7KvU",
+	"5nIh2GKMFqCfcBsP0ZHzzelQQGMp9jMS30jWY4jhkae3h5xgJar1y4ITvJuJrZMXta4Ubtu7WVla62TU",
+	"Ha6DSZgsFmBCZqEVP4Jjs2RRYHm18BSbzvdZqIDoOGwXwAuuEY8AUkHh09zYSb9o/Ap+CnI6/E4YFppx",
+	"ei/vddrx3dlOV9ERBZcJEBEo39S8VWEpUA/bzE48HGKThRDNh202Ar7KXsDGgG8TpuJeikkB9BXTfFm2",
+	"w+2ou2MVMQ+1OFxDTz32zQ9vlbF86l08d5aeGDaQxup0OtvxkGWjnPLFtILz4uYY+QPGE6OLNEGFagxk",
+	"u7LbGUvN2z0pkhgdS+zD8A+yfGUGD1NR6x9FYcY/qNOwM6mbrDz8UwqbYq7xEIE9hLcPVnqoU0WsLCtq",
+	"wZd071VatXdgO2n2ZHEzBH1mldz+t2mT683r7PlaqThxsR0je4iViZKSb4NmmzW2L+H4Adj5Iov754rG",
+	"z2wP5fy62hEuZfZfZrc8qgx/rkN2nOVfJan/uEDj66i/BZYl+//OKppw2c9erGG7tpOf9Af8wPKUn3z5",
+	"zk9ZZnoEy4LdKZsM9PBY3PgCovcZjrrXabBPlIz1/bbOqwZSUIL1VjH8oHvWifFWypiv8sW9pzH8I1J1",
+	"TkPtWMnB34PGGfy7dF0O6W2kci+I4MsL3F0ZvZfSdgPurupb+1qktMAoUnVx37OynyrbDEvYFtt7WtT9",
+	"ulI/Du3JTxwz+kbzEQL0D7VCqnIhYicKf0AjK+RdKM831y5rxGdBH7Wp7Pfh43AdcIUfExxgRrAfW8UX",
+	"lF4HhKEeHqDw0QwK5BFZGf4XvkRJtLsUbLtjBExa1GrpFIo7CAUSK5xSyDiCcQjc8rQvbLvYlkPVpETw",
+	"FGi/cThiRYIE0OTAucUVk+6y9zzBpAGdL9i7gHHWT/V4lOUAnNoz8p/uL31fRzI4w19QQ8yMuKpnU5g5",
+	"THstJvE+9S60Wxfri/tL2VfSTtmdtOBepKm8h362ehFvFQS8cdEoybj//rriucPp77K6Le/eoSjf2rex",
+	"lO5d5sXsrLdwVjS+TtKCeXVeiV/2G58C037WVpBNjinvj6zRoTjnQO+KyWBezW3YZX3ydB5d2A5t1HY5",
+	"RwirU2rOFzpI8oBPBZZSJ92xZ5Zyvox3TXCABD8HIRkIoC+SbI9YYGPXZNvcAgVRuTw/b6zvsO+KU+Ck",
+	"lfanlQ4pj7+kTffY/Sspp+WseaGtr9KS/zQlCmVAKStlU7pTppVospDfc5nwboJuLQwYwDg5nyIf82Qg",
+	"I2BQphLvgMfXxW9BpTjMyYbdF4GrmL6G+GlDPm2ycKDHRgx0Entks4mn18OkrYdXyz5XQGDrC9tkb/O2",
+	"wVGqh9KIGENFHHTEfKfxqHJjFYuUJbpE5qx0V8dT2AOlKeYbQOsPeDZYgMbacXEaQkI2amxENgZR1zNY",
+	"OM0V2cD5hCU3d2bZpu6yJtsIZvSnKXWVA2+gAvmuWoMft9roZh/xRF0zq935qEg41sGXqpoWeywsbD3J",
+	"tm63YVEoMUmHjRDZCHdZzDL1eXW2I6U/P4nuKySEG9Hxzgf8jf53E3g4wvpYeay/PPaGg+qrj/hlKmPt",
+	"ptGLha+Rov+y2iss/PKxXuOqW1PanGU34wIaCWbmEdex54UG4QofeBYZdIdJVNNGUzljnN/wabH31C/k",
+	"f7LXPaa0DdhkMIW6ETZEOQvyaCg+C2ti93hEFzS6pnoCBjV8GoEHYkKAGhXpvUjPjPNB8CIB410N7fdG",
+	"RFrFjPcsorbKlEV6OJS2zUL4bJvhpcKAhTG3PIRGNnRwAgQKldb4ipkHV71V4W/c2LNX7hJnr1+G7Dud",
+	"shA/FX7vnISu6EsFzt015hkkbD3WbTmtlBmrddxkN4p+9kGOWwo5Oq1n9BSmEFNFWikBILC3yrfKyZjx",
+	"RN4LnCcwNhV8yIT7XpZWBgxWxIvFxC/kq+/1nYixjuq9BOdk4jozbiF3czYetf290SXJkFVvFfhKMm6y",
+	"qxZVIX29TSd0OYXuEY1IuLgOHZMhjlNwxXry3q8dXrV7GxFPElFZrsQPvrpfxjGBd0neGCwVd9zORq7e",
+	"bKOnnWu00gsvmfAh//ybUH07aLRb5+fnSzoPhg9FAE8fJdI9AC4l4srtthGWka+P8LiFsk9YloEaP4NK",
+	"RJstFMqHdCPaPGh2N3qcRsIEzAi36cQ87USLuxeRuR/F1iC3togbKJmKz6ME5ufJl6h00+gupUcgJJvS",
+	"szyffxIYVHyNn32W/5mnKUcIJDuFsXPnfTXqYPLhWd03l3lOGItIedLkUSRGFgdGl3lMuMGDz9g63/Qh",
+	"H3YkrfhsUQ2foWCVPMmGjNvsf1/0x28+XF2+ffl6/PvLV63f/vHq8u0/oos3L28mb17e3KqSUr1VTo+1",
+	"2ZfbhoxvG+3bxo+tZ7eN4BaWCr8oHI8mxeLwAf/yZz9U+mOHrvqw9T+/gi9SJH/baF8Gtw1u4dvoD7SK",
+	"8AnN1sXl1bPnf4Mv9bVyy8BXeAtF69tG+8uff96q20oKgkycKhvkaWu37BeQjFZmEn+BFmanjsHaPjGZ",
+	"RPv5kAEfjUpuABpAcgD8Ydih8XdHtN72v8Y+jQIAgAc0Z0rYiU7vmBnIkQkYOEfGV2zRjj0xLOGqP+Z9",
+	"AAfINsFdkQ4EVk3dNUYCjOCQmtLhPlq5jwML/aotNpUNNr/Awx5VV82dmO64qeZOuE+d4T8rYgM88Jg3",
+	"oJF/ozNQp+7hCGatMgBFVv0I9Kc6sXcSE+lYuDdNyrcDX/mz3s6Uxhzg/qCza+4PW1Rp1Z8vbdPxafMC",
+	"WIaQsCJ8QpzynntJo3E3kWYA7pMZjwAUjQJxC+md5dlpcql+YoptUqIkunXZlVT2papu28KLuuMF11lt",
+	"SdkbApWgxIRxY4QxEIm57UstI/yEyv4q1YFM5WNR1iwZFfcgxvdro5SAO2DthkmEGDUCD8rXlXpkptFA",
+	"Gx1JqJ57pWowLm0EjV7q9pQwINqtwL+Ntt/x4qRa4cB4EKAPejgUMtliy5NTtY/d5wSiVTttj4KHfTZ0",
+	"oFlPqrjY4oQGYietTTcMJLbJwi43kKoKWaRH0OpEg0NuhUFZDD0iqxfANjOQE0+mGNCRP0GRJ+y9MxH/",
+	"8uH3t+wD/nhxfnF+1rrwEdidmE50GtNOAEsF2t1EdlMYI2CpULFI24AV9H/gRcPA/aTHFibdndGRaTRO",
+	"eMqyqeSARQMtI3RuQq3E7z2MlyKtjMXBshAOXNiESiOm7SFFBWfAOfjOho00FC6v2VXrkvGuvhesxd7I",
+	"n5o1DVG/oMbeXxfUimLbaDdmGLRGqXsunKT/QhdyWspDdOkJEAZO9ZjBH9FyTIS4+59VGXP/G939h4hg",
+	"ODuTc1ojcNkk3PoZjl7q/rvwPu3Gz05JKMv4vfjn2b0eGxbrdChZJKwVzIghl0owtyK8Ta5W3JrGspM/",
+	"cPaIY9meyBh8T4iCeCo4AITLtk5jp8z+Th/+48+VdM+2m7iWv3OVxvtJ9MfqmHuOULVW1iR/En2pGCft",
+	"RfrKGY6ij6+VmFezzmGDtyyWgAqFFSxuNvpFp0zE0urUXDuXQNkzyMK5iILCEqfYpOoXani5dkVrkBEt",
+	"uhtWTueTvtn6cGFrFkfwEV0Jr5PWcy0eT5Et9mKOWbtVdkTMHYk1ZhrrdJL3iQ6lBaLeeyO4AFQwiK+W",
+	"JOAq5Md1mz7cpj1ZYeYzhdm58P5P4WiG0O+dCshvxMisNhnoBHIdl5TIB9eMXDfyCq/z4XatIuEbuzKJ",
+	"mGvpmnW0atq6apq61nOvtt3JVZJx2MtUIPDMKvHIVtu4NhO/Q+xCWmDlfecR83mH7djyp3Rq9wik8Uuq",
+	"h068FNNAjaGARpACq+tiCsLDj0nD8kwLxjKTgUzc7sBJB58npXAIGoKUxgQpQUY4W8ASHt1h0q6gFJYX",
+	"fc/kgaMu8FYe5s+fE3Ha/s1kfE3UiZP7dHKfjtd9elfYwQNS3l6fzqhvWm29/l5SXWcRVG0QFpb8nYL/",
+	"09fMapYKHtkzJ9H4+7MsbPRZMMxDQaK8lMeCVQRZ5Yyn1G/hZQ67Tbn1KtN9/olPc4n0XhiG9YgzX5AA",
+	"6MdrXzcpVlliLcz6MSJu0lo6dbZisrGiXEUJrq70etCmkSu3pVXZ8upilexWlsV+5GTT+0wqFsRZTCpo",
+	"qsm2r6Q3fsY3mp3Nh3QIfb5QW1spo/RXUAuLPwufecQw76ZymwIMjOYS1VMqFEu7j9hvWW1pZbpPkLhs",
+	"Ogh5thG+Axrp+dR4SgBJ3XAZtpmLR+cL80FWk6cGdnCYPA/dGm6rBoA46IOnPuI1HFjc4pP/mvmv1PD0",
+	"tTuwvrp9cl/Xc19/z4TvKPxXJCEj3VJc+gpubNa5Xt/vdAPjeMB64nm6MrYUw6cGZ4sm0qzBXHKrPkk7",
+	"YCG6eG1IAjyNzH0YsLCoLT6fqdhpjBBrKejQcmZGTkUaYOLjSYIt2ZEeCm8wsVksd5BRp6PGvlVD7c73",
+	"NVhS6E+GK3dTIIzRvZ7nF3NvLxFWYGv055F7kj6gipIq9r3W6N9LbGTqWG15EjbZs/NLyoVYrW/VkKsp",
+	"XcWwdKzqkI9+zV/NcRG47B/frYgLHjTO8h/+WLIdOh+Q0z0atStOMUjnfQ2FU/+UqtwyZUh1508urGWe",
+	"mWsW4sxsuMLk14I2qgzb6V7LeD9geecv2pcFsLyEpyLuGPlP0WhfoW5ebXhquc9etRrzkPK/wgeugC8M",
+	"FnBRMLnZVi1AuL5szZuqjfqIMs1AzURBabvvVdzUI6E+DxM8ZuZM93oyEp5HtllQm8OkCf+Wc/fV8wFA",
+	"H2Eo9MgvEdBoSCSSBBSt+GwBrZWOeFcqbLefd2WqVHy5zTtv1l7m7d02/pxpgp5vsso2j/gwqn0sskOz",
+	"PedB3tnjzsKtWmZVQfEUBRcPrhBYOrgzZjRhS8QduscinYyHCotX18xZCQSF+oeWCqcBwusQh2eUxjeS",
+	"jhW9M/dGxgmveOBH60bLNVg93NagaPe8K1MwhpVjYO53aFM37wxfRFvuNI+f1MZJZzYVtslCtAYm9H9E",
+	"SAnwNLBR+8qjbpPdIN+iQNXgVHchIMyDSp8FzK3Sd6FUHfp1J5/6/t63mswhdhXwZtx5sRMNj2LqIbWy",
+	"Hd9rG9m87qeN3oi7JBUUCw3kiIarwKdZd6x15noT2ROrkKpmW71DlK1v1dCu/A6q1KELpI4bH6ugeCtL",
+	"2e4JGc81zALV2x2rOBEPF7TzW24MhwWqsQYTq6indoZtfxKRh0SkFDUdSvrkAXeDeqiWOfSPD9hc20lV",
+	"lTZ2gdpci1NWpgOnhfwN73+sCmO1gTuw7banGRl8tk7ctCvsqpMO2UCHHGL710OGM+sBe0iLrGAqn2Y+",
+	"bi38hDYQDyLcj8/K4sv7H1DtCAH3CJKxOKQ6GWiWiJ5dMUl7zarsM1b683ikzj6X8phv6KlOZBWbklXM",
+	"LZi2Nj8S3zltBuGgf+/sOzgX32+A5/7H3kknF6lXr5VWBuO5WkWjunAPsy1zwErVceWKqrS1pdQgnojH",
+	"njZcJr9TUJVPDBtmSuGgXK/KBFCp96lQIsCcS14bcH7WTDKn/AGYDcovQJX+hVkdISEFRJB5uctXzu1A",
+	"YQLcPbpmlVLmcTxzTPZLvrvNpMuacrLDxMtJ1dWrujXfVqXvGMdfd4bmJo6z4G372Rnvcj79gv/TeYyM",
+	"TaZ89oMpeZKwlSTs40B4a+1WdFQpntK6D8bRqGw9KC0VPPURR5hpdNQz+dwIrvaPzVTDU6Hi3bdw7nN/",
+	"6rtHETSRsmqJ4PeeAL4QDnNSiYhq6et3TlHyoYhnmXht9ljwTYjWqrs/i6y7NHhV+DJVgXXqu1Z7YztO",
+	"V0CsF2pzz3A/tLtuz4o69NnZeWttb/CVineSHDwZqsdxBY8wjXjjZRgVyhZyiNC7tb8u+1cqNtQYlGts",
+	"TE41WV0JY/me9wrl5S6whSrF4+qtDDUcS8zMTmS0Qhj7Vy3j93iJUzXjVM3YWA39FYSwxA8RQzO1SFOd",
+	"rqGV5HCkU3s25KORVP3FgNr+QzmeJs0XAtL0dRFsE3q8PdgzYW5DYxM2zIX+vlYMRwm3woRbwcp8DVd9",
+	"4x/mREW7gIo22KyiAQ3P2YkgahAPv0iDLjCTcBD1jAcpi+bGVmLRk0r6lBP2deIhIpzpdkONhyLVIHQp",
+	"TsxkQMPwqrMPerIO/7G8p9B5a6WPGvG59FEjPjvVx5MxbsEvbsWNoPEr0Bb+WfouzmdmX/XopdnfI7eR",
+	"ygIdQPGD9HswlIB7xwlan/7QGQo70E7GnE6yQkFVglvRoZGgRjyczs5h4QiWE8oOoWFr98lr991lbc95",
+	"flzew5algt30eSz+6c4N7rWZGiuG2aam4oz7T6w0nbRhXaekeR67qoPKdEFJpwSHOszVo7cWuPodgUiW",
+	"wmj3OitbXyeamqdR66HdcB/uSZHEAfAMoO+Ev8lieIInARG5Ve7S49RF2VJZzTgS7XoGI6UtDpMa6M1u",
+	"srB0ikKcGoJvEuwk0z1PIaUn/jq3CndcxDlZg9G5WYR1u88DYUKk+0oakY2qAsxcTzrXWWYI/gjdwpwt",
+	"TOt7fkunbOOiULDeZP/ancInhbqpQv1zA324nirbDyRl+ZxXaNJ/FSN7zMUkr7Ernfx/BbQwr6cr1fTy",
+	"Hv3yvb0lb76C8raqVDSrkHZMLHny0r55Ly3YlgopRLSHEv0v8uN8oWyBUthfy/MNywURnZ45fMhrRk+H",
+	"blLKFXJEAfmlEjj+7X6LLL/ZwCw0xVFA6QLfqtrMrFO5ODc5TxlchyK5obu1fMZybT/rgU7sarFkTsoa",
+	"64Y2e4CjfFCWDzGVt9DEZ13JWzTyORfunkoKN4DXQ6S2Ez1OYtYVbJJq1ScEXAh7MtYS3P8gE1D8sxfw",
+	"2QEJkXrkBw6crc1q9tljDpGIRK7999xpIaeEHA70HWY8hEiPEzHG6GA5efowEML+ijfbiyi/1Vb8Jo2t",
+	"kuVXEG33pIql6l9nqVBOOe6MFTGz3qwnrXnMlMrPejjiaUF680w3HVTCoRLCrinYo1SPtOGJ2UScH0SP",
+	"9ZyBaJJ/SYWKBjCb/kr1AXkRHsGwsRnzJJmyAb8HUqxBgfGRsiqYr5fUHKHHNqBOCGqqtbqA0lJgsTZW",
+	"pzke7Urijnskvg6Bx34YJ+0sfiKUd5NJxBUwBY3S//p/8f9IHfzX/z2vD45IC7yjQ17nnXshgCOJVKCe",
+	"Th1wiB9T5nGtRZnH453xfq4j5Vn1q77spsltJgOa44gGrDsFxxfpKzR605wSiTGL9GjKdK/J3gI0dI/L",
+	"xNCaqZOB4O5wWYvqaR+zZW6tHnOK27eZDFSyL9Kzi/OLq1VQDcovt84c3yQJnZThXsoW5aJzVV1523WM",
+	"B+XWLEinbamEfZi1602ZEw8LhGzpKrdPXJQwvZZH7XpYBj/gl+ruH6dTRAnKy+sccYNqFjHUsVhxCW/c",
+	"V7Zacbd6KCNk7h+JtJNCZB7pMWm/jPi4ffHs8jwgStq40T7PMr/w//EY7+fWc9UKqJF0bOGPiVR39LlR",
+	"qiNhjPvpObBVp+IfIoKrXL74IWikemL8n8wdIMQ22pfnlxdBY6yKN3fapTPhqcJ+mOd/LpmJLqyzQR1u",
+	"ELDg0/adOu90ZWoHnaE0BtDIW5etzHvrpKI3huW3zn/4M2i4UBgVTOIkW2BaNmgIFekYvt0Y297Zj0Uk",
+	"r8jcAyL2yHagsTlb7cXZ+VVptWbAL549b7QbL3o/Po/Pf2z9+ONV9EP8/NkLftETnJ9Hz57x+Lz1jF92",
+	"e1e9Vveie9798eIiilvP4udR61n3vHd+zs9/zNq6Wq2rZ+c/nsPKFWDM123X1Qo4sdB+RiagM2/tAjzq",
+	"7UacTjspsJUpDa/g73/AkeinwhhE+Z5JRJeuAoSc9Stu/a3IRenjmPjh5PVVKXl9GTTyc4Ut7uOEdwCP",
+	"rf38z200IBxc54HMzNmj9Bp8EED6LDDRxCktiC0CBoc8eWpZ6P4cYpheZGjKnHvdyxD2PcA0fI/+HiKK",
+	"PyS28VbS3Cq3CcWuf8Svbvu0l/W41hFgwfYCNlYj4FOxmlmt2XAcDWA4gEDFMh/CyzwCx+WrhCvGWphb",
+	"6CHouYe1eV4NcxSQ7EaYsyB3nZC8kp4t4klSZr6+VbfqjIUZ3Gub/dvHX85+DOCf1nO3yk9SxXpizloX",
+	"zy7gVrGwoHDpLjotJPa6UysY+LNsyNO7a3wDTf9gBFQLQJ5NdqNuFcseOt+3/hgUPKUcRNx0a7wpgcx+",
+	"1/ycmM/ftxFcFtEP8TikxubouO4PIVFM0fBHk710yhueBHe9C1S+MmWII81QzV57mD78KBDvuOWmYxXQ",
+	"5zGnwVJhYI8NMIvDYqsxc3G1iBfNtELSq0Qq4oq4E1MADuAu7kWERzpgFDddM6cp/OFwPiYRxgIqITas",
+	"Y0oG8miwucORRUTIII+uuWI8TfmUcAtdpIJIpm55gFWYHR86gU+wj4ZltUP36a6wEyEUnKH3epItVxWx",
+	"9OjkdXl010/1WMW03dQ7M06IkvXd7x8+sv/+j//naT6bIYUJ3VsAmvrQ1+hDOrNwR7dbNNNDRW23BjL7",
+	"AbElGX5PoH5tFuJMN344pIOVdfy4w5d1/JCAo08AJxFyWd+FmRsRfh+QGKeCvvRdmP2NwB8t0/cipZBv",
+	"9oalzBdk1dy+xfhVWPyAJz18AjwkoGEQehYzbjxhzhdrU2EkFmCyPMah9yCZULGBI+BOBe9ZQLMkhxM/",
+	"jJKaOxUhdF6NuBPFwrp1jxk9FIC4OBloXPSdSKZOu3VF8d3TEEEAe+92qjuF9C5PEylSfzWvxQM24U6r",
+	"udOQOVkhTm65RWd3jUUkY2HaLHTnxfl7T7+kegKBG/4tbLLfMxZivKo0zD1a+YbcsESrvjcZsLdYzxjw",
+	"e8G67nSzd9oY2U2EW0Pu/BE9nn9WlC60HzKle/oe6PxbeHivzq9mo0eSsyKt8PMr9kb+5H7zjD6NB/1O",
+	"KkBDxs6ybBQtvxapQ/ptWMh8nv2rmIbZUb9Vzg8tXZu2ReFvQ54kzpulox+iWhg6qQCAbzvgqtj3TZwX",
+	"qEcA6Z5HwBv2QJ/bHpK5lRONMkZPoeAcFNplPHms01vwMZ/VuwYpt7ovYA9nPAw/AVjP3J+XBivZ+1su",
+	"khlKlf28RDh7k4m2AaPglZd7sxF3qptFejh0OinGXsRlI8zMqSy44jnrv/8NXnypyDukoDGkpc40YWKT",
+	"EvDjOlsRzB9KbGBCFYOJhSwirOlIzyLW6gfLo1j/YPlvyjdf7gEBO4QlwhoUG93zGrOgTpzG8DOlIpIu",
+	"kAhYiMYozBQN7MTQ6auJSJJr8kOcyqErVKicml0oxLHV2+BjW9oD+hFXtNSDf/r15uOnv1DuGnCq3LoL",
+	"3mSTvSRXkt6fzMpMiwDTs8i4RmCuzpdY3Fp3zmP0qgSUEUMZ6UR7AQCAZ9512k2Oloe8Rwd3jlaB+Ofd",
+	"Sq4Lru4KOPNUptyakvmo86Zn2EDUdM6FcSqx7J/ULMoZnA6NqVQu7OL8vAb2fplS3E4g2CFjs0VcdSyA",
+	"3DbarR+CW6gIAM56nmW4bQS3UNKA3/8CP/K+++niKrgtFSTgE3osHwJgLzzH/KqH48RKFwcDXdQZpvq+",
+	"1DLp5Bmsqju4sPjnD38l14IiMx9oPzHMc4t9nI4yGyvQw/HnnaK9gDVxB7+foTtZ5mVk2aWVepBeK0Cm",
+	"LxdN/45P/MccA1AtXj2+4Wv3aq/de7zmfXFdem2q9cP1+bOn562n7rVf/3J9cXXtXuOa73CJIu/Flou8",
+	"lTUlyv2iwpro9A4HL7Sajwu/2i5v3B5KDlXlx4LG57Mh/3zWBV32/IfW+Y8/Pr9yv0U2nIcxhOj+i1vA",
+	"X1uqaAQoWGNEKnQu4UBPWI+naAWrqSUzJI0lW8X3Ty55KkycChOnwsRKhYlgY40PYbRXAAffa/8L5ha5",
+	"yte8h277JRX704irSCSHQNiJGVWjwWgAXed1nkDLk5BN9lYIJCT2PfmeAS5jrR/qe+JvQ74UeOAnhnnR",
+	"uWapGIHyc2aLSi0myyA3ywMC1EPljJVQcZ6CrOghhs3cW/7pZN1O1u1k3aqtG0hmcojW7YPVcLCPYfLE",
+	"rfUBy7a04cFs7v4Mz8ccIyARRKTW51IFTLnIRaesr3WMZPmQYoX6GQU4XdGHKruYNGehrpRmXpqyhLlO",
+	"4TJYC+KZLasm9cDLlJPCVJ5N9QS+7/XkspzRuNnrGqb1wbNONuxkw75qG0Za7DFM2L+PxfgQ7dcnLi10",
+	"2miG1vzwzdjHcaogdzajpgn1xfc3bGTfxL1QC5q9P0B1+8xJIMOPsl6qh1h6gbp3HnlIA2lOgMTCdp+s",
+	"Jct6LknexV4pIyLtTAU0Y0AvUNcpb6Z7YMSaLIS7he6ioT+pRCoaQngTEq2MYAk3NrhVeC3Pk+xpt6H5",
+	"45qFMbccuzo8b3hQuDBeF7Vv6MM0eiwzwHq/GLL//o//9KY1yOrK0IcDVdtrFsoYllwK5+iQN9knaQe3",
+	"KvyNG3v2yj3e2euXYXadSA+FKbbWAYYOql588AvMTfqa10QmCQ4LuPsPdQr1hiiR7mXRJIFSIrLkMVAZ",
+	"TSQ9ZqweGWQSd+vITLPbJapCt57dKnxLplCIpiu66JUn8p66t2ireWI07HcelFp9J4CuHCbbfcPQvb7z",
+	"bSNY9k0Lw3axFjRuJ8SIjUcF0Dw2u3cZVpHbEGQJotYPenmzKH7ZxQf8HpyZF/CFIe45V6wn7/3zQLUa",
+	"2sKgdbCqkwM/iFL3CiVpzm2ZqYi7E0LNFe7g0gvIWrBSEQl5n9fvs9kr0u6lDVhQ0TxfhzAbKjiwoCz9",
+	"XqYebrMfbhV8oJ1lKW4V9mB9uSUjAHW4dKycNod6XfbJRvu8+Qyqdk7QbhvtL7fgeNyS53Gbuym3zvuA",
+	"X3lP6LbRbl384H5D/kb+i8xDcXdwHyj9RO6M+/izViu4zVwf95sXPwa3BefkttG+cB9Bz4ku4H0q+rHk",
+	"Abl1/vnnrZqpVj1IbpyLTePPoHFxflXt+c8ndajVCs8kdHE+6ozgbNqQ+o+ptFVX4ikVcw4mqQg7Vm/7",
+	"MhpspyHARkljxtAABT+lehLgzG+aiohQ0ahfIfBFPuwHLnTeYSsq6VvwXZvsLdFkR1yBgS8yZS8qSWFn",
+	"CT7TfDSFVNT4Hn7BR919Yaq6COy2MchGGwPUE4FxlkbaaRDpWASIgYftvsFQGMP74la1roKrH8/PWxeB",
+	"l9oAwoYgmyzEaMH/HBRLy8HPSFVe/F0bSMnxF1m7UXNV8YUHYvkTMXoklj0TgPIFHtmPHovRcz2mxBLW",
+	"APTCw8GyvFtfjK3iND9M6cWIta7gWyN9TfbayTD1VkArRsIjkalV6EXOO5Ax/06d4yijhk9NEzuwrW+x",
+	"nWleu1XYDQ6Mh9kcJxyQYnvvNZsMEKNg6gnbpQF3E6EEQMMbaDR2f6bJi0KHOHpQ1PtOnfCodm6VTblM",
+	"FuAN15ErLlAwNdSKeHzchnzt85xug3c8yAktN0HjDP5dengT8n55c4IeWxcWbHN6872ePDDAObMG0Dd5",
+	"6+OMtq5ZWjTbcVvwaZ+v5dEuO8m5CucbeAF4viOfXpl9OtT38xPzYA4KA/NBw1uEdmNpYwXgGGhmnJkH",
+	"VPQ/AeJOiUa7dRUUUATaDTSfxRRNlvrbxjTeez05pIE8qNN2RUSd6t5RW9bcHZZ5m53teBS2owo6I1zF",
+	"briMzmo6vT2oDk+SrOJ9je+zMGbibFsq7qWYVLV/Q8XdD/wQ3AynqYwz0Od3NJVnCXmFcjeFQR5aRljm",
+	"zQnbWd5GGo9Hkg/CEC4yGVxCIlLM39hFpKE33P7zemwz1DDckWt0PLLIwXAZF1sMYPgs6xDI/Y+KToG5",
+	"ZoQ2Ttnz4gCY21CcY8mv1VxAvZzqyfWtujp/gTk10Ym06iUyQrQDBVNLuEciMb6i5M5xHCD7KCU0g9z7",
+	"wMqRtCKGadFEq34wR14K/eHu5eEkz712l3QODSAFxgEyDpf9mfxsKd3VwO7i1o3DCJ3CzFW+FPoGTZzN",
+	"jy1kuSW36HxC1TlwbZZofYfnwdC4rkyZxFHDkEfuZCQi7ou4UzivWF0LyVPrFI5cCA9FybLqCbrulCk9",
+	"qfLScNMzdX1k+FFrEFadXyEnjDRZtHbXWN2uvUSluxfcKPeeatJGzpztyKKSmZmxqbgPWe4+O38UtPBc",
+	"KFYtRSSiz5MzpHCpC+XAog/Hxpl1nGPkiR3ocX8ATraViIuq72Ec3M/5KlQeIoWvboV45Te32F9hrUdF",
+	"unJMMDTeAKKmr7n/jEZYxQ1ZfNeIm7qoyf1p45t9zMmDsoleTOvmVPnOhCxmyYdvHCtJfus8r7Iveb2e",
+	"ux5iLXe606W+wpGli2jN3vIhTuNzxaRyetztJrQAZEyCP5y1Ls4uWwtouoor3xajSqZSHjuEAsXbeYAk",
+	"Hz6E7k9Bsf+M4ej2A6jaEOFtXmnNvUAPROEE03lVoA3R9/Ozy9yIMiwAIpQghgBBPwT11qRNzKnSmlsF",
+	"tbqYT+EG+PuiCHvU7hdF/xFY8p3XW/BLLc5al9lheiD3CmfAJto9gI9+VHyr3IMEBCCeo5E6RU68MH5x",
+	"+PcSdME8oqgTpOzcHR3p/tqCvbpMHhEf/1enVVd+WVXK8x083TEP1xXVdD2NyoS0wkAkhOLgA2WnHMip",
+	"mVffSzrmy5OrLKThrxqXK6qhw2I1PglUXfRJvZsH0T33kBdDfCK5H/MYbszmeeBZ4XscovuHR58g+IZO",
+	"Dxhp5lPvaaXC2HKac55dOWtheZhXuYoSfgOPZc+kytDGg+IMueJEGxGv4Y4cCyF8UQEJFXce2IgA49ni",
+	"ZZ5XXGZFpfoV6OyL7ejsQ6SNedCteaWW0NuL/JchV7wPJdSzoY5Fspj0OaMNHUhjdTotgPEbNkq4Uoio",
+	"NwE9J1Njm+yVspAqK5FTY1EFnJ+QQtLOvZbx/3CSuh365zfZk73BBzuuXCTMEpiOVjtORWb3aQSN/KZL",
+	"JSKr36zVumYNxRddjScF6bxgl2m6ZUZwonGawmWxdrtsLeWSxkgS96h62EHRck+q0z5X0sDqli7NtPxA",
+	"ickUJC32kdmMZwTpsTNwpLXqs2+5CmNDL+mZEqSi5jgROwIZBvqcMJfWACLJRKiYpwwoXKQqUy5D6uyf",
+	"QFaMrXf54cCxxUI11ulXmU0U2FRDMzPBHrlDXcileboPTzScxgTciNMCbik06T5DqFVagTSZxgUEV6Te",
+	"o/wZki0/xLwFIjZzavaaP/NS2df3IlVD6EDKhFNpK7B2lwoBbHhnrdbVFqX2B5DNFRJrM1u3H9bd2fdX",
+	"IfHv6ZAdc+LIaxc8GvNxMaSmM8nSvYK2qVczq/hbq1PyFjtO3W+mlSmjefnbzIJ+m4Yz2J60fATMOgsO",
+	"0UEEF4sMa0YwWzatu7Csm6eBqmXqKbiZ+8UjgPeN4DcY7AD4AMTECLML811Omoc6FRXJIGmYe4yC4a4A",
+	"GPANdtg85qk2pXLGPxLM6phX6Ah33Y2N9J5TRq8U9h76CVekF8Wjsby9/auW8Xu85CO3MC2hNg4xLbHY",
+	"aH7kd4jZWKFAnER4yH/sx17LiAJn3eKBNBS9bCIt1YkolnxWTDE4qbxEvHObcqmk6vsm9jDLy0IXaaRH",
+	"goVjI1LUrGFNdoIe4dQgtaMGqYe7o9w72k5bFNzLnbCaO9Gf6sbmgsbns8hJhzQW5056vQ58p36GJPF9",
+	"tdx5hC4qAzUfZLRgAHxbxwnmHbWFvVHVtx4JPUqA7QZ4N1HGYw7ZQC8a2FcMLVz+N1DVgOn2+Hq5Nc7K",
+	"2WM1cmV6Zjlv86IRrOMbiyEHXBUujeH/l1u5TJt+OUGDgAAKDqxPjS9bebjMd/Lmv/4/Yzh7o8fGcBcI",
+	"6MR36gEORbqpw+wlaamFnW8zNQVa9LEzUmR+6jNSTjjcziJ1k/dHckv3b8467CYdVeqsou4G7MvHBvyk",
+	"LglEny0xOGPnlM8/4SD9dzgWwPopV9bcKjsQQyMSnKx01/8+yG8lDbIZ9Qinw7pdeUIUXFWKQxpG4u4+",
+	"QgqjnhoE3/9ec0v1klolZitKyoqCsKdMEb6EKt81PvLskJf0ytrbX5wE0KGfF25n1OnAN9p0eHUKY6EP",
+	"+bXrNBJV54C8eGyY+jlZxMe0iMHGcvf6YICVF5lKyjHNRmZbtZPL53Agj1FvThc05mBbslbiCYQ6+VTd",
+	"AxYOmnrm5RaP17qWzSdkljZp0HJ9Bo//fy5l3s6fn12ubJne4aoeObtSb5gOMKmy0Nb8jPWHgZ4QGV3m",
+	"X7nYb/vWZ8+ddDC9J/sDeEf9AkJem/EoAnIYfSeUKU86EN0ewF8iZQW/FxnjYC8VZiDi5oJmuxqJFCre",
+	"VBzXzI8estWmXo2Vzfb55dn5gZht6Ck7f9FuXWxsti+2YLaPTiu9UvF2/d/ByJin0HEAK6nxgH8VScyM",
+	"MG7nTeY6SA20sf7b7LurTwawpb4PWCLuRQIq4U6quM0466d6PHpifIRKV0NYZuPs9pRxa4WKuYqQfZYS",
+	"XxEw1SloZ9QpVnAgRP3gFyQV9PmmEqjjejIRBj+WlSncgX1imEUsSOe9z8Xi7mlgXIpwLqVFjGpTFQw7",
+	"V99t3Y3fuQewFX8BVriYT+sI11I9XA7EIqZZ5ofSpL/xhTe0eqPbbQFkOnvVjXbrPMAdmFFYQ6nGAAr8",
+	"/NzDQP/9SyM/rY1W0ynRuWu5I+dekjtxs5cZmWk00B0Rj32oi88+mqZ8KOMOHFy3EICywQNGWbPCj4Hb",
+	"wHy1qwxxlc9NTdma0La3rVrcrds92R+nUPApOzwgMJmQY5+pBukr6Jo3v7778GGzRNqD6ijf57pqU4+Q",
+	"YAHbg3XHFmq2TfZpAFTud0gXL53TkuTU1qRxEGj2GumPiWXbuXlOBTXZTf45ZGou6ZUCGXRPp5CLq9Qt",
+	"KzXT1qCXwUHxOu44e2l3XrXK7lPopV2lZmUKJgRqSnCitgNPVnx/DyCUFU0rLAM0WPUq6E+rr+FfJYxp",
+	"LCio8dyaVTL05n9esrAG8tzx3+vAZx/cAwSvETwaLFlbm1PpaxTZZu7udgMdMWBWt7zXY4ngcd0SejyS",
+	"ibTO4dpOgXPuRDwu7MTc7XeNP/E7yV+cj27lBN+LqLDJc9rAU1p4a2LFX+RFPaLXlJVM53yg6pGny4+t",
+	"5+2WDyRnDunSI0Uu3vH0H39HRgx0rdqNsRpEaaf1Y+fZC2eh4IyaRvuFc0E+gxflHnqVkSeprEhHqQDe",
+	"DIp4Z/y5xIM3ubcPLBNWpJIn4KC8k5Edp84qpzEERSXvb6hjnuC+SdXJZCpbeGtVDzEzOeVdf1Yg7JgL",
+	"j91HiqCHPqGkRzJydjQRYoT+l07TKdMYovxDj1MlprVxdfldb63eWzAgj171BXe1tuaL78noSPIkU1jz",
+	"rupjQYHcOI8xlvcyHufrgXSXVkirLCM54speM856fCiT6RMDf3e+D0X9CBMVDWQSp0KBA85T4WNesIXX",
+	"hVjafXsy0AAILA3FyOS5+1/m8fI72LCz7GDD5/H2cPaa7CayoPLpqFMUfwVrSARG+2wolOUJGwie2AEz",
+	"I+FegHshOvW/xNwQ0krosWVhWfWExfI2mFUmbfNWZSQJCJBShBSRit1LMbmeIRasgivh2J1TcOMBpnDs",
+	"1EKQtY65p04AwBWqB/RbrqZQa/eRTwBXNDblqg+0vAadgYwh4lYV2nM4OLq2iNEIAAP11fSCdO21pj5n",
+	"TzbX+TvV4wVxMhuAQYE0b1fdL6nF11LAO4R9OTkU23UoZs8n5qjyVNvaAEOYgC9cHw/x1+zArCMqX+v0",
+	"FPpElbWBdwlXwF8FGwCxMwF9ZfhcEz5XvlzkJS2dqVvcP+O8ALCPWWquGrp3BpwnQNJHlkB+SBFVf4E3",
+	"Cf2HIZ+C0TWipiWnbGM3TFuf1ORJTX7lavJjnis/mJpobSRILU35encb/W3a3RQWTzxx++ViHrJUEOlL",
+	"klAuSqamYkrNKfKMkdnpSUQan+uTguiToZKqgTSqCE6oIWqj4GTbbVElqWmsmb/YakvUySyczMI3ZBYO",
+	"slem3hum/j0OIEkBNo4gGd6kQGjp44Hte8NPUT3vsaXP2YuxSoTxL47gorw5WRXqDh9oO1ZhT9PLb3GS",
+	"JoKJbSCiWk08tj2zfDIhJxOyDROSuYInO7J1OwJbS3ZEiXjFUGNFowGIgvszGTPhCUUjSPQ4wXlioGfD",
+	"lu4q44Jhx0zNxY9n0CBjBLxP6xkht0HHaII21ri7KX+sJdU5nufJBp5s4CmM+prNH+GxIfDFrA3cbT3h",
+	"qdJW1DcB/4KQF9DmgD0EhSbfgJnxSKT3EhhYoDVhkmqLHCvuutfMauoqhN9BA4M0TAxHdhpAjAhXRiYX",
+	"d+DXwK+5yuYPaFkLW33fwuMeVZ/vQaLT7BS61quIi1UpGArzBJ1VLIcVn93dP0404+YOyCdZXzt15na6",
+	"6xSbWKzNLua1WdBwwm6FWgFafAt9ZO6E76eJrFK3QReZVwiQKD/EQkKlo/7aEsYd9+aEXmizSu3M1w6w",
+	"XNBc1JbkXtZee5KWOvmrH8AdNtGc9EVRX6z8ZqrUwie871fasuGeTjAOCmgd/bOOQ/X0i/un8xDgSa/g",
+	"XikhnadU5WYpnZZdLfxV2dmq78sgJbN1oNyT2G0mdh/pzR1FhAIdAOuKULAX2noSwc1461eU/j2j81a7",
+	"IB4bbd18IGDqHnNJygPq2omM9oyge8rEnTJx28jEEdvMKRO3VTv3V0Alz1JvGd9IBa7zmi6jEmIB2f1b",
+	"91fA/kgSD81BpL73wLSP45OpuJdikoMBKW0R7wdBKofaWDZO+0IRXdV1ccReK2Gy4BUP8RNDw0CCD2H+",
+	"aStUVfAwH/V7WOxx5dxwg3dPU5XdpxE0zvIflhmtfzkWKOV+qvahOVq6/IrjtNWjy5GORT63DIPoNXPL",
+	"OhYdMzVWDCs3YCgBcbVzP06USHlXJjT7PhKR7Mmo4+SlAxZqt2nItWkQdUwr4sTLX3zkdu0DRlr1ZCxU",
+	"BN8WSa+TipFOLV6ihlvx/MXKwRZgSRqhjMycDeVeeeJ+LfH2eIeLs4vzxYBSF9sefP1Ab9lpisfOWYIi",
+	"rh98hT8T3DepWydo4yJOy0/ZmZFiB3z4C6zIaMCN+HpIDfGh3+FDnQgNT4SGu+ZlAvlx2rlIe3UQtIQF",
+	"UTg4SsJE9sRZNI0SwUZeVo+IkpAAR2QORARPwYCul6DcP1sEzoO7XIPHbQXjLiBxX8TqPKhSy++EYaLX",
+	"E5Fl3SkhXpWIC/HyeC301eoZC1diISwckr1Wj4hk8Feu4jN9L1LG+6kQsZ8wFGwolTRIDuZFDv7t6HG1",
+	"xL1YiVKwsA/7AYkvvohvm0pwVjesxYCEWmVX3IFlqTlo3sCd2qdgO4f7GJn/Hjia+6T7K5z9E8ffwxx/",
+	"G5nAE7/fLq3ecXP7odO2FUK/VPREKlQkzrqJju7q4/VPAxkNWCzuZSSI18iDpSIIkv+J5pWHgII0Njgk",
+	"sHH4/d6v8ydc5om9b0fsfXgMdoGDWn6FGRLqrts0Lz6e/5D7GB4Vv/CZq7Pz1kf4wGppy4sW1Ai7UDT7",
+	"yLuJsOwyYDfG8CG/4yzVHHIT8p+i0X52XiiM6RF0MtWmMX8o0dnEHTBkjXbrYnsxfPllPHYY3y1mJeuD",
+	"eWd46DxCRYmWbOrzmzsJ6gFLjjQfwufIJMnA3XwNTPd6iVSiyYBCI1srqMFSyO8jeMTWplko8C76wkJb",
+	"1TC4VUpPMshTvCatwAA4PTBzGBZmN0IyVKRc9YxyOQKdaRZg8SDnoHtI8jb1KYkRN7Yeoa58Xg6C943E",
+	"5rJKhJcVy4s1BebRm0cXarHLx9JiFxVKTDkV5UTx5i9/c9dtXbjoMPvhypmeZTVdo/33P8o673ytsHDm",
+	"tFamPYxI74877VHWojVNcfCYjKMeXVqNruAxLk6F3CQJhWX+rgHLWILw7CwFAoYAmlUpkznNtIsm0mMS",
+	"v1Ulrii4M9LX2pH0ffSG/VBir4cdEsrOrCZG+0zWVMrp01QkAvJ2e8vcVLhT3LBEI3BwpIfCYJzrnJW+",
+	"1kDngSXhAp4uZH2uwXFBEZh1uRR0rEN4xQDRt8+lqkHQok2pSwQt039Kl9jUTdona9lBKj7/amaW9aK0",
+	"rHnt6L+2soZ8sYGGvNiihjzEBNUS/gZkqSq1JAih7jnjv4HfkfLkTKqu/rwgT8UtYIsqkRo2gI4nJlWQ",
+	"F/w8ZSGEWlOGX++KGCKv7SWrUp68hpV+ZamqcJRK7U5HyEZja5gAwD4VSWF8j87Os1kl6Q0aZ6Wf/Prc",
+	"H7L/Xzr/5Y/Z2imwhUQ4/uods5gIKGN7yZ+lkvEm//OqC8i+Ws8EpI2g7jJIWcSCx4lUWMoccWNEnBPz",
+	"OMFaSM6j70WKrWkrc/L0Uj2k7UC5rrtF2udKGpDFVYlotpWF3CgpB/ritRXDx87HgUqtz8PlMpGKSMh7",
+	"EeM78Wq2oNC96nvcXsOybViHxb0UbNbHmV6pv8Zm4Q09LvdV/CToVl+Fhx8qeFtBEUGhvd24wS6WjGJX",
+	"pCn+WKQt6rGbPo/FP91xWdCvu7LrduFkbgxkqu3G+7OLn378ePXpb//L7dqMCC7VTeCezasH37dHIzNO",
+	"coEipUMy/lLyJNENv0mennYolZO/wjhQwQ60GzhoAC+M40DM3xtmIJxVbwChY+qiEfg1jyI9HOoYczZ/",
+	"FHxKg5dY0Hy8SSdDfqxq4mV/xg/FG6zXGZ5enhY8ozR4QYvvXmtsKY4u65anPIrEyO4xiH7v8/oFjxaM",
+	"cSLVHeK0leNlimzZd2F5iiD8/pqFeiRUJ+JGhIwnRrM45T1riH5nhiEXr4mqsdwJyErzOrASAR2J5EZj",
+	"3C0V4wo8BXSs1oi1cfedwIxV/D4Xi6PosMj22mv74oZWWIUUup09n1QjaAyFHWi3DTQTDqpOj8YJKl1y",
+	"bGimA1Se2y33p7JFuUDhXl453eChf+RGjoV68RCjZNSLldEx7mBBNVarwD9X1kZOvhIR98WeO7JIszMj",
+	"BDFoZhk2TmCRW5H/7Hn3rQRO7t/J/du9+3d0ai6Tz63rOrfcRNh9KrpPPpHYEyLGjjwFyUOYcUVUHDhQ",
+	"oPkoa7aW6ityGcK1NdRHKkYuaFeO1CeKReI8HRHPaL1njf+fvXdNbiPH9ge3gsiYiKqaSdGSLL+o6Lij",
+	"sl3dnio/ru3bvnNbNSSYCZIoJQE2gBTFrnDEfw+zh4mYT7OI/07uSiZwDpAPMpNKvkTS5pcqi0wmnud9",
+	"zu+Egd/koB38TUKgBzox8jsi+GCIvfGXcLormrz0V+ioyaxM4n4PN07fMYsSLvZMj2FIryGAGKARZOXI",
+	"xhQat+gDpd4sZ1zITkTHNAKv8rJU+cod/JEoVyZKt4Ubp8mRvVX3IPBia3wjyR9pPGBt0ptCV2GHS6nt",
+	"vdYh6XFlhq68UMREs7uQ9ArF3UXaSxhVQmflF7JPOPYLbBBze+tmvHPoheW014J6Ct+hPgu06cKo9vFi",
+	"mp2OpGJB+7RVQkJamvhgv37j2tQ5HxN+wxIAr9MPF3v4hYvYZ9eCr34ylNDmsYcZtVLkts8BOxOFNCeZ",
+	"BrQPeu2GpVuf8uTQRRvao52Yxx0hTQdhu5YXcu+keZWd9FHSra5+JlIX5Vx2CwvW12ZkHxS07pAo3/cJ",
+	"FQQ93tjhcUK5sQLRz3ZjdApLPTrUjg61o0Ntz9jdz2zginQ2ytssJ8G0oJ2CwW6AdfmVHLnXkXsdudee",
+	"ca8PqSnpMJnS5gBgvULjIBpXZGx6cUZwgRDsyYH7weelhIRq0qfKpQSTiCYJU2Bp3kAZZt99rJleNj/4",
+	"WlwLMKy6GPxtE8PuzKNI33ZD0i2yhLsTEVu20MU8CgrZ0pTosTVd9ZAxA4irSk40RAEs30QcKMXoKMzy",
+	"mbWRMiYUSkyvxUhaFnFpXwTP4Ztd3obs9/EaGeIjCC1yJQi7G9uVDCTTGfPt4oJcr3KPv2akoUm3RZ6c",
+	"PiaTIU8YMVJeC8ABwLdootLafkf5GR+TpI9J0sck6TWSpIGr+YGyjDtw2FWPFXPFIoNQ+fO3SqYGVCn4",
+	"Mf6r8e3w5xIh8E0l5i7VbNkU7erB8rzd7SWH1xJBCsfbpzxB2zwVVOgJJNxBgT8wW1fhby9EzGhiYMpL",
+	"XAqAeUWX09xxbQ3ecn1wCUUTl8Yelsa8FXFLjpm4GyW47/pE9vs8YrGMUiusWgWRN0pa8P+ym2veP63p",
+	"iBFLd9AJqyQ1Q8JumZqSiCUJCEl2ZxlgduY9Lihs99ypB1XiubRdwZ/XAY+vg/Z1A8324uw6+HotZuBK",
+	"Z9P7/d4BXp2ohLsOvApRnguPQ1TDQ+Sb1+L+ObGz8OPJs18e//ri3//zbWh5yL0T9CEmOSGpiJlyE7VU",
+	"H8kkHQkI/OhL0OewFvMPyQWLSW9Kupfd0MFe4IGoVLgjsweSJrRiwQ9WBpGJtQalEM0DDvYz1IXWr4FY",
+	"CDxKHUJ+pu+iHjuRyup6okXeuVhawuitC2w7nbjH+lIxZ1bYa1DAC8n1XPv6kFCQGqEXMspyMsujQpep",
+	"giCh+SwSbkXTSMaMxFajtOqmNdsmjgeykk66GFV0dct+g1EBL7waY5vjFnRGiMNuFQ0rZWKuo0RqFndg",
+	"x9DezHqeoPGaNyGBy8XuxgkVLlU4eCmFThODqdiWqPrSbutJOkbTIRoqKXhEeJIIpvU6Bvk91vPQyrVh",
+	"R6RG8cxSLpjR+H0rKkw4WD5KuRv81OzKVTCiV4r2zWGDiOQ8rzqnwK5wIxkFeqWyrFlmVjDKF1ZprR36",
+	"X7nZwtLMYUiFgCp4Oua1zKKJwy7X6NtF/b0Jn/k9T7TrTKgweUeiZcr5oREGhxF+D+f0Vu/MK/gKveax",
+	"UV/hFlhVwe8HtTHbc/wt4jb7WAW2WGWaqQTbpyQNO4CJhtUhCSki5ksXUBu6IpZOB4wA+hoVxF47xeMC",
+	"hAn2e7Q6kFWDxmMlb1nc9q9BVQrDHIXQbZME4GXA1/Farh8AaawfgWPrBPbyf6tgo6iSdNLxTATjRVmp",
+	"8P6xFRIHP+CEHzaZYhGZ7qN7/h4p/xLvNiWeu60l4x+5di4LPPKSjCx12I2CotAJoMuCE5EYiX+G6Cm1",
+	"fydUmwy7Z8793gSK429uSse2+vvSVn8jHqa38vbBe5A08BJgh7tb7D+2n/KvOTWPmNZggNaR88/MTFi5",
+	"24GviHE+2Y2S8ls/nyMt7wst/xn0QEsIvlhDTRDNWLEUXAryOWXaAeXXmTJny4OIPYFECB773qeCqeDr",
+	"ZhgLXrJ95S2OBPaXvdQ5Kj8klAvwwV9a4R9RIaQhPebU65jQvmFqQlWsfZ8iiCoXCgNcJxUaRUxrn+RS",
+	"UKlzjdltE6E9QACElpAQp6FCiulIpjpPRgCndeHS3ueBdBdkp45IR3Sfc0rTY7AO/kZTTS/JGEDwCFUK",
+	"1TtBCl2PW8GqRLFbP5zf+Aqq/JIjIjyg8mxHZf4eLsQ2WUKF9ublLlOP87y8HtUcopmCuDS1Ap6eLxe4",
+	"cg+7qxiziMdMt8j7vjcsIOB5SSgRbELcrSeKjRMaOdqzIhFjEWuVzGZoJThxrv20q4A7YRr+lN77fT+Q",
+	"CgVYYNAObrmhSQfIm+nc5RW0g/8Qdu0Rt9xOCssM+C1NLl330MzwJjpVA6thLM0V/JZ9xDUcTfG1uMmV",
+	"vrG8RDMRZ5fbp4Zuiqk8ct6pHTKXn6dEyxHLex8Ac5kMJbrRQqB8omRSCAGMlYxYnCqmsbbQ2g7ckB8v",
+	"Th//hOwiFYnVCfDMM3/cKhAjuEE75wrHCMYxgvENRTD2mx97rjjLkfFjYMlcDLbHlRX7g0W7rMa40i5u",
+	"wcVgY2VluKojJz1y0iMn/c456UfImN0aIx0rdsvZpB6nAgOoU4yktsnEK5ZZJhskjVoryU0RcxXhOcjV",
+	"BeeUq2ShImLOuM2cSFksGE1kAIlS8l9MEC3oWA+laZGPTBvFI8NiZ4LpoZxktVqQwMfoCMargbtw69xY",
+	"qks1l8kYxJ/4T8uUCpxCjpmAPjSiYzfL3nCaWNILUjGMVOfseefJC+DW/teYz1b/u/PS03neW+k3+d7n",
+	"v/xH0Fd41XCzHfkvH0l296cm9cLxzlQ9sNf3E2OE3dHIJFO8ilkT2oybH2ZgSTG4ATvUd8ARha6pzJ0F",
+	"qeSOeEKPYgvkyaHtXohUzqCxRAXuQJs4OKcY8aIyaI+QKHYrb9ADjZ1UYsTEBQVrwjWrIXjcqL3IfV1J",
+	"ND9e3qn0Ee/GV+dMOuZ2bi23sxg9wS5JawtixbRMbnffZGpeLteQJiBnM8cFpKtXhUoeyN8y0AcchLWQ",
+	"JNNiCRXTrLX4hmwl2LjDg8nRMkmL+HkYArA7bugNE169iTnqPmQo9ZgbmhAutLHCaRUGAXfs6G1ehwW8",
+	"k4Y5pcJSB3SVdcFSKG9bP+H7EQq9HfICAAvSJUX/B+3Dx6DZW0X+ncR/lQBch1STHhukYoMUbnfjYHGw",
+	"CsRt9wZ4Zl8q8o7TEZuuQsVwOY5EvA4R4yZusEjj0Y718l8UY/9iGhkT17mdExIwBetoWUBfSIVNtLNS",
+	"bO0BHArxIy7stY1ct26wukephkQUOwIWppGhTGLy48Xpi5/Csp+ARobfsjBPc0OSgFcM6S3zLg20HPD1",
+	"VNAB4LXgryTRQ6q8GwStC//+y1nXCOgjLqM8yzx3fTFp9iI6UAxHKMTm3YzLlXfYPhNAFZ2Lw40HKWlu",
+	"b4oKFEBBzKfPYLYNps74wxpxrQGwU+F4AE0T4s8Ij63q1J/CuqWKffNxAz3R+4tzdCwTfpw17jQsSeBo",
+	"+zQyrtQ6K6jO/SgjOiWabU5FW88SOzqxj07soxP7gGXtJybiNSUtoOI8smSVSBrXeqvfyUk7xx1ytfYT",
+	"CvAagGgAuRMeEldOBCRUhKQ3JYrrm5BMGB8MrQhysEaf3n/IebumU+1yuLjRJOEjblokq+/vYy+na4Ez",
+	"D0Ew9CE5Wc/gWsiJ0Pn3jEZDqDi3UgwL0vEv51s3Q8YVzJYmUrCSOxzfDY117buuBY4Q2kVCN2eqb1zP",
+	"54RrkBd+FzWoo9jAdR5pydny2v00Q4kwtJcwJ1UKjjxl960KsmjAzEs34Ec4xg0CTE879tTsZ0M+GEJj",
+	"4URO4P8jFvN0hEQHexS0H9tv7eV53HoSBoA/Y3krHBZIl7Xe51LM31LF6YiSN1pTDzhnOfENdkZWTbka",
+	"tVzNzxFvA8gzdgfJ8xrJzl+DDk7p9zCASxm0z580ZjYzp1OPlQGzCd0iQrveEIYN7a9Dt3mAo5HTQBg+",
+	"Du322P38y9llIid/ObvEvfzLWXgtcGVhk/0Ii1u78LXy5losAC6qrRJ1t3NPWCqwvJoKUYAas2zM1z1Y",
+	"RbLAV1/iddha51BkxzI10Hq+lh2/xNBPbkwwxSVEE1EW58aAVccZPiZLcBwydowLVCoXS+rgz6G+XZOx",
+	"1NyaFpdkIGmiEU3fasnXIh80RC7bmyLrptrgcyOIWJSnkXk+R8y0yF/hpfgZU4zESo7HqG7HEtX18TiZ",
+	"AmgL2PYytYzwpWXJvn9j5i1SLJLKKusOPMQOaqVjaYOcjIEJ22X/ADUtTOFTdmf4iLXR89LF8F03zOMw",
+	"UPRyLYr8Gz7v8wEcBoDR2VvbRelzy9S8FCONhBgYKZVS7FqsI8bcEO0c6QQ3L3veXY+5rbOKkT2Ea2EF",
+	"U1EGriLjilnR7v1Qypwjv/TYgAtt74IeU6HBs41pmY+fPiUxneoamfje0U4mE2cIdTYKr7SxrwtJCZex",
+	"ps7J3rlg1jlUCd4VIwLdveBdv1E/vkMxjGuGNnKtgTdXXOVYhQ7a52EAjKGDjAEEN34wskzrvPBXZ8xU",
+	"BAM9fdp6Bq4WYC2gAvg/8oeenBasij+DRGrTsVOlkcFfJFR0PEpkjMrDrN7RQKbDcc4g2fqoPW6wkYXv",
+	"H5819ynOXMOmwt9vbuj3JJzdnNDtS1jc+jDb6HBuy3OV4Tw8C5+chsXd/MvZZXkv/3IWPg7PQ3tK34Ws",
+	"H8qJ45EQQ39wUa+YHDPB6i0vmAbxj3kXlZdn1PNpFO6sgPQ3pFYYMkHQPQHcv88mTCEb7VpRyEXHstJu",
+	"i/zMNOJHsJEDynIaBsJJ2qeuheyTCTURwHZhykHFdCrEfXn2Ts5CkSnVDIUTYrtmggVEIKBVOAebfQ0u",
+	"5KgCHFWAxSrAR3fdjirA4oFf0an2WYSe4C2JIv4FLVEndTjPPRrdXJIXp8WycUvriBJfPe8CpylJlBG9",
+	"4yNr+z9++jQMRlzgX2fZ1LkwbGDt8y2oLx3FTKqA856F+afA3+yHz+2Injef5X90cDXuM3xFrricnVe5",
+	"QLaiioSlfW2/OF3CC1qij6a6id+BcGYrwtnNC+f2OJzdqVwpOQvPwuf2v+etJ9+FxlFg9hF1FPXgaoeV",
+	"csCU630MrxGoNpHRjZcDn95/IP/9P/5vQrXmA4EWPmJp+E0K7XdMa/zOqpZhAQjS/tbpEx6Zus+ShHDh",
+	"C5ZBELTJDRubEP5LEuh1ifG7awEfOV8DE7HVIXKQa5nE2vf4A9x5rzwg9DX0K/Iix0rPktYQItsDmRah",
+	"SFfaXOZSEiFU/FSvxdiy7T44SuKUZWPBY04x8z91rFRIkkgxcKgBPgjaIl/sXLwWVNB3ilOjBmZmzy3v",
+	"5OuKDo8a0VEjWqwRfc7I/agTbcktAkHSizBIIC5xFgZCmk4sBQvap2EgRceSEbhI3L9zpeHZkzCwn6ig",
+	"DZ6NoDKIstkBHiJkskX3ytyFbqrEwDaEccpCt0shCBi/l+HM3uV6Csiyi/BxeBaehs+eLBdhmfvxd6Dn",
+	"5BlPVmg/oIajo5SdsFv781rl5gpyptBb4ur0u5iE0IVodLkKYrkeOzV4YXZar3FWh9VfRkZRqtRDoIUV",
+	"RgrCoDhw834fePDlVjCXpItJcpXzb94oxs8TXxaEwa3kS7QigQndcFEny9xXjfvC2BvVgfV24KcbNZPr",
+	"MqKe5gk4lsWAEhW0L84Lf+KdzpOgylV4voGaDtoXp74r2hncwQY/OS+2lm6cP/XMih7Yo7Y9GKZMB7fP",
+	"0mrhlhWF1eezwlIBFQiShDQd0RtKlKQxaB4Drg32Sj4v5DFlN0SnapzYj06ttOv453HttVlOz9pnc1lO",
+	"j8PglmtuXApYg1U/PUfWvA4AXca1Hh58Lr/eC1tg2Mcc1ZcSoKz27aH9N97iwkpkGDNzecPZaOwMrwnc",
+	"YmsGJomzXYdcDNDCgO9yI+aWDXmUMMgyRTikEE0TbFKi2R2MQQfuly3yAbuQU2W1An//Clh18HxeK4id",
+	"6l84HDpBONgtUAoTlmxiB5fp0nS1t7y4gCWNhwDfhu1SuuzO7a9LGXBiczJ0bM4txWPqTSg3RfxoAbU2",
+	"VBiScKZ9GKGfmhSSgN0eOZs4synn9oKYCY/QPQDBj0KWo12jE9dVMtnj52X3e6eFjNtgTXghkRVDSrpP",
+	"eqXJhE51R45B9LmD8l/i2LH/ooo5PWk/mZMAD8byv/6+CvPaNEhgsV79KCiXFZSnywnK8yUF5dlqgnKF",
+	"a1UlDz+6bneHXapblL01ZT6wTKiRELdyWi16rcraS0VsSQWoranhtrg9C/QwHcoJgdaeTuRmVDUjGMP8",
+	"SfuFNjxJrFj0T6CvNnsGfGozohXh4Kzh4AQzlMZXdYjJy2d4XBudLMqcNcEyjszn29DSN8R8MrV0f/xE",
+	"92nxWVeWXI/fuBq/bheWNyX2AgCuSjEfGrDMB5WtDEr+RRbH4ZrcSh7P1HZlzey8FlxSgEnZ2VTUamsK",
+	"wyo4je+9soaCu+n2K548fx2Rs/OQlKl0NZt0o91Wjoz1yFhrGOt+Fofdq6W9RD7VjL8upZs9GoMTolZF",
+	"e5/ETBvwQvhIuuWD8IEup/RXOdjnHeuXlSoX0Wk0dJ4Y+2kD9zt6T479OvapX8eq1cB1XLrAQJqyyPMg",
+	"DNBn1ulNm9XHnqP+nnvhl2HHy5m0m3PjgiTZU2cuggRkZheyGN9W5D7+tV+tRd5aM9ItYM58hCLZHnM+",
+	"WiysRR4G4E56KCeaUNJ10rNbNjfdo87n6dAeOAIqWN5QUEDLDziXME3sBk3Jj133rw5+0XXAEvh6p7hm",
+	"vlXMJfIf209B24urOa64mbtzu21OshKHWZ3AtuhwPDLLe5nlysdWxRN/g3V+4+48u0jgsgXmC2zDyMbM",
+	"d3VHn1MmH/2Jg3ZWaM28nOMt40g7QjE5kuJKpPgZEydvDs67BWYQ6DHLk9WD6zThn/XbDsbEmJphbktk",
+	"NNssETNN4ck5Y2JdhvEIcnG2DhO2m81ZlIbgblSeXO4rdkZSDGZVape+DFtZ7630KuL9iFQVnNa+YAPK",
+	"346xBV/SkRMqHqPLxbkac7S/wz7QjJVt2EN5lD0NwsCSx537jxQfrHrvc+8C3awcO1Bv4t+BNaAwG9EY",
+	"agWZUlJtxKH4MPy7lpW+ybK2fvC5XFQxZIcOmWpphnnuGobO+zTAAVrI0CI/dvGbzBZfmeEeJIyrx7m/",
+	"lVMovmECt6s3JWYiScz0jd4b1nsMDq0VHAJC331oaFY8bP4afpsxJScFisbLutLAIUSeOFCSPSrb+IQz",
+	"e+kndqzc2F7lhj/9/a3dcPe0blD8tgMvbFzGUfpV5eg4doxgm4U8bamgOFrVTCc7A1eduUY15sI5MKoS",
+	"fv8soFBzF4WZ5eRnmRrFaDRs2Pp/odwGplIUwGfni2T23OOryevnZ/WCGQByH/vJZw/BIeYPlaZ8kQvw",
+	"n1OkOe5co04wjqjWHSAbKy/C8o1tB1zgWXIpWiM+UA5jOP80qEoMqRPwxc3fVPizzMQfOvbpt8uzt/rw",
+	"p2/0EOXS5oHKWVxFyaKykzBjv1gUogtWTTuDhsfC+X6qHcq6Z9aCsZjFLfIO0NkdvGOPJVIMHPC7y4AT",
+	"0jDCuBXjLfJGILiwqz0psZ5WOcpZKGq5P8EuC2ouqiqprxop36edxjVrmdtDMq5GzGjbTGZFbrDFQO1R",
+	"8HwDgme1W1VTGAJgLIccSZ6TZXW1IVJZG9ELNASrydqZQY+O9ePIs1bj4pqR1ePGc+x+PcX0yBaObGEm",
+	"hBdlV2svnECNNFYX2Z7RWfeudKObU0yXKAZXS2NZdt+1aNhIzUYjlXLZ6o11Fc1tFXDA8dCE9AoEurI1",
+	"tq0SjiOfPfLZPfe2N1On8iKOZsx2WZVp15HXrWWhbIp97igu+jO4RzTkirmEhZjuTwLKkb/uEX91MdXl",
+	"uOtsBHTdC/ctM2EX9ZzhwGsHPuX4PgBed1whEWzCtMFiumWjm9WxzfcfDi2gic0NtxzLdB0Uw+Ak+9cy",
+	"ZXGL4oc+LNkwZrmQ2N5/+IS/2FywbL0oy/sPDx5akeNF4RRDRUxVTNzVF4NC090iHqWDvUqTdWEpF6Xp",
+	"QmdL3xEYYJq7PapBiHRDwhLN8NOa3sCzj7htdB0Ix/BWLkh3LBMeTTNTF2GQdetaZNhb+bAFiKysmgxe",
+	"ZC+OojGPDEKUgSxYEA95/2GnQRBcM/ym0MfSN+w7DYMJVSJHw31uP4F2lDrvSHjuOhKetp4UexICrCw3",
+	"ACT76f0HYmVqsAxJbDq+0HjgKjp8Ze/ggXugLclXSuhXnsBWIfp7ZPQjZ7/WiWpL4PhIYbTLEqGGZETV",
+	"DYtJV8tURazrvwmL0mxCNb7IChgyZaZV5ZHGNCgku/UYf046NGEKCQJ7e9OkM5SpvSIXz8MAG4arDoAM",
+	"+i+eWUU7HVuVSMuZ784vvobZm/C1WWMAtHI8LbjGwkomgCRtGbDrH1F+Dosm/GPYCTofHRi3i0J3fFPy",
+	"pV8A4NiLZ2eXZQyNhiMPMJxwcdMZcZEa+4hlHyAEzk9PLZ+gonPD2Djr0pElmxc+fXwKzU8VWuGKC9OZ",
+	"cBHLSf7ap/ZlQznRHVQXYF6uZSocuWvgiG2hseVCxxpIuOqhTOLOiN5lA4alpmrQR3o0Nr75auGbUdZh",
+	"xJo02PrDNf7ojKQwQze5VMSyA/7DTqkviVvbPF9+shZfzg8bssTcYVgNJgem6KcCGnbTpBOlpiP7/U4s",
+	"R5SDfRZWfZ2wW+gV/jiwV/4P6HTdEdJY+yA/QB0pxgQXg46dI+ZXtZ8WP8eJum8eA6f39oBbmfvOSieZ",
+	"xEzB3x2rI+FuQm9t/+ryxsRc0x5PgDdenIZBn454MoVd70RDnsSKCTxiuyuWjl1TbmYv9EU2Itqq+CRI",
+	"+M5tmgimspfbyY2HU80jmnTG1CqtdipjxQaCQmaznSnVkf0cBZxrRJ27B/L7RiOraSQsHjDPJP4MGNwY",
+	"YVnQRRgIa9omyHFcd3FkJDGLuLWCKn94Xvjl48dP858+O/8aBuxuzNW006eRsSrteaEVu7/WX32ussqE",
+	"W49qHnUcG3AXy7V556ID6SjAROBfHZmCJdBPk6T4m0BQvF/ccKdaKub6tWe0g0pLB1+OG+xudtA+Oz8t",
+	"T63jXF8dJHu7cm2kXYqMUkcDz2E9pXbLReabM+gwwD4u/hNLEta47HiRUnw04yhu1565JozufL86Mq0a",
+	"6ezp89mhHtcNBc/OjmVvT2EwODDPCqoGtHKp4Xj20dnhnOvGD/cMtBG7yyXh2Le36R+WV1q1IuZ6LDW0",
+	"YKfxH6k2IOd+DwN70WLQQ/xizsIga4/f4YaN4Kpw0aeW4KUapQmFnvhDqljciVO4PI7h26mA+gDJ+qhW",
+	"NVZHP4CwfyN+sQZFlX74ZUjBO+ONjr1x0dTZeRCEBLsFllac+Oatu/t0xMbpBz55dkhzCCPn5qlU9zah",
+	"6FU4Zc9OTp8UStwaO0pPL4LQO0mwfetRhzzqkEcd8qhDHnXIow551CEPQYf0cUPwSgcVPs7KWOKcxrBK",
+	"pka1a/LzkHkd6DC0zgePLqybCfeaRkPw72c9DFFnNk7pxyTdLEUOPraPFxLkoAeka06ZeSkrat6ZWBRI",
+	"qEniqMuBWyW4sOnEt1nyID9qFkkRQ69JLgY/BcuFyTaa87YW3e1lRL7Wx/9ySMWAEUoyvrWaOx/SnvwN",
+	"3mHq0y8yVYRNmW5n3UMnShpGJBqKGDR0PXT8fAEu4uL8/KcW+eKblXrD154k2COaxZY0sdOpNROwSRFy",
+	"WPvvKSBSXgvXmT8VMVPVubBC4jxCxCV3iSFuZiOGLXFxdNcsFHJgR9LKrwJ3qAog+jWtReUr5mcdzemj",
+	"OX00p4/m9NGcPprTR3P6aE5vwJzOyhx2bk+/2ccQTqZxz6j1H6AqFFXKXJtcV72P5djsULfH9F3LFdCW",
+	"tmq6U7ah4RhFxHYmYhaTkbxlGqHgQodRmCQkThmxl0YTxaIbiT9lEywtIwkXzDfnHHJtpJpe4iZqkvBb",
+	"RnpTws21oGI6odM63d6UDANvR1Qb9RSXY6dOieVnkII8GfLI1dDa6+6iWlEioxvdvGADjmsXZsBG4OuG",
+	"UhlrFWU9z612hz1e7TUAyAzM3ZRLpdS/pJptsYbDXrs4aJ+dPbfy2prCwceskb8zHu0zITFSXhIzlJoR",
+	"aKhPDKMjMpUpQBnaayRF9k/fJS8ILd13mhtCy3C9K3theDXA5ltY10OysN+YwapSpHDcOk+FlsIsadwf",
+	"nm7E2WLe79f3RrS8xj7BlM8zpgOrYJtSmvFkJtQfkluapDBb+MdMy4llItZ28EpCrvX4WsZnT8XeH8sr",
+	"ajLk3TqCJaGT17T0weXkypT6AFBoVcAe60trDlubaSy5gC+CR96qeoQm1RLdaj+9//DKnmuNbxxPlImI",
+	"6QfLon/pjsRMJDqL+U49241og/X7LDL1AIIkVlOiUtHOO34irU5kmsSkxyI5YkTeMhWnWNRthbDDOAsJ",
+	"7zsmCP4yMqFTIHJEiLQSMCvXwb7g1NhvQBa2yDvsAn4t3J269C49LgYklgzFseW3UJnuYJDIj13UZbow",
+	"nS7cMbdaLcfdn1rkFz6AYgEpkuklUbMcvNhti/RSA3LJDNm1iGiSMPUDlMk0p/gamIz3H17j5q8PbW0P",
+	"oeMOAbX/CM07ML9QtYA7Bv8M2uglCgOPRQcqPYLjta0pjW/qOPo9e5Z/5On4sb369oPSK+pkYs2O1khH",
+	"ZJLbk4Ru2+v6gbpvH8pH/1lNCQVx55zYuGUZwewpB7HW5KPcUNTrWA61NsH71GgeY9fkVJi2L+GD8sHc",
+	"TOjLVMQt8oVa1d4+AmjUzsx15QJep6D6xj/TAk29y4VO+33LrcEVJ6ObbivX4V1LKC4BMA19HNj3qb4j",
+	"v+U7/VQBN7LWM3a0ymZgbXUdEkpSwU2m/0uR8UKpiJYjBtwPwH/inN2xO67NZS2Y24KqI7uyq9yy32UF",
+	"Euj8qONwxSJ32iMusNrPsFFD0j8/PQvCIHHlM41/9AR+ZBo//zQIg3+mVBggbPCt5lXAFHuunV/AnjgW",
+	"WPy0MWsqn9AOmvAX656b7s2zHA6bFm9XfsY9qllnZvu8MzM4W2Ko53t7OcZSc+OrxGeW6lTsfHM6/qJb",
+	"+rfCmLOIweWxukwhDuCjXMHVq//jBI/p9PT0vrr70wZ195kHzpEwi7eINWKv9Svn3a2SunjRD7vMzq6x",
+	"Wr6js65HEyoiRhQfDIuBeNicewxZELXuBfXl7z9PSSIN6NGQktIiXXpLeUJ7CYPSVSnI0H4LMOCKaaZu",
+	"mZWa3AxJl+qO7HfRzAXPm3sYItTW9EVhd2llEIglK3BkAh1y8F2wsxo6MrbI69HYTBF3vKT7eRByZr+H",
+	"WVl+tinwcbtRP/t9OjasXbdh7YLKfMuFa4b2DHoZr8OCkRAUpHqoImvf0HCJNLWDmbXHwewhSAczbiOR",
+	"ruo8OJYq63HATwwfNQIk/2SNd6A5z4gs9cqaUeHB0qgZq3S5BG7AnpQJo2Kz8OOeZwXt4PnpEsoB3Vvl",
+	"QIqO5aVW2Tk9RWsfeC9I2WBNrO4Cz3twOAkQerUZn72cE89Kuy1VFYGgjKiKF4DECKOcvSaVtbBln1gq",
+	"CjHh0sGbskxegwsEokw9NuBCWNE39xA6RRwgxGCROCsIMXIlgI2ifC3bdxgyEo5k7YrqnEh2yS+pih9E",
+	"3M07SxrJgdUb+d0nF7AVdI8L2KNvRUr8gqAluXQgUqzXtKKxoPjZ3+R7RVOjRhV1426wFT6SYMZbvQXV",
+	"1Mr1WSedZczdps++WEkkccE6y1jEDyPD1jQ4CzYxHpS7EopFjI9NZ5yqaEj1CpCXlfITWKVl1naFS3pg",
+	"gJ0uEKNZXwV47kFFKiQL20dgcOiQi0Ikg9P1vNB+xwFz19oRXol+SDns84m24xk++nrv9fW+yhO69sHT",
+	"ewBeXXDBMTOUMaBQKhB+E24E09paby3yRmuZ9mW6JEvxR3F4Lt1CVuDRoVt26Ba2prEj99WbT0dH7oE6",
+	"cpGIQfwPpIz1Kl7cQpJzjYH6N1wi5Ca0CSbHUYEZj/BLcKhaDSG3Q/1bN+lHfZXN9NjDcXs9HMHQAlZb",
+	"Pbj7agX6/NX+sm7Y7BqWe0cu3x2yyHWsosbQ3v+DRfafvx+N3Y0au5uW8VzoMZwUtqMv6jeZAuAMtELN",
+	"XfDXj+8yIXZ2vkkhll0hndotgdHe8QFT5DO7MzxhK2B2T+i0x5Okk03/y88nz5+fbcLv6mltfxyvAOQb",
+	"F1j3g1p8ftytdZYqKSDbakv+MNRUr02jfyTTp8+ffBMKNXjbIeZxsUC9vljsGUI1u0eTeS376O77Ptx9",
+	"v397gmhj9pcHp9ibIrbF3kyaSSpk/hwKseYMno1KsU1lvpZl3SN0QO4SGuPnaYY1gVXRuSMSpOtQEqpv",
+	"WDxb1+bzeSaUGz1Xxtbty1R12JTpbljpPV2iYA23aFaGH0Txmkvq/MSY8N5fbaRiy9KuqwHfSm1aI/HH",
+	"IgBumHvmfP4ZUGIaiIs4KBS3127USs5HV5l8dDyWHY92WzoxHVnL4h7f41Er2lOt6KT+PFfXh357v2Hv",
+	"cubeacwNokotalcO6b1E6wKlyCsMM3rRFX6MWbxSm4KOtJa7GbUUdMztUEl5lycP491oka3rLc01FNye",
+	"g1RQStX1EJ0AuDKsjFpSS/kI27BLNeWoKuxAVdiqICmEKV1s4CgUGgsFJMg1RYGD6VmEglAoY75hbKwh",
+	"OeWGjTcaV3wD8zis4gwZs22XZciYQUEG/n/9Kg04bmuCpRrL8iWGG6WH13HYI3WFBx6YKZ/qXM7/gohm",
+	"RA0bSHhh1dsLX8+9360rDO5gM+y9gU9ldANQU53sxxutOnD9yjBBOaKGJnKQosDChr29hIobZvcLmJx9",
+	"PT6csajgSXzWP43Oae8Fg6rPbKbtoMfiGJc1/7oNCsSzfI9/zgbwyMseFA763zLF+xzDtsDxHZJe2XMb",
+	"FLqnfBrb+2+XZRSNbjoISpdVhJREC/6JhF2OY8x68FcwdtYL2Vn2s2fhOu444gZDdXX6dze72R1kaobe",
+	"gLsVKxHkLVN5y0zBzESqmx+AnPFX5Ef7M2KJknRFnwNFdsPcfevO6qd2BpgjpCGa8pj4YB/VGPjDykOr",
+	"k3MUPTAFrgtiCIE2ABvkWiAbDknXXnD7f09eXbCWuvZqdZGtMRZbg+El1UMHyAtH0ALroevapHcgu1J3",
+	"CxAedm0ujzZb8g86nxi9YQLtixlZaH+JcL+Y54nY4GbCI3ZPkuYbLKDYXYJm+UaUOFMzIl6e/raYBXnk",
+	"4wfBx5e+Mt9ftuFVHHu+vLK6v9U8DMe51lPAjvT6/dDroUWna4lvdz1JPkPRKcCpcejdPNXtvKKbguE+",
+	"Nghy2kKVSHfzHiUAuAjFS6PLQg5o1u4gr0tBGzFre0BGNEbO4N2wZXdrv1L1ae55da1LVleINt3ABLHK",
+	"OwNFR5ZsXzxZtogM7YyN9i05ss3vmm3un7tyYcuZTagujxTrK6aHO4xYAVqxb13lL1sIti7eNV8faJi6",
+	"pQmYopMhg3gW3jkEuaHRDYtDZ/xWmtZD/M5BHs+GuxYZyDPsuGmwC7Z2Azx3B+1kjvzvyP/2lP99pjeI",
+	"h4sesJIviWg69etYmi3e8AVVYz/zJNFWtxtRwxSnid5kzOZXbo54WtvC07Lnut1AzdbCJNkhrVbgXeJd",
+	"dneWesNF+Q3nTxBKaZP8+XzZ0P/jYAchjV/5vhUg3XDzQAENq57doHjwQQxuNEv6lyR/J5AQZqNyldvP",
+	"+r54ALzOqmWWQnscjeeMwZYCAXVATiFAF7uJFG3jDLDDzh67jbmZ3xMw+JXvFrp3s0T/+9IEtjRtPFy0",
+	"4cgO12eHy57u9xcY+ESnqFpSz/nAOQc4kSsplVuNEiC72qi1dySz/SCzg6s2u+Fmr7z53fxHdU56MA6w",
+	"z4GlPqo1G/USFqPPfpI56an30ct+tYceIZ3xmq7kl19J79i0W95zAt86dlkt+YH88UcOtV8c6sBc5zWM",
+	"qrkwf+T5xC4d55BZhlFF/+OQQAtT7xiHP7Dz0wietopFIo1lfznjg4eZztGO8B2ORWZdogjAstovFBlQ",
+	"LuYrRkxuK1r7DF0ul98JLqC/EXthQ65UHVGCFFi2qQqufnpQzVT8nBdjhXw/ZS1nBRyJG246foM6XBzL",
+	"YA8WHGThma5eCvvrm89bqmDaeVHrN5736ARVnRP5Xi3Ik0B9sOwDGloYF0I4ZSu/Nxkx+y2bxLHSaUGl",
+	"U+MgmbONd1DP1OMC8WgAx0Kj3nlPX5oxVU6MPGjr3dowHaQwXJ1tOHvhSa6reIwPt/63lIsM9+PB42Ge",
+	"9vYsKObuj71K9k49THzsCgDhvXVCcRJYqDKhig0lkJP/fATteRk+mn3fqGymojwGSQSpM6LCGi7Q5Z2b",
+	"e0JcmdzZbZwrp5p7b/lqF/QBI1OHxAFW2svvtECkSNA90JlX15e2Ggcq0PRmXa3f5c0+uNDLvdd0d1GY",
+	"zEnYFdJ0XGNKuOnoKzSS9Jhz+oH0tkJMo92wUuZtIaiyuqTbdGTF3e53UpnhWkLt4YIs3zXlH1pIYxNy",
+	"Srubs/NmQuTHLhaU+0c7fam6P10SlmjmzgfdRIQaIkXEvsP2Q78hItMuK9tTzeB0DVMkoiO7jyVv+oG0",
+	"JKrAclqWoWh9eK2HjpBehwLpdew8tF0p+pGNpTKEEkcSK8hOcw/2l2OPxMgBFK+1Sc8qcqGL1YcklkKq",
+	"kAwUFSYkEWBTipjIiWCqRa4gbi/YreW0IPM37E4/uD5EgHR/C5SzZY96YaQgDIoDN/ev2wuSubYfpLk7",
+	"jFhI8MibKHNNYloHHeayQTr4dH0zni03nQVLMvj55NkzqBFEpZKOZGpfFFy0nmSFh5El4Nf/8REqDBsF",
+	"oQXIs9cv//Y+CLP1ev777OT06cnj0yAMgBI9aM+71x8dd19GDj5dVg5eWBK1FK+HfBy0A7ytxRs3IyR2",
+	"4Pzft2KYRD54Ix475Ja9eetndR+JaEtEtCy9fBMORuzIvn99QjJSfBRzvQdpme/7uFkuqZzqQk65ZQXY",
+	"Uf+WqWmxgC6SIwbuhZBwYSQ8kwtwyEAHBbKv5KiQdolhwNJoQpqZEeszMEPSRcqNvzEvSeEqfBP5mOff",
+	"QTpmfmaLMzLPvx+nxHlN7p5MzTEh81D7ktxzqKtnZP7Hu1+PGZmH6H0CRJMbjIxQZQgd0NUiOAUGUGOW",
+	"vAbFw/5uGnoJntXrX5KEaY2i+19MSTJhwhCZbhSe/m2h69yx7fVW214/iJvp3lzNIoPe0HBJbRqqY+wb",
+	"GqfQDqJqsKL03NCI8Gj1aO6rpfD8PUPowLPH5uBbbw5+VKi+hfa363lIvYTbHzcpuHDApcDiAVMP7CzN",
+	"tJKtekz9rj9I1/IjmR86ma9E0d8G6DZo/3vpyy1zikeK2QPbpTP3g9QGa+zlGJw0zNtOCRc3LCbgquVQ",
+	"WH9JZB+hBQwXA48ywo21kNA9628zuFXtgapbFrfIF++6VZCFwGJCtUtFCAklMddjqWlC0Pyi8R+pNtDT",
+	"m9ufwBbFpNewy6NLsJv1IbtbgUswigrdZwqzCSOZChM6VzOORxMEFehDmRjLnc9+Og17W+f+XN9RERRQ",
+	"cAfXuqKrsXZh3FlBsDuHb9Yu8rUwTNmLMuERW7pPJG724WWW+WtyT2n9d1VbXxJf2fYcnbgH6cTF43Rs",
+	"RzeeBqu+A6v7fD++/vvR57vnPt/apqNweRZpZPcqTCgb6929n63NR3MwH8THNkMl08GQTIY8GpKYTtEN",
+	"LOUNIrk6ObtBp+8HN8/Dcvm6fdp+gmE+UBAGhWGr/L0b9GfBMS/VeH6T6kLPbow0dnG/sJ5KKZJAvng/",
+	"wvnJ+fNd+HHw0u5ZspsrkxtnBPUANe7OScwEkXlb+LwCxzczsoxEKp9mam2MlzhZ5Cza0KmbfpuMU0OY",
+	"UlJpovhgiAjNBfsi69GR1bojm8pbXkIHABfBQr4IZkNmJhBXTu9KD7NmTJ0J5dZAsyTNE1Zo+oxMkhpi",
+	"+Ihh2/u5kqXKkhw7XuHG7NTwaE5RqxDDNi2Rb5obrbDX36NOBAyjoI14TYW6hPVVFaStep4zql/T73wk",
+	"gPsJ4ODSZkvyei+drs6Xvp3CX3SgUuff8ynYVoCzFnlNoyFJuGAOnRQyWS8Jlt7F7jcOdspBA1jJD1mf",
+	"mCbruk5f4Vtkv9wpwgObWvUbvbiZTvENlgN/xHPcqfbBhR6zyHg2dtUib7SWaV+mJU9g41KEmTKDh3H5",
+	"SRUz0GuCGaTni4qGXY38LTq12wYOm3d8wBT5zO4MT9jCgNaETns8STqZr+fLzyfPn58t7UOGFx+QC3nh",
+	"Hcr8y/6uN3YvQ7u1w/cvly9nnbf5YnGodOYOH13O32eai2csf/34LnMin51vxYm8gAMuN/FN8cXvudYd",
+	"lDBUr1axqRSDkPCCJGOr1wlw62B+caF9NvwUlDk2gWomeCTjQC3SjRXvmy5JuNUcoQFHzPt9pnTb+558",
+	"ay+01SiBbSNGkj4XG3Vbf/QrPSy/9V72ZtxkcTjep6B9cXZebwSfnhXklb1TiNfRlH33gw24kN0F2sNM",
+	"QCDPZErGSsr+Q5dPK5YwujWsqaLph60sBtbCkqnxDTGA7+TllUN6y5wBBsWQYGk6u5Mohnk6l9Y8RVt1",
+	"CoZblm+TSETq0NA3bNpqUm4ZIhgezMe1Du5+w5YpHPduKzAfGJNqppkGTD3iYw6zDX7lJhoykSt0XOuU",
+	"daDJuQD+vhyXgf09xDQhfzGODThmmzXM3IhjptDBZgotOtN1Mn9+yzN/Hh8zfw7I/gKm59zb1lBJNauI",
+	"ZKMMl4SSzHhezlhLx0zdcns6J5ppvbBjx+e8zwM21E8SpsiQJTHYWlLeEChN5aJVbS7lg33yYx2W0WTX",
+	"un2LyY1izSX/z8Y1nf4QMxixEbO8wP6pDe3363tlGB7xMd1AoeJVoiXa5JjtHUkVs9heXkjmqCs2xVPo",
+	"3Eoes/IMMpqDhpPhNlvrR1ax4DGQz71y4DQ6C6p7Op6dnD75fPo854D+HEsPnF0sqxidsgIwMhcxv+Vx",
+	"CkJixEVq7OqfnoYzp9lwMfQ8ABaENCpVQ2F4Sq2INnLMIxjoi1Q3iaT2BN9YGXbL2cQaC9GQJ7FikK5W",
+	"ITPmdmxjWVpzTOfBDe18BpXmdmGGGfkWuPhLMIK31Ld/npXnrRwxIkpdqUibWNpA/5yRCRSTYCt/Hus8",
+	"B0sbRcWAKY3FIPgba1XLPrFXwdeIQPqUkYBplNeJUEHyW+03A3MsNLtliiakcLd1q86gnDvzHUMgL89U",
+	"7mUY22QCy1DzGoS4aVt01XlUMYOPTmwdtH5ZYDx1Xn6pYlQeZ1lQBQdaUo+8P5+qDy56q1ROhpLEPE/d",
+	"ADJvVWZTVdH2mklVR6G/f0I/3Cg572XDhnv0At+0pRFt7q5zy89TsHPyO0R+vDh9/BP2K5MiglYM1hJA",
+	"zf7eZi2XuYebkj631mVPMXpjVRGVJqxV18plA0J/0/1cMgK9eLKWwrrRZi7fE11Vt0ORSrHIbFXuPbK3",
+	"fYdF6Qup0vdVyqmyUAhxTyulOeqzL9gk7YUHVYP9d8njj/iObXRbOqomR9VkH1movfab4J+G6pt6h/P7",
+	"MRMEHiGpANjBLgYgulijCqH1CdcsdAlC2pBUDZhwQfy2sy7QzsjcHN7bgO4LJROmLwucErvDjqigA6Y0",
+	"0Yx5nI7c+d4iVzAxIgUUpGmjeGRYDA4PwtH1axgd/aAJTaRgLfIZ1hFRpaaExziI4SOmQyIk6dPILN2s",
+	"o9LLDuMcll89Ttn2veo4SBAGJ9m/lklNqsPjm79fbUK15gPhkV/YCEI1HgcF75G/eK5goSfjKZkyQ360",
+	"YuOnmrWNuFipezbOj2sYsubd7qvGyIG03+/Ab+oGhWAVh5JOwy5JV45ZdYl03UFiqLES/HIMv4olbEfM",
+	"9YhrzeLmx+aDIyC5qod3XzXcD8sLOvCTiiFfpeW+KiO5CC8yZfe2VWkMnwiLpT2rwCEEJ7hya0buMcH6",
+	"POJUTTcDVul3OcL0jaoxnX6zow7tMytuol2cLep0efqifZ6lUSCT8d9bleLz6dKZMKe9QudrkyrBxaBz",
+	"9hxdXjJV0czBFb5YakVAye44cklYDPg7mqsL9xeXvqnQjZVkDx2sAW2jvrJ+4orLsR2tY0Be30HJ+7tl",
+	"DTSNuTmB13hDYBuZkjDbtetWQTzBp5mgQElW6YC1q1y/7cyR8rZMecsQWRWBfR4y0HD3xSSpJ0znJ3WT",
+	"3S4xrl9Pm5PsI1QTd+gk+ixBI51JEQktd5sMJbQRHALMoL2kpXwjq+3aD9ukm2pmbfM2sby9W8AMLHqZ",
+	"YtB8Fcl0tRlHkwfwsC/DYJDPKp5IdQMdauzPIa1aGrDJUOHWjf1UuNuOex2Eb8rtbCNecvokWIrkr2A3",
+	"8uS6Dfutjvx9K/x9yRtREAjnawuEffRToVCo9FD9ld8yJxUsw9JyxKyRPS8hvjZj1naKCTO7BJpdibM2",
+	"YY1+bYfEHB0MyUt7V4QhWqaDoe+KstRdf4mL51vy4K/MCRHppcANnpycn5Zc0kuBwSA/2A/+6kIulWf3",
+	"8PzXWXFL6dffHTt1VMJqFe2GbNSxqUPjoucZF6UE729T3ureeEisNSNQawP2uDJDYkkDNmqipBgsx2Bf",
+	"4Q7Q5MhfH5a/1h7fDnhs5qM/MtrFjNZRS6a6DqkhgrFYZ6Ca1V7HhfzXYfWfcNGTd03qeyaUGx+IpEJP",
+	"mMIQq0xiprMSaQhhFn5krXQaRWxslkcGroxlvhGRHHEx+OwWcGBxzb3EWGgQrVs+IudkDdC3vwFbBiZu",
+	"wGkb8rD4DK8VFMkGQGz2g4RCcshYsVvOJjDNIU/irAwpoWKQ0gGUJAd9ZZ9VXN90EnbLkqAdDPlgaDeL",
+	"3WXNeR3PtQuGXudXf/2vfHtRwyExw94a3JCrAY3Zv+CXnpEWN/ohYzGzlPjgcRnPAdoOH7AyPON9gg6z",
+	"AaEXHEckst8vlUe69JSHDNeU+PDiuI0V3u7qhSQVhifZ6gDQpsBmqwI8IaGJlqX8W8X6qWZQq2nV1ljR",
+	"iaiM8Mye9da6ZR1pdd3ozdxRHYoCdB85Q1AHoq0eQQXpCKlYb52MNxDomSf2R0i1OzR+r0isaN+QHhtw",
+	"oT2geiTHU5/f1ucJwyK9rpwIcDd3MT7sc5QuqzPeNGOC9KZZ5AjX6vLcrOpo31YXHmIRj1kc5sAx/q09",
+	"BsmaCJCLOhRcZsRxF4SS8ZBiaTx2qnDzhLZXA64hqbc62GTV0j43ODHisrPcjvTTJIE5JJLGjSNMsOIC",
+	"1zwIa9+fctPk2uYGmduIK9gWKiK2nRTp71O4ZFr2UbYsK1uglTpFFiNvq3TCr0vydVStdhnJH7K8I59r",
+	"fgEMGTgmFVMykoot5r4rBI5w3YfG8TIH2TtJegwQyvqKZcmZwgybMzl7YbZZ//G9as5gqhx52/JmMKO3",
+	"GXMr6Eur8bj7sIBk35nbHpkI0gZ/0AD1sJlqhsP0/J18P64/6noldawoVTxmQVjtDgwLZJ05IJbP2f+W",
+	"sskhhuNn3W5W4RcGEcbNm/6GNU2s2jdBkgeyFL1liYYmYtKqNESDZWev7pVKuCleuabxOqgTrPTVGKoc",
+	"z/MC7ONvCwUYTOHrAyfH74EjtiZJfsYLSxUjQypiFtdo2zvwwDZNmudmBt+WuF5v3j/hoI3mhV9l6vym",
+	"HKpHVnNkNdupBjhgfbi+MiAnu0NxGrtsKa9SPfKt8HYKKOE98VhFmEOHg990KAnVNywmP16cn/9U4WnI",
+	"M/p9boGVDis4Hdxe+Kv6Plc7H9b7cGTgRwZ+ZOAbY+A13T5/Y6bAwslAZhzCXe0VPRszDFaxP1hkjvwV",
+	"rrfdip2z13Wdu1ca6sYwV21vHLpHxn/AjD/3Wh0Z/9YZ/6+MjYuc33Xh8S1p1mb9/jB3yfN9F3wIw2Ge",
+	"LYsvkekXk14y3q4ZPL61gJ7flIMN6X0aMrviqSa0b4mfJsmR9x95/5H37yfvryyBcPkZGefv0ehmOVZ/",
+	"yzVf0HvyHZswbQhVit/SxDeAyyDmpDKzAHOXgJNpNXF7yZKpi+llcHSA7eZgwEYtAu3ljOJ0wEhfpiLG",
+	"fDQaE5gZ6U3xH8v3obwWX7gZki4mVbWJYXfmUaRvuyHpFtnP3YmILQvqEmcIQONzosd2FnrIrFWVJETJ",
+	"iQYMfksp1s7QRjE6CgmFXuhToo2UMbE/F+xaIHLVpX0RPIdvdvC8st/3qSe+oLhFrgRhd2O7Euiv5yVQ",
+	"FxfUhezAru/9YaShSbdFnpw+JpMhTxgxUl6LkRV3+BZNVCrq2nH+HU/9sALFcAkfIlCcDxSEQWHY5hFY",
+	"pKpV48ULUVTtmz/hb+4Z3YeBHxbKbGZwxXSUMsJu63Hc8JEOPLKZOcDIEwqRcMxeIbxuA2gUMa07Ixkv",
+	"AernGGjxtwvnMlZcAnev6Snkvu706DJQeopZzsal6JRfUNVpCC8xiH07oZhOyzCdlvkl1LC6pkOeCvpK",
+	"jurh9ho1PWoyFUaVa9G1aDJGLjWVzSUwFA++HdBkQqe649BJCvyirLk8bZ8+cZqLf2a+bVytcvm0fXbu",
+	"fs0SPuA9nmBLPPwLICmtLgIdcqETYvYX8nY6YJ2BkunYUpMYRqpz9rzz5IUVAsAgNPwo0xkb9/Y9fQpK",
+	"bOkG5ipophRi6os9FRD2i1dYq/0VntlUegBwVJcbEJZuwK2IW/ZQ70YJXi19Ivt9HjHf+LFVUBJGSQv+",
+	"X8aNn8891XTEoPOtJgAYVXhFaNmkmpKIJQmoFezO8szsWve4wNLjORoLqhSa0uUN/rwOeHwdtK8bneh1",
+	"8BVUh7qVvBeMwMa5Nr6Vk/IaV3kiPA7z6x/iBbkWTSYV5jchdPfp3klCj2FqtTeSitiaufgRSIYkHQls",
+	"3nTpGqRTxcgfkgsGXZu6l93Qwc7ioahUuGOzh5ImtGLdD5ZfgpK2Prnk1it53hz46OVFdTjXfoa64/qJ",
+	"JXV+nPd9KInx5SZON4ESFdknYybHifPgl5rbY7sb7KI8ZaZNumW9BXT3bs7wui3yxli1S8RZxuU/U5Yy",
+	"1M8jFmL9TW57OFxiPzUwai5JF7/tApxaj6Giae3DTFy2rsXV/ILQhCjqPrgYTehIWm3EFItusIE2IrdZ",
+	"lb1Yp+hf6MyFwo/s8zM9pPNnMZkdOxWQH7vuXx37cfen0C0VWhpx7Qw2RaBFh2+MnbejDv3mOPHs8ml1",
+	"VkAkYD1YXeSopcvuvG6CrgdnJk6GTiNyFiWJqMgiMT92oZsqNPimhnVhBnZZ9s0/XV6LrN2JYBycflKR",
+	"njRDvDuwdjt+dg/gFsGZhdgwra7Zd5iff35kIVGsz5SiCVxPNaCCa2CxdmLOBq3v1Q3scafd1O7VUmji",
+	"v2R3Y5YkmIXaQH/xj6M62A5e/ddVsAGFA6kNVlGn4sALgZuNFRsIKgz6N5aQ9Vts7L29Hd+SxnjPQT68",
+	"HglE1clO+fcwkD3NlF161dFvWvH0zzRFsjlfXlld6q7WNNyz/PegG+453aWu1x4DSELhpUS9DtNLRWxJ",
+	"D6j3XjfnI9ABap2dX4YSBJGuaZIBwmXCzRCrad3Fg2fRXs09pS2CqATukUiOmEYxX1Q6NJ1gi43si8yk",
+	"B43jBjSNfkkzmakpFozFZCRzcYwVyUKCE5WpFvkynGaYjl4lQveZc1vSeqer1UVqvK4lX2u9k/HfYcf3",
+	"39G4R76aQrsMqwkPaezvC7a8AFgKn7li1SaICtV1wnAcbXEzjM15RuDeNBKFRxfJQ7pIQv/6jmaRFLFd",
+	"yvnT0w24ToDCH7q2YoHtC6nMmcHX3PzdUh2Fkzzrdh6oYrIDZryRsR71HtXWo9q6dbXVKkS37rruRWz9",
+	"Ph5Cs+lun4Os21q26Psiio0TGjFdaMY2apErp9z9IbnQs94pKaKqFCnnHKpEhclH9N6uOa9ersG7HCPQ",
+	"cfsySeSExYSbkFCC8mjG81LWOMEPw0RUl5xVwRvxdq/og9l0c1upOBMmM7kyhz7yozAAF1UFj/R5PpY/",
+	"0ODrsiGNjfbCPYqLo7h4SHGxj9lYi7wWeavkBVLjazNF8RGNR9zsDfK38ZK7XDkxJxV85z5nrLrgScdz",
+	"n+5PHrWsmO5ViFtA6bCjWvJjV0jT8X/a37rOkAVHftYqkGVyBrHOcs9+c4kBe76mwHhgPLII4iWVNHmB",
+	"SZLL0eFbubU2Nwtlht15s3AdR8GyI8Hiz+YoWXYnWawan3lwuUB38T0ejqaShsdMGN6f7hRpE4WL7ENe",
+	"rRMGE3DG6ywJoMfQie4zdAtywz9asEA0B2vBFJ3wht5g3Bdd8LPR/hZ5I2bNosIgPn5fHKYMKeyXoSri",
+	"9hXBenzaWVjhMvH7PFhdHcGf78iRm3OUAB/4QTsBKwXr4LD4XuomAd24/fDuknArw5sLVH+1DkqmrtYk",
+	"Yzmm9MbT3LdinG28h91R9h6Nun0QvZ8ooDSTiI7WlLMJozsFJbkC/xtiRLsELuxm7Dn5kN7a7+ydc4Kt",
+	"Ul4NqSYMEarUQvfgQjMt9J850GpqCZlwEa5hv8EOfyP22wvf4+hov23XfrM3ecH2fw9SJmF9cxQxOxMx",
+	"H1GJB7MmM/L8mawubyBkciLTffQiNpIhTZyJWaNBIQ3Lk5pc30H76i7UpXbD2RymUjZvWVo5nEKpYqaa",
+	"Sx/Yb7iU71NzYJ1hP9MbJrJe5WzApaAJGUo95gaS77Lq8RGLeUSTDgNDU0TTJQXUR7tLdoOOYal66VMQ",
+	"mocvfWRqIjlinaZXzT+/4MrdL9Iwb98eWHoUbTu0npiIc5mGiBMeucteGh6taVTl9QI7knAffaaF67/k",
+	"61ZLIS7nhrQPlmuRMBFCexCEWYekPelEyhsWk3SMPZ+3bZetYX7hig/K/lqmyCQMxsOpBk40phwSgBxL",
+	"ewctRycUMHRETCiJhpSrJSXjZ7zKR7l49OwdZdMDml1IdutJoVSJEzqhu4yhvct6udnZsJjY+ZBUaMZE",
+	"20sjV4WSdyRGiymT0EOobC7VtYBh5So3aaEBvBUhjMZQZmsHlUlMqCZdLBvBOXTsHLr1Imv9ZJKy/dfH",
+	"8JWffhYkA1swMwSpLueZgFzVviSnKstkNYPQ7gFQy5W9GYdlEP4G5b1WEZATcYmnm1vXWkacJl6Dw445",
+	"mbouU6N5zDojKgCFY0kpmCoB+3WUg9+nfbj8zZszGGdv4P3SuMCujhJ5ZxLZ0n4ui/xhrC6WrQW0Q4n8",
+	"xhCISOki+ISIASohBygoPFJMPLmsymmRfXugANlZn6rvszbuRzStkFn2BQdlwWVE/1rgHpmJZQw9p7zw",
+	"wdAQPeT9JVCt/y55vEVk06MxtnfGGDCKfeH7IUyns42L/a0Iir8Dm3NGxIjG4FVjSkm1vMCYSHWDFdq1",
+	"mAAUDRQELfXyqQYhIPQnFCUyutE+T/HT+w9t1+crs1mE66b9I1R5dnP83r/Y+9l1BeAQFkSMnGthp/FT",
+	"6LAIsu20Jo1mWo/sLodknFChQ+dbPEnH2FYckYRhQkOZxIV+Y3HKLgkCi9PEfZ5Vl2fVWUi4lxkijr4W",
+	"hZUgHjeobXzEADcn1eiKZHdjyz1D19w8W9OYKiOY0r7fGReXBECOFcOETquUkbPnl8QAYqz9eZTwUc/a",
+	"tglTRl8SyzZZfC1mWqxbc9QtGDBBqWZg2lq71Z78FJbGaDTEY8IJqVToFnmPiLXUlPuUKUtwGgYEr6wV",
+	"yXGb0LmxXU2+JobREaGJFKxFroPPMqbT68ADGs1BHi6PbluJuPDF3+aDAnaNU7Z9TFccJAiDE/evJliu",
+	"3REXrNv2vg/PBPKrkbkLJELKmSHjiiiZMO2QsECZ7U0Bu+ySdO216LYd9Ym4UKFZ7AMIwByWNRFLc128",
+	"I92waofa8AouoJVezaZMLNlV7srIQfcxOrJ6AoyzZJ9Rphm54SLWIdHMnr9B7LxIjkZUgwLhlJ9/BDmj",
+	"KqCcs7txAgqPAzevWoEdoLQAbthIlzB7teYD4V4NHLLjOaTVjeYGDgPkkB0owLQ8sePQ1sPAc0Pswwr8",
+	"Dna2J1NhH8s+sqzJ/i9VgotB5+x5EAYA8dwZJFRr/8b5DQ2DEb17g2s4O8++pkpRDKmbKWAl9qUa1YGV",
+	"wKXkGjpFxikLLSf34oeJuMxgfgCcVbiu9rFFSK8erHj+triRghCoyVieBvoNQuwudW/wsmcgwRz2sRIc",
+	"OMe1b47OSzXrFH54mK1r7Q9EOuoxhY3BT17CIxdPMkpt+j5QQx3b8yro2cnp08+nz/NEt2XmBuTYLlOV",
+	"Yr6beeD6DvtPllp2VR8D4Keo6uPlbBeuYqqZajoCPQvWAzzxAvah4U68mloP9um5QezcDPkGeY34s9Wj",
+	"tgd9MqRiwOobCVxp0q1Twt1vuyHMGgSaeywTh07eEmXVNidcwRJixu7ND6ATkJgrFhmppuDm71PlwPmv",
+	"RabJuR84GT2iU8C9KuhfXt8wbkOttL0kF2enHom/41Tabib4/aNGSiKTuE47e4dDv3Q7tbqONqOkFK5z",
+	"t9hh14VQLgntaSZMO68bk0nMtCG479n0b9i4DqLdEUuRTEb07jcmBmYYtM9OT0+baFNCTrptwNLFLQix",
+	"QQTMFzfdAaHxaGh1eJTQpBa7Hoq8KiWVtWQbiyM3m1yd8YyriUpTkAeOaTfVaTKGWanXFLb36elC/eHJ",
+	"6Wr6A67V/rLJOr3W08qa1DdcJgxw7xrPTtdd5AbB3UtS8kkmJVtn548vnjz9rxXlL7z+z69hMJCisGX2",
+	"Fc/PnpQlaPlWLStITy9yWOrCm1rOE1X0Nz22+zakujOSKp9USUAG/+f5IH376eLxu1dv0vevXp/99sfr",
+	"x+/+iM7fvrqavH11tUTTKCC0h5adjuOfODKvFKG/IKcBTlTiBmQylEkmZoqtdRwXB3nqvy7DUDqFtF4m",
+	"vga09wR6pfeL4sy3mEG/SujtxwVegkvy2FeiCmmGUFQDM4xblbLoZTa5OTFUwSoQGz3rJ0JVNmE7W3Rt",
+	"hU5mh77lHPnv//H/1GESyjGP6qRJBbvbIHHbU9FB+yIXbTPGQhgYboCvvKRWFnB9Q7JvYN6ZgptRUfCC",
+	"nkWnFz327Fl8vqaK6U+mjkyukoT4kyu4al/iVpz8lkEGLXbbuuezx7+GSyHI/h3oZvGz8MzGPcMZWdXr",
+	"wkDGMmbZPmVEm3/4+xyZPvrT/q8epO9zSd20z4bIHcpV4B6/r0DX9m9w/zSn0QHLSHR5RZH2WKI3IBEt",
+	"PXOGY/ao5hAsYQoKwaF3XsxmejwndmjIrso/y4TaWPERUxIm1ud3LGs74Lu6OLdLJ2uJ5Cnxyn1D8m/q",
+	"KPHJWXTeP6Uv2OPeRbA00dXh1rlzONJbDVBeRm11xLa0gelGfWevRmZkJlzcAJ2Km3o6/ZD2Eh5h0rV9",
+	"0jvdwYffAhr0Tly7u3Mm5pDqS6BoNAfhFUVjEKtmIZIxojdMgRHpO45CLrUxNBqOrAj03UfRgPShesjV",
+	"LsZFssS4wk8nFAP6LqPbaOIIl8QsYQZRHp76pDcrkvNJGmRE82wFLaqrbJTfuLhZmr98tDyrUQigv8Sj",
+	"76RgRdi9xoxrHPfLPXca9ctJYy4f/a/L/5CP6IDhD/OWNpZF9KZmxs65/3WVvMYvs8RusInhycfMyTKr",
+	"FEzoVFfMYX4BnnG94nosNfeYhJXv6+b3sYvploSCKLtnjOXixuenT/fxeNc+yJwo4diyzpfVggRJpSL+",
+	"zKMhvgqC9At33s7j4mx2N6EN0zihXJSX1WQRmTajUzeNTZhnJRHyfswcJI9jtgmjsSbQ283Lkpxj6fre",
+	"Rdhos86jWSHUqTYlY8aO/oMm/wEtasFuGVMzzM2WBLllOSOoxoo5r3KJZXLM9VWoNw2hT1IkRR9BdGhC",
+	"/G/QZ0bjERfkDBB9XDPskPRSQ4zEZjxK3vLYVaS4cruCrxSEglR62bhzpS35W7aagwo751lRWw49F9Kv",
+	"wuCk8NdygVaen2rNDIpFzZtppOkbmGKlZl03RnsXzzrjaLaFZoEcLk7DYMRF5u7banPGOFZMW2PlY8rI",
+	"2XlIrgY0Zv9ySBXZVNvBu9enp64LeEZomRNsQZvvJYNmLxyYr+EmteOePW29eBYGiRQD98mz1osX2X6+",
+	"pYYpwc3//H9JzMg/U6oMtsKcPd9GvkDoPFBcL35k+Ih1/gWeyOCqr3hEH73jdMSmwcLe26enG+6++Alz",
+	"uT0PeWjnoEslz4ybsPily1Fq+4dqAm+WdXjK1GTGT+jWR0Z0jGZQZbLwJ0P7fdCsHGQdvu3SqfYCQld6",
+	"qg0bESYso/PMqIRk8IO2XKtbvM5dcCT+SImmfUb0kFne/hPIjb5hakJV7Mp3erlUgbylkNBESys8JkOJ",
+	"ozrMbitn+lJdi3lJUy9mHjsxI13jtuKsZ8qDCr3nSnWrOXgD4YJGht/mWxUWH7CXm/wL1yBiMqRJH3aS",
+	"K+z7KFXMBTVM13dvy1of7bSB29Kc7FCYzKr8YdO921aaRBWDcnm6h9yTK+OFPut2KWYIG2BV+Jxwqnng",
+	"rA68uDXKvCIMqXYFHXhVvff+litVXtkCX1izEOCopTyolhJujtbBeMzvwV4kzK+lyDgv7r2ku7QsXNiz",
+	"5Gqerrn2IRGrjjRVL3yetVcyQMXQKPvrlQ6nT126Uqpy9TGkixMkrpr6qZqWI6srDpvuOlLmF05GrqiV",
+	"b7SVyMYIcR8rV9aTophWsIQYHbGFAcss741GriMyhBsw4sEVMfKGCUIBh8ZH8CEFyJUl/IKa99WHNyRK",
+	"OLTmsVRpZUBYBlGzL9aRHDNdKTffsrUlJhtRngTtgHKt6f9uX8VVy3/fOIH17DRPYE01SKxCm52+/XvE",
+	"Rj2m9JCPkXBdto8TT1d/XTEDyP3EyU9MobSy0ygqNDe5/Pf5rhDdtMyOqcDeEthd+ByzI5HX2/kW/lUo",
+	"mXIjXf3P/09rSt7KVGsahD4hplNIq/UfZUP8HgZSsA7IX5cygc7OlaV7IeWoKRd6y2pjJHCt94Xk/f7P",
+	"0PKXoSR0RN78W5GG+UCccOFkaaVYfEdHmMLrr2XrvlLeAsg7JX3OrDGvGL2BLl9pwupE1Vu2eyFVoD26",
+	"BGbSW7YTmVR9I/dRDJU5wZyAkYK5nGknGCrvqJMx8NZHit3KGwRbq8ZC++UleXZ6+qJFXosYQ+6aaUvz",
+	"eYhdsb5ieujETo9Z40ITI1vkquC9gS8LkQ1yfnpKjJQYreimQqfjsVRW+YdnO2Y6Zl3vJcIKa3zLJUk1",
+	"w8RzWIO2S5Op6bYqADzt8j7bXwVN7/bdyWQyOelLNTpJVcKE5ZTxzAWHeQTtYKJVBzPi8jl3hlxgc2DY",
+	"FlxNcyL4yG6dluDybZYghzmwApc4cEsTjsDgQhJ7PAyo8gJ/tfhavr9KzfA1FOJuOkj4V2gIPnt/aHRT",
+	"dW/D4O5kkFIVs0J0sDJHE2+2O6JFF/vps4sXLdJFHagTKeb0at3NLQ5nUOjQZbBb0wX8uSPNklumrV71",
+	"t8+fP5CfqeaR3eLeNHslj7uW6V8L/4FmkWKm6+H4ejKeXpIuCOguppxQpeQkU+amxNIKGSgqAMC9W7pU",
+	"OE1taL/fxtLX0lZeC7s3GtpAhpmp5cp6e4oDlYLxdWda5MpXBVviYjPEHpIei6j9Jq+JJGYi7cNKYwsS",
+	"M+Ss37oWcFc0lCFjabDsE7/bbSR2LuBGdhxBdsP8I1hq8QPcnLDMIeAp5BDhteimwh65VPxfLO7gVnet",
+	"CXiWv8Z9Wu8b3jyTyC5BI33q3KqwpWsC/EU7/pKv2M547sYGTpOE8DZaI1lVd3PeA3uwPNvZiBTG/a9R",
+	"DTMeugLLukCfcYOfvIRt3RKvY8bSiLtk63C3gq5+XxZ6GRC7lI2+kSSB96W5HFSigDWjtpwi4HKqTtz/",
+	"188YABe2fRSR6/K9D+qrdJoX2JaMQHiybh4uSgeFcpBP4D8QkKhWmU4AT1RNpidlwqjYbLIAjuYICVRh",
+	"IMJ3rz9WI+eUSoKWKJwFI9jb/kpyrakwJP7hNfgx8owMMZDVzu25gTcVgi+S5kPH30ssqj6jX85wD88U",
+	"y1ylPr5eCi9DmL0cYF7GdsY78b5MU7uLEc9eWe8ls2+gkZn3kzW8gytdn92EZ0tnUWWfx/FhR2bLVFJp",
+	"11/FMWAKla9lHZ1UKQiL47Crxktn6GRd8LRvgVmHG7rWVtudOe+9cD3dz9Mx3tj4tm427DgPRzwrEO4B",
+	"TiRdvIddAjF4opjhCnS/OkfresJi0y7XLI4SRSnjyayEWFFv2IE39l6+v4d+2Qas3McAl+Xmzpp/BPVB",
+	"XIoTd1vqTb+P3u539Uy+ny43w1ixiYsRunrejZiBr9zcPvqpHVPGt5MyDsF/NcLqMbC9ALxugd2V/eJh",
+	"TK+1TJaZa/TQVsu836wWksfMCGmo66P6hkF6GpbyFUj7A755nqjzoerD/ZaEofLeJb7NxefhCkCmXBGP",
+	"ESoSHQhji7yTZCJVTGjPCr28K3Ub6hvtdc+gQDbBENyCM050WAzh5F6O0PXos10yTo0mvo0V950YHoBp",
+	"lDTUMDgp/eXnZ7/I/t2YzWTXMisV8fBxddByqW7uZ/Jv9xXh99fHZGupGr7w9bITyH5a73CzpIRi1PI1",
+	"EjMaJ1wg9OiYau367WaQR5ilVlfKk8F3LWDFdUeC3X3Jj12ZGsAs7BawnzB35KdsKhnpkx+7DuKw+1PN",
+	"rBBfC5WRCnhAN1qOlVh1jzbpurMsJ2HxgHVm0O0en5w+hkRQD469SroORk4cGDdGbZrl2+bb1C5uSp+x",
+	"uEejm84EQnTejG0a9AGT1OMBfjx59svjX1/8+3++hYxbPsDiTofguTC7qJzGVLKhv4bZxfP5xdnFbwcI",
+	"dJw1+wB5NWQ0McOOSI3CUmIrBu22Ve2PP4ws+S17QcvqmGliaPYOD86tcchFyb5PZk3s8/X8oTMiaT+V",
+	"i1n5/oPOeXGlPlHnGv2cB3odUIK25vBkyCCmnbMMYqlNFzQCTBIwLfI5fyZmEY+ZRoDRy3ktRDPX7QDE",
+	"RIt0C67Qk1/ZtEug2hAtSPLjxenpT62qEiCPNVRE4LPmO9QqZxtRQFdo6NzVaW/k2pQixOvCKuK3MCIl",
+	"io0ZNVBidQmYD6ng/0wZMezOFGHUgif9M/aMPjn3/BVtzZzBzuxG42LjJ08alVeu6mKuyn9EoxC0Uavp",
+	"+PnBHzM9CM4c2j4DqNB2cDVQDPXfntcmWVat4S6S7HuO9dW3DbBj9bgyw06MIKBnL148B1ebHSD/pjNW",
+	"LOIOD2bKqN3fPh3xZOpzL19xmiQy8LP1eZIjLqxsKbQmuJf/uYI6ZHs5V6NRJEcjGTt+tirr2Y07fWYS",
+	"Vbzvb15pOGSv+r2MFnaAUM/ujCTUXc+lLLbFjvWfsc8ZwipSETFnN7IkAWbmBqf2taFV07pjhJXuXpZK",
+	"OIfM6nj/YgLqPw1ksJDXmOlDYy4GlrNmVZzo+Iy5jhKpU8UIqFHKR/5x0FYBBsevBuLJhfoKaWfsUu6y",
+	"HqRtIgU2AaBJSFSWphYi7M00JH3Kk1S5XCMtR4CJ72pSiT1QtO8rQwqz93P9qMJRj3wAPRKx0NuL2sO4",
+	"V/767N/PT96++M9XS7HiPVVFw81x3c/D3PmyL/7sBkwUastKqPkznHMjkNRFMOpqFvwIeezyPcEW9vl6",
+	"P2ZCO8hB4DgtcpVoSQpcRYdZDzvXQ1NIA300C328uMh7YxusOrsnDjXHG3F99crrfvbwouOx5MKM5kn1",
+	"osANl0iKxuUjYpYDRdpaCKoB1e5jFOpeqsXdu4duv95HbhkFbJjmPhk51nmfJa+1FAYcuYDVJokre/nO",
+	"KOyo5Ry9Zfutohwos8tIYz2O5wyXTbO7L5hkxYiniaxCI6ZTV3uBpcFWt/ChaLTJoDwjN7DAL7cOYywA",
+	"8uDoEtqKV6RJur04NHUkZgm/tUbyjBPrSYEnWRHEmMCmjJfEWC4HoK12GC5Spgk1ZChHbHm95aW/Qw+c",
+	"TPOtErffz3UpG5IjTnxuzYYp/AoSAvoALOyS0hbm4lxmYMN+QsQn+7TIR/BGg8fHZO0MHOJ4BnwDkWoE",
+	"Ic8yEqqIGJbtL4VPu9hMwvM62kyWrDIj456WVItqBSAL6i6jS2Qo5/MDPl/aRplJX6m39eFrQot09/D0",
+	"AztdgMl2MNT22jgo6hUIKmZRwsVWJKUldAruy4IM3Kwx4GZ/aLLNNdn/JU0SkgrDE3I1VjzJlNSgHQjZ",
+	"ieiYRpDrsKzseuUO9Si6NkJ6bjvXk1wjpjVd1JntZ2YmzAkdF3zz6mUxdOv7DhsJwMkZPc1lgDXI9nrr",
+	"53TM/lw3+3ODnS2BnQRfGImoyPQLH+oX5HPKdEynrQVm/dnp0pUWTyA4zONCOfKaDXQ8G3CXbH/TNzxl",
+	"Etl/MAd5neD8kFAuIF/hErRG6DhOeiyDY8tDjUD5dWVxZQLfaWFc4/u86s3aTXR+ZhJVV/uL4sZgEfyD",
+	"3mw7LivncawgsIQ0J5kRvi1PytY1xD7lyaGph5kSiETSiXncEdJ0qL1N8fJ08k6aV9lBHnXCzZhjidRF",
+	"jTC7igU34ApEVwB32hy1udSWooNySDXpsUEqNkttOP35xJDDIru/yVSzmLBEM9Avl6e4j3iMR1rbCK19",
+	"pjeMoL89p7cshj8s5MAtS27aULXxRIS+Rz8bGyz7mlAObsBiwc7maA7WcAyFHkOhx1Dot8PyfmYDlxu6",
+	"ui5h2Q7WT22Uv22Sd/kpHtnXkX0d2de3w74+pKakBOVZ68jUvEY006p2jrPlJ1XXZBZ/oX/woJ+kz0VM",
+	"xtB7lrjGyd6PzhWRE9EiXcGo6pIbxsaaGOlZrPadNTU3jEAfRPSkjxOKcJx6wpQmQzkhfaocNB9VTNvz",
+	"wRR66IBwLSIqSI9B8TW2UOjGXENVQfdyto8KjDakWGRgR4ICBzHtyXj6gyaaURUNWwRQrF3nyrwWYsBv",
+	"mSZdze66IenSAcBujuU4TXJQOA9oKuAjmnAz7bbzRYMirZmBiq00YVC/RdgtUzCFJavLQ3i00NqJyD5m",
+	"BQ4S2WN5M4iuojFPdedm1LW/zjcoExt4TFXwn/bafPJX46BiF4VVQuTCXUUfuwjB6HRQhw8Pa+jc/dhb",
+	"HAUfSDbINDhZ8J1fln0s+/f+t1WESDrXxSYPVQP7rzczaAYJCZyAGjaQamrVJhE74k6guseetX1MbwQq",
+	"0pH7YpTIInZAqjcEHuBHxt91hjquBxDw6fn2TBwgvaUNPXYgrJWn45HrmwrdvPd77SyoIZHVRDTO5QOs",
+	"x7Ipy6edgAAAtjqEg/V6cIZVYi5Dg6UjmApmHWVPhRnfVGxAFdRxRlRjENkKYmHqTvSfdTM9O11+qr+5",
+	"xlXYOsE3rbJXK2YDxTDM9uWvn8jzi1JJLra5etZ68aJmlgIrSPOJjqkxTNkn/6+Tf/vH6cmL3/88C8+/",
+	"/nh93fJ/nZ1+/enfwvzbx/Pf/i9NCBfiFcir21ZO9qlyVdkUSaZmzpmMq+YbsUx7gAU5ond8ZHn12anb",
+	"cvzztJVvudO9ay9tQXdxKFJWCdJDFpOhTJUmHKWUgwkUluOY0ConYGZy4zsRQC5/HQ8eM4GSomo51LAT",
+	"w0HGNOOFk7xeHBUanQkDze7qGBB805j73C05upZkRMWUTBmthQWZZTf5+T0uHV+2D1wYNlh0evlUUBRm",
+	"KhxxfL6SzZQVvea7MvvDptMqqJB1VFp6ohlDfumMwLpZ5Po53OuiCmKlgzMZl0B1AR/FKpgusB8jOgXl",
+	"Ph0MIBOx7dGVLcfDybnSXj5il6VZWVuhbk7+dQ+HuJy7L4BBBO3zi9Dj1XY8OuHI9Rdk8wi2/lHZ7/Oo",
+	"2ItwagXTDTwB1+0XxfD5W6bogGFHRbD4sKfi7w39Gg5OwE/32fmcsWx3gRqawFmMpTb4V0QV8xxyxOMJ",
+	"77Ml+jGeFXpTwayhO9WQ2nk7Wu9A65yz8xyttOBQQLVulF3JnEZ43vipRrf2m/H0BJxCqzd1LFO8Gxbt",
+	"ZO8JyhJyR8wMZQxLxWsAXpU7XPw5/MUNQ2uL3VkbH5Ht//FnUJjy85PTx+Bmc8f1jz+DKJGaaTzks6ft",
+	"01M07YT7CFJ4gzCYMHYT06m9Ue/hDUUNvGELza/oxUlyV1Lm08mQzR11OR8QFVFnLKLmLS2B0Js91Js2",
+	"b4q24ZbeB9XK+xN4O0qh6hEdL93H+8tQslumfI9uWop7j2hsuTeCm3DTBksLkypnRYuQkxbZWFPwTJC1",
+	"rsVSjbiz5pvO/HCL8aqS7wK4TtPuzAZGf5DrQlQc/AcdXgsqiLXJFCCjwpNQ2NTDDANuSI8NuNBhMVKL",
+	"3MQJbycz7AAjrjUXA3QJdSHBxfkLu6THNAcbAncHX1HfCeZTFiTZYZPwvZKnm5aVm5R/Kwuxb05AVQug",
+	"ZTn8TpuxH5uwL2jCPh+8rWwe61+zGKGoC+pMl0yoEs5tb+VMjTnUqLU6SI1MjBXiCwJiJ9McZagkFlBt",
+	"rAQFyjnx5oKrR+vkaJ0crZP9s07C9SXF51KGyzfTwf8+vr/ZThpduO9dxIEDfTnh2mA/R8UgphwTsBwm",
+	"Q5mwFoHOBg6KDpqN2osw5WKA4OLdR/hBN2/lX2+mXCy0VXx+UIXFcnktlm/2X2EBIDmsbAFsuqtHRsfG",
+	"mhaKKp5MCXCWOFjedN9dv//vrM//KpraoyHXRqpprcb2ZchEaInOA+DyaIj4t/rS62FQ/w+UAe1gi1J2",
+	"ydQLoEZLRH3nCnCTbS3Kn8ANODS4fyeEtlz/6UVdGPgBtw2k7pbqJHwQ2o+kaqpKgXzGX9xwAbxRQzZF",
+	"WQl4UqoPxetol5srkV6D+r25Fvp4g8Dfpat5UO5LEP+ToczLNbejClRyIxTaG872/ewZlKZTTH3jWHbh",
+	"lUeEHYdWC7OWaJxazvrPlCprDQPkEfnxxTkgIIUkFQn0h88b3P6gCfIpqSAhzWsPhqnRT5ekx4YcEvmo",
+	"yQCX0ErFlJWENdVXlk1Txp3dlJMx3IJSUg8y8ZImCUMYgVHJAL50aQGQp+FJP+9XtLSy8vfC6e+RzvJ3",
+	"d0+/EX2liAKTeWm4JnaH71VerMGvDY/0oyjtLciq/QIJUJjDCohEIUGKt+ydxcRKrDBXYArw1WMl+zzJ",
+	"+s1H9vKpHzShacyZiByFFmslFR8MTbWK8hImuak+V43vsx32N14NB3SVJAT3btPXwlCzoPFu5LYiO9/s",
+	"KOuP99Gf9n/1/sRXfMSEBg+QP0pAtooZ2o8hGTFqT1WH/uxDF4mRiRxMwxz+brkLcDEPVdJjld5EexRr",
+	"XwAHvQUb7pF3fLRPO3DzcszVlSgoNuDaqKzbcZxtGLqL8ClMR5pJOQoDp4FRYxTvpdCKacRGPZQZgdXU",
+	"zoIwOA/C4EUAbD5hVGe88nf7NG5+cazZGXER24VLKMl4/dfOu9dfgjBIBTdZ9XiA78pOLWgHH1yyk0v9",
+	"GklhhoQLZ5+YIZuSCQPfgR2NKUQkcycLG+4O0x6SvGVKjLBKgo16VA1kxwr4oA2pUPSuU9y2C/BJdiKW",
+	"JEH7Sf5HZ8SFtFtzdlr4UDGrZUdQrGK/mNmkMDDcQPKgX1E+49U8VXDfatxUEXz3UFTvHEl20B80iVmf",
+	"Cz7TfrLEA5ZVSuxKX9pLlSuT1ezjEfLP2mZ3jETQIgHAU+wvIADh2ELGYKgH1rvEygLnp8qesCKMEmNN",
+	"v0Kpg+9iA6DCnoFci2uBIXm7b87nxKDfXp8PLMVkzAeKkPTM1R7KJCbdfOe7odc/rVIIxQpSAwOjSXKJ",
+	"q7sWXmS5wgzwrSWsb4hMTYt8csUnsk9ygkDVykl0jbN1rSEM7SWWrVq71fJCMP1dLRRWa0Q0YSKmCtIQ",
+	"Q8tWDYugnhhaU0CwIEkczx5RNeBCtyHqjlh1EhPnEhYZnTUdG4XOfaDxe8hpcFwJgvsxzkTJScl2djOz",
+	"lrVjFnY5SIs4IdDFkfp9DCos6P6QgwxLcY0qkuRauLnbF4KvskX+xuOYCXehhvTWmh6ke0uTFItYso5F",
+	"qSZdnY7tuWsWd1vkLS4C9SIh4YhcAaWbPC4PpgCeSQReBEnHYrhUXavwde37p/bCQvKy/T8gvrqbFctL",
+	"0n3TP3kn/3/2rm65jdxKvwqKN5tUWjRJSRMPVXuhmfFMlIzHjuVZ1yZ2kWA3SCLqBjoNNGlWaqr2HfYp",
+	"9mofIm+yT7KFcwA0muymSIqSrImubLH/8Hf+z/mOYGgtjH1d0GnvrEteFYUs1NB7bpyIq2ih2gPcaJkw",
+	"MEzQcAlpRiT+VtT37Jj90luIF0caF22yFXxEQAwXH8XZYEDGWspRRsUqYM7jCJMwpGCjnBVcJmOfjw94",
+	"PVwm6PuDDXJE5o4yPOtGNrYZIbDJmwdjjG8bmVGYVR7bEBRC8wuimcD02yZ/r1ULvsMWQWtcj6apXL7K",
+	"cr36D3NqXOyoQb0t5BJPwaSQN0yQxCzWZHVBqCaZBAoCJgDnM6qdZDO0LhnDlUYX1AVhZgjoiDM8TUGq",
+	"e56CFLcBn+bGfl5UhiKLG+aylpt/2ttwRYG4vcJ7X/qrtCjoCrWCv5fMXrbyU+kVyM+pLLIGlxuqSTDP",
+	"C/JHKkparNy+p1RpJKeGBWjxtBk+tHNW8Gvz2eYKAzeoyOW0Jxd2TJpBw9ddB6Tl3Ydji3qYcqyGs123",
+	"21W/3rrXW7f6vHeMvQ6ngXLzwspDIyp2nZADm2qYzy3VUuGMoO7kSFNySoCr9cJanrW5PUQNT+2cJJWW",
+	"YiSQrXbYZYnXqx+azkv/ltU98nmBJkJ+PjA0RqCjEOSXWEm04/yqrkS3zXLQe9hpeuo+YFZtZRGNu7d9",
+	"XoPj0/vGcVzLxziAE2wrTWma9NlDbOY4VotKXxtr9lm/MD+BeyuRTJExNlwZEn+tTZQhN2sKG4ELIurE",
+	"arFTCWw1DKiDXndmjNt6VNrGOi0M6rzXu89QVR23IeqAOMYg05ltNAkNw8z/FqiJnfUHZvK7Pvl1J0Rh",
+	"8Lq+c2fQbX4IMNU3vSVofDmdEHVQkExGLQlHoKX7s287nn15rg9MjqI6cEfVF9ZhdfTtvWoepAOdn/QG",
+	"J73++96gigRCi86hmfYvn3Z9JvCx7OVkAe3dPOIOf+2gublEqOUp9jmCQxThgfgofnr1LrLbFfWjs/4g",
+	"qv/2dRRVR+aj2FIY1+LssfbeFxM02O4nqkZ7/74h73JU251Czo1Mxv4JhHYwVlFWplSFSREofDIwyMyg",
+	"Ss0SrL7YI15wVQ3tiIwOHK+Vc9WNzrGRNl6Dk3RnmSRm+USsfaXpZGVrTsInCRfW0jYn73NqNolOp+D5",
+	"+R0Xye9qDs6UTliqUPQETlDBltB+PrhzWvjrAppQlAuWptCdizBhR/DP/8Gwxqb72FN555z2417yNRtM",
+	"fj/dPULoN2ZbWCU4WA8bW+HhsdkxwFLnvlvowKYImQNuWbiKCPusQydPwRbcuoYEWxoLFk7GBVSaI2lX",
+	"LkYEULYeSnShhbGVlnyhFhj4cBa39Ni+un5DTvtffXXSJzTN5/TktLO7UXtg9e+3oRO05XOrdVgAX4s9",
+	"GNRq6ftf91rqsXdLdfr04IHIYHvaCAdzL+DM1I7kw1LQ0mFxeqVhiyhqTDN5V6eNRBldGOjCuv/BzQjl",
+	"CIKFnnJ0QU1t/3lHCUMYEpQAYh5Kl/wU+vg/CmPKWLSds95plwx6vSqg7eIJwZJigqtr1TOnyqX4YPrr",
+	"2NHwaM5SdJwKm9qyxOGqj8IWtUF5epqYASuylGWaQJdpwB7gYpY6cHQ19Lfi7NEzjQ1DwFkaDAO789ed",
+	"sB+FHbT12lsLD1aMK2Ikqv3Jaq9g2Lo5hj7+NUdzk1vWbn2w249ajNdmGawpyS3SO1CFDyDWfeqxjoj+",
+	"Ww2giVP8FHSZSkqIZB61Wf32r78NGEOgUX8BdV7A2ezh3YSxg58JRQI8TD3YXtT1wVCo4WNBap3nonUN",
+	"oLmeC2gWs7LDxDdPqo2d24PNunOh1t0obdcqobhKqQDl6BAD17GzUc2+D43Yu1J+m4jOw1se1DRc2rI9",
+	"W/w9JbQ2mCNZjGFSaqnYFtvwTT00XwUYMVPIgTJinHc6vXASCipXfKB+Cme+ShdVe6bKN6vDPyusgHtC",
+	"mfAAFHi/WfC7ggfu4ut89ZnG2mHg0SQpmGrD6MHSvhbv5uD8bGeMP4Q6cCg8CYMfKKZStILr+SK8vSGC",
+	"rKfcFjqF+cf3AGt43NqDhY+XN9S79k9650GPxajjSnApV4pult/OZcZGB8Ae71Pr4KH/hlj0msr4xqha",
+	"Ni7hHOX//F+lKHktS6UoYFwCExkVMnWVplKwkeZmwFj6a19wcD2r4jOhRlyMjEmBeb1KLWWRGCppqN/c",
+	"WNxjYcAYlvbQFRQgANqNRSCQQPAg14XeWnZnEGeu8L6g9soEGqN3DWB3LRiukOgjvCCzggronW9EBxeE",
+	"ur56YOiNX9jMp3GXIL6fq9hbjdx2jcNeVbCphAtjPMaI9pWV2ENMkHgupWIVyvCFc1pGmHVmHsaMpEKW",
+	"s7kRU7LUYA9ypUpsBh2UUVrmSLj6KAIwl6rM0o4Qcr+lJEtGbxwEjCE9N1Vb4QmF/7fI2nZ4lZ+xjOjx",
+	"zLlbeM06H2gh/M39hXj6ggmSFCtScEN1nb1o63GgN2A/mtyoSfK0UTeQdbjKiHpz+CQh1CYrgqtkTzYS",
+	"aqfbTbLQzlqRRAIBgdp5KwU1GVuWeO4Kh/Esnr9M8RzdkWav9JcSZGyX2zYZ/XDiOy7egcuVRVV7OZeY",
+	"KwxSX1Vtu4xcHLoQiRenvjTTVj9s1h4qKNkmNFUSVYiPYlw7lGPyf//13y7LGF2jmWLpgqkueU9vuJgR",
+	"uqQrQr29ChoIuLXBly1vmEPwMcbZinC9g/ivgyXArZRkVCQUIky6oFxYx62FVtsXROEwOX9sBIUmvkCu",
+	"lJLlVJadPVXfRwBQaJXOXyB6whaB66ERjihzX1Tm95HrlF8Z4qJpShRTEEvFjGCgV1IYYSjIpNQYiwHu",
+	"YeMcVc3wDuykal8hBVMsnQbgJ7i3iPQB1ArU19Sz3i3B3cjtUToeoRZi5e+zGvKwaogDcOoPDu849Gth",
+	"Tth+VTgPwJ2YUnFfTGkPzrLBSGRuhX4LGymePht5Nma+LC5y+q/GRd7kEHyt3IgzWmsjewgrUUyfVO6l",
+	"+9VxELuDT7VCAOcbBGOx/kpwTq77JSvHIdXW/vmswTt5wsWddSHkVre4KVsZmmL6rVu5J9Iz+sguRTf9",
+	"d2Ytnu2Wg4j6mmlCid8YfwSPQNda6vzINP29ITaZMfAlGHpLpdIkYYDegsmhAEy7wiqdLtlgAkczYLAM",
+	"yBUZc0FKxbZrIIrp92/ev31WPp6Vj2cTZl8+BV3tpcCOWY74llDadjifck5AtTW6EWBEmmcvjpE8895/",
+	"+WlBSZoXpMwc03vHkww/Bckz4d+f9usfaVe7ra69utyYP/PVPRcHBvMK2OpZZzeGuytnNFzUzxRbZI/k",
+	"dBRLkZRxS9fmjY8ZAtgLYHNBU56MIAsb3/p7eOvpEbM2HC19YZkbELtwZI65hA8fEmrUol5vREEUmj8T",
+	"RmC/XIcalwyiMLIDefNWe5LCNkB0KJGhHZNAK2MbC57yhgI0PNjvK8J7vGyJbfS3lV5aj/beJ/dx8iL8",
+	"6v+L5Ua8YzFY9KFYOIIO8eIf7r+jXfMlqrz0xlyIgDzuiOn3LGL2psknnn1wwNk+RMZETXmGPrZeAKU5",
+	"rSuner6pdGESb53r7ZnUe0viw4aoakgNaJJaLYY8nuHDRdexEwA2jv9XJ/3ByWm/c4AC9Qjx/61S6ImF",
+	"2WRRsFjfSbIs2WQu5c0JE0kuudDb6qWrsuYKOdajUTW0W1TMWWM1nO+jVIN8wHG/8sN+UnZtJQTv26i9",
+	"Sz2INWgxQmERDpVs79qsS9U4CF+ukdNSgZqXcEUnKUsOGsZUpqlcoqXtIc3a8c4er2qjtS/Z3qoOBXfe",
+	"wX5AuRS76ziDnn/ClvTFKceqweYuWMBuXP+vrsJb/d8FW8gbtt3jGGpjhZEqc61zNXzxwpC46tadui+W",
+	"dKW0q9k5llG/xk8e2ra3bHh7Xwt3U3OVP14kLOCIThZ8qB5sjXQUMjNij0iLy4qw3EhxgLHKWELUXC5V",
+	"mGJtWIJ5IVahj8siHUdEpomHyYjIZEX+eq2pSGiREDeST79xW7xcLrvKXnYT7MYy+y3W1yNWrPooxv8w",
+	"Zy2Ctu1K0yyPAOj+FwtbwxOMt1pPbQq1t2Mn3XjikGMhG5xmFgeZpimhWrMs1yq43X9jDJFRswRW7tmb",
+	"g3sVnwmqy4KNbV+v8aIfjYn/WZFSJKz4KMaKxQXT48iC6nCFFSdcWcwzGL8AWAQIdbvexpbfAbQClo1M",
+	"XO9/iBtjFl3KNIL0ONzlgrkgciYBSkZOiWIigczTBmkNMeDU1qTGUsSsEJviG8DYprQw/5hrKpY55PBR",
+	"SF29JIPPn2FHuCD9c6KYMcYU+Q10rpiVhWH7v/U9kM1bChYzvmBJl1yKFVbBA/ADIBzkwEEJnWpWEP+6",
+	"iJzDYp32SMZFqZmKyCAi5xHp9yLSP4vIoAc3DM6wjUZk+5ugrB2/Y7pYnVyal46rtppcRwj6u6ykjCJL",
+	"aqbJBUm5YBd2JJ4qHLWZ0aJ065Kzfo9YAacgd/i9O3NsYfYhoysSy4wRvXRhRNx1C/kgi4QV0IQ6SDlu",
+	"bhxNfn73Y633J1AVFJ3LKeRO2Ezlzf6gVazRF175WVniNgMF2wSWor0AaY13Pq53bf9Q334ybC/5dKj4",
+	"eRwH3fo+NllITvA/WUedl7RbO7y0idpLdWME3YQhr5RTJygbpa0xvozIFCcSMBj+2kEZUKFSbJhft+BR",
+	"2GIB4LzwqtZGwg5f3RlqyKGb3H6b5HtH79+z2vuQam90POr+cvyNd9KHrUtyXSNuVYiPWPz0zcpZ6qBd",
+	"ghZKnVepUq8AOQruMTJWMdYlHxClK1A2yEwaBVx6pKqf3/0Y9lDDVhdGV2p2NG40bG3zLd5Zfh/bxei7",
+	"TB9uvj2CZ3EX8fkFOhjvJhB9HdJu1LZV7L1IWMoXDCD62yTgN6uAeIDAuuQ1Uwra49kmJLzA/geVZVcH",
+	"brxhORYZnfag2+G6deJ0fNdpCbTu7ZR3NIfmd9USPK1MnXt3ZaIL84FdlzkazB1DcrAx6L4sZJ7v4710",
+	"gDMWbL0xKWgdh72GOX+vGUHbutA7GuoMB1GHiaS9af1LyMY0Fi6qXC/75zsrehPQ11I52zaeAXygKKCf",
+	"mpB6BHTZiToZT1NuXQOd4Vm/0tjOe6dmR7aNuP7w6cvq4UHvzC6yLIsY4dFQu+tUv+6oXp5jPqZTJMPD",
+	"ZPe1rkkexZlpecnqSTkzrxlDHQn6Z1rvypKi9nREFW67JAJfzpGTyb+BFHLw9Bit74axvPLW1ruiOayY",
+	"0PSxKuKc5jkTimSMiuWcY7qU1Sx9eVrBVJnZxqBTWpAJjW98syzGwJdkpGDXia+vXcNffB4NnW3p5bBA",
+	"R1McHyHT/FdnpRaMwiw7k9VoTkUS8hsfeDuC4Xp6HMN1cEzD9denV19rmQPwMOBViDup1QXLU7o6Pjfb",
+	"UMRrKQJGr0nQ5V15pNPU/oJdD9FRpTQV2iInu0xQBEqNUHuz/U4xTkA8vhcodZqnKfCyIQZaqghPGP2J",
+	"ABnM1tmlCfrY4SX+gzb2YEyFAp3jAElYhTvWjHb4MOK9s2y7dTAYeJgPO3voreCaVpLC2FCwRhDLmkjd",
+	"CAOC++jIAV70qL72qjOLZ569gDOEGUKWcfjL+xL/OzzCO1n0g/1mkVnrsTPsnx02LJY0OtPQi9P5stgK",
+	"EwnJvL28VlG7B0cx+sUDcJQrjV4wKSr8dzt8YhgDRlI1URosssiS9IwL5dudJSVi02M00dAeW95izddq",
+	"/W9XhnA5nrWhX7vP/rRmGh+s+pw+qz7beNQPEpJQjqT7SE01O7Fxt4dQgdBXjx+8Pcnjwuo947xgCy5L",
+	"NcInMcF2bPtxO5bnXGi0yi+xWg90hnZNf5fytjhBGyOD1bKLe41r9szGHpGNNZ6KcG5ntbm5Y95ZzhWL",
+	"R6+nf/rz18XLH/70n38v3i//9vPb715e/fj2L1dy8CP9kV4vq+vy3++RZz6bi/fPMwFFHYyJivscNSfh",
+	"hWbqIRjopWd2hput8sqO65oRjMnfpFPujHp9qyJn/VrryVp4xDc5oPnGveQz3cVE2c1B39vd2z7w3nbn",
+	"Z7avGW37VOAJt1syYrWkkX084rTuEa8CLdYfHm5651DP99OyyyiBBungItiu68jiJuVIUY1R0ktFxuZG",
+	"W53x4h8+Le4X//A4qnJgXcMPLqxJtZYFCDmlXF+YG0DTsPCsVXYR5KBCBtK+5R0Njg4zPNsR7IOb6pOK",
+	"hiYlu//aDvxIJ+qc2P/t1M8444KNh64pnPm0A5vAzQQ3lOvY5psY4v6C7orAupMVOPguyFgzmo2HNsxq",
+	"TjE2S8M3qiCFfIUw3VJckDEeOMiF3lihIbyCC7LgbNmyKMu5VKxxVcz8AE2eZp3ItbzfL1DLFCNGEVMR",
+	"Uczsv0ZA4lhmGVXQYtuy5r92qFJMKdtVKU8pQEXs0oIbNL3Gvts+4K2Mkm9fDakLI8eRDN/f+HDUwUTd",
+	"EXRnn8s0GRntEdaQ5nkhFzZy6YOYXExkKcxt/idN1Y35pyygWLL/shN1JgWjN6NZSpVyb/y0vR/4YK0f",
+	"+I4Nz107JMOXkpJFJCmZYzWGQdZiZP+mSEJXcFzNbZDgvSXA33xa7Jc6EVCTlgk2L89jmZlZ7XNu8LC7",
+	"SH/BYR2bRmMujVK2YOmWzsdGTYtlwpDNd8zLR8GDxwz/T5hgUx5zWqx2tVgmRnbDmHZ8IPYPuL5gncsf",
+	"/nLyLdxydu4pda/Ebcv2gsrurw4pI4exWcOrRlWBvmOGvr+Og68Otm3YmfPZ3PxWgT7h4RwGR3GfinTa",
+	"v2uugBWwD54kYL97S99SbBCK4RhcIOgVgzIGK62t8hJoTO+pcqYOLROuT+AbGC7AIRWL5j667w3t4mVv",
+	"rb6AFbbvXn/gD4ymeh4ZuY/yMWOaGtLqkm98Q9FsCP1sdMFjNY7I+IXMmaA5765oltZ+MHQKPyQyVuNu",
+	"xTSwwXAD4/wwlyBXlcv4ttW+Q/LzTxGpmv5F5Kcf3kQk5gueEiVjzvQqInkBILXGYNSyiEgshSoNK1UR",
+	"mcPUyJTGPOWaMxUM503gGFENo7okGccGP7g7Q1By9CqXqZxx8/aUTxmJV3HKIpJRQWfY7xpA9cq09rFv",
+	"7QY3VP8jVn8Fr+fx86DNIlY2qagqyXdgopEH6IvWUL7CNUfczSZVz3xs6F6mogrYJgqSEFFpClobBe/G",
+	"8uwGaRIOHFUnqBeiaTp0NVuEzpiIYRWr/SVVg8vgM5dvrwg6k1QLeAIWzGFhLWdpgkVGEYZbsIe5mcIr",
+	"MUu5mkfk+4KJeB6Ry4JOeAyzvc7NWZi7jvFGD3R5LBm9cUKRZeGWugb0agumQzq07s/YJpmKxP5g6JmL",
+	"mXkxwqnSFKoBzbbSlCV20edQRXelre9VWePGztO2moisOxb3bEHTsnYILg0DaaQ7qqtXcIEh5SGevukU",
+	"ErgRKFJFJONFIQtkECoumG8wAUlAVYcKYxkUTOguuarVM0qRrsLVszUnzUsHwW9blhIF1Zk1mhiCBzkc",
+	"ekSoJimjSkOE/ZYheKO0ifZdEhMsK8/YEKj9BKid5HNsJb2cS0v4ypXeYV2LqxW1NqGYkbyQMUugz+o6",
+	"V0Bm0TQKL8lxFhw6dShCFZyUIfnj9ZufyDVIwYikdCVLTebc3a7ZZ8zEV+Zw0JQ4kEcVEeuUZIlz99ve",
+	"1XOeK4ALvagIgCaJN/CCwX8vi6xt/3Im85QR7MXKCgZgwO6FAZFh57KcxXzKDX9YEcFYEnzkG6/Y8cYl",
+	"MqLDmKAL5pYIX4zJEfB6SLFgTIBkWEgj4yA5mpKCqbi0wzEC0xx0tN+CxAYzkGBA71jMclsYtz6Ytzhr",
+	"PBUrMqktAFRKDuEiDAvviKrW5gmLeeLivwgDYylswmIo9xXhQL4rUTVupaGUJTNEToNP2C2hs4IBLUWk",
+	"YNNSma0xZ0XKG0ix65IfubAorZA8gnGeJKlty7dGR2pmyGZHdEEXhukievQCSkBmzNBu8I4/yFIxY+K1",
+	"vgUOewwjmQIv5GkSYdbNci4zW+TNU8gF9GZu5LsdT2lhhhJjz5oa8+FpUjDRxhM9Xu4ckjZJIrFemYXn",
+	"HzW0zTe8CxoQm9EnamgGLxObx50ymqiwi6fPmNSSUIetjQScpsp5K6Cg2KX4hHMxX2g6jHOp5ayg+VxF",
+	"RMXUqAlBRXd1yFDkgxjCE4JWKtiCQ6J0wSjkYTIRF6vcL7BR95hNMIICH6mqo29zisiUp+GZvdSaxvOs",
+	"5eSEC2eTqyi8wTpm3DJBT7QhtCbKc7O3iq6UVbW1IrFMy8xml0aEIkx2KYCQlRW+YANEwAJoClcdpaKb",
+	"vWBKB+O+ynJZNI75NXD/xK0WCmAwh4xGxajR3JzjwkiyFPZBSG23AN0dJ2WuuuQSPlvwWNsX4rFmwhw+",
+	"0D0ZzVxFlpkukCaeC0QdhP6UtbOhGtnDW7WK59Jo0DQlqszN7IYV6DvoTfY0SAHuC/wmB1064ylnVf4X",
+	"mRWyzM3k4K0nLCljV2df4/NYMC6dkn/2IRzq6z+8vb5uo8dKFKkbUMVQDwhDm2rtY1TdmBu5vgg4LFfY",
+	"PYfQiWHuhonUWDu6kJpW7HvrYHRarSEXq8nWRjEMgPCdS8oq1LYdEGxY8NW3+JpW9cy6ta1K7iU18HFc",
+	"/7VlgKnpSgg7VrnCAaGHe+j0SBob3d9wS8WE4povWITMzlxe0lUE6qC5IZU1xnNpRpBtkQJyOkWFlWrr",
+	"JI1sUzEQODAwd0aYqJguFD5lNGFElcj7HQKBb6UWOS5lmSMXlm+Gpg9KdMMlbj1XlqVwNLVuuFkTpWUB",
+	"Vp7U9nvUyVQHRbAmIImWXfLnkgoNtibIUCPVM0Nl4BOrmWZaxjctS4cBC0gWtevnT7c5yKij2CXskg9z",
+	"hnqxW8Hwce41izAhDFrCJpHNvEhlfIPtrGZSJsqIqAWzXSdlfOOmbQkXlHNdUKFoDFn9gVJiGDiflG02",
+	"9fd8VsKior2CJ3RIpvyzYXnlBLT9QmoGPNAcPFduYCi/tni+mfwvn375/wAAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
