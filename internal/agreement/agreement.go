@@ -100,6 +100,18 @@ func InForce(ctx context.Context, organisation uuid.UUID) (*Agreement, error) {
 	return &found[0], nil
 }
 
+// AllInForce is InForce for many organisations at once.
+func AllInForce(ctx context.Context, organisations []uuid.UUID) (map[uuid.UUID]*Agreement, error) {
+	found, err := db.Find[Agreement](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("organisation_id in ? and "+inForceSQL, organisations).Order("party_id nulls first")
+	})
+	by := map[uuid.UUID]*Agreement{}
+	for i := range found {
+		by[found[i].OrganisationID] = &found[i]
+	}
+	return by, err
+}
+
 // concludes refuses whoever does not act for the party: a centre's people for their centre, network officers for all.
 func (a *Agreement) concludes(ctx context.Context) error {
 	scope := db.Current(ctx).Scope()

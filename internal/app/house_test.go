@@ -39,7 +39,7 @@ var domains = map[string][]string{
 	"mhpss":        {"beneficiary", "casework", "centre"},
 	"privacy":      {"audit", "beneficiary", "casework", "referral"},
 	"reception":    {"beneficiary", "centre"},
-	"referral":     {"agreement", "beneficiary", "casework", "centre"}, // what may be told to whom
+	"referral":     {"agreement", "beneficiary", "casework", "centre", "servicemap"}, // what may be told to whom, and who takes it
 	"report":       {"casework", "centre"},                             // what somebody carries, by the SOP in force; else SQL only
 	"servicemap":   {},                                                 // the network's, of no centre
 	"statistics":   {},                                                 // reads figures by SQL, never persons

@@ -21,7 +21,7 @@ func toReferral(r *Referral) api.Referral {
 		Explanation: wire.Opt(r.Explanation), Background: wire.Opt(r.Background), ServicesProvided: wire.Opt(r.ServicesProvided),
 		Channel: r.Channel, FollowUpOn: wire.ToOptDate(r.FollowUpOn), FeedbackWanted: r.FeedbackWanted, Contact: toContact(r.Contact.V),
 		ClientMode: wire.Opt(r.ClientMode), ClientCode: wire.Opt(r.ClientCode), DisclosedFields: toFields(r.DisclosedFields), NeedIds: toNeedIDs(r.Needs),
-		ConsentID: r.ConsentID, AgreementID: r.AgreementID, Override: toOverride(r), CreatedBy: r.CreatedBy, SentBy: r.SentBy,
+		ConsentID: r.ConsentID, AgreementID: r.AgreementID, ServiceID: r.ServiceID, Override: toOverride(r), CreatedBy: r.CreatedBy, SentBy: r.SentBy,
 		SentAt: r.SentAt, AcknowledgeDueAt: r.AcknowledgeDueAt, DecisionDueAt: r.DecisionDueAt, FeedbackDueAt: r.FeedbackDueAt, ExpiresAt: r.ExpiresAt,
 		AcknowledgedAt: r.AcknowledgedAt, RespondedAt: r.RespondedAt, AppointmentAt: r.AppointmentAt, StartedAt: r.StartedAt, ClosedAt: r.ClosedAt,
 		AccessUntil: r.accessUntil(), Overdue: r.Overdue(now), DeliveredOn: wire.ToOptDate(r.DeliveredOn), DeclineReason: wire.Opt(r.DeclineReason),
@@ -84,7 +84,7 @@ func toOverride(r *Referral) *api.ReferralOverride {
 
 func fromReferralCreate(b api.ReferralCreate) *Referral {
 	return &Referral{
-		Record: db.NewRecord(b.ID), ActionID: b.ActionID, Explanation: wire.Value(b.Explanation), Background: wire.Value(b.Background),
+		Record: db.NewRecord(b.ID), ActionID: b.ActionID, ServiceID: b.ServiceID, Explanation: wire.Value(b.Explanation), Background: wire.Value(b.Background),
 		ServicesProvided: wire.Value(b.ServicesProvided), DisclosedFields: fromFields(b.DisclosedFields),
 		Envelope: Envelope{
 			Priority: b.Priority, OrganisationID: b.OrganisationID, Reasons: b.Reasons, Services: b.Services, Channel: wire.Value(b.Channel),
@@ -95,6 +95,7 @@ func fromReferralCreate(b api.ReferralCreate) *Referral {
 
 func (r *Referral) patch(b api.ReferralPatch) {
 	wire.SetNull(&r.ActionID, b.ActionID)
+	wire.SetNull(&r.ServiceID, b.ServiceID)
 	wire.Set(&r.OrganisationID, b.OrganisationID)
 	wire.Set(&r.Priority, b.Priority)
 	wire.SetList(&r.Reasons, b.Reasons)
@@ -294,4 +295,22 @@ func fromInboxConsent(c *api.InboxConsent) *beneficiary.Consent {
 		Decision: beneficiary.Given, Giver: c.Giver, GiverName: wire.Value(c.GiverName), Method: c.Method, Language: wire.Value(c.Language),
 		StatementVersion: wire.Value(c.StatementVersion), CertifiedBy: wire.Value(c.CertifiedBy), CertifiedAt: c.CertifiedAt,
 	}
+}
+
+func toCandidates(list []candidate, priority string) api.EligibleReceivers {
+	return api.EligibleReceivers{Data: wire.Each(list, func(c *candidate) api.EligibleReceiver { return toCandidate(c, priority) })}
+}
+
+func toCandidate(c *candidate, priority string) api.EligibleReceiver {
+	due := c.deadlines(priority)
+	out := api.EligibleReceiver{
+		ServiceID: c.ID, Name: c.Name, Type: c.Type, OrganisationID: c.OrganisationID, OrganisationName: c.ProviderName, Eligible: len(c.Reasons) == 0,
+		Reasons: wire.Each(c.Reasons, func(r *string) api.EligibleReceiverReasons { return api.EligibleReceiverReasons(*r) }), OpenNow: c.OpenNow,
+		Languages: wire.List([]string(c.Languages)), ReferralMethods: wire.List([]string(c.ReferralMethods)), ClientModes: c.modes(),
+		AcknowledgeHours: due.AcknowledgeHours[priority], DecisionHours: due.DecisionHours[priority],
+	}
+	if c.agreement != nil {
+		out.AgreementID = &c.agreement.ID
+	}
+	return out
 }

@@ -125,15 +125,21 @@ func (f facts) content() Content {
 	return c
 }
 
+// age returns completed years on a day.
+func age(born db.Date, on time.Time) int {
+	years := on.Year() - born.Year()
+	if on.Format("0102") < born.Format("0102") { // the birthday is still to come
+		years--
+	}
+	return years
+}
+
 // ageGroup returns the code of list age_group, scheme unhcr, for the age on a day.
 func ageGroup(born *db.Date, on time.Time) string {
 	if born == nil {
 		return "unknown"
 	}
-	years := on.Year() - born.Year()
-	if on.Format("0102") < born.Format("0102") { // the birthday is still to come
-		years--
-	}
+	years := age(*born, on)
 	groups, _ := codelist.Get("age_group")
 	for _, g := range groups.Entries {
 		from, _ := strconv.Atoi(g.Extra["age_from"])

@@ -138,7 +138,7 @@ func resend(ctx context.Context, id uuid.UUID, receiver *uuid.UUID) (*Referral, 
 	}
 	again := old.copied()
 	if receiver != nil {
-		again.OrganisationID = *receiver
+		again.OrganisationID, again.ServiceID = *receiver, nil
 	}
 	still, err := present(ctx, *old.BeneficiaryID, toNeedIDs(old.Needs))
 	if err != nil {
@@ -157,7 +157,7 @@ func resend(ctx context.Context, id uuid.UUID, receiver *uuid.UUID) (*Referral, 
 // copied is a new referral that asks for the same.
 func (r *Referral) copied() *Referral {
 	return &Referral{
-		Record: db.NewRecord(nil), PreviousID: &r.ID, ActionID: r.ActionID, DisclosedFields: r.DisclosedFields,
+		Record: db.NewRecord(nil), PreviousID: &r.ID, ActionID: r.ActionID, ServiceID: r.ServiceID, DisclosedFields: r.DisclosedFields,
 		Explanation: r.Explanation, Background: r.Background, ServicesProvided: r.ServicesProvided,
 		Envelope: Envelope{
 			Priority: r.Priority, OrganisationID: r.OrganisationID, Reasons: r.Reasons, Services: r.Services, Channel: r.Channel,

@@ -39,6 +39,16 @@ func (Handlers) ListReferrals(ctx context.Context, req api.ListReferralsRequestO
 	return api.ListReferrals200JSONResponse(out), nil
 }
 
+// ListEligibleReceivers tells which services suit the person of a case, and why others do not.
+func (Handlers) ListEligibleReceivers(ctx context.Context, req api.ListEligibleReceiversRequestObject) (api.ListEligibleReceiversResponseObject, error) {
+	p := req.Params
+	list, err := eligible(ctx, req.ID, wire.Value(p.Service), p.Pcodes, wire.Value(p.Limit))
+	if err != nil {
+		return nil, err
+	}
+	return api.ListEligibleReceivers200JSONResponse(toCandidates(list, cmp.Or(wire.Value(p.Priority), "normal"))), nil
+}
+
 // CreateReferral drafts a referral.
 func (Handlers) CreateReferral(ctx context.Context, req api.CreateReferralRequestObject) (api.CreateReferralResponseObject, error) {
 	r := fromReferralCreate(*req.Body)

@@ -115,6 +115,7 @@ type Referral struct {
 	CaseID              *uuid.UUID
 	BeneficiaryID       *uuid.UUID
 	ActionID            *uuid.UUID // of the case's plan
+	ServiceID           *uuid.UUID // of the service map, where one is named
 	PreviousID          *uuid.UUID // the referral that this one replaces
 	ClientCode          string
 	DisclosedFields     db.Strings

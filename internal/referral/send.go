@@ -206,7 +206,7 @@ func (r *Referral) begin(ctx context.Context, t terms) error {
 		return err
 	}
 	r.SentBy = actor(ctx)
-	r.schedule(t.deadlines(), now)
+	r.schedule(t.deadlines(r.Priority), now)
 	return nil
 }
 

@@ -1,0 +1,135 @@
+package referral_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/waystation/waystation/internal/app/apptest"
+	"github.com/waystation/waystation/internal/db"
+)
+
+// offers enters a verified service of the clinic in the map, with columns of its own.
+func (s *stage) offers(name, columns string) uuid.UUID {
+	s.T.Helper()
+	id := db.NewID()
+	s.Exec(`insert into services (id, version, created_at, updated_at, organisation_id, name, type, status, public, referral_methods, verified_at, next_verification_due_on)
+		values ($1, 1, now(), now(), $2, $3, 'health.consultation', 'active', true, '{api}', now(), current_date + 90)`, id, s.clinic, name)
+	if columns != "" {
+		s.Exec("update services set "+columns+" where id = $1", id)
+	}
+	return id
+}
+
+// suits lists what the person of the case may be referred to: reasons by name, and the answer.
+func (s *stage) suits(query string) (map[string]string, *apptest.Response) {
+	s.T.Helper()
+	r := s.Call(s.worker, "GET", s.at("/cases/"+s.file.String()+"/eligible-receivers?service=health"+query), nil).Want(200)
+	reasons := map[string]string{}
+	for i := range r.Len("data") {
+		reasons[r.Text("data", i, "name")] = fmt.Sprint(r.Value("data", i, "reasons"))
+		if (r.Value("data", i, "eligible") == true) != (r.Len("data", i, "reasons") == 0) {
+			s.T.Errorf("%s", r.Raw)
+		}
+	}
+	return reasons, r
+}
+
+func TestEligibleReceivers_SayWhichServicesSuitAndWhyOthersDoNot(t *testing.T) {
+	s := begin(t)
+	retired := s.Organisation("Retired", "ngo")
+	s.Exec("update organisations set active = false where id = $1", retired)
+	s.Exec("update centres set pcode = 'NE001006' where id = $1", s.CentreA)
+	want := map[string]string{}
+	for columns, reasons := range map[string]string{ // the person is a woman from Mali, born in 1998, a migrant
+		"":                                                    "",
+		"sexes = '{2}'":                                       "",
+		"sexes = '{1}'":                                       "sex",
+		"minimum_age = 18":                                    "",
+		"maximum_age = 17":                                    "age",
+		"population_types = '{returnee}'":                     "population_type",
+		"nationalities = '{GIN}'":                             "nationality",
+		"nationalities = '{GIN,MLI}'":                         "",
+		"coverage_pcodes = '{NE008}'":                         "coverage",
+		"coverage_pcodes = '{NE001006}'":                      "",
+		"status = 'temporarily_closed'":                       "not_active",
+		"next_verification_due_on = '2020-01-01'":             "not_verified",
+		"referral_methods = '{not_accepted}'":                 "takes_no_referrals",
+		"organisation_id = '" + retired.String() + "'":        "provider_inactive",
+		"sexes = '{1}', maximum_age = 5, status = 'inactive'": "not_active sex age",
+	} {
+		s.offers("With "+columns, columns)
+		want["With "+columns] = "[" + reasons + "]"
+	}
+	s.offers("Elsewhere", "type = 'admin_legal'")
+	s.offers("Defunct", "status = 'defunct'")
+	got, r := s.suits("")
+	for name, reasons := range want {
+		if got[name] != reasons {
+			t.Errorf("%s: %s, want %s", name, got[name], reasons)
+		}
+	}
+	if len(got) != len(want) || r.Value("data", 0, "eligible") != true || r.Value("data", len(want)-1, "eligible") != false {
+		t.Errorf("%s", r.Raw)
+	}
+	if got, _ := s.suits("&pcodes=NE008,NE008001"); got["With coverage_pcodes = '{NE008}'"] != "[]" || got["With coverage_pcodes = '{NE001006}'"] != "[coverage]" {
+		t.Errorf("elsewhere: %v", got)
+	}
+	s.Exec("update beneficiaries set birth_date = null, birth_date_precision = null where id = $1", s.person)
+	if got, _ := s.suits(""); got["With minimum_age = 18"] != "[age_unknown]" || got["With sexes = '{2}'"] != "[]" {
+		t.Errorf("without an age: %v", got)
+	}
+	var read int
+	s.Scan("select count(*) from audit_events where action = 'read' and resource = 'beneficiaries' and operation = 'listEligibleReceivers'", nil, &read)
+	if read != 3 {
+		t.Errorf("the trail tells of %d readings", read)
+	}
+}
+
+func TestEligibleReceivers_TellOnWhatTermsAReferralWouldGo(t *testing.T) {
+	s := begin(t)
+	s.offers("Usual", "")
+	s.offers("Published", "acknowledge_hours = 3")
+	s.Exec(`update agreements set acknowledge_hours = '{"urgent": 5}' where organisation_id = $1`, s.clinic)
+	for query, want := range map[string][2]string{"&priority=urgent": {"3 72", "5 72"}, "": {"3 336", "48 336"}, "&priority=emergency": {"3 24", "4 24"}} {
+		_, r := s.suits(query)
+		for i := range 2 { // by name
+			if got := r.Text("data", i, "acknowledge_hours") + " " + r.Text("data", i, "decision_hours"); got != want[i] || r.Len("data", i, "client_modes") != 3 || r.Text("data", i, "agreement_id") == "" {
+				t.Errorf("%s: %s", query, r.Raw)
+			}
+		}
+	}
+	s.Exec("update agreements set status = 'ended'")
+	if _, r := s.suits(""); fmt.Sprint(r.Value("data", 0, "client_modes")) != "[coded anonymous]" || r.Text("data", 0, "agreement_id") != "" {
+		t.Errorf("%s", r.Raw)
+	}
+	at := s.at("/cases/" + s.file.String() + "/eligible-receivers")
+	if r := s.Call(s.worker, "GET", at+"?limit=1", nil).Want(200); r.Len("data") != 1 {
+		t.Errorf("%s", r.Raw)
+	}
+	s.Call(s.worker, "GET", at+"?service=nothing", nil).WantCode(400, "invalid_parameter")
+	s.Call(s.Staff(s.CentreA, "caseworker"), "GET", at+"?service=health", nil).WantCode(404, "not_found")
+	s.Call(s.registrar, "GET", at+"?service=health", nil).WantCode(403, "forbidden")
+}
+
+func TestReferral_ToAServiceOfTheMapKeepsTheHoursThatItsProviderPublishes(t *testing.T) {
+	s := begin(t)
+	s.Exec(`update agreements set acknowledge_hours = '{"urgent": 5}', decision_hours = '{"urgent": 50}'`)
+	service := s.offers("Consultations", "acknowledge_hours = 3")
+	id := s.sent(map[string]any{"service_id": service})
+	var acknowledge, decide float64
+	s.Scan("select extract(epoch from acknowledge_due_at - sent_at)::float8, extract(epoch from decision_due_at - sent_at)::float8 from referrals where id = $1", []any{id}, &acknowledge, &decide)
+	if acknowledge != (3*time.Hour).Seconds() || decide != (50*time.Hour).Seconds() {
+		t.Errorf("%v, %v", acknowledge, decide)
+	}
+	for state, code := range map[string]string{"status = 'inactive'": "takes_no_referrals", "status = 'active', referral_methods = '{not_accepted}'": "takes_no_referrals", "organisation_id = '" + s.other.String() + "'": "unknown_service"} {
+		s.Exec("update services set "+state+" where id = $1", service)
+		draft := s.draft(map[string]any{"service_id": service}).ID()
+		if r := s.send(draft).WantCode(422, "invalid"); r.Text("errors", 0, "code") != code || r.Text("errors", 0, "pointer") != "/service_id" {
+			t.Errorf("%s: %s", state, r.Raw)
+		}
+	}
+	s.Call(s.worker, "POST", s.at("/referrals"), s.body(map[string]any{"service_id": uuid.New()})).Want(422)
+}
