@@ -40,9 +40,9 @@ var domains = map[string][]string{
 	"privacy":      {"audit", "beneficiary", "casework", "referral"},
 	"reception":    {"beneficiary", "centre"},
 	"referral":     {"agreement", "beneficiary", "casework", "centre", "servicemap"}, // what may be told to whom, and who takes it
-	"report":       {"casework", "centre"},                             // what somebody carries, by the SOP in force; else SQL only
-	"servicemap":   {},                                                 // the network's, of no centre
-	"statistics":   {},                                                 // reads figures by SQL, never persons
+	"report":       {"casework", "centre"},                                           // what somebody carries, by the SOP in force; else SQL only
+	"servicemap":   {},                                                               // the network's, of no centre
+	"statistics":   {},                                                               // reads figures by SQL, never persons
 	"timeline":     {"beneficiary", "casework"},
 	"task":         {},         // others raise tasks, and tasks call nobody
 	"stock":        {"centre"}, // time zone and SOP
