@@ -124,7 +124,8 @@ func TestReferral_ToAServiceOfTheMapKeepsTheHoursThatItsProviderPublishes(t *tes
 	if acknowledge != (3*time.Hour).Seconds() || decide != (50*time.Hour).Seconds() {
 		t.Errorf("%v, %v", acknowledge, decide)
 	}
-	for state, code := range map[string]string{"status = 'inactive'": "takes_no_referrals", "status = 'active', referral_methods = '{not_accepted}'": "takes_no_referrals", "organisation_id = '" + s.other.String() + "'": "unknown_service"} {
+	for state, code := range map[string]string{"status = 'inactive'": "takes_no_referrals", "referral_methods = '{not_accepted}'": "takes_no_referrals", "organisation_id = '" + s.other.String() + "'": "unknown_service"} {
+		s.Exec("update services set status = 'active', referral_methods = '{api}', organisation_id = $2 where id = $1", service, s.clinic)
 		s.Exec("update services set "+state+" where id = $1", service)
 		draft := s.draft(map[string]any{"service_id": service}).ID()
 		if r := s.send(draft).WantCode(422, "invalid"); r.Text("errors", 0, "code") != code || r.Text("errors", 0, "pointer") != "/service_id" {
