@@ -97,7 +97,7 @@ var clientSorts = db.Sorts[APIClient]{
 }
 
 func listClients(ctx context.Context, l db.Listing, organisation *uuid.UUID, revoked *bool) (db.Paged[APIClient], error) {
-	return db.Page(ctx, l, clientSorts, func(c *APIClient) uuid.UUID { return c.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, clientSorts, func(q *gorm.DB) *gorm.DB {
 		if organisation != nil {
 			q = q.Where("organisation_id = ?", *organisation)
 		}

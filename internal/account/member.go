@@ -94,7 +94,7 @@ func (f memberFilter) build(q *gorm.DB) *gorm.DB {
 }
 
 func listMembers(ctx context.Context, l db.Listing, f memberFilter) (db.Paged[Member], error) {
-	return db.Page(ctx, l, memberSorts, func(m *Member) uuid.UUID { return m.ID }, f.build)
+	return db.Page(ctx, l, memberSorts, f.build)
 }
 
 // person is what a list of members shows of a user.

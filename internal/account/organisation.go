@@ -5,7 +5,6 @@ package account
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/db"
@@ -35,7 +34,7 @@ var organisationSorts = db.Sorts[Organisation]{
 }
 
 func listOrganisations(ctx context.Context, l db.Listing, kind *string, active *bool) (db.Paged[Organisation], error) {
-	return db.Page(ctx, l, organisationSorts, func(o *Organisation) uuid.UUID { return o.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, organisationSorts, func(q *gorm.DB) *gorm.DB {
 		if kind != nil {
 			q = q.Where("type = ?", *kind)
 		}

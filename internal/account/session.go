@@ -25,6 +25,9 @@ type Session struct {
 	EndReason string
 }
 
+// RowID implements db.Row.
+func (s *Session) RowID() uuid.UUID { return s.ID }
+
 // Why sessions end, as the trail tells it.
 const (
 	endSignOut     = "sign_out"
@@ -217,7 +220,7 @@ var sessionSorts = db.Sorts[Session]{
 }
 
 func listSessions(ctx context.Context, l db.Listing, user uuid.UUID) (db.Paged[Session], error) {
-	return db.Page(ctx, l, sessionSorts, func(s *Session) uuid.UUID { return s.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, sessionSorts, func(q *gorm.DB) *gorm.DB {
 		return q.Where("user_id = ? and ended_at is null and expires_at > ?", user, db.Now())
 	})
 }

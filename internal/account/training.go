@@ -52,7 +52,7 @@ var trainingSorts = db.Sorts[Training]{
 }
 
 func listTrainings(ctx context.Context, l db.Listing, user uuid.UUID, training *string) (db.Paged[Training], error) {
-	return db.Page(ctx, l, trainingSorts, func(t *Training) uuid.UUID { return t.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, trainingSorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("user_id = ?", user)
 		if training != nil {
 			q = q.Where("training = ?", *training)
@@ -80,7 +80,7 @@ const atCentre = `exists (select 1 from members where members.user_id = user_tra
 
 // listCentreTrainings returns the trainings of a centre's staff, expired ones among them (duty A3).
 func listCentreTrainings(ctx context.Context, l db.Listing, centre uuid.UUID, today db.Date, expired *bool, narrow db.Conditions) (db.Paged[Training], error) {
-	return db.Page(ctx, l, endingSorts, func(t *Training) uuid.UUID { return t.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, endingSorts, func(q *gorm.DB) *gorm.DB {
 		q = narrow.Apply(q.Where(atCentre, map[string]any{"centre": centre, "day": today}))
 		if expired != nil {
 			q = q.Where("(coalesce(valid_until, '9999-12-31') < ?) = ?", today, *expired)

@@ -147,7 +147,7 @@ var userSorts = db.Sorts[User]{
 }
 
 func listUsers(ctx context.Context, l db.Listing, email *string, active *bool, organisation *uuid.UUID) (db.Paged[User], error) {
-	return db.Page(ctx, l, userSorts, func(u *User) uuid.UUID { return u.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, userSorts, func(q *gorm.DB) *gorm.DB {
 		if email != nil {
 			q = q.Where("email = ?", lower(*email))
 		}

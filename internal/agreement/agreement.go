@@ -172,5 +172,5 @@ var sorts = db.Sorts[Agreement]{
 }
 
 func list(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Agreement], error) {
-	return db.Page(ctx, l, sorts, func(a *Agreement) uuid.UUID { return a.ID }, f.Apply)
+	return db.Page(ctx, l, sorts, f.Apply)
 }

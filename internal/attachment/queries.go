@@ -20,7 +20,7 @@ func list(ctx context.Context, o owner, l db.Listing, narrow db.Conditions, void
 	if err := o.see(ctx); err != nil {
 		return db.Paged[Attachment]{}, err
 	}
-	return db.Page(ctx, l, sorts, func(a *Attachment) uuid.UUID { return a.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, sorts, func(q *gorm.DB) *gorm.DB {
 		q = narrow.Apply(o.where(q))
 		if !voided {
 			q = q.Where("voided_at is null")

@@ -95,7 +95,7 @@ var blockSorts = db.Sorts[countedBlock]{
 }
 
 func listBlocks(ctx context.Context, l db.Listing, status string) (db.Paged[countedBlock], error) {
-	return db.Page(ctx, l, blockSorts, func(b *countedBlock) uuid.UUID { return b.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, blockSorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Select("reference_blocks.*", usedReferences)
 		switch status {
 		case BlockReleased:

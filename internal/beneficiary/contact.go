@@ -3,8 +3,6 @@ package beneficiary
 import (
 	"net/mail"
 
-	"github.com/google/uuid"
-
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -54,5 +52,3 @@ func (c *Contact) Validate(db.Date) error {
 var contactSorts = db.Sorts[Contact]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(c *Contact) any { return c.CreatedAt }},
 }
-
-func contactID(c *Contact) uuid.UUID { return c.ID }

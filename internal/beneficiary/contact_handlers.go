@@ -10,7 +10,7 @@ import (
 // ListContacts returns one page of how a person can be reached.
 func (Handlers) ListContacts(ctx context.Context, req api.ListContactsRequestObject) (api.ListContactsResponseObject, error) {
 	p := req.Params
-	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), contactSorts, contactID, req.ID, wire.Value(p.Voided))
+	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), contactSorts, req.ID, wire.Value(p.Voided))
 	if err != nil {
 		return nil, err
 	}

@@ -82,5 +82,3 @@ func (d *IdentityDocument) verify(by *uuid.UUID, at time.Time) error {
 var documentSorts = db.Sorts[IdentityDocument]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(d *IdentityDocument) any { return d.CreatedAt }},
 }
-
-func documentID(d *IdentityDocument) uuid.UUID { return d.ID }

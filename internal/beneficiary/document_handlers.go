@@ -11,7 +11,7 @@ import (
 // ListIdentityDocuments returns one page of a person's identity documents.
 func (Handlers) ListIdentityDocuments(ctx context.Context, req api.ListIdentityDocumentsRequestObject) (api.ListIdentityDocumentsResponseObject, error) {
 	p := req.Params
-	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), documentSorts, documentID, req.ID, wire.Value(p.Voided))
+	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), documentSorts, req.ID, wire.Value(p.Voided))
 	if err != nil {
 		return nil, err
 	}

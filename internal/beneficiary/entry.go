@@ -158,8 +158,8 @@ func (b *Beneficiary) refind(ctx context.Context, entry any) error {
 
 // Entries returns one page of a person's entries that were voided, or of those that were not; the
 // 404 where there is no such person here. more narrows it further.
-func Entries[T any, P Recorded[T]](ctx context.Context, l db.Listing, sorts db.Sorts[T], id func(*T) uuid.UUID, person uuid.UUID, voided bool, more ...db.Build) (db.Paged[T], error) {
-	page, err := db.Page(ctx, l, sorts, id, func(q *gorm.DB) *gorm.DB {
+func Entries[T any, P Recorded[T]](ctx context.Context, l db.Listing, sorts db.Sorts[T], person uuid.UUID, voided bool, more ...db.Build) (db.Paged[T], error) {
+	page, err := db.Page[T, P](ctx, l, sorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("beneficiary_id = ? and (voided_at is not null) = ?", person, voided)
 		for _, build := range more {
 			q = build(q)

@@ -3,8 +3,6 @@ package beneficiary
 import (
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
@@ -58,5 +56,3 @@ const (
 var functionalSorts = db.Sorts[FunctionalAssessment]{
 	"assessed_at": {SQL: "assessed_at", Cast: "timestamptz", Value: func(a *FunctionalAssessment) any { return a.AssessedAt }},
 }
-
-func functionalID(a *FunctionalAssessment) uuid.UUID { return a.ID }

@@ -11,7 +11,7 @@ import (
 // ListFunctionalAssessments returns one page of a person's functional assessments.
 func (Handlers) ListFunctionalAssessments(ctx context.Context, req api.ListFunctionalAssessmentsRequestObject) (api.ListFunctionalAssessmentsResponseObject, error) {
 	p := req.Params
-	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-assessed_at"), functionalSorts, functionalID, req.ID, wire.Value(p.Voided))
+	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-assessed_at"), functionalSorts, req.ID, wire.Value(p.Voided))
 	if err != nil {
 		return nil, err
 	}

@@ -220,7 +220,7 @@ func (f householdFilter) where(q *gorm.DB) *gorm.DB {
 }
 
 func listHouseholds(ctx context.Context, l db.Listing, f householdFilter) (db.Paged[Household], error) {
-	return db.Page(ctx, l, householdSorts, func(h *Household) uuid.UUID { return h.ID }, f.where)
+	return db.Page(ctx, l, householdSorts, f.where)
 }
 
 var memberSorts = db.Sorts[HouseholdMember]{
@@ -228,7 +228,7 @@ var memberSorts = db.Sorts[HouseholdMember]{
 }
 
 func listMembers(ctx context.Context, l db.Listing, householdID uuid.UUID, active bool) (db.Paged[HouseholdMember], error) {
-	return db.Page(ctx, l, memberSorts, func(m *HouseholdMember) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, memberSorts, func(q *gorm.DB) *gorm.DB {
 		return q.Where("household_id = ? and (left_on is null) = ?", householdID, active)
 	})
 }

@@ -3,8 +3,6 @@ package beneficiary
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -69,5 +67,3 @@ func (l *JourneyLeg) next(ctx context.Context) error {
 var legSorts = db.Sorts[JourneyLeg]{
 	"position": {SQL: "position", Cast: "bigint", Value: func(l *JourneyLeg) any { return l.Position }},
 }
-
-func legID(l *JourneyLeg) uuid.UUID { return l.ID }

@@ -10,7 +10,7 @@ import (
 // ListJourneyLegs returns one page of the legs of a person's journey.
 func (Handlers) ListJourneyLegs(ctx context.Context, req api.ListJourneyLegsRequestObject) (api.ListJourneyLegsResponseObject, error) {
 	p := req.Params
-	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "position"), legSorts, legID, req.ID, wire.Value(p.Voided))
+	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "position"), legSorts, req.ID, wire.Value(p.Voided))
 	if err != nil {
 		return nil, err
 	}

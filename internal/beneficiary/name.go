@@ -3,8 +3,6 @@ package beneficiary
 import (
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
 )
@@ -41,5 +39,3 @@ func (n *Name) Validate(db.Date) error {
 var nameSorts = db.Sorts[Name]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(n *Name) any { return n.CreatedAt }},
 }
-
-func nameID(n *Name) uuid.UUID { return n.ID }

@@ -10,7 +10,7 @@ import (
 // ListBeneficiaryNames returns one page of a person's further names.
 func (Handlers) ListBeneficiaryNames(ctx context.Context, req api.ListBeneficiaryNamesRequestObject) (api.ListBeneficiaryNamesResponseObject, error) {
 	p := req.Params
-	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), nameSorts, nameID, req.ID, wire.Value(p.Voided))
+	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), nameSorts, req.ID, wire.Value(p.Voided))
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,7 @@ var needSorts = db.Sorts[SpecificNeed]{
 }
 
 func listNeeds(ctx context.Context, l db.Listing, beneficiaryID uuid.UUID, active *bool) (db.Paged[SpecificNeed], error) {
-	return db.Page(ctx, l, needSorts, func(n *SpecificNeed) uuid.UUID { return n.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, needSorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("beneficiary_id = ?", beneficiaryID)
 		if active != nil {
 			q = q.Where("(ended_on is null) = ?", *active)
@@ -102,7 +102,7 @@ var reviewSorts = db.Sorts[SpecificNeed]{
 
 // listReviews lists the needs of all people that somebody has to look at again.
 func listReviews(ctx context.Context, l db.Listing, to *db.Date, codeSystem *string) (db.Paged[SpecificNeed], error) {
-	return db.Page(ctx, l, reviewSorts, func(n *SpecificNeed) uuid.UUID { return n.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, reviewSorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("review_on is not null and ended_on is null")
 		if to != nil {
 			q = q.Where("review_on <= ?", *to)

@@ -62,7 +62,7 @@ func (f Filter) where(q *gorm.DB) *gorm.DB {
 }
 
 func list(ctx context.Context, l db.Listing, f Filter) (db.Document, error) {
-	return db.PageJSON(ctx, l, sorts, func(b *Beneficiary) uuid.UUID { return b.ID }, listed, f.where)
+	return db.PageJSON(ctx, l, sorts, listed, f.where)
 }
 
 // Match is a person that a search found, with how well they match, up to 1.

@@ -131,5 +131,3 @@ func (s *VulnerabilityScreening) confirm(level, note string, by *uuid.UUID, at t
 var screeningSorts = db.Sorts[VulnerabilityScreening]{
 	"screened_at": {SQL: "screened_at", Cast: "timestamptz", Value: func(s *VulnerabilityScreening) any { return s.ScreenedAt }},
 }
-
-func screeningID(s *VulnerabilityScreening) uuid.UUID { return s.ID }

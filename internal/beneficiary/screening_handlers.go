@@ -12,7 +12,7 @@ import (
 // ListVulnerabilityScreenings returns one page of a person's vulnerability screenings.
 func (Handlers) ListVulnerabilityScreenings(ctx context.Context, req api.ListVulnerabilityScreeningsRequestObject) (api.ListVulnerabilityScreeningsResponseObject, error) {
 	p := req.Params
-	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-screened_at"), screeningSorts, screeningID, req.ID, wire.Value(p.Voided))
+	page, err := Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-screened_at"), screeningSorts, req.ID, wire.Value(p.Voided))
 	if err != nil {
 		return nil, err
 	}

@@ -182,5 +182,5 @@ func listPrints(ctx context.Context, person uuid.UUID, l db.Listing) (db.Paged[P
 	if err := beneficiary.Here(ctx, person); err != nil {
 		return db.Paged[Print]{}, err
 	}
-	return db.Page(ctx, l, printSorts, func(p *Print) uuid.UUID { return p.ID }, func(q *gorm.DB) *gorm.DB { return q.Where("beneficiary_id = ?", person) })
+	return db.Page(ctx, l, printSorts, func(q *gorm.DB) *gorm.DB { return q.Where("beneficiary_id = ?", person) })
 }

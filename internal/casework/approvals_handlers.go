@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -23,7 +22,7 @@ func (Handlers) ListApprovals(ctx context.Context, req api.ListApprovalsRequestO
 		return nil, err
 	}
 	view, by := inView(ctx), caller(ctx)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), approvalSorts, func(a *Approval) uuid.UUID { return a.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), approvalSorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("case_id in (?)", view(db.Tx(ctx).Model(&Case{}).Select("id")))
 		q = where(where(where(q, "status = ?", p.Status), "kind = ?", p.Kind), "requested_by = ?", p.RequestedBy)
 		if p.Decidable != nil {

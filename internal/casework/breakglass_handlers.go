@@ -3,7 +3,6 @@ package casework
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -29,7 +28,7 @@ var grantSorts = db.Sorts[Grant]{
 // ListBreakGlassReviews returns one page of the glass that was broken.
 func (Handlers) ListBreakGlassReviews(ctx context.Context, req api.ListBreakGlassReviewsRequestObject) (api.ListBreakGlassReviewsResponseObject, error) {
 	p := req.Params
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), grantSorts, func(g *Grant) uuid.UUID { return g.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), grantSorts, func(q *gorm.DB) *gorm.DB {
 		q = where(q, "(reviewed_at is not null) = ?", p.Reviewed)
 		return where(q, "(reviewed_at is null and review_due_at < now()) = ?", p.Overdue)
 	})

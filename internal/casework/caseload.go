@@ -23,6 +23,9 @@ type Caseload struct {
 	Load     float64
 }
 
+// RowID implements db.Row.
+func (c *Caseload) RowID() uuid.UUID { return c.ID }
+
 // State is how a load stands to the limit: ok, warning from the SOP's percentage on, full when no case of
 // whole weight fits.
 func (l *Caseload) State(p centre.CaseloadPolicy) string {
@@ -53,7 +56,7 @@ const carriers = `(select w.centre_id, u.id, u.name, coalesce(l.load, 0) as load
 	join users u on u.id = w.user_id left join caseloads(?::jsonb) l on l.centre_id = w.centre_id and l.user_id = w.user_id) as caseloads`
 
 func listCaseloads(ctx context.Context, l db.Listing, p centre.CaseloadPolicy, of *uuid.UUID) (db.Paged[Caseload], error) {
-	return db.Page(ctx, l, caseloadSorts, func(l *Caseload) uuid.UUID { return l.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, caseloadSorts, func(q *gorm.DB) *gorm.DB {
 		return db.When(nil, "id = ?", of).Apply(q.Table(carriers, ownerRoles, weights(p), weights(p)))
 	})
 }

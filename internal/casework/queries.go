@@ -191,7 +191,7 @@ func pageOf[T any, P entry[T]](ctx context.Context, caseID uuid.UUID, l db.Listi
 	if _, err := find(ctx, caseID); err != nil {
 		return db.Paged[T]{}, err
 	}
-	return db.Page(ctx, l, sorts, func(row *T) uuid.UUID { return P(row).RowID() }, func(q *gorm.DB) *gorm.DB {
+	return db.Page[T, P](ctx, l, sorts, func(q *gorm.DB) *gorm.DB {
 		return narrow(q.Where("case_id = ?", caseID))
 	})
 }
@@ -226,7 +226,7 @@ const overdue = `((status in ('draft', 'open', 'on_hold', 'pending_closure') and
 
 func listCases(ctx context.Context, l db.Listing, f Filter) (db.Paged[Case], error) {
 	view, by := inView(ctx), caller(ctx)
-	return db.Page(ctx, l, caseSorts, func(c *Case) uuid.UUID { return c.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, caseSorts, func(q *gorm.DB) *gorm.DB {
 		return f.narrow(view(q), by)
 	})
 }

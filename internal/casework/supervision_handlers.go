@@ -19,7 +19,7 @@ var supervisionSorts = db.Sorts[Supervision]{
 // ListSupervisionSessions returns one page of the sessions that the caller held or took part in.
 func (Handlers) ListSupervisionSessions(ctx context.Context, req api.ListSupervisionSessionsRequestObject) (api.ListSupervisionSessionsResponseObject, error) {
 	p := req.Params
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-held_at"), supervisionSorts, func(s *Supervision) uuid.UUID { return s.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-held_at"), supervisionSorts, func(q *gorm.DB) *gorm.DB {
 		q = where(q, "? = any (participant_ids)", p.ParticipantID)
 		if wire.Value(p.IncludeVoided) {
 			return q

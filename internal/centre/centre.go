@@ -90,7 +90,7 @@ func (f filter) apply(q *gorm.DB) *gorm.DB {
 }
 
 func listCentres(ctx context.Context, l db.Listing, f filter) (db.Paged[Centre], error) {
-	return db.Page(ctx, l, centreSorts, func(c *Centre) uuid.UUID { return c.ID }, f.apply)
+	return db.Page(ctx, l, centreSorts, f.apply)
 }
 
 // checkTimeZone asks whether the database knows the zone too: it reckons the centre's days.

@@ -38,7 +38,7 @@ var managementSorts = db.Sorts[ManagementModel]{
 }
 
 func listManagementModels(ctx context.Context, l db.Listing, withVoid bool) (db.Paged[ManagementModel], error) {
-	return db.Page(ctx, l, managementSorts, func(m *ManagementModel) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, managementSorts, func(q *gorm.DB) *gorm.DB {
 		if !withVoid {
 			q = q.Where("voided_at is null")
 		}

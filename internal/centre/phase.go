@@ -36,7 +36,7 @@ var phaseSorts = db.Sorts[Phase]{
 }
 
 func listPhases(ctx context.Context, l db.Listing, withVoid bool) (db.Paged[Phase], error) {
-	return db.Page(ctx, l, phaseSorts, func(p *Phase) uuid.UUID { return p.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, phaseSorts, func(q *gorm.DB) *gorm.DB {
 		if !withVoid {
 			q = q.Where("voided_at is null")
 		}

@@ -88,7 +88,7 @@ var sopSorts = db.Sorts[SOP]{
 }
 
 func listSOPs(ctx context.Context, l db.Listing, status string) (db.Paged[SOP], error) {
-	return db.Page(ctx, l, sopSorts, func(s *SOP) uuid.UUID { return s.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, sopSorts, func(q *gorm.DB) *gorm.DB {
 		if status != "" {
 			q = q.Where("status = ?", status)
 		}

@@ -108,7 +108,7 @@ func (d Document) WriteTo(w io.Writer) (int64, error) {
 
 // PageJSON is Page for a shape: {"data": […], "next_cursor": …}, with "total" where it was asked for.
 // What a sort key is read from must be among the members.
-func PageJSON[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T) uuid.UUID, shape *Shape[T], build Build) (Document, error) {
+func PageJSON[T any, P Row[T]](ctx context.Context, l Listing, sorts Sorts[T], shape *Shape[T], build Build) (Document, error) {
 	k, err := keysetOf(l, sorts)
 	if err != nil {
 		return Document{}, err
@@ -117,7 +117,7 @@ func PageJSON[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T)
 	b, next, n := append(*d.buf, `{"data":[`...), "", 0
 	err = documentRows(ctx, shape, func(q *gorm.DB) *gorm.DB { return k.narrow(shape.selects(build(q))) }, func(r *renderer[T]) error {
 		if n++; n > l.Limit {
-			next = k.cursor(r.row, id)
+			next = k.cursor(r.row, P(r.row).RowID())
 			return nil
 		}
 		if n > 1 {

@@ -47,9 +47,15 @@ type cursor struct {
 	ID    uuid.UUID `json:"i"`
 }
 
-// Page returns one keyset page of the rows that build selects. id tells a row's id.
+// Row is what lists are made of: it tells its id, as Record and Global do.
+type Row[T any] interface {
+	*T
+	RowID() uuid.UUID
+}
+
+// Page returns one keyset page of the rows that build selects.
 // An unknown sort key or a cursor that is not ours is a 400.
-func Page[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T) uuid.UUID, build Build) (Paged[T], error) {
+func Page[T any, P Row[T]](ctx context.Context, l Listing, sorts Sorts[T], build Build) (Paged[T], error) {
 	var page Paged[T]
 	k, err := keysetOf(l, sorts)
 	if err != nil {
@@ -61,7 +67,7 @@ func Page[T any](ctx context.Context, l Listing, sorts Sorts[T], id func(*T) uui
 	}
 	if len(page.Rows) > l.Limit {
 		page.Rows = page.Rows[:l.Limit]
-		page.Next = k.cursor(&page.Rows[l.Limit-1], id)
+		page.Next = k.cursor(&page.Rows[l.Limit-1], P(&page.Rows[l.Limit-1]).RowID())
 		Current(ctx).NextCursor = page.Next
 	}
 	if l.Total {
@@ -112,8 +118,8 @@ func (k keyset[T]) narrow(q *gorm.DB) *gorm.DB {
 }
 
 // cursor is that of the page behind the row.
-func (k keyset[T]) cursor(last *T, id func(*T) uuid.UUID) string {
-	return encode(cursor{k.after.Sort, format(k.sort.Value(last)), id(last)})
+func (k keyset[T]) cursor(last *T, id uuid.UUID) string {
+	return encode(cursor{k.after.Sort, format(k.sort.Value(last)), id})
 }
 
 // accepts keeps a forged cursor from becoming a database error.

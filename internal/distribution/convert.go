@@ -4,8 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 
-	"github.com/google/uuid"
-
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/headcount"
@@ -202,9 +200,3 @@ func digest(b api.DistributionIssueCreate) ([]byte, error) {
 	sum := sha256.Sum256(raw)
 	return sum[:], err
 }
-
-func ruleID(r *Rule) uuid.UUID { return r.ID }
-
-func distributionID(d *Distribution) uuid.UUID { return d.ID }
-
-func issueID(i *Issue) uuid.UUID { return i.ID }

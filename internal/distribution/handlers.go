@@ -12,7 +12,7 @@ import (
 func (Handlers) ListDistributions(ctx context.Context, req api.ListDistributionsRequestObject) (api.ListDistributionsResponseObject, error) {
 	p := req.Params
 	f := db.When(db.Conditions{}, "status = ?", p.Status)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-scheduled_on"), distributionSorts, distributionID, f.Apply)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-scheduled_on"), distributionSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

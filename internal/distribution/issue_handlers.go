@@ -16,7 +16,7 @@ func (Handlers) ListDistributionIssues(ctx context.Context, req api.ListDistribu
 	p := req.Params
 	f := db.When(db.Conditions{}.And("distribution_id = ?", req.ID), "beneficiary_id = ?", p.BeneficiaryID)
 	f = db.When(f, "overridden = ?", p.Overridden)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-issued_at"), issueSorts, issueID, f.Apply)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-issued_at"), issueSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

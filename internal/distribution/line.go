@@ -193,5 +193,3 @@ func (t *hand) tick(ctx context.Context) error {
 var lineSorts = db.Sorts[Line]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(o *Line) any { return o.CreatedAt }},
 }
-
-func lineID(o *Line) uuid.UUID { return o.ID }

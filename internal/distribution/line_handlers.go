@@ -31,7 +31,7 @@ func (Handlers) ListDistributionLines(ctx context.Context, req api.ListDistribut
 	}
 	p := req.Params
 	f := db.When(db.Conditions{}.And("distribution_id = ? and removed_at is null", req.ID), "(issue_id is not null) = ?", p.Issued)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), lineSorts, lineID, f.Apply)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), lineSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ func (Handlers) ListEntitlementRules(ctx context.Context, req api.ListEntitlemen
 	p := req.Params
 	f := db.When(db.Conditions{}, "active = ?", p.Active)
 	f = db.When(f, "item_id = ?", p.ItemID)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "name"), ruleSorts, ruleID, f.Apply)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "name"), ruleSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

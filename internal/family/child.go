@@ -176,6 +176,3 @@ var careSorts = db.Sorts[CareArrangement]{
 var separationSorts = db.Sorts[Separation]{
 	"since": {SQL: "since", Cast: "date", Value: func(s *Separation) any { return s.Since }},
 }
-
-func careID(a *CareArrangement) uuid.UUID  { return a.ID }
-func separationID(s *Separation) uuid.UUID { return s.ID }

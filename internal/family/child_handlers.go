@@ -11,7 +11,7 @@ import (
 // ListCareArrangements returns one page of who took care of a child.
 func (Handlers) ListCareArrangements(ctx context.Context, req api.ListCareArrangementsRequestObject) (api.ListCareArrangementsResponseObject, error) {
 	p := req.Params
-	page, err := beneficiary.Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-since"), careSorts, careID, req.ID, wire.Value(p.Voided))
+	page, err := beneficiary.Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-since"), careSorts, req.ID, wire.Value(p.Voided))
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (Handlers) VoidCareArrangement(ctx context.Context, req api.VoidCareArrange
 // ListSeparations returns one page of where a child stood.
 func (Handlers) ListSeparations(ctx context.Context, req api.ListSeparationsRequestObject) (api.ListSeparationsResponseObject, error) {
 	p := req.Params
-	page, err := beneficiary.Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-since"), separationSorts, separationID, req.ID, wire.Value(p.Voided))
+	page, err := beneficiary.Entries(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-since"), separationSorts, req.ID, wire.Value(p.Voided))
 	if err != nil {
 		return nil, err
 	}

@@ -272,7 +272,7 @@ var relationshipSorts = db.Sorts[Relationship]{
 
 // list returns one page of a person's relationships as they see them.
 func list(ctx context.Context, l db.Listing, person uuid.UUID, active, voided bool) (db.Paged[Relationship], error) {
-	page, err := db.Page(ctx, l, relationshipSorts, func(r *Relationship) uuid.UUID { return r.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := db.Page(ctx, l, relationshipSorts, func(q *gorm.DB) *gorm.DB {
 		return of(q, person).Where("(ended_on is null) = ? and (voided_at is not null) = ?", active, voided)
 	})
 	if err == nil && len(page.Rows) == 0 {

@@ -20,7 +20,7 @@ type Handlers struct{}
 func (Handlers) ListForms(ctx context.Context, req api.ListFormsRequestObject) (api.ListFormsResponseObject, error) {
 	p := req.Params
 	f := filter{kind: p.Kind, key: p.Key, status: (*string)(p.Status), origin: (*string)(p.Origin), inForce: p.InForce}
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "key"), sorts, func(f *Form) uuid.UUID { return f.ID }, f.narrow)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "key"), sorts, f.narrow)
 	if err != nil {
 		return nil, err
 	}

@@ -23,6 +23,9 @@ type MergeRow struct {
 	After    db.JSON[map[string]any] // none: the row stayed with the record that ended
 }
 
+// RowID implements db.Row.
+func (r *MergeRow) RowID() uuid.UUID { return r.ID }
+
 // Personal implements db.Personal.
 func (MergeRow) Personal() {}
 
@@ -57,7 +60,7 @@ func into(q *gorm.DB, person uuid.UUID) *gorm.DB {
 }
 
 func listMerges(ctx context.Context, l db.Listing, person uuid.UUID) (db.Paged[Merge], error) {
-	return db.Page(ctx, l, mergeSorts, func(m *Merge) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB { return into(q, person) })
+	return db.Page(ctx, l, mergeSorts, func(q *gorm.DB) *gorm.DB { return into(q, person) })
 }
 
 // listMergeRows returns a merge into a person and a page of its rows: 404 when there is no such merge. Entries of the
@@ -71,6 +74,6 @@ func listMergeRows(ctx context.Context, l db.Listing, person, merge uuid.UUID, r
 		return nil, db.Paged[MergeRow]{}, err
 	}
 	narrow := db.When(db.Conditions{}.And("merge_id = ?", merge).And("relation <> ?", "timeline"), "relation = ?", resource)
-	page, err := db.Page(ctx, l, mergeRowSorts, func(r *MergeRow) uuid.UUID { return r.ID }, narrow.Apply)
+	page, err := db.Page(ctx, l, mergeRowSorts, narrow.Apply)
 	return m, page, err
 }

@@ -47,7 +47,7 @@ func (f filter) narrow(q *gorm.DB) *gorm.DB {
 }
 
 func listDuplicates(ctx context.Context, l db.Listing, f filter) (db.Paged[beneficiary.Duplicate], error) {
-	return db.Page(ctx, l, duplicateSorts, func(d *beneficiary.Duplicate) uuid.UUID { return d.ID }, f.narrow)
+	return db.Page(ctx, l, duplicateSorts, f.narrow)
 }
 
 var decisionSorts = db.Sorts[DuplicateDecision]{
@@ -59,7 +59,7 @@ func listDecisions(ctx context.Context, l db.Listing, duplicateID uuid.UUID) (db
 	if _, err := db.Get[beneficiary.Duplicate](ctx, duplicateID); err != nil {
 		return db.Paged[DuplicateDecision]{}, err
 	}
-	return db.Page(ctx, l, decisionSorts, func(d *DuplicateDecision) uuid.UUID { return d.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, decisionSorts, func(q *gorm.DB) *gorm.DB {
 		return q.Where("duplicate_id = ?", duplicateID)
 	})
 }

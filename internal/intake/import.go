@@ -140,7 +140,7 @@ var importSorts = db.Sorts[Import]{
 }
 
 func listImports[S, M ~string](ctx context.Context, l db.Listing, status *S, mode *M) (db.Paged[Import], error) {
-	return db.Page(ctx, l, importSorts, func(i *Import) uuid.UUID { return i.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, importSorts, func(q *gorm.DB) *gorm.DB {
 		if status != nil {
 			q = q.Where("status = ?", string(*status))
 		}

@@ -55,7 +55,7 @@ var mappingSorts = db.Sorts[Mapping]{
 }
 
 func listMappings(ctx context.Context, l db.Listing, active *bool) (db.Paged[Mapping], error) {
-	return db.Page(ctx, l, mappingSorts, func(m *Mapping) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, mappingSorts, func(q *gorm.DB) *gorm.DB {
 		if active != nil {
 			q = q.Where("active = ?", *active)
 		}

@@ -53,6 +53,9 @@ type Row struct {
 	DecidedAt     *time.Time
 }
 
+// RowID implements db.Row.
+func (r *Row) RowID() uuid.UUID { return r.ID }
+
 // TableName implements schema.Tabler.
 func (Row) TableName() string { return "import_rows" }
 
@@ -180,7 +183,7 @@ var rowSorts = db.Sorts[Row]{
 }
 
 func listRows[S ~string](ctx context.Context, l db.Listing, importID uuid.UUID, status *S, code *string) (db.Paged[Row], error) {
-	return db.Page(ctx, l, rowSorts, func(r *Row) uuid.UUID { return r.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, rowSorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("import_id = ?", importID)
 		if status != nil {
 			q = q.Where("status = ?", string(*status))

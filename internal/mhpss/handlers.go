@@ -3,7 +3,6 @@ package mhpss
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -36,7 +35,7 @@ func (Handlers) ListMhpssSessions(ctx context.Context, req api.ListMhpssSessions
 	f = db.When(f, "starts_on <= ?", wire.OptDate(p.To))
 	f = db.When(f, `exists (select 1 from mhpss_participants p where p.centre_id = mhpss_sessions.centre_id and p.session_id = mhpss_sessions.id
 		and p.beneficiary_id = ?)`, p.BeneficiaryID)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-starts_at"), sessionSorts, func(s *Session) uuid.UUID { return s.ID }, f.Apply)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-starts_at"), sessionSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +132,7 @@ var noteSorts = db.Sorts[Note]{
 // ListMhpssNotes returns one page of the notes on a session that the caller may read.
 func (Handlers) ListMhpssNotes(ctx context.Context, req api.ListMhpssNotesRequestObject) (api.ListMhpssNotesResponseObject, error) {
 	p := req.Params
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), noteSorts, func(n *Note) uuid.UUID { return n.ID },
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), noteSorts,
 		func(q *gorm.DB) *gorm.DB { return q.Where("session_id = ?", req.ID) })
 	if err != nil {
 		return nil, err

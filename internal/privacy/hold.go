@@ -77,5 +77,5 @@ var holdSorts = db.Sorts[LegalHold]{
 
 func listHolds(ctx context.Context, l db.Listing, person, kase *uuid.UUID, ended *bool) (db.Paged[LegalHold], error) {
 	narrow := db.When(db.When(db.When(nil, "beneficiary_id = ?", person), "case_id = ?", kase), "(ended_at is not null) = ?", ended)
-	return db.Page(ctx, l, holdSorts, func(h *LegalHold) uuid.UUID { return h.ID }, func(q *gorm.DB) *gorm.DB { return narrow.Apply(q) })
+	return db.Page(ctx, l, holdSorts, func(q *gorm.DB) *gorm.DB { return narrow.Apply(q) })
 }

@@ -15,7 +15,7 @@ var consentSorts = db.Sorts[beneficiary.Consent]{
 }
 
 func listConsents(ctx context.Context, l db.Listing, beneficiaryID uuid.UUID, scope *string) (db.Paged[beneficiary.Consent], error) {
-	return db.Page(ctx, l, consentSorts, func(c *beneficiary.Consent) uuid.UUID { return c.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, consentSorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("beneficiary_id = ?", beneficiaryID)
 		if scope != nil {
 			q = q.Where("scope = ?", *scope)

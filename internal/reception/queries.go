@@ -15,7 +15,7 @@ var visitSorts = db.Sorts[Visit]{
 }
 
 func listVisits(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Visit], error) {
-	return db.Page(ctx, l, visitSorts, func(v *Visit) uuid.UUID { return v.ID }, f.Apply)
+	return db.Page(ctx, l, visitSorts, f.Apply)
 }
 
 // queueSort is the order of the queue, as the index visits_queue keeps it.
@@ -28,7 +28,7 @@ var queueSorts = db.Sorts[Visit]{
 // listQueue returns who waits, the first to be seen first. Those who were seen cost nothing: the
 // index holds only those who wait.
 func listQueue(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Visit], error) {
-	return db.Page(ctx, l, queueSorts, func(v *Visit) uuid.UUID { return v.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, queueSorts, func(q *gorm.DB) *gorm.DB {
 		return f.Apply(q.Where("status = 'waiting'")) // as the index has it
 	})
 }
@@ -77,7 +77,7 @@ var convoySorts = db.Sorts[Convoy]{
 }
 
 func listConvoys(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Convoy], error) {
-	return db.Page(ctx, l, convoySorts, func(e *Convoy) uuid.UUID { return e.ID }, func(q *gorm.DB) *gorm.DB { return f.Apply(withCounts(q)) })
+	return db.Page(ctx, l, convoySorts, func(q *gorm.DB) *gorm.DB { return f.Apply(withCounts(q)) })
 }
 
 // findConvoy returns an event with its counts, or the 404.
@@ -90,7 +90,7 @@ var linkSorts = db.Sorts[RescueEventPerson]{
 }
 
 func listLinks(ctx context.Context, l db.Listing, event uuid.UUID) (db.Paged[RescueEventPerson], error) {
-	page, err := db.Page(ctx, l, linkSorts, func(p *RescueEventPerson) uuid.UUID { return p.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := db.Page(ctx, l, linkSorts, func(q *gorm.DB) *gorm.DB {
 		return q.Where("rescue_event_id = ? and voided_at is null", event)
 	})
 	if err == nil && len(page.Rows) == 0 {
@@ -109,5 +109,5 @@ var contactSorts = db.Sorts[ServiceContact]{
 }
 
 func listContacts(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[ServiceContact], error) {
-	return db.Page(ctx, l, contactSorts, func(c *ServiceContact) uuid.UUID { return c.ID }, f.Apply)
+	return db.Page(ctx, l, contactSorts, f.Apply)
 }

@@ -23,7 +23,7 @@ func findReceived(ctx context.Context, id uuid.UUID) (*Referral, error) {
 }
 
 func inbox(ctx context.Context, l db.Listing, f filter) (db.Paged[Referral], error) {
-	return db.Page(ctx, l, referralSorts, func(r *Referral) uuid.UUID { return r.ID }, func(q *gorm.DB) *gorm.DB { return f.apply(received(q)) })
+	return db.Page(ctx, l, referralSorts, func(q *gorm.DB) *gorm.DB { return f.apply(received(q)) })
 }
 
 // answer makes a move of the centre on what a partner handed in.

@@ -40,7 +40,7 @@ func disclosures(ctx context.Context, l db.Listing, person uuid.UUID, organisati
 	if err := beneficiary.Here(ctx, person); err != nil {
 		return db.Paged[Disclosure]{}, err
 	}
-	return db.Page(ctx, l, disclosureSorts, func(d *Disclosure) uuid.UUID { return d.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, disclosureSorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("beneficiary_id = ?", person)
 		if organisation != nil {
 			q = q.Where("organisation_id = ?", *organisation)
@@ -71,7 +71,7 @@ func history(ctx context.Context, l db.Listing, id uuid.UUID) (db.Paged[Move], e
 	if _, err := find(ctx, id); err != nil {
 		return db.Paged[Move]{}, err
 	}
-	return db.Page(ctx, l, moveSorts, func(m *Move) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB { return q.Where("referral_id = ?", id) })
+	return db.Page(ctx, l, moveSorts, func(q *gorm.DB) *gorm.DB { return q.Where("referral_id = ?", id) })
 }
 
 // Message is what one side writes to the other about a referral. It is never changed. Partners write
@@ -97,7 +97,7 @@ var messageSorts = db.Sorts[Message]{
 }
 
 func messages(ctx context.Context, l db.Listing, centre, referral uuid.UUID) (db.Paged[Message], error) {
-	return db.Page(ctx, l, messageSorts, func(m *Message) uuid.UUID { return m.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, messageSorts, func(q *gorm.DB) *gorm.DB {
 		return q.Where("centre_id = ? and referral_id = ?", centre, referral)
 	})
 }

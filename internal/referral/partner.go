@@ -64,7 +64,7 @@ func partnerMoves(ctx context.Context, id uuid.UUID, ifMatch string, v Verb, a A
 var partnerSorts = sorts(func(p *PartnerReferral) (*Envelope, db.Global) { return &p.Envelope, p.Global })
 
 func partnerList(ctx context.Context, l db.Listing, f filter) (db.Paged[PartnerReferral], error) {
-	return db.Page(ctx, l, partnerSorts, func(p *PartnerReferral) uuid.UUID { return p.ID }, f.apply)
+	return db.Page(ctx, l, partnerSorts, f.apply)
 }
 
 // opened returns what the partner may read of the person now, and enters that into the ledger.
@@ -203,7 +203,7 @@ var deletionSorts = db.Sorts[PartnerDeletion]{
 }
 
 func deletions(ctx context.Context, l db.Listing, confirmed *bool) (db.Paged[PartnerDeletion], error) {
-	return db.Page(ctx, l, deletionSorts, func(d *PartnerDeletion) uuid.UUID { return d.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, deletionSorts, func(q *gorm.DB) *gorm.DB {
 		if confirmed != nil {
 			q = q.Where("(deletion_confirmed_at is not null) = ?", *confirmed)
 		}

@@ -122,7 +122,7 @@ var referralSorts = sorts(func(r *Referral) (*Envelope, db.Global) {
 })
 
 func list(ctx context.Context, l db.Listing, f filter) (db.Paged[Referral], error) {
-	page, err := db.Page(ctx, l, referralSorts, func(r *Referral) uuid.UUID { return r.ID }, func(q *gorm.DB) *gorm.DB { return f.apply(inView(ctx, q)) })
+	page, err := db.Page(ctx, l, referralSorts, func(q *gorm.DB) *gorm.DB { return f.apply(inView(ctx, q)) })
 	if err != nil {
 		return page, err
 	}

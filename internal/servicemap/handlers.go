@@ -3,7 +3,6 @@ package servicemap
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -121,7 +120,7 @@ func (h Handlers) VerifyService(ctx context.Context, req api.VerifyServiceReques
 // ListServiceChanges returns one page of a service's history.
 func (Handlers) ListServiceChanges(ctx context.Context, req api.ListServiceChangesRequestObject) (api.ListServiceChangesResponseObject, error) {
 	p := req.Params
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-version"), changeSorts, func(c *Change) uuid.UUID { return c.ID },
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-version"), changeSorts,
 		func(q *gorm.DB) *gorm.DB { return q.Where("service_id = ?", req.ID) })
 	if err != nil {
 		return nil, err

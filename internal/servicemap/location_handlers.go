@@ -3,8 +3,6 @@ package servicemap
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/wire"
@@ -15,7 +13,7 @@ func (h Handlers) ListLocations(ctx context.Context, req api.ListLocationsReques
 	p, f := req.Params, db.Conditions{}
 	f = db.When(f, "organisation_id = ?", p.OrganisationID)
 	f = db.When(f, "admin1_pcode = ?", p.Admin1Pcode)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), locationSorts, func(l *Location) uuid.UUID { return l.ID }, f.Apply)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), locationSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

@@ -69,7 +69,7 @@ func (s search) sorts() db.Sorts[found] {
 }
 
 func (s search) page(ctx context.Context, l db.Listing) (db.Paged[found], error) {
-	return db.Page(ctx, l, s.sorts(), func(f *found) uuid.UUID { return f.ID }, s.build)
+	return db.Page(ctx, l, s.sorts(), s.build)
 }
 
 var locationSorts = db.Sorts[Location]{ // none by what a cursor must not carry of a confidential one
@@ -88,6 +88,9 @@ type Change struct {
 	Fields    db.Strings // their names; none where the entry was made
 	Note      string     // of a verification
 }
+
+// RowID implements db.Row.
+func (c *Change) RowID() uuid.UUID { return c.ID }
 
 // TableName implements schema.Tabler.
 func (Change) TableName() string { return "service_changes" }

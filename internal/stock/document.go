@@ -143,6 +143,9 @@ type Balance struct {
 	UpdatedAt  time.Time
 }
 
+// RowID implements db.Row.
+func (b *Balance) RowID() uuid.UUID { return b.ID }
+
 // TableName implements schema.Tabler.
 func (Balance) TableName() string { return "stock_balances" }
 

@@ -65,7 +65,7 @@ func (Handlers) ListStockDocuments(ctx context.Context, req api.ListStockDocumen
 	f = db.When(f, "status = ?", p.Status)
 	f = db.When(f, "occurred_at >= ?", p.OccurredFrom)
 	f = db.When(f, "occurred_at < ?", p.OccurredTo)
-	page, err := listDocuments(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), f)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), documentSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ func (Handlers) ListStockItems(ctx context.Context, req api.ListStockItemsReques
 	p := req.Params
 	f := db.When(db.Conditions{}, "active = ?", p.Active)
 	f = db.When(f, "category = ?", p.Category)
-	page, err := listItems(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "code"), f)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "code"), itemSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

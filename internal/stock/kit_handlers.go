@@ -3,8 +3,6 @@ package stock
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/wire"
@@ -33,7 +31,7 @@ var kitSorts = db.Sorts[Kit]{
 func (Handlers) ListStockKits(ctx context.Context, req api.ListStockKitsRequestObject) (api.ListStockKitsResponseObject, error) {
 	p := req.Params
 	f := db.When(db.Conditions{}, "active = ?", p.Active)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), kitSorts, func(k *Kit) uuid.UUID { return k.ID }, f.Apply)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), kitSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func (Handlers) ListStockMovements(ctx context.Context, req api.ListStockMovemen
 	f = db.When(f, "type = ?", p.Type)
 	f = db.When(f, "occurred_at >= ?", p.OccurredFrom)
 	f = db.When(f, "occurred_at < ?", p.OccurredTo)
-	page, err := listMovements(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), f)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-occurred_at"), movementSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (Handlers) GetStockCard(ctx context.Context, req api.GetStockCardRequestObj
 // ListStockPeriods returns one page of closed periods.
 func (Handlers) ListStockPeriods(ctx context.Context, req api.ListStockPeriodsRequestObject) (api.ListStockPeriodsResponseObject, error) {
 	p := req.Params
-	page, err := listPeriods(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-through_on"))
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-through_on"), periodSorts, db.Conditions{}.Apply)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (Handlers) GetStockPeriod(ctx context.Context, req api.GetStockPeriodReques
 // ListStockRecounts returns one page of nightly proofs.
 func (Handlers) ListStockRecounts(ctx context.Context, req api.ListStockRecountsRequestObject) (api.ListStockRecountsResponseObject, error) {
 	p := req.Params
-	page, err := listRecounts(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"))
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), recountSorts, db.Conditions{}.Apply)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ func (Handlers) ListStockLocations(ctx context.Context, req api.ListStockLocatio
 	p := req.Params
 	f := db.When(db.Conditions{}, "active = ?", p.Active)
 	f = db.When(f, "parent_id = ?", p.ParentID)
-	page, err := listLocations(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "code"), f)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "code"), locationSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (Handlers) ListStockLots(ctx context.Context, req api.ListStockLotsRequestO
 	p := req.Params
 	f := db.When(db.Conditions{}, "item_id = ?", p.ItemID)
 	f = db.When(f, "expires_on < ?", wire.OptDate(p.ExpiresBefore))
-	page, err := listLots(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-received_on"), f)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-received_on"), lotSorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
 	"gorm.io/gorm"
 
@@ -16,56 +15,28 @@ var itemSorts = db.Sorts[Item]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(i *Item) any { return i.CreatedAt }},
 }
 
-func listItems(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Item], error) {
-	return db.Page(ctx, l, itemSorts, func(i *Item) uuid.UUID { return i.ID }, f.Apply)
-}
-
 var locationSorts = db.Sorts[Location]{
 	"code": {SQL: "code", Cast: "text", Value: func(l *Location) any { return l.Code }},
-}
-
-func listLocations(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Location], error) {
-	return db.Page(ctx, l, locationSorts, func(l *Location) uuid.UUID { return l.ID }, f.Apply)
 }
 
 var lotSorts = db.Sorts[Lot]{
 	"received_on": {SQL: "received_on", Cast: "date", Value: func(l *Lot) any { return l.ReceivedOn }},
 }
 
-func listLots(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Lot], error) {
-	return db.Page(ctx, l, lotSorts, func(l *Lot) uuid.UUID { return l.ID }, f.Apply)
-}
-
 var documentSorts = db.Sorts[Document]{
 	"occurred_at": {SQL: "occurred_at", Cast: "timestamptz", Value: func(d *Document) any { return d.OccurredAt }},
-}
-
-func listDocuments(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Document], error) {
-	return db.Page(ctx, l, documentSorts, func(d *Document) uuid.UUID { return d.ID }, f.Apply)
 }
 
 var movementSorts = db.Sorts[Movement]{
 	"occurred_at": {SQL: "occurred_at", Cast: "timestamptz", Value: func(m *Movement) any { return m.OccurredAt }},
 }
 
-func listMovements(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Movement], error) {
-	return db.Page(ctx, l, movementSorts, func(m *Movement) uuid.UUID { return m.ID }, f.Apply)
-}
-
 var periodSorts = db.Sorts[Period]{
 	"through_on": {SQL: "through_on", Cast: "date", Value: func(p *Period) any { return p.ThroughOn }},
 }
 
-func listPeriods(ctx context.Context, l db.Listing) (db.Paged[Period], error) {
-	return db.Page(ctx, l, periodSorts, func(p *Period) uuid.UUID { return p.ID }, db.Conditions{}.Apply)
-}
-
 var recountSorts = db.Sorts[Recount]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(r *Recount) any { return r.CreatedAt }},
-}
-
-func listRecounts(ctx context.Context, l db.Listing) (db.Paged[Recount], error) {
-	return db.Page(ctx, l, recountSorts, func(r *Recount) uuid.UUID { return r.ID }, db.Conditions{}.Apply)
 }
 
 var balanceSorts = db.Sorts[Balance]{
@@ -78,7 +49,7 @@ const then = `(on_hand - coalesce((select sum(m.quantity) from stock_movements m
 
 // listBalances returns balances of now; with asOf those of that instant, which know of no reservations.
 func listBalances(ctx context.Context, l db.Listing, f db.Conditions, asOf *time.Time, empty bool) (db.Paged[Balance], error) {
-	return db.Page(ctx, l, balanceSorts, func(b *Balance) uuid.UUID { return b.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, balanceSorts, func(q *gorm.DB) *gorm.DB {
 		q = f.Apply(q)
 		switch {
 		case asOf == nil && !empty:
@@ -103,7 +74,7 @@ func readCard(ctx context.Context, l db.Listing, f, within db.Conditions) (c car
 	if _, err := db.Pgx(ctx); err != nil { // begin: two reads
 		return c, err
 	}
-	if c.Paged, err = listMovements(ctx, l, append(f[:len(f):len(f)], within...)); err != nil || len(c.Rows) == 0 {
+	if c.Paged, err = db.Page(ctx, l, movementSorts, append(f[:len(f):len(f)], within...).Apply); err != nil || len(c.Rows) == 0 {
 		return c, err
 	}
 	first := c.Rows[0]

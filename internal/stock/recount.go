@@ -27,6 +27,9 @@ type Recount struct {
 	Drift     db.JSON[[]Drift]
 }
 
+// RowID implements db.Row.
+func (r *Recount) RowID() uuid.UUID { return r.ID }
+
 // TableName implements schema.Tabler.
 func (Recount) TableName() string { return "stock_recounts" }
 

@@ -48,7 +48,7 @@ func (f filter) where(q *gorm.DB, v viewer) *gorm.DB {
 }
 
 func list(ctx context.Context, v viewer, l db.Listing, f filter) (db.Paged[Task], error) {
-	return db.Page(ctx, l, sorts, func(t *Task) uuid.UUID { return t.ID }, func(q *gorm.DB) *gorm.DB { return f.where(q, v) })
+	return db.Page(ctx, l, sorts, func(q *gorm.DB) *gorm.DB { return f.where(q, v) })
 }
 
 // find returns a task that is the viewer's to read, or the 404.

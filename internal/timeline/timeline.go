@@ -35,6 +35,9 @@ type Entry struct {
 	Voided        bool
 }
 
+// RowID implements db.Row.
+func (e *Entry) RowID() uuid.UUID { return e.ID }
+
 // TableName implements schema.Tabler.
 func (Entry) TableName() string { return "timeline" }
 
@@ -69,7 +72,7 @@ var sorts = db.Sorts[Entry]{
 
 // list keeps to the cases in the caller's view: what belongs to a case is seen by whoever sees the case.
 func list(ctx context.Context, l db.Listing, person uuid.UUID, resources db.Strings, kase *uuid.UUID) (db.Paged[Entry], error) {
-	return db.Page(ctx, l, sorts, func(e *Entry) uuid.UUID { return e.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, sorts, func(q *gorm.DB) *gorm.DB {
 		q = q.Where("beneficiary_id = ? and resource = any (?) and (case_id is null or case_id in (?))", person, resources, casework.IDsInView(ctx, q))
 		if kase != nil {
 			q = q.Where("case_id = ?", *kase)

@@ -3,7 +3,6 @@ package transfer
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
@@ -48,7 +47,7 @@ func (Handlers) RequestTransfer(ctx context.Context, req api.RequestTransferRequ
 func (Handlers) ListTransfers(ctx context.Context, req api.ListTransfersRequestObject) (api.ListTransfersResponseObject, error) {
 	p := req.Params
 	also := db.When(db.When(nil, "status = ?", p.Status), "case_id = ?", p.CaseID)
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), sorts, func(t *Transfer) uuid.UUID { return t.ID }, func(q *gorm.DB) *gorm.DB {
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), sorts, func(q *gorm.DB) *gorm.DB {
 		return also.Apply(inView(ctx, q))
 	})
 	if err != nil {
@@ -96,7 +95,7 @@ func (Handlers) RejectTransferOverride(ctx context.Context, req api.RejectTransf
 // ListIncomingTransfers returns one page of the cases that other centres offer.
 func (Handlers) ListIncomingTransfers(ctx context.Context, req api.ListIncomingTransfersRequestObject) (api.ListIncomingTransfersResponseObject, error) {
 	p := req.Params
-	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), incomingSorts, func(t *Incoming) uuid.UUID { return t.ID },
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), incomingSorts,
 		db.When(nil, "status = ?", p.Status).Apply)
 	if err != nil {
 		return nil, err

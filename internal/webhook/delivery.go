@@ -42,6 +42,9 @@ type Delivery struct {
 	Log           db.JSON[[]Attempt]
 }
 
+// RowID implements db.Row.
+func (d *Delivery) RowID() uuid.UUID { return d.ID }
+
 // TableName implements schema.Tabler.
 func (Delivery) TableName() string { return "webhook_deliveries" }
 
@@ -151,7 +154,7 @@ var deliverySorts = db.Sorts[Delivery]{
 }
 
 func listDeliveries(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Delivery], error) {
-	return db.Page(ctx, l, deliverySorts, func(d *Delivery) uuid.UUID { return d.ID }, f.Apply)
+	return db.Page(ctx, l, deliverySorts, f.Apply)
 }
 
 // head returns the message at the head of an endpoint's line, nil where none stands in it.

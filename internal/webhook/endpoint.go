@@ -140,7 +140,7 @@ var endpointSorts = db.Sorts[Endpoint]{
 }
 
 func listEndpoints(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Endpoint], error) {
-	return db.Page(ctx, l, endpointSorts, func(e *Endpoint) uuid.UUID { return e.ID }, f.Apply)
+	return db.Page(ctx, l, endpointSorts, f.Apply)
 }
 
 // own locks an endpoint of the caller's at the version that they read.

@@ -38,6 +38,9 @@ type Entry struct {
 	Place         string // in the order of the list; unique with the id
 }
 
+// RowID implements db.Row.
+func (e *Entry) RowID() uuid.UUID { return e.ID }
+
 // TableName implements schema.Tabler.
 func (Entry) TableName() string { return "worklist" }
 
@@ -134,7 +137,7 @@ var sorts = db.Sorts[Entry]{
 
 func list(ctx context.Context, l db.Listing, seen []sight, whom string, also db.Conditions) (db.Paged[Entry], error) {
 	me := auth.From(ctx).ID
-	return db.Page(ctx, l, sorts, func(e *Entry) uuid.UUID { return e.ID }, func(q *gorm.DB) *gorm.DB {
+	return db.Page(ctx, l, sorts, func(q *gorm.DB) *gorm.DB {
 		return also.Apply(narrow(q, me, seen, whom))
 	})
 }
