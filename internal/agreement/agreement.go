@@ -77,7 +77,8 @@ var sensitivities = []string{"normal", "sensitive", "restricted"}
 
 // Covers tells whether something of a sensitivity may be told.
 func (a *Agreement) Covers(sensitivity string) bool {
-	return slices.Index(sensitivities, sensitivity) <= slices.Index(sensitivities, a.SensitivityCeiling)
+	at := slices.Index(sensitivities, sensitivity)
+	return at >= 0 && at <= slices.Index(sensitivities, a.SensitivityCeiling) // what is not known is not told
 }
 
 // inForce tells whether the agreement holds on a day.
@@ -169,8 +170,4 @@ func change(ctx context.Context, id uuid.UUID, ifMatch string, act func(*Agreeme
 var sorts = db.Sorts[Agreement]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(a *Agreement) any { return a.CreatedAt }},
 	"starts_on":  {SQL: "starts_on", Cast: "date", Value: func(a *Agreement) any { return a.StartsOn }},
-}
-
-func list(ctx context.Context, l db.Listing, f db.Conditions) (db.Paged[Agreement], error) {
-	return db.Page(ctx, l, sorts, f.Apply)
 }

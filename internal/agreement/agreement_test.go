@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/waystation/waystation/internal/agreement"
 	"github.com/waystation/waystation/internal/app/apptest"
 	"github.com/waystation/waystation/internal/db"
 )
@@ -151,5 +152,14 @@ func TestAgreement_IsRefusedWhereItCannotBe(t *testing.T) {
 	p.Call(p.manager, "PATCH", at, obj{"purpose": "x"}).WantCode(428, "if_match_required")
 	if r := p.Call(p.manager, "PATCH", at, obj{"ends_on": nil, "retention_days": 30}, apptest.IfMatch(`"1"`)).Want(200); r.Text("ends_on") != "" || r.Text("retention_days") != "30" {
 		t.Errorf("%s", r.Raw)
+	}
+}
+
+func TestAgreement_CoversNothingOfASensitivityThatNobodyKnows(t *testing.T) {
+	a := agreement.Agreement{SensitivityCeiling: "sensitive"}
+	for sensitivity, want := range map[string]bool{"normal": true, "sensitive": true, "restricted": false, "": false, "secret": false} {
+		if a.Covers(sensitivity) != want {
+			t.Errorf("%q: %v", sensitivity, !want)
+		}
 	}
 }

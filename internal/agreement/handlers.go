@@ -18,7 +18,7 @@ func (Handlers) ListAgreements(ctx context.Context, req api.ListAgreementsReques
 	f = db.When(f, "party_id = ?", p.CentreID)
 	f = db.When(f, "status = ?", p.Status)
 	f = db.When(f, inForceSQL+" = ?", p.InForce)
-	page, err := list(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), f)
+	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "-created_at"), sorts, f.Apply)
 	if err != nil {
 		return nil, err
 	}

@@ -185,6 +185,16 @@ func (b *Beneficiary) index() (string, []string) {
 	return fold.Key(names), slices.DeleteFunc(slices.Compact(keys), func(k string) bool { return k == "" })
 }
 
+// HasDocument tells whether a number is of one of the person's documents, however it is punctuated.
+func (b *Beneficiary) HasDocument(number string) bool { return b.isFoundBy(documentKey(number)) }
+
+// HasPhone tells whether a telephone is one of the person's, with or without its country's prefix.
+func (b *Beneficiary) HasPhone(number string) bool { return b.isFoundBy(phoneKey(number)) }
+
+func (b *Beneficiary) isFoundBy(key string) bool {
+	return key != "" && slices.Contains(b.SearchKeys, key)
+}
+
 // documentKey leaves out how a number is punctuated: "AB 12-345" is "ab12345".
 func documentKey(number string) string {
 	k := strings.ReplaceAll(fold.Key(number), " ", "")

@@ -84,16 +84,17 @@ const (
 // search finds people by what somebody typed: names in any order and spelling, or exactly by
 // reference, document or telephone. The best come first.
 func search(ctx context.Context, words string, limit int, f Filter) ([]Match, error) {
-	return found(ctx, strings.ToUpper(strings.TrimSpace(words)), words, words, words, limit, f)
+	return lookUp(ctx, strings.ToUpper(strings.TrimSpace(words)), words, words, words, limit, f)
 }
 
 // Resembling finds whom somebody who is described may be: by names in any order and spelling, by document or
 // by telephone. The best come first; voided and merged records are not among them. The trail keeps the search.
 func Resembling(ctx context.Context, names []string, document, phone string, limit int) ([]Match, error) {
-	return found(ctx, "", strings.Join(names, " "), document, phone, limit, Filter{Status: Active})
+	return lookUp(ctx, "", strings.Join(names, " "), document, phone, limit, Filter{Status: Active})
 }
 
-func found(ctx context.Context, reference, names, document, phone string, limit int, f Filter) ([]Match, error) {
+// lookUp asks the index of names and keys.
+func lookUp(ctx context.Context, reference, names, document, phone string, limit int, f Filter) ([]Match, error) {
 	centre, err := tenant.One(ctx)
 	if err != nil {
 		return nil, err

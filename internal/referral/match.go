@@ -58,8 +58,8 @@ func compare(b *beneficiary.Beneficiary, p Person, sounds []string) match {
 	add(bornTogether(b, p), "birth_date", birthWeight)
 	add(b.Sex == p.Sex && (p.Sex == "1" || p.Sex == "2"), "sex", sexWeight)
 	add(slices.ContainsFunc(p.Nationalities, func(n string) bool { return slices.Contains(b.Nationalities, n) }), "nationality", nationalityWeight)
-	add(p.DocumentNumber != "" && b.DocumentNumber == p.DocumentNumber, "document", 1)
-	add(p.Phone != "" && b.Phone == p.Phone, "phone", nameWeight)
+	add(b.HasDocument(p.DocumentNumber), "document", 1)
+	add(b.HasPhone(p.Phone), "phone", nameWeight)
 	return m
 }
 

@@ -294,15 +294,20 @@ func TestNumbers_CannotBeGuessedOrCounted(t *testing.T) {
 
 func TestMatches_TheBetterTheMoreAgrees(t *testing.T) {
 	who := somebody()
+	who.SearchKeys = db.Strings{"d:ab123456", "p:90123456"}
 	day := *who.BirthDate
 	same := Person{GivenName: "Fatoumata", FamilyName: "Keita", Sex: "2", BirthDate: &day, BirthDatePrecision: "day", Nationalities: []string{"MLI"}}
 	name := Person{GivenName: "Fatoumata", FamilyName: "Keita", Sex: "1"}
-	paper := Person{GivenName: "X", Sex: "0", DocumentNumber: who.DocumentNumber}
+	paper := Person{GivenName: "X", Sex: "0", DocumentNumber: "ab 123-456"}
+	phone := Person{GivenName: "X", Sex: "0", Phone: "90.12.34.56"}
 	score := func(p Person) match { return compare(who, p, soundsOf([]string{p.GivenName, p.FamilyName})) }
 	if s, n := score(same), score(name); s.score != 1 || n.score >= s.score || n.score < 0.5 || len(s.reasons) != 4 {
 		t.Errorf("same %v %v, name only %v %v", s.score, s.reasons, n.score, n.reasons)
 	}
 	if p := score(paper); p.score != 1 || !slices.Equal(p.reasons, []string{"document"}) {
 		t.Errorf("by document %v %v", p.score, p.reasons)
+	}
+	if p := score(phone); p.score == 0 || !slices.Equal(p.reasons, []string{"phone"}) {
+		t.Errorf("by telephone %v %v", p.score, p.reasons)
 	}
 }
