@@ -66,7 +66,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	cfg.AfterConnect = func(_ context.Context, c *pgx.Conn) error {
 		m := c.TypeMap()
-		m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapUUID}, m.TryWrapEncodePlanFuncs...)
+		m.TryWrapEncodePlanFuncs = append([]pgtype.TryWrapEncodePlanFunc{wrapOurs}, m.TryWrapEncodePlanFuncs...)
 		return nil
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)

@@ -42,7 +42,8 @@ type Shape[T any] struct {
 // layout is how the members come from the database.
 type layout struct {
 	columns []pgconn.FieldDescription
-	write   []func(b, raw []byte) []byte // by column
+	fields  []*schema.Field              // by column, as the rest
+	write   []func(b, raw []byte) []byte // its JSON
 	version int                          // which column is the row's version
 }
 
@@ -239,7 +240,11 @@ func (s *Shape[T]) lie(described []pgconn.FieldDescription) (*layout, error) {
 	if known := s.layout.Load(); known != nil && slices.EqualFunc(known.columns, described, same) {
 		return known, nil
 	}
-	laid := &layout{columns: slices.Clone(described)}
+	fields, err := fieldsOf(s.meta, described)
+	if err != nil {
+		return nil, err
+	}
+	laid := &layout{columns: slices.Clone(described), fields: fields}
 	for i, d := range described {
 		w := writers[d.DataTypeOID]
 		if w.write == nil || w.format != d.Format {
@@ -283,20 +288,18 @@ func empty(value []byte) bool {
 // scan fills row with what a cursor tells: the id and the sort key's column; all that was read where the
 // key is no column.
 func (r *renderer[T]) scan(ctx context.Context, key string) error {
-	fields, err := columns(r.shape.meta, r.rows)
-	if err != nil {
-		return err
-	}
 	r.row = new(T)
-	to := destinations(ctx, fields, reflect.ValueOf(r.row).Elem(), make([]any, len(fields)))
-	if slices.ContainsFunc(fields, func(f *schema.Field) bool { return f.DBName == key }) {
-		for i, f := range fields {
-			if f.DBName != key && f.DBName != "id" {
-				to[i] = nil
-			}
+	whole := !slices.ContainsFunc(r.fields, func(f *schema.Field) bool { return f.DBName == key })
+	types, row := r.rows.Conn().TypeMap(), reflect.ValueOf(r.row).Elem()
+	for i, f := range r.fields {
+		if !whole && f.DBName != key && f.DBName != "id" {
+			continue
+		}
+		if err := types.Scan(r.columns[i].DataTypeOID, r.columns[i].Format, r.raw[i], destination(ctx, f, row)); err != nil {
+			return err
 		}
 	}
-	return r.rows.Scan(to...)
+	return nil
 }
 
 func (r *renderer[T]) versionOf() int64 { return int64(binary.BigEndian.Uint64(r.raw[r.version])) }
@@ -351,9 +354,11 @@ func appendUUID(b, raw []byte) []byte {
 // epoch is where PostgreSQL begins to count days and microseconds.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// appendDate cuts an instant off behind its day: package time has a short way for RFC 3339 alone.
 func appendDate(b, raw []byte) []byte {
 	day := epoch.AddDate(0, 0, int(int32(binary.BigEndian.Uint32(raw))))
-	return append(day.AppendFormat(append(b, '"'), time.DateOnly), '"')
+	b = day.AppendFormat(append(b, '"'), time.RFC3339)
+	return append(b[:len(b)-len("T00:00:00Z")], '"')
 }
 
 func appendInstant(b, raw []byte) []byte {

@@ -106,7 +106,7 @@ func (s *Session) readBack(ctx context.Context, results pgx.BatchResults, row an
 	if err != nil {
 		return err
 	}
-	fields, err := columns(meta, returned)
+	fields, err := fieldsOf(meta, returned.FieldDescriptions())
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
@@ -246,7 +247,7 @@ func scanAll[T any](ctx context.Context, s *Session, q query, meta *schema.Schem
 	_, durable := any(new(T)).(Restricted)
 	out := slices.Grow([]T(nil), q.most)
 	err := s.query(ctx, q, durable, func(rows pgx.Rows) error {
-		fields, err := columns(meta, rows)
+		fields, err := fieldsOf(meta, rows.FieldDescriptions())
 		if err != nil {
 			return err
 		}
@@ -277,8 +278,7 @@ func searched(q query, table string) query {
 	return q
 }
 
-func columns(meta *schema.Schema, rows pgx.Rows) ([]*schema.Field, error) {
-	described := rows.FieldDescriptions()
+func fieldsOf(meta *schema.Schema, described []pgconn.FieldDescription) ([]*schema.Field, error) {
 	fields := make([]*schema.Field, len(described))
 	for i, d := range described {
 		if fields[i] = meta.LookUpField(d.Name); fields[i] == nil {
@@ -291,9 +291,13 @@ func columns(meta *schema.Schema, rows pgx.Rows) ([]*schema.Field, error) {
 // destinations fills to with where a row's values go.
 func destinations(ctx context.Context, fields []*schema.Field, row reflect.Value, to []any) []any {
 	for i, f := range fields {
-		to[i] = native(f.ReflectValueOf(ctx, row).Addr().Interface())
+		to[i] = destination(ctx, f, row)
 	}
 	return to
+}
+
+func destination(ctx context.Context, f *schema.Field, row reflect.Value) any {
+	return native(f.ReflectValueOf(ctx, row).Addr().Interface())
 }
 
 // native spares our types the way through database/sql where pgx reads what they are made of.

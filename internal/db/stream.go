@@ -44,7 +44,7 @@ func Stream[T any](ctx context.Context, about map[string]any, build Build, each 
 	}
 	rows := 0
 	err = s.stream(ctx, q, func(r pgx.Rows) error {
-		fields, err := columns(meta, r)
+		fields, err := fieldsOf(meta, r.FieldDescriptions())
 		if err != nil {
 			return err
 		}

@@ -149,24 +149,26 @@ func (p *plainUUID) ScanUUID(v pgtype.UUID) error {
 // UUIDValue implements pgtype.UUIDValuer.
 func (p plainUUID) UUIDValue() (pgtype.UUID, error) { return pgtype.UUID{Bytes: p, Valid: true}, nil }
 
-// wrapUUID tells pgx how to write an id.
-func wrapUUID(value any) (plan pgtype.WrappedEncodePlanNextSetter, next any, ok bool) {
+// wrapOurs tells pgx what an id or a day is made of: it would else ask for a driver.Value, a text.
+func wrapOurs(value any) (plan pgtype.WrappedEncodePlanNextSetter, next any, ok bool) {
 	switch v := value.(type) {
 	case uuid.UUID:
-		return &uuidPlan{}, plainUUID(v), true
+		return &oursPlan{}, plainUUID(v), true
 	case tenant.ID:
-		return &uuidPlan{}, plainUUID(v), true
+		return &oursPlan{}, plainUUID(v), true
+	case Date:
+		return &oursPlan{}, v.Time, true
 	}
 	return nil, nil, false
 }
 
-type uuidPlan struct{ next pgtype.EncodePlan }
+type oursPlan struct{ next pgtype.EncodePlan }
 
 // SetNext implements pgtype.WrappedEncodePlanNextSetter.
-func (p *uuidPlan) SetNext(next pgtype.EncodePlan) { p.next = next }
+func (p *oursPlan) SetNext(next pgtype.EncodePlan) { p.next = next }
 
 // Encode implements pgtype.EncodePlan.
-func (p *uuidPlan) Encode(value any, buf []byte) ([]byte, error) {
-	_, plain, _ := wrapUUID(value)
+func (p *oursPlan) Encode(value any, buf []byte) ([]byte, error) {
+	_, plain, _ := wrapOurs(value)
 	return p.next.Encode(plain, buf)
 }
