@@ -137,6 +137,10 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 		"person": map[string]any{"given_name": "Aminata", "sex": "2"}, "consent": map[string]any{"given": true, "statement": "Agreed", "given_on": "2026-03-01"},
 	}, apptest.Key(uuid.NewString())).Want(201).ID()
 
+	offered := h.Call(partner, "POST", "/v1/services", map[string]any{"name": "Beds for " + code, "type": "accommodation", "referral_methods": []string{"api"}}).Want(201).ID()
+	h.Call(partner, "PATCH", "/v1/services/"+offered.String()+"/capacity", map[string]any{"maximum": 2}, apptest.IfMatch(`"1"`)).Want(200)
+	post("holds", "/holds", map[string]any{"service_id": offered, "case_id": kase.ID()})
+
 	a.ids["transfers"] = handOver(h, centre, h.Centre("T"+code[:3], "Aside"), kase.ID(), person)
 	a.ids["transfer-inbox"] = offer(h, centre, person)
 
@@ -264,7 +268,7 @@ func contents(h *apptest.House, centre uuid.UUID) map[string]string {
 func TestForeignIDs_AreNotFoundAndUntouched(t *testing.T) {
 	h := apptest.New(t)
 	organisation := h.Organisation("Partner", "ngo")
-	partner := h.Client(organisation, "partner:referrals")
+	partner := h.Client(organisation, "partner:referrals", "partner:services")
 	theirs := arrange(h, h.CentreB, partner, organisation)
 	ours := h.Staff(h.CentreA, centreRoles()...)
 	before := contents(h, h.CentreB)
@@ -297,7 +301,7 @@ func TestForeignIDs_AreNotFoundAndUntouched(t *testing.T) {
 func TestStaleVersions_AreRefused(t *testing.T) {
 	h := apptest.New(t)
 	organisation := h.Organisation("Partner", "ngo")
-	ours := arrange(h, h.CentreA, h.Client(organisation, "partner:referrals"), organisation)
+	ours := arrange(h, h.CentreA, h.Client(organisation, "partner:referrals", "partner:services"), organisation)
 	before := contents(h, h.CentreA)
 	ops, _, _ := operations(t)
 	for _, o := range ops {

@@ -37,6 +37,7 @@ var domains = map[string][]string{
 	"identity":     {"beneficiary", "centre", "referral"},              // a no of either record ends what is shared of the other
 	"intake":       {"beneficiary", "casework", "centre", "reception"}, // a sheet tells how people arrived
 	"mhpss":        {"beneficiary", "casework", "centre"},
+	"place":        {"casework", "referral", "servicemap", "task"}, // whose place it is; who gets the next is a task
 	"privacy":      {"audit", "beneficiary", "casework", "referral"},
 	"reception":    {"beneficiary", "centre"},
 	"referral":     {"agreement", "beneficiary", "casework", "centre", "servicemap"}, // what may be told to whom, and who takes it

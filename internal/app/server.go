@@ -21,6 +21,7 @@ import (
 	"github.com/waystation/waystation/internal/identity"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/mhpss"
+	"github.com/waystation/waystation/internal/place"
 	"github.com/waystation/waystation/internal/privacy"
 	"github.com/waystation/waystation/internal/reception"
 	"github.com/waystation/waystation/internal/referral"
@@ -66,6 +67,7 @@ type (
 	directory     = servicemap.Handlers
 	webhooks      = webhook.Handlers
 	agreements    = agreement.Handlers
+	places        = place.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -101,6 +103,7 @@ type server struct {
 	directory
 	webhooks
 	agreements
+	places
 }
 
 var _ api.StrictServerInterface = server{}

@@ -16,6 +16,7 @@ import (
 	"github.com/waystation/waystation/internal/identity"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/jobs"
+	"github.com/waystation/waystation/internal/place"
 	"github.com/waystation/waystation/internal/referral"
 	"github.com/waystation/waystation/internal/servicemap"
 	"github.com/waystation/waystation/internal/statistics"
@@ -43,6 +44,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	stock.Jobs(r)
 	worklist.Jobs(r)
 	servicemap.Jobs(r)
+	place.Jobs(r)
 	webhook.NewTeller(a.webhookSettings(), a.vault, a.feeds.Permissions).Jobs(r)
 	return r
 }

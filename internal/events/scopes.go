@@ -68,6 +68,8 @@ var readScopes = map[string]string{
 	"case_transfer":           "transfers:read",
 	"incoming_transfer":       "transfers:receive",
 	"referral":                "referrals:read",
+	"hold":                    "referrals:read",
+	"service_capacity":        "services:read",
 	"stock_item":              "stock:read",
 	"stock_kit":               "stock:read",
 	"stock_location":          "stock:read",

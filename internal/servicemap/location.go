@@ -64,7 +64,7 @@ func (h Handlers) relocate(ctx context.Context, id uuid.UUID, ifMatch string, ac
 	if err != nil {
 		return nil, err
 	}
-	if err := keeps(ctx, l.OrganisationID); err != nil {
+	if err := Keeps(ctx, l.OrganisationID); err != nil {
 		return nil, err
 	}
 	if !h.knows(ctx, l) {

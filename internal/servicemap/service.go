@@ -167,7 +167,7 @@ func change(ctx context.Context, id uuid.UUID, ifMatch string, act func(*Service
 	if err != nil {
 		return nil, err
 	}
-	if err := keeps(ctx, s.OrganisationID); err != nil {
+	if err := Keeps(ctx, s.OrganisationID); err != nil {
 		return nil, err
 	}
 	act(s)
@@ -177,8 +177,8 @@ func change(ctx context.Context, id uuid.UUID, ifMatch string, act func(*Service
 	return s, db.Save(ctx, s)
 }
 
-// keeps answers the 403 of a partner's system that touches what is another organisation's.
-func keeps(ctx context.Context, provider uuid.UUID) error {
+// Keeps answers the 403 of a partner's system that touches what is another organisation's.
+func Keeps(ctx context.Context, provider uuid.UUID) error {
 	if p := auth.From(ctx); p.Kind == auth.Client && p.OrganisationID != provider {
 		return fault.Denied("A partner's system keeps the entries of its own organisation.")
 	}
@@ -191,7 +191,7 @@ func providerOf(ctx context.Context, named *uuid.UUID) (uuid.UUID, error) {
 	p := auth.From(ctx)
 	switch {
 	case named != nil:
-		if err := keeps(ctx, *named); err != nil {
+		if err := Keeps(ctx, *named); err != nil {
 			return uuid.Nil, err
 		}
 	case p.Kind == auth.Client:

@@ -246,6 +246,7 @@ var unchronicled = map[string]string{
 	"import_sources":           "how the record came; registering is told",
 	"merges":                   "two records of one person; told by what it moves",
 	"mhpss_sessions":           "who came is told",
+	"place_holds":              "what is held for them elsewhere; the referral is told",
 	"referral_history":         "the referral's own moments are told",
 	"referral_needs":           "what was chosen to be disclosed; disclosing is told",
 	"registration_card_prints": "the card has its own log; issuing is told",

@@ -13,7 +13,7 @@ import (
 )
 
 // partnerScopes say which scope of a partner's system opens which events of its organisation.
-var partnerScopes = map[string]string{"referral": "partner:referrals", "service": "partner:services"}
+var partnerScopes = map[string]string{"referral": "partner:referrals", "service": "partner:services", "hold": "partner:services"}
 
 // sight is what an endpoint may be told: what its owner may see, now.
 type sight struct {
