@@ -73,7 +73,7 @@ var layers = map[string][]string{
 	"internal/wire":             {"internal/db"},
 	"internal/codelist":         {"api", "internal/fault"},
 	"internal/codelist/country": {"internal/fold"},
-	"internal/export":           {"internal/db", "internal/fault", "internal/formula", "internal/wire", "internal/xlsx"},
+	"internal/export":           {"internal/auth", "internal/db", "internal/fault", "internal/formula", "internal/tenant", "internal/wire", "internal/xlsx"},
 	"internal/xlsx":             {},
 	"internal/events":           {"api", "internal/auth", "internal/db", "internal/fault", "internal/jobs", "internal/wire"},
 	"internal/httpd":            {"api", "api/docs", "internal/auth", "internal/codelist", "internal/db", "internal/fault", "internal/jobs", "internal/wire"},

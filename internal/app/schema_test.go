@@ -27,6 +27,7 @@ var untrailed = map[string]string{
 	"audit_subjects":           "its index",
 	"events":                   "written beside the change that the trail has",
 	"epochs":                   "set by migrations",
+	"exported_people":          "who left with an export that the trail has",
 	"goose_db_version":         "set by migrations",
 	"stored_answers":           "answers of requests that the trail has; kept for a day",
 	"refresh_tokens":           "secrets; their session is in the trail",
@@ -101,6 +102,7 @@ var definers = map[string]string{
 	"service_hold_moved":       "a trigger: counts of the service, events, and who is next",
 	"service_capacity_changed": "a trigger: the row of places of a new service, and who is next where there are more",
 	"referral_place":           "a trigger: the place that is held for the referral that moved",
+	"partner_read_messages":    "only through the partner's own window; writes the ledger, shows nothing",
 }
 
 type table struct {

@@ -27,7 +27,8 @@ func exportPeople(ctx context.Context, f Filter, sort string) exportedPeople {
 		Rows: func(q *gorm.DB) *gorm.DB { return order(f.where(q)) },
 		First: []string{"id", "reference", "registration_level", "registered_on", "reception_on", "given_name", "family_name", "other_names", "sex",
 			"birth_date", "birth_date_precision", "population_type", "nationalities", "country_of_origin", "languages"},
-		Omit: []string{"gender_identity", "migration_status", "migration_reasons", "merged_into", "void_reason", "score"},
+		Omit:   []string{"gender_identity", "migration_status", "migration_reasons", "merged_into", "void_reason", "score"},
+		People: "select told.id, null::uuid from told",
 	}}
 }
 
@@ -56,5 +57,6 @@ func exportHouseholds(ctx context.Context, f householdFilter, sort string) expor
 		Ctx: ctx, Name: "households", About: export.Told(map[string]any{"status": f.status, "beneficiary_id": f.beneficiaryID}), Show: toHousehold,
 		Rows:  func(q *gorm.DB) *gorm.DB { return order(f.where(q)) },
 		First: []string{"id", "reference", "size", "declared_size", "head_id"}, Omit: []string{"void_reason"},
+		People: "select m.beneficiary_id, null::uuid from told join household_members m on m.centre_id = told.centre_id and m.household_id = told.id and m.left_on is null",
 	}}
 }

@@ -15,11 +15,15 @@ import (
 // longest is how long one export may run; a receiver who stalls is cut off much earlier.
 const longest = "30min"
 
+// Before notes whom the rows of a stream tell about, given the statement that selects them. It works in a
+// transaction of its own on their snapshot, which lasts before the first of them leaves.
+type Before func(ctx context.Context, rows string, args []any) error
+
 // Stream hands each row that build selects to each, in a transaction of its own: one snapshot, one
 // row in memory at a time. The row is reused; keep nothing of it. The trail has a line before the
 // first row leaves, with what the caller says about the export, and one at its end with how many
 // rows left and whether that was all. At most a quarter of the connections stream at once: 503.
-func Stream[T any](ctx context.Context, about map[string]any, build Build, each func(*T) error) error {
+func Stream[T any](ctx context.Context, about map[string]any, build Build, before Before, each func(*T) error) error {
 	outer := Current(ctx)
 	if outer == nil {
 		return ErrOutsideSession
@@ -42,8 +46,14 @@ func Stream[T any](ctx context.Context, about map[string]any, build Build, each 
 	if err := s.trail(ctx, "export", meta.Table, about); err != nil {
 		return err
 	}
+	if err := s.freeze(ctx); err != nil {
+		return err
+	}
+	if err := s.noted(ctx, q, before); err != nil {
+		return err
+	}
 	rows := 0
-	err = s.stream(ctx, q, func(r pgx.Rows) error {
+	err = s.query(ctx, q, false, func(r pgx.Rows) error {
 		fields, err := fieldsOf(meta, r.FieldDescriptions())
 		if err != nil {
 			return err
@@ -71,14 +81,34 @@ func Stream[T any](ctx context.Context, about map[string]any, build Build, each 
 	return ended
 }
 
-func (s *Session) stream(ctx context.Context, q query, scan func(pgx.Rows) error) error {
+// freeze begins a transaction that reads one snapshot for as long as an export may take.
+func (s *Session) freeze(ctx context.Context) error {
 	if err := s.begin(ctx); err != nil {
 		return err
 	}
-	if _, err := s.tx.Exec(ctx, "set transaction isolation level repeatable read, read only; set local statement_timeout = '"+longest+"'"); err != nil {
+	_, err := s.tx.Exec(ctx, "set transaction isolation level repeatable read, read only; set local statement_timeout = '"+longest+
+		"'; set local idle_in_transaction_session_timeout = '"+longest+"'") // it waits for the note
+	return err
+}
+
+// noted runs before on the session's snapshot and commits what it wrote.
+func (s *Session) noted(ctx context.Context, q query, before Before) error {
+	var snapshot string
+	if err := s.tx.QueryRow(ctx, "select pg_export_snapshot()").Scan(&snapshot); err != nil {
 		return err
 	}
-	return s.query(ctx, q, false, scan)
+	note := s.db.Session(s.scope)
+	defer note.Rollback()
+	if err := note.begin(ctx); err != nil {
+		return err
+	}
+	if _, err := note.tx.Exec(ctx, "set transaction isolation level repeatable read; set transaction snapshot '"+snapshot+"'; set local statement_timeout = '"+longest+"'"); err != nil {
+		return err
+	}
+	if err := before(note.Bind(ctx), q.sql, q.args); err != nil {
+		return err
+	}
+	return note.Commit(ctx)
 }
 
 // trail writes one line as a transaction of its own.

@@ -1,6 +1,7 @@
 // Package export lets a person take a list away: all its rows as CSV, as a spreadsheet or as one JSON
 // document a line. It is one way for every list that the contract marks x-export: the same filter as the
-// list's pages, one snapshot, flat memory, lines in the trail (see db.Stream), no cell that runs.
+// list's pages, one snapshot, flat memory, lines in the trail (see db.Stream) and in the ledger
+// of disclosures, no cell that runs.
 package export
 
 import (
@@ -31,6 +32,8 @@ type List[T, A any] struct {
 	Show  func(*T) A
 	First []string // columns that come first; the others follow by name
 	Omit  []string // fields that a list never shows
+	// People selects whom the rows, told, tell about: SQL for the person and the case whose wall that is behind.
+	People string
 }
 
 // Wanted tells that the caller asked for the rows to take away rather than for a page.
@@ -70,7 +73,7 @@ const piece = 500
 // later is broken off, so that nobody takes half a list for a whole one.
 func (l List[T, A]) Write(w http.ResponseWriter) error {
 	out := &stream[T, A]{List: l, w: w, media: wire.Media(l.Ctx), columns: columnsOf[A](l.First, l.Omit)}
-	err := db.Stream(l.Ctx, map[string]any{"format": out.media, "filter": l.About}, l.Rows, out.row)
+	err := db.Stream(l.Ctx, map[string]any{"format": out.media, "filter": l.About}, l.Rows, out.ledger, out.row)
 	if err == nil {
 		err = out.end()
 	}

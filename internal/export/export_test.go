@@ -162,3 +162,58 @@ func TestExport_FiltersAndRefusesAsTheListDoes(t *testing.T) {
 		t.Errorf("the trail says %s", began)
 	}
 }
+
+// told is what the ledger of disclosures says of exports in which a person is.
+func (s *scene) told(person uuid.UUID) map[string]string {
+	s.T.Helper()
+	lines := map[string]string{}
+	for path := s.at + "/beneficiaries/" + person.String() + "/disclosures?limit=1"; path != ""; {
+		page := s.Call(s.Staff(s.CentreA, "dpo"), "GET", path, nil).Want(200)
+		for i := range page.Len("data") {
+			if page.Text("data", i, "act") == "export" {
+				lines[page.Text("data", i, "list")] += fmt.Sprint(page.Text("data", i, "basis"), " ", page.Value("data", i, "consent_id") != nil, " ", page.Text("data", i, "organisation_id") == s.IOM.String(),
+					" ", page.Text("data", i, "actor_id") == s.worker.ID.String(), " ", len(page.Value("data", i, "fields").([]any)) > 5, ";")
+			}
+		}
+		if path = page.Text("next_cursor"); path != "" {
+			path = s.at + "/beneficiaries/" + person.String() + "/disclosures?limit=1&cursor=" + path
+		}
+	}
+	return lines
+}
+
+func TestExport_IsInTheLedgerOfEverybodyWhoLeftWithIt(t *testing.T) {
+	s := newScene(t)
+	var people []uuid.UUID
+	s.Scan("select array_agg(id order by created_at) from beneficiaries", nil, &people)
+	s.Call(s.worker, "POST", s.at+"/visits", map[string]any{"beneficiary_id": people[0], "arrived_at": "2026-03-02T06:05:00Z", "access_mode": "always_open"}).Want(201)
+	once := "consent true true true true;"
+	for _, path := range []string{"/beneficiaries", "/households", "/cases", "/referrals", "/visits"} {
+		s.Call(s.worker, "GET", s.at+path, nil, as(wire.CSV)).Want(200)
+	}
+	s.Call(s.worker, "GET", s.at+"/cases?status=closed", nil, as(wire.NDJSON)).Want(200)
+	s.Call(s.worker, "GET", s.at+"/cases", nil).Want(200) // a page is looked at, not taken away
+	want := map[string]string{"beneficiaries": once, "households": once, "cases": once, "referrals": once, "visits": once}
+	if got := s.told(people[0]); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the ledger of the first says %v", got)
+	}
+	delete(want, "visits")
+	if got := s.told(people[1]); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the ledger of the second says %v", got)
+	}
+	s.Exec("update cases set sensitivity = 'restricted' where id = $1", s.cases[0])
+	if got := s.told(people[0]); got["cases"] != "" || got["referrals"] != "" || got["beneficiaries"] == "" {
+		t.Errorf("the ledger tells of a restricted file: %v", got)
+	}
+}
+
+func TestExport_OfAMergedRecordIsInTheLedgerOfTheSurvivor(t *testing.T) {
+	s := newScene(t)
+	var people []uuid.UUID
+	s.Scan("select array_agg(id order by created_at) from beneficiaries", nil, &people)
+	s.Exec("update beneficiaries set status = 'merged', merged_into = $2 where id = $1", people[0], people[1])
+	s.Call(s.worker, "GET", s.at+"/beneficiaries?status=merged", nil, as(wire.CSV)).Want(200)
+	if got := s.told(people[1]); got["beneficiaries"] == "" {
+		t.Errorf("the ledger says %v", got)
+	}
+}

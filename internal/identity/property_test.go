@@ -109,6 +109,10 @@ var happenings = map[string]func(s scene, who, other uuid.UUID){
 	"disclosures.beneficiary_id": func(s scene, who, _ uuid.UUID) {
 		s.Exec("insert into disclosures (centre_id, beneficiary_id, organisation_id, act, fields, basis) values ($1, $2, $3, 'export', '{}', 'vital_interest')", s.CentreA, who, s.IOM)
 	},
+	"exported_people.beneficiary_id": func(s scene, who, _ uuid.UUID) {
+		s.Exec(`with x as (insert into exports (centre_id, id, list, organisation_id, fields) values ($1, gen_random_uuid(), 'beneficiaries', $3, '{sex}') returning id)
+			insert into exported_people (centre_id, export_id, beneficiary_id) select $1, id, $2 from x`, s.CentreA, who, s.IOM)
+	},
 	"beneficiary_names.beneficiary_id": func(s scene, who, _ uuid.UUID) {
 		s.post(s.path(who)+"/names", obj{"kind": "nickname", "given_name": s.pick("Modou", "Alfa")})
 	},

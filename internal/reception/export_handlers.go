@@ -40,7 +40,8 @@ func exportVisits(ctx context.Context, p api.ListVisitsParams, f db.Conditions, 
 			return order(f.Apply(q.Select(`visits.*, (select coalesce(jsonb_agg(jsonb_build_object('sex', h.sex, 'age_group', h.age_group, 'persons', h.persons) order by h.sex, h.age_group), '[]')
 				from headcounts h where h.centre_id = visits.centre_id and h.visit_id = visits.id) as tallies`)))
 		},
-		First: []string{"id", "arrived_on", "arrived_at", "beneficiary_id", "headcount", "headcounts", "access_mode", "arrival_mode", "status", "priority_band", "eligibility"},
-		Omit:  []string{"observed_groups", "known_groups", "triage_note", "outcome_note", "note", "exception_reason"},
+		First:  []string{"id", "arrived_on", "arrived_at", "beneficiary_id", "headcount", "headcounts", "access_mode", "arrival_mode", "status", "priority_band", "eligibility"},
+		Omit:   []string{"observed_groups", "known_groups", "triage_note", "outcome_note", "note", "exception_reason"},
+		People: "select told.beneficiary_id, null::uuid from told where told.beneficiary_id is not null",
 	}}
 }

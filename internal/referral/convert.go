@@ -175,10 +175,10 @@ func toMessagePage(page db.Paged[Message], author bool) api.ReferralMessagePage 
 	return out
 }
 
-func toDisclosure(d *Disclosure) api.Disclosure {
+func toDisclosure(d *Entry) api.Disclosure {
 	return api.Disclosure{
 		ID: d.ID, CreatedAt: d.CreatedAt, BeneficiaryID: d.BeneficiaryID, ReferralID: d.ReferralID, OrganisationID: d.OrganisationID,
-		Act: api.DisclosureAct(d.Act), Fields: wire.List(d.Fields), ConsentID: d.ConsentID, Basis: d.Basis, ActorID: d.ActorID,
+		Act: api.DisclosureAct(d.Act), Fields: wire.List(d.Fields), ConsentID: d.ConsentID, Basis: d.Basis, ActorID: d.ActorID, List: wire.Opt(d.List),
 	}
 }
 

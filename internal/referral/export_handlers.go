@@ -43,6 +43,7 @@ func exportReferrals(ctx context.Context, f filter, sort string) exportedReferra
 			}
 			return toReferral(&r.Referral)
 		},
-		First: []string{"id", "number", "direction", "status", "priority", "organisation_id", "case_id", "beneficiary_id", "services", "sent_at"},
+		First:  []string{"id", "number", "direction", "status", "priority", "organisation_id", "case_id", "beneficiary_id", "services", "sent_at"},
+		People: "select told.beneficiary_id, told.case_id from told where told.beneficiary_id is not null",
 	}}
 }

@@ -246,9 +246,5 @@ func (Handlers) ListDisclosures(ctx context.Context, req api.ListDisclosuresRequ
 	if err != nil {
 		return nil, err
 	}
-	out := api.DisclosurePage{Data: make([]api.Disclosure, len(page.Rows)), NextCursor: wire.Next(page.Next), Total: page.Total}
-	for i := range page.Rows {
-		out.Data[i] = toDisclosure(&page.Rows[i])
-	}
-	return api.ListDisclosures200JSONResponse(out), nil
+	return api.ListDisclosures200JSONResponse{Data: wire.Each(page.Rows, toDisclosure), NextCursor: wire.Next(page.Next), Total: page.Total}, nil
 }

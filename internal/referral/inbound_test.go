@@ -287,3 +287,26 @@ func TestInbound_ExpiresWithoutAnAnswer(t *testing.T) {
 		t.Error("the sender was not told")
 	}
 }
+
+func TestInbound_WhatIsWrittenBackIsInTheLedgerOnceThePersonIsKnownHere(t *testing.T) {
+	s := begin(t)
+	for _, c := range []struct {
+		consent map[string]any
+		basis   string
+	}{{map[string]any{"given": true, "statement": "Agreed"}, "consent"}, {map[string]any{"given": false, "statement": "Unconscious", "basis": "vital_interest"}, "vital_interest"}} {
+		id := s.submitted(map[string]any{"consent": c.consent})
+		write := func() {
+			s.Call(s.supervisor, "POST", s.at("/referrals/"+id.String()+"/messages"), map[string]any{"body": "When did she leave?"}).Want(201)
+			s.Call(s.partner, "GET", "/v1/partner/referrals/"+id.String()+"/messages", nil).Want(200)
+		}
+		write() // of nobody who is known here
+		person := s.replies(id, "accept", map[string]any{"registration": registration}).Want(200).ID("beneficiary_id")
+		write()
+		ledger := s.Call(s.Staff(s.CentreA, "dpo"), "GET", s.at("/beneficiaries/"+person.String()+"/disclosures?sort=created_at"), nil).Want(200)
+		if ledger.Len("data") != 2 || ledger.Text("data", 0, "act") != "send" || ledger.Text("data", 1, "act") != "view" || ledger.Text("data", 0, "basis") != c.basis || ledger.Text("data", 1, "basis") != c.basis {
+			t.Errorf("%s: %s", c.basis, ledger.Raw)
+		}
+		registration["acknowledged_duplicates"] = []uuid.UUID{person}
+	}
+	delete(registration, "acknowledged_duplicates")
+}

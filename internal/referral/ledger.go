@@ -21,32 +21,35 @@ type Disclosure struct {
 	BeneficiaryID  uuid.UUID
 	ReferralID     *uuid.UUID
 	OrganisationID uuid.UUID
-	Act            string     // send | view | export
+	Act            string     // send | view | transfer
 	Fields         db.Strings // names of Content's fields
 	ConsentID      *uuid.UUID
 	Basis          string // code list processing_basis
 	ActorID        *uuid.UUID
 }
 
-// Personal marks the ledger as personal data.
-func (Disclosure) Personal() {}
+// Entry is a line of the ledger as it is read, those of exports among them.
+type Entry struct {
+	Disclosure
+	List string // of an export: which list
+}
 
-var disclosureSorts = db.Sorts[Disclosure]{
-	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(d *Disclosure) any { return d.CreatedAt }},
+// TableName implements schema.Tabler.
+func (Entry) TableName() string { return "disclosure_ledger" }
+
+// Personal marks the ledger as personal data.
+func (Entry) Personal() {}
+
+var disclosureSorts = db.Sorts[Entry]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(d *Entry) any { return d.CreatedAt }},
 }
 
 // disclosures lists the ledger of a person: 404 when there is none.
-func disclosures(ctx context.Context, l db.Listing, person uuid.UUID, organisation *uuid.UUID) (db.Paged[Disclosure], error) {
+func disclosures(ctx context.Context, l db.Listing, person uuid.UUID, organisation *uuid.UUID) (db.Paged[Entry], error) {
 	if err := beneficiary.Here(ctx, person); err != nil {
-		return db.Paged[Disclosure]{}, err
+		return db.Paged[Entry]{}, err
 	}
-	return db.Page(ctx, l, disclosureSorts, func(q *gorm.DB) *gorm.DB {
-		q = q.Where("beneficiary_id = ?", person)
-		if organisation != nil {
-			q = q.Where("organisation_id = ?", *organisation)
-		}
-		return q
-	})
+	return db.Page(ctx, l, disclosureSorts, db.When(db.Conditions{}.And("beneficiary_id = ?", person), "organisation_id = ?", organisation).Apply)
 }
 
 // Move is one line of a referral's history. The database writes it.
@@ -125,7 +128,30 @@ func writeToPartner(ctx context.Context, referral uuid.UUID, id *uuid.UUID, body
 			return nil, err
 		}
 	}
-	return post(ctx, id, "centre", r.CentreID.UUID(), r.ID, r.OrganisationID, body)
+	m, err := post(ctx, id, "centre", r.CentreID.UUID(), r.ID, r.OrganisationID, body)
+	if err != nil || r.BeneficiaryID == nil { // nobody here is known to be meant
+		return m, err
+	}
+	return m, db.Insert(ctx, r.disclosed(ctx, "send", []string{"message"}))
+}
+
+// disclosed is a line of the ledger about the referral.
+func (r *Referral) disclosed(ctx context.Context, act string, fields []string) *Disclosure {
+	return &Disclosure{
+		Record: db.NewRecord(nil), BeneficiaryID: *r.BeneficiaryID, ReferralID: &r.ID, OrganisationID: r.OrganisationID,
+		Act: act, Fields: fields, ConsentID: r.ConsentID, Basis: r.basis(), ActorID: actor(ctx),
+	}
+}
+
+// basis is the sender's ground: the person's consent, or that of an override. The function referral_basis says the same.
+func (r *Referral) basis() string {
+	switch {
+	case r.Direction == Inbound && !r.ConsentStatement.V.Given:
+		return r.ConsentStatement.V.Basis
+	case r.Direction == Outbound && r.ConsentID == nil:
+		return r.OverrideBasis
+	}
+	return "consent"
 }
 
 func (r *Referral) checkMessage(ctx context.Context, body string) error {

@@ -634,15 +634,20 @@ func TestDisclosures_TheLedgerTellsEachSendingAndEachLook(t *testing.T) {
 	s.answers(s.partner, id, "accept").Want(200)
 	s.reads(s.partner, id).Want(200)
 	s.Call(s.partner, "GET", "/v1/partner/referrals", nil).Want(200) // tells nothing of the person
+	talk := "/v1/partner/referrals/" + id.String() + "/messages"
+	s.Call(s.partner, "POST", talk, map[string]any{"body": "Since when?"}).Want(201)
+	s.Call(s.partner, "GET", talk, nil).Want(200) // its own word
+	s.Call(s.worker, "POST", s.at("/referrals/"+id.String()+"/messages"), map[string]any{"body": "For two weeks"}).Want(201)
+	s.Call(s.partner, "GET", talk, nil).Want(200)
 	path := s.at("/beneficiaries/" + s.person.String() + "/disclosures")
 	ledger := s.Call(s.Staff(s.CentreA, "dpo"), "GET", path+"?sort=created_at", nil).Want(200)
-	if ledger.Len("data") != 3 {
+	if ledger.Len("data") != 5 {
 		t.Errorf("the data protection officer sees %s", ledger.Raw)
 	}
 	ledger = s.Call(s.worker, "GET", path+"?sort=created_at&organisation_id="+s.clinic.String(), nil).Want(200)
 	want := []string{
 		"send [age_group code explanation family_name given_name languages phone sex]", "view [age_group code sex]",
-		"view [age_group code explanation family_name given_name languages phone sex]",
+		"view [age_group code explanation family_name given_name languages phone sex]", "send [message]", "view [message]",
 	}
 	if ledger.Len("data") != len(want) {
 		t.Fatalf("%s", ledger.Raw)
@@ -652,7 +657,7 @@ func TestDisclosures_TheLedgerTellsEachSendingAndEachLook(t *testing.T) {
 			t.Errorf("line %d: %s, want %s", i, got, want[i])
 		}
 	}
-	if ledger.Text("data", 1, "actor_id") != s.partner.ID.String() {
+	if ledger.Text("data", 1, "actor_id") != s.partner.ID.String() || ledger.Text("data", 3, "actor_id") != s.worker.ID.String() || ledger.Text("data", 4, "actor_id") != s.partner.ID.String() {
 		t.Errorf("%s", ledger.Raw)
 	}
 	s.Call(s.worker, "GET", s.at("/beneficiaries/"+uuid.NewString()+"/disclosures"), nil).WantCode(404, "not_found")

@@ -88,6 +88,11 @@ func (p *PartnerReferral) opened(ctx context.Context) (*Content, error) {
 	return &c, json.Unmarshal(raw, &c)
 }
 
+// readMessages enters into the ledger that the partner reads what the centre wrote.
+func (p *PartnerReferral) readMessages(ctx context.Context) error {
+	return db.Tx(ctx).Exec("select partner_read_messages(?)", p.ID).Error
+}
+
 // released tells that the whole content is open to the receiver, not only the preview.
 func (e *Envelope) released() bool { return e.Status != Sent && e.Status != Acknowledged }
 

@@ -59,6 +59,9 @@ func (Handlers) ListPartnerMessages(ctx context.Context, req api.ListPartnerMess
 	if err != nil {
 		return nil, err
 	}
+	if err := r.readMessages(ctx); err != nil {
+		return nil, err
+	}
 	return api.ListPartnerMessages200JSONResponse(toMessagePage(page, false)), nil
 }
 

@@ -59,7 +59,7 @@ func sendReferral(ctx context.Context, id uuid.UUID, ifMatch string) (*Referral,
 	if err := db.Save(ctx, r); err != nil {
 		return nil, err
 	}
-	return r, db.Insert(ctx, r.ledger(ctx))
+	return r, db.Insert(ctx, r.disclosed(ctx, "send", fieldsOf(r.whole())))
 }
 
 // ready is the guard of sending: everything that is missing, at once. It returns on what terms the referral goes out.
@@ -228,18 +228,6 @@ func hours(own, usual map[string]int, priority string) time.Duration {
 		h = usual[priority]
 	}
 	return time.Duration(h) * time.Hour
-}
-
-// ledger is the entry of the disclosure ledger for the sending.
-func (r *Referral) ledger(ctx context.Context) *Disclosure {
-	d := &Disclosure{
-		Record: db.NewRecord(nil), BeneficiaryID: *r.BeneficiaryID, ReferralID: &r.ID, OrganisationID: r.OrganisationID,
-		Act: "send", Fields: fieldsOf(r.whole()), ConsentID: r.ConsentID, Basis: "consent", ActorID: actor(ctx),
-	}
-	if r.ConsentID == nil {
-		d.Basis = r.OverrideBasis
-	}
-	return d
 }
 
 // whole is the snapshot with the needs that the caller may see.

@@ -230,6 +230,7 @@ var unchronicled = map[string]string{
 	"break_glass_grants":       "who looked into a file happens to the file, not to the person",
 	"case_invitations":         "who works on a file happens to the file, not to the person",
 	"case_walls":               "who is kept from a file happens to the file, not to the person",
+	"exported_people":          "a list that was taken away is no moment of each who is on it; the ledger of disclosures has it",
 	"events":                   "the change feed: ids of changes that are told",
 	"beneficiary_keys":         "derived from the record",
 	"case_note_versions":       "what a note said before; the note is told",

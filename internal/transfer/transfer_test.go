@@ -121,7 +121,7 @@ func TestTransfer_MovesTheFileOnAcceptanceAndNotBefore(t *testing.T) {
 		t.Errorf("history: %s", history.Raw)
 	}
 	ledger := r.Call(r.supervisor, "GET", r.a+"/beneficiaries/"+r.person.String()+"/disclosures", nil).Want(200)
-	if ledger.Len("data") != 1 || ledger.Text("data", 0, "act") != "transfer" || ledger.ID("data", 0, "organisation_id") != r.IOM || ledger.Text("data", 0, "basis") != "consent" {
+	if ledger.Len("data") != 2 || ledger.Text("data", 1, "act") != "send" || fmt.Sprint(ledger.Value("data", 1, "fields")) != "[child languages risk_level sex]" || ledger.Text("data", 0, "act") != "transfer" || ledger.ID("data", 0, "organisation_id") != r.IOM || ledger.Text("data", 0, "basis") != "consent" {
 		t.Errorf("ledger: %s", ledger.Raw)
 	}
 	done := r.Call(r.worker, "GET", r.a+"/transfers/"+asked.ID().String(), nil).Want(200)
@@ -224,7 +224,7 @@ func TestTransfer_NeedsConsentOrASecondPerson(t *testing.T) {
 	r.Call(r.second, "POST", at+"/reject", obj{"reason": "x"}, match(2)).WantCode(409, "state_conflict")
 	r.Call(r.receiver, "POST", inbox+"/accept", obj{}, match(2)).Want(200)
 	ledger := r.Call(r.supervisor, "GET", r.a+"/beneficiaries/"+r.person.String()+"/disclosures", nil).Want(200)
-	if ledger.Text("data", 0, "basis") != "vital_interest" {
+	if ledger.Len("data") != 2 || ledger.Text("data", 0, "basis") != "vital_interest" || ledger.Text("data", 1, "act") != "send" {
 		t.Errorf("ledger: %s", ledger.Raw)
 	}
 }
