@@ -38,6 +38,7 @@ type ApprovalDetails struct {
 	ReferralOverride string   `json:"referral_override,omitempty"`  // closure with open referrals
 	BestInterestNote string   `json:"best_interest_note,omitempty"` // closure of a child's case
 	GoalsMetPercent  *float64 `json:"goals_met_percent,omitempty"`  // closure: of the active plan's goals
+	Checklist        []Answer `json:"checklist,omitempty"`          // closure: what was answered to the SOP's items
 }
 
 // TableName implements schema.Tabler.
@@ -79,7 +80,7 @@ func newApproval(c *Case, kind string, a *Act) *Approval {
 	return &Approval{Record: db.NewRecord(nil), CaseID: c.ID, Kind: kind, Status: requested, Reason: a.Reason, RequestedBy: a.By,
 		Details: db.JSON[ApprovalDetails]{V: ApprovalDetails{
 			ReasonCode: a.ReasonCode, PersonInformed: a.PersonInformed, Justification: a.Justification, ReferralOverride: a.ReferralOverride,
-			BestInterestNote: a.BestInterestNote, GoalsMetPercent: a.GoalsMetPercent,
+			BestInterestNote: a.BestInterestNote, GoalsMetPercent: a.GoalsMetPercent, Checklist: a.Checklist,
 		}}}
 }
 
@@ -107,6 +108,7 @@ func request(ctx context.Context, c *Case, a *Act) error {
 	if a.BestInterestNote == "" {
 		a.BestInterestNote = open.Details.V.BestInterestNote
 	}
+	a.supplement(open.Details.V.Checklist)
 	return nil
 }
 
@@ -132,7 +134,7 @@ func decideClosure(ctx context.Context, c *Case, a *Act) error {
 	if err := a.Request.decide(status, a.Reason, a); err != nil {
 		return err
 	}
-	a.Request.Details.V.BestInterestNote = a.BestInterestNote
+	a.Request.Details.V.BestInterestNote, a.Request.Details.V.Checklist = a.BestInterestNote, a.Checklist
 	return db.Save(ctx, a.Request)
 }
 

@@ -45,7 +45,7 @@ func aCase(s Status) *Case {
 
 // anAct passes every guard.
 func anAct() *Act {
-	return &Act{
+	return &Act{Checklist: []Answer{{Code: centre.PersonInformed, Answer: "yes"}},
 		By: &supervisor, Roles: []string{"case_supervisor"}, At: noon, Today: db.NewDate(noon), Policy: centre.DefaultPolicy(),
 		Reason: "because", ReasonCode: "plan_completed", ReviewOn: db.NewDate(noon.AddDate(0, 0, 7)), RiskLevel: "high", OwnerID: &supervisor, SOPID: &inForceNow, ToSOP: &inForceNow,
 		Survivor: aCase(Open), Consent: true, OwnerFits: true, FollowedUp: true, SamePerson: true, Request: &Approval{Status: requested, RequestedBy: &worker},
@@ -131,6 +131,7 @@ func TestCase_Guards(t *testing.T) {
 		{"closure: referral overridden", VerbRequestClosure, Open, func(c *Case, a *Act) { c.OpenReferrals, a.ReferralOverride = 1, "never answered" }, ""},
 		{"closure: no final follow-up", VerbRequestClosure, Open, func(_ *Case, a *Act) { a.FollowedUp = false }, "final_follow_up_required"},
 		{"closure: SOP wants none", VerbRequestClosure, Open, func(_ *Case, a *Act) { a.FollowedUp, a.Policy.Case.ClosureNeedsFollowUp = false, false }, ""},
+		{"closure: nobody asked", VerbRequestClosure, Open, func(_ *Case, a *Act) { a.Checklist = nil }, "unanswered_item"},
 		{"closure: death", VerbRequestClosure, Open, func(_ *Case, a *Act) { a.FollowedUp, a.ReasonCode = false, "deceased" }, ""},
 		{"lost contact: two attempts", VerbRequestClosure, Open, lost(2, days(15)), "too_few_attempts"},
 		{"lost contact: too recent", VerbRequestClosure, Open, lost(3, days(13)), "last_attempt_too_recent"},

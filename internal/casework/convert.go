@@ -65,9 +65,17 @@ func toApproval(p *Approval) api.CaseApproval {
 		ID: p.ID, Version: p.Version, CreatedAt: p.CreatedAt, UpdatedAt: p.UpdatedAt,
 		CaseID: p.CaseID, Kind: api.CaseApprovalKind(p.Kind), PlanID: p.of("plan"), AssessmentID: p.of("assessment"), Status: p.Status, Reason: wire.Opt(p.Reason),
 		Basis: wire.Opt(d.Basis), ExpiresOn: wire.ToOptDate(d.ExpiresOn), ReasonCode: wire.Opt(d.ReasonCode), PersonInformed: d.PersonInformed, Justification: wire.Opt(d.Justification),
-		ReferralOverride: wire.Opt(d.ReferralOverride), BestInterestNote: wire.Opt(d.BestInterestNote), GoalsMetPercent: d.GoalsMetPercent,
+		ReferralOverride: wire.Opt(d.ReferralOverride), BestInterestNote: wire.Opt(d.BestInterestNote), GoalsMetPercent: d.GoalsMetPercent, Checklist: wire.Each(d.Checklist, toAnswer),
 		RequestedBy: p.RequestedBy, DecidedBy: p.DecidedBy, DecidedAt: p.DecidedAt, Comment: wire.Opt(p.Comment),
 	}
+}
+
+func toAnswer(x *Answer) api.ClosureAnswer {
+	return api.ClosureAnswer{Code: x.Code, Answer: api.ClosureAnswerAnswer(x.Answer), Note: wire.Opt(x.Note)}
+}
+
+func fromAnswer(x *api.ClosureAnswer) Answer {
+	return Answer{x.Code, string(x.Answer), wire.Value(x.Note)}
 }
 
 func fromApprovalCreate(b api.CaseApprovalCreate, c *Case, by *uuid.UUID) *Approval {

@@ -89,7 +89,7 @@ func (d *desk) visited(id uuid.UUID, need string) *apptest.Response {
 	return d.Call(d.worker, "POST", d.at(id, "follow-ups"), obj{"type": "home_visit", "done_at": time.Now(), "need": need}).Want(201)
 }
 
-var closing = obj{"reason": "plan_completed", "summary": "All is well"}
+var closing = obj{"reason": "plan_completed", "summary": "All is well", "person_informed": true}
 
 // pending is an open case whose closure was asked for.
 func (d *desk) pending(more obj) uuid.UUID {

@@ -67,7 +67,7 @@ func TestD11_OutcomesAreEvaluatedAndThePlanAmended(t *testing.T) {
 		}
 	}
 	d.visited(id, "no_further_action")
-	d.do(d.worker, id, "request-closure", obj{"reason": "plan_completed", "summary": "x", "justification": "Done by herself"}).Want(200)
+	d.do(d.worker, id, "request-closure", obj{"reason": "plan_completed", "summary": "x", "justification": "Done by herself", "person_informed": true}).Want(200)
 	if asked := d.Call(d.supervisor, "GET", d.at(id, "approvals"), nil).Want(200); asked.Text("data", 0, "goals_met_percent") != "100" {
 		t.Errorf("what the supervisor reads: %s", asked.Raw)
 	}

@@ -32,6 +32,7 @@ type Act struct {
 	ReferralOverride string // why to close although referrals are open
 	BestInterestNote string
 	PersonInformed   *bool
+	Checklist        []Answer   // of the closure
 	CaseloadOverride string     // why the owner gets more than the SOP allows
 	ToSOP            *uuid.UUID // that the case is to live by
 	SurvivorID       uuid.UUID  // of a merge
@@ -116,6 +117,7 @@ func mayRequestClosure(c *Case, a *Act) error {
 	if a.ReasonCode == "lost_contact" {
 		a.lostContact(rules)
 	}
+	a.checkChecklist(a.ReasonCode, c.RiskLevel, rules)
 	return rules.Err()
 }
 
@@ -132,6 +134,11 @@ func (a *Act) lostContact(rules *fault.Error) {
 // mayApproveClosure keeps the second pair of eyes (rule 8).
 func mayApproveClosure(c *Case, a *Act) error {
 	if err := a.decides("closure", a.Request.RequestedBy); err != nil {
+		return err
+	}
+	rules := fault.Rules()
+	a.checkChecklist(c.ClosureReason, c.RiskLevel, rules) // the risk may have changed, or nobody was asked
+	if err := rules.Err(); err != nil {
 		return err
 	}
 	return mayClose(c, a)

@@ -7,6 +7,8 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/api"
+	"github.com/waystation/waystation/internal/centre"
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/export"
 	"github.com/waystation/waystation/internal/fault"
@@ -176,7 +178,8 @@ func (Handlers) ResumeCase(ctx context.Context, req api.ResumeCaseRequestObject)
 func (Handlers) RequestCaseClosure(ctx context.Context, req api.RequestCaseClosureRequestObject) (api.RequestCaseClosureResponseObject, error) {
 	b := req.Body
 	c, err := move(ctx, req.ID, req.Params.IfMatch, VerbRequestClosure, func(a *Act) {
-		a.ReasonCode, a.Reason, a.PersonInformed = b.Reason, b.Summary, b.PersonInformed
+		a.ReasonCode, a.Reason = b.Reason, b.Summary
+		a.told(wire.Each(b.Checklist, fromAnswer), b.PersonInformed)
 		a.Justification, a.ReferralOverride, a.BestInterestNote = wire.Value(b.Justification), wire.Value(b.ReferralOverride), wire.Value(b.BestInterestNote)
 	})
 	if err != nil {
@@ -185,10 +188,27 @@ func (Handlers) RequestCaseClosure(ctx context.Context, req api.RequestCaseClosu
 	return api.RequestCaseClosure200JSONResponse{Body: toCase(c), Headers: api.RequestCaseClosure200ResponseHeaders{ETag: wire.ETag(c.Version)}}, nil
 }
 
+// GetCaseClosureChecklist tells what is asked when the case closes for a reason.
+func (Handlers) GetCaseClosureChecklist(ctx context.Context, req api.GetCaseClosureChecklistRequestObject) (api.GetCaseClosureChecklistResponseObject, error) {
+	c, err := find(ctx, req.ID)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newAct(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	items := a.Policy.ClosureItems(wire.Value(req.Params.Reason), c.RiskLevel)
+	return api.GetCaseClosureChecklist200JSONResponse{SopID: a.SOPID, Items: wire.Each(items, func(i *centre.ClosureItem) api.ClosureQuestion {
+		return api.ClosureQuestion{Code: i.Code, Label: i.Label(codelist.LanguageFrom(ctx)), Required: i.Required}
+	})}, nil
+}
+
 // ApproveCaseClosure closes the case.
 func (Handlers) ApproveCaseClosure(ctx context.Context, req api.ApproveCaseClosureRequestObject) (api.ApproveCaseClosureResponseObject, error) {
 	c, err := move(ctx, req.ID, req.Params.IfMatch, VerbApproveClosure, func(a *Act) {
 		a.Reason, a.BestInterestNote = wire.Value(req.Body.Comment), wire.Value(req.Body.BestInterestNote)
+		a.told(wire.Each(req.Body.Checklist, fromAnswer), nil)
 	})
 	if err != nil {
 		return nil, err

@@ -40,7 +40,7 @@ func (d *desk) managed(more obj) (id, note uuid.UUID) {
 	d.judge(id, plan.ID("goals", 0, "id"), "not_met").Want(201)
 	d.judge(id, plan.ID("goals", 0, "id"), "met").Want(201)
 	d.visited(id, "no_further_action")
-	d.do(d.worker, id, "request-closure", obj{"reason": "plan_completed", "summary": "x", "justification": "Done by herself"}).Want(200)
+	d.do(d.worker, id, "request-closure", obj{"reason": "plan_completed", "summary": "x", "justification": "Done by herself", "person_informed": true}).Want(200)
 	d.do(d.supervisor, id, "approve-closure", obj{}).Want(200)
 	return id, note
 }

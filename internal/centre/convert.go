@@ -94,8 +94,17 @@ func (p *Policy) replace(parts *api.SOPPolicyPatch) error {
 	if err != nil {
 		return err
 	}
-	if parts.ConsentStatements != nil { // a list is replaced, also by an empty one
-		p.Consent = []ConsentStatement{}
+	if parts.ClosureChecklist != nil { // a list is replaced, also by an empty one, and no entry is mixed with the one before it
+		p.Closure = nil
+	}
+	if parts.ConsentStatements != nil {
+		p.Consent = nil
+	}
+	if parts.Orientation != nil {
+		p.Orientation = nil
+	}
+	if parts.HouseRules != nil {
+		p.HouseRules = nil
 	}
 	return json.Unmarshal(raw, p)
 }

@@ -20,7 +20,10 @@ type Policy struct {
 	Referral     ReferralPolicy        `json:"referral"`
 	Reception    ReceptionPolicy       `json:"reception"`
 	Stock        StockPolicy           `json:"stock"`
-	Consent      []ConsentStatement    `json:"consent_statements"`
+	Consent      []Text                `json:"consent_statements"`
+	Orientation  []Text                `json:"orientation"` // what everybody is told who arrives
+	HouseRules   []Text                `json:"house_rules"`
+	Closure      []ClosureItem         `json:"closure_checklist"`
 	Attachments  AttachmentPolicy      `json:"attachments"`
 	Card         CardPolicy            `json:"card"`
 	Retention    map[string]int        `json:"retention_months"` // by class: case_closed, registration_without_case, consent, stock_documents
@@ -218,13 +221,6 @@ type StockPolicy struct {
 	SharedDuties   bool     `json:"shared_duties"`   // one person may plan, approve, issue and count a distribution
 }
 
-// ConsentStatement is the text that is read to a person, in one language.
-type ConsentStatement struct {
-	Version  string `json:"version"`
-	Language string `json:"language"`
-	Text     string `json:"text"`
-}
-
 // UnmarshalJSON reads a policy; one that was laid down before a section was known has the default there.
 func (p *Policy) UnmarshalJSON(raw []byte) error {
 	type plain Policy
@@ -249,6 +245,7 @@ func (p *Policy) UnmarshalJSON(raw []byte) error {
 	if p.Stock.ApprovalFor == nil {
 		p.Stock = DefaultPolicy().Stock
 	}
+	p.list()
 	return nil
 }
 
@@ -285,7 +282,10 @@ func DefaultPolicy() Policy {
 			},
 			UrgentFrom: 60, HighFrom: 20, OlderFromAge: 60,
 		},
-		Consent:     []ConsentStatement{},
+		Consent:     []Text{},
+		Orientation: []Text{},
+		HouseRules:  []Text{},
+		Closure:     closureChecklist(),
 		Attachments: AttachmentPolicy{LinkMinutes: 5, ScanKeepDays: 90, VoidedKeepDays: 30, Most: 200},
 		Card:        CardPolicy{PrintWindowMinutes: 60},
 		Retention:   map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},

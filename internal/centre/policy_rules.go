@@ -49,7 +49,10 @@ func (p Policy) Validate() error {
 	}
 	p.Referral.check(rules)
 	p.Reception.check(rules)
-	checkStatements(rules, p.Consent)
+	checkTexts(rules, "/policy/consent_statements", p.Consent)
+	checkTexts(rules, "/policy/orientation", p.Orientation)
+	checkTexts(rules, "/policy/house_rules", p.HouseRules)
+	checkChecklist(rules, p.Closure)
 	keyed(rules, "/policy/retention_months", p.Retention, retentionClasses)
 	return rules.Err()
 }
@@ -199,17 +202,4 @@ func (r ReceptionPolicy) check(rules *fault.Error) {
 	}
 	keyed(rules, "/policy/reception/weights", r.Weights, codes)
 	rising(rules, step{"/policy/reception/high_from", float64(r.HighFrom)}, step{"/policy/reception/urgent_from", float64(r.UrgentFrom)})
-}
-
-// checkStatements wants one text per version and language.
-func checkStatements(rules *fault.Error, statements []ConsentStatement) {
-	type key struct{ version, language string }
-	seen := map[key]bool{}
-	for i, s := range statements {
-		k := key{s.Version, strings.ToLower(s.Language)}
-		if seen[k] {
-			rules.Add(fmt.Sprintf("/policy/consent_statements/%d", i), "repeated", "There is a text of this version in this language already.")
-		}
-		seen[k] = true
-	}
 }

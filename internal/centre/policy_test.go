@@ -48,7 +48,7 @@ func TestPolicy_NamesEachBrokenRule(t *testing.T) {
 		"normal before urgent":      {func(p *centre.Policy) { p.Referral.AcknowledgeHours["normal"] = 23 }, "/policy/referral/acknowledge_hours/normal out_of_order"},
 		"priority missing":          {func(p *centre.Policy) { delete(p.Referral.DecisionHours, "urgent") }, "/policy/referral/decision_hours/urgent required"},
 		"text twice": {func(p *centre.Policy) {
-			p.Consent = []centre.ConsentStatement{{"1", "fr", "a"}, {"1", "ar", "b"}, {"1", "FR", "c"}}
+			p.Consent = []centre.Text{{"1", "fr", "a"}, {"1", "ar", "b"}, {"1", "FR", "c"}}
 		}, "/policy/consent_statements/2 repeated"},
 		"group without a weight": {func(p *centre.Policy) { delete(p.Reception.Weights, "uasc") }, "/policy/reception/weights/uasc required"},
 		"weight of no group":     {func(p *centre.Policy) { p.Reception.Weights["friends"] = 900 }, "/policy/reception/weights/friends unknown_field"},
@@ -93,7 +93,7 @@ func TestPolicy_DiffNamesWhatChanged(t *testing.T) {
 	}
 	after.Caseload.Limit = 20
 	after.Registration.FullRequires = []string{"languages"}
-	before.Consent = []centre.ConsentStatement{{"1", "fr", "Oui"}}
+	before.Consent = []centre.Text{{"1", "fr", "Oui"}}
 	delete(before.Retention, "consent")
 	got := fmt.Sprint(after.Diff(before))
 	want := "[{/caseload/limit 25 20} {/consent_statements <nil> []} {/consent_statements/0/language fr <nil>} {/consent_statements/0/text Oui <nil>} " +

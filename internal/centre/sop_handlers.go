@@ -62,6 +62,29 @@ func (Handlers) GetActiveSOP(ctx context.Context, _ api.GetActiveSOPRequestObjec
 	return api.GetActiveSOP200JSONResponse{Body: out, Headers: api.GetActiveSOP200ResponseHeaders{ETag: tag}}, err
 }
 
+// GetSOPTexts returns what the policy in force says to a person, in their language.
+func (Handlers) GetSOPTexts(ctx context.Context, req api.GetSOPTextsRequestObject) (api.GetSOPTextsResponseObject, error) {
+	s, err := activeSOP(ctx)
+	if err != nil {
+		return nil, err
+	}
+	tag, policy, out := `"0"`, DefaultPolicy(), api.SOPTexts{}
+	if s != nil {
+		tag, policy, out = fmt.Sprintf(`"%d.%d"`, s.Number, s.Version), s.Policy.V, api.SOPTexts{SopID: &s.ID, Number: &s.Number}
+	}
+	in := func(texts []Text) *api.SOPText { return toText(Said(texts, req.Params.Language)) }
+	out.Languages = languagesOf(policy.Consent, policy.Orientation, policy.HouseRules)
+	out.ConsentStatement, out.Orientation, out.HouseRules = in(policy.Consent), in(policy.Orientation), in(policy.HouseRules)
+	return api.GetSOPTexts200JSONResponse{Body: out, Headers: api.GetSOPTexts200ResponseHeaders{ETag: tag}}, nil
+}
+
+func toText(t *Text) *api.SOPText {
+	if t == nil {
+		return nil
+	}
+	return &api.SOPText{Version: t.Version, Language: t.Language, Text: t.Text}
+}
+
 // GetSOP returns one version.
 func (Handlers) GetSOP(ctx context.Context, req api.GetSOPRequestObject) (api.GetSOPResponseObject, error) {
 	s, err := db.Get[SOP](ctx, req.ID)

@@ -34,6 +34,9 @@ func (d desk) judge(a arrival, pointer string) error {
 		rules.Add(pointer+"/headcounts", "person_or_headcount", "Give beneficiary_id or headcounts, not both.")
 	}
 	v.Status, v.CreatedBy, v.ArrivedOn = Waiting, d.by, d.day(v.ArrivedAt)
+	if v.OrientationOn != nil {
+		d.vouch(v)
+	}
 	merge(rules, pointer, v.Validate(d.now))
 	if a.triage != nil {
 		merge(rules, pointer+"/triage", v.triage(*a.triage, d.step(a.triage.At)))

@@ -29,7 +29,8 @@ func toListed(v *Visit, tallies []headcount.Tally) api.Visit {
 		ReferredTo: v.ReferredTo, VoidReason: wire.Opt(v.VoidReason),
 	}
 	if v.OrientationOn != nil {
-		out.Orientation = &api.Orientation{GivenOn: wire.ToDate(*v.OrientationOn), Language: v.OrientationLanguage, Format: v.OrientationFormat}
+		out.Orientation = &api.OrientationGiven{GivenOn: wire.ToDate(*v.OrientationOn), Language: v.OrientationLanguage, Format: v.OrientationFormat,
+			HouseRules: wire.Opt(api.HouseRulesAnswer(v.HouseRules)), GivenBy: v.OrientationBy, SopID: v.OrientationSOPID}
 	}
 	return out
 }
@@ -62,10 +63,11 @@ func fromTriage(t *api.VisitTriage) *Triage {
 func (v *Visit) oriented(o *api.Orientation) {
 	if o != nil {
 		v.OrientationOn, v.OrientationLanguage, v.OrientationFormat = wire.Ptr(wire.Date(o.GivenOn)), o.Language, o.Format
+		v.HouseRules = string(wire.Value(o.HouseRules))
 	}
 }
 
-func (v *Visit) patch(p api.VisitPatch) {
+func (v *Visit) patch(p api.VisitPatch, d desk) {
 	if p.RescueEventID != nil {
 		v.RescueEventID = p.RescueEventID
 	}
@@ -76,7 +78,10 @@ func (v *Visit) patch(p api.VisitPatch) {
 	wire.Set(&v.AccessMode, p.AccessMode)
 	wire.Clear(&v.ArrivalMode, p.ArrivalMode)
 	wire.Clear(&v.ExpelledFrom, p.ExpelledFrom)
-	v.oriented(p.Orientation)
+	if p.Orientation != nil {
+		v.oriented(p.Orientation)
+		d.vouch(v)
+	}
 	wire.Clear(&v.Note, p.Note)
 }
 

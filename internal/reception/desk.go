@@ -17,6 +17,7 @@ import (
 // desk is a centre's reception at one moment: its terms, its days, who works there.
 type desk struct {
 	policy centre.ReceptionPolicy
+	sop    *uuid.UUID // in force
 	zone   *time.Location
 	now    time.Time
 	by     *uuid.UUID
@@ -34,17 +35,20 @@ func deskOf(ctx context.Context) (d desk, err error) {
 	if err != nil {
 		return d, err
 	}
-	policy, _, err := centre.ActivePolicy(ctx)
+	policy, sop, err := centre.ActivePolicy(ctx)
 	if err != nil {
 		return d, err
 	}
-	d = desk{policy: policy.Reception, now: db.Now()}
+	d = desk{policy: policy.Reception, sop: sop, now: db.Now()}
 	if caller := auth.From(ctx); caller != nil {
 		d.by = &caller.ID
 	}
 	d.zone, err = time.LoadLocation(c.TimeZone)
 	return d, err
 }
+
+// vouch records that the caller gave the orientation, by the procedures in force.
+func (d desk) vouch(v *Visit) { v.OrientationBy, v.OrientationSOPID = d.by, d.sop }
 
 // day is the centre's calendar day of an instant; statistics count by it.
 func (d desk) day(at time.Time) db.Date { return db.NewDate(at.In(d.zone)) }

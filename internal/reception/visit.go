@@ -43,6 +43,9 @@ type Visit struct {
 	OrientationOn       *db.Date   // house rules and information given (handbook 12)
 	OrientationLanguage string     // BCP 47
 	OrientationFormat   string     // code list orientation_format
+	OrientationBy       *uuid.UUID
+	OrientationSOPID    *uuid.UUID `gorm:"column:orientation_sop_id"` // whose texts were in force; nil: none had been activated
+	HouseRules          string     // accepted | declined; empty: not asked
 	ExceptionReason     string     // received in a phase that receives nobody
 	Note                string
 	VoidReason          string

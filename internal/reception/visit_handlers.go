@@ -112,7 +112,7 @@ func (Handlers) UpdateVisit(ctx context.Context, req api.UpdateVisitRequestObjec
 		}
 	}
 	a, err := change(ctx, req.ID, req.Params.IfMatch, func(a *arrival, d desk) error {
-		return a.correct(ctx, d, func() { a.visit.patch(*req.Body) }, headcount.From(req.Body.Headcounts))
+		return a.correct(ctx, d, func() { a.visit.patch(*req.Body, d) }, headcount.From(req.Body.Headcounts))
 	})
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/waystation/waystation/internal/app/apptest"
+	"github.com/waystation/waystation/internal/db"
 )
 
 // body is a JSON object, of which a test changes what it is about.
@@ -394,4 +395,31 @@ func TestVisit_ThatEndedKeepsWhatWasKnown(t *testing.T) {
 	if r := h.Call(p, "PATCH", in(h, "/visits/"+gone.ID().String()), body{"note": "Came on foot"}, apptest.IfMatch(gone.ETag())).Want(200); r.Len("known_groups") != 0 || r.Text("priority_band") != gone.Text("priority_band") {
 		t.Errorf("ranked again: %s", r.Raw)
 	}
+}
+
+// Who told whom the house rules, in which language and under which procedures, and whether they were accepted.
+func TestVisit_KeepsWhoAcceptedWhichHouseRules(t *testing.T) {
+	h := apptest.New(t)
+	registrar, second := h.Staff(h.CentreA, "registrar"), h.Staff(h.CentreA, "registrar")
+	at := "/v1/centres/" + h.CentreA.String() + "/visits"
+	told := body{"given_on": "2026-03-02", "language": "ha", "format": "individual"}
+	made := h.Call(registrar, "POST", at, walkIn().with(body{"orientation": told})).Want(201)
+	if made.ID("orientation", "given_by") != registrar.ID || made.Value("orientation", "sop_id") != nil || made.Value("orientation", "house_rules") != nil {
+		t.Errorf("before any procedures: %s", made.Raw)
+	}
+	sop := db.NewID()
+	h.Exec(`insert into sops (centre_id, id, version, created_at, updated_at, number, title, status, policy) values ($1, $2, 1, now(), now(), 1, 'SOP', 'active', '{}')`, h.CentreA, sop)
+	told["house_rules"] = "accepted"
+	changed := h.Call(second, "PATCH", at+"/"+made.ID().String(), body{"orientation": told}, apptest.IfMatch(`"1"`)).Want(200)
+	if changed.Text("orientation", "house_rules") != "accepted" || changed.ID("orientation", "given_by") != second.ID || changed.ID("orientation", "sop_id") != sop {
+		t.Errorf("recorded: %s", changed.Raw)
+	}
+	kept := h.Call(registrar, "PATCH", at+"/"+made.ID().String(), body{"note": "Tired"}, apptest.IfMatch(`"2"`)).Want(200)
+	if kept.ID("orientation", "given_by") != second.ID {
+		t.Errorf("another change: %s", kept.Raw)
+	}
+	told["house_rules"] = "ignored"
+	h.Call(registrar, "POST", at, walkIn().with(body{"orientation": told})).Want(422)
+	told["house_rules"], told["given_by"] = "accepted", second.ID
+	h.Call(registrar, "POST", at, walkIn().with(body{"orientation": told})).Want(422)
 }

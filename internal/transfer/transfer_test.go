@@ -282,7 +282,7 @@ func TestRace_AcceptanceAgainstEverythingElse(t *testing.T) {
 			rival := map[string]func() int{
 				"accept": func() int { return r.Call(r.receiver, "POST", at, obj{}, match(1)).Status },
 				"request-closure": func() int {
-					return r.Call(r.worker, "POST", r.a+"/cases/"+id.String()+"/request-closure", obj{"reason": "plan_completed", "summary": "x", "justification": "x"}, match(version)).Status
+					return r.Call(r.worker, "POST", r.a+"/cases/"+id.String()+"/request-closure", obj{"reason": "plan_completed", "summary": "x", "justification": "x", "person_informed": true}, match(version)).Status
 				},
 				"withdraw": func() int {
 					return r.Call(r.worker, "POST", r.a+"/transfers/"+asked.ID().String()+"/withdraw", obj{"reason": "x"}, match(1)).Status
