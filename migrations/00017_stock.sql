@@ -72,6 +72,7 @@ create table stock_locations (
   constraint stock_locations_kind_check check (kind in ('warehouse', 'store', 'bin', 'transit')),
   constraint stock_locations_bin_check check (kind <> 'bin' or parent_id is not null)
 );
+create unique index stock_locations_transit_key on stock_locations (centre_id) where kind = 'transit'; -- one road
 create index stock_locations_code on stock_locations (centre_id, code, id);
 select protect('stock_locations', 'stock_location');
 
@@ -118,26 +119,31 @@ select protect('stock_documents', 'stock_document');
 
 -- Where nobody says when, it is now: after the balances were locked, so that the ledger's order is the order of commits.
 -- +goose StatementBegin
+-- The next number of a series in the centre's year: GRN-2026-00012.
+create function stock_number(centre uuid, of_kind text, prefix text) returns text language plpgsql as $$
+declare
+  y constant int := extract(year from clock_timestamp() at time zone (select time_zone from centres where id = centre));
+  n int;
+begin
+  insert into stock_counters as c (centre_id, series, year, last) values (centre, of_kind, y, 1)
+    on conflict (centre_id, series, year) do update set last = c.last + 1 returning last into n;
+  return prefix || '-' || y || '-' || lpad(n::text, greatest(5, length(n::text)), '0');
+end $$;
+
 create function stock_period_key(centre uuid) returns bigint language sql immutable as
 $$ select hashtextextended('waystation stock period ' || centre, 0) $$;
 
 create function stock_documents_insert() returns trigger language plpgsql as $$
-declare
-  zone text := (select c.time_zone from centres c where c.id = new.centre_id);
-  y    constant int := extract(year from clock_timestamp() at time zone zone);
-  n    int;
 begin
   new.occurred_at := coalesce(new.occurred_at, clock_timestamp());
-  new.occurred_on := (new.occurred_at at time zone zone)::date;
+  new.occurred_on := (new.occurred_at at time zone (select c.time_zone from centres c where c.id = new.centre_id))::date;
   perform pg_advisory_xact_lock_shared(stock_period_key(new.centre_id));
   if exists (select from stock_periods p where p.centre_id = new.centre_id and p.through_on >= new.occurred_on) then
     raise exception 'the period is closed' using errcode = 'check_violation', constraint = 'stock_period_closed_check';
   end if;
-  insert into stock_counters as c (centre_id, series, year, last) values (new.centre_id, new.kind, y, 1)
-    on conflict (centre_id, series, year) do update set last = c.last + 1 returning last into n;
-  new.number := (case new.kind when 'receipt' then 'GRN' when 'release' then 'REL' when 'loss' then 'LOS' when 'disposal' then 'DIS' when 'adjustment' then 'ADJ'
-    when 'assembly' then 'KIT' when 'disassembly' then 'UNK' when 'count' then 'CNT' when 'waybill' then 'WB' when 'transfer_receipt' then 'TRN'
-    when 'settlement' then 'SET' when 'distribution' then 'DST' else 'REV' end) || '-' || y || '-' || lpad(n::text, greatest(5, length(n::text)), '0');
+  new.number := stock_number(new.centre_id, new.kind, case new.kind when 'receipt' then 'GRN' when 'release' then 'REL' when 'loss' then 'LOS' when 'disposal' then 'DIS'
+    when 'adjustment' then 'ADJ' when 'assembly' then 'KIT' when 'disassembly' then 'UNK' when 'count' then 'CNT' when 'waybill' then 'WB' when 'transfer_receipt' then 'TRN'
+    when 'settlement' then 'SET' when 'distribution' then 'DST' else 'REV' end);
   return new;
 end $$;
 
@@ -320,7 +326,7 @@ begin
   end if;
   if exists (select from posted p join stock_lots l on l.centre_id = p.centre_id and l.id = p.lot_id
       where p.type in ('issue_distribution', 'issue_internal', 'issue_transfer', 'kit_assembly_out') and l.expires_on < p.occurred_on
-        and not exists (select from stock_documents d where d.centre_id = p.centre_id and d.id = p.document_id and d.kind = 'disassembly')) then
+        and not exists (select from stock_documents d where d.centre_id = p.centre_id and d.id = p.document_id and d.kind in ('disassembly', 'transfer_receipt', 'settlement'))) then
     raise exception 'an expired lot is not issued' using errcode = 'check_violation', constraint = 'stock_movements_expired_check';
   end if;
 
@@ -366,4 +372,4 @@ grant select, insert on stock_recounts to waystation_app;
 
 -- +goose Down
 drop table stock_recounts, stock_periods, stock_balances, stock_movements, stock_lines, stock_lots, stock_documents, stock_counters, stock_locations, stock_kits, stock_items;
-drop function stock_posted, stock_movements_insert, stock_periods_insert, stock_period_key, stock_append_only, stock_documents_settled, stock_documents_insert;
+drop function stock_posted, stock_movements_insert, stock_periods_insert, stock_period_key, stock_number, stock_append_only, stock_documents_settled, stock_documents_insert;

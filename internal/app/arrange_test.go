@@ -166,6 +166,12 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	h.Call(h.Staff(centre, "stock_approver"), "POST", c+atCounter+"/approve", nil, apptest.IfMatch(`"1"`)).Want(200)
 	h.Call(a.staff, "POST", c+atCounter+"/open", map[string]any{"brought": []any{}}, apptest.IfMatch(`"2"`)).Want(200)
 	post("distributions/issues", atCounter+"/issues", map[string]any{"beneficiary_id": person, "proof": map[string]any{"kind": "witness", "witness": "A. Issoufou"}})
+	bin := post("", "/stock/locations", map[string]any{"code": "B1", "name": "Bin", "kind": "store"}).ID()
+	moving := map[string]any{"from_location_id": store, "to_location_id": bin, "lines": []any{map[string]any{"item_id": item, "quantity": "1"}}}
+	post("stock/transfers", "/stock/transfers", moving)
+	sent := "/stock/transfers/" + post("stock/incoming-transfers", "/stock/transfers", moving).ID().String()
+	h.Call(h.Staff(centre, "stock_approver"), "POST", c+sent+"/approve", map[string]any{}, apptest.IfMatch(`"1"`)).Want(200)
+	h.Call(a.staff, "POST", c+sent+"/dispatch", map[string]any{}, apptest.IfMatch(`"2"`)).Want(200)
 	post("stock/periods", "/stock/periods", map[string]any{"through_on": "2026-01-31"})
 
 	post("phases", "/phases", map[string]any{"phase": "phase_out", "starts_on": "2030-01-01"})

@@ -103,6 +103,7 @@ var definers = map[string]string{
 	"service_capacity_changed": "a trigger: the row of places of a new service, and who is next where there are more",
 	"referral_place":           "a trigger: the place that is held for the referral that moved",
 	"partner_read_messages":    "only through the partner's own window; writes the ledger, shows nothing",
+	"stock_transfer_receive":   "only for a transfer to a centre in the scope; takes what was accepted off its sender's road",
 }
 
 type table struct {

@@ -68,9 +68,12 @@ func holdings(ctx context.Context, lines []Line) ([]*held, error) {
 // issues are the types of movement that give goods away: never from an expired lot, first expiry first.
 var issues = []string{"issue_distribution", "issue_internal", "issue_transfer", "kit_assembly_out"}
 
-// issues tells whether a line gives goods away. Kits that are taken apart stay here.
+// keeping are the kinds of document by which goods change their place or shape and are given to nobody.
+var keeping = []string{Disassembly, transferReceipt, settlement}
+
+// issues tells whether a line gives goods away.
 func (p *posting) issues(l *Line) bool {
-	return slices.Contains(issues, l.Type) && p.doc.Kind != Disassembly
+	return slices.Contains(issues, l.Type) && !slices.Contains(keeping, p.doc.Kind)
 }
 
 // allot locks the balances and turns lines into movements.

@@ -25,6 +25,10 @@ const (
 	Disassembly  = "disassembly"
 	Distribution = "distribution"
 	reversal     = "reversal"
+
+	waybill         = "waybill"
+	transferReceipt = "transfer_receipt"
+	settlement      = "settlement"
 )
 
 // The states of a document. One that nobody has to approve is posted at once.

@@ -132,7 +132,7 @@ func assemble(ctx context.Context, id uuid.UUID, o kitting) (*paper, error) {
 		return nil, err
 	}
 	p.lots = append(p.lots, *lot)
-	if err := p.bring(ctx, o.place, part{k.ItemID, lot.ID, o.quantity}); err != nil {
+	if err := p.bring(ctx, "kit_assembly_in", part{o.place, k.ItemID, lot.ID, o.quantity}); err != nil {
 		return nil, err
 	}
 	return p.paper(), p.store(ctx)
@@ -190,14 +190,14 @@ func (p *posting) cost(from map[uuid.UUID]Lot, kits decimal.Decimal) (*decimal.D
 	return &sum, currency
 }
 
-// part is a quantity of a lot.
+// part is a quantity of a lot that is put into a place.
 type part struct {
-	item, lot uuid.UUID
-	quantity  decimal.Decimal
+	place, item, lot uuid.UUID
+	quantity         decimal.Decimal
 }
 
-// bring adds lines that put goods into a place.
-func (p *posting) bring(ctx context.Context, place uuid.UUID, parts ...part) error {
+// bring adds lines of a type that bring goods.
+func (p *posting) bring(ctx context.Context, kind string, parts ...part) error {
 	ids := map[uuid.UUID]bool{}
 	for _, b := range parts {
 		ids[b.item] = true
@@ -205,7 +205,7 @@ func (p *posting) bring(ctx context.Context, place uuid.UUID, parts ...part) err
 	items, err := byID(ctx, ids, false, func(i *Item) uuid.UUID { return i.ID })
 	for _, b := range parts {
 		l := Line{
-			Record: db.NewRecord(nil), DocumentID: p.doc.ID, Position: len(p.lines) + 1, Type: "kit_assembly_in", ItemID: b.item, LocationID: place, LotID: &b.lot,
+			Record: db.NewRecord(nil), DocumentID: p.doc.ID, Position: len(p.lines) + 1, Type: kind, ItemID: b.item, LocationID: b.place, LotID: &b.lot,
 			Unit: items[b.item].Unit, Entered: b.quantity, Factor: one, Quantity: b.quantity,
 		}
 		p.lines = append(p.lines, l)
@@ -276,8 +276,8 @@ func (p *posting) giveBack(ctx context.Context, made *Movement, o kitting) error
 		quantity := decimal.Min(wanted[r.ItemID], r.Rest)
 		if quantity.IsPositive() {
 			wanted[r.ItemID] = wanted[r.ItemID].Sub(quantity)
-			parts = append(parts, part{r.ItemID, r.LotID, quantity})
+			parts = append(parts, part{o.place, r.ItemID, r.LotID, quantity})
 		}
 	}
-	return p.bring(ctx, o.place, parts...)
+	return p.bring(ctx, "kit_assembly_in", parts...)
 }

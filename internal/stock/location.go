@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
@@ -31,8 +32,35 @@ const transit = "transit"
 // holders says in which kinds of place a kind may lie.
 var holders = map[string][]string{"store": {"warehouse"}, "bin": {"warehouse", "store"}}
 
+// roadCode is the code of a centre's road. No other place has it.
+const roadCode = "IN-TRANSIT"
+
+// road is where a centre's goods lie between two places. It is there once something has travelled.
+func road(ctx context.Context) (*Location, error) {
+	of := func(q *gorm.DB) *gorm.DB { return q.Where("kind = ?", transit) }
+	found, err := db.Find[Location](ctx, of)
+	if err != nil || len(found) > 0 {
+		return first(found), err
+	}
+	l := &Location{Record: db.NewRecord(nil), Code: roadCode, Name: "In transit", Kind: transit, Active: true}
+	if err := db.Tx(ctx).Clauses(clause.OnConflict{DoNothing: true}).Create(l).Error; err != nil { // whoever was first
+		return nil, err
+	}
+	return db.One[Location](ctx, of)
+}
+
+func first[T any](rows []T) *T {
+	if len(rows) == 0 {
+		return nil
+	}
+	return &rows[0]
+}
+
 // add stores a new place.
 func (l *Location) add(ctx context.Context) error {
+	if l.Code == roadCode {
+		return fault.InvalidField("/code", "reserved", "This code is the road's. Choose another one.")
+	}
 	if l.ParentID == nil && l.Kind == "bin" {
 		return fault.InvalidField("/parent_id", "required", "A bin lies in a store or a warehouse. Name it.")
 	}
@@ -56,12 +84,12 @@ func changeLocation(ctx context.Context, id uuid.UUID, ifMatch string, edit func
 	if err != nil {
 		return nil, err
 	}
+	if l.Kind == transit {
+		return nil, fault.State(l.Kind, "The road between two places stays as it is.")
+	}
 	was := l.Active
 	edit(l)
 	if was && !l.Active {
-		if l.Kind == transit {
-			return nil, fault.State(l.Kind, "The road between two places stays open.")
-		}
 		full, err := db.Exists[Balance](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("location_id = ? and on_hand > 0", id) })
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package stock
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/shopspring/decimal"
@@ -139,6 +140,8 @@ func (p *posting) enter(rules *fault.Error, n named, i int, e Entry) {
 	switch place, known := n.places[e.LocationID]; {
 	case !known:
 		rules.Add(line(i, "location_id"), "unknown_location", "There is no such place here.")
+	case place.Kind == transit && !p.travels():
+		rules.Add(line(i, "location_id"), "in_transit", "Goods on the road belong to their transfer. Receive or settle it.")
 	case comes && !place.Active:
 		rules.Add(line(i, "location_id"), "closed", "This place is closed. Put the goods elsewhere.")
 	}
@@ -167,6 +170,11 @@ func (p *posting) enter(rules *fault.Error, n named, i int, e Entry) {
 		l.LotID = &e.Lot.ID
 	}
 	p.lines = append(p.lines, l)
+}
+
+// travels tells whether the document moves goods onto the road or off it.
+func (p *posting) travels() bool {
+	return slices.Contains([]string{waybill, transferReceipt, settlement}, p.doc.Kind)
 }
 
 func keepable(q decimal.Decimal) bool {

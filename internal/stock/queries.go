@@ -31,6 +31,14 @@ var movementSorts = db.Sorts[Movement]{
 	"occurred_at": {SQL: "occurred_at", Cast: "timestamptz", Value: func(m *Movement) any { return m.OccurredAt }},
 }
 
+var transferSorts = db.Sorts[Transfer]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(t *Transfer) any { return t.CreatedAt }},
+}
+
+var incomingSorts = db.Sorts[Incoming]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(t *Incoming) any { return t.CreatedAt }},
+}
+
 var periodSorts = db.Sorts[Period]{
 	"through_on": {SQL: "through_on", Cast: "date", Value: func(p *Period) any { return p.ThroughOn }},
 }

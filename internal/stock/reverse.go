@@ -73,7 +73,7 @@ func (b books) reversible(of *Document) error {
 	switch of.Kind {
 	case reversal:
 		return fault.State(of.Kind, "This is a reversal itself. Post the document anew instead.")
-	case "waybill", "transfer_receipt", "settlement":
+	case waybill, transferReceipt, settlement:
 		return fault.State(of.Kind, "This belongs to a transfer. Settle the transfer instead.")
 	case Distribution:
 		return fault.State(of.Kind, "This was issued to somebody. Take the issue back at its distribution instead.")
