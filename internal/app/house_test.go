@@ -17,7 +17,7 @@ const module = "github.com/waystation/waystation/"
 
 // ground is what every domain may stand on.
 var ground = []string{"api", "internal/auth", "internal/codelist", "internal/db", "internal/events", "internal/export", "internal/fault",
-	"internal/files", "internal/fold", "internal/formula", "internal/headcount", "internal/jobs", "internal/memo", "internal/print", "internal/tenant", "internal/wire"}
+	"internal/files", "internal/fold", "internal/formula", "internal/headcount", "internal/jobs", "internal/memo", "internal/pcode", "internal/print", "internal/tenant", "internal/wire"}
 
 // domains lists each domain and the other domains whose functions it may call. No edge leads back:
 // what happens in one domain because of another is called by the one that causes it.
@@ -42,7 +42,7 @@ var domains = map[string][]string{
 	"reception":    {"beneficiary", "centre"},
 	"referral":     {"agreement", "beneficiary", "casework", "centre", "servicemap"}, // what may be told to whom, and who takes it
 	"report":       {"casework", "centre"},                                           // what somebody carries, by the SOP in force; else SQL only
-	"servicemap":   {},                                                               // the network's, of no centre
+	"servicemap":   {"task"},                                                         // the network's, of no centre
 	"statistics":   {},                                                               // reads figures by SQL, never persons
 	"timeline":     {"beneficiary", "casework"},
 	"task":         {},         // others raise tasks, and tasks call nobody
@@ -65,6 +65,7 @@ var layers = map[string][]string{
 	"internal/formula":          {},
 	"internal/headcount":        {"api", "internal/fault", "internal/wire"},
 	"internal/memo":             {},
+	"internal/pcode":            {},
 	"internal/print":            {},
 	"internal/tenant":           {},
 	"internal/db":               {"internal/fault", "internal/tenant"},

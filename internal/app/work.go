@@ -43,7 +43,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	attachment.Jobs(r)
 	stock.Jobs(r)
 	worklist.Jobs(r)
-	servicemap.Jobs(r)
+	servicemap.Jobs(r, a.Config.ServiceReminderDays)
 	place.Jobs(r)
 	webhook.NewTeller(a.webhookSettings(), a.vault, a.feeds.Permissions).Jobs(r)
 	return r

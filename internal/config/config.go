@@ -64,6 +64,7 @@ type Config struct {
 	WebhooksKept    time.Duration  `env:"WEBHOOKS_KEPT" envDefault:"720h" doc:"How long it is kept what an endpoint was told, for its log and for sending it again."`
 
 	ServiceVerificationDays int `env:"SERVICE_VERIFICATION_DAYS" envDefault:"92" doc:"Days after which an entry of the service map has to be verified again; behind them it is stale."`
+	ServiceReminderDays     int `env:"SERVICE_REMINDER_DAYS" envDefault:"14" doc:"Days before a verification of the service map is due on which it is asked for."`
 
 	MaxBody         Size           `env:"MAX_BODY" envDefault:"1MiB" doc:"Largest request body, in bytes or with KiB, MiB, GiB. Operations that take files state their own limit in the API description."`
 	ImportFileDays  int            `env:"IMPORT_FILE_DAYS" envDefault:"30" doc:"Days for which the file of a dry run is kept for its real run, and rows that wait for a decision about duplicates. Files hold personal data; that of a real run is deleted when the run ends."`

@@ -29,7 +29,7 @@ func TestLoad_DefaultsAreValidForDevelopment(t *testing.T) {
 		AccessTokenTTL: 10 * time.Minute, RefreshTokenTTL: 720 * time.Hour,
 		RevocationStaleAfter: 10 * time.Second, LockoutAfter: 5, LockoutFor: 15 * time.Minute, TemporaryPasswordTTL: 168 * time.Hour,
 		ClientSecretGrace: 24 * time.Hour, MandatoryTrainings: []string{"code_of_conduct"}, SignInRateLimit: 60,
-		ChangesKept: 90 * 24 * time.Hour, MaxBody: 1 << 20, MaxAttachment: 100 << 20, MaxImage: 25 << 20, MaxImagePixels: 40_000_000, MaxUploads: 16, ImportFileDays: 30, ServiceVerificationDays: 92, WebhookTimeout: 15 * time.Second, WebhooksKept: 720 * time.Hour, RateLimit: 600, ShutdownTimeout: 15 * time.Second,
+		ChangesKept: 90 * 24 * time.Hour, MaxBody: 1 << 20, MaxAttachment: 100 << 20, MaxImage: 25 << 20, MaxImagePixels: 40_000_000, MaxUploads: 16, ImportFileDays: 30, ServiceVerificationDays: 92, ServiceReminderDays: 14, WebhookTimeout: 15 * time.Second, WebhooksKept: 720 * time.Hour, RateLimit: 600, ShutdownTimeout: 15 * time.Second,
 		LogLevel: slog.LevelInfo, LogFormat: "text", DocsEnabled: true,
 	}
 	if !reflect.DeepEqual(c, want) {

@@ -175,6 +175,9 @@ func (c *Config) validateLimits(p problems) {
 	if c.ServiceVerificationDays < 1 {
 		p.add(variable("ServiceVerificationDays"), "must be at least 1")
 	}
+	if c.ServiceReminderDays < 0 || c.ServiceReminderDays >= c.ServiceVerificationDays {
+		p.add(variable("ServiceReminderDays"), "must be at least 0 and less than the days of a verification")
+	}
 	if c.MaxAttachment < 1 || c.MaxAttachment > 100<<20 {
 		p.add(variable("MaxAttachment"), "must be at least 1 byte and at most 100MiB")
 	}

@@ -306,6 +306,7 @@ func toCandidate(c *candidate, priority string) api.EligibleReceiver {
 	out := api.EligibleReceiver{
 		ServiceID: c.ID, Name: c.Name, Type: c.Type, OrganisationID: c.OrganisationID, OrganisationName: c.ProviderName, Eligible: len(c.Reasons) == 0,
 		Reasons: wire.Each(c.Reasons, func(r *string) api.EligibleReceiverReasons { return api.EligibleReceiverReasons(*r) }), OpenNow: c.OpenNow,
+		DistanceKm: c.DistanceKm, Free: c.Free, Held: c.Held,
 		Languages: wire.List([]string(c.Languages)), ReferralMethods: wire.List([]string(c.ReferralMethods)), ClientModes: c.modes(),
 		AcknowledgeHours: due.AcknowledgeHours[priority], DecisionHours: due.DecisionHours[priority],
 	}

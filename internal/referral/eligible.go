@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"gorm.io/gorm"
 
 	"github.com/waystation/waystation/internal/agreement"
 	"github.com/waystation/waystation/internal/beneficiary"
@@ -28,8 +29,16 @@ func (c candidate) modes() []string {
 	return []string{Identified, Coded, Anonymous}
 }
 
-// eligible judges the services of a type for the person of a case. pcodes tell where the person is; without any, at the centre.
-func eligible(ctx context.Context, caseID uuid.UUID, kind string, pcodes []string, limit int) ([]candidate, error) {
+// wanted is what is asked for somebody.
+type wanted struct {
+	kind     string   // of service, or the head of its branch; empty: any
+	pcodes   []string // where the person is; none: at the centre
+	near     string   // where distances are from; empty: the centre
+	radiusKm *float64
+}
+
+// eligible judges services for the person of a case.
+func eligible(ctx context.Context, caseID uuid.UUID, w wanted, limit int) ([]candidate, error) {
 	c, err := casework.Find(ctx, caseID)
 	if err != nil {
 		return nil, err
@@ -38,36 +47,62 @@ func eligible(ctx context.Context, caseID uuid.UUID, kind string, pcodes []strin
 	if err != nil {
 		return nil, err
 	}
-	asked, err := asks(ctx, person, c.CentreID.UUID(), pcodes)
+	asked, err := asks(ctx, person, c, w)
 	if err != nil {
 		return nil, err
 	}
-	fits, err := servicemap.Fitting(ctx, kind, asked, limit)
+	fits, err := servicemap.Fitting(ctx, w.kind, asked, limit)
 	if err != nil {
 		return nil, err
 	}
 	return onTerms(ctx, fits)
 }
 
-// asks is what the rules of services ask of a person.
-func asks(ctx context.Context, b *beneficiary.Beneficiary, at uuid.UUID, pcodes []string) (servicemap.Person, error) {
-	here, err := db.Get[centre.Centre](ctx, at)
+// asks is what the rules of services ask of the person of a case.
+func asks(ctx context.Context, b *beneficiary.Beneficiary, c *casework.Case, w wanted) (p servicemap.Person, err error) {
+	here, err := db.Get[centre.Centre](ctx, c.CentreID.UUID())
 	if err != nil {
-		return servicemap.Person{}, err
+		return p, err
 	}
 	zone, err := time.LoadLocation(here.TimeZone)
 	if err != nil {
-		return servicemap.Person{}, err
+		return p, err
 	}
-	if len(pcodes) == 0 && here.Pcode != "" {
-		pcodes = []string{here.Pcode}
+	p = servicemap.Person{Sex: b.Sex, PopulationType: b.PopulationType, MigrationStatus: b.MigrationStatus, Nationalities: b.Nationalities, Languages: b.Languages,
+		Pcodes: w.pcodes, RadiusKm: w.radiusKm}
+	if len(p.Pcodes) == 0 {
+		p.Pcodes = []string{here.Pcode}
 	}
-	p := servicemap.Person{Sex: b.Sex, PopulationType: b.PopulationType, Nationalities: b.Nationalities, Pcodes: pcodes}
 	if b.BirthDate != nil {
 		years := age(*b.BirthDate, db.Now().In(zone))
 		p.Age = &years
 	}
-	return p, nil
+	switch {
+	case w.near != "":
+		err = p.Place(w.near)
+	case here.Latitude != nil:
+		p.Near, p.Placed = [2]float64{*here.Latitude, *here.Longitude}, true
+	}
+	if err != nil {
+		return p, err
+	}
+	if p.Needs, err = needCodes(ctx, b.ID); err != nil {
+		return p, err
+	}
+	err = db.Tx(ctx).Raw("select coalesce(array_agg(service_id), '{}') from holds where case_id = ? and status in ('held', 'taken')", c.ID).Row().Scan(&p.Held)
+	return p, err
+}
+
+// needCodes are the needs of somebody that the caller may see.
+func needCodes(ctx context.Context, person uuid.UUID) ([]string, error) {
+	needs, err := db.Find[beneficiary.SpecificNeed](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("beneficiary_id = ? and code_system = 'specific_need_unhcr' and ended_on is null", person)
+	})
+	codes := make([]string, len(needs))
+	for i, n := range needs {
+		codes[i] = n.Code
+	}
+	return codes, err
 }
 
 // onTerms adds what is agreed with each provider.

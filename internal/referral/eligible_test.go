@@ -2,6 +2,7 @@ package referral_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,18 +43,30 @@ func TestEligibleReceivers_SayWhichServicesSuitAndWhyOthersDoNot(t *testing.T) {
 	retired := s.Organisation("Retired", "ngo")
 	s.Exec("update organisations set active = false where id = $1", retired)
 	s.Exec("update centres set pcode = 'NE001006' where id = $1", s.CentreA)
+	s.Exec("update beneficiaries set migration_status = 'regular' where id = $1", s.person)
+	s.need(s.person, "CR-CP", "normal")
 	want := map[string]string{}
 	for columns, reasons := range map[string]string{ // the person is a woman from Mali, born in 1998, a migrant
-		"":                                                    "",
-		"sexes = '{2}'":                                       "",
-		"sexes = '{1}'":                                       "sex",
-		"minimum_age = 18":                                    "",
-		"maximum_age = 17":                                    "age",
-		"population_types = '{returnee}'":                     "population_type",
-		"nationalities = '{GIN}'":                             "nationality",
-		"nationalities = '{GIN,MLI}'":                         "",
-		"coverage_pcodes = '{NE008}'":                         "coverage",
-		"coverage_pcodes = '{NE001006}'":                      "",
+		"":                                "",
+		"sexes = '{2}'":                   "",
+		"sexes = '{1}'":                   "sex",
+		"minimum_age = 18":                "",
+		"maximum_age = 17":                "age",
+		"population_types = '{returnee}'": "population_type",
+		"nationalities = '{GIN}'":         "nationality",
+		"nationalities = '{GIN,MLI}'":     "",
+		"coverage_pcodes = '{NE008}'":     "coverage",
+		"coverage_pcodes = '{NE001006}'":  "",
+		"coverage_pcodes = '{NE001}'":     "", // the region that the district lies in
+		"coverage_pcodes = '{NER}'":       "",
+		"coverage_pcodes = '{NE001001}'":  "coverage",
+		"languages = '{ar}'":              "language",
+		"languages = '{ar}', interpretation = 'By telephone'": "",
+		"languages = '{ar,fr}'":                               "",
+		"migration_statuses = '{irregular}'":                  "migration_status",
+		"migration_statuses = '{regular}'":                    "",
+		"specific_needs = '{WR-SF}'":                          "specific_need",
+		"specific_needs = '{WR-SF,CR-CP}'":                    "",
 		"status = 'temporarily_closed'":                       "not_active",
 		"next_verification_due_on = '2020-01-01'":             "not_verified",
 		"referral_methods = '{not_accepted}'":                 "takes_no_referrals",
@@ -74,7 +87,7 @@ func TestEligibleReceivers_SayWhichServicesSuitAndWhyOthersDoNot(t *testing.T) {
 	if len(got) != len(want) || r.Value("data", 0, "eligible") != true || r.Value("data", len(want)-1, "eligible") != false {
 		t.Errorf("%s", r.Raw)
 	}
-	if got, _ := s.suits("&pcodes=NE008,NE008001"); got["With coverage_pcodes = '{NE008}'"] != "[]" || got["With coverage_pcodes = '{NE001006}'"] != "[coverage]" {
+	if got, _ := s.suits("&pcodes=NE008,NE008001"); got["With coverage_pcodes = '{NE008}'"] != "[]" || got["With coverage_pcodes = '{NE001006}'"] != "[coverage]" || got["With coverage_pcodes = '{NER}'"] != "[]" {
 		t.Errorf("elsewhere: %v", got)
 	}
 	s.Exec("update beneficiaries set birth_date = null, birth_date_precision = null where id = $1", s.person)
@@ -133,4 +146,49 @@ func TestReferral_ToAServiceOfTheMapKeepsTheHoursThatItsProviderPublishes(t *tes
 		}
 	}
 	s.Call(s.worker, "POST", s.at("/referrals"), s.body(map[string]any{"service_id": uuid.New()})).Want(422)
+}
+
+func TestEligibleReceivers_ConsiderPlacesDistanceAndSites(t *testing.T) {
+	s := begin(t)
+	s.Exec("update centres set latitude = 16.97, longitude = 7.99 where id = $1", s.CentreA)
+	site := func(latitude float64, columns string) string {
+		id := db.NewID()
+		s.Exec(`insert into service_locations (id, version, created_at, updated_at, organisation_id, confidential, admin1_pcode, name, latitude, longitude, time_zone)
+			values ($1, 1, now(), now(), $2, false, 'NE001', 'Site', $3, 7.99, 'Africa/Niamey')`, id, s.clinic, latitude)
+		if columns != "" {
+			s.Exec("update service_locations set "+columns+" where id = $1", id)
+		}
+		return fmt.Sprintf(`sites = '[{"location_id": "%s"}]'`, id)
+	}
+	s.offers("Far", site(17.97, ""))
+	s.offers("Near", site(16.98, ""))
+	s.offers("Hidden", site(16.98, "confidential = true"))
+	s.offers("Retired", site(16.98, "retired_at = now()"))
+	busy, awaited := s.offers("Busy", ""), s.offers("Awaited", "")
+	s.Exec("update service_capacities set maximum = 1 where id = $1", busy)
+	s.Exec("update service_capacities set maximum = 2, elsewhere = 1, waiting = 2 where id = $1", awaited)
+	got, r := s.suits("&radius_km=50")
+	for name, reasons := range map[string]string{"Far": "[too_far]", "Near": "[]", "Hidden": "[]", "Retired": "[no_site]", "Busy": "[]", "Awaited": "[full]"} {
+		if got[name] != reasons {
+			t.Errorf("%s: %s, want %s", name, got[name], reasons)
+		}
+	}
+	if km, _ := r.Value("data", 0, "distance_km").(float64); r.Text("data", 0, "name") != "Near" || km < 1 || km > 1.2 || r.Value("data", 1, "distance_km") != nil {
+		t.Errorf("%s", r.Raw)
+	}
+	if got, _ := s.suits("&radius_km=50&near=17.97,7.99"); got["Far"] != "[]" || got["Near"] != "[too_far]" {
+		t.Errorf("from elsewhere: %v", got)
+	}
+	if r.Value("data", 1, "free") != 1.0 || r.Value("data", 1, "held") != false {
+		t.Errorf("the places of Busy: %s", r.Raw)
+	}
+	s.Call(s.worker, "POST", s.at("/holds"), map[string]any{"service_id": busy, "case_id": s.file}).Want(201)
+	if got, r := s.suits(""); got["Busy"] != "[]" || !strings.Contains(string(r.Raw), `"held":true`) {
+		t.Errorf("a place is held for the person: %s", r.Raw)
+	}
+	s.Exec("delete from place_holds")
+	if got, _ := s.suits(""); got["Busy"] != "[full]" {
+		t.Errorf("a place is held for somebody else: %v", got)
+	}
+	s.Call(s.worker, "GET", s.at("/cases/"+s.file.String()+"/eligible-receivers?near=91,0"), nil).WantCode(400, "invalid_coordinates")
 }

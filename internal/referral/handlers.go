@@ -42,7 +42,7 @@ func (Handlers) ListReferrals(ctx context.Context, req api.ListReferralsRequestO
 // ListEligibleReceivers tells which services suit the person of a case, and why others do not.
 func (Handlers) ListEligibleReceivers(ctx context.Context, req api.ListEligibleReceiversRequestObject) (api.ListEligibleReceiversResponseObject, error) {
 	p := req.Params
-	list, err := eligible(ctx, req.ID, wire.Value(p.Service), p.Pcodes, wire.Value(p.Limit))
+	list, err := eligible(ctx, req.ID, wanted{wire.Value(p.Service), p.Pcodes, wire.Value(p.Near), p.RadiusKm}, wire.Value(p.Limit))
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/pcode"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -54,11 +55,13 @@ func searchOf(p api.ListServicesParams) (s search, err error) {
 func conditionsOf(p api.ListServicesParams) db.Conditions {
 	f := db.Conditions{}
 	f = db.When(f, "organisation_id = ?", p.OrganisationID)
-	f = db.When(f, "? = any (location_ids)", p.LocationID)
+	f = db.When(f, "id = any (array(select service_id from service_sites where location_id = ?))", p.LocationID)
 	f = db.When(f, "? in (type, split_part(type, '.', 1))", p.Type)
 	f = db.When(f, "status = ?", p.Status)
 	f = db.When(f, "? = any (languages)", p.Language)
-	f = db.When(f, inRegion, p.Pcode)
+	if p.Pcode != nil {
+		f = f.And(inRegion, map[string]any{"pcode": *p.Pcode, "around": db.Strings(pcode.Around(*p.Pcode))})
+	}
 	f = db.When(f, "strpos(lower(unaccent(name || ' ' || description)), lower(unaccent(?))) > 0", p.Q)
 	f = db.When(f, "sites_open_at(sites, ?)", p.OpenAt)
 	f = db.When(f, "(sexes = '{}' or ? = any (sexes))", p.Sex)

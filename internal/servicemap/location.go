@@ -9,6 +9,7 @@ import (
 	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/pcode"
 )
 
 // Location is where a provider works.
@@ -22,13 +23,20 @@ type Location struct {
 	Pcode          string   // of the place, finer than admin 1
 	Latitude       *float64 // WGS 84
 	Longitude      *float64
-	TimeZone       string // IANA name
+	TimeZone       string     // IANA name
+	Areas          db.Strings // P-codes of the areas that it lies in, as far as they are told
+	RetiredAt      *time.Time // nothing is offered here any more
 }
 
 // TableName implements schema.Tabler.
 func (Location) TableName() string { return "service_locations" }
 
+// judge refuses what cannot be, and finds the areas that the location lies in.
 func (l *Location) judge() error {
+	l.Areas = pcode.Around(l.Admin1Pcode)
+	if !l.Confidential {
+		l.Areas = pcode.Around(l.Pcode, l.Admin1Pcode)
+	}
 	rules := fault.Rules()
 	if (l.Latitude == nil) != (l.Longitude == nil) {
 		rules.Add("/latitude", "half_coordinates", "Give both coordinates or none.")
@@ -45,7 +53,7 @@ func (h Handlers) told(ctx context.Context, l *Location) *Location {
 	if h.knows(ctx, l) {
 		return l
 	}
-	return &Location{Global: l.Global, OrganisationID: l.OrganisationID, Confidential: true, Admin1Pcode: l.Admin1Pcode}
+	return &Location{Global: l.Global, OrganisationID: l.OrganisationID, Confidential: true, Admin1Pcode: l.Admin1Pcode, RetiredAt: l.RetiredAt}
 }
 
 func (h Handlers) knows(ctx context.Context, l *Location) bool {
@@ -59,7 +67,7 @@ func (h Handlers) knows(ctx context.Context, l *Location) bool {
 
 // relocate holds a location of a version, applies an act and stores it. Who may not know a confidential
 // location does not change it either: not to learn by it where it is.
-func (h Handlers) relocate(ctx context.Context, id uuid.UUID, ifMatch string, act func(*Location)) (*Location, error) {
+func (h Handlers) relocate(ctx context.Context, id uuid.UUID, ifMatch string, act func(*Location) error) (*Location, error) {
 	l, err := db.Lock[Location](ctx, id, ifMatch)
 	if err != nil {
 		return nil, err
@@ -70,9 +78,30 @@ func (h Handlers) relocate(ctx context.Context, id uuid.UUID, ifMatch string, ac
 	if !h.knows(ctx, l) {
 		return nil, fault.Denied("A confidential location is changed by its provider and the network's operators.")
 	}
-	act(l)
+	if err := act(l); err != nil {
+		return nil, err
+	}
 	if err := l.judge(); err != nil {
 		return nil, err
 	}
 	return l, db.Save(ctx, l)
+}
+
+// retire takes the location out of use; nothing of it is deleted.
+func (l *Location) retire() error {
+	if l.RetiredAt != nil {
+		return fault.State("retired", "The location is retired already.")
+	}
+	now := db.Now()
+	l.RetiredAt = &now
+	return nil
+}
+
+// reopen takes a retired location into use again.
+func (l *Location) reopen() error {
+	if l.RetiredAt == nil {
+		return fault.State("in_use", "The location is not retired.")
+	}
+	l.RetiredAt = nil
+	return nil
 }

@@ -49,9 +49,27 @@ func (h Handlers) GetLocation(ctx context.Context, req api.GetLocationRequestObj
 
 // UpdateLocation applies a merge patch to a location.
 func (h Handlers) UpdateLocation(ctx context.Context, req api.UpdateLocationRequestObject) (api.UpdateLocationResponseObject, error) {
-	l, err := h.relocate(ctx, req.ID, req.Params.IfMatch, func(l *Location) { l.patch(*req.Body) })
+	l, err := h.relocate(ctx, req.ID, req.Params.IfMatch, func(l *Location) error { l.patch(*req.Body); return nil })
 	if err != nil {
 		return nil, err
 	}
 	return api.UpdateLocation200JSONResponse{Body: toLocation(h.told(ctx, l)), Headers: api.UpdateLocation200ResponseHeaders{ETag: wire.ETag(l.Version)}}, nil
+}
+
+// RetireLocation takes a location out of use.
+func (h Handlers) RetireLocation(ctx context.Context, req api.RetireLocationRequestObject) (api.RetireLocationResponseObject, error) {
+	l, err := h.relocate(ctx, req.ID, req.Params.IfMatch, (*Location).retire)
+	if err != nil {
+		return nil, err
+	}
+	return api.RetireLocation200JSONResponse{Body: toLocation(h.told(ctx, l)), Headers: api.RetireLocation200ResponseHeaders{ETag: wire.ETag(l.Version)}}, nil
+}
+
+// ReopenLocation takes a retired location into use again.
+func (h Handlers) ReopenLocation(ctx context.Context, req api.ReopenLocationRequestObject) (api.ReopenLocationResponseObject, error) {
+	l, err := h.relocate(ctx, req.ID, req.Params.IfMatch, (*Location).reopen)
+	if err != nil {
+		return nil, err
+	}
+	return api.ReopenLocation200JSONResponse{Body: toLocation(h.told(ctx, l)), Headers: api.ReopenLocation200ResponseHeaders{ETag: wire.ETag(l.Version)}}, nil
 }

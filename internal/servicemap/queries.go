@@ -23,23 +23,23 @@ type search struct {
 	radiusKm *float64
 }
 
-// The verification of a service is overdue from the day after it was due; only what is active and verified is suggested.
+// The verification of a service is overdue from the day after it was due; only what is active, verified and given somewhere is suggested.
 const (
 	overdue     = "next_verification_due_on < (now() at time zone 'utc')::date"
-	suggestible = "status = '" + active + "' and not " + overdue
+	suggestible = "status = '" + active + "' and not " + overdue + " and not (" + retired + ")"
+	retired     = "location_ids <> '{}' and not exists (select from service_locations l where l.id = any (location_ids) and l.retired_at is null)" // all of its sites
 )
 
-// inRegion compares a P-code with what a service covers and where its sites are; of a confidential site
-// only the region counts.
-const inRegion = `? = any (coverage_pcodes || array(select unnest(case when l.confidential then array[l.admin1_pcode] else array[l.admin1_pcode, l.pcode] end)
-	from service_locations l where l.id = any (location_ids)))`
+// inRegion compares a P-code, and the areas around it, with what a service covers, and it with the areas that its sites lie in.
+const inRegion = `id = any (array(select service_id from service_coverage where pcode = any (cast(@around as text[])) union
+	select t.service_id from service_sites t join service_locations l on l.id = t.location_id where l.areas @> array[cast(@pcode as text)] and l.retired_at is null))`
 
 // from is the table that a search reads: services, each with its distance.
 func (s search) from(q *gorm.DB) *gorm.DB {
 	if s.near == nil {
 		return q.Table("(select s.*, null::float8 as distance_km from services s) as services")
 	}
-	return q.Table(`(select s.*, (select min(distance_km(?, ?, l.latitude, l.longitude)) from service_locations l where l.id = any (s.location_ids) and not l.confidential) as distance_km from services s) as services`,
+	return q.Table(`(select s.*, (select min(distance_km(?, ?, l.latitude, l.longitude)) from service_locations l where l.id = any (s.location_ids) and not l.confidential and l.retired_at is null) as distance_km from services s) as services`,
 		s.near.latitude, s.near.longitude).Where("distance_km is not null")
 }
 
@@ -50,8 +50,8 @@ func (s search) build(q *gorm.DB) *gorm.DB {
 		return q
 	}
 	b := s.near.within(*s.radiusKm)
-	return q.Where(`location_ids && array(select l.id from service_locations l where not l.confidential and l.latitude between ? and ?
-		and (l.longitude between ? and ? or l.longitude between ? and ?))`, b.south, b.north, b.west, b.east, b.beyondWest, b.beyondEast).
+	return q.Where(`id = any (array(select t.service_id from service_sites t join service_locations l on l.id = t.location_id where not l.confidential and l.retired_at is null and l.latitude between ? and ?
+		and (l.longitude between ? and ? or l.longitude between ? and ?)))`, b.south, b.north, b.west, b.east, b.beyondWest, b.beyondEast).
 		Where("distance_km <= ?", *s.radiusKm)
 }
 

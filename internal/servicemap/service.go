@@ -33,7 +33,23 @@ type Service struct {
 	Nationalities         db.Strings
 	CoveragePcodes        db.Strings // OCHA P-codes, opaque
 	ReferralMethods       db.Strings // code list service_map_referral_method
-	ContactOffice         string     // a function, never a name
+	ExternalCode          string     // the provider's own name for it, by which files are matched
+	MigrationStatuses     db.Strings // code list migration_status; empty: any
+	SpecificNeeds         db.Strings // code list specific_need_unhcr; empty: for everybody
+	IntakeCriteria        string     // in words
+	RegistrationRequired  bool       // with an authority or an agency
+	DocumentsRequired     db.Strings // code list document_type
+	Interpretation        string     // in words
+	AccessModes           db.Strings // walk_in | appointment | outreach | referral_only
+	Accessibility         string     // in words
+	CoverageExtent        string     // code list service_map_coverage
+	Availability          string     // code list service_map_availability
+	NextStep              string     // what follows a referral at once
+	FeedbackChannel       string     // code list referral_channel
+	FeedbackDays          *int
+	FundingEndsOn         *db.Date
+	Source                string
+	ContactOffice         string // a function, never a name
 	ContactEmail          string
 	ContactPhone          string
 	AcknowledgeHours      *int // as the provider publishes it
@@ -55,11 +71,16 @@ type Site struct {
 	Exceptions []Exception `json:"exceptions"` // what holds on a date instead of its weekday's hours
 }
 
-// Hours are of every week. Those that close when they open, or earlier, run past midnight.
+// Hours recur as iCalendar says it; the function hours_recur tells on which days. Those that close when they open, or earlier, run past midnight.
 type Hours struct {
-	Weekday  string `json:"weekday"`   // MO … SU, as BYDAY of iCalendar
-	OpensAt  string `json:"opens_at"`  // 15:04, by the clock of the location
-	ClosesAt string `json:"closes_at"` // 15:04
+	Weekday   string   `json:"weekday"`             // BYDAY: MO … SU
+	OpensAt   string   `json:"opens_at"`            // 15:04, by the clock of the location
+	ClosesAt  string   `json:"closes_at"`           // 15:04
+	Frequency string   `json:"frequency,omitempty"` // FREQ: WEEKLY where empty, or MONTHLY
+	Interval  int      `json:"interval,omitempty"`  // INTERVAL; 0: 1
+	Ordinal   int      `json:"ordinal,omitempty"`   // of BYDAY in a monthly rule, -1: the last
+	StartsOn  *db.Date `json:"starts_on,omitempty"` // DTSTART
+	EndsOn    *db.Date `json:"ends_on,omitempty"`   // UNTIL
 }
 
 // Exception is a date with hours of its own, or with none: closed.
@@ -81,6 +102,9 @@ const (
 var (
 	_ = db.Constraint("services_pkey", idTaken)
 	_ = db.Constraint("service_locations_pkey", idTaken)
+	_ = db.Constraint("services_external_key", func() *fault.Error {
+		return fault.New(fault.Conflict, "external_code_taken", "The provider has a service of this external code already.").Add("/external_code", "external_code_taken", "Choose another code, or change the service that exists.")
+	})
 	_ = db.Constraint("services_name_key", func() *fault.Error {
 		return fault.New(fault.Conflict, "name_taken", "The provider has a service of this name already.").Add("/name", "name_taken", "Choose another name, or change the service that exists.")
 	})
@@ -136,11 +160,28 @@ func (s *Service) judgeSites(rules *fault.Error) {
 			rules.Add("/sites", "repeated", "A location is named twice.")
 		}
 		seen[site.LocationID] = true
+		for _, h := range site.Hours {
+			h.judge(rules)
+		}
 		for _, e := range site.Exceptions {
 			if (e.OpensAt == "") != (e.ClosesAt == "") {
 				rules.Add("/sites", "half_hours", "An exception has both hours, or none where nobody opens.")
 			}
 		}
+	}
+}
+
+const monthly = "MONTHLY"
+
+func (h Hours) judge(rules *fault.Error) {
+	if (h.Frequency == monthly) != (h.Ordinal != 0) {
+		rules.Add("/sites", "ordinal", "A monthly rule says which weekday of the month it means, and no other does.")
+	}
+	if h.Interval > 1 && h.StartsOn == nil {
+		rules.Add("/sites", "interval_from_when", "An interval is counted from a first day.")
+	}
+	if h.StartsOn != nil && h.EndsOn != nil && h.EndsOn.Before(h.StartsOn.Time) {
+		rules.Add("/sites", "out_of_order", "A rule ends before it begins.")
 	}
 }
 

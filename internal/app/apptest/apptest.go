@@ -78,7 +78,7 @@ func Config(t testing.TB) config.Config {
 		DatabaseOwnerURL: config.Secret(dbURL), StatisticsDatabaseURL: config.Secret(dbURL), MaxConnections: 10,
 		ConnectTimeout: 3 * time.Second, StatementTimeout: 4 * time.Second, LockTimeout: 2 * time.Second, IdleTransactionTimeout: 10 * time.Second,
 		MaxAttachment: 100 << 20, MaxImage: 25 << 20, MaxImagePixels: 40_000_000, MaxUploads: 16,
-		AccessTokenTTL: time.Hour, RefreshTokenTTL: 24 * time.Hour, MaxBody: 1 << 20, DocsEnabled: true, ChangesKept: 90 * 24 * time.Hour, ServiceVerificationDays: 92, WebhookTimeout: 5 * time.Second, WebhooksKept: 720 * time.Hour,
+		AccessTokenTTL: time.Hour, RefreshTokenTTL: 24 * time.Hour, MaxBody: 1 << 20, DocsEnabled: true, ChangesKept: 90 * 24 * time.Hour, ServiceVerificationDays: 92, ServiceReminderDays: 14, WebhookTimeout: 5 * time.Second, WebhooksKept: 720 * time.Hour,
 		RevocationStaleAfter: 10 * time.Second, LockoutAfter: 5, LockoutFor: 15 * time.Minute, TemporaryPasswordTTL: time.Hour, ClientSecretGrace: time.Hour,
 	}
 }

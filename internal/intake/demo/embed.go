@@ -10,10 +10,3 @@ import _ "embed"
 //
 //go:embed registrations-niger-2024.csv
 var RegistrationsNiger2024 []byte
-
-// PcodesCorridor lists the administrative areas (P-codes) of the countries along
-// the corridor: Location (alpha-3), Admin Level, P-Code, Name, Parent P-Code,
-// Valid from date. UTF-8, commas.
-//
-//go:embed pcodes-corridor.csv
-var PcodesCorridor []byte
