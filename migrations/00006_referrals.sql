@@ -35,6 +35,8 @@ create table referrals (
   beneficiary_id  uuid,
   action_id       uuid,                       -- of the case's plan
   previous_id     uuid,                       -- the referral that this one replaces
+  twin_centre_id  uuid references centres (id), -- the centre on the other side, where it is one: it has a row of its own, of the same id (00049)
+  destination     jsonb not null default '{}', -- outbound, to a centre: its name and code
   client_mode     text not null default '',   -- code list referral_client_mode
   client_code     text not null default '',   -- known to both sides, means nothing elsewhere
   disclosed_fields text[] not null default '{}',
@@ -229,7 +231,7 @@ create function referral_ended(status text) returns boolean language sql immutab
 $$ select status in ('completed', 'declined', 'not_delivered', 'revoked', 'expired') $$;
 
 create function referral_side() returns text language sql stable as
-$$ select case when scope_centres() is null and scope_organisation() is not null then 'partner'
+$$ select case when current_setting('app.twin', true) = 'on' or scope_centres() is null and scope_organisation() is not null then 'partner'
   when scope_trail()->>'actor_kind' = 'user' then 'centre' else 'system' end $$;
 
 -- No code path makes an illegal move, changes what was disclosed, or lengthens a partner's access.
@@ -242,6 +244,7 @@ declare
     'closing_note', 'deletion_requested_at', 'deletion_confirmed_at', 'resolved_at', 'resolved_by', 'resolution']; -- all else is frozen
 begin
   if scope_centres() is null and scope_organisation() is null then return new; end if; -- the owner at work
+  if current_setting('app.twin', true) = 'on' then return new; end if; -- judged where it was made
   if old.status <> 'draft' and to_jsonb(new) - moving is distinct from to_jsonb(old) - moving then
     raise exception 'what was sent is frozen' using errcode = '23514', constraint = 'referrals_frozen_check';
   end if;
@@ -259,8 +262,10 @@ create trigger guard before update on referrals for each row execute function re
 -- Tells centre and partner. A referral of a restricted case is told to the partner alone: in the centre's feed not even
 -- its existence shows.
 create function referral_tell(r referrals, type text, data jsonb, to_partner boolean) returns void language plpgsql as $$
-declare quiet boolean := exists (select 1 from cases c where c.centre_id = r.centre_id and c.id = r.case_id and c.sensitivity = 'restricted');
+declare
+  quiet boolean := exists (select 1 from cases c where c.centre_id = r.centre_id and c.id = r.case_id and c.sensitivity = 'restricted');
 begin
+  to_partner := to_partner and r.twin_centre_id is null; -- a centre on the other side has its own row and feed
   if quiet and not to_partner then return; end if;
   insert into events (centre_id, type, resource, subject_id, version, organisation_id, data) values (
     case when quiet then '00000000-0000-0000-0000-000000000000' else r.centre_id end, type, 'referral', r.id, r.version,
@@ -291,7 +296,7 @@ begin
   if tg_op = 'UPDATE' and new.deletion_confirmed_at is distinct from old.deletion_confirmed_at then
     perform referral_tell(new, 'referral.deletion_confirmed', '{}', true);
   end if;
-  if side = 'partner' and new.case_id is not null and referral_ended(new.status) and not referral_ended(was) then
+  if side = 'partner' and new.direction = 'outbound' and new.case_id is not null and referral_ended(new.status) and not referral_ended(was) then
     update cases set open_referrals = open_referrals - 1, version = version + 1, updated_at = now() where centre_id = new.centre_id and id = new.case_id;
   end if;
   if outside then perform set_config('app.centre_ids', '', true); end if;
@@ -322,7 +327,7 @@ create view partner_referrals with (security_barrier) as
     expires_at, feedback_days, access_days, acknowledged_at, responded_at, appointment_at, started_at, closed_at, delivered_on,
     decline_reason, not_delivered_reason, revoke_reason, closing_note
   from referrals
-  where organisation_id = (select scope_organisation()) and (select scope_centres()) is null
+  where organisation_id = (select scope_organisation()) and (select scope_centres()) is null and twin_centre_id is null
     and (direction = 'inbound' or status in ('sent', 'acknowledged', 'accepted', 'waitlisted', 'in_progress')
       or (status = 'completed' and closed_at + make_interval(days => access_days) > now()));
 grant select on partner_referrals to waystation_app;
@@ -334,14 +339,15 @@ create policy window_write on referrals for update to current_user using (organi
 create view partner_deletions with (security_barrier) as
   select centre_id, id, version, created_at, updated_at, number, deletion_requested_at, deletion_confirmed_at
   from referrals
-  where organisation_id = (select scope_organisation()) and (select scope_centres()) is null and deletion_requested_at is not null;
+  where organisation_id = (select scope_organisation()) and (select scope_centres()) is null and twin_centre_id is null
+    and deletion_requested_at is not null;
 grant select on partner_deletions to waystation_app;
 grant update (version, updated_at, deletion_confirmed_at) on partner_deletions to waystation_app;
 
 -- A partner hands in a referral; it cannot read the row back but through its window.
 create policy submit on referrals for insert with check (
   direction = 'inbound' and status = 'sent' and organisation_id = (select scope_organisation()) and (select scope_centres()) is null
-  and case_id is null and beneficiary_id is null and snapshot is null and person is not null);
+  and twin_centre_id is null and case_id is null and beneficiary_id is null and snapshot is null and person is not null);
 
 create policy partner_read on referral_messages for select using (exists (
   select 1 from partner_referrals p where p.centre_id = referral_messages.centre_id and p.id = referral_messages.referral_id));

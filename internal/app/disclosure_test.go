@@ -19,6 +19,8 @@ var recorded = map[string]string{
 	"acceptTransfer":          "transfer",
 	"getPartnerReferral":      "view",
 	"listPartnerMessages":     "view",
+	"listReferralInbox":       "view: of the sending centre",
+	"getReferralInboxItem":    "view: of the sending centre",
 	"listBeneficiaries":       "export",
 	"listHouseholds":          "export",
 	"listVisits":              "export",

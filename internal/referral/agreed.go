@@ -33,7 +33,11 @@ func (r *Referral) agreed(ctx context.Context, rules *fault.Error) (t terms, err
 		return t, err
 	}
 	if t.agreement == nil {
-		if r.ClientMode == Identified && !t.policy.IdentifiedWithoutAgreement {
+		inHouse, err := r.inHouse(ctx)
+		if err != nil {
+			return t, err
+		}
+		if r.ClientMode == Identified && !t.policy.IdentifiedWithoutAgreement && !inHouse {
 			rules.Add("/client_mode", "no_agreement", "No sharing agreement with this receiver is in force: send the referral coded or anonymous.")
 		}
 		return t, nil

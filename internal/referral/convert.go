@@ -17,7 +17,7 @@ func toReferral(r *Referral) api.Referral {
 	return api.Referral{
 		ID: r.ID, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Direction: api.ReferralDirection(r.Direction), Number: r.Number,
 		Status: string(r.Status), Priority: r.Priority, OrganisationID: r.OrganisationID, CaseID: r.CaseID, BeneficiaryID: r.BeneficiaryID,
-		ActionID: r.ActionID, PreviousID: r.PreviousID, Reasons: wire.List(r.Reasons), Services: wire.List(r.Services),
+		ReceivingCentre: toPlace(r.Destination.V), ActionID: r.ActionID, PreviousID: r.PreviousID, Reasons: wire.List(r.Reasons), Services: wire.List(r.Services),
 		Explanation: wire.Opt(r.Explanation), Background: wire.Opt(r.Background), ServicesProvided: wire.Opt(r.ServicesProvided),
 		Channel: r.Channel, FollowUpOn: wire.ToOptDate(r.FollowUpOn), FeedbackWanted: r.FeedbackWanted, Contact: toContact(r.Contact.V),
 		ClientMode: wire.Opt(r.ClientMode), ClientCode: wire.Opt(r.ClientCode), DisclosedFields: toFields(r.DisclosedFields), NeedIds: toNeedIDs(r.Needs),
@@ -29,6 +29,13 @@ func toReferral(r *Referral) api.Referral {
 		DeletionRequestedAt: r.DeletionRequestedAt, DeletionConfirmedAt: r.DeletionConfirmedAt,
 		NeedsAttention: r.NeedsAttention(), ResolvedAt: r.ResolvedAt, Resolution: wire.Opt(r.Resolution),
 	}
+}
+
+func toPlace(p Place) *api.ReferralPlace {
+	if p == (Place{}) {
+		return nil
+	}
+	return &api.ReferralPlace{Name: p.Name, Code: p.Code}
 }
 
 func toContact(c Contact) *api.ReferralContact {
@@ -87,7 +94,7 @@ func fromReferralCreate(b api.ReferralCreate) *Referral {
 		Record: db.NewRecord(b.ID), ActionID: b.ActionID, ServiceID: b.ServiceID, Explanation: wire.Value(b.Explanation), Background: wire.Value(b.Background),
 		ServicesProvided: wire.Value(b.ServicesProvided), DisclosedFields: fromFields(b.DisclosedFields),
 		Envelope: Envelope{
-			Priority: b.Priority, OrganisationID: b.OrganisationID, Reasons: b.Reasons, Services: b.Services, Channel: wire.Value(b.Channel),
+			Priority: b.Priority, OrganisationID: wire.Value(b.OrganisationID), Reasons: b.Reasons, Services: b.Services, Channel: wire.Value(b.Channel),
 			FollowUpOn: wire.OptDate(b.FollowUpOn), FeedbackWanted: wire.Value(b.FeedbackWanted), Contact: fromContact(b.Contact), ClientMode: b.ClientMode,
 		},
 	}
@@ -96,7 +103,9 @@ func fromReferralCreate(b api.ReferralCreate) *Referral {
 func (r *Referral) patch(b api.ReferralPatch) {
 	wire.SetNull(&r.ActionID, b.ActionID)
 	wire.SetNull(&r.ServiceID, b.ServiceID)
-	wire.Set(&r.OrganisationID, b.OrganisationID)
+	if b.OrganisationID != nil {
+		r.OrganisationID, r.TwinCentreID, r.Destination.V = *b.OrganisationID, nil, Place{}
+	}
 	wire.Set(&r.Priority, b.Priority)
 	wire.SetList(&r.Reasons, b.Reasons)
 	wire.SetList(&r.Services, b.Services)
@@ -187,11 +196,12 @@ func toInboxItem(r *Referral) api.InboxItem {
 		ID: r.ID, Version: r.Version, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Number: r.Number, Status: string(r.Status), Priority: r.Priority,
 		OrganisationID: r.OrganisationID, Reasons: wire.List(r.Reasons), Services: wire.List(r.Services), Explanation: wire.Opt(r.Explanation),
 		Background: wire.Opt(r.Background), ServicesProvided: wire.Opt(r.ServicesProvided), FollowUpOn: wire.ToOptDate(r.FollowUpOn),
-		Contact: toContact(r.Contact.V), Person: toPerson(r.Person.V), Consent: toStatement(r.ConsentStatement.V), BeneficiaryID: r.BeneficiaryID, CaseID: r.CaseID,
+		Contact: toContact(r.Contact.V), Person: toPerson(r.described()), Consent: toStatement(r.ConsentStatement.V), BeneficiaryID: r.BeneficiaryID, CaseID: r.CaseID,
 		SentAt: r.SentAt, AcknowledgeDueAt: r.AcknowledgeDueAt, DecisionDueAt: r.DecisionDueAt, FeedbackDueAt: r.FeedbackDueAt, ExpiresAt: r.ExpiresAt,
 		AcknowledgedAt: r.AcknowledgedAt, RespondedAt: r.RespondedAt, AppointmentAt: r.AppointmentAt, StartedAt: r.StartedAt, ClosedAt: r.ClosedAt,
 		Overdue: r.Overdue(time.Now()), DeliveredOn: wire.ToOptDate(r.DeliveredOn), DeclineReason: wire.Opt(r.DeclineReason),
 		NotDeliveredReason: wire.Opt(r.NotDeliveredReason), RevokeReason: wire.Opt(api.InboxItemRevokeReason(r.RevokeReason)), ClosingNote: wire.Opt(r.ClosingNote),
+		Origin: toOrigin(r.Origin.V), Content: toContent(r.disclosedHere()), DeletionRequestedAt: r.DeletionRequestedAt, DeletionConfirmedAt: r.DeletionConfirmedAt,
 	}
 }
 

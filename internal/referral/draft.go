@@ -139,6 +139,7 @@ func resend(ctx context.Context, id uuid.UUID, receiver *uuid.UUID) (*Referral, 
 	again := old.copied()
 	if receiver != nil {
 		again.OrganisationID, again.ServiceID = *receiver, nil
+		again.TwinCentreID, again.Destination.V = nil, Place{}
 	}
 	still, err := present(ctx, *old.BeneficiaryID, toNeedIDs(old.Needs))
 	if err != nil {
@@ -158,6 +159,7 @@ func resend(ctx context.Context, id uuid.UUID, receiver *uuid.UUID) (*Referral, 
 func (r *Referral) copied() *Referral {
 	return &Referral{
 		Record: db.NewRecord(nil), PreviousID: &r.ID, ActionID: r.ActionID, ServiceID: r.ServiceID, DisclosedFields: r.DisclosedFields,
+		TwinCentreID: r.TwinCentreID, Destination: r.Destination,
 		Explanation: r.Explanation, Background: r.Background, ServicesProvided: r.ServicesProvided,
 		Envelope: Envelope{
 			Priority: r.Priority, OrganisationID: r.OrganisationID, Reasons: r.Reasons, Services: r.Services, Channel: r.Channel,

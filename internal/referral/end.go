@@ -132,6 +132,9 @@ func endOne(ctx context.Context, v Verb, seen *Referral, effect func(*Referral))
 				return err
 			}
 		}
+		if err := holdSender(ctx, seen.ID); err != nil {
+			return err
+		}
 		r, err := db.LockAny[Referral](ctx, seen.ID)
 		if err != nil || r.move(v, System, Act{At: db.Now()}) != nil { // it moved on meanwhile
 			return err
@@ -154,6 +157,9 @@ const expireAtOnce = 100
 // ends each of them once.
 func Expire(ctx context.Context) error {
 	now := db.Now()
+	if err := db.Tx(ctx).Exec("select referral_forget_completed(?)", now).Error; err != nil {
+		return err
+	}
 	return end(ctx, VerbExpire, func(q *gorm.DB) *gorm.DB {
 		return q.Where("expires_at <= ?", now).Order("expires_at, id").Limit(expireAtOnce)
 	}, func(*Referral) {})

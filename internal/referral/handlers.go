@@ -52,6 +52,9 @@ func (Handlers) ListEligibleReceivers(ctx context.Context, req api.ListEligibleR
 // CreateReferral drafts a referral.
 func (Handlers) CreateReferral(ctx context.Context, req api.CreateReferralRequestObject) (api.CreateReferralResponseObject, error) {
 	r := fromReferralCreate(*req.Body)
+	if err := r.address(ctx, req.Body.OrganisationID, req.Body.CentreCode); err != nil {
+		return nil, err
+	}
 	if err := draft(ctx, r, req.Body.CaseID, req.Body.NeedIds); err != nil {
 		return nil, err
 	}
@@ -81,6 +84,11 @@ func (Handlers) UpdateReferral(ctx context.Context, req api.UpdateReferralReques
 		return nil, err
 	}
 	r.patch(*req.Body)
+	if req.Body.CentreCode != nil {
+		if err := r.goTo(ctx, *req.Body.CentreCode); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.rewrite(ctx, req.Body.NeedIds); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,9 @@ func answer(ctx context.Context, id uuid.UUID, ifMatch string, v Verb, a Act) (*
 }
 
 func answerLocked(ctx context.Context, id uuid.UUID, ifMatch string, v Verb, a Act, effect func(*Referral)) (*Referral, error) {
+	if err := holdSender(ctx, id); err != nil {
+		return nil, err
+	}
 	r, err := db.Lock[Referral](ctx, id, ifMatch)
 	if err != nil {
 		return nil, err

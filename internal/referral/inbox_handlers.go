@@ -16,6 +16,9 @@ func (Handlers) ListReferralInbox(ctx context.Context, req api.ListReferralInbox
 	if err != nil {
 		return nil, err
 	}
+	if err := read(ctx, page.Rows...); err != nil {
+		return nil, err
+	}
 	out := api.InboxItemPage{Data: make([]api.InboxItem, len(page.Rows)), NextCursor: wire.Next(page.Next), Total: page.Total}
 	for i := range page.Rows {
 		out.Data[i] = toInboxItem(&page.Rows[i])
@@ -29,6 +32,9 @@ func (Handlers) GetReferralInboxItem(ctx context.Context, req api.GetReferralInb
 	if err != nil {
 		return nil, err
 	}
+	if err := read(ctx, *r); err != nil {
+		return nil, err
+	}
 	return api.GetReferralInboxItem200JSONResponse{Body: toInboxItem(r), Headers: api.GetReferralInboxItem200ResponseHeaders{ETag: wire.ETag(r.Version)}}, nil
 }
 
@@ -38,7 +44,7 @@ func (Handlers) ListReferralInboxMatches(ctx context.Context, req api.ListReferr
 	if err != nil {
 		return nil, err
 	}
-	found, err := matches(ctx, r.Person.V)
+	found, err := matches(ctx, r.described())
 	if err != nil {
 		return nil, err
 	}
@@ -110,4 +116,13 @@ func (Handlers) FailInboundReferral(ctx context.Context, req api.FailInboundRefe
 		return nil, err
 	}
 	return api.FailInboundReferral200JSONResponse{Body: toInboxItem(r), Headers: api.FailInboundReferral200ResponseHeaders{ETag: wire.ETag(r.Version)}}, nil
+}
+
+// ConfirmInboundDeletion tells the sending centre that what it disclosed is deleted here.
+func (Handlers) ConfirmInboundDeletion(ctx context.Context, req api.ConfirmInboundDeletionRequestObject) (api.ConfirmInboundDeletionResponseObject, error) {
+	r, err := deleted(ctx, req.ID, req.Params.IfMatch)
+	if err != nil {
+		return nil, err
+	}
+	return api.ConfirmInboundDeletion200JSONResponse{Body: toInboxItem(r), Headers: api.ConfirmInboundDeletion200ResponseHeaders{ETag: wire.ETag(r.Version)}}, nil
 }

@@ -120,7 +120,7 @@ func writeToPartner(ctx context.Context, referral uuid.UUID, id *uuid.UUID, body
 	if err != nil {
 		return nil, err
 	}
-	if !r.partnerSees(time.Now()) {
+	if !r.partnerSees(time.Now()) || r.TwinCentreID != nil && r.Direction == Inbound && !r.told(time.Now()) {
 		return nil, fault.State(string(r.Status), "The partner has no access to this referral.")
 	}
 	if r.Direction == Outbound && r.ClientMode != Identified {

@@ -105,6 +105,12 @@ const (
 	consentWithdrawn = "consent_withdrawn"
 )
 
+// Place is the receiving centre, where it is one of the network.
+type Place struct {
+	Name string `json:"name,omitempty"`
+	Code string `json:"code,omitempty"`
+}
+
 // Referral is a centre's record of a referral, sent or received.
 type Referral struct {
 	db.Record
@@ -117,6 +123,8 @@ type Referral struct {
 	ActionID            *uuid.UUID // of the case's plan
 	ServiceID           *uuid.UUID // of the service map, where one is named
 	PreviousID          *uuid.UUID // the referral that this one replaces
+	TwinCentreID        *uuid.UUID // the centre on the other side, where it is one
+	Destination         db.JSON[Place]
 	ClientCode          string
 	DisclosedFields     db.Strings
 	NeedCount           int               // of Needs, those hidden from the reader included
@@ -171,6 +179,9 @@ var (
 	})
 	_ = db.Constraint("referrals_move_check", func() *fault.Error {
 		return fault.New(fault.Conflict, "state_conflict", "The referral's state does not allow this. Read it again.")
+	})
+	_ = db.Constraint("referrals_destination_check", func() *fault.Error {
+		return fault.InvalidField("/centre_code", "unknown_centre", "The receiving centre takes no referrals any more. Choose another receiver.")
 	})
 	_ = db.Constraint("referral_messages_pkey", func() *fault.Error {
 		return fault.New(fault.Conflict, "id_taken", "A message has this id already.").Add("/id", "id_taken", "Choose a new UUID.")

@@ -59,6 +59,9 @@ func sendReferral(ctx context.Context, id uuid.UUID, ifMatch string) (*Referral,
 	if err := db.Save(ctx, r); err != nil {
 		return nil, err
 	}
+	if err := r.deliver(ctx); err != nil {
+		return nil, err
+	}
 	return r, db.Insert(ctx, r.disclosed(ctx, "send", fieldsOf(r.whole())))
 }
 
