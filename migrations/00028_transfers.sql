@@ -81,7 +81,7 @@ begin
 end $$;
 
 -- The target's answer, which alone reaches into the source: it locks the case, then the transfer, ends both and gives out
--- the file. What stands against it is a constraint with a name. Nobody calls it but for a transfer to a centre in their scope.
+-- the file (transfer_file, in a later migration: it needs every table of a file). What stands against it is a constraint with a name. Nobody calls it but for a transfer to a centre in their scope.
 create function transfer_answer(transfer uuid, seen bigint, answer text, note text, new_case uuid) returns jsonb
 language plpgsql security definer set search_path = public, pg_temp set app.need_to_know = 'lifted' as $$
 declare
@@ -99,7 +99,8 @@ begin
     raise exception 'decided' using errcode = '23514', constraint = 'case_transfers_decided_check';
   elsif t.version <> seen then
     raise exception 'stale' using errcode = '23514', constraint = 'case_transfers_version_check';
-  elsif answer = 'accepted' and (k.status not in ('open', 'on_hold') or k.open_referrals > 0) then
+  elsif answer = 'accepted' and (k.status not in ('open', 'on_hold') or k.open_referrals > 0
+      or exists (select from consents c where c.centre_id = t.centre_id and c.id = t.consent_id and c.valid_until < centre_today(t.centre_id))) then
     raise exception 'not to be had' using errcode = '23514', constraint = 'case_transfers_source_check';
   end if;
   update case_transfers x set status = answer, decided_by = scope_actor(), decided_at = now(), decision_note = note, version = x.version + 1, updated_at = now(),
@@ -119,50 +120,14 @@ begin
     end if;
   end if;
   perform set_config('app.centre_ids', scope, true);
-  return file || jsonb_build_object('token', t.continuity_token);
-end $$;
-
--- The file as it goes over: the person's basics, their needs, what was assessed, the plan that holds, and notes.
-create function transfer_file(t case_transfers, k cases) returns jsonb language sql stable as $$
-  select jsonb_build_object(
-    'person', (select to_jsonb(b) from beneficiaries b where b.centre_id = k.centre_id and b.id = k.beneficiary_id),
-    'consent', (select to_jsonb(c) from consents c where c.centre_id = k.centre_id and c.beneficiary_id = k.beneficiary_id and c.scope = 'case_management'
-      order by c.given_at desc, c.id desc limit 1),
-    'case', jsonb_build_object('risk_level', k.risk_level, 'sensitivity', k.sensitivity, 'summary', k.summary, 'consent_basis', k.consent_basis, 'consent_override_reason', k.consent_override_reason),
-    'needs', (select coalesce(jsonb_agg(to_jsonb(n)), '[]') from specific_needs n where 'needs' = any (t.parts) and n.centre_id = k.centre_id and n.beneficiary_id = k.beneficiary_id and n.ended_on is null),
-    'problems', (select coalesce(jsonb_agg(to_jsonb(p) - 'assessment_id'), '[]') from case_problems p where 'assessments' = any (t.parts) and p.centre_id = k.centre_id and p.case_id = k.id and p.status = 'active'),
-    'assessments', (select coalesce(jsonb_agg(to_jsonb(a) - 'amends_id' - 'own_form_id' - 'shipped_form_id'), '[]') from case_assessments a
-      where 'assessments' = any (t.parts) and a.centre_id = k.centre_id and a.case_id = k.id and a.status = 'completed' and a.form_origin = 'network'),
-    'plans', (select coalesce(jsonb_agg(to_jsonb(p) - '{agreed_on,agreement_recorded_at,revises_id,activated_by,activated_at,copy_given_on,copy_given_by,evaluation_id}'::text[] || '{"number": 1, "status": "draft", "agreed": false, "copy_given": false, "copy_language": "", "revision_reason": ""}'), '[]')
-      from case_plans p where 'plan' = any (t.parts) and p.centre_id = k.centre_id and p.case_id = k.id and p.status = 'active'),
-    'goals', (select coalesce(jsonb_agg(to_jsonb(g) - 'copied_from' - 'problem_id'), '[]') from case_goals g join case_plans p on p.centre_id = g.centre_id and p.id = g.plan_id and p.status = 'active'
-      where 'plan' = any (t.parts) and g.centre_id = k.centre_id and g.case_id = k.id),
-    'actions', (select coalesce(jsonb_agg(to_jsonb(a) - 'copied_from' - 'responsible_id'), '[]') from case_actions a join case_plans p on p.centre_id = a.centre_id and p.id = a.plan_id and p.status = 'active'
-      where 'plan' = any (t.parts) and a.centre_id = k.centre_id and a.case_id = k.id and a.status <> 'dropped'),
-    'notes', (select coalesce(jsonb_agg(to_jsonb(n)), '[]') from case_notes n where 'notes' = any (t.parts) and n.centre_id = k.centre_id and n.case_id = k.id and n.voided_at is null))
-$$;
-
--- A row of a file as it is kept by the target: under its own case and person, with ids that nobody can trace back without the
--- token, and inside its own centre.
-create function transfer_row(item jsonb, centre uuid, kase uuid, person uuid, token uuid) returns jsonb language sql immutable as $$
-  select item || jsonb_build_object('centre_id', centre, 'version', 1)
-    || case when item ? 'case_id' then jsonb_build_object('case_id', kase) else '{}' end
-    || case when item ? 'beneficiary_id' then jsonb_build_object('beneficiary_id', person) else '{}' end
-    || (select coalesce(jsonb_object_agg(k, md5(token || (item->>k))::uuid), '{}') from unnest('{id,plan_id,goal_id}'::text[]) k where item->>k is not null)
-$$;
-
--- Stores rows of a file with the target.
-create function transfer_put(t regclass, items jsonb, centre uuid, kase uuid, person uuid, token uuid) returns void language plpgsql as $$
-declare names constant text := (select string_agg(quote_ident(attname), ', ') from pg_attribute where attrelid = t and attnum > 0 and not attisdropped and attgenerated = '');
-begin
-  execute format('insert into %s (%s) select %s from jsonb_array_elements($1) item (doc) cross join jsonb_populate_record(null::%s, transfer_row(doc, $2, $3, $4, $5))', t, names, names, t) using items, centre, kase, person, token;
+  return file || jsonb_build_object('token', t.continuity_token, 'source', t.centre_id);
 end $$;
 -- +goose StatementEnd
-revoke execute on function transfer_answer(uuid, bigint, text, text, uuid), transfer_file(case_transfers, cases), transfer_destination(text) from public;
+revoke execute on function transfer_answer(uuid, bigint, text, text, uuid), transfer_destination(text) from public;
 grant execute on function transfer_answer(uuid, bigint, text, text, uuid), transfer_destination(text) to waystation_app;
 
 -- +goose Down
-drop function transfer_put, transfer_row, transfer_file, transfer_answer, transfer_destination;
+drop function transfer_answer, transfer_destination;
 drop view incoming_transfers;
 drop table case_transfers;
 drop function case_transfer_told;

@@ -45,11 +45,11 @@ var domains = map[string][]string{
 	"servicemap":   {"task"},                                                         // the network's, of no centre
 	"statistics":   {},                                                               // reads figures by SQL, never persons
 	"timeline":     {"beneficiary", "casework"},
-	"task":         {},         // others raise tasks, and tasks call nobody
-	"stock":        {"centre"}, // time zone and SOP
-	"transfer":     {"beneficiary", "casework", "centre"},
-	"webhook":      {"account"},                    // what the owner of an endpoint may see now
-	"worklist":     {"casework", "centre", "task"}, // whose cases somebody sees; what nobody did in time is a task
+	"task":         {},                                                  // others raise tasks, and tasks call nobody
+	"stock":        {"centre"},                                          // time zone and SOP
+	"transfer":     {"attachment", "beneficiary", "casework", "centre"}, // what is attached goes over with its bytes
+	"webhook":      {"account"},                                         // what the owner of an endpoint may see now
+	"worklist":     {"casework", "centre", "task"},                      // whose cases somebody sees; what nobody did in time is a task
 }
 
 // layers lists what every other package may import of ours. A package that is on neither list fails the test.

@@ -21,6 +21,7 @@ import (
 	"github.com/waystation/waystation/internal/servicemap"
 	"github.com/waystation/waystation/internal/statistics"
 	"github.com/waystation/waystation/internal/stock"
+	"github.com/waystation/waystation/internal/transfer"
 	"github.com/waystation/waystation/internal/webhook"
 	"github.com/waystation/waystation/internal/worklist"
 )
@@ -41,6 +42,7 @@ func (a *App) Jobs(d *db.DB) *jobs.Registry {
 	referral.Jobs(r)
 	a.files.Jobs(r)
 	attachment.Jobs(r)
+	transfer.Jobs(r, a.files)
 	stock.Jobs(r)
 	worklist.Jobs(r)
 	servicemap.Jobs(r, a.Config.ServiceReminderDays)

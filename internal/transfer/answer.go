@@ -3,15 +3,18 @@ package transfer
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/beneficiary"
 	"github.com/waystation/waystation/internal/casework"
 	"github.com/waystation/waystation/internal/centre"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/fault"
+	"github.com/waystation/waystation/internal/jobs"
 	"github.com/waystation/waystation/internal/tenant"
 )
 
@@ -19,6 +22,8 @@ import (
 // copied as they are; the person and the case go through the rules of the target.
 type File struct {
 	Token   uuid.UUID       `json:"token"`
+	Source  uuid.UUID       `json:"source"` // the centre
+	Walls   []wall          `json:"walls"`
 	Person  json.RawMessage `json:"person"`
 	Consent json.RawMessage `json:"consent"`
 	Case    struct {
@@ -30,10 +35,40 @@ type File struct {
 	} `json:"case"`
 }
 
-// copied are the tables of a file, parents first, by the member of the file that holds their rows.
-var copied = []struct{ member, table string }{
-	{"needs", "specific_needs"}, {"problems", "case_problems"}, {"assessments", "case_assessments"},
-	{"plans", "case_plans"}, {"goals", "case_goals"}, {"actions", "case_actions"}, {"notes", "case_notes"},
+// wall is one of those from whom the file is kept.
+type wall struct {
+	UserID uuid.UUID `json:"user_id"`
+}
+
+// Copied are the tables of a file, parents first, by the member of the file that holds their rows.
+var Copied = []struct{ Member, Table string }{
+	{"walls", "case_walls"}, {"needs", "specific_needs"}, {"assessments", "case_assessments"}, {"problems", "case_problems"},
+	{"plans", "case_plans"}, {"goals", "case_goals"}, {"actions", "case_actions"}, {"evaluations", "case_evaluations"},
+	{"notes", "case_notes"}, {"note_versions", "case_note_versions"}, {"followups", "case_followups"}, {"visits", "case_visits"},
+	{"attempts", "case_contact_attempts"}, {"conferences", "case_conferences"}, {"best_interests", "best_interest_procedures"},
+}
+
+// Left are the tables that refer to a case and do not go over with it, each with the reason.
+var Left = map[string]string{
+	"attachments":        "follow by a job, with their bytes",
+	"break_glass_grants": "who read the file at the source, and why",
+	"case_approvals":     "decisions by the source's SOP; the target asks for its own",
+	"case_invitations":   "let staff of the source read the file",
+	"case_states":        "the source's reports",
+	"case_team":          "the target forms its own",
+	"case_transfers":     "the handing over itself",
+	"case_transitions":   "the source's history; the target's begins with transfer_in",
+	"cases":              "begins anew, by the rules of the target",
+	"disclosures":        "the ledger of what the source told",
+	"events":             "what was told of the source's rows; the target's rows tell of themselves",
+	"exported_people":    "whom an export of the source named",
+	"place_holds":        "places that services keep for the source",
+	"legal_holds":        "laid on the source's records",
+	"mhpss_participants": "as the sessions",
+	"mhpss_sessions":     "psychosocial care is not casework: whoever gives it hands it over, with a consent of its own",
+	"referrals":          "between the source and its partners, and ended: the target makes its own",
+	"tasks":              "asked of the source's staff",
+	"timeline":           "written by the rows that go over",
 }
 
 // answer carries the target's decision to the source, and returns what it gives out: 404 where the target
@@ -86,6 +121,9 @@ func accept(ctx context.Context, id uuid.UUID, ifMatch string, owner *uuid.UUID)
 	if err := json.Unmarshal(raw, &file); err != nil {
 		return nil, err
 	}
+	if err := file.keptFrom(auth.From(ctx).ID, owner); err != nil {
+		return nil, err
+	}
 	person, err := file.register(ctx)
 	if err != nil {
 		return nil, err
@@ -93,13 +131,31 @@ func accept(ctx context.Context, id uuid.UUID, ifMatch string, owner *uuid.UUID)
 	if err := file.begin(ctx, kase, person, owner); err != nil {
 		return nil, err
 	}
-	for _, c := range copied {
-		err := db.Tx(ctx).Exec("select transfer_put(?, ?::jsonb->?, ?, ?, ?, ?)", c.table, string(raw), c.member, person.CentreID.UUID(), kase, person.ID, file.Token).Error
+	for _, c := range Copied {
+		err := db.Tx(ctx).Exec("select transfer_put(?, ?::jsonb->?, ?, ?, ?, ?)", c.Table, string(raw), c.Member, person.CentreID.UUID(), kase, person.ID, file.Token).Error
 		if err != nil {
 			return nil, err
 		}
 	}
+	bring := BringArgs{SourceID: file.Source, TransferID: id, TargetID: person.CentreID.UUID()}
+	if err := jobs.Enqueue(ctx, bring); err != nil {
+		return nil, err
+	}
 	return db.Get[Incoming](ctx, id)
+}
+
+// keptFrom holds the walls of the file up: who must not see it there does not take it over here, or own it.
+func (f *File) keptFrom(taker uuid.UUID, owner *uuid.UUID) error {
+	off := func(user uuid.UUID) bool {
+		return slices.ContainsFunc(f.Walls, func(w wall) bool { return w.UserID == user })
+	}
+	switch {
+	case off(taker):
+		return fault.Missing()
+	case owner != nil && off(*owner):
+		return fault.InvalidField("/owner_id", "walled_off", "This file is kept from them. Choose another person.")
+	}
+	return nil
 }
 
 // register makes the target's own record of the person.

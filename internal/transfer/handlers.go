@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -22,10 +23,13 @@ var incomingSorts = db.Sorts[Incoming]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(t *Incoming) any { return t.CreatedAt }},
 }
 
+// wholeFile are the parts of a file that can be chosen.
+var wholeFile = db.Strings{"needs", "assessments", "plan", "notes", "follow_ups", "conferences", "best_interests", "attachments"}
+
 // RequestTransfer asks another centre to take a case.
 func (Handlers) RequestTransfer(ctx context.Context, req api.RequestTransferRequestObject) (api.RequestTransferResponseObject, error) {
 	b := req.Body
-	t := &Transfer{Record: db.NewRecord(b.ID), Reason: b.Reason, Parts: db.Strings{"needs", "assessments", "plan", "notes"}}
+	t := &Transfer{Record: db.NewRecord(b.ID), Reason: b.Reason, Parts: slices.Clone(wholeFile)}
 	if b.Parts != nil {
 		t.Parts = db.Strings{}
 		for _, p := range b.Parts {

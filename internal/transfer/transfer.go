@@ -51,7 +51,7 @@ type Transfer struct {
 	OrganisationID    uuid.UUID // that runs the target
 	Status            string
 	Reason            string
-	Parts             db.Strings // of the file, that are copied: needs, assessments, plan, notes
+	Parts             db.Strings // of the file, that are copied; see wholeFile
 	Origin            db.JSON[Place]
 	Destination       db.JSON[Place]
 	Preview           db.JSON[Preview]
