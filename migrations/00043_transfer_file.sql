@@ -68,7 +68,8 @@ end $$;
 -- The document of a best-interest procedure that came before it did.
 create function transfer_document(centre uuid, procedure uuid, document uuid) returns void
 language sql security definer set search_path = public, pg_temp set app.need_to_know = 'lifted' as $$
-  update best_interest_procedures p set document_id = document where p.centre_id = centre and p.id = procedure and p.document_id is null and centre = any (scope_centres()) $$;
+  update best_interest_procedures p set document_id = document where p.centre_id = centre and p.id = procedure and p.document_id is null and centre = any (scope_centres())
+    and exists (select from attachments a where a.centre_id = centre and a.id = document and a.case_id = p.case_id) $$;
 
 -- A no to casework, or to sharing with whoever runs the target, takes back what waits for its answer.
 create function consent_ends_transfers() returns trigger language plpgsql set app.need_to_know = 'lifted' as $$

@@ -100,6 +100,7 @@ var definers = map[string]string{
 	"referral_destination":      "answers the id and the referral policy of one centre",
 	"transfer_answer":           "only for a transfer to a centre in the scope; locks, ends and gives out one case",
 	"transfer_destination":      "answers the id, the name and the organisation of one centre",
+	"transfer_document":         "in a centre of the scope, ties a procedure that has no document to an attachment of its own case",
 	"chronicle_row":             "a trigger: the timeline's entries of the row that changed",
 	"stock_posted":              "a trigger: the balances of the movements that were written",
 	"place_in_line":             "answers a number: how many wait before somebody",
