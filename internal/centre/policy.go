@@ -219,6 +219,8 @@ type StockPolicy struct {
 	ApprovalFor    []string `json:"approval_for"`    // kinds of documents that a second person decides: loss, disposal, adjustment
 	NutritionItems []string `json:"nutrition_items"` // code list nfi_item: only through the health and nutrition route (handbook 7.2)
 	SharedDuties   bool     `json:"shared_duties"`   // one person may plan, approve, issue and count a distribution
+
+	CountTolerancePercent float64 `json:"count_tolerance_percent"` // of what the books have; a count that differs by more is taken again by somebody else
 }
 
 // UnmarshalJSON reads a policy; one that was laid down before a section was known has the default there.

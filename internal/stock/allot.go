@@ -78,6 +78,11 @@ func (p *posting) issues(l *Line) bool {
 
 // allot locks the balances and turns lines into movements.
 func (p *posting) allot(ctx context.Context) error {
+	if p.doc.Kind == Adjustment {
+		if err := p.notCounted(ctx); err != nil {
+			return err
+		}
+	}
 	stock, err := holdings(ctx, p.lines)
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ const (
 	Distribution = "distribution"
 	reversal     = "reversal"
 
+	counted         = "count"
 	waybill         = "waybill"
 	transferReceipt = "transfer_receipt"
 	settlement      = "settlement"

@@ -53,8 +53,8 @@ type arrival struct {
 	goods []Arriving
 }
 
-// Count is what the receiver counted of one lot, in its base unit.
-type Count struct {
+// Checked is what the receiver counted of one lot, in its base unit.
+type Checked struct {
 	GoodsID    uuid.UUID       `json:"id"`
 	Accepted   decimal.Decimal `json:"accepted"`
 	Damaged    decimal.Decimal `json:"damaged"`
@@ -77,7 +77,7 @@ func findArrival(ctx context.Context, id uuid.UUID) (*arrival, error) {
 
 // take accepts what arrived: in one transaction it comes into the receiver's books and leaves the sender's road, so that
 // neither side can make goods or lose them. 404 for what does not come here, 409 once received, 412 for another version.
-func take(ctx context.Context, id uuid.UUID, ifMatch, note string, counts []Count) (*arrival, error) {
+func take(ctx context.Context, id uuid.UUID, ifMatch, note string, counts []Checked) (*arrival, error) {
 	a, err := findArrival(ctx, id)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func take(ctx context.Context, id uuid.UUID, ifMatch, note string, counts []Coun
 }
 
 // tell carries the counts to the sender's books.
-func (a *arrival) tell(ctx context.Context, counts []Count, note string) error {
+func (a *arrival) tell(ctx context.Context, counts []Checked, note string) error {
 	tx, err := db.Pgx(ctx)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (a *arrival) tell(ctx context.Context, counts []Count, note string) error {
 }
 
 // enter turns counts into entries of the receiver's books.
-func (a *arrival) enter(ctx context.Context, counts []Count) ([]Entry, error) {
+func (a *arrival) enter(ctx context.Context, counts []Checked) ([]Entry, error) {
 	items, err := a.itemsHere(ctx, counts)
 	if err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (a *arrival) enter(ctx context.Context, counts []Count) ([]Entry, error) {
 }
 
 // entry is how one lot comes in: as the lot that it is, within one centre; as a new one that knows where it came from, in another.
-func (a *arrival) entry(rules *fault.Error, i int, c Count, g *Arriving, items map[string]Item, places map[uuid.UUID]Location) Entry {
+func (a *arrival) entry(rules *fault.Error, i int, c Checked, g *Arriving, items map[string]Item, places map[uuid.UUID]Location) Entry {
 	e := Entry{Type: "receipt_transfer", Quantity: c.Accepted}
 	at := c.LocationID
 	if at == nil {
@@ -200,7 +200,7 @@ func (a *arrival) entry(rules *fault.Error, i int, c Count, g *Arriving, items m
 }
 
 // key is how the receiver's item is found: by its id, else by the catalogue's code, else by the sender's.
-func (g *Arriving) key(c Count) string {
+func (g *Arriving) key(c Checked) string {
 	switch {
 	case c.ItemID != nil:
 		return c.ItemID.String()
@@ -211,7 +211,7 @@ func (g *Arriving) key(c Count) string {
 }
 
 // itemsHere are the receiver's items that counts may mean, by each key that they go by.
-func (a *arrival) itemsHere(ctx context.Context, counts []Count) (map[string]Item, error) {
+func (a *arrival) itemsHere(ctx context.Context, counts []Checked) (map[string]Item, error) {
 	ids, codes, catalogue := db.UUIDs{}, db.Strings{}, db.Strings{}
 	for _, c := range counts {
 		if c.ItemID != nil {
@@ -231,7 +231,7 @@ func (a *arrival) itemsHere(ctx context.Context, counts []Count) (map[string]Ite
 	return found, err
 }
 
-func (a *arrival) placesHere(ctx context.Context, counts []Count) (map[uuid.UUID]Location, error) {
+func (a *arrival) placesHere(ctx context.Context, counts []Checked) (map[uuid.UUID]Location, error) {
 	ids := map[uuid.UUID]bool{}
 	if a.ToLocationID != nil {
 		ids[*a.ToLocationID] = true

@@ -39,6 +39,14 @@ var incomingSorts = db.Sorts[Incoming]{
 	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(t *Incoming) any { return t.CreatedAt }},
 }
 
+var countSorts = db.Sorts[Count]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(c *Count) any { return c.CreatedAt }},
+}
+
+var countLineSorts = db.Sorts[CountLine]{
+	"position": {SQL: "position", Cast: "bigint", Value: func(l *CountLine) any { return l.Position }},
+}
+
 var periodSorts = db.Sorts[Period]{
 	"through_on": {SQL: "through_on", Cast: "date", Value: func(p *Period) any { return p.ThroughOn }},
 }

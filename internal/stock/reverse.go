@@ -77,7 +77,7 @@ func (b books) reversible(of *Document) error {
 		return fault.State(of.Kind, "This belongs to a transfer. Settle the transfer instead.")
 	case Distribution:
 		return fault.State(of.Kind, "This was issued to somebody. Take the issue back at its distribution instead.")
-	case "count":
+	case counted:
 		return fault.State(of.Kind, "This is the result of a count. Count again instead.")
 	}
 	guarded := of.DecidedBy != nil || slices.Contains([]string{Loss, Disposal, Adjustment}, of.Kind)

@@ -111,8 +111,8 @@ func (Handlers) GetIncomingStockTransfer(ctx context.Context, req api.GetIncomin
 
 // ReceiveStockTransfer takes in what arrived.
 func (Handlers) ReceiveStockTransfer(ctx context.Context, req api.ReceiveStockTransferRequestObject) (api.ReceiveStockTransferResponseObject, error) {
-	a, err := take(ctx, req.ID, req.Params.IfMatch, wire.Value(req.Body.Note), wire.Each(req.Body.Lines, func(l *api.StockCounted) Count {
-		c := Count{GoodsID: l.GoodsID, Accepted: wire.Number(l.Accepted), ItemID: l.ItemID, LocationID: l.LocationID, ExpiresOn: wire.OptDate(l.ExpiresOn)}
+	a, err := take(ctx, req.ID, req.Params.IfMatch, wire.Value(req.Body.Note), wire.Each(req.Body.Lines, func(l *api.StockCounted) Checked {
+		c := Checked{GoodsID: l.GoodsID, Accepted: wire.Number(l.Accepted), ItemID: l.ItemID, LocationID: l.LocationID, ExpiresOn: wire.OptDate(l.ExpiresOn)}
 		if d := wire.OptNumber(l.Damaged); d != nil {
 			c.Damaged = *d
 		}
