@@ -94,7 +94,9 @@ func approveCount(ctx context.Context, id uuid.UUID, ifMatch, note string) (*Cou
 // independent refuses an approver who counted, and a result that the books have overtaken.
 func (c *Count) independent(ctx context.Context) error {
 	by := caller(ctx)
-	counted, err := db.Exists[CountLine](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("count_id = ? and ? in (counted_by, recounted_by)", c.ID, by) })
+	counted, err := db.Exists[CountLine](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("count_id = ? and ? in (counted_by, recounted_by)", c.ID, by)
+	})
 	if err != nil {
 		return err
 	}
@@ -161,7 +163,9 @@ func (p *posting) notCounted(ctx context.Context) error {
 	for i, l := range p.lines {
 		places[i] = l.LocationID
 	}
-	busy, err := db.Find[Count](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("status in ? and location_ids && ?::uuid[]", underWay, places) })
+	busy, err := db.Find[Count](ctx, func(q *gorm.DB) *gorm.DB {
+		return q.Where("status in ? and location_ids && ?::uuid[]", underWay, places)
+	})
 	if err != nil {
 		return err
 	}
