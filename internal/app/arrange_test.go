@@ -167,8 +167,8 @@ func arrange(h *apptest.House, centre uuid.UUID, partner apptest.Person, partner
 	h.Call(a.staff, "POST", c+atCounter+"/open", map[string]any{"brought": []any{}}, apptest.IfMatch(`"2"`)).Want(200)
 	post("distributions/issues", atCounter+"/issues", map[string]any{"beneficiary_id": person, "proof": map[string]any{"kind": "witness", "witness": "A. Issoufou"}})
 	bin := post("", "/stock/locations", map[string]any{"code": "B1", "name": "Bin", "kind": "store"}).ID()
-	counted := post("stock/counts", "/stock/counts", map[string]any{"location_ids": []any{store}}).ID().String()
-	h.Call(a.staff, "POST", c+"/stock/counts/"+counted+"/open", nil, apptest.IfMatch(`"1"`)).Want(200)
+	sheet := post("stock/counts", "/stock/counts", map[string]any{"location_ids": []any{store}}).ID().String()
+	h.Call(a.staff, "POST", c+"/stock/counts/"+sheet+"/open", nil, apptest.IfMatch(`"1"`)).Want(200)
 	moving := map[string]any{"from_location_id": store, "to_location_id": bin, "lines": []any{map[string]any{"item_id": item, "quantity": "1"}}}
 	post("stock/transfers", "/stock/transfers", moving)
 	sent := "/stock/transfers/" + post("stock/incoming-transfers", "/stock/transfers", moving).ID().String()

@@ -25,6 +25,7 @@ var wordless = []string{"signOut", "signOutEverywhere", "endSession"}
 
 // unversioned are transitions that answer an ETag and take none, each for a reason.
 var unversioned = map[string]string{
+	"enterStockCount": "several count at once; each line is its counter's",
 	"decideImportRow": "only a row that waits takes a decision, and a repeat answers the same",
 	"cancelImport":    "an import's version moves with every piece that is read; cancelling means whatever version there is",
 }
