@@ -108,6 +108,7 @@ select track('services', 'service');
 create table service_sites (
   service_id  uuid not null references services (id) on delete cascade,
   location_id uuid not null references service_locations (id),
+  id          uuid not null default gen_random_uuid() unique, -- of the service at this location, as HSDS names it
   primary key (location_id, service_id)
 );
 create table service_coverage (

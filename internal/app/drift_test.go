@@ -39,6 +39,8 @@ var readOnly = map[string]string{
 	"referral.exportedReferral": "a referral in an export",
 	"distribution.person":       "what entitlements ask of somebody",
 	"events.Change":             "a row of the feed as it is shown",
+	"hsds.provider":             "what the façade shows of an organisation",
+	"hsds.site":                 "where a service is given",
 	"referral.receiver":         "what a sender sees of an organisation",
 	"statistics.Profile":        "set by migrations",
 }

@@ -34,6 +34,7 @@ var domains = map[string][]string{
 	"distribution": {"beneficiary", "card", "centre", "stock"}, // goods leave the ledger with the entitlement; a card names the recipient
 	"form":         {},
 	"family":       {"beneficiary", "centre", "task"},                  // who comes of age is a task
+	"hsds":         {"servicemap"},                                     // the same entries in other terms
 	"identity":     {"beneficiary", "centre", "referral"},              // a no of either record ends what is shared of the other
 	"intake":       {"beneficiary", "casework", "centre", "reception"}, // a sheet tells how people arrived
 	"mhpss":        {"beneficiary", "casework", "centre"},

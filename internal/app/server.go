@@ -18,6 +18,7 @@ import (
 	"github.com/waystation/waystation/internal/events"
 	"github.com/waystation/waystation/internal/family"
 	"github.com/waystation/waystation/internal/form"
+	"github.com/waystation/waystation/internal/hsds"
 	"github.com/waystation/waystation/internal/identity"
 	"github.com/waystation/waystation/internal/intake"
 	"github.com/waystation/waystation/internal/mhpss"
@@ -68,6 +69,7 @@ type (
 	webhooks      = webhook.Handlers
 	agreements    = agreement.Handlers
 	places        = place.Handlers
+	facade        = hsds.Handlers
 )
 
 // server answers every operation of the spec. An operation that no domain implements does
@@ -104,6 +106,7 @@ type server struct {
 	webhooks
 	agreements
 	places
+	facade
 }
 
 var _ api.StrictServerInterface = server{}
@@ -124,6 +127,7 @@ func (a *App) server() server {
 		worklists:     worklists{Permissions: a.feeds.Permissions},
 		tasks:         tasks{CasesInView: casework.IDsInView},
 		directory:     directory{Permissions: a.feeds.Permissions, VerifyEvery: a.Config.ServiceVerificationDays},
+		facade:        facade{PublicURL: a.Config.PublicURL},
 		webhooks:      webhooks{Settings: a.webhookSettings(), Vault: a.vault},
 		attachments: attachments{Service: attachment.NewService(attachment.Settings{
 			PublicURL: a.Config.PublicURL, MaxSize: int64(a.Config.MaxAttachment), MaxImage: int64(a.Config.MaxImage), MaxPixels: a.Config.MaxImagePixels,

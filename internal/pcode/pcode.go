@@ -4,6 +4,7 @@ package pcode
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/csv"
 	"slices"
@@ -15,18 +16,23 @@ import (
 //go:embed pcodes-corridor.csv
 var corridor []byte
 
-// parents leads from each area to the one that it lies in; from the first level to the country's alpha-3 code.
-var parents = sync.OnceValue(func() map[string]string {
+type area struct{ name, parent string }
+
+// areas are what each code stands for, and the area that it lies in: of the first level the country, by its alpha-3 code.
+var areas = sync.OnceValue(func() map[string]area {
 	rows, err := csv.NewReader(bytes.NewReader(corridor)).ReadAll()
 	if err != nil {
 		panic(err) // the file is a part of the program
 	}
-	above := make(map[string]string, len(rows))
+	known := make(map[string]area, len(rows))
 	for _, row := range rows[1:] {
-		above[row[2]] = row[4]
+		known[row[2]] = area{name: row[3], parent: row[4]}
 	}
-	return above
+	return known
 })
+
+// Name is what an area is called; a code that is not known is its own name.
+func Name(code string) string { return cmp.Or(areas()[code].name, code) }
 
 // Around returns the codes of the areas in which a place of any of these codes lies: they themselves and all above. A code that
 // is not known is its own area alone.
@@ -35,7 +41,7 @@ func Around(codes ...string) []string {
 	for _, code := range codes {
 		for code != "" && !slices.Contains(list, code) {
 			list = append(list, code)
-			code = parents()[code]
+			code = areas()[code].parent
 		}
 	}
 	return list

@@ -19,3 +19,11 @@ func TestAround_AnAreaLiesInItsRegionAndItsCountry(t *testing.T) {
 		}
 	}
 }
+
+func TestName_TellsWhatAnAreaIsCalled(t *testing.T) {
+	for code, want := range map[string]string{"NE001": "Agadez", "XX9": "XX9", "": ""} {
+		if got := pcode.Name(code); got != want {
+			t.Errorf("%q is called %q, want %q", code, got, want)
+		}
+	}
+}

@@ -21,7 +21,7 @@ func toService(s *Service) api.Service {
 		Interpretation: wire.Opt(s.Interpretation), AccessModes: wire.Each(s.AccessModes, func(m *string) api.ServiceAccessModes { return api.ServiceAccessModes(*m) }),
 		Accessibility: wire.Opt(s.Accessibility), CoverageExtent: wire.Opt(s.CoverageExtent), Availability: wire.Opt(s.Availability), NextStep: wire.Opt(s.NextStep),
 		FeedbackChannel: wire.Opt(s.FeedbackChannel), FeedbackDays: s.FeedbackDays, FundingEndsOn: wire.ToOptDate(s.FundingEndsOn), Source: wire.Opt(s.Source),
-		VerificationNote: wire.Opt(s.VerificationNote), NextVerificationDueOn: wire.ToDate(s.NextVerificationDueOn), Stale: s.stale(db.Now()),
+		VerificationNote: wire.Opt(s.VerificationNote), NextVerificationDueOn: wire.ToDate(s.NextVerificationDueOn), Stale: s.Stale(db.Now()),
 	}
 }
 

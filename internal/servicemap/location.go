@@ -53,6 +53,14 @@ func (h Handlers) told(ctx context.Context, l *Location) *Location {
 	if h.knows(ctx, l) {
 		return l
 	}
+	return l.Shown()
+}
+
+// Shown is what everybody may know of the location: of a confidential one that it exists, whose it is and in which region.
+func (l *Location) Shown() *Location {
+	if !l.Confidential {
+		return l
+	}
 	return &Location{Global: l.Global, OrganisationID: l.OrganisationID, Confidential: true, Admin1Pcode: l.Admin1Pcode, RetiredAt: l.RetiredAt}
 }
 

@@ -121,8 +121,8 @@ func (s *Service) verify(ctx context.Context, note string, days int) {
 	s.NextVerificationDueOn = db.NewDate(s.VerifiedAt.AddDate(0, 0, days))
 }
 
-// stale tells that the verification is overdue: whoever relies on the entry should ask first.
-func (s *Service) stale(now time.Time) bool {
+// Stale tells that the verification is overdue: whoever relies on the entry should ask first.
+func (s *Service) Stale(now time.Time) bool {
 	return s.NextVerificationDueOn.Before(db.NewDate(now.UTC()).Time)
 }
 
