@@ -9,7 +9,7 @@ import (
 	openapi_types "github.com/oapi-codegen/runtime/types"
 
 	"github.com/waystation/waystation/api"
-	"github.com/waystation/waystation/internal/codelist/country"
+	"github.com/waystation/waystation/internal/codelist"
 	"github.com/waystation/waystation/internal/db"
 	"github.com/waystation/waystation/internal/pcode"
 	"github.com/waystation/waystation/internal/servicemap"
@@ -123,9 +123,10 @@ func toLocation(l *servicemap.Location, s *service) api.HsdsLocation {
 // alpha2 is the code of the country that an area lies in, empty where it is not known.
 func alpha2(area string) string {
 	above := pcode.Around(area)
-	for _, c := range country.All() {
-		if c.Alpha3 == above[len(above)-1] {
-			return c.Alpha2
+	countries, _ := codelist.Get("country")
+	for _, c := range countries.Entries {
+		if c.Code == above[len(above)-1] {
+			return c.Extra["alpha_2"]
 		}
 	}
 	return ""
