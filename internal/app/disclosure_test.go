@@ -14,6 +14,7 @@ import (
 var recorded = map[string]string{
 	"sendReferral":            "send",
 	"createReferralMessage":   "send",
+	"printReferralForm":       "print",
 	"requestTransfer":         "send: the preview",
 	"approveTransferOverride": "send: the preview",
 	"acceptTransfer":          "transfer",

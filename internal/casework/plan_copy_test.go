@@ -2,45 +2,15 @@ package casework_test
 
 import (
 	"bytes"
-	"compress/zlib"
 	"fmt"
-	"io"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
 
 	"github.com/google/uuid"
-)
 
-var (
-	stream = regexp.MustCompile(`(?s)/Filter /FlateDecode /Length (\d+)>>\nstream\n`)
-	shown  = regexp.MustCompile(`(?s)\(((?:\\.|[^\\)])*)\) ?Tj`)
-	escape = regexp.MustCompile(`(?s)\\(.)`)
+	"github.com/waystation/waystation/internal/app/apptest"
 )
-
-// printed reads the text of a PDF as it stands on its pages.
-func printed(t *testing.T, pdf []byte) string {
-	t.Helper()
-	var text strings.Builder
-	for _, at := range stream.FindAllSubmatchIndex(pdf, -1) {
-		packed, err := zlib.NewReader(bytes.NewReader(pdf[at[1]:]))
-		if err != nil {
-			continue
-		}
-		content, _ := io.ReadAll(packed) // what follows a stream is not its own
-		for _, m := range shown.FindAllSubmatch(content, -1) {
-			raw := escape.ReplaceAllFunc(m[1], func(b []byte) []byte { return bytes.ReplaceAll(b[1:], []byte("r"), []byte("\r")) })
-			units := make([]uint16, len(raw)/2)
-			for i := range units {
-				units[i] = uint16(raw[2*i])<<8 | uint16(raw[2*i+1])
-			}
-			text.WriteString(string(utf16.Decode(units)))
-		}
-	}
-	return text.String()
-}
 
 // duty D4: goals, actions, who, by when, at what cost, agreed with the person on a day; without it the
 // plan does not become active. The person has a copy in their language, and it is known who gave it and when.
@@ -86,7 +56,7 @@ func TestD4_ThePlanIsAgreedWithThePersonWhoHasACopy(t *testing.T) {
 		"":             {"\uFE8E\uFEE8\uFE98\uFEC4\uFEA7", "01-06-2029", "Consulate"}, // the Arabic of the person, shaped and from the right: خطتنا
 	} {
 		sheet := d.Call(d.worker, "GET", at+"/copy"+query, nil).Want(200)
-		text := printed(t, sheet.Raw)
+		text := apptest.Printed(sheet.Raw)
 		for _, words := range want {
 			if !strings.Contains(text, words) {
 				t.Errorf("%q does not say %q: %q", query, words, text)
@@ -120,7 +90,7 @@ func TestPlan_CopyGoesOnOnTheNextPage(t *testing.T) {
 	made := d.Call(d.worker, "POST", d.at(id, "plans"), obj{"review_on": "2030-01-01", "goals": []obj{{"description": "Is home"}}, "actions": actions}).Want(201)
 	d.activate(id, made)
 	sheet := d.Call(d.worker, "GET", made.Header.Get("Location")+"/copy", nil).Want(200)
-	if pages := bytes.Count(sheet.Raw, []byte("/Type /Page\n")); pages < 2 || pages > 6 || !strings.Contains(printed(t, sheet.Raw), "Step 59") {
+	if pages := bytes.Count(sheet.Raw, []byte("/Type /Page\n")); pages < 2 || pages > 6 || !strings.Contains(apptest.Printed(sheet.Raw), "Step 59") {
 		t.Errorf("%d pages", pages)
 	}
 }

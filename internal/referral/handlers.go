@@ -1,6 +1,7 @@
 package referral
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 
@@ -116,6 +117,15 @@ func (Handlers) PreviewReferral(ctx context.Context, req api.PreviewReferralRequ
 		return nil, err
 	}
 	return api.PreviewReferral200JSONResponse(toPreview(r.ClientMode, false, f.content())), nil
+}
+
+// PrintReferralForm returns a referral that was sent as a form on paper.
+func (Handlers) PrintReferralForm(ctx context.Context, req api.PrintReferralFormRequestObject) (api.PrintReferralFormResponseObject, error) {
+	r, sheet, err := printed(ctx, req.ID, string(wire.Value(req.Params.Language)))
+	if err != nil {
+		return nil, err
+	}
+	return api.PrintReferralForm200ApplicationPdfResponse{Body: bytes.NewReader(sheet), ContentLength: int64(len(sheet)), Headers: api.PrintReferralForm200ResponseHeaders{ETag: wire.ETag(r.Version)}}, nil
 }
 
 // SendReferral freezes what is disclosed and opens it to the receiver.
