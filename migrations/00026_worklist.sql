@@ -10,6 +10,7 @@ create index cases_under_way on cases (centre_id, id) where status in ('draft', 
 create index case_followups_waiting on case_followups (centre_id, case_id) where done_at is null and voided_at is null;
 create index tasks_waiting on tasks (centre_id, case_id, key) where status = 'open';
 create index referrals_in_hand on referrals (centre_id, case_id) where resolved_at is null and status not in ('draft', 'completed', 'revoked');
+create index tasks_unattended on tasks (centre_id) where status = 'open' and kind = 'unattended_case';
 create index break_glass_grants_waiting on break_glass_grants (centre_id, review_due_at) where reviewed_at is null;
 
 -- The work list (handbook 3.4). An entry waits for user_id, or where there is none for whoever has one of roles, and
@@ -51,12 +52,15 @@ create view worklist with (security_invoker = true) as
         and r.status not in ('draft', 'completed', 'revoked') and late.at <= now()
       union all
       select t.id, case t.kind when 'turning_18' then t.kind else 'task' end, 'task', t.kind, t.user_id, case t.role when '' then '{}' else array[t.role] end, null, t.due_at
-      from tasks t where t.centre_id = c.centre_id and t.case_id = c.id and t.status = 'open' and t.kind <> 'break_glass_review' and coalesce(t.level, 1) > 0) x
+      from tasks t where t.centre_id = c.centre_id and t.case_id = c.id and t.status = 'open' and t.kind not in ('break_glass_review', 'unattended_case') and coalesce(t.level, 1) > 0) x
     where c.status in ('draft', 'open', 'on_hold', 'pending_closure')
     union all
     select t.centre_id, t.id, case t.kind when 'turning_18' then t.kind else 'task' end, 'task', t.kind, null, '', t.beneficiary_id, '', null,
       t.user_id, case t.role when '' then '{}' else array[t.role] end, null, t.due_at
     from tasks t where t.case_id is null and t.status = 'open'
+    union all
+    select t.centre_id, t.id, t.kind, 'task', t.kind, null, '', null, '', null, null, array[t.role], null, t.due_at -- a file that the reader sees nothing of
+    from tasks t where t.kind = 'unattended_case' and t.status = 'open'
     union all
     select r.centre_id, r.id, 'inbound_referral', 'referral', r.status, null, '', r.beneficiary_id, '', null, null,
       '{registrar,caseworker,case_supervisor}', null, coalesce(case r.status when 'sent' then r.acknowledge_due_at else r.decision_due_at end, r.created_at)
@@ -69,5 +73,5 @@ grant select on worklist to waystation_app;
 
 -- +goose Down
 drop view worklist;
-drop index break_glass_grants_waiting, referrals_in_hand, tasks_waiting, case_followups_waiting, cases_under_way;
+drop index break_glass_grants_waiting, tasks_unattended, referrals_in_hand, tasks_waiting, case_followups_waiting, cases_under_way;
 alter table tasks drop column level;

@@ -41,7 +41,10 @@ type timely struct {
 // recorded. A turn is missed when its deadline passes, as it stood then, before it is done; one that moves into the past
 // passes when it moves. Otherwise it counts on the deadline that held when it was done.
 func timeliness(ctx context.Context, q query) ([]timely, error) {
-	return lines[timely](ctx, `
+	return lines[timely](ctx, timelinessStatement, q)
+}
+
+const timelinessStatement = `
 	stood as (
 		select s.*, p.since, p.until, lead(s.at, 1, p.until) over w as next_at,
 			s.followed_up_at > coalesce(lag(s.followed_up_at) over w, '-infinity') as heard
@@ -70,14 +73,13 @@ func timeliness(ctx context.Context, q query) ([]timely, error) {
 			case when missed_at is null then 'on_time' when done_at is not null then 'late' else 'undone' end as kept
 		from settled where coalesce(missed_at, held_at) >= since and coalesce(missed_at, held_at) < until and (missed_at is not null or done_at is not null)),
 	l as (
-		select `+whose+`, owner_id, timer, count(*)::int as due, count(*) filter (where kept = 'on_time')::int as on_time,
+		select ` + whose + `, owner_id, timer, count(*)::int as due, count(*) filter (where kept = 'on_time')::int as on_time,
 			count(*) filter (where kept = 'late')::int as late, count(*) filter (where kept = 'undone')::int as undone
 		from fell where $4::uuid is null or owner_id = $4 group by grouping sets ((timer), (timer, owner_id)))
 	select p.frozen, coalesce(l.whose, '') as whose, l.owner_id, coalesce(l.timer, '') as timer, coalesce(l.due, 0) as due, coalesce(l.on_time, 0) as on_time,
 		coalesce(l.late, 0) as late, coalesce(l.undone, 0) as undone
-	from period p left join l on $4::uuid is null or l.whose = 'worker'`+
-		order+`, array_position(array['assignment', 'first_response', 'assessment', 'plan', 'follow_up'], l.timer)`, q)
-}
+	from period p left join l on $4::uuid is null or l.whose = 'worker'` +
+	order + `, array_position(array['assignment', 'first_response', 'assessment', 'plan', 'follow_up'], l.timer)`
 
 // outcome is how cases ended and goals were judged.
 type outcome struct {
@@ -88,7 +90,10 @@ type outcome struct {
 }
 
 func outcomes(ctx context.Context, q query) ([]outcome, error) {
-	return lines[outcome](ctx, `
+	return lines[outcome](ctx, outcomesStatement, q, positive())
+}
+
+const outcomesStatement = `
 	stood as (
 		select s.*, lag(s.status) over (partition by s.case_id order by s.id) as was, p.since
 		from period p cross join lateral case_history(p.centre, p.since, p.until) s),
@@ -99,7 +104,7 @@ func outcomes(ctx context.Context, q query) ([]outcome, error) {
 		select g.owner_id, null, 0, 1, (g.progress = 'met')::int from period p cross join lateral goals_judged(p.centre, p.since, p.until) g
 			where g.progress not in ('n_a', 'dropped')),
 	part as (
-		select `+whose+`, owner_id, reason, sum(closed)::int as closed, sum(judged)::int as judged, sum(met)::int as met
+		select ` + whose + `, owner_id, reason, sum(closed)::int as closed, sum(judged)::int as judged, sum(met)::int as met
 		from told where $4::uuid is null or owner_id = $4 group by grouping sets ((reason), (reason, owner_id))),
 	l as (
 		select whose, owner_id, sum(closed)::int as closures, coalesce(sum(closed) filter (where reason = any ($5)), 0)::int as positive,
@@ -107,8 +112,7 @@ func outcomes(ctx context.Context, q query) ([]outcome, error) {
 		from part group by 1, 2)
 	select p.frozen, coalesce(l.whose, '') as whose, l.owner_id, coalesce(l.closures, 0) as closures, coalesce(l.positive, 0) as positive,
 		coalesce(l.reasons, '{}') as reasons, coalesce(l.judged, 0) as judged, coalesce(l.met, 0) as met
-	from period p left join l on $4::uuid is null or l.whose = 'worker'`+order, q, positive())
-}
+	from period p left join l on $4::uuid is null or l.whose = 'worker'` + order
 
 // positive are the closure reasons that the code list calls positive.
 func positive() []string {
@@ -131,22 +135,24 @@ type comeback struct {
 
 // reopened tells of cases by who owned them when they were closed.
 func reopened(ctx context.Context, q query, days int) ([]comeback, error) {
-	return lines[comeback](ctx, `
+	return lines[comeback](ctx, reopenedStatement, q, days)
+}
+
+const reopenedStatement = `
 	run as (
 		select s.case_id, s.run, p.since, p.until, min(s.at) as began_at, min(s.at) filter (where s.status = 'closed') as closed_at,
 			(array_agg(s.owner_id order by s.id) filter (where s.status = 'closed'))[1] as owner_id
 		from period p cross join lateral case_history(p.centre, p.since - make_interval(days => $5), p.until) s group by 1, 2, 3, 4),
 	closing as (select *, closed_at + make_interval(days => $5) as watched_until, lead(began_at) over (partition by case_id order by run) as back_at from run),
 	l as (
-		select `+whose+`, owner_id, count(*) filter (where back_at >= since)::int as reopened, count(*) filter (where back_at >= since and back_at < watched_until)::int as within,
+		select ` + whose + `, owner_id, count(*) filter (where back_at >= since)::int as reopened, count(*) filter (where back_at >= since and back_at < watched_until)::int as within,
 			count(*) filter (where watched_until >= since and watched_until < until)::int as watched,
 			count(*) filter (where watched_until >= since and watched_until < until and back_at < watched_until)::int as returned
 		from closing where closed_at is not null and (back_at >= since or watched_until >= since and watched_until < until) and ($4::uuid is null or owner_id = $4)
 		group by grouping sets ((), (owner_id)) having count(*) > 0)
 	select p.frozen, coalesce(l.whose, '') as whose, l.owner_id, coalesce(l.reopened, 0) as reopened, coalesce(l.within, 0) as within,
 		coalesce(l.watched, 0) as watched, coalesce(l.returned, 0) as returned
-	from period p left join l on $4::uuid is null or l.whose = 'worker'`+order, q, days)
-}
+	from period p left join l on $4::uuid is null or l.whose = 'worker'` + order
 
 // lines runs the one statement of a report; what are its further parameters, from $5.
 func lines[T any](ctx context.Context, statement string, q query, what ...any) ([]T, error) {

@@ -4,7 +4,8 @@
 // Reports of a period are counted from case_states alone – how every case stood after each change, written by the
 // database and never altered – and from judgements of goals, which are not either. Only what was recorded before the
 // end of the period counts, so that a period that is over gives the same figures for ever (rule 22). Restricted cases
-// are left out whoever asks; nothing here depends on what the caller may see of the files.
+// are left out whoever asks. A case that is kept from somebody by name is left out of what they read: the difference to
+// the cases in their sight would tell of it. Nothing else here depends on what the caller may see of the files.
 package report
 
 import (

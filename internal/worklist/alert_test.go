@@ -178,6 +178,9 @@ func TestAlert_OfARestrictedCaseWithoutATeamReachesSomebody(t *testing.T) {
 	d.Exec("update users set active = false where id = $1", d.worker.ID)
 	d.Tick("worklist.alert")
 	d.Tick("worklist.alert")
+	waits := func(p apptest.Person) int {
+		return d.Call(p, "GET", d.path+"?kind=unattended_case", nil).Want(200).Len("data")
+	}
 	for who, want := range map[string]struct {
 		apptest.Person
 		n int
@@ -185,15 +188,29 @@ func TestAlert_OfARestrictedCaseWithoutATeamReachesSomebody(t *testing.T) {
 		if got := told(want.Person); got != want.n {
 			t.Errorf("%s is told %d times, want %d", who, got, want.n)
 		}
+		if want.Person.ID != officer.ID { // who has no work list
+			if got := waits(want.Person); got != want.n {
+				t.Errorf("%s finds it %d times on the work list, want %d", who, got, want.n)
+			}
+		}
 	}
 	one := d.Call(d.supervisor, "GET", strings.Replace(d.path, "worklist", "tasks", 1)+"?kind=unattended_case", nil)
 	if one.ID("data", 0, "resource_id") != id || one.Value("data", 0, "beneficiary_id") != nil {
 		t.Errorf("told: %s", one.Raw)
 	}
+	listed := d.Call(d.supervisor, "GET", d.path+"?whose=mine", nil).Want(200)
+	if listed.Len("data") != 1 || listed.Text("data", 0, "kind") != "unattended_case" || listed.Text("data", 0, "resource") != "task" || listed.Text("data", 0, "resource_id") != one.Text("data", 0, "id") {
+		t.Errorf("listed: %s", listed.Raw)
+	}
+	for _, untold := range []string{"case_id", "case_number", "beneficiary_id", "risk_level", "owner_id"} {
+		if listed.Value("data", 0, untold) != nil {
+			t.Errorf("the work list tells %s: %s", untold, listed.Raw)
+		}
+	}
 	d.Call(d.supervisor, "GET", strings.Replace(d.path, "worklist", "cases/"+id.String(), 1), nil).WantCode(404, "not_found")
 	d.Exec("update users set active = true where id = $1", d.worker.ID)
 	d.Tick("worklist.alert")
-	if told(d.supervisor)+told(officer) != 0 {
+	if told(d.supervisor)+told(officer)+waits(d.supervisor) != 0 {
 		t.Error("with a team again it is told of still")
 	}
 }

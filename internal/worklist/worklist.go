@@ -55,7 +55,7 @@ var scopes = map[string]string{
 	"assignment": "cases:read", "first_response": "cases:read", "assessment": "cases:read", "plan": "cases:read", "follow_up": "cases:read",
 	"hold_review": "cases:read", "consent_override": "cases:read", "approval": "cases:read", "referral": "referrals:read", "inbound_referral": "inbox:read",
 	"incoming_transfer": "transfers:receive",
-	"task":              "tasks:read", "turning_18": "tasks:read", "break_glass_review": "break_glass:review",
+	"task":              "tasks:read", "turning_18": "tasks:read", "unattended_case": "tasks:read", "break_glass_review": "break_glass:review",
 }
 
 // kinds lists what a caller may see in a centre; wanted narrows it.
@@ -100,7 +100,7 @@ func sights(ctx context.Context, may *auth.Permissions, wanted []string) []sight
 // condition leaves the entries that are the caller's to read, as their resources' own lists do: cases in
 // their view and what belongs to those, tasks of theirs. The wall around restricted cases comes on top.
 func (s sight) condition() string {
-	c := "centre_id = any (@centres) and kind = any (@kinds)"
+	c := "centre_id = any (@centres) and kind = any (@kinds) and (kind <> 'unattended_case' or roles && @roles)"
 	all, unassigned := casework.Sees(s.roles)
 	if all {
 		return c // who oversees the cases oversees the tasks
