@@ -262,6 +262,9 @@ func (s *Shape[T]) lie(described []pgconn.FieldDescription) (*layout, error) {
 func (r *renderer[T]) append(b []byte) []byte {
 	b = append(b, '{')
 	for i, m := range r.shape.members {
+		if m.optional && len(r.raw[i+1]) == 0 { // null, or a text without a letter: most of what is optional
+			continue
+		}
 		start := len(b)
 		b = append(b, m.name...)
 		valued := len(b)
@@ -356,7 +359,7 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // appendDate cuts an instant off behind its day: package time has a short way for RFC 3339 alone.
 func appendDate(b, raw []byte) []byte {
-	day := epoch.AddDate(0, 0, int(int32(binary.BigEndian.Uint32(raw))))
+	day := time.Unix(epoch.Unix()+int64(int32(binary.BigEndian.Uint32(raw)))*24*60*60, 0).UTC()
 	b = day.AppendFormat(append(b, '"'), time.RFC3339)
 	return append(b[:len(b)-len("T00:00:00Z")], '"')
 }
