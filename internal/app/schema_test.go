@@ -108,6 +108,7 @@ var definers = map[string]string{
 	"service_capacity_changed":  "a trigger: the row of places of a new service, and who is next where there are more",
 	"referral_place":            "a trigger: the place that is held for the referral that moved",
 	"partner_read_messages":     "only through the partner's own window; writes the ledger, shows nothing",
+	"stock_reserved":            "a trigger: what the balances promise, of the reservation that was made or let go",
 	"stock_transfer_receive":    "only for a transfer to a centre in the scope; takes what was accepted off its sender's road",
 	"referral_deliver":          "only what a centre in the scope has just sent; writes the receiver's row",
 	"referral_hold_sender":      "only for an inbound referral in the scope; takes locks, shows nothing",

@@ -238,9 +238,24 @@ func decide(ctx context.Context, id uuid.UUID, ifMatch, status, note string) (*c
 	if err != nil {
 		return nil, err
 	}
+	if err := t.promise(ctx, status); err != nil {
+		return nil, err
+	}
 	now := db.Now()
 	t.Status, t.DecidedBy, t.DecidedAt, t.DecisionNote = status, caller(ctx), &now, note
 	return &consignment{Transfer: t}, db.Save(ctx, t)
+}
+
+// promise reserves what an approved transfer will take, so that nobody else gives it away; otherwise it lets go.
+func (t *Transfer) promise(ctx context.Context, status string) error {
+	if status != approved {
+		return letGo(ctx, t.ID)
+	}
+	p, err := t.plan(ctx)
+	if err != nil {
+		return err
+	}
+	return p.reserve(ctx, t.ID)
 }
 
 // dispatch writes the waybill: the goods leave their place, first expiry first, and lie on the road.
@@ -251,6 +266,9 @@ func dispatch(ctx context.Context, id uuid.UUID, ifMatch string, w Waybill) (*co
 	}
 	p, err := t.plan(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := letGo(ctx, t.ID); err != nil { // and take what expires first today
 		return nil, err
 	}
 	p.doc.Details.V = Details{Driver: w.Driver, Vehicle: w.Vehicle, Seal: w.Seal, Recipient: t.Destination.V.Name}

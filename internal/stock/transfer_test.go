@@ -290,3 +290,65 @@ func TestTransfer_NeitherMakesGoodsNorLosesThem(t *testing.T) {
 		r.from.proven()
 	})
 }
+
+func TestTransfer_OnceApprovedNobodyElseGivesItsGoodsAway(t *testing.T) {
+	r := newRoad(t)
+	s := r.from
+	s.receive(r.item, "10")
+	held := func(want string) {
+		t.Helper()
+		if b := s.get("/balances?item_id=" + r.item.String()); b.Text("data", 0, "reserved") != want {
+			t.Errorf("want %s reserved: %s", want, b.Raw)
+		}
+	}
+	agreed := r.approve(r.ask("7"))
+	held("7")
+	if got := s.post(s.keeper, "/releases", s.release(r.item, "4")).WantCode(422, "invalid"); got.Text("errors", 0, "code") != "insufficient_stock" {
+		t.Errorf("of ten, seven are promised: %s", got.Raw)
+	}
+	second := r.ask("4")
+	s.post(s.approver, "/transfers/"+second.Text("id")+"/approve", obj{}, apptest.IfMatch(second.ETag())).WantCode(422, "invalid")
+	s.post(s.keeper, "/releases", s.release(r.item, "3")).Want(201)
+	r.dispatch(agreed)
+	r.stands(t, "0", "7", "0")
+	held("0")
+
+	s.receive(r.item, "10")
+	third := r.approve(r.ask("10"))
+	s.post(s.keeper, "/transfers/"+third.Text("id")+"/cancel", obj{"reason": "No lorry"}, apptest.IfMatch(third.ETag())).Want(200)
+	s.post(s.keeper, "/releases", s.release(r.item, "10")).Want(201)
+	s.proven()
+}
+
+// rule 16
+func TestTransfer_ApprovalsAndReleasesAtOncePromiseEachPieceOnce(t *testing.T) {
+	r := newRoad(t)
+	s := r.from
+	s.receive(r.item, "10")
+	asked := make([]*apptest.Response, 12)
+	for i := range asked {
+		if i%2 == 0 {
+			asked[i] = r.ask("1")
+		}
+	}
+	codes := apptest.AtOnce(24, func(i int) *apptest.Response {
+		if i < 12 && i%2 == 0 {
+			return s.post(s.approver, "/transfers/"+asked[i].Text("id")+"/approve", obj{}, apptest.IfMatch(asked[i].ETag()))
+		}
+		return s.post(s.keeper, "/releases", s.release(r.item, "1"))
+	})
+	won := 0
+	for _, code := range codes {
+		if code == 200 || code == 201 {
+			won++
+		} else if code != 422 {
+			t.Errorf("a loser is told %d", code)
+		}
+	}
+	var left, promised string
+	s.Scan("select trim_scale(on_hand)::text, trim_scale(reserved)::text from stock_balances where item_id = $1", []any{r.item}, &left, &promised)
+	if won != 10 || left != promised {
+		t.Errorf("%d of ten were given or promised; %s are left, %s promised", won, left, promised)
+	}
+	s.proven()
+}
