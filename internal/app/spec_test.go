@@ -18,7 +18,7 @@ import (
 // The habits that every operation of the spec shares, so that whoever has used one can guess the next.
 
 // unkeyed are the POSTs under /v1 that keep no answer: each answer is a new secret.
-var unkeyed = []string{"signIn", "createToken", "revokeToken", "createAttachmentLink", "createCaseAttachmentLink", "resolveRegistrationCard"}
+var unkeyed = []string{"signIn", "createToken", "revokeToken", "createAttachmentLink", "createCaseAttachmentLink", "resolveRegistrationCard", "importServiceMap"}
 
 // wordless have neither a body to send nor one to show.
 var wordless = []string{"signOut", "signOutEverywhere", "endSession"}

@@ -36,7 +36,9 @@ func Stream[T any](ctx context.Context, about map[string]any, build Build, befor
 		f.RetryAfter = 10 * time.Second
 		return f
 	}
-	s := outer.db.Session(outer.scope)
+	scope := outer.scope
+	scope.AuditReads = true // whatever the rows are about, the trail tells that they were taken away
+	s := outer.db.Session(scope)
 	defer s.Rollback()
 	ctx = s.Bind(ctx)
 	q, meta, err := statement[T](ctx, s, build)

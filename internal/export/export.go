@@ -32,7 +32,7 @@ type List[T, A any] struct {
 	Show  func(*T) A
 	First []string // columns that come first; the others follow by name
 	Omit  []string // fields that a list never shows
-	// People selects whom the rows, told, tell about: SQL for the person and the case whose wall that is behind.
+	// People selects whom the rows, told, tell about: SQL for the person and the case whose wall that is behind. Empty: they are about nobody.
 	People string
 }
 

@@ -1,6 +1,7 @@
 package servicemap
 
 import (
+	"cmp"
 	"context"
 
 	"gorm.io/gorm"
@@ -8,6 +9,7 @@ import (
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/auth"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/export"
 	"github.com/waystation/waystation/internal/pcode"
 	"github.com/waystation/waystation/internal/wire"
 )
@@ -28,6 +30,9 @@ func (Handlers) ListServices(ctx context.Context, req api.ListServicesRequestObj
 	standard := "name"
 	if s.near != nil {
 		standard = "distance"
+	}
+	if export.Wanted(ctx) {
+		return exportServices(ctx, s, cmp.Or(string(wire.Value(p.Sort)), standard)), export.Whole(p.Cursor, p.IncludeTotal)
 	}
 	page, err := s.page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, standard))
 	if err != nil {
@@ -77,20 +82,26 @@ func whenTrue(f db.Conditions, sql string, wanted *bool) db.Conditions {
 
 // CreateService enters a service, verified now.
 func (h Handlers) CreateService(ctx context.Context, req api.CreateServiceRequestObject) (api.CreateServiceResponseObject, error) {
-	provider, err := providerOf(ctx, req.Body.OrganisationID)
+	s, err := h.enter(ctx, *req.Body)
 	if err != nil {
-		return nil, err
-	}
-	s := fromCreate(*req.Body, provider)
-	s.verify(ctx, "", h.VerifyEvery)
-	if err := s.judge(ctx); err != nil {
-		return nil, err
-	}
-	if err := db.Insert(ctx, s); err != nil {
 		return nil, err
 	}
 	return api.CreateService201JSONResponse{Body: toService(s), Headers: api.CreateService201ResponseHeaders{
 		ETag: wire.ETag(s.Version), Location: "/v1/services/" + s.ID.String()}}, nil
+}
+
+// enter stores a new service.
+func (h Handlers) enter(ctx context.Context, b api.ServiceCreate) (*Service, error) {
+	provider, err := providerOf(ctx, b.OrganisationID)
+	if err != nil {
+		return nil, err
+	}
+	s := fromCreate(b, provider)
+	s.verify(ctx, "", h.VerifyEvery)
+	if err := s.judge(ctx); err != nil {
+		return nil, err
+	}
+	return s, db.Insert(ctx, s)
 }
 
 // GetService returns one service.

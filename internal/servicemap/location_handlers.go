@@ -1,10 +1,12 @@
 package servicemap
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/waystation/waystation/api"
 	"github.com/waystation/waystation/internal/db"
+	"github.com/waystation/waystation/internal/export"
 	"github.com/waystation/waystation/internal/wire"
 )
 
@@ -13,6 +15,9 @@ func (h Handlers) ListLocations(ctx context.Context, req api.ListLocationsReques
 	p, f := req.Params, db.Conditions{}
 	f = db.When(f, "organisation_id = ?", p.OrganisationID)
 	f = db.When(f, "admin1_pcode = ?", p.Admin1Pcode)
+	if export.Wanted(ctx) {
+		return exportLocations(ctx, f.Apply, cmp.Or(string(wire.Value(p.Sort)), "created_at")), export.Whole(p.Cursor, p.IncludeTotal)
+	}
 	page, err := db.Page(ctx, wire.Listing(p.Limit, p.Cursor, p.Sort, p.IncludeTotal, "created_at"), locationSorts, f.Apply)
 	if err != nil {
 		return nil, err
@@ -23,19 +28,25 @@ func (h Handlers) ListLocations(ctx context.Context, req api.ListLocationsReques
 
 // CreateLocation enters a location.
 func (h Handlers) CreateLocation(ctx context.Context, req api.CreateLocationRequestObject) (api.CreateLocationResponseObject, error) {
-	provider, err := providerOf(ctx, req.Body.OrganisationID)
+	l, err := h.enterLocation(ctx, *req.Body)
 	if err != nil {
-		return nil, err
-	}
-	l := fromLocationCreate(*req.Body, provider)
-	if err := l.judge(); err != nil {
-		return nil, err
-	}
-	if err := db.Insert(ctx, l); err != nil {
 		return nil, err
 	}
 	return api.CreateLocation201JSONResponse{Body: toLocation(h.told(ctx, l)), Headers: api.CreateLocation201ResponseHeaders{
 		ETag: wire.ETag(l.Version), Location: "/v1/locations/" + l.ID.String()}}, nil
+}
+
+// enterLocation stores a new location.
+func (Handlers) enterLocation(ctx context.Context, b api.ServiceLocationCreate) (*Location, error) {
+	provider, err := providerOf(ctx, b.OrganisationID)
+	if err != nil {
+		return nil, err
+	}
+	l := fromLocationCreate(b, provider)
+	if err := l.judge(); err != nil {
+		return nil, err
+	}
+	return l, db.Insert(ctx, l)
 }
 
 // GetLocation returns what the caller may know of one location.

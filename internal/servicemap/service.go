@@ -226,6 +226,14 @@ func Keeps(ctx context.Context, provider uuid.UUID) error {
 	return nil
 }
 
+// ownerOf is whose entry a row of a file may be about, nil where it does not say.
+func ownerOf(ctx context.Context, named *uuid.UUID) *uuid.UUID {
+	if p := auth.From(ctx); named == nil && p.Kind == auth.Client {
+		return &p.OrganisationID
+	}
+	return named
+}
+
 // providerOf returns whose entry a new one is: a partner's system enters its own organisation's, staff name
 // the provider.
 func providerOf(ctx context.Context, named *uuid.UUID) (uuid.UUID, error) {
