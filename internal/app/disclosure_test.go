@@ -39,6 +39,8 @@ var unrecorded = map[string]string{
 	"getCaseAttachmentThumbnail": "likewise",
 	"followAttachmentLink":       "a look of whoever of the centre made the link, for as long as they may look",
 	"exportImportFaults":         "what was handed in and not taken, back to who handed it in",
+	"listServices":               "the service map, which is about nobody",
+	"listLocations":              "likewise; of a confidential one its region alone",
 	"getCubeData":                "figures, through disclosure control",
 	"getCaseloadReport":          "figures",
 	"getOutcomesReport":          "figures",
