@@ -88,7 +88,7 @@ func TestD14_APeriodThatIsOverKeepsItsFigures(t *testing.T) {
 	}
 }
 
-// What is restricted counts for nobody, and who is kept from a file reads the same figures as everybody.
+// What is restricted counts for nobody, and what is kept from somebody by name does not count for them: nobody subtracts.
 func TestD14_ReportsTellNothingOfRestrictedCases(t *testing.T) {
 	d := newDesk(t)
 	manager, analyst := d.Staff(d.CentreA, "centre_manager"), d.Staff(d.CentreA, "me_analyst")
@@ -110,7 +110,7 @@ func TestD14_ReportsTellNothingOfRestrictedCases(t *testing.T) {
 	d.Exec("update case_evaluations set created_at = now() - interval '100 days' where created_at > now() - interval '1 day'")
 	d.Exec(`insert into case_walls (centre_id, id, version, created_at, updated_at, case_id, user_id, reason) values ($1, $2, 1, now(), now(), $3, $4, 'A cousin')`, d.CentreA, uuid.New(), normal, d.second.ID)
 	for _, name := range all {
-		for who, p := range map[string]apptest.Person{"supervisor": d.supervisor, "manager": manager, "analyst": analyst, "walled": d.second} {
+		for who, p := range map[string]apptest.Person{"supervisor": d.supervisor, "manager": manager, "analyst": analyst} {
 			var got string
 			if name == "caseload" {
 				got = string(d.Call(p, "GET", "/v1/centres/"+d.CentreA.String()+"/reports/caseload", nil).Want(200).Raw)
@@ -121,6 +121,12 @@ func TestD14_ReportsTellNothingOfRestrictedCases(t *testing.T) {
 				t.Errorf("%s, %s: %s instead of %s", name, who, got, before[name])
 			}
 		}
+	}
+	if walled := d.report(d.second, "outcomes", 110, 80).Want(200); walled.Len("data") != 0 {
+		t.Errorf("outcomes, to whom the file is kept from: %s", walled.Raw)
+	}
+	if walled := d.report(d.second, "timeliness", 110, 80).Want(200); walled.Text("data", 0, "due") != "1" {
+		t.Errorf("timeliness, to whom the file is kept from: %s", walled.Raw)
 	}
 }
 
