@@ -47,7 +47,7 @@ var domains = map[string][]string{
 	"statistics":   {},                                                               // reads figures by SQL, never persons
 	"timeline":     {"beneficiary", "casework"},
 	"task":         {},                                                  // others raise tasks, and tasks call nobody
-	"stock":        {"centre"},                                          // time zone and SOP
+	"stock":        {"centre", "task"},                                  // time zone and SOP; what runs short is somebody's to order
 	"transfer":     {"attachment", "beneficiary", "casework", "centre"}, // what is attached goes over with its bytes
 	"webhook":      {"account"},                                         // what the owner of an endpoint may see now
 	"worklist":     {"casework", "centre", "task"},                      // whose cases somebody sees; what nobody did in time is a task

@@ -221,6 +221,11 @@ type StockPolicy struct {
 	SharedDuties   bool     `json:"shared_duties"`   // one person may plan, approve, issue and count a distribution
 
 	CountTolerancePercent float64 `json:"count_tolerance_percent"` // of what the books have; a count that differs by more is taken again by somebody else
+	ConsumptionMonths     int     `json:"consumption_months"`      // that average consumption is taken from
+	LeadTimeDays          int     `json:"lead_time_days"`          // from the order to the store
+	SafetyDays            int     `json:"safety_days"`             // of consumption, kept as safety stock
+	OverStockMonths       int     `json:"over_stock_months"`       // more than this is too much
+	ExpiryNoticeDays      int     `json:"expiry_notice_days"`      // how long before it expires a lot that will be left over is told of
 }
 
 // UnmarshalJSON reads a policy; one that was laid down before a section was known has the default there.
@@ -244,7 +249,7 @@ func (p *Policy) UnmarshalJSON(raw []byte) error {
 	if p.Caseload.Limit == 0 {
 		p.Caseload = DefaultPolicy().Caseload
 	}
-	if p.Stock.ApprovalFor == nil {
+	if p.Stock.ApprovalFor == nil || p.Stock.ConsumptionMonths == 0 {
 		p.Stock = DefaultPolicy().Stock
 	}
 	p.list()
@@ -291,7 +296,8 @@ func DefaultPolicy() Policy {
 		Attachments: AttachmentPolicy{LinkMinutes: 5, ScanKeepDays: 90, VoidedKeepDays: 30, Most: 200},
 		Card:        CardPolicy{PrintWindowMinutes: 60},
 		Retention:   map[string]int{"case_closed": 60, "registration_without_case": 24, "consent": 120, "stock_documents": 84},
-		Stock:       StockPolicy{BackdatingDays: 31, ApprovalFor: StockApprovals(), NutritionItems: []string{"infant_formula"}},
+		Stock: StockPolicy{BackdatingDays: 31, ApprovalFor: StockApprovals(), NutritionItems: []string{"infant_formula"},
+			ConsumptionMonths: 3, LeadTimeDays: 30, SafetyDays: 15, OverStockMonths: 6, ExpiryNoticeDays: 60},
 	}
 }
 

@@ -76,6 +76,7 @@ var readScopes = map[string]string{
 	"stock_lot":               "stock:read",
 	"stock_document":          "stock:read",
 	"stock_movement":          "stock:read",
+	"stock_alert":             "stock:read",
 	"stock_count":             "stock:read",
 	"stock_transfer":          "stock:read",
 	"incoming_stock_transfer": "stock:read",

@@ -47,6 +47,10 @@ var countLineSorts = db.Sorts[CountLine]{
 	"position": {SQL: "position", Cast: "bigint", Value: func(l *CountLine) any { return l.Position }},
 }
 
+var alertSorts = db.Sorts[Alert]{
+	"created_at": {SQL: "created_at", Cast: "timestamptz", Value: func(a *Alert) any { return a.CreatedAt }},
+}
+
 var periodSorts = db.Sorts[Period]{
 	"through_on": {SQL: "through_on", Cast: "date", Value: func(p *Period) any { return p.ThroughOn }},
 }

@@ -2,7 +2,6 @@ package stock
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -15,8 +14,11 @@ import (
 	"github.com/waystation/waystation/internal/tenant"
 )
 
-// Jobs registers what stock needs done beside requests: each night the balances are proven.
-func Jobs(r *jobs.Registry) { r.Every(24*time.Hour, "stock.recount", recountAll) }
+// Jobs registers what stock needs done beside requests: each night the balances are proven, each hour the levels are looked at.
+func Jobs(r *jobs.Registry) {
+	r.Every(24*time.Hour, "stock.recount", recountAll)
+	r.Every(time.Hour, "stock.levels", watchAll)
+}
 
 // Recount is the proof of one night.
 type Recount struct {
@@ -42,17 +44,8 @@ type Drift struct {
 	Counted    decimal.Decimal `json:"counted"`
 }
 
-// recountAll proves each centre in a transaction that reaches nothing but that centre.
-func recountAll(ctx context.Context) error {
-	var centres []uuid.UUID
-	err := jobs.In(ctx, db.Scope{Network: true, ReadOnly: true}, func(ctx context.Context) error {
-		return db.Tx(ctx).Raw("select id from centres order by id").Scan(&centres).Error
-	})
-	for _, c := range centres {
-		err = errors.Join(err, jobs.In(ctx, db.Scope{Centres: []uuid.UUID{c}}, func(ctx context.Context) error { return recount(ctx, c) }))
-	}
-	return err
-}
+// recountAll proves each centre.
+func recountAll(ctx context.Context) error { return eachCentre(ctx, recount) }
 
 // recount counts a centre's balances anew from its movements, as of one moment, keeps the result and tells of what
 // differs: nothing, or there is a fault to find. It repairs nothing.
