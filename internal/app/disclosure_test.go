@@ -19,6 +19,7 @@ var recorded = map[string]string{
 	"approveTransferOverride": "send: the preview",
 	"acceptTransfer":          "transfer",
 	"getPartnerReferral":      "view",
+	"getPartnerReferralFHIR":  "view",
 	"listPartnerMessages":     "view",
 	"listReferralInbox":       "view: of the sending centre",
 	"getReferralInboxItem":    "view: of the sending centre",
