@@ -310,3 +310,14 @@ func TestInbound_WhatIsWrittenBackIsInTheLedgerOnceThePersonIsKnownHere(t *testi
 	}
 	delete(registration, "acknowledged_duplicates")
 }
+
+func TestInbound_RevokedAfterAcceptanceLeavesTheCaseAsItIs(t *testing.T) {
+	s := begin(t)
+	id := s.submitted(nil)
+	kase := s.replies(id, "accept", map[string]any{"registration": registration, "open_case": true}).Want(200).ID("case_id")
+	s.answers(s.partner, id, "revoke").Want(200)
+	var open int
+	if s.Scan("select open_referrals from cases where id = $1", []any{kase}, &open); open != 0 || s.status(id) != "revoked" {
+		t.Errorf("the referral is %s, the case counts %d open ones", s.status(id), open)
+	}
+}
