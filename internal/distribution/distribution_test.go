@@ -418,7 +418,7 @@ func TestDistribution_IsApprovedByOneAndIssuedByAnother(t *testing.T) {
 func TestDistribution_OnePersonDoesItAllWhereTheSOPSaysSo(t *testing.T) {
 	s := newHall(t)
 	manager, admin := s.Staff(s.CentreA, "centre_manager"), s.Staff(s.CentreA, "tenant_admin")
-	draft := s.post(manager, "/sops", obj{"title": "Few staff", "policy": obj{"stock": obj{"backdating_days": 31, "approval_for": []string{}, "nutrition_items": []string{}, "shared_duties": true}}}).Want(201)
+	draft := s.post(manager, "/sops", obj{"title": "Few staff", "policy": obj{"stock": obj{"backdating_days": 31, "approval_for": []string{}, "nutrition_items": []string{}, "shared_duties": true, "count_tolerance_percent": 0, "consumption_months": 3, "lead_time_days": 30, "safety_days": 15, "over_stock_months": 6, "expiry_notice_days": 60}}}).Want(201)
 	s.post(admin, "/sops/"+draft.ID().String()+"/activate", nil, apptest.IfMatch(`"1"`)).Want(200)
 	alone := s.Staff(s.CentreA, "distribution_officer", "stock_approver", "storekeeper")
 	cup := s.item("cup", "9")

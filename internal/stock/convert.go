@@ -248,6 +248,6 @@ func toPeriod(p *Period) api.StockPeriod {
 
 func toRecount(r *Recount) api.StockRecount {
 	return api.StockRecount{ID: r.ID, CreatedAt: r.CreatedAt, Balances: r.Balances, Drift: wire.Each(r.Drift.V, func(d *Drift) api.StockDrift {
-		return api.StockDrift{ItemID: d.ItemID, LocationID: d.LocationID, LotID: d.LotID, Kept: d.Kept.String(), Counted: d.Counted.String()}
+		return api.StockDrift{ItemID: d.ItemID, LocationID: d.LocationID, LotID: d.LotID, Kept: d.Kept.String(), Counted: d.Counted.String(), Reserved: d.Reserved.String(), Promised: d.Promised.String()}
 	})}
 }

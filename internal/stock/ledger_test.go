@@ -171,7 +171,7 @@ func TestDocument_IsPostedAtOnceWhereTheSOPAsksForNobody(t *testing.T) {
 	s := newShed(t)
 	item := s.item("pot")
 	lot := lotOf(s.receive(item, "10"))
-	s.sop(obj{"stock": obj{"backdating_days": 5, "approval_for": []string{"disposal"}, "nutrition_items": []string{}, "shared_duties": false}})
+	s.sop(obj{"stock": obj{"backdating_days": 5, "approval_for": []string{"disposal"}, "nutrition_items": []string{}, "shared_duties": false, "count_tolerance_percent": 0, "consumption_months": 3, "lead_time_days": 30, "safety_days": 15, "over_stock_months": 6, "expiry_notice_days": 60}})
 	if r := s.post(s.keeper, "/losses", s.loss(item, lot, "4")).Want(201); r.Text("status") != "posted" || s.onHand(item) != "6" {
 		t.Errorf("the loss is %s", r.Raw)
 	}
@@ -323,6 +323,11 @@ func TestRecount_ProvesTheBalancesAndTellsOfDrift(t *testing.T) {
 	s.Scan("select count(*) from events where type = 'stock.drift' and subject_id = $1", []any{r.ID("data", 0, "id")}, &told)
 	if told != 1 {
 		t.Errorf("drift was told of %d times", told)
+	}
+	s.Exec("update stock_balances set on_hand = 10, reserved = 3")
+	s.Tick("stock.recount")
+	if r := s.get("/recounts"); r.Text("data", 0, "drift", 0, "reserved") != "3" || r.Text("data", 0, "drift", 0, "promised") != "0" {
+		t.Errorf("three are held back for nobody: %s", r.Raw)
 	}
 }
 
