@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -26,7 +25,6 @@ type facade struct {
 	clinic, shelter         uuid.UUID // organisations
 	care, beds, aid, hidden uuid.UUID // services
 	open, secret            uuid.UUID // locations
-	began                   time.Time
 }
 
 func newFacade(t *testing.T) *facade {
