@@ -75,6 +75,9 @@ func approveCount(ctx context.Context, id uuid.UUID, ifMatch, note string) (*Cou
 	if err := c.independent(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.current(ctx); err != nil {
+		return nil, err
+	}
 	varying, err := db.Find[CountLine](ctx, func(q *gorm.DB) *gorm.DB {
 		return q.Where("count_id = ? and coalesce(recounted, counted) <> expected", id).Order("position")
 	})
@@ -91,7 +94,7 @@ func approveCount(ctx context.Context, id uuid.UUID, ifMatch, note string) (*Cou
 	return c, db.Save(ctx, c)
 }
 
-// independent refuses an approver who counted, and a result that the books have overtaken.
+// independent refuses an approver who counted.
 func (c *Count) independent(ctx context.Context) error {
 	by := caller(ctx)
 	counted, err := db.Exists[CountLine](ctx, func(q *gorm.DB) *gorm.DB {
@@ -103,6 +106,11 @@ func (c *Count) independent(ctx context.Context) error {
 	if counted {
 		return fault.New(fault.Invalid, "four_eyes", "Whoever counted does not approve the count. Another person must.")
 	}
+	return nil
+}
+
+// current refuses a result that the books have overtaken.
+func (c *Count) current(ctx context.Context) error {
 	overtaken, err := db.Exists[CountLine](ctx, func(q *gorm.DB) *gorm.DB { return q.Where("count_id = ? and expected <> "+byTheBooks, c.ID) })
 	if err != nil {
 		return err
@@ -134,6 +142,9 @@ func (c *Count) post(ctx context.Context, varying []CountLine, note string) (*uu
 		return nil, err
 	}
 	if err := p.allot(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.current(ctx); err != nil { // once more, now that nobody else can move what is adjusted
 		return nil, err
 	}
 	return &d.ID, p.store(ctx)

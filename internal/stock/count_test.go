@@ -1,6 +1,7 @@
 package stock_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -218,4 +219,43 @@ func TestCount_RefusesWhatIsNotItsOwn(t *testing.T) {
 	if s.onHand(pot) != "1" {
 		t.Error("a cancelled count moved something")
 	}
+}
+
+// Somebody posts with an earlier date while the count is being approved: the difference is not taken twice.
+func TestCount_IsNotApprovedBesideAnEarlierMovementUnderWay(t *testing.T) {
+	s := newShed(t)
+	pot := s.item("pot")
+	first := s.receive(pot, "10", obj{"occurred_at": ago(48 * time.Hour)})
+	lot := lotOf(first)
+	x := s.count()
+	x.enter(s.keeper, lot, "8").Want(200)
+	x.act(s.keeper, "submit").Want(200)
+	x.enter(x.second, lot, "8").Want(200)
+	etag := x.act(s.keeper, "submit").Want(200).ETag()
+
+	ctx := context.Background()
+	tx, err := s.Owner.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	document, line := uuid.New(), uuid.New()
+	for _, q := range []struct {
+		sql  string
+		args []any
+	}{
+		{`insert into stock_documents (centre_id, id, version, created_at, updated_at, kind, status, occurred_at) values ($1, $2, 1, now(), now(), 'release', 'posted', now() - interval '1 hour')`, []any{s.CentreA, document}},
+		{`insert into stock_lines (centre_id, id, created_at, updated_at, document_id, position, type, item_id, location_id, lot_id, unit, entered, factor, quantity) values ($1, $2, now(), now(), $3, 1, 'issue_internal', $4, $5, $6, 'piece', 2, 1, 2)`, []any{s.CentreA, line, document, pot, s.store, lot}},
+		{`insert into stock_movements (centre_id, id, created_at, updated_at, document_id, line_id, type, item_id, location_id, lot_id, quantity) values ($1, $2, now(), now(), $3, $4, 'issue_internal', $5, $6, $7, -2)`, []any{s.CentreA, uuid.New(), document, line, pot, s.store, lot}},
+	} {
+		if _, err := tx.Exec(ctx, q.sql, q.args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.AfterFunc(400*time.Millisecond, func() { _ = tx.Commit(ctx) })
+	s.post(s.approver, "/counts/"+x.id+"/approve", obj{}, apptest.IfMatch(etag)).WantCode(409, "books_changed")
+	if got := s.onHand(pot); got != "8" {
+		t.Errorf("eight pots lie there, the books say %s", got)
+	}
+	s.proven()
 }

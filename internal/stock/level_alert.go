@@ -2,7 +2,6 @@ package stock
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"gorm.io/gorm/clause"
 
 	"github.com/waystation/waystation/internal/db"
-	"github.com/waystation/waystation/internal/jobs"
 	"github.com/waystation/waystation/internal/task"
 )
 
@@ -25,23 +23,6 @@ type Alert struct {
 
 // TableName implements schema.Tabler.
 func (Alert) TableName() string { return "stock_alerts" }
-
-// watchAll looks at every centre, each in a transaction that reaches nothing else.
-func watchAll(ctx context.Context) error {
-	return eachCentre(ctx, watch)
-}
-
-// eachCentre does work in the scope of one centre after the other; one that fails keeps none from their turn.
-func eachCentre(ctx context.Context, work func(ctx context.Context, centre uuid.UUID) error) error {
-	var centres []uuid.UUID
-	err := jobs.In(ctx, db.Scope{Network: true, ReadOnly: true}, func(ctx context.Context) error {
-		return db.Tx(ctx).Raw("select id from centres order by id").Scan(&centres).Error
-	})
-	for _, c := range centres {
-		err = errors.Join(err, jobs.In(ctx, db.Scope{Centres: []uuid.UUID{c}}, func(ctx context.Context) error { return work(ctx, c) }))
-	}
-	return err
-}
 
 // watch raises an alert for each level that was crossed since it last looked, and ends those that are over.
 func watch(ctx context.Context, centre uuid.UUID) error {

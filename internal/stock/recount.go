@@ -16,8 +16,8 @@ import (
 
 // Jobs registers what stock needs done beside requests: each night the balances are proven, each hour the levels are looked at.
 func Jobs(r *jobs.Registry) {
-	r.Every(24*time.Hour, "stock.recount", recountAll)
-	r.Every(time.Hour, "stock.levels", watchAll)
+	r.Every(24*time.Hour, "stock.recount", func(ctx context.Context) error { return jobs.EachCentre(ctx, recount) })
+	r.Every(time.Hour, "stock.levels", func(ctx context.Context) error { return jobs.EachCentre(ctx, watch) })
 }
 
 // Recount is the proof of one night.
@@ -45,9 +45,6 @@ type Drift struct {
 	Reserved   decimal.Decimal `json:"reserved"`
 	Promised   decimal.Decimal `json:"promised"` // the sum of the reservations
 }
-
-// recountAll proves each centre.
-func recountAll(ctx context.Context) error { return eachCentre(ctx, recount) }
 
 // recount counts a centre's balances anew from its movements, as of one moment, keeps the result and tells of what
 // differs: nothing, or there is a fault to find. It repairs nothing.
