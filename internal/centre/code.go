@@ -66,7 +66,7 @@ func (s *selection) expect(ifMatch string) error {
 	if strings.HasPrefix(ifMatch, s.state()+"-") {
 		return nil
 	}
-	return fault.New(fault.Stale, "stale_version", "Somebody changed this since it was read. Read it again, then repeat the change.").
+	return fault.Changed().
 		With("current_etag", s.tag(codelist.English))
 }
 

@@ -124,7 +124,7 @@ func version(ifMatch string) (int64, error) {
 
 // stale names the fields that changed since the caller read the row, as the trail recorded them.
 func stale(ctx context.Context, row any, id uuid.UUID, current, expected int64) error {
-	f := fault.New(fault.Stale, "stale_version", "Somebody changed this since it was read. Read it again, then repeat the change.").
+	f := fault.Changed().
 		With("current_version", current)
 	meta, err := schema.Parse(row, &schemas, Tx(ctx).NamingStrategy)
 	if err != nil {

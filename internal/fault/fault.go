@@ -135,6 +135,11 @@ func Denied(public string, args ...any) *Error {
 	return New(Forbidden, "forbidden", public, args...)
 }
 
+// Changed is the 412 of a write against a version that is not the current one.
+func Changed() *Error {
+	return New(Stale, "stale_version", "Somebody changed this since it was read. Read it again, then repeat the change.")
+}
+
 // State is the 409 of a transition that the current state does not allow.
 func State(current, public string, args ...any) *Error {
 	return New(Conflict, "state_conflict", public, args...).With("current_state", current)

@@ -128,9 +128,7 @@ var (
 	_ = db.Constraint("stock_transfers_settler_check", func() *fault.Error {
 		return fault.New(fault.Invalid, "four_eyes", "Whoever sent the goods does not settle what became of them. Another person must.")
 	})
-	_ = db.Constraint("stock_transfers_version_check", func() *fault.Error {
-		return fault.New(fault.Stale, "stale_version", "Somebody changed this since it was read. Read it again, then repeat the change.")
-	})
+	_ = db.Constraint("stock_transfers_version_check", fault.Changed)
 	_ = db.Constraint("stock_transfers_received_check", func() *fault.Error {
 		return fault.State("decided", "This transfer has been received or settled already.")
 	})

@@ -100,9 +100,7 @@ var (
 	})
 	_ = db.Constraint("case_transfers_four_eyes_check", fourEyes)
 	_ = db.Constraint("case_transfers_decided_check", func() *fault.Error { return decided("decided") })
-	_ = db.Constraint("case_transfers_version_check", func() *fault.Error {
-		return fault.New(fault.Stale, "stale_version", "Somebody changed this since it was read. Read it again, then repeat the change.")
-	})
+	_ = db.Constraint("case_transfers_version_check", fault.Changed)
 	_ = db.Constraint("case_transfers_source_check", func() *fault.Error {
 		return fault.New(fault.Conflict, "not_transferable", "The case cannot go over now: it is being closed, or something about it has not ended where it is. Ask the centre that offered it.")
 	})
